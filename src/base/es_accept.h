@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * The Accept header, RFC 9110 section 12.5.1. Pure.
+ */
+#ifndef ES_ACCEPT_H
+#define ES_ACCEPT_H
+
+/**
+ * Does an Accept header admit the media type "type/subtype"? The most
+ * specific range counts (type/subtype, then type/ *, then * / *), q=0
+ * excludes, other parameters are not looked at, names ignore case; a range
+ * that is malformed counts for nothing. Of equally specific ranges one that
+ * is not excluded is enough.
+ *
+ * @param accept      the header's value; NULL or no range at all (only blanks
+ *                    and commas) = all is admitted
+ * @param media_type  "type/subtype", without parameters
+ * @return 1 or 0
+ */
+int es_accept_admits(const char *accept, const char *media_type);
+
+#endif

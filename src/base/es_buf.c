@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The room doubles, so that a body that comes in small pieces is copied a
+ * constant number of times.
+ */
+#include "base/es_buf.h"
+
+#define FIRST_ROOM 1024
+
+void es_buf_init(es_buf_t *buf, apr_pool_t *p, apr_size_t max_bytes)
+{
+    buf->pool = p;
+    buf->data = NULL;
+    buf->len = 0;
+    buf->room = 0;
+    buf->max = max_bytes;
+}
+
+static void grow(es_buf_t *buf, apr_size_t need)
+{
+    apr_size_t room = buf->room ? buf->room : FIRST_ROOM;
+    char *data;
+
+    while (room < need) {
+        room = room > buf->max / 2 ? buf->max : room * 2;
+    }
+    data = apr_palloc(buf->pool, room);
+    if (buf->len != 0) {
+        memcpy(data, buf->data, buf->len);
+    }
+    buf->data = data;
+    buf->room = room;
+}
+
+apr_status_t es_buf_add(es_buf_t *buf, es_slice_t bytes)
+{
+    if (bytes.len > buf->max - buf->len) {
+        return APR_ENOSPC;
+    }
+    if (bytes.len == 0) {
+        return APR_SUCCESS;
+    }
+    if (bytes.len > buf->room - buf->len) {
+        grow(buf, buf->len + bytes.len);
+    }
+    memcpy(buf->data + buf->len, bytes.data, bytes.len);
+    buf->len += bytes.len;
+    return APR_SUCCESS;
+}
+
+es_slice_t es_buf_slice(const es_buf_t *buf)
+{
+    return es_slice(buf->data, buf->len);
+}

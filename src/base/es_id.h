@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * The id of an event: "<milliseconds>-<n>", as Redis streams have it. Ids of
+ * one journal always rise, also when the clock steps back. Pure.
+ */
+#ifndef ES_ID_H
+#define ES_ID_H
+
+#include <apr.h>
+
+#include "base/es_slice.h"
+
+/** Room for any id as text with its NUL: 20 + 1 + 20 + 1 bytes. */
+#define ES_ID_TEXT_SIZE 44
+
+typedef struct es_id_t {
+    apr_uint64_t ms; /* milliseconds since 1970 of the clock, or later */
+    apr_uint64_t n;  /* counts the events of one millisecond from 0 */
+} es_id_t;
+
+/** Less than, equal to or greater than 0, as memcmp tells. */
+int es_id_compare(const es_id_t *a, const es_id_t *b);
+
+/**
+ * The id that follows last at the time now_ms: {now_ms, 0} when the clock is
+ * ahead of last, else the next one after last (n overflowing into ms). After
+ * the very last, {2^64 - 1, 2^64 - 1}, there is none: it is given again.
+ */
+es_id_t es_id_next(const es_id_t *last, apr_uint64_t now_ms);
+
+/** Write id as text with a NUL. @return its length without the NUL. */
+apr_size_t es_id_format(char text[ES_ID_TEXT_SIZE], const es_id_t *id);
+
+/**
+ * Read an id back. Strict: digits, '-', digits; no sign, blank, leading zero
+ * or number above 2^64 - 1.
+ *
+ * @return 1, or 0 with *id untouched
+ */
+int es_id_parse(es_id_t *id, es_slice_t text);
+
+/** 1 when text looks like one of our ids: digits '-' digits of any length. */
+int es_id_is_ours(es_slice_t text);
+
+#endif
