@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Appending a batch, in this order:
+ *
+ *     without the lock   check sizes, hash the names
+ *     lock
+ *       slots            find or make one for each channel; may fail, and
+ *                        then nothing but some idle slots was made
+ *       for each event   id, place, evict what is in the way, write
+ *       commit           one store of the head
+ *     unlock, log
+ *
+ * The batch, with the pad that it may need, fits into the ring: it is not
+ * larger than half of it, and neither is the pad, being smaller than the
+ * record that did not fit. So eviction never comes to the batch itself.
+ *
+ * When the chains or a record turn out to be damaged (a stray write), all is
+ * repaired and the step is done again, once: after the repair there is
+ * nothing left that could be damaged.
+ */
+#include "store/es_view.h"
+
+#include <stdlib.h>
+
+/** Links of a batch that fit on the stack. */
+#define LINKS_SMALL ES_EVENT_CHANNELS_MAX
+
+/** A channel of an event of the batch. */
+typedef struct use_t {
+    apr_uint64_t hash;
+    es_slot_t slot; /* found under the lock */
+} use_t;
+
+/** A batch on its way. */
+typedef struct batch_t {
+    const es_entry_t *entries;
+    int count;
+    apr_uint64_t now_ms;
+    use_t *uses; /* of all entries, one after the other */
+    use_t small[LINKS_SMALL];
+    es_appended_t done;
+} batch_t;
+
+/** Number of links, or 0 when the batch is not one. */
+static apr_size_t count_uses(const es_entry_t *entries, int count)
+{
+    apr_size_t uses = 0;
+    int i, k;
+
+    for (i = 0; i < count; i++) {
+        if (entries[i].nchannels < 1 ||
+            entries[i].nchannels > ES_EVENT_CHANNELS_MAX) {
+            return 0;
+        }
+        for (k = 0; k < entries[i].nchannels; k++) {
+            if (entries[i].channels[k].len < 1 ||
+                entries[i].channels[k].len > ES_CHANNEL_NAME_MAX) {
+                return 0;
+            }
+        }
+        uses += entries[i].nchannels;
+    }
+    return uses;
+}
+
+/** Does the batch fit? With room for the longest id that we could give. */
+static int fits(const es_store_t *store, const es_entry_t *entries, int count)
+{
+    apr_uint64_t most = store->layout.params.ring_bytes / 2;
+    apr_uint64_t sum = 0;
+    int i;
+
+    for (i = 0; i < count; i++) {
+        const es_frame_t *frame = entries[i].frame;
+        apr_size_t id_len =
+            frame->own_id.len != 0 ? frame->own_id.len : ES_ID_TEXT_SIZE - 1;
+        apr_uint64_t size = es_journal_record_size(
+            entries[i].nchannels, es_frame_size(frame, id_len));
+
+        if (size > most || size > APR_UINT32_MAX || sum > most - size) {
+            return 0;
+        }
+        sum += size;
+    }
+    return 1;
+}
+
+static void hash_names(const es_store_t *store, batch_t *batch)
+{
+    use_t *use = batch->uses;
+    int i, k;
+
+    for (i = 0; i < batch->count; i++) {
+        for (k = 0; k < batch->entries[i].nchannels; k++, use++) {
+            use->hash =
+                es_chantab_hash(&store->tab, batch->entries[i].channels[k]);
+            use->slot = 0;
+        }
+    }
+}
+
+/** A slot for each channel, and the clients of each, once. When it fails,
+ * touched may have bits of channels before: a needless wake-up at worst. */
+static apr_status_t find_slots(es_store_t *store, batch_t *batch,
+                               apr_uint64_t *touched)
+{
+    use_t *use = batch->uses;
+    int i, k;
+
+    batch->done.clients = 0;
+    es_chantab_begin(&store->tab);
+    for (i = 0; i < batch->count; i++) {
+        for (k = 0; k < batch->entries[i].nchannels; k++, use++) {
+            apr_status_t rv =
+                es_chantab_make(&store->tab, batch->entries[i].channels[k],
+                                use->hash, &use->slot);
+
+            if (rv != APR_SUCCESS) {
+                return rv;
+            }
+            if (es_chantab_use_slot(&store->tab, use->slot)) {
+                batch->done.clients +=
+                    es_counts_sum(&store->counts, use->slot, touched);
+            }
+        }
+    }
+    return APR_SUCCESS;
+}
+
+/** Give up the oldest records until a record may end at end. */
+static apr_status_t make_room(es_store_t *store, es_pos_t end)
+{
+    es_journal_t *journal = &store->journal;
+    es_record_t oldest;
+    int i;
+
+    while (end - es_journal_tail(journal) > journal->bytes) {
+        es_pos_t tail = es_journal_tail(journal);
+
+        if (es_journal_look(journal, tail, &oldest) != APR_SUCCESS) {
+            return APR_EGENERAL;
+        }
+        if (oldest.pos != tail) {
+            /* a pad stood there, and that may have been enough */
+            es_journal_drop(journal, oldest.pos);
+            continue;
+        }
+        /* the table first, then the tail: see es_chantab_evict */
+        for (i = 0; i < oldest.nslots; i++) {
+            es_chantab_evict(&store->tab, oldest.slots[i], &oldest.id);
+        }
+        es_journal_drop(journal, oldest.next);
+    }
+    return APR_SUCCESS;
+}
+
+/** Write one event behind at. @return where it ends, 0 when damaged */
+static es_pos_t write_event(es_store_t *store, const es_entry_t *entry,
+                            const use_t *uses, es_pos_t at, const es_id_t *id)
+{
+    es_link_t links[ES_EVENT_CHANNELS_MAX];
+    char text[ES_ID_TEXT_SIZE];
+    es_content_t content;
+    apr_uint64_t size;
+    es_pos_t pos;
+    int i;
+
+    content.id = *id;
+    content.frame = entry->frame;
+    content.id_text = entry->frame->own_id.len != 0
+                          ? entry->frame->own_id
+                          : es_slice(text, es_id_format(text, id));
+    content.links = links;
+    content.nlinks = entry->nchannels;
+    size = es_journal_record_size(
+        entry->nchannels, es_frame_size(entry->frame, content.id_text.len));
+    pos = es_journal_place(&store->journal, at, size);
+    if (make_room(store, pos + size) != APR_SUCCESS) {
+        return 0;
+    }
+    for (i = 0; i < entry->nchannels; i++) {
+        links[i].slot = uses[i].slot;
+        links[i].spare = 0;
+        links[i].previous = es_chantab_append(&store->tab, uses[i].slot, pos,
+                                              es_journal_tail(&store->journal));
+    }
+    es_journal_write(&store->journal, at, pos, size, &content);
+    return pos + size;
+}
+
+/** Write all events and commit. */
+static apr_status_t write_batch(es_store_t *store, batch_t *batch)
+{
+    const use_t *uses = batch->uses;
+    es_id_t id = es_view_last_id(store);
+    es_pos_t at;
+    int i;
+
+    if (!es_journal_is_sane(&store->journal)) {
+        return APR_EGENERAL;
+    }
+    at = es_journal_head(&store->journal);
+    for (i = 0; i < batch->count; i++) {
+        id = es_id_next(&id, batch->now_ms);
+        at = write_event(store, &batch->entries[i], uses, at, &id);
+        if (at == 0) {
+            return APR_EGENERAL;
+        }
+        uses += batch->entries[i].nchannels;
+    }
+    es_journal_commit(&store->journal, at, &id);
+    batch->done.last_id = id;
+    batch->done.head = at;
+    return APR_SUCCESS;
+}
+
+static apr_status_t append_locked(es_store_t *store, batch_t *batch,
+                                  apr_uint64_t *touched, es_news_t *news)
+{
+    apr_status_t rv = find_slots(store, batch, touched);
+
+    if (rv == APR_EGENERAL) {
+        rv = es_repair(store, news);
+        if (rv == APR_SUCCESS) {
+            rv = find_slots(store, batch, touched);
+        }
+    }
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    rv = write_batch(store, batch);
+    if (rv == APR_EGENERAL) {
+        /* slots stay whose they are in a repair */
+        rv = es_repair(store, news);
+        if (rv == APR_SUCCESS) {
+            rv = write_batch(store, batch);
+        }
+    }
+    return rv;
+}
+
+apr_status_t es_store_append(es_store_t *store, const es_entry_t *entries,
+                             int count, apr_uint64_t now_ms,
+                             apr_uint64_t *touched, es_appended_t *out)
+{
+    apr_size_t uses = count_uses(entries, count);
+    es_news_t news;
+    batch_t batch;
+    apr_status_t rv;
+
+    if (uses == 0) {
+        return APR_EINVAL;
+    }
+    if (!fits(store, entries, count)) {
+        return APR_ENOSPC;
+    }
+    batch.entries = entries;
+    batch.count = count;
+    batch.now_ms = now_ms;
+    batch.uses = batch.small;
+    if (uses > LINKS_SMALL) {
+        /* no pool here: it is needed as long as this call */
+        batch.uses = malloc(uses * sizeof(use_t));
+        if (batch.uses == NULL) {
+            return APR_ENOMEM;
+        }
+    }
+    hash_names(store, &batch);
+
+    rv = es_view_lock(store, &news);
+    if (rv == APR_SUCCESS) {
+        rv = append_locked(store, &batch, touched, &news);
+        es_view_unlock(store, &news);
+    }
+    if (batch.uses != batch.small) {
+        free(batch.uses);
+    }
+    if (rv == APR_SUCCESS) {
+        *out = batch.done;
+    }
+    return rv;
+}

@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Hash chains over an array of slots:
+ *
+ *     buckets  [ 0 ][ 3 ][ 0 ][ 1 ] …        hash & (nbuckets - 1)
+ *                     │         │
+ *     slots    [1: used, next 0][2: free, next 0][3: used, next 0] … [n]
+ *                                 ▲ table->free           fresh ▲
+ *
+ * Slots above fresh were never used, so that a big table costs no memory
+ * until it is needed. When none is free or fresh, a hand goes round and takes
+ * the first idle slot. After a whole round in vain it looks at no more than
+ * SWEEP_MAX slots a call until it finds one again, so that a full table does
+ * not make each call a long one.
+ *
+ * The lock makes all of this one step for the living. For a process that dies
+ * half-way, the state word decides: a slot is a channel's from the store of
+ * ES_CHAN_USED to that of ES_CHAN_FREE; chains and free list are made anew by
+ * a repair. These stores are release stores, as the compiler must not move
+ * the others past them; the processor finishes a dead process's stores in
+ * order as seen by whoever takes the lock after it.
+ */
+#include "store/es_chantab.h"
+
+#include <apr_siphash.h>
+#include <apr_strings.h>
+
+#define SWEEP_MAX 1024
+
+void es_chantab_use(es_chantab_t *tab, const es_layout_t *layout, void *mem,
+                    const es_counts_t *counts)
+{
+    es_segment_t *segment = mem;
+
+    tab->table = &segment->table;
+    tab->buckets = (apr_uint32_t *)((char *)mem + layout->buckets);
+    tab->slots = (es_chan_t *)((char *)mem + layout->slots);
+    tab->count = layout->params.channels;
+    tab->nbuckets = layout->nbuckets;
+    tab->key[0] = segment->facts.key[0];
+    tab->key[1] = segment->facts.key[1];
+    tab->counts = counts;
+}
+
+es_chan_t *es_chantab_at(const es_chantab_t *tab, es_slot_t slot)
+{
+    return slot != 0 && slot <= tab->count ? &tab->slots[slot - 1] : NULL;
+}
+
+es_slice_t es_chantab_name(const es_chantab_t *tab, es_slot_t slot)
+{
+    const es_chan_t *chan = es_chantab_at(tab, slot);
+
+    /* name_len is a byte and cannot be more than there is room */
+    return chan != NULL ? es_slice(chan->name, chan->name_len)
+                        : es_slice(NULL, 0);
+}
+
+apr_uint64_t es_chantab_hash(const es_chantab_t *tab, es_slice_t name)
+{
+    /* with a secret key: names come from clients, who could choose such that
+     * all fall into one bucket */
+    return apr_siphash24(name.data, name.len, (const unsigned char *)tab->key);
+}
+
+static apr_uint32_t *bucket_of(const es_chantab_t *tab, apr_uint64_t hash)
+{
+    return &tab->buckets[hash & (tab->nbuckets - 1)];
+}
+
+/** Slots that were ever used; the value is not trusted. */
+static apr_uint32_t fresh_of(const es_chantab_t *tab)
+{
+    return tab->table->fresh < tab->count ? tab->table->fresh : tab->count;
+}
+
+static void set_state(es_chan_t *chan, apr_uint32_t state)
+{
+    __atomic_store_n(&chan->state, state, __ATOMIC_RELEASE);
+}
+
+/** Death between the two leaves the new ms with the old n. As ms only rises
+ * here, that is above the old id and at worst above the new one, too: some
+ * client is told of a gap that is none. */
+static void store_id(apr_uint64_t *ms, apr_uint64_t *n, const es_id_t *id)
+{
+    __atomic_store_n(ms, id->ms, __ATOMIC_RELEASE);
+    __atomic_store_n(n, id->n, __ATOMIC_RELEASE);
+}
+
+void es_chantab_begin(const es_chantab_t *tab)
+{
+    tab->table->batch++;
+}
+
+int es_chantab_use_slot(const es_chantab_t *tab, es_slot_t slot)
+{
+    es_chan_t *chan = es_chantab_at(tab, slot);
+
+    if (chan == NULL || chan->batch == tab->table->batch) {
+        return 0;
+    }
+    chan->batch = tab->table->batch;
+    return 1;
+}
+
+apr_status_t es_chantab_find(const es_chantab_t *tab, es_slice_t name,
+                             apr_uint64_t hash, es_slot_t *slot)
+{
+    apr_uint32_t at = *bucket_of(tab, hash);
+    apr_uint32_t steps;
+
+    for (steps = 0; at != 0; steps++) {
+        const es_chan_t *chan = es_chantab_at(tab, at);
+
+        if (chan == NULL || chan->state != ES_CHAN_USED || steps > tab->count) {
+            return APR_EGENERAL;
+        }
+        if (chan->hash == hash &&
+            es_slice_equal(es_slice(chan->name, chan->name_len), name)) {
+            break;
+        }
+        at = chan->next;
+    }
+    *slot = at;
+    return APR_SUCCESS;
+}
+
+/** Take a slot out of its bucket's chain. */
+static apr_status_t unlink_slot(const es_chantab_t *tab, es_slot_t slot)
+{
+    es_chan_t *chan = es_chantab_at(tab, slot);
+    apr_uint32_t *from = bucket_of(tab, chan->hash);
+    apr_uint32_t steps;
+
+    for (steps = 0; steps <= tab->count; steps++) {
+        es_chan_t *at = es_chantab_at(tab, *from);
+
+        if (at == NULL) {
+            break;
+        }
+        if (*from == slot) {
+            /* death here: used, but in no chain; a repair links it again */
+            *from = chan->next;
+            return APR_SUCCESS;
+        }
+        from = &at->next;
+    }
+    return APR_EGENERAL;
+}
+
+static int is_idle(const es_chantab_t *tab, es_slot_t slot)
+{
+    const es_chan_t *chan = es_chantab_at(tab, slot);
+
+    return chan->state == ES_CHAN_USED && chan->retained == 0 &&
+           chan->batch != tab->table->batch &&
+           es_counts_is_idle(tab->counts, slot);
+}
+
+static apr_status_t reclaim(const es_chantab_t *tab, es_slot_t slot)
+{
+    es_table_t *table = tab->table;
+    es_chan_t *chan = es_chantab_at(tab, slot);
+    es_id_t forgotten = {table->forgotten_ms, table->forgotten_n};
+    es_id_t evicted = {chan->evicted_ms, chan->evicted_n};
+    apr_status_t rv = unlink_slot(tab, slot);
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    /* death before: a repair keeps the channel, and the higher value of
+     * forgotten only costs a needless reset */
+    if (es_id_compare(&evicted, &forgotten) > 0) {
+        store_id(&table->forgotten_ms, &table->forgotten_n, &evicted);
+    }
+    /* death after: a repair puts it into the free list */
+    set_state(chan, ES_CHAN_FREE);
+    return APR_SUCCESS;
+}
+
+/** Find an idle slot with the hand, see the head of this file. */
+static apr_status_t sweep(const es_chantab_t *tab, es_slot_t *slot)
+{
+    es_table_t *table = tab->table;
+    apr_uint32_t left = table->barren < tab->count ? tab->count : SWEEP_MAX;
+
+    for (; left > 0; left--) {
+        table->hand = table->hand < tab->count ? table->hand + 1 : 1;
+        if (is_idle(tab, table->hand)) {
+            table->barren = 0;
+            *slot = table->hand;
+            return reclaim(tab, table->hand);
+        }
+        if (table->barren < tab->count) {
+            table->barren++;
+        }
+    }
+    return APR_ENOMEM;
+}
+
+/** Get a slot that is in no chain and no list; its state is free. Death of
+ * the caller before it sets the state: a repair finds a free slot. */
+static apr_status_t take_slot(const es_chantab_t *tab, es_slot_t *slot)
+{
+    es_table_t *table = tab->table;
+
+    if (table->free != 0) {
+        const es_chan_t *chan = es_chantab_at(tab, table->free);
+
+        if (chan == NULL || chan->state != ES_CHAN_FREE) {
+            return APR_EGENERAL;
+        }
+        *slot = table->free;
+        table->free = chan->next;
+        return APR_SUCCESS;
+    }
+    if (table->fresh < tab->count) {
+        table->fresh++;
+        *slot = table->fresh;
+        return APR_SUCCESS;
+    }
+    return sweep(tab, slot);
+}
+
+/** Put a slot into its bucket's chain, by one store. */
+static void link_slot(const es_chantab_t *tab, es_slot_t slot)
+{
+    es_chan_t *chan = es_chantab_at(tab, slot);
+    apr_uint32_t *bucket = bucket_of(tab, chan->hash);
+
+    chan->next = *bucket;
+    __atomic_store_n(bucket, slot, __ATOMIC_RELEASE);
+}
+
+apr_status_t es_chantab_make(const es_chantab_t *tab, es_slice_t name,
+                             apr_uint64_t hash, es_slot_t *slot)
+{
+    apr_status_t rv = es_chantab_find(tab, name, hash, slot);
+    es_chan_t *chan;
+
+    if (rv != APR_SUCCESS || *slot != 0) {
+        return rv;
+    }
+    rv = take_slot(tab, slot);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    chan = es_chantab_at(tab, *slot);
+    chan->hash = hash;
+    chan->name_len = (unsigned char)name.len;
+    memcpy(chan->name, name.data, name.len);
+    /* relaxed: nobody else knows the slot yet */
+    __atomic_store_n(&chan->newest, 0, __ATOMIC_RELAXED);
+    chan->retained = 0;
+    chan->batch = 0;
+    chan->evicted_ms = tab->table->forgotten_ms;
+    chan->evicted_n = tab->table->forgotten_n;
+    /* death before: free; after: used, and a repair links it */
+    set_state(chan, ES_CHAN_USED);
+    link_slot(tab, *slot);
+    return APR_SUCCESS;
+}
+
+es_pos_t es_chantab_append(const es_chantab_t *tab, es_slot_t slot,
+                           es_pos_t pos, es_pos_t tail)
+{
+    es_chan_t *chan = es_chantab_at(tab, slot);
+    es_pos_t previous;
+
+    if (chan == NULL) {
+        return 0;
+    }
+    previous = chan->newest;
+    if (previous < tail || previous >= pos || previous % ES_LINE != 0) {
+        previous = 0;
+    }
+    chan->retained++;
+    /* relaxed: the store of head that follows makes it visible. A reader may
+     * see it before, and then looks for a record where none is to be seen
+     * yet. Death: a repair recounts both. */
+    __atomic_store_n(&chan->newest, pos, __ATOMIC_RELAXED);
+    return previous;
+}
+
+void es_chantab_evict(const es_chantab_t *tab, es_slot_t slot,
+                      const es_id_t *id)
+{
+    es_chan_t *chan = es_chantab_at(tab, slot);
+
+    if (chan == NULL) {
+        return;
+    }
+    /* Death after it, with the tail still there: the id of a record that is
+     * retained counts as evicted, which costs a needless reset at worst. The
+     * other order would lose a record silently. newest stays, see
+     * es_store_newest. */
+    store_id(&chan->evicted_ms, &chan->evicted_n, id);
+    if (chan->retained > 0) {
+        chan->retained--;
+    }
+}
+
+void es_chantab_rebuild(const es_chantab_t *tab)
+{
+    apr_uint32_t fresh = fresh_of(tab);
+    es_slot_t slot;
+
+    tab->table->fresh = fresh;
+    tab->table->free = 0;
+    tab->table->barren = 0;
+    tab->table->batch++;
+    memset(tab->buckets, 0, (apr_size_t)tab->nbuckets * 4);
+    for (slot = fresh; slot > 0; slot--) {
+        es_chan_t *chan = es_chantab_at(tab, slot);
+
+        chan->retained = 0;
+        chan->scan = 0;
+        if (chan->state == ES_CHAN_USED && chan->name_len != 0) {
+            chan->hash = es_chantab_hash(tab, es_chantab_name(tab, slot));
+            link_slot(tab, slot);
+            continue;
+        }
+        set_state(chan, ES_CHAN_FREE);
+        chan->next = tab->table->free;
+        tab->table->free = slot;
+    }
+}
+
+int es_chantab_recount(const es_chantab_t *tab, es_slot_t slot, es_pos_t pos,
+                       const es_id_t *id)
+{
+    es_chan_t *chan = es_chantab_at(tab, slot);
+    es_id_t evicted;
+
+    if (chan == NULL || slot > fresh_of(tab) || chan->state != ES_CHAN_USED) {
+        return 0;
+    }
+    evicted.ms = chan->evicted_ms;
+    evicted.n = chan->evicted_n;
+    if (chan->retained == 0 && es_id_compare(&evicted, id) > 0) {
+        /* a store_id that was cut, see there */
+        store_id(&chan->evicted_ms, &chan->evicted_n, id);
+    }
+    chan->scan = pos;
+    chan->retained++;
+    return 1;
+}
+
+void es_chantab_lose(const es_chantab_t *tab, const es_id_t *id)
+{
+    es_chan_t *chan;
+
+    store_id(&tab->table->forgotten_ms, &tab->table->forgotten_n, id);
+    for (chan = tab->slots; chan < tab->slots + fresh_of(tab); chan++) {
+        store_id(&chan->evicted_ms, &chan->evicted_n, id);
+        chan->retained = 0;
+        chan->scan = 0;
+    }
+}
+
+/*
+ * newest is stored once, with its final value: readers look at it meanwhile,
+ * and a value that is too low for an instant would make them skip a record.
+ * Of a channel of which nothing is retained we know only that its newest
+ * record was before the tail; a value that is too high does no harm.
+ */
+void es_chantab_recounted(const es_chantab_t *tab, es_pos_t tail)
+{
+    es_chan_t *chan;
+
+    for (chan = tab->slots; chan < tab->slots + fresh_of(tab); chan++) {
+        es_pos_t newest = chan->newest;
+
+        if (chan->retained != 0) {
+            newest = chan->scan;
+        }
+        else if (newest >= tail) {
+            newest = tail - ES_LINE;
+        }
+        /* relaxed: any value on the way is safe, see above */
+        __atomic_store_n(&chan->newest, newest, __ATOMIC_RELAXED);
+    }
+}
+
+const char *es_chantab_check(const es_chantab_t *tab, apr_pool_t *p)
+{
+    apr_uint32_t used = 0;
+    apr_uint32_t linked = 0;
+    apr_uint32_t unused = 0;
+    apr_uint32_t i;
+    es_slot_t at;
+
+    if (tab->table->fresh > tab->count) {
+        return "more fresh slots than there are";
+    }
+    for (i = 0; i < tab->nbuckets; i++) {
+        for (at = tab->buckets[i]; at != 0; at = tab->slots[at - 1].next) {
+            const es_chan_t *chan = es_chantab_at(tab, at);
+
+            if (chan == NULL || at > tab->table->fresh ||
+                chan->state != ES_CHAN_USED ||
+                bucket_of(tab, chan->hash) != &tab->buckets[i] ||
+                chan->hash != es_chantab_hash(tab, es_chantab_name(tab, at)) ||
+                ++linked > tab->count) {
+                return apr_psprintf(p, "bucket %u: slot %u is wrong", i, at);
+            }
+        }
+    }
+    for (at = tab->table->free; at != 0; at = tab->slots[at - 1].next) {
+        const es_chan_t *chan = es_chantab_at(tab, at);
+
+        if (chan == NULL || at > tab->table->fresh ||
+            chan->state != ES_CHAN_FREE || ++unused > tab->count) {
+            return apr_psprintf(p, "free list: slot %u is wrong", at);
+        }
+    }
+    for (at = 1; at <= tab->table->fresh; at++) {
+        used += tab->slots[at - 1].state == ES_CHAN_USED;
+    }
+    if (used != linked || used + unused != tab->table->fresh) {
+        return apr_psprintf(p, "%u slots used, %u linked, %u free of %u", used,
+                            linked, unused, tab->table->fresh);
+    }
+    return NULL;
+}
