@@ -1,0 +1,312 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Measures the module against the floor, A B A B … in one run, and prints
+# medians and ratios. Starts a private httpd and es_floor on a few loopback
+# addresses, and takes both down again.
+#
+#   sh bench/run.sh [all|quick|cpu|memory]
+#
+#   ES_BUILDDIR   the build: .libs/mod_eventstream.so and bench/es_load
+#                 (../build beside the sources)
+#   ES_ROUNDS     pairs for each row (5; quick: 3)
+#   ES_CHILDREN   children of httpd (1, as the floor has one process)
+#   ES_PORT       first of two ports to try (18080)
+#   ES_HTTPD      the server (apache2 or httpd)
+#   ES_MODULES    its modules' folder (asked of apxs)
+#   ES_EXTRA_CONF a file to be included in httpd's configuration
+#   ES_AGAINST    "floor": a second floor takes the module's place; the
+#                 ratios then show the noise of the machine
+#
+# Exit status: 0; 1 a run lost, doubled or reordered something; 2 could not
+# run. A figure that misses its target is marked, and is no failure.
+
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+mode=${1:-all}
+build=$(cd "${ES_BUILDDIR:-$here/../build}" 2>/dev/null && pwd)
+children=${ES_CHILDREN:-1}
+port_a=${ES_PORT:-18080}
+port_b=$((port_a + 1))
+httpd=${ES_HTTPD:-$(command -v apache2 || command -v httpd)}
+modules=${ES_MODULES:-$(apxs -q LIBEXECDIR 2>/dev/null)}
+addresses="127.0.0.1 127.0.0.2"
+locals=4
+limit=1800 # seconds, the ceiling of each server's life
+pid_a=
+pid_b=
+faulty=0
+
+say() {
+    echo "run.sh: $*" >&2
+}
+
+# running PID: is it a child of ours, and no zombie? The shell may have
+# reaped it, and its number may be another's by now.
+running() {
+    awk -v us="$$" '/^State:/ { state = $2 }
+                    /^PPid:/ { parent = $2 }
+                    END { exit !(parent == us && state != "Z") }' \
+        "/proc/$1/status" 2>/dev/null
+}
+
+# stop PID: asks, then insists after five seconds
+stop() {
+    [ -n "$1" ] && running "$1" || return 0
+    kill "$1"
+    tries=0
+    while running "$1" && [ "$tries" -lt 50 ]; do
+        sleep 0.1
+        tries=$((tries + 1))
+    done
+    running "$1" && kill -9 "$1"
+    wait "$1" 2>/dev/null
+}
+
+stop_servers() {
+    stop "$pid_a"
+    pid_a=
+    stop "$pid_b"
+    pid_b=
+}
+
+die() {
+    say "$@"
+    exit 2
+}
+
+tmp=$(mktemp -d) || exit 2
+trap 'stop_servers; rm -rf "$tmp"' EXIT
+trap 'exit 2' HUP INT TERM
+
+case $mode in
+all | cpu | memory) rounds=${ES_ROUNDS:-5} ;;
+quick) rounds=${ES_ROUNDS:-3} ;;
+*) die "usage: run.sh [all|quick|cpu|memory]" ;;
+esac
+[ -n "$build" ] || die "no build folder, set ES_BUILDDIR"
+[ -x "$build/bench/es_load" ] || die "no $build/bench/es_load: make bench"
+ulimit -n "$(ulimit -H -n)"
+
+# at PORT: all our addresses with that port, as es_load and es_floor take it
+at() {
+    list=
+    for address in $addresses; do
+        list="$list${list:+,}$address:$1"
+    done
+    echo "$list"
+}
+
+# shared modules only: what is built in cannot be loaded
+load_module() {
+    if [ -f "$modules/mod_$1.so" ]; then
+        echo "LoadModule ${2:-$1}_module $modules/mod_$1.so"
+    fi
+}
+
+write_conf() {
+    {
+        echo "ServerRoot $tmp"
+        echo "DefaultRuntimeDir $tmp"
+        echo "PidFile $tmp/httpd.pid"
+        echo "ErrorLog $tmp/error.log"
+        echo "LogLevel warn"
+        echo "ServerName localhost"
+        load_module mpm_event
+        load_module unixd
+        load_module authz_core
+        echo "LoadModule eventstream_module" \
+            "$build/.libs/mod_eventstream.so"
+        for address in $addresses; do
+            echo "Listen $address:$port_a"
+        done
+        echo "ListenBacklog 4096"
+        echo "KeepAliveTimeout 60"
+        echo "MaxKeepAliveRequests 0"
+        echo "StartServers $children"
+        echo "ServerLimit $children"
+        echo "ThreadsPerChild 25"
+        echo "MaxRequestWorkers $((25 * children))"
+        echo "MinSpareThreads 1"
+        echo "MaxSpareThreads $((25 * children))"
+        echo "AsyncRequestWorkerFactor 100"
+        if [ "$(id -u)" -eq 0 ]; then
+            echo "User nobody"
+            echo "Group $(id -gn nobody)"
+        fi
+        cat <<'CONF'
+<LocationMatch "^/events/(?<room>[^/]+)$">
+    SetHandler eventstream
+    EventStreamChannel "room-{room}"
+</LocationMatch>
+<Location "/publish">
+    SetHandler eventstream-publish
+    Require all granted
+</Location>
+CONF
+        if [ -n "${ES_EXTRA_CONF:-}" ]; then
+            echo "Include $ES_EXTRA_CONF"
+        fi
+    } >"$tmp/httpd.conf"
+}
+
+# start_floor a|b PORT: sets $pid_a or $pid_b
+start_floor() {
+    "$build/bench/es_floor" --listen "$(at "$2")" --seconds "$limit" \
+        >"$tmp/floor.$2" 2>&1 &
+    eval "pid_$1=\$!"
+    wait_for "$!" "$2" "$tmp/floor.$2"
+}
+
+# wait_for PID PORT LOG: until it listens on all our addresses
+wait_for() {
+    hex=$(printf ':%04X' "$2")
+    tries=0
+    # shellcheck disable=SC2086 # one word each
+    until awk -v at="$hex" -v wanted="$(echo $addresses | wc -w)" \
+        '$2 ~ at "$" && $4 == "0A" { found++ }
+         END { exit !(found >= wanted) }' /proc/net/tcp; do
+        if ! running "$1" || [ "$tries" -gt 200 ]; then
+            cat "$3" >&2
+            die "no server on port $2 (ES_PORT chooses another)"
+        fi
+        sleep 0.05
+        tries=$((tries + 1))
+    done
+}
+
+start_module() {
+    if [ "${ES_AGAINST:-}" = floor ]; then
+        start_floor a "$port_a"
+        return
+    fi
+    [ -f "$build/.libs/mod_eventstream.so" ] ||
+        die "no $build/.libs/mod_eventstream.so: build the module first"
+    [ -n "$httpd" ] || die "no httpd found, set ES_HTTPD"
+    write_conf
+    : >"$tmp/error.log"
+    "$httpd" -f "$tmp/httpd.conf" -t >"$tmp/syntax" 2>&1 ||
+        die "httpd refuses its configuration: $(cat "$tmp/syntax")"
+    "$httpd" -f "$tmp/httpd.conf" -D FOREGROUND &
+    pid_a=$!
+    wait_for "$pid_a" "$port_a" "$tmp/error.log"
+    sleep 1 # the children come after the sockets
+}
+
+start_servers() {
+    stop_servers
+    start_module
+    start_floor b "$port_b"
+}
+
+# load a|b ROW OPTIONS: one run, its report appended to the row's
+load() {
+    side=$1
+    row=$2
+    shift 2
+    eval "pid=\$pid_$side port=\$port_$side"
+    "$build/bench/es_load" --servers "$(at "$port")" --pid "$pid" \
+        --locals "$locals" --seconds 120 "$@" >"$tmp/one" 2>"$tmp/stderr"
+    rc=$?
+    cat "$tmp/one" >>"$tmp/$row.$side"
+    if [ "$rc" -ne 0 ]; then
+        faulty=1
+        say "$row, side $side: es_load says $rc"
+        running "$pid" || say "its server, process $pid, is gone"
+        cat "$tmp/stderr" >&2
+        sed -n '/^unpublished/,$p' "$tmp/one" |
+            awk '$2 != 0 { print "  " $0 }' >&2
+    fi
+}
+
+# median ROW SIDE NAME
+median() {
+    awk -v name="$3" '$1 == name { print $2 }' "$tmp/$1.$2" | sort -n |
+        awk '{ v[NR] = $1 }
+             END {
+                 if (NR == 0) { print "-" }
+                 else if (NR % 2) { print v[(NR + 1) / 2] }
+                 else { print (v[NR / 2] + v[NR / 2 + 1]) / 2 }
+             }'
+}
+
+# ratios ROW NAME: each pair's own ratio, less moved by drift, ascending
+ratios() {
+    awk -v name="$2" '$1 == name { print $2 }' "$tmp/$1.a" >"$tmp/va"
+    awk -v name="$2" '$1 == name { print $2 }' "$tmp/$1.b" >"$tmp/vb"
+    paste "$tmp/va" "$tmp/vb" |
+        awk 'NF == 2 && $2 > 0 { printf "ratio %.3f\n", $1 / $2 }' |
+        sort -k 2 -n >"$tmp/ratio.a"
+}
+
+# cpu_row ROW TARGET OPTIONS: $rounds pairs and a line of the table
+cpu_row() {
+    row=$1
+    target=$2
+    shift 2
+    round=0
+    while [ "$round" -lt "$rounds" ]; do
+        load a "$row" --idle 0.5 --nap 1000 "$@"
+        load b "$row" --idle 0.5 --nap 1000 "$@"
+        round=$((round + 1))
+    done
+    name=server_cpu_us_per_delivery
+    ratios "$row" "$name"
+    ratio=$(median ratio a ratio)
+    printf '%-13s %7s %7s %6s %6s %6s %6s %-7s %9s %9s %9s %9s %9s %9s\n' \
+        "$row" \
+        "$(median "$row" a "$name")" "$(median "$row" b "$name")" \
+        "$ratio" \
+        "$(awk 'NR == 1 { print $2 }' "$tmp/ratio.a")" \
+        "$(awk 'END { print $2 }' "$tmp/ratio.a")" \
+        "< $target" \
+        "$(awk -v r="$ratio" -v t="$target" \
+            'BEGIN { print r != "-" && r <= t ? "ok" : "MISSED" }')" \
+        "$(median "$row" a deliveries_per_s | cut -d. -f1)" \
+        "$(median "$row" b deliveries_per_s | cut -d. -f1)" \
+        "$(median "$row" a latency_p50_us)" \
+        "$(median "$row" b latency_p50_us)" \
+        "$(median "$row" a latency_p99_us)" \
+        "$(median "$row" b latency_p99_us)"
+}
+
+cpu_table() {
+    start_servers
+    echo "server CPU in us per delivery; deliveries per second; latency in us"
+    printf '%-13s %7s %7s %6s %6s %6s %6s %-7s %9s %9s %9s %9s %9s %9s\n' \
+        "" module floor ratio low high target "" dlv/s floor p50 floor p99 floor
+    if [ "$mode" = quick ]; then
+        cpu_row single-1000 1.15 --clients 1000 --events 60 --lockstep
+        cpu_row burst-1000 1.00 --clients 1000 --events 100 --burst 20 \
+            --lockstep
+        return
+    fi
+    cpu_row single-1000 1.15 --clients 1000 --events 200 --lockstep
+    cpu_row single-10000 1.15 --clients 10000 --events 30 --lockstep
+    cpu_row burst-1000 1.00 --clients 1000 --events 500 --burst 50 --lockstep
+    cpu_row burst-10000 1.00 --clients 10000 --events 60 --burst 20 \
+        --lockstep
+}
+
+memory_table() {
+    clients=19000
+    [ "$mode" = quick ] && clients=2000
+    start_servers # fresh ones: nothing allocated for earlier clients
+    load a memory --clients "$clients" --events 0 --idle 3
+    load b memory --clients "$clients" --events 0 --idle 3
+    name=pss_bytes_per_client
+    bytes=$(median memory a "$name")
+    echo "process memory (PSS), $clients idle clients"
+    printf '%-14s %8s %8s %7s %7s %s\n' "" module floor "" target ""
+    printf '%-14s %8s %8s %7s %7s %s\n' "bytes/client" "$bytes" \
+        "$(median memory b "$name")" "" "< 1500" \
+        "$(awk -v b="$bytes" \
+            'BEGIN { print b != "-" && b < 1500 ? "ok" : "MISSED" }')"
+}
+
+if [ "$mode" != memory ]; then
+    cpu_table
+fi
+if [ "$mode" != cpu ]; then
+    memory_table
+fi
+exit "$faulty"
