@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+package Driver;
+
+=head1 NAME
+
+Driver - runs the Node programs beside it against an httpd of its own
+
+=head1 SYNOPSIS
+
+    use lib "$FindBin::Bin/lib", "$FindBin::Bin/browser";
+    use Driver;
+
+    Driver::need('playwright-core', browser => 1);
+    my $httpd = Driver::demo_httpd();
+    Driver::run('demo.mjs', $httpd);
+
+=head1 FUNCTIONS
+
+=over
+
+=item need($package, %options)
+
+Ends the test here if Node, the npm package or (browser => 1) Chromium is
+missing: skipped with the reason, or failed if CI=true. Packages are looked for
+in $ES_NODE_MODULES, preset $ES_BUILDDIR/node_modules (npm ci with the
+package.json beside this file); Chromium is $ES_CHROMIUM, preset the first of
+chromium, chromium-browser and google-chrome in the PATH.
+
+=item demo_httpd()
+
+An EventStream::Httpd that serves demo/ as the sample configuration does.
+
+=item run($program, $httpd)
+
+Runs it with the URL; each "ok NAME" and "not ok NAME" becomes a fact of this
+test, other lines diagnostics. The program has a deadline of its own and ends
+with the line "end".
+
+=back
+
+=cut
+
+use strict;
+use warnings;
+
+use Cwd ();
+use EventStream::Httpd;
+use File::Basename qw(dirname);
+use Test::More ();
+
+my $here = Cwd::abs_path(dirname(__FILE__));
+my $pid;    # of the running program
+
+# When the test is ended, so is its program, which ends its browser.
+END {
+    if ($pid) {
+        local $?;
+        kill TERM => $pid;
+    }
+}
+
+sub in_path
+{
+    my (@names) = @_;
+    for my $name (@names) {
+        for my $dir (split /:/, $ENV{PATH}) {
+            return "$dir/$name" if -x "$dir/$name" && !-d _;
+        }
+    }
+    return;
+}
+
+sub lacking
+{
+    my ($package, %opt) = @_;
+    my $modules = $ENV{ES_NODE_MODULES}
+        ||= ($ENV{ES_BUILDDIR} || Cwd::getcwd()) . '/node_modules';
+
+    my $node = in_path('node') or return 'node is not in the PATH';
+    my ($version) = `'$node' --version` =~ /^v(\d+)/;
+    return 'node is older than 18' if !$version || $version < 18;
+    return "no npm package $package in $modules"
+        if !-f "$modules/$package/package.json";
+    if ($opt{browser}) {
+        $ENV{ES_CHROMIUM} ||=
+            in_path(qw(chromium chromium-browser google-chrome)) || '';
+        return 'no Chromium in the PATH' if !-x $ENV{ES_CHROMIUM};
+    }
+    return;
+}
+
+sub need
+{
+    my $reason = lacking(@_) or return;
+    if (($ENV{CI} || '') eq 'true') {
+        Test::More::fail($reason);
+        Test::More::done_testing();
+        exit 1;
+    }
+    Test::More::plan(skip_all => $reason);
+    return;
+}
+
+sub demo_httpd
+{
+    my %files;
+    for my $file (glob "$here/../../demo/*") {
+        my ($name) = $file =~ m{([^/]+)$};
+        $files{$name} = EventStream::Httpd::slurp($file);
+    }
+    return EventStream::Httpd->start(files => \%files, conf => <<'CONF');
+DirectoryIndex index.html
+AddType text/html .html
+AddType text/css .css
+AddType text/javascript .js
+AddType image/svg+xml .svg
+<LocationMatch "^/events/(?<room>[^/]+)$">
+    SetHandler eventstream
+    EventStreamChannel "room-{room}"
+</LocationMatch>
+<Location "/publish">
+    SetHandler eventstream-publish
+    Require local
+</Location>
+CONF
+}
+
+sub run
+{
+    my ($program, $httpd) = @_;
+    my $ended = 0;
+
+    $pid = open my $out, '-|', 'node', "$here/$program", $httpd->url
+        or die "node: $!";
+    binmode $out, ':utf8';
+    while (my $line = <$out>) {
+        chomp $line;
+        if ($line =~ /^(not )?ok (.*)$/) {
+            Test::More::ok(!$1, $2);
+        } elsif ($line eq 'end') {
+            $ended = 1;
+        } else {
+            Test::More::diag($line);
+        }
+    }
+    close $out;
+    my $status = $?;
+    undef $pid;
+    Test::More::ok($ended && $status == 0, "$program comes to its end")
+        or Test::More::diag("status $status");
+    return;
+}
+
+1;

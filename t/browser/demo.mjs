@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Drives the demo page in Chromium: node demo.mjs URL. Page "here" stands
+ * behind a relay that is cut, page "there" talks to httpd directly.
+ *
+ * Environment: ES_NODE_MODULES (playwright-core), ES_CHROMIUM (the browser).
+ */
+
+import {drive, fact, isBefore, load, publish, Relay, until}
+    from "./common.mjs";
+
+const ID = /^\d+-\d+$/;
+const ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic",
+    "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--no-proxy-server"];
+const MARKUP = '<img src=x onerror="document.title=1"> <b>bold</b> & more';
+
+const base = process.argv[2];
+const room = "test-" + process.pid;
+const channel = "room-" + room;
+
+let complaints = [];         /* of any page, since they were last taken */
+const foreign = [];          /* requests that left our host */
+
+function takeComplaints()
+{
+    const taken = complaints;
+
+    complaints = [];
+    return taken;
+}
+
+async function openPage(context, url)
+{
+    const page = await context.newPage();
+
+    page.on("console", (message) => {
+        if (["error", "warning"].includes(message.type())) {
+            complaints.push(message.text());
+        }
+    });
+    page.on("pageerror", (error) => complaints.push(error.message));
+    page.on("request", (request) => {
+        if (new URL(request.url()).hostname !== "127.0.0.1") {
+            foreign.push(request.url());
+        }
+    });
+    await page.goto(url);
+    return page;
+}
+
+const stateOf = (page) => page.getAttribute("#state", "data-state");
+const isOpen = (page) =>
+    until(async () => await stateOf(page) === "open", 20000);
+
+/* The events on a page, oldest first. */
+function eventsOn(page)
+{
+    return page.$$eval("#feed .event", (items) => items.map((item) => ({
+        id: item.dataset.id,
+        type: item.dataset.type,
+        data: item.querySelector(".data").textContent,
+        mine: item.querySelector(".mine") !== null,
+    })).reverse());
+}
+
+function arrives(page, data)
+{
+    return until(async () =>
+        (await eventsOn(page)).find((event) => event.data === data));
+}
+
+async function fill(page, type, mode, data)
+{
+    await page.check("#form [name=event][value=" + type + "]",
+        {force: true});
+    await page.check("#form [name=mode][value=" + mode + "]", {force: true});
+    await page.fill("#data", data);
+}
+
+async function firstSight(here, there)
+{
+    fact("the stream opens", await isOpen(here), await stateOf(here));
+    fact("the state is written out",
+        await here.textContent("#state-label") === "Open");
+    fact("the position is shown before the first event",
+        ID.test(await here.textContent("#position")),
+        await here.textContent("#position"));
+    fact("the second page opens as well", await isOpen(there));
+}
+
+async function publishing(here, there)
+{
+    await fill(there, "order", "json", '{"table": 7, "dish": "Pie"}');
+    await there.click("#form [type=submit]");
+
+    const seen = await arrives(here, '{"table":7,"dish":"Pie"}');
+    const own = await arrives(there, '{"table":7,"dish":"Pie"}');
+
+    fact("what one page publishes is seen in another", seen);
+    fact("with its type", seen.type === "order", seen);
+    fact("with its id", ID.test(seen.id), seen);
+    fact("the page sees its own event too, and marks it", await until(
+        async () => (await arrives(there, own.data)).mine));
+    fact("the other one does not claim it", seen.mine === false, seen);
+
+    const result = await there.textContent("#result");
+
+    fact("the result names the id and both clients",
+        result.includes(seen.id) && result.includes("to 2 clients"), result);
+    fact("the position moves to the event", await until(async () =>
+        await here.textContent("#position") === seen.id));
+    fact("the event is counted",
+        await here.textContent("#total") === "1",
+        await here.textContent("#total"));
+    fact("the rate rises", await until(async () =>
+        Number(await here.textContent("#rate")) > 0));
+}
+
+async function asText(here, there)
+{
+    await fill(there, "message", "text", MARKUP);
+    await there.focus("#data");
+    await there.keyboard.press("Control+Enter");
+    fact("Ctrl + Enter publishes, and markup arrives as text",
+        await arrives(here, MARKUP), await eventsOn(here));
+    fact("no element comes of it", await here.$$eval(
+        "#feed img, #feed b", (found) => found.length) === 0);
+
+    await fill(there, "alert", "text", "two\nlines");
+    await there.click("#form [type=submit]");
+    fact("lines stay lines", await arrives(here, "two\nlines"));
+
+    await fill(there, "message", "json", '"in quotes \\u00e9 \\ud83c\\udf70"');
+    await there.click("#form [type=submit]");
+    fact("a JSON string keeps its quotes",
+        await arrives(here, '"in quotes é 🍰"'), await eventsOn(here));
+}
+
+async function mistakes(here, there)
+{
+    const before = (await eventsOn(here)).length;
+
+    await fill(there, "order", "json", "{broken");
+    await there.click("#form [type=submit]");
+    fact("broken JSON is refused by the page", await until(async () =>
+        await there.getAttribute("#data", "aria-invalid") === "true" &&
+        /not JSON/.test(await there.textContent("#result"))));
+    fact("nothing complains so far", complaints.length === 0,
+        takeComplaints());
+
+    await fill(there, "order", "text", "x".repeat(70000));
+    await there.click("#form [type=submit]");
+    fact("the server's own refusal is shown", await until(async () =>
+        await there.getAttribute("#result", "data-outcome") === "error" &&
+        /\w.*\(413\)$/.test(await there.textContent("#result"))),
+        await there.textContent("#result"));
+    takeComplaints(); /* the browser notes the 413 */
+    await publish(base, {channel, text: "after the mistakes"});
+    await arrives(here, "after the mistakes");
+    fact("neither arrives",
+        (await eventsOn(here)).length === before + 1);
+}
+
+async function rooms(here, there)
+{
+    await there.fill("#add-name", room + "-b");
+    await there.keyboard.press("Enter");
+    fact("a room can be added, and its stream opens", await until(
+        async () => await there.textContent("#channel") === channel + "-b" &&
+            await stateOf(there) === "open"));
+    await publish(base, {channel, text: "for the first room"});
+    await publish(base, {channel: channel + "-b", text: "for the second"});
+    await arrives(there, "for the second");
+    fact("rooms are apart", (await eventsOn(there)).length === 1,
+        await eventsOn(there));
+    await there.goBack();
+    fact("Back leads to the room before, with its list", await until(
+        async () => await there.textContent("#channel") === channel &&
+            await stateOf(there) === "open" &&
+            await arrives(there, "two\nlines")));
+    await arrives(here, "for the first room");
+}
+
+async function oneASecond(here, there)
+{
+    const before = (await eventsOn(here)).length;
+
+    await there.click("#auto");
+    fact("one every second: they arrive elsewhere", await until(async () =>
+        (await eventsOn(here)).length >= before + 2));
+    await there.click("#auto");
+    fact("and it can be stopped",
+        await there.getAttribute("#auto", "aria-pressed") === "false");
+}
+
+async function pausing(here)
+{
+    await here.click("#pause");
+    const before = (await eventsOn(here)).length;
+    await publish(base, {channel, text: "while paused"});
+    fact("Pause holds the list, and counts", await until(async () =>
+        /\(\d+ new\)/.test(await here.textContent("#pause"))) &&
+        (await eventsOn(here)).length === before);
+    await here.click("#pause");
+    fact("Resume shows what came", await arrives(here, "while paused"));
+}
+
+async function theCut(here, relay)
+{
+    const before = await here.textContent("#position");
+
+    fact("nothing complains until the cut", complaints.length === 0,
+        takeComplaints());
+    await relay.cut();
+    fact("a cut connection is shown as lost", await until(
+        async () => await stateOf(here) === "lost"), await stateOf(here));
+    fact("in words", await here.textContent("#state-label") ===
+        "Lost, retrying");
+    await here.click("#form [type=submit]");
+    fact("publishing tells that nobody answers", await until(async () =>
+        await here.getAttribute("#result", "data-outcome") === "error"));
+    await relay.restore();
+    fact("the restored connection opens by itself", await isOpen(here),
+        await stateOf(here));
+    takeComplaints(); /* the browser notes what the cut did */
+
+    const after = await publish(base, {channel, event: "alert",
+        text: "after the cut"});
+
+    fact("both pages are clients again", after.clients === 2, after);
+    fact("an event after the cut arrives",
+        await arrives(here, "after the cut"), await eventsOn(here));
+    fact("the position has moved on", await until(async () => isBefore(before,
+        await here.textContent("#position"))));
+    fact("no event is shown twice", await (async () => {
+        const ids = (await eventsOn(here)).map((event) => event.id);
+
+        return new Set(ids).size === ids.length;
+    })());
+}
+
+async function otherLooks(browser)
+{
+    const context = await browser.newContext({viewport: {width: 390,
+        height: 844}, colorScheme: "dark", reducedMotion: "reduce"});
+    const page = await openPage(context, base + "#" + room);
+
+    await isOpen(page);
+    await publish(base, {channel, text: "wide".repeat(100)});
+    await arrives(page, "wide".repeat(100));
+    fact("a phone has nothing to scroll sideways", await page.evaluate(
+        () => document.documentElement.scrollWidth <= innerWidth));
+    fact("dark is dark", await page.evaluate(() => getComputedStyle(
+        document.body).backgroundColor.match(/\d+/g).every((n) => n < 64)));
+    fact("reduced motion is none", await page.evaluate(
+        () => document.getAnimations().length) === 0);
+    await context.close();
+}
+
+async function main()
+{
+    const {chromium} = load("playwright-core");
+    const relay = new Relay(base);
+    const browser = await chromium.launch({
+        executablePath: process.env.ES_CHROMIUM, args: ARGUMENTS});
+
+    try {
+        await relay.restore();
+
+        const context = await browser.newContext(
+            {viewport: {width: 1280, height: 800}});
+        const here = await openPage(context, relay.base + "#" + room);
+        const there = await openPage(context, base + "#" + room);
+
+        await firstSight(here, there);
+        await publishing(here, there);
+        await asText(here, there);
+        await mistakes(here, there);
+        await rooms(here, there);
+        await oneASecond(here, there);
+        await pausing(here);
+        await theCut(here, relay);
+        await otherLooks(browser);
+        fact("no page complains in the console", complaints.length === 0,
+            complaints);
+        fact("nothing is fetched from elsewhere", foreign.length === 0,
+            foreign);
+    }
+    finally {
+        await browser.close();
+    }
+}
+
+drive(main, 150000);

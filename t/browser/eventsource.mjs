@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The npm package eventsource as a client: node eventsource.mjs URL. It is a
+ * second reading of the standard, beside the browser's.
+ *
+ * Environment: ES_NODE_MODULES (eventsource).
+ */
+
+import {drive, fact, isBefore, load, publish, Relay, until}
+    from "./common.mjs";
+
+const ID = /^\d+-\d+$/;
+const COUNT = 50;
+
+const base = process.argv[2];
+const room = "node-" + process.pid;
+const channel = "room-" + room;
+
+const events = [];           /* all that came, stream-open included */
+const asked = [];            /* the Last-Event-ID of each request */
+
+const ofType = (type) => events.filter((event) => event.type === type);
+
+function listen(url)
+{
+    const {EventSource} = load("eventsource");
+    const source = new EventSource(url, {
+        fetch: (input, init) => {
+            asked.push(new Headers(init.headers).get("Last-Event-ID"));
+            return fetch(input, init);
+        },
+    });
+
+    for (const type of ["stream-open", "message", "order"]) {
+        source.addEventListener(type, (event) => events.push(event));
+    }
+    return source;
+}
+
+async function main()
+{
+    const relay = new Relay(base);
+
+    await relay.restore();
+
+    const source = listen(relay.base + "events/" + room);
+
+    fact("stream-open comes first", await until(() => events.length > 0) &&
+        events[0].type === "stream-open", events[0]);
+    fact("it has the position as id, and no data",
+        ID.test(events[0].lastEventId) && events[0].data === "",
+        [events[0].lastEventId, events[0].data]);
+    fact("the source is open", source.readyState === source.OPEN);
+    fact("the first request has no Last-Event-ID", asked[0] === null, asked);
+
+    let last = "";
+
+    for (let n = 1; n <= COUNT; n++) {
+        last = (await publish(base, {channel, event: "order",
+            data: {n, text: "line\nline é"}})).id;
+    }
+    fact("all events arrive", await until(
+        () => ofType("order").length >= COUNT), ofType("order").length);
+
+    const orders = ofType("order");
+
+    fact("in order, each once", orders.map((e) => JSON.parse(e.data).n)
+        .every((n, i) => n === i + 1) && orders.length === COUNT);
+    fact("their data is the JSON that was published",
+        JSON.parse(orders[0].data).text === "line\nline é", orders[0].data);
+    fact("their ids rise, from stream-open on", [events[0], ...orders].every(
+        (e, i, all) => i === 0 ||
+            isBefore(all[i - 1].lastEventId, e.lastEventId)));
+    fact("the last id is the one that publishing told",
+        orders.at(-1).lastEventId === last, [orders.at(-1).lastEventId, last]);
+
+    await publish(base, {channel, text: "a\r\nb\rc\n\nd"});
+    fact("text: each line end is one line end, and message is the preset",
+        await until(() => ofType("message").length === 1) &&
+        ofType("message")[0].data === "a\nb\nc\n\nd",
+        ofType("message").map((e) => e.data));
+    last = ofType("message")[0].lastEventId;
+
+    await relay.cut();
+    fact("a cut connection is noticed", await until(
+        () => source.readyState === source.CONNECTING), source.readyState);
+    await relay.restore();
+    fact("it comes back by itself", await until(
+        () => ofType("stream-open").length === 2, 20000));
+    fact("and tells the last id it has seen", asked.at(-1) === last,
+        [asked, last]);
+
+    const after = await publish(base, {channel, text: "after the cut"});
+
+    fact("the server counts it once", after.clients === 1, after);
+    fact("events go on", await until(() => ofType("message").length === 2) &&
+        ofType("message")[1].data === "after the cut");
+    fact("with a later id",
+        ofType("message")[1].lastEventId === after.id &&
+        isBefore(last, after.id), [last, after.id]);
+    source.close();
+    fact("a client that closes is gone at once", await until(async () =>
+        (await publish(base, {channel, text: "anyone?"})).clients === 0));
+}
+
+drive(main, 90000);
