@@ -1,0 +1,379 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# From a checkout to event streams in a browser:
+#
+#   sh quickstart.sh          build and run the demo at http://localhost:8080/
+#   sh quickstart.sh check    build and run all tests
+#
+# On Debian and as root the packages that are missing are installed; the
+# system's httpd is neither needed nor touched. All that is built and run is in
+# build/. ES_PORT=8081 takes another port.
+
+set -eu
+
+top=$(cd "$(dirname "$0")" && pwd)
+build=$top/build
+port=${ES_PORT:-8080}
+PATH=$PATH:/usr/sbin:/sbin
+
+say()
+{
+    echo "quickstart: $*"
+}
+
+die()
+{
+    echo "quickstart: $*" >&2
+    exit 1
+}
+
+# ---- Packages ---------------------------------------------------------------
+
+missing=
+
+# want PACKAGE COMMAND...: the Debian package is missing if the command fails
+want()
+{
+    package=$1
+    shift
+    if ! "$@" > /dev/null 2>&1; then
+        missing="$missing $package"
+    fi
+}
+
+has()
+{
+    command -v "$1"
+}
+
+has_httpd()
+{
+    has apache2 || has httpd
+}
+
+has_apxs()
+{
+    has apxs || has apxs2
+}
+
+has_libc()
+{
+    echo '#include <stdio.h>' | cc -E -
+}
+
+has_perl()
+{
+    has prove && perl -MTest::More -MJSON::PP -MIO::Socket::INET -MTime::HiRes \
+        -MFile::Temp -MIO::Select -MIPC::Open3 -MPOSIX -e 1
+}
+
+has_lib()
+{
+    pkg-config --exists "$1"
+}
+
+look_for_build_tools()
+{
+    want gcc has cc
+    want libc6-dev has_libc
+    want make has make
+    want autoconf has autoconf
+    want automake has automake
+    want libtool has libtoolize
+    want pkg-config has pkg-config
+    # apache2-bin is the program alone; apache2 would start a service
+    want apache2-bin has_httpd
+    want apache2-dev has_apxs
+    want libjansson-dev has_lib jansson
+    want libcurl4-openssl-dev has_lib libcurl
+}
+
+look_for_test_tools()
+{
+    want libcmocka-dev has_lib cmocka
+    want perl has_perl
+    want openssl has openssl
+    want curl has curl
+}
+
+look_for_browser_tools()
+{
+    want ca-certificates test -s /etc/ssl/certs/ca-certificates.crt
+    want nodejs has node
+    want npm has npm
+    want chromium has chromium
+}
+
+# Leaves in $missing what could not be installed.
+install_missing()
+{
+    if [ -z "$missing" ]; then
+        return
+    fi
+    if [ "$(id -u)" -ne 0 ] || ! has apt-get > /dev/null; then
+        return
+    fi
+    say "installing$missing"
+    if [ -z "${apt_updated-}" ]; then
+        apt-get -q -o Acquire::Retries=3 update
+        apt_updated=yes
+    fi
+    # shellcheck disable=SC2086 # a list
+    DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends \
+        -o Acquire::Retries=3 -o DPkg::Lock::Timeout=300 \
+        -o Dpkg::Use-Pty=0 install $missing
+    missing=
+}
+
+install_build_tools()
+{
+    look_for_build_tools
+    if [ "$1" = check ]; then
+        look_for_test_tools
+    fi
+    install_missing
+    if [ -n "$missing" ]; then
+        die "please install (names of Debian's packages):$missing"
+    fi
+}
+
+# Without these the browser tests are skipped, but not in CI.
+install_browser_tools()
+{
+    look_for_browser_tools
+    install_missing
+    if [ -n "$missing" ]; then
+        if [ "${CI-}" = true ]; then
+            die "the browser tests need:$missing"
+        fi
+        say "without$missing: the browser tests will be skipped"
+        return
+    fi
+    mkdir -p "$build"
+    if cmp -s "$top/t/browser/package-lock.json" \
+        "$build/node_modules/.from-lock.json"; then
+        return
+    fi
+    say 'fetching the npm packages of the browser tests'
+    cp "$top/t/browser/package.json" "$top/t/browser/package-lock.json" \
+        "$build/"
+    if (cd "$build" && npm ci --ignore-scripts --no-audit --no-fund \
+        --loglevel=error); then
+        cp "$build/package-lock.json" "$build/node_modules/.from-lock.json"
+    elif [ "${CI-}" = true ]; then
+        die 'npm ci failed, and CI is to run the browser tests'
+    else
+        say 'npm ci failed: the browser tests will be skipped'
+    fi
+}
+
+# ---- Build ------------------------------------------------------------------
+
+configure()
+{
+    set --
+    if [ "${CI-}" = true ]; then
+        set -- --enable-werror
+    fi
+    (cd "$build" && "$top/configure" -q "$@")
+}
+
+build_module()
+{
+    mkdir -p "$build"
+    if [ ! -f "$top/configure" ] ||
+        [ -n "$(find "$top/configure.ac" "$top/Makefile.am" "$top/sources.mk" \
+            -newer "$top/configure")" ]; then
+        say 'autoreconf'
+        (cd "$top" && autoreconf -fi) > "$build/autoreconf.log" 2>&1 || {
+            cat "$build/autoreconf.log"
+            die 'autoreconf failed'
+        }
+    fi
+    if [ ! -f "$build/config.status" ] ||
+        { [ "$1" = check ] &&
+            ! grep -q '^cmocka=yes' "$build/t/build.conf"; }; then
+        say 'configure'
+        configure
+    fi
+    say 'make'
+    make -C "$build" -j"$(nproc)" --no-print-directory
+}
+
+# ---- The demo ---------------------------------------------------------------
+
+setting()
+{
+    sed -n "s/^$1=//p" "$build/t/build.conf"
+}
+
+# httpd gives up root for this user, who may not see into root's home.
+find_user()
+{
+    user=
+    if [ "$(id -u)" -ne 0 ]; then
+        return
+    fi
+    for user in www-data apache nobody; do
+        if id "$user" > /dev/null 2>&1; then
+            return
+        fi
+    done
+}
+
+may_read()
+{
+    [ -z "$user" ] ||
+        setpriv --reuid "$user" --regid "$(id -g "$user")" --clear-groups \
+            test -r "$1/index.html" 2> /dev/null
+}
+
+load_lines()
+{
+    modules=$(setting moduledir)
+    for name in mpm_event authz_core authz_host unixd mime dir status; do
+        if [ -f "$modules/mod_$name.so" ]; then
+            echo "LoadModule ${name}_module \"$modules/mod_$name.so\""
+        fi
+    done
+}
+
+listen_lines()
+{
+    echo "Listen 127.0.0.1:$port"
+    # an IPv6 loopback, which browsers try first for "localhost"
+    if grep -qs '^0\{31\}1 ' /proc/net/if_inet6; then
+        echo "Listen [::1]:$port"
+    fi
+}
+
+write_conf()
+{
+    if [ -n "$user" ]; then
+        user_lines="User $user
+Group $(id -gn "$user")"
+    else
+        user_lines=
+    fi
+    ES_ROOT=$root ES_HTDOCS=$htdocs ES_LISTEN=$(listen_lines) \
+        ES_MODULES=$(load_lines) ES_USER=$user_lines \
+        ES_MODULE=$build/.libs/mod_eventstream.so \
+        awk '
+        # each mark by plain text, as paths may hold what sub() takes special
+        {
+            while (match($0, /@[A-Z]+@/)) {
+                name = substr($0, RSTART + 1, RLENGTH - 2)
+                printf "%s%s", substr($0, 1, RSTART - 1), ENVIRON["ES_" name]
+                $0 = substr($0, RSTART + RLENGTH)
+            }
+            print
+        }' "$top/conf/demo.conf.in" > "$root/httpd.conf"
+}
+
+# Two demos of one checkout would share build/demo.
+refuse_second()
+{
+    if [ -s "$root/httpd.pid" ]; then
+        other=$(cat "$root/httpd.pid")
+        if grep -qsF "$root/httpd.conf" "/proc/$other/cmdline"; then
+            die "the demo runs already (process $other)"
+        fi
+    fi
+}
+
+clean_up()
+{
+    if [ -n "${httpd_pid-}" ]; then
+        kill -TERM "$httpd_pid" 2> /dev/null || :
+        wait "$httpd_pid" 2> /dev/null || :
+        httpd_pid=
+    fi
+    if [ "$htdocs" != "$top/demo" ]; then
+        rm -rf "$htdocs"
+    fi
+}
+
+wait_for_httpd()
+{
+    tries=0
+    while [ ! -s "$root/httpd.pid" ]; do
+        tries=$((tries + 1))
+        if [ "$tries" -gt 100 ] || ! kill -0 "$httpd_pid" 2> /dev/null; then
+            if grep -qs 'Address already in use' "$root/output" \
+                "$root/error_log"; then
+                die "port $port is taken; try: ES_PORT=8081 sh quickstart.sh"
+            fi
+            cat "$root/output" "$root/error_log" 2> /dev/null || :
+            die 'httpd does not start'
+        fi
+        sleep 0.1
+    done
+}
+
+run_demo()
+{
+    root=$build/demo
+    refuse_second
+    rm -rf "$root"
+    mkdir -p "$root"
+    find_user
+    htdocs=$top/demo
+    if ! may_read "$htdocs"; then
+        htdocs=$(mktemp -d)
+        cp "$top"/demo/* "$htdocs/"
+        chmod -R a+rX "$htdocs"
+    fi
+    httpd_pid=
+    trap clean_up EXIT
+    trap 'exit 0' INT TERM HUP
+    write_conf
+
+    "$(setting httpd)" -f "$root/httpd.conf" -DFOREGROUND \
+        > "$root/output" 2>&1 &
+    httpd_pid=$!
+    wait_for_httpd
+
+    cat << TEXT
+
+The demo runs. Open
+
+    http://localhost:$port/
+
+or listen in one terminal and publish in another:
+
+    curl -N http://localhost:$port/events/kitchen
+
+    curl http://localhost:$port/publish -H 'Content-Type: application/json' \\
+        -d '{"channel": "room-kitchen", "text": "hello"}'
+
+    curl http://localhost:$port/server-status?auto
+
+Its configuration is build/demo/httpd.conf, its log build/demo/error_log.
+Ctrl-C ends it.
+TEXT
+    rc=0
+    wait "$httpd_pid" || rc=$?
+    httpd_pid=
+    die "httpd ended ($rc); see build/demo/error_log"
+}
+
+# ---- Main -------------------------------------------------------------------
+
+case ${1-} in
+'')
+    install_build_tools demo
+    build_module demo
+    run_demo
+    ;;
+check)
+    install_build_tools check
+    install_browser_tools
+    build_module check
+    make -C "$build" --no-print-directory check
+    say 'all tests passed'
+    ;;
+*)
+    die "usage: sh quickstart.sh [check]"
+    ;;
+esac

@@ -1,0 +1,310 @@
+# Written by tools/sources.sh; do not edit.
+
+CORE_SOURCES = \
+    src/base/es_accept.c \
+    src/base/es_accept.h \
+    src/base/es_batch.c \
+    src/base/es_batch.h \
+    src/base/es_buf.c \
+    src/base/es_buf.h \
+    src/base/es_channel.c \
+    src/base/es_channel.h \
+    src/base/es_chunk.c \
+    src/base/es_chunk.h \
+    src/base/es_decimal.h \
+    src/base/es_event.c \
+    src/base/es_event.h \
+    src/base/es_frame.c \
+    src/base/es_frame.h \
+    src/base/es_id.c \
+    src/base/es_id.h \
+    src/base/es_json_text.c \
+    src/base/es_json_text.h \
+    src/base/es_log.c \
+    src/base/es_log.h \
+    src/base/es_path.c \
+    src/base/es_path.h \
+    src/base/es_piece.c \
+    src/base/es_piece.h \
+    src/base/es_problem.c \
+    src/base/es_problem.h \
+    src/base/es_query.c \
+    src/base/es_query.h \
+    src/base/es_slice.h \
+    src/base/es_template.c \
+    src/base/es_template.h \
+    src/base/es_utf8.c \
+    src/base/es_utf8.h \
+    src/deliver/es_client.c \
+    src/deliver/es_client.h \
+    src/deliver/es_client_inner.h \
+    src/deliver/es_control.c \
+    src/deliver/es_control.h \
+    src/deliver/es_crew.c \
+    src/deliver/es_crew.h \
+    src/deliver/es_delivery.c \
+    src/deliver/es_delivery.h \
+    src/deliver/es_fanout.c \
+    src/deliver/es_fanout.h \
+    src/deliver/es_inbox.c \
+    src/deliver/es_inbox.h \
+    src/deliver/es_index.c \
+    src/deliver/es_index.h \
+    src/deliver/es_ring.h \
+    src/deliver/es_round.c \
+    src/deliver/es_round.h \
+    src/deliver/es_sink.h \
+    src/deliver/es_sink_socket.c \
+    src/deliver/es_sink_socket.h \
+    src/deliver/es_watch.c \
+    src/deliver/es_watch.h \
+    src/deliver/es_watch_inner.h \
+    src/deliver/es_wheel.c \
+    src/deliver/es_wheel.h \
+    src/store/es_append.c \
+    src/store/es_board.c \
+    src/store/es_board.h \
+    src/store/es_census.c \
+    src/store/es_census.h \
+    src/store/es_chantab.c \
+    src/store/es_chantab.h \
+    src/store/es_check.c \
+    src/store/es_counts.c \
+    src/store/es_counts.h \
+    src/store/es_journal.c \
+    src/store/es_journal.h \
+    src/store/es_layout.c \
+    src/store/es_layout.h \
+    src/store/es_lock.c \
+    src/store/es_lock.h \
+    src/store/es_repair.c \
+    src/store/es_shm.c \
+    src/store/es_shm.h \
+    src/store/es_store.c \
+    src/store/es_store.h \
+    src/store/es_view.h
+
+MODULE_SOURCES = \
+    src/glue/es_directives.c \
+    src/glue/es_directives.h \
+    src/glue/es_setters.c \
+    src/glue/es_setters.h \
+    src/glue/es_tokens.c \
+    src/glue/es_tokens.h \
+    src/http/es_body.c \
+    src/http/es_body.h \
+    src/http/es_body_json.c \
+    src/http/es_body_json.h \
+    src/http/es_body_raw.c \
+    src/http/es_body_raw.h \
+    src/http/es_budget.c \
+    src/http/es_budget.h \
+    src/http/es_cors.c \
+    src/http/es_cors.h \
+    src/http/es_detach.c \
+    src/http/es_detach.h \
+    src/http/es_gate.c \
+    src/http/es_gate.h \
+    src/http/es_hlog.h \
+    src/http/es_hold.c \
+    src/http/es_hold.h \
+    src/http/es_memory.c \
+    src/http/es_memory.h \
+    src/http/es_names.c \
+    src/http/es_names.h \
+    src/http/es_publish.c \
+    src/http/es_publish.h \
+    src/http/es_reply.c \
+    src/http/es_reply.h \
+    src/http/es_route.c \
+    src/http/es_route.h \
+    src/http/es_service.c \
+    src/http/es_service.h \
+    src/http/es_settings.c \
+    src/http/es_settings.h \
+    src/http/es_sink_held.c \
+    src/http/es_sink_held.h \
+    src/http/es_stream.c \
+    src/http/es_stream.h \
+    src/http/es_subscribe.c \
+    src/http/es_subscribe.h
+
+UNIT_TESTS = \
+    t/unit/es_accept \
+    t/unit/es_batch \
+    t/unit/es_board \
+    t/unit/es_body_json \
+    t/unit/es_buf \
+    t/unit/es_census \
+    t/unit/es_channel \
+    t/unit/es_chantab \
+    t/unit/es_chunk \
+    t/unit/es_client \
+    t/unit/es_decimal \
+    t/unit/es_delivery \
+    t/unit/es_event \
+    t/unit/es_frame \
+    t/unit/es_id \
+    t/unit/es_inbox \
+    t/unit/es_index \
+    t/unit/es_journal \
+    t/unit/es_json_text \
+    t/unit/es_lock \
+    t/unit/es_log \
+    t/unit/es_path \
+    t/unit/es_piece \
+    t/unit/es_problem \
+    t/unit/es_query \
+    t/unit/es_round \
+    t/unit/es_slice \
+    t/unit/es_store \
+    t/unit/es_store_processes \
+    t/unit/es_template \
+    t/unit/es_utf8 \
+    t/unit/es_wheel
+t_unit_es_accept_SOURCES = t/unit/es_accept.c
+t_unit_es_accept_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_es_accept_LDADD = $(UNIT_LIBS)
+t_unit_es_batch_SOURCES = t/unit/es_batch.c
+t_unit_es_batch_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_es_batch_LDADD = $(UNIT_LIBS)
+t_unit_es_board_SOURCES = t/unit/es_board.c
+t_unit_es_board_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_es_board_LDADD = $(UNIT_LIBS)
+t_unit_es_body_json_SOURCES = t/unit/es_body_json.c
+t_unit_es_body_json_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_es_body_json_LDADD = $(UNIT_LIBS)
+t_unit_es_buf_SOURCES = t/unit/es_buf.c
+t_unit_es_buf_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_es_buf_LDADD = $(UNIT_LIBS)
+t_unit_es_census_SOURCES = t/unit/es_census.c
+t_unit_es_census_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_es_census_LDADD = $(UNIT_LIBS)
+t_unit_es_channel_SOURCES = t/unit/es_channel.c
+t_unit_es_channel_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_es_channel_LDADD = $(UNIT_LIBS)
+t_unit_es_chantab_SOURCES = t/unit/es_chantab.c
+t_unit_es_chantab_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_es_chantab_LDADD = $(UNIT_LIBS)
+t_unit_es_chunk_SOURCES = t/unit/es_chunk.c
+t_unit_es_chunk_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_es_chunk_LDADD = $(UNIT_LIBS)
+t_unit_es_client_SOURCES = t/unit/es_client.c
+t_unit_es_client_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_es_client_LDADD = $(UNIT_LIBS)
+t_unit_es_decimal_SOURCES = t/unit/es_decimal.c
+t_unit_es_decimal_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_es_decimal_LDADD = $(UNIT_LIBS)
+t_unit_es_delivery_SOURCES = t/unit/es_delivery.c
+t_unit_es_delivery_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_es_delivery_LDADD = $(UNIT_LIBS)
+t_unit_es_event_SOURCES = t/unit/es_event.c
+t_unit_es_event_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_es_event_LDADD = $(UNIT_LIBS)
+t_unit_es_frame_SOURCES = t/unit/es_frame.c
+t_unit_es_frame_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_es_frame_LDADD = $(UNIT_LIBS)
+t_unit_es_id_SOURCES = t/unit/es_id.c
+t_unit_es_id_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_es_id_LDADD = $(UNIT_LIBS)
+t_unit_es_inbox_SOURCES = t/unit/es_inbox.c
+t_unit_es_inbox_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_es_inbox_LDADD = $(UNIT_LIBS)
+t_unit_es_index_SOURCES = t/unit/es_index.c
+t_unit_es_index_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_es_index_LDADD = $(UNIT_LIBS)
+t_unit_es_journal_SOURCES = t/unit/es_journal.c
+t_unit_es_journal_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_es_journal_LDADD = $(UNIT_LIBS)
+t_unit_es_json_text_SOURCES = t/unit/es_json_text.c
+t_unit_es_json_text_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_es_json_text_LDADD = $(UNIT_LIBS)
+t_unit_es_lock_SOURCES = t/unit/es_lock.c
+t_unit_es_lock_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_es_lock_LDADD = $(UNIT_LIBS)
+t_unit_es_log_SOURCES = t/unit/es_log.c
+t_unit_es_log_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_es_log_LDADD = $(UNIT_LIBS)
+t_unit_es_path_SOURCES = t/unit/es_path.c
+t_unit_es_path_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_es_path_LDADD = $(UNIT_LIBS)
+t_unit_es_piece_SOURCES = t/unit/es_piece.c
+t_unit_es_piece_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_es_piece_LDADD = $(UNIT_LIBS)
+t_unit_es_problem_SOURCES = t/unit/es_problem.c
+t_unit_es_problem_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_es_problem_LDADD = $(UNIT_LIBS)
+t_unit_es_query_SOURCES = t/unit/es_query.c
+t_unit_es_query_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_es_query_LDADD = $(UNIT_LIBS)
+t_unit_es_round_SOURCES = t/unit/es_round.c
+t_unit_es_round_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_es_round_LDADD = $(UNIT_LIBS)
+t_unit_es_slice_SOURCES = t/unit/es_slice.c
+t_unit_es_slice_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_es_slice_LDADD = $(UNIT_LIBS)
+t_unit_es_store_SOURCES = t/unit/es_store.c
+t_unit_es_store_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_es_store_LDADD = $(UNIT_LIBS)
+t_unit_es_store_processes_SOURCES = t/unit/es_store_processes.c
+t_unit_es_store_processes_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_es_store_processes_LDADD = $(UNIT_LIBS)
+t_unit_es_template_SOURCES = t/unit/es_template.c
+t_unit_es_template_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_es_template_LDADD = $(UNIT_LIBS)
+t_unit_es_utf8_SOURCES = t/unit/es_utf8.c
+t_unit_es_utf8_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_es_utf8_LDADD = $(UNIT_LIBS)
+t_unit_es_wheel_SOURCES = t/unit/es_wheel.c
+t_unit_es_wheel_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_es_wheel_LDADD = $(UNIT_LIBS)
+
+BENCHES = \
+    bench/es_floor \
+    bench/es_load
+bench_es_floor_SOURCES = bench/es_floor.c bench/eb_client.c bench/eb_client.h bench/eb_clock.h bench/eb_crowd.c bench/eb_crowd.h bench/eb_fanout.c bench/eb_fanout.h bench/eb_faults.c bench/eb_faults.h bench/eb_histogram.c bench/eb_histogram.h bench/eb_hold.c bench/eb_hold.h bench/eb_http.c bench/eb_http.h bench/eb_ledger.c bench/eb_ledger.h bench/eb_net.c bench/eb_net.h bench/eb_options.c bench/eb_options.h bench/eb_payload.c bench/eb_payload.h bench/eb_procs.c bench/eb_procs.h bench/eb_publisher.c bench/eb_publisher.h bench/eb_report.c bench/eb_report.h bench/eb_run.c bench/eb_run.h bench/eb_sse.c bench/eb_sse.h bench/eb_tally.h bench/eb_team.c bench/eb_team.h
+bench_es_load_SOURCES = bench/es_load.c bench/eb_client.c bench/eb_client.h bench/eb_clock.h bench/eb_crowd.c bench/eb_crowd.h bench/eb_fanout.c bench/eb_fanout.h bench/eb_faults.c bench/eb_faults.h bench/eb_histogram.c bench/eb_histogram.h bench/eb_hold.c bench/eb_hold.h bench/eb_http.c bench/eb_http.h bench/eb_ledger.c bench/eb_ledger.h bench/eb_net.c bench/eb_net.h bench/eb_options.c bench/eb_options.h bench/eb_payload.c bench/eb_payload.h bench/eb_procs.c bench/eb_procs.h bench/eb_publisher.c bench/eb_publisher.h bench/eb_report.c bench/eb_report.h bench/eb_run.c bench/eb_run.h bench/eb_sse.c bench/eb_sse.h bench/eb_tally.h bench/eb_team.c bench/eb_team.h
+
+DIST_FILES = \
+    bench/README \
+    bench/run.sh \
+    bench/selftest.sh \
+    conf/demo.conf.in \
+    demo/app.js \
+    demo/favicon.svg \
+    demo/index.html \
+    demo/style.css \
+    t/00-directives.t \
+    t/00-format.t \
+    t/00-layers.t \
+    t/00-sources.t \
+    t/00-symbols.t \
+    t/00-tags.t \
+    t/01-lib.t \
+    t/30-publish-json.t \
+    t/31-publish-raw.t \
+    t/32-publish-gate.t \
+    t/33-cors.t \
+    t/70-demo.t \
+    t/71-eventsource.t \
+    t/browser/Driver.pm \
+    t/browser/common.mjs \
+    t/browser/demo.mjs \
+    t/browser/eventsource.mjs \
+    t/browser/package-lock.json \
+    t/browser/package.json \
+    t/build.conf.in \
+    t/lib/EventStream/Client.pm \
+    t/lib/EventStream/Httpd.pm \
+    t/lib/EventStream/Source.pm \
+    t/run \
+    t/run-all \
+    t/unit/deliver_fixture.h \
+    t/unit/store_kit.h \
+    t/unit/unit.h \
+    tools/sources.sh \
+    .clang-format \
+    .editorconfig \
+    .ci/run \
+    CHANGES \
+    quickstart.sh

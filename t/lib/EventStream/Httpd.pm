@@ -1,0 +1,589 @@
+# SPDX-License-Identifier: Apache-2.0
+package EventStream::Httpd;
+
+=head1 NAME
+
+EventStream::Httpd - an httpd of its own for each system test
+
+=head1 SYNOPSIS
+
+    use lib "$FindBin::Bin/lib";
+    use EventStream::Httpd;
+    use EventStream::Client;    # get request publish subscribe wait_for
+
+    my $httpd = EventStream::Httpd->start(
+        mpm     => 'event',                 # preset; worker, prefork
+        modules => ['status', 'rewrite'],   # beside the base ones
+        log     => 'info',                  # LogLevel, preset debug for us
+        files   => {'hello.txt' => "hello\n"},  # into the DocumentRoot
+        conf    => <<'CONF');
+    <Location "/events">
+        SetHandler eventstream
+        EventStreamChannel news
+    </Location>
+    CONF
+
+The configuration is the given text after a prelude that loads the modules
+and listens on a free port of 127.0.0.1. These marks are replaced in it:
+
+    @PORT@              the port; @PORT:name@ is one more free port
+    @SSL_PORT@          the port of the TLS host (ssl => 1)
+    @ROOT@              the ServerRoot, a folder for temporary things
+    @DOCROOT@           the DocumentRoot, @ROOT@/htdocs
+    @CERT@ @KEY@        a self-signed certificate for localhost (ssl => 1)
+
+=head1 CLASS METHODS
+
+=over
+
+=item start(%options)
+
+Starts httpd and returns when it answers; dies with the error log if it does
+not. Further options:
+
+    ssl     => 1        load mod_ssl; a TLS host inherits the whole conf
+    h2      => 1        load mod_http2, Protocols h2 h2c http/1.1
+    module  => 0        do not load mod_eventstream (preset 1)
+    prelude => '...'    text before everything else, LoadModule included
+    mpm_conf => '...'   replaces the preset sizes (2 children, 25 threads)
+    env     => {K => V} for httpd
+    deadline => 20      seconds to wait for the first answer
+
+=item config_test($conf, %options)
+
+httpd -t with this text: returns (1 or 0, what it printed). Options as start.
+
+=item build($key)
+
+What configure found (t/build.conf): httpd, moduledir, sanitize, version...
+
+=item has_module($name)
+
+Whether this httpd has mod_NAME to load.
+
+=back
+
+=head1 METHODS
+
+=over
+
+=item port, ssl_port, port_of($name), root, docroot, cert
+
+=item url($path), ssl_url($path)
+
+=item pid
+
+Of the parent. children returns the pids of its children, in order, and
+threads($pid) how many threads a process has.
+
+=item graceful, restart
+
+Send the signal and return when the new generation has started. wait => 0
+returns at once.
+
+=item stop, graceful_stop
+
+End httpd and wait for it; return its exit status, or undef when it had to be
+killed. Called when the object goes, whatever happens.
+
+=item kill_child($pid)
+
+kill -9, and waits until the parent has replaced it.
+
+=item error_log, access_log, log_size
+
+The whole text; error_log($from) from that byte on. The access log is without
+the line of our own first request.
+
+=item rewrite_conf($conf)
+
+Writes a new configuration for the next graceful or restart.
+
+=item is_alive
+
+=back
+
+On a failed test (Test::More) the error log's tail is printed when the object
+goes.
+
+=cut
+
+use strict;
+use warnings;
+
+use Cwd ();
+use File::Path ();
+use File::Temp ();
+use IO::Socket::INET;
+use POSIX ();
+use Scalar::Util ();
+use Test::More ();
+use Time::HiRes qw(sleep time);
+
+my %objects;    # address => object (weak); ended in END, whatever happens
+my $build;
+my $owner = $$;
+
+# A test that is ended must end its servers too: make END run.
+$SIG{TERM} = $SIG{INT} = $SIG{HUP} = sub { exit 130 };
+
+sub builddir
+{
+    return $ENV{ES_BUILDDIR} || Cwd::getcwd();
+}
+
+sub build
+{
+    my ($class, $key) = @_;
+    if (!$build) {
+        my $file = builddir() . '/t/build.conf';
+        open my $in, '<', $file
+            or die "$file: $!; set ES_BUILDDIR to the build folder\n";
+        while (my $line = <$in>) {
+            $build->{$1} = $2 if $line =~ /^(\w+)=(.*)$/;
+        }
+    }
+    return $build->{$key};
+}
+
+sub module_file
+{
+    return builddir() . '/.libs/mod_eventstream.so';
+}
+
+sub has_module
+{
+    my ($class, $name) = @_;
+    return -f $class->build('moduledir') . "/mod_$name.so";
+}
+
+# Free at this moment; held together, so that they differ.
+sub free_ports
+{
+    my ($count) = @_;
+    my @held = map {
+        IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1')
+            or die "no free port: $!"
+    } 1 .. $count;
+    return map { $_->sockport } @held;
+}
+
+sub new
+{
+    my ($class, %opt) = @_;
+    my $self = bless {
+        mpm => 'event', modules => [], module => 1, deadline => 20,
+        conf => '', prelude => '', env => {}, %opt
+    }, $class;
+    $self->{log} ||= $self->{module} ? 'info eventstream:debug' : 'info';
+
+    Scalar::Util::weaken($objects{0 + $self} = $self);
+    $self->{root} = File::Temp::tempdir('es-XXXXXX', TMPDIR => 1);
+    chmod 0755, $self->{root};
+    mkdir "$self->{root}/$_" for qw(htdocs logs run tmp);
+    chmod 01777, "$self->{root}/tmp";
+    my $files = $self->{files} || {};
+    for my $name (keys %$files) {
+        my $file = "$self->{root}/htdocs/$name";
+        (my $dir = $file) =~ s{/[^/]*$}{};
+        File::Path::make_path($dir);
+        spew($file, $files->{$name});
+    }
+    $self->make_certificate if $self->{ssl};
+    return $self;
+}
+
+sub spew
+{
+    my ($file, $text) = @_;
+    open my $out, '>', $file or die "$file: $!";
+    print {$out} $text;
+    close $out or die "$file: $!";
+    return;
+}
+
+sub slurp
+{
+    my ($file, $from) = @_;
+    open my $in, '<', $file or return '';
+    seek $in, $from || 0, 0;
+    local $/;
+    my $text = <$in>;
+    return defined $text ? $text : '';
+}
+
+sub make_certificate
+{
+    my ($self) = @_;
+    my $root = $self->{root};
+    my $out = `openssl req -x509 -newkey rsa:2048 -nodes -days 2 \\
+        -subj /CN=localhost -addext subjectAltName=DNS:localhost,IP:127.0.0.1 \\
+        -keyout '$root/key.pem' -out '$root/cert.pem' 2>&1`;
+    die "openssl: $out" if $? != 0;
+    return;
+}
+
+sub load_line
+{
+    my ($class, $name) = @_;
+    my $file = $class->build('moduledir') . "/mod_$name.so";
+    return '' if !-f $file;    # compiled into this httpd
+    return "<IfModule !mod_$name.c>\n"
+        . "LoadModule ${name}_module \"$file\"\n</IfModule>\n";
+}
+
+my %MPM_CONF = (
+    event => "StartServers 2\nServerLimit 2\nThreadsPerChild 25\n"
+        . "MaxRequestWorkers 50\nMinSpareThreads 25\nMaxSpareThreads 50\n",
+    prefork => "StartServers 4\nServerLimit 8\nMaxRequestWorkers 8\n"
+        . "MinSpareServers 1\nMaxSpareServers 8\n",
+);
+$MPM_CONF{worker} = $MPM_CONF{event};
+
+sub text
+{
+    my ($self) = @_;
+    my $class = ref $self;
+    my @modules = (
+        "mpm_$self->{mpm}", qw(authn_core authz_core authz_host unixd
+            log_config mime dir alias), @{$self->{modules}});
+    push @modules, qw(socache_shmcb ssl) if $self->{ssl};
+    push @modules, 'http2' if $self->{h2};
+    my %seen;
+    my $text = $self->{prelude} . "\n";
+    $text .= $class->load_line($_) for grep { !$seen{$_}++ } @modules;
+    if ($self->{module}) {
+        $text .= 'LoadModule eventstream_module "' . module_file() . "\"\n";
+    }
+    if ($> == 0) {
+        my ($user) = grep { defined getpwnam $_ } qw(www-data apache nobody);
+        my $group = getgrgid((getpwnam $user)[3]);
+        $text .= "User $user\nGroup $group\n";
+    }
+    $text .= <<"CONF";
+ServerRoot "\@ROOT@"
+DefaultRuntimeDir "\@ROOT@/run"
+PidFile "\@ROOT@/run/httpd.pid"
+ServerName localhost
+ErrorLog "\@ROOT@/logs/error_log"
+LogLevel $self->{log}
+LogFormat "%h %l %u %t \\"%r\\" %>s %b" common
+CustomLog "\@ROOT@/logs/access_log" common
+DocumentRoot "\@DOCROOT@"
+TypesConfig /dev/null
+Listen 127.0.0.1:\@PORT@
+EnableSendfile off
+CONF
+    $text .= exists $self->{mpm_conf}
+        ? $self->{mpm_conf} . "\n" : $MPM_CONF{$self->{mpm}};
+    $text .= "Protocols h2 h2c http/1.1\n" if $self->{h2};
+    $text .= $self->{conf} . "\n";
+    $text .= <<'CONF' if $self->{ssl};
+Listen 127.0.0.1:@SSL_PORT@ https
+<VirtualHost 127.0.0.1:@SSL_PORT@>
+SSLEngine on
+SSLCertificateFile "@CERT@"
+SSLCertificateKeyFile "@KEY@"
+</VirtualHost>
+CONF
+    return $text;
+}
+
+sub write_conf
+{
+    my ($self) = @_;
+    my $text = $self->text;
+    my @names = ('', 'ssl');
+    push @names, $1 while $text =~ /\@PORT:(\w+)\@/g;
+    my @missing = grep { !$self->{ports}{$_} } @names;
+    @{$self->{ports}}{@missing} = free_ports(scalar @missing) if @missing;
+
+    my %mark = (
+        PORT => $self->{ports}{''}, SSL_PORT => $self->{ports}{ssl},
+        ROOT => $self->{root}, DOCROOT => "$self->{root}/htdocs",
+        CERT => "$self->{root}/cert.pem", KEY => "$self->{root}/key.pem");
+    $text =~ s/\@PORT:(\w+)\@/$self->{ports}{$1}/g;
+    $text =~ s/\@([A-Z_]+)\@/exists $mark{$1} ? $mark{$1} : "\@$1\@"/ge;
+    spew("$self->{root}/httpd.conf", $text);
+    return;
+}
+
+sub rewrite_conf
+{
+    my ($self, $conf) = @_;
+    $self->{conf} = $conf;
+    $self->write_conf;
+    return;
+}
+
+# In a build with sanitizers the module needs their runtime first in httpd.
+# What httpd keeps until it exits is no leak of ours, and it never frees its
+# pools in children: leaks are looked for by the unit tests.
+sub set_environment
+{
+    my ($self) = @_;
+    my $class = ref $self;
+    if ($class->build('sanitize') eq 'yes') {
+        $ENV{LD_PRELOAD} = $class->build('preload');
+        $ENV{ASAN_OPTIONS} ||= 'detect_leaks=0:detect_odr_violation=0:'
+            . 'abort_on_error=1:disable_coredump=1';
+        $ENV{UBSAN_OPTIONS} ||= 'print_stacktrace=1';
+    }
+    $ENV{$_} = $self->{env}{$_} for keys %{$self->{env}};
+    return;
+}
+
+sub spawn
+{
+    my ($self, @args) = @_;
+    my $out = "$self->{root}/logs/output";
+    my $pid = fork;
+    die "fork: $!" if !defined $pid;
+    if ($pid == 0) {
+        $SIG{$_} = 'DEFAULT' for qw(TERM INT HUP PIPE);
+        $self->set_environment;
+        open STDIN, '<', '/dev/null';
+        open STDOUT, '>>', $out;
+        open STDERR, '>&', \*STDOUT;
+        exec ref($self)->build('httpd'), '-f', "$self->{root}/httpd.conf",
+            @args or POSIX::_exit(127);
+    }
+    return $pid;
+}
+
+sub start
+{
+    my ($class, %opt) = @_;
+    my $self = $class->new(%opt);
+    for my $try (1 .. 5) {
+        delete $self->{ports};
+        $self->write_conf;
+        $self->{pid} = $self->spawn('-DFOREGROUND');
+        return $self if $self->wait_until_up;
+        my $log = $self->all_output;
+        $self->stop;
+        delete $self->{status};
+        if ($log !~ /Address already in use/ || $try == 5) {
+            $self->{quiet} = 1;
+            die "httpd does not answer:\n$log\n";
+        }
+        unlink "$self->{root}/logs/error_log", "$self->{root}/logs/output";
+    }
+    return;
+}
+
+sub wait_until_up
+{
+    my ($self) = @_;
+    my $until = time + $self->{deadline};
+    while (time < $until) {
+        return 0 if !$self->is_alive;
+        my $sock = IO::Socket::INET->new(
+            PeerAddr => '127.0.0.1', PeerPort => $self->{ports}{''},
+            Timeout => 2);
+        # Whoever else took the port has not written our pid file.
+        if ($sock && -s "$self->{root}/run/httpd.pid") {
+            print {$sock} "OPTIONS * HTTP/1.0\r\n\r\n";
+            my $in = '';
+            vec($in, fileno $sock, 1) = 1;
+            if (select($in, undef, undef, 2)) {
+                sysread $sock, my $line, 12;
+                return 1 if defined $line && $line =~ m{^HTTP/1};
+            }
+        }
+        sleep 0.05;
+    }
+    return 0;
+}
+
+sub config_test
+{
+    my ($class, $conf, %opt) = @_;
+    my $self = $class->new(%opt, conf => $conf);
+    $self->{quiet} = 1;
+    $self->write_conf;
+    my $pid = $self->spawn('-t');
+    waitpid $pid, 0;
+    my $ok = $? == 0 ? 1 : 0;
+    my $text = $self->all_output;
+    return ($ok, $text);
+}
+
+sub is_alive
+{
+    my ($self) = @_;
+    my $pid = $self->{pid} or return 0;
+    if (waitpid($pid, POSIX::WNOHANG()) == $pid) {
+        $self->{status} = $?;
+        delete $self->{pid};
+        return 0;
+    }
+    return 1;
+}
+
+sub pid { return $_[0]{pid} }
+sub root { return $_[0]{root} }
+sub docroot { return "$_[0]{root}/htdocs" }
+sub cert { return "$_[0]{root}/cert.pem" }
+sub port { return $_[0]{ports}{''} }
+sub ssl_port { return $_[0]{ports}{ssl} }
+sub port_of { return $_[0]{ports}{$_[1]} }
+
+sub url
+{
+    my ($self, $path) = @_;
+    return "http://127.0.0.1:$self->{ports}{''}" . ($path || '/');
+}
+
+sub ssl_url
+{
+    my ($self, $path) = @_;
+    return "https://localhost:$self->{ports}{ssl}" . ($path || '/');
+}
+
+sub parent_of
+{
+    my ($pid) = @_;
+    # after the name, which may hold blanks and parentheses: state, parent
+    return slurp("/proc/$pid/stat") =~ /\) ([A-Z]) (\d+)/ && $1 ne 'Z'
+        ? $2 : 0;
+}
+
+sub children
+{
+    my ($self) = @_;
+    my $parent = $self->{pid} or return;
+    opendir my $dir, '/proc' or die "/proc: $!";
+    my @pids = grep { /^\d+$/ } readdir $dir;
+    my @found = grep { parent_of($_) == $parent } @pids;
+    @found = sort { $a <=> $b } @found;
+    return @found;
+}
+
+sub threads
+{
+    my ($self, $pid) = @_;
+    return slurp("/proc/$pid/status") =~ /^Threads:\s+(\d+)/m ? $1 : 0;
+}
+
+sub kill_child
+{
+    my ($self, $pid) = @_;
+    my $count = () = $self->children;
+    kill KILL => $pid;
+    return $self->wait_for(
+        sub {
+            my @now = $self->children;
+            return @now >= $count && !grep { $_ == $pid } @now;
+        });
+}
+
+sub wait_for
+{
+    my ($self, $condition, $seconds) = @_;
+    my $until = time + ($seconds || 15);
+    while (time < $until) {
+        return 1 if $condition->();
+        sleep 0.02;
+    }
+    return 0;
+}
+
+sub generation
+{
+    my ($self, $signal, %opt) = @_;
+    my $from = $self->log_size;
+    kill $signal => $self->{pid};
+    return 1 if exists $opt{wait} && !$opt{wait};
+    return $self->wait_for(
+        sub { $self->error_log($from) =~ /resuming normal operations/ },
+        $self->{deadline});
+}
+
+sub graceful { return generation(shift, 'USR1', @_) }
+sub restart { return generation(shift, 'HUP', @_) }
+
+sub end_with
+{
+    my ($self, $signal, $seconds) = @_;
+    my $pid = $self->{pid} or return $self->{status};
+    my @children = $self->children;
+    kill $signal => $pid;
+    return $self->{status}
+        if $self->wait_for(sub { !$self->is_alive }, $seconds);
+    kill KILL => $pid, @children;
+    waitpid $pid, 0;
+    delete $self->{pid};
+    return;
+}
+
+sub stop { return end_with($_[0], 'TERM', 20) }
+sub graceful_stop { return end_with($_[0], 'WINCH', 20) }
+
+sub log_size
+{
+    my ($self) = @_;
+    return -s "$self->{root}/logs/error_log" || 0;
+}
+
+sub error_log
+{
+    my ($self, $from) = @_;
+    return slurp("$self->{root}/logs/error_log", $from);
+}
+
+sub access_log
+{
+    my ($self) = @_;
+    return join '', grep { !/"OPTIONS \* HTTP/ }
+        split /^/, slurp("$self->{root}/logs/access_log");
+}
+
+# The error log, and what httpd printed before it had one.
+sub all_output
+{
+    my ($self) = @_;
+    return slurp("$self->{root}/logs/output") . $self->error_log;
+}
+
+# Ends httpd, tells its log when the test failed, and clears up.
+sub finish
+{
+    my ($self, $died) = @_;
+    return if $self->{finished}++;
+    $self->stop;
+    delete $objects{0 + $self};
+    my $text = $self->all_output;
+    my $failed = $died || !Test::More->builder->is_passing;
+    if ($failed && !$self->{quiet}) {
+        my @lines = split /\n/, $text;
+        splice @lines, 0, -60 if @lines > 60;
+        Test::More::diag(join "\n", 'error log:', @lines);
+    }
+    # A report of a sanitizer fails the test, wherever it came from.
+    if ($text =~ /(ERROR: AddressSanitizer[^\n]*|runtime error:[^\n]*)/) {
+        Test::More::fail("no sanitizer report: $1");
+        Test::More::diag($text);
+    }
+    File::Path::remove_tree($self->{root}, {error => \my $ignored});
+    return;
+}
+
+sub DESTROY
+{
+    my ($self) = @_;
+    return if $$ != $owner;    # a forked helper of the test
+    local ($?, $@, $!);
+    $self->finish;
+    return;
+}
+
+END {
+    if ($$ == $owner) {
+        my $died = $? != 0;
+        local $?;
+        $_->finish($died) for grep { defined } values %objects;
+    }
+}
+
+1;
