@@ -50,6 +50,10 @@ CORE_SOURCES = \
     src/deliver/es_inbox.h \
     src/deliver/es_index.c \
     src/deliver/es_index.h \
+    src/deliver/es_loop.c \
+    src/deliver/es_loop.h \
+    src/deliver/es_reader.c \
+    src/deliver/es_reader.h \
     src/deliver/es_ring.h \
     src/deliver/es_round.c \
     src/deliver/es_round.h \
@@ -78,6 +82,8 @@ CORE_SOURCES = \
     src/store/es_lock.c \
     src/store/es_lock.h \
     src/store/es_repair.c \
+    src/store/es_resume.c \
+    src/store/es_resume.h \
     src/store/es_shm.c \
     src/store/es_shm.h \
     src/store/es_store.c \
@@ -103,6 +109,8 @@ MODULE_SOURCES = \
     src/http/es_cors.h \
     src/http/es_detach.c \
     src/http/es_detach.h \
+    src/http/es_entry.c \
+    src/http/es_entry.h \
     src/http/es_gate.c \
     src/http/es_gate.h \
     src/http/es_hlog.h \
@@ -271,9 +279,19 @@ DIST_FILES = \
     bench/selftest.sh \
     conf/demo.conf.in \
     demo/app.js \
+    demo/auto.js \
     demo/favicon.svg \
+    demo/feed.js \
     demo/index.html \
+    demo/meter.js \
+    demo/page.js \
+    demo/publish.js \
+    demo/rooms.js \
+    demo/shell.js \
+    demo/stream.js \
     demo/style.css \
+    docs/directives.md \
+    docs/messages.md \
     t/00-directives.t \
     t/00-format.t \
     t/00-layers.t \
@@ -281,6 +299,9 @@ DIST_FILES = \
     t/00-symbols.t \
     t/00-tags.t \
     t/01-lib.t \
+    t/10-subscribe.t \
+    t/11-bad-input.t \
+    t/12-templates.t \
     t/30-publish-json.t \
     t/31-publish-raw.t \
     t/32-publish-gate.t \

@@ -2,9 +2,9 @@
 /* What all kinds of bodies have in common. */
 #include "base/es_batch.h"
 
-#include <apr_strings.h>
-
 #include "base/es_query.h"
+
+#include <apr_strings.h>
 
 es_channels_t *es_batch_channels(apr_pool_t *p)
 {

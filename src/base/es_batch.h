@@ -6,12 +6,12 @@
 #ifndef ES_BATCH_H
 #define ES_BATCH_H
 
-#include <apr_pools.h>
-
 #include "base/es_channel.h"
 #include "base/es_event.h"
 #include "base/es_problem.h"
 #include "base/es_slice.h"
+
+#include <apr_pools.h>
 
 typedef struct es_batch_t {
     es_event_t *events; /* count, 1 or more */

@@ -11,9 +11,9 @@
 #ifndef ES_JSON_TEXT_H
 #define ES_JSON_TEXT_H
 
-#include <apr_pools.h>
-
 #include "base/es_slice.h"
+
+#include <apr_pools.h>
 
 /** How far a walk has come. */
 typedef struct es_json_text_t {

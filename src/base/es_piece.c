@@ -121,7 +121,7 @@ static const char *take_name(parser_t *parser)
 
     name += query;
     if (close == NULL) {
-        return fail(parser, from, "'{' is never closed");
+        return fail(parser, from, "'{' is never closed; {{ is a literal one");
     }
     if (close == name) {
         return fail(parser, from, "the braces hold no name");

@@ -35,7 +35,7 @@ typedef void *es_template_compile_fn_t(void *baton, const char *text,
  * @param out      lives in p
  * @param compile  called for each %{…}
  * @return NULL, or the error with the template and the column (from 1), such
- *         as: "room-{room": column 6: '{' is never closed
+ *         as: "room-{room": column 6: '{' is never closed; {{ is a literal one
  */
 const char *es_template_parse(const es_template_t **out, const char *text,
                               es_template_compile_fn_t *compile, void *baton,

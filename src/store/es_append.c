@@ -147,7 +147,7 @@ static apr_status_t make_room(es_store_t *store, es_pos_t end)
         }
         /* the table first, then the tail: see es_chantab_evict */
         for (i = 0; i < oldest.nslots; i++) {
-            es_chantab_evict(&store->tab, oldest.slots[i], &oldest.id);
+            es_chantab_evict(&store->tab, oldest.slots[i], tail, &oldest.id);
         }
         es_journal_drop(journal, oldest.next);
     }

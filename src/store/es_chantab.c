@@ -252,6 +252,7 @@ apr_status_t es_chantab_make(const es_chantab_t *tab, es_slice_t name,
     memcpy(chan->name, name.data, name.len);
     /* relaxed: nobody else knows the slot yet */
     __atomic_store_n(&chan->newest, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&chan->gone, 0, __ATOMIC_RELAXED);
     chan->retained = 0;
     chan->batch = 0;
     chan->evicted_ms = tab->table->forgotten_ms;
@@ -283,7 +284,7 @@ es_pos_t es_chantab_append(const es_chantab_t *tab, es_slot_t slot,
     return previous;
 }
 
-void es_chantab_evict(const es_chantab_t *tab, es_slot_t slot,
+void es_chantab_evict(const es_chantab_t *tab, es_slot_t slot, es_pos_t pos,
                       const es_id_t *id)
 {
     es_chan_t *chan = es_chantab_at(tab, slot);
@@ -296,6 +297,8 @@ void es_chantab_evict(const es_chantab_t *tab, es_slot_t slot,
      * other order would lose a record silently. newest stays, see
      * es_store_newest. */
     store_id(&chan->evicted_ms, &chan->evicted_n, id);
+    /* relaxed: the release of the tail that follows orders it */
+    __atomic_store_n(&chan->gone, pos, __ATOMIC_RELAXED);
     if (chan->retained > 0) {
         chan->retained--;
     }
@@ -354,6 +357,7 @@ void es_chantab_lose(const es_chantab_t *tab, const es_id_t *id)
     store_id(&tab->table->forgotten_ms, &tab->table->forgotten_n, id);
     for (chan = tab->slots; chan < tab->slots + fresh_of(tab); chan++) {
         store_id(&chan->evicted_ms, &chan->evicted_n, id);
+        __atomic_store_n(&chan->gone, chan->newest, __ATOMIC_RELAXED);
         chan->retained = 0;
         chan->scan = 0;
     }

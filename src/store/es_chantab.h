@@ -61,8 +61,8 @@ apr_status_t es_chantab_make(const es_chantab_t *tab, es_slice_t name,
 es_pos_t es_chantab_append(const es_chantab_t *tab, es_slot_t slot,
                            es_pos_t pos, es_pos_t tail);
 
-/** The journal is about to lose a record of the slot. */
-void es_chantab_evict(const es_chantab_t *tab, es_slot_t slot,
+/** The journal is about to lose the record of the slot at pos. */
+void es_chantab_evict(const es_chantab_t *tab, es_slot_t slot, es_pos_t pos,
                       const es_id_t *id);
 
 /* ---- repair: start, count for each record, then finish ----------------- */

@@ -149,6 +149,9 @@ static int fill(const es_journal_t *journal, es_record_t *record,
     }
     record->head_len = rec->head_len;
     record->frame_len = rec->frame_len;
+    record->id_off = rec->id_off;
+    record->id_len = rec->id_len;
+    record->has_own_id = (rec->flags & ES_REC_OWN_ID) != 0;
     record->chunk_len =
         (apr_size_t)rec->head_len + rec->frame_len + ES_CHUNK_TAIL_SIZE;
     return 1;
@@ -190,12 +193,16 @@ apr_status_t es_journal_look(const es_journal_t *journal, es_pos_t pos,
     return fill(journal, record, &rec, links) ? APR_SUCCESS : APR_EGENERAL;
 }
 
+static apr_uint64_t wire_of(const es_record_t *record)
+{
+    return sizeof(es_rec_t) + (apr_uint64_t)record->nslots * sizeof(es_link_t);
+}
+
 apr_status_t es_journal_copy(const es_journal_t *journal,
                              const es_record_t *record, apr_size_t offset,
                              char *dst)
 {
-    apr_uint64_t wire =
-        sizeof(es_rec_t) + (apr_uint64_t)record->nslots * sizeof(es_link_t);
+    apr_uint64_t wire = wire_of(record);
 
     if (offset >= record->chunk_len) {
         return APR_SUCCESS;
@@ -205,6 +212,17 @@ apr_status_t es_journal_copy(const es_journal_t *journal,
     }
     return take(journal, record->pos, wire + offset, dst,
                 record->chunk_len - offset)
+               ? APR_SUCCESS
+               : APR_ENOENT;
+}
+
+apr_status_t es_journal_copy_id(const es_journal_t *journal,
+                                const es_record_t *record, char *dst)
+{
+    /* within the record: es_journal_look has checked that */
+    return take(journal, record->pos,
+                wire_of(record) + record->head_len + record->id_off, dst,
+                record->id_len)
                ? APR_SUCCESS
                : APR_ENOENT;
 }
@@ -230,9 +248,10 @@ es_pos_t es_journal_place(const es_journal_t *journal, es_pos_t at,
 
 void es_journal_drop(const es_journal_t *journal, es_pos_t pos)
 {
-    /* relaxed, then a release fence: see the head of this file. Death here:
-     * the record is gone, and nothing was written over it yet. */
-    __atomic_store_n(&journal->begin->tail, pos, __ATOMIC_RELAXED);
+    /* release, so that who sees this tail sees what the table says of the
+     * records before it; then a release fence, see the head of this file.
+     * Death here: the record is gone, nothing was written over it yet. */
+    __atomic_store_n(&journal->begin->tail, pos, __ATOMIC_RELEASE);
     __atomic_thread_fence(__ATOMIC_RELEASE);
 }
 

@@ -46,6 +46,15 @@ apr_status_t es_journal_copy(const es_journal_t *journal,
                              const es_record_t *record, apr_size_t offset,
                              char *dst);
 
+/**
+ * Copy the id text of a record that es_journal_look has found.
+ *
+ * @param dst  gets id_len bytes
+ * @return as es_journal_copy
+ */
+apr_status_t es_journal_copy_id(const es_journal_t *journal,
+                                const es_record_t *record, char *dst);
+
 /* ---- writing, under lock ----------------------------------------------- */
 
 /**

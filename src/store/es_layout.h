@@ -102,11 +102,12 @@ typedef struct es_segment_t {
 
 enum { ES_CHAN_FREE = 0, ES_CHAN_USED = 1 };
 
-/** A slot of the channel table; guarded by lock but for newest and name. */
+/** A slot of the channel table; guarded by lock but for newest, gone, name. */
 typedef struct es_chan_t {
     apr_uint64_t newest;     /* atomic; its newest record, evicted or not */
     apr_uint64_t evicted_ms; /* up to this id its records are gone */
     apr_uint64_t evicted_n;
+    apr_uint64_t gone;     /* atomic; its newest record that was evicted */
     apr_uint64_t hash;     /* of the name */
     apr_uint64_t batch;    /* es_table_t.batch of the append that used it */
     apr_uint64_t scan;     /* scratch of a repair: newest as found */
@@ -156,8 +157,8 @@ ES_LAYOUT_ASSERT(end_at, offsetof(es_segment_t, end) == 128);
 ES_LAYOUT_ASSERT(begin_at, offsetof(es_segment_t, begin) == 192);
 ES_LAYOUT_ASSERT(table_at, offsetof(es_segment_t, table) == 256);
 ES_LAYOUT_ASSERT(segment_size, sizeof(es_segment_t) == 320);
-ES_LAYOUT_ASSERT(chan_name_at, offsetof(es_chan_t, name) == 61);
-ES_LAYOUT_ASSERT(chan_size, sizeof(es_chan_t) == 320);
+ES_LAYOUT_ASSERT(chan_name_at, offsetof(es_chan_t, name) == 69);
+ES_LAYOUT_ASSERT(chan_size, sizeof(es_chan_t) == 328);
 ES_LAYOUT_ASSERT(rec_wire_at, offsetof(es_rec_t, wire_off) == 32);
 ES_LAYOUT_ASSERT(rec_size, sizeof(es_rec_t) == ES_LINE);
 ES_LAYOUT_ASSERT(link_size, sizeof(es_link_t) == 16);

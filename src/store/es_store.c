@@ -221,6 +221,25 @@ es_pos_t es_store_newest(const es_store_t *store, es_slot_t slot)
     return chan != NULL ? __atomic_load_n(&chan->newest, __ATOMIC_RELAXED) : 0;
 }
 
+int es_store_has_lost(const es_store_t *store, const es_slot_t *slots,
+                      int count, es_pos_t pos, es_pos_t *tail)
+{
+    int i;
+
+    *tail = es_journal_tail(&store->journal);
+    /* acquire: gone of each record before this tail was stored before it */
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    for (i = 0; i < count; i++) {
+        const es_chan_t *chan = es_chantab_at(&store->tab, slots[i]);
+
+        if (chan == NULL ||
+            __atomic_load_n(&chan->gone, __ATOMIC_RELAXED) >= pos) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 apr_status_t es_store_look(const es_store_t *store, es_pos_t pos,
                            es_record_t *record)
 {

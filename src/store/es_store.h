@@ -157,6 +157,18 @@ es_pos_t es_store_tail(const es_store_t *store);
  */
 es_pos_t es_store_newest(const es_store_t *store, es_slot_t slot);
 
+/**
+ * Has a reader that stands at pos, where no record is retained any more, lost
+ * one of these channels? Others' records may have been all that went.
+ *
+ * @param tail  on 0: where it goes on; nothing of its channels was before it
+ * @return 1 when one was lost
+ *
+ * Context: ANY, no lock; subscribed to the slots.
+ */
+int es_store_has_lost(const es_store_t *store, const es_slot_t *slots,
+                      int count, es_pos_t pos, es_pos_t *tail);
+
 /** One record as copied out of the journal. */
 typedef struct es_record_t {
     es_pos_t pos;  /* where it starts */
@@ -168,6 +180,9 @@ typedef struct es_record_t {
     apr_size_t chunk_len; /* bytes of the frame in its chunk */
     apr_size_t head_len;  /* of these, before the frame: chunk head */
     apr_size_t frame_len; /* the frame itself; 2 bytes CR LF follow it */
+    apr_size_t id_off;    /* the text after "id: ", from the frame's start */
+    apr_size_t id_len;    /* bytes of it */
+    int has_own_id;       /* 1 = the text is the publisher's */
 } es_record_t;
 
 /**

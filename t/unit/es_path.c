@@ -155,7 +155,8 @@ FACTS(tokens_are_found_whatever_their_case)
 FACTS(mistakes_are_told_with_their_place)
 {
     assert_string_equal(error_of("/a/{b"),
-                        "\"/a/{b\": column 4: '{' is never closed");
+                        "\"/a/{b\": column 4: "
+                        "'{' is never closed; {{ is a literal one");
     assert_string_equal(error_of(""), "\"\": column 1: a path starts with '/'");
     assert_string_equal(error_of("a/{b}"),
                         "\"a/{b}\": column 1: a path starts with '/'");

@@ -292,7 +292,8 @@ FACTS(tokens_are_told_with_their_column)
 FACTS(mistakes_are_told_with_their_place)
 {
     assert_string_equal(error_of("room-{room"),
-                        "\"room-{room\": column 6: '{' is never closed");
+                        "\"room-{room\": column 6: "
+                        "'{' is never closed; {{ is a literal one");
     assert_string_equal(error_of("a-%{wrong}"),
                         "\"a-%{wrong}\": column 3: no such variable");
     assert_non_null(error_of("%{silent}"));

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * mod_eventstream: Server-Sent Events from httpd to browsers.
+ *
+ * The module record and its hooks: what starts when, and who is asked in
+ * which order. The only file that knows everyone.
+ *
+ *   pre_config     forget what an earlier configuration has noted
+ *   check_config   check what is known only when all is read
+ *   post_config    parent: fill in presets, open the shared memory
+ *   child_init     child: claim a place, start the delivery
+ *   fixups         keep our Locations from front controllers
+ *   handler        before mod_proxy's
+ *   child_stopping child: end the streams
+ *   child_status   parent: give back a dead child's place
+ */
+#include <httpd.h>
+#include <http_config.h>
+#include <http_core.h>
+#include <http_main.h>
+#include <http_request.h>
+#include <ap_mpm.h>
+#include <mpm_common.h>
+
+#include "base/es_log.h"
+#include "glue/es_directives.h"
+#include "http/es_budget.h"
+#include "http/es_cors.h"
+#include "http/es_hlog.h"
+#include "http/es_publish.h"
+#include "http/es_route.h"
+#include "http/es_service.h"
+#include "http/es_settings.h"
+#include "http/es_subscribe.h"
+#include "mod_eventstream.h"
+
+/* what the layers below write goes to the main server's error log */
+static void on_log(int level, apr_status_t rv, const char *tag,
+                   const char *text)
+{
+    ap_log_error(APLOG_MARK, level, rv, ap_server_conf, "%s: %s", tag, text);
+}
+
+static int on_pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
+{
+    (void)plog;
+    (void)ptemp;
+    es_directives_begin(pconf);
+    return OK;
+}
+
+static int on_check_config(apr_pool_t *pconf, apr_pool_t *plog,
+                           apr_pool_t *ptemp, server_rec *s)
+{
+    (void)pconf;
+    (void)plog;
+    return es_directives_check(ptemp, s);
+}
+
+static int on_post_config(apr_pool_t *pconf, apr_pool_t *plog,
+                          apr_pool_t *ptemp, server_rec *s)
+{
+    (void)plog;
+    es_log_to(on_log);
+    es_directives_finish(s);
+    /* httpd reads its configuration twice at start; the first is a trial */
+    if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) {
+        return OK;
+    }
+    return es_service_open(pconf, ptemp, s);
+}
+
+static void on_child_init(apr_pool_t *pchild, server_rec *s)
+{
+    es_budget_init(pchild, s, (int)es_global_of(s)->max_held);
+    es_service_enter(pchild, s);
+}
+
+static void on_child_stopping(apr_pool_t *pchild, int graceful)
+{
+    (void)pchild;
+    (void)graceful;
+    es_service_stop();
+}
+
+static void on_child_status(server_rec *s, pid_t pid, ap_generation_t gen,
+                            int slot, mpm_child_status state)
+{
+    (void)s;
+    (void)gen;
+    (void)slot;
+    if (state == MPM_CHILD_EXITED) {
+        es_service_bury(pid);
+    }
+}
+
+/* The handler is not chosen yet when access is checked, so the section's
+ * own word for it is read, which httpd keeps as an expression. */
+static int is_our_location(request_rec *r)
+{
+    const core_dir_config *core = ap_get_core_module_config(r->per_dir_config);
+    const char *handler = core->handler;
+    const char *err = NULL;
+
+    if (core->expr_handler) {
+        handler = ap_expr_str_exec(r, core->expr_handler, &err);
+    }
+    return !err && handler &&
+           (!strcmp(handler, ES_HANDLER_SUBSCRIBE) ||
+            !strcmp(handler, ES_HANDLER_PUBLISH));
+}
+
+static int on_access(request_rec *r)
+{
+    if (is_our_location(r)) {
+        es_cors_mark(r, es_dir_of(r));
+    }
+    return DECLINED;
+}
+
+static int on_access_ex(request_rec *r)
+{
+    return is_our_location(r) && es_cors_is_preflight(r, es_dir_of(r))
+               ? OK
+               : DECLINED;
+}
+
+static void register_hooks(apr_pool_t *p)
+{
+    static const char *const after_http2[] = {"mod_http2.c", NULL};
+
+    (void)p;
+    ap_hook_pre_config(on_pre_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_check_config(on_check_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_post_config(on_post_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_child_init(on_child_init, after_http2, NULL, APR_HOOK_MIDDLE);
+    ap_hook_child_stopping(on_child_stopping, NULL, NULL, APR_HOOK_FIRST);
+    ap_hook_child_status(on_child_status, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_check_access(on_access, NULL, NULL, APR_HOOK_REALLY_FIRST,
+                         AP_AUTH_INTERNAL_PER_CONF);
+    ap_hook_check_access_ex(on_access_ex, NULL, NULL, APR_HOOK_REALLY_FIRST,
+                            AP_AUTH_INTERNAL_PER_CONF);
+    ap_hook_fixups(es_route_remember, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ap_hook_fixups(es_route_restore, NULL, NULL, APR_HOOK_REALLY_LAST);
+    ap_hook_handler(es_subscribe_handler, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ap_hook_handler(es_publish_handler, NULL, NULL, APR_HOOK_REALLY_FIRST);
+}
+
+/* httpd's own macro is empty on Unix, and we hide all else */
+extern __attribute__((visibility("default"))) module eventstream_module;
+
+module AP_MODULE_DECLARE_DATA eventstream_module = {
+    STANDARD20_MODULE_STUFF,
+    es_directives_create_dir,
+    es_directives_merge_dir,
+    es_directives_create_server,
+    NULL,
+    es_directives_table,
+    register_hooks,
+    AP_MODULE_FLAG_NONE,
+};

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * A watch: how a worker that holds a client waits for news of its channels
+ * without looking at the journal all the time.
+ */
+#ifndef ES_WATCH_H
+#define ES_WATCH_H
+
+#include <apr_time.h>
+
+typedef struct es_watch_t es_watch_t;
+
+/**
+ * Wait until there was news since the last wait, the watch was stopped, or
+ * timeout is over.
+ *
+ * @return 1 news, 0 time is over, -1 the child stops: end the stream
+ *
+ * Context: WORKER, blocks.
+ */
+int es_watch_wait(es_watch_t *watch, apr_interval_time_t timeout);
+
+#endif

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A client above a limit is not refused, as an EventSource that gets an
+ * error never comes back: it is subscribed all the same, gets what it has
+ * missed, and is asked to come again. Its events are then not lost, only
+ * late.
+ */
+#include "http/es_entry.h"
+
+#include <http_protocol.h>
+
+#include "base/es_frame.h"
+#include "base/es_query.h"
+#include "http/es_hlog.h"
+#include "store/es_resume.h"
+
+/* ---- counting in ------------------------------------------------------- */
+
+/* An address counts whole in IPv4, and by its network in IPv6, where one
+ * client has a /64 of its own. */
+static apr_uint64_t address_key(const request_rec *r)
+{
+    const apr_sockaddr_t *address = r->useragent_addr;
+    apr_size_t len = (apr_size_t)address->ipaddr_len;
+
+    return es_census_key(address->ipaddr_ptr, len > 8 ? 8 : len);
+}
+
+/** @return the limit that is reached, by its name, or NULL */
+static const char *count_in(es_stream_t *stream)
+{
+    es_census_limits_t limits;
+    es_census_t *census = es_service_census(&limits);
+
+    switch (es_census_enter(census, es_service_place(), address_key(stream->r),
+                            &limits, &stream->ticket)) {
+    case ES_CENSUS_OK: return NULL;
+    case ES_CENSUS_FULL: return "EventStreamMaxClients";
+    case ES_CENSUS_ADDRESS_FULL: return "EventStreamMaxClientsPerAddress";
+    default: return "the child's open files";
+    }
+}
+
+static int subscribe(es_stream_t *stream, const es_channels_t *names)
+{
+    int count = es_channels_count(names);
+
+    stream->slots = apr_palloc(stream->r->pool, sizeof(es_slot_t) * count);
+    if (es_store_subscribe(stream->hub->store, es_service_place(),
+                           es_channels_names(names), count, stream->slots,
+                           &stream->start) != APR_SUCCESS) {
+        return 0;
+    }
+    stream->nslots = count;
+    return 1;
+}
+
+/* ---- resuming ---------------------------------------------------------- */
+
+/* The header of the browser's own reconnect wins over what a script has put
+ * into the URL when it opened the stream. */
+static es_slice_t last_event_id(request_rec *r)
+{
+    es_slice_t query = es_slice_of(r->args);
+    es_slice_t id = es_slice_of(apr_table_get(r->headers_in, "Last-Event-ID"));
+
+    if (id.len == 0 && !es_query_value(&id, query, "lastEventId", r->pool)) {
+        es_query_value(&id, query, "last-event-id", r->pool);
+    }
+    return es_channel_trim(id);
+}
+
+/* Start where the client has left off, or note that it is to be told that
+ * this cannot be vouched for. */
+static void resume(es_stream_t *stream, const es_channels_t *names)
+{
+    es_slice_t id = last_event_id(stream->r);
+
+    if (id.len == 0 ||
+        es_store_resume(stream->hub->store, stream->slots, stream->nslots, id,
+                        &stream->start) == APR_SUCCESS) {
+        return;
+    }
+    stream->reset = es_frame_reset(&stream->start.id, es_channels_names(names),
+                                   es_channels_count(names), stream->r->pool);
+    es_rlog(APLOG_DEBUG, 0, stream->r, "ES0404",
+            "cannot vouch for all after the client's last event id: it is "
+            "told by stream-reset");
+}
+
+es_entry_result_t es_entry_enter(es_stream_t *stream,
+                                 const es_channels_t *names)
+{
+    const char *limit = count_in(stream);
+    es_entry_result_t result = limit ? ES_ENTRY_BRIEF : ES_ENTRY_DONE;
+
+    if (subscribe(stream, names)) {
+        resume(stream, names);
+    }
+    else {
+        limit = "EventStreamMaxChannels";
+        result = ES_ENTRY_NONE;
+    }
+    if (limit) {
+        es_rlog(APLOG_DEBUG, 0, stream->r, "ES0403",
+                "a limit is reached (%s): the client is asked to come back",
+                limit);
+    }
+    return result;
+}

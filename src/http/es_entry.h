@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * Entering: a request that has passed all checks is counted in, subscribed,
+ * and put at its position: the present one, or where it has left off.
+ */
+#ifndef ES_ENTRY_H
+#define ES_ENTRY_H
+
+#include "base/es_channel.h"
+#include "http/es_stream.h"
+
+typedef enum es_entry_result_t {
+    ES_ENTRY_DONE,  /* to be served */
+    ES_ENTRY_BRIEF, /* a limit is reached: what waits for it, then the end */
+    ES_ENTRY_NONE   /* no channel to be had: nothing but the end */
+} es_entry_result_t;
+
+/**
+ * Enter with a limit in mind: clients in all, for an address, of this child,
+ * channels of the hub.
+ *
+ * @param stream  r, conf and hub are set; gets all the rest
+ * @param names   one or more, checked
+ *
+ * Context: WORKER.
+ */
+es_entry_result_t es_entry_enter(es_stream_t *stream,
+                                 const es_channels_t *names);
+
+#endif

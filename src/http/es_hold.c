@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The worker steps the client as delivery would, with a sink that writes
+ * through httpd's filters, and sleeps on a watch in between: delivery wakes
+ * it when there is news of its channels. It looks up once a second at least,
+ * to see a client that has gone.
+ */
+#include "http/es_hold.h"
+
+#include <http_main.h>
+#include <http_protocol.h>
+#include <util_filter.h>
+
+#include "base/es_frame.h"
+#include "http/es_budget.h"
+#include "http/es_sink_held.h"
+
+#define LOOK_UP APR_USEC_PER_SEC
+
+typedef struct hold_t {
+    es_stream_t *stream;
+    es_client_t *client;
+    es_sink_t *sink;
+    es_watch_t *watch;
+    apr_time_t until; /* when the turn ends; 0 = held */
+    int ending;       /* the client was told to end */
+    char *scratch;
+} hold_t;
+
+int es_hold_send_away(es_stream_t *stream)
+{
+    request_rec *r = stream->r;
+    char frame[ES_FRAME_CONTROL_SIZE];
+    apr_int64_t spread = es_global_of(ap_server_conf)->drain_us / 1000;
+    apr_size_t len = es_frame_retry(
+        frame, es_stream_retry(stream) +
+                   ap_random_pick(0, (apr_uint32_t)spread));
+
+    es_stream_drop(stream);
+    ap_rwrite(frame, (int)len, r);
+    return OK;
+}
+
+static apr_interval_time_t patience(const hold_t *hold, apr_time_t now)
+{
+    apr_interval_time_t wait = LOOK_UP;
+    apr_time_t due = es_client_due(hold->client);
+
+    if (due && due - now < wait) {
+        wait = due - now;
+    }
+    if (hold->until && hold->until - now < wait) {
+        wait = hold->until - now;
+    }
+    return wait > 0 ? wait : 0;
+}
+
+static void end_client(hold_t *hold)
+{
+    if (!hold->ending) {
+        hold->ending = 1;
+        es_client_end(hold->client, es_stream_retry(hold->stream));
+    }
+}
+
+static void serve(hold_t *hold)
+{
+    for (;;) {
+        apr_time_t now = apr_time_now();
+        es_step_t step = es_client_step(hold->client, now, hold->scratch,
+                                        ES_CLIENT_SCRATCH_MIN);
+
+        /* a sink that blocks never leaves a client blocked */
+        if (step == ES_STEP_ENDED || step == ES_STEP_BLOCKED) {
+            return;
+        }
+        if (hold->until && now >= hold->until) {
+            end_client(hold);
+        }
+        if (step == ES_STEP_MORE || hold->ending) {
+            continue;
+        }
+        if (es_watch_wait(hold->watch, patience(hold, now)) < 0) {
+            end_client(hold);
+        }
+        if (es_sink_held_is_gone(hold->sink)) {
+            return;
+        }
+    }
+}
+
+static int run(hold_t *hold, es_grant_t grant)
+{
+    es_stream_t *stream = hold->stream;
+    es_delivery_t *delivery = es_service_delivery();
+
+    if (grant != ES_GRANT_HELD) {
+        hold->until = apr_time_now();
+    }
+    if (grant == ES_GRANT_TURN) {
+        hold->until += stream->conf->turn_us;
+    }
+    if (es_delivery_watch(delivery, stream->hub->number, stream->slots,
+                          stream->nslots, &hold->watch) != APR_SUCCESS) {
+        return es_hold_send_away(stream);
+    }
+    hold->client = es_stream_client(stream, hold->sink);
+    if (hold->client) {
+        serve(hold);
+        es_client_close(hold->client);
+    }
+    es_delivery_unwatch(delivery, hold->watch);
+    return OK;
+}
+
+static int with_grant(es_stream_t *stream, es_grant_t grant)
+{
+    hold_t hold = {0};
+    int rc;
+
+    hold.stream = stream;
+    hold.sink = es_sink_held_create(stream->r);
+    hold.scratch = apr_palloc(stream->r->pool, ES_CLIENT_SCRATCH_MIN);
+    rc = run(&hold, grant);
+    es_stream_drop(stream);
+    return rc;
+}
+
+int es_hold_serve(es_stream_t *stream)
+{
+    conn_rec *c = stream->r->connection;
+    es_grant_t grant = es_budget_take(c);
+    int rc = with_grant(stream, grant);
+
+    if (grant != ES_GRANT_BRIEF) {
+        es_budget_give(c, grant);
+    }
+    return rc;
+}
+
+int es_hold_briefly(es_stream_t *stream)
+{
+    return with_grant(stream, ES_GRANT_BRIEF);
+}

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The key of the retained data ends with a version of es_kept_t: a module of
+ * another layout finds nothing and makes its own, while the children of the
+ * old one go on with theirs.
+ */
+#include "http/es_memory.h"
+
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+
+#include <ap_mpm.h>
+#include <apr_strings.h>
+
+#include "http/es_hlog.h"
+#include "store/es_shm.h"
+
+#define KEY "mod_eventstream-1"
+
+/* More than ServerLimit: a child that is on its way out may still hold its
+ * place when its successor comes. */
+static apr_uint32_t count_places(void)
+{
+    int children = 0;
+
+    ap_mpm_query(AP_MPMQ_HARD_LIMIT_DAEMONS, &children);
+    return (apr_uint32_t)(children > 0 ? children : 1) * 2 + 8;
+}
+
+/* Each client takes a descriptor, and so does each place. */
+static void raise_descriptors(server_rec *s)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
+        limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        if (setrlimit(RLIMIT_NOFILE, &limit) != 0) {
+            es_slog(APLOG_WARNING, errno, s, "ES0001",
+                    "cannot raise the limit of open files");
+        }
+    }
+}
+
+static apr_status_t make_wake(es_kept_t *kept, apr_pool_t *pool)
+{
+    apr_uint32_t i;
+
+    kept->wake = apr_palloc(pool, sizeof(int) * kept->places);
+    for (i = 0; i < kept->places; i++) {
+        kept->wake[i] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+        if (kept->wake[i] < 0) {
+            return errno;
+        }
+    }
+    return APR_SUCCESS;
+}
+
+static apr_status_t make_board(es_kept_t *kept, apr_pool_t *pool)
+{
+    apr_status_t rv;
+
+    kept->places = count_places();
+    kept->board_size = es_board_size(kept->places);
+    rv = make_wake(kept, pool);
+    if (rv == APR_SUCCESS) {
+        rv = es_shm_create(&kept->census, es_census_size(kept->places), pool);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = es_shm_create(&kept->board, kept->board_size, pool);
+    }
+    if (rv == APR_SUCCESS) {
+        es_board_format(kept->board, kept->places);
+    }
+    return rv;
+}
+
+static apr_status_t make_hub(es_kept_hub_t *hub, const char *name,
+                             const es_store_params_t *params, apr_pool_t *pool)
+{
+    apr_status_t rv;
+
+    apr_cpystrn(hub->name, name, sizeof(hub->name));
+    hub->params = *params;
+    hub->size = es_store_size(params);
+    if (hub->size == 0) {
+        return APR_EINVAL;
+    }
+    rv = es_shm_create(&hub->mem, hub->size, pool);
+    if (rv == APR_SUCCESS) {
+        rv = es_store_format(hub->mem, params,
+                             (apr_uint64_t)apr_time_as_msec(apr_time_now()));
+    }
+    return rv;
+}
+
+const es_kept_hub_t *es_memory_hub(const es_kept_t *kept, const char *name)
+{
+    apr_uint32_t i;
+
+    for (i = 0; i < kept->nhubs; i++) {
+        if (!strcmp(kept->hubs[i].name, name)) {
+            return &kept->hubs[i];
+        }
+    }
+    return NULL;
+}
+
+static int open_hub(es_kept_t *kept, const es_hub_t *hub,
+                    const es_global_t *global, server_rec *s)
+{
+    const es_kept_hub_t *old = es_memory_hub(kept, hub->name);
+    es_store_params_t params = {0};
+    apr_status_t rv;
+
+    params.ring_bytes = hub->size_bytes;
+    params.channels = (apr_uint32_t)global->max_channels;
+    params.places = kept->places;
+    if (old) {
+        if (old->params.ring_bytes != params.ring_bytes ||
+            old->params.channels != params.channels) {
+            es_slog(APLOG_NOTICE, 0, s, "ES0002",
+                    "hub %s keeps the size that it was started with; stop "
+                    "and start httpd to let EventStreamHub size= and "
+                    "EventStreamMaxChannels take effect",
+                    hub->name);
+        }
+        return OK;
+    }
+    if (kept->nhubs == ES_HUBS_MAX) {
+        es_slog(APLOG_ERR, 0, s, "ES0003",
+                "no room for hub %s: %d hubs were in use since httpd was "
+                "started; stop and start it",
+                hub->name, ES_HUBS_MAX);
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    rv = make_hub(&kept->hubs[kept->nhubs], hub->name, &params,
+                  s->process->pool);
+    if (rv != APR_SUCCESS) {
+        es_slog(APLOG_ERR, rv, s, "ES0004",
+                "cannot make %" APR_UINT64_T_FMT " bytes of shared memory "
+                "for hub %s; lower EventStreamHub size=",
+                params.ring_bytes, hub->name);
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    kept->nhubs++;
+    return OK;
+}
+
+int es_memory_open(es_kept_t **out, server_rec *s)
+{
+    es_kept_t *kept = ap_retained_data_get(KEY);
+    const es_global_t *global = es_global_of(s);
+    apr_status_t rv;
+    int i, rc = OK;
+
+    raise_descriptors(s);
+    if (!kept) {
+        es_kept_t made = {0};
+
+        rv = make_board(&made, s->process->pool);
+        if (rv != APR_SUCCESS) {
+            es_slog(APLOG_ERR, rv, s, "ES0005",
+                    "cannot make shared memory and wake descriptors for %u "
+                    "children; see ServerLimit and the limit of open files",
+                    made.places);
+            return HTTP_INTERNAL_SERVER_ERROR;
+        }
+        kept = ap_retained_data_create(KEY, sizeof(*kept));
+        *kept = made;
+    }
+    for (i = 0; i < global->hubs->nelts && rc == OK; i++) {
+        rc = open_hub(kept, &APR_ARRAY_IDX(global->hubs, i, es_hub_t), global,
+                      s);
+    }
+    *out = kept;
+    return rc;
+}

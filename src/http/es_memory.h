@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * The memory that the parent keeps over restarts: the board with its wake
+ * descriptors, the census, and a segment for each hub.
+ *
+ * It is made in the process pool and found again through httpd's retained
+ * data, which holds plain values only: the module is unloaded and loaded
+ * again at each restart, so nothing there may point into its code.
+ */
+#ifndef ES_MEMORY_H
+#define ES_MEMORY_H
+
+#include <httpd.h>
+
+#include "http/es_settings.h"
+#include "store/es_board.h"
+#include "store/es_census.h"
+#include "store/es_store.h"
+
+typedef struct es_kept_hub_t {
+    char name[64]; /* with NUL */
+    void *mem;
+    apr_size_t size; /* bytes of mem */
+    es_store_params_t params;
+} es_kept_hub_t;
+
+/** Plain values, kept while the parent lives. */
+typedef struct es_kept_t {
+    apr_uint32_t places;
+    void *board;
+    apr_size_t board_size;
+    void *census;
+    int *wake; /* places descriptors */
+    apr_uint32_t nhubs;
+    es_kept_hub_t hubs[ES_HUBS_MAX];
+} es_kept_t;
+
+/**
+ * Find what an earlier start has kept, or make it.
+ *
+ * @param out  all that is there; hubs that the configuration does not name
+ *             any more stay, since old children may still use them
+ * @return OK, or HTTP_INTERNAL_SERVER_ERROR after telling the error log
+ *
+ * Context: PARENT, post_config.
+ */
+int es_memory_open(es_kept_t **out, server_rec *s);
+
+/** The kept hub with this name, or NULL. */
+const es_kept_hub_t *es_memory_hub(const es_kept_t *kept, const char *name);
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * The names of the channels that a request is about: its Location's
+ * templates and lists, expanded and checked.
+ */
+#ifndef ES_NAMES_H
+#define ES_NAMES_H
+
+#include <httpd.h>
+
+#include "base/es_channel.h"
+#include "base/es_problem.h"
+#include "http/es_settings.h"
+
+/**
+ * Expand what EventStreamChannel and EventStreamChannelList of the request's
+ * Location say.
+ *
+ * @param out  the names, maybe none; each is a valid name
+ * @param why  404: EventStreamPath does not match; 400: a bad name, or more
+ *             than EventStreamMaxChannelsPerClient
+ * @return 1, or 0 with why
+ *
+ * Context: WORKER.
+ */
+int es_names_expand(request_rec *r, const es_dir_t *conf, es_channels_t **out,
+                    es_problem_t *why);
+
+/**
+ * Does EventStreamAllowChannel allow each of the names?
+ *
+ * @param why  403, naming the first that is not
+ * @return 1, or 0 with why
+ */
+int es_names_allowed(request_rec *r, const es_dir_t *conf,
+                     const es_slice_t *names, int count, es_problem_t *why);
+
+#endif

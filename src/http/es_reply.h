@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * Short answers: a problem as one line of text, figures as JSON.
+ */
+#ifndef ES_REPLY_H
+#define ES_REPLY_H
+
+#include <httpd.h>
+
+#include "base/es_problem.h"
+
+/**
+ * Answer with a problem: its status, "text/plain", the sentence with LF, no
+ * ErrorDocument. A remedy goes to the error log.
+ *
+ * @return what the handler returns
+ *
+ * Context: WORKER, before anything was sent.
+ */
+int es_reply_problem(request_rec *r, const es_problem_t *why);
+
+/** 405 with Allow, the sentence naming the method. @return as above */
+int es_reply_method(request_rec *r, const char *allow);
+
+/**
+ * Answer 200 with JSON text and LF.
+ *
+ * @return what the handler returns
+ */
+int es_reply_json(request_rec *r, const char *json);
+
+#endif

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * The route: a Location with one of our handlers keeps it, whatever front
+ * controller, proxy or fallback the rest of the site has. Redirects and
+ * refusals by others still apply.
+ */
+#ifndef ES_ROUTE_H
+#define ES_ROUTE_H
+
+#include <httpd.h>
+
+/**
+ * Remember our handler before mod_rewrite's .htaccess rules take it away.
+ * Context: hook fixups, first.
+ */
+int es_route_remember(request_rec *r);
+
+/** Put our handler back. Context: hook fixups, last. */
+int es_route_restore(request_rec *r);
+
+#endif

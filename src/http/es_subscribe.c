@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * In this order: the checks (each a status and a sentence), counting in, the
+ * subscription, the head with the first frames, and then the client goes to
+ * whoever serves it. What can refuse comes before the head; what goes wrong
+ * behind it ends the stream with a retry, as an EventSource that gets an
+ * error never comes back.
+ */
+#include "http/es_subscribe.h"
+
+#include <http_protocol.h>
+#include <util_filter.h>
+
+#include "base/es_accept.h"
+#include "base/es_frame.h"
+#include "http/es_cors.h"
+#include "http/es_detach.h"
+#include "http/es_entry.h"
+#include "http/es_hold.h"
+#include "http/es_names.h"
+#include "http/es_reply.h"
+#include "http/es_stream.h"
+
+#define ALLOW "GET, HEAD, OPTIONS"
+#define MEDIA_TYPE "text/event-stream"
+
+/* ---- the checks -------------------------------------------------------- */
+
+static int accepts(request_rec *r, es_problem_t *why)
+{
+    if (es_accept_admits(apr_table_get(r->headers_in, "Accept"), MEDIA_TYPE)) {
+        return 1;
+    }
+    return es_problem_set(why, r->pool, HTTP_NOT_ACCEPTABLE, "Not Acceptable.");
+}
+
+static int resumes_well(request_rec *r, es_problem_t *why)
+{
+    const char *id = apr_table_get(r->headers_in, "Last-Event-ID");
+
+    if (!id || strcmp(id, "error") != 0) {
+        return 1;
+    }
+    return es_problem_set(why, r->pool, HTTP_BAD_REQUEST,
+                          "last-event-id header may not be 'error'.");
+}
+
+static int finds_channels(request_rec *r, const es_dir_t *conf,
+                          es_channels_t **names, es_problem_t *why)
+{
+    if (!es_names_expand(r, conf, names, why)) {
+        return 0;
+    }
+    if (es_channels_count(*names) == 0) {
+        return es_problem_set(why, r->pool, HTTP_BAD_REQUEST,
+                              "No specified channels.");
+    }
+    return es_names_allowed(r, conf, es_channels_names(*names),
+                            es_channels_count(*names), why);
+}
+
+static int finds_hub(request_rec *r, es_stream_t *stream, es_problem_t *why)
+{
+    stream->hub = es_service_hub(stream->conf);
+    if (stream->hub) {
+        return 1;
+    }
+    why->retry_after = 0;
+    es_problem_set(why, r->pool, HTTP_SERVICE_UNAVAILABLE,
+                   "Event streams are not available.");
+    why->retry_after = 5;
+    return 0;
+}
+
+/* ---- the head ---------------------------------------------------------- */
+
+static void set_head(request_rec *r)
+{
+    ap_set_content_type(r, MEDIA_TYPE);
+    apr_table_setn(r->headers_out, "Cache-Control", "no-cache, no-store");
+    apr_table_setn(r->headers_out, "X-Accel-Buffering", "no");
+    /* a stream has no parts and no versions */
+    apr_table_unset(r->headers_in, "Range");
+    apr_table_unset(r->headers_in, "If-Range");
+    apr_table_setn(r->subprocess_env, "no-gzip", "1");
+    apr_table_setn(r->subprocess_env, "no-brotli", "1");
+}
+
+/**
+ * Send the head, retry, stream-open and maybe stream-reset, so that nothing
+ * of it is left in a filter.
+ *
+ * @return 1, or 0: the client has gone
+ */
+static int send_head(es_stream_t *stream, es_entry_result_t entered)
+{
+    request_rec *r = stream->r;
+    apr_bucket_alloc_t *alloc = r->connection->bucket_alloc;
+    apr_bucket_brigade *bb = apr_brigade_create(r->pool, alloc);
+    char frame[ES_FRAME_CONTROL_SIZE];
+    apr_int64_t retry_ms = stream->conf->retry_us / 1000;
+    /* a client that could not enter keeps the position that it has */
+    apr_size_t len = entered == ES_ENTRY_NONE
+                         ? es_frame_retry(frame, retry_ms)
+                         : es_frame_open(frame, retry_ms, &stream->start.id);
+
+    APR_BRIGADE_INSERT_TAIL(bb, apr_bucket_transient_create(frame, len, alloc));
+    if (stream->reset.len != 0) {
+        APR_BRIGADE_INSERT_TAIL(
+            bb, apr_bucket_transient_create(stream->reset.data,
+                                            stream->reset.len, alloc));
+    }
+    APR_BRIGADE_INSERT_TAIL(bb, apr_bucket_flush_create(alloc));
+    return ap_pass_brigade(r->output_filters, bb) == APR_SUCCESS &&
+           !r->connection->aborted;
+}
+
+/* ---- the handler ------------------------------------------------------- */
+
+static int serve(es_stream_t *stream, const es_channels_t *names)
+{
+    es_entry_result_t entered = es_entry_enter(stream, names);
+    int rc = OK;
+
+    if (!send_head(stream, entered)) {
+        es_stream_drop(stream);
+    }
+    else if (entered == ES_ENTRY_NONE ||
+             es_delivery_is_stopping(es_service_delivery())) {
+        rc = es_hold_send_away(stream);
+    }
+    else if (entered == ES_ENTRY_BRIEF) {
+        rc = es_hold_briefly(stream);
+    }
+    else if (!es_detach_is_possible(stream->r)) {
+        rc = es_hold_serve(stream);
+    }
+    else if (es_detach(stream) != APR_SUCCESS) {
+        rc = es_hold_send_away(stream);
+    }
+    return rc;
+}
+
+static int run(request_rec *r, const es_dir_t *conf)
+{
+    es_stream_t stream = {0};
+    es_channels_t *names;
+    es_problem_t why = {0};
+
+    stream.r = r;
+    stream.conf = conf;
+    if (!accepts(r, &why) || !resumes_well(r, &why) ||
+        !finds_channels(r, conf, &names, &why) ||
+        !finds_hub(r, &stream, &why)) {
+        return es_reply_problem(r, &why);
+    }
+    set_head(r);
+    if (r->header_only) {
+        return OK;
+    }
+    return serve(&stream, names);
+}
+
+int es_subscribe_handler(request_rec *r)
+{
+    const es_dir_t *conf = es_dir_of(r);
+
+    if (!r->handler || strcmp(r->handler, ES_HANDLER_SUBSCRIBE) != 0 ||
+        r->main) {
+        return DECLINED;
+    }
+    if (r->method_number == M_OPTIONS) {
+        return es_cors_options(r, conf, ALLOW);
+    }
+    if (r->method_number != M_GET) {
+        return es_reply_method(r, ALLOW);
+    }
+    return run(r, conf);
+}

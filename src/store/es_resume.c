@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From an id back to a position. A channel's records are linked from the
+ * newest to the oldest, so that a walk costs what the client has missed, not
+ * what others have published.
+ *
+ * What is read under the lock: up to which id a channel was evicted, its
+ * newest record, and the tail. The walks need no lock: should the ring pass
+ * them, the look says so, and then the journal cannot vouch.
+ */
+#include "store/es_resume.h"
+
+#include "store/es_view.h"
+
+/* channels that are read under the lock at a time */
+#define SOME 64
+
+typedef struct ends_t {
+    es_pos_t newest[SOME];
+    es_pos_t tail;
+    es_id_t evicted; /* the highest of them */
+} ends_t;
+
+static apr_status_t read_ends(es_store_t *store, const es_slot_t *slots,
+                              int count, ends_t *ends)
+{
+    es_news_t news;
+    apr_status_t rv = es_view_lock(store, &news);
+    int i;
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    ends->tail = es_journal_tail(&store->journal);
+    ends->evicted.ms = ends->evicted.n = 0;
+    for (i = 0; i < count; i++) {
+        const es_chan_t *chan = es_chantab_at(&store->tab, slots[i]);
+        es_id_t evicted = {0, 0};
+
+        ends->newest[i] = 0;
+        if (chan) {
+            ends->newest[i] = chan->newest;
+            evicted.ms = chan->evicted_ms;
+            evicted.n = chan->evicted_n;
+        }
+        if (es_id_compare(&evicted, &ends->evicted) > 0) {
+            ends->evicted = evicted;
+        }
+    }
+    es_view_unlock(store, &news);
+    return APR_SUCCESS;
+}
+
+/** The record of the slot before this one, 0 = none. */
+static es_pos_t before(const es_record_t *record, es_slot_t slot)
+{
+    int i;
+
+    for (i = 0; i < record->nslots; i++) {
+        if (record->slots[i] == slot) {
+            return record->previous[i];
+        }
+    }
+    return 0;
+}
+
+/* ---- a publisher's id -------------------------------------------------- */
+
+static int has_id(const es_store_t *store, const es_record_t *record,
+                  es_slice_t text)
+{
+    char id[ES_EVENT_FIELD_MAX];
+
+    return record->has_own_id && record->id_len == text.len &&
+           es_journal_copy_id(&store->journal, record, id) == APR_SUCCESS &&
+           es_slice_equal(es_slice(id, record->id_len), text);
+}
+
+/**
+ * The newest event of a channel with this id.
+ *
+ * @param found  untouched when there is none
+ */
+static void find_own(const es_store_t *store, es_slot_t slot, es_pos_t newest,
+                     es_pos_t tail, es_slice_t text, es_record_t *found)
+{
+    es_pos_t pos = newest;
+    es_record_t record;
+
+    while (pos != 0 && pos >= tail &&
+           es_store_look(store, pos, &record) == APR_SUCCESS) {
+        if (has_id(store, &record, text)) {
+            *found = record;
+            return;
+        }
+        pos = before(&record, slot);
+    }
+}
+
+/** What is known of a publisher's id so far. */
+typedef struct own_t {
+    es_pos_t pos; /* 0 = not found yet */
+    es_id_t id;   /* ours, of the event at pos */
+} own_t;
+
+/** @return 0 when the id stands in two places: which one is meant? */
+static int note_own(own_t *own, const es_record_t *found)
+{
+    if (found->pos == 0) {
+        return 1;
+    }
+    if (own->pos != 0 && own->pos != found->pos) {
+        return 0;
+    }
+    own->pos = found->pos;
+    own->id = found->id;
+    return 1;
+}
+
+static apr_status_t search_some(es_store_t *store, const es_slot_t *slots,
+                                int count, es_slice_t text, own_t *own)
+{
+    ends_t ends;
+    apr_status_t rv = read_ends(store, slots, count, &ends);
+    int i;
+
+    for (i = 0; i < count && rv == APR_SUCCESS; i++) {
+        es_record_t found;
+
+        found.pos = 0;
+        find_own(store, slots[i], ends.newest[i], ends.tail, text, &found);
+        if (!note_own(own, &found)) {
+            rv = APR_NOTFOUND;
+        }
+    }
+    return rv;
+}
+
+static int some_of(int rest)
+{
+    return rest < SOME ? rest : SOME;
+}
+
+/** Our id of the one event that has the publisher's id. */
+static apr_status_t resolve_own(es_store_t *store, const es_slot_t *slots,
+                                int count, es_slice_t text, es_id_t *id)
+{
+    own_t own = {0, {0, 0}};
+    apr_status_t rv = APR_SUCCESS;
+    int i;
+
+    if (text.len < 1 || text.len > ES_EVENT_FIELD_MAX) {
+        return APR_NOTFOUND;
+    }
+    for (i = 0; i < count && rv == APR_SUCCESS; i += SOME) {
+        rv = search_some(store, slots + i, some_of(count - i), text, &own);
+    }
+    *id = own.id;
+    return rv == APR_SUCCESS && own.pos == 0 ? APR_NOTFOUND : rv;
+}
+
+static apr_status_t resolve(es_store_t *store, const es_slot_t *slots,
+                            int count, es_slice_t text, es_id_t *id)
+{
+    if (es_id_is_ours(text)) {
+        return es_id_parse(id, text) ? APR_SUCCESS : APR_NOTFOUND;
+    }
+    return resolve_own(store, slots, count, text, id);
+}
+
+/* ---- the position ------------------------------------------------------ */
+
+/**
+ * Walk a channel back to id.
+ *
+ * @param first  lowered to the first record after id
+ * @return 1, or 0: overtaken by the ring on the way
+ */
+static int walk_back(const es_store_t *store, es_slot_t slot, es_pos_t newest,
+                     es_pos_t tail, const es_id_t *id, es_pos_t *first)
+{
+    es_pos_t pos = newest;
+    es_record_t record;
+
+    while (pos != 0 && pos >= tail) {
+        if (es_store_look(store, pos, &record) != APR_SUCCESS) {
+            return 0;
+        }
+        if (es_id_compare(&record.id, id) <= 0) {
+            return 1;
+        }
+        if (pos < *first) {
+            *first = pos;
+        }
+        pos = before(&record, slot);
+    }
+    return 1;
+}
+
+static apr_status_t walk_some(es_store_t *store, const es_slot_t *slots,
+                              int count, const es_id_t *id, es_pos_t *first)
+{
+    ends_t ends;
+    apr_status_t rv = read_ends(store, slots, count, &ends);
+    int i;
+
+    if (rv == APR_SUCCESS && es_id_compare(&ends.evicted, id) > 0) {
+        rv = APR_NOTFOUND;
+    }
+    for (i = 0; i < count && rv == APR_SUCCESS; i++) {
+        if (!walk_back(store, slots[i], ends.newest[i], ends.tail, id, first)) {
+            rv = APR_NOTFOUND;
+        }
+    }
+    return rv;
+}
+
+apr_status_t es_store_resume(es_store_t *store, const es_slot_t *slots,
+                             int count, es_slice_t id_text, es_start_t *start)
+{
+    es_pos_t first = start->pos;
+    es_id_t id;
+    apr_status_t rv = resolve(store, slots, count, id_text, &id);
+    int i;
+
+    /* an id from the future is of another store, whose clock was ahead */
+    if (rv == APR_SUCCESS && es_id_compare(&id, &start->id) > 0) {
+        rv = APR_NOTFOUND;
+    }
+    for (i = 0; i < count && rv == APR_SUCCESS; i += SOME) {
+        rv = walk_some(store, slots + i, some_of(count - i), &id, &first);
+    }
+    if (rv == APR_SUCCESS) {
+        start->pos = first;
+        start->id = id;
+    }
+    return rv;
+}

@@ -1,0 +1,203 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
+#
+# Publishing JSON: one event, a list of events (all or none), where the channel
+# comes from, and what is refused with which words.
+
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Test::More;
+
+use JSON::PP ();
+
+use EventStream::Client;
+use EventStream::Httpd;
+
+my $httpd = EventStream::Httpd->start(conf => <<'CONF');
+EventStreamRetry 1
+<Location "/events">
+    SetHandler eventstream
+    EventStreamChannel "{?c}"
+</Location>
+<LocationMatch "^/publish$">
+    SetHandler eventstream-publish
+</LocationMatch>
+<LocationMatch "^/rooms/(?<room>[^/]+)$">
+    SetHandler eventstream-publish
+    EventStreamChannel "room-{room}"
+    EventStreamAllowChannel "room-*"
+</LocationMatch>
+<Location "/small">
+    SetHandler eventstream-publish
+    EventStreamMaxEventSize 10
+    EventStreamMaxBody 100
+</Location>
+CONF
+
+my $sse = subscribe($httpd, '/events?c=a&c=b');
+is $sse->next_event(5)->{event}, 'stream-open', 'the stream is open';
+
+sub post
+{
+    my ($body, %opt) = @_;
+    my $answer = request(
+        $httpd, $opt{method} || 'POST', $opt{path} || '/publish',
+        body => $body,
+        headers => ['Content-Type: ' . ($opt{type} || 'application/json')]);
+    $answer->{json} = eval { JSON::PP::decode_json($answer->{body}) };
+    return $answer;
+}
+
+# Refused with this status and these words, as one line of text.
+sub refused
+{
+    my ($body, $status, $words, $name, %opt) = @_;
+    my $answer = post($body, %opt);
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    is $answer->{status}, $status, "$name: $status";
+    like $answer->{body}, qr/\A[^\r\n]*$words[^\r\n]*\n\z/, "$name: words";
+    like $answer->{headers}{'content-type'}, qr{^text/plain}, "$name: text";
+    return;
+}
+
+# ---- One event -------------------------------------------------------------
+
+my $answer = post('{"channel": "a", "event": "order", "data": {"table": 4}, '
+    . '"retry": 2500}');
+is $answer->{status}, 200, 'published';
+like $answer->{headers}{'content-type'}, qr{^application/json}, 'JSON';
+is $answer->{json}{published}, 1, 'one event';
+is $answer->{json}{clients}, 1, 'for one client';
+like $answer->{json}{id}, qr/^\d+-\d+$/, 'its id';
+my $event = $sse->next_event(5);
+is $event->{event}, 'order', 'type';
+is $event->{data}, '{"table":4}', 'data is compact';
+is $event->{id}, $answer->{json}{id}, 'the id that was answered';
+is $event->{retry}, 2500, 'retry';
+
+my %data = (
+    '"hello"' => '"hello"', '{"text":1}' => '{"text":1}', ' null ' => 'null',
+    '0.10' => '0.10', '[ 1 , "a  b" ]' => '[1,"a  b"]', '""' => '""',
+    '"\u0000\r\n"' => '"\u0000\r\n"', '9223372036854775807' =>
+        '9223372036854775807', "\"\xe2\x82\xac\"" => "\"\xe2\x82\xac\"");
+for my $json (sort keys %data) {
+    post("{\"channel\":\"a\",\"data\":$json}");
+    is $sse->next_event(5)->{data}, $data{$json}, "data $json";
+}
+post('{"channel":"a","text":"one\ntwo\rthree\r\n\nfive"}');
+is $sse->next_event(5)->{data}, "one\ntwo\nthree\n\nfive",
+    'line ends of text make lines of data';
+post('{"channel":"a","text":"plain"}');
+is $sse->next_event(5)->{data}, 'plain', 'text has no quotes';
+post('{"channel":"a"}');
+is $sse->next_event(5)->{data}, '', 'neither is empty data';
+post('{"channel":"a","id":"mine","text":"x"}');
+is $sse->next_event(5)->{id}, 'mine', 'an id of the publisher';
+post('{"channel":"a","color":{"x":[1]},"text":"x"}');
+is $sse->next_event(5)->{data}, 'x', 'unknown fields are passed over';
+is post('{"channel":"a","text":"put"}', method => 'PUT')->{status}, 200,
+    'PUT';
+is $sse->next_event(5)->{data}, 'put', 'PUT publishes';
+is post('{"channel":"a","text":"cs"}',
+    type => 'Application/JSON ; charset=utf-8')->{status}, 200,
+    'a type with parameter';
+is $sse->next_event(5)->{data}, 'cs', 'is JSON';
+
+# ---- Channels --------------------------------------------------------------
+
+$answer = post('{"channel":["a","b"," a "],"text":"both"}');
+is $answer->{json}{clients}, 2, 'two subscriptions of one client';
+is $sse->next_event(5)->{data}, 'both', 'for several channels';
+post('{"channel":"a","text":"next"}');
+is $sse->next_event(5)->{data}, 'next', 'it came once';
+is post('{"channel":"nobody","text":"x"}')->{json}{clients}, 0, 'no client';
+is post('{"text":"q"}', path => '/publish?channel=a&event=e&id=i')->{status},
+    200, 'presets in the query';
+$event = $sse->next_event(5);
+is "$event->{data} $event->{event} $event->{id}", 'q e i', 'are used';
+post('{"text":"q","channel":"b","event":"f","id":"j"}',
+    path => '/publish?channel=a&event=e&id=i');
+$event = $sse->next_event(5);
+is "$event->{event} $event->{id}", 'f j', 'the body wins';
+
+my $room = subscribe($httpd, '/events?c=room-1');
+$room->next_event(5);
+is post('{"text":"r"}', path => '/rooms/1')->{status}, 200,
+    'the channel of the Location';
+is $room->next_event(5)->{data}, 'r', 'is the last resort';
+refused('{"text":"r","channel":"a"}', 403, 'Channel not allowed: a',
+    'EventStreamAllowChannel', path => '/rooms/1');
+refused('{"data":1,"chanel":"a"}', 400, q{'data', 'chanel'}, 'no channel');
+refused('{}', 400, 'no fields', 'nothing at all');
+refused('{"channel":""}', 400, 'empty', 'an empty channel');
+refused('{"channel":"' . 'x' x 8192 . '"}', 400, '255', 'a long channel');
+refused('{"channel":"a\u0000b"}', 400, 'a\?b', 'NUL in a channel');
+my $many = join ',', map { "\"c$_\"" } 1 .. 65;
+refused("{\"channel\":[$many]}", 400, 'at most 64', '65 channels');
+
+# ---- Lists -----------------------------------------------------------------
+
+$answer = post('[{"channel":"a","text":"1"},{"channel":"b","text":"2"},'
+    . '{"channel":"a","text":"3"}]');
+is $answer->{json}{published}, 3, 'a list';
+is join(' ', map { $_->{data} } $sse->events(3, 5)), '1 2 3', 'in its order';
+is $sse->last_id, $answer->{json}{id}, 'the id is the last one';
+refused('[]', 400, 'no events', 'an empty list');
+refused('[{"channel":"a","text":"lost"},{"channel":"a","event":1}]', 400,
+    q{\[1\]: The field 'event'}, 'a bad event');
+refused('[{"channel":"a","text":"lost"},{"text":"x"}]', 400, '\[1\]: No ch',
+    'one without channel');
+refused('[{"channel":"a","text":"lost"},{"channel":"a","id":"1-1"}]', 400,
+    q{\[1\]: The field 'id'}, 'one with an id of our form');
+refused('[{"text":"lost"},{"text":"x"}]', 400, q{query's 'id'},
+    'an id for several', path => '/publish?channel=a&id=i');
+refused('[{"channel":"room-1","text":"lost"},{"channel":"a"}]', 403,
+    '\[1\]: Channel not allowed', 'one not allowed', path => '/rooms/1');
+post('{"channel":"a","text":"after"}');
+is $sse->next_event(5)->{data}, 'after', 'all or none: none';
+
+# ---- Refusals --------------------------------------------------------------
+
+refused('', 400, 'empty', 'no body');
+refused('{"channel": "a",' . "\n  oops}", 400, 'line 2, column 6', 'malformed');
+refused('{"channel":"a"} x', 400, 'more text', 'more behind it');
+refused('{"channel":"a","channel":"b"}', 400, 'twice', 'a name twice');
+refused('{"channel":"a","data":' . '[' x 5000, 400, 'too deep', 'deep');
+refused("{\"channel\":\"a\",\"data\":\"\xff\"}", 400, 'UTF-8', 'bad UTF-8');
+refused('{"channel":"a","data":1,"text":""}', 400, 'not both', 'both');
+refused('"hello"', 400, 'must be an object', 'a string');
+refused('{"channel":7}', 400, q{'channel' must be}, 'channel 7');
+refused('{"channel":"a","text":7}', 400, q{'text' must be}, 'text 7');
+refused('{"channel":"a","retry":"7"}', 400, q{'retry' must be}, 'retry "7"');
+refused('{"channel":"a","retry":2147483648}', 400, q{'retry'}, 'retry 2^31');
+refused('{"channel":"a","data":18446744073709551616}', 400, 'too large',
+    'a number beyond 64 bits');
+for my $bad ('\n', '\r', '\u0000') {
+    refused("{\"channel\":\"a\",\"event\":\"x${bad}y\"}", 400, q{'event'},
+        "$bad in event");
+    refused("{\"channel\":\"a\",\"id\":\"x${bad}y\"}", 400, q{'id'},
+        "$bad in id");
+}
+
+is post('{"channel":"a","text":"' . 'x' x 65536 . '"}')->{status}, 200,
+    '64 KB';
+is length $sse->next_event(5)->{data}, 65536, 'arrive';
+refused('{"channel":"a","text":"' . 'x' x 65537 . '"}', 413, q{'data'},
+    '64 KB and 1');
+is post('{"channel":"a","text":"0123456789"}', path => '/small')->{status},
+    200, 'at the size of the Location';
+is $sse->next_event(5)->{data}, '0123456789', 'arrives';
+refused('{"channel":"a","text":"0123456789x"}', 413, q{'data'},
+    'above it', path => '/small');
+my $body = sprintf '%-100s', '{"channel":"a","text":"x"}';
+is post($body, path => '/small')->{status}, 200, 'a body at its limit';
+is $sse->next_event(5)->{data}, 'x', 'arrives';
+refused("$body ", 413, 'EventStreamMaxBody', 'a body above it',
+    path => '/small');
+
+post('{"channel":"a","text":"last"}');
+is $sse->next_event(5)->{data}, 'last', 'nothing refused was published';
+unlike $httpd->error_log, qr/oops|lost/, 'bodies are not logged';
+done_testing;

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * For the tests of src/deliver: a small store, events to put into it, and a
+ * sink that takes what the test lets it take.
+ */
+#ifndef DELIVER_FIXTURE_H
+#define DELIVER_FIXTURE_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "base/es_chunk.h"
+#include "deliver/es_sink.h"
+#include "store/es_store.h"
+
+#define UNUSED __attribute__((unused))
+
+/* ---- a store ----------------------------------------------------------- */
+
+typedef struct hub_t {
+    apr_pool_t *pool;
+    es_store_t *store;
+    void *mem;
+    apr_uint64_t now_ms;
+    es_appended_t appended; /* by the last publish */
+} hub_t;
+
+static UNUSED void hub_open(hub_t *hub, apr_uint64_t ring_bytes)
+{
+    es_store_params_t params = {0};
+    apr_size_t size;
+
+    params.ring_bytes = ring_bytes;
+    params.channels = 256;
+    params.places = 2;
+    size = es_store_size(&params);
+    assert_true(size > 0);
+    assert_int_equal(apr_pool_create(&hub->pool, NULL), APR_SUCCESS);
+    assert_int_equal(posix_memalign(&hub->mem, 4096, size), 0);
+    memset(hub->mem, 0, size);
+    hub->now_ms = 1000;
+    assert_int_equal(es_store_format(hub->mem, &params, hub->now_ms),
+                     APR_SUCCESS);
+    assert_int_equal(
+        es_store_attach(&hub->store, hub->mem, size, &params, hub->pool),
+        APR_SUCCESS);
+}
+
+static UNUSED void hub_close(hub_t *hub)
+{
+    apr_pool_destroy(hub->pool);
+    free(hub->mem);
+}
+
+/* Publish to channels, separated by commas. @return the head after it */
+static UNUSED es_pos_t hub_publish(hub_t *hub, const char *channels,
+                                   const char *data, apr_size_t len)
+{
+    es_slice_t names[ES_EVENT_CHANNELS_MAX];
+    apr_uint64_t touched[1] = {0};
+    es_event_t event = {0};
+    es_entry_t entry = {0};
+    es_frame_t frame;
+    apr_pool_t *pool;
+    const char *end;
+    int n = 0;
+
+    apr_pool_create(&pool, NULL);
+    for (;; channels = end + 1) {
+        end = strchr(channels, ',');
+        names[n++] = end ? es_slice(channels, (apr_size_t)(end - channels))
+                         : es_slice_of(channels);
+        if (end == NULL) {
+            break;
+        }
+    }
+    event.channels = names;
+    event.nchannels = n;
+    event.data = es_slice(data, len);
+    event.retry_ms = -1;
+    es_frame_make(&frame, &event, pool);
+    entry.channels = names;
+    entry.nchannels = n;
+    entry.frame = &frame;
+    assert_int_equal(es_store_append(hub->store, &entry, 1, ++hub->now_ms,
+                                     touched, &hub->appended),
+                     APR_SUCCESS);
+    apr_pool_destroy(pool);
+    return hub->appended.head;
+}
+
+static UNUSED es_pos_t hub_say(hub_t *hub, const char *channels,
+                               const char *text)
+{
+    return hub_publish(hub, channels, text, strlen(text));
+}
+
+/* Subscribe place 1 to channels, separated by commas. @return how many */
+static UNUSED int hub_subscribe(hub_t *hub, const char *channels,
+                                es_slot_t *slots, es_pos_t *pos)
+{
+    es_slice_t names[ES_EVENT_CHANNELS_MAX];
+    es_start_t start;
+    const char *end;
+    int n = 0;
+
+    for (;; channels = end + 1) {
+        end = strchr(channels, ',');
+        names[n++] = end ? es_slice(channels, (apr_size_t)(end - channels))
+                         : es_slice_of(channels);
+        if (end == NULL) {
+            break;
+        }
+    }
+    assert_int_equal(es_store_subscribe(hub->store, 1, names, n, slots, &start),
+                     APR_SUCCESS);
+    *pos = start.pos;
+    return n;
+}
+
+/* ---- a sink ------------------------------------------------------------ */
+
+typedef struct fake_sink_t {
+    es_sink_t sink;
+    char *got; /* all bytes that were taken */
+    apr_size_t len;
+    apr_size_t room;
+    apr_size_t budget; /* bytes it takes before it says EAGAIN */
+    int writes;        /* calls that took something */
+    int finished;
+    int closed;
+    int broken; /* 1 = the peer is gone */
+} fake_sink_t;
+
+static UNUSED apr_status_t fake_write(es_sink_t *sink, const struct iovec *iov,
+                                      int count, apr_size_t *taken)
+{
+    fake_sink_t *fake = (fake_sink_t *)sink;
+    apr_size_t n;
+    int i;
+
+    *taken = 0;
+    if (fake->broken) {
+        return APR_EGENERAL;
+    }
+    for (i = 0; i < count; i++) {
+        n = iov[i].iov_len < fake->budget ? iov[i].iov_len : fake->budget;
+        if (fake->len + n + 1 > fake->room) {
+            fake->room = (fake->len + n + 1) * 2;
+            fake->got = realloc(fake->got, fake->room);
+        }
+        memcpy(fake->got + fake->len, iov[i].iov_base, n);
+        fake->len += n;
+        fake->got[fake->len] = '\0';
+        fake->budget -= n;
+        *taken += n;
+        if (n < iov[i].iov_len) {
+            fake->writes += *taken > 0;
+            return APR_EAGAIN;
+        }
+    }
+    fake->writes++;
+    return APR_SUCCESS;
+}
+
+static UNUSED void fake_finish(es_sink_t *sink)
+{
+    ((fake_sink_t *)sink)->finished++;
+}
+
+static UNUSED void fake_close(es_sink_t *sink)
+{
+    ((fake_sink_t *)sink)->closed++;
+}
+
+static const es_sink_ops_t fake_ops UNUSED = {fake_write, fake_finish,
+                                              fake_close};
+
+static UNUSED void fake_init(fake_sink_t *fake, int chunked)
+{
+    memset(fake, 0, sizeof(*fake));
+    fake->sink.ops = &fake_ops;
+    fake->sink.chunked = chunked;
+    fake->budget = (apr_size_t)-1;
+    fake->got = calloc(1, 1);
+}
+
+static UNUSED void fake_clear(fake_sink_t *fake)
+{
+    free(fake->got);
+}
+
+/* ---- bytes ------------------------------------------------------------- */
+
+/*
+ * Take the chunk framing off, in place.
+ *
+ * @return 1 when the last chunk was seen, 0 when the body is cut between
+ *         chunks, -1 when it is cut within one, -2 when it is malformed
+ */
+static UNUSED int unchunk(char *body, apr_size_t *len)
+{
+    const char *from = body;
+    const char *end = body + *len;
+    char *to = body;
+    char *digits_end;
+    unsigned long size;
+    int result = 0;
+
+    while (from < end) {
+        size = strtoul(from, &digits_end, 16);
+        if (digits_end + 2 > end) {
+            result = -1;
+            break;
+        }
+        if (digits_end[0] != '\r' || digits_end[1] != '\n') {
+            return -2;
+        }
+        from = digits_end + 2;
+        if (size + 2 > (unsigned long)(end - from)) {
+            result = -1;
+            break;
+        }
+        if (from[size] != '\r' || from[size + 1] != '\n') {
+            return -2;
+        }
+        memmove(to, from, size);
+        to += size;
+        from += size + 2;
+        if (size == 0) {
+            result = from == end ? 1 : -2;
+            break;
+        }
+    }
+    *len = (apr_size_t)(to - body);
+    *to = '\0';
+    return result;
+}
+
+#endif
