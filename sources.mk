@@ -292,6 +292,7 @@ DIST_FILES = \
     demo/style.css \
     docs/directives.md \
     docs/messages.md \
+    docs/threads.md \
     t/00-directives.t \
     t/00-format.t \
     t/00-layers.t \
@@ -302,6 +303,7 @@ DIST_FILES = \
     t/10-subscribe.t \
     t/11-bad-input.t \
     t/12-templates.t \
+    t/13-route.t \
     t/30-publish-json.t \
     t/31-publish-raw.t \
     t/32-publish-gate.t \

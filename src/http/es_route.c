@@ -2,6 +2,8 @@
 /*
  * Who would take a request away, and why he does not:
  *
+ *   MultiViews, mod_mime   find a file, a type or an encoding that goes with
+ *                          the name; we choose our handler before them.
  *   ProxyPass "/"          makes it a proxy request while the URL is mapped;
  *                          our handler hook runs before mod_proxy's.
  *   RewriteRule, .htaccess replaces the handler in fixups by an internal
@@ -23,6 +25,35 @@ static int is_ours(const char *handler)
 {
     return handler && (!strcmp(handler, ES_HANDLER_SUBSCRIBE) ||
                        !strcmp(handler, ES_HANDLER_PUBLISH));
+}
+
+/* The section's own word for it, which SetHandler keeps as an expression. */
+static const char *handler_of_section(request_rec *r)
+{
+    const core_dir_config *core = ap_get_core_module_config(r->per_dir_config);
+    const char *handler = core->handler;
+    const char *err = NULL;
+
+    if (core->expr_handler) {
+        handler = ap_expr_str_exec(r, core->expr_handler, &err);
+    }
+    return err ? NULL : handler;
+}
+
+int es_route_is_ours(request_rec *r)
+{
+    return is_ours(handler_of_section(r));
+}
+
+int es_route_choose(request_rec *r)
+{
+    const char *handler = handler_of_section(r);
+
+    if (!is_ours(handler)) {
+        return DECLINED;
+    }
+    r->handler = handler;
+    return OK;
 }
 
 int es_route_remember(request_rec *r)

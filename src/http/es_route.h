@@ -10,6 +10,18 @@
 #include <httpd.h>
 
 /**
+ * Does the section that the request falls into have one of our handlers? It
+ * can be asked before httpd chooses the handler.
+ */
+int es_route_is_ours(request_rec *r);
+
+/**
+ * Choose our handler, and let nothing else be read from the name of a file
+ * that there is not. Context: hook type_checker, first.
+ */
+int es_route_choose(request_rec *r);
+
+/**
  * Remember our handler before mod_rewrite's .htaccess rules take it away.
  * Context: hook fixups, first.
  */
