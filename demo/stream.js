@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * EventSource with a state that can be shown:
+ *
+ *     connecting ──> open <──> lost          EventSource retries by itself
+ *          └──────────┴──────────┴──> refused    we try again, see explain()
+ *                                └──> closed     for good (204)
+ *
+ * It retries by itself after a lost connection; where it gives up for good
+ * (an answer other than 200), we ask why, keep the sentence, and try again
+ * with growing pauses. The stream moves its room's position, and knows
+ * nothing else of the page: what happens is told to the hooks.
+ */
+
+import {duration, problemOf, span} from "./page.js";
+import {urlOf} from "./rooms.js";
+
+const TYPES = ["message", "order", "alert"];
+const REOPEN_FIRST_MS = 3000;
+const REOPEN_MOST_MS = 30000;
+
+/**
+ * The stream of a room, opened at once.
+ *
+ * The hooks: changed() after each step of the state, also from within the
+ * constructor; heard() for each frame; event(e) for a published event, a
+ * MessageEvent; note(tone, text) for what a reader of the list should know,
+ * the tone being "good" or "warn".
+ */
+export class Stream {
+    constructor(room, hooks)
+    {
+        this.room = room;
+        this.hooks = hooks;
+        this.source = null;
+        this.state = "";
+        this.since = performance.now(); /* of this state */
+        this.lostAt = 0;     /* when the connection went; 0 = it has not */
+        this.retries = 0;
+        this.why = "";       /* the server's sentence; "" = none */
+        this.reopenMs = REOPEN_FIRST_MS;
+        this.reopenAt = 0;
+        this.timer = 0;
+        this.open();
+    }
+
+    /** Open, or open anew, after the room's position if it has one. */
+    open()
+    {
+        const room = this.room;
+        let url = urlOf(room);
+
+        this.close();
+        if (room.position !== "") {
+            url += "?lastEventId=" + encodeURIComponent(room.position);
+        }
+        this.source = new EventSource(url);
+        this.source.addEventListener("stream-open", (e) => {
+            this.heard(e);
+        });
+        this.source.addEventListener("keep-alive", (e) => {
+            this.heard(e);
+        });
+        this.source.addEventListener("stream-reset", (e) => {
+            this.heard(e);
+            this.hooks.note("warn",
+                "Some events were missed: the server no longer has all of " +
+                "them (stream-reset).");
+        });
+        for (const type of TYPES) {
+            this.source.addEventListener(type, (e) => {
+                this.heard(e);
+                this.hooks.event(e);
+            });
+        }
+        this.source.onerror = () => this.failed();
+        this.enter(this.lostAt === 0 ? "connecting" : this.state);
+    }
+
+    close()
+    {
+        clearTimeout(this.timer);
+        if (this.source !== null) {
+            this.source.close();
+            this.source = null;
+        }
+    }
+
+    enter(state)
+    {
+        if (state !== this.state) {
+            this.state = state;
+            this.since = performance.now();
+        }
+        this.hooks.changed();
+    }
+
+    /* Anything that arrives proves the stream, and may move the position. */
+    heard(e)
+    {
+        if (e.lastEventId !== "") {
+            this.room.position = e.lastEventId;
+        }
+        this.hooks.heard();
+        if (this.lostAt !== 0) {
+            this.hooks.note("good", "Connected again after " +
+                duration(performance.now() - this.lostAt) + ".");
+        }
+        this.lostAt = 0;
+        this.retries = 0;
+        this.why = "";
+        this.reopenMs = REOPEN_FIRST_MS;
+        this.enter("open");
+    }
+
+    failed()
+    {
+        const wasOpen = this.state === "open";
+
+        if (this.lostAt === 0) {
+            this.lostAt = performance.now();
+        }
+        else {
+            this.retries++;
+        }
+        if (wasOpen) {
+            this.hooks.note("warn", "Connection lost.");
+        }
+        if (this.source.readyState === EventSource.CLOSED) {
+            this.explain(this.source);
+            return;
+        }
+        this.enter("lost");
+    }
+
+    /* The source does not tell what it was answered, so we ask again. */
+    async explain(source)
+    {
+        const abort = new AbortController();
+        let state = "lost";
+        let why = "";
+
+        try {
+            const response = await fetch(source.url, {
+                headers: {Accept: "text/event-stream"},
+                cache: "no-store",
+                signal: abort.signal,
+            });
+
+            if (response.status === 204) {
+                state = "closed";
+                why = "The server closed this room (204).";
+            }
+            else if (!response.ok) {
+                state = "refused";
+                why = await problemOf(response);
+            }
+        }
+        catch (e) {
+            /* no answer at all: lost, as it says */
+        }
+        abort.abort();
+        if (this.source !== source) {
+            return; /* the room was left, or opened again, meanwhile */
+        }
+        this.why = why;
+        if (state !== "closed") {
+            this.reopenAt = performance.now() + this.reopenMs;
+            this.timer = setTimeout(() => this.open(), this.reopenMs);
+            this.reopenMs = Math.min(this.reopenMs * 2, REOPEN_MOST_MS);
+        }
+        this.enter(state);
+    }
+
+    /** A few words beside the state, true at this moment. */
+    detail()
+    {
+        const now = performance.now();
+
+        switch (this.state) {
+        case "connecting":
+            return "waiting for the first byte";
+        case "open":
+            return "open for " + span(now - this.since);
+        case "lost":
+            return "lost for " + span(now - this.lostAt) +
+                (this.retries ? ", tried " + this.retries + "×" : "");
+        case "refused":
+            return "next try in " +
+                span(Math.max(0, this.reopenAt - now));
+        default:
+            return "the server ended it for good";
+        }
+    }
+}
