@@ -290,6 +290,13 @@ DIST_FILES = \
     demo/shell.js \
     demo/stream.js \
     demo/style.css \
+    docs/adr/0001-one-ring.md \
+    docs/adr/0002-robust-mutex.md \
+    docs/adr/0003-detach.md \
+    docs/adr/0004-private-copy.md \
+    docs/adr/0005-held-and-turns.md \
+    docs/adr/0006-census.md \
+    docs/adr/0007-presets-late.md \
     docs/directives.md \
     docs/messages.md \
     docs/threads.md \
@@ -304,10 +311,15 @@ DIST_FILES = \
     t/11-bad-input.t \
     t/12-templates.t \
     t/13-route.t \
+    t/14-hubs.t \
+    t/15-limits.t \
+    t/16-mpms.t \
     t/30-publish-json.t \
     t/31-publish-raw.t \
     t/32-publish-gate.t \
     t/33-cors.t \
+    t/40-detach.t \
+    t/41-slow.t \
     t/70-demo.t \
     t/71-eventsource.t \
     t/browser/Driver.pm \
@@ -319,6 +331,7 @@ DIST_FILES = \
     t/build.conf.in \
     t/lib/EventStream/Client.pm \
     t/lib/EventStream/Httpd.pm \
+    t/lib/EventStream/Load.pm \
     t/lib/EventStream/Source.pm \
     t/run \
     t/run-all \

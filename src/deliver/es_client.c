@@ -40,6 +40,7 @@ struct es_client_t {
     int nslots;
     es_slot_t one_slot;
     apr_uint32_t place;
+    es_ticket_t ticket;
 };
 
 static int compare_slots(const void *a, const void *b)
@@ -83,6 +84,7 @@ es_client_t *es_client_create(const es_client_params_t *params, es_sink_t *sink,
     client->store = params->store;
     client->retry_ms = params->retry_ms;
     client->place = params->place;
+    client->ticket = params->ticket;
     return client;
 }
 
@@ -90,6 +92,7 @@ void es_client_close(es_client_t *client)
 {
     es_store_unsubscribe(client->store, client->place, client->slots,
                          client->nslots);
+    es_census_leave(&client->ticket);
     client->sink->ops->close(client->sink);
     if (client->slots != &client->one_slot) {
         free(client->slots);
@@ -237,13 +240,13 @@ static es_step_t overtaken(es_client_t *client, apr_status_t why)
     return ES_STEP_MORE;
 }
 
-/* Write a batch of what the client has not seen below limit. */
+/* Write a haul of what the client has not seen below limit. */
 static es_step_t catch_up(es_client_t *client, es_pos_t limit, apr_time_t now,
                           char *scratch, apr_size_t scratch_size)
 {
     es_pos_t stop = es_store_head(client->store);
     es_reader_t reader = reader_of(client);
-    es_batch_t batch;
+    es_haul_t haul;
     struct iovec iov;
     apr_size_t taken;
     apr_status_t rv;
@@ -258,7 +261,7 @@ static es_step_t catch_up(es_client_t *client, es_pos_t limit, apr_time_t now,
         client->cursor = stop;
         return ES_STEP_CURRENT;
     }
-    rv = es_reader_collect(&reader, &batch, client->cursor, client->skip, stop,
+    rv = es_reader_collect(&reader, &haul, client->cursor, client->skip, stop,
                            client->ending, scratch, scratch_size);
     if (rv == APR_ENOMEM) {
         client->broken = 1; /* it comes back, maybe to a better time */
@@ -267,11 +270,11 @@ static es_step_t catch_up(es_client_t *client, es_pos_t limit, apr_time_t now,
     if (rv != APR_SUCCESS) {
         return overtaken(client, rv);
     }
-    if (batch.len > 0) {
-        iov.iov_base = batch.data;
-        iov.iov_len = batch.len;
+    if (haul.len > 0) {
+        iov.iov_base = haul.data;
+        iov.iov_len = haul.len;
         rv = put(client, &iov, 1, now, &taken);
-        free(batch.big);
+        free(haul.big);
         if (rv != APR_SUCCESS) {
             client->skip += taken;
             (void)settle(client); /* else the next step finds out */
@@ -279,8 +282,8 @@ static es_step_t catch_up(es_client_t *client, es_pos_t limit, apr_time_t now,
         }
     }
     client->skip = 0;
-    client->cursor = batch.end;
-    return batch.more ? ES_STEP_MORE : ES_STEP_CURRENT;
+    client->cursor = haul.end;
+    return haul.more ? ES_STEP_MORE : ES_STEP_CURRENT;
 }
 
 static int is_silent(const es_client_t *client, apr_time_t now)

@@ -115,7 +115,7 @@ int es_reader_is_all_seen(const es_reader_t *reader, es_pos_t cursor)
 }
 
 /* Add the bytes of a record, from skip on. APR_ENOSPC: it did not fit. */
-static apr_status_t add_record(const es_reader_t *reader, es_batch_t *batch,
+static apr_status_t add_record(const es_reader_t *reader, es_haul_t *haul,
                                const es_record_t *record, apr_size_t skip,
                                apr_size_t room)
 {
@@ -126,26 +126,26 @@ static apr_status_t add_record(const es_reader_t *reader, es_batch_t *batch,
     if (skip > wire_len(reader, record)) {
         return APR_EGENERAL; /* not the record that it was */
     }
-    if (need > room - batch->len) {
-        if (batch->len > 0) {
+    if (need > room - haul->len) {
+        if (haul->len > 0) {
             return APR_ENOSPC;
         }
-        batch->big = malloc(need);
-        if (batch->big == NULL) {
+        haul->big = malloc(need);
+        if (haul->big == NULL) {
             return APR_ENOMEM;
         }
-        batch->data = batch->big;
+        haul->data = haul->big;
     }
-    rv = es_store_copy(reader->store, record, offset, batch->data + batch->len);
+    rv = es_store_copy(reader->store, record, offset, haul->data + haul->len);
     if (rv == APR_SUCCESS) {
         /* The CR LF of a chunk is copied too; it is written over by the
          * next frame if the body is not chunked. */
-        batch->len += wire_len(reader, record) - skip;
+        haul->len += wire_len(reader, record) - skip;
     }
     return rv;
 }
 
-apr_status_t es_reader_collect(const es_reader_t *reader, es_batch_t *batch,
+apr_status_t es_reader_collect(const es_reader_t *reader, es_haul_t *haul,
                                es_pos_t cursor, apr_size_t skip, es_pos_t stop,
                                int one, char *scratch, apr_size_t scratch_size)
 {
@@ -153,34 +153,34 @@ apr_status_t es_reader_collect(const es_reader_t *reader, es_batch_t *batch,
     apr_status_t rv = APR_SUCCESS;
     int scans, mine;
 
-    batch->data = scratch;
-    batch->len = 0;
-    batch->big = NULL;
-    batch->end = cursor;
-    for (scans = 0; batch->end < stop && scans < SCANS_MAX; scans++) {
-        rv = look(reader, batch->end, &record);
+    haul->data = scratch;
+    haul->len = 0;
+    haul->big = NULL;
+    haul->end = cursor;
+    for (scans = 0; haul->end < stop && scans < SCANS_MAX; scans++) {
+        rv = look(reader, haul->end, &record);
         if (rv != APR_SUCCESS) {
             break;
         }
         mine = is_mine(reader, &record);
         if (mine) {
-            rv = add_record(reader, batch, &record, skip, scratch_size);
+            rv = add_record(reader, haul, &record, skip, scratch_size);
             if (rv != APR_SUCCESS) {
                 break;
             }
             skip = 0;
         }
-        batch->end = record.next;
-        if (batch->big != NULL || (mine && one)) {
+        haul->end = record.next;
+        if (haul->big != NULL || (mine && one)) {
             break;
         }
     }
-    batch->more = batch->end < stop;
-    if (batch->len == 0) {
-        free(batch->big); /* its copy was in vain */
-        batch->big = NULL;
+    haul->more = haul->end < stop;
+    if (haul->len == 0) {
+        free(haul->big); /* its copy was in vain */
+        haul->big = NULL;
     }
-    if (batch->end > cursor) {
+    if (haul->end > cursor) {
         return APR_SUCCESS; /* what was collected is good, come what may */
     }
     return APR_STATUS_IS_EOF(rv) ? APR_EGENERAL : rv;

@@ -23,13 +23,13 @@ typedef struct es_reader_t {
 } es_reader_t;
 
 /** Bytes of records that are ready to be written. */
-typedef struct es_batch_t {
+typedef struct es_haul_t {
     char *data;     /* len bytes, in scratch or in big */
     apr_size_t len; /* 0 = nothing that is mine */
     char *big;      /* to be freed; for a record larger than scratch */
     es_pos_t end;   /* where to go on when all of it is taken */
     int more;       /* there is more between end and stop */
-} es_batch_t;
+} es_haul_t;
 
 /**
  * Move the cursor over what is done as a whole, so that skip is 0 or less
@@ -54,7 +54,7 @@ int es_reader_is_all_seen(const es_reader_t *reader, es_pos_t cursor);
  * @return APR_SUCCESS; else why the record at cursor cannot be read:
  *         APR_ENOENT, APR_EGENERAL, APR_ENOMEM
  */
-apr_status_t es_reader_collect(const es_reader_t *reader, es_batch_t *batch,
+apr_status_t es_reader_collect(const es_reader_t *reader, es_haul_t *haul,
                                es_pos_t cursor, apr_size_t skip, es_pos_t stop,
                                int one, char *scratch, apr_size_t scratch_size);
 

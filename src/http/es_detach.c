@@ -26,9 +26,9 @@
 #include "deliver/es_sink_socket.h"
 
 static const char *const transparent[] = {
-    "core",          "chunk",        "content_length", "http_header",
-    "http_outerror", "byterange",    "old_write",      "log_input_output",
-    "mod_logio",     "reqtimeout",   "logio",          "proxy_protocol",
+    "core",          "chunk",      "content_length", "http_header",
+    "http_outerror", "byterange",  "old_write",      "log_input_output",
+    "mod_logio",     "reqtimeout", "logio",          "proxy_protocol",
 };
 
 static int is_transparent(const char *name)

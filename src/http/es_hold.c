@@ -32,9 +32,9 @@ int es_hold_send_away(es_stream_t *stream)
     request_rec *r = stream->r;
     char frame[ES_FRAME_CONTROL_SIZE];
     apr_int64_t spread = es_global_of(ap_server_conf)->drain_us / 1000;
-    apr_size_t len = es_frame_retry(
-        frame, es_stream_retry(stream) +
-                   ap_random_pick(0, (apr_uint32_t)spread));
+    apr_size_t len =
+        es_frame_retry(frame, es_stream_retry(stream) +
+                                  ap_random_pick(0, (apr_uint32_t)spread));
 
     es_stream_drop(stream);
     ap_rwrite(frame, (int)len, r);

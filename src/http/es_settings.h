@@ -37,7 +37,7 @@ typedef struct es_from_t {
     int any;                 /* everybody that Require lets in */
     int local;               /* loopback without a proxy's traces */
     int user;                /* an authenticated user */
-    apr_array_header_t *net; /* apr_ipsubnet_t *, peer addresses; or NULL */
+    apr_array_header_t *net; /* apr_ipsubnet_t *, of clients; or NULL */
 } es_from_t;
 
 /** Per directory (and, at server level, per virtual host). */

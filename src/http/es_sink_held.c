@@ -31,9 +31,8 @@ static apr_status_t on_write(es_sink_t *sink, const struct iovec *iov,
 
     for (i = 0; i < count; i++) {
         APR_BRIGADE_INSERT_TAIL(
-            held->bb,
-            apr_bucket_transient_create(iov[i].iov_base, iov[i].iov_len,
-                                        alloc));
+            held->bb, apr_bucket_transient_create(iov[i].iov_base,
+                                                  iov[i].iov_len, alloc));
         total += iov[i].iov_len;
     }
     APR_BRIGADE_INSERT_TAIL(held->bb, apr_bucket_flush_create(alloc));
