@@ -9,6 +9,7 @@
  *   check_config   check what is known only when all is read
  *   post_config    parent: fill in presets, open the shared memory
  *   child_init     child: claim a place, start the delivery
+ *   type_checker   choose our handler before MultiViews chooses a file
  *   fixups         keep our Locations from front controllers
  *   handler        before mod_proxy's
  *   child_stopping child: end the streams
@@ -94,25 +95,9 @@ static void on_child_status(server_rec *s, pid_t pid, ap_generation_t gen,
     }
 }
 
-/* The handler is not chosen yet when access is checked, so the section's
- * own word for it is read, which httpd keeps as an expression. */
-static int is_our_location(request_rec *r)
-{
-    const core_dir_config *core = ap_get_core_module_config(r->per_dir_config);
-    const char *handler = core->handler;
-    const char *err = NULL;
-
-    if (core->expr_handler) {
-        handler = ap_expr_str_exec(r, core->expr_handler, &err);
-    }
-    return !err && handler &&
-           (!strcmp(handler, ES_HANDLER_SUBSCRIBE) ||
-            !strcmp(handler, ES_HANDLER_PUBLISH));
-}
-
 static int on_access(request_rec *r)
 {
-    if (is_our_location(r)) {
+    if (es_route_is_ours(r)) {
         es_cors_mark(r, es_dir_of(r));
     }
     return DECLINED;
@@ -120,7 +105,7 @@ static int on_access(request_rec *r)
 
 static int on_access_ex(request_rec *r)
 {
-    return is_our_location(r) && es_cors_is_preflight(r, es_dir_of(r))
+    return es_route_is_ours(r) && es_cors_is_preflight(r, es_dir_of(r))
                ? OK
                : DECLINED;
 }
@@ -140,6 +125,7 @@ static void register_hooks(apr_pool_t *p)
                          AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_check_access_ex(on_access_ex, NULL, NULL, APR_HOOK_REALLY_FIRST,
                             AP_AUTH_INTERNAL_PER_CONF);
+    ap_hook_type_checker(es_route_choose, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_fixups(es_route_remember, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_fixups(es_route_restore, NULL, NULL, APR_HOOK_REALLY_LAST);
     ap_hook_handler(es_subscribe_handler, NULL, NULL, APR_HOOK_REALLY_FIRST);

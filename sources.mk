@@ -163,6 +163,7 @@ UNIT_TESTS = \
     t/unit/es_piece \
     t/unit/es_problem \
     t/unit/es_query \
+    t/unit/es_resume \
     t/unit/es_round \
     t/unit/es_slice \
     t/unit/es_store \
@@ -245,6 +246,9 @@ t_unit_es_problem_LDADD = $(UNIT_LIBS)
 t_unit_es_query_SOURCES = t/unit/es_query.c
 t_unit_es_query_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_query_LDADD = $(UNIT_LIBS)
+t_unit_es_resume_SOURCES = t/unit/es_resume.c
+t_unit_es_resume_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_es_resume_LDADD = $(UNIT_LIBS)
 t_unit_es_round_SOURCES = t/unit/es_round.c
 t_unit_es_round_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_round_LDADD = $(UNIT_LIBS)
@@ -320,6 +324,7 @@ DIST_FILES = \
     t/33-cors.t \
     t/40-detach.t \
     t/41-slow.t \
+    t/42-stop.t \
     t/70-demo.t \
     t/71-eventsource.t \
     t/browser/Driver.pm \

@@ -86,15 +86,12 @@ FACTS(columns_count_characters)
 
 FACTS(open_braces_are_errors)
 {
-    assert_template("room-{room",
-                    "\"room-{room\": column 6: "
-                    "'{' is never closed; {{ is a literal one");
-    assert_template("{",
-                    "\"{\": column 1: "
-                    "'{' is never closed; {{ is a literal one");
-    assert_template("a{?",
-                    "\"a{?\": column 2: "
-                    "'{' is never closed; {{ is a literal one");
+    assert_template("room-{room", "\"room-{room\": column 6: "
+                                  "'{' is never closed; {{ is a literal one");
+    assert_template("{", "\"{\": column 1: "
+                         "'{' is never closed; {{ is a literal one");
+    assert_template("a{?", "\"a{?\": column 2: "
+                           "'{' is never closed; {{ is a literal one");
     assert_template("%{a{b}", "\"%{a{b}\": column 1: '%{' is never closed");
     assert_template("%{", "\"%{\": column 1: '%{' is never closed");
 }

@@ -341,6 +341,8 @@ sub spawn
     die "fork: $!" if !defined $pid;
     if ($pid == 0) {
         $SIG{$_} = 'DEFAULT' for qw(TERM INT HUP PIPE);
+        # prefork signals its whole process group, which is ours otherwise
+        setpgrp if $self->{mpm} eq 'prefork';
         $self->set_environment;
         open STDIN, '<', '/dev/null';
         open STDOUT, '>>', $out;

@@ -1,0 +1,238 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
+#
+# What a client may send that nobody meant it to: after each the server
+# answers the next client, and no child has died.
+
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+use EventStream::Client;
+use EventStream::Httpd;
+
+my $httpd = EventStream::Httpd->start(
+    modules => ['reqtimeout'],
+    files => {'file.txt' => "a file\n"}, conf => <<'CONF');
+RequestReadTimeout header=2
+Timeout 5
+<Location "/events">
+    SetHandler eventstream
+    EventStreamChannel "{?c}"
+    EventStreamMaxChannelsPerClient 200
+</Location>
+<LocationMatch "^/rooms/(?<room>.+)$">
+    SetHandler eventstream
+    EventStreamChannel "room-{room}"
+</LocationMatch>
+<Location "/publish">
+    SetHandler eventstream-publish
+</Location>
+CONF
+
+my @children = $httpd->children;
+
+# The next client of /events is served, by the same children.
+sub serves
+{
+    my ($after) = @_;
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    my $client = subscribe($httpd, '/events?c=next');
+    my $event = $client->next_event(5);
+    publish($httpd, 'next', $after);
+    my $next = $client->next_event(5);
+    is $next && $next->{data}, $after, "after $after the next one is served";
+    is join(' ', $httpd->children), "@children", '... and no child has died';
+    return;
+}
+
+# Status, whatever the bytes: 0 when the connection just ended.
+sub status_of
+{
+    my ($path) = @_;
+    return subscribe($httpd, $path)->status;
+}
+
+sub receives
+{
+    my ($client, $channel, $text) = @_;
+    publish($httpd, $channel, $text);
+    my $event = $client->next_event(5);
+    return $event ? $event->{data} : undef;
+}
+
+# ---- Bytes behind the request ----------------------------------------------
+
+my $request = "GET /events?c=a HTTP/1.1\r\nHost: localhost\r\n";
+my $file = "GET /file.txt HTTP/1.1\r\nHost: localhost\r\n\r\n";
+
+my $client = subscribe($httpd, '/events?c=a', body => 'some body');
+is $client->status, 200, 'a GET with a body is served';
+is $client->next_event(5)->{event}, 'stream-open', '... opens';
+is receives($client, 'a', 'x'), 'x', '... and goes on';
+serves('a GET with a body');
+
+$client = subscribe($httpd, '', raw => $request
+    . "Content-Length: 1000000\r\n\r\n" . 'x' x 1000);
+is $client->status, 200, 'a GET whose body never ends is served';
+$client->next_event(5);
+is receives($client, 'a', 'y'), 'y', '... and goes on';
+serves('a GET with half a body');
+
+$client = subscribe($httpd, '', raw => $request
+    . "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n$file");
+is $client->status, 200, 'a GET with a chunked body is served';
+$client->next_event(5);
+is receives($client, 'a', 'z'), 'z', '... and goes on';
+serves('a GET with a chunked body');
+
+$client = subscribe($httpd, '', raw => "$request\r\n$file$file");
+is $client->status, 200, 'a request with others behind it is served';
+$client->next_event(5);
+is receives($client, 'a', 'one'), 'one', '... and goes on';
+$client->send($file);
+is receives($client, 'a', 'two'), 'two', '... also when more come later';
+$client->send('x' x 65536) for 1 .. 20;
+is receives($client, 'a', 'three'), 'three', '... and a flood of bytes';
+unlike $client->wire, qr{HTTP/1.*HTTP/1|a file}s, 'the others get no answer';
+unlike $httpd->access_log, qr{/file\.txt}, '... and were never served';
+serves('pipelined requests');
+
+$client = subscribe($httpd, '', raw => "$request\r\n\0\xff\r\n\r\ngarbage");
+is $client->status, 200, 'garbage behind the request';
+$client->next_event(5);
+is receives($client, 'a', 'four'), 'four', '... is dropped';
+serves('garbage');
+
+$client = subscribe($httpd, '', raw => $file
+    . "GET /events?c=a HTTP/1.1\r\nHost: localhost\r\n\r\n");
+is $client->status, 200, 'a file, and behind it a stream';
+wait_for(sub { $client->fill(0.1); $client->wire =~ /stream-open.*\n\n/s }, 5,
+    '... the stream opens on the same connection');
+like $client->wire, qr{\A[^\n]*200\ OK\r\n.*?\r\n\r\na\ file\n
+    HTTP/1\.1\ 200\ OK\r\n[^\0]*text/event-stream}sx, '... with its own head';
+serves('a file before it');
+
+# ---- Names -----------------------------------------------------------------
+
+my %answers = (
+    '/events?c=' . 'x' x 7900 => 400,
+    '/rooms/' . 'x' x 7900 => 403,    # httpd's own: no file can be named so
+    '/events?c=' . '%41' x 2600 => 400,
+    '/events?c=%00' => 400,
+    '/events?c=a%00b' => 400,
+    '/rooms/a%00b' => 404,
+    '/rooms/a%2Fb' => 404,
+    '/rooms/a%0Ab' => 400,
+    '/events?c=a%2Fb' => 200,
+    '/events?c=../../etc/passwd' => 200,
+    '/rooms/../../../../etc/passwd' => 400,
+    '/rooms/%2e%2e/%2e%2e/%2e%2e/etc' => 400,
+    '/rooms/../events?c=a' => 200,
+    '/events?c=%' => 200,
+    '/events?c=%zz%4' => 200,
+    '/events?c=%ff%fe' => 400,
+    '/events?c=%ed%a0%80' => 400,
+    '/events?c=%F0%9F%98%80' => 200,
+    '/events?' . '&' x 5000 => 400,
+    '/events?c=' => 400,
+    '/events?=c' => 400,
+    '/events' => 400,
+);
+for my $path (sort keys %answers) {
+    my $name = length $path > 60 ? substr($path, 0, 60) . '...' : $path;
+    is status_of($path), $answers{$path}, "$answers{$path}: $name";
+}
+is status_of('/events?c=' . 'x' x 65536), 414, 'a request line of 64 KB';
+serves('odd names');
+
+$client = subscribe($httpd, '/rooms/a+b%25c');
+$client->next_event(5);
+is receives($client, 'room-a+b%c', 'x'), 'x', '+ and %25 in a path';
+
+# ---- Many channels ---------------------------------------------------------
+
+sub many
+{
+    my ($count) = @_;
+    return '/events?' . join '&', map { "c=$_" } 1 .. $count;
+}
+$client = subscribe($httpd, many(200));
+is $client->status, 200, '200 channels on one request';
+$client->next_event(5);
+is receives($client, $_, "on $_"), "on $_", "... hears $_" for 1, 100, 200;
+is status_of(many(201)), 400, '201 are too many here';
+is status_of(many(1000)), 400, 'so are 1000';
+$client->close;
+serves('many channels');
+
+# ---- Heads -----------------------------------------------------------------
+
+for my $kb (7, 64, 200) {
+    my $long = subscribe($httpd, '', raw => $request . 'X-Long: '
+        . 'x' x ($kb * 1024) . "\r\n\r\n");
+    is $long->status, $kb < 8 ? 200 : 400, "a header of $kb KB";
+}
+is subscribe($httpd, '', raw => $request
+    . join('', map { "X-$_: y\r\n" } 1 .. 200) . "\r\n")->status, 400,
+    '200 headers';
+is subscribe($httpd, '', raw => $request . "Last-Event-ID: "
+    . 'x' x 8000 . "\r\n\r\n")->status, 200, 'a long Last-Event-ID';
+is subscribe($httpd, '', raw => $request . "Last-Event-ID: \xff\x01\r\n\r\n")
+    ->status, 400, 'control characters in a header';
+is subscribe($httpd, '', raw => $request . "Accept: " . ',' x 8000
+    . "\r\n\r\n")->status, 200, 'an Accept of commas excludes nothing';
+is subscribe($httpd, '', raw => $request . "Accept: "
+    . 'a/b;q=' x 1300 . "\r\n\r\n")->status, 406, 'a strange Accept';
+is subscribe($httpd, '', raw => "GET /events?c=a HTTP/1.1\r\n\r\n")->status,
+    400, 'no Host';
+is subscribe($httpd, '', raw => "GET  /events?c=a\r\n\r\n", timeout => 5)
+    ->status, 400, 'no protocol';
+serves('odd heads');
+
+# ---- Slow and silent ones --------------------------------------------------
+
+my $silent = subscribe($httpd, '', raw => '', head => 0);
+my $slow = subscribe($httpd, '', raw => '', head => 0);
+my $half = subscribe($httpd, '', raw => $request, head => 0);
+serves('a client that sends nothing');
+my $until = time + 5;
+my @bytes = split //, "$request\r\n";
+my $sent = 0;
+while (time < $until && !$slow->fill(0) && $slow->is_open) {
+    $slow->send(shift @bytes);
+    $sent++;
+    $slow->fill(0.1);
+}
+cmp_ok $sent, '<', 40, 'one that sends a byte now and then is ended';
+ok !$_->is_ended(5) && !$_->is_open || $_->status == 408
+    || $_->wire =~ /\A(HTTP\/1\.1 408|\z)/, 'so is one that sends nothing more'
+    for $silent, $half;
+serves('slow ones');
+
+my @gone = map { subscribe($httpd, '/events?c=gone', head => 0) } 1 .. 50;
+$_->close for @gone;
+serves('50 that went at once');
+wait_for(sub { publish($httpd, 'gone', 'x')->{json}{clients} == 0 }, 5,
+    'they are forgotten');
+
+# One that reads a little at a time gets all there is, and delays nobody.
+my $reader = subscribe($httpd, '/events?c=big', rcvbuf => 2048);
+my $fast = subscribe($httpd, '/events?c=big');
+$fast->next_event(5);
+publish($httpd, 'big', $_ . 'x' x 60000) for 1 .. 9;
+my @fast = $fast->events(9, 5);
+is scalar @fast, 9, 'a fast reader has everything';
+$reader->fill(0.05, 100) for 1 .. 20;
+serves('one that reads slowly');
+my @slow = grep { $_->{event} eq 'message' } $reader->events(10, 10);
+is join(' ', map { substr $_->{data}, 0, 1 } @slow), '1 2 3 4 5 6 7 8 9',
+    'the slow one has it, too, in the end';
+
+unlike $httpd->error_log, qr/\[(?:crit|alert|emerg)\]|signal|Segm/,
+    'nothing bad in the log';
+
+done_testing;

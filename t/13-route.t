@@ -1,0 +1,246 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
+#
+# A Location of ours wins over whatever else takes all requests of a site,
+# which goes on as before for all others; redirects and refusals still apply.
+
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Test::More;
+
+use EventStream::Client;
+use EventStream::Httpd;
+
+my $ours = <<'CONF';
+<LocationMatch "^/events/(?<room>[^/]+)$">
+    SetHandler eventstream
+    EventStreamChannel "room-{room}"
+</LocationMatch>
+<Location "/publish">
+    SetHandler eventstream-publish
+</Location>
+CONF
+
+my $front = "front controller\n";
+my $authorization = 'Authorization: Basic YW5uYTpzZWNyZXQ=';
+
+sub body_of
+{
+    my ($httpd, $path, @headers) = @_;
+    my $answer = get($httpd, $path, @headers);
+    return "$answer->{status} $answer->{body}";
+}
+
+# The whole way: subscribe, publish, receive.
+sub works
+{
+    my ($httpd, $name, @headers) = @_;
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    my $sse = subscribe($httpd, '/events/kitchen', headers => \@headers);
+    is $sse->status, 200, "$name: a stream";
+    is $sse->header('content-type'), 'text/event-stream', '... with its type';
+    my $open = $sse->next_event(5);
+    is $open && $open->{event}, 'stream-open', '... opens';
+    my $answer = publish($httpd, 'room-kitchen', 'order',
+        headers => \@headers);
+    is $answer->{status}, 200, '... publishing works';
+    my $event = $sse->next_event(5);
+    is $event && $event->{data}, 'order', '... and the event arrives';
+    is get($httpd, '/events/kitchen', @headers, 'Accept: text/html')
+        ->{status}, 406, '... our refusals are ours';
+    my $head = subscribe($httpd, '/events/kitchen', method => 'HEAD',
+        headers => \@headers);
+    is $head->header('content-type'), 'text/event-stream', '... HEAD, too';
+    return;
+}
+
+# ---- ProxyPass "/" ---------------------------------------------------------
+
+sub proxied
+{
+    my ($conf, $name, $path) = @_;
+    my $httpd = EventStream::Httpd->start(
+        modules => [qw(proxy proxy_http rewrite)],
+        files => {'back/other' => "backend\n", 'back/index.html' => "home\n"},
+        conf => <<"CONF");
+Listen 127.0.0.1:\@PORT:back@
+<VirtualHost 127.0.0.1:\@PORT:back@>
+    DocumentRoot "\@DOCROOT@/back"
+</VirtualHost>
+<VirtualHost 127.0.0.1:\@PORT@>
+$ours
+$conf
+</VirtualHost>
+CONF
+    works($httpd, $name);
+    is body_of($httpd, '/other'), "200 backend\n", '... others are proxied';
+    unlike $httpd->error_log, qr/proxy:error/, '... and no error in the log';
+    return;
+}
+
+proxied('ProxyPass "/" "http://127.0.0.1:@PORT:back@/"', 'ProxyPass /');
+proxied(<<'CONF', 'ProxyPass in <Location "/">');
+<Location "/">
+    ProxyPass "http://127.0.0.1:@PORT:back@/"
+</Location>
+CONF
+proxied(<<'CONF', 'RewriteRule [P] of the server');
+RewriteEngine On
+RewriteRule "^/(.*)" "http://127.0.0.1:@PORT:back@/$1" [P]
+CONF
+
+my $closed = EventStream::Httpd->start(
+    modules => [qw(proxy proxy_http)], conf => <<"CONF");
+$ours
+ProxyPass "/" "http://127.0.0.1:1/"
+CONF
+works($closed, 'a backend that is down');
+is get($closed, '/other')->{status}, 503, '... 503 for others only';
+
+# ---- .htaccess -------------------------------------------------------------
+
+my %controllers = (
+    'RewriteRule ^' => "RewriteEngine On\nRewriteRule ^ index.txt [L]\n",
+    'WordPress' => <<'HTACCESS',
+<IfModule mod_rewrite.c>
+RewriteEngine On
+RewriteRule .* - [E=HTTP_AUTHORIZATION:%{HTTP:Authorization}]
+RewriteBase /
+RewriteRule ^index\.txt$ - [L]
+RewriteCond %{REQUEST_FILENAME} !-f
+RewriteCond %{REQUEST_FILENAME} !-d
+RewriteRule . /index.txt [L]
+</IfModule>
+HTACCESS
+    'Laravel' => <<'HTACCESS',
+RewriteEngine On
+RewriteCond %{HTTP:Authorization} .
+RewriteRule .* - [E=HTTP_AUTHORIZATION:%{HTTP:Authorization}]
+RewriteCond %{REQUEST_FILENAME} !-d
+RewriteCond %{REQUEST_URI} (.+)/$
+RewriteRule ^ %1 [L,R=301]
+RewriteCond %{REQUEST_FILENAME} !-d
+RewriteCond %{REQUEST_FILENAME} !-f
+RewriteRule ^ index.txt [L]
+HTACCESS
+    'RewriteRule [END]' => "RewriteEngine On\nRewriteRule ^ index.txt [END]\n",
+    'RewriteRule [H]' =>
+        "RewriteEngine On\nRewriteRule ^e - [H=default-handler]\n"
+        . "RewriteRule ^other index.txt\n",
+    'FallbackResource' => "FallbackResource /index.txt\n",
+    'ErrorDocument' => "ErrorDocument 404 /index.txt\n",
+    'SetHandler' => "SetHandler default-handler\nFallbackResource /index.txt\n"
+        . "ErrorDocument 404 /index.txt\n",
+);
+
+my $site = EventStream::Httpd->start(
+    modules => [qw(rewrite auth_basic authn_file authz_user headers)],
+    files => {'index.txt' => $front, 'static.txt' => "static\n",
+        'users' => 'anna:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=' . "\n"},
+    conf => <<"CONF");
+$ours
+<Directory "\@DOCROOT@">
+    AllowOverride All
+</Directory>
+CONF
+
+sub htaccess
+{
+    my ($text) = @_;
+    $text =~ s/\@ROOT@/$site->root/ge;
+    open my $out, '>', $site->docroot . '/.htaccess' or die $!;
+    print {$out} $text;
+    close $out or die $!;
+    return;
+}
+
+for my $name (sort keys %controllers) {
+    htaccess($controllers{$name});
+    works($site, $name);
+    like get($site, '/other')->{body}, qr/\A$front\z/,
+        '... others go to the front controller';
+}
+htaccess($controllers{WordPress});
+is body_of($site, '/static.txt'), "200 static\n", 'files are files';
+
+htaccess("RewriteEngine On\nRewriteRule ^events/kitchen /elsewhere [R=302,L]\n"
+    . "RewriteRule ^publish - [F]\nRewriteRule ^events/gone - [G]\n"
+    . "RewriteRule ^ index.txt\n");
+my $redirect = get($site, '/events/kitchen');
+is $redirect->{status}, 302, 'a redirect applies';
+like $redirect->{headers}{location}, qr{/elsewhere$}, '... with its target';
+is get($site, '/events/gone')->{status}, 410, '[G] applies';
+is publish($site, 'a', 'x')->{status}, 403, '[F] applies';
+is get($site, '/events/cellar', 'Accept: a/b')->{status}, 406,
+    'others are still ours';
+
+htaccess("Require all denied\n");
+is get($site, '/events/kitchen')->{status}, 403, 'Require all denied applies';
+is publish($site, 'a', 'x')->{status}, 403, '... to publishing, too';
+
+htaccess("AuthType Basic\nAuthName x\nAuthUserFile \@ROOT@/htdocs/users\n"
+    . "Require valid-user\nRewriteEngine On\nRewriteRule ^ index.txt\n");
+is get($site, '/events/kitchen')->{status}, 401, 'Require valid-user applies';
+is publish($site, 'a', 'x')->{status}, 401, '... to publishing, too';
+works($site, 'with a login', $authorization);
+
+htaccess('');
+is get($site, '/other')->{status}, 404, 'without rules others are not found';
+
+# ---- In the configuration --------------------------------------------------
+
+my $rules = EventStream::Httpd->start(
+    modules => [qw(rewrite negotiation autoindex)],
+    files => {'index.txt' => $front, 'events/index.html' => "dir\n",
+        'events/kitchen.txt' => "file\n",
+        'events/cellar.fr.gz' => "file\n", 'real' => "file\n"},
+    conf => <<"CONF");
+<Directory "\@DOCROOT@">
+    Options +MultiViews +Indexes
+    AddType text/plain .txt
+    AddLanguage fr .fr
+    AddEncoding x-gzip .gz
+    AddHandler default-handler .txt
+    FallbackResource /index.txt
+    RewriteEngine On
+    RewriteRule ^ index.txt [L]
+</Directory>
+$ours
+<LocationMatch "^/events/\$">
+    SetHandler eventstream
+    EventStreamChannel all
+</LocationMatch>
+<Location "/real">
+    SetHandler eventstream
+    EventStreamChannel all
+</Location>
+RewriteEngine On
+RewriteRule "^/old/(.*)" "/events/\$1" [PT]
+RewriteRule "^/gone" - [F]
+<Location "/gone">
+    SetHandler eventstream
+    EventStreamChannel all
+</Location>
+<LocationMatch "^/denied">
+    SetHandler eventstream
+    EventStreamChannel all
+    Require all denied
+</LocationMatch>
+CONF
+is get($rules, '/other')->{body}, $front, 'rules in a <Directory>';
+works($rules, 'in a <Directory>');
+is subscribe($rules, $_)->header('content-type'), 'text/event-stream', $_
+    for '/real', '/old/kitchen', '/events/', '/events/kitchen',
+    '/events/kitchen.txt', '/events/none.txt';
+for my $path ('/events/cellar', '/events/cellar.fr.gz', '/events/x.fr.gz') {
+    my $named = subscribe($rules, $path);
+    is $named->header('content-type'), 'text/event-stream', $path;
+    is $named->header('content-encoding'), undef, '... has no encoding';
+    is $named->header('content-language'), undef, '... nor language';
+}
+is get($rules, '/gone')->{status}, 403, '[F] of the server applies';
+is get($rules, '/denied')->{status}, 403, 'Require all denied in ours applies';
+
+done_testing;

@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: Apache-2.0
+package EventStream::Load;
+
+=head1 NAME
+
+EventStream::Load - a server under load: its workers, its descriptors, what
+many clients have received
+
+=head1 SYNOPSIS
+
+    use EventStream::Load;      # exports all functions below
+
+    my $httpd = EventStream::Httpd->start(modules => ['status'],
+        files => {'page.txt' => "a page\n"}, conf => status_conf() . ...);
+
+=head1 FUNCTIONS
+
+=over
+
+=item need_descriptors($count)
+
+Starts the test again with as many descriptors if it has fewer, for it and
+the servers it starts; skips the test where that is not allowed.
+
+=item status_conf
+
+Configuration for the next ones.
+
+=item server_status($httpd), busy_workers($httpd)
+
+server-status?auto as a hash reference; BusyWorkers of it without the worker
+that answers this request, undef when there was no answer.
+
+=item descriptors($httpd)
+
+Sockets that the children have open, all together. One that several children
+have inherited (a listener) is counted in each.
+
+=item static_file($httpd)
+
+Whether /page.txt is served.
+
+=item sum($text), checked($event)
+
+Data whose second line is a checksum of its first; whether an event's data
+still have theirs.
+
+=item shed($client)
+
+Closes the client's socket with a reset (RST).
+
+=item clients($httpd, $channel)
+
+How many clients a channel has, as an answer to publishing tells. It
+publishes.
+
+=item wait_clients($httpd, $channel, $count, $seconds)
+
+Waits until there are as many; returns how many there are.
+
+=back
+
+=cut
+
+use strict;
+use warnings;
+
+use Cwd ();
+use Digest::MD5 ();
+use Exporter 'import';
+use Socket qw(SOL_SOCKET SO_LINGER);
+use Test::More ();
+use Time::HiRes qw(sleep time);
+
+use EventStream::Client;
+
+our @EXPORT = qw(need_descriptors status_conf server_status busy_workers
+    descriptors static_file sum checked shed clients wait_clients);
+
+# how the test was started, in case it must be started again
+my @again = ($^X, (map { "-I$_" } grep { !ref } @INC), Cwd::abs_path($0),
+    @ARGV);
+
+sub need_descriptors
+{
+    my ($count) = @_;
+    open my $in, '<', '/proc/self/limits' or die "/proc/self/limits: $!";
+    my ($now) = map { /^Max open files\s+(\d+)/ ? $1 : () } <$in>;
+    return if !defined $now || $now >= $count;    # or unlimited
+    if (!$ENV{ES_DESCRIPTORS_RAISED}) {
+        $ENV{ES_DESCRIPTORS_RAISED} = 1;
+        exec '/bin/sh', '-c', "ulimit -n $count 2>/dev/null; exec \"\$\@\"",
+            'sh', @again or die "sh: $!";
+    }
+    Test::More::plan(skip_all => "needs $count descriptors, may have $now");
+    return;
+}
+
+sub status_conf
+{
+    return <<'CONF';
+<Location "/server-status">
+    SetHandler server-status
+</Location>
+CONF
+}
+
+sub server_status
+{
+    my ($httpd) = @_;
+    my $answer = get($httpd, '/server-status?auto');
+    return if $answer->{status} != 200;
+    my %status = $answer->{body} =~ /^(\w+): (.*)$/mg;
+    return \%status;
+}
+
+sub busy_workers
+{
+    my ($httpd) = @_;
+    my $status = server_status($httpd) or return;
+    return $status->{BusyWorkers} - 1;
+}
+
+sub descriptors
+{
+    my ($httpd) = @_;
+    my $count = 0;
+    for my $pid ($httpd->children) {
+        opendir my $dir, "/proc/$pid/fd" or next;
+        $count += grep { (readlink "/proc/$pid/fd/$_" || '') =~ /^socket:/ }
+            readdir $dir;
+    }
+    return $count;
+}
+
+sub static_file
+{
+    my ($httpd) = @_;
+    my $answer = get($httpd, '/page.txt');
+    return $answer->{status} == 200 && $answer->{body} eq "a page\n";
+}
+
+sub sum
+{
+    my ($text) = @_;
+    return $text . "\n" . Digest::MD5::md5_hex($text);
+}
+
+sub checked
+{
+    my ($event) = @_;
+    my ($text, $sum) = $event->{data} =~ /\A(.*)\n([0-9a-f]{32})\z/s
+        or return 0;
+    return Digest::MD5::md5_hex($text) eq $sum;
+}
+
+sub shed
+{
+    my ($client) = @_;
+    setsockopt $client->socket, SOL_SOCKET, SO_LINGER, pack 'ii', 1, 0;
+    $client->close;
+    return;
+}
+
+sub clients
+{
+    my ($httpd, $channel) = @_;
+    my $answer = publish($httpd, $channel, '');
+    return $answer->{json} ? $answer->{json}{clients} : -1;
+}
+
+sub wait_clients
+{
+    my ($httpd, $channel, $count, $seconds) = @_;
+    my $until = time + ($seconds || 5);
+    my $now;
+    while (1) {
+        $now = clients($httpd, $channel);
+        return $now if $now == $count || time >= $until;
+        sleep 0.05;
+    }
+}
+
+1;
