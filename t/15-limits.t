@@ -57,7 +57,8 @@ sub over
     is $client->header('content-type'), 'text/event-stream', '... its type';
     is $client->is_ended(5), 1, '... with a clean end';
     my $open = $client->next_event(0);
-    is $open && $open->{event}, defined $opens ? undef : 'stream-open',
+    is $open && $open->{event}, 'stream-open', '... that opens';
+    is defined $open->{id} ? 1 : 0, defined $opens ? 0 : 1,
         '... with a position if it has one';
     like $client->bytes, qr/\Aretry: 2000\n\n(?:.*\n\n)?retry: \d+\n\n\z/s,
         '... and a retry at its end';

@@ -42,6 +42,22 @@ static int check_line(const char *name, es_slice_t value, apr_pool_t *p,
     return check_utf8(name, value, p, why);
 }
 
+/* A client sends the id back in a header, where httpd refuses control
+ * characters and drops blanks at the ends. */
+static int comes_back(es_slice_t id)
+{
+    apr_size_t i;
+
+    for (i = 0; i < id.len; i++) {
+        unsigned char c = (unsigned char)id.data[i];
+
+        if (c < 0x20 || c == 0x7f) {
+            return 0;
+        }
+    }
+    return id.len == 0 || (id.data[0] != ' ' && id.data[id.len - 1] != ' ');
+}
+
 static int check_id(es_slice_t id, apr_pool_t *p, es_problem_t *why)
 {
     if (!check_line("id", id, p, why)) {
@@ -51,6 +67,11 @@ static int check_id(es_slice_t id, apr_pool_t *p, es_problem_t *why)
         return es_problem_set(why, p, 400,
                               "The field 'id' has the form of the server's "
                               "own ids, digits-digits.");
+    }
+    if (!comes_back(id)) {
+        return es_problem_set(why, p, 400,
+                              "The field 'id' contains a control character, "
+                              "or a blank at an end.");
     }
     if (es_slice_is(id, "error")) {
         /* who resumes with it is refused, and an EventSource then stops */

@@ -28,8 +28,9 @@ typedef struct es_event_t {
 /**
  * Is the event fit to be published? Checks: type and id without CR, LF, NUL,
  * valid UTF-8, not longer than ES_EVENT_FIELD_MAX; id not in the form of our
- * own ids, and not "error", with which nobody could resume; data valid UTF-8
- * and at most max_data bytes (else 413); retry within 0..2^31-1 or -1.
+ * own ids, not "error", and such that a header can bring it back (no control
+ * characters, no blank at an end); data valid UTF-8 and at most max_data bytes
+ * (else 413); retry within 0..2^31-1 or -1.
  * Channels are checked by es_channel_check.
  *
  * @param max_data  bytes

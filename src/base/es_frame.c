@@ -191,7 +191,9 @@ apr_size_t es_frame_open(char dst[ES_FRAME_CONTROL_SIZE], apr_int64_t retry_ms,
     char *at = put_retry(dst, retry_ms);
 
     at = put(at, TEXT("event: stream-open\n"));
-    at = put_id(at, id);
+    if (id != NULL) {
+        at = put_id(at, id);
+    }
     at = put(at, TEXT("data: \n\n"));
     return (apr_size_t)(at - dst);
 }

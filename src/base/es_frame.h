@@ -49,8 +49,9 @@ apr_size_t es_frame_write(char *dst, const es_frame_t *frame, es_slice_t id);
 
 /**
  * "retry: <retry_ms>\n\nevent: stream-open\nid: <id>\ndata: \n\n", the first
- * bytes of each stream; a retry_ms below 0 counts as 0.
+ * bytes of each stream.
  *
+ * @param id  NULL = no id line, the client keeps the position that it has
  * @return bytes written, no NUL
  */
 apr_size_t es_frame_open(char dst[ES_FRAME_CONTROL_SIZE], apr_int64_t retry_ms,

@@ -13,10 +13,15 @@
  *
  * From the submit on delivery may write, so all of httpd's writing must have
  * been forbidden before.
+ *
+ * A child of prefork ends in the middle of whatever it does, in the handler of
+ * SIGTERM or SIGHUP. These wait while a client is handed over: else delivery
+ * could not get at its inbox any more, to end its streams well.
  */
 #include "http/es_detach.h"
 
 #include <fcntl.h>
+#include <signal.h>
 
 #include <apr_portable.h>
 #include <http_connection.h>
@@ -90,7 +95,7 @@ static void take_back(request_rec *r, ap_conn_keepalive_e keepalive)
     apr_pool_cleanup_kill(r->pool, r->connection, mark_aborted);
 }
 
-apr_status_t es_detach(es_stream_t *stream)
+static apr_status_t hand_over(es_stream_t *stream)
 {
     request_rec *r = stream->r;
     ap_conn_keepalive_e keepalive = r->connection->keepalive;
@@ -118,5 +123,19 @@ apr_status_t es_detach(es_stream_t *stream)
         take_back(r, keepalive);
         es_client_close(client); /* subscription and ticket go with it */
     }
+    return rv;
+}
+
+apr_status_t es_detach(es_stream_t *stream)
+{
+    sigset_t ends, before;
+    apr_status_t rv;
+
+    sigemptyset(&ends);
+    sigaddset(&ends, SIGTERM);
+    sigaddset(&ends, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &ends, &before);
+    rv = hand_over(stream);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
     return rv;
 }

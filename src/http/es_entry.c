@@ -64,7 +64,10 @@ static es_slice_t last_event_id(request_rec *r)
     es_slice_t query = es_slice_of(r->args);
     es_slice_t id = es_slice_of(apr_table_get(r->headers_in, "Last-Event-ID"));
 
-    if (id.len == 0 && !es_query_value(&id, query, "lastEventId", r->pool)) {
+    if (id.len == 0) {
+        es_query_value(&id, query, "lastEventId", r->pool);
+    }
+    if (id.len == 0) {
         es_query_value(&id, query, "last-event-id", r->pool);
     }
     return es_channel_trim(id);

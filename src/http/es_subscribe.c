@@ -98,11 +98,12 @@ static int send_head(es_stream_t *stream, es_entry_result_t entered)
     apr_bucket_alloc_t *alloc = r->connection->bucket_alloc;
     apr_bucket_brigade *bb = apr_brigade_create(r->pool, alloc);
     char frame[ES_FRAME_CONTROL_SIZE];
-    apr_int64_t retry_ms = stream->conf->retry_us / 1000;
-    /* a client that could not enter keeps the position that it has */
-    apr_size_t len = entered == ES_ENTRY_NONE
-                         ? es_frame_retry(frame, retry_ms)
-                         : es_frame_open(frame, retry_ms, &stream->start.id);
+    /* A client that could not enter keeps the position that it has; and one
+     * that is to be reset gets its new one by that frame, since it may be cut
+     * between the two and must then be told again. */
+    int tells_id = entered != ES_ENTRY_NONE && stream->reset.len == 0;
+    apr_size_t len = es_frame_open(frame, stream->conf->retry_us / 1000,
+                                   tells_id ? &stream->start.id : NULL);
 
     APR_BRIGADE_INSERT_TAIL(bb, apr_bucket_transient_create(frame, len, alloc));
     if (stream->reset.len != 0) {

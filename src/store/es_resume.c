@@ -6,7 +6,7 @@
  *
  * What is read under the lock: up to which id a channel was evicted, its
  * newest record, and the tail. The walks need no lock: should the ring pass
- * them, the look says so, and then the journal cannot vouch.
+ * them, the look says so, and then it is read once more what was evicted.
  */
 #include "store/es_resume.h"
 
@@ -174,43 +174,66 @@ static apr_status_t resolve(es_store_t *store, const es_slot_t *slots,
  * Walk a channel back to id.
  *
  * @param first  lowered to the first record after id
- * @return 1, or 0: overtaken by the ring on the way
+ * @return APR_SUCCESS; APR_ENOENT: overtaken by the ring on the way;
+ *         APR_EGENERAL: damaged
  */
-static int walk_back(const es_store_t *store, es_slot_t slot, es_pos_t newest,
-                     es_pos_t tail, const es_id_t *id, es_pos_t *first)
+static apr_status_t walk_back(const es_store_t *store, es_slot_t slot,
+                              es_pos_t newest, es_pos_t tail, const es_id_t *id,
+                              es_pos_t *first)
 {
     es_pos_t pos = newest;
     es_record_t record;
 
     while (pos != 0 && pos >= tail) {
-        if (es_store_look(store, pos, &record) != APR_SUCCESS) {
-            return 0;
+        apr_status_t rv = es_store_look(store, pos, &record);
+
+        if (rv != APR_SUCCESS) {
+            return rv;
         }
         if (es_id_compare(&record.id, id) <= 0) {
-            return 1;
+            return APR_SUCCESS;
         }
         if (pos < *first) {
             *first = pos;
         }
         pos = before(&record, slot);
     }
-    return 1;
+    return APR_SUCCESS;
+}
+
+/** Read the ends. @return APR_NOTFOUND: a record after id is evicted */
+static apr_status_t read_vouching(es_store_t *store, const es_slot_t *slots,
+                                  int count, const es_id_t *id, ends_t *ends)
+{
+    apr_status_t rv = read_ends(store, slots, count, ends);
+
+    if (rv == APR_SUCCESS && es_id_compare(&ends->evicted, id) > 0) {
+        rv = APR_NOTFOUND;
+    }
+    return rv;
 }
 
 static apr_status_t walk_some(es_store_t *store, const es_slot_t *slots,
                               int count, const es_id_t *id, es_pos_t *first)
 {
     ends_t ends;
-    apr_status_t rv = read_ends(store, slots, count, &ends);
+    apr_status_t rv = read_vouching(store, slots, count, id, &ends);
+    int overtaken = 0;
     int i;
 
-    if (rv == APR_SUCCESS && es_id_compare(&ends.evicted, id) > 0) {
-        rv = APR_NOTFOUND;
-    }
     for (i = 0; i < count && rv == APR_SUCCESS; i++) {
-        if (!walk_back(store, slots[i], ends.newest[i], ends.tail, id, first)) {
+        rv = walk_back(store, slots[i], ends.newest[i], ends.tail, id, first);
+        if (rv == APR_ENOENT) {
+            overtaken = 1;
+            rv = APR_SUCCESS;
+        }
+        else if (rv != APR_SUCCESS) {
             rv = APR_NOTFOUND;
         }
+    }
+    if (rv == APR_SUCCESS && overtaken) {
+        /* what went was before id, and then all after it was seen; or not */
+        rv = read_vouching(store, slots, count, id, &ends);
     }
     return rv;
 }

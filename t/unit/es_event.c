@@ -102,6 +102,18 @@ FACTS(an_id_nobody_could_resume_with_is_refused)
 {
     event.id = S("error");
     assert_true(refused(400, "'id'"));
+    event.id = S("a\001b");
+    assert_true(refused(400, "'id' contains a control character"));
+    event.id = S("a\tb");
+    assert_true(refused(400, "'id' contains a control character"));
+    event.id = S("a\177");
+    assert_true(refused(400, "'id' contains a control character"));
+    event.id = S(" a");
+    assert_true(refused(400, "a blank at an end"));
+    event.id = S("a ");
+    assert_true(refused(400, "a blank at an end"));
+    event.id = S("a b");
+    assert_true(passes());
     event.id = S("errors");
     assert_true(passes());
 }

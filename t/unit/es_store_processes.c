@@ -294,8 +294,7 @@ static void die_evicting(es_store_t *store)
     es_record_t oldest;
 
     es_store_look(store, es_store_tail(store), &oldest);
-    es_chantab_evict(&store->tab, oldest.slots[0], oldest.pos,
-                     &oldest.id);
+    es_chantab_evict(&store->tab, oldest.slots[0], oldest.pos, &oldest.id);
 }
 
 /** A slot that is taken, but has no name. */
