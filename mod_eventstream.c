@@ -62,13 +62,14 @@ static int on_post_config(apr_pool_t *pconf, apr_pool_t *plog,
                           apr_pool_t *ptemp, server_rec *s)
 {
     (void)plog;
+    (void)ptemp;
     es_log_to(on_log);
     es_directives_finish(s);
     /* httpd reads its configuration twice at start; the first is a trial */
     if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) {
         return OK;
     }
-    return es_service_open(pconf, ptemp, s);
+    return es_service_open(pconf, s);
 }
 
 static void on_child_init(apr_pool_t *pchild, server_rec *s)

@@ -185,10 +185,36 @@ publish($httpd, 'news', 'y', path => '/shop/publish');
 is $shop->next_event(5)->{data}, 'y', 'the changed one works, too';
 $_->close for $third, $shop;
 
+# ---- A hub that cannot be made ---------------------------------------------
+
+$from = $httpd->log_size;
+$httpd->rewrite_conf($changed . <<'CONF');
+EventStreamHub huge size=900g
+<Location "/huge/events">
+    SetHandler eventstream
+    EventStreamChannel news
+    EventStreamUseHub huge
+</Location>
+CONF
+$httpd->graceful;
+like $httpd->error_log($from), qr/ES0004: .* for hub huge/,
+    'a hub that is too large for this machine is told at graceful';
+is subscribe($httpd, '/shop/events')->next_event(5)->{event}, 'stream-open',
+    'the others go on';
+my $huge = subscribe($httpd, '/huge/events');
+is $huge->status, 200, 'its clients are not refused for good';
+is $huge->is_ended(5), 1, 'but asked to come back';
+$huge->next_event(0);
+ok $huge->retry > 0, 'later';
+is publish($httpd, 'news', 'x', path => '/publish')->{status}, 200,
+    'and publishing works';
+$httpd->rewrite_conf($changed);
+$httpd->graceful;
+
 # ---- Stop and start --------------------------------------------------------
 
 is $httpd->stop, 0, 'httpd stops';
-unlike $httpd->error_log, qr/\[(?:error|crit|alert|emerg)\]|signal|Segm/,
+unlike $httpd->error_log =~ s/^.*ES0004.*\n//gmr, qr/\[(?:error|crit|alert|emerg)\]|signal|Segm/,
     'no error in the log';
 
 done_testing;

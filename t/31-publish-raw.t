@@ -109,11 +109,22 @@ for my $case (@bad) {
 like $answer->{body}, qr/query has no 'channel'/, 'which is said';
 is post("bad \xff")->{status}, 400, 'bad UTF-8';
 
-for my $type ('application/x-www-form-urlencoded', 'application/x-ndjson') {
-    $answer = post('channel=a&data=bad', "Content-Type: $type; charset=x");
-    is $answer->{status}, 415, $type;
-    like $answer->{body}, qr{application/json.*text/plain}, 'tells what is';
-}
+$answer = post('{"channel":"a"}', 'Content-Type: application/x-ndjson; a=b');
+is $answer->{status}, 415, 'a type that is not taken';
+like $answer->{body}, qr{application/json.*text/plain}, 'tells what is';
+
+# ---- A form ----------------------------------------------------------------
+
+my $form = 'Content-Type: application/x-www-form-urlencoded';
+is request($httpd, 'POST', '/publish', headers => [$form],
+    body => 'topic=a&type=order&data=one+%26%0Atwo')->{status}, 200, 'a form';
+$event = $sse->next_event(5);
+is $event->{data}, "one &\ntwo", 'its data is decoded';
+is $event->{event}, 'order', 'and its type';
+$answer = request($httpd, 'POST', '/publish', headers => [$form],
+    body => 'data=bad');
+is $answer->{status}, 400, 'a form without channel';
+like $answer->{body}, qr/'channel' or 'topic'/, 'is told what it lacks';
 
 # ---- How a body comes ------------------------------------------------------
 

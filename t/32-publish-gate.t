@@ -112,6 +112,17 @@ is status_of('/both'), 200, 'two directives: the one';
 is status_of('/both', 'X-Client: 10.1.0.1'), 200, 'two directives: the other';
 is status_of('/both', 'X-Client: 10.2.0.1'), 403, 'two directives: none';
 
+# ---- a page of a name that was made to resolve to this host -----------------
+
+my @rebound = ('Host: evil.example', 'Sec-Fetch-Site: same-origin');
+is status_of('/local', @rebound, 'Origin: http://evil.example'), 403,
+    'local: not from a page of a foreign name';
+is status_of('/local', @rebound), 403, 'local: also without Origin';
+is status_of('/local', 'Sec-Fetch-Site: same-origin'), 200,
+    'local: from a page of this host';
+is status_of('/local', 'Host: evil.example'), 200,
+    'local: what is no browser may say what it likes';
+
 # ---- before the body -------------------------------------------------------
 
 my $client = EventStream::Client->connect($httpd->port);

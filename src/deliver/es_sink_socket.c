@@ -27,6 +27,10 @@
 #define DRAIN_READ 4096
 #define DRAIN_READS 16
 
+/* Nothing is expected of a client after its request. What it sends all the
+ * same (the body of a GET, pipelined requests) is read away up to this. */
+#define DRAIN_MAX (256 * 1024)
+
 /* More iovecs than this are sent in several calls. */
 #ifdef IOV_MAX
 #define PARTS_MAX IOV_MAX
@@ -37,6 +41,7 @@
 typedef struct socket_sink_t {
     es_sink_t sink; /* first: the address is the sink's */
     int fd;         /* owned */
+    int drained;    /* bytes read and dropped so far, up to DRAIN_MAX */
 } socket_sink_t;
 
 static ssize_t send_parts(int fd, const struct iovec *iov, int count)
@@ -121,6 +126,7 @@ es_sink_t *es_sink_socket_create(int fd, int chunked)
     s->sink.ops = &socket_ops;
     s->sink.chunked = chunked != 0;
     s->fd = fd;
+    s->drained = 0;
     set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
     set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
     set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, PROBE_IDLE_S);
@@ -137,6 +143,7 @@ int es_sink_socket_fd(const es_sink_t *sink)
 
 apr_status_t es_sink_socket_drain(es_sink_t *sink)
 {
+    socket_sink_t *s = (socket_sink_t *)sink;
     char rubbish[DRAIN_READ];
     ssize_t n;
     int i;
@@ -151,6 +158,10 @@ apr_status_t es_sink_socket_drain(es_sink_t *sink)
             return errno == EAGAIN || errno == EWOULDBLOCK
                        ? APR_SUCCESS
                        : APR_FROM_OS_ERROR(errno);
+        }
+        s->drained += n > 0 ? (int)n : 0;
+        if (s->drained > DRAIN_MAX) {
+            return APR_ENOSPC;
         }
     }
     return APR_SUCCESS; /* the rest is told again by epoll */

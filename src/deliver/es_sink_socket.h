@@ -20,8 +20,8 @@ int es_sink_socket_fd(const es_sink_t *sink);
 /**
  * Read and drop what the client sends.
  *
- * @return APR_SUCCESS: nothing more for now; APR_EOF: it has hung up; else
- *         the connection is broken
+ * @return APR_SUCCESS: nothing more for now; APR_EOF: it has hung up;
+ *         APR_ENOSPC: it talks without end; else the connection is broken
  */
 apr_status_t es_sink_socket_drain(es_sink_t *sink);
 

@@ -223,18 +223,6 @@ void es_uses_begin(apr_pool_t *pconf)
     uses = apr_array_make(pconf, 4, sizeof(noted_use_t));
 }
 
-static int is_hub(const es_global_t *global, const char *name)
-{
-    int i;
-
-    for (i = 0; i < global->hubs->nelts; i++) {
-        if (!strcmp(APR_ARRAY_IDX(global->hubs, i, es_hub_t).name, name)) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
 const char *es_uses_check(const es_global_t *global, apr_pool_t *p)
 {
     int i;
@@ -242,7 +230,7 @@ const char *es_uses_check(const es_global_t *global, apr_pool_t *p)
     for (i = 0; i < uses->nelts; i++) {
         const noted_use_t *use = &APR_ARRAY_IDX(uses, i, noted_use_t);
 
-        if (!is_hub(global, use->name)) {
+        if (!es_global_hub(global, use->name)) {
             return apr_psprintf(p,
                                 "%s line %d: EventStreamUseHub %s: there is "
                                 "no such hub; define it at server level with "
@@ -274,18 +262,13 @@ const char *es_set_use_hub(cmd_parms *cmd, void *dir, const char *name)
 
 static es_hub_t *hub_named(es_global_t *global, const char *name, apr_pool_t *p)
 {
-    es_hub_t *hub;
-    int i;
+    es_hub_t *hub = es_global_hub(global, name);
 
-    for (i = 0; i < global->hubs->nelts; i++) {
-        hub = &APR_ARRAY_IDX(global->hubs, i, es_hub_t);
-        if (!strcmp(hub->name, name)) {
-            return hub;
-        }
+    if (!hub) {
+        hub = apr_array_push(global->hubs);
+        hub->name = apr_pstrdup(p, name);
+        hub->size_bytes = ES_HUB_SIZE;
     }
-    hub = apr_array_push(global->hubs);
-    hub->name = apr_pstrdup(p, name);
-    hub->size_bytes = ES_HUB_SIZE;
     return hub;
 }
 

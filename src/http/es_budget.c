@@ -22,7 +22,8 @@ typedef struct pot_t {
 static apr_thread_mutex_t *lock;
 static pot_t pot_h1;
 static pot_t pot_h2;
-static const conn_rec **masters; /* pot_h2.held of them; guarded by lock */
+static const conn_rec **masters; /* nmasters of them; guarded by lock */
+static int nmasters;             /* held and turns of HTTP/2 */
 
 static int share_of(int workers, int max_held)
 {
@@ -45,7 +46,7 @@ void es_budget_init(apr_pool_t *pchild, server_rec *s, int max_held)
     memset(&pot_h2, 0, sizeof(pot_h2));
     pot_h1.max = share_of(threads, max_held);
     pot_h2.max = share_of(high > 0 ? high : threads, max_held);
-    masters = apr_pcalloc(pchild, sizeof(*masters) * (pot_h2.max + 1));
+    masters = apr_pcalloc(pchild, sizeof(*masters) * (2 * pot_h2.max + 1));
     apr_thread_mutex_create(&lock, APR_THREAD_MUTEX_DEFAULT, pchild);
     es_slog(APLOG_INFO, 0, s, "ES0402",
             "clients that cannot be detached: %d held over HTTP/1.1, %d over "
@@ -57,7 +58,7 @@ static int place_of(const conn_rec *master)
 {
     int i;
 
-    for (i = 0; i < pot_h2.held; i++) {
+    for (i = 0; i < nmasters; i++) {
         if (masters[i] == master) {
             return i;
         }
@@ -65,27 +66,32 @@ static int place_of(const conn_rec *master)
     return -1;
 }
 
-static int may_hold(const pot_t *pot, const conn_rec *c)
+/* A connection that has a grant gets no other: its few workers are wanted
+ * for the pages that go with the stream. */
+static es_grant_t grant_from(pot_t *pot, const conn_rec *c)
 {
-    return pot->held < pot->max && (!c->master || place_of(c->master) < 0);
+    if (c->master && place_of(c->master) >= 0) {
+        return ES_GRANT_BRIEF;
+    }
+    if (pot->held < pot->max) {
+        pot->held++;
+        return ES_GRANT_HELD;
+    }
+    if (pot->turns < pot->max) {
+        pot->turns++;
+        return ES_GRANT_TURN;
+    }
+    return ES_GRANT_BRIEF;
 }
 
 es_grant_t es_budget_take(conn_rec *c)
 {
-    pot_t *pot = c->master ? &pot_h2 : &pot_h1;
-    es_grant_t grant = ES_GRANT_BRIEF;
+    es_grant_t grant;
 
     apr_thread_mutex_lock(lock);
-    if (may_hold(pot, c)) {
-        grant = ES_GRANT_HELD;
-        if (c->master) {
-            masters[pot->held] = c->master;
-        }
-        pot->held++;
-    }
-    else if (pot->turns < pot->max) {
-        grant = ES_GRANT_TURN;
-        pot->turns++;
+    grant = grant_from(c->master ? &pot_h2 : &pot_h1, c);
+    if (c->master && grant != ES_GRANT_BRIEF) {
+        masters[nmasters++] = c->master;
     }
     apr_thread_mutex_unlock(lock);
     return grant;
@@ -101,11 +107,11 @@ void es_budget_give(conn_rec *c, es_grant_t grant)
         pot->turns--;
     }
     else if (grant == ES_GRANT_HELD) {
-        place = c->master ? place_of(c->master) : -1;
         pot->held--;
-        if (place >= 0) {
-            masters[place] = masters[pot->held];
-        }
+    }
+    place = c->master && grant != ES_GRANT_BRIEF ? place_of(c->master) : -1;
+    if (place >= 0) {
+        masters[place] = masters[--nmasters];
     }
     apr_thread_mutex_unlock(lock);
 }

@@ -2,8 +2,8 @@
 /**
  * The budget of held clients: how many workers of this child may be kept by
  * clients that cannot be detached. Two pots, since HTTP/2 has workers of its
- * own; and one held client for each HTTP/2 connection, as mod_http2 gives a
- * connection few workers at a time.
+ * own; and one grant at a time for each HTTP/2 connection, as mod_http2 gives
+ * a connection few workers at a time.
  *
  * Beyond the budget a client is served in turns, for EventStreamTurn at
  * most; as many turns run at a time as clients may be held. Beyond these a

@@ -21,7 +21,6 @@
 #include "http/es_detach.h"
 
 #include <fcntl.h>
-#include <signal.h>
 
 #include <apr_portable.h>
 #include <http_connection.h>
@@ -29,6 +28,7 @@
 #include <util_filter.h>
 
 #include "deliver/es_sink_socket.h"
+#include "http/es_hush.h"
 
 static const char *const transparent[] = {
     "core",          "chunk",      "content_length", "http_header",
@@ -88,9 +88,10 @@ static void let_go(request_rec *r)
                               apr_pool_cleanup_null);
 }
 
-static void take_back(request_rec *r, ap_conn_keepalive_e keepalive)
+/* The connection closes all the same: what the client has sent behind its
+ * request may have been read away by then. */
+static void take_back(request_rec *r)
 {
-    r->connection->keepalive = keepalive;
     r->eos_sent = 0;
     apr_pool_cleanup_kill(r->pool, r->connection, mark_aborted);
 }
@@ -98,14 +99,13 @@ static void take_back(request_rec *r, ap_conn_keepalive_e keepalive)
 static apr_status_t hand_over(es_stream_t *stream)
 {
     request_rec *r = stream->r;
-    ap_conn_keepalive_e keepalive = r->connection->keepalive;
     es_client_t *client = NULL;
     es_sink_t *sink;
     apr_status_t rv;
     int fd = copy_descriptor(r);
 
     if (fd < 0) {
-        return errno;
+        return APR_EGENERAL;
     }
     sink = es_sink_socket_create(fd, r->chunked);
     if (sink) {
@@ -120,7 +120,7 @@ static apr_status_t hand_over(es_stream_t *stream)
     let_go(r);
     rv = es_delivery_submit(es_service_delivery(), client);
     if (rv != APR_SUCCESS) {
-        take_back(r, keepalive);
+        take_back(r);
         es_client_close(client); /* subscription and ticket go with it */
     }
     return rv;
@@ -128,14 +128,11 @@ static apr_status_t hand_over(es_stream_t *stream)
 
 apr_status_t es_detach(es_stream_t *stream)
 {
-    sigset_t ends, before;
+    es_hush_t hush;
     apr_status_t rv;
 
-    sigemptyset(&ends);
-    sigaddset(&ends, SIGTERM);
-    sigaddset(&ends, SIGHUP);
-    pthread_sigmask(SIG_BLOCK, &ends, &before);
+    es_hush_begin(&hush); /* the inbox has a lock */
     rv = hand_over(stream);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    es_hush_end(&hush);
     return rv;
 }

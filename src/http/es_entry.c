@@ -16,14 +16,20 @@
 
 /* ---- counting in ------------------------------------------------------- */
 
-/* An address counts whole in IPv4, and by its network in IPv6, where one
- * client has a /64 of its own. */
+/* An address counts whole in IPv4, also when it comes by a socket of both
+ * families (::ffff:a.b.c.d), and by its network in IPv6, where one client has
+ * a /64 of its own. */
 static apr_uint64_t address_key(const request_rec *r)
 {
     const apr_sockaddr_t *address = r->useragent_addr;
-    apr_size_t len = (apr_size_t)address->ipaddr_len;
+    const unsigned char *bytes = address->ipaddr_ptr;
 
-    return es_census_key(address->ipaddr_ptr, len > 8 ? 8 : len);
+    if (address->ipaddr_len == 16 &&
+        IN6_IS_ADDR_V4MAPPED(&address->sa.sin6.sin6_addr)) {
+        return es_census_key(bytes + 12, 4);
+    }
+    return es_census_key(
+        bytes, address->ipaddr_len == 16 ? 8 : (apr_size_t)address->ipaddr_len);
 }
 
 /** @return the limit that is reached, by its name, or NULL */
@@ -94,9 +100,15 @@ static void resume(es_stream_t *stream, const es_channels_t *names)
 es_entry_result_t es_entry_enter(es_stream_t *stream,
                                  const es_channels_t *names)
 {
-    const char *limit = count_in(stream);
-    es_entry_result_t result = limit ? ES_ENTRY_BRIEF : ES_ENTRY_DONE;
+    const char *limit;
+    es_entry_result_t result;
 
+    stream->hub = es_service_hub(stream->conf);
+    if (!stream->hub) {
+        return ES_ENTRY_NONE; /* the child has told why at its start */
+    }
+    limit = count_in(stream);
+    result = limit ? ES_ENTRY_BRIEF : ES_ENTRY_DONE;
     if (subscribe(stream, names)) {
         resume(stream, names);
     }

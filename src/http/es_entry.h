@@ -12,14 +12,14 @@
 typedef enum es_entry_result_t {
     ES_ENTRY_DONE,  /* to be served */
     ES_ENTRY_BRIEF, /* a limit is reached: what waits for it, then the end */
-    ES_ENTRY_NONE   /* no channel to be had: nothing but the end */
+    ES_ENTRY_NONE   /* no hub or channel to be had: nothing but the end */
 } es_entry_result_t;
 
 /**
  * Enter with a limit in mind: clients in all, for an address, of this child,
  * channels of the hub.
  *
- * @param stream  r, conf and hub are set; gets all the rest
+ * @param stream  r and conf are set; gets all the rest
  * @param names   one or more, checked
  *
  * Context: WORKER.

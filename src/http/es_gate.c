@@ -2,8 +2,12 @@
 /* Each word of EventStreamPublishFrom is a question; one yes is enough. */
 #include "http/es_gate.h"
 
+#include <http_core.h>
+#include <http_vhost.h>
 #include <apr_network_io.h>
 #include <apr_strings.h>
+
+#include <arpa/inet.h>
 
 #define LOOPBACK_NET 127
 
@@ -17,7 +21,6 @@ static const char *const proxy_headers[] = {
 
 #define PROXY_HEADERS (sizeof(proxy_headers) / sizeof(proxy_headers[0]))
 
-#if APR_HAVE_IPV6
 static int is_loopback6(const struct in6_addr *address)
 {
     /* ::ffff:127.0.0.0/104 is how a socket for both shows IPv4 */
@@ -25,7 +28,6 @@ static int is_loopback6(const struct in6_addr *address)
            (IN6_IS_ADDR_V4MAPPED(address) &&
             address->s6_addr[12] == LOOPBACK_NET);
 }
-#endif
 
 static int is_loopback(const apr_sockaddr_t *address)
 {
@@ -54,10 +56,40 @@ static const char *proxy_header(const request_rec *r)
     return NULL;
 }
 
-static int is_local(const request_rec *r)
+static int is_browser(const request_rec *r)
+{
+    return apr_table_get(r->headers_in, "Origin") ||
+           apr_table_get(r->headers_in, "Sec-Fetch-Site");
+}
+
+static int is_loopback_name(const char *host)
+{
+    struct in_addr v4;
+    struct in6_addr v6;
+
+    return !strcasecmp(host, "localhost") ||
+           (inet_pton(AF_INET, host, &v4) == 1 &&
+            ntohl(v4.s_addr) >> 24 == LOOPBACK_NET) ||
+           (inet_pton(AF_INET6, host, &v6) == 1 && is_loopback6(&v6));
+}
+
+/* A page whose name was made to resolve to this host (DNS rebinding) comes
+ * from a local browser, and is of the same origin as far as that can tell.
+ * Its name gives it away: it is not one of this server's. */
+static int is_rebound(request_rec *r)
+{
+    const char *host = r->hostname;
+
+    return is_browser(r) &&
+           (!host ||
+            (!is_loopback_name(host) &&
+             !ap_matches_request_vhost(r, host, ap_get_server_port(r))));
+}
+
+static int is_local(request_rec *r)
 {
     return is_loopback(r->connection->client_addr) &&
-           is_loopback(r->useragent_addr) && !proxy_header(r);
+           is_loopback(r->useragent_addr) && !proxy_header(r) && !is_rebound(r);
 }
 
 static int is_in_net(const request_rec *r, const apr_array_header_t *net)
@@ -74,12 +106,18 @@ static int is_in_net(const request_rec *r, const apr_array_header_t *net)
 }
 
 /* For the administrator, who must find out which word would fit. */
-static const char *what_was_seen(const request_rec *r)
+static const char *what_was_seen(request_rec *r)
 {
     const char *header = proxy_header(r);
     const char *peer = r->connection->client_ip;
     const char *client = r->useragent_ip;
 
+    if (is_rebound(r)) {
+        return apr_psprintf(r->pool,
+                            "a browser's page of the host %s, which is no "
+                            "ServerName or ServerAlias of this server",
+                            r->hostname ? r->hostname : "(none)");
+    }
     return apr_psprintf(
         r->pool, "client %s%s%s, %s%s, %s", client ? client : "unknown",
         peer && client && strcmp(peer, client) ? " by way of " : "",

@@ -4,15 +4,21 @@
  * through httpd's filters, and sleeps on a watch in between: delivery wakes
  * it when there is news of its channels. It looks up once a second at least,
  * to see a client that has gone.
+ *
+ * A write blocks as httpd's do, for Timeout at most. Over HTTP/1.1 that is
+ * the socket's timeout, so EventStreamSendTimeout takes its place if it is
+ * shorter; with HTTP/2 the write ends in mod_http2's memory.
  */
 #include "http/es_hold.h"
 
+#include <http_core.h>
 #include <http_main.h>
 #include <http_protocol.h>
 #include <util_filter.h>
 
 #include "base/es_frame.h"
 #include "http/es_budget.h"
+#include "http/es_hush.h"
 #include "http/es_sink_held.h"
 
 #define LOOK_UP APR_USEC_PER_SEC
@@ -63,6 +69,15 @@ static void end_client(hold_t *hold)
     }
 }
 
+/* A turn is not over while there is something to catch up with, up to twice
+ * its time: a brief one has no time of its own. */
+static int is_over(const hold_t *hold, es_step_t step, apr_time_t now)
+{
+    return hold->until && now >= hold->until &&
+           (step != ES_STEP_MORE ||
+            now >= hold->until + hold->stream->conf->turn_us);
+}
+
 static void serve(hold_t *hold)
 {
     for (;;) {
@@ -74,7 +89,7 @@ static void serve(hold_t *hold)
         if (step == ES_STEP_ENDED || step == ES_STEP_BLOCKED) {
             return;
         }
-        if (hold->until && now >= hold->until) {
+        if (is_over(hold, step, now)) {
             end_client(hold);
         }
         if (step == ES_STEP_MORE || hold->ending) {
@@ -89,39 +104,79 @@ static void serve(hold_t *hold)
     }
 }
 
-static int run(hold_t *hold, es_grant_t grant)
+/* Watch and client, or neither. */
+static int begin(hold_t *hold)
 {
     es_stream_t *stream = hold->stream;
     es_delivery_t *delivery = es_service_delivery();
+
+    if (es_delivery_watch(delivery, stream->hub->number, stream->slots,
+                          stream->nslots, &hold->watch) != APR_SUCCESS) {
+        return 0;
+    }
+    hold->client = es_stream_client(stream, hold->sink);
+    if (!hold->client) {
+        es_delivery_unwatch(delivery, hold->watch);
+    }
+    return hold->client != NULL;
+}
+
+static int run(hold_t *hold, es_grant_t grant)
+{
+    es_hush_t hush;
+    int begun;
 
     if (grant != ES_GRANT_HELD) {
         hold->until = apr_time_now();
     }
     if (grant == ES_GRANT_TURN) {
-        hold->until += stream->conf->turn_us;
+        hold->until += hold->stream->conf->turn_us;
     }
-    if (es_delivery_watch(delivery, stream->hub->number, stream->slots,
-                          stream->nslots, &hold->watch) != APR_SUCCESS) {
-        return es_hold_send_away(stream);
+    es_hush_begin(&hush);
+    begun = begin(hold);
+    es_hush_end(&hush);
+    if (!begun) {
+        return es_hold_send_away(hold->stream);
     }
-    hold->client = es_stream_client(stream, hold->sink);
-    if (hold->client) {
-        serve(hold);
-        es_client_close(hold->client);
-    }
-    es_delivery_unwatch(delivery, hold->watch);
+    serve(hold);
+    es_hush_begin(&hush);
+    es_client_close(hold->client);
+    es_delivery_unwatch(es_service_delivery(), hold->watch);
+    es_hush_end(&hush);
     return OK;
+}
+
+/* @return the socket to give its timeout back to, or NULL */
+static apr_socket_t *limit_writes(const es_stream_t *stream,
+                                  apr_interval_time_t *before)
+{
+    conn_rec *c = stream->r->connection;
+    apr_interval_time_t limit = stream->conf->send_timeout_us;
+    apr_socket_t *socket = c->master ? NULL : ap_get_conn_socket(c);
+
+    if (!socket || limit == 0 ||
+        apr_socket_timeout_get(socket, before) != APR_SUCCESS ||
+        (*before >= 0 && *before <= limit)) {
+        return NULL;
+    }
+    apr_socket_timeout_set(socket, limit);
+    return socket;
 }
 
 static int with_grant(es_stream_t *stream, es_grant_t grant)
 {
     hold_t hold = {0};
+    apr_interval_time_t before;
+    apr_socket_t *socket = limit_writes(stream, &before);
     int rc;
 
     hold.stream = stream;
     hold.sink = es_sink_held_create(stream->r);
     hold.scratch = apr_palloc(stream->r->pool, ES_CLIENT_SCRATCH_MIN);
     rc = run(&hold, grant);
+    if (socket) {
+        apr_socket_timeout_set(socket, before);
+    }
     es_stream_drop(stream);
     return rc;
 }

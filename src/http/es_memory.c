@@ -154,6 +154,7 @@ int es_memory_open(es_kept_t **out, server_rec *s)
     apr_status_t rv;
     int i, rc = OK;
 
+    *out = NULL;
     raise_descriptors(s);
     if (!kept) {
         es_kept_t made = {0};
@@ -169,9 +170,11 @@ int es_memory_open(es_kept_t **out, server_rec *s)
         kept = ap_retained_data_create(KEY, sizeof(*kept));
         *kept = made;
     }
-    for (i = 0; i < global->hubs->nelts && rc == OK; i++) {
-        rc = open_hub(kept, &APR_ARRAY_IDX(global->hubs, i, es_hub_t), global,
-                      s);
+    for (i = 0; i < global->hubs->nelts; i++) {
+        if (open_hub(kept, &APR_ARRAY_IDX(global->hubs, i, es_hub_t), global,
+                     s) != OK) {
+            rc = HTTP_INTERNAL_SERVER_ERROR;
+        }
     }
     *out = kept;
     return rc;

@@ -40,7 +40,8 @@ typedef struct es_kept_t {
  *
  * @param out  all that is there; hubs that the configuration does not name
  *             any more stay, since old children may still use them
- * @return OK, or HTTP_INTERNAL_SERVER_ERROR after telling the error log
+ * @return OK, or HTTP_INTERNAL_SERVER_ERROR after telling the error log; then
+ *         *out is NULL, or lacks just the hubs that could not be made
  *
  * Context: PARENT, post_config.
  */

@@ -9,11 +9,13 @@
 #include "base/es_batch.h"
 #include "base/es_frame.h"
 #include "http/es_body.h"
+#include "http/es_body_form.h"
 #include "http/es_body_json.h"
 #include "http/es_body_raw.h"
 #include "http/es_cors.h"
 #include "http/es_gate.h"
 #include "http/es_hlog.h"
+#include "http/es_hush.h"
 #include "http/es_names.h"
 #include "http/es_reply.h"
 #include "http/es_service.h"
@@ -35,7 +37,7 @@ static const struct {
 } kinds[] = {
     {"application/json", es_body_json},
     {"application/x-ndjson", NULL},
-    {"application/x-www-form-urlencoded", NULL},
+    {"application/x-www-form-urlencoded", es_body_form},
 };
 
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
@@ -63,8 +65,8 @@ static int choose_reader(request_rec *r, es_batch_read_fn_t **read,
     if (!*read) {
         return es_problem_set(why, r->pool, HTTP_UNSUPPORTED_MEDIA_TYPE,
                               "%s is not taken here: send application/json, "
-                              "or the data itself as text/plain or any other "
-                              "type.",
+                              "a form, or the data itself as text/plain or "
+                              "any other type.",
                               type);
     }
     return 1;
@@ -201,6 +203,7 @@ static int store_batch(request_rec *r, const es_dir_t *conf,
     apr_uint64_t now_ms = (apr_uint64_t)apr_time_as_msec(apr_time_now());
     apr_size_t words = (es_service_places() + 63) / 64;
     apr_uint64_t *touched;
+    es_hush_t hush;
     apr_status_t rv;
 
     if (!hub) {
@@ -209,8 +212,10 @@ static int store_batch(request_rec *r, const es_dir_t *conf,
                        "started.");
     }
     touched = apr_pcalloc(r->pool, sizeof(*touched) * words);
+    es_hush_begin(&hush); /* the store has a lock */
     rv = es_store_append(hub->store, entries_of(batch, r->pool), batch->count,
                          now_ms, touched, done);
+    es_hush_end(&hush);
     if (rv != APR_SUCCESS) {
         return append_failed(r, hub, rv, why);
     }

@@ -43,41 +43,38 @@ static apr_status_t forget_service(void *unused)
     return APR_SUCCESS;
 }
 
-static int is_configured(const es_global_t *global, const char *name)
-{
-    int i;
-
-    for (i = 0; i < global->hubs->nelts; i++) {
-        if (!strcmp(APR_ARRAY_IDX(global->hubs, i, es_hub_t).name, name)) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
 /* All that is kept, so that a dead child's counts are cleared in hubs that
  * the configuration does not name for the time being, too. */
-static apr_status_t attach_hubs(es_service_t *made, const es_kept_t *kept,
-                                const es_global_t *global, apr_pool_t *pool)
+static int attach_hubs(es_service_t *made, const es_kept_t *kept, server_rec *s,
+                       apr_pool_t *pool)
 {
-    apr_status_t rv = APR_SUCCESS;
+    apr_uint32_t i;
+    int rc = OK;
 
     made->hubs = apr_hash_make(pool);
     made->stores = apr_pcalloc(pool, sizeof(*made->stores) * kept->nhubs);
-    while (made->nhubs < kept->nhubs && rv == APR_SUCCESS) {
-        const es_kept_hub_t *hub = &kept->hubs[made->nhubs];
+    for (i = 0; i < kept->nhubs; i++) {
+        const es_kept_hub_t *hub = &kept->hubs[i];
         es_hub_view_t *view = apr_pcalloc(pool, sizeof(*view));
+        apr_status_t rv = es_store_attach(&view->store, hub->mem, hub->size,
+                                          &hub->params, pool);
 
-        rv = es_store_attach(&view->store, hub->mem, hub->size, &hub->params,
-                             pool);
+        if (rv != APR_SUCCESS) {
+            es_slog(APLOG_ERR, rv, s, "ES0006",
+                    "the shared memory of hub %s cannot be used; stop and "
+                    "start httpd",
+                    hub->name);
+            rc = HTTP_INTERNAL_SERVER_ERROR;
+            continue;
+        }
         view->name = hub->name;
         view->number = made->nhubs;
         made->stores[made->nhubs++] = view->store;
-        if (is_configured(global, hub->name)) {
+        if (es_global_hub(es_global_of(s), hub->name)) {
             apr_hash_set(made->hubs, hub->name, APR_HASH_KEY_STRING, view);
         }
     }
-    return rv;
+    return rc;
 }
 
 static void set_limits(es_service_t *made, const es_global_t *global)
@@ -97,38 +94,53 @@ static void set_limits(es_service_t *made, const es_global_t *global)
     }
 }
 
-int es_service_open(apr_pool_t *pconf, apr_pool_t *ptemp, server_rec *s)
+/* An error of post_config at a restart would end the running server, with
+ * all that does not need us. */
+static int is_restart(void)
 {
-    const es_global_t *global = es_global_of(s);
-    es_service_t *made = apr_pcalloc(pconf, sizeof(*made));
-    es_kept_t *kept;
-    apr_status_t rv;
-    int rc = es_memory_open(&kept, s);
+    int generation = 0;
 
-    (void)ptemp;
-    if (rc != OK) {
-        return rc;
-    }
-    rv = es_board_attach(&made->board, kept->board, kept->board_size,
-                         kept->places, kept->wake, pconf);
-    if (rv == APR_SUCCESS) {
-        made->census = es_census_attach(kept->census, kept->places, pconf);
-        rv = attach_hubs(made, kept, global, pconf);
-    }
+    ap_mpm_query(AP_MPMQ_GENERATION, &generation);
+    return generation > 0;
+}
+
+static int attach(es_service_t *made, const es_kept_t *kept, server_rec *s,
+                  apr_pool_t *pool)
+{
+    apr_status_t rv =
+        es_board_attach(&made->board, kept->board, kept->board_size,
+                        kept->places, kept->wake, pool);
+
     if (rv != APR_SUCCESS) {
-        es_slog(APLOG_ERR, rv, s, "ES0006",
-                "the shared memory of an earlier start cannot be used; stop "
-                "and start httpd");
+        es_slog(APLOG_ERR, rv, s, "ES0012",
+                "the children's board cannot be used, no events are served; "
+                "stop and start httpd");
         return HTTP_INTERNAL_SERVER_ERROR;
     }
-    set_limits(made, global);
+    made->census = es_census_attach(kept->census, kept->places, pool);
+    set_limits(made, es_global_of(s));
     service = made;
-    apr_pool_cleanup_register(pconf, NULL, forget_service,
+    apr_pool_cleanup_register(pool, NULL, forget_service,
                               apr_pool_cleanup_null);
-    es_slog(APLOG_NOTICE, 0, s, "ES0007",
-            "event streams ready: %u hub(s), at most %u clients in a child",
-            made->nhubs, made->limits.child_clients);
-    return OK;
+    return attach_hubs(made, kept, s, pool);
+}
+
+int es_service_open(apr_pool_t *pconf, server_rec *s)
+{
+    es_service_t *made = apr_pcalloc(pconf, sizeof(*made));
+    es_kept_t *kept;
+    int rc = es_memory_open(&kept, s);
+
+    if (kept && attach(made, kept, s, pconf) != OK) {
+        rc = HTTP_INTERNAL_SERVER_ERROR;
+    }
+    if (service) {
+        es_slog(APLOG_NOTICE, 0, s, "ES0007",
+                "event streams ready: %u hub(s), at most %u clients in a "
+                "child",
+                apr_hash_count(made->hubs), made->limits.child_clients);
+    }
+    return is_restart() ? OK : rc;
 }
 
 static apr_status_t leave(void *unused)

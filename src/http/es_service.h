@@ -29,11 +29,12 @@ typedef struct es_hub_view_t {
 /**
  * Make or find the memory of all hubs.
  *
- * @return OK, or HTTP_INTERNAL_SERVER_ERROR after telling the error log
+ * @return OK, or HTTP_INTERNAL_SERVER_ERROR after telling the error log; at a
+ *         restart always OK: the server goes on with what there is
  *
  * Context: PARENT, post_config, not in the first of the two passes.
  */
-int es_service_open(apr_pool_t *pconf, apr_pool_t *ptemp, server_rec *s);
+int es_service_open(apr_pool_t *pconf, server_rec *s);
 
 /**
  * Claim a place and start the delivery. On failure the child goes on without

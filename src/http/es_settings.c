@@ -6,3 +6,17 @@ es_global_t *es_global_of(const server_rec *s)
 {
     return ap_get_module_config(s->module_config, &eventstream_module);
 }
+
+es_hub_t *es_global_hub(const es_global_t *global, const char *name)
+{
+    int i;
+
+    for (i = 0; i < global->hubs->nelts; i++) {
+        es_hub_t *hub = &APR_ARRAY_IDX(global->hubs, i, es_hub_t);
+
+        if (!strcmp(hub->name, name)) {
+            return hub;
+        }
+    }
+    return NULL;
+}

@@ -87,4 +87,7 @@ static inline es_dir_t *es_dir_of(const request_rec *r)
 /** The settings of the whole server; s is its main server. */
 es_global_t *es_global_of(const server_rec *s);
 
+/** The hub that the configuration calls so, or NULL. */
+es_hub_t *es_global_hub(const es_global_t *global, const char *name);
+
 #endif

@@ -17,6 +17,7 @@
 #include "http/es_detach.h"
 #include "http/es_entry.h"
 #include "http/es_hold.h"
+#include "http/es_hush.h"
 #include "http/es_names.h"
 #include "http/es_reply.h"
 #include "http/es_stream.h"
@@ -57,19 +58,6 @@ static int finds_channels(request_rec *r, const es_dir_t *conf,
     }
     return es_names_allowed(r, conf, es_channels_names(*names),
                             es_channels_count(*names), why);
-}
-
-static int finds_hub(request_rec *r, es_stream_t *stream, es_problem_t *why)
-{
-    stream->hub = es_service_hub(stream->conf);
-    if (stream->hub) {
-        return 1;
-    }
-    why->retry_after = 0;
-    es_problem_set(why, r->pool, HTTP_SERVICE_UNAVAILABLE,
-                   "Event streams are not available.");
-    why->retry_after = 5;
-    return 0;
 }
 
 /* ---- the head ---------------------------------------------------------- */
@@ -118,9 +106,20 @@ static int send_head(es_stream_t *stream, es_entry_result_t entered)
 
 /* ---- the handler ------------------------------------------------------- */
 
+static es_entry_result_t enter(es_stream_t *stream, const es_channels_t *names)
+{
+    es_hush_t hush;
+    es_entry_result_t entered;
+
+    es_hush_begin(&hush);
+    entered = es_entry_enter(stream, names);
+    es_hush_end(&hush);
+    return entered;
+}
+
 static int serve(es_stream_t *stream, const es_channels_t *names)
 {
-    es_entry_result_t entered = es_entry_enter(stream, names);
+    es_entry_result_t entered = enter(stream, names);
     int rc = OK;
 
     if (!send_head(stream, entered)) {
@@ -151,8 +150,7 @@ static int run(request_rec *r, const es_dir_t *conf)
     stream.r = r;
     stream.conf = conf;
     if (!accepts(r, &why) || !resumes_well(r, &why) ||
-        !finds_channels(r, conf, &names, &why) ||
-        !finds_hub(r, &stream, &why)) {
+        !finds_channels(r, conf, &names, &why)) {
         return es_reply_problem(r, &why);
     }
     set_head(r);

@@ -187,7 +187,8 @@ void es_census_forget(es_census_t *census, apr_uint32_t place)
 {
     row_t *row = row_at(census, place);
 
-    if (row) {
+    /* no clients, no addresses: see the order in enter and leave */
+    if (row && row->clients != 0) {
         memset(row, 0, sizeof(*row));
     }
 }

@@ -93,16 +93,14 @@ void es_counts_forget(const es_counts_t *counts, apr_uint32_t place)
     apr_uint32_t *total = total_at(counts, place);
     es_slot_t slot;
 
-    if (total == NULL) {
+    /* a total of 0 is a row of 0s: the walk would only make its pages */
+    if (total == NULL || __atomic_load_n(total, __ATOMIC_ACQUIRE) == 0) {
         return;
     }
     for (slot = 1; slot <= counts->channels; slot++) {
         apr_uint32_t *count = count_at(counts, place, slot);
 
-        /* looked at first: a store would make pages that were never used */
-        if (__atomic_load_n(count, __ATOMIC_RELAXED) != 0) {
-            __atomic_store_n(count, 0, __ATOMIC_RELEASE);
-        }
+        __atomic_store_n(count, 0, __ATOMIC_RELEASE);
     }
     __atomic_store_n(total, 0, __ATOMIC_RELEASE);
 }

@@ -57,6 +57,7 @@ A Client (below), its head read. Options:
     raw => '...'        send these bytes instead of a request
     timeout => 10       for the head
     host => '127.0.0.2' another loopback address to connect to
+    from => '127.0.0.3' the address to come from
 
 =item next_event($client, $seconds), wait_for(\&condition, $seconds, $name)
 
@@ -279,6 +280,12 @@ sub connect
     # before connecting: the window that TCP offers depends on it
     setsockopt $socket, SOL_SOCKET, SO_RCVBUF, pack 'i', $opt{rcvbuf}
         if $opt{rcvbuf};
+    if ($opt{from}) {
+        ($err, my $own) = getaddrinfo($opt{from}, 0,
+            {family => $to->{family}, socktype => SOCK_STREAM});
+        die "$opt{from}: $err" if $err;
+        bind $socket, $own->{addr} or die "bind to $opt{from}: $!";
+    }
     CORE::connect $socket, $to->{addr} or die "connect to $host:$port: $!";
     binmode $socket;
     return $class->new(socket => $socket, framing => 'http');

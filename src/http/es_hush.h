@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * Quiet while locks are held: under prefork a child ends inside the handler
+ * of SIGTERM or SIGHUP, in the very thread that serves a request. Had that
+ * thread a lock of ours, the end would wait for it, and other children too.
+ * With threads the signals go to a thread of httpd's, and nothing is done.
+ */
+#ifndef ES_HUSH_H
+#define ES_HUSH_H
+
+#include <signal.h>
+
+typedef struct es_hush_t {
+    int is_on;
+    sigset_t before;
+} es_hush_t;
+
+/** Block them. Context: WORKER. */
+void es_hush_begin(es_hush_t *hush);
+
+/** As before; one that came meanwhile is handled now. Context: WORKER. */
+void es_hush_end(const es_hush_t *hush);
+
+#endif

@@ -1,0 +1,185 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
+#
+# kill -9 of a child while it publishes and delivers, again and again: what was
+# acknowledged reaches all clients of the other children, and counts are right.
+
+use strict;
+use warnings;
+use FindBin;
+use IO::Select;
+use POSIX ();
+use lib "$FindBin::Bin/lib";
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+use EventStream::Client;
+use EventStream::Httpd;
+use EventStream::Load;
+
+my $ROUNDS = 15;
+my $CLIENTS = 12;
+my $PUBLISHERS = 3;
+
+my $httpd = EventStream::Httpd->start(mpm_conf => <<'MPM', conf => <<'CONF');
+StartServers 3
+ServerLimit 4
+ThreadsPerChild 8
+MaxRequestWorkers 32
+MinSpareThreads 24
+MaxSpareThreads 32
+MPM
+EventStreamHub default size=16m
+<Location "/events">
+    SetHandler eventstream
+    EventStreamChannel news
+</Location>
+<Location "/publish">
+    SetHandler eventstream-publish
+</Location>
+CONF
+
+# Publishes batches until told to stop, and reports the numbers of the events
+# that were acknowledged.
+sub start_publisher
+{
+    my ($name) = @_;
+    pipe my $in, my $out or die "pipe: $!";
+    pipe my $told, my $tell or die "pipe: $!";
+    my $pid = fork;
+    die "fork: $!" if !defined $pid;
+    if ($pid == 0) {
+        close $_ for $in, $tell;
+        my $number = 0;
+        my @acknowledged;
+        until (IO::Select->new($told)->can_read(0.01)) {
+            my @batch = map { "$name-" . $number++ } 1 .. 5;
+            my $body = '[' . join(',', map {
+                '{"channel": "news", "text": "' . $_ . ' ' . 'x' x 500 . '"}'
+            } @batch) . ']';
+            my $answer = eval {
+                request($httpd, 'POST', '/publish', body => $body,
+                    headers => ['Content-Type: application/json']);
+            };
+            push @acknowledged, @batch if $answer && $answer->{status} == 200;
+        }
+        print {$out} map { "$_\n" } @acknowledged;
+        close $out;
+        POSIX::_exit(0);
+    }
+    close $_ for $out, $told;
+    return {pid => $pid, in => $in, tell => $tell};
+}
+
+sub acknowledged
+{
+    my (@publishers) = @_;
+    close $_->{tell} for @publishers;
+    my @names;
+    for my $publisher (@publishers) {
+        my $in = $publisher->{in};
+        push @names, map { s/\n//r } <$in>;
+        waitpid $publisher->{pid}, 0;
+    }
+    return @names;
+}
+
+# Reads all clients for a while, so that delivery is at work.
+sub read_all
+{
+    my ($seconds, @clients) = @_;
+    my $until = time + $seconds;
+    while (time < $until) {
+        my %of = map { (fileno $_->socket => $_) } grep { !$_->{eof} }
+            @clients;
+        my $select = IO::Select->new(map { $_->socket } values %of);
+        $of{fileno $_}->fill(0) for $select->can_read($until - time);
+    }
+    return;
+}
+
+sub names_of
+{
+    my ($client) = @_;
+    my @names;
+    while (my $event = $client->buffered_event) {
+        push @names, $event->{data} =~ /^(\S+) x{500}\z/ ? $1 : 'torn'
+            if $event->{event} eq 'message' && $event->{data} ne '';
+    }
+    return @names;
+}
+
+my %seen = map { $_ => 0 } qw(stayed cut missing torn disordered doubled);
+my ($slowest, $stuck, $miscounted, $not_replaced, $silent) = (0) x 5;
+for my $round (1 .. $ROUNDS) {
+    my @clients = map { subscribe($httpd, '/events') } 1 .. $CLIENTS;
+    my @publishers = map { start_publisher("r$round-p$_") } 1 .. $PUBLISHERS;
+    read_all(0.1, @clients);
+
+    my @children = $httpd->children;
+    my $victim = $children[$round % @children];
+    kill KILL => $victim;
+    my $before = time;
+    my $answer;
+    # a connection to the victim itself may still be cut
+    for (1 .. 3) {
+        $answer = publish($httpd, 'other', 'x', timeout => 5);
+        last if $answer->{status} == 200;
+    }
+    $stuck++ if $answer->{status} != 200;
+    my $took = time - $before;
+    $slowest = $took if $took > $slowest;
+    read_all(0.1, @clients);
+    my @names = acknowledged(@publishers);
+    my $last = publish($httpd, 'news', "r$round-end-0 " . 'x' x 500);
+    $silent++ if $last->{status} != 200;
+    push @names, "r$round-end-0";
+
+    my $stayed = 0;
+    for my $client (@clients) {
+        my $until = time + 5;
+        $client->fill(0.2)
+            until $client->{eof} || time > $until
+            || $client->{body} =~ /r$round-end-0 x{500}\n\n/;
+        my @got = names_of($client);
+        my %count;
+        $count{$_}++ for @got;
+        $seen{torn}++ if $count{torn};
+        $seen{doubled}++ if grep { $_ > 1 } values %count;
+        my %order;
+        for my $name (@got) {
+            my ($who, $number) = $name =~ /^(.*)-(\d+)$/ or next;
+            $seen{disordered}++ if ($order{$who} // -1) >= $number;
+            $order{$who} = $number;
+        }
+        if ($client->{eof}) {
+            $seen{cut}++;
+            next;
+        }
+        $stayed++;
+        $seen{missing}++ if grep { !$count{$_} } @names;
+    }
+    $seen{stayed} += $stayed;
+    $not_replaced++ if !$httpd->wait_for(
+        sub { my @now = $httpd->children;
+            @now >= @children && !grep { $_ == $victim } @now }, 10);
+    $miscounted++ if wait_clients($httpd, 'news', $stayed, 5) != $stayed;
+    $_->close for @clients;
+    $miscounted++ if wait_clients($httpd, 'news', 0, 5) != 0;
+}
+cmp_ok $seen{cut}, '>', 0, "clients of killed children were cut ($seen{cut})";
+cmp_ok $seen{stayed}, '>', 0, "others stayed ($seen{stayed})";
+is $seen{missing}, 0, 'those miss nothing that was acknowledged';
+is $seen{doubled}, 0, 'nothing comes twice';
+is $seen{disordered}, 0, 'nothing comes out of order';
+is $seen{torn}, 0, 'nothing is torn';
+is $stuck, 0, 'publishing works after each kill';
+cmp_ok $slowest, '<', 3, '... at once';
+is $silent, 0, '... and goes on';
+is $not_replaced, 0, 'each killed child is replaced';
+is $miscounted, 0, 'the count of clients is right after each kill';
+unlike $httpd->error_log, qr/exit signal (?!Killed)/,
+    'no child died of anything else';
+unlike $httpd->error_log, qr/:(?:error|crit|alert|emerg)\]/,
+    'no error in the log';
+done_testing;
