@@ -99,6 +99,8 @@ MODULE_SOURCES = \
     src/glue/es_tokens.h \
     src/http/es_body.c \
     src/http/es_body.h \
+    src/http/es_body_form.c \
+    src/http/es_body_form.h \
     src/http/es_body_json.c \
     src/http/es_body_json.h \
     src/http/es_body_raw.c \
@@ -116,6 +118,8 @@ MODULE_SOURCES = \
     src/http/es_hlog.h \
     src/http/es_hold.c \
     src/http/es_hold.h \
+    src/http/es_hush.c \
+    src/http/es_hush.h \
     src/http/es_memory.c \
     src/http/es_memory.h \
     src/http/es_names.c \
@@ -141,6 +145,7 @@ UNIT_TESTS = \
     t/unit/es_accept \
     t/unit/es_batch \
     t/unit/es_board \
+    t/unit/es_body_form \
     t/unit/es_body_json \
     t/unit/es_buf \
     t/unit/es_census \
@@ -180,6 +185,9 @@ t_unit_es_batch_LDADD = $(UNIT_LIBS)
 t_unit_es_board_SOURCES = t/unit/es_board.c
 t_unit_es_board_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_board_LDADD = $(UNIT_LIBS)
+t_unit_es_body_form_SOURCES = t/unit/es_body_form.c
+t_unit_es_body_form_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_es_body_form_LDADD = $(UNIT_LIBS)
 t_unit_es_body_json_SOURCES = t/unit/es_body_json.c
 t_unit_es_body_json_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_body_json_LDADD = $(UNIT_LIBS)
@@ -273,14 +281,19 @@ t_unit_es_wheel_LDADD = $(UNIT_LIBS)
 
 BENCHES = \
     bench/es_floor \
-    bench/es_load
-bench_es_floor_SOURCES = bench/es_floor.c bench/eb_client.c bench/eb_client.h bench/eb_clock.h bench/eb_crowd.c bench/eb_crowd.h bench/eb_fanout.c bench/eb_fanout.h bench/eb_faults.c bench/eb_faults.h bench/eb_histogram.c bench/eb_histogram.h bench/eb_hold.c bench/eb_hold.h bench/eb_http.c bench/eb_http.h bench/eb_ledger.c bench/eb_ledger.h bench/eb_net.c bench/eb_net.h bench/eb_options.c bench/eb_options.h bench/eb_payload.c bench/eb_payload.h bench/eb_procs.c bench/eb_procs.h bench/eb_publisher.c bench/eb_publisher.h bench/eb_report.c bench/eb_report.h bench/eb_run.c bench/eb_run.h bench/eb_sse.c bench/eb_sse.h bench/eb_tally.h bench/eb_team.c bench/eb_team.h
-bench_es_load_SOURCES = bench/es_load.c bench/eb_client.c bench/eb_client.h bench/eb_clock.h bench/eb_crowd.c bench/eb_crowd.h bench/eb_fanout.c bench/eb_fanout.h bench/eb_faults.c bench/eb_faults.h bench/eb_histogram.c bench/eb_histogram.h bench/eb_hold.c bench/eb_hold.h bench/eb_http.c bench/eb_http.h bench/eb_ledger.c bench/eb_ledger.h bench/eb_net.c bench/eb_net.h bench/eb_options.c bench/eb_options.h bench/eb_payload.c bench/eb_payload.h bench/eb_procs.c bench/eb_procs.h bench/eb_publisher.c bench/eb_publisher.h bench/eb_report.c bench/eb_report.h bench/eb_run.c bench/eb_run.h bench/eb_sse.c bench/eb_sse.h bench/eb_tally.h bench/eb_team.c bench/eb_team.h
+    bench/es_liar \
+    bench/es_load \
+    bench/es_verify
+bench_es_floor_SOURCES = bench/es_floor.c bench/eb_book.c bench/eb_book.h bench/eb_client.c bench/eb_client.h bench/eb_clock.h bench/eb_crowd.c bench/eb_crowd.h bench/eb_dice.h bench/eb_fanout.c bench/eb_fanout.h bench/eb_faults.c bench/eb_faults.h bench/eb_findings.c bench/eb_findings.h bench/eb_flock.c bench/eb_flock.h bench/eb_follower.c bench/eb_follower.h bench/eb_hearing.c bench/eb_histogram.c bench/eb_histogram.h bench/eb_hold.c bench/eb_hold.h bench/eb_http.c bench/eb_http.h bench/eb_id.c bench/eb_id.h bench/eb_ledger.c bench/eb_ledger.h bench/eb_lies.c bench/eb_lies.h bench/eb_net.c bench/eb_net.h bench/eb_options.c bench/eb_options.h bench/eb_past.c bench/eb_past.h bench/eb_payload.c bench/eb_payload.h bench/eb_plan.c bench/eb_plan.h bench/eb_poster.c bench/eb_poster.h bench/eb_procs.c bench/eb_procs.h bench/eb_proof.c bench/eb_proof.h bench/eb_publisher.c bench/eb_publisher.h bench/eb_report.c bench/eb_report.h bench/eb_run.c bench/eb_run.h bench/eb_sse.c bench/eb_sse.h bench/eb_talk.c bench/eb_talk.h bench/eb_tally.h bench/eb_team.c bench/eb_team.h bench/eb_witness.c bench/eb_witness.h
+bench_es_liar_SOURCES = bench/es_liar.c bench/eb_book.c bench/eb_book.h bench/eb_client.c bench/eb_client.h bench/eb_clock.h bench/eb_crowd.c bench/eb_crowd.h bench/eb_dice.h bench/eb_fanout.c bench/eb_fanout.h bench/eb_faults.c bench/eb_faults.h bench/eb_findings.c bench/eb_findings.h bench/eb_flock.c bench/eb_flock.h bench/eb_follower.c bench/eb_follower.h bench/eb_hearing.c bench/eb_histogram.c bench/eb_histogram.h bench/eb_hold.c bench/eb_hold.h bench/eb_http.c bench/eb_http.h bench/eb_id.c bench/eb_id.h bench/eb_ledger.c bench/eb_ledger.h bench/eb_lies.c bench/eb_lies.h bench/eb_net.c bench/eb_net.h bench/eb_options.c bench/eb_options.h bench/eb_past.c bench/eb_past.h bench/eb_payload.c bench/eb_payload.h bench/eb_plan.c bench/eb_plan.h bench/eb_poster.c bench/eb_poster.h bench/eb_procs.c bench/eb_procs.h bench/eb_proof.c bench/eb_proof.h bench/eb_publisher.c bench/eb_publisher.h bench/eb_report.c bench/eb_report.h bench/eb_run.c bench/eb_run.h bench/eb_sse.c bench/eb_sse.h bench/eb_talk.c bench/eb_talk.h bench/eb_tally.h bench/eb_team.c bench/eb_team.h bench/eb_witness.c bench/eb_witness.h
+bench_es_load_SOURCES = bench/es_load.c bench/eb_book.c bench/eb_book.h bench/eb_client.c bench/eb_client.h bench/eb_clock.h bench/eb_crowd.c bench/eb_crowd.h bench/eb_dice.h bench/eb_fanout.c bench/eb_fanout.h bench/eb_faults.c bench/eb_faults.h bench/eb_findings.c bench/eb_findings.h bench/eb_flock.c bench/eb_flock.h bench/eb_follower.c bench/eb_follower.h bench/eb_hearing.c bench/eb_histogram.c bench/eb_histogram.h bench/eb_hold.c bench/eb_hold.h bench/eb_http.c bench/eb_http.h bench/eb_id.c bench/eb_id.h bench/eb_ledger.c bench/eb_ledger.h bench/eb_lies.c bench/eb_lies.h bench/eb_net.c bench/eb_net.h bench/eb_options.c bench/eb_options.h bench/eb_past.c bench/eb_past.h bench/eb_payload.c bench/eb_payload.h bench/eb_plan.c bench/eb_plan.h bench/eb_poster.c bench/eb_poster.h bench/eb_procs.c bench/eb_procs.h bench/eb_proof.c bench/eb_proof.h bench/eb_publisher.c bench/eb_publisher.h bench/eb_report.c bench/eb_report.h bench/eb_run.c bench/eb_run.h bench/eb_sse.c bench/eb_sse.h bench/eb_talk.c bench/eb_talk.h bench/eb_tally.h bench/eb_team.c bench/eb_team.h bench/eb_witness.c bench/eb_witness.h
+bench_es_verify_SOURCES = bench/es_verify.c bench/eb_book.c bench/eb_book.h bench/eb_client.c bench/eb_client.h bench/eb_clock.h bench/eb_crowd.c bench/eb_crowd.h bench/eb_dice.h bench/eb_fanout.c bench/eb_fanout.h bench/eb_faults.c bench/eb_faults.h bench/eb_findings.c bench/eb_findings.h bench/eb_flock.c bench/eb_flock.h bench/eb_follower.c bench/eb_follower.h bench/eb_hearing.c bench/eb_histogram.c bench/eb_histogram.h bench/eb_hold.c bench/eb_hold.h bench/eb_http.c bench/eb_http.h bench/eb_id.c bench/eb_id.h bench/eb_ledger.c bench/eb_ledger.h bench/eb_lies.c bench/eb_lies.h bench/eb_net.c bench/eb_net.h bench/eb_options.c bench/eb_options.h bench/eb_past.c bench/eb_past.h bench/eb_payload.c bench/eb_payload.h bench/eb_plan.c bench/eb_plan.h bench/eb_poster.c bench/eb_poster.h bench/eb_procs.c bench/eb_procs.h bench/eb_proof.c bench/eb_proof.h bench/eb_publisher.c bench/eb_publisher.h bench/eb_report.c bench/eb_report.h bench/eb_run.c bench/eb_run.h bench/eb_sse.c bench/eb_sse.h bench/eb_talk.c bench/eb_talk.h bench/eb_tally.h bench/eb_team.c bench/eb_team.h bench/eb_witness.c bench/eb_witness.h
 
 DIST_FILES = \
     bench/README \
     bench/run.sh \
     bench/selftest.sh \
+    bench/soak.sh \
     conf/demo.conf.in \
     demo/app.js \
     demo/auto.js \
@@ -318,6 +331,7 @@ DIST_FILES = \
     t/14-hubs.t \
     t/15-limits.t \
     t/16-mpms.t \
+    t/20-resume.t \
     t/30-publish-json.t \
     t/31-publish-raw.t \
     t/32-publish-gate.t \
@@ -325,6 +339,10 @@ DIST_FILES = \
     t/40-detach.t \
     t/41-slow.t \
     t/42-stop.t \
+    t/43-kill.t \
+    t/44-tls.t \
+    t/45-h2.t \
+    t/46-prefork-tls.t \
     t/70-demo.t \
     t/71-eventsource.t \
     t/browser/Driver.pm \

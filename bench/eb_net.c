@@ -84,7 +84,8 @@ static int bind_loopback(int fd, unsigned int local)
     return bind(fd, (struct sockaddr *)&addr, sizeof(addr));
 }
 
-int eb_net_connect(const struct sockaddr_in *server, unsigned int local)
+/* A socket, before it is connected. */
+static int make_socket(unsigned int local)
 {
     int on = 1;
     int fd;
@@ -97,11 +98,34 @@ int eb_net_connect(const struct sockaddr_in *server, unsigned int local)
     if (local != 0 && bind_loopback(fd, local) != 0) {
         return close_keeping_errno(fd);
     }
+    return fd;
+}
+
+static int start_connect(int fd, const struct sockaddr_in *server)
+{
     if (connect(fd, (const struct sockaddr *)server, sizeof(*server)) != 0 &&
         errno != EINPROGRESS) {
         return close_keeping_errno(fd);
     }
     return fd;
+}
+
+int eb_net_connect(const struct sockaddr_in *server, unsigned int local)
+{
+    int fd = make_socket(local);
+
+    return fd >= 0 ? start_connect(fd, server) : -1;
+}
+
+int eb_net_connect_narrow(const struct sockaddr_in *server, int buffer_bytes)
+{
+    int fd = make_socket(0);
+
+    if (fd < 0) {
+        return -1;
+    }
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer_bytes, sizeof(buffer_bytes));
+    return start_connect(fd, server);
 }
 
 int eb_net_listen(struct sockaddr_in *addr)

@@ -33,6 +33,13 @@ int eb_addrs_parse(eb_addrs_t *addrs, const char *text);
 int eb_net_connect(const struct sockaddr_in *server, unsigned int local);
 
 /**
+ * The same with a receive buffer of so many bytes, from the first packet on:
+ * made smaller later, packets under way would be dropped, and the sender's
+ * pauses before it tries again become long.
+ */
+int eb_net_connect_narrow(const struct sockaddr_in *server, int buffer_bytes);
+
+/**
  * Listen.
  *
  * @param addr  port 0 is replaced by the one that was chosen

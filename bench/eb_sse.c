@@ -69,6 +69,10 @@ static void read_line(eb_event_t *event, char *line, size_t len)
         event->id = value;
         event->id_len = len;
     }
+    else if (FIELD_IS(line, name_len, "retry")) {
+        event->retry = value;
+        event->retry_len = len;
+    }
     else if (FIELD_IS(line, name_len, "event") && len > 0) {
         event->type = value;
         event->type_len = len;

@@ -19,6 +19,8 @@ typedef struct {
     size_t id_len;
     const char *data; /* NULL: no data line, EventSource would not show it */
     size_t data_len;
+    const char *retry; /* NULL: no retry line */
+    size_t retry_len;
 } eb_event_t;
 
 typedef void eb_event_fn_t(void *who, const eb_event_t *event);

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * eb_dice: chance that can be repeated: the same seed, the same throws.
+ */
+#ifndef EB_DICE_H
+#define EB_DICE_H
+
+#include <stdint.h>
+
+typedef struct {
+    uint64_t state; /* not 0 */
+} eb_dice_t;
+
+/** 0 … sides - 1; xorshift64*. */
+static inline uint32_t eb_dice_throw(eb_dice_t *dice, uint32_t sides)
+{
+    dice->state ^= dice->state >> 12;
+    dice->state ^= dice->state << 25;
+    dice->state ^= dice->state >> 27;
+    return (uint32_t)((dice->state * UINT64_C(2685821657736338717) >> 32) %
+                      sides);
+}
+
+#endif
