@@ -38,6 +38,7 @@ CORE_SOURCES = \
     src/deliver/es_client.c \
     src/deliver/es_client.h \
     src/deliver/es_client_inner.h \
+    src/deliver/es_clock.h \
     src/deliver/es_control.c \
     src/deliver/es_control.h \
     src/deliver/es_crew.c \

@@ -17,6 +17,7 @@
 #include <util_filter.h>
 
 #include "base/es_frame.h"
+#include "deliver/es_clock.h"
 #include "http/es_budget.h"
 #include "http/es_hush.h"
 #include "http/es_sink_held.h"
@@ -81,7 +82,7 @@ static int is_over(const hold_t *hold, es_step_t step, apr_time_t now)
 static void serve(hold_t *hold)
 {
     for (;;) {
-        apr_time_t now = apr_time_now();
+        apr_time_t now = es_clock_now();
         es_step_t step = es_client_step(hold->client, now, hold->scratch,
                                         ES_CLIENT_SCRATCH_MIN);
 
@@ -127,7 +128,7 @@ static int run(hold_t *hold, es_grant_t grant)
     int begun;
 
     if (grant != ES_GRANT_HELD) {
-        hold->until = apr_time_now();
+        hold->until = es_clock_now();
     }
     if (grant == ES_GRANT_TURN) {
         hold->until += hold->stream->conf->turn_us;

@@ -2,6 +2,8 @@
 /* What detach and hold do alike with a stream. */
 #include "http/es_stream.h"
 
+#include "deliver/es_clock.h"
+
 es_client_t *es_stream_client(es_stream_t *stream, es_sink_t *sink)
 {
     es_client_params_t params = {0};
@@ -18,7 +20,7 @@ es_client_t *es_stream_client(es_stream_t *stream, es_sink_t *sink)
     params.send_timeout = stream->conf->send_timeout_us;
     params.retry_ms = stream->conf->retry_us / 1000;
     params.ticket = stream->ticket;
-    client = es_client_create(&params, sink, apr_time_now());
+    client = es_client_create(&params, sink, es_clock_now());
     if (client) {
         stream->nslots = 0;
         stream->ticket.census = NULL;

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * The clock by which clients are served: it only goes on, also when somebody
+ * sets the time of day.
+ */
+#ifndef ES_CLOCK_H
+#define ES_CLOCK_H
+
+#include <apr_time.h>
+
+#include <time.h>
+
+/** Microseconds since some moment. Context: ANY. */
+static inline apr_time_t es_clock_now(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (apr_time_t)now.tv_sec * APR_USEC_PER_SEC + now.tv_nsec / 1000;
+}
+
+#endif
