@@ -281,6 +281,7 @@ CONF
     $text .= <<'CONF' if $self->{ssl};
 Listen 127.0.0.1:@SSL_PORT@ https
 <VirtualHost 127.0.0.1:@SSL_PORT@>
+ServerName localhost
 SSLEngine on
 SSLCertificateFile "@CERT@"
 SSLCertificateKeyFile "@KEY@"
