@@ -364,6 +364,7 @@ DIST_FILES = \
     t/45-h2.t \
     t/46-prefork-tls.t \
     t/50-lifeboat.t \
+    t/51-lifetime.t \
     t/70-demo.t \
     t/71-eventsource.t \
     t/browser/Driver.pm \

@@ -81,8 +81,7 @@ static int attach_hubs(es_service_t *made, const es_kept_t *kept, server_rec *s,
         }
         view->name = hub->name;
         view->number = made->nhubs;
-        made->closed[made->nhubs] =
-            !es_global_hub(es_global_of(s), hub->name);
+        made->closed[made->nhubs] = !es_global_hub(es_global_of(s), hub->name);
         made->stores[made->nhubs++] = view->store;
         if (!made->closed[view->number]) {
             apr_hash_set(made->hubs, hub->name, APR_HASH_KEY_STRING, view);
