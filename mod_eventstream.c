@@ -5,14 +5,15 @@
  * The module record and its hooks: what starts when, and who is asked in
  * which order. The only file that knows everyone.
  *
- *   pre_config     forget what an earlier configuration has noted
+ *   pre_config     forget what an earlier configuration has noted, keep its
+ *                  lifeboat
  *   check_config   check what is known only when all is read
  *   post_config    parent: fill in presets, open the shared memory
  *   child_init     child: claim a place, start the delivery
  *   type_checker   choose our handler before MultiViews chooses a file
  *   fixups         keep our Locations from front controllers
  *   handler        before mod_proxy's
- *   child_stopping child: end the streams
+ *   child_stopping child: clients go to other children, or end
  *   child_status   parent: give back a dead child's place
  */
 #include <httpd.h>
@@ -28,6 +29,7 @@
 #include "http/es_budget.h"
 #include "http/es_cors.h"
 #include "http/es_hlog.h"
+#include "http/es_memory.h"
 #include "http/es_publish.h"
 #include "http/es_route.h"
 #include "http/es_service.h"
@@ -47,6 +49,7 @@ static int on_pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
     (void)plog;
     (void)ptemp;
     es_directives_begin(pconf);
+    es_memory_hold_lifeboat();
     return OK;
 }
 
@@ -61,7 +64,6 @@ static int on_check_config(apr_pool_t *pconf, apr_pool_t *plog,
 static int on_post_config(apr_pool_t *pconf, apr_pool_t *plog,
                           apr_pool_t *ptemp, server_rec *s)
 {
-    (void)plog;
     (void)ptemp;
     es_log_to(on_log);
     es_directives_finish(s);
@@ -69,7 +71,7 @@ static int on_post_config(apr_pool_t *pconf, apr_pool_t *plog,
     if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) {
         return OK;
     }
-    return es_service_open(pconf, s);
+    return es_service_open(pconf, plog, s);
 }
 
 static void on_child_init(apr_pool_t *pchild, server_rec *s)
@@ -81,8 +83,7 @@ static void on_child_init(apr_pool_t *pchild, server_rec *s)
 static void on_child_stopping(apr_pool_t *pchild, int graceful)
 {
     (void)pchild;
-    (void)graceful;
-    es_service_stop();
+    es_service_stop(graceful);
 }
 
 static void on_child_status(server_rec *s, pid_t pid, ap_generation_t gen,

@@ -47,14 +47,24 @@ CORE_SOURCES = \
     src/deliver/es_delivery.h \
     src/deliver/es_fanout.c \
     src/deliver/es_fanout.h \
+    src/deliver/es_ferry.c \
+    src/deliver/es_ferry.h \
     src/deliver/es_inbox.c \
     src/deliver/es_inbox.h \
     src/deliver/es_index.c \
     src/deliver/es_index.h \
+    src/deliver/es_lifeboat.c \
+    src/deliver/es_lifeboat.h \
     src/deliver/es_loop.c \
     src/deliver/es_loop.h \
+    src/deliver/es_member.c \
+    src/deliver/es_member.h \
     src/deliver/es_reader.c \
     src/deliver/es_reader.h \
+    src/deliver/es_refuge.c \
+    src/deliver/es_refuge.h \
+    src/deliver/es_retreat.c \
+    src/deliver/es_retreat.h \
     src/deliver/es_ring.h \
     src/deliver/es_round.c \
     src/deliver/es_round.h \
@@ -163,12 +173,14 @@ UNIT_TESTS = \
     t/unit/es_index \
     t/unit/es_journal \
     t/unit/es_json_text \
+    t/unit/es_lifeboat \
     t/unit/es_lock \
     t/unit/es_log \
     t/unit/es_path \
     t/unit/es_piece \
     t/unit/es_problem \
     t/unit/es_query \
+    t/unit/es_refuge \
     t/unit/es_resume \
     t/unit/es_round \
     t/unit/es_slice \
@@ -237,6 +249,9 @@ t_unit_es_journal_LDADD = $(UNIT_LIBS)
 t_unit_es_json_text_SOURCES = t/unit/es_json_text.c
 t_unit_es_json_text_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_json_text_LDADD = $(UNIT_LIBS)
+t_unit_es_lifeboat_SOURCES = t/unit/es_lifeboat.c
+t_unit_es_lifeboat_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_es_lifeboat_LDADD = $(UNIT_LIBS)
 t_unit_es_lock_SOURCES = t/unit/es_lock.c
 t_unit_es_lock_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_lock_LDADD = $(UNIT_LIBS)
@@ -255,6 +270,9 @@ t_unit_es_problem_LDADD = $(UNIT_LIBS)
 t_unit_es_query_SOURCES = t/unit/es_query.c
 t_unit_es_query_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_query_LDADD = $(UNIT_LIBS)
+t_unit_es_refuge_SOURCES = t/unit/es_refuge.c
+t_unit_es_refuge_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_es_refuge_LDADD = $(UNIT_LIBS)
 t_unit_es_resume_SOURCES = t/unit/es_resume.c
 t_unit_es_resume_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_resume_LDADD = $(UNIT_LIBS)
@@ -315,6 +333,7 @@ DIST_FILES = \
     docs/adr/0005-held-and-turns.md \
     docs/adr/0006-census.md \
     docs/adr/0007-presets-late.md \
+    docs/adr/0010-lifeboat.md \
     docs/directives.md \
     docs/messages.md \
     docs/threads.md \
@@ -344,6 +363,8 @@ DIST_FILES = \
     t/44-tls.t \
     t/45-h2.t \
     t/46-prefork-tls.t \
+    t/50-lifeboat.t \
+    t/51-lifetime.t \
     t/70-demo.t \
     t/71-eventsource.t \
     t/browser/Driver.pm \

@@ -14,7 +14,10 @@
 
 #define TURNS_MAX 8 /* control frames and writes of a step */
 
+/* also in the lifeboat: ES_CLIENT_CONTROL_MAX is RESET */
 enum { NO_CONTROL, KEEPALIVE, RESET, END };
+
+typedef char assert_control_max[RESET == ES_CLIENT_CONTROL_MAX ? 1 : -1];
 
 struct es_client_t {
     /* what each write touches comes first */
@@ -31,6 +34,8 @@ struct es_client_t {
     apr_uint32_t hub;
     apr_interval_time_t keepalive;
     apr_interval_time_t send_timeout;
+    apr_interval_time_t lifetime;
+    apr_time_t end_at; /* its lifetime is over then; 0 = never */
     es_store_t *store;
     /* and what few do, last */
     apr_int64_t retry_ms;
@@ -81,6 +86,8 @@ es_client_t *es_client_create(const es_client_params_t *params, es_sink_t *sink,
     client->hub = params->hub;
     client->keepalive = params->keepalive;
     client->send_timeout = params->send_timeout;
+    client->lifetime = params->lifetime;
+    client->end_at = params->lifetime > 0 ? now + params->lifetime : 0;
     client->store = params->store;
     client->retry_ms = params->retry_ms;
     client->place = params->place;
@@ -297,6 +304,9 @@ es_step_t es_client_step_to(es_client_t *client, es_pos_t limit, apr_time_t now,
     es_step_t step;
     int turn;
 
+    if (client->end_at != 0 && now >= client->end_at) {
+        client->ending = 1;
+    }
     for (turn = 0; turn < TURNS_MAX; turn++) {
         if (client->broken || client->finished) {
             return ES_STEP_ENDED;
@@ -372,8 +382,13 @@ apr_time_t es_client_due(const es_client_t *client)
 {
     apr_interval_time_t wait =
         client->blocked ? client->send_timeout : client->keepalive;
+    apr_time_t due = wait > 0 ? client->last + wait : 0;
 
-    return wait > 0 ? client->last + wait : 0;
+    if (client->end_at != 0 && !client->ending &&
+        (due == 0 || client->end_at < due)) {
+        due = client->end_at;
+    }
+    return due;
 }
 
 es_pos_t es_client_pos(const es_client_t *client)
@@ -391,6 +406,71 @@ void es_client_seek(es_client_t *client, es_pos_t pos)
 void es_client_rebase(es_client_t *client, apr_time_t now)
 {
     client->last = now;
+    if (client->end_at != 0) {
+        client->end_at = now + client->lifetime;
+    }
+}
+
+/* Else the ring might pass a quiet client while nobody holds its slots. */
+static void skip_others(es_client_t *client)
+{
+    es_reader_t reader = reader_of(client);
+    es_pos_t head = es_store_head(client->store);
+
+    if (client->skip == 0 && client->cursor < head &&
+        es_reader_is_all_seen(&reader, client->cursor)) {
+        client->cursor = head;
+    }
+}
+
+int es_client_save(es_client_t *client, apr_time_t now,
+                   es_client_params_t *params, es_client_state_t *state)
+{
+    if (client->ending || client->finished || client->broken ||
+        client->control > ES_CLIENT_CONTROL_MAX ||
+        (client->control == RESET && client->control_offset > 0)) {
+        return 0; /* the names in a reset stand in the order of our slots */
+    }
+    skip_others(client);
+    memset(params, 0, sizeof(*params));
+    params->store = client->store;
+    params->hub = client->hub;
+    params->slots = client->slots;
+    params->nslots = client->nslots;
+    params->keepalive = client->keepalive;
+    params->keepalive_as_comment = client->as_comment;
+    params->send_timeout = client->send_timeout;
+    params->retry_ms = client->retry_ms;
+    params->ticket = client->ticket;
+    if (client->end_at != 0) {
+        params->lifetime = client->end_at > now ? client->end_at - now : 1;
+    }
+    state->cursor = client->cursor;
+    state->skip = client->skip;
+    state->control = client->control;
+    state->control_offset = client->control_offset;
+    state->reset_id = client->reset_id;
+    return 1;
+}
+
+void es_client_load(es_client_t *client, const es_client_state_t *state,
+                    int lost, const es_start_t *present)
+{
+    client->control = state->control;
+    client->control_offset = state->control_offset;
+    client->reset_id = state->reset_id;
+    if (!lost) {
+        client->cursor = state->cursor;
+        client->skip = state->skip;
+        return;
+    }
+    client->cursor = present->pos;
+    if (state->skip > 0 || state->control_offset > 0) {
+        client->broken = 1; /* cut, so that it is seen not to be the end */
+        return;
+    }
+    client->control = RESET;
+    client->reset_id = present->id;
 }
 
 int es_client_is_finished(const es_client_t *client)

@@ -30,6 +30,7 @@ typedef struct es_client_params_t {
     apr_interval_time_t keepalive; /* silence before keep-alive; 0 = none */
     int keepalive_as_comment;
     apr_interval_time_t send_timeout; /* taking nothing; 0 = for ever */
+    apr_interval_time_t lifetime;     /* until a clean end; 0 = none */
     apr_int64_t retry_ms;             /* told before an end that we choose */
     es_ticket_t ticket;               /* of the census; taken over */
 } es_client_params_t;

@@ -32,51 +32,6 @@ struct es_crew_t {
     char scratch[ES_CLIENT_SCRATCH_MIN];
 };
 
-/* ---- members ----------------------------------------------------------- */
-
-es_member_t *es_member_create(es_client_t *client)
-{
-    es_member_t *member = calloc(1, sizeof(*member));
-    const es_slot_t *slots;
-    int nslots, i;
-
-    if (member == NULL) {
-        return NULL;
-    }
-    slots = es_client_slots(client, &nslots);
-    (void)slots;
-    member->links = &member->link;
-    if (nslots > 1) {
-        member->links = calloc((size_t)nslots, sizeof(es_index_link_t));
-        if (member->links == NULL) {
-            free(member);
-            return NULL;
-        }
-    }
-    for (i = 0; i < nslots; i++) {
-        member->links[i].owner = member;
-    }
-    member->client = client;
-    member->sink = es_client_sink(client);
-    member->chunked = member->sink->chunked != 0;
-    member->nslots = (apr_uint32_t)nslots;
-    es_wheel_entry_init(&member->timer);
-    return member;
-}
-
-void es_member_destroy(es_member_t *member)
-{
-    if (member->links != &member->link) {
-        free(member->links);
-    }
-    free(member);
-}
-
-es_member_t *es_member_of_note(es_note_t *note)
-{
-    return (es_member_t *)((char *)note - offsetof(es_member_t, note));
-}
-
 static es_member_t *member_of(es_ring_t *link)
 {
     return ES_RING_OWNER(link, es_member_t, ring);
@@ -393,33 +348,87 @@ static apr_int64_t random_below(es_crew_t *crew, apr_int64_t limit)
     return limit > 0 ? (apr_int64_t)((x >> 1) % (apr_uint64_t)limit) : 0;
 }
 
-static void end_ring(es_crew_t *crew, es_ring_t *ring, apr_int64_t drain_ms)
+void es_crew_end(es_crew_t *crew, es_member_t *member, apr_int64_t drain_ms)
+{
+    if (member->state != ES_MEMBER_LINGER && member->state != ES_MEMBER_DEAD) {
+        es_client_end(member->client, es_client_retry_ms(member->client) +
+                                          random_below(crew, drain_ms + 1));
+        make_ready(crew, member);
+    }
+}
+
+static int each_of(es_ring_t *ring,
+                   int (*visit)(void *baton, es_member_t *member), void *baton)
 {
     es_ring_t *at, *next;
-    es_member_t *member;
-    apr_int64_t retry_ms;
+    es_ring_t *last = ring->prev;
 
     for (at = ring->next; at != ring; at = next) {
-        next = at->next;
-        member = member_of(at);
-        if (member->state != ES_MEMBER_LINGER) {
-            retry_ms = es_client_retry_ms(member->client) +
-                       random_below(crew, drain_ms + 1);
-            es_client_end(member->client, retry_ms);
-            make_ready(crew, member);
+        next = at == last ? ring : at->next; /* it may move to the end */
+        if (!visit(baton, member_of(at))) {
+            return 0;
         }
     }
+    return 1;
+}
+
+void es_crew_each(es_crew_t *crew, es_hub_t *hubs, apr_uint32_t nhubs,
+                  int (*visit)(void *baton, es_member_t *member), void *baton)
+{
+    int goes_on = each_of(&crew->ready, visit, baton) &&
+                  each_of(&crew->resting, visit, baton);
+    apr_uint32_t i;
+
+    for (i = 0; goes_on && i < nhubs; i++) {
+        goes_on = each_of(&hubs[i].ahead, visit, baton);
+    }
+}
+
+typedef struct end_t {
+    es_crew_t *crew;
+    apr_int64_t drain_ms;
+} end_t;
+
+static int on_end(void *baton, es_member_t *member)
+{
+    const end_t *end = baton;
+
+    es_crew_end(end->crew, member, end->drain_ms);
+    return 1;
 }
 
 void es_crew_end_all(es_crew_t *crew, es_hub_t *hubs, apr_uint32_t nhubs,
                      apr_int64_t drain_ms)
 {
-    apr_uint32_t i;
+    end_t end = {crew, drain_ms};
 
-    end_ring(crew, &crew->ready, drain_ms);
-    end_ring(crew, &crew->resting, drain_ms);
-    for (i = 0; i < nhubs; i++) {
-        end_ring(crew, &hubs[i].ahead, drain_ms);
+    es_crew_each(crew, hubs, nhubs, on_end, &end);
+}
+
+int es_crew_part(es_crew_t *crew, es_member_t *member)
+{
+    if (member->state == ES_MEMBER_LINGER || !member->is_polled) {
+        return 0;
+    }
+    if (member->state == ES_MEMBER_CURRENT) {
+        es_client_seek(member->client, member->hub->pos);
+    }
+    (void)epoll_ctl(crew->epoll_fd, EPOLL_CTL_DEL,
+                    es_sink_socket_fd(member->sink), NULL);
+    member->is_polled = 0;
+    return 1;
+}
+
+void es_crew_drop(es_crew_t *crew, es_member_t *member)
+{
+    die(crew, member);
+}
+
+void es_crew_keep(es_crew_t *crew, es_member_t *member)
+{
+    member->is_polled = poll_for(crew, member, EPOLL_CTL_ADD) == APR_SUCCESS;
+    if (!member->is_polled) {
+        die(crew, member); /* it would never be heard of again */
     }
 }
 

@@ -17,68 +17,14 @@
  * the turn of the loop is over, so pointers from epoll and lists stay valid
  * as long.
  *
- * Context of all: DELIVERY, but for es_member_create and _destroy.
+ * Context of all: DELIVERY.
  */
 #ifndef ES_CREW_H
 #define ES_CREW_H
 
-#include "deliver/es_client.h"
-#include "deliver/es_inbox.h"
-#include "deliver/es_index.h"
-#include "deliver/es_ring.h"
-#include "deliver/es_watch.h"
-#include "deliver/es_wheel.h"
-
-typedef enum es_member_state_t {
-    ES_MEMBER_CURRENT,
-    ES_MEMBER_READY,
-    ES_MEMBER_AHEAD,
-    ES_MEMBER_BLOCKED,
-    ES_MEMBER_LINGER,
-    ES_MEMBER_DEAD
-} es_member_state_t;
-
-typedef struct es_member_t es_member_t;
-
-/** A hub as the delivery sees it. */
-typedef struct es_hub_t {
-    es_store_t *store;
-    es_pos_t pos;          /* all below it has been offered */
-    es_index_t *clients;   /* channel → links of members */
-    es_index_t *watches;   /* channel → links of watches */
-    es_watch_t *known;     /* all its watches, the first of a list */
-    es_pos_t nudged;       /* all its watches were signalled then */
-    es_ring_t ahead;       /* members in state AHEAD */
-    apr_time_t complained; /* the last message about it; 0 = none */
-} es_hub_t;
-
-struct es_member_t {
-    es_client_t *client; /* owned */
-    es_sink_t *sink;     /* the client's */
-    apr_uint32_t nslots;
-    unsigned char state; /* es_member_state_t */
-    unsigned char chunked;
-    unsigned char wants_out; /* epoll tells when it is writable */
-    unsigned char is_polled; /* it is in the epoll set */
-    apr_uint32_t turn;       /* number of the round it took part in */
-    es_index_link_t link;    /* if it has one channel */
-    es_index_link_t *links;  /* nslots: link, or malloc'ed */
-    es_hub_t *hub;           /* NULL before it is taken up */
-    es_ring_t ring;          /* of its state */
-    es_wheel_entry_t timer;
-    apr_time_t deadline; /* LINGER: closed then at the latest */
-    es_note_t note;      /* by which it comes */
-};
+#include "deliver/es_member.h"
 
 typedef struct es_crew_t es_crew_t;
-
-/** @return the member, owning client, or NULL without memory */
-es_member_t *es_member_create(es_client_t *client);
-
-/** Free a member that was never taken up, but not its client. */
-void es_member_destroy(es_member_t *member);
-
-es_member_t *es_member_of_note(es_note_t *note);
 
 /**
  * @param epoll_fd  where sockets are watched, told by their member's address
@@ -127,6 +73,33 @@ apr_interval_time_t es_crew_wait(const es_crew_t *crew, apr_time_t now);
  */
 void es_crew_end_all(es_crew_t *crew, es_hub_t *hubs, apr_uint32_t nhubs,
                      apr_int64_t drain_ms);
+
+/** The same for one member that is not dead. */
+void es_crew_end(es_crew_t *crew, es_member_t *member, apr_int64_t drain_ms);
+
+/**
+ * Visit all members that are not dead; to visit may drop or keep the one
+ * visited and those visited before.
+ *
+ * @param visit  returns 0 to stop
+ */
+void es_crew_each(es_crew_t *crew, es_hub_t *hubs, apr_uint32_t nhubs,
+                  int (*visit)(void *baton, es_member_t *member), void *baton);
+
+/**
+ * A member's socket is about to be handed over: its client knows how far it
+ * has come, epoll tells of it no more, and nobody may step it before
+ * es_crew_keep.
+ *
+ * @return 0 when it only waits for its peer to read the end
+ */
+int es_crew_part(es_crew_t *crew, es_member_t *member);
+
+/** It was handed over: close it here, without a word to its peer. */
+void es_crew_drop(es_crew_t *crew, es_member_t *member);
+
+/** It was not handed over: all is as before es_crew_part. */
+void es_crew_keep(es_crew_t *crew, es_member_t *member);
 
 /** Close and free all members now. */
 void es_crew_cut_all(es_crew_t *crew, es_hub_t *hubs, apr_uint32_t nhubs);

@@ -21,7 +21,7 @@ struct es_delivery_t {
     apr_uint32_t nhubs;
     es_inbox_t *inbox;
     es_loop_t *loop; /* the thread's */
-    int stopping;    /* atomic; es_delivery_stop was called */
+    es_orders_t orders;
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t cond; /* done has been set */
@@ -105,7 +105,7 @@ apr_status_t es_delivery_start(es_delivery_t **out,
     pthread_cond_init(&d->cond, &attr);
     pthread_condattr_destroy(&attr);
 
-    rv = es_loop_create(&d->loop, params, d->inbox, &d->stopping);
+    rv = es_loop_create(&d->loop, params, d->inbox, &d->orders);
     if (rv == APR_SUCCESS) {
         rv = start_thread(d);
     }
@@ -120,15 +120,26 @@ apr_status_t es_delivery_start(es_delivery_t **out,
 
 int es_delivery_is_stopping(const es_delivery_t *d)
 {
-    /* acquire: pairs with es_delivery_stop, for good measure only; nothing
-     * else is handed over by the flag */
-    return __atomic_load_n(&d->stopping, __ATOMIC_ACQUIRE);
+    /* acquire: pairs with es_delivery_leave, for good measure only; nothing
+     * else is handed over by the reason */
+    return __atomic_load_n(&d->orders.stop, __ATOMIC_ACQUIRE) != ES_STOP_NONE;
+}
+
+void es_delivery_leave(es_delivery_t *d, es_stop_t why)
+{
+    int before = __atomic_load_n(&d->orders.stop, __ATOMIC_RELAXED);
+
+    while (before < (int)why &&
+           !__atomic_compare_exchange_n(&d->orders.stop, &before, (int)why, 1,
+                                        __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {
+        continue; /* before was read anew */
+    }
+    es_inbox_poke(d->inbox);
 }
 
 void es_delivery_stop(es_delivery_t *d)
 {
-    __atomic_store_n(&d->stopping, 1, __ATOMIC_RELEASE);
-    es_inbox_poke(d->inbox);
+    es_delivery_leave(d, ES_STOP_FINAL);
 }
 
 /* @return 1 when the thread holds nothing any more */
@@ -155,6 +166,8 @@ apr_status_t es_delivery_join(es_delivery_t *d, apr_interval_time_t patience)
     if (d->joined) {
         return APR_SUCCESS;
     }
+    __atomic_store_n(&d->orders.part, 1, __ATOMIC_RELEASE);
+    es_inbox_poke(d->inbox);
     if (!wait_done(d, patience > 0 ? patience : 0)) {
         return APR_TIMEUP;
     }
@@ -175,7 +188,8 @@ apr_status_t es_delivery_submit(es_delivery_t *d, es_client_t *client)
     es_member_t *member;
     apr_status_t rv;
 
-    if (es_delivery_is_stopping(d)) {
+    /* relaxed: should it be set just now, the stream is ended instead */
+    if (__atomic_load_n(&d->orders.stop, __ATOMIC_RELAXED) == ES_STOP_FINAL) {
         return APR_EOF;
     }
     if (es_client_hub(client) >= d->nhubs) {

@@ -11,9 +11,8 @@
  * publisher that comes later than this look finds it sleeping and wakes it.
  * Should a wake-up be lost all the same, it looks once a second.
  *
- * Stopping: the flag is seen, watches are stopped, members are told to end
- * and go on being stepped until none is left or the time is over. Then the
- * inbox is shut, and what came to it at the last instant is closed.
+ * How it stops is told in es_retreat.h. When that is over, the inbox is shut,
+ * and what came to it at the last instant is closed.
  */
 #include "deliver/es_loop.h"
 
@@ -26,28 +25,30 @@
 #include "base/es_log.h"
 #include "deliver/es_client_inner.h"
 #include "deliver/es_fanout.h"
+#include "deliver/es_ferry.h"
 #include "deliver/es_watch_inner.h"
 
 #define EVENTS_MAX 256 /* of one epoll_wait */
 #define ROUNDS_MAX 16  /* of each hub in a turn */
 #define STEPS_MAX 64   /* of members in a turn */
 #define SLEEP_MAX APR_USEC_PER_SEC
-#define END_WITHIN (2 * APR_USEC_PER_SEC)
+#define MESSAGES_MAX 2 /* of the boat in a turn */
 
 struct es_loop_t {
     es_board_t *board;
     apr_uint32_t place;
     apr_uint32_t nhubs;
-    apr_int64_t drain_ms;
-    es_inbox_t *inbox; /* not owned */
-    int *stopping;     /* atomic; the delivery's */
-    es_hub_t *hubs;    /* nhubs of them */
+    es_inbox_t *inbox;   /* not owned */
+    es_orders_t *orders; /* the delivery's */
+    es_hub_t *hubs;      /* nhubs of them */
     es_crew_t *crew;
     es_fanout_t *fanout;
+    es_ferry_t *ferry;
+    es_retreat_t retreat;
     int epoll_fd;
-    int wake_fd;       /* the board's; -1 = none */
-    int ending;        /* all streams were told to end */
-    apr_time_t end_by; /* if ending: close what is left then */
+    int wake_fd;   /* the board's; -1 = none */
+    int boat_fd;   /* where clients of other children come from; -1 = none */
+    int is_broken; /* epoll fails */
 };
 
 /* A clock that nobody sets; the only one of the loop and its clients. */
@@ -59,20 +60,14 @@ static apr_time_t clock_now(void)
     return apr_time_from_sec((apr_time_t)at.tv_sec) + at.tv_nsec / 1000;
 }
 
-static int is_stopping(const es_loop_t *loop)
-{
-    /* relaxed: nothing is handed over by it, and the poke comes after */
-    return __atomic_load_n(loop->stopping, __ATOMIC_RELAXED);
-}
-
 static void take_client(es_loop_t *loop, es_note_t *note, apr_time_t now)
 {
     es_member_t *member = es_member_of_note(note);
     apr_uint32_t hub = es_client_hub(member->client);
 
     es_crew_adopt(loop->crew, member, &loop->hubs[hub], now);
-    if (loop->ending) {
-        es_crew_end_all(loop->crew, loop->hubs, loop->nhubs, loop->drain_ms);
+    if (loop->retreat.phase == ES_PHASE_ENDING) {
+        es_retreat_follow(&loop->retreat, now);
     }
 }
 
@@ -80,7 +75,7 @@ static void take_watch(es_loop_t *loop, es_note_t *note)
 {
     es_watch_t *watch = es_watch_of_come(note);
 
-    if (loop->ending) {
+    if (loop->retreat.phase != ES_PHASE_SERVING) {
         es_watch_stop(watch);
         return;
     }
@@ -134,17 +129,7 @@ static void make_rounds(es_loop_t *loop, apr_time_t now)
     }
 }
 
-static void begin_end(es_loop_t *loop, apr_time_t now)
-{
-    apr_uint32_t i;
-
-    loop->ending = 1;
-    loop->end_by = now + END_WITHIN;
-    for (i = 0; i < loop->nhubs; i++) {
-        es_fanout_stop_watches(&loop->hubs[i]);
-    }
-    es_crew_end_all(loop->crew, loop->hubs, loop->nhubs, loop->drain_ms);
-}
+/* ---- a turn ------------------------------------------------------------ */
 
 /* @return 1 when there is more to do at once */
 static int work(es_loop_t *loop, apr_time_t now)
@@ -154,12 +139,10 @@ static int work(es_loop_t *loop, apr_time_t now)
     if (!es_inbox_is_empty(loop->inbox)) {
         take_notes(loop, now);
     }
-    if (!loop->ending) {
+    if (loop->retreat.phase != ES_PHASE_ENDING) {
         make_rounds(loop, now);
-        if (is_stopping(loop)) {
-            begin_end(loop, now);
-        }
     }
+    es_retreat_step(&loop->retreat, now);
     more = es_crew_run(loop->crew, STEPS_MAX, now);
     es_crew_expire(loop->crew, now);
     es_crew_bury(loop->crew);
@@ -170,7 +153,8 @@ static int work(es_loop_t *loop, apr_time_t now)
 static int is_news(const es_loop_t *loop)
 {
     return !es_inbox_is_empty(loop->inbox) ||
-           (!loop->ending && (is_stopping(loop) || is_any_due(loop)));
+           es_retreat_is_due(&loop->retreat) ||
+           (loop->retreat.phase != ES_PHASE_ENDING && is_any_due(loop));
 }
 
 /* Milliseconds that it may sleep. */
@@ -178,12 +162,13 @@ static int patience(const es_loop_t *loop, apr_time_t now)
 {
     apr_interval_time_t wait = SLEEP_MAX;
     apr_interval_time_t timer = es_crew_wait(loop->crew, now);
+    apr_interval_time_t ask = es_retreat_wait(&loop->retreat);
 
     if (timer >= 0 && timer < wait) {
         wait = timer;
     }
-    if (loop->ending && loop->end_by - now < wait) {
-        wait = loop->end_by > now ? loop->end_by - now : 0;
+    if (ask >= 0 && ask < wait) {
+        wait = ask;
     }
     return (int)((wait + 999) / 1000); /* up, or it would spin */
 }
@@ -206,6 +191,11 @@ static void on_event(es_loop_t *loop, const struct epoll_event *event,
     }
     else if (event->data.ptr == &loop->wake_fd) {
         calm_wake_fd(loop);
+    }
+    else if (event->data.ptr == &loop->boat_fd) {
+        if (loop->retreat.phase == ES_PHASE_SERVING) {
+            (void)es_ferry_arrive(loop->ferry, MESSAGES_MAX, now);
+        }
     }
     else {
         es_crew_on_event(loop->crew, event->data.ptr, event->events, now);
@@ -230,7 +220,8 @@ static void listen_once(es_loop_t *loop, int more, apr_time_t now)
     if (count < 0 && errno != EINTR) {
         es_log(ES_LOG_CRIT, APR_FROM_OS_ERROR(errno), "ES0304",
                "cannot wait for sockets: event streams of this child end");
-        __atomic_store_n(loop->stopping, 1, __ATOMIC_RELEASE);
+        __atomic_store_n(&loop->orders->stop, ES_STOP_FINAL, __ATOMIC_RELEASE);
+        loop->is_broken = 1;
         return;
     }
     now = clock_now();
@@ -239,25 +230,16 @@ static void listen_once(es_loop_t *loop, int more, apr_time_t now)
     }
 }
 
-static int is_over(const es_loop_t *loop, apr_time_t now)
+static int is_over(const es_loop_t *loop)
 {
-    return loop->ending &&
-           (es_crew_count(loop->crew) == 0 || now >= loop->end_by);
+    return loop->is_broken || es_retreat_is_over(&loop->retreat);
 }
 
 static void close_down(es_loop_t *loop)
 {
-    apr_uint32_t left = es_crew_count(loop->crew);
-
     es_inbox_shut(loop->inbox);
     take_notes(loop, clock_now());
     es_crew_cut_all(loop->crew, loop->hubs, loop->nhubs);
-    if (left != 0) {
-        es_log(ES_LOG_INFO, APR_SUCCESS, "ES0305",
-               "%u clients did not take the end of their stream in time; "
-               "their connections were closed",
-               left);
-    }
 }
 
 void es_loop_run(es_loop_t *loop)
@@ -265,9 +247,9 @@ void es_loop_run(es_loop_t *loop)
     apr_time_t now = clock_now();
     int more;
 
-    while (!is_over(loop, now)) {
+    while (!is_over(loop)) {
         more = work(loop, now);
-        if (!is_over(loop, now)) {
+        if (!is_over(loop)) {
             listen_once(loop, more, now);
         }
         now = clock_now();
@@ -277,7 +259,8 @@ void es_loop_run(es_loop_t *loop)
 
 /* ---- start and end ----------------------------------------------------- */
 
-static apr_status_t make_hubs(es_loop_t *loop, es_store_t *const *stores)
+static apr_status_t make_hubs(es_loop_t *loop,
+                              const es_delivery_params_t *params)
 {
     es_hub_t *hub;
     apr_uint32_t i;
@@ -288,7 +271,8 @@ static apr_status_t make_hubs(es_loop_t *loop, es_store_t *const *stores)
     }
     for (i = 0; i < loop->nhubs; i++) {
         hub = &loop->hubs[i];
-        hub->store = stores[i];
+        hub->store = params->hubs[i];
+        hub->is_closed = params->closed != NULL && params->closed[i];
         hub->pos = es_store_head(hub->store);
         hub->nudged = hub->pos;
         es_ring_init(&hub->ahead);
@@ -313,10 +297,46 @@ static apr_status_t poll_fd(es_loop_t *loop, int fd, void *tag)
     return APR_SUCCESS;
 }
 
+static apr_status_t make_ferry(es_loop_t *loop,
+                               const es_delivery_params_t *params)
+{
+    es_ferry_params_t ferry = {0};
+
+    ferry.crew = loop->crew;
+    ferry.hubs = loop->hubs;
+    ferry.nhubs = loop->nhubs;
+    ferry.place = loop->place;
+    ferry.send_fd = params->lifeboat != NULL ? params->lifeboat[0] : -1;
+    ferry.receive_fd = loop->boat_fd;
+    ferry.census = params->census;
+    ferry.drain_ms = params->drain_ms;
+    loop->ferry = es_ferry_create(&ferry);
+    return loop->ferry != NULL ? APR_SUCCESS : APR_ENOMEM;
+}
+
+static void plan_retreat(es_loop_t *loop, const es_delivery_params_t *params)
+{
+    es_retreat_t *retreat = &loop->retreat;
+
+    retreat->board = params->board;
+    retreat->refuge.board = params->board;
+    retreat->refuge.place = params->place;
+    retreat->refuge.running = params->running;
+    retreat->refuge.generation = params->generation;
+    retreat->crew = loop->crew;
+    retreat->hubs = loop->hubs;
+    retreat->nhubs = loop->nhubs;
+    retreat->drain_ms = params->drain_ms;
+    retreat->ferry = loop->ferry;
+    retreat->epoll_fd = loop->epoll_fd;
+    retreat->boat_fd = loop->boat_fd;
+    retreat->orders = loop->orders;
+}
+
 static apr_status_t make_parts(es_loop_t *loop,
                                const es_delivery_params_t *params)
 {
-    apr_status_t rv = make_hubs(loop, params->hubs);
+    apr_status_t rv = make_hubs(loop, params);
 
     if (rv != APR_SUCCESS) {
         return rv;
@@ -333,15 +353,25 @@ static apr_status_t make_parts(es_loop_t *loop,
     if (loop->fanout == NULL) {
         return APR_ENOMEM;
     }
+    rv = make_ferry(loop, params);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    plan_retreat(loop, params);
     rv = poll_fd(loop, es_inbox_fd(loop->inbox), &loop->inbox);
     if (rv == APR_SUCCESS && loop->wake_fd >= 0) {
         rv = poll_fd(loop, loop->wake_fd, &loop->wake_fd);
+    }
+    if (rv == APR_SUCCESS && loop->boat_fd >= 0) {
+        /* All children wait at it and all wake up. EPOLLEXCLUSIVE would wake
+         * one; should that one just stop, the others never hear of it. */
+        rv = poll_fd(loop, loop->boat_fd, &loop->boat_fd);
     }
     return rv;
 }
 
 apr_status_t es_loop_create(es_loop_t **out, const es_delivery_params_t *params,
-                            es_inbox_t *inbox, int *stopping)
+                            es_inbox_t *inbox, es_orders_t *orders)
 {
     es_loop_t *loop = calloc(1, sizeof(*loop));
     apr_status_t rv;
@@ -352,9 +382,9 @@ apr_status_t es_loop_create(es_loop_t **out, const es_delivery_params_t *params,
     loop->board = params->board;
     loop->place = params->place;
     loop->nhubs = params->nhubs;
-    loop->drain_ms = params->drain_ms;
     loop->inbox = inbox;
-    loop->stopping = stopping;
+    loop->orders = orders;
+    loop->boat_fd = params->lifeboat != NULL ? params->lifeboat[1] : -1;
     loop->epoll_fd = -1;
     loop->wake_fd = es_board_wake_fd(loop->board, loop->place);
     rv = make_parts(loop, params);
@@ -378,6 +408,7 @@ void es_loop_destroy(es_loop_t *loop)
     if (loop == NULL) {
         return;
     }
+    es_ferry_destroy(loop->ferry);
     es_fanout_destroy(loop->fanout);
     es_crew_destroy(loop->crew);
     for (i = 0; loop->hubs != NULL && i < loop->nhubs; i++) {

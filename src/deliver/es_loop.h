@@ -8,6 +8,7 @@
 
 #include "deliver/es_delivery.h"
 #include "deliver/es_inbox.h"
+#include "deliver/es_retreat.h"
 
 typedef struct es_loop_t es_loop_t;
 
@@ -19,15 +20,13 @@ enum {
 };
 
 /**
- * @param inbox     not owned, outlives the loop
- * @param stopping  atomic; 1 = the streams shall end; to be followed by a
- *                  poke of the inbox
+ * @param inbox   not owned, outlives the loop, as orders do
  * @return APR_SUCCESS, or what could not be had
  */
 apr_status_t es_loop_create(es_loop_t **out, const es_delivery_params_t *params,
-                            es_inbox_t *inbox, int *stopping);
+                            es_inbox_t *inbox, es_orders_t *orders);
 
-/** Run until all streams have ended after stopping. Context: DELIVERY. */
+/** Run until it is to part and all clients have gone. Context: DELIVERY. */
 void es_loop_run(es_loop_t *loop);
 
 /** Members just now. Context: ANY. */

@@ -63,6 +63,8 @@ const command_rec es_directives_table[] = {
             0, 0, 1),
     DIR_ROW("EventStreamSendTimeout", ES_SECONDS, FIELD(send_timeout_us),
             SECONDS(60), 0, HOURS(24)),
+    DIR_ROW("EventStreamLifetime", ES_SECONDS, FIELD(lifetime_us),
+            0, 0, HOURS(24 * 30)),
     DIR_ROW("EventStreamTurn", ES_SECONDS, FIELD(turn_us),
             SECONDS(1), 0, SECONDS(60)),
     DIR_ROW("EventStreamMaxChannelsPerClient", ES_NUMBER,

@@ -34,14 +34,19 @@ typedef struct hold_t {
     char *scratch;
 } hold_t;
 
+/* Those who must end come back within it, and not all at once. */
+static apr_int64_t drain_ms(void)
+{
+    return es_global_of(ap_server_conf)->drain_us / 1000;
+}
+
 int es_hold_send_away(es_stream_t *stream)
 {
     request_rec *r = stream->r;
     char frame[ES_FRAME_CONTROL_SIZE];
-    apr_int64_t spread = es_global_of(ap_server_conf)->drain_us / 1000;
     apr_size_t len =
         es_frame_retry(frame, es_stream_retry(stream) +
-                                  ap_random_pick(0, (apr_uint32_t)spread));
+                                  ap_random_pick(0, (apr_uint32_t)drain_ms()));
 
     es_stream_drop(stream);
     ap_rwrite(frame, (int)len, r);
@@ -62,11 +67,13 @@ static apr_interval_time_t patience(const hold_t *hold, apr_time_t now)
     return wait > 0 ? wait : 0;
 }
 
-static void end_client(hold_t *hold)
+static void end_client(hold_t *hold, apr_int64_t spread_ms)
 {
     if (!hold->ending) {
         hold->ending = 1;
-        es_client_end(hold->client, es_stream_retry(hold->stream));
+        es_client_end(hold->client,
+                      es_stream_retry(hold->stream) +
+                          ap_random_pick(0, (apr_uint32_t)spread_ms));
     }
 }
 
@@ -91,13 +98,13 @@ static void serve(hold_t *hold)
             return;
         }
         if (is_over(hold, step, now)) {
-            end_client(hold);
+            end_client(hold, 0);
         }
         if (step == ES_STEP_MORE || hold->ending) {
             continue;
         }
         if (es_watch_wait(hold->watch, patience(hold, now)) < 0) {
-            end_client(hold);
+            end_client(hold, drain_ms()); /* the child stops */
         }
         if (es_sink_held_is_gone(hold->sink)) {
             return;

@@ -3,19 +3,31 @@
  * The key of the retained data ends with a version of es_kept_t: a module of
  * another layout finds nothing and makes its own, while the children of the
  * old one go on with theirs.
+ *
+ * The lifeboat may hold connections while no child is there to see to them.
+ * So it must not outlive the module: should the next configuration be without
+ * it, nobody of ours is called any more. httpd clears plog after it has read
+ * that configuration, and so closes the descriptors that were registered
+ * there; if we are part of it, we have made copies in pre_config by then.
  */
 #include "http/es_memory.h"
 
+#include <fcntl.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 
 #include <ap_mpm.h>
+#include <apr_portable.h>
 #include <apr_strings.h>
 
 #include "http/es_hlog.h"
 #include "store/es_shm.h"
 
-#define KEY "mod_eventstream-1"
+#define KEY "mod_eventstream-2"
+
+/* Room for some 20,000 clients; more have no seat, and end. */
+#define LIFEBOAT_BYTES (16 * 1024 * 1024)
 
 /* More than ServerLimit: a child that is on its way out may still hold its
  * place when its successor comes. */
@@ -54,6 +66,56 @@ static apr_status_t make_wake(es_kept_t *kept, apr_pool_t *pool)
         }
     }
     return APR_SUCCESS;
+}
+
+/* Without it streams end cleanly when a child stops; so it is not missed as
+ * much as to stop httpd. */
+static void make_lifeboat(es_kept_t *kept, server_rec *s)
+{
+    int bytes = LIFEBOAT_BYTES;
+
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
+                   kept->lifeboat) != 0) {
+        kept->lifeboat[0] = kept->lifeboat[1] = -1;
+        es_slog(APLOG_WARNING, errno, s, "ES0323",
+                "cannot make the socket pair for clients of a child that "
+                "stops; their streams end, and they come back");
+        return;
+    }
+    if (setsockopt(kept->lifeboat[0], SOL_SOCKET, SO_SNDBUFFORCE, &bytes,
+                   sizeof(bytes)) != 0) {
+        /* not root: as much as everybody may have */
+        (void)setsockopt(kept->lifeboat[0], SOL_SOCKET, SO_SNDBUF, &bytes,
+                         sizeof(bytes));
+    }
+}
+
+/* See the head of this file. Children inherit no obligation: their copies
+ * close when they exit. */
+static void tie_lifeboat(const es_kept_t *kept, apr_pool_t *plog)
+{
+    int i;
+
+    for (i = 0; i < 2; i++) {
+        apr_os_file_t fd = kept->lifeboat[i];
+        apr_file_t *file;
+
+        if (fd >= 0) {
+            (void)apr_os_pipe_put_ex(&file, &fd, 1, plog);
+        }
+    }
+}
+
+void es_memory_hold_lifeboat(void)
+{
+    es_kept_t *kept = ap_retained_data_get(KEY);
+    int i;
+
+    for (i = 0; kept && i < 2; i++) {
+        if (kept->lifeboat[i] >= 0) {
+            kept->lifeboat[i] = fcntl(kept->lifeboat[i], F_DUPFD_CLOEXEC, 0);
+        }
+    }
 }
 
 static apr_status_t make_board(es_kept_t *kept, apr_pool_t *pool)
@@ -147,7 +209,7 @@ static int open_hub(es_kept_t *kept, const es_hub_t *hub,
     return OK;
 }
 
-int es_memory_open(es_kept_t **out, server_rec *s)
+int es_memory_open(es_kept_t **out, apr_pool_t *plog, server_rec *s)
 {
     es_kept_t *kept = ap_retained_data_get(KEY);
     const es_global_t *global = es_global_of(s);
@@ -167,6 +229,7 @@ int es_memory_open(es_kept_t **out, server_rec *s)
                     made.places);
             return HTTP_INTERNAL_SERVER_ERROR;
         }
+        make_lifeboat(&made, s);
         kept = ap_retained_data_create(KEY, sizeof(*kept));
         *kept = made;
     }
@@ -176,6 +239,7 @@ int es_memory_open(es_kept_t **out, server_rec *s)
             rc = HTTP_INTERNAL_SERVER_ERROR;
         }
     }
+    tie_lifeboat(kept, plog);
     *out = kept;
     return rc;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * The memory that the parent keeps over restarts: the board with its wake
- * descriptors, the census, and a segment for each hub.
+ * descriptors, the census, the lifeboat, and a segment for each hub.
  *
  * It is made in the process pool and found again through httpd's retained
  * data, which holds plain values only: the module is unloaded and loaded
@@ -30,7 +30,8 @@ typedef struct es_kept_t {
     void *board;
     apr_size_t board_size;
     void *census;
-    int *wake; /* places descriptors */
+    int *wake;       /* places descriptors */
+    int lifeboat[2]; /* send, receive; -1 = there is none */
     apr_uint32_t nhubs;
     es_kept_hub_t hubs[ES_HUBS_MAX];
 } es_kept_t;
@@ -38,6 +39,7 @@ typedef struct es_kept_t {
 /**
  * Find what an earlier start has kept, or make it.
  *
+ * @param plog  cleared after the next configuration has been read
  * @param out  all that is there; hubs that the configuration does not name
  *             any more stay, since old children may still use them
  * @return OK, or HTTP_INTERNAL_SERVER_ERROR after telling the error log; then
@@ -45,7 +47,15 @@ typedef struct es_kept_t {
  *
  * Context: PARENT, post_config.
  */
-int es_memory_open(es_kept_t **out, server_rec *s);
+int es_memory_open(es_kept_t **out, apr_pool_t *plog, server_rec *s);
+
+/**
+ * This configuration has the module, too: keep the lifeboat of the one
+ * before, which goes with that one's plog.
+ *
+ * Context: PARENT, pre_config.
+ */
+void es_memory_hold_lifeboat(void);
 
 /** The kept hub with this name, or NULL. */
 const es_kept_hub_t *es_memory_hub(const es_kept_t *kept, const char *name);

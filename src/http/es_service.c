@@ -6,18 +6,24 @@
  */
 #include "http/es_service.h"
 
+#include <signal.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include <ap_listen.h>
 #include <apr_hash.h>
 #include <apr_strings.h>
 #include <http_main.h>
+#include <scoreboard.h>
 
 #include "http/es_hlog.h"
 #include "http/es_memory.h"
 
-/* how long a child that ends waits for its delivery */
-#define JOIN_PATIENCE (3 * APR_USEC_PER_SEC)
+/* How long a child that ends waits for its delivery: 3 s for other children
+ * to come, then 1 s for the lifeboat and 2 s for its clients to read the end
+ * (es_refuge.c, es_loop.c). httpd kills after 9 s. */
+#define JOIN_PATIENCE (13 * APR_USEC_PER_SEC / 2)
 /* descriptors that clients leave to the rest of a child: files, logs,
  * backends, listeners, the connections that workers serve */
 #define SPARE_DESCRIPTORS 256
@@ -26,9 +32,14 @@ typedef struct es_service_t {
     es_board_t *board;
     es_census_t *census;
     es_census_limits_t limits;
-    apr_hash_t *hubs;    /* name → es_hub_view_t */
-    es_store_t **stores; /* by number; also of hubs no longer named */
+    apr_hash_t *hubs;      /* name → es_hub_view_t */
+    es_store_t **stores;   /* by number; also of hubs no longer named */
+    unsigned char *closed; /* by number; 1 = the configuration names it no
+                            * more */
+    int lifeboat[2];       /* -1 = there is none */
     apr_uint32_t nhubs;
+    int generation;          /* of this child */
+    int is_threaded;         /* the MPM is */
     apr_uint32_t place;      /* 0 in the parent */
     es_delivery_t *delivery; /* NULL in the parent */
 } es_service_t;
@@ -53,6 +64,7 @@ static int attach_hubs(es_service_t *made, const es_kept_t *kept, server_rec *s,
 
     made->hubs = apr_hash_make(pool);
     made->stores = apr_pcalloc(pool, sizeof(*made->stores) * kept->nhubs);
+    made->closed = apr_pcalloc(pool, kept->nhubs);
     for (i = 0; i < kept->nhubs; i++) {
         const es_kept_hub_t *hub = &kept->hubs[i];
         es_hub_view_t *view = apr_pcalloc(pool, sizeof(*view));
@@ -69,8 +81,9 @@ static int attach_hubs(es_service_t *made, const es_kept_t *kept, server_rec *s,
         }
         view->name = hub->name;
         view->number = made->nhubs;
+        made->closed[made->nhubs] = !es_global_hub(es_global_of(s), hub->name);
         made->stores[made->nhubs++] = view->store;
-        if (es_global_hub(es_global_of(s), hub->name)) {
+        if (!made->closed[view->number]) {
             apr_hash_set(made->hubs, hub->name, APR_HASH_KEY_STRING, view);
         }
     }
@@ -94,14 +107,19 @@ static void set_limits(es_service_t *made, const es_global_t *global)
     }
 }
 
-/* An error of post_config at a restart would end the running server, with
- * all that does not need us. */
-static int is_restart(void)
+static int generation_now(void)
 {
     int generation = 0;
 
     ap_mpm_query(AP_MPMQ_GENERATION, &generation);
-    return generation > 0;
+    return generation;
+}
+
+/* An error of post_config at a restart would end the running server, with
+ * all that does not need us. */
+static int is_restart(void)
+{
+    return generation_now() > 0;
 }
 
 static int attach(es_service_t *made, const es_kept_t *kept, server_rec *s,
@@ -119,17 +137,19 @@ static int attach(es_service_t *made, const es_kept_t *kept, server_rec *s,
     }
     made->census = es_census_attach(kept->census, kept->places, pool);
     set_limits(made, es_global_of(s));
+    memcpy(made->lifeboat, kept->lifeboat, sizeof(made->lifeboat));
+    es_board_open(made->board, (apr_uint64_t)generation_now());
     service = made;
     apr_pool_cleanup_register(pool, NULL, forget_service,
                               apr_pool_cleanup_null);
     return attach_hubs(made, kept, s, pool);
 }
 
-int es_service_open(apr_pool_t *pconf, server_rec *s)
+int es_service_open(apr_pool_t *pconf, apr_pool_t *plog, server_rec *s)
 {
     es_service_t *made = apr_pcalloc(pconf, sizeof(*made));
     es_kept_t *kept;
-    int rc = es_memory_open(&kept, s);
+    int rc = es_memory_open(&kept, plog, s);
 
     if (kept && attach(made, kept, s, pconf) != OK) {
         rc = HTTP_INTERNAL_SERVER_ERROR;
@@ -148,13 +168,23 @@ static apr_status_t leave(void *unused)
     apr_status_t rv;
 
     (void)unused;
-    es_delivery_stop(service->delivery);
+    if (!es_delivery_is_stopping(service->delivery)) {
+        es_service_stop(0);
+    }
     rv = es_delivery_join(service->delivery, JOIN_PATIENCE);
     if (rv != APR_SUCCESS) {
         es_slog(APLOG_WARNING, rv, ap_server_conf, "ES0008",
                 "the delivery did not end in time; its streams are cut");
     }
     return APR_SUCCESS;
+}
+
+/* Raised by the parent before it tells its children of a restart. */
+static const int *running_generation(void)
+{
+    return ap_scoreboard_image
+               ? &ap_scoreboard_image->global->running_generation
+               : NULL;
 }
 
 static apr_status_t start_delivery(apr_pool_t *pchild, server_rec *s)
@@ -166,20 +196,28 @@ static apr_status_t start_delivery(apr_pool_t *pchild, server_rec *s)
     params.hubs = service->stores;
     params.nhubs = service->nhubs;
     params.drain_ms = es_global_of(s)->drain_us / 1000;
+    params.closed = service->closed;
+    params.census = service->census;
+    if (service->lifeboat[0] >= 0 && service->lifeboat[1] >= 0) {
+        params.lifeboat = service->lifeboat;
+    }
+    params.running = running_generation();
+    params.generation = (apr_uint64_t)service->generation;
     return es_delivery_start(&service->delivery, &params, pchild);
 }
 
 void es_service_enter(apr_pool_t *pchild, server_rec *s)
 {
-    int generation = 0;
     apr_status_t rv;
 
     if (!service) {
         return;
     }
-    ap_mpm_query(AP_MPMQ_GENERATION, &generation);
-    service->place = es_board_claim(service->board, (apr_uint64_t)generation,
-                                    (apr_uint64_t)getpid());
+    service->generation = generation_now();
+    ap_mpm_query(AP_MPMQ_IS_THREADED, &service->is_threaded);
+    service->place =
+        es_board_claim(service->board, (apr_uint64_t)service->generation,
+                       (apr_uint64_t)getpid());
     if (service->place == 0) {
         es_slog(APLOG_CRIT, 0, s, "ES0009",
                 "all %u places for children are taken; this child serves no "
@@ -190,6 +228,7 @@ void es_service_enter(apr_pool_t *pchild, server_rec *s)
     rv = start_delivery(pchild, s);
     if (rv != APR_SUCCESS) {
         service->delivery = NULL;
+        es_board_stops(service->board, service->place);
         es_slog(APLOG_CRIT, rv, s, "ES0010",
                 "cannot start the delivery; this child serves no events");
         return;
@@ -199,10 +238,48 @@ void es_service_enter(apr_pool_t *pchild, server_rec *s)
             service->place);
 }
 
-void es_service_stop(void)
+/*
+ * prefork says nothing of its reasons. But stop and restart come in a signal
+ * handler, in which its signal is blocked; and a graceful one has closed the
+ * listeners. What remains is that this child alone has to go: it has served
+ * its share, or there are too many idle ones.
+ */
+static int is_alone(void)
+{
+    const ap_listen_rec *listener = ap_listeners;
+    sigset_t blocked;
+
+    if (pthread_sigmask(SIG_BLOCK, NULL, &blocked) != 0 ||
+        sigismember(&blocked, SIGTERM)) {
+        return 0;
+    }
+    while (listener && !listener->active) {
+        listener = listener->next;
+    }
+    return listener != NULL;
+}
+
+/*
+ * A threaded MPM tells graceful from not; a child whose connections are used
+ * up finds out in another thread than the main one, which hears the parent.
+ */
+static es_stop_t why_stop(int graceful)
+{
+    const int *running = running_generation();
+
+    if (graceful) {
+        return syscall(SYS_gettid) == getpid() ? ES_STOP_GRACEFUL : ES_STOP_OWN;
+    }
+    if (service->is_threaded && running && *running == service->generation) {
+        return ES_STOP_FINAL;
+    }
+    return !service->is_threaded && is_alone() ? ES_STOP_OWN : ES_STOP_NOW;
+}
+
+void es_service_stop(int graceful)
 {
     if (service && service->delivery) {
-        es_delivery_stop(service->delivery);
+        es_delivery_leave(service->delivery, why_stop(graceful));
     }
 }
 

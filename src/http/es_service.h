@@ -34,7 +34,7 @@ typedef struct es_hub_view_t {
  *
  * Context: PARENT, post_config, not in the first of the two passes.
  */
-int es_service_open(apr_pool_t *pconf, server_rec *s);
+int es_service_open(apr_pool_t *pconf, apr_pool_t *plog, server_rec *s);
 
 /**
  * Claim a place and start the delivery. On failure the child goes on without
@@ -44,8 +44,11 @@ int es_service_open(apr_pool_t *pconf, server_rec *s);
  */
 void es_service_enter(apr_pool_t *pchild, server_rec *s);
 
-/** The child begins to stop. Context: hook child_stopping. */
-void es_service_stop(void);
+/**
+ * The child begins to stop. Context: hook child_stopping, which prefork calls
+ * in a signal handler.
+ */
+void es_service_stop(int graceful);
 
 /** A child is gone: give back its place. Context: PARENT, child_status. */
 void es_service_bury(pid_t pid);

@@ -46,6 +46,7 @@ typedef struct es_dir_t {
     apr_int64_t keepalive_us;        /* 0 = none */
     apr_int64_t keepalive_comment;   /* 1 = as comment, 0 = as event */
     apr_int64_t send_timeout_us;     /* 0 = for ever */
+    apr_int64_t lifetime_us;         /* of a stream; 0 = no end */
     apr_int64_t turn_us;             /* live time of a client in turns */
     apr_int64_t max_client_channels; /* channels of one client */
     apr_int64_t max_event_bytes;     /* data of one event */

@@ -4,6 +4,18 @@
 
 #include "deliver/es_clock.h"
 
+/* EventStreamLifetime, varied at random by a fifth, so that those who came
+ * together do not come back together. */
+static apr_interval_time_t lifetime_of(const es_stream_t *stream)
+{
+    apr_uint32_t ms = (apr_uint32_t)(stream->conf->lifetime_us / 1000);
+
+    return ms < 5
+               ? stream->conf->lifetime_us
+               : (apr_interval_time_t)ap_random_pick(ms - ms / 5, ms + ms / 5) *
+                     1000;
+}
+
 es_client_t *es_stream_client(es_stream_t *stream, es_sink_t *sink)
 {
     es_client_params_t params = {0};
@@ -18,6 +30,7 @@ es_client_t *es_stream_client(es_stream_t *stream, es_sink_t *sink)
     params.keepalive = stream->conf->keepalive_us;
     params.keepalive_as_comment = (int)stream->conf->keepalive_comment;
     params.send_timeout = stream->conf->send_timeout_us;
+    params.lifetime = lifetime_of(stream);
     params.retry_ms = stream->conf->retry_us / 1000;
     params.ticket = stream->ticket;
     client = es_client_create(&params, sink, es_clock_now());

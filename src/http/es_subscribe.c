@@ -125,8 +125,7 @@ static int serve(es_stream_t *stream, const es_channels_t *names)
     if (!send_head(stream, entered)) {
         es_stream_drop(stream);
     }
-    else if (entered == ES_ENTRY_NONE ||
-             es_delivery_is_stopping(es_service_delivery())) {
+    else if (entered == ES_ENTRY_NONE) {
         rc = es_hold_send_away(stream);
     }
     else if (entered == ES_ENTRY_BRIEF) {

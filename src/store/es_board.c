@@ -23,27 +23,30 @@
 #include <unistd.h>
 
 #define BOARD_MAGIC APR_UINT64_C(0x6573626f617264f1)
-#define BOARD_VERSION 1
+#define BOARD_VERSION 2
 #define PLACES_MAX (1u << 16)
 
 typedef struct facts_t {
     apr_uint64_t magic; /* written last */
     apr_uint32_t version;
     apr_uint32_t places;
-    apr_uint64_t spare[6];
+    apr_uint64_t opened; /* atomic; generation, written by the parent */
+    apr_uint64_t spare[5];
 } facts_t;
 
 typedef struct place_t {
     apr_uint64_t pid;        /* atomic; 0 = free */
     apr_uint64_t generation; /* atomic; of the child */
     apr_uint32_t sleeping;   /* atomic; 1 = wants a write to wake up */
-    apr_uint32_t spare[11];
+    apr_uint32_t stopping;   /* atomic; 1 = takes no clients of others */
+    apr_uint32_t spare[10];
 } place_t;
 
 typedef char assert_facts_size[sizeof(facts_t) == 64 ? 1 : -1];
 typedef char assert_place_size[sizeof(place_t) == 64 ? 1 : -1];
 
 struct es_board_t {
+    facts_t *facts;
     place_t *places;
     apr_uint32_t count; /* of the caller, not of the segment */
     const int *wake;
@@ -86,6 +89,7 @@ apr_status_t es_board_attach(es_board_t **out, void *mem, apr_size_t mem_size,
         return APR_EMISMATCH;
     }
     board = apr_palloc(pool, sizeof(*board));
+    board->facts = mem;
     board->places = (place_t *)((char *)mem + sizeof(facts_t));
     board->count = places;
     board->wake = wake;
@@ -140,9 +144,51 @@ void es_board_free(es_board_t *board, apr_uint32_t place)
         return;
     }
     __atomic_store_n(&at->sleeping, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&at->stopping, 0, __ATOMIC_RELAXED);
     __atomic_store_n(&at->generation, 0, __ATOMIC_RELAXED);
     /* release: the next to claim it must not have its values zeroed */
     __atomic_store_n(&at->pid, 0, __ATOMIC_RELEASE);
+}
+
+void es_board_stops(es_board_t *board, apr_uint32_t place)
+{
+    place_t *at = place_at(board, place);
+
+    if (at != NULL) {
+        /* Sequentially consistent, as in es_board_has_refuge: of a child
+         * that stops and then looks into the lifeboat, and one that fills it
+         * and then looks for a refuge, one sees what the other did. */
+        __atomic_store_n(&at->stopping, 1, __ATOMIC_SEQ_CST);
+    }
+}
+
+int es_board_has_refuge(const es_board_t *board, apr_uint32_t place,
+                        apr_uint64_t since)
+{
+    apr_uint32_t i;
+
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    for (i = 1; i <= board->count; i++) {
+        const place_t *at = place_at(board, i);
+
+        if (i != place && __atomic_load_n(&at->pid, __ATOMIC_ACQUIRE) != 0 &&
+            !__atomic_load_n(&at->stopping, __ATOMIC_SEQ_CST) &&
+            __atomic_load_n(&at->generation, __ATOMIC_RELAXED) >= since) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+void es_board_open(es_board_t *board, apr_uint64_t generation)
+{
+    /* relaxed, here and below: nothing else is handed over by it */
+    __atomic_store_n(&board->facts->opened, generation, __ATOMIC_RELAXED);
+}
+
+apr_uint64_t es_board_opened(const es_board_t *board)
+{
+    return __atomic_load_n(&board->facts->opened, __ATOMIC_RELAXED);
 }
 
 int es_board_is_taken(const es_board_t *board, apr_uint32_t place)

@@ -51,6 +51,32 @@ apr_uint32_t es_board_find(const es_board_t *board, apr_uint64_t pid);
 /** Free a place whose child is gone. Context: PARENT. */
 void es_board_free(es_board_t *board, apr_uint32_t place);
 
+/**
+ * The child at place takes no clients from others any more. Context: ANY
+ * thread of the child.
+ */
+void es_board_stops(es_board_t *board, apr_uint32_t place);
+
+/**
+ * Is there another child that takes clients?
+ *
+ * @param place  the caller's
+ * @param since  it must be of this generation or a later one
+ *
+ * Context: ANY.
+ */
+int es_board_has_refuge(const es_board_t *board, apr_uint32_t place,
+                        apr_uint64_t since);
+
+/**
+ * The configuration of this generation has been read, and its children will
+ * take clients. Context: PARENT.
+ */
+void es_board_open(es_board_t *board, apr_uint64_t generation);
+
+/** The last generation that es_board_open has named. Context: ANY. */
+apr_uint64_t es_board_opened(const es_board_t *board);
+
 /** 1 when the place is taken by a child. Context: ANY. */
 int es_board_is_taken(const es_board_t *board, apr_uint32_t place);
 

@@ -84,6 +84,11 @@ apr_status_t es_store_attach(es_store_t **out, void *mem, apr_size_t mem_size,
     return APR_SUCCESS;
 }
 
+es_id_t es_store_birth(const es_store_t *store)
+{
+    return store->birth;
+}
+
 /* ---- subscriptions ----------------------------------------------------- */
 
 static int are_names(const es_slice_t *names, int count)

@@ -61,6 +61,9 @@ apr_status_t es_store_format(void *mem, const es_store_params_t *params,
 apr_status_t es_store_attach(es_store_t **out, void *mem, apr_size_t mem_size,
                              const es_store_params_t *params, apr_pool_t *pool);
 
+/** When it was formatted: positions of another store are not valid here. */
+es_id_t es_store_birth(const es_store_t *store);
+
 /** What an append did. */
 typedef struct es_appended_t {
     es_id_t last_id;      /* id of the last event of the batch */

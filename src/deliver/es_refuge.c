@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * httpd does not tell its children why they have to go. Two things do:
+ *
+ * The generation in the scoreboard rises before children are told of a
+ * restart, graceful or not, and stays when the server stops. So if it is
+ * above ours, there will be other children, and the boat, which the parent
+ * keeps, may be filled even while there is none. Should the new
+ * configuration be without this module, its children will never come: at
+ * graceful we see that the parent has not opened the board for them.
+ *
+ * If it is ours, either only this child has to go (its connections are used
+ * up, or there are too many idle ones), or all: then they say so on the board
+ * within moments of each other. Those who are too hasty are no harm: the last
+ * one to go brings ashore who is left in the boat. A child that knows to be
+ * alone in this (ES_STOP_OWN) need not look at the others: they may be used
+ * up at the same moment, and the parent makes new ones.
+ */
+#include "deliver/es_refuge.h"
+
+/* for a child of the next generation to announce itself */
+#define NEXT_WITHIN (3 * APR_USEC_PER_SEC)
+/* for other children to say that they stop, too */
+#define OTHERS_WITHIN (APR_USEC_PER_SEC / 3)
+
+static int is_reborn(const es_refuge_t *refuge, apr_uint64_t *running)
+{
+    /* relaxed: read again and again, and nothing else hangs on it */
+    int now = refuge->running != NULL
+                  ? __atomic_load_n(refuge->running, __ATOMIC_RELAXED)
+                  : (int)refuge->generation;
+
+    *running = now < 0 ? 0 : (apr_uint64_t)now;
+    return *running > refuge->generation;
+}
+
+static es_where_t ask_next(const es_refuge_t *refuge, es_stop_t why,
+                           apr_uint64_t running, apr_interval_time_t since)
+{
+    if (es_board_has_refuge(refuge->board, refuge->place,
+                            refuge->generation + 1)) {
+        return ES_WHERE_BOAT;
+    }
+    if (why == ES_STOP_NOW) {
+        return ES_WHERE_BOAT; /* they come when we have gone */
+    }
+    if (since < NEXT_WITHIN) {
+        return ES_WHERE_WAIT;
+    }
+    return es_board_opened(refuge->board) >= running ? ES_WHERE_BOAT
+                                                     : ES_WHERE_END;
+}
+
+static es_where_t ask_others(const es_refuge_t *refuge, es_stop_t why,
+                             apr_interval_time_t since)
+{
+    int others = es_board_has_refuge(refuge->board, refuge->place, 0);
+
+    if (why == ES_STOP_OWN) {
+        return others || since >= NEXT_WITHIN ? ES_WHERE_BOAT : ES_WHERE_WAIT;
+    }
+    if (!others) {
+        return ES_WHERE_END;
+    }
+    return since < OTHERS_WITHIN ? ES_WHERE_WAIT : ES_WHERE_BOAT;
+}
+
+es_where_t es_refuge_ask(const es_refuge_t *refuge, es_stop_t why,
+                         apr_interval_time_t since)
+{
+    apr_uint64_t running;
+
+    if (why == ES_STOP_FINAL) {
+        return ES_WHERE_END;
+    }
+    return is_reborn(refuge, &running) ? ask_next(refuge, why, running, since)
+                                       : ask_others(refuge, why, since);
+}
+
+int es_refuge_is_last(const es_refuge_t *refuge, es_stop_t why)
+{
+    apr_uint64_t running;
+
+    return why != ES_STOP_OWN && !is_reborn(refuge, &running) &&
+           !es_board_has_refuge(refuge->board, refuge->place, 0);
+}

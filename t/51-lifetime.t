@@ -1,0 +1,84 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
+#
+# EventStreamLifetime ends a stream cleanly after about that time, wherever it
+# is served; and the lifeboat does not prolong it.
+
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Test::More;
+
+use Time::HiRes qw(sleep time);
+
+use EventStream::Client;
+use EventStream::Httpd;
+
+my $httpd = EventStream::Httpd->start(
+    h2 => 1,
+    mpm_conf => "StartServers 2\nServerLimit 8\nThreadsPerChild 8\n"
+    . "MaxRequestWorkers 64\nMinSpareThreads 8\nMaxSpareThreads 24\n",
+    conf => <<'CONF');
+EventStreamKeepAlive 1
+<LocationMatch "^/(short|long|none)$">
+    SetHandler eventstream
+    EventStreamChannel a
+</LocationMatch>
+<Location "/short">
+    EventStreamLifetime 2
+    EventStreamRetry 7
+</Location>
+<Location "/long">
+    EventStreamLifetime 10
+</Location>
+<Location "/publish">
+    SetHandler eventstream-publish
+</Location>
+CONF
+
+my $from = time;
+my @short = map { subscribe($httpd, '/short') } 1 .. 20;
+my $http10 = subscribe($httpd, '/short', version => '1.0');
+my $held = subscribe($httpd, '/short', http2 => 1);
+my $long = subscribe($httpd, '/long');
+my $none = subscribe($httpd, '/none');
+publish($httpd, 'a', 'hello');
+
+my @ends;
+for my $client (@short) {
+    ok $client->is_ended(5), 'a stream ends cleanly' or last;
+    push @ends, time - $from;
+}
+cmp_ok $ends[-1], '<', 3.5, '... in time';
+is scalar(grep { $_->bytes =~ /retry: ?7000\n\n\z/ } @short), 20,
+    '... with the value of EventStreamRetry';
+is scalar(grep { my @got = $_->events(3, 1); @got == 2 || @got == 3 ||
+    grep { $_->{data} eq 'hello' } @got } @short), 20,
+    '... and with what was published';
+ok $http10->is_ended(3), 'so does one over HTTP/1.0';
+ok $held->is_ended(3), '... and one that is held';
+ok $long->is_open && $none->is_open, 'others stay';
+
+# not all at once: by a fifth earlier or later
+my @when;
+$from = time;
+@short = map { subscribe($httpd, '/short') } 1 .. 30;
+while (time - $from < 4 && @when < 30) {
+    for my $client (grep { $_->is_open } @short) {
+        $client->fill(0.001);
+        push @when, time - $from if !$client->is_open;
+    }
+}
+is scalar(@when), 30, 'all end';
+cmp_ok $when[-1] - $when[0], '>', 0.2, '... spread';
+cmp_ok $when[0], '>', 1.5, '... none too early';
+
+# The rest of a lifetime travels with its client.
+my $log = $httpd->log_size;
+$httpd->graceful;
+wait_for(sub { $httpd->error_log($log) =~ /ES0322/ }, 10,
+    'children hand over their clients');
+ok $long->is_ended(14), 'a lifetime counts from the beginning';
+ok $none->is_open, '... and none is none';
+done_testing;
