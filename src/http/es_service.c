@@ -250,7 +250,7 @@ static int is_alone(void)
     sigset_t blocked;
 
     if (pthread_sigmask(SIG_BLOCK, NULL, &blocked) != 0 ||
-        sigismember(&blocked, SIGTERM)) {
+        sigismember(&blocked, SIGTERM) || sigismember(&blocked, SIGHUP)) {
         return 0;
     }
     while (listener && !listener->active) {
