@@ -333,7 +333,7 @@ DIST_FILES = \
     docs/adr/0005-held-and-turns.md \
     docs/adr/0006-census.md \
     docs/adr/0007-presets-late.md \
-    docs/adr/0010-lifeboat.md \
+    docs/adr/0008-lifeboat.md \
     docs/directives.md \
     docs/messages.md \
     docs/threads.md \
