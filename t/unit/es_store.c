@@ -315,6 +315,34 @@ static void test_broken_chain(void **state)
     kit_close(kit, 1);
 }
 
+/* The ring passes a reader: has it lost something, or only others? */
+static void test_lost(void **state)
+{
+    kit_t *kit = kit_open(RING, 10, 1);
+    es_slot_t quiet, busy;
+    es_pos_t first, behind, tail = 0;
+    es_appended_t done;
+
+    (void)state;
+    assert_int_equal(kit_subscribe(kit, 1, "quiet", &quiet), 0);
+    assert_int_equal(kit_subscribe(kit, 1, "busy", &busy), 0);
+    first = es_store_head(kit->store);
+    assert_int_equal(kit_append(kit, "quiet", "data: 1\n\n", &done), 0);
+    behind = done.head;
+    do {
+        assert_int_equal(kit_append(kit, "busy", "data: 2\n\n", &done), 0);
+    } while (es_store_tail(kit->store) <= behind);
+
+    assert_int_equal(es_store_has_lost(kit->store, &quiet, 1, first, &tail), 1);
+    assert_int_equal(es_store_has_lost(kit->store, &busy, 1, behind, &tail), 1);
+    tail = 0;
+    assert_int_equal(es_store_has_lost(kit->store, &quiet, 1, behind, &tail),
+                     0);
+    assert_int_equal(tail, es_store_tail(kit->store));
+    kit_check(kit);
+    kit_close(kit, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -326,6 +354,7 @@ int main(void)
         cmocka_unit_test(test_batch_too_large),
         cmocka_unit_test(test_hostile_bytes),
         cmocka_unit_test(test_broken_chain),
+        cmocka_unit_test(test_lost),
     };
 
     apr_initialize();
