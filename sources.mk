@@ -131,10 +131,14 @@ MODULE_SOURCES = \
     src/http/es_hold.h \
     src/http/es_hush.c \
     src/http/es_hush.h \
+    src/http/es_intake.c \
+    src/http/es_intake.h \
     src/http/es_memory.c \
     src/http/es_memory.h \
     src/http/es_names.c \
     src/http/es_names.h \
+    src/http/es_outlet.c \
+    src/http/es_outlet.h \
     src/http/es_publish.c \
     src/http/es_publish.h \
     src/http/es_reply.c \

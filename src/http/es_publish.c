@@ -7,7 +7,6 @@
 #include "http/es_publish.h"
 
 #include "base/es_batch.h"
-#include "base/es_frame.h"
 #include "http/es_body.h"
 #include "http/es_body_form.h"
 #include "http/es_body_json.h"
@@ -15,8 +14,8 @@
 #include "http/es_cors.h"
 #include "http/es_gate.h"
 #include "http/es_hlog.h"
-#include "http/es_hush.h"
-#include "http/es_names.h"
+#include "http/es_intake.h"
+#include "http/es_outlet.h"
 #include "http/es_reply.h"
 #include "http/es_service.h"
 #include "http/es_settings.h"
@@ -25,8 +24,6 @@
 #include <apr_strings.h>
 
 #define ALLOW "POST, PUT, OPTIONS"
-/* Seconds after which a publisher may try again. */
-#define RETRY_AFTER 5
 
 /* ---- The kind of body -------------------------------------------------- */
 
@@ -74,37 +71,6 @@ static int choose_reader(request_rec *r, es_batch_read_fn_t **read,
 
 /* ---- The batch --------------------------------------------------------- */
 
-/* The last resort: the channels of the Location. */
-static int name_by_location(request_rec *r, const es_dir_t *conf,
-                            es_batch_t *batch, es_problem_t *why)
-{
-    es_channels_t *set;
-    int i;
-
-    if (batch->unnamed < 0) {
-        return 1;
-    }
-    if (!es_names_expand(r, conf, &set, why)) {
-        return 0;
-    }
-    if (es_channels_count(set) == 0) {
-        es_problem_set(why, r->pool, HTTP_BAD_REQUEST, "No channel: %s.",
-                       batch->unnamed_has);
-        return es_batch_place(batch, batch->unnamed, r->pool, why);
-    }
-    if (es_channels_count(set) > ES_EVENT_CHANNELS_MAX) {
-        return es_problem_set(why, r->pool, HTTP_BAD_REQUEST,
-                              "Too many channels: at most %d for an event.",
-                              ES_EVENT_CHANNELS_MAX);
-    }
-    for (i = batch->unnamed; i < batch->count; i++) {
-        if (batch->events[i].nchannels == 0) {
-            es_batch_name(&batch->events[i], set);
-        }
-    }
-    return 1;
-}
-
 static int read_batch(request_rec *r, const es_dir_t *conf,
                       es_batch_read_fn_t *read, es_batch_t *batch,
                       es_problem_t *why)
@@ -124,103 +90,7 @@ static int read_batch(request_rec *r, const es_dir_t *conf,
                               "has %d.",
                               batch->count);
     }
-    return name_by_location(r, conf, batch, why);
-}
-
-static int check_batch(request_rec *r, const es_dir_t *conf,
-                       const es_batch_t *batch, es_problem_t *why)
-{
-    int i;
-
-    for (i = 0; i < batch->count; i++) {
-        const es_event_t *event = &batch->events[i];
-
-        if (!es_names_allowed(r, conf, event->channels, event->nchannels,
-                              why) ||
-            !es_event_check(event, (apr_size_t)conf->max_event_bytes, r->pool,
-                            why)) {
-            return es_batch_place(batch, i, r->pool, why);
-        }
-    }
-    return 1;
-}
-
-/* ---- The store --------------------------------------------------------- */
-
-static const es_entry_t *entries_of(const es_batch_t *batch, apr_pool_t *p)
-{
-    apr_size_t count = (apr_size_t)batch->count;
-    es_entry_t *entries = apr_palloc(p, sizeof(*entries) * count);
-    es_frame_t *frames = apr_palloc(p, sizeof(*frames) * count);
-    apr_size_t i;
-
-    for (i = 0; i < count; i++) {
-        es_frame_make(&frames[i], &batch->events[i], p);
-        entries[i].channels = batch->events[i].channels;
-        entries[i].nchannels = batch->events[i].nchannels;
-        entries[i].frame = &frames[i];
-    }
-    return entries;
-}
-
-static int not_now(request_rec *r, es_problem_t *why, const char *sentence,
-                   const char *remedy)
-{
-    es_problem_set(why, r->pool, HTTP_SERVICE_UNAVAILABLE, "%s", sentence);
-    why->retry_after = RETRY_AFTER;
-    why->remedy = remedy;
-    return 0;
-}
-
-static int append_failed(request_rec *r, const es_hub_view_t *hub,
-                         apr_status_t rv, es_problem_t *why)
-{
-    if (rv == APR_ENOSPC) {
-        es_problem_set(why, r->pool, HTTP_REQUEST_ENTITY_TOO_LARGE,
-                       "The events of the body are more than half of what "
-                       "the hub can hold.");
-        why->remedy = apr_psprintf(
-            r->pool, "EventStreamHub %s size= would have to be larger.",
-            hub->name);
-        return 0;
-    }
-    if (rv == APR_ENOMEM) {
-        return not_now(r, why, "No more channels can be held now.",
-                       "EventStreamMaxChannels is reached.");
-    }
-    es_rlog(APLOG_ERR, rv, r, "ES0503",
-            "the journal of hub %s is not usable any more; nothing can be "
-            "published or received until httpd is restarted",
-            hub->name);
-    return not_now(r, why, "Events cannot be stored now.", NULL);
-}
-
-static int store_batch(request_rec *r, const es_dir_t *conf,
-                       const es_batch_t *batch, es_appended_t *done,
-                       es_problem_t *why)
-{
-    const es_hub_view_t *hub = es_service_hub(conf);
-    apr_uint64_t now_ms = (apr_uint64_t)apr_time_as_msec(apr_time_now());
-    apr_size_t words = (es_service_places() + 63) / 64;
-    apr_uint64_t *touched;
-    es_hush_t hush;
-    apr_status_t rv;
-
-    if (!hub) {
-        return not_now(r, why, "Events cannot be stored now.",
-                       "This child serves no events; it told why when it "
-                       "started.");
-    }
-    touched = apr_pcalloc(r->pool, sizeof(*touched) * words);
-    es_hush_begin(&hush); /* the store has a lock */
-    rv = es_store_append(hub->store, entries_of(batch, r->pool), batch->count,
-                         now_ms, touched, done);
-    es_hush_end(&hush);
-    if (rv != APR_SUCCESS) {
-        return append_failed(r, hub, rv, why);
-    }
-    es_service_wake(touched);
-    return 1;
+    return es_intake_name(r, conf, batch, why);
 }
 
 /* ---- The handler ------------------------------------------------------- */
@@ -248,8 +118,8 @@ static int publish(request_rec *r, const es_dir_t *conf,
     es_problem_t why;
 
     if (!read_batch(r, conf, read, &batch, &why) ||
-        !check_batch(r, conf, &batch, &why) ||
-        !store_batch(r, conf, &batch, &done, &why)) {
+        !es_intake_check(r, conf, &batch, &why) ||
+        !es_outlet_put(es_service_hub(conf), &batch, r->pool, &done, &why)) {
         return why.status == AP_FILTER_ERROR ? AP_FILTER_ERROR
                                              : es_reply_problem(r, &why);
     }

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "http/es_outlet.h"
+
+#include <apr_strings.h>
+#include <http_main.h>
+
+#include "base/es_frame.h"
+#include "http/es_hlog.h"
+#include "http/es_hush.h"
+
+/* Seconds after which a publisher may try again. */
+#define RETRY_AFTER 5
+
+static const es_entry_t *entries_of(const es_batch_t *batch, apr_pool_t *p)
+{
+    apr_size_t count = (apr_size_t)batch->count;
+    es_entry_t *entries = apr_palloc(p, sizeof(*entries) * count);
+    es_frame_t *frames = apr_palloc(p, sizeof(*frames) * count);
+    apr_size_t i;
+
+    for (i = 0; i < count; i++) {
+        es_frame_make(&frames[i], &batch->events[i], p);
+        entries[i].channels = batch->events[i].channels;
+        entries[i].nchannels = batch->events[i].nchannels;
+        entries[i].frame = &frames[i];
+    }
+    return entries;
+}
+
+static int not_now(apr_pool_t *p, es_problem_t *why, const char *sentence,
+                   const char *remedy)
+{
+    es_problem_set(why, p, HTTP_SERVICE_UNAVAILABLE, "%s", sentence);
+    why->retry_after = RETRY_AFTER;
+    why->remedy = remedy;
+    return 0;
+}
+
+static int append_failed(const es_hub_view_t *hub, apr_status_t rv,
+                         apr_pool_t *p, es_problem_t *why)
+{
+    if (rv == APR_ENOSPC) {
+        es_problem_set(why, p, HTTP_REQUEST_ENTITY_TOO_LARGE,
+                       "The events of the body are more than half of what "
+                       "the hub can hold.");
+        why->remedy = apr_psprintf(
+            p, "EventStreamHub %s size= would have to be larger.", hub->name);
+        return 0;
+    }
+    if (rv == APR_ENOMEM) {
+        return not_now(p, why, "No more channels can be held now.",
+                       "EventStreamMaxChannels is reached.");
+    }
+    es_slog(APLOG_ERR, rv, ap_server_conf, "ES0503",
+            "the journal of hub %s is not usable any more; nothing can be "
+            "published or received until httpd is restarted",
+            hub->name);
+    return not_now(p, why, "Events cannot be stored now.", NULL);
+}
+
+int es_outlet_put(const es_hub_view_t *hub, const es_batch_t *batch,
+                  apr_pool_t *p, es_appended_t *done, es_problem_t *why)
+{
+    apr_uint64_t now_ms = (apr_uint64_t)apr_time_as_msec(apr_time_now());
+    apr_size_t words = (es_service_places() + 63) / 64;
+    apr_uint64_t *touched;
+    es_hush_t hush;
+    apr_status_t rv;
+
+    if (!hub) {
+        return not_now(p, why, "Events cannot be stored now.",
+                       "This child serves no events; it told why when it "
+                       "started.");
+    }
+    touched = apr_pcalloc(p, sizeof(*touched) * words);
+    es_hush_begin(&hush); /* the store has a lock */
+    rv = es_store_append(hub->store, entries_of(batch, p), batch->count, now_ms,
+                         touched, done);
+    es_hush_end(&hush);
+    if (rv != APR_SUCCESS) {
+        return append_failed(hub, rv, p, why);
+    }
+    es_service_wake(touched);
+    return 1;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * The outlet: where a checked batch goes, whoever publishes it. Into the
+ * hub's journal, and the children that have clients of its channels are
+ * woken. It knows no request.
+ */
+#ifndef ES_OUTLET_H
+#define ES_OUTLET_H
+
+#include "base/es_batch.h"
+#include "http/es_service.h"
+
+/**
+ * Publish a batch: all of its events, or none.
+ *
+ * @param hub    from es_service_hub; NULL: this child serves no events
+ * @param batch  passed es_event_check, each event has a channel
+ * @param p      for what is needed meanwhile, and for why
+ * @param why    413: more than half of the journal; 503: no room for another
+ *               channel, or the hub is out of service
+ * @return 1, or 0 with why
+ *
+ * Context: WORKER; takes the store lock.
+ */
+int es_outlet_put(const es_hub_view_t *hub, const es_batch_t *batch,
+                  apr_pool_t *p, es_appended_t *done, es_problem_t *why);
+
+#endif
