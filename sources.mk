@@ -338,6 +338,7 @@ DIST_FILES = \
     docs/adr/0006-census.md \
     docs/adr/0007-presets-late.md \
     docs/adr/0008-lifeboat.md \
+    docs/adr/0010-epoch.md \
     docs/directives.md \
     docs/messages.md \
     docs/threads.md \

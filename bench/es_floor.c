@@ -43,8 +43,8 @@ static const char STREAM_HEAD[] =
     "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
     "Cache-Control: no-cache, no-store\r\nX-Accel-Buffering: no\r\n"
     "Transfer-Encoding: chunked\r\n\r\n"
-    "3c\r\nretry: 3000\n\nevent: stream-open\nid: 0000000000000-0\ndata: "
-    "\n\n\r\n";
+    "46\r\nretry: 3000\n\nevent: stream-open\n"
+    "id: 0000000000000-00000000000\ndata: \n\n\r\n";
 
 static volatile sig_atomic_t is_over;
 static eb_faults_t faults;

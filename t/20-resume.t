@@ -483,8 +483,14 @@ unlike $httpd->error_log, qr/\[(?:error|crit|alert|emerg)\]/,
     'no error in the log';
 $httpd = EventStream::Httpd->start(conf => $conf);
 is told_after('back', $old), 'open reset', 'another journal: told';
-$old = publish_id('back', 'new');
-is told_after('back', $old), 'open', 'and ids are good again';
+my $new = publish_id('back', 'new');
+is told_after('back', $new), 'open', 'and ids are good again';
+# as if the clock had been set back while httpd was stopped
+(my $late = $old) =~ s/^\d+/(split m{-}, $new)[0]/e;
+publish($httpd, 'back', 'newer');
+is told_after('back', $late), 'open reset',
+    'an id of the old journal, though its time is within the new one';
+like $_, qr/^\d{13}-\d{4,11}$/, "$_ is no longer than need be" for $old, $new;
 $httpd->stop;
 
 # ---- Served in turns -------------------------------------------------------

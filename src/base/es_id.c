@@ -7,6 +7,8 @@
 #include "base/es_decimal.h"
 
 #define NUMBER_MAX (~(apr_uint64_t)0)
+#define EPOCHS ((1u << ES_ID_EPOCH_BITS) - 1)
+#define COUNT_MAX ((APR_UINT64_C(1) << ES_ID_COUNT_BITS) - 1)
 
 static int compare(apr_uint64_t a, apr_uint64_t b)
 {
@@ -20,22 +22,49 @@ int es_id_compare(const es_id_t *a, const es_id_t *b)
     return order != 0 ? order : compare(a->n, b->n);
 }
 
+es_id_t es_id_birth(apr_uint32_t random, apr_uint64_t now_ms)
+{
+    es_id_t birth = {now_ms, 0};
+
+    birth.n = ((apr_uint64_t)(random % EPOCHS) + 1) << ES_ID_COUNT_BITS;
+    return birth;
+}
+
+int es_id_is_kin(const es_id_t *a, const es_id_t *b)
+{
+    return a->n >> ES_ID_COUNT_BITS == b->n >> ES_ID_COUNT_BITS;
+}
+
 es_id_t es_id_next(const es_id_t *last, apr_uint64_t now_ms)
 {
     es_id_t next = *last;
 
     if (now_ms > last->ms) {
         next.ms = now_ms;
-        next.n = 0;
+        next.n &= ~COUNT_MAX;
     }
-    else if (last->n < NUMBER_MAX) {
+    else if ((last->n & COUNT_MAX) < COUNT_MAX) {
         next.n++;
     }
     else if (last->ms < NUMBER_MAX) {
         next.ms++;
-        next.n = 0;
+        next.n &= ~COUNT_MAX;
     }
     return next;
+}
+
+es_id_t es_id_before(const es_id_t *id)
+{
+    es_id_t before = *id;
+
+    if ((id->n & COUNT_MAX) > 0) {
+        before.n--;
+    }
+    else if (id->ms > 0) {
+        before.ms--;
+        before.n |= COUNT_MAX;
+    }
+    return before;
 }
 
 apr_size_t es_id_format(char text[ES_ID_TEXT_SIZE], const es_id_t *id)

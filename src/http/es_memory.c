@@ -18,6 +18,7 @@
 #include <sys/socket.h>
 
 #include <ap_mpm.h>
+#include <apr_general.h>
 #include <apr_portable.h>
 #include <apr_strings.h>
 
@@ -137,9 +138,21 @@ static apr_status_t make_board(es_kept_t *kept, apr_pool_t *pool)
     return rv;
 }
 
+static apr_status_t be_born(es_id_t *birth)
+{
+    apr_uint32_t random;
+    apr_status_t rv =
+        apr_generate_random_bytes((unsigned char *)&random, sizeof(random));
+
+    *birth =
+        es_id_birth(random, (apr_uint64_t)apr_time_as_msec(apr_time_now()));
+    return rv;
+}
+
 static apr_status_t make_hub(es_kept_hub_t *hub, const char *name,
                              const es_store_params_t *params, apr_pool_t *pool)
 {
+    es_id_t birth;
     apr_status_t rv;
 
     apr_cpystrn(hub->name, name, sizeof(hub->name));
@@ -150,8 +163,10 @@ static apr_status_t make_hub(es_kept_hub_t *hub, const char *name,
     }
     rv = es_shm_create(&hub->mem, hub->size, pool);
     if (rv == APR_SUCCESS) {
-        rv = es_store_format(hub->mem, params,
-                             (apr_uint64_t)apr_time_as_msec(apr_time_now()));
+        rv = be_born(&birth);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = es_store_format(hub->mem, params, &birth);
     }
     return rv;
 }

@@ -36,7 +36,7 @@
 /** "esstore" and a byte that is no text. */
 #define ES_LAYOUT_MAGIC APR_UINT64_C(0x657373746f7265f1)
 /** Raised with every change to a struct below or to what a field means. */
-#define ES_LAYOUT_VERSION 1
+#define ES_LAYOUT_VERSION 2
 
 /** Sections and records are aligned to it: a cache line. */
 #define ES_LINE 64
@@ -58,7 +58,7 @@ typedef struct es_facts_t {
     apr_uint32_t channels;
     apr_uint32_t places;
     apr_uint64_t key[2];   /* of the hash of names; random */
-    apr_uint64_t birth_ms; /* ids are above it */
+    apr_uint64_t birth_ms; /* ids are above it, and of its epoch */
     apr_uint64_t birth_n;
 } es_facts_t;
 

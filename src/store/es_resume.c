@@ -246,8 +246,9 @@ apr_status_t es_store_resume(es_store_t *store, const es_slot_t *slots,
     apr_status_t rv = resolve(store, slots, count, id_text, &id);
     int i;
 
-    /* an id from the future is of another store, whose clock was ahead */
-    if (rv == APR_SUCCESS && es_id_compare(&id, &start->id) > 0) {
+    /* of another store; or from the future, which we have not given */
+    if (rv == APR_SUCCESS && (!es_id_is_kin(&id, &store->birth) ||
+                              es_id_compare(&id, &start->id) > 0)) {
         rv = APR_NOTFOUND;
     }
     for (i = 0; i < count && rv == APR_SUCCESS; i += SOME) {

@@ -21,7 +21,7 @@ apr_size_t es_store_size(const es_store_params_t *params)
 }
 
 apr_status_t es_store_format(void *mem, const es_store_params_t *params,
-                             apr_uint64_t now_ms)
+                             const es_id_t *birth)
 {
     es_segment_t *segment = mem;
     es_facts_t *facts = &segment->facts;
@@ -45,12 +45,13 @@ apr_status_t es_store_format(void *mem, const es_store_params_t *params,
     facts->ring_bytes = layout.params.ring_bytes;
     facts->channels = layout.params.channels;
     facts->places = layout.params.places;
-    facts->birth_ms = now_ms;
-    segment->end.last_ms = now_ms;
+    facts->birth_ms = segment->end.last_ms = birth->ms;
+    facts->birth_n = segment->end.last_n = birth->n;
     segment->end.head = layout.params.ring_bytes;
     segment->begin.tail = layout.params.ring_bytes;
     /* of what was before this store, nothing is known */
-    segment->table.forgotten_ms = now_ms;
+    segment->table.forgotten_ms = birth->ms;
+    segment->table.forgotten_n = birth->n;
     facts->magic = ES_LAYOUT_MAGIC;
     return APR_SUCCESS;
 }

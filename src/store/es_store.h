@@ -40,13 +40,14 @@ apr_size_t es_store_size(const es_store_params_t *params);
 /**
  * Make a new, empty store in mem, which is all zero and page-aligned.
  *
- * @param now_ms  clock; ids of this store are above it
+ * @param birth  from es_id_birth; ids of this store are above it and have
+ *               its epoch, by which those of other stores are told apart
  * @return APR_SUCCESS, or why the lock could not be made
  *
  * Context: PARENT, before any other process sees mem.
  */
 apr_status_t es_store_format(void *mem, const es_store_params_t *params,
-                             apr_uint64_t now_ms);
+                             const es_id_t *birth);
 
 /**
  * Use a store that was formatted before.

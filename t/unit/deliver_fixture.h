@@ -35,6 +35,7 @@ static UNUSED void hub_open(hub_t *hub, apr_uint64_t ring_bytes)
 {
     es_store_params_t params = {0};
     apr_size_t size;
+    es_id_t birth;
 
     params.ring_bytes = ring_bytes;
     params.channels = 256;
@@ -45,8 +46,8 @@ static UNUSED void hub_open(hub_t *hub, apr_uint64_t ring_bytes)
     assert_int_equal(posix_memalign(&hub->mem, 4096, size), 0);
     memset(hub->mem, 0, size);
     hub->now_ms = 1000;
-    assert_int_equal(es_store_format(hub->mem, &params, hub->now_ms),
-                     APR_SUCCESS);
+    birth = es_id_birth(6, hub->now_ms);
+    assert_int_equal(es_store_format(hub->mem, &params, &birth), APR_SUCCESS);
     assert_int_equal(
         es_store_attach(&hub->store, hub->mem, size, &params, hub->pool),
         APR_SUCCESS);

@@ -50,11 +50,11 @@ static void test_bytes(void **state)
     assert_int_equal(record.nslots, 1);
     assert_int_equal(record.slots[0], 1);
     assert_int_equal(record.previous[0], 0);
-    assert_true(record.id.ms == KIT_NOW && record.id.n == 1);
+    assert_true(record.id.ms == KIT_NOW && kit_number(record.id) == 1);
     snprintf(expected, sizeof(expected),
-             "21\r\nid: 1700000000000-1\ndata: hello\n\n\r\n");
+             "25\r\nid: 1700000000000-28673\ndata: hello\n\n\r\n");
     assert_int_equal(record.head_len, 4);
-    assert_int_equal(record.frame_len, 0x21);
+    assert_int_equal(record.frame_len, 0x25);
     assert_int_equal(record.chunk_len, strlen(expected));
     assert_int_equal(es_store_copy(kit->store, &record, 0, wire), 0);
     assert_memory_equal(wire, expected, record.chunk_len);

@@ -202,6 +202,34 @@ static void test_not_of_this_store(void **state)
     kit_close(kit, 1);
 }
 
+/* This store's clock is behind that of the one before: by its time alone, an
+ * id of that one could be of ours. */
+static void test_other_epoch(void **state)
+{
+    kit_t *kit = kit_open(RING, 8, 1);
+    es_id_t ours;
+    es_id_t other;
+    sub_t sub;
+
+    (void)state;
+    append(kit, "a", &ours);
+    append(kit, "a", NULL);
+    sub = subscribe(kit, "a");
+    other = es_id_birth(KIT_EPOCH, ours.ms);
+    other.n += ours.n % (1u << ES_ID_COUNT_BITS);
+    assert_refused(&sub, resume(&sub, other));
+    other = es_id_birth(KIT_EPOCH - 2, ours.ms);
+    other.n += ours.n % (1u << ES_ID_COUNT_BITS);
+    assert_refused(&sub, resume(&sub, other));
+    other.n = ours.n % (1u << ES_ID_COUNT_BITS); /* without any */
+    assert_refused(&sub, resume(&sub, other));
+    other.n = ours.n | APR_UINT64_C(1)
+                           << 63; /* with more bits than there are */
+    assert_refused(&sub, resume(&sub, other));
+    assert_int_equal(resume(&sub, ours), APR_SUCCESS);
+    kit_close(kit, 1);
+}
+
 /* An id that no event of the channel has, but between two that were given:
  * that of another channel, or of stream-open. */
 static void test_in_between(void **state)
@@ -506,7 +534,7 @@ static void write_on(kit_t *kit, const int *stop)
     alarm(60);
     for (i = 1; !__atomic_load_n(stop, __ATOMIC_RELAXED); i++) {
         if (kit_append(kit, names[i % 2], "data: 1\n\n", &done) != 0 ||
-            done.last_id.n != i) {
+            kit_number(done.last_id) != i) {
             _exit(1);
         }
     }
@@ -519,7 +547,7 @@ static apr_uint64_t oldest(kit_t *kit)
     es_record_t record;
 
     return es_store_look(kit->store, es_store_tail(kit->store), &record) == 0
-               ? record.id.n
+               ? kit_number(record.id)
                : 0;
 }
 
@@ -547,7 +575,7 @@ static apr_uint64_t first_read(sub_t *sub)
         }
         assert_int_equal(rv, APR_SUCCESS);
         if (record.slots[0] == sub->slots[0]) {
-            return record.id.n;
+            return kit_number(record.id);
         }
         pos = record.next;
     }
@@ -556,16 +584,16 @@ static apr_uint64_t first_read(sub_t *sub)
 /** Resume once near the tail. @return 1: vouched, 0: not, -1: too late */
 static int resume_lapped(kit_t *kit, sub_t *sub)
 {
-    es_id_t known = {KIT_NOW, oldest(kit) + kit_random(6)};
-    apr_uint64_t next = known.n / 2 * 2 + 2;
+    apr_uint64_t known = oldest(kit) + kit_random(6);
+    apr_uint64_t next = known / 2 * 2 + 2;
     apr_uint64_t got;
     apr_status_t rv;
 
     assert_int_equal(es_store_present(kit->store, &sub->start), 0);
-    if (known.n < 6 || sub->start.id.n < known.n) {
+    if (known < 6 || kit_number(sub->start.id) < known) {
         return -1;
     }
-    rv = resume(sub, known);
+    rv = resume(sub, kit_id(known));
     if (rv == APR_NOTFOUND) {
         /* never without a reason: the next one is gone */
         got = oldest(kit);
@@ -618,6 +646,7 @@ int main(void)
         cmocka_unit_test(test_present_and_older),
         cmocka_unit_test(test_published_meanwhile),
         cmocka_unit_test(test_not_of_this_store),
+        cmocka_unit_test(test_other_epoch),
         cmocka_unit_test(test_in_between),
         cmocka_unit_test(test_malformed),
         cmocka_unit_test(test_evicted),

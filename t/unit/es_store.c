@@ -61,21 +61,23 @@ static void test_ids(void **state)
     es_slice_t name = es_slice_of("a");
     es_frame_t frame = kit_frame("data: 1\n\n");
     es_entry_t entry = {&name, 1, &frame};
+    es_id_t birth = es_store_birth(kit->store);
     es_appended_t done;
     es_start_t start;
 
     (void)state;
     assert_int_equal(es_store_present(kit->store, &start), 0);
-    assert_true(start.id.ms == KIT_NOW && start.id.n == 0);
+    assert_true(es_id_compare(&start.id, &birth) == 0);
     assert_int_equal(es_store_append(kit->store, &entry, 1, KIT_NOW + 5,
                                      kit->touched, &done),
                      0);
-    assert_true(done.last_id.ms == KIT_NOW + 5 && done.last_id.n == 0);
+    assert_true(done.last_id.ms == KIT_NOW + 5 && done.last_id.n == birth.n);
     /* the clock steps back */
     assert_int_equal(es_store_append(kit->store, &entry, 1, KIT_NOW - 5,
                                      kit->touched, &done),
                      0);
-    assert_true(done.last_id.ms == KIT_NOW + 5 && done.last_id.n == 1);
+    assert_true(done.last_id.ms == KIT_NOW + 5 &&
+                done.last_id.n == birth.n + 1);
     assert_int_equal(es_store_present(kit->store, &start), 0);
     assert_int_equal(es_id_compare(&start.id, &done.last_id), 0);
     assert_int_equal(start.pos, done.head);
@@ -152,10 +154,10 @@ static void test_batch(void **state)
                      0);
     assert_int_equal(done.clients, 2);
     assert_int_equal(kit->touched[0], 4 + 8);
-    assert_int_equal(done.last_id.n, EVENTS);
+    assert_int_equal(kit_number(done.last_id), EVENTS);
     for (i = 0; i < EVENTS; i++) {
         assert_int_equal(es_store_look(kit->store, pos, &record), 0);
-        assert_int_equal(record.id.n, i + 1);
+        assert_int_equal(kit_number(record.id), i + 1);
         assert_int_equal(record.nslots, 1 + i % 2);
         pos = record.next;
     }
@@ -274,13 +276,14 @@ static void use_all(kit_t *kit)
 static void test_hostile_bytes(void **state)
 {
     kit_t *kit = kit_open(8192, 64, 1);
+    es_id_t birth = es_id_birth(1, KIT_NOW);
     int i;
 
     (void)state;
     for (i = 0; i < 6000; i++) {
         if (i % 20 == 0) {
             memset(kit->mem, 0, kit->size);
-            assert_int_equal(es_store_format(kit->mem, &kit->params, KIT_NOW),
+            assert_int_equal(es_store_format(kit->mem, &kit->params, &birth),
                              0);
             assert_int_equal(es_store_attach(&kit->store, kit->mem, kit->size,
                                              &kit->params, kit->pool),

@@ -27,6 +27,7 @@
 #include "store/es_view.h"
 
 #define KIT_NOW 1700000000000u
+#define KIT_EPOCH 7 /* of a store that kit_open makes */
 #define KIT_PLACES 70
 
 typedef struct kit_t {
@@ -43,6 +44,7 @@ static __attribute__((unused)) kit_t *kit_open(apr_uint64_t ring_bytes,
                                                apr_uint32_t channels, int plain)
 {
     kit_t *kit = calloc(1, sizeof(*kit));
+    es_id_t birth = es_id_birth(KIT_EPOCH - 1, KIT_NOW);
 
     apr_pool_create(&kit->pool, NULL);
     kit->params.ring_bytes = ring_bytes;
@@ -57,7 +59,7 @@ static __attribute__((unused)) kit_t *kit_open(apr_uint64_t ring_bytes,
     else {
         assert_int_equal(es_shm_create(&kit->mem, kit->size, kit->pool), 0);
     }
-    assert_int_equal(es_store_format(kit->mem, &kit->params, KIT_NOW), 0);
+    assert_int_equal(es_store_format(kit->mem, &kit->params, &birth), 0);
     assert_int_equal(es_store_attach(&kit->store, kit->mem, kit->size,
                                      &kit->params, kit->pool),
                      0);
@@ -71,6 +73,23 @@ static __attribute__((unused)) void kit_close(kit_t *kit, int plain)
     }
     apr_pool_destroy(kit->pool);
     free(kit);
+}
+
+/** An event's number when all come at KIT_NOW: the first is 1. */
+static __attribute__((unused)) apr_uint64_t kit_number(es_id_t id)
+{
+    return ((id.ms - KIT_NOW) << ES_ID_COUNT_BITS) +
+           id.n % (1u << ES_ID_COUNT_BITS);
+}
+
+/** The id of the event with this number. */
+static __attribute__((unused)) es_id_t kit_id(apr_uint64_t number)
+{
+    es_id_t id = es_id_birth(KIT_EPOCH - 1, KIT_NOW);
+
+    id.ms += number >> ES_ID_COUNT_BITS;
+    id.n += number % (1u << ES_ID_COUNT_BITS);
+    return id;
 }
 
 /** The frame of an event with this data. */
