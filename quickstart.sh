@@ -87,6 +87,8 @@ look_for_build_tools()
     want apache2-dev has_apxs
     want libjansson-dev has_lib jansson
     want libcurl4-openssl-dev has_lib libcurl
+    want libjwt-dev has_lib libjwt
+    want libssl-dev has_lib libcrypto
 }
 
 look_for_test_tools()

@@ -25,9 +25,11 @@ my %may_see = (
 # library => [its headers, files that may include them]
 my %doors = (
     libjwt => [qr/^jwt\.h$/, qr/^es_jwt\.c$/],
+    libcrypto => [qr/^openssl\//, qr/^es_pem\.c$/],
     libcurl => [qr/^curl\//, qr/^es_grip_client\.c$/],
     Redis => [qr/^(hiredis|valkey)\b/, qr/^es_redis\.c$/],
-    jansson => [qr/^jansson\.h$/, qr/json|^es_instruct\.c$|^es_status\.c$/],
+    jansson => [qr/^jansson\.h$/,
+        qr/json|^es_jwk\.c$|^es_instruct\.c$|^es_status\.c$/],
 );
 
 my $httpd = qr/^(httpd|http_\w+|ap_\w+|util_\w+|mpm_common|scoreboard|mod_\w+
