@@ -3,6 +3,8 @@
 CORE_SOURCES = \
     src/base/es_accept.c \
     src/base/es_accept.h \
+    src/base/es_base64.c \
+    src/base/es_base64.h \
     src/base/es_batch.c \
     src/base/es_batch.h \
     src/base/es_buf.c \
@@ -76,6 +78,18 @@ CORE_SOURCES = \
     src/deliver/es_watch_inner.h \
     src/deliver/es_wheel.c \
     src/deliver/es_wheel.h \
+    src/grip/es_grip_url.c \
+    src/grip/es_grip_url.h \
+    src/grip/es_jwk.c \
+    src/grip/es_jwk.h \
+    src/grip/es_jwt.c \
+    src/grip/es_jwt.h \
+    src/grip/es_key.c \
+    src/grip/es_key.h \
+    src/grip/es_pem.c \
+    src/grip/es_pem.h \
+    src/grip/es_proxy.c \
+    src/grip/es_proxy.h \
     src/store/es_append.c \
     src/store/es_board.c \
     src/store/es_board.h \
@@ -104,6 +118,8 @@ CORE_SOURCES = \
 MODULE_SOURCES = \
     src/glue/es_directives.c \
     src/glue/es_directives.h \
+    src/glue/es_grip_setters.c \
+    src/glue/es_grip_setters.h \
     src/glue/es_setters.c \
     src/glue/es_setters.h \
     src/glue/es_tokens.c \
@@ -158,6 +174,7 @@ MODULE_SOURCES = \
 
 UNIT_TESTS = \
     t/unit/es_accept \
+    t/unit/es_base64 \
     t/unit/es_batch \
     t/unit/es_board \
     t/unit/es_body_form \
@@ -172,17 +189,21 @@ UNIT_TESTS = \
     t/unit/es_delivery \
     t/unit/es_event \
     t/unit/es_frame \
+    t/unit/es_grip_url \
     t/unit/es_id \
     t/unit/es_inbox \
     t/unit/es_index \
     t/unit/es_journal \
     t/unit/es_json_text \
+    t/unit/es_jwt \
+    t/unit/es_key \
     t/unit/es_lifeboat \
     t/unit/es_lock \
     t/unit/es_log \
     t/unit/es_path \
     t/unit/es_piece \
     t/unit/es_problem \
+    t/unit/es_proxy \
     t/unit/es_query \
     t/unit/es_refuge \
     t/unit/es_resume \
@@ -196,6 +217,9 @@ UNIT_TESTS = \
 t_unit_es_accept_SOURCES = t/unit/es_accept.c
 t_unit_es_accept_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_accept_LDADD = $(UNIT_LIBS)
+t_unit_es_base64_SOURCES = t/unit/es_base64.c
+t_unit_es_base64_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_es_base64_LDADD = $(UNIT_LIBS)
 t_unit_es_batch_SOURCES = t/unit/es_batch.c
 t_unit_es_batch_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_batch_LDADD = $(UNIT_LIBS)
@@ -238,6 +262,9 @@ t_unit_es_event_LDADD = $(UNIT_LIBS)
 t_unit_es_frame_SOURCES = t/unit/es_frame.c
 t_unit_es_frame_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_frame_LDADD = $(UNIT_LIBS)
+t_unit_es_grip_url_SOURCES = t/unit/es_grip_url.c
+t_unit_es_grip_url_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_es_grip_url_LDADD = $(UNIT_LIBS)
 t_unit_es_id_SOURCES = t/unit/es_id.c
 t_unit_es_id_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_id_LDADD = $(UNIT_LIBS)
@@ -253,6 +280,12 @@ t_unit_es_journal_LDADD = $(UNIT_LIBS)
 t_unit_es_json_text_SOURCES = t/unit/es_json_text.c
 t_unit_es_json_text_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_json_text_LDADD = $(UNIT_LIBS)
+t_unit_es_jwt_SOURCES = t/unit/es_jwt.c
+t_unit_es_jwt_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_es_jwt_LDADD = $(UNIT_LIBS)
+t_unit_es_key_SOURCES = t/unit/es_key.c
+t_unit_es_key_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_es_key_LDADD = $(UNIT_LIBS)
 t_unit_es_lifeboat_SOURCES = t/unit/es_lifeboat.c
 t_unit_es_lifeboat_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_lifeboat_LDADD = $(UNIT_LIBS)
@@ -271,6 +304,9 @@ t_unit_es_piece_LDADD = $(UNIT_LIBS)
 t_unit_es_problem_SOURCES = t/unit/es_problem.c
 t_unit_es_problem_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_problem_LDADD = $(UNIT_LIBS)
+t_unit_es_proxy_SOURCES = t/unit/es_proxy.c
+t_unit_es_proxy_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_es_proxy_LDADD = $(UNIT_LIBS)
 t_unit_es_query_SOURCES = t/unit/es_query.c
 t_unit_es_query_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_query_LDADD = $(UNIT_LIBS)
@@ -372,6 +408,7 @@ DIST_FILES = \
     t/51-lifetime.t \
     t/70-demo.t \
     t/71-eventsource.t \
+    t/80-grip-config.t \
     t/browser/Driver.pm \
     t/browser/common.mjs \
     t/browser/demo.mjs \
@@ -386,6 +423,7 @@ DIST_FILES = \
     t/run \
     t/run-all \
     t/unit/deliver_fixture.h \
+    t/unit/grip_keys.h \
     t/unit/store_kit.h \
     t/unit/unit.h \
     tools/sources.sh \

@@ -17,6 +17,7 @@
 #include <http_config.h>
 #include <http_core.h>
 
+#include "glue/es_grip_setters.h"
 #include "glue/es_setters.h"
 #include "glue/es_tokens.h"
 #include "http/es_hlog.h"
@@ -47,6 +48,11 @@ static const char *set_global_row(cmd_parms *cmd, void *dir, const char *text);
 #define DIR_ROW(name, ...)                                                     \
     AP_INIT_TAKE1(name, set_dir_row, (void *)&((const es_row_t){__VA_ARGS__}), \
                   IN_SECTIONS, name " takes one value")
+#define GRIP_ROW(name, kind, member, help)                                   \
+    AP_INIT_TAKE_ARGV(                                                       \
+        name, es_set_grip_row,                                               \
+        (void *)&((const es_grip_row_t){kind, offsetof(es_grip_t, member)}), \
+        RSRC_CONF, help)
 #define GLOBAL_ROW(name, ...)                                          \
     AP_INIT_TAKE1(name, set_global_row,                                \
                   (void *)&((const es_row_t){__VA_ARGS__}), RSRC_CONF, \
@@ -102,6 +108,25 @@ const command_rec es_directives_table[] = {
                0, 0, 65535),
     GLOBAL_ROW("EventStreamDrain", ES_SECONDS, GLOBAL(drain_us),
                SECONDS(5), 0, SECONDS(600)),
+
+    /* of a hub: GRIP */
+    AP_INIT_TAKE_ARGV("EventStreamGrip", es_set_grip, NULL, RSRC_CONF,
+                      "maybe hub=, then off or the URL of a GRIP proxy, then "
+                      "maybe iss=, key=, verify-iss= and verify-key="),
+    GRIP_ROW("EventStreamGripPrefix", ES_GRIP_TEXT, prefix,
+             "what proxies see before a channel's name"),
+    GRIP_ROW("EventStreamGripRequired", ES_GRIP_SWITCH, is_required,
+             "on refuses clients that come without a proxy"),
+    GRIP_ROW("EventStreamGripReliable", ES_GRIP_SWITCH, is_reliable,
+             "on lets proxies ask for what they have missed"),
+    GRIP_ROW("EventStreamGripOnError", ES_GRIP_ON_ERROR, ignores_errors,
+             "fail or ignore, when a proxy does not take an event"),
+    GRIP_ROW("EventStreamGripConnectTimeout", ES_GRIP_WAIT, connect_timeout,
+             "how long connecting to a proxy may take"),
+    GRIP_ROW("EventStreamGripTimeout", ES_GRIP_WAIT, publish_timeout,
+             "how long a proxy may take for what is published"),
+    GRIP_ROW("EventStreamGripLeeway", ES_GRIP_TIME, leeway,
+             "how far a proxy's clock may differ"),
     {.name = NULL},
 };
 /* clang-format on */
@@ -248,6 +273,8 @@ void *es_directives_create_server(apr_pool_t *p, server_rec *s)
     hub = apr_array_push(global->hubs);
     hub->name = "default";
     hub->size_bytes = ES_HUB_SIZE;
+    hub->grip = NULL;
+    global->grips = apr_array_make(p, 1, sizeof(es_hub_grip_t));
     return global;
 }
 
@@ -276,6 +303,7 @@ int es_directives_check(apr_pool_t *ptemp, server_rec *s)
     const char *err = es_tokens_check(ptemp);
 
     err = err ? err : es_uses_check(es_global_of(s), ptemp);
+    err = err ? err : es_grips_check(es_global_of(s), ptemp);
     if (err) {
         es_slog(APLOG_EMERG, 0, s, "ES0101", "%s", err);
         return HTTP_INTERNAL_SERVER_ERROR;

@@ -268,6 +268,7 @@ static es_hub_t *hub_named(es_global_t *global, const char *name, apr_pool_t *p)
         hub = apr_array_push(global->hubs);
         hub->name = apr_pstrdup(p, name);
         hub->size_bytes = ES_HUB_SIZE;
+        hub->grip = NULL;
     }
     return hub;
 }

@@ -67,6 +67,7 @@ static int attach_hubs(es_service_t *made, const es_kept_t *kept, server_rec *s,
     made->closed = apr_pcalloc(pool, kept->nhubs);
     for (i = 0; i < kept->nhubs; i++) {
         const es_kept_hub_t *hub = &kept->hubs[i];
+        const es_hub_t *named = es_global_hub(es_global_of(s), hub->name);
         es_hub_view_t *view = apr_pcalloc(pool, sizeof(*view));
         apr_status_t rv = es_store_attach(&view->store, hub->mem, hub->size,
                                           &hub->params, pool);
@@ -81,7 +82,8 @@ static int attach_hubs(es_service_t *made, const es_kept_t *kept, server_rec *s,
         }
         view->name = hub->name;
         view->number = made->nhubs;
-        made->closed[made->nhubs] = !es_global_hub(es_global_of(s), hub->name);
+        view->grip = named ? named->grip : NULL;
+        made->closed[made->nhubs] = !named;
         made->stores[made->nhubs++] = view->store;
         if (!made->closed[view->number]) {
             apr_hash_set(made->hubs, hub->name, APR_HASH_KEY_STRING, view);

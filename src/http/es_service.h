@@ -23,7 +23,8 @@
 typedef struct es_hub_view_t {
     const char *name;
     es_store_t *store;
-    apr_uint32_t number; /* from 0, as delivery counts them */
+    apr_uint32_t number;   /* from 0, as delivery counts them */
+    const es_grip_t *grip; /* NULL = GRIP is off */
 } es_hub_view_t;
 
 /**

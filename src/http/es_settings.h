@@ -13,6 +13,7 @@
 
 #include "base/es_path.h"
 #include "base/es_template.h"
+#include "grip/es_proxy.h"
 #include "mod_eventstream.h"
 
 extern module AP_MODULE_DECLARE_DATA eventstream_module;
@@ -67,7 +68,16 @@ typedef struct es_dir_t {
 typedef struct es_hub_t {
     const char *name;
     apr_uint64_t size_bytes; /* of its journal */
+    const es_grip_t *grip;   /* NULL = GRIP is off */
 } es_hub_t;
+
+/** What the directives EventStreamGrip… say of a hub that may be defined
+ * later. */
+typedef struct es_hub_grip_t {
+    const char *hub;                 /* its name */
+    const ap_directive_t *directive; /* the first of them */
+    es_grip_t *grip;
+} es_hub_grip_t;
 
 /** For the whole server; kept with the main server only. */
 typedef struct es_global_t {
@@ -76,7 +86,8 @@ typedef struct es_global_t {
     apr_int64_t max_channels;        /* of a hub */
     apr_int64_t max_held;            /* per child; 0 = a quarter */
     apr_int64_t drain_us;
-    apr_array_header_t *hubs; /* es_hub_t; [0] is "default" */
+    apr_array_header_t *hubs;  /* es_hub_t; [0] is "default" */
+    apr_array_header_t *grips; /* es_hub_grip_t; one for each hub at most */
 } es_global_t;
 
 /** The settings of a request. */

@@ -51,7 +51,8 @@ not. Further options:
 
 =item config_test($conf, %options)
 
-httpd -t with this text: returns (1 or 0, what it printed). Options as start.
+httpd -t with this text: returns (1 or 0, what it printed). Options as start,
+and arguments => [...] for its command line.
 
 =item build($key)
 
@@ -405,7 +406,7 @@ sub config_test
     my $self = $class->new(%opt, conf => $conf);
     $self->{quiet} = 1;
     $self->write_conf;
-    my $pid = $self->spawn('-t');
+    my $pid = $self->spawn('-t', @{$opt{arguments} || []});
     waitpid $pid, 0;
     my $ok = $? == 0 ? 1 : 0;
     my $text = $self->all_output;
