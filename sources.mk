@@ -185,6 +185,7 @@ UNIT_TESTS = \
     t/unit/es_chantab \
     t/unit/es_chunk \
     t/unit/es_client \
+    t/unit/es_crew \
     t/unit/es_decimal \
     t/unit/es_delivery \
     t/unit/es_event \
@@ -200,6 +201,7 @@ UNIT_TESTS = \
     t/unit/es_lifeboat \
     t/unit/es_lock \
     t/unit/es_log \
+    t/unit/es_loop \
     t/unit/es_path \
     t/unit/es_piece \
     t/unit/es_problem \
@@ -250,6 +252,9 @@ t_unit_es_chunk_LDADD = $(UNIT_LIBS)
 t_unit_es_client_SOURCES = t/unit/es_client.c
 t_unit_es_client_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_client_LDADD = $(UNIT_LIBS)
+t_unit_es_crew_SOURCES = t/unit/es_crew.c
+t_unit_es_crew_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_es_crew_LDADD = $(UNIT_LIBS)
 t_unit_es_decimal_SOURCES = t/unit/es_decimal.c
 t_unit_es_decimal_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_decimal_LDADD = $(UNIT_LIBS)
@@ -295,6 +300,9 @@ t_unit_es_lock_LDADD = $(UNIT_LIBS)
 t_unit_es_log_SOURCES = t/unit/es_log.c
 t_unit_es_log_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_log_LDADD = $(UNIT_LIBS)
+t_unit_es_loop_SOURCES = t/unit/es_loop.c
+t_unit_es_loop_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_es_loop_LDADD = $(UNIT_LIBS)
 t_unit_es_path_SOURCES = t/unit/es_path.c
 t_unit_es_path_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_path_LDADD = $(UNIT_LIBS)
@@ -406,6 +414,7 @@ DIST_FILES = \
     t/46-prefork-tls.t \
     t/50-lifeboat.t \
     t/51-lifetime.t \
+    t/61-descriptors.t \
     t/70-demo.t \
     t/71-eventsource.t \
     t/80-grip-config.t \

@@ -20,6 +20,7 @@
  */
 #include "http/es_detach.h"
 
+#include <errno.h>
 #include <fcntl.h>
 
 #include <apr_portable.h>
@@ -28,6 +29,7 @@
 #include <util_filter.h>
 
 #include "deliver/es_sink_socket.h"
+#include "http/es_hlog.h"
 #include "http/es_hush.h"
 
 static const char *const transparent[] = {
@@ -69,6 +71,7 @@ static int copy_descriptor(const request_rec *r)
 
     if (apr_os_sock_get(&fd, ap_get_conn_socket(r->connection)) !=
         APR_SUCCESS) {
+        errno = EBADF;
         return -1;
     }
     return fcntl(fd, F_DUPFD_CLOEXEC, 0);
@@ -105,7 +108,7 @@ static apr_status_t hand_over(es_stream_t *stream)
     int fd = copy_descriptor(r);
 
     if (fd < 0) {
-        return APR_EGENERAL;
+        return APR_FROM_OS_ERROR(errno);
     }
     sink = es_sink_socket_create(fd, r->chunked);
     if (sink) {
@@ -134,5 +137,9 @@ apr_status_t es_detach(es_stream_t *stream)
     es_hush_begin(&hush); /* the inbox has a lock */
     rv = hand_over(stream);
     es_hush_end(&hush);
+    if (rv != APR_SUCCESS) {
+        es_rlog(APLOG_DEBUG, rv, stream->r, "ES0340",
+                "cannot detach a client: it is asked to come back");
+    }
     return rv;
 }

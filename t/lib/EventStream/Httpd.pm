@@ -47,6 +47,8 @@ not. Further options:
     prelude => '...'    text before everything else, LoadModule included
     mpm_conf => '...'   replaces the preset sizes (2 children, 25 threads)
     env     => {K => V} for httpd
+    preload => 'x.so'   a library to be loaded before all others
+    descriptors => 256  the limit of open files, soft and hard
     deadline => 20      seconds to wait for the first answer
 
 =item config_test($conf, %options)
@@ -325,12 +327,15 @@ sub set_environment
 {
     my ($self) = @_;
     my $class = ref $self;
+    my @preload;
     if ($class->build('sanitize') eq 'yes') {
-        $ENV{LD_PRELOAD} = $class->build('preload');
+        push @preload, $class->build('preload');
         $ENV{ASAN_OPTIONS} ||= 'detect_leaks=0:detect_odr_violation=0:'
             . 'abort_on_error=1:disable_coredump=1';
         $ENV{UBSAN_OPTIONS} ||= 'print_stacktrace=1';
     }
+    push @preload, $self->{preload} if $self->{preload};
+    $ENV{LD_PRELOAD} = join ':', @preload if @preload;
     $ENV{$_} = $self->{env}{$_} for keys %{$self->{env}};
     return;
 }
@@ -349,8 +354,13 @@ sub spawn
         open STDIN, '<', '/dev/null';
         open STDOUT, '>>', $out;
         open STDERR, '>&', \*STDOUT;
-        exec ref($self)->build('httpd'), '-f', "$self->{root}/httpd.conf",
-            @args or POSIX::_exit(127);
+        my @command = (ref($self)->build('httpd'),
+            '-f', "$self->{root}/httpd.conf", @args);
+        # perl has no setrlimit
+        unshift @command, '/bin/sh', '-c',
+            "ulimit -n $self->{descriptors} && exec \"\$\@\"", 'sh'
+            if $self->{descriptors};
+        exec @command or POSIX::_exit(127);
     }
     return $pid;
 }

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tests of src/deliver/es_crew.c: a socket that epoll refuses. */
+#include "deliver_fixture.h"
+
+#include <fcntl.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <apr_general.h>
+
+#include "deliver/es_crew.h"
+#include "deliver/es_sink_socket.h"
+
+#define PLACE 1
+
+typedef struct world_t {
+    hub_t hub;    /* the store */
+    es_hub_t own; /* what delivery knows of it */
+    es_crew_t *crew;
+    int epoll_fd;
+} world_t;
+
+static void world_open(world_t *w)
+{
+    memset(w, 0, sizeof(*w));
+    hub_open(&w->hub, 65536);
+    w->own.store = w->hub.store;
+    w->own.pos = es_store_head(w->hub.store);
+    es_ring_init(&w->own.ahead);
+    w->own.clients = es_index_create();
+    w->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    w->crew = es_crew_create(w->epoll_fd, 0);
+    assert_non_null(w->crew);
+}
+
+static void world_close(world_t *w)
+{
+    es_crew_cut_all(w->crew, &w->own, 1);
+    es_crew_destroy(w->crew);
+    es_index_destroy(w->own.clients);
+    close(w->epoll_fd);
+    hub_close(&w->hub);
+}
+
+static es_member_t *make_member(world_t *w, int fd)
+{
+    es_slot_t slots[ES_EVENT_CHANNELS_MAX];
+    es_client_params_t params = {0};
+    es_client_t *client;
+    es_member_t *member;
+    es_sink_t *sink;
+
+    params.store = w->hub.store;
+    params.place = PLACE;
+    params.nslots = hub_subscribe(&w->hub, "a,b", slots, &params.pos);
+    params.slots = slots;
+    sink = es_sink_socket_create(fd, 1);
+    assert_non_null(sink);
+    client = es_client_create(&params, sink, 0);
+    assert_non_null(client);
+    member = es_member_create(client);
+    assert_non_null(member);
+    return member;
+}
+
+/* epoll takes no regular file, as it takes no socket above max_user_watches. */
+static int open_refused(void)
+{
+    char name[] = "/tmp/es-crew-XXXXXX";
+    int fd = mkstemp(name);
+
+    assert_true(fd >= 0);
+    unlink(name);
+    return fd;
+}
+
+static void test_refused_by_epoll(void **state)
+{
+    world_t w;
+    int refused = open_refused();
+    int pair[2];
+
+    (void)state;
+    world_open(&w);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    es_crew_adopt(w.crew, make_member(&w, pair[0]), &w.own, 0);
+    es_crew_adopt(w.crew, make_member(&w, refused), &w.own, 0);
+    assert_int_equal(es_crew_count(w.crew), 2);
+    es_crew_bury(w.crew);
+    /* closed and counted out, and the other one stays */
+    assert_int_equal(fcntl(refused, F_GETFD), -1);
+    assert_int_equal(es_crew_count(w.crew), 1);
+    assert_int_equal(es_store_load(w.hub.store, PLACE), 2);
+    /* nothing of it is left to be done: the loop may sleep */
+    assert_int_equal(es_crew_run(w.crew, 10, 0), 0);
+    world_close(&w);
+    close(pair[1]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_refused_by_epoll),
+    };
+    int failed;
+
+    apr_initialize();
+    failed = cmocka_run_group_tests(tests, NULL, NULL);
+    apr_terminate();
+    return failed;
+}
