@@ -346,6 +346,11 @@ t_unit_es_wheel_SOURCES = t/unit/es_wheel.c
 t_unit_es_wheel_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_wheel_LDADD = $(UNIT_LIBS)
 
+SHIMS = \
+    t/clock/es_clockshift.la
+t_clock_es_clockshift_la_SOURCES = t/clock/es_clockshift.c
+t_clock_es_clockshift_la_LDFLAGS = $(SHIM_LDFLAGS)
+
 BENCHES = \
     bench/es_floor \
     bench/es_liar \
@@ -415,6 +420,7 @@ DIST_FILES = \
     t/50-lifeboat.t \
     t/51-lifetime.t \
     t/61-descriptors.t \
+    t/62-clock.t \
     t/70-demo.t \
     t/71-eventsource.t \
     t/80-grip-config.t \
@@ -426,6 +432,7 @@ DIST_FILES = \
     t/browser/package.json \
     t/build.conf.in \
     t/lib/EventStream/Client.pm \
+    t/lib/EventStream/Clock.pm \
     t/lib/EventStream/Httpd.pm \
     t/lib/EventStream/Load.pm \
     t/lib/EventStream/Source.pm \

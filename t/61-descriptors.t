@@ -139,7 +139,7 @@ sub is_sent_away
     return;
 }
 
-# ---- The limit on clients of a child ----------------------------------------
+# ---- The limit on clients of a child ---------------------------------------
 
 is_calm($child, 'idle');
 my @clients = map { subscribe($httpd, '/events') } 1 .. $MOST;
@@ -151,7 +151,7 @@ is heard('one', @clients), $MOST, '... and is heard by all';
 ok static_file($httpd), '... a file is served';
 is_calm($child, '... idle');
 
-# ---- One descriptor left: it takes the connection, not its copy -------------
+# ---- One descriptor left: it takes the connection, not its copy ------------
 
 (pop @clients)->close;    # so that the limit on clients is not met
 wait_clients($httpd, 'news', $MOST - 1);
@@ -165,7 +165,7 @@ is_sent_away('no descriptor to detach with');
 like $httpd->error_log, qr/ES0340/, '... it is told';
 is_calm($child, '... one descriptor left');
 
-# ---- None left ---------------------------------------------------------------
+# ---- None left -------------------------------------------------------------
 
 wait_for(sub { descriptors_of($child) == $LIMIT - 1 }, 5);
 push @kept, keep();
@@ -175,7 +175,7 @@ like publish_over($kept[0], 'two'), qr/^HTTP\/1.1 200 /,
 is heard('two', @clients), $MOST - 1, '... all clients hear it';
 is_calm($child, '... none left');
 
-# ---- httpd cannot accept: the child goes, its clients stay --------------------
+# ---- httpd cannot accept: the child goes, its clients stay -----------------
 
 is publish($httpd, 'news', 'three')->{status}, 200,
     'one more connection is served, by another child';
@@ -194,7 +194,7 @@ is_calm($new, '... the new one');
 is publish($httpd, 'news', 'four')->{status}, 200, '... publishing works';
 is heard('four', @clients), $MOST - 1, '... all clients hear it';
 
-# ---- Back under it -------------------------------------------------------------
+# ---- Back under it ---------------------------------------------------------
 
 $_->close for @clients;
 is wait_clients($httpd, 'news', 0, 10), 0, 'when all have left';

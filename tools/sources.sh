@@ -42,7 +42,8 @@ dist_files()
 {
     for f in $(files bench conf demo docs t tools); do
         case $f in
-        t/unit/es_*.c | bench/*.[ch] | conf/eventstream.conf) continue ;;
+        t/unit/es_*.c | t/clock/*.c) continue ;;
+        bench/*.[ch] | conf/eventstream.conf) continue ;;
         t/build.conf) continue ;;
         esac
         if [ ! -f "$f.c" ]; then
@@ -70,6 +71,15 @@ generate()
         echo "${var}_SOURCES = $unit.c"
         echo "${var}_CPPFLAGS = \$(AM_CPPFLAGS) \$(CMOCKA_CFLAGS)"
         echo "${var}_LDADD = \$(UNIT_LIBS)"
+    done
+
+    # What tests preload into httpd.
+    shims=$(files t/clock | sed -n 's|^\(.*\)\.c$|\1|p')
+    echo "$shims" | sed '/^$/d; s/$/.la/' | list SHIMS
+    for shim in $shims; do
+        var=$(echo "$shim" | tr '/' '_')_la
+        echo "${var}_SOURCES = $shim.c"
+        echo "${var}_LDFLAGS = \$(SHIM_LDFLAGS)"
     done
 
     # A file of bench/ with a main is a program; the others are parts of each.
