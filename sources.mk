@@ -212,6 +212,7 @@ UNIT_TESTS = \
     t/unit/es_round \
     t/unit/es_slice \
     t/unit/es_store \
+    t/unit/es_store_dates \
     t/unit/es_store_processes \
     t/unit/es_template \
     t/unit/es_utf8 \
@@ -333,6 +334,9 @@ t_unit_es_slice_LDADD = $(UNIT_LIBS)
 t_unit_es_store_SOURCES = t/unit/es_store.c
 t_unit_es_store_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_store_LDADD = $(UNIT_LIBS)
+t_unit_es_store_dates_SOURCES = t/unit/es_store_dates.c
+t_unit_es_store_dates_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_es_store_dates_LDADD = $(UNIT_LIBS)
 t_unit_es_store_processes_SOURCES = t/unit/es_store_processes.c
 t_unit_es_store_processes_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_store_processes_LDADD = $(UNIT_LIBS)

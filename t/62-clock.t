@@ -178,6 +178,11 @@ say_some('started an hour before it stopped');
 is_reset($old[0], '... an id of the life before is told of');
 is_reset($old[1], '... and one from the future');
 resumes_from(0, '... resumed from an id of now');
+$clock->step($HOUR + 60);
+say_some('the clock has passed the old ids');
+is_reset($old[0], '... they are told of all the same');
+is_reset($old[1], '... also the last');
+resumes_from(0, '... resumed from an id of before');
 $httpd->stop;
 
 # ---- Dates -----------------------------------------------------------------
