@@ -102,10 +102,14 @@ CORE_SOURCES = \
     src/store/es_counts.h \
     src/store/es_journal.c \
     src/store/es_journal.h \
+    src/store/es_known.c \
+    src/store/es_known.h \
     src/store/es_layout.c \
     src/store/es_layout.h \
     src/store/es_lock.c \
     src/store/es_lock.h \
+    src/store/es_owntab.c \
+    src/store/es_owntab.h \
     src/store/es_repair.c \
     src/store/es_resume.c \
     src/store/es_resume.h \
@@ -113,6 +117,8 @@ CORE_SOURCES = \
     src/store/es_shm.h \
     src/store/es_store.c \
     src/store/es_store.h \
+    src/store/es_twins.c \
+    src/store/es_twins.h \
     src/store/es_view.h
 
 MODULE_SOURCES = \
@@ -198,10 +204,12 @@ UNIT_TESTS = \
     t/unit/es_json_text \
     t/unit/es_jwt \
     t/unit/es_key \
+    t/unit/es_known \
     t/unit/es_lifeboat \
     t/unit/es_lock \
     t/unit/es_log \
     t/unit/es_loop \
+    t/unit/es_owntab \
     t/unit/es_path \
     t/unit/es_piece \
     t/unit/es_problem \
@@ -215,6 +223,7 @@ UNIT_TESTS = \
     t/unit/es_store_dates \
     t/unit/es_store_processes \
     t/unit/es_template \
+    t/unit/es_twins \
     t/unit/es_utf8 \
     t/unit/es_wheel
 t_unit_es_accept_SOURCES = t/unit/es_accept.c
@@ -292,6 +301,9 @@ t_unit_es_jwt_LDADD = $(UNIT_LIBS)
 t_unit_es_key_SOURCES = t/unit/es_key.c
 t_unit_es_key_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_key_LDADD = $(UNIT_LIBS)
+t_unit_es_known_SOURCES = t/unit/es_known.c
+t_unit_es_known_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_es_known_LDADD = $(UNIT_LIBS)
 t_unit_es_lifeboat_SOURCES = t/unit/es_lifeboat.c
 t_unit_es_lifeboat_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_lifeboat_LDADD = $(UNIT_LIBS)
@@ -304,6 +316,9 @@ t_unit_es_log_LDADD = $(UNIT_LIBS)
 t_unit_es_loop_SOURCES = t/unit/es_loop.c
 t_unit_es_loop_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_loop_LDADD = $(UNIT_LIBS)
+t_unit_es_owntab_SOURCES = t/unit/es_owntab.c
+t_unit_es_owntab_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_es_owntab_LDADD = $(UNIT_LIBS)
 t_unit_es_path_SOURCES = t/unit/es_path.c
 t_unit_es_path_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_path_LDADD = $(UNIT_LIBS)
@@ -343,6 +358,9 @@ t_unit_es_store_processes_LDADD = $(UNIT_LIBS)
 t_unit_es_template_SOURCES = t/unit/es_template.c
 t_unit_es_template_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_template_LDADD = $(UNIT_LIBS)
+t_unit_es_twins_SOURCES = t/unit/es_twins.c
+t_unit_es_twins_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_es_twins_LDADD = $(UNIT_LIBS)
 t_unit_es_utf8_SOURCES = t/unit/es_utf8.c
 t_unit_es_utf8_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_utf8_LDADD = $(UNIT_LIBS)
@@ -392,6 +410,7 @@ DIST_FILES = \
     docs/adr/0007-presets-late.md \
     docs/adr/0008-lifeboat.md \
     docs/adr/0010-epoch.md \
+    docs/adr/0019-own-ids.md \
     docs/directives.md \
     docs/messages.md \
     docs/threads.md \
@@ -414,6 +433,7 @@ DIST_FILES = \
     t/31-publish-raw.t \
     t/32-publish-gate.t \
     t/33-cors.t \
+    t/34-publish-ids.t \
     t/40-detach.t \
     t/41-slow.t \
     t/42-stop.t \

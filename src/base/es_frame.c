@@ -178,6 +178,32 @@ apr_size_t es_frame_write(char *dst, const es_frame_t *frame, es_slice_t id)
     return (apr_size_t)(id_at - dst);
 }
 
+int es_frame_equal(const es_frame_t *a, const es_frame_t *b)
+{
+    return es_slice_equal(a->head, b->head) &&
+           es_slice_equal(a->own_id, b->own_id) &&
+           es_slice_equal(a->tail, b->tail);
+}
+
+/* Takes bytes off the front of rest. @return 0 when it begins otherwise */
+static int begins(es_slice_t *rest, es_slice_t with)
+{
+    if (rest->len < with.len ||
+        !es_slice_equal(es_slice(rest->data, with.len), with)) {
+        return 0;
+    }
+    rest->data += with.len;
+    rest->len -= with.len;
+    return 1;
+}
+
+int es_frame_is(const es_frame_t *frame, es_slice_t written)
+{
+    return begins(&written, frame->head) && begins(&written, TEXT("id: ")) &&
+           begins(&written, frame->own_id) && begins(&written, TEXT("\n")) &&
+           es_slice_equal(written, frame->tail);
+}
+
 static char *put_retry(char *at, apr_int64_t retry_ms)
 {
     at = put(at, TEXT("retry: "));

@@ -44,6 +44,12 @@ apr_size_t es_frame_size(const es_frame_t *frame, apr_size_t id_len);
  */
 apr_size_t es_frame_write(char *dst, const es_frame_t *frame, es_slice_t id);
 
+/** Are both frames the same bytes, with the same id? */
+int es_frame_equal(const es_frame_t *a, const es_frame_t *b);
+
+/** Is it what es_frame_write has made of frame with its own id? */
+int es_frame_is(const es_frame_t *frame, es_slice_t written);
+
 /** Room for any of the frames below but es_frame_reset's. */
 #define ES_FRAME_CONTROL_SIZE 160
 

@@ -36,6 +36,18 @@ static int not_now(apr_pool_t *p, es_problem_t *why, const char *sentence,
     return 0;
 }
 
+static int clashed(const es_batch_t *batch, const es_clash_t *clash,
+                   apr_pool_t *p, es_problem_t *why)
+{
+    const es_event_t *event = &batch->events[clash->event];
+
+    es_problem_set(why, p, HTTP_CONFLICT,
+                   "The id '%s' belongs to another event of channel '%s'.",
+                   es_channel_printable(event->id, p),
+                   es_channel_printable(event->channels[clash->channel], p));
+    return es_batch_place(batch, clash->event, p, why);
+}
+
 static int append_failed(const es_hub_view_t *hub, apr_status_t rv,
                          apr_pool_t *p, es_problem_t *why)
 {
@@ -77,6 +89,9 @@ int es_outlet_put(const es_hub_view_t *hub, const es_batch_t *batch,
     rv = es_store_append(hub->store, entries_of(batch, p), batch->count, now_ms,
                          touched, done);
     es_hush_end(&hush);
+    if (rv == APR_EEXIST) {
+        return clashed(batch, &done->clash, p, why);
+    }
     if (rv != APR_SUCCESS) {
         return append_failed(hub, rv, p, why);
     }

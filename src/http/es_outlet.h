@@ -16,7 +16,9 @@
  * @param hub    from es_service_hub; NULL: this child serves no events
  * @param batch  passed es_event_check, each event has a channel
  * @param p      for what is needed meanwhile, and for why
- * @param why    413: more than half of the journal; 503: no room for another
+ * @param done   the batch's part that was there already counts in it, too
+ * @param why    409: a publisher's id stands for another event of a channel;
+ *               413: more than half of the journal; 503: no room for another
  *               channel, or the hub is out of service
  * @return 1, or 0 with why
  *

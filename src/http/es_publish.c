@@ -102,8 +102,9 @@ static int reply_published(request_rec *r, const es_batch_t *batch,
 
     es_id_format(id, &done->last_id);
     es_rlog(APLOG_DEBUG, 0, r, "ES0502",
-            "published %d events up to %s for %" APR_UINT64_T_FMT " clients",
-            batch->count, id, done->clients);
+            "published %d events up to %s for %" APR_UINT64_T_FMT
+            " clients, %d of them were there already",
+            batch->count, id, done->clients, done->known);
     return es_reply_json(r, apr_psprintf(r->pool,
                                          "{\"published\": %d, \"id\": \"%s\", "
                                          "\"clients\": %" APR_UINT64_T_FMT "}",

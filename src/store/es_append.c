@@ -2,10 +2,11 @@
 /*
  * Appending a batch, in this order:
  *
- *     without the lock   check sizes, hash the names
+ *     without the lock   check sizes, hash names and ids, find twins
  *     lock
  *       slots            find or make one for each channel; may fail, and
  *                        then nothing but some idle slots was made
+ *       known            look up the publishers' ids; may fail as well
  *       for each event   id, place, evict what is in the way, write
  *       commit           one store of the head
  *     unlock, log
@@ -15,14 +16,16 @@
  * record that did not fit. So eviction never comes to the batch itself.
  *
  * When the chains or a record turn out to be damaged (a stray write), all is
- * repaired and the step is done again, once: after the repair there is
+ * repaired and done again, once: after the repair there is
  * nothing left that could be damaged.
  */
+#include "store/es_known.h"
+#include "store/es_twins.h"
 #include "store/es_view.h"
 
 #include <stdlib.h>
 
-/** Links of a batch that fit on the stack. */
+/** Links, and so events, of a batch that fit on the stack. */
 #define LINKS_SMALL ES_EVENT_CHANNELS_MAX
 
 /** A channel of an event of the batch. */
@@ -31,15 +34,27 @@ typedef struct use_t {
     es_slot_t slot; /* found under the lock */
 } use_t;
 
+/** What is known of an event of the batch. */
+typedef struct mark_t {
+    apr_uint64_t own_hash; /* of the publisher's id */
+    int is_known;          /* 1 = retained; found under the lock */
+} mark_t;
+
 /** A batch on its way. */
 typedef struct batch_t {
     const es_entry_t *entries;
     int count;
     apr_uint64_t now_ms;
-    use_t *uses; /* of all entries, one after the other */
-    use_t small[LINKS_SMALL];
+    use_t *uses;   /* of all entries, one after the other */
+    mark_t *marks; /* count */
+    int *twins;    /* count; as es_twins_find has them */
+    use_t few_uses[LINKS_SMALL];
+    mark_t few_marks[LINKS_SMALL];
+    int few_twins[LINKS_SMALL];
     es_appended_t done;
 } batch_t;
+
+/* ---- before the lock --------------------------------------------------- */
 
 /** Number of links, or 0 when the batch is not one. */
 static apr_size_t count_uses(const es_entry_t *entries, int count)
@@ -85,12 +100,41 @@ static int fits(const es_store_t *store, const es_entry_t *entries, int count)
     return 1;
 }
 
-static void hash_names(const es_store_t *store, batch_t *batch)
+/** Room for what is noted of the batch. No pool here: it is needed as long
+ * as this call. @return 0 when there is no memory */
+static int make_notes(batch_t *batch, apr_size_t uses)
+{
+    apr_size_t count = (apr_size_t)batch->count;
+
+    batch->uses = batch->few_uses;
+    batch->marks = batch->few_marks;
+    batch->twins = batch->few_twins;
+    if (uses > LINKS_SMALL) {
+        batch->uses = malloc(uses * sizeof(use_t));
+        batch->marks = malloc(count * sizeof(mark_t));
+        batch->twins = malloc(count * sizeof(int));
+    }
+    return batch->uses != NULL && batch->marks != NULL && batch->twins != NULL;
+}
+
+static void free_notes(const batch_t *batch)
+{
+    if (batch->uses != batch->few_uses) {
+        free(batch->uses);
+        free(batch->marks);
+        free(batch->twins);
+    }
+}
+
+static void hash_all(const es_store_t *store, batch_t *batch)
 {
     use_t *use = batch->uses;
     int i, k;
 
     for (i = 0; i < batch->count; i++) {
+        batch->marks[i].own_hash =
+            es_owntab_hash(&store->owns, batch->entries[i].frame->own_id);
+        batch->marks[i].is_known = 0;
         for (k = 0; k < batch->entries[i].nchannels; k++, use++) {
             use->hash =
                 es_chantab_hash(&store->tab, batch->entries[i].channels[k]);
@@ -98,6 +142,8 @@ static void hash_names(const es_store_t *store, batch_t *batch)
         }
     }
 }
+
+/* ---- under the lock ---------------------------------------------------- */
 
 /** A slot for each channel, and the clients of each, once. When it fails,
  * touched may have bits of channels before: a needless wake-up at worst. */
@@ -123,6 +169,61 @@ static apr_status_t find_slots(es_store_t *store, batch_t *batch,
                     es_counts_sum(&store->counts, use->slot, touched);
             }
         }
+    }
+    return APR_SUCCESS;
+}
+
+/** The id of the batch is the highest of its events. */
+static void raise_id(batch_t *batch, const es_id_t *id)
+{
+    if (es_id_compare(id, &batch->done.last_id) > 0) {
+        batch->done.last_id = *id;
+    }
+}
+
+/** Is the event retained? */
+static apr_status_t find_known_one(const es_store_t *store, batch_t *batch,
+                                   int event, const use_t *uses)
+{
+    const es_entry_t *entry = &batch->entries[event];
+    es_slot_t slots[ES_EVENT_CHANNELS_MAX];
+    es_record_t found;
+    apr_status_t rv;
+    int i;
+
+    for (i = 0; i < entry->nchannels; i++) {
+        slots[i] = uses[i].slot;
+    }
+    rv = es_known_find(store, entry, batch->marks[event].own_hash, slots,
+                       &found, &batch->done.clash.channel);
+    if (rv == APR_SUCCESS && found.pos != 0) {
+        batch->marks[event].is_known = 1;
+        raise_id(batch, &found.id);
+    }
+    batch->done.clash.event = event;
+    return rv;
+}
+
+/** Which events are not to be written, as they are there? */
+static apr_status_t find_known(es_store_t *store, batch_t *batch)
+{
+    const use_t *uses = batch->uses;
+    int i;
+
+    batch->done.last_id.ms = batch->done.last_id.n = 0;
+    batch->done.known = 0;
+    for (i = 0; i < batch->count; i++) {
+        batch->marks[i].is_known = batch->twins[i] >= 0;
+        if (batch->entries[i].frame->own_id.len != 0 &&
+            !batch->marks[i].is_known) {
+            apr_status_t rv = find_known_one(store, batch, i, uses);
+
+            if (rv != APR_SUCCESS) {
+                return rv;
+            }
+        }
+        batch->done.known += batch->marks[i].is_known;
+        uses += batch->entries[i].nchannels;
     }
     return APR_SUCCESS;
 }
@@ -156,8 +257,10 @@ static apr_status_t make_room(es_store_t *store, es_pos_t end)
 
 /** Write one event behind at. @return where it ends, 0 when damaged */
 static es_pos_t write_event(es_store_t *store, const es_entry_t *entry,
-                            const use_t *uses, es_pos_t at, const es_id_t *id)
+                            const mark_t *mark, const use_t *uses, es_pos_t at,
+                            const es_id_t *id)
 {
+    int has_own_id = entry->frame->own_id.len != 0;
     es_link_t links[ES_EVENT_CHANNELS_MAX];
     char text[ES_ID_TEXT_SIZE];
     es_content_t content;
@@ -167,9 +270,8 @@ static es_pos_t write_event(es_store_t *store, const es_entry_t *entry,
 
     content.id = *id;
     content.frame = entry->frame;
-    content.id_text = entry->frame->own_id.len != 0
-                          ? entry->frame->own_id
-                          : es_slice(text, es_id_format(text, id));
+    content.id_text = has_own_id ? entry->frame->own_id
+                                 : es_slice(text, es_id_format(text, id));
     content.links = links;
     content.nlinks = entry->nchannels;
     size = es_journal_record_size(
@@ -183,6 +285,10 @@ static es_pos_t write_event(es_store_t *store, const es_entry_t *entry,
         links[i].spare = 0;
         links[i].previous = es_chantab_append(&store->tab, uses[i].slot, pos,
                                               es_journal_tail(&store->journal));
+        links[i].own_before = has_own_id
+                                  ? es_owntab_add(&store->owns, mark->own_hash,
+                                                  uses[i].slot, pos, i)
+                                  : 0;
     }
     es_journal_write(&store->journal, at, pos, size, &content);
     return pos + size;
@@ -201,39 +307,45 @@ static apr_status_t write_batch(es_store_t *store, batch_t *batch)
     }
     at = es_journal_head(&store->journal);
     for (i = 0; i < batch->count; i++) {
-        id = es_id_next(&id, batch->now_ms);
-        at = write_event(store, &batch->entries[i], uses, at, &id);
-        if (at == 0) {
-            return APR_EGENERAL;
+        if (!batch->marks[i].is_known) {
+            id = es_id_next(&id, batch->now_ms);
+            at = write_event(store, &batch->entries[i], &batch->marks[i], uses,
+                             at, &id);
+            if (at == 0) {
+                return APR_EGENERAL;
+            }
+            raise_id(batch, &id);
         }
         uses += batch->entries[i].nchannels;
     }
     es_journal_commit(&store->journal, at, &id);
-    batch->done.last_id = id;
     batch->done.head = at;
     return APR_SUCCESS;
+}
+
+static apr_status_t try_append(es_store_t *store, batch_t *batch,
+                               apr_uint64_t *touched)
+{
+    apr_status_t rv = find_slots(store, batch, touched);
+
+    if (rv == APR_SUCCESS) {
+        rv = find_known(store, batch);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = write_batch(store, batch);
+    }
+    return rv;
 }
 
 static apr_status_t append_locked(es_store_t *store, batch_t *batch,
                                   apr_uint64_t *touched, es_news_t *news)
 {
-    apr_status_t rv = find_slots(store, batch, touched);
+    apr_status_t rv = try_append(store, batch, touched);
 
     if (rv == APR_EGENERAL) {
         rv = es_repair(store, news);
         if (rv == APR_SUCCESS) {
-            rv = find_slots(store, batch, touched);
-        }
-    }
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
-    rv = write_batch(store, batch);
-    if (rv == APR_EGENERAL) {
-        /* slots stay whose they are in a repair */
-        rv = es_repair(store, news);
-        if (rv == APR_SUCCESS) {
-            rv = write_batch(store, batch);
+            rv = try_append(store, batch, touched);
         }
     }
     return rv;
@@ -257,25 +369,21 @@ apr_status_t es_store_append(es_store_t *store, const es_entry_t *entries,
     batch.entries = entries;
     batch.count = count;
     batch.now_ms = now_ms;
-    batch.uses = batch.small;
-    if (uses > LINKS_SMALL) {
-        /* no pool here: it is needed as long as this call */
-        batch.uses = malloc(uses * sizeof(use_t));
-        if (batch.uses == NULL) {
-            return APR_ENOMEM;
+    rv = APR_ENOMEM;
+    if (make_notes(&batch, uses)) {
+        hash_all(store, &batch);
+        rv = es_twins_find(entries, count, store->owns.key, batch.twins,
+                           &batch.done.clash);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = es_view_lock(store, &news);
+        if (rv == APR_SUCCESS) {
+            rv = append_locked(store, &batch, touched, &news);
+            es_view_unlock(store, &news);
         }
     }
-    hash_names(store, &batch);
-
-    rv = es_view_lock(store, &news);
-    if (rv == APR_SUCCESS) {
-        rv = append_locked(store, &batch, touched, &news);
-        es_view_unlock(store, &news);
-    }
-    if (batch.uses != batch.small) {
-        free(batch.uses);
-    }
-    if (rv == APR_SUCCESS) {
+    free_notes(&batch);
+    if (rv == APR_SUCCESS || rv == APR_EEXIST) {
         *out = batch.done;
     }
     return rv;

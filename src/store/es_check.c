@@ -121,6 +121,9 @@ static const char *find_fault(es_store_t *store, apr_pool_t *p)
     if (why == NULL) {
         why = check_slots(store, seen, p);
     }
+    if (why == NULL) {
+        why = es_owntab_check(&store->owns, p);
+    }
     if (why == NULL && !es_counts_check(&store->counts, &place)) {
         why = apr_psprintf(p, "place %u: counts and total differ", place);
     }

@@ -216,15 +216,32 @@ apr_status_t es_journal_copy(const es_journal_t *journal,
                : APR_ENOENT;
 }
 
-apr_status_t es_journal_copy_id(const es_journal_t *journal,
-                                const es_record_t *record, char *dst)
+/* The parts are within the record: es_journal_look has checked that. */
+
+static char *place_of(const es_journal_t *journal, const es_record_t *record)
 {
-    /* within the record: es_journal_look has checked that */
-    return take(journal, record->pos,
-                wire_of(record) + record->head_len + record->id_off, dst,
-                record->id_len)
-               ? APR_SUCCESS
-               : APR_ENOENT;
+    return journal->ring + record->pos % journal->bytes;
+}
+
+es_slice_t es_journal_id(const es_journal_t *journal, const es_record_t *record)
+{
+    es_slice_t frame = es_journal_frame(journal, record);
+
+    return es_slice(frame.data + record->id_off, record->id_len);
+}
+
+es_slice_t es_journal_frame(const es_journal_t *journal,
+                            const es_record_t *record)
+{
+    return es_slice(place_of(journal, record) + wire_of(record) +
+                        record->head_len,
+                    record->frame_len);
+}
+
+es_link_t *es_journal_link(const es_journal_t *journal,
+                           const es_record_t *record, int index)
+{
+    return (es_link_t *)(place_of(journal, record) + sizeof(es_rec_t)) + index;
 }
 
 /* ---- writing ----------------------------------------------------------- */

@@ -46,14 +46,20 @@ apr_status_t es_journal_copy(const es_journal_t *journal,
                              const es_record_t *record, apr_size_t offset,
                              char *dst);
 
-/**
- * Copy the id text of a record that es_journal_look has found.
- *
- * @param dst  gets id_len bytes
- * @return as es_journal_copy
- */
-apr_status_t es_journal_copy_id(const es_journal_t *journal,
-                                const es_record_t *record, char *dst);
+/* Under lock, of a record that es_journal_look has found since it was taken:
+ * where its parts stand in the ring, until the lock is given back. */
+
+/** The id text. */
+es_slice_t es_journal_id(const es_journal_t *journal,
+                         const es_record_t *record);
+
+/** The frame. */
+es_slice_t es_journal_frame(const es_journal_t *journal,
+                            const es_record_t *record);
+
+/** @param index  below nslots */
+es_link_t *es_journal_link(const es_journal_t *journal,
+                           const es_record_t *record, int index);
 
 /* ---- writing, under lock ----------------------------------------------- */
 

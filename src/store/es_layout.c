@@ -5,6 +5,21 @@
  */
 #include "store/es_layout.h"
 
+/* Bytes of the ring for one bucket of publishers' ids: about as many buckets
+ * as there are records when all of them have an id and are of usual size. */
+#define RING_FOR_OWN 512
+
+/** The least power of 2 that is not below least. */
+static apr_uint64_t power_of_two(apr_uint64_t least)
+{
+    apr_uint64_t power = 1;
+
+    while (power < least) {
+        power *= 2;
+    }
+    return power;
+}
+
 int es_layout_of(es_layout_t *layout, const es_store_params_t *params)
 {
     apr_uint64_t at = sizeof(es_segment_t);
@@ -18,10 +33,8 @@ int es_layout_of(es_layout_t *layout, const es_store_params_t *params)
     *own = *params;
     own->ring_bytes = ES_ALIGN_UP(own->ring_bytes, ES_LAYOUT_PAGE);
 
-    layout->nbuckets = 1;
-    while (layout->nbuckets < own->channels) {
-        layout->nbuckets *= 2;
-    }
+    layout->nbuckets = (apr_uint32_t)power_of_two(own->channels);
+    layout->nowns = power_of_two(own->ring_bytes / RING_FOR_OWN);
     layout->buckets = at;
     at = ES_ALIGN_UP(at + (apr_uint64_t)layout->nbuckets * 4, ES_LINE);
     layout->slots = at;
@@ -31,6 +44,8 @@ int es_layout_of(es_layout_t *layout, const es_store_params_t *params)
     layout->counts = at;
     layout->row_bytes = ES_ALIGN_UP((apr_uint64_t)own->channels * 4, ES_LINE);
     at += layout->row_bytes * own->places;
+    layout->owns = at;
+    at += layout->nowns * 8;
     layout->ring = ES_ALIGN_UP(at, ES_LAYOUT_PAGE);
     layout->size = layout->ring + own->ring_bytes;
     return layout->size <= APR_SIZE_MAX / 2;

@@ -12,6 +12,7 @@
  *     …     slots     es_chan_t each, slot s at s - 1
  *     …     totals    u32 each: subscriptions of place p at p - 1
  *     …     counts    a row for each place, in it a u32 for each slot
+ *     …     owns      u64 each: newest link of publishers' ids, 0 = empty
  *     …     ring      ring_bytes; starts on a page
  *
  * Sections start at multiples of 64. There are no pointers, as processes may
@@ -21,7 +22,7 @@
  * A record in the ring; it never wraps, and starts at multiples of 64:
  *
  *     ┌─────────────┬─────────────────┬──────────────────────────────┬─────┐
- *     │ es_rec_t 64 │ es_link_t 16×n  │ "<hex>\r\n"  frame    "\r\n" │ gap │
+ *     │ es_rec_t 64 │ es_link_t 24×n  │ "<hex>\r\n"  frame    "\r\n" │ gap │
  *     └─────────────┴─────────────────┴──────────────────────────────┴─────┘
  *     pos                             wire, sent as it is           pos+size
  */
@@ -141,8 +142,11 @@ typedef struct es_rec_t {
     apr_uint32_t spare[3];
 } es_rec_t;
 
+/** A channel of a record. own_before is read under the lock only, and made
+ * anew by a repair. */
 typedef struct es_link_t {
-    apr_uint64_t previous; /* the channel's record before, 0 = none */
+    apr_uint64_t previous;   /* the channel's record before, 0 = none */
+    apr_uint64_t own_before; /* of the index of publishers' ids, 0 = none */
     apr_uint32_t slot;
     apr_uint32_t spare;
 } es_link_t;
@@ -161,7 +165,7 @@ ES_LAYOUT_ASSERT(chan_name_at, offsetof(es_chan_t, name) == 69);
 ES_LAYOUT_ASSERT(chan_size, sizeof(es_chan_t) == 328);
 ES_LAYOUT_ASSERT(rec_wire_at, offsetof(es_rec_t, wire_off) == 32);
 ES_LAYOUT_ASSERT(rec_size, sizeof(es_rec_t) == ES_LINE);
-ES_LAYOUT_ASSERT(link_size, sizeof(es_link_t) == 16);
+ES_LAYOUT_ASSERT(link_size, sizeof(es_link_t) == 24);
 
 /** Where the sections start, computed by each process for itself. */
 typedef struct es_layout_t {
@@ -172,6 +176,8 @@ typedef struct es_layout_t {
     apr_uint64_t totals;
     apr_uint64_t counts;
     apr_uint64_t row_bytes; /* from one row of counts to the next */
+    apr_uint64_t owns;
+    apr_uint64_t nowns; /* a power of 2 */
     apr_uint64_t ring;
     apr_uint64_t size; /* of the whole segment */
 } es_layout_t;

@@ -45,6 +45,7 @@ static int recount(es_store_t *store, es_news_t *news)
                 return 0;
             }
         }
+        es_owntab_restore(&store->owns, &record);
         before = record.id;
         news->records++;
     }
@@ -61,6 +62,7 @@ apr_status_t es_repair(es_store_t *store, es_news_t *news)
         return APR_EGENERAL;
     }
     es_chantab_rebuild(&store->tab);
+    es_owntab_clear(&store->owns);
     news->records = 0;
     if (!recount(store, news)) {
         raise_last(store, &store->birth);
@@ -69,6 +71,7 @@ apr_status_t es_repair(es_store_t *store, es_news_t *news)
          * next repair comes to the same end */
         es_chantab_lose(&store->tab, &last);
         es_journal_drop(&store->journal, es_journal_head(&store->journal));
+        es_owntab_clear(&store->owns);
         news->emptied = 1;
         news->records = 0;
     }

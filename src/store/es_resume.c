@@ -4,7 +4,10 @@
  * newest to the oldest, so that a walk costs what the client has missed, not
  * what others have published.
  *
- * What is read under the lock: up to which id a channel was evicted, its
+ * A publisher's id is looked up in the index of ids, under the lock: a step
+ * or two for each channel, whatever a client comes with.
+ *
+ * What else is read under the lock: up to which id a channel was evicted, its
  * newest record, and the tail. The walks need no lock: should the ring pass
  * them, the look says so, and then it is read once more what was evicted.
  */
@@ -66,37 +69,6 @@ static es_pos_t before(const es_record_t *record, es_slot_t slot)
 
 /* ---- a publisher's id -------------------------------------------------- */
 
-static int has_id(const es_store_t *store, const es_record_t *record,
-                  es_slice_t text)
-{
-    char id[ES_EVENT_FIELD_MAX];
-
-    return record->has_own_id && record->id_len == text.len &&
-           es_journal_copy_id(&store->journal, record, id) == APR_SUCCESS &&
-           es_slice_equal(es_slice(id, record->id_len), text);
-}
-
-/**
- * The newest event of a channel with this id.
- *
- * @param found  untouched when there is none
- */
-static void find_own(const es_store_t *store, es_slot_t slot, es_pos_t newest,
-                     es_pos_t tail, es_slice_t text, es_record_t *found)
-{
-    es_pos_t pos = newest;
-    es_record_t record;
-
-    while (pos != 0 && pos >= tail &&
-           es_store_look(store, pos, &record) == APR_SUCCESS) {
-        if (has_id(store, &record, text)) {
-            *found = record;
-            return;
-        }
-        pos = before(&record, slot);
-    }
-}
-
 /** What is known of a publisher's id so far. */
 typedef struct own_t {
     es_pos_t pos; /* 0 = not found yet */
@@ -117,22 +89,44 @@ static int note_own(own_t *own, const es_record_t *found)
     return 1;
 }
 
+static apr_status_t search_locked(es_store_t *store, const es_slot_t *slots,
+                                  int count, es_slice_t text, own_t *own)
+{
+    apr_uint64_t hash = es_owntab_hash(&store->owns, text);
+    es_record_t found;
+    int i;
+
+    for (i = 0; i < count; i++) {
+        apr_status_t rv =
+            es_owntab_find(&store->owns, hash, slots[i], text, &found);
+
+        if (rv != APR_SUCCESS) {
+            return rv;
+        }
+        if (!note_own(own, &found)) {
+            return APR_NOTFOUND;
+        }
+    }
+    return APR_SUCCESS;
+}
+
 static apr_status_t search_some(es_store_t *store, const es_slot_t *slots,
                                 int count, es_slice_t text, own_t *own)
 {
-    ends_t ends;
-    apr_status_t rv = read_ends(store, slots, count, &ends);
-    int i;
+    es_news_t news;
+    apr_status_t rv = es_view_lock(store, &news);
 
-    for (i = 0; i < count && rv == APR_SUCCESS; i++) {
-        es_record_t found;
-
-        found.pos = 0;
-        find_own(store, slots[i], ends.newest[i], ends.tail, text, &found);
-        if (!note_own(own, &found)) {
-            rv = APR_NOTFOUND;
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    rv = search_locked(store, slots, count, text, own);
+    if (rv == APR_EGENERAL) {
+        rv = es_repair(store, &news);
+        if (rv == APR_SUCCESS) {
+            rv = search_locked(store, slots, count, text, own);
         }
     }
+    es_view_unlock(store, &news);
     return rv;
 }
 

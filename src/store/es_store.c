@@ -81,6 +81,7 @@ apr_status_t es_store_attach(es_store_t **out, void *mem, apr_size_t mem_size,
     es_counts_use(&store->counts, &layout, mem);
     es_chantab_use(&store->tab, &layout, mem, &store->counts);
     es_journal_use(&store->journal, &layout, mem);
+    es_owntab_use(&store->owns, &layout, mem, &store->journal);
     *out = store;
     return APR_SUCCESS;
 }

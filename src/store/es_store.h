@@ -65,11 +65,19 @@ apr_status_t es_store_attach(es_store_t **out, void *mem, apr_size_t mem_size,
 /** When it was formatted: positions of another store are not valid here. */
 es_id_t es_store_birth(const es_store_t *store);
 
+/** An event whose id stands for another event in one of its channels. */
+typedef struct es_clash_t {
+    int event;   /* number in the batch, from 0 */
+    int channel; /* number of the event's channel */
+} es_clash_t;
+
 /** What an append did. */
 typedef struct es_appended_t {
-    es_id_t last_id;      /* id of the last event of the batch */
+    es_id_t last_id;      /* the highest of the batch's events */
     apr_uint64_t clients; /* subscriptions to its channels, all children */
     es_pos_t head;        /* head after it */
+    int known;            /* events of it that were there before */
+    es_clash_t clash;     /* on APR_EEXIST only */
 } es_appended_t;
 
 /** An event that is ready to be appended: names and frame. */
@@ -83,13 +91,19 @@ typedef struct es_entry_t {
  * Append a batch: all of it, or none. The oldest records go when there is no
  * room. Readers see the batch at once.
  *
+ * An event with a publisher's id that one of its channels retains is known,
+ * when it has the same channels and the same frame: it counts as appended,
+ * with the id that it has, and is not written again. So does one that stands
+ * twice in the batch.
+ *
  * @param entries  1 or more
  * @param now_ms   the clock
  * @param touched  places (bit p-1 of touched[(p-1)/64]) that have clients of
  *                 one of the channels are set, others are left as they are;
  *                 (params.places + 63) / 64 words
  * @return APR_SUCCESS; APR_ENOSPC: the batch is larger than half the ring;
- *         APR_ENOMEM: no slot for a channel, all are in use;
+ *         APR_ENOMEM: no slot for a channel, all are in use; APR_EEXIST:
+ *         another event has the publisher's id in a channel, see clash;
  *         APR_EGENERAL: the segment is not usable any more
  *
  * Context: WORKER; takes the store lock. A child that dies in here leaves

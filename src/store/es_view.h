@@ -10,6 +10,7 @@
 #include "store/es_counts.h"
 #include "store/es_journal.h"
 #include "store/es_layout.h"
+#include "store/es_owntab.h"
 
 struct es_store_t {
     es_layout_t layout;
@@ -17,6 +18,7 @@ struct es_store_t {
     es_counts_t counts;
     es_chantab_t tab;
     es_journal_t journal;
+    es_owntab_t owns;
     es_id_t birth;          /* own copy */
     apr_uint32_t told_dead; /* atomic; 1 = this process has logged it */
 };
@@ -45,8 +47,8 @@ es_id_t es_view_last_id(const es_store_t *store);
 
 /**
  * Make anew all that follows from head, tail and the records: chains, free
- * list, newest, retained. A journal that cannot be read is emptied. Lock
- * held.
+ * list, newest, retained, index of ids. A journal that cannot be read is
+ * emptied. Lock held.
  *
  * @return APR_SUCCESS, or APR_EGENERAL: head and tail make no sense
  */

@@ -63,6 +63,7 @@ static void test_full_then_reclaim(void **state)
     kit_t *kit = kit_open(RING, 4, 1);
     es_slot_t slots[4];
     es_slot_t other;
+    es_appended_t done;
     int i;
     const char *names[] = {"a", "b", "c", "d"};
 
@@ -72,9 +73,7 @@ static void test_full_then_reclaim(void **state)
                          0);
     }
     assert_int_equal(kit_subscribe(kit, 2, "e", &other), APR_ENOMEM);
-    assert_int_equal(
-        kit_append(kit, "e", "data: \n\n", &(es_appended_t){{0, 0}, 0, 0}),
-        APR_ENOMEM);
+    assert_int_equal(kit_append(kit, "e", "data: \n\n", &done), APR_ENOMEM);
     kit_check(kit);
     es_store_unsubscribe(kit->store, 41, &slots[2], 1);
     assert_int_equal(kit_subscribe(kit, 2, "e", &other), 0);

@@ -189,9 +189,11 @@ static void work_until_killed(kit_t *kit, apr_uint32_t *started, unsigned seed)
 {
     char names[4][24];
     char tail[1000] = "";
+    char id[24];
     es_slice_t slices[4];
     es_frame_t frame = kit_frame(tail);
-    es_entry_t entries[2] = {{slices, 3, &frame}, {slices + 1, 3, &frame}};
+    es_frame_t own = kit_frame(tail);
+    es_entry_t entries[2] = {{slices, 3, &frame}, {slices + 1, 3, &own}};
     es_appended_t done;
     es_start_t start;
     es_slot_t slots[4];
@@ -206,7 +208,10 @@ static void work_until_killed(kit_t *kit, apr_uint32_t *started, unsigned seed)
             slices[i] = es_slice_of(names[i]);
         }
         make_tail(tail, seed, (unsigned)random() % 10000);
-        frame.tail = es_slice_of(tail);
+        frame.tail = own.tail = es_slice_of(tail);
+        /* most are new, some known, some clash */
+        snprintf(id, sizeof(id), "id %ld", random() % 1000);
+        own.own_id = es_slice_of(id);
         es_store_append(kit->store, entries, 2, KIT_NOW, kit->touched, &done);
         if (es_store_subscribe(kit->store, 1, slices, 4, slots, &start) == 0) {
             es_store_unsubscribe(kit->store, 1, slots, 4);
@@ -332,17 +337,36 @@ static void die_committing(es_store_t *store)
     store->segment->end.last_n += 3;
 }
 
+/** An id is in the index, its record is not committed. */
+static void die_indexing(es_store_t *store)
+{
+    apr_uint64_t hash = es_owntab_hash(&store->owns, es_slice_of("own"));
+
+    es_owntab_add(&store->owns, hash, 1, es_store_head(store), 0);
+}
+
 /** In the middle of a repair. */
 static void die_repairing(es_store_t *store)
 {
     es_chantab_rebuild(&store->tab);
+    es_owntab_clear(&store->owns);
+}
+
+static apr_status_t append_own(kit_t *kit, es_appended_t *done)
+{
+    es_slice_t name = es_slice_of("a");
+    es_frame_t frame = kit_frame("data: 3\n\n");
+    es_entry_t entry = {&name, 1, &frame};
+
+    frame.own_id = es_slice_of("own");
+    return es_store_append(kit->store, &entry, 1, KIT_NOW, kit->touched, done);
 }
 
 static void test_chosen_lines(void **state)
 {
     static die_fn_t *const ways[] = {
-        die_writing,    die_evicting,   die_making,   die_linking,
-        die_reclaiming, die_committing, die_repairing};
+        die_writing,    die_evicting,   die_making,    die_linking,
+        die_reclaiming, die_committing, die_repairing, die_indexing};
     apr_size_t i;
 
     (void)state;
@@ -358,7 +382,8 @@ static void test_chosen_lines(void **state)
         disasters = 0;
         assert_int_equal(kit_append(kit, "a", "data: 1\n\n", &done), 0);
         assert_int_equal(kit_append(kit, "b", "data: 2\n\n", &done), 0);
-        assert_int_equal(kit_append(kit, "a", "data: 3\n\n", &done), 0);
+        assert_int_equal(append_own(kit, &done), 0);
+        assert_int_equal(done.known, 0);
         assert_int_equal(kit_subscribe(kit, 2, "idle", &slot), 0);
         es_store_unsubscribe(kit->store, 2, &slot, 1);
         head = done.head;
@@ -377,6 +402,8 @@ static void test_chosen_lines(void **state)
         assert_int_equal(es_store_tail(kit->store), RING);
         assert_int_equal(es_store_look(kit->store, head, &record), 0);
         assert_int_equal(record.next, es_store_head(kit->store));
+        assert_int_equal(append_own(kit, &done), 0);
+        assert_int_equal(done.known, 1);
         kit_close(kit, 0);
     }
 }

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The same event is one with the same id, the same channels and the same
+ * frame, byte for byte; under the lock these bytes can be looked at where
+ * they stand.
+ */
+#include "store/es_known.h"
+
+static int has_slot(const es_record_t *record, es_slot_t slot)
+{
+    int i;
+
+    for (i = 0; i < record->nslots; i++) {
+        if (record->slots[i] == slot) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static int is_same(const es_store_t *store, const es_record_t *record,
+                   const es_entry_t *entry, const es_slot_t *slots)
+{
+    int i;
+
+    if (record->nslots != entry->nchannels) {
+        return 0;
+    }
+    for (i = 0; i < entry->nchannels; i++) {
+        if (!has_slot(record, slots[i])) {
+            return 0;
+        }
+    }
+    return es_frame_is(entry->frame, es_journal_frame(&store->journal, record));
+}
+
+apr_status_t es_known_find(const es_store_t *store, const es_entry_t *entry,
+                           apr_uint64_t hash, const es_slot_t *slots,
+                           es_record_t *found, int *channel)
+{
+    int i;
+
+    for (i = 0; i < entry->nchannels; i++) {
+        apr_status_t rv = es_owntab_find(&store->owns, hash, slots[i],
+                                         entry->frame->own_id, found);
+
+        if (rv != APR_SUCCESS) {
+            return rv;
+        }
+        if (found->pos != 0) {
+            /* of the same channels, if it is the same: then there is nothing
+             * else to be found in them */
+            *channel = i;
+            return is_same(store, found, entry, slots) ? APR_SUCCESS
+                                                       : APR_EEXIST;
+        }
+    }
+    return APR_SUCCESS;
+}
