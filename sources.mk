@@ -459,6 +459,7 @@ DIST_FILES = \
     t/lib/EventStream/Clock.pm \
     t/lib/EventStream/Httpd.pm \
     t/lib/EventStream/Load.pm \
+    t/lib/EventStream/Pushpin.pm \
     t/lib/EventStream/Source.pm \
     t/run \
     t/run-all \

@@ -1,0 +1,330 @@
+# SPDX-License-Identifier: Apache-2.0
+package EventStream::Pushpin;
+
+=head1 NAME
+
+EventStream::Pushpin - a Pushpin of its own for a test, in front of an httpd
+
+=head1 SYNOPSIS
+
+    use EventStream::Pushpin;
+
+    EventStream::Pushpin->or_skip;      # skip_all where there is none
+    my $httpd = EventStream::Httpd->start(conf => <<'CONF');
+    EventStreamGrip "http://127.0.0.1:@PORT:push@" verify-key=changeme
+    CONF
+    my $pushpin = EventStream::Pushpin->start(
+        origin => $httpd->port, control => $httpd->port_of('push'));
+
+    my $sse = subscribe($pushpin, '/events');   # as with an httpd
+    $pushpin->publish('events-news', "data: hello\n\n");
+
+It is Debian's (pushpin, condure, zurl), run in a temporary folder with its own
+sockets, and listens on 127.0.0.1 only. The system's service is not touched.
+
+=head1 CLASS METHODS
+
+=over
+
+=item or_skip
+
+Skips the whole test where Pushpin is not installed; in CI that is a failure.
+
+=item start(%options)
+
+Starts it and returns when it answers. Options:
+
+    origin  => 8080      port of the httpd behind it; or
+    routes  => '...'     the text of its file of routes
+    control => 5561      the port that it takes publishes on; preset a free one
+    iss, key             what signs its requests; preset pushpin, changeme;
+                         a key "file:k.pem" may come from files
+    files   => {'k.pem' => '...'} beside its configuration
+    proxy   => {name => value}, handler => {...} more settings of it
+
+=back
+
+=head1 METHODS
+
+=over
+
+=item port, control, control_url
+
+=item publish($channel, $content, %more)
+
+Publishes one item of the format http-stream, as @fanoutio/grip does: more are
+id, 'prev-id', and the like. Returns what EventStream::Client::request does.
+
+=item stop, start_again
+
+start_again takes the ports that it had.
+
+=item log
+
+All that it has written.
+
+=back
+
+=cut
+
+use strict;
+use warnings;
+
+use File::Path ();
+use File::Temp ();
+use IO::Socket::INET;
+use JSON::PP ();
+use POSIX ();
+use Scalar::Util ();
+use Test::More ();
+use Time::HiRes qw(sleep time);
+
+use EventStream::Client ();
+
+my %objects;    # address => object (weak)
+my $owner = $$;
+
+sub missing
+{
+    return grep {
+        my $name = $_;
+        !grep { -x "$_/$name" } split /:/, "$ENV{PATH}:/usr/sbin:/usr/bin"
+    } qw(pushpin condure zurl);
+}
+
+sub or_skip
+{
+    my @missing = missing() or return;
+    die "CI is to run the tests with Pushpin; not there: @missing\n"
+        if ($ENV{CI} || '') eq 'true';
+    Test::More::plan(skip_all => "not installed: @missing");
+}
+
+sub spew
+{
+    my ($file, $text) = @_;
+    open my $out, '>', $file or die "$file: $!";
+    print {$out} $text;
+    close $out or die "$file: $!";
+    return;
+}
+
+sub free_port
+{
+    my $held = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1')
+        or die "no free port: $!";
+    return $held->sockport;
+}
+
+sub settings
+{
+    my ($self, $part) = @_;
+    my $more = $self->{$part} || {};
+    return join '', map { "$_=$more->{$_}\n" } sort keys %$more;
+}
+
+# Debian's zurl is a service of its own, with sockets of its own: ours is named.
+# What is usually a TCP port is a socket in the folder here.
+sub write_conf
+{
+    my ($self) = @_;
+    my $root = $self->{root};
+    my ($proxy, $handler) = map { $self->settings($_) } qw(proxy handler);
+    spew("$root/pushpin.conf", <<"CONF");
+[global]
+include={libdir}/internal.conf
+rundir=$root/run
+ipc_prefix=p-
+port_offset=0
+
+[runner]
+services=condure,zurl,pushpin-proxy,pushpin-handler
+http_port=127.0.0.1:$self->{port}
+logdir=$root/log
+log_level=2
+client_buffer_size=8192
+client_maxconn=2000
+condure_bin=condure
+zurl_bin=zurl
+
+[proxy]
+routesfile=routes
+debug=true
+sig_iss=$self->{iss}
+sig_key=$self->{key}
+updates_check=off
+zurl_out_specs=ipc://{rundir}/{ipc_prefix}zurl-in
+zurl_out_stream_specs=ipc://{rundir}/{ipc_prefix}zurl-in-stream
+zurl_in_specs=ipc://{rundir}/{ipc_prefix}zurl-out
+$proxy
+[handler]
+push_in_spec=ipc://{rundir}/{ipc_prefix}push-in
+push_in_sub_specs=ipc://{rundir}/{ipc_prefix}push-in-sub
+push_in_http_addr=127.0.0.1
+push_in_http_port=$self->{control}
+command_spec=ipc://{rundir}/{ipc_prefix}command
+stats_spec=ipc://{rundir}/{ipc_prefix}stats
+message_rate=100000
+message_hwm=100000
+connection_subscription_max=20
+$handler
+CONF
+    spew("$root/routes",
+        $self->{routes} || "* 127.0.0.1:$self->{origin}\n");
+    for my $name (keys %{$self->{files} || {}}) {
+        spew("$root/$name", $self->{files}{$name});
+    }
+    return;
+}
+
+sub spawn
+{
+    my ($self) = @_;
+    my $pid = fork;
+    die "fork: $!" if !defined $pid;
+    if ($pid == 0) {
+        $SIG{$_} = 'DEFAULT' for qw(TERM INT HUP PIPE);
+        open STDIN, '<', '/dev/null';
+        open STDOUT, '>>', "$self->{root}/log/output";
+        open STDERR, '>&', \*STDOUT;
+        exec 'pushpin', "--config=$self->{root}/pushpin.conf"
+            or POSIX::_exit(127);
+    }
+    $self->{pid} = $pid;
+    return;
+}
+
+sub answers
+{
+    my ($self) = @_;
+    for my $port (@$self{qw(port control)}) {
+        return if !IO::Socket::INET->new(
+            PeerAddr => '127.0.0.1', PeerPort => $port, Timeout => 2);
+    }
+    my $got = EventStream::Client::request($self->{control}, 'GET', '/');
+    return $got->{body} =~ /Pushpin API/;
+}
+
+sub run
+{
+    my ($self) = @_;
+    my $until = time + 30;
+    $self->spawn;
+    while (!$self->answers) {
+        if (waitpid($self->{pid}, POSIX::WNOHANG) != 0 || time > $until) {
+            my $log = $self->log;
+            $self->stop;
+            die "Pushpin does not answer:\n$log\n";
+        }
+        sleep 0.05;
+    }
+    return;
+}
+
+sub start
+{
+    my ($class, %opt) = @_;
+    my $self = bless {iss => 'pushpin', key => 'changeme', %opt}, $class;
+    Scalar::Util::weaken($objects{0 + $self} = $self);
+    $self->{root} = File::Temp::tempdir('es-pp-XXXXXX', TMPDIR => 1);
+    mkdir "$self->{root}/$_" for qw(run log);
+    $self->{port} = free_port();
+    $self->{control} ||= free_port();
+    $self->write_conf;
+    $self->run;
+    return $self;
+}
+
+sub start_again
+{
+    my ($self) = @_;
+    $self->stop;
+    $self->run;
+    return;
+}
+
+sub port { return $_[0]{port} }
+sub control { return $_[0]{control} }
+sub control_url { return "http://127.0.0.1:$_[0]{control}" }
+
+sub publish
+{
+    my ($self, $channel, $content, %more) = @_;
+    my $item = {
+        channel => $channel, formats => {
+            'http-stream' => {content => $content}}, %more};
+    return EventStream::Client::request($self->{control}, 'POST', '/publish/',
+        headers => ['Content-Type: application/json'],
+        body => JSON::PP->new->utf8->encode({items => [$item]}));
+}
+
+sub log
+{
+    my ($self) = @_;
+    my $text = '';
+    for my $file (glob "$self->{root}/log/*") {
+        open my $in, '<', $file or next;
+        local $/;
+        my $part = <$in>;
+        $text .= "$file:\n" . (defined $part ? $part : '');
+    }
+    return $text;
+}
+
+sub children_of
+{
+    my ($pid) = @_;
+    open my $in, '<', "/proc/$pid/task/$pid/children" or return;
+    my $line = <$in>;
+    return split ' ', defined $line ? $line : '';
+}
+
+# It ends its services; should it not, they are ended one by one.
+sub stop
+{
+    my ($self) = @_;
+    my $pid = delete $self->{pid} or return;
+    my @services = children_of($pid);
+    my $until = time + 10;
+    kill 'TERM', $pid;
+    while (waitpid($pid, POSIX::WNOHANG) == 0) {
+        if (time > $until) {
+            kill 'KILL', $pid, @services;
+            waitpid $pid, 0;
+            last;
+        }
+        sleep 0.02;
+    }
+    return;
+}
+
+sub finish
+{
+    my ($self) = @_;
+    $self->stop;
+    if (!Test::More->builder->is_passing && $self->{root}) {
+        Test::More::diag($self->log);
+    }
+    File::Path::remove_tree($self->{root}) if $self->{root};
+    delete $self->{root};
+    delete $objects{0 + $self};
+    return;
+}
+
+sub DESTROY
+{
+    my ($self) = @_;
+    return if $$ != $owner;    # a forked helper of the test
+    local ($?, $@, $!);
+    $self->finish;
+    return;
+}
+
+END {
+    if ($$ == $owner) {
+        local $?;
+        $_->finish for grep { defined } values %objects;
+    }
+}
+
+1;
