@@ -10,9 +10,7 @@
 #include <http_protocol.h>
 
 #include "http/es_hlog.h"
-
-/* between two warnings with a remedy, in one child */
-#define REMEDY_PAUSE (10 * APR_USEC_PER_SEC)
+#include "http/es_pace.h"
 
 static int reply(request_rec *r, int status, const char *type, const char *text)
 {
@@ -26,27 +24,15 @@ static int reply(request_rec *r, int status, const char *type, const char *text)
     return OK;
 }
 
-/* Any client can cause it, so it is a warning once in a while only, and
- * otherwise to be seen by who looks for it. */
-static int remedy_level(void)
-{
-    static apr_time_t last; /* atomic */
-    apr_time_t now = apr_time_now(), then;
-
-    /* relaxed: two threads may both warn, which does no harm */
-    then = __atomic_load_n(&last, __ATOMIC_RELAXED);
-    if (now - then < REMEDY_PAUSE && now >= then) {
-        return APLOG_DEBUG;
-    }
-    __atomic_store_n(&last, now, __ATOMIC_RELAXED);
-    return APLOG_WARNING;
-}
-
 int es_reply_problem(request_rec *r, const es_problem_t *why)
 {
+    static apr_time_t last_remedy; /* atomic */
+
     if (why->remedy) {
-        es_rlog(remedy_level(), 0, r, "ES0701", "%d %s %s", why->status,
-                why->sentence, why->remedy);
+        int level = es_pace_level(&last_remedy);
+
+        es_rlog(level, 0, r, "ES0701", "%d %s %s", why->status, why->sentence,
+                why->remedy);
     }
     if (why->retry_after) {
         apr_table_setn(r->headers_out, "Retry-After",
