@@ -9,6 +9,7 @@
  *                  lifeboat
  *   check_config   check what is known only when all is read
  *   post_config    parent: fill in presets, open the shared memory
+ *                  and look which publishers other modules have
  *   child_init     child: claim a place, start the delivery
  *   type_checker   choose our handler before MultiViews chooses a file
  *   fixups         keep our Locations from front controllers
@@ -26,11 +27,13 @@
 
 #include "base/es_log.h"
 #include "glue/es_directives.h"
+#include "http/es_api.h"
 #include "http/es_budget.h"
 #include "http/es_cors.h"
 #include "http/es_hlog.h"
 #include "http/es_memory.h"
 #include "http/es_publish.h"
+#include "http/es_publishers.h"
 #include "http/es_route.h"
 #include "http/es_service.h"
 #include "http/es_settings.h"
@@ -67,6 +70,7 @@ static int on_post_config(apr_pool_t *pconf, apr_pool_t *plog,
     (void)ptemp;
     es_log_to(on_log);
     es_directives_finish(s);
+    es_publishers_find(pconf, s);
     /* httpd reads its configuration twice at start; the first is a trial */
     if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) {
         return OK;
@@ -117,6 +121,7 @@ static void register_hooks(apr_pool_t *p)
     static const char *const after_http2[] = {"mod_http2.c", NULL};
 
     (void)p;
+    es_api_register();
     ap_hook_pre_config(on_pre_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_check_config(on_check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(on_post_config, NULL, NULL, APR_HOOK_MIDDLE);

@@ -1,6 +1,8 @@
 # Written by tools/sources.sh; do not edit.
 
 CORE_SOURCES = \
+    src/base/es_abi.c \
+    src/base/es_abi.h \
     src/base/es_accept.c \
     src/base/es_accept.h \
     src/base/es_base64.c \
@@ -130,6 +132,8 @@ MODULE_SOURCES = \
     src/glue/es_setters.h \
     src/glue/es_tokens.c \
     src/glue/es_tokens.h \
+    src/http/es_api.c \
+    src/http/es_api.h \
     src/http/es_body.c \
     src/http/es_body.h \
     src/http/es_body_form.c \
@@ -161,8 +165,12 @@ MODULE_SOURCES = \
     src/http/es_names.h \
     src/http/es_outlet.c \
     src/http/es_outlet.h \
+    src/http/es_pace.c \
+    src/http/es_pace.h \
     src/http/es_publish.c \
     src/http/es_publish.h \
+    src/http/es_publishers.c \
+    src/http/es_publishers.h \
     src/http/es_reply.c \
     src/http/es_reply.h \
     src/http/es_route.c \
@@ -179,6 +187,7 @@ MODULE_SOURCES = \
     src/http/es_subscribe.h
 
 UNIT_TESTS = \
+    t/unit/es_abi \
     t/unit/es_accept \
     t/unit/es_base64 \
     t/unit/es_batch \
@@ -226,6 +235,9 @@ UNIT_TESTS = \
     t/unit/es_twins \
     t/unit/es_utf8 \
     t/unit/es_wheel
+t_unit_es_abi_SOURCES = t/unit/es_abi.c
+t_unit_es_abi_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_es_abi_LDADD = $(UNIT_LIBS)
 t_unit_es_accept_SOURCES = t/unit/es_accept.c
 t_unit_es_accept_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_accept_LDADD = $(UNIT_LIBS)
@@ -411,6 +423,7 @@ DIST_FILES = \
     docs/adr/0008-lifeboat.md \
     docs/adr/0010-epoch.md \
     docs/adr/0019-own-ids.md \
+    docs/adr/0021-functions-for-other-modules.md \
     docs/directives.md \
     docs/messages.md \
     docs/threads.md \
@@ -434,6 +447,7 @@ DIST_FILES = \
     t/32-publish-gate.t \
     t/33-cors.t \
     t/34-publish-ids.t \
+    t/37-capi.t \
     t/40-detach.t \
     t/41-slow.t \
     t/42-stop.t \

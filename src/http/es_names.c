@@ -131,6 +131,21 @@ int es_names_expand(request_rec *r, const es_dir_t *conf, es_channels_t **out,
     return check_all(r, *out, why);
 }
 
+int es_names_take(request_rec *r, const es_dir_t *conf,
+                  const char *const *given, int count, es_channels_t **out,
+                  es_problem_t *why)
+{
+    int i;
+
+    *out = es_channels_create(r->pool, (int)conf->max_client_channels);
+    for (i = 0; given && i < count; i++) {
+        if (es_channels_add(*out, es_slice_of(given[i])) != APR_SUCCESS) {
+            return too_many(r, conf, why);
+        }
+    }
+    return check_all(r, *out, why);
+}
+
 static int is_allowed(const es_dir_t *conf, es_slice_t name)
 {
     int i;

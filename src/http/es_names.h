@@ -27,6 +27,20 @@ int es_names_expand(request_rec *r, const es_dir_t *conf, es_channels_t **out,
                     es_problem_t *why);
 
 /**
+ * Take the names that another module has chosen instead: blanks around them
+ * are removed, empty ones dropped.
+ *
+ * @param given  count C strings; a NULL counts as empty
+ * @param why    400, as above
+ * @return 1, or 0 with why
+ *
+ * Context: WORKER.
+ */
+int es_names_take(request_rec *r, const es_dir_t *conf,
+                  const char *const *given, int count, es_channels_t **out,
+                  es_problem_t *why);
+
+/**
  * Does EventStreamAllowChannel allow each of the names?
  *
  * @param why  403, naming the first that is not

@@ -7,6 +7,7 @@
 #include "base/es_frame.h"
 #include "http/es_hlog.h"
 #include "http/es_hush.h"
+#include "http/es_publishers.h"
 
 /* Seconds after which a publisher may try again. */
 #define RETRY_AFTER 5
@@ -84,6 +85,10 @@ int es_outlet_put(const es_hub_view_t *hub, const es_batch_t *batch,
                        "This child serves no events; it told why when it "
                        "started.");
     }
+    if (es_publishers_is_calling()) {
+        return es_problem_set(why, p, HTTP_LOOP_DETECTED,
+                              "A publisher may not publish in turn.");
+    }
     touched = apr_pcalloc(p, sizeof(*touched) * words);
     es_hush_begin(&hush); /* the store has a lock */
     rv = es_store_append(hub->store, entries_of(batch, p), batch->count, now_ms,
@@ -96,5 +101,5 @@ int es_outlet_put(const es_hub_view_t *hub, const es_batch_t *batch,
         return append_failed(hub, rv, p, why);
     }
     es_service_wake(touched);
-    return 1;
+    return es_publishers_call(hub->name, batch, &done->last_id, p, why);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * The outlet: where a checked batch goes, whoever publishes it. Into the
- * hub's journal, and the children that have clients of its channels are
- * woken. It knows no request.
+ * hub's journal, the children that have clients of its channels are woken,
+ * and other modules' publishers get it. It knows no request.
  */
 #ifndef ES_OUTLET_H
 #define ES_OUTLET_H
@@ -16,13 +16,16 @@
  * @param hub    from es_service_hub; NULL: this child serves no events
  * @param batch  passed es_event_check, each event has a channel
  * @param p      for what is needed meanwhile, and for why
- * @param done   the batch's part that was there already counts in it, too
+ * @param done   the batch's part that was there already counts in it, too;
+ *               filled also at 502
  * @param why    409: a publisher's id stands for another event of a channel;
- *               413: more than half of the journal; 503: no room for another
- *               channel, or the hub is out of service
+ *               413: more than half of the journal; 502: in the journal, but
+ *               a publisher of another module did not take it; 503: no room
+ *               for another channel, or the hub is out of service; 508: called
+ *               by such a publisher
  * @return 1, or 0 with why
  *
- * Context: WORKER; takes the store lock.
+ * Context: WORKER; takes the store lock; blocks as long as publishers do.
  */
 int es_outlet_put(const es_hub_view_t *hub, const es_batch_t *batch,
                   apr_pool_t *p, es_appended_t *done, es_problem_t *why);

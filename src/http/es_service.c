@@ -306,13 +306,17 @@ void es_service_bury(pid_t pid)
     }
 }
 
-const es_hub_view_t *es_service_hub(const es_dir_t *conf)
+const es_hub_view_t *es_service_hub_named(const char *name)
 {
     if (!service || !service->delivery) {
         return NULL;
     }
-    return apr_hash_get(service->hubs, conf->hub ? conf->hub : "default",
-                        APR_HASH_KEY_STRING);
+    return apr_hash_get(service->hubs, name, APR_HASH_KEY_STRING);
+}
+
+const es_hub_view_t *es_service_hub(const es_dir_t *conf)
+{
+    return es_service_hub_named(es_dir_hub(conf));
 }
 
 es_delivery_t *es_service_delivery(void)

@@ -63,6 +63,13 @@ void es_service_bury(pid_t pid);
  */
 const es_hub_view_t *es_service_hub(const es_dir_t *conf);
 
+/**
+ * The hub of this name; NULL: as above, or the configuration names none so.
+ *
+ * Context: WORKER.
+ */
+const es_hub_view_t *es_service_hub_named(const char *name);
+
 /** This child's delivery; NULL when it cannot serve. Context: WORKER. */
 es_delivery_t *es_service_delivery(void);
 

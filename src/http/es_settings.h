@@ -96,6 +96,12 @@ static inline es_dir_t *es_dir_of(const request_rec *r)
     return ap_get_module_config(r->per_dir_config, &eventstream_module);
 }
 
+/** The name of the hub that channels belong to. */
+static inline const char *es_dir_hub(const es_dir_t *conf)
+{
+    return conf->hub ? conf->hub : "default";
+}
+
 /** The settings of the whole server; s is its main server. */
 es_global_t *es_global_of(const server_rec *s);
 

@@ -25,6 +25,12 @@
 #define ALLOW "GET, HEAD, OPTIONS"
 #define MEDIA_TYPE "text/event-stream"
 
+/* The channels, when another module has chosen them. */
+typedef struct given_t {
+    const char *const *names;
+    int count;
+} given_t;
+
 /* ---- the checks -------------------------------------------------------- */
 
 static int accepts(request_rec *r, es_problem_t *why)
@@ -47,9 +53,11 @@ static int resumes_well(request_rec *r, es_problem_t *why)
 }
 
 static int finds_channels(request_rec *r, const es_dir_t *conf,
-                          es_channels_t **names, es_problem_t *why)
+                          const given_t *given, es_channels_t **names,
+                          es_problem_t *why)
 {
-    if (!es_names_expand(r, conf, names, why)) {
+    if (given ? !es_names_take(r, conf, given->names, given->count, names, why)
+              : !es_names_expand(r, conf, names, why)) {
         return 0;
     }
     if (es_channels_count(*names) == 0) {
@@ -140,7 +148,7 @@ static int serve(es_stream_t *stream, const es_channels_t *names)
     return rc;
 }
 
-static int run(request_rec *r, const es_dir_t *conf)
+static int run(request_rec *r, const es_dir_t *conf, const given_t *given)
 {
     es_stream_t stream = {0};
     es_channels_t *names;
@@ -149,7 +157,7 @@ static int run(request_rec *r, const es_dir_t *conf)
     stream.r = r;
     stream.conf = conf;
     if (!accepts(r, &why) || !resumes_well(r, &why) ||
-        !finds_channels(r, conf, &names, &why)) {
+        !finds_channels(r, conf, given, &names, &why)) {
         return es_reply_problem(r, &why);
     }
     set_head(r);
@@ -159,19 +167,31 @@ static int run(request_rec *r, const es_dir_t *conf)
     return serve(&stream, names);
 }
 
-int es_subscribe_handler(request_rec *r)
+static int answer(request_rec *r, const given_t *given)
 {
     const es_dir_t *conf = es_dir_of(r);
 
-    if (!r->handler || strcmp(r->handler, ES_HANDLER_SUBSCRIBE) != 0 ||
-        r->main) {
-        return DECLINED;
-    }
     if (r->method_number == M_OPTIONS) {
         return es_cors_options(r, conf, ALLOW);
     }
     if (r->method_number != M_GET) {
         return es_reply_method(r, ALLOW);
     }
-    return run(r, conf);
+    return run(r, conf, given);
+}
+
+int es_subscribe_handler(request_rec *r)
+{
+    if (!r->handler || strcmp(r->handler, ES_HANDLER_SUBSCRIBE) != 0 ||
+        r->main) {
+        return DECLINED;
+    }
+    return answer(r, NULL);
+}
+
+int es_subscribe_run(request_rec *r, const char *const *channels, int count)
+{
+    given_t given = {channels, count};
+
+    return answer(r, &given);
 }
