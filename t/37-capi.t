@@ -258,6 +258,11 @@ misuse('negative-retry', 400, q(The field 'retry_ms' is negative.));
 misuse('all-fields', 200, '');
 is_deeply [@{$news->next_event(5)}{qw(event id retry data)}],
     ['kind', 'mine', 1, "two\nlines"], 'all fields';
+misuse('all-fields', 200, '');
+misuse('same-id', 409, q(The id 'mine' belongs to another event of channel )
+    . q('news'.));
+my $mine = () = journal() =~ /^$id news kind: two$/mg;
+is $mine, 2, 'what is acknowledged again goes to publishers again';
 misuse($_, 400, 'No events.') for qw(no-batch empty-batch);
 misuse('null-in-batch', 400,
     '[1]: The event is NULL, or its size was not set.');

@@ -268,6 +268,12 @@ static int all_fields(misuse_t *m)
     return send_event(m);
 }
 
+static int same_id(misuse_t *m)
+{
+    m->event.id = "mine";
+    return send_event(m);
+}
+
 static int no_batch(misuse_t *m)
 {
     return publish_batch(m->r->server, NULL, NULL, 1, &m->result, m->r->pool);
@@ -368,6 +374,7 @@ static const struct {
     {"our-id", our_id},
     {"negative-retry", negative_retry},
     {"all-fields", all_fields},
+    {"same-id", same_id},
     {"no-batch", no_batch},
     {"empty-batch", empty_batch},
     {"null-in-batch", null_in_batch},
