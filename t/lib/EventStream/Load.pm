@@ -65,21 +65,17 @@ Waits until there are as many; returns how many there are.
 use strict;
 use warnings;
 
-use Cwd ();
 use Digest::MD5 ();
 use Exporter 'import';
 use Socket qw(SOL_SOCKET SO_LINGER);
 use Test::More ();
 use Time::HiRes qw(sleep time);
 
+use EventStream::Again;
 use EventStream::Client;
 
 our @EXPORT = qw(need_descriptors status_conf server_status busy_workers
     descriptors static_file sum checked shed clients wait_clients);
-
-# how the test was started, in case it must be started again
-my @again = ($^X, (map { "-I$_" } grep { !ref } @INC), Cwd::abs_path($0),
-    @ARGV);
 
 sub need_descriptors
 {
@@ -87,11 +83,8 @@ sub need_descriptors
     open my $in, '<', '/proc/self/limits' or die "/proc/self/limits: $!";
     my ($now) = map { /^Max open files\s+(\d+)/ ? $1 : () } <$in>;
     return if !defined $now || $now >= $count;    # or unlimited
-    if (!$ENV{ES_DESCRIPTORS_RAISED}) {
-        $ENV{ES_DESCRIPTORS_RAISED} = 1;
-        exec '/bin/sh', '-c', "ulimit -n $count 2>/dev/null; exec \"\$\@\"",
-            'sh', @again or die "sh: $!";
-    }
+    start_again('ES_DESCRIPTORS_RAISED', '/bin/sh', '-c',
+        "ulimit -n $count 2>/dev/null; exec \"\$\@\"", 'sh');
     Test::More::plan(skip_all => "needs $count descriptors, may have $now");
     return;
 }
