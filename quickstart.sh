@@ -97,6 +97,7 @@ look_for_test_tools()
     want perl has_perl
     want openssl has openssl
     want curl has curl
+    want iproute2 has ip
 }
 
 # Debian's, which brings zurl along. It starts services when it is installed,

@@ -63,6 +63,8 @@ CORE_SOURCES = \
     src/deliver/es_loop.h \
     src/deliver/es_member.c \
     src/deliver/es_member.h \
+    src/deliver/es_probe.c \
+    src/deliver/es_probe.h \
     src/deliver/es_reader.c \
     src/deliver/es_reader.h \
     src/deliver/es_refuge.c \
@@ -221,6 +223,7 @@ UNIT_TESTS = \
     t/unit/es_owntab \
     t/unit/es_path \
     t/unit/es_piece \
+    t/unit/es_probe \
     t/unit/es_problem \
     t/unit/es_proxy \
     t/unit/es_query \
@@ -337,6 +340,9 @@ t_unit_es_path_LDADD = $(UNIT_LIBS)
 t_unit_es_piece_SOURCES = t/unit/es_piece.c
 t_unit_es_piece_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_piece_LDADD = $(UNIT_LIBS)
+t_unit_es_probe_SOURCES = t/unit/es_probe.c
+t_unit_es_probe_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_es_probe_LDADD = $(UNIT_LIBS)
 t_unit_es_problem_SOURCES = t/unit/es_problem.c
 t_unit_es_problem_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_problem_LDADD = $(UNIT_LIBS)
@@ -421,6 +427,7 @@ DIST_FILES = \
     docs/adr/0006-census.md \
     docs/adr/0007-presets-late.md \
     docs/adr/0008-lifeboat.md \
+    docs/adr/0009-vanished-peers.md \
     docs/adr/0010-epoch.md \
     docs/adr/0019-own-ids.md \
     docs/adr/0021-functions-for-other-modules.md \
@@ -455,6 +462,7 @@ DIST_FILES = \
     t/44-tls.t \
     t/45-h2.t \
     t/46-prefork-tls.t \
+    t/47-vanish.t \
     t/50-lifeboat.t \
     t/51-lifetime.t \
     t/61-descriptors.t \
@@ -469,6 +477,8 @@ DIST_FILES = \
     t/browser/package-lock.json \
     t/browser/package.json \
     t/build.conf.in \
+    t/lib/EventStream/Again.pm \
+    t/lib/EventStream/Cable.pm \
     t/lib/EventStream/Client.pm \
     t/lib/EventStream/Clock.pm \
     t/lib/EventStream/Httpd.pm \

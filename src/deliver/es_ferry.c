@@ -233,7 +233,8 @@ static int land(es_ferry_t *ferry, const es_passenger_t *passenger,
         return 0;
     }
     hub = &ferry->params.hubs[passenger->hub];
-    sink = es_sink_socket_create(passenger->fd, passenger->chunked);
+    sink = es_sink_socket_create(passenger->fd, passenger->chunked,
+                                 passenger->send_timeout);
     if (sink == NULL) {
         return 0;
     }

@@ -2,10 +2,6 @@
 /*
  * One iovec goes out by send, which is cheaper than sendmsg; several by
  * sendmsg, at most IOV_MAX at a time.
- *
- * A peer that vanished without a word is found by the kernel: when nothing is
- * under way by keep-alive probes (a minute of silence, then one every 10
- * seconds), else by TCP_USER_TIMEOUT. Both end in EPOLLERR.
  */
 #include "deliver/es_sink_socket.h"
 
@@ -17,10 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define PROBE_IDLE_S 60
-#define PROBE_EVERY_S 10
-#define PROBES 6
-#define USER_TIMEOUT_MS 120000
+#include "deliver/es_probe.h"
 
 /* What is read and dropped in one call, so that a client that only talks
  * does not keep the delivery from the others. */
@@ -109,14 +102,10 @@ static void on_close(es_sink_t *sink)
 
 static const es_sink_ops_t socket_ops = {on_write, on_finish, on_close};
 
-/* Failure is of no matter: the descriptor may be no TCP socket. */
-static void set_option(int fd, int level, int name, int value)
+es_sink_t *es_sink_socket_create(int fd, int chunked,
+                                 apr_interval_time_t patience)
 {
-    (void)setsockopt(fd, level, name, &value, sizeof(value));
-}
-
-es_sink_t *es_sink_socket_create(int fd, int chunked)
-{
+    static const int on = 1;
     socket_sink_t *s = malloc(sizeof(*s));
 
     if (s == NULL) {
@@ -127,12 +116,9 @@ es_sink_t *es_sink_socket_create(int fd, int chunked)
     s->sink.chunked = chunked != 0;
     s->fd = fd;
     s->drained = 0;
-    set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-    set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-    set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, PROBE_IDLE_S);
-    set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, PROBE_EVERY_S);
-    set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, PROBES);
-    set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, USER_TIMEOUT_MS);
+    /* fails when it is no TCP socket, which is of no matter */
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    es_probe_set(fd, patience);
     return &s->sink;
 }
 

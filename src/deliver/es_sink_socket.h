@@ -6,13 +6,17 @@
 #ifndef ES_SINK_SOCKET_H
 #define ES_SINK_SOCKET_H
 
+#include <apr_time.h>
+
 #include "deliver/es_sink.h"
 
 /**
- * @param fd  owned by the sink from now on, also on failure (then closed)
+ * @param fd        owned by the sink from now on, also on failure (then closed)
+ * @param patience  how long the peer may acknowledge nothing, see es_probe.h
  * @return the sink, or NULL without memory
  */
-es_sink_t *es_sink_socket_create(int fd, int chunked);
+es_sink_t *es_sink_socket_create(int fd, int chunked,
+                                 apr_interval_time_t patience);
 
 /** The descriptor, for epoll. */
 int es_sink_socket_fd(const es_sink_t *sink);

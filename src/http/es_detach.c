@@ -110,7 +110,7 @@ static apr_status_t hand_over(es_stream_t *stream)
     if (fd < 0) {
         return APR_FROM_OS_ERROR(errno);
     }
-    sink = es_sink_socket_create(fd, r->chunked);
+    sink = es_sink_socket_create(fd, r->chunked, stream->conf->send_timeout_us);
     if (sink) {
         client = es_stream_client(stream, sink);
     }

@@ -7,10 +7,14 @@
  *
  * A write blocks as httpd's do, for Timeout at most. Over HTTP/1.1 that is
  * the socket's timeout, so EventStreamSendTimeout takes its place if it is
- * shorter; with HTTP/2 the write ends in mod_http2's memory.
+ * shorter; with HTTP/2 the write ends in mod_http2's memory. A peer that has
+ * vanished is found by a probe of the connection's socket, over HTTP/2 too: it
+ * is the other thread's, but its options may be set by any.
  */
 #include "http/es_hold.h"
 
+#include <apr_portable.h>
+#include <http_connection.h>
 #include <http_core.h>
 #include <http_main.h>
 #include <http_protocol.h>
@@ -18,6 +22,7 @@
 
 #include "base/es_frame.h"
 #include "deliver/es_clock.h"
+#include "deliver/es_probe.h"
 #include "http/es_budget.h"
 #include "http/es_hush.h"
 #include "http/es_sink_held.h"
@@ -154,37 +159,62 @@ static int run(hold_t *hold, es_grant_t grant)
     return OK;
 }
 
-/* @return the socket to give its timeout back to, or NULL */
-static apr_socket_t *limit_writes(const es_stream_t *stream,
-                                  apr_interval_time_t *before)
+/* The connection as it was, to be put back when the stream is over. */
+typedef struct before_t {
+    conn_rec *c;
+    int has_timeout;
+    apr_interval_time_t timeout;
+    es_probe_saved_t probe;
+} before_t;
+
+/* Asked anew each time: at a restart the MPM may have closed it. */
+static int descriptor_of(conn_rec *c)
+{
+    apr_socket_t *socket = ap_get_conn_socket(c);
+    apr_os_sock_t fd = -1;
+
+    return socket && apr_os_sock_get(&fd, socket) == APR_SUCCESS ? fd : -1;
+}
+
+/* Who takes nothing, or has vanished, shall not keep the worker. */
+static void limit_writes(const es_stream_t *stream, before_t *before)
 {
     conn_rec *c = stream->r->connection;
     apr_interval_time_t limit = stream->conf->send_timeout_us;
     apr_socket_t *socket = c->master ? NULL : ap_get_conn_socket(c);
 
-    if (!socket || limit == 0 ||
-        apr_socket_timeout_get(socket, before) != APR_SUCCESS ||
-        (*before >= 0 && *before <= limit)) {
-        return NULL;
+    before->c = c->master ? c->master : c;
+    es_probe_save(descriptor_of(before->c), &before->probe);
+    es_probe_set(descriptor_of(before->c), limit);
+    before->has_timeout =
+        socket && limit > 0 &&
+        apr_socket_timeout_get(socket, &before->timeout) == APR_SUCCESS &&
+        (before->timeout < 0 || before->timeout > limit);
+    if (before->has_timeout) {
+        apr_socket_timeout_set(socket, limit);
     }
-    apr_socket_timeout_set(socket, limit);
-    return socket;
+}
+
+static void put_back(const before_t *before)
+{
+    if (before->has_timeout) {
+        apr_socket_timeout_set(ap_get_conn_socket(before->c), before->timeout);
+    }
+    es_probe_restore(descriptor_of(before->c), &before->probe);
 }
 
 static int with_grant(es_stream_t *stream, es_grant_t grant)
 {
     hold_t hold = {0};
-    apr_interval_time_t before;
-    apr_socket_t *socket = limit_writes(stream, &before);
+    before_t before;
     int rc;
 
+    limit_writes(stream, &before);
     hold.stream = stream;
     hold.sink = es_sink_held_create(stream->r);
     hold.scratch = apr_palloc(stream->r->pool, ES_CLIENT_SCRATCH_MIN);
     rc = run(&hold, grant);
-    if (socket) {
-        apr_socket_timeout_set(socket, before);
-    }
+    put_back(&before);
     es_stream_drop(stream);
     return rc;
 }

@@ -55,7 +55,7 @@ static es_member_t *make_member(world_t *w, int fd)
     params.place = PLACE;
     params.nslots = hub_subscribe(&w->hub, "a,b", slots, &params.pos);
     params.slots = slots;
-    sink = es_sink_socket_create(fd, 1);
+    sink = es_sink_socket_create(fd, 1, 0);
     assert_non_null(sink);
     client = es_client_create(&params, sink, 0);
     assert_non_null(client);

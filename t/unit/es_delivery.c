@@ -92,7 +92,7 @@ static es_client_t *make_client(world_t *w, int fd, const char *channels,
     params.keepalive = keepalive;
     params.send_timeout = send_timeout;
     params.retry_ms = 3000;
-    sink = es_sink_socket_create(fd, chunked);
+    sink = es_sink_socket_create(fd, chunked, 0);
     assert_non_null(sink);
     client = es_client_create(&params, sink, apr_time_now());
     assert_non_null(client);

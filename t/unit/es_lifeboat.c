@@ -438,7 +438,7 @@ static void join(world_t *w, peer_t *peer, const char *channels, int buffer,
     params.slots = slots;
     params.lifetime = lifetime;
     params.retry_ms = 3000;
-    client = es_client_create(&params, es_sink_socket_create(fds[1], 1),
+    client = es_client_create(&params, es_sink_socket_create(fds[1], 1, 0),
                               apr_time_now());
     assert_non_null(client);
     assert_int_equal(es_delivery_submit(w->child[0], client), APR_SUCCESS);
