@@ -24,6 +24,8 @@ CORE_SOURCES = \
     src/base/es_id.h \
     src/base/es_json_text.c \
     src/base/es_json_text.h \
+    src/base/es_lines.c \
+    src/base/es_lines.h \
     src/base/es_log.c \
     src/base/es_log.h \
     src/base/es_path.c \
@@ -217,6 +219,7 @@ UNIT_TESTS = \
     t/unit/es_key \
     t/unit/es_known \
     t/unit/es_lifeboat \
+    t/unit/es_lines \
     t/unit/es_lock \
     t/unit/es_log \
     t/unit/es_loop \
@@ -322,6 +325,9 @@ t_unit_es_known_LDADD = $(UNIT_LIBS)
 t_unit_es_lifeboat_SOURCES = t/unit/es_lifeboat.c
 t_unit_es_lifeboat_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_lifeboat_LDADD = $(UNIT_LIBS)
+t_unit_es_lines_SOURCES = t/unit/es_lines.c
+t_unit_es_lines_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_es_lines_LDADD = $(UNIT_LIBS)
 t_unit_es_lock_SOURCES = t/unit/es_lock.c
 t_unit_es_lock_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_lock_LDADD = $(UNIT_LIBS)
