@@ -26,6 +26,7 @@
 #include <mpm_common.h>
 
 #include "base/es_log.h"
+#include "glue/es_advice.h"
 #include "glue/es_directives.h"
 #include "http/es_api.h"
 #include "http/es_budget.h"
@@ -38,6 +39,7 @@
 #include "http/es_service.h"
 #include "http/es_settings.h"
 #include "http/es_subscribe.h"
+#include "http/es_tap.h"
 #include "mod_eventstream.h"
 
 /* what the layers below write goes to the main server's error log */
@@ -67,7 +69,6 @@ static int on_check_config(apr_pool_t *pconf, apr_pool_t *plog,
 static int on_post_config(apr_pool_t *pconf, apr_pool_t *plog,
                           apr_pool_t *ptemp, server_rec *s)
 {
-    (void)ptemp;
     es_log_to(on_log);
     es_directives_finish(s);
     es_publishers_find(pconf, s);
@@ -75,6 +76,7 @@ static int on_post_config(apr_pool_t *pconf, apr_pool_t *plog,
     if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) {
         return OK;
     }
+    es_advice_give(ptemp, s);
     return es_service_open(pconf, plog, s);
 }
 
@@ -122,6 +124,7 @@ static void register_hooks(apr_pool_t *p)
 
     (void)p;
     es_api_register();
+    es_tap_register();
     ap_hook_pre_config(on_pre_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_check_config(on_check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(on_post_config, NULL, NULL, APR_HOOK_MIDDLE);

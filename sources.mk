@@ -128,6 +128,8 @@ CORE_SOURCES = \
     src/store/es_view.h
 
 MODULE_SOURCES = \
+    src/glue/es_advice.c \
+    src/glue/es_advice.h \
     src/glue/es_directives.c \
     src/glue/es_directives.h \
     src/glue/es_grip_setters.c \
@@ -154,6 +156,8 @@ MODULE_SOURCES = \
     src/http/es_detach.h \
     src/http/es_entry.c \
     src/http/es_entry.h \
+    src/http/es_feed.c \
+    src/http/es_feed.h \
     src/http/es_gate.c \
     src/http/es_gate.h \
     src/http/es_hlog.h \
@@ -188,7 +192,9 @@ MODULE_SOURCES = \
     src/http/es_stream.c \
     src/http/es_stream.h \
     src/http/es_subscribe.c \
-    src/http/es_subscribe.h
+    src/http/es_subscribe.h \
+    src/http/es_tap.c \
+    src/http/es_tap.h
 
 UNIT_TESTS = \
     t/unit/es_abi \
@@ -459,6 +465,7 @@ DIST_FILES = \
     t/31-publish-raw.t \
     t/32-publish-gate.t \
     t/33-cors.t \
+    t/34-ndjson.t \
     t/34-publish-ids.t \
     t/37-capi.t \
     t/40-detach.t \

@@ -79,6 +79,8 @@ const command_rec es_directives_table[] = {
             64 * 1024, 1, 64 * 1024),
     DIR_ROW("EventStreamMaxBody", ES_BYTES, FIELD(max_body_bytes),
             1024 * 1024, 1, 1024 * 1024 * 1024),
+    DIR_ROW("EventStreamPublishTimeout", ES_SECONDS, FIELD(publish_timeout_us),
+            SECONDS(300), 0, HOURS(24)),
     AP_INIT_ITERATE("EventStreamChannel", es_set_channel, NULL, IN_SECTIONS,
                     "channel templates, such as \"room-{room}\""),
     AP_INIT_TAKE2("EventStreamChannelList", es_set_channel_list, NULL,

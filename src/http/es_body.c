@@ -41,14 +41,19 @@ static apr_off_t told_length(const request_rec *r)
     return length;
 }
 
-static int is_encoded(const request_rec *r)
+int es_body_is_plain(const request_rec *r, es_problem_t *why)
 {
     const char *coding = apr_table_get(r->headers_in, "Content-Encoding");
 
-    return coding && *coding && strcasecmp(coding, "identity");
+    if (coding && *coding && strcasecmp(coding, "identity")) {
+        return es_problem_set(why, r->pool, HTTP_UNSUPPORTED_MEDIA_TYPE,
+                              "The body must be sent without "
+                              "Content-Encoding.");
+    }
+    return 1;
 }
 
-static int read_failed(request_rec *r, apr_status_t rv, es_problem_t *why)
+int es_body_failed(request_rec *r, apr_status_t rv, es_problem_t *why)
 {
     int status = ap_map_http_request_error(rv, HTTP_BAD_REQUEST);
     const char *sentence = "The body ended too early.";
@@ -95,7 +100,7 @@ static int take_brigade(request_rec *r, es_buf_t *body, apr_bucket_brigade *bb,
         }
         rv = apr_bucket_read(b, &data, &len, APR_BLOCK_READ);
         if (rv != APR_SUCCESS) {
-            return read_failed(r, rv, why);
+            return es_body_failed(r, rv, why);
         }
         if (es_buf_add(body, es_slice(data, len)) != APR_SUCCESS) {
             return too_large(r, body, why);
@@ -117,14 +122,9 @@ static int read_some(request_rec *r, es_buf_t *body, apr_bucket_brigade *bb,
         rv = APR_INCOMPLETE;
     }
     if (rv != APR_SUCCESS) {
-        return read_failed(r, rv, why);
+        return es_body_failed(r, rv, why);
     }
-    if (is_encoded(r)) {
-        return es_problem_set(why, r->pool, HTTP_UNSUPPORTED_MEDIA_TYPE,
-                              "The body must be sent without "
-                              "Content-Encoding.");
-    }
-    ok = take_brigade(r, body, bb, is_whole, why);
+    ok = es_body_is_plain(r, why) && take_brigade(r, body, bb, is_whole, why);
     apr_brigade_cleanup(bb);
     return ok;
 }

@@ -28,6 +28,22 @@
 int es_body_read(request_rec *r, es_buf_t *body, es_problem_t *why);
 
 /**
+ * Why a read of the body failed, for who reads it by himself.
+ *
+ * @param why  as of es_body_read
+ * @return always 0, as es_problem_set
+ */
+int es_body_failed(request_rec *r, apr_status_t rv, es_problem_t *why);
+
+/**
+ * Does the body come without Content-Encoding? To be asked after a read: a
+ * filter that undoes one takes the header away when it is read through first.
+ *
+ * @return 1, or 0 with why, 415
+ */
+int es_body_is_plain(const request_rec *r, es_problem_t *why);
+
+/**
  * Leave a body that will not be read, before the request is answered: a small
  * one is read away, so that the connection can serve its next request; any
  * other ends the connection with the answer, and a client that waits for 100

@@ -239,32 +239,35 @@ static const char *reason_of(const json_error_t *error)
     }
 }
 
-static int malformed(const json_error_t *error, apr_pool_t *p,
-                     es_problem_t *why)
+/* line is where the text starts, from 1 */
+static int malformed(const json_error_t *error, apr_uint64_t line,
+                     apr_pool_t *p, es_problem_t *why)
 {
-    return es_problem_set(why, p, 400, "JSON, line %d, column %d: %s.",
-                          error->line < 1 ? 1 : error->line,
-                          error->column < 1 ? 1 : error->column,
-                          reason_of(error));
+    return es_problem_set(
+        why, p, 400, "JSON, line %" APR_UINT64_T_FMT ", column %d: %s.",
+        line - 1 + (apr_uint64_t)(error->line < 1 ? 1 : error->line),
+        error->column < 1 ? 1 : error->column, reason_of(error));
 }
 
-int es_body_json(es_batch_t *batch, es_slice_t body, const es_event_t *preset,
-                 apr_pool_t *p, es_problem_t *why)
+/* @return its value, that lives as long as p; or NULL with why */
+static json_t *parse(es_slice_t text, apr_uint64_t line, apr_pool_t *p,
+                     es_problem_t *why)
 {
     json_error_t error;
-    json_t *root;
+    json_t *root = json_loadb(text.data, text.len, PARSE_FLAGS, &error);
 
-    if (body.len == 0) {
-        return es_problem_set(why, p, 400,
-                              "The body is empty: an object is expected.");
-    }
-    root = json_loadb(body.data, body.len, PARSE_FLAGS, &error);
     if (!root) {
-        return malformed(&error, p, why);
+        (void)malformed(&error, line, p, why);
+        return NULL;
     }
     /* strings are used where jansson has them */
     apr_pool_cleanup_register(p, root, free_json, apr_pool_cleanup_null);
+    return root;
+}
 
+static int take_root(es_batch_t *batch, json_t *root, es_slice_t text,
+                     const es_event_t *preset, apr_pool_t *p, es_problem_t *why)
+{
     batch->is_list = json_is_array(root);
     batch->count = batch->is_list ? (int)json_array_size(root) : 1;
     batch->unnamed = -1;
@@ -274,5 +277,43 @@ int es_body_json(es_batch_t *batch, es_slice_t body, const es_event_t *preset,
     }
     batch->events =
         apr_palloc(p, sizeof(*batch->events) * (apr_size_t)batch->count);
-    return take_all(batch, root, body, preset, p, why);
+    return take_all(batch, root, text, preset, p, why);
+}
+
+int es_body_json(es_batch_t *batch, es_slice_t body, const es_event_t *preset,
+                 apr_pool_t *p, es_problem_t *why)
+{
+    json_t *root;
+
+    if (body.len == 0) {
+        return es_problem_set(why, p, 400,
+                              "The body is empty: an object is expected.");
+    }
+    root = parse(body, 1, p, why);
+    return root && take_root(batch, root, body, preset, p, why);
+}
+
+int es_body_json_line(es_batch_t *batch, es_slice_t line, apr_uint64_t number,
+                      const es_event_t *preset, apr_pool_t *p,
+                      es_problem_t *why)
+{
+    json_t *root = parse(line, number, p, why);
+
+    if (!root) {
+        return 0; /* the place is in why */
+    }
+    if (json_is_array(root)) {
+        es_problem_set(why, p, 400, "A line is one event, not a list.");
+    }
+    else if (take_root(batch, root, line, preset, p, why)) {
+        return 1;
+    }
+    return es_body_json_at_line(number, p, why);
+}
+
+int es_body_json_at_line(apr_uint64_t number, apr_pool_t *p, es_problem_t *why)
+{
+    why->sentence = apr_psprintf(p, "Line %" APR_UINT64_T_FMT ": %s", number,
+                                 why->sentence);
+    return 0;
 }

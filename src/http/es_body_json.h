@@ -20,4 +20,23 @@
 /** Reads such a body; see es_batch_read_fn_t. */
 es_batch_read_fn_t es_body_json;
 
+/**
+ * Read a line of a body that has such an object on each line (NDJSON).
+ *
+ * @param batch   filled with one event
+ * @param number  of the line, from 1: it is told in why
+ *
+ * The rest as es_batch_read_fn_t.
+ */
+int es_body_json_line(es_batch_t *batch, es_slice_t line, apr_uint64_t number,
+                      const es_event_t *preset, apr_pool_t *p,
+                      es_problem_t *why);
+
+/**
+ * Put the line before a sentence about its event.
+ *
+ * @return always 0, as es_problem_set
+ */
+int es_body_json_at_line(apr_uint64_t number, apr_pool_t *p, es_problem_t *why);
+
 #endif

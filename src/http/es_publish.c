@@ -2,7 +2,8 @@
 /*
  * In this order: the method, who may publish, the kind of body; only then is
  * the body read, to its end, made into a batch, checked, and stored as a
- * whole. Nothing is stored of a request that is refused.
+ * whole. Nothing is stored of a request that is refused. A stream of lines
+ * goes its own way, see es_feed.h.
  */
 #include "http/es_publish.h"
 
@@ -12,6 +13,7 @@
 #include "http/es_body_json.h"
 #include "http/es_body_raw.h"
 #include "http/es_cors.h"
+#include "http/es_feed.h"
 #include "http/es_gate.h"
 #include "http/es_hlog.h"
 #include "http/es_intake.h"
@@ -30,7 +32,7 @@
 /* Types that are not here are data as they are. */
 static const struct {
     const char *type;
-    es_batch_read_fn_t *read; /* NULL: not taken */
+    es_batch_read_fn_t *read; /* NULL: a stream, es_feed's */
 } kinds[] = {
     {"application/json", es_body_json},
     {"application/x-ndjson", NULL},
@@ -47,26 +49,17 @@ static const char *media_type(const request_rec *r)
     return type ? apr_pstrmemdup(r->pool, type, strcspn(type, "; \t")) : "";
 }
 
-static int choose_reader(request_rec *r, es_batch_read_fn_t **read,
-                         es_problem_t *why)
+static es_batch_read_fn_t *choose_reader(const request_rec *r)
 {
     const char *type = media_type(r);
     size_t i;
 
-    *read = es_body_raw;
     for (i = 0; i < KINDS; i++) {
         if (!strcasecmp(type, kinds[i].type)) {
-            *read = kinds[i].read;
+            return kinds[i].read;
         }
     }
-    if (!*read) {
-        return es_problem_set(why, r->pool, HTTP_UNSUPPORTED_MEDIA_TYPE,
-                              "%s is not taken here: send application/json, "
-                              "a form, or the data itself as text/plain or "
-                              "any other type.",
-                              type);
-    }
-    return 1;
+    return es_body_raw;
 }
 
 /* ---- The batch --------------------------------------------------------- */
@@ -145,10 +138,10 @@ int es_publish_handler(request_rec *r)
         es_body_leave(r);
         return es_reply_method(r, ALLOW);
     }
-    if (!es_gate_admits(r, conf, &why) || !es_cors_may_publish(r, conf, &why) ||
-        !choose_reader(r, &read, &why)) {
+    if (!es_gate_admits(r, conf, &why) || !es_cors_may_publish(r, conf, &why)) {
         es_body_leave(r);
         return es_reply_problem(r, &why);
     }
-    return publish(r, conf, read);
+    read = choose_reader(r);
+    return read ? publish(r, conf, read) : es_feed_serve(r, conf);
 }

@@ -240,6 +240,16 @@ void es_service_enter(apr_pool_t *pchild, server_rec *s)
             service->place);
 }
 
+static int is_listening(void)
+{
+    const ap_listen_rec *listener = ap_listeners;
+
+    while (listener && !listener->active) {
+        listener = listener->next;
+    }
+    return listener != NULL;
+}
+
 /*
  * prefork says nothing of its reasons. But stop and restart come in a signal
  * handler, in which its signal is blocked; and a graceful one has closed the
@@ -248,17 +258,13 @@ void es_service_enter(apr_pool_t *pchild, server_rec *s)
  */
 static int is_alone(void)
 {
-    const ap_listen_rec *listener = ap_listeners;
     sigset_t blocked;
 
     if (pthread_sigmask(SIG_BLOCK, NULL, &blocked) != 0 ||
         sigismember(&blocked, SIGTERM) || sigismember(&blocked, SIGHUP)) {
         return 0;
     }
-    while (listener && !listener->active) {
-        listener = listener->next;
-    }
-    return listener != NULL;
+    return is_listening();
 }
 
 /*
@@ -283,6 +289,20 @@ void es_service_stop(int graceful)
     if (service && service->delivery) {
         es_delivery_leave(service->delivery, why_stop(graceful));
     }
+}
+
+/* A child of prefork that is to end gracefully is told nothing while it
+ * serves a request; but its generation is over, or it listens no more. */
+int es_service_is_stopping(void)
+{
+    const int *running = running_generation();
+
+    if (!service || !service->delivery) {
+        return 0;
+    }
+    return es_delivery_is_stopping(service->delivery) ||
+           (running && *running != service->generation) ||
+           (!service->is_threaded && !is_listening());
 }
 
 void es_service_bury(pid_t pid)

@@ -73,6 +73,12 @@ const es_hub_view_t *es_service_hub_named(const char *name);
 /** This child's delivery; NULL when it cannot serve. Context: WORKER. */
 es_delivery_t *es_service_delivery(void);
 
+/**
+ * Does this child stop, or is it to? A worker that waits for long asks it once
+ * a second and ends. Context: WORKER.
+ */
+int es_service_is_stopping(void);
+
 /** This child's place, from 1. Context: WORKER. */
 apr_uint32_t es_service_place(void);
 

@@ -86,6 +86,11 @@ apr_status_t es_store_attach(es_store_t **out, void *mem, apr_size_t mem_size,
     return APR_SUCCESS;
 }
 
+apr_uint64_t es_store_bytes(const es_store_t *store)
+{
+    return store->layout.params.ring_bytes;
+}
+
 es_id_t es_store_birth(const es_store_t *store)
 {
     return store->birth;

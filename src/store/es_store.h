@@ -62,6 +62,9 @@ apr_status_t es_store_format(void *mem, const es_store_params_t *params,
 apr_status_t es_store_attach(es_store_t **out, void *mem, apr_size_t mem_size,
                              const es_store_params_t *params, apr_pool_t *pool);
 
+/** Bytes of its journal: so much it retains, with what records cost. */
+apr_uint64_t es_store_bytes(const es_store_t *store);
+
 /** When it was formatted: positions of another store are not valid here. */
 es_id_t es_store_birth(const es_store_t *store);
 

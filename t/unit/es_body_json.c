@@ -223,6 +223,35 @@ FACTS(nesting_has_an_end)
     assert_true(refused(repeat('[', 100000), "nested too deep"));
 }
 
+/* Line 7 of a stream. @return 1, or 0 with why */
+static int read_line(es_slice_t line)
+{
+    return es_body_json_line(&batch, line, 7, &preset, pool, &why);
+}
+
+FACTS(a_line_is_one_event)
+{
+    assert_true(read_line(S("{\"channel\":\"a\",\"data\": 1 }")));
+    assert_int_equal(batch.count, 1);
+    assert_slice(batch.events[0].data, "1");
+    assert_int_equal(batch.unnamed, -1);
+    assert_true(read_line(S("{}")));
+    assert_int_equal(batch.unnamed, 0);
+}
+
+FACTS(a_bad_line_is_told_by_its_number)
+{
+    assert_false(read_line(S("{\"data\" 1}")));
+    assert_int_equal(why.status, 400);
+    assert_non_null(strstr(why.sentence, "line 7, column 9: not valid"));
+    assert_false(read_line(S("[{}]")));
+    assert_string_equal(why.sentence, "Line 7: A line is one event, not a "
+                                      "list.");
+    assert_false(read_line(S("{\"id\":1}")));
+    assert_string_equal(why.sentence,
+                        "Line 7: The field 'id' must be a string.");
+}
+
 #define JSON_UNIT(name) \
     cmocka_unit_test_setup_teardown(name, fresh, unit_after_each)
 
@@ -243,6 +272,8 @@ static const struct CMUnitTest tests[] = {
     JSON_UNIT(data_and_text_together_are_refused),
     JSON_UNIT(malformed_text_is_told_by_place),
     JSON_UNIT(nesting_has_an_end),
+    JSON_UNIT(a_line_is_one_event),
+    JSON_UNIT(a_bad_line_is_told_by_its_number),
 };
 
 UNIT_MAIN(tests)
