@@ -41,9 +41,13 @@ CORE_SOURCES = \
     src/base/es_template.h \
     src/base/es_utf8.c \
     src/base/es_utf8.h \
+    src/deliver/es_backlog.c \
+    src/deliver/es_backlog.h \
     src/deliver/es_client.c \
     src/deliver/es_client.h \
+    src/deliver/es_client_body.h \
     src/deliver/es_client_inner.h \
+    src/deliver/es_client_move.c \
     src/deliver/es_clock.h \
     src/deliver/es_control.c \
     src/deliver/es_control.h \
@@ -106,6 +110,8 @@ CORE_SOURCES = \
     src/store/es_check.c \
     src/store/es_counts.c \
     src/store/es_counts.h \
+    src/store/es_ends.c \
+    src/store/es_ends.h \
     src/store/es_journal.c \
     src/store/es_journal.h \
     src/store/es_known.c \
@@ -117,6 +123,8 @@ CORE_SOURCES = \
     src/store/es_owntab.c \
     src/store/es_owntab.h \
     src/store/es_repair.c \
+    src/store/es_replay.c \
+    src/store/es_replay.h \
     src/store/es_resume.c \
     src/store/es_resume.h \
     src/store/es_shm.c \
@@ -199,6 +207,7 @@ MODULE_SOURCES = \
 UNIT_TESTS = \
     t/unit/es_abi \
     t/unit/es_accept \
+    t/unit/es_backlog \
     t/unit/es_base64 \
     t/unit/es_batch \
     t/unit/es_board \
@@ -237,6 +246,7 @@ UNIT_TESTS = \
     t/unit/es_proxy \
     t/unit/es_query \
     t/unit/es_refuge \
+    t/unit/es_replay \
     t/unit/es_resume \
     t/unit/es_round \
     t/unit/es_slice \
@@ -253,6 +263,9 @@ t_unit_es_abi_LDADD = $(UNIT_LIBS)
 t_unit_es_accept_SOURCES = t/unit/es_accept.c
 t_unit_es_accept_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_accept_LDADD = $(UNIT_LIBS)
+t_unit_es_backlog_SOURCES = t/unit/es_backlog.c
+t_unit_es_backlog_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_es_backlog_LDADD = $(UNIT_LIBS)
 t_unit_es_base64_SOURCES = t/unit/es_base64.c
 t_unit_es_base64_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_base64_LDADD = $(UNIT_LIBS)
@@ -367,6 +380,9 @@ t_unit_es_query_LDADD = $(UNIT_LIBS)
 t_unit_es_refuge_SOURCES = t/unit/es_refuge.c
 t_unit_es_refuge_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_refuge_LDADD = $(UNIT_LIBS)
+t_unit_es_replay_SOURCES = t/unit/es_replay.c
+t_unit_es_replay_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_es_replay_LDADD = $(UNIT_LIBS)
 t_unit_es_resume_SOURCES = t/unit/es_resume.c
 t_unit_es_resume_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_resume_LDADD = $(UNIT_LIBS)
@@ -441,6 +457,7 @@ DIST_FILES = \
     docs/adr/0008-lifeboat.md \
     docs/adr/0009-vanished-peers.md \
     docs/adr/0010-epoch.md \
+    docs/adr/0011-replay.md \
     docs/adr/0019-own-ids.md \
     docs/adr/0021-functions-for-other-modules.md \
     docs/directives.md \
@@ -461,6 +478,7 @@ DIST_FILES = \
     t/15-limits.t \
     t/16-mpms.t \
     t/20-resume.t \
+    t/21-replay.t \
     t/30-publish-json.t \
     t/31-publish-raw.t \
     t/32-publish-gate.t \

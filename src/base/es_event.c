@@ -78,6 +78,11 @@ static int check_id(es_slice_t id, apr_pool_t *p, es_problem_t *why)
         return es_problem_set(why, p, 400,
                               "The field 'id' may not be 'error'.");
     }
+    if (es_slice_is(id, ES_EVENT_EARLIEST)) {
+        return es_problem_set(why, p, 400,
+                              "The field 'id' may not be 'earliest', by which "
+                              "clients ask for all that is retained.");
+    }
     return 1;
 }
 

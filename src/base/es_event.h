@@ -15,6 +15,8 @@
 #define ES_EVENT_CHANNELS_MAX 64
 /** Most bytes of an event's type and of a publisher's id. */
 #define ES_EVENT_FIELD_MAX 255
+/** What clients resume with that want all that is retained; no event's id. */
+#define ES_EVENT_EARLIEST "earliest"
 
 typedef struct es_event_t {
     const es_slice_t *channels; /* distinct names */

@@ -7,46 +7,13 @@
  * in part is remembered by its kind and its own offset, and made again.
  */
 #include "deliver/es_client_inner.h"
+
+#include "deliver/es_client_body.h"
 #include "deliver/es_control.h"
-#include "deliver/es_reader.h"
 
 #include <stdlib.h>
 
 #define TURNS_MAX 8 /* control frames and writes of a step */
-
-/* also in the lifeboat: ES_CLIENT_CONTROL_MAX is RESET */
-enum { NO_CONTROL, KEEPALIVE, RESET, END };
-
-typedef char assert_control_max[RESET == ES_CLIENT_CONTROL_MAX ? 1 : -1];
-
-struct es_client_t {
-    /* what each write touches comes first */
-    es_sink_t *sink; /* owned */
-    es_pos_t cursor;
-    apr_time_t last;        /* a byte was taken then, or it became blocked */
-    apr_size_t skip;        /* bytes, see above */
-    unsigned char control;  /* half-written or due: KEEPALIVE… */
-    unsigned char blocked;  /* the sink takes no more for now */
-    unsigned char ending;   /* es_client_end was called */
-    unsigned char finished; /* the end was told to the sink */
-    unsigned char broken;   /* no more writes */
-    unsigned char as_comment;
-    apr_uint32_t hub;
-    apr_interval_time_t keepalive;
-    apr_interval_time_t send_timeout;
-    apr_interval_time_t lifetime;
-    apr_time_t end_at; /* its lifetime is over then; 0 = never */
-    es_store_t *store;
-    /* and what few do, last */
-    apr_int64_t retry_ms;
-    apr_size_t control_offset; /* bytes of the control frame taken */
-    es_id_t reset_id;          /* of the RESET at hand */
-    es_slot_t *slots;          /* sorted; one_slot, or malloc'ed */
-    int nslots;
-    es_slot_t one_slot;
-    apr_uint32_t place;
-    es_ticket_t ticket;
-};
 
 static int compare_slots(const void *a, const void *b)
 {
@@ -54,6 +21,34 @@ static int compare_slots(const void *a, const void *b)
     es_slot_t y = *(const es_slot_t *)b;
 
     return x < y ? -1 : x > y;
+}
+
+/* Room for slots, and the backlog. @return 0 without memory */
+static int equip(es_client_t *client, const es_client_params_t *params)
+{
+    client->slots = &client->one_slot;
+    if (params->nslots > 1) {
+        client->slots = malloc((size_t)params->nslots * sizeof(es_slot_t));
+        if (client->slots == NULL) {
+            return 0;
+        }
+    }
+    if (params->replay != NULL) {
+        client->backlog = es_backlog_create(params->replay, params->nslots);
+        if (client->backlog == NULL) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+static void destroy(es_client_t *client)
+{
+    if (client->slots != &client->one_slot) {
+        free(client->slots);
+    }
+    free(client->backlog);
+    free(client);
 }
 
 es_client_t *es_client_create(const es_client_params_t *params, es_sink_t *sink,
@@ -64,13 +59,9 @@ es_client_t *es_client_create(const es_client_params_t *params, es_sink_t *sink,
     if (client == NULL) {
         return NULL;
     }
-    client->slots = &client->one_slot;
-    if (params->nslots > 1) {
-        client->slots = malloc((size_t)params->nslots * sizeof(es_slot_t));
-        if (client->slots == NULL) {
-            free(client);
-            return NULL;
-        }
+    if (!equip(client, params)) {
+        destroy(client);
+        return NULL;
     }
     if (params->nslots > 0) {
         memcpy(client->slots, params->slots,
@@ -101,10 +92,7 @@ void es_client_close(es_client_t *client)
                          client->nslots);
     es_census_leave(&client->ticket);
     client->sink->ops->close(client->sink);
-    if (client->slots != &client->one_slot) {
-        free(client->slots);
-    }
-    free(client);
+    destroy(client);
 }
 
 /* Write, and see what the answer says of the client. */
@@ -160,8 +148,8 @@ static apr_status_t make_reset(const es_client_t *client, es_control_t *frame)
 static apr_status_t make_control(const es_client_t *client, es_control_t *frame)
 {
     switch (client->control) {
-    case RESET: return make_reset(client, frame);
-    case END:
+    case ES_CONTROL_RESET: return make_reset(client, frame);
+    case ES_CONTROL_END:
         es_control_end(frame, client->retry_ms, client->sink->chunked);
         return APR_SUCCESS;
     default:
@@ -191,24 +179,13 @@ static es_step_t step_control(es_client_t *client, apr_time_t now)
     if (rv != APR_SUCCESS) {
         return halted(client);
     }
-    if (client->control == END) {
+    if (client->control == ES_CONTROL_END) {
         client->finished = 1;
         client->sink->ops->finish(client->sink);
     }
-    client->control = NO_CONTROL;
+    client->control = ES_CONTROL_NONE;
     client->control_offset = 0;
     return client->finished ? ES_STEP_ENDED : ES_STEP_CURRENT;
-}
-
-static es_reader_t reader_of(const es_client_t *client)
-{
-    es_reader_t reader;
-
-    reader.store = client->store;
-    reader.slots = client->slots;
-    reader.nslots = client->nslots;
-    reader.chunked = client->sink->chunked;
-    return reader;
 }
 
 static apr_status_t settle(es_client_t *client)
@@ -218,20 +195,36 @@ static apr_status_t settle(es_client_t *client)
     if (client->skip == 0) {
         return APR_SUCCESS;
     }
-    reader = reader_of(client);
+    reader = es_client_reader(client);
     return es_reader_settle(&reader, &client->cursor, &client->skip);
+}
+
+/* All up to the cursor is done, and so is the backlog if it ends there. */
+static es_step_t caught_up(es_client_t *client)
+{
+    if (client->backlog != NULL && client->cursor >= client->backlog->end) {
+        free(client->backlog);
+        client->backlog = NULL;
+    }
+    return ES_STEP_CURRENT;
+}
+
+static int has_lost(const es_client_t *client, es_pos_t *tail)
+{
+    return client->backlog != NULL
+               ? es_backlog_has_lost(client->backlog, client->store,
+                                     client->cursor, tail)
+               : es_store_has_lost(client->store, client->slots, client->nslots,
+                                   client->cursor, tail);
 }
 
 /* The ring was faster, or the journal is damaged where the client stands. */
 static es_step_t overtaken(es_client_t *client, apr_status_t why)
 {
-    es_reader_t reader = reader_of(client);
     es_start_t start;
     es_pos_t tail;
 
-    if (why == APR_ENOENT && client->skip == 0 &&
-        !es_store_has_lost(client->store, reader.slots, reader.nslots,
-                           client->cursor, &tail)) {
+    if (why == APR_ENOENT && client->skip == 0 && !has_lost(client, &tail)) {
         client->cursor = tail;
         return ES_STEP_MORE;
     }
@@ -242,7 +235,7 @@ static es_step_t overtaken(es_client_t *client, apr_status_t why)
     }
     client->cursor = start.pos;
     client->reset_id = start.id;
-    client->control = RESET;
+    client->control = ES_CONTROL_RESET;
     client->control_offset = 0;
     return ES_STEP_MORE;
 }
@@ -252,7 +245,7 @@ static es_step_t catch_up(es_client_t *client, es_pos_t limit, apr_time_t now,
                           char *scratch, apr_size_t scratch_size)
 {
     es_pos_t stop = es_store_head(client->store);
-    es_reader_t reader = reader_of(client);
+    es_reader_t reader = es_client_reader(client);
     es_haul_t haul;
     struct iovec iov;
     apr_size_t taken;
@@ -262,11 +255,11 @@ static es_step_t catch_up(es_client_t *client, es_pos_t limit, apr_time_t now,
         stop = limit;
     }
     if (client->cursor >= stop) {
-        return ES_STEP_CURRENT;
+        return caught_up(client);
     }
     if (client->skip == 0 && es_reader_is_all_seen(&reader, client->cursor)) {
         client->cursor = stop;
-        return ES_STEP_CURRENT;
+        return caught_up(client);
     }
     rv = es_reader_collect(&reader, &haul, client->cursor, client->skip, stop,
                            client->ending, scratch, scratch_size);
@@ -282,6 +275,9 @@ static es_step_t catch_up(es_client_t *client, es_pos_t limit, apr_time_t now,
         iov.iov_len = haul.len;
         rv = put(client, &iov, 1, now, &taken);
         free(haul.big);
+        if (client->backlog != NULL && taken > 0) {
+            client->backlog->is_begun = 1;
+        }
         if (rv != APR_SUCCESS) {
             client->skip += taken;
             (void)settle(client); /* else the next step finds out */
@@ -290,7 +286,7 @@ static es_step_t catch_up(es_client_t *client, es_pos_t limit, apr_time_t now,
     }
     client->skip = 0;
     client->cursor = haul.end;
-    return haul.more ? ES_STEP_MORE : ES_STEP_CURRENT;
+    return haul.more ? ES_STEP_MORE : caught_up(client);
 }
 
 static int is_silent(const es_client_t *client, apr_time_t now)
@@ -311,7 +307,7 @@ es_step_t es_client_step_to(es_client_t *client, es_pos_t limit, apr_time_t now,
         if (client->broken || client->finished) {
             return ES_STEP_ENDED;
         }
-        if (client->control != NO_CONTROL) {
+        if (client->control != ES_CONTROL_NONE) {
             step = step_control(client, now);
             if (step != ES_STEP_CURRENT) {
                 return step;
@@ -322,7 +318,7 @@ es_step_t es_client_step_to(es_client_t *client, es_pos_t limit, apr_time_t now,
             return ES_STEP_ENDED;
         }
         if (client->ending && client->skip == 0) {
-            client->control = END;
+            client->control = ES_CONTROL_END;
             continue;
         }
         step = catch_up(client, limit, now, scratch, scratch_size);
@@ -331,12 +327,12 @@ es_step_t es_client_step_to(es_client_t *client, es_pos_t limit, apr_time_t now,
             if (!is_silent(client, now)) {
                 return ES_STEP_CURRENT;
             }
-            client->control = KEEPALIVE;
+            client->control = ES_CONTROL_KEEPALIVE;
         }
         else if (step == ES_STEP_BLOCKED || step == ES_STEP_ENDED) {
             return step;
         }
-        else if (!client->ending && client->control == NO_CONTROL) {
+        else if (!client->ending && client->control == ES_CONTROL_NONE) {
             return step;
         }
     }
@@ -357,8 +353,8 @@ es_step_t es_client_offer(es_client_t *client, es_pos_t round_start,
 
     (void)total;
     if (client->cursor > round_start || client->skip != 0 ||
-        client->control != NO_CONTROL || client->blocked || client->ending ||
-        client->broken) {
+        client->control != ES_CONTROL_NONE || client->blocked ||
+        client->ending || client->broken || client->backlog != NULL) {
         return ES_STEP_MORE;
     }
     if (put(client, iov, count, now, &taken) == APR_SUCCESS) {
@@ -401,76 +397,6 @@ void es_client_seek(es_client_t *client, es_pos_t pos)
     if (client->cursor < pos && client->skip == 0) {
         client->cursor = pos;
     }
-}
-
-void es_client_rebase(es_client_t *client, apr_time_t now)
-{
-    client->last = now;
-    if (client->end_at != 0) {
-        client->end_at = now + client->lifetime;
-    }
-}
-
-/* Else the ring might pass a quiet client while nobody holds its slots. */
-static void skip_others(es_client_t *client)
-{
-    es_reader_t reader = reader_of(client);
-    es_pos_t head = es_store_head(client->store);
-
-    if (client->skip == 0 && client->cursor < head &&
-        es_reader_is_all_seen(&reader, client->cursor)) {
-        client->cursor = head;
-    }
-}
-
-int es_client_save(es_client_t *client, apr_time_t now,
-                   es_client_params_t *params, es_client_state_t *state)
-{
-    if (client->ending || client->finished || client->broken ||
-        client->control > ES_CLIENT_CONTROL_MAX ||
-        (client->control == RESET && client->control_offset > 0)) {
-        return 0; /* the names in a reset stand in the order of our slots */
-    }
-    skip_others(client);
-    memset(params, 0, sizeof(*params));
-    params->store = client->store;
-    params->hub = client->hub;
-    params->slots = client->slots;
-    params->nslots = client->nslots;
-    params->keepalive = client->keepalive;
-    params->keepalive_as_comment = client->as_comment;
-    params->send_timeout = client->send_timeout;
-    params->retry_ms = client->retry_ms;
-    params->ticket = client->ticket;
-    if (client->end_at != 0) {
-        params->lifetime = client->end_at > now ? client->end_at - now : 1;
-    }
-    state->cursor = client->cursor;
-    state->skip = client->skip;
-    state->control = client->control;
-    state->control_offset = client->control_offset;
-    state->reset_id = client->reset_id;
-    return 1;
-}
-
-void es_client_load(es_client_t *client, const es_client_state_t *state,
-                    int lost, const es_start_t *present)
-{
-    client->control = state->control;
-    client->control_offset = state->control_offset;
-    client->reset_id = state->reset_id;
-    if (!lost) {
-        client->cursor = state->cursor;
-        client->skip = state->skip;
-        return;
-    }
-    client->cursor = present->pos;
-    if (state->skip > 0 || state->control_offset > 0) {
-        client->broken = 1; /* cut, so that it is seen not to be the end */
-        return;
-    }
-    client->control = RESET;
-    client->reset_id = present->id;
 }
 
 int es_client_is_finished(const es_client_t *client)

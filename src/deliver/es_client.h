@@ -15,7 +15,7 @@
 
 #include "deliver/es_sink.h"
 #include "store/es_census.h"
-#include "store/es_store.h"
+#include "store/es_replay.h"
 
 typedef struct es_client_t es_client_t;
 
@@ -27,6 +27,8 @@ typedef struct es_client_params_t {
     const es_slot_t *slots; /* subscribed: copied, counts taken over */
     int nslots;
     es_pos_t pos;                  /* the first record not seen yet */
+    const es_replay_t *replay;     /* for each slot: from where, if that is
+                                    * not pos; copied. NULL = from pos */
     apr_interval_time_t keepalive; /* silence before keep-alive; 0 = none */
     int keepalive_as_comment;
     apr_interval_time_t send_timeout; /* taking nothing; 0 = for ever */

@@ -42,7 +42,8 @@ void es_client_rebase(es_client_t *client, apr_time_t now);
  *
  * @param params  filled but for place and pos, which is in state; what it
  *                points to lives as long as the client, its store and ticket
- *                are this process's
+ *                are this process's. A backlog does not move along: of what
+ *                is left of it, the client gets all
  * @return 0 when it cannot move: it ends, is broken, or stands within a
  *         frame that another process could not make again
  */

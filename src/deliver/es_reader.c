@@ -16,7 +16,8 @@
 
 #define SCANS_MAX 2048 /* records that one collect looks at */
 
-static int has_slot(const es_reader_t *reader, es_slot_t slot)
+/* Are events of this slot mine, at this position? */
+static int has_slot(const es_reader_t *reader, es_slot_t slot, es_pos_t pos)
 {
     int low = 0;
     int high = reader->nslots;
@@ -25,7 +26,7 @@ static int has_slot(const es_reader_t *reader, es_slot_t slot)
     while (low < high) {
         mid = low + (high - low) / 2;
         if (reader->slots[mid] == slot) {
-            return 1;
+            return reader->replay == NULL || pos >= reader->replay[mid].from;
         }
         if (reader->slots[mid] < slot) {
             low = mid + 1;
@@ -42,7 +43,7 @@ static int is_mine(const es_reader_t *reader, const es_record_t *record)
     int i;
 
     for (i = 0; i < record->nslots; i++) {
-        if (has_slot(reader, record->slots[i])) {
+        if (has_slot(reader, record->slots[i], record->pos)) {
             return 1;
         }
     }

@@ -13,13 +13,15 @@
 #ifndef ES_READER_H
 #define ES_READER_H
 
-#include "store/es_store.h"
+#include "store/es_replay.h"
 
 typedef struct es_reader_t {
     const es_store_t *store;
     const es_slot_t *slots; /* sorted, nslots of them */
     int nslots;
-    int chunked; /* 1 = frames in chunks, 0 = as they are */
+    int chunked;               /* 1 = frames in chunks, 0 = as they are */
+    const es_replay_t *replay; /* for each slot from where its events are
+                                * mine; NULL = all are */
 } es_reader_t;
 
 /** Bytes of records that are ready to be written. */

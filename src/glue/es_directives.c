@@ -22,8 +22,15 @@
 #include "glue/es_tokens.h"
 #include "http/es_hlog.h"
 #include "http/es_settings.h"
+#include "store/es_replay.h"
 
-typedef enum es_unit_t { ES_SECONDS, ES_BYTES, ES_NUMBER, ES_FORM } es_unit_t;
+typedef enum es_unit_t {
+    ES_SECONDS,
+    ES_BYTES,
+    ES_NUMBER,
+    ES_FORM,  /* event or comment */
+    ES_REPLAY /* none, all, or how many events */
+} es_unit_t;
 
 /* what a command_rec of a scalar carries */
 typedef struct es_row_t {
@@ -39,6 +46,8 @@ typedef struct es_row_t {
 #define GLOBAL(name) offsetof(es_global_t, name)
 #define SECONDS(n) ((n) * (apr_int64_t)APR_USEC_PER_SEC)
 #define HOURS(n) SECONDS((n)*3600)
+#define REPLAY_ALL ((apr_int64_t)ES_REPLAY_ALL)
+#define REPLAY_MAX 1000000
 
 typedef const char *setter_t(cmd_parms *cmd, void *dir, const char *text);
 
@@ -81,6 +90,8 @@ const command_rec es_directives_table[] = {
             1024 * 1024, 1, 1024 * 1024 * 1024),
     DIR_ROW("EventStreamPublishTimeout", ES_SECONDS, FIELD(publish_timeout_us),
             SECONDS(300), 0, HOURS(24)),
+    DIR_ROW("EventStreamReplay", ES_REPLAY, FIELD(replay),
+            0, 0, REPLAY_ALL),
     AP_INIT_ITERATE("EventStreamChannel", es_set_channel, NULL, IN_SECTIONS,
                     "channel templates, such as \"room-{room}\""),
     AP_INIT_TAKE2("EventStreamChannelList", es_set_channel_list, NULL,
@@ -99,7 +110,7 @@ const command_rec es_directives_table[] = {
 
     /* for the whole server */
     AP_INIT_TAKE_ARGV("EventStreamHub", es_set_hub, NULL, RSRC_CONF,
-                      "a name and size="),
+                      "a name, size=, history= and age="),
     GLOBAL_ROW("EventStreamMaxClients", ES_NUMBER, GLOBAL(max_clients),
                0, 0, APR_INT32_MAX),
     GLOBAL_ROW("EventStreamMaxClientsPerAddress", ES_NUMBER,
@@ -151,6 +162,24 @@ static apr_int64_t *field_of(void *settings, const es_row_t *row)
     return (apr_int64_t *)((char *)settings + row->field);
 }
 
+static const char *read_replay(apr_int64_t *value, const char *text)
+{
+    char *end;
+
+    if (!strcasecmp(text, "none")) {
+        *value = 0;
+        return NULL;
+    }
+    if (!strcasecmp(text, "all")) {
+        *value = REPLAY_ALL;
+        return NULL;
+    }
+    *value = apr_strtoi64(text, &end, 10);
+    return end == text || *end || *value < 1 || *value > REPLAY_MAX
+               ? "takes none, all, or a number of events from 1 to 1000000"
+               : NULL;
+}
+
 static const char *read_value(apr_int64_t *value, const es_row_t *row,
                               const char *text)
 {
@@ -165,6 +194,7 @@ static const char *read_value(apr_int64_t *value, const es_row_t *row,
         }
         return NULL;
     case ES_BYTES: return es_read_bytes(value, text);
+    case ES_REPLAY: return read_replay(value, text);
     case ES_FORM:
         if (strcasecmp(text, "event") && strcasecmp(text, "comment")) {
             return "takes event or comment";
@@ -273,6 +303,7 @@ void *es_directives_create_server(apr_pool_t *p, server_rec *s)
     unset_rows(global, set_global_row);
     global->hubs = apr_array_make(p, 2, sizeof(es_hub_t));
     hub = apr_array_push(global->hubs);
+    memset(hub, 0, sizeof(*hub));
     hub->name = "default";
     hub->size_bytes = ES_HUB_SIZE;
     hub->grip = NULL;

@@ -200,6 +200,7 @@ const char *es_set_origin(cmd_parms *cmd, void *dir, const char *origin)
 
 #define HUB_NAME_MAX 63
 #define HUB_SIZE_MIN (256 * 1024)
+#define HUB_AGE_MAX (365 * 24 * 3600 * (apr_interval_time_t)APR_USEC_PER_SEC)
 
 static int is_hub_name(const char *name)
 {
@@ -266,6 +267,7 @@ static es_hub_t *hub_named(es_global_t *global, const char *name, apr_pool_t *p)
 
     if (!hub) {
         hub = apr_array_push(global->hubs);
+        memset(hub, 0, sizeof(*hub));
         hub->name = apr_pstrdup(p, name);
         hub->size_bytes = ES_HUB_SIZE;
         hub->grip = NULL;
@@ -273,26 +275,71 @@ static es_hub_t *hub_named(es_global_t *global, const char *name, apr_pool_t *p)
     return hub;
 }
 
-static const char *set_hub_param(cmd_parms *cmd, es_hub_t *hub,
-                                 const char *param)
+static const char *set_size(es_hub_t *hub, const char *text)
 {
     apr_int64_t size;
 
-    if (strncasecmp(param, "size=", 5) != 0) {
-        return apr_psprintf(cmd->pool,
-                            "EventStreamHub %s: unknown parameter '%s'; "
-                            "there is size=",
-                            hub->name, param);
-    }
-    if (es_read_bytes(&size, param + 5) || size < HUB_SIZE_MIN ||
+    if (es_read_bytes(&size, text) || size < HUB_SIZE_MIN ||
         size > APR_INT64_C(1) << 40) {
-        return apr_psprintf(cmd->pool,
-                            "EventStreamHub %s: size= takes 256k or more, "
-                            "such as 64m, not '%s'",
-                            hub->name, param + 5);
+        return "takes 256k or more, such as 64m";
     }
     hub->size_bytes = (apr_uint64_t)size;
     return NULL;
+}
+
+static const char *set_history(es_hub_t *hub, const char *text)
+{
+    char *end;
+    apr_int64_t events = apr_strtoi64(text, &end, 10);
+
+    if (end == text || *end || events < 1 || events > APR_INT32_MAX) {
+        return "takes a number of events of a channel, 1 or more";
+    }
+    hub->history = (apr_uint64_t)events;
+    return NULL;
+}
+
+static const char *set_age(es_hub_t *hub, const char *text)
+{
+    apr_interval_time_t age;
+
+    if (!apr_isdigit(*text) ||
+        ap_timeout_parameter_parse(text, &age, "s") != APR_SUCCESS ||
+        age < APR_USEC_PER_SEC || age > HUB_AGE_MAX) {
+        return "takes a time from a second to a year, such as 1h";
+    }
+    hub->age_us = age;
+    return NULL;
+}
+
+static const struct {
+    const char *name;
+    const char *(*set)(es_hub_t *hub, const char *text);
+} hub_params[] = {
+    {"size=", set_size}, {"history=", set_history}, {"age=", set_age}};
+
+static const char *set_hub_param(cmd_parms *cmd, es_hub_t *hub,
+                                 const char *param)
+{
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(hub_params) / sizeof(hub_params[0]); i++) {
+        apr_size_t len = strlen(hub_params[i].name);
+        const char *err;
+
+        if (strncasecmp(param, hub_params[i].name, len) != 0) {
+            continue;
+        }
+        err = hub_params[i].set(hub, param + len);
+        return err ? apr_psprintf(
+                         cmd->pool, "EventStreamHub %s: %s %s, not '%s'",
+                         hub->name, hub_params[i].name, err, param + len)
+                   : NULL;
+    }
+    return apr_psprintf(cmd->pool,
+                        "EventStreamHub %s: unknown parameter '%s'; there are "
+                        "size=, history= and age=",
+                        hub->name, param);
 }
 
 const char *es_set_hub(cmd_parms *cmd, void *dir, int argc, char *const argv[])
@@ -308,7 +355,7 @@ const char *es_set_hub(cmd_parms *cmd, void *dir, int argc, char *const argv[])
     }
     if (argc < 1 || !is_hub_name(argv[0])) {
         return "EventStreamHub takes a name of letters, digits, '-' and "
-               "'_', and size=";
+               "'_', and size=, history= or age=";
     }
     hub = hub_named(global, argv[0], cmd->pool);
     if (global->hubs->nelts > ES_HUBS_MAX) {

@@ -9,10 +9,11 @@
 
 #include <http_protocol.h>
 
+#include "base/es_event.h"
 #include "base/es_frame.h"
 #include "base/es_query.h"
 #include "http/es_hlog.h"
-#include "store/es_resume.h"
+#include "store/es_replay.h"
 
 /* ---- counting in ------------------------------------------------------- */
 
@@ -79,15 +80,41 @@ static es_slice_t last_event_id(request_rec *r)
     return es_channel_trim(id);
 }
 
+static es_reach_t reach_of(const es_hub_view_t *hub)
+{
+    es_reach_t reach;
+
+    reach.events = hub->history;
+    reach.age_ms = (apr_uint64_t)hub->age_us / 1000;
+    reach.now_ms = (apr_uint64_t)apr_time_as_msec(apr_time_now());
+    return reach;
+}
+
+/* Start with the latest events of each channel. A store that cannot be read
+ * is met again by whoever serves the stream. */
+static void replay(es_stream_t *stream, apr_uint64_t latest)
+{
+    es_reach_t reach = reach_of(stream->hub);
+    es_pos_t present = stream->start.pos;
+    es_replay_t *parts =
+        apr_palloc(stream->r->pool, sizeof(*parts) * stream->nslots);
+
+    if (es_store_replay(stream->hub->store, stream->slots, stream->nslots,
+                        latest, &reach, parts, &stream->start) == APR_SUCCESS &&
+        stream->start.pos != present) {
+        stream->replay = parts;
+    }
+}
+
 /* Start where the client has left off, or note that it is to be told that
  * this cannot be vouched for. */
-static void resume(es_stream_t *stream, const es_channels_t *names)
+static void resume(es_stream_t *stream, const es_channels_t *names,
+                   es_slice_t id)
 {
-    es_slice_t id = last_event_id(stream->r);
+    es_reach_t reach = reach_of(stream->hub);
 
-    if (id.len == 0 ||
-        es_store_resume(stream->hub->store, stream->slots, stream->nslots, id,
-                        &stream->start) == APR_SUCCESS) {
+    if (es_store_resume(stream->hub->store, stream->slots, stream->nslots, id,
+                        &reach, &stream->start) == APR_SUCCESS) {
         return;
     }
     stream->reset = es_frame_reset(&stream->start.id, es_channels_names(names),
@@ -95,6 +122,21 @@ static void resume(es_stream_t *stream, const es_channels_t *names)
     es_rlog(APLOG_DEBUG, 0, stream->r, "ES0404",
             "cannot vouch for all after the client's last event id: it is "
             "told by stream-reset");
+}
+
+static void find_start(es_stream_t *stream, const es_channels_t *names)
+{
+    es_slice_t id = last_event_id(stream->r);
+
+    if (es_slice_is(id, ES_EVENT_EARLIEST)) {
+        replay(stream, ES_REPLAY_ALL);
+    }
+    else if (id.len != 0) {
+        resume(stream, names, id);
+    }
+    else if (stream->conf->replay != 0) {
+        replay(stream, (apr_uint64_t)stream->conf->replay);
+    }
 }
 
 es_entry_result_t es_entry_enter(es_stream_t *stream,
@@ -110,7 +152,7 @@ es_entry_result_t es_entry_enter(es_stream_t *stream,
     limit = count_in(stream);
     result = limit ? ES_ENTRY_BRIEF : ES_ENTRY_DONE;
     if (subscribe(stream, names)) {
-        resume(stream, names);
+        find_start(stream, names);
     }
     else {
         limit = "EventStreamMaxChannels";

@@ -85,7 +85,9 @@ static int attach_hubs(es_service_t *made, const es_kept_t *kept, server_rec *s,
         view->grip = named ? named->grip : NULL;
         made->closed[made->nhubs] = !named;
         made->stores[made->nhubs++] = view->store;
-        if (!made->closed[view->number]) {
+        if (named) {
+            view->history = named->history;
+            view->age_us = named->age_us;
             apr_hash_set(made->hubs, hub->name, APR_HASH_KEY_STRING, view);
         }
     }

@@ -25,6 +25,8 @@ typedef struct es_hub_view_t {
     es_store_t *store;
     apr_uint32_t number;   /* from 0, as delivery counts them */
     const es_grip_t *grip; /* NULL = GRIP is off */
+    apr_uint64_t history;  /* of es_hub_t, as is the next */
+    apr_int64_t age_us;
 } es_hub_view_t;
 
 /**

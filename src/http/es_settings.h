@@ -44,11 +44,12 @@ typedef struct es_from_t {
 /** Per directory (and, at server level, per virtual host). */
 typedef struct es_dir_t {
     apr_int64_t retry_us;
-    apr_int64_t keepalive_us;        /* 0 = none */
-    apr_int64_t keepalive_comment;   /* 1 = as comment, 0 = as event */
-    apr_int64_t send_timeout_us;     /* 0 = for ever */
-    apr_int64_t lifetime_us;         /* of a stream; 0 = no end */
-    apr_int64_t turn_us;             /* live time of a client in turns */
+    apr_int64_t keepalive_us;      /* 0 = none */
+    apr_int64_t keepalive_comment; /* 1 = as comment, 0 = as event */
+    apr_int64_t send_timeout_us;   /* 0 = for ever */
+    apr_int64_t lifetime_us;       /* of a stream; 0 = no end */
+    apr_int64_t turn_us;           /* live time of a client in turns */
+    apr_int64_t replay; /* events of each channel for new clients; 0 = none */
     apr_int64_t max_client_channels; /* channels of one client */
     apr_int64_t max_event_bytes;     /* data of one event */
     apr_int64_t max_body_bytes;      /* body of one publish request */
@@ -70,6 +71,8 @@ typedef struct es_hub_t {
     const char *name;
     apr_uint64_t size_bytes; /* of its journal */
     const es_grip_t *grip;   /* NULL = GRIP is off */
+    apr_uint64_t history;    /* events of a channel; 0 = all that fit */
+    apr_int64_t age_us;      /* of an event; 0 = any */
 } es_hub_t;
 
 /** What the directives EventStreamGrip… say of a hub that may be defined

@@ -27,6 +27,7 @@ es_client_t *es_stream_client(es_stream_t *stream, es_sink_t *sink)
     params.slots = stream->slots;
     params.nslots = stream->nslots;
     params.pos = stream->start.pos;
+    params.replay = stream->replay;
     params.keepalive = stream->conf->keepalive_us;
     params.keepalive_as_comment = (int)stream->conf->keepalive_comment;
     params.send_timeout = stream->conf->send_timeout_us;

@@ -11,15 +11,17 @@
 #include "http/es_service.h"
 #include "http/es_settings.h"
 #include "store/es_census.h"
+#include "store/es_replay.h"
 
 typedef struct es_stream_t {
     request_rec *r;
     const es_dir_t *conf;
     const es_hub_view_t *hub;
-    es_slot_t *slots; /* subscribed at the hub's store; in r's pool */
-    int nslots;       /* 0 = not subscribed: only the end is to be told */
-    es_start_t start; /* where it begins; id is told in stream-open */
-    es_slice_t reset; /* stream-reset to begin with; empty = none */
+    es_slot_t *slots;    /* subscribed at the hub's store; in r's pool */
+    int nslots;          /* 0 = not subscribed: only the end is to be told */
+    es_start_t start;    /* where it begins; id is told in stream-open */
+    es_slice_t reset;    /* stream-reset to begin with; empty = none */
+    es_replay_t *replay; /* nslots of them, NULL = all from start on */
     es_ticket_t ticket;
 } es_stream_t;
 

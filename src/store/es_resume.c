@@ -7,65 +7,13 @@
  * A publisher's id is looked up in the index of ids, under the lock: a step
  * or two for each channel, whatever a client comes with.
  *
- * What else is read under the lock: up to which id a channel was evicted, its
- * newest record, and the tail. The walks need no lock: should the ring pass
- * them, the look says so, and then it is read once more what was evicted.
+ * The walks need no lock: should the ring pass them, the look says so, and
+ * then it is read once more what was evicted.
  */
 #include "store/es_resume.h"
 
+#include "store/es_ends.h"
 #include "store/es_view.h"
-
-/* channels that are read under the lock at a time */
-#define SOME 64
-
-typedef struct ends_t {
-    es_pos_t newest[SOME];
-    es_pos_t tail;
-    es_id_t evicted; /* the highest of them */
-} ends_t;
-
-static apr_status_t read_ends(es_store_t *store, const es_slot_t *slots,
-                              int count, ends_t *ends)
-{
-    es_news_t news;
-    apr_status_t rv = es_view_lock(store, &news);
-    int i;
-
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
-    ends->tail = es_journal_tail(&store->journal);
-    ends->evicted.ms = ends->evicted.n = 0;
-    for (i = 0; i < count; i++) {
-        const es_chan_t *chan = es_chantab_at(&store->tab, slots[i]);
-        es_id_t evicted = {0, 0};
-
-        ends->newest[i] = 0;
-        if (chan) {
-            ends->newest[i] = chan->newest;
-            evicted.ms = chan->evicted_ms;
-            evicted.n = chan->evicted_n;
-        }
-        if (es_id_compare(&evicted, &ends->evicted) > 0) {
-            ends->evicted = evicted;
-        }
-    }
-    es_view_unlock(store, &news);
-    return APR_SUCCESS;
-}
-
-/** The record of the slot before this one, 0 = none. */
-static es_pos_t before(const es_record_t *record, es_slot_t slot)
-{
-    int i;
-
-    for (i = 0; i < record->nslots; i++) {
-        if (record->slots[i] == slot) {
-            return record->previous[i];
-        }
-    }
-    return 0;
-}
 
 /* ---- a publisher's id -------------------------------------------------- */
 
@@ -130,11 +78,6 @@ static apr_status_t search_some(es_store_t *store, const es_slot_t *slots,
     return rv;
 }
 
-static int some_of(int rest)
-{
-    return rest < SOME ? rest : SOME;
-}
-
 /** Our id of the one event that has the publisher's id. */
 static apr_status_t resolve_own(es_store_t *store, const es_slot_t *slots,
                                 int count, es_slice_t text, es_id_t *id)
@@ -146,8 +89,8 @@ static apr_status_t resolve_own(es_store_t *store, const es_slot_t *slots,
     if (text.len < 1 || text.len > ES_EVENT_FIELD_MAX) {
         return APR_NOTFOUND;
     }
-    for (i = 0; i < count && rv == APR_SUCCESS; i += SOME) {
-        rv = search_some(store, slots + i, some_of(count - i), text, &own);
+    for (i = 0; i < count && rv == APR_SUCCESS; i += ES_ENDS_MAX) {
+        rv = search_some(store, slots + i, es_ends_some(count - i), text, &own);
     }
     *id = own.id;
     return rv == APR_SUCCESS && own.pos == 0 ? APR_NOTFOUND : rv;
@@ -164,18 +107,27 @@ static apr_status_t resolve(es_store_t *store, const es_slot_t *slots,
 
 /* ---- the position ------------------------------------------------------ */
 
+/** What a client comes with, and how far back it may go. */
+typedef struct wish_t {
+    es_id_t id; /* the event that it knows */
+    const es_reach_t *reach;
+    apr_uint64_t since_ms; /* events before are out of reach */
+} wish_t;
+
 /**
- * Walk a channel back to id.
+ * Walk a channel back to the id.
  *
- * @param first  lowered to the first record after id
+ * @param first  lowered to the first record after it
  * @return APR_SUCCESS; APR_ENOENT: overtaken by the ring on the way;
- *         APR_EGENERAL: damaged
+ *         APR_NOTFOUND: a record after the id is out of reach; APR_EGENERAL:
+ *         damaged
  */
 static apr_status_t walk_back(const es_store_t *store, es_slot_t slot,
-                              es_pos_t newest, es_pos_t tail, const es_id_t *id,
-                              es_pos_t *first)
+                              es_pos_t newest, es_pos_t tail,
+                              const wish_t *wish, es_pos_t *first)
 {
     es_pos_t pos = newest;
+    apr_uint64_t seen = 0;
     es_record_t record;
 
     while (pos != 0 && pos >= tail) {
@@ -184,22 +136,25 @@ static apr_status_t walk_back(const es_store_t *store, es_slot_t slot,
         if (rv != APR_SUCCESS) {
             return rv;
         }
-        if (es_id_compare(&record.id, id) <= 0) {
+        if (es_id_compare(&record.id, &wish->id) <= 0) {
             return APR_SUCCESS;
+        }
+        if (!es_reach_has(wish->reach, wish->since_ms, &record.id, seen++)) {
+            return APR_NOTFOUND;
         }
         if (pos < *first) {
             *first = pos;
         }
-        pos = before(&record, slot);
+        pos = es_ends_before(&record, slot);
     }
     return APR_SUCCESS;
 }
 
 /** Read the ends. @return APR_NOTFOUND: a record after id is evicted */
 static apr_status_t read_vouching(es_store_t *store, const es_slot_t *slots,
-                                  int count, const es_id_t *id, ends_t *ends)
+                                  int count, const es_id_t *id, es_ends_t *ends)
 {
-    apr_status_t rv = read_ends(store, slots, count, ends);
+    apr_status_t rv = es_ends_read(store, slots, count, ends);
 
     if (rv == APR_SUCCESS && es_id_compare(&ends->evicted, id) > 0) {
         rv = APR_NOTFOUND;
@@ -208,15 +163,15 @@ static apr_status_t read_vouching(es_store_t *store, const es_slot_t *slots,
 }
 
 static apr_status_t walk_some(es_store_t *store, const es_slot_t *slots,
-                              int count, const es_id_t *id, es_pos_t *first)
+                              int count, const wish_t *wish, es_pos_t *first)
 {
-    ends_t ends;
-    apr_status_t rv = read_vouching(store, slots, count, id, &ends);
+    es_ends_t ends;
+    apr_status_t rv = read_vouching(store, slots, count, &wish->id, &ends);
     int overtaken = 0;
     int i;
 
     for (i = 0; i < count && rv == APR_SUCCESS; i++) {
-        rv = walk_back(store, slots[i], ends.newest[i], ends.tail, id, first);
+        rv = walk_back(store, slots[i], ends.newest[i], ends.tail, wish, first);
         if (rv == APR_ENOENT) {
             overtaken = 1;
             rv = APR_SUCCESS;
@@ -227,30 +182,46 @@ static apr_status_t walk_some(es_store_t *store, const es_slot_t *slots,
     }
     if (rv == APR_SUCCESS && overtaken) {
         /* what went was before id, and then all after it was seen; or not */
-        rv = read_vouching(store, slots, count, id, &ends);
+        rv = read_vouching(store, slots, count, &wish->id, &ends);
     }
     return rv;
 }
 
-apr_status_t es_store_resume(es_store_t *store, const es_slot_t *slots,
-                             int count, es_slice_t id_text, es_start_t *start)
+apr_uint64_t es_reach_since(const es_reach_t *reach, const es_id_t *present)
 {
+    apr_uint64_t now =
+        reach->now_ms > present->ms ? reach->now_ms : present->ms;
+
+    return reach->age_ms != 0 && reach->age_ms < now ? now - reach->age_ms : 0;
+}
+
+int es_reach_has(const es_reach_t *reach, apr_uint64_t since_ms,
+                 const es_id_t *id, apr_uint64_t newer)
+{
+    return (reach->events == 0 || newer < reach->events) && id->ms >= since_ms;
+}
+
+apr_status_t es_store_resume(es_store_t *store, const es_slot_t *slots,
+                             int count, es_slice_t id_text,
+                             const es_reach_t *reach, es_start_t *start)
+{
+    wish_t wish = {{0, 0}, reach, es_reach_since(reach, &start->id)};
     es_pos_t first = start->pos;
-    es_id_t id;
-    apr_status_t rv = resolve(store, slots, count, id_text, &id);
+    apr_status_t rv = resolve(store, slots, count, id_text, &wish.id);
     int i;
 
     /* of another store; or from the future, which we have not given */
-    if (rv == APR_SUCCESS && (!es_id_is_kin(&id, &store->birth) ||
-                              es_id_compare(&id, &start->id) > 0)) {
+    if (rv == APR_SUCCESS && (!es_id_is_kin(&wish.id, &store->birth) ||
+                              es_id_compare(&wish.id, &start->id) > 0)) {
         rv = APR_NOTFOUND;
     }
-    for (i = 0; i < count && rv == APR_SUCCESS; i += SOME) {
-        rv = walk_some(store, slots + i, some_of(count - i), &id, &first);
+    for (i = 0; i < count && rv == APR_SUCCESS; i += ES_ENDS_MAX) {
+        rv =
+            walk_some(store, slots + i, es_ends_some(count - i), &wish, &first);
     }
     if (rv == APR_SUCCESS) {
         start->pos = first;
-        start->id = id;
+        start->id = wish.id;
     }
     return rv;
 }

@@ -94,10 +94,18 @@ static void evict(kit_t *kit, es_pos_t pos, const char *channel)
     }
 }
 
-static apr_status_t resume_text(sub_t *sub, const char *text)
+static apr_status_t resume_within(sub_t *sub, const char *text,
+                                  es_reach_t reach)
 {
     return es_store_resume(sub->kit->store, sub->slots, sub->count,
-                           es_slice_of(text), &sub->start);
+                           es_slice_of(text), &reach, &sub->start);
+}
+
+static apr_status_t resume_text(sub_t *sub, const char *text)
+{
+    es_reach_t all = {0, 0, 0};
+
+    return resume_within(sub, text, all);
 }
 
 static apr_status_t resume(sub_t *sub, es_id_t id)

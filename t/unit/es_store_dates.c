@@ -41,6 +41,7 @@ static es_id_t append_at(kit_t *kit, apr_uint64_t now_ms)
 
 static apr_status_t resume(kit_t *kit, const es_id_t *id, es_start_t *start)
 {
+    static const es_reach_t all = {0, 0, 0};
     es_slice_t name = es_slice_of("a");
     char text[ES_ID_TEXT_SIZE];
     es_slot_t slot;
@@ -49,7 +50,7 @@ static apr_status_t resume(kit_t *kit, const es_id_t *id, es_start_t *start)
     es_id_format(text, id);
     assert_int_equal(es_store_subscribe(kit->store, 1, &name, 1, &slot, start),
                      0);
-    rv = es_store_resume(kit->store, &slot, 1, es_slice_of(text), start);
+    rv = es_store_resume(kit->store, &slot, 1, es_slice_of(text), &all, start);
     es_store_unsubscribe(kit->store, 1, &slot, 1);
     return rv;
 }

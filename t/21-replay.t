@@ -1,0 +1,359 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
+#
+# What a client gets of the past: a new one by EventStreamReplay or by the id
+# "earliest", one that comes back within history= and age=.
+
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use IO::Socket::INET;
+use JSON::PP ();
+use POSIX ();
+use Test::More;
+use Time::HiRes qw(sleep);
+
+use EventStream::Client;
+use EventStream::Httpd;
+
+# each hub by a path of its own
+my $hubs = join '', map { <<"CONF" } qw(few young small);
+<LocationMatch "^/$_/">
+    EventStreamUseHub $_
+</LocationMatch>
+<Location "/$_/events">
+    SetHandler eventstream
+    EventStreamChannel "{?c}"
+</Location>
+<Location "/$_/all">
+    SetHandler eventstream
+    EventStreamChannel "{?c}"
+    EventStreamReplay all
+</Location>
+<Location "/$_/publish">
+    SetHandler eventstream-publish
+</Location>
+CONF
+
+my $conf = <<"CONF";
+EventStreamHub few history=3
+EventStreamHub young age=1s
+EventStreamHub small size=256k
+$hubs
+<Location "/events">
+    SetHandler eventstream
+    EventStreamChannel "{?c}"
+</Location>
+<Location "/publish">
+    SetHandler eventstream-publish
+</Location>
+<LocationMatch "^/(all|one|two)">
+    EventStreamReplay ALL
+    SetHandler eventstream
+    EventStreamChannel "{?c}"
+</LocationMatch>
+<Location "/one">
+    EventStreamReplay 1
+</Location>
+<Location "/two">
+    EventStreamReplay 2
+    <If "%{QUERY_STRING} =~ /nothing/">
+        EventStreamReplay none
+    </If>
+</Location>
+CONF
+
+my $httpd = EventStream::Httpd->start(conf => $conf);
+
+sub publish_id
+{
+    my ($channel, $data, $hub) = @_;
+    return publish($httpd, $channel, $data, path => ($hub || '') . '/publish')
+        ->{json}{id};
+}
+
+# What a client is told that comes like this, up to a mark that is published
+# when it is there: "open 1 2", "open reset".
+my $marks = 0;
+
+sub told
+{
+    my ($path, @headers) = @_;
+    my ($hub, $channel) = $path =~ m{^((?:/few|/young|/small)?)/.*?c=([^&]*)};
+    my $client = subscribe($httpd, $path, headers => \@headers);
+    my $mark = 'mark' . ++$marks;
+    my @told;
+    publish_id($channel, $mark, $hub);
+    while (my $event = $client->next_event(5)) {
+        last if $event->{data} eq $mark;
+        push @told, $event->{event} eq 'message'
+            ? $event->{data} : $event->{event} =~ /^stream-(.*)/;
+    }
+    return join ' ', @told;
+}
+
+# ---- New clients -----------------------------------------------------------
+
+sub fill
+{
+    my ($channel, $hub) = @_;
+    return map { publish_id($channel, $_, $hub) } 1 .. 5;
+}
+
+is told('/all?c=empty'), 'open', 'nothing to replay';
+my @id = fill('a');
+is told('/events?c=a'), 'open', 'the preset: none';
+@id = fill('b');
+is told('/two?c=b'), 'open 4 5', 'the latest two';
+@id = fill('c');
+is told('/all?c=c'), 'open 1 2 3 4 5', 'all';
+@id = fill('d');
+is told('/two?c=d&nothing'), 'open', 'none, in an inner section';
+@id = fill('e');
+is told('/all?c=e', "Last-Event-ID: $id[2]"), 'open 4 5', 'an id goes before';
+@id = fill('f');
+is told("/all?c=f&lastEventId=$id[3]"), 'open 5', '... in the query, too';
+is told('/all?c=f', 'Last-Event-ID: unknown'), 'open reset',
+    '... also one that is not known';
+@id = fill('g');
+is told('/all?c=g', 'Last-Event-ID: '), 'open 1 2 3 4 5',
+    '... but no empty one';
+
+# ---- The id "earliest" -----------------------------------------------------
+
+@id = fill('h');
+is told('/events?c=h&lastEventId=earliest'), 'open 1 2 3 4 5', 'lastEventId';
+@id = fill('i');
+is told('/events?c=i&last-event-id=earliest'), 'open 1 2 3 4 5',
+    'last-event-id';
+@id = fill('j');
+is told('/one?c=j', 'Last-Event-ID: earliest'), 'open 1 2 3 4 5', 'the header';
+@id = fill('k');
+is told("/events?c=k&lastEventId=earliest", "Last-Event-ID: $id[3]"), 'open 5',
+    'a browser that comes back to that URL brings its last id';
+is told('/events?c=none&lastEventId=earliest'), 'open', 'an empty channel';
+my $refused = publish($httpd, 'h', 'x', id => 'earliest');
+is $refused->{status}, 400, 'no event may have that id';
+like $refused->{body}, qr/'earliest'/, '... which is told';
+
+# ---- stream-open -----------------------------------------------------------
+
+@id = fill('l');
+my $client = subscribe($httpd, '/two?c=l');
+my $open = $client->next_event(5);
+is $open->{event}, 'stream-open', 'it opens';
+is join(' ', map { $_->{id} } $client->events(2, 5)), "@id[3, 4]", 'events';
+is told('/two?c=l', "Last-Event-ID: $open->{id}"), 'open 4 5',
+    'who is cut after stream-open gets them all the same';
+
+# ---- Several channels ------------------------------------------------------
+
+publish_id('quiet', $_) for qw(q1 q2);
+fill('busy');
+publish_id('quiet', 'q3');
+publish_id('busy', 6);
+is told('/two?c=busy&c=quiet&c=nobody'), 'open q2 5 q3 6',
+    'of each channel, in order';
+publish($httpd, 'x', 'x1');
+my $answer = request($httpd, 'POST', '/publish',
+    headers => ['Content-Type: application/json'], body =>
+        '[{"channel": ["x", "y"], "text": "xy"}, {"channel": "x", "text": "x2"},
+          {"channel": "y", "text": "y2"}]');
+is $answer->{status}, 200, 'an event of two channels';
+is told('/two?c=x&c=y'), 'open xy x2 y2', '... is replayed once';
+
+# ---- history= --------------------------------------------------------------
+
+@id = fill('a', '/few');
+is told('/few/events?c=a', "Last-Event-ID: $id[4]"), 'open', 'nothing missed';
+@id = fill('b', '/few');
+is told('/few/events?c=b', "Last-Event-ID: $id[1]"), 'open 3 4 5',
+    'as many as history= says';
+@id = fill('c', '/few');
+is told('/few/events?c=c', "Last-Event-ID: $id[0]"), 'open reset',
+    'one more: told';
+@id = fill('d', '/few');
+is told('/few/all?c=d'), 'open 3 4 5', 'all is not more';
+@id = fill('e', '/few');
+is told('/few/events?c=e&lastEventId=earliest'), 'open 3 4 5', 'nor earliest';
+@id = fill('f', '/few');
+publish_id('other', $_, '/few') for 1 .. 9;
+is told('/few/events?c=f', "Last-Event-ID: $id[1]"), 'open 3 4 5',
+    'events of others do not count';
+
+# ---- age= ------------------------------------------------------------------
+
+my $young = publish_id('a', 'old', '/young');
+publish_id('d', 'old', '/young');
+# an age is reckoned by the clock: this one is past it
+sleep 1.1;
+is told('/young/all?c=a'), 'open', 'too old to be replayed';
+$client = subscribe($httpd, '/young/events?c=d&lastEventId=earliest');
+is $client->next_event(5)->{event}, 'stream-open', 'nor for who asks for it';
+publish_id('d', 'new', '/young');
+is $client->next_event(5)->{data}, 'new', '... who is live at once';
+is told('/young/events?c=b', "Last-Event-ID: $young"), 'open',
+    'nothing missed, however old the id';
+my $known = publish_id('c', 'known', '/young');
+publish_id('c', 'missed', '/young');
+sleep 1.1;
+is told('/young/events?c=c', "Last-Event-ID: $known"), 'open reset',
+    'what was missed is too old: told';
+
+# ---- Ceilings follow the configuration -------------------------------------
+
+@id = fill('late');
+(my $tight = $conf) =~ s/^/EventStreamHub default history=2 age=1h\n/;
+$httpd->rewrite_conf($tight);
+ok $httpd->graceful, 'graceful';
+is told('/events?c=late', "Last-Event-ID: $id[2]"), 'open 4 5',
+    'a new ceiling holds after graceful';
+is told('/events?c=late', "Last-Event-ID: $id[1]"), 'open reset',
+    '... and cuts';
+$httpd->rewrite_conf($conf);
+ok $httpd->graceful, 'graceful again';
+is told('/events?c=late', "Last-Event-ID: $id[2]"),
+    'open 4 5 mark' . ($marks - 2) . ' mark' . ($marks - 1),
+    'without it all is there again';
+
+# ---- Replay joins the live stream ------------------------------------------
+
+# Publishes from 1 to count, nine at a time, into these channels in turn.
+sub publisher
+{
+    my ($count, @channels) = @_;
+    my $pid = fork;
+    die "fork: $!" if !defined $pid;
+    return $pid if $pid;
+    for (my $next = 1; $next <= $count; $next += 9) {
+        my @batch = map { {channel => $channels[$_ % @channels],
+            text => "$_ " . '.' x ($_ * 7 % 300)} } $next .. $next + 8;
+        my $done = request($httpd, 'POST', '/publish',
+            headers => ['Content-Type: application/json'],
+            body => JSON::PP::encode_json(\@batch));
+        POSIX::_exit(1) if $done->{status} != 200;
+    }
+    POSIX::_exit(0);
+}
+
+# What is wrong with what a client gets up to $count: '' is good.
+sub wrong
+{
+    my ($count, $from, $path) = @_;
+    my $new = subscribe($httpd, $path);
+    my ($first, $last);
+    while (my $event = $new->next_event(20)) {
+        return 'a reset' if $event->{event} eq 'stream-reset';
+        next if $event->{event} ne 'message';
+        my ($number) = $event->{data} =~ /^(\d+)/;
+        $first = $number if !defined $first;
+        return "$number after $last" if defined $last && $number != $last + 1;
+        $last = $number;
+        last if $number >= $count;
+    }
+    return 'not all' if !defined $last || $last < $count;
+    return $first == $from || !$from ? '' : "from $first";
+}
+
+for my $case (['all', 1, 'j1'], ['all', 1, map { "k$_" } 1 .. 7],
+    ['two', 0, 'l1'])
+{
+    my ($path, $from, @channels) = @$case;
+    my $count = 5994;
+    my $query = join '&', map { "c=$_" } @channels;
+    my $pid = publisher($count, @channels);
+    my @readers;
+    for my $i (1 .. 8) {
+        my $reader = fork;
+        die "fork: $!" if !defined $reader;
+        if (!$reader) {
+            sleep 0.04 * $i;
+            my $wrong = wrong($count, $from, "/$path?$query");
+            print STDERR "# reader $i: $wrong\n" if $wrong;
+            POSIX::_exit($wrong ? 1 : 0);
+        }
+        push @readers, $reader;
+    }
+    waitpid $pid, 0;
+    is $?, 0, "/$path, " . @channels . ' channel(s): published';
+    my $bad = 0;
+    for (@readers) {
+        waitpid $_, 0;
+        $bad++ if $?;
+    }
+    is $bad, 0, '... replay and live make one row in each of 8 clients';
+}
+
+# A full ring that goes on: earliest is not told of what nobody promised.
+my $flood = fork;
+die "fork: $!" if !defined $flood;
+if (!$flood) {
+    for my $i (1 .. 300) {
+        publish($httpd, 'flood', "$i " . 'x' x 20000, path => '/small/publish');
+    }
+    POSIX::_exit(0);
+}
+my @began;
+for my $i (1 .. 10) {
+    my $new = subscribe($httpd, '/small/events?c=flood&lastEventId=earliest');
+    my @first = $new->events(2, 20);
+    push @began, $first[1]{event};
+    sleep 0.03;
+}
+waitpid $flood, 0;
+is "@began", join(' ', ('message') x 10),
+    'while the ring goes round: no reset for who asked for the earliest';
+
+$httpd->stop;
+
+# ---- Clients that hold a worker, or are above a limit -----------------------
+
+my $limits = "EventStreamMaxClients 1\n$conf";
+SKIP: {
+    skip 'this httpd has no mod_ssl', 1
+        if !EventStream::Httpd->has_module('ssl');
+    $httpd = EventStream::Httpd->start(conf => $conf, ssl => 1);
+    fill('tls');
+    my $tls = subscribe($httpd, '/two?c=tls', tls => 1);
+    is join(' ', map { $_->{data} } $tls->events(3, 5)), ' 4 5', 'over TLS';
+    publish($httpd, 'tls', 'live');
+    is $tls->next_event(5)->{data}, 'live', '... then live';
+    $tls->close;
+    $httpd->stop;
+}
+$httpd = EventStream::Httpd->start(conf => $limits);
+my $first = subscribe($httpd, '/events?c=z');
+$first->next_event(5);
+fill('above');
+$client = subscribe($httpd, '/two?c=above');
+is join(' ', map { $_->{data} } $client->events(3, 5)), ' 4 5', 'above a limit';
+$httpd->stop;
+
+# ---- Mistakes --------------------------------------------------------------
+
+my %mistakes = (
+    'EventStreamReplay some' => qr/takes none, all, or a number/,
+    'EventStreamReplay 0' => qr/takes none, all, or a number/,
+    'EventStreamReplay 1000001' => qr/takes none, all, or a number/,
+    'EventStreamReplay -1' => qr/takes none, all, or a number/,
+    'EventStreamReplay 1x' => qr/takes none, all, or a number/,
+    'EventStreamHub a history=0' => qr/history= takes a number of events/,
+    'EventStreamHub a history=x' => qr/history= takes a number of events/,
+    'EventStreamHub a history=99999999999' => qr/history= takes a number/,
+    'EventStreamHub a age=0' => qr/age= takes a time/,
+    'EventStreamHub a age=soon' => qr/age= takes a time/,
+    'EventStreamHub a age=366d' => qr/age= takes a time/,
+    'EventStreamHub a sise=1m' => qr/unknown parameter 'sise=1m'/,
+);
+for my $line (sort keys %mistakes) {
+    my ($ok, $text) = EventStream::Httpd->config_test("$line\n");
+    ok !$ok, "refused: $line";
+    like $text, $mistakes{$line}, '... saying why';
+}
+my ($ok, $text) = EventStream::Httpd->config_test(
+    "EventStreamHub a history=1 age=1s\nEventStreamHub b age=8760h\n"
+    . "EventStreamReplay 1000000\n");
+ok $ok, 'at the limits' or diag $text;
+
+done_testing;
