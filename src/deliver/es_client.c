@@ -347,11 +347,10 @@ es_step_t es_client_step(es_client_t *client, apr_time_t now, char *scratch,
 
 es_step_t es_client_offer(es_client_t *client, es_pos_t round_start,
                           es_pos_t round_end, const struct iovec *iov,
-                          int count, apr_size_t total, apr_time_t now)
+                          int count, apr_time_t now)
 {
     apr_size_t taken;
 
-    (void)total;
     if (client->cursor > round_start || client->skip != 0 ||
         client->control != ES_CONTROL_NONE || client->blocked ||
         client->ending || client->broken || client->backlog != NULL) {

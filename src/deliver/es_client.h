@@ -89,14 +89,13 @@ es_step_t es_client_step(es_client_t *client, apr_time_t now, char *scratch,
  * does not concern need not be touched. Their cursor stays behind; before
  * such a client is stepped by itself, es_client_seek tells it how far it is.
  *
- * @param total  bytes of all parts
  * @return as es_client_step. ES_STEP_MORE: it takes no part, as its cursor is
  *         beyond round_start or something is half-written; it has to be
  *         stepped by itself
  */
 es_step_t es_client_offer(es_client_t *client, es_pos_t round_start,
                           es_pos_t round_end, const struct iovec *iov,
-                          int count, apr_size_t total, apr_time_t now);
+                          int count, apr_time_t now);
 
 /**
  * The stream shall end: the frame at hand is completed, `retry:` is told,

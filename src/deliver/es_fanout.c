@@ -70,7 +70,7 @@ static void offer(es_fanout_t *fanout, es_member_t *member,
 
     step = es_client_offer(member->client, es_round_start(fanout->round),
                            es_round_end(fanout->round), wire->iov, wire->count,
-                           wire->total, now);
+                           now);
     if (step != ES_STEP_CURRENT) {
         es_crew_left(fanout->crew, member, step, now);
     }

@@ -268,7 +268,7 @@ static void test_order_and_once(void **state)
                 if (wire != NULL) {
                     states[i] =
                         es_client_offer(clients[i], pos, es_round_end(round),
-                                        wire->iov, wire->count, wire->total, 0);
+                                        wire->iov, wire->count, 0);
                 }
             }
             else if (states[i] != ES_STEP_CURRENT) {
@@ -392,14 +392,14 @@ static void test_offer_only_to_one_that_is_there(void **state)
     fake_init(&fake, 1);
     client = join(&hub, &fake, "a");
     end = hub_say(&hub, "a", "one");
-    assert_int_equal(es_client_offer(client, start, end, &iov, 1, 3, 0),
+    assert_int_equal(es_client_offer(client, start, end, &iov, 1, 0),
                      ES_STEP_MORE);
     start = es_client_pos(client);
     fake.budget = 0;
-    assert_int_equal(es_client_offer(client, start, end, &iov, 1, 3, 0),
+    assert_int_equal(es_client_offer(client, start, end, &iov, 1, 0),
                      ES_STEP_BLOCKED);
     fake.budget = 100;
-    assert_int_equal(es_client_offer(client, start, end, &iov, 1, 3, 0),
+    assert_int_equal(es_client_offer(client, start, end, &iov, 1, 0),
                      ES_STEP_MORE);
     assert_int_equal(fake.len, 0);
     /* up to the limit, not beyond */
