@@ -171,7 +171,8 @@ static apr_status_t make_hub(es_kept_hub_t *hub, const char *name,
     return rv;
 }
 
-const es_kept_hub_t *es_memory_hub(const es_kept_t *kept, const char *name)
+/* The kept hub with this name, or NULL. */
+static const es_kept_hub_t *find_hub(const es_kept_t *kept, const char *name)
 {
     apr_uint32_t i;
 
@@ -186,7 +187,7 @@ const es_kept_hub_t *es_memory_hub(const es_kept_t *kept, const char *name)
 static int open_hub(es_kept_t *kept, const es_hub_t *hub,
                     const es_global_t *global, server_rec *s)
 {
-    const es_kept_hub_t *old = es_memory_hub(kept, hub->name);
+    const es_kept_hub_t *old = find_hub(kept, hub->name);
     es_store_params_t params = {0};
     apr_status_t rv;
 

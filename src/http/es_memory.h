@@ -57,7 +57,4 @@ int es_memory_open(es_kept_t **out, apr_pool_t *plog, server_rec *s);
  */
 void es_memory_hold_lifeboat(void);
 
-/** The kept hub with this name, or NULL. */
-const es_kept_hub_t *es_memory_hub(const es_kept_t *kept, const char *name);
-
 #endif
