@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "deliver/es_client_inner.h"
+#include "deliver/es_clock.h"
 #include "deliver/es_crew.h"
 #include "deliver/es_loop.h"
 #include "deliver/es_watch_inner.h"
@@ -28,14 +29,6 @@ struct es_delivery_t {
     int done;            /* guarded by lock; the loop has ended */
     int joined;          /* only those who join */
 };
-
-static apr_time_t clock_now(void)
-{
-    struct timespec at;
-
-    clock_gettime(CLOCK_MONOTONIC, &at);
-    return apr_time_from_sec((apr_time_t)at.tv_sec) + at.tv_nsec / 1000;
-}
 
 static void *on_thread(void *arg)
 {
@@ -145,7 +138,7 @@ void es_delivery_stop(es_delivery_t *d)
 /* @return 1 when the thread holds nothing any more */
 static int wait_done(es_delivery_t *d, apr_interval_time_t timeout)
 {
-    apr_time_t by = clock_now() + timeout;
+    apr_time_t by = es_clock_now() + timeout;
     struct timespec at;
     int error = 0;
     int done;

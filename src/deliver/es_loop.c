@@ -19,11 +19,11 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/es_log.h"
 #include "deliver/es_client_inner.h"
+#include "deliver/es_clock.h"
 #include "deliver/es_fanout.h"
 #include "deliver/es_ferry.h"
 #include "deliver/es_watch_inner.h"
@@ -50,15 +50,6 @@ struct es_loop_t {
     int boat_fd;   /* where clients of other children come from; -1 = none */
     int is_broken; /* epoll fails */
 };
-
-/* A clock that nobody sets; the only one of the loop and its clients. */
-static apr_time_t clock_now(void)
-{
-    struct timespec at;
-
-    clock_gettime(CLOCK_MONOTONIC, &at);
-    return apr_time_from_sec((apr_time_t)at.tv_sec) + at.tv_nsec / 1000;
-}
 
 static void take_client(es_loop_t *loop, es_note_t *note, apr_time_t now)
 {
@@ -224,7 +215,7 @@ static void listen_once(es_loop_t *loop, int more, apr_time_t now)
         loop->is_broken = 1;
         return;
     }
-    now = clock_now();
+    now = es_clock_now();
     for (i = 0; i < count; i++) {
         on_event(loop, &events[i], now);
     }
@@ -238,13 +229,13 @@ static int is_over(const es_loop_t *loop)
 static void close_down(es_loop_t *loop)
 {
     es_inbox_shut(loop->inbox);
-    take_notes(loop, clock_now());
+    take_notes(loop, es_clock_now());
     es_crew_cut_all(loop->crew, loop->hubs, loop->nhubs);
 }
 
 void es_loop_run(es_loop_t *loop)
 {
-    apr_time_t now = clock_now();
+    apr_time_t now = es_clock_now();
     int more;
 
     while (!is_over(loop)) {
@@ -252,7 +243,7 @@ void es_loop_run(es_loop_t *loop)
         if (!is_over(loop)) {
             listen_once(loop, more, now);
         }
-        now = clock_now();
+        now = es_clock_now();
     }
     close_down(loop);
 }
@@ -345,7 +336,7 @@ static apr_status_t make_parts(es_loop_t *loop,
     if (loop->epoll_fd < 0) {
         return APR_FROM_OS_ERROR(errno);
     }
-    loop->crew = es_crew_create(loop->epoll_fd, clock_now());
+    loop->crew = es_crew_create(loop->epoll_fd, es_clock_now());
     if (loop->crew == NULL) {
         return APR_ENOMEM;
     }
