@@ -50,22 +50,6 @@ static int is_mine(const es_reader_t *reader, const es_record_t *record)
     return 0;
 }
 
-/* es_store_look, with lengths that agree: they come from the segment. */
-static apr_status_t look(const es_reader_t *reader, es_pos_t pos,
-                         es_record_t *record)
-{
-    apr_status_t rv = es_store_look(reader->store, pos, record);
-
-    if (rv == APR_SUCCESS &&
-        (record->next <= pos || record->nslots < 0 ||
-         record->nslots > ES_EVENT_CHANNELS_MAX ||
-         record->head_len > record->chunk_len ||
-         record->frame_len > record->chunk_len - record->head_len)) {
-        return APR_EGENERAL;
-    }
-    return rv;
-}
-
 /* Where the client's form of a record begins in its chunk. */
 static apr_size_t wire_start(const es_reader_t *reader,
                              const es_record_t *record)
@@ -86,7 +70,7 @@ apr_status_t es_reader_settle(const es_reader_t *reader, es_pos_t *cursor,
     apr_status_t rv;
 
     while (*skip > 0) {
-        rv = look(reader, *cursor, &record);
+        rv = es_store_look(reader->store, *cursor, &record);
         if (rv != APR_SUCCESS) {
             return rv;
         }
@@ -159,7 +143,7 @@ apr_status_t es_reader_collect(const es_reader_t *reader, es_haul_t *haul,
     haul->big = NULL;
     haul->end = cursor;
     for (scans = 0; haul->end < stop && scans < SCANS_MAX; scans++) {
-        rv = look(reader, haul->end, &record);
+        rv = es_store_look(reader->store, haul->end, &record);
         if (rv != APR_SUCCESS) {
             break;
         }

@@ -202,16 +202,6 @@ static int has_room(const es_round_t *round, const es_record_t *record)
            record->chunk_len <= round->room - round->used;
 }
 
-/* Lengths come from the segment: they must agree with each other. */
-static int is_sane(const es_record_t *record, es_pos_t pos)
-{
-    return record->next > pos && record->nslots >= 0 &&
-           record->nslots <= ES_EVENT_CHANNELS_MAX &&
-           record->chunk_len <= APR_INT32_MAX &&
-           record->head_len <= record->chunk_len &&
-           record->frame_len <= record->chunk_len - record->head_len;
-}
-
 static apr_status_t copy(es_round_t *round, const es_store_t *store,
                          es_round_wants_fn_t *wants, void *baton)
 {
@@ -250,9 +240,6 @@ apr_status_t es_round_take(es_round_t *round, const es_store_t *store,
     for (scans = 0; rv == APR_SUCCESS && round->end < stop && scans < SCANS_MAX;
          scans++) {
         rv = es_store_look(store, round->end, record);
-        if (rv == APR_SUCCESS && !is_sane(record, round->end)) {
-            rv = APR_EGENERAL;
-        }
         if (rv != APR_SUCCESS) {
             break;
         }

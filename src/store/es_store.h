@@ -207,7 +207,10 @@ typedef struct es_record_t {
 } es_record_t;
 
 /**
- * Copy the facts of the record at pos, but not its bytes.
+ * Copy the facts of the record at pos, but not its bytes. They come from the
+ * segment, where a stray write may have been, and are checked here: next is
+ * beyond pos; there are 1 to ES_EVENT_CHANNELS_MAX slots, all of the table; the
+ * lengths agree with each other, and lie within the record and the ring.
  *
  * @param record  filled on success; next is the position to go on with
  * @return APR_SUCCESS; APR_EOF: pos is the head; APR_ENOENT: overtaken, the

@@ -2,6 +2,8 @@
 /* The ring: what was appended is read back, up to the last byte. */
 #include "store_kit.h"
 
+#include "base/es_chunk.h"
+
 #define RING (16 * 1024)
 
 /** What we know of an appended event. */
@@ -284,6 +286,67 @@ static void test_damaged_tail(void **state)
     kit_close(kit, 1);
 }
 
+static void expect_damage(kit_t *kit, es_pos_t pos, const char *what)
+{
+    es_record_t record;
+    apr_status_t rv = es_store_look(kit->store, pos, &record);
+
+    if (rv != APR_EGENERAL) {
+        fail_msg("%s: %d, though it makes no sense", what, rv);
+    }
+}
+
+/* Readers trust what es_store_look has found: each number that makes no sense
+ * is noticed. */
+static void test_damaged_numbers(void **state)
+{
+    kit_t *kit = kit_open(RING, 8, 1);
+    es_pos_t pos = es_store_head(kit->store);
+    es_rec_t *rec = (es_rec_t *)(kit->store->journal.ring + pos % RING);
+    es_link_t *link = (es_link_t *)(rec + 1);
+    es_rec_t good;
+    es_link_t good_link;
+    es_record_t record;
+
+    (void)state;
+    append(kit, "data: 1\n\n");
+    append(kit, "data: 2\n\n");
+    good = *rec;
+    good_link = *link;
+#define DAMAGE(what)                    \
+    do {                                \
+        what;                           \
+        expect_damage(kit, pos, #what); \
+        *rec = good;                    \
+        *link = good_link;              \
+    } while (0)
+    DAMAGE(rec->pos += ES_LINE);
+    DAMAGE(rec->size = 0);
+    DAMAGE(rec->size += 1);
+    DAMAGE(rec->size += 4 * ES_LINE); /* beyond the head */
+    DAMAGE(rec->size = ~0u - ES_LINE + 1);
+    DAMAGE(rec->flags = 0);
+    DAMAGE(rec->flags = ES_REC_PAD);
+    DAMAGE(rec->nslots = 0);
+    DAMAGE(rec->nslots = 2);
+    DAMAGE(rec->nslots = ES_EVENT_CHANNELS_MAX + 1);
+    DAMAGE(rec->wire_off += 1);
+    DAMAGE(rec->head_len = ES_CHUNK_HEAD_SIZE + 1);
+    DAMAGE(rec->frame_len = rec->size);
+    DAMAGE(rec->frame_len = ~0u);
+    DAMAGE(rec->id_off = rec->frame_len + 1);
+    DAMAGE(rec->id_len = ~0u);
+    DAMAGE(link->slot = 0);
+    DAMAGE(link->slot = 9);
+    DAMAGE(link->previous = pos);
+    DAMAGE(link->previous = 1);
+#undef DAMAGE
+    assert_int_equal(es_store_look(kit->store, pos, &record), 0);
+    assert_true(record.next > pos);
+    kit_check(kit);
+    kit_close(kit, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -295,6 +358,7 @@ int main(void)
         cmocka_unit_test(test_newest_of_evicted),
         cmocka_unit_test(test_own_id),
         cmocka_unit_test(test_damaged_tail),
+        cmocka_unit_test(test_damaged_numbers),
     };
 
     apr_initialize();
