@@ -33,7 +33,7 @@ let stream = null;           /* of the current room */
 function openStream(room)
 {
     return new Stream(room, {
-        changed: showState,
+        changed: drawState,
         heard: () => {
             frameHeard();
             draw();
@@ -44,13 +44,6 @@ function openStream(room)
             cameBack(e.lastEventId);
         },
     });
-}
-
-function showState()
-{
-    if (stream !== null) { /* else it is being made: its next step draws */
-        drawState(stream);
-    }
 }
 
 /* Another room: everything anew. */
@@ -113,5 +106,4 @@ startShell();
 listen();
 select();
 drawRate();
-showState();
 setInterval(everySecond, 1000);

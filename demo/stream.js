@@ -22,8 +22,8 @@ const REOPEN_MOST_MS = 30000;
 /**
  * The stream of a room, opened at once.
  *
- * The hooks: changed() after each step of the state, also from within the
- * constructor; heard() for each frame; event(e) for a published event, a
+ * The hooks: changed(stream) after each step of the state, also from within
+ * the constructor; heard() for each frame; event(e) for a published event, a
  * MessageEvent; note(tone, text) for what a reader of the list should know,
  * the tone being "good" or "warn".
  */
@@ -92,7 +92,7 @@ export class Stream {
             this.state = state;
             this.since = performance.now();
         }
-        this.hooks.changed();
+        this.hooks.changed(this);
     }
 
     /* Anything that arrives proves the stream, and may move the position. */

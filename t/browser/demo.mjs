@@ -162,8 +162,26 @@ async function mistakes(here, there)
         (await eventsOn(here)).length === before + 1);
 }
 
+/* What is shown as soon as the page has turned to another room. */
+function stateAfterTurn(page, name)
+{
+    return page.evaluate((hash) => new Promise((done) => {
+        addEventListener("hashchange", () => {
+            done(document.getElementById("state").dataset.state);
+        }, {once: true});
+        location.hash = hash;
+    }), name);
+}
+
 async function rooms(here, there)
 {
+    const turned = await stateAfterTurn(there, room + "-a");
+
+    fact("another room begins with a state of its own",
+        turned === "connecting", turned);
+    await isOpen(there);
+    await there.goBack();
+    await isOpen(there);
     await there.fill("#add-name", room + "-b");
     await there.keyboard.press("Enter");
     fact("a room can be added, and its stream opens", await until(
