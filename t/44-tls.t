@@ -194,6 +194,37 @@ publish($httpd, 'news', 'x' x 60000) for 1 .. 10;
 idle_again('... is ended after EventStreamSendTimeout', 8);
 ok static_file($httpd), '... and the site goes on';
 
+# ---- Those that never read, and go ------------------------------------------
+
+# Published until the client's end and the server's buffer are full: the worker
+# waits in the middle of a write, which lasts for Timeout if nothing happens.
+sub stuff
+{
+    my ($port) = @_;
+    for (1 .. 400) {
+        publish($httpd, 'news', 'x' x 60000);
+        return 1 if unsent($port) > 40000;
+    }
+    return 0;
+}
+
+for my $how (qw(KILL TERM)) {
+    my $client = subscribe($httpd, '/events', tls => 1);
+    ok opens($client), 'TLS: one that reads no more';
+    ok stuff($httpd->ssl_port), '... its worker waits to write';
+    kill $how => $client->pid;
+    idle_again("... $how frees the worker", 4);
+    $client->close;
+}
+for my $how (qw(close reset)) {
+    my $client = subscribe($httpd, '/substitute', rcvbuf => 4096);
+    ok opens($client), 'behind a filter: one that reads no more';
+    ok stuff($httpd->port), '... its worker waits to write';
+    $how eq 'close' ? $client->close : shed($client);
+    idle_again("... a $how frees the worker", 4);
+}
+is wait_clients($httpd, 'news', 0, 4), 0, '... and none is counted any more';
+
 unlike $httpd->error_log, qr/:(?:error|crit|alert|emerg)\]/,
     'no error in the log';
 done_testing;

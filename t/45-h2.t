@@ -108,6 +108,7 @@ sub frame
 
 my ($DATA, $HEADERS, $RST_STREAM, $SETTINGS) = (0, 1, 3, 4);
 my ($END_STREAM, $ACK, $END_HEADERS) = (1, 1, 4);
+my $INITIAL_WINDOW_SIZE = 4;
 my $CANCEL = 8;
 
 sub h2_get
@@ -146,10 +147,42 @@ sub h2_data
     return $$data;
 }
 
+sub h2_connect
+{
+    my ($settings) = @_;
+    return subscribe($httpd, '', head => 0, raw =>
+        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+            . frame($SETTINGS, 0, 0, $settings));
+}
+
+# A stream whose window of flow control is full, so that its worker waits in the
+# middle of a write: it ends all the same when the client goes.
+sub try_full_window
+{
+    for my $how ('reset of the stream', 'close', 'reset') {
+        my $connection = h2_connect(pack 'nN', $INITIAL_WINDOW_SIZE, 1000);
+        $connection->send(h2_get(1, '/events'));
+        like h2_data($connection, 1, qr/data: \n\n/, 5),
+            qr/^event: stream-open$/m, "$how: a stream with a small window";
+        publish($httpd, 'news', 'x' x 60000) for 1 .. 5;
+        my $data = h2_data($connection, 1, qr/x{1000}/, 0.5);
+        is length $data, 1000, '... which is full';
+        is clients($httpd, 'news'), 1, '... is there';
+        $connection->send(frame($RST_STREAM, 0, 1, pack 'N', $CANCEL))
+            if $how eq 'reset of the stream';
+        shed($connection) if $how eq 'reset';
+        $connection->close if $how eq 'close';
+        is wait_clients($httpd, 'news', 0, 4), 0, '... and gone';
+    }
+    my @new = map { subscribe($httpd, '/events', http2 => 1) } 1 .. $HELD;
+    is scalar(grep { opens($_) } @new), $HELD, 'all their places';
+    is scalar(grep { !$_->is_ended(1) } @new), $HELD, '... are free';
+    return;
+}
+
 sub try_reset
 {
-    my $connection = subscribe($httpd, '', head => 0, raw =>
-        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" . frame($SETTINGS, 0, 0, ''));
+    my $connection = h2_connect('');
     for my $round (0 .. $WORKERS) {
         my $stream = 4 * $round + 1;
         $connection->send(h2_get($stream, '/events'));
@@ -279,6 +312,7 @@ sub try
 try('TLS', 1);
 try('h2c', 0);
 try_reset();
+try_full_window();
 unlike $httpd->error_log, qr/:(?:error|crit|alert|emerg)\]/,
     'no error in the log';
 done_testing;

@@ -36,6 +36,11 @@ that answers this request, undef when there was no answer.
 Sockets that the children have open, all together. One that several children
 have inherited (a listener) is counted in each.
 
+=item unsent($port)
+
+Bytes that the server has written to connections to this port (of IPv4), and the
+clients have not taken.
+
 =item static_file($httpd)
 
 Whether /page.txt is served.
@@ -75,7 +80,7 @@ use EventStream::Again;
 use EventStream::Client;
 
 our @EXPORT = qw(need_descriptors status_conf server_status busy_workers
-    descriptors static_file sum checked shed clients wait_clients);
+    descriptors unsent static_file sum checked shed clients wait_clients);
 
 sub need_descriptors
 {
@@ -124,6 +129,20 @@ sub descriptors
             readdir $dir;
     }
     return $count;
+}
+
+sub unsent
+{
+    my ($port) = @_;
+    my $mine = sprintf ':%04X', $port;
+    my $bytes = 0;
+    open my $in, '<', '/proc/net/tcp' or die "/proc/net/tcp: $!";
+    while (my $line = <$in>) {
+        my (undef, $local, undef, $state, $queues) = split ' ', $line;
+        $bytes += hex((split /:/, $queues)[0])
+            if $state eq '01' && $local =~ /\Q$mine\E\z/;
+    }
+    return $bytes;
 }
 
 sub static_file
