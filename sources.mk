@@ -22,6 +22,8 @@ CORE_SOURCES = \
     src/base/es_frame.h \
     src/base/es_id.c \
     src/base/es_id.h \
+    src/base/es_json_string.c \
+    src/base/es_json_string.h \
     src/base/es_json_text.c \
     src/base/es_json_text.h \
     src/base/es_lines.c \
@@ -108,6 +110,8 @@ CORE_SOURCES = \
     src/store/es_chantab.c \
     src/store/es_chantab.h \
     src/store/es_check.c \
+    src/store/es_close.c \
+    src/store/es_close.h \
     src/store/es_counts.c \
     src/store/es_counts.h \
     src/store/es_ends.c \
@@ -127,6 +131,10 @@ CORE_SOURCES = \
     src/store/es_replay.h \
     src/store/es_resume.c \
     src/store/es_resume.h \
+    src/store/es_room.c \
+    src/store/es_room.h \
+    src/store/es_roster.c \
+    src/store/es_roster.h \
     src/store/es_shm.c \
     src/store/es_shm.h \
     src/store/es_store.c \
@@ -158,6 +166,8 @@ MODULE_SOURCES = \
     src/http/es_body_raw.h \
     src/http/es_budget.c \
     src/http/es_budget.h \
+    src/http/es_closing.c \
+    src/http/es_closing.h \
     src/http/es_cors.c \
     src/http/es_cors.h \
     src/http/es_detach.c \
@@ -166,6 +176,8 @@ MODULE_SOURCES = \
     src/http/es_entry.h \
     src/http/es_feed.c \
     src/http/es_feed.h \
+    src/http/es_figures.c \
+    src/http/es_figures.h \
     src/http/es_gate.c \
     src/http/es_gate.h \
     src/http/es_hlog.h \
@@ -219,6 +231,7 @@ UNIT_TESTS = \
     t/unit/es_chantab \
     t/unit/es_chunk \
     t/unit/es_client \
+    t/unit/es_close \
     t/unit/es_crew \
     t/unit/es_decimal \
     t/unit/es_delivery \
@@ -229,6 +242,7 @@ UNIT_TESTS = \
     t/unit/es_inbox \
     t/unit/es_index \
     t/unit/es_journal \
+    t/unit/es_json_string \
     t/unit/es_json_text \
     t/unit/es_jwt \
     t/unit/es_key \
@@ -248,6 +262,7 @@ UNIT_TESTS = \
     t/unit/es_refuge \
     t/unit/es_replay \
     t/unit/es_resume \
+    t/unit/es_roster \
     t/unit/es_round \
     t/unit/es_slice \
     t/unit/es_store \
@@ -299,6 +314,9 @@ t_unit_es_chunk_LDADD = $(UNIT_LIBS)
 t_unit_es_client_SOURCES = t/unit/es_client.c
 t_unit_es_client_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_client_LDADD = $(UNIT_LIBS)
+t_unit_es_close_SOURCES = t/unit/es_close.c
+t_unit_es_close_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_es_close_LDADD = $(UNIT_LIBS)
 t_unit_es_crew_SOURCES = t/unit/es_crew.c
 t_unit_es_crew_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_crew_LDADD = $(UNIT_LIBS)
@@ -329,6 +347,9 @@ t_unit_es_index_LDADD = $(UNIT_LIBS)
 t_unit_es_journal_SOURCES = t/unit/es_journal.c
 t_unit_es_journal_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_journal_LDADD = $(UNIT_LIBS)
+t_unit_es_json_string_SOURCES = t/unit/es_json_string.c
+t_unit_es_json_string_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_es_json_string_LDADD = $(UNIT_LIBS)
 t_unit_es_json_text_SOURCES = t/unit/es_json_text.c
 t_unit_es_json_text_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_json_text_LDADD = $(UNIT_LIBS)
@@ -386,6 +407,9 @@ t_unit_es_replay_LDADD = $(UNIT_LIBS)
 t_unit_es_resume_SOURCES = t/unit/es_resume.c
 t_unit_es_resume_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_resume_LDADD = $(UNIT_LIBS)
+t_unit_es_roster_SOURCES = t/unit/es_roster.c
+t_unit_es_roster_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_es_roster_LDADD = $(UNIT_LIBS)
 t_unit_es_round_SOURCES = t/unit/es_round.c
 t_unit_es_round_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_round_LDADD = $(UNIT_LIBS)
@@ -459,6 +483,7 @@ DIST_FILES = \
     docs/adr/0010-epoch.md \
     docs/adr/0011-replay.md \
     docs/adr/0019-own-ids.md \
+    docs/adr/0020-closing-a-channel.md \
     docs/adr/0021-functions-for-other-modules.md \
     docs/directives.md \
     docs/messages.md \
@@ -485,6 +510,7 @@ DIST_FILES = \
     t/33-cors.t \
     t/34-ndjson.t \
     t/34-publish-ids.t \
+    t/35-channel-control.t \
     t/37-capi.t \
     t/40-detach.t \
     t/41-slow.t \

@@ -124,7 +124,7 @@ $answer = ask('OPTIONS', '/publish', $app,
 is $answer->status, 204, 'a preflight of a publisher';
 like $answer->header('access-control-allow-methods'), qr/\bPOST\b/, 'POST';
 is $answer->header('access-control-allow-headers'), 'content-type', 'its type';
-is $answer->header('allow'), 'POST, PUT, OPTIONS', 'Allow';
+is $answer->header('allow'), 'GET, HEAD, POST, PUT, DELETE, OPTIONS', 'Allow';
 unlike $answer->head, qr/content-length|transfer-encoding/i, '204 has no body';
 
 # ---- Publishing ------------------------------------------------------------

@@ -15,6 +15,7 @@
 #include "base/es_frame.h"
 
 #include "base/es_decimal.h"
+#include "base/es_json_string.h"
 
 /* The bytes of a string literal. */
 #define TEXT(literal) es_slice(literal, sizeof(literal) - 1)
@@ -235,35 +236,6 @@ es_slice_t es_frame_keepalive(int as_comment)
                       : TEXT("event: keep-alive\ndata: \n\n");
 }
 
-/* Most bytes that JSON makes of one: \u001f. */
-#define JSON_BYTE_MAX 6
-
-static char *put_json_string(char *at, es_slice_t text)
-{
-    static const char hex[] = "0123456789abcdef";
-    unsigned char c;
-    apr_size_t i;
-
-    *at++ = '"';
-    for (i = 0; i < text.len; i++) {
-        c = (unsigned char)text.data[i];
-        if (c == '"' || c == '\\') {
-            *at++ = '\\';
-            *at++ = (char)c;
-        }
-        else if (c < 0x20) {
-            at = put(at, TEXT("\\u00"));
-            *at++ = hex[c >> 4];
-            *at++ = hex[c & 0xf];
-        }
-        else {
-            *at++ = (char)c;
-        }
-    }
-    *at++ = '"';
-    return at;
-}
-
 es_slice_t es_frame_reset(const es_id_t *id, const es_slice_t *channels,
                           int nchannels, apr_pool_t *p)
 {
@@ -277,7 +249,7 @@ es_slice_t es_frame_reset(const es_id_t *id, const es_slice_t *channels,
     int i;
 
     for (i = 0; i < nchannels; i++) {
-        room += channels[i].len * JSON_BYTE_MAX + TEXT("\"\",").len;
+        room += es_json_string_room(channels[i].len) + TEXT(",").len;
     }
     frame = apr_palloc(p, room);
     at = put(frame, start);
@@ -287,7 +259,7 @@ es_slice_t es_frame_reset(const es_id_t *id, const es_slice_t *channels,
         if (i > 0) {
             *at++ = ',';
         }
-        at = put_json_string(at, channels[i]);
+        at = es_json_string_put(at, channels[i]);
     }
     at = put(at, close);
     return es_slice(frame, (apr_size_t)(at - frame));

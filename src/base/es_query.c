@@ -120,3 +120,19 @@ int es_query_value(es_slice_t *value, es_slice_t query, const char *name,
     *value = decode(encoded, p);
     return 1;
 }
+
+apr_int64_t es_query_number(es_slice_t value, apr_int64_t most)
+{
+    apr_int64_t number = 0;
+    apr_size_t i;
+
+    for (i = 0; i < value.len; i++) {
+        int digit = value.data[i] - '0';
+
+        if (digit < 0 || digit > 9 || number > (most - digit) / 10) {
+            return -1;
+        }
+        number = number * 10 + digit;
+    }
+    return value.len != 0 ? number : -1;
+}

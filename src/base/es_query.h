@@ -24,4 +24,7 @@ const apr_array_header_t *es_query_values(es_slice_t query, const char *name,
 int es_query_value(es_slice_t *value, es_slice_t query, const char *name,
                    apr_pool_t *p);
 
+/** A value as a number from 0 to most, digits alone; -1 = it is none. */
+apr_int64_t es_query_number(es_slice_t value, apr_int64_t most);
+
 #endif

@@ -10,10 +10,13 @@
 
 #include "deliver/es_client_body.h"
 #include "deliver/es_control.h"
+#include "store/es_close.h"
 
 #include <stdlib.h>
 
 #define TURNS_MAX 8 /* control frames and writes of a step */
+/* odd and without pattern: spreads addresses, see es_client_end_closed */
+#define SPREAD_FACTOR APR_UINT64_C(0x9e3779b97f4a7c15)
 
 static int compare_slots(const void *a, const void *b)
 {
@@ -218,6 +221,16 @@ static int has_lost(const es_client_t *client, es_pos_t *tail)
                                    client->cursor, tail);
 }
 
+/* Those that share the channel shall not all come at once: the time to wait
+ * is spread by a fifth. */
+void es_client_end_closed(es_client_t *client)
+{
+    apr_uint64_t spread = (apr_uintptr_t)client * SPREAD_FACTOR >> 32;
+
+    client->retry_ms += (apr_int64_t)(spread % 1000) * client->retry_ms / 5000;
+    client->ending = 1;
+}
+
 /* The ring was faster, or the journal is damaged where the client stands. */
 static es_step_t overtaken(es_client_t *client, apr_status_t why)
 {
@@ -226,6 +239,12 @@ static es_step_t overtaken(es_client_t *client, apr_status_t why)
 
     if (why == APR_ENOENT && client->skip == 0 && !has_lost(client, &tail)) {
         client->cursor = tail;
+        return ES_STEP_MORE;
+    }
+    if (client->skip == 0 &&
+        es_close_was_since(client->store, client->slots, client->nslots,
+                           client->cursor)) {
+        es_client_end_closed(client); /* it would never meet the close */
         return ES_STEP_MORE;
     }
     if (client->skip > 0 ||
@@ -286,6 +305,10 @@ static es_step_t catch_up(es_client_t *client, es_pos_t limit, apr_time_t now,
     }
     client->skip = 0;
     client->cursor = haul.end;
+    if (haul.closes) {
+        es_client_end_closed(client);
+        return ES_STEP_MORE;
+    }
     return haul.more ? ES_STEP_MORE : caught_up(client);
 }
 

@@ -68,6 +68,9 @@ es_client_t *es_client_create(const es_client_params_t *params, es_sink_t *sink,
  * stream-reset with the present position and goes on from there; one that
  * was overtaken within a frame is ended.
  *
+ * Where one of its channels was closed, it ends as by es_client_end, after
+ * what was published before.
+ *
  * @param scratch  bytes for copies, scratch_size of them, at least
  *                 ES_CLIENT_SCRATCH_MIN; may be shared by all clients of a
  *                 thread
@@ -86,7 +89,8 @@ es_step_t es_client_step(es_client_t *client, apr_time_t now, char *scratch,
  * To be called only for a client that has seen all of its records below
  * round_start: the last step or offer came to ES_STEP_CURRENT, and the rounds
  * since then, up to round_start, had nothing for it. So clients that a round
- * does not concern need not be touched. Their cursor stays behind; before
+ * does not concern need not be touched. Nor for one of whose channels the
+ * round holds a close: it is to be stepped. Their cursor stays behind; before
  * such a client is stepped by itself, es_client_seek tells it how far it is.
  *
  * @return as es_client_step. ES_STEP_MORE: it takes no part, as its cursor is

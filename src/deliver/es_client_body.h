@@ -50,6 +50,10 @@ struct es_client_t {
     es_ticket_t ticket;
 };
 
+/** One of its channels is closed: it ends, and comes back with the others, as
+ * a client is one stream. */
+void es_client_end_closed(es_client_t *client);
+
 /** Its part of the journal. */
 static inline es_reader_t es_client_reader(const es_client_t *client)
 {

@@ -6,6 +6,7 @@
 #include "deliver/es_client_inner.h"
 
 #include "deliver/es_client_body.h"
+#include "store/es_close.h"
 
 void es_client_rebase(es_client_t *client, apr_time_t now)
 {
@@ -63,6 +64,10 @@ void es_client_load(es_client_t *client, const es_client_state_t *state,
     client->control = state->control;
     client->control_offset = state->control_offset;
     client->reset_id = state->reset_id;
+    if (lost && es_close_was_since(client->store, client->slots, client->nslots,
+                                   state->cursor)) {
+        es_client_end_closed(client); /* it goes on behind the close */
+    }
     if (!lost) {
         client->cursor = state->cursor;
         client->skip = state->skip;

@@ -96,6 +96,20 @@ static void offer_merged(es_fanout_t *fanout, es_member_t *member,
     }
 }
 
+/* A member of a channel that was closed ends after what came before the
+ * close, and not all of the round did: it finds out by itself. */
+static int sees_close(es_fanout_t *fanout, const es_member_t *member)
+{
+    const es_slot_t *slots;
+    int nslots;
+
+    if (!es_round_has_closes(fanout->round)) {
+        return 0;
+    }
+    slots = es_client_slots(member->client, &nslots);
+    return es_round_closes(fanout->round, slots, nslots);
+}
+
 static void offer_channel(es_fanout_t *fanout, es_hub_t *hub, int i,
                           apr_time_t now)
 {
@@ -116,6 +130,10 @@ static void offer_channel(es_fanout_t *fanout, es_hub_t *hub, int i,
         member = list.links[m]->owner;
         if (member->state != ES_MEMBER_CURRENT) {
             continue; /* it catches up by itself */
+        }
+        if (sees_close(fanout, member)) {
+            es_crew_left(fanout->crew, member, ES_STEP_MORE, now);
+            continue;
         }
         if (member->nslots > 1) {
             offer_merged(fanout, member, now);

@@ -60,6 +60,9 @@ static apr_size_t wire_start(const es_reader_t *reader,
 /* Bytes of the client's form of a record. */
 static apr_size_t wire_len(const es_reader_t *reader, const es_record_t *record)
 {
+    if (record->closes) {
+        return 0; /* it is for the reader, not for the client */
+    }
     return reader->chunked ? record->chunk_len : record->frame_len;
 }
 
@@ -142,12 +145,17 @@ apr_status_t es_reader_collect(const es_reader_t *reader, es_haul_t *haul,
     haul->len = 0;
     haul->big = NULL;
     haul->end = cursor;
+    haul->closes = 0;
     for (scans = 0; haul->end < stop && scans < SCANS_MAX; scans++) {
         rv = es_store_look(reader->store, haul->end, &record);
         if (rv != APR_SUCCESS) {
             break;
         }
         mine = is_mine(reader, &record);
+        if (mine && record.closes) {
+            haul->closes = 1;
+            break;
+        }
         if (mine) {
             rv = add_record(reader, haul, &record, skip, scratch_size);
             if (rv != APR_SUCCESS) {
@@ -165,7 +173,7 @@ apr_status_t es_reader_collect(const es_reader_t *reader, es_haul_t *haul,
         free(haul->big); /* its copy was in vain */
         haul->big = NULL;
     }
-    if (haul->end > cursor) {
+    if (haul->end > cursor || haul->closes) {
         return APR_SUCCESS; /* what was collected is good, come what may */
     }
     return APR_STATUS_IS_EOF(rv) ? APR_EGENERAL : rv;

@@ -31,6 +31,7 @@ typedef struct es_haul_t {
     char *big;      /* to be freed; for a record larger than scratch */
     es_pos_t end;   /* where to go on when all of it is taken */
     int more;       /* there is more between end and stop */
+    int closes;     /* at end one of my channels is closed: go no further */
 } es_haul_t;
 
 /**

@@ -37,6 +37,7 @@ typedef struct touched_t {
     apr_uint32_t count; /* records */
     apr_uint32_t first; /* pair, index + 1 */
     apr_uint32_t last;
+    int closes;         /* 1 = closed in this round */
     es_wire_t wires[2]; /* identity, chunked; iov NULL = not made yet */
 } touched_t;
 
@@ -58,6 +59,7 @@ struct es_round_t {
     int npairs;
     int ntouched;
     int nparts;
+    int ncloses;
     int nkey; /* -1 = no merge is kept */
     int key_chunked;
     es_wire_t merged;
@@ -123,6 +125,7 @@ static apr_status_t begin(es_round_t *round, es_pos_t start)
     round->npairs = 0;
     round->ntouched = 0;
     round->nparts = 0;
+    round->ncloses = 0;
     round->nkey = -1;
     round->number++;
     if (round->number == 0) {
@@ -181,6 +184,13 @@ static void pair(es_round_t *round, es_slot_t slot, apr_uint32_t i)
     touched->count++;
 }
 
+/* A close has no bytes: it is noted, and members find it by themselves. */
+static void note_close(es_round_t *round, const es_record_t *record)
+{
+    touch(round, record->slots[0])->closes = 1;
+    round->ncloses++;
+}
+
 static int is_wanted(const es_record_t *record, es_round_wants_fn_t *wants,
                      void *baton)
 {
@@ -229,6 +239,28 @@ static apr_status_t copy(es_round_t *round, const es_store_t *store,
     return APR_SUCCESS;
 }
 
+/* Take the record that is looked at. APR_ENOSPC: the round is full. */
+static apr_status_t add(es_round_t *round, const es_store_t *store,
+                        es_round_wants_fn_t *wants, void *baton)
+{
+    const es_record_t *record = &round->record;
+    apr_status_t rv = APR_SUCCESS;
+
+    if (round->nrecords == 0 && record->chunk_len > round->room) {
+        rv = resize(round, record->chunk_len);
+    }
+    else if (!has_room(round, record)) {
+        return APR_ENOSPC;
+    }
+    if (rv == APR_SUCCESS && record->closes) {
+        note_close(round, record);
+    }
+    else if (rv == APR_SUCCESS) {
+        rv = copy(round, store, wants, baton);
+    }
+    return rv;
+}
+
 apr_status_t es_round_take(es_round_t *round, const es_store_t *store,
                            es_pos_t start, es_pos_t stop,
                            es_round_wants_fn_t *wants, void *baton)
@@ -244,15 +276,7 @@ apr_status_t es_round_take(es_round_t *round, const es_store_t *store,
             break;
         }
         if (is_wanted(record, wants, baton)) {
-            if (round->nrecords == 0 && record->chunk_len > round->room) {
-                rv = resize(round, record->chunk_len);
-            }
-            else if (!has_room(round, record)) {
-                break;
-            }
-            if (rv == APR_SUCCESS) {
-                rv = copy(round, store, wants, baton);
-            }
+            rv = add(round, store, wants, baton);
             if (rv != APR_SUCCESS) {
                 break;
             }
@@ -347,6 +371,23 @@ static int find_touched(es_round_t *round, const es_slot_t *slots, int count)
         }
     }
     return n;
+}
+
+int es_round_has_closes(const es_round_t *round)
+{
+    return round->ncloses != 0;
+}
+
+int es_round_closes(es_round_t *round, const es_slot_t *slots, int count)
+{
+    int n = find_touched(round, slots, count);
+
+    while (n > 0) {
+        if (round->touched[round->new_key[--n]].closes) {
+            return 1;
+        }
+    }
+    return 0;
 }
 
 /* Mark the records of these channels, then go through all in order. */

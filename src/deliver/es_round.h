@@ -52,6 +52,12 @@ es_pos_t es_round_end(const es_round_t *round);
 int es_round_count(const es_round_t *round);
 es_slot_t es_round_slot(const es_round_t *round, int i);
 
+/** 1 when a channel was closed in this round. */
+int es_round_has_closes(const es_round_t *round);
+
+/** 1 when one of these channels was: there is more than frames to do. */
+int es_round_closes(es_round_t *round, const es_slot_t *slots, int count);
+
 /**
  * The frames of channel i. Valid until the next es_round_take.
  *

@@ -13,6 +13,7 @@
 #include "base/es_frame.h"
 #include "base/es_query.h"
 #include "http/es_hlog.h"
+#include "store/es_close.h"
 #include "store/es_replay.h"
 
 /* ---- counting in ------------------------------------------------------- */
@@ -60,6 +61,37 @@ static int subscribe(es_stream_t *stream, const es_channels_t *names)
     }
     stream->nslots = count;
     return 1;
+}
+
+/**
+ * Leave out what is closed. Asked after subscribing: what is closed later
+ * stands in the journal behind the client's position.
+ *
+ * @return the names that are left, maybe none
+ */
+static const es_channels_t *leave_closed(es_stream_t *stream,
+                                         const es_channels_t *names)
+{
+    apr_uint64_t now_ms = (apr_uint64_t)apr_time_as_msec(apr_time_now());
+    es_store_t *store = stream->hub->store;
+    es_channels_t *left = NULL;
+    int count = 0;
+    int i;
+
+    for (i = 0; i < stream->nslots; i++) {
+        if (es_close_is_closed(store, stream->slots[i], now_ms)) {
+            es_store_unsubscribe(store, es_service_place(), &stream->slots[i],
+                                 1);
+            continue;
+        }
+        if (!left) {
+            left = es_channels_create(stream->r->pool, stream->nslots);
+        }
+        (void)es_channels_add(left, es_channels_names(names)[i]);
+        stream->slots[count++] = stream->slots[i];
+    }
+    stream->nslots = count;
+    return left;
 }
 
 /* ---- resuming ---------------------------------------------------------- */
@@ -152,6 +184,10 @@ es_entry_result_t es_entry_enter(es_stream_t *stream,
     limit = count_in(stream);
     result = limit ? ES_ENTRY_BRIEF : ES_ENTRY_DONE;
     if (subscribe(stream, names)) {
+        names = leave_closed(stream, names);
+        if (!names) {
+            return ES_ENTRY_CLOSED;
+        }
         find_start(stream, names);
     }
     else {

@@ -12,7 +12,8 @@
 typedef enum es_entry_result_t {
     ES_ENTRY_DONE,  /* to be served */
     ES_ENTRY_BRIEF, /* a limit is reached: what waits for it, then the end */
-    ES_ENTRY_NONE   /* no hub or channel to be had: nothing but the end */
+    ES_ENTRY_NONE,  /* no hub or channel to be had: nothing but the end */
+    ES_ENTRY_CLOSED /* all of its channels are closed: it is to stay away */
 } es_entry_result_t;
 
 /**
@@ -20,7 +21,7 @@ typedef enum es_entry_result_t {
  * channels of the hub.
  *
  * @param stream  r and conf are set; gets all the rest
- * @param names   one or more, checked
+ * @param names   one or more, checked; those that are closed are left out
  *
  * Context: WORKER.
  */

@@ -6,6 +6,8 @@
  */
 #include "http/es_names.h"
 
+#include "base/es_batch.h"
+
 #include <apr_lib.h>
 #include <apr_strings.h>
 #include <http_request.h>
@@ -173,4 +175,40 @@ int es_names_allowed(request_rec *r, const es_dir_t *conf,
         }
     }
     return 1;
+}
+
+static int add_asked(request_rec *r, es_channels_t *set, es_problem_t *why)
+{
+    const apr_array_header_t *names =
+        es_query_values(es_slice_of(r->args), "channel", r->pool);
+    int i;
+
+    for (i = 0; i < names->nelts; i++) {
+        if (!es_batch_channel(set, APR_ARRAY_IDX(names, i, es_slice_t), r->pool,
+                              why)) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+int es_names_asked(request_rec *r, const es_dir_t *conf, es_channels_t **out,
+                   es_problem_t *why)
+{
+    es_channels_t *set = es_batch_channels(r->pool);
+
+    if (!add_asked(r, set, why)) {
+        return 0;
+    }
+    if (es_channels_count(set) == 0 && !es_names_expand(r, conf, &set, why)) {
+        return 0;
+    }
+    if (es_channels_count(set) == 0) {
+        return es_problem_set(why, r->pool, HTTP_BAD_REQUEST,
+                              "No channel: the query has no 'channel', and "
+                              "the Location no EventStreamChannel.");
+    }
+    *out = set;
+    return es_names_allowed(r, conf, es_channels_names(set),
+                            es_channels_count(set), why);
 }

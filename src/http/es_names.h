@@ -41,6 +41,17 @@ int es_names_take(request_rec *r, const es_dir_t *conf,
                   es_problem_t *why);
 
 /**
+ * The names that a request about channels is meant for: those of the query's
+ * channel=, else as es_names_expand.
+ *
+ * @param out  one or more, each a valid name that is allowed
+ * @param why  400: none at all; else as es_names_expand, es_names_allowed
+ * @return 1, or 0 with why
+ */
+int es_names_asked(request_rec *r, const es_dir_t *conf, es_channels_t **out,
+                   es_problem_t *why);
+
+/**
  * Does EventStreamAllowChannel allow each of the names?
  *
  * @param why  403, naming the first that is not

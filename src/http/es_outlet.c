@@ -71,28 +71,42 @@ static int append_failed(const es_hub_view_t *hub, apr_status_t rv,
     return not_now(p, why, "Events cannot be stored now.", NULL);
 }
 
+static int no_hub(apr_pool_t *p, es_problem_t *why)
+{
+    return not_now(p, why, "Events cannot be stored now.",
+                   "This child serves no events; it told why when it started.");
+}
+
+static apr_uint64_t now_ms(void)
+{
+    return (apr_uint64_t)apr_time_as_msec(apr_time_now());
+}
+
+/* A bit for each place. */
+static apr_uint64_t *places_of(apr_pool_t *p)
+{
+    return apr_pcalloc(p, sizeof(apr_uint64_t) *
+                              ((es_service_places() + 63) / 64));
+}
+
 int es_outlet_put(const es_hub_view_t *hub, const es_batch_t *batch,
                   apr_pool_t *p, es_appended_t *done, es_problem_t *why)
 {
-    apr_uint64_t now_ms = (apr_uint64_t)apr_time_as_msec(apr_time_now());
-    apr_size_t words = (es_service_places() + 63) / 64;
     apr_uint64_t *touched;
     es_hush_t hush;
     apr_status_t rv;
 
     if (!hub) {
-        return not_now(p, why, "Events cannot be stored now.",
-                       "This child serves no events; it told why when it "
-                       "started.");
+        return no_hub(p, why);
     }
     if (es_publishers_is_calling()) {
         return es_problem_set(why, p, HTTP_LOOP_DETECTED,
                               "A publisher may not publish in turn.");
     }
-    touched = apr_pcalloc(p, sizeof(*touched) * words);
+    touched = places_of(p);
     es_hush_begin(&hush); /* the store has a lock */
-    rv = es_store_append(hub->store, entries_of(batch, p), batch->count, now_ms,
-                         touched, done);
+    rv = es_store_append(hub->store, entries_of(batch, p), batch->count,
+                         now_ms(), touched, done);
     es_hush_end(&hush);
     if (rv == APR_EEXIST) {
         return clashed(batch, &done->clash, p, why);
@@ -102,4 +116,28 @@ int es_outlet_put(const es_hub_view_t *hub, const es_batch_t *batch,
     }
     es_service_wake(touched);
     return es_publishers_call(hub->name, batch, &done->last_id, p, why);
+}
+
+int es_outlet_close(const es_hub_view_t *hub, es_slice_t name,
+                    apr_int64_t seconds, apr_pool_t *p, es_closed_t *done,
+                    es_problem_t *why)
+{
+    apr_uint64_t now = now_ms();
+    apr_uint64_t *touched;
+    es_hush_t hush;
+    apr_status_t rv;
+
+    if (!hub) {
+        return no_hub(p, why);
+    }
+    touched = places_of(p);
+    es_hush_begin(&hush); /* the store has a lock */
+    rv = es_close_channel(hub->store, name, now,
+                          now + (apr_uint64_t)seconds * 1000, touched, done);
+    es_hush_end(&hush);
+    if (rv != APR_SUCCESS) {
+        return append_failed(hub, rv, p, why);
+    }
+    es_service_wake(touched);
+    return 1;
 }

@@ -9,6 +9,7 @@
 
 #include "base/es_batch.h"
 #include "http/es_service.h"
+#include "store/es_close.h"
 
 /**
  * Publish a batch: all of its events, or none.
@@ -29,5 +30,19 @@
  */
 int es_outlet_put(const es_hub_view_t *hub, const es_batch_t *batch,
                   apr_pool_t *p, es_appended_t *done, es_problem_t *why);
+
+/**
+ * Close a channel for some seconds: its streams end, over all children.
+ *
+ * @param hub   as es_outlet_put
+ * @param name  checked
+ * @param why   503: no room for another channel, or the hub is out of service
+ * @return 1, or 0 with why
+ *
+ * Context: WORKER; takes the store lock.
+ */
+int es_outlet_close(const es_hub_view_t *hub, es_slice_t name,
+                    apr_int64_t seconds, apr_pool_t *p, es_closed_t *done,
+                    es_problem_t *why);
 
 #endif

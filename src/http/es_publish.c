@@ -2,8 +2,8 @@
 /*
  * In this order: the method, who may publish, the kind of body; only then is
  * the body read, to its end, made into a batch, checked, and stored as a
- * whole. Nothing is stored of a request that is refused. A stream of lines
- * goes its own way, see es_feed.h.
+ * whole. Nothing is stored of a request that is refused. A stream of lines, GET
+ * and DELETE go their own ways, see es_feed.h, es_figures.h and es_closing.h.
  */
 #include "http/es_publish.h"
 
@@ -12,8 +12,10 @@
 #include "http/es_body_form.h"
 #include "http/es_body_json.h"
 #include "http/es_body_raw.h"
+#include "http/es_closing.h"
 #include "http/es_cors.h"
 #include "http/es_feed.h"
+#include "http/es_figures.h"
 #include "http/es_gate.h"
 #include "http/es_hlog.h"
 #include "http/es_intake.h"
@@ -25,7 +27,7 @@
 #include <http_protocol.h>
 #include <apr_strings.h>
 
-#define ALLOW "POST, PUT, OPTIONS"
+#define ALLOW "GET, HEAD, POST, PUT, DELETE, OPTIONS"
 
 /* ---- The kind of body -------------------------------------------------- */
 
@@ -104,8 +106,8 @@ static int reply_published(request_rec *r, const es_batch_t *batch,
                                          batch->count, id, done->clients));
 }
 
-static int publish(request_rec *r, const es_dir_t *conf,
-                   es_batch_read_fn_t *read)
+static int publish_batch(request_rec *r, const es_dir_t *conf,
+                         es_batch_read_fn_t *read)
 {
     es_batch_t batch;
     es_appended_t done;
@@ -120,10 +122,42 @@ static int publish(request_rec *r, const es_dir_t *conf,
     return reply_published(r, &batch, &done);
 }
 
+static int publish(request_rec *r, const es_dir_t *conf)
+{
+    es_batch_read_fn_t *read = choose_reader(r);
+
+    return read ? publish_batch(r, conf, read) : es_feed_serve(r, conf);
+}
+
+static int tell(request_rec *r, const es_dir_t *conf)
+{
+    es_body_leave(r);
+    return es_figures_handler(r, conf);
+}
+
+static int shut(request_rec *r, const es_dir_t *conf)
+{
+    es_body_leave(r);
+    return es_closing_handler(r, conf);
+}
+
+typedef int serve_fn_t(request_rec *r, const es_dir_t *conf);
+
+static serve_fn_t *server_of(const request_rec *r)
+{
+    switch (r->method_number) {
+    case M_POST:
+    case M_PUT: return publish;
+    case M_GET: return tell; /* and HEAD */
+    case M_DELETE: return shut;
+    default: return NULL;
+    }
+}
+
 int es_publish_handler(request_rec *r)
 {
     const es_dir_t *conf;
-    es_batch_read_fn_t *read;
+    serve_fn_t *serve;
     es_problem_t why;
 
     if (!r->handler || strcmp(r->handler, ES_HANDLER_PUBLISH)) {
@@ -134,7 +168,8 @@ int es_publish_handler(request_rec *r)
         es_body_leave(r);
         return es_cors_options(r, conf, ALLOW);
     }
-    if (r->method_number != M_POST && r->method_number != M_PUT) {
+    serve = server_of(r);
+    if (!serve) {
         es_body_leave(r);
         return es_reply_method(r, ALLOW);
     }
@@ -142,6 +177,5 @@ int es_publish_handler(request_rec *r)
         es_body_leave(r);
         return es_reply_problem(r, &why);
     }
-    read = choose_reader(r);
-    return read ? publish(r, conf, read) : es_feed_serve(r, conf);
+    return serve(r, conf);
 }

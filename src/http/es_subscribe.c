@@ -16,6 +16,7 @@
 #include "http/es_cors.h"
 #include "http/es_detach.h"
 #include "http/es_entry.h"
+#include "http/es_hlog.h"
 #include "http/es_hold.h"
 #include "http/es_hush.h"
 #include "http/es_names.h"
@@ -125,11 +126,26 @@ static es_entry_result_t enter(es_stream_t *stream, const es_channels_t *names)
     return entered;
 }
 
+/* On 204 an EventSource stops for good. */
+static int stay_away(es_stream_t *stream)
+{
+    es_stream_drop(stream);
+    ap_set_content_type(stream->r, NULL);
+    stream->r->status = HTTP_NO_CONTENT;
+    es_rlog(APLOG_DEBUG, 0, stream->r, "ES0410",
+            "all of the client's channels are closed: it is told to stay "
+            "away by 204");
+    return OK;
+}
+
 static int serve(es_stream_t *stream, const es_channels_t *names)
 {
     es_entry_result_t entered = enter(stream, names);
     int rc = OK;
 
+    if (entered == ES_ENTRY_CLOSED) {
+        return stay_away(stream);
+    }
     if (!send_head(stream, entered)) {
         es_stream_drop(stream);
     }

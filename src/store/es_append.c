@@ -20,6 +20,7 @@
  * nothing left that could be damaged.
  */
 #include "store/es_known.h"
+#include "store/es_room.h"
 #include "store/es_twins.h"
 #include "store/es_view.h"
 
@@ -155,6 +156,7 @@ static apr_status_t find_slots(es_store_t *store, batch_t *batch,
 
     batch->done.clients = 0;
     es_chantab_begin(&store->tab);
+    es_chantab_clock(&store->tab, batch->now_ms);
     for (i = 0; i < batch->count; i++) {
         for (k = 0; k < batch->entries[i].nchannels; k++, use++) {
             apr_status_t rv =
@@ -228,33 +230,6 @@ static apr_status_t find_known(es_store_t *store, batch_t *batch)
     return APR_SUCCESS;
 }
 
-/** Give up the oldest records until a record may end at end. */
-static apr_status_t make_room(es_store_t *store, es_pos_t end)
-{
-    es_journal_t *journal = &store->journal;
-    es_record_t oldest;
-    int i;
-
-    while (end - es_journal_tail(journal) > journal->bytes) {
-        es_pos_t tail = es_journal_tail(journal);
-
-        if (es_journal_look(journal, tail, &oldest) != APR_SUCCESS) {
-            return APR_EGENERAL;
-        }
-        if (oldest.pos != tail) {
-            /* a pad stood there, and that may have been enough */
-            es_journal_drop(journal, oldest.pos);
-            continue;
-        }
-        /* the table first, then the tail: see es_chantab_evict */
-        for (i = 0; i < oldest.nslots; i++) {
-            es_chantab_evict(&store->tab, oldest.slots[i], tail, &oldest.id);
-        }
-        es_journal_drop(journal, oldest.next);
-    }
-    return APR_SUCCESS;
-}
-
 /** Write one event behind at. @return where it ends, 0 when damaged */
 static es_pos_t write_event(es_store_t *store, const es_entry_t *entry,
                             const mark_t *mark, const use_t *uses, es_pos_t at,
@@ -270,6 +245,7 @@ static es_pos_t write_event(es_store_t *store, const es_entry_t *entry,
 
     content.id = *id;
     content.frame = entry->frame;
+    content.until_ms = 0;
     content.id_text = has_own_id ? entry->frame->own_id
                                  : es_slice(text, es_id_format(text, id));
     content.links = links;
@@ -277,7 +253,7 @@ static es_pos_t write_event(es_store_t *store, const es_entry_t *entry,
     size = es_journal_record_size(
         entry->nchannels, es_frame_size(entry->frame, content.id_text.len));
     pos = es_journal_place(&store->journal, at, size);
-    if (make_room(store, pos + size) != APR_SUCCESS) {
+    if (es_room_make(store, pos + size) != APR_SUCCESS) {
         return 0;
     }
     for (i = 0; i < entry->nchannels; i++) {
@@ -292,6 +268,21 @@ static es_pos_t write_event(es_store_t *store, const es_entry_t *entry,
     }
     es_journal_write(&store->journal, at, pos, size, &content);
     return pos + size;
+}
+
+/** Who publishes to a closed channel opens it again. */
+static void reopen(const es_store_t *store, const batch_t *batch)
+{
+    const use_t *use = batch->uses;
+    int i, k;
+
+    for (i = 0; i < batch->count; i++) {
+        for (k = 0; k < batch->entries[i].nchannels; k++, use++) {
+            if (!batch->marks[i].is_known) {
+                es_chantab_reopen(&store->tab, use->slot);
+            }
+        }
+    }
 }
 
 /** Write all events and commit. */
@@ -319,6 +310,7 @@ static apr_status_t write_batch(es_store_t *store, batch_t *batch)
         uses += batch->entries[i].nchannels;
     }
     es_journal_commit(&store->journal, at, &id);
+    reopen(store, batch);
     batch->done.head = at;
     return APR_SUCCESS;
 }

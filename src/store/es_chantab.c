@@ -93,6 +93,11 @@ void es_chantab_begin(const es_chantab_t *tab)
     tab->table->batch++;
 }
 
+void es_chantab_clock(const es_chantab_t *tab, apr_uint64_t now_ms)
+{
+    tab->table->now_ms = now_ms;
+}
+
 int es_chantab_use_slot(const es_chantab_t *tab, es_slot_t slot)
 {
     es_chan_t *chan = es_chantab_at(tab, slot);
@@ -155,6 +160,7 @@ static int is_idle(const es_chantab_t *tab, es_slot_t slot)
 
     return chan->state == ES_CHAN_USED && chan->retained == 0 &&
            chan->batch != tab->table->batch &&
+           chan->closed_until_ms <= tab->table->now_ms &&
            es_counts_is_idle(tab->counts, slot);
 }
 
@@ -253,7 +259,10 @@ apr_status_t es_chantab_make(const es_chantab_t *tab, es_slice_t name,
     /* relaxed: nobody else knows the slot yet */
     __atomic_store_n(&chan->newest, 0, __ATOMIC_RELAXED);
     __atomic_store_n(&chan->gone, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&chan->closed_pos, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&chan->closed_until_ms, 0, __ATOMIC_RELAXED);
     chan->retained = 0;
+    chan->dropped = 0;
     chan->batch = 0;
     chan->evicted_ms = tab->table->forgotten_ms;
     chan->evicted_n = tab->table->forgotten_n;
@@ -288,19 +297,53 @@ void es_chantab_evict(const es_chantab_t *tab, es_slot_t slot, es_pos_t pos,
                       const es_id_t *id)
 {
     es_chan_t *chan = es_chantab_at(tab, slot);
+    es_id_t evicted;
 
     if (chan == NULL) {
         return;
     }
+    evicted.ms = chan->evicted_ms;
+    evicted.n = chan->evicted_n;
     /* Death after it, with the tail still there: the id of a record that is
      * retained counts as evicted, which costs a needless reset at worst. The
      * other order would lose a record silently. newest stays, see
      * es_store_newest. */
-    store_id(&chan->evicted_ms, &chan->evicted_n, id);
+    if (es_id_compare(id, &evicted) > 0) { /* a close has dropped it before */
+        store_id(&chan->evicted_ms, &chan->evicted_n, id);
+    }
     /* relaxed: the release of the tail that follows orders it */
     __atomic_store_n(&chan->gone, pos, __ATOMIC_RELAXED);
     if (chan->retained > 0) {
         chan->retained--;
+    }
+    if (chan->dropped > 0) {
+        chan->dropped--; /* the oldest are the dropped ones */
+    }
+}
+
+void es_chantab_close(const es_chantab_t *tab, es_slot_t slot, es_pos_t pos,
+                      const es_id_t *id, apr_uint64_t until_ms)
+{
+    es_chan_t *chan = es_chantab_at(tab, slot);
+
+    if (chan == NULL) {
+        return;
+    }
+    /* Death in here: the record is committed, and a repair finds it. */
+    store_id(&chan->evicted_ms, &chan->evicted_n, id);
+    chan->dropped = chan->retained;
+    /* relaxed: who has subscribed before finds the record itself, or learns
+     * by the tail that it is gone, which is stored later, with release */
+    __atomic_store_n(&chan->closed_pos, pos, __ATOMIC_RELAXED);
+    __atomic_store_n(&chan->closed_until_ms, until_ms, __ATOMIC_RELAXED);
+}
+
+void es_chantab_reopen(const es_chantab_t *tab, es_slot_t slot)
+{
+    es_chan_t *chan = es_chantab_at(tab, slot);
+
+    if (chan != NULL && chan->closed_until_ms != 0) {
+        __atomic_store_n(&chan->closed_until_ms, 0, __ATOMIC_RELAXED);
     }
 }
 
@@ -318,6 +361,7 @@ void es_chantab_rebuild(const es_chantab_t *tab)
         es_chan_t *chan = es_chantab_at(tab, slot);
 
         chan->retained = 0;
+        chan->dropped = 0;
         chan->scan = 0;
         if (chan->state == ES_CHAN_USED && chan->name_len != 0) {
             chan->hash = es_chantab_hash(tab, es_chantab_name(tab, slot));
@@ -359,6 +403,7 @@ void es_chantab_lose(const es_chantab_t *tab, const es_id_t *id)
         store_id(&chan->evicted_ms, &chan->evicted_n, id);
         __atomic_store_n(&chan->gone, chan->newest, __ATOMIC_RELAXED);
         chan->retained = 0;
+        chan->dropped = 0;
         chan->scan = 0;
     }
 }

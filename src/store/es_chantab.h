@@ -38,6 +38,9 @@ apr_uint64_t es_chantab_hash(const es_chantab_t *tab, es_slice_t name);
 /** A new batch: slots used by the one before may be reclaimed again. */
 void es_chantab_begin(const es_chantab_t *tab);
 
+/** What the clock says: channels that are closed until later stay. */
+void es_chantab_clock(const es_chantab_t *tab, apr_uint64_t now_ms);
+
 /** Used by the present batch. @return 1 the first time in this batch */
 int es_chantab_use_slot(const es_chantab_t *tab, es_slot_t slot);
 
@@ -64,6 +67,16 @@ es_pos_t es_chantab_append(const es_chantab_t *tab, es_slot_t slot,
 /** The journal is about to lose the record of the slot at pos. */
 void es_chantab_evict(const es_chantab_t *tab, es_slot_t slot, es_pos_t pos,
                       const es_id_t *id);
+
+/**
+ * The journal has got a close of the slot, and it is committed: what was
+ * before it is dropped.
+ */
+void es_chantab_close(const es_chantab_t *tab, es_slot_t slot, es_pos_t pos,
+                      const es_id_t *id, apr_uint64_t until_ms);
+
+/** The journal has got an event of the slot, and it is committed. */
+void es_chantab_reopen(const es_chantab_t *tab, es_slot_t slot);
 
 /* ---- repair: start, count for each record, then finish ----------------- */
 

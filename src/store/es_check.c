@@ -34,7 +34,8 @@ static const char *check_record(es_store_t *store, const es_record_t *record,
                     record->pos, record->previous[i], (es_pos_t)chan->scan);
             }
         }
-        if (es_id_compare(&evicted, &record->id) > 0) {
+        if (es_id_compare(&evicted, &record->id) > 0 &&
+            record->pos > chan->closed_pos) {
             return apr_psprintf(p, "record %" POS ": its id is told evicted",
                                 record->pos);
         }
@@ -85,6 +86,10 @@ static const char *check_slots(es_store_t *store, const apr_uint32_t *seen,
 
         if (chan->state != ES_CHAN_USED) {
             continue;
+        }
+        if (chan->dropped > chan->retained) {
+            return apr_psprintf(p, "slot %u: %u dropped of %u retained", slot,
+                                chan->dropped, chan->retained);
         }
         if (chan->retained != seen[slot - 1]) {
             return apr_psprintf(p, "slot %u: %u retained, %u are there", slot,

@@ -120,9 +120,13 @@ static int is_record(const es_journal_t *journal, const es_rec_t *rec,
         return (pos + rec->size) % journal->bytes == 0;
     }
     wire = sizeof(es_rec_t) + (apr_uint64_t)rec->nslots * sizeof(es_link_t);
-    return (rec->flags & ~ES_REC_OWN_ID) == ES_REC_EVENT && rec->nslots >= 1 &&
-           rec->nslots <= ES_EVENT_CHANNELS_MAX && rec->wire_off == wire &&
-           rec->head_len <= ES_CHUNK_HEAD_SIZE &&
+    if (rec->flags == ES_REC_CLOSE
+            ? rec->nslots != 1 || rec->frame_len != 0
+            : (rec->flags & ~ES_REC_OWN_ID) != ES_REC_EVENT) {
+        return 0;
+    }
+    return rec->nslots >= 1 && rec->nslots <= ES_EVENT_CHANNELS_MAX &&
+           rec->wire_off == wire && rec->head_len <= ES_CHUNK_HEAD_SIZE &&
            wire + rec->head_len + rec->frame_len + ES_CHUNK_TAIL_SIZE <=
                rec->size &&
            (apr_uint64_t)rec->id_off + rec->id_len <= rec->frame_len;
@@ -152,6 +156,7 @@ static int fill(const es_journal_t *journal, es_record_t *record,
     record->id_off = rec->id_off;
     record->id_len = rec->id_len;
     record->has_own_id = (rec->flags & ES_REC_OWN_ID) != 0;
+    record->closes = rec->flags == ES_REC_CLOSE;
     record->chunk_len =
         (apr_size_t)rec->head_len + rec->frame_len + ES_CHUNK_TAIL_SIZE;
     return 1;
@@ -238,6 +243,12 @@ es_slice_t es_journal_frame(const es_journal_t *journal,
                     record->frame_len);
 }
 
+apr_uint64_t es_journal_until(const es_journal_t *journal,
+                              const es_record_t *record)
+{
+    return ((const es_rec_t *)place_of(journal, record))->until_ms;
+}
+
 es_link_t *es_journal_link(const es_journal_t *journal,
                            const es_record_t *record, int index)
 {
@@ -284,13 +295,23 @@ static void write_pad(const es_journal_t *journal, es_pos_t at,
     rec->flags = ES_REC_PAD;
 }
 
+static apr_uint16_t flags_of(const es_frame_t *frame)
+{
+    if (frame == NULL) {
+        return ES_REC_CLOSE;
+    }
+    return frame->own_id.len != 0 ? ES_REC_EVENT | ES_REC_OWN_ID : ES_REC_EVENT;
+}
+
 void es_journal_write(const es_journal_t *journal, es_pos_t at, es_pos_t pos,
                       apr_uint64_t size, const es_content_t *content)
 {
     char *place = journal->ring + pos % journal->bytes;
     es_rec_t *rec = (es_rec_t *)place;
     apr_size_t links_len = content->nlinks * sizeof(es_link_t);
-    apr_size_t frame_len = es_frame_size(content->frame, content->id_text.len);
+    const es_frame_t *frame = content->frame;
+    apr_size_t frame_len =
+        frame != NULL ? es_frame_size(frame, content->id_text.len) : 0;
     es_slice_t tail = es_chunk_tail();
     char head[ES_CHUNK_HEAD_SIZE];
     char *wire;
@@ -302,8 +323,8 @@ void es_journal_write(const es_journal_t *journal, es_pos_t at, es_pos_t pos,
     memset(rec, 0, sizeof(*rec));
     rec->pos = pos;
     rec->size = (apr_uint32_t)size;
-    rec->flags = content->frame->own_id.len != 0 ? ES_REC_EVENT | ES_REC_OWN_ID
-                                                 : ES_REC_EVENT;
+    rec->flags = flags_of(frame);
+    rec->until_ms = content->until_ms;
     rec->nslots = (apr_uint16_t)content->nlinks;
     rec->id_ms = content->id.ms;
     rec->id_n = content->id.n;
@@ -316,8 +337,10 @@ void es_journal_write(const es_journal_t *journal, es_pos_t at, es_pos_t pos,
     wire = place + rec->wire_off;
     memcpy(wire, head, rec->head_len);
     wire += rec->head_len;
-    rec->id_off =
-        (apr_uint32_t)es_frame_write(wire, content->frame, content->id_text);
+    if (frame != NULL) {
+        rec->id_off =
+            (apr_uint32_t)es_frame_write(wire, frame, content->id_text);
+    }
     memcpy(wire + frame_len, tail.data, tail.len);
 }
 

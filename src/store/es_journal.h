@@ -20,8 +20,9 @@ typedef struct es_journal_t {
 /** What a record is made of. */
 typedef struct es_content_t {
     es_id_t id;
-    const es_frame_t *frame;
-    es_slice_t id_text; /* after "id: " */
+    const es_frame_t *frame; /* NULL = the channel is closed */
+    apr_uint64_t until_ms;   /* of a close */
+    es_slice_t id_text;      /* after "id: " */
     const es_link_t *links;
     int nlinks; /* 1..ES_EVENT_CHANNELS_MAX */
 } es_content_t;
@@ -56,6 +57,10 @@ es_slice_t es_journal_id(const es_journal_t *journal,
 /** The frame. */
 es_slice_t es_journal_frame(const es_journal_t *journal,
                             const es_record_t *record);
+
+/** Until when a close closes. */
+apr_uint64_t es_journal_until(const es_journal_t *journal,
+                              const es_record_t *record);
 
 /** @param index  below nslots */
 es_link_t *es_journal_link(const es_journal_t *journal,

@@ -18,6 +18,15 @@ static int has_slot(const es_record_t *record, es_slot_t slot)
     return 0;
 }
 
+/** Is the record before the channel's last close, and so no longer there? */
+static int is_dropped(const es_store_t *store, const es_record_t *record,
+                      es_slot_t slot)
+{
+    const es_chan_t *chan = es_chantab_at(&store->tab, slot);
+
+    return chan != NULL && record->pos <= chan->closed_pos;
+}
+
 static int is_same(const es_store_t *store, const es_record_t *record,
                    const es_entry_t *entry, const es_slot_t *slots)
 {
@@ -46,6 +55,9 @@ apr_status_t es_known_find(const es_store_t *store, const es_entry_t *entry,
 
         if (rv != APR_SUCCESS) {
             return rv;
+        }
+        if (found->pos != 0 && is_dropped(store, found, slots[i])) {
+            found->pos = 0;
         }
         if (found->pos != 0) {
             /* of the same channels, if it is the same: then there is nothing

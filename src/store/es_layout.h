@@ -37,7 +37,7 @@
 /** "esstore" and a byte that is no text. */
 #define ES_LAYOUT_MAGIC APR_UINT64_C(0x657373746f7265f1)
 /** Raised with every change to a struct below or to what a field means. */
-#define ES_LAYOUT_VERSION 2
+#define ES_LAYOUT_VERSION 3
 
 /** Sections and records are aligned to it: a cache line. */
 #define ES_LINE 64
@@ -82,12 +82,13 @@ typedef struct es_table_t {
     apr_uint64_t batch;        /* number of the present append */
     apr_uint64_t forgotten_ms; /* highest evicted id of reclaimed slots */
     apr_uint64_t forgotten_n;
+    apr_uint64_t now_ms; /* the clock, as the last writer knew it */
     apr_uint32_t fresh;  /* slots 1..fresh were used once, others never */
     apr_uint32_t free;   /* first of the free list */
     apr_uint32_t hand;   /* slot that was swept last */
     apr_uint32_t barren; /* slots swept in vain since one was found */
     apr_uint32_t rows;   /* highest place that ever subscribed */
-    apr_uint32_t spare[5];
+    apr_uint32_t spare[3];
 } es_table_t;
 
 typedef struct es_segment_t {
@@ -103,27 +104,31 @@ typedef struct es_segment_t {
 
 enum { ES_CHAN_FREE = 0, ES_CHAN_USED = 1 };
 
-/** A slot of the channel table; guarded by lock but for newest, gone, name. */
+/** A slot of the channel table; guarded by lock but for newest, gone,
+ * closed_pos, closed_until_ms and name. */
 typedef struct es_chan_t {
     apr_uint64_t newest;     /* atomic; its newest record, evicted or not */
     apr_uint64_t evicted_ms; /* up to this id its records are gone */
     apr_uint64_t evicted_n;
-    apr_uint64_t gone;     /* atomic; its newest record that was evicted */
-    apr_uint64_t hash;     /* of the name */
-    apr_uint64_t batch;    /* es_table_t.batch of the append that used it */
-    apr_uint64_t scan;     /* scratch of a repair: newest as found */
+    apr_uint64_t gone;       /* atomic; its newest record that was evicted */
+    apr_uint64_t hash;       /* of the name */
+    apr_uint64_t batch;      /* es_table_t.batch of the append that used it */
+    apr_uint64_t scan;       /* scratch of a repair: newest as found */
+    apr_uint64_t closed_pos; /* atomic; its newest close, 0 = none */
+    apr_uint64_t closed_until_ms; /* atomic; who comes before is refused */
     apr_uint32_t next;     /* slot, in the bucket's chain or the free list */
     apr_uint32_t retained; /* records of it between tail and head */
+    apr_uint32_t dropped;  /* of these, the close and those before it */
     apr_uint32_t state;    /* ES_CHAN_… */
     unsigned char name_len;
     char name[ES_CHANNEL_NAME_MAX]; /* fixed while subscribed to */
-    char spare[4];
 } es_chan_t;
 
 enum {
-    ES_REC_EVENT = 1, /* holds an event */
-    ES_REC_PAD = 2,   /* fills the rest up to the end of the ring */
-    ES_REC_OWN_ID = 4 /* with EVENT: the id text is the publisher's */
+    ES_REC_EVENT = 1,  /* holds an event */
+    ES_REC_PAD = 2,    /* fills the rest up to the end of the ring */
+    ES_REC_OWN_ID = 4, /* with EVENT: the id text is the publisher's */
+    ES_REC_CLOSE = 8   /* its one channel is closed; the frame is empty */
 };
 
 /** The head of a record; never changed after the commit. */
@@ -139,7 +144,8 @@ typedef struct es_rec_t {
     apr_uint32_t frame_len;
     apr_uint32_t id_off; /* the text after "id: ", from the frame's start */
     apr_uint32_t id_len;
-    apr_uint32_t spare[3];
+    apr_uint32_t spare;
+    apr_uint64_t until_ms; /* with CLOSE: for how long */
 } es_rec_t;
 
 /** A channel of a record. own_before is read under the lock only, and made
@@ -161,8 +167,8 @@ ES_LAYOUT_ASSERT(end_at, offsetof(es_segment_t, end) == 128);
 ES_LAYOUT_ASSERT(begin_at, offsetof(es_segment_t, begin) == 192);
 ES_LAYOUT_ASSERT(table_at, offsetof(es_segment_t, table) == 256);
 ES_LAYOUT_ASSERT(segment_size, sizeof(es_segment_t) == 320);
-ES_LAYOUT_ASSERT(chan_name_at, offsetof(es_chan_t, name) == 69);
-ES_LAYOUT_ASSERT(chan_size, sizeof(es_chan_t) == 328);
+ES_LAYOUT_ASSERT(chan_name_at, offsetof(es_chan_t, name) == 89);
+ES_LAYOUT_ASSERT(chan_size, sizeof(es_chan_t) == 344);
 ES_LAYOUT_ASSERT(rec_wire_at, offsetof(es_rec_t, wire_off) == 32);
 ES_LAYOUT_ASSERT(rec_size, sizeof(es_rec_t) == ES_LINE);
 ES_LAYOUT_ASSERT(link_size, sizeof(es_link_t) == 24);

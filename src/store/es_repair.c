@@ -24,6 +24,23 @@ static void raise_last(es_store_t *store, const es_id_t *id)
     }
 }
 
+/** A close that was committed counts, and so does an event that came after
+ * it; see es_chantab_close. */
+static void recount_closing(es_store_t *store, const es_record_t *record)
+{
+    int i;
+
+    if (record->closes) {
+        es_chantab_close(&store->tab, record->slots[0], record->pos,
+                         &record->id,
+                         es_journal_until(&store->journal, record));
+        return;
+    }
+    for (i = 0; i < record->nslots; i++) {
+        es_chantab_reopen(&store->tab, record->slots[i]);
+    }
+}
+
 /** Count the records into the table. @return 0 when one is damaged */
 static int recount(es_store_t *store, es_news_t *news)
 {
@@ -45,6 +62,7 @@ static int recount(es_store_t *store, es_news_t *news)
                 return 0;
             }
         }
+        recount_closing(store, &record);
         es_owntab_restore(&store->owns, &record);
         before = record.id;
         news->records++;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Each channel is walked from its newest record back until there are enough,
- * one is out of reach, or the ring has taken the next. That is no loss here:
- * nobody was promised more than what is retained.
+ * one is out of reach, the channel was closed, or the ring has taken the next.
+ * That is no loss here: nobody was promised more than what is retained.
  *
  * A client has one cursor for all of its channels, which starts at the first
  * of these records. So of a busy channel older ones stand behind it, too;
@@ -37,6 +37,9 @@ static es_pos_t walk_back(const es_store_t *store, es_slot_t slot,
 
     while (seen < search->latest && pos != 0 && pos >= tail &&
            es_store_look(store, pos, &record) == APR_SUCCESS) {
+        if (record.closes) {
+            break; /* what was before it is dropped */
+        }
         if (pos < head) {
             if (!es_reach_has(search->reach, search->since_ms, &record.id,
                               seen++)) {

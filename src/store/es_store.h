@@ -204,6 +204,7 @@ typedef struct es_record_t {
     apr_size_t id_off;    /* the text after "id: ", from the frame's start */
     apr_size_t id_len;    /* bytes of it */
     int has_own_id;       /* 1 = the text is the publisher's */
+    int closes;           /* 1 = no event: its one channel was closed here */
 } es_record_t;
 
 /**

@@ -17,6 +17,7 @@
 
 #include "base/es_chunk.h"
 #include "deliver/es_sink.h"
+#include "store/es_close.h"
 #include "store/es_store.h"
 
 #define UNUSED __attribute__((unused))
@@ -100,6 +101,17 @@ static UNUSED es_pos_t hub_say(hub_t *hub, const char *channels,
                                const char *text)
 {
     return hub_publish(hub, channels, text, strlen(text));
+}
+
+static UNUSED void hub_shut(hub_t *hub, const char *channel)
+{
+    apr_uint64_t touched[1] = {0};
+    es_closed_t closed;
+
+    assert_int_equal(es_close_channel(hub->store, es_slice_of(channel),
+                                      hub->now_ms, hub->now_ms, touched,
+                                      &closed),
+                     APR_SUCCESS);
 }
 
 /* Subscribe place 1 to channels, separated by commas. @return how many */

@@ -584,6 +584,97 @@ static void test_broken_sink(void **state)
     hub_close(&hub);
 }
 
+/* ---- a channel that is closed ------------------------------------------- */
+
+/* What was published before is written, whatever the sink takes at a time;
+ * then the end; nothing of what came later. */
+static void test_closed(void **state)
+{
+    apr_size_t budget;
+
+    (void)state;
+    for (budget = 1; budget < 200; budget += 3) {
+        es_client_t *client;
+        fake_sink_t fake;
+        hub_t hub;
+        int retry;
+
+        hub_open(&hub, 64 * 1024);
+        fake_init(&fake, budget % 2);
+        client = join(&hub, &fake, "a,b");
+        hub_say(&hub, "a", "one");
+        hub_shut(&hub, "other");
+        hub_say(&hub, "b", "two");
+        hub_shut(&hub, "b");
+        hub_say(&hub, "a", "three");
+        do {
+            fake.budget = budget;
+        } while (settle(client, SECOND) == ES_STEP_BLOCKED);
+        assert_true(es_client_is_finished(client));
+        assert_int_equal(fake.finished, 1);
+        if (budget % 2) {
+            assert_int_equal(unchunk(fake.got, &fake.len), 1);
+        }
+        assert_non_null(strstr(fake.got, "data: one\n\n"));
+        assert_non_null(strstr(fake.got, "data: two\n\nretry: "));
+        assert_null(strstr(fake.got, "three"));
+        retry = atoi(strstr(fake.got, "retry: ") + 7);
+        assert_in_range(retry, 3000, 3600);
+        part(client, &fake);
+        hub_close(&hub);
+    }
+}
+
+/* The ring went over the close before the client came to it. */
+static void test_closed_and_overtaken(void **state)
+{
+    es_client_t *client;
+    fake_sink_t fake;
+    hub_t hub;
+    int i;
+
+    (void)state;
+    hub_open(&hub, 4096);
+    fake_init(&fake, 1);
+    client = join(&hub, &fake, "a");
+    hub_say(&hub, "a", "one");
+    hub_shut(&hub, "a");
+    for (i = 0; i < 100; i++) {
+        hub_say(&hub, "b", "filler");
+    }
+    assert_int_equal(settle(client, SECOND), ES_STEP_ENDED);
+    assert_int_equal(unchunk(fake.got, &fake.len), 1);
+    assert_null(strstr(fake.got, "stream-reset"));
+    assert_memory_equal(fake.got, "retry: ", 7);
+    part(client, &fake);
+    hub_close(&hub);
+}
+
+/* It moves to another owner, and the ring goes over the close meanwhile. */
+static void test_closed_while_moving(void **state)
+{
+    es_client_state_t where;
+    es_client_params_t params;
+    es_start_t present;
+    es_client_t *client;
+    fake_sink_t fake;
+    hub_t hub;
+
+    (void)state;
+    hub_open(&hub, 4096);
+    fake_init(&fake, 1);
+    client = join(&hub, &fake, "a");
+    hub_say(&hub, "a", "one");
+    assert_true(es_client_save(client, SECOND, &params, &where));
+    hub_shut(&hub, "a");
+    assert_int_equal(es_store_present(hub.store, &present), 0);
+    es_client_load(client, &where, 1, &present);
+    assert_int_equal(settle(client, SECOND), ES_STEP_ENDED);
+    assert_int_equal(unchunk(fake.got, &fake.len), 1);
+    part(client, &fake);
+    hub_close(&hub);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -600,6 +691,9 @@ int main(void)
         cmocka_unit_test(test_keepalive),
         cmocka_unit_test(test_send_timeout),
         cmocka_unit_test(test_broken_sink),
+        cmocka_unit_test(test_closed),
+        cmocka_unit_test(test_closed_and_overtaken),
+        cmocka_unit_test(test_closed_while_moving),
     };
     int failed;
 

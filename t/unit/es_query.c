@@ -117,7 +117,22 @@ FACTS(hostile_queries_cost_linear_time)
     assert_int_equal(count(repeat('=', 1000000), ""), 1);
 }
 
+FACTS(a_number_is_digits_within_its_limit)
+{
+    assert_int_equal(es_query_number(es_slice_of("0"), 60), 0);
+    assert_int_equal(es_query_number(es_slice_of("60"), 60), 60);
+    assert_int_equal(es_query_number(es_slice_of("61"), 60), -1);
+    assert_int_equal(es_query_number(es_slice_of(""), 60), -1);
+    assert_int_equal(es_query_number(es_slice_of("-1"), 60), -1);
+    assert_int_equal(es_query_number(es_slice_of("1s"), 60), -1);
+    assert_true(es_query_number(es_slice_of("9223372036854775807"),
+                                APR_INT64_MAX) == APR_INT64_MAX);
+    assert_int_equal(
+        es_query_number(es_slice_of("9223372036854775808"), APR_INT64_MAX), -1);
+}
+
 static const struct CMUnitTest tests[] = {
+    UNIT(a_number_is_digits_within_its_limit),
     UNIT(a_value_is_found_by_its_name),
     UNIT(nothing_has_no_values),
     UNIT(all_values_come_in_order),

@@ -2,6 +2,7 @@
 /* Where a client starts that gets the latest events, or comes back. */
 #include "store_kit.h"
 
+#include "store/es_close.h"
 #include "store/es_replay.h"
 
 #define RING (16 * 1024)
@@ -95,6 +96,32 @@ static void test_nothing_to_replay(void **state)
     sub = subscribe(kit, "a", "");
     replay(&sub, ES_REPLAY_ALL, ALL);
     assert_memory_equal(&sub.start, &sub.present, sizeof(sub.start));
+    kit_close(kit, 1);
+}
+
+/** What was dropped by a close is not replayed, what came later is. */
+static void test_closed(void **state)
+{
+    kit_t *kit = kit_open(RING, 8, 1);
+    es_closed_t closed;
+    es_pos_t first, later;
+    sub_t sub;
+
+    (void)state;
+    first = append(kit, "b");
+    append(kit, "a");
+    assert_int_equal(es_close_channel(kit->store, es_slice_of("a"), KIT_NOW,
+                                      KIT_NOW, kit->touched, &closed),
+                     0);
+    sub = subscribe(kit, "a", "");
+    replay(&sub, ES_REPLAY_ALL, ALL);
+    assert_memory_equal(&sub.start, &sub.present, sizeof(sub.start));
+    later = append(kit, "a");
+    sub = subscribe(kit, "a", "b");
+    replay(&sub, ES_REPLAY_ALL, ALL);
+    assert_int_equal(sub.start.pos, first);
+    assert_int_equal(sub.replay[0].from, later);
+    assert_int_equal(sub.replay[1].from, first);
     kit_close(kit, 1);
 }
 
@@ -350,6 +377,7 @@ int main(void)
         cmocka_unit_test(test_history_is_a_ceiling),
         cmocka_unit_test(test_age_is_a_ceiling),
         cmocka_unit_test(test_who_comes_back_is_told_of_a_ceiling),
+        cmocka_unit_test(test_closed),
     };
 
     apr_initialize();

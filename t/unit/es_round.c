@@ -240,6 +240,42 @@ static void test_overtaken(void **state)
     hub_close(&hub);
 }
 
+static void test_closes(void **state)
+{
+    es_round_t *round = es_round_create(64 * 1024);
+    es_slot_t slots[4], c;
+    es_pos_t start;
+    hub_t hub;
+
+    (void)state;
+    open_abc(&hub, slots, &start);
+    c = slots[2];
+    slots[2] = 0;
+    hub_shut(&hub, "b");
+    hub_shut(&hub, "c"); /* not wanted */
+    hub_say(&hub, "a", "five");
+    assert_int_equal(es_round_take(round, hub.store, start,
+                                   es_store_head(hub.store), on_wants, slots),
+                     APR_SUCCESS);
+    assert_int_equal(es_round_end(round), es_store_head(hub.store));
+    assert_true(es_round_has_closes(round));
+    assert_false(es_round_closes(round, &slots[0], 1));
+    assert_true(es_round_closes(round, &slots[1], 1));
+    assert_true(es_round_closes(round, slots, 2));
+    assert_false(es_round_closes(round, &c, 1));
+
+    /* and no more in the next one */
+    start = es_store_head(hub.store);
+    hub_say(&hub, "b", "six");
+    assert_int_equal(es_round_take(round, hub.store, start,
+                                   es_store_head(hub.store), on_wants, slots),
+                     APR_SUCCESS);
+    assert_false(es_round_has_closes(round));
+    assert_false(es_round_closes(round, slots, 2));
+    es_round_destroy(round);
+    hub_close(&hub);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -248,6 +284,7 @@ int main(void)
         cmocka_unit_test(test_what_does_not_fit_waits),
         cmocka_unit_test(test_many_records),
         cmocka_unit_test(test_overtaken),
+        cmocka_unit_test(test_closes),
     };
     int failed;
 

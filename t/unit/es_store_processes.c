@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "base/es_log.h"
+#include "store/es_close.h"
 
 #define RING (32 * 1024)
 #define WRITERS 2
@@ -195,6 +196,7 @@ static void work_until_killed(kit_t *kit, apr_uint32_t *started, unsigned seed)
     es_frame_t own = kit_frame(tail);
     es_entry_t entries[2] = {{slices, 3, &frame}, {slices + 1, 3, &own}};
     es_appended_t done;
+    es_closed_t closed;
     es_start_t start;
     es_slot_t slots[4];
     unsigned i;
@@ -213,6 +215,9 @@ static void work_until_killed(kit_t *kit, apr_uint32_t *started, unsigned seed)
         snprintf(id, sizeof(id), "id %ld", random() % 1000);
         own.own_id = es_slice_of(id);
         es_store_append(kit->store, entries, 2, KIT_NOW, kit->touched, &done);
+        /* closed for no time, or the table would be full of them */
+        es_close_channel(kit->store, slices[random() % 4], KIT_NOW, KIT_NOW,
+                         kit->touched, &closed);
         if (es_store_subscribe(kit->store, 1, slices, 4, slots, &start) == 0) {
             es_store_unsubscribe(kit->store, 1, slots, 4);
         }

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** Room in the ring for what is to be written. */
+#ifndef ES_ROOM_H
+#define ES_ROOM_H
+
+#include "store/es_view.h"
+
+/**
+ * Give up the oldest records until a record may end at end. Lock held.
+ *
+ * @return APR_SUCCESS, or APR_EGENERAL: a record is damaged, repair
+ */
+apr_status_t es_room_make(es_store_t *store, es_pos_t end);
+
+#endif
