@@ -486,6 +486,7 @@ DIST_FILES = \
     docs/adr/0020-closing-a-channel.md \
     docs/adr/0021-functions-for-other-modules.md \
     docs/directives.md \
+    docs/invoking.md \
     docs/messages.md \
     docs/threads.md \
     t/00-directives.t \
@@ -502,6 +503,7 @@ DIST_FILES = \
     t/14-hubs.t \
     t/15-limits.t \
     t/16-mpms.t \
+    t/18-invoke.t \
     t/20-resume.t \
     t/21-replay.t \
     t/30-publish-json.t \
@@ -541,6 +543,7 @@ DIST_FILES = \
     t/lib/EventStream/Httpd.pm \
     t/lib/EventStream/Load.pm \
     t/lib/EventStream/Pushpin.pm \
+    t/lib/EventStream/Snippets.pm \
     t/lib/EventStream/Source.pm \
     t/run \
     t/run-all \

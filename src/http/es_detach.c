@@ -83,10 +83,19 @@ static apr_status_t mark_aborted(void *c)
     return APR_SUCCESS;
 }
 
+/* Of an internal redirect the requests before it are finished, too, and each
+ * would write the last chunk; httpd's own filters mark all of them as well. */
+static void mark_ended(request_rec *r, int ended)
+{
+    for (; r; r = r->prev) {
+        r->eos_sent = ended;
+    }
+}
+
 static void let_go(request_rec *r)
 {
     r->connection->keepalive = AP_CONN_CLOSE;
-    r->eos_sent = 1;
+    mark_ended(r, 1);
     apr_pool_cleanup_register(r->pool, r->connection, mark_aborted,
                               apr_pool_cleanup_null);
 }
@@ -95,7 +104,7 @@ static void let_go(request_rec *r)
  * request may have been read away by then. */
 static void take_back(request_rec *r)
 {
-    r->eos_sent = 0;
+    mark_ended(r, 0);
     apr_pool_cleanup_kill(r->pool, r->connection, mark_aborted);
 }
 

@@ -73,6 +73,10 @@ static int finds_channels(request_rec *r, const es_dir_t *conf,
 
 static void set_head(request_rec *r)
 {
+    /* an ErrorDocument that leads here leaves its status, which a browser
+     * would take for a refusal */
+    r->status = HTTP_OK;
+    r->status_line = NULL;
     ap_set_content_type(r, MEDIA_TYPE);
     apr_table_setn(r->headers_out, "Cache-Control", "no-cache, no-store");
     apr_table_setn(r->headers_out, "X-Accel-Buffering", "no");

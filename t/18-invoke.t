@@ -1,0 +1,248 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
+#
+# The recipes of docs/invoking.md, as they stand there: a condition, a hook in
+# Lua, a CGI script, a program that speaks SCGI and a proxied application decide
+# over a stream. And redirects within httpd, by which most of them work.
+
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Test::More;
+
+use IO::Socket::INET;
+use POSIX ();
+
+use EventStream::Client;
+use EventStream::Httpd;
+use EventStream::Snippets;
+
+my $docs = snippets('docs/invoking.md');
+my $login = 'Authorization: Basic YW5uYTpzZWNyZXQ=';
+my $users = 'anna:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=' . "\n";
+my $publish = <<'CONF';
+<Location "/publish">
+    SetHandler eventstream-publish
+</Location>
+CONF
+my %used;
+
+# Paths and ports of the docs are those of the test.
+sub snippet
+{
+    my ($name) = @_;
+    my $text = $docs->{$name} or die "docs/invoking.md has no $name";
+    $used{$name} = 1;
+    $text =~ s{/srv/app/}{\@DOCROOT@/}g;
+    $text =~ s{127\.0\.0\.1:8000}{127.0.0.1:\@PORT:back@}g;
+    return $text;
+}
+
+sub hears
+{
+    my ($httpd, $path, $channels, %opt) = @_;
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    my $sse = subscribe($httpd, $path, %opt);
+    is $sse->status, 200, "$path: 200";
+    my $open = $sse->next_event(5);
+    is $open && $open->{event}, 'stream-open', '... a stream';
+    for my $channel (@$channels) {
+        is publish($httpd, $channel, "to $channel")->{json}{clients}, 1,
+            "... of $channel";
+        my $event = $sse->next_event(5);
+        is $event && $event->{data}, "to $channel", '... events arrive';
+    }
+    ok $sse->is_open, '... it goes on';
+    return $sse;
+}
+
+sub refuses
+{
+    my ($httpd, $path, $status, @headers) = @_;
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    return is get($httpd, $path, @headers)->{status}, $status,
+        "$path: $status";
+}
+
+# Resuming goes through whatever has decided.
+sub resumes
+{
+    my ($httpd, $path, $channel, @headers) = @_;
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    my $id = publish($httpd, $channel, 'known')->{json}{id};
+    publish($httpd, $channel, 'missed');
+    my $sse = subscribe($httpd, $path,
+        headers => [@headers, "Last-Event-ID: $id"]);
+    $sse->next_event(5);
+    return is $sse->next_event(5)->{data}, 'missed', "$path: resumes";
+}
+
+# ---- A condition -----------------------------------------------------------
+
+my $httpd = EventStream::Httpd->start(
+    modules => [qw(auth_basic authn_file authz_user)],
+    files => {'rooms' => "a page\n", 'users' => $users},
+    conf => $publish . snippet('if.conf') . snippet('if-user.conf') . <<'CONF');
+<LocationMatch "^/(mine|seen)$">
+    AuthType Basic
+    AuthName x
+    AuthUserFile "@DOCROOT@/users"
+    Require valid-user
+</LocationMatch>
+<Location "/seen">
+    SetHandler eventstream
+    EventStreamChannel nobody
+    <If "-n %{REMOTE_USER}">
+        EventStreamChannel somebody
+    </If>
+</Location>
+CONF
+is get($httpd, '/rooms', 'Accept: text/html')->{body}, "a page\n",
+    'outside of its condition the page is served';
+hears($httpd, '/rooms', ['rooms'], headers => ['Accept: text/event-stream']);
+refuses($httpd, '/mine', 401);
+hears($httpd, '/mine', ['user-anna'], headers => [$login]);
+hears($httpd, '/mine', ['user-anna', 'debug'],
+    headers => [$login, 'X-Debug: 1']);
+hears($httpd, '/seen', ['nobody'], headers => [$login]);
+
+# ---- mod_lua ---------------------------------------------------------------
+
+SKIP: {
+    my @names = qw(lua.conf channels.lua);
+    @used{@names} = (1) x @names;
+    skip 'needs mod_lua', 1 if !EventStream::Httpd->has_module('lua');
+    $httpd = EventStream::Httpd->start(
+        modules => ['lua'], files => {'channels.lua' => snippet($names[1])},
+        conf => $publish . snippet($names[0]));
+    my $sse = hears($httpd, '/tables?table=4', [qw(menu table-4)]);
+    is publish($httpd, 'table-5', 'x')->{json}{clients}, 0,
+        '... and of no other';
+    refuses($httpd, $_, 403)
+        for '/tables', '/tables?table=4,table-5', '/tables?table=';
+    resumes($httpd, '/tables?table=4', 'table-4');
+}
+
+# ---- CGI, SCGI, a proxied application ---------------------------------------
+
+# One connection after the other; what it answers does not depend on them.
+sub scgi_server
+{
+    my $listen = IO::Socket::INET->new(Listen => 5, LocalAddr => '127.0.0.1')
+        or die "no free port: $!";
+    my $pid = fork;
+    die "fork: $!" if !defined $pid;
+    return ($pid, $listen->sockport) if $pid;
+    $SIG{TERM} = 'DEFAULT';
+    while (my $peer = $listen->accept) {
+        sysread $peer, my $request, 65536;
+        print {$peer} "Location: /internal/events?channel=scgi\r\n\r\n";
+    }
+    POSIX::_exit(0);
+}
+
+my ($scgi, $scgi_port) = scgi_server();
+
+sub scripts
+{
+    my %files = map { ("app/$_" => snippet("$_.cgi")) } qw(listen app lists);
+    return \%files;
+}
+
+sub make_executable
+{
+    my ($site) = @_;
+    return chmod 0755, map { $site->docroot . "/$_" } keys %{scripts()};
+}
+
+my $cgi_conf = <<'CONF';
+<IfModule mod_cgid.c>
+    ScriptSock "@ROOT@/run/cgi"
+</IfModule>
+ScriptAlias "/cgi-bin/listen.cgi" "@DOCROOT@/app/listen"
+<Directory "@DOCROOT@">
+    AllowOverride All
+</Directory>
+CONF
+
+sub start_site
+{
+    my ($cgi, %opt) = @_;
+    my $front = join '', map { snippet("$_.conf") }
+        qw(internal proxy proxy-list);
+    my $site = EventStream::Httpd->start(
+        modules => [$cgi, qw(proxy proxy_http proxy_scgi)],
+        files => scripts(), %opt,
+        conf => $cgi_conf . <<"CONF");
+Listen 127.0.0.1:\@PORT:back@
+<VirtualHost 127.0.0.1:\@PORT:back@>
+    ScriptAlias / "\@DOCROOT@/app/"
+</VirtualHost>
+<VirtualHost *:*>
+    ProxyPass "/scgi" "scgi://127.0.0.1:$scgi_port/"
+    $front
+    $publish
+</VirtualHost>
+CONF
+    make_executable($site);
+    return $site;
+}
+
+my $cookie = 'Cookie: session=anna';
+for my $way (['cgid', 'event'], ['cgi', 'prefork']) {
+    my ($cgi, $mpm) = @$way;
+    SKIP: {
+        skip "needs mod_$cgi", 1 if !EventStream::Httpd->has_module($cgi);
+        my $site = start_site($cgi, mpm => $mpm);
+        my $sse = hears($site, '/cgi-bin/listen.cgi?room=kitchen',
+            [qw(room-kitchen news)]);
+        is $sse->header('location'), undef, 'the redirect is not told';
+        $sse->close;
+        refuses($site, '/cgi-bin/listen.cgi?room=cellar', 403);
+        refuses($site, '/internal/events?channel=news', 403);
+        resumes($site, '/cgi-bin/listen.cgi?room=hall', 'room-hall');
+
+        hears($site, '/app', ['user-anna'], headers => [$cookie])->close;
+        is get($site, '/app')->{body}, "Log in.\n",
+            'other answers of the application are its own';
+        refuses($site, '/internal/app-events?channel=news', 403);
+        resumes($site, '/app', 'user-anna', $cookie);
+        is subscribe($site, '/app', headers => [$cookie], version => '1.0')
+            ->next_event(5)->{event}, 'stream-open', '... over HTTP/1.0, too';
+        hears($site, '/lists', ['news', 'room 1'])->close;
+        hears($site, '/scgi', ['scgi'])->close;
+        like $site->access_log, qr{"GET /app HTTP/1\.1" 200 },
+            'the access log tells 200';
+    }
+}
+
+# A worker that was kept ends its stream once, too.
+SKIP: {
+    skip 'needs mod_cgid', 1 if !EventStream::Httpd->has_module('cgid');
+    my $site = EventStream::Httpd->start(
+        modules => [qw(cgid rewrite)], ssl => 1, files => scripts(),
+        conf => $publish . $cgi_conf . snippet('internal.conf'));
+    make_executable($site);
+    my $sse = hears($site, '/cgi-bin/listen.cgi?room=hall', ['room-hall'],
+        tls => 1);
+    $site->graceful;
+    ok $sse->is_ended(10), 'over TLS: it ends cleanly';
+    like $sse->bytes, qr/^retry: \d+\n\n\z/m, '... with a retry';
+
+    open my $out, '>', $site->docroot . '/.htaccess' or die $!;
+    print {$out} "RewriteEngine On\n"
+        . "RewriteRule ^old/(.*) /internal/events?channel=\$1\n"
+        . "ErrorDocument 404 /internal/events?channel=lost\n";
+    close $out or die $!;
+    hears($site, '/old/kitchen', ['kitchen']);
+    hears($site, '/nowhere', ['lost']);
+    is subscribe($site, '/old/kitchen', method => 'HEAD')
+        ->header('content-type'), 'text/event-stream', 'HEAD';
+}
+kill TERM => $scgi;
+waitpid $scgi, 0;
+
+is_deeply [grep { !$used{$_} } sort keys %$docs], [],
+    'all snippets of the page were run';
+done_testing;
