@@ -71,3 +71,27 @@ int es_base64_decode(es_slice_t *out, es_slice_t text, es_base64_form_t form,
     *out = es_slice(bytes, len);
     return 1;
 }
+
+const char *es_base64_encode_url(es_slice_t bytes, apr_pool_t *p)
+{
+    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                   "abcdefghijklmnopqrstuvwxyz0123456789-_";
+    char *text = apr_palloc(p, bytes.len / 3 * 4 + 5), *at = text;
+    apr_uint32_t bits = 0;
+    int count = 0;
+    apr_size_t i;
+
+    for (i = 0; i < bytes.len; i++) {
+        bits = bits << 8 | (unsigned char)bytes.data[i];
+        count += 8;
+        while (count >= 6) {
+            count -= 6;
+            *at++ = alphabet[bits >> count & 63];
+        }
+    }
+    if (count > 0) {
+        *at++ = alphabet[bits << (6 - count) & 63];
+    }
+    *at = '\0';
+    return text;
+}

@@ -25,4 +25,7 @@ typedef enum es_base64_form_t {
 int es_base64_decode(es_slice_t *out, es_slice_t text, es_base64_form_t form,
                      apr_pool_t *p);
 
+/** Encode bytes in the form ES_BASE64_URL. @return in p */
+const char *es_base64_encode_url(es_slice_t bytes, apr_pool_t *p);
+
 #endif

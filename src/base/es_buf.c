@@ -32,20 +32,26 @@ static void grow(es_buf_t *buf, apr_size_t need)
     buf->room = room;
 }
 
-apr_status_t es_buf_add(es_buf_t *buf, es_slice_t bytes)
+apr_status_t es_buf_reserve(es_buf_t *buf, apr_size_t bytes)
 {
-    if (bytes.len > buf->max - buf->len) {
+    if (bytes > buf->max - buf->len) {
         return APR_ENOSPC;
     }
-    if (bytes.len == 0) {
-        return APR_SUCCESS;
+    if (bytes > buf->room - buf->len) {
+        grow(buf, buf->len + bytes);
     }
-    if (bytes.len > buf->room - buf->len) {
-        grow(buf, buf->len + bytes.len);
-    }
-    memcpy(buf->data + buf->len, bytes.data, bytes.len);
-    buf->len += bytes.len;
     return APR_SUCCESS;
+}
+
+apr_status_t es_buf_add(es_buf_t *buf, es_slice_t bytes)
+{
+    apr_status_t rv = es_buf_reserve(buf, bytes.len);
+
+    if (rv == APR_SUCCESS && bytes.len != 0) {
+        memcpy(buf->data + buf->len, bytes.data, bytes.len);
+        buf->len += bytes.len;
+    }
+    return rv;
 }
 
 es_slice_t es_buf_slice(const es_buf_t *buf)

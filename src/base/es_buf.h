@@ -28,6 +28,14 @@ void es_buf_init(es_buf_t *buf, apr_pool_t *p, apr_size_t max_bytes);
  */
 apr_status_t es_buf_add(es_buf_t *buf, es_slice_t bytes);
 
+/**
+ * Make room for so many bytes more, for who writes at data + len and raises
+ * len then.
+ *
+ * @return as es_buf_add
+ */
+apr_status_t es_buf_reserve(es_buf_t *buf, apr_size_t bytes);
+
 /** What it holds; valid until the next es_buf_add. */
 es_slice_t es_buf_slice(const es_buf_t *buf);
 

@@ -58,10 +58,28 @@ FACTS(what_is_not_strict_is_refused)
     assert_slice(out, "as it was");
 }
 
+FACTS(what_is_encoded_comes_back)
+{
+    es_slice_t all = repeat('\xff', 65), out;
+    apr_size_t len;
+
+    for (len = 0; len <= all.len; len++) {
+        es_slice_t bytes = exact(es_slice(all.data, len));
+        const char *text = es_base64_encode_url(bytes, pool);
+
+        assert_true(decodes(text, ES_BASE64_URL, &out));
+        assert_true(es_slice_equal(out, bytes));
+        exact_free(bytes);
+    }
+    assert_string_equal(es_base64_encode_url(S("fooba"), pool), "Zm9vYmE");
+    assert_string_equal(es_base64_encode_url(S("\xfb\xff\xbf"), pool), "-_-_");
+}
+
 static const struct CMUnitTest tests[] = {
     UNIT(both_alphabets_and_padding),
     UNIT(the_url_form_is_one_alphabet_without_padding),
     UNIT(what_is_not_strict_is_refused),
+    UNIT(what_is_encoded_comes_back),
 };
 
 UNIT_MAIN(tests)

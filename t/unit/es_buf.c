@@ -48,11 +48,26 @@ FACTS(grows_over_many_small_pieces)
     assert_true(es_slice_equal(es_buf_slice(&buf), repeat('x', 100000)));
 }
 
+FACTS(room_is_made_for_who_writes_it)
+{
+    es_buf_t buf;
+
+    es_buf_init(&buf, pool, 2000);
+    es_buf_add(&buf, S("ab"));
+    assert_int_equal(es_buf_reserve(&buf, 1998), APR_SUCCESS);
+    memset(buf.data + buf.len, 'x', 1998);
+    buf.len += 1998;
+    assert_int_equal(es_buf_reserve(&buf, 0), APR_SUCCESS);
+    assert_int_equal(es_buf_reserve(&buf, 1), APR_ENOSPC);
+    assert_memory_equal(buf.data, "abxx", 4);
+}
+
 static const struct CMUnitTest tests[] = {
     UNIT(begins_empty),
     UNIT(keeps_what_was_added_in_order),
     UNIT(takes_its_ceiling_and_not_a_byte_more),
     UNIT(grows_over_many_small_pieces),
+    UNIT(room_is_made_for_who_writes_it),
 };
 
 UNIT_MAIN(tests)
