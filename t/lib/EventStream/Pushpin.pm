@@ -42,6 +42,11 @@ Starts it and returns when it answers. Options:
     files   => {'k.pem' => '...'} beside its configuration
     proxy   => {name => value}, handler => {...} more settings of it
 
+=item sign($key, %claims)
+
+A Grip-Sig of HS256 as Pushpin makes it, for requests without one; iss and
+an exp in an hour are preset.
+
 =back
 
 =head1 METHODS
@@ -70,10 +75,12 @@ All that it has written.
 use strict;
 use warnings;
 
+use Digest::SHA ();
 use File::Path ();
 use File::Temp ();
 use IO::Socket::INET;
 use JSON::PP ();
+use MIME::Base64 ();
 use POSIX ();
 use Scalar::Util ();
 use Test::More ();
@@ -98,6 +105,17 @@ sub or_skip
     die "CI is to run the tests with Pushpin; not there: @missing\n"
         if ($ENV{CI} || '') eq 'true';
     Test::More::plan(skip_all => "not installed: @missing");
+}
+
+sub sign
+{
+    my ($class, $key, %claims) = @_;
+    my %all = (iss => 'pushpin', exp => int(time) + 3600, %claims);
+    my $text = join '.', map {
+        MIME::Base64::encode_base64url(JSON::PP->new->canonical->encode($_))
+    } {alg => 'HS256', typ => 'JWT'}, \%all;
+    return "$text." . MIME::Base64::encode_base64url(
+        Digest::SHA::hmac_sha256($text, $key));
 }
 
 sub spew
@@ -169,8 +187,9 @@ message_hwm=100000
 connection_subscription_max=20
 $handler
 CONF
-    spew("$root/routes",
-        $self->{routes} || "* 127.0.0.1:$self->{origin}\n");
+    my $usher = $self->{usher}->sockport;
+    spew("$root/routes", "*,path_beg=/is-it-up 127.0.0.1:$usher\n"
+        . ($self->{routes} || "* 127.0.0.1:$self->{origin}\n"));
     for my $name (keys %{$self->{files} || {}}) {
         spew("$root/$name", $self->{files}{$name});
     }
@@ -202,22 +221,47 @@ sub answers
             PeerAddr => '127.0.0.1', PeerPort => $port, Timeout => 2);
     }
     my $got = EventStream::Client::request($self->{control}, 'GET', '/');
-    return $got->{body} =~ /Pushpin API/;
+    return if $got->{body} !~ /Pushpin API/;
+    my $held = EventStream::Client::subscribe($self->{port}, '/is-it-up',
+        timeout => 1);
+    return ($held->status || 0) == 200;
+}
+
+# Its parts find each other one by one, and lose what comes before they have. So
+# it is up when it holds a request; this is the origin of that one.
+sub serve_usher
+{
+    my ($self) = @_;
+    my $pid = fork;
+    die "fork: $!" if !defined $pid;
+    return $pid if $pid != 0;
+    $SIG{$_} = 'DEFAULT' for qw(TERM INT HUP);
+    while (my $socket = $self->{usher}->accept) {
+        sysread $socket, my $request, 8192;
+        syswrite $socket, "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
+            . "Grip-Hold: stream\r\nGrip-Channel: is-it-up\r\n"
+            . "Connection: close\r\nContent-Length: 3\r\n\r\nup\n";
+    }
+    POSIX::_exit(0);
 }
 
 sub run
 {
     my ($self) = @_;
     my $until = time + 30;
+    my $usher = $self->serve_usher;
     $self->spawn;
     while (!$self->answers) {
         if (waitpid($self->{pid}, POSIX::WNOHANG) != 0 || time > $until) {
             my $log = $self->log;
+            kill 'KILL', $usher;
             $self->stop;
             die "Pushpin does not answer:\n$log\n";
         }
         sleep 0.05;
     }
+    kill 'KILL', $usher;
+    waitpid $usher, 0;
     return;
 }
 
@@ -228,6 +272,8 @@ sub start
     Scalar::Util::weaken($objects{0 + $self} = $self);
     $self->{root} = File::Temp::tempdir('es-pp-XXXXXX', TMPDIR => 1);
     mkdir "$self->{root}/$_" for qw(run log);
+    $self->{usher} = IO::Socket::INET->new(
+        Listen => 5, LocalAddr => '127.0.0.1') or die "no free port: $!";
     $self->{port} = free_port();
     $self->{control} ||= free_port();
     $self->write_conf;
