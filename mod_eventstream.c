@@ -11,6 +11,7 @@
  *   post_config    parent: fill in presets, open the shared memory
  *                  and look which publishers other modules have
  *   child_init     child: claim a place, start the delivery
+ *   quick_handler  what GRIP proxies ask for, whatever Location it falls into
  *   type_checker   choose our handler before MultiViews chooses a file
  *   fixups         keep our Locations from front controllers
  *   handler        before mod_proxy's
@@ -33,7 +34,9 @@
 #include "http/es_cors.h"
 #include "http/es_hlog.h"
 #include "http/es_memory.h"
+#include "http/es_proxied.h"
 #include "http/es_publish.h"
+#include "http/es_recover.h"
 #include "http/es_publishers.h"
 #include "http/es_route.h"
 #include "http/es_service.h"
@@ -77,6 +80,7 @@ static int on_post_config(apr_pool_t *pconf, apr_pool_t *plog,
         return OK;
     }
     es_advice_give(ptemp, s);
+    es_proxied_warn(s);
     return es_service_open(pconf, plog, s);
 }
 
@@ -135,6 +139,8 @@ static void register_hooks(apr_pool_t *p)
                          AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_check_access_ex(on_access_ex, NULL, NULL, APR_HOOK_REALLY_FIRST,
                             AP_AUTH_INTERNAL_PER_CONF);
+    ap_hook_quick_handler(es_recover_handler, NULL, NULL,
+                          APR_HOOK_REALLY_FIRST);
     ap_hook_type_checker(es_route_choose, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_fixups(es_route_remember, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_fixups(es_route_restore, NULL, NULL, APR_HOOK_REALLY_LAST);

@@ -90,8 +90,14 @@ CORE_SOURCES = \
     src/deliver/es_watch_inner.h \
     src/deliver/es_wheel.c \
     src/deliver/es_wheel.h \
+    src/grip/es_grip_channel.c \
+    src/grip/es_grip_channel.h \
+    src/grip/es_grip_link.c \
+    src/grip/es_grip_link.h \
     src/grip/es_grip_url.c \
     src/grip/es_grip_url.h \
+    src/grip/es_instruct.c \
+    src/grip/es_instruct.h \
     src/grip/es_jwk.c \
     src/grip/es_jwk.h \
     src/grip/es_jwt.c \
@@ -120,6 +126,8 @@ CORE_SOURCES = \
     src/store/es_journal.h \
     src/store/es_known.c \
     src/store/es_known.h \
+    src/store/es_lasts.c \
+    src/store/es_lasts.h \
     src/store/es_layout.c \
     src/store/es_layout.h \
     src/store/es_lock.c \
@@ -174,12 +182,18 @@ MODULE_SOURCES = \
     src/http/es_detach.h \
     src/http/es_entry.c \
     src/http/es_entry.h \
+    src/http/es_excerpt.c \
+    src/http/es_excerpt.h \
     src/http/es_feed.c \
     src/http/es_feed.h \
     src/http/es_figures.c \
     src/http/es_figures.h \
     src/http/es_gate.c \
     src/http/es_gate.h \
+    src/http/es_grip_answer.c \
+    src/http/es_grip_answer.h \
+    src/http/es_grip_hold.c \
+    src/http/es_grip_hold.h \
     src/http/es_hlog.h \
     src/http/es_hold.c \
     src/http/es_hold.h \
@@ -195,10 +209,14 @@ MODULE_SOURCES = \
     src/http/es_outlet.h \
     src/http/es_pace.c \
     src/http/es_pace.h \
+    src/http/es_proxied.c \
+    src/http/es_proxied.h \
     src/http/es_publish.c \
     src/http/es_publish.h \
     src/http/es_publishers.c \
     src/http/es_publishers.h \
+    src/http/es_recover.c \
+    src/http/es_recover.h \
     src/http/es_reply.c \
     src/http/es_reply.h \
     src/http/es_route.c \
@@ -237,16 +255,19 @@ UNIT_TESTS = \
     t/unit/es_delivery \
     t/unit/es_event \
     t/unit/es_frame \
+    t/unit/es_grip_link \
     t/unit/es_grip_url \
     t/unit/es_id \
     t/unit/es_inbox \
     t/unit/es_index \
+    t/unit/es_instruct \
     t/unit/es_journal \
     t/unit/es_json_string \
     t/unit/es_json_text \
     t/unit/es_jwt \
     t/unit/es_key \
     t/unit/es_known \
+    t/unit/es_lasts \
     t/unit/es_lifeboat \
     t/unit/es_lines \
     t/unit/es_lock \
@@ -332,6 +353,9 @@ t_unit_es_event_LDADD = $(UNIT_LIBS)
 t_unit_es_frame_SOURCES = t/unit/es_frame.c
 t_unit_es_frame_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_frame_LDADD = $(UNIT_LIBS)
+t_unit_es_grip_link_SOURCES = t/unit/es_grip_link.c
+t_unit_es_grip_link_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_es_grip_link_LDADD = $(UNIT_LIBS)
 t_unit_es_grip_url_SOURCES = t/unit/es_grip_url.c
 t_unit_es_grip_url_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_grip_url_LDADD = $(UNIT_LIBS)
@@ -344,6 +368,9 @@ t_unit_es_inbox_LDADD = $(UNIT_LIBS)
 t_unit_es_index_SOURCES = t/unit/es_index.c
 t_unit_es_index_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_index_LDADD = $(UNIT_LIBS)
+t_unit_es_instruct_SOURCES = t/unit/es_instruct.c
+t_unit_es_instruct_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_es_instruct_LDADD = $(UNIT_LIBS)
 t_unit_es_journal_SOURCES = t/unit/es_journal.c
 t_unit_es_journal_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_journal_LDADD = $(UNIT_LIBS)
@@ -362,6 +389,9 @@ t_unit_es_key_LDADD = $(UNIT_LIBS)
 t_unit_es_known_SOURCES = t/unit/es_known.c
 t_unit_es_known_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_known_LDADD = $(UNIT_LIBS)
+t_unit_es_lasts_SOURCES = t/unit/es_lasts.c
+t_unit_es_lasts_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_es_lasts_LDADD = $(UNIT_LIBS)
 t_unit_es_lifeboat_SOURCES = t/unit/es_lifeboat.c
 t_unit_es_lifeboat_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_lifeboat_LDADD = $(UNIT_LIBS)
@@ -486,6 +516,7 @@ DIST_FILES = \
     docs/adr/0020-closing-a-channel.md \
     docs/adr/0021-functions-for-other-modules.md \
     docs/directives.md \
+    docs/grip.md \
     docs/invoking.md \
     docs/messages.md \
     docs/threads.md \
@@ -529,10 +560,14 @@ DIST_FILES = \
     t/70-demo.t \
     t/71-eventsource.t \
     t/80-grip-config.t \
+    t/80-grip-hold.t \
+    t/81-pushpin-hold.t \
+    t/82-grip-library.t \
     t/browser/Driver.pm \
     t/browser/common.mjs \
     t/browser/demo.mjs \
     t/browser/eventsource.mjs \
+    t/browser/grip-library.mjs \
     t/browser/package-lock.json \
     t/browser/package.json \
     t/build.conf.in \

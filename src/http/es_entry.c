@@ -201,3 +201,17 @@ es_entry_result_t es_entry_enter(es_stream_t *stream,
     }
     return result;
 }
+
+es_entry_result_t es_entry_look_in(es_stream_t *stream,
+                                   const es_channels_t **names)
+{
+    if (!subscribe(stream, *names)) {
+        return ES_ENTRY_NONE;
+    }
+    *names = leave_closed(stream, *names);
+    if (!*names) {
+        return ES_ENTRY_CLOSED;
+    }
+    find_start(stream, *names);
+    return ES_ENTRY_DONE;
+}

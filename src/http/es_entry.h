@@ -28,4 +28,17 @@ typedef enum es_entry_result_t {
 es_entry_result_t es_entry_enter(es_stream_t *stream,
                                  const es_channels_t *names);
 
+/**
+ * Subscribe and find the start only, for who reads and goes: nothing is
+ * counted, and no limit on clients is looked at.
+ *
+ * @param stream  r, conf and hub are set; to be dropped with es_stream_drop
+ * @param names   one or more; become those that are not closed
+ * @return ES_ENTRY_DONE, ES_ENTRY_NONE or ES_ENTRY_CLOSED
+ *
+ * Context: WORKER.
+ */
+es_entry_result_t es_entry_look_in(es_stream_t *stream,
+                                   const es_channels_t **names);
+
 #endif

@@ -338,7 +338,7 @@ const es_hub_view_t *es_service_hub_named(const char *name)
 
 const es_hub_view_t *es_service_hub(const es_dir_t *conf)
 {
-    return es_service_hub_named(es_dir_hub(conf));
+    return es_service_hub_named(conf->hub ? conf->hub : "default");
 }
 
 es_delivery_t *es_service_delivery(void)

@@ -2,7 +2,26 @@
 /* What detach and hold do alike with a stream. */
 #include "http/es_stream.h"
 
+#include <http_protocol.h>
+
 #include "deliver/es_clock.h"
+#include "http/es_hlog.h"
+
+void es_stream_set_head(request_rec *r)
+{
+    /* an ErrorDocument that leads here leaves its status, which a browser
+     * would take for a refusal */
+    r->status = HTTP_OK;
+    r->status_line = NULL;
+    ap_set_content_type(r, ES_STREAM_TYPE);
+    apr_table_setn(r->headers_out, "Cache-Control", "no-cache, no-store");
+    apr_table_setn(r->headers_out, "X-Accel-Buffering", "no");
+    /* a stream has no parts and no versions */
+    apr_table_unset(r->headers_in, "Range");
+    apr_table_unset(r->headers_in, "If-Range");
+    apr_table_setn(r->subprocess_env, "no-gzip", "1");
+    apr_table_setn(r->subprocess_env, "no-brotli", "1");
+}
 
 /* EventStreamLifetime, varied at random by a fifth, so that those who came
  * together do not come back together. */
@@ -60,4 +79,15 @@ apr_int64_t es_stream_retry(const es_stream_t *stream)
     apr_uint32_t ms = (apr_uint32_t)(stream->conf->retry_us / 1000);
 
     return ms < 5 ? ms : ap_random_pick(ms - ms / 5, ms + ms / 5);
+}
+
+int es_stream_stay_away(es_stream_t *stream)
+{
+    es_stream_drop(stream);
+    ap_set_content_type(stream->r, NULL);
+    stream->r->status = HTTP_NO_CONTENT;
+    es_rlog(APLOG_DEBUG, 0, stream->r, "ES0410",
+            "all of the client's channels are closed: it is told to stay "
+            "away by 204");
+    return OK;
 }

@@ -13,6 +13,8 @@
 #include "store/es_census.h"
 #include "store/es_replay.h"
 
+#define ES_STREAM_TYPE "text/event-stream"
+
 typedef struct es_stream_t {
     request_rec *r;
     const es_dir_t *conf;
@@ -24,6 +26,17 @@ typedef struct es_stream_t {
     es_replay_t *replay; /* nslots of them, NULL = all from start on */
     es_ticket_t ticket;
 } es_stream_t;
+
+/** Set what the head of each stream has. Context: WORKER. */
+void es_stream_set_head(request_rec *r);
+
+/**
+ * Answer that all of its channels are closed: on 204 an EventSource stops for
+ * good.
+ *
+ * @return what the handler returns
+ */
+int es_stream_stay_away(es_stream_t *stream);
 
 /**
  * Make the stream's client; its subscription and ticket go to the client.

@@ -16,15 +16,16 @@
 #include "http/es_cors.h"
 #include "http/es_detach.h"
 #include "http/es_entry.h"
+#include "http/es_grip_hold.h"
 #include "http/es_hlog.h"
 #include "http/es_hold.h"
 #include "http/es_hush.h"
 #include "http/es_names.h"
+#include "http/es_proxied.h"
 #include "http/es_reply.h"
 #include "http/es_stream.h"
 
 #define ALLOW "GET, HEAD, OPTIONS"
-#define MEDIA_TYPE "text/event-stream"
 
 /* The channels, when another module has chosen them. */
 typedef struct given_t {
@@ -36,7 +37,8 @@ typedef struct given_t {
 
 static int accepts(request_rec *r, es_problem_t *why)
 {
-    if (es_accept_admits(apr_table_get(r->headers_in, "Accept"), MEDIA_TYPE)) {
+    if (es_accept_admits(apr_table_get(r->headers_in, "Accept"),
+                         ES_STREAM_TYPE)) {
         return 1;
     }
     return es_problem_set(why, r->pool, HTTP_NOT_ACCEPTABLE, "Not Acceptable.");
@@ -70,22 +72,6 @@ static int finds_channels(request_rec *r, const es_dir_t *conf,
 }
 
 /* ---- the head ---------------------------------------------------------- */
-
-static void set_head(request_rec *r)
-{
-    /* an ErrorDocument that leads here leaves its status, which a browser
-     * would take for a refusal */
-    r->status = HTTP_OK;
-    r->status_line = NULL;
-    ap_set_content_type(r, MEDIA_TYPE);
-    apr_table_setn(r->headers_out, "Cache-Control", "no-cache, no-store");
-    apr_table_setn(r->headers_out, "X-Accel-Buffering", "no");
-    /* a stream has no parts and no versions */
-    apr_table_unset(r->headers_in, "Range");
-    apr_table_unset(r->headers_in, "If-Range");
-    apr_table_setn(r->subprocess_env, "no-gzip", "1");
-    apr_table_setn(r->subprocess_env, "no-brotli", "1");
-}
 
 /**
  * Send the head, retry, stream-open and maybe stream-reset, so that nothing
@@ -130,25 +116,13 @@ static es_entry_result_t enter(es_stream_t *stream, const es_channels_t *names)
     return entered;
 }
 
-/* On 204 an EventSource stops for good. */
-static int stay_away(es_stream_t *stream)
-{
-    es_stream_drop(stream);
-    ap_set_content_type(stream->r, NULL);
-    stream->r->status = HTTP_NO_CONTENT;
-    es_rlog(APLOG_DEBUG, 0, stream->r, "ES0410",
-            "all of the client's channels are closed: it is told to stay "
-            "away by 204");
-    return OK;
-}
-
 static int serve(es_stream_t *stream, const es_channels_t *names)
 {
     es_entry_result_t entered = enter(stream, names);
     int rc = OK;
 
     if (entered == ES_ENTRY_CLOSED) {
-        return stay_away(stream);
+        return es_stream_stay_away(stream);
     }
     if (!send_head(stream, entered)) {
         es_stream_drop(stream);
@@ -173,14 +147,21 @@ static int run(request_rec *r, const es_dir_t *conf, const given_t *given)
     es_stream_t stream = {0};
     es_channels_t *names;
     es_problem_t why = {0};
+    const es_hub_view_t *hub = es_service_hub(conf);
+    const es_grip_t *grip = hub ? hub->grip : NULL;
+    int is_proxied;
 
     stream.r = r;
     stream.conf = conf;
-    if (!accepts(r, &why) || !resumes_well(r, &why) ||
+    if (!accepts(r, &why) || !es_proxied_find(r, grip, &is_proxied, &why) ||
+        !resumes_well(r, &why) ||
         !finds_channels(r, conf, given, &names, &why)) {
         return es_reply_problem(r, &why);
     }
-    set_head(r);
+    if (is_proxied) {
+        return es_grip_hold(r, conf, names);
+    }
+    es_stream_set_head(r);
     if (r->header_only) {
         return OK;
     }
