@@ -61,6 +61,8 @@ CORE_SOURCES = \
     src/deliver/es_fanout.h \
     src/deliver/es_ferry.c \
     src/deliver/es_ferry.h \
+    src/deliver/es_headway.c \
+    src/deliver/es_headway.h \
     src/deliver/es_inbox.c \
     src/deliver/es_inbox.h \
     src/deliver/es_index.c \
@@ -134,6 +136,8 @@ CORE_SOURCES = \
     src/store/es_lock.h \
     src/store/es_owntab.c \
     src/store/es_owntab.h \
+    src/store/es_pace.c \
+    src/store/es_pace.h \
     src/store/es_repair.c \
     src/store/es_replay.c \
     src/store/es_replay.h \
@@ -257,6 +261,7 @@ UNIT_TESTS = \
     t/unit/es_frame \
     t/unit/es_grip_link \
     t/unit/es_grip_url \
+    t/unit/es_headway \
     t/unit/es_id \
     t/unit/es_inbox \
     t/unit/es_index \
@@ -274,6 +279,7 @@ UNIT_TESTS = \
     t/unit/es_log \
     t/unit/es_loop \
     t/unit/es_owntab \
+    t/unit/es_pace \
     t/unit/es_path \
     t/unit/es_piece \
     t/unit/es_probe \
@@ -359,6 +365,9 @@ t_unit_es_grip_link_LDADD = $(UNIT_LIBS)
 t_unit_es_grip_url_SOURCES = t/unit/es_grip_url.c
 t_unit_es_grip_url_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_grip_url_LDADD = $(UNIT_LIBS)
+t_unit_es_headway_SOURCES = t/unit/es_headway.c
+t_unit_es_headway_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_es_headway_LDADD = $(UNIT_LIBS)
 t_unit_es_id_SOURCES = t/unit/es_id.c
 t_unit_es_id_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_id_LDADD = $(UNIT_LIBS)
@@ -410,6 +419,9 @@ t_unit_es_loop_LDADD = $(UNIT_LIBS)
 t_unit_es_owntab_SOURCES = t/unit/es_owntab.c
 t_unit_es_owntab_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_owntab_LDADD = $(UNIT_LIBS)
+t_unit_es_pace_SOURCES = t/unit/es_pace.c
+t_unit_es_pace_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_es_pace_LDADD = $(UNIT_LIBS)
 t_unit_es_path_SOURCES = t/unit/es_path.c
 t_unit_es_path_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_path_LDADD = $(UNIT_LIBS)
@@ -512,6 +524,7 @@ DIST_FILES = \
     docs/adr/0009-vanished-peers.md \
     docs/adr/0010-epoch.md \
     docs/adr/0011-replay.md \
+    docs/adr/0018-pace.md \
     docs/adr/0019-own-ids.md \
     docs/adr/0020-closing-a-channel.md \
     docs/adr/0021-functions-for-other-modules.md \
@@ -543,6 +556,7 @@ DIST_FILES = \
     t/33-cors.t \
     t/34-ndjson.t \
     t/34-publish-ids.t \
+    t/35-backpressure.t \
     t/35-channel-control.t \
     t/37-capi.t \
     t/40-detach.t \

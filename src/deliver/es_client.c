@@ -130,28 +130,13 @@ static es_step_t halted(const es_client_t *client)
     return client->broken ? ES_STEP_ENDED : ES_STEP_BLOCKED;
 }
 
-static apr_status_t make_reset(const es_client_t *client, es_control_t *frame)
-{
-    es_slice_t *names = malloc((size_t)client->nslots * sizeof(*names) + 1);
-    apr_status_t rv;
-    int i;
-
-    if (names == NULL) {
-        return APR_ENOMEM;
-    }
-    for (i = 0; i < client->nslots; i++) {
-        names[i] = es_store_name(client->store, client->slots[i]);
-    }
-    rv = es_control_reset(frame, &client->reset_id, names, client->nslots,
-                          client->sink->chunked);
-    free(names);
-    return rv;
-}
-
 static apr_status_t make_control(const es_client_t *client, es_control_t *frame)
 {
     switch (client->control) {
-    case ES_CONTROL_RESET: return make_reset(client, frame);
+    case ES_CONTROL_RESET:
+        return es_control_reset(frame, &client->reset_id, client->store,
+                                client->slots, client->nslots,
+                                client->sink->chunked);
     case ES_CONTROL_END:
         es_control_end(frame, client->retry_ms, client->sink->chunked);
         return APR_SUCCESS;
@@ -412,6 +397,11 @@ apr_time_t es_client_due(const es_client_t *client)
 es_pos_t es_client_pos(const es_client_t *client)
 {
     return client->cursor;
+}
+
+apr_time_t es_client_moved(const es_client_t *client)
+{
+    return client->last;
 }
 
 void es_client_seek(es_client_t *client, es_pos_t pos)

@@ -110,6 +110,9 @@ void es_client_end(es_client_t *client, apr_int64_t retry_ms);
 /** When to step it though nothing happens; 0 = not needed. */
 apr_time_t es_client_due(const es_client_t *client);
 
+/** The first record not seen, as far as the client knows itself. */
+es_pos_t es_client_pos(const es_client_t *client);
+
 /** Give back all: subscription, sink, itself. */
 void es_client_close(es_client_t *client);
 

@@ -26,8 +26,8 @@ typedef struct es_client_state_t {
 es_step_t es_client_step_to(es_client_t *client, es_pos_t limit, apr_time_t now,
                             char *scratch, apr_size_t scratch_size);
 
-/** The first record not seen, as far as the client knows itself. */
-es_pos_t es_client_pos(const es_client_t *client);
+/** When its sink has last taken a byte, or has begun to take no more. */
+apr_time_t es_client_moved(const es_client_t *client);
 
 /** All of its records below pos are known to be seen. */
 void es_client_seek(es_client_t *client, es_pos_t pos);

@@ -41,9 +41,12 @@ void es_control_keepalive(es_control_t *control, int as_comment, int chunked)
 }
 
 apr_status_t es_control_reset(es_control_t *control, const es_id_t *id,
-                              const es_slice_t *names, int count, int chunked)
+                              const es_store_t *store, const es_slot_t *slots,
+                              int count, int chunked)
 {
+    es_slice_t *names;
     apr_status_t rv;
+    int i;
 
     begin(control);
     /* A pool with an allocator of its own: the thread shares none. It is
@@ -52,6 +55,10 @@ apr_status_t es_control_reset(es_control_t *control, const es_id_t *id,
     if (rv != APR_SUCCESS) {
         control->pool = NULL;
         return APR_ENOMEM;
+    }
+    names = apr_palloc(control->pool, (apr_size_t)count * sizeof(*names) + 1);
+    for (i = 0; i < count; i++) {
+        names[i] = es_store_name(store, slots[i]);
     }
     add_frame(control, es_frame_reset(id, names, count, control->pool),
               chunked);

@@ -11,6 +11,7 @@
 
 #include "base/es_chunk.h"
 #include "base/es_frame.h"
+#include "store/es_store.h"
 
 #define ES_CONTROL_PARTS 4
 
@@ -30,10 +31,12 @@ void es_control_keepalive(es_control_t *control, int as_comment, int chunked);
 /**
  * A stream-reset.
  *
+ * @param slots  of its channels, subscribed to
  * @return APR_SUCCESS or APR_ENOMEM
  */
 apr_status_t es_control_reset(es_control_t *control, const es_id_t *id,
-                              const es_slice_t *names, int count, int chunked);
+                              const es_store_t *store, const es_slot_t *slots,
+                              int count, int chunked);
 
 /** The end: "retry: …", and the last chunk. */
 void es_control_end(es_control_t *control, apr_int64_t retry_ms, int chunked);

@@ -17,6 +17,7 @@
 
 #include "base/es_log.h"
 #include "deliver/es_client_inner.h"
+#include "deliver/es_headway.h"
 #include "deliver/es_sink_socket.h"
 
 #define LINGER (2 * APR_USEC_PER_SEC)
@@ -87,6 +88,7 @@ static void enter(es_crew_t *crew, es_member_t *member, es_member_state_t state)
     es_ring_remove(&member->ring);
     member->state = (unsigned char)state;
     es_ring_append(ring_of(crew, member), &member->ring);
+    es_headway_note(member);
 }
 
 /* It will be stepped. */

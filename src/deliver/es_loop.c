@@ -26,6 +26,7 @@
 #include "deliver/es_clock.h"
 #include "deliver/es_fanout.h"
 #include "deliver/es_ferry.h"
+#include "deliver/es_headway.h"
 #include "deliver/es_watch_inner.h"
 
 #define EVENTS_MAX 256 /* of one epoll_wait */
@@ -48,6 +49,7 @@ struct es_loop_t {
     int epoll_fd;
     int wake_fd;   /* the board's; -1 = none */
     int boat_fd;   /* where clients of other children come from; -1 = none */
+    int is_behind; /* some client is; see es_headway.h */
     int is_broken; /* epoll fails */
 };
 
@@ -120,6 +122,22 @@ static void make_rounds(es_loop_t *loop, apr_time_t now)
     }
 }
 
+/* For the writers: the last that is done in a turn. */
+static void tell_headway(es_loop_t *loop, apr_time_t now)
+{
+    apr_uint32_t i;
+
+    loop->is_behind = 0;
+    for (i = 0; i < loop->nhubs; i++) {
+        if (loop->retreat.phase == ES_PHASE_ENDING) {
+            es_headway_end(&loop->hubs[i], loop->place);
+        }
+        else if (es_headway_tell(&loop->hubs[i], loop->place, now)) {
+            loop->is_behind = 1;
+        }
+    }
+}
+
 /* ---- a turn ------------------------------------------------------------ */
 
 /* @return 1 when there is more to do at once */
@@ -137,6 +155,7 @@ static int work(es_loop_t *loop, apr_time_t now)
     more = es_crew_run(loop->crew, STEPS_MAX, now);
     es_crew_expire(loop->crew, now);
     es_crew_bury(loop->crew);
+    tell_headway(loop, now);
     return more;
 }
 
@@ -155,6 +174,9 @@ static int patience(const es_loop_t *loop, apr_time_t now)
     apr_interval_time_t timer = es_crew_wait(loop->crew, now);
     apr_interval_time_t ask = es_retreat_wait(&loop->retreat);
 
+    if (loop->is_behind) {
+        wait = ES_HEADWAY_LOOK;
+    }
     if (timer >= 0 && timer < wait) {
         wait = timer;
     }
@@ -228,9 +250,14 @@ static int is_over(const es_loop_t *loop)
 
 static void close_down(es_loop_t *loop)
 {
+    apr_uint32_t i;
+
     es_inbox_shut(loop->inbox);
     take_notes(loop, es_clock_now());
     es_crew_cut_all(loop->crew, loop->hubs, loop->nhubs);
+    for (i = 0; i < loop->nhubs; i++) {
+        es_headway_end(&loop->hubs[i], loop->place);
+    }
 }
 
 void es_loop_run(es_loop_t *loop)
@@ -267,6 +294,7 @@ static apr_status_t make_hubs(es_loop_t *loop,
         hub->pos = es_store_head(hub->store);
         hub->nudged = hub->pos;
         es_ring_init(&hub->ahead);
+        es_headway_init(hub);
         hub->clients = es_index_create();
         hub->watches = es_index_create();
         if (hub->clients == NULL || hub->watches == NULL) {

@@ -33,6 +33,7 @@ es_member_t *es_member_create(es_client_t *client)
     member->chunked = member->sink->chunked != 0;
     member->nslots = (apr_uint32_t)nslots;
     es_wheel_entry_init(&member->timer);
+    es_ring_init(&member->lag);
     return member;
 }
 

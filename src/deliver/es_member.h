@@ -13,6 +13,7 @@
 #include "deliver/es_ring.h"
 #include "deliver/es_watch.h"
 #include "deliver/es_wheel.h"
+#include "store/es_pace.h"
 
 typedef enum es_member_state_t {
     ES_MEMBER_CURRENT,
@@ -25,6 +26,14 @@ typedef enum es_member_state_t {
 
 typedef struct es_member_t es_member_t;
 
+/** How far the clients of a hub have come, see es_headway.h. */
+typedef struct es_headway_t {
+    es_ring_t lagging;  /* members that are READY, or BLOCKED since lately */
+    es_pos_t behind;    /* the least position of these; 0 = none */
+    apr_time_t look_at; /* no sooner is it found out anew */
+    es_pos_t told;      /* to the writers */
+} es_headway_t;
+
 /** A hub as the delivery sees it. */
 typedef struct es_hub_t {
     es_store_t *store;
@@ -35,6 +44,7 @@ typedef struct es_hub_t {
     es_watch_t *known;     /* all its watches, the first of a list */
     es_pos_t nudged;       /* all its watches were signalled then */
     es_ring_t ahead;       /* members in state AHEAD */
+    es_headway_t headway;  /* how far they have come */
     apr_time_t complained; /* the last message about it; 0 = none */
 } es_hub_t;
 
@@ -51,6 +61,7 @@ struct es_member_t {
     es_index_link_t *links;  /* nslots: link, or malloc'ed */
     es_hub_t *hub;           /* NULL before it is taken up */
     es_ring_t ring;          /* of its state */
+    es_ring_t lag;           /* in its hub's headway, or alone */
     es_wheel_entry_t timer;
     apr_time_t deadline; /* LINGER: closed then at the latest */
     es_note_t note;      /* by which it comes */

@@ -3,6 +3,9 @@
  * A flag under a lock, and a condition to wait for it. The signaller always
  * takes the lock, also when the flag is set already: so what it has seen of
  * the journal is seen by the worker that takes the flag after it.
+ *
+ * Where the client stands goes the other way, without lock and all relaxed:
+ * delivery makes an estimate of it, nothing hangs on it.
  */
 #include "deliver/es_watch_inner.h"
 
@@ -17,6 +20,8 @@ struct es_watch_t {
     pthread_cond_t cond; /* news or stopped has been set */
     int news;            /* guarded by lock */
     int stopped;         /* guarded by lock */
+    es_pos_t behind;     /* atomic; as of es_watch_stands */
+    apr_time_t told;     /* atomic; when that was told */
     es_slot_t slots[1];  /* nslots of them */
 };
 
@@ -124,4 +129,17 @@ int es_watch_wait(es_watch_t *watch, apr_interval_time_t timeout)
     watch->news = 0;
     pthread_mutex_unlock(&watch->lock);
     return news;
+}
+
+void es_watch_stands(es_watch_t *watch, es_pos_t pos, apr_time_t now)
+{
+    __atomic_store_n(&watch->told, now, __ATOMIC_RELAXED);
+    __atomic_store_n(&watch->behind, pos, __ATOMIC_RELAXED);
+}
+
+es_pos_t es_watch_behind(const es_watch_t *watch, apr_time_t since)
+{
+    return __atomic_load_n(&watch->told, __ATOMIC_RELAXED) > since
+               ? __atomic_load_n(&watch->behind, __ATOMIC_RELAXED)
+               : 0;
 }

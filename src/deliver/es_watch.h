@@ -8,6 +8,8 @@
 
 #include <apr_time.h>
 
+#include "store/es_store.h"
+
 typedef struct es_watch_t es_watch_t;
 
 /**
@@ -19,5 +21,15 @@ typedef struct es_watch_t es_watch_t;
  * Context: WORKER, blocks.
  */
 int es_watch_wait(es_watch_t *watch, apr_interval_time_t timeout);
+
+/**
+ * Tell where the client stands that waits on this watch, before each step and
+ * after the last one.
+ *
+ * @param pos  the first record that it has not seen; 0 = it has seen all
+ *
+ * Context: WORKER, no lock.
+ */
+void es_watch_stands(es_watch_t *watch, es_pos_t pos, apr_time_t now);
 
 #endif

@@ -37,6 +37,13 @@ es_watch_t *es_watch_of_go(es_note_t *note);
 /** The channel that link i is for; it stands in the index or not. */
 es_slot_t es_watch_slot(const es_watch_t *watch, int i);
 
+/**
+ * Where its client stands.
+ *
+ * @return 0 when it has seen all, or was not stepped since then
+ */
+es_pos_t es_watch_behind(const es_watch_t *watch, apr_time_t since);
+
 /** There is news. */
 void es_watch_signal(es_watch_t *watch);
 

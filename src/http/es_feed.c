@@ -23,14 +23,17 @@
 #include "http/es_reply.h"
 #include "http/es_service.h"
 #include "http/es_tap.h"
+#include "store/es_pace.h"
 
 /* Most events of a batch. */
 #define EVENTS_MAX 1024
 /* What an event costs in the journal beside its texts, at most. */
 #define EVENT_COST 256
-#define CHANNEL_COST 16
+#define CHANNEL_COST 24
 /* Most time that it does not look whether the child stops. */
 #define LOOK_UP APR_USEC_PER_SEC
+/* Between two looks whether a delivery has caught up. */
+#define PAUSE 2000
 
 typedef struct feed_t {
     request_rec *r;
@@ -44,6 +47,8 @@ typedef struct feed_t {
     apr_uint64_t *numbers; /* lines of its events */
     apr_uint64_t cost;     /* of the batch, in bytes of the journal */
     apr_uint64_t cost_max;
+    es_pace_t *pace;    /* NULL without hub */
+    apr_uint64_t *late; /* for es_pace_is_held */
     apr_uint64_t published;
     es_appended_t done; /* of the last batch */
     apr_time_t heard;   /* when the last line came, or was published */
@@ -56,6 +61,18 @@ static void begin_batch(feed_t *feed)
     apr_pool_clear(feed->pool);
     feed->batch.count = 0;
     feed->cost = 0;
+}
+
+/* Wait while somebody reads who would be lapped. What was read goes out before
+ * the child stops: its count is told. */
+static void keep_pace(const feed_t *feed)
+{
+    while (feed->pace &&
+           es_pace_is_held(feed->pace, es_clock_now(), feed->late) &&
+           !es_service_is_stopping()) {
+        es_service_wake(feed->late);
+        apr_sleep(PAUSE);
+    }
 }
 
 static int put(feed_t *feed, const es_batch_t *batch, es_problem_t *why)
@@ -90,6 +107,7 @@ static int put_batch(feed_t *feed, es_problem_t *why)
     if (feed->batch.count == 0) {
         return 1;
     }
+    keep_pace(feed);
     if (!put(feed, &feed->batch, why) &&
         (why->status == HTTP_BAD_GATEWAY || !put_each(feed, why))) {
         /* the sentence has to outlive the batch */
@@ -279,7 +297,12 @@ static int begin(feed_t *feed, es_problem_t *why)
                               "is a stream of them.");
     }
     feed->hub = es_service_hub(conf);
-    feed->cost_max = feed->hub ? es_store_bytes(feed->hub->store) / 16 : 0;
+    if (feed->hub) {
+        feed->cost_max = es_store_bytes(feed->hub->store) / 16;
+        feed->pace = es_pace_create(feed->hub->store, r->pool);
+        feed->late = apr_palloc(r->pool, sizeof(*feed->late) *
+                                             ((es_service_places() + 63) / 64));
+    }
     es_lines_init(&feed->lines, r->pool, (apr_size_t)conf->max_body_bytes,
                   ES_TAP_PIECE);
     apr_pool_create(&feed->pool, r->pool);

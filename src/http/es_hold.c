@@ -95,8 +95,11 @@ static void serve(hold_t *hold)
 {
     for (;;) {
         apr_time_t now = es_clock_now();
-        es_step_t step = es_client_step(hold->client, now, hold->scratch,
-                                        ES_CLIENT_SCRATCH_MIN);
+        es_step_t step;
+
+        es_watch_stands(hold->watch, es_client_pos(hold->client), now);
+        step = es_client_step(hold->client, now, hold->scratch,
+                              ES_CLIENT_SCRATCH_MIN);
 
         /* a sink that blocks never leaves a client blocked */
         if (step == ES_STEP_ENDED || step == ES_STEP_BLOCKED) {
@@ -108,6 +111,7 @@ static void serve(hold_t *hold)
         if (step == ES_STEP_MORE || hold->ending) {
             continue;
         }
+        es_watch_stands(hold->watch, 0, now);
         if (es_watch_wait(hold->watch, patience(hold, now)) < 0) {
             end_client(hold, drain_ms()); /* the child stops */
         }

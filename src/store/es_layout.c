@@ -45,7 +45,9 @@ int es_layout_of(es_layout_t *layout, const es_store_params_t *params)
     layout->row_bytes = ES_ALIGN_UP((apr_uint64_t)own->channels * 4, ES_LINE);
     at += layout->row_bytes * own->places;
     layout->owns = at;
-    at += layout->nowns * 8;
+    at = ES_ALIGN_UP(at + layout->nowns * 8, ES_LINE);
+    layout->paces = at;
+    at += (apr_uint64_t)own->places * 8;
     layout->ring = ES_ALIGN_UP(at, ES_LAYOUT_PAGE);
     layout->size = layout->ring + own->ring_bytes;
     return layout->size <= APR_SIZE_MAX / 2;

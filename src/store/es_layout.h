@@ -13,6 +13,7 @@
  *     …     totals    u32 each: subscriptions of place p at p - 1
  *     …     counts    a row for each place, in it a u32 for each slot
  *     …     owns      u64 each: newest link of publishers' ids, 0 = empty
+ *     …     paces     u64 each: how far the delivery of place p is, at p - 1
  *     …     ring      ring_bytes; starts on a page
  *
  * Sections start at multiples of 64. There are no pointers, as processes may
@@ -37,7 +38,7 @@
 /** "esstore" and a byte that is no text. */
 #define ES_LAYOUT_MAGIC APR_UINT64_C(0x657373746f7265f1)
 /** Raised with every change to a struct below or to what a field means. */
-#define ES_LAYOUT_VERSION 3
+#define ES_LAYOUT_VERSION 4
 
 /** Sections and records are aligned to it: a cache line. */
 #define ES_LINE 64
@@ -184,6 +185,7 @@ typedef struct es_layout_t {
     apr_uint64_t row_bytes; /* from one row of counts to the next */
     apr_uint64_t owns;
     apr_uint64_t nowns; /* a power of 2 */
+    apr_uint64_t paces;
     apr_uint64_t ring;
     apr_uint64_t size; /* of the whole segment */
 } es_layout_t;

@@ -9,6 +9,7 @@
  */
 #include "store/es_store.h"
 
+#include "store/es_pace.h"
 #include "store/es_view.h"
 
 #include <apr_general.h>
@@ -177,6 +178,7 @@ void es_store_unsubscribe(es_store_t *store, apr_uint32_t place,
 void es_store_forget(es_store_t *store, apr_uint32_t place)
 {
     es_counts_forget(&store->counts, place);
+    es_pace_tell(store, place, 0);
 }
 
 apr_uint64_t es_store_clients(es_store_t *store, es_slice_t name)

@@ -145,7 +145,7 @@ void es_store_unsubscribe(es_store_t *store, apr_uint32_t place,
                           const es_slot_t *slots, int count);
 
 /**
- * Zero all counts of a child that is no more.
+ * Zero all counts of a child that is no more, and what it has told of its pace.
  *
  * Context: PARENT. Touches only the row at place, whose address does not
  * depend on anything a child can write.

@@ -10,6 +10,7 @@
 #include <apr_general.h>
 
 #include "deliver/es_crew.h"
+#include "deliver/es_headway.h"
 #include "deliver/es_sink_socket.h"
 
 #define PLACE 1
@@ -28,6 +29,7 @@ static void world_open(world_t *w)
     w->own.store = w->hub.store;
     w->own.pos = es_store_head(w->hub.store);
     es_ring_init(&w->own.ahead);
+    es_headway_init(&w->own);
     w->own.clients = es_index_create();
     w->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     w->crew = es_crew_create(w->epoll_fd, 0);

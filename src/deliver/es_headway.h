@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * The headway: how far the clients of a hub have come that take bytes, so that
+ * writers do not lap them (store/es_pace.h). A client that is behind counts
+ * while its socket takes bytes, and for a second after it took the last one:
+ * so one that reads steadily counts, and one that never reads does not.
+ *
+ * Context of all: DELIVERY.
+ */
+#ifndef ES_HEADWAY_H
+#define ES_HEADWAY_H
+
+#include "deliver/es_member.h"
+
+/** Between two looks at clients that are behind, in a quiet loop. */
+#define ES_HEADWAY_LOOK (20 * 1000)
+
+void es_headway_init(es_hub_t *hub);
+
+/** A member has been stepped, or is in another state. */
+void es_headway_note(es_member_t *member);
+
+/**
+ * Tell the writers, if there is something new.
+ *
+ * @param place  of this child
+ * @return 1 when somebody is behind: to be called again after
+ *         ES_HEADWAY_LOOK, also if nothing happens
+ */
+int es_headway_tell(es_hub_t *hub, apr_uint32_t place, apr_time_t now);
+
+/** The child ends: nobody waits for it any more. */
+void es_headway_end(es_hub_t *hub, apr_uint32_t place);
+
+#endif

@@ -1,0 +1,238 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
+#
+# A stream of lines that comes faster than clients read: it is read no faster
+# than those do that read steadily, so that the ring does not lap them; a client
+# that never reads, and a child that is stopped, do not hold it up.
+
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+use IO::Handle;
+use IO::Select;
+use JSON::PP ();
+use Socket qw(unpack_sockaddr_in);
+
+use EventStream::Client;
+use EventStream::Httpd;
+use EventStream::Load;
+
+# The ring is small, and so are the kernel's buffers.
+my $httpd = EventStream::Httpd->start(
+    modules => ['substitute'], conf => <<'CONF', mpm_conf => <<'MPM');
+SendBufferSize 65536
+EventStreamHub default size=512k
+EventStreamMaxHeld 4
+<LocationMatch "^/(events|held)$">
+    SetHandler eventstream
+    EventStreamChannel news
+</LocationMatch>
+<Location "/held">
+    SetOutputFilter SUBSTITUTE
+    Substitute "s/never there/x/n"
+</Location>
+<Location "/publish">
+    SetHandler eventstream-publish
+    LimitRequestBody 0
+</Location>
+CONF
+StartServers 2
+ServerLimit 2
+ThreadsPerChild 8
+MaxRequestWorkers 16
+MinSpareThreads 1
+MaxSpareThreads 16
+MPM
+
+my $EVENTS = 15000;    # of 160 bytes each in the ring at least: five rings
+my $DEADLINE = 60;
+my $number = 0;        # of the last event
+
+sub chunk
+{
+    my ($bytes) = @_;
+    return sprintf("%x\r\n", length $bytes) . "$bytes\r\n";
+}
+
+sub feed
+{
+    my $feed = EventStream::Client->connect($httpd->port);
+    $feed->{method} = 'POST';
+    $feed->send("POST /publish HTTP/1.1\r\nHost: localhost\r\n"
+        . "Content-Type: application/x-ndjson\r\n"
+        . "Transfer-Encoding: chunked\r\n\r\n");
+    return $feed;
+}
+
+# The next events as chunks of a body.
+sub lines
+{
+    my ($count) = @_;
+    my $bytes = '';
+    while ($count > 0) {
+        my $some = $count < 100 ? $count : 100;
+        $bytes .= chunk(join '', map {
+            '{"channel":"news","text":"' . ++$number . ' ' . 'x' x 60 . "\"}\n"
+        } 1 .. $some);
+        $count -= $some;
+    }
+    return $bytes;
+}
+
+# Sends the body and its end as fast as the server takes it; each of the
+# readers takes a little at a time meanwhile.
+sub pour
+{
+    my ($feed, $body, @readers) = @_;
+    my $until = time + $DEADLINE;
+    my $select = IO::Select->new($feed->socket);
+    $body .= "0\r\n\r\n";
+    IO::Handle::blocking($feed->socket, 0);
+    while (length $body && time < $until) {
+        if ($select->can_write(@readers ? 0 : 1)) {
+            my $sent = syswrite $feed->socket, $body, 65536;
+            substr $body, 0, $sent, '' if $sent;
+        }
+        $_->fill(0, 16384) for @readers;
+    }
+    return length $body ? 0 : 1;
+}
+
+sub answer
+{
+    my ($feed) = @_;
+    $feed->read_head($DEADLINE);
+    $feed->is_ended($DEADLINE);
+    return eval { JSON::PP::decode_json($feed->bytes) } || {};
+}
+
+# Reads on up to the last event; tells what is wrong with what was received.
+sub faults
+{
+    my ($client, $first) = @_;
+    my $expected = $first;
+    while (my $event = $client->next_event(10)) {
+        return $event->{event} if $event->{event} ne 'message';
+        my ($got) = $event->{data} =~ /^(\d+) x{60}$/;
+        return "$event->{data} instead of $expected"
+            if !defined $got || $got != $expected;
+        return 'none' if $expected == $number;
+        $expected++;
+    }
+    return "$expected did not come";
+}
+
+sub opened
+{
+    my ($path, %options) = @_;
+    my $client = subscribe($httpd, $path, %options);
+    is +($client->next_event(5) || {event => ''})->{event}, 'stream-open',
+        "a stream at $path";
+    return $client;
+}
+
+# ---- Clients that read steadily --------------------------------------------
+
+for my $path ('/events', '/held') {
+    my $busy = opened($path, rcvbuf => 32768);
+    my $feed = feed();
+    my $first = $number + 1;
+    ok pour($feed, lines($EVENTS), $busy), 'a fast writer gets through';
+    is faults($busy, $first), 'none',
+        '... a busy client is not lapped, and has all in order';
+    is answer($feed)->{published}, $EVENTS, '... and all were published';
+    $busy->close;
+}
+
+# ---- One that never reads --------------------------------------------------
+
+my $never = opened('/events', rcvbuf => 4096);
+my $busy = opened('/events', rcvbuf => 32768);
+my $feed = feed();
+my $first = $number + 1;
+ok pour($feed, lines($EVENTS), $busy), 'beside a client that never reads';
+is faults($busy, $first), 'none', '... a busy one has all';
+is answer($feed)->{published}, $EVENTS, '... and all were published';
+$busy->close;
+
+$feed = feed();
+ok pour($feed, lines($EVENTS)), 'a client that never reads, alone';
+is answer($feed)->{published}, $EVENTS, '... does not hold up the writer';
+my $told = 0;
+while (my $event = $never->next_event(5)) {
+    $told = $event->{event} eq 'stream-reset';
+    last if $told;
+}
+ok $told || $never->is_cut, '... but was lapped, and told so, or cut';
+$never->close;
+
+# ---- A child that is stopped -----------------------------------------------
+
+# The child that has the server's end of a connection.
+sub child_of
+{
+    my ($client) = @_;
+    my ($port) = unpack_sockaddr_in(getsockname $client->socket);
+    my $mine = sprintf ':%04X', $port;
+    my $other = sprintf ':%04X', $httpd->port;
+    open my $in, '<', '/proc/net/tcp' or return 0;
+    my ($inode) = map { (split ' ')[9] } grep {
+        my ($local, $remote) = (split ' ')[1, 2];
+        $local =~ /$other$/ && $remote =~ /$mine$/
+    } <$in>;
+    return 0 if !$inode;
+    for my $pid ($httpd->children) {
+        for my $fd (glob "/proc/$pid/fd/*") {
+            return $pid if (readlink $fd // '') eq "socket:[$inode]";
+        }
+    }
+    return 0;
+}
+
+$feed = feed();
+$feed->send(lines(1));
+my $writer;
+wait_for(sub { $writer = child_of($feed) }, 5, 'the child of the writer');
+my ($asleep, $client, @others);
+for (1 .. 20) {
+    $client = opened('/events', rcvbuf => 32768);
+    publish($httpd, 'news', 'detached');
+    $client->skip_to('message', 5);
+    wait_for(sub { $asleep = child_of($client) }, 5);
+    last if $asleep && $asleep != $writer;
+    push @others, $client;
+}
+SKIP: {
+    skip 'all connections went to one child', 7
+        if !$asleep || $asleep == $writer;
+    $_->close for @others;
+    kill STOP => $asleep;
+    my $start = time;
+    my $done = pour($feed, lines($EVENTS));
+    my $answer = answer($feed);
+    my $seconds = time - $start;
+    kill CONT => $asleep;
+    ok $done, 'a writer beside a stopped child';
+    is $answer->{published}, $EVENTS + 1, '... gets through';
+    cmp_ok $seconds, '>', 0.9, '... after a pause';
+    ok +($client->skip_to('stream-reset', 10) || {})->{id},
+        'its client is told that it has missed something';
+    publish($httpd, 'news', 'again');
+    my $event;
+    do { $event = $client->next_event(10) }
+        while $event && $event->{data} ne 'again';
+    ok $event, '... and goes on';
+
+    # It moves again, and is waited for again.
+    $feed = feed();
+    $first = $number + 1;
+    ok pour($feed, lines($EVENTS), $client), 'a writer when it is awake again';
+    is faults($client, $first), 'none', '... does not lap its client';
+    $client->close;
+}
+unlike $httpd->error_log, qr/exit signal/, 'no child has crashed';
+done_testing;
