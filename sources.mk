@@ -532,6 +532,7 @@ DIST_FILES = \
     docs/grip.md \
     docs/invoking.md \
     docs/messages.md \
+    docs/publishing.md \
     docs/threads.md \
     t/00-directives.t \
     t/00-format.t \
@@ -559,6 +560,7 @@ DIST_FILES = \
     t/35-backpressure.t \
     t/35-channel-control.t \
     t/37-capi.t \
+    t/38-snippets.t \
     t/40-detach.t \
     t/41-slow.t \
     t/42-stop.t \
