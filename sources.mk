@@ -15,6 +15,8 @@ CORE_SOURCES = \
     src/base/es_channel.h \
     src/base/es_chunk.c \
     src/base/es_chunk.h \
+    src/base/es_cutter.c \
+    src/base/es_cutter.h \
     src/base/es_decimal.h \
     src/base/es_event.c \
     src/base/es_event.h \
@@ -39,6 +41,8 @@ CORE_SOURCES = \
     src/base/es_query.c \
     src/base/es_query.h \
     src/base/es_slice.h \
+    src/base/es_sse_text.c \
+    src/base/es_sse_text.h \
     src/base/es_template.c \
     src/base/es_template.h \
     src/base/es_utf8.c \
@@ -205,6 +209,10 @@ MODULE_SOURCES = \
     src/http/es_hush.h \
     src/http/es_intake.c \
     src/http/es_intake.h \
+    src/http/es_items.c \
+    src/http/es_items.h \
+    src/http/es_json_items.c \
+    src/http/es_json_items.h \
     src/http/es_memory.c \
     src/http/es_memory.h \
     src/http/es_names.c \
@@ -255,6 +263,7 @@ UNIT_TESTS = \
     t/unit/es_client \
     t/unit/es_close \
     t/unit/es_crew \
+    t/unit/es_cutter \
     t/unit/es_decimal \
     t/unit/es_delivery \
     t/unit/es_event \
@@ -267,6 +276,7 @@ UNIT_TESTS = \
     t/unit/es_index \
     t/unit/es_instruct \
     t/unit/es_journal \
+    t/unit/es_json_items \
     t/unit/es_json_string \
     t/unit/es_json_text \
     t/unit/es_jwt \
@@ -292,6 +302,7 @@ UNIT_TESTS = \
     t/unit/es_roster \
     t/unit/es_round \
     t/unit/es_slice \
+    t/unit/es_sse_text \
     t/unit/es_store \
     t/unit/es_store_dates \
     t/unit/es_store_processes \
@@ -347,6 +358,9 @@ t_unit_es_close_LDADD = $(UNIT_LIBS)
 t_unit_es_crew_SOURCES = t/unit/es_crew.c
 t_unit_es_crew_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_crew_LDADD = $(UNIT_LIBS)
+t_unit_es_cutter_SOURCES = t/unit/es_cutter.c
+t_unit_es_cutter_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_es_cutter_LDADD = $(UNIT_LIBS)
 t_unit_es_decimal_SOURCES = t/unit/es_decimal.c
 t_unit_es_decimal_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_decimal_LDADD = $(UNIT_LIBS)
@@ -383,6 +397,9 @@ t_unit_es_instruct_LDADD = $(UNIT_LIBS)
 t_unit_es_journal_SOURCES = t/unit/es_journal.c
 t_unit_es_journal_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_journal_LDADD = $(UNIT_LIBS)
+t_unit_es_json_items_SOURCES = t/unit/es_json_items.c
+t_unit_es_json_items_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_es_json_items_LDADD = $(UNIT_LIBS)
 t_unit_es_json_string_SOURCES = t/unit/es_json_string.c
 t_unit_es_json_string_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_json_string_LDADD = $(UNIT_LIBS)
@@ -458,6 +475,9 @@ t_unit_es_round_LDADD = $(UNIT_LIBS)
 t_unit_es_slice_SOURCES = t/unit/es_slice.c
 t_unit_es_slice_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_slice_LDADD = $(UNIT_LIBS)
+t_unit_es_sse_text_SOURCES = t/unit/es_sse_text.c
+t_unit_es_sse_text_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_es_sse_text_LDADD = $(UNIT_LIBS)
 t_unit_es_store_SOURCES = t/unit/es_store.c
 t_unit_es_store_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_store_LDADD = $(UNIT_LIBS)
@@ -559,6 +579,7 @@ DIST_FILES = \
     t/34-publish-ids.t \
     t/35-backpressure.t \
     t/35-channel-control.t \
+    t/36-grip-items.t \
     t/37-capi.t \
     t/38-snippets.t \
     t/40-detach.t \
@@ -575,6 +596,7 @@ DIST_FILES = \
     t/62-clock.t \
     t/70-demo.t \
     t/71-eventsource.t \
+    t/72-grip-libraries.t \
     t/80-grip-config.t \
     t/80-grip-hold.t \
     t/81-pushpin-hold.t \
@@ -583,6 +605,7 @@ DIST_FILES = \
     t/browser/common.mjs \
     t/browser/demo.mjs \
     t/browser/eventsource.mjs \
+    t/browser/grip-libraries.mjs \
     t/browser/grip-library.mjs \
     t/browser/package-lock.json \
     t/browser/package.json \

@@ -14,6 +14,7 @@
  */
 #include "base/es_frame.h"
 
+#include "base/es_cutter.h"
 #include "base/es_decimal.h"
 #include "base/es_json_string.h"
 
@@ -43,61 +44,6 @@ static char *put_id(char *at, const es_id_t *id)
     return put(at, TEXT("\n"));
 }
 
-/*
- * Cuts text into lines. The next CR and the next LF are both remembered:
- * looking for both anew for each line would be quadratic.
- */
-typedef struct cutter_t {
-    const char *at; /* where the next line starts; NULL = no more lines */
-    const char *end;
-    const char *cr; /* the first CR from at on, or end */
-    const char *lf; /* the first LF from at on, or end */
-} cutter_t;
-
-static const char *find(const char *from, const char *end, char c)
-{
-    const char *hit = memchr(from, c, (apr_size_t)(end - from));
-
-    return hit != NULL ? hit : end;
-}
-
-static void cutter_init(cutter_t *cutter, es_slice_t text)
-{
-    cutter->at = text.len != 0 ? text.data : "";
-    cutter->end = cutter->at + text.len;
-    cutter->cr = find(cutter->at, cutter->end, '\r');
-    cutter->lf = find(cutter->at, cutter->end, '\n');
-}
-
-/* Cut off the next line; text of n line ends has n + 1. @return 1 or 0 */
-static int cutter_next(cutter_t *cutter, es_slice_t *line)
-{
-    const char *stop;
-
-    if (cutter->at == NULL) {
-        return 0;
-    }
-    if (cutter->cr < cutter->at) {
-        cutter->cr = find(cutter->at, cutter->end, '\r');
-    }
-    if (cutter->lf < cutter->at) {
-        cutter->lf = find(cutter->at, cutter->end, '\n');
-    }
-    stop = cutter->cr < cutter->lf ? cutter->cr : cutter->lf;
-    *line = es_slice(cutter->at, (apr_size_t)(stop - cutter->at));
-    if (stop == cutter->end) {
-        cutter->at = NULL;
-    }
-    else if (stop == cutter->cr && stop + 1 == cutter->lf &&
-             cutter->lf != cutter->end) {
-        cutter->at = stop + 2;
-    }
-    else {
-        cutter->at = stop + 1;
-    }
-    return 1;
-}
-
 static es_slice_t make_head(es_slice_t type, apr_pool_t *p)
 {
     const es_slice_t name = TEXT("event: ");
@@ -117,12 +63,12 @@ static es_slice_t make_head(es_slice_t type, apr_pool_t *p)
 
 static apr_size_t tail_size(const es_event_t *event)
 {
-    cutter_t cutter;
+    es_cutter_t cutter;
     es_slice_t line;
     apr_size_t size = 1; /* the blank line */
 
-    cutter_init(&cutter, event->data);
-    while (cutter_next(&cutter, &line)) {
+    es_cutter_init(&cutter, event->data);
+    while (es_cutter_next(&cutter, &line)) {
         size += TEXT("data: ").len + line.len + 1;
     }
     if (event->retry_ms >= 0) {
@@ -137,11 +83,11 @@ static es_slice_t make_tail(const es_event_t *event, apr_pool_t *p)
     apr_size_t size = tail_size(event);
     char *tail = apr_palloc(p, size);
     char *at = tail;
-    cutter_t cutter;
+    es_cutter_t cutter;
     es_slice_t line;
 
-    cutter_init(&cutter, event->data);
-    while (cutter_next(&cutter, &line)) {
+    es_cutter_init(&cutter, event->data);
+    while (es_cutter_next(&cutter, &line)) {
         at = put(at, TEXT("data: "));
         at = put(at, line);
         *at++ = '\n';

@@ -307,6 +307,7 @@ void *es_directives_create_server(apr_pool_t *p, server_rec *s)
     hub->name = "default";
     hub->size_bytes = ES_HUB_SIZE;
     hub->grip = NULL;
+    hub->grip_prefix = ES_GRIP_PREFIX;
     global->grips = apr_array_make(p, 1, sizeof(es_hub_grip_t));
     return global;
 }

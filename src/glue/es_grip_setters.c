@@ -86,6 +86,9 @@ const char *es_grips_check(const es_global_t *global, apr_pool_t *p)
                                "EventStreamGrip",
                                entry->hub);
         }
+        if (hub) {
+            hub->grip_prefix = entry->grip->prefix;
+        }
         if (err) {
             err = apr_psprintf(
                 p, "%s line %d: %s %s", entry->directive->filename,

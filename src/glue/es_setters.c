@@ -271,6 +271,7 @@ static es_hub_t *hub_named(es_global_t *global, const char *name, apr_pool_t *p)
         hub->name = apr_pstrdup(p, name);
         hub->size_bytes = ES_HUB_SIZE;
         hub->grip = NULL;
+        hub->grip_prefix = ES_GRIP_PREFIX;
     }
     return hub;
 }

@@ -19,12 +19,14 @@
 #include "http/es_gate.h"
 #include "http/es_hlog.h"
 #include "http/es_intake.h"
+#include "http/es_items.h"
 #include "http/es_outlet.h"
 #include "http/es_reply.h"
 #include "http/es_service.h"
 #include "http/es_settings.h"
 
 #include <http_protocol.h>
+#include <apr_lib.h>
 #include <apr_strings.h>
 
 #define ALLOW "GET, HEAD, POST, PUT, DELETE, OPTIONS"
@@ -67,16 +69,13 @@ static es_batch_read_fn_t *choose_reader(const request_rec *r)
 /* ---- The batch --------------------------------------------------------- */
 
 static int read_batch(request_rec *r, const es_dir_t *conf,
-                      es_batch_read_fn_t *read, es_batch_t *batch,
-                      es_problem_t *why)
+                      es_batch_read_fn_t *read, es_slice_t body,
+                      es_batch_t *batch, es_problem_t *why)
 {
     es_event_t preset;
-    es_buf_t body;
 
-    es_buf_init(&body, r->pool, (apr_size_t)conf->max_body_bytes);
-    if (!es_body_read(r, &body, why) ||
-        !es_batch_preset(&preset, es_slice_of(r->args), r->pool, why) ||
-        !read(batch, es_buf_slice(&body), &preset, r->pool, why)) {
+    if (!es_batch_preset(&preset, es_slice_of(r->args), r->pool, why) ||
+        !read(batch, body, &preset, r->pool, why)) {
         return 0;
     }
     if (preset.id.len != 0 && batch->count > 1) {
@@ -107,26 +106,60 @@ static int reply_published(request_rec *r, const es_batch_t *batch,
 }
 
 static int publish_batch(request_rec *r, const es_dir_t *conf,
-                         es_batch_read_fn_t *read)
+                         es_batch_read_fn_t *read, es_slice_t body)
 {
     es_batch_t batch;
     es_appended_t done;
     es_problem_t why;
 
-    if (!read_batch(r, conf, read, &batch, &why) ||
+    if (!read_batch(r, conf, read, body, &batch, &why) ||
         !es_intake_check(r, conf, &batch, &why) ||
         !es_outlet_put(es_service_hub(conf), &batch, r->pool, &done, &why)) {
+        return es_reply_problem(r, &why);
+    }
+    return reply_published(r, &batch, &done);
+}
+
+/* curl -d calls a form what is given to it, and JSON is given to it in most
+ * examples; a form that begins so would have neither channel nor data. */
+static es_batch_read_fn_t *correct(es_batch_read_fn_t *read, es_slice_t body)
+{
+    apr_size_t i;
+
+    for (i = 0; read == es_body_form && i < body.len; i++) {
+        if (!apr_isspace(body.data[i])) {
+            return body.data[i] == '{' || body.data[i] == '[' ? es_body_json
+                                                              : read;
+        }
+    }
+    return read;
+}
+
+static int publish_body(request_rec *r, const es_dir_t *conf,
+                        es_batch_read_fn_t *read)
+{
+    const es_json_items_t *items = NULL;
+    es_problem_t why;
+    es_buf_t body;
+
+    es_buf_init(&body, r->pool, (apr_size_t)conf->max_body_bytes);
+    if (!es_body_read(r, &body, &why)) {
         return why.status == AP_FILTER_ERROR ? AP_FILTER_ERROR
                                              : es_reply_problem(r, &why);
     }
-    return reply_published(r, &batch, &done);
+    read = correct(read, es_buf_slice(&body));
+    if (read == es_body_json) {
+        items = es_json_items_find(es_buf_slice(&body), r->pool);
+    }
+    return items ? es_items_serve(r, conf, items)
+                 : publish_batch(r, conf, read, es_buf_slice(&body));
 }
 
 static int publish(request_rec *r, const es_dir_t *conf)
 {
     es_batch_read_fn_t *read = choose_reader(r);
 
-    return read ? publish_batch(r, conf, read) : es_feed_serve(r, conf);
+    return read ? publish_body(r, conf, read) : es_feed_serve(r, conf);
 }
 
 static int tell(request_rec *r, const es_dir_t *conf)

@@ -51,6 +51,11 @@ int es_reply_method(request_rec *r, const char *allow)
     return es_reply_problem(r, &why);
 }
 
+int es_reply_text(request_rec *r, const char *text)
+{
+    return reply(r, HTTP_OK, "text/plain", text);
+}
+
 int es_reply_json(request_rec *r, const char *json)
 {
     return reply(r, HTTP_OK, "application/json", json);

@@ -22,6 +22,9 @@ int es_reply_problem(request_rec *r, const es_problem_t *why);
 /** 405 with Allow, the sentence naming the method. @return as above */
 int es_reply_method(request_rec *r, const char *allow);
 
+/** Answer 200 with a line of plain text. @return as below */
+int es_reply_text(request_rec *r, const char *text);
+
 /**
  * Answer 200 with JSON text and LF.
  *

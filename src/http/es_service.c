@@ -86,6 +86,7 @@ static int attach_hubs(es_service_t *made, const es_kept_t *kept, server_rec *s,
         made->closed[made->nhubs] = !named;
         made->stores[made->nhubs++] = view->store;
         if (named) {
+            view->grip_prefix = named->grip_prefix;
             view->history = named->history;
             view->age_us = named->age_us;
             apr_hash_set(made->hubs, hub->name, APR_HASH_KEY_STRING, view);

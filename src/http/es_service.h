@@ -23,9 +23,10 @@
 typedef struct es_hub_view_t {
     const char *name;
     es_store_t *store;
-    apr_uint32_t number;   /* from 0, as delivery counts them */
-    const es_grip_t *grip; /* NULL = GRIP is off */
-    apr_uint64_t history;  /* of es_hub_t, as is the next */
+    apr_uint32_t number;     /* from 0, as delivery counts them */
+    const es_grip_t *grip;   /* NULL = GRIP is off */
+    const char *grip_prefix; /* of names in GRIP items, also if it is off */
+    apr_uint64_t history;    /* of es_hub_t, as is the next */
     apr_int64_t age_us;
 } es_hub_view_t;
 

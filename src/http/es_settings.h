@@ -71,6 +71,7 @@ typedef struct es_hub_t {
     const char *name;
     apr_uint64_t size_bytes; /* of its journal */
     const es_grip_t *grip;   /* NULL = GRIP is off */
+    const char *grip_prefix; /* of names in GRIP items, also if it is off */
     apr_uint64_t history;    /* events of a channel; 0 = all that fit */
     apr_int64_t age_us;      /* of an event; 0 = any */
 } es_hub_t;

@@ -1,0 +1,189 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
+#
+# GRIP items published here as to a proxy: what clients get, and the answers.
+# 72-grip-libraries.t does it with libraries.
+
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Test::More;
+
+use JSON::PP ();
+use MIME::Base64 qw(encode_base64);
+
+use EventStream::Client;
+use EventStream::Httpd;
+
+my $httpd = EventStream::Httpd->start(conf => <<'CONF');
+EventStreamRetry 1
+EventStreamHub other size=1m
+EventStreamGripPrefix hub=other app/
+<Location "/events">
+    SetHandler eventstream
+    EventStreamChannel "{?c}"
+</Location>
+<Location "/publish">
+    SetHandler eventstream-publish
+    EventStreamMaxEventSize 100
+</Location>
+<Location "/rooms">
+    SetHandler eventstream-publish
+    EventStreamAllowChannel "room-*"
+</Location>
+<Location "/other">
+    EventStreamUseHub other
+    <If "%{REQUEST_METHOD} == 'POST'">
+        SetHandler eventstream-publish
+    </If>
+    <Else>
+        SetHandler eventstream
+        EventStreamChannel "{?c}"
+    </Else>
+</Location>
+<Location "/closed">
+    SetHandler eventstream-publish
+    EventStreamPublishFrom 192.0.2.1
+</Location>
+CONF
+
+sub post
+{
+    my ($body, %opt) = @_;
+    return request($httpd, 'POST', $opt{path} || '/publish/publish/',
+        body => ref $body ? JSON::PP::encode_json({items => $body}) : $body,
+        headers => ['Content-Type: ' . ($opt{type} || 'application/json'),
+            @{$opt{headers} || []}]);
+}
+
+sub item
+{
+    my ($channel, $content, %more) = @_;
+    return {channel => $channel,
+        formats => {'http-stream' => {content => $content}}, %more};
+}
+
+my $sse = subscribe($httpd, '/events?c=a&c=room-1');
+is $sse->next_event(5)->{event}, 'stream-open', 'the stream is open';
+
+# ---- What arrives ----------------------------------------------------------
+
+my $answer = post([item('a', "event: order\ndata: {\"n\":1}\n\n")]);
+is $answer->{status}, 200, 'an item';
+is $answer->{body}, "Published\n", 'the answer of a proxy';
+is $answer->{headers}{'content-type'}, 'text/plain', 'as text';
+my $event = $sse->next_event(5);
+is $event->{event}, 'order', 'its type';
+is $event->{data}, '{"n":1}', 'its data';
+like $event->{id}, qr/^\d+-\d+$/, 'an id of ours';
+
+post([item('a', ": comment\ndata: one\r\ndata: two\r\n\r\nid: mine\n"
+    . "retry: 77\ndata: three\n\n"),
+    {channel => 'room-1', 'http-stream' => {content => "data: four\n\n"},
+        id => '18', 'prev-id' => '17'}]);
+is $sse->next_event(5)->{data}, "one\ntwo", 'two lines';
+$event = $sse->next_event(5);
+is $event->{data}, 'three', 'the next event of the same item';
+is $event->{id}, 'mine', '... with the publisher\'s id';
+is $event->{retry}, 77, '... and its retry';
+is $sse->next_event(5)->{data}, 'four', 'an item without formats';
+post([item('a', "id: mine\nretry: 77\ndata: three\n\n")]);
+is post([item('a', "id: mine\ndata: other\n\n")])->{status}, 409,
+    'another event with that id';
+
+post([{channel => 'a', formats => {'http-stream' => {content => 'no',
+    'content-bin' => encode_base64("data: \xc3\xa4\n\n", '')}}}]);
+is $sse->next_event(5)->{data}, "\xc3\xa4", 'content-bin wins';
+
+for my $path ('/publish', '/publish/', '/publish/publish') {
+    post([item('a', "data: $path\n\n")], path => $path);
+    is $sse->next_event(5)->{data}, $path, "published to $path";
+}
+post('{"items": [{"channel": "a", "formats": {"http-stream": {"content": '
+    . '"data: curl\n\n"}}}]}', type => 'application/x-www-form-urlencoded');
+is $sse->next_event(5)->{data}, 'curl', 'what curl -d calls a form';
+
+# ---- Channels --------------------------------------------------------------
+
+post([item('events-a', "data: prefixed\n\n")]);
+is $sse->next_event(5)->{data}, 'prefixed',
+    'the preset prefix of names is taken off';
+my $other = subscribe($httpd, '/other?c=a&c=events-a');
+$other->next_event(5);
+post([item('app/a', "data: 1\n\n"), item('events-a', "data: 2\n\n"),
+    item('a', "data: 3\n\n")], path => '/other');
+is_deeply [map { $_->{data} } $other->events(3, 5)], [1, 2, 3],
+    'EventStreamGripPrefix of another hub';
+$answer = post([item('room-1', "data: 1\n\n"), item('b', "data: 1\n\n")],
+    path => '/rooms');
+is $answer->{status}, 403, 'a channel that is not allowed';
+is $answer->{body}, "item 1: Channel not allowed: b.\n", '... tells it';
+is post([item('a', "data: x\n\n")], path => '/closed')->{status}, 403,
+    'EventStreamPublishFrom';
+
+# ---- The end of streams ----------------------------------------------------
+
+my $room = subscribe($httpd, '/events?c=room-2');
+$room->next_event(5);
+$answer = post([item('room-2', "data: last\n\n"), {channel => 'room-2',
+    formats => {'http-stream' => {action => 'close', content => ''}}}]);
+is $answer->{body}, "Published\n", 'an action close';
+is $room->next_event(5)->{data}, 'last', 'what was before it arrives';
+ok $room->is_ended(10), 'then the stream ends';
+is subscribe($httpd, '/events?c=room-2')->status, 200,
+    'and may be opened again';
+is post([{channel => 'a', formats => {'http-stream' => {action => 'hint'}}}])
+    ->{body}, "Published\n", 'hint means nothing here';
+
+# ---- The answers -----------------------------------------------------------
+
+is post([])->{body}, "Published\n", 'no items';
+is post([{channel => 'a', formats => {foo => {}}}])->{body}, "Published\n",
+    'unknown formats';
+$answer = post([], headers => ['Accept: application/json']);
+is $answer->{body}, qq({"message":"Published"}\n), 'Accept: JSON';
+is $answer->{headers}{'content-type'}, 'application/json', '... as JSON';
+is post([], headers => ['Accept: */*'])->{body}, "Published\n", 'Accept: all';
+is post([item('a', "data: 406\n\n")], headers => ['Accept: image/png'])
+    ->{status}, 406, 'Accept: something else';
+
+for (
+    ['items', '{"items": 1}', "object contains 'items' with wrong type"],
+    ['no channel', [{}], "publish item object does not contain 'channel'"],
+    ['no formats', [{channel => 'a'}], 'no formats specified'],
+    ['no content', [{channel => 'a', 'http-stream' => {}}],
+        "'http-stream' does not contain 'content' or 'content-bin'"],
+    ['a number as id', [item('a', "data: 1\n\n", id => 1)],
+        "publish item object contains 'id' with wrong type"],
+    ['an unknown action', [{channel => 'a', 'http-stream' =>
+        {action => 'jump'}}], ''],
+    ['a partial event', [item('a', "data: 1\n\n"), item('a', "data: 2\n")],
+        'item 1: The content is no whole events: it ends within an event.'],
+    ['no event', [item('a', "hello there\n")],
+        'item 0: The content is no whole events: it ends within an event.'],
+    ['an id of ours', [item('a', "id: 1-1\ndata: 1\n\n")],
+        "item 0: The field 'id' has the form of the server's own ids, "
+        . 'digits-digits.'],
+    ['bad UTF-8', [{channel => 'a', 'http-stream' => {'content-bin' =>
+        encode_base64("data: \xff\n\n", '')}}],
+        "item 0: The field 'data' is not valid UTF-8 at byte 1."],
+    ['an empty channel', [item(' ', "data: 1\n\n")], qr/item 0: .*channel/],
+) {
+    my ($name, $body, $words) = @$_;
+    $answer = post($body);
+    is $answer->{status}, 400, "$name: 400";
+    like $answer->{body}, ref $words ? qr/\AInvalid format: $words.*\n\z/
+        : qr/\AInvalid format: \Q$words\E\n\z/, "$name: words";
+}
+is post([item('a', "data: 1\n\n"), item('a', 'data: ' . 'x' x 101 . "\n\n")])
+    ->{status}, 413, 'too large an event';
+
+publish($httpd, 'a', 'mark');
+is $sse->next_event(5)->{data}, 'mark', 'nothing refused was published';
+$answer = post('{"channel": "a", "text": "plain", "items": []}');
+like $answer->{body}, qr/"published": 1/, 'an event may have a field items';
+is $sse->next_event(5)->{data}, 'plain', '... and is published';
+
+$httpd->finish;
+done_testing;

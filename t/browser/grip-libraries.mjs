@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * GRIP libraries as publishers: node grip-libraries.mjs URL. They know the
+ * server as their proxy, by a GRIP_URL, and nothing else of it.
+ *
+ * Environment: ES_NODE_MODULES (eventsource, @fanoutio/grip and
+ * @fanoutio/eventstream).
+ */
+
+import {pathToFileURL} from "node:url";
+
+import {drive, fact, load, until} from "./common.mjs";
+
+const base = process.argv[2];
+const room = "grip-" + process.pid;
+const channel = "room-" + room;
+const gripUrl = new URL("/publish", base).href;
+
+const events = [];
+
+const importPackage = (name) => import(pathToFileURL(load.resolve(name)));
+
+function listen(url)
+{
+    const {EventSource} = load("eventsource");
+    const source = new EventSource(url);
+
+    for (const type of ["stream-open", "message", "order"]) {
+        source.addEventListener(type, (event) => events.push(event));
+    }
+    return source;
+}
+
+const arrived = (count) => until(() => events.length >= count);
+
+async function publishByGrip()
+{
+    const {Publisher, HttpStreamFormat, Item} =
+        await importPackage("@fanoutio/grip");
+
+    for (const [name, query] of [["without a key", ""],
+        ["with a token", "?iss=app&key=c2VjcmV0"],
+        ["with a bearer key", "?key=secret"]]) {
+        const publisher = new Publisher(gripUrl + query);
+        const before = events.length;
+
+        await publisher.publishHttpStream(channel,
+            "event: order\ndata: " + JSON.stringify({name}) + "\n\n");
+        fact("@fanoutio/grip " + name, await arrived(before + 1) &&
+            JSON.parse(events.at(-1).data).name === name, events.at(-1)?.data);
+    }
+
+    const publisher = new Publisher(gripUrl);
+    const before = events.length;
+
+    await publisher.publishHttpStream(channel,
+        Buffer.from("data: caf\u00e9\n\n"));
+    fact("bytes", await arrived(before + 1) &&
+        events.at(-1).data === "caf\u00e9", events.at(-1)?.data);
+    await publisher.publish(channel, new Item(
+        new HttpStreamFormat("id: own-" + room + "\ndata: with ids\n\n"),
+        "18", "17"));
+    fact("an item with id and prev-id", await arrived(before + 2) &&
+        events.at(-1).data === "with ids" &&
+        events.at(-1).lastEventId === "own-" + room, events.at(-1)?.data);
+
+    let refusal = null;
+
+    try {
+        await publisher.publishHttpStream(channel, "data: half\n");
+    }
+    catch (e) {
+        refusal = e;
+    }
+    fact("a half event is an error in the library", refusal !== null);
+}
+
+async function publishByEventStream()
+{
+    const {EventStream} = await importPackage("@fanoutio/eventstream");
+    const stream = new EventStream({grip: gripUrl});
+    const before = events.length;
+
+    await stream.publishEvent(channel,
+        {event: "order", data: {table: 4, note: "line\nline"}});
+    fact("publishEvent of @fanoutio/eventstream", await arrived(before + 1) &&
+        events.at(-1).type === "order" &&
+        JSON.parse(events.at(-1).data).note === "line\nline",
+        events.at(-1)?.data);
+
+    const publisher = stream.getChannelPublisher(channel);
+
+    for (let n = 1; n <= 20; n++) {
+        await publisher.publishEvent({event: "message", data: n});
+    }
+    fact("getChannelPublisher: all in order", await arrived(before + 21) &&
+        events.slice(before + 1).every((e, i) => Number(e.data) === i + 1),
+        events.slice(before + 1).map((e) => e.data));
+
+    const writable = stream.createChannelWritable(channel);
+
+    for (let n = 1; n <= 20; n++) {
+        writable.write({event: "order", data: n});
+    }
+    await new Promise((done, failed) => {
+        writable.on("error", failed);
+        writable.end(done);
+    });
+    fact("createChannelWritable: all in order", await arrived(before + 41) &&
+        events.slice(before + 21).every((e, i) => Number(e.data) === i + 1),
+        events.slice(before + 21).map((e) => e.data));
+}
+
+async function closeByGrip(source)
+{
+    const {Publisher, HttpStreamFormat, Item} =
+        await importPackage("@fanoutio/grip");
+    const publisher = new Publisher(gripUrl);
+    const opened = () =>
+        events.filter((event) => event.type === "stream-open").length;
+    const before = opened();
+
+    await publisher.publish(channel,
+        new Item(new HttpStreamFormat(null, true)));
+    fact("a close ends the stream, and the source comes back",
+        await until(() => opened() > before, 20000) &&
+        source.readyState === source.OPEN, opened());
+}
+
+async function main()
+{
+    const source = listen(base + "events/" + room);
+
+    fact("the stream is open", await arrived(1) &&
+        events[0].type === "stream-open", events[0]);
+    await publishByGrip();
+    await publishByEventStream();
+    await closeByGrip(source);
+    source.close();
+}
+
+drive(main, 90000);
