@@ -544,6 +544,7 @@ DIST_FILES = \
     docs/adr/0009-vanished-peers.md \
     docs/adr/0010-epoch.md \
     docs/adr/0011-replay.md \
+    docs/adr/0015-grip-recovery.md \
     docs/adr/0018-pace.md \
     docs/adr/0019-own-ids.md \
     docs/adr/0020-closing-a-channel.md \
@@ -601,6 +602,9 @@ DIST_FILES = \
     t/80-grip-hold.t \
     t/81-pushpin-hold.t \
     t/82-grip-library.t \
+    t/83-grip-recover.t \
+    t/84-pushpin-reliable.t \
+    t/85-pushpin-keys.t \
     t/browser/Driver.pm \
     t/browser/common.mjs \
     t/browser/demo.mjs \
