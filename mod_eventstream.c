@@ -26,6 +26,7 @@
 #include <ap_mpm.h>
 #include <mpm_common.h>
 
+#include "base/es_context.h"
 #include "base/es_log.h"
 #include "glue/es_advice.h"
 #include "glue/es_directives.h"
@@ -72,6 +73,7 @@ static int on_check_config(apr_pool_t *pconf, apr_pool_t *plog,
 static int on_post_config(apr_pool_t *pconf, apr_pool_t *plog,
                           apr_pool_t *ptemp, server_rec *s)
 {
+    es_context_enter(ES_PARENT);
     es_log_to(on_log);
     es_directives_finish(s);
     es_publishers_find(pconf, s);
@@ -86,8 +88,10 @@ static int on_post_config(apr_pool_t *pconf, apr_pool_t *plog,
 
 static void on_child_init(apr_pool_t *pchild, server_rec *s)
 {
+    es_context_enter(ES_CHILD_INIT);
     es_budget_init(pchild, s, (int)es_global_of(s)->max_held);
     es_service_enter(pchild, s);
+    es_context_enter(0); /* prefork's will be a worker */
 }
 
 static void on_child_stopping(apr_pool_t *pchild, int graceful)

@@ -15,6 +15,8 @@ CORE_SOURCES = \
     src/base/es_channel.h \
     src/base/es_chunk.c \
     src/base/es_chunk.h \
+    src/base/es_context.c \
+    src/base/es_context.h \
     src/base/es_cutter.c \
     src/base/es_cutter.h \
     src/base/es_decimal.h \
@@ -262,6 +264,7 @@ UNIT_TESTS = \
     t/unit/es_chunk \
     t/unit/es_client \
     t/unit/es_close \
+    t/unit/es_context \
     t/unit/es_crew \
     t/unit/es_cutter \
     t/unit/es_decimal \
@@ -355,6 +358,9 @@ t_unit_es_client_LDADD = $(UNIT_LIBS)
 t_unit_es_close_SOURCES = t/unit/es_close.c
 t_unit_es_close_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_close_LDADD = $(UNIT_LIBS)
+t_unit_es_context_SOURCES = t/unit/es_context.c
+t_unit_es_context_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_es_context_LDADD = $(UNIT_LIBS)
 t_unit_es_crew_SOURCES = t/unit/es_crew.c
 t_unit_es_crew_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_crew_LDADD = $(UNIT_LIBS)

@@ -8,6 +8,7 @@
  */
 #include "deliver/es_client_inner.h"
 
+#include "base/es_context.h"
 #include "deliver/es_client_body.h"
 #include "deliver/es_control.h"
 #include "store/es_close.h"
@@ -59,6 +60,7 @@ es_client_t *es_client_create(const es_client_params_t *params, es_sink_t *sink,
 {
     es_client_t *client = calloc(1, sizeof(*client));
 
+    ES_CONTEXT(ES_WORKER | ES_DELIVERY);
     if (client == NULL) {
         return NULL;
     }

@@ -53,7 +53,7 @@ typedef enum es_step_t {
  * @param sink    owned by the client on success
  * @return the client, or NULL without memory: all is still the caller's
  *
- * Context: WORKER.
+ * Context: WORKER; DELIVERY for one that comes from another child.
  */
 es_client_t *es_client_create(const es_client_params_t *params, es_sink_t *sink,
                               apr_time_t now);

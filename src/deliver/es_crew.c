@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 
+#include "base/es_context.h"
 #include "base/es_log.h"
 #include "deliver/es_client_inner.h"
 #include "deliver/es_headway.h"
@@ -210,6 +211,7 @@ void es_crew_adopt(es_crew_t *crew, es_member_t *member, es_hub_t *hub,
 {
     apr_status_t rv;
 
+    ES_CONTEXT(ES_DELIVERY);
     member->hub = hub;
     member->state = ES_MEMBER_READY;
     es_ring_append(&crew->ready, &member->ring);
@@ -235,6 +237,7 @@ void es_crew_adopt(es_crew_t *crew, es_member_t *member, es_hub_t *hub,
 void es_crew_on_event(es_crew_t *crew, es_member_t *member, unsigned int events,
                       apr_time_t now)
 {
+    ES_CONTEXT(ES_DELIVERY);
     if (member->state == ES_MEMBER_DEAD) {
         return;
     }
@@ -255,6 +258,7 @@ void es_crew_on_event(es_crew_t *crew, es_member_t *member, unsigned int events,
 void es_crew_left(es_crew_t *crew, es_member_t *member, es_step_t step,
                   apr_time_t now)
 {
+    ES_CONTEXT(ES_DELIVERY);
     if (step == ES_STEP_MORE) {
         es_client_seek(member->client, member->hub->pos);
     }
@@ -291,6 +295,7 @@ void es_crew_hub_jumps(es_crew_t *crew, es_hub_t *hub)
 
 int es_crew_run(es_crew_t *crew, int steps, apr_time_t now)
 {
+    ES_CONTEXT(ES_DELIVERY);
     while (steps-- > 0 && !es_ring_is_empty(&crew->ready)) {
         step(crew, first_of(&crew->ready), now);
     }
@@ -324,6 +329,7 @@ void es_crew_expire(es_crew_t *crew, apr_time_t now)
 {
     es_wheel_entry_t *entry = es_wheel_pop(&crew->wheel, now);
 
+    ES_CONTEXT(ES_DELIVERY);
     while (entry != NULL) {
         on_timer(crew,
                  (es_member_t *)((char *)entry - offsetof(es_member_t, timer)),
@@ -409,6 +415,7 @@ void es_crew_end_all(es_crew_t *crew, es_hub_t *hubs, apr_uint32_t nhubs,
 
 int es_crew_part(es_crew_t *crew, es_member_t *member)
 {
+    ES_CONTEXT(ES_DELIVERY);
     if (member->state == ES_MEMBER_LINGER || !member->is_polled) {
         return 0;
     }
@@ -428,6 +435,7 @@ void es_crew_drop(es_crew_t *crew, es_member_t *member)
 
 void es_crew_keep(es_crew_t *crew, es_member_t *member)
 {
+    ES_CONTEXT(ES_DELIVERY);
     member->is_polled = poll_for(crew, member, EPOLL_CTL_ADD) == APR_SUCCESS;
     if (!member->is_polled) {
         die(crew, member); /* it would never be heard of again */
@@ -474,6 +482,7 @@ void es_crew_bury(es_crew_t *crew)
 {
     es_member_t *member;
 
+    ES_CONTEXT(ES_DELIVERY);
     while (!es_ring_is_empty(&crew->dead)) {
         member = first_of(&crew->dead);
         es_ring_remove(&member->ring);

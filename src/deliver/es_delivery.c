@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/es_context.h"
 #include "deliver/es_client_inner.h"
 #include "deliver/es_clock.h"
 #include "deliver/es_crew.h"
@@ -83,6 +84,7 @@ apr_status_t es_delivery_start(es_delivery_t **out,
     pthread_condattr_t attr;
     apr_status_t rv;
 
+    ES_CONTEXT(ES_CHILD_INIT);
     if (d == NULL) {
         return APR_ENOMEM;
     }
@@ -181,6 +183,7 @@ apr_status_t es_delivery_submit(es_delivery_t *d, es_client_t *client)
     es_member_t *member;
     apr_status_t rv;
 
+    ES_CONTEXT(ES_WORKER);
     /* relaxed: should it be set just now, the stream is ended instead */
     if (__atomic_load_n(&d->orders.stop, __ATOMIC_RELAXED) == ES_STOP_FINAL) {
         return APR_EOF;
@@ -207,6 +210,7 @@ apr_status_t es_delivery_watch(es_delivery_t *d, apr_uint32_t hub,
     es_watch_t *watch;
     apr_status_t rv;
 
+    ES_CONTEXT(ES_WORKER);
     if (es_delivery_is_stopping(d)) {
         return APR_EOF;
     }
@@ -229,6 +233,7 @@ apr_status_t es_delivery_watch(es_delivery_t *d, apr_uint32_t hub,
 
 void es_delivery_unwatch(es_delivery_t *d, es_watch_t *watch)
 {
+    ES_CONTEXT(ES_WORKER);
     es_watch_part(watch)->go.kind = ES_NOTE_UNWATCH;
     if (es_inbox_post(d->inbox, &es_watch_part(watch)->go) == APR_SUCCESS) {
         return; /* destroyed by the thread, that may be about to signal it */

@@ -12,6 +12,7 @@
 
 #include <stdlib.h>
 
+#include "base/es_context.h"
 #include "base/es_log.h"
 #include "deliver/es_client_inner.h"
 #include "deliver/es_watch_inner.h"
@@ -213,6 +214,7 @@ void es_fanout_round(es_fanout_t *fanout, es_hub_t *hub, apr_time_t now)
     apr_status_t rv;
     int i;
 
+    ES_CONTEXT(ES_DELIVERY);
     if (head == hub->pos) {
         return;
     }
@@ -238,6 +240,7 @@ void es_fanout_watch(es_hub_t *hub, es_watch_t *watch)
     es_watch_part_t *part = es_watch_part(watch);
     int i;
 
+    ES_CONTEXT(ES_DELIVERY);
     part->is_known = 1;
     part->prev = NULL;
     part->next = hub->known;
@@ -259,6 +262,7 @@ void es_fanout_unwatch(es_hub_t *hub, es_watch_t *watch)
     es_watch_part_t *part = es_watch_part(watch);
     int i;
 
+    ES_CONTEXT(ES_DELIVERY);
     if (!part->is_known) {
         return;
     }
@@ -281,6 +285,7 @@ void es_fanout_stop_watches(es_hub_t *hub)
 {
     es_watch_t *watch;
 
+    ES_CONTEXT(ES_DELIVERY);
     while (hub->known != NULL) {
         watch = hub->known;
         /* First let go: the worker that waits may give it back at once. */

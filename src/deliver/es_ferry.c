@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/es_context.h"
 #include "base/es_log.h"
 #include "deliver/es_client_inner.h"
 #include "deliver/es_lifeboat.h"
@@ -150,6 +151,7 @@ apr_status_t es_ferry_leave(es_ferry_t *ferry, apr_time_t now)
 {
     const es_ferry_params_t *params = &ferry->params;
 
+    ES_CONTEXT(ES_DELIVERY);
     if (params->send_fd < 0) {
         return APR_ENOTIMPL;
     }
@@ -282,6 +284,7 @@ int es_ferry_arrive(es_ferry_t *ferry, int messages, apr_time_t now)
     int landed = 0;
     apr_status_t rv;
 
+    ES_CONTEXT(ES_DELIVERY);
     while (ferry->params.receive_fd >= 0 && messages-- > 0) {
         rv = es_lifeboat_receive(ferry->boat, ferry->params.receive_fd);
         if (rv == APR_SUCCESS) {

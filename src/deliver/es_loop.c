@@ -21,6 +21,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "base/es_context.h"
 #include "base/es_log.h"
 #include "deliver/es_client_inner.h"
 #include "deliver/es_clock.h"
@@ -265,6 +266,7 @@ void es_loop_run(es_loop_t *loop)
     apr_time_t now = es_clock_now();
     int more;
 
+    es_context_enter(ES_DELIVERY);
     while (!is_over(loop)) {
         more = work(loop, now);
         if (!is_over(loop)) {

@@ -3,6 +3,7 @@
 
 #include <sys/epoll.h>
 
+#include "base/es_context.h"
 #include "base/es_log.h"
 #include "deliver/es_fanout.h"
 
@@ -116,6 +117,7 @@ static void end(es_retreat_t *retreat, apr_time_t now)
 
 void es_retreat_step(es_retreat_t *retreat, apr_time_t now)
 {
+    ES_CONTEXT(ES_DELIVERY);
     if (retreat->phase == ES_PHASE_SERVING &&
         stop_order(retreat) != ES_STOP_NONE) {
         begin(retreat, now);

@@ -28,6 +28,7 @@
 #include <http_core.h>
 #include <util_filter.h>
 
+#include "base/es_context.h"
 #include "deliver/es_sink_socket.h"
 #include "http/es_hlog.h"
 #include "http/es_hush.h"
@@ -143,6 +144,7 @@ apr_status_t es_detach(es_stream_t *stream)
     es_hush_t hush;
     apr_status_t rv;
 
+    ES_CONTEXT(ES_WORKER);
     es_hush_begin(&hush); /* the inbox has a lock */
     rv = hand_over(stream);
     es_hush_end(&hush);

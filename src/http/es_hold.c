@@ -20,6 +20,7 @@
 #include <http_protocol.h>
 #include <util_filter.h>
 
+#include "base/es_context.h"
 #include "base/es_frame.h"
 #include "deliver/es_clock.h"
 #include "deliver/es_probe.h"
@@ -229,6 +230,7 @@ int es_hold_serve(es_stream_t *stream)
     es_grant_t grant = es_budget_take(c);
     int rc = with_grant(stream, grant);
 
+    ES_CONTEXT(ES_WORKER);
     if (grant != ES_GRANT_BRIEF) {
         es_budget_give(c, grant);
     }
@@ -237,5 +239,6 @@ int es_hold_serve(es_stream_t *stream)
 
 int es_hold_briefly(es_stream_t *stream)
 {
+    ES_CONTEXT(ES_WORKER);
     return with_grant(stream, ES_GRANT_BRIEF);
 }

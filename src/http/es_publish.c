@@ -8,6 +8,7 @@
 #include "http/es_publish.h"
 
 #include "base/es_batch.h"
+#include "base/es_context.h"
 #include "http/es_body.h"
 #include "http/es_body_form.h"
 #include "http/es_body_json.h"
@@ -196,6 +197,7 @@ int es_publish_handler(request_rec *r)
     if (!r->handler || strcmp(r->handler, ES_HANDLER_PUBLISH)) {
         return DECLINED;
     }
+    es_context_enter(ES_WORKER);
     conf = es_dir_of(r);
     if (r->method_number == M_OPTIONS) {
         es_body_leave(r);

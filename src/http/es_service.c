@@ -17,6 +17,7 @@
 #include <http_main.h>
 #include <scoreboard.h>
 
+#include "base/es_context.h"
 #include "http/es_hlog.h"
 #include "http/es_memory.h"
 
@@ -156,6 +157,7 @@ int es_service_open(apr_pool_t *pconf, apr_pool_t *plog, server_rec *s)
     es_kept_t *kept;
     int rc = es_memory_open(&kept, plog, s);
 
+    ES_CONTEXT(ES_PARENT);
     if (kept && attach(made, kept, s, pconf) != OK) {
         rc = HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -215,6 +217,7 @@ void es_service_enter(apr_pool_t *pchild, server_rec *s)
 {
     apr_status_t rv;
 
+    ES_CONTEXT(ES_CHILD_INIT);
     if (!service) {
         return;
     }
@@ -312,6 +315,7 @@ void es_service_bury(pid_t pid)
 {
     apr_uint32_t place, i, turns;
 
+    ES_CONTEXT(ES_PARENT);
     if (!service) {
         return;
     }

@@ -12,6 +12,7 @@
 #include <util_filter.h>
 
 #include "base/es_accept.h"
+#include "base/es_context.h"
 #include "base/es_frame.h"
 #include "http/es_cors.h"
 #include "http/es_detach.h"
@@ -187,6 +188,7 @@ int es_subscribe_handler(request_rec *r)
         r->main) {
         return DECLINED;
     }
+    es_context_enter(ES_WORKER);
     return answer(r, NULL);
 }
 

@@ -19,6 +19,7 @@
  * repaired and done again, once: after the repair there is
  * nothing left that could be damaged.
  */
+#include "base/es_context.h"
 #include "store/es_known.h"
 #include "store/es_room.h"
 #include "store/es_twins.h"
@@ -352,6 +353,7 @@ apr_status_t es_store_append(es_store_t *store, const es_entry_t *entries,
     batch_t batch;
     apr_status_t rv;
 
+    ES_CONTEXT(ES_WORKER);
     if (uses == 0) {
         return APR_EINVAL;
     }

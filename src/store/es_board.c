@@ -22,6 +22,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/es_context.h"
+
 #define BOARD_MAGIC APR_UINT64_C(0x6573626f617264f1)
 #define BOARD_VERSION 2
 #define PLACES_MAX (1u << 16)
@@ -107,6 +109,7 @@ apr_uint32_t es_board_claim(es_board_t *board, apr_uint64_t generation,
 {
     apr_uint32_t i;
 
+    ES_CONTEXT(ES_CHILD_INIT);
     for (i = 1; i <= board->count; i++) {
         place_t *place = place_at(board, i);
         apr_uint64_t nobody = 0;
@@ -140,6 +143,7 @@ void es_board_free(es_board_t *board, apr_uint32_t place)
 {
     place_t *at = place_at(board, place);
 
+    ES_CONTEXT(ES_PARENT);
     if (at == NULL) {
         return;
     }
@@ -208,6 +212,7 @@ void es_board_sleeps(es_board_t *board, apr_uint32_t place)
 {
     place_t *at = place_at(board, place);
 
+    ES_CONTEXT(ES_DELIVERY);
     if (at != NULL) {
         /* relaxed store and full fence: see the head of this file */
         __atomic_store_n(&at->sleeping, 1, __ATOMIC_RELAXED);
@@ -219,6 +224,7 @@ void es_board_wakes(es_board_t *board, apr_uint32_t place)
 {
     place_t *at = place_at(board, place);
 
+    ES_CONTEXT(ES_DELIVERY);
     if (at != NULL) {
         /* relaxed: seen late, it costs a needless write */
         __atomic_store_n(&at->sleeping, 0, __ATOMIC_RELAXED);

@@ -16,6 +16,8 @@
 
 #include <string.h>
 
+#include "base/es_context.h"
+
 #define LINES 4
 #define CELLS 4096
 
@@ -154,6 +156,7 @@ es_census_result_t es_census_enter(es_census_t *census, apr_uint32_t place,
     row_t *row = row_at(census, place);
     es_census_result_t result;
 
+    ES_CONTEXT(ES_WORKER | ES_DELIVERY);
     memset(ticket, 0, sizeof(*ticket));
     if (!row) {
         return ES_CENSUS_PROCESS_FULL;
@@ -187,6 +190,7 @@ void es_census_forget(es_census_t *census, apr_uint32_t place)
 {
     row_t *row = row_at(census, place);
 
+    ES_CONTEXT(ES_PARENT);
     /* no clients, no addresses: see the order in enter and leave */
     if (row && row->clients != 0) {
         memset(row, 0, sizeof(*row));

@@ -47,8 +47,8 @@ es_census_t *es_census_attach(void *mem, apr_uint32_t places, apr_pool_t *pool);
  * @param address  any number that stands for its address (es_census_key)
  * @param ticket   filled; on a limit it holds nothing
  *
- * Context: WORKER; takes no lock. Two at once for the last place may both be
- * refused, never both let in.
+ * Context: WORKER or DELIVERY; takes no lock. Two at once for the last place
+ * may both be refused, never both let in.
  */
 es_census_result_t es_census_enter(es_census_t *census, apr_uint32_t place,
                                    apr_uint64_t address,

@@ -9,6 +9,7 @@
  */
 #include "store/es_store.h"
 
+#include "base/es_context.h"
 #include "store/es_pace.h"
 #include "store/es_view.h"
 
@@ -145,6 +146,7 @@ apr_status_t es_store_subscribe(es_store_t *store, apr_uint32_t place,
     apr_status_t rv;
     int i;
 
+    ES_CONTEXT(ES_WORKER | ES_DELIVERY);
     if (!are_names(names, count)) {
         return APR_EINVAL;
     }
@@ -177,6 +179,7 @@ void es_store_unsubscribe(es_store_t *store, apr_uint32_t place,
 
 void es_store_forget(es_store_t *store, apr_uint32_t place)
 {
+    ES_CONTEXT(ES_PARENT);
     es_counts_forget(&store->counts, place);
     es_pace_tell(store, place, 0);
 }

@@ -131,7 +131,7 @@ typedef struct es_start_t {
  * @return APR_SUCCESS; APR_ENOMEM: no slot, nothing was subscribed;
  *         APR_EGENERAL: the segment is not usable any more
  *
- * Context: WORKER; takes the store lock.
+ * Context: WORKER or DELIVERY; takes the store lock.
  */
 apr_status_t es_store_subscribe(es_store_t *store, apr_uint32_t place,
                                 const es_slice_t *names, int count,
