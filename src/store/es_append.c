@@ -297,7 +297,7 @@ static apr_status_t write_batch(es_store_t *store, batch_t *batch)
     if (!es_journal_is_sane(&store->journal)) {
         return APR_EGENERAL;
     }
-    at = es_journal_head(&store->journal);
+    at = batch->done.from = es_journal_head(&store->journal);
     for (i = 0; i < batch->count; i++) {
         if (!batch->marks[i].is_known) {
             id = es_id_next(&id, batch->now_ms);

@@ -18,7 +18,7 @@ typedef struct closing_t {
 } closing_t;
 
 /** Write the record and commit it. */
-static apr_status_t write_close(es_store_t *store, const closing_t *closing,
+static apr_status_t write_close(es_store_t *store, closing_t *closing,
                                 es_slot_t slot, const es_id_t *id)
 {
     es_journal_t *journal = &store->journal;
@@ -44,6 +44,8 @@ static apr_status_t write_close(es_store_t *store, const closing_t *closing,
     content.nlinks = 1;
     es_journal_write(journal, head, pos, size, &content);
     es_journal_commit(journal, pos + size, id);
+    closing->done.from = head;
+    closing->done.head = pos + size;
     es_chantab_close(&store->tab, slot, pos, id, closing->until_ms);
     return APR_SUCCESS;
 }

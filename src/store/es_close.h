@@ -16,6 +16,8 @@
 /** What a close did. */
 typedef struct es_closed_t {
     es_id_t id;           /* its own */
+    es_pos_t from;        /* head before it */
+    es_pos_t head;        /* head after it */
     apr_uint64_t clients; /* subscriptions to the channel, all children */
 } es_closed_t;
 

@@ -38,6 +38,16 @@ apr_status_t es_lock_take(es_lock_t *lock)
     }
 }
 
+apr_status_t es_lock_try(es_lock_t *lock)
+{
+    switch (pthread_mutex_trylock(&lock->mutex)) {
+    case 0: return APR_SUCCESS;
+    case EBUSY: return APR_EBUSY;
+    case EOWNERDEAD: return APR_INCOMPLETE;
+    default: return APR_EGENERAL;
+    }
+}
+
 void es_lock_repaired(es_lock_t *lock)
 {
     pthread_mutex_consistent(&lock->mutex);

@@ -27,6 +27,9 @@ apr_status_t es_lock_init(es_lock_t *lock);
  */
 apr_status_t es_lock_take(es_lock_t *lock);
 
+/** The same without waiting. @return also APR_EBUSY: another has it */
+apr_status_t es_lock_try(es_lock_t *lock);
+
 /** What the lock guards is consistent again. The lock stays held. */
 void es_lock_repaired(es_lock_t *lock);
 

@@ -78,6 +78,7 @@ typedef struct es_clash_t {
 typedef struct es_appended_t {
     es_id_t last_id;      /* the highest of the batch's events */
     apr_uint64_t clients; /* subscriptions to its channels, all children */
+    es_pos_t from;        /* head before it */
     es_pos_t head;        /* head after it */
     int known;            /* events of it that were there before */
     es_clash_t clash;     /* on APR_EEXIST only */

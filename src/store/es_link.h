@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * A link: what a record says of one of its channels. For who has a record and
+ * is no subscriber: names and ids are read back from the channel table.
+ */
+#ifndef ES_LINK_H
+#define ES_LINK_H
+
+#include "store/es_store.h"
+
+/** What one link of a record leads to. */
+typedef struct es_linked_t {
+    char name[ES_CHANNEL_NAME_MAX]; /* of the channel; name_len bytes */
+    apr_size_t name_len;
+    es_id_t before; /* our id of the channel's event before this record; when
+                     * it had none yet, an id below which none of its events
+                     * is retained */
+} es_linked_t;
+
+/**
+ * Follow a link of a record that es_store_look has found.
+ *
+ * @param i  below record->nslots
+ * @return APR_SUCCESS; APR_ENOENT: overtaken, the record is no longer
+ *         retained; APR_EGENERAL: damaged, or the segment is not usable
+ *
+ * Context: WORKER, or another thread that may block; may take the store lock.
+ */
+apr_status_t es_store_follow(es_store_t *store, const es_record_t *record,
+                             int i, es_linked_t *out);
+
+/**
+ * Our id of a channel's last event, just as the next record's link will name
+ * it. A channel without slot has none; then it is the id that a new slot
+ * would start with.
+ *
+ * @return APR_SUCCESS, APR_EGENERAL
+ *
+ * Context: WORKER; takes the store lock.
+ */
+apr_status_t es_store_last(es_store_t *store, es_slice_t name, es_id_t *id);
+
+#endif
