@@ -9,6 +9,19 @@ apr_size_t es_json_string_room(apr_size_t len)
     return len * BYTE_MAX + 2;
 }
 
+/* What stands behind the backslash, where one letter will do; else 0. */
+static char short_of(unsigned char c)
+{
+    switch (c) {
+    case '"':
+    case '\\': return (char)c;
+    case '\n': return 'n';
+    case '\r': return 'r';
+    case '\t': return 't';
+    default: return '\0';
+    }
+}
+
 char *es_json_string_put(char *at, es_slice_t text)
 {
     static const char hex[] = "0123456789abcdef";
@@ -18,9 +31,9 @@ char *es_json_string_put(char *at, es_slice_t text)
     *at++ = '"';
     for (i = 0; i < text.len; i++) {
         c = (unsigned char)text.data[i];
-        if (c == '"' || c == '\\') {
+        if (short_of(c) != '\0') {
             *at++ = '\\';
-            *at++ = (char)c;
+            *at++ = short_of(c);
         }
         else if (c < 0x20) {
             memcpy(at, "\\u00", 4);

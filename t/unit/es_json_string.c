@@ -21,6 +21,8 @@ static void test_strings(void **state)
                         "\"a\\\"b\\\\c\"");
     assert_string_equal(es_json_string(es_slice("\0\x1f\x7f", 3), p),
                         "\"\\u0000\\u001f\x7f\"");
+    assert_string_equal(es_json_string(es_slice_of("\r\n\t"), p),
+                        "\"\\r\\n\\t\"");
     assert_string_equal(es_json_string(es_slice_of("\xc3\xa4"), p),
                         "\"\xc3\xa4\"");
     apr_pool_destroy(p);
