@@ -100,6 +100,10 @@ CORE_SOURCES = \
     src/deliver/es_wheel.h \
     src/grip/es_grip_channel.c \
     src/grip/es_grip_channel.h \
+    src/grip/es_grip_client.c \
+    src/grip/es_grip_client.h \
+    src/grip/es_grip_item.c \
+    src/grip/es_grip_item.h \
     src/grip/es_grip_link.c \
     src/grip/es_grip_link.h \
     src/grip/es_grip_url.c \
@@ -112,6 +116,8 @@ CORE_SOURCES = \
     src/grip/es_jwt.h \
     src/grip/es_key.c \
     src/grip/es_key.h \
+    src/grip/es_outcome.c \
+    src/grip/es_outcome.h \
     src/grip/es_pem.c \
     src/grip/es_pem.h \
     src/grip/es_proxy.c \
@@ -138,8 +144,14 @@ CORE_SOURCES = \
     src/store/es_lasts.h \
     src/store/es_layout.c \
     src/store/es_layout.h \
+    src/store/es_link.c \
+    src/store/es_link.h \
     src/store/es_lock.c \
     src/store/es_lock.h \
+    src/store/es_mailroom.c \
+    src/store/es_mailroom.h \
+    src/store/es_outbox.c \
+    src/store/es_outbox.h \
     src/store/es_owntab.c \
     src/store/es_owntab.h \
     src/store/es_pace.c \
@@ -182,14 +194,22 @@ MODULE_SOURCES = \
     src/http/es_body_json.h \
     src/http/es_body_raw.c \
     src/http/es_body_raw.h \
+    src/http/es_boxes.c \
+    src/http/es_boxes.h \
     src/http/es_budget.c \
     src/http/es_budget.h \
+    src/http/es_cargo.c \
+    src/http/es_cargo.h \
     src/http/es_closing.c \
     src/http/es_closing.h \
     src/http/es_cors.c \
     src/http/es_cors.h \
+    src/http/es_courier.c \
+    src/http/es_courier.h \
     src/http/es_detach.c \
     src/http/es_detach.h \
+    src/http/es_dispatch.c \
+    src/http/es_dispatch.h \
     src/http/es_entry.c \
     src/http/es_entry.h \
     src/http/es_excerpt.c \
@@ -215,6 +235,8 @@ MODULE_SOURCES = \
     src/http/es_items.h \
     src/http/es_json_items.c \
     src/http/es_json_items.h \
+    src/http/es_mailing.c \
+    src/http/es_mailing.h \
     src/http/es_memory.c \
     src/http/es_memory.h \
     src/http/es_names.c \
@@ -239,6 +261,8 @@ MODULE_SOURCES = \
     src/http/es_service.h \
     src/http/es_settings.c \
     src/http/es_settings.h \
+    src/http/es_shipment.c \
+    src/http/es_shipment.h \
     src/http/es_sink_held.c \
     src/http/es_sink_held.h \
     src/http/es_stream.c \
@@ -246,7 +270,9 @@ MODULE_SOURCES = \
     src/http/es_subscribe.c \
     src/http/es_subscribe.h \
     src/http/es_tap.c \
-    src/http/es_tap.h
+    src/http/es_tap.h \
+    src/http/es_tickets.c \
+    src/http/es_tickets.h
 
 UNIT_TESTS = \
     t/unit/es_abi \
@@ -271,6 +297,9 @@ UNIT_TESTS = \
     t/unit/es_delivery \
     t/unit/es_event \
     t/unit/es_frame \
+    t/unit/es_grip_channel \
+    t/unit/es_grip_client \
+    t/unit/es_grip_item \
     t/unit/es_grip_link \
     t/unit/es_grip_url \
     t/unit/es_headway \
@@ -288,9 +317,12 @@ UNIT_TESTS = \
     t/unit/es_lasts \
     t/unit/es_lifeboat \
     t/unit/es_lines \
+    t/unit/es_link \
     t/unit/es_lock \
     t/unit/es_log \
     t/unit/es_loop \
+    t/unit/es_outbox \
+    t/unit/es_outcome \
     t/unit/es_owntab \
     t/unit/es_pace \
     t/unit/es_path \
@@ -379,6 +411,15 @@ t_unit_es_event_LDADD = $(UNIT_LIBS)
 t_unit_es_frame_SOURCES = t/unit/es_frame.c
 t_unit_es_frame_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_frame_LDADD = $(UNIT_LIBS)
+t_unit_es_grip_channel_SOURCES = t/unit/es_grip_channel.c
+t_unit_es_grip_channel_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_es_grip_channel_LDADD = $(UNIT_LIBS)
+t_unit_es_grip_client_SOURCES = t/unit/es_grip_client.c
+t_unit_es_grip_client_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_es_grip_client_LDADD = $(UNIT_LIBS)
+t_unit_es_grip_item_SOURCES = t/unit/es_grip_item.c
+t_unit_es_grip_item_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_es_grip_item_LDADD = $(UNIT_LIBS)
 t_unit_es_grip_link_SOURCES = t/unit/es_grip_link.c
 t_unit_es_grip_link_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_grip_link_LDADD = $(UNIT_LIBS)
@@ -430,6 +471,9 @@ t_unit_es_lifeboat_LDADD = $(UNIT_LIBS)
 t_unit_es_lines_SOURCES = t/unit/es_lines.c
 t_unit_es_lines_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_lines_LDADD = $(UNIT_LIBS)
+t_unit_es_link_SOURCES = t/unit/es_link.c
+t_unit_es_link_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_es_link_LDADD = $(UNIT_LIBS)
 t_unit_es_lock_SOURCES = t/unit/es_lock.c
 t_unit_es_lock_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_lock_LDADD = $(UNIT_LIBS)
@@ -439,6 +483,12 @@ t_unit_es_log_LDADD = $(UNIT_LIBS)
 t_unit_es_loop_SOURCES = t/unit/es_loop.c
 t_unit_es_loop_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_loop_LDADD = $(UNIT_LIBS)
+t_unit_es_outbox_SOURCES = t/unit/es_outbox.c
+t_unit_es_outbox_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_es_outbox_LDADD = $(UNIT_LIBS)
+t_unit_es_outcome_SOURCES = t/unit/es_outcome.c
+t_unit_es_outcome_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_es_outcome_LDADD = $(UNIT_LIBS)
 t_unit_es_owntab_SOURCES = t/unit/es_owntab.c
 t_unit_es_owntab_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_owntab_LDADD = $(UNIT_LIBS)
@@ -555,6 +605,7 @@ DIST_FILES = \
     docs/adr/0019-own-ids.md \
     docs/adr/0020-closing-a-channel.md \
     docs/adr/0021-functions-for-other-modules.md \
+    docs/adr/0022-one-sender.md \
     docs/directives.md \
     docs/grip.md \
     docs/invoking.md \
@@ -609,7 +660,9 @@ DIST_FILES = \
     t/81-pushpin-hold.t \
     t/82-grip-library.t \
     t/83-grip-recover.t \
+    t/84-grip-publish.t \
     t/84-pushpin-reliable.t \
+    t/85-grip-order.t \
     t/85-pushpin-keys.t \
     t/browser/Driver.pm \
     t/browser/common.mjs \
@@ -624,6 +677,7 @@ DIST_FILES = \
     t/lib/EventStream/Cable.pm \
     t/lib/EventStream/Client.pm \
     t/lib/EventStream/Clock.pm \
+    t/lib/EventStream/FakeProxy.pm \
     t/lib/EventStream/Httpd.pm \
     t/lib/EventStream/Load.pm \
     t/lib/EventStream/Pushpin.pm \

@@ -119,6 +119,8 @@ const command_rec es_directives_table[] = {
                16384, 1, 1048576),
     GLOBAL_ROW("EventStreamMaxHeld", ES_NUMBER, GLOBAL(max_held),
                0, 0, 65535),
+    GLOBAL_ROW("EventStreamGripMaxWaiting", ES_NUMBER,
+               GLOBAL(max_grip_waiting), 0, 0, 65535),
     GLOBAL_ROW("EventStreamDrain", ES_SECONDS, GLOBAL(drain_us),
                SECONDS(5), 0, SECONDS(600)),
 

@@ -32,12 +32,14 @@ static int read_for(request_rec *r, apr_int64_t *seconds, es_problem_t *why)
     return 1;
 }
 
+/* @param dispatch  its grip stays NULL when they could not be closed */
 static int close_all(request_rec *r, const es_dir_t *conf,
                      const es_channels_t *names, apr_int64_t seconds,
-                     es_closed_t *done, es_problem_t *why)
+                     es_closed_t *done, es_dispatch_t *dispatch,
+                     es_problem_t *why)
 {
     const es_hub_view_t *hub = es_service_hub(conf);
-    es_closed_t one;
+    es_closed_t one = {0};
     int i;
 
     memset(done, 0, sizeof(*done));
@@ -46,33 +48,53 @@ static int close_all(request_rec *r, const es_dir_t *conf,
                              &one, why)) {
             return 0;
         }
+        done->from = i == 0 ? one.from : done->from;
+        done->head = one.head;
         done->id = one.id;
         done->clients += one.clients;
     }
-    return 1;
+    es_dispatch_wait(dispatch, hub, done->from, done->head);
+    return es_dispatch_check(dispatch, r->pool, why);
+}
+
+/* @param why  what happened to channels that were closed; NULL = all is well */
+static int reply_closed(request_rec *r, const es_channels_t *names,
+                        apr_int64_t seconds, const es_closed_t *done,
+                        const es_dispatch_t *dispatch, const es_problem_t *why)
+{
+    char id[ES_ID_TEXT_SIZE];
+    const char *json;
+
+    es_id_format(id, &done->id);
+    es_rlog(APLOG_DEBUG, 0, r, "ES0510",
+            "closed %d channels with %" APR_UINT64_T_FMT
+            " clients, for %" APR_INT64_T_FMT " seconds",
+            es_channels_count(names), done->clients, seconds);
+    json = apr_psprintf(r->pool,
+                        "{\"closed\": %d, \"id\": \"%s\", "
+                        "\"clients\": %" APR_UINT64_T_FMT "%s%s}",
+                        es_channels_count(names), id, done->clients,
+                        es_dispatch_json(dispatch, r->pool),
+                        why ? es_dispatch_error(why, r->pool) : "");
+    return why ? es_reply_json_problem(r, why, json) : es_reply_json(r, json);
 }
 
 int es_closing_handler(request_rec *r, const es_dir_t *conf)
 {
     es_channels_t *names;
     apr_int64_t seconds;
+    es_dispatch_t dispatch = {0};
     es_closed_t done;
     es_problem_t why;
-    char id[ES_ID_TEXT_SIZE];
 
     if (!es_names_asked(r, conf, &names, &why) ||
-        !read_for(r, &seconds, &why) ||
-        !close_all(r, conf, names, seconds, &done, &why)) {
+        !read_for(r, &seconds, &why)) {
         return es_reply_problem(r, &why);
     }
-    es_id_format(id, &done.id);
-    es_rlog(APLOG_DEBUG, 0, r, "ES0510",
-            "closed %d channels with %" APR_UINT64_T_FMT
-            " clients, for %" APR_INT64_T_FMT " seconds",
-            es_channels_count(names), done.clients, seconds);
-    return es_reply_json(r, apr_psprintf(r->pool,
-                                         "{\"closed\": %d, \"id\": \"%s\", "
-                                         "\"clients\": %" APR_UINT64_T_FMT "}",
-                                         es_channels_count(names), id,
-                                         done.clients));
+    if (close_all(r, conf, names, seconds, &done, &dispatch, &why)) {
+        return reply_closed(r, names, seconds, &done, &dispatch, NULL);
+    }
+    return dispatch.grip
+               ? reply_closed(r, names, seconds, &done, &dispatch, &why)
+               : es_reply_problem(r, &why);
 }

@@ -25,7 +25,7 @@
 #include "http/es_hlog.h"
 #include "store/es_shm.h"
 
-#define KEY "mod_eventstream-2"
+#define KEY "mod_eventstream-3"
 
 /* Room for some 20,000 clients; more have no seat, and end. */
 #define LIFEBOAT_BYTES (16 * 1024 * 1024)

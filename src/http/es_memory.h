@@ -12,6 +12,7 @@
 
 #include <httpd.h>
 
+#include "http/es_boxes.h"
 #include "http/es_settings.h"
 #include "store/es_board.h"
 #include "store/es_census.h"
@@ -30,8 +31,9 @@ typedef struct es_kept_t {
     void *board;
     apr_size_t board_size;
     void *census;
-    int *wake;       /* places descriptors */
-    int lifeboat[2]; /* send, receive; -1 = there is none */
+    int *wake;        /* places descriptors */
+    int lifeboat[2];  /* send, receive; -1 = there is none */
+    es_boxes_t boxes; /* of GRIP proxies */
     apr_uint32_t nhubs;
     es_kept_hub_t hubs[ES_HUBS_MAX];
 } es_kept_t;

@@ -7,6 +7,7 @@
 #include "base/es_frame.h"
 #include "http/es_hlog.h"
 #include "http/es_hush.h"
+#include "http/es_mailing.h"
 #include "http/es_publishers.h"
 
 /* Seconds after which a publisher may try again. */
@@ -89,8 +90,9 @@ static apr_uint64_t *places_of(apr_pool_t *p)
                               ((es_service_places() + 63) / 64));
 }
 
-int es_outlet_put(const es_hub_view_t *hub, const es_batch_t *batch,
-                  apr_pool_t *p, es_appended_t *done, es_problem_t *why)
+/* Store it, and wake who has to send it. */
+static int store(const es_hub_view_t *hub, const es_batch_t *batch,
+                 apr_pool_t *p, es_appended_t *done, es_problem_t *why)
 {
     apr_uint64_t *touched;
     es_hush_t hush;
@@ -115,7 +117,37 @@ int es_outlet_put(const es_hub_view_t *hub, const es_batch_t *batch,
         return append_failed(hub, rv, p, why);
     }
     es_service_wake(touched);
-    return es_publishers_call(hub->name, batch, &done->last_id, p, why);
+    es_mailing_call(hub);
+    return 1;
+}
+
+/* Proxies are at work while publishers are. */
+int es_outlet_dispatch(const es_hub_view_t *hub, const es_batch_t *batch,
+                       apr_pool_t *p, es_appended_t *done,
+                       es_dispatch_t *dispatch, es_problem_t *why)
+{
+    es_problem_t unsent;
+    int is_well;
+
+    dispatch->grip = NULL;
+    if (!store(hub, batch, p, done, why)) {
+        return 0;
+    }
+    is_well = es_publishers_call(hub->name, batch, &done->last_id, p, why);
+    es_dispatch_wait(dispatch, hub, done->from, done->head);
+    if (!es_dispatch_check(dispatch, p, &unsent)) {
+        *why = unsent;
+        is_well = 0;
+    }
+    return is_well;
+}
+
+int es_outlet_put(const es_hub_view_t *hub, const es_batch_t *batch,
+                  apr_pool_t *p, es_appended_t *done, es_problem_t *why)
+{
+    es_dispatch_t dispatch;
+
+    return es_outlet_dispatch(hub, batch, p, done, &dispatch, why);
 }
 
 int es_outlet_close(const es_hub_view_t *hub, es_slice_t name,
@@ -139,5 +171,6 @@ int es_outlet_close(const es_hub_view_t *hub, es_slice_t name,
         return append_failed(hub, rv, p, why);
     }
     es_service_wake(touched);
+    es_mailing_call(hub);
     return 1;
 }

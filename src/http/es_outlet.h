@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * The outlet: where a checked batch goes, whoever publishes it. Into the
- * hub's journal, the children that have clients of its channels are woken,
- * and other modules' publishers get it. It knows no request.
+ * hub's journal; the children that have clients of its channels are woken;
+ * then GRIP proxies and other modules' publishers get it. It knows no request.
  */
 #ifndef ES_OUTLET_H
 #define ES_OUTLET_H
 
 #include "base/es_batch.h"
+#include "http/es_dispatch.h"
 #include "http/es_service.h"
 #include "store/es_close.h"
 
@@ -21,15 +22,26 @@
  *               filled also at 502
  * @param why    409: a publisher's id stands for another event of a channel;
  *               413: more than half of the journal; 502: in the journal, but
- *               a publisher of another module did not take it; 503: no room
- *               for another channel, or the hub is out of service; 508: called
- *               by such a publisher
+ *               a GRIP proxy or a publisher of another module did not take it;
+ *               503: no room for another channel, the hub is out of service,
+ *               or in the journal, but too many wait for a GRIP proxy; 508:
+ *               called by such a publisher
  * @return 1, or 0 with why
  *
- * Context: WORKER; takes the store lock; blocks as long as publishers do.
+ * Context: WORKER; takes the store lock; blocks as long as publishers and
+ * proxies do.
  */
 int es_outlet_put(const es_hub_view_t *hub, const es_batch_t *batch,
                   apr_pool_t *p, es_appended_t *done, es_problem_t *why);
+
+/**
+ * The same, and tell what became of it at the hub's GRIP proxies.
+ *
+ * @param dispatch  filled; its grip is NULL when nothing was stored, too
+ */
+int es_outlet_dispatch(const es_hub_view_t *hub, const es_batch_t *batch,
+                       apr_pool_t *p, es_appended_t *done,
+                       es_dispatch_t *dispatch, es_problem_t *why);
 
 /**
  * Close a channel for some seconds: its streams end, over all children.

@@ -90,35 +90,46 @@ static int read_batch(request_rec *r, const es_dir_t *conf,
 
 /* ---- The handler ------------------------------------------------------- */
 
+/* @param why  what happened to a batch that was stored; NULL = all is well */
 static int reply_published(request_rec *r, const es_batch_t *batch,
-                           const es_appended_t *done)
+                           const es_appended_t *done,
+                           const es_dispatch_t *dispatch,
+                           const es_problem_t *why)
 {
     char id[ES_ID_TEXT_SIZE];
+    const char *json;
 
     es_id_format(id, &done->last_id);
     es_rlog(APLOG_DEBUG, 0, r, "ES0502",
             "published %d events up to %s for %" APR_UINT64_T_FMT
             " clients, %d of them were there already",
             batch->count, id, done->clients, done->known);
-    return es_reply_json(r, apr_psprintf(r->pool,
-                                         "{\"published\": %d, \"id\": \"%s\", "
-                                         "\"clients\": %" APR_UINT64_T_FMT "}",
-                                         batch->count, id, done->clients));
+    json = apr_psprintf(r->pool,
+                        "{\"published\": %d, \"id\": \"%s\", "
+                        "\"clients\": %" APR_UINT64_T_FMT "%s%s}",
+                        batch->count, id, done->clients,
+                        es_dispatch_json(dispatch, r->pool),
+                        why ? es_dispatch_error(why, r->pool) : "");
+    return why ? es_reply_json_problem(r, why, json) : es_reply_json(r, json);
 }
 
 static int publish_batch(request_rec *r, const es_dir_t *conf,
                          es_batch_read_fn_t *read, es_slice_t body)
 {
     es_batch_t batch;
+    es_dispatch_t dispatch = {0};
     es_appended_t done;
     es_problem_t why;
 
     if (!read_batch(r, conf, read, body, &batch, &why) ||
         !es_intake_check(r, conf, &batch, &why) ||
-        !es_outlet_put(es_service_hub(conf), &batch, r->pool, &done, &why)) {
-        return es_reply_problem(r, &why);
+        !es_outlet_dispatch(es_service_hub(conf), &batch, r->pool, &done,
+                            &dispatch, &why)) {
+        return dispatch.grip /* stored, so there is more to tell */
+                   ? reply_published(r, &batch, &done, &dispatch, &why)
+                   : es_reply_problem(r, &why);
     }
-    return reply_published(r, &batch, &done);
+    return reply_published(r, &batch, &done, &dispatch, NULL);
 }
 
 /* curl -d calls a form what is given to it, and JSON is given to it in most

@@ -24,7 +24,8 @@ static int reply(request_rec *r, int status, const char *type, const char *text)
     return OK;
 }
 
-int es_reply_problem(request_rec *r, const es_problem_t *why)
+/* All of a problem but its sentence. */
+static void tell(request_rec *r, const es_problem_t *why)
 {
     static apr_time_t last_remedy; /* atomic */
 
@@ -38,6 +39,11 @@ int es_reply_problem(request_rec *r, const es_problem_t *why)
         apr_table_setn(r->headers_out, "Retry-After",
                        apr_itoa(r->pool, why->retry_after));
     }
+}
+
+int es_reply_problem(request_rec *r, const es_problem_t *why)
+{
+    tell(r, why);
     return reply(r, why->status, "text/plain; charset=utf-8", why->sentence);
 }
 
@@ -59,4 +65,11 @@ int es_reply_text(request_rec *r, const char *text)
 int es_reply_json(request_rec *r, const char *json)
 {
     return reply(r, HTTP_OK, "application/json", json);
+}
+
+int es_reply_json_problem(request_rec *r, const es_problem_t *why,
+                          const char *json)
+{
+    tell(r, why);
+    return reply(r, why->status, "application/json", json);
 }

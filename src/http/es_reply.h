@@ -32,4 +32,8 @@ int es_reply_text(request_rec *r, const char *text);
  */
 int es_reply_json(request_rec *r, const char *json);
 
+/** The same with a problem's status; its sentence is not sent. */
+int es_reply_json_problem(request_rec *r, const es_problem_t *why,
+                          const char *json);
+
 #endif

@@ -19,6 +19,7 @@
 
 #include "base/es_context.h"
 #include "http/es_hlog.h"
+#include "http/es_mailing.h"
 #include "http/es_memory.h"
 
 /* How long a child that ends waits for its delivery: 3 s for other children
@@ -57,11 +58,11 @@ static apr_status_t forget_service(void *unused)
 
 /* All that is kept, so that a dead child's counts are cleared in hubs that
  * the configuration does not name for the time being, too. */
-static int attach_hubs(es_service_t *made, const es_kept_t *kept, server_rec *s,
+static int attach_hubs(es_service_t *made, es_kept_t *kept, server_rec *s,
                        apr_pool_t *pool)
 {
     apr_uint32_t i;
-    int rc = OK;
+    int rc = es_mailing_open(&kept->boxes, kept->places, kept->nhubs, s, pool);
 
     made->hubs = apr_hash_make(pool);
     made->stores = apr_pcalloc(pool, sizeof(*made->stores) * kept->nhubs);
@@ -91,6 +92,9 @@ static int attach_hubs(es_service_t *made, const es_kept_t *kept, server_rec *s,
             view->history = named->history;
             view->age_us = named->age_us;
             apr_hash_set(made->hubs, hub->name, APR_HASH_KEY_STRING, view);
+        }
+        if (es_mailing_add(view, s) != OK) {
+            rc = HTTP_INTERNAL_SERVER_ERROR;
         }
     }
     return rc;
@@ -128,7 +132,7 @@ static int is_restart(void)
     return generation_now() > 0;
 }
 
-static int attach(es_service_t *made, const es_kept_t *kept, server_rec *s,
+static int attach(es_service_t *made, es_kept_t *kept, server_rec *s,
                   apr_pool_t *pool)
 {
     apr_status_t rv =
@@ -178,11 +182,13 @@ static apr_status_t leave(void *unused)
     if (!es_delivery_is_stopping(service->delivery)) {
         es_service_stop(0);
     }
+    es_mailing_stop(); /* beside the delivery */
     rv = es_delivery_join(service->delivery, JOIN_PATIENCE);
     if (rv != APR_SUCCESS) {
         es_slog(APLOG_WARNING, rv, ap_server_conf, "ES0008",
                 "the delivery did not end in time; its streams are cut");
     }
+    es_mailing_leave(ap_server_conf);
     return APR_SUCCESS;
 }
 
@@ -241,6 +247,7 @@ void es_service_enter(apr_pool_t *pchild, server_rec *s)
                 "cannot start the delivery; this child serves no events");
         return;
     }
+    es_mailing_enter(service->place, pchild, s);
     apr_pool_pre_cleanup_register(pchild, NULL, leave);
     es_slog(APLOG_INFO, 0, s, "ES0011", "place %u, delivery started",
             service->place);
@@ -294,6 +301,9 @@ void es_service_stop(int graceful)
 {
     if (service && service->delivery) {
         es_delivery_leave(service->delivery, why_stop(graceful));
+        if (!graceful) {
+            es_mailing_stop();
+        }
     }
 }
 

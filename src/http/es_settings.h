@@ -90,6 +90,7 @@ typedef struct es_global_t {
     apr_int64_t max_address_clients; /* one client address; 0 = no limit */
     apr_int64_t max_channels;        /* of a hub */
     apr_int64_t max_held;            /* per child; 0 = a quarter */
+    apr_int64_t max_grip_waiting;    /* per child; 0 = half of its workers */
     apr_int64_t drain_us;
     apr_array_header_t *hubs;  /* es_hub_t; [0] is "default" */
     apr_array_header_t *grips; /* es_hub_grip_t; one for each hub at most */

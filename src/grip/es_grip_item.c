@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "grip/es_item.h"
+#include "grip/es_grip_item.h"
 
 #include "base/es_json_string.h"
 #include "base/es_utf8.h"
@@ -50,12 +50,12 @@ static es_slice_t send_bytes(es_slice_t frame, apr_pool_t *p)
     return es_slice(format, (apr_size_t)(at - format));
 }
 
-es_slice_t es_item_send(es_slice_t frame, apr_pool_t *p)
+es_slice_t es_grip_item_send(es_slice_t frame, apr_pool_t *p)
 {
     return es_utf8_is_valid(frame) ? send_text(frame, p) : send_bytes(frame, p);
 }
 
-es_slice_t es_item_close(void)
+es_slice_t es_grip_item_close(void)
 {
     return TEXT("{\"http-stream\":{\"action\":\"close\",\"content\":\"\"}}");
 }
@@ -77,8 +77,8 @@ static void add(pieces_t *pieces, es_slice_t bytes)
 }
 
 /* Ids are digits and '-'; a channel's prefix may be anything. */
-static void cut(pieces_t *pieces, const es_item_t *item, es_slice_t channel,
-                int is_first)
+static void cut(pieces_t *pieces, const es_grip_item_t *item,
+                es_slice_t channel, int is_first)
 {
     pieces->count = 0;
     pieces->size = 0;
@@ -97,7 +97,7 @@ static void cut(pieces_t *pieces, const es_item_t *item, es_slice_t channel,
     add(pieces, TEXT("}"));
 }
 
-int es_item_add(es_buf_t *body, const es_item_t *item)
+int es_grip_item_add(es_buf_t *body, const es_grip_item_t *item)
 {
     const char *channel = es_json_string(item->channel, body->pool);
     apr_size_t room = body->max - body->len;
@@ -114,7 +114,7 @@ int es_item_add(es_buf_t *body, const es_item_t *item)
     return 1;
 }
 
-void es_item_finish(es_buf_t *body)
+void es_grip_item_finish(es_buf_t *body)
 {
     es_buf_add(body, END);
 }

@@ -8,20 +8,20 @@
  *
  * A body is filled item by item, up to its ceiling. Pure.
  */
-#ifndef ES_ITEM_H
-#define ES_ITEM_H
+#ifndef ES_GRIP_ITEM_H
+#define ES_GRIP_ITEM_H
 
 #include <apr_pools.h>
 
 #include "base/es_buf.h"
 #include "base/es_slice.h"
 
-typedef struct es_item_t {
+typedef struct es_grip_item_t {
     es_slice_t channel; /* as Grip-Channel names it, prefix included */
-    es_slice_t format;  /* from es_item_send or es_item_close */
+    es_slice_t format;  /* from es_grip_item_send or es_grip_item_close */
     es_slice_t id;      /* ours, as text; empty = neither id nor prev-id */
     es_slice_t prev_id;
-} es_item_t;
+} es_grip_item_t;
 
 /**
  * The format of an event. Text that is not UTF-8, which JSON cannot hold,
@@ -30,10 +30,10 @@ typedef struct es_item_t {
  * @param frame  the bytes that clients get
  * @return in p
  */
-es_slice_t es_item_send(es_slice_t frame, apr_pool_t *p);
+es_slice_t es_grip_item_send(es_slice_t frame, apr_pool_t *p);
 
 /** The format that ends the streams of a channel. @return static */
-es_slice_t es_item_close(void);
+es_slice_t es_grip_item_close(void);
 
 /**
  * Append an item to a body, or start one when it is empty.
@@ -41,9 +41,9 @@ es_slice_t es_item_close(void);
  * @param body  what it must not become longer than is its max
  * @return 1, or 0: it does not fit, body is as it was
  */
-int es_item_add(es_buf_t *body, const es_item_t *item);
+int es_grip_item_add(es_buf_t *body, const es_grip_item_t *item);
 
 /** Nothing more comes to a body that has an item: make it whole. */
-void es_item_finish(es_buf_t *body);
+void es_grip_item_finish(es_buf_t *body);
 
 #endif

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * An outbox is known by a digest, as names and addresses have any length. It
+ * is never given to another proxy: a child of an old configuration may still
+ * send from it.
+ */
+#include "http/es_boxes.h"
+
+#include <sys/eventfd.h>
+
+#include <apr_md5.h>
+
+#include "store/es_shm.h"
+
+static apr_status_t make_bells(es_boxes_t *boxes, apr_pool_t *pool)
+{
+    apr_uint32_t i;
+
+    boxes->bells = apr_palloc(pool, sizeof(int) * boxes->places);
+    for (i = 0; i < boxes->places; i++) {
+        boxes->bells[i] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+        if (boxes->bells[i] < 0) {
+            return errno;
+        }
+    }
+    return APR_SUCCESS;
+}
+
+apr_status_t es_boxes_begin(es_boxes_t *boxes, int wanted, apr_uint32_t places,
+                            apr_pool_t *pool)
+{
+    apr_status_t rv;
+    void *mem;
+
+    boxes->turn++;
+    if (boxes->mem || !wanted) {
+        return APR_SUCCESS;
+    }
+    boxes->places = places;
+    rv = es_shm_create(&mem, es_mailroom_size(places), pool);
+    if (rv == APR_SUCCESS) {
+        rv = es_mailroom_format(mem, places);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = make_bells(boxes, pool);
+    }
+    if (rv == APR_SUCCESS) {
+        boxes->mem = mem;
+    }
+    return rv;
+}
+
+/* A hub whose journal was made anew starts again. */
+static void make_key(unsigned char key[16], const char *hub,
+                     const es_store_t *store, const char *uri)
+{
+    es_id_t birth = es_store_birth(store);
+    apr_md5_ctx_t context;
+
+    apr_md5_init(&context);
+    apr_md5_update(&context, hub, strlen(hub) + 1);
+    apr_md5_update(&context, uri, strlen(uri) + 1);
+    apr_md5_update(&context, &birth, sizeof(birth));
+    apr_md5_final(key, &context);
+}
+
+apr_status_t es_boxes_find(es_boxes_t *boxes, const es_mailroom_t *room,
+                           const char *hub, const es_store_t *store,
+                           const char *uri, apr_uint32_t *box)
+{
+    unsigned char key[16];
+    apr_uint32_t i;
+
+    make_key(key, hub, store, uri);
+    for (i = 0; i < boxes->count; i++) {
+        if (!memcmp(boxes->owners[i].key, key, sizeof(key))) {
+            break;
+        }
+    }
+    if (i == ES_MAILROOM_BOXES) {
+        return APR_ENOSPC;
+    }
+    if (i == boxes->count) {
+        boxes->count++;
+        memcpy(boxes->owners[i].key, key, sizeof(key));
+    }
+    if (boxes->owners[i].turn == 0 || boxes->owners[i].turn + 1 < boxes->turn) {
+        es_outbox_begin(es_mailroom_box(room, i), es_store_head(store));
+    }
+    boxes->owners[i].turn = boxes->turn;
+    *box = i;
+    return APR_SUCCESS;
+}

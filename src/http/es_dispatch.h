@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * A dispatch: what became of a publish at the GRIP proxies of its hub, as its
+ * publisher is told.
+ */
+#ifndef ES_DISPATCH_H
+#define ES_DISPATCH_H
+
+#include "base/es_problem.h"
+#include "http/es_courier.h"
+#include "http/es_service.h"
+
+typedef struct es_dispatch_t {
+    const es_grip_t *grip; /* NULL = the hub has no proxies */
+    int outcomes[ES_COURIER_PROXIES];
+} es_dispatch_t;
+
+/**
+ * Wait for the proxies, when the hub has some.
+ *
+ * @param from  head of the journal before it
+ * @param to    and after it
+ *
+ * Context: WORKER; see es_mailing_wait.
+ */
+void es_dispatch_wait(es_dispatch_t *dispatch, const es_hub_view_t *hub,
+                      es_pos_t from, es_pos_t to);
+
+/**
+ * Has every proxy taken it? With EventStreamGripOnError ignore that does not
+ * matter.
+ *
+ * @param why  502 naming those that have not; 503 when too many wait already
+ * @return 1, or 0 with why
+ */
+int es_dispatch_check(const es_dispatch_t *dispatch, apr_pool_t *p,
+                      es_problem_t *why);
+
+/** ", \"error\": …" with a problem's sentence, to go behind it; in p. */
+const char *es_dispatch_error(const es_problem_t *why, apr_pool_t *p);
+
+/** ", \"grip\": […]", to go into a JSON object; "" without proxies; in p. */
+const char *es_dispatch_json(const es_dispatch_t *dispatch, apr_pool_t *p);
+
+#endif

@@ -1,0 +1,285 @@
+# SPDX-License-Identifier: Apache-2.0
+package EventStream::FakeProxy;
+
+=head1 NAME
+
+EventStream::FakeProxy - what a GRIP proxy is to a publisher, and nothing else
+
+=head1 SYNOPSIS
+
+    use EventStream::FakeProxy;
+
+    my $proxy = EventStream::FakeProxy->start;
+    my $httpd = EventStream::Httpd->start(conf =>
+        'EventStreamGrip ' . $proxy->url . "\n...");
+
+    publish($httpd, 'news', 'hello');
+    my ($item) = $proxy->items;         # decoded, in the order of arrival
+    $proxy->mode('status 500');         # from now on
+
+A process that listens on 127.0.0.1, takes what is posted, and keeps it for the
+test. It answers several connections at once and closes each, as Pushpin does.
+
+=head1 METHODS
+
+=over
+
+=item start(%options)
+
+Options: mode => as below; keep => 1: connections stay open after an answer.
+
+=item mode($mode)
+
+    ok              200, as Pushpin says it
+    slow 300        the same, after so many milliseconds
+    status 401      this status
+    picky word      400 if the word is in the body, else 200
+    large           200 with an answer of 1 MB
+    silent          reads, and never answers
+    cut             closes when it has read the request
+    deaf            closes at once
+
+=item port, url
+
+url is http://127.0.0.1:port
+
+=item requests
+
+Those that were read: method, path, headers (names in lower case), body,
+connection (its number), status (0 when it got none), others (how many were
+being answered meanwhile).
+Those of a mode that refuses are among them.
+
+=item items
+
+The items of all requests that were answered with 200.
+
+=item forget
+
+All that it has got so far.
+
+=item stop, start_again
+
+start_again has the same port.
+
+=back
+
+=cut
+
+use strict;
+use warnings;
+
+use File::Temp ();
+use IO::Select;
+use IO::Socket::INET;
+use JSON::PP ();
+use POSIX ();
+use Scalar::Util ();
+use Time::HiRes qw(sleep time);
+
+my %objects;    # address => object (weak)
+my $owner = $$;
+
+sub start
+{
+    my ($class, %opt) = @_;
+    my $self = bless {mode => 'ok', %opt}, $class;
+    Scalar::Util::weaken($objects{0 + $self} = $self);
+    $self->{root} = File::Temp::tempdir('es-fp-XXXXXX', TMPDIR => 1,
+        CLEANUP => 1);
+    $self->mode($self->{mode});
+    $self->run;
+    return $self;
+}
+
+sub mode
+{
+    my ($self, $mode) = @_;
+    open my $out, '>', "$self->{root}/mode.new" or die $!;
+    print {$out} $mode;
+    close $out or die $!;
+    rename "$self->{root}/mode.new", "$self->{root}/mode" or die $!;
+    return;
+}
+
+sub port { return $_[0]{port} }
+sub url { return "http://127.0.0.1:$_[0]{port}" }
+
+sub run
+{
+    my ($self) = @_;
+    my $listener = IO::Socket::INET->new(
+        Listen => 64, LocalAddr => '127.0.0.1', ReuseAddr => 1,
+        LocalPort => $self->{port} || 0) or die "listen: $!";
+    $self->{port} = $listener->sockport;
+    my $pid = fork;
+    die "fork: $!" if !defined $pid;
+    if ($pid == 0) {
+        $SIG{$_} = 'DEFAULT' for qw(TERM INT HUP);
+        $SIG{PIPE} = 'IGNORE';
+        eval { $self->serve($listener); 1 } or print STDERR $@;
+        POSIX::_exit(0);
+    }
+    $self->{pid} = $pid;
+    return;
+}
+
+sub stop
+{
+    my ($self) = @_;
+    my $pid = delete $self->{pid} or return;
+    kill 'KILL', $pid;
+    waitpid $pid, 0;
+    return;
+}
+
+sub start_again
+{
+    my ($self) = @_;
+    $self->stop;
+    $self->run;
+    return;
+}
+
+# ---- The process ------------------------------------------------------------
+
+sub mode_now
+{
+    my ($self) = @_;
+    open my $in, '<', "$self->{root}/mode" or return ('ok');
+    return split ' ', <$in>;
+}
+
+sub serve
+{
+    my ($self, $listener) = @_;
+    my $select = IO::Select->new($listener);
+    my (%peers, $count);
+    open my $book, '>>', "$self->{root}/book" or die $!;
+    $book->autoflush(1);
+    for (;;) {
+        for my $fh ($select->can_read(0.01)) {
+            if ($fh == $listener) {
+                my $peer = $listener->accept or next;
+                if (($self->mode_now)[0] eq 'deaf') {
+                    close $peer;
+                    next;
+                }
+                $select->add($peer);
+                $peers{$peer} = {fh => $peer, in => '', number => ++$count};
+                next;
+            }
+            my $peer = $peers{$fh};
+            my $got = sysread $fh, $peer->{in}, 65536, length $peer->{in};
+            if (!$got) {
+                $select->remove($fh);
+                delete $peers{$fh};
+                close $fh;
+            }
+        }
+        for my $peer (values %peers) {
+            if (!$peer->{due}) {
+                my $request = take_request($peer) or next;
+                $self->begin($peer, $request, \%peers, $book);
+            }
+            if ($peer->{due} && time >= $peer->{due}
+                && !$self->answer($peer)) {
+                $select->remove($peer->{fh});
+                delete $peers{$peer->{fh}};
+                close $peer->{fh};
+            }
+        }
+    }
+}
+
+sub take_request
+{
+    my ($peer) = @_;
+    my ($head, $body) = $peer->{in} =~ /\A(.*?\r\n)\r\n(.*)\z/s or return;
+    my ($length) = $head =~ /^Content-Length: (\d+)\r$/mi;
+    return if length $body < ($length || 0);
+    $peer->{in} = substr $body, $length || 0;
+    my ($line, @fields) = split /\r\n/, $head;
+    my ($method, $path) = split ' ', $line;
+    return {
+        method => $method, path => $path, connection => $peer->{number},
+        headers => {map { /^([^:]+):\s*(.*)$/ ? (lc $1 => $2) : () } @fields},
+        body => substr $body, 0, $length || 0};
+}
+
+sub begin
+{
+    my ($self, $peer, $request, $peers, $book) = @_;
+    my ($mode, $value) = $self->mode_now;
+    $request->{others} = grep { $_ != $peer && $_->{due} } values %$peers;
+    $request->{status} = $mode eq 'status' ? $value
+        : $mode eq 'picky' ? ($request->{body} =~ /\Q$value/ ? 400 : 200)
+        : $mode =~ /^(ok|slow|large)$/ ? 200 : 0;
+    print {$book} JSON::PP->new->latin1->canonical->encode($request), "\n";
+    $peer->{due} = time + ($mode eq 'slow' ? $value / 1000 : 0);
+    $peer->{due} += 1e6 if $mode eq 'silent';
+    $peer->{answer} = [$mode, $request->{status}];
+    return;
+}
+
+# Returns whether the connection stays.
+sub answer
+{
+    my ($self, $peer) = @_;
+    my ($mode, $status) = @{$peer->{answer}};
+    delete $peer->{due};
+    return 0 if !$status;
+    my $text = $status == 200 ? "Published\n" : "No.\n";
+    $text = 'x' x 1_000_000 if $mode eq 'large';
+    my $keep = $self->{keep} ? 'keep-alive' : 'close';
+    my $bytes = "HTTP/1.1 $status Said\r\nContent-Type: text/plain\r\n"
+        . "Connection: $keep\r\nContent-Length: " . length($text)
+        . "\r\n\r\n$text";
+    while (length $bytes) {
+        my $sent = syswrite $peer->{fh}, $bytes or return 0;
+        substr $bytes, 0, $sent, '';
+    }
+    return $self->{keep};
+}
+
+# ---- What it has got --------------------------------------------------------
+
+sub requests
+{
+    my ($self) = @_;
+    open my $in, '<', "$self->{root}/book" or return;
+    return map { JSON::PP->new->latin1->decode($_) } grep { /\n\z/ } <$in>;
+}
+
+sub items
+{
+    my ($self) = @_;
+    return map { @{JSON::PP::decode_json($_->{body})->{items}} }
+        grep { $_->{status} == 200 } $self->requests;
+}
+
+sub forget
+{
+    my ($self) = @_;
+    truncate "$self->{root}/book", 0 or die $!;
+    return;
+}
+
+sub DESTROY
+{
+    my ($self) = @_;
+    return if $$ != $owner;
+    local ($?, $@, $!);
+    $self->stop;
+    delete $objects{0 + $self};
+    return;
+}
+
+END {
+    if ($$ == $owner) {
+        local $?;
+        $_->stop for grep { defined } values %objects;
+    }
+}
+
+1;
