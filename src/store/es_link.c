@@ -6,7 +6,9 @@
  *
  * The event before is mostly retained, too, and has its id in its record.
  * Else it is the newest that the channel has lost: what was evicted stands in
- * the slot, and nothing newer can have gone while this record is there.
+ * the slot, and nothing newer can have gone while this record is there. (Only
+ * the close of a channel says so of records that are still there: then the id
+ * is that of the close, and its readers end anyway.)
  */
 #include "store/es_link.h"
 
@@ -65,43 +67,4 @@ apr_status_t es_store_follow(es_store_t *store, const es_record_t *record,
         return APR_SUCCESS;
     }
     return read_evicted(store, record, record->slots[i], &out->before);
-}
-
-static apr_status_t last_locked(es_store_t *store, es_slice_t name, es_id_t *id)
-{
-    const es_table_t *table = store->tab.table;
-    const es_chan_t *chan;
-    es_record_t newest;
-    es_slot_t slot;
-    apr_status_t rv = es_chantab_find(
-        &store->tab, name, es_chantab_hash(&store->tab, name), &slot);
-
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
-    chan = es_chantab_at(&store->tab, slot);
-    if (!chan) {
-        id->ms = table->forgotten_ms;
-        id->n = table->forgotten_n;
-        return APR_SUCCESS;
-    }
-    id->ms = chan->evicted_ms;
-    id->n = chan->evicted_n;
-    if (chan->newest != 0 &&
-        es_store_look(store, chan->newest, &newest) == APR_SUCCESS) {
-        *id = newest.id;
-    }
-    return APR_SUCCESS;
-}
-
-apr_status_t es_store_last(es_store_t *store, es_slice_t name, es_id_t *id)
-{
-    es_news_t news;
-    apr_status_t rv = es_view_lock(store, &news);
-
-    if (rv == APR_SUCCESS) {
-        rv = last_locked(store, name, id);
-        es_view_unlock(store, &news);
-    }
-    return rv;
 }

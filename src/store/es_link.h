@@ -12,9 +12,9 @@
 typedef struct es_linked_t {
     char name[ES_CHANNEL_NAME_MAX]; /* of the channel; name_len bytes */
     apr_size_t name_len;
-    es_id_t before; /* our id of the channel's event before this record; when
-                     * it had none yet, an id below which none of its events
-                     * is retained */
+    es_id_t before; /* our id of the channel's event before this record, just
+                     * as es_store_lasts had it before this one; when it had
+                     * none yet, an id up to which none is retained */
 } es_linked_t;
 
 /**
@@ -28,16 +28,5 @@ typedef struct es_linked_t {
  */
 apr_status_t es_store_follow(es_store_t *store, const es_record_t *record,
                              int i, es_linked_t *out);
-
-/**
- * Our id of a channel's last event, just as the next record's link will name
- * it. A channel without slot has none; then it is the id that a new slot
- * would start with.
- *
- * @return APR_SUCCESS, APR_EGENERAL
- *
- * Context: WORKER; takes the store lock.
- */
-apr_status_t es_store_last(es_store_t *store, es_slice_t name, es_id_t *id);
 
 #endif

@@ -3,6 +3,7 @@
  * to, and after records before them have gone. */
 #include "store_kit.h"
 
+#include "store/es_lasts.h"
 #include "store/es_link.h"
 
 static void look(kit_t *kit, es_pos_t pos, es_record_t *record)
@@ -19,9 +20,13 @@ static void append(kit_t *kit, const char *channel, es_appended_t *done)
 static es_id_t last_of(kit_t *kit, const char *channel)
 {
     es_id_t id = {0, 0};
+    es_start_t present;
+    es_slot_t slot;
 
-    assert_int_equal(es_store_last(kit->store, es_slice_of(channel), &id),
+    assert_int_equal(kit_subscribe(kit, 1, channel, &slot), APR_SUCCESS);
+    assert_int_equal(es_store_lasts(kit->store, &slot, 1, &id, &present),
                      APR_SUCCESS);
+    es_store_unsubscribe(kit->store, 1, &slot, 1);
     return id;
 }
 
