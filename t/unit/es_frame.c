@@ -217,7 +217,7 @@ FACTS(reset_writes_names_as_json_strings)
 
     assert_slice(es_frame_reset(&id, &channel, 1, pool),
                  "event: stream-reset\nid: 1-0\ndata: {\"channels\":"
-                 "[\"a\\\"b\\\\c/\\u000a\\u001f\x7f\"]}\n\n");
+                 "[\"a\\\"b\\\\c/\\n\\u001f\x7f\"]}\n\n");
 }
 
 static const struct CMUnitTest tests[] = {
