@@ -660,10 +660,10 @@ DIST_FILES = \
     t/81-pushpin-hold.t \
     t/82-grip-library.t \
     t/83-grip-recover.t \
-    t/84-grip-publish.t \
     t/84-pushpin-reliable.t \
-    t/85-grip-order.t \
     t/85-pushpin-keys.t \
+    t/86-grip-publish.t \
+    t/87-grip-order.t \
     t/browser/Driver.pm \
     t/browser/common.mjs \
     t/browser/demo.mjs \
