@@ -639,6 +639,7 @@ DIST_FILES = \
     t/35-channel-control.t \
     t/36-grip-items.t \
     t/37-capi.t \
+    t/38-bad-publish.t \
     t/38-snippets.t \
     t/40-detach.t \
     t/41-slow.t \

@@ -20,6 +20,7 @@ use EventStream::Load;
 my $ROUNDS = 15;
 my $CLIENTS = 12;
 my $PUBLISHERS = 3;
+my $BATCH = 25;
 
 my $httpd = EventStream::Httpd->start(mpm_conf => <<'MPM', conf => <<'CONF');
 StartServers 3
@@ -53,7 +54,7 @@ sub start_publisher
         my $number = 0;
         my @acknowledged;
         until (IO::Select->new($told)->can_read(0.01)) {
-            my @batch = map { "$name-" . $number++ } 1 .. 5;
+            my @batch = map { "$name-" . $number++ } 1 .. $BATCH;
             my $body = '[' . join(',', map {
                 '{"channel": "news", "text": "' . $_ . ' ' . 'x' x 500 . '"}'
             } @batch) . ']';
@@ -109,7 +110,8 @@ sub names_of
     return @names;
 }
 
-my %seen = map { $_ => 0 } qw(stayed cut missing torn disordered doubled);
+my %seen = map { $_ => 0 } qw(stayed cut missing torn disordered doubled
+    partial);
 my ($slowest, $stuck, $miscounted, $not_replaced, $silent) = (0) x 5;
 for my $round (1 .. $ROUNDS) {
     my @clients = map { subscribe($httpd, '/events') } 1 .. $CLIENTS;
@@ -156,6 +158,11 @@ for my $round (1 .. $ROUNDS) {
             $seen{cut}++;
             next;
         }
+        my %list;
+        for my $name (@got) {
+            $list{"$1-" . int($2 / $BATCH)}++ if $name =~ /^(.*-p\d+)-(\d+)$/;
+        }
+        $seen{partial}++ if grep { $_ != $BATCH } values %list;
         $stayed++;
         $seen{missing}++ if grep { !$count{$_} } @names;
     }
@@ -173,6 +180,7 @@ is $seen{missing}, 0, 'those miss nothing that was acknowledged';
 is $seen{doubled}, 0, 'nothing comes twice';
 is $seen{disordered}, 0, 'nothing comes out of order';
 is $seen{torn}, 0, 'nothing is torn';
+is $seen{partial}, 0, 'of each list there is all or nothing';
 is $stuck, 0, 'publishing works after each kill';
 cmp_ok $slowest, '<', 3, '... at once';
 is $silent, 0, '... and goes on';

@@ -172,7 +172,8 @@ static int take_object(es_event_t *event, json_t *object, es_json_text_t *text,
     return 1;
 }
 
-/* "the event has the fields 'chanel', 'data'": what a typing error hides in */
+/* "the event has the fields 'chanel', 'data', and not 'channel'": what a typing
+ * error hides in */
 static const char *fields_of(json_t *object, apr_pool_t *p)
 {
     const char *list = NULL;
@@ -191,7 +192,7 @@ static const char *fields_of(json_t *object, apr_pool_t *p)
         return "the event has no fields";
     }
     return apr_pstrcat(p, "the event has the fields ", list, at ? ", ..." : "",
-                       NULL);
+                       ", and not 'channel'", NULL);
 }
 
 static int take_all(es_batch_t *batch, json_t *root, es_slice_t body,
