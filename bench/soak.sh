@@ -17,20 +17,12 @@
 #   EVERY     seconds from one fault to the next (2)
 #   TIMES     how many (as many as fit; the last second is left in peace)
 #
-#   ES_BUILDDIR   the build: .libs/mod_eventstream.so and bench/es_verify
-#                 (../build beside the sources)
-#   ES_VICTIM     busiest (preset) or random: which child
+#   ES_VICTIM     busiest (preset) or random: which child that has clients
 #   ES_CLIENTS 200  ES_CHANNELS 20  ES_RATE 100  ES_SLOW 5  ES_FICKLE 20
 #   ES_BROAD 10   as es_verify's options of these names
 #   ES_VERIFY     more of its options
-#   ES_CHILDREN   children of httpd (4), ES_LIMIT its ServerLimit (twice that;
-#                 with the same, new children wait until old ones are gone)
-#   ES_HUB        size of the hub (64m)
-#   ES_PORT       first port to try (18180)
-#   ES_HTTPD      the server (apache2 or httpd)
-#   ES_MODULES    its modules' folder (asked of apxs)
-#   ES_EXTRA_CONF a file to be included in httpd's configuration
 #   ES_KEEP       a folder that receives configuration, logs and reports
+#   and those of httpd.sh
 #
 # Prints what happened, a line "soak key=value ..." and es_verify's line.
 # Exit status: 0 sound; 1 not, or a fault hit nobody; 2 could not run.
@@ -41,20 +33,16 @@ fault=${1:-none}
 seconds=${2:-12}
 every=${3:-2}
 times=${4:-$(((seconds - 1) / every))}
-build=$(cd "${ES_BUILDDIR:-$here/../build}" 2>/dev/null && pwd)
 clients=${ES_CLIENTS:-200}
 publishers=4
-children=${ES_CHILDREN:-4}
-limit=${ES_LIMIT:-$((children * 2))}
-port=${ES_PORT:-18180}
-httpd=${ES_HTTPD:-$(command -v apache2 || command -v httpd)}
-modules=${ES_MODULES:-$(apxs -q LIBEXECDIR 2>/dev/null)}
-server=
 verify=
 stopped=
 done_times=0
 hits=0
 clients_hit=0
+
+# shellcheck source=bench/httpd.sh
+. "$here/httpd.sh"
 
 say() {
     echo "soak.sh: $*" >&2
@@ -63,27 +51,6 @@ say() {
 die() {
     say "$@"
     exit 2
-}
-
-# running PID: is it a child of ours, and no zombie?
-running() {
-    awk -v us="$$" '/^State:/ { state = $2 }
-                    /^PPid:/ { parent = $2 }
-                    END { exit !(parent == us && state != "Z") }' \
-        "/proc/$1/status" 2>/dev/null
-}
-
-# end PID: asks, then insists after ten seconds
-end() {
-    [ -n "$1" ] && running "$1" || return 0
-    kill "$1"
-    tries=0
-    while running "$1" && [ "$tries" -lt 100 ]; do
-        sleep 0.1
-        tries=$((tries + 1))
-    done
-    running "$1" && kill -9 "$1"
-    wait "$1" 2>/dev/null
 }
 
 clean_up() {
@@ -102,107 +69,7 @@ tmp=$(mktemp -d) || exit 2
 trap clean_up EXIT
 trap 'exit 2' HUP INT TERM
 
-[ -n "$build" ] || die "no build folder, set ES_BUILDDIR"
-[ -x "$build/bench/es_verify" ] || die "no $build/bench/es_verify: make bench"
-[ -f "$build/.libs/mod_eventstream.so" ] || die "build the module first"
-[ -n "$httpd" ] || die "no httpd found, set ES_HTTPD"
-# shellcheck disable=SC3045 # all shells that matter know them
-ulimit -n "$(ulimit -H -n)"
-# shellcheck disable=SC3045
-ulimit -c 0
-
-# ---- httpd -------------------------------------------------------------------
-
-# shared modules only: what is built in cannot be loaded
-load_module() {
-    if [ -f "$modules/mod_$1.so" ]; then
-        echo "LoadModule ${1}_module $modules/mod_$1.so"
-    fi
-}
-
-write_conf() {
-    {
-        echo "ServerRoot $tmp"
-        echo "DefaultRuntimeDir $tmp"
-        echo "PidFile $tmp/httpd.pid"
-        echo "ErrorLog $tmp/error.log"
-        echo "LogLevel warn eventstream:info"
-        echo "ServerName localhost"
-        load_module mpm_event
-        load_module unixd
-        load_module authz_core
-        echo "LoadModule eventstream_module" \
-            "$build/.libs/mod_eventstream.so"
-        echo "Listen 127.0.0.1:$port"
-        echo "KeepAliveTimeout 60"
-        echo "MaxKeepAliveRequests 0"
-        echo "StartServers $children"
-        echo "ServerLimit $limit"
-        echo "ThreadsPerChild 25"
-        echo "MaxRequestWorkers $((25 * limit))"
-        echo "MinSpareThreads $((25 * children))"
-        echo "MaxSpareThreads $((25 * limit))"
-        if [ "$(id -u)" -eq 0 ]; then
-            echo "User nobody"
-            echo "Group $(id -gn nobody)"
-        fi
-        echo "EventStreamHub default size=${ES_HUB:-64m}"
-        cat <<'CONF'
-EventStreamRetry 1
-EventStreamDrain 2
-<LocationMatch "^/events/(?<room>[^/]+)$">
-    SetHandler eventstream
-    EventStreamChannel "room-{room}"
-</LocationMatch>
-<Location "/wide">
-    SetHandler eventstream
-    EventStreamChannel "room-{?room}"
-</Location>
-<Location "/publish">
-    SetHandler eventstream-publish
-    Require all granted
-</Location>
-CONF
-        if [ -n "${ES_EXTRA_CONF:-}" ]; then
-            echo "Include $ES_EXTRA_CONF"
-        fi
-    } >"$tmp/httpd.conf"
-}
-
-# listens PORT: does anybody?
-listens() {
-    awk -v at="$(printf ':%04X' "$1")" \
-        '$2 ~ at "$" && $4 == "0A" { found = 1 } END { exit !found }' \
-        /proc/net/tcp
-}
-
-# children: their numbers
-children() {
-    for stat in /proc/[0-9]*/stat; do
-        sed -n 's/^\([0-9]*\) (.*) [^Z] \([0-9]*\) .*/\1 \2/p' "$stat"
-    done 2>/dev/null | awk -v parent="$server" '$2 == parent { print $1 }'
-}
-
-start_httpd() {
-    while listens "$port"; do
-        port=$((port + 1))
-    done
-    write_conf
-    : >"$tmp/error.log"
-    "$httpd" -f "$tmp/httpd.conf" -t >"$tmp/syntax" 2>&1 ||
-        die "httpd refuses its configuration: $(cat "$tmp/syntax")"
-    "$httpd" -f "$tmp/httpd.conf" -D FOREGROUND &
-    server=$!
-    tries=0
-    until listens "$port" && [ "$(children | wc -l)" -ge "$children" ]; do
-        if ! running "$server" || [ "$tries" -gt 100 ]; then
-            cat "$tmp/error.log" >&2
-            die "httpd does not start"
-        fi
-        sleep 0.1
-        tries=$((tries + 1))
-    done
-}
+check_build
 
 # clients_of PID: connections that this child has, publishers' among them
 clients_of() {
@@ -225,9 +92,9 @@ census() {
 
 victim() {
     if [ "${ES_VICTIM:-busiest}" = random ]; then
-        awk -v seed="$(date +%N | sed 's/^0*//')" \
-            '{ line[NR] = $0 }
-             END { srand(seed); print line[1 + int(rand() * NR)] }' \
+        awk -v seed="$(date +%N | sed 's/^0*//')" -v idle="$publishers" \
+            'NR == 1 || $2 > idle { line[++n] = $0 }
+             END { srand(seed); print line[1 + int(rand() * n)] }' \
             "$tmp/census"
     else
         head -n 1 "$tmp/census"

@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+# A private httpd with the built module, for soak.sh, churn.sh and slow.sh,
+# which read this file. They say what die() and say() do, and set $tmp, a
+# folder that is theirs.
+#
+#   start_httpd      sets $server and $port; dies if it cannot
+#   children         their numbers
+#   running PID      is it a child of ours?
+#   end PID          asks it to go, then insists
+#
+#   ES_BUILDDIR   the build: .libs/mod_eventstream.so and bench/
+#                 (../build beside the sources)
+#   ES_CHILDREN   children of httpd (4), ES_LIMIT its ServerLimit (twice that;
+#                 with the same, new children wait until old ones are gone)
+#   $spare        MinSpareThreads, if set before
+#   ES_HUB        size of the hub (64m), and more of EventStreamHub's words
+#   ES_PORT       first port to try (of its own choice)
+#   ES_HTTPD      the server (apache2 or httpd)
+#   ES_MODULES    its modules' folder (asked of apxs)
+#   ES_EXTRA_CONF a file to be included in httpd's configuration
+
+build=$(cd "${ES_BUILDDIR:-$here/../build}" 2>/dev/null && pwd)
+children=${ES_CHILDREN:-4}
+limit=${ES_LIMIT:-$((children * 2))}
+port=${ES_PORT:-$((18180 + $$ % 4000))}
+httpd=${ES_HTTPD:-$(command -v apache2 || command -v httpd)}
+modules=${ES_MODULES:-$(apxs -q LIBEXECDIR 2>/dev/null)}
+server=
+
+# running PID: is it a child of ours, and no zombie?
+running() {
+    awk -v us="$$" '/^State:/ { state = $2 }
+                    /^PPid:/ { parent = $2 }
+                    END { exit !(parent == us && state != "Z") }' \
+        "/proc/$1/status" 2>/dev/null
+}
+
+# end PID: asks, then insists after ten seconds
+end() {
+    [ -n "$1" ] && running "$1" || return 0
+    kill "$1"
+    tries=0
+    while running "$1" && [ "$tries" -lt 100 ]; do
+        sleep 0.1
+        tries=$((tries + 1))
+    done
+    running "$1" && kill -9 "$1"
+    wait "$1" 2>/dev/null
+}
+
+# what all of it needs
+check_build() {
+    [ -n "$build" ] || die "no build folder, set ES_BUILDDIR"
+    [ -x "$build/bench/es_verify" ] ||
+        die "no $build/bench/es_verify: make bench"
+    [ -f "$build/.libs/mod_eventstream.so" ] || die "build the module first"
+    [ -n "$httpd" ] || die "no httpd found, set ES_HTTPD"
+    # shellcheck disable=SC3045 # all shells that matter know them
+    ulimit -n "$(ulimit -H -n)"
+    # shellcheck disable=SC3045
+    ulimit -c 0
+}
+
+# shared modules only: what is built in cannot be loaded
+load_module() {
+    if [ -f "$modules/mod_$1.so" ]; then
+        echo "LoadModule ${1}_module $modules/mod_$1.so"
+    fi
+}
+
+write_conf() {
+    {
+        echo "ServerRoot $tmp"
+        echo "DefaultRuntimeDir $tmp"
+        echo "PidFile $tmp/httpd.pid"
+        echo "ErrorLog $tmp/error.log"
+        echo "LogLevel warn eventstream:info"
+        echo "ServerName localhost"
+        load_module mpm_event
+        load_module unixd
+        load_module authz_core
+        echo "LoadModule eventstream_module" \
+            "$build/.libs/mod_eventstream.so"
+        echo "Listen 127.0.0.1:$port"
+        echo "KeepAliveTimeout 60"
+        echo "MaxKeepAliveRequests 0"
+        echo "StartServers $children"
+        echo "ServerLimit $limit"
+        echo "ThreadsPerChild 25"
+        echo "MaxRequestWorkers $((25 * limit))"
+        echo "MinSpareThreads ${spare:-$((25 * children))}"
+        echo "MaxSpareThreads $((25 * limit))"
+        if [ "$(id -u)" -eq 0 ]; then
+            echo "User nobody"
+            echo "Group $(id -gn nobody)"
+        fi
+        echo "EventStreamHub default size=${ES_HUB:-64m}"
+        cat <<'CONF'
+EventStreamRetry 1
+EventStreamDrain 2
+<LocationMatch "^/events/(?<room>[^/]+)$">
+    SetHandler eventstream
+    EventStreamChannel "room-{room}"
+</LocationMatch>
+<Location "/wide">
+    SetHandler eventstream
+    EventStreamChannel "room-{?room}"
+</Location>
+<Location "/publish">
+    SetHandler eventstream-publish
+    Require all granted
+</Location>
+CONF
+        if [ -n "${ES_EXTRA_CONF:-}" ]; then
+            echo "Include $ES_EXTRA_CONF"
+        fi
+    } >"$tmp/httpd.conf"
+}
+
+# listens PORT: does anybody?
+listens() {
+    awk -v at="$(printf ':%04X' "$1")" \
+        '$2 ~ at "$" && $4 == "0A" { found = 1 } END { exit !found }' \
+        /proc/net/tcp
+}
+
+# children: their numbers
+children() {
+    for stat in /proc/[0-9]*/stat; do
+        sed -n 's/^\([0-9]*\) (.*) [^Z] \([0-9]*\) .*/\1 \2/p' "$stat"
+    done 2>/dev/null | awk -v parent="$server" '$2 == parent { print $1 }'
+}
+
+# is_up: 0 yes; 1 not yet; 2 it has gone
+is_up() {
+    running "$server" || return 2
+    listens "$port" && [ "$(children | wc -l)" -ge "$children" ]
+}
+
+# somebody else may take the port just before we do
+try_port() {
+    while listens "$port"; do
+        port=$((port + 1))
+    done
+    write_conf
+    : >"$tmp/error.log"
+    "$httpd" -f "$tmp/httpd.conf" -t >"$tmp/syntax" 2>&1 ||
+        die "httpd refuses its configuration: $(cat "$tmp/syntax")"
+    "$httpd" -f "$tmp/httpd.conf" -D FOREGROUND 2>"$tmp/syntax" &
+    server=$!
+    tries=0
+    is_up
+    up=$?
+    while [ "$up" -eq 1 ] && [ "$tries" -lt 100 ]; do
+        sleep 0.1
+        tries=$((tries + 1))
+        is_up
+        up=$?
+    done
+    return "$up"
+}
+
+start_httpd() {
+    rounds=0
+    until try_port; do
+        rounds=$((rounds + 1))
+        if [ "$rounds" -eq 5 ] ||
+            ! grep -q 'Address already in use' "$tmp/syntax" "$tmp/error.log"
+        then
+            cat "$tmp/syntax" "$tmp/error.log" >&2
+            die "httpd does not start"
+        fi
+    done
+}
