@@ -93,15 +93,14 @@ publish() {
     return 1
 }
 
-# come_and_go RATE: with events meanwhile
+# come_and_go AT_ONCE RATE: with events meanwhile
 come_and_go() {
-    "$build/bench/es_churn" "127.0.0.1:$port" "$connects" \
-        "$at_once" "$channels" \
+    "$build/bench/es_churn" "127.0.0.1:$port" "$connects" "$1" "$channels" \
         >"$tmp/churn" &
     churn=$!
-    publish 4 "$1" || why="es_verify is not content"
+    publish 4 "$2" || why="es_verify is not content"
     while running "$churn"; do
-        publish 4 "$1" || why="es_verify is not content"
+        publish 4 "$2" || why="es_verify is not content"
     done
     wait "$churn" || why="es_churn: $(cat "$tmp/churn")"
     churn=
@@ -111,9 +110,9 @@ come_and_go() {
 why=
 start_httpd
 before=$(children | sort)
-come_and_go 1000
+come_and_go $((at_once * 4)) 1000
 first=$(look)
-come_and_go 100
+come_and_go "$at_once" 100
 last=$(look)
 [ "$(children | sort)" = "$before" ] || why="children were replaced"
 [ "$(connections)" -eq 0 ] || why="there are connections left"

@@ -173,6 +173,21 @@ int eb_flock_is_complete(const eb_flock_t *flock)
     return 1;
 }
 
+int eb_flock_is_owed(const eb_flock_t *flock)
+{
+    const eb_follower_t *follower;
+    uint32_t i;
+
+    for (i = 0; i < flock->plan->clients; i++) {
+        follower = &flock->followers[i];
+        if (eb_follower_is_slow(follower) &&
+            !eb_witness_is_complete(&follower->witness, &flock->book)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 void eb_flock_close(eb_flock_t *flock)
 {
     uint32_t i;

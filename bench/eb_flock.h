@@ -42,6 +42,9 @@ int eb_flock_is_posting(const eb_flock_t *flock);
 /** Has every client all that is due to it? */
 int eb_flock_is_complete(const eb_flock_t *flock);
 
+/** Is there a slow one that has not all that is due to it? */
+int eb_flock_is_owed(const eb_flock_t *flock);
+
 /** Judge all clients, and give everything back. */
 void eb_flock_close(eb_flock_t *flock);
 

@@ -122,7 +122,6 @@ static int call(eb_follower_t *follower)
         return 0;
     }
     follower->stage = EB_CALLING;
-    follower->is_hasty = 0;
     return 1;
 }
 
@@ -295,30 +294,13 @@ void eb_follower_ready(eb_follower_t *follower)
 
 /* ---- time -------------------------------------------------------------- */
 
-/*
- * The window that a slow reader has told the server's kernel last may be too
- * small for it to send anything, and is told anew only after a read, of which
- * there is none while nothing comes. That kernel tries by itself, at last after
- * longer than our patience: seen, with 2.8 MB waiting there. A packet of ours
- * carries the window; the server drops what is in it.
- */
-static void hurry(eb_follower_t *follower)
-{
-    int large = HASTY_BUFFER;
-
-    if (!follower->is_hasty) {
-        setsockopt(follower->fd, SOL_SOCKET, SO_RCVBUF, &large, sizeof(large));
-        (void)send(follower->fd, "\r\n", 2, MSG_DONTWAIT | MSG_NOSIGNAL);
-        follower->is_hasty = 1;
-    }
-}
-
 static void tick_slow(eb_follower_t *follower)
 {
     eb_company_t *company = follower->company;
+    int large = HASTY_BUFFER;
 
     if (company->is_ending) {
-        hurry(follower);
+        setsockopt(follower->fd, SOL_SOCKET, SO_RCVBUF, &large, sizeof(large));
         while (take_some(follower, READ_SIZE)) {
             continue;
         }

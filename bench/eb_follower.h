@@ -50,8 +50,7 @@ typedef struct {
     int fd;
     eb_habit_t habit;
     eb_follower_stage_t stage;
-    int is_hasty; /* a slow one that reads on at full speed */
-    int is_back;  /* the last connection was not ended by ourselves */
+    int is_back; /* the last connection was not ended by ourselves */
 } eb_follower_t;
 
 /** Number `index` of all; habit and channels follow from it and the plan. */

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define BACKLOG 4096
+#define NARROW_SEGMENT 536 /* bytes */
 #define MAX_ADDR_LEN 64
 
 static int parse_one(struct sockaddr_in *addr, char *text)
@@ -120,11 +121,13 @@ int eb_net_connect(const struct sockaddr_in *server, unsigned int local)
 int eb_net_connect_narrow(const struct sockaddr_in *server, int buffer_bytes)
 {
     int fd = make_socket(0);
+    int segment = NARROW_SEGMENT;
 
     if (fd < 0) {
         return -1;
     }
     setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer_bytes, sizeof(buffer_bytes));
+    setsockopt(fd, IPPROTO_TCP, TCP_MAXSEG, &segment, sizeof(segment));
     return start_connect(fd, server);
 }
 

@@ -35,7 +35,10 @@ int eb_net_connect(const struct sockaddr_in *server, unsigned int local);
 /**
  * The same with a receive buffer of so many bytes, from the first packet on:
  * made smaller later, packets under way would be dropped, and the sender's
- * pauses before it tries again become long.
+ * pauses before it tries again become long. The segments are small, as from
+ * afar: those of loopback do not fit into such a window, and the sender's
+ * kernel then waits for its persist timer, whose pauses double (seen: 2.8 MB
+ * that waited for longer than our patience).
  */
 int eb_net_connect_narrow(const struct sockaddr_in *server, int buffer_bytes);
 
