@@ -575,8 +575,12 @@ bench_es_verify_SOURCES = bench/es_verify.c bench/eb_book.c bench/eb_book.h benc
 
 DIST_FILES = \
     bench/README \
+    bench/check-soak.sh \
+    bench/churn.sh \
+    bench/httpd.sh \
     bench/run.sh \
     bench/selftest.sh \
+    bench/slow.sh \
     bench/soak.sh \
     conf/demo.conf.in \
     demo/app.js \
@@ -653,8 +657,10 @@ DIST_FILES = \
     t/47-vanish.t \
     t/50-lifeboat.t \
     t/51-lifetime.t \
+    t/60-verifier.t \
     t/61-descriptors.t \
     t/62-clock.t \
+    t/63-soak.t \
     t/70-demo.t \
     t/71-eventsource.t \
     t/72-grip-libraries.t \

@@ -111,8 +111,21 @@ hit() {
     echo "$fault $done_times: $2, $1 connections"
 }
 
-strike() {
+# aim: a census in which somebody has clients, so that the fault hits some; for
+# a moment all of them may be on their way from old children to new ones
+aim() {
+    tries=0
     census >"$tmp/census"
+    until awk -v idle="$publishers" 'NR == 1 { exit !($2 > idle) }' \
+        "$tmp/census" || [ "$tries" -ge 50 ]; do
+        sleep 0.2
+        tries=$((tries + 1))
+        census >"$tmp/census"
+    done
+}
+
+strike() {
+    aim
     # shellcheck disable=SC2046 # two words
     set -- $(victim)
     all=$(awk '{ sum += $2 } END { print sum + 0 }' "$tmp/census")

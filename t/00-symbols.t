@@ -17,6 +17,6 @@ my @lines = `nm -D --defined-only '$module'`;
 is $?, 0, 'nm reads it (package binutils)';
 my @names = map { (split)[-1] } @lines;
 # what the compiler adds in a build with sanitizers
-@names = grep { !/^__(asan|odr_asan|ubsan|sanitizer)/ } @names;
+@names = grep { !/^__(asan|odr_asan|ubsan|sanitizer|tsan)/ } @names;
 is_deeply \@names, ['eventstream_module'], 'only eventstream_module';
 done_testing;
