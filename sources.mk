@@ -243,8 +243,6 @@ MODULE_SOURCES = \
     src/http/es_names.h \
     src/http/es_outlet.c \
     src/http/es_outlet.h \
-    src/http/es_pace.c \
-    src/http/es_pace.h \
     src/http/es_proxied.c \
     src/http/es_proxied.h \
     src/http/es_publish.c \
@@ -257,6 +255,8 @@ MODULE_SOURCES = \
     src/http/es_reply.h \
     src/http/es_route.c \
     src/http/es_route.h \
+    src/http/es_seldom.c \
+    src/http/es_seldom.h \
     src/http/es_service.c \
     src/http/es_service.h \
     src/http/es_settings.c \

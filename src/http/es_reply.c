@@ -10,7 +10,7 @@
 #include <http_protocol.h>
 
 #include "http/es_hlog.h"
-#include "http/es_pace.h"
+#include "http/es_seldom.h"
 
 static int reply(request_rec *r, int status, const char *type, const char *text)
 {
@@ -30,7 +30,7 @@ static void tell(request_rec *r, const es_problem_t *why)
     static apr_time_t last_remedy; /* atomic */
 
     if (why->remedy) {
-        int level = es_pace_level(&last_remedy);
+        int level = es_seldom_level(&last_remedy);
 
         es_rlog(level, 0, r, "ES0701", "%d %s %s", why->status, why->sentence,
                 why->remedy);

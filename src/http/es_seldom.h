@@ -3,8 +3,8 @@
  * A pace for messages that any client can cause: a warning once in a while,
  * and otherwise to be seen by who looks for it.
  */
-#ifndef ES_PACE_H
-#define ES_PACE_H
+#ifndef ES_SELDOM_H
+#define ES_SELDOM_H
 
 #include <apr_time.h>
 
@@ -17,6 +17,6 @@
  *
  * Context: ANY thread of a child.
  */
-int es_pace_level(apr_time_t *last);
+int es_seldom_level(apr_time_t *last);
 
 #endif

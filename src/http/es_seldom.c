@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "http/es_pace.h"
+#include "http/es_seldom.h"
 
 #include <httpd.h>
 #include <http_log.h>
 
 #define PAUSE (10 * APR_USEC_PER_SEC)
 
-int es_pace_level(apr_time_t *last)
+int es_seldom_level(apr_time_t *last)
 {
     apr_time_t now = apr_time_now(), then;
 
