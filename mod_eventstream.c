@@ -42,6 +42,7 @@
 #include "http/es_route.h"
 #include "http/es_service.h"
 #include "http/es_settings.h"
+#include "http/es_status.h"
 #include "http/es_subscribe.h"
 #include "http/es_tap.h"
 #include "mod_eventstream.h"
@@ -132,6 +133,7 @@ static void register_hooks(apr_pool_t *p)
 
     (void)p;
     es_api_register();
+    es_status_register();
     es_tap_register();
     ap_hook_pre_config(on_pre_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_check_config(on_check_config, NULL, NULL, APR_HOOK_MIDDLE);

@@ -150,6 +150,8 @@ CORE_SOURCES = \
     src/store/es_lock.h \
     src/store/es_mailroom.c \
     src/store/es_mailroom.h \
+    src/store/es_meter.c \
+    src/store/es_meter.h \
     src/store/es_outbox.c \
     src/store/es_outbox.h \
     src/store/es_owntab.c \
@@ -265,10 +267,14 @@ MODULE_SOURCES = \
     src/http/es_shipment.h \
     src/http/es_sink_held.c \
     src/http/es_sink_held.h \
+    src/http/es_status.c \
+    src/http/es_status.h \
     src/http/es_stream.c \
     src/http/es_stream.h \
     src/http/es_subscribe.c \
     src/http/es_subscribe.h \
+    src/http/es_tally.c \
+    src/http/es_tally.h \
     src/http/es_tap.c \
     src/http/es_tap.h \
     src/http/es_tickets.c \
@@ -321,6 +327,7 @@ UNIT_TESTS = \
     t/unit/es_lock \
     t/unit/es_log \
     t/unit/es_loop \
+    t/unit/es_meter \
     t/unit/es_outbox \
     t/unit/es_outcome \
     t/unit/es_owntab \
@@ -483,6 +490,9 @@ t_unit_es_log_LDADD = $(UNIT_LIBS)
 t_unit_es_loop_SOURCES = t/unit/es_loop.c
 t_unit_es_loop_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_loop_LDADD = $(UNIT_LIBS)
+t_unit_es_meter_SOURCES = t/unit/es_meter.c
+t_unit_es_meter_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_es_meter_LDADD = $(UNIT_LIBS)
 t_unit_es_outbox_SOURCES = t/unit/es_outbox.c
 t_unit_es_outbox_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_outbox_LDADD = $(UNIT_LIBS)
@@ -647,6 +657,7 @@ DIST_FILES = \
     t/37-capi.t \
     t/38-bad-publish.t \
     t/38-snippets.t \
+    t/39-status.t \
     t/40-detach.t \
     t/41-slow.t \
     t/42-stop.t \

@@ -16,6 +16,7 @@
 #include "http/es_cors.h"
 #include "http/es_hlog.h"
 #include "http/es_hush.h"
+#include "http/es_intake.h"
 #include "http/es_outlet.h"
 #include "http/es_route.h"
 #include "http/es_service.h"
@@ -185,8 +186,8 @@ static int take_event(call_t *call, es_event_t *event,
     }
     event->type = es_slice_of(ours.type);
     event->id = es_slice_of(ours.id);
-    return es_event_check(event, (apr_size_t)call->conf->max_event_bytes,
-                          call->p, &call->why);
+    return es_intake_is_fit(event, call->conf->max_event_bytes, call->p,
+                            &call->why);
 }
 
 static int take_batch(call_t *call, es_batch_t *batch,

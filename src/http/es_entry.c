@@ -13,6 +13,7 @@
 #include "base/es_frame.h"
 #include "base/es_query.h"
 #include "http/es_hlog.h"
+#include "http/es_tally.h"
 #include "store/es_close.h"
 #include "store/es_replay.h"
 
@@ -34,18 +35,18 @@ static apr_uint64_t address_key(const request_rec *r)
         bytes, address->ipaddr_len == 16 ? 8 : (apr_size_t)address->ipaddr_len);
 }
 
-/** @return the limit that is reached, by its name, or NULL */
-static const char *count_in(es_stream_t *stream)
+/** @return the limit that is reached, or ES_LIMITS */
+static es_limit_t count_in(es_stream_t *stream)
 {
     es_census_limits_t limits;
     es_census_t *census = es_service_census(&limits);
 
     switch (es_census_enter(census, es_service_place(), address_key(stream->r),
                             &limits, &stream->ticket)) {
-    case ES_CENSUS_OK: return NULL;
-    case ES_CENSUS_FULL: return "EventStreamMaxClients";
-    case ES_CENSUS_ADDRESS_FULL: return "EventStreamMaxClientsPerAddress";
-    default: return "the child's open files";
+    case ES_CENSUS_OK: return ES_LIMITS;
+    case ES_CENSUS_FULL: return ES_LIMIT_CLIENTS;
+    case ES_CENSUS_ADDRESS_FULL: return ES_LIMIT_ADDRESS_CLIENTS;
+    default: return ES_LIMIT_FILES;
     }
 }
 
@@ -174,7 +175,7 @@ static void find_start(es_stream_t *stream, const es_channels_t *names)
 es_entry_result_t es_entry_enter(es_stream_t *stream,
                                  const es_channels_t *names)
 {
-    const char *limit;
+    es_limit_t limit;
     es_entry_result_t result;
 
     stream->hub = es_service_hub(stream->conf);
@@ -182,7 +183,7 @@ es_entry_result_t es_entry_enter(es_stream_t *stream,
         return ES_ENTRY_NONE; /* the child has told why at its start */
     }
     limit = count_in(stream);
-    result = limit ? ES_ENTRY_BRIEF : ES_ENTRY_DONE;
+    result = limit == ES_LIMITS ? ES_ENTRY_DONE : ES_ENTRY_BRIEF;
     if (subscribe(stream, names)) {
         names = leave_closed(stream, names);
         if (!names) {
@@ -191,13 +192,14 @@ es_entry_result_t es_entry_enter(es_stream_t *stream,
         find_start(stream, names);
     }
     else {
-        limit = "EventStreamMaxChannels";
+        limit = ES_LIMIT_CHANNELS;
         result = ES_ENTRY_NONE;
     }
-    if (limit) {
+    if (limit != ES_LIMITS) {
+        es_tally_limit(limit);
         es_rlog(APLOG_DEBUG, 0, stream->r, "ES0403",
                 "a limit is reached (%s): the client is asked to come back",
-                limit);
+                es_tally_name(limit));
     }
     return result;
 }

@@ -22,6 +22,7 @@
 #include "http/es_outlet.h"
 #include "http/es_reply.h"
 #include "http/es_service.h"
+#include "http/es_tally.h"
 #include "http/es_tap.h"
 #include "store/es_pace.h"
 
@@ -188,6 +189,7 @@ static int add_line(feed_t *feed, es_slice_t line, es_problem_t *why)
 
 static int too_long(const feed_t *feed, es_problem_t *why)
 {
+    es_tally_limit(ES_LIMIT_BODY);
     return es_problem_set(why, feed->r->pool, HTTP_REQUEST_ENTITY_TOO_LARGE,
                           "Line %" APR_UINT64_T_FMT
                           ": longer than EventStreamMaxBody allows, "

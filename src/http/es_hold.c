@@ -27,6 +27,7 @@
 #include "http/es_budget.h"
 #include "http/es_hush.h"
 #include "http/es_sink_held.h"
+#include "http/es_tally.h"
 
 #define LOOK_UP APR_USEC_PER_SEC
 
@@ -228,9 +229,13 @@ int es_hold_serve(es_stream_t *stream)
 {
     conn_rec *c = stream->r->connection;
     es_grant_t grant = es_budget_take(c);
-    int rc = with_grant(stream, grant);
+    int rc;
 
     ES_CONTEXT(ES_WORKER);
+    if (grant != ES_GRANT_HELD) {
+        es_tally_limit(ES_LIMIT_HELD);
+    }
+    rc = with_grant(stream, grant);
     if (grant != ES_GRANT_BRIEF) {
         es_budget_give(c, grant);
     }

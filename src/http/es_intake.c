@@ -3,6 +3,7 @@
 
 #include "base/es_event.h"
 #include "http/es_names.h"
+#include "http/es_tally.h"
 
 int es_intake_name(request_rec *r, const es_dir_t *conf, es_batch_t *batch,
                    es_problem_t *why)
@@ -34,6 +35,18 @@ int es_intake_name(request_rec *r, const es_dir_t *conf, es_batch_t *batch,
     return 1;
 }
 
+int es_intake_is_fit(const es_event_t *event, apr_int64_t max_bytes,
+                     apr_pool_t *p, es_problem_t *why)
+{
+    if (es_event_check(event, (apr_size_t)max_bytes, p, why)) {
+        return 1;
+    }
+    if (why->status == HTTP_REQUEST_ENTITY_TOO_LARGE) {
+        es_tally_limit(ES_LIMIT_EVENT);
+    }
+    return 0;
+}
+
 int es_intake_check(request_rec *r, const es_dir_t *conf,
                     const es_batch_t *batch, es_problem_t *why)
 {
@@ -44,8 +57,7 @@ int es_intake_check(request_rec *r, const es_dir_t *conf,
 
         if (!es_names_allowed(r, conf, event->channels, event->nchannels,
                               why) ||
-            !es_event_check(event, (apr_size_t)conf->max_event_bytes, r->pool,
-                            why)) {
+            !es_intake_is_fit(event, conf->max_event_bytes, r->pool, why)) {
             return es_batch_place(batch, i, r->pool, why);
         }
     }

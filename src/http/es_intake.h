@@ -23,6 +23,17 @@ int es_intake_name(request_rec *r, const es_dir_t *conf, es_batch_t *batch,
                    es_problem_t *why);
 
 /**
+ * Is the event fit to be published, as es_event_check says, at this most of
+ * bytes?
+ *
+ * @return 1, or 0 with why
+ *
+ * Context: ANY thread of a child.
+ */
+int es_intake_is_fit(const es_event_t *event, apr_int64_t max_bytes,
+                     apr_pool_t *p, es_problem_t *why);
+
+/**
  * May each event be published here, and is it fit to be?
  *
  * @param why  403: EventStreamAllowChannel; else as es_event_check; with the

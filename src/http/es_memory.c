@@ -23,9 +23,10 @@
 #include <apr_strings.h>
 
 #include "http/es_hlog.h"
+#include "store/es_meter.h"
 #include "store/es_shm.h"
 
-#define KEY "mod_eventstream-3"
+#define KEY "mod_eventstream-4"
 
 /* Room for some 20,000 clients; more have no seat, and end. */
 #define LIFEBOAT_BYTES (16 * 1024 * 1024)
@@ -128,6 +129,9 @@ static apr_status_t make_board(es_kept_t *kept, apr_pool_t *pool)
     rv = make_wake(kept, pool);
     if (rv == APR_SUCCESS) {
         rv = es_shm_create(&kept->census, es_census_size(kept->places), pool);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = es_shm_create(&kept->meter, es_meter_size(), pool);
     }
     if (rv == APR_SUCCESS) {
         rv = es_shm_create(&kept->board, kept->board_size, pool);

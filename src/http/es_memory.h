@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * The memory that the parent keeps over restarts: the board with its wake
- * descriptors, the census, the lifeboat, and a segment for each hub.
+ * descriptors, the census, the meter, the lifeboat, and a segment for each
+ * hub.
  *
  * It is made in the process pool and found again through httpd's retained
  * data, which holds plain values only: the module is unloaded and loaded
@@ -31,6 +32,7 @@ typedef struct es_kept_t {
     void *board;
     apr_size_t board_size;
     void *census;
+    void *meter;
     int *wake;        /* places descriptors */
     int lifeboat[2];  /* send, receive; -1 = there is none */
     es_boxes_t boxes; /* of GRIP proxies */

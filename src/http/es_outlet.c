@@ -9,6 +9,7 @@
 #include "http/es_hush.h"
 #include "http/es_mailing.h"
 #include "http/es_publishers.h"
+#include "http/es_tally.h"
 
 /* Seconds after which a publisher may try again. */
 #define RETRY_AFTER 5
@@ -62,6 +63,7 @@ static int append_failed(const es_hub_view_t *hub, apr_status_t rv,
         return 0;
     }
     if (rv == APR_ENOMEM) {
+        es_tally_limit(ES_LIMIT_CHANNELS);
         return not_now(p, why, "No more channels can be held now.",
                        "EventStreamMaxChannels is reached.");
     }
@@ -117,6 +119,7 @@ static int store(const es_hub_view_t *hub, const es_batch_t *batch,
         return append_failed(hub, rv, p, why);
     }
     es_service_wake(touched);
+    es_tally_published(hub, batch->count - done->known);
     es_mailing_call(hub);
     return 1;
 }

@@ -33,6 +33,7 @@
 typedef struct es_service_t {
     es_board_t *board;
     es_census_t *census;
+    es_meter_t *meter;
     es_census_limits_t limits;
     apr_hash_t *hubs;      /* name → es_hub_view_t */
     es_store_t **stores;   /* by number; also of hubs no longer named */
@@ -146,6 +147,7 @@ static int attach(es_service_t *made, es_kept_t *kept, server_rec *s,
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     made->census = es_census_attach(kept->census, kept->places, pool);
+    made->meter = es_meter_attach(kept->meter);
     set_limits(made, es_global_of(s));
     memcpy(made->lifeboat, kept->lifeboat, sizeof(made->lifeboat));
     es_board_open(made->board, (apr_uint64_t)generation_now());
@@ -375,6 +377,11 @@ es_census_t *es_service_census(es_census_limits_t *limits)
 {
     *limits = service->limits;
     return service->census;
+}
+
+es_meter_t *es_service_meter(void)
+{
+    return service ? service->meter : NULL;
 }
 
 void es_service_wake(const apr_uint64_t *touched)

@@ -17,6 +17,7 @@
 #include "http/es_settings.h"
 #include "store/es_board.h"
 #include "store/es_census.h"
+#include "store/es_meter.h"
 #include "store/es_store.h"
 
 /** One hub, as this process sees it. */
@@ -89,6 +90,9 @@ apr_uint32_t es_service_place(void);
  * The census and its limits. Context: WORKER of a child that serves.
  */
 es_census_t *es_service_census(es_census_limits_t *limits);
+
+/** The meter; NULL where no events are served. Context: ANY. */
+es_meter_t *es_service_meter(void);
 
 /** Number of places on the board. Context: WORKER. */
 apr_uint32_t es_service_places(void);

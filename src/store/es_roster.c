@@ -88,6 +88,32 @@ int es_roster_next(es_store_t *store, es_slot_t *at, es_slice_t prefix,
     return found;
 }
 
+void es_roster_add(es_store_t *store, es_slot_t *at, apr_uint64_t now_ms,
+                   es_totals_t *totals)
+{
+    es_figures_t figures;
+    es_news_t news;
+    int looks;
+
+    if (es_view_lock(store, &news) != APR_SUCCESS) {
+        *at = 0;
+        return;
+    }
+    for (looks = 0; looks < SLICE; looks++) {
+        if (*at >= store->tab.table->fresh ||
+            !es_chantab_at(&store->tab, *at + 1)) {
+            *at = 0;
+            break;
+        }
+        (*at)++;
+        if (copy_slot(store, *at, now_ms, &figures)) {
+            totals->channels++;
+            totals->events += figures.events;
+        }
+    }
+    es_view_unlock(store, &news);
+}
+
 /** Is pos an event's of the channel: retained, and behind its last close? */
 static int look(const es_store_t *store, const es_figures_t *figures,
                 es_pos_t pos, es_record_t *record)

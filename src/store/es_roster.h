@@ -43,6 +43,22 @@ int es_roster_find(es_store_t *store, es_slice_t name, apr_uint64_t now_ms,
 int es_roster_next(es_store_t *store, es_slot_t *at, es_slice_t prefix,
                    apr_uint64_t now_ms, es_figures_t *out, int max);
 
+/** What many channels have together. */
+typedef struct es_totals_t {
+    apr_uint64_t channels; /* that are known */
+    apr_uint64_t events;   /* retained; one counts in each of its channels */
+} es_totals_t;
+
+/**
+ * Add the next channels to the totals: a bounded number of slots.
+ *
+ * @param at  as for es_roster_next
+ *
+ * Context: ANY; takes the store lock for a short time.
+ */
+void es_roster_add(es_store_t *store, es_slot_t *at, apr_uint64_t now_ms,
+                   es_totals_t *totals);
+
 /**
  * The id of a channel's last event that is retained.
  *

@@ -115,12 +115,39 @@ static void test_list(void **state)
     kit_close(kit, 1);
 }
 
+static void test_totals(void **state)
+{
+    kit_t *kit = kit_open(256 * 1024, CHANNELS, 1);
+    es_totals_t totals = {0, 0};
+    es_appended_t done;
+    es_slot_t at = 0;
+    char name[16];
+    int i;
+
+    (void)state;
+    es_roster_add(kit->store, &at, KIT_NOW, &totals);
+    assert_int_equal(at, 0);
+    assert_int_equal(totals.channels, 0);
+    for (i = 0; i < CHANNELS; i++) {
+        sprintf(name, "c-%d", i);
+        assert_int_equal(kit_append(kit, name, "data: 1\n\n", &done), 0);
+        assert_int_equal(kit_append(kit, name, "data: 2\n\n", &done), 0);
+    }
+    do {
+        es_roster_add(kit->store, &at, KIT_NOW, &totals);
+    } while (at != 0);
+    assert_int_equal(totals.channels, CHANNELS);
+    assert_int_equal(totals.events, 2 * CHANNELS);
+    kit_close(kit, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_find),
         cmocka_unit_test(test_first_evicted),
         cmocka_unit_test(test_list),
+        cmocka_unit_test(test_totals),
     };
 
     apr_initialize();
