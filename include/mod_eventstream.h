@@ -119,14 +119,16 @@ typedef struct eventstream_result_t {
  * @param event   the channels may name one twice
  * @param result  begun with EVENTSTREAM_RESULT_INIT; NULL = not wanted
  * @param p       of the calling thread
- * @return 200: the event is in the journal, and all publishers of the group
- *         below took it; 400: no event, or not fit to be one; 404: no such
- *         hub; 409: another event of a channel has its id; 413: too large;
- *         501: the caller is newer, see above; 502: in the journal, but a
- *         publisher of the group did not take it; 503: not now; 508: called by
- *         a publisher of the group
+ * @return 200: the event is in the journal, and the publishers of the group
+ *         below and the hub's GRIP proxies took it; 400: no event, or not fit
+ *         to be one; 404: no such hub; 409: another event of a channel has its
+ *         id; 413: too large; 501: the caller is newer, see above; 502: in the
+ *         journal, but a publisher of the group or a GRIP proxy did not take
+ *         it; 503: not now (with an id in the result: in the journal, but too
+ *         many wait for a GRIP proxy); 508: called by a publisher of the group
  *
- * Does not wait for clients. It waits for the publishers of the group.
+ * Does not wait for clients. It waits for the publishers of the group, and for
+ * the hub's GRIP proxies, if it has some.
  */
 APR_DECLARE_OPTIONAL_FN(int, eventstream_publish,
                         (server_rec * s, const char *hub,

@@ -47,7 +47,7 @@ CONF
 sub figures
 {
     my $body = get($httpd, '/server-status?auto')->{body};
-    return {$body =~ /^EventStream(\S+): (\d+)$/mg};
+    return {$body =~ /^EventStream\.(\S+): (\d+)$/mg};
 }
 
 sub is_figure

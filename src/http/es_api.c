@@ -13,6 +13,7 @@
 
 #include "base/es_abi.h"
 #include "base/es_batch.h"
+#include "base/es_context.h"
 #include "http/es_cors.h"
 #include "http/es_hlog.h"
 #include "http/es_hush.h"
@@ -84,6 +85,7 @@ static int find_hub(call_t *call, const char *name)
                               "There is no hub '%s'.", name);
     }
     call->hub = es_service_hub_named(name);
+    es_context_enter(ES_WORKER); /* whatever it is to its module */
     return 1;
 }
 
@@ -223,7 +225,8 @@ static int published(const call_t *call, const es_batch_t *batch,
             batch->count, id, done->clients);
     ours.id = apr_pstrdup(call->p, id);
     ours.clients = done->clients;
-    if (call->why.status != 0) {
+    if (call->why.status != 0) { /* stored, but not taken by all */
+        ours.retry_after = call->why.retry_after;
         return answer(result, call->why.status, call->why.sentence, &ours);
     }
     return answer(result, HTTP_OK, "", &ours);
@@ -242,7 +245,7 @@ static int publish(server_rec *s, const char *hub, es_batch_t *batch,
     }
     if (!take_batch(&call, batch, events, count) ||
         (!es_outlet_put(call.hub, batch, p, &done, &call.why) &&
-         call.why.status != HTTP_BAD_GATEWAY)) {
+         done.head == 0)) {
         return refuse(&call, result);
     }
     return published(&call, batch, &done, result);

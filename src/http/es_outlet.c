@@ -100,6 +100,7 @@ static int store(const es_hub_view_t *hub, const es_batch_t *batch,
     es_hush_t hush;
     apr_status_t rv;
 
+    memset(done, 0, sizeof(*done));
     if (!hub) {
         return no_hub(p, why);
     }
@@ -112,11 +113,10 @@ static int store(const es_hub_view_t *hub, const es_batch_t *batch,
     rv = es_store_append(hub->store, entries_of(batch, p), batch->count,
                          now_ms(), touched, done);
     es_hush_end(&hush);
-    if (rv == APR_EEXIST) {
-        return clashed(batch, &done->clash, p, why);
-    }
     if (rv != APR_SUCCESS) {
-        return append_failed(hub, rv, p, why);
+        done->head = 0;
+        return rv == APR_EEXIST ? clashed(batch, &done->clash, p, why)
+                                : append_failed(hub, rv, p, why);
     }
     es_service_wake(touched);
     es_tally_published(hub, batch->count - done->known);

@@ -110,7 +110,7 @@ static void line_of_hub(request_rec *r, const hub_t *hub)
     size_t i;
 
     for (i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
-        ap_rprintf(r, "EventStreamHub.%s.%s: " NUMBER "\n", hub->name,
+        ap_rprintf(r, "EventStream.Hub.%s.%s: " NUMBER "\n", hub->name,
                    lines[i].key, lines[i].value);
     }
 }
@@ -120,9 +120,9 @@ static void lines(request_rec *r, const es_global_t *global)
     hub_t hub;
     int i;
 
-    ap_rprintf(r, "EventStreamClients: %u\n", clients());
+    ap_rprintf(r, "EventStream.Clients: %u\n", clients());
     for (i = 0; i < ES_LIMITS; i++) {
-        ap_rprintf(r, "EventStreamReached.%s: " NUMBER "\n", key_of(i),
+        ap_rprintf(r, "EventStream.Reached.%s: " NUMBER "\n", key_of(i),
                    es_tally_reached(i));
     }
     for (i = 0; i < global->hubs->nelts; i++) {

@@ -173,6 +173,7 @@ static int answer(request_rec *r, const given_t *given)
 {
     const es_dir_t *conf = es_dir_of(r);
 
+    es_context_enter(ES_WORKER);
     if (r->method_number == M_OPTIONS) {
         return es_cors_options(r, conf, ALLOW);
     }
@@ -188,7 +189,6 @@ int es_subscribe_handler(request_rec *r)
         r->main) {
         return DECLINED;
     }
-    es_context_enter(ES_WORKER);
     return answer(r, NULL);
 }
 
