@@ -249,10 +249,16 @@ apr_uint64_t es_journal_until(const es_journal_t *journal,
     return ((const es_rec_t *)place_of(journal, record))->until_ms;
 }
 
-es_link_t *es_journal_link(const es_journal_t *journal,
-                           const es_record_t *record, int index)
+es_link_t *es_journal_link_at(const es_journal_t *journal, es_pos_t pos,
+                              int index)
 {
-    return (es_link_t *)(place_of(journal, record) + sizeof(es_rec_t)) + index;
+    apr_size_t offset =
+        sizeof(es_rec_t) + (apr_size_t)index * sizeof(es_link_t);
+
+    if (!is_inside(journal, pos, offset + sizeof(es_link_t))) {
+        return NULL;
+    }
+    return (es_link_t *)(journal->ring + pos % journal->bytes + offset);
 }
 
 /* ---- writing ----------------------------------------------------------- */

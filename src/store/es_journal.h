@@ -62,9 +62,10 @@ es_slice_t es_journal_frame(const es_journal_t *journal,
 apr_uint64_t es_journal_until(const es_journal_t *journal,
                               const es_record_t *record);
 
-/** @param index  below nslots */
-es_link_t *es_journal_link(const es_journal_t *journal,
-                           const es_record_t *record, int index);
+/** Link number index of a record at pos, if there is one. @return NULL when
+ * that would be beyond the ring */
+es_link_t *es_journal_link_at(const es_journal_t *journal, es_pos_t pos,
+                              int index);
 
 /* ---- writing, under lock ----------------------------------------------- */
 

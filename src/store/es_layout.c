@@ -6,8 +6,8 @@
 #include "store/es_layout.h"
 
 /* Bytes of the ring for one bucket of publishers' ids: about as many buckets
- * as there are records when all of them have an id and are of usual size. */
-#define RING_FOR_OWN 512
+ * as there are records when all of them have an id and are small. */
+#define RING_FOR_OWN 256
 
 /** The least power of 2 that is not below least. */
 static apr_uint64_t power_of_two(apr_uint64_t least)

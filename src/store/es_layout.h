@@ -38,7 +38,7 @@
 /** "esstore" and a byte that is no text. */
 #define ES_LAYOUT_MAGIC APR_UINT64_C(0x657373746f7265f1)
 /** Raised with every change to a struct below or to what a field means. */
-#define ES_LAYOUT_VERSION 4
+#define ES_LAYOUT_VERSION 5
 
 /** Sections and records are aligned to it: a cache line. */
 #define ES_LINE 64

@@ -66,36 +66,45 @@ apr_uint64_t es_owntab_add(const es_owntab_t *tab, apr_uint64_t hash,
 }
 
 /**
- * The link that ref refers to, in the record it belongs to.
+ * The link that ref refers to. Its record is not looked at: a walk passes
+ * others' links, each of which would cost two more lines of memory.
  *
  * @return APR_SUCCESS; APR_EOF: the record is no longer retained;
  *         APR_EGENERAL: damaged
  */
 static apr_status_t follow(const es_owntab_t *tab, apr_uint64_t ref,
-                           es_record_t *record, es_link_t *link)
+                           const es_link_t **link)
 {
     es_pos_t pos = ref & ~INDEX_MASK;
-    int index = (int)(ref & INDEX_MASK);
 
     if (pos < es_journal_tail(tab->journal)) {
         return APR_EOF;
     }
-    if (es_journal_look(tab->journal, pos, record) != APR_SUCCESS ||
-        record->pos != pos || !record->has_own_id || index >= record->nslots) {
-        return APR_EGENERAL;
-    }
-    *link = *es_journal_link(tab->journal, record, index);
-    return link->own_before < ref ? APR_SUCCESS : APR_EGENERAL;
+    *link = pos < es_journal_head(tab->journal)
+                ? es_journal_link_at(tab->journal, pos, (int)(ref & INDEX_MASK))
+                : NULL;
+    return *link != NULL && (*link)->own_before < ref ? APR_SUCCESS
+                                                      : APR_EGENERAL;
+}
+
+/** The record that ref refers into. @return 0 when damaged */
+static int look(const es_owntab_t *tab, apr_uint64_t ref, es_record_t *record)
+{
+    es_pos_t pos = ref & ~INDEX_MASK;
+
+    return es_journal_look(tab->journal, pos, record) == APR_SUCCESS &&
+           record->pos == pos && record->has_own_id &&
+           (int)(ref & INDEX_MASK) < record->nslots;
 }
 
 apr_status_t es_owntab_find(const es_owntab_t *tab, apr_uint64_t hash,
                             es_slot_t slot, es_slice_t id, es_record_t *found)
 {
     apr_uint64_t ref = *bucket_of(tab, hash, slot);
-    es_link_t link;
+    const es_link_t *link;
 
-    for (; ref != 0; ref = link.own_before) {
-        apr_status_t rv = follow(tab, ref, found, &link);
+    for (; ref != 0; ref = link->own_before) {
+        apr_status_t rv = follow(tab, ref, &link);
 
         if (rv == APR_EOF) {
             break;
@@ -103,8 +112,13 @@ apr_status_t es_owntab_find(const es_owntab_t *tab, apr_uint64_t hash,
         if (rv != APR_SUCCESS) {
             return rv;
         }
-        if (link.slot == slot &&
-            es_slice_equal(es_journal_id(tab->journal, found), id)) {
+        if (link->slot != slot) {
+            continue;
+        }
+        if (!look(tab, ref, found)) {
+            return APR_EGENERAL;
+        }
+        if (es_slice_equal(es_journal_id(tab->journal, found), id)) {
             return APR_SUCCESS;
         }
     }
@@ -127,7 +141,7 @@ void es_owntab_restore(const es_owntab_t *tab, const es_record_t *record)
     }
     hash = es_owntab_hash(tab, es_journal_id(tab->journal, record));
     for (i = 0; i < record->nslots; i++) {
-        es_journal_link(tab->journal, record, i)->own_before =
+        es_journal_link_at(tab->journal, record->pos, i)->own_before =
             es_owntab_add(tab, hash, record->slots[i], record->pos, i);
     }
 }
@@ -152,20 +166,20 @@ const char *es_owntab_check(const es_owntab_t *tab, apr_pool_t *p)
     apr_uint64_t seen = 0;
     apr_uint64_t i, ref;
     es_record_t record;
-    es_link_t link;
+    const es_link_t *link;
 
     for (i = 0; i < tab->nbuckets; i++) {
-        for (ref = tab->buckets[i]; ref != 0; ref = link.own_before) {
-            apr_status_t rv = follow(tab, ref, &record, &link);
+        for (ref = tab->buckets[i]; ref != 0; ref = link->own_before) {
+            apr_status_t rv = follow(tab, ref, &link);
 
             if (rv == APR_EOF) {
                 break;
             }
-            if (rv != APR_SUCCESS ||
+            if (rv != APR_SUCCESS || !look(tab, ref, &record) ||
                 bucket_of(
                     tab,
                     es_owntab_hash(tab, es_journal_id(tab->journal, &record)),
-                    link.slot) != &tab->buckets[i]) {
+                    link->slot) != &tab->buckets[i]) {
                 return apr_psprintf(p,
                                     "own ids: bucket %" APR_UINT64_T_FMT
                                     " refers to %" APR_UINT64_T_FMT,
