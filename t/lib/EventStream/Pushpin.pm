@@ -40,7 +40,8 @@ Starts it and returns when it answers. Options:
     iss, key             what signs its requests; preset pushpin, changeme;
                          a key "file:k.pem" may come from files
     files   => {'k.pem' => '...'} beside its configuration
-    proxy   => {name => value}, handler => {...} more settings of it
+    proxy   => {name => value}, handler => {...} other settings than those
+                         of conf/pushpin/pushpin.conf
 
 =item sign($key, %claims)
 
@@ -53,7 +54,7 @@ an exp in an hour are preset.
 
 =over
 
-=item port, control, control_url
+=item port, control, url($path), control_url
 
 =item publish($channel, $content, %more)
 
@@ -75,7 +76,9 @@ All that it has written.
 use strict;
 use warnings;
 
+use Cwd ();
 use Digest::SHA ();
+use File::Basename ();
 use File::Path ();
 use File::Temp ();
 use IO::Socket::INET;
@@ -90,6 +93,8 @@ use EventStream::Client ();
 
 my %objects;    # address => object (weak)
 my $owner = $$;
+my $conf = Cwd::abs_path(File::Basename::dirname(__FILE__))
+    . '/../../../conf/pushpin';
 
 sub missing
 {
@@ -134,59 +139,40 @@ sub free_port
     return $held->sockport;
 }
 
-sub settings
+sub slurp
 {
-    my ($self, $part) = @_;
-    my $more = $self->{$part} || {};
-    return join '', map { "$_=$more->{$_}\n" } sort keys %$more;
+    my ($file) = @_;
+    open my $in, '<', $file or die "$file: $!";
+    local $/;
+    return scalar <$in>;
 }
 
-# Debian's zurl is a service of its own, with sockets of its own: ours is named.
-# What is usually a TCP port is a socket in the folder here.
+# conf/pushpin/pushpin.conf with other values. Debian's zurl is a service of its
+# own, with sockets of its own: ours is named. What is usually a TCP port is a
+# socket in the folder here.
 sub write_conf
 {
     my ($self) = @_;
     my $root = $self->{root};
-    my ($proxy, $handler) = map { $self->settings($_) } qw(proxy handler);
-    spew("$root/pushpin.conf", <<"CONF");
-[global]
-include={libdir}/internal.conf
-rundir=$root/run
-ipc_prefix=p-
-port_offset=0
-
-[runner]
-services=condure,zurl,pushpin-proxy,pushpin-handler
-http_port=127.0.0.1:$self->{port}
-logdir=$root/log
-log_level=2
-client_buffer_size=8192
-client_maxconn=2000
-condure_bin=condure
-zurl_bin=zurl
-
-[proxy]
-routesfile=routes
-debug=true
-sig_iss=$self->{iss}
-sig_key=$self->{key}
-updates_check=off
-zurl_out_specs=ipc://{rundir}/{ipc_prefix}zurl-in
-zurl_out_stream_specs=ipc://{rundir}/{ipc_prefix}zurl-in-stream
-zurl_in_specs=ipc://{rundir}/{ipc_prefix}zurl-out
-$proxy
-[handler]
-push_in_spec=ipc://{rundir}/{ipc_prefix}push-in
-push_in_sub_specs=ipc://{rundir}/{ipc_prefix}push-in-sub
-push_in_http_addr=127.0.0.1
-push_in_http_port=$self->{control}
-command_spec=ipc://{rundir}/{ipc_prefix}command
-stats_spec=ipc://{rundir}/{ipc_prefix}stats
-message_rate=100000
-message_hwm=100000
-connection_subscription_max=20
-$handler
-CONF
+    my $ipc = 'ipc://{rundir}/{ipc_prefix}';
+    my %value = (
+        rundir => "$root/run", ipc_prefix => 'p-', logdir => "$root/log",
+        services => 'condure,zurl,pushpin-proxy,pushpin-handler',
+        http_port => "127.0.0.1:$self->{port}", client_maxconn => 2000,
+        debug => 'true', sig_iss => $self->{iss}, sig_key => $self->{key},
+        zurl_out_specs => "${ipc}zurl-in",
+        zurl_out_stream_specs => "${ipc}zurl-in-stream",
+        zurl_in_specs => "${ipc}zurl-out",
+        push_in_spec => "${ipc}push-in", command_spec => "${ipc}command",
+        push_in_sub_specs => "${ipc}push-in-sub",
+        push_in_http_port => $self->{control},
+        %{$self->{proxy} || {}}, %{$self->{handler} || {}});
+    my $text = slurp("$conf/pushpin.conf");
+    for my $name (sort keys %value) {
+        $text =~ s/^\Q$name\E=.*/$name=$value{$name}/m
+            or die "pushpin.conf has no $name\n";
+    }
+    spew("$root/pushpin.conf", $text);
     my $usher = $self->{usher}->sockport;
     spew("$root/routes", "*,path_beg=/is-it-up 127.0.0.1:$usher\n"
         . ($self->{routes} || "* 127.0.0.1:$self->{origin}\n"));
@@ -291,6 +277,7 @@ sub start_again
 
 sub port { return $_[0]{port} }
 sub control { return $_[0]{control} }
+sub url { return "http://127.0.0.1:$_[0]{port}" . ($_[1] || '/') }
 sub control_url { return "http://127.0.0.1:$_[0]{control}" }
 
 sub publish
