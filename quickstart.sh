@@ -4,11 +4,12 @@
 # From a checkout to event streams in a browser:
 #
 #   sh quickstart.sh          build and run the demo at http://localhost:8080/
+#   sh quickstart.sh grip     the same through a GRIP proxy, Pushpin
 #   sh quickstart.sh check    build and run all tests
 #
 # On Debian and as root the packages that are missing are installed; the
 # system's httpd is neither needed nor touched. All that is built and run is in
-# build/. ES_PORT=8081 takes another port.
+# build/. ES_PORT=8090 takes another port; grip takes the next two as well.
 
 set -eu
 
@@ -167,9 +168,10 @@ install_missing()
 install_build_tools()
 {
     look_for_build_tools
-    if [ "$1" = check ]; then
-        look_for_test_tools
-    fi
+    case $1 in
+    check) look_for_test_tools ;;
+    grip) want curl has curl ;;
+    esac
     install_missing
     if [ -n "$missing" ]; then
         die "please install (names of Debian's packages):$missing"
@@ -187,6 +189,16 @@ install_pushpin()
         fi
         say "without$missing: the tests with a GRIP proxy will be skipped"
         missing=
+    fi
+}
+
+# The demo behind Pushpin cannot do without.
+need_pushpin()
+{
+    look_for_pushpin
+    install_quietly
+    if [ -n "$missing" ]; then
+        die "please install (names of Debian's packages):$missing"
     fi
 }
 
@@ -291,12 +303,29 @@ load_lines()
     done
 }
 
+# What comes from Pushpin comes to this host's IPv4 address.
 listen_lines()
 {
-    echo "Listen 127.0.0.1:$port"
+    echo "Listen 127.0.0.1:$httpd_port"
+    if [ "$httpd_port" != "$port" ]; then
+        return
+    fi
     # an IPv6 loopback, which browsers try first for "localhost"
     if grep -qs '^0\{31\}1 ' /proc/net/if_inet6; then
         echo "Listen [::1]:$port"
+    fi
+}
+
+grip_lines()
+{
+    if [ "$httpd_port" != "$port" ]; then
+        cat << CONF
+
+# The GRIP proxy in front: Pushpin takes what is published here, and signs what
+# it asks with this secret.
+EventStreamGrip "http://127.0.0.1:$control_port" verify-key=changeme
+EventStreamGripReliable on
+CONF
     fi
 }
 
@@ -309,6 +338,7 @@ Group $(id -gn "$user")"
         user_lines=
     fi
     ES_ROOT=$root ES_HTDOCS=$htdocs ES_LISTEN=$(listen_lines) \
+        ES_GRIP=$(grip_lines) \
         ES_MODULES=$(load_lines) ES_USER=$user_lines \
         ES_MODULE=$build/.libs/mod_eventstream.so \
         awk '
@@ -334,8 +364,41 @@ refuse_second()
     fi
 }
 
+# conf/pushpin/ with ports and folders of the demo. What the page publishes goes
+# past GRIP (no_grip) and with no address: for httpd it comes from this host, as
+# it does.
+write_pushpin_conf()
+{
+    mkdir -p "$root/run" "$root/log"
+    ipc='ipc://{rundir}/{ipc_prefix}'
+    sed -e "s|^rundir=.*|rundir=$root/run|" \
+        -e "s|^logdir=.*|logdir=$root/log|" \
+        -e 's|^ipc_prefix=.*|ipc_prefix=p-|' \
+        -e 's|^services=condure,|services=condure,zurl,|' \
+        -e "s|^http_port=.*|http_port=127.0.0.1:$port|" \
+        -e 's|^client_maxconn=.*|client_maxconn=2000|' \
+        -e 's|^x_forwarded_for=.*|x_forwarded_for=|' \
+        -e "s|^push_in_http_port=.*|push_in_http_port=$control_port|" \
+        -e "s|^push_in_spec=.*|push_in_spec=${ipc}push-in|" \
+        -e "s|^push_in_sub_specs=.*|push_in_sub_specs=${ipc}push-in-sub|" \
+        -e "s|^command_spec=.*|command_spec=${ipc}command|" \
+        -e "s|^zurl_out_specs=.*|zurl_out_specs=${ipc}zurl-in|" \
+        -e "s|^\(zurl_out_stream_specs\)=.*|\1=${ipc}zurl-in-stream|" \
+        -e "s|^zurl_in_specs=.*|zurl_in_specs=${ipc}zurl-out|" \
+        "$top/conf/pushpin/pushpin.conf" > "$root/pushpin.conf"
+    cat > "$root/routes" << ROUTES
+* 127.0.0.1:$httpd_port
+*,path_beg=/publish,no_grip 127.0.0.1:$httpd_port
+ROUTES
+}
+
 clean_up()
 {
+    if [ -n "${pushpin_pid-}" ]; then
+        kill -TERM "$pushpin_pid" 2> /dev/null || :
+        wait "$pushpin_pid" 2> /dev/null || :
+        pushpin_pid=
+    fi
     if [ -n "${httpd_pid-}" ]; then
         kill -TERM "$httpd_pid" 2> /dev/null || :
         wait "$httpd_pid" 2> /dev/null || :
@@ -363,6 +426,52 @@ wait_for_httpd()
     done
 }
 
+# Its parts find each other one by one, so it is up when it holds a stream.
+is_holding()
+{
+    curl -sN -m 0.5 "http://127.0.0.1:$port/events/kitchen" |
+        grep -q '^event: stream-open'
+}
+
+start_pushpin()
+{
+    write_pushpin_conf
+    pushpin --config="$root/pushpin.conf" > "$root/pushpin_log" 2>&1 &
+    pushpin_pid=$!
+    tries=0
+    while ! is_holding; do
+        tries=$((tries + 1))
+        if [ "$tries" -gt 100 ] || ! kill -0 "$pushpin_pid" 2> /dev/null; then
+            cat "$root/pushpin_log"
+            die "Pushpin does not start; are the ports $port and $control_port \
+free? Try: ES_PORT=8090 sh quickstart.sh grip"
+        fi
+        sleep 0.1
+    done
+}
+
+tell()
+{
+    cat << TEXT
+
+The demo runs$1. Open
+
+    http://localhost:$port/
+
+or listen in one terminal and publish in another:
+
+    curl -N http://localhost:$port/events/kitchen
+
+    curl http://localhost:$port/publish -H 'Content-Type: application/json' \\
+        -d '{"channel": "room-kitchen", "text": "hello"}'
+
+    curl http://localhost:$httpd_port/server-status?auto
+
+Its configuration is build/demo/httpd.conf, its log build/demo/error_log.$2
+Ctrl-C ends it.
+TEXT
+}
+
 run_demo()
 {
     root=$build/demo
@@ -385,25 +494,14 @@ run_demo()
         > "$root/output" 2>&1 &
     httpd_pid=$!
     wait_for_httpd
-
-    cat << TEXT
-
-The demo runs. Open
-
-    http://localhost:$port/
-
-or listen in one terminal and publish in another:
-
-    curl -N http://localhost:$port/events/kitchen
-
-    curl http://localhost:$port/publish -H 'Content-Type: application/json' \\
-        -d '{"channel": "room-kitchen", "text": "hello"}'
-
-    curl http://localhost:$port/server-status?auto
-
-Its configuration is build/demo/httpd.conf, its log build/demo/error_log.
-Ctrl-C ends it.
-TEXT
+    if [ "$httpd_port" = "$port" ]; then
+        tell '' ''
+    else
+        start_pushpin
+        tell ' behind Pushpin' "
+Pushpin's are build/demo/pushpin.conf and build/demo/log/. The same page past
+Pushpin is http://localhost:$httpd_port/: both get all events."
+    fi
     rc=0
     wait "$httpd_pid" || rc=$?
     httpd_pid=
@@ -416,6 +514,15 @@ case ${1-} in
 '')
     install_build_tools demo
     build_module demo
+    httpd_port=$port
+    run_demo
+    ;;
+grip)
+    install_build_tools grip
+    need_pushpin
+    build_module demo
+    httpd_port=$((port + 1))
+    control_port=$((port + 2))
     run_demo
     ;;
 check)
@@ -427,6 +534,6 @@ check)
     say 'all tests passed'
     ;;
 *)
-    die "usage: sh quickstart.sh [check]"
+    die "usage: sh quickstart.sh [grip | check]"
     ;;
 esac

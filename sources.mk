@@ -593,6 +593,12 @@ DIST_FILES = \
     bench/slow.sh \
     bench/soak.sh \
     conf/demo.conf.in \
+    conf/pushpin/fastly.conf \
+    conf/pushpin/fastly.jwk \
+    conf/pushpin/httpd.conf \
+    conf/pushpin/pushpin.conf \
+    conf/pushpin/routes \
+    conf/pushpin/two.conf \
     demo/app.js \
     demo/auto.js \
     demo/favicon.svg \
@@ -674,6 +680,7 @@ DIST_FILES = \
     t/63-soak.t \
     t/70-demo.t \
     t/71-eventsource.t \
+    t/72-demo-grip.t \
     t/72-grip-libraries.t \
     t/80-grip-config.t \
     t/80-grip-hold.t \
@@ -683,6 +690,7 @@ DIST_FILES = \
     t/84-pushpin-reliable.t \
     t/85-pushpin-keys.t \
     t/86-grip-publish.t \
+    t/86-grip-samples.t \
     t/87-grip-order.t \
     t/browser/Driver.pm \
     t/browser/common.mjs \

@@ -3,7 +3,8 @@
  * The npm package eventsource as a client: node eventsource.mjs URL. It is a
  * second reading of the standard, beside the browser's.
  *
- * Environment: ES_NODE_MODULES (eventsource).
+ * Environment: ES_NODE_MODULES (eventsource); ES_PROXIED=1 when a GRIP proxy
+ * stands at URL, which holds the clients.
  */
 
 import {drive, fact, isBefore, load, publish, Relay, until}
@@ -13,6 +14,7 @@ const ID = /^\d+-\d+$/;
 const COUNT = 50;
 
 const base = process.argv[2];
+const held = process.env.ES_PROXIED !== "1";   /* by httpd itself */
 const room = "node-" + process.pid;
 const channel = "room-" + room;
 
@@ -92,7 +94,8 @@ async function main()
 
     const after = await publish(base, {channel, text: "after the cut"});
 
-    fact("the server counts it once", after.clients === 1, after);
+    fact(held ? "the server counts it once" : "who is held elsewhere is not " +
+        "counted here", after.clients === (held ? 1 : 0), after);
     fact("events go on", await until(() => ofType("message").length === 2) &&
         ofType("message")[1].data === "after the cut");
     fact("with a later id",

@@ -1,0 +1,114 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
+#
+# sh quickstart.sh grip: the demo behind Pushpin. Its page comes through the
+# proxy, what the npm package eventsource does with it is as without; the end of
+# the script is the end of all.
+
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib", "$FindBin::Bin/browser";
+use Test::More;
+
+use IO::Socket::INET;
+use POSIX ();
+use Time::HiRes qw(sleep time);
+
+use Driver;
+use EventStream::Client;
+use EventStream::Pushpin;
+use EventStream::Source;
+
+EventStream::Pushpin->or_skip;
+Driver::need('eventsource');
+my $build = srcdir() . '/build';
+plan skip_all => 'quickstart.sh builds in build/ of the checkout'
+    if !-f "$build/config.status" || `cd '$build' && pwd -P` ne
+        `cd '@{[builddir()]}' && pwd -P`;
+
+my $log = "$build/quickstart-grip.log";
+my ($pid, $port);
+END {
+    if ($pid) {
+        local $?;
+        kill 'TERM', $pid;
+        waitpid $pid, 0;
+    }
+}
+
+sub told
+{
+    open my $in, '<', $log or return '';
+    local $/;
+    return scalar <$in> // '';
+}
+
+# Three ports in a row that nobody listens on, below those that the kernel gives
+# to connections.
+sub choose_port
+{
+    for (1 .. 100) {
+        my $first = 20_000 + int rand 10_000;
+        return $first if 3 == grep { IO::Socket::INET->new(Listen => 1,
+            LocalAddr => '127.0.0.1', LocalPort => $first + $_) } 0 .. 2;
+    }
+    die 'no free ports';
+}
+
+sub spawn
+{
+    unlink $log;
+    $port = choose_port();
+    $pid = fork;
+    die "fork: $!" if !defined $pid;
+    return if $pid != 0;
+    $SIG{$_} = 'DEFAULT' for qw(TERM INT HUP);
+    delete @ENV{grep { /^MAKE|^MFLAGS/ } keys %ENV};
+    $ENV{ES_PORT} = $port;
+    open STDIN, '<', '/dev/null';
+    open STDOUT, '>', $log;
+    open STDERR, '>&', \*STDOUT;
+    exec 'sh', srcdir() . '/quickstart.sh', 'grip' or POSIX::_exit(127);
+}
+
+# Somebody else may take a port meanwhile; then once more.
+for my $try (1 .. 3) {
+    spawn();
+    wait_for(sub {
+        $pid = 0 if waitpid($pid, POSIX::WNOHANG) != 0;
+        return !$pid || told() =~ /Ctrl-C ends it/;
+    }, 120);
+    last if $pid;
+    diag told();
+}
+die "quickstart.sh grip does not run\n" if !$pid;
+like told(), qr{^    http://localhost:$port/$}m, 'it tells what to open';
+
+# the page, and the streams, through Pushpin
+{
+    package Place;
+    sub url { return "http://127.0.0.1:$port" . ($_[1] || '/') }
+    sub port { return $port }
+}
+my $place = bless {}, 'Place';
+my $page = get($place, '/');
+is $page->{status}, 200, 'the page comes';
+my $sse = subscribe($place, '/events/kitchen');
+is $sse->next_event(10)->{event}, 'stream-open', 'a stream through Pushpin';
+my $past = subscribe($port + 1, '/events/kitchen');
+is $past->next_event(10)->{event}, 'stream-open', 'and one past it';
+is publish($place, 'room-kitchen', 'hello')->{status}, 200,
+    'published as the page does';
+is $_->next_event(10)->{data}, 'hello', 'both get it' for $sse, $past;
+$ENV{ES_PROXIED} = 1;
+Driver::run('eventsource.mjs', $place);
+
+kill 'TERM', $pid;
+waitpid $pid, 0;
+$pid = 0;
+is $?, 0, 'it ends when it is told to';
+ok !IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $_),
+    "and nobody listens on port $_ any more" for $port .. $port + 2;
+unlink $log;
+done_testing;
