@@ -682,6 +682,7 @@ DIST_FILES = \
     t/71-eventsource.t \
     t/72-demo-grip.t \
     t/72-grip-libraries.t \
+    t/73-closed.t \
     t/80-grip-config.t \
     t/80-grip-hold.t \
     t/81-pushpin-hold.t \
@@ -693,6 +694,7 @@ DIST_FILES = \
     t/86-grip-samples.t \
     t/87-grip-order.t \
     t/browser/Driver.pm \
+    t/browser/closed.mjs \
     t/browser/common.mjs \
     t/browser/demo.mjs \
     t/browser/eventsource.mjs \
