@@ -587,6 +587,7 @@ DIST_FILES = \
     bench/README \
     bench/check-soak.sh \
     bench/churn.sh \
+    bench/feed.sh \
     bench/httpd.sh \
     bench/run.sh \
     bench/selftest.sh \
