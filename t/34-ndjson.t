@@ -356,7 +356,7 @@ sub resident
 }
 
 SKIP: {
-    my $block = chunk(join '', map { line("$_ " . 'x' x 80, 'none') } 1 .. 500);
+    my $block = join '', map { chunk(line("$_ " . 'x' x 80, 'none')) } 1 .. 500;
     $feed = feed($httpd, '/publish');
     my $blocks = 0;
     my $more = sub {
@@ -367,7 +367,8 @@ SKIP: {
     };
     ok $more->(40), 'a long body';
     my $before = resident();
-    skip 'no figures of memory here', 1 if !$before;
+    skip 'no figures of memory here', 1
+        if !$before || (EventStream::Httpd->build('sanitize') || '') eq 'yes';
     ok $more->(200), '... a longer one';
     cmp_ok resident() - $before, '<', 1024,
         '... of 12 MB takes no memory (KB of growth)';
