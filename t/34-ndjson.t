@@ -49,8 +49,11 @@ RequestReadTimeout body=1
     EventStreamMaxBody 100
 </Location>
 CONF
+my $with_h2 = EventStream::Httpd->has_module('http2')
+    && `curl --version` =~ /^Features:.* HTTP2\b/m;
 my $httpd = EventStream::Httpd->start(
-    modules => [qw(deflate filter reqtimeout)], conf => $conf,
+    ssl => 1, h2 => $with_h2, modules => [qw(deflate filter reqtimeout)],
+    conf => $conf,
     mpm_conf => <<'MPM');
 StartServers 1
 ServerLimit 1
@@ -134,6 +137,23 @@ sub post
     $client->send(head($path, 'Content-Length: ' . length $body, @headers)
         . $body);
     return answer($client);
+}
+
+sub curl_feed
+{
+    my (@arguments) = @_;
+    open my $in, '|-', 'curl', '-s', '-k', '-N', '-T', '.', '-X', 'POST',
+        '--no-progress-meter', '-H', $type, @arguments or die "curl: $!";
+    $in->autoflush(1);
+    return $in;
+}
+
+sub slurp
+{
+    my ($path) = @_;
+    open my $in, '<', $path or return '';
+    local $/;
+    return <$in> // '';
 }
 
 # ---- As they come ----------------------------------------------------------
@@ -228,6 +248,10 @@ for my $case (@bad) {
         '... and how many were published';
     is data($sse), '"good"', '... which were';
 }
+$feed = feed($httpd, '/publish');
+$feed->send(chunk("bad\n") . chunk(line('x' x 60000)) x 60);
+is answer($feed)->{status}, 400, 'who goes on after a bad line hears of it';
+
 $answer = post('/limited', $good . line('bad', 'b'));
 is $answer->{status}, 403, 'a channel that is not allowed';
 like $answer->{body}, qr/^Line 2: Channel not allowed: b\. .*before: 1\./,
@@ -310,13 +334,23 @@ is finish($feed)->{status}, 200, '... and the end';
 
 # ---- Time and size ---------------------------------------------------------
 
+my %by = (TLS => ['--http1.1', $httpd->ssl_url('/publish')]);
+%by = (%by, h2c => ['--http2-prior-knowledge', $httpd->url('/publish')],
+    h2 => ['--http2', $httpd->ssl_url('/publish')]) if $with_h2;
+my %answers = map { $_ => $httpd->root . "/answer-$_" } keys %by;
+my %in = map { $_ => curl_feed('-o', $answers{$_}, @{$by{$_}}) } keys %by;
 $feed = feed($httpd, '/publish');
 $feed->send(chunk(line('before')));
 is data($sse), '"before"', 'RequestReadTimeout body=1';
+print $_ line('quiet', 'none') for values %in;
 sleep 1.7;
+print $_ line('quiet', 'none') for values %in;
 $feed->send(chunk(line('after')));
 is data($sse), '"after"', '... does not count for lines';
 is finish($feed)->{json}{published}, 2, '... nor for the end';
+close $in{$_} for keys %in;
+like slurp($answers{$_}), qr/"published": 2,/, "... nor over $_"
+    for sort keys %in;
 
 $feed = feed($httpd, '/hasty');
 $feed->send(chunk(line('in time') . '{"channel":'));
@@ -379,23 +413,6 @@ $sse->close;
 
 # ---- Other ways in, other MPMs, and the child's end -------------------------
 
-sub curl_feed
-{
-    my (@arguments) = @_;
-    open my $in, '|-', 'curl', '-s', '-k', '-N', '-T', '.', '-X', 'POST',
-        '--no-progress-meter', '-H', $type, @arguments or die "curl: $!";
-    $in->autoflush(1);
-    return $in;
-}
-
-sub slurp
-{
-    my ($path) = @_;
-    open my $in, '<', $path or return '';
-    local $/;
-    return <$in> // '';
-}
-
 sub by_curl
 {
     my ($other, $name, $url, @arguments) = @_;
@@ -421,8 +438,6 @@ sub h2_answers
     return scalar(() = $other->access_log =~ m{POST /publish HTTP/2\S* 200}g);
 }
 
-my $with_h2 = EventStream::Httpd->has_module('http2')
-    && `curl --version` =~ /^Features:.* HTTP2\b/m;
 for my $mpm (qw(event worker prefork)) {
     next if !EventStream::Httpd->has_module("mpm_$mpm");
     my $h2 = $with_h2 && $mpm ne 'prefork';
