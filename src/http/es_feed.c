@@ -78,10 +78,12 @@ static void keep_pace(const feed_t *feed)
 
 static int put(feed_t *feed, const es_batch_t *batch, es_problem_t *why)
 {
-    int ok = es_outlet_put(feed->hub, batch, feed->pool, &feed->done, why);
+    es_appended_t done = {0};
+    int ok = es_outlet_put(feed->hub, batch, feed->pool, &done, why);
 
-    if (ok || why->status == HTTP_BAD_GATEWAY) {
+    if (done.head != 0) {
         feed->published += (apr_uint64_t)batch->count;
+        feed->done = done;
     }
     return ok;
 }
@@ -105,12 +107,15 @@ static int put_each(feed_t *feed, es_problem_t *why)
 
 static int put_batch(feed_t *feed, es_problem_t *why)
 {
+    apr_uint64_t before = feed->published;
+
     if (feed->batch.count == 0) {
         return 1;
     }
     keep_pace(feed);
+    /* one that is stored, but did not get to a proxy, ends the stream, too */
     if (!put(feed, &feed->batch, why) &&
-        (why->status == HTTP_BAD_GATEWAY || !put_each(feed, why))) {
+        (feed->published > before || !put_each(feed, why))) {
         /* the sentence has to outlive the batch */
         why->sentence = apr_pstrdup(feed->r->pool, why->sentence);
         feed->batch.count = 0; /* what could be published of it was */
