@@ -1,0 +1,71 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
+#
+# 500 clients behind a real Pushpin, in reliable mode: each gets each event once,
+# in order, also those that come while events are published.
+
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Test::More;
+
+use EventStream::Client;
+use EventStream::Httpd;
+use EventStream::Load;
+use EventStream::Pushpin;
+
+use constant CLIENTS => 500;
+use constant EVENTS => 20;
+
+EventStream::Pushpin->or_skip;
+need_descriptors(CLIENTS * 2 + 200);
+
+my $httpd = EventStream::Httpd->start(conf => <<'CONF');
+EventStreamGrip "http://127.0.0.1:@PORT:push@" verify-key=changeme
+EventStreamGripReliable on
+<Location "/events">
+    SetHandler eventstream
+    EventStreamChannel "a"
+</Location>
+<Location "/publish">
+    SetHandler eventstream-publish
+</Location>
+CONF
+my $pushpin = EventStream::Pushpin->start(
+    origin => $httpd->port, control => $httpd->port_of('push'));
+
+my @clients = map { subscribe($pushpin, '/events') } 1 .. CLIENTS - 50;
+my $opened = grep {
+    (($_->next_event(20) || {})->{event} || '') eq 'stream-open'
+} @clients;
+is $opened, CLIENTS - 50, 'clients are held by Pushpin';
+
+my ($taken, @late) = 0;
+for my $number (1 .. EVENTS) {
+    $taken += publish($httpd, 'a', $number)->{status} == 200;
+    push @late, subscribe($pushpin, '/events') if @late < 50;
+    push @late, subscribe($pushpin, '/events') if @late < 50;
+    push @late, subscribe($pushpin, '/events') if @late < 50;
+}
+is $taken, EVENTS, 'Pushpin has taken all events';
+
+# What a client has got up to the last event, as one text.
+sub received
+{
+    my ($client) = @_;
+    my @data;
+    while (my $event = $client->next_event(30)) {
+        push @data, $event->{event} eq 'message' ? $event->{data}
+            : $event->{event} eq 'stream-open' ? () : $event->{event};
+        last if @data && $data[-1] eq EVENTS;
+    }
+    return join ' ', @data;
+}
+
+my $all = join ' ', 1 .. EVENTS;
+my %early = map { received($_) => 1 } @clients;
+is_deeply [keys %early], [$all], 'each client has each event once, in order';
+my @torn = grep { $_ eq '' || $all !~ /(^| )\Q$_\E$/ } map { received($_) } @late;
+is_deeply \@torn, [], 'and those that came meanwhile all from then on';
+done_testing;
