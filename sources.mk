@@ -694,6 +694,9 @@ DIST_FILES = \
     t/86-grip-publish.t \
     t/86-grip-samples.t \
     t/87-grip-order.t \
+    t/87-grip-sources.t \
+    t/88-grip-pushpin.t \
+    t/89-grip-many.t \
     t/browser/Driver.pm \
     t/browser/closed.mjs \
     t/browser/common.mjs \

@@ -195,6 +195,40 @@ is scalar(grep { /"data: x\\n\\n"/ } map { $_->{body} } $other->requests), 0,
 like +($other->items)[-1]{formats}{'http-stream'}{content}, qr/data: x\n/,
     'and has it';
 
+# ---- Once more with the same id --------------------------------------------
+
+sub own_items
+{
+    my ($from, $id) = @_;
+    return scalar grep {
+        $_->{formats}{'http-stream'}{content} =~ /^id: $id$/m
+    } $from->items;
+}
+
+my @own = ('a', 'own', path => '/two', id => 'p1');
+$proxy->mode('status 500');
+is publish($httpd, @own)->{status}, 502, 'one proxy does not take it';
+is publish($httpd, @own)->{status}, 502, 'nor when it comes again';
+$proxy->mode('ok');
+is publish($httpd, @own)->{status}, 200, 'then it does';
+is publish($httpd, @own)->{status}, 200, 'and is not asked again';
+is own_items($proxy, 'p1'), 1, 'it has it once';
+is own_items($other, 'p1'), 1, 'and so has the one that took it at once';
+
+my $list = sub {
+    return request($httpd, 'POST', '/two', body => JSON::PP::encode_json(
+        [map { {channel => 'a', text => $_, id => $_} } qw(q1 poison q3)]),
+        headers => ['Content-Type: application/json'])->{status};
+};
+$proxy->mode('picky poison');
+is $list->(), 502, 'one of three events is not taken';
+$proxy->mode('ok');
+is $list->(), 200, 'the list comes again';
+is_deeply [map { own_items($proxy, $_) } qw(q1 poison q3)], [1, 1, 1],
+    'and only the one was sent again';
+is_deeply [map { own_items($other, $_) } qw(q1 poison q3)], [1, 1, 1],
+    'to the one proxy';
+
 $proxy->stop;
 $answer = publish($httpd, 'a', 'gone');
 is $answer->{status}, 502, 'a proxy that is not there';

@@ -53,7 +53,7 @@ static int close_all(request_rec *r, const es_dir_t *conf,
         done->id = one.id;
         done->clients += one.clients;
     }
-    es_dispatch_wait(dispatch, hub, done->from, done->head);
+    es_dispatch_wait_close(dispatch, hub, done->from, done->head);
     return es_dispatch_check(dispatch, r->pool, why);
 }
 

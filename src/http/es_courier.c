@@ -54,8 +54,15 @@ static int look(void *arg, const es_ticket_t *ticket, int proxy)
     const es_courier_t *courier = arg;
     const route_t *route = &courier->routes[ticket->hub];
 
-    return es_outbox_outcome(es_shipment_box(route->shipments[proxy]),
-                             ticket->from, ticket->to);
+    es_shipment_t *shipment = route->shipments[proxy];
+    int outcome =
+        es_outbox_outcome(es_shipment_box(shipment), ticket->from, ticket->to);
+
+    if (ticket->is_again && outcome != ES_OUTCOME_OPEN &&
+        outcome != ES_OUTCOME_TAKEN) {
+        return es_shipment_again(shipment, ticket->from, ticket->to);
+    }
+    return outcome;
 }
 
 /* @return how many are still waiting */
@@ -370,11 +377,13 @@ static void ring(void *arg)
 }
 
 int es_courier_wait(es_courier_t *courier, apr_uint32_t hub, es_pos_t from,
-                    es_pos_t to, apr_interval_time_t timeout, int *outcomes)
+                    es_pos_t to, int again, apr_interval_time_t timeout,
+                    int *outcomes)
 {
     es_ticket_t ticket = {.hub = hub, .from = from, .to = to};
     int i;
 
+    ticket.is_again = again;
     ticket.outcomes = outcomes;
     ticket.count = courier->routes[hub].count;
     for (i = 0; i < ticket.count; i++) {

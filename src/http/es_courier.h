@@ -59,6 +59,8 @@ void es_courier_call(es_courier_t *courier);
  * @param hub       its number
  * @param from      where the first starts
  * @param to        behind the last
+ * @param again     1 = those that were sent before and not taken are sent
+ *                  again first
  * @param outcomes  one for each proxy, filled; ES_OUTCOME_OPEN when the time
  *                  was over before
  * @return 1 when no outcome is open
@@ -66,7 +68,8 @@ void es_courier_call(es_courier_t *courier);
  * Context: WORKER; takes the lock of the tickets, not while it waits.
  */
 int es_courier_wait(es_courier_t *courier, apr_uint32_t hub, es_pos_t from,
-                    es_pos_t to, apr_interval_time_t timeout, int *outcomes);
+                    es_pos_t to, int again, apr_interval_time_t timeout,
+                    int *outcomes);
 
 /**
  * Begin to stop: posts on their way have 2 seconds to end, then all who wait

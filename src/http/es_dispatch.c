@@ -12,12 +12,31 @@
 /* Seconds after which a publisher may try again. */
 #define RETRY_AFTER 5
 
+/* What is new, then what was known. */
 void es_dispatch_wait(es_dispatch_t *dispatch, const es_hub_view_t *hub,
-                      es_pos_t from, es_pos_t to)
+                      const es_appended_t *done)
+{
+    int known[ES_COURIER_PROXIES];
+    int i;
+
+    es_dispatch_wait_close(dispatch, hub, done->from, done->head);
+    if (!dispatch->grip || done->known_from == 0) {
+        return;
+    }
+    es_mailing_wait(hub, done->known_from, done->known_to, 1, known);
+    for (i = 0; i < dispatch->grip->proxies->nelts; i++) {
+        if (known[i] != ES_OUTCOME_TAKEN) {
+            dispatch->outcomes[i] = known[i];
+        }
+    }
+}
+
+void es_dispatch_wait_close(es_dispatch_t *dispatch, const es_hub_view_t *hub,
+                            es_pos_t from, es_pos_t to)
 {
     dispatch->grip = hub->grip;
     if (dispatch->grip) {
-        es_mailing_wait(hub, from, to, dispatch->outcomes);
+        es_mailing_wait(hub, from, to, 0, dispatch->outcomes);
     }
 }
 
@@ -70,7 +89,6 @@ int es_dispatch_check(const es_dispatch_t *dispatch, apr_pool_t *p,
                    "Stored, and local clients have it, but not taken by %s.",
                    failures);
     if (is_crowded(dispatch)) {
-        why->status = 503;
         why->retry_after = RETRY_AFTER;
         why->remedy = "EventStreamGripMaxWaiting is reached.";
     }

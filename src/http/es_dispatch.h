@@ -16,21 +16,23 @@ typedef struct es_dispatch_t {
 } es_dispatch_t;
 
 /**
- * Wait for the proxies, when the hub has some.
- *
- * @param from  head of the journal before it
- * @param to    and after it
+ * Wait for the proxies, when the hub has some. Of events that were known
+ * before, those that a proxy has not taken are sent to it again.
  *
  * Context: WORKER; see es_mailing_wait.
  */
 void es_dispatch_wait(es_dispatch_t *dispatch, const es_hub_view_t *hub,
-                      es_pos_t from, es_pos_t to);
+                      const es_appended_t *done);
+
+/** The same for the close of channels, from one position up to another. */
+void es_dispatch_wait_close(es_dispatch_t *dispatch, const es_hub_view_t *hub,
+                            es_pos_t from, es_pos_t to);
 
 /**
  * Has every proxy taken it? With EventStreamGripOnError ignore that does not
  * matter.
  *
- * @param why  502 naming those that have not; 503 when too many wait already
+ * @param why  502 naming those that have not
  * @return 1, or 0 with why
  */
 int es_dispatch_check(const es_dispatch_t *dispatch, apr_pool_t *p,

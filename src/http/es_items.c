@@ -139,26 +139,52 @@ static int read_items(items_t *items, const es_json_items_t *json,
 
 /* ---- publishing -------------------------------------------------------- */
 
-static int publish(const items_t *items, es_problem_t *why)
+/* Who is closed out comes again at once, as behind a proxy. */
+static int close_channel(const items_t *items, es_slice_t name,
+                         es_problem_t *why)
 {
     apr_pool_t *p = items->r->pool;
-    es_appended_t done;
+    es_dispatch_t dispatch;
     es_closed_t closed;
-    int i, ok = 1;
 
-    for (i = 0; ok && i < items->parts->nelts; i++) {
-        const part_t *part = &APR_ARRAY_IDX(items->parts, i, part_t);
+    if (!es_outlet_close(items->hub, name, 0, p, &closed, why)) {
+        return 0;
+    }
+    es_dispatch_wait_close(&dispatch, items->hub, closed.from, closed.head);
+    return es_dispatch_check(&dispatch, p, why);
+}
 
-        /* whose streams end comes again at once, as behind a proxy */
-        ok =
-            part->batch.count != 0
-                ? es_outlet_put(items->hub, &part->batch, p, &done, why)
-                : es_outlet_close(items->hub, part->closes, 0, p, &closed, why);
+static int publish_part(const items_t *items, const part_t *part,
+                        es_problem_t *why)
+{
+    es_appended_t done;
+
+    return part->batch.count != 0 ? es_outlet_put(items->hub, &part->batch,
+                                                  items->r->pool, &done, why)
+                                  : close_channel(items, part->closes, why);
+}
+
+/* 502 tells that the part is in the journal: it goes on. */
+static int publish(const items_t *items, es_problem_t *why)
+{
+    es_problem_t one;
+    int i, done = 0, is_well = 1;
+
+    for (i = 0; i < items->parts->nelts; i++) {
+        if (!publish_part(items, &APR_ARRAY_IDX(items->parts, i, part_t),
+                          &one)) {
+            *why = one;
+            is_well = 0;
+            if (one.status != HTTP_BAD_GATEWAY) {
+                break;
+            }
+        }
+        done++;
     }
     es_rlog(APLOG_DEBUG, 0, items->r, "ES0511",
             "GRIP items: %d batches of events and closes, %d done",
-            items->parts->nelts, ok ? i : i - 1);
-    return ok;
+            items->parts->nelts, done);
+    return is_well;
 }
 
 /* As JSON for who takes nothing else. */

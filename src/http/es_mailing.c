@@ -202,7 +202,7 @@ static void give_room(void)
 }
 
 void es_mailing_wait(const es_hub_view_t *hub, es_pos_t from, es_pos_t to,
-                     int *outcomes)
+                     int again, int *outcomes)
 {
     apr_interval_time_t timeout = hub->grip->publish_timeout;
     apr_interval_time_t moment = timeout < MOMENT ? timeout : MOMENT;
@@ -215,7 +215,7 @@ void es_mailing_wait(const es_hub_view_t *hub, es_pos_t from, es_pos_t to,
         fill_open(hub, outcomes, ES_OUTCOME_UNSENT);
         return;
     }
-    if (es_courier_wait(mailing->courier, hub->number, from, to, moment,
+    if (es_courier_wait(mailing->courier, hub->number, from, to, again, moment,
                         outcomes)) {
         return;
     }
@@ -223,8 +223,8 @@ void es_mailing_wait(const es_hub_view_t *hub, es_pos_t from, es_pos_t to,
         fill_open(hub, outcomes, ES_OUTCOME_CROWDED);
         return;
     }
-    es_courier_wait(mailing->courier, hub->number, from, to, timeout - moment,
-                    outcomes);
+    es_courier_wait(mailing->courier, hub->number, from, to, again,
+                    timeout - moment, outcomes);
     fill_open(hub, outcomes, ES_OUTCOME_TIMEOUT);
     give_room();
 }

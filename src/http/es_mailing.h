@@ -56,11 +56,12 @@ void es_mailing_call(const es_hub_view_t *hub);
  *
  * @param from      where the first starts
  * @param to        behind the last
+ * @param again     as es_courier_wait
  * @param outcomes  of each proxy, filled: ES_OUTCOME_…
  *
  * Context: WORKER; the hub has proxies. Takes the lock of the tickets.
  */
 void es_mailing_wait(const es_hub_view_t *hub, es_pos_t from, es_pos_t to,
-                     int *outcomes);
+                     int again, int *outcomes);
 
 #endif

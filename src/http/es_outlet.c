@@ -137,7 +137,7 @@ int es_outlet_dispatch(const es_hub_view_t *hub, const es_batch_t *batch,
         return 0;
     }
     is_well = es_publishers_call(hub->name, batch, &done->last_id, p, why);
-    es_dispatch_wait(dispatch, hub, done->from, done->head);
+    es_dispatch_wait(dispatch, hub, done);
     if (!es_dispatch_check(dispatch, p, &unsent)) {
         *why = unsent;
         is_well = 0;

@@ -24,9 +24,8 @@
  * @param why    409: a publisher's id stands for another event of a channel;
  *               413: more than half of the journal; 502: in the journal, but
  *               a GRIP proxy or a publisher of another module did not take it;
- *               503: no room for another channel, the hub is out of service,
- *               or in the journal, but too many wait for a GRIP proxy; 508:
- *               called by such a publisher
+ *               503: no room for another channel, or the hub is out of
+ *               service; 508: called by such a publisher
  * @return 1, or 0 with why
  *
  * Context: WORKER; takes the store lock; blocks as long as publishers and

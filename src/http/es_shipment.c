@@ -32,6 +32,15 @@
 /* between two warnings about one proxy */
 #define LOG_PAUSE (10 * APR_USEC_PER_SEC)
 
+/* Records that are sent again, one by one. */
+typedef struct again_t {
+    es_pos_t from;
+    es_pos_t to;
+    es_stand_t stand; /* what is next */
+    int is_wanted;    /* stand has not reached to */
+    int outcome;      /* so far; 0 = taken */
+} again_t;
+
 struct es_shipment_t {
     es_shipment_params_t params;
     es_grip_line_t *line;
@@ -40,10 +49,13 @@ struct es_shipment_t {
     const char *authorization;
     apr_time_t authorized; /* when it was made; 0 = not yet */
     es_cargo_t cargo;      /* on its way */
+    es_stand_t stand;      /* what is next, if sent is there, too */
     es_pos_t covers;       /* head when the post began */
     es_pos_t alone_until;  /* records before it are sent one by one */
-    int is_busy;           /* the outbox is ours, a post is on its way */
-    int is_blocked;        /* another child has the outbox */
+    again_t again;
+    int is_again;   /* what is on its way is sent again */
+    int is_busy;    /* the outbox is ours, a post is on its way */
+    int is_blocked; /* another child has the outbox */
 };
 
 apr_status_t es_shipment_open(es_shipment_t **out,
@@ -161,7 +173,7 @@ static es_stand_t stand_of(const es_shipment_t *shipment)
 {
     es_stand_t stand = {es_outbox_sent(shipment->params.box), 0};
 
-    return shipment->cargo.to.pos == stand.pos ? shipment->cargo.to : stand;
+    return shipment->stand.pos == stand.pos ? shipment->stand : stand;
 }
 
 /* Load what is next. @return 0: nothing is */
@@ -198,44 +210,91 @@ static int load(es_shipment_t *shipment, int *changed)
     }
 }
 
-/* Go on, or let others. @return 1 when the outbox has changed */
-static int go_on(es_shipment_t *shipment)
+/* ---- Once more --------------------------------------------------------- */
+
+int es_shipment_again(es_shipment_t *shipment, es_pos_t from, es_pos_t to)
 {
-    int changed = 0;
+    again_t *again = &shipment->again;
 
-    while (load(shipment, &changed)) {
-        int outcome = post(shipment);
-
-        if (outcome == 0) {
-            shipment->is_busy = 1;
-            return changed;
-        }
-        note(shipment, shipment->covers, outcome);
-        changed = 1;
+    if (!again->is_wanted && (again->from != from || again->to != to)) {
+        again->from = again->stand.pos = from;
+        again->to = to;
+        again->stand.link = 0;
+        again->outcome = ES_OUTCOME_TAKEN;
+        again->is_wanted = 1;
     }
-    shipment->is_busy = 0;
-    es_outbox_give(shipment->params.box);
-    return 1;
+    if (again->is_wanted || again->from != from || again->to != to) {
+        return ES_OUTCOME_OPEN;
+    }
+    again->from = again->to = 0; /* told once */
+    return again->outcome;
 }
 
-int es_shipment_step(es_shipment_t *shipment)
+/* It is over, well or not, up to this position. */
+static void pass(again_t *again, es_pos_t pos, int outcome)
+{
+    if (outcome != ES_OUTCOME_TAKEN) {
+        again->outcome = outcome;
+    }
+    again->stand.pos = pos;
+    again->stand.link = 0;
+    again->is_wanted = pos < again->to;
+}
+
+static int was_taken(const es_shipment_t *shipment, const es_record_t *record)
+{
+    return es_outbox_outcome(shipment->params.box, record->pos, record->next) ==
+           ES_OUTCOME_TAKEN;
+}
+
+/* Load the next of them that the proxy has not taken. @return 0: none */
+static int load_again(es_shipment_t *shipment)
 {
     const es_shipment_params_t *params = &shipment->params;
+    again_t *again = &shipment->again;
+    es_record_t record;
 
-    shipment->is_blocked = 0;
-    if (shipment->is_busy ||
-        es_outbox_sent(params->box) == es_store_head(params->store)) {
-        return 0;
+    while (again->is_wanted) {
+        if (es_store_look(params->store, again->stand.pos, &record) !=
+            APR_SUCCESS) {
+            pass(again, again->to, ES_OUTCOME_OVERTAKEN);
+            break;
+        }
+        if (again->stand.link == 0 && was_taken(shipment, &record)) {
+            pass(again, record.next, ES_OUTCOME_TAKEN);
+            continue;
+        }
+        apr_pool_clear(shipment->pool);
+        shipment->cargo.from = again->stand;
+        if (es_cargo_load(&shipment->cargo, params->store, params->grip,
+                          record.next, 1, shipment->pool) == APR_SUCCESS) {
+            return 1;
+        }
+        pass(again, record.next, ES_OUTCOME_OVERTAKEN);
     }
-    if (es_outbox_take(params->box) != APR_SUCCESS) {
-        shipment->is_blocked = 1;
-        return 0;
-    }
-    shipment->cargo.to.pos = 0; /* what another has begun, we do not know */
-    return go_on(shipment);
+    return 0;
 }
 
-int es_shipment_ended(es_shipment_t *shipment, int outcome)
+static void ended_again(es_shipment_t *shipment, int outcome)
+{
+    const es_cargo_t *cargo = &shipment->cargo;
+
+    if (outcome == ES_OUTCOME_TAKEN && cargo->to.pos < cargo->end) {
+        shipment->again.stand = cargo->to; /* the rest of its channels */
+        return;
+    }
+    es_outbox_note(shipment->params.box, cargo->from.pos, cargo->end, outcome);
+    if (es_outcome_is_answer(outcome) || outcome == ES_OUTCOME_TAKEN) {
+        pass(&shipment->again, cargo->end, outcome);
+    }
+    else {
+        pass(&shipment->again, shipment->again.to, outcome);
+    }
+}
+
+/* ---- Sending ----------------------------------------------------------- */
+
+static void ended_first(es_shipment_t *shipment, int outcome)
 {
     es_cargo_t *cargo = &shipment->cargo;
 
@@ -254,6 +313,67 @@ int es_shipment_ended(es_shipment_t *shipment, int outcome)
     else {
         note(shipment, shipment->covers, outcome);
     }
+    shipment->stand = cargo->to;
+}
+
+static void end_post(es_shipment_t *shipment, int outcome)
+{
+    if (shipment->is_again) {
+        ended_again(shipment, outcome);
+    }
+    else {
+        ended_first(shipment, outcome);
+    }
+}
+
+/* What is to be sent now? @return 0: nothing */
+static int choose(es_shipment_t *shipment, int *changed)
+{
+    shipment->is_again = load_again(shipment);
+    return shipment->is_again || load(shipment, changed);
+}
+
+/* Go on, or let others. @return 1 when the outbox has changed */
+static int go_on(es_shipment_t *shipment)
+{
+    int changed = 0;
+
+    while (choose(shipment, &changed)) {
+        int outcome = post(shipment);
+
+        if (outcome == 0) {
+            shipment->is_busy = 1;
+            return changed;
+        }
+        end_post(shipment, outcome);
+        changed = 1;
+    }
+    shipment->is_busy = 0;
+    es_outbox_give(shipment->params.box);
+    return 1;
+}
+
+int es_shipment_step(es_shipment_t *shipment)
+{
+    const es_shipment_params_t *params = &shipment->params;
+
+    shipment->is_blocked = 0;
+    if (shipment->is_busy ||
+        (!shipment->again.is_wanted &&
+         es_outbox_sent(params->box) == es_store_head(params->store))) {
+        return 0;
+    }
+    if (es_outbox_take(params->box) != APR_SUCCESS) {
+        shipment->is_blocked = 1;
+        return 0;
+    }
+    shipment->stand.pos = 0; /* what another has begun, we do not know */
+    return go_on(shipment);
+}
+
+int es_shipment_ended(es_shipment_t *shipment, int outcome)
+{
+    end_post(shipment, outcome);
     go_on(shipment);
     return 1;
 }

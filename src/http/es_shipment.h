@@ -41,6 +41,14 @@ int es_shipment_step(es_shipment_t *shipment);
 /** Its post has ended (es_grip_client_done). @return as es_shipment_step */
 int es_shipment_ended(es_shipment_t *shipment, int outcome);
 
+/**
+ * Send records again that the proxy has not taken. To be asked until it is
+ * done; one range at a time, others wait for their turn.
+ *
+ * @return ES_OUTCOME_OPEN, or what became of them
+ */
+int es_shipment_again(es_shipment_t *shipment, es_pos_t from, es_pos_t to);
+
 /** 1 while a post is on its way. */
 int es_shipment_is_busy(const es_shipment_t *shipment);
 

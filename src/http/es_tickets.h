@@ -25,6 +25,7 @@ typedef struct es_ticket_t {
     es_pos_t to;      /* behind the last */
     int *outcomes;    /* one for each proxy; guarded by lock, as the next */
     int count;        /* of proxies */
+    int is_again;     /* what a proxy has not taken is sent to it again */
     int is_told;      /* no outcome is open any more */
     int bell;         /* eventfd; readable = told */
 } es_ticket_t;

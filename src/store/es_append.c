@@ -184,6 +184,16 @@ static void raise_id(batch_t *batch, const es_id_t *id)
     }
 }
 
+static void add_known(es_appended_t *done, const es_record_t *found)
+{
+    if (done->known_from == 0 || found->pos < done->known_from) {
+        done->known_from = found->pos;
+    }
+    if (found->next > done->known_to) {
+        done->known_to = found->next;
+    }
+}
+
 /** Is the event retained? */
 static apr_status_t find_known_one(const es_store_t *store, batch_t *batch,
                                    int event, const use_t *uses)
@@ -202,6 +212,7 @@ static apr_status_t find_known_one(const es_store_t *store, batch_t *batch,
     if (rv == APR_SUCCESS && found.pos != 0) {
         batch->marks[event].is_known = 1;
         raise_id(batch, &found.id);
+        add_known(&batch->done, &found);
     }
     batch->done.clash.event = event;
     return rv;
@@ -215,6 +226,7 @@ static apr_status_t find_known(es_store_t *store, batch_t *batch)
 
     batch->done.last_id.ms = batch->done.last_id.n = 0;
     batch->done.known = 0;
+    batch->done.known_from = batch->done.known_to = 0;
     for (i = 0; i < batch->count; i++) {
         batch->marks[i].is_known = batch->twins[i] >= 0;
         if (batch->entries[i].frame->own_id.len != 0 &&

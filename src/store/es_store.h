@@ -81,6 +81,8 @@ typedef struct es_appended_t {
     es_pos_t from;        /* head before it */
     es_pos_t head;        /* head after it */
     int known;            /* events of it that were there before */
+    es_pos_t known_from;  /* the first of these starts here, 0 = none */
+    es_pos_t known_to;    /* behind the last */
     es_clash_t clash;     /* on APR_EEXIST only */
 } es_appended_t;
 

@@ -1,0 +1,189 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
+#
+# GRIP proxies get what is published, however it is published, under each MPM;
+# and a bounded number of workers waits for them.
+
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Test::More;
+
+use JSON::PP ();
+use POSIX ();
+
+use EventStream::Client;
+use EventStream::FakeProxy;
+use EventStream::Httpd;
+
+my $proxy = EventStream::FakeProxy->start;
+my $example = EventStream::Httpd->builddir
+    . '/t/example/.libs/mod_es_example.so';
+my $handlers = <<'CONF';
+<Location "/events">
+    SetHandler eventstream
+    EventStreamChannel "{?c}"
+</Location>
+<Location "/publish">
+    SetHandler eventstream-publish
+</Location>
+CONF
+
+sub contents
+{
+    return map { $_->{formats}{'http-stream'}{content} } @_;
+}
+
+# Publishes in a process of its own; returns a function that waits for the
+# answer.
+sub publish_beside
+{
+    my ($httpd, @arguments) = @_;
+    pipe my $from, my $to or die $!;
+    my $pid = fork;
+    die "fork: $!" if !defined $pid;
+    if ($pid == 0) {
+        close $from;
+        my $got = publish($httpd, @arguments, timeout => 30);
+        syswrite $to, JSON::PP::encode_json({
+            status => $got->{status}, body => $got->{body},
+            retry => $got->{headers}{'retry-after'}});
+        POSIX::_exit(0);
+    }
+    close $to;
+    return sub {
+        local $/;
+        my $text = <$from>;
+        waitpid $pid, 0;
+        return $text ? JSON::PP::decode_json($text) : {status => 0};
+    };
+}
+
+my $httpd = EventStream::Httpd->start(
+    ssl => 1,
+    mpm_conf => "StartServers 1\nServerLimit 1\nThreadsPerChild 10\n"
+        . "MaxRequestWorkers 10\n",
+    prelude => "LoadModule es_example_module \"$example\"\n",
+    conf => <<"CONF");
+EventStreamGrip "@{[$proxy->url]}"
+EventStreamGripTimeout 5
+EventStreamGripMaxWaiting 1
+EventStreamHub tls size=1m
+EventStreamGrip hub=tls "https://127.0.0.1:\@SSL_PORT\@/"
+EventStreamHub nowhere size=1m
+EventStreamGrip hub=nowhere "http://no-such-host.invalid/"
+$handlers
+<Location "/tls">
+    SetHandler eventstream-publish
+    EventStreamUseHub tls
+</Location>
+<Location "/nowhere">
+    SetHandler eventstream-publish
+    EventStreamUseHub nowhere
+</Location>
+<Location "/order">
+    SetHandler es-example-order
+</Location>
+CONF
+
+# ---- GRIP items ------------------------------------------------------------
+
+sub items
+{
+    return request($httpd, 'POST', '/publish/',
+        headers => ['Content-Type: application/json'],
+        body => JSON::PP::encode_json({items => [@_]}));
+}
+
+my @items = (
+    {channel => 'events-a', 'http-stream' => {content => "data: one\n\n"}},
+    {channel => 'events-a', 'http-stream' => {action => 'close'}},
+    {channel => 'events-b', 'http-stream' => {content => "data: two\n\n"}});
+is items(@items)->{body}, "Published\n", 'GRIP items are published';
+my @got = $proxy->items;
+is_deeply [map { $_->{channel} } @got], [qw(events-a events-a events-b)],
+    'and go on to the proxy';
+like +(contents(@got))[0], qr/\Aid: \S+\ndata: one\n\n\z/, 'as we send them';
+is $got[1]{formats}{'http-stream'}{action}, 'close', 'ends, too';
+$proxy->mode('status 500');
+my $answer = items(@items);
+is $answer->{status}, 502, 'a proxy does not take them';
+like $answer->{body}, qr/^Stored.*status 500\.$/, 'says the answer';
+$proxy->mode('ok');
+is items($items[2])->{status}, 200, 'it does again';
+is scalar(contents($proxy->items)), 4, 'what has failed is not sent again';
+
+# ---- Lines -----------------------------------------------------------------
+
+sub lines
+{
+    my $answer = request($httpd, 'POST', '/publish',
+        headers => ['Content-Type: application/x-ndjson'],
+        body => join '', map { qq({"channel": "a", "text": "$_"}\n) } @_);
+    return $answer;
+}
+
+$proxy->forget;
+is lines(1 .. 3)->{status}, 200, 'lines are published';
+is_deeply [map { /^data: (.*)$/m } contents($proxy->items)], [1 .. 3],
+    'and go on to the proxy';
+$proxy->mode('status 500');
+$answer = lines(4);
+is $answer->{status}, 502, 'it does not take one';
+like $answer->{body}, qr/^Stored.*Events published before: 1\./,
+    'which is stored';
+$proxy->mode('ok');
+
+# ---- Other modules ---------------------------------------------------------
+
+$proxy->forget;
+$answer = request($httpd, 'POST', '/order?table=4&dish=soup');
+is $answer->{status}, 200, 'another module publishes';
+is_deeply [map { $_->{channel} } $proxy->items],
+    [qw(events-kitchen events-table-4)], 'and it goes on to the proxy';
+
+# ---- What curl says --------------------------------------------------------
+
+$answer = publish($httpd, 'a', 'x', path => '/tls');
+is $answer->{json}{grip}[0]{error}, 'TLS failed',
+    'a certificate that nobody knows';
+$answer = publish($httpd, 'a', 'x', path => '/nowhere');
+like $answer->{json}{grip}[0]{error}, qr/cannot be resolved|in time/,
+    'a host that is not there, as fast as the resolver knows';
+
+# ---- Who waits -------------------------------------------------------------
+
+$proxy->mode('silent');
+my @answers = map { $_->() } map { publish_beside($httpd, 'a', $_) } 1 .. 3;
+is scalar(grep { $_->{status} == 502 } @answers), 3, 'nobody gets 200';
+my @sent_away = grep { $_->{body} =~ /too many wait/ } @answers;
+is scalar @sent_away, 2, 'one waits, the others are sent away';
+is scalar(grep { ($_->{retry} || 0) > 0 } @sent_away), 2, 'for a while';
+is scalar(grep { /no answer in time/ } map { $_->{body} } @answers), 1,
+    'the one waits to the end';
+$proxy->mode('ok');
+is publish($httpd, 'a', 'y')->{status}, 200, 'then all is well';
+is $httpd->stop, 0, 'httpd ends well';
+
+# ---- The other MPMs --------------------------------------------------------
+
+for my $mpm (qw(worker prefork)) {
+    next if !EventStream::Httpd->has_module("mpm_$mpm");
+    my $other = EventStream::Httpd->start(mpm => $mpm,
+        conf => "EventStreamGrip \"@{[$proxy->url]}\"\n$handlers");
+    $proxy->mode('ok');
+    $proxy->forget;
+    my $bad = grep { publish($other, 'a', $_)->{status} != 200 } 1 .. 10;
+    is $bad, 0, "$mpm: published";
+    is_deeply [map { /^data: (.*)$/m } contents($proxy->items)], [1 .. 10],
+        "$mpm: in order";
+    $proxy->mode('silent');
+    my $waiting = publish_beside($other, 'a', 'waits');
+    wait_for(sub { grep { /waits/ } map { $_->{body} } $proxy->requests }, 10,
+        "$mpm: one waits");
+    is $other->stop, 0, "$mpm: it ends all the same";
+    unlike $other->error_log, qr/AH00046|ES0635/, "$mpm: in time";
+    $waiting->();
+}
+done_testing;
