@@ -66,6 +66,7 @@ sub received
 my $all = join ' ', 1 .. EVENTS;
 my %early = map { received($_) => 1 } @clients;
 is_deeply [keys %early], [$all], 'each client has each event once, in order';
-my @torn = grep { $_ eq '' || $all !~ /(^| )\Q$_\E$/ } map { received($_) } @late;
+my @torn = grep { $_ eq '' || $all !~ /(^| )\Q$_\E$/ }
+    map { received($_) } @late;
 is_deeply \@torn, [], 'and those that came meanwhile all from then on';
 done_testing;
