@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
 #
-# 500 clients behind a real Pushpin, in reliable mode: each gets each event once,
-# in order, also those that come while events are published.
+# 500 clients behind a real Pushpin, in reliable mode: each gets each event
+# once, in order, also those that come while events are published.
 
 use strict;
 use warnings;
