@@ -64,10 +64,6 @@ void es_client_load(es_client_t *client, const es_client_state_t *state,
     client->control = state->control;
     client->control_offset = state->control_offset;
     client->reset_id = state->reset_id;
-    if (lost && es_close_was_since(client->store, client->slots, client->nslots,
-                                   state->cursor)) {
-        es_client_end_closed(client); /* it goes on behind the close */
-    }
     if (!lost) {
         client->cursor = state->cursor;
         client->skip = state->skip;
@@ -76,6 +72,11 @@ void es_client_load(es_client_t *client, const es_client_state_t *state,
     client->cursor = present->pos;
     if (state->skip > 0 || state->control_offset > 0) {
         client->broken = 1; /* cut, so that it is seen not to be the end */
+        return;
+    }
+    if (es_close_was_since(client->store, client->slots, client->nslots,
+                           state->cursor)) {
+        es_client_end_closed(client); /* it goes on behind the close */
         return;
     }
     client->control = ES_CONTROL_RESET;

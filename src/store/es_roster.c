@@ -135,22 +135,67 @@ int es_roster_last(const es_store_t *store, const es_figures_t *figures,
     return 1;
 }
 
+/** The channel's record before this one, 0 = none or not of the channel. */
+static es_pos_t before(const es_record_t *record, es_slot_t slot, int *is_of_it)
+{
+    int i;
+
+    *is_of_it = 0;
+    for (i = 0; i < record->nslots; i++) {
+        if (record->slots[i] == slot) {
+            *is_of_it = 1;
+            return record->previous[i];
+        }
+    }
+    return 0;
+}
+
+/**
+ * Look at the record at *ahead and step over it.
+ *
+ * @return 1 when it is the channel's first
+ */
+static int is_first(const es_store_t *store, const es_figures_t *figures,
+                    es_pos_t *ahead, es_id_t *id)
+{
+    es_pos_t tail = es_store_tail(store);
+    es_record_t record;
+    int is_of_it;
+
+    if (*ahead < tail) {
+        *ahead = tail;
+    }
+    if (es_store_look(store, *ahead, &record) != APR_SUCCESS) {
+        return 0;
+    }
+    *ahead = record.next;
+    (void)before(&record, figures->slot, &is_of_it);
+    if (!is_of_it || record.closes || record.pos <= figures->closed) {
+        return 0;
+    }
+    *id = record.id;
+    return 1;
+}
+
+/*
+ * From both sides at a time: back along the channel, which is short if it is
+ * a quiet one, and on from the tail, where a busy one has a record soon.
+ */
 int es_roster_first(const es_store_t *store, const es_figures_t *figures,
                     es_id_t *id)
 {
     es_pos_t pos = figures->newest;
+    es_pos_t ahead = figures->closed;
     es_record_t record;
     int found = 0;
-    int i;
+    int is_of_it;
 
     while (look(store, figures, pos, &record)) {
         *id = record.id;
         found = 1;
-        pos = 0;
-        for (i = 0; i < record.nslots; i++) {
-            if (record.slots[i] == figures->slot) {
-                pos = record.previous[i];
-            }
+        pos = before(&record, figures->slot, &is_of_it);
+        if (is_first(store, figures, &ahead, id)) {
+            break;
         }
     }
     return found;

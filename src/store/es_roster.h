@@ -70,7 +70,8 @@ int es_roster_last(const es_store_t *store, const es_figures_t *figures,
                    es_id_t *id);
 
 /**
- * The id of a channel's first event that is retained; walks over all of them.
+ * The id of a channel's first event that is retained; a walk over some of the
+ * records.
  *
  * @return 1, or 0: there is none
  *

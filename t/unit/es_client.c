@@ -671,6 +671,7 @@ static void test_closed_while_moving(void **state)
     es_client_load(client, &where, 1, &present);
     assert_int_equal(settle(client, SECOND), ES_STEP_ENDED);
     assert_int_equal(unchunk(fake.got, &fake.len), 1);
+    assert_memory_equal(fake.got, "retry: ", 7);
     part(client, &fake);
     hub_close(&hub);
 }

@@ -59,7 +59,7 @@ static void test_find(void **state)
 static void test_first_evicted(void **state)
 {
     kit_t *kit = kit_open(4096, 8, 1);
-    es_appended_t done;
+    es_appended_t first, done;
     es_figures_t figures;
     es_record_t record;
     es_id_t id;
@@ -76,6 +76,19 @@ static void test_first_evicted(void **state)
         es_store_look(kit->store, es_store_tail(kit->store), &record), 0);
     assert_int_equal(es_id_compare(&id, &record.id), 0);
     assert_true(figures.events < 100);
+
+    /* a channel that is busy from its first event on, behind others */
+    while (es_store_tail(kit->store) < figures.newest) {
+        assert_int_equal(kit_append(kit, "other", "data: 1\n\n", &done), 0);
+    }
+    assert_int_equal(kit_append(kit, "b", "data: 1\n\n", &first), 0);
+    for (i = 0; i < 5; i++) {
+        assert_int_equal(kit_append(kit, "b", "data: 1\n\n", &done), 0);
+    }
+    assert_true(
+        es_roster_find(kit->store, es_slice_of("b"), KIT_NOW, &figures));
+    assert_true(es_roster_first(kit->store, &figures, &id));
+    assert_int_equal(es_id_compare(&id, &first.last_id), 0);
     kit_close(kit, 1);
 }
 
