@@ -124,14 +124,16 @@ typedef struct eventstream_result_t {
  *         to be one; 404: no such hub; 409: another event of a channel has its
  *         id; 413: too large; 501: the caller is newer, see above; 502: in the
  *         journal, but a publisher of the group or a GRIP proxy did not take
- *         it; 503: not now (with an id in the result: in the journal, but too
- *         many wait for a GRIP proxy); 508: called by a publisher of the group
+ *         it (or, with retry_after: too many wait for a proxy); 503: not now;
+ *         508: called by a publisher of the group
  *
  * Does not wait for clients. It waits for the publishers of the group, and for
  * the hub's GRIP proxies, if it has some.
  */
+/* It takes types within a macro for factors. */
+/* clang-format off */
 APR_DECLARE_OPTIONAL_FN(int, eventstream_publish,
-                        (server_rec * s, const char *hub,
+                        (server_rec *s, const char *hub,
                          const eventstream_event_t *event,
                          eventstream_result_t *result, apr_pool_t *p));
 
@@ -144,7 +146,7 @@ APR_DECLARE_OPTIONAL_FN(int, eventstream_publish,
  *         with its place, "[2]: ", counted from 0
  */
 APR_DECLARE_OPTIONAL_FN(int, eventstream_publish_batch,
-                        (server_rec * s, const char *hub,
+                        (server_rec *s, const char *hub,
                          const eventstream_event_t *const *events, int count,
                          eventstream_result_t *result, apr_pool_t *p));
 
@@ -157,7 +159,7 @@ APR_DECLARE_OPTIONAL_FN(int, eventstream_publish_batch,
  *         not now
  */
 APR_DECLARE_OPTIONAL_FN(int, eventstream_count_clients,
-                        (server_rec * s, const char *hub, const char *channel,
+                        (server_rec *s, const char *hub, const char *channel,
                          eventstream_result_t *result, apr_pool_t *p));
 
 /* ---- Direct invocation ------------------------------------------------- */
@@ -185,8 +187,9 @@ APR_DECLARE_OPTIONAL_FN(int, eventstream_count_clients,
  * Blocks as long as a client lasts that cannot be detached (TLS, HTTP/2).
  */
 APR_DECLARE_OPTIONAL_FN(int, eventstream_run,
-                        (request_rec * r, const char *const *channels,
+                        (request_rec *r, const char *const *channels,
                          int count));
+/* clang-format on */
 
 /* ---- Publishers: what is published goes elsewhere, too ------------------ */
 

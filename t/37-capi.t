@@ -1,9 +1,9 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
 #
-# include/mod_eventstream.h, by two modules that know nothing else of us:
-# t/example/mod_es_example.c does all that it offers, mod_es_misuse.c what
-# nobody should do.
+# include/mod_eventstream.h, by modules that know nothing else of us, in
+# t/example: mod_es_example.c does all that it offers, mod_es_misuse.c and
+# mod_es_nuisance.c what nobody should do.
 
 use strict;
 use warnings;
@@ -20,7 +20,7 @@ plan skip_all => "needs $examples (make check builds it)"
 
 my $load = join '', map {
     "LoadModule es_${_}_module \"$examples/mod_es_$_.so\"\n"
-} qw(example misuse);
+} qw(example misuse nuisance);
 
 my $handlers = <<'CONF';
 <Location "/order">
@@ -38,11 +38,11 @@ my $handlers = <<'CONF';
 <Location "/misuse/">
     SetHandler es-misuse
 </Location>
-<Location "/misuse-run">
-    SetHandler es-misuse-run
+<Location "/nuisance-run">
+    SetHandler es-nuisance-run
 </Location>
-<Location "/misuse-sub">
-    SetHandler es-misuse-sub
+<Location "/nuisance-sub">
+    SetHandler es-nuisance-sub
 </Location>
 CONF
 
@@ -51,6 +51,8 @@ $handlers
 CONF
 EsExampleJournal "@ROOT@/tmp/journal"
 EventStreamHub shop size=256k
+EventStreamHub proxied size=256k
+EventStreamGrip hub=proxied http://127.0.0.1:1/
 EventStreamMaxEventSize 100
 <Location "/events">
     SetHandler eventstream
@@ -62,6 +64,11 @@ EventStreamMaxEventSize 100
     EventStreamChannel "{?c}"
     EventStreamUseHub shop
 </Location>
+<Location "/proxied">
+    SetHandler eventstream
+    EventStreamChannel "{?c}"
+    EventStreamUseHub proxied
+</Location>
 <LocationMatch "^/publish">
     SetHandler eventstream-publish
     EventStreamAllowChannel nothing chain silent
@@ -72,7 +79,7 @@ EventStreamMaxEventSize 100
     AuthUserFile "@DOCROOT@/users"
     Require valid-user
 </Location>
-<Location "/misuse-run">
+<Location "/nuisance-run">
     EventStreamAllowOrigin https://www.example.com
     EventStreamMaxChannelsPerClient 3
     EventStreamRetry 7
@@ -166,14 +173,14 @@ sub ran
 {
     my ($query, $status, $sentence, %opt) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
-    my $answer = request($httpd, $opt{method} || 'GET', "/misuse-run$query",
+    my $answer = request($httpd, $opt{method} || 'GET', "/nuisance-run$query",
         headers => $opt{headers} || []);
     is $answer->{status}, $status, "$query: $status";
     is $answer->{body}, "$sentence\n", '... and why' if defined $sentence;
     return $answer;
 }
 
-my $run = opened('/misuse-run?a&%20b%20&NULL&&a');
+my $run = opened('/nuisance-run?a&%20b%20&NULL&&a');
 like $run->bytes, qr/^retry: 7000$/m, 'settings of the Location count';
 says('/misuse/good', '200 200 ', 'an event for others');
 is $run->next_event(0.2), undef, '... reaches others only';
@@ -187,15 +194,15 @@ ran('?a', 405, 'Method not allowed: POST.', method => 'POST');
 ran('?a', 406, 'Not Acceptable.', headers => ['Accept: text/html']);
 ran('?a', 400, q(last-event-id header may not be 'error'.),
     headers => ['Last-Event-ID: error']);
-my $cors = subscribe($httpd, '/misuse-run?a',
+my $cors = subscribe($httpd, '/nuisance-run?a',
     headers => ['Origin: https://www.example.com']);
 is $cors->header('access-control-allow-origin'), 'https://www.example.com',
     'a listed origin may read';
 is $cors->header('vary'), 'Origin', '... and caches know';
-my $head = subscribe($httpd, '/misuse-run?a', method => 'HEAD');
+my $head = subscribe($httpd, '/nuisance-run?a', method => 'HEAD');
 is $head->header('content-type'), 'text/event-stream', 'HEAD';
-is request($httpd, 'OPTIONS', '/misuse-run?a')->{status}, 204, 'OPTIONS';
-says('/misuse-sub', '500', 'not in a subrequest');
+is request($httpd, 'OPTIONS', '/nuisance-run?a')->{status}, 204, 'OPTIONS';
+says('/nuisance-sub', '500', 'not in a subrequest');
 like $httpd->error_log, qr/ES0523/, '... which is told';
 
 my $resumed = do {
@@ -216,6 +223,11 @@ misuse('main-server', 200, '');
 is $news->next_event(5)->{data}, 'text', 'arrives' for 1 .. 2;
 misuse('other-hub', 200, '');
 is $shop->next_event(5)->{data}, 'text', 'in the hub that it names';
+my $proxied = opened('/proxied?c=news');
+says('/misuse/proxied-hub', qr{^502\ 502\ Stored,\ and\ local\ clients\ have
+    \ it,\ but\ not\ taken\ by\ http://127\.0\.0\.1:1/:\ .+\ id\ \d}x,
+    'a GRIP proxy that is down');
+is $proxied->next_event(5)->{data}, 'text', '... and local clients have it';
 misuse('no-hub', 404, q(There is no hub 'no?ne'.));
 misuse('no-pool', 400, 'There is no pool.');
 misuse('no-event', 400, 'The event is NULL, or its size was not set.');
@@ -277,7 +289,7 @@ misuse('good', 200, '');
 is $news->next_event(5)->{data}, 'text', 'of all that, nothing was published';
 is $shop->next_event(0.2), undef, '... in the other hub, too';
 like $httpd->error_log,
-    qr/misuse in the parent: 503 No events are served here\./,
+    qr/nuisance in the parent: 503 No events are served here\./,
     'in the parent: 503';
 
 # ---- Publishers ------------------------------------------------------------

@@ -153,6 +153,22 @@ for my $name ('lines.py', 'lines.mjs') {
         if defined $said;
 }
 
+# ---- GRIP ------------------------------------------------------------------
+
+run_program('grip.sh', ['curl'], $order);
+{
+    my $modules = $httpd->builddir . '/node_modules';
+    my $is_there = -d "$modules/\@fanoutio/grip";
+    $run{'grip.mjs'} = 1;
+    symlink $modules, "$dir/node_modules" if $is_there;
+    diag 'docs/publishing.md, grip.mjs: not run, there is no @fanoutio/grip'
+        if !$is_there;
+    SKIP: {
+        skip 'needs @fanoutio/grip', 1 if !$is_there;
+        run_program('grip.mjs', [], $order);
+    }
+}
+
 # A program that refuses what was refused: its own check is in the docs.
 for my $name (qw(publish.php publish.py publish.mjs publish.rb publish.pl)) {
     my $command = command_of($name);

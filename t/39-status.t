@@ -60,7 +60,7 @@ sub is_figure
 }
 
 my @limits = qw(MaxClients MaxClientsPerAddress OpenFiles MaxHeld MaxChannels
-    MaxChannelsPerClient MaxEventSize MaxBody);
+    MaxChannelsPerClient MaxEventSize MaxBody GripMaxWaiting);
 my @hub = qw(Subscriptions Channels Retained Published JournalUsed
     JournalSize);
 my $at_start = figures();

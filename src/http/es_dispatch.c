@@ -8,6 +8,7 @@
 
 #include "base/es_json_string.h"
 #include "http/es_mailing.h"
+#include "http/es_tally.h"
 
 /* Seconds after which a publisher may try again. */
 #define RETRY_AFTER 5
@@ -89,6 +90,7 @@ int es_dispatch_check(const es_dispatch_t *dispatch, apr_pool_t *p,
                    "Stored, and local clients have it, but not taken by %s.",
                    failures);
     if (is_crowded(dispatch)) {
+        es_tally_limit(ES_LIMIT_WAITING);
         why->retry_after = RETRY_AFTER;
         why->remedy = "EventStreamGripMaxWaiting is reached.";
     }

@@ -19,8 +19,7 @@
  * @param batch  passed es_event_check, each event has a channel
  * @param p      for what is needed meanwhile, and for why
  * @param done   the batch's part that was there already counts in it, too;
- *               filled also at a 502 or 503 after storing, else its head
- *               is 0
+ *               filled also at 502, else its head is 0
  * @param why    409: a publisher's id stands for another event of a channel;
  *               413: more than half of the journal; 502: in the journal, but
  *               a GRIP proxy or a publisher of another module did not take it;

@@ -11,10 +11,11 @@ typedef char
     assert_hubs_fit[HUBS_AT + ES_HUBS_MAX <= ES_METER_COUNTERS ? 1 : -1];
 
 static const char *const names[ES_LIMITS] = {
-    "EventStreamMaxClients",   "EventStreamMaxClientsPerAddress",
-    "the child's open files",  "EventStreamMaxHeld",
-    "EventStreamMaxChannels",  "EventStreamMaxChannelsPerClient",
-    "EventStreamMaxEventSize", "EventStreamMaxBody",
+    "EventStreamMaxClients",     "EventStreamMaxClientsPerAddress",
+    "the child's open files",    "EventStreamMaxHeld",
+    "EventStreamMaxChannels",    "EventStreamMaxChannelsPerClient",
+    "EventStreamMaxEventSize",   "EventStreamMaxBody",
+    "EventStreamGripMaxWaiting",
 };
 
 const char *es_tally_name(es_limit_t limit)

@@ -17,6 +17,7 @@ typedef enum es_limit_t {
     ES_LIMIT_CLIENT_CHANNELS, /* EventStreamMaxChannelsPerClient */
     ES_LIMIT_EVENT,           /* EventStreamMaxEventSize */
     ES_LIMIT_BODY,            /* EventStreamMaxBody, of a line, too */
+    ES_LIMIT_WAITING,         /* EventStreamGripMaxWaiting */
     ES_LIMITS                 /* how many there are */
 } es_limit_t;
 

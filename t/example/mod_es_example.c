@@ -33,10 +33,10 @@ APLOG_USE_MODULE(es_example);
 
 /* ---- Finding the functions --------------------------------------------- */
 
-static APR_OPTIONAL_FN_TYPE(eventstream_publish) * publish;
-static APR_OPTIONAL_FN_TYPE(eventstream_publish_batch) * publish_batch;
-static APR_OPTIONAL_FN_TYPE(eventstream_count_clients) * count_clients;
-static APR_OPTIONAL_FN_TYPE(eventstream_run) * run;
+static APR_OPTIONAL_FN_TYPE(eventstream_publish) *publish;
+static APR_OPTIONAL_FN_TYPE(eventstream_publish_batch) *publish_batch;
+static APR_OPTIONAL_FN_TYPE(eventstream_count_clients) *count_clients;
+static APR_OPTIONAL_FN_TYPE(eventstream_run) *run;
 
 /*
  * httpd runs this hook when all modules have registered theirs, and again at

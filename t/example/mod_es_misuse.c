@@ -6,21 +6,16 @@
  */
 #include <httpd.h>
 #include <http_config.h>
-#include <http_core.h>
-#include <http_log.h>
 #include <http_protocol.h>
-#include <http_request.h>
-#include <ap_provider.h>
 #include <apr_strings.h>
 
 #include "mod_eventstream.h"
 
 module AP_MODULE_DECLARE_DATA es_misuse_module;
 
-static APR_OPTIONAL_FN_TYPE(eventstream_publish) * publish;
-static APR_OPTIONAL_FN_TYPE(eventstream_publish_batch) * publish_batch;
-static APR_OPTIONAL_FN_TYPE(eventstream_count_clients) * count_clients;
-static APR_OPTIONAL_FN_TYPE(eventstream_run) * run;
+static APR_OPTIONAL_FN_TYPE(eventstream_publish) *publish;
+static APR_OPTIONAL_FN_TYPE(eventstream_publish_batch) *publish_batch;
+static APR_OPTIONAL_FN_TYPE(eventstream_count_clients) *count_clients;
 
 static const char *const news = "news";
 
@@ -61,6 +56,17 @@ static int main_server(misuse_t *m)
 static int other_hub(misuse_t *m)
 {
     return publish(m->r->server, "shop", &m->event, &m->result, m->r->pool);
+}
+
+/* The id is told although it failed. */
+static int proxied_hub(misuse_t *m)
+{
+    int status =
+        publish(m->r->server, "proxied", &m->event, &m->result, m->r->pool);
+
+    m->result.sentence =
+        apr_pstrcat(m->r->pool, m->result.sentence, " id ", m->result.id, NULL);
+    return status;
 }
 
 static int no_hub(misuse_t *m)
@@ -346,6 +352,7 @@ static const struct {
     {"good", good},
     {"main-server", main_server},
     {"other-hub", other_hub},
+    {"proxied-hub", proxied_hub},
     {"no-hub", no_hub},
     {"no-pool", no_pool},
     {"no-event", no_event},
@@ -386,84 +393,6 @@ static const struct {
     {"count-quiet", count_quiet},
 };
 
-/* ---- Streams ----------------------------------------------------------- */
-
-/* es-misuse-run: the words of the query are the channels. */
-static int on_run(request_rec *r)
-{
-    apr_array_header_t *names;
-    char *rest = r->args ? apr_pstrdup(r->pool, r->args) : NULL, *word;
-
-    if (!r->handler || strcmp(r->handler, "es-misuse-run")) {
-        return DECLINED;
-    }
-    if (!rest) {
-        return run(r, NULL, 3);
-    }
-    names = apr_array_make(r->pool, 4, sizeof(const char *));
-    for (word = ap_getword_nc(r->pool, &rest, '&'); *word;
-         word = ap_getword_nc(r->pool, &rest, '&')) {
-        ap_unescape_url(word);
-        APR_ARRAY_PUSH(names, const char *) =
-            strcmp(word, "NULL") ? word : NULL;
-    }
-    return run(r, (const char *const *)names->elts, names->nelts);
-}
-
-/* es-misuse-sub: the same in a subrequest. */
-static int on_sub(request_rec *r)
-{
-    request_rec *sub;
-
-    if (!r->handler || strcmp(r->handler, "es-misuse-sub")) {
-        return DECLINED;
-    }
-    sub = ap_sub_req_lookup_uri("/misuse-run?a", r, r->output_filters);
-    ap_rprintf(r, "%d\n", ap_run_sub_req(sub));
-    ap_destroy_sub_req(sub);
-    return OK;
-}
-
-/* ---- Publishers -------------------------------------------------------- */
-
-/* What is published to the channel "chain" is answered by publishing. */
-static int on_published(const eventstream_batch_t *batch, const char **why,
-                        apr_pool_t *p)
-{
-    eventstream_event_t event = EVENTSTREAM_EVENT_INIT;
-    eventstream_result_t result = EVENTSTREAM_RESULT_INIT;
-
-    if (strcmp(batch->events[0]->channels[0], "chain")) {
-        return OK;
-    }
-    event.channels = &news;
-    event.nchannels = 1;
-    publish(NULL, NULL, &event, &result, p);
-    *why = apr_psprintf(p, "%d %s", result.status, result.sentence);
-    return result.status;
-}
-
-/* One that does not tell why, and then one that is never called. */
-static int on_silent(const eventstream_batch_t *batch, const char **why,
-                     apr_pool_t *p)
-{
-    (void)why;
-    (void)p;
-    return strcmp(batch->events[0]->channels[0], "silent") ? OK : 418;
-}
-
-static const eventstream_publisher_t chained = {sizeof(chained), on_published};
-static const eventstream_publisher_t silent = {sizeof(silent), on_silent};
-static const eventstream_publisher_t unsized = {0, on_silent};
-static const eventstream_publisher_t empty = {sizeof(empty), NULL};
-
-static void register_publisher(apr_pool_t *p, const char *name,
-                               const eventstream_publisher_t *theirs)
-{
-    ap_register_provider(p, EVENTSTREAM_PUBLISHER_GROUP, name,
-                         EVENTSTREAM_PUBLISHER_VERSION, theirs);
-}
-
 /* ---- The module -------------------------------------------------------- */
 
 static int on_misuse(request_rec *r)
@@ -496,39 +425,14 @@ static void on_optional_fn_retrieve(void)
     publish = APR_RETRIEVE_OPTIONAL_FN(eventstream_publish);
     publish_batch = APR_RETRIEVE_OPTIONAL_FN(eventstream_publish_batch);
     count_clients = APR_RETRIEVE_OPTIONAL_FN(eventstream_count_clients);
-    run = APR_RETRIEVE_OPTIONAL_FN(eventstream_run);
-}
-
-/* In the parent nobody serves events. The hook above comes later only. */
-static int on_post_config(apr_pool_t *pconf, apr_pool_t *plog,
-                          apr_pool_t *ptemp, server_rec *s)
-{
-    eventstream_event_t event = EVENTSTREAM_EVENT_INIT;
-    eventstream_result_t result = EVENTSTREAM_RESULT_INIT;
-
-    (void)pconf;
-    (void)plog;
-    event.channels = &news;
-    event.nchannels = 1;
-    on_optional_fn_retrieve();
-    publish(s, NULL, &event, &result, ptemp);
-    ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s, "misuse in the parent: %d %s",
-                 result.status, result.sentence);
-    return OK;
 }
 
 static void register_hooks(apr_pool_t *p)
 {
-    register_publisher(p, "chained", &chained);
-    register_publisher(p, "silent", &silent);
-    register_publisher(p, "unsized", &unsized);
-    register_publisher(p, "empty", &empty);
+    (void)p;
     ap_hook_optional_fn_retrieve(on_optional_fn_retrieve, NULL, NULL,
                                  APR_HOOK_MIDDLE);
-    ap_hook_post_config(on_post_config, NULL, NULL, APR_HOOK_LAST);
     ap_hook_handler(on_misuse, NULL, NULL, APR_HOOK_MIDDLE);
-    ap_hook_handler(on_run, NULL, NULL, APR_HOOK_MIDDLE);
-    ap_hook_handler(on_sub, NULL, NULL, APR_HOOK_MIDDLE);
 }
 
 module AP_MODULE_DECLARE_DATA es_misuse_module = {
