@@ -34,10 +34,13 @@ CONF
 EventStreamTurn 500ms
 KeepAliveTimeout 2
 SendBufferSize 65536
-<LocationMatch "^/(events|deflate|substitute|hasty)$">
+<LocationMatch "^/(events|often|deflate|substitute|hasty)$">
     SetHandler eventstream
     EventStreamChannel news
 </LocationMatch>
+<Location "/often">
+    EventStreamKeepAlive 1
+</Location>
 <Location "/deflate">
     SetOutputFilter DEFLATE
 </Location>
@@ -162,6 +165,14 @@ ok opens($new), 'their places are free again';
 is $new->next_event(1.5), undef, '... and nothing comes unasked';
 ok $new->is_open, '... for longer than a turn';
 $new->close;
+idle_again('... until it goes', 4);
+
+my $often = subscribe($httpd, '/often', tls => 1);
+opens($often);
+is(($often->next_event(5) || {raw => ''})->{raw},
+    "event: keep-alive\ndata: \n", 'a keep-alive after silence')
+    for 1 .. 2;
+$often->close;
 idle_again('... until it goes', 4);
 
 # ---- Filters in the way ----------------------------------------------------

@@ -38,9 +38,12 @@ H2MaxWorkers $WORKERS
 EventStreamMaxHeld $HELD
 CONF
 EventStreamTurn 500ms
-<Location "/events">
+<LocationMatch "^/(events|often)$">
     SetHandler eventstream
     EventStreamChannel news
+</LocationMatch>
+<Location "/often">
+    EventStreamKeepAlive 1
 </Location>
 <Location "/publish">
     SetHandler eventstream-publish
@@ -236,6 +239,14 @@ sub try
     $head->close;
     $held->close;
     is wait_clients($httpd, 'news', 0, 4), 0, 'a closed connection is noticed';
+
+    my $often = subscribe($httpd, '/often', @how);
+    opens($often);
+    is(($often->next_event(5) || {raw => ''})->{raw},
+        "event: keep-alive\ndata: \n", 'a keep-alive after silence')
+        for 1 .. 2;
+    $often->close;
+    is wait_clients($httpd, 'news', 0, 4), 0, '... until it goes';
 
     # ---- Many on one connection --------------------------------------------
 
