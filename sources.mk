@@ -571,6 +571,50 @@ SHIMS = \
 t_clock_es_clockshift_la_SOURCES = t/clock/es_clockshift.c
 t_clock_es_clockshift_la_LDFLAGS = $(SHIM_LDFLAGS)
 
+FUZZ_TARGETS = \
+    t/fuzz/fuzz_accept \
+    t/fuzz/fuzz_channel \
+    t/fuzz/fuzz_form \
+    t/fuzz/fuzz_grip \
+    t/fuzz/fuzz_id \
+    t/fuzz/fuzz_items \
+    t/fuzz/fuzz_json \
+    t/fuzz/fuzz_ndjson \
+    t/fuzz/fuzz_path \
+    t/fuzz/fuzz_piece \
+    t/fuzz/fuzz_query \
+    t/fuzz/fuzz_sse \
+    t/fuzz/fuzz_template \
+    t/fuzz/fuzz_utf8
+t_fuzz_fuzz_accept_SOURCES = t/fuzz/fuzz_accept.c t/fuzz/fuzz.h t/fuzz/fuzz_event.h t/fuzz/replay.c
+t_fuzz_fuzz_accept_LDADD = $(FUZZ_LIBS)
+t_fuzz_fuzz_channel_SOURCES = t/fuzz/fuzz_channel.c t/fuzz/fuzz.h t/fuzz/fuzz_event.h t/fuzz/replay.c
+t_fuzz_fuzz_channel_LDADD = $(FUZZ_LIBS)
+t_fuzz_fuzz_form_SOURCES = t/fuzz/fuzz_form.c t/fuzz/fuzz.h t/fuzz/fuzz_event.h t/fuzz/replay.c
+t_fuzz_fuzz_form_LDADD = $(FUZZ_LIBS)
+t_fuzz_fuzz_grip_SOURCES = t/fuzz/fuzz_grip.c t/fuzz/fuzz.h t/fuzz/fuzz_event.h t/fuzz/replay.c
+t_fuzz_fuzz_grip_LDADD = $(FUZZ_LIBS)
+t_fuzz_fuzz_id_SOURCES = t/fuzz/fuzz_id.c t/fuzz/fuzz.h t/fuzz/fuzz_event.h t/fuzz/replay.c
+t_fuzz_fuzz_id_LDADD = $(FUZZ_LIBS)
+t_fuzz_fuzz_items_SOURCES = t/fuzz/fuzz_items.c t/fuzz/fuzz.h t/fuzz/fuzz_event.h t/fuzz/replay.c
+t_fuzz_fuzz_items_LDADD = $(FUZZ_LIBS)
+t_fuzz_fuzz_json_SOURCES = t/fuzz/fuzz_json.c t/fuzz/fuzz.h t/fuzz/fuzz_event.h t/fuzz/replay.c
+t_fuzz_fuzz_json_LDADD = $(FUZZ_LIBS)
+t_fuzz_fuzz_ndjson_SOURCES = t/fuzz/fuzz_ndjson.c t/fuzz/fuzz.h t/fuzz/fuzz_event.h t/fuzz/replay.c
+t_fuzz_fuzz_ndjson_LDADD = $(FUZZ_LIBS)
+t_fuzz_fuzz_path_SOURCES = t/fuzz/fuzz_path.c t/fuzz/fuzz.h t/fuzz/fuzz_event.h t/fuzz/replay.c
+t_fuzz_fuzz_path_LDADD = $(FUZZ_LIBS)
+t_fuzz_fuzz_piece_SOURCES = t/fuzz/fuzz_piece.c t/fuzz/fuzz.h t/fuzz/fuzz_event.h t/fuzz/replay.c
+t_fuzz_fuzz_piece_LDADD = $(FUZZ_LIBS)
+t_fuzz_fuzz_query_SOURCES = t/fuzz/fuzz_query.c t/fuzz/fuzz.h t/fuzz/fuzz_event.h t/fuzz/replay.c
+t_fuzz_fuzz_query_LDADD = $(FUZZ_LIBS)
+t_fuzz_fuzz_sse_SOURCES = t/fuzz/fuzz_sse.c t/fuzz/fuzz.h t/fuzz/fuzz_event.h t/fuzz/replay.c
+t_fuzz_fuzz_sse_LDADD = $(FUZZ_LIBS)
+t_fuzz_fuzz_template_SOURCES = t/fuzz/fuzz_template.c t/fuzz/fuzz.h t/fuzz/fuzz_event.h t/fuzz/replay.c
+t_fuzz_fuzz_template_LDADD = $(FUZZ_LIBS)
+t_fuzz_fuzz_utf8_SOURCES = t/fuzz/fuzz_utf8.c t/fuzz/fuzz.h t/fuzz/fuzz_event.h t/fuzz/replay.c
+t_fuzz_fuzz_utf8_LDADD = $(FUZZ_LIBS)
+
 BENCHES = \
     bench/es_churn \
     bench/es_floor \
@@ -642,6 +686,7 @@ DIST_FILES = \
     t/00-symbols.t \
     t/00-tags.t \
     t/01-lib.t \
+    t/02-fuzz.t \
     t/10-subscribe.t \
     t/11-bad-input.t \
     t/12-templates.t \
@@ -707,6 +752,83 @@ DIST_FILES = \
     t/browser/package-lock.json \
     t/browser/package.json \
     t/build.conf.in \
+    t/fuzz/README \
+    t/fuzz/build.sh \
+    t/fuzz/seeds/accept/browser \
+    t/fuzz/seeds/accept/excluded \
+    t/fuzz/seeds/accept/strange \
+    t/fuzz/seeds/accept/stream \
+    t/fuzz/seeds/channel/control \
+    t/fuzz/seeds/channel/escape \
+    t/fuzz/seeds/channel/long \
+    t/fuzz/seeds/channel/stars \
+    t/fuzz/seeds/channel/worst \
+    t/fuzz/seeds/form/form \
+    t/fuzz/seeds/form/other-words \
+    t/fuzz/seeds/form/percent \
+    t/fuzz/seeds/grip/expired \
+    t/fuzz/seeds/grip/good \
+    t/fuzz/seeds/grip/jwk \
+    t/fuzz/seeds/grip/none \
+    t/fuzz/seeds/grip/url \
+    t/fuzz/seeds/id/beyond \
+    t/fuzz/seeds/id/large \
+    t/fuzz/seeds/id/leading \
+    t/fuzz/seeds/id/not \
+    t/fuzz/seeds/id/ours \
+    t/fuzz/seeds/id/zero \
+    t/fuzz/seeds/items/bin \
+    t/fuzz/seeds/items/close \
+    t/fuzz/seeds/items/none \
+    t/fuzz/seeds/items/partial \
+    t/fuzz/seeds/items/stream \
+    t/fuzz/seeds/json/cut \
+    t/fuzz/seeds/json/deep \
+    t/fuzz/seeds/json/event \
+    t/fuzz/seeds/json/large-number \
+    t/fuzz/seeds/json/list \
+    t/fuzz/seeds/json/lone-surrogate \
+    t/fuzz/seeds/json/nul \
+    t/fuzz/seeds/json/rubbish-behind \
+    t/fuzz/seeds/json/text \
+    t/fuzz/seeds/json/twice \
+    t/fuzz/seeds/json/utf8 \
+    t/fuzz/seeds/ndjson/bytewise \
+    t/fuzz/seeds/ndjson/cr \
+    t/fuzz/seeds/ndjson/lines \
+    t/fuzz/seeds/ndjson/long \
+    t/fuzz/seeds/path/braces \
+    t/fuzz/seeds/path/dash \
+    t/fuzz/seeds/path/no \
+    t/fuzz/seeds/path/touch \
+    t/fuzz/seeds/path/two \
+    t/fuzz/seeds/piece/all \
+    t/fuzz/seeds/piece/nested \
+    t/fuzz/seeds/piece/open \
+    t/fuzz/seeds/piece/quote \
+    t/fuzz/seeds/piece/utf8 \
+    t/fuzz/seeds/query/ends \
+    t/fuzz/seeds/query/numbers \
+    t/fuzz/seeds/query/percent \
+    t/fuzz/seeds/query/values \
+    t/fuzz/seeds/sse/bom \
+    t/fuzz/seeds/sse/cut \
+    t/fuzz/seeds/sse/ends \
+    t/fuzz/seeds/sse/events \
+    t/fuzz/seeds/sse/id-only \
+    t/fuzz/seeds/template/all \
+    t/fuzz/seeds/template/bad-expression \
+    t/fuzz/seeds/template/blank \
+    t/fuzz/seeds/template/braces \
+    t/fuzz/seeds/template/expression \
+    t/fuzz/seeds/template/open \
+    t/fuzz/seeds/template/query \
+    t/fuzz/seeds/utf8/all \
+    t/fuzz/seeds/utf8/beyond \
+    t/fuzz/seeds/utf8/cut \
+    t/fuzz/seeds/utf8/end \
+    t/fuzz/seeds/utf8/overlong \
+    t/fuzz/seeds/utf8/surrogate \
     t/lib/EventStream/Again.pm \
     t/lib/EventStream/Cable.pm \
     t/lib/EventStream/Client.pm \

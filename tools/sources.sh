@@ -43,7 +43,7 @@ dist_files()
     for f in $(files bench conf demo docs t tools); do
         case $f in
         t/unit/es_*.c | t/clock/*.c | t/example/*.c) continue ;;
-        bench/*.[ch] | conf/eventstream.conf) continue ;;
+        t/fuzz/*.[ch] | bench/*.[ch] | conf/eventstream.conf) continue ;;
         t/build.conf) continue ;;
         esac
         if [ ! -f "$f.c" ]; then
@@ -80,6 +80,17 @@ generate()
         var=$(echo "$shim" | tr '/' '_')_la
         echo "${var}_SOURCES = $shim.c"
         echo "${var}_LDFLAGS = \$(SHIM_LDFLAGS)"
+    done
+
+    # A target of t/fuzz/, for make check with a main that reads its seeds.
+    targets=$(files t/fuzz | sed -n 's|^\(t/fuzz/fuzz_[a-z0-9_]*\)\.c$|\1|p')
+    shared=$(files t/fuzz | grep '\.h$\|/replay\.c$')
+    echo "$targets" | sed '/^$/d' | list FUZZ_TARGETS
+    for target in $targets; do
+        var=$(echo "$target" | tr '/' '_')
+        # shellcheck disable=SC2086 # one word each
+        echo "${var}_SOURCES =" "$target.c" $shared
+        echo "${var}_LDADD = \$(FUZZ_LIBS)"
     done
 
     # A file of bench/ with a main is a program; the others are parts of each.

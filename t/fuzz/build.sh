@@ -1,0 +1,40 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# make fuzz: builds the targets with libFuzzer and the sanitizers into fuzz/ of
+# the build folder.
+#
+#   CC=clang CFLAGS=... LIBS=... sh build.sh SOURCES TARGETS
+#
+# The arguments are lists, of the library's sources and of the targets; paths
+# are those of the source folder ($srcdir).
+
+set -eu
+
+sources=$1
+targets=$2
+# the flags are quoted as for a shell
+eval "set -- $CFLAGS -g -O1 -fno-omit-frame-pointer -fno-sanitize-recover=all"
+
+if ! echo 'int main(void) { return 0; }' |
+    $CC -fsanitize=fuzzer-no-link -x c -c -o /dev/null - 2> /dev/null; then
+    echo "make fuzz needs clang: configure with CC=clang" >&2
+    exit 1
+fi
+mkdir -p fuzz/objects
+for source in $sources; do
+    case $source in
+    *.c)
+        object=fuzz/objects/$(basename "$source" .c).o
+        $CC "$@" -fsanitize=fuzzer-no-link,address,undefined \
+            -c -o "$object" "$srcdir/$source"
+        ;;
+    esac
+done
+for target in $targets; do
+    name=${target##*/fuzz_}
+    # shellcheck disable=SC2086 # a list
+    $CC "$@" -fsanitize=fuzzer,address,undefined \
+        -o "fuzz/$name" "$srcdir/$target.c" fuzz/objects/*.o $LIBS
+    echo "fuzz/$name"
+done

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A header Accept. */
+#include "fuzz.h"
+
+#include "base/es_accept.h"
+
+FUZZ(text, p)
+{
+    const char *accept = fuzz_string(text, p);
+    int admits = es_accept_admits(accept, "text/event-stream");
+
+    PROMISE(admits == 0 || admits == 1);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Braces, as patterns of both kinds. */
+#include "fuzz.h"
+
+#include "base/es_piece.h"
+
+static void parse(const char *pattern, int syntax, apr_pool_t *p)
+{
+    const apr_array_header_t *pieces;
+    const char *error = es_piece_parse(&pieces, pattern, syntax, p);
+    const es_piece_t *piece;
+    int i, column = 0;
+
+    if (error != NULL) {
+        PROMISE(*error != '\0');
+        return;
+    }
+    for (i = 0; i < pieces->nelts; i++) {
+        piece = &APR_ARRAY_IDX(pieces, i, es_piece_t);
+        PROMISE(piece->text.len > 0);
+        PROMISE(piece->column > column);
+        PROMISE(piece->kind == ES_PIECE_LITERAL ||
+                piece->text.data[piece->text.len] == '\0');
+        column = piece->column;
+    }
+}
+
+FUZZ(text, p)
+{
+    const char *pattern = fuzz_string(text, p);
+
+    parse(pattern, ES_PIECES_PATH, p);
+    parse(pattern, ES_PIECES_TEMPLATE, p);
+}

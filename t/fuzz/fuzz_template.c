@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A template and what clients send for it. Lines: the template, the value of
+ * each token, the value of each expression, and the others are the values of
+ * each parameter.
+ */
+#include "fuzz.h"
+
+#include "base/es_template.h"
+
+#define NAMES_MAX 5
+
+typedef struct sent_t {
+    es_slice_t token;
+    es_slice_t expression;
+    apr_array_header_t *parameter;
+} sent_t;
+
+static void *on_compile(void *baton, const char *text, const char **err)
+{
+    (void)baton;
+    if (strchr(text, '!')) {
+        *err = "a mistake";
+        return NULL;
+    }
+    return (void *)(uintptr_t)text;
+}
+
+static es_slice_t on_token(void *baton, const char *name)
+{
+    PROMISE(*name != '\0');
+    return ((const sent_t *)baton)->token;
+}
+
+static const apr_array_header_t *on_query(void *baton, const char *name)
+{
+    PROMISE(*name != '\0');
+    return ((const sent_t *)baton)->parameter;
+}
+
+static es_slice_t on_expression(void *baton, void *compiled)
+{
+    PROMISE(strncmp(compiled, "%{", 2) == 0);
+    return ((const sent_t *)baton)->expression;
+}
+
+static void check_names(const es_channels_t *set)
+{
+    const es_slice_t *names = es_channels_names(set);
+    int i, j;
+
+    PROMISE(es_channels_count(set) <= NAMES_MAX);
+    for (i = 0; i < es_channels_count(set); i++) {
+        PROMISE(names[i].len > 0);
+        PROMISE(es_slice_equal(names[i], es_channel_trim(names[i])));
+        for (j = 0; j < i; j++) {
+            PROMISE(!es_slice_equal(names[i], names[j]));
+        }
+    }
+}
+
+FUZZ(text, p)
+{
+    es_template_values_t values = {NULL, on_token, on_query, on_expression};
+    const es_template_t *template;
+    const char *error;
+    es_channels_t *set;
+    sent_t sent;
+    es_slice_t pattern = fuzz_line(&text);
+
+    error = es_template_parse(&template, fuzz_string(pattern, p), on_compile,
+                              NULL, p);
+    if (error != NULL) {
+        PROMISE(*error != '\0');
+        return;
+    }
+    sent.token = fuzz_exact(fuzz_line(&text), p);
+    sent.expression = fuzz_exact(fuzz_line(&text), p);
+    sent.parameter = apr_array_make(p, 4, sizeof(es_slice_t));
+    while (text.len > 0) {
+        APR_ARRAY_PUSH(sent.parameter, es_slice_t) =
+            fuzz_exact(fuzz_line(&text), p);
+    }
+    values.baton = &sent;
+    set = es_channels_create(p, NAMES_MAX);
+    (void)es_template_expand(template, &values, set, p);
+    check_names(set);
+}
