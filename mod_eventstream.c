@@ -16,7 +16,7 @@
  *   fixups         keep our Locations from front controllers
  *   handler        before mod_proxy's
  *   child_stopping child: clients go to other children, or end
- *   child_status   parent: give back a dead child's place
+ *   child_status   parent: know who lives, give back a dead child's place
  */
 #include <httpd.h>
 #include <http_config.h>
@@ -105,9 +105,12 @@ static void on_child_status(server_rec *s, pid_t pid, ap_generation_t gen,
                             int slot, mpm_child_status state)
 {
     (void)s;
-    (void)gen;
     (void)slot;
-    if (state == MPM_CHILD_EXITED) {
+    if (state == MPM_CHILD_STARTED) {
+        es_memory_note_child(pid, (int)gen, 1);
+    }
+    else if (state == MPM_CHILD_EXITED) {
+        es_memory_note_child(pid, (int)gen, 0);
         es_service_bury(pid);
     }
 }

@@ -125,10 +125,13 @@ CORE_SOURCES = \
     src/store/es_append.c \
     src/store/es_board.c \
     src/store/es_board.h \
+    src/store/es_carry.c \
+    src/store/es_carry.h \
     src/store/es_census.c \
     src/store/es_census.h \
     src/store/es_chantab.c \
     src/store/es_chantab.h \
+    src/store/es_chantab_check.c \
     src/store/es_check.c \
     src/store/es_close.c \
     src/store/es_close.h \
@@ -198,6 +201,8 @@ MODULE_SOURCES = \
     src/http/es_body_raw.h \
     src/http/es_boxes.c \
     src/http/es_boxes.h \
+    src/http/es_brood.c \
+    src/http/es_brood.h \
     src/http/es_budget.c \
     src/http/es_budget.h \
     src/http/es_cargo.c \
@@ -229,6 +234,8 @@ MODULE_SOURCES = \
     src/http/es_hlog.h \
     src/http/es_hold.c \
     src/http/es_hold.h \
+    src/http/es_hubs.c \
+    src/http/es_hubs.h \
     src/http/es_hush.c \
     src/http/es_hush.h \
     src/http/es_intake.c \
@@ -290,6 +297,7 @@ UNIT_TESTS = \
     t/unit/es_body_form \
     t/unit/es_body_json \
     t/unit/es_buf \
+    t/unit/es_carry \
     t/unit/es_census \
     t/unit/es_channel \
     t/unit/es_chantab \
@@ -379,6 +387,9 @@ t_unit_es_body_json_LDADD = $(UNIT_LIBS)
 t_unit_es_buf_SOURCES = t/unit/es_buf.c
 t_unit_es_buf_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_buf_LDADD = $(UNIT_LIBS)
+t_unit_es_carry_SOURCES = t/unit/es_carry.c
+t_unit_es_carry_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_es_carry_LDADD = $(UNIT_LIBS)
 t_unit_es_census_SOURCES = t/unit/es_census.c
 t_unit_es_census_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_census_LDADD = $(UNIT_LIBS)
@@ -667,6 +678,7 @@ DIST_FILES = \
     docs/adr/0009-vanished-peers.md \
     docs/adr/0010-epoch.md \
     docs/adr/0011-replay.md \
+    docs/adr/0012-carrying-over.md \
     docs/adr/0015-grip-recovery.md \
     docs/adr/0018-pace.md \
     docs/adr/0019-own-ids.md \
@@ -720,6 +732,7 @@ DIST_FILES = \
     t/47-vanish.t \
     t/50-lifeboat.t \
     t/51-lifetime.t \
+    t/52-carry.t \
     t/60-verifier.t \
     t/61-descriptors.t \
     t/62-clock.t \

@@ -12,6 +12,10 @@
  * slots. A cursor below the tail is taken for a loss: what became of the
  * slots meanwhile is not known. That takes a whole ring while it was in the
  * boat, since quiet clients leave with their cursor at the head.
+ *
+ * When the hub's events were carried over to another segment meanwhile, the
+ * cursor says nothing. Then a passenger resumes by the id of what it has seen;
+ * within a frame it goes on within the same one, as its bytes are the same.
  */
 #include "deliver/es_ferry.h"
 
@@ -23,6 +27,7 @@
 #include "deliver/es_client_inner.h"
 #include "deliver/es_lifeboat.h"
 #include "deliver/es_sink_socket.h"
+#include "store/es_resume.h"
 
 struct es_ferry_t {
     es_ferry_params_t params;
@@ -31,6 +36,8 @@ struct es_ferry_t {
     apr_status_t state;                     /* of leaving, until now */
     apr_time_t now;
     apr_uint32_t gone;
+    es_store_t *present_of; /* what present is of; NULL = of none */
+    es_start_t present;
     es_slice_t names[ES_LIFEBOAT_NAMES];
     es_slot_t slots[ES_LIFEBOAT_NAMES];
 };
@@ -66,6 +73,32 @@ apr_uint32_t es_ferry_gone(const es_ferry_t *ferry)
 
 /* ---- leaving ----------------------------------------------------------- */
 
+/* The id at the head of a store, read once for all who stand there. */
+static int is_present(es_ferry_t *ferry, es_store_t *store, es_pos_t cursor)
+{
+    if (ferry->present_of != store || ferry->present.pos != cursor) {
+        ferry->present_of =
+            es_store_present(store, &ferry->present) == APR_SUCCESS ? store
+                                                                    : NULL;
+    }
+    return ferry->present_of != NULL && ferry->present.pos == cursor;
+}
+
+/* What a client has seen that goes on at cursor: all before the next record. */
+static es_id_t known_at(es_ferry_t *ferry, es_store_t *store, es_pos_t cursor)
+{
+    es_id_t known = {0, 0};
+    es_record_t record;
+
+    if (is_present(ferry, store, cursor)) {
+        known = ferry->present.id;
+    }
+    else if (es_store_look(store, cursor, &record) == APR_SUCCESS) {
+        known = es_id_before(&record.id);
+    }
+    return known;
+}
+
 static int describe(es_ferry_t *ferry, es_member_t *member,
                     es_passenger_t *passenger)
 {
@@ -82,8 +115,9 @@ static int describe(es_ferry_t *ferry, es_member_t *member,
         ferry->names[i] = es_store_name(params.store, params.slots[i]);
     }
     passenger->fd = es_sink_socket_fd(member->sink);
-    passenger->hub = params.hub;
     passenger->birth = es_store_birth(params.store);
+    passenger->life = es_store_life(params.store);
+    passenger->known = known_at(ferry, params.store, passenger->state.cursor);
     passenger->chunked = member->chunked;
     passenger->keepalive = params.keepalive;
     passenger->keepalive_as_comment = params.keepalive_as_comment;
@@ -179,27 +213,55 @@ static void count_in(es_ferry_t *ferry, const es_passenger_t *passenger,
     }
 }
 
+/**
+ * Where does a passenger go on?
+ *
+ * @param state    its cursor becomes one of this segment
+ * @param present  where it was subscribed anew
+ * @return 1, or 0: the journal cannot vouch for all since it left
+ */
+static int find_place(es_ferry_t *ferry, const es_passenger_t *passenger,
+                      es_store_t *store, const es_start_t *present,
+                      es_client_state_t *state)
+{
+    static const es_reach_t all = {0, 0, 0};
+    es_start_t start = *present;
+    char text[ES_ID_TEXT_SIZE];
+
+    *state = passenger->state;
+    if (es_store_life(store) == passenger->life) {
+        return state->cursor >= es_store_tail(store) &&
+               state->cursor <= present->pos;
+    }
+    /* the hub has got another size, and its events have moved */
+    if (es_store_resume(store, ferry->slots, passenger->nnames,
+                        es_slice(text, es_id_format(text, &passenger->known)),
+                        &all, &start) != APR_SUCCESS) {
+        return 0;
+    }
+    state->cursor = start.pos;
+    return 1;
+}
+
 static es_client_t *make_client(es_ferry_t *ferry,
                                 const es_passenger_t *passenger,
                                 const es_hub_t *hub, es_sink_t *sink,
                                 apr_time_t now)
 {
     es_client_params_t params = {0};
+    es_client_state_t state;
     es_client_t *client;
     es_start_t present;
-    es_id_t birth = es_store_birth(hub->store);
-    int lost;
+    int vouched;
 
     if (es_store_subscribe(hub->store, ferry->params.place, passenger->names,
                            passenger->nnames, ferry->slots,
                            &present) != APR_SUCCESS) {
         return NULL;
     }
-    lost = es_id_compare(&birth, &passenger->birth) != 0 ||
-           passenger->state.cursor < es_store_tail(hub->store) ||
-           passenger->state.cursor > present.pos;
+    vouched = find_place(ferry, passenger, hub->store, &present, &state);
     params.store = hub->store;
-    params.hub = passenger->hub;
+    params.hub = (apr_uint32_t)(hub - ferry->params.hubs);
     params.place = ferry->params.place;
     params.slots = ferry->slots;
     params.nslots = passenger->nnames;
@@ -217,8 +279,24 @@ static es_client_t *make_client(es_ferry_t *ferry,
         es_census_leave(&params.ticket);
         return NULL;
     }
-    es_client_load(client, &passenger->state, lost, &present);
+    es_client_load(client, &state, !vouched, &present);
     return client;
+}
+
+/* Hubs may be numbered anew by each configuration. */
+static es_hub_t *hub_of(const es_ferry_t *ferry,
+                        const es_passenger_t *passenger)
+{
+    apr_uint32_t i;
+
+    for (i = 0; i < ferry->params.nhubs; i++) {
+        es_id_t birth = es_store_birth(ferry->params.hubs[i].store);
+
+        if (es_id_compare(&birth, &passenger->birth) == 0) {
+            return &ferry->params.hubs[i];
+        }
+    }
+    return NULL;
 }
 
 /* @return 1, or 0: it could not be taken up and was closed */
@@ -227,14 +305,13 @@ static int land(es_ferry_t *ferry, const es_passenger_t *passenger,
 {
     es_client_t *client;
     es_member_t *member;
+    es_hub_t *hub = hub_of(ferry, passenger);
     es_sink_t *sink;
-    es_hub_t *hub;
 
-    if (passenger->hub >= ferry->params.nhubs) {
+    if (hub == NULL) {
         close(passenger->fd);
         return 0;
     }
-    hub = &ferry->params.hubs[passenger->hub];
     sink = es_sink_socket_create(passenger->fd, passenger->chunked,
                                  passenger->send_timeout);
     if (sink == NULL) {
@@ -273,7 +350,8 @@ static int land_all(es_ferry_t *ferry, apr_time_t now)
         es_log(ES_LOG_WARNING, APR_STATUS_IS_EOF(rv) ? APR_SUCCESS : rv,
                "ES0320",
                "%d of %d clients of another child could not be taken over and "
-               "were closed; the limit of open files may be reached",
+               "were closed; the limit of open files may be reached, or their "
+               "hub is gone",
                promised - landed, promised);
     }
     return landed;

@@ -21,7 +21,7 @@
 #include "base/es_channel.h"
 #include "base/es_utf8.h"
 
-#define VERSION 0x65736c01u /* "esl" and a number, raised with each change */
+#define VERSION 0x65736c02u /* "esl" and a number, raised with each change */
 #define TIME_MAX (APR_INT64_C(1) << 56)
 #define OFFSET_MAX (APR_UINT64_C(1) << 40)
 
@@ -38,21 +38,22 @@ typedef struct seat_t {
     apr_uint64_t reset_n;
     apr_uint64_t birth_ms;
     apr_uint64_t birth_n;
+    apr_uint64_t life;
+    apr_uint64_t known_ms;
+    apr_uint64_t known_n;
     apr_uint64_t address;
     apr_int64_t keepalive;
     apr_int64_t send_timeout;
     apr_int64_t lifetime;
     apr_int64_t retry_ms;
-    apr_uint32_t hub;
     apr_uint32_t nnames;
     unsigned char chunked;
     unsigned char as_comment;
     unsigned char control;
     unsigned char is_counted;
-    unsigned char unused[4];
 } seat_t;
 
-typedef char assert_seat_size[sizeof(seat_t) == 112 ? 1 : -1];
+typedef char assert_seat_size[sizeof(seat_t) == 128 ? 1 : -1];
 
 struct es_lifeboat_t {
     apr_size_t len; /* of bytes */
@@ -145,6 +146,9 @@ static void fill_seat(seat_t *seat, const es_passenger_t *passenger)
     seat->control = state->control;
     seat->birth_ms = passenger->birth.ms;
     seat->birth_n = passenger->birth.n;
+    seat->life = passenger->life;
+    seat->known_ms = passenger->known.ms;
+    seat->known_n = passenger->known.n;
     seat->address = passenger->address;
     seat->is_counted = passenger->is_counted != 0;
     seat->keepalive = passenger->keepalive;
@@ -152,7 +156,6 @@ static void fill_seat(seat_t *seat, const es_passenger_t *passenger)
     seat->send_timeout = passenger->send_timeout;
     seat->lifetime = passenger->lifetime;
     seat->retry_ms = passenger->retry_ms;
-    seat->hub = passenger->hub;
     seat->chunked = passenger->chunked != 0;
     seat->nnames = (apr_uint32_t)passenger->nnames;
 }
@@ -351,6 +354,9 @@ static void fill_passenger(es_passenger_t *passenger, const seat_t *seat,
     state->control = seat->control;
     passenger->birth.ms = seat->birth_ms;
     passenger->birth.n = seat->birth_n;
+    passenger->life = seat->life;
+    passenger->known.ms = seat->known_ms;
+    passenger->known.n = seat->known_n;
     passenger->address = seat->address;
     passenger->is_counted = seat->is_counted != 0;
     passenger->keepalive = seat->keepalive;
@@ -358,7 +364,6 @@ static void fill_passenger(es_passenger_t *passenger, const seat_t *seat,
     passenger->send_timeout = seat->send_timeout;
     passenger->lifetime = seat->lifetime;
     passenger->retry_ms = seat->retry_ms;
-    passenger->hub = seat->hub;
     passenger->chunked = seat->chunked != 0;
     passenger->names = boat->names;
     passenger->nnames = (int)seat->nnames;

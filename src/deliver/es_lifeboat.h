@@ -24,8 +24,10 @@
 /** A client without its owner. */
 typedef struct es_passenger_t {
     int fd;
-    apr_uint32_t hub; /* its number, which is the same in all children */
-    es_id_t birth;    /* of the hub's store: positions are of this one only */
+    es_id_t birth;     /* of its hub's store, by which the hub is known */
+    apr_uint64_t life; /* of the same: positions are of this one only */
+    es_id_t known;     /* what it has seen for sure, should there be another
+                        * segment when it lands; {0, 0} = not to be told */
     int chunked;
     es_client_state_t state;
     apr_interval_time_t keepalive;

@@ -50,17 +50,18 @@ apr_status_t es_boxes_begin(es_boxes_t *boxes, int wanted, apr_uint32_t places,
     return rv;
 }
 
-/* A hub whose journal was made anew starts again. */
+/* A hub whose journal was made anew, or moved, starts again: an outbox holds
+ * positions. */
 static void make_key(unsigned char key[16], const char *hub,
                      const es_store_t *store, const char *uri)
 {
-    es_id_t birth = es_store_birth(store);
+    apr_uint64_t life = es_store_life(store);
     apr_md5_ctx_t context;
 
     apr_md5_init(&context);
     apr_md5_update(&context, hub, strlen(hub) + 1);
     apr_md5_update(&context, uri, strlen(uri) + 1);
-    apr_md5_update(&context, &birth, sizeof(birth));
+    apr_md5_update(&context, &life, sizeof(life));
     apr_md5_final(key, &context);
 }
 

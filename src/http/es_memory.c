@@ -18,15 +18,15 @@
 #include <sys/socket.h>
 
 #include <ap_mpm.h>
-#include <apr_general.h>
 #include <apr_portable.h>
 #include <apr_strings.h>
 
 #include "http/es_hlog.h"
+#include "http/es_hubs.h"
 #include "store/es_meter.h"
 #include "store/es_shm.h"
 
-#define KEY "mod_eventstream-4"
+#define KEY "mod_eventstream-5"
 
 /* Room for some 20,000 clients; more have no seat, and end. */
 #define LIFEBOAT_BYTES (16 * 1024 * 1024)
@@ -120,6 +120,18 @@ void es_memory_hold_lifeboat(void)
     }
 }
 
+void es_memory_note_child(pid_t pid, int generation, int is_there)
+{
+    es_kept_t *kept = ap_retained_data_get(KEY);
+
+    if (kept && is_there) {
+        es_brood_add(&kept->brood, pid, generation);
+    }
+    else if (kept) {
+        es_brood_remove(&kept->brood, pid);
+    }
+}
+
 static apr_status_t make_board(es_kept_t *kept, apr_pool_t *pool)
 {
     apr_status_t rv;
@@ -142,99 +154,12 @@ static apr_status_t make_board(es_kept_t *kept, apr_pool_t *pool)
     return rv;
 }
 
-static apr_status_t be_born(es_id_t *birth)
-{
-    apr_uint32_t random;
-    apr_status_t rv =
-        apr_generate_random_bytes((unsigned char *)&random, sizeof(random));
-
-    *birth =
-        es_id_birth(random, (apr_uint64_t)apr_time_as_msec(apr_time_now()));
-    return rv;
-}
-
-static apr_status_t make_hub(es_kept_hub_t *hub, const char *name,
-                             const es_store_params_t *params, apr_pool_t *pool)
-{
-    es_id_t birth;
-    apr_status_t rv;
-
-    apr_cpystrn(hub->name, name, sizeof(hub->name));
-    hub->params = *params;
-    hub->size = es_store_size(params);
-    if (hub->size == 0) {
-        return APR_EINVAL;
-    }
-    rv = es_shm_create(&hub->mem, hub->size, pool);
-    if (rv == APR_SUCCESS) {
-        rv = be_born(&birth);
-    }
-    if (rv == APR_SUCCESS) {
-        rv = es_store_format(hub->mem, params, &birth);
-    }
-    return rv;
-}
-
-/* The kept hub with this name, or NULL. */
-static const es_kept_hub_t *find_hub(const es_kept_t *kept, const char *name)
-{
-    apr_uint32_t i;
-
-    for (i = 0; i < kept->nhubs; i++) {
-        if (!strcmp(kept->hubs[i].name, name)) {
-            return &kept->hubs[i];
-        }
-    }
-    return NULL;
-}
-
-static int open_hub(es_kept_t *kept, const es_hub_t *hub,
-                    const es_global_t *global, server_rec *s)
-{
-    const es_kept_hub_t *old = find_hub(kept, hub->name);
-    es_store_params_t params = {0};
-    apr_status_t rv;
-
-    params.ring_bytes = hub->size_bytes;
-    params.channels = (apr_uint32_t)global->max_channels;
-    params.places = kept->places;
-    if (old) {
-        if (old->params.ring_bytes != params.ring_bytes ||
-            old->params.channels != params.channels) {
-            es_slog(APLOG_NOTICE, 0, s, "ES0002",
-                    "hub %s keeps the size that it was started with; stop "
-                    "and start httpd to let EventStreamHub size= and "
-                    "EventStreamMaxChannels take effect",
-                    hub->name);
-        }
-        return OK;
-    }
-    if (kept->nhubs == ES_HUBS_MAX) {
-        es_slog(APLOG_ERR, 0, s, "ES0003",
-                "no room for hub %s: %d hubs were in use since httpd was "
-                "started; stop and start it",
-                hub->name, ES_HUBS_MAX);
-        return HTTP_INTERNAL_SERVER_ERROR;
-    }
-    rv = make_hub(&kept->hubs[kept->nhubs], hub->name, &params,
-                  s->process->pool);
-    if (rv != APR_SUCCESS) {
-        es_slog(APLOG_ERR, rv, s, "ES0004",
-                "cannot make %" APR_UINT64_T_FMT " bytes of shared memory "
-                "for hub %s; lower EventStreamHub size=",
-                params.ring_bytes, hub->name);
-        return HTTP_INTERNAL_SERVER_ERROR;
-    }
-    kept->nhubs++;
-    return OK;
-}
-
-int es_memory_open(es_kept_t **out, apr_pool_t *plog, server_rec *s)
+int es_memory_open(es_kept_t **out, int generation, apr_pool_t *plog,
+                   server_rec *s)
 {
     es_kept_t *kept = ap_retained_data_get(KEY);
-    const es_global_t *global = es_global_of(s);
     apr_status_t rv;
-    int i, rc = OK;
+    int rc;
 
     *out = NULL;
     raise_descriptors(s);
@@ -250,15 +175,11 @@ int es_memory_open(es_kept_t **out, apr_pool_t *plog, server_rec *s)
             return HTTP_INTERNAL_SERVER_ERROR;
         }
         make_lifeboat(&made, s);
+        es_brood_init(&made.brood, s->process->pool);
         kept = ap_retained_data_create(KEY, sizeof(*kept));
         *kept = made;
     }
-    for (i = 0; i < global->hubs->nelts; i++) {
-        if (open_hub(kept, &APR_ARRAY_IDX(global->hubs, i, es_hub_t), global,
-                     s) != OK) {
-            rc = HTTP_INTERNAL_SERVER_ERROR;
-        }
-    }
+    rc = es_hubs_open(kept, generation, s);
     tie_lifeboat(kept, plog);
     *out = kept;
     return rc;

@@ -14,16 +14,23 @@
 #include <httpd.h>
 
 #include "http/es_boxes.h"
+#include "http/es_brood.h"
 #include "http/es_settings.h"
 #include "store/es_board.h"
 #include "store/es_census.h"
 #include "store/es_store.h"
 
+#define ES_HUB_NAMED (-1)
+
 typedef struct es_kept_hub_t {
-    char name[64]; /* with NUL */
+    char name[64];    /* with NUL */
+    apr_pool_t *pool; /* of mem alone */
     void *mem;
     apr_size_t size; /* bytes of mem */
     es_store_params_t params;
+    es_id_t birth;
+    int unnamed_since;    /* first generation without it, or ES_HUB_NAMED */
+    apr_uint32_t counter; /* of the meter; of this hub alone */
 } es_kept_hub_t;
 
 /** Plain values, kept while the parent lives. */
@@ -36,6 +43,8 @@ typedef struct es_kept_t {
     int *wake;        /* places descriptors */
     int lifeboat[2];  /* send, receive; -1 = there is none */
     es_boxes_t boxes; /* of GRIP proxies */
+    es_brood_t brood;
+    apr_uint32_t counters; /* of the meter that hubs have got so far */
     apr_uint32_t nhubs;
     es_kept_hub_t hubs[ES_HUBS_MAX];
 } es_kept_t;
@@ -43,6 +52,7 @@ typedef struct es_kept_t {
 /**
  * Find what an earlier start has kept, or make it.
  *
+ * @param generation  of the configuration that was read
  * @param plog  cleared after the next configuration has been read
  * @param out  all that is there; hubs that the configuration does not name
  *             any more stay, since old children may still use them
@@ -51,7 +61,17 @@ typedef struct es_kept_t {
  *
  * Context: PARENT, post_config.
  */
-int es_memory_open(es_kept_t **out, apr_pool_t *plog, server_rec *s);
+int es_memory_open(es_kept_t **out, int generation, apr_pool_t *plog,
+                   server_rec *s);
+
+/**
+ * A child was started, or is gone.
+ *
+ * @param is_there  1 or 0
+ *
+ * Context: PARENT, child_status.
+ */
+void es_memory_note_child(pid_t pid, int generation, int is_there);
 
 /**
  * This configuration has the module, too: keep the lifeboat of the one

@@ -77,13 +77,14 @@ static int attach_hubs(es_service_t *made, es_kept_t *kept, server_rec *s,
 
         if (rv != APR_SUCCESS) {
             es_slog(APLOG_ERR, rv, s, "ES0006",
-                    "the shared memory of hub %s cannot be used; stop and "
-                    "start httpd",
+                    "the shared memory of hub %s cannot be used; restart "
+                    "httpd, not gracefully",
                     hub->name);
             rc = HTTP_INTERNAL_SERVER_ERROR;
             continue;
         }
         view->name = hub->name;
+        view->counter = hub->counter;
         view->number = made->nhubs;
         view->grip = named ? named->grip : NULL;
         made->closed[made->nhubs] = !named;
@@ -157,15 +158,33 @@ static int attach(es_service_t *made, es_kept_t *kept, server_rec *s,
     return attach_hubs(made, kept, s, pool);
 }
 
+/* Children whose end nobody has told us: a configuration without the module
+ * was in between. */
+static void bury_unseen(const es_brood_t *brood)
+{
+    apr_uint32_t place;
+
+    for (place = es_board_places(service->board); place > 0; place--) {
+        apr_uint64_t pid = es_board_holder(service->board, place);
+
+        if (pid != 0 && !es_brood_has(brood, pid)) {
+            es_service_bury((pid_t)pid);
+        }
+    }
+}
+
 int es_service_open(apr_pool_t *pconf, apr_pool_t *plog, server_rec *s)
 {
     es_service_t *made = apr_pcalloc(pconf, sizeof(*made));
     es_kept_t *kept;
-    int rc = es_memory_open(&kept, plog, s);
+    int rc = es_memory_open(&kept, generation_now(), plog, s);
 
     ES_CONTEXT(ES_PARENT);
     if (kept && attach(made, kept, s, pconf) != OK) {
         rc = HTTP_INTERNAL_SERVER_ERROR;
+    }
+    if (service) {
+        bury_unseen(&kept->brood);
     }
     if (service) {
         es_slog(APLOG_NOTICE, 0, s, "ES0007",

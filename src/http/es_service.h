@@ -24,6 +24,7 @@
 typedef struct es_hub_view_t {
     const char *name;
     es_store_t *store;
+    apr_uint32_t counter;    /* of the meter, the same in all children */
     apr_uint32_t number;     /* from 0, as delivery counts them */
     const es_grip_t *grip;   /* NULL = GRIP is off */
     const char *grip_prefix; /* of names in GRIP items, also if it is off */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which counter of the meter is whose: the limits first, then the hubs. */
+/* Which counter of the meter is whose: the limits first, then the hubs, each of
+ * which gets one of its own; those beyond the last are not counted. */
 #include "http/es_tally.h"
 
 #include "store/es_meter.h"
@@ -46,7 +47,7 @@ void es_tally_limit(es_limit_t limit)
 
 void es_tally_published(const es_hub_view_t *hub, int events)
 {
-    add(HUBS_AT + hub->number, (apr_uint64_t)events);
+    add(HUBS_AT + hub->counter, (apr_uint64_t)events);
 }
 
 apr_uint64_t es_tally_reached(es_limit_t limit)
@@ -56,5 +57,5 @@ apr_uint64_t es_tally_reached(es_limit_t limit)
 
 apr_uint64_t es_tally_events(const es_hub_view_t *hub)
 {
-    return value_of(HUBS_AT + hub->number);
+    return value_of(HUBS_AT + hub->counter);
 }

@@ -195,12 +195,17 @@ apr_uint64_t es_board_opened(const es_board_t *board)
     return __atomic_load_n(&board->facts->opened, __ATOMIC_RELAXED);
 }
 
-int es_board_is_taken(const es_board_t *board, apr_uint32_t place)
+apr_uint64_t es_board_holder(const es_board_t *board, apr_uint32_t place)
 {
     const place_t *at = place_at(board, place);
 
-    /* relaxed: true or not only for this instant anyway */
-    return at != NULL && __atomic_load_n(&at->pid, __ATOMIC_RELAXED) != 0;
+    /* relaxed: true only for this instant anyway */
+    return at != NULL ? __atomic_load_n(&at->pid, __ATOMIC_RELAXED) : 0;
+}
+
+int es_board_is_taken(const es_board_t *board, apr_uint32_t place)
+{
+    return es_board_holder(board, place) != 0;
 }
 
 int es_board_wake_fd(const es_board_t *board, apr_uint32_t place)

@@ -77,6 +77,9 @@ void es_board_open(es_board_t *board, apr_uint64_t generation);
 /** The last generation that es_board_open has named. Context: ANY. */
 apr_uint64_t es_board_opened(const es_board_t *board);
 
+/** The pid of the child at place, 0 = it is free. Context: ANY. */
+apr_uint64_t es_board_holder(const es_board_t *board, apr_uint32_t place);
+
 /** 1 when the place is taken by a child. Context: ANY. */
 int es_board_is_taken(const es_board_t *board, apr_uint32_t place);
 

@@ -23,7 +23,6 @@
 #include "store/es_chantab.h"
 
 #include <apr_siphash.h>
-#include <apr_strings.h>
 
 #define SWEEP_MAX 1024
 
@@ -164,11 +163,18 @@ static int is_idle(const es_chantab_t *tab, es_slot_t slot)
            es_counts_is_idle(tab->counts, slot);
 }
 
+void es_chantab_forget(const es_chantab_t *tab, const es_id_t *id)
+{
+    es_id_t forgotten = {tab->table->forgotten_ms, tab->table->forgotten_n};
+
+    if (es_id_compare(id, &forgotten) > 0) {
+        store_id(&tab->table->forgotten_ms, &tab->table->forgotten_n, id);
+    }
+}
+
 static apr_status_t reclaim(const es_chantab_t *tab, es_slot_t slot)
 {
-    es_table_t *table = tab->table;
     es_chan_t *chan = es_chantab_at(tab, slot);
-    es_id_t forgotten = {table->forgotten_ms, table->forgotten_n};
     es_id_t evicted = {chan->evicted_ms, chan->evicted_n};
     apr_status_t rv = unlink_slot(tab, slot);
 
@@ -177,9 +183,7 @@ static apr_status_t reclaim(const es_chantab_t *tab, es_slot_t slot)
     }
     /* death before: a repair keeps the channel, and the higher value of
      * forgotten only costs a needless reset */
-    if (es_id_compare(&evicted, &forgotten) > 0) {
-        store_id(&table->forgotten_ms, &table->forgotten_n, &evicted);
-    }
+    es_chantab_forget(tab, &evicted);
     /* death after: a repair puts it into the free list */
     set_state(chan, ES_CHAN_FREE);
     return APR_SUCCESS;
@@ -347,6 +351,32 @@ void es_chantab_reopen(const es_chantab_t *tab, es_slot_t slot)
     }
 }
 
+void es_chantab_mark(const es_chantab_t *tab, es_slot_t slot, const es_id_t *id)
+{
+    es_chan_t *chan = es_chantab_at(tab, slot);
+
+    if (chan != NULL) {
+        store_id(&chan->evicted_ms, &chan->evicted_n, id);
+    }
+}
+
+es_id_t es_chantab_evicted(const es_chantab_t *tab, es_slot_t slot)
+{
+    const es_chan_t *chan = es_chantab_at(tab, slot);
+    es_id_t evicted = {0, 0};
+
+    if (chan != NULL) {
+        evicted.ms = chan->evicted_ms;
+        evicted.n = chan->evicted_n;
+    }
+    return evicted;
+}
+
+int es_chantab_has_room(const es_chantab_t *tab)
+{
+    return tab->table->free != 0 || tab->table->fresh < tab->count;
+}
+
 void es_chantab_rebuild(const es_chantab_t *tab)
 {
     apr_uint32_t fresh = fresh_of(tab);
@@ -430,46 +460,4 @@ void es_chantab_recounted(const es_chantab_t *tab, es_pos_t tail)
         /* relaxed: any value on the way is safe, see above */
         __atomic_store_n(&chan->newest, newest, __ATOMIC_RELAXED);
     }
-}
-
-const char *es_chantab_check(const es_chantab_t *tab, apr_pool_t *p)
-{
-    apr_uint32_t used = 0;
-    apr_uint32_t linked = 0;
-    apr_uint32_t unused = 0;
-    apr_uint32_t i;
-    es_slot_t at;
-
-    if (tab->table->fresh > tab->count) {
-        return "more fresh slots than there are";
-    }
-    for (i = 0; i < tab->nbuckets; i++) {
-        for (at = tab->buckets[i]; at != 0; at = tab->slots[at - 1].next) {
-            const es_chan_t *chan = es_chantab_at(tab, at);
-
-            if (chan == NULL || at > tab->table->fresh ||
-                chan->state != ES_CHAN_USED ||
-                bucket_of(tab, chan->hash) != &tab->buckets[i] ||
-                chan->hash != es_chantab_hash(tab, es_chantab_name(tab, at)) ||
-                ++linked > tab->count) {
-                return apr_psprintf(p, "bucket %u: slot %u is wrong", i, at);
-            }
-        }
-    }
-    for (at = tab->table->free; at != 0; at = tab->slots[at - 1].next) {
-        const es_chan_t *chan = es_chantab_at(tab, at);
-
-        if (chan == NULL || at > tab->table->fresh ||
-            chan->state != ES_CHAN_FREE || ++unused > tab->count) {
-            return apr_psprintf(p, "free list: slot %u is wrong", at);
-        }
-    }
-    for (at = 1; at <= tab->table->fresh; at++) {
-        used += tab->slots[at - 1].state == ES_CHAN_USED;
-    }
-    if (used != linked || used + unused != tab->table->fresh) {
-        return apr_psprintf(p, "%u slots used, %u linked, %u free of %u", used,
-                            linked, unused, tab->table->fresh);
-    }
-    return NULL;
 }

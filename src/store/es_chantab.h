@@ -77,6 +77,20 @@ void es_chantab_close(const es_chantab_t *tab, es_slot_t slot, es_pos_t pos,
 
 /** The journal has got an event of the slot, and it is committed. */
 void es_chantab_reopen(const es_chantab_t *tab, es_slot_t slot);
+/* ---- carrying over ----------------------------------------------------- */
+
+/** Records of the slot up to id were evicted before the slot was made. */
+void es_chantab_mark(const es_chantab_t *tab, es_slot_t slot,
+                     const es_id_t *id);
+
+/** Up to which id records of the slot are gone; {0, 0} without slot. */
+es_id_t es_chantab_evicted(const es_chantab_t *tab, es_slot_t slot);
+
+/** Records up to id were evicted of channels that have no slot. */
+void es_chantab_forget(const es_chantab_t *tab, const es_id_t *id);
+
+/** 1 when a slot can be made without taking that of another channel. */
+int es_chantab_has_room(const es_chantab_t *tab);
 
 /* ---- repair: start, count for each record, then finish ----------------- */
 

@@ -38,7 +38,7 @@
 /** "esstore" and a byte that is no text. */
 #define ES_LAYOUT_MAGIC APR_UINT64_C(0x657373746f7265f1)
 /** Raised with every change to a struct below or to what a field means. */
-#define ES_LAYOUT_VERSION 5
+#define ES_LAYOUT_VERSION 6
 
 /** Sections and records are aligned to it: a cache line. */
 #define ES_LINE 64
@@ -75,7 +75,8 @@ typedef struct es_end_t {
 /** The beginning of the journal. Written under the lock, read without. */
 typedef struct es_begin_t {
     apr_uint64_t tail; /* atomic; <= head, not less than head - ring_bytes */
-    apr_uint64_t spare[7];
+    apr_uint64_t life; /* written once; positions are of this segment only */
+    apr_uint64_t spare[6];
 } es_begin_t;
 
 /** The channel table's own values; guarded by lock. */

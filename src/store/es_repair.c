@@ -122,7 +122,7 @@ apr_status_t es_view_lock(es_store_t *store, es_news_t *news)
         es_log(ES_LOG_CRIT, APR_SUCCESS, "ES0204",
                "the lock of the shared segment is beyond recovery; nothing "
                "can be published or subscribed to until the server is "
-               "stopped and started");
+               "restarted, not gracefully");
     }
     return APR_EGENERAL;
 }
@@ -152,7 +152,7 @@ void es_view_unlock(es_store_t *store, const es_news_t *news)
         es_log(ES_LOG_CRIT, APR_SUCCESS, "ES0203",
                "the shared segment is damaged: the ends of its journal make "
                "no sense; nothing can be published or subscribed to until "
-               "the server is stopped and started");
+               "the server is restarted, not gracefully");
     }
 }
 

@@ -6,6 +6,14 @@
 #include "store/es_view.h"
 
 /**
+ * Give up the oldest record, or the pad before it. Lock held.
+ *
+ * @return APR_SUCCESS; APR_EOF: there is none; APR_EGENERAL: it is damaged,
+ *         repair
+ */
+apr_status_t es_room_evict(es_store_t *store);
+
+/**
  * Give up the oldest records until a record may end at end. Lock held.
  *
  * @return APR_SUCCESS, or APR_EGENERAL: a record is damaged, repair

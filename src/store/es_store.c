@@ -38,6 +38,11 @@ apr_status_t es_store_format(void *mem, const es_store_params_t *params,
     if (rv != APR_SUCCESS) {
         return rv;
     }
+    rv = apr_generate_random_bytes((unsigned char *)&segment->begin.life,
+                                   sizeof(segment->begin.life));
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
     rv = es_lock_init(&segment->guard.lock);
     if (rv != APR_SUCCESS) {
         return rv;
@@ -96,6 +101,16 @@ apr_uint64_t es_store_bytes(const es_store_t *store)
 es_id_t es_store_birth(const es_store_t *store)
 {
     return store->birth;
+}
+
+apr_uint64_t es_store_life(const es_store_t *store)
+{
+    return store->segment->begin.life;
+}
+
+int es_store_is_sound(const es_store_t *store)
+{
+    return es_journal_is_sane(&store->journal);
 }
 
 /* ---- subscriptions ----------------------------------------------------- */

@@ -65,8 +65,12 @@ apr_status_t es_store_attach(es_store_t **out, void *mem, apr_size_t mem_size,
 /** Bytes of its journal: so much it retains, with what records cost. */
 apr_uint64_t es_store_bytes(const es_store_t *store);
 
-/** When it was formatted: positions of another store are not valid here. */
+/** The id that it was born with: ids of another epoch are not of it. */
 es_id_t es_store_birth(const es_store_t *store);
+
+/** A random number of this segment: positions of another life are not valid
+ * here, also when the ids are (es_carry.h). */
+apr_uint64_t es_store_life(const es_store_t *store);
 
 /** An event whose id stands for another event in one of its channels. */
 typedef struct es_clash_t {
@@ -245,6 +249,10 @@ apr_status_t es_store_copy(const es_store_t *store, const es_record_t *record,
 apr_status_t es_store_present(es_store_t *store, es_start_t *start);
 
 /* ---- care ------------------------------------------------------------- */
+
+/** 1 when head and tail can be such at all: else no lock is to be had any
+ * more. Context: PARENT, no lock. */
+int es_store_is_sound(const es_store_t *store);
 
 /**
  * Walk all chains and records of a store that is at rest.

@@ -17,7 +17,7 @@
 
 #define SECOND APR_USEC_PER_SEC
 #define HEAD 8   /* bytes before the first seat */
-#define SEAT 112 /* of a seat without its names */
+#define SEAT 128 /* of a seat without its names */
 
 static void open_boat(int *fds)
 {
@@ -50,9 +50,11 @@ static es_passenger_t passenger_of(int fd, const es_slice_t *names, int count)
 
     memset(&passenger, 0, sizeof(passenger));
     passenger.fd = fd;
-    passenger.hub = 3;
     passenger.birth.ms = 77;
     passenger.birth.n = 1;
+    passenger.life = ~APR_UINT64_C(1);
+    passenger.known.ms = 78;
+    passenger.known.n = 2;
     passenger.chunked = 1;
     passenger.state.cursor = APR_UINT64_C(1) << 40;
     passenger.state.skip = 12;
@@ -99,7 +101,8 @@ static void test_there_and_back(void **state)
         assert_int_equal(got.nnames, 2);
         assert_true(es_slice_is(got.names[1], "b\xc3\xa4"));
         assert_memory_equal(&got.birth, &sent.birth, sizeof(sent.birth));
-        assert_int_equal(got.hub, 3);
+        assert_true(got.life == sent.life);
+        assert_memory_equal(&got.known, &sent.known, sizeof(sent.known));
         assert_int_equal(got.chunked, 1);
         assert_int_equal(got.state.cursor, sent.state.cursor);
         assert_int_equal(got.state.skip, 12);
