@@ -24,9 +24,10 @@
  * post_config and before there are children. The pointer is NULL when
  * mod_eventstream is not loaded, or is older than the function.
  *
- * When: in children, from child_init on. Earlier, in the parent, and in a
- * child that cannot serve events (it told why when it started) publishing and
- * counting answer 503.
+ * When: in children, after mod_eventstream's own child_init; a child_init hook
+ * that publishes names "mod_eventstream.c" as its predecessor. Earlier, in the
+ * parent, and in a child that cannot serve events (it told why when it started)
+ * publishing and counting answer 503.
  *
  * Threads: any thread of a child, several at once, but no signal handler. Each
  * call brings a pool of its own thread.
@@ -234,7 +235,8 @@ typedef struct eventstream_publisher_t {
      * of several threads in any, and last_id tells. What is published once
      * more with the caller's own id comes once more, though the journal has
      * it once: so one that has failed gets it, and the others know it by that
-     * id. It may not publish itself (508).
+     * id. It may not publish itself (508). That a channel is closed is not
+     * told.
      */
     int (*publish)(const eventstream_batch_t *batch, const char **why,
                    apr_pool_t *p);

@@ -41,6 +41,10 @@ my $handlers = <<'CONF';
 <Location "/nuisance-run">
     SetHandler es-nuisance-run
 </Location>
+<Location "/nuisance-grip">
+    SetHandler es-nuisance-run
+    EventStreamUseHub proxied
+</Location>
 <Location "/nuisance-sub">
     SetHandler es-nuisance-sub
 </Location>
@@ -202,6 +206,10 @@ is $cors->header('vary'), 'Origin', '... and caches know';
 my $head = subscribe($httpd, '/nuisance-run?a', method => 'HEAD');
 is $head->header('content-type'), 'text/event-stream', 'HEAD';
 is request($httpd, 'OPTIONS', '/nuisance-run?a')->{status}, 204, 'OPTIONS';
+my $proxied_run = get($httpd, '/nuisance-grip?a', 'Grip-Sig: any');
+is $proxied_run->{headers}{'grip-hold'}, 'stream', 'behind a GRIP proxy';
+is $proxied_run->{headers}{'grip-channel'} =~ s/;.*//r, 'events-a',
+    '... the channel is held there';
 says('/nuisance-sub', '500', 'not in a subrequest');
 like $httpd->error_log, qr/ES0523/, '... which is told';
 
@@ -371,10 +379,14 @@ for my $mpm (qw(worker prefork)) {
         skip "needs mod_mpm_$mpm", 1
             if !EventStream::Httpd->has_module("mpm_$mpm");
         $httpd = EventStream::Httpd->start(mpm => $mpm, prelude => $load,
-            conf => $handlers);
+            ssl => 1, conf => "EventStreamMaxHeld 1\nEventStreamHub proxied\n"
+                . $handlers);
         my $sse = opened('/watch?table=1');
-        says('/order?table=1&dish=egg', qr/clients 1$/, "$mpm: published");
-        is $sse->next_event(5)->{data}, 'egg', '... and received';
+        my $tls = subscribe($httpd, '/watch?table=1', tls => 1);
+        is $tls->next_event(5)->{event}, 'stream-open', "$mpm, over TLS";
+        says('/order?table=1&dish=egg', qr/clients 2$/, "$mpm: published");
+        is $_->next_event(5)->{data}, 'egg', '... and received'
+            for $sse, $tls;
     }
 }
 done_testing;
