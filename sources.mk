@@ -754,6 +754,7 @@ DIST_FILES = \
     t/87-grip-order.t \
     t/87-grip-sources.t \
     t/88-grip-pushpin.t \
+    t/88-grip-restarts.t \
     t/89-grip-many.t \
     t/browser/Driver.pm \
     t/browser/closed.mjs \
@@ -843,6 +844,7 @@ DIST_FILES = \
     t/fuzz/seeds/utf8/overlong \
     t/fuzz/seeds/utf8/surrogate \
     t/lib/EventStream/Again.pm \
+    t/lib/EventStream/Beside.pm \
     t/lib/EventStream/Cable.pm \
     t/lib/EventStream/Client.pm \
     t/lib/EventStream/Clock.pm \

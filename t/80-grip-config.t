@@ -60,6 +60,10 @@ refused('EventStreamGripTimeout 0', qr/takes a time from 100ms to 5min/,
 refused('EventStreamGripLeeway soon', qr/takes a time from 0/, 'no time');
 refused('EventStreamGripPrefix ' . 'x' x 65, qr/at most 64 bytes/,
     'a long prefix');
+refused("EventStreamGrip $url\nEventStreamGrip http://localhost:5561/ key=hush",
+    qr/the URL is that of another line/, 'a proxy that is there already');
+refused(join("\n", map { "EventStreamGrip http://localhost/$_" } 1 .. 17),
+    qr/a hub has at most 16 proxies/, 'too many proxies');
 refused('EventStreamGripTimeout 1 2', qr/takes one value/, 'two values');
 
 my ($ok, $said) = EventStream::Httpd->config_test(<<"CONF");

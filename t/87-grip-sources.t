@@ -11,8 +11,8 @@ use lib "$FindBin::Bin/lib";
 use Test::More;
 
 use JSON::PP ();
-use POSIX ();
 
+use EventStream::Beside;
 use EventStream::Client;
 use EventStream::FakeProxy;
 use EventStream::Httpd;
@@ -33,31 +33,6 @@ CONF
 sub contents
 {
     return map { $_->{formats}{'http-stream'}{content} } @_;
-}
-
-# Publishes in a process of its own; returns a function that waits for the
-# answer.
-sub publish_beside
-{
-    my ($httpd, @arguments) = @_;
-    pipe my $from, my $to or die $!;
-    my $pid = fork;
-    die "fork: $!" if !defined $pid;
-    if ($pid == 0) {
-        close $from;
-        my $got = publish($httpd, @arguments, timeout => 30);
-        syswrite $to, JSON::PP::encode_json({
-            status => $got->{status}, body => $got->{body},
-            retry => $got->{headers}{'retry-after'}});
-        POSIX::_exit(0);
-    }
-    close $to;
-    return sub {
-        local $/;
-        my $text = <$from>;
-        waitpid $pid, 0;
-        return $text ? JSON::PP::decode_json($text) : {status => 0};
-    };
 }
 
 my $httpd = EventStream::Httpd->start(

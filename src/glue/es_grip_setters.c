@@ -131,6 +131,26 @@ static const char *read_url(es_grip_url_t *url, cmd_parms *cmd, int argc,
     return err;
 }
 
+/* Each proxy has a queue, which is known by where it takes publishes. */
+static const char *check_place(const es_grip_t *grip, const es_proxy_t *proxy,
+                               apr_pool_t *p)
+{
+    int i;
+
+    for (i = 0; i < grip->proxies->nelts; i++) {
+        const es_proxy_t *other =
+            APR_ARRAY_IDX(grip->proxies, i, const es_proxy_t *);
+
+        if (!strcmp(other->publish_uri, proxy->publish_uri)) {
+            return "the URL is that of another line";
+        }
+    }
+    return i < ES_GRIP_PROXIES_MAX
+               ? NULL
+               : apr_psprintf(p, "a hub has at most %d proxies",
+                              ES_GRIP_PROXIES_MAX);
+}
+
 static const char *add_proxy(cmd_parms *cmd, es_grip_t *grip, int argc,
                              char *const argv[])
 {
@@ -142,6 +162,7 @@ static const char *add_proxy(cmd_parms *cmd, es_grip_t *grip, int argc,
         err ? err
             : es_proxy_make(&proxy, &url,
                             ap_server_root_relative(cmd->pool, ""), cmd->pool);
+    err = err ? err : check_place(grip, proxy, cmd->pool);
     if (!err) {
         APR_ARRAY_PUSH(grip->proxies, const es_proxy_t *) = proxy;
         cmd->directive->args =

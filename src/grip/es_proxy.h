@@ -35,6 +35,9 @@ typedef struct es_proxy_t {
     const es_key_t *verify_key; /* NULL = signatures are not checked */
 } es_proxy_t;
 
+/** Most proxies of a hub. */
+#define ES_GRIP_PROXIES_MAX 16
+
 /** The preset of EventStreamGripPrefix. */
 #define ES_GRIP_PREFIX "events-"
 

@@ -26,7 +26,7 @@
 
 /** A hub with its shipments. */
 typedef struct route_t {
-    es_shipment_t *shipments[ES_COURIER_PROXIES];
+    es_shipment_t *shipments[ES_GRIP_PROXIES_MAX];
     int count;
 } route_t;
 

@@ -20,15 +20,12 @@
 
 typedef struct es_courier_t es_courier_t;
 
-/** Most proxies of a hub. */
-#define ES_COURIER_PROXIES 16
-
 /** A hub, with its outboxes in the order of its proxies. */
 typedef struct es_courier_hub_t {
     const char *name;
     es_store_t *store;
     const es_grip_t *grip; /* NULL = it has no proxies */
-    apr_uint32_t boxes[ES_COURIER_PROXIES];
+    apr_uint32_t boxes[ES_GRIP_PROXIES_MAX];
 } es_courier_hub_t;
 
 typedef struct es_courier_params_t {

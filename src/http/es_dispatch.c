@@ -17,7 +17,7 @@
 void es_dispatch_wait(es_dispatch_t *dispatch, const es_hub_view_t *hub,
                       const es_appended_t *done)
 {
-    int known[ES_COURIER_PROXIES];
+    int known[ES_GRIP_PROXIES_MAX];
     int i;
 
     es_dispatch_wait_close(dispatch, hub, done->from, done->head);

@@ -12,7 +12,7 @@
 
 typedef struct es_dispatch_t {
     const es_grip_t *grip; /* NULL = the hub has no proxies */
-    int outcomes[ES_COURIER_PROXIES];
+    int outcomes[ES_GRIP_PROXIES_MAX];
 } es_dispatch_t;
 
 /**

@@ -1,0 +1,90 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
+#
+# Publishing to GRIP proxies over restarts: proxies that come and go with the
+# configuration, and publishers that wait meanwhile.
+
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Test::More;
+
+use EventStream::Beside;
+use EventStream::Client;
+use EventStream::FakeProxy;
+use EventStream::Httpd;
+
+my $proxy = EventStream::FakeProxy->start;
+my $httpd = EventStream::Httpd->start(conf => <<"CONF");
+EventStreamGrip "@{[$proxy->url]}"
+EventStreamGripTimeout 60
+EventStreamHub short size=8m
+EventStreamGrip hub=short "@{[$proxy->url]}"
+EventStreamGripTimeout hub=short 1
+<Location "/publish">
+    SetHandler eventstream-publish
+</Location>
+<Location "/short">
+    SetHandler eventstream-publish
+    EventStreamUseHub short
+</Location>
+CONF
+
+sub contents
+{
+    return map { $_->{formats}{'http-stream'}{content} } @_;
+}
+
+# ---- Other configurations --------------------------------------------------
+
+my $second = EventStream::FakeProxy->start;
+my $without = $httpd->{conf};
+my $line = 'EventStreamGrip hub=short "' . $second->url . '"';
+(my $with = $without) =~ s/^EventStreamGripTimeout hub=short/$line\n$&/m;
+
+sub reconfigured
+{
+    my ($conf, $how) = @_;
+    $httpd->rewrite_conf($conf);
+    $httpd->$how;
+    return publish($httpd, 'b', "b$_[2]", path => '/short')->{status};
+}
+$proxy->forget;
+is reconfigured($with, 'graceful', 6), 200, 'one more proxy';
+is reconfigured($without, 'graceful', 7), 200, 'it goes';
+is reconfigured($with, 'restart', 8), 200, 'and comes back';
+is reconfigured($with, 'restart', 9), 200, 'and stays';
+is_deeply [map { /^data: (b\d)$/m } contents($second->items)], [qw(b6 b8 b9)],
+    'it gets what is published while it is there';
+is_deeply [map { /^data: (b\d)$/m } contents($proxy->items)],
+    [qw(b6 b7 b8 b9)], 'and the other one all, once';
+$httpd->rewrite_conf($without);
+$httpd->graceful;
+
+# ---- The end ---------------------------------------------------------------
+
+sub waits
+{
+    my ($data) = @_;
+    $proxy->mode('silent');
+    my $answer = publish_beside($httpd, 'a', $data);
+    wait_for(sub { ($proxy->requests)[-1]{body} =~ /$data/ }, 10,
+        "$data: a child waits");
+    $proxy->mode('ok');
+    return $answer;
+}
+
+my $waiting = waits('old');
+$httpd->graceful;
+is publish($httpd, 'b', 'new', path => '/short')->{status}, 200,
+    'a new generation publishes, while the old one waits';
+$proxy->start_again;
+is $waiting->()->{status}, 502, 'which is told what has happened';
+is publish($httpd, 'a', 'newer')->{status}, 200, 'and goes on';
+
+$waiting = waits('last');
+is $httpd->stop, 0, 'httpd ends';
+unlike $httpd->error_log, qr/AH00046/, 'and no child had to be killed';
+$waiting->();
+done_testing;
