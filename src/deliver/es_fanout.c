@@ -15,6 +15,7 @@
 #include "base/es_context.h"
 #include "base/es_log.h"
 #include "deliver/es_client_inner.h"
+#include "deliver/es_headway.h"
 #include "deliver/es_watch_inner.h"
 
 #define ROUND_BYTES (512 * 1024)
@@ -190,6 +191,9 @@ static void jump(es_fanout_t *fanout, es_hub_t *hub, es_pos_t head,
     es_crew_hub_moved(fanout->crew, hub);
     hub->nudged = head;
     signal_all(hub);
+    if (es_headway_is_alone(hub)) {
+        return; /* it was asleep, as nobody here had missed anything */
+    }
     if (hub->complained != 0 && now - hub->complained < COMPLAIN_EVERY) {
         return;
     }

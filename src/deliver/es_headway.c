@@ -97,6 +97,11 @@ int es_headway_tell(es_hub_t *hub, apr_uint32_t place, apr_time_t now)
     return pos != 0 && headway->behind != 0;
 }
 
+int es_headway_is_alone(const es_hub_t *hub)
+{
+    return hub->headway.told == 0;
+}
+
 void es_headway_end(es_hub_t *hub, apr_uint32_t place)
 {
     hub->headway.told = 0;

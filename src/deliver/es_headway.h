@@ -29,6 +29,9 @@ void es_headway_note(es_member_t *member);
  */
 int es_headway_tell(es_hub_t *hub, apr_uint32_t place, apr_time_t now);
 
+/** 1 when the hub has no clients here, as far as was told last. */
+int es_headway_is_alone(const es_hub_t *hub);
+
 /** The child ends: nobody waits for it any more. */
 void es_headway_end(es_hub_t *hub, apr_uint32_t place);
 

@@ -92,6 +92,10 @@ static void without_clients_nobody_is_to_be_waited_for(void **state)
     world_t *w = *state;
 
     assert_int_equal(told(w, NOW), 0);
+    assert_true(es_headway_is_alone(&w->own));
+    join(w);
+    assert_int_equal(told(w, NOW), w->own.pos);
+    assert_false(es_headway_is_alone(&w->own));
 }
 
 static void clients_that_are_current_are_where_the_hub_is(void **state)

@@ -53,6 +53,8 @@ A Client (below), its head read. Options:
     http2 => 1          with curl over h2 (h2c by prior knowledge, or TLS)
     tls => 1            to the TLS port, with curl
     rcvbuf => 4096      a small receive buffer, for slow clients
+    segment => 1400     TCP's segments, of which a small buffer must hold some
+                        if it is to be read from steadily
     head => 0           do not wait for the head
     raw => '...'        send these bytes instead of a request
     timeout => 10       for the head
@@ -121,7 +123,8 @@ use warnings;
 use Exporter 'import';
 use IO::Select;
 use JSON::PP ();
-use Socket qw(SOCK_STREAM SOL_SOCKET SO_RCVBUF getaddrinfo);
+use Socket qw(IPPROTO_TCP SOCK_STREAM SOL_SOCKET SO_RCVBUF TCP_MAXSEG
+    getaddrinfo);
 use Test::More ();
 use Time::HiRes qw(sleep time);
 
@@ -280,6 +283,8 @@ sub connect
     # before connecting: the window that TCP offers depends on it
     setsockopt $socket, SOL_SOCKET, SO_RCVBUF, pack 'i', $opt{rcvbuf}
         if $opt{rcvbuf};
+    setsockopt $socket, IPPROTO_TCP, TCP_MAXSEG, pack 'i', $opt{segment}
+        if $opt{segment};
     if ($opt{from}) {
         ($err, my $own) = getaddrinfo($opt{from}, 0,
             {family => $to->{family}, socktype => SOCK_STREAM});
