@@ -139,6 +139,8 @@ CORE_SOURCES = \
     src/store/es_counts.h \
     src/store/es_ends.c \
     src/store/es_ends.h \
+    src/store/es_excerpt.c \
+    src/store/es_excerpt.h \
     src/store/es_journal.c \
     src/store/es_journal.h \
     src/store/es_known.c \
@@ -219,8 +221,6 @@ MODULE_SOURCES = \
     src/http/es_dispatch.h \
     src/http/es_entry.c \
     src/http/es_entry.h \
-    src/http/es_excerpt.c \
-    src/http/es_excerpt.h \
     src/http/es_feed.c \
     src/http/es_feed.h \
     src/http/es_figures.c \
@@ -310,6 +310,7 @@ UNIT_TESTS = \
     t/unit/es_decimal \
     t/unit/es_delivery \
     t/unit/es_event \
+    t/unit/es_excerpt \
     t/unit/es_frame \
     t/unit/es_grip_channel \
     t/unit/es_grip_client \
@@ -426,6 +427,9 @@ t_unit_es_delivery_LDADD = $(UNIT_LIBS)
 t_unit_es_event_SOURCES = t/unit/es_event.c
 t_unit_es_event_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_event_LDADD = $(UNIT_LIBS)
+t_unit_es_excerpt_SOURCES = t/unit/es_excerpt.c
+t_unit_es_excerpt_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_es_excerpt_LDADD = $(UNIT_LIBS)
 t_unit_es_frame_SOURCES = t/unit/es_frame.c
 t_unit_es_frame_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_frame_LDADD = $(UNIT_LIBS)

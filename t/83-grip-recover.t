@@ -26,7 +26,7 @@ EventStreamRetry 2
 <Location "/">
     Require all denied
 </Location>
-<Location "/o,d;d é">
+<Location "/o,d;d é/grip-next/">
     SetHandler eventstream
     EventStreamChannel "{?c}"
     Require all granted
@@ -175,9 +175,9 @@ is ask($quiet)->{body}, '', 'a quiet channel has missed nothing';
 
 # ---- long answers ------------------------------------------------------------
 
-my $odd = '/o,d;d%20%C3%A9';
+my $odd = '/o,d;d%20%C3%A9/grip-next/x';
 my $long = hold("$odd?c=long");
-like $long->{link}, qr{^/o%2Cd%3Bd%20%C3%A9/grip-next/}i,
+like $long->{link}, qr{^/o%2Cd%3Bd%20%C3%A9/grip-next/x/grip-next/}i,
     'what ends a URI in a header is encoded in the link';
 publish($httpd, 'long', $_ . '-' x 60_000) for 1 .. 20;
 my (@pieces, @got);

@@ -17,8 +17,8 @@
 
 #include "base/es_buf.h"
 #include "base/es_problem.h"
-#include "http/es_excerpt.h"
 #include "http/es_service.h"
+#include "store/es_excerpt.h"
 
 /** Most bytes of one answer, but for a stream-reset. */
 #define ES_GRIP_ANSWER_MAX (512 * 1024)

@@ -40,6 +40,18 @@ typedef struct recovery_t {
     int is_closed; /* one of its channels is */
 } recovery_t;
 
+/* The last one, should the stream's own path have one, too. */
+static const char *mark_in(const char *uri)
+{
+    const char *mark = NULL, *next = strstr(uri, ES_GRIP_LINK_MARK);
+
+    while (next) {
+        mark = next;
+        next = strstr(mark + 1, ES_GRIP_LINK_MARK);
+    }
+    return mark;
+}
+
 /* ---- what was seen ----------------------------------------------------- */
 
 static es_slice_t last_id(const recovery_t *recovery, es_slice_t name)
@@ -101,9 +113,8 @@ static void begin(recovery_t *recovery)
 
     es_grip_answer_init(answer, recovery->r, recovery->hub, recovery->slots,
                         link->count, &recovery->start);
-    answer->path =
-        apr_pstrmemdup(recovery->r->pool, uri,
-                       (apr_size_t)(strstr(uri, ES_GRIP_LINK_MARK) - uri));
+    answer->path = apr_pstrmemdup(recovery->r->pool, uri,
+                                  (apr_size_t)(mark_in(uri) - uri));
     answer->names = link->channels;
     answer->keepalive_us = link->keepalive_us;
     answer->keepalive_as_comment = link->keepalive_as_comment;
@@ -185,7 +196,7 @@ static int read_path(recovery_t *recovery, es_slice_t *state,
                      apr_uint64_t *seal)
 {
     request_rec *r = recovery->r;
-    const char *mark = strstr(r->uri, ES_GRIP_LINK_MARK);
+    const char *mark = mark_in(r->uri);
 
     return mark &&
            es_grip_link_read(state, seal, mark + strlen(ES_GRIP_LINK_MARK),

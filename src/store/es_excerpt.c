@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A frame is copied to its place in the body first and proven afterwards; if
  * the ring was faster it is not counted. */
-#include "http/es_excerpt.h"
+#include "store/es_excerpt.h"
 
 static int is_wanted(const es_excerpt_t *excerpt, const es_record_t *record)
 {
