@@ -12,7 +12,7 @@
 
 void es_tickets_init(es_tickets_t *tickets)
 {
-    APR_RING_INIT(&tickets->waiting, es_ticket_t, link);
+    es_ring_init(&tickets->waiting);
     pthread_mutex_init(&tickets->lock, NULL);
     tickets->is_closed = 0;
 }
@@ -63,11 +63,13 @@ static void look_at(es_ticket_t *ticket, es_tickets_look_fn_t *look, void *arg)
 int es_tickets_tell(es_tickets_t *tickets, es_tickets_look_fn_t *look,
                     void *arg)
 {
-    es_ticket_t *ticket;
+    es_ring_t *at;
     int waiting = 0;
 
     pthread_mutex_lock(&tickets->lock);
-    APR_RING_FOREACH (ticket, &tickets->waiting, es_ticket_t, link) {
+    for (at = tickets->waiting.next; at != &tickets->waiting; at = at->next) {
+        es_ticket_t *ticket = ES_RING_OWNER(at, es_ticket_t, link);
+
         if (!ticket->is_told) {
             look_at(ticket, look, arg);
         }
@@ -79,11 +81,13 @@ int es_tickets_tell(es_tickets_t *tickets, es_tickets_look_fn_t *look,
 
 void es_tickets_close(es_tickets_t *tickets)
 {
-    es_ticket_t *ticket;
+    es_ring_t *at;
 
     pthread_mutex_lock(&tickets->lock);
     tickets->is_closed = 1;
-    APR_RING_FOREACH (ticket, &tickets->waiting, es_ticket_t, link) {
+    for (at = tickets->waiting.next; at != &tickets->waiting; at = at->next) {
+        es_ticket_t *ticket = ES_RING_OWNER(at, es_ticket_t, link);
+
         if (!ticket->is_told) {
             refuse(ticket);
         }
@@ -99,7 +103,7 @@ static void hand_in(es_tickets_t *tickets, es_ticket_t *ticket)
 
     es_hush_begin(&hush);
     pthread_mutex_lock(&tickets->lock);
-    APR_RING_INSERT_TAIL(&tickets->waiting, ticket, es_ticket_t, link);
+    es_ring_append(&tickets->waiting, &ticket->link);
     if (tickets->is_closed) {
         refuse(ticket);
     }
@@ -113,7 +117,7 @@ static void take_back(es_tickets_t *tickets, es_ticket_t *ticket)
 
     es_hush_begin(&hush);
     pthread_mutex_lock(&tickets->lock);
-    APR_RING_REMOVE(ticket, link);
+    es_ring_remove(&ticket->link);
     pthread_mutex_unlock(&tickets->lock);
     es_hush_end(&hush);
 }

@@ -11,15 +11,15 @@
 #ifndef ES_TICKETS_H
 #define ES_TICKETS_H
 
-#include <pthread.h>
-
-#include <apr_ring.h>
-#include <apr_time.h>
-
+#include "deliver/es_ring.h"
 #include "store/es_outbox.h"
 
+#include <pthread.h>
+
+#include <apr_time.h>
+
 typedef struct es_ticket_t {
-    APR_RING_ENTRY(es_ticket_t) link;
+    es_ring_t link;
     apr_uint32_t hub; /* its number */
     es_pos_t from;    /* where the first record starts */
     es_pos_t to;      /* behind the last */
@@ -32,8 +32,8 @@ typedef struct es_ticket_t {
 
 typedef struct es_tickets_t {
     pthread_mutex_t lock;
-    APR_RING_HEAD(es_ticket_ring_t, es_ticket_t) waiting; /* guarded by lock */
-    int is_closed; /* guarded by lock; who comes is told at once */
+    es_ring_t waiting; /* guarded by lock, as the next */
+    int is_closed;     /* who comes is told at once */
 } es_tickets_t;
 
 void es_tickets_init(es_tickets_t *tickets);

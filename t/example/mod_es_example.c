@@ -280,7 +280,7 @@ static void register_hooks(apr_pool_t *p)
 static const command_rec directives[] = {
     AP_INIT_TAKE1("EsExampleJournal", set_journal, NULL, RSRC_CONF,
                   "file that keeps a copy of all that is published"),
-    {NULL},
+    {.name = NULL},
 };
 
 module AP_MODULE_DECLARE_DATA es_example_module = {
