@@ -18,7 +18,8 @@ static void parse(const char *pattern, int syntax, apr_pool_t *p)
     for (i = 0; i < pieces->nelts; i++) {
         piece = &APR_ARRAY_IDX(pieces, i, es_piece_t);
         PROMISE(piece->text.len > 0);
-        PROMISE(piece->column > column);
+        PROMISE(piece->column > column ||
+                !es_utf8_is_valid(es_slice_of(pattern)));
         PROMISE(piece->kind == ES_PIECE_LITERAL ||
                 piece->text.data[piece->text.len] == '\0');
         column = piece->column;
