@@ -47,6 +47,10 @@ Listen 192.0.2.1:@PORT:tls@ https
 <Location "/events/silent">
     EventStreamKeepAlive 0
 </Location>
+# it must be there still when the cable is cut
+<Location "/events/full">
+    EventStreamSendTimeout 4
+</Location>
 <Location "/events/patient">
     EventStreamSendTimeout 0
 </Location>
@@ -125,9 +129,9 @@ for my $way (qw(lose vanish)) {
         like connect_far($kind), qr/^retry: \d+$/m, "$way: $kind is connected";
     }
     is connections(), scalar @kinds, '... so many connections';
-    publish($httpd, 'full', 'x' x 60000) for 1 .. 8;
     is clients($httpd, $_), 1, "... $_ is counted" for @kinds;
     sleep 0.2;    # acknowledged, so that nothing is under way to the silent one
+    publish($httpd, 'full', 'x' x 60000) for 1 .. 8;
     $cable->$way;
     is wait_connections(0, sub { publish($httpd, 'busy', 'x') }), 0,
         '... the server gives all connections up';
