@@ -824,6 +824,7 @@ DIST_FILES = \
     t/fuzz/seeds/piece/nested \
     t/fuzz/seeds/piece/open \
     t/fuzz/seeds/piece/quote \
+    t/fuzz/seeds/piece/stray-byte \
     t/fuzz/seeds/piece/utf8 \
     t/fuzz/seeds/query/ends \
     t/fuzz/seeds/query/numbers \
