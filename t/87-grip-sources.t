@@ -42,13 +42,21 @@ my $httpd = EventStream::Httpd->start(
     prelude => "LoadModule es_example_module \"$example\"\n",
     conf => <<"CONF");
 EventStreamGrip "@{[$proxy->url]}"
-EventStreamGripTimeout 5
+EventStreamGripTimeout 2
 EventStreamGripMaxWaiting 1
+EventStreamHub patient size=64m
+EventStreamGrip hub=patient "@{[$proxy->url]}"
+EventStreamGripTimeout hub=patient 60
+EventStreamGripOnError hub=patient ignore
 EventStreamHub tls size=1m
 EventStreamGrip hub=tls "https://127.0.0.1:\@SSL_PORT\@/"
 EventStreamHub nowhere size=1m
 EventStreamGrip hub=nowhere "http://no-such-host.invalid/"
 $handlers
+<Location "/patient">
+    SetHandler eventstream-publish
+    EventStreamUseHub patient
+</Location>
 <Location "/tls">
     SetHandler eventstream-publish
     EventStreamUseHub tls
@@ -110,6 +118,30 @@ like $answer->{body}, qr/^Stored.*Events published before: 1\./,
     'which is stored';
 $proxy->mode('ok');
 
+# All of it is more than the connection holds: when it was written, it was read.
+$proxy->forget;
+$proxy->mode('silent');
+my $body = join '', map {
+    qq({"channel": "lines", "text": "$_ ) . 'x' x 1000 . qq("}\n)
+} 1 .. 6_000;
+my $writer = beside(sub {
+    my $answer = request($httpd, 'POST', '/patient', body => $body,
+        headers => ['Content-Type: application/x-ndjson'], timeout => 60);
+    return {status => $answer->{status}, body => $answer->{body}};
+});
+wait_for(sub { $proxy->requests }, 10, 'the first of many lines were sent');
+my $stored = sub {
+    my $answer = get($httpd, '/patient?channel=lines');
+    return JSON::PP::decode_json($answer->{body})->{channels}[0]{events};
+};
+my $before = $stored->();
+sleep 1;
+is $stored->(), $before, 'no line is read while the proxy does not answer';
+cmp_ok $before, '<', 6_000, 'and not all were';
+$proxy->mode('ok');
+$proxy->start_again;
+like $writer->()->{body}, qr/"published": 6000,/, 'then all are published';
+
 # ---- Other modules ---------------------------------------------------------
 
 $proxy->forget;
@@ -138,6 +170,7 @@ is scalar(grep { ($_->{retry} || 0) > 0 } @sent_away), 2, 'for a while';
 is scalar(grep { /no answer in time/ } map { $_->{body} } @answers), 1,
     'the one waits to the end';
 $proxy->mode('ok');
+$proxy->start_again;
 is publish($httpd, 'a', 'y')->{status}, 200, 'then all is well';
 is $httpd->stop, 0, 'httpd ends well';
 

@@ -16,7 +16,11 @@ use EventStream::FakeProxy;
 use EventStream::Httpd;
 
 my $proxy = EventStream::FakeProxy->start;
-my $httpd = EventStream::Httpd->start(conf => <<"CONF");
+# with room for a new generation beside the old one
+my $httpd = EventStream::Httpd->start(
+    mpm_conf => "StartServers 2\nServerLimit 6\nThreadsPerChild 10\n"
+        . "MaxRequestWorkers 60\nMinSpareThreads 10\nMaxSpareThreads 30\n",
+    conf => <<"CONF");
 EventStreamGrip "@{[$proxy->url]}"
 EventStreamGripTimeout 60
 EventStreamHub short size=8m
@@ -59,6 +63,11 @@ is_deeply [map { /^data: (b\d)$/m } contents($second->items)], [qw(b6 b8 b9)],
     'it gets what is published while it is there';
 is_deeply [map { /^data: (b\d)$/m } contents($proxy->items)],
     [qw(b6 b7 b8 b9)], 'and the other one all, once';
+(my $larger = $without) =~ s/size=8m/size=16m/;
+is reconfigured($larger, 'restart', 'x'), 200, 'the hub gets another size';
+is +(contents($proxy->items))[-1] =~ /^data: (.*)$/m ? $1 : '', 'bx',
+    'and goes on';
+is scalar(my @all = $proxy->items), 5, 'with what is new';
 $httpd->rewrite_conf($without);
 $httpd->graceful;
 

@@ -69,4 +69,9 @@ is_deeply [keys %early], [$all], 'each client has each event once, in order';
 my @torn = grep { $_ eq '' || $all !~ /(^| )\Q$_\E$/ }
     map { received($_) } @late;
 is_deeply \@torn, [], 'and those that came meanwhile all from then on';
+
+is request($httpd, 'DELETE', '/publish?channel=a')->{status}, 200,
+    'the channel is closed';
+is scalar(grep { !$_->is_ended(10) || $_->is_cut } @clients, @late), 0,
+    'and all streams end';
 done_testing;

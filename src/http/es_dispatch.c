@@ -7,24 +7,41 @@
 #include <apr_strings.h>
 
 #include "base/es_json_string.h"
+#include "deliver/es_clock.h"
 #include "http/es_mailing.h"
 #include "http/es_tally.h"
 
 /* Seconds after which a publisher may try again. */
 #define RETRY_AFTER 5
 
+static void wait_until(es_dispatch_t *dispatch, const es_hub_view_t *hub,
+                       es_pos_t from, es_pos_t to, apr_time_t by)
+{
+    dispatch->grip = hub->grip;
+    memset(dispatch->outcomes, 0, sizeof(dispatch->outcomes)); /* taken */
+    if (dispatch->grip && from < to) {
+        es_mailing_wait(hub, from, to, 0, by, dispatch->outcomes);
+    }
+}
+
+static apr_time_t end_of(const es_hub_view_t *hub)
+{
+    return hub->grip ? es_clock_now() + hub->grip->publish_timeout : 0;
+}
+
 /* What is new, then what was known. */
 void es_dispatch_wait(es_dispatch_t *dispatch, const es_hub_view_t *hub,
                       const es_appended_t *done)
 {
+    apr_time_t by = end_of(hub);
     int known[ES_GRIP_PROXIES_MAX];
     int i;
 
-    es_dispatch_wait_close(dispatch, hub, done->from, done->head);
+    wait_until(dispatch, hub, done->from, done->head, by);
     if (!dispatch->grip || done->known_from == 0) {
         return;
     }
-    es_mailing_wait(hub, done->known_from, done->known_to, 1, known);
+    es_mailing_wait(hub, done->known_from, done->known_to, 1, by, known);
     for (i = 0; i < dispatch->grip->proxies->nelts; i++) {
         if (known[i] != ES_OUTCOME_TAKEN) {
             dispatch->outcomes[i] = known[i];
@@ -35,10 +52,7 @@ void es_dispatch_wait(es_dispatch_t *dispatch, const es_hub_view_t *hub,
 void es_dispatch_wait_close(es_dispatch_t *dispatch, const es_hub_view_t *hub,
                             es_pos_t from, es_pos_t to)
 {
-    dispatch->grip = hub->grip;
-    if (dispatch->grip) {
-        es_mailing_wait(hub, from, to, 0, dispatch->outcomes);
-    }
+    wait_until(dispatch, hub, from, to, end_of(hub));
 }
 
 static const char *name_of(const es_dispatch_t *dispatch, int i)

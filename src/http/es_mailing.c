@@ -9,6 +9,7 @@
 
 #include <ap_mpm.h>
 
+#include "deliver/es_clock.h"
 #include "http/es_hlog.h"
 
 /* How long everybody may wait. */
@@ -202,10 +203,9 @@ static void give_room(void)
 }
 
 void es_mailing_wait(const es_hub_view_t *hub, es_pos_t from, es_pos_t to,
-                     int again, int *outcomes)
+                     int again, apr_time_t by, int *outcomes)
 {
-    apr_interval_time_t timeout = hub->grip->publish_timeout;
-    apr_interval_time_t moment = timeout < MOMENT ? timeout : MOMENT;
+    apr_interval_time_t left = by - es_clock_now();
     int i;
 
     for (i = 0; i < hub->grip->proxies->nelts; i++) {
@@ -215,8 +215,8 @@ void es_mailing_wait(const es_hub_view_t *hub, es_pos_t from, es_pos_t to,
         fill_open(hub, outcomes, ES_OUTCOME_UNSENT);
         return;
     }
-    if (es_courier_wait(mailing->courier, hub->number, from, to, again, moment,
-                        outcomes)) {
+    if (es_courier_wait(mailing->courier, hub->number, from, to, again,
+                        left < MOMENT ? left : MOMENT, outcomes)) {
         return;
     }
     if (!take_room()) {
@@ -224,7 +224,7 @@ void es_mailing_wait(const es_hub_view_t *hub, es_pos_t from, es_pos_t to,
         return;
     }
     es_courier_wait(mailing->courier, hub->number, from, to, again,
-                    timeout - moment, outcomes);
+                    by - es_clock_now(), outcomes);
     fill_open(hub, outcomes, ES_OUTCOME_TIMEOUT);
     give_room();
 }

@@ -51,17 +51,17 @@ void es_mailing_leave(server_rec *s);
 void es_mailing_call(const es_hub_view_t *hub);
 
 /**
- * Wait for what becomes of records, at all proxies of the hub, for
- * EventStreamGripTimeout at most.
+ * Wait for what becomes of records, at all proxies of the hub.
  *
  * @param from      where the first starts
  * @param to        behind the last
  * @param again     as es_courier_wait
+ * @param by        until when at most, as es_clock_now tells
  * @param outcomes  of each proxy, filled: ES_OUTCOME_…
  *
  * Context: WORKER; the hub has proxies. Takes the lock of the tickets.
  */
 void es_mailing_wait(const es_hub_view_t *hub, es_pos_t from, es_pos_t to,
-                     int again, int *outcomes);
+                     int again, apr_time_t by, int *outcomes);
 
 #endif
