@@ -25,7 +25,7 @@ EventStreamGripOnError ignore
 EventStreamGrip hub=open "$dead"
 EventStreamGripPrefix hub=open none
 EventStreamGrip hub=two "$dead"
-EventStreamGrip hub=two "$dead" verify-key=two verify-iss=second
+EventStreamGrip hub=two "$dead/second" verify-key=two verify-iss=second
 EventStreamGrip hub=must "$dead" verify-key=changeme
 EventStreamGripRequired hub=must on
 SetOutputFilter DEFLATE
