@@ -737,6 +737,7 @@ DIST_FILES = \
     t/50-lifeboat.t \
     t/51-lifetime.t \
     t/52-carry.t \
+    t/53-drain.t \
     t/60-verifier.t \
     t/61-descriptors.t \
     t/62-clock.t \
