@@ -205,5 +205,18 @@ is subscribe($httpd, '/events?c=never&c=seen')->status, 204,
     '... are closed for those who come';
 
 is $other->next_event(0), undef, 'nothing else came to the others';
+
+# ---- Clients that have moved -------------------------------------------------
+
+my @moved = map { open_stream('c=moved') } 1 .. 4;
+$httpd->graceful;
+wait_for(sub { figures('?channel=moved')->[0]{clients} == 4 }, 10,
+    'other children have taken them over');
+publish($httpd, 'moved', 'last');
+ask('DELETE', '/publish?channel=moved');
+for my $sse (@moved) {
+    is $sse->next_event(10)->{data}, 'last', 'a client that has moved';
+    ok $sse->is_ended(10), '... gets the end, too';
+}
 $httpd->finish;
 done_testing;

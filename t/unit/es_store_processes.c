@@ -183,6 +183,65 @@ static void test_order(void **state)
     kit_close(kit, 0);
 }
 
+/* ---- the same ids ------------------------------------------------------- */
+
+#define SAME_IDS 3000
+
+/** Append all ids; count those that were new. */
+static void write_ids(kit_t *kit, apr_uint32_t *written)
+{
+    es_slice_t name = es_slice_of("a");
+    es_frame_t frame = kit_frame("data: 1\n\n");
+    es_entry_t entry = {&name, 1, &frame};
+    es_appended_t done;
+    char id[16];
+    int i;
+
+    alarm(LIMIT_S);
+    for (i = 0; i < SAME_IDS; i++) {
+        sprintf(id, "id %d", i);
+        frame.own_id = es_slice_of(id);
+        if (es_store_append(kit->store, &entry, 1, KIT_NOW, kit->touched,
+                            &done) != APR_SUCCESS) {
+            _exit(2);
+        }
+        __atomic_fetch_add(written, !done.known, __ATOMIC_RELAXED);
+    }
+    _exit(0);
+}
+
+/** Two publishers of the same events at a time: each is there once. */
+static void test_same_ids(void **state)
+{
+    kit_t *kit = kit_open(4 * 1024 * 1024, 10, 0);
+    es_pos_t pos = es_store_tail(kit->store);
+    apr_uint32_t *written;
+    es_record_t record;
+    pid_t writers[WRITERS];
+    void *shared;
+    int i, records = 0;
+
+    (void)state;
+    assert_int_equal(es_shm_create(&shared, 4096, kit->pool), 0);
+    written = shared;
+    for (i = 0; i < WRITERS; i++) {
+        writers[i] = fork();
+        if (writers[i] == 0) {
+            write_ids(kit, written);
+        }
+    }
+    for (i = 0; i < WRITERS; i++) {
+        kit_wait(writers[i]);
+    }
+    for (; es_store_look(kit->store, pos, &record) == 0; pos = record.next) {
+        records++;
+    }
+    assert_int_equal(records, SAME_IDS);
+    assert_int_equal(*written, SAME_IDS);
+    kit_check(kit);
+    kit_close(kit, 0);
+}
+
 /* ---- death ------------------------------------------------------------- */
 
 /** Do all that takes the lock, until killed. */
@@ -417,6 +476,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_order),
+        cmocka_unit_test(test_same_ids),
         cmocka_unit_test(test_kill),
         cmocka_unit_test(test_chosen_lines),
     };
