@@ -18,14 +18,30 @@ use JSON::PP ();
 use Socket qw(SOL_SOCKET SO_SNDBUF unpack_sockaddr_in);
 
 use EventStream::Client;
+use EventStream::FakeProxy;
 use EventStream::Httpd;
 use EventStream::Load;
+
+my $proxy = EventStream::FakeProxy->start(mode => 'slow 300');
 
 # The ring is small, and the buffers of the kernel are less than half of it:
 # should this test not be run for a second, so that its clients seem to be
 # slow, what is on its way does not lap them.
 my $httpd = EventStream::Httpd->start(
-    modules => ['substitute'], conf => <<'CONF', mpm_conf => <<'MPM');
+    modules => ['substitute'],
+    conf => "EventStreamGrip hub=grip @{[$proxy->url]}\n" . <<'CONF',
+EventStreamHub grip size=1m
+<LocationMatch "^/grip/(events|publish)$">
+    EventStreamUseHub grip
+</LocationMatch>
+<Location "/grip/events">
+    SetHandler eventstream
+    EventStreamChannel news
+</Location>
+<Location "/grip/publish">
+    SetHandler eventstream-publish
+    LimitRequestBody 0
+</Location>
 SendBufferSize 65536
 ReceiveBufferSize 65536
 EventStreamHub default size=2m
@@ -43,6 +59,7 @@ EventStreamMaxHeld 4
     LimitRequestBody 0
 </Location>
 CONF
+    mpm_conf => <<'MPM');
 StartServers 2
 ServerLimit 2
 ThreadsPerChild 8
@@ -63,10 +80,12 @@ sub chunk
 
 sub feed
 {
+    my ($path) = @_;
     my $feed = EventStream::Client->connect($httpd->port);
     setsockopt $feed->socket, SOL_SOCKET, SO_SNDBUF, pack 'i', 65536;
     $feed->{method} = 'POST';
-    $feed->send("POST /publish HTTP/1.1\r\nHost: localhost\r\n"
+    $feed->send("POST @{[$path || '/publish']} HTTP/1.1\r\n"
+        . "Host: localhost\r\n"
         . "Content-Type: application/x-ndjson\r\n"
         . "Transfer-Encoding: chunked\r\n\r\n");
     return $feed;
@@ -175,6 +194,21 @@ while (my $event = $never->next_event(5)) {
 }
 ok $told || $never->is_cut, '... but was lapped, and told so, or cut';
 $never->close;
+
+# ---- A GRIP proxy that is slow ---------------------------------------------
+
+my $direct = opened('/grip/events');
+$feed = feed('/grip/publish');
+$feed->send(lines(1));
+is $direct->next_event(5)->{event}, 'message', 'a line in a hub with a proxy';
+$feed->send(lines(1));
+is $direct->next_event(5)->{event}, 'message', '... and the next one';
+cmp_ok scalar(my @items = $proxy->items), '>=', 1,
+    '... which was not read before the proxy had taken the first';
+$feed->send("0\r\n\r\n");
+is answer($feed)->{published}, 2, '... and the end';
+is scalar(@items = $proxy->items), 2, '... when the proxy has all';
+$direct->close;
 
 # ---- A child that is stopped -----------------------------------------------
 
