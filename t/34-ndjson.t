@@ -298,6 +298,13 @@ $feed->send("0\r\nX-Sum: 7\r\n\r\n");
 is answer($feed)->{json}{published}, 1, 'trailers';
 
 $feed = feed($httpd, '/publish');
+$feed->send(chunk(line('trailer')) . "0\r\nX-Sum:");
+is data($sse), '"trailer"', 'trailers that do not come';
+$answer = answer($feed);
+is $answer->{status}, 400, '... are not waited for';
+like $answer->{body}, qr/before: 1\./, '... the lines stand';
+
+$feed = feed($httpd, '/publish');
 $feed->send(chunk($good . '{"channel":"a","data":"half') . "zz\r\n");
 $answer = answer($feed);
 is $answer->{status}, 400, 'a broken chunk';

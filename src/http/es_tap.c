@@ -8,6 +8,9 @@
  * there is news but who blocks in a read of it, for Timeout; so it is looked
  * at again after a nap.
  *
+ * Only the trailers behind the last chunk are read by httpd as a head is,
+ * blocking; so the socket's timeout is short meanwhile.
+ *
  * When a chunk is broken or LimitRequestBody is reached, httpd's filter answers
  * by itself, by an error bucket that it sends down the output filters. A guard
  * of ours stands in front of these and keeps it, so that the answer can tell
@@ -25,6 +28,7 @@
 
 #include "http/es_body.h"
 
+#define TRAILERS_MAX APR_USEC_PER_SEC
 #define NAP_MIN 1000  /* microseconds */
 #define NAP_MAX 20000 /* microseconds */
 /* Polls in a row that told of bytes of which nothing came through the filters
@@ -36,9 +40,11 @@
 struct es_tap_t {
     request_rec *r;
     apr_bucket_brigade *bb;
-    int fd;      /* of the connection; -1 = it has none */
-    int barren;  /* see above */
-    int refused; /* status that the guard has kept; 0 = none */
+    apr_socket_t *socket;        /* of the connection; NULL = it has none */
+    int fd;                      /* the same; -1 = it has none */
+    apr_interval_time_t timeout; /* of the socket, before us */
+    int barren;                  /* see above */
+    int refused;                 /* status that the guard has kept; 0 = none */
     ap_filter_t *guard;
     apr_interval_time_t nap; /* the next one */
 };
@@ -89,12 +95,16 @@ void es_tap_register(void)
                                           AP_FTYPE_RESOURCE);
 }
 
-static int socket_of(conn_rec *c)
+static void take_socket(es_tap_t *tap, conn_rec *c)
 {
-    apr_socket_t *socket = c->master ? NULL : ap_get_conn_socket(c);
-    int fd;
-
-    return socket && apr_os_sock_get(&fd, socket) == APR_SUCCESS ? fd : -1;
+    tap->socket = c->master ? NULL : ap_get_conn_socket(c);
+    if (!tap->socket || apr_os_sock_get(&tap->fd, tap->socket) != APR_SUCCESS ||
+        apr_socket_timeout_get(tap->socket, &tap->timeout) != APR_SUCCESS) {
+        tap->socket = NULL;
+        tap->fd = -1;
+        return;
+    }
+    apr_socket_timeout_set(tap->socket, TRAILERS_MAX);
 }
 
 es_tap_t *es_tap_open(request_rec *r)
@@ -104,7 +114,7 @@ es_tap_t *es_tap_open(request_rec *r)
 
     tap->r = r;
     tap->bb = apr_brigade_create(r->pool, c->bucket_alloc);
-    tap->fd = socket_of(c);
+    take_socket(tap, c);
     tap->nap = NAP_MIN;
     c->keepalive = AP_CONN_CLOSE;
     remove_reqtimeout(r);
@@ -115,6 +125,9 @@ es_tap_t *es_tap_open(request_rec *r)
 void es_tap_close(es_tap_t *tap)
 {
     ap_remove_output_filter(tap->guard);
+    if (tap->socket) {
+        apr_socket_timeout_set(tap->socket, tap->timeout);
+    }
 }
 
 /* httpd's filter does it for blocking reads only. */

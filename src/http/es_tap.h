@@ -50,7 +50,8 @@ void es_tap_close(es_tap_t *tap);
  * @param lines  the piece is added; also before ES_TAP_END, ES_TAP_FAILED
  * @param why    as of es_body_read; also when the client has gone
  *
- * Context: WORKER; does not block, but for the trailers of a chunked body.
+ * Context: WORKER; does not block, but for the trailers of a chunked body, a
+ * second at most.
  */
 es_tap_result_t es_tap_read(es_tap_t *tap, es_lines_t *lines,
                             es_problem_t *why);
