@@ -113,6 +113,7 @@ sub names_of
 my %seen = map { $_ => 0 } qw(stayed cut missing torn disordered doubled
     partial);
 my ($slowest, $stuck, $miscounted, $not_replaced, $silent) = (0) x 5;
+my $faults = '';
 for my $round (1 .. $ROUNDS) {
     my @clients = map { subscribe($httpd, '/events') } 1 .. $CLIENTS;
     my @publishers = map { start_publisher("r$round-p$_") } 1 .. $PUBLISHERS;
@@ -173,6 +174,7 @@ for my $round (1 .. $ROUNDS) {
     $miscounted++ if wait_clients($httpd, 'news', $stayed, 5) != $stayed;
     $_->close for @clients;
     $miscounted++ if wait_clients($httpd, 'news', 0, 5) != 0;
+    $faults .= $httpd->faults // '';
 }
 cmp_ok $seen{cut}, '>', 0, "clients of killed children were cut ($seen{cut})";
 cmp_ok $seen{stayed}, '>', 0, "others stayed ($seen{stayed})";
@@ -186,6 +188,7 @@ cmp_ok $slowest, '<', 3, '... at once';
 is $silent, 0, '... and goes on';
 is $not_replaced, 0, 'each killed child is replaced';
 is $miscounted, 0, 'the count of clients is right after each kill';
+is $faults, '', 'the shared memory is well after each kill';
 unlike $httpd->error_log, qr/exit signal (?!Killed)/,
     'no child died of anything else';
 unlike $httpd->error_log, qr/:(?:error|crit|alert|emerg)\]/,

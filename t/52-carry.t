@@ -274,6 +274,7 @@ for my $size ('2m', '16m') {
 }
 kill TERM => $publisher;
 waitpid $publisher, 0;
+is $httpd->faults // '', '', 'the shared memory is well';
 my ($bad, $cut) = (0, 0);
 for my $one (@many) {
     my ($n, $is_last, $wrong) = (0, 0, 0);

@@ -42,7 +42,7 @@ dist_files()
 {
     for f in $(files bench conf demo docs t tools); do
         case $f in
-        t/unit/es_*.c | t/clock/*.c | t/example/*.c) continue ;;
+        t/unit/es_*.c | t/clock/*.c | t/example/*.c | t/inspect/*.c) continue ;;
         t/fuzz/*.[ch] | bench/*.[ch] | conf/eventstream.conf) continue ;;
         t/build.conf) continue ;;
         esac

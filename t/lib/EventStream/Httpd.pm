@@ -102,6 +102,11 @@ the line of our own first request.
 
 Writes a new configuration for the next graceful or restart.
 
+=item faults
+
+What es_inspect finds wrong in the shared memory of all hubs, '' if all is well;
+undef where this user may not look. Nobody may be publishing.
+
 =item is_alive
 
 =back
@@ -421,6 +426,16 @@ sub config_test
     my $ok = $? == 0 ? 1 : 0;
     my $text = $self->all_output;
     return ($ok, $text);
+}
+
+sub faults
+{
+    my ($self) = @_;
+    my $inspect = builddir() . '/t/inspect/es_inspect';
+    my $text = `'$inspect' $self->{pid} 2>&1`;
+    return if $? >> 8 == 77;
+    return '' if $? == 0 && $text;
+    return $text || "es_inspect ended with $?";
 }
 
 sub is_alive
