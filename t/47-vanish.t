@@ -114,13 +114,25 @@ sub wait_connections
     return connections();
 }
 
+# httpd lets its own connections go a little after they are over.
+sub settled_descriptors
+{
+    my $least = descriptors($httpd);
+    for (1 .. 20) {
+        sleep 0.05;
+        my $now = descriptors($httpd);
+        $least = $now if $now < $least;
+    }
+    return $least;
+}
+
 my $stays = subscribe($httpd, '/events/stays');
 is $stays->next_event(5)->{event}, 'stream-open', 'one that stays';
 my $patient = subscribe($httpd, '/events/patient', rcvbuf => 4096);
 publish($httpd, 'patient', 'x' x 60000) for 1 .. 8;
 is clients($httpd, 'patient'), 1,
     'one that never reads, where there is no EventStreamSendTimeout';
-my $descriptors = descriptors($httpd);
+my $descriptors = settled_descriptors();
 
 # Publishing to know the number of clients would disturb the quiet ones: what
 # is waited for is seen from outside.
@@ -135,7 +147,7 @@ for my $way (qw(lose vanish)) {
     $cable->$way;
     is wait_connections(0, sub { publish($httpd, 'busy', 'x') }), 0,
         '... the server gives all connections up';
-    wait_for(sub { descriptors($httpd) == $descriptors }, 10,
+    wait_for(sub { descriptors($httpd) <= $descriptors }, 10,
         '... and their descriptors');
     is clients($httpd, $_), 0, "... $_ is not counted any more" for @kinds;
     wait_for(sub { busy_workers($httpd) == 0 }, 10, '... no worker is kept');
