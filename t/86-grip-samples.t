@@ -40,6 +40,7 @@ sub sample
     $text =~ s/127\.0\.0\.1:(\d+)/127.0.0.1:\@PORT:$port{$1}\@/g;
     $text =~ s/pushpin2\.internal:5561/127.0.0.1:\@PORT:second\@/;
     $text =~ s/=file:([\w.]+)/=file:$dir\/$1/g;
+    utf8::encode($text);
     return $text;
 }
 
