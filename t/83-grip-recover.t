@@ -193,6 +193,13 @@ is $pieces[0]{hold}, undef, 'those before the last hold nothing';
 is_deeply ask($pieces[-1])->{data}, [], 'after the last there is nothing';
 is $pieces[-1]{link}, $long->{link}, 'and the link is that of the hold';
 
+my $names = join '&', map { 'c=' . $_ x 240 } 'a' .. 't';
+$got[0] = get($httpd, "/small?$names", $good);
+is $got[0]{status}, 400, 'names that do not fit into a link are refused';
+is $got[0]{headers}{'grip-hold'}, undef, 'and not held without one';
+$names =~ s/&.*//;
+ok hold("/small?$names")->{link}, 'one of them fits';
+
 # ---- who may ask -------------------------------------------------------------
 
 $grip = hold('/exact?c=a');
