@@ -11,6 +11,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use Test::More;
 
+use File::Temp ();
 use IO::Socket::INET;
 use POSIX ();
 
@@ -126,28 +127,114 @@ SKIP: {
 
 # ---- CGI, SCGI, a proxied application ---------------------------------------
 
-# One connection after the other; what it answers does not depend on them.
-sub scgi_server
+# What it answers does not depend on the request.
+sub answer_scgi
 {
+    my ($peer) = @_;
+    sysread $peer, my $request, 65536;
+    print {$peer} "Location: /internal/events?channel=scgi\r\n\r\n";
+    return;
+}
+
+# A FastCGI record of this type, for request 1.
+sub record
+{
+    my ($type, $content) = @_;
+    return pack('CCnnCC', 1, $type, 1, length $content, 0, 0) . $content;
+}
+
+# Answers each request, whatever it says, as an application would.
+sub answer_fcgi
+{
+    my ($peer) = @_;
+    my ($type, $length) = (0, 1);
+    # up to the empty record that ends the body (FCGI_STDIN)
+    while ($type != 5 || $length != 0) {
+        (read $peer, my $head, 8) == 8 or return;
+        ($type, $length, my $padding) = (unpack 'CCnnC', $head)[1, 3, 4];
+        read $peer, my $content, $length + $padding;
+    }
+    print {$peer} record(6, "Status: 510 Not Extended\r\n"
+        . "X-Event-Channel: fcgi\r\n\r\n"), record(6, ''),
+        record(3, "\0" x 8);
+    return;
+}
+
+my (@servers, @files);    # that end with the test, whatever happens
+
+END {
+    local $?;
+    for my $pid (@servers) {
+        kill TERM => $pid;
+        waitpid $pid, 0;
+    }
+}
+
+# @return a port
+sub serve
+{
+    my ($answer) = @_;
     my $listen = IO::Socket::INET->new(Listen => 5, LocalAddr => '127.0.0.1')
         or die "no free port: $!";
     my $pid = fork;
     die "fork: $!" if !defined $pid;
-    return ($pid, $listen->sockport) if $pid;
-    $SIG{TERM} = 'DEFAULT';
-    while (my $peer = $listen->accept) {
-        sysread $peer, my $request, 65536;
-        print {$peer} "Location: /internal/events?channel=scgi\r\n\r\n";
+    if ($pid == 0) {
+        $SIG{TERM} = 'DEFAULT';
+        while (my $peer = $listen->accept) {
+            $answer->($peer);
+        }
+        POSIX::_exit(0);
     }
-    POSIX::_exit(0);
+    push @servers, $pid;
+    return $listen->sockport;
 }
 
-my ($scgi, $scgi_port) = scgi_server();
+# PHP's own server. 0 without PHP.
+sub serve_php
+{
+    my $file = File::Temp->new(SUFFIX => '.php');
+    print {$file} snippet('app.php');
+    close $file or die $!;
+    if (system('command -v php > /dev/null 2>&1') != 0) {
+        diag 'docs/invoking.md, app.php: not run, there is no php here';
+        return 0;
+    }
+    push @files, $file;
+    my $listen = IO::Socket::INET->new(Listen => 5, LocalAddr => '127.0.0.1')
+        or die "no free port: $!";
+    my $port = $listen->sockport;
+    close $listen;
+    my $pid = fork;
+    die "fork: $!" if !defined $pid;
+    if ($pid == 0) {
+        open STDERR, '>', '/dev/null';
+        exec 'php', '-S', "127.0.0.1:$port", $file->filename
+            or POSIX::_exit(127);
+    }
+    push @servers, $pid;
+    wait_for(sub { IO::Socket::INET->new("127.0.0.1:$port") }, 10,
+        'PHP listens');
+    return $port;
+}
+
+my $scgi_port = serve(\&answer_scgi);
+my $fcgi_port = serve(\&answer_fcgi);
+my $php_port = serve_php();
 
 sub scripts
 {
     my %files = map { ("app/$_" => snippet("$_.cgi")) } qw(listen app lists);
     return \%files;
+}
+
+# The recipe for an application, elsewhere.
+sub app_at
+{
+    my ($path, $url) = @_;
+    my ($text) = snippet('proxy.conf') =~ m{\A(.*?</Location>\n)}s;
+    $text =~ s{"/app"}{"$path"};
+    $text =~ s{"http:[^"]*"}{"$url"};
+    return $text;
 }
 
 sub make_executable
@@ -169,10 +256,12 @@ CONF
 sub start_site
 {
     my ($cgi, %opt) = @_;
-    my $front = join '', map { snippet("$_.conf") }
-        qw(internal proxy proxy-list);
+    my $front = join '', map({ snippet("$_.conf") }
+        qw(internal proxy proxy-list)),
+        app_at('/fcgi', "fcgi://127.0.0.1:$fcgi_port/"),
+        $php_port ? app_at('/php', "http://127.0.0.1:$php_port/") : ();
     my $site = EventStream::Httpd->start(
-        modules => [$cgi, qw(proxy proxy_http proxy_scgi)],
+        modules => [$cgi, qw(proxy proxy_http proxy_scgi proxy_fcgi)],
         files => scripts(), %opt,
         conf => $cgi_conf . <<"CONF");
 Listen 127.0.0.1:\@PORT:back@
@@ -212,6 +301,14 @@ for my $way (['cgid', 'event'], ['cgi', 'prefork']) {
             ->next_event(5)->{event}, 'stream-open', '... over HTTP/1.0, too';
         hears($site, '/lists', ['news', 'room 1'])->close;
         hears($site, '/scgi', ['scgi'])->close;
+        hears($site, '/fcgi', ['fcgi'])->close;
+        SKIP: {
+            skip 'needs php', 1 if !$php_port;
+            hears($site, '/php', ['user-anna'],
+                headers => [$cookie])->close;
+            is get($site, '/php')->{body}, "Log in.\n",
+                'other answers of PHP are its own';
+        }
         like $site->access_log, qr{"GET /app HTTP/1\.1" 200 },
             'the access log tells 200';
     }
@@ -240,8 +337,6 @@ SKIP: {
     is subscribe($site, '/old/kitchen', method => 'HEAD')
         ->header('content-type'), 'text/event-stream', 'HEAD';
 }
-kill TERM => $scgi;
-waitpid $scgi, 0;
 
 is_deeply [grep { !$used{$_} } sort keys %$docs], [],
     'all snippets of the page were run';
