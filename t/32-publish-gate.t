@@ -87,7 +87,6 @@ like $log, qr/EventStreamPublishFrom local \(the preset\).*127\.0\.0\.1.*Via/,
     'the error log tells the directive and what was seen';
 unlike $log, qr/secret/, 'but not the body';
 like $httpd->error_log, qr/:warn\].*ES0701/, 'the first time as a warning';
-like $log, qr/:debug\].*ES0701/, 'then in silence for a while';
 my ($rc, $text) = curl('--http2-prior-knowledge', '--data-binary', 'h2',
     '-H', 'Content-Type: text/plain', $httpd->url('/local?channel=a'));
 like $text, qr/"published": 1/, 'over HTTP/2';
