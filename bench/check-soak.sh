@@ -86,7 +86,7 @@ fault() {
     name=$1 what=$2 times=$3 every=$4
     shift 4
     # a pause behind the last one, so that all come back while events flow
-    seconds=$((times * every + rest))
+    seconds=$((times * (every + 1) + rest))
     # shellcheck disable=SC2086 # one word each
     run $((seconds * 2 + 180)) env $load "$@" \
         sh "$here/soak.sh" "$what" "$seconds" "$every" "$times"

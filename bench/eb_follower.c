@@ -346,8 +346,9 @@ int eb_follower_tick(eb_follower_t *follower)
     if (eb_follower_is_slow(follower)) {
         tick_slow(follower);
     }
-    else if (follower->habit == EB_FICKLE && !company->is_ending &&
-             follower->since_ns != 0 && company->now_ns >= follower->due_ns) {
+    else if (follower->habit == EB_FICKLE && company->has_begun &&
+             !company->is_ending && follower->since_ns != 0 &&
+             company->now_ns >= follower->due_ns) {
         leave(follower);
     }
     return 0;

@@ -35,6 +35,7 @@ typedef struct {
     eb_histogram_t latency; /* of steady ones, while connected */
     uint64_t now_ns;        /* when these bytes were read */
     uint64_t news_ns;       /* when anything came or changed last */
+    int has_begun;          /* all have a stream; before, none leaves */
     int is_ending;          /* the slow ones hurry, the fickle ones stay */
 } eb_company_t;
 

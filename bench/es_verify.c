@@ -88,6 +88,7 @@ static void publish(eb_flock_t *flock)
     double skipped = 0;
     double due = 0;
 
+    flock->company.has_begun = 1;
     while (plan->events != 0
                ? flock->offered < plan->events
                : flock->company.now_ns < begin_ns + plan->seconds_ns) {
