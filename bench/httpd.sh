@@ -137,6 +137,18 @@ is_up() {
     listens "$port" && [ "$(children | wc -l)" -ge "$children" ]
 }
 
+# sanitized COMMAND...: instead of this shell's child, with what a build with
+# sanitizers wants to be loaded first (see EventStream::Httpd)
+sanitized() {
+    preload=$(sed -n 's/^preload=//p' "$build/t/build.conf" 2>/dev/null)
+    if [ -n "$preload" ]; then
+        LD_PRELOAD=$preload
+        ASAN_OPTIONS=detect_leaks=0:detect_odr_violation=0:handle_segv=0
+        export LD_PRELOAD ASAN_OPTIONS
+    fi
+    exec "$@"
+}
+
 # somebody else may take the port just before we do
 try_port() {
     while listens "$port"; do
@@ -144,9 +156,9 @@ try_port() {
     done
     write_conf
     : >"$tmp/error.log"
-    "$httpd" -f "$tmp/httpd.conf" -t >"$tmp/syntax" 2>&1 ||
+    (sanitized "$httpd" -f "$tmp/httpd.conf" -t) >"$tmp/syntax" 2>&1 ||
         die "httpd refuses its configuration: $(cat "$tmp/syntax")"
-    "$httpd" -f "$tmp/httpd.conf" -D FOREGROUND 2>"$tmp/syntax" &
+    sanitized "$httpd" -f "$tmp/httpd.conf" -D FOREGROUND 2>"$tmp/syntax" &
     server=$!
     tries=0
     is_up

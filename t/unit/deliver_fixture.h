@@ -168,7 +168,9 @@ static UNUSED apr_status_t fake_write(es_sink_t *sink, const struct iovec *iov,
             fake->room = (fake->len + n + 1) * 2;
             fake->got = realloc(fake->got, fake->room);
         }
-        memcpy(fake->got + fake->len, iov[i].iov_base, n);
+        if (n > 0) {
+            memcpy(fake->got + fake->len, iov[i].iov_base, n);
+        }
         fake->len += n;
         fake->got[fake->len] = '\0';
         fake->budget -= n;

@@ -112,8 +112,11 @@ static void test_list(void **state)
                                found, 7);
         assert_true(count <= 7);
         for (i = 0; i < count; i++, total++) {
-            int number = atoi(found[i].name + 4);
+            int number;
 
+            memcpy(name, found[i].name, found[i].name_len);
+            name[found[i].name_len] = '\0';
+            number = atoi(name + 4);
             assert_memory_equal(found[i].name, "odd-", 4);
             assert_int_equal(seen[number]++, 0);
             assert_int_equal(found[i].events, 1);
