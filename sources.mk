@@ -683,6 +683,7 @@ DIST_FILES = \
     docs/adr/0010-epoch.md \
     docs/adr/0011-replay.md \
     docs/adr/0012-carrying-over.md \
+    docs/adr/0013-proof.md \
     docs/adr/0015-grip-recovery.md \
     docs/adr/0018-pace.md \
     docs/adr/0019-own-ids.md \
@@ -694,6 +695,7 @@ DIST_FILES = \
     docs/invoking.md \
     docs/messages.md \
     docs/publishing.md \
+    docs/reliability.md \
     docs/threads.md \
     t/00-directives.t \
     t/00-format.t \

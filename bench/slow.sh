@@ -73,7 +73,7 @@ serve() {
         --log "$tmp/progress" >"$tmp/report" 2>"$tmp/findings" &
     verify=$!
     at $((seconds / 2)) && early=$(memory)
-    at "$seconds" && late=$(memory)
+    at $((seconds - 1)) && late=$(memory)
     wait "$verify" || {
         cat "$tmp/report" "$tmp/findings" >&2
         why="a run was not sound"
