@@ -48,6 +48,10 @@ EventStreamHub patient size=64m
 EventStreamGrip hub=patient "@{[$proxy->url]}"
 EventStreamGripTimeout hub=patient 60
 EventStreamGripOnError hub=patient ignore
+EventStreamHub tiny size=256k
+EventStreamGrip hub=tiny "@{[$proxy->url]}"
+EventStreamGripTimeout hub=tiny 60
+EventStreamGripOnError hub=tiny ignore
 EventStreamHub tls size=1m
 EventStreamGrip hub=tls "https://127.0.0.1:\@SSL_PORT\@/"
 EventStreamHub nowhere size=1m
@@ -56,6 +60,10 @@ $handlers
 <Location "/patient">
     SetHandler eventstream-publish
     EventStreamUseHub patient
+</Location>
+<Location "/tiny">
+    SetHandler eventstream-publish
+    EventStreamUseHub tiny
 </Location>
 <Location "/tls">
     SetHandler eventstream-publish
@@ -172,6 +180,31 @@ is scalar(grep { /no answer in time/ } map { $_->{body} } @answers), 1,
 $proxy->mode('ok');
 $proxy->start_again;
 is publish($httpd, 'a', 'y')->{status}, 200, 'then all is well';
+
+# ---- A proxy that the journal has overtaken --------------------------------
+
+$proxy->forget;
+$proxy->mode('silent');
+my $first = publish_beside($httpd, 'a', 'first', path => '/tiny');
+wait_for(sub { $proxy->requests }, 10, 'an event is on its way');
+my @big = map {
+    request($httpd, 'POST', '/tiny', timeout => 30,
+        headers => ['Content-Type: application/json'],
+        body => JSON::PP::encode_json(
+            [map { {channel => 'a', text => $_ x 30_000} } 1 .. 3]))->{status}
+} 1 .. 5;
+is_deeply \@big, [(200) x 5], 'more than the journal holds comes meanwhile';
+$proxy->mode('ok');
+$proxy->start_again;
+is $first->()->{status}, 200, 'the proxy answers again';
+is publish($httpd, 'a', 'last', path => '/tiny')->{json}{grip}[0]{ok},
+    JSON::PP::true, 'and takes what comes';
+my @texts = map { /^data: (.)(.*)$/m ? "$1$2" : () } contents($proxy->items);
+is $texts[-1], 'last', 'the newest is there';
+cmp_ok scalar @texts, '<', 16, 'what was gone by then is not';
+is substr($texts[-2], 0, 1), 3, 'but what the journal has';
+like $httpd->error_log, qr/ES0630: hub tiny/, 'and that is logged';
+
 is $httpd->stop, 0, 'httpd ends well';
 
 # ---- The other MPMs --------------------------------------------------------
