@@ -135,7 +135,7 @@ is scalar(grep { $_->{status} == 502 } @answers), 4,
     'their publishers are told when the time is over';
 is scalar(grep { $_->{body} =~ /no answer in time/ } @answers), 4, 'and why';
 $proxy->mode('ok');
-$proxy->start_again;
+$proxy->hang_up;
 is publish($httpd, 'b', 'b5', path => '/short')->{status}, 200,
     'it answers again';
 is_deeply [map { /^data: (b\d)$/m } contents($proxy->items)], ['b5'],

@@ -147,7 +147,7 @@ sleep 1;
 is $stored->(), $before, 'no line is read while the proxy does not answer';
 cmp_ok $before, '<', 6_000, 'and not all were';
 $proxy->mode('ok');
-$proxy->start_again;
+$proxy->hang_up;
 like $writer->()->{body}, qr/"published": 6000,/, 'then all are published';
 
 # ---- Other modules ---------------------------------------------------------
@@ -178,7 +178,7 @@ is scalar(grep { ($_->{retry} || 0) > 0 } @sent_away), 2, 'for a while';
 is scalar(grep { /no answer in time/ } map { $_->{body} } @answers), 1,
     'the one waits to the end';
 $proxy->mode('ok');
-$proxy->start_again;
+$proxy->hang_up;
 is publish($httpd, 'a', 'y')->{status}, 200, 'then all is well';
 
 # ---- A proxy that the journal has overtaken --------------------------------
@@ -195,7 +195,7 @@ my @big = map {
 } 1 .. 5;
 is_deeply \@big, [(200) x 5], 'more than the journal holds comes meanwhile';
 $proxy->mode('ok');
-$proxy->start_again;
+$proxy->hang_up;
 is $first->()->{status}, 200, 'the proxy answers again';
 is publish($httpd, 'a', 'last', path => '/tiny')->{json}{grip}[0]{ok},
     JSON::PP::true, 'and takes what comes';
@@ -224,7 +224,7 @@ for my $mpm (qw(worker prefork)) {
     wait_for(sub { grep { /waits/ } map { $_->{body} } $proxy->requests }, 10,
         "$mpm: one waits");
     is $other->stop, 0, "$mpm: it ends all the same";
-    unlike $other->error_log, qr/AH00046|ES0635/, "$mpm: in time";
+    unlike $other->error_log, qr/ES0635/, "$mpm: the courier in time";
     $waiting->();
 }
 done_testing;

@@ -54,6 +54,10 @@ Those of a mode that refuses are among them.
 
 The items of all requests that were answered with 200.
 
+=item hang_up
+
+Closes the connections that were not answered (mode silent), and goes on.
+
 =item forget
 
 All that it has got so far.
@@ -177,7 +181,11 @@ sub serve
                 close $fh;
             }
         }
+        my $hang_up = unlink "$self->{root}/hang-up";
         for my $peer (values %peers) {
+            if ($hang_up && $peer->{due} && !$peer->{answer}[1]) {
+                $peer->{due} = 1;    # answers nothing, and so closes
+            }
             if (!$peer->{due}) {
                 my $request = take_request($peer) or next;
                 $self->begin($peer, $request, \%peers, $book);
@@ -256,6 +264,14 @@ sub items
     my ($self) = @_;
     return map { @{JSON::PP::decode_json($_->{body})->{items}} }
         grep { $_->{status} == 200 } $self->requests;
+}
+
+sub hang_up
+{
+    my ($self) = @_;
+    open my $out, '>', "$self->{root}/hang-up" or die $!;
+    close $out;
+    return;
 }
 
 sub forget
