@@ -1,9 +1,8 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
 #
-# sh quickstart.sh grip: the demo behind Pushpin. Its page comes through the
-# proxy, what the npm package eventsource does with it is as without; the end of
-# the script is the end of all.
+# sh quickstart.sh grip: the demo behind Pushpin. What its page and the package
+# eventsource do is as without; the end of the script is the end of all.
 
 use strict;
 use warnings;
@@ -103,6 +102,11 @@ is publish($place, 'room-kitchen', 'hello')->{status}, 200,
 is $_->next_event(10)->{data}, 'hello', 'both get it' for $sse, $past;
 $ENV{ES_PROXIED} = 1;
 Driver::run('eventsource.mjs', $place);
+SKIP: {
+    my $reason = Driver::lacking('playwright-core', browser => 1);
+    skip $reason, 1 if $reason;
+    Driver::run('demo.mjs', $place);
+}
 
 kill 'TERM', $pid;
 waitpid $pid, 0;

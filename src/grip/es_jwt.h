@@ -36,7 +36,8 @@ typedef struct es_jwt_rule_t {
 /**
  * Check a token: form (three strict base64url parts, at most ES_JWT_MAX
  * bytes), algorithm, signature, exp (there must be one) after now, nbf not
- * after now, iss.
+ * after now, iss. (libjwt compares HMACs in constant time since 1.16, Debian's
+ * 1.10 since 1.10.2-1+deb12u1.)
  *
  * @param why  when it is no good: what is wrong, static
  * @return 1 when it is good
