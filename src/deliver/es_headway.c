@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Members that are not current stand in a ring. One that has taken nothing for
- * a second is dropped from it when the ring is walked, and comes back with its
+ * Members that are not current stand in a ring. One that was current, or took
+ * bytes twice within a second, counts for a second from then. One whose second
+ * is over is dropped from the ring when that is walked, and comes back with its
  * next step, which is when its socket is writable again. So those that never
- * read cost nothing.
+ * read cost nothing, and many that read a little by turns hold up nobody: were
+ * each to count for a second whenever it takes some, a few dozens of them
+ * would stop all writers.
  *
  * The walk touches each member that is behind; it waits the longer for the
  * next one the more there are, so that it never takes more than a small part
@@ -12,6 +15,7 @@
  */
 #include "deliver/es_headway.h"
 
+#include "base/es_context.h"
 #include "deliver/es_client_inner.h"
 #include "deliver/es_watch_inner.h"
 
@@ -30,8 +34,30 @@ static es_member_t *member_of(es_ring_t *link)
     return ES_RING_OWNER(link, es_member_t, lag);
 }
 
+/* A blocked one: does it count, and how long? */
+static void note_blocked(es_member_t *member)
+{
+    apr_time_t moved = es_client_moved(member->client);
+
+    if (moved == member->moved) {
+        return; /* it was stepped in vain */
+    }
+    if (member->was_current || moved - member->moved < GRACE) {
+        member->counts_until = moved + GRACE;
+    }
+    member->was_current = 0;
+    member->moved = moved;
+}
+
 void es_headway_note(es_member_t *member)
 {
+    if (member->state == ES_MEMBER_BLOCKED) {
+        note_blocked(member);
+    }
+    else if (member->state == ES_MEMBER_CURRENT ||
+             member->state == ES_MEMBER_AHEAD) {
+        member->was_current = 1;
+    }
     es_ring_remove(&member->lag);
     if (member->state == ES_MEMBER_READY ||
         member->state == ES_MEMBER_BLOCKED) {
@@ -56,8 +82,7 @@ static es_pos_t walk_members(es_headway_t *headway, apr_time_t now)
 
         next = at->next;
         pause += PAUSE_PER_MEMBER;
-        if (member->state == ES_MEMBER_BLOCKED &&
-            now - es_client_moved(member->client) >= GRACE) {
+        if (member->state == ES_MEMBER_BLOCKED && now >= member->counts_until) {
             es_ring_remove(at);
             continue;
         }
@@ -83,6 +108,7 @@ int es_headway_tell(es_hub_t *hub, apr_uint32_t place, apr_time_t now)
     es_headway_t *headway = &hub->headway;
     es_pos_t pos = 0;
 
+    ES_CONTEXT(ES_DELIVERY);
     if (es_store_load(hub->store, place) != 0) {
         if (now >= headway->look_at) {
             headway->behind =

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * The headway: how far the clients of a hub have come that take bytes, so that
- * writers do not lap them (store/es_pace.h). A client that is behind counts
- * while its socket takes bytes, and for a second after it took the last one:
- * so one that reads steadily counts, and one that never reads does not.
+ * writers do not lap them (store/es_pace.h). A client that is behind counts as
+ * long as its socket takes bytes at least once a second: so one that reads
+ * steadily counts, and one that never reads, or a little now and then, does
+ * not.
  *
  * Context of all: DELIVERY.
  */

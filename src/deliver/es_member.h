@@ -54,14 +54,17 @@ struct es_member_t {
     apr_uint32_t nslots;
     unsigned char state; /* es_member_state_t */
     unsigned char chunked;
-    unsigned char wants_out; /* epoll tells when it is writable */
-    unsigned char is_polled; /* it is in the epoll set */
-    apr_uint32_t turn;       /* number of the round it took part in */
-    es_index_link_t link;    /* if it has one channel */
-    es_index_link_t *links;  /* nslots: link, or malloc'ed */
-    es_hub_t *hub;           /* NULL before it is taken up */
-    es_ring_t ring;          /* of its state */
-    es_ring_t lag;           /* in its hub's headway, or alone */
+    unsigned char wants_out;   /* epoll tells when it is writable */
+    unsigned char is_polled;   /* it is in the epoll set */
+    unsigned char was_current; /* since it was last blocked */
+    apr_uint32_t turn;         /* number of the round it took part in */
+    es_index_link_t link;      /* if it has one channel */
+    es_index_link_t *links;    /* nslots: link, or malloc'ed */
+    es_hub_t *hub;             /* NULL before it is taken up */
+    es_ring_t ring;            /* of its state */
+    es_ring_t lag;             /* in its hub's headway, or alone */
+    apr_time_t moved;          /* es_client_moved when it was last blocked */
+    apr_time_t counts_until;   /* BLOCKED: writers wait for it until then */
     es_wheel_entry_t timer;
     apr_time_t deadline; /* LINGER: closed then at the latest */
     es_note_t note;      /* by which it comes */

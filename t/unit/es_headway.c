@@ -131,17 +131,35 @@ static void one_that_is_blocked_counts_for_a_second(void **state)
 
     join(w);
     stands = es_client_pos(w->member->client);
+    is_now(w, ES_MEMBER_CURRENT);
     w->own.pos = hub_say(&w->hub, "a", "one");
     take(w, 3, NOW);
     assert_int_equal(told(w, NOW + SECOND / 2), stands);
     assert_int_equal(told(w, NOW + SECOND), w->own.pos);
     assert_false(es_headway_tell(&w->own, PLACE, NOW + SECOND));
-    /* it takes a byte: it reads after all */
-    take(w, 1, NOW + 5 * SECOND);
-    assert_int_equal(told(w, NOW + 6 * SECOND - 1), stands);
     /* it is stepped and takes nothing */
-    take(w, 0, NOW + 7 * SECOND);
-    assert_int_equal(told(w, NOW + 7 * SECOND), w->own.pos);
+    take(w, 0, NOW + 2 * SECOND);
+    assert_int_equal(told(w, NOW + 2 * SECOND), w->own.pos);
+}
+
+static void one_that_reads_now_and_then_does_not_count(void **state)
+{
+    world_t *w = *state;
+    es_pos_t stands;
+
+    join(w);
+    stands = es_client_pos(w->member->client);
+    w->own.pos = hub_say(&w->hub, "a", "one");
+    take(w, 1, NOW);
+    assert_int_equal(told(w, NOW), w->own.pos);
+    take(w, 1, NOW + 2 * SECOND);
+    assert_int_equal(told(w, NOW + 2 * SECOND), w->own.pos);
+    /* twice within a second: it reads steadily after all */
+    take(w, 1, NOW + 3 * SECOND - 1);
+    assert_int_equal(told(w, NOW + 3 * SECOND), stands);
+    take(w, 0, NOW + 3 * SECOND + 1);
+    assert_int_equal(told(w, NOW + 4 * SECOND - 2), stands);
+    assert_int_equal(told(w, NOW + 4 * SECOND + ES_HEADWAY_LOOK), w->own.pos);
 }
 
 static void one_that_ends_does_not_count(void **state)
@@ -215,6 +233,7 @@ int main(void)
         UNIT(clients_that_are_current_are_where_the_hub_is),
         UNIT(one_that_is_ready_is_where_it_stands),
         UNIT(one_that_is_blocked_counts_for_a_second),
+        UNIT(one_that_reads_now_and_then_does_not_count),
         UNIT(one_that_ends_does_not_count),
         UNIT(looks_are_not_too_frequent),
         UNIT(held_clients_count_as_long_as_they_are_stepped),
