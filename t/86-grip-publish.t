@@ -10,6 +10,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use Test::More;
 
+use File::Temp ();
 use JSON::PP ();
 use MIME::Base64 ();
 
@@ -21,11 +22,17 @@ my $proxy = EventStream::FakeProxy->start;
 my $other = EventStream::FakeProxy->start(keep => 1);
 my $jwt = EventStream::FakeProxy->start;
 my $url = $proxy->url;
+my $dir = File::Temp->newdir;
+system('openssl', 'genpkey', '-quiet', '-algorithm', 'EC', '-pkeyopt',
+    'ec_paramgen_curve:prime256v1', '-out', "$dir/ec.pem") == 0
+    or die 'openssl genpkey';
 
 my $httpd = EventStream::Httpd->start(conf => <<"CONF");
 EventStreamHub two size=4m
 EventStreamHub signed size=4m
 EventStreamHub bearer size=4m
+EventStreamHub ec size=4m
+EventStreamGrip hub=ec "@{[$jwt->url]}" iss=site key=file:$dir/ec.pem
 EventStreamHub quiet size=4m
 EventStreamGrip "$url"
 EventStreamGrip hub=two "@{[$proxy->url]}/base/?x=1"
@@ -50,6 +57,10 @@ EventStreamGripOnError hub=quiet ignore
 <Location "/signed">
     SetHandler eventstream-publish
     EventStreamUseHub signed
+</Location>
+<Location "/ec">
+    SetHandler eventstream-publish
+    EventStreamUseHub ec
 </Location>
 <Location "/bearer">
     SetHandler eventstream-publish
@@ -136,6 +147,12 @@ my ($head, $claims) = map {
 is $head->{alg}, 'HS256', 'a token of the kind of the key';
 is $claims->{iss}, 'site', 'tells who';
 cmp_ok abs($claims->{exp} - time - 600), '<', 30, 'for ten minutes';
+
+publish($httpd, 'a', 'x', path => '/ec');
+($token) = ($jwt->requests)[-1]{headers}{authorization} =~ /^Bearer (\S+)$/;
+$head = JSON::PP::decode_json(
+    MIME::Base64::decode_base64url((split /\./, $token)[0]));
+is $head->{alg}, 'ES256', 'an EC key signs, too';
 
 publish($httpd, 'a', 'x', path => '/bearer');
 is +($jwt->requests)[-1]{headers}{authorization}, 'Bearer token123',
