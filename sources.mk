@@ -79,6 +79,8 @@ CORE_SOURCES = \
     src/deliver/es_loop.h \
     src/deliver/es_member.c \
     src/deliver/es_member.h \
+    src/deliver/es_pier.c \
+    src/deliver/es_pier.h \
     src/deliver/es_probe.c \
     src/deliver/es_probe.h \
     src/deliver/es_reader.c \
@@ -740,6 +742,7 @@ DIST_FILES = \
     t/51-lifetime.t \
     t/52-carry.t \
     t/53-drain.t \
+    t/54-full-boat.t \
     t/60-verifier.t \
     t/61-descriptors.t \
     t/62-clock.t \

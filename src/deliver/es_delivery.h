@@ -26,6 +26,7 @@ typedef struct es_delivery_params_t {
     apr_int64_t drain_ms;        /* clients that must end come back within it */
     const unsigned char *closed; /* nhubs: 1 = clients of it end; NULL = none */
     es_census_t *census;         /* for those who come by boat; NULL = none */
+    apr_uint32_t clients_max;    /* of this child; 0 = no limit */
     const int *lifeboat;         /* send here, receive there; NULL = none */
     const int *running;          /* generation of the server, see es_refuge_t */
     apr_uint64_t generation;     /* of this child */

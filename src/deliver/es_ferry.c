@@ -299,6 +299,15 @@ static es_hub_t *hub_of(const es_ferry_t *ferry,
     return NULL;
 }
 
+int es_ferry_has_room(const es_ferry_t *ferry, apr_uint32_t passengers)
+{
+    const es_ferry_params_t *params = &ferry->params;
+
+    return params->clients_max == 0 || params->census == NULL ||
+           es_census_clients(params->census, params->place) + passengers <=
+               params->clients_max;
+}
+
 /* @return 1, or 0: it could not be taken up and was closed */
 static int land(es_ferry_t *ferry, const es_passenger_t *passenger,
                 apr_time_t now)
@@ -328,7 +337,7 @@ static int land(es_ferry_t *ferry, const es_passenger_t *passenger,
         return 0;
     }
     es_crew_adopt(ferry->params.crew, member, hub, now);
-    if (hub->is_closed) {
+    if (hub->is_closed || !es_ferry_has_room(ferry, 0)) {
         es_crew_end(ferry->params.crew, member, ferry->params.drain_ms);
     }
     return 1;

@@ -29,10 +29,11 @@ typedef struct es_ferry_params_t {
     es_hub_t *hubs; /* nhubs of them */
     apr_uint32_t nhubs;
     apr_uint32_t place;
-    int send_fd;          /* of the boat; -1 = there is none */
-    int receive_fd;       /* of the boat; -1 = there is none */
-    es_census_t *census;  /* NULL = clients are not counted */
-    apr_int64_t drain_ms; /* for those whose hub is closed */
+    int send_fd;              /* of the boat; -1 = there is none */
+    int receive_fd;           /* of the boat; -1 = there is none */
+    es_census_t *census;      /* NULL = clients are not counted */
+    apr_uint32_t clients_max; /* of this child; 0 = no limit */
+    apr_int64_t drain_ms;     /* for those whose hub is closed */
 } es_ferry_params_t;
 
 /** @return the ferry, or NULL without memory */
@@ -50,8 +51,11 @@ void es_ferry_destroy(es_ferry_t *ferry);
  */
 apr_status_t es_ferry_leave(es_ferry_t *ferry, apr_time_t now);
 
+/** 1 when so many passengers more can stay. */
+int es_ferry_has_room(const es_ferry_t *ferry, apr_uint32_t passengers);
+
 /**
- * Bring passengers ashore.
+ * Bring passengers ashore. Those above clients_max end.
  *
  * @param messages  at most
  * @return how many clients came

@@ -28,13 +28,13 @@
 #include "deliver/es_fanout.h"
 #include "deliver/es_ferry.h"
 #include "deliver/es_headway.h"
+#include "deliver/es_pier.h"
 #include "deliver/es_watch_inner.h"
 
 #define EVENTS_MAX 256 /* of one epoll_wait */
 #define ROUNDS_MAX 16  /* of each hub in a turn */
 #define STEPS_MAX 64   /* of members in a turn */
 #define SLEEP_MAX APR_USEC_PER_SEC
-#define MESSAGES_MAX 2 /* of the boat in a turn */
 
 struct es_loop_t {
     es_board_t *board;
@@ -46,6 +46,7 @@ struct es_loop_t {
     es_crew_t *crew;
     es_fanout_t *fanout;
     es_ferry_t *ferry;
+    es_pier_t pier;
     es_retreat_t retreat;
     int epoll_fd;
     int wake_fd;   /* the board's; -1 = none */
@@ -153,6 +154,9 @@ static int work(es_loop_t *loop, apr_time_t now)
         make_rounds(loop, now);
     }
     es_retreat_step(&loop->retreat, now);
+    if (loop->retreat.phase == ES_PHASE_SERVING) {
+        es_pier_run(&loop->pier, now);
+    }
     more = es_crew_run(loop->crew, STEPS_MAX, now);
     es_crew_expire(loop->crew, now);
     es_crew_bury(loop->crew);
@@ -174,6 +178,7 @@ static int patience(const es_loop_t *loop, apr_time_t now)
     apr_interval_time_t wait = SLEEP_MAX;
     apr_interval_time_t timer = es_crew_wait(loop->crew, now);
     apr_interval_time_t ask = es_retreat_wait(&loop->retreat);
+    apr_interval_time_t boat = es_pier_wait(&loop->pier);
 
     if (loop->is_behind) {
         wait = ES_HEADWAY_LOOK;
@@ -183,6 +188,9 @@ static int patience(const es_loop_t *loop, apr_time_t now)
     }
     if (ask >= 0 && ask < wait) {
         wait = ask;
+    }
+    if (boat >= 0 && boat < wait) {
+        wait = boat;
     }
     return (int)((wait + 999) / 1000); /* up, or it would spin */
 }
@@ -206,9 +214,9 @@ static void on_event(es_loop_t *loop, const struct epoll_event *event,
     else if (event->data.ptr == &loop->wake_fd) {
         calm_wake_fd(loop);
     }
-    else if (event->data.ptr == &loop->boat_fd) {
+    else if (event->data.ptr == &loop->pier) {
         if (loop->retreat.phase == ES_PHASE_SERVING) {
-            (void)es_ferry_arrive(loop->ferry, MESSAGES_MAX, now);
+            es_pier_on_boat(&loop->pier, now);
         }
     }
     else {
@@ -330,6 +338,7 @@ static apr_status_t make_ferry(es_loop_t *loop,
     ferry.send_fd = params->lifeboat != NULL ? params->lifeboat[0] : -1;
     ferry.receive_fd = loop->boat_fd;
     ferry.census = params->census;
+    ferry.clients_max = params->clients_max;
     ferry.drain_ms = params->drain_ms;
     loop->ferry = es_ferry_create(&ferry);
     return loop->ferry != NULL ? APR_SUCCESS : APR_ENOMEM;
@@ -383,10 +392,9 @@ static apr_status_t make_parts(es_loop_t *loop,
     if (rv == APR_SUCCESS && loop->wake_fd >= 0) {
         rv = poll_fd(loop, loop->wake_fd, &loop->wake_fd);
     }
-    if (rv == APR_SUCCESS && loop->boat_fd >= 0) {
-        /* All children wait at it and all wake up. EPOLLEXCLUSIVE would wake
-         * one; should that one just stop, the others never hear of it. */
-        rv = poll_fd(loop, loop->boat_fd, &loop->boat_fd);
+    if (rv == APR_SUCCESS) {
+        rv = es_pier_open(&loop->pier, loop->ferry, loop->epoll_fd,
+                          loop->boat_fd);
     }
     return rv;
 }

@@ -232,6 +232,7 @@ static apr_status_t start_delivery(apr_pool_t *pchild, server_rec *s)
     params.drain_ms = es_global_of(s)->drain_us / 1000;
     params.closed = service->closed;
     params.census = service->census;
+    params.clients_max = service->limits.child_clients;
     if (service->lifeboat[0] >= 0 && service->lifeboat[1] >= 0) {
         params.lifeboat = service->lifeboat;
     }
