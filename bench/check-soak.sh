@@ -86,9 +86,9 @@ fault() {
     name=$1 what=$2 times=$3 every=$4
     shift 4
     # a pause behind the last one, so that all come back while events flow
-    seconds=$((times * (every + 1) + rest))
+    seconds=$((times * every + rest))
     # shellcheck disable=SC2086 # one word each
-    run $((seconds * 2 + 180)) env $load "$@" \
+    run $((seconds * 5 + 180)) env $load "$@" \
         sh "$here/soak.sh" "$what" "$seconds" "$every" "$times"
     rc=$?
     soak=$(grep '^soak ' "$tmp/out")

@@ -32,8 +32,15 @@
 #define LOOK_NS (EB_NS_PER_SEC / 10)
 #define GRACE_S 120
 
+static volatile sig_atomic_t is_enough; /* SIGUSR1: publish no more */
 static FILE *log_file;
 static uint64_t start_ns;
+
+static void on_signal(int number)
+{
+    (void)number;
+    is_enough = 1;
+}
 
 /* A line each second, for those who watch or disturb the run. */
 static void log_line(const eb_flock_t *flock)
@@ -89,9 +96,10 @@ static void publish(eb_flock_t *flock)
     double due = 0;
 
     flock->company.has_begun = 1;
-    while (plan->events != 0
-               ? flock->offered < plan->events
-               : flock->company.now_ns < begin_ns + plan->seconds_ns) {
+    while (!is_enough &&
+           (plan->events != 0
+                ? flock->offered < plan->events
+                : flock->company.now_ns < begin_ns + plan->seconds_ns)) {
         due = (double)(eb_clock_ns() - begin_ns) * 1e-9 * plan->rate - skipped;
         if (due > (double)flock->offered + plan->rate + 1) {
             skipped += due - (double)flock->offered - plan->rate - 1;
@@ -185,6 +193,7 @@ int main(int argc, char **argv)
         }
     }
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGUSR1, on_signal);
     /* the last resort: a run always ends */
     alarm((unsigned int)((plan.seconds_ns + plan.patience_ns) / EB_NS_PER_SEC) +
           GRACE_S);

@@ -13,7 +13,8 @@
 #             segv      SIGSEGV to a child
 #             killall   SIGKILL to all children at once
 #             stop      SIGSTOP to a child, SIGCONT after two seconds
-#   SECONDS   how long events are published (12)
+#   SECONDS   how long events are published (12); longer if the machine is so
+#             slow that the faults take longer
 #   EVERY     seconds from one fault to the next (2)
 #   TIMES     how many (as many as fit; the last second is left in peace)
 #
@@ -164,7 +165,8 @@ kill | segv | killall) may_cut= ;;
 *) may_cut=--no-cuts ;;
 esac
 # shellcheck disable=SC2086 # options
-"$build/bench/es_verify" --servers "127.0.0.1:$port" --seconds "$seconds" \
+"$build/bench/es_verify" --servers "127.0.0.1:$port" \
+    --seconds "$((seconds * 4))" \
     --clients "$clients" --channels "${ES_CHANNELS:-20}" \
     --rate "${ES_RATE:-100}" --slow "${ES_SLOW:-5}" \
     --fickle "${ES_FICKLE:-20}" --broad "${ES_BROAD:-10}" \
@@ -177,6 +179,7 @@ until grep -q 'acknowledged=[1-9]' "$tmp/progress" 2>/dev/null; do
     running "$verify" || break
     sleep 0.1
 done
+enough=$(($(date +%s) + seconds))
 while [ "$fault" != none ] && [ "$done_times" -lt "$times" ] &&
     running "$verify"; do
     strike
@@ -186,6 +189,10 @@ while [ "$fault" != none ] && [ "$done_times" -lt "$times" ] &&
         sleep "$every"
     fi
 done
+while [ "$(date +%s)" -lt "$enough" ] && running "$verify"; do
+    sleep 0.2
+done
+kill -USR1 "$verify" 2>/dev/null
 wait "$verify"
 rc=$?
 verify=
