@@ -49,6 +49,7 @@ not. Further options:
     env     => {K => V} for httpd
     preload => 'x.so'   a library to be loaded before all others
     descriptors => 256  the limit of open files, soft and hard
+    user    => 'daemon' to run as, where the test is root
     deadline => 20      seconds to wait for the first answer
 
 =item config_test($conf, %options)
@@ -264,7 +265,8 @@ sub text
         $text .= 'LoadModule eventstream_module "' . module_file() . "\"\n";
     }
     if ($> == 0) {
-        my ($user) = grep { defined getpwnam $_ } qw(www-data apache nobody);
+        my ($user) = grep { defined getpwnam $_ } $self->{user} || (),
+            qw(www-data apache nobody);
         my $group = getgrgid((getpwnam $user)[3]);
         $text .= "User $user\nGroup $group\n";
     }
