@@ -236,6 +236,7 @@ for my $how (qw(close reset)) {
 }
 is wait_clients($httpd, 'news', 0, 4), 0, '... and none is counted any more';
 
-unlike $httpd->error_log, qr/:(?:error|crit|alert|emerg)\]/,
-    'no error in the log';
+# httpd itself may say that all workers are busy: that was the test
+unlike $httpd->error_log =~ s/^.*AH00484.*\n//mgr,
+    qr/:(?:error|crit|alert|emerg)\]/, 'no error in the log';
 done_testing;
