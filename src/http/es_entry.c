@@ -12,6 +12,7 @@
 #include "base/es_event.h"
 #include "base/es_frame.h"
 #include "base/es_query.h"
+#include "deliver/es_clock.h"
 #include "http/es_hlog.h"
 #include "http/es_tally.h"
 #include "store/es_close.h"
@@ -55,6 +56,7 @@ static int subscribe(es_stream_t *stream, const es_channels_t *names)
     int count = es_channels_count(names);
 
     stream->slots = apr_palloc(stream->r->pool, sizeof(es_slot_t) * count);
+    es_store_clock(stream->hub->store, es_clock_ms());
     if (es_store_subscribe(stream->hub->store, es_service_place(),
                            es_channels_names(names), count, stream->slots,
                            &stream->start) != APR_SUCCESS) {
@@ -73,7 +75,7 @@ static int subscribe(es_stream_t *stream, const es_channels_t *names)
 static const es_channels_t *leave_closed(es_stream_t *stream,
                                          const es_channels_t *names)
 {
-    apr_uint64_t now_ms = (apr_uint64_t)apr_time_as_msec(apr_time_now());
+    apr_uint64_t now_ms = es_clock_ms();
     es_store_t *store = stream->hub->store;
     es_channels_t *left = NULL;
     int count = 0;

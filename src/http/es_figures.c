@@ -12,6 +12,7 @@
 
 #include "base/es_json_string.h"
 #include "base/es_query.h"
+#include "deliver/es_clock.h"
 #include "http/es_hush.h"
 #include "http/es_names.h"
 #include "http/es_reply.h"
@@ -202,7 +203,7 @@ int es_figures_handler(request_rec *r, const es_dir_t *conf)
     page.r = r;
     page.conf = conf;
     page.store = hub->store;
-    page.now_ms = (apr_uint64_t)apr_time_as_msec(apr_time_now());
+    page.now_ms = es_clock_ms();
     page.parts = apr_array_make(r->pool, 64, sizeof(const char *));
     add(&page, "{\"channels\": [");
     done = es_query_value(&prefix, es_slice_of(r->args), "list", r->pool)

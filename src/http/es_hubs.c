@@ -9,6 +9,7 @@
 #include <apr_general.h>
 #include <apr_strings.h>
 
+#include "deliver/es_clock.h"
 #include "http/es_hlog.h"
 #include "store/es_carry.h"
 #include "store/es_shm.h"
@@ -127,6 +128,7 @@ static apr_status_t fill(const es_kept_hub_t *to, const es_kept_hub_t *from,
         rv = attach(&new, to, p);
     }
     if (rv == APR_SUCCESS) {
+        es_store_clock(new, es_clock_ms());
         rv = es_store_carry(new, old, carried);
     }
     apr_pool_destroy(p);

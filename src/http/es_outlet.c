@@ -5,6 +5,7 @@
 #include <http_main.h>
 
 #include "base/es_frame.h"
+#include "deliver/es_clock.h"
 #include "http/es_hlog.h"
 #include "http/es_hush.h"
 #include "http/es_mailing.h"
@@ -109,6 +110,7 @@ static int store(const es_hub_view_t *hub, const es_batch_t *batch,
                               "A publisher may not publish in turn.");
     }
     touched = places_of(p);
+    es_store_clock(hub->store, es_clock_ms());
     es_hush_begin(&hush); /* the store has a lock */
     rv = es_store_append(hub->store, entries_of(batch, p), batch->count,
                          now_ms(), touched, done);
@@ -157,7 +159,7 @@ int es_outlet_close(const es_hub_view_t *hub, es_slice_t name,
                     apr_int64_t seconds, apr_pool_t *p, es_closed_t *done,
                     es_problem_t *why)
 {
-    apr_uint64_t now = now_ms();
+    apr_uint64_t clock = es_clock_ms();
     apr_uint64_t *touched;
     es_hush_t hush;
     apr_status_t rv;
@@ -166,9 +168,10 @@ int es_outlet_close(const es_hub_view_t *hub, es_slice_t name,
         return no_hub(p, why);
     }
     touched = places_of(p);
+    es_store_clock(hub->store, clock);
     es_hush_begin(&hush); /* the store has a lock */
-    rv = es_close_channel(hub->store, name, now,
-                          now + (apr_uint64_t)seconds * 1000, touched, done);
+    rv = es_close_channel(hub->store, name, now_ms(),
+                          clock + (apr_uint64_t)seconds * 1000, touched, done);
     es_hush_end(&hush);
     if (rv != APR_SUCCESS) {
         return append_failed(hub, rv, p, why);

@@ -14,6 +14,7 @@
 #include <apr_strings.h>
 
 #include "base/es_frame.h"
+#include "deliver/es_clock.h"
 #include "grip/es_grip_channel.h"
 #include "grip/es_grip_link.h"
 #include "grip/es_instruct.h"
@@ -93,7 +94,7 @@ static int resume_one(recovery_t *recovery, int i)
 
 static void look_for_closed(recovery_t *recovery)
 {
-    apr_uint64_t now_ms = (apr_uint64_t)apr_time_as_msec(apr_time_now());
+    apr_uint64_t now_ms = es_clock_ms();
     int i;
 
     for (i = 0; i < recovery->link.count; i++) {
@@ -157,6 +158,7 @@ static int subscribe_and_make(recovery_t *recovery, es_problem_t *why)
     apr_uint32_t place = es_service_place();
     int made;
 
+    es_store_clock(store, es_clock_ms());
     if (es_store_subscribe(store, place, link->channels, link->count,
                            recovery->slots, &recovery->start) != APR_SUCCESS) {
         return es_problem_set(why, recovery->r->pool, HTTP_SERVICE_UNAVAILABLE,

@@ -13,6 +13,7 @@
 #include <http_protocol.h>
 #include <mod_status.h>
 
+#include "deliver/es_clock.h"
 #include "http/es_hush.h"
 #include "http/es_service.h"
 #include "http/es_settings.h"
@@ -46,7 +47,7 @@ static apr_uint64_t subscriptions_of(const es_store_t *store)
 /* The lock is given back after each slice of the table. */
 static void add_up(es_store_t *store, es_totals_t *totals)
 {
-    apr_uint64_t now_ms = (apr_uint64_t)apr_time_as_msec(apr_time_now());
+    apr_uint64_t now_ms = es_clock_ms();
     es_slot_t at = 0;
     es_hush_t hush;
 

@@ -157,7 +157,6 @@ static apr_status_t find_slots(es_store_t *store, batch_t *batch,
 
     batch->done.clients = 0;
     es_chantab_begin(&store->tab);
-    es_chantab_clock(&store->tab, batch->now_ms);
     for (i = 0; i < batch->count; i++) {
         for (k = 0; k < batch->entries[i].nchannels; k++, use++) {
             apr_status_t rv =

@@ -94,7 +94,8 @@ void es_chantab_begin(const es_chantab_t *tab)
 
 void es_chantab_clock(const es_chantab_t *tab, apr_uint64_t now_ms)
 {
-    tab->table->now_ms = now_ms;
+    /* relaxed: of two that come at once either is right */
+    __atomic_store_n(&tab->table->now_ms, now_ms, __ATOMIC_RELAXED);
 }
 
 int es_chantab_use_slot(const es_chantab_t *tab, es_slot_t slot)
@@ -159,7 +160,8 @@ static int is_idle(const es_chantab_t *tab, es_slot_t slot)
 
     return chan->state == ES_CHAN_USED && chan->retained == 0 &&
            chan->batch != tab->table->batch &&
-           chan->closed_until_ms <= tab->table->now_ms &&
+           chan->closed_until_ms <=
+               __atomic_load_n(&tab->table->now_ms, __ATOMIC_RELAXED) &&
            es_counts_is_idle(tab->counts, slot);
 }
 

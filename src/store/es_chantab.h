@@ -38,7 +38,8 @@ apr_uint64_t es_chantab_hash(const es_chantab_t *tab, es_slice_t name);
 /** A new batch: slots used by the one before may be reclaimed again. */
 void es_chantab_begin(const es_chantab_t *tab);
 
-/** What the clock says: channels that are closed until later stay. */
+/** What the clock says: channels that are closed until later stay. Needs no
+ * lock. */
 void es_chantab_clock(const es_chantab_t *tab, apr_uint64_t now_ms);
 
 /** Used by the present batch. @return 1 the first time in this batch */

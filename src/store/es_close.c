@@ -58,7 +58,6 @@ static apr_status_t try_close(es_store_t *store, closing_t *closing,
     apr_status_t rv;
 
     es_chantab_begin(&store->tab);
-    es_chantab_clock(&store->tab, closing->now_ms);
     rv = es_chantab_make(&store->tab, closing->name, closing->hash, &slot);
     if (rv != APR_SUCCESS) {
         return rv;

@@ -25,8 +25,8 @@ typedef struct es_closed_t {
  * Close a channel, known or not.
  *
  * @param name      checked
- * @param now_ms    the clock
- * @param until_ms  of the same clock: es_close_is_closed until then
+ * @param now_ms    the time of day, for its id
+ * @param until_ms  of es_store_clock: es_close_is_closed until then
  * @param touched   as es_store_append
  * @return APR_SUCCESS; APR_ENOMEM: no slot for it, all are in use;
  *         APR_EGENERAL: the segment is not usable any more
@@ -40,6 +40,8 @@ apr_status_t es_close_channel(es_store_t *store, es_slice_t name,
 /**
  * Is a channel closed now? To be asked after subscribing to it: a close that
  * comes later is found in the journal.
+ *
+ * @param now_ms  of es_store_clock
  *
  * Context: ANY, no lock; subscribed to the slot.
  */

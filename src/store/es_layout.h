@@ -38,7 +38,7 @@
 /** "esstore" and a byte that is no text. */
 #define ES_LAYOUT_MAGIC APR_UINT64_C(0x657373746f7265f1)
 /** Raised with every change to a struct below or to what a field means. */
-#define ES_LAYOUT_VERSION 6
+#define ES_LAYOUT_VERSION 7
 
 /** Sections and records are aligned to it: a cache line. */
 #define ES_LINE 64
@@ -79,12 +79,12 @@ typedef struct es_begin_t {
     apr_uint64_t spare[6];
 } es_begin_t;
 
-/** The channel table's own values; guarded by lock. */
+/** The channel table's own values; guarded by lock but for now_ms. */
 typedef struct es_table_t {
     apr_uint64_t batch;        /* number of the present append */
     apr_uint64_t forgotten_ms; /* highest evicted id of reclaimed slots */
     apr_uint64_t forgotten_n;
-    apr_uint64_t now_ms; /* the clock, as the last writer knew it */
+    apr_uint64_t now_ms; /* atomic; see es_store_clock */
     apr_uint32_t fresh;  /* slots 1..fresh were used once, others never */
     apr_uint32_t free;   /* first of the free list */
     apr_uint32_t hand;   /* slot that was swept last */
@@ -117,7 +117,7 @@ typedef struct es_chan_t {
     apr_uint64_t batch;      /* es_table_t.batch of the append that used it */
     apr_uint64_t scan;       /* scratch of a repair: newest as found */
     apr_uint64_t closed_pos; /* atomic; its newest close, 0 = none */
-    apr_uint64_t closed_until_ms; /* atomic; who comes before is refused */
+    apr_uint64_t closed_until_ms; /* atomic; of es_store_clock */
     apr_uint32_t next;     /* slot, in the bucket's chain or the free list */
     apr_uint32_t retained; /* records of it between tail and head */
     apr_uint32_t dropped;  /* of these, the close and those before it */
@@ -147,7 +147,7 @@ typedef struct es_rec_t {
     apr_uint32_t id_off; /* the text after "id: ", from the frame's start */
     apr_uint32_t id_len;
     apr_uint32_t spare;
-    apr_uint64_t until_ms; /* with CLOSE: for how long */
+    apr_uint64_t until_ms; /* with CLOSE: of es_store_clock */
 } es_rec_t;
 
 /** A channel of a record. own_before is read under the lock only, and made

@@ -15,13 +15,13 @@ typedef struct es_figures_t {
     es_slot_t slot;
     apr_uint64_t clients;      /* subscriptions, all children */
     apr_uint32_t events;       /* retained */
-    apr_uint64_t closed_until; /* milliseconds; 0 or past = open */
+    apr_uint64_t closed_until; /* of es_store_clock; 0 or past = open */
     es_pos_t newest;           /* its newest record */
     es_pos_t closed;           /* its newest close */
 } es_figures_t;
 
 /**
- * @param now_ms  the clock
+ * @param now_ms  of es_store_clock
  * @return 1, or 0: it is not known, and all figures are 0
  *
  * Context: ANY; takes the store lock.

@@ -153,6 +153,11 @@ static void read_start(const es_store_t *store, es_start_t *start)
     start->id = es_view_last_id(store);
 }
 
+void es_store_clock(es_store_t *store, apr_uint64_t now_ms)
+{
+    es_chantab_clock(&store->tab, now_ms);
+}
+
 apr_status_t es_store_subscribe(es_store_t *store, apr_uint32_t place,
                                 const es_slice_t *names, int count,
                                 es_slot_t *slots, es_start_t *start)

@@ -107,7 +107,7 @@ typedef struct es_entry_t {
  * twice in the batch.
  *
  * @param entries  1 or more
- * @param now_ms   the clock
+ * @param now_ms   the time of day, for the ids
  * @param touched  places (bit p-1 of touched[(p-1)/64]) that have clients of
  *                 one of the channels are set, others are left as they are;
  *                 (params.places + 63) / 64 words
@@ -122,6 +122,18 @@ typedef struct es_entry_t {
 apr_status_t es_store_append(es_store_t *store, const es_entry_t *entries,
                              int count, apr_uint64_t now_ms,
                              apr_uint64_t *touched, es_appended_t *out);
+
+/**
+ * Tell the store the time by which channels are closed and open again, before
+ * a slot is asked for. That is a clock that nobody sets: by the time of day a
+ * channel would stay closed for the hour that it was set back.
+ *
+ * @param now_ms  milliseconds of a clock that all children have in common and
+ *                that only goes on
+ *
+ * Context: ANY; takes no lock.
+ */
+void es_store_clock(es_store_t *store, apr_uint64_t now_ms);
 
 /** Where a new subscription starts. */
 typedef struct es_start_t {

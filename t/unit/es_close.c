@@ -180,10 +180,15 @@ static void test_table(void **state)
     assert_int_equal(es_close_channel(kit->store, es_slice_of("d"), KIT_NOW,
                                       KIT_NOW, kit->touched, &closed),
                      APR_ENOMEM);
-    /* its time is over */
+    /* the time of day alone ends nothing */
     assert_int_equal(es_close_channel(kit->store, es_slice_of("d"),
-                                      KIT_NOW + MINUTE, KIT_NOW + MINUTE,
-                                      kit->touched, &closed),
+                                      KIT_NOW + MINUTE, KIT_NOW, kit->touched,
+                                      &closed),
+                     APR_ENOMEM);
+    /* its time is over */
+    es_store_clock(kit->store, KIT_NOW + MINUTE);
+    assert_int_equal(es_close_channel(kit->store, es_slice_of("d"), KIT_NOW,
+                                      KIT_NOW + MINUTE, kit->touched, &closed),
                      0);
     kit_check(kit);
     kit_close(kit, 1);
