@@ -16,7 +16,9 @@
  *                       nothing piles up before a proxy that is down
  *
  * Failed records are not tried again by themselves: clients of a proxy that
- * was down come back to it, and get them from the journal.
+ * was down come back to it, and get them from the journal. es_shipment_again
+ * sends them once more for a publisher who asks: each alone, before what is
+ * next in the journal.
  */
 #include "http/es_shipment.h"
 
