@@ -355,16 +355,15 @@ static apr_status_t append_locked(es_store_t *store, batch_t *batch,
     return rv;
 }
 
-apr_status_t es_store_append(es_store_t *store, const es_entry_t *entries,
-                             int count, apr_uint64_t now_ms,
-                             apr_uint64_t *touched, es_appended_t *out)
+apr_status_t es_view_append(es_store_t *store, const es_entry_t *entries,
+                            int count, apr_uint64_t now_ms,
+                            apr_uint64_t *touched, es_appended_t *out)
 {
     apr_size_t uses = count_uses(entries, count);
     es_news_t news;
     batch_t batch;
     apr_status_t rv;
 
-    ES_CONTEXT(ES_WORKER);
     if (uses == 0) {
         return APR_EINVAL;
     }
@@ -392,4 +391,12 @@ apr_status_t es_store_append(es_store_t *store, const es_entry_t *entries,
         *out = batch.done;
     }
     return rv;
+}
+
+apr_status_t es_store_append(es_store_t *store, const es_entry_t *entries,
+                             int count, apr_uint64_t now_ms,
+                             apr_uint64_t *touched, es_appended_t *out)
+{
+    ES_CONTEXT(ES_WORKER);
+    return es_view_append(store, entries, count, now_ms, touched, out);
 }

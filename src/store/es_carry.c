@@ -18,17 +18,19 @@
  */
 #include "store/es_carry.h"
 
-#include <stdlib.h>
-
+#include "base/es_context.h"
 #include "store/es_close.h"
 #include "store/es_room.h"
+#include "store/es_view.h"
+
+#include <stdlib.h>
 
 typedef struct carrier_t {
     es_store_t *to;
     const es_store_t *from;
     es_id_t last;          /* of the record before */
     unsigned char *met;    /* by old slot - 1: 1 = its mark was carried */
-    apr_uint64_t *touched; /* for es_store_append; there are no clients */
+    apr_uint64_t *touched; /* for es_view_append; there are no clients */
     char *bytes;           /* a copy of a frame and the CR LF behind it */
     apr_size_t room;       /* of bytes */
     es_carried_t *carried;
@@ -213,8 +215,8 @@ static apr_status_t repeat(carrier_t *carrier, const es_record_t *record,
             es_journal_until(&carrier->from->journal, record), carrier->touched,
             &closed);
     }
-    return es_store_append(carrier->to, &entry, 1, record->id.ms,
-                           carrier->touched, &appended);
+    return es_view_append(carrier->to, &entry, 1, record->id.ms,
+                          carrier->touched, &appended);
 }
 
 static apr_status_t append(carrier_t *carrier, const es_record_t *record,
@@ -369,6 +371,7 @@ apr_status_t es_store_carry(es_store_t *to, const es_store_t *from,
     carrier_t *carrier = calloc(1, sizeof(*carrier));
     apr_status_t rv = APR_ENOMEM;
 
+    ES_CONTEXT(ES_PARENT);
     memset(carried, 0, sizeof(*carried));
     if (carrier == NULL) {
         return rv;

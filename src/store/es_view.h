@@ -46,6 +46,14 @@ void es_view_unlock(es_store_t *store, const es_news_t *news);
 es_id_t es_view_last_id(const es_store_t *store);
 
 /**
+ * es_store_append for any context: the parent fills a store that way which no
+ * other process sees yet (es_carry.h).
+ */
+apr_status_t es_view_append(es_store_t *store, const es_entry_t *entries,
+                            int count, apr_uint64_t now_ms,
+                            apr_uint64_t *touched, es_appended_t *out);
+
+/**
  * Make anew all that follows from head, tail and the records: chains, free
  * list, newest, retained, index of ids. A journal that cannot be read is
  * emptied. Lock held.

@@ -2,6 +2,7 @@
 /* A store of another size with the events of the old one. */
 #include "store_kit.h"
 
+#include "base/es_context.h"
 #include "store/es_carry.h"
 #include "store/es_close.h"
 #include "store/es_replay.h"
@@ -44,7 +45,9 @@ static kit_t *carry(kit_t *old, apr_uint64_t ring_bytes, apr_uint32_t channels,
 {
     kit_t *kit = reborn(old, ring_bytes, channels);
 
+    es_context_enter(ES_PARENT); /* debug builds hold it to that */
     assert_int_equal(es_store_carry(kit->store, old->store, carried), 0);
+    es_context_enter(0);
     kit_check(kit);
     return kit;
 }
