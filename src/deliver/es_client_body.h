@@ -26,6 +26,7 @@ struct es_client_t {
     es_pos_t cursor;
     apr_time_t last;        /* a byte was taken then, or it became blocked */
     apr_size_t skip;        /* bytes, see es_reader.h */
+    es_backlog_t *backlog;  /* NULL = none, or it is over */
     unsigned char control;  /* half-written or due: ES_CONTROL_… */
     unsigned char blocked;  /* the sink takes no more for now */
     unsigned char ending;   /* es_client_end was called */
@@ -45,7 +46,6 @@ struct es_client_t {
     es_slot_t *slots;          /* sorted; one_slot, or malloc'ed */
     int nslots;
     es_slot_t one_slot;
-    es_backlog_t *backlog; /* NULL = none, or it is over */
     apr_uint32_t place;
     es_ticket_t ticket;
 };
