@@ -381,13 +381,9 @@ int es_courier_wait(es_courier_t *courier, apr_uint32_t hub, es_pos_t from,
                     int *outcomes)
 {
     es_ticket_t ticket = {.hub = hub, .from = from, .to = to};
-    int i;
 
     ticket.is_again = again;
     ticket.outcomes = outcomes;
     ticket.count = courier->routes[hub].count;
-    for (i = 0; i < ticket.count; i++) {
-        outcomes[i] = ES_OUTCOME_OPEN;
-    }
     return es_tickets_wait(&courier->tickets, &ticket, timeout, ring, courier);
 }

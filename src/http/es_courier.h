@@ -51,15 +51,16 @@ apr_status_t es_courier_start(es_courier_t **out,
 void es_courier_call(es_courier_t *courier);
 
 /**
- * Wait for what becomes of records, at all proxies of their hub.
+ * Wait for what becomes of records, at all proxies of their hub of which the
+ * outcome is open.
  *
  * @param hub       its number
  * @param from      where the first starts
  * @param to        behind the last
  * @param again     1 = those that were sent before and not taken are sent
  *                  again first
- * @param outcomes  one for each proxy, filled; ES_OUTCOME_OPEN when the time
- *                  was over before
+ * @param outcomes  one for each proxy; those that are ES_OUTCOME_OPEN are
+ *                  filled, or stay so when the time was over before
  * @return 1 when no outcome is open
  *
  * Context: WORKER; takes the lock of the tickets, not while it waits.
