@@ -78,6 +78,7 @@ void es_chantab_close(const es_chantab_t *tab, es_slot_t slot, es_pos_t pos,
 
 /** The journal has got an event of the slot, and it is committed. */
 void es_chantab_reopen(const es_chantab_t *tab, es_slot_t slot);
+
 /* ---- carrying over ----------------------------------------------------- */
 
 /** Records of the slot up to id were evicted before the slot was made. */
