@@ -294,4 +294,28 @@ is $cut, 0, 'no client lost its connection';
 is $bad, 0, '... and each has got each event once, in order';
 $httpd->stop;
 
+# ---- Other MPMs ------------------------------------------------------------
+
+# The parent knows by them when no child is left.
+for my $mpm (qw(worker prefork)) {
+    $httpd = EventStream::Httpd->start(mpm => $mpm, conf => sized('1m', 100));
+    $from = 0;
+    my $one = publish_id('a', 1);
+    publish($httpd, 'a', 2);
+    my $stays = subscribe($httpd, '/events?c=b');
+    $stays->next_event(5);
+    $httpd->rewrite_conf(sized('2m', 100));
+    ok $httpd->graceful, "$mpm: graceful";
+    like log_since(), qr/ES0002/, '... another size has to wait';
+    ok $httpd->restart, "$mpm: restart";
+    like log_since(), qr/ES0206: hub default has got another size: 2 events/,
+        '... and comes';
+    is told_after('a', $one), 'open 2', '... with the events';
+    publish($httpd, 'b', 'here');
+    is $stays->next_event(10)->{data}, 'here', '... a client has stayed';
+    is $httpd->stop, 0, '... httpd stops';
+    unlike $httpd->error_log, qr/\[(?:error|crit|alert|emerg)\]|signal Seg/,
+        '... without an error';
+}
+
 done_testing;

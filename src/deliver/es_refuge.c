@@ -23,19 +23,21 @@
 /* for other children to say that they stop, too */
 #define OTHERS_WITHIN (APR_USEC_PER_SEC / 3)
 
-static int is_reborn(const es_refuge_t *refuge, apr_uint64_t *running)
+static int is_reborn(const es_refuge_t *refuge)
 {
     /* relaxed: read again and again, and nothing else hangs on it */
     int now = refuge->running != NULL
                   ? __atomic_load_n(refuge->running, __ATOMIC_RELAXED)
                   : (int)refuge->generation;
 
-    *running = now < 0 ? 0 : (apr_uint64_t)now;
-    return *running > refuge->generation;
+    return now > 0 && (apr_uint64_t)now > refuge->generation;
 }
 
+/* The configuration after ours has the module, or there would be no hope. If
+ * its children are gone again, another restart has come meanwhile, and the
+ * parent waits for us. */
 static es_where_t ask_next(const es_refuge_t *refuge, es_stop_t why,
-                           apr_uint64_t running, apr_interval_time_t since)
+                           apr_interval_time_t since)
 {
     if (es_board_has_refuge(refuge->board, refuge->place,
                             refuge->generation + 1)) {
@@ -47,8 +49,8 @@ static es_where_t ask_next(const es_refuge_t *refuge, es_stop_t why,
     if (since < NEXT_WITHIN) {
         return ES_WHERE_WAIT;
     }
-    return es_board_opened(refuge->board) >= running ? ES_WHERE_BOAT
-                                                     : ES_WHERE_END;
+    return es_board_opened(refuge->board) > refuge->generation ? ES_WHERE_BOAT
+                                                               : ES_WHERE_END;
 }
 
 static es_where_t ask_others(const es_refuge_t *refuge, es_stop_t why,
@@ -68,19 +70,15 @@ static es_where_t ask_others(const es_refuge_t *refuge, es_stop_t why,
 es_where_t es_refuge_ask(const es_refuge_t *refuge, es_stop_t why,
                          apr_interval_time_t since)
 {
-    apr_uint64_t running;
-
     if (why == ES_STOP_FINAL) {
         return ES_WHERE_END;
     }
-    return is_reborn(refuge, &running) ? ask_next(refuge, why, running, since)
-                                       : ask_others(refuge, why, since);
+    return is_reborn(refuge) ? ask_next(refuge, why, since)
+                             : ask_others(refuge, why, since);
 }
 
 int es_refuge_is_last(const es_refuge_t *refuge, es_stop_t why)
 {
-    apr_uint64_t running;
-
-    return why != ES_STOP_OWN && !is_reborn(refuge, &running) &&
+    return why != ES_STOP_OWN && !is_reborn(refuge) &&
            !es_board_has_refuge(refuge->board, refuge->place, 0);
 }

@@ -108,6 +108,13 @@ static void test_restart(void **state)
     assert_int_equal(es_refuge_ask(&refuge, ES_STOP_GRACEFUL, 3 * SECOND),
                      ES_WHERE_END);
     es_board_open(board, 6);
+    /* another restart came before its children did */
+    running = 7;
+    assert_int_equal(es_refuge_ask(&refuge, ES_STOP_GRACEFUL, 2 * SECOND),
+                     ES_WHERE_WAIT);
+    assert_int_equal(es_refuge_ask(&refuge, ES_STOP_GRACEFUL, 3 * SECOND),
+                     ES_WHERE_BOAT);
+    running = 6;
     assert_int_equal(es_refuge_ask(&refuge, ES_STOP_GRACEFUL, 3 * SECOND),
                      ES_WHERE_BOAT);
     assert_int_equal(es_board_claim(board, 6, 102), 3);
