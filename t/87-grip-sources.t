@@ -109,21 +109,43 @@ is scalar(contents($proxy->items)), 4, 'what has failed is not sent again';
 
 sub lines
 {
-    my $answer = request($httpd, 'POST', '/publish',
+    my ($path, @texts) = @_;
+    my $answer = request($httpd, 'POST', $path,
         headers => ['Content-Type: application/x-ndjson'],
-        body => join '', map { qq({"channel": "a", "text": "$_"}\n) } @_);
-    return $answer;
+        body => join '', map { qq({"channel": "a", "text": "$_"}\n) } @texts);
+    return ($answer->{status}, JSON::PP::decode_json($answer->{body}));
+}
+
+sub said
+{
+    my ($error) = @_;
+    return [{proxy => $proxy->url . '/', $error
+        ? (ok => JSON::PP::false, error => $error) : (ok => JSON::PP::true)}];
 }
 
 $proxy->forget;
-is lines(1 .. 3)->{status}, 200, 'lines are published';
+my ($status, $told) = lines('/publish', 1 .. 3);
+is $status, 200, 'lines are published';
 is_deeply [map { /^data: (.*)$/m } contents($proxy->items)], [1 .. 3],
     'and go on to the proxy';
+is_deeply $told->{grip}, said(), 'which took them, says the answer';
 $proxy->mode('status 500');
-$answer = lines(4);
-is $answer->{status}, 502, 'it does not take one';
-like $answer->{body}, qr/^Stored.*Events published before: 1\./,
-    'which is stored';
+($status, $told) = lines('/publish', 4);
+is $status, 502, 'it does not take one';
+is $told->{published}, 1, 'which is stored';
+is_deeply $told->{grip}, said('status 500'), 'the answer tells what it said';
+like $told->{error}, qr/^Stored.*status 500\.$/, 'also in a sentence';
+($status, $told) = lines('/publish');
+is_deeply $told, {published => 0, id => undef, clients => 0},
+    'nothing is told of proxies where nothing was stored';
+
+# The journal is so small that these are several batches.
+$proxy->mode('picky poison');
+($status, $told) = lines('/tiny', 'poison', ('x' x 1000) x 40);
+is $status, 200, 'with EventStreamGripOnError ignore a stream goes on';
+is $told->{published}, 41, 'to its end';
+is_deeply $told->{grip}, said('status 400'),
+    'a failure is told, though later lines were taken';
 $proxy->mode('ok');
 
 # All of it is more than the connection holds: when it was written, it was read.

@@ -34,18 +34,13 @@ void es_dispatch_wait(es_dispatch_t *dispatch, const es_hub_view_t *hub,
                       const es_appended_t *done)
 {
     apr_time_t by = end_of(hub);
-    int known[ES_GRIP_PROXIES_MAX];
-    int i;
+    es_dispatch_t known = {hub->grip, {0}};
 
     wait_until(dispatch, hub, done->from, done->head, by);
-    if (!dispatch->grip || done->known_from == 0) {
-        return;
-    }
-    es_mailing_wait(hub, done->known_from, done->known_to, 1, by, known);
-    for (i = 0; i < dispatch->grip->proxies->nelts; i++) {
-        if (known[i] != ES_OUTCOME_TAKEN) {
-            dispatch->outcomes[i] = known[i];
-        }
+    if (dispatch->grip && done->known_from != 0) {
+        es_mailing_wait(hub, done->known_from, done->known_to, 1, by,
+                        known.outcomes);
+        es_dispatch_add(dispatch, &known);
     }
 }
 
@@ -53,6 +48,21 @@ void es_dispatch_wait_close(es_dispatch_t *dispatch, const es_hub_view_t *hub,
                             es_pos_t from, es_pos_t to)
 {
     wait_until(dispatch, hub, from, to, end_of(hub));
+}
+
+void es_dispatch_add(es_dispatch_t *sum, const es_dispatch_t *part)
+{
+    int i;
+
+    if (!part->grip) {
+        return;
+    }
+    sum->grip = part->grip;
+    for (i = 0; i < part->grip->proxies->nelts; i++) {
+        if (part->outcomes[i] != ES_OUTCOME_TAKEN) {
+            sum->outcomes[i] = part->outcomes[i];
+        }
+    }
 }
 
 static const char *name_of(const es_dispatch_t *dispatch, int i)

@@ -29,6 +29,14 @@ void es_dispatch_wait_close(es_dispatch_t *dispatch, const es_hub_view_t *hub,
                             es_pos_t from, es_pos_t to);
 
 /**
+ * Add what became of another part of the same publish: a proxy that has not
+ * taken one of them has failed, and the last failure counts.
+ *
+ * @param sum  begins as all 0: nothing was stored yet
+ */
+void es_dispatch_add(es_dispatch_t *sum, const es_dispatch_t *part);
+
+/**
  * Has every proxy taken it? With EventStreamGripOnError ignore that does not
  * matter.
  *

@@ -51,8 +51,9 @@ typedef struct feed_t {
     es_pace_t *pace;    /* NULL without hub */
     apr_uint64_t *late; /* for es_pace_is_held */
     apr_uint64_t published;
-    es_appended_t done; /* of the last batch */
-    apr_time_t heard;   /* when the last line came, or was published */
+    es_appended_t done;     /* of the last batch */
+    es_dispatch_t dispatch; /* of all batches */
+    apr_time_t heard;       /* when the last line came, or was published */
 } feed_t;
 
 /* ---- The batch --------------------------------------------------------- */
@@ -79,8 +80,11 @@ static void keep_pace(const feed_t *feed)
 static int put(feed_t *feed, const es_batch_t *batch, es_problem_t *why)
 {
     es_appended_t done = {0};
-    int ok = es_outlet_put(feed->hub, batch, feed->pool, &done, why);
+    es_dispatch_t dispatch;
+    int ok =
+        es_outlet_dispatch(feed->hub, batch, feed->pool, &done, &dispatch, why);
 
+    es_dispatch_add(&feed->dispatch, &dispatch);
     if (done.head != 0) {
         feed->published += (apr_uint64_t)batch->count;
         feed->done = done;
@@ -324,7 +328,8 @@ static int begin(feed_t *feed, es_problem_t *why)
 
 /* ---- The answer -------------------------------------------------------- */
 
-static int reply_ended(const feed_t *feed)
+/* @param error  what ended it, as es_dispatch_error tells it; "" = nothing */
+static const char *count_json(const feed_t *feed, const char *error)
 {
     apr_pool_t *p = feed->r->pool;
     char text[ES_ID_TEXT_SIZE];
@@ -334,18 +339,33 @@ static int reply_ended(const feed_t *feed)
         es_id_format(text, &feed->done.last_id);
         id = apr_psprintf(p, "\"%s\"", text);
     }
-    return es_reply_json(
-        feed->r,
-        apr_psprintf(p,
-                     "{\"published\": %" APR_UINT64_T_FMT
-                     ", \"id\": %s, \"clients\": %" APR_UINT64_T_FMT "}",
-                     feed->published, id, feed->done.clients));
+    return apr_psprintf(p,
+                        "{\"published\": %" APR_UINT64_T_FMT
+                        ", \"id\": %s, \"clients\": %" APR_UINT64_T_FMT "%s%s}",
+                        feed->published, id, feed->done.clients,
+                        es_dispatch_json(&feed->dispatch, p), error);
+}
+
+static int reply_ended(const feed_t *feed)
+{
+    return es_reply_json(feed->r, count_json(feed, ""));
+}
+
+/* What a proxy has not taken is stored, so there is more to tell. */
+static int reply_unsent(const feed_t *feed, const es_problem_t *why)
+{
+    const char *error = es_dispatch_error(why, feed->r->pool);
+
+    return es_reply_json_problem(feed->r, why, count_json(feed, error));
 }
 
 static int reply_broken(const feed_t *feed, es_problem_t *why)
 {
     if (why->status == AP_FILTER_ERROR) {
         return AP_FILTER_ERROR;
+    }
+    if (why->status == HTTP_BAD_GATEWAY && feed->dispatch.grip) {
+        return reply_unsent(feed, why);
     }
     why->sentence = apr_psprintf(feed->r->pool,
                                  "%s Events published before: "
