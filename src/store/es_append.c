@@ -38,7 +38,7 @@ typedef struct use_t {
 
 /** What is known of an event of the batch. */
 typedef struct mark_t {
-    apr_uint64_t own_hash; /* of the publisher's id */
+    apr_uint64_t own_hash; /* of the publisher's id, if it has one */
     int is_known;          /* 1 = retained; found under the lock */
 } mark_t;
 
@@ -134,8 +134,10 @@ static void hash_all(const es_store_t *store, batch_t *batch)
     int i, k;
 
     for (i = 0; i < batch->count; i++) {
+        es_slice_t own_id = batch->entries[i].frame->own_id;
+
         batch->marks[i].own_hash =
-            es_owntab_hash(&store->owns, batch->entries[i].frame->own_id);
+            own_id.len != 0 ? es_owntab_hash(&store->owns, own_id) : 0;
         batch->marks[i].is_known = 0;
         for (k = 0; k < batch->entries[i].nchannels; k++, use++) {
             use->hash =
