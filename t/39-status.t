@@ -130,7 +130,11 @@ get($httpd, '/events?c=a&c=b&c=c');
 reach('MaxChannelsPerClient', 1);
 publish($httpd, 'a', 'x' x 101);
 publish($httpd, 'a', 'x' x 101, json => 1);
-reach('MaxEventSize', 2);
+request($httpd, 'POST', '/publish',
+    headers => ['Content-Type: application/json'],
+    body => JSON::PP::encode_json({items => [{channel => 'a', formats =>
+        {'http-stream' => {content => 'data: ' . 'x' x 101 . "\n\n"}}}]}));
+reach('MaxEventSize', 3);
 publish($httpd, 'a', 'x' x 1001);
 request($httpd, 'POST', '/publish', body => 'x' x 1001 . "\n",
     headers => ['Content-Type: application/x-ndjson']);

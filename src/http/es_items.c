@@ -88,8 +88,8 @@ static int add_events(items_t *items, const es_channels_t *channel,
 
         *event = APR_ARRAY_IDX(events, i, es_event_t);
         es_batch_name(event, channel);
-        if (!es_event_check(event, (apr_size_t)items->conf->max_event_bytes,
-                            items->r->pool, why)) {
+        if (!es_intake_is_fit(event, items->conf->max_event_bytes,
+                              items->r->pool, why)) {
             return 0;
         }
     }
