@@ -27,7 +27,7 @@ int es_ends_some(int rest);
  * @param count  ES_ENDS_MAX at most
  * @return APR_SUCCESS; APR_EGENERAL: the segment is not usable any more
  *
- * Context: WORKER; takes the store lock.
+ * Context: WORKER or DELIVERY; takes the store lock.
  */
 apr_status_t es_ends_read(es_store_t *store, const es_slot_t *slots, int count,
                           es_ends_t *ends);

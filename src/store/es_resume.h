@@ -46,7 +46,7 @@ int es_reach_has(const es_reach_t *reach, apr_uint64_t since_ms,
  *         publisher's that stands at several places in its channels.
  *         APR_EGENERAL: the segment is not usable any more
  *
- * Context: WORKER; takes the store lock, for short times.
+ * Context: WORKER or DELIVERY; takes the store lock, for short times.
  */
 apr_status_t es_store_resume(es_store_t *store, const es_slot_t *slots,
                              int count, es_slice_t id_text,
