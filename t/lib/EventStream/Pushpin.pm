@@ -96,11 +96,15 @@ my $owner = $$;
 my $conf = Cwd::abs_path(File::Basename::dirname(__FILE__))
     . '/../../../conf/pushpin';
 
+# The PATH of a test may have other places only; pushpin looks there for the
+# others.
+my $path = "$ENV{PATH}:/usr/sbin:/usr/bin";
+
 sub missing
 {
     return grep {
         my $name = $_;
-        !grep { -x "$_/$name" } split /:/, "$ENV{PATH}:/usr/sbin:/usr/bin"
+        !grep { -x "$_/$name" } split /:/, $path
     } qw(pushpin condure zurl);
 }
 
@@ -192,6 +196,7 @@ sub spawn
         open STDIN, '<', '/dev/null';
         open STDOUT, '>>', "$self->{root}/log/output";
         open STDERR, '>&', \*STDOUT;
+        $ENV{PATH} = $path;
         exec 'pushpin', "--config=$self->{root}/pushpin.conf"
             or POSIX::_exit(127);
     }
