@@ -767,6 +767,7 @@ DIST_FILES = \
     t/88-grip-restarts.t \
     t/89-grip-many.t \
     t/90-bug-01.t \
+    t/90-bug-02.t \
     t/browser/Driver.pm \
     t/browser/closed.mjs \
     t/browser/common.mjs \

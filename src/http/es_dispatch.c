@@ -24,17 +24,23 @@ static void wait_until(es_dispatch_t *dispatch, const es_hub_view_t *hub,
     }
 }
 
-static apr_time_t end_of(const es_hub_view_t *hub)
+apr_time_t es_dispatch_end(const es_hub_view_t *hub)
 {
     return hub->grip ? es_clock_now() + hub->grip->publish_timeout : 0;
+}
+
+static apr_time_t end_of(const es_dispatch_t *dispatch,
+                         const es_hub_view_t *hub)
+{
+    return dispatch->by != 0 ? dispatch->by : es_dispatch_end(hub);
 }
 
 /* What is new, then what was known. */
 void es_dispatch_wait(es_dispatch_t *dispatch, const es_hub_view_t *hub,
                       const es_appended_t *done)
 {
-    apr_time_t by = end_of(hub);
-    es_dispatch_t known = {hub->grip, {0}};
+    apr_time_t by = end_of(dispatch, hub);
+    es_dispatch_t known = {.grip = hub->grip};
 
     wait_until(dispatch, hub, done->from, done->head, by);
     if (dispatch->grip && done->known_from != 0) {
@@ -47,7 +53,7 @@ void es_dispatch_wait(es_dispatch_t *dispatch, const es_hub_view_t *hub,
 void es_dispatch_wait_close(es_dispatch_t *dispatch, const es_hub_view_t *hub,
                             es_pos_t from, es_pos_t to)
 {
-    wait_until(dispatch, hub, from, to, end_of(hub));
+    wait_until(dispatch, hub, from, to, end_of(dispatch, hub));
 }
 
 void es_dispatch_add(es_dispatch_t *sum, const es_dispatch_t *part)

@@ -11,9 +11,17 @@
 #include "http/es_service.h"
 
 typedef struct es_dispatch_t {
+    apr_time_t by; /* in: until when to wait, of es_dispatch_end; 0 = as long
+                    * as the hub says, from now on */
     const es_grip_t *grip; /* NULL = the hub has no proxies */
     int outcomes[ES_GRIP_PROXIES_MAX];
 } es_dispatch_t;
+
+/**
+ * When waiting is over that begins now: for a request that waits several
+ * times, but not for longer. 0 without proxies.
+ */
+apr_time_t es_dispatch_end(const es_hub_view_t *hub);
 
 /**
  * Wait for the proxies, when the hub has some. Of events that were known

@@ -80,7 +80,7 @@ static void keep_pace(const feed_t *feed)
 static int put(feed_t *feed, const es_batch_t *batch, es_problem_t *why)
 {
     es_appended_t done = {0};
-    es_dispatch_t dispatch;
+    es_dispatch_t dispatch = {0};
     int ok =
         es_outlet_dispatch(feed->hub, batch, feed->pool, &done, &dispatch, why);
 

@@ -141,37 +141,41 @@ static int read_items(items_t *items, const es_json_items_t *json,
 
 /* Who is closed out comes again at once, as behind a proxy. */
 static int close_channel(const items_t *items, es_slice_t name,
-                         es_problem_t *why)
+                         es_dispatch_t *dispatch, es_problem_t *why)
 {
     apr_pool_t *p = items->r->pool;
-    es_dispatch_t dispatch;
     es_closed_t closed;
 
     if (!es_outlet_close(items->hub, name, 0, p, &closed, why)) {
         return 0;
     }
-    es_dispatch_wait_close(&dispatch, items->hub, closed.from, closed.head);
-    return es_dispatch_check(&dispatch, p, why);
+    es_dispatch_wait_close(dispatch, items->hub, closed.from, closed.head);
+    return es_dispatch_check(dispatch, p, why);
 }
 
-static int publish_part(const items_t *items, const part_t *part,
+static int publish_part(const items_t *items, const part_t *part, apr_time_t by,
                         es_problem_t *why)
 {
+    es_dispatch_t dispatch = {0};
     es_appended_t done;
 
-    return part->batch.count != 0 ? es_outlet_put(items->hub, &part->batch,
-                                                  items->r->pool, &done, why)
-                                  : close_channel(items, part->closes, why);
+    dispatch.by = by;
+    return part->batch.count != 0
+               ? es_outlet_dispatch(items->hub, &part->batch, items->r->pool,
+                                    &done, &dispatch, why)
+               : close_channel(items, part->closes, &dispatch, why);
 }
 
-/* 502 tells that the part is in the journal: it goes on. */
+/* 502 tells that the part is in the journal: it goes on. All parts together
+ * wait no longer than one would. */
 static int publish(const items_t *items, es_problem_t *why)
 {
+    apr_time_t by = items->hub ? es_dispatch_end(items->hub) : 0;
     es_problem_t one;
     int i, done = 0, is_well = 1;
 
     for (i = 0; i < items->parts->nelts; i++) {
-        if (!publish_part(items, &APR_ARRAY_IDX(items->parts, i, part_t),
+        if (!publish_part(items, &APR_ARRAY_IDX(items->parts, i, part_t), by,
                           &one)) {
             *why = one;
             is_well = 0;

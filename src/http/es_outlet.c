@@ -150,7 +150,7 @@ int es_outlet_dispatch(const es_hub_view_t *hub, const es_batch_t *batch,
 int es_outlet_put(const es_hub_view_t *hub, const es_batch_t *batch,
                   apr_pool_t *p, es_appended_t *done, es_problem_t *why)
 {
-    es_dispatch_t dispatch;
+    es_dispatch_t dispatch = {0};
 
     return es_outlet_dispatch(hub, batch, p, done, &dispatch, why);
 }

@@ -36,7 +36,8 @@ int es_outlet_put(const es_hub_view_t *hub, const es_batch_t *batch,
 /**
  * The same, and tell what became of it at the hub's GRIP proxies.
  *
- * @param dispatch  filled; its grip is NULL when nothing was stored, too
+ * @param dispatch  its by is set, the rest filled; its grip is NULL when
+ *                  nothing was stored, too
  */
 int es_outlet_dispatch(const es_hub_view_t *hub, const es_batch_t *batch,
                        apr_pool_t *p, es_appended_t *done,
