@@ -134,6 +134,8 @@ CORE_SOURCES = \
     src/store/es_chantab.c \
     src/store/es_chantab.h \
     src/store/es_chantab_check.c \
+    src/store/es_chantab_inner.h \
+    src/store/es_chantab_repair.c \
     src/store/es_check.c \
     src/store/es_close.c \
     src/store/es_close.h \

@@ -22,6 +22,8 @@
  */
 #include "store/es_chantab.h"
 
+#include "store/es_chantab_inner.h"
+
 #include <apr_siphash.h>
 
 #define SWEEP_MAX 1024
@@ -62,31 +64,6 @@ apr_uint64_t es_chantab_hash(const es_chantab_t *tab, es_slice_t name)
     return apr_siphash24(name.data, name.len, (const unsigned char *)tab->key);
 }
 
-static apr_uint32_t *bucket_of(const es_chantab_t *tab, apr_uint64_t hash)
-{
-    return &tab->buckets[hash & (tab->nbuckets - 1)];
-}
-
-/** Slots that were ever used; the value is not trusted. */
-static apr_uint32_t fresh_of(const es_chantab_t *tab)
-{
-    return tab->table->fresh < tab->count ? tab->table->fresh : tab->count;
-}
-
-static void set_state(es_chan_t *chan, apr_uint32_t state)
-{
-    __atomic_store_n(&chan->state, state, __ATOMIC_RELEASE);
-}
-
-/** Death between the two leaves the new ms with the old n. As ms only rises
- * here, that is above the old id and at worst above the new one, too: some
- * client is told of a gap that is none. */
-static void store_id(apr_uint64_t *ms, apr_uint64_t *n, const es_id_t *id)
-{
-    __atomic_store_n(ms, id->ms, __ATOMIC_RELEASE);
-    __atomic_store_n(n, id->n, __ATOMIC_RELEASE);
-}
-
 void es_chantab_begin(const es_chantab_t *tab)
 {
     tab->table->batch++;
@@ -112,7 +89,7 @@ int es_chantab_use_slot(const es_chantab_t *tab, es_slot_t slot)
 apr_status_t es_chantab_find(const es_chantab_t *tab, es_slice_t name,
                              apr_uint64_t hash, es_slot_t *slot)
 {
-    apr_uint32_t at = *bucket_of(tab, hash);
+    apr_uint32_t at = *es_chantab_bucket(tab, hash);
     apr_uint32_t steps;
 
     for (steps = 0; at != 0; steps++) {
@@ -135,7 +112,7 @@ apr_status_t es_chantab_find(const es_chantab_t *tab, es_slice_t name,
 static apr_status_t unlink_slot(const es_chantab_t *tab, es_slot_t slot)
 {
     es_chan_t *chan = es_chantab_at(tab, slot);
-    apr_uint32_t *from = bucket_of(tab, chan->hash);
+    apr_uint32_t *from = es_chantab_bucket(tab, chan->hash);
     apr_uint32_t steps;
 
     for (steps = 0; steps <= tab->count; steps++) {
@@ -170,7 +147,8 @@ void es_chantab_forget(const es_chantab_t *tab, const es_id_t *id)
     es_id_t forgotten = {tab->table->forgotten_ms, tab->table->forgotten_n};
 
     if (es_id_compare(id, &forgotten) > 0) {
-        store_id(&tab->table->forgotten_ms, &tab->table->forgotten_n, id);
+        es_chantab_store_id(&tab->table->forgotten_ms, &tab->table->forgotten_n,
+                            id);
     }
 }
 
@@ -187,7 +165,7 @@ static apr_status_t reclaim(const es_chantab_t *tab, es_slot_t slot)
      * forgotten only costs a needless reset */
     es_chantab_forget(tab, &evicted);
     /* death after: a repair puts it into the free list */
-    set_state(chan, ES_CHAN_FREE);
+    es_chantab_set_state(chan, ES_CHAN_FREE);
     return APR_SUCCESS;
 }
 
@@ -235,16 +213,6 @@ static apr_status_t take_slot(const es_chantab_t *tab, es_slot_t *slot)
     return sweep(tab, slot);
 }
 
-/** Put a slot into its bucket's chain, by one store. */
-static void link_slot(const es_chantab_t *tab, es_slot_t slot)
-{
-    es_chan_t *chan = es_chantab_at(tab, slot);
-    apr_uint32_t *bucket = bucket_of(tab, chan->hash);
-
-    chan->next = *bucket;
-    __atomic_store_n(bucket, slot, __ATOMIC_RELEASE);
-}
-
 apr_status_t es_chantab_make(const es_chantab_t *tab, es_slice_t name,
                              apr_uint64_t hash, es_slot_t *slot)
 {
@@ -273,8 +241,8 @@ apr_status_t es_chantab_make(const es_chantab_t *tab, es_slice_t name,
     chan->evicted_ms = tab->table->forgotten_ms;
     chan->evicted_n = tab->table->forgotten_n;
     /* death before: free; after: used, and a repair links it */
-    set_state(chan, ES_CHAN_USED);
-    link_slot(tab, *slot);
+    es_chantab_set_state(chan, ES_CHAN_USED);
+    es_chantab_link(tab, *slot);
     return APR_SUCCESS;
 }
 
@@ -315,7 +283,7 @@ void es_chantab_evict(const es_chantab_t *tab, es_slot_t slot, es_pos_t pos,
      * other order would lose a record silently. newest stays, see
      * es_store_newest. */
     if (es_id_compare(id, &evicted) > 0) { /* a close has dropped it before */
-        store_id(&chan->evicted_ms, &chan->evicted_n, id);
+        es_chantab_store_id(&chan->evicted_ms, &chan->evicted_n, id);
     }
     /* relaxed: the release of the tail that follows orders it */
     __atomic_store_n(&chan->gone, pos, __ATOMIC_RELAXED);
@@ -336,7 +304,7 @@ void es_chantab_close(const es_chantab_t *tab, es_slot_t slot, es_pos_t pos,
         return;
     }
     /* Death in here: the record is committed, and a repair finds it. */
-    store_id(&chan->evicted_ms, &chan->evicted_n, id);
+    es_chantab_store_id(&chan->evicted_ms, &chan->evicted_n, id);
     chan->dropped = chan->retained;
     /* relaxed: who has subscribed before finds the record itself, or learns
      * by the tail that it is gone, which is stored later, with release */
@@ -358,7 +326,7 @@ void es_chantab_mark(const es_chantab_t *tab, es_slot_t slot, const es_id_t *id)
     es_chan_t *chan = es_chantab_at(tab, slot);
 
     if (chan != NULL) {
-        store_id(&chan->evicted_ms, &chan->evicted_n, id);
+        es_chantab_store_id(&chan->evicted_ms, &chan->evicted_n, id);
     }
 }
 
@@ -377,89 +345,4 @@ es_id_t es_chantab_evicted(const es_chantab_t *tab, es_slot_t slot)
 int es_chantab_has_room(const es_chantab_t *tab)
 {
     return tab->table->free != 0 || tab->table->fresh < tab->count;
-}
-
-void es_chantab_rebuild(const es_chantab_t *tab)
-{
-    apr_uint32_t fresh = fresh_of(tab);
-    es_slot_t slot;
-
-    tab->table->fresh = fresh;
-    tab->table->free = 0;
-    tab->table->barren = 0;
-    tab->table->batch++;
-    memset(tab->buckets, 0, (apr_size_t)tab->nbuckets * 4);
-    for (slot = fresh; slot > 0; slot--) {
-        es_chan_t *chan = es_chantab_at(tab, slot);
-
-        chan->retained = 0;
-        chan->dropped = 0;
-        chan->scan = 0;
-        if (chan->state == ES_CHAN_USED && chan->name_len != 0) {
-            chan->hash = es_chantab_hash(tab, es_chantab_name(tab, slot));
-            link_slot(tab, slot);
-            continue;
-        }
-        set_state(chan, ES_CHAN_FREE);
-        chan->next = tab->table->free;
-        tab->table->free = slot;
-    }
-}
-
-int es_chantab_recount(const es_chantab_t *tab, es_slot_t slot, es_pos_t pos,
-                       const es_id_t *id)
-{
-    es_chan_t *chan = es_chantab_at(tab, slot);
-    es_id_t evicted;
-
-    if (chan == NULL || slot > fresh_of(tab) || chan->state != ES_CHAN_USED) {
-        return 0;
-    }
-    evicted.ms = chan->evicted_ms;
-    evicted.n = chan->evicted_n;
-    if (chan->retained == 0 && es_id_compare(&evicted, id) > 0) {
-        /* a store_id that was cut, see there */
-        store_id(&chan->evicted_ms, &chan->evicted_n, id);
-    }
-    chan->scan = pos;
-    chan->retained++;
-    return 1;
-}
-
-void es_chantab_lose(const es_chantab_t *tab, const es_id_t *id)
-{
-    es_chan_t *chan;
-
-    store_id(&tab->table->forgotten_ms, &tab->table->forgotten_n, id);
-    for (chan = tab->slots; chan < tab->slots + fresh_of(tab); chan++) {
-        store_id(&chan->evicted_ms, &chan->evicted_n, id);
-        __atomic_store_n(&chan->gone, chan->newest, __ATOMIC_RELAXED);
-        chan->retained = 0;
-        chan->dropped = 0;
-        chan->scan = 0;
-    }
-}
-
-/*
- * newest is stored once, with its final value: readers look at it meanwhile,
- * and a value that is too low for an instant would make them skip a record.
- * Of a channel of which nothing is retained we know only that its newest
- * record was before the tail; a value that is too high does no harm.
- */
-void es_chantab_recounted(const es_chantab_t *tab, es_pos_t tail)
-{
-    es_chan_t *chan;
-
-    for (chan = tab->slots; chan < tab->slots + fresh_of(tab); chan++) {
-        es_pos_t newest = chan->newest;
-
-        if (chan->retained != 0) {
-            newest = chan->scan;
-        }
-        else if (newest >= tail) {
-            newest = tail - ES_LINE;
-        }
-        /* relaxed: any value on the way is safe, see above */
-        __atomic_store_n(&chan->newest, newest, __ATOMIC_RELAXED);
-    }
 }

@@ -2,6 +2,8 @@
 /* Walks each chain and the free list, by which all slots must be met once. */
 #include "store/es_chantab.h"
 
+#include "store/es_chantab_inner.h"
+
 #include <apr_strings.h>
 
 const char *es_chantab_check(const es_chantab_t *tab, apr_pool_t *p)
@@ -21,7 +23,7 @@ const char *es_chantab_check(const es_chantab_t *tab, apr_pool_t *p)
 
             if (chan == NULL || at > tab->table->fresh ||
                 chan->state != ES_CHAN_USED ||
-                (chan->hash & (tab->nbuckets - 1)) != i ||
+                es_chantab_bucket(tab, chan->hash) != &tab->buckets[i] ||
                 chan->hash != es_chantab_hash(tab, es_chantab_name(tab, at)) ||
                 ++linked > tab->count) {
                 return apr_psprintf(p, "bucket %u: slot %u is wrong", i, at);
