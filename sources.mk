@@ -167,6 +167,8 @@ CORE_SOURCES = \
     src/store/es_owntab.h \
     src/store/es_pace.c \
     src/store/es_pace.h \
+    src/store/es_record.c \
+    src/store/es_record.h \
     src/store/es_repair.c \
     src/store/es_replay.c \
     src/store/es_replay.h \

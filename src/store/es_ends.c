@@ -41,15 +41,3 @@ apr_status_t es_ends_read(es_store_t *store, const es_slot_t *slots, int count,
     es_view_unlock(store, &news);
     return APR_SUCCESS;
 }
-
-es_pos_t es_ends_before(const es_record_t *record, es_slot_t slot)
-{
-    int i;
-
-    for (i = 0; i < record->nslots; i++) {
-        if (record->slots[i] == slot) {
-            return record->previous[i];
-        }
-    }
-    return 0;
-}

@@ -32,7 +32,4 @@ int es_ends_some(int rest);
 apr_status_t es_ends_read(es_store_t *store, const es_slot_t *slots, int count,
                           es_ends_t *ends);
 
-/** The record of the slot before this one, 0 = none. */
-es_pos_t es_ends_before(const es_record_t *record, es_slot_t slot);
-
 #endif

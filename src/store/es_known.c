@@ -6,17 +6,7 @@
  */
 #include "store/es_known.h"
 
-static int has_slot(const es_record_t *record, es_slot_t slot)
-{
-    int i;
-
-    for (i = 0; i < record->nslots; i++) {
-        if (record->slots[i] == slot) {
-            return 1;
-        }
-    }
-    return 0;
-}
+#include "store/es_record.h"
 
 /** Is the record before the channel's last close, and so no longer there? */
 static int is_dropped(const es_store_t *store, const es_record_t *record,
@@ -36,7 +26,7 @@ static int is_same(const es_store_t *store, const es_record_t *record,
         return 0;
     }
     for (i = 0; i < entry->nchannels; i++) {
-        if (!has_slot(record, slots[i])) {
+        if (!es_record_has(record, slots[i])) {
             return 0;
         }
     }

@@ -11,6 +11,7 @@
 #include "store/es_replay.h"
 
 #include "store/es_ends.h"
+#include "store/es_record.h"
 
 /** What is looked for, and the first event that was found. */
 typedef struct search_t {
@@ -51,7 +52,7 @@ static es_pos_t walk_back(const es_store_t *store, es_slot_t slot,
                 search->id = record.id;
             }
         }
-        pos = es_ends_before(&record, slot);
+        pos = es_record_before(&record, slot);
     }
     return from;
 }

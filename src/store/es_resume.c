@@ -13,6 +13,7 @@
 #include "store/es_resume.h"
 
 #include "store/es_ends.h"
+#include "store/es_record.h"
 #include "store/es_view.h"
 
 /* ---- a publisher's id -------------------------------------------------- */
@@ -145,7 +146,7 @@ static apr_status_t walk_back(const es_store_t *store, es_slot_t slot,
         if (pos < *first) {
             *first = pos;
         }
-        pos = es_ends_before(&record, slot);
+        pos = es_record_before(&record, slot);
     }
     return APR_SUCCESS;
 }

@@ -6,6 +6,7 @@
  */
 #include "store/es_roster.h"
 
+#include "store/es_record.h"
 #include "store/es_view.h"
 
 /* Slots that are looked at under the lock at a time: their counts are spread
@@ -135,21 +136,6 @@ int es_roster_last(const es_store_t *store, const es_figures_t *figures,
     return 1;
 }
 
-/** The channel's record before this one, 0 = none or not of the channel. */
-static es_pos_t before(const es_record_t *record, es_slot_t slot, int *is_of_it)
-{
-    int i;
-
-    *is_of_it = 0;
-    for (i = 0; i < record->nslots; i++) {
-        if (record->slots[i] == slot) {
-            *is_of_it = 1;
-            return record->previous[i];
-        }
-    }
-    return 0;
-}
-
 /**
  * Look at the record at *ahead and step over it.
  *
@@ -160,7 +146,6 @@ static int is_first(const es_store_t *store, const es_figures_t *figures,
 {
     es_pos_t tail = es_store_tail(store);
     es_record_t record;
-    int is_of_it;
 
     if (*ahead < tail) {
         *ahead = tail;
@@ -169,8 +154,8 @@ static int is_first(const es_store_t *store, const es_figures_t *figures,
         return 0;
     }
     *ahead = record.next;
-    (void)before(&record, figures->slot, &is_of_it);
-    if (!is_of_it || record.closes || record.pos <= figures->closed) {
+    if (!es_record_has(&record, figures->slot) || record.closes ||
+        record.pos <= figures->closed) {
         return 0;
     }
     *id = record.id;
@@ -188,12 +173,11 @@ int es_roster_first(const es_store_t *store, const es_figures_t *figures,
     es_pos_t ahead = figures->closed;
     es_record_t record;
     int found = 0;
-    int is_of_it;
 
     while (look(store, figures, pos, &record)) {
         *id = record.id;
         found = 1;
-        pos = before(&record, figures->slot, &is_of_it);
+        pos = es_record_before(&record, figures->slot);
         if (is_first(store, figures, &ahead, id)) {
             break;
         }
