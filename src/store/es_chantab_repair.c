@@ -53,7 +53,7 @@ int es_chantab_recount(const es_chantab_t *tab, es_slot_t slot, es_pos_t pos,
     evicted.ms = chan->evicted_ms;
     evicted.n = chan->evicted_n;
     if (chan->retained == 0 && es_id_compare(&evicted, id) > 0) {
-        /* an id that was stored by half, see there */
+        /* half of an id was stored, see es_chantab_store_id */
         es_chantab_store_id(&chan->evicted_ms, &chan->evicted_n, id);
     }
     chan->scan = pos;
