@@ -119,6 +119,13 @@ $client->next_event(5);
 is flood($client), 1, 'a client that talks without end is closed';
 serves('a flood of bytes');
 
+$client = subscribe($httpd, '', raw => "$request\r\n");
+$client->next_event(5);
+shutdown $client->socket, 1;
+wait_for(sub { $client->fill(0.1); !$client->is_open }, 20,
+    'a client that shuts down its sending side counts as gone');
+serves('half a connection');
+
 $client = subscribe($httpd, '', raw => "$request\r\n\0\xff\r\n\r\ngarbage");
 is $client->status, 200, 'garbage behind the request';
 $client->next_event(5);
