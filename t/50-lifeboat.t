@@ -119,6 +119,7 @@ sub judge
 {
     my ($all, $acknowledged) = @_;
     my %bad = map { ($_ => 0) } qw(lost order torn cut ended reset);
+    my %acknowledged = map { ($_->[0] => 1) } @$acknowledged;
     my @want = map { my $channel = $_;
         [map { $_->[0] } grep { $_->[1] eq $channel } @$acknowledged]
     } qw(b a);
@@ -131,8 +132,10 @@ sub judge
             my ($n) = $event->{data} =~ /^(\d+) /;
             $bad{torn}++ if !$n || !checked($event);
             next if !$n;
+            $bad{order}++ if $got{$n}++;
+            # one that got no answer in time may have been stored later on
+            next if !$acknowledged{$n};
             $bad{order}++ if $n <= $last;
-            $got{$n} = 1;
             $last = $n;
         }
         $bad{lost} += grep { !$got{$_} } @{$want[($i + 1) % 2]};
