@@ -656,6 +656,7 @@ DIST_FILES = \
     bench/httpd.sh \
     bench/run.sh \
     bench/selftest.sh \
+    bench/shell.sh \
     bench/slow.sh \
     bench/soak.sh \
     conf/demo.conf.in \

@@ -5,8 +5,7 @@
 #
 #   start_httpd      sets $server and $port; dies if it cannot
 #   children         their numbers
-#   running PID      is it a child of ours?
-#   end PID          asks it to go, then insists
+#   and what shell.sh gives
 #
 #   ES_BUILDDIR   the build: .libs/mod_eventstream.so and bench/
 #                 (../build beside the sources)
@@ -27,26 +26,8 @@ httpd=${ES_HTTPD:-$(command -v apache2 || command -v httpd)}
 modules=${ES_MODULES:-$(apxs -q LIBEXECDIR 2>/dev/null)}
 server=
 
-# running PID: is it a child of ours, and no zombie?
-running() {
-    awk -v us="$$" '/^State:/ { state = $2 }
-                    /^PPid:/ { parent = $2 }
-                    END { exit !(parent == us && state != "Z") }' \
-        "/proc/$1/status" 2>/dev/null
-}
-
-# end PID: asks, then insists after ten seconds
-end() {
-    [ -n "$1" ] && running "$1" || return 0
-    kill "$1"
-    tries=0
-    while running "$1" && [ "$tries" -lt 100 ]; do
-        sleep 0.1
-        tries=$((tries + 1))
-    done
-    running "$1" && kill -9 "$1"
-    wait "$1" 2>/dev/null
-}
+# shellcheck source=bench/shell.sh
+. "$here/shell.sh"
 
 # what all of it needs
 check_build() {
@@ -59,13 +40,6 @@ check_build() {
     ulimit -n "$(ulimit -H -n)"
     # shellcheck disable=SC3045
     ulimit -c 0
-}
-
-# shared modules only: what is built in cannot be loaded
-load_module() {
-    if [ -f "$modules/mod_$1.so" ]; then
-        echo "LoadModule ${1}_module $modules/mod_$1.so"
-    fi
 }
 
 write_conf() {

@@ -40,32 +40,13 @@ say() {
     echo "run.sh: $*" >&2
 }
 
-# running PID: is it a child of ours, and no zombie? The shell may have
-# reaped it, and its number may be another's by now.
-running() {
-    awk -v us="$$" '/^State:/ { state = $2 }
-                    /^PPid:/ { parent = $2 }
-                    END { exit !(parent == us && state != "Z") }' \
-        "/proc/$1/status" 2>/dev/null
-}
-
-# stop PID: asks, then insists after five seconds
-stop() {
-    [ -n "$1" ] && running "$1" || return 0
-    kill "$1"
-    tries=0
-    while running "$1" && [ "$tries" -lt 50 ]; do
-        sleep 0.1
-        tries=$((tries + 1))
-    done
-    running "$1" && kill -9 "$1"
-    wait "$1" 2>/dev/null
-}
+# shellcheck source=bench/shell.sh
+. "$here/shell.sh"
 
 stop_servers() {
-    stop "$pid_a"
+    end "$pid_a"
     pid_a=
-    stop "$pid_b"
+    end "$pid_b"
     pid_b=
 }
 
@@ -94,13 +75,6 @@ at() {
         list="$list${list:+,}$address:$1"
     done
     echo "$list"
-}
-
-# shared modules only: what is built in cannot be loaded
-load_module() {
-    if [ -f "$modules/mod_$1.so" ]; then
-        echo "LoadModule ${2:-$1}_module $modules/mod_$1.so"
-    fi
 }
 
 write_conf() {
