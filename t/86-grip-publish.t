@@ -196,6 +196,8 @@ sub fails
 fails('status 500', qr/^status 500$/, 'an error of the proxy');
 fails('status 401', qr/^status 401$/, 'a wrong key');
 fails('status 302', qr/^status 302$/, 'a redirect, which is not followed');
+is scalar(grep { $_->{path} eq '/elsewhere' } $proxy->requests), 0,
+    'not even to the same proxy';
 fails('cut', qr/^the connection ended/, 'a connection that ends');
 fails('deaf', qr/^the connection ended/, 'one that ends at once');
 

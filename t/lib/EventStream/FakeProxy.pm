@@ -32,7 +32,7 @@ Options: mode => as below; keep => 1: connections stay open after an answer.
 
     ok              200, as Pushpin says it
     slow 300        the same, after so many milliseconds
-    status 401      this status
+    status 401      this status; 3xx leads to /elsewhere of this proxy
     picky word      400 if the word is in the body, else 200
     large           200 with an answer of 1 MB
     silent          reads, and never answers
@@ -240,8 +240,9 @@ sub answer
     my $text = $status == 200 ? "Published\n" : "No.\n";
     $text = 'x' x 1_000_000 if $mode eq 'large';
     my $keep = $self->{keep} ? 'keep-alive' : 'close';
+    my $where = $status =~ /^3/ ? "Location: /elsewhere\r\n" : '';
     my $bytes = "HTTP/1.1 $status Said\r\nContent-Type: text/plain\r\n"
-        . "Connection: $keep\r\nContent-Length: " . length($text)
+        . "${where}Connection: $keep\r\nContent-Length: " . length($text)
         . "\r\n\r\n$text";
     while (length $bytes) {
         my $sent = syswrite $peer->{fh}, $bytes or return 0;
