@@ -129,7 +129,8 @@ static int extend_note(es_outbox_t *box, es_pos_t from, es_pos_t to,
                        int outcome)
 {
     apr_uint64_t count = __atomic_load_n(&box->count, __ATOMIC_RELAXED);
-    es_outbox_note_t *last = &box->notes[(count - 1) % ES_OUTBOX_NOTES];
+    es_outbox_note_t *last =
+        &box->notes[(count + ES_OUTBOX_NOTES - 1) % ES_OUTBOX_NOTES];
 
     if (count == 0 || last->to != from || last->outcome != outcome ||
         from != __atomic_load_n(&box->sent, __ATOMIC_RELAXED)) {
