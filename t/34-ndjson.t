@@ -311,6 +311,13 @@ is $answer->{status}, 400, 'a broken chunk';
 like $answer->{body}, qr/before: 1\./, '... how many were published';
 is data($sse), '"good"', '... which were, and not the half one';
 
+$feed = feed($httpd, '/publish');
+$feed->send(chunk(line('before')) . 'f' x 20 . "\r\n");
+is data($sse), '"before"', 'what came before a chunk that cannot be';
+$answer = answer($feed);
+is $answer->{status}, 413, '... which httpd calls too large';
+like $answer->{body}, qr/size of a chunk.*before: 1\./, '... is told';
+
 for my $how (qw(close reset)) {
     $feed = feed($httpd, '/publish');
     $feed->send(chunk(line($how) . '{"channel":"a","data":"half'));

@@ -67,7 +67,9 @@ int es_body_failed(request_rec *r, apr_status_t rv, es_problem_t *why)
     }
     es_rlog(APLOG_DEBUG, rv, r, "ES0501", "the body could not be read");
     if (status == HTTP_REQUEST_ENTITY_TOO_LARGE) {
-        sentence = "The body is larger than LimitRequestBody allows.";
+        /* httpd says so of a chunk's head, too */
+        sentence = "The body is larger than LimitRequestBody allows, or "
+                   "tells the size of a chunk that cannot be.";
     }
     else if (status == HTTP_REQUEST_TIME_OUT) {
         sentence = "The body came too slowly.";
