@@ -112,13 +112,18 @@ hit() {
     echo "$fault $done_times: $2, $1 connections"
 }
 
+# somebody_has_clients: in the census; it is empty while no child is there
+somebody_has_clients() {
+    awk -v idle="$publishers" 'NR == 1 && $2 > idle { found = 1 }
+                               END { exit !found }' "$tmp/census"
+}
+
 # aim: a census in which somebody has clients, so that the fault hits some; for
 # a moment all of them may be on their way from old children to new ones
 aim() {
     tries=0
     census >"$tmp/census"
-    until awk -v idle="$publishers" 'NR == 1 { exit !($2 > idle) }' \
-        "$tmp/census" || [ "$tries" -ge 50 ]; do
+    until somebody_has_clients || [ "$tries" -ge 50 ]; do
         sleep 0.2
         tries=$((tries + 1))
         census >"$tmp/census"
