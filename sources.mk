@@ -650,6 +650,7 @@ bench_es_verify_SOURCES = bench/es_verify.c bench/eb_book.c bench/eb_book.h benc
 
 DIST_FILES = \
     bench/README \
+    bench/bare.sh \
     bench/check-soak.sh \
     bench/churn.sh \
     bench/feed.sh \

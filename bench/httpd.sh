@@ -14,13 +14,17 @@
 #   $spare        MinSpareThreads, if set before
 #   ES_HUB        size of the hub (64m), and more of EventStreamHub's words
 #   ES_PORT       first port to try (of its own choice)
+#   ES_MPM        event (preset), worker or prefork
 #   ES_HTTPD      the server (apache2 or httpd)
 #   ES_MODULES    its modules' folder (asked of apxs)
 #   ES_EXTRA_CONF a file to be included in httpd's configuration
+#   $bare         "yes", if set before: httpd without the module
 
 build=$(cd "${ES_BUILDDIR:-$here/../build}" 2>/dev/null && pwd)
 children=${ES_CHILDREN:-4}
 limit=${ES_LIMIT:-$((children * 2))}
+mpm=${ES_MPM:-event}
+bare=${bare:-no}
 port=${ES_PORT:-$((18180 + $$ % 4000))}
 httpd=${ES_HTTPD:-$(command -v apache2 || command -v httpd)}
 modules=${ES_MODULES:-$(apxs -q LIBEXECDIR 2>/dev/null)}
@@ -42,34 +46,27 @@ check_build() {
     ulimit -c 0
 }
 
-write_conf() {
-    {
-        echo "ServerRoot $tmp"
-        echo "DefaultRuntimeDir $tmp"
-        echo "PidFile $tmp/httpd.pid"
-        echo "ErrorLog $tmp/error.log"
-        echo "LogLevel warn eventstream:info"
-        echo "ServerName localhost"
-        load_module mpm_event
-        load_module unixd
-        load_module authz_core
-        echo "LoadModule eventstream_module" \
-            "$build/.libs/mod_eventstream.so"
-        echo "Listen 127.0.0.1:$port"
-        echo "KeepAliveTimeout 60"
-        echo "MaxKeepAliveRequests 0"
-        echo "StartServers $children"
-        echo "ServerLimit $limit"
+# conf_of_mpm: how many of what
+conf_of_mpm() {
+    echo "StartServers $children"
+    echo "ServerLimit $limit"
+    if [ "$mpm" = prefork ]; then
+        echo "MaxRequestWorkers $limit"
+        echo "MinSpareServers $children"
+        echo "MaxSpareServers $limit"
+    else
         echo "ThreadsPerChild 25"
         echo "MaxRequestWorkers $((25 * limit))"
         echo "MinSpareThreads ${spare:-$((25 * children))}"
         echo "MaxSpareThreads $((25 * limit))"
-        if [ "$(id -u)" -eq 0 ]; then
-            echo "User nobody"
-            echo "Group $(id -gn nobody)"
-        fi
-        echo "EventStreamHub default size=${ES_HUB:-64m}"
-        cat <<'CONF'
+    fi
+}
+
+conf_of_module() {
+    echo "LogLevel eventstream:info"
+    echo "LoadModule eventstream_module $build/.libs/mod_eventstream.so"
+    echo "EventStreamHub default size=${ES_HUB:-64m}"
+    cat <<'CONF'
 EventStreamRetry 1
 EventStreamDrain 2
 <LocationMatch "^/events/(?<room>[^/]+)$">
@@ -85,6 +82,28 @@ EventStreamDrain 2
     Require all granted
 </Location>
 CONF
+}
+
+write_conf() {
+    {
+        echo "ServerRoot $tmp"
+        echo "DefaultRuntimeDir $tmp"
+        echo "PidFile $tmp/httpd.pid"
+        echo "ErrorLog $tmp/error.log"
+        echo "LogLevel warn"
+        echo "ServerName localhost"
+        load_module "mpm_$mpm"
+        load_module unixd
+        load_module authz_core
+        echo "Listen 127.0.0.1:$port"
+        echo "KeepAliveTimeout 60"
+        echo "MaxKeepAliveRequests 0"
+        conf_of_mpm
+        if [ "$(id -u)" -eq 0 ]; then
+            echo "User nobody"
+            echo "Group $(id -gn nobody)"
+        fi
+        [ "$bare" = yes ] || conf_of_module
         if [ -n "${ES_EXTRA_CONF:-}" ]; then
             echo "Include $ES_EXTRA_CONF"
         fi
@@ -132,7 +151,9 @@ try_port() {
     : >"$tmp/error.log"
     (sanitized "$httpd" -f "$tmp/httpd.conf" -t) >"$tmp/syntax" 2>&1 ||
         die "httpd refuses its configuration: $(cat "$tmp/syntax")"
-    sanitized "$httpd" -f "$tmp/httpd.conf" -D FOREGROUND 2>"$tmp/syntax" &
+    # of a process group of its own: prefork signals all of its group
+    sanitized setsid "$httpd" -f "$tmp/httpd.conf" -D FOREGROUND \
+        2>"$tmp/syntax" &
     server=$!
     tries=0
     is_up

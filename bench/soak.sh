@@ -219,7 +219,8 @@ kill | segv | killall)
         say_why="only $cuts of $clients_hit connections were cut"
     ;;
 none | graceful | restart | stop)
-    ! grep -q 'exit signal' "$tmp/error.log" || say_why="a child crashed"
+    ! grep -q 'exit signal' "$tmp/error.log" ||
+        say_why="a child crashed (at a restart httpd's own do: see bare.sh)"
     ;;
 esac
 case $fault in
