@@ -317,6 +317,7 @@ UNIT_TESTS = \
     t/unit/es_delivery \
     t/unit/es_event \
     t/unit/es_excerpt \
+    t/unit/es_ferry \
     t/unit/es_frame \
     t/unit/es_grip_channel \
     t/unit/es_grip_client \
@@ -436,6 +437,9 @@ t_unit_es_event_LDADD = $(UNIT_LIBS)
 t_unit_es_excerpt_SOURCES = t/unit/es_excerpt.c
 t_unit_es_excerpt_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_excerpt_LDADD = $(UNIT_LIBS)
+t_unit_es_ferry_SOURCES = t/unit/es_ferry.c
+t_unit_es_ferry_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_es_ferry_LDADD = $(UNIT_LIBS)
 t_unit_es_frame_SOURCES = t/unit/es_frame.c
 t_unit_es_frame_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_frame_LDADD = $(UNIT_LIBS)

@@ -237,6 +237,7 @@ static int find_place(es_ferry_t *ferry, const es_passenger_t *passenger,
     if (es_store_resume(store, ferry->slots, passenger->nnames,
                         es_slice(text, es_id_format(text, &passenger->known)),
                         &all, &start) != APR_SUCCESS) {
+        state->cursor = es_store_tail(store); /* closes from there on count */
         return 0;
     }
     state->cursor = start.pos;

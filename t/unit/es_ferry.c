@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Tests of src/deliver/es_ferry.c: where a passenger goes on, that another
+ * child has sent, in the same segment and in another one.
+ */
+#include "deliver_fixture.h"
+
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <apr_general.h>
+
+#include "deliver/es_ferry.h"
+#include "deliver/es_headway.h"
+#include "deliver/es_lifeboat.h"
+
+#define PLACE 1
+#define RING 65536
+
+typedef struct world_t {
+    hub_t hub;    /* the store */
+    es_hub_t own; /* what delivery knows of it */
+    es_crew_t *crew;
+    es_ferry_t *ferry;
+    es_passenger_t passenger; /* of channel "a" */
+    es_slice_t name;
+    int epoll_fd;
+    int boat[2];
+    int peer;
+    char got[8192];
+} world_t;
+
+static void world_open(world_t *w)
+{
+    es_ferry_params_t params = {0};
+    int pair[2];
+
+    memset(w, 0, sizeof(*w));
+    hub_open(&w->hub, RING);
+    w->own.store = w->hub.store;
+    w->own.pos = es_store_head(w->hub.store);
+    es_ring_init(&w->own.ahead);
+    es_headway_init(&w->own);
+    w->own.clients = es_index_create();
+    w->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    w->crew = es_crew_create(w->epoll_fd, 0);
+    assert_non_null(w->crew);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, w->boat), 0);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    w->peer = pair[0];
+    params.crew = w->crew;
+    params.hubs = &w->own;
+    params.nhubs = 1;
+    params.place = PLACE;
+    params.send_fd = -1;
+    params.receive_fd = w->boat[1];
+    w->ferry = es_ferry_create(&params);
+    assert_non_null(w->ferry);
+    w->name = es_slice_of("a");
+    w->passenger.fd = pair[1];
+    w->passenger.birth = es_store_birth(w->hub.store);
+    w->passenger.life = es_store_life(w->hub.store);
+    w->passenger.retry_ms = 1000;
+    w->passenger.names = &w->name;
+    w->passenger.nnames = 1;
+}
+
+static void world_close(world_t *w)
+{
+    es_ferry_destroy(w->ferry);
+    es_crew_cut_all(w->crew, &w->own, 1);
+    es_crew_destroy(w->crew);
+    es_index_destroy(w->own.clients);
+    close(w->epoll_fd);
+    close(w->boat[0]);
+    close(w->boat[1]);
+    close(w->peer);
+    hub_close(&w->hub);
+}
+
+/* The passenger arrives and is served. @return what it gets */
+static const char *cross(world_t *w)
+{
+    es_lifeboat_t *boat = es_lifeboat_create();
+    ssize_t n;
+
+    assert_non_null(boat);
+    assert_int_equal(es_lifeboat_add(boat, &w->passenger), APR_SUCCESS);
+    assert_int_equal(es_lifeboat_send(boat, w->boat[0]), APR_SUCCESS);
+    close(w->passenger.fd);
+    es_lifeboat_begin(boat); /* what it held is closed */
+    es_lifeboat_destroy(boat);
+    w->own.pos = es_store_head(w->hub.store); /* as its delivery has read */
+    assert_int_equal(es_ferry_arrive(w->ferry, 1, 0), 1);
+    while (es_crew_run(w->crew, 10, 0)) {
+    }
+    n = recv(w->peer, w->got, sizeof(w->got) - 1, MSG_DONTWAIT);
+    w->got[n > 0 ? n : 0] = '\0';
+    return w->got;
+}
+
+static int is_ended(world_t *w)
+{
+    char byte;
+
+    return recv(w->peer, &byte, 1, MSG_DONTWAIT) == 0;
+}
+
+/* Publish to another channel until what was there before is gone. */
+static void roll(world_t *w)
+{
+    static char text[4096];
+    es_pos_t head = es_store_head(w->hub.store);
+
+    memset(text, 'x', sizeof(text));
+    while (es_store_tail(w->hub.store) < head) {
+        hub_publish(&w->hub, "b", text, sizeof(text));
+    }
+}
+
+/* It comes from a segment whose positions say nothing here. */
+static void from_elsewhere(world_t *w, es_pos_t cursor)
+{
+    w->passenger.life ^= 1;
+    w->passenger.state.cursor = cursor;
+}
+
+static void test_same_segment(void **state)
+{
+    world_t w;
+
+    (void)state;
+    world_open(&w);
+    w.passenger.state.cursor = hub_say(&w.hub, "a", "seen");
+    hub_say(&w.hub, "a", "new");
+    assert_null(strstr(cross(&w), "seen"));
+    assert_non_null(strstr(w.got, "data: new"));
+    assert_null(strstr(w.got, "stream-reset"));
+    world_close(&w);
+}
+
+static void test_overtaken_in_the_boat(void **state)
+{
+    world_t w;
+
+    (void)state;
+    world_open(&w);
+    w.passenger.state.cursor = es_store_head(w.hub.store);
+    hub_say(&w.hub, "a", "missed");
+    roll(&w);
+    assert_non_null(strstr(cross(&w), "event: stream-reset"));
+    assert_false(is_ended(&w));
+    world_close(&w);
+}
+
+static void test_another_segment(void **state)
+{
+    world_t w;
+
+    (void)state;
+    world_open(&w);
+    hub_say(&w.hub, "a", "seen");
+    w.passenger.known = w.hub.appended.last_id;
+    hub_say(&w.hub, "a", "new");
+    from_elsewhere(&w, (es_pos_t)1 << 40);
+    assert_null(strstr(cross(&w), "seen"));
+    assert_non_null(strstr(w.got, "data: new"));
+    assert_null(strstr(w.got, "stream-reset"));
+    world_close(&w);
+}
+
+/* What it has seen is gone. A close that is gone, too, is no reason to end it,
+ * however low its old cursor was ... */
+static void test_old_close(void **state)
+{
+    world_t w;
+
+    (void)state;
+    world_open(&w);
+    hub_say(&w.hub, "a", "seen");
+    w.passenger.known = w.hub.appended.last_id;
+    hub_say(&w.hub, "a", "missed");
+    hub_shut(&w.hub, "a");
+    hub_say(&w.hub, "a", "again");
+    roll(&w);
+    from_elsewhere(&w, 1);
+    assert_non_null(strstr(cross(&w), "event: stream-reset"));
+    assert_false(is_ended(&w));
+    world_close(&w);
+}
+
+/* ... one that is there is, however high. */
+static void test_new_close(void **state)
+{
+    world_t w;
+
+    (void)state;
+    world_open(&w);
+    hub_say(&w.hub, "a", "seen");
+    w.passenger.known = w.hub.appended.last_id;
+    hub_say(&w.hub, "a", "missed");
+    roll(&w);
+    hub_shut(&w.hub, "a");
+    from_elsewhere(&w, (es_pos_t)1 << 40);
+    assert_null(strstr(cross(&w), "stream-reset"));
+    assert_non_null(strstr(w.got, "retry: "));
+    assert_true(is_ended(&w));
+    world_close(&w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_same_segment),
+        cmocka_unit_test(test_overtaken_in_the_boat),
+        cmocka_unit_test(test_another_segment),
+        cmocka_unit_test(test_old_close),
+        cmocka_unit_test(test_new_close),
+    };
+    int failed;
+
+    apr_initialize();
+    failed = cmocka_run_group_tests(tests, NULL, NULL);
+    apr_terminate();
+    return failed;
+}
