@@ -182,13 +182,12 @@ sub pass_over
 {
     my ($httpd, $signal, $all, $publisher) = @_;
     my %old = map { ($_ => 1) } $httpd->children;
-    # At restart httpd's event MPM closes the sockets of its workers while they
-    # may be closing them themselves, and sometimes crashes (without us, too):
-    # so just then no request is under way.
+    # no request is under way at a restart: see EventStream::Httpd
     my $pause = $signal eq 'HUP' ? $publisher->{pid} : undef;
     if ($pause) {
         kill STOP => $pause;
         read_for($all, 0.3);
+        $httpd->rest;
     }
     kill $signal => $httpd->pid;
     read_for($all, 0.3) if $pause;
