@@ -22,6 +22,8 @@
 #   ES_CLIENTS 200  ES_CHANNELS 20  ES_RATE 100  ES_SLOW 5  ES_FICKLE 20
 #   ES_BROAD 10   as es_verify's options of these names
 #   ES_VERIFY     more of its options
+#   ES_FRONT      address:port that es_verify asks, if that is not httpd itself
+#                 but a proxy before it, such as a client of TLS
 #   ES_KEEP       a folder that receives configuration, logs and reports
 #   and those of httpd.sh
 #
@@ -170,7 +172,7 @@ kill | segv | killall) may_cut= ;;
 *) may_cut=--no-cuts ;;
 esac
 # shellcheck disable=SC2086 # options
-"$build/bench/es_verify" --servers "127.0.0.1:$port" \
+"$build/bench/es_verify" --servers "${ES_FRONT:-127.0.0.1:$port}" \
     --seconds "$((seconds * 4))" \
     --clients "$clients" --channels "${ES_CHANNELS:-20}" \
     --rate "${ES_RATE:-100}" --slow "${ES_SLOW:-5}" \
