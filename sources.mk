@@ -42,6 +42,8 @@ CORE_SOURCES = \
     src/base/es_problem.h \
     src/base/es_query.c \
     src/base/es_query.h \
+    src/base/es_seldom.c \
+    src/base/es_seldom.h \
     src/base/es_slice.h \
     src/base/es_sse_text.c \
     src/base/es_sse_text.h \
@@ -270,8 +272,6 @@ MODULE_SOURCES = \
     src/http/es_reply.h \
     src/http/es_route.c \
     src/http/es_route.h \
-    src/http/es_seldom.c \
-    src/http/es_seldom.h \
     src/http/es_service.c \
     src/http/es_service.h \
     src/http/es_settings.c \
@@ -359,6 +359,7 @@ UNIT_TESTS = \
     t/unit/es_resume \
     t/unit/es_roster \
     t/unit/es_round \
+    t/unit/es_seldom \
     t/unit/es_slice \
     t/unit/es_sse_text \
     t/unit/es_store \
@@ -563,6 +564,9 @@ t_unit_es_roster_LDADD = $(UNIT_LIBS)
 t_unit_es_round_SOURCES = t/unit/es_round.c
 t_unit_es_round_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_round_LDADD = $(UNIT_LIBS)
+t_unit_es_seldom_SOURCES = t/unit/es_seldom.c
+t_unit_es_seldom_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_es_seldom_LDADD = $(UNIT_LIBS)
 t_unit_es_slice_SOURCES = t/unit/es_slice.c
 t_unit_es_slice_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_slice_LDADD = $(UNIT_LIBS)

@@ -57,6 +57,9 @@ EventStreamMaxChannelsPerClient 12
 <Location "/t/expression">
     EventStreamChannel "%{tolower:%{HTTP:X-Name}}-{?q}"
 </Location>
+<Location "/t/broken">
+    EventStreamChannel "%{file:/nothing/there}" "all"
+</Location>
 <Location "/t/method">
     EventStreamChannel "%{REQUEST_METHOD}%{QUERY_STRING}"
 </Location>
@@ -200,6 +203,13 @@ hears('/t/user/private', ['user-anna', 'all'], 'else its value is in it',
 hears('/t/expression?q=1', ['anna-1'], 'functions', 'X-Name: ANNA');
 is refused('/t/expression?q=1'), $nothing, 'of nothing: no channel';
 hears('/t/method?x', ['GETx'], 'two expressions');
+
+my %warned;
+hears('/t/broken', ['all'], 'what fails gives no channel') for 1 .. 9;
+$warned{$_}++ for $httpd->error_log =~ /:warn\] \[pid (\d+).*ES0401: /g;
+is_deeply [grep { $_ != 1 } values %warned], [],
+    '... which is told, by each child but not each time';
+ok %warned, '... once at least';
 
 my $brown = '{?q}%{REMOTE_USER}{room}{{';
 hears('/t/expression?q=1', [lc($brown) . '-1'],

@@ -17,6 +17,7 @@
 
 #include "base/es_context.h"
 #include "base/es_log.h"
+#include "base/es_seldom.h"
 #include "deliver/es_client_inner.h"
 #include "deliver/es_headway.h"
 #include "deliver/es_sink_socket.h"
@@ -31,6 +32,7 @@ struct es_crew_t {
     es_ring_t ready;     /* READY */
     es_ring_t dead;      /* DEAD */
     es_wheel_t wheel;
+    apr_time_t complained; /* of es_seldom.h: clients not taken up */
     char scratch[ES_CLIENT_SCRATCH_MIN];
 };
 
@@ -224,7 +226,8 @@ void es_crew_adopt(es_crew_t *crew, es_member_t *member, es_hub_t *hub,
         member->is_polled = rv == APR_SUCCESS;
     }
     if (rv != APR_SUCCESS) {
-        es_log(ES_LOG_ERR, rv, "ES0301",
+        es_log(es_seldom_level(&crew->complained, ES_LOG_ERR, now), rv,
+               "ES0301",
                "cannot take up a client (%u are served); its connection is "
                "closed and it comes back",
                es_crew_count(crew) - 1);

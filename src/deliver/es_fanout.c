@@ -14,12 +14,12 @@
 
 #include "base/es_context.h"
 #include "base/es_log.h"
+#include "base/es_seldom.h"
 #include "deliver/es_client_inner.h"
 #include "deliver/es_headway.h"
 #include "deliver/es_watch_inner.h"
 
 #define ROUND_BYTES (512 * 1024)
-#define COMPLAIN_EVERY (10 * APR_USEC_PER_SEC)
 #define AHEAD 4 /* members to fetch ahead */
 
 struct es_fanout_t {
@@ -194,18 +194,16 @@ static void jump(es_fanout_t *fanout, es_hub_t *hub, es_pos_t head,
     if (es_headway_is_alone(hub)) {
         return; /* it was asleep, as nobody here had missed anything */
     }
-    if (hub->complained != 0 && now - hub->complained < COMPLAIN_EVERY) {
-        return;
-    }
-    hub->complained = now;
     if (APR_STATUS_IS_ENOENT(reason)) {
-        es_log(ES_LOG_WARNING, APR_SUCCESS, "ES0302",
+        es_log(es_seldom_level(&hub->complained, ES_LOG_WARNING, now),
+               APR_SUCCESS, "ES0302",
                "events come faster than they are delivered: the journal has "
                "overtaken this child; clients that have missed events are "
                "told by stream-reset; EventStreamHub size= is too small");
     }
     else {
-        es_log(ES_LOG_ERR, reason, "ES0303",
+        es_log(es_seldom_level(&hub->complained, ES_LOG_ERR, now), reason,
+               "ES0303",
                "new events of a hub cannot be read; clients go on from the "
                "present position and are told by stream-reset");
     }

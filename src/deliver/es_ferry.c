@@ -24,6 +24,7 @@
 
 #include "base/es_context.h"
 #include "base/es_log.h"
+#include "base/es_seldom.h"
 #include "deliver/es_client_inner.h"
 #include "deliver/es_lifeboat.h"
 #include "deliver/es_sink_socket.h"
@@ -38,6 +39,8 @@ struct es_ferry_t {
     apr_uint32_t gone;
     es_store_t *present_of; /* what present is of; NULL = of none */
     es_start_t present;
+    apr_time_t told_of_lost;    /* of es_seldom.h */
+    apr_time_t told_of_strange; /* the same */
     es_slice_t names[ES_LIFEBOAT_NAMES];
     es_slot_t slots[ES_LIFEBOAT_NAMES];
 };
@@ -357,8 +360,8 @@ static int land_all(es_ferry_t *ferry, apr_time_t now)
         rv = es_lifeboat_take(ferry->boat, &passenger);
     }
     if (landed < promised) {
-        es_log(ES_LOG_WARNING, APR_STATUS_IS_EOF(rv) ? APR_SUCCESS : rv,
-               "ES0320",
+        es_log(es_seldom_level(&ferry->told_of_lost, ES_LOG_WARNING, now),
+               APR_STATUS_IS_EOF(rv) ? APR_SUCCESS : rv, "ES0320",
                "%d of %d clients of another child could not be taken over and "
                "were closed; the limit of open files may be reached, or their "
                "hub is gone",
@@ -379,9 +382,11 @@ int es_ferry_arrive(es_ferry_t *ferry, int messages, apr_time_t now)
             landed += land_all(ferry, now);
         }
         else if (rv == APR_EINVAL) {
-            es_log(ES_LOG_WARNING, rv, "ES0321",
-                   "another child has sent what is no message of clients; it "
-                   "was dropped");
+            es_log(
+                es_seldom_level(&ferry->told_of_strange, ES_LOG_WARNING, now),
+                rv, "ES0321",
+                "another child has sent what is no message of clients; it "
+                "was dropped");
         }
         else {
             break;

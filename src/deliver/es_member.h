@@ -45,7 +45,7 @@ typedef struct es_hub_t {
     es_pos_t nudged;       /* all its watches were signalled then */
     es_ring_t ahead;       /* members in state AHEAD */
     es_headway_t headway;  /* how far they have come */
-    apr_time_t complained; /* the last message about it; 0 = none */
+    apr_time_t complained; /* of es_seldom.h: messages about it */
 } es_hub_t;
 
 struct es_member_t {

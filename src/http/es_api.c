@@ -14,6 +14,8 @@
 #include "base/es_abi.h"
 #include "base/es_batch.h"
 #include "base/es_context.h"
+#include "base/es_seldom.h"
+#include "deliver/es_clock.h"
 #include "http/es_cors.h"
 #include "http/es_hlog.h"
 #include "http/es_hush.h"
@@ -308,8 +310,12 @@ static int eventstream_count_clients(server_rec *s, const char *hub,
 static int eventstream_run(request_rec *r, const char *const *channels,
                            int count)
 {
+    static apr_time_t last_told; /* atomic */
+
     if (!r || r->main) {
-        es_slog(APLOG_ERR, 0, r ? r->server : ap_server_conf, "ES0523",
+        int level = es_seldom_level(&last_told, APLOG_ERR, es_clock_now());
+
+        es_slog(level, 0, r ? r->server : ap_server_conf, "ES0523",
                 "another module asks for a stream in a subrequest, which has "
                 "no connection of its own; it is answered with 500");
         return HTTP_INTERNAL_SERVER_ERROR;

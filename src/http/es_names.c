@@ -13,6 +13,8 @@
 #include <http_request.h>
 
 #include "base/es_query.h"
+#include "base/es_seldom.h"
+#include "deliver/es_clock.h"
 #include "http/es_hlog.h"
 #include "http/es_tally.h"
 
@@ -45,11 +47,14 @@ static const apr_array_header_t *query_values(void *baton, const char *name)
 
 static es_slice_t evaluate(request_rec *r, const ap_expr_info_t *expression)
 {
+    static apr_time_t last_told; /* atomic */
     const char *err = NULL;
     const char *text = ap_expr_str_exec(r, expression, &err);
 
     if (err) {
-        es_rlog(APLOG_WARNING, 0, r, "ES0401",
+        int level = es_seldom_level(&last_told, APLOG_WARNING, es_clock_now());
+
+        es_rlog(level, 0, r, "ES0401",
                 "an expression in EventStreamChannel failed: %s; the channel "
                 "is left out",
                 err);

@@ -5,6 +5,7 @@
 #include <http_main.h>
 
 #include "base/es_frame.h"
+#include "base/es_seldom.h"
 #include "deliver/es_clock.h"
 #include "http/es_hlog.h"
 #include "http/es_hush.h"
@@ -55,6 +56,9 @@ static int clashed(const es_batch_t *batch, const es_clash_t *clash,
 static int append_failed(const es_hub_view_t *hub, apr_status_t rv,
                          apr_pool_t *p, es_problem_t *why)
 {
+    static apr_time_t last_told; /* atomic */
+    int level;
+
     if (rv == APR_ENOSPC) {
         es_problem_set(why, p, HTTP_REQUEST_ENTITY_TOO_LARGE,
                        "The events of the body are more than half of what "
@@ -68,7 +72,8 @@ static int append_failed(const es_hub_view_t *hub, apr_status_t rv,
         return not_now(p, why, "No more channels can be held now.",
                        "EventStreamMaxChannels is reached.");
     }
-    es_slog(APLOG_ERR, rv, ap_server_conf, "ES0503",
+    level = es_seldom_level(&last_told, APLOG_ERR, es_clock_now());
+    es_slog(level, rv, ap_server_conf, "ES0503",
             "the journal of hub %s is not usable any more; nothing can be "
             "published or received until httpd is restarted",
             hub->name);

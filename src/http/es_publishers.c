@@ -14,8 +14,9 @@
 #include <http_main.h>
 
 #include "base/es_abi.h"
+#include "base/es_seldom.h"
+#include "deliver/es_clock.h"
 #include "http/es_hlog.h"
-#include "http/es_seldom.h"
 #include "mod_eventstream.h"
 
 /* the end of the first version */
@@ -147,7 +148,7 @@ static int call(const listed_t *listed, const eventstream_batch_t *batch,
                    "Stored as %s, but the publisher '%s' did not take it: %s",
                    batch->last_id, listed->name,
                    reason ? reason : "it does not say why.");
-    level = es_seldom_level(&last_told);
+    level = es_seldom_level(&last_told, APLOG_WARNING, es_clock_now());
     es_slog(level, 0, ap_server_conf, "ES0521",
             "the publisher %s did not take %d events up to %s (%d): %s",
             listed->name, batch->count, batch->last_id, status,

@@ -9,8 +9,9 @@
 #include <apr_strings.h>
 #include <http_protocol.h>
 
+#include "base/es_seldom.h"
+#include "deliver/es_clock.h"
 #include "http/es_hlog.h"
-#include "http/es_seldom.h"
 
 static int reply(request_rec *r, int status, const char *type, const char *text)
 {
@@ -30,7 +31,8 @@ static void tell(request_rec *r, const es_problem_t *why)
     static apr_time_t last_remedy; /* atomic */
 
     if (why->remedy) {
-        int level = es_seldom_level(&last_remedy);
+        int level =
+            es_seldom_level(&last_remedy, APLOG_WARNING, es_clock_now());
 
         es_rlog(level, 0, r, "ES0701", "%d %s %s", why->status, why->sentence,
                 why->remedy);

@@ -9,6 +9,8 @@
 
 #include <apr_general.h>
 
+#include "base/es_log.h"
+#include "base/es_seldom.h"
 #include "deliver/es_crew.h"
 #include "deliver/es_headway.h"
 #include "deliver/es_sink_socket.h"
@@ -100,10 +102,47 @@ static void test_refused_by_epoll(void **state)
     close(pair[1]);
 }
 
+static int levels[8];
+static int told;
+
+static void on_log(int level, apr_status_t rv UNUSED, const char *tag,
+                   const char *text UNUSED)
+{
+    assert_string_equal(tag, "ES0301");
+    assert_true(told < 8);
+    levels[told++] = level;
+}
+
+static void refuse_at(world_t *w, apr_time_t now)
+{
+    es_crew_adopt(w->crew, make_member(w, open_refused()), &w->own, now);
+    es_crew_bury(w->crew);
+}
+
+/* Thousands may come at once. */
+static void test_refusals_are_told_seldom(void **state)
+{
+    world_t w;
+
+    (void)state;
+    world_open(&w);
+    es_log_to(on_log);
+    refuse_at(&w, 1);
+    refuse_at(&w, 2);
+    refuse_at(&w, ES_SELDOM_PAUSE + 1);
+    es_log_to(NULL);
+    assert_int_equal(told, 3);
+    assert_int_equal(levels[0], ES_LOG_ERR);
+    assert_int_equal(levels[1], ES_LOG_DEBUG);
+    assert_int_equal(levels[2], ES_LOG_ERR);
+    world_close(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_refused_by_epoll),
+        cmocka_unit_test(test_refusals_are_told_seldom),
     };
     int failed;
 
