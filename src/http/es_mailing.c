@@ -14,8 +14,6 @@
 
 /* How long everybody may wait. */
 #define MOMENT (250 * 1000)
-/* For the courier to end, once it was told to (its own grace is 2 s). */
-#define JOIN_PATIENCE (5 * APR_USEC_PER_SEC / 2)
 
 typedef struct es_mailing_t {
     es_mailroom_t *room;    /* NULL = no hub has proxies */
@@ -152,13 +150,13 @@ void es_mailing_stop(void)
     }
 }
 
-void es_mailing_leave(server_rec *s)
+void es_mailing_leave(apr_time_t by, server_rec *s)
 {
     if (!mailing || !mailing->courier) {
         return;
     }
     es_courier_leave(mailing->courier);
-    if (es_courier_join(mailing->courier, JOIN_PATIENCE) != APR_SUCCESS) {
+    if (es_courier_join(mailing->courier, by - es_clock_now()) != APR_SUCCESS) {
         es_slog(APLOG_WARNING, 0, s, "ES0635",
                 "the courier did not end in time; another child sends to "
                 "GRIP proxies what it has left");

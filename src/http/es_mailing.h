@@ -44,8 +44,15 @@ void es_mailing_enter(apr_uint32_t place, apr_pool_t *pchild, server_rec *s);
  */
 void es_mailing_stop(void);
 
-/** Wait until the courier has ended. Context: the child's pool is cleaned. */
-void es_mailing_leave(server_rec *s);
+/**
+ * Wait until the courier has ended.
+ *
+ * @param by  until when at most, as es_clock_now tells; may be over. Then the
+ *            error log is told, and the courier left to the process's end
+ *
+ * Context: the child's pool is cleaned.
+ */
+void es_mailing_leave(apr_time_t by, server_rec *s);
 
 /** The hub has got events: send them. Context: WORKER; does not block. */
 void es_mailing_call(const es_hub_view_t *hub);

@@ -18,14 +18,20 @@
 #include <scoreboard.h>
 
 #include "base/es_context.h"
+#include "deliver/es_clock.h"
 #include "http/es_hlog.h"
 #include "http/es_mailing.h"
 #include "http/es_memory.h"
 
-/* How long a child that ends waits for its delivery: 3 s for other children
- * to come, then 1 s for the lifeboat and 2 s for its clients to read the end
- * (es_refuge.c, es_loop.c). httpd kills after 9 s. */
-#define JOIN_PATIENCE (13 * APR_USEC_PER_SEC / 2)
+/* How long a child that ends waits for its threads, which stop side by side:
+ * both are reckoned from the same moment, as httpd kills after 9 s. Delivery
+ * has 3 s for other children to come, then 1 s for the lifeboat and 2 s for its
+ * clients to read the end (es_refuge.c, es_retreat.c); the courier 2 s for posts
+ * on their way. */
+#define DELIVERY_PATIENCE (13 * APR_USEC_PER_SEC / 2)
+#define COURIER_PATIENCE (5 * APR_USEC_PER_SEC / 2)
+/* For delivery's last turn, when workers have taken all of that time to go. */
+#define LAST_TURN (APR_USEC_PER_SEC / 2)
 /* descriptors that clients leave to the rest of a child: files, logs,
  * backends, listeners, the connections that workers serve */
 #define SPARE_DESCRIPTORS 256
@@ -45,6 +51,8 @@ typedef struct es_service_t {
     int is_threaded;         /* the MPM is */
     apr_uint32_t place;      /* 0 in the parent */
     es_delivery_t *delivery; /* NULL in the parent */
+    apr_time_t stopping;     /* since when, by es_clock_now; 0 = it was not
+                              * told, or it was graceful */
 } es_service_t;
 
 /* of the configuration at hand; lives in its pool */
@@ -195,8 +203,17 @@ int es_service_open(apr_pool_t *pconf, apr_pool_t *plog, server_rec *s)
     return is_restart() ? OK : rc;
 }
 
+static apr_status_t join_delivery(apr_time_t by)
+{
+    apr_interval_time_t left = by - es_clock_now();
+
+    return es_delivery_join(service->delivery,
+                            left > LAST_TURN ? left : LAST_TURN);
+}
+
 static apr_status_t leave(void *unused)
 {
+    apr_time_t since;
     apr_status_t rv;
 
     (void)unused;
@@ -204,12 +221,13 @@ static apr_status_t leave(void *unused)
         es_service_stop(0);
     }
     es_mailing_stop(); /* beside the delivery */
-    rv = es_delivery_join(service->delivery, JOIN_PATIENCE);
+    since = service->stopping != 0 ? service->stopping : es_clock_now();
+    rv = join_delivery(since + DELIVERY_PATIENCE);
     if (rv != APR_SUCCESS) {
         es_slog(APLOG_WARNING, rv, ap_server_conf, "ES0008",
                 "the delivery did not end in time; its streams are cut");
     }
-    es_mailing_leave(ap_server_conf);
+    es_mailing_leave(since + COURIER_PATIENCE, ap_server_conf);
     return APR_SUCCESS;
 }
 
@@ -324,6 +342,7 @@ void es_service_stop(int graceful)
     if (service && service->delivery) {
         es_delivery_leave(service->delivery, why_stop(graceful));
         if (!graceful) {
+            service->stopping = es_clock_now();
             es_mailing_stop();
         }
     }
