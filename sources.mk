@@ -596,9 +596,12 @@ t_unit_es_wheel_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_wheel_LDADD = $(UNIT_LIBS)
 
 SHIMS = \
-    t/clock/es_clockshift.la
+    t/clock/es_clockshift.la \
+    t/names/es_stuckname.la
 t_clock_es_clockshift_la_SOURCES = t/clock/es_clockshift.c
 t_clock_es_clockshift_la_LDFLAGS = $(SHIM_LDFLAGS)
+t_names_es_stuckname_la_SOURCES = t/names/es_stuckname.c
+t_names_es_stuckname_la_LDFLAGS = $(SHIM_LDFLAGS)
 
 FUZZ_TARGETS = \
     t/fuzz/fuzz_accept \
@@ -782,6 +785,7 @@ DIST_FILES = \
     t/89-grip-many.t \
     t/90-bug-01.t \
     t/90-bug-02.t \
+    t/90-bug-03.t \
     t/browser/Driver.pm \
     t/browser/closed.mjs \
     t/browser/common.mjs \
@@ -881,6 +885,7 @@ DIST_FILES = \
     t/lib/EventStream/Pushpin.pm \
     t/lib/EventStream/Snippets.pm \
     t/lib/EventStream/Source.pm \
+    t/names/es_stuckname.c \
     t/run \
     t/run-all \
     t/unit/deliver_fixture.h \

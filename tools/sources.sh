@@ -74,7 +74,7 @@ generate()
     done
 
     # What tests preload into httpd.
-    shims=$(files t/clock | sed -n 's|^\(.*\)\.c$|\1|p')
+    shims=$(files t/clock t/names | sed -n 's|^\(.*\)\.c$|\1|p')
     echo "$shims" | sed '/^$/d; s/$/.la/' | list SHIMS
     for shim in $shims; do
         var=$(echo "$shim" | tr '/' '_')_la

@@ -100,12 +100,24 @@ static void set_protocols(CURL *easy)
 #endif
 }
 
+/** A name is looked up in a thread of libcurl's own. One that is stuck is left
+ * alone when its post is given up: it clears up when it has ended. */
+static void leave_lookups(CURL *easy)
+{
+#if LIBCURL_VERSION_NUM >= 0x075700
+    curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+#else
+    (void)easy; /* waits for it, which nothing can prevent */
+#endif
+}
+
 static void set_options(es_grip_line_t *line,
                         const es_grip_line_params_t *params)
 {
     CURL *easy = line->easy;
 
     set_protocols(easy);
+    leave_lookups(easy);
     curl_easy_setopt(easy, CURLOPT_URL, params->uri);
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(easy, CURLOPT_POST, 1L);
