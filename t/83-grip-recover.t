@@ -22,6 +22,14 @@ EventStreamGripOnError ignore
 EventStreamGrip hub=small "http://127.0.0.1:@PORT:dead@" verify-key=changeme
 EventStreamGripReliable hub=small on
 EventStreamGripOnError hub=small ignore
+EventStreamHub few size=2m history=10
+EventStreamGrip hub=few "http://127.0.0.1:@PORT:dead@" verify-key=changeme
+EventStreamGripReliable hub=few on
+EventStreamGripOnError hub=few ignore
+EventStreamHub brief size=256k age=1s
+EventStreamGrip hub=brief "http://127.0.0.1:@PORT:dead@" verify-key=changeme
+EventStreamGripReliable hub=brief on
+EventStreamGripOnError hub=brief ignore
 EventStreamRetry 2
 <Location "/">
     Require all denied
@@ -38,6 +46,17 @@ EventStreamRetry 2
     EventStreamKeepAliveForm comment
     Require all granted
 </Location>
+<LocationMatch "^/hub/(?<room>few|brief)$">
+    SetHandler eventstream
+    EventStreamChannel "{?c}"
+    Require all granted
+</LocationMatch>
+<Location "/hub/few">
+    EventStreamUseHub few
+</Location>
+<Location "/hub/brief">
+    EventStreamUseHub brief
+</Location>
 <LocationMatch "^/exact$">
     SetHandler eventstream
     EventStreamUseHub small
@@ -52,6 +71,12 @@ EventStreamRetry 2
     SetHandler eventstream-publish
     EventStreamUseHub small
     Require all granted
+</Location>
+<Location "/fill/few">
+    EventStreamUseHub few
+</Location>
+<Location "/fill/brief">
+    EventStreamUseHub brief
 </Location>
 CONF
 my $httpd = EventStream::Httpd->start(conf => $conf);
@@ -122,8 +147,14 @@ like $next->{keep}, qr/^: keep-alive/, 'with the keep-alive of the Location';
 sub fill
 {
     my ($channel, @data) = @_;
+    return fill_hub('', $channel, @data);
+}
+
+sub fill_hub
+{
+    my ($hub, $channel, @data) = @_;
     my $got;
-    $got = publish($httpd, $channel, $_, path => '/fill') for @data;
+    $got = publish($httpd, $channel, $_, path => "/fill$hub") for @data;
     return $got->{json}{id};
 }
 
@@ -172,6 +203,34 @@ is_reset(ask($old), 'events that the ring has evicted');
 my $quiet = hold('/small?c=quiet');
 fill('a', map { $_ . 'x' x 50_000 } 1 .. 8);
 is ask($quiet)->{body}, '', 'a quiet channel has missed nothing';
+
+# ---- how far back ------------------------------------------------------------
+
+my $few = hold('/hub/few?c=a');
+fill_hub('/few', 'a', 1 .. 10);
+is_deeply ask($few)->{data}, [1 .. 10], 'as many events as history= says';
+fill_hub('/few', 'b', 1 .. 10);
+is_deeply ask($few)->{data}, [1 .. 10], '... of each channel';
+fill_hub('/few', 'a', 11);
+is_reset(ask($few), 'one more');
+my $known = 'Last-Event-ID: ' . $few->{last}{'events-a'};
+is_deeply grip_of(get($httpd, '/hub/few?c=a', $good, $known))->{events},
+    ['stream-open', 'stream-reset'], '... as who comes anew is told';
+
+$few = hold('/hub/few?c=long');
+fill_hub('/few', 'long', map { $_ . '-' x 60_000 } 1 .. 10);
+my $first = ask($few);
+is $first->{hold}, undef, 'an answer of several pieces';
+fill_hub('/few', 'long', 11 .. 20);
+my @rest = map { /^(\d+)/ } @{$first->{data}}, @{ask($first)->{data}};
+is_deeply \@rest, [1 .. 20], '... goes on to its end, as a stream does';
+
+my $brief = hold('/hub/brief?c=a&c=quiet');
+fill_hub('/brief', 'a', 1);
+sleep 2;
+is_reset(ask($brief), 'an event that is older than age=');
+my $calm = hold('/hub/brief?c=quiet');
+is ask($calm)->{body}, '', 'but not when there was none';
 
 # ---- long answers ------------------------------------------------------------
 

@@ -115,7 +115,7 @@ static es_slice_t last_event_id(request_rec *r)
     return es_channel_trim(id);
 }
 
-static es_reach_t reach_of(const es_hub_view_t *hub)
+es_reach_t es_entry_reach(const es_hub_view_t *hub)
 {
     es_reach_t reach;
 
@@ -129,7 +129,7 @@ static es_reach_t reach_of(const es_hub_view_t *hub)
  * is met again by whoever serves the stream. */
 static void replay(es_stream_t *stream, apr_uint64_t latest)
 {
-    es_reach_t reach = reach_of(stream->hub);
+    es_reach_t reach = es_entry_reach(stream->hub);
     es_pos_t present = stream->start.pos;
     es_replay_t *parts =
         apr_palloc(stream->r->pool, sizeof(*parts) * stream->nslots);
@@ -146,7 +146,7 @@ static void replay(es_stream_t *stream, apr_uint64_t latest)
 static void resume(es_stream_t *stream, const es_channels_t *names,
                    es_slice_t id)
 {
-    es_reach_t reach = reach_of(stream->hub);
+    es_reach_t reach = es_entry_reach(stream->hub);
 
     if (es_store_resume(stream->hub->store, stream->slots, stream->nslots, id,
                         &reach, &stream->start) == APR_SUCCESS) {

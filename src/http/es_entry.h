@@ -8,6 +8,7 @@
 
 #include "base/es_channel.h"
 #include "http/es_stream.h"
+#include "store/es_resume.h"
 
 typedef enum es_entry_result_t {
     ES_ENTRY_DONE,  /* to be served */
@@ -40,5 +41,13 @@ es_entry_result_t es_entry_enter(es_stream_t *stream,
  */
 es_entry_result_t es_entry_look_in(es_stream_t *stream,
                                    const es_channels_t **names);
+
+/**
+ * How far back a hub gives events to who comes again: EventStreamHub history=
+ * and age=, from now on.
+ *
+ * Context: ANY.
+ */
+es_reach_t es_entry_reach(const es_hub_view_t *hub);
 
 #endif

@@ -18,6 +18,7 @@
 #include "grip/es_grip_channel.h"
 #include "grip/es_grip_link.h"
 #include "grip/es_instruct.h"
+#include "http/es_entry.h"
 #include "http/es_grip_answer.h"
 #include "http/es_hlog.h"
 #include "http/es_hush.h"
@@ -68,21 +69,28 @@ static es_slice_t last_id(const recovery_t *recovery, es_slice_t name)
 }
 
 /*
- * EventStreamHub history= and age= are for who comes again; these clients have
- * never gone.
- *
- * @return 0: the journal cannot vouch for all after what was seen of it
+ * A client that has missed events at its proxy is told what it would be told
+ * when it came again. A further piece goes on with an answer whose reach was
+ * looked at when it began.
  */
-static int resume_one(recovery_t *recovery, int i)
+static es_reach_t reach_of(const recovery_t *recovery)
 {
     static const es_reach_t all = {0, 0, 0};
+
+    return recovery->link.from.len != 0 ? all : es_entry_reach(recovery->hub);
+}
+
+/* @return 0: the journal cannot vouch for all after what was seen of it */
+static int resume_one(recovery_t *recovery, int i)
+{
+    es_reach_t reach = reach_of(recovery);
     es_grip_answer_t *answer = &recovery->answer;
     es_slice_t id = last_id(recovery, recovery->link.channels[i]);
     es_start_t start = recovery->start;
 
     if (id.len == 0 || !es_id_is_ours(id) ||
-        es_store_resume(recovery->hub->store, &recovery->slots[i], 1, id, &all,
-                        &start) != APR_SUCCESS) {
+        es_store_resume(recovery->hub->store, &recovery->slots[i], 1, id,
+                        &reach, &start) != APR_SUCCESS) {
         return 0;
     }
     answer->parts[i].seen = start.id;

@@ -25,9 +25,9 @@
 
 /* How long a child that ends waits for its threads, which stop side by side:
  * both are reckoned from the same moment, as httpd kills after 9 s. Delivery
- * has 3 s for other children to come, then 1 s for the lifeboat and 2 s for its
- * clients to read the end (es_refuge.c, es_retreat.c); the courier 2 s for posts
- * on their way. */
+ * has 3 s for other children to come, then 1 s for the lifeboat and 2 s for
+ * its clients to read the end (es_refuge.c, es_retreat.c); the courier 2 s for
+ * posts on their way. */
 #define DELIVERY_PATIENCE (13 * APR_USEC_PER_SEC / 2)
 #define COURIER_PATIENCE (5 * APR_USEC_PER_SEC / 2)
 /* For delivery's last turn, when workers have taken all of that time to go. */
