@@ -760,6 +760,7 @@ DIST_FILES = \
     t/52-carry.t \
     t/53-drain.t \
     t/54-full-boat.t \
+    t/55-held-resume.t \
     t/60-verifier.t \
     t/61-descriptors.t \
     t/62-clock.t \
