@@ -246,7 +246,8 @@ static apr_status_t add(es_round_t *round, const es_store_t *store,
     const es_record_t *record = &round->record;
     apr_status_t rv = APR_SUCCESS;
 
-    if (round->nrecords == 0 && record->chunk_len > round->room) {
+    /* not behind closes: they have taken of the room for channels */
+    if (round->ntouched == 0 && record->chunk_len > round->room) {
         rv = resize(round, record->chunk_len);
     }
     else if (!has_room(round, record)) {

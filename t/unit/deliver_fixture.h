@@ -32,14 +32,15 @@ typedef struct hub_t {
     es_appended_t appended; /* by the last publish */
 } hub_t;
 
-static UNUSED void hub_open(hub_t *hub, apr_uint64_t ring_bytes)
+static UNUSED void hub_open_wide(hub_t *hub, apr_uint64_t ring_bytes,
+                                 apr_uint32_t channels)
 {
     es_store_params_t params = {0};
     apr_size_t size;
     es_id_t birth;
 
     params.ring_bytes = ring_bytes;
-    params.channels = 256;
+    params.channels = channels;
     params.places = 2;
     size = es_store_size(&params);
     assert_true(size > 0);
@@ -52,6 +53,11 @@ static UNUSED void hub_open(hub_t *hub, apr_uint64_t ring_bytes)
     assert_int_equal(
         es_store_attach(&hub->store, hub->mem, size, &params, hub->pool),
         APR_SUCCESS);
+}
+
+static UNUSED void hub_open(hub_t *hub, apr_uint64_t ring_bytes)
+{
+    hub_open_wide(hub, ring_bytes, 256);
 }
 
 static UNUSED void hub_close(hub_t *hub)

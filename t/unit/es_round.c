@@ -276,6 +276,47 @@ static void test_closes(void **state)
     hub_close(&hub);
 }
 
+static int on_wants_all(void *baton, es_slot_t slot)
+{
+    (void)baton;
+    return slot != 0;
+}
+
+/* A round has room for so many channels; closes take it, and no bytes. */
+static void test_large_record_behind_many_closes(void **state)
+{
+    es_round_t *round = es_round_create(2000);
+    char *data = calloc(1, 5000);
+    es_pos_t start, head, end;
+    char name[8];
+    hub_t hub;
+    int i;
+
+    (void)state;
+    hub_open_wide(&hub, 512 * 1024, 2048);
+    start = es_store_head(hub.store);
+    for (i = 0; i < 1024; i++) {
+        snprintf(name, sizeof(name), "c%d", i);
+        hub_shut(&hub, name);
+    }
+    memset(data, 'x', 5000);
+    head = hub_publish(&hub, "a", data, 5000);
+    assert_int_equal(
+        es_round_take(round, hub.store, start, head, on_wants_all, NULL),
+        APR_SUCCESS);
+    assert_int_equal(es_round_count(round), 1024);
+    end = es_round_end(round);
+    assert_true(end < head); /* it waits for the next round, which it has */
+    assert_int_equal(
+        es_round_take(round, hub.store, end, head, on_wants_all, NULL),
+        APR_SUCCESS);
+    assert_int_equal(es_round_count(round), 1);
+    assert_true(es_round_wire(round, 0, 0)->total > 5000);
+    free(data);
+    es_round_destroy(round);
+    hub_close(&hub);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -285,6 +326,7 @@ int main(void)
         cmocka_unit_test(test_many_records),
         cmocka_unit_test(test_overtaken),
         cmocka_unit_test(test_closes),
+        cmocka_unit_test(test_large_record_behind_many_closes),
     };
     int failed;
 
