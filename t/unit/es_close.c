@@ -134,6 +134,31 @@ static void test_own_id(void **state)
 }
 
 /** The ring goes over dropped records, the close, and on. */
+/** One that is there already opens none of its channels. */
+static void test_known_does_not_reopen(void **state)
+{
+    kit_t *kit = kit_open(RING, 8, 1);
+    es_slice_t names[] = {es_slice_of("a"), es_slice_of("b")};
+    es_frame_t frame = kit_frame("data: 1\n\n");
+    es_entry_t entry = {names, 2, &frame};
+    es_appended_t done;
+    es_slot_t slot;
+
+    (void)state;
+    frame.own_id = es_slice_of("mine");
+    assert_int_equal(kit_subscribe(kit, 2, "a", &slot), 0);
+    assert_int_equal(
+        es_store_append(kit->store, &entry, 1, KIT_NOW, kit->touched, &done),
+        0);
+    shut(kit, "a");
+    assert_int_equal(
+        es_store_append(kit->store, &entry, 1, KIT_NOW, kit->touched, &done),
+        0);
+    assert_int_equal(done.known, 1); /* b has it */
+    assert_true(es_close_is_closed(kit->store, slot, KIT_NOW));
+    kit_close(kit, 1);
+}
+
 static void test_evicted(void **state)
 {
     kit_t *kit = kit_open(4096, 8, 1);
@@ -236,9 +261,13 @@ static void test_repair(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_close),  cmocka_unit_test(test_reopen),
-        cmocka_unit_test(test_own_id), cmocka_unit_test(test_evicted),
-        cmocka_unit_test(test_table),  cmocka_unit_test(test_repair),
+        cmocka_unit_test(test_close),
+        cmocka_unit_test(test_reopen),
+        cmocka_unit_test(test_own_id),
+        cmocka_unit_test(test_known_does_not_reopen),
+        cmocka_unit_test(test_evicted),
+        cmocka_unit_test(test_table),
+        cmocka_unit_test(test_repair),
     };
 
     apr_initialize();

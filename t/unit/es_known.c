@@ -147,6 +147,46 @@ static void test_batch(void **state)
     kit_close(kit, 1);
 }
 
+/* Each event has channels of its own: those of the new one behind known ones
+ * must not be mistaken for theirs. */
+static void test_new_behind_known(void **state)
+{
+    kit_t *kit = kit_open(RING, 8, 1);
+    es_appended_t first, second, done;
+    send_t batch[] = {{"b", "2", "data: 2\n\n"},
+                      {"a", "1", "data: 1\n\n"},
+                      {"c", "3", "data: 3\n\n"}};
+    es_record_t record;
+    es_slot_t slot;
+
+    (void)state;
+    assert_int_equal(put_one(kit, "a", "1", "data: 1\n\n", &first), 0);
+    assert_int_equal(put_one(kit, "b", "2", "data: 2\n\n", &second), 0);
+    assert_int_equal(put(kit, batch, 3, &done), 0);
+    assert_int_equal(done.known, 2);
+    assert_int_equal(done.known_from, first.from);
+    assert_int_equal(done.known_to, second.head);
+    assert_int_equal(count_records(kit), 3);
+    assert_int_equal(kit_subscribe(kit, 2, "c", &slot), 0);
+    assert_int_equal(es_store_look(kit->store, done.from, &record), 0);
+    assert_int_equal(record.slots[0], slot);
+    kit_check(kit);
+    kit_close(kit, 1);
+}
+
+static void test_twice_in_a_batch(void **state)
+{
+    kit_t *kit = kit_open(RING, 8, 1);
+    send_t batch[] = {{"a", "1", "data: 1\n\n"}, {"a", "1", "data: 1\n\n"}};
+    es_appended_t done;
+
+    (void)state;
+    assert_int_equal(put(kit, batch, 2, &done), 0);
+    assert_int_equal(done.known, 1);
+    assert_int_equal(count_records(kit), 1);
+    kit_close(kit, 1);
+}
+
 static void test_evicted_is_new(void **state)
 {
     kit_t *kit = kit_open(4096, 8, 1);
@@ -171,6 +211,8 @@ int main(void)
         cmocka_unit_test(test_again),
         cmocka_unit_test(test_clash),
         cmocka_unit_test(test_batch),
+        cmocka_unit_test(test_new_behind_known),
+        cmocka_unit_test(test_twice_in_a_batch),
         cmocka_unit_test(test_evicted_is_new),
     };
 

@@ -238,6 +238,30 @@ static void test_other_epoch(void **state)
     kit_close(kit, 1);
 }
 
+/* An id of another store that lies between two of ours, by its time: neither
+ * evicted nor from the future. */
+static void test_other_epoch_between_ours(void **state)
+{
+    kit_t *kit = kit_open(RING, 8, 1);
+    es_slice_t name = es_slice_of("a");
+    es_frame_t frame = kit_frame("data: 1\n\n");
+    es_entry_t entry = {&name, 1, &frame};
+    es_appended_t done;
+    es_id_t other;
+    sub_t sub;
+
+    (void)state;
+    assert_int_equal(es_store_append(kit->store, &entry, 1, KIT_NOW + 2000,
+                                     kit->touched, &done),
+                     0);
+    sub = subscribe(kit, "a");
+    other = es_id_birth(KIT_EPOCH, KIT_NOW + 1000);
+    assert_refused(&sub, resume(&sub, other));
+    other = es_id_birth(KIT_EPOCH - 1, KIT_NOW + 1000);
+    assert_int_equal(resume(&sub, other), APR_SUCCESS);
+    kit_close(kit, 1);
+}
+
 /* An id that no event of the channel has, but between two that were given:
  * that of another channel, or of stream-open. */
 static void test_in_between(void **state)
@@ -661,6 +685,7 @@ int main(void)
         cmocka_unit_test(test_published_meanwhile),
         cmocka_unit_test(test_not_of_this_store),
         cmocka_unit_test(test_other_epoch),
+        cmocka_unit_test(test_other_epoch_between_ours),
         cmocka_unit_test(test_in_between),
         cmocka_unit_test(test_malformed),
         cmocka_unit_test(test_evicted),
