@@ -365,6 +365,7 @@ UNIT_TESTS = \
     t/unit/es_store \
     t/unit/es_store_dates \
     t/unit/es_store_processes \
+    t/unit/es_store_steps \
     t/unit/es_template \
     t/unit/es_twins \
     t/unit/es_utf8 \
@@ -582,6 +583,9 @@ t_unit_es_store_dates_LDADD = $(UNIT_LIBS)
 t_unit_es_store_processes_SOURCES = t/unit/es_store_processes.c
 t_unit_es_store_processes_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_store_processes_LDADD = $(UNIT_LIBS)
+t_unit_es_store_steps_SOURCES = t/unit/es_store_steps.c
+t_unit_es_store_steps_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_es_store_steps_LDADD = $(UNIT_LIBS)
 t_unit_es_template_SOURCES = t/unit/es_template.c
 t_unit_es_template_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_template_LDADD = $(UNIT_LIBS)
@@ -891,7 +895,9 @@ DIST_FILES = \
     t/run-all \
     t/unit/deliver_fixture.h \
     t/unit/grip_keys.h \
+    t/unit/stepper.h \
     t/unit/store_kit.h \
+    t/unit/store_witness.h \
     t/unit/unit.h \
     tools/sources.sh \
     .clang-format \

@@ -293,7 +293,7 @@ static void reopen(const es_store_t *store, const batch_t *batch)
     for (i = 0; i < batch->count; i++) {
         for (k = 0; k < batch->entries[i].nchannels; k++, use++) {
             if (!batch->marks[i].is_known) {
-                es_chantab_reopen(&store->tab, use->slot);
+                es_chantab_until(&store->tab, use->slot, 0);
             }
         }
     }

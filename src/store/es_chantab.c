@@ -295,8 +295,8 @@ void es_chantab_evict(const es_chantab_t *tab, es_slot_t slot, es_pos_t pos,
     }
 }
 
-void es_chantab_close(const es_chantab_t *tab, es_slot_t slot, es_pos_t pos,
-                      const es_id_t *id, apr_uint64_t until_ms)
+void es_chantab_drop(const es_chantab_t *tab, es_slot_t slot, es_pos_t pos,
+                     const es_id_t *id)
 {
     es_chan_t *chan = es_chantab_at(tab, slot);
 
@@ -309,15 +309,23 @@ void es_chantab_close(const es_chantab_t *tab, es_slot_t slot, es_pos_t pos,
     /* relaxed: who has subscribed before finds the record itself, or learns
      * by the tail that it is gone, which is stored later, with release */
     __atomic_store_n(&chan->closed_pos, pos, __ATOMIC_RELAXED);
-    __atomic_store_n(&chan->closed_until_ms, until_ms, __ATOMIC_RELAXED);
 }
 
-void es_chantab_reopen(const es_chantab_t *tab, es_slot_t slot)
+void es_chantab_close(const es_chantab_t *tab, es_slot_t slot, es_pos_t pos,
+                      const es_id_t *id, apr_uint64_t until_ms)
+{
+    es_chantab_drop(tab, slot, pos, id);
+    es_chantab_until(tab, slot, until_ms);
+}
+
+void es_chantab_until(const es_chantab_t *tab, es_slot_t slot,
+                      apr_uint64_t until_ms)
 {
     es_chan_t *chan = es_chantab_at(tab, slot);
 
-    if (chan != NULL && chan->closed_until_ms != 0) {
-        __atomic_store_n(&chan->closed_until_ms, 0, __ATOMIC_RELAXED);
+    if (chan != NULL && chan->closed_until_ms != until_ms) {
+        /* relaxed: as closed_pos above */
+        __atomic_store_n(&chan->closed_until_ms, until_ms, __ATOMIC_RELAXED);
     }
 }
 

@@ -76,8 +76,13 @@ void es_chantab_evict(const es_chantab_t *tab, es_slot_t slot, es_pos_t pos,
 void es_chantab_close(const es_chantab_t *tab, es_slot_t slot, es_pos_t pos,
                       const es_id_t *id, apr_uint64_t until_ms);
 
-/** The journal has got an event of the slot, and it is committed. */
-void es_chantab_reopen(const es_chantab_t *tab, es_slot_t slot);
+/** The first half of it: drop what was before the close. */
+void es_chantab_drop(const es_chantab_t *tab, es_slot_t slot, es_pos_t pos,
+                     const es_id_t *id);
+
+/** The other one: it is closed until then; 0 = open, as after an event. */
+void es_chantab_until(const es_chantab_t *tab, es_slot_t slot,
+                      apr_uint64_t until_ms);
 
 /* ---- carrying over ----------------------------------------------------- */
 
@@ -106,8 +111,10 @@ int es_chantab_recount(const es_chantab_t *tab, es_slot_t slot, es_pos_t pos,
 /** All records are gone: forget the recounts, all up to id is evicted. */
 void es_chantab_lose(const es_chantab_t *tab, const es_id_t *id);
 
-/** Publish what was recounted; tail is where the journal begins. */
-void es_chantab_recounted(const es_chantab_t *tab, es_pos_t tail);
+/** Publish what was recounted; tail is where the journal begins, last the
+ * highest id that was given. */
+void es_chantab_recounted(const es_chantab_t *tab, es_pos_t tail,
+                          const es_id_t *last);
 
 /** Walk chains and free list. @return NULL, or what is wrong */
 const char *es_chantab_check(const es_chantab_t *tab, apr_pool_t *p);

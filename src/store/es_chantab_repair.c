@@ -76,16 +76,30 @@ void es_chantab_lose(const es_chantab_t *tab, const es_id_t *id)
     }
 }
 
+/** Where half of it was stored (es_chantab_store_id), forgotten may be above
+ * all ids that were given; a channel that is made next would then be told to
+ * have lost what is yet to be published to it. */
+static void bound_forgotten(es_table_t *table, const es_id_t *last)
+{
+    es_id_t forgotten = {table->forgotten_ms, table->forgotten_n};
+
+    if (es_id_compare(&forgotten, last) > 0) {
+        es_chantab_store_id(&table->forgotten_ms, &table->forgotten_n, last);
+    }
+}
+
 /*
  * newest is stored once, with its final value: readers look at it meanwhile,
  * and a value that is too low for an instant would make them skip a record.
  * Of a channel of which nothing is retained we know only that its newest
  * record was before the tail; a value that is too high does no harm.
  */
-void es_chantab_recounted(const es_chantab_t *tab, es_pos_t tail)
+void es_chantab_recounted(const es_chantab_t *tab, es_pos_t tail,
+                          const es_id_t *last)
 {
     es_chan_t *chan;
 
+    bound_forgotten(tab->table, last);
     for (chan = tab->slots; chan < tab->slots + fresh_of(tab); chan++) {
         es_pos_t newest = chan->newest;
 

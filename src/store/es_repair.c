@@ -24,20 +24,40 @@ static void raise_last(es_store_t *store, const es_id_t *id)
     }
 }
 
-/** A close that was committed counts, and so does an event that came after
- * it; see es_chantab_close. */
-static void recount_closing(es_store_t *store, const es_record_t *record)
+/** A close that was committed counts. */
+static void recount_close(es_store_t *store, const es_record_t *record)
 {
-    int i;
-
     if (record->closes) {
-        es_chantab_close(&store->tab, record->slots[0], record->pos,
-                         &record->id,
-                         es_journal_until(&store->journal, record));
-        return;
+        es_chantab_drop(&store->tab, record->slots[0], record->pos,
+                        &record->id);
     }
-    for (i = 0; i < record->nslots; i++) {
-        es_chantab_reopen(&store->tab, record->slots[i]);
+}
+
+/**
+ * A channel is closed when its newest record is a close, and open when that is
+ * an event; of one without records the table knows it. Stored once, with its
+ * final value, since readers look at it meanwhile: who finds an open channel
+ * closed for an instant tells its client to stop for good.
+ */
+static void settle_closed(es_store_t *store)
+{
+    es_record_t record;
+    es_slot_t slot;
+
+    for (slot = 1; slot <= store->tab.table->fresh; slot++) {
+        const es_chan_t *chan = es_chantab_at(&store->tab, slot);
+        apr_uint64_t until_ms = 0;
+
+        if (chan == NULL || chan->retained == 0) {
+            continue;
+        }
+        if (chan->dropped == chan->retained &&
+            es_journal_look(&store->journal, chan->newest, &record) ==
+                APR_SUCCESS &&
+            record.closes) {
+            until_ms = es_journal_until(&store->journal, &record);
+        }
+        es_chantab_until(&store->tab, slot, until_ms);
     }
 }
 
@@ -62,7 +82,7 @@ static int recount(es_store_t *store, es_news_t *news)
                 return 0;
             }
         }
-        recount_closing(store, &record);
+        recount_close(store, &record);
         es_owntab_restore(&store->owns, &record);
         before = record.id;
         news->records++;
@@ -93,7 +113,9 @@ apr_status_t es_repair(es_store_t *store, es_news_t *news)
         news->emptied = 1;
         news->records = 0;
     }
-    es_chantab_recounted(&store->tab, es_journal_tail(&store->journal));
+    last = es_view_last_id(store);
+    es_chantab_recounted(&store->tab, es_journal_tail(&store->journal), &last);
+    settle_closed(store);
     news->mended = 1;
     return APR_SUCCESS;
 }

@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * Death at any instruction. A stepper has a child do something with shared
+ * memory, one instruction at a time (ptrace), and finds out after which of
+ * them a death would leave something else than after the one before. Then it
+ * can have children die at each of these, and at no other place need they.
+ *
+ * What a death leaves is the shared memory, and what the kernel does to it for
+ * the sake of robust mutexes; for that it looks at a list in the dying thread,
+ * so the head of this list is watched like the memory. Those who read at the
+ * same time see what stands there between two instructions, and can be asked
+ * at each change.
+ *
+ * Stepping all the way to each stop again would take long. A stop is known by
+ * its address and by how often the child comes there; a breakpoint leads to
+ * it. Both passes must see the same: what they do may depend on nothing but
+ * the memory, and a checksum at each stop tells if it did.
+ *
+ * All in static functions, as each test is a program.
+ */
+#ifndef STEPPER_H
+#define STEPPER_H
+
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/user.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include <linux/futex.h>
+
+#define STEPPER_UNUSED __attribute__((unused))
+
+/** Most instructions of what a child does, and most stops in it. */
+#define STEPPER_STEPS_MAX 2000000
+#define STEPPER_STOPS_MAX 2000
+/** No child lives longer. */
+#define STEPPER_LIMIT_S 100
+
+/** Between two instructions. */
+typedef struct stepper_stop_t {
+    unsigned long pc; /* of the second */
+    unsigned visit;   /* it is there for the so-many-th time, from 1 */
+    uint64_t sum;     /* of what was shared then */
+} stepper_stop_t;
+
+typedef struct stepper_t {
+    void (*run)(void *data);  /* what the child does */
+    void (*look)(void *data); /* NULL, or called by the parent at each stop
+                               * of stepper_trace */
+    void *data;
+    const char *mem; /* what is shared */
+    size_t size;
+    const char *own; /* in it 64 bytes that differ from child to child: the
+                      * lock, which has its owner's number; or NULL */
+    int count;       /* of stops */
+    unsigned long steps;
+    stepper_stop_t stops[STEPPER_STOPS_MAX];
+} stepper_t;
+
+/* ---- one process -------------------------------------------------------- */
+
+#ifdef __x86_64__
+
+#define STEPPER_BREAK 0xccul /* int3: a byte */
+
+static unsigned long stepper_pc(pid_t pid)
+{
+    return (unsigned long)ptrace(PTRACE_PEEKUSER, pid,
+                                 offsetof(struct user, regs.rip), NULL);
+}
+
+static void stepper_set_pc(pid_t pid, unsigned long pc)
+{
+    ptrace(PTRACE_POKEUSER, pid, offsetof(struct user, regs.rip), pc);
+}
+
+#else
+
+/* Elsewhere stepper_refusal says no. */
+#define STEPPER_BREAK 0ul
+
+static unsigned long stepper_pc(pid_t pid)
+{
+    return (unsigned long)pid;
+}
+
+static void stepper_set_pc(pid_t pid, unsigned long pc)
+{
+    (void)pid;
+    (void)pc;
+}
+
+#endif
+
+/** The signal that a child has stopped for. */
+static int stepper_wait(pid_t pid)
+{
+    int status;
+
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSTOPPED(status));
+    return WSTOPSIG(status);
+}
+
+/** A child that has stopped before it runs. */
+static pid_t stepper_start(const stepper_t *stepper)
+{
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        alarm(STEPPER_LIMIT_S);
+        if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0) {
+            _exit(1);
+        }
+        raise(SIGSTOP);
+        stepper->run(stepper->data);
+        raise(SIGSTOP);
+        _exit(0);
+    }
+    assert_true(pid > 0);
+    assert_int_equal(stepper_wait(pid), SIGSTOP);
+    /* should a test end here, so does its child */
+    ptrace(PTRACE_SETOPTIONS, pid, NULL, PTRACE_O_EXITKILL);
+    return pid;
+}
+
+static STEPPER_UNUSED void stepper_end(pid_t pid)
+{
+    int status;
+
+    kill(pid, SIGKILL);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+}
+
+/** One instruction. @return 0 when the child has run to its end */
+static int stepper_step(pid_t pid)
+{
+    int sig;
+
+    assert_int_equal(ptrace(PTRACE_SINGLESTEP, pid, NULL, NULL), 0);
+    sig = stepper_wait(pid);
+    if (sig == SIGSTOP) {
+        return 0;
+    }
+    assert_int_equal(sig, SIGTRAP);
+    return 1;
+}
+
+/* ---- what a death leaves ------------------------------------------------ */
+
+/** FNV-1a, over words. */
+static uint64_t stepper_sum(const stepper_t *stepper)
+{
+    uint64_t sum = 14695981039346656037u;
+    size_t at;
+
+    for (at = 0; at < stepper->size; at += 8) {
+        uint64_t word;
+
+        if (stepper->own != NULL && stepper->mem + at >= stepper->own &&
+            stepper->mem + at < stepper->own + 64) {
+            continue;
+        }
+        memcpy(&word, stepper->mem + at, 8);
+        sum = (sum ^ word) * 1099511628211u;
+    }
+    return sum;
+}
+
+/** What the kernel looks at when a thread dies: the first of the robust
+ * mutexes that it holds, and the one that it is about to take or give back. */
+typedef struct stepper_robust_t {
+    long first;
+    long pending;
+} stepper_robust_t;
+
+static stepper_robust_t stepper_robust(pid_t pid)
+{
+    static struct robust_list_head *head;
+    stepper_robust_t robust;
+    size_t len;
+
+    if (head == NULL) {
+        /* a forked child has it where its parent has it */
+        syscall(SYS_get_robust_list, 0, &head, &len);
+    }
+    robust.first = ptrace(PTRACE_PEEKDATA, pid, &head->list.next, NULL);
+    robust.pending = ptrace(PTRACE_PEEKDATA, pid, &head->list_op_pending, NULL);
+    return robust;
+}
+
+/* ---- all stops ---------------------------------------------------------- */
+
+/** A child has come to the last of these addresses: that is a stop. */
+static void stepper_note(stepper_t *stepper, const unsigned long *pcs)
+{
+    stepper_stop_t *stop = &stepper->stops[stepper->count++];
+    unsigned long i;
+
+    assert_true(stepper->count < STEPPER_STOPS_MAX);
+    stop->pc = pcs[stepper->steps - 1];
+    stop->visit = 0;
+    for (i = 0; i < stepper->steps; i++) {
+        stop->visit += pcs[i] == stop->pc;
+    }
+    stop->sum = stepper_sum(stepper);
+}
+
+/** Have a child run to its end, and note the stops. */
+static STEPPER_UNUSED void stepper_trace(stepper_t *stepper)
+{
+    static unsigned long pcs[STEPPER_STEPS_MAX];
+    char *before = malloc(stepper->size);
+    pid_t pid = stepper_start(stepper);
+    stepper_robust_t robust = stepper_robust(pid);
+
+    assert_non_null(before);
+    memcpy(before, stepper->mem, stepper->size);
+    stepper->count = 0;
+    stepper->steps = 0;
+    while (stepper_step(pid)) {
+        stepper_robust_t now = stepper_robust(pid);
+
+        assert_true(stepper->steps < STEPPER_STEPS_MAX);
+        pcs[stepper->steps++] = stepper_pc(pid);
+        if (memcmp(before, stepper->mem, stepper->size) != 0 ||
+            memcmp(&robust, &now, sizeof(now)) != 0) {
+            memcpy(before, stepper->mem, stepper->size);
+            robust = now;
+            stepper_note(stepper, pcs);
+            if (stepper->look != NULL) {
+                stepper->look(stepper->data);
+            }
+        }
+    }
+    stepper_end(pid);
+    free(before);
+}
+
+/** Lead a child to a stop. */
+static void stepper_lead(pid_t pid, const stepper_stop_t *stop)
+{
+    long text = ptrace(PTRACE_PEEKTEXT, pid, stop->pc, NULL);
+    unsigned visit = 0;
+
+    for (;;) {
+        ptrace(PTRACE_POKETEXT, pid, stop->pc,
+               (text & ~0xfful) | STEPPER_BREAK);
+        assert_int_equal(ptrace(PTRACE_CONT, pid, NULL, NULL), 0);
+        assert_int_equal(stepper_wait(pid), SIGTRAP);
+        assert_true(stepper_pc(pid) == stop->pc + 1);
+        stepper_set_pc(pid, stop->pc);
+        ptrace(PTRACE_POKETEXT, pid, stop->pc, text);
+        /* a step of a string instruction comes to where it was */
+        while (stepper_pc(pid) == stop->pc) {
+            visit++;
+            if (visit == stop->visit) {
+                return;
+            }
+            assert_true(stepper_step(pid));
+        }
+    }
+}
+
+/** A child that stands at a stop. */
+static STEPPER_UNUSED pid_t stepper_stop(const stepper_t *stepper,
+                                         const stepper_stop_t *stop)
+{
+    pid_t pid = stepper_start(stepper);
+
+    stepper_lead(pid, stop);
+    assert_true(stepper_sum(stepper) == stop->sum);
+    return pid;
+}
+
+/** Have a child die at a stop. */
+static STEPPER_UNUSED void stepper_die(const stepper_t *stepper,
+                                       const stepper_stop_t *stop)
+{
+    stepper_end(stepper_stop(stepper, stop));
+}
+
+/* ---- where it cannot be done -------------------------------------------- */
+
+static void stepper_nothing(void *data)
+{
+    (void)data;
+}
+
+/** @return NULL, or why children cannot be stepped here */
+static STEPPER_UNUSED const char *stepper_refusal(void)
+{
+    const stepper_t nothing = {.run = stepper_nothing};
+    int status;
+    pid_t pid;
+
+    if (STEPPER_BREAK == 0) {
+        return "breakpoints are known for x86-64 only";
+    }
+    pid = fork();
+    if (pid == 0) {
+        _exit(ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0);
+    }
+    if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0) {
+        return "ptrace is not allowed";
+    }
+    pid = stepper_start(&nothing);
+    status = ptrace(PTRACE_SINGLESTEP, pid, NULL, NULL);
+    if (status == 0) {
+        status = stepper_wait(pid) != SIGTRAP;
+    }
+    stepper_end(pid);
+    return status == 0 ? NULL : "there are no single steps";
+}
+
+#endif
