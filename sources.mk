@@ -360,6 +360,7 @@ UNIT_TESTS = \
     t/unit/es_roster \
     t/unit/es_round \
     t/unit/es_seldom \
+    t/unit/es_shared_steps \
     t/unit/es_slice \
     t/unit/es_sse_text \
     t/unit/es_store \
@@ -568,6 +569,9 @@ t_unit_es_round_LDADD = $(UNIT_LIBS)
 t_unit_es_seldom_SOURCES = t/unit/es_seldom.c
 t_unit_es_seldom_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_seldom_LDADD = $(UNIT_LIBS)
+t_unit_es_shared_steps_SOURCES = t/unit/es_shared_steps.c
+t_unit_es_shared_steps_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_es_shared_steps_LDADD = $(UNIT_LIBS)
 t_unit_es_slice_SOURCES = t/unit/es_slice.c
 t_unit_es_slice_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_slice_LDADD = $(UNIT_LIBS)

@@ -9,8 +9,10 @@
  *
  * What is seen when the sender dies: before the count, the note is not there
  * and sent is where it was, so the next one sends these records again. Between
- * count and sent the note is there and will be once more. So sent is what
- * tells that an outcome is final, and is stored last.
+ * count and sent the note is there, and so it is when an older one was made to
+ * cover them; but what counts is what becomes of them then, so the next one
+ * takes that note back. sent is what tells that an outcome is final, and is
+ * stored last.
  */
 #include "store/es_outbox.h"
 
@@ -111,12 +113,37 @@ int es_outbox_outcome(const es_outbox_t *box, es_pos_t from, es_pos_t to)
     return ES_OUTCOME_UNKNOWN;
 }
 
+/**
+ * Take back what the last note says of records beyond sent. Should they be
+ * taken next time, nothing would be noted, and they would count as failed for
+ * ever. Death in here: the next one does the same.
+ */
+static void withdraw_note(es_outbox_t *box)
+{
+    apr_uint64_t count = __atomic_load_n(&box->count, __ATOMIC_RELAXED);
+    es_pos_t sent = __atomic_load_n(&box->sent, __ATOMIC_RELAXED);
+    es_outbox_note_t *last =
+        &box->notes[(count + ES_OUTBOX_NOTES - 1) % ES_OUTBOX_NOTES];
+
+    if (count == 0 || last->to <= sent) {
+        return;
+    }
+    /* relaxed, both: nobody asks about what is beyond sent. The note stays,
+     * as readers rely on a count that only rises. */
+    if (last->from < sent) {
+        __atomic_store_n(&last->to, sent, __ATOMIC_RELAXED);
+    }
+    else {
+        __atomic_store_n(&last->outcome, ES_OUTCOME_TAKEN, __ATOMIC_RELAXED);
+    }
+}
+
 apr_status_t es_outbox_take(es_outbox_t *box)
 {
     apr_status_t rv = es_lock_try(&box->guard.lock);
 
     if (rv == APR_INCOMPLETE) {
-        /* nothing to repair: each of its values is whole */
+        withdraw_note(box);
         es_lock_repaired(&box->guard.lock);
         rv = APR_SUCCESS;
     }
