@@ -355,6 +355,7 @@ UNIT_TESTS = \
     t/unit/es_proxy \
     t/unit/es_query \
     t/unit/es_refuge \
+    t/unit/es_repair \
     t/unit/es_replay \
     t/unit/es_resume \
     t/unit/es_roster \
@@ -554,6 +555,9 @@ t_unit_es_query_LDADD = $(UNIT_LIBS)
 t_unit_es_refuge_SOURCES = t/unit/es_refuge.c
 t_unit_es_refuge_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_refuge_LDADD = $(UNIT_LIBS)
+t_unit_es_repair_SOURCES = t/unit/es_repair.c
+t_unit_es_repair_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_es_repair_LDADD = $(UNIT_LIBS)
 t_unit_es_replay_SOURCES = t/unit/es_replay.c
 t_unit_es_replay_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_replay_LDADD = $(UNIT_LIBS)

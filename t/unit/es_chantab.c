@@ -146,6 +146,32 @@ static void test_forgotten(void **state)
     kit_close(kit, 1);
 }
 
+/* It is the highest id of all channels that were given up, in any order. */
+static void test_forgotten_only_rises(void **state)
+{
+    kit_t *kit = kit_open(4096, 3, 1);
+    es_appended_t low, high, done;
+    es_slot_t slots[2], slot;
+    int i;
+
+    (void)state;
+    assert_int_equal(kit_subscribe(kit, 1, "high", &slots[0]), 0);
+    assert_int_equal(kit_subscribe(kit, 1, "low", &slots[1]), 0);
+    assert_int_equal(kit_append(kit, "low", "data: 1\n\n", &low), 0);
+    assert_int_equal(kit_append(kit, "high", "data: 1\n\n", &high), 0);
+    for (i = 0; i < 100; i++) {
+        assert_int_equal(kit_append(kit, "busy", "data: 1\n\n", &done), 0);
+    }
+    es_store_unsubscribe(kit->store, 1, slots, 2);
+    assert_int_equal(kit_subscribe(kit, 1, "one", &slot), 0);
+    assert_int_equal(slot, slots[0]); /* it is given up first */
+    assert_int_equal(kit_subscribe(kit, 1, "two", &slot), 0);
+    assert_true(es_chantab_at(&kit->store->tab, slot)->evicted_n ==
+                high.last_id.n);
+    kit_check(kit);
+    kit_close(kit, 1);
+}
+
 /* A full table with one slot coming free is found within bounded calls. */
 static void test_barren_table(void **state)
 {
@@ -208,6 +234,7 @@ int main(void)
         cmocka_unit_test(test_retained_is_not_reclaimed),
         cmocka_unit_test(test_batch_is_not_reclaimed),
         cmocka_unit_test(test_forgotten),
+        cmocka_unit_test(test_forgotten_only_rises),
         cmocka_unit_test(test_barren_table),
         cmocka_unit_test(test_churn),
     };

@@ -238,6 +238,32 @@ static void test_other_epoch(void **state)
     kit_close(kit, 1);
 }
 
+/* The index of publishers' ids is mended by who meets it damaged. */
+static void test_damaged_index(void **state)
+{
+    kit_t *kit = kit_open(RING, 8, 1);
+    es_slice_t name = es_slice_of("a");
+    es_slice_t text = es_slice_of("mine");
+    es_reach_t all = {0, 0, 0};
+    es_start_t start;
+    es_pos_t next;
+    sub_t sub;
+
+    (void)state;
+    append_all(kit, &name, 1, "mine", NULL);
+    next = append(kit, "a", NULL);
+    sub = subscribe(kit, "a");
+    memset(kit->store->owns.buckets, 0xff,
+           kit->store->owns.nbuckets * sizeof(*kit->store->owns.buckets));
+    start = sub.start;
+    assert_int_equal(
+        es_store_resume(kit->store, sub.slots, 1, text, &all, &start),
+        APR_SUCCESS);
+    assert_int_equal(start.pos, next);
+    kit_check(kit);
+    kit_close(kit, 1);
+}
+
 /* An id of another store that lies between two of ours, by its time: neither
  * evicted nor from the future. */
 static void test_other_epoch_between_ours(void **state)
@@ -686,6 +712,7 @@ int main(void)
         cmocka_unit_test(test_not_of_this_store),
         cmocka_unit_test(test_other_epoch),
         cmocka_unit_test(test_other_epoch_between_ours),
+        cmocka_unit_test(test_damaged_index),
         cmocka_unit_test(test_in_between),
         cmocka_unit_test(test_malformed),
         cmocka_unit_test(test_evicted),
