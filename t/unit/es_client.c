@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "deliver_fixture.h"
 
+#include "deliver/es_client_body.h"
 #include "deliver/es_client_inner.h"
 #include "deliver/es_round.h"
 
@@ -584,6 +585,103 @@ static void test_broken_sink(void **state)
     hub_close(&hub);
 }
 
+static void test_counted_out(void **state)
+{
+    static const es_census_limits_t none = {0, 0, 0};
+    void *mem = calloc(1, es_census_size(2));
+    es_client_params_t params = {0};
+    es_client_t *client;
+    es_census_t *census;
+    fake_sink_t fake;
+    hub_t hub;
+
+    (void)state;
+    hub_open(&hub, 64 * 1024);
+    fake_init(&fake, 1);
+    census = es_census_attach(mem, 2, hub.pool);
+    assert_int_equal(es_census_enter(census, 1, 7, &none, &params.ticket),
+                     ES_CENSUS_OK);
+    params.store = hub.store;
+    params.place = 1;
+    client = es_client_create(&params, &fake.sink, 0);
+    assert_int_equal(es_census_clients(census, 1), 1);
+    part(client, &fake);
+    assert_int_equal(es_census_clients(census, 1), 0);
+    free(mem);
+    hub_close(&hub);
+}
+
+/* The frame at hand is completed first. */
+static void test_end_within_a_frame(void **state)
+{
+    es_client_t *client;
+    fake_sink_t fake;
+    apr_size_t len;
+    hub_t hub;
+
+    (void)state;
+    hub_open(&hub, 64 * 1024);
+    fake_init(&fake, 1);
+    client = join(&hub, &fake, "a");
+    hub_say(&hub, "a", "one");
+    fake.budget = 10;
+    assert_int_equal(step(client, 0), ES_STEP_BLOCKED);
+    hub_say(&hub, "a", "two");
+    es_client_end(client, 4321);
+    fake.budget = (apr_size_t)-1;
+    assert_int_equal(settle(client, SECOND), ES_STEP_ENDED);
+    len = fake.len;
+    assert_int_equal(unchunk(fake.got, &len), 1);
+    assert_non_null(strstr(fake.got, "data: one\n\nretry: 4321\n"));
+    part(client, &fake);
+    hub_close(&hub);
+}
+
+/* One that came by the lifeboat within a frame is not blocked, but behind. */
+static void test_no_offer_within_a_frame(void **state)
+{
+    es_client_params_t params;
+    es_client_state_t where;
+    struct iovec iov = {(void *)"x", 1};
+    es_start_t present;
+    es_client_t *client, *other;
+    fake_sink_t fake, fake2;
+    es_pos_t start;
+    hub_t hub;
+
+    (void)state;
+    hub_open(&hub, 64 * 1024);
+    fake_init(&fake, 1);
+    fake_init(&fake2, 1);
+    client = join(&hub, &fake, "a");
+    other = join(&hub, &fake2, "a");
+    start = es_store_head(hub.store);
+    hub_say(&hub, "a", "one");
+    fake.budget = 10;
+    assert_int_equal(step(client, 0), ES_STEP_BLOCKED);
+    assert_true(es_client_save(client, 0, &params, &where));
+    assert_int_equal(es_store_present(hub.store, &present), 0);
+    es_client_load(other, &where, 0, &present);
+    assert_int_equal(
+        es_client_offer(other, start, es_store_head(hub.store), &iov, 1, 0),
+        ES_STEP_MORE);
+    /* within a keep-alive it is likewise */
+    where.skip = 0;
+    where.control = ES_CONTROL_KEEPALIVE;
+    where.control_offset = 5;
+    es_client_load(other, &where, 0, &present);
+    assert_int_equal(
+        es_client_offer(other, start, es_store_head(hub.store), &iov, 1, 0),
+        ES_STEP_MORE);
+    assert_int_equal(fake2.len, 0);
+    /* nor does it pass over the rest of its frame */
+    es_client_seek(client, es_store_head(hub.store));
+    assert_int_equal(es_client_pos(client), start);
+    part(client, &fake);
+    part(other, &fake2);
+    hub_close(&hub);
+}
+
 /* ---- a channel that is closed ------------------------------------------- */
 
 /* What was published before is written, whatever the sink takes at a time;
@@ -692,6 +790,9 @@ int main(void)
         cmocka_unit_test(test_keepalive),
         cmocka_unit_test(test_send_timeout),
         cmocka_unit_test(test_broken_sink),
+        cmocka_unit_test(test_counted_out),
+        cmocka_unit_test(test_end_within_a_frame),
+        cmocka_unit_test(test_no_offer_within_a_frame),
         cmocka_unit_test(test_closed),
         cmocka_unit_test(test_closed_and_overtaken),
         cmocka_unit_test(test_closed_while_moving),
