@@ -127,6 +127,8 @@ CORE_SOURCES = \
     src/grip/es_proxy.c \
     src/grip/es_proxy.h \
     src/store/es_append.c \
+    src/store/es_bells.c \
+    src/store/es_bells.h \
     src/store/es_board.c \
     src/store/es_board.h \
     src/store/es_carry.c \
@@ -299,6 +301,7 @@ UNIT_TESTS = \
     t/unit/es_backlog \
     t/unit/es_base64 \
     t/unit/es_batch \
+    t/unit/es_bells \
     t/unit/es_board \
     t/unit/es_body_form \
     t/unit/es_body_json \
@@ -387,6 +390,9 @@ t_unit_es_base64_LDADD = $(UNIT_LIBS)
 t_unit_es_batch_SOURCES = t/unit/es_batch.c
 t_unit_es_batch_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_batch_LDADD = $(UNIT_LIBS)
+t_unit_es_bells_SOURCES = t/unit/es_bells.c
+t_unit_es_bells_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_es_bells_LDADD = $(UNIT_LIBS)
 t_unit_es_board_SOURCES = t/unit/es_board.c
 t_unit_es_board_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_board_LDADD = $(UNIT_LIBS)

@@ -6,48 +6,45 @@
  */
 #include "http/es_boxes.h"
 
-#include <sys/eventfd.h>
-
 #include <apr_md5.h>
 
+#include "store/es_bells.h"
 #include "store/es_shm.h"
 
-static apr_status_t make_bells(es_boxes_t *boxes, apr_pool_t *pool)
+/* A failure gives back all, as each restart tries again. */
+static apr_status_t make_room(es_boxes_t *boxes, apr_pool_t *parent)
 {
-    apr_uint32_t i;
+    apr_pool_t *pool;
+    void *mem;
+    apr_status_t rv = apr_pool_create(&pool, parent);
 
-    boxes->bells = apr_palloc(pool, sizeof(int) * boxes->places);
-    for (i = 0; i < boxes->places; i++) {
-        boxes->bells[i] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-        if (boxes->bells[i] < 0) {
-            return errno;
-        }
+    if (rv != APR_SUCCESS) {
+        return rv;
     }
+    rv = es_shm_create(&mem, es_mailroom_size(boxes->places), pool);
+    if (rv == APR_SUCCESS) {
+        rv = es_mailroom_format(mem, boxes->places);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = es_bells_create(&boxes->bells, boxes->places, pool);
+    }
+    if (rv != APR_SUCCESS) {
+        apr_pool_destroy(pool);
+        return rv;
+    }
+    boxes->mem = mem;
     return APR_SUCCESS;
 }
 
 apr_status_t es_boxes_begin(es_boxes_t *boxes, int wanted, apr_uint32_t places,
                             apr_pool_t *pool)
 {
-    apr_status_t rv;
-    void *mem;
-
     boxes->turn++;
     if (boxes->mem || !wanted) {
         return APR_SUCCESS;
     }
     boxes->places = places;
-    rv = es_shm_create(&mem, es_mailroom_size(places), pool);
-    if (rv == APR_SUCCESS) {
-        rv = es_mailroom_format(mem, places);
-    }
-    if (rv == APR_SUCCESS) {
-        rv = make_bells(boxes, pool);
-    }
-    if (rv == APR_SUCCESS) {
-        boxes->mem = mem;
-    }
-    return rv;
+    return make_room(boxes, pool);
 }
 
 /* A hub whose journal was made anew, or moved, starts again: an outbox holds

@@ -13,7 +13,6 @@
 #include "http/es_memory.h"
 
 #include <fcntl.h>
-#include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 
@@ -23,6 +22,7 @@
 
 #include "http/es_hlog.h"
 #include "http/es_hubs.h"
+#include "store/es_bells.h"
 #include "store/es_meter.h"
 #include "store/es_shm.h"
 
@@ -54,20 +54,6 @@ static void raise_descriptors(server_rec *s)
                     "cannot raise the limit of open files");
         }
     }
-}
-
-static apr_status_t make_wake(es_kept_t *kept, apr_pool_t *pool)
-{
-    apr_uint32_t i;
-
-    kept->wake = apr_palloc(pool, sizeof(int) * kept->places);
-    for (i = 0; i < kept->places; i++) {
-        kept->wake[i] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-        if (kept->wake[i] < 0) {
-            return errno;
-        }
-    }
-    return APR_SUCCESS;
 }
 
 /* Without it streams end cleanly when a child stops; so it is not missed as
@@ -132,16 +118,18 @@ void es_memory_note_child(pid_t pid, int generation, int is_there)
     }
 }
 
-static apr_status_t make_board(es_kept_t *kept, apr_pool_t *pool)
+/* A failure gives back all, as each restart tries again. */
+static apr_status_t make_board(es_kept_t *kept, apr_pool_t *parent)
 {
-    apr_status_t rv;
+    apr_pool_t *pool;
+    apr_status_t rv = apr_pool_create(&pool, parent);
 
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
     kept->places = count_places();
     kept->board_size = es_board_size(kept->places);
-    rv = make_wake(kept, pool);
-    if (rv == APR_SUCCESS) {
-        rv = es_shm_create(&kept->census, es_census_size(kept->places), pool);
-    }
+    rv = es_shm_create(&kept->census, es_census_size(kept->places), pool);
     if (rv == APR_SUCCESS) {
         rv = es_shm_create(&kept->meter, es_meter_size(), pool);
     }
@@ -149,9 +137,14 @@ static apr_status_t make_board(es_kept_t *kept, apr_pool_t *pool)
         rv = es_shm_create(&kept->board, kept->board_size, pool);
     }
     if (rv == APR_SUCCESS) {
-        es_board_format(kept->board, kept->places);
+        rv = es_bells_create(&kept->wake, kept->places, pool);
     }
-    return rv;
+    if (rv != APR_SUCCESS) {
+        apr_pool_destroy(pool);
+        return rv;
+    }
+    es_board_format(kept->board, kept->places);
+    return APR_SUCCESS;
 }
 
 int es_memory_open(es_kept_t **out, int generation, apr_pool_t *plog,
