@@ -27,7 +27,8 @@ static const char *name_of(int context)
     case ES_PARENT: return "parent";
     case ES_CHILD_INIT: return "child's main thread";
     case ES_WORKER: return "worker";
-    default: return "delivery";
+    case ES_DELIVERY: return "delivery";
+    default: return "courier";
     }
 }
 
@@ -38,7 +39,7 @@ void es_context_refuse(const char *function, int contexts)
     fprintf(stderr,
             "eventstream: %s was called by the %s; it is for:", function,
             name_of(mine));
-    for (context = ES_PARENT; context <= ES_DELIVERY; context <<= 1) {
+    for (context = ES_PARENT; context <= ES_COURIER; context <<= 1) {
         if (contexts & context) {
             fprintf(stderr, " %s", name_of(context));
         }

@@ -15,7 +15,8 @@ enum {
     ES_PARENT = 1,
     ES_CHILD_INIT = 2, /* a child's main thread */
     ES_WORKER = 4,     /* under prefork the child's main thread becomes one */
-    ES_DELIVERY = 8
+    ES_DELIVERY = 8,
+    ES_COURIER = 16
 };
 
 /** From now on this thread is of that context; 0 = it has said nothing. */

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/es_context.h"
 #include "deliver/es_clock.h"
 #include "http/es_shipment.h"
 #include "http/es_tickets.h"
@@ -177,6 +178,7 @@ static void *on_thread(void *arg)
 {
     es_courier_t *courier = arg;
 
+    es_context_enter(ES_COURIER);
     run(courier);
     close_shipments(courier);
     es_tickets_close(&courier->tickets);
@@ -309,6 +311,7 @@ apr_status_t es_courier_start(es_courier_t **out,
     es_courier_t *courier = calloc(1, sizeof(*courier));
     apr_status_t rv = courier ? es_grip_client_setup() : APR_ENOMEM;
 
+    ES_CONTEXT(ES_CHILD_INIT);
     if (rv != APR_SUCCESS) {
         free(courier);
         return rv;
@@ -368,6 +371,7 @@ apr_status_t es_courier_join(es_courier_t *courier,
 
 void es_courier_call(es_courier_t *courier)
 {
+    ES_CONTEXT(ES_WORKER);
     es_mailroom_ring(courier->room, courier->place);
 }
 
@@ -382,6 +386,7 @@ int es_courier_wait(es_courier_t *courier, apr_uint32_t hub, es_pos_t from,
 {
     es_ticket_t ticket = {.hub = hub, .from = from, .to = to};
 
+    ES_CONTEXT(ES_WORKER);
     ticket.is_again = again;
     ticket.outcomes = outcomes;
     ticket.count = courier->routes[hub].count;

@@ -13,6 +13,7 @@
 
 #include <apr_strings.h>
 
+#include "base/es_context.h"
 #include "base/es_frame.h"
 #include "deliver/es_clock.h"
 #include "grip/es_grip_channel.h"
@@ -183,6 +184,7 @@ static int answer_it(recovery_t *recovery)
     es_hush_t hush;
     int made;
 
+    es_context_enter(ES_WORKER);
     es_hush_begin(&hush);
     made = subscribe_and_make(recovery, &why);
     es_hush_end(&hush);

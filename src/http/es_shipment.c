@@ -25,6 +25,7 @@
 #include <apr_strings.h>
 #include <http_main.h>
 
+#include "base/es_context.h"
 #include "deliver/es_clock.h"
 #include "http/es_cargo.h"
 #include "http/es_hlog.h"
@@ -359,6 +360,7 @@ int es_shipment_step(es_shipment_t *shipment)
 {
     const es_shipment_params_t *params = &shipment->params;
 
+    ES_CONTEXT(ES_COURIER);
     shipment->is_blocked = 0;
     if (shipment->is_busy ||
         (!shipment->again.is_wanted &&
@@ -375,6 +377,7 @@ int es_shipment_step(es_shipment_t *shipment)
 
 int es_shipment_ended(es_shipment_t *shipment, int outcome)
 {
+    ES_CONTEXT(ES_COURIER);
     end_post(shipment, outcome);
     go_on(shipment);
     return 1;

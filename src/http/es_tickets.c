@@ -6,6 +6,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "base/es_context.h"
 #include "deliver/es_clock.h"
 #include "grip/es_outcome.h"
 #include "http/es_hush.h"
@@ -66,6 +67,7 @@ int es_tickets_tell(es_tickets_t *tickets, es_tickets_look_fn_t *look,
     es_ring_t *at;
     int waiting = 0;
 
+    ES_CONTEXT(ES_COURIER);
     pthread_mutex_lock(&tickets->lock);
     for (at = tickets->waiting.next; at != &tickets->waiting; at = at->next) {
         es_ticket_t *ticket = ES_RING_OWNER(at, es_ticket_t, link);

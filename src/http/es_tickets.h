@@ -47,8 +47,8 @@ void es_tickets_destroy(es_tickets_t *tickets);
  * @param ticket  hub, from, to, outcomes and count are set, all outcomes open
  * @param timeout how long at most
  * @param ring    called when the ticket stands in the list
- * @return 1 when it was told, 0 when the time was over, some outcomes still
- *         being open
+ * @return 1 when it was told; 0 when the time was over, or there was no
+ *         descriptor to wait with, some outcomes still being open
  *
  * Context: WORKER.
  */
@@ -70,7 +70,8 @@ typedef int es_tickets_look_fn_t(void *arg, const es_ticket_t *ticket,
 int es_tickets_tell(es_tickets_t *tickets, es_tickets_look_fn_t *look,
                     void *arg);
 
-/** Tell all who wait, and who comes, that the child stops. */
+/** Tell all who wait, and who comes, that the child stops. Context: the
+ * courier's thread. */
 void es_tickets_close(es_tickets_t *tickets);
 
 #endif

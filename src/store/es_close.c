@@ -6,6 +6,7 @@
  */
 #include "store/es_close.h"
 
+#include "base/es_context.h"
 #include "store/es_room.h"
 
 /** A close on its way. */
@@ -76,6 +77,7 @@ apr_status_t es_close_channel(es_store_t *store, es_slice_t name,
     es_news_t news;
     apr_status_t rv;
 
+    ES_CONTEXT(ES_WORKER);
     if (name.len < 1 || name.len > ES_CHANNEL_NAME_MAX) {
         return APR_EINVAL;
     }

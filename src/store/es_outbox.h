@@ -54,7 +54,7 @@ apr_status_t es_outbox_format(es_outbox_t *box);
  *
  * @param pos  the head of the journal
  *
- * Context: PARENT, when no child uses it.
+ * Context: PARENT, when no child uses it; or who has taken it.
  */
 void es_outbox_begin(es_outbox_t *box, es_pos_t pos);
 
