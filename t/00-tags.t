@@ -49,6 +49,28 @@ complain('one place, one tag',
         sort keys %places);
 complain('tags are in the areas 00 to 08', @areas);
 complain('messages from debug upwards have a tag', @untagged);
+# the level that a message has in the code: the one named last before its tag
+my %level;
+for my $path (c_files()) {
+    my ($text, $last) = text_of($path);
+    while ($text =~ /\b(?:APLOG|ES_LOG)_([A-Z]+)\b|"(ES\d{4})\b/g) {
+        if (defined $1) {
+            $last = $1;
+        }
+        else {
+            $level{$2} = $last;
+        }
+    }
+}
+my %word = (EMERG => 'emerg', CRIT => 'crit', ERR => 'error',
+    WARNING => 'warning', NOTICE => 'notice', INFO => 'info',
+    DEBUG => 'debug');
+my %told_level = text_of('docs/messages.md') =~ /^### (ES\d{4}) \((\w+)\)/mg;
+
+complain('docs/messages.md tells the level of each',
+    map { "$_: $told_level{$_}, in the code $word{$level{$_}}" }
+        grep { $level{$_} && $told_level{$_} ne $word{$level{$_}} }
+        sort keys %told_level);
 complain('docs/messages.md tells each tag',
     map { "$_ ($places{$_}[0])" } grep { !$told{$_} } sort keys %places);
 complain('docs/messages.md tells no tag that nothing logs',
