@@ -9,6 +9,9 @@
 
 #include <apr_pools.h>
 
+/** Seconds after which one may try again who is refused for now. */
+#define ES_RETRY_AFTER_S 5
+
 typedef struct es_problem_t {
     int status;           /* HTTP status, 400..599; 0 = no problem */
     int retry_after;      /* seconds for Retry-After; 0 = no such header */

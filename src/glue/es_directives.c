@@ -299,17 +299,11 @@ void *es_directives_merge_dir(apr_pool_t *p, void *outer, void *inner)
 void *es_directives_create_server(apr_pool_t *p, server_rec *s)
 {
     es_global_t *global = apr_pcalloc(p, sizeof(*global));
-    es_hub_t *hub;
 
     (void)s; /* virtual hosts get one too, which nobody looks at */
     unset_rows(global, set_global_row);
     global->hubs = apr_array_make(p, 2, sizeof(es_hub_t));
-    hub = apr_array_push(global->hubs);
-    memset(hub, 0, sizeof(*hub));
-    hub->name = "default";
-    hub->size_bytes = ES_HUB_SIZE;
-    hub->grip = NULL;
-    hub->grip_prefix = ES_GRIP_PREFIX;
+    (void)es_global_add_hub(global, "default");
     global->grips = apr_array_make(p, 1, sizeof(es_hub_grip_t));
     return global;
 }

@@ -265,15 +265,7 @@ static es_hub_t *hub_named(es_global_t *global, const char *name, apr_pool_t *p)
 {
     es_hub_t *hub = es_global_hub(global, name);
 
-    if (!hub) {
-        hub = apr_array_push(global->hubs);
-        memset(hub, 0, sizeof(*hub));
-        hub->name = apr_pstrdup(p, name);
-        hub->size_bytes = ES_HUB_SIZE;
-        hub->grip = NULL;
-        hub->grip_prefix = ES_GRIP_PREFIX;
-    }
-    return hub;
+    return hub ? hub : es_global_add_hub(global, apr_pstrdup(p, name));
 }
 
 static const char *set_size(es_hub_t *hub, const char *text)

@@ -11,9 +11,6 @@
 #include "http/es_mailing.h"
 #include "http/es_tally.h"
 
-/* Seconds after which a publisher may try again. */
-#define RETRY_AFTER 5
-
 static void wait_until(es_dispatch_t *dispatch, const es_hub_view_t *hub,
                        es_pos_t from, es_pos_t to, apr_time_t by)
 {
@@ -121,7 +118,7 @@ int es_dispatch_check(const es_dispatch_t *dispatch, apr_pool_t *p,
                    failures);
     if (is_crowded(dispatch)) {
         es_tally_limit(ES_LIMIT_WAITING);
-        why->retry_after = RETRY_AFTER;
+        why->retry_after = ES_RETRY_AFTER_S;
         why->remedy = "EventStreamGripMaxWaiting is reached.";
     }
     return 0;

@@ -19,8 +19,6 @@
 #include "http/es_service.h"
 #include "store/es_roster.h"
 
-/* Seconds after which one may ask again. */
-#define RETRY_AFTER 5
 #define LIMIT_PRESET 100
 #define LIMIT_MAX 1000
 /* slices that one page looks at */
@@ -196,7 +194,7 @@ int es_figures_handler(request_rec *r, const es_dir_t *conf)
     if (!hub) {
         es_problem_set(&why, r->pool, HTTP_SERVICE_UNAVAILABLE,
                        "This child serves no events.");
-        why.retry_after = RETRY_AFTER;
+        why.retry_after = ES_RETRY_AFTER_S;
         why.remedy = "It told why when it started.";
         return es_reply_problem(r, &why);
     }

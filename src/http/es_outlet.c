@@ -13,9 +13,6 @@
 #include "http/es_publishers.h"
 #include "http/es_tally.h"
 
-/* Seconds after which a publisher may try again. */
-#define RETRY_AFTER 5
-
 static const es_entry_t *entries_of(const es_batch_t *batch, apr_pool_t *p)
 {
     apr_size_t count = (apr_size_t)batch->count;
@@ -36,7 +33,7 @@ static int not_now(apr_pool_t *p, es_problem_t *why, const char *sentence,
                    const char *remedy)
 {
     es_problem_set(why, p, HTTP_SERVICE_UNAVAILABLE, "%s", sentence);
-    why->retry_after = RETRY_AFTER;
+    why->retry_after = ES_RETRY_AFTER_S;
     why->remedy = remedy;
     return 0;
 }

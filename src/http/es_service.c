@@ -394,7 +394,7 @@ const es_hub_view_t *es_service_hub_named(const char *name)
 
 const es_hub_view_t *es_service_hub(const es_dir_t *conf)
 {
-    return es_service_hub_named(conf->hub ? conf->hub : "default");
+    return es_service_hub_named(es_dir_hub(conf));
 }
 
 es_delivery_t *es_service_delivery(void)

@@ -20,3 +20,14 @@ es_hub_t *es_global_hub(const es_global_t *global, const char *name)
     }
     return NULL;
 }
+
+es_hub_t *es_global_add_hub(es_global_t *global, const char *name)
+{
+    es_hub_t *hub = apr_array_push(global->hubs);
+
+    memset(hub, 0, sizeof(*hub));
+    hub->name = name;
+    hub->size_bytes = ES_HUB_SIZE;
+    hub->grip_prefix = ES_GRIP_PREFIX;
+    return hub;
+}

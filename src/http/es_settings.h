@@ -114,4 +114,12 @@ es_global_t *es_global_of(const server_rec *s);
 /** The hub that the configuration calls so, or NULL. */
 es_hub_t *es_global_hub(const es_global_t *global, const char *name);
 
+/**
+ * Add a hub that has what no directive says.
+ *
+ * @param name  not copied
+ * @return in the array of hubs, so until the next one is added
+ */
+es_hub_t *es_global_add_hub(es_global_t *global, const char *name);
+
 #endif
