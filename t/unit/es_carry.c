@@ -444,6 +444,39 @@ static void test_closed(void **state)
     kit_close(old, 1);
 }
 
+/* A channel that the old table has given up, and nobody knows any more. */
+static void test_forgotten(void **state)
+{
+    kit_t *old = kit_open(4096, 2, 1);
+    kit_t *kit;
+    es_appended_t first, done;
+    es_carried_t carried;
+    es_start_t start;
+    es_slice_t name = es_slice_of("a");
+    es_id_t birth = es_store_birth(old->store);
+    char text[ES_ID_TEXT_SIZE];
+    es_slot_t slot;
+    int i;
+
+    (void)state;
+    assert_int_equal(kit_append(old, "a", "data: 1\n\n", &first), 0);
+    for (i = 0; i < 100; i++) {
+        assert_int_equal(kit_append(old, "b", "data: 1\n\n", &done), 0);
+    }
+    assert_int_equal(kit_subscribe(old, 1, "c", &slot), 0);
+    assert_int_equal(es_chantab_evicted(&old->store->tab, slot).n,
+                     first.last_id.n);
+    kit = carry(old, 8192, 8, &carried);
+    assert_int_equal(es_store_subscribe(kit->store, 1, &name, 1, &slot, &start),
+                     0);
+    assert_int_equal(es_store_resume(kit->store, &slot, 1,
+                                     es_slice(text, es_id_format(text, &birth)),
+                                     &ALL, &start),
+                     APR_NOTFOUND);
+    kit_close(kit, 1);
+    kit_close(old, 1);
+}
+
 static void test_not_of_this_birth(void **state)
 {
     kit_t *old = kit_open(8192, 8, 1);
@@ -519,6 +552,7 @@ int main(void)
         cmocka_unit_test(test_goes_on),
         cmocka_unit_test(test_torn_ids),
         cmocka_unit_test(test_closed),
+        cmocka_unit_test(test_forgotten),
         cmocka_unit_test(test_not_of_this_birth),
         cmocka_unit_test(test_hostile_bytes),
     };

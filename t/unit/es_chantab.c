@@ -172,6 +172,26 @@ static void test_forgotten_only_rises(void **state)
     kit_close(kit, 1);
 }
 
+/* The first that finds a large table full looks at all of it. */
+static void test_large_table(void **state)
+{
+    kit_t *kit = kit_open(RING, 3000, 1);
+    es_slot_t slot, idle = 0;
+    char name[16];
+    int i;
+
+    (void)state;
+    for (i = 0; i < 3000; i++) {
+        snprintf(name, sizeof(name), "%d", i);
+        assert_int_equal(kit_subscribe(kit, 1, name, &slot), 0);
+        idle = i == 2900 ? slot : idle;
+    }
+    es_store_unsubscribe(kit->store, 1, &idle, 1);
+    assert_int_equal(kit_subscribe(kit, 1, "new", &slot), 0);
+    assert_int_equal(slot, idle);
+    kit_close(kit, 1);
+}
+
 /* A full table with one slot coming free is found within bounded calls. */
 static void test_barren_table(void **state)
 {
@@ -235,6 +255,7 @@ int main(void)
         cmocka_unit_test(test_batch_is_not_reclaimed),
         cmocka_unit_test(test_forgotten),
         cmocka_unit_test(test_forgotten_only_rises),
+        cmocka_unit_test(test_large_table),
         cmocka_unit_test(test_barren_table),
         cmocka_unit_test(test_churn),
     };

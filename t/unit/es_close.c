@@ -184,6 +184,44 @@ static void test_evicted(void **state)
     kit_close(kit, 1);
 }
 
+/** What is evicted afterwards was dropped by the close. */
+static void test_mark_stays(void **state)
+{
+    kit_t *kit = kit_open(4096, 3, 1);
+    es_pos_t pos = es_store_head(kit->store);
+    es_closed_t closed;
+    es_id_t mark;
+    es_slot_t slot;
+
+    (void)state;
+    assert_int_equal(kit_subscribe(kit, 2, "a", &slot), 0);
+    say(kit, "a");
+    say(kit, "a");
+    closed = shut(kit, "a");
+    while (es_store_tail(kit->store) == pos) {
+        say(kit, "b");
+    }
+    mark = es_chantab_evicted(&kit->store->tab, slot);
+    assert_int_equal(es_id_compare(&mark, &closed.id), 0);
+    kit_check(kit);
+    kit_close(kit, 1);
+}
+
+/** Broken chains are mended on the way. */
+static void test_broken_chain(void **state)
+{
+    kit_t *kit = kit_open(RING, 8, 1);
+    es_slot_t slot;
+
+    (void)state;
+    assert_int_equal(kit_subscribe(kit, 2, "a", &slot), 0);
+    memset(kit->store->tab.buckets, 0xff, kit->store->tab.nbuckets * 4);
+    assert_int_equal(shut(kit, "a").clients, 1);
+    assert_true(es_close_is_closed(kit->store, slot, KIT_NOW));
+    kit_check(kit);
+    kit_close(kit, 1);
+}
+
 /** Unknown before; and kept while it is closed, though the table is full. */
 static void test_table(void **state)
 {
@@ -266,6 +304,8 @@ int main(void)
         cmocka_unit_test(test_own_id),
         cmocka_unit_test(test_known_does_not_reopen),
         cmocka_unit_test(test_evicted),
+        cmocka_unit_test(test_mark_stays),
+        cmocka_unit_test(test_broken_chain),
         cmocka_unit_test(test_table),
         cmocka_unit_test(test_repair),
     };

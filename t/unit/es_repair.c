@@ -70,6 +70,22 @@ static void test_emptied(void **state)
     kit_close(kit, 1);
 }
 
+/** An event of a channel that is none cannot be told to anybody. */
+static void test_record_of_a_free_slot(void **state)
+{
+    kit_t *kit = kit_open(RING, 8, 1);
+    es_appended_t done;
+    es_news_t news;
+
+    (void)state;
+    assert_int_equal(kit_append(kit, "a", "data: 1\n\n", &done), 0);
+    kit->store->tab.slots[0].state = ES_CHAN_FREE;
+    repair(kit, &news);
+    assert_true(news.emptied);
+    kit_check(kit);
+    kit_close(kit, 1);
+}
+
 /** With the last id lost, too: ids go on from the birth, of its epoch. */
 static void test_emptied_without_last(void **state)
 {
@@ -138,6 +154,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_emptied),
+        cmocka_unit_test(test_record_of_a_free_slot),
         cmocka_unit_test(test_emptied_without_last),
         cmocka_unit_test(test_last_is_raised),
         cmocka_unit_test(test_broken),

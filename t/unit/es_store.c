@@ -326,6 +326,30 @@ static void test_broken_chain(void **state)
     kit_close(kit, 1);
 }
 
+/* A row is zeroed to its end, or its next child would begin with a client. */
+static void test_forget_all(void **state)
+{
+    kit_t *kit = kit_open(RING, 2, 1);
+    es_slot_t slots[2];
+
+    (void)state;
+    assert_int_equal(kit_subscribe(kit, 3, "a", &slots[0]), 0);
+    assert_int_equal(kit_subscribe(kit, 3, "b", &slots[1]), 0);
+    es_store_forget(kit->store, 3);
+    assert_int_equal(kit_subscribe(kit, 3, "a", &slots[0]), 0);
+    assert_int_equal(es_store_clients(kit->store, es_slice_of("a")), 1);
+    assert_int_equal(es_store_clients(kit->store, es_slice_of("b")), 0);
+    kit_check(kit);
+    /* once too often: nobody else's */
+    assert_int_equal(kit_subscribe(kit, 3, "b", &slots[1]), 0);
+    es_store_unsubscribe(kit->store, 3, slots, 1);
+    es_store_unsubscribe(kit->store, 3, slots, 1);
+    assert_int_equal(es_store_load(kit->store, 3), 1);
+    assert_int_equal(es_store_clients(kit->store, es_slice_of("b")), 1);
+    kit_check(kit);
+    kit_close(kit, 1);
+}
+
 /* The ring passes a reader: has it lost something, or only others? */
 static void test_lost(void **state)
 {
@@ -365,6 +389,7 @@ int main(void)
         cmocka_unit_test(test_batch_too_large),
         cmocka_unit_test(test_hostile_bytes),
         cmocka_unit_test(test_broken_chain),
+        cmocka_unit_test(test_forget_all),
         cmocka_unit_test(test_lost),
     };
 
