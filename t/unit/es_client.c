@@ -637,6 +637,8 @@ static void test_end_within_a_frame(void **state)
     hub_close(&hub);
 }
 
+#define KEEPALIVE "1b\r\nevent: keep-alive\ndata: \n\n\r\n"
+
 /* One that came by the lifeboat within a frame is not blocked, but behind. */
 static void test_no_offer_within_a_frame(void **state)
 {
@@ -674,11 +676,143 @@ static void test_no_offer_within_a_frame(void **state)
         es_client_offer(other, start, es_store_head(hub.store), &iov, 1, 0),
         ES_STEP_MORE);
     assert_int_equal(fake2.len, 0);
+    assert_int_equal(step(other, 0), ES_STEP_CURRENT);
+    assert_int_equal(strncmp(fake2.got, KEEPALIVE + 5, strlen(KEEPALIVE) - 5),
+                     0);
     /* nor does it pass over the rest of its frame */
     es_client_seek(client, es_store_head(hub.store));
     assert_int_equal(es_client_pos(client), start);
     part(client, &fake);
     part(other, &fake2);
+    hub_close(&hub);
+}
+
+/* A reset that was due when it left tells of the position of that time. */
+static void test_reset_in_the_boat(void **state)
+{
+    es_client_state_t where = {0};
+    char text[ES_ID_TEXT_SIZE + 8] = "id: ";
+    es_start_t present;
+    es_client_t *client;
+    fake_sink_t fake;
+    hub_t hub;
+
+    (void)state;
+    hub_open(&hub, 64 * 1024);
+    fake_init(&fake, 0);
+    client = join(&hub, &fake, "a");
+    assert_int_equal(es_store_present(hub.store, &present), 0);
+    where.cursor = present.pos;
+    where.control = ES_CONTROL_RESET;
+    where.reset_id = present.id;
+    hub_say(&hub, "a", "one");
+    assert_int_equal(es_store_present(hub.store, &present), 0);
+    es_client_load(client, &where, 0, &present);
+    assert_int_equal(settle(client, 0), ES_STEP_CURRENT);
+    es_id_format(text + 4, &where.reset_id);
+    assert_non_null(strstr(fake.got, "event: stream-reset"));
+    assert_non_null(strstr(fake.got, text));
+    assert_non_null(strstr(fake.got, "data: one"));
+    part(client, &fake);
+    hub_close(&hub);
+}
+
+/* What is told of a client that leaves, and of one that is not to. */
+static void test_save(void **state)
+{
+    es_client_params_t params;
+    es_client_state_t where;
+    es_client_t *client;
+    fake_sink_t fake;
+    es_slot_t slot;
+    hub_t hub;
+
+    (void)state;
+    hub_open(&hub, 64 * 1024);
+    fake_init(&fake, 0);
+    memset(&params, 0, sizeof(params));
+    params.store = hub.store;
+    params.place = 1;
+    params.nslots = hub_subscribe(&hub, "a", &slot, &params.pos);
+    params.slots = &slot;
+    params.lifetime = SECOND;
+    client = es_client_create(&params, &fake.sink, 0);
+    hub_say(&hub, "b", "not its own");
+    assert_true(es_client_save(client, SECOND / 4, &params, &where));
+    assert_int_equal(where.cursor, es_store_head(hub.store));
+    assert_int_equal(params.lifetime, SECOND * 3 / 4);
+    assert_true(es_client_save(client, 5 * SECOND, &params, &where));
+    assert_int_equal(params.lifetime, 1); /* 0 would be for ever */
+    es_client_end(client, 1);
+    assert_false(es_client_save(client, 0, &params, &where));
+    part(client, &fake);
+    hub_close(&hub);
+}
+
+/* The journal does not vouch for what a client has missed in the boat. */
+static void test_lost_in_the_boat(void **state)
+{
+    es_client_state_t where = {0};
+    char text[ES_ID_TEXT_SIZE + 8] = "id: ";
+    es_client_t *between, *within;
+    fake_sink_t fake, fake2;
+    es_start_t present;
+    hub_t hub;
+
+    (void)state;
+    hub_open(&hub, 64 * 1024);
+    fake_init(&fake, 0);
+    fake_init(&fake2, 0);
+    between = join(&hub, &fake, "a");
+    within = join(&hub, &fake2, "a");
+    where.cursor = es_store_head(hub.store);
+    hub_say(&hub, "a", "one");
+    assert_int_equal(es_store_present(hub.store, &present), 0);
+    es_client_load(between, &where, 1, &present);
+    assert_int_equal(es_client_pos(between), present.pos);
+    assert_int_equal(settle(between, 0), ES_STEP_CURRENT);
+    es_id_format(text + 4, &present.id);
+    assert_non_null(strstr(fake.got, "event: stream-reset"));
+    assert_non_null(strstr(fake.got, text));
+    assert_null(strstr(fake.got, "one"));
+    /* a reset cannot stand in a keep-alive */
+    where.control = ES_CONTROL_KEEPALIVE;
+    where.control_offset = 5;
+    es_client_load(within, &where, 1, &present);
+    assert_int_equal(settle(within, 0), ES_STEP_ENDED);
+    assert_int_equal(fake2.len, 0);
+    part(between, &fake);
+    part(within, &fake2);
+    hub_close(&hub);
+}
+
+/* Those of a closed channel do not all come back at once. */
+static void test_closed_is_spread(void **state)
+{
+    fake_sink_t fakes[8];
+    es_client_t *clients[8];
+    long first = 0, retry;
+    int others = 0;
+    hub_t hub;
+    int i;
+
+    (void)state;
+    hub_open(&hub, 64 * 1024);
+    for (i = 0; i < 8; i++) {
+        fake_init(&fakes[i], 0);
+        clients[i] = join(&hub, &fakes[i], "a");
+    }
+    hub_shut(&hub, "a");
+    for (i = 0; i < 8; i++) {
+        assert_int_equal(settle(clients[i], 0), ES_STEP_ENDED);
+        assert_int_equal(strncmp(fakes[i].got, "retry: ", 7), 0);
+        retry = strtol(fakes[i].got + 7, NULL, 10);
+        assert_in_range(retry, 3000, 3600);
+        first = i == 0 ? retry : first;
+        others += retry != first;
+        part(clients[i], &fakes[i]);
+    }
+    assert_true(others > 0);
     hub_close(&hub);
 }
 
@@ -793,6 +927,10 @@ int main(void)
         cmocka_unit_test(test_counted_out),
         cmocka_unit_test(test_end_within_a_frame),
         cmocka_unit_test(test_no_offer_within_a_frame),
+        cmocka_unit_test(test_reset_in_the_boat),
+        cmocka_unit_test(test_save),
+        cmocka_unit_test(test_lost_in_the_boat),
+        cmocka_unit_test(test_closed_is_spread),
         cmocka_unit_test(test_closed),
         cmocka_unit_test(test_closed_and_overtaken),
         cmocka_unit_test(test_closed_while_moving),

@@ -209,9 +209,123 @@ static void test_new_close(void **state)
     world_close(&w);
 }
 
+/* ---- leaving ------------------------------------------------------------- */
+
+/* The one client of the crew, as another child gets it. */
+static es_passenger_t leave(world_t *w, es_lifeboat_t *boat)
+{
+    es_ferry_params_t params = {0};
+    es_passenger_t passenger;
+    es_ferry_t *ferry;
+
+    params.crew = w->crew;
+    params.hubs = &w->own;
+    params.nhubs = 1;
+    params.place = PLACE;
+    params.send_fd = w->boat[0];
+    params.receive_fd = -1;
+    ferry = es_ferry_create(&params);
+    assert_non_null(ferry);
+    assert_int_equal(es_ferry_leave(ferry, 0), APR_SUCCESS);
+    assert_int_equal(es_ferry_gone(ferry), 1);
+    es_ferry_destroy(ferry);
+    assert_int_equal(es_lifeboat_receive(boat, w->boat[1]), APR_SUCCESS);
+    assert_int_equal(es_lifeboat_take(boat, &passenger), APR_SUCCESS);
+    close(passenger.fd);
+    return passenger;
+}
+
+/* By its id it is found again in another segment: what it has not been sent
+ * is not of what it knows. */
+static void test_leaves_with_what_it_knows(void **state)
+{
+    es_lifeboat_t *boat = es_lifeboat_create();
+    es_passenger_t passenger;
+    es_record_t record;
+    es_start_t present;
+    es_pos_t pos;
+    es_id_t known;
+    world_t w;
+
+    (void)state;
+    world_open(&w);
+    hub_say(&w.hub, "a", "seen");
+    w.passenger.state.cursor = es_store_head(w.hub.store);
+    cross(&w);
+    assert_int_equal(es_store_present(w.hub.store, &present), 0);
+    pos = es_store_head(w.hub.store);
+    hub_say(&w.hub, "a", "one");
+    hub_say(&w.hub, "a", "two");
+    passenger = leave(&w, boat);
+    assert_int_equal(passenger.state.cursor, pos);
+    assert_false(passenger.is_counted);
+    assert_int_equal(es_store_look(w.hub.store, pos, &record), APR_SUCCESS);
+    known = es_id_before(&record.id);
+    assert_int_equal(es_id_compare(&passenger.known, &known), 0);
+    assert_true(es_id_compare(&passenger.known, &present.id) >= 0);
+    es_lifeboat_destroy(boat);
+    world_close(&w);
+}
+
+static void test_leaves_at_the_present(void **state)
+{
+    es_lifeboat_t *boat = es_lifeboat_create();
+    es_passenger_t passenger;
+    es_start_t present;
+    world_t w;
+
+    (void)state;
+    world_open(&w);
+    hub_say(&w.hub, "a", "seen");
+    w.passenger.state.cursor = es_store_head(w.hub.store);
+    cross(&w);
+    assert_int_equal(es_store_present(w.hub.store, &present), 0);
+    passenger = leave(&w, boat);
+    assert_int_equal(passenger.state.cursor, present.pos);
+    assert_int_equal(es_id_compare(&passenger.known, &present.id), 0);
+    es_lifeboat_destroy(boat);
+    world_close(&w);
+}
+
+/* One that no limit counts is not counted by the next child either. */
+static void test_census(void **state)
+{
+    int counted;
+
+    (void)state;
+    for (counted = 0; counted < 2; counted++) {
+        void *mem = calloc(1, es_census_size(2));
+        es_ferry_params_t params = {0};
+        es_census_t *census;
+        world_t w;
+
+        world_open(&w);
+        census = es_census_attach(mem, 2, w.hub.pool);
+        params.crew = w.crew;
+        params.hubs = &w.own;
+        params.nhubs = 1;
+        params.place = PLACE;
+        params.send_fd = -1;
+        params.receive_fd = w.boat[1];
+        params.census = census;
+        es_ferry_destroy(w.ferry);
+        w.ferry = es_ferry_create(&params);
+        w.passenger.is_counted = counted;
+        w.passenger.state.cursor = es_store_head(w.hub.store);
+        cross(&w);
+        assert_int_equal(es_census_clients(census, PLACE), counted);
+        world_close(&w);
+        assert_int_equal(es_census_clients(census, PLACE), 0);
+        free(mem);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_leaves_with_what_it_knows),
+        cmocka_unit_test(test_leaves_at_the_present),
+        cmocka_unit_test(test_census),
         cmocka_unit_test(test_same_segment),
         cmocka_unit_test(test_overtaken_in_the_boat),
         cmocka_unit_test(test_another_segment),
