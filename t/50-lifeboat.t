@@ -347,4 +347,28 @@ for my $mpm (qw(event worker)) {
     ok !$client->is_open, 'removed at restart: no connection is left behind';
 }
 
+# Removed and back at once: children of before still wait for others, which
+# have another boat than theirs.
+for my $how (qw(graceful restart)) {
+    my $httpd = EventStream::Httpd->start(mpm_conf => $roomy, conf => $conf);
+    my @all = $how eq 'graceful' ? join_all($httpd, 20) : ();
+    my $log = $httpd->{log};
+    @$httpd{qw(module log)} = (0, 'info');
+    $httpd->rewrite_conf('');
+    ok $httpd->$how, "$how without the module";
+    @$httpd{qw(module log)} = (1, $log);
+    $httpd->rewrite_conf($conf);
+    ok $httpd->$how, '... and with it again';
+    is scalar(grep { ($_->is_ended(8) || 0) == 1 } @all), scalar @all,
+        '... streams end cleanly, none is cut';
+    my $stays = subscribe($httpd, '/events/a');
+    pass_over($httpd, 'USR1', [$stays]);
+    publish($httpd, 'a', 'still here');
+    my @got = $stays->events(2, 5);
+    is $got[1] && $got[1]{data}, 'still here',
+        '... and clients keep their connections from then on';
+    unlike $httpd->error_log, qr/\[(?:error|crit|alert|emerg)\]|ES032[013]/,
+        '... without an error';
+}
+
 done_testing;

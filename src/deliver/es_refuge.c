@@ -7,7 +7,9 @@
  * above ours, there will be other children, and the boat, which the parent
  * keeps, may be filled even while there is none. Should the new
  * configuration be without this module, its children will never come: at
- * graceful we see that the parent has not opened the board for them.
+ * graceful we see that the parent has not opened the board for them. Should
+ * another configuration bring the module back meanwhile, its children have a
+ * new boat, and ours leads nowhere.
  *
  * If it is ours, either only this child has to go (its connections are used
  * up, or there are too many idle ones), or all: then they say so on the board
@@ -70,11 +72,18 @@ static es_where_t ask_others(const es_refuge_t *refuge, es_stop_t why,
 es_where_t es_refuge_ask(const es_refuge_t *refuge, es_stop_t why,
                          apr_interval_time_t since)
 {
+    es_where_t where;
+
     if (why == ES_STOP_FINAL) {
         return ES_WHERE_END;
     }
-    return is_reborn(refuge) ? ask_next(refuge, why, since)
-                             : ask_others(refuge, why, since);
+    where = is_reborn(refuge) ? ask_next(refuge, why, since)
+                              : ask_others(refuge, why, since);
+    if (where == ES_WHERE_BOAT &&
+        es_board_afloat(refuge->board) > refuge->generation) {
+        where = ES_WHERE_END;
+    }
+    return where;
 }
 
 int es_refuge_is_last(const es_refuge_t *refuge, es_stop_t why)

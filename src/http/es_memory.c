@@ -9,12 +9,17 @@
  * it, nobody of ours is called any more. httpd clears plog after it has read
  * that configuration, and so closes the descriptors that were registered
  * there; if we are part of it, we have made copies in pre_config by then.
+ * Should we come back with a later one, the numbers that were kept are of
+ * descriptors that are closed, or are others' by now: then we make a new boat,
+ * and tell on the board that children of before have another one.
  */
 #include "http/es_memory.h"
 
 #include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <ap_mpm.h>
 #include <apr_portable.h>
@@ -26,7 +31,7 @@
 #include "store/es_meter.h"
 #include "store/es_shm.h"
 
-#define KEY "mod_eventstream-5"
+#define KEY "mod_eventstream-6"
 
 /* Room for some 20,000 clients; more have no seat, and end. */
 #define LIFEBOAT_BYTES (16 * 1024 * 1024)
@@ -56,12 +61,24 @@ static void raise_descriptors(server_rec *s)
     }
 }
 
+/** What the descriptor is, as long as it is the same. @return 0 if none */
+static apr_uint64_t identity(int fd)
+{
+    struct stat st;
+
+    return fd >= 0 && fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode)
+               ? (apr_uint64_t)st.st_ino
+               : 0;
+}
+
 /* Without it streams end cleanly when a child stops; so it is not missed as
  * much as to stop httpd. */
-static void make_lifeboat(es_kept_t *kept, server_rec *s)
+static void make_lifeboat(es_kept_t *kept, int generation, server_rec *s)
 {
     int bytes = LIFEBOAT_BYTES;
+    int i;
 
+    kept->afloat = generation;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
                    kept->lifeboat) != 0) {
         kept->lifeboat[0] = kept->lifeboat[1] = -1;
@@ -69,6 +86,9 @@ static void make_lifeboat(es_kept_t *kept, server_rec *s)
                 "cannot make the socket pair for clients of a child that "
                 "stops; their streams end, and they come back");
         return;
+    }
+    for (i = 0; i < 2; i++) {
+        kept->lifeboat_is[i] = identity(kept->lifeboat[i]);
     }
     if (setsockopt(kept->lifeboat[0], SOL_SOCKET, SO_SNDBUFFORCE, &bytes,
                    sizeof(bytes)) != 0) {
@@ -100,10 +120,29 @@ void es_memory_hold_lifeboat(void)
     int i;
 
     for (i = 0; kept && i < 2; i++) {
+        int fd = kept->lifeboat[i];
+
+        /* what is not ours any more is not ours to close either */
+        kept->lifeboat[i] = fd >= 0 && identity(fd) == kept->lifeboat_is[i]
+                                ? fcntl(fd, F_DUPFD_CLOEXEC, 0)
+                                : -1;
+    }
+}
+
+/* The one of before, or a new one. */
+static void keep_lifeboat(es_kept_t *kept, int generation, server_rec *s)
+{
+    int i;
+
+    if (kept->lifeboat[0] >= 0 && kept->lifeboat[1] >= 0) {
+        return;
+    }
+    for (i = 0; i < 2; i++) {
         if (kept->lifeboat[i] >= 0) {
-            kept->lifeboat[i] = fcntl(kept->lifeboat[i], F_DUPFD_CLOEXEC, 0);
+            close(kept->lifeboat[i]); /* half of one, for want of descriptors */
         }
     }
+    make_lifeboat(kept, generation, s);
 }
 
 void es_memory_note_child(pid_t pid, int generation, int is_there)
@@ -167,12 +206,13 @@ int es_memory_open(es_kept_t **out, int generation, apr_pool_t *plog,
                     made.places);
             return HTTP_INTERNAL_SERVER_ERROR;
         }
-        make_lifeboat(&made, s);
+        made.lifeboat[0] = made.lifeboat[1] = -1;
         es_brood_init(&made.brood, s->process->pool);
         kept = ap_retained_data_create(KEY, sizeof(*kept));
         *kept = made;
     }
     rc = es_hubs_open(kept, generation, s);
+    keep_lifeboat(kept, generation, s);
     tie_lifeboat(kept, plog);
     *out = kept;
     return rc;

@@ -40,9 +40,11 @@ typedef struct es_kept_t {
     apr_size_t board_size;
     void *census;
     void *meter;
-    int *wake;        /* places descriptors */
-    int lifeboat[2];  /* send, receive; -1 = there is none */
-    es_boxes_t boxes; /* of GRIP proxies */
+    int *wake;                   /* places descriptors */
+    int lifeboat[2];             /* send, receive; -1 = there is none */
+    apr_uint64_t lifeboat_is[2]; /* what these descriptors were made as */
+    int afloat;                  /* first generation that has this lifeboat */
+    es_boxes_t boxes;            /* of GRIP proxies */
     es_brood_t brood;
     apr_uint32_t counters; /* of the meter that hubs have got so far */
     apr_uint32_t nhubs;

@@ -159,7 +159,8 @@ static int attach(es_service_t *made, es_kept_t *kept, server_rec *s,
     made->meter = es_meter_attach(kept->meter);
     set_limits(made, es_global_of(s));
     memcpy(made->lifeboat, kept->lifeboat, sizeof(made->lifeboat));
-    es_board_open(made->board, (apr_uint64_t)generation_now());
+    es_board_open(made->board, (apr_uint64_t)generation_now(),
+                  (apr_uint64_t)kept->afloat);
     service = made;
     apr_pool_cleanup_register(pool, NULL, forget_service,
                               apr_pool_cleanup_null);

@@ -25,7 +25,7 @@
 #include "base/es_context.h"
 
 #define BOARD_MAGIC APR_UINT64_C(0x6573626f617264f1)
-#define BOARD_VERSION 2
+#define BOARD_VERSION 3
 #define PLACES_MAX (1u << 16)
 
 typedef struct facts_t {
@@ -33,7 +33,8 @@ typedef struct facts_t {
     apr_uint32_t version;
     apr_uint32_t places;
     apr_uint64_t opened; /* atomic; generation, written by the parent */
-    apr_uint64_t spare[5];
+    apr_uint64_t afloat; /* atomic; as opened: since when the lifeboat is */
+    apr_uint64_t spare[4];
 } facts_t;
 
 typedef struct place_t {
@@ -184,15 +185,24 @@ int es_board_has_refuge(const es_board_t *board, apr_uint32_t place,
     return 0;
 }
 
-void es_board_open(es_board_t *board, apr_uint64_t generation)
+void es_board_open(es_board_t *board, apr_uint64_t generation,
+                   apr_uint64_t afloat)
 {
-    /* relaxed, here and below: nothing else is handed over by it */
-    __atomic_store_n(&board->facts->opened, generation, __ATOMIC_RELAXED);
+    /* relaxed, then release: who sees the generation, or one of its children,
+     * sees of which boat they are */
+    __atomic_store_n(&board->facts->afloat, afloat, __ATOMIC_RELAXED);
+    __atomic_store_n(&board->facts->opened, generation, __ATOMIC_RELEASE);
 }
 
 apr_uint64_t es_board_opened(const es_board_t *board)
 {
-    return __atomic_load_n(&board->facts->opened, __ATOMIC_RELAXED);
+    return __atomic_load_n(&board->facts->opened, __ATOMIC_ACQUIRE);
+}
+
+apr_uint64_t es_board_afloat(const es_board_t *board)
+{
+    /* relaxed: the order comes with what was read before, see the contract */
+    return __atomic_load_n(&board->facts->afloat, __ATOMIC_RELAXED);
 }
 
 apr_uint64_t es_board_holder(const es_board_t *board, apr_uint32_t place)

@@ -70,12 +70,24 @@ int es_board_has_refuge(const es_board_t *board, apr_uint32_t place,
 
 /**
  * The configuration of this generation has been read, and its children will
- * take clients. Context: PARENT.
+ * take clients.
+ *
+ * @param afloat  the first generation that has the lifeboat which they have
+ *
+ * Context: PARENT.
  */
-void es_board_open(es_board_t *board, apr_uint64_t generation);
+void es_board_open(es_board_t *board, apr_uint64_t generation,
+                   apr_uint64_t afloat);
 
 /** The last generation that es_board_open has named. Context: ANY. */
 apr_uint64_t es_board_opened(const es_board_t *board);
+
+/**
+ * The first generation that has the present lifeboat; children of an earlier
+ * one have another, which leads nowhere. To be asked after es_board_opened or
+ * es_board_has_refuge has told of children that came. Context: ANY.
+ */
+apr_uint64_t es_board_afloat(const es_board_t *board);
 
 /** The pid of the child at place, 0 = it is free. Context: ANY. */
 apr_uint64_t es_board_holder(const es_board_t *board, apr_uint32_t place);

@@ -35,7 +35,7 @@ static es_refuge_t refuge_open(void)
     assert_int_equal(
         es_board_attach(&board, mem, es_board_size(PLACES), PLACES, wake, pool),
         APR_SUCCESS);
-    es_board_open(board, 5);
+    es_board_open(board, 5, 1);
     assert_int_equal(es_board_claim(board, 5, 100), 1);
     refuge.board = board;
     refuge.place = 1;
@@ -107,7 +107,7 @@ static void test_restart(void **state)
     /* the module is not part of the new configuration, or is */
     assert_int_equal(es_refuge_ask(&refuge, ES_STOP_GRACEFUL, 3 * SECOND),
                      ES_WHERE_END);
-    es_board_open(board, 6);
+    es_board_open(board, 6, 1);
     /* another restart came before its children did */
     running = 7;
     assert_int_equal(es_refuge_ask(&refuge, ES_STOP_GRACEFUL, 2 * SECOND),
@@ -126,12 +126,37 @@ static void test_restart(void **state)
     refuge_close();
 }
 
+/* A configuration without the module was in between. */
+static void test_another_boat(void **state)
+{
+    es_refuge_t refuge = refuge_open();
+
+    (void)state;
+    running = 7;
+    assert_int_equal(es_refuge_ask(&refuge, ES_STOP_GRACEFUL, 0),
+                     ES_WHERE_WAIT);
+    es_board_open(board, 7, 7);
+    assert_int_equal(es_board_afloat(board), 7);
+    assert_int_equal(es_refuge_ask(&refuge, ES_STOP_GRACEFUL, 0),
+                     ES_WHERE_WAIT);
+    assert_int_equal(es_refuge_ask(&refuge, ES_STOP_GRACEFUL, 3 * SECOND),
+                     ES_WHERE_END);
+    assert_int_equal(es_board_claim(board, 7, 101), 2);
+    assert_int_equal(es_refuge_ask(&refuge, ES_STOP_GRACEFUL, 0), ES_WHERE_END);
+    assert_int_equal(es_refuge_ask(&refuge, ES_STOP_OWN, 0), ES_WHERE_END);
+    /* those who come have the new one */
+    refuge.generation = 7;
+    assert_int_equal(es_refuge_ask(&refuge, ES_STOP_OWN, 0), ES_WHERE_BOAT);
+    refuge_close();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nobody_else),
         cmocka_unit_test(test_another_child),
         cmocka_unit_test(test_restart),
+        cmocka_unit_test(test_another_boat),
     };
 
     apr_initialize();
