@@ -250,6 +250,14 @@ static void open_census(void)
     es_census_enter(census, DEAD, 8, &no_limits, &tickets[2]);
 }
 
+/* Who dies has none yet. */
+static void open_empty_census(void)
+{
+    share(es_census_size(PLACES));
+    census = es_census_attach(mem, PLACES, pool);
+    es_census_enter(census, LIVING, 7, &no_limits, &tickets[0]);
+}
+
 static void enter(void)
 {
     es_ticket_t ticket;
@@ -279,14 +287,14 @@ static void judge_census(void)
     es_census_forget(census, DEAD);
     assert_int_equal(es_census_clients(census, DEAD), 0);
     assert_int_equal(es_census_clients(census, 0), 1);
-    assert_int_equal(es_census_enter(census, 3, 7, &one_each, &ticket),
-                     ES_CENSUS_ADDRESS_FULL);
-    assert_int_equal(es_census_enter(census, 3, 7, &two_each, &ticket),
-                     ES_CENSUS_OK);
-    /* there is another child at this place now */
+    /* there is another child at this place now, and nothing of the old one */
     assert_int_equal(es_census_enter(census, DEAD, 8, &one_each, &ticket),
                      ES_CENSUS_OK);
     assert_int_equal(es_census_enter(census, DEAD, 9, &one_each, &ticket),
+                     ES_CENSUS_OK);
+    assert_int_equal(es_census_enter(census, 3, 7, &one_each, &ticket),
+                     ES_CENSUS_ADDRESS_FULL);
+    assert_int_equal(es_census_enter(census, 3, 7, &two_each, &ticket),
                      ES_CENSUS_OK);
     assert_int_equal(es_census_clients(census, 0), 4);
 }
@@ -361,6 +369,7 @@ static const deed_t deeds[] = {
     {"wait for an outbox", open_room, wait_and_wake, judge_bells},
     {"call who waits", open_room, ring_all, judge_bells},
     {"enter", open_census, enter, judge_census},
+    {"enter as the first", open_empty_census, enter, judge_census},
     {"enter in vain", open_census, enter_in_vain, judge_census},
     {"leave", open_census, leave, judge_census},
     {"live on the board", open_board, live_on_board, judge_board},

@@ -159,7 +159,7 @@ static void freed(void)
 
 /** All slots are taken, and one of them is idle. What is forgotten has a
  * higher count in its millisecond than what is to be forgotten next. */
-static void crowded(void)
+static void crowd(void)
 {
     int i;
 
@@ -172,7 +172,21 @@ static void crowded(void)
     }
     assert_int_equal(subscribe(LIVING, "bcdeg"), 0);
     assert_int_equal(subscribe(DEAD, "b"), 0);
-    tell("h", NULL, 20, 1); /* takes the slot of i */
+    tell("h", NULL, 20, 1); /* takes the first slot */
+}
+
+static void crowded(void)
+{
+    crowd();
+    assert_int_equal(slot_of(kit->store, 'i'), 0);
+}
+
+/** As crowded; the idle one has lost less than the forgotten one. */
+static void turned(void)
+{
+    tell("f", NULL, 20, 0);
+    crowd();
+    assert_int_equal(slot_of(kit->store, 'f'), 0);
 }
 
 /* ---- deeds -------------------------------------------------------------- */
@@ -202,6 +216,11 @@ static apr_status_t do_make(void)
 static apr_status_t do_reclaim(void)
 {
     return say("k", NULL, 20, 1);
+}
+
+static apr_status_t do_recall(void)
+{
+    return say("f", NULL, 20, 1);
 }
 
 static apr_status_t do_own(void)
@@ -302,6 +321,7 @@ static const deed_t deeds[] = {
     {"append to a new channel", quiet, do_make, 0},
     {"append, in a freed slot", freed, do_make, 0},
     {"append, in an idle slot", crowded, do_reclaim, 0},
+    {"append to a forgotten channel", turned, do_recall, 0},
     {"append with own ids", quiet, do_own, 1},
     {"append with own ids and evict", full, do_own, 1},
     {"append what is known", quiet, do_known, 1},

@@ -294,6 +294,17 @@ static STEPPER_UNUSED void stepper_die(const stepper_t *stepper,
 
 /* ---- where it cannot be done -------------------------------------------- */
 
+#if defined(__SANITIZE_THREAD__)
+#define STEPPER_UNDER_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define STEPPER_UNDER_TSAN 1
+#endif
+#endif
+#ifndef STEPPER_UNDER_TSAN
+#define STEPPER_UNDER_TSAN 0
+#endif
+
 static void stepper_nothing(void *data)
 {
     (void)data;
@@ -308,6 +319,9 @@ static STEPPER_UNUSED const char *stepper_refusal(void)
 
     if (STEPPER_BREAK == 0) {
         return "breakpoints are known for x86-64 only";
+    }
+    if (STEPPER_UNDER_TSAN) {
+        return "ThreadSanitizer does not take the same steps each time";
     }
     pid = fork();
     if (pid == 0) {
