@@ -126,6 +126,20 @@ static void from_elsewhere(world_t *w, es_pos_t cursor)
     w->passenger.state.cursor = cursor;
 }
 
+/* All slots are in use. */
+static void fill_table(world_t *w)
+{
+    es_slot_t slot;
+    es_pos_t pos;
+    char name[8];
+    int i;
+
+    for (i = 0; i < 256; i++) {
+        snprintf(name, sizeof(name), "%d", i);
+        hub_subscribe(&w->hub, name, &slot, &pos);
+    }
+}
+
 static void test_same_segment(void **state)
 {
     world_t w;
@@ -209,6 +223,65 @@ static void test_new_close(void **state)
     world_close(&w);
 }
 
+/* Its slot may have been another channel's meanwhile: what the slot says of
+ * evictions is of no use, though nothing of the channel was evicted. */
+static void test_unknown_channel_in_the_boat(void **state)
+{
+    world_t w;
+
+    (void)state;
+    world_open(&w);
+    w.passenger.state.cursor = es_store_head(w.hub.store);
+    hub_say(&w.hub, "b", "first");
+    roll(&w);
+    assert_non_null(strstr(cross(&w), "event: stream-reset"));
+    world_close(&w);
+}
+
+/* A position that this segment has never had. */
+static void test_from_the_future(void **state)
+{
+    world_t w;
+
+    (void)state;
+    world_open(&w);
+    w.passenger.state.cursor = es_store_head(w.hub.store) + 4096;
+    assert_non_null(strstr(cross(&w), "event: stream-reset"));
+    world_close(&w);
+}
+
+/* Of a hub that is no more, or one that has no slot for it: closed. */
+static void test_cannot_land(void **state)
+{
+    es_lifeboat_t *boat;
+    es_slice_t none;
+    int i;
+
+    (void)state;
+    for (i = 0; i < 2; i++) {
+        world_t w;
+
+        world_open(&w);
+        if (i == 0) {
+            w.passenger.birth.ms++;
+        }
+        else { /* its hub is full */
+            none = es_slice_of("x");
+            w.passenger.names = &none;
+            fill_table(&w);
+        }
+        boat = es_lifeboat_create();
+        assert_int_equal(es_lifeboat_add(boat, &w.passenger), APR_SUCCESS);
+        assert_int_equal(es_lifeboat_send(boat, w.boat[0]), APR_SUCCESS);
+        close(w.passenger.fd);
+        es_lifeboat_destroy(boat);
+        assert_int_equal(es_ferry_arrive(w.ferry, 1, 0), 0);
+        assert_int_equal(es_crew_count(w.crew), 0);
+        assert_true(is_ended(&w));
+        world_close(&w);
+    }
+}
+
 /* ---- leaving ------------------------------------------------------------- */
 
 /* The one client of the crew, as another child gets it. */
@@ -253,7 +326,8 @@ static void test_leaves_with_what_it_knows(void **state)
     w.passenger.state.cursor = es_store_head(w.hub.store);
     cross(&w);
     assert_int_equal(es_store_present(w.hub.store, &present), 0);
-    pos = es_store_head(w.hub.store);
+    hub_say(&w.hub, "b", "others'");
+    pos = w.own.pos = es_store_head(w.hub.store); /* its round has gone by */
     hub_say(&w.hub, "a", "one");
     hub_say(&w.hub, "a", "two");
     passenger = leave(&w, boat);
@@ -287,6 +361,32 @@ static void test_leaves_at_the_present(void **state)
     world_close(&w);
 }
 
+/* The boat is not to be had: it stays a client, and may leave later. */
+static void test_stays_when_it_cannot_leave(void **state)
+{
+    es_lifeboat_t *boat = es_lifeboat_create();
+    es_ferry_params_t params = {0};
+    es_ferry_t *ferry;
+    world_t w;
+
+    (void)state;
+    world_open(&w);
+    w.passenger.state.cursor = es_store_head(w.hub.store);
+    cross(&w);
+    params.crew = w.crew;
+    params.hubs = &w.own;
+    params.nhubs = 1;
+    params.send_fd = w.epoll_fd; /* no socket */
+    ferry = es_ferry_create(&params);
+    assert_int_not_equal(es_ferry_leave(ferry, 0), APR_SUCCESS);
+    assert_int_equal(es_ferry_gone(ferry), 0);
+    es_ferry_destroy(ferry);
+    assert_int_equal(es_crew_count(w.crew), 1);
+    leave(&w, boat);
+    es_lifeboat_destroy(boat);
+    world_close(&w);
+}
+
 /* One that no limit counts is not counted by the next child either. */
 static void test_census(void **state)
 {
@@ -308,11 +408,13 @@ static void test_census(void **state)
         params.send_fd = -1;
         params.receive_fd = w.boat[1];
         params.census = census;
+        params.clients_max = 1; /* it is the last one to have room */
         es_ferry_destroy(w.ferry);
         w.ferry = es_ferry_create(&params);
         w.passenger.is_counted = counted;
         w.passenger.state.cursor = es_store_head(w.hub.store);
         cross(&w);
+        assert_false(is_ended(&w));
         assert_int_equal(es_census_clients(census, PLACE), counted);
         world_close(&w);
         assert_int_equal(es_census_clients(census, PLACE), 0);
@@ -320,12 +422,51 @@ static void test_census(void **state)
     }
 }
 
+/* It has its end, and its time to come back is spread. */
+static void test_above_the_limit(void **state)
+{
+    static const es_census_limits_t none = {0, 0, 0};
+    void *mem = calloc(1, es_census_size(2));
+    es_ferry_params_t params = {0};
+    es_ticket_t ticket;
+    const char *retry;
+    world_t w;
+
+    (void)state;
+    world_open(&w);
+    params.crew = w.crew;
+    params.hubs = &w.own;
+    params.nhubs = 1;
+    params.place = PLACE;
+    params.send_fd = -1;
+    params.receive_fd = w.boat[1];
+    params.census = es_census_attach(mem, 2, w.hub.pool);
+    params.clients_max = 1;
+    params.drain_ms = 1000000000;
+    es_ferry_destroy(w.ferry);
+    w.ferry = es_ferry_create(&params);
+    es_census_enter(params.census, PLACE, 1, &none, &ticket);
+    w.passenger.is_counted = 1;
+    w.passenger.state.cursor = es_store_head(w.hub.store);
+    retry = strstr(cross(&w), "retry: ");
+    assert_non_null(retry);
+    assert_true(strtol(retry + 7, NULL, 10) > w.passenger.retry_ms);
+    assert_true(is_ended(&w));
+    world_close(&w);
+    free(mem);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_unknown_channel_in_the_boat),
+        cmocka_unit_test(test_from_the_future),
+        cmocka_unit_test(test_cannot_land),
+        cmocka_unit_test(test_stays_when_it_cannot_leave),
         cmocka_unit_test(test_leaves_with_what_it_knows),
         cmocka_unit_test(test_leaves_at_the_present),
         cmocka_unit_test(test_census),
+        cmocka_unit_test(test_above_the_limit),
         cmocka_unit_test(test_same_segment),
         cmocka_unit_test(test_overtaken_in_the_boat),
         cmocka_unit_test(test_another_segment),

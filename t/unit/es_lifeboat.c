@@ -6,6 +6,7 @@
 #include "deliver_fixture.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -97,6 +98,7 @@ static void test_there_and_back(void **state)
     for (i = 0; i < 3; i++) {
         assert_int_equal(es_lifeboat_take(boat, &got), APR_SUCCESS);
         assert_true(got.fd > 2);
+        assert_true(fcntl(got.fd, F_GETFD) & FD_CLOEXEC); /* not for CGI */
         close(got.fd);
         assert_int_equal(got.nnames, 2);
         assert_true(es_slice_is(got.names[1], "b\xc3\xa4"));
@@ -311,13 +313,21 @@ static void test_hostile_messages(void **state)
     bad[HEAD + SEAT] = (char)255;
     send_raw(fds[0], bad, len, 2);
     assert_int_equal(take_all(boat, fds[1]), 0);
+    /* of another build */
+    memcpy(bad, bytes, len);
+    bad[0] ^= 1;
+    send_raw(fds[0], bad, len, 2);
+    assert_int_equal(take_all(boat, fds[1]), -1);
     /* longer than any */
     memcpy(bad, bytes, len);
     send_raw(fds[0], bad, ES_LIFEBOAT_BYTES + 1, 2);
     assert_int_equal(take_all(boat, fds[1]), -1);
     es_lifeboat_begin(boat);
     assert_int_equal(count_fds(), before);
-    close_boat(fds);
+    /* nobody is left who could send */
+    close(fds[0]);
+    assert_int_equal(es_lifeboat_receive(boat, fds[1]), APR_EOF);
+    close(fds[1]);
     es_lifeboat_destroy(boat);
 }
 
