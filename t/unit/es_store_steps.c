@@ -676,6 +676,85 @@ static int die_repairing(const deed_t *deed)
     return deaths;
 }
 
+/* ---- others wait -------------------------------------------------------- */
+
+static int is_asleep(pid_t pid)
+{
+    char path[40], text[200] = "";
+    const char *end;
+    FILE *file;
+
+    snprintf(path, sizeof(path), "/proc/%ld/stat", (long)pid);
+    file = fopen(path, "r");
+    assert_non_null(file);
+    assert_non_null(fgets(text, sizeof(text), file));
+    fclose(file);
+    end = strrchr(text, ')');
+    return end != NULL && end[1] == ' ' && end[2] == 'S';
+}
+
+/** A child that publishes, and sleeps as another has the lock. */
+static pid_t start_waiting(void)
+{
+    const int *word = &kit->store->segment->guard.lock.mutex.__data.__lock;
+    es_appended_t done;
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        alarm(STEPPER_LIMIT_S);
+        _exit(kit_append(kit, "a", "data: waited\n\n", &done) != 0);
+    }
+    while (!(__atomic_load_n(word, __ATOMIC_RELAXED) & FUTEX_WAITERS) ||
+           !is_asleep(pid)) {
+        usleep(100);
+    }
+    return pid;
+}
+
+/** Somebody gives the lock back, and dies so many instructions after he has
+ * begun to. @return 0 when he is through */
+static int die_giving(stepper_t *stepper, int steps)
+{
+    pid_t pid = stepper_start(stepper);
+    pid_t waiting;
+    int goes_on = 1;
+
+    while (kit->store->segment->guard.lock.mutex.__data.__lock == 0 ||
+           stepper_robust(pid).pending != 0) {
+        assert_true(stepper_step(pid));
+    }
+    while (stepper_robust(pid).pending == 0) {
+        assert_true(stepper_step(pid));
+    }
+    waiting = start_waiting();
+    for (; goes_on && steps > 0; steps--) {
+        goes_on = stepper_step(pid);
+    }
+    stepper_end(pid);
+    kit_wait(waiting); /* or its alarm */
+    return goes_on;
+}
+
+/** The lock is free and its owner dies before he has called who waits for it:
+ * then the kernel does. */
+static void test_waiting(void **state)
+{
+    static const deed_t deed = {"", quiet, do_present, 0};
+    static stepper_t stepper;
+    int steps = 0, goes_on;
+
+    (void)state;
+    open_scene(&deed);
+    set_stepper(&stepper, on_run, NULL, &deed);
+    do {
+        memcpy(kit->mem, scene, kit->size);
+        goes_on = die_giving(&stepper, steps++);
+        kit_check(kit);
+    } while (goes_on);
+    print_message("# %d deaths while another waits\n", steps - 1);
+    close_scene();
+}
+
 /* ---- all ---------------------------------------------------------------- */
 
 static void test_deed(void **state)
@@ -704,7 +783,8 @@ static void test_deed(void **state)
 
 int main(void)
 {
-    static struct CMUnitTest tests[DEEDS];
+    static struct CMUnitTest tests[DEEDS + 1] = {
+        [DEEDS] = cmocka_unit_test(test_waiting)};
     const char *why = stepper_refusal();
     apr_size_t i;
 
