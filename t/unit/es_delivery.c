@@ -192,6 +192,24 @@ static int peer_sees(peer_t *peer, const char *text)
     return 1;
 }
 
+/* Say text until it was seen. The reset that a peer reads may be followed by
+ * another that is made when it reads, whose position is behind what was said
+ * in between: of that, it is told no more. */
+static int peer_sees_said(world_t *w, peer_t *peer, const char *channels,
+                          const char *text)
+{
+    apr_time_t end = apr_time_now() + 10 * SECOND;
+
+    do {
+        say(w, channels, text);
+        peer_read(peer, 100);
+        if (peer->got != NULL && strstr(peer->got, text) != NULL) {
+            return 1;
+        }
+    } while (!peer->eof && apr_time_now() <= end);
+    return 0;
+}
+
 static int peer_ends(peer_t *peer)
 {
     apr_time_t end = apr_time_now() + 10 * SECOND;
@@ -368,7 +386,7 @@ static void test_overtaken_reader(void **state)
     peer_t peer;
     world_t w;
     char text[2000];
-    int fd, i, is_told;
+    int fd, i;
 
     (void)state;
     world_open(&w, 64 * 1024);
@@ -386,13 +404,11 @@ static void test_overtaken_reader(void **state)
         }
     }
     /* It was cut within a frame, or told of the reset: never torn. */
-    is_told = peer_sees(&peer, "event: stream-reset\n");
-    say(&w, "c", "THE END");
-    /* it may have been cut later on, all the same */
-    if (is_told && peer_sees(&peer, "THE END")) {
+    if (peer_sees(&peer, "event: stream-reset\n") &&
+        peer_sees_said(&w, &peer, "c", "THE END")) {
         assert_int_equal(unchunk(peer.got, &peer.len), 0);
     }
-    else {
+    else { /* cut, maybe later on */
         assert_int_equal(peer_ends(&peer), 1);
         assert_int_equal(unchunk(peer.got, &peer.len), -1);
     }
@@ -634,10 +650,8 @@ int main(void)
         cmocka_unit_test(test_watch),
         cmocka_unit_test(test_many_threads),
     };
-    int failed;
 
+    /* Not ended: a test that fails leaves its delivery running. */
     apr_initialize();
-    failed = cmocka_run_group_tests(tests, NULL, NULL);
-    apr_terminate();
-    return failed;
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }
