@@ -251,7 +251,11 @@ SKIP: {
     $run{'say.lua'} = 1;
     last SKIP if skip_without('say.lua', 'curl');
     skip 'needs mod_lua', 1 if !$has_lua;
-    write_file($httpd->docroot . '/app/say.lua', text_of_snippet('say.lua'));
+    # httpd hands its environment on: with the sanitizer's runtime in it, curl
+    # waits for ever in setlocale(), also without us
+    my $text = text_of_snippet('say.lua');
+    $text =~ s{"curl }{"env -u LD_PRELOAD curl };
+    write_file($httpd->docroot . '/app/say.lua', $text);
     is request($httpd, 'POST', '/say', body => "it's '\$on'")->{status}, 200,
         'say.lua runs';
     arrive('say.lua', ['message', "it's '\$on'"]);
