@@ -85,7 +85,7 @@ sub told
     my $mark = 'mark' . ++$marks;
     my @told;
     publish_id($channel, $mark, $hub);
-    while (my $event = $client->next_event(5)) {
+    while (my $event = $client->next_event(30)) {
         last if $event->{data} eq $mark;
         push @told, $event->{event} eq 'message'
             ? $event->{data} : $event->{event} =~ /^stream-(.*)/;
@@ -203,16 +203,26 @@ is told('/young/events?c=c', "Last-Event-ID: $known"), 'open reset',
 
 # ---- Ceilings follow the configuration -------------------------------------
 
+# Until the children that know the old ceilings have gone: they may accept when
+# the new ones do already.
+sub renew
+{
+    my ($text) = @_;
+    my %old = map { ($_ => 1) } $httpd->children;
+    $httpd->rewrite_conf($text);
+    return $httpd->graceful && $httpd->wait_for(
+        sub { my @now = $httpd->children; @now && !grep { $old{$_} } @now },
+        30);
+}
+
 @id = fill('late');
 (my $tight = $conf) =~ s/^/EventStreamHub default history=2 age=1h\n/;
-$httpd->rewrite_conf($tight);
-ok $httpd->graceful, 'graceful';
+ok renew($tight), 'graceful';
 is told('/events?c=late', "Last-Event-ID: $id[2]"), 'open 4 5',
     'a new ceiling holds after graceful';
 is told('/events?c=late', "Last-Event-ID: $id[1]"), 'open reset',
     '... and cuts';
-$httpd->rewrite_conf($conf);
-ok $httpd->graceful, 'graceful again';
+ok renew($conf), 'graceful again';
 is told('/events?c=late', "Last-Event-ID: $id[2]"),
     'open 4 5 mark' . ($marks - 2) . ' mark' . ($marks - 1),
     'without it all is there again';
