@@ -250,6 +250,7 @@ int main(int argc, char **argv)
     churn.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (churn.visits == NULL || churn.epoll_fd < 0) {
         fprintf(stderr, "es_churn: %s\n", strerror(errno));
+        free(churn.visits);
         return 2;
     }
     for (i = 0; i < at_once; i++) {
