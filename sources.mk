@@ -353,6 +353,7 @@ UNIT_TESTS = \
     t/unit/es_pace \
     t/unit/es_path \
     t/unit/es_piece \
+    t/unit/es_pier \
     t/unit/es_probe \
     t/unit/es_problem \
     t/unit/es_proxy \
@@ -546,6 +547,9 @@ t_unit_es_path_LDADD = $(UNIT_LIBS)
 t_unit_es_piece_SOURCES = t/unit/es_piece.c
 t_unit_es_piece_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_piece_LDADD = $(UNIT_LIBS)
+t_unit_es_pier_SOURCES = t/unit/es_pier.c
+t_unit_es_pier_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_es_pier_LDADD = $(UNIT_LIBS)
 t_unit_es_probe_SOURCES = t/unit/es_probe.c
 t_unit_es_probe_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_probe_LDADD = $(UNIT_LIBS)
