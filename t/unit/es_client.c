@@ -611,6 +611,30 @@ static void test_counted_out(void **state)
     hub_close(&hub);
 }
 
+/* A write that was taken up to the end of a frame leaves it at a border. */
+static void test_cut_at_a_border(void **state)
+{
+    es_client_t *client;
+    es_record_t record;
+    fake_sink_t fake;
+    es_pos_t pos;
+    hub_t hub;
+
+    (void)state;
+    hub_open(&hub, 64 * 1024);
+    fake_init(&fake, 0);
+    client = join(&hub, &fake, "a");
+    pos = es_store_head(hub.store);
+    hub_say(&hub, "a", "one");
+    hub_say(&hub, "a", "two");
+    assert_int_equal(es_store_look(hub.store, pos, &record), APR_SUCCESS);
+    fake.budget = record.frame_len;
+    assert_int_equal(step(client, 0), ES_STEP_BLOCKED);
+    assert_int_equal(es_client_pos(client), record.next);
+    part(client, &fake);
+    hub_close(&hub);
+}
+
 /* The frame at hand is completed first. */
 static void test_end_within_a_frame(void **state)
 {
@@ -925,6 +949,7 @@ int main(void)
         cmocka_unit_test(test_send_timeout),
         cmocka_unit_test(test_broken_sink),
         cmocka_unit_test(test_counted_out),
+        cmocka_unit_test(test_cut_at_a_border),
         cmocka_unit_test(test_end_within_a_frame),
         cmocka_unit_test(test_no_offer_within_a_frame),
         cmocka_unit_test(test_reset_in_the_boat),

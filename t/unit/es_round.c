@@ -137,6 +137,13 @@ static void test_merge(void **state)
     assert_true(strstr(text, "two") < strstr(text, "none"));
     assert_true(strstr(text, "none") < strstr(text, "three"));
     free(text);
+    /* the same channels in the other form */
+    text = flat(es_round_merge(round, slots, 2, 1));
+    assert_int_not_equal(strncmp(text, "id: ", 4), 0);
+    free(text);
+    text = flat(es_round_merge(round, slots, 2, 0));
+    assert_int_equal(strncmp(text, "id: ", 4), 0);
+    free(text);
     /* all of it is one part */
     assert_int_equal(es_round_merge(round, slots, 3, 1)->count, 1);
     es_round_destroy(round);
@@ -317,6 +324,60 @@ static void test_large_record_behind_many_closes(void **state)
     hub_close(&hub);
 }
 
+/* More channels than a round has room for, and more of them in its records. */
+static void test_many_channels(void **state)
+{
+    es_round_t *round = es_round_create(512 * 1024);
+    char names[ES_EVENT_CHANNELS_MAX * 4] = "c0";
+    es_pos_t start, head, end;
+    char name[8], *text, *at;
+    int total = 0;
+    hub_t hub;
+    int i;
+
+    (void)state;
+    hub_open_wide(&hub, 1024 * 1024, 2048);
+    start = es_store_head(hub.store);
+    for (i = 0; i < 1100; i++) {
+        snprintf(name, sizeof(name), "c%d", i);
+        hub_shut(&hub, name);
+    }
+    head = es_store_head(hub.store);
+    assert_int_equal(
+        es_round_take(round, hub.store, start, head, on_wants_all, NULL),
+        APR_SUCCESS);
+    assert_int_equal(es_round_count(round), 1024);
+    start = es_round_end(round);
+    assert_int_equal(
+        es_round_take(round, hub.store, start, head, on_wants_all, NULL),
+        APR_SUCCESS);
+    assert_int_equal(es_round_count(round), 1100 - 1024);
+    assert_int_equal(es_round_end(round), head);
+
+    for (i = 1; i < ES_EVENT_CHANNELS_MAX; i++) {
+        snprintf(name, sizeof(name), ",c%d", i);
+        strcat(names, name);
+    }
+    for (i = 0; i < 5000 / ES_EVENT_CHANNELS_MAX; i++) {
+        end = hub_say(&hub, names, "x");
+    }
+    while (head < end) {
+        assert_int_equal(
+            es_round_take(round, hub.store, head, end, on_wants_all, NULL),
+            APR_SUCCESS);
+        head = es_round_end(round);
+        assert_int_equal(es_round_count(round), ES_EVENT_CHANNELS_MAX);
+        text = flat(es_round_wire(round, 0, 0));
+        for (at = strstr(text, "data: x\n"); at; total++) {
+            at = strstr(at + 1, "data: x\n");
+        }
+        free(text);
+    }
+    assert_int_equal(total, 5000 / ES_EVENT_CHANNELS_MAX);
+    es_round_destroy(round);
+    hub_close(&hub);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -326,6 +387,7 @@ int main(void)
         cmocka_unit_test(test_many_records),
         cmocka_unit_test(test_overtaken),
         cmocka_unit_test(test_closes),
+        cmocka_unit_test(test_many_channels),
         cmocka_unit_test(test_large_record_behind_many_closes),
     };
     int failed;
