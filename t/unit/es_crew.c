@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of src/deliver/es_crew.c: a socket that epoll refuses. */
+/* Tests of src/deliver/es_crew.c: what epoll refuses, and has to forget. */
 #include "deliver_fixture.h"
 
 #include <fcntl.h>
@@ -138,10 +138,71 @@ static void test_refusals_are_told_seldom(void **state)
     world_close(&w);
 }
 
+/* @return what epoll tells of the socket, once it has got something to read */
+static int is_heard(world_t *w, int peer)
+{
+    struct epoll_event event;
+
+    assert_int_equal(send(peer, "x", 1, MSG_NOSIGNAL), 1);
+    return epoll_wait(w->epoll_fd, &event, 1, 0);
+}
+
+/* The connection lives on elsewhere: here as a copy, else in another child. */
+static void test_gone_is_not_heard_of(void **state)
+{
+    es_member_t *member;
+    int pair[2], copy, i;
+
+    (void)state;
+    for (i = 0; i < 2; i++) {
+        world_t w;
+
+        world_open(&w);
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+        copy = dup(pair[0]);
+        member = make_member(&w, pair[0]);
+        es_crew_adopt(w.crew, member, &w.own, 0);
+        assert_int_equal(is_heard(&w, pair[1]), 1);
+        if (i == 1) {
+            assert_true(es_crew_part(w.crew, member));
+        }
+        es_crew_drop(w.crew, member);
+        es_crew_bury(w.crew);
+        assert_int_equal(es_crew_count(w.crew), 0);
+        assert_int_equal(is_heard(&w, pair[1]), 0);
+        close(copy);
+        close(pair[1]);
+        world_close(&w);
+    }
+}
+
+/* It has got its end: no other child has anything to tell it. */
+static void test_ended_does_not_part(void **state)
+{
+    es_member_t *member;
+    int pair[2];
+    world_t w;
+
+    (void)state;
+    world_open(&w);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    member = make_member(&w, pair[0]);
+    es_crew_adopt(w.crew, member, &w.own, 0);
+    es_crew_end(w.crew, member, 0);
+    while (es_crew_run(w.crew, 10, 0)) {
+    }
+    assert_false(es_crew_part(w.crew, member));
+    assert_int_equal(es_crew_count(w.crew), 1);
+    world_close(&w);
+    close(pair[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_refused_by_epoll),
+        cmocka_unit_test(test_gone_is_not_heard_of),
+        cmocka_unit_test(test_ended_does_not_part),
         cmocka_unit_test(test_refusals_are_told_seldom),
     };
     int failed;
