@@ -362,6 +362,7 @@ UNIT_TESTS = \
     t/unit/es_repair \
     t/unit/es_replay \
     t/unit/es_resume \
+    t/unit/es_retreat \
     t/unit/es_roster \
     t/unit/es_round \
     t/unit/es_seldom \
@@ -574,6 +575,9 @@ t_unit_es_replay_LDADD = $(UNIT_LIBS)
 t_unit_es_resume_SOURCES = t/unit/es_resume.c
 t_unit_es_resume_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_resume_LDADD = $(UNIT_LIBS)
+t_unit_es_retreat_SOURCES = t/unit/es_retreat.c
+t_unit_es_retreat_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_es_retreat_LDADD = $(UNIT_LIBS)
 t_unit_es_roster_SOURCES = t/unit/es_roster.c
 t_unit_es_roster_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
 t_unit_es_roster_LDADD = $(UNIT_LIBS)

@@ -8,6 +8,7 @@
 #include "deliver/es_fanout.h"
 
 #define END_WITHIN (2 * APR_USEC_PER_SEC)
+#define END_AT_LEAST (APR_USEC_PER_SEC / 4)
 #define BOARD_WITHIN APR_USEC_PER_SEC     /* if the boat is full for now */
 #define ASK_EVERY (APR_USEC_PER_SEC / 50) /* for a refuge */
 #define MESSAGES_MAX 2                    /* of the boat in a step */
@@ -31,9 +32,23 @@ static es_where_t where_to(const es_retreat_t *retreat, apr_time_t now)
                                now - retreat->since);
 }
 
+/* How long clients may take their end. When the server stops it is to be over
+ * within EventStreamDrain, and httpd needs up to a second to notice. */
+static apr_interval_time_t patience(const es_retreat_t *retreat)
+{
+    apr_interval_time_t half = apr_time_from_msec(retreat->drain_ms) / 2;
+    es_stop_t why = stop_order(retreat);
+
+    if (half > END_WITHIN ||
+        (why != ES_STOP_FINAL && !es_refuge_is_last(&retreat->refuge, why))) {
+        return END_WITHIN;
+    }
+    return half > END_AT_LEAST ? half : END_AT_LEAST;
+}
+
 static void end_all(es_retreat_t *retreat, apr_time_t now)
 {
-    retreat->end_by = now + END_WITHIN;
+    retreat->end_by = now + patience(retreat);
     es_crew_end_all(retreat->crew, retreat->hubs, retreat->nhubs,
                     retreat->drain_ms);
 }
