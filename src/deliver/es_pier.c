@@ -19,16 +19,18 @@
 #define OTHERS_WITHIN (3 * APR_USEC_PER_SEC)
 #define LOOK_AGAIN (APR_USEC_PER_SEC / 10)
 
+/* If epoll refuses (max_user_watches), it tries again by and by. */
 static apr_status_t look(es_pier_t *pier)
 {
     struct epoll_event event = {0};
 
-    pier->full_since = 0;
     event.events = EPOLLIN;
     event.data.ptr = pier;
-    return epoll_ctl(pier->epoll_fd, EPOLL_CTL_ADD, pier->boat_fd, &event) == 0
-               ? APR_SUCCESS
-               : APR_FROM_OS_ERROR(errno);
+    if (epoll_ctl(pier->epoll_fd, EPOLL_CTL_ADD, pier->boat_fd, &event) != 0) {
+        return APR_FROM_OS_ERROR(errno);
+    }
+    pier->full_since = 0;
+    return APR_SUCCESS;
 }
 
 static void look_away(es_pier_t *pier, apr_time_t now)
@@ -45,6 +47,7 @@ apr_status_t es_pier_open(es_pier_t *pier, es_ferry_t *ferry, int epoll_fd,
     pier->ferry = ferry;
     pier->epoll_fd = epoll_fd;
     pier->boat_fd = boat_fd;
+    pier->full_since = 0;
     return boat_fd >= 0 ? look(pier) : APR_SUCCESS;
 }
 

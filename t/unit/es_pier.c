@@ -172,12 +172,34 @@ static void test_no_room(void **state)
     world_close(&w);
 }
 
+/* epoll does not take the boat back: it is tried again. */
+static void test_refused_by_epoll(void **state)
+{
+    es_ticket_t ticket;
+    world_t w;
+
+    (void)state;
+    world_open(&w, ES_LIFEBOAT_SEATS);
+    ticket = enter(&w);
+    es_pier_on_boat(&w.pier, SECOND);
+    es_census_leave(&ticket);
+    w.pier.epoll_fd = -1;
+    es_pier_run(&w.pier, 2 * SECOND);
+    assert_true(es_pier_wait(&w.pier) > 0);
+    w.pier.epoll_fd = w.epoll_fd;
+    es_pier_run(&w.pier, 3 * SECOND);
+    assert_true(is_told(&w));
+    assert_int_equal(es_pier_wait(&w.pier), -1);
+    world_close(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_room),
         cmocka_unit_test(test_little_room),
         cmocka_unit_test(test_no_room),
+        cmocka_unit_test(test_refused_by_epoll),
     };
 
     apr_initialize();
