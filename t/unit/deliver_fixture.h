@@ -16,6 +16,8 @@
 #include <cmocka.h>
 
 #include "base/es_chunk.h"
+#include "deliver/es_headway.h"
+#include "deliver/es_member.h"
 #include "deliver/es_sink.h"
 #include "store/es_close.h"
 #include "store/es_store.h"
@@ -141,6 +143,18 @@ static UNUSED int hub_subscribe(hub_t *hub, const char *channels,
                      APR_SUCCESS);
     *pos = start.pos;
     return n;
+}
+
+/* What a delivery knows of it. */
+static UNUSED void hub_begin(const hub_t *hub, es_hub_t *own)
+{
+    memset(own, 0, sizeof(*own));
+    own->store = hub->store;
+    own->pos = es_store_head(hub->store);
+    es_ring_init(&own->ahead);
+    es_headway_init(own);
+    own->clients = es_index_create();
+    assert_non_null(own->clients);
 }
 
 /* ---- a sink ------------------------------------------------------------ */

@@ -8,7 +8,6 @@
 
 #include <apr_general.h>
 
-#include "deliver/es_headway.h"
 #include "deliver/es_lifeboat.h"
 #include "deliver/es_pier.h"
 
@@ -50,11 +49,7 @@ static void world_open(world_t *w, apr_uint32_t clients_max)
 
     memset(w, 0, sizeof(*w));
     hub_open(&w->hub, 65536);
-    w->own.store = w->hub.store;
-    w->own.pos = es_store_head(w->hub.store);
-    es_ring_init(&w->own.ahead);
-    es_headway_init(&w->own);
-    w->own.clients = es_index_create();
+    hub_begin(&w->hub, &w->own);
     w->mem = calloc(1, es_census_size(2));
     w->census = es_census_attach(w->mem, 2, w->hub.pool);
     w->epoll_fd = epoll_create1(EPOLL_CLOEXEC);

@@ -8,7 +8,6 @@
 
 #include <apr_general.h>
 
-#include "deliver/es_headway.h"
 #include "deliver/es_retreat.h"
 #include "deliver/es_sink_socket.h"
 
@@ -76,11 +75,7 @@ static void world_open(world_t *w, apr_int64_t drain_ms)
 
     memset(w, 0, sizeof(*w));
     hub_open(&w->hub, 65536);
-    w->own.store = w->hub.store;
-    w->own.pos = es_store_head(w->hub.store);
-    es_ring_init(&w->own.ahead);
-    es_headway_init(&w->own);
-    w->own.clients = es_index_create();
+    hub_begin(&w->hub, &w->own);
     w->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     w->crew = es_crew_create(w->epoll_fd, 0);
     params.crew = w->crew;
