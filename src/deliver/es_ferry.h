@@ -33,7 +33,7 @@ typedef struct es_ferry_params_t {
     int receive_fd;           /* of the boat; -1 = there is none */
     es_census_t *census;      /* NULL = clients are not counted */
     apr_uint32_t clients_max; /* of this child; 0 = no limit */
-    apr_int64_t drain_ms;     /* for those whose hub is closed */
+    apr_int64_t drain_ms;     /* for those who end when they arrive */
 } es_ferry_params_t;
 
 /** @return the ferry, or NULL without memory */
