@@ -23,12 +23,11 @@
 #include "http/es_shipment.h"
 
 #include <apr_strings.h>
-#include <http_main.h>
 
 #include "base/es_context.h"
+#include "base/es_log.h"
 #include "deliver/es_clock.h"
 #include "http/es_cargo.h"
-#include "http/es_hlog.h"
 
 /* A token is good for 10 minutes, made anew after 5. */
 #define TOKEN_AGE (300 * APR_USEC_PER_SEC)
@@ -99,12 +98,12 @@ static void tell_failure(es_shipment_t *shipment, int outcome)
     if (box->told != 0 && now - box->told < LOG_PAUSE) {
         return;
     }
-    es_slog(APLOG_WARNING, 0, ap_server_conf, "ES0630",
-            "hub %s: the GRIP proxy %s did not take events: %s "
-            "(%" APR_UINT64_T_FMT " times); clients that it holds have missed "
-            "them",
-            shipment->params.hub, shipment->params.proxy->name,
-            es_outcome_text(outcome, shipment->pool), box->untold);
+    es_log(ES_LOG_WARNING, 0, "ES0630",
+           "hub %s: the GRIP proxy %s did not take events: %s "
+           "(%" APR_UINT64_T_FMT " times); clients that it holds have missed "
+           "them",
+           shipment->params.hub, shipment->params.proxy->name,
+           es_outcome_text(outcome, shipment->pool), box->untold);
     box->told = now;
     box->untold = 0;
 }
@@ -114,9 +113,9 @@ static void tell_success(es_shipment_t *shipment)
     es_outbox_t *box = shipment->params.box;
 
     if (box->told != 0) {
-        es_slog(APLOG_NOTICE, 0, ap_server_conf, "ES0631",
-                "hub %s: the GRIP proxy %s takes events again",
-                shipment->params.hub, shipment->params.proxy->name);
+        es_log(ES_LOG_NOTICE, 0, "ES0631",
+               "hub %s: the GRIP proxy %s takes events again",
+               shipment->params.hub, shipment->params.proxy->name);
         box->told = 0;
         box->untold = 0;
     }
