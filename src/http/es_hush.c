@@ -2,18 +2,18 @@
 /* A page of code for two calls, so that they are in one place. */
 #include "http/es_hush.h"
 
-#include <httpd.h>
-#include <ap_mpm.h>
+static int needed; /* written before threads start */
 
-#include <pthread.h>
+void es_hush_need(int is_needed)
+{
+    needed = is_needed;
+}
 
 void es_hush_begin(es_hush_t *hush)
 {
-    int threaded = AP_MPMQ_NOT_SUPPORTED;
     sigset_t ends;
 
-    ap_mpm_query(AP_MPMQ_IS_THREADED, &threaded);
-    hush->is_on = threaded == AP_MPMQ_NOT_SUPPORTED;
+    hush->is_on = needed;
     if (hush->is_on) {
         sigemptyset(&ends);
         sigaddset(&ends, SIGTERM);

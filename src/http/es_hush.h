@@ -4,6 +4,7 @@
  * of SIGTERM or SIGHUP, in the very thread that serves a request. Had that
  * thread a lock of ours, the end would wait for it, and other children too.
  * With threads the signals go to a thread of httpd's, and nothing is done.
+ * It knows no httpd: the child says once which of both it is.
  */
 #ifndef ES_HUSH_H
 #define ES_HUSH_H
@@ -14,6 +15,9 @@ typedef struct es_hush_t {
     int is_on;
     sigset_t before;
 } es_hush_t;
+
+/** The child handles signals in the thread that serves. Context: CHILD_INIT. */
+void es_hush_need(int is_needed);
 
 /** Block them. Context: WORKER. */
 void es_hush_begin(es_hush_t *hush);

@@ -20,6 +20,7 @@
 #include "base/es_context.h"
 #include "deliver/es_clock.h"
 #include "http/es_hlog.h"
+#include "http/es_hush.h"
 #include "http/es_mailing.h"
 #include "http/es_memory.h"
 
@@ -270,6 +271,7 @@ void es_service_enter(apr_pool_t *pchild, server_rec *s)
     }
     service->generation = generation_now();
     ap_mpm_query(AP_MPMQ_IS_THREADED, &service->is_threaded);
+    es_hush_need(service->is_threaded == AP_MPMQ_NOT_SUPPORTED);
     service->place =
         es_board_claim(service->board, (apr_uint64_t)service->generation,
                        (apr_uint64_t)getpid());
