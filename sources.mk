@@ -1,633 +1,633 @@
 # Written by tools/sources.sh; do not edit.
 
 CORE_SOURCES = \
-    src/base/es_abi.c \
-    src/base/es_abi.h \
-    src/base/es_accept.c \
-    src/base/es_accept.h \
-    src/base/es_base64.c \
-    src/base/es_base64.h \
-    src/base/es_batch.c \
-    src/base/es_batch.h \
-    src/base/es_buf.c \
-    src/base/es_buf.h \
-    src/base/es_channel.c \
-    src/base/es_channel.h \
-    src/base/es_chunk.c \
-    src/base/es_chunk.h \
-    src/base/es_context.c \
-    src/base/es_context.h \
-    src/base/es_cutter.c \
-    src/base/es_cutter.h \
-    src/base/es_decimal.h \
-    src/base/es_event.c \
-    src/base/es_event.h \
-    src/base/es_frame.c \
-    src/base/es_frame.h \
-    src/base/es_id.c \
-    src/base/es_id.h \
-    src/base/es_json_string.c \
-    src/base/es_json_string.h \
-    src/base/es_json_text.c \
-    src/base/es_json_text.h \
-    src/base/es_lines.c \
-    src/base/es_lines.h \
-    src/base/es_log.c \
-    src/base/es_log.h \
-    src/base/es_path.c \
-    src/base/es_path.h \
-    src/base/es_piece.c \
-    src/base/es_piece.h \
-    src/base/es_problem.c \
-    src/base/es_problem.h \
-    src/base/es_query.c \
-    src/base/es_query.h \
-    src/base/es_seldom.c \
-    src/base/es_seldom.h \
-    src/base/es_slice.h \
-    src/base/es_sse_text.c \
-    src/base/es_sse_text.h \
-    src/base/es_template.c \
-    src/base/es_template.h \
-    src/base/es_utf8.c \
-    src/base/es_utf8.h \
-    src/deliver/es_backlog.c \
-    src/deliver/es_backlog.h \
-    src/deliver/es_client.c \
-    src/deliver/es_client.h \
-    src/deliver/es_client_body.h \
-    src/deliver/es_client_inner.h \
-    src/deliver/es_client_move.c \
-    src/deliver/es_clock.h \
-    src/deliver/es_control.c \
-    src/deliver/es_control.h \
-    src/deliver/es_crew.c \
-    src/deliver/es_crew.h \
-    src/deliver/es_delivery.c \
-    src/deliver/es_delivery.h \
-    src/deliver/es_fanout.c \
-    src/deliver/es_fanout.h \
-    src/deliver/es_ferry.c \
-    src/deliver/es_ferry.h \
-    src/deliver/es_headway.c \
-    src/deliver/es_headway.h \
-    src/deliver/es_inbox.c \
-    src/deliver/es_inbox.h \
-    src/deliver/es_index.c \
-    src/deliver/es_index.h \
-    src/deliver/es_lifeboat.c \
-    src/deliver/es_lifeboat.h \
-    src/deliver/es_loop.c \
-    src/deliver/es_loop.h \
-    src/deliver/es_member.c \
-    src/deliver/es_member.h \
-    src/deliver/es_pier.c \
-    src/deliver/es_pier.h \
-    src/deliver/es_probe.c \
-    src/deliver/es_probe.h \
-    src/deliver/es_reader.c \
-    src/deliver/es_reader.h \
-    src/deliver/es_refuge.c \
-    src/deliver/es_refuge.h \
-    src/deliver/es_retreat.c \
-    src/deliver/es_retreat.h \
-    src/deliver/es_ring.h \
-    src/deliver/es_round.c \
-    src/deliver/es_round.h \
-    src/deliver/es_sink.h \
-    src/deliver/es_sink_socket.c \
-    src/deliver/es_sink_socket.h \
-    src/deliver/es_watch.c \
-    src/deliver/es_watch.h \
-    src/deliver/es_watch_inner.h \
-    src/deliver/es_wheel.c \
-    src/deliver/es_wheel.h \
-    src/grip/es_grip_channel.c \
-    src/grip/es_grip_channel.h \
-    src/grip/es_grip_client.c \
-    src/grip/es_grip_client.h \
-    src/grip/es_grip_item.c \
-    src/grip/es_grip_item.h \
-    src/grip/es_grip_link.c \
-    src/grip/es_grip_link.h \
-    src/grip/es_grip_url.c \
-    src/grip/es_grip_url.h \
-    src/grip/es_instruct.c \
-    src/grip/es_instruct.h \
-    src/grip/es_jwk.c \
-    src/grip/es_jwk.h \
-    src/grip/es_jwt.c \
-    src/grip/es_jwt.h \
-    src/grip/es_key.c \
-    src/grip/es_key.h \
-    src/grip/es_outcome.c \
-    src/grip/es_outcome.h \
-    src/grip/es_pem.c \
-    src/grip/es_pem.h \
-    src/grip/es_proxy.c \
-    src/grip/es_proxy.h \
-    src/store/es_append.c \
-    src/store/es_bells.c \
-    src/store/es_bells.h \
-    src/store/es_board.c \
-    src/store/es_board.h \
-    src/store/es_carry.c \
-    src/store/es_carry.h \
-    src/store/es_census.c \
-    src/store/es_census.h \
-    src/store/es_chantab.c \
-    src/store/es_chantab.h \
-    src/store/es_chantab_check.c \
-    src/store/es_chantab_inner.h \
-    src/store/es_chantab_repair.c \
-    src/store/es_check.c \
-    src/store/es_close.c \
-    src/store/es_close.h \
-    src/store/es_counts.c \
-    src/store/es_counts.h \
-    src/store/es_ends.c \
-    src/store/es_ends.h \
-    src/store/es_excerpt.c \
-    src/store/es_excerpt.h \
-    src/store/es_journal.c \
-    src/store/es_journal.h \
-    src/store/es_known.c \
-    src/store/es_known.h \
-    src/store/es_lasts.c \
-    src/store/es_lasts.h \
-    src/store/es_layout.c \
-    src/store/es_layout.h \
-    src/store/es_link.c \
-    src/store/es_link.h \
-    src/store/es_lock.c \
-    src/store/es_lock.h \
-    src/store/es_mailroom.c \
-    src/store/es_mailroom.h \
-    src/store/es_meter.c \
-    src/store/es_meter.h \
-    src/store/es_outbox.c \
-    src/store/es_outbox.h \
-    src/store/es_owntab.c \
-    src/store/es_owntab.h \
-    src/store/es_pace.c \
-    src/store/es_pace.h \
-    src/store/es_record.c \
-    src/store/es_record.h \
-    src/store/es_repair.c \
-    src/store/es_replay.c \
-    src/store/es_replay.h \
-    src/store/es_resume.c \
-    src/store/es_resume.h \
-    src/store/es_room.c \
-    src/store/es_room.h \
-    src/store/es_roster.c \
-    src/store/es_roster.h \
-    src/store/es_shm.c \
-    src/store/es_shm.h \
-    src/store/es_store.c \
-    src/store/es_store.h \
-    src/store/es_twins.c \
-    src/store/es_twins.h \
-    src/store/es_view.h
+    src/base/abi.c \
+    src/base/abi.h \
+    src/base/accept.c \
+    src/base/accept.h \
+    src/base/base64.c \
+    src/base/base64.h \
+    src/base/batch.c \
+    src/base/batch.h \
+    src/base/buf.c \
+    src/base/buf.h \
+    src/base/channel.c \
+    src/base/channel.h \
+    src/base/chunk.c \
+    src/base/chunk.h \
+    src/base/clock.h \
+    src/base/context.c \
+    src/base/context.h \
+    src/base/decimal.h \
+    src/base/event.c \
+    src/base/event.h \
+    src/base/frame.c \
+    src/base/frame.h \
+    src/base/id.c \
+    src/base/id.h \
+    src/base/json_string.c \
+    src/base/json_string.h \
+    src/base/json_text.c \
+    src/base/json_text.h \
+    src/base/lines.c \
+    src/base/lines.h \
+    src/base/lines_split.c \
+    src/base/lines_split.h \
+    src/base/list.h \
+    src/base/log.c \
+    src/base/log.h \
+    src/base/log_limit.c \
+    src/base/log_limit.h \
+    src/base/path.c \
+    src/base/path.h \
+    src/base/pattern.c \
+    src/base/pattern.h \
+    src/base/problem.c \
+    src/base/problem.h \
+    src/base/query.c \
+    src/base/query.h \
+    src/base/sigblock.c \
+    src/base/sigblock.h \
+    src/base/slice.h \
+    src/base/sse_text.c \
+    src/base/sse_text.h \
+    src/base/template.c \
+    src/base/template.h \
+    src/base/utf8.c \
+    src/base/utf8.h \
+    src/deliver/backlog.c \
+    src/deliver/backlog.h \
+    src/deliver/channel_index.c \
+    src/deliver/channel_index.h \
+    src/deliver/client.c \
+    src/deliver/client.h \
+    src/deliver/client_body.h \
+    src/deliver/client_priv.h \
+    src/deliver/client_state.c \
+    src/deliver/conn.c \
+    src/deliver/conn.h \
+    src/deliver/conns.c \
+    src/deliver/conns.h \
+    src/deliver/control_frame.c \
+    src/deliver/control_frame.h \
+    src/deliver/delivery.c \
+    src/deliver/delivery.h \
+    src/deliver/fanout.c \
+    src/deliver/fanout.h \
+    src/deliver/handover.c \
+    src/deliver/handover.h \
+    src/deliver/handover_msg.c \
+    src/deliver/handover_msg.h \
+    src/deliver/handover_recv.c \
+    src/deliver/handover_recv.h \
+    src/deliver/inbox.c \
+    src/deliver/inbox.h \
+    src/deliver/loop.c \
+    src/deliver/loop.h \
+    src/deliver/progress.c \
+    src/deliver/progress.h \
+    src/deliver/reader.c \
+    src/deliver/reader.h \
+    src/deliver/round.c \
+    src/deliver/round.h \
+    src/deliver/shutdown.c \
+    src/deliver/shutdown.h \
+    src/deliver/sink.h \
+    src/deliver/sink_socket.c \
+    src/deliver/sink_socket.h \
+    src/deliver/successor.c \
+    src/deliver/successor.h \
+    src/deliver/tcp_keepalive.c \
+    src/deliver/tcp_keepalive.h \
+    src/deliver/timer_wheel.c \
+    src/deliver/timer_wheel.h \
+    src/deliver/watch.c \
+    src/deliver/watch.h \
+    src/deliver/watch_priv.h \
+    src/grip/channel.c \
+    src/grip/channel.h \
+    src/grip/client.c \
+    src/grip/client.h \
+    src/grip/instruct.c \
+    src/grip/instruct.h \
+    src/grip/item.c \
+    src/grip/item.h \
+    src/grip/jwk.c \
+    src/grip/jwk.h \
+    src/grip/jwt.c \
+    src/grip/jwt.h \
+    src/grip/key.c \
+    src/grip/key.h \
+    src/grip/link.c \
+    src/grip/link.h \
+    src/grip/outbox.c \
+    src/grip/outbox.h \
+    src/grip/outbox_shm.c \
+    src/grip/outbox_shm.h \
+    src/grip/outcome.c \
+    src/grip/outcome.h \
+    src/grip/pem.c \
+    src/grip/pem.h \
+    src/grip/proxy.c \
+    src/grip/proxy.h \
+    src/grip/sender.c \
+    src/grip/sender.h \
+    src/grip/sender_body.c \
+    src/grip/sender_body.h \
+    src/grip/sender_proxy.c \
+    src/grip/sender_proxy.h \
+    src/grip/url.c \
+    src/grip/url.h \
+    src/grip/waiters.c \
+    src/grip/waiters.h \
+    src/journal/append.c \
+    src/journal/append_known.c \
+    src/journal/append_known.h \
+    src/journal/batch_dups.c \
+    src/journal/batch_dups.h \
+    src/journal/channel_stats.c \
+    src/journal/channel_stats.h \
+    src/journal/channels.c \
+    src/journal/channels.h \
+    src/journal/channels_check.c \
+    src/journal/channels_priv.h \
+    src/journal/channels_repair.c \
+    src/journal/check.c \
+    src/journal/close.c \
+    src/journal/close.h \
+    src/journal/evict.c \
+    src/journal/evict.h \
+    src/journal/flow_control.c \
+    src/journal/flow_control.h \
+    src/journal/journal.c \
+    src/journal/journal.h \
+    src/journal/layout.c \
+    src/journal/layout.h \
+    src/journal/migrate.c \
+    src/journal/migrate.h \
+    src/journal/missed.c \
+    src/journal/missed.h \
+    src/journal/missed_last_ids.c \
+    src/journal/missed_last_ids.h \
+    src/journal/missed_link.c \
+    src/journal/missed_link.h \
+    src/journal/publisher_ids.c \
+    src/journal/publisher_ids.h \
+    src/journal/record.c \
+    src/journal/record.h \
+    src/journal/repair.c \
+    src/journal/replay.c \
+    src/journal/replay.h \
+    src/journal/resume.c \
+    src/journal/resume.h \
+    src/journal/resume_ends.c \
+    src/journal/resume_ends.h \
+    src/journal/store.c \
+    src/journal/store.h \
+    src/journal/store_priv.h \
+    src/journal/subscriptions.c \
+    src/journal/subscriptions.h \
+    src/shm/children.c \
+    src/shm/children.h \
+    src/shm/client_count.c \
+    src/shm/client_count.h \
+    src/shm/counters.c \
+    src/shm/counters.h \
+    src/shm/lock.c \
+    src/shm/lock.h \
+    src/shm/segment.c \
+    src/shm/segment.h \
+    src/shm/wakeup.c \
+    src/shm/wakeup.h
 
 MODULE_SOURCES = \
-    src/glue/es_advice.c \
-    src/glue/es_advice.h \
-    src/glue/es_directives.c \
-    src/glue/es_directives.h \
-    src/glue/es_grip_setters.c \
-    src/glue/es_grip_setters.h \
-    src/glue/es_setters.c \
-    src/glue/es_setters.h \
-    src/glue/es_tokens.c \
-    src/glue/es_tokens.h \
-    src/http/es_api.c \
-    src/http/es_api.h \
-    src/http/es_body.c \
-    src/http/es_body.h \
-    src/http/es_body_form.c \
-    src/http/es_body_form.h \
-    src/http/es_body_json.c \
-    src/http/es_body_json.h \
-    src/http/es_body_raw.c \
-    src/http/es_body_raw.h \
-    src/http/es_boxes.c \
-    src/http/es_boxes.h \
-    src/http/es_brood.c \
-    src/http/es_brood.h \
-    src/http/es_budget.c \
-    src/http/es_budget.h \
-    src/http/es_cargo.c \
-    src/http/es_cargo.h \
-    src/http/es_closing.c \
-    src/http/es_closing.h \
-    src/http/es_cors.c \
-    src/http/es_cors.h \
-    src/http/es_courier.c \
-    src/http/es_courier.h \
-    src/http/es_detach.c \
-    src/http/es_detach.h \
-    src/http/es_dispatch.c \
-    src/http/es_dispatch.h \
-    src/http/es_entry.c \
-    src/http/es_entry.h \
-    src/http/es_feed.c \
-    src/http/es_feed.h \
-    src/http/es_figures.c \
-    src/http/es_figures.h \
-    src/http/es_gate.c \
-    src/http/es_gate.h \
-    src/http/es_grip_answer.c \
-    src/http/es_grip_answer.h \
-    src/http/es_grip_hold.c \
-    src/http/es_grip_hold.h \
-    src/http/es_hlog.h \
-    src/http/es_hold.c \
-    src/http/es_hold.h \
-    src/http/es_hubs.c \
-    src/http/es_hubs.h \
-    src/http/es_hush.c \
-    src/http/es_hush.h \
-    src/http/es_intake.c \
-    src/http/es_intake.h \
-    src/http/es_items.c \
-    src/http/es_items.h \
-    src/http/es_json_items.c \
-    src/http/es_json_items.h \
-    src/http/es_mailing.c \
-    src/http/es_mailing.h \
-    src/http/es_memory.c \
-    src/http/es_memory.h \
-    src/http/es_names.c \
-    src/http/es_names.h \
-    src/http/es_outlet.c \
-    src/http/es_outlet.h \
-    src/http/es_proxied.c \
-    src/http/es_proxied.h \
-    src/http/es_publish.c \
-    src/http/es_publish.h \
-    src/http/es_publishers.c \
-    src/http/es_publishers.h \
-    src/http/es_recover.c \
-    src/http/es_recover.h \
-    src/http/es_reply.c \
-    src/http/es_reply.h \
-    src/http/es_route.c \
-    src/http/es_route.h \
-    src/http/es_service.c \
-    src/http/es_service.h \
-    src/http/es_settings.c \
-    src/http/es_settings.h \
-    src/http/es_shipment.c \
-    src/http/es_shipment.h \
-    src/http/es_sink_held.c \
-    src/http/es_sink_held.h \
-    src/http/es_status.c \
-    src/http/es_status.h \
-    src/http/es_stream.c \
-    src/http/es_stream.h \
-    src/http/es_subscribe.c \
-    src/http/es_subscribe.h \
-    src/http/es_tally.c \
-    src/http/es_tally.h \
-    src/http/es_tap.c \
-    src/http/es_tap.h \
-    src/http/es_tickets.c \
-    src/http/es_tickets.h
+    src/config/directives.c \
+    src/config/directives.h \
+    src/config/grip_setters.c \
+    src/config/grip_setters.h \
+    src/config/setters.c \
+    src/config/setters.h \
+    src/config/tokens.c \
+    src/config/tokens.h \
+    src/config/warnings.c \
+    src/config/warnings.h \
+    src/http/api.c \
+    src/http/api.h \
+    src/http/body.c \
+    src/http/body.h \
+    src/http/body_form.c \
+    src/http/body_form.h \
+    src/http/body_items.c \
+    src/http/body_items.h \
+    src/http/body_json.c \
+    src/http/body_json.h \
+    src/http/body_raw.c \
+    src/http/body_raw.h \
+    src/http/body_stream.c \
+    src/http/body_stream.h \
+    src/http/budget.c \
+    src/http/budget.h \
+    src/http/channel_delete.c \
+    src/http/channel_delete.h \
+    src/http/channel_get.c \
+    src/http/channel_get.h \
+    src/http/cors.c \
+    src/http/cors.h \
+    src/http/detach.c \
+    src/http/detach.h \
+    src/http/grip_answer.c \
+    src/http/grip_answer.h \
+    src/http/grip_hold.c \
+    src/http/grip_hold.h \
+    src/http/grip_recover.c \
+    src/http/grip_recover.h \
+    src/http/grip_sig.c \
+    src/http/grip_sig.h \
+    src/http/hold.c \
+    src/http/hold.h \
+    src/http/publish.c \
+    src/http/publish.h \
+    src/http/publish_auth.c \
+    src/http/publish_auth.h \
+    src/http/publish_check.c \
+    src/http/publish_check.h \
+    src/http/publish_items.c \
+    src/http/publish_items.h \
+    src/http/publish_ndjson.c \
+    src/http/publish_ndjson.h \
+    src/http/publish_result.c \
+    src/http/publish_result.h \
+    src/http/publish_store.c \
+    src/http/publish_store.h \
+    src/http/publishers.c \
+    src/http/publishers.h \
+    src/http/reply.c \
+    src/http/reply.h \
+    src/http/request_channels.c \
+    src/http/request_channels.h \
+    src/http/route.c \
+    src/http/route.h \
+    src/http/sink_held.c \
+    src/http/sink_held.h \
+    src/http/status.c \
+    src/http/status.h \
+    src/http/stream.c \
+    src/http/stream.h \
+    src/http/subscribe.c \
+    src/http/subscribe.h \
+    src/http/subscribe_admit.c \
+    src/http/subscribe_admit.h \
+    src/server/child_pids.c \
+    src/server/child_pids.h \
+    src/server/grip_runtime.c \
+    src/server/grip_runtime.h \
+    src/server/hub_segments.c \
+    src/server/hub_segments.h \
+    src/server/log.h \
+    src/server/outbox_owners.c \
+    src/server/outbox_owners.h \
+    src/server/retained.c \
+    src/server/retained.h \
+    src/server/runtime.c \
+    src/server/runtime.h \
+    src/server/settings.c \
+    src/server/settings.h \
+    src/server/stats.c \
+    src/server/stats.h
 
 UNIT_TESTS = \
-    t/unit/es_abi \
-    t/unit/es_accept \
-    t/unit/es_backlog \
-    t/unit/es_base64 \
-    t/unit/es_batch \
-    t/unit/es_bells \
-    t/unit/es_board \
-    t/unit/es_body_form \
-    t/unit/es_body_json \
-    t/unit/es_buf \
-    t/unit/es_carry \
-    t/unit/es_census \
-    t/unit/es_channel \
-    t/unit/es_chantab \
-    t/unit/es_chunk \
-    t/unit/es_client \
-    t/unit/es_close \
-    t/unit/es_context \
-    t/unit/es_crew \
-    t/unit/es_cutter \
-    t/unit/es_decimal \
-    t/unit/es_delivery \
-    t/unit/es_event \
-    t/unit/es_excerpt \
-    t/unit/es_ferry \
-    t/unit/es_frame \
-    t/unit/es_grip_channel \
-    t/unit/es_grip_client \
-    t/unit/es_grip_item \
-    t/unit/es_grip_link \
-    t/unit/es_grip_url \
-    t/unit/es_headway \
-    t/unit/es_id \
-    t/unit/es_inbox \
-    t/unit/es_index \
-    t/unit/es_instruct \
-    t/unit/es_journal \
-    t/unit/es_json_items \
-    t/unit/es_json_string \
-    t/unit/es_json_text \
-    t/unit/es_jwt \
-    t/unit/es_key \
-    t/unit/es_known \
-    t/unit/es_lasts \
-    t/unit/es_lifeboat \
-    t/unit/es_lines \
-    t/unit/es_link \
-    t/unit/es_lock \
-    t/unit/es_log \
-    t/unit/es_loop \
-    t/unit/es_meter \
-    t/unit/es_outbox \
-    t/unit/es_outcome \
-    t/unit/es_owntab \
-    t/unit/es_pace \
-    t/unit/es_path \
-    t/unit/es_piece \
-    t/unit/es_pier \
-    t/unit/es_probe \
-    t/unit/es_problem \
-    t/unit/es_proxy \
-    t/unit/es_query \
-    t/unit/es_refuge \
-    t/unit/es_repair \
-    t/unit/es_replay \
-    t/unit/es_resume \
-    t/unit/es_retreat \
-    t/unit/es_roster \
-    t/unit/es_round \
-    t/unit/es_seldom \
-    t/unit/es_shared_steps \
-    t/unit/es_slice \
-    t/unit/es_sse_text \
-    t/unit/es_store \
-    t/unit/es_store_dates \
-    t/unit/es_store_processes \
-    t/unit/es_store_steps \
-    t/unit/es_template \
-    t/unit/es_twins \
-    t/unit/es_utf8 \
-    t/unit/es_wheel
-t_unit_es_abi_SOURCES = t/unit/es_abi.c
-t_unit_es_abi_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-t_unit_es_abi_LDADD = $(UNIT_LIBS)
-t_unit_es_accept_SOURCES = t/unit/es_accept.c
-t_unit_es_accept_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-t_unit_es_accept_LDADD = $(UNIT_LIBS)
-t_unit_es_backlog_SOURCES = t/unit/es_backlog.c
-t_unit_es_backlog_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-t_unit_es_backlog_LDADD = $(UNIT_LIBS)
-t_unit_es_base64_SOURCES = t/unit/es_base64.c
-t_unit_es_base64_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-t_unit_es_base64_LDADD = $(UNIT_LIBS)
-t_unit_es_batch_SOURCES = t/unit/es_batch.c
-t_unit_es_batch_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-t_unit_es_batch_LDADD = $(UNIT_LIBS)
-t_unit_es_bells_SOURCES = t/unit/es_bells.c
-t_unit_es_bells_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-t_unit_es_bells_LDADD = $(UNIT_LIBS)
-t_unit_es_board_SOURCES = t/unit/es_board.c
-t_unit_es_board_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-t_unit_es_board_LDADD = $(UNIT_LIBS)
-t_unit_es_body_form_SOURCES = t/unit/es_body_form.c
-t_unit_es_body_form_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-t_unit_es_body_form_LDADD = $(UNIT_LIBS)
-t_unit_es_body_json_SOURCES = t/unit/es_body_json.c
-t_unit_es_body_json_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-t_unit_es_body_json_LDADD = $(UNIT_LIBS)
-t_unit_es_buf_SOURCES = t/unit/es_buf.c
-t_unit_es_buf_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-t_unit_es_buf_LDADD = $(UNIT_LIBS)
-t_unit_es_carry_SOURCES = t/unit/es_carry.c
-t_unit_es_carry_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-t_unit_es_carry_LDADD = $(UNIT_LIBS)
-t_unit_es_census_SOURCES = t/unit/es_census.c
-t_unit_es_census_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-t_unit_es_census_LDADD = $(UNIT_LIBS)
-t_unit_es_channel_SOURCES = t/unit/es_channel.c
-t_unit_es_channel_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-t_unit_es_channel_LDADD = $(UNIT_LIBS)
-t_unit_es_chantab_SOURCES = t/unit/es_chantab.c
-t_unit_es_chantab_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-t_unit_es_chantab_LDADD = $(UNIT_LIBS)
-t_unit_es_chunk_SOURCES = t/unit/es_chunk.c
-t_unit_es_chunk_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-t_unit_es_chunk_LDADD = $(UNIT_LIBS)
-t_unit_es_client_SOURCES = t/unit/es_client.c
-t_unit_es_client_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-t_unit_es_client_LDADD = $(UNIT_LIBS)
-t_unit_es_close_SOURCES = t/unit/es_close.c
-t_unit_es_close_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-t_unit_es_close_LDADD = $(UNIT_LIBS)
-t_unit_es_context_SOURCES = t/unit/es_context.c
-t_unit_es_context_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-t_unit_es_context_LDADD = $(UNIT_LIBS)
-t_unit_es_crew_SOURCES = t/unit/es_crew.c
-t_unit_es_crew_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-t_unit_es_crew_LDADD = $(UNIT_LIBS)
-t_unit_es_cutter_SOURCES = t/unit/es_cutter.c
-t_unit_es_cutter_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-t_unit_es_cutter_LDADD = $(UNIT_LIBS)
-t_unit_es_decimal_SOURCES = t/unit/es_decimal.c
-t_unit_es_decimal_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-t_unit_es_decimal_LDADD = $(UNIT_LIBS)
-t_unit_es_delivery_SOURCES = t/unit/es_delivery.c
-t_unit_es_delivery_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-t_unit_es_delivery_LDADD = $(UNIT_LIBS)
-t_unit_es_event_SOURCES = t/unit/es_event.c
-t_unit_es_event_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-t_unit_es_event_LDADD = $(UNIT_LIBS)
-t_unit_es_excerpt_SOURCES = t/unit/es_excerpt.c
-t_unit_es_excerpt_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-t_unit_es_excerpt_LDADD = $(UNIT_LIBS)
-t_unit_es_ferry_SOURCES = t/unit/es_ferry.c
-t_unit_es_ferry_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-t_unit_es_ferry_LDADD = $(UNIT_LIBS)
-t_unit_es_frame_SOURCES = t/unit/es_frame.c
-t_unit_es_frame_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-t_unit_es_frame_LDADD = $(UNIT_LIBS)
-t_unit_es_grip_channel_SOURCES = t/unit/es_grip_channel.c
-t_unit_es_grip_channel_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-t_unit_es_grip_channel_LDADD = $(UNIT_LIBS)
-t_unit_es_grip_client_SOURCES = t/unit/es_grip_client.c
-t_unit_es_grip_client_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-t_unit_es_grip_client_LDADD = $(UNIT_LIBS)
-t_unit_es_grip_item_SOURCES = t/unit/es_grip_item.c
-t_unit_es_grip_item_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-t_unit_es_grip_item_LDADD = $(UNIT_LIBS)
-t_unit_es_grip_link_SOURCES = t/unit/es_grip_link.c
-t_unit_es_grip_link_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-t_unit_es_grip_link_LDADD = $(UNIT_LIBS)
-t_unit_es_grip_url_SOURCES = t/unit/es_grip_url.c
-t_unit_es_grip_url_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-t_unit_es_grip_url_LDADD = $(UNIT_LIBS)
-t_unit_es_headway_SOURCES = t/unit/es_headway.c
-t_unit_es_headway_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-t_unit_es_headway_LDADD = $(UNIT_LIBS)
-t_unit_es_id_SOURCES = t/unit/es_id.c
-t_unit_es_id_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-t_unit_es_id_LDADD = $(UNIT_LIBS)
-t_unit_es_inbox_SOURCES = t/unit/es_inbox.c
-t_unit_es_inbox_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-t_unit_es_inbox_LDADD = $(UNIT_LIBS)
-t_unit_es_index_SOURCES = t/unit/es_index.c
-t_unit_es_index_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-t_unit_es_index_LDADD = $(UNIT_LIBS)
-t_unit_es_instruct_SOURCES = t/unit/es_instruct.c
-t_unit_es_instruct_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-t_unit_es_instruct_LDADD = $(UNIT_LIBS)
-t_unit_es_journal_SOURCES = t/unit/es_journal.c
-t_unit_es_journal_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-t_unit_es_journal_LDADD = $(UNIT_LIBS)
-t_unit_es_json_items_SOURCES = t/unit/es_json_items.c
-t_unit_es_json_items_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-t_unit_es_json_items_LDADD = $(UNIT_LIBS)
-t_unit_es_json_string_SOURCES = t/unit/es_json_string.c
-t_unit_es_json_string_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-t_unit_es_json_string_LDADD = $(UNIT_LIBS)
-t_unit_es_json_text_SOURCES = t/unit/es_json_text.c
-t_unit_es_json_text_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-t_unit_es_json_text_LDADD = $(UNIT_LIBS)
-t_unit_es_jwt_SOURCES = t/unit/es_jwt.c
-t_unit_es_jwt_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-t_unit_es_jwt_LDADD = $(UNIT_LIBS)
-t_unit_es_key_SOURCES = t/unit/es_key.c
-t_unit_es_key_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-t_unit_es_key_LDADD = $(UNIT_LIBS)
-t_unit_es_known_SOURCES = t/unit/es_known.c
-t_unit_es_known_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-t_unit_es_known_LDADD = $(UNIT_LIBS)
-t_unit_es_lasts_SOURCES = t/unit/es_lasts.c
-t_unit_es_lasts_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-t_unit_es_lasts_LDADD = $(UNIT_LIBS)
-t_unit_es_lifeboat_SOURCES = t/unit/es_lifeboat.c
-t_unit_es_lifeboat_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-t_unit_es_lifeboat_LDADD = $(UNIT_LIBS)
-t_unit_es_lines_SOURCES = t/unit/es_lines.c
-t_unit_es_lines_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-t_unit_es_lines_LDADD = $(UNIT_LIBS)
-t_unit_es_link_SOURCES = t/unit/es_link.c
-t_unit_es_link_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-t_unit_es_link_LDADD = $(UNIT_LIBS)
-t_unit_es_lock_SOURCES = t/unit/es_lock.c
-t_unit_es_lock_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-t_unit_es_lock_LDADD = $(UNIT_LIBS)
-t_unit_es_log_SOURCES = t/unit/es_log.c
-t_unit_es_log_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-t_unit_es_log_LDADD = $(UNIT_LIBS)
-t_unit_es_loop_SOURCES = t/unit/es_loop.c
-t_unit_es_loop_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-t_unit_es_loop_LDADD = $(UNIT_LIBS)
-t_unit_es_meter_SOURCES = t/unit/es_meter.c
-t_unit_es_meter_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-t_unit_es_meter_LDADD = $(UNIT_LIBS)
-t_unit_es_outbox_SOURCES = t/unit/es_outbox.c
-t_unit_es_outbox_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-t_unit_es_outbox_LDADD = $(UNIT_LIBS)
-t_unit_es_outcome_SOURCES = t/unit/es_outcome.c
-t_unit_es_outcome_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-t_unit_es_outcome_LDADD = $(UNIT_LIBS)
-t_unit_es_owntab_SOURCES = t/unit/es_owntab.c
-t_unit_es_owntab_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-t_unit_es_owntab_LDADD = $(UNIT_LIBS)
-t_unit_es_pace_SOURCES = t/unit/es_pace.c
-t_unit_es_pace_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-t_unit_es_pace_LDADD = $(UNIT_LIBS)
-t_unit_es_path_SOURCES = t/unit/es_path.c
-t_unit_es_path_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-t_unit_es_path_LDADD = $(UNIT_LIBS)
-t_unit_es_piece_SOURCES = t/unit/es_piece.c
-t_unit_es_piece_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-t_unit_es_piece_LDADD = $(UNIT_LIBS)
-t_unit_es_pier_SOURCES = t/unit/es_pier.c
-t_unit_es_pier_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-t_unit_es_pier_LDADD = $(UNIT_LIBS)
-t_unit_es_probe_SOURCES = t/unit/es_probe.c
-t_unit_es_probe_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-t_unit_es_probe_LDADD = $(UNIT_LIBS)
-t_unit_es_problem_SOURCES = t/unit/es_problem.c
-t_unit_es_problem_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-t_unit_es_problem_LDADD = $(UNIT_LIBS)
-t_unit_es_proxy_SOURCES = t/unit/es_proxy.c
-t_unit_es_proxy_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-t_unit_es_proxy_LDADD = $(UNIT_LIBS)
-t_unit_es_query_SOURCES = t/unit/es_query.c
-t_unit_es_query_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-t_unit_es_query_LDADD = $(UNIT_LIBS)
-t_unit_es_refuge_SOURCES = t/unit/es_refuge.c
-t_unit_es_refuge_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-t_unit_es_refuge_LDADD = $(UNIT_LIBS)
-t_unit_es_repair_SOURCES = t/unit/es_repair.c
-t_unit_es_repair_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-t_unit_es_repair_LDADD = $(UNIT_LIBS)
-t_unit_es_replay_SOURCES = t/unit/es_replay.c
-t_unit_es_replay_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-t_unit_es_replay_LDADD = $(UNIT_LIBS)
-t_unit_es_resume_SOURCES = t/unit/es_resume.c
-t_unit_es_resume_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-t_unit_es_resume_LDADD = $(UNIT_LIBS)
-t_unit_es_retreat_SOURCES = t/unit/es_retreat.c
-t_unit_es_retreat_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-t_unit_es_retreat_LDADD = $(UNIT_LIBS)
-t_unit_es_roster_SOURCES = t/unit/es_roster.c
-t_unit_es_roster_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-t_unit_es_roster_LDADD = $(UNIT_LIBS)
-t_unit_es_round_SOURCES = t/unit/es_round.c
-t_unit_es_round_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-t_unit_es_round_LDADD = $(UNIT_LIBS)
-t_unit_es_seldom_SOURCES = t/unit/es_seldom.c
-t_unit_es_seldom_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-t_unit_es_seldom_LDADD = $(UNIT_LIBS)
-t_unit_es_shared_steps_SOURCES = t/unit/es_shared_steps.c
-t_unit_es_shared_steps_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-t_unit_es_shared_steps_LDADD = $(UNIT_LIBS)
-t_unit_es_slice_SOURCES = t/unit/es_slice.c
-t_unit_es_slice_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-t_unit_es_slice_LDADD = $(UNIT_LIBS)
-t_unit_es_sse_text_SOURCES = t/unit/es_sse_text.c
-t_unit_es_sse_text_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-t_unit_es_sse_text_LDADD = $(UNIT_LIBS)
-t_unit_es_store_SOURCES = t/unit/es_store.c
-t_unit_es_store_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-t_unit_es_store_LDADD = $(UNIT_LIBS)
-t_unit_es_store_dates_SOURCES = t/unit/es_store_dates.c
-t_unit_es_store_dates_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-t_unit_es_store_dates_LDADD = $(UNIT_LIBS)
-t_unit_es_store_processes_SOURCES = t/unit/es_store_processes.c
-t_unit_es_store_processes_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-t_unit_es_store_processes_LDADD = $(UNIT_LIBS)
-t_unit_es_store_steps_SOURCES = t/unit/es_store_steps.c
-t_unit_es_store_steps_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-t_unit_es_store_steps_LDADD = $(UNIT_LIBS)
-t_unit_es_template_SOURCES = t/unit/es_template.c
-t_unit_es_template_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-t_unit_es_template_LDADD = $(UNIT_LIBS)
-t_unit_es_twins_SOURCES = t/unit/es_twins.c
-t_unit_es_twins_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-t_unit_es_twins_LDADD = $(UNIT_LIBS)
-t_unit_es_utf8_SOURCES = t/unit/es_utf8.c
-t_unit_es_utf8_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-t_unit_es_utf8_LDADD = $(UNIT_LIBS)
-t_unit_es_wheel_SOURCES = t/unit/es_wheel.c
-t_unit_es_wheel_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
-t_unit_es_wheel_LDADD = $(UNIT_LIBS)
+    t/unit/base/abi \
+    t/unit/base/accept \
+    t/unit/base/base64 \
+    t/unit/base/batch \
+    t/unit/base/buf \
+    t/unit/base/channel \
+    t/unit/base/chunk \
+    t/unit/base/context \
+    t/unit/base/decimal \
+    t/unit/base/event \
+    t/unit/base/frame \
+    t/unit/base/id \
+    t/unit/base/json_string \
+    t/unit/base/json_text \
+    t/unit/base/lines \
+    t/unit/base/lines_split \
+    t/unit/base/log \
+    t/unit/base/log_limit \
+    t/unit/base/path \
+    t/unit/base/pattern \
+    t/unit/base/problem \
+    t/unit/base/query \
+    t/unit/base/slice \
+    t/unit/base/sse_text \
+    t/unit/base/template \
+    t/unit/base/utf8 \
+    t/unit/deliver/backlog \
+    t/unit/deliver/channel_index \
+    t/unit/deliver/client \
+    t/unit/deliver/conns \
+    t/unit/deliver/delivery \
+    t/unit/deliver/handover \
+    t/unit/deliver/handover_msg \
+    t/unit/deliver/handover_recv \
+    t/unit/deliver/inbox \
+    t/unit/deliver/loop \
+    t/unit/deliver/progress \
+    t/unit/deliver/round \
+    t/unit/deliver/shutdown \
+    t/unit/deliver/successor \
+    t/unit/deliver/tcp_keepalive \
+    t/unit/deliver/timer_wheel \
+    t/unit/grip/channel \
+    t/unit/grip/client \
+    t/unit/grip/instruct \
+    t/unit/grip/item \
+    t/unit/grip/jwt \
+    t/unit/grip/key \
+    t/unit/grip/link \
+    t/unit/grip/outbox \
+    t/unit/grip/outcome \
+    t/unit/grip/proxy \
+    t/unit/grip/url \
+    t/unit/http/body_form \
+    t/unit/http/body_items \
+    t/unit/http/body_json \
+    t/unit/journal/append_known \
+    t/unit/journal/batch_dups \
+    t/unit/journal/channel_stats \
+    t/unit/journal/channels \
+    t/unit/journal/close \
+    t/unit/journal/flow_control \
+    t/unit/journal/journal \
+    t/unit/journal/migrate \
+    t/unit/journal/missed \
+    t/unit/journal/missed_last_ids \
+    t/unit/journal/missed_link \
+    t/unit/journal/publisher_ids \
+    t/unit/journal/repair \
+    t/unit/journal/replay \
+    t/unit/journal/resume \
+    t/unit/journal/store \
+    t/unit/journal/store_dates \
+    t/unit/journal/store_processes \
+    t/unit/journal/store_steps \
+    t/unit/shm/children \
+    t/unit/shm/client_count \
+    t/unit/shm/counters \
+    t/unit/shm/lock \
+    t/unit/shm/shared_steps \
+    t/unit/shm/wakeup
+t_unit_base_abi_SOURCES = t/unit/base/abi.c
+t_unit_base_abi_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_base_abi_LDADD = $(UNIT_LIBS)
+t_unit_base_accept_SOURCES = t/unit/base/accept.c
+t_unit_base_accept_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_base_accept_LDADD = $(UNIT_LIBS)
+t_unit_base_base64_SOURCES = t/unit/base/base64.c
+t_unit_base_base64_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_base_base64_LDADD = $(UNIT_LIBS)
+t_unit_base_batch_SOURCES = t/unit/base/batch.c
+t_unit_base_batch_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_base_batch_LDADD = $(UNIT_LIBS)
+t_unit_base_buf_SOURCES = t/unit/base/buf.c
+t_unit_base_buf_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_base_buf_LDADD = $(UNIT_LIBS)
+t_unit_base_channel_SOURCES = t/unit/base/channel.c
+t_unit_base_channel_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_base_channel_LDADD = $(UNIT_LIBS)
+t_unit_base_chunk_SOURCES = t/unit/base/chunk.c
+t_unit_base_chunk_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_base_chunk_LDADD = $(UNIT_LIBS)
+t_unit_base_context_SOURCES = t/unit/base/context.c
+t_unit_base_context_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_base_context_LDADD = $(UNIT_LIBS)
+t_unit_base_decimal_SOURCES = t/unit/base/decimal.c
+t_unit_base_decimal_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_base_decimal_LDADD = $(UNIT_LIBS)
+t_unit_base_event_SOURCES = t/unit/base/event.c
+t_unit_base_event_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_base_event_LDADD = $(UNIT_LIBS)
+t_unit_base_frame_SOURCES = t/unit/base/frame.c
+t_unit_base_frame_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_base_frame_LDADD = $(UNIT_LIBS)
+t_unit_base_id_SOURCES = t/unit/base/id.c
+t_unit_base_id_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_base_id_LDADD = $(UNIT_LIBS)
+t_unit_base_json_string_SOURCES = t/unit/base/json_string.c
+t_unit_base_json_string_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_base_json_string_LDADD = $(UNIT_LIBS)
+t_unit_base_json_text_SOURCES = t/unit/base/json_text.c
+t_unit_base_json_text_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_base_json_text_LDADD = $(UNIT_LIBS)
+t_unit_base_lines_SOURCES = t/unit/base/lines.c
+t_unit_base_lines_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_base_lines_LDADD = $(UNIT_LIBS)
+t_unit_base_lines_split_SOURCES = t/unit/base/lines_split.c
+t_unit_base_lines_split_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_base_lines_split_LDADD = $(UNIT_LIBS)
+t_unit_base_log_SOURCES = t/unit/base/log.c
+t_unit_base_log_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_base_log_LDADD = $(UNIT_LIBS)
+t_unit_base_log_limit_SOURCES = t/unit/base/log_limit.c
+t_unit_base_log_limit_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_base_log_limit_LDADD = $(UNIT_LIBS)
+t_unit_base_path_SOURCES = t/unit/base/path.c
+t_unit_base_path_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_base_path_LDADD = $(UNIT_LIBS)
+t_unit_base_pattern_SOURCES = t/unit/base/pattern.c
+t_unit_base_pattern_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_base_pattern_LDADD = $(UNIT_LIBS)
+t_unit_base_problem_SOURCES = t/unit/base/problem.c
+t_unit_base_problem_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_base_problem_LDADD = $(UNIT_LIBS)
+t_unit_base_query_SOURCES = t/unit/base/query.c
+t_unit_base_query_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_base_query_LDADD = $(UNIT_LIBS)
+t_unit_base_slice_SOURCES = t/unit/base/slice.c
+t_unit_base_slice_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_base_slice_LDADD = $(UNIT_LIBS)
+t_unit_base_sse_text_SOURCES = t/unit/base/sse_text.c
+t_unit_base_sse_text_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_base_sse_text_LDADD = $(UNIT_LIBS)
+t_unit_base_template_SOURCES = t/unit/base/template.c
+t_unit_base_template_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_base_template_LDADD = $(UNIT_LIBS)
+t_unit_base_utf8_SOURCES = t/unit/base/utf8.c
+t_unit_base_utf8_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_base_utf8_LDADD = $(UNIT_LIBS)
+t_unit_deliver_backlog_SOURCES = t/unit/deliver/backlog.c
+t_unit_deliver_backlog_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_deliver_backlog_LDADD = $(UNIT_LIBS)
+t_unit_deliver_channel_index_SOURCES = t/unit/deliver/channel_index.c
+t_unit_deliver_channel_index_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_deliver_channel_index_LDADD = $(UNIT_LIBS)
+t_unit_deliver_client_SOURCES = t/unit/deliver/client.c
+t_unit_deliver_client_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_deliver_client_LDADD = $(UNIT_LIBS)
+t_unit_deliver_conns_SOURCES = t/unit/deliver/conns.c
+t_unit_deliver_conns_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_deliver_conns_LDADD = $(UNIT_LIBS)
+t_unit_deliver_delivery_SOURCES = t/unit/deliver/delivery.c
+t_unit_deliver_delivery_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_deliver_delivery_LDADD = $(UNIT_LIBS)
+t_unit_deliver_handover_SOURCES = t/unit/deliver/handover.c
+t_unit_deliver_handover_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_deliver_handover_LDADD = $(UNIT_LIBS)
+t_unit_deliver_handover_msg_SOURCES = t/unit/deliver/handover_msg.c
+t_unit_deliver_handover_msg_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_deliver_handover_msg_LDADD = $(UNIT_LIBS)
+t_unit_deliver_handover_recv_SOURCES = t/unit/deliver/handover_recv.c
+t_unit_deliver_handover_recv_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_deliver_handover_recv_LDADD = $(UNIT_LIBS)
+t_unit_deliver_inbox_SOURCES = t/unit/deliver/inbox.c
+t_unit_deliver_inbox_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_deliver_inbox_LDADD = $(UNIT_LIBS)
+t_unit_deliver_loop_SOURCES = t/unit/deliver/loop.c
+t_unit_deliver_loop_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_deliver_loop_LDADD = $(UNIT_LIBS)
+t_unit_deliver_progress_SOURCES = t/unit/deliver/progress.c
+t_unit_deliver_progress_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_deliver_progress_LDADD = $(UNIT_LIBS)
+t_unit_deliver_round_SOURCES = t/unit/deliver/round.c
+t_unit_deliver_round_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_deliver_round_LDADD = $(UNIT_LIBS)
+t_unit_deliver_shutdown_SOURCES = t/unit/deliver/shutdown.c
+t_unit_deliver_shutdown_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_deliver_shutdown_LDADD = $(UNIT_LIBS)
+t_unit_deliver_successor_SOURCES = t/unit/deliver/successor.c
+t_unit_deliver_successor_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_deliver_successor_LDADD = $(UNIT_LIBS)
+t_unit_deliver_tcp_keepalive_SOURCES = t/unit/deliver/tcp_keepalive.c
+t_unit_deliver_tcp_keepalive_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_deliver_tcp_keepalive_LDADD = $(UNIT_LIBS)
+t_unit_deliver_timer_wheel_SOURCES = t/unit/deliver/timer_wheel.c
+t_unit_deliver_timer_wheel_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_deliver_timer_wheel_LDADD = $(UNIT_LIBS)
+t_unit_grip_channel_SOURCES = t/unit/grip/channel.c
+t_unit_grip_channel_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_grip_channel_LDADD = $(UNIT_LIBS)
+t_unit_grip_client_SOURCES = t/unit/grip/client.c
+t_unit_grip_client_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_grip_client_LDADD = $(UNIT_LIBS)
+t_unit_grip_instruct_SOURCES = t/unit/grip/instruct.c
+t_unit_grip_instruct_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_grip_instruct_LDADD = $(UNIT_LIBS)
+t_unit_grip_item_SOURCES = t/unit/grip/item.c
+t_unit_grip_item_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_grip_item_LDADD = $(UNIT_LIBS)
+t_unit_grip_jwt_SOURCES = t/unit/grip/jwt.c
+t_unit_grip_jwt_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_grip_jwt_LDADD = $(UNIT_LIBS)
+t_unit_grip_key_SOURCES = t/unit/grip/key.c
+t_unit_grip_key_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_grip_key_LDADD = $(UNIT_LIBS)
+t_unit_grip_link_SOURCES = t/unit/grip/link.c
+t_unit_grip_link_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_grip_link_LDADD = $(UNIT_LIBS)
+t_unit_grip_outbox_SOURCES = t/unit/grip/outbox.c
+t_unit_grip_outbox_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_grip_outbox_LDADD = $(UNIT_LIBS)
+t_unit_grip_outcome_SOURCES = t/unit/grip/outcome.c
+t_unit_grip_outcome_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_grip_outcome_LDADD = $(UNIT_LIBS)
+t_unit_grip_proxy_SOURCES = t/unit/grip/proxy.c
+t_unit_grip_proxy_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_grip_proxy_LDADD = $(UNIT_LIBS)
+t_unit_grip_url_SOURCES = t/unit/grip/url.c
+t_unit_grip_url_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_grip_url_LDADD = $(UNIT_LIBS)
+t_unit_http_body_form_SOURCES = t/unit/http/body_form.c
+t_unit_http_body_form_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_http_body_form_LDADD = $(UNIT_LIBS)
+t_unit_http_body_items_SOURCES = t/unit/http/body_items.c
+t_unit_http_body_items_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_http_body_items_LDADD = $(UNIT_LIBS)
+t_unit_http_body_json_SOURCES = t/unit/http/body_json.c
+t_unit_http_body_json_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_http_body_json_LDADD = $(UNIT_LIBS)
+t_unit_journal_append_known_SOURCES = t/unit/journal/append_known.c
+t_unit_journal_append_known_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_journal_append_known_LDADD = $(UNIT_LIBS)
+t_unit_journal_batch_dups_SOURCES = t/unit/journal/batch_dups.c
+t_unit_journal_batch_dups_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_journal_batch_dups_LDADD = $(UNIT_LIBS)
+t_unit_journal_channel_stats_SOURCES = t/unit/journal/channel_stats.c
+t_unit_journal_channel_stats_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_journal_channel_stats_LDADD = $(UNIT_LIBS)
+t_unit_journal_channels_SOURCES = t/unit/journal/channels.c
+t_unit_journal_channels_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_journal_channels_LDADD = $(UNIT_LIBS)
+t_unit_journal_close_SOURCES = t/unit/journal/close.c
+t_unit_journal_close_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_journal_close_LDADD = $(UNIT_LIBS)
+t_unit_journal_flow_control_SOURCES = t/unit/journal/flow_control.c
+t_unit_journal_flow_control_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_journal_flow_control_LDADD = $(UNIT_LIBS)
+t_unit_journal_journal_SOURCES = t/unit/journal/journal.c
+t_unit_journal_journal_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_journal_journal_LDADD = $(UNIT_LIBS)
+t_unit_journal_migrate_SOURCES = t/unit/journal/migrate.c
+t_unit_journal_migrate_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_journal_migrate_LDADD = $(UNIT_LIBS)
+t_unit_journal_missed_SOURCES = t/unit/journal/missed.c
+t_unit_journal_missed_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_journal_missed_LDADD = $(UNIT_LIBS)
+t_unit_journal_missed_last_ids_SOURCES = t/unit/journal/missed_last_ids.c
+t_unit_journal_missed_last_ids_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_journal_missed_last_ids_LDADD = $(UNIT_LIBS)
+t_unit_journal_missed_link_SOURCES = t/unit/journal/missed_link.c
+t_unit_journal_missed_link_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_journal_missed_link_LDADD = $(UNIT_LIBS)
+t_unit_journal_publisher_ids_SOURCES = t/unit/journal/publisher_ids.c
+t_unit_journal_publisher_ids_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_journal_publisher_ids_LDADD = $(UNIT_LIBS)
+t_unit_journal_repair_SOURCES = t/unit/journal/repair.c
+t_unit_journal_repair_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_journal_repair_LDADD = $(UNIT_LIBS)
+t_unit_journal_replay_SOURCES = t/unit/journal/replay.c
+t_unit_journal_replay_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_journal_replay_LDADD = $(UNIT_LIBS)
+t_unit_journal_resume_SOURCES = t/unit/journal/resume.c
+t_unit_journal_resume_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_journal_resume_LDADD = $(UNIT_LIBS)
+t_unit_journal_store_SOURCES = t/unit/journal/store.c
+t_unit_journal_store_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_journal_store_LDADD = $(UNIT_LIBS)
+t_unit_journal_store_dates_SOURCES = t/unit/journal/store_dates.c
+t_unit_journal_store_dates_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_journal_store_dates_LDADD = $(UNIT_LIBS)
+t_unit_journal_store_processes_SOURCES = t/unit/journal/store_processes.c
+t_unit_journal_store_processes_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_journal_store_processes_LDADD = $(UNIT_LIBS)
+t_unit_journal_store_steps_SOURCES = t/unit/journal/store_steps.c
+t_unit_journal_store_steps_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_journal_store_steps_LDADD = $(UNIT_LIBS)
+t_unit_shm_children_SOURCES = t/unit/shm/children.c
+t_unit_shm_children_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_shm_children_LDADD = $(UNIT_LIBS)
+t_unit_shm_client_count_SOURCES = t/unit/shm/client_count.c
+t_unit_shm_client_count_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_shm_client_count_LDADD = $(UNIT_LIBS)
+t_unit_shm_counters_SOURCES = t/unit/shm/counters.c
+t_unit_shm_counters_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_shm_counters_LDADD = $(UNIT_LIBS)
+t_unit_shm_lock_SOURCES = t/unit/shm/lock.c
+t_unit_shm_lock_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_shm_lock_LDADD = $(UNIT_LIBS)
+t_unit_shm_shared_steps_SOURCES = t/unit/shm/shared_steps.c
+t_unit_shm_shared_steps_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_shm_shared_steps_LDADD = $(UNIT_LIBS)
+t_unit_shm_wakeup_SOURCES = t/unit/shm/wakeup.c
+t_unit_shm_wakeup_CPPFLAGS = $(AM_CPPFLAGS) $(CMOCKA_CFLAGS)
+t_unit_shm_wakeup_LDADD = $(UNIT_LIBS)
 
 SHIMS = \
-    t/clock/es_clockshift.la \
-    t/names/es_stuckname.la
-t_clock_es_clockshift_la_SOURCES = t/clock/es_clockshift.c
-t_clock_es_clockshift_la_LDFLAGS = $(SHIM_LDFLAGS)
-t_names_es_stuckname_la_SOURCES = t/names/es_stuckname.c
-t_names_es_stuckname_la_LDFLAGS = $(SHIM_LDFLAGS)
+    t/clock/clockshift.la \
+    t/names/stuckname.la
+t_clock_clockshift_la_SOURCES = t/clock/clockshift.c
+t_clock_clockshift_la_LDFLAGS = $(SHIM_LDFLAGS)
+t_names_stuckname_la_SOURCES = t/names/stuckname.c
+t_names_stuckname_la_LDFLAGS = $(SHIM_LDFLAGS)
 
 FUZZ_TARGETS = \
     t/fuzz/fuzz_accept \
@@ -674,16 +674,16 @@ t_fuzz_fuzz_utf8_SOURCES = t/fuzz/fuzz_utf8.c t/fuzz/fuzz.h t/fuzz/fuzz_event.h 
 t_fuzz_fuzz_utf8_LDADD = $(FUZZ_LIBS)
 
 BENCHES = \
-    bench/es_churn \
-    bench/es_floor \
-    bench/es_liar \
-    bench/es_load \
-    bench/es_verify
-bench_es_churn_SOURCES = bench/es_churn.c bench/eb_book.c bench/eb_book.h bench/eb_client.c bench/eb_client.h bench/eb_clock.h bench/eb_crowd.c bench/eb_crowd.h bench/eb_dice.h bench/eb_fanout.c bench/eb_fanout.h bench/eb_faults.c bench/eb_faults.h bench/eb_findings.c bench/eb_findings.h bench/eb_flock.c bench/eb_flock.h bench/eb_follower.c bench/eb_follower.h bench/eb_hearing.c bench/eb_histogram.c bench/eb_histogram.h bench/eb_hold.c bench/eb_hold.h bench/eb_http.c bench/eb_http.h bench/eb_id.c bench/eb_id.h bench/eb_ledger.c bench/eb_ledger.h bench/eb_lies.c bench/eb_lies.h bench/eb_net.c bench/eb_net.h bench/eb_options.c bench/eb_options.h bench/eb_past.c bench/eb_past.h bench/eb_payload.c bench/eb_payload.h bench/eb_plan.c bench/eb_plan.h bench/eb_poster.c bench/eb_poster.h bench/eb_procs.c bench/eb_procs.h bench/eb_proof.c bench/eb_proof.h bench/eb_publisher.c bench/eb_publisher.h bench/eb_report.c bench/eb_report.h bench/eb_run.c bench/eb_run.h bench/eb_sse.c bench/eb_sse.h bench/eb_talk.c bench/eb_talk.h bench/eb_tally.h bench/eb_team.c bench/eb_team.h bench/eb_witness.c bench/eb_witness.h
-bench_es_floor_SOURCES = bench/es_floor.c bench/eb_book.c bench/eb_book.h bench/eb_client.c bench/eb_client.h bench/eb_clock.h bench/eb_crowd.c bench/eb_crowd.h bench/eb_dice.h bench/eb_fanout.c bench/eb_fanout.h bench/eb_faults.c bench/eb_faults.h bench/eb_findings.c bench/eb_findings.h bench/eb_flock.c bench/eb_flock.h bench/eb_follower.c bench/eb_follower.h bench/eb_hearing.c bench/eb_histogram.c bench/eb_histogram.h bench/eb_hold.c bench/eb_hold.h bench/eb_http.c bench/eb_http.h bench/eb_id.c bench/eb_id.h bench/eb_ledger.c bench/eb_ledger.h bench/eb_lies.c bench/eb_lies.h bench/eb_net.c bench/eb_net.h bench/eb_options.c bench/eb_options.h bench/eb_past.c bench/eb_past.h bench/eb_payload.c bench/eb_payload.h bench/eb_plan.c bench/eb_plan.h bench/eb_poster.c bench/eb_poster.h bench/eb_procs.c bench/eb_procs.h bench/eb_proof.c bench/eb_proof.h bench/eb_publisher.c bench/eb_publisher.h bench/eb_report.c bench/eb_report.h bench/eb_run.c bench/eb_run.h bench/eb_sse.c bench/eb_sse.h bench/eb_talk.c bench/eb_talk.h bench/eb_tally.h bench/eb_team.c bench/eb_team.h bench/eb_witness.c bench/eb_witness.h
-bench_es_liar_SOURCES = bench/es_liar.c bench/eb_book.c bench/eb_book.h bench/eb_client.c bench/eb_client.h bench/eb_clock.h bench/eb_crowd.c bench/eb_crowd.h bench/eb_dice.h bench/eb_fanout.c bench/eb_fanout.h bench/eb_faults.c bench/eb_faults.h bench/eb_findings.c bench/eb_findings.h bench/eb_flock.c bench/eb_flock.h bench/eb_follower.c bench/eb_follower.h bench/eb_hearing.c bench/eb_histogram.c bench/eb_histogram.h bench/eb_hold.c bench/eb_hold.h bench/eb_http.c bench/eb_http.h bench/eb_id.c bench/eb_id.h bench/eb_ledger.c bench/eb_ledger.h bench/eb_lies.c bench/eb_lies.h bench/eb_net.c bench/eb_net.h bench/eb_options.c bench/eb_options.h bench/eb_past.c bench/eb_past.h bench/eb_payload.c bench/eb_payload.h bench/eb_plan.c bench/eb_plan.h bench/eb_poster.c bench/eb_poster.h bench/eb_procs.c bench/eb_procs.h bench/eb_proof.c bench/eb_proof.h bench/eb_publisher.c bench/eb_publisher.h bench/eb_report.c bench/eb_report.h bench/eb_run.c bench/eb_run.h bench/eb_sse.c bench/eb_sse.h bench/eb_talk.c bench/eb_talk.h bench/eb_tally.h bench/eb_team.c bench/eb_team.h bench/eb_witness.c bench/eb_witness.h
-bench_es_load_SOURCES = bench/es_load.c bench/eb_book.c bench/eb_book.h bench/eb_client.c bench/eb_client.h bench/eb_clock.h bench/eb_crowd.c bench/eb_crowd.h bench/eb_dice.h bench/eb_fanout.c bench/eb_fanout.h bench/eb_faults.c bench/eb_faults.h bench/eb_findings.c bench/eb_findings.h bench/eb_flock.c bench/eb_flock.h bench/eb_follower.c bench/eb_follower.h bench/eb_hearing.c bench/eb_histogram.c bench/eb_histogram.h bench/eb_hold.c bench/eb_hold.h bench/eb_http.c bench/eb_http.h bench/eb_id.c bench/eb_id.h bench/eb_ledger.c bench/eb_ledger.h bench/eb_lies.c bench/eb_lies.h bench/eb_net.c bench/eb_net.h bench/eb_options.c bench/eb_options.h bench/eb_past.c bench/eb_past.h bench/eb_payload.c bench/eb_payload.h bench/eb_plan.c bench/eb_plan.h bench/eb_poster.c bench/eb_poster.h bench/eb_procs.c bench/eb_procs.h bench/eb_proof.c bench/eb_proof.h bench/eb_publisher.c bench/eb_publisher.h bench/eb_report.c bench/eb_report.h bench/eb_run.c bench/eb_run.h bench/eb_sse.c bench/eb_sse.h bench/eb_talk.c bench/eb_talk.h bench/eb_tally.h bench/eb_team.c bench/eb_team.h bench/eb_witness.c bench/eb_witness.h
-bench_es_verify_SOURCES = bench/es_verify.c bench/eb_book.c bench/eb_book.h bench/eb_client.c bench/eb_client.h bench/eb_clock.h bench/eb_crowd.c bench/eb_crowd.h bench/eb_dice.h bench/eb_fanout.c bench/eb_fanout.h bench/eb_faults.c bench/eb_faults.h bench/eb_findings.c bench/eb_findings.h bench/eb_flock.c bench/eb_flock.h bench/eb_follower.c bench/eb_follower.h bench/eb_hearing.c bench/eb_histogram.c bench/eb_histogram.h bench/eb_hold.c bench/eb_hold.h bench/eb_http.c bench/eb_http.h bench/eb_id.c bench/eb_id.h bench/eb_ledger.c bench/eb_ledger.h bench/eb_lies.c bench/eb_lies.h bench/eb_net.c bench/eb_net.h bench/eb_options.c bench/eb_options.h bench/eb_past.c bench/eb_past.h bench/eb_payload.c bench/eb_payload.h bench/eb_plan.c bench/eb_plan.h bench/eb_poster.c bench/eb_poster.h bench/eb_procs.c bench/eb_procs.h bench/eb_proof.c bench/eb_proof.h bench/eb_publisher.c bench/eb_publisher.h bench/eb_report.c bench/eb_report.h bench/eb_run.c bench/eb_run.h bench/eb_sse.c bench/eb_sse.h bench/eb_talk.c bench/eb_talk.h bench/eb_tally.h bench/eb_team.c bench/eb_team.h bench/eb_witness.c bench/eb_witness.h
+    bench/baseline \
+    bench/churn \
+    bench/faulty_server \
+    bench/load \
+    bench/verify
+bench_baseline_SOURCES = bench/baseline.c bench/channel_log.c bench/channel_log.h bench/check_event.c bench/checksum.c bench/checksum.h bench/client.c bench/client.h bench/clock.h bench/counts.h bench/errors.c bench/errors.h bench/fanout.c bench/fanout.h bench/follower.c bench/follower.h bench/followers.c bench/followers.h bench/gaps.c bench/gaps.h bench/held_bytes.c bench/held_bytes.h bench/histogram.c bench/histogram.h bench/http.c bench/http.h bench/id.c bench/id.h bench/id_index.c bench/id_index.h bench/load_options.c bench/load_options.h bench/mistakes.c bench/mistakes.h bench/net.c bench/net.h bench/payload.c bench/payload.h bench/poster.c bench/poster.h bench/procs.c bench/procs.h bench/publisher.c bench/publisher.h bench/random.h bench/readers.c bench/readers.h bench/received.c bench/received.h bench/report.c bench/report.h bench/run.c bench/run.h bench/sse.c bench/sse.h bench/stream_faults.c bench/stream_faults.h bench/stream_out.c bench/stream_out.h bench/subscribers.c bench/subscribers.h bench/verify_options.c bench/verify_options.h
+bench_churn_SOURCES = bench/churn.c bench/channel_log.c bench/channel_log.h bench/check_event.c bench/checksum.c bench/checksum.h bench/client.c bench/client.h bench/clock.h bench/counts.h bench/errors.c bench/errors.h bench/fanout.c bench/fanout.h bench/follower.c bench/follower.h bench/followers.c bench/followers.h bench/gaps.c bench/gaps.h bench/held_bytes.c bench/held_bytes.h bench/histogram.c bench/histogram.h bench/http.c bench/http.h bench/id.c bench/id.h bench/id_index.c bench/id_index.h bench/load_options.c bench/load_options.h bench/mistakes.c bench/mistakes.h bench/net.c bench/net.h bench/payload.c bench/payload.h bench/poster.c bench/poster.h bench/procs.c bench/procs.h bench/publisher.c bench/publisher.h bench/random.h bench/readers.c bench/readers.h bench/received.c bench/received.h bench/report.c bench/report.h bench/run.c bench/run.h bench/sse.c bench/sse.h bench/stream_faults.c bench/stream_faults.h bench/stream_out.c bench/stream_out.h bench/subscribers.c bench/subscribers.h bench/verify_options.c bench/verify_options.h
+bench_faulty_server_SOURCES = bench/faulty_server.c bench/channel_log.c bench/channel_log.h bench/check_event.c bench/checksum.c bench/checksum.h bench/client.c bench/client.h bench/clock.h bench/counts.h bench/errors.c bench/errors.h bench/fanout.c bench/fanout.h bench/follower.c bench/follower.h bench/followers.c bench/followers.h bench/gaps.c bench/gaps.h bench/held_bytes.c bench/held_bytes.h bench/histogram.c bench/histogram.h bench/http.c bench/http.h bench/id.c bench/id.h bench/id_index.c bench/id_index.h bench/load_options.c bench/load_options.h bench/mistakes.c bench/mistakes.h bench/net.c bench/net.h bench/payload.c bench/payload.h bench/poster.c bench/poster.h bench/procs.c bench/procs.h bench/publisher.c bench/publisher.h bench/random.h bench/readers.c bench/readers.h bench/received.c bench/received.h bench/report.c bench/report.h bench/run.c bench/run.h bench/sse.c bench/sse.h bench/stream_faults.c bench/stream_faults.h bench/stream_out.c bench/stream_out.h bench/subscribers.c bench/subscribers.h bench/verify_options.c bench/verify_options.h
+bench_load_SOURCES = bench/load.c bench/channel_log.c bench/channel_log.h bench/check_event.c bench/checksum.c bench/checksum.h bench/client.c bench/client.h bench/clock.h bench/counts.h bench/errors.c bench/errors.h bench/fanout.c bench/fanout.h bench/follower.c bench/follower.h bench/followers.c bench/followers.h bench/gaps.c bench/gaps.h bench/held_bytes.c bench/held_bytes.h bench/histogram.c bench/histogram.h bench/http.c bench/http.h bench/id.c bench/id.h bench/id_index.c bench/id_index.h bench/load_options.c bench/load_options.h bench/mistakes.c bench/mistakes.h bench/net.c bench/net.h bench/payload.c bench/payload.h bench/poster.c bench/poster.h bench/procs.c bench/procs.h bench/publisher.c bench/publisher.h bench/random.h bench/readers.c bench/readers.h bench/received.c bench/received.h bench/report.c bench/report.h bench/run.c bench/run.h bench/sse.c bench/sse.h bench/stream_faults.c bench/stream_faults.h bench/stream_out.c bench/stream_out.h bench/subscribers.c bench/subscribers.h bench/verify_options.c bench/verify_options.h
+bench_verify_SOURCES = bench/verify.c bench/channel_log.c bench/channel_log.h bench/check_event.c bench/checksum.c bench/checksum.h bench/client.c bench/client.h bench/clock.h bench/counts.h bench/errors.c bench/errors.h bench/fanout.c bench/fanout.h bench/follower.c bench/follower.h bench/followers.c bench/followers.h bench/gaps.c bench/gaps.h bench/held_bytes.c bench/held_bytes.h bench/histogram.c bench/histogram.h bench/http.c bench/http.h bench/id.c bench/id.h bench/id_index.c bench/id_index.h bench/load_options.c bench/load_options.h bench/mistakes.c bench/mistakes.h bench/net.c bench/net.h bench/payload.c bench/payload.h bench/poster.c bench/poster.h bench/procs.c bench/procs.h bench/publisher.c bench/publisher.h bench/random.h bench/readers.c bench/readers.h bench/received.c bench/received.h bench/report.c bench/report.h bench/run.c bench/run.h bench/sse.c bench/sse.h bench/stream_faults.c bench/stream_faults.h bench/stream_out.c bench/stream_out.h bench/subscribers.c bench/subscribers.h bench/verify_options.c bench/verify_options.h
 
 DIST_FILES = \
     bench/README \
@@ -721,17 +721,17 @@ DIST_FILES = \
     docs/adr/0003-detach.md \
     docs/adr/0004-private-copy.md \
     docs/adr/0005-held-and-turns.md \
-    docs/adr/0006-census.md \
+    docs/adr/0006-client-count.md \
     docs/adr/0007-presets-late.md \
     docs/adr/0008-lifeboat.md \
     docs/adr/0009-vanished-peers.md \
     docs/adr/0010-epoch.md \
     docs/adr/0011-replay.md \
-    docs/adr/0012-carrying-over.md \
-    docs/adr/0013-proof.md \
+    docs/adr/0012-migrate.md \
+    docs/adr/0013-end-to-end-check.md \
     docs/adr/0015-grip-recovery.md \
-    docs/adr/0018-pace.md \
-    docs/adr/0019-own-ids.md \
+    docs/adr/0018-flow-control.md \
+    docs/adr/0019-publisher-ids.md \
     docs/adr/0020-closing-a-channel.md \
     docs/adr/0021-functions-for-other-modules.md \
     docs/adr/0022-one-sender.md \
@@ -762,7 +762,7 @@ DIST_FILES = \
     t/21-replay.t \
     t/30-publish-json.t \
     t/31-publish-raw.t \
-    t/32-publish-gate.t \
+    t/32-publish-auth.t \
     t/33-cors.t \
     t/34-ndjson.t \
     t/34-publish-ids.t \
@@ -781,11 +781,11 @@ DIST_FILES = \
     t/45-h2.t \
     t/46-prefork-tls.t \
     t/47-vanish.t \
-    t/50-lifeboat.t \
+    t/50-handover.t \
     t/51-lifetime.t \
-    t/52-carry.t \
+    t/52-migrate.t \
     t/53-drain.t \
-    t/54-full-boat.t \
+    t/54-handover-full.t \
     t/55-held-resume.t \
     t/60-verifier.t \
     t/61-descriptors.t \
@@ -912,14 +912,14 @@ DIST_FILES = \
     t/lib/EventStream/Pushpin.pm \
     t/lib/EventStream/Snippets.pm \
     t/lib/EventStream/Source.pm \
-    t/names/es_stuckname.c \
+    t/names/stuckname.c \
     t/run \
     t/run-all \
     t/unit/deliver_fixture.h \
     t/unit/grip_keys.h \
     t/unit/stepper.h \
     t/unit/store_kit.h \
-    t/unit/store_witness.h \
+    t/unit/store_reader.h \
     t/unit/unit.h \
     tools/sources.sh \
     .clang-format \

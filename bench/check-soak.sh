@@ -92,7 +92,7 @@ fault() {
         sh "$here/soak.sh" "$what" "$seconds" "$every" "$times"
     rc=$?
     soak=$(grep '^soak ' "$tmp/out")
-    found=$(grep '^es_verify ' "$tmp/out")
+    found=$(grep '^verify ' "$tmp/out")
     text="$(of "$soak" times) times"
     for key in lost doubled reordered torn forged untold_gaps needless_resets \
         denied cut told_gaps deliveries; do

@@ -90,7 +90,7 @@ look() {
 
 # publish SECONDS RATE: the events that others are cut off from
 publish() {
-    "$build/bench/es_verify" --servers "127.0.0.1:$port" --clients 40 \
+    "$build/bench/verify" --servers "127.0.0.1:$port" --clients 40 \
         --channels "$channels" --rate "$2" --seconds "$1" --slow 10 \
         --patience 2 >"$tmp/report" 2>"$tmp/findings" && return 0
     cat "$tmp/report" "$tmp/findings" >&2
@@ -99,14 +99,14 @@ publish() {
 
 # come_and_go AT_ONCE RATE: with events meanwhile
 come_and_go() {
-    "$build/bench/es_churn" "127.0.0.1:$port" "$connects" "$1" "$channels" \
+    "$build/bench/churn" "127.0.0.1:$port" "$connects" "$1" "$channels" \
         >"$tmp/churn" &
     churn=$!
-    publish "$pause" "$2" || why="es_verify is not content"
+    publish "$pause" "$2" || why="verify is not content"
     while running "$churn"; do
-        publish "$pause" "$2" || why="es_verify is not content"
+        publish "$pause" "$2" || why="verify is not content"
     done
-    wait "$churn" || why="es_churn: $(cat "$tmp/churn")"
+    wait "$churn" || why="churn: $(cat "$tmp/churn")"
     churn=
     settle
 }
@@ -141,7 +141,7 @@ grep -E "$bad" "$tmp/error.log" >&2 &&
     why="there are errors in the log"
 # shellcheck disable=SC2086 # three words each
 set -- $first $last
-echo "churn $(sed 's/^es_churn //' "$tmp/churn") round=$round" \
+echo "churn $(sed 's/^churn //' "$tmp/churn") round=$round" \
     "pss_kb=$1 pss_after_kb=$4 shared_kb=$2 shared_after_kb=$5" \
     "descriptors=$3 descriptors_after=$6 problem=\"$why\""
 [ -z "$why" ]

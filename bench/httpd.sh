@@ -36,8 +36,8 @@ server=
 # what all of it needs
 check_build() {
     [ -n "$build" ] || die "no build folder, set ES_BUILDDIR"
-    [ -x "$build/bench/es_verify" ] ||
-        die "no $build/bench/es_verify: make bench"
+    [ -x "$build/bench/verify" ] ||
+        die "no $build/bench/verify: make bench"
     [ -f "$build/.libs/mod_eventstream.so" ] || die "build the module first"
     [ -n "$httpd" ] || die "no httpd found, set ES_HTTPD"
     # shellcheck disable=SC3045 # all shells that matter know them

@@ -1,12 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Measures the module against the floor, A B A B … in one run, and prints
-# medians and ratios. Starts a private httpd and es_floor on a few loopback
+# medians and ratios. Starts a private httpd and baseline on a few loopback
 # addresses, and takes both down again.
 #
 #   sh bench/run.sh [all|quick|cpu|memory]
 #
-#   ES_BUILDDIR   the build: .libs/mod_eventstream.so and bench/es_load
+#   ES_BUILDDIR   the build: .libs/mod_eventstream.so and bench/load
 #                 (../build beside the sources)
 #   ES_ROUNDS     pairs for each row (5; quick: 3)
 #   ES_CHILDREN   children of httpd (1, as the floor has one process)
@@ -65,10 +65,10 @@ quick) rounds=${ES_ROUNDS:-3} ;;
 *) die "usage: run.sh [all|quick|cpu|memory]" ;;
 esac
 [ -n "$build" ] || die "no build folder, set ES_BUILDDIR"
-[ -x "$build/bench/es_load" ] || die "no $build/bench/es_load: make bench"
+[ -x "$build/bench/load" ] || die "no $build/bench/load: make bench"
 ulimit -n "$(ulimit -H -n)"
 
-# at PORT: all our addresses with that port, as es_load and es_floor take it
+# at PORT: all our addresses with that port, as load and baseline take it
 at() {
     list=
     for address in $addresses; do
@@ -125,7 +125,7 @@ CONF
 
 # start_floor a|b PORT: sets $pid_a or $pid_b
 start_floor() {
-    "$build/bench/es_floor" --listen "$(at "$2")" --seconds "$limit" \
+    "$build/bench/baseline" --listen "$(at "$2")" --seconds "$limit" \
         >"$tmp/floor.$2" 2>&1 &
     eval "pid_$1=\$!"
     wait_for "$!" "$2" "$tmp/floor.$2"
@@ -178,13 +178,13 @@ load() {
     row=$2
     shift 2
     eval "pid=\$pid_$side port=\$port_$side"
-    "$build/bench/es_load" --servers "$(at "$port")" --pid "$pid" \
+    "$build/bench/load" --servers "$(at "$port")" --pid "$pid" \
         --locals "$locals" --seconds 120 "$@" >"$tmp/one" 2>"$tmp/stderr"
     rc=$?
     cat "$tmp/one" >>"$tmp/$row.$side"
     if [ "$rc" -ne 0 ]; then
         faulty=1
-        say "$row, side $side: es_load says $rc"
+        say "$row, side $side: load says $rc"
         running "$pid" || say "its server, process $pid, is gone"
         cat "$tmp/stderr" >&2
         sed -n '/^unpublished/,$p' "$tmp/one" |

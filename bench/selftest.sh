@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Shows that es_load and es_verify see what goes wrong: runs them against
-# es_floor and es_liar, first sound, then with each of their faults. Prints
+# Shows that load and verify see what goes wrong: runs them against baseline
+# and faulty_server, first sound, then with each of their faults. Prints
 # TAP; takes about half a minute.
 #
 #   selftest.sh [load|verify]   only the one or the other
@@ -32,7 +32,7 @@ trap 'exit 2' HUP INT TERM
 start_floor() {
     stop_floor
     : >"$tmp/port"
-    "$bin/es_floor" --listen 127.0.0.1:0 --seconds 60 "$@" >"$tmp/port" &
+    "$bin/baseline" --listen 127.0.0.1:0 --seconds 60 "$@" >"$tmp/port" &
     floor=$!
     tries=0
     port=
@@ -55,7 +55,7 @@ stop_liar() {
 start_liar() {
     stop_liar
     : >"$tmp/liar"
-    "$bin/es_liar" "$@" >"$tmp/liar" &
+    "$bin/faulty_server" "$@" >"$tmp/liar" &
     liar=$!
     tries=0
     port=
@@ -66,23 +66,23 @@ start_liar() {
     done
 }
 
-# verify OPTIONS: sets $rc, leaves the report in $tmp/report, ends es_liar
+# verify OPTIONS: sets $rc, leaves the report in $tmp/report, ends faulty_server
 verify() {
-    "$bin/es_verify" --servers "127.0.0.1:$port" "$@" \
+    "$bin/verify" --servers "127.0.0.1:$port" "$@" \
         >"$tmp/report.line" 2>"$tmp/stderr"
     rc=$?
     stop_liar
-    # as es_load writes it: a name and a value a line
-    sed -n 's/^es_verify //p' "$tmp/report.line" | tr ' =' '\n ' \
+    # as load writes it: a name and a value a line
+    sed -n 's/^verify //p' "$tmp/report.line" | tr ' =' '\n ' \
         >"$tmp/report"
 }
 
-# told LIE: how often es_liar has told it
+# told LIE: how often faulty_server has told it
 told() {
     awk -v name="$1" '$1 == "lies" && $2 == name { print $3 }' "$tmp/liar"
 }
 
-# found: "NAME=COUNT ..." of all faults and cuts that es_verify has counted
+# found: "NAME=COUNT ..." of all faults and cuts that verify has counted
 found() {
     awk '$1 == "lost" { wanted = 1 }
          wanted && $2 != 0 { printf "%s%s=%s", n++ ? " " : "", $1, $2 }
@@ -106,7 +106,7 @@ lies() {
 
 # load OPTIONS: sets $rc, leaves the report in $tmp/report
 load() {
-    "$bin/es_load" --servers "127.0.0.1:$port" --idle 0 --seconds 20 \
+    "$bin/load" --servers "127.0.0.1:$port" --idle 0 --seconds 20 \
         --patience 0.5 "$@" >"$tmp/report" 2>"$tmp/stderr"
     rc=$?
 }
@@ -135,7 +135,7 @@ $(value malformed) $(value cut)" "$1 $2 $3 $4 $5" \
         "$6: lost, doubled, reordered, malformed, cut"
 }
 
-# ---- es_load -----------------------------------------------------------------
+# ---- load -----------------------------------------------------------------
 
 test_load() {
     start_floor
@@ -181,7 +181,7 @@ test_load() {
     is "$rc" 2 "no server: exit status 2"
 }
 
-# ---- es_verify ---------------------------------------------------------------
+# ---- verify ---------------------------------------------------------------
 
 test_verify() {
     start_liar

@@ -68,7 +68,7 @@ at() {
 serve() {
     start_httpd
     rm -f "$tmp/progress"
-    "$build/bench/es_verify" --servers "127.0.0.1:$port" --clients "$1" \
+    "$build/bench/verify" --servers "127.0.0.1:$port" --clients "$1" \
         --slow "$2" --channels 20 --rate "$rate" --seconds "$seconds" \
         --log "$tmp/progress" >"$tmp/report" 2>"$tmp/findings" &
     verify=$!
@@ -80,7 +80,7 @@ serve() {
     }
     verify=
     p99=$(sed -n 's/.* latency_p99_us=\([0-9]*\).*/\1/p' "$tmp/report")
-    [ -n "$p99" ] || die "es_verify gave no report"
+    [ -n "$p99" ] || die "verify gave no report"
     echo "clients=$1 slow_per_cent=$2 p99_us=$p99 early_kb=$early late_kb=$late"
     end "$server"
     server=

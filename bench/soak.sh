@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Is every event there, whatever happens to the server? Starts a private
-# httpd with the built module, lets es_verify publish and listen, and does
+# httpd with the built module, lets verify publish and listen, and does
 # something to the server meanwhile.
 #
 #   sh bench/soak.sh FAULT [SECONDS [EVERY [TIMES]]]
@@ -20,14 +20,14 @@
 #
 #   ES_VICTIM     busiest (preset) or random: which child that has clients
 #   ES_CLIENTS 200  ES_CHANNELS 20  ES_RATE 100  ES_SLOW 5  ES_FICKLE 20
-#   ES_BROAD 10   as es_verify's options of these names
+#   ES_BROAD 10   as verify's options of these names
 #   ES_VERIFY     more of its options
-#   ES_FRONT      address:port that es_verify asks, if that is not httpd itself
+#   ES_FRONT      address:port that verify asks, if that is not httpd itself
 #                 but a proxy before it, such as a client of TLS
 #   ES_KEEP       a folder that receives configuration, logs and reports
 #   and those of httpd.sh
 #
-# Prints what happened, a line "soak key=value ..." and es_verify's line.
+# Prints what happened, a line "soak key=value ..." and verify's line.
 # Exit status: 0 sound; 1 not, or a fault hit nobody; 2 could not run.
 
 set -u
@@ -153,9 +153,9 @@ strike() {
     esac
 }
 
-# value NAME: from es_verify's line
+# value NAME: from verify's line
 value() {
-    awk -v name="$1" '$1 == "es_verify" {
+    awk -v name="$1" '$1 == "verify" {
         for (i = 2; i <= NF; i++) {
             split($i, part, "=")
             if (part[1] == name) { print part[2] }
@@ -172,7 +172,7 @@ kill | segv | killall) may_cut= ;;
 *) may_cut=--no-cuts ;;
 esac
 # shellcheck disable=SC2086 # options
-"$build/bench/es_verify" --servers "${ES_FRONT:-127.0.0.1:$port}" \
+"$build/bench/verify" --servers "${ES_FRONT:-127.0.0.1:$port}" \
     --seconds "$((seconds * 4))" \
     --clients "$clients" --channels "${ES_CHANNELS:-20}" \
     --rate "${ES_RATE:-100}" --slow "${ES_SLOW:-5}" \
@@ -207,7 +207,7 @@ cat "$tmp/findings" >&2
 
 # ---- what came of it ---------------------------------------------------------
 
-[ -s "$tmp/report" ] || die "es_verify gave no report, status $rc"
+[ -s "$tmp/report" ] || die "verify gave no report, status $rc"
 say_why=
 cuts=$(($(value cut) + $(value cut_slow) + $(value unconnected)))
 ends=$(value clean_ends)

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
 #
-# Include lines go down or stay level; layers below http know no httpd; each
+# Include lines go down or stay level; layers below server know no httpd; each
 # foreign library has its door.
 
 use strict;
@@ -14,22 +14,24 @@ use EventStream::Source;
 
 my %may_see = (
     base => [qw(base)],
-    grip => [qw(grip base)],
-    store => [qw(store base)],
-    cluster => [qw(cluster store base)],
-    deliver => [qw(deliver store base)],
-    http => [qw(http deliver cluster store grip base)],
-    glue => [qw(glue http deliver cluster store grip base)],
+    shm => [qw(shm base)],
+    journal => [qw(journal shm base)],
+    cluster => [qw(cluster journal shm base)],
+    deliver => [qw(deliver journal shm base)],
+    grip => [qw(grip journal shm base)],
+    server => [qw(server deliver grip cluster journal shm base)],
+    http => [qw(http server deliver grip cluster journal shm base)],
+    config => [qw(config http server deliver grip cluster journal shm base)],
 );
 
 # library => [its headers, files that may include them]
 my %doors = (
-    libjwt => [qr/^jwt\.h$/, qr/^es_jwt\.c$/],
-    libcrypto => [qr/^openssl\//, qr/^es_pem\.c$/],
-    libcurl => [qr/^curl\//, qr/^es_grip_client\.c$/],
-    Redis => [qr/^(hiredis|valkey)\b/, qr/^es_redis\.c$/],
+    libjwt => [qr/^jwt\.h$/, qr/^jwt\.c$/],
+    libcrypto => [qr/^openssl\//, qr/^pem\.c$/],
+    libcurl => [qr/^curl\//, qr/^client\.c$/],
+    Redis => [qr/^(hiredis|valkey)\b/, qr/^redis\.c$/],
     jansson => [qr/^jansson\.h$/,
-        qr/json|^es_jwk\.c$|^es_instruct\.c$|^es_status\.c$/],
+        qr/json|^body_items\.c$|^jwk\.c$|^instruct\.c$|^status\.c$/],
 );
 
 my $httpd = qr/^(httpd|http_\w+|ap_\w+|util_\w+|mpm_common|scoreboard|mod_\w+
@@ -48,7 +50,7 @@ for my $path (c_files()) {
         my ($to) = $include =~ m{^(\w+)/[^/]+\.h$};
         if ($include eq 'mod_eventstream.h') {
             push @levels, "$path: $include"
-                if defined $room && $room !~ /^(http|glue)$/;
+                if defined $room && $room !~ /^(server|http|config)$/;
         } elsif (!defined $to || !-f srcdir() . "/src/$include") {
             push @rooms, "$path: \"$include\" is not a header in src/";
         } elsif (defined $room
@@ -59,20 +61,20 @@ for my $path (c_files()) {
     next if !defined $room;
     for my $include (@theirs) {
         push @levels, "$path: $room may not know httpd (<$include>)"
-            if $include =~ $httpd && $room !~ /^(http|glue)$/;
+            if $include =~ $httpd && $room !~ /^(server|http|config)$/;
         push @levels, "$path: base is pure (<$include>)"
-            if $include =~ $impure && $room eq 'base';
+            if $include =~ $impure && $room eq 'base' && $file ne 'clock.h';
         for my $library (sort keys %doors) {
             my ($header, $door) = @{$doors{$library}};
             push @foreign, "$path: $library has another door"
                 if $include =~ $header && $file !~ $door;
         }
     }
-    # es_client.c may start with es_client_inner.h, which has es_client.h
+    # client.c may start with client_priv.h, which has client.h
     (my $own = "$room/$file") =~ s/\.[ch]$//;
     push @own_first, "$path: its first include is not \"$own.h\""
         if $path =~ /\.c$/ && -f srcdir() . "/src/$own.h"
-            && (!@ours || $ours[0] !~ /^\Q$own\E(_inner)?\.h$/);
+            && (!@ours || $ours[0] !~ /^\Q$own\E(_priv)?\.h$/);
 }
 
 complain('an include line of ours names the room', @rooms);

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Hubs are separate worlds, and their journals outlive each restart but a
-# full stop. t/52-carry.t is about those that change or go.
+# full stop. t/52-migrate.t is about those that change or go.
 
 use strict;
 use warnings;

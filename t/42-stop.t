@@ -3,7 +3,7 @@
 #
 # Stopping, in all its ways: a stream goes on in another child, or ends with
 # retry and its last chunk, never by a reset; the server goes on, or ends in
-# time. (t/50-lifeboat.t looks closer at streams that go on.)
+# time. (t/50-handover.t looks closer at streams that go on.)
 
 use strict;
 use warnings;

@@ -18,7 +18,7 @@ use EventStream::Httpd;
 my $proxy = EventStream::FakeProxy->start;
 my $httpd = EventStream::Httpd->start(
     preload => EventStream::Httpd::builddir()
-        . '/t/names/.libs/es_stuckname.so',
+        . '/t/names/.libs/stuckname.so',
     conf => <<"CONF");
 EventStreamHub other size=8m
 EventStreamGrip "http://stuck.test:1"

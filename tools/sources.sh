@@ -42,7 +42,7 @@ dist_files()
 {
     for f in $(files bench conf demo docs t tools); do
         case $f in
-        t/unit/es_*.c | t/clock/*.c | t/example/*.c | t/inspect/*.c) continue ;;
+        t/unit/*.c | t/clock/*.c | t/example/*.c | t/inspect/*.c) continue ;;
         t/fuzz/*.[ch] | bench/*.[ch] | conf/eventstream.conf) continue ;;
         t/build.conf) continue ;;
         esac
@@ -60,11 +60,11 @@ dist_files()
 generate()
 {
     echo '# Written by tools/sources.sh; do not edit.'
-    files src/base src/store src/deliver src/grip src/cluster |
+    files src/base src/shm src/journal src/deliver src/grip src/cluster |
         grep '\.[ch]$' | list CORE_SOURCES
-    files src/http src/glue | grep '\.[ch]$' | list MODULE_SOURCES
+    files src/server src/http src/config | grep '\.[ch]$' | list MODULE_SOURCES
 
-    units=$(files t/unit | sed -n 's|^\(t/unit/es_[a-z0-9_]*\)\.c$|\1|p')
+    units=$(files t/unit | sed -n 's|^\(t/unit/[a-z]*/[a-z0-9_]*\)\.c$|\1|p')
     echo "$units" | sed '/^$/d' | list UNIT_TESTS
     for unit in $units; do
         var=$(echo "$unit" | tr '/' '_')

@@ -23,9 +23,9 @@
 #include <apr_pools.h>
 #include <apr_strings.h>
 
-#include "base/es_problem.h"
-#include "base/es_slice.h"
-#include "base/es_utf8.h"
+#include "base/problem.h"
+#include "base/slice.h"
+#include "base/utf8.h"
 
 #define UNUSED __attribute__((unused))
 

@@ -2,7 +2,7 @@
 /* A header Accept. */
 #include "fuzz.h"
 
-#include "base/es_accept.h"
+#include "base/accept.h"
 
 FUZZ(text, p)
 {

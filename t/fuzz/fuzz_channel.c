@@ -2,7 +2,7 @@
 /* A pattern of channels, and behind its line a name. */
 #include "fuzz.h"
 
-#include "base/es_channel.h"
+#include "base/channel.h"
 
 /* A pattern that the name alone matches. */
 static es_slice_t literal(es_slice_t name, apr_pool_t *p)

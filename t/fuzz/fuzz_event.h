@@ -6,8 +6,8 @@
 #ifndef FUZZ_EVENT_H
 #define FUZZ_EVENT_H
 
-#include "base/es_frame.h"
-#include "base/es_sse_text.h"
+#include "base/frame.h"
+#include "base/sse_text.h"
 #include "fuzz.h"
 
 /* Data as a browser joins its lines again. */

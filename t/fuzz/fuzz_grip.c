@@ -6,11 +6,11 @@
  */
 #include "fuzz.h"
 
-#include "base/es_base64.h"
-#include "grip/es_grip_url.h"
-#include "grip/es_instruct.h"
-#include "grip/es_jwt.h"
-#include "grip/es_key.h"
+#include "base/base64.h"
+#include "grip/url.h"
+#include "grip/instruct.h"
+#include "grip/jwt.h"
+#include "grip/key.h"
 
 /* Unlike a token that is bad, one that is good is signed with this. */
 static const char secret[] = "changeme";

@@ -2,7 +2,7 @@
 /* Ids: those of ours have one text, and rise. */
 #include "fuzz.h"
 
-#include "base/es_id.h"
+#include "base/id.h"
 
 FUZZ(text, p)
 {

@@ -5,7 +5,7 @@
  */
 #include "fuzz_event.h"
 
-#include "base/es_lines.h"
+#include "base/lines.h"
 #include "http/es_body_json.c"
 
 #define LINE_MAX_BYTES 100

@@ -3,8 +3,8 @@
  * pattern's pieces and the values found, it is the path. */
 #include "fuzz.h"
 
-#include "base/es_path.h"
-#include "base/es_piece.h"
+#include "base/path.h"
+#include "base/pattern.h"
 
 #define VALUES_MAX 64
 

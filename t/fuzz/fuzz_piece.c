@@ -2,7 +2,7 @@
 /* Braces, as patterns of both kinds. */
 #include "fuzz.h"
 
-#include "base/es_piece.h"
+#include "base/pattern.h"
 
 static void parse(const char *pattern, int syntax, apr_pool_t *p)
 {

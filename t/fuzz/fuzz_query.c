@@ -2,7 +2,7 @@
 /* A name, and behind its line a query or a form. */
 #include "fuzz.h"
 
-#include "base/es_query.h"
+#include "base/query.h"
 
 FUZZ(text, p)
 {

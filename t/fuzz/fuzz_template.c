@@ -6,7 +6,7 @@
  */
 #include "fuzz.h"
 
-#include "base/es_template.h"
+#include "base/template.h"
 
 #define NAMES_MAX 5
 

@@ -15,12 +15,12 @@
 
 #include <cmocka.h>
 
-#include "base/es_chunk.h"
-#include "deliver/es_headway.h"
-#include "deliver/es_member.h"
-#include "deliver/es_sink.h"
-#include "store/es_close.h"
-#include "store/es_store.h"
+#include "base/chunk.h"
+#include "deliver/progress.h"
+#include "deliver/conn.h"
+#include "deliver/sink.h"
+#include "journal/close.h"
+#include "journal/store.h"
 
 #define UNUSED __attribute__((unused))
 

@@ -7,8 +7,8 @@
 #ifndef GRIP_KEYS_H
 #define GRIP_KEYS_H
 
-#include "grip/es_key.h"
-#include "unit.h"
+#include "grip/key.h"
+#include "t/unit/unit.h"
 
 #define EC_PRIVATE                                                       \
     "-----BEGIN PRIVATE KEY-----\n"                                      \

@@ -22,9 +22,9 @@
 #include <apr_general.h>
 #include <apr_strings.h>
 
-#include "store/es_shm.h"
-#include "store/es_store.h"
-#include "store/es_view.h"
+#include "shm/segment.h"
+#include "journal/store.h"
+#include "journal/store_priv.h"
 
 #define KIT_NOW 1700000000000u
 #define KIT_EPOCH 7 /* of a store that kit_open makes */

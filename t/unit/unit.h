@@ -19,7 +19,7 @@
 #include <apr_pools.h>
 #include <apr_strings.h>
 
-#include "base/es_slice.h"
+#include "base/slice.h"
 
 /** The bytes of a string literal; it may contain NUL. */
 #define S(literal) es_slice("" literal, sizeof(literal) - 1)

@@ -54,7 +54,7 @@ sub options
     my ($self) = @_;
     return (
         preload => EventStream::Httpd::builddir()
-            . '/t/clock/.libs/es_clockshift.so',
+            . '/t/clock/.libs/clockshift.so',
         env => {ES_CLOCK_FILE => $self->{file}->filename});
 }
 

@@ -110,7 +110,7 @@ Writes a new configuration for the next graceful or restart.
 
 =item faults
 
-What es_inspect finds wrong in the shared memory of all hubs, '' if all is well;
+What inspect finds wrong in the shared memory of all hubs, '' if all is well;
 undef where this user may not look. Nobody may be publishing.
 
 =item is_alive
@@ -438,11 +438,11 @@ sub config_test
 sub faults
 {
     my ($self) = @_;
-    my $inspect = builddir() . '/t/inspect/es_inspect';
+    my $inspect = builddir() . '/t/inspect/inspect';
     my $text = `'$inspect' $self->{pid} 2>&1`;
     return if $? >> 8 == 77;
     return '' if $? == 0 && $text;
-    return $text || "es_inspect ended with $?";
+    return $text || "inspect ended with $?";
 }
 
 sub is_alive

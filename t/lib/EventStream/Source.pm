@@ -97,7 +97,7 @@ sub text_of
 sub directives
 {
     my %names;
-    for my $path (under('src/glue', qr/\.c$/)) {
+    for my $path (under('src/config', qr/\.c$/)) {
         my $text = text_of($path);
         $names{$1} = 1 while $text =~ /"(EventStream[A-Z]\w+)"/g;
     }

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * es_floor: the least that a server of event streams can do. One thread,
+ * one epoll set, and for each event one send() of a ready frame to each
+ * client. It answers as the module does:
+ *
+ *     GET /events/NAME                   the stream of channel room-NAME
+ *     POST /publish?channel=room-NAME    the body is the data
+ *
+ * It checks nothing that es_load does not need, and --break makes it err.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE 1 /* accept4 */
+#endif
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "bench/fanout.h"
+#include "bench/http.h"
+#include "bench/net.h"
+#include "bench/payload.h"
+
+#define MAX_REQUEST (EB_PAYLOAD_MAX + 8192)
+#define READ_SIZE (256 * 1024)
+#define MAX_READY 256
+#define EVENTS_PATH "GET /events/"
+#define PUBLISH_PATH "POST /publish?channel="
+
+static const char USAGE[] =
+    "usage: es_floor --listen ADDR:PORT[,ADDR:PORT...] [options]\n"
+    "  --break FAULT:N   err at each N-th delivery: drop, double, swap,\n"
+    "                    spoil or cut\n"
+    "  --seconds SECS    end of everything (600)\n";
+
+static const char STREAM_HEAD[] =
+    "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+    "Cache-Control: no-cache, no-store\r\nX-Accel-Buffering: no\r\n"
+    "Transfer-Encoding: chunked\r\n\r\n"
+    "46\r\nretry: 3000\n\nevent: stream-open\n"
+    "id: 0000000000000-00000000000\ndata: \n\n\r\n";
+
+static volatile sig_atomic_t is_over;
+static eb_faults_t faults;
+static char buffer[READ_SIZE];
+
+static void on_signal(int number)
+{
+    (void)number;
+    is_over = 1;
+}
+
+static void conn_close(eb_conn_t *conn)
+{
+    eb_fanout_leave(conn);
+    eb_hold_clear(&conn->in);
+    eb_hold_clear(&conn->out);
+    eb_hold_clear(&conn->late);
+    close(conn->fd);
+    free(conn);
+}
+
+/* Copy what stands in the request line behind prefix; 0 when it differs. */
+static int read_name(char name[EB_CHANNEL_NAME], size_t at, const char *head,
+                     const char *prefix)
+{
+    size_t len;
+
+    if (strncmp(head, prefix, strlen(prefix)) != 0) {
+        return 0;
+    }
+    head += strlen(prefix);
+    len = strcspn(head, " \r\n");
+    if (at + len >= EB_CHANNEL_NAME) {
+        return 0;
+    }
+    memcpy(name + at, head, len);
+    name[at + len] = '\0';
+    return 1;
+}
+
+static void answer(eb_conn_t *conn, uint32_t clients)
+{
+    char body[128];
+    char head[256];
+    int body_len;
+    int head_len;
+
+    body_len =
+        snprintf(body, sizeof(body), "{\"published\":1,\"clients\":%u}\n",
+                 (unsigned int)clients);
+    head_len = snprintf(head, sizeof(head),
+                        "HTTP/1.1 200 OK\r\nContent-Type: application/json"
+                        "\r\nContent-Length: %d\r\n\r\n%s",
+                        body_len, body);
+    eb_fanout_write(conn, head, (size_t)head_len);
+}
+
+/*
+ * Serve the first request among len bytes; returns how many it took, 0 when
+ * it is not whole, -1 when it is none of ours.
+ */
+static long serve_one(eb_conn_t *conn, const char *bytes, size_t len)
+{
+    char name[EB_CHANNEL_NAME] = "room-";
+    const char *length;
+    size_t head_len;
+    size_t body_len;
+
+    head_len = eb_http_head_len(bytes, len);
+    if (head_len == 0) {
+        return 0;
+    }
+    if (read_name(name, strlen(name), bytes, EVENTS_PATH)) {
+        eb_fanout_write(conn, STREAM_HEAD, sizeof(STREAM_HEAD) - 1);
+        return eb_fanout_join(conn, name) == 0 ? (long)len : -1;
+    }
+    length = eb_http_header(bytes, head_len, "Content-Length");
+    if (length == NULL || !read_name(name, 0, bytes, PUBLISH_PATH)) {
+        return -1;
+    }
+    body_len = strtoul(length, NULL, 10);
+    if (body_len > EB_PAYLOAD_MAX) {
+        return -1;
+    }
+    if (len < head_len + body_len) {
+        return 0;
+    }
+    answer(conn, eb_fanout_send(name, bytes + head_len, body_len, &faults));
+    return (long)(head_len + body_len);
+}
+
+/* Requests may come pipelined, and in pieces. Returns -1 to close. */
+static int serve(eb_conn_t *conn, const char *bytes, size_t len)
+{
+    size_t used = 0;
+    long one;
+
+    if (eb_hold_add(&conn->in, bytes, len, MAX_REQUEST) != 0) {
+        return -1;
+    }
+    do {
+        one = serve_one(conn, conn->in.bytes + used, conn->in.len - used);
+        if (one < 0) {
+            return -1;
+        }
+        used += (size_t)one;
+    } while (one > 0 && used < conn->in.len);
+    eb_hold_drop(&conn->in, used);
+    return 0;
+}
+
+static void on_ready(eb_conn_t *conn)
+{
+    ssize_t len;
+
+    eb_fanout_flush(conn);
+    do {
+        len = recv(conn->fd, buffer, sizeof(buffer), MSG_DONTWAIT);
+        if (len < 0 && (errno == EAGAIN || errno == EINTR)) {
+            return;
+        }
+        /* what a subscriber sends is dropped, as the module does */
+        if (len <= 0 ||
+            (conn->channel == NULL && serve(conn, buffer, (size_t)len) != 0)) {
+            conn_close(conn);
+            return;
+        }
+    } while ((size_t)len == sizeof(buffer));
+}
+
+static void accept_all(int epoll_fd, int listen_fd)
+{
+    struct epoll_event event;
+    eb_conn_t *conn;
+    int on = 1;
+    int fd;
+
+    for (;;) {
+        fd = accept4(listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd < 0) {
+            return;
+        }
+        conn = calloc(1, sizeof(*conn));
+        if (conn == NULL) {
+            close(fd);
+            return;
+        }
+        conn->fd = fd;
+        /* as httpd does: else the kernel would join frames of a burst */
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+        memset(&event, 0, sizeof(event));
+        event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+        event.data.ptr = conn;
+        if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0) {
+            conn_close(conn);
+        }
+    }
+}
+
+/* listen_fds[i] is watched with a pointer to itself, connections with theirs */
+static void loop(int epoll_fd, int *listen_fds, size_t count)
+{
+    struct epoll_event ready[MAX_READY];
+    int *ptr;
+    int n;
+    int i;
+
+    while (!is_over) {
+        n = epoll_wait(epoll_fd, ready, MAX_READY, -1);
+        for (i = 0; i < n; i++) {
+            ptr = ready[i].data.ptr;
+            if (ptr >= listen_fds && ptr < listen_fds + count) {
+                accept_all(epoll_fd, *ptr);
+            }
+            else {
+                on_ready(ready[i].data.ptr);
+            }
+        }
+    }
+}
+
+static int listen_all(int epoll_fd, int *listen_fds, eb_addrs_t *addrs)
+{
+    struct epoll_event event;
+    size_t i;
+
+    for (i = 0; i < addrs->count; i++) {
+        listen_fds[i] = eb_net_listen(&addrs->addr[i]);
+        if (listen_fds[i] < 0) {
+            return -1;
+        }
+        memset(&event, 0, sizeof(event));
+        event.events = EPOLLIN;
+        event.data.ptr = &listen_fds[i];
+        if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, listen_fds[i], &event) != 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int read_options(eb_addrs_t *addrs, unsigned int *seconds, int argc,
+                        char **argv)
+{
+    int i;
+
+    for (i = 1; i + 1 < argc; i += 2) {
+        if (strcmp(argv[i], "--listen") == 0) {
+            if (eb_addrs_parse(addrs, argv[i + 1]) != 0) {
+                return -1;
+            }
+        }
+        else if (strcmp(argv[i], "--break") == 0) {
+            if (eb_faults_parse(&faults, argv[i + 1]) != 0) {
+                return -1;
+            }
+        }
+        else if (strcmp(argv[i], "--seconds") == 0) {
+            *seconds = (unsigned int)strtoul(argv[i + 1], NULL, 10);
+        }
+        else {
+            return -1;
+        }
+    }
+    return i == argc && addrs->count > 0 && *seconds > 0 ? 0 : -1;
+}
+
+int main(int argc, char **argv)
+{
+    int listen_fds[EB_NET_MAX_ADDRS];
+    struct sigaction action;
+    unsigned int seconds = 600;
+    eb_addrs_t addrs = {0};
+    int epoll_fd;
+
+    if (read_options(&addrs, &seconds, argc, argv) != 0) {
+        fputs(USAGE, stderr);
+        return 2;
+    }
+    memset(&action, 0, sizeof(action));
+    action.sa_handler = on_signal; /* no SA_RESTART: ends epoll_wait() */
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGALRM, &action, NULL);
+    alarm(seconds);
+
+    eb_net_raise_limit();
+    epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    if (epoll_fd < 0 || listen_all(epoll_fd, listen_fds, &addrs) != 0) {
+        fprintf(stderr, "es_floor: cannot listen: %s\n", strerror(errno));
+        return 1;
+    }
+    printf("port %u\n", (unsigned int)ntohs(addrs.addr[0].sin_port));
+    fflush(stdout);
+    loop(epoll_fd, listen_fds, addrs.count);
+    return 0;
+}

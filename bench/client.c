@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Sockets are watched edge-triggered. A read that did not fill the buffer
+ * has emptied the socket: one system call for what one wake-up brought.
+ */
+#include "bench/client.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "bench/clock.h"
+#include "bench/payload.h"
+
+#define MAX_HEAD 8192
+#define MAX_REQUEST 1024
+
+#define TYPE_IS(event, name)                  \
+    ((event)->type_len == sizeof(name) - 1 && \
+     memcmp((event)->type, (name), sizeof(name) - 1) == 0)
+
+/* Who gets an event: what the parser's callback needs to know. */
+typedef struct {
+    eb_client_t *client;
+    eb_reading_t *reading;
+    uint64_t now_ns; /* when these bytes were read */
+} taker_t;
+
+void eb_client_close(eb_client_t *client)
+{
+    if (client->fd >= 0) {
+        close(client->fd);
+    }
+    client->fd = -1;
+    client->stage = EB_CLIENT_GONE;
+    eb_hold_clear(&client->sse.rest);
+    eb_ledger_clear(&client->ledger);
+}
+
+static int refuse(eb_client_t *client, eb_reading_t *reading, const char *what,
+                  const char *why)
+{
+    if (eb_tally_get(reading->tally, EB_REFUSED) == 0) {
+        fprintf(stderr, "es_load: a client is refused: %s: %s\n", what, why);
+    }
+    eb_tally_add(reading->tally, EB_REFUSED);
+    eb_client_close(client);
+    return -1;
+}
+
+/* A stream that ended: refused while it was not open yet, cut later. */
+static void end(eb_client_t *client, eb_reading_t *reading, const char *why)
+{
+    if (client->stage != EB_CLIENT_LIVE) {
+        refuse(client, reading, "no stream", why);
+        return;
+    }
+    if (eb_tally_get(reading->tally, EB_CUT) == 0) {
+        fprintf(stderr, "es_load: a stream is cut: %s\n", why);
+    }
+    eb_tally_add(reading->tally, EB_CUT);
+    eb_client_close(client);
+}
+
+int eb_client_connect(eb_client_t *client, eb_reading_t *reading,
+                      uint32_t index)
+{
+    const eb_options_t *opts = reading->opts;
+    uint32_t servers = (uint32_t)opts->servers.count;
+
+    memset(client, 0, sizeof(*client));
+    client->channel = index % opts->channels;
+    client->stage = EB_CLIENT_CONNECTING;
+    client->fd = eb_net_connect(&opts->servers.addr[index % servers],
+                                1 + index / servers % opts->locals);
+    if (client->fd < 0) {
+        return refuse(client, reading, "connect", strerror(errno));
+    }
+    return 0;
+}
+
+int eb_client_ask(eb_client_t *client, eb_reading_t *reading)
+{
+    char request[MAX_REQUEST];
+    char path[MAX_REQUEST / 2];
+    socklen_t size = sizeof(int);
+    int error = 0;
+    int len;
+
+    getsockopt(client->fd, SOL_SOCKET, SO_ERROR, &error, &size);
+    if (error != 0) {
+        return refuse(client, reading, "connect", strerror(error));
+    }
+    eb_options_expand(path, sizeof(path), reading->opts->subscribe,
+                      client->channel);
+    len = snprintf(request, sizeof(request),
+                   "GET %s HTTP/1.1\r\nHost: localhost\r\n"
+                   "Accept: text/event-stream\r\n\r\n",
+                   path);
+    if (send(client->fd, request, (size_t)len, MSG_NOSIGNAL) != len) {
+        return refuse(client, reading, "send", strerror(errno));
+    }
+    client->stage = EB_CLIENT_HEAD;
+    return 0;
+}
+
+/* An event of the default type is ours, or should be. */
+static void take_data(const taker_t *taker, const eb_event_t *event)
+{
+    eb_client_t *client = taker->client;
+    eb_tally_t *tally = taker->reading->tally;
+    eb_payload_t payload;
+    eb_verdict_t verdict;
+
+    if (event->data == NULL || event->id == NULL ||
+        eb_payload_read(&payload, event->data, event->data_len,
+                        taker->reading->opts->size) != 0) {
+        eb_tally_add(tally, EB_MALFORMED);
+        return;
+    }
+    if (payload.channel != client->channel) {
+        eb_tally_add(tally, EB_FOREIGN);
+        return;
+    }
+    verdict = eb_ledger_enter(&client->ledger, payload.number);
+    if (verdict == EB_AGAIN) {
+        eb_tally_add(tally, EB_DOUBLED);
+        return;
+    }
+    if (verdict == EB_LATE) {
+        eb_tally_add(tally, EB_REORDERED);
+    }
+    eb_histogram_add(&tally->latency, taker->now_ns > payload.stamp_ns
+                                          ? taker->now_ns - payload.stamp_ns
+                                          : 0);
+    eb_tally_set(tally, EB_LAST_NS, taker->now_ns);
+    eb_tally_add(tally, EB_DELIVERED);
+}
+
+static void on_event(void *who, const eb_event_t *event)
+{
+    const taker_t *taker = who;
+    eb_tally_t *tally = taker->reading->tally;
+
+    if (TYPE_IS(event, "message")) {
+        /* an event without data is none to EventSource: the retry: line */
+        if (event->data != NULL) {
+            take_data(taker, event);
+        }
+    }
+    else if (TYPE_IS(event, "stream-open")) {
+        if (taker->client->stage == EB_CLIENT_WAITING) {
+            taker->client->stage = EB_CLIENT_LIVE;
+            eb_tally_add(tally, EB_READY);
+        }
+    }
+    else if (TYPE_IS(event, "keep-alive")) {
+        eb_tally_add(tally, EB_KEEPALIVES);
+    }
+    else if (TYPE_IS(event, "stream-reset")) {
+        eb_tally_add(tally, EB_RESETS);
+    }
+    else {
+        eb_tally_add(tally, EB_MALFORMED);
+    }
+}
+
+/* Returns 0, or -1 when the client is gone. */
+static int take_body(const taker_t *taker, char *bytes, size_t len)
+{
+    eb_client_t *client = taker->client;
+    char *piece;
+    long run;
+
+    for (;;) {
+        run = eb_body_next(&client->body, &bytes, &len, &piece);
+        if (run < 0) {
+            eb_tally_add(taker->reading->tally, EB_MALFORMED);
+            end(client, taker->reading, "broken chunk");
+            return -1;
+        }
+        if (run == 0) {
+            break;
+        }
+        if (eb_sse_feed(&client->sse, piece, (size_t)run, on_event,
+                        (void *)taker) != 0) {
+            eb_tally_add(taker->reading->tally, EB_MALFORMED);
+            end(client, taker->reading, "event without end");
+            return -1;
+        }
+    }
+    if (client->body.state == EB_BODY_DONE) {
+        end(client, taker->reading, "ended by the server");
+        return -1;
+    }
+    return 0;
+}
+
+/* Returns 0, or -1 when the client is gone. */
+static int take_head(const taker_t *taker, char *bytes, size_t len)
+{
+    eb_client_t *client = taker->client;
+    eb_hold_t head = client->sse.rest;
+    eb_answer_t answer;
+    char status[32];
+    size_t head_len;
+    int rc;
+
+    if (eb_hold_add(&head, bytes, len, MAX_HEAD) != 0) {
+        client->sse.rest = head;
+        return refuse(client, taker->reading, "head", "too long");
+    }
+    client->sse.rest = head;
+    head_len = eb_http_head_len(head.bytes, head.len);
+    if (head_len == 0) {
+        return 0; /* more to come */
+    }
+    if (eb_http_head_read(&answer, head.bytes, head_len) != 0) {
+        return refuse(client, taker->reading, "head", "not HTTP/1");
+    }
+    if (answer.status != 200) {
+        snprintf(status, sizeof(status), "status %d", answer.status);
+        return refuse(client, taker->reading, "head", status);
+    }
+    client->body = answer.body;
+    client->stage = EB_CLIENT_WAITING;
+    memset(&client->sse.rest, 0, sizeof(client->sse.rest));
+    rc = take_body(taker, head.bytes + head_len, head.len - head_len);
+    eb_hold_clear(&head);
+    return rc;
+}
+
+void eb_client_read(eb_client_t *client, eb_reading_t *reading)
+{
+    taker_t taker;
+    ssize_t len;
+    int rc;
+
+    taker.client = client;
+    taker.reading = reading;
+    do {
+        len = recv(client->fd, reading->buffer, reading->size, MSG_DONTWAIT);
+        if (len < 0 && (errno == EAGAIN || errno == EINTR)) {
+            return;
+        }
+        if (len <= 0) {
+            end(client, reading,
+                len == 0 ? "closed without an end" : strerror(errno));
+            return;
+        }
+        taker.now_ns = eb_clock_ns();
+        rc = client->stage == EB_CLIENT_HEAD
+                 ? take_head(&taker, reading->buffer, (size_t)len)
+                 : take_body(&taker, reading->buffer, (size_t)len);
+    } while (rc == 0 && (size_t)len == reading->size);
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * eb_tally: what one reading process has seen.
+ *
+ * Lives in memory shared with the parent. The reading process alone writes
+ * it. The parent reads the counters while they change (each is stored
+ * atomically, no order among them is promised) and the histogram when the
+ * process has ended.
+ */
+#ifndef EB_TALLY_H
+#define EB_TALLY_H
+
+#include <stdint.h>
+
+#include "bench/histogram.h"
+
+typedef enum {
+    EB_READY,      /* clients that received stream-open */
+    EB_REFUSED,    /* clients that got no connection, no 200, no stream */
+    EB_DELIVERED,  /* events, each counted once for each client */
+    EB_DOUBLED,    /* events a client had already */
+    EB_REORDERED,  /* delivered, but behind a later one */
+    EB_MALFORMED,  /* events that are not what was published */
+    EB_FOREIGN,    /* events of a channel the client did not ask for */
+    EB_RESETS,     /* stream-reset events */
+    EB_KEEPALIVES, /* keep-alive events */
+    EB_CUT,        /* streams that ended before we did */
+    EB_LAST_NS,    /* eb_clock_ns() of the last delivery */
+    EB_COUNTERS
+} eb_counter_t;
+
+typedef struct {
+    uint64_t counter[EB_COUNTERS]; /* written by eb_tally_set() */
+    eb_histogram_t latency;
+} __attribute__((aligned(64))) eb_tally_t;
+
+/* Relaxed: a counter says nothing about any other memory. */
+static inline void eb_tally_add(eb_tally_t *tally, eb_counter_t which)
+{
+    __atomic_store_n(&tally->counter[which], tally->counter[which] + 1,
+                     __ATOMIC_RELAXED);
+}
+
+static inline void eb_tally_set(eb_tally_t *tally, eb_counter_t which,
+                                uint64_t value)
+{
+    __atomic_store_n(&tally->counter[which], value, __ATOMIC_RELAXED);
+}
+
+static inline uint64_t eb_tally_get(const eb_tally_t *tally, eb_counter_t which)
+{
+    return __atomic_load_n(&tally->counter[which], __ATOMIC_RELAXED);
+}
+
+#endif

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A channel's subscribers stand in one dense array of descriptor and flag,
+ * so that the loop touches no other memory of a client whose socket takes
+ * its frame: this is the floor, nothing is to be cheaper.
+ */
+#include "bench/fanout.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "bench/clock.h"
+#include "bench/payload.h"
+
+#define MAX_CHANNELS 4096
+#define MAX_OUT (64u * 1024 * 1024)
+#define FRAME_SIZE (EB_PAYLOAD_MAX + 256)
+
+typedef struct {
+    int fd;
+    int is_slow; /* look at conn first: it holds something back */
+    eb_conn_t *conn;
+} subscriber_t;
+
+struct eb_channel {
+    char name[EB_CHANNEL_NAME];
+    subscriber_t *subscribers;
+    uint32_t count;
+    uint32_t size; /* allocated */
+};
+
+static eb_channel_t *channels[MAX_CHANNELS];
+static uint32_t nchannels;
+static char frame[FRAME_SIZE];
+
+static eb_channel_t *find(const char *name)
+{
+    uint32_t i;
+
+    for (i = 0; i < nchannels; i++) {
+        if (strcmp(channels[i]->name, name) == 0) {
+            return channels[i];
+        }
+    }
+    return NULL;
+}
+
+static eb_channel_t *find_or_create(const char *name)
+{
+    eb_channel_t *channel = find(name);
+
+    if (channel != NULL || nchannels == MAX_CHANNELS) {
+        return channel;
+    }
+    channel = calloc(1, sizeof(*channel));
+    if (channel != NULL) {
+        snprintf(channel->name, sizeof(channel->name), "%s", name);
+        channels[nchannels++] = channel;
+    }
+    return channel;
+}
+
+int eb_fanout_join(eb_conn_t *conn, const char *name)
+{
+    eb_channel_t *channel = find_or_create(name);
+    subscriber_t *grown;
+    uint32_t size;
+
+    if (channel == NULL) {
+        return -1;
+    }
+    if (channel->count == channel->size) {
+        size = channel->size != 0 ? channel->size * 2 : 16;
+        grown = realloc(channel->subscribers, size * sizeof(*grown));
+        if (grown == NULL) {
+            return -1;
+        }
+        channel->subscribers = grown;
+        channel->size = size;
+    }
+    conn->channel = channel;
+    conn->place = channel->count;
+    channel->subscribers[channel->count].fd = conn->fd;
+    channel->subscribers[channel->count].is_slow = 0;
+    channel->subscribers[channel->count].conn = conn;
+    channel->count++;
+    return 0;
+}
+
+void eb_fanout_leave(eb_conn_t *conn)
+{
+    eb_channel_t *channel = conn->channel;
+    subscriber_t *last;
+
+    if (channel == NULL) {
+        return;
+    }
+    last = &channel->subscribers[--channel->count];
+    channel->subscribers[conn->place] = *last;
+    last->conn->place = conn->place;
+    conn->channel = NULL;
+}
+
+/* How many bytes the socket took; one that fails is shut down. */
+static size_t send_some(int fd, const char *bytes, size_t len)
+{
+    ssize_t sent;
+
+    sent = send(fd, bytes, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent < 0 && errno != EAGAIN) {
+        shutdown(fd, SHUT_RDWR);
+    }
+    return sent > 0 ? (size_t)sent : 0;
+}
+
+static void keep(eb_conn_t *conn, eb_hold_t *where, const char *bytes,
+                 size_t len)
+{
+    if (eb_hold_add(where, bytes, len, MAX_OUT) != 0) {
+        shutdown(conn->fd, SHUT_RDWR);
+    }
+}
+
+void eb_fanout_write(eb_conn_t *conn, const char *bytes, size_t len)
+{
+    size_t sent = conn->out.len == 0 ? send_some(conn->fd, bytes, len) : 0;
+
+    if (sent < len) {
+        keep(conn, &conn->out, bytes + sent, len - sent);
+    }
+}
+
+static int holds_back(const eb_conn_t *conn)
+{
+    return conn->out.len != 0 || conn->late.len != 0;
+}
+
+void eb_fanout_flush(eb_conn_t *conn)
+{
+    if (conn->out.len > 0) {
+        eb_hold_drop(&conn->out,
+                     send_some(conn->fd, conn->out.bytes, conn->out.len));
+    }
+    if (conn->channel != NULL) {
+        conn->channel->subscribers[conn->place].is_slow = holds_back(conn);
+    }
+}
+
+/* The frame as the module writes it: one chunk with id and data. */
+static size_t make_frame(const char *data, size_t len)
+{
+    static uint64_t last_ms;
+    static unsigned int number;
+    char id[64];
+    uint64_t ms = eb_clock_ns() / EB_NS_PER_MS;
+    int id_len;
+    int head_len;
+
+    number = ms == last_ms ? number + 1 : 0;
+    last_ms = ms;
+    id_len = snprintf(id, sizeof(id),
+                      "id: %013llu-%u\ndata: ", (unsigned long long)ms, number);
+    head_len = snprintf(frame, sizeof(frame), "%zx\r\n%s",
+                        (size_t)id_len + len + 2, id);
+    memcpy(frame + head_len, data, len);
+    memcpy(frame + head_len + len, "\n\n\r\n", 4);
+    return (size_t)head_len + len + 4;
+}
+
+/* A client with something kept, or one that is to suffer a fault. */
+static void send_specially(subscriber_t *to, eb_fault_t fault, size_t len)
+{
+    eb_conn_t *conn = to->conn;
+
+    switch (fault) {
+    case EB_FAULT_DROP: break;
+    case EB_FAULT_CUT: shutdown(conn->fd, SHUT_RDWR); break;
+    case EB_FAULT_SWAP: keep(conn, &conn->late, frame, len); break;
+    case EB_FAULT_SPOIL:
+        frame[len - 5] ^= 1;
+        eb_fanout_write(conn, frame, len);
+        frame[len - 5] ^= 1;
+        break;
+    case EB_FAULT_DOUBLE:
+        eb_fanout_write(conn, frame, len);
+        eb_fanout_write(conn, frame, len);
+        break;
+    default:
+        eb_fanout_write(conn, frame, len);
+        if (conn->late.len != 0) {
+            eb_fanout_write(conn, conn->late.bytes, conn->late.len);
+            eb_hold_clear(&conn->late);
+        }
+        break;
+    }
+    to->is_slow = holds_back(conn);
+}
+
+uint32_t eb_fanout_send(const char *name, const char *data, size_t len,
+                        eb_faults_t *faults)
+{
+    eb_channel_t *channel = find(name);
+    size_t frame_len = make_frame(data, len);
+    subscriber_t *to;
+    eb_fault_t fault;
+    uint32_t i;
+    size_t sent;
+
+    for (i = 0; channel != NULL && i < channel->count; i++) {
+        to = &channel->subscribers[i];
+        fault = eb_faults_next(faults);
+        if (fault != EB_FAULT_NONE || to->is_slow) {
+            send_specially(to, fault, frame_len);
+            continue;
+        }
+        sent = send_some(to->fd, frame, frame_len);
+        if (sent < frame_len) {
+            keep(to->conn, &to->conn->out, frame + sent, frame_len - sent);
+            to->is_slow = 1;
+        }
+    }
+    return channel != NULL ? channel->count : 0;
+}

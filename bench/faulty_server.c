@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * es_liar: a small server of event streams that resumes properly, but for
+ * the lies that it is told to tell. It shows that es_verify sees them.
+ *
+ *     GET /events/NAME                   the stream of channel room-NAME
+ *     GET /wide?room=NAME&room=NAME…     of several
+ *     POST /publish?channel=room-NAME    the body is the data
+ *
+ * At its end (SIGTERM) it prints how many lies it has told.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE 1 /* accept4, memmem */
+#endif
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "bench/http.h"
+#include "bench/stream_faults.h"
+#include "bench/net.h"
+#include "bench/checksum.h"
+#include "bench/stream_out.h"
+
+#define MAX_REQUEST (EB_PROOF_MAX + 8192)
+#define MAX_READY 256
+#define EVENTS_PATH "GET /events/"
+#define WIDE_PATH "GET /wide?"
+#define WIDE_ITEM "room="
+#define PUBLISH_PATH "POST /publish?channel="
+#define SECONDS 120 /* the end of everything */
+
+static volatile sig_atomic_t is_over;
+
+static void on_signal(int number)
+{
+    (void)number;
+    is_over = 1;
+}
+
+static void reply(eb_talk_t *talk, int status, const char *body)
+{
+    char text[512];
+    int len;
+
+    len = snprintf(text, sizeof(text),
+                   "HTTP/1.1 %d %s\r\nContent-Type: application/json\r\n"
+                   "Content-Length: %zu\r\n\r\n%s",
+                   status, status == 200 ? "OK" : "Error", strlen(body), body);
+    eb_talk_write(talk, text, (size_t)len);
+}
+
+static void add_channel(eb_talk_t *talk, const char *name)
+{
+    if (talk->nchannels < EB_TALK_CHANNELS) {
+        snprintf(talk->channels[talk->nchannels++], EB_PAST_NAME, "room-%.*s",
+                 (int)strcspn(name, " &\r\n"), name);
+    }
+}
+
+/* Returns 0, or -1: this asks for no stream. */
+static int read_channels(eb_talk_t *talk, const char *head)
+{
+    size_t len = strcspn(head, "\r\n"); /* the head is whole */
+    const char *end = head + len;
+    const char *at;
+
+    if (strncmp(head, EVENTS_PATH, sizeof(EVENTS_PATH) - 1) == 0) {
+        add_channel(talk, head + sizeof(EVENTS_PATH) - 1);
+        return 0;
+    }
+    if (strncmp(head, WIDE_PATH, sizeof(WIDE_PATH) - 1) != 0) {
+        return -1;
+    }
+    at = head;
+    for (;;) {
+        at = memmem(at, (size_t)(end - at), WIDE_ITEM, sizeof(WIDE_ITEM) - 1);
+        if (at == NULL) {
+            return 0;
+        }
+        at += sizeof(WIDE_ITEM) - 1;
+        add_channel(talk, at);
+    }
+}
+
+static int subscribe(eb_talk_t *talk, const char *head, size_t len)
+{
+    const char *text = eb_http_header(head, len, "Last-Event-ID");
+    eb_id_t id;
+
+    if (read_channels(talk, head) != 0) {
+        return -1;
+    }
+    if (text == NULL || eb_id_parse(&id, text, strcspn(text, "\r")) != 0) {
+        eb_talk_begin(talk, NULL);
+    }
+    else if (eb_lies_is_due(EB_LIE_DENY)) {
+        reply(talk, 503, "not now\n");
+        return -1;
+    }
+    else {
+        eb_talk_begin(talk, &id);
+    }
+    return 0;
+}
+
+static void publish(eb_talk_t *talk, const char *head, const char *data,
+                    size_t len)
+{
+    const char *name = head + sizeof(PUBLISH_PATH) - 1;
+    int refuses = eb_lies_is_due(EB_LIE_REFUSE);
+    int grudges = eb_lies_is_due(EB_LIE_GRUDGE);
+    char channel[EB_PAST_NAME];
+    const eb_deed_t *deed = NULL;
+    char body[128];
+
+    snprintf(channel, sizeof(channel), "%.*s", (int)strcspn(name, " "), name);
+    if (!refuses) {
+        deed = eb_past_add(channel, data, len, eb_lies_is_due(EB_LIE_HIDE));
+        eb_talk_spread();
+    }
+    if (deed == NULL || grudges) {
+        reply(talk, 500, "no\n");
+        return;
+    }
+    snprintf(body, sizeof(body), "{\"published\":1,\"id\":\"%llu-%llu\"}\n",
+             (unsigned long long)deed->id.ms, (unsigned long long)deed->id.n);
+    reply(talk, 200, body);
+}
+
+/* Serve the one request that is there. Returns -1 to close. */
+static int serve(eb_talk_t *talk, const char *bytes, size_t len)
+{
+    const char *length;
+    const char *head;
+    size_t head_len;
+    size_t body_len;
+
+    if (eb_hold_add(&talk->in, bytes, len, MAX_REQUEST) != 0) {
+        return -1;
+    }
+    head = talk->in.bytes;
+    head_len = eb_http_head_len(head, talk->in.len);
+    if (head_len == 0) {
+        return 0;
+    }
+    if (strncmp(head, PUBLISH_PATH, sizeof(PUBLISH_PATH) - 1) != 0) {
+        return subscribe(talk, head, head_len);
+    }
+    length = eb_http_header(head, head_len, "Content-Length");
+    body_len = length != NULL ? strtoul(length, NULL, 10) : 0;
+    if (body_len == 0 || body_len > EB_PROOF_MAX) {
+        return -1;
+    }
+    if (talk->in.len >= head_len + body_len) {
+        publish(talk, head, head + head_len, body_len);
+        eb_hold_clear(&talk->in);
+    }
+    return 0;
+}
+
+static void on_ready(eb_talk_t *talk)
+{
+    static char buffer[64 * 1024];
+    ssize_t len;
+
+    eb_talk_flush(talk);
+    do {
+        len = recv(talk->fd, buffer, sizeof(buffer), MSG_DONTWAIT);
+        if (len < 0 && (errno == EAGAIN || errno == EINTR)) {
+            return;
+        }
+        if (len <= 0 ||
+            (talk->prev == NULL && serve(talk, buffer, (size_t)len) != 0)) {
+            eb_talk_end(talk);
+            close(talk->fd);
+            free(talk);
+            return;
+        }
+    } while ((size_t)len == sizeof(buffer));
+}
+
+static void accept_all(int epoll_fd, int listen_fd)
+{
+    struct epoll_event event;
+    eb_talk_t *talk;
+    int on = 1;
+    int fd;
+
+    for (;;) {
+        fd = accept4(listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd < 0) {
+            return;
+        }
+        talk = calloc(1, sizeof(*talk));
+        if (talk == NULL) {
+            close(fd);
+            return;
+        }
+        talk->fd = fd;
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+        memset(&event, 0, sizeof(event));
+        event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+        event.data.ptr = talk;
+        if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0) {
+            close(fd);
+            free(talk);
+        }
+    }
+}
+
+static void loop(int epoll_fd, int listen_fd)
+{
+    struct epoll_event ready[MAX_READY];
+    int n;
+    int i;
+
+    while (!is_over) {
+        n = epoll_wait(epoll_fd, ready, MAX_READY, -1);
+        for (i = 0; i < n; i++) {
+            if (ready[i].data.ptr == NULL) {
+                accept_all(epoll_fd, listen_fd);
+            }
+            else {
+                on_ready(ready[i].data.ptr);
+            }
+        }
+    }
+}
+
+static int start(int *listen_fd)
+{
+    struct epoll_event event;
+    struct sigaction action;
+    eb_addrs_t addrs = {0};
+    int epoll_fd;
+
+    memset(&action, 0, sizeof(action));
+    action.sa_handler = on_signal; /* no SA_RESTART: ends epoll_wait() */
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGALRM, &action, NULL);
+    alarm(SECONDS);
+    eb_net_raise_limit();
+
+    eb_addrs_parse(&addrs, "127.0.0.1:0");
+    epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    *listen_fd = eb_net_listen(&addrs.addr[0]);
+    memset(&event, 0, sizeof(event));
+    event.events = EPOLLIN;
+    if (epoll_fd < 0 || *listen_fd < 0 ||
+        epoll_ctl(epoll_fd, EPOLL_CTL_ADD, *listen_fd, &event) != 0) {
+        fprintf(stderr, "es_liar: cannot listen: %s\n", strerror(errno));
+        return -1;
+    }
+    printf("port %u\n", (unsigned int)ntohs(addrs.addr[0].sin_port));
+    fflush(stdout);
+    return epoll_fd;
+}
+
+int main(int argc, char **argv)
+{
+    int listen_fd;
+    int epoll_fd;
+    int i;
+
+    for (i = 1; i < argc; i++) {
+        if (eb_lies_parse(argv[i]) != 0) {
+            fprintf(stderr, "usage: es_liar [LIE:N ...]; see eb_lies.h\n");
+            return 2;
+        }
+    }
+    epoll_fd = start(&listen_fd);
+    if (epoll_fd < 0) {
+        return 1;
+    }
+    loop(epoll_fd, listen_fd);
+    eb_lies_print();
+    return 0;
+}

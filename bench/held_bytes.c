@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A growing run of bytes; see eb_hold.h. */
+#include "bench/held_bytes.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define FIRST_SIZE 256
+
+int eb_hold_add(eb_hold_t *hold, const void *bytes, size_t len,
+                size_t max_bytes)
+{
+    size_t size;
+    char *grown;
+
+    if (hold->len > max_bytes || len > max_bytes - hold->len) {
+        return -1;
+    }
+    size = hold->size != 0 ? hold->size : FIRST_SIZE;
+    while (size < hold->len + len) {
+        size *= 2;
+    }
+    if (size != hold->size) {
+        grown = realloc(hold->bytes, size);
+        if (grown == NULL) {
+            return -1;
+        }
+        hold->bytes = grown;
+        hold->size = size;
+    }
+    memcpy(hold->bytes + hold->len, bytes, len);
+    hold->len += len;
+    return 0;
+}
+
+void eb_hold_drop(eb_hold_t *hold, size_t len)
+{
+    if (len >= hold->len) {
+        eb_hold_clear(hold);
+        return;
+    }
+    memmove(hold->bytes, hold->bytes + len, hold->len - len);
+    hold->len -= len;
+}
+
+void eb_hold_clear(eb_hold_t *hold)
+{
+    free(hold->bytes);
+    memset(hold, 0, sizeof(*hold));
+}

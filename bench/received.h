@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * eb_witness: what one client has received of its channels, over all its
+ * connections, and the judgement on it.
+ *
+ *     base        L        R        at
+ *     ──┬──x──x──x┄┄┄┄┄┄┄┄┄┼──x──x──┬──►  ids
+ *   stream-open   └ excused ┘        last event
+ *
+ * All acknowledged events above the position of its first stream-open must
+ * be there, and in any case all that were offered after it had come. What
+ * is missing is excused if it lies between the last event before a
+ * stream-reset (L) and the position that this one gives (R), in a channel
+ * that it names. Everything else is lost.
+ */
+#ifndef EB_WITNESS_H
+#define EB_WITNESS_H
+
+#include <stdint.h>
+
+#include "bench/channel_log.h"
+
+#define EB_WITNESS_CHANNELS 8
+
+/* A stream-reset. */
+typedef struct {
+    eb_id_t from;   /* L, itself received */
+    eb_id_t to;     /* R, included */
+    uint32_t named; /* bit i: channel first + i */
+    uint32_t used;  /* missing events that it excuses */
+} eb_excuse_t;
+
+typedef struct {
+    unsigned char *seen[EB_WITNESS_CHANNELS]; /* ours; bit by number */
+    uint32_t room[EB_WITNESS_CHANNELS];       /* bytes allocated */
+    eb_excuse_t *excuses;                     /* ours */
+    uint32_t nexcuses;
+    uint32_t who;   /* the client's number, for what is told */
+    uint32_t first; /* its channels: first, first + 1 … modulo all */
+    uint32_t width;
+    eb_id_t base;
+    eb_id_t at;       /* the highest position it was brought to */
+    uint64_t open_ns; /* when its first stream-open came; 0: not yet */
+} eb_witness_t;
+
+typedef enum {
+    EB_SEEN_NEW,
+    EB_SEEN_BEHIND, /* new, but a later one came before */
+    EB_SEEN_BEFORE, /* again */
+    EB_SEEN_NEVER   /* nothing like it was published to its channels */
+} eb_seen_t;
+
+void eb_witness_init(eb_witness_t *witness, uint32_t who, uint32_t first,
+                     uint32_t width);
+
+/** Its first stream-open, at this position; later ones change nothing. */
+void eb_witness_open(eb_witness_t *witness, const eb_id_t *id, uint64_t now_ns);
+
+/** An event. @param entry  what the book says, NULL when it is EB_SEEN_NEVER */
+eb_seen_t eb_witness_event(eb_witness_t *witness, eb_book_t *book,
+                           const eb_proof_t *proof, const eb_id_t *id,
+                           const eb_entry_t **entry);
+
+/** A stream-reset. @param named  bit i: channel first + i */
+void eb_witness_reset(eb_witness_t *witness, const eb_id_t *id, uint32_t named);
+
+/** Has it, of each channel, the last acknowledged event, or its excuse? */
+int eb_witness_is_complete(const eb_witness_t *witness, const eb_book_t *book);
+
+/**
+ * Count what is missing, and the resets; then forget all.
+ *
+ * @param has_left  the client went by itself: what lies above its last
+ *                  event was not awaited
+ */
+void eb_witness_judge(eb_witness_t *witness, const eb_book_t *book,
+                      int has_left);
+
+#endif

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A loop of half a millisecond: which events are due, offer them, see what
+ * was delivered. In lockstep the next burst is due when the last one is
+ * delivered; at a rate by the clock, and then the stamp is the moment at
+ * which the event was due, so that a server which holds up its publisher
+ * does not look faster than it is; else as fast as the answers come.
+ */
+#include "bench/run.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "bench/clock.h"
+#include "bench/procs.h"
+#include "bench/publisher.h"
+
+#define STEP_NS (EB_NS_PER_MS / 2)
+#define LINGER_NS (EB_NS_PER_MS * 250) /* for doubles behind the last event */
+#define RATE_WINDOW 1000u              /* unanswered at most, at a rate */
+
+typedef struct {
+    const eb_options_t *opts;
+    const eb_team_t *team;
+    eb_publisher_t publisher;
+    uint64_t start_ns;
+    uint64_t delivered; /* when last looked */
+    uint64_t news_ns;   /* when last something changed */
+} state_t;
+
+static int all_delivered(const state_t *state)
+{
+    const eb_publisher_t *publisher = &state->publisher;
+
+    return publisher->answered == publisher->queued &&
+           state->delivered >=
+               eb_options_deliveries(state->opts, publisher->queued);
+}
+
+/* Events that may be queued by now, in all, before the window is applied. */
+static uint64_t due_by_now(const state_t *state, uint64_t now_ns)
+{
+    const eb_options_t *opts = state->opts;
+    double bursts;
+
+    if (opts->lockstep) {
+        return state->publisher.queued +
+               (all_delivered(state) ? opts->burst : 0);
+    }
+    if (opts->rate > 0) {
+        bursts = (double)(now_ns - state->start_ns) * opts->rate / opts->burst /
+                 (double)EB_NS_PER_SEC;
+        return ((uint64_t)bursts + 1) * opts->burst;
+    }
+    return opts->events;
+}
+
+/* Whole bursts only: a batch is one request. */
+static uint32_t allowed_by_now(const state_t *state, uint64_t now_ns)
+{
+    const eb_options_t *opts = state->opts;
+    uint32_t window = opts->burst;
+    uint64_t allowed = due_by_now(state, now_ns);
+
+    if (opts->rate > 0 && window < RATE_WINDOW) {
+        window = RATE_WINDOW;
+    }
+    if (allowed > (uint64_t)state->publisher.answered + window) {
+        allowed = (uint64_t)state->publisher.answered + window;
+    }
+    if (allowed >= opts->events) {
+        return opts->events;
+    }
+    return (uint32_t)(allowed - allowed % opts->burst);
+}
+
+static uint64_t stamp_of(const state_t *state, uint64_t now_ns)
+{
+    const eb_options_t *opts = state->opts;
+    uint32_t first = state->publisher.queued;
+
+    if (opts->lockstep || opts->rate <= 0) {
+        return now_ns;
+    }
+    first -= first % opts->burst;
+    return state->start_ns +
+           (uint64_t)((double)first * (double)EB_NS_PER_SEC / opts->rate);
+}
+
+static int offer_due(state_t *state, uint64_t now_ns)
+{
+    eb_publisher_t *publisher = &state->publisher;
+    uint32_t allowed = allowed_by_now(state, now_ns);
+    uint32_t burst = state->opts->burst;
+    uint32_t part;
+
+    while (publisher->queued < allowed) {
+        part = burst - publisher->queued % burst;
+        if (part > allowed - publisher->queued) {
+            part = allowed - publisher->queued;
+        }
+        if (eb_publisher_offer(publisher, part, stamp_of(state, now_ns)) != 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* Waiting for the clock is no reason to give up, waiting for clients is. */
+static int gives_up(state_t *state, uint32_t answered_before, uint64_t now_ns)
+{
+    const eb_options_t *opts = state->opts;
+    uint64_t delivered = eb_team_sum(state->team, EB_DELIVERED);
+
+    if (delivered != state->delivered ||
+        state->publisher.answered != answered_before ||
+        (!opts->lockstep && state->publisher.queued < opts->events)) {
+        state->delivered = delivered;
+        state->news_ns = now_ns;
+    }
+    return now_ns - state->news_ns > opts->patience_ns;
+}
+
+static int publish_all(state_t *state, uint64_t deadline_ns)
+{
+    uint64_t now_ns = eb_clock_ns();
+    uint32_t answered;
+
+    state->start_ns = now_ns;
+    state->news_ns = now_ns;
+    while (now_ns < deadline_ns) {
+        if (all_delivered(state) &&
+            state->publisher.queued == state->opts->events) {
+            return 0;
+        }
+        answered = state->publisher.answered;
+        if (offer_due(state, now_ns) != 0 ||
+            eb_publisher_step(&state->publisher, STEP_NS) != 0) {
+            return -1;
+        }
+        now_ns = eb_clock_ns();
+        if (gives_up(state, answered, now_ns)) {
+            return 0;
+        }
+    }
+    return 0;
+}
+
+static void read_cpu(uint64_t *server_us, uint64_t *load_us,
+                     const eb_options_t *opts)
+{
+    *server_us = 0;
+    if (opts->pid != 0) {
+        eb_procs_cpu_us(server_us, opts->pid);
+    }
+    eb_procs_cpu_us(load_us, getpid());
+}
+
+int eb_run(eb_run_t *run, const eb_options_t *opts, const eb_team_t *team,
+           uint64_t deadline_ns)
+{
+    uint64_t server_before;
+    uint64_t load_before;
+    state_t state;
+    int rc;
+
+    memset(run, 0, sizeof(*run));
+    memset(&state, 0, sizeof(state));
+    state.opts = opts;
+    state.team = team;
+    rc = eb_publisher_open(&state.publisher, opts);
+    read_cpu(&server_before, &load_before, opts);
+    if (rc == 0) {
+        rc = publish_all(&state, deadline_ns);
+    }
+    read_cpu(&run->server_cpu_us, &run->load_cpu_us, opts);
+    run->server_cpu_us -= server_before;
+    run->load_cpu_us -= load_before;
+    run->first_ns = state.start_ns;
+    run->last_ns = eb_team_sum(team, EB_LAST_NS);
+    run->published = state.publisher.answered;
+    run->expected = eb_options_deliveries(opts, run->published);
+    eb_publisher_close(&state.publisher);
+    eb_clock_sleep(LINGER_NS);
+    return rc;
+}

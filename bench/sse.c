@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * An event that lies whole in the bytes fed, the usual case, is read where
+ * it is. What begins there and does not end is held, and the next piece is
+ * appended to it.
+ */
+#include "bench/sse.h"
+
+#include <string.h>
+
+#define MAX_EVENT (1024 * 1024)
+
+#define FIELD_IS(line, len, name) \
+    ((len) == sizeof(name) - 1 && memcmp((line), (name), (len)) == 0)
+
+/* The length of the first event, its blank line included; 0: not whole. */
+static size_t event_len(const char *bytes, size_t len)
+{
+    const char *end = bytes + len;
+    const char *line = bytes;
+    const char *eol;
+
+    for (;;) {
+        eol = memchr(line, '\n', (size_t)(end - line));
+        if (eol == NULL) {
+            return 0;
+        }
+        if (eol == line || (eol == line + 1 && *line == '\r')) {
+            return (size_t)(eol + 1 - bytes);
+        }
+        line = eol + 1;
+    }
+}
+
+/* Further data lines are moved up to stand behind the first, LF between. */
+static void add_data(eb_event_t *event, char *value, size_t len)
+{
+    char *end;
+
+    if (event->data == NULL) {
+        event->data = value;
+        event->data_len = len;
+        return;
+    }
+    end = (char *)event->data + event->data_len;
+    *end = '\n';
+    memmove(end + 1, value, len);
+    event->data_len += len + 1;
+}
+
+static void read_line(eb_event_t *event, char *line, size_t len)
+{
+    size_t name_len;
+    char *value;
+    char *colon;
+
+    colon = memchr(line, ':', len);
+    name_len = colon != NULL ? (size_t)(colon - line) : len;
+    value = colon != NULL ? colon + 1 : line + len;
+    if (value < line + len && *value == ' ') {
+        value++;
+    }
+    len -= (size_t)(value - line);
+
+    if (FIELD_IS(line, name_len, "data")) {
+        add_data(event, value, len);
+    }
+    else if (FIELD_IS(line, name_len, "id")) {
+        event->id = value;
+        event->id_len = len;
+    }
+    else if (FIELD_IS(line, name_len, "retry")) {
+        event->retry = value;
+        event->retry_len = len;
+    }
+    else if (FIELD_IS(line, name_len, "event") && len > 0) {
+        event->type = value;
+        event->type_len = len;
+    }
+}
+
+static void read_event(eb_event_t *event, char *bytes, size_t len)
+{
+    char *end = bytes + len;
+    char *eol;
+    size_t line_len;
+
+    memset(event, 0, sizeof(*event));
+    event->type = "message";
+    event->type_len = sizeof("message") - 1;
+    while (bytes < end) {
+        eol = memchr(bytes, '\n', (size_t)(end - bytes));
+        if (eol == NULL) {
+            return; /* not reached: an event ends with a line end */
+        }
+        line_len = (size_t)(eol - bytes);
+        if (line_len > 0 && bytes[line_len - 1] == '\r') {
+            line_len--;
+        }
+        if (line_len > 0) {
+            read_line(event, bytes, line_len);
+        }
+        bytes = eol + 1;
+    }
+}
+
+/* Hand out all whole events; returns how many bytes they took. */
+static size_t read_all(char *bytes, size_t len, eb_event_fn_t *on_event,
+                       void *who)
+{
+    eb_event_t event;
+    size_t used = 0;
+    size_t one;
+
+    for (;;) {
+        one = event_len(bytes + used, len - used);
+        if (one == 0) {
+            return used;
+        }
+        read_event(&event, bytes + used, one);
+        on_event(who, &event);
+        used += one;
+    }
+}
+
+int eb_sse_feed(eb_sse_t *sse, char *bytes, size_t len, eb_event_fn_t *on_event,
+                void *who)
+{
+    size_t used;
+
+    if (sse->rest.len == 0) {
+        used = read_all(bytes, len, on_event, who);
+        return used < len ? eb_hold_add(&sse->rest, bytes + used, len - used,
+                                        MAX_EVENT)
+                          : 0;
+    }
+    if (eb_hold_add(&sse->rest, bytes, len, MAX_EVENT) != 0) {
+        return -1;
+    }
+    used = read_all(sse->rest.bytes, sse->rest.len, on_event, who);
+    eb_hold_drop(&sse->rest, used);
+    return 0;
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * Channel names: which are names at all, sets of them, and the patterns of
+ * EventStreamAllowChannel. Pure.
+ */
+#ifndef ES_CHANNEL_H
+#define ES_CHANNEL_H
+
+#include <apr_pools.h>
+
+#include "base/problem.h"
+#include "base/slice.h"
+
+/** Most bytes of a channel name. */
+#define ES_CHANNEL_NAME_MAX 255
+
+/** The name without blanks and tabs at both ends. */
+es_slice_t es_channel_trim(es_slice_t name);
+
+/**
+ * Is name a channel's name: not empty, at most ES_CHANNEL_NAME_MAX bytes,
+ * valid UTF-8, no control character (below 0x20, 0x7f)?
+ *
+ * @param why  400, naming the channel (shortened, made printable) and reason
+ * @return 1, or 0 with why
+ */
+int es_channel_check(es_slice_t name, apr_pool_t *p, es_problem_t *why);
+
+/**
+ * The name as a sentence or log line can show it: at most 64 bytes, then
+ * "..."; what is no valid UTF-8 or a control character becomes '?'.
+ *
+ * @return in p, with a NUL
+ */
+const char *es_channel_printable(es_slice_t name, apr_pool_t *p);
+
+/** A set of names in order of arrival; each name once. */
+typedef struct es_channels_t es_channels_t;
+
+/** @param max  most names; es_channels_add tells when one more comes */
+es_channels_t *es_channels_create(apr_pool_t *p, int max);
+
+/**
+ * Add a name after trimming; empty ones and ones that are there are passed
+ * over. The bytes are not copied.
+ *
+ * @return APR_SUCCESS, or APR_ENOSPC when the name is new and the set is full
+ */
+apr_status_t es_channels_add(es_channels_t *set, es_slice_t name);
+
+/** The names; valid until the next add. */
+const es_slice_t *es_channels_names(const es_channels_t *set);
+int es_channels_count(const es_channels_t *set);
+
+/**
+ * Does name match pattern? '*' stands for any bytes (also none), '\' takes
+ * the next byte as it is (at the end it stands for itself), all else for
+ * itself; linear time and no recursion, since names come from outside. A name
+ * above ES_CHANNEL_NAME_MAX matches nothing.
+ */
+int es_channel_match(es_slice_t name, es_slice_t pattern);
+
+#endif

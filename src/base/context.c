@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A variable of each thread; a child's main thread inherits its parent's. */
+#include "base/context.h"
+
+#ifdef ES_DEBUG
+#include <stdio.h>
+#include <stdlib.h>
+#endif
+
+static __thread int mine;
+
+void es_context_enter(int context)
+{
+    mine = context;
+}
+
+int es_context_allows(int contexts)
+{
+    return mine == 0 || (mine & contexts) != 0;
+}
+
+#ifdef ES_DEBUG
+
+static const char *name_of(int context)
+{
+    switch (context) {
+    case ES_PARENT: return "parent";
+    case ES_CHILD_INIT: return "child's main thread";
+    case ES_WORKER: return "worker";
+    case ES_DELIVERY: return "delivery";
+    default: return "courier";
+    }
+}
+
+void es_context_refuse(const char *function, int contexts)
+{
+    int context;
+
+    fprintf(stderr,
+            "eventstream: %s was called by the %s; it is for:", function,
+            name_of(mine));
+    for (context = ES_PARENT; context <= ES_COURIER; context <<= 1) {
+        if (contexts & context) {
+            fprintf(stderr, " %s", name_of(context));
+        }
+    }
+    fputs("\n", stderr);
+    abort();
+}
+
+#endif

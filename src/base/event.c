@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * What an event must be before it is published. The cheap checks come first,
+ * so that what is too large is not even read.
+ */
+#include "base/event.h"
+
+#include "base/id.h"
+#include "base/utf8.h"
+
+/* The longest time that clients can count in milliseconds. */
+#define RETRY_MAX 0x7fffffff
+
+static int check_utf8(const char *name, es_slice_t value, apr_pool_t *p,
+                      es_problem_t *why)
+{
+    apr_size_t bad = es_utf8_check(value);
+
+    if (bad < value.len) {
+        return es_problem_set(why, p, 400,
+                              "The field '%s' is not valid UTF-8 at byte "
+                              "%" APR_SIZE_T_FMT ".",
+                              name, bad + 1);
+    }
+    return 1;
+}
+
+/* The checks of a field that goes onto a line of its own. */
+static int check_line(const char *name, es_slice_t value, apr_pool_t *p,
+                      es_problem_t *why)
+{
+    if (value.len > ES_EVENT_FIELD_MAX) {
+        return es_problem_set(why, p, 400,
+                              "The field '%s' has more than %d bytes.", name,
+                              ES_EVENT_FIELD_MAX);
+    }
+    if (es_slice_has(value, '\r') || es_slice_has(value, '\n') ||
+        es_slice_has(value, '\0')) {
+        return es_problem_set(
+            why, p, 400, "The field '%s' contains a line end or NUL.", name);
+    }
+    return check_utf8(name, value, p, why);
+}
+
+/* A client sends the id back in a header, where httpd refuses control
+ * characters and drops blanks at the ends. */
+static int comes_back(es_slice_t id)
+{
+    apr_size_t i;
+
+    for (i = 0; i < id.len; i++) {
+        unsigned char c = (unsigned char)id.data[i];
+
+        if (c < 0x20 || c == 0x7f) {
+            return 0;
+        }
+    }
+    return id.len == 0 || (id.data[0] != ' ' && id.data[id.len - 1] != ' ');
+}
+
+static int check_id(es_slice_t id, apr_pool_t *p, es_problem_t *why)
+{
+    if (!check_line("id", id, p, why)) {
+        return 0;
+    }
+    if (es_id_is_ours(id)) {
+        return es_problem_set(why, p, 400,
+                              "The field 'id' has the form of the server's "
+                              "own ids, digits-digits.");
+    }
+    if (!comes_back(id)) {
+        return es_problem_set(why, p, 400,
+                              "The field 'id' contains a control character, "
+                              "or a blank at an end.");
+    }
+    if (es_slice_is(id, "error")) {
+        /* who resumes with it is refused, and an EventSource then stops */
+        return es_problem_set(why, p, 400,
+                              "The field 'id' may not be 'error'.");
+    }
+    if (es_slice_is(id, ES_EVENT_EARLIEST)) {
+        return es_problem_set(why, p, 400,
+                              "The field 'id' may not be 'earliest', by which "
+                              "clients ask for all that is retained.");
+    }
+    return 1;
+}
+
+static int check_data(es_slice_t data, apr_size_t max_data, apr_pool_t *p,
+                      es_problem_t *why)
+{
+    if (data.len > max_data) {
+        return es_problem_set(why, p, 413,
+                              "The field 'data' has %" APR_SIZE_T_FMT
+                              " bytes, more than the %" APR_SIZE_T_FMT
+                              " allowed.",
+                              data.len, max_data);
+    }
+    return check_utf8("data", data, p, why);
+}
+
+static int check_retry(apr_int64_t retry_ms, apr_pool_t *p, es_problem_t *why)
+{
+    if (retry_ms < -1 || retry_ms > RETRY_MAX) {
+        return es_problem_set(why, p, 400,
+                              "The field 'retry' is not within 0 and %d.",
+                              RETRY_MAX);
+    }
+    return 1;
+}
+
+int es_event_check(const es_event_t *event, apr_size_t max_data, apr_pool_t *p,
+                   es_problem_t *why)
+{
+    return check_line("event", event->type, p, why) &&
+           check_id(event->id, p, why) &&
+           check_retry(event->retry_ms, p, why) &&
+           check_data(event->data, max_data, p, why);
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * A frame: the bytes of an event on the wire, WHATWG HTML section
+ * "Server-sent events". The id of an event is given under the journal's lock,
+ * so a frame is made in two steps: all that does not depend on the id before
+ * the lock, the joining under it. Order: event, id, data…, retry, blank line.
+ * Pure.
+ *
+ * Frames that tell of the stream itself (open, keep-alive, reset, retry) are
+ * written whole into the caller's bytes.
+ */
+#ifndef ES_FRAME_H
+#define ES_FRAME_H
+
+#include <apr_pools.h>
+
+#include "base/event.h"
+#include "base/id.h"
+#include "base/slice.h"
+
+typedef struct es_frame_t {
+    es_slice_t head;   /* "event: …\n" or empty */
+    es_slice_t own_id; /* the publisher's id; empty = ours goes there */
+    es_slice_t tail;   /* "data: …\n"… "retry: …\n" "\n" */
+} es_frame_t;
+
+/**
+ * Make the parts of event's frame. Data is split at CR LF, CR and LF, each
+ * line a data line, empty ones too; empty data is one line "data: ". The
+ * event has passed es_event_check.
+ *
+ * @param frame  its slices live in p, own_id where the event's id lives
+ */
+void es_frame_make(es_frame_t *frame, const es_event_t *event, apr_pool_t *p);
+
+/** Bytes of the frame with an id text of id_len bytes ("id: " + LF added). */
+apr_size_t es_frame_size(const es_frame_t *frame, apr_size_t id_len);
+
+/**
+ * Join the frame into dst, which has es_frame_size bytes.
+ *
+ * @param id  the text after "id: ": own_id, or ours
+ * @return where the id text starts, as an offset into dst
+ */
+apr_size_t es_frame_write(char *dst, const es_frame_t *frame, es_slice_t id);
+
+/** Are both frames the same bytes, with the same id? */
+int es_frame_equal(const es_frame_t *a, const es_frame_t *b);
+
+/** Is it what es_frame_write has made of frame with its own id? */
+int es_frame_is(const es_frame_t *frame, es_slice_t written);
+
+/** Room for any of the frames below but es_frame_reset's. */
+#define ES_FRAME_CONTROL_SIZE 160
+
+/**
+ * "retry: <retry_ms>\n\nevent: stream-open\nid: <id>\ndata: \n\n", the first
+ * bytes of each stream.
+ *
+ * @param id  NULL = no id line, the client keeps the position that it has
+ * @return bytes written, no NUL
+ */
+apr_size_t es_frame_open(char dst[ES_FRAME_CONTROL_SIZE], apr_int64_t retry_ms,
+                         const es_id_t *id);
+
+/** "retry: <retry_ms>\n\n". @return bytes written, no NUL. */
+apr_size_t es_frame_retry(char dst[ES_FRAME_CONTROL_SIZE],
+                          apr_int64_t retry_ms);
+
+/** "event: keep-alive\ndata: \n\n", or ": keep-alive\n\n" as a comment. */
+es_slice_t es_frame_keepalive(int as_comment);
+
+/**
+ * "event: stream-reset\nid: <id>\ndata: {\"channels\":[…]}\n\n": names as JSON
+ * strings (RFC 8259), the names being valid UTF-8.
+ *
+ * @return the frame, in p
+ */
+es_slice_t es_frame_reset(const es_id_t *id, const es_slice_t *channels,
+                          int nchannels, apr_pool_t *p);
+
+#endif

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * Path patterns. Between two tokens there is always a literal, and a token
+ * ends where that literal comes first. This needs no trying back: whatever
+ * else fits with the literal further on, fits also with the first one, since
+ * the bytes between go to the next token, and contain no '/'.
+ */
+#include "base/path.h"
+
+#include <apr_cstr.h>
+#include <apr_strings.h>
+
+#include "base/pattern.h"
+
+struct es_path_t {
+    const es_piece_t *pieces;
+    int npieces;
+    const char **tokens; /* their names */
+    int ntokens;
+};
+
+/* What is wrong with piece i, the ones before it being right; or NULL. */
+static const char *mistake(const es_path_t *path, int i)
+{
+    const es_piece_t *piece = &path->pieces[i];
+
+    if (i == 0 &&
+        (piece->kind != ES_PIECE_LITERAL || piece->text.data[0] != '/')) {
+        return "a path starts with '/'";
+    }
+    if (piece->kind != ES_PIECE_TOKEN) {
+        return NULL;
+    }
+    if (path->pieces[i - 1].kind == ES_PIECE_TOKEN) {
+        return "two tokens touch, nothing tells where one ends";
+    }
+    if (es_path_find(path, piece->text.data) >= 0) {
+        return "a token of this name was there before";
+    }
+    return NULL;
+}
+
+const char *es_path_parse(const es_path_t **out, const char *pattern,
+                          apr_pool_t *p)
+{
+    es_path_t *path = apr_pcalloc(p, sizeof(*path));
+    const apr_array_header_t *pieces;
+    const char *what;
+    int i;
+
+    what = es_piece_parse(&pieces, pattern, ES_PIECES_PATH, p);
+    if (what != NULL) {
+        return what;
+    }
+    if (pieces->nelts == 0) {
+        return es_piece_error(pattern, 1, "a path starts with '/'", p);
+    }
+    path->pieces = (const es_piece_t *)pieces->elts;
+    path->npieces = pieces->nelts;
+    path->tokens = apr_pcalloc(p, sizeof(char *) * (apr_size_t)pieces->nelts);
+    for (i = 0; i < path->npieces; i++) {
+        what = mistake(path, i);
+        if (what != NULL) {
+            return es_piece_error(pattern, path->pieces[i].column, what, p);
+        }
+        if (path->pieces[i].kind == ES_PIECE_TOKEN) {
+            path->tokens[path->ntokens++] = path->pieces[i].text.data;
+        }
+    }
+    *out = path;
+    return NULL;
+}
+
+int es_path_count(const es_path_t *path)
+{
+    return path->ntokens;
+}
+
+const char *es_path_token(const es_path_t *path, int i)
+{
+    return path->tokens[i];
+}
+
+int es_path_find(const es_path_t *path, const char *name)
+{
+    int i;
+
+    for (i = 0; i < path->ntokens; i++) {
+        if (apr_cstr_casecmp(path->tokens[i], name) == 0) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+/* Where the token that is piece i and starts at at ends; NULL = nowhere. */
+static const char *token_end(const es_path_t *path, int i, const char *at,
+                             const char *end)
+{
+    const char *slash = memchr(at, '/', (apr_size_t)(end - at));
+    const char *segment = slash != NULL ? slash : end;
+    apr_size_t left = (apr_size_t)(end - at);
+    const char *stop;
+    es_slice_t next;
+    apr_size_t room;
+
+    if (i + 1 == path->npieces) {
+        stop = end;
+    }
+    else {
+        next = path->pieces[i + 1].text;
+        if (left <= next.len) {
+            return NULL;
+        }
+        if (i + 2 == path->npieces) {
+            stop = end - next.len;
+        }
+        else {
+            /* it may start at the slash, but not behind it */
+            room = (apr_size_t)(segment - at) + next.len;
+            room = room < left ? room : left;
+            stop = memmem(at + 1, room - 1, next.data, next.len);
+        }
+    }
+    return stop != NULL && stop > at && stop <= segment ? stop : NULL;
+}
+
+int es_path_match(const es_path_t *path, es_slice_t subject, es_slice_t *values)
+{
+    const char *at = subject.data;
+    const char *end;
+    const char *stop;
+    es_slice_t text;
+    int i;
+
+    if (subject.len == 0) {
+        return 0;
+    }
+    end = at + subject.len;
+    for (i = 0; i < path->npieces; i++) {
+        if (path->pieces[i].kind == ES_PIECE_TOKEN) {
+            stop = token_end(path, i, at, end);
+            if (stop == NULL) {
+                return 0;
+            }
+            *values++ = es_slice(at, (apr_size_t)(stop - at));
+            at = stop;
+        }
+        else {
+            text = path->pieces[i].text;
+            if ((apr_size_t)(end - at) < text.len ||
+                memcmp(at, text.data, text.len) != 0) {
+                return 0;
+            }
+            at += text.len;
+        }
+    }
+    return at == end;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * A problem: its sentence is formatted and made one line.
+ */
+#include "base/problem.h"
+
+#include <stdarg.h>
+
+#include <apr_strings.h>
+
+int es_problem_set(es_problem_t *why, apr_pool_t *p, int status,
+                   const char *fmt, ...)
+{
+    va_list args;
+    char *sentence;
+    char *at;
+
+    va_start(args, fmt);
+    sentence = apr_pvsprintf(p, fmt, args);
+    va_end(args);
+
+    for (at = sentence; *at != '\0'; at++) {
+        if ((unsigned char)*at < 0x20 || *at == 0x7f) {
+            *at = '?';
+        }
+    }
+    why->status = status;
+    why->retry_after = 0;
+    why->sentence = sentence;
+    why->remedy = NULL;
+    return 0;
+}

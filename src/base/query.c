@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * Form data. Names are compared while they are decoded, so that only values
+ * that are asked for take memory, and only those that are encoded.
+ */
+#include "base/query.h"
+
+static int hex_value(char c)
+{
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+    if (c >= 'a' && c <= 'f') {
+        return c - 'a' + 10;
+    }
+    if (c >= 'A' && c <= 'F') {
+        return c - 'A' + 10;
+    }
+    return -1;
+}
+
+/* Decode a byte of the non-empty text and take it off. */
+static char take_byte(es_slice_t *text)
+{
+    char c = text->data[0];
+    apr_size_t size = 1;
+
+    if (c == '+') {
+        c = ' ';
+    }
+    else if (c == '%' && text->len >= 3 && hex_value(text->data[1]) >= 0 &&
+             hex_value(text->data[2]) >= 0) {
+        c = (char)(hex_value(text->data[1]) * 16 + hex_value(text->data[2]));
+        size = 3;
+    }
+    text->data += size;
+    text->len -= size;
+    return c;
+}
+
+/* Take off all up to the next c, which goes too. */
+static es_slice_t take_until(es_slice_t *text, char c)
+{
+    const char *hit = text->len != 0 ? memchr(text->data, c, text->len) : NULL;
+    es_slice_t taken = *text;
+
+    if (hit == NULL) {
+        *text = es_slice(NULL, 0);
+        return taken;
+    }
+    taken.len = (apr_size_t)(hit - text->data);
+    *text = es_slice(hit + 1, text->len - taken.len - 1);
+    return taken;
+}
+
+/* 1 when the encoded text stands for name. */
+static int stands_for(es_slice_t encoded, es_slice_t name)
+{
+    apr_size_t i;
+
+    for (i = 0; i < name.len; i++) {
+        if (encoded.len == 0 || take_byte(&encoded) != name.data[i]) {
+            return 0;
+        }
+    }
+    return encoded.len == 0;
+}
+
+static es_slice_t decode(es_slice_t encoded, apr_pool_t *p)
+{
+    char *bytes;
+    apr_size_t len = 0;
+
+    if (!es_slice_has(encoded, '%') && !es_slice_has(encoded, '+')) {
+        return encoded;
+    }
+    bytes = apr_palloc(p, encoded.len);
+    while (encoded.len > 0) {
+        bytes[len++] = take_byte(&encoded);
+    }
+    return es_slice(bytes, len);
+}
+
+/* Find the next pair with this name and take all up to it off the query. */
+static int take_value(es_slice_t *encoded, es_slice_t *query, es_slice_t name)
+{
+    es_slice_t pair;
+
+    while (query->len > 0) {
+        pair = take_until(query, '&');
+        if (pair.len != 0 && stands_for(take_until(&pair, '='), name)) {
+            *encoded = pair;
+            return 1;
+        }
+    }
+    return 0;
+}
+
+const apr_array_header_t *es_query_values(es_slice_t query, const char *name,
+                                          apr_pool_t *p)
+{
+    apr_array_header_t *values = apr_array_make(p, 2, sizeof(es_slice_t));
+    es_slice_t wanted = es_slice_of(name);
+    es_slice_t encoded;
+
+    while (take_value(&encoded, &query, wanted)) {
+        APR_ARRAY_PUSH(values, es_slice_t) = decode(encoded, p);
+    }
+    return values;
+}
+
+int es_query_value(es_slice_t *value, es_slice_t query, const char *name,
+                   apr_pool_t *p)
+{
+    es_slice_t encoded;
+
+    if (!take_value(&encoded, &query, es_slice_of(name))) {
+        return 0;
+    }
+    *value = decode(encoded, p);
+    return 1;
+}
+
+apr_int64_t es_query_number(es_slice_t value, apr_int64_t most)
+{
+    apr_int64_t number = 0;
+    apr_size_t i;
+
+    for (i = 0; i < value.len; i++) {
+        int digit = value.data[i] - '0';
+
+        if (digit < 0 || digit > 9 || number > (most - digit) / 10) {
+            return -1;
+        }
+        number = number * 10 + digit;
+    }
+    return value.len != 0 ? number : -1;
+}

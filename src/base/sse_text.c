@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Line by line; an empty line ends a block. The data of all events stands in
+ * one buffer, which the text's length is enough for: each line of it is
+ * shorter by its field's name.
+ */
+#include "base/sse_text.h"
+
+#include "base/lines_split.h"
+#include "base/query.h"
+
+#define RETRY_MAX 0x7fffffff
+
+static const char partial[] = "it ends within an event";
+static const char barren[] = "it has an event without data";
+
+typedef struct block_t {
+    es_event_t event;
+    char *data;     /* where the data of the block begins */
+    char *data_end; /* and ends */
+    int has_data;
+    int has_fields; /* any line but comments */
+} block_t;
+
+static void begin(block_t *block)
+{
+    char *at = block->data_end;
+
+    memset(block, 0, sizeof(*block));
+    block->event.retry_ms = -1;
+    block->data = block->data_end = at;
+}
+
+static void add_data(block_t *block, es_slice_t value)
+{
+    if (block->has_data) {
+        *block->data_end++ = '\n';
+    }
+    if (value.len != 0) {
+        memcpy(block->data_end, value.data, value.len);
+    }
+    block->data_end += value.len;
+    block->has_data = 1;
+}
+
+static void add_field(block_t *block, es_slice_t name, es_slice_t value)
+{
+    if (es_slice_is(name, "data")) {
+        add_data(block, value);
+    }
+    else if (es_slice_is(name, "event")) {
+        block->event.type = value;
+    }
+    else if (es_slice_is(name, "id")) {
+        block->event.id = value;
+    }
+    else if (es_slice_is(name, "retry")) {
+        block->event.retry_ms = es_query_number(value, RETRY_MAX);
+    }
+}
+
+static void add_line(block_t *block, es_slice_t line)
+{
+    const char *colon = memchr(line.data, ':', line.len);
+    es_slice_t name = line;
+    es_slice_t value = es_slice(NULL, 0);
+
+    if (colon == line.data) {
+        return; /* a comment */
+    }
+    if (colon != NULL) {
+        name.len = (apr_size_t)(colon - line.data);
+        value = es_slice(colon + 1, line.len - name.len - 1);
+        if (value.len != 0 && value.data[0] == ' ') {
+            value.data++;
+            value.len--;
+        }
+    }
+    block->has_fields = 1;
+    add_field(block, name, value);
+}
+
+const char *es_sse_text_read(const apr_array_header_t **events, es_slice_t text,
+                             apr_pool_t *p)
+{
+    apr_array_header_t *array = apr_array_make(p, 1, sizeof(es_event_t));
+    es_cutter_t cutter;
+    es_slice_t line;
+    block_t block;
+
+    block.data_end = apr_palloc(p, text.len + 1);
+    begin(&block);
+    es_cutter_init(&cutter, text);
+    while (es_cutter_next(&cutter, &line)) {
+        if (line.len != 0) {
+            if (es_cutter_is_done(&cutter)) {
+                return partial;
+            }
+            add_line(&block, line);
+            continue;
+        }
+        if (es_cutter_is_done(&cutter)) {
+            break; /* no line, but what follows the last line end */
+        }
+        if (block.has_fields && !block.has_data) {
+            return barren;
+        }
+        if (block.has_data) {
+            block.event.data =
+                es_slice(block.data, (apr_size_t)(block.data_end - block.data));
+            APR_ARRAY_PUSH(array, es_event_t) = block.event;
+        }
+        begin(&block);
+    }
+    *events = array;
+    return block.has_fields ? partial : NULL;
+}

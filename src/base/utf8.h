@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * UTF-8, RFC 3629. Pure.
+ */
+#ifndef ES_UTF8_H
+#define ES_UTF8_H
+
+#include "base/slice.h"
+
+/**
+ * Check text: no overlong forms, no surrogates, nothing above U+10FFFF.
+ * Fast on ASCII (a word at a time).
+ *
+ * @return the offset of the first byte that starts no valid character (the
+ *         lead byte of one that is cut off), or text.len when all is valid
+ */
+apr_size_t es_utf8_check(es_slice_t text);
+
+/** 1 when all of text is valid UTF-8. */
+int es_utf8_is_valid(es_slice_t text);
+
+#endif

@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A directive with one value is one row: its name, its unit, its field, its
+ * preset and its range. Setting, merging, presets and range checks walk the
+ * table. The other directives have a setter each.
+ *
+ * Presets are filled in late, into each server's outermost settings: every
+ * request's settings are merged on top of these, so what a request sees is
+ * always complete, and an inner section that sets nothing inherits.
+ */
+#include "config/directives.h"
+
+#include <stddef.h>
+
+#include <apr_lib.h>
+#include <apr_strings.h>
+#include <http_config.h>
+#include <http_core.h>
+
+#include "config/grip_setters.h"
+#include "config/setters.h"
+#include "config/tokens.h"
+#include "server/log.h"
+#include "server/settings.h"
+#include "journal/replay.h"
+
+typedef enum es_unit_t {
+    ES_SECONDS,
+    ES_BYTES,
+    ES_NUMBER,
+    ES_FORM,  /* event or comment */
+    ES_REPLAY /* none, all, or how many events */
+} es_unit_t;
+
+/* what a command_rec of a scalar carries */
+typedef struct es_row_t {
+    es_unit_t unit;
+    apr_size_t field;   /* offset of an apr_int64_t */
+    apr_int64_t preset; /* in the field's unit, as the next two */
+    apr_int64_t min;
+    apr_int64_t max;
+} es_row_t;
+
+#define IN_SECTIONS (RSRC_CONF | ACCESS_CONF)
+#define FIELD(name) offsetof(es_dir_t, name)
+#define GLOBAL(name) offsetof(es_global_t, name)
+#define SECONDS(n) ((n) * (apr_int64_t)APR_USEC_PER_SEC)
+#define HOURS(n) SECONDS((n)*3600)
+#define REPLAY_ALL ((apr_int64_t)ES_REPLAY_ALL)
+#define REPLAY_MAX 1000000
+
+typedef const char *setter_t(cmd_parms *cmd, void *dir, const char *text);
+
+static const char *set_dir_row(cmd_parms *cmd, void *dir, const char *text);
+static const char *set_global_row(cmd_parms *cmd, void *dir, const char *text);
+
+#define DIR_ROW(name, ...)                                                     \
+    AP_INIT_TAKE1(name, set_dir_row, (void *)&((const es_row_t){__VA_ARGS__}), \
+                  IN_SECTIONS, name " takes one value")
+#define GRIP_ROW(name, kind, member, help)                                   \
+    AP_INIT_TAKE_ARGV(                                                       \
+        name, es_set_grip_row,                                               \
+        (void *)&((const es_grip_row_t){kind, offsetof(es_grip_t, member)}), \
+        RSRC_CONF, help)
+#define GLOBAL_ROW(name, ...)                                          \
+    AP_INIT_TAKE1(name, set_global_row,                                \
+                  (void *)&((const es_row_t){__VA_ARGS__}), RSRC_CONF, \
+                  name " takes one value")
+
+/* clang-format off */
+const command_rec es_directives_table[] = {
+    /* in sections and virtual hosts */
+    DIR_ROW("EventStreamRetry", ES_SECONDS, FIELD(retry_us),
+            SECONDS(3), 0, HOURS(1)),
+    DIR_ROW("EventStreamKeepAlive", ES_SECONDS, FIELD(keepalive_us),
+            SECONDS(20), 0, HOURS(1)),
+    DIR_ROW("EventStreamKeepAliveForm", ES_FORM, FIELD(keepalive_comment),
+            0, 0, 1),
+    DIR_ROW("EventStreamSendTimeout", ES_SECONDS, FIELD(send_timeout_us),
+            SECONDS(60), 0, HOURS(24)),
+    DIR_ROW("EventStreamLifetime", ES_SECONDS, FIELD(lifetime_us),
+            0, 0, HOURS(24 * 30)),
+    DIR_ROW("EventStreamTurn", ES_SECONDS, FIELD(turn_us),
+            SECONDS(1), 0, SECONDS(60)),
+    DIR_ROW("EventStreamMaxChannelsPerClient", ES_NUMBER,
+            FIELD(max_client_channels), 100, 1, 10000),
+    DIR_ROW("EventStreamMaxEventSize", ES_BYTES, FIELD(max_event_bytes),
+            64 * 1024, 1, 64 * 1024),
+    DIR_ROW("EventStreamMaxBody", ES_BYTES, FIELD(max_body_bytes),
+            1024 * 1024, 1, 1024 * 1024 * 1024),
+    DIR_ROW("EventStreamPublishTimeout", ES_SECONDS, FIELD(publish_timeout_us),
+            SECONDS(300), 0, HOURS(24)),
+    DIR_ROW("EventStreamReplay", ES_REPLAY, FIELD(replay),
+            0, 0, REPLAY_ALL),
+    AP_INIT_ITERATE("EventStreamChannel", es_set_channel, NULL, IN_SECTIONS,
+                    "channel templates, such as \"room-{room}\""),
+    AP_INIT_TAKE2("EventStreamChannelList", es_set_channel_list, NULL,
+                  IN_SECTIONS, "a separator and an expression that gives a "
+                               "list of channels"),
+    AP_INIT_TAKE1("EventStreamPath", es_set_path, NULL, IN_SECTIONS,
+                  "a path with tokens, such as \"/events/{room}\""),
+    AP_INIT_ITERATE("EventStreamAllowChannel", es_set_allow, NULL,
+                    IN_SECTIONS, "patterns of channels, such as \"room-*\""),
+    AP_INIT_ITERATE("EventStreamPublishFrom", es_set_from, NULL, IN_SECTIONS,
+                    "local, user, any, or addresses"),
+    AP_INIT_ITERATE("EventStreamAllowOrigin", es_set_origin, NULL,
+                    IN_SECTIONS, "origins of web pages, or *"),
+    AP_INIT_TAKE1("EventStreamUseHub", es_set_use_hub, NULL, IN_SECTIONS,
+                  "the name of a hub"),
+
+    /* for the whole server */
+    AP_INIT_TAKE_ARGV("EventStreamHub", es_set_hub, NULL, RSRC_CONF,
+                      "a name, size=, history= and age="),
+    GLOBAL_ROW("EventStreamMaxClients", ES_NUMBER, GLOBAL(max_clients),
+               0, 0, APR_INT32_MAX),
+    GLOBAL_ROW("EventStreamMaxClientsPerAddress", ES_NUMBER,
+               GLOBAL(max_address_clients), 0, 0, 65535),
+    GLOBAL_ROW("EventStreamMaxChannels", ES_NUMBER, GLOBAL(max_channels),
+               16384, 1, 1048576),
+    GLOBAL_ROW("EventStreamMaxHeld", ES_NUMBER, GLOBAL(max_held),
+               0, 0, 65535),
+    GLOBAL_ROW("EventStreamGripMaxWaiting", ES_NUMBER,
+               GLOBAL(max_grip_waiting), 0, 0, 65535),
+    GLOBAL_ROW("EventStreamDrain", ES_SECONDS, GLOBAL(drain_us),
+               SECONDS(5), 0, SECONDS(600)),
+
+    /* of a hub: GRIP */
+    AP_INIT_TAKE_ARGV("EventStreamGrip", es_set_grip, NULL, RSRC_CONF,
+                      "maybe hub=, then off or the URL of a GRIP proxy, then "
+                      "maybe iss=, key=, verify-iss= and verify-key="),
+    GRIP_ROW("EventStreamGripPrefix", ES_GRIP_TEXT, prefix,
+             "what proxies see before a channel's name"),
+    GRIP_ROW("EventStreamGripRequired", ES_GRIP_SWITCH, is_required,
+             "on refuses clients that come without a proxy"),
+    GRIP_ROW("EventStreamGripReliable", ES_GRIP_SWITCH, is_reliable,
+             "on lets proxies ask for what they have missed"),
+    GRIP_ROW("EventStreamGripOnError", ES_GRIP_ON_ERROR, ignores_errors,
+             "fail or ignore, when a proxy does not take an event"),
+    GRIP_ROW("EventStreamGripConnectTimeout", ES_GRIP_WAIT, connect_timeout,
+             "how long connecting to a proxy may take"),
+    GRIP_ROW("EventStreamGripTimeout", ES_GRIP_WAIT, publish_timeout,
+             "how long a proxy may take for what is published"),
+    GRIP_ROW("EventStreamGripLeeway", ES_GRIP_TIME, leeway,
+             "how far a proxy's clock may differ"),
+    {.name = NULL},
+};
+/* clang-format on */
+
+/* The next row of one kind from *at on, or NULL; moves *at behind it. */
+static const es_row_t *next_row(const command_rec **at, setter_t *setter)
+{
+    while ((*at)->name) {
+        const command_rec *command = (*at)++;
+
+        if (command->args_how == TAKE1 && command->func.take1 == setter) {
+            return command->cmd_data;
+        }
+    }
+    return NULL;
+}
+
+static apr_int64_t *field_of(void *settings, const es_row_t *row)
+{
+    return (apr_int64_t *)((char *)settings + row->field);
+}
+
+static const char *read_replay(apr_int64_t *value, const char *text)
+{
+    char *end;
+
+    if (!strcasecmp(text, "none")) {
+        *value = 0;
+        return NULL;
+    }
+    if (!strcasecmp(text, "all")) {
+        *value = REPLAY_ALL;
+        return NULL;
+    }
+    *value = apr_strtoi64(text, &end, 10);
+    return end == text || *end || *value < 1 || *value > REPLAY_MAX
+               ? "takes none, all, or a number of events from 1 to 1000000"
+               : NULL;
+}
+
+static const char *read_value(apr_int64_t *value, const es_row_t *row,
+                              const char *text)
+{
+    char *end;
+
+    switch (row->unit) {
+    case ES_SECONDS:
+        /* httpd's function takes "soon" for 0 s */
+        if (!apr_isdigit(*text) ||
+            ap_timeout_parameter_parse(text, value, "s") != APR_SUCCESS) {
+            return "takes a time, such as 20, 500ms or 2min";
+        }
+        return NULL;
+    case ES_BYTES: return es_read_bytes(value, text);
+    case ES_REPLAY: return read_replay(value, text);
+    case ES_FORM:
+        if (strcasecmp(text, "event") && strcasecmp(text, "comment")) {
+            return "takes event or comment";
+        }
+        *value = !strcasecmp(text, "comment");
+        return NULL;
+    default:
+        *value = apr_strtoi64(text, &end, 10);
+        return end == text || *end ? "takes a whole number" : NULL;
+    }
+}
+
+static const char *say_range(apr_pool_t *p, const char *name,
+                             const es_row_t *row)
+{
+    apr_int64_t unit = row->unit == ES_SECONDS ? APR_USEC_PER_SEC : 1;
+    const char *word = row->unit == ES_SECONDS ? " seconds"
+                       : row->unit == ES_BYTES ? " bytes"
+                                               : "";
+
+    return apr_psprintf(
+        p, "%s must be between %" APR_INT64_T_FMT " and %" APR_INT64_T_FMT "%s",
+        name, row->min / unit, row->max / unit, word);
+}
+
+static const char *set_row(cmd_parms *cmd, void *settings, const char *text)
+{
+    const es_row_t *row = cmd->info;
+    apr_int64_t value;
+    const char *err = read_value(&value, row, text);
+
+    if (err) {
+        return apr_psprintf(cmd->pool, "%s %s, not '%s'", cmd->cmd->name, err,
+                            text);
+    }
+    if (value < row->min || value > row->max) {
+        return say_range(cmd->pool, cmd->cmd->name, row);
+    }
+    *field_of(settings, row) = value;
+    return NULL;
+}
+
+static const char *set_dir_row(cmd_parms *cmd, void *dir, const char *text)
+{
+    return set_row(cmd, dir, text);
+}
+
+static const char *set_global_row(cmd_parms *cmd, void *dir, const char *text)
+{
+    const char *err = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+
+    (void)dir;
+    return err ? err : set_row(cmd, es_global_of(cmd->server), text);
+}
+
+static void unset_rows(void *settings, setter_t *setter)
+{
+    const command_rec *at = es_directives_table;
+    const es_row_t *row;
+
+    for (row = next_row(&at, setter); row; row = next_row(&at, setter)) {
+        *field_of(settings, row) = ES_UNSET;
+    }
+}
+
+void *es_directives_create_dir(apr_pool_t *p, char *path)
+{
+    es_dir_t *dir = apr_pcalloc(p, sizeof(*dir));
+
+    (void)path;
+    unset_rows(dir, set_dir_row);
+    return dir;
+}
+
+void *es_directives_merge_dir(apr_pool_t *p, void *outer, void *inner)
+{
+    es_dir_t *base = outer, *add = inner;
+    es_dir_t *dir = apr_pmemdup(p, base, sizeof(*base));
+    const command_rec *at = es_directives_table;
+    const es_row_t *row;
+
+    for (row = next_row(&at, set_dir_row); row;
+         row = next_row(&at, set_dir_row)) {
+        apr_int64_t value = *field_of(add, row);
+
+        if (value != ES_UNSET) {
+            *field_of(dir, row) = value;
+        }
+    }
+    /* lists: that of the nearest section replaces that of an outer one */
+    dir->hub = add->hub ? add->hub : base->hub;
+    dir->sources = add->sources ? add->sources : base->sources;
+    dir->path = add->path ? add->path : base->path;
+    dir->allow = add->allow ? add->allow : base->allow;
+    dir->from = add->from ? add->from : base->from;
+    dir->origins = add->origins ? add->origins : base->origins;
+    return dir;
+}
+
+void *es_directives_create_server(apr_pool_t *p, server_rec *s)
+{
+    es_global_t *global = apr_pcalloc(p, sizeof(*global));
+
+    (void)s; /* virtual hosts get one too, which nobody looks at */
+    unset_rows(global, set_global_row);
+    global->hubs = apr_array_make(p, 2, sizeof(es_hub_t));
+    (void)es_global_add_hub(global, "default");
+    global->grips = apr_array_make(p, 1, sizeof(es_hub_grip_t));
+    return global;
+}
+
+void es_directives_begin(apr_pool_t *pconf)
+{
+    es_tokens_begin(pconf);
+    es_uses_begin(pconf);
+}
+
+static void fill_presets(void *settings, setter_t *setter)
+{
+    const command_rec *at = es_directives_table;
+    const es_row_t *row;
+
+    for (row = next_row(&at, setter); row; row = next_row(&at, setter)) {
+        apr_int64_t *field = field_of(settings, row);
+
+        if (*field == ES_UNSET) {
+            *field = row->preset;
+        }
+    }
+}
+
+int es_directives_check(apr_pool_t *ptemp, server_rec *s)
+{
+    const char *err = es_tokens_check(ptemp);
+
+    err = err ? err : es_uses_check(es_global_of(s), ptemp);
+    err = err ? err : es_grips_check(es_global_of(s), ptemp);
+    if (err) {
+        es_slog(APLOG_EMERG, 0, s, "ES0101", "%s", err);
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    return OK;
+}
+
+void es_directives_finish(server_rec *s)
+{
+    server_rec *vhost;
+
+    fill_presets(es_global_of(s), set_global_row);
+    for (vhost = s; vhost; vhost = vhost->next) {
+        es_dir_t *dir =
+            ap_get_module_config(vhost->lookup_defaults, &eventstream_module);
+
+        fill_presets(dir, set_dir_row);
+    }
+}

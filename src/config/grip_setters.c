@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Keys stand in the words of EventStreamGrip, so no error text here shows a
+ * word of it; a parameter at fault is told by its name.
+ */
+#include "config/grip_setters.h"
+
+#include <apr_lib.h>
+#include <apr_strings.h>
+#include <http_core.h>
+
+#include "base/channel.h"
+#include "grip/url.h"
+
+/* A prefix leaves room for names of channels. */
+#define PREFIX_MAX 64
+#define WAIT_MIN (APR_USEC_PER_SEC / 10)
+#define TIME_MAX (300 * APR_USEC_PER_SEC)
+
+/* ---- which hub --------------------------------------------------------- */
+
+static es_grip_t *new_grip(apr_pool_t *p)
+{
+    es_grip_t *grip = apr_pcalloc(p, sizeof(*grip));
+
+    grip->proxies = apr_array_make(p, 2, sizeof(es_proxy_t *));
+    grip->prefix = ES_GRIP_PREFIX;
+    grip->connect_timeout = 3 * APR_USEC_PER_SEC;
+    grip->publish_timeout = 10 * APR_USEC_PER_SEC;
+    return grip;
+}
+
+static es_hub_grip_t *grip_of(cmd_parms *cmd, const char *hub)
+{
+    es_global_t *global = es_global_of(cmd->server);
+    es_hub_grip_t *entry;
+    int i;
+
+    for (i = 0; i < global->grips->nelts; i++) {
+        entry = &APR_ARRAY_IDX(global->grips, i, es_hub_grip_t);
+        if (!strcmp(entry->hub, hub)) {
+            return entry;
+        }
+    }
+    entry = apr_array_push(global->grips);
+    entry->hub = hub;
+    entry->directive = cmd->directive;
+    entry->grip = new_grip(cmd->pool);
+    return entry;
+}
+
+/* Takes "hub=name" off the words. */
+static const char *take_hub(const char **hub, int *argc, char *const **argv)
+{
+    *hub = "default";
+    if (*argc > 0 && !strncasecmp((*argv)[0], "hub=", 4)) {
+        *hub = (*argv)[0] + 4;
+        (*argc)--;
+        (*argv)++;
+    }
+    return **hub ? NULL : "hub= is empty";
+}
+
+const char *es_grips_check(const es_global_t *global, apr_pool_t *p)
+{
+    const char *err = NULL;
+    int i;
+
+    for (i = 0; i < global->grips->nelts && !err; i++) {
+        const es_hub_grip_t *entry =
+            &APR_ARRAY_IDX(global->grips, i, es_hub_grip_t);
+        es_hub_t *hub = es_global_hub(global, entry->hub);
+
+        if (!hub) {
+            err = apr_psprintf(p,
+                               "hub=%s: there is no such hub; define it at "
+                               "server level with EventStreamHub %s",
+                               entry->hub, entry->hub);
+        }
+        else if (entry->grip->proxies->nelts > 0) {
+            hub->grip = entry->grip;
+        }
+        else if (entry->grip->is_required || entry->grip->is_reliable) {
+            err = apr_psprintf(p,
+                               "hub %s has no proxy; name one with "
+                               "EventStreamGrip",
+                               entry->hub);
+        }
+        if (hub) {
+            hub->grip_prefix = entry->grip->prefix;
+        }
+        if (err) {
+            err = apr_psprintf(
+                p, "%s line %d: %s %s", entry->directive->filename,
+                entry->directive->line_num, entry->directive->directive, err);
+        }
+    }
+    return err;
+}
+
+/* ---- EventStreamGrip --------------------------------------------------- */
+
+/* httpd leaves a ${NAME} that nothing sets as it is. */
+static const char *find_unset(const char *word, apr_pool_t *p)
+{
+    const char *begin = strstr(word, "${");
+    const char *end = begin ? strchr(begin, '}') : NULL;
+
+    if (!end) {
+        return NULL;
+    }
+    return apr_psprintf(p,
+                        "%.*s is set neither in httpd's environment nor by "
+                        "Define",
+                        (int)(end + 1 - begin), begin);
+}
+
+static const char *read_url(es_grip_url_t *url, cmd_parms *cmd, int argc,
+                            char *const argv[])
+{
+    const char *err = NULL;
+    int i;
+
+    for (i = 0; i < argc && !err; i++) {
+        err = find_unset(argv[i], cmd->pool);
+    }
+    err = err ? err : es_grip_url_parse(url, argv[0], cmd->pool);
+    for (i = 1; i < argc && !err; i++) {
+        err = es_grip_url_set(url, argv[i], cmd->pool);
+    }
+    return err;
+}
+
+/* Each proxy has a queue, which is known by where it takes publishes. */
+static const char *check_place(const es_grip_t *grip, const es_proxy_t *proxy,
+                               apr_pool_t *p)
+{
+    int i;
+
+    for (i = 0; i < grip->proxies->nelts; i++) {
+        const es_proxy_t *other =
+            APR_ARRAY_IDX(grip->proxies, i, const es_proxy_t *);
+
+        if (!strcmp(other->publish_uri, proxy->publish_uri)) {
+            return "the URL is that of another line";
+        }
+    }
+    return i < ES_GRIP_PROXIES_MAX
+               ? NULL
+               : apr_psprintf(p, "a hub has at most %d proxies",
+                              ES_GRIP_PROXIES_MAX);
+}
+
+static const char *add_proxy(cmd_parms *cmd, es_grip_t *grip, int argc,
+                             char *const argv[])
+{
+    es_grip_url_t url;
+    const es_proxy_t *proxy;
+    const char *err = read_url(&url, cmd, argc, argv);
+
+    err =
+        err ? err
+            : es_proxy_make(&proxy, &url,
+                            ap_server_root_relative(cmd->pool, ""), cmd->pool);
+    err = err ? err : check_place(grip, proxy, cmd->pool);
+    if (!err) {
+        APR_ARRAY_PUSH(grip->proxies, const es_proxy_t *) = proxy;
+        cmd->directive->args =
+            apr_pstrcat(cmd->pool, proxy->name, " ...", NULL);
+    }
+    return err;
+}
+
+const char *es_set_grip(cmd_parms *cmd, void *dir, int argc, char *const argv[])
+{
+    const char *err = ap_check_cmd_context(cmd, GLOBAL_ONLY), *hub;
+    es_grip_t *grip;
+
+    (void)dir;
+    cmd->directive->args = "...";
+    if (err) {
+        return err;
+    }
+    err = take_hub(&hub, &argc, &argv);
+    if (!err && argc == 0) {
+        err = "takes off, or a URL and maybe iss=, key=, verify-iss= and "
+              "verify-key=";
+    }
+    if (!err) {
+        grip = grip_of(cmd, hub)->grip;
+        if (argc == 1 && !strcasecmp(argv[0], "off")) {
+            apr_array_clear(grip->proxies);
+        }
+        else {
+            err = add_proxy(cmd, grip, argc, argv);
+        }
+    }
+    return err ? apr_pstrcat(cmd->pool, cmd->cmd->name, ": ", err, NULL) : NULL;
+}
+
+/* ---- the others -------------------------------------------------------- */
+
+static const char *read_word(int *out, const char *text, const char *yes,
+                             const char *no, const char *err)
+{
+    *out = !strcasecmp(text, yes);
+    return *out || !strcasecmp(text, no) ? NULL : err;
+}
+
+static const char *read_time(apr_interval_time_t *out, const char *text,
+                             apr_interval_time_t min)
+{
+    if (!apr_isdigit(*text) ||
+        ap_timeout_parameter_parse(text, out, "s") != APR_SUCCESS ||
+        *out < min || *out > TIME_MAX) {
+        return min ? "takes a time from 100ms to 5min"
+                   : "takes a time from 0 to 5min";
+    }
+    return NULL;
+}
+
+static const char *read_prefix(const char **out, const char *text,
+                               apr_pool_t *p)
+{
+    es_problem_t why;
+
+    *out = !strcasecmp(text, "none") ? "" : text; /* httpd drops "" here */
+    return strlen(text) > PREFIX_MAX ||
+                   (*text && !es_channel_check(es_slice_of(text), p, &why))
+               ? "takes at most 64 bytes without control characters"
+               : NULL;
+}
+
+static const char *read_row(void *field, es_grip_value_t value,
+                            const char *text, apr_pool_t *p)
+{
+    switch (value) {
+    case ES_GRIP_SWITCH:
+        return read_word(field, text, "on", "off", "takes on or off");
+    case ES_GRIP_ON_ERROR:
+        return read_word(field, text, "ignore", "fail", "takes fail or ignore");
+    case ES_GRIP_TIME: return read_time(field, text, 0);
+    case ES_GRIP_WAIT: return read_time(field, text, WAIT_MIN);
+    default: return read_prefix(field, text, p);
+    }
+}
+
+const char *es_set_grip_row(cmd_parms *cmd, void *dir, int argc,
+                            char *const argv[])
+{
+    const es_grip_row_t *row = cmd->info;
+    const char *err = ap_check_cmd_context(cmd, GLOBAL_ONLY), *hub;
+    es_grip_t *grip;
+
+    (void)dir;
+    if (err) {
+        return err;
+    }
+    err = take_hub(&hub, &argc, &argv);
+    if (!err && argc != 1) {
+        err = "takes one value, behind a hub= or alone";
+    }
+    if (!err) {
+        grip = grip_of(cmd, hub)->grip;
+        err =
+            read_row((char *)grip + row->field, row->value, argv[0], cmd->pool);
+    }
+    return err ? apr_pstrcat(cmd->pool, cmd->cmd->name, " ", err, NULL) : NULL;
+}

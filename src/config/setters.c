@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Directives of one section add up: a setter pushes onto the list of the
+ * section's own settings; that a nearer section replaces the list of an
+ * outer one is the merge's business.
+ */
+#include "config/setters.h"
+
+#include <apr_lib.h>
+#include <apr_strings.h>
+#include <http_core.h>
+
+#include "base/channel.h"
+#include "config/tokens.h"
+#include "server/log.h"
+#include "server/settings.h"
+
+const char *es_read_bytes(apr_int64_t *out, const char *text)
+{
+    char *end;
+    apr_int64_t value = apr_strtoi64(text, &end, 10);
+    int shift = 0;
+
+    if (end == text || value < 0) {
+        return "takes a number of bytes, such as 65536, 64k or 2m";
+    }
+    switch (apr_tolower(*end)) {
+    case 'k': shift = 10; break;
+    case 'm': shift = 20; break;
+    case 'g': shift = 30; break;
+    default: break;
+    }
+    if (shift) {
+        end++;
+    }
+    if (*end || value > APR_INT64_MAX >> shift) {
+        return "takes a number of bytes, such as 65536, 64k or 2m";
+    }
+    *out = value << shift;
+    return NULL;
+}
+
+static apr_array_header_t *list_of(apr_array_header_t **list, apr_pool_t *p,
+                                   int size)
+{
+    if (!*list) {
+        *list = apr_array_make(p, 4, size);
+    }
+    return *list;
+}
+
+/* ---- channels ---------------------------------------------------------- */
+
+static void *compile(void *baton, const char *text, const char **err)
+{
+    cmd_parms *cmd = baton;
+
+    return ap_expr_parse_cmd(cmd, text, AP_EXPR_FLAG_STRING_RESULT, err, NULL);
+}
+
+const char *es_set_channel(cmd_parms *cmd, void *dir, const char *text)
+{
+    es_dir_t *settings = dir;
+    const es_template_t *template;
+    es_source_t *source;
+    const char *err;
+
+    err = es_template_parse(&template, text, compile, cmd, cmd->pool);
+    if (err) {
+        return apr_pstrcat(cmd->pool, "EventStreamChannel ", err, NULL);
+    }
+    es_tokens_note_template(cmd, template);
+    source = apr_array_push(
+        list_of(&settings->sources, cmd->pool, sizeof(es_source_t)));
+    memset(source, 0, sizeof(*source));
+    source->template = template;
+    return NULL;
+}
+
+const char *es_set_channel_list(cmd_parms *cmd, void *dir,
+                                const char *separator, const char *text)
+{
+    es_dir_t *settings = dir;
+    es_source_t *source;
+    const char *err = NULL;
+    ap_expr_info_t *list;
+
+    if (!*separator) {
+        return "EventStreamChannelList: the separator may not be empty";
+    }
+    list = ap_expr_parse_cmd(cmd, text, AP_EXPR_FLAG_STRING_RESULT, &err, NULL);
+    if (err) {
+        return apr_psprintf(cmd->pool, "EventStreamChannelList \"%s\": %s",
+                            text, err);
+    }
+    source = apr_array_push(
+        list_of(&settings->sources, cmd->pool, sizeof(es_source_t)));
+    memset(source, 0, sizeof(*source));
+    source->separator = separator;
+    source->list = list;
+    return NULL;
+}
+
+const char *es_set_path(cmd_parms *cmd, void *dir, const char *pattern)
+{
+    es_dir_t *settings = dir;
+    const char *err = es_path_parse(&settings->path, pattern, cmd->pool);
+
+    if (err) {
+        return apr_pstrcat(cmd->pool, "EventStreamPath ", err, NULL);
+    }
+    es_tokens_note_path(cmd, settings->path);
+    return NULL;
+}
+
+const char *es_set_allow(cmd_parms *cmd, void *dir, const char *pattern)
+{
+    es_dir_t *settings = dir;
+
+    if (!*pattern) {
+        return "EventStreamAllowChannel takes patterns such as \"room-*\", "
+               "not an empty one";
+    }
+    APR_ARRAY_PUSH(list_of(&settings->allow, cmd->pool, sizeof(char *)),
+                   const char *) = pattern;
+    return NULL;
+}
+
+/* ---- who --------------------------------------------------------------- */
+
+static const char *add_net(cmd_parms *cmd, es_from_t *from, const char *who)
+{
+    char *address = apr_pstrdup(cmd->temp_pool, who);
+    char *mask = strchr(address, '/');
+    apr_ipsubnet_t *net;
+    apr_status_t rv;
+
+    if (mask) {
+        *mask++ = '\0';
+    }
+    rv = apr_ipsubnet_create(&net, address, mask, cmd->pool);
+    if (rv != APR_SUCCESS) {
+        return apr_psprintf(cmd->pool,
+                            "EventStreamPublishFrom takes local, user, any "
+                            "or addresses such as 10.1.0.0/16, not '%s'",
+                            who);
+    }
+    APR_ARRAY_PUSH(list_of(&from->net, cmd->pool, sizeof(net)),
+                   apr_ipsubnet_t *) = net;
+    return NULL;
+}
+
+const char *es_set_from(cmd_parms *cmd, void *dir, const char *who)
+{
+    es_dir_t *settings = dir;
+
+    if (!settings->from) {
+        settings->from = apr_pcalloc(cmd->pool, sizeof(*settings->from));
+    }
+    if (!strcasecmp(who, "any")) {
+        settings->from->any = 1;
+    }
+    else if (!strcasecmp(who, "local")) {
+        settings->from->local = 1;
+    }
+    else if (!strcasecmp(who, "user")) {
+        settings->from->user = 1;
+    }
+    else {
+        return add_net(cmd, settings->from, who);
+    }
+    return NULL;
+}
+
+static int is_origin(const char *text)
+{
+    const char *rest = strstr(text, "://");
+
+    return !strcmp(text, "*") || !strcmp(text, "null") ||
+           (rest && rest != text && rest[3] && !strpbrk(rest + 3, "/?# "));
+}
+
+const char *es_set_origin(cmd_parms *cmd, void *dir, const char *origin)
+{
+    es_dir_t *settings = dir;
+
+    if (!is_origin(origin)) {
+        return apr_psprintf(cmd->pool,
+                            "EventStreamAllowOrigin takes origins such as "
+                            "https://www.example.com (scheme, host, maybe "
+                            "port, no path) or *, not '%s'",
+                            origin);
+    }
+    APR_ARRAY_PUSH(list_of(&settings->origins, cmd->pool, sizeof(char *)),
+                   const char *) = origin;
+    return NULL;
+}
+
+/* ---- hubs -------------------------------------------------------------- */
+
+#define HUB_NAME_MAX 63
+#define HUB_SIZE_MIN (256 * 1024)
+#define HUB_AGE_MAX (365 * 24 * 3600 * (apr_interval_time_t)APR_USEC_PER_SEC)
+
+static int is_hub_name(const char *name)
+{
+    apr_size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyz"
+                                  "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                  "0123456789_-");
+
+    return len != 0 && len <= HUB_NAME_MAX && name[len] == '\0';
+}
+
+/* what EventStreamUseHub has named, as the hub may be defined later */
+typedef struct noted_use_t {
+    const char *name;
+    const ap_directive_t *directive;
+} noted_use_t;
+
+static apr_array_header_t *uses; /* in the pool of the configuration */
+
+void es_uses_begin(apr_pool_t *pconf)
+{
+    uses = apr_array_make(pconf, 4, sizeof(noted_use_t));
+}
+
+const char *es_uses_check(const es_global_t *global, apr_pool_t *p)
+{
+    int i;
+
+    for (i = 0; i < uses->nelts; i++) {
+        const noted_use_t *use = &APR_ARRAY_IDX(uses, i, noted_use_t);
+
+        if (!es_global_hub(global, use->name)) {
+            return apr_psprintf(p,
+                                "%s line %d: EventStreamUseHub %s: there is "
+                                "no such hub; define it at server level with "
+                                "EventStreamHub %s",
+                                use->directive->filename,
+                                use->directive->line_num, use->name, use->name);
+        }
+    }
+    return NULL;
+}
+
+const char *es_set_use_hub(cmd_parms *cmd, void *dir, const char *name)
+{
+    es_dir_t *settings = dir;
+    noted_use_t *use;
+
+    if (!is_hub_name(name)) {
+        return apr_psprintf(cmd->pool,
+                            "EventStreamUseHub takes the name of a hub, "
+                            "not '%s'",
+                            name);
+    }
+    settings->hub = name;
+    use = apr_array_push(uses);
+    use->name = name;
+    use->directive = cmd->directive;
+    return NULL;
+}
+
+static es_hub_t *hub_named(es_global_t *global, const char *name, apr_pool_t *p)
+{
+    es_hub_t *hub = es_global_hub(global, name);
+
+    return hub ? hub : es_global_add_hub(global, apr_pstrdup(p, name));
+}
+
+static const char *set_size(es_hub_t *hub, const char *text)
+{
+    apr_int64_t size;
+
+    if (es_read_bytes(&size, text) || size < HUB_SIZE_MIN ||
+        size > APR_INT64_C(1) << 40) {
+        return "takes 256k or more, such as 64m";
+    }
+    hub->size_bytes = (apr_uint64_t)size;
+    return NULL;
+}
+
+static const char *set_history(es_hub_t *hub, const char *text)
+{
+    char *end;
+    apr_int64_t events = apr_strtoi64(text, &end, 10);
+
+    if (end == text || *end || events < 1 || events > APR_INT32_MAX) {
+        return "takes a number of events of a channel, 1 or more";
+    }
+    hub->history = (apr_uint64_t)events;
+    return NULL;
+}
+
+static const char *set_age(es_hub_t *hub, const char *text)
+{
+    apr_interval_time_t age;
+
+    if (!apr_isdigit(*text) ||
+        ap_timeout_parameter_parse(text, &age, "s") != APR_SUCCESS ||
+        age < APR_USEC_PER_SEC || age > HUB_AGE_MAX) {
+        return "takes a time from a second to a year, such as 1h";
+    }
+    hub->age_us = age;
+    return NULL;
+}
+
+static const struct {
+    const char *name;
+    const char *(*set)(es_hub_t *hub, const char *text);
+} hub_params[] = {
+    {"size=", set_size}, {"history=", set_history}, {"age=", set_age}};
+
+static const char *set_hub_param(cmd_parms *cmd, es_hub_t *hub,
+                                 const char *param)
+{
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(hub_params) / sizeof(hub_params[0]); i++) {
+        apr_size_t len = strlen(hub_params[i].name);
+        const char *err;
+
+        if (strncasecmp(param, hub_params[i].name, len) != 0) {
+            continue;
+        }
+        err = hub_params[i].set(hub, param + len);
+        return err ? apr_psprintf(
+                         cmd->pool, "EventStreamHub %s: %s %s, not '%s'",
+                         hub->name, hub_params[i].name, err, param + len)
+                   : NULL;
+    }
+    return apr_psprintf(cmd->pool,
+                        "EventStreamHub %s: unknown parameter '%s'; there are "
+                        "size=, history= and age=",
+                        hub->name, param);
+}
+
+const char *es_set_hub(cmd_parms *cmd, void *dir, int argc, char *const argv[])
+{
+    const char *err = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+    es_global_t *global = es_global_of(cmd->server);
+    es_hub_t *hub;
+    int i;
+
+    (void)dir;
+    if (err) {
+        return err;
+    }
+    if (argc < 1 || !is_hub_name(argv[0])) {
+        return "EventStreamHub takes a name of letters, digits, '-' and "
+               "'_', and size=, history= or age=";
+    }
+    hub = hub_named(global, argv[0], cmd->pool);
+    if (global->hubs->nelts > ES_HUBS_MAX) {
+        return apr_psprintf(cmd->pool, "EventStreamHub: at most %d hubs",
+                            ES_HUBS_MAX);
+    }
+    for (i = 1; i < argc && !err; i++) {
+        err = set_hub_param(cmd, hub, argv[i]);
+    }
+    return err;
+}

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A hash table with open addressing, keyed by slot, at most half full. An
+ * entry with one link holds it itself; from the second on there is an array.
+ * A removed entry is closed up by moving the ones behind it, so that there
+ * are no tombstones however long the child lives.
+ */
+#include "deliver/channel_index.h"
+
+#include <stdlib.h>
+
+#define FIRST_SIZE 64
+
+typedef struct entry_t {
+    es_slot_t slot;     /* 0 = free */
+    apr_uint32_t count; /* links, 1 or more unless free */
+    apr_uint32_t room;  /* of many; 0 = the link stands in one */
+    union {
+        es_index_link_t *one;
+        es_index_link_t **many;
+    } links;
+} entry_t;
+
+struct es_index_t {
+    entry_t *entries;
+    apr_uint32_t size; /* a power of two */
+    apr_uint32_t used;
+};
+
+es_index_t *es_index_create(void)
+{
+    es_index_t *index = calloc(1, sizeof(*index));
+
+    if (index == NULL) {
+        return NULL;
+    }
+    index->entries = calloc(FIRST_SIZE, sizeof(entry_t));
+    if (index->entries == NULL) {
+        free(index);
+        return NULL;
+    }
+    index->size = FIRST_SIZE;
+    return index;
+}
+
+void es_index_destroy(es_index_t *index)
+{
+    apr_uint32_t i;
+
+    if (index == NULL) {
+        return;
+    }
+    for (i = 0; i < index->size; i++) {
+        if (index->entries[i].room != 0) {
+            free(index->entries[i].links.many);
+        }
+    }
+    free(index->entries);
+    free(index);
+}
+
+/* Slots are given out in order, so neighbours need to be spread. */
+static apr_uint32_t home_of(const es_index_t *index, es_slot_t slot)
+{
+    return (slot * 2654435761u >> 7) & (index->size - 1);
+}
+
+/* The entry of slot, or the free one where it would stand. */
+static entry_t *entry_at(const es_index_t *index, es_slot_t slot)
+{
+    apr_uint32_t i = home_of(index, slot);
+
+    while (index->entries[i].slot != 0 && index->entries[i].slot != slot) {
+        i = (i + 1) & (index->size - 1);
+    }
+    return &index->entries[i];
+}
+
+static apr_status_t make_room(es_index_t *index)
+{
+    entry_t *old = index->entries;
+    apr_uint32_t old_size = index->size;
+    entry_t *entries;
+    apr_uint32_t i;
+
+    if ((index->used + 1) * 2 <= index->size) {
+        return APR_SUCCESS;
+    }
+    entries = calloc((size_t)old_size * 2, sizeof(entry_t));
+    if (entries == NULL) {
+        return APR_ENOMEM;
+    }
+    index->entries = entries;
+    index->size = old_size * 2;
+    for (i = 0; i < old_size; i++) {
+        if (old[i].slot != 0) {
+            *entry_at(index, old[i].slot) = old[i];
+        }
+    }
+    free(old);
+    return APR_SUCCESS;
+}
+
+/* Make sure that one more link fits into the entry. */
+static apr_status_t make_place(entry_t *entry)
+{
+    es_index_link_t **many;
+    apr_uint32_t room;
+
+    if (entry->count == 0 || entry->count < entry->room) {
+        return APR_SUCCESS;
+    }
+    room = entry->count * 2 < 4 ? 4 : entry->count * 2;
+    many = realloc(entry->room != 0 ? entry->links.many : NULL,
+                   room * sizeof(*many));
+    if (many == NULL) {
+        return APR_ENOMEM;
+    }
+    if (entry->room == 0) {
+        many[0] = entry->links.one;
+    }
+    entry->links.many = many;
+    entry->room = room;
+    return APR_SUCCESS;
+}
+
+apr_status_t es_index_add(es_index_t *index, es_slot_t slot,
+                          es_index_link_t *link)
+{
+    entry_t *entry;
+
+    if (make_room(index) != APR_SUCCESS) {
+        return APR_ENOMEM;
+    }
+    entry = entry_at(index, slot);
+    if (make_place(entry) != APR_SUCCESS) {
+        return APR_ENOMEM;
+    }
+    link->slot = slot;
+    link->place = entry->count;
+    if (entry->slot == 0) {
+        entry->slot = slot;
+        index->used++;
+    }
+    if (entry->room != 0) {
+        entry->links.many[entry->count] = link;
+    }
+    else {
+        entry->links.one = link;
+    }
+    entry->count++;
+    return APR_SUCCESS;
+}
+
+/* Free an entry, and move up those that passed over it to find a place. */
+static void free_entry(es_index_t *index, entry_t *entry)
+{
+    apr_uint32_t mask = index->size - 1;
+    apr_uint32_t hole = (apr_uint32_t)(entry - index->entries);
+    apr_uint32_t i = hole;
+    apr_uint32_t home;
+
+    if (entry->room != 0) {
+        free(entry->links.many);
+    }
+    for (;;) {
+        i = (i + 1) & mask;
+        if (index->entries[i].slot == 0) {
+            break;
+        }
+        home = home_of(index, index->entries[i].slot);
+        if (((i - home) & mask) >= ((i - hole) & mask)) {
+            index->entries[hole] = index->entries[i];
+            hole = i;
+        }
+    }
+    memset(&index->entries[hole], 0, sizeof(entry_t));
+    index->used--;
+}
+
+void es_index_remove(es_index_t *index, es_index_link_t *link)
+{
+    es_index_link_t *last;
+    entry_t *entry;
+
+    if (link->slot == 0) {
+        return;
+    }
+    entry = entry_at(index, link->slot);
+    link->slot = 0;
+    if (entry->count <= 1) {
+        free_entry(index, entry);
+        return;
+    }
+    last = entry->links.many[--entry->count];
+    entry->links.many[link->place] = last;
+    last->place = link->place;
+}
+
+es_index_list_t es_index_list(const es_index_t *index, es_slot_t slot)
+{
+    es_index_list_t list = {NULL, 0};
+    const entry_t *entry;
+
+    if (slot == 0) {
+        return list; /* would match the free entries */
+    }
+    entry = entry_at(index, slot);
+    if (entry->slot == slot) {
+        list.links = entry->room != 0 ? entry->links.many : &entry->links.one;
+        list.count = entry->count;
+    }
+    return list;
+}

@@ -1,0 +1,440 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where a client stands is told by its cursor and skip, see es_reader.h. A
+ * write that was taken in part needs no list of what was in it: skip grows by
+ * what was taken. skip 0 is the border between two frames, and only there may
+ * a control frame or another position follow. A control frame that was taken
+ * in part is remembered by its kind and its own offset, and made again.
+ */
+#include "deliver/client_priv.h"
+
+#include "base/context.h"
+#include "deliver/client_body.h"
+#include "deliver/control_frame.h"
+#include "journal/close.h"
+
+#include <stdlib.h>
+
+#define TURNS_MAX 8 /* control frames and writes of a step */
+/* odd and without pattern: spreads addresses, see es_client_end_closed */
+#define SPREAD_FACTOR APR_UINT64_C(0x9e3779b97f4a7c15)
+
+static int compare_slots(const void *a, const void *b)
+{
+    es_slot_t x = *(const es_slot_t *)a;
+    es_slot_t y = *(const es_slot_t *)b;
+
+    return x < y ? -1 : x > y;
+}
+
+/* Room for slots, and the backlog. @return 0 without memory */
+static int equip(es_client_t *client, const es_client_params_t *params)
+{
+    client->slots = &client->one_slot;
+    if (params->nslots > 1) {
+        client->slots = malloc((size_t)params->nslots * sizeof(es_slot_t));
+        if (client->slots == NULL) {
+            return 0;
+        }
+    }
+    if (params->replay != NULL) {
+        client->backlog = es_backlog_create(params->replay, params->nslots);
+        if (client->backlog == NULL) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+static void destroy(es_client_t *client)
+{
+    if (client->slots != &client->one_slot) {
+        free(client->slots);
+    }
+    free(client->backlog);
+    free(client);
+}
+
+es_client_t *es_client_create(const es_client_params_t *params, es_sink_t *sink,
+                              apr_time_t now)
+{
+    es_client_t *client = calloc(1, sizeof(*client));
+
+    ES_CONTEXT(ES_WORKER | ES_DELIVERY);
+    if (client == NULL) {
+        return NULL;
+    }
+    if (!equip(client, params)) {
+        destroy(client);
+        return NULL;
+    }
+    if (params->nslots > 0) {
+        memcpy(client->slots, params->slots,
+               (size_t)params->nslots * sizeof(es_slot_t));
+        qsort(client->slots, (size_t)params->nslots, sizeof(es_slot_t),
+              compare_slots);
+    }
+    client->nslots = params->nslots;
+    client->sink = sink;
+    client->cursor = params->pos;
+    client->last = now;
+    client->as_comment = params->keepalive_as_comment != 0;
+    client->hub = params->hub;
+    client->keepalive = params->keepalive;
+    client->send_timeout = params->send_timeout;
+    client->lifetime = params->lifetime;
+    client->end_at = params->lifetime > 0 ? now + params->lifetime : 0;
+    client->store = params->store;
+    client->retry_ms = params->retry_ms;
+    client->place = params->place;
+    client->ticket = params->ticket;
+    return client;
+}
+
+void es_client_close(es_client_t *client)
+{
+    es_store_unsubscribe(client->store, client->place, client->slots,
+                         client->nslots);
+    es_census_leave(&client->ticket);
+    client->sink->ops->close(client->sink);
+    destroy(client);
+}
+
+/* Write, and see what the answer says of the client. */
+static apr_status_t put(es_client_t *client, const struct iovec *iov, int count,
+                        apr_time_t now, apr_size_t *taken)
+{
+    apr_status_t rv;
+
+    *taken = 0;
+    rv = client->sink->ops->write(client->sink, iov, count, taken);
+    if (rv == APR_SUCCESS) {
+        client->last = now;
+        client->blocked = 0;
+    }
+    else if (!APR_STATUS_IS_EAGAIN(rv)) {
+        client->broken = 1;
+    }
+    else if (!client->blocked || *taken > 0) {
+        client->last = now;
+        client->blocked = 1;
+    }
+    else if (client->send_timeout > 0 &&
+             now - client->last >= client->send_timeout) {
+        client->broken = 1;
+    }
+    return rv;
+}
+
+/* The step that an unfinished write comes to. */
+static es_step_t halted(const es_client_t *client)
+{
+    return client->broken ? ES_STEP_ENDED : ES_STEP_BLOCKED;
+}
+
+static apr_status_t make_control(const es_client_t *client, es_control_t *frame)
+{
+    switch (client->control) {
+    case ES_CONTROL_RESET:
+        return es_control_reset(frame, &client->reset_id, client->store,
+                                client->slots, client->nslots,
+                                client->sink->chunked);
+    case ES_CONTROL_END:
+        es_control_end(frame, client->retry_ms, client->sink->chunked);
+        return APR_SUCCESS;
+    default:
+        es_control_keepalive(frame, client->as_comment, client->sink->chunked);
+        return APR_SUCCESS;
+    }
+}
+
+/* Write the control frame at hand, or its rest. */
+static es_step_t step_control(es_client_t *client, apr_time_t now)
+{
+    es_control_t frame;
+    apr_status_t rv;
+    apr_size_t taken;
+
+    if (make_control(client, &frame) != APR_SUCCESS) {
+        client->broken = 1;
+        return ES_STEP_ENDED;
+    }
+    es_control_skip(&frame, client->control_offset);
+    rv = APR_SUCCESS;
+    if (frame.count > 0) {
+        rv = put(client, &frame.iov[frame.first], frame.count, now, &taken);
+        client->control_offset += taken;
+    }
+    es_control_clear(&frame);
+    if (rv != APR_SUCCESS) {
+        return halted(client);
+    }
+    if (client->control == ES_CONTROL_END) {
+        client->finished = 1;
+        client->sink->ops->finish(client->sink);
+    }
+    client->control = ES_CONTROL_NONE;
+    client->control_offset = 0;
+    return client->finished ? ES_STEP_ENDED : ES_STEP_CURRENT;
+}
+
+static apr_status_t settle(es_client_t *client)
+{
+    es_reader_t reader;
+
+    if (client->skip == 0) {
+        return APR_SUCCESS;
+    }
+    reader = es_client_reader(client);
+    return es_reader_settle(&reader, &client->cursor, &client->skip);
+}
+
+/* All up to the cursor is done, and so is the backlog if it ends there. */
+static es_step_t caught_up(es_client_t *client)
+{
+    if (client->backlog != NULL && client->cursor >= client->backlog->end) {
+        free(client->backlog);
+        client->backlog = NULL;
+    }
+    return ES_STEP_CURRENT;
+}
+
+static int has_lost(const es_client_t *client, es_pos_t *tail)
+{
+    return client->backlog != NULL
+               ? es_backlog_has_lost(client->backlog, client->store,
+                                     client->cursor, tail)
+               : es_store_has_lost(client->store, client->slots, client->nslots,
+                                   client->cursor, tail);
+}
+
+/* Those that share the channel shall not all come at once: the time to wait
+ * is spread by a fifth. */
+void es_client_end_closed(es_client_t *client)
+{
+    apr_uint64_t spread = (apr_uintptr_t)client * SPREAD_FACTOR >> 32;
+
+    client->retry_ms += (apr_int64_t)(spread % 1000) * client->retry_ms / 5000;
+    client->ending = 1;
+}
+
+/* The ring was faster, or the journal is damaged where the client stands. */
+static es_step_t overtaken(es_client_t *client, apr_status_t why)
+{
+    es_start_t start;
+    es_pos_t tail;
+
+    if (why == APR_ENOENT && client->skip == 0 && !has_lost(client, &tail)) {
+        client->cursor = tail;
+        return ES_STEP_MORE;
+    }
+    if (client->skip == 0 &&
+        es_close_was_since(client->store, client->slots, client->nslots,
+                           client->cursor)) {
+        es_client_end_closed(client); /* it would never meet the close */
+        return ES_STEP_MORE;
+    }
+    if (client->skip > 0 ||
+        es_store_present(client->store, &start) != APR_SUCCESS) {
+        client->broken = 1; /* cut, so that it is seen not to be the end */
+        return ES_STEP_ENDED;
+    }
+    client->cursor = start.pos;
+    client->reset_id = start.id;
+    client->control = ES_CONTROL_RESET;
+    client->control_offset = 0;
+    return ES_STEP_MORE;
+}
+
+/* Write a haul of what the client has not seen below limit. */
+static es_step_t catch_up(es_client_t *client, es_pos_t limit, apr_time_t now,
+                          char *scratch, apr_size_t scratch_size)
+{
+    es_pos_t stop = es_store_head(client->store);
+    es_reader_t reader = es_client_reader(client);
+    es_haul_t haul;
+    struct iovec iov;
+    apr_size_t taken;
+    apr_status_t rv;
+
+    if (limit < stop) {
+        stop = limit;
+    }
+    if (client->cursor >= stop) {
+        return caught_up(client);
+    }
+    if (client->skip == 0 && es_reader_is_all_seen(&reader, client->cursor)) {
+        client->cursor = stop;
+        return caught_up(client);
+    }
+    rv = es_reader_collect(&reader, &haul, client->cursor, client->skip, stop,
+                           client->ending, scratch, scratch_size);
+    if (rv == APR_ENOMEM) {
+        client->broken = 1; /* it comes back, maybe to a better time */
+        return ES_STEP_ENDED;
+    }
+    if (rv != APR_SUCCESS) {
+        return overtaken(client, rv);
+    }
+    if (haul.len > 0) {
+        iov.iov_base = haul.data;
+        iov.iov_len = haul.len;
+        rv = put(client, &iov, 1, now, &taken);
+        free(haul.big);
+        if (client->backlog != NULL && taken > 0) {
+            client->backlog->is_begun = 1;
+        }
+        if (rv != APR_SUCCESS) {
+            client->skip += taken;
+            (void)settle(client); /* else the next step finds out */
+            return halted(client);
+        }
+    }
+    client->skip = 0;
+    client->cursor = haul.end;
+    if (haul.closes) {
+        es_client_end_closed(client);
+        return ES_STEP_MORE;
+    }
+    return haul.more ? ES_STEP_MORE : caught_up(client);
+}
+
+static int is_silent(const es_client_t *client, apr_time_t now)
+{
+    return client->keepalive > 0 && now - client->last >= client->keepalive;
+}
+
+es_step_t es_client_step_to(es_client_t *client, es_pos_t limit, apr_time_t now,
+                            char *scratch, apr_size_t scratch_size)
+{
+    es_step_t step;
+    int turn;
+
+    if (client->end_at != 0 && now >= client->end_at) {
+        client->ending = 1;
+    }
+    for (turn = 0; turn < TURNS_MAX; turn++) {
+        if (client->broken || client->finished) {
+            return ES_STEP_ENDED;
+        }
+        if (client->control != ES_CONTROL_NONE) {
+            step = step_control(client, now);
+            if (step != ES_STEP_CURRENT) {
+                return step;
+            }
+        }
+        if (settle(client) != APR_SUCCESS) {
+            client->broken = 1; /* overtaken within a frame */
+            return ES_STEP_ENDED;
+        }
+        if (client->ending && client->skip == 0) {
+            client->control = ES_CONTROL_END;
+            continue;
+        }
+        step = catch_up(client, limit, now, scratch, scratch_size);
+        if (step == ES_STEP_CURRENT && !client->ending) {
+            client->blocked = 0;
+            if (!is_silent(client, now)) {
+                return ES_STEP_CURRENT;
+            }
+            client->control = ES_CONTROL_KEEPALIVE;
+        }
+        else if (step == ES_STEP_BLOCKED || step == ES_STEP_ENDED) {
+            return step;
+        }
+        else if (!client->ending && client->control == ES_CONTROL_NONE) {
+            return step;
+        }
+    }
+    return ES_STEP_MORE;
+}
+
+es_step_t es_client_step(es_client_t *client, apr_time_t now, char *scratch,
+                         apr_size_t scratch_size)
+{
+    return es_client_step_to(client, ~(es_pos_t)0, now, scratch, scratch_size);
+}
+
+es_step_t es_client_offer(es_client_t *client, es_pos_t round_start,
+                          es_pos_t round_end, const struct iovec *iov,
+                          int count, apr_time_t now)
+{
+    apr_size_t taken;
+
+    if (client->cursor > round_start || client->skip != 0 ||
+        client->control != ES_CONTROL_NONE || client->blocked ||
+        client->ending || client->broken || client->backlog != NULL) {
+        return ES_STEP_MORE;
+    }
+    if (put(client, iov, count, now, &taken) == APR_SUCCESS) {
+        client->cursor = round_end;
+        return ES_STEP_CURRENT;
+    }
+    client->cursor = round_start;
+    client->skip = taken;
+    return halted(client);
+}
+
+void es_client_end(es_client_t *client, apr_int64_t retry_ms)
+{
+    if (!client->ending) {
+        client->ending = 1;
+        client->retry_ms = retry_ms;
+    }
+}
+
+apr_time_t es_client_due(const es_client_t *client)
+{
+    apr_interval_time_t wait =
+        client->blocked ? client->send_timeout : client->keepalive;
+    apr_time_t due = wait > 0 ? client->last + wait : 0;
+
+    if (client->end_at != 0 && !client->ending &&
+        (due == 0 || client->end_at < due)) {
+        due = client->end_at;
+    }
+    return due;
+}
+
+es_pos_t es_client_pos(const es_client_t *client)
+{
+    return client->cursor;
+}
+
+apr_time_t es_client_moved(const es_client_t *client)
+{
+    return client->last;
+}
+
+void es_client_seek(es_client_t *client, es_pos_t pos)
+{
+    if (client->cursor < pos && client->skip == 0) {
+        client->cursor = pos;
+    }
+}
+
+int es_client_is_finished(const es_client_t *client)
+{
+    return client->finished;
+}
+
+es_sink_t *es_client_sink(const es_client_t *client)
+{
+    return client->sink;
+}
+
+apr_uint32_t es_client_hub(const es_client_t *client)
+{
+    return client->hub;
+}
+
+apr_int64_t es_client_retry_ms(const es_client_t *client)
+{
+    return client->retry_ms;
+}
+
+const es_slot_t *es_client_slots(const es_client_t *client, int *count)
+{
+    *count = client->nslots;
+    return client->slots;
+}

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The inner loop is what the server does for each client and event, so it
+ * touches little: the link, the member, its client, its sink, and then the
+ * kernel. All are spread over the heap, and are fetched ahead: the member of
+ * the one after the next, and client and sink of the next.
+ *
+ * While it runs, members only change their state; the lists of the index stay
+ * as they are until the dead are buried.
+ */
+#include "deliver/fanout.h"
+
+#include <stdlib.h>
+
+#include "base/context.h"
+#include "base/log.h"
+#include "base/log_limit.h"
+#include "deliver/client_priv.h"
+#include "deliver/progress.h"
+#include "deliver/watch_priv.h"
+
+#define ROUND_BYTES (512 * 1024)
+#define AHEAD 4 /* members to fetch ahead */
+
+struct es_fanout_t {
+    es_crew_t *crew;
+    es_round_t *round;
+    apr_uint32_t turn; /* number of the round */
+};
+
+es_fanout_t *es_fanout_create(es_crew_t *crew)
+{
+    es_fanout_t *fanout = calloc(1, sizeof(*fanout));
+
+    if (fanout == NULL) {
+        return NULL;
+    }
+    fanout->crew = crew;
+    fanout->round = es_round_create(ROUND_BYTES);
+    if (fanout->round == NULL) {
+        free(fanout);
+        return NULL;
+    }
+    return fanout;
+}
+
+void es_fanout_destroy(es_fanout_t *fanout)
+{
+    if (fanout != NULL) {
+        es_round_destroy(fanout->round);
+        free(fanout);
+    }
+}
+
+int es_fanout_is_due(const es_hub_t *hub)
+{
+    return es_store_head(hub->store) != hub->pos;
+}
+
+static int on_wants(void *baton, es_slot_t slot)
+{
+    const es_hub_t *hub = baton;
+
+    return es_index_list(hub->clients, slot).count != 0 ||
+           es_index_list(hub->watches, slot).count != 0;
+}
+
+static void offer(es_fanout_t *fanout, es_member_t *member,
+                  const es_wire_t *wire, apr_time_t now)
+{
+    es_step_t step;
+
+    step = es_client_offer(member->client, es_round_start(fanout->round),
+                           es_round_end(fanout->round), wire->iov, wire->count,
+                           now);
+    if (step != ES_STEP_CURRENT) {
+        es_crew_left(fanout->crew, member, step, now);
+    }
+}
+
+/* A member of several channels: it is met in the list of each of them that
+ * was touched, and gets all at the first. */
+static void offer_merged(es_fanout_t *fanout, es_member_t *member,
+                         apr_time_t now)
+{
+    const es_slot_t *slots;
+    const es_wire_t *wire;
+    int nslots;
+
+    if (member->turn == fanout->turn) {
+        return;
+    }
+    member->turn = fanout->turn;
+    slots = es_client_slots(member->client, &nslots);
+    wire = es_round_merge(fanout->round, slots, nslots, member->chunked);
+    if (wire != NULL) {
+        offer(fanout, member, wire, now);
+    }
+}
+
+/* A member of a channel that was closed ends after what came before the
+ * close, and not all of the round did: it finds out by itself. */
+static int sees_close(es_fanout_t *fanout, const es_member_t *member)
+{
+    const es_slot_t *slots;
+    int nslots;
+
+    if (!es_round_has_closes(fanout->round)) {
+        return 0;
+    }
+    slots = es_client_slots(member->client, &nslots);
+    return es_round_closes(fanout->round, slots, nslots);
+}
+
+static void offer_channel(es_fanout_t *fanout, es_hub_t *hub, int i,
+                          apr_time_t now)
+{
+    es_round_t *round = fanout->round;
+    es_index_list_t list = es_index_list(hub->clients, es_round_slot(round, i));
+    const es_wire_t *wires[2] = {NULL, NULL};
+    const es_member_t *next;
+    es_member_t *member;
+    apr_uint32_t m;
+
+    for (m = 0; m < list.count; m++) {
+        if (m + AHEAD < list.count) {
+            __builtin_prefetch(list.links[m + AHEAD]);
+            next = list.links[m + AHEAD / 2]->owner;
+            __builtin_prefetch(next->client);
+            __builtin_prefetch(next->sink);
+        }
+        member = list.links[m]->owner;
+        if (member->state != ES_MEMBER_CURRENT) {
+            continue; /* it catches up by itself */
+        }
+        if (sees_close(fanout, member)) {
+            es_crew_left(fanout->crew, member, ES_STEP_MORE, now);
+            continue;
+        }
+        if (member->nslots > 1) {
+            offer_merged(fanout, member, now);
+            continue;
+        }
+        if (wires[member->chunked] == NULL) {
+            wires[member->chunked] = es_round_wire(round, i, member->chunked);
+        }
+        offer(fanout, member, wires[member->chunked], now);
+    }
+}
+
+static void signal_channel(es_hub_t *hub, es_slot_t slot)
+{
+    es_index_list_t list = es_index_list(hub->watches, slot);
+    apr_uint32_t i;
+
+    for (i = 0; i < list.count; i++) {
+        es_watch_signal(list.links[i]->owner);
+    }
+}
+
+static void signal_all(es_hub_t *hub)
+{
+    es_watch_t *watch;
+
+    for (watch = hub->known; watch; watch = es_watch_part(watch)->next) {
+        es_watch_signal(watch);
+    }
+}
+
+/*
+ * The ring has gone on by a part of what it retains: those who hold clients
+ * of quiet channels are to step them once, or they would be overtaken by
+ * records that are none of theirs.
+ */
+static void nudge(es_hub_t *hub)
+{
+    es_pos_t retained = es_store_head(hub->store) - es_store_tail(hub->store);
+
+    if (hub->pos - hub->nudged > retained / 4) {
+        hub->nudged = hub->pos;
+        signal_all(hub);
+    }
+}
+
+/* Members go on by themselves, from the position that is left here. */
+static void jump(es_fanout_t *fanout, es_hub_t *hub, es_pos_t head,
+                 apr_status_t reason, apr_time_t now)
+{
+    es_crew_hub_jumps(fanout->crew, hub);
+    hub->pos = head;
+    es_crew_hub_moved(fanout->crew, hub);
+    hub->nudged = head;
+    signal_all(hub);
+    if (es_headway_is_alone(hub)) {
+        return; /* it was asleep, as nobody here had missed anything */
+    }
+    if (APR_STATUS_IS_ENOENT(reason)) {
+        es_log(es_seldom_level(&hub->complained, ES_LOG_WARNING, now),
+               APR_SUCCESS, "ES0302",
+               "events come faster than they are delivered: the journal has "
+               "overtaken this child; clients that have missed events are "
+               "told by stream-reset; EventStreamHub size= is too small");
+    }
+    else {
+        es_log(es_seldom_level(&hub->complained, ES_LOG_ERR, now), reason,
+               "ES0303",
+               "new events of a hub cannot be read; clients go on from the "
+               "present position and are told by stream-reset");
+    }
+}
+
+void es_fanout_round(es_fanout_t *fanout, es_hub_t *hub, apr_time_t now)
+{
+    es_round_t *round = fanout->round;
+    es_pos_t head = es_store_head(hub->store);
+    apr_status_t rv;
+    int i;
+
+    ES_CONTEXT(ES_DELIVERY);
+    if (head == hub->pos) {
+        return;
+    }
+    rv = head > hub->pos
+             ? es_round_take(round, hub->store, hub->pos, head, on_wants, hub)
+             : APR_EGENERAL;
+    if (rv != APR_SUCCESS) {
+        jump(fanout, hub, head, rv, now);
+        return;
+    }
+    fanout->turn++;
+    for (i = 0; i < es_round_count(round); i++) {
+        offer_channel(fanout, hub, i, now);
+        signal_channel(hub, es_round_slot(round, i));
+    }
+    hub->pos = es_round_end(round);
+    es_crew_hub_moved(fanout->crew, hub);
+    nudge(hub);
+}
+
+void es_fanout_watch(es_hub_t *hub, es_watch_t *watch)
+{
+    es_watch_part_t *part = es_watch_part(watch);
+    int i;
+
+    ES_CONTEXT(ES_DELIVERY);
+    part->is_known = 1;
+    part->prev = NULL;
+    part->next = hub->known;
+    if (hub->known != NULL) {
+        es_watch_part(hub->known)->prev = watch;
+    }
+    hub->known = watch;
+    for (i = 0; i < part->nslots; i++) {
+        /* Without memory it is not told of this channel; its worker looks at
+         * the journal from time to time anyway. */
+        (void)es_index_add(hub->watches, es_watch_slot(watch, i),
+                           &part->links[i]);
+    }
+    es_watch_signal(watch);
+}
+
+void es_fanout_unwatch(es_hub_t *hub, es_watch_t *watch)
+{
+    es_watch_part_t *part = es_watch_part(watch);
+    int i;
+
+    ES_CONTEXT(ES_DELIVERY);
+    if (!part->is_known) {
+        return;
+    }
+    part->is_known = 0;
+    for (i = 0; i < part->nslots; i++) {
+        es_index_remove(hub->watches, &part->links[i]);
+    }
+    if (part->next != NULL) {
+        es_watch_part(part->next)->prev = part->prev;
+    }
+    if (part->prev != NULL) {
+        es_watch_part(part->prev)->next = part->next;
+    }
+    else {
+        hub->known = part->next;
+    }
+}
+
+void es_fanout_stop_watches(es_hub_t *hub)
+{
+    es_watch_t *watch;
+
+    ES_CONTEXT(ES_DELIVERY);
+    while (hub->known != NULL) {
+        watch = hub->known;
+        /* First let go: the worker that waits may give it back at once. */
+        es_fanout_unwatch(hub, watch);
+        es_watch_stop(watch);
+    }
+}

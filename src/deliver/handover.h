@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * The ferry: takes a crew's members aboard the lifeboat when their child
+ * stops, and brings passengers of other children ashore, as members of this
+ * one's crew.
+ *
+ *     member ─► out of epoll ─► message ─► the boat took it: closed here,
+ *                                          without a word to the client
+ *                                      └─► it did not: a member as before
+ *
+ *     message ─► subscribed anew by names ─► does the journal vouch for all
+ *                since the cursor? ─► member, or told by stream-reset
+ *
+ * While a client is in the boat, no child counts it and nobody holds its
+ * slots; that is why it travels with names.
+ *
+ * Context of all: DELIVERY, but for es_ferry_create and _destroy.
+ */
+#ifndef ES_FERRY_H
+#define ES_FERRY_H
+
+#include "deliver/conns.h"
+#include "shm/client_count.h"
+
+typedef struct es_ferry_t es_ferry_t;
+
+typedef struct es_ferry_params_t {
+    es_crew_t *crew;
+    es_hub_t *hubs; /* nhubs of them */
+    apr_uint32_t nhubs;
+    apr_uint32_t place;
+    int send_fd;              /* of the boat; -1 = there is none */
+    int receive_fd;           /* of the boat; -1 = there is none */
+    es_census_t *census;      /* NULL = clients are not counted */
+    apr_uint32_t clients_max; /* of this child; 0 = no limit */
+    apr_int64_t drain_ms;     /* for those who end when they arrive */
+} es_ferry_params_t;
+
+/** @return the ferry, or NULL without memory */
+es_ferry_t *es_ferry_create(const es_ferry_params_t *params);
+
+/** NULL is nothing. */
+void es_ferry_destroy(es_ferry_t *ferry);
+
+/**
+ * Send all members that can move, as long as the boat takes them; the others
+ * go on as they are.
+ *
+ * @return APR_SUCCESS: all who can have gone; APR_EAGAIN: the boat is full
+ *         for now; else it will take nobody
+ */
+apr_status_t es_ferry_leave(es_ferry_t *ferry, apr_time_t now);
+
+/** 1 when so many passengers more can stay. */
+int es_ferry_has_room(const es_ferry_t *ferry, apr_uint32_t passengers);
+
+/**
+ * Bring passengers ashore. Those above clients_max end.
+ *
+ * @param messages  at most
+ * @return how many clients came
+ */
+int es_ferry_arrive(es_ferry_t *ferry, int messages, apr_time_t now);
+
+/** Clients that have left with it so far. */
+apr_uint32_t es_ferry_gone(const es_ferry_t *ferry);
+
+#endif

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A list under a lock, taken as a whole. The descriptor is written to only by
+ * who finds the list empty: as long as there are notes, an earlier write has
+ * told so, or the taker is on its way.
+ */
+#include "deliver/inbox.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+struct es_inbox_t {
+    pthread_mutex_t lock;
+    es_note_t *first; /* guarded by lock; also read as a hint */
+    es_note_t *last;  /* guarded by lock; not valid without first */
+    int is_shut;      /* guarded by lock */
+    int fd;           /* eventfd, without blocking */
+};
+
+apr_status_t es_inbox_open(es_inbox_t **out)
+{
+    es_inbox_t *inbox = calloc(1, sizeof(*inbox));
+    apr_status_t rv;
+
+    if (inbox == NULL) {
+        return APR_ENOMEM;
+    }
+    inbox->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (inbox->fd < 0) {
+        rv = APR_FROM_OS_ERROR(errno);
+        free(inbox);
+        return rv;
+    }
+    pthread_mutex_init(&inbox->lock, NULL);
+    *out = inbox;
+    return APR_SUCCESS;
+}
+
+int es_inbox_fd(const es_inbox_t *inbox)
+{
+    return inbox->fd;
+}
+
+apr_status_t es_inbox_post(es_inbox_t *inbox, es_note_t *note)
+{
+    int was_empty = 0;
+    int is_shut;
+
+    note->next = NULL;
+    pthread_mutex_lock(&inbox->lock);
+    is_shut = inbox->is_shut;
+    if (!is_shut) {
+        was_empty = inbox->first == NULL;
+        if (was_empty) {
+            /* Atomic for the hint alone; the lock orders all else. */
+            __atomic_store_n(&inbox->first, note, __ATOMIC_RELAXED);
+        }
+        else {
+            inbox->last->next = note;
+        }
+        inbox->last = note;
+    }
+    pthread_mutex_unlock(&inbox->lock);
+    if (was_empty) {
+        es_inbox_poke(inbox);
+    }
+    return is_shut ? APR_EOF : APR_SUCCESS;
+}
+
+void es_inbox_poke(es_inbox_t *inbox)
+{
+    uint64_t one = 1;
+    int error = errno; /* the handler's caller has its own */
+    ssize_t n;
+
+    do {
+        n = write(inbox->fd, &one, sizeof(one));
+    } while (n < 0 && errno == EINTR); /* EAGAIN: it is readable anyway */
+    errno = error;
+}
+
+void es_inbox_calm(es_inbox_t *inbox)
+{
+    uint64_t count;
+    ssize_t n;
+
+    do {
+        n = read(inbox->fd, &count, sizeof(count));
+    } while (n < 0 && errno == EINTR);
+}
+
+int es_inbox_is_empty(const es_inbox_t *inbox)
+{
+    return __atomic_load_n(&inbox->first, __ATOMIC_RELAXED) == NULL;
+}
+
+es_note_t *es_inbox_take(es_inbox_t *inbox)
+{
+    es_note_t *first;
+
+    pthread_mutex_lock(&inbox->lock);
+    first = inbox->first;
+    __atomic_store_n(&inbox->first, NULL, __ATOMIC_RELAXED);
+    pthread_mutex_unlock(&inbox->lock);
+    return first; /* run by the caller: it may post to this inbox again */
+}
+
+void es_inbox_shut(es_inbox_t *inbox)
+{
+    pthread_mutex_lock(&inbox->lock);
+    inbox->is_shut = 1;
+    pthread_mutex_unlock(&inbox->lock);
+}
+
+void es_inbox_close(es_inbox_t *inbox)
+{
+    close(inbox->fd);
+    pthread_mutex_destroy(&inbox->lock);
+    free(inbox);
+}

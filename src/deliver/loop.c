@@ -1,0 +1,452 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A turn of the loop:
+ *
+ *     notes ─► rounds of all hubs ─► members that are ready ─► timers
+ *       ▲                                                        │
+ *       └── sockets ◄── epoll_wait ◄── nothing more to do? ◄─ bury the dead
+ *
+ * Each part is bounded, so that none keeps the others waiting. Before it
+ * sleeps it says so on the board and looks at heads and inbox once more; a
+ * publisher that comes later than this look finds it sleeping and wakes it.
+ * Should a wake-up be lost all the same, it looks once a second.
+ *
+ * How it stops is told in es_retreat.h. When that is over, the inbox is shut,
+ * and what came to it at the last instant is closed.
+ */
+#include "deliver/loop.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "base/context.h"
+#include "base/log.h"
+#include "deliver/client_priv.h"
+#include "base/clock.h"
+#include "deliver/fanout.h"
+#include "deliver/handover.h"
+#include "deliver/progress.h"
+#include "deliver/handover_recv.h"
+#include "deliver/watch_priv.h"
+
+#define EVENTS_MAX 256 /* of one epoll_wait */
+#define ROUNDS_MAX 16  /* of each hub in a turn */
+#define STEPS_MAX 64   /* of members in a turn */
+#define SLEEP_MAX APR_USEC_PER_SEC
+
+struct es_loop_t {
+    es_board_t *board;
+    apr_uint32_t place;
+    apr_uint32_t nhubs;
+    es_inbox_t *inbox;   /* not owned */
+    es_orders_t *orders; /* the delivery's */
+    es_hub_t *hubs;      /* nhubs of them */
+    es_crew_t *crew;
+    es_fanout_t *fanout;
+    es_ferry_t *ferry;
+    es_pier_t pier;
+    es_retreat_t retreat;
+    int epoll_fd;
+    int wake_fd;   /* the board's; -1 = none */
+    int boat_fd;   /* where clients of other children come from; -1 = none */
+    int is_behind; /* some client is; see es_headway.h */
+    int is_broken; /* epoll fails */
+};
+
+static void take_client(es_loop_t *loop, es_note_t *note, apr_time_t now)
+{
+    es_member_t *member = es_member_of_note(note);
+    apr_uint32_t hub = es_client_hub(member->client);
+
+    es_crew_adopt(loop->crew, member, &loop->hubs[hub], now);
+    if (loop->retreat.phase == ES_PHASE_ENDING) {
+        es_retreat_follow(&loop->retreat, now);
+    }
+}
+
+static void take_watch(es_loop_t *loop, es_note_t *note)
+{
+    es_watch_t *watch = es_watch_of_come(note);
+
+    if (loop->retreat.phase != ES_PHASE_SERVING) {
+        es_watch_stop(watch);
+        return;
+    }
+    es_fanout_watch(&loop->hubs[es_watch_part(watch)->hub], watch);
+}
+
+static void drop_watch(es_loop_t *loop, es_note_t *note)
+{
+    es_watch_t *watch = es_watch_of_go(note);
+
+    es_fanout_unwatch(&loop->hubs[es_watch_part(watch)->hub], watch);
+    es_watch_destroy(watch);
+}
+
+static void take_notes(es_loop_t *loop, apr_time_t now)
+{
+    es_note_t *note = es_inbox_take(loop->inbox);
+    es_note_t *next;
+
+    for (; note != NULL; note = next) {
+        next = note->next; /* the note may go with what it brought */
+        switch (note->kind) {
+        case ES_NOTE_CLIENT: take_client(loop, note, now); break;
+        case ES_NOTE_WATCH: take_watch(loop, note); break;
+        default: drop_watch(loop, note);
+        }
+    }
+}
+
+static int is_any_due(const es_loop_t *loop)
+{
+    apr_uint32_t i;
+
+    for (i = 0; i < loop->nhubs; i++) {
+        if (es_fanout_is_due(&loop->hubs[i])) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static void make_rounds(es_loop_t *loop, apr_time_t now)
+{
+    int rounds;
+    apr_uint32_t i;
+
+    for (rounds = 0; rounds < ROUNDS_MAX && is_any_due(loop); rounds++) {
+        for (i = 0; i < loop->nhubs; i++) {
+            es_fanout_round(loop->fanout, &loop->hubs[i], now);
+        }
+    }
+}
+
+/* For the writers: the last that is done in a turn. */
+static void tell_headway(es_loop_t *loop, apr_time_t now)
+{
+    apr_uint32_t i;
+
+    loop->is_behind = 0;
+    for (i = 0; i < loop->nhubs; i++) {
+        if (loop->retreat.phase == ES_PHASE_ENDING) {
+            es_headway_end(&loop->hubs[i], loop->place);
+        }
+        else if (es_headway_tell(&loop->hubs[i], loop->place, now)) {
+            loop->is_behind = 1;
+        }
+    }
+}
+
+/* ---- a turn ------------------------------------------------------------ */
+
+/* @return 1 when there is more to do at once */
+static int work(es_loop_t *loop, apr_time_t now)
+{
+    int more;
+
+    if (!es_inbox_is_empty(loop->inbox)) {
+        take_notes(loop, now);
+    }
+    if (loop->retreat.phase != ES_PHASE_ENDING) {
+        make_rounds(loop, now);
+    }
+    es_retreat_step(&loop->retreat, now);
+    if (loop->retreat.phase == ES_PHASE_SERVING) {
+        es_pier_run(&loop->pier, now);
+    }
+    more = es_crew_run(loop->crew, STEPS_MAX, now);
+    es_crew_expire(loop->crew, now);
+    es_crew_bury(loop->crew);
+    tell_headway(loop, now);
+    return more;
+}
+
+/* Did anything come since it was looked at? */
+static int is_news(const es_loop_t *loop)
+{
+    return !es_inbox_is_empty(loop->inbox) ||
+           es_retreat_is_due(&loop->retreat) ||
+           (loop->retreat.phase != ES_PHASE_ENDING && is_any_due(loop));
+}
+
+/* Milliseconds that it may sleep. */
+static int patience(const es_loop_t *loop, apr_time_t now)
+{
+    apr_interval_time_t wait = SLEEP_MAX;
+    apr_interval_time_t timer = es_crew_wait(loop->crew, now);
+    apr_interval_time_t ask = es_retreat_wait(&loop->retreat);
+    apr_interval_time_t boat = es_pier_wait(&loop->pier);
+
+    if (loop->is_behind) {
+        wait = ES_HEADWAY_LOOK;
+    }
+    if (timer >= 0 && timer < wait) {
+        wait = timer;
+    }
+    if (ask >= 0 && ask < wait) {
+        wait = ask;
+    }
+    if (boat >= 0 && boat < wait) {
+        wait = boat;
+    }
+    return (int)((wait + 999) / 1000); /* up, or it would spin */
+}
+
+static void calm_wake_fd(const es_loop_t *loop)
+{
+    apr_uint64_t count;
+    ssize_t n;
+
+    do {
+        n = read(loop->wake_fd, &count, sizeof(count));
+    } while (n < 0 && errno == EINTR);
+}
+
+static void on_event(es_loop_t *loop, const struct epoll_event *event,
+                     apr_time_t now)
+{
+    if (event->data.ptr == &loop->inbox) {
+        es_inbox_calm(loop->inbox);
+    }
+    else if (event->data.ptr == &loop->wake_fd) {
+        calm_wake_fd(loop);
+    }
+    else if (event->data.ptr == &loop->pier) {
+        if (loop->retreat.phase == ES_PHASE_SERVING) {
+            es_pier_on_boat(&loop->pier, now);
+        }
+    }
+    else {
+        es_crew_on_event(loop->crew, event->data.ptr, event->events, now);
+    }
+}
+
+/* Sleep, unless there is more to do, and hear what the sockets tell. */
+static void listen_once(es_loop_t *loop, int more, apr_time_t now)
+{
+    struct epoll_event events[EVENTS_MAX];
+    int timeout = 0;
+    int count, i;
+
+    if (!more) {
+        es_board_sleeps(loop->board, loop->place);
+        timeout = is_news(loop) ? 0 : patience(loop, now);
+    }
+    count = epoll_wait(loop->epoll_fd, events, EVENTS_MAX, timeout);
+    if (!more) {
+        es_board_wakes(loop->board, loop->place);
+    }
+    if (count < 0 && errno != EINTR) {
+        es_log(ES_LOG_CRIT, APR_FROM_OS_ERROR(errno), "ES0304",
+               "cannot wait for sockets: event streams of this child end");
+        __atomic_store_n(&loop->orders->stop, ES_STOP_FINAL, __ATOMIC_RELEASE);
+        loop->is_broken = 1;
+        return;
+    }
+    now = es_clock_now();
+    for (i = 0; i < count; i++) {
+        on_event(loop, &events[i], now);
+    }
+}
+
+static int is_over(const es_loop_t *loop)
+{
+    return loop->is_broken || es_retreat_is_over(&loop->retreat);
+}
+
+static void close_down(es_loop_t *loop)
+{
+    apr_uint32_t i;
+
+    es_inbox_shut(loop->inbox);
+    take_notes(loop, es_clock_now());
+    es_crew_cut_all(loop->crew, loop->hubs, loop->nhubs);
+    for (i = 0; i < loop->nhubs; i++) {
+        es_headway_end(&loop->hubs[i], loop->place);
+    }
+}
+
+void es_loop_run(es_loop_t *loop)
+{
+    apr_time_t now = es_clock_now();
+    int more;
+
+    es_context_enter(ES_DELIVERY);
+    while (!is_over(loop)) {
+        more = work(loop, now);
+        if (!is_over(loop)) {
+            listen_once(loop, more, now);
+        }
+        now = es_clock_now();
+    }
+    close_down(loop);
+}
+
+/* ---- start and end ----------------------------------------------------- */
+
+static apr_status_t make_hubs(es_loop_t *loop,
+                              const es_delivery_params_t *params)
+{
+    es_hub_t *hub;
+    apr_uint32_t i;
+
+    loop->hubs = calloc((size_t)loop->nhubs + 1, sizeof(*loop->hubs));
+    if (loop->hubs == NULL) {
+        return APR_ENOMEM;
+    }
+    for (i = 0; i < loop->nhubs; i++) {
+        hub = &loop->hubs[i];
+        hub->store = params->hubs[i];
+        hub->is_closed = params->closed != NULL && params->closed[i];
+        hub->pos = es_store_head(hub->store);
+        hub->nudged = hub->pos;
+        es_ring_init(&hub->ahead);
+        es_headway_init(hub);
+        hub->clients = es_index_create();
+        hub->watches = es_index_create();
+        if (hub->clients == NULL || hub->watches == NULL) {
+            return APR_ENOMEM;
+        }
+    }
+    return APR_SUCCESS;
+}
+
+static apr_status_t poll_fd(es_loop_t *loop, int fd, void *tag)
+{
+    struct epoll_event event = {0};
+
+    event.events = EPOLLIN;
+    event.data.ptr = tag;
+    if (epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0) {
+        return APR_FROM_OS_ERROR(errno);
+    }
+    return APR_SUCCESS;
+}
+
+static apr_status_t make_ferry(es_loop_t *loop,
+                               const es_delivery_params_t *params)
+{
+    es_ferry_params_t ferry = {0};
+
+    ferry.crew = loop->crew;
+    ferry.hubs = loop->hubs;
+    ferry.nhubs = loop->nhubs;
+    ferry.place = loop->place;
+    ferry.send_fd = params->lifeboat != NULL ? params->lifeboat[0] : -1;
+    ferry.receive_fd = loop->boat_fd;
+    ferry.census = params->census;
+    ferry.clients_max = params->clients_max;
+    ferry.drain_ms = params->drain_ms;
+    loop->ferry = es_ferry_create(&ferry);
+    return loop->ferry != NULL ? APR_SUCCESS : APR_ENOMEM;
+}
+
+static void plan_retreat(es_loop_t *loop, const es_delivery_params_t *params)
+{
+    es_retreat_t *retreat = &loop->retreat;
+
+    retreat->board = params->board;
+    retreat->refuge.board = params->board;
+    retreat->refuge.place = params->place;
+    retreat->refuge.running = params->running;
+    retreat->refuge.generation = params->generation;
+    retreat->crew = loop->crew;
+    retreat->hubs = loop->hubs;
+    retreat->nhubs = loop->nhubs;
+    retreat->drain_ms = params->drain_ms;
+    retreat->ferry = loop->ferry;
+    retreat->epoll_fd = loop->epoll_fd;
+    retreat->boat_fd = loop->boat_fd;
+    retreat->orders = loop->orders;
+}
+
+static apr_status_t make_parts(es_loop_t *loop,
+                               const es_delivery_params_t *params)
+{
+    apr_status_t rv = make_hubs(loop, params);
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    if (loop->epoll_fd < 0) {
+        return APR_FROM_OS_ERROR(errno);
+    }
+    loop->crew = es_crew_create(loop->epoll_fd, es_clock_now());
+    if (loop->crew == NULL) {
+        return APR_ENOMEM;
+    }
+    loop->fanout = es_fanout_create(loop->crew);
+    if (loop->fanout == NULL) {
+        return APR_ENOMEM;
+    }
+    rv = make_ferry(loop, params);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    plan_retreat(loop, params);
+    rv = poll_fd(loop, es_inbox_fd(loop->inbox), &loop->inbox);
+    if (rv == APR_SUCCESS && loop->wake_fd >= 0) {
+        rv = poll_fd(loop, loop->wake_fd, &loop->wake_fd);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = es_pier_open(&loop->pier, loop->ferry, loop->epoll_fd,
+                          loop->boat_fd);
+    }
+    return rv;
+}
+
+apr_status_t es_loop_create(es_loop_t **out, const es_delivery_params_t *params,
+                            es_inbox_t *inbox, es_orders_t *orders)
+{
+    es_loop_t *loop = calloc(1, sizeof(*loop));
+    apr_status_t rv;
+
+    if (loop == NULL) {
+        return APR_ENOMEM;
+    }
+    loop->board = params->board;
+    loop->place = params->place;
+    loop->nhubs = params->nhubs;
+    loop->inbox = inbox;
+    loop->orders = orders;
+    loop->boat_fd = params->lifeboat != NULL ? params->lifeboat[1] : -1;
+    loop->epoll_fd = -1;
+    loop->wake_fd = es_board_wake_fd(loop->board, loop->place);
+    rv = make_parts(loop, params);
+    if (rv != APR_SUCCESS) {
+        es_loop_destroy(loop);
+        return rv;
+    }
+    *out = loop;
+    return APR_SUCCESS;
+}
+
+apr_uint32_t es_loop_clients(const es_loop_t *loop)
+{
+    return es_crew_count(loop->crew);
+}
+
+void es_loop_destroy(es_loop_t *loop)
+{
+    apr_uint32_t i;
+
+    if (loop == NULL) {
+        return;
+    }
+    es_ferry_destroy(loop->ferry);
+    es_fanout_destroy(loop->fanout);
+    es_crew_destroy(loop->crew);
+    for (i = 0; loop->hubs != NULL && i < loop->nhubs; i++) {
+        es_index_destroy(loop->hubs[i].clients);
+        es_index_destroy(loop->hubs[i].watches);
+    }
+    free(loop->hubs);
+    if (loop->epoll_fd >= 0) {
+        close(loop->epoll_fd);
+    }
+    free(loop);
+}

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Skipping what is not ours without looking at it (es_reader_is_all_seen):
+ * the head H is read first, with acquire order, then newest of each channel.
+ * An append sets newest of its channels before it moves the head, both under
+ * the lock, and newest never falls while we are subscribed, also not by
+ * eviction. So newest, read after H, is at or after the channel's last record
+ * below H; if it is below the cursor, no record of ours stands between cursor
+ * and H, and none did that was evicted meanwhile. 0 is a channel without a
+ * record since we subscribed. A newest that is ahead of H only keeps us from
+ * skipping.
+ */
+#include "deliver/reader.h"
+
+#include <stdlib.h>
+
+#define SCANS_MAX 2048 /* records that one collect looks at */
+
+/* Are events of this slot mine, at this position? */
+static int has_slot(const es_reader_t *reader, es_slot_t slot, es_pos_t pos)
+{
+    int low = 0;
+    int high = reader->nslots;
+    int mid;
+
+    while (low < high) {
+        mid = low + (high - low) / 2;
+        if (reader->slots[mid] == slot) {
+            return reader->replay == NULL || pos >= reader->replay[mid].from;
+        }
+        if (reader->slots[mid] < slot) {
+            low = mid + 1;
+        }
+        else {
+            high = mid;
+        }
+    }
+    return 0;
+}
+
+static int is_mine(const es_reader_t *reader, const es_record_t *record)
+{
+    int i;
+
+    for (i = 0; i < record->nslots; i++) {
+        if (has_slot(reader, record->slots[i], record->pos)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* Where the client's form of a record begins in its chunk. */
+static apr_size_t wire_start(const es_reader_t *reader,
+                             const es_record_t *record)
+{
+    return reader->chunked ? 0 : record->head_len;
+}
+
+/* Bytes of the client's form of a record. */
+static apr_size_t wire_len(const es_reader_t *reader, const es_record_t *record)
+{
+    if (record->closes) {
+        return 0; /* it is for the reader, not for the client */
+    }
+    return reader->chunked ? record->chunk_len : record->frame_len;
+}
+
+apr_status_t es_reader_settle(const es_reader_t *reader, es_pos_t *cursor,
+                              apr_size_t *skip)
+{
+    es_record_t record;
+    apr_status_t rv;
+
+    while (*skip > 0) {
+        rv = es_store_look(reader->store, *cursor, &record);
+        if (rv != APR_SUCCESS) {
+            return rv;
+        }
+        if (is_mine(reader, &record)) {
+            if (*skip < wire_len(reader, &record)) {
+                break;
+            }
+            *skip -= wire_len(reader, &record);
+        }
+        *cursor = record.next;
+    }
+    return APR_SUCCESS;
+}
+
+int es_reader_is_all_seen(const es_reader_t *reader, es_pos_t cursor)
+{
+    es_pos_t newest;
+    int i;
+
+    for (i = 0; i < reader->nslots; i++) {
+        newest = es_store_newest(reader->store, reader->slots[i]);
+        if (newest >= cursor) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+/* Add the bytes of a record, from skip on. APR_ENOSPC: it did not fit. */
+static apr_status_t add_record(const es_reader_t *reader, es_haul_t *haul,
+                               const es_record_t *record, apr_size_t skip,
+                               apr_size_t room)
+{
+    apr_size_t offset = wire_start(reader, record) + skip;
+    apr_size_t need = record->chunk_len - offset;
+    apr_status_t rv;
+
+    if (skip > wire_len(reader, record)) {
+        return APR_EGENERAL; /* not the record that it was */
+    }
+    if (need > room - haul->len) {
+        if (haul->len > 0) {
+            return APR_ENOSPC;
+        }
+        haul->big = malloc(need);
+        if (haul->big == NULL) {
+            return APR_ENOMEM;
+        }
+        haul->data = haul->big;
+    }
+    rv = es_store_copy(reader->store, record, offset, haul->data + haul->len);
+    if (rv == APR_SUCCESS) {
+        /* The CR LF of a chunk is copied too; it is written over by the
+         * next frame if the body is not chunked. */
+        haul->len += wire_len(reader, record) - skip;
+    }
+    return rv;
+}
+
+apr_status_t es_reader_collect(const es_reader_t *reader, es_haul_t *haul,
+                               es_pos_t cursor, apr_size_t skip, es_pos_t stop,
+                               int one, char *scratch, apr_size_t scratch_size)
+{
+    es_record_t record;
+    apr_status_t rv = APR_SUCCESS;
+    int scans, mine;
+
+    haul->data = scratch;
+    haul->len = 0;
+    haul->big = NULL;
+    haul->end = cursor;
+    haul->closes = 0;
+    for (scans = 0; haul->end < stop && scans < SCANS_MAX; scans++) {
+        rv = es_store_look(reader->store, haul->end, &record);
+        if (rv != APR_SUCCESS) {
+            break;
+        }
+        mine = is_mine(reader, &record);
+        if (mine && record.closes) {
+            haul->closes = 1;
+            break;
+        }
+        if (mine) {
+            rv = add_record(reader, haul, &record, skip, scratch_size);
+            if (rv != APR_SUCCESS) {
+                break;
+            }
+            skip = 0;
+        }
+        haul->end = record.next;
+        if (haul->big != NULL || (mine && one)) {
+            break;
+        }
+    }
+    haul->more = haul->end < stop;
+    if (haul->len == 0) {
+        free(haul->big); /* its copy was in vain */
+        haul->big = NULL;
+    }
+    if (haul->end > cursor || haul->closes) {
+        return APR_SUCCESS; /* what was collected is good, come what may */
+    }
+    return APR_STATUS_IS_EOF(rv) ? APR_EGENERAL : rv;
+}

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One iovec goes out by send, which is cheaper than sendmsg; several by
+ * sendmsg, at most IOV_MAX at a time.
+ */
+#include "deliver/sink_socket.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "deliver/tcp_keepalive.h"
+
+/* What is read and dropped in one call, so that a client that only talks
+ * does not keep the delivery from the others. */
+#define DRAIN_READ 4096
+#define DRAIN_READS 16
+
+/* Nothing is expected of a client after its request. What it sends all the
+ * same (the body of a GET, pipelined requests) is read away up to this. */
+#define DRAIN_MAX (256 * 1024)
+
+/* More iovecs than this are sent in several calls. */
+#ifdef IOV_MAX
+#define PARTS_MAX IOV_MAX
+#else
+#define PARTS_MAX 1024
+#endif
+
+typedef struct socket_sink_t {
+    es_sink_t sink; /* first: the address is the sink's */
+    int fd;         /* owned */
+    int drained;    /* bytes read and dropped so far, up to DRAIN_MAX */
+} socket_sink_t;
+
+static ssize_t send_parts(int fd, const struct iovec *iov, int count)
+{
+    struct msghdr msg = {0};
+    ssize_t n;
+
+    do {
+        if (count == 1) {
+            n = send(fd, iov->iov_base, iov->iov_len,
+                     MSG_DONTWAIT | MSG_NOSIGNAL);
+        }
+        else {
+            msg.msg_iov = (struct iovec *)iov; /* not written to */
+            msg.msg_iovlen = (size_t)count;
+            n = sendmsg(fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+        }
+    } while (n < 0 && errno == EINTR);
+    return n;
+}
+
+static apr_status_t on_write(es_sink_t *sink, const struct iovec *iov,
+                             int count, apr_size_t *taken)
+{
+    int fd = es_sink_socket_fd(sink);
+    apr_size_t want;
+    ssize_t n;
+    int parts, i;
+
+    *taken = 0;
+    for (; count > 0; iov += parts, count -= parts) {
+        parts = count < PARTS_MAX ? count : PARTS_MAX;
+        n = send_parts(fd, iov, parts);
+        if (n < 0) {
+            return errno == EAGAIN || errno == EWOULDBLOCK ||
+                           errno == ENOBUFS || errno == ENOMEM
+                       ? APR_EAGAIN
+                       : APR_FROM_OS_ERROR(errno);
+        }
+        want = 0;
+        for (i = 0; i < parts; i++) {
+            want += iov[i].iov_len;
+        }
+        *taken += (apr_size_t)n;
+        if ((apr_size_t)n < want) {
+            return APR_EAGAIN; /* the buffer is full: no need to ask again */
+        }
+    }
+    return APR_SUCCESS;
+}
+
+static void on_finish(es_sink_t *sink)
+{
+    shutdown(es_sink_socket_fd(sink), SHUT_WR);
+}
+
+static void on_close(es_sink_t *sink)
+{
+    /* Closing with unread bytes makes a reset, which would throw away what
+     * the client has not read yet. */
+    (void)es_sink_socket_drain(sink);
+    close(es_sink_socket_fd(sink));
+    free(sink);
+}
+
+static const es_sink_ops_t socket_ops = {on_write, on_finish, on_close};
+
+es_sink_t *es_sink_socket_create(int fd, int chunked,
+                                 apr_interval_time_t patience)
+{
+    static const int on = 1;
+    socket_sink_t *s = malloc(sizeof(*s));
+
+    if (s == NULL) {
+        close(fd);
+        return NULL;
+    }
+    s->sink.ops = &socket_ops;
+    s->sink.chunked = chunked != 0;
+    s->fd = fd;
+    s->drained = 0;
+    /* fails when it is no TCP socket, which is of no matter */
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    es_probe_set(fd, patience);
+    return &s->sink;
+}
+
+int es_sink_socket_fd(const es_sink_t *sink)
+{
+    return ((const socket_sink_t *)sink)->fd;
+}
+
+apr_status_t es_sink_socket_drain(es_sink_t *sink)
+{
+    socket_sink_t *s = (socket_sink_t *)sink;
+    char rubbish[DRAIN_READ];
+    ssize_t n;
+    int i;
+
+    for (i = 0; i < DRAIN_READS; i++) {
+        n = recv(es_sink_socket_fd(sink), rubbish, sizeof(rubbish),
+                 MSG_DONTWAIT);
+        if (n == 0) {
+            return APR_EOF;
+        }
+        if (n < 0 && errno != EINTR) {
+            return errno == EAGAIN || errno == EWOULDBLOCK
+                       ? APR_SUCCESS
+                       : APR_FROM_OS_ERROR(errno);
+        }
+        s->drained += n > 0 ? (int)n : 0;
+        if (s->drained > DRAIN_MAX) {
+            return APR_ENOSPC;
+        }
+    }
+    return APR_SUCCESS; /* the rest is told again by epoll */
+}

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A flag under a lock, and a condition to wait for it. The signaller always
+ * takes the lock, also when the flag is set already: so what it has seen of
+ * the journal is seen by the worker that takes the flag after it.
+ *
+ * Where the client stands goes the other way, without lock and all relaxed:
+ * delivery makes an estimate of it, nothing hangs on it.
+ */
+#include "deliver/watch_priv.h"
+
+#include <pthread.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <time.h>
+
+struct es_watch_t {
+    es_watch_part_t part; /* the delivery's */
+    pthread_mutex_t lock;
+    pthread_cond_t cond; /* news or stopped has been set */
+    int news;            /* guarded by lock */
+    int stopped;         /* guarded by lock */
+    es_pos_t behind;     /* atomic; as of es_watch_stands */
+    apr_time_t told;     /* atomic; when that was told */
+    es_slot_t slots[1];  /* nslots of them */
+};
+
+es_watch_t *es_watch_create(apr_uint32_t hub, const es_slot_t *slots,
+                            int nslots)
+{
+    es_watch_t *watch;
+    pthread_condattr_t attr;
+    int i;
+
+    watch = calloc(1, sizeof(*watch) + (size_t)nslots * sizeof(es_slot_t));
+    if (watch == NULL) {
+        return NULL;
+    }
+    watch->part.links = calloc((size_t)nslots + 1, sizeof(es_index_link_t));
+    if (watch->part.links == NULL) {
+        free(watch);
+        return NULL;
+    }
+    for (i = 0; i < nslots; i++) {
+        watch->slots[i] = slots[i];
+        watch->part.links[i].owner = watch;
+    }
+    watch->part.hub = hub;
+    watch->part.nslots = nslots;
+    pthread_mutex_init(&watch->lock, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&watch->cond, &attr);
+    pthread_condattr_destroy(&attr);
+    return watch;
+}
+
+void es_watch_destroy(es_watch_t *watch)
+{
+    pthread_cond_destroy(&watch->cond);
+    pthread_mutex_destroy(&watch->lock);
+    free(watch->part.links);
+    free(watch);
+}
+
+es_watch_part_t *es_watch_part(es_watch_t *watch)
+{
+    return &watch->part;
+}
+
+es_watch_t *es_watch_of_come(es_note_t *note)
+{
+    return (es_watch_t *)((char *)note - offsetof(es_watch_t, part.come));
+}
+
+es_watch_t *es_watch_of_go(es_note_t *note)
+{
+    return (es_watch_t *)((char *)note - offsetof(es_watch_t, part.go));
+}
+
+es_slot_t es_watch_slot(const es_watch_t *watch, int i)
+{
+    return watch->slots[i];
+}
+
+void es_watch_signal(es_watch_t *watch)
+{
+    pthread_mutex_lock(&watch->lock);
+    if (!watch->news) {
+        watch->news = 1;
+        pthread_cond_signal(&watch->cond);
+    }
+    pthread_mutex_unlock(&watch->lock);
+}
+
+void es_watch_stop(es_watch_t *watch)
+{
+    pthread_mutex_lock(&watch->lock);
+    watch->stopped = 1;
+    pthread_cond_broadcast(&watch->cond);
+    pthread_mutex_unlock(&watch->lock);
+}
+
+static struct timespec deadline_in(apr_interval_time_t timeout)
+{
+    struct timespec at;
+
+    clock_gettime(CLOCK_MONOTONIC, &at);
+    at.tv_sec += (time_t)apr_time_sec(timeout);
+    at.tv_nsec += (long)apr_time_usec(timeout) * 1000;
+    if (at.tv_nsec >= 1000000000L) {
+        at.tv_sec++;
+        at.tv_nsec -= 1000000000L;
+    }
+    return at;
+}
+
+int es_watch_wait(es_watch_t *watch, apr_interval_time_t timeout)
+{
+    struct timespec deadline = deadline_in(timeout > 0 ? timeout : 0);
+    int error = 0;
+    int news;
+
+    pthread_mutex_lock(&watch->lock);
+    while (!watch->news && !watch->stopped && error == 0) {
+        error = pthread_cond_timedwait(&watch->cond, &watch->lock, &deadline);
+    }
+    news = watch->stopped ? -1 : watch->news;
+    watch->news = 0;
+    pthread_mutex_unlock(&watch->lock);
+    return news;
+}
+
+void es_watch_stands(es_watch_t *watch, es_pos_t pos, apr_time_t now)
+{
+    __atomic_store_n(&watch->told, now, __ATOMIC_RELAXED);
+    __atomic_store_n(&watch->behind, pos, __ATOMIC_RELAXED);
+}
+
+es_pos_t es_watch_behind(const es_watch_t *watch, apr_time_t since)
+{
+    return __atomic_load_n(&watch->told, __ATOMIC_RELAXED) > since
+               ? __atomic_load_n(&watch->behind, __ATOMIC_RELAXED)
+               : 0;
+}

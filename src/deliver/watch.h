@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * A watch: how a worker that holds a client waits for news of its channels
+ * without looking at the journal all the time.
+ */
+#ifndef ES_WATCH_H
+#define ES_WATCH_H
+
+#include <apr_time.h>
+
+#include "journal/store.h"
+
+typedef struct es_watch_t es_watch_t;
+
+/**
+ * Wait until there was news since the last wait, the watch was stopped, or
+ * timeout is over.
+ *
+ * @return 1 news, 0 time is over, -1 the child stops: end the stream
+ *
+ * Context: WORKER, blocks.
+ */
+int es_watch_wait(es_watch_t *watch, apr_interval_time_t timeout);
+
+/**
+ * Tell where the client stands that waits on this watch, before each step and
+ * after the last one.
+ *
+ * @param pos  the first record that it has not seen; 0 = it has seen all
+ *
+ * Context: WORKER, no lock.
+ */
+void es_watch_stands(es_watch_t *watch, es_pos_t pos, apr_time_t now);
+
+#endif

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "grip/item.h"
+
+#include "base/json_string.h"
+#include "base/utf8.h"
+
+#include <apr_base64.h>
+
+#define TEXT(literal) es_slice(literal, sizeof(literal) - 1)
+
+/* The end of a body, for which room is kept. */
+#define END TEXT("]}")
+
+static char *put(char *at, es_slice_t bytes)
+{
+    if (bytes.len != 0) {
+        memcpy(at, bytes.data, bytes.len);
+    }
+    return at + bytes.len;
+}
+
+/* ---- formats ----------------------------------------------------------- */
+
+static es_slice_t send_text(es_slice_t frame, apr_pool_t *p)
+{
+    const es_slice_t open = TEXT("{\"http-stream\":{\"content\":");
+    const es_slice_t close = TEXT("}}");
+    char *format =
+        apr_palloc(p, open.len + es_json_string_room(frame.len) + close.len);
+    char *at = put(format, open);
+
+    at = es_json_string_put(at, frame);
+    at = put(at, close);
+    return es_slice(format, (apr_size_t)(at - format));
+}
+
+static es_slice_t send_bytes(es_slice_t frame, apr_pool_t *p)
+{
+    const es_slice_t open = TEXT("{\"http-stream\":{\"content-bin\":\"");
+    const es_slice_t close = TEXT("\"}}");
+    /* apr's lengths have a NUL, over which close is written */
+    int room = apr_base64_encode_len((int)frame.len);
+    char *format = apr_palloc(p, open.len + (apr_size_t)room + close.len);
+    char *at = put(format, open);
+
+    at += apr_base64_encode_binary(at, (const unsigned char *)frame.data,
+                                   (int)frame.len) -
+          1;
+    at = put(at, close);
+    return es_slice(format, (apr_size_t)(at - format));
+}
+
+es_slice_t es_grip_item_send(es_slice_t frame, apr_pool_t *p)
+{
+    return es_utf8_is_valid(frame) ? send_text(frame, p) : send_bytes(frame, p);
+}
+
+es_slice_t es_grip_item_close(void)
+{
+    return TEXT("{\"http-stream\":{\"action\":\"close\",\"content\":\"\"}}");
+}
+
+/* ---- the body ---------------------------------------------------------- */
+
+#define PIECES_MAX 12
+
+typedef struct pieces_t {
+    es_slice_t all[PIECES_MAX];
+    int count;
+    apr_size_t size; /* of all */
+} pieces_t;
+
+static void add(pieces_t *pieces, es_slice_t bytes)
+{
+    pieces->all[pieces->count++] = bytes;
+    pieces->size += bytes.len;
+}
+
+/* Ids are digits and '-'; a channel's prefix may be anything. */
+static void cut(pieces_t *pieces, const es_grip_item_t *item,
+                es_slice_t channel, int is_first)
+{
+    pieces->count = 0;
+    pieces->size = 0;
+    add(pieces, is_first ? TEXT("{\"items\":[{") : TEXT(",{"));
+    if (item->id.len != 0) {
+        add(pieces, TEXT("\"id\":\""));
+        add(pieces, item->id);
+        add(pieces, TEXT("\",\"prev-id\":\""));
+        add(pieces, item->prev_id);
+        add(pieces, TEXT("\","));
+    }
+    add(pieces, TEXT("\"formats\":"));
+    add(pieces, item->format);
+    add(pieces, TEXT(",\"channel\":"));
+    add(pieces, channel);
+    add(pieces, TEXT("}"));
+}
+
+int es_grip_item_add(es_buf_t *body, const es_grip_item_t *item)
+{
+    const char *channel = es_json_string(item->channel, body->pool);
+    apr_size_t room = body->max - body->len;
+    pieces_t pieces;
+    int i;
+
+    cut(&pieces, item, es_slice_of(channel), body->len == 0);
+    if (room < END.len || pieces.size > room - END.len) {
+        return 0;
+    }
+    for (i = 0; i < pieces.count; i++) {
+        es_buf_add(body, pieces.all[i]);
+    }
+    return 1;
+}
+
+void es_grip_item_finish(es_buf_t *body)
+{
+    es_buf_add(body, END);
+}

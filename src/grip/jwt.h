@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * JSON Web Tokens as GRIP uses them: the one door to libjwt. The algorithm
+ * is the key's (HS256, ES256, RS256); what a token says of it is compared,
+ * never followed.
+ */
+#ifndef ES_JWT_H
+#define ES_JWT_H
+
+#include <apr_pools.h>
+#include <apr_time.h>
+
+#include "grip/key.h"
+
+/** Most bytes of a token that is looked at; Pushpin's have some 120. */
+#define ES_JWT_MAX 4096
+
+/**
+ * Make a token with the claims iss and exp.
+ *
+ * @param expires  when it ends
+ * @return the token in p, or NULL: key cannot sign, or no memory
+ *
+ * Context: ANY; computes only.
+ */
+const char *es_jwt_sign(const es_key_t *key, const char *iss,
+                        apr_time_t expires, apr_pool_t *p);
+
+/** What a token is held against. */
+typedef struct es_jwt_rule_t {
+    const es_key_t *key;
+    const char *iss; /* the claim must be just this; NULL = not looked at */
+    apr_interval_time_t leeway; /* how far the signer's clock may differ */
+} es_jwt_rule_t;
+
+/**
+ * Check a token: form (three strict base64url parts, at most ES_JWT_MAX
+ * bytes), algorithm, signature, exp (there must be one) after now, nbf not
+ * after now, iss. (libjwt compares HMACs in constant time since 1.16, Debian's
+ * 1.10 since 1.10.2-1+deb12u1.)
+ *
+ * @param why  when it is no good: what is wrong, static
+ * @return 1 when it is good
+ *
+ * Context: ANY; computes only.
+ */
+int es_jwt_verify(const char *token, const es_jwt_rule_t *rule, apr_time_t now,
+                  const char **why, apr_pool_t *p);
+
+#endif

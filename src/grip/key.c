@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A value is unwrapped once (base64: or file:), then its looks tell what it
+ * is. A text that looks like PEM or JWK and cannot be read as one is an error
+ * and never a secret: else a mistyped public key would become a password that
+ * everybody knows.
+ */
+#include "grip/key.h"
+
+#include <apr_file_info.h>
+#include <apr_file_io.h>
+#include <apr_strings.h>
+
+#include "base/base64.h"
+#include "grip/jwk.h"
+#include "grip/pem.h"
+
+#define KEY_FILE_MAX (64 * 1024)
+#define WRITABLE (APR_FPROT_GWRITE | APR_FPROT_WWRITE)
+#define READABLE APR_FPROT_WREAD
+
+/* ---- files ------------------------------------------------------------- */
+
+typedef struct key_file_t {
+    const char *path;
+    apr_finfo_t info;
+    es_slice_t content; /* without a last line end */
+} key_file_t;
+
+static const char *complain(const key_file_t *file, apr_pool_t *p,
+                            const char *what)
+{
+    return apr_psprintf(p, "cannot be used: the file %s %s", file->path, what);
+}
+
+static const char *read_open(key_file_t *file, apr_file_t *fd, apr_pool_t *p)
+{
+    char *bytes;
+    apr_size_t len = 0;
+
+    if (apr_file_info_get(&file->info, APR_FINFO_NORM, fd) != APR_SUCCESS ||
+        file->info.filetype != APR_REG) {
+        return complain(file, p, "is no regular file");
+    }
+    if (file->info.size > KEY_FILE_MAX) {
+        return complain(file, p, "is larger than 64k");
+    }
+    bytes = apr_palloc(p, (apr_size_t)file->info.size + 1);
+    if (apr_file_read_full(fd, bytes, (apr_size_t)file->info.size, &len) !=
+            APR_SUCCESS &&
+        len != (apr_size_t)file->info.size) {
+        return complain(file, p, "cannot be read");
+    }
+    while (len != 0 && (bytes[len - 1] == '\n' || bytes[len - 1] == '\r')) {
+        len--; /* what an editor has put there */
+    }
+    file->content = es_slice(bytes, len);
+    return NULL;
+}
+
+static const char *load(key_file_t *file, const char *path, const char *root,
+                        apr_pool_t *p)
+{
+    char text[120];
+    const char *err;
+    apr_file_t *fd;
+    apr_status_t rv = apr_filepath_merge((char **)&file->path, root, path,
+                                         APR_FILEPATH_TRUENAME, p);
+
+    if (rv != APR_SUCCESS) {
+        file->path = path;
+    }
+    rv = apr_file_open(&fd, file->path, APR_FOPEN_READ | APR_FOPEN_BINARY,
+                       APR_FPROT_OS_DEFAULT, p);
+    if (rv != APR_SUCCESS) {
+        return apr_psprintf(p, "cannot be read from %s: %s", file->path,
+                            apr_strerror(rv, text, sizeof(text)));
+    }
+    err = read_open(file, fd, p);
+    apr_file_close(fd);
+    return err;
+}
+
+static const char *check_permissions(const key_file_t *file,
+                                     const es_key_t *key, apr_pool_t *p)
+{
+    if (file->info.protection & WRITABLE) {
+        return complain(file, p, "can be written by others (chmod go-w)");
+    }
+    if (key->signs.len != 0 && (file->info.protection & READABLE)) {
+        return complain(file, p, "can be read by everybody (chmod o-rwx)");
+    }
+    return NULL;
+}
+
+/* ---- forms ------------------------------------------------------------- */
+
+static void take_pem(es_key_t *key, const es_pem_t *pem)
+{
+    key->kind = pem->kind == ES_PEM_RSA ? ES_KEY_RSA : ES_KEY_EC;
+    key->signs = es_slice_of(pem->private_text);
+    key->checks = es_slice_of(pem->public_text);
+}
+
+static void take_secret(es_key_t *key, es_slice_t secret)
+{
+    key->kind = ES_KEY_SECRET;
+    key->signs = key->checks = secret;
+}
+
+static const char *read_form(es_key_t *key, es_slice_t text, apr_pool_t *p)
+{
+    es_jwk_t jwk;
+    es_pem_t pem;
+    const char *err = NULL;
+
+    key->text = text;
+    if (text.len == 0) {
+        return "is empty";
+    }
+    if (es_pem_is(text)) {
+        err = es_pem_read(&pem, text, p);
+        if (!err) {
+            take_pem(key, &pem);
+        }
+    }
+    else if (es_jwk_is(text)) {
+        err = es_jwk_read(&jwk, text, p);
+        if (!err && jwk.is_secret) {
+            take_secret(key, jwk.secret);
+        }
+        else if (!err) {
+            take_pem(key, &jwk.pem);
+        }
+    }
+    else {
+        take_secret(key, text);
+    }
+    return err;
+}
+
+/* A '+' of base64 that was not escaped in a URL has become a blank. */
+static const char *decode(es_slice_t *out, const char *text, apr_pool_t *p)
+{
+    char *plus = apr_pstrdup(p, text), *at;
+
+    for (at = plus; *at; at++) {
+        if (*at == ' ') {
+            *at = '+';
+        }
+    }
+    return es_base64_decode(out, es_slice_of(plus), ES_BASE64_ANY, p)
+               ? NULL
+               : "is no base64 behind base64:";
+}
+
+const char *es_key_read(const es_key_t **out, const char *value,
+                        const char *root, apr_pool_t *p)
+{
+    es_key_t *key = apr_pcalloc(p, sizeof(*key));
+    key_file_t file = {0};
+    es_slice_t text = es_slice_of(value);
+    const char *err = NULL;
+
+    if (!strncmp(value, "base64:", 7)) {
+        err = decode(&text, value + 7, p);
+    }
+    else if (!strncmp(value, "file:", 5)) {
+        err = load(&file, value + 5, root, p);
+        text = file.content;
+    }
+    err = err ? err : read_form(key, text, p);
+    if (!err && file.path) {
+        err = check_permissions(&file, key, p);
+    }
+    *out = err ? NULL : key;
+    return err;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * A key: what key= and verify-key= of a GRIP proxy say, in any of the forms
+ * that GRIP libraries and Pushpin take:
+ *
+ *   base64:…           decoded first, then read as one of those below
+ *   file:…             the file's content is read as one of those below
+ *   -----BEGIN …       PEM: RSA or EC P-256, public or private
+ *   {"kty": …}         JWK: EC P-256, RSA (public), oct
+ *   anything else      a secret for HMAC, its bytes as they are
+ *
+ * The kind of the key alone decides the algorithm. Nothing here ever returns
+ * or logs a byte of a key.
+ */
+#ifndef ES_KEY_H
+#define ES_KEY_H
+
+#include <apr_pools.h>
+
+#include "base/slice.h"
+
+typedef enum es_key_kind_t {
+    ES_KEY_SECRET, /* HS256 */
+    ES_KEY_EC,     /* ES256 */
+    ES_KEY_RSA     /* RS256 */
+} es_key_kind_t;
+
+typedef struct es_key_t {
+    es_key_kind_t kind;
+    es_slice_t text;   /* as given, file: and base64: undone; never empty */
+    es_slice_t signs;  /* what libjwt signs with; empty = a public key */
+    es_slice_t checks; /* what libjwt verifies with */
+} es_key_t;
+
+/**
+ * Read a key.
+ *
+ * A file is refused when others than its owner can read it (unless it holds a
+ * public key) or write to it; its group may read it.
+ *
+ * @param value  as in the directive or the URL, percent-decoding done
+ * @param root   where the path of file: starts when it is relative
+ * @param p      the key lives here
+ * @return NULL, or what is wrong ("is …", "cannot …"), in p or static; it may
+ *         name a file
+ *
+ * Context: PARENT; reads files.
+ */
+const char *es_key_read(const es_key_t **out, const char *value,
+                        const char *root, apr_pool_t *p);
+
+#endif

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * Asymmetric keys as PEM text, which is what libjwt takes: which kind a text
+ * is, and texts made from the numbers of a JWK. The one door to OpenSSL's
+ * libcrypto. Pure but for that.
+ */
+#ifndef ES_PEM_H
+#define ES_PEM_H
+
+#include <apr_pools.h>
+
+#include "base/slice.h"
+
+typedef enum es_pem_kind_t {
+    ES_PEM_EC_P256, /* for ES256 */
+    ES_PEM_RSA      /* for RS256; 2048 bits or more */
+} es_pem_kind_t;
+
+typedef struct es_pem_t {
+    es_pem_kind_t kind;
+    const char *private_text; /* PKCS #8; NULL = only the public key is known */
+    const char *public_text;  /* SubjectPublicKeyInfo */
+} es_pem_t;
+
+/** 1 when text starts as PEM does. */
+int es_pem_is(es_slice_t text);
+
+/**
+ * Read PEM: "PUBLIC KEY", "PRIVATE KEY", "EC PRIVATE KEY" or "RSA PRIVATE
+ * KEY".
+ *
+ * @param out  texts in p
+ * @return NULL, or what is wrong ("is …", "has …"), static and without a byte
+ *         of the key
+ */
+const char *es_pem_read(es_pem_t *out, es_slice_t text, apr_pool_t *p);
+
+/** PEM of the point (x, y) of P-256, 32 bytes each. @return as above */
+const char *es_pem_of_ec(es_pem_t *out, es_slice_t x, es_slice_t y,
+                         apr_pool_t *p);
+
+/** PEM of modulus n and exponent e, both big-endian. @return as above */
+const char *es_pem_of_rsa(es_pem_t *out, es_slice_t n, es_slice_t e,
+                          apr_pool_t *p);
+
+#endif

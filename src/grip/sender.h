@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * The courier: a thread in each child that sends what is published to the
+ * GRIP proxies of all hubs, to all at once. Workers tell it that there is
+ * something and may wait for what becomes of it.
+ *
+ * The couriers of all children share the outboxes (store/es_mailroom.h): one
+ * of them sends to a proxy at a time, also what others' workers wait for. So
+ * what a proxy gets is in the order of the journal, whichever child has
+ * published it, and what a killed child has left is sent by another.
+ */
+#ifndef ES_COURIER_H
+#define ES_COURIER_H
+
+#include <apr_pools.h>
+
+#include "grip/outcome.h"
+#include "grip/proxy.h"
+#include "grip/outbox_shm.h"
+
+typedef struct es_courier_t es_courier_t;
+
+/** A hub, with its outboxes in the order of its proxies. */
+typedef struct es_courier_hub_t {
+    const char *name;
+    es_store_t *store;
+    const es_grip_t *grip; /* NULL = it has no proxies */
+    apr_uint32_t boxes[ES_GRIP_PROXIES_MAX];
+} es_courier_hub_t;
+
+typedef struct es_courier_params_t {
+    es_mailroom_t *room;
+    apr_uint32_t place; /* of this child, from 1 */
+    const es_courier_hub_t *hubs;
+    apr_uint32_t nhubs;
+} es_courier_params_t;
+
+/**
+ * Start its thread, with all signals blocked.
+ *
+ * @param out  lives in pool, which is not used by the thread
+ * @return APR_SUCCESS or why not
+ *
+ * Context: CHILD_INIT.
+ */
+apr_status_t es_courier_start(es_courier_t **out,
+                              const es_courier_params_t *params,
+                              apr_pool_t *pool);
+
+/** There is something to send. Context: WORKER; does not block. */
+void es_courier_call(es_courier_t *courier);
+
+/**
+ * Wait for what becomes of records, at all proxies of their hub of which the
+ * outcome is open.
+ *
+ * @param hub       its number
+ * @param from      where the first starts
+ * @param to        behind the last
+ * @param again     1 = those that were sent before and not taken are sent
+ *                  again first
+ * @param outcomes  one for each proxy; those that are ES_OUTCOME_OPEN are
+ *                  filled, or stay so when the time was over before
+ * @return 1 when no outcome is open
+ *
+ * Context: WORKER; takes the lock of the tickets, not while it waits.
+ */
+int es_courier_wait(es_courier_t *courier, apr_uint32_t hub, es_pos_t from,
+                    es_pos_t to, int again, apr_interval_time_t timeout,
+                    int *outcomes);
+
+/**
+ * Begin to stop: posts on their way have 2 seconds to end, then all who wait
+ * are told ES_OUTCOME_STOPPING. Returns at once, may be called again.
+ *
+ * Context: async-signal safe, as es_delivery_leave.
+ */
+void es_courier_leave(es_courier_t *courier);
+
+/**
+ * Wait for the thread to end, after es_courier_leave.
+ *
+ * @param patience  how long; then the thread is left to the process's end
+ * @return APR_SUCCESS, or APR_TIMEUP
+ */
+apr_status_t es_courier_join(es_courier_t *courier,
+                             apr_interval_time_t patience);
+
+#endif

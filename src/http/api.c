@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Callers are trusted, but not to be without mistakes: what they pass is
+ * checked as a body from the network is, and answered with a sentence. A
+ * result that cannot be written to is answered before anything is done.
+ */
+#include "http/api.h"
+
+#include <stddef.h>
+
+#include <apr_strings.h>
+#include <http_main.h>
+
+#include "base/abi.h"
+#include "base/batch.h"
+#include "base/context.h"
+#include "base/log_limit.h"
+#include "base/clock.h"
+#include "http/cors.h"
+#include "server/log.h"
+#include "base/sigblock.h"
+#include "http/publish_check.h"
+#include "http/publish_store.h"
+#include "http/route.h"
+#include "server/runtime.h"
+#include "server/settings.h"
+#include "http/subscribe.h"
+#include "mod_eventstream.h"
+
+/* the ends of the structs' first versions */
+#define END_OF(type, last) (offsetof(type, last) + sizeof(((type *)0)->last))
+#define EVENT_FIRST END_OF(eventstream_event_t, retry_ms)
+#define RESULT_FIRST END_OF(eventstream_result_t, clients)
+
+/* One call. */
+typedef struct call_t {
+    server_rec *s;
+    const es_dir_t *conf; /* of its server's level */
+    const es_hub_view_t *hub;
+    apr_pool_t *p;
+    es_problem_t why;
+} call_t;
+
+/* ---- Results ----------------------------------------------------------- */
+
+/* before a pool is at hand, too */
+static int answer(eventstream_result_t *theirs, int status,
+                  const char *sentence, eventstream_result_t *ours)
+{
+    ours->status = status;
+    ours->sentence = sentence;
+    (void)es_abi_write(theirs, ours, sizeof(*ours), RESULT_FIRST);
+    return status;
+}
+
+static int refuse(const call_t *call, eventstream_result_t *theirs)
+{
+    eventstream_result_t ours = EVENTSTREAM_RESULT_INIT;
+
+    ours.retry_after = call->why.retry_after;
+    return answer(theirs, call->why.status, call->why.sentence, &ours);
+}
+
+/* ---- Beginning --------------------------------------------------------- */
+
+static int is_fit(const eventstream_result_t *theirs)
+{
+    eventstream_result_t ours;
+
+    return !theirs ||
+           es_abi_read(&ours, sizeof(ours), theirs, RESULT_FIRST) != ES_ABI_BAD;
+}
+
+static int find_hub(call_t *call, const char *name)
+{
+    if (!es_service_delivery()) {
+        es_problem_set(&call->why, call->p, HTTP_SERVICE_UNAVAILABLE,
+                       "No events are served here.");
+        return 0;
+    }
+    call->s = call->s ? call->s : ap_server_conf;
+    call->conf =
+        ap_get_module_config(call->s->lookup_defaults, &eventstream_module);
+    name = name ? name : es_dir_hub(call->conf);
+    if (!es_global_hub(es_global_of(ap_server_conf), name)) {
+        return es_problem_set(&call->why, call->p, HTTP_NOT_FOUND,
+                              "There is no hub '%s'.", name);
+    }
+    call->hub = es_service_hub_named(name);
+    es_context_enter(ES_WORKER); /* whatever it is to its module */
+    return 1;
+}
+
+/** @return 1, or 0 with *status, the answer */
+static int begin(call_t *call, server_rec *s, const char *hub,
+                 eventstream_result_t *result, apr_pool_t *p, int *status)
+{
+    eventstream_result_t ours = EVENTSTREAM_RESULT_INIT;
+
+    memset(call, 0, sizeof(*call));
+    call->s = s;
+    call->p = p;
+    if (!is_fit(result)) {
+        *status = HTTP_BAD_REQUEST;
+        return 0;
+    }
+    if (!p) {
+        *status = answer(result, HTTP_BAD_REQUEST, "There is no pool.", &ours);
+        return 0;
+    }
+    if (!find_hub(call, hub)) {
+        *status = refuse(call, result);
+        return 0;
+    }
+    return 1;
+}
+
+/* ---- Events ------------------------------------------------------------ */
+
+static int read_struct(call_t *call, eventstream_event_t *ours,
+                       const eventstream_event_t *theirs)
+{
+    switch (es_abi_read(ours, sizeof(*ours), theirs, EVENT_FIRST)) {
+    case ES_ABI_OK: return 1;
+    case ES_ABI_NEWER:
+        return es_problem_set(&call->why, call->p, HTTP_NOT_IMPLEMENTED,
+                              "The event has a field that this version of "
+                              "mod_eventstream does not know.");
+    default:
+        return es_problem_set(&call->why, call->p, HTTP_BAD_REQUEST,
+                              "The event is NULL, or its size was not set.");
+    }
+}
+
+static int take_channels(call_t *call, es_event_t *event,
+                         const eventstream_event_t *ours)
+{
+    es_channels_t *set = es_batch_channels(call->p);
+    int i;
+
+    if (!ours->channels || ours->nchannels < 1) {
+        return es_problem_set(&call->why, call->p, HTTP_BAD_REQUEST,
+                              "No channel.");
+    }
+    for (i = 0; i < ours->nchannels; i++) {
+        if (!es_batch_channel(set, es_slice_of(ours->channels[i]), call->p,
+                              &call->why)) {
+            return 0;
+        }
+    }
+    es_batch_name(event, set);
+    return 1;
+}
+
+static int take_data(call_t *call, es_event_t *event,
+                     const eventstream_event_t *ours)
+{
+    if (ours->data_len == EVENTSTREAM_STRLEN) {
+        event->data = es_slice_of(ours->data);
+        return 1;
+    }
+    if (!ours->data && ours->data_len != 0) {
+        return es_problem_set(&call->why, call->p, HTTP_BAD_REQUEST,
+                              "The field 'data' is NULL, but has a length.");
+    }
+    event->data = es_slice(ours->data, ours->data_len);
+    return 1;
+}
+
+static int take_retry(call_t *call, es_event_t *event,
+                      const eventstream_event_t *ours)
+{
+    if (ours->retry_ms < 0) {
+        return es_problem_set(&call->why, call->p, HTTP_BAD_REQUEST,
+                              "The field 'retry_ms' is negative.");
+    }
+    event->retry_ms = ours->retry_ms == 0 ? -1 : ours->retry_ms;
+    return 1;
+}
+
+static int take_event(call_t *call, es_event_t *event,
+                      const eventstream_event_t *theirs)
+{
+    eventstream_event_t ours;
+
+    if (!read_struct(call, &ours, theirs) ||
+        !take_channels(call, event, &ours) || !take_data(call, event, &ours) ||
+        !take_retry(call, event, &ours)) {
+        return 0;
+    }
+    event->type = es_slice_of(ours.type);
+    event->id = es_slice_of(ours.id);
+    return es_intake_is_fit(event, call->conf->max_event_bytes, call->p,
+                            &call->why);
+}
+
+static int take_batch(call_t *call, es_batch_t *batch,
+                      const eventstream_event_t *const *events, int count)
+{
+    int i;
+
+    if (!events || count < 1) {
+        return es_problem_set(&call->why, call->p, HTTP_BAD_REQUEST,
+                              "No events.");
+    }
+    batch->events = apr_pcalloc(call->p, sizeof(*batch->events) * count);
+    batch->count = count;
+    batch->unnamed = -1;
+    for (i = 0; i < count; i++) {
+        if (!take_event(call, &batch->events[i], events[i])) {
+            return es_batch_place(batch, i, call->p, &call->why);
+        }
+    }
+    return 1;
+}
+
+static int published(const call_t *call, const es_batch_t *batch,
+                     const es_appended_t *done, eventstream_result_t *result)
+{
+    eventstream_result_t ours = EVENTSTREAM_RESULT_INIT;
+    char id[ES_ID_TEXT_SIZE];
+
+    es_id_format(id, &done->last_id);
+    es_slog(APLOG_DEBUG, 0, call->s, "ES0520",
+            "a module published %d events up to %s for %" APR_UINT64_T_FMT
+            " clients",
+            batch->count, id, done->clients);
+    ours.id = apr_pstrdup(call->p, id);
+    ours.clients = done->clients;
+    if (call->why.status != 0) { /* stored, but not taken by all */
+        ours.retry_after = call->why.retry_after;
+        return answer(result, call->why.status, call->why.sentence, &ours);
+    }
+    return answer(result, HTTP_OK, "", &ours);
+}
+
+static int publish(server_rec *s, const char *hub, es_batch_t *batch,
+                   const eventstream_event_t *const *events, int count,
+                   eventstream_result_t *result, apr_pool_t *p)
+{
+    es_appended_t done;
+    call_t call;
+    int status;
+
+    if (!begin(&call, s, hub, result, p, &status)) {
+        return status;
+    }
+    if (!take_batch(&call, batch, events, count) ||
+        (!es_outlet_put(call.hub, batch, p, &done, &call.why) &&
+         done.head == 0)) {
+        return refuse(&call, result);
+    }
+    return published(&call, batch, &done, result);
+}
+
+/* ---- The functions ----------------------------------------------------- */
+
+static int eventstream_publish(server_rec *s, const char *hub,
+                               const eventstream_event_t *event,
+                               eventstream_result_t *result, apr_pool_t *p)
+{
+    es_batch_t batch = {0};
+
+    return publish(s, hub, &batch, &event, 1, result, p);
+}
+
+static int eventstream_publish_batch(server_rec *s, const char *hub,
+                                     const eventstream_event_t *const *events,
+                                     int count, eventstream_result_t *result,
+                                     apr_pool_t *p)
+{
+    es_batch_t batch = {0};
+
+    batch.is_list = 1;
+    return publish(s, hub, &batch, events, count, result, p);
+}
+
+static int eventstream_count_clients(server_rec *s, const char *hub,
+                                     const char *channel,
+                                     eventstream_result_t *result,
+                                     apr_pool_t *p)
+{
+    eventstream_result_t ours = EVENTSTREAM_RESULT_INIT;
+    es_slice_t name = es_channel_trim(es_slice_of(channel));
+    es_hush_t hush;
+    call_t call;
+    int status;
+
+    if (!result) {
+        return HTTP_BAD_REQUEST;
+    }
+    if (!begin(&call, s, hub, result, p, &status)) {
+        return status;
+    }
+    if (!es_channel_check(name, p, &call.why)) {
+        return refuse(&call, result);
+    }
+    if (!call.hub) {
+        es_problem_set(&call.why, p, HTTP_SERVICE_UNAVAILABLE,
+                       "The hub '%s' is not there.",
+                       hub ? hub : es_dir_hub(call.conf));
+        return refuse(&call, result);
+    }
+    es_hush_begin(&hush); /* the store has a lock */
+    ours.clients = es_store_clients(call.hub->store, name);
+    es_hush_end(&hush);
+    return answer(result, HTTP_OK, "", &ours);
+}
+
+static int eventstream_run(request_rec *r, const char *const *channels,
+                           int count)
+{
+    static apr_time_t last_told; /* atomic */
+
+    if (!r || r->main) {
+        int level = es_seldom_level(&last_told, APLOG_ERR, es_clock_now());
+
+        es_slog(level, 0, r ? r->server : ap_server_conf, "ES0523",
+                "another module asks for a stream in a subrequest, which has "
+                "no connection of its own; it is answered with 500");
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    if (!es_route_is_ours(r)) {
+        es_cors_mark(r, es_dir_of(r)); /* no hook of ours has */
+    }
+    return es_subscribe_run(r, channels, count);
+}
+
+void es_api_register(void)
+{
+    APR_REGISTER_OPTIONAL_FN(eventstream_publish);
+    APR_REGISTER_OPTIONAL_FN(eventstream_publish_batch);
+    APR_REGISTER_OPTIONAL_FN(eventstream_count_clients);
+    APR_REGISTER_OPTIONAL_FN(eventstream_run);
+}

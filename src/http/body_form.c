@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Fields that the body has win over the query's; channels replace them all. */
+#include "http/body_form.h"
+
+#include "base/query.h"
+
+#include <apr_strings.h>
+
+static int add_channels(es_channels_t *set, es_slice_t body, const char *field,
+                        apr_pool_t *p, es_problem_t *why)
+{
+    const apr_array_header_t *values = es_query_values(body, field, p);
+    int i;
+
+    for (i = 0; i < values->nelts; i++) {
+        if (!es_batch_channel(set, APR_ARRAY_IDX(values, i, es_slice_t), p,
+                              why)) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+static int take_channels(es_event_t *event, es_slice_t body, apr_pool_t *p,
+                         es_problem_t *why)
+{
+    es_channels_t *set = es_batch_channels(p);
+
+    if (!add_channels(set, body, "channel", p, why) ||
+        !add_channels(set, body, "topic", p, why)) {
+        return 0;
+    }
+    if (es_channels_count(set) != 0) {
+        es_batch_name(event, set);
+    }
+    return 1;
+}
+
+static int take_retry(es_event_t *event, es_slice_t body, apr_pool_t *p,
+                      es_problem_t *why)
+{
+    es_slice_t value;
+    apr_size_t i;
+
+    if (!es_query_value(&value, body, "retry", p)) {
+        return 1;
+    }
+    for (i = 0; i < value.len; i++) {
+        if (value.data[i] < '0' || value.data[i] > '9') {
+            break;
+        }
+    }
+    /* ten digits are enough to be out of range, which is checked later */
+    if (value.len == 0 || value.len > 10 || i < value.len) {
+        return es_problem_set(why, p, 400,
+                              "The field 'retry' is no number of "
+                              "milliseconds.");
+    }
+    event->retry_ms = apr_atoi64(apr_pstrmemdup(p, value.data, value.len));
+    return 1;
+}
+
+int es_body_form(es_batch_t *batch, es_slice_t body, const es_event_t *preset,
+                 apr_pool_t *p, es_problem_t *why)
+{
+    es_event_t *event = apr_pmemdup(p, preset, sizeof(*preset));
+
+    batch->events = event;
+    batch->count = 1;
+    batch->is_list = 0;
+    if (!take_channels(event, body, p, why) ||
+        !take_retry(event, body, p, why)) {
+        return 0;
+    }
+    if (!es_query_value(&event->type, body, "event", p)) {
+        es_query_value(&event->type, body, "type", p);
+    }
+    es_query_value(&event->id, body, "id", p);
+    es_query_value(&event->data, body, "data", p);
+    batch->unnamed = event->nchannels ? -1 : 0;
+    batch->unnamed_has = "the form has no 'channel' or 'topic'";
+    return 1;
+}

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * jansson parses and checks the body; then its values and the body's text are
+ * walked side by side, since the text of "data" is what is sent. Both have
+ * the members of an object in the same order: jansson keeps it (2.8 and
+ * later), and no name occurs twice.
+ */
+#include "http/body_json.h"
+
+#include "base/json_text.h"
+
+#include <apr_strings.h>
+#include <jansson.h>
+
+/* Most names of fields that a sentence lists. */
+#define FIELDS_SHOWN 8
+
+#define PARSE_FLAGS (JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL)
+
+/* An event while it is read. */
+typedef struct reading_t {
+    es_event_t *event;
+    es_slice_t text; /* of the value at hand */
+    int has_data;
+    int has_text;
+    apr_pool_t *p;
+    es_problem_t *why;
+} reading_t;
+
+static apr_status_t free_json(void *json)
+{
+    json_decref(json);
+    return APR_SUCCESS;
+}
+
+/* ---- Fields ------------------------------------------------------------ */
+
+static int wrong_type(reading_t *reading, const char *field,
+                      const char *must_be)
+{
+    return es_problem_set(reading->why, reading->p, 400,
+                          "The field '%s' must be %s.", field, must_be);
+}
+
+static es_slice_t slice_of(const json_t *string)
+{
+    return es_slice(json_string_value(string), json_string_length(string));
+}
+
+static int take_string(reading_t *reading, es_slice_t *to, const char *field,
+                       const json_t *value)
+{
+    if (!json_is_string(value)) {
+        return wrong_type(reading, field, "a string");
+    }
+    *to = slice_of(value);
+    return 1;
+}
+
+static int take_event(reading_t *reading, const json_t *value)
+{
+    return take_string(reading, &reading->event->type, "event", value);
+}
+
+static int take_id(reading_t *reading, const json_t *value)
+{
+    return take_string(reading, &reading->event->id, "id", value);
+}
+
+static int take_text(reading_t *reading, const json_t *value)
+{
+    reading->has_text = 1;
+    return take_string(reading, &reading->event->data, "text", value);
+}
+
+static int take_data(reading_t *reading, const json_t *value)
+{
+    (void)value;
+    reading->has_data = 1;
+    reading->event->data = es_json_text_compact(reading->text, reading->p);
+    return 1;
+}
+
+static int take_retry(reading_t *reading, const json_t *value)
+{
+    /* -1 would mean none */
+    if (!json_is_integer(value) || json_integer_value(value) < 0) {
+        return wrong_type(reading, "retry",
+                          "a whole number of milliseconds, 0 or more");
+    }
+    reading->event->retry_ms = json_integer_value(value);
+    return 1;
+}
+
+static int take_channel(reading_t *reading, const json_t *value)
+{
+    static const char must_be[] = "a string or a list of strings";
+    es_channels_t *set = es_batch_channels(reading->p);
+    size_t i;
+
+    if (json_is_string(value)) {
+        if (!es_batch_channel(set, slice_of(value), reading->p, reading->why)) {
+            return 0;
+        }
+    }
+    else if (!json_is_array(value) || json_array_size(value) == 0) {
+        return wrong_type(reading, "channel", must_be);
+    }
+    for (i = 0; i < json_array_size(value); i++) {
+        const json_t *name = json_array_get(value, i);
+
+        if (!json_is_string(name)) {
+            return wrong_type(reading, "channel", must_be);
+        }
+        if (!es_batch_channel(set, slice_of(name), reading->p, reading->why)) {
+            return 0;
+        }
+    }
+    es_batch_name(reading->event, set);
+    return 1;
+}
+
+static const struct {
+    const char *name;
+    int (*take)(reading_t *reading, const json_t *value);
+} fields[] = {
+    {"channel", take_channel}, {"data", take_data},   {"event", take_event},
+    {"id", take_id},           {"retry", take_retry}, {"text", take_text},
+};
+
+#define FIELDS (sizeof(fields) / sizeof(fields[0]))
+
+static int take_field(reading_t *reading, const char *name, const json_t *value)
+{
+    size_t i;
+
+    for (i = 0; i < FIELDS; i++) {
+        if (!strcmp(name, fields[i].name)) {
+            return fields[i].take(reading, value);
+        }
+    }
+    return 1;
+}
+
+/* ---- Events ------------------------------------------------------------ */
+
+/* Reads the object at text into event, which holds the presets. */
+static int take_object(es_event_t *event, json_t *object, es_json_text_t *text,
+                       apr_pool_t *p, es_problem_t *why)
+{
+    reading_t reading = {event, {NULL, 0}, 0, 0, p, why};
+    void *at;
+
+    if (!json_is_object(object)) {
+        return es_problem_set(why, p, 400, "An event must be an object.");
+    }
+    es_json_text_enter(text);
+    for (at = json_object_iter(object); at;
+         at = json_object_iter_next(object, at)) {
+        es_json_text_name(text);
+        reading.text = es_json_text_value(text);
+        if (!take_field(&reading, json_object_iter_key(at),
+                        json_object_iter_value(at))) {
+            return 0;
+        }
+    }
+    es_json_text_leave(text);
+    if (reading.has_data && reading.has_text) {
+        return es_problem_set(why, p, 400,
+                              "An event has 'data' or 'text', not both.");
+    }
+    return 1;
+}
+
+/* "the event has the fields 'chanel', 'data', and not 'channel'": what a typing
+ * error hides in */
+static const char *fields_of(json_t *object, apr_pool_t *p)
+{
+    const char *list = NULL;
+    int count = 0;
+    void *at;
+
+    for (at = json_object_iter(object); at && count < FIELDS_SHOWN;
+         at = json_object_iter_next(object, at)) {
+        es_slice_t name = es_slice_of(json_object_iter_key(at));
+
+        list = apr_psprintf(p, "%s%s'%s'", list ? list : "", list ? ", " : "",
+                            es_channel_printable(name, p));
+        count++;
+    }
+    if (!list) {
+        return "the event has no fields";
+    }
+    return apr_pstrcat(p, "the event has the fields ", list, at ? ", ..." : "",
+                       ", and not 'channel'", NULL);
+}
+
+static int take_all(es_batch_t *batch, json_t *root, es_slice_t body,
+                    const es_event_t *preset, apr_pool_t *p, es_problem_t *why)
+{
+    es_json_text_t text = es_json_text_of(body);
+    int i;
+
+    if (batch->is_list) {
+        es_json_text_enter(&text);
+    }
+    for (i = 0; i < batch->count; i++) {
+        json_t *object =
+            batch->is_list ? json_array_get(root, (size_t)i) : root;
+
+        batch->events[i] = *preset;
+        if (!take_object(&batch->events[i], object, &text, p, why)) {
+            return es_batch_place(batch, i, p, why);
+        }
+        if (batch->events[i].nchannels == 0 && batch->unnamed < 0) {
+            batch->unnamed = i;
+            batch->unnamed_has = fields_of(object, p);
+        }
+    }
+    return 1;
+}
+
+/* ---- Bodies ------------------------------------------------------------ */
+
+/* In our own words: jansson's quote the body. */
+static const char *reason_of(const json_error_t *error)
+{
+    switch (json_error_code(error)) {
+    case json_error_duplicate_key: return "a name occurs twice in an object";
+    case json_error_invalid_utf8: return "not valid UTF-8";
+    case json_error_stack_overflow: return "nested too deep";
+    case json_error_numeric_overflow:
+        return "a number is too large; as a string it could be sent";
+    case json_error_null_byte_in_key:
+    case json_error_null_character: return "a name contains NUL";
+    case json_error_premature_end_of_input: return "the text ends too early";
+    case json_error_end_of_input_expected: return "more text after the end";
+    case json_error_out_of_memory: return "too large for the memory there is";
+    default: return "not valid JSON";
+    }
+}
+
+/* line is where the text starts, from 1 */
+static int malformed(const json_error_t *error, apr_uint64_t line,
+                     apr_pool_t *p, es_problem_t *why)
+{
+    return es_problem_set(
+        why, p, 400, "JSON, line %" APR_UINT64_T_FMT ", column %d: %s.",
+        line - 1 + (apr_uint64_t)(error->line < 1 ? 1 : error->line),
+        error->column < 1 ? 1 : error->column, reason_of(error));
+}
+
+/* @return its value, that lives as long as p; or NULL with why */
+static json_t *parse(es_slice_t text, apr_uint64_t line, apr_pool_t *p,
+                     es_problem_t *why)
+{
+    json_error_t error;
+    json_t *root = json_loadb(text.data, text.len, PARSE_FLAGS, &error);
+
+    if (!root) {
+        (void)malformed(&error, line, p, why);
+        return NULL;
+    }
+    /* strings are used where jansson has them */
+    apr_pool_cleanup_register(p, root, free_json, apr_pool_cleanup_null);
+    return root;
+}
+
+static int take_root(es_batch_t *batch, json_t *root, es_slice_t text,
+                     const es_event_t *preset, apr_pool_t *p, es_problem_t *why)
+{
+    batch->is_list = json_is_array(root);
+    batch->count = batch->is_list ? (int)json_array_size(root) : 1;
+    batch->unnamed = -1;
+    batch->unnamed_has = NULL;
+    if (batch->count == 0) {
+        return es_problem_set(why, p, 400, "The list has no events.");
+    }
+    batch->events =
+        apr_palloc(p, sizeof(*batch->events) * (apr_size_t)batch->count);
+    return take_all(batch, root, text, preset, p, why);
+}
+
+int es_body_json(es_batch_t *batch, es_slice_t body, const es_event_t *preset,
+                 apr_pool_t *p, es_problem_t *why)
+{
+    json_t *root;
+
+    if (body.len == 0) {
+        return es_problem_set(why, p, 400,
+                              "The body is empty: an object is expected.");
+    }
+    root = parse(body, 1, p, why);
+    return root && take_root(batch, root, body, preset, p, why);
+}
+
+int es_body_json_line(es_batch_t *batch, es_slice_t line, apr_uint64_t number,
+                      const es_event_t *preset, apr_pool_t *p,
+                      es_problem_t *why)
+{
+    json_t *root = parse(line, number, p, why);
+
+    if (!root) {
+        return 0; /* the place is in why */
+    }
+    if (json_is_array(root)) {
+        es_problem_set(why, p, 400, "A line is one event, not a list.");
+    }
+    else if (take_root(batch, root, line, preset, p, why)) {
+        return 1;
+    }
+    return es_body_json_at_line(number, p, why);
+}
+
+int es_body_json_at_line(apr_uint64_t number, apr_pool_t *p, es_problem_t *why)
+{
+    why->sentence = apr_psprintf(p, "Line %" APR_UINT64_T_FMT ": %s", number,
+                                 why->sentence);
+    return 0;
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "http/channel_delete.h"
+
+#include <apr_strings.h>
+
+#include "base/query.h"
+#include "server/log.h"
+#include "http/request_channels.h"
+#include "http/publish_store.h"
+#include "http/reply.h"
+#include "server/runtime.h"
+
+#define FOR_PRESET 60
+#define FOR_MAX (31 * 24 * 3600)
+
+/* ?for= in seconds. */
+static int read_for(request_rec *r, apr_int64_t *seconds, es_problem_t *why)
+{
+    es_slice_t text;
+
+    *seconds = FOR_PRESET;
+    if (!es_query_value(&text, es_slice_of(r->args), "for", r->pool)) {
+        return 1;
+    }
+    *seconds = es_query_number(text, FOR_MAX);
+    if (*seconds < 0) {
+        return es_problem_set(why, r->pool, HTTP_BAD_REQUEST,
+                              "The query's 'for' is no number of seconds from "
+                              "0 to %d.",
+                              FOR_MAX);
+    }
+    return 1;
+}
+
+/* @param dispatch  its grip stays NULL when they could not be closed */
+static int close_all(request_rec *r, const es_dir_t *conf,
+                     const es_channels_t *names, apr_int64_t seconds,
+                     es_closed_t *done, es_dispatch_t *dispatch,
+                     es_problem_t *why)
+{
+    const es_hub_view_t *hub = es_service_hub(conf);
+    es_closed_t one = {0};
+    int i;
+
+    memset(done, 0, sizeof(*done));
+    for (i = 0; i < es_channels_count(names); i++) {
+        if (!es_outlet_close(hub, es_channels_names(names)[i], seconds, r->pool,
+                             &one, why)) {
+            return 0;
+        }
+        done->from = i == 0 ? one.from : done->from;
+        done->head = one.head;
+        done->id = one.id;
+        done->clients += one.clients;
+    }
+    es_dispatch_wait_close(dispatch, hub, done->from, done->head);
+    return es_dispatch_check(dispatch, r->pool, why);
+}
+
+/* @param why  what happened to channels that were closed; NULL = all is well */
+static int reply_closed(request_rec *r, const es_channels_t *names,
+                        apr_int64_t seconds, const es_closed_t *done,
+                        const es_dispatch_t *dispatch, const es_problem_t *why)
+{
+    char id[ES_ID_TEXT_SIZE];
+    const char *json;
+
+    es_id_format(id, &done->id);
+    es_rlog(APLOG_DEBUG, 0, r, "ES0510",
+            "closed %d channels with %" APR_UINT64_T_FMT
+            " clients, for %" APR_INT64_T_FMT " seconds",
+            es_channels_count(names), done->clients, seconds);
+    json = apr_psprintf(r->pool,
+                        "{\"closed\": %d, \"id\": \"%s\", "
+                        "\"clients\": %" APR_UINT64_T_FMT "%s%s}",
+                        es_channels_count(names), id, done->clients,
+                        es_dispatch_json(dispatch, r->pool),
+                        why ? es_dispatch_error(why, r->pool) : "");
+    return why ? es_reply_json_problem(r, why, json) : es_reply_json(r, json);
+}
+
+int es_closing_handler(request_rec *r, const es_dir_t *conf)
+{
+    es_channels_t *names;
+    apr_int64_t seconds;
+    es_dispatch_t dispatch = {0};
+    es_closed_t done;
+    es_problem_t why;
+
+    if (!es_names_asked(r, conf, &names, &why) ||
+        !read_for(r, &seconds, &why)) {
+        return es_reply_problem(r, &why);
+    }
+    if (close_all(r, conf, names, seconds, &done, &dispatch, &why)) {
+        return reply_closed(r, names, seconds, &done, &dispatch, NULL);
+    }
+    return dispatch.grip
+               ? reply_closed(r, names, seconds, &done, &dispatch, &why)
+               : es_reply_problem(r, &why);
+}

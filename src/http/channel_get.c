@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A page is put together from slices of the channel table, each copied under
+ * the lock; in between it is given back, so that a list of a large table does
+ * not stop publishers. A page looks at a bounded number of slots as well: one
+ * that finds little is short, or empty, and tells where to go on.
+ */
+#include "http/channel_get.h"
+
+#include <apr_strings.h>
+#include <http_protocol.h>
+
+#include "base/json_string.h"
+#include "base/query.h"
+#include "base/clock.h"
+#include "base/sigblock.h"
+#include "http/request_channels.h"
+#include "http/reply.h"
+#include "server/runtime.h"
+#include "journal/channel_stats.h"
+
+#define LIMIT_PRESET 100
+#define LIMIT_MAX 1000
+/* slices that one page looks at */
+#define SLICES_MAX 1024
+/* channels of a slice at a time */
+#define SOME 64
+
+typedef struct page_t {
+    request_rec *r;
+    const es_dir_t *conf;
+    es_store_t *store;
+    apr_uint64_t now_ms;
+    apr_array_header_t *parts; /* of const char *: the JSON, in pieces */
+    int count;
+} page_t;
+
+static void add(page_t *page, const char *text)
+{
+    APR_ARRAY_PUSH(page->parts, const char *) = text;
+}
+
+static const char *id_text(const es_id_t *id, int is_there, apr_pool_t *p)
+{
+    char text[ES_ID_TEXT_SIZE];
+
+    if (!is_there) {
+        return "null";
+    }
+    es_id_format(text, id);
+    return apr_psprintf(p, "\"%s\"", text);
+}
+
+/* Seconds for which a channel is still closed, rounded up; 0 = open. */
+static apr_uint64_t closed_for(const page_t *page, const es_figures_t *figures)
+{
+    return figures->closed_until > page->now_ms
+               ? (figures->closed_until - page->now_ms + 999) / 1000
+               : 0;
+}
+
+/** @param with_first  the id of its first event, too, which is a walk */
+static void add_channel(page_t *page, es_slice_t name,
+                        const es_figures_t *figures, int with_first)
+{
+    apr_pool_t *p = page->r->pool;
+    es_id_t id;
+    int there;
+
+    add(page, apr_psprintf(p,
+                           "%s{\"channel\": %s, "
+                           "\"clients\": %" APR_UINT64_T_FMT
+                           ", \"events\": %u, \"closed\": %" APR_UINT64_T_FMT,
+                           page->count++ ? ", " : "", es_json_string(name, p),
+                           figures->clients, figures->events,
+                           closed_for(page, figures)));
+    if (with_first) {
+        there = es_roster_first(page->store, figures, &id);
+        add(page, ", \"first\": ");
+        add(page, id_text(&id, there, p));
+    }
+    there = es_roster_last(page->store, figures, &id);
+    add(page, ", \"last\": ");
+    add(page, id_text(&id, there, p));
+    add(page, "}");
+}
+
+/* ---- of these ---------------------------------------------------------- */
+
+static int add_named(page_t *page, es_problem_t *why)
+{
+    es_channels_t *names;
+    es_figures_t figures;
+    es_hush_t hush;
+    int i;
+
+    if (!es_names_asked(page->r, page->conf, &names, why)) {
+        return 0;
+    }
+    for (i = 0; i < es_channels_count(names); i++) {
+        es_slice_t name = es_channels_names(names)[i];
+
+        es_hush_begin(&hush);
+        (void)es_roster_find(page->store, name, page->now_ms, &figures);
+        es_hush_end(&hush);
+        add_channel(page, name, &figures, 1);
+    }
+    add(page, "]");
+    return 1;
+}
+
+/* ---- a page of all ----------------------------------------------------- */
+
+/* A number of the query. */
+static int number(request_rec *r, const char *name, int most, int *value,
+                  es_problem_t *why)
+{
+    es_slice_t text;
+    apr_int64_t given;
+
+    if (!es_query_value(&text, es_slice_of(r->args), name, r->pool)) {
+        return 1;
+    }
+    given = es_query_number(text, most);
+    if (given < 0) {
+        return es_problem_set(why, r->pool, HTTP_BAD_REQUEST,
+                              "The query's '%s' is no number from 0 to %d.",
+                              name, most);
+    }
+    *value = (int)given;
+    return 1;
+}
+
+static void add_allowed(page_t *page, const es_figures_t *found, int count)
+{
+    es_problem_t why;
+    int i;
+
+    for (i = 0; i < count; i++) {
+        es_slice_t name = es_slice(
+            apr_pmemdup(page->r->pool, found[i].name, found[i].name_len),
+            found[i].name_len);
+
+        if (es_names_allowed(page->r, page->conf, &name, 1, &why)) {
+            add_channel(page, name, &found[i], 0);
+        }
+    }
+}
+
+static int add_list(page_t *page, es_slice_t prefix, es_problem_t *why)
+{
+    es_figures_t found[SOME];
+    int limit = LIMIT_PRESET;
+    int after = 0;
+    es_slot_t at;
+    int slices;
+
+    if (!number(page->r, "limit", LIMIT_MAX, &limit, why) ||
+        !number(page->r, "after", APR_INT32_MAX, &after, why)) {
+        return 0;
+    }
+    at = (es_slot_t)after;
+    for (slices = 0; slices < SLICES_MAX && page->count < limit; slices++) {
+        int max = limit - page->count < SOME ? limit - page->count : SOME;
+        es_hush_t hush;
+        int count;
+
+        es_hush_begin(&hush);
+        count =
+            es_roster_next(page->store, &at, prefix, page->now_ms, found, max);
+        es_hush_end(&hush);
+        add_allowed(page, found, count);
+        if (at == 0) {
+            break;
+        }
+    }
+    add(page, "]");
+    if (at != 0) {
+        add(page, apr_psprintf(page->r->pool, ", \"next\": \"%u\"", at));
+    }
+    return 1;
+}
+
+/* ---- the handler ------------------------------------------------------- */
+
+int es_figures_handler(request_rec *r, const es_dir_t *conf)
+{
+    const es_hub_view_t *hub = es_service_hub(conf);
+    page_t page = {0};
+    es_problem_t why;
+    es_slice_t prefix;
+    int done;
+
+    if (!hub) {
+        es_problem_set(&why, r->pool, HTTP_SERVICE_UNAVAILABLE,
+                       "This child serves no events.");
+        why.retry_after = ES_RETRY_AFTER_S;
+        why.remedy = "It told why when it started.";
+        return es_reply_problem(r, &why);
+    }
+    page.r = r;
+    page.conf = conf;
+    page.store = hub->store;
+    page.now_ms = es_clock_ms();
+    page.parts = apr_array_make(r->pool, 64, sizeof(const char *));
+    add(&page, "{\"channels\": [");
+    done = es_query_value(&prefix, es_slice_of(r->args), "list", r->pool)
+               ? add_list(&page, prefix, &why)
+               : add_named(&page, &why);
+    if (!done) {
+        return es_reply_problem(r, &why);
+    }
+    add(&page, "}");
+    return es_reply_json(r, apr_array_pstrcat(r->pool, page.parts, 0));
+}

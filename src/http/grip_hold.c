@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The client is subscribed while its answer is made, so that its channels
+ * keep their slots; it counts as nobody's client here.
+ */
+#include "http/grip_hold.h"
+
+#include "base/frame.h"
+#include "grip/instruct.h"
+#include "http/subscribe_admit.h"
+#include "http/grip_answer.h"
+#include "base/sigblock.h"
+#include "http/reply.h"
+
+static int refuse_many(request_rec *r)
+{
+    es_problem_t why;
+
+    es_problem_set(&why, r->pool, HTTP_BAD_REQUEST,
+                   "Too many channels: at most %d for a client behind a GRIP "
+                   "proxy.",
+                   ES_INSTRUCT_CHANNELS_MAX);
+    return es_reply_problem(r, &why);
+}
+
+/* As send_head of es_subscribe.c, which tells why there may be no id. */
+static void open_body(es_grip_answer_t *answer, const es_stream_t *stream)
+{
+    char frame[ES_FRAME_CONTROL_SIZE];
+    apr_size_t len =
+        es_frame_open(frame, answer->retry_ms,
+                      stream->reset.len == 0 ? &stream->start.id : NULL);
+
+    es_buf_add(&answer->body, es_slice(frame, len));
+    answer->body.max += stream->reset.len;
+    es_buf_add(&answer->body, stream->reset);
+}
+
+/* The latest events of each channel, when these were asked for. */
+static void take_replay(es_grip_answer_t *answer, const es_stream_t *stream)
+{
+    int i, k;
+
+    for (i = 0; stream->replay && i < answer->count; i++) {
+        for (k = 0; k < answer->count; k++) {
+            if (stream->replay[k].slot == answer->parts[i].slot) {
+                answer->parts[i].from = stream->replay[k].from;
+            }
+        }
+    }
+}
+
+static int make(es_grip_answer_t *answer, es_stream_t *stream,
+                const es_channels_t *names, es_problem_t *why)
+{
+    const es_dir_t *conf = stream->conf;
+
+    es_grip_answer_init(answer, stream->r, stream->hub, stream->slots,
+                        stream->nslots, &stream->start);
+    answer->path = ap_os_escape_path(stream->r->pool, stream->r->uri, 1);
+    answer->names = es_channels_names(names);
+    answer->keepalive_us = conf->keepalive_us;
+    answer->keepalive_as_comment = (int)conf->keepalive_comment;
+    answer->retry_ms = conf->retry_us / 1000;
+    take_replay(answer, stream);
+    open_body(answer, stream);
+    return es_grip_answer_make(answer, why);
+}
+
+static int hold(es_stream_t *stream, const es_channels_t *names)
+{
+    es_grip_answer_t answer;
+    es_problem_t why = {0};
+    es_hush_t hush;
+    es_entry_result_t entered;
+    int made = 0;
+
+    es_hush_begin(&hush);
+    entered = es_entry_look_in(stream, &names);
+    if (entered == ES_ENTRY_DONE) {
+        made = make(&answer, stream, names, &why);
+    }
+    es_stream_drop(stream);
+    es_hush_end(&hush);
+    switch (entered) {
+    case ES_ENTRY_NONE:
+        return es_grip_answer_end(stream->r, es_stream_retry(stream));
+    case ES_ENTRY_CLOSED: return es_stream_stay_away(stream);
+    default:
+        return made ? es_grip_answer_send(&answer)
+                    : es_reply_problem(stream->r, &why);
+    }
+}
+
+int es_grip_hold(request_rec *r, const es_dir_t *conf,
+                 const es_channels_t *names)
+{
+    es_stream_t stream = {0};
+
+    if (es_channels_count(names) > ES_INSTRUCT_CHANNELS_MAX) {
+        return refuse_many(r);
+    }
+    if (r->header_only) {
+        es_stream_set_head(r);
+        return OK;
+    }
+    stream.r = r;
+    stream.conf = conf;
+    stream.hub = es_service_hub(conf);
+    return hold(&stream, names);
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A bad signature is refused and not served as a direct client: who sends one
+ * is a proxy with another key, and would hold an endless answer. */
+#include "http/grip_sig.h"
+
+#include <apr_strings.h>
+
+#include "server/log.h"
+
+static int refuse_signature(request_rec *r, const char *what, es_problem_t *why)
+{
+    es_problem_set(why, r->pool, HTTP_FORBIDDEN, "GRIP Signature Invalid.");
+    why->remedy = apr_psprintf(
+        r->pool,
+        "The Grip-Sig of the request is no good: %s. Compare verify-key= and "
+        "verify-iss= of EventStreamGrip with what the proxy signs with.",
+        what);
+    return 0;
+}
+
+static int refuse_direct(request_rec *r, es_problem_t *why)
+{
+    es_problem_set(why, r->pool, HTTP_FORBIDDEN, "GRIP Signature Required.");
+    why->remedy = "The request has no Grip-Sig, and EventStreamGripRequired is "
+                  "on.";
+    return 0;
+}
+
+int es_proxied_find(request_rec *r, const es_grip_t *grip, int *is_proxied,
+                    es_problem_t *why)
+{
+    const char *token = grip ? apr_table_get(r->headers_in, "Grip-Sig") : NULL;
+    const char *what = "";
+
+    *is_proxied = token != NULL;
+    if (!token) {
+        return grip && grip->is_required ? refuse_direct(r, why) : 1;
+    }
+    if (es_proxy_prove(grip, token, apr_time_now(), &what, r->pool) ==
+        ES_PROOF_BAD) {
+        return refuse_signature(r, what, why);
+    }
+    return 1;
+}
+
+static int count_keys(const es_grip_t *grip)
+{
+    int i, count = 0;
+
+    for (i = 0; i < grip->proxies->nelts; i++) {
+        count +=
+            APR_ARRAY_IDX(grip->proxies, i, const es_proxy_t *)->verify_key !=
+            NULL;
+    }
+    return count;
+}
+
+void es_proxied_warn(server_rec *s)
+{
+    const es_global_t *global = es_global_of(s);
+    int i;
+
+    for (i = 0; i < global->hubs->nelts; i++) {
+        const es_hub_t *hub = &APR_ARRAY_IDX(global->hubs, i, es_hub_t);
+
+        if (hub->grip && count_keys(hub->grip) == 0) {
+            es_slog(APLOG_WARNING, 0, s, "ES0601",
+                    "hub %s: no proxy has a verify-key=, so whoever sends a "
+                    "Grip-Sig counts as a proxy",
+                    hub->name);
+        }
+    }
+}

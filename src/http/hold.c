@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The worker steps the client as delivery would, with a sink that writes
+ * through httpd's filters, and sleeps on a watch in between: delivery wakes
+ * it when there is news of its channels. It looks up once a second at least,
+ * to see a client that has gone.
+ *
+ * A write blocks as httpd's do, for Timeout at most. Over HTTP/1.1 that is
+ * the socket's timeout, so EventStreamSendTimeout takes its place if it is
+ * shorter; with HTTP/2 the write ends in mod_http2's memory. A peer that has
+ * vanished is found by a probe of the connection's socket, over HTTP/2 too: it
+ * is the other thread's, but its options may be set by any.
+ */
+#include "http/hold.h"
+
+#include <apr_portable.h>
+#include <http_connection.h>
+#include <http_core.h>
+#include <http_main.h>
+#include <http_protocol.h>
+#include <util_filter.h>
+
+#include "base/context.h"
+#include "base/frame.h"
+#include "base/clock.h"
+#include "deliver/tcp_keepalive.h"
+#include "http/budget.h"
+#include "base/sigblock.h"
+#include "http/sink_held.h"
+#include "server/stats.h"
+
+#define LOOK_UP APR_USEC_PER_SEC
+
+typedef struct hold_t {
+    es_stream_t *stream;
+    es_client_t *client;
+    es_sink_t *sink;
+    es_watch_t *watch;
+    apr_time_t until; /* when the turn ends; 0 = held */
+    int ending;       /* the client was told to end */
+    char *scratch;
+} hold_t;
+
+/* Those who must end come back within it, and not all at once. */
+static apr_int64_t drain_ms(void)
+{
+    return es_global_of(ap_server_conf)->drain_us / 1000;
+}
+
+int es_hold_send_away(es_stream_t *stream)
+{
+    request_rec *r = stream->r;
+    char frame[ES_FRAME_CONTROL_SIZE];
+    apr_size_t len =
+        es_frame_retry(frame, es_stream_retry(stream) +
+                                  ap_random_pick(0, (apr_uint32_t)drain_ms()));
+
+    es_stream_drop(stream);
+    ap_rwrite(frame, (int)len, r);
+    return OK;
+}
+
+static apr_interval_time_t patience(const hold_t *hold, apr_time_t now)
+{
+    apr_interval_time_t wait = LOOK_UP;
+    apr_time_t due = es_client_due(hold->client);
+
+    if (due && due - now < wait) {
+        wait = due - now;
+    }
+    if (hold->until && hold->until - now < wait) {
+        wait = hold->until - now;
+    }
+    return wait > 0 ? wait : 0;
+}
+
+static void end_client(hold_t *hold, apr_int64_t spread_ms)
+{
+    if (!hold->ending) {
+        hold->ending = 1;
+        es_client_end(hold->client,
+                      es_stream_retry(hold->stream) +
+                          ap_random_pick(0, (apr_uint32_t)spread_ms));
+    }
+}
+
+/* A turn is not over while there is something to catch up with, up to twice
+ * its time: a brief one has no time of its own. */
+static int is_over(const hold_t *hold, es_step_t step, apr_time_t now)
+{
+    return hold->until && now >= hold->until &&
+           (step != ES_STEP_MORE ||
+            now >= hold->until + hold->stream->conf->turn_us);
+}
+
+static void serve(hold_t *hold)
+{
+    for (;;) {
+        apr_time_t now = es_clock_now();
+        es_step_t step;
+
+        es_watch_stands(hold->watch, es_client_pos(hold->client), now);
+        step = es_client_step(hold->client, now, hold->scratch,
+                              ES_CLIENT_SCRATCH_MIN);
+
+        /* a sink that blocks never leaves a client blocked */
+        if (step == ES_STEP_ENDED || step == ES_STEP_BLOCKED) {
+            return;
+        }
+        if (is_over(hold, step, now)) {
+            end_client(hold, 0);
+        }
+        if (step == ES_STEP_MORE || hold->ending) {
+            continue;
+        }
+        es_watch_stands(hold->watch, 0, now);
+        if (es_watch_wait(hold->watch, patience(hold, now)) < 0) {
+            end_client(hold, drain_ms()); /* the child stops */
+        }
+        if (es_sink_held_is_gone(hold->sink)) {
+            return;
+        }
+    }
+}
+
+/* Watch and client, or neither. */
+static int begin(hold_t *hold)
+{
+    es_stream_t *stream = hold->stream;
+    es_delivery_t *delivery = es_service_delivery();
+
+    if (es_delivery_watch(delivery, stream->hub->number, stream->slots,
+                          stream->nslots, &hold->watch) != APR_SUCCESS) {
+        return 0;
+    }
+    hold->client = es_stream_client(stream, hold->sink);
+    if (!hold->client) {
+        es_delivery_unwatch(delivery, hold->watch);
+    }
+    return hold->client != NULL;
+}
+
+static int run(hold_t *hold, es_grant_t grant)
+{
+    es_hush_t hush;
+    int begun;
+
+    if (grant != ES_GRANT_HELD) {
+        hold->until = es_clock_now();
+    }
+    if (grant == ES_GRANT_TURN) {
+        hold->until += hold->stream->conf->turn_us;
+    }
+    es_hush_begin(&hush);
+    begun = begin(hold);
+    es_hush_end(&hush);
+    if (!begun) {
+        return es_hold_send_away(hold->stream);
+    }
+    serve(hold);
+    es_hush_begin(&hush);
+    es_client_close(hold->client);
+    es_delivery_unwatch(es_service_delivery(), hold->watch);
+    es_hush_end(&hush);
+    return OK;
+}
+
+/* The connection as it was, to be put back when the stream is over. */
+typedef struct before_t {
+    conn_rec *c;
+    int has_timeout;
+    apr_interval_time_t timeout;
+    es_probe_saved_t probe;
+} before_t;
+
+/* Asked anew each time: at a restart the MPM may have closed it. */
+static int descriptor_of(conn_rec *c)
+{
+    apr_socket_t *socket = ap_get_conn_socket(c);
+    apr_os_sock_t fd = -1;
+
+    return socket && apr_os_sock_get(&fd, socket) == APR_SUCCESS ? fd : -1;
+}
+
+/* Who takes nothing, or has vanished, shall not keep the worker. */
+static void limit_writes(const es_stream_t *stream, before_t *before)
+{
+    conn_rec *c = stream->r->connection;
+    apr_interval_time_t limit = stream->conf->send_timeout_us;
+    apr_socket_t *socket = c->master ? NULL : ap_get_conn_socket(c);
+
+    before->c = c->master ? c->master : c;
+    es_probe_save(descriptor_of(before->c), &before->probe);
+    es_probe_set(descriptor_of(before->c), limit);
+    before->has_timeout =
+        socket && limit > 0 &&
+        apr_socket_timeout_get(socket, &before->timeout) == APR_SUCCESS &&
+        (before->timeout < 0 || before->timeout > limit);
+    if (before->has_timeout) {
+        apr_socket_timeout_set(socket, limit);
+    }
+}
+
+static void put_back(const before_t *before)
+{
+    if (before->has_timeout) {
+        apr_socket_timeout_set(ap_get_conn_socket(before->c), before->timeout);
+    }
+    es_probe_restore(descriptor_of(before->c), &before->probe);
+}
+
+static int with_grant(es_stream_t *stream, es_grant_t grant)
+{
+    hold_t hold = {0};
+    before_t before;
+    int rc;
+
+    limit_writes(stream, &before);
+    hold.stream = stream;
+    hold.sink = es_sink_held_create(stream->r);
+    hold.scratch = apr_palloc(stream->r->pool, ES_CLIENT_SCRATCH_MIN);
+    rc = run(&hold, grant);
+    put_back(&before);
+    es_stream_drop(stream);
+    return rc;
+}
+
+int es_hold_serve(es_stream_t *stream)
+{
+    conn_rec *c = stream->r->connection;
+    es_grant_t grant = es_budget_take(c);
+    int rc;
+
+    ES_CONTEXT(ES_WORKER);
+    if (grant != ES_GRANT_HELD) {
+        es_tally_limit(ES_LIMIT_HELD);
+    }
+    rc = with_grant(stream, grant);
+    if (grant != ES_GRANT_BRIEF) {
+        es_budget_give(c, grant);
+    }
+    return rc;
+}
+
+int es_hold_briefly(es_stream_t *stream)
+{
+    ES_CONTEXT(ES_WORKER);
+    return with_grant(stream, ES_GRANT_BRIEF);
+}

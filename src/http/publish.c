@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * In this order: the method, who may publish, the kind of body; only then is
+ * the body read, to its end, made into a batch, checked, and stored as a
+ * whole. Nothing is stored of a request that is refused. A stream of lines, GET
+ * and DELETE go their own ways, see es_feed.h, es_figures.h and es_closing.h.
+ */
+#include "http/publish.h"
+
+#include "base/batch.h"
+#include "base/context.h"
+#include "http/body.h"
+#include "http/body_form.h"
+#include "http/body_json.h"
+#include "http/body_raw.h"
+#include "http/channel_delete.h"
+#include "http/cors.h"
+#include "http/publish_ndjson.h"
+#include "http/channel_get.h"
+#include "http/publish_auth.h"
+#include "server/log.h"
+#include "http/publish_check.h"
+#include "http/publish_items.h"
+#include "http/publish_store.h"
+#include "http/reply.h"
+#include "server/runtime.h"
+#include "server/settings.h"
+
+#include <http_protocol.h>
+#include <apr_lib.h>
+#include <apr_strings.h>
+
+#define ALLOW "GET, HEAD, POST, PUT, DELETE, OPTIONS"
+
+/* ---- The kind of body -------------------------------------------------- */
+
+/* Types that are not here are data as they are. */
+static const struct {
+    const char *type;
+    es_batch_read_fn_t *read; /* NULL: a stream, es_feed's */
+} kinds[] = {
+    {"application/json", es_body_json},
+    {"application/x-ndjson", NULL},
+    {"application/x-www-form-urlencoded", es_body_form},
+};
+
+#define KINDS (sizeof(kinds) / sizeof(kinds[0]))
+
+/* The media type without parameters; empty when there is none. */
+static const char *media_type(const request_rec *r)
+{
+    const char *type = apr_table_get(r->headers_in, "Content-Type");
+
+    return type ? apr_pstrmemdup(r->pool, type, strcspn(type, "; \t")) : "";
+}
+
+static es_batch_read_fn_t *choose_reader(const request_rec *r)
+{
+    const char *type = media_type(r);
+    size_t i;
+
+    for (i = 0; i < KINDS; i++) {
+        if (!strcasecmp(type, kinds[i].type)) {
+            return kinds[i].read;
+        }
+    }
+    return es_body_raw;
+}
+
+/* ---- The batch --------------------------------------------------------- */
+
+static int read_batch(request_rec *r, const es_dir_t *conf,
+                      es_batch_read_fn_t *read, es_slice_t body,
+                      es_batch_t *batch, es_problem_t *why)
+{
+    es_event_t preset;
+
+    if (!es_batch_preset(&preset, es_slice_of(r->args), r->pool, why) ||
+        !read(batch, body, &preset, r->pool, why)) {
+        return 0;
+    }
+    if (preset.id.len != 0 && batch->count > 1) {
+        return es_problem_set(why, r->pool, HTTP_BAD_REQUEST,
+                              "The query's 'id' is for one event, the body "
+                              "has %d.",
+                              batch->count);
+    }
+    return es_intake_name(r, conf, batch, why);
+}
+
+/* ---- The handler ------------------------------------------------------- */
+
+/* @param why  what happened to a batch that was stored; NULL = all is well */
+static int reply_published(request_rec *r, const es_batch_t *batch,
+                           const es_appended_t *done,
+                           const es_dispatch_t *dispatch,
+                           const es_problem_t *why)
+{
+    char id[ES_ID_TEXT_SIZE];
+    const char *json;
+
+    es_id_format(id, &done->last_id);
+    es_rlog(APLOG_DEBUG, 0, r, "ES0502",
+            "published %d events up to %s for %" APR_UINT64_T_FMT
+            " clients, %d of them were there already",
+            batch->count, id, done->clients, done->known);
+    json = apr_psprintf(r->pool,
+                        "{\"published\": %d, \"id\": \"%s\", "
+                        "\"clients\": %" APR_UINT64_T_FMT "%s%s}",
+                        batch->count, id, done->clients,
+                        es_dispatch_json(dispatch, r->pool),
+                        why ? es_dispatch_error(why, r->pool) : "");
+    return why ? es_reply_json_problem(r, why, json) : es_reply_json(r, json);
+}
+
+static int publish_batch(request_rec *r, const es_dir_t *conf,
+                         es_batch_read_fn_t *read, es_slice_t body)
+{
+    es_batch_t batch;
+    es_dispatch_t dispatch = {0};
+    es_appended_t done;
+    es_problem_t why;
+
+    if (!read_batch(r, conf, read, body, &batch, &why) ||
+        !es_intake_check(r, conf, &batch, &why) ||
+        !es_outlet_dispatch(es_service_hub(conf), &batch, r->pool, &done,
+                            &dispatch, &why)) {
+        return dispatch.grip /* stored, so there is more to tell */
+                   ? reply_published(r, &batch, &done, &dispatch, &why)
+                   : es_reply_problem(r, &why);
+    }
+    return reply_published(r, &batch, &done, &dispatch, NULL);
+}
+
+/* curl -d calls a form what is given to it, and JSON is given to it in most
+ * examples; a form that begins so would have neither channel nor data. */
+static es_batch_read_fn_t *correct(es_batch_read_fn_t *read, es_slice_t body)
+{
+    apr_size_t i;
+
+    for (i = 0; read == es_body_form && i < body.len; i++) {
+        if (!apr_isspace(body.data[i])) {
+            return body.data[i] == '{' || body.data[i] == '[' ? es_body_json
+                                                              : read;
+        }
+    }
+    return read;
+}
+
+static int publish_body(request_rec *r, const es_dir_t *conf,
+                        es_batch_read_fn_t *read)
+{
+    const es_json_items_t *items = NULL;
+    es_problem_t why;
+    es_buf_t body;
+
+    es_buf_init(&body, r->pool, (apr_size_t)conf->max_body_bytes);
+    if (!es_body_read(r, &body, &why)) {
+        return why.status == AP_FILTER_ERROR ? AP_FILTER_ERROR
+                                             : es_reply_problem(r, &why);
+    }
+    read = correct(read, es_buf_slice(&body));
+    if (read == es_body_json) {
+        items = es_json_items_find(es_buf_slice(&body), r->pool);
+    }
+    return items ? es_items_serve(r, conf, items)
+                 : publish_batch(r, conf, read, es_buf_slice(&body));
+}
+
+static int publish(request_rec *r, const es_dir_t *conf)
+{
+    es_batch_read_fn_t *read = choose_reader(r);
+
+    return read ? publish_body(r, conf, read) : es_feed_serve(r, conf);
+}
+
+static int tell(request_rec *r, const es_dir_t *conf)
+{
+    es_body_leave(r);
+    return es_figures_handler(r, conf);
+}
+
+static int shut(request_rec *r, const es_dir_t *conf)
+{
+    es_body_leave(r);
+    return es_closing_handler(r, conf);
+}
+
+typedef int serve_fn_t(request_rec *r, const es_dir_t *conf);
+
+static serve_fn_t *server_of(const request_rec *r)
+{
+    switch (r->method_number) {
+    case M_POST:
+    case M_PUT: return publish;
+    case M_GET: return tell; /* and HEAD */
+    case M_DELETE: return shut;
+    default: return NULL;
+    }
+}
+
+int es_publish_handler(request_rec *r)
+{
+    const es_dir_t *conf;
+    serve_fn_t *serve;
+    es_problem_t why;
+
+    if (!r->handler || strcmp(r->handler, ES_HANDLER_PUBLISH)) {
+        return DECLINED;
+    }
+    es_context_enter(ES_WORKER);
+    conf = es_dir_of(r);
+    if (r->method_number == M_OPTIONS) {
+        es_body_leave(r);
+        return es_cors_options(r, conf, ALLOW);
+    }
+    serve = server_of(r);
+    if (!serve) {
+        es_body_leave(r);
+        return es_reply_method(r, ALLOW);
+    }
+    if (!es_gate_admits(r, conf, &why) || !es_cors_may_publish(r, conf, &why)) {
+        es_body_leave(r);
+        return es_reply_problem(r, &why);
+    }
+    return serve(r, conf);
+}

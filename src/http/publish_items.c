@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * All items are read and checked before one of them is published. Events that
+ * follow each other go as one batch, all or none; a close ends the batch
+ * before it, so that the order of the items is that of the journal.
+ */
+#include "http/publish_items.h"
+
+#include <apr_strings.h>
+
+#include "base/accept.h"
+#include "base/sse_text.h"
+#include "server/log.h"
+#include "http/publish_check.h"
+#include "http/request_channels.h"
+#include "http/publish_store.h"
+#include "http/reply.h"
+#include "server/runtime.h"
+
+/** A batch of events, or a channel to close. */
+typedef struct part_t {
+    es_batch_t batch;  /* count is 0: a close */
+    es_slice_t closes; /* the channel */
+} part_t;
+
+typedef struct items_t {
+    request_rec *r;
+    const es_dir_t *conf;
+    const es_hub_view_t *hub;
+    apr_array_header_t *parts;  /* part_t */
+    apr_array_header_t *events; /* es_event_t, of the batch at hand */
+} items_t;
+
+/* ---- reading ----------------------------------------------------------- */
+
+/* The channel's name in this hub. */
+static es_slice_t name_of(const items_t *items, es_slice_t channel)
+{
+    es_slice_t prefix =
+        es_slice_of(items->hub ? items->hub->grip_prefix : NULL);
+
+    if (channel.len > prefix.len &&
+        es_slice_equal(es_slice(channel.data, prefix.len), prefix)) {
+        channel.data += prefix.len;
+        channel.len -= prefix.len;
+    }
+    return channel;
+}
+
+static void end_batch(items_t *items)
+{
+    part_t *part;
+
+    if (items->events->nelts == 0) {
+        return;
+    }
+    part = apr_array_push(items->parts);
+    memset(part, 0, sizeof(*part));
+    part->batch.events = (es_event_t *)items->events->elts;
+    part->batch.count = items->events->nelts;
+    part->batch.unnamed = -1;
+    items->events = apr_array_make(items->r->pool, 8, sizeof(es_event_t));
+}
+
+static void add_close(items_t *items, es_slice_t name)
+{
+    part_t *part;
+
+    end_batch(items);
+    part = apr_array_push(items->parts);
+    memset(part, 0, sizeof(*part));
+    part->closes = name;
+}
+
+static int add_events(items_t *items, const es_channels_t *channel,
+                      es_slice_t content, es_problem_t *why)
+{
+    const apr_array_header_t *events;
+    const char *err = es_sse_text_read(&events, content, items->r->pool);
+    int i;
+
+    if (err) {
+        return es_problem_set(why, items->r->pool, HTTP_BAD_REQUEST,
+                              "The content is no whole events: %s.", err);
+    }
+    for (i = 0; i < events->nelts; i++) {
+        es_event_t *event = apr_array_push(items->events);
+
+        *event = APR_ARRAY_IDX(events, i, es_event_t);
+        es_batch_name(event, channel);
+        if (!es_intake_is_fit(event, items->conf->max_event_bytes,
+                              items->r->pool, why)) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+static int add_item(items_t *items, const es_item_t *item, es_problem_t *why)
+{
+    es_channels_t *channel = es_batch_channels(items->r->pool);
+    es_slice_t name = name_of(items, item->channel);
+
+    if (!es_batch_channel(channel, name, items->r->pool, why) ||
+        !es_names_allowed(items->r, items->conf, es_channels_names(channel), 1,
+                          why)) {
+        return 0;
+    }
+    if (item->action == ES_ITEM_CLOSE) {
+        add_close(items, es_channels_names(channel)[0]);
+    }
+    return item->action != ES_ITEM_SEND ||
+           add_events(items, channel, item->content, why);
+}
+
+static int read_items(items_t *items, const es_json_items_t *json,
+                      es_problem_t *why)
+{
+    apr_pool_t *p = items->r->pool;
+    const apr_array_header_t *list;
+    int i;
+
+    if (!es_json_items_read(&list, json, p, why)) {
+        return 0;
+    }
+    for (i = 0; i < list->nelts; i++) {
+        if (add_item(items, &APR_ARRAY_IDX(list, i, es_item_t), why)) {
+            continue;
+        }
+        why->sentence = apr_psprintf(
+            p, "%sitem %d: %s",
+            why->status == HTTP_BAD_REQUEST ? "Invalid format: " : "", i,
+            why->sentence);
+        return 0;
+    }
+    end_batch(items);
+    return 1;
+}
+
+/* ---- publishing -------------------------------------------------------- */
+
+/* Who is closed out comes again at once, as behind a proxy. */
+static int close_channel(const items_t *items, es_slice_t name,
+                         es_dispatch_t *dispatch, es_problem_t *why)
+{
+    apr_pool_t *p = items->r->pool;
+    es_closed_t closed;
+
+    if (!es_outlet_close(items->hub, name, 0, p, &closed, why)) {
+        return 0;
+    }
+    es_dispatch_wait_close(dispatch, items->hub, closed.from, closed.head);
+    return es_dispatch_check(dispatch, p, why);
+}
+
+static int publish_part(const items_t *items, const part_t *part, apr_time_t by,
+                        es_problem_t *why)
+{
+    es_dispatch_t dispatch = {0};
+    es_appended_t done;
+
+    dispatch.by = by;
+    return part->batch.count != 0
+               ? es_outlet_dispatch(items->hub, &part->batch, items->r->pool,
+                                    &done, &dispatch, why)
+               : close_channel(items, part->closes, &dispatch, why);
+}
+
+/* 502 tells that the part is in the journal: it goes on. All parts together
+ * wait no longer than one would. */
+static int publish(const items_t *items, es_problem_t *why)
+{
+    apr_time_t by = items->hub ? es_dispatch_end(items->hub) : 0;
+    es_problem_t one;
+    int i, done = 0, is_well = 1;
+
+    for (i = 0; i < items->parts->nelts; i++) {
+        if (!publish_part(items, &APR_ARRAY_IDX(items->parts, i, part_t), by,
+                          &one)) {
+            *why = one;
+            is_well = 0;
+            if (one.status != HTTP_BAD_GATEWAY) {
+                break;
+            }
+        }
+        done++;
+    }
+    es_rlog(APLOG_DEBUG, 0, items->r, "ES0511",
+            "GRIP items: %d batches of events and closes, %d done",
+            items->parts->nelts, done);
+    return is_well;
+}
+
+/* As JSON for who takes nothing else. */
+static int reply(request_rec *r)
+{
+    const char *accept = apr_table_get(r->headers_in, "Accept");
+
+    return es_accept_admits(accept, "text/plain")
+               ? es_reply_text(r, "Published")
+               : es_reply_json(r, "{\"message\":\"Published\"}");
+}
+
+static int accepts(request_rec *r, es_problem_t *why)
+{
+    const char *accept = apr_table_get(r->headers_in, "Accept");
+
+    if (es_accept_admits(accept, "text/plain") ||
+        es_accept_admits(accept, "application/json")) {
+        return 1;
+    }
+    return es_problem_set(why, r->pool, HTTP_NOT_ACCEPTABLE, "Not Acceptable.");
+}
+
+int es_items_serve(request_rec *r, const es_dir_t *conf,
+                   const es_json_items_t *json)
+{
+    items_t items;
+    es_problem_t why;
+
+    items.r = r;
+    items.conf = conf;
+    items.hub = es_service_hub(conf);
+    items.parts = apr_array_make(r->pool, 4, sizeof(part_t));
+    items.events = apr_array_make(r->pool, 8, sizeof(es_event_t));
+    if (!accepts(r, &why) || !read_items(&items, json, &why) ||
+        !publish(&items, &why)) {
+        return es_reply_problem(r, &why);
+    }
+    return reply(r);
+}

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "http/publish_store.h"
+
+#include <apr_strings.h>
+#include <http_main.h>
+
+#include "base/frame.h"
+#include "base/log_limit.h"
+#include "base/clock.h"
+#include "server/log.h"
+#include "base/sigblock.h"
+#include "server/grip_runtime.h"
+#include "http/publishers.h"
+#include "server/stats.h"
+
+static const es_entry_t *entries_of(const es_batch_t *batch, apr_pool_t *p)
+{
+    apr_size_t count = (apr_size_t)batch->count;
+    es_entry_t *entries = apr_palloc(p, sizeof(*entries) * count);
+    es_frame_t *frames = apr_palloc(p, sizeof(*frames) * count);
+    apr_size_t i;
+
+    for (i = 0; i < count; i++) {
+        es_frame_make(&frames[i], &batch->events[i], p);
+        entries[i].channels = batch->events[i].channels;
+        entries[i].nchannels = batch->events[i].nchannels;
+        entries[i].frame = &frames[i];
+    }
+    return entries;
+}
+
+static int not_now(apr_pool_t *p, es_problem_t *why, const char *sentence,
+                   const char *remedy)
+{
+    es_problem_set(why, p, HTTP_SERVICE_UNAVAILABLE, "%s", sentence);
+    why->retry_after = ES_RETRY_AFTER_S;
+    why->remedy = remedy;
+    return 0;
+}
+
+static int clashed(const es_batch_t *batch, const es_clash_t *clash,
+                   apr_pool_t *p, es_problem_t *why)
+{
+    const es_event_t *event = &batch->events[clash->event];
+
+    es_problem_set(why, p, HTTP_CONFLICT,
+                   "The id '%s' belongs to another event of channel '%s'.",
+                   es_channel_printable(event->id, p),
+                   es_channel_printable(event->channels[clash->channel], p));
+    return es_batch_place(batch, clash->event, p, why);
+}
+
+static int append_failed(const es_hub_view_t *hub, apr_status_t rv,
+                         apr_pool_t *p, es_problem_t *why)
+{
+    static apr_time_t last_told; /* atomic */
+    int level;
+
+    if (rv == APR_ENOSPC) {
+        es_problem_set(why, p, HTTP_REQUEST_ENTITY_TOO_LARGE,
+                       "The events of the body are more than half of what "
+                       "the hub can hold.");
+        why->remedy = apr_psprintf(
+            p, "EventStreamHub %s size= would have to be larger.", hub->name);
+        return 0;
+    }
+    if (rv == APR_ENOMEM) {
+        es_tally_limit(ES_LIMIT_CHANNELS);
+        return not_now(p, why, "No more channels can be held now.",
+                       "EventStreamMaxChannels is reached.");
+    }
+    level = es_seldom_level(&last_told, APLOG_ERR, es_clock_now());
+    es_slog(level, rv, ap_server_conf, "ES0503",
+            "the journal of hub %s is not usable any more; nothing can be "
+            "published or received until httpd is restarted",
+            hub->name);
+    return not_now(p, why, "Events cannot be stored now.", NULL);
+}
+
+static int no_hub(apr_pool_t *p, es_problem_t *why)
+{
+    return not_now(p, why, "Events cannot be stored now.",
+                   "This child serves no events; it told why when it started.");
+}
+
+static apr_uint64_t now_ms(void)
+{
+    return (apr_uint64_t)apr_time_as_msec(apr_time_now());
+}
+
+/* A bit for each place. */
+static apr_uint64_t *places_of(apr_pool_t *p)
+{
+    return apr_pcalloc(p, sizeof(apr_uint64_t) *
+                              ((es_service_places() + 63) / 64));
+}
+
+/* Store it, and wake who has to send it. */
+static int store(const es_hub_view_t *hub, const es_batch_t *batch,
+                 apr_pool_t *p, es_appended_t *done, es_problem_t *why)
+{
+    apr_uint64_t *touched;
+    es_hush_t hush;
+    apr_status_t rv;
+
+    memset(done, 0, sizeof(*done));
+    if (!hub) {
+        return no_hub(p, why);
+    }
+    if (es_publishers_is_calling()) {
+        return es_problem_set(why, p, HTTP_LOOP_DETECTED,
+                              "A publisher may not publish in turn.");
+    }
+    touched = places_of(p);
+    es_store_clock(hub->store, es_clock_ms());
+    es_hush_begin(&hush); /* the store has a lock */
+    rv = es_store_append(hub->store, entries_of(batch, p), batch->count,
+                         now_ms(), touched, done);
+    es_hush_end(&hush);
+    if (rv != APR_SUCCESS) {
+        done->head = 0;
+        return rv == APR_EEXIST ? clashed(batch, &done->clash, p, why)
+                                : append_failed(hub, rv, p, why);
+    }
+    es_service_wake(touched);
+    es_tally_published(hub, batch->count - done->known);
+    es_mailing_call(hub);
+    return 1;
+}
+
+/* Proxies are at work while publishers are. */
+int es_outlet_dispatch(const es_hub_view_t *hub, const es_batch_t *batch,
+                       apr_pool_t *p, es_appended_t *done,
+                       es_dispatch_t *dispatch, es_problem_t *why)
+{
+    es_problem_t unsent;
+    int is_well;
+
+    dispatch->grip = NULL;
+    if (!store(hub, batch, p, done, why)) {
+        return 0;
+    }
+    is_well = es_publishers_call(hub->name, batch, &done->last_id, p, why);
+    es_dispatch_wait(dispatch, hub, done);
+    if (!es_dispatch_check(dispatch, p, &unsent)) {
+        *why = unsent;
+        is_well = 0;
+    }
+    return is_well;
+}
+
+int es_outlet_put(const es_hub_view_t *hub, const es_batch_t *batch,
+                  apr_pool_t *p, es_appended_t *done, es_problem_t *why)
+{
+    es_dispatch_t dispatch = {0};
+
+    return es_outlet_dispatch(hub, batch, p, done, &dispatch, why);
+}
+
+int es_outlet_close(const es_hub_view_t *hub, es_slice_t name,
+                    apr_int64_t seconds, apr_pool_t *p, es_closed_t *done,
+                    es_problem_t *why)
+{
+    apr_uint64_t clock = es_clock_ms();
+    apr_uint64_t *touched;
+    es_hush_t hush;
+    apr_status_t rv;
+
+    if (!hub) {
+        return no_hub(p, why);
+    }
+    touched = places_of(p);
+    es_store_clock(hub->store, clock);
+    es_hush_begin(&hush); /* the store has a lock */
+    rv = es_close_channel(hub->store, name, now_ms(),
+                          clock + (apr_uint64_t)seconds * 1000, touched, done);
+    es_hush_end(&hush);
+    if (rv != APR_SUCCESS) {
+        return append_failed(hub, rv, p, why);
+    }
+    es_service_wake(touched);
+    es_mailing_call(hub);
+    return 1;
+}

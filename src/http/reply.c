@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The answers are complete in themselves, so the handler returns OK and
+ * httpd's ErrorDocument does not replace them. What is left of a request's
+ * body is read away by httpd when the request ends.
+ */
+#include "http/reply.h"
+
+#include <apr_strings.h>
+#include <http_protocol.h>
+
+#include "base/log_limit.h"
+#include "base/clock.h"
+#include "server/log.h"
+
+static int reply(request_rec *r, int status, const char *type, const char *text)
+{
+    r->status = status;
+    r->status_line = NULL;
+    ap_set_content_type(r, type);
+    ap_set_content_length(r, (apr_off_t)strlen(text) + 1);
+    apr_table_setn(r->headers_out, "Cache-Control", "no-store");
+    ap_rputs(text, r);
+    ap_rputc('\n', r);
+    return OK;
+}
+
+/* All of a problem but its sentence. */
+static void tell(request_rec *r, const es_problem_t *why)
+{
+    static apr_time_t last_remedy; /* atomic */
+
+    if (why->remedy) {
+        int level =
+            es_seldom_level(&last_remedy, APLOG_WARNING, es_clock_now());
+
+        es_rlog(level, 0, r, "ES0701", "%d %s %s", why->status, why->sentence,
+                why->remedy);
+    }
+    if (why->retry_after) {
+        apr_table_setn(r->headers_out, "Retry-After",
+                       apr_itoa(r->pool, why->retry_after));
+    }
+}
+
+int es_reply_problem(request_rec *r, const es_problem_t *why)
+{
+    tell(r, why);
+    return reply(r, why->status, "text/plain; charset=utf-8", why->sentence);
+}
+
+int es_reply_method(request_rec *r, const char *allow)
+{
+    es_problem_t why;
+
+    apr_table_setn(r->headers_out, "Allow", allow);
+    es_problem_set(&why, r->pool, HTTP_METHOD_NOT_ALLOWED,
+                   "Method not allowed: %s.", r->method);
+    return es_reply_problem(r, &why);
+}
+
+int es_reply_text(request_rec *r, const char *text)
+{
+    return reply(r, HTTP_OK, "text/plain", text);
+}
+
+int es_reply_json(request_rec *r, const char *json)
+{
+    return reply(r, HTTP_OK, "application/json", json);
+}
+
+int es_reply_json_problem(request_rec *r, const es_problem_t *why,
+                          const char *json)
+{
+    tell(r, why);
+    return reply(r, why->status, "application/json", json);
+}

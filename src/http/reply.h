@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * Short answers: a problem as one line of text, figures as JSON.
+ */
+#ifndef ES_REPLY_H
+#define ES_REPLY_H
+
+#include <httpd.h>
+
+#include "base/problem.h"
+
+/**
+ * Answer with a problem: its status, "text/plain", the sentence with LF, no
+ * ErrorDocument. A remedy goes to the error log.
+ *
+ * @return what the handler returns
+ *
+ * Context: WORKER, before anything was sent.
+ */
+int es_reply_problem(request_rec *r, const es_problem_t *why);
+
+/** 405 with Allow, the sentence naming the method. @return as above */
+int es_reply_method(request_rec *r, const char *allow);
+
+/** Answer 200 with a line of plain text. @return as below */
+int es_reply_text(request_rec *r, const char *text);
+
+/**
+ * Answer 200 with JSON text and LF.
+ *
+ * @return what the handler returns
+ */
+int es_reply_json(request_rec *r, const char *json);
+
+/** The same with a problem's status; its sentence is not sent. */
+int es_reply_json_problem(request_rec *r, const es_problem_t *why,
+                          const char *json);
+
+#endif

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A token takes its value from EventStreamPath if the Location has one that
+ * names it, else from the named group that httpd has put into the
+ * environment. Both come decoded and are not decoded again.
+ */
+#include "http/request_channels.h"
+
+#include "base/batch.h"
+
+#include <apr_lib.h>
+#include <apr_strings.h>
+#include <http_request.h>
+
+#include "base/query.h"
+#include "base/log_limit.h"
+#include "base/clock.h"
+#include "server/log.h"
+#include "server/stats.h"
+
+typedef struct values_t {
+    request_rec *r;
+    const es_path_t *path;
+    es_slice_t *segments; /* of path, as matched */
+} values_t;
+
+static es_slice_t token_value(void *baton, const char *name)
+{
+    values_t *values = baton;
+    int i = values->path ? es_path_find(values->path, name) : -1;
+    char *variable;
+
+    if (i >= 0) {
+        return values->segments[i];
+    }
+    variable = apr_pstrcat(values->r->pool, AP_REG_MATCH, name, NULL);
+    ap_str_toupper(variable);
+    return es_slice_of(apr_table_get(values->r->subprocess_env, variable));
+}
+
+static const apr_array_header_t *query_values(void *baton, const char *name)
+{
+    values_t *values = baton;
+
+    return es_query_values(es_slice_of(values->r->args), name, values->r->pool);
+}
+
+static es_slice_t evaluate(request_rec *r, const ap_expr_info_t *expression)
+{
+    static apr_time_t last_told; /* atomic */
+    const char *err = NULL;
+    const char *text = ap_expr_str_exec(r, expression, &err);
+
+    if (err) {
+        int level = es_seldom_level(&last_told, APLOG_WARNING, es_clock_now());
+
+        es_rlog(level, 0, r, "ES0401",
+                "an expression in EventStreamChannel failed: %s; the channel "
+                "is left out",
+                err);
+        return es_slice_of(NULL);
+    }
+    return es_slice_of(text);
+}
+
+static es_slice_t expression_value(void *baton, void *compiled)
+{
+    return evaluate(((values_t *)baton)->r, compiled);
+}
+
+static apr_status_t add_list(request_rec *r, const es_source_t *source,
+                             es_channels_t *set)
+{
+    const char *rest = evaluate(r, source->list).data;
+    apr_size_t skip = strlen(source->separator);
+    apr_status_t rv = APR_SUCCESS;
+
+    while (rest && rv == APR_SUCCESS) {
+        const char *end = strstr(rest, source->separator);
+        apr_size_t len = end ? (apr_size_t)(end - rest) : strlen(rest);
+
+        rv = es_channels_add(set, es_slice(rest, len));
+        rest = end ? end + skip : NULL;
+    }
+    return rv;
+}
+
+static int too_many(request_rec *r, const es_dir_t *conf, es_problem_t *why)
+{
+    es_tally_limit(ES_LIMIT_CLIENT_CHANNELS);
+    return es_problem_set(why, r->pool, HTTP_BAD_REQUEST,
+                          "Too many channels: at most %" APR_INT64_T_FMT
+                          " for a client.",
+                          conf->max_client_channels);
+}
+
+static int check_all(request_rec *r, const es_channels_t *set,
+                     es_problem_t *why)
+{
+    const es_slice_t *names = es_channels_names(set);
+    int i;
+
+    for (i = 0; i < es_channels_count(set); i++) {
+        if (!es_channel_check(names[i], r->pool, why)) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+int es_names_expand(request_rec *r, const es_dir_t *conf, es_channels_t **out,
+                    es_problem_t *why)
+{
+    es_template_values_t from = {NULL, token_value, query_values,
+                                 expression_value};
+    values_t values = {r, conf->path, NULL};
+    int i, count = conf->sources ? conf->sources->nelts : 0;
+
+    *out = es_channels_create(r->pool, (int)conf->max_client_channels);
+    if (conf->path) {
+        values.segments = apr_palloc(
+            r->pool, sizeof(es_slice_t) * (es_path_count(conf->path) + 1));
+        if (!es_path_match(conf->path, es_slice_of(r->uri), values.segments)) {
+            return es_problem_set(why, r->pool, HTTP_NOT_FOUND, "Not found.");
+        }
+    }
+    from.baton = &values;
+    for (i = 0; i < count; i++) {
+        const es_source_t *source =
+            &APR_ARRAY_IDX(conf->sources, i, es_source_t);
+        apr_status_t rv =
+            source->template
+                ? es_template_expand(source->template, &from, *out, r->pool)
+                : add_list(r, source, *out);
+
+        if (rv != APR_SUCCESS) {
+            return too_many(r, conf, why);
+        }
+    }
+    return check_all(r, *out, why);
+}
+
+int es_names_take(request_rec *r, const es_dir_t *conf,
+                  const char *const *given, int count, es_channels_t **out,
+                  es_problem_t *why)
+{
+    int i;
+
+    *out = es_channels_create(r->pool, (int)conf->max_client_channels);
+    for (i = 0; given && i < count; i++) {
+        if (es_channels_add(*out, es_slice_of(given[i])) != APR_SUCCESS) {
+            return too_many(r, conf, why);
+        }
+    }
+    return check_all(r, *out, why);
+}
+
+static int is_allowed(const es_dir_t *conf, es_slice_t name)
+{
+    int i;
+
+    for (i = 0; i < conf->allow->nelts; i++) {
+        const char *pattern = APR_ARRAY_IDX(conf->allow, i, const char *);
+
+        if (es_channel_match(name, es_slice_of(pattern))) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+int es_names_allowed(request_rec *r, const es_dir_t *conf,
+                     const es_slice_t *names, int count, es_problem_t *why)
+{
+    int i;
+
+    for (i = 0; conf->allow && i < count; i++) {
+        if (!is_allowed(conf, names[i])) {
+            return es_problem_set(why, r->pool, HTTP_FORBIDDEN,
+                                  "Channel not allowed: %s.",
+                                  es_channel_printable(names[i], r->pool));
+        }
+    }
+    return 1;
+}
+
+static int add_asked(request_rec *r, es_channels_t *set, es_problem_t *why)
+{
+    const apr_array_header_t *names =
+        es_query_values(es_slice_of(r->args), "channel", r->pool);
+    int i;
+
+    for (i = 0; i < names->nelts; i++) {
+        if (!es_batch_channel(set, APR_ARRAY_IDX(names, i, es_slice_t), r->pool,
+                              why)) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+int es_names_asked(request_rec *r, const es_dir_t *conf, es_channels_t **out,
+                   es_problem_t *why)
+{
+    es_channels_t *set = es_batch_channels(r->pool);
+
+    if (!add_asked(r, set, why)) {
+        return 0;
+    }
+    if (es_channels_count(set) == 0 && !es_names_expand(r, conf, &set, why)) {
+        return 0;
+    }
+    if (es_channels_count(set) == 0) {
+        return es_problem_set(why, r->pool, HTTP_BAD_REQUEST,
+                              "No channel: the query has no 'channel', and "
+                              "the Location no EventStreamChannel.");
+    }
+    *out = set;
+    return es_names_allowed(r, conf, es_channels_names(set),
+                            es_channels_count(set), why);
+}

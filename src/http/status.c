@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * All figures are of all children, from shared memory, so it does not matter
+ * which child answers. Nothing of them is from one moment. Names of hubs are
+ * letters, digits, '-' and '_', and need no escaping.
+ */
+#include "http/status.h"
+
+#include <httpd.h>
+#include <http_config.h>
+#include <http_core.h>
+#include <http_main.h>
+#include <http_protocol.h>
+#include <mod_status.h>
+
+#include "base/clock.h"
+#include "base/sigblock.h"
+#include "server/runtime.h"
+#include "server/settings.h"
+#include "server/stats.h"
+#include "journal/channel_stats.h"
+
+#define NUMBER "%" APR_UINT64_T_FMT
+
+/* ---- The figures of a hub ---------------------------------------------- */
+
+typedef struct hub_t {
+    const char *name;
+    apr_uint64_t subscriptions;
+    es_totals_t totals;
+    apr_uint64_t published;
+    apr_uint64_t used_bytes;
+    apr_uint64_t bytes;
+} hub_t;
+
+static apr_uint64_t subscriptions_of(const es_store_t *store)
+{
+    apr_uint32_t places = es_service_places(), place;
+    apr_uint64_t sum = 0;
+
+    for (place = 1; place <= places; place++) {
+        sum += es_store_load(store, place);
+    }
+    return sum;
+}
+
+/* The lock is given back after each slice of the table. */
+static void add_up(es_store_t *store, es_totals_t *totals)
+{
+    apr_uint64_t now_ms = es_clock_ms();
+    es_slot_t at = 0;
+    es_hush_t hush;
+
+    do {
+        es_hush_begin(&hush);
+        es_roster_add(store, &at, now_ms, totals);
+        es_hush_end(&hush);
+    } while (at != 0);
+}
+
+/** @return 0 when this child does not have it */
+static int look_at(hub_t *hub, const char *name)
+{
+    const es_hub_view_t *view = es_service_hub_named(name);
+    es_pos_t tail;
+
+    if (!view) {
+        return 0;
+    }
+    memset(hub, 0, sizeof(*hub));
+    hub->name = name;
+    hub->subscriptions = subscriptions_of(view->store);
+    add_up(view->store, &hub->totals);
+    hub->published = es_tally_events(view);
+    tail = es_store_tail(view->store); /* first: it only rises */
+    hub->used_bytes = es_store_head(view->store) - tail;
+    hub->bytes = es_store_bytes(view->store);
+    return 1;
+}
+
+static apr_uint32_t clients(void)
+{
+    es_census_limits_t limits;
+
+    return es_census_clients(es_service_census(&limits), 0);
+}
+
+/* ---- For programs ------------------------------------------------------ */
+
+/* A directive's name without the beginning that all have. */
+static const char *key_of(es_limit_t limit)
+{
+    return limit == ES_LIMIT_FILES
+               ? "OpenFiles"
+               : es_tally_name(limit) + strlen("EventStream");
+}
+
+static void line_of_hub(request_rec *r, const hub_t *hub)
+{
+    const struct {
+        const char *key;
+        apr_uint64_t value;
+    } lines[] = {
+        {"Subscriptions", hub->subscriptions},
+        {"Channels", hub->totals.channels},
+        {"Retained", hub->totals.events},
+        {"Published", hub->published},
+        {"JournalUsed", hub->used_bytes},
+        {"JournalSize", hub->bytes},
+    };
+    size_t i;
+
+    for (i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+        ap_rprintf(r, "EventStream.Hub.%s.%s: " NUMBER "\n", hub->name,
+                   lines[i].key, lines[i].value);
+    }
+}
+
+static void lines(request_rec *r, const es_global_t *global)
+{
+    hub_t hub;
+    int i;
+
+    ap_rprintf(r, "EventStream.Clients: %u\n", clients());
+    for (i = 0; i < ES_LIMITS; i++) {
+        ap_rprintf(r, "EventStream.Reached.%s: " NUMBER "\n", key_of(i),
+                   es_tally_reached(i));
+    }
+    for (i = 0; i < global->hubs->nelts; i++) {
+        if (look_at(&hub, APR_ARRAY_IDX(global->hubs, i, es_hub_t).name)) {
+            line_of_hub(r, &hub);
+        }
+    }
+}
+
+/* ---- For people -------------------------------------------------------- */
+
+static void table_of_hubs(request_rec *r, const es_global_t *global)
+{
+    hub_t hub;
+    int i;
+
+    ap_rputs("<table border=\"1\">\n<tr><th>Hub</th><th>Subscriptions</th>"
+             "<th>Channels</th><th>Events retained</th>"
+             "<th>Events published</th><th>Journal, bytes used</th>"
+             "<th>of</th></tr>\n",
+             r);
+    for (i = 0; i < global->hubs->nelts; i++) {
+        if (look_at(&hub, APR_ARRAY_IDX(global->hubs, i, es_hub_t).name)) {
+            ap_rprintf(r,
+                       "<tr><td>%s</td><td>" NUMBER "</td><td>" NUMBER
+                       "</td><td>" NUMBER "</td><td>" NUMBER "</td><td>" NUMBER
+                       "</td><td>" NUMBER "</td></tr>\n",
+                       hub.name, hub.subscriptions, hub.totals.channels,
+                       hub.totals.events, hub.published, hub.used_bytes,
+                       hub.bytes);
+        }
+    }
+    ap_rputs("</table>\n", r);
+}
+
+static void table_of_limits(request_rec *r)
+{
+    int i;
+
+    ap_rputs("<table border=\"1\">\n<tr><th>Limit</th><th>Times reached</th>"
+             "</tr>\n",
+             r);
+    for (i = 0; i < ES_LIMITS; i++) {
+        ap_rprintf(r, "<tr><td>%s</td><td>" NUMBER "</td></tr>\n",
+                   es_tally_name(i), es_tally_reached(i));
+    }
+    ap_rputs("</table>\n", r);
+}
+
+static void page(request_rec *r, const es_global_t *global)
+{
+    ap_rprintf(r, "<hr />\n<h2>Event streams</h2>\n<p>%u clients</p>\n",
+               clients());
+    table_of_hubs(r, global);
+    table_of_limits(r);
+}
+
+/* ---- The hook ---------------------------------------------------------- */
+
+static int on_status(request_rec *r, int flags)
+{
+    const es_global_t *global = es_global_of(ap_server_conf);
+
+    if (!es_service_delivery()) {
+        return DECLINED; /* its start has told why */
+    }
+    if (flags & AP_STATUS_SHORT) {
+        lines(r, global);
+    }
+    else {
+        page(r, global);
+    }
+    return OK;
+}
+
+void es_status_register(void)
+{
+    APR_OPTIONAL_HOOK(ap, status_hook, on_status, NULL, NULL, APR_HOOK_MIDDLE);
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What detach and hold do alike with a stream. */
+#include "http/stream.h"
+
+#include <http_protocol.h>
+
+#include "base/clock.h"
+#include "server/log.h"
+
+void es_stream_set_head(request_rec *r)
+{
+    /* an ErrorDocument that leads here leaves its status, which a browser
+     * would take for a refusal */
+    r->status = HTTP_OK;
+    r->status_line = NULL;
+    ap_set_content_type(r, ES_STREAM_TYPE);
+    apr_table_setn(r->headers_out, "Cache-Control", "no-cache, no-store");
+    apr_table_setn(r->headers_out, "X-Accel-Buffering", "no");
+    /* a stream has no parts and no versions */
+    apr_table_unset(r->headers_in, "Range");
+    apr_table_unset(r->headers_in, "If-Range");
+    apr_table_setn(r->subprocess_env, "no-gzip", "1");
+    apr_table_setn(r->subprocess_env, "no-brotli", "1");
+}
+
+/* EventStreamLifetime, varied at random by a fifth, so that those who came
+ * together do not come back together. */
+static apr_interval_time_t lifetime_of(const es_stream_t *stream)
+{
+    apr_uint32_t ms = (apr_uint32_t)(stream->conf->lifetime_us / 1000);
+
+    return ms < 5
+               ? stream->conf->lifetime_us
+               : (apr_interval_time_t)ap_random_pick(ms - ms / 5, ms + ms / 5) *
+                     1000;
+}
+
+es_client_t *es_stream_client(es_stream_t *stream, es_sink_t *sink)
+{
+    es_client_params_t params = {0};
+    es_client_t *client;
+
+    params.store = stream->hub->store;
+    params.hub = stream->hub->number;
+    params.place = es_service_place();
+    params.slots = stream->slots;
+    params.nslots = stream->nslots;
+    params.pos = stream->start.pos;
+    params.replay = stream->replay;
+    params.keepalive = stream->conf->keepalive_us;
+    params.keepalive_as_comment = (int)stream->conf->keepalive_comment;
+    params.send_timeout = stream->conf->send_timeout_us;
+    params.lifetime = lifetime_of(stream);
+    params.retry_ms = stream->conf->retry_us / 1000;
+    params.ticket = stream->ticket;
+    client = es_client_create(&params, sink, es_clock_now());
+    if (client) {
+        stream->nslots = 0;
+        stream->ticket.census = NULL;
+    }
+    return client;
+}
+
+void es_stream_drop(es_stream_t *stream)
+{
+    if (stream->nslots != 0) {
+        es_store_unsubscribe(stream->hub->store, es_service_place(),
+                             stream->slots, stream->nslots);
+        stream->nslots = 0;
+    }
+    if (stream->ticket.census) {
+        es_census_leave(&stream->ticket);
+        stream->ticket.census = NULL;
+    }
+}
+
+apr_int64_t es_stream_retry(const es_stream_t *stream)
+{
+    apr_uint32_t ms = (apr_uint32_t)(stream->conf->retry_us / 1000);
+
+    return ms < 5 ? ms : ap_random_pick(ms - ms / 5, ms + ms / 5);
+}
+
+int es_stream_stay_away(es_stream_t *stream)
+{
+    es_stream_drop(stream);
+    ap_set_content_type(stream->r, NULL);
+    stream->r->status = HTTP_NO_CONTENT;
+    es_rlog(APLOG_DEBUG, 0, stream->r, "ES0410",
+            "all of the client's channels are closed: it is told to stay "
+            "away by 204");
+    return OK;
+}

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * In this order: the checks (each a status and a sentence), counting in, the
+ * subscription, the head with the first frames, and then the client goes to
+ * whoever serves it. What can refuse comes before the head; what goes wrong
+ * behind it ends the stream with a retry, as an EventSource that gets an
+ * error never comes back.
+ */
+#include "http/subscribe.h"
+
+#include <http_protocol.h>
+#include <util_filter.h>
+
+#include "base/accept.h"
+#include "base/context.h"
+#include "base/frame.h"
+#include "http/cors.h"
+#include "http/detach.h"
+#include "http/subscribe_admit.h"
+#include "http/grip_hold.h"
+#include "server/log.h"
+#include "http/hold.h"
+#include "base/sigblock.h"
+#include "http/request_channels.h"
+#include "http/grip_sig.h"
+#include "http/reply.h"
+#include "http/stream.h"
+
+#define ALLOW "GET, HEAD, OPTIONS"
+
+/* The channels, when another module has chosen them. */
+typedef struct given_t {
+    const char *const *names;
+    int count;
+} given_t;
+
+/* ---- the checks -------------------------------------------------------- */
+
+static int accepts(request_rec *r, es_problem_t *why)
+{
+    if (es_accept_admits(apr_table_get(r->headers_in, "Accept"),
+                         ES_STREAM_TYPE)) {
+        return 1;
+    }
+    return es_problem_set(why, r->pool, HTTP_NOT_ACCEPTABLE, "Not Acceptable.");
+}
+
+static int resumes_well(request_rec *r, es_problem_t *why)
+{
+    const char *id = apr_table_get(r->headers_in, "Last-Event-ID");
+
+    if (!id || strcmp(id, "error") != 0) {
+        return 1;
+    }
+    return es_problem_set(why, r->pool, HTTP_BAD_REQUEST,
+                          "last-event-id header may not be 'error'.");
+}
+
+static int finds_channels(request_rec *r, const es_dir_t *conf,
+                          const given_t *given, es_channels_t **names,
+                          es_problem_t *why)
+{
+    if (given ? !es_names_take(r, conf, given->names, given->count, names, why)
+              : !es_names_expand(r, conf, names, why)) {
+        return 0;
+    }
+    if (es_channels_count(*names) == 0) {
+        return es_problem_set(why, r->pool, HTTP_BAD_REQUEST,
+                              "No specified channels.");
+    }
+    return es_names_allowed(r, conf, es_channels_names(*names),
+                            es_channels_count(*names), why);
+}
+
+/* ---- the head ---------------------------------------------------------- */
+
+/**
+ * Send the head, retry, stream-open and maybe stream-reset, so that nothing
+ * of it is left in a filter.
+ *
+ * @return 1, or 0: the client has gone
+ */
+static int send_head(es_stream_t *stream, es_entry_result_t entered)
+{
+    request_rec *r = stream->r;
+    apr_bucket_alloc_t *alloc = r->connection->bucket_alloc;
+    apr_bucket_brigade *bb = apr_brigade_create(r->pool, alloc);
+    char frame[ES_FRAME_CONTROL_SIZE];
+    /* A client that could not enter keeps the position that it has; and one
+     * that is to be reset gets its new one by that frame, since it may be cut
+     * between the two and must then be told again. */
+    int tells_id = entered != ES_ENTRY_NONE && stream->reset.len == 0;
+    apr_size_t len = es_frame_open(frame, stream->conf->retry_us / 1000,
+                                   tells_id ? &stream->start.id : NULL);
+
+    APR_BRIGADE_INSERT_TAIL(bb, apr_bucket_transient_create(frame, len, alloc));
+    if (stream->reset.len != 0) {
+        APR_BRIGADE_INSERT_TAIL(
+            bb, apr_bucket_transient_create(stream->reset.data,
+                                            stream->reset.len, alloc));
+    }
+    APR_BRIGADE_INSERT_TAIL(bb, apr_bucket_flush_create(alloc));
+    return ap_pass_brigade(r->output_filters, bb) == APR_SUCCESS &&
+           !r->connection->aborted;
+}
+
+/* ---- the handler ------------------------------------------------------- */
+
+static es_entry_result_t enter(es_stream_t *stream, const es_channels_t *names)
+{
+    es_hush_t hush;
+    es_entry_result_t entered;
+
+    es_hush_begin(&hush);
+    entered = es_entry_enter(stream, names);
+    es_hush_end(&hush);
+    return entered;
+}
+
+static int serve(es_stream_t *stream, const es_channels_t *names)
+{
+    es_entry_result_t entered = enter(stream, names);
+    int rc = OK;
+
+    if (entered == ES_ENTRY_CLOSED) {
+        return es_stream_stay_away(stream);
+    }
+    if (!send_head(stream, entered)) {
+        es_stream_drop(stream);
+    }
+    else if (entered == ES_ENTRY_NONE) {
+        rc = es_hold_send_away(stream);
+    }
+    else if (entered == ES_ENTRY_BRIEF) {
+        rc = es_hold_briefly(stream);
+    }
+    else if (!es_detach_is_possible(stream->r)) {
+        rc = es_hold_serve(stream);
+    }
+    else if (es_detach(stream) != APR_SUCCESS) {
+        rc = es_hold_send_away(stream);
+    }
+    return rc;
+}
+
+static int run(request_rec *r, const es_dir_t *conf, const given_t *given)
+{
+    es_stream_t stream = {0};
+    es_channels_t *names;
+    es_problem_t why = {0};
+    const es_hub_view_t *hub = es_service_hub(conf);
+    const es_grip_t *grip = hub ? hub->grip : NULL;
+    int is_proxied;
+
+    stream.r = r;
+    stream.conf = conf;
+    if (!accepts(r, &why) || !es_proxied_find(r, grip, &is_proxied, &why) ||
+        !resumes_well(r, &why) ||
+        !finds_channels(r, conf, given, &names, &why)) {
+        return es_reply_problem(r, &why);
+    }
+    if (is_proxied) {
+        return es_grip_hold(r, conf, names);
+    }
+    es_stream_set_head(r);
+    if (r->header_only) {
+        return OK;
+    }
+    return serve(&stream, names);
+}
+
+static int answer(request_rec *r, const given_t *given)
+{
+    const es_dir_t *conf = es_dir_of(r);
+
+    es_context_enter(ES_WORKER);
+    if (r->method_number == M_OPTIONS) {
+        return es_cors_options(r, conf, ALLOW);
+    }
+    if (r->method_number != M_GET) {
+        return es_reply_method(r, ALLOW);
+    }
+    return run(r, conf, given);
+}
+
+int es_subscribe_handler(request_rec *r)
+{
+    if (!r->handler || strcmp(r->handler, ES_HANDLER_SUBSCRIBE) != 0 ||
+        r->main) {
+        return DECLINED;
+    }
+    return answer(r, NULL);
+}
+
+int es_subscribe_run(request_rec *r, const char *const *channels, int count)
+{
+    given_t given = {channels, count};
+
+    return answer(r, &given);
+}

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A hash table with open addressing, of pairs of an id and a channel: one
+ * entry for each channel of each event that has an id. It is twice as large
+ * as needed, so that runs stay short. malloc, since it lives as long as the
+ * search.
+ */
+#include "journal/batch_dups.h"
+
+#include <apr_siphash.h>
+#include <stdlib.h>
+
+/** A channel of an event; event is its number + 1, 0 = an empty place. */
+typedef struct pair_t {
+    apr_uint64_t hash;
+    int event;
+    int channel;
+} pair_t;
+
+typedef struct table_t {
+    const es_entry_t *entries;
+    const unsigned char *key;
+    pair_t *pairs;
+    apr_size_t mask;
+} table_t;
+
+static apr_size_t count_pairs(const es_entry_t *entries, int count)
+{
+    apr_size_t pairs = 0;
+    int i;
+
+    for (i = 0; i < count; i++) {
+        if (entries[i].frame->own_id.len != 0) {
+            pairs += (apr_size_t)entries[i].nchannels;
+        }
+    }
+    return pairs;
+}
+
+static int is_same_pair(const table_t *table, const pair_t *pair, int event,
+                        int channel)
+{
+    const es_entry_t *a = &table->entries[pair->event - 1];
+    const es_entry_t *b = &table->entries[event];
+
+    return es_slice_equal(a->frame->own_id, b->frame->own_id) &&
+           es_slice_equal(a->channels[pair->channel], b->channels[channel]);
+}
+
+/** The place of the pair: its own, or an empty one where it belongs. */
+static pair_t *place_of(const table_t *table, apr_uint64_t hash, int event,
+                        int channel)
+{
+    apr_size_t at = (apr_size_t)hash & table->mask;
+
+    while (table->pairs[at].event != 0 &&
+           (table->pairs[at].hash != hash ||
+            !is_same_pair(table, &table->pairs[at], event, channel))) {
+        at = (at + 1) & table->mask;
+    }
+    return &table->pairs[at];
+}
+
+int es_twins_same_names(const es_entry_t *a, const es_entry_t *b)
+{
+    int i, k;
+
+    if (a->nchannels != b->nchannels) {
+        return 0;
+    }
+    for (i = 0; i < a->nchannels; i++) {
+        for (k = 0; k < b->nchannels; k++) {
+            if (es_slice_equal(a->channels[i], b->channels[k])) {
+                break;
+            }
+        }
+        if (k == b->nchannels) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+/** Put an event's pairs in. @return 0 when it clashes in channel *channel */
+static int put(const table_t *table, int event, int *twin, int *channel)
+{
+    const es_entry_t *entry = &table->entries[event];
+    apr_uint64_t id = apr_siphash24(entry->frame->own_id.data,
+                                    entry->frame->own_id.len, table->key);
+    int k;
+
+    for (k = 0; k < entry->nchannels; k++) {
+        apr_uint64_t hash =
+            id ^ apr_siphash24(entry->channels[k].data, entry->channels[k].len,
+                               table->key);
+        pair_t *pair = place_of(table, hash, event, k);
+
+        if (pair->event != 0) {
+            const es_entry_t *before = &table->entries[pair->event - 1];
+
+            *twin = pair->event - 1;
+            *channel = k;
+            return es_frame_equal(before->frame, entry->frame) &&
+                   es_twins_same_names(before, entry);
+        }
+        pair->hash = hash;
+        pair->event = event + 1;
+        pair->channel = k;
+    }
+    return 1;
+}
+
+apr_status_t es_twins_find(const es_entry_t *entries, int count,
+                           const apr_uint64_t key[2], int *twins,
+                           es_clash_t *clash)
+{
+    apr_size_t pairs = count > 1 ? count_pairs(entries, count) : 0;
+    table_t table = {entries, (const unsigned char *)key, NULL, 1};
+    apr_status_t rv = APR_SUCCESS;
+    int i, channel;
+
+    for (i = 0; i < count; i++) {
+        twins[i] = -1;
+    }
+    if (pairs == 0) {
+        return APR_SUCCESS;
+    }
+    while (table.mask < pairs * 2) {
+        table.mask *= 2;
+    }
+    table.pairs = calloc(table.mask, sizeof(*table.pairs));
+    if (table.pairs == NULL) {
+        return APR_ENOMEM;
+    }
+    table.mask--;
+    for (i = 0; i < count && rv == APR_SUCCESS; i++) {
+        if (entries[i].frame->own_id.len != 0 &&
+            !put(&table, i, &twins[i], &channel)) {
+            clash->event = i;
+            clash->channel = channel;
+            rv = APR_EEXIST;
+        }
+    }
+    free(table.pairs);
+    return rv;
+}

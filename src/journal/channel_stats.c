@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Names and counts are copied under the lock, a few slots at a time; ids are
+ * read from the journal without it. Should the ring pass a walk meanwhile,
+ * what was seen last is the answer.
+ */
+#include "journal/channel_stats.h"
+
+#include "journal/record.h"
+#include "journal/store_priv.h"
+
+/* Slots that are looked at under the lock at a time: their counts are spread
+ * over a row for each child. */
+#define SLICE 64
+
+/** Copy a slot's figures. @return 0 when the channel is not known */
+static int copy_slot(const es_store_t *store, es_slot_t slot,
+                     apr_uint64_t now_ms, es_figures_t *out)
+{
+    const es_chan_t *chan = es_chantab_at(&store->tab, slot);
+
+    if (chan == NULL || chan->state != ES_CHAN_USED) {
+        return 0;
+    }
+    out->slot = slot;
+    out->name_len = chan->name_len;
+    memcpy(out->name, chan->name, chan->name_len);
+    out->clients = es_counts_sum(&store->counts, slot, NULL);
+    out->events =
+        chan->retained > chan->dropped ? chan->retained - chan->dropped : 0;
+    out->closed_until = chan->closed_until_ms;
+    out->newest = chan->newest;
+    out->closed = chan->closed_pos;
+    return out->clients != 0 || out->events != 0 || out->closed_until > now_ms;
+}
+
+int es_roster_find(es_store_t *store, es_slice_t name, apr_uint64_t now_ms,
+                   es_figures_t *out)
+{
+    apr_uint64_t hash = es_chantab_hash(&store->tab, name);
+    es_slot_t slot = 0;
+    es_news_t news;
+    int known = 0;
+
+    memset(out, 0, sizeof(*out));
+    if (es_view_lock(store, &news) != APR_SUCCESS) {
+        return 0;
+    }
+    if (es_chantab_find(&store->tab, name, hash, &slot) == APR_SUCCESS &&
+        slot != 0) {
+        known = copy_slot(store, slot, now_ms, out);
+    }
+    es_view_unlock(store, &news);
+    return known;
+}
+
+static int begins_with(const es_chan_t *chan, es_slice_t prefix)
+{
+    return chan->name_len >= prefix.len &&
+           es_slice_equal(es_slice(chan->name, prefix.len), prefix);
+}
+
+int es_roster_next(es_store_t *store, es_slot_t *at, es_slice_t prefix,
+                   apr_uint64_t now_ms, es_figures_t *out, int max)
+{
+    es_news_t news;
+    int found = 0;
+    int looks;
+
+    if (es_view_lock(store, &news) != APR_SUCCESS) {
+        *at = 0;
+        return 0;
+    }
+    for (looks = 0; looks < SLICE && found < max; looks++) {
+        if (*at >= store->tab.table->fresh) {
+            *at = 0;
+            break;
+        }
+        (*at)++;
+        if (es_chantab_at(&store->tab, *at) == NULL) {
+            *at = 0;
+            break;
+        }
+        if (begins_with(es_chantab_at(&store->tab, *at), prefix)) {
+            found += copy_slot(store, *at, now_ms, &out[found]);
+        }
+    }
+    es_view_unlock(store, &news);
+    return found;
+}
+
+void es_roster_add(es_store_t *store, es_slot_t *at, apr_uint64_t now_ms,
+                   es_totals_t *totals)
+{
+    es_figures_t figures;
+    es_news_t news;
+    int looks;
+
+    if (es_view_lock(store, &news) != APR_SUCCESS) {
+        *at = 0;
+        return;
+    }
+    for (looks = 0; looks < SLICE; looks++) {
+        if (*at >= store->tab.table->fresh ||
+            !es_chantab_at(&store->tab, *at + 1)) {
+            *at = 0;
+            break;
+        }
+        (*at)++;
+        if (copy_slot(store, *at, now_ms, &figures)) {
+            totals->channels++;
+            totals->events += figures.events;
+        }
+    }
+    es_view_unlock(store, &news);
+}
+
+/** Is pos an event's of the channel: retained, and behind its last close? */
+static int look(const es_store_t *store, const es_figures_t *figures,
+                es_pos_t pos, es_record_t *record)
+{
+    return pos > figures->closed &&
+           es_store_look(store, pos, record) == APR_SUCCESS &&
+           record->pos == pos && !record->closes;
+}
+
+int es_roster_last(const es_store_t *store, const es_figures_t *figures,
+                   es_id_t *id)
+{
+    es_record_t record;
+
+    if (!look(store, figures, figures->newest, &record)) {
+        return 0;
+    }
+    *id = record.id;
+    return 1;
+}
+
+/**
+ * Look at the record at *ahead and step over it.
+ *
+ * @return 1 when it is the channel's first
+ */
+static int is_first(const es_store_t *store, const es_figures_t *figures,
+                    es_pos_t *ahead, es_id_t *id)
+{
+    es_pos_t tail = es_store_tail(store);
+    es_record_t record;
+
+    if (*ahead < tail) {
+        *ahead = tail;
+    }
+    if (es_store_look(store, *ahead, &record) != APR_SUCCESS) {
+        return 0;
+    }
+    *ahead = record.next;
+    if (!es_record_has(&record, figures->slot) || record.closes ||
+        record.pos <= figures->closed) {
+        return 0;
+    }
+    *id = record.id;
+    return 1;
+}
+
+/*
+ * From both sides at a time: back along the channel, which is short if it is
+ * a quiet one, and on from the tail, where a busy one has a record soon.
+ */
+int es_roster_first(const es_store_t *store, const es_figures_t *figures,
+                    es_id_t *id)
+{
+    es_pos_t pos = figures->newest;
+    es_pos_t ahead = figures->closed;
+    es_record_t record;
+    int found = 0;
+
+    while (look(store, figures, pos, &record)) {
+        *id = record.id;
+        found = 1;
+        pos = es_record_before(&record, figures->slot);
+        if (is_first(store, figures, &ahead, id)) {
+            break;
+        }
+    }
+    return found;
+}

@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Hash chains over an array of slots:
+ *
+ *     buckets  [ 0 ][ 3 ][ 0 ][ 1 ] …        hash & (nbuckets - 1)
+ *                     │         │
+ *     slots    [1: used, next 0][2: free, next 0][3: used, next 0] … [n]
+ *                                 ▲ table->free           fresh ▲
+ *
+ * Slots above fresh were never used, so that a big table costs no memory
+ * until it is needed. When none is free or fresh, a hand goes round and takes
+ * the first idle slot. After a whole round in vain it looks at no more than
+ * SWEEP_MAX slots a call until it finds one again, so that a full table does
+ * not make each call a long one.
+ *
+ * The lock makes all of this one step for the living. For a process that dies
+ * half-way, the state word decides: a slot is a channel's from the store of
+ * ES_CHAN_USED to that of ES_CHAN_FREE; chains and free list are made anew by
+ * a repair. These stores are release stores, as the compiler must not move
+ * the others past them; the processor finishes a dead process's stores in
+ * order as seen by whoever takes the lock after it.
+ */
+#include "journal/channels.h"
+
+#include "journal/channels_priv.h"
+
+#include <apr_siphash.h>
+
+#define SWEEP_MAX 1024
+
+void es_chantab_use(es_chantab_t *tab, const es_layout_t *layout, void *mem,
+                    const es_counts_t *counts)
+{
+    es_segment_t *segment = mem;
+
+    tab->table = &segment->table;
+    tab->buckets = (apr_uint32_t *)((char *)mem + layout->buckets);
+    tab->slots = (es_chan_t *)((char *)mem + layout->slots);
+    tab->count = layout->params.channels;
+    tab->nbuckets = layout->nbuckets;
+    tab->key[0] = segment->facts.key[0];
+    tab->key[1] = segment->facts.key[1];
+    tab->counts = counts;
+}
+
+es_chan_t *es_chantab_at(const es_chantab_t *tab, es_slot_t slot)
+{
+    return slot != 0 && slot <= tab->count ? &tab->slots[slot - 1] : NULL;
+}
+
+es_slice_t es_chantab_name(const es_chantab_t *tab, es_slot_t slot)
+{
+    const es_chan_t *chan = es_chantab_at(tab, slot);
+
+    /* name_len is a byte and cannot be more than there is room */
+    return chan != NULL ? es_slice(chan->name, chan->name_len)
+                        : es_slice(NULL, 0);
+}
+
+apr_uint64_t es_chantab_hash(const es_chantab_t *tab, es_slice_t name)
+{
+    /* with a secret key: names come from clients, who could choose such that
+     * all fall into one bucket */
+    return apr_siphash24(name.data, name.len, (const unsigned char *)tab->key);
+}
+
+void es_chantab_begin(const es_chantab_t *tab)
+{
+    tab->table->batch++;
+}
+
+void es_chantab_clock(const es_chantab_t *tab, apr_uint64_t now_ms)
+{
+    /* relaxed: of two that come at once either is right */
+    __atomic_store_n(&tab->table->now_ms, now_ms, __ATOMIC_RELAXED);
+}
+
+int es_chantab_use_slot(const es_chantab_t *tab, es_slot_t slot)
+{
+    es_chan_t *chan = es_chantab_at(tab, slot);
+
+    if (chan == NULL || chan->batch == tab->table->batch) {
+        return 0;
+    }
+    chan->batch = tab->table->batch;
+    return 1;
+}
+
+apr_status_t es_chantab_find(const es_chantab_t *tab, es_slice_t name,
+                             apr_uint64_t hash, es_slot_t *slot)
+{
+    apr_uint32_t at = *es_chantab_bucket(tab, hash);
+    apr_uint32_t steps;
+
+    for (steps = 0; at != 0; steps++) {
+        const es_chan_t *chan = es_chantab_at(tab, at);
+
+        if (chan == NULL || chan->state != ES_CHAN_USED || steps > tab->count) {
+            return APR_EGENERAL;
+        }
+        if (chan->hash == hash &&
+            es_slice_equal(es_slice(chan->name, chan->name_len), name)) {
+            break;
+        }
+        at = chan->next;
+    }
+    *slot = at;
+    return APR_SUCCESS;
+}
+
+/** Take a slot out of its bucket's chain. */
+static apr_status_t unlink_slot(const es_chantab_t *tab, es_slot_t slot)
+{
+    es_chan_t *chan = es_chantab_at(tab, slot);
+    apr_uint32_t *from = es_chantab_bucket(tab, chan->hash);
+    apr_uint32_t steps;
+
+    for (steps = 0; steps <= tab->count; steps++) {
+        es_chan_t *at = es_chantab_at(tab, *from);
+
+        if (at == NULL) {
+            break;
+        }
+        if (*from == slot) {
+            /* death here: used, but in no chain; a repair links it again */
+            *from = chan->next;
+            return APR_SUCCESS;
+        }
+        from = &at->next;
+    }
+    return APR_EGENERAL;
+}
+
+static int is_idle(const es_chantab_t *tab, es_slot_t slot)
+{
+    const es_chan_t *chan = es_chantab_at(tab, slot);
+
+    return chan->state == ES_CHAN_USED && chan->retained == 0 &&
+           chan->batch != tab->table->batch &&
+           chan->closed_until_ms <=
+               __atomic_load_n(&tab->table->now_ms, __ATOMIC_RELAXED) &&
+           es_counts_is_idle(tab->counts, slot);
+}
+
+void es_chantab_forget(const es_chantab_t *tab, const es_id_t *id)
+{
+    es_id_t forgotten = {tab->table->forgotten_ms, tab->table->forgotten_n};
+
+    if (es_id_compare(id, &forgotten) > 0) {
+        es_chantab_store_id(&tab->table->forgotten_ms, &tab->table->forgotten_n,
+                            id);
+    }
+}
+
+static apr_status_t reclaim(const es_chantab_t *tab, es_slot_t slot)
+{
+    es_chan_t *chan = es_chantab_at(tab, slot);
+    es_id_t evicted = {chan->evicted_ms, chan->evicted_n};
+    apr_status_t rv = unlink_slot(tab, slot);
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    /* death before: a repair keeps the channel, and the higher value of
+     * forgotten only costs a needless reset */
+    es_chantab_forget(tab, &evicted);
+    /* death after: a repair puts it into the free list */
+    es_chantab_set_state(chan, ES_CHAN_FREE);
+    return APR_SUCCESS;
+}
+
+/** Find an idle slot with the hand, see the head of this file. */
+static apr_status_t sweep(const es_chantab_t *tab, es_slot_t *slot)
+{
+    es_table_t *table = tab->table;
+    apr_uint32_t left = table->barren < tab->count ? tab->count : SWEEP_MAX;
+
+    for (; left > 0; left--) {
+        table->hand = table->hand < tab->count ? table->hand + 1 : 1;
+        if (is_idle(tab, table->hand)) {
+            table->barren = 0;
+            *slot = table->hand;
+            return reclaim(tab, table->hand);
+        }
+        if (table->barren < tab->count) {
+            table->barren++;
+        }
+    }
+    return APR_ENOMEM;
+}
+
+/** Get a slot that is in no chain and no list; its state is free. Death of
+ * the caller before it sets the state: a repair finds a free slot. */
+static apr_status_t take_slot(const es_chantab_t *tab, es_slot_t *slot)
+{
+    es_table_t *table = tab->table;
+
+    if (table->free != 0) {
+        const es_chan_t *chan = es_chantab_at(tab, table->free);
+
+        if (chan == NULL || chan->state != ES_CHAN_FREE) {
+            return APR_EGENERAL;
+        }
+        *slot = table->free;
+        table->free = chan->next;
+        return APR_SUCCESS;
+    }
+    if (table->fresh < tab->count) {
+        table->fresh++;
+        *slot = table->fresh;
+        return APR_SUCCESS;
+    }
+    return sweep(tab, slot);
+}
+
+apr_status_t es_chantab_make(const es_chantab_t *tab, es_slice_t name,
+                             apr_uint64_t hash, es_slot_t *slot)
+{
+    apr_status_t rv = es_chantab_find(tab, name, hash, slot);
+    es_chan_t *chan;
+
+    if (rv != APR_SUCCESS || *slot != 0) {
+        return rv;
+    }
+    rv = take_slot(tab, slot);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    chan = es_chantab_at(tab, *slot);
+    chan->hash = hash;
+    chan->name_len = (unsigned char)name.len;
+    memcpy(chan->name, name.data, name.len);
+    /* relaxed: nobody else knows the slot yet */
+    __atomic_store_n(&chan->newest, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&chan->gone, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&chan->closed_pos, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&chan->closed_until_ms, 0, __ATOMIC_RELAXED);
+    chan->retained = 0;
+    chan->dropped = 0;
+    chan->batch = 0;
+    chan->evicted_ms = tab->table->forgotten_ms;
+    chan->evicted_n = tab->table->forgotten_n;
+    /* death before: free; after: used, and a repair links it */
+    es_chantab_set_state(chan, ES_CHAN_USED);
+    es_chantab_link(tab, *slot);
+    return APR_SUCCESS;
+}
+
+es_pos_t es_chantab_append(const es_chantab_t *tab, es_slot_t slot,
+                           es_pos_t pos, es_pos_t tail)
+{
+    es_chan_t *chan = es_chantab_at(tab, slot);
+    es_pos_t previous;
+
+    if (chan == NULL) {
+        return 0;
+    }
+    previous = chan->newest;
+    if (previous < tail || previous >= pos || previous % ES_LINE != 0) {
+        previous = 0;
+    }
+    chan->retained++;
+    /* relaxed: the store of head that follows makes it visible. A reader may
+     * see it before, and then looks for a record where none is to be seen
+     * yet. Death: a repair recounts both. */
+    __atomic_store_n(&chan->newest, pos, __ATOMIC_RELAXED);
+    return previous;
+}
+
+void es_chantab_evict(const es_chantab_t *tab, es_slot_t slot, es_pos_t pos,
+                      const es_id_t *id)
+{
+    es_chan_t *chan = es_chantab_at(tab, slot);
+    es_id_t evicted;
+
+    if (chan == NULL) {
+        return;
+    }
+    evicted.ms = chan->evicted_ms;
+    evicted.n = chan->evicted_n;
+    /* Death after it, with the tail still there: the id of a record that is
+     * retained counts as evicted, which costs a needless reset at worst. The
+     * other order would lose a record silently. newest stays, see
+     * es_store_newest. */
+    if (es_id_compare(id, &evicted) > 0) { /* a close has dropped it before */
+        es_chantab_store_id(&chan->evicted_ms, &chan->evicted_n, id);
+    }
+    /* relaxed: the release of the tail that follows orders it */
+    __atomic_store_n(&chan->gone, pos, __ATOMIC_RELAXED);
+    if (chan->retained > 0) {
+        chan->retained--;
+    }
+    if (chan->dropped > 0) {
+        chan->dropped--; /* the oldest are the dropped ones */
+    }
+}
+
+void es_chantab_drop(const es_chantab_t *tab, es_slot_t slot, es_pos_t pos,
+                     const es_id_t *id)
+{
+    es_chan_t *chan = es_chantab_at(tab, slot);
+
+    if (chan == NULL) {
+        return;
+    }
+    /* Death in here: the record is committed, and a repair finds it. */
+    es_chantab_store_id(&chan->evicted_ms, &chan->evicted_n, id);
+    chan->dropped = chan->retained;
+    /* relaxed: who has subscribed before finds the record itself, or learns
+     * by the tail that it is gone, which is stored later, with release */
+    __atomic_store_n(&chan->closed_pos, pos, __ATOMIC_RELAXED);
+}
+
+void es_chantab_close(const es_chantab_t *tab, es_slot_t slot, es_pos_t pos,
+                      const es_id_t *id, apr_uint64_t until_ms)
+{
+    es_chantab_drop(tab, slot, pos, id);
+    es_chantab_until(tab, slot, until_ms);
+}
+
+void es_chantab_until(const es_chantab_t *tab, es_slot_t slot,
+                      apr_uint64_t until_ms)
+{
+    es_chan_t *chan = es_chantab_at(tab, slot);
+
+    if (chan != NULL && chan->closed_until_ms != until_ms) {
+        /* relaxed: as closed_pos above */
+        __atomic_store_n(&chan->closed_until_ms, until_ms, __ATOMIC_RELAXED);
+    }
+}
+
+void es_chantab_mark(const es_chantab_t *tab, es_slot_t slot, const es_id_t *id)
+{
+    es_chan_t *chan = es_chantab_at(tab, slot);
+
+    if (chan != NULL) {
+        es_chantab_store_id(&chan->evicted_ms, &chan->evicted_n, id);
+    }
+}
+
+es_id_t es_chantab_evicted(const es_chantab_t *tab, es_slot_t slot)
+{
+    const es_chan_t *chan = es_chantab_at(tab, slot);
+    es_id_t evicted = {0, 0};
+
+    if (chan != NULL) {
+        evicted.ms = chan->evicted_ms;
+        evicted.n = chan->evicted_n;
+    }
+    return evicted;
+}
+
+int es_chantab_has_room(const es_chantab_t *tab)
+{
+    return tab->table->free != 0 || tab->table->fresh < tab->count;
+}

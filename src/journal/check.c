@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Looks at everything that the parts of a store say about each other. Tests
+ * call it after each bad day; it changes nothing but the scratch field of
+ * the slots.
+ */
+#include "journal/store_priv.h"
+
+#include <apr_strings.h>
+
+#define POS APR_UINT64_T_FMT
+
+/** One record against the table; scan counts and remembers for the next. */
+static const char *check_record(es_store_t *store, const es_record_t *record,
+                                apr_uint32_t *seen, apr_pool_t *p)
+{
+    es_pos_t tail = es_journal_tail(&store->journal);
+    int i;
+
+    for (i = 0; i < record->nslots; i++) {
+        es_chan_t *chan = es_chantab_at(&store->tab, record->slots[i]);
+        es_id_t evicted = {chan->evicted_ms, chan->evicted_n};
+
+        if (chan->state != ES_CHAN_USED ||
+            record->slots[i] > store->tab.table->fresh) {
+            return apr_psprintf(p, "record %" POS ": slot %u is not used",
+                                record->pos, record->slots[i]);
+        }
+        if (seen[record->slots[i] - 1] != 0 || record->previous[i] >= tail) {
+            if (record->previous[i] != chan->scan) {
+                return apr_psprintf(
+                    p,
+                    "record %" POS ": links back to %" POS " instead of %" POS,
+                    record->pos, record->previous[i], (es_pos_t)chan->scan);
+            }
+        }
+        if (es_id_compare(&evicted, &record->id) > 0 &&
+            record->pos > chan->closed_pos) {
+            return apr_psprintf(p, "record %" POS ": its id is told evicted",
+                                record->pos);
+        }
+        chan->scan = record->pos;
+        seen[record->slots[i] - 1]++;
+    }
+    return NULL;
+}
+
+static const char *check_records(es_store_t *store, apr_uint32_t *seen,
+                                 apr_pool_t *p)
+{
+    es_journal_t *journal = &store->journal;
+    es_pos_t pos = es_journal_tail(journal);
+    es_id_t before = {0, 0};
+    es_id_t last = es_view_last_id(store);
+    es_record_t record;
+
+    for (; pos != es_journal_head(journal); pos = record.next) {
+        const char *why;
+
+        if (es_journal_look(journal, pos, &record) != APR_SUCCESS) {
+            return apr_psprintf(p, "no record at %" POS, pos);
+        }
+        if (es_id_compare(&record.id, &before) <= 0 ||
+            es_id_compare(&record.id, &last) > 0) {
+            return apr_psprintf(p, "record %" POS ": ids do not rise",
+                                record.pos);
+        }
+        before = record.id;
+        why = check_record(store, &record, seen, p);
+        if (why != NULL) {
+            return why;
+        }
+    }
+    return NULL;
+}
+
+/** What the slots say against what was seen. */
+static const char *check_slots(es_store_t *store, const apr_uint32_t *seen,
+                               apr_pool_t *p)
+{
+    es_pos_t tail = es_journal_tail(&store->journal);
+    es_slot_t slot;
+
+    for (slot = 1; slot <= store->tab.table->fresh; slot++) {
+        const es_chan_t *chan = es_chantab_at(&store->tab, slot);
+
+        if (chan->state != ES_CHAN_USED) {
+            continue;
+        }
+        if (chan->dropped > chan->retained) {
+            return apr_psprintf(p, "slot %u: %u dropped of %u retained", slot,
+                                chan->dropped, chan->retained);
+        }
+        if (chan->retained != seen[slot - 1]) {
+            return apr_psprintf(p, "slot %u: %u retained, %u are there", slot,
+                                chan->retained, seen[slot - 1]);
+        }
+        if (chan->retained != 0 ? chan->newest != chan->scan
+                                : chan->newest >= tail) {
+            return apr_psprintf(
+                p, "slot %u: newest at %" POS " instead of %" POS, slot,
+                (es_pos_t)chan->newest, (es_pos_t)chan->scan);
+        }
+    }
+    return NULL;
+}
+
+static const char *find_fault(es_store_t *store, apr_pool_t *p)
+{
+    apr_uint32_t *seen =
+        apr_pcalloc(p, store->layout.params.channels * sizeof(*seen));
+    apr_uint32_t place;
+    const char *why;
+    es_slot_t slot;
+
+    if (!es_journal_is_sane(&store->journal)) {
+        return "head and tail make no sense";
+    }
+    why = es_chantab_check(&store->tab, p);
+    if (why == NULL) {
+        for (slot = 1; slot <= store->tab.table->fresh; slot++) {
+            es_chantab_at(&store->tab, slot)->scan = 0;
+        }
+        why = check_records(store, seen, p);
+    }
+    if (why == NULL) {
+        why = check_slots(store, seen, p);
+    }
+    if (why == NULL) {
+        why = es_owntab_check(&store->owns, p);
+    }
+    if (why == NULL && !es_counts_check(&store->counts, &place)) {
+        why = apr_psprintf(p, "place %u: counts and total differ", place);
+    }
+    return why;
+}
+
+int es_store_check(es_store_t *store, const char **why, apr_pool_t *p)
+{
+    es_news_t news;
+
+    if (es_view_lock(store, &news) != APR_SUCCESS) {
+        *why = "the lock is not to be had";
+        return 0;
+    }
+    *why = find_fault(store, p);
+    es_view_unlock(store, &news);
+    return *why == NULL;
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Like an append of one record: room is made, the record written, the head
+ * moved. Only then the table learns of it; who dies in between leaves a lock
+ * to repair, and the repair finds the record.
+ */
+#include "journal/close.h"
+
+#include "base/context.h"
+#include "journal/evict.h"
+
+/** A close on its way. */
+typedef struct closing_t {
+    es_slice_t name;
+    apr_uint64_t hash;
+    apr_uint64_t now_ms;
+    apr_uint64_t until_ms;
+    es_closed_t done;
+} closing_t;
+
+/** Write the record and commit it. */
+static apr_status_t write_close(es_store_t *store, closing_t *closing,
+                                es_slot_t slot, const es_id_t *id)
+{
+    es_journal_t *journal = &store->journal;
+    apr_uint64_t size = es_journal_record_size(1, 0);
+    es_content_t content = {0};
+    es_link_t link = {0};
+    es_pos_t head, pos;
+
+    if (!es_journal_is_sane(journal)) {
+        return APR_EGENERAL;
+    }
+    head = es_journal_head(journal);
+    pos = es_journal_place(journal, head, size);
+    if (es_room_make(store, pos + size) != APR_SUCCESS) {
+        return APR_EGENERAL;
+    }
+    link.slot = slot;
+    link.previous =
+        es_chantab_append(&store->tab, slot, pos, es_journal_tail(journal));
+    content.id = *id;
+    content.until_ms = closing->until_ms;
+    content.links = &link;
+    content.nlinks = 1;
+    es_journal_write(journal, head, pos, size, &content);
+    es_journal_commit(journal, pos + size, id);
+    closing->done.from = head;
+    closing->done.head = pos + size;
+    es_chantab_close(&store->tab, slot, pos, id, closing->until_ms);
+    return APR_SUCCESS;
+}
+
+static apr_status_t try_close(es_store_t *store, closing_t *closing,
+                              apr_uint64_t *touched)
+{
+    es_id_t last = es_view_last_id(store);
+    es_slot_t slot;
+    apr_status_t rv;
+
+    es_chantab_begin(&store->tab);
+    rv = es_chantab_make(&store->tab, closing->name, closing->hash, &slot);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    (void)es_chantab_use_slot(&store->tab, slot);
+    closing->done.clients = es_counts_sum(&store->counts, slot, touched);
+    closing->done.id = es_id_next(&last, closing->now_ms);
+    return write_close(store, closing, slot, &closing->done.id);
+}
+
+apr_status_t es_close_channel(es_store_t *store, es_slice_t name,
+                              apr_uint64_t now_ms, apr_uint64_t until_ms,
+                              apr_uint64_t *touched, es_closed_t *out)
+{
+    closing_t closing = {.name = name, .now_ms = now_ms, .until_ms = until_ms};
+    es_news_t news;
+    apr_status_t rv;
+
+    ES_CONTEXT(ES_WORKER);
+    if (name.len < 1 || name.len > ES_CHANNEL_NAME_MAX) {
+        return APR_EINVAL;
+    }
+    closing.hash = es_chantab_hash(&store->tab, name);
+    rv = es_view_lock(store, &news);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    rv = try_close(store, &closing, touched);
+    if (rv == APR_EGENERAL) {
+        rv = es_repair(store, &news);
+        if (rv == APR_SUCCESS) {
+            rv = try_close(store, &closing, touched);
+        }
+    }
+    es_view_unlock(store, &news);
+    if (rv == APR_SUCCESS) {
+        *out = closing.done;
+    }
+    return rv;
+}
+
+int es_close_is_closed(const es_store_t *store, es_slot_t slot,
+                       apr_uint64_t now_ms)
+{
+    const es_chan_t *chan = es_chantab_at(&store->tab, slot);
+
+    /* relaxed: the lock that was taken to subscribe orders it */
+    return chan != NULL &&
+           __atomic_load_n(&chan->closed_until_ms, __ATOMIC_RELAXED) > now_ms;
+}
+
+int es_close_was_since(const es_store_t *store, const es_slot_t *slots,
+                       int count, es_pos_t pos)
+{
+    int i;
+
+    /* acquire: closed_pos of a close before the tail that made the caller ask
+     * was stored before that tail */
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    for (i = 0; i < count; i++) {
+        const es_chan_t *chan = es_chantab_at(&store->tab, slots[i]);
+
+        if (chan != NULL &&
+            __atomic_load_n(&chan->closed_pos, __ATOMIC_RELAXED) >= pos) {
+            return 1;
+        }
+    }
+    return 0;
+}

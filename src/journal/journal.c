@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Positions rise for ever; position p stands at p % bytes. The first record
+ * is at position bytes, so that 0 is none.
+ *
+ *       tail                       head        tail + bytes
+ *        │ event │ event │ pad │ event │ free …… │
+ *
+ * A writer, under the lock:                A reader, without:
+ *     tail = beyond what goes                  copy of the record
+ *     fence (release)                          fence (acquire)
+ *     overwrite                                good if tail <= pos
+ *     head = end (release), once for all
+ *
+ * Why the reader's test is right: if a byte that it copied comes from the
+ * overwriting, the two fences order the writer's store of tail before the
+ * reader's load of it (C11 7.17.4), so the load gives the new tail, which is
+ * beyond pos. And all that was copied is first used after the test.
+ *
+ * A writer that dies leaves the records from tail to head as they were, since
+ * it overwrites only what is before the tail or behind the head.
+ */
+#include "journal/journal.h"
+
+#include "base/chunk.h"
+
+#if defined(__SANITIZE_THREAD__)
+#define UNDER_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define UNDER_TSAN 1
+#endif
+#endif
+
+void es_journal_use(es_journal_t *journal, const es_layout_t *layout, void *mem)
+{
+    es_segment_t *segment = mem;
+
+    journal->end = &segment->end;
+    journal->begin = &segment->begin;
+    journal->ring = (char *)mem + layout->ring;
+    journal->bytes = layout->params.ring_bytes;
+    journal->channels = layout->params.channels;
+}
+
+es_pos_t es_journal_head(const es_journal_t *journal)
+{
+    /* acquire: pairs with es_journal_commit */
+    return __atomic_load_n(&journal->end->head, __ATOMIC_ACQUIRE);
+}
+
+es_pos_t es_journal_tail(const es_journal_t *journal)
+{
+    /* relaxed: readers that need an order have their fence */
+    return __atomic_load_n(&journal->begin->tail, __ATOMIC_RELAXED);
+}
+
+int es_journal_is_sane(const es_journal_t *journal)
+{
+    es_pos_t head = es_journal_head(journal);
+    es_pos_t tail = es_journal_tail(journal);
+
+    return head % ES_LINE == 0 && tail % ES_LINE == 0 &&
+           tail >= journal->bytes && tail <= head &&
+           head - tail <= journal->bytes && head <= APR_UINT64_MAX / 2;
+}
+
+/* ---- reading ----------------------------------------------------------- */
+
+/**
+ * A copy of bytes that may be overwritten at the same time; the caller finds
+ * out afterwards. ThreadSanitizer is told not to look, and as it looks into
+ * memcpy all the same, it gets a loop that the compiler cannot make one of.
+ */
+__attribute__((no_sanitize("thread"), noinline)) static void copy_racy(
+    void *dst, const void *src, apr_size_t len)
+{
+#ifdef UNDER_TSAN
+    volatile char *to = dst;
+    const volatile char *from = src;
+    apr_size_t i;
+
+    for (i = 0; i < len; i++) {
+        to[i] = from[i];
+    }
+#else
+    memcpy(dst, src, len);
+#endif
+}
+
+/** @return 1 when len bytes from pos on are within the ring */
+static int is_inside(const es_journal_t *journal, es_pos_t pos,
+                     apr_uint64_t len)
+{
+    return len <= journal->bytes &&
+           pos % journal->bytes <= journal->bytes - len;
+}
+
+/** Copy from the ring. @return 1, or 0 when it was overwritten meanwhile */
+static int take(const es_journal_t *journal, es_pos_t record_pos,
+                apr_uint64_t offset, void *dst, apr_size_t len)
+{
+    copy_racy(dst, journal->ring + (record_pos + offset) % journal->bytes, len);
+    /* acquire: see the head of this file */
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    return es_journal_tail(journal) <= record_pos;
+}
+
+/** Is what was copied from pos the head of a record? */
+static int is_record(const es_journal_t *journal, const es_rec_t *rec,
+                     es_pos_t pos, es_pos_t head)
+{
+    apr_uint64_t wire;
+
+    if (rec->pos != pos || rec->size == 0 || rec->size % ES_LINE != 0 ||
+        rec->size > head - pos || !is_inside(journal, pos, rec->size)) {
+        return 0;
+    }
+    if (rec->flags == ES_REC_PAD) {
+        return (pos + rec->size) % journal->bytes == 0;
+    }
+    wire = sizeof(es_rec_t) + (apr_uint64_t)rec->nslots * sizeof(es_link_t);
+    if (rec->flags == ES_REC_CLOSE
+            ? rec->nslots != 1 || rec->frame_len != 0
+            : (rec->flags & ~ES_REC_OWN_ID) != ES_REC_EVENT) {
+        return 0;
+    }
+    return rec->nslots >= 1 && rec->nslots <= ES_EVENT_CHANNELS_MAX &&
+           rec->wire_off == wire && rec->head_len <= ES_CHUNK_HEAD_SIZE &&
+           wire + rec->head_len + rec->frame_len + ES_CHUNK_TAIL_SIZE <=
+               rec->size &&
+           (apr_uint64_t)rec->id_off + rec->id_len <= rec->frame_len;
+}
+
+/** Fill record from the copied head and links. @return 0 when damaged */
+static int fill(const es_journal_t *journal, es_record_t *record,
+                const es_rec_t *rec, const es_link_t *links)
+{
+    int i;
+
+    record->pos = rec->pos;
+    record->next = rec->pos + rec->size;
+    record->id.ms = rec->id_ms;
+    record->id.n = rec->id_n;
+    record->nslots = rec->nslots;
+    for (i = 0; i < rec->nslots; i++) {
+        if (links[i].slot == 0 || links[i].slot > journal->channels ||
+            links[i].previous >= rec->pos || links[i].previous % ES_LINE != 0) {
+            return 0;
+        }
+        record->slots[i] = links[i].slot;
+        record->previous[i] = links[i].previous;
+    }
+    record->head_len = rec->head_len;
+    record->frame_len = rec->frame_len;
+    record->id_off = rec->id_off;
+    record->id_len = rec->id_len;
+    record->has_own_id = (rec->flags & ES_REC_OWN_ID) != 0;
+    record->closes = rec->flags == ES_REC_CLOSE;
+    record->chunk_len =
+        (apr_size_t)rec->head_len + rec->frame_len + ES_CHUNK_TAIL_SIZE;
+    return 1;
+}
+
+apr_status_t es_journal_look(const es_journal_t *journal, es_pos_t pos,
+                             es_record_t *record)
+{
+    es_pos_t head = es_journal_head(journal);
+    es_link_t links[ES_EVENT_CHANNELS_MAX];
+    es_rec_t rec;
+    int pads;
+
+    for (pads = 0; pads < 2; pads++) {
+        if (pos == head) {
+            return APR_EOF;
+        }
+        if (pos > head || pos % ES_LINE != 0) {
+            return APR_EGENERAL;
+        }
+        if (!take(journal, pos, 0, &rec, sizeof(rec))) {
+            return APR_ENOENT;
+        }
+        if (!is_record(journal, &rec, pos, head)) {
+            return APR_EGENERAL;
+        }
+        if (rec.flags != ES_REC_PAD) {
+            break;
+        }
+        pos += rec.size; /* one pad, then the ring begins anew */
+    }
+    if (rec.flags == ES_REC_PAD) {
+        return APR_EGENERAL;
+    }
+    if (!take(journal, pos, sizeof(rec), links,
+              rec.nslots * sizeof(es_link_t))) {
+        return APR_ENOENT;
+    }
+    return fill(journal, record, &rec, links) ? APR_SUCCESS : APR_EGENERAL;
+}
+
+static apr_uint64_t wire_of(const es_record_t *record)
+{
+    return sizeof(es_rec_t) + (apr_uint64_t)record->nslots * sizeof(es_link_t);
+}
+
+apr_status_t es_journal_copy(const es_journal_t *journal,
+                             const es_record_t *record, apr_size_t offset,
+                             char *dst)
+{
+    apr_uint64_t wire = wire_of(record);
+
+    if (offset >= record->chunk_len) {
+        return APR_SUCCESS;
+    }
+    if (!is_inside(journal, record->pos, wire + record->chunk_len)) {
+        return APR_ENOENT;
+    }
+    return take(journal, record->pos, wire + offset, dst,
+                record->chunk_len - offset)
+               ? APR_SUCCESS
+               : APR_ENOENT;
+}
+
+/* The parts are within the record: es_journal_look has checked that. */
+
+static char *place_of(const es_journal_t *journal, const es_record_t *record)
+{
+    return journal->ring + record->pos % journal->bytes;
+}
+
+es_slice_t es_journal_id(const es_journal_t *journal, const es_record_t *record)
+{
+    es_slice_t frame = es_journal_frame(journal, record);
+
+    return es_slice(frame.data + record->id_off, record->id_len);
+}
+
+es_slice_t es_journal_frame(const es_journal_t *journal,
+                            const es_record_t *record)
+{
+    return es_slice(place_of(journal, record) + wire_of(record) +
+                        record->head_len,
+                    record->frame_len);
+}
+
+apr_uint64_t es_journal_until(const es_journal_t *journal,
+                              const es_record_t *record)
+{
+    return ((const es_rec_t *)place_of(journal, record))->until_ms;
+}
+
+es_link_t *es_journal_link_at(const es_journal_t *journal, es_pos_t pos,
+                              int index)
+{
+    apr_size_t offset =
+        sizeof(es_rec_t) + (apr_size_t)index * sizeof(es_link_t);
+
+    if (!is_inside(journal, pos, offset + sizeof(es_link_t))) {
+        return NULL;
+    }
+    return (es_link_t *)(journal->ring + pos % journal->bytes + offset);
+}
+
+/* ---- writing ----------------------------------------------------------- */
+
+apr_uint64_t es_journal_record_size(int nlinks, apr_uint64_t frame_len)
+{
+    apr_uint64_t size =
+        sizeof(es_rec_t) + (apr_uint64_t)nlinks * sizeof(es_link_t) +
+        es_chunk_head_size(frame_len) + frame_len + ES_CHUNK_TAIL_SIZE;
+
+    return ES_ALIGN_UP(size, ES_LINE);
+}
+
+es_pos_t es_journal_place(const es_journal_t *journal, es_pos_t at,
+                          apr_uint64_t size)
+{
+    apr_uint64_t rest = journal->bytes - at % journal->bytes;
+
+    return size <= rest ? at : at + rest;
+}
+
+void es_journal_drop(const es_journal_t *journal, es_pos_t pos)
+{
+    /* release, so that who sees this tail sees what the table says of the
+     * records before it; then a release fence, see the head of this file.
+     * Death here: the record is gone, nothing was written over it yet. */
+    __atomic_store_n(&journal->begin->tail, pos, __ATOMIC_RELEASE);
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+}
+
+/** Fill the end of the ring. Death in here: it is behind the head. */
+static void write_pad(const es_journal_t *journal, es_pos_t at,
+                      apr_uint64_t size)
+{
+    es_rec_t *rec = (es_rec_t *)(journal->ring + at % journal->bytes);
+
+    memset(rec, 0, sizeof(*rec));
+    rec->pos = at;
+    rec->size = (apr_uint32_t)size;
+    rec->flags = ES_REC_PAD;
+}
+
+static apr_uint16_t flags_of(const es_frame_t *frame)
+{
+    if (frame == NULL) {
+        return ES_REC_CLOSE;
+    }
+    return frame->own_id.len != 0 ? ES_REC_EVENT | ES_REC_OWN_ID : ES_REC_EVENT;
+}
+
+void es_journal_write(const es_journal_t *journal, es_pos_t at, es_pos_t pos,
+                      apr_uint64_t size, const es_content_t *content)
+{
+    char *place = journal->ring + pos % journal->bytes;
+    es_rec_t *rec = (es_rec_t *)place;
+    apr_size_t links_len = content->nlinks * sizeof(es_link_t);
+    const es_frame_t *frame = content->frame;
+    apr_size_t frame_len =
+        frame != NULL ? es_frame_size(frame, content->id_text.len) : 0;
+    es_slice_t tail = es_chunk_tail();
+    char head[ES_CHUNK_HEAD_SIZE];
+    char *wire;
+
+    /* Death anywhere in here: all of it is behind the head, not seen. */
+    if (pos != at) {
+        write_pad(journal, at, pos - at);
+    }
+    memset(rec, 0, sizeof(*rec));
+    rec->pos = pos;
+    rec->size = (apr_uint32_t)size;
+    rec->flags = flags_of(frame);
+    rec->until_ms = content->until_ms;
+    rec->nslots = (apr_uint16_t)content->nlinks;
+    rec->id_ms = content->id.ms;
+    rec->id_n = content->id.n;
+    rec->wire_off = (apr_uint32_t)(sizeof(*rec) + links_len);
+    rec->head_len = (apr_uint32_t)es_chunk_head(head, frame_len);
+    rec->frame_len = (apr_uint32_t)frame_len;
+    rec->id_len = (apr_uint32_t)content->id_text.len;
+
+    memcpy(place + sizeof(*rec), content->links, links_len);
+    wire = place + rec->wire_off;
+    memcpy(wire, head, rec->head_len);
+    wire += rec->head_len;
+    if (frame != NULL) {
+        rec->id_off =
+            (apr_uint32_t)es_frame_write(wire, frame, content->id_text);
+    }
+    memcpy(wire + frame_len, tail.data, tail.len);
+}
+
+void es_journal_commit(const es_journal_t *journal, es_pos_t head,
+                       const es_id_t *last)
+{
+    es_end_t *end = journal->end;
+
+    /* ms first: death between the two leaves an id above the last one that
+     * was committed ({new ms, old n}; with the same ms, one store changes
+     * all), and ids of what was not committed were seen by nobody. Release:
+     * the compiler must keep the order. */
+    __atomic_store_n(&end->last_ms, last->ms, __ATOMIC_RELEASE);
+    __atomic_store_n(&end->last_n, last->n, __ATOMIC_RELEASE);
+    /* release: whoever sees this head sees all records before it. Death
+     * before it: none of the batch is there; after it: all. */
+    __atomic_store_n(&end->head, head, __ATOMIC_RELEASE);
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Computes where the sections of a segment start. All sums are done in 64
+ * bits: with the largest params they stay below 2^41.
+ */
+#include "journal/layout.h"
+
+/* Bytes of the ring for one bucket of publishers' ids: about as many buckets
+ * as there are records when all of them have an id and are small. */
+#define RING_FOR_OWN 256
+
+/** The least power of 2 that is not below least. */
+static apr_uint64_t power_of_two(apr_uint64_t least)
+{
+    apr_uint64_t power = 1;
+
+    while (power < least) {
+        power *= 2;
+    }
+    return power;
+}
+
+int es_layout_of(es_layout_t *layout, const es_store_params_t *params)
+{
+    apr_uint64_t at = sizeof(es_segment_t);
+    es_store_params_t *own = &layout->params;
+
+    if (params->ring_bytes == 0 || params->ring_bytes > ES_LAYOUT_RING_MAX ||
+        params->channels == 0 || params->channels > ES_LAYOUT_CHANNELS_MAX ||
+        params->places == 0 || params->places > ES_LAYOUT_PLACES_MAX) {
+        return 0;
+    }
+    *own = *params;
+    own->ring_bytes = ES_ALIGN_UP(own->ring_bytes, ES_LAYOUT_PAGE);
+
+    layout->nbuckets = (apr_uint32_t)power_of_two(own->channels);
+    layout->nowns = power_of_two(own->ring_bytes / RING_FOR_OWN);
+    layout->buckets = at;
+    at = ES_ALIGN_UP(at + (apr_uint64_t)layout->nbuckets * 4, ES_LINE);
+    layout->slots = at;
+    at += (apr_uint64_t)own->channels * sizeof(es_chan_t);
+    layout->totals = at;
+    at = ES_ALIGN_UP(at + (apr_uint64_t)own->places * 4, ES_LINE);
+    layout->counts = at;
+    layout->row_bytes = ES_ALIGN_UP((apr_uint64_t)own->channels * 4, ES_LINE);
+    at += layout->row_bytes * own->places;
+    layout->owns = at;
+    at = ES_ALIGN_UP(at + layout->nowns * 8, ES_LINE);
+    layout->paces = at;
+    at += (apr_uint64_t)own->places * 8;
+    layout->ring = ES_ALIGN_UP(at, ES_LAYOUT_PAGE);
+    layout->size = layout->ring + own->ring_bytes;
+    return layout->size <= APR_SIZE_MAX / 2;
+}

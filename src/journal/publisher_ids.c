@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Hash chains through the journal. A bucket refers to the newest link that
+ * falls into it, each link to the one before it:
+ *
+ *     buckets  [ 0 ][ r3 ][ 0 ] …       (hash of the id, slot) -> bucket
+ *                     │
+ *     journal  …[r1 rec│links]…[r2]……[r3 rec│links]…
+ *                 ▲──────own_before──────┘
+ *          ▲ tail: a reference below it is dead, and so are all after it
+ *
+ * A reference is the position of a record, which is a multiple of 64, and in
+ * its low six bits the number of the link. References fall along a chain, so
+ * that each walk ends. An id is looked up for one channel, and links of other
+ * channels with the same id (publishers that count for each channel have
+ * many) stand in other buckets; so chains stay short whatever is published.
+ *
+ * Death of a writer leaves buckets that refer behind the head; as it held the
+ * lock, a repair makes all anew from the records before anybody looks.
+ */
+#include "journal/publisher_ids.h"
+
+#include <apr_siphash.h>
+#include <apr_strings.h>
+
+#define INDEX_MASK ((apr_uint64_t)(ES_LINE - 1))
+
+ES_LAYOUT_ASSERT(link_in_reference, ES_EVENT_CHANNELS_MAX <= ES_LINE);
+
+void es_owntab_use(es_owntab_t *tab, const es_layout_t *layout, void *mem,
+                   const es_journal_t *journal)
+{
+    const es_segment_t *segment = mem;
+
+    tab->buckets = (apr_uint64_t *)((char *)mem + layout->owns);
+    tab->nbuckets = layout->nowns;
+    tab->key[0] = segment->facts.key[0];
+    tab->key[1] = segment->facts.key[1];
+    tab->journal = journal;
+}
+
+apr_uint64_t es_owntab_hash(const es_owntab_t *tab, es_slice_t id)
+{
+    /* with a secret key: what a client resumes with is its choice */
+    return apr_siphash24(id.data, id.len, (const unsigned char *)tab->key);
+}
+
+static apr_uint64_t *bucket_of(const es_owntab_t *tab, apr_uint64_t hash,
+                               es_slot_t slot)
+{
+    /* an odd factor: slots that differ in their low bits give products that
+     * do, so one id of many channels spreads over the buckets */
+    apr_uint64_t spread = slot * APR_UINT64_C(0x9e3779b97f4a7c15);
+
+    return &tab->buckets[(hash ^ spread) & (tab->nbuckets - 1)];
+}
+
+apr_uint64_t es_owntab_add(const es_owntab_t *tab, apr_uint64_t hash,
+                           es_slot_t slot, es_pos_t pos, int index)
+{
+    apr_uint64_t *bucket = bucket_of(tab, hash, slot);
+    apr_uint64_t before = *bucket;
+
+    *bucket = pos | (apr_uint64_t)index;
+    return before;
+}
+
+/**
+ * The link that ref refers to. Its record is not looked at: a walk passes
+ * others' links, each of which would cost two more lines of memory.
+ *
+ * @return APR_SUCCESS; APR_EOF: the record is no longer retained;
+ *         APR_EGENERAL: damaged
+ */
+static apr_status_t follow(const es_owntab_t *tab, apr_uint64_t ref,
+                           const es_link_t **link)
+{
+    es_pos_t pos = ref & ~INDEX_MASK;
+
+    if (pos < es_journal_tail(tab->journal)) {
+        return APR_EOF;
+    }
+    *link = pos < es_journal_head(tab->journal)
+                ? es_journal_link_at(tab->journal, pos, (int)(ref & INDEX_MASK))
+                : NULL;
+    return *link != NULL && (*link)->own_before < ref ? APR_SUCCESS
+                                                      : APR_EGENERAL;
+}
+
+/** The record that ref refers into. @return 0 when damaged */
+static int look(const es_owntab_t *tab, apr_uint64_t ref, es_record_t *record)
+{
+    es_pos_t pos = ref & ~INDEX_MASK;
+
+    return es_journal_look(tab->journal, pos, record) == APR_SUCCESS &&
+           record->pos == pos && record->has_own_id &&
+           (int)(ref & INDEX_MASK) < record->nslots;
+}
+
+apr_status_t es_owntab_find(const es_owntab_t *tab, apr_uint64_t hash,
+                            es_slot_t slot, es_slice_t id, es_record_t *found)
+{
+    apr_uint64_t ref = *bucket_of(tab, hash, slot);
+    const es_link_t *link;
+
+    for (; ref != 0; ref = link->own_before) {
+        apr_status_t rv = follow(tab, ref, &link);
+
+        if (rv == APR_EOF) {
+            break;
+        }
+        if (rv != APR_SUCCESS) {
+            return rv;
+        }
+        if (link->slot != slot) {
+            continue;
+        }
+        if (!look(tab, ref, found)) {
+            return APR_EGENERAL;
+        }
+        if (es_slice_equal(es_journal_id(tab->journal, found), id)) {
+            return APR_SUCCESS;
+        }
+    }
+    found->pos = 0;
+    return APR_SUCCESS;
+}
+
+void es_owntab_clear(const es_owntab_t *tab)
+{
+    memset(tab->buckets, 0, (apr_size_t)tab->nbuckets * sizeof(*tab->buckets));
+}
+
+void es_owntab_restore(const es_owntab_t *tab, const es_record_t *record)
+{
+    apr_uint64_t hash;
+    int i;
+
+    if (!record->has_own_id) {
+        return;
+    }
+    hash = es_owntab_hash(tab, es_journal_id(tab->journal, record));
+    for (i = 0; i < record->nslots; i++) {
+        es_journal_link_at(tab->journal, record->pos, i)->own_before =
+            es_owntab_add(tab, hash, record->slots[i], record->pos, i);
+    }
+}
+
+/** Links of retained records with an id of a publisher. */
+static apr_uint64_t count_links(const es_owntab_t *tab)
+{
+    es_pos_t pos = es_journal_tail(tab->journal);
+    apr_uint64_t links = 0;
+    es_record_t record;
+
+    for (; es_journal_look(tab->journal, pos, &record) == APR_SUCCESS;
+         pos = record.next) {
+        links += record.has_own_id ? (apr_uint64_t)record.nslots : 0;
+    }
+    return links;
+}
+
+const char *es_owntab_check(const es_owntab_t *tab, apr_pool_t *p)
+{
+    apr_uint64_t links = count_links(tab);
+    apr_uint64_t seen = 0;
+    apr_uint64_t i, ref;
+    es_record_t record;
+    const es_link_t *link;
+
+    for (i = 0; i < tab->nbuckets; i++) {
+        for (ref = tab->buckets[i]; ref != 0; ref = link->own_before) {
+            apr_status_t rv = follow(tab, ref, &link);
+
+            if (rv == APR_EOF) {
+                break;
+            }
+            if (rv != APR_SUCCESS || !look(tab, ref, &record) ||
+                bucket_of(
+                    tab,
+                    es_owntab_hash(tab, es_journal_id(tab->journal, &record)),
+                    link->slot) != &tab->buckets[i]) {
+                return apr_psprintf(p,
+                                    "own ids: bucket %" APR_UINT64_T_FMT
+                                    " refers to %" APR_UINT64_T_FMT,
+                                    i, ref);
+            }
+            seen++;
+        }
+    }
+    /* they fall along a chain and each stands in its own bucket, so none was
+     * seen twice */
+    if (seen != links) {
+        return apr_psprintf(p,
+                            "own ids: %" APR_UINT64_T_FMT
+                            " in the index, %" APR_UINT64_T_FMT " in records",
+                            seen, links);
+    }
+    return NULL;
+}

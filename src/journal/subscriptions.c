@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A row of u32 for each place, and a total for each row. The total lets an
+ * append pass over a child without subscriptions without touching its row.
+ * It is raised before the count and lowered after it: a total of 0 means that
+ * the whole row is 0, also when the child died between the two. A child that
+ * dies with either changed leaves numbers that are too high, until the parent
+ * calls es_counts_forget.
+ */
+#include "journal/subscriptions.h"
+
+void es_counts_use(es_counts_t *counts, const es_layout_t *layout, void *mem)
+{
+    counts->totals = (apr_uint32_t *)((char *)mem + layout->totals);
+    counts->rows = (char *)mem + layout->counts;
+    counts->high = &((es_segment_t *)mem)->table.rows;
+    counts->row_bytes = layout->row_bytes;
+    counts->places = layout->params.places;
+    counts->channels = layout->params.channels;
+}
+
+static apr_uint32_t *total_at(const es_counts_t *counts, apr_uint32_t place)
+{
+    return place != 0 && place <= counts->places ? &counts->totals[place - 1]
+                                                 : NULL;
+}
+
+static apr_uint32_t *count_at(const es_counts_t *counts, apr_uint32_t place,
+                              es_slot_t slot)
+{
+    char *row;
+
+    if (place == 0 || place > counts->places || slot == 0 ||
+        slot > counts->channels) {
+        return NULL;
+    }
+    row = counts->rows + (place - 1) * counts->row_bytes;
+    return (apr_uint32_t *)row + (slot - 1);
+}
+
+/** Places that can have subscriptions: the rest was never used. */
+static apr_uint32_t rows_of(const es_counts_t *counts)
+{
+    apr_uint32_t high = *counts->high;
+
+    return high < counts->places ? high : counts->places;
+}
+
+int es_counts_raise(const es_counts_t *counts, apr_uint32_t place,
+                    es_slot_t slot)
+{
+    apr_uint32_t *count = count_at(counts, place, slot);
+
+    if (count == NULL) {
+        return 0;
+    }
+    if (*counts->high < place) {
+        *counts->high = place; /* first, or the row would not be seen */
+    }
+    /* relaxed: whoever needs the sum reads it under the lock we hold */
+    __atomic_fetch_add(total_at(counts, place), 1, __ATOMIC_RELAXED);
+    __atomic_fetch_add(count, 1, __ATOMIC_RELAXED);
+    return 1;
+}
+
+/** Release: what the caller read of the slot was read before, as the slot may
+ * be given to another channel once the count is 0. */
+static int lower(apr_uint32_t *count)
+{
+    apr_uint32_t now = __atomic_load_n(count, __ATOMIC_RELAXED);
+
+    while (now != 0) {
+        if (__atomic_compare_exchange_n(count, &now, now - 1, 1,
+                                        __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+void es_counts_lower(const es_counts_t *counts, apr_uint32_t place,
+                     es_slot_t slot)
+{
+    apr_uint32_t *count = count_at(counts, place, slot);
+
+    if (count != NULL && lower(count)) {
+        lower(total_at(counts, place));
+    }
+}
+
+void es_counts_forget(const es_counts_t *counts, apr_uint32_t place)
+{
+    apr_uint32_t *total = total_at(counts, place);
+    es_slot_t slot;
+
+    /* a total of 0 is a row of 0s: the walk would only make its pages */
+    if (total == NULL || __atomic_load_n(total, __ATOMIC_ACQUIRE) == 0) {
+        return;
+    }
+    for (slot = 1; slot <= counts->channels; slot++) {
+        apr_uint32_t *count = count_at(counts, place, slot);
+
+        __atomic_store_n(count, 0, __ATOMIC_RELEASE);
+    }
+    __atomic_store_n(total, 0, __ATOMIC_RELEASE);
+}
+
+apr_uint64_t es_counts_sum(const es_counts_t *counts, es_slot_t slot,
+                           apr_uint64_t *touched)
+{
+    apr_uint32_t rows = rows_of(counts);
+    apr_uint64_t sum = 0;
+    apr_uint32_t place;
+
+    for (place = 1; place <= rows; place++) {
+        apr_uint32_t *count;
+        apr_uint32_t n;
+
+        if (__atomic_load_n(&counts->totals[place - 1], __ATOMIC_RELAXED) ==
+            0) {
+            continue;
+        }
+        count = count_at(counts, place, slot);
+        n = count != NULL ? __atomic_load_n(count, __ATOMIC_RELAXED) : 0;
+        sum += n;
+        if (n != 0 && touched != NULL) {
+            touched[(place - 1) / 64] |= APR_UINT64_C(1) << (place - 1) % 64;
+        }
+    }
+    return sum;
+}
+
+int es_counts_is_idle(const es_counts_t *counts, es_slot_t slot)
+{
+    apr_uint32_t rows = rows_of(counts);
+    apr_uint32_t place;
+
+    for (place = 1; place <= rows; place++) {
+        apr_uint32_t *count;
+
+        /* acquire, here and below: pairs with lower(), see there */
+        if (__atomic_load_n(&counts->totals[place - 1], __ATOMIC_ACQUIRE) ==
+            0) {
+            continue;
+        }
+        count = count_at(counts, place, slot);
+        if (count == NULL || __atomic_load_n(count, __ATOMIC_ACQUIRE) != 0) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+apr_uint64_t es_counts_total(const es_counts_t *counts, apr_uint32_t place)
+{
+    const apr_uint32_t *total = total_at(counts, place);
+
+    return total != NULL ? __atomic_load_n(total, __ATOMIC_RELAXED) : 0;
+}
+
+int es_counts_check(const es_counts_t *counts, apr_uint32_t *place)
+{
+    for (*place = 1; *place <= counts->places; (*place)++) {
+        apr_uint64_t sum = 0;
+        es_slot_t slot;
+
+        for (slot = 1; slot <= counts->channels; slot++) {
+            sum += *count_at(counts, *place, slot);
+        }
+        if (sum != es_counts_total(counts, *place) ||
+            (sum != 0 && *place > *counts->high)) {
+            return 0;
+        }
+    }
+    return 1;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * The error log from where httpd is known: ap_log_* with a tag of ours. Each
+ * place has its own tag, which docs/messages.md explains.
+ */
+#ifndef ES_HLOG_H
+#define ES_HLOG_H
+
+#include <http_config.h>
+#include <http_log.h>
+
+#include "server/settings.h"
+
+APLOG_USE_MODULE(eventstream);
+
+#define es_slog(level, rv, s, tag, ...) \
+    ap_log_error(APLOG_MARK, level, rv, s, tag ": " __VA_ARGS__)
+
+#define es_rlog(level, rv, r, tag, ...) \
+    ap_log_rerror(APLOG_MARK, level, rv, r, tag ": " __VA_ARGS__)
+
+/** For what has no server at hand: start-up and process pools. */
+#define es_plog(level, rv, p, tag, ...) \
+    ap_log_perror(APLOG_MARK, level, rv, p, tag ": " __VA_ARGS__)
+
+#endif

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The key of the retained data ends with a version of es_kept_t: a module of
+ * another layout finds nothing and makes its own, while the children of the
+ * old one go on with theirs.
+ *
+ * The lifeboat may hold connections while no child is there to see to them.
+ * So it must not outlive the module: should the next configuration be without
+ * it, nobody of ours is called any more. httpd clears plog after it has read
+ * that configuration, and so closes the descriptors that were registered
+ * there; if we are part of it, we have made copies in pre_config by then.
+ * Should we come back with a later one, the numbers that were kept are of
+ * descriptors that are closed, or are others' by now: then we make a new boat,
+ * and tell on the board that children of before have another one.
+ */
+#include "server/retained.h"
+
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <ap_mpm.h>
+#include <apr_portable.h>
+#include <apr_strings.h>
+
+#include "server/log.h"
+#include "server/hub_segments.h"
+#include "shm/wakeup.h"
+#include "shm/counters.h"
+#include "shm/segment.h"
+
+#define KEY "mod_eventstream-6"
+
+/* Room for some 20,000 clients; more have no seat, and end. */
+#define LIFEBOAT_BYTES (16 * 1024 * 1024)
+
+/* More than ServerLimit: a child that is on its way out may still hold its
+ * place when its successor comes. */
+static apr_uint32_t count_places(void)
+{
+    int children = 0;
+
+    ap_mpm_query(AP_MPMQ_HARD_LIMIT_DAEMONS, &children);
+    return (apr_uint32_t)(children > 0 ? children : 1) * 2 + 8;
+}
+
+/* Each client takes a descriptor, and so does each place. */
+static void raise_descriptors(server_rec *s)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
+        limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        if (setrlimit(RLIMIT_NOFILE, &limit) != 0) {
+            es_slog(APLOG_WARNING, errno, s, "ES0001",
+                    "cannot raise the limit of open files");
+        }
+    }
+}
+
+/** What the descriptor is, as long as it is the same. @return 0 if none */
+static apr_uint64_t identity(int fd)
+{
+    struct stat st;
+
+    return fd >= 0 && fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode)
+               ? (apr_uint64_t)st.st_ino
+               : 0;
+}
+
+/* Without it streams end cleanly when a child stops; so it is not missed as
+ * much as to stop httpd. */
+static void make_lifeboat(es_kept_t *kept, int generation, server_rec *s)
+{
+    int bytes = LIFEBOAT_BYTES;
+    int i;
+
+    kept->afloat = generation;
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
+                   kept->lifeboat) != 0) {
+        kept->lifeboat[0] = kept->lifeboat[1] = -1;
+        es_slog(APLOG_WARNING, errno, s, "ES0323",
+                "cannot make the socket pair for clients of a child that "
+                "stops; their streams end, and they come back");
+        return;
+    }
+    for (i = 0; i < 2; i++) {
+        kept->lifeboat_is[i] = identity(kept->lifeboat[i]);
+    }
+    if (setsockopt(kept->lifeboat[0], SOL_SOCKET, SO_SNDBUFFORCE, &bytes,
+                   sizeof(bytes)) != 0) {
+        /* not root: as much as everybody may have */
+        (void)setsockopt(kept->lifeboat[0], SOL_SOCKET, SO_SNDBUF, &bytes,
+                         sizeof(bytes));
+    }
+}
+
+/* See the head of this file. Children inherit no obligation: their copies
+ * close when they exit. */
+static void tie_lifeboat(const es_kept_t *kept, apr_pool_t *plog)
+{
+    int i;
+
+    for (i = 0; i < 2; i++) {
+        apr_os_file_t fd = kept->lifeboat[i];
+        apr_file_t *file;
+
+        if (fd >= 0) {
+            (void)apr_os_pipe_put_ex(&file, &fd, 1, plog);
+        }
+    }
+}
+
+void es_memory_hold_lifeboat(void)
+{
+    es_kept_t *kept = ap_retained_data_get(KEY);
+    int i;
+
+    for (i = 0; kept && i < 2; i++) {
+        int fd = kept->lifeboat[i];
+
+        /* what is not ours any more is not ours to close either */
+        kept->lifeboat[i] = fd >= 0 && identity(fd) == kept->lifeboat_is[i]
+                                ? fcntl(fd, F_DUPFD_CLOEXEC, 0)
+                                : -1;
+    }
+}
+
+/* The one of before, or a new one. */
+static void keep_lifeboat(es_kept_t *kept, int generation, server_rec *s)
+{
+    int i;
+
+    if (kept->lifeboat[0] >= 0 && kept->lifeboat[1] >= 0) {
+        return;
+    }
+    for (i = 0; i < 2; i++) {
+        if (kept->lifeboat[i] >= 0) {
+            close(kept->lifeboat[i]); /* half of one, for want of descriptors */
+        }
+    }
+    make_lifeboat(kept, generation, s);
+}
+
+void es_memory_note_child(pid_t pid, int generation, int is_there)
+{
+    es_kept_t *kept = ap_retained_data_get(KEY);
+
+    if (kept && is_there) {
+        es_brood_add(&kept->brood, pid, generation);
+    }
+    else if (kept) {
+        es_brood_remove(&kept->brood, pid);
+    }
+}
+
+/* A failure gives back all, as each restart tries again. */
+static apr_status_t make_board(es_kept_t *kept, apr_pool_t *parent)
+{
+    apr_pool_t *pool;
+    apr_status_t rv = apr_pool_create(&pool, parent);
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    kept->places = count_places();
+    kept->board_size = es_board_size(kept->places);
+    rv = es_shm_create(&kept->census, es_census_size(kept->places), pool);
+    if (rv == APR_SUCCESS) {
+        rv = es_shm_create(&kept->meter, es_meter_size(), pool);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = es_shm_create(&kept->board, kept->board_size, pool);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = es_bells_create(&kept->wake, kept->places, pool);
+    }
+    if (rv != APR_SUCCESS) {
+        apr_pool_destroy(pool);
+        return rv;
+    }
+    es_board_format(kept->board, kept->places);
+    return APR_SUCCESS;
+}
+
+int es_memory_open(es_kept_t **out, int generation, apr_pool_t *plog,
+                   server_rec *s)
+{
+    es_kept_t *kept = ap_retained_data_get(KEY);
+    apr_status_t rv;
+    int rc;
+
+    *out = NULL;
+    raise_descriptors(s);
+    if (!kept) {
+        es_kept_t made = {0};
+
+        rv = make_board(&made, s->process->pool);
+        if (rv != APR_SUCCESS) {
+            es_slog(APLOG_ERR, rv, s, "ES0005",
+                    "cannot make shared memory and wake descriptors for %u "
+                    "children; see ServerLimit and the limit of open files",
+                    made.places);
+            return HTTP_INTERNAL_SERVER_ERROR;
+        }
+        made.lifeboat[0] = made.lifeboat[1] = -1;
+        es_brood_init(&made.brood, s->process->pool);
+        kept = ap_retained_data_create(KEY, sizeof(*kept));
+        *kept = made;
+    }
+    rc = es_hubs_open(kept, generation, s);
+    keep_lifeboat(kept, generation, s);
+    tie_lifeboat(kept, plog);
+    *out = kept;
+    return rc;
+}

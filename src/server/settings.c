@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where httpd keeps our settings; glue fills them. */
+#include "server/settings.h"
+
+es_global_t *es_global_of(const server_rec *s)
+{
+    return ap_get_module_config(s->module_config, &eventstream_module);
+}
+
+es_hub_t *es_global_hub(const es_global_t *global, const char *name)
+{
+    int i;
+
+    for (i = 0; i < global->hubs->nelts; i++) {
+        es_hub_t *hub = &APR_ARRAY_IDX(global->hubs, i, es_hub_t);
+
+        if (!strcmp(hub->name, name)) {
+            return hub;
+        }
+    }
+    return NULL;
+}
+
+es_hub_t *es_global_add_hub(es_global_t *global, const char *name)
+{
+    es_hub_t *hub = apr_array_push(global->hubs);
+
+    memset(hub, 0, sizeof(*hub));
+    hub->name = name;
+    hub->size_bytes = ES_HUB_SIZE;
+    hub->grip_prefix = ES_GRIP_PREFIX;
+    return hub;
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * The settings: what the directives say, as the rest of http reads it. Filled
+ * and merged by glue/es_directives.c, whose table knows names, ranges and
+ * presets; when a request comes, no scalar is unset any more.
+ */
+#ifndef ES_SETTINGS_H
+#define ES_SETTINGS_H
+
+#include <httpd.h>
+#include <http_config.h>
+#include <ap_expr.h>
+
+#include "base/path.h"
+#include "base/template.h"
+#include "grip/proxy.h"
+#include "mod_eventstream.h"
+
+extern module AP_MODULE_DECLARE_DATA eventstream_module;
+
+/** What SetHandler says. */
+#define ES_HANDLER_SUBSCRIBE EVENTSTREAM_HANDLER
+#define ES_HANDLER_PUBLISH EVENTSTREAM_PUBLISH_HANDLER
+
+/** A scalar that no directive has set; below each valid value. */
+#define ES_UNSET APR_INT64_C(-1)
+
+/** Where names of channels come from: one word of EventStreamChannel, or one
+ * EventStreamChannelList. */
+typedef struct es_source_t {
+    const es_template_t *template; /* NULL for a list */
+    const char *separator;         /* of a list, never empty */
+    ap_expr_info_t *list;          /* of a list */
+} es_source_t;
+
+/** EventStreamPublishFrom. */
+typedef struct es_from_t {
+    int any;                 /* everybody that Require lets in */
+    int local;               /* loopback without a proxy's traces */
+    int user;                /* an authenticated user */
+    apr_array_header_t *net; /* apr_ipsubnet_t *, of clients; or NULL */
+} es_from_t;
+
+/** Per directory (and, at server level, per virtual host). */
+typedef struct es_dir_t {
+    apr_int64_t retry_us;
+    apr_int64_t keepalive_us;      /* 0 = none */
+    apr_int64_t keepalive_comment; /* 1 = as comment, 0 = as event */
+    apr_int64_t send_timeout_us;   /* 0 = for ever */
+    apr_int64_t lifetime_us;       /* of a stream; 0 = no end */
+    apr_int64_t turn_us;           /* live time of a client in turns */
+    apr_int64_t replay; /* events of each channel for new clients; 0 = none */
+    apr_int64_t max_client_channels; /* channels of one client */
+    apr_int64_t max_event_bytes;     /* data of one event */
+    apr_int64_t max_body_bytes;      /* body of one publish request */
+    apr_int64_t publish_timeout_us;  /* between lines of NDJSON; 0 = none */
+    const char *hub;                 /* name; NULL = "default" */
+    apr_array_header_t *sources;     /* es_source_t; NULL = unset */
+    const es_path_t *path;           /* NULL = unset */
+    apr_array_header_t *allow;       /* char * patterns; NULL = all */
+    es_from_t *from;                 /* NULL = local */
+    apr_array_header_t *origins;     /* char *; NULL = none */
+} es_dir_t;
+
+/** Most hubs of a server, and the journal of one that says no size=. */
+#define ES_HUBS_MAX 64
+#define ES_HUB_SIZE (64 * 1024 * 1024)
+
+/** A hub as the configuration has it. */
+typedef struct es_hub_t {
+    const char *name;
+    apr_uint64_t size_bytes; /* of its journal */
+    const es_grip_t *grip;   /* NULL = GRIP is off */
+    const char *grip_prefix; /* of names in GRIP items, also if it is off */
+    apr_uint64_t history;    /* events of a channel; 0 = all that fit */
+    apr_int64_t age_us;      /* of an event; 0 = any */
+} es_hub_t;
+
+/** What the directives EventStreamGrip… say of a hub that may be defined
+ * later. */
+typedef struct es_hub_grip_t {
+    const char *hub;                 /* its name */
+    const ap_directive_t *directive; /* the first of them */
+    es_grip_t *grip;
+} es_hub_grip_t;
+
+/** For the whole server; kept with the main server only. */
+typedef struct es_global_t {
+    apr_int64_t max_clients;         /* all children; 0 = no limit */
+    apr_int64_t max_address_clients; /* one client address; 0 = no limit */
+    apr_int64_t max_channels;        /* of a hub */
+    apr_int64_t max_held;            /* per child; 0 = a quarter */
+    apr_int64_t max_grip_waiting;    /* per child; 0 = half of its workers */
+    apr_int64_t drain_us;
+    apr_array_header_t *hubs;  /* es_hub_t; [0] is "default" */
+    apr_array_header_t *grips; /* es_hub_grip_t; one for each hub at most */
+} es_global_t;
+
+/** The settings of a request. */
+static inline es_dir_t *es_dir_of(const request_rec *r)
+{
+    return ap_get_module_config(r->per_dir_config, &eventstream_module);
+}
+
+/** The name of the hub that channels belong to. */
+static inline const char *es_dir_hub(const es_dir_t *conf)
+{
+    return conf->hub ? conf->hub : "default";
+}
+
+/** The settings of the whole server; s is its main server. */
+es_global_t *es_global_of(const server_rec *s);
+
+/** The hub that the configuration calls so, or NULL. */
+es_hub_t *es_global_hub(const es_global_t *global, const char *name);
+
+/**
+ * Add a hub that has what no directive says.
+ *
+ * @param name  not copied
+ * @return in the array of hubs, so until the next one is added
+ */
+es_hub_t *es_global_add_hub(es_global_t *global, const char *name);
+
+#endif

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Layout: a line of facts, then a line for each place, so that two children
+ * never fight for one cache line. A place is taken as long as its pid is not
+ * 0: claiming is the one store of the pid, so a child that is killed while it
+ * claims leaves either nothing or a place that the parent finds by its pid.
+ *
+ * Sleeping and waking is Dekker's exchange of two flags:
+ *
+ *     publisher: head = …; fence; sleeping?        then write to descriptor
+ *     delivery:  sleeping = 1; fence; head moved?  then poll descriptor
+ *
+ * Each stores first and looks second. With a sequentially consistent fence in
+ * between on both sides, at least one of them sees the other's store: either
+ * the publisher sees the sleeper and wakes it, or the sleeper sees the new
+ * head and does not go to sleep. Release and acquire would not be enough, as
+ * they let the look pass the store.
+ */
+#include "shm/children.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/context.h"
+
+#define BOARD_MAGIC APR_UINT64_C(0x6573626f617264f1)
+#define BOARD_VERSION 3
+#define PLACES_MAX (1u << 16)
+
+typedef struct facts_t {
+    apr_uint64_t magic; /* written last */
+    apr_uint32_t version;
+    apr_uint32_t places;
+    apr_uint64_t opened; /* atomic; generation, written by the parent */
+    apr_uint64_t afloat; /* atomic; as opened: since when the lifeboat is */
+    apr_uint64_t spare[4];
+} facts_t;
+
+typedef struct place_t {
+    apr_uint64_t pid;        /* atomic; 0 = free */
+    apr_uint64_t generation; /* atomic; of the child */
+    apr_uint32_t sleeping;   /* atomic; 1 = wants a write to wake up */
+    apr_uint32_t stopping;   /* atomic; 1 = takes no clients of others */
+    apr_uint32_t spare[10];
+} place_t;
+
+typedef char assert_facts_size[sizeof(facts_t) == 64 ? 1 : -1];
+typedef char assert_place_size[sizeof(place_t) == 64 ? 1 : -1];
+
+struct es_board_t {
+    facts_t *facts;
+    place_t *places;
+    apr_uint32_t count; /* of the caller, not of the segment */
+    const int *wake;
+};
+
+static place_t *place_at(const es_board_t *board, apr_uint32_t place)
+{
+    return place != 0 && place <= board->count ? &board->places[place - 1]
+                                               : NULL;
+}
+
+apr_size_t es_board_size(apr_uint32_t places)
+{
+    if (places == 0 || places > PLACES_MAX) {
+        return 0;
+    }
+    return sizeof(facts_t) + (apr_size_t)places * sizeof(place_t);
+}
+
+void es_board_format(void *mem, apr_uint32_t places)
+{
+    facts_t *facts = mem;
+
+    memset(mem, 0, es_board_size(places));
+    facts->version = BOARD_VERSION;
+    facts->places = places;
+    facts->magic = BOARD_MAGIC;
+}
+
+apr_status_t es_board_attach(es_board_t **out, void *mem, apr_size_t mem_size,
+                             apr_uint32_t places, const int *wake,
+                             apr_pool_t *pool)
+{
+    const facts_t *facts = mem;
+    apr_size_t need = es_board_size(places);
+    es_board_t *board;
+
+    if (need == 0 || mem_size < need || facts->magic != BOARD_MAGIC ||
+        facts->version != BOARD_VERSION || facts->places != places) {
+        return APR_EMISMATCH;
+    }
+    board = apr_palloc(pool, sizeof(*board));
+    board->facts = mem;
+    board->places = (place_t *)((char *)mem + sizeof(facts_t));
+    board->count = places;
+    board->wake = wake;
+    *out = board;
+    return APR_SUCCESS;
+}
+
+apr_uint32_t es_board_places(const es_board_t *board)
+{
+    return board->count;
+}
+
+apr_uint32_t es_board_claim(es_board_t *board, apr_uint64_t generation,
+                            apr_uint64_t pid)
+{
+    apr_uint32_t i;
+
+    ES_CONTEXT(ES_CHILD_INIT);
+    for (i = 1; i <= board->count; i++) {
+        place_t *place = place_at(board, i);
+        apr_uint64_t nobody = 0;
+
+        /* acquire: what es_board_free wrote before is seen after it */
+        if (__atomic_compare_exchange_n(&place->pid, &nobody, pid, 0,
+                                        __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)) {
+            /* relaxed: others only show it, nothing hangs on it */
+            __atomic_store_n(&place->generation, generation, __ATOMIC_RELAXED);
+            return i;
+        }
+    }
+    return 0;
+}
+
+apr_uint32_t es_board_find(const es_board_t *board, apr_uint64_t pid)
+{
+    apr_uint32_t i;
+
+    for (i = 1; pid != 0 && i <= board->count; i++) {
+        /* relaxed: the process is gone, nobody else changes its place */
+        if (__atomic_load_n(&place_at(board, i)->pid, __ATOMIC_RELAXED) ==
+            pid) {
+            return i;
+        }
+    }
+    return 0;
+}
+
+void es_board_free(es_board_t *board, apr_uint32_t place)
+{
+    place_t *at = place_at(board, place);
+
+    ES_CONTEXT(ES_PARENT);
+    if (at == NULL) {
+        return;
+    }
+    __atomic_store_n(&at->sleeping, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&at->stopping, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&at->generation, 0, __ATOMIC_RELAXED);
+    /* release: the next to claim it must not have its values zeroed */
+    __atomic_store_n(&at->pid, 0, __ATOMIC_RELEASE);
+}
+
+void es_board_stops(es_board_t *board, apr_uint32_t place)
+{
+    place_t *at = place_at(board, place);
+
+    if (at != NULL) {
+        /* Sequentially consistent, as in es_board_has_refuge: of a child
+         * that stops and then looks into the lifeboat, and one that fills it
+         * and then looks for a refuge, one sees what the other did. */
+        __atomic_store_n(&at->stopping, 1, __ATOMIC_SEQ_CST);
+    }
+}
+
+int es_board_has_refuge(const es_board_t *board, apr_uint32_t place,
+                        apr_uint64_t since)
+{
+    apr_uint32_t i;
+
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    for (i = 1; i <= board->count; i++) {
+        const place_t *at = place_at(board, i);
+
+        if (i != place && __atomic_load_n(&at->pid, __ATOMIC_ACQUIRE) != 0 &&
+            !__atomic_load_n(&at->stopping, __ATOMIC_SEQ_CST) &&
+            __atomic_load_n(&at->generation, __ATOMIC_RELAXED) >= since) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+void es_board_open(es_board_t *board, apr_uint64_t generation,
+                   apr_uint64_t afloat)
+{
+    /* relaxed, then release: who sees the generation, or one of its children,
+     * sees of which boat they are */
+    __atomic_store_n(&board->facts->afloat, afloat, __ATOMIC_RELAXED);
+    __atomic_store_n(&board->facts->opened, generation, __ATOMIC_RELEASE);
+}
+
+apr_uint64_t es_board_opened(const es_board_t *board)
+{
+    return __atomic_load_n(&board->facts->opened, __ATOMIC_ACQUIRE);
+}
+
+apr_uint64_t es_board_afloat(const es_board_t *board)
+{
+    /* relaxed: the order comes with what was read before, see the contract */
+    return __atomic_load_n(&board->facts->afloat, __ATOMIC_RELAXED);
+}
+
+apr_uint64_t es_board_holder(const es_board_t *board, apr_uint32_t place)
+{
+    const place_t *at = place_at(board, place);
+
+    /* relaxed: true only for this instant anyway */
+    return at != NULL ? __atomic_load_n(&at->pid, __ATOMIC_RELAXED) : 0;
+}
+
+int es_board_is_taken(const es_board_t *board, apr_uint32_t place)
+{
+    return es_board_holder(board, place) != 0;
+}
+
+int es_board_wake_fd(const es_board_t *board, apr_uint32_t place)
+{
+    return place_at(board, place) != NULL ? board->wake[place - 1] : -1;
+}
+
+void es_board_sleeps(es_board_t *board, apr_uint32_t place)
+{
+    place_t *at = place_at(board, place);
+
+    ES_CONTEXT(ES_DELIVERY);
+    if (at != NULL) {
+        /* relaxed store and full fence: see the head of this file */
+        __atomic_store_n(&at->sleeping, 1, __ATOMIC_RELAXED);
+        __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    }
+}
+
+void es_board_wakes(es_board_t *board, apr_uint32_t place)
+{
+    place_t *at = place_at(board, place);
+
+    ES_CONTEXT(ES_DELIVERY);
+    if (at != NULL) {
+        /* relaxed: seen late, it costs a needless write */
+        __atomic_store_n(&at->sleeping, 0, __ATOMIC_RELAXED);
+    }
+}
+
+void es_board_wake(es_board_t *board, apr_uint32_t place)
+{
+    static const apr_uint64_t one = 1;
+    place_t *at = place_at(board, place);
+    ssize_t n;
+
+    if (at == NULL) {
+        return;
+    }
+    /* full fence: see the head of this file */
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    /* A plain look first, so that a child that is awake costs no write to
+     * its cache line; then the exchange, so that of many publishers one
+     * writes. */
+    if (!__atomic_load_n(&at->sleeping, __ATOMIC_RELAXED) ||
+        !__atomic_exchange_n(&at->sleeping, 0, __ATOMIC_SEQ_CST)) {
+        return;
+    }
+    do {
+        n = write(board->wake[place - 1], &one, sizeof(one));
+    } while (n < 0 && errno == EINTR);
+    /* EAGAIN: the counter is full, so it is readable, which is all we want;
+     * anything else: delivery looks at the head each second anyway */
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * APR's anonymous segment is a shared mapping of zeroed memory, but APR keeps
+ * its own size at the front of it, so what it hands out is not page-aligned.
+ * We ask for a page more and begin at the first whole page. The memory is
+ * not touched here: pages that nobody uses are never made.
+ *
+ * The cleanup that APR registers on the pool is its own code, so it is still
+ * there when our module has been unloaded.
+ */
+#include "shm/segment.h"
+
+#include <apr_errno.h>
+#include <apr_shm.h>
+
+#define PAGE 4096
+
+apr_status_t es_shm_create(void **mem, apr_size_t size, apr_pool_t *pool)
+{
+    apr_shm_t *shm;
+    apr_uintptr_t base;
+    apr_status_t rv;
+
+    if (size == 0 || size > APR_SIZE_MAX - PAGE) {
+        return APR_EINVAL;
+    }
+    rv = apr_shm_create(&shm, size + PAGE, NULL, pool);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    base = (apr_uintptr_t)apr_shm_baseaddr_get(shm);
+    *mem = (void *)((base + PAGE - 1) / PAGE * PAGE);
+    return APR_SUCCESS;
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tests of base/es_json_text.c. */
+#include "t/unit/unit.h"
+
+#include "base/json_text.h"
+
+static es_slice_t compacted(es_slice_t value)
+{
+    return es_json_text_compact(value, pool);
+}
+
+FACTS(an_object_is_walked_name_by_name)
+{
+    es_json_text_t text = es_json_text_of(
+        S(" { \"a\" : 1.50 , \"b\":[1, {\"x\":\"]\"}],\"c\":\"q\\\"}\" } "));
+
+    es_json_text_enter(&text);
+    es_json_text_name(&text);
+    assert_slice(es_json_text_value(&text), "1.50");
+    es_json_text_name(&text);
+    assert_slice(es_json_text_value(&text), "[1, {\"x\":\"]\"}]");
+    es_json_text_name(&text);
+    assert_slice(es_json_text_value(&text), "\"q\\\"}\"");
+}
+
+FACTS(a_list_of_objects_is_walked)
+{
+    es_json_text_t text =
+        es_json_text_of(S("[ {} ,\n{ \"a\":[ ] }, {\"b\":null}]"));
+
+    es_json_text_enter(&text);
+    es_json_text_enter(&text);
+    es_json_text_leave(&text);
+    es_json_text_enter(&text);
+    es_json_text_name(&text);
+    assert_slice(es_json_text_value(&text), "[ ]");
+    es_json_text_leave(&text);
+    es_json_text_enter(&text);
+    es_json_text_name(&text);
+    assert_slice(es_json_text_value(&text), "null");
+}
+
+FACTS(blanks_between_parts_go)
+{
+    assert_slice(compacted(S("{ \"a\" :\t[ 1 ,\r\n2 ] }")), "{\"a\":[1,2]}");
+    assert_slice(compacted(S("[ ]")), "[]");
+}
+
+FACTS(blanks_in_strings_stay)
+{
+    assert_slice(compacted(S("\" a \\\" b \"")), "\" a \\\" b \"");
+    assert_slice(compacted(S("[ \" a \\\" , b \\\\\" , 1 ]")),
+                 "[\" a \\\" , b \\\\\",1]");
+}
+
+FACTS(numbers_and_escapes_stay_as_written)
+{
+    assert_slice(compacted(S("0.10")), "0.10");
+    assert_slice(compacted(S("[1E5, \"\\u00e9\\/\"]")), "[1E5,\"\\u00e9\\/\"]");
+}
+
+/* It checks nothing, but never reads beyond the text: each piece of a
+ * document, in an allocation of its size. */
+FACTS(no_text_is_read_beyond)
+{
+    es_slice_t whole = S("[{\"a\\\"\":[1,\"x\\\\\"],\"b\":{}},]}\"\\");
+    apr_size_t from, len;
+
+    for (from = 0; from < whole.len; from++) {
+        for (len = 0; from + len <= whole.len; len++) {
+            es_slice_t piece = exact(es_slice(whole.data + from, len));
+            es_json_text_t text = es_json_text_of(piece);
+
+            es_json_text_enter(&text);
+            es_json_text_name(&text);
+            (void)compacted(es_json_text_value(&text));
+            es_json_text_leave(&text);
+            assert_true(text.at <= text.end);
+            assert_true(compacted(piece).len <= piece.len);
+            exact_free(piece);
+        }
+    }
+}
+
+static const struct CMUnitTest tests[] = {
+    UNIT(an_object_is_walked_name_by_name),
+    UNIT(a_list_of_objects_is_walked),
+    UNIT(blanks_between_parts_go),
+    UNIT(blanks_in_strings_stay),
+    UNIT(numbers_and_escapes_stay_as_written),
+    UNIT(no_text_is_read_beyond),
+};
+
+UNIT_MAIN(tests)

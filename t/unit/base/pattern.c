@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tests of base/es_piece.c. */
+#include "t/unit/unit.h"
+
+#include "base/pattern.h"
+
+/* The pieces as text: kind, text and column of each, such as L(a)1 T(b)2. */
+static const char *pieces_of(const char *pattern, int syntax)
+{
+    const apr_array_header_t *pieces = NULL;
+    const char *error = es_piece_parse(&pieces, pattern, syntax, pool);
+    static const char kinds[] = "LTQE";
+    const char *text = "";
+    const es_piece_t *piece;
+    int i;
+
+    if (error != NULL) {
+        return error;
+    }
+    for (i = 0; i < pieces->nelts; i++) {
+        piece = &APR_ARRAY_IDX(pieces, i, es_piece_t);
+        text = apr_psprintf(pool, "%s%s%c(%.*s)%d", text, i > 0 ? " " : "",
+                            kinds[piece->kind], (int)piece->text.len,
+                            piece->text.data, piece->column);
+        if (piece->kind != ES_PIECE_LITERAL) {
+            assert_int_equal(strlen(piece->text.data), piece->text.len);
+        }
+    }
+    return text;
+}
+
+#define assert_template(pattern, pieces) \
+    assert_string_equal(pieces_of(pattern, ES_PIECES_TEMPLATE), pieces)
+#define assert_path(pattern, pieces) \
+    assert_string_equal(pieces_of(pattern, ES_PIECES_PATH), pieces)
+
+FACTS(nothing_has_no_pieces)
+{
+    assert_template("", "");
+}
+
+FACTS(each_kind_is_told)
+{
+    assert_template("news", "L(news)1");
+    assert_template("{room}", "T(room)1");
+    assert_template("{?topic}", "Q(topic)1");
+    assert_template("%{REMOTE_USER}", "E(%{REMOTE_USER})1");
+    assert_template("a-{b}-{?c}-%{d}-e",
+                    "L(a-)1 T(b)3 L(-)6 Q(c)7 L(-)11 E(%{d})12 L(-e)16");
+}
+
+FACTS(doubled_braces_are_literal)
+{
+    assert_template("{{", "L({)1");
+    assert_template("}}", "L(})1");
+    assert_template("a{{b}}c", "L(a{b}c)1");
+    assert_template("{{{room}}}", "L({)1 T(room)3 L(})9");
+    assert_template("{{{{", "L({{)1");
+}
+
+FACTS(a_lone_closing_brace_stands_for_itself)
+{
+    assert_template("a}b", "L(a}b)1");
+    assert_template("}", "L(})1");
+    assert_template("}}}", "L(}})1");
+}
+
+FACTS(a_percent_without_brace_is_a_percent)
+{
+    assert_template("100%", "L(100%)1");
+    assert_template("%a%%", "L(%a%%)1");
+    assert_template("%}", "L(%})1");
+}
+
+FACTS(braces_nest_in_expressions)
+{
+    assert_template("%{a:%{b}c}d", "E(%{a:%{b}c})1 L(d)11");
+    assert_template("%{{}}", "E(%{{}})1");
+    assert_template("%%{a}", "L(%)1 E(%{a})2");
+}
+
+FACTS(columns_count_characters)
+{
+    assert_template("k\xc3\xbc-{a}", "L(k\xc3\xbc-)1 T(a)4");
+}
+
+FACTS(open_braces_are_errors)
+{
+    assert_template("room-{room", "\"room-{room\": column 6: "
+                                  "'{' is never closed; {{ is a literal one");
+    assert_template("{", "\"{\": column 1: "
+                         "'{' is never closed; {{ is a literal one");
+    assert_template("a{?", "\"a{?\": column 2: "
+                           "'{' is never closed; {{ is a literal one");
+    assert_template("%{a{b}", "\"%{a{b}\": column 1: '%{' is never closed");
+    assert_template("%{", "\"%{\": column 1: '%{' is never closed");
+}
+
+FACTS(empty_names_are_errors)
+{
+    assert_template("a{}", "\"a{}\": column 2: the braces hold no name");
+    assert_template("a{?}", "\"a{?}\": column 2: the braces hold no name");
+}
+
+FACTS(strange_names_are_errors)
+{
+    assert_template("{a b}", "\"{a b}\": column 3: a name consists of "
+                             "letters, digits, '_' and '-'");
+    assert_template("{a{b}", "\"{a{b}\": column 3: a name consists of "
+                             "letters, digits, '_' and '-'");
+    assert_template("{?a{b}", "\"{?a{b}\": column 4: a name cannot contain "
+                              "'{'");
+    assert_template("{\xc3\xbc}", "\"{\xc3\xbc}\": column 2: a name consists "
+                                  "of letters, digits, '_' and '-'");
+}
+
+FACTS(parameters_may_have_any_name)
+{
+    assert_template("{?topic[]}", "Q(topic[])1");
+    assert_template("{?a b.c}", "Q(a b.c)1");
+    assert_template("{??}", "Q(?)1");
+}
+
+FACTS(paths_know_only_tokens)
+{
+    assert_path("/a/{b_1-c}", "L(/a/)1 T(b_1-c)4");
+    assert_path("/%{a}", "L(/%)1 T(a)3");
+    assert_path("/{?a}", "\"/{?a}\": column 3: a name consists of letters, "
+                         "digits, '_' and '-'");
+}
+
+static const struct CMUnitTest tests[] = {
+    UNIT(nothing_has_no_pieces),
+    UNIT(each_kind_is_told),
+    UNIT(doubled_braces_are_literal),
+    UNIT(a_lone_closing_brace_stands_for_itself),
+    UNIT(a_percent_without_brace_is_a_percent),
+    UNIT(braces_nest_in_expressions),
+    UNIT(columns_count_characters),
+    UNIT(open_braces_are_errors),
+    UNIT(empty_names_are_errors),
+    UNIT(strange_names_are_errors),
+    UNIT(parameters_may_have_any_name),
+    UNIT(paths_know_only_tokens),
+};
+
+UNIT_MAIN(tests)

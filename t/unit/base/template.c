@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tests of base/es_template.c. */
+#include "t/unit/unit.h"
+
+#include "base/query.h"
+#include "base/template.h"
+
+/* What the values come from: a query string, and a few fixed ones. */
+typedef struct source_t {
+    const char *query;
+    int expressions; /* how often one was evaluated */
+} source_t;
+
+static void *compile(void *baton, const char *text, const char **err)
+{
+    if (baton != NULL) {
+        *(int *)baton += 1;
+    }
+    if (strcmp(text, "%{wrong}") == 0) {
+        *err = "no such variable";
+        return NULL;
+    }
+    if (strcmp(text, "%{silent}") == 0) {
+        return NULL;
+    }
+    return apr_pstrdup(pool, text);
+}
+
+static es_slice_t token(void *baton, const char *name)
+{
+    (void)baton;
+    if (strcmp(name, "room") == 0) {
+        return S("kitchen");
+    }
+    if (strcmp(name, "evil") == 0) {
+        return S("{room}%{user}{?a}{{");
+    }
+    return es_slice(NULL, 0);
+}
+
+static const apr_array_header_t *query(void *baton, const char *name)
+{
+    source_t *source = baton;
+
+    return es_query_values(es_slice_of(source->query), name, pool);
+}
+
+static es_slice_t expression(void *baton, void *compiled)
+{
+    source_t *source = baton;
+
+    source->expressions++;
+    return strcmp(compiled, "%{user}") == 0 ? S("joe") : es_slice(NULL, 0);
+}
+
+static const es_template_t *parse(const char *text)
+{
+    const es_template_t *template = NULL;
+
+    assert_null(es_template_parse(&template, text, compile, NULL, pool));
+    assert_string_equal(es_template_text(template), text);
+    return template;
+}
+
+static const char *error_of(const char *text)
+{
+    const es_template_t *template = NULL;
+
+    return es_template_parse(&template, text, compile, NULL, pool);
+}
+
+static apr_status_t expand_into(es_channels_t *set, const char *text,
+                                const char *query_string)
+{
+    source_t source = {query_string, 0};
+    es_template_values_t values = {&source, token, query, expression};
+
+    return es_template_expand(parse(text), &values, set, pool);
+}
+
+static const char *join(const es_channels_t *set)
+{
+    const char *all = "";
+    int i;
+
+    for (i = 0; i < es_channels_count(set); i++) {
+        all = apr_psprintf(pool, "%s%s%.*s", all, i > 0 ? " " : "",
+                           (int)es_channels_names(set)[i].len,
+                           es_channels_names(set)[i].data);
+    }
+    return all;
+}
+
+/* The names, with a blank between. */
+static const char *expand(const char *text, const char *query_string)
+{
+    es_channels_t *set = es_channels_create(pool, 100);
+
+    assert_int_equal(expand_into(set, text, query_string), APR_SUCCESS);
+    return join(set);
+}
+
+FACTS(literal_text_is_the_name)
+{
+    assert_string_equal(expand("news", ""), "news");
+    assert_string_equal(expand("{{a}}%", ""), "{a}%");
+    assert_string_equal(expand("", ""), "");
+}
+
+FACTS(names_are_trimmed)
+{
+    assert_string_equal(expand(" news\t", ""), "news");
+    assert_string_equal(expand(" {?a} ", "a=+b+"), "b");
+}
+
+FACTS(tokens_get_their_value)
+{
+    assert_string_equal(expand("room-{room}", ""), "room-kitchen");
+    assert_string_equal(expand("{room}{room}", ""), "kitchenkitchen");
+}
+
+FACTS(a_token_without_value_gives_nothing)
+{
+    assert_string_equal(expand("room-{none}", ""), "room-");
+    assert_string_equal(expand("{none}", ""), "");
+}
+
+FACTS(expressions_get_their_value)
+{
+    assert_string_equal(expand("user-%{user}", ""), "user-joe");
+}
+
+FACTS(an_expression_without_value_removes_the_channel)
+{
+    assert_string_equal(expand("user-%{none}", ""), "");
+    assert_string_equal(expand("{?a}-%{none}", "a=1&a=2"), "");
+}
+
+FACTS(an_expression_is_evaluated_once)
+{
+    source_t source = {"a=1&a=2&a=3", 0};
+    es_template_values_t values = {&source, token, query, expression};
+    es_channels_t *set = es_channels_create(pool, 10);
+
+    es_template_expand(parse("{?a}%{user}"), &values, set, pool);
+    assert_int_equal(source.expressions, 1);
+    assert_int_equal(es_channels_count(set), 3);
+}
+
+FACTS(each_value_of_a_parameter_gives_a_name)
+{
+    assert_string_equal(expand("t-{?a}", "a=1&b=9&a=2"), "t-1 t-2");
+}
+
+FACTS(two_parameters_give_all_combinations)
+{
+    assert_string_equal(expand("{?a}-{?b}", "a=1&a=2&b=x&b=y&b=z"),
+                        "1-x 1-y 1-z 2-x 2-y 2-z");
+}
+
+FACTS(the_same_parameter_twice_has_the_same_value)
+{
+    assert_string_equal(expand("{?a}-{?a}", "a=1&a=2"), "1-1 2-2");
+    assert_string_equal(expand("{?a}{?b}{?a}", "a=1&a=2&b=x&b=y"),
+                        "1x1 1y1 2x2 2y2");
+}
+
+FACTS(a_parameter_without_value_gives_nothing)
+{
+    assert_string_equal(expand("t-{?a}", ""), "t-");
+    assert_string_equal(expand("t-{?a}", "a="), "t-");
+    assert_string_equal(expand("{?a}", ""), "");
+    assert_string_equal(expand("{?a}-{?b}", "b=1&b=2"), "-1 -2");
+}
+
+FACTS(duplicates_merge)
+{
+    assert_string_equal(expand("{?a}", "a=1&a=2&a=1"), "1 2");
+    assert_string_equal(expand("{?a}{?b}", "a=1&a=11&b=1&b=11"), "11 111 1111");
+}
+
+FACTS(values_are_never_scanned_again)
+{
+    assert_string_equal(expand("{evil}", ""), "{room}%{user}{?a}{{");
+    assert_string_equal(expand("{?a}", "a={room}&a=%25{user}"),
+                        "{room} %{user}");
+}
+
+FACTS(several_templates_share_a_set)
+{
+    es_channels_t *set = es_channels_create(pool, 10);
+
+    expand_into(set, "{room}", "");
+    expand_into(set, "{?a}", "a=kitchen&a=hall");
+    assert_string_equal(join(set), "kitchen hall");
+}
+
+FACTS(names_outlive_the_ones_tried_after_them)
+{
+    assert_string_equal(expand("{?a}", "a=long&a=long&a=x&a=long&a=longer"),
+                        "long x longer");
+}
+
+FACTS(just_as_many_as_fit_are_no_error)
+{
+    es_channels_t *set = es_channels_create(pool, 4);
+
+    assert_int_equal(expand_into(set, "{?a}{?b}", "a=1&a=2&b=1&b=2"),
+                     APR_SUCCESS);
+    assert_int_equal(es_channels_count(set), 4);
+}
+
+FACTS(one_too_many_is_told)
+{
+    es_channels_t *set = es_channels_create(pool, 3);
+
+    assert_int_equal(expand_into(set, "{?a}{?b}", "a=1&a=2&b=1&b=2"),
+                     APR_ENOSPC);
+    assert_int_equal(es_channels_count(set), 3);
+}
+
+/* "a=<0>&a=<1>…" for each of the names. */
+static const char *many(const char *names, int count, int distinct)
+{
+    apr_array_header_t *pairs = apr_array_make(pool, 100, sizeof(char *));
+    const char *name;
+    int i;
+
+    for (name = names; *name != '\0'; name++) {
+        for (i = 0; i < count; i++) {
+            APR_ARRAY_PUSH(pairs, const char *) =
+                apr_psprintf(pool, "%c=%d", *name, distinct ? i : 0);
+        }
+    }
+    return apr_array_pstrcat(pool, pairs, '&');
+}
+
+FACTS(an_explosion_of_names_stops_when_the_set_is_full)
+{
+    es_channels_t *set = es_channels_create(pool, 50);
+
+    assert_int_equal(
+        expand_into(set, "{?a}-{?b}-{?c}-{?d}", many("abcd", 1000, 1)),
+        APR_ENOSPC);
+    assert_int_equal(es_channels_count(set), 50);
+}
+
+FACTS(an_explosion_of_duplicates_stops_too)
+{
+    es_channels_t *set = es_channels_create(pool, 50);
+
+    assert_int_equal(
+        expand_into(set, "{?a}-{?b}-{?c}-{?d}", many("abcd", 1000, 0)),
+        APR_ENOSPC);
+    assert_int_equal(es_channels_count(set), 1);
+}
+
+FACTS(tries_in_vain_are_taken_up_to_the_limit)
+{
+    es_channels_t *set = es_channels_create(pool, 50);
+    const int limit = ES_TEMPLATE_IN_VAIN_MAX;
+
+    assert_int_equal(expand_into(set, "{?a}", many("a", limit + 1, 0)),
+                     APR_SUCCESS);
+    assert_int_equal(expand_into(es_channels_create(pool, 50), "{?a}",
+                                 many("a", limit + 2, 0)),
+                     APR_ENOSPC);
+}
+
+FACTS(new_names_do_not_count_as_tries)
+{
+    es_channels_t *set = es_channels_create(pool, 20000);
+
+    assert_int_equal(expand_into(set, "{?a}", many("a", 20000, 1)),
+                     APR_SUCCESS);
+    assert_int_equal(es_channels_count(set), 20000);
+}
+
+FACTS(tokens_are_told_with_their_column)
+{
+    const es_template_t *template = parse("a-{b}-{?q}-%{user}-{c_d}");
+    int column = 0;
+
+    assert_string_equal(es_template_token(template, 0, &column), "b");
+    assert_int_equal(column, 3);
+    assert_string_equal(es_template_token(template, 1, &column), "c_d");
+    assert_int_equal(column, 20);
+    assert_null(es_template_token(template, 2, &column));
+    assert_null(es_template_token(template, -1, &column));
+}
+
+FACTS(mistakes_are_told_with_their_place)
+{
+    assert_string_equal(error_of("room-{room"),
+                        "\"room-{room\": column 6: "
+                        "'{' is never closed; {{ is a literal one");
+    assert_string_equal(error_of("a-%{wrong}"),
+                        "\"a-%{wrong}\": column 3: no such variable");
+    assert_non_null(error_of("%{silent}"));
+}
+
+FACTS(each_expression_is_compiled_once)
+{
+    const es_template_t *template;
+    int calls = 0;
+
+    assert_null(
+        es_template_parse(&template, "%{a}{b}%{c{}}", compile, &calls, pool));
+    assert_int_equal(calls, 2);
+}
+
+static const struct CMUnitTest tests[] = {
+    UNIT(literal_text_is_the_name),
+    UNIT(names_are_trimmed),
+    UNIT(tokens_get_their_value),
+    UNIT(a_token_without_value_gives_nothing),
+    UNIT(expressions_get_their_value),
+    UNIT(an_expression_without_value_removes_the_channel),
+    UNIT(an_expression_is_evaluated_once),
+    UNIT(each_value_of_a_parameter_gives_a_name),
+    UNIT(two_parameters_give_all_combinations),
+    UNIT(the_same_parameter_twice_has_the_same_value),
+    UNIT(a_parameter_without_value_gives_nothing),
+    UNIT(duplicates_merge),
+    UNIT(values_are_never_scanned_again),
+    UNIT(several_templates_share_a_set),
+    UNIT(names_outlive_the_ones_tried_after_them),
+    UNIT(just_as_many_as_fit_are_no_error),
+    UNIT(one_too_many_is_told),
+    UNIT(an_explosion_of_names_stops_when_the_set_is_full),
+    UNIT(an_explosion_of_duplicates_stops_too),
+    UNIT(tries_in_vain_are_taken_up_to_the_limit),
+    UNIT(new_names_do_not_count_as_tries),
+    UNIT(tokens_are_told_with_their_column),
+    UNIT(mistakes_are_told_with_their_place),
+    UNIT(each_expression_is_compiled_once),
+};
+
+UNIT_MAIN(tests)

@@ -1,0 +1,969 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "t/unit/deliver_fixture.h"
+
+#include "deliver/client_body.h"
+#include "deliver/client_priv.h"
+#include "deliver/round.h"
+
+#define SECOND APR_USEC_PER_SEC
+
+static char scratch[ES_CLIENT_SCRATCH_MIN];
+
+static es_client_t *join(hub_t *hub, fake_sink_t *fake, const char *channels)
+{
+    es_slot_t slots[ES_EVENT_CHANNELS_MAX];
+    es_client_params_t params = {0};
+    es_client_t *client;
+
+    params.store = hub->store;
+    params.place = 1;
+    params.nslots = hub_subscribe(hub, channels, slots, &params.pos);
+    params.slots = slots;
+    params.keepalive = 20 * SECOND;
+    params.send_timeout = 60 * SECOND;
+    params.retry_ms = 3000;
+    client = es_client_create(&params, &fake->sink, 0);
+    assert_non_null(client);
+    return client;
+}
+
+static es_step_t step(es_client_t *client, apr_time_t now)
+{
+    return es_client_step(client, now, scratch, sizeof(scratch));
+}
+
+/* Step until there is nothing to do for now. */
+static es_step_t settle(es_client_t *client, apr_time_t now)
+{
+    es_step_t result = step(client, now);
+
+    while (result == ES_STEP_MORE) {
+        result = step(client, now);
+    }
+    return result;
+}
+
+static void part(es_client_t *client, fake_sink_t *fake)
+{
+    es_client_close(client);
+    assert_int_equal(fake->closed, 1);
+    fake_clear(fake);
+}
+
+/* ---- partial writes ---------------------------------------------------- */
+
+/*
+ * Events, a keep-alive, events, the end, with a sink that stops after cut
+ * bytes, and again after each byte for some.
+ */
+static void tell_story(hub_t *hub, fake_sink_t *fake, apr_size_t cut)
+{
+    es_client_t *client = join(hub, fake, "a,b");
+    es_step_t result;
+    int more;
+
+    fake->budget = cut;
+    hub_say(hub, "a", "one\ntwo");
+    hub_say(hub, "c", "not ours");
+    hub_say(hub, "a,b", "three");
+    settle(client, SECOND);
+    settle(client, 21 * SECOND);
+    settle(client, 22 * SECOND);
+    hub_say(hub, "b", "four");
+    result = settle(client, 23 * SECOND);
+    for (more = 1; more < 5 && result == ES_STEP_BLOCKED; more++) {
+        assert_int_equal(fake->budget, 0);
+        fake->budget = more < 4 ? (apr_size_t)more : (apr_size_t)-1;
+        result = settle(client, 24 * SECOND);
+    }
+    assert_int_equal(result, ES_STEP_CURRENT);
+    es_client_end(client, 4321);
+    es_client_end(client, 9999); /* the first counts */
+    fake->budget = cut % 40;
+    while (settle(client, 25 * SECOND) == ES_STEP_BLOCKED) {
+        fake->budget = 2;
+    }
+    assert_int_equal(settle(client, 25 * SECOND), ES_STEP_ENDED);
+    assert_true(es_client_is_finished(client));
+    assert_int_equal(fake->finished, 1);
+    es_client_close(client);
+}
+
+/* Cut off the digits of ids, which differ from hub to hub. */
+static char *without_ids(const char *text, apr_size_t len)
+{
+    char *copy = calloc(1, len + 1);
+    apr_size_t i, n = 0;
+
+    for (i = 0; i < len; i++) {
+        if (i >= 4 && strncmp(text + i - 4, "id: ", 4) == 0) {
+            while (text[i] != '\n') {
+                i++;
+            }
+        }
+        copy[n++] = text[i];
+    }
+    return copy;
+}
+
+static void cut_everywhere(int chunked)
+{
+    const char *keepalive = "event: keep-alive\ndata: \n\n";
+    fake_sink_t whole, fake;
+    char *expected, *got, *at;
+    apr_size_t cut, len;
+    hub_t hub;
+
+    hub_open(&hub, 1024 * 1024);
+    fake_init(&whole, chunked);
+    tell_story(&hub, &whole, (apr_size_t)-1 / 2);
+    if (chunked) {
+        assert_int_equal(unchunk(whole.got, &whole.len), 1);
+    }
+    expected = without_ids(whole.got, whole.len);
+    at = strstr(expected, keepalive);
+    assert_non_null(at);
+    assert_memory_equal(expected, "id: \ndata: one\ndata: two\n\n", 26);
+    assert_non_null(strstr(at, "data: four\n\nretry: 4321\n\n"));
+
+    for (cut = 0; cut < whole.len + 30; cut++) {
+        fake_init(&fake, chunked);
+        tell_story(&hub, &fake, cut);
+        len = fake.len;
+        if (chunked) {
+            assert_int_equal(unchunk(fake.got, &len), 1);
+        }
+        got = without_ids(fake.got, len);
+        /* a keep-alive is not told to one that takes nothing */
+        if (strstr(got, keepalive) == NULL) {
+            assert_true(strlen(got) + strlen(keepalive) == strlen(expected));
+            assert_memory_equal(got, expected, (size_t)(at - expected));
+            assert_string_equal(got + (at - expected), at + strlen(keepalive));
+        }
+        else {
+            assert_string_equal(got, expected);
+        }
+        free(got);
+        fake_clear(&fake);
+    }
+    free(expected);
+    fake_clear(&whole);
+    assert_int_equal(es_store_load(hub.store, 1), 0);
+    hub_close(&hub);
+}
+
+static void test_cut_at_each_byte_chunked(void **state)
+{
+    (void)state;
+    cut_everywhere(1);
+}
+
+static void test_cut_at_each_byte_identity(void **state)
+{
+    (void)state;
+    cut_everywhere(0);
+}
+
+/* ---- order, and once --------------------------------------------------- */
+
+static int on_wants(void *baton, es_slot_t slot)
+{
+    (void)baton;
+    return slot != 0;
+}
+
+/* Is the n-th event of the test below one of this set of channels? */
+static int is_of(int n, const char *channels)
+{
+    char name[2] = {"abcd"[n % 4], '\0'};
+    char second[2] = {"abcd"[n / 4 % 4], '\0'};
+
+    return strstr(channels, name) != NULL ||
+           (n % 5 == 0 && strstr(channels, second) != NULL);
+}
+
+static void check_all(fake_sink_t *fake, const char *channels, int from,
+                      int count)
+{
+    apr_size_t len = fake->len;
+    const char *at;
+    char text[32];
+    int i;
+
+    if (fake->sink.chunked) {
+        assert_int_equal(unchunk(fake->got, &len), 0);
+    }
+    at = fake->got;
+    for (i = from; i < count; i++) {
+        if (!is_of(i, channels)) {
+            continue;
+        }
+        at = strstr(at, "data: ");
+        assert_non_null(at);
+        snprintf(text, sizeof(text), "data: <%d>", i);
+        assert_int_equal(strncmp(at, text, strlen(text)), 0);
+        at++;
+    }
+    assert_null(strstr(at, "data: "));
+}
+
+/*
+ * Clients of one and of several channels take part in rounds as the delivery
+ * has it: those that are current get offers, the others are stepped up to
+ * where the rounds have come.
+ */
+static void test_order_and_once(void **state)
+{
+    static const char *const sets[] = {"a",   "b", "a,b", "c,d", "a,b,c,d",
+                                       "d,a", "c", "b,c", "d",   "a,c"};
+    enum { CLIENTS = 10, EVENTS = 1200 };
+    es_round_t *round = es_round_create(20000);
+    es_client_t *clients[CLIENTS];
+    fake_sink_t fakes[CLIENTS];
+    es_step_t states[CLIENTS];
+    char *data = malloc(3000);
+    const es_slot_t *slots;
+    const es_wire_t *wire;
+    es_pos_t pos, head;
+    char channels[8];
+    int nslots, i, n, c;
+    hub_t hub;
+
+    (void)state;
+    srand(11);
+    hub_open(&hub, 2 * 1024 * 1024);
+    pos = es_store_head(hub.store);
+    for (i = 0; i < CLIENTS; i++) {
+        fake_init(&fakes[i], i % 3 != 0);
+        clients[i] = join(&hub, &fakes[i], sets[i]);
+        states[i] = ES_STEP_CURRENT;
+    }
+    for (n = 0; n < EVENTS;) {
+        for (i = rand() % 30; i >= 0 && n < EVENTS; i--, n++) {
+            memset(data, 'x', 3000);
+            c = snprintf(data, 20, "<%d>", n);
+            data[c] = 'x';
+            snprintf(channels, sizeof(channels),
+                     n % 5 == 0 && n % 4 != n / 4 % 4 ? "%c,%c" : "%c",
+                     "abcd"[n % 4], "abcd"[n / 4 % 4]);
+            hub_publish(&hub, channels, data,
+                        (apr_size_t)(20 + rand() % (n % 9 ? 100 : 2900)));
+        }
+        head = es_store_head(hub.store);
+        if (rand() % 3 == 0) {
+            head = pos; /* no round, clients only */
+        }
+        if (head > pos) {
+            assert_int_equal(
+                es_round_take(round, hub.store, pos, head, on_wants, NULL),
+                APR_SUCCESS);
+        }
+        for (i = 0; i < CLIENTS; i++) {
+            if (rand() % 2) {
+                fakes[i].budget = (apr_size_t)rand() % 3000;
+            }
+            if (head > pos && states[i] == ES_STEP_CURRENT) {
+                slots = es_client_slots(clients[i], &nslots);
+                wire =
+                    es_round_merge(round, slots, nslots, fakes[i].sink.chunked);
+                if (wire != NULL) {
+                    states[i] =
+                        es_client_offer(clients[i], pos, es_round_end(round),
+                                        wire->iov, wire->count, 0);
+                }
+            }
+            else if (states[i] != ES_STEP_CURRENT) {
+                states[i] = es_client_step_to(clients[i], pos, 0, scratch,
+                                              n % 2 ? 4000 : 700);
+                if (states[i] == ES_STEP_CURRENT && head > pos) {
+                    /* up to the round's start only: goes with the next */
+                    states[i] = ES_STEP_MORE;
+                }
+            }
+            assert_int_not_equal(states[i], ES_STEP_ENDED);
+        }
+        if (head > pos) {
+            pos = es_round_end(round);
+        }
+    }
+    for (i = 0; i < CLIENTS; i++) {
+        fakes[i].budget = (apr_size_t)-1;
+        if (states[i] == ES_STEP_CURRENT) {
+            es_client_seek(clients[i], pos);
+        }
+        assert_int_equal(settle(clients[i], 0), ES_STEP_CURRENT);
+        check_all(&fakes[i], sets[i], 0, EVENTS);
+        part(clients[i], &fakes[i]);
+    }
+    free(data);
+    es_round_destroy(round);
+    hub_close(&hub);
+}
+
+static void test_many_in_one_write(void **state)
+{
+    fake_sink_t fake;
+    es_client_t *client;
+    hub_t hub;
+    int i;
+
+    (void)state;
+    hub_open(&hub, 1024 * 1024);
+    fake_init(&fake, 1);
+    client = join(&hub, &fake, "a");
+    for (i = 0; i < 200; i++) {
+        hub_say(&hub, i % 2 ? "a" : "b", "x");
+    }
+    assert_int_equal(settle(client, 0), ES_STEP_CURRENT);
+    assert_int_equal(fake.writes, 1);
+    assert_true(es_client_pos(client) == es_store_head(hub.store));
+    part(client, &fake);
+    hub_close(&hub);
+}
+
+static void test_larger_than_scratch(void **state)
+{
+    apr_size_t size = 3 * ES_CLIENT_SCRATCH_MIN;
+    char *data = malloc(size);
+    es_client_t *client;
+    fake_sink_t fake;
+    apr_size_t len;
+    hub_t hub;
+
+    (void)state;
+    hub_open(&hub, 4 * 1024 * 1024);
+    fake_init(&fake, 1);
+    client = join(&hub, &fake, "a");
+    memset(data, 'x', size);
+    hub_say(&hub, "a", "before");
+    hub_publish(&hub, "a", data, size);
+    hub_say(&hub, "a", "after");
+    fake.budget = 1000;
+    while (settle(client, 0) == ES_STEP_BLOCKED) {
+        fake.budget = 100000;
+    }
+    len = fake.len;
+    assert_int_equal(unchunk(fake.got, &len), 0);
+    assert_true(len > size);
+    assert_non_null(strstr(fake.got, "xxx\n\nid: "));
+    assert_non_null(strstr(fake.got, "data: after\n\n"));
+    part(client, &fake);
+    free(data);
+    hub_close(&hub);
+}
+
+/* A step looks at a bounded number of records, and goes on with the next. */
+static void test_bounded_step(void **state)
+{
+    fake_sink_t fake;
+    es_client_t *client;
+    hub_t hub;
+    int i;
+
+    (void)state;
+    hub_open(&hub, 4 * 1024 * 1024);
+    fake_init(&fake, 1);
+    client = join(&hub, &fake, "a");
+    for (i = 0; i < 5000; i++) {
+        hub_say(&hub, "b", "x");
+    }
+    hub_say(&hub, "a", "here");
+    assert_int_equal(step(client, 0), ES_STEP_MORE);
+    assert_int_equal(fake.len, 0);
+    assert_int_equal(settle(client, 0), ES_STEP_CURRENT);
+    assert_non_null(strstr(fake.got, "data: here"));
+    part(client, &fake);
+    hub_close(&hub);
+}
+
+/* ---- the cursor and the ring ------------------------------------------- */
+
+static void test_offer_only_to_one_that_is_there(void **state)
+{
+    struct iovec iov = {"xyz", 3};
+    es_client_t *client;
+    fake_sink_t fake;
+    es_pos_t start, end;
+    hub_t hub;
+
+    (void)state;
+    hub_open(&hub, 256 * 1024);
+    start = es_store_head(hub.store);
+    hub_say(&hub, "b", "before it came");
+    fake_init(&fake, 1);
+    client = join(&hub, &fake, "a");
+    end = hub_say(&hub, "a", "one");
+    assert_int_equal(es_client_offer(client, start, end, &iov, 1, 0),
+                     ES_STEP_MORE);
+    start = es_client_pos(client);
+    fake.budget = 0;
+    assert_int_equal(es_client_offer(client, start, end, &iov, 1, 0),
+                     ES_STEP_BLOCKED);
+    fake.budget = 100;
+    assert_int_equal(es_client_offer(client, start, end, &iov, 1, 0),
+                     ES_STEP_MORE);
+    assert_int_equal(fake.len, 0);
+    /* up to the limit, not beyond */
+    assert_int_equal(
+        es_client_step_to(client, start, 0, scratch, sizeof(scratch)),
+        ES_STEP_CURRENT);
+    assert_int_equal(fake.len, 0);
+    assert_int_equal(
+        es_client_step_to(client, end, 0, scratch, sizeof(scratch)),
+        ES_STEP_CURRENT);
+    assert_non_null(strstr(fake.got, "data: one\n"));
+    part(client, &fake);
+    hub_close(&hub);
+}
+
+static void lap(hub_t *hub, const char *channel)
+{
+    char data[1000];
+    int i;
+
+    memset(data, 'x', sizeof(data));
+    for (i = 0; i < 200; i++) {
+        hub_publish(hub, channel, data, sizeof(data));
+    }
+}
+
+static void test_overtaken_between_frames(void **state)
+{
+    es_client_t *client;
+    char expected[80];
+    fake_sink_t fake;
+    apr_size_t len;
+    char *at;
+    hub_t hub;
+
+    (void)state;
+    hub_open(&hub, 64 * 1024);
+    fake_init(&fake, 1);
+    client = join(&hub, &fake, "a,b\"q");
+    lap(&hub, "a");
+    fake.budget = 30; /* the reset itself is cut */
+    assert_int_equal(settle(client, 0), ES_STEP_BLOCKED);
+    snprintf(expected, sizeof(expected), "id: %lu-%lu\n",
+             (unsigned long)hub.appended.last_id.ms,
+             (unsigned long)hub.appended.last_id.n);
+    hub_say(&hub, "a", "next");
+    fake.budget = (apr_size_t)-1;
+    assert_int_equal(settle(client, 0), ES_STEP_CURRENT);
+    len = fake.len;
+    assert_int_equal(unchunk(fake.got, &len), 0);
+    at = strstr(fake.got, "event: stream-reset\n");
+    assert_ptr_equal(at, fake.got);
+    assert_non_null(strstr(at, expected)); /* as it was when it began */
+    assert_non_null(strstr(at, "\"a\""));
+    assert_non_null(strstr(at, "\"b\\\"q\""));
+    assert_non_null(strstr(at, "data: next\n"));
+    assert_null(strstr(at, "xxx"));
+    part(client, &fake);
+    hub_close(&hub);
+}
+
+static void test_overtaken_within_a_frame(void **state)
+{
+    es_client_t *client;
+    fake_sink_t fake;
+    hub_t hub;
+
+    (void)state;
+    hub_open(&hub, 64 * 1024);
+    fake_init(&fake, 1);
+    client = join(&hub, &fake, "a");
+    hub_say(&hub, "a", "one");
+    fake.budget = 10;
+    assert_int_equal(settle(client, 0), ES_STEP_BLOCKED);
+    lap(&hub, "a");
+    fake.budget = (apr_size_t)-1;
+    assert_int_equal(settle(client, 0), ES_STEP_ENDED);
+    assert_false(es_client_is_finished(client));
+    assert_int_equal(fake.len, 10);
+    assert_int_equal(fake.finished, 0);
+    part(client, &fake);
+    hub_close(&hub);
+}
+
+/* Others' records lap the ring: nothing of ours was missed, no reset. */
+static void test_quiet_channel(void **state)
+{
+    es_client_t *quiet, *silent;
+    fake_sink_t fake, fake2;
+    hub_t hub;
+
+    (void)state;
+    hub_open(&hub, 64 * 1024);
+    fake_init(&fake, 1);
+    fake_init(&fake2, 1);
+    quiet = join(&hub, &fake, "q");
+    silent = join(&hub, &fake2, "never");
+    hub_say(&hub, "q", "one");
+    assert_int_equal(settle(quiet, 0), ES_STEP_CURRENT);
+    lap(&hub, "busy");
+    assert_int_equal(settle(quiet, 0), ES_STEP_CURRENT);
+    assert_int_equal(settle(silent, 0), ES_STEP_CURRENT);
+    assert_int_equal(fake2.len, 0);
+    hub_say(&hub, "q", "two");
+    assert_int_equal(settle(quiet, 0), ES_STEP_CURRENT);
+    assert_null(strstr(fake.got, "stream-reset"));
+    assert_non_null(strstr(fake.got, "data: two"));
+    part(quiet, &fake);
+    part(silent, &fake2);
+    hub_close(&hub);
+}
+
+/* ---- time -------------------------------------------------------------- */
+
+static void test_keepalive(void **state)
+{
+    es_client_t *client;
+    fake_sink_t fake;
+    hub_t hub;
+
+    (void)state;
+    hub_open(&hub, 64 * 1024);
+    fake_init(&fake, 0);
+    client = join(&hub, &fake, "a");
+    assert_true(es_client_due(client) == 20 * SECOND);
+    assert_int_equal(step(client, 20 * SECOND - 1), ES_STEP_CURRENT);
+    assert_int_equal(fake.len, 0);
+    assert_int_equal(step(client, 20 * SECOND), ES_STEP_CURRENT);
+    assert_string_equal(fake.got, "event: keep-alive\ndata: \n\n");
+    assert_true(es_client_due(client) == 40 * SECOND);
+    hub_say(&hub, "a", "one");
+    step(client, 30 * SECOND);
+    assert_true(es_client_due(client) == 50 * SECOND);
+    fake.len = 0;
+    step(client, 49 * SECOND);
+    assert_int_equal(fake.len, 0);
+    part(client, &fake);
+    hub_close(&hub);
+}
+
+static void test_send_timeout(void **state)
+{
+    es_client_t *client;
+    fake_sink_t fake;
+    hub_t hub;
+
+    (void)state;
+    hub_open(&hub, 64 * 1024);
+    fake_init(&fake, 1);
+    client = join(&hub, &fake, "a");
+    fake.budget = 0;
+    hub_say(&hub, "a", "one");
+    assert_int_equal(step(client, 10 * SECOND), ES_STEP_BLOCKED);
+    assert_true(es_client_due(client) == 70 * SECOND);
+    fake.budget = 1; /* one byte is enough */
+    assert_int_equal(step(client, 60 * SECOND), ES_STEP_BLOCKED);
+    assert_true(es_client_due(client) == 120 * SECOND);
+    assert_int_equal(step(client, 120 * SECOND - 1), ES_STEP_BLOCKED);
+    assert_int_equal(step(client, 120 * SECOND), ES_STEP_ENDED);
+    assert_int_equal(step(client, 121 * SECOND), ES_STEP_ENDED);
+    assert_false(es_client_is_finished(client));
+    part(client, &fake);
+    hub_close(&hub);
+}
+
+static void test_broken_sink(void **state)
+{
+    es_client_t *client;
+    fake_sink_t fake;
+    hub_t hub;
+
+    (void)state;
+    hub_open(&hub, 64 * 1024);
+    fake_init(&fake, 1);
+    client = join(&hub, &fake, "a,b");
+    assert_int_equal(es_store_load(hub.store, 1), 2);
+    fake.broken = 1;
+    hub_say(&hub, "a", "one");
+    assert_int_equal(step(client, 0), ES_STEP_ENDED);
+    part(client, &fake);
+    assert_int_equal(es_store_load(hub.store, 1), 0);
+    hub_close(&hub);
+}
+
+static void test_counted_out(void **state)
+{
+    static const es_census_limits_t none = {0, 0, 0};
+    void *mem = calloc(1, es_census_size(2));
+    es_client_params_t params = {0};
+    es_client_t *client;
+    es_census_t *census;
+    fake_sink_t fake;
+    hub_t hub;
+
+    (void)state;
+    hub_open(&hub, 64 * 1024);
+    fake_init(&fake, 1);
+    census = es_census_attach(mem, 2, hub.pool);
+    assert_int_equal(es_census_enter(census, 1, 7, &none, &params.ticket),
+                     ES_CENSUS_OK);
+    params.store = hub.store;
+    params.place = 1;
+    client = es_client_create(&params, &fake.sink, 0);
+    assert_int_equal(es_census_clients(census, 1), 1);
+    part(client, &fake);
+    assert_int_equal(es_census_clients(census, 1), 0);
+    free(mem);
+    hub_close(&hub);
+}
+
+/* A write that was taken up to the end of a frame leaves it at a border. */
+static void test_cut_at_a_border(void **state)
+{
+    es_client_t *client;
+    es_record_t record;
+    fake_sink_t fake;
+    es_pos_t pos;
+    hub_t hub;
+
+    (void)state;
+    hub_open(&hub, 64 * 1024);
+    fake_init(&fake, 0);
+    client = join(&hub, &fake, "a");
+    pos = es_store_head(hub.store);
+    hub_say(&hub, "a", "one");
+    hub_say(&hub, "a", "two");
+    assert_int_equal(es_store_look(hub.store, pos, &record), APR_SUCCESS);
+    fake.budget = record.frame_len;
+    assert_int_equal(step(client, 0), ES_STEP_BLOCKED);
+    assert_int_equal(es_client_pos(client), record.next);
+    part(client, &fake);
+    hub_close(&hub);
+}
+
+/* The frame at hand is completed first. */
+static void test_end_within_a_frame(void **state)
+{
+    es_client_t *client;
+    fake_sink_t fake;
+    apr_size_t len;
+    hub_t hub;
+
+    (void)state;
+    hub_open(&hub, 64 * 1024);
+    fake_init(&fake, 1);
+    client = join(&hub, &fake, "a");
+    hub_say(&hub, "a", "one");
+    fake.budget = 10;
+    assert_int_equal(step(client, 0), ES_STEP_BLOCKED);
+    hub_say(&hub, "a", "two");
+    es_client_end(client, 4321);
+    fake.budget = (apr_size_t)-1;
+    assert_int_equal(settle(client, SECOND), ES_STEP_ENDED);
+    len = fake.len;
+    assert_int_equal(unchunk(fake.got, &len), 1);
+    assert_non_null(strstr(fake.got, "data: one\n\nretry: 4321\n"));
+    part(client, &fake);
+    hub_close(&hub);
+}
+
+#define KEEPALIVE "1b\r\nevent: keep-alive\ndata: \n\n\r\n"
+
+/* One that came by the lifeboat within a frame is not blocked, but behind. */
+static void test_no_offer_within_a_frame(void **state)
+{
+    es_client_params_t params;
+    es_client_state_t where;
+    struct iovec iov = {(void *)"x", 1};
+    es_start_t present;
+    es_client_t *client, *other;
+    fake_sink_t fake, fake2;
+    es_pos_t start;
+    hub_t hub;
+
+    (void)state;
+    hub_open(&hub, 64 * 1024);
+    fake_init(&fake, 1);
+    fake_init(&fake2, 1);
+    client = join(&hub, &fake, "a");
+    other = join(&hub, &fake2, "a");
+    start = es_store_head(hub.store);
+    hub_say(&hub, "a", "one");
+    fake.budget = 10;
+    assert_int_equal(step(client, 0), ES_STEP_BLOCKED);
+    assert_true(es_client_save(client, 0, &params, &where));
+    assert_int_equal(es_store_present(hub.store, &present), 0);
+    es_client_load(other, &where, 0, &present);
+    assert_int_equal(
+        es_client_offer(other, start, es_store_head(hub.store), &iov, 1, 0),
+        ES_STEP_MORE);
+    /* within a keep-alive it is likewise */
+    where.skip = 0;
+    where.control = ES_CONTROL_KEEPALIVE;
+    where.control_offset = 5;
+    es_client_load(other, &where, 0, &present);
+    assert_int_equal(
+        es_client_offer(other, start, es_store_head(hub.store), &iov, 1, 0),
+        ES_STEP_MORE);
+    assert_int_equal(fake2.len, 0);
+    assert_int_equal(step(other, 0), ES_STEP_CURRENT);
+    assert_int_equal(strncmp(fake2.got, KEEPALIVE + 5, strlen(KEEPALIVE) - 5),
+                     0);
+    /* nor does it pass over the rest of its frame */
+    es_client_seek(client, es_store_head(hub.store));
+    assert_int_equal(es_client_pos(client), start);
+    part(client, &fake);
+    part(other, &fake2);
+    hub_close(&hub);
+}
+
+/* A reset that was due when it left tells of the position of that time. */
+static void test_reset_in_the_boat(void **state)
+{
+    es_client_state_t where = {0};
+    char text[ES_ID_TEXT_SIZE + 8] = "id: ";
+    es_start_t present;
+    es_client_t *client;
+    fake_sink_t fake;
+    hub_t hub;
+
+    (void)state;
+    hub_open(&hub, 64 * 1024);
+    fake_init(&fake, 0);
+    client = join(&hub, &fake, "a");
+    assert_int_equal(es_store_present(hub.store, &present), 0);
+    where.cursor = present.pos;
+    where.control = ES_CONTROL_RESET;
+    where.reset_id = present.id;
+    hub_say(&hub, "a", "one");
+    assert_int_equal(es_store_present(hub.store, &present), 0);
+    es_client_load(client, &where, 0, &present);
+    assert_int_equal(settle(client, 0), ES_STEP_CURRENT);
+    es_id_format(text + 4, &where.reset_id);
+    assert_non_null(strstr(fake.got, "event: stream-reset"));
+    assert_non_null(strstr(fake.got, text));
+    assert_non_null(strstr(fake.got, "data: one"));
+    part(client, &fake);
+    hub_close(&hub);
+}
+
+/* What is told of a client that leaves, and of one that is not to. */
+static void test_save(void **state)
+{
+    es_client_params_t params;
+    es_client_state_t where;
+    es_client_t *client;
+    fake_sink_t fake;
+    es_slot_t slot;
+    hub_t hub;
+
+    (void)state;
+    hub_open(&hub, 64 * 1024);
+    fake_init(&fake, 0);
+    memset(&params, 0, sizeof(params));
+    params.store = hub.store;
+    params.place = 1;
+    params.nslots = hub_subscribe(&hub, "a", &slot, &params.pos);
+    params.slots = &slot;
+    params.lifetime = SECOND;
+    client = es_client_create(&params, &fake.sink, 0);
+    hub_say(&hub, "b", "not its own");
+    assert_true(es_client_save(client, SECOND / 4, &params, &where));
+    assert_int_equal(where.cursor, es_store_head(hub.store));
+    assert_int_equal(params.lifetime, SECOND * 3 / 4);
+    assert_true(es_client_save(client, 5 * SECOND, &params, &where));
+    assert_int_equal(params.lifetime, 1); /* 0 would be for ever */
+    es_client_end(client, 1);
+    assert_false(es_client_save(client, 0, &params, &where));
+    part(client, &fake);
+    hub_close(&hub);
+}
+
+/* The journal does not vouch for what a client has missed in the boat. */
+static void test_lost_in_the_boat(void **state)
+{
+    es_client_state_t where = {0};
+    char text[ES_ID_TEXT_SIZE + 8] = "id: ";
+    es_client_t *between, *within;
+    fake_sink_t fake, fake2;
+    es_start_t present;
+    hub_t hub;
+
+    (void)state;
+    hub_open(&hub, 64 * 1024);
+    fake_init(&fake, 0);
+    fake_init(&fake2, 0);
+    between = join(&hub, &fake, "a");
+    within = join(&hub, &fake2, "a");
+    where.cursor = es_store_head(hub.store);
+    hub_say(&hub, "a", "one");
+    assert_int_equal(es_store_present(hub.store, &present), 0);
+    es_client_load(between, &where, 1, &present);
+    assert_int_equal(es_client_pos(between), present.pos);
+    assert_int_equal(settle(between, 0), ES_STEP_CURRENT);
+    es_id_format(text + 4, &present.id);
+    assert_non_null(strstr(fake.got, "event: stream-reset"));
+    assert_non_null(strstr(fake.got, text));
+    assert_null(strstr(fake.got, "one"));
+    /* a reset cannot stand in a keep-alive */
+    where.control = ES_CONTROL_KEEPALIVE;
+    where.control_offset = 5;
+    es_client_load(within, &where, 1, &present);
+    assert_int_equal(settle(within, 0), ES_STEP_ENDED);
+    assert_int_equal(fake2.len, 0);
+    part(between, &fake);
+    part(within, &fake2);
+    hub_close(&hub);
+}
+
+/* Those of a closed channel do not all come back at once. */
+static void test_closed_is_spread(void **state)
+{
+    fake_sink_t fakes[8];
+    es_client_t *clients[8];
+    long first = 0, retry;
+    int others = 0;
+    hub_t hub;
+    int i;
+
+    (void)state;
+    hub_open(&hub, 64 * 1024);
+    for (i = 0; i < 8; i++) {
+        fake_init(&fakes[i], 0);
+        clients[i] = join(&hub, &fakes[i], "a");
+    }
+    hub_shut(&hub, "a");
+    for (i = 0; i < 8; i++) {
+        assert_int_equal(settle(clients[i], 0), ES_STEP_ENDED);
+        assert_int_equal(strncmp(fakes[i].got, "retry: ", 7), 0);
+        retry = strtol(fakes[i].got + 7, NULL, 10);
+        assert_in_range(retry, 3000, 3600);
+        first = i == 0 ? retry : first;
+        others += retry != first;
+        part(clients[i], &fakes[i]);
+    }
+    assert_true(others > 0);
+    hub_close(&hub);
+}
+
+/* ---- a channel that is closed ------------------------------------------- */
+
+/* What was published before is written, whatever the sink takes at a time;
+ * then the end; nothing of what came later. */
+static void test_closed(void **state)
+{
+    apr_size_t budget;
+
+    (void)state;
+    for (budget = 1; budget < 200; budget += 3) {
+        es_client_t *client;
+        fake_sink_t fake;
+        hub_t hub;
+        int retry;
+
+        hub_open(&hub, 64 * 1024);
+        fake_init(&fake, budget % 2);
+        client = join(&hub, &fake, "a,b");
+        hub_say(&hub, "a", "one");
+        hub_shut(&hub, "other");
+        hub_say(&hub, "b", "two");
+        hub_shut(&hub, "b");
+        hub_say(&hub, "a", "three");
+        do {
+            fake.budget = budget;
+        } while (settle(client, SECOND) == ES_STEP_BLOCKED);
+        assert_true(es_client_is_finished(client));
+        assert_int_equal(fake.finished, 1);
+        if (budget % 2) {
+            assert_int_equal(unchunk(fake.got, &fake.len), 1);
+        }
+        assert_non_null(strstr(fake.got, "data: one\n\n"));
+        assert_non_null(strstr(fake.got, "data: two\n\nretry: "));
+        assert_null(strstr(fake.got, "three"));
+        retry = atoi(strstr(fake.got, "retry: ") + 7);
+        assert_in_range(retry, 3000, 3600);
+        part(client, &fake);
+        hub_close(&hub);
+    }
+}
+
+/* The ring went over the close before the client came to it. */
+static void test_closed_and_overtaken(void **state)
+{
+    es_client_t *client;
+    fake_sink_t fake;
+    hub_t hub;
+    int i;
+
+    (void)state;
+    hub_open(&hub, 4096);
+    fake_init(&fake, 1);
+    client = join(&hub, &fake, "a");
+    hub_say(&hub, "a", "one");
+    hub_shut(&hub, "a");
+    for (i = 0; i < 100; i++) {
+        hub_say(&hub, "b", "filler");
+    }
+    assert_int_equal(settle(client, SECOND), ES_STEP_ENDED);
+    assert_int_equal(unchunk(fake.got, &fake.len), 1);
+    assert_null(strstr(fake.got, "stream-reset"));
+    assert_memory_equal(fake.got, "retry: ", 7);
+    part(client, &fake);
+    hub_close(&hub);
+}
+
+/* It moves to another owner, and the ring goes over the close meanwhile. */
+static void test_closed_while_moving(void **state)
+{
+    es_client_state_t where;
+    es_client_params_t params;
+    es_start_t present;
+    es_client_t *client;
+    fake_sink_t fake;
+    hub_t hub;
+
+    (void)state;
+    hub_open(&hub, 4096);
+    fake_init(&fake, 1);
+    client = join(&hub, &fake, "a");
+    hub_say(&hub, "a", "one");
+    assert_true(es_client_save(client, SECOND, &params, &where));
+    hub_shut(&hub, "a");
+    assert_int_equal(es_store_present(hub.store, &present), 0);
+    es_client_load(client, &where, 1, &present);
+    assert_int_equal(settle(client, SECOND), ES_STEP_ENDED);
+    assert_int_equal(unchunk(fake.got, &fake.len), 1);
+    assert_memory_equal(fake.got, "retry: ", 7);
+    part(client, &fake);
+    hub_close(&hub);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_cut_at_each_byte_chunked),
+        cmocka_unit_test(test_cut_at_each_byte_identity),
+        cmocka_unit_test(test_order_and_once),
+        cmocka_unit_test(test_many_in_one_write),
+        cmocka_unit_test(test_larger_than_scratch),
+        cmocka_unit_test(test_bounded_step),
+        cmocka_unit_test(test_offer_only_to_one_that_is_there),
+        cmocka_unit_test(test_overtaken_between_frames),
+        cmocka_unit_test(test_overtaken_within_a_frame),
+        cmocka_unit_test(test_quiet_channel),
+        cmocka_unit_test(test_keepalive),
+        cmocka_unit_test(test_send_timeout),
+        cmocka_unit_test(test_broken_sink),
+        cmocka_unit_test(test_counted_out),
+        cmocka_unit_test(test_cut_at_a_border),
+        cmocka_unit_test(test_end_within_a_frame),
+        cmocka_unit_test(test_no_offer_within_a_frame),
+        cmocka_unit_test(test_reset_in_the_boat),
+        cmocka_unit_test(test_save),
+        cmocka_unit_test(test_lost_in_the_boat),
+        cmocka_unit_test(test_closed_is_spread),
+        cmocka_unit_test(test_closed),
+        cmocka_unit_test(test_closed_and_overtaken),
+        cmocka_unit_test(test_closed_while_moving),
+    };
+    int failed;
+
+    apr_initialize();
+    failed = cmocka_run_group_tests(tests, NULL, NULL);
+    apr_terminate();
+    return failed;
+}

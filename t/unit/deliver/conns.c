@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tests of src/deliver/es_crew.c: what epoll refuses, and has to forget. */
+#include "t/unit/deliver_fixture.h"
+
+#include <fcntl.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <apr_general.h>
+
+#include "base/log.h"
+#include "base/log_limit.h"
+#include "deliver/conns.h"
+#include "deliver/sink_socket.h"
+
+#define PLACE 1
+
+typedef struct world_t {
+    hub_t hub;    /* the store */
+    es_hub_t own; /* what delivery knows of it */
+    es_crew_t *crew;
+    int epoll_fd;
+} world_t;
+
+static void world_open(world_t *w)
+{
+    memset(w, 0, sizeof(*w));
+    hub_open(&w->hub, 65536);
+    hub_begin(&w->hub, &w->own);
+    w->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    w->crew = es_crew_create(w->epoll_fd, 0);
+    assert_non_null(w->crew);
+}
+
+static void world_close(world_t *w)
+{
+    es_crew_cut_all(w->crew, &w->own, 1);
+    es_crew_destroy(w->crew);
+    es_index_destroy(w->own.clients);
+    close(w->epoll_fd);
+    hub_close(&w->hub);
+}
+
+static es_member_t *make_member(world_t *w, int fd)
+{
+    es_slot_t slots[ES_EVENT_CHANNELS_MAX];
+    es_client_params_t params = {0};
+    es_client_t *client;
+    es_member_t *member;
+    es_sink_t *sink;
+
+    params.store = w->hub.store;
+    params.place = PLACE;
+    params.nslots = hub_subscribe(&w->hub, "a,b", slots, &params.pos);
+    params.slots = slots;
+    sink = es_sink_socket_create(fd, 1, 0);
+    assert_non_null(sink);
+    client = es_client_create(&params, sink, 0);
+    assert_non_null(client);
+    member = es_member_create(client);
+    assert_non_null(member);
+    return member;
+}
+
+/* epoll takes no regular file, as it takes no socket above max_user_watches. */
+static int open_refused(void)
+{
+    char name[] = "/tmp/es-crew-XXXXXX";
+    int fd = mkstemp(name);
+
+    assert_true(fd >= 0);
+    unlink(name);
+    return fd;
+}
+
+static void test_refused_by_epoll(void **state)
+{
+    world_t w;
+    int refused = open_refused();
+    int pair[2];
+
+    (void)state;
+    world_open(&w);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    es_crew_adopt(w.crew, make_member(&w, pair[0]), &w.own, 0);
+    es_crew_adopt(w.crew, make_member(&w, refused), &w.own, 0);
+    assert_int_equal(es_crew_count(w.crew), 2);
+    es_crew_bury(w.crew);
+    /* closed and counted out, and the other one stays */
+    assert_int_equal(fcntl(refused, F_GETFD), -1);
+    assert_int_equal(es_crew_count(w.crew), 1);
+    assert_int_equal(es_store_load(w.hub.store, PLACE), 2);
+    /* nothing of it is left to be done: the loop may sleep */
+    assert_int_equal(es_crew_run(w.crew, 10, 0), 0);
+    world_close(&w);
+    close(pair[1]);
+}
+
+static int levels[8];
+static int told;
+
+static void on_log(int level, apr_status_t rv UNUSED, const char *tag,
+                   const char *text UNUSED)
+{
+    assert_string_equal(tag, "ES0301");
+    assert_true(told < 8);
+    levels[told++] = level;
+}
+
+static void refuse_at(world_t *w, apr_time_t now)
+{
+    es_crew_adopt(w->crew, make_member(w, open_refused()), &w->own, now);
+    es_crew_bury(w->crew);
+}
+
+/* Thousands may come at once. */
+static void test_refusals_are_told_seldom(void **state)
+{
+    world_t w;
+
+    (void)state;
+    world_open(&w);
+    es_log_to(on_log);
+    refuse_at(&w, 1);
+    refuse_at(&w, 2);
+    refuse_at(&w, ES_SELDOM_PAUSE + 1);
+    es_log_to(NULL);
+    assert_int_equal(told, 3);
+    assert_int_equal(levels[0], ES_LOG_ERR);
+    assert_int_equal(levels[1], ES_LOG_DEBUG);
+    assert_int_equal(levels[2], ES_LOG_ERR);
+    world_close(&w);
+}
+
+/* @return what epoll tells of the socket, once it has got something to read */
+static int is_heard(world_t *w, int peer)
+{
+    struct epoll_event event;
+
+    assert_int_equal(send(peer, "x", 1, MSG_NOSIGNAL), 1);
+    return epoll_wait(w->epoll_fd, &event, 1, 0);
+}
+
+/* The connection lives on elsewhere: here as a copy, else in another child. */
+static void test_gone_is_not_heard_of(void **state)
+{
+    es_member_t *member;
+    int pair[2], copy, i;
+
+    (void)state;
+    for (i = 0; i < 2; i++) {
+        world_t w;
+
+        world_open(&w);
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+        copy = dup(pair[0]);
+        member = make_member(&w, pair[0]);
+        es_crew_adopt(w.crew, member, &w.own, 0);
+        assert_int_equal(is_heard(&w, pair[1]), 1);
+        if (i == 1) {
+            assert_true(es_crew_part(w.crew, member));
+        }
+        es_crew_drop(w.crew, member);
+        es_crew_bury(w.crew);
+        assert_int_equal(es_crew_count(w.crew), 0);
+        assert_int_equal(is_heard(&w, pair[1]), 0);
+        close(copy);
+        close(pair[1]);
+        world_close(&w);
+    }
+}
+
+/* It has got its end: no other child has anything to tell it. */
+static void test_ended_does_not_part(void **state)
+{
+    es_member_t *member;
+    int pair[2];
+    world_t w;
+
+    (void)state;
+    world_open(&w);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    member = make_member(&w, pair[0]);
+    es_crew_adopt(w.crew, member, &w.own, 0);
+    es_crew_end(w.crew, member, 0);
+    while (es_crew_run(w.crew, 10, 0)) {
+    }
+    assert_false(es_crew_part(w.crew, member));
+    assert_int_equal(es_crew_count(w.crew), 1);
+    world_close(&w);
+    close(pair[1]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_refused_by_epoll),
+        cmocka_unit_test(test_gone_is_not_heard_of),
+        cmocka_unit_test(test_ended_does_not_part),
+        cmocka_unit_test(test_refusals_are_told_seldom),
+    };
+    int failed;
+
+    apr_initialize();
+    failed = cmocka_run_group_tests(tests, NULL, NULL);
+    apr_terminate();
+    return failed;
+}

@@ -1,0 +1,763 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The lifeboat: its messages, also such as no child of ours would send, and
+ * two deliveries in one process that hand over their clients.
+ */
+#include "t/unit/deliver_fixture.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "deliver/delivery.h"
+#include "deliver/handover_msg.h"
+#include "deliver/sink_socket.h"
+
+#define SECOND APR_USEC_PER_SEC
+#define HEAD 8   /* bytes before the first seat */
+#define SEAT 128 /* of a seat without its names */
+
+static void open_boat(int *fds)
+{
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds),
+                     0);
+}
+
+static void close_boat(const int *fds)
+{
+    close(fds[0]);
+    close(fds[1]);
+}
+
+/* Descriptors of this process. */
+static int count_fds(void)
+{
+    int fd, count = 0;
+
+    for (fd = 0; fd < 1000; fd++) {
+        count += lseek(fd, 0, SEEK_CUR) >= 0 || errno != EBADF;
+    }
+    return count;
+}
+
+/* ---- the message ------------------------------------------------------- */
+
+static es_passenger_t passenger_of(int fd, const es_slice_t *names, int count)
+{
+    es_passenger_t passenger;
+
+    memset(&passenger, 0, sizeof(passenger));
+    passenger.fd = fd;
+    passenger.birth.ms = 77;
+    passenger.birth.n = 1;
+    passenger.life = ~APR_UINT64_C(1);
+    passenger.known.ms = 78;
+    passenger.known.n = 2;
+    passenger.chunked = 1;
+    passenger.state.cursor = APR_UINT64_C(1) << 40;
+    passenger.state.skip = 12;
+    passenger.state.control = 1;
+    passenger.state.control_offset = 5;
+    passenger.state.reset_id.ms = 9;
+    passenger.keepalive = 20 * SECOND;
+    passenger.send_timeout = 60 * SECOND;
+    passenger.lifetime = 5;
+    passenger.retry_ms = 3000;
+    passenger.address = ~APR_UINT64_C(0);
+    passenger.is_counted = 1;
+    passenger.names = names;
+    passenger.nnames = count;
+    return passenger;
+}
+
+static void test_there_and_back(void **state)
+{
+    es_slice_t names[2];
+    es_lifeboat_t *boat = es_lifeboat_create();
+    es_passenger_t sent, got;
+    int fds[2], before, i;
+
+    (void)state;
+    open_boat(fds);
+    before = count_fds();
+    names[0] = es_slice_of("a");
+    names[1] = es_slice_of("b\xc3\xa4");
+    sent = passenger_of(0, names, 2);
+    assert_int_equal(es_lifeboat_receive(boat, fds[1]), APR_EAGAIN);
+    for (i = 0; i < 3; i++) {
+        assert_int_equal(es_lifeboat_add(boat, &sent), APR_SUCCESS);
+    }
+    assert_int_equal(es_lifeboat_send(boat, fds[0]), APR_SUCCESS);
+    assert_int_equal(count_fds(), before);
+
+    assert_int_equal(es_lifeboat_receive(boat, fds[1]), APR_SUCCESS);
+    assert_int_equal(es_lifeboat_count(boat), 3);
+    for (i = 0; i < 3; i++) {
+        assert_int_equal(es_lifeboat_take(boat, &got), APR_SUCCESS);
+        assert_true(got.fd > 2);
+        assert_true(fcntl(got.fd, F_GETFD) & FD_CLOEXEC); /* not for CGI */
+        close(got.fd);
+        assert_int_equal(got.nnames, 2);
+        assert_true(es_slice_is(got.names[1], "b\xc3\xa4"));
+        assert_memory_equal(&got.birth, &sent.birth, sizeof(sent.birth));
+        assert_true(got.life == sent.life);
+        assert_memory_equal(&got.known, &sent.known, sizeof(sent.known));
+        assert_int_equal(got.chunked, 1);
+        assert_int_equal(got.state.cursor, sent.state.cursor);
+        assert_int_equal(got.state.skip, 12);
+        assert_int_equal(got.state.control, 1);
+        assert_int_equal(got.state.control_offset, 5);
+        assert_int_equal(got.state.reset_id.ms, 9);
+        assert_int_equal(got.keepalive, sent.keepalive);
+        assert_int_equal(got.send_timeout, sent.send_timeout);
+        assert_int_equal(got.lifetime, 5);
+        assert_int_equal(got.retry_ms, 3000);
+        assert_int_equal(got.address, sent.address);
+        assert_int_equal(got.is_counted, 1);
+    }
+    assert_int_equal(es_lifeboat_take(boat, &got), APR_EOF);
+    assert_int_equal(count_fds(), before);
+    close_boat(fds);
+    es_lifeboat_destroy(boat);
+}
+
+static void test_seats_and_bytes(void **state)
+{
+    static char text[255];
+    static es_slice_t names[ES_LIFEBOAT_NAMES + 1];
+    es_lifeboat_t *boat = es_lifeboat_create();
+    es_passenger_t passenger;
+    int i, most = (ES_LIFEBOAT_BYTES - HEAD - SEAT) / 256;
+
+    (void)state;
+    memset(text, 'x', sizeof(text));
+    for (i = 0; i <= ES_LIFEBOAT_NAMES; i++) {
+        names[i] = es_slice(text, 1);
+    }
+    passenger = passenger_of(0, names, 1);
+    for (i = 0; i < ES_LIFEBOAT_SEATS; i++) {
+        assert_int_equal(es_lifeboat_add(boat, &passenger), APR_SUCCESS);
+    }
+    assert_int_equal(es_lifeboat_add(boat, &passenger), APR_ENOSPC);
+    es_lifeboat_destroy(boat);
+
+    boat = es_lifeboat_create();
+    passenger.nnames = 0;
+    assert_int_equal(es_lifeboat_add(boat, &passenger), APR_EINVAL);
+    passenger.nnames = ES_LIFEBOAT_NAMES + 1;
+    assert_int_equal(es_lifeboat_add(boat, &passenger), APR_EINVAL);
+    for (i = 0; i <= most; i++) {
+        names[i] = es_slice(text, 255);
+    }
+    passenger.nnames = most + 1;
+    assert_int_equal(es_lifeboat_add(boat, &passenger), APR_EINVAL);
+    passenger.nnames = most;
+    assert_int_equal(es_lifeboat_add(boat, &passenger), APR_SUCCESS);
+    assert_int_equal(es_lifeboat_add(boat, &passenger), APR_ENOSPC);
+    es_lifeboat_destroy(boat);
+}
+
+static void test_full_boat(void **state)
+{
+    es_slice_t name = es_slice_of("a");
+    es_lifeboat_t *boat = es_lifeboat_create();
+    es_passenger_t passenger = passenger_of(0, &name, 1);
+    apr_status_t rv = APR_SUCCESS;
+    int fds[2], before, sent = 0, got = 0, i;
+
+    (void)state;
+    open_boat(fds);
+    before = count_fds();
+    while (rv == APR_SUCCESS) {
+        es_lifeboat_begin(boat);
+        for (i = 0; i < 10; i++) {
+            assert_int_equal(es_lifeboat_add(boat, &passenger), APR_SUCCESS);
+        }
+        rv = es_lifeboat_send(boat, fds[0]);
+        sent += rv == APR_SUCCESS;
+        assert_true(sent < 100000);
+    }
+    assert_true(APR_STATUS_IS_EAGAIN(rv));
+    assert_true(sent > 10);
+    while (es_lifeboat_receive(boat, fds[1]) == APR_SUCCESS) {
+        got++; /* the next receive closes what was not taken */
+    }
+    assert_int_equal(got, sent);
+    es_lifeboat_begin(boat);
+    assert_int_equal(count_fds(), before);
+    close_boat(fds);
+    es_lifeboat_destroy(boat);
+}
+
+/* ---- hostile messages -------------------------------------------------- */
+
+/* Send bytes and copies of descriptor 0. */
+static void send_raw(int fd, const char *bytes, apr_size_t len, int nfds)
+{
+    union {
+        struct cmsghdr align;
+        char bytes[CMSG_SPACE(sizeof(int) * 250)];
+    } control;
+    struct msghdr msg = {0};
+    struct cmsghdr *header;
+    struct iovec iov;
+    int i, zero = 0;
+
+    memset(&control, 0, sizeof(control));
+    iov.iov_base = (char *)bytes;
+    iov.iov_len = len;
+    msg.msg_iov = &iov;
+    msg.msg_iovlen = 1;
+    if (nfds > 0) {
+        msg.msg_control = control.bytes;
+        msg.msg_controllen = CMSG_SPACE(sizeof(int) * nfds);
+        header = CMSG_FIRSTHDR(&msg);
+        header->cmsg_level = SOL_SOCKET;
+        header->cmsg_type = SCM_RIGHTS;
+        header->cmsg_len = CMSG_LEN(sizeof(int) * nfds);
+        for (i = 0; i < nfds; i++) {
+            memcpy(CMSG_DATA(header) + sizeof(int) * i, &zero, sizeof(zero));
+        }
+    }
+    assert_int_equal(sendmsg(fd, &msg, 0), (ssize_t)len);
+}
+
+/* A good message with two clients, as bytes. @return how many */
+static apr_size_t good_bytes(int *fds, char *bytes)
+{
+    es_slice_t name = es_slice_of("abc");
+    es_passenger_t passenger = passenger_of(0, &name, 1);
+    es_lifeboat_t *boat = es_lifeboat_create();
+    ssize_t n;
+
+    assert_int_equal(es_lifeboat_add(boat, &passenger), APR_SUCCESS);
+    assert_int_equal(es_lifeboat_add(boat, &passenger), APR_SUCCESS);
+    assert_int_equal(es_lifeboat_send(boat, fds[0]), APR_SUCCESS);
+    n = recv(fds[1], bytes, ES_LIFEBOAT_BYTES, 0);
+    assert_int_equal(n, HEAD + 2 * (SEAT + 4));
+    es_lifeboat_destroy(boat);
+    return (apr_size_t)n;
+}
+
+/* @return clients taken out of the message, all closed again */
+static int take_all(es_lifeboat_t *boat, int fd)
+{
+    es_passenger_t passenger;
+    int count = 0, i;
+
+    if (es_lifeboat_receive(boat, fd) != APR_SUCCESS) {
+        return -1;
+    }
+    while (es_lifeboat_take(boat, &passenger) == APR_SUCCESS) {
+        assert_true(passenger.nnames >= 1);
+        for (i = 0; i < passenger.nnames; i++) {
+            assert_true(passenger.names[i].len >= 1);
+            assert_int_not_equal(passenger.names[i].data[0], 0x7e);
+        }
+        assert_true(passenger.fd >= 0);
+        close(passenger.fd);
+        count++;
+    }
+    return count;
+}
+
+static void test_hostile_messages(void **state)
+{
+    static char bytes[ES_LIFEBOAT_BYTES * 2], bad[ES_LIFEBOAT_BYTES * 2];
+    es_lifeboat_t *boat = es_lifeboat_create();
+    apr_uint32_t many = 0x7fffffff;
+    apr_size_t len, cut, at;
+    int fds[2], before;
+
+    (void)state;
+    open_boat(fds);
+    before = count_fds();
+    len = good_bytes(fds, bytes);
+    send_raw(fds[0], bytes, len, 2);
+    assert_int_equal(take_all(boat, fds[1]), 2);
+
+    /* too few descriptors, too many, none */
+    send_raw(fds[0], bytes, len, 1);
+    assert_int_equal(take_all(boat, fds[1]), 1);
+    send_raw(fds[0], bytes, len, 200);
+    assert_int_equal(take_all(boat, fds[1]), 2);
+    send_raw(fds[0], bytes, len, 0);
+    assert_int_equal(take_all(boat, fds[1]), 0);
+
+    /* cut anywhere */
+    for (cut = 1; cut < len; cut++) {
+        send_raw(fds[0], bytes, cut, 2);
+        assert_int_equal(take_all(boat, fds[1]), cut < HEAD              ? -1
+                                                 : cut < HEAD + SEAT + 4 ? 0
+                                                                         : 1);
+    }
+    /* each byte another one: whatever it makes of it, it is in bounds */
+    for (at = 0; at < len; at++) {
+        memcpy(bad, bytes, len);
+        bad[at] = (char)0xff;
+        send_raw(fds[0], bad, len, 2);
+        (void)take_all(boat, fds[1]);
+        bad[at] = 0;
+        send_raw(fds[0], bad, len, 2);
+        (void)take_all(boat, fds[1]);
+    }
+    /* more seats than there are, more names than there are */
+    memcpy(bad, bytes, len);
+    memcpy(bad + 4, &many, 4);
+    send_raw(fds[0], bad, len, 2);
+    assert_int_equal(take_all(boat, fds[1]), -1);
+    memcpy(bad, bytes, len);
+    bad[HEAD + SEAT] = (char)255;
+    send_raw(fds[0], bad, len, 2);
+    assert_int_equal(take_all(boat, fds[1]), 0);
+    /* of another build */
+    memcpy(bad, bytes, len);
+    bad[0] ^= 1;
+    send_raw(fds[0], bad, len, 2);
+    assert_int_equal(take_all(boat, fds[1]), -1);
+    /* longer than any */
+    memcpy(bad, bytes, len);
+    send_raw(fds[0], bad, ES_LIFEBOAT_BYTES + 1, 2);
+    assert_int_equal(take_all(boat, fds[1]), -1);
+    es_lifeboat_begin(boat);
+    assert_int_equal(count_fds(), before);
+    /* nobody is left who could send */
+    close(fds[0]);
+    assert_int_equal(es_lifeboat_receive(boat, fds[1]), APR_EOF);
+    close(fds[1]);
+    es_lifeboat_destroy(boat);
+}
+
+/* ---- two deliveries ---------------------------------------------------- */
+
+typedef struct world_t {
+    hub_t hub;
+    void *board_mem;
+    int wakes[2];
+    int boat[2];
+    int running; /* generation of the server */
+    es_board_t *board;
+    es_delivery_t *child[2]; /* at places 1 and 2 */
+    unsigned char closed;
+    apr_pool_t *pool;
+} world_t;
+
+typedef struct peer_t {
+    int fd;
+    char *got;
+    apr_size_t len;
+} peer_t;
+
+static void start_child(world_t *w, int i)
+{
+    es_delivery_params_t params = {0};
+
+    assert_int_equal(es_board_claim(w->board, (apr_uint64_t)w->running,
+                                    (apr_uint64_t)i + 100),
+                     i + 1);
+    params.board = w->board;
+    params.place = (apr_uint32_t)i + 1;
+    params.hubs = &w->hub.store;
+    params.nhubs = 1;
+    params.drain_ms = 100;
+    params.closed = &w->closed;
+    params.lifeboat = w->boat;
+    params.running = &w->running;
+    params.generation = (apr_uint64_t)w->running;
+    assert_int_equal(es_delivery_start(&w->child[i], &params, w->pool),
+                     APR_SUCCESS);
+}
+
+/* A child goes, as httpd's would. */
+static void part_child(world_t *w, int i)
+{
+    if (w->child[i] != NULL) {
+        assert_int_equal(es_delivery_join(w->child[i], 8 * SECOND),
+                         APR_SUCCESS);
+        assert_int_equal(es_store_load(w->hub.store, (apr_uint32_t)i + 1), 0);
+        es_board_free(w->board, (apr_uint32_t)i + 1);
+        w->child[i] = NULL;
+    }
+}
+
+static void world_open(world_t *w, apr_uint64_t ring_bytes)
+{
+    int i;
+
+    memset(w, 0, sizeof(*w));
+    hub_open(&w->hub, ring_bytes);
+    apr_pool_create(&w->pool, NULL);
+    for (i = 0; i < 2; i++) {
+        w->wakes[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    }
+    open_boat(w->boat);
+    assert_int_equal(posix_memalign(&w->board_mem, 64, es_board_size(2)), 0);
+    memset(w->board_mem, 0, es_board_size(2));
+    es_board_format(w->board_mem, 2);
+    assert_int_equal(es_board_attach(&w->board, w->board_mem, es_board_size(2),
+                                     2, w->wakes, w->pool),
+                     APR_SUCCESS);
+    start_child(w, 0);
+}
+
+static void world_close(world_t *w)
+{
+    int i;
+
+    for (i = 0; i < 2; i++) {
+        if (w->child[i] != NULL) {
+            es_delivery_stop(w->child[i]);
+            part_child(w, i);
+        }
+    }
+    apr_pool_destroy(w->pool);
+    for (i = 0; i < 2; i++) {
+        close(w->wakes[i]);
+        close(w->boat[i]);
+    }
+    free(w->board_mem);
+    hub_close(&w->hub);
+}
+
+static void say(world_t *w, const char *channels, const char *text)
+{
+    hub_say(&w->hub, channels, text);
+    es_board_wake(w->board, 1);
+    es_board_wake(w->board, 2);
+}
+
+/* A client of the first child. */
+static void join(world_t *w, peer_t *peer, const char *channels, int buffer,
+                 apr_interval_time_t lifetime)
+{
+    es_slot_t slots[ES_EVENT_CHANNELS_MAX];
+    es_client_params_t params = {0};
+    es_client_t *client;
+    int fds[2];
+
+    memset(peer, 0, sizeof(*peer));
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds),
+                     0);
+    if (buffer != 0) {
+        setsockopt(fds[1], SOL_SOCKET, SO_SNDBUF, &buffer, sizeof(buffer));
+    }
+    peer->fd = fds[0];
+    params.store = w->hub.store;
+    params.place = 1;
+    params.nslots = hub_subscribe(&w->hub, channels, slots, &params.pos);
+    params.slots = slots;
+    params.lifetime = lifetime;
+    params.retry_ms = 3000;
+    client = es_client_create(&params, es_sink_socket_create(fds[1], 1, 0),
+                              apr_time_now());
+    assert_non_null(client);
+    assert_int_equal(es_delivery_submit(w->child[0], client), APR_SUCCESS);
+}
+
+/* Read until text was seen, or the end if it is NULL. @return 1 when so */
+static int sees(peer_t *peer, const char *text)
+{
+    apr_time_t until = apr_time_now() + 10 * SECOND;
+    struct pollfd at = {0};
+    ssize_t n;
+
+    at.fd = peer->fd;
+    at.events = POLLIN;
+    while (text == NULL || peer->got == NULL ||
+           strstr(peer->got, text) == NULL) {
+        if (apr_time_now() > until || poll(&at, 1, 100) < 0) {
+            return 0;
+        }
+        peer->got = realloc(peer->got, peer->len + 65537);
+        n = recv(peer->fd, peer->got + peer->len, 65536, MSG_DONTWAIT);
+        if (n == 0) {
+            return text == NULL;
+        }
+        peer->len += n > 0 ? (apr_size_t)n : 0;
+        peer->got[peer->len] = '\0';
+    }
+    return 1;
+}
+
+static int count_of(const char *text, const char *what)
+{
+    int count = 0;
+
+    for (text = strstr(text, what); text; text = strstr(text + 1, what)) {
+        count++;
+    }
+    return count;
+}
+
+static void peer_close(peer_t *peer)
+{
+    close(peer->fd);
+    free(peer->got);
+}
+
+static int clients_become(es_delivery_t *d, apr_uint32_t count)
+{
+    apr_time_t until = apr_time_now() + 10 * SECOND;
+
+    while (es_delivery_clients(d) != count && apr_time_now() < until) {
+        apr_sleep(2000);
+    }
+    return es_delivery_clients(d) == count;
+}
+
+static void test_hand_over(void **state)
+{
+    peer_t peers[300], both;
+    world_t w;
+    char text[32];
+    int i, n;
+
+    (void)state;
+    world_open(&w, 1024 * 1024);
+    for (i = 0; i < 300; i++) {
+        join(&w, &peers[i], i % 2 ? "a" : "b", 0, 0);
+    }
+    join(&w, &both, "b,a", 0, 0);
+    assert_true(clients_become(w.child[0], 301));
+    start_child(&w, 1);
+    for (n = 0; n < 100; n++) {
+        snprintf(text, sizeof(text), "number %d.", n);
+        say(&w, n % 3 == 0 ? "a" : n % 3 == 1 ? "b" : "a,b", text);
+        if (n == 20) {
+            es_delivery_leave(w.child[0], ES_STOP_OWN);
+        }
+        apr_sleep(n > 15 && n < 30 ? 1000 : 0);
+    }
+    say(&w, "a,b", "the end");
+    for (i = 0; i < 300; i++) {
+        assert_true(sees(&peers[i], "the end"));
+        assert_int_equal(count_of(peers[i].got, "number "), 67 - (i % 2 == 0));
+        assert_int_equal(unchunk(peers[i].got, &peers[i].len), 0);
+    }
+    assert_true(sees(&both, "the end"));
+    assert_int_equal(count_of(both.got, "number "), 100);
+    assert_null(strstr(both.got, "stream-reset"));
+    assert_true(clients_become(w.child[0], 0));
+    assert_true(clients_become(w.child[1], 301));
+    assert_int_equal(es_store_load(w.hub.store, 1), 0);
+    assert_int_equal(es_store_load(w.hub.store, 2), 302);
+
+    /* who comes now follows */
+    peer_close(&both);
+    join(&w, &both, "a", 0, 0);
+    assert_true(clients_become(w.child[1], 301));
+    say(&w, "a", "late");
+    assert_true(sees(&both, "late"));
+    part_child(&w, 0);
+    for (i = 0; i < 300; i++) {
+        peer_close(&peers[i]);
+    }
+    assert_true(clients_become(w.child[1], 1));
+    peer_close(&both);
+    world_close(&w);
+}
+
+/* Half of a frame was written: the other child writes its rest. */
+static void test_half_written(void **state)
+{
+    static char text[60000];
+    peer_t peer;
+    world_t w;
+    int i;
+
+    (void)state;
+    world_open(&w, 1024 * 1024);
+    memset(text, 'x', sizeof(text) - 1);
+    join(&w, &peer, "a", 4096, 0);
+    assert_true(clients_become(w.child[0], 1));
+    for (i = 0; i < 5; i++) {
+        say(&w, "a", text);
+    }
+    apr_sleep(SECOND / 10);
+    start_child(&w, 1);
+    es_delivery_leave(w.child[0], ES_STOP_GRACEFUL);
+    part_child(&w, 0);
+    say(&w, "a", "the end");
+    assert_true(sees(&peer, "the end"));
+    assert_int_equal(unchunk(peer.got, &peer.len), 0);
+    assert_int_equal(count_of(peer.got, text), 5);
+    assert_null(strstr(peer.got, "stream-reset"));
+    peer_close(&peer);
+    world_close(&w);
+}
+
+/* While it is in the boat, nobody holds its slots, and the ring goes on. */
+static void overtake(int in_frame)
+{
+    static char text[60000];
+    peer_t peer;
+    world_t w;
+    int i;
+
+    world_open(&w, 256 * 1024);
+    memset(text, 'x', sizeof(text) - 1);
+    join(&w, &peer, "a", 4096, 0);
+    assert_true(clients_become(w.child[0], 1));
+    if (in_frame) {
+        say(&w, "a", text);
+        apr_sleep(SECOND / 10);
+    }
+    w.running++;
+    es_delivery_leave(w.child[0], ES_STOP_NOW); /* a restart */
+    part_child(&w, 0);
+    say(&w, "a", "missed");
+    for (i = 0; i < 10; i++) {
+        say(&w, "b", text);
+    }
+    start_child(&w, 0);
+    if (in_frame) {
+        assert_true(sees(&peer, NULL));
+        assert_int_equal(unchunk(peer.got, &peer.len), -1);
+    }
+    else {
+        assert_true(sees(&peer, "event: stream-reset\n"));
+        say(&w, "a", "goes on");
+        assert_true(sees(&peer, "goes on"));
+        assert_null(strstr(peer.got, "missed"));
+    }
+    peer_close(&peer);
+    world_close(&w);
+}
+
+static void test_overtaken_in_the_boat(void **state)
+{
+    (void)state;
+    overtake(0);
+    overtake(1);
+}
+
+static void test_restart_and_quiet(void **state)
+{
+    static char text[60000];
+    peer_t busy, quiet;
+    world_t w;
+    int i;
+
+    (void)state;
+    world_open(&w, 256 * 1024);
+    memset(text, 'x', sizeof(text) - 1);
+    join(&w, &busy, "a", 0, 0);
+    join(&w, &quiet, "q", 0, 0);
+    for (i = 0; i < 10; i++) {
+        say(&w, "b", text); /* quiet's own position is far behind */
+    }
+    say(&w, "a", "before");
+    assert_true(sees(&busy, "before"));
+    w.running++;
+    es_delivery_leave(w.child[0], ES_STOP_NOW);
+    part_child(&w, 0);
+    say(&w, "a", "meanwhile");
+    start_child(&w, 0);
+    assert_true(clients_become(w.child[0], 2));
+    say(&w, "a,q", "after");
+    assert_true(sees(&busy, "after"));
+    assert_true(sees(&quiet, "after"));
+    assert_int_equal(count_of(busy.got, "meanwhile"), 1);
+    assert_int_equal(count_of(busy.got, "before"), 1);
+    assert_null(strstr(busy.got, "reset"));
+    assert_null(strstr(quiet.got, "reset"));
+    peer_close(&busy);
+    peer_close(&quiet);
+    world_close(&w);
+}
+
+/* A full stop while the others do not know it yet: the last one ends all. */
+static void test_last_one(void **state)
+{
+    peer_t peer;
+    world_t w;
+
+    (void)state;
+    world_open(&w, 256 * 1024);
+    join(&w, &peer, "a", 0, 0);
+    assert_true(clients_become(w.child[0], 1));
+    /* a child that never takes anybody: its place alone */
+    assert_int_equal(es_board_claim(w.board, 0, 999), 2);
+    es_delivery_leave(w.child[0], ES_STOP_GRACEFUL);
+    assert_true(clients_become(w.child[0], 0));
+    assert_int_equal(es_store_load(w.hub.store, 1), 0);
+    es_board_stops(w.board, 2);
+    assert_true(sees(&peer, NULL));
+    assert_int_equal(unchunk(peer.got, &peer.len), 1);
+    part_child(&w, 0);
+    peer_close(&peer);
+    world_close(&w);
+}
+
+static void test_ends(void **state)
+{
+    peer_t peer;
+    world_t w;
+
+    (void)state;
+    /* nobody else, and the server does not restart */
+    world_open(&w, 256 * 1024);
+    join(&w, &peer, "a", 0, 0);
+    es_delivery_leave(w.child[0], ES_STOP_GRACEFUL);
+    assert_true(sees(&peer, NULL));
+    assert_int_equal(unchunk(peer.got, &peer.len), 1);
+    assert_non_null(strstr(peer.got, "retry: 3"));
+    peer_close(&peer);
+    world_close(&w);
+
+    /* its hub is configured no more */
+    world_open(&w, 256 * 1024);
+    join(&w, &peer, "a", 0, 0);
+    assert_true(clients_become(w.child[0], 1));
+    w.closed = 1;
+    start_child(&w, 1);
+    es_delivery_leave(w.child[0], ES_STOP_OWN);
+    assert_true(sees(&peer, NULL));
+    assert_int_equal(unchunk(peer.got, &peer.len), 1);
+    peer_close(&peer);
+    world_close(&w);
+}
+
+/* Its lifetime goes with it. */
+static void test_lifetime(void **state)
+{
+    apr_time_t from = apr_time_now();
+    peer_t peer;
+    world_t w;
+
+    (void)state;
+    world_open(&w, 256 * 1024);
+    join(&w, &peer, "a", 0, 2 * SECOND);
+    start_child(&w, 1);
+    apr_sleep(SECOND);
+    es_delivery_leave(w.child[0], ES_STOP_OWN);
+    assert_true(sees(&peer, NULL));
+    assert_int_equal(unchunk(peer.got, &peer.len), 1);
+    assert_true(apr_time_now() - from > 19 * SECOND / 10);
+    assert_true(apr_time_now() - from < 4 * SECOND);
+    peer_close(&peer);
+    world_close(&w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_there_and_back),
+        cmocka_unit_test(test_seats_and_bytes),
+        cmocka_unit_test(test_full_boat),
+        cmocka_unit_test(test_hostile_messages),
+        cmocka_unit_test(test_hand_over),
+        cmocka_unit_test(test_half_written),
+        cmocka_unit_test(test_overtaken_in_the_boat),
+        cmocka_unit_test(test_restart_and_quiet),
+        cmocka_unit_test(test_last_one),
+        cmocka_unit_test(test_ends),
+        cmocka_unit_test(test_lifetime),
+    };
+
+    apr_initialize();
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tests of deliver/es_headway.c: members whose states the test sets, and
+ * clients that take what the test lets them take. */
+#include "t/unit/deliver_fixture.h"
+
+#include <apr_general.h>
+
+#include "deliver/progress.h"
+#include "deliver/watch_priv.h"
+
+#define PLACE 1
+#define SECOND APR_USEC_PER_SEC
+#define NOW (100 * SECOND)
+
+typedef struct world_t {
+    hub_t hub;    /* the store */
+    es_hub_t own; /* what delivery knows of it */
+    fake_sink_t fake;
+    es_member_t *member;
+    char scratch[ES_CLIENT_SCRATCH_MIN];
+} world_t;
+
+static int open_world(void **state)
+{
+    world_t *w = calloc(1, sizeof(*w));
+
+    hub_open(&w->hub, 65536);
+    w->own.store = w->hub.store;
+    w->own.pos = es_store_head(w->hub.store);
+    es_headway_init(&w->own);
+    *state = w;
+    return 0;
+}
+
+static int close_world(void **state)
+{
+    world_t *w = *state;
+
+    if (w->member) {
+        w->member->state = ES_MEMBER_DEAD;
+        es_headway_note(w->member);
+        es_client_close(w->member->client);
+        es_member_destroy(w->member);
+        fake_clear(&w->fake);
+    }
+    hub_close(&w->hub);
+    free(w);
+    return 0;
+}
+
+static void join(world_t *w)
+{
+    es_slot_t slots[ES_EVENT_CHANNELS_MAX];
+    es_client_params_t params = {0};
+    es_client_t *client;
+
+    params.store = w->hub.store;
+    params.place = PLACE;
+    params.nslots = hub_subscribe(&w->hub, "a", slots, &params.pos);
+    params.slots = slots;
+    fake_init(&w->fake, 0);
+    client = es_client_create(&params, &w->fake.sink, 0);
+    w->member = es_member_create(client);
+    assert_non_null(w->member);
+    w->member->hub = &w->own;
+}
+
+static void is_now(world_t *w, es_member_state_t state)
+{
+    w->member->state = (unsigned char)state;
+    es_headway_note(w->member);
+}
+
+/* Its socket takes so many bytes more, and the client is stepped. */
+static void take(world_t *w, apr_size_t bytes, apr_time_t now)
+{
+    w->fake.budget = bytes;
+    assert_int_equal(
+        es_client_step(w->member->client, now, w->scratch, sizeof(w->scratch)),
+        ES_STEP_BLOCKED);
+    is_now(w, ES_MEMBER_BLOCKED);
+}
+
+static es_pos_t told(world_t *w, apr_time_t now)
+{
+    es_headway_tell(&w->own, PLACE, now);
+    return es_pace_told(w->hub.store, PLACE);
+}
+
+static void without_clients_nobody_is_to_be_waited_for(void **state)
+{
+    world_t *w = *state;
+
+    assert_int_equal(told(w, NOW), 0);
+    assert_true(es_headway_is_alone(&w->own));
+    join(w);
+    assert_int_equal(told(w, NOW), w->own.pos);
+    assert_false(es_headway_is_alone(&w->own));
+}
+
+static void clients_that_are_current_are_where_the_hub_is(void **state)
+{
+    world_t *w = *state;
+
+    join(w);
+    is_now(w, ES_MEMBER_CURRENT);
+    w->own.pos = hub_say(&w->hub, "a", "one");
+    assert_int_equal(told(w, NOW), w->own.pos);
+    assert_false(es_headway_tell(&w->own, PLACE, NOW));
+}
+
+static void one_that_is_ready_is_where_it_stands(void **state)
+{
+    world_t *w = *state;
+    es_pos_t stands;
+
+    join(w);
+    stands = es_client_pos(w->member->client);
+    w->own.pos = hub_say(&w->hub, "a", "one");
+    is_now(w, ES_MEMBER_READY);
+    assert_int_equal(told(w, NOW), stands);
+    assert_true(es_headway_tell(&w->own, PLACE, NOW));
+    is_now(w, ES_MEMBER_CURRENT);
+    assert_int_equal(told(w, NOW + SECOND / 10), w->own.pos);
+}
+
+static void one_that_is_blocked_counts_for_a_second(void **state)
+{
+    world_t *w = *state;
+    es_pos_t stands;
+
+    join(w);
+    stands = es_client_pos(w->member->client);
+    is_now(w, ES_MEMBER_CURRENT);
+    w->own.pos = hub_say(&w->hub, "a", "one");
+    take(w, 3, NOW);
+    assert_int_equal(told(w, NOW + SECOND / 2), stands);
+    assert_int_equal(told(w, NOW + SECOND), w->own.pos);
+    assert_false(es_headway_tell(&w->own, PLACE, NOW + SECOND));
+    /* it is stepped and takes nothing */
+    take(w, 0, NOW + 2 * SECOND);
+    assert_int_equal(told(w, NOW + 2 * SECOND), w->own.pos);
+}
+
+static void one_that_reads_now_and_then_does_not_count(void **state)
+{
+    world_t *w = *state;
+    es_pos_t stands;
+
+    join(w);
+    stands = es_client_pos(w->member->client);
+    w->own.pos = hub_say(&w->hub, "a", "one");
+    take(w, 1, NOW);
+    assert_int_equal(told(w, NOW), w->own.pos);
+    take(w, 1, NOW + 2 * SECOND);
+    assert_int_equal(told(w, NOW + 2 * SECOND), w->own.pos);
+    /* twice within a second: it reads steadily after all */
+    take(w, 1, NOW + 3 * SECOND - 1);
+    assert_int_equal(told(w, NOW + 3 * SECOND), stands);
+    take(w, 0, NOW + 3 * SECOND + 1);
+    assert_int_equal(told(w, NOW + 4 * SECOND - 2), stands);
+    assert_int_equal(told(w, NOW + 4 * SECOND + ES_HEADWAY_LOOK), w->own.pos);
+}
+
+static void one_that_ends_does_not_count(void **state)
+{
+    world_t *w = *state;
+
+    join(w);
+    w->own.pos = hub_say(&w->hub, "a", "one");
+    is_now(w, ES_MEMBER_READY);
+    is_now(w, ES_MEMBER_LINGER);
+    assert_int_equal(told(w, NOW), w->own.pos);
+}
+
+static void looks_are_not_too_frequent(void **state)
+{
+    world_t *w = *state;
+    es_pos_t stands;
+
+    join(w);
+    stands = es_client_pos(w->member->client);
+    w->own.pos = hub_say(&w->hub, "a", "one");
+    is_now(w, ES_MEMBER_READY);
+    assert_int_equal(told(w, NOW), stands);
+    is_now(w, ES_MEMBER_CURRENT);
+    assert_int_equal(told(w, NOW + 1), stands);
+    assert_int_equal(told(w, NOW + ES_HEADWAY_LOOK), w->own.pos);
+}
+
+static void held_clients_count_as_long_as_they_are_stepped(void **state)
+{
+    world_t *w = *state;
+    es_slot_t slots[ES_EVENT_CHANNELS_MAX];
+    es_watch_t *watch;
+    es_pos_t stands;
+    int nslots = hub_subscribe(&w->hub, "a", slots, &stands);
+
+    watch = es_watch_create(0, slots, nslots);
+    w->own.known = watch;
+    w->own.pos = hub_say(&w->hub, "a", "one");
+    assert_int_equal(told(w, NOW), w->own.pos);
+    es_watch_stands(watch, stands, NOW + SECOND);
+    assert_int_equal(told(w, NOW + SECOND), stands);
+    assert_int_equal(told(w, NOW + 2 * SECOND - 1), stands);
+    assert_int_equal(told(w, NOW + 2 * SECOND + ES_HEADWAY_LOOK), w->own.pos);
+    es_watch_stands(watch, stands, NOW + 3 * SECOND);
+    assert_int_equal(told(w, NOW + 3 * SECOND), stands);
+    es_watch_stands(watch, 0, NOW + 3 * SECOND);
+    assert_int_equal(told(w, NOW + 4 * SECOND - 1), w->own.pos);
+    es_store_unsubscribe(w->hub.store, PLACE, slots, nslots);
+    es_watch_destroy(watch);
+}
+
+static void the_end_is_told(void **state)
+{
+    world_t *w = *state;
+
+    join(w);
+    is_now(w, ES_MEMBER_READY);
+    assert_int_not_equal(told(w, NOW), 0);
+    es_headway_end(&w->own, PLACE);
+    assert_int_equal(es_pace_told(w->hub.store, PLACE), 0);
+}
+
+#define UNIT(name) \
+    cmocka_unit_test_setup_teardown(name, open_world, close_world)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        UNIT(without_clients_nobody_is_to_be_waited_for),
+        UNIT(clients_that_are_current_are_where_the_hub_is),
+        UNIT(one_that_is_ready_is_where_it_stands),
+        UNIT(one_that_is_blocked_counts_for_a_second),
+        UNIT(one_that_reads_now_and_then_does_not_count),
+        UNIT(one_that_ends_does_not_count),
+        UNIT(looks_are_not_too_frequent),
+        UNIT(held_clients_count_as_long_as_they_are_stepped),
+        UNIT(the_end_is_told),
+    };
+    int failed;
+
+    apr_initialize();
+    failed = cmocka_run_group_tests(tests, NULL, NULL);
+    apr_terminate();
+    return failed;
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tests of grip/es_grip_item.c. */
+#include "t/unit/unit.h"
+
+#include "grip/item.h"
+
+static es_buf_t body;
+
+static es_grip_item_t item_of(es_slice_t frame)
+{
+    es_grip_item_t item = {{0}, {0}, {0}, {0}};
+
+    item.channel = S("events-a");
+    item.format = es_grip_item_send(frame, pool);
+    return item;
+}
+
+static void begin(apr_size_t max)
+{
+    es_buf_init(&body, pool, max);
+}
+
+FACTS(one_event_as_the_library_has_it)
+{
+    es_grip_item_t item =
+        item_of(S("event: message\ndata: \"hello\\nworld\"\n\n"));
+
+    begin(1000);
+    assert_true(es_grip_item_add(&body, &item));
+    es_grip_item_finish(&body);
+    assert_slice(es_buf_slice(&body),
+                 "{\"items\":[{\"formats\":{\"http-stream\":{\"content\":"
+                 "\"event: message\\ndata: \\\"hello\\\\nworld\\\"\\n\\n\"}},"
+                 "\"channel\":\"events-a\"}]}");
+}
+
+FACTS(ids_stand_first)
+{
+    es_grip_item_t item = item_of(S("x"));
+
+    item.id = S("2-0");
+    item.prev_id = S("1-0");
+    begin(1000);
+    assert_true(es_grip_item_add(&body, &item));
+    es_grip_item_finish(&body);
+    assert_slice(es_buf_slice(&body),
+                 "{\"items\":[{\"id\":\"2-0\",\"prev-id\":\"1-0\","
+                 "\"formats\":{\"http-stream\":{\"content\":\"x\"}},"
+                 "\"channel\":\"events-a\"}]}");
+}
+
+FACTS(control_characters_are_escaped_and_the_rest_stays)
+{
+    assert_slice(es_grip_item_send(S("\t\r\n\0\x1f\x7f\xc3\xa9/"), pool),
+                 "{\"http-stream\":{\"content\":"
+                 "\"\\t\\r\\n\\u0000\\u001f\x7f\xc3\xa9/\"}}");
+}
+
+FACTS(what_is_not_utf8_goes_as_base64)
+{
+    assert_slice(es_grip_item_send(S("\xff\xfe"), pool),
+                 "{\"http-stream\":{\"content-bin\":\"//4=\"}}");
+}
+
+FACTS(an_end_is_an_action)
+{
+    es_grip_item_t item = item_of(S(""));
+
+    item.format = es_grip_item_close();
+    begin(1000);
+    assert_true(es_grip_item_add(&body, &item));
+    es_grip_item_finish(&body);
+    assert_slice(es_buf_slice(&body),
+                 "{\"items\":[{\"formats\":{\"http-stream\":{\"action\":"
+                 "\"close\",\"content\":\"\"}},\"channel\":\"events-a\"}]}");
+}
+
+FACTS(a_body_has_a_ceiling)
+{
+    es_grip_item_t item = item_of(S("x"));
+    apr_size_t first, second;
+
+    begin(1000);
+    assert_true(es_grip_item_add(&body, &item));
+    first = body.len;
+    assert_true(es_grip_item_add(&body, &item));
+    second = body.len;
+
+    begin(second + 1); /* the end has two bytes */
+    assert_true(es_grip_item_add(&body, &item));
+    assert_false(es_grip_item_add(&body, &item));
+    assert_int_equal(body.len, first);
+    es_grip_item_finish(&body);
+    assert_int_equal(body.len, first + 2);
+
+    begin(second + 2);
+    assert_true(es_grip_item_add(&body, &item));
+    assert_true(es_grip_item_add(&body, &item));
+    es_grip_item_finish(&body);
+    assert_int_equal(body.len, body.max);
+}
+
+FACTS(a_prefix_may_be_anything)
+{
+    es_grip_item_t item = item_of(S("x"));
+
+    item.channel = S("a\"b");
+    begin(1000);
+    assert_true(es_grip_item_add(&body, &item));
+    assert_non_null(strstr(apr_pstrmemdup(pool, body.data, body.len),
+                           "\"channel\":\"a\\\"b\""));
+}
+
+static const struct CMUnitTest tests[] = {
+    UNIT(one_event_as_the_library_has_it),
+    UNIT(ids_stand_first),
+    UNIT(control_characters_are_escaped_and_the_rest_stays),
+    UNIT(what_is_not_utf8_goes_as_base64),
+    UNIT(an_end_is_an_action),
+    UNIT(a_body_has_a_ceiling),
+    UNIT(a_prefix_may_be_anything),
+};
+
+UNIT_MAIN(tests)

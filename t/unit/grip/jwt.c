@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Tests of grip/es_jwt.c. Tokens that we would never make are made here with
+ * HMAC by hand: one function of libjwt's would not sign them.
+ */
+#include "t/unit/unit.h"
+
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
+#include "grip/jwt.h"
+#include "t/unit/grip_keys.h"
+
+#define AT(seconds) apr_time_from_sec(APR_INT64_C(seconds))
+#define HS256 "{\"typ\":\"JWT\",\"alg\":\"HS256\"}"
+
+static const char *why;
+
+static int verify(const char *token, const char *key, const char *iss,
+                  apr_time_t now)
+{
+    es_jwt_rule_t rule = {key_of(key), iss, 0};
+
+    why = NULL;
+    return es_jwt_verify(token, &rule, now, &why, pool);
+}
+
+static const char *encode(const void *bytes, size_t len)
+{
+    char *text = apr_palloc(pool, len / 3 * 4 + 5), *at;
+
+    EVP_EncodeBlock((unsigned char *)text, bytes, (int)len);
+    for (at = text; *at; at++) {
+        *at = *at == '+' ? '-' : *at == '/' ? '_' : *at;
+    }
+    at = strchr(text, '=');
+    if (at) {
+        *at = '\0';
+    }
+    return text;
+}
+
+static const char *make(const char *header, const char *claims,
+                        const char *secret)
+{
+    unsigned char mac[EVP_MAX_MD_SIZE];
+    unsigned len = 0;
+    const char *head = apr_pstrcat(pool, encode(header, strlen(header)), ".",
+                                   encode(claims, strlen(claims)), NULL);
+
+    HMAC(EVP_sha256(), secret, (int)strlen(secret), (const unsigned char *)head,
+         strlen(head), mac, &len);
+    return apr_pstrcat(pool, head, ".", encode(mac, len), NULL);
+}
+
+FACTS(the_known_token_of_fastly)
+{
+    assert_true(verify(FASTLY_TOKEN, FASTLY, NULL, AT(FASTLY_EXP - 1)));
+    assert_true(verify(FASTLY_TOKEN, FASTLY, "fastly", AT(FASTLY_EXP - 1)));
+    assert_false(verify(FASTLY_TOKEN, FASTLY, "fastly:x", AT(FASTLY_EXP - 1)));
+    assert_string_equal(why, "its iss is another one");
+    assert_false(verify(FASTLY_TOKEN, FASTLY, NULL, AT(FASTLY_EXP)));
+    assert_string_equal(why, "it has expired");
+    assert_false(verify(FASTLY_TOKEN, EC_PUBLIC, NULL, AT(FASTLY_EXP - 1)));
+    assert_string_equal(why, "its signature is not made with the key");
+}
+
+FACTS(what_we_sign_we_verify)
+{
+    static const char *const pairs[][2] = {{"secret", "secret"},
+                                           {EC_PRIVATE, EC_PUBLIC},
+                                           {RSA_PRIVATE, RSA_PUBLIC}};
+    int i, k;
+
+    for (i = 0; i < 3; i++) {
+        const char *token =
+            es_jwt_sign(key_of(pairs[i][0]), "me", AT(1000), pool);
+
+        assert_non_null(token);
+        for (k = 0; k < 3; k++) {
+            assert_int_equal(verify(token, pairs[k][1], "me", AT(999)), i == k);
+        }
+        assert_false(verify(token, pairs[i][1], NULL, AT(1000)));
+    }
+}
+
+FACTS(a_public_key_does_not_sign)
+{
+    assert_null(es_jwt_sign(key_of(EC_PUBLIC), "me", AT(1000), pool));
+}
+
+FACTS(a_public_key_is_no_secret_of_hmac)
+{
+    const char *token = make(HS256, "{\"exp\":1000}", EC_PUBLIC);
+
+    assert_false(verify(token, EC_PUBLIC, NULL, AT(1)));
+    assert_string_equal(why, "its algorithm is not that of the key");
+}
+
+FACTS(the_algorithm_is_the_keys)
+{
+    assert_false(verify(make("{\"alg\":\"none\"}", "{\"exp\":1000}", "k"), "k",
+                        NULL, AT(1)));
+    assert_false(
+        verify("eyJhbGciOiJub25lIn0.eyJleHAiOjEwMDB9.", "k", NULL, AT(1)));
+    assert_false(verify(make("{\"alg\":\"HS512\"}", "{\"exp\":1000}", "k"), "k",
+                        NULL, AT(1)));
+    assert_false(verify(make("{\"alg\":\"hs256\"}", "{\"exp\":1000}", "k"), "k",
+                        NULL, AT(1)));
+    assert_false(verify(make("{\"typ\":\"JWT\"}", "{\"exp\":1000}", "k"), "k",
+                        NULL, AT(1)));
+    assert_true(verify(make("{\"alg\":\"HS256\"}", "{\"exp\":1000}", "k"), "k",
+                       NULL, AT(1)));
+}
+
+static int claims_pass(const char *claims, const char *iss)
+{
+    return verify(make(HS256, claims, "k"), "k", iss, AT(500));
+}
+
+FACTS(exp_is_wanted_and_a_number)
+{
+    assert_true(claims_pass("{\"exp\":501}", NULL));
+    assert_false(claims_pass("{\"exp\":500}", NULL));
+    assert_false(claims_pass("{}", NULL));
+    assert_false(claims_pass("{\"exp\":\"501\"}", NULL));
+    assert_false(claims_pass("{\"exp\":null}", NULL));
+    assert_false(claims_pass("{\"exp\":-1}", NULL));
+    assert_false(claims_pass("{\"exp\":501.5}", NULL));
+}
+
+FACTS(nbf_is_minded)
+{
+    assert_true(claims_pass("{\"exp\":501,\"nbf\":500}", NULL));
+    assert_false(claims_pass("{\"exp\":501,\"nbf\":501}", NULL));
+    assert_false(claims_pass("{\"exp\":501,\"nbf\":\"1\"}", NULL));
+}
+
+FACTS(iss_only_when_it_is_asked_for)
+{
+    assert_true(claims_pass("{\"exp\":501,\"iss\":\"a\"}", NULL));
+    assert_true(claims_pass("{\"exp\":501,\"iss\":\"a\"}", "a"));
+    assert_false(claims_pass("{\"exp\":501,\"iss\":\"b\"}", "a"));
+    assert_false(claims_pass("{\"exp\":501,\"iss\":[\"a\"]}", "a"));
+    assert_false(claims_pass("{\"exp\":501}", "a"));
+}
+
+FACTS(leeway_is_for_clocks_that_differ)
+{
+    es_jwt_rule_t rule = {key_of("k"), NULL, AT(10)};
+
+    assert_true(es_jwt_verify(make(HS256, "{\"exp\":500}", "k"), &rule, AT(509),
+                              &why, pool));
+    assert_false(es_jwt_verify(make(HS256, "{\"exp\":500}", "k"), &rule,
+                               AT(510), &why, pool));
+    assert_true(es_jwt_verify(make(HS256, "{\"exp\":999,\"nbf\":500}", "k"),
+                              &rule, AT(490), &why, pool));
+}
+
+FACTS(the_form_is_strict)
+{
+    const char *good = make(HS256, "{\"exp\":1000}", "k");
+    const char *bad[] = {"",
+                         "a",
+                         "a.b",
+                         "..",
+                         apr_pstrcat(pool, good, ".", NULL),
+                         apr_pstrcat(pool, good, "=", NULL),
+                         apr_pstrcat(pool, " ", good, NULL),
+                         apr_pstrcat(pool, good, "\n", NULL),
+                         apr_pstrcat(pool, good, ".YQ", NULL),
+                         apr_pstrcat(pool, good, ", ", good, NULL)};
+    size_t i;
+
+    assert_true(verify(good, "k", NULL, AT(1)));
+    for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        assert_false(verify(bad[i], "k", NULL, AT(1)));
+        assert_string_equal(why, "it is no token");
+    }
+    /* JSON that is none, under a good signature */
+    assert_false(verify(make(HS256, "[1]", "k"), "k", NULL, AT(1)));
+    assert_false(verify(make(HS256, "{", "k"), "k", NULL, AT(1)));
+    assert_false(verify(make("[]", "{\"exp\":1000}", "k"), "k", NULL, AT(1)));
+}
+
+FACTS(the_length_is_bounded)
+{
+    const char *claims = apr_psprintf(pool, "{\"exp\":1000,\"x\":\"%s\"}",
+                                      repeat('x', ES_JWT_MAX).data);
+
+    assert_false(verify(make(HS256, claims, "k"), "k", NULL, AT(1)));
+    assert_string_equal(why, "it is no token");
+}
+
+static const struct CMUnitTest tests[] = {
+    UNIT(the_known_token_of_fastly),
+    UNIT(what_we_sign_we_verify),
+    UNIT(a_public_key_does_not_sign),
+    UNIT(a_public_key_is_no_secret_of_hmac),
+    UNIT(the_algorithm_is_the_keys),
+    UNIT(exp_is_wanted_and_a_number),
+    UNIT(nbf_is_minded),
+    UNIT(iss_only_when_it_is_asked_for),
+    UNIT(leeway_is_for_clocks_that_differ),
+    UNIT(the_form_is_strict),
+    UNIT(the_length_is_bounded),
+};
+
+UNIT_MAIN(tests)

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tests of http/es_body_form.c, which knows no httpd. */
+#include "t/unit/unit.h"
+
+#include "http/es_body_form.c"
+
+static es_event_t preset;
+static es_batch_t batch;
+static es_problem_t why;
+
+static int reads(es_slice_t body)
+{
+    memset(&why, 0, sizeof(why));
+    return es_body_form(&batch, body, &preset, pool, &why);
+}
+
+static int refused(es_slice_t body, const char *words)
+{
+    return !reads(body) && why.status == 400 &&
+           strstr(why.sentence, words) != NULL;
+}
+
+static int begin(void **state __attribute__((unused)))
+{
+    memset(&preset, 0, sizeof(preset));
+    preset.retry_ms = -1;
+    return 0;
+}
+
+FACTS(all_fields_are_taken)
+{
+    begin(NULL);
+    assert_true(reads(S("channel=c&event=order&id=mine&retry=3000&"
+                        "data=a+%22b%22%0Ac")));
+    assert_int_equal(batch.count, 1);
+    assert_int_equal(batch.unnamed, -1);
+    assert_int_equal(batch.events[0].nchannels, 1);
+    assert_slice(batch.events[0].channels[0], "c");
+    assert_slice(batch.events[0].type, "order");
+    assert_slice(batch.events[0].id, "mine");
+    assert_slice(batch.events[0].data, "a \"b\"\nc");
+    assert_int_equal(batch.events[0].retry_ms, 3000);
+}
+
+FACTS(topic_and_type_are_taken_too)
+{
+    begin(NULL);
+    assert_true(reads(S("topic=d&channel=c&topic=e&type=t")));
+    assert_int_equal(batch.events[0].nchannels, 3);
+    assert_slice(batch.events[0].channels[0], "c");
+    assert_slice(batch.events[0].channels[2], "e");
+    assert_slice(batch.events[0].type, "t");
+    assert_true(reads(S("channel=c&type=t&event=e")));
+    assert_slice(batch.events[0].type, "e");
+}
+
+FACTS(the_query_is_a_preset)
+{
+    static const es_slice_t names[] = {{"q", 1}};
+
+    begin(NULL);
+    preset.channels = names;
+    preset.nchannels = 1;
+    preset.type = S("preset");
+    assert_true(reads(S("data=x")));
+    assert_slice(batch.events[0].channels[0], "q");
+    assert_slice(batch.events[0].type, "preset");
+    assert_true(reads(S("channel=c&event=e")));
+    assert_int_equal(batch.events[0].nchannels, 1);
+    assert_slice(batch.events[0].channels[0], "c");
+    assert_slice(batch.events[0].type, "e");
+}
+
+FACTS(a_form_without_channel_says_so)
+{
+    begin(NULL);
+    assert_true(reads(S("chanel=c&data=x")));
+    assert_int_equal(batch.unnamed, 0);
+    assert_non_null(strstr(batch.unnamed_has, "'topic'"));
+    assert_true(reads(S("")));
+    assert_int_equal(batch.events[0].data.len, 0);
+}
+
+FACTS(bad_values_are_refused)
+{
+    begin(NULL);
+    assert_true(refused(S("channel=c&retry=soon"), "'retry'"));
+    assert_true(refused(S("channel=c&retry=-1"), "'retry'"));
+    assert_true(refused(S("channel=c&retry="), "'retry'"));
+    assert_true(refused(S("channel=c&retry=99999999999"), "'retry'"));
+    assert_true(refused(S("channel="), "hannel"));
+    assert_true(refused(S("channel=a%00b"), "hannel"));
+}
+
+static const struct CMUnitTest tests[] = {
+    UNIT(all_fields_are_taken),   UNIT(topic_and_type_are_taken_too),
+    UNIT(the_query_is_a_preset),  UNIT(a_form_without_channel_says_so),
+    UNIT(bad_values_are_refused),
+};
+
+UNIT_MAIN(tests)

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Tests of http/es_body_json.c, which knows no httpd but is not in the library
+ * that unit tests are linked with: jansson stays out of it.
+ */
+#include "t/unit/unit.h"
+
+#include "http/es_body_json.c"
+
+static es_event_t preset;
+static es_batch_t batch;
+static es_problem_t why;
+
+static int fresh(void **state __attribute__((unused)))
+{
+    memset(&preset, 0, sizeof(preset));
+    memset(&batch, 0, sizeof(batch));
+    memset(&why, 0, sizeof(why));
+    preset.retry_ms = -1;
+    return 0;
+}
+
+static int reads(es_slice_t body)
+{
+    return es_body_json(&batch, body, &preset, pool, &why);
+}
+
+/* 1 when it is refused with 400 and a sentence with these words. */
+static int refused(es_slice_t body, const char *words)
+{
+    int ok = reads(body);
+
+    if (ok || why.status != 400 || !strstr(why.sentence, words)) {
+        print_error("%s\n", ok ? "taken" : why.sentence);
+        return 0;
+    }
+    return 1;
+}
+
+/* The data that a body's "data" gives. */
+static es_slice_t data_of(const char *json)
+{
+    const char *body = apr_psprintf(pool, "{\"data\": %s }", json);
+
+    assert_true(reads(es_slice_of(body)));
+    return batch.events[0].data;
+}
+
+/* ---- One event --------------------------------------------------------- */
+
+FACTS(all_fields_are_taken)
+{
+    assert_true(reads(S("{\"channel\":\"c\",\"event\":\"order\","
+                        "\"data\":{\"table\": 4},\"id\":\"o-1\","
+                        "\"retry\":3000}")));
+    assert_int_equal(batch.count, 1);
+    assert_int_equal(batch.is_list, 0);
+    assert_int_equal(batch.unnamed, -1);
+    assert_int_equal(batch.events[0].nchannels, 1);
+    assert_slice(batch.events[0].channels[0], "c");
+    assert_slice(batch.events[0].type, "order");
+    assert_slice(batch.events[0].id, "o-1");
+    assert_slice(batch.events[0].data, "{\"table\":4}");
+    assert_int_equal(batch.events[0].retry_ms, 3000);
+}
+
+FACTS(several_channels_are_trimmed_and_merged)
+{
+    assert_true(reads(S("{\"channel\":[\"c\",\" d \",\"c\"]}")));
+    assert_int_equal(batch.events[0].nchannels, 2);
+    assert_slice(batch.events[0].channels[1], "d");
+}
+
+FACTS(data_keeps_how_it_was_written)
+{
+    assert_slice(data_of("\"a  b\""), "\"a  b\"");
+    assert_slice(data_of("0.10"), "0.10");
+    assert_slice(data_of("9223372036854775807"), "9223372036854775807");
+    assert_slice(data_of("null"), "null");
+    assert_slice(data_of("false"), "false");
+    assert_slice(data_of("[ 1 , { \"a\" : \"\\u0000 \\u00e9\" } ]"),
+                 "[1,{\"a\":\"\\u0000 \\u00e9\"}]");
+    assert_slice(data_of("\"\xe2\x82\xac\""), "\"\xe2\x82\xac\"");
+}
+
+FACTS(data_is_found_behind_any_fields)
+{
+    assert_true(reads(S("{\"a\":[{\"data\":1}],\"\\u0064ata\":2,"
+                        "\"b\":\"\\\"data\\\":3\"}")));
+    assert_slice(batch.events[0].data, "2");
+}
+
+FACTS(text_is_sent_as_it_is)
+{
+    assert_true(reads(S("{\"text\":\"a\\n\\u0000\\u00e9\"}")));
+    assert_slice(batch.events[0].data, "a\n\0\xc3\xa9");
+}
+
+FACTS(neither_is_empty_data)
+{
+    assert_true(reads(S("{\"channel\":\"c\"}")));
+    assert_int_equal(batch.events[0].data.len, 0);
+}
+
+FACTS(nul_is_left_for_others_to_judge)
+{
+    assert_true(reads(S("{\"event\":\"a\\u0000b\",\"id\":\"\\u0000\"}")));
+    assert_slice(batch.events[0].type, "a\0b");
+    assert_slice(batch.events[0].id, "\0");
+}
+
+FACTS(fields_win_over_presets)
+{
+    es_slice_t channels[1] = {S("q")};
+
+    preset.channels = channels;
+    preset.nchannels = 1;
+    preset.type = S("preset");
+    preset.id = S("pre");
+    assert_true(reads(S("[{\"channel\":\"c\",\"event\":\"e\",\"id\":\"i\"},"
+                        "{\"event\":\"\"}]")));
+    assert_slice(batch.events[0].channels[0], "c");
+    assert_slice(batch.events[0].type, "e");
+    assert_slice(batch.events[0].id, "i");
+    assert_slice(batch.events[1].channels[0], "q");
+    assert_slice(batch.events[1].type, "");
+    assert_slice(batch.events[1].id, "pre");
+    assert_int_equal(batch.unnamed, -1);
+}
+
+FACTS(an_event_without_channel_tells_its_fields)
+{
+    assert_true(reads(S("[{\"channel\":\"c\"},{\"chanel\":1,\"x\\n\":2}]")));
+    assert_int_equal(batch.unnamed, 1);
+    assert_string_equal(
+        batch.unnamed_has,
+        "the event has the fields 'chanel', 'x?', and not 'channel'");
+    assert_true(reads(S("{}")));
+    assert_int_equal(batch.unnamed, 0);
+    assert_string_equal(batch.unnamed_has, "the event has no fields");
+    assert_true(reads(S("{\"1\":1,\"2\":1,\"3\":1,\"4\":1,\"5\":1,\"6\":1,"
+                        "\"7\":1,\"8\":1,\"9\":1}")));
+    assert_non_null(strstr(batch.unnamed_has, "'8', ..."));
+}
+
+/* ---- Lists ------------------------------------------------------------- */
+
+FACTS(a_list_keeps_its_order)
+{
+    assert_true(reads(S(" [ {\"data\":1} , {\"text\":\"2\"},{}, "
+                        "{\"data\":[ ]} ] ")));
+    assert_int_equal(batch.count, 4);
+    assert_slice(batch.events[0].data, "1");
+    assert_slice(batch.events[1].data, "2");
+    assert_slice(batch.events[2].data, "");
+    assert_slice(batch.events[3].data, "[]");
+}
+
+FACTS(a_list_of_nothing_is_refused)
+{
+    assert_true(refused(S("[]"), "no events"));
+    assert_true(refused(S("[{},1]"), "[1]: An event must be an object"));
+    assert_true(refused(S("[[]]"), "[0]: An event must be an object"));
+    assert_true(refused(S("1"), "An event must be an object"));
+    assert_true(refused(S("null"), "An event must be an object"));
+}
+
+/* ---- Refusals ---------------------------------------------------------- */
+
+FACTS(wrong_types_are_told_by_field)
+{
+    assert_true(refused(S("{\"channel\":1}"), "'channel' must be a string"));
+    assert_true(refused(S("{\"channel\":[]}"), "'channel'"));
+    assert_true(refused(S("{\"channel\":[\"c\",{}]}"), "'channel'"));
+    assert_true(refused(S("{\"channel\":null}"), "'channel'"));
+    assert_true(refused(S("{\"event\":7}"), "'event' must be a string"));
+    assert_true(refused(S("{\"id\":7}"), "'id' must be a string"));
+    assert_true(refused(S("{\"text\":{}}"), "'text' must be a string"));
+    assert_true(refused(S("{\"retry\":\"1\"}"), "'retry'"));
+    assert_true(refused(S("{\"retry\":1.5}"), "'retry'"));
+    assert_true(refused(S("{\"retry\":-1}"), "'retry'"));
+    assert_true(refused(S("[{},{\"event\":[]}]"), "[1]: The field 'event'"));
+}
+
+FACTS(bad_channels_are_refused)
+{
+    assert_true(refused(S("{\"channel\":\"\"}"), "empty"));
+    assert_true(refused(S("{\"channel\":\" \"}"), "empty"));
+    assert_true(refused(S("{\"channel\":[\"c\",\"\"]}"), "empty"));
+    assert_true(refused(S("{\"channel\":\"a\\u0000b\"}"), "channel"));
+    assert_true(refused(S("{\"channel\":\"a\\nb\"}"), "channel"));
+}
+
+FACTS(data_and_text_together_are_refused)
+{
+    assert_true(refused(S("{\"data\":null,\"text\":\"\"}"), "not both"));
+}
+
+FACTS(malformed_text_is_told_by_place)
+{
+    assert_true(refused(S(""), "empty"));
+    assert_true(refused(S(" "), "too early"));
+    assert_true(refused(S("{\"a\":1,\n  oops}"), "line 2, column 6: "));
+    assert_true(refused(S("{\"a\":"), "line 1, column 5: the text ends"));
+    assert_true(refused(S("{} {}"), "more text after the end"));
+    assert_true(refused(S("{\"a\":1,\"a\":2}"), "occurs twice"));
+    assert_true(refused(S("{\"data\":{\"a\":1,\"a\":2}}"), "occurs twice"));
+    assert_true(refused(S("{\"data\":\"\xff\"}"), "UTF-8"));
+    assert_true(refused(S("{\"data\":\"\\ud800\"}"), "line 1"));
+    assert_true(refused(S("{\"data\":\"a\0b\"}"), "line 1"));
+    assert_true(refused(S("{\"\\u0000\":1}"), "a name contains NUL"));
+    assert_true(refused(S("{\"data\":9223372036854775808}"), "too large"));
+    assert_true(refused(S("{\"data\":1e999}"), "too large"));
+}
+
+FACTS(nesting_has_an_end)
+{
+    es_slice_t open = repeat('[', 2000);
+    es_slice_t shut = repeat(']', 2000);
+    const char *deep = apr_psprintf(pool, "%s%s", open.data, shut.data);
+
+    assert_slices(data_of(deep), es_slice_of(deep), "2000 lists", __FILE__,
+                  __LINE__);
+    assert_true(refused(repeat('[', 100000), "nested too deep"));
+}
+
+/* Line 7 of a stream. @return 1, or 0 with why */
+static int read_line(es_slice_t line)
+{
+    return es_body_json_line(&batch, line, 7, &preset, pool, &why);
+}
+
+FACTS(a_line_is_one_event)
+{
+    assert_true(read_line(S("{\"channel\":\"a\",\"data\": 1 }")));
+    assert_int_equal(batch.count, 1);
+    assert_slice(batch.events[0].data, "1");
+    assert_int_equal(batch.unnamed, -1);
+    assert_true(read_line(S("{}")));
+    assert_int_equal(batch.unnamed, 0);
+}
+
+FACTS(a_bad_line_is_told_by_its_number)
+{
+    assert_false(read_line(S("{\"data\" 1}")));
+    assert_int_equal(why.status, 400);
+    assert_non_null(strstr(why.sentence, "line 7, column 9: not valid"));
+    assert_false(read_line(S("[{}]")));
+    assert_string_equal(why.sentence, "Line 7: A line is one event, not a "
+                                      "list.");
+    assert_false(read_line(S("{\"id\":1}")));
+    assert_string_equal(why.sentence,
+                        "Line 7: The field 'id' must be a string.");
+}
+
+#define JSON_UNIT(name) \
+    cmocka_unit_test_setup_teardown(name, fresh, unit_after_each)
+
+static const struct CMUnitTest tests[] = {
+    JSON_UNIT(all_fields_are_taken),
+    JSON_UNIT(several_channels_are_trimmed_and_merged),
+    JSON_UNIT(data_keeps_how_it_was_written),
+    JSON_UNIT(data_is_found_behind_any_fields),
+    JSON_UNIT(text_is_sent_as_it_is),
+    JSON_UNIT(neither_is_empty_data),
+    JSON_UNIT(nul_is_left_for_others_to_judge),
+    JSON_UNIT(fields_win_over_presets),
+    JSON_UNIT(an_event_without_channel_tells_its_fields),
+    JSON_UNIT(a_list_keeps_its_order),
+    JSON_UNIT(a_list_of_nothing_is_refused),
+    JSON_UNIT(wrong_types_are_told_by_field),
+    JSON_UNIT(bad_channels_are_refused),
+    JSON_UNIT(data_and_text_together_are_refused),
+    JSON_UNIT(malformed_text_is_told_by_place),
+    JSON_UNIT(nesting_has_an_end),
+    JSON_UNIT(a_line_is_one_event),
+    JSON_UNIT(a_bad_line_is_told_by_its_number),
+};
+
+UNIT_MAIN(tests)

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The channels of a store with their figures. */
+#include "t/unit/store_kit.h"
+
+#include "journal/channel_stats.h"
+
+#define CHANNELS 200
+
+static int name_is(const es_figures_t *figures, const char *name)
+{
+    return es_slice_is(es_slice(figures->name, figures->name_len), name);
+}
+
+static void test_find(void **state)
+{
+    kit_t *kit = kit_open(16 * 1024, 8, 1);
+    es_slice_t both[] = {es_slice_of("b"), es_slice_of("a")};
+    es_frame_t frame = kit_frame("data: 1\n\n");
+    es_entry_t entry = {both, 2, &frame};
+    es_appended_t first, last;
+    es_figures_t figures;
+    es_slot_t slot;
+    es_id_t id;
+
+    (void)state;
+    assert_false(es_roster_find(kit->store, both[1], KIT_NOW, &figures));
+    assert_int_equal(kit_append(kit, "a", "data: 1\n\n", &first), 0);
+    assert_int_equal(kit_append(kit, "c", "data: 1\n\n", &last), 0);
+    assert_int_equal(
+        es_store_append(kit->store, &entry, 1, KIT_NOW, kit->touched, &last),
+        0);
+    assert_int_equal(kit_subscribe(kit, 1, "a", &slot), 0);
+    assert_int_equal(kit_subscribe(kit, 60, "a", &slot), 0);
+
+    assert_true(es_roster_find(kit->store, both[1], KIT_NOW, &figures));
+    assert_true(name_is(&figures, "a"));
+    assert_int_equal(figures.clients, 2);
+    assert_int_equal(figures.events, 2);
+    assert_int_equal(figures.closed_until, 0);
+    assert_true(es_roster_first(kit->store, &figures, &id));
+    assert_int_equal(es_id_compare(&id, &first.last_id), 0);
+    assert_true(es_roster_last(kit->store, &figures, &id));
+    assert_int_equal(es_id_compare(&id, &last.last_id), 0);
+
+    /* a subscription alone makes it known, and has no ids */
+    assert_int_equal(kit_subscribe(kit, 1, "d", &slot), 0);
+    assert_true(
+        es_roster_find(kit->store, es_slice_of("d"), KIT_NOW, &figures));
+    assert_int_equal(figures.events, 0);
+    assert_false(es_roster_first(kit->store, &figures, &id));
+    assert_false(es_roster_last(kit->store, &figures, &id));
+    es_store_unsubscribe(kit->store, 1, &slot, 1);
+    assert_false(
+        es_roster_find(kit->store, es_slice_of("d"), KIT_NOW, &figures));
+    kit_close(kit, 1);
+}
+
+/** The first one that is retained, when others are evicted. */
+static void test_first_evicted(void **state)
+{
+    kit_t *kit = kit_open(4096, 8, 1);
+    es_appended_t first, done;
+    es_figures_t figures;
+    es_record_t record;
+    es_id_t id;
+    int i;
+
+    (void)state;
+    for (i = 0; i < 100; i++) {
+        assert_int_equal(kit_append(kit, "a", "data: 1\n\n", &done), 0);
+    }
+    assert_true(
+        es_roster_find(kit->store, es_slice_of("a"), KIT_NOW, &figures));
+    assert_true(es_roster_first(kit->store, &figures, &id));
+    assert_int_equal(
+        es_store_look(kit->store, es_store_tail(kit->store), &record), 0);
+    assert_int_equal(es_id_compare(&id, &record.id), 0);
+    assert_true(figures.events < 100);
+
+    /* a channel that is busy from its first event on, behind others */
+    while (es_store_tail(kit->store) < figures.newest) {
+        assert_int_equal(kit_append(kit, "other", "data: 1\n\n", &done), 0);
+    }
+    assert_int_equal(kit_append(kit, "b", "data: 1\n\n", &first), 0);
+    for (i = 0; i < 5; i++) {
+        assert_int_equal(kit_append(kit, "b", "data: 1\n\n", &done), 0);
+    }
+    assert_true(
+        es_roster_find(kit->store, es_slice_of("b"), KIT_NOW, &figures));
+    assert_true(es_roster_first(kit->store, &figures, &id));
+    assert_int_equal(es_id_compare(&id, &first.last_id), 0);
+    kit_close(kit, 1);
+}
+
+static void test_list(void **state)
+{
+    kit_t *kit = kit_open(256 * 1024, CHANNELS, 1);
+    char seen[CHANNELS] = {0};
+    es_figures_t found[7];
+    es_appended_t done;
+    es_slot_t at = 0;
+    char name[16];
+    int i, count, total = 0;
+
+    (void)state;
+    for (i = 0; i < CHANNELS; i++) {
+        sprintf(name, "%s-%d", i % 2 ? "odd" : "even", i);
+        assert_int_equal(kit_append(kit, name, "data: 1\n\n", &done), 0);
+    }
+    do {
+        count = es_roster_next(kit->store, &at, es_slice_of("odd-"), KIT_NOW,
+                               found, 7);
+        assert_true(count <= 7);
+        for (i = 0; i < count; i++, total++) {
+            int number;
+
+            memcpy(name, found[i].name, found[i].name_len);
+            name[found[i].name_len] = '\0';
+            number = atoi(name + 4);
+            assert_memory_equal(found[i].name, "odd-", 4);
+            assert_int_equal(seen[number]++, 0);
+            assert_int_equal(found[i].events, 1);
+        }
+    } while (at != 0);
+    assert_int_equal(total, CHANNELS / 2);
+    /* a place that is none */
+    at = CHANNELS + 5;
+    assert_int_equal(
+        es_roster_next(kit->store, &at, es_slice_of(""), KIT_NOW, found, 7), 0);
+    assert_int_equal(at, 0);
+    kit_close(kit, 1);
+}
+
+static void test_totals(void **state)
+{
+    kit_t *kit = kit_open(256 * 1024, CHANNELS, 1);
+    es_totals_t totals = {0, 0};
+    es_appended_t done;
+    es_slot_t at = 0;
+    char name[16];
+    int i;
+
+    (void)state;
+    es_roster_add(kit->store, &at, KIT_NOW, &totals);
+    assert_int_equal(at, 0);
+    assert_int_equal(totals.channels, 0);
+    for (i = 0; i < CHANNELS; i++) {
+        sprintf(name, "c-%d", i);
+        assert_int_equal(kit_append(kit, name, "data: 1\n\n", &done), 0);
+        assert_int_equal(kit_append(kit, name, "data: 2\n\n", &done), 0);
+    }
+    do {
+        es_roster_add(kit->store, &at, KIT_NOW, &totals);
+    } while (at != 0);
+    assert_int_equal(totals.channels, CHANNELS);
+    assert_int_equal(totals.events, 2 * CHANNELS);
+    kit_close(kit, 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_find),
+        cmocka_unit_test(test_first_evicted),
+        cmocka_unit_test(test_list),
+        cmocka_unit_test(test_totals),
+    };
+
+    apr_initialize();
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

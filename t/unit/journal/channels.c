@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The channel table: one slot for a name, reclaimed only when idle. */
+#include "t/unit/store_kit.h"
+
+#define RING (64 * 1024)
+
+static es_slot_t make(kit_t *kit, const char *channel, apr_status_t expected)
+{
+    const es_chantab_t *tab = &kit->store->tab;
+    es_slice_t name = es_slice_of(channel);
+    es_slot_t slot = 0;
+
+    assert_int_equal(
+        es_chantab_make(tab, name, es_chantab_hash(tab, name), &slot),
+        expected);
+    return slot;
+}
+
+static es_slot_t find(kit_t *kit, const char *channel)
+{
+    const es_chantab_t *tab = &kit->store->tab;
+    es_slice_t name = es_slice_of(channel);
+    es_slot_t slot = 77;
+
+    assert_int_equal(
+        es_chantab_find(tab, name, es_chantab_hash(tab, name), &slot), 0);
+    return slot;
+}
+
+static void test_names(void **state)
+{
+    kit_t *kit = kit_open(RING, 1000, 1);
+    char longest[256];
+    char name[24];
+    es_slot_t slots[1000];
+    int i;
+
+    (void)state;
+    for (i = 0; i < 999; i++) {
+        snprintf(name, sizeof(name), "room-%d", i);
+        assert_int_equal(find(kit, name), 0);
+        slots[i] = make(kit, name, APR_SUCCESS);
+        assert_int_not_equal(slots[i], 0);
+    }
+    for (i = 0; i < 999; i++) {
+        snprintf(name, sizeof(name), "room-%d", i);
+        assert_int_equal(find(kit, name), slots[i]);
+        assert_int_equal(make(kit, name, APR_SUCCESS), slots[i]);
+        assert_true(es_slice_is(es_store_name(kit->store, slots[i]), name));
+    }
+    memset(longest, 'x', 255);
+    longest[255] = '\0';
+    assert_int_equal(make(kit, longest, APR_SUCCESS), 1000);
+    assert_true(es_slice_is(es_store_name(kit->store, 1000), longest));
+    assert_int_equal(es_store_name(kit->store, 0).len, 0);
+    assert_int_equal(es_store_name(kit->store, 1001).len, 0);
+    kit_check(kit);
+    kit_close(kit, 1);
+}
+
+static void test_full_then_reclaim(void **state)
+{
+    kit_t *kit = kit_open(RING, 4, 1);
+    es_slot_t slots[4];
+    es_slot_t other;
+    es_appended_t done;
+    int i;
+    const char *names[] = {"a", "b", "c", "d"};
+
+    (void)state;
+    for (i = 0; i < 4; i++) {
+        assert_int_equal(kit_subscribe(kit, 1 + i * 20, names[i], &slots[i]),
+                         0);
+    }
+    assert_int_equal(kit_subscribe(kit, 2, "e", &other), APR_ENOMEM);
+    assert_int_equal(kit_append(kit, "e", "data: \n\n", &done), APR_ENOMEM);
+    kit_check(kit);
+    es_store_unsubscribe(kit->store, 41, &slots[2], 1);
+    assert_int_equal(kit_subscribe(kit, 2, "e", &other), 0);
+    assert_int_equal(other, slots[2]);
+    assert_int_equal(find(kit, "c"), 0);
+    assert_int_equal(find(kit, "a"), slots[0]);
+    kit_check(kit);
+    kit_close(kit, 1);
+}
+
+static void test_retained_is_not_reclaimed(void **state)
+{
+    kit_t *kit = kit_open(RING, 1, 1);
+    es_appended_t done;
+    es_slot_t slot;
+
+    (void)state;
+    assert_int_equal(kit_append(kit, "a", "data: 1\n\n", &done), 0);
+    assert_int_equal(kit_subscribe(kit, 1, "b", &slot), APR_ENOMEM);
+    kit_check(kit);
+    kit_close(kit, 1);
+}
+
+static void test_batch_is_not_reclaimed(void **state)
+{
+    kit_t *kit = kit_open(RING, 2, 1);
+    es_slice_t names[] = {es_slice_of("a"), es_slice_of("b"), es_slice_of("c")};
+    es_frame_t frame = kit_frame("data: 1\n\n");
+    es_entry_t entry = {names, 3, &frame};
+    es_appended_t done;
+
+    (void)state;
+    assert_int_equal(
+        es_store_append(kit->store, &entry, 1, KIT_NOW, kit->touched, &done),
+        APR_ENOMEM);
+    assert_int_equal(es_store_head(kit->store), es_store_tail(kit->store));
+    kit_check(kit);
+    entry.nchannels = 2;
+    assert_int_equal(
+        es_store_append(kit->store, &entry, 1, KIT_NOW, kit->touched, &done),
+        0);
+    assert_int_equal(find(kit, "c"), 0);
+    kit_check(kit);
+    kit_close(kit, 1);
+}
+
+/* What the table has forgotten counts as evicted for all new channels. */
+static void test_forgotten(void **state)
+{
+    kit_t *kit = kit_open(4096, 2, 1);
+    const es_table_t *table = kit->store->tab.table;
+    es_appended_t first;
+    es_appended_t done;
+    es_slot_t slot;
+    int i;
+
+    (void)state;
+    assert_true(table->forgotten_ms == KIT_NOW);
+    assert_int_equal(kit_append(kit, "a", "data: 1\n\n", &first), 0);
+    for (i = 0; i < 100; i++) {
+        assert_int_equal(kit_append(kit, "b", "data: 1\n\n", &done), 0);
+    }
+    assert_int_equal(kit_subscribe(kit, 1, "c", &slot), 0);
+    assert_int_equal(find(kit, "a"), 0);
+    assert_true(table->forgotten_ms == first.last_id.ms);
+    assert_true(table->forgotten_n == first.last_id.n);
+    assert_true(es_chantab_at(&kit->store->tab, slot)->evicted_n ==
+                first.last_id.n);
+    kit_check(kit);
+    kit_close(kit, 1);
+}
+
+/* It is the highest id of all channels that were given up, in any order. */
+static void test_forgotten_only_rises(void **state)
+{
+    kit_t *kit = kit_open(4096, 3, 1);
+    es_appended_t low, high, done;
+    es_slot_t slots[2], slot;
+    int i;
+
+    (void)state;
+    assert_int_equal(kit_subscribe(kit, 1, "high", &slots[0]), 0);
+    assert_int_equal(kit_subscribe(kit, 1, "low", &slots[1]), 0);
+    assert_int_equal(kit_append(kit, "low", "data: 1\n\n", &low), 0);
+    assert_int_equal(kit_append(kit, "high", "data: 1\n\n", &high), 0);
+    for (i = 0; i < 100; i++) {
+        assert_int_equal(kit_append(kit, "busy", "data: 1\n\n", &done), 0);
+    }
+    es_store_unsubscribe(kit->store, 1, slots, 2);
+    assert_int_equal(kit_subscribe(kit, 1, "one", &slot), 0);
+    assert_int_equal(slot, slots[0]); /* it is given up first */
+    assert_int_equal(kit_subscribe(kit, 1, "two", &slot), 0);
+    assert_true(es_chantab_at(&kit->store->tab, slot)->evicted_n ==
+                high.last_id.n);
+    kit_check(kit);
+    kit_close(kit, 1);
+}
+
+/* The first that finds a large table full looks at all of it. */
+static void test_large_table(void **state)
+{
+    kit_t *kit = kit_open(RING, 3000, 1);
+    es_slot_t slot, idle = 0;
+    char name[16];
+    int i;
+
+    (void)state;
+    for (i = 0; i < 3000; i++) {
+        snprintf(name, sizeof(name), "%d", i);
+        assert_int_equal(kit_subscribe(kit, 1, name, &slot), 0);
+        idle = i == 2900 ? slot : idle;
+    }
+    es_store_unsubscribe(kit->store, 1, &idle, 1);
+    assert_int_equal(kit_subscribe(kit, 1, "new", &slot), 0);
+    assert_int_equal(slot, idle);
+    kit_close(kit, 1);
+}
+
+/* A full table with one slot coming free is found within bounded calls. */
+static void test_barren_table(void **state)
+{
+    enum { CHANNELS = 5000 };
+    kit_t *kit = kit_open(RING, CHANNELS, 1);
+    es_slot_t slot = 0;
+    es_slot_t last;
+    char name[24];
+    int calls = 0;
+    int i;
+
+    (void)state;
+    for (i = 0; i < CHANNELS; i++) {
+        snprintf(name, sizeof(name), "%d", i);
+        assert_int_equal(kit_subscribe(kit, 3, name, &slot), 0);
+    }
+    last = slot;
+    assert_int_equal(kit_subscribe(kit, 3, "new", &slot), APR_ENOMEM);
+    es_store_unsubscribe(kit->store, 3, &last, 1);
+    while (kit_subscribe(kit, 3, "new", &slot) != 0) {
+        assert_true(++calls < 10);
+    }
+    assert_int_equal(slot, last);
+    kit_check(kit);
+    kit_close(kit, 1);
+}
+
+/* Many names come and go, with chains that get long. */
+static void test_churn(void **state)
+{
+    kit_t *kit = kit_open(RING, 50, 1);
+    es_slot_t slots[40] = {0};
+    char name[24];
+    int i;
+
+    (void)state;
+    for (i = 0; i < 20000; i++) {
+        unsigned k = kit_random(40);
+
+        if (slots[k] != 0) {
+            es_store_unsubscribe(kit->store, 5, &slots[k], 1);
+        }
+        snprintf(name, sizeof(name), "%u", kit_random(100000));
+        assert_int_equal(kit_subscribe(kit, 5, name, &slots[k]), 0);
+        assert_true(es_slice_is(es_store_name(kit->store, slots[k]), name));
+        if (i % 1000 == 0) {
+            kit_check(kit);
+        }
+    }
+    assert_int_equal(es_store_load(kit->store, 5), 40);
+    kit_check(kit);
+    kit_close(kit, 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_full_then_reclaim),
+        cmocka_unit_test(test_retained_is_not_reclaimed),
+        cmocka_unit_test(test_batch_is_not_reclaimed),
+        cmocka_unit_test(test_forgotten),
+        cmocka_unit_test(test_forgotten_only_rises),
+        cmocka_unit_test(test_large_table),
+        cmocka_unit_test(test_barren_table),
+        cmocka_unit_test(test_churn),
+    };
+
+    apr_initialize();
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

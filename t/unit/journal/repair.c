@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A journal that cannot be read after a death: what is promised then. */
+#include "t/unit/store_kit.h"
+
+#include "base/log.h"
+#include "journal/resume.h"
+
+#define RING (16 * 1024)
+
+static apr_status_t resume(kit_t *kit, const char *channel, const es_id_t *id)
+{
+    es_slice_t name = es_slice_of(channel);
+    es_reach_t all = {0, 0, 0};
+    char text[ES_ID_TEXT_SIZE];
+    apr_size_t len = es_id_format(text, id);
+    es_start_t start;
+    es_slot_t slot;
+    apr_status_t rv;
+
+    assert_int_equal(es_store_subscribe(kit->store, 1, &name, 1, &slot, &start),
+                     0);
+    rv = es_store_resume(kit->store, &slot, 1, es_slice(text, len), &all,
+                         &start);
+    es_store_unsubscribe(kit->store, 1, &slot, 1);
+    return rv;
+}
+
+/** The record that starts at pos makes no sense any more. */
+static void damage(kit_t *kit, es_pos_t pos)
+{
+    memset(kit->store->journal.ring + pos % kit->store->journal.bytes, 0xff,
+           sizeof(es_rec_t));
+}
+
+static void repair(kit_t *kit, es_news_t *news)
+{
+    assert_int_equal(es_view_lock(kit->store, news), 0);
+    assert_int_equal(es_repair(kit->store, news), 0);
+    es_view_unlock(kit->store, news);
+}
+
+/** Nobody is told that nothing was missed: neither clients of a channel that
+ * was there, nor those of one that is not known any more. */
+static void test_emptied(void **state)
+{
+    kit_t *kit = kit_open(RING, 8, 1);
+    es_appended_t first, last, done;
+    es_news_t news;
+    es_slot_t slot;
+    es_pos_t tail;
+
+    (void)state;
+    assert_int_equal(kit_subscribe(kit, 2, "a", &slot), 0);
+    assert_int_equal(kit_append(kit, "a", "data: 1\n\n", &first), 0);
+    assert_int_equal(kit_append(kit, "a", "data: 2\n\n", &last), 0);
+    assert_int_equal(resume(kit, "a", &first.last_id), APR_SUCCESS);
+    damage(kit, last.from);
+    repair(kit, &news);
+    assert_true(news.emptied);
+    assert_int_equal(es_store_tail(kit->store), es_store_head(kit->store));
+    kit_check(kit);
+    assert_true(es_store_has_lost(kit->store, &slot, 1, last.from, &tail));
+    assert_int_equal(resume(kit, "a", &first.last_id), APR_NOTFOUND);
+    assert_int_equal(resume(kit, "new", &first.last_id), APR_NOTFOUND);
+    assert_int_equal(resume(kit, "a", &last.last_id), APR_SUCCESS);
+
+    assert_int_equal(kit_append(kit, "a", "data: 3\n\n", &done), 0);
+    assert_true(es_id_compare(&done.last_id, &last.last_id) > 0);
+    kit_check(kit);
+    kit_close(kit, 1);
+}
+
+/** An event of a channel that is none cannot be told to anybody. */
+static void test_record_of_a_free_slot(void **state)
+{
+    kit_t *kit = kit_open(RING, 8, 1);
+    es_appended_t done;
+    es_news_t news;
+
+    (void)state;
+    assert_int_equal(kit_append(kit, "a", "data: 1\n\n", &done), 0);
+    kit->store->tab.slots[0].state = ES_CHAN_FREE;
+    repair(kit, &news);
+    assert_true(news.emptied);
+    kit_check(kit);
+    kit_close(kit, 1);
+}
+
+/** With the last id lost, too: ids go on from the birth, of its epoch. */
+static void test_emptied_without_last(void **state)
+{
+    kit_t *kit = kit_open(RING, 8, 1);
+    es_id_t birth = es_store_birth(kit->store);
+    es_appended_t done;
+    es_news_t news;
+
+    (void)state;
+    assert_int_equal(kit_append(kit, "a", "data: 1\n\n", &done), 0);
+    damage(kit, done.from);
+    kit->store->segment->end.last_ms = 0;
+    kit->store->segment->end.last_n = 0;
+    repair(kit, &news);
+    assert_true(news.emptied);
+    assert_int_equal(kit_append(kit, "a", "data: 2\n\n", &done), 0);
+    assert_true(es_id_is_kin(&done.last_id, &birth));
+    assert_true(es_id_compare(&done.last_id, &birth) > 0);
+    kit_close(kit, 1);
+}
+
+/** A last id below that of a record: the next one is above all of them. */
+static void test_last_is_raised(void **state)
+{
+    kit_t *kit = kit_open(RING, 8, 1);
+    es_appended_t first, done;
+    es_news_t news;
+
+    (void)state;
+    assert_int_equal(kit_append(kit, "a", "data: 1\n\n", &first), 0);
+    assert_int_equal(kit_append(kit, "a", "data: 2\n\n", &done), 0);
+    kit->store->segment->end.last_n = first.last_id.n;
+    first = done;
+    repair(kit, &news);
+    assert_false(news.emptied);
+    assert_int_equal(news.records, 2);
+    assert_int_equal(kit_append(kit, "a", "data: 3\n\n", &done), 0);
+    assert_true(es_id_compare(&done.last_id, &first.last_id) > 0);
+    kit_check(kit);
+    kit_close(kit, 1);
+}
+
+/** Ends that make no sense: the lock is not to be had, and nobody waits. */
+static void test_broken(void **state)
+{
+    kit_t *kit = kit_open(RING, 8, 0);
+    es_appended_t done;
+    es_start_t start;
+    pid_t pid = fork();
+
+    (void)state;
+    if (pid == 0) {
+        _exit(es_lock_take(&kit->store->segment->guard.lock) != 0);
+    }
+    kit_wait(pid);
+    kit->store->segment->end.head = 1;
+    alarm(20);
+    assert_int_equal(es_store_present(kit->store, &start), APR_EGENERAL);
+    assert_int_equal(es_store_present(kit->store, &start), APR_EGENERAL);
+    assert_int_equal(kit_append(kit, "a", "data: 1\n\n", &done), APR_EGENERAL);
+    alarm(0);
+    kit_close(kit, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_emptied),
+        cmocka_unit_test(test_record_of_a_free_slot),
+        cmocka_unit_test(test_emptied_without_last),
+        cmocka_unit_test(test_last_is_raised),
+        cmocka_unit_test(test_broken),
+    };
+
+    apr_initialize();
+    es_log_to(NULL);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The board: places are claimed once and come back, sleepers are woken. */
+#include "t/unit/store_kit.h"
+
+#include <poll.h>
+#include <sched.h>
+#include <sys/eventfd.h>
+
+#include "shm/children.h"
+
+#define PLACES 3
+
+static apr_pool_t *pool;
+static void *mem;
+static int wake[PLACES];
+
+static es_board_t *make_board(void)
+{
+    apr_size_t size = es_board_size(PLACES);
+    es_board_t *board;
+    int i;
+
+    apr_pool_create(&pool, NULL);
+    assert_int_equal(es_shm_create(&mem, size, pool), 0);
+    es_board_format(mem, PLACES);
+    for (i = 0; i < PLACES; i++) {
+        wake[i] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+        assert_true(wake[i] >= 0);
+    }
+    assert_int_equal(es_board_attach(&board, mem, size, PLACES, wake, pool), 0);
+    return board;
+}
+
+static void drop_board(void)
+{
+    int i;
+
+    for (i = 0; i < PLACES; i++) {
+        close(wake[i]);
+    }
+    apr_pool_destroy(pool);
+}
+
+static int is_readable(int fd, int timeout_ms)
+{
+    struct pollfd set = {fd, POLLIN, 0};
+
+    return poll(&set, 1, timeout_ms) == 1;
+}
+
+static void test_sizes(void **state)
+{
+    es_board_t *board = make_board();
+
+    (void)state;
+    assert_int_equal(es_board_size(0), 0);
+    assert_int_equal(es_board_size(65537), 0);
+    assert_true(es_board_size(65536) > 65536);
+    assert_int_equal(es_board_places(board), PLACES);
+    assert_int_equal(es_board_attach(&board, mem, es_board_size(PLACES),
+                                     PLACES - 1, wake, pool),
+                     APR_EMISMATCH);
+    assert_int_equal(es_board_attach(&board, mem, 64, PLACES, wake, pool),
+                     APR_EMISMATCH);
+    drop_board();
+}
+
+static void test_claim_and_free(void **state)
+{
+    es_board_t *board = make_board();
+    apr_uint32_t i;
+
+    (void)state;
+    for (i = 1; i <= PLACES; i++) {
+        assert_false(es_board_is_taken(board, i));
+        assert_int_equal(es_board_claim(board, 1, 100 + i), i);
+        assert_true(es_board_is_taken(board, i));
+    }
+    assert_int_equal(es_board_claim(board, 1, 200), 0);
+    assert_int_equal(es_board_find(board, 102), 2);
+    assert_int_equal(es_board_find(board, 200), 0);
+    assert_int_equal(es_board_find(board, 0), 0);
+    es_board_free(board, 2);
+    assert_int_equal(es_board_find(board, 102), 0);
+    assert_false(es_board_is_taken(board, 2));
+    assert_int_equal(es_board_claim(board, 2, 200), 2);
+    drop_board();
+}
+
+static void test_out_of_range(void **state)
+{
+    es_board_t *board = make_board();
+
+    (void)state;
+    es_board_free(board, 0);
+    es_board_free(board, PLACES + 1);
+    es_board_wake(board, PLACES + 1);
+    es_board_sleeps(board, 0);
+    es_board_wakes(board, 0);
+    assert_false(es_board_is_taken(board, 0));
+    assert_false(es_board_is_taken(board, PLACES + 1));
+    assert_int_equal(es_board_wake_fd(board, 0), -1);
+    assert_int_equal(es_board_wake_fd(board, 2), wake[1]);
+    drop_board();
+}
+
+static void test_children_claim(void **state)
+{
+    es_board_t *board = make_board();
+    pid_t pids[PLACES];
+    int i;
+
+    (void)state;
+    for (i = 0; i < PLACES; i++) {
+        pids[i] = fork();
+        if (pids[i] == 0) {
+            _exit(es_board_claim(board, 1, getpid()) == 0);
+        }
+    }
+    for (i = 0; i < PLACES; i++) {
+        kit_wait(pids[i]);
+    }
+    for (i = 0; i < PLACES; i++) {
+        apr_uint32_t place = es_board_find(board, pids[i]);
+
+        assert_int_not_equal(place, 0);
+        es_board_free(board, place);
+        assert_int_equal(es_board_find(board, pids[i]), 0);
+    }
+    drop_board();
+}
+
+static void test_wake(void **state)
+{
+    es_board_t *board = make_board();
+    apr_uint64_t times;
+
+    (void)state;
+    es_board_wake(board, 1);
+    assert_false(is_readable(wake[0], 0));
+    es_board_sleeps(board, 1);
+    es_board_wake(board, 1);
+    es_board_wake(board, 1);
+    assert_true(is_readable(wake[0], 0));
+    assert_int_equal(read(wake[0], &times, sizeof(times)), sizeof(times));
+    assert_int_equal(times, 1);
+    es_board_sleeps(board, 1);
+    es_board_wakes(board, 1);
+    es_board_wake(board, 1);
+    assert_false(is_readable(wake[0], 0));
+    drop_board();
+}
+
+static void test_full_counter_does_not_block(void **state)
+{
+    es_board_t *board = make_board();
+    apr_uint64_t most = APR_UINT64_MAX - 1;
+
+    (void)state;
+    assert_int_equal(write(wake[0], &most, sizeof(most)), sizeof(most));
+    es_board_sleeps(board, 1);
+    es_board_wake(board, 1);
+    assert_true(is_readable(wake[0], 0));
+    drop_board();
+}
+
+/* One counts up and wakes, one sleeps until there is more: none is missed. */
+static void test_no_wake_is_lost(void **state)
+{
+    enum { ROUNDS = 20000 };
+    es_board_t *board = make_board();
+    apr_uint64_t *heads;
+    apr_uint64_t seen = 0;
+    apr_uint64_t drain;
+    pid_t pid;
+    void *shared;
+
+    (void)state;
+    assert_int_equal(es_shm_create(&shared, 4096, pool), 0);
+    heads = shared; /* [0] is made, [8] is seen */
+    pid = fork();
+    if (pid == 0) {
+        apr_uint64_t i;
+
+        alarm(60);
+        for (i = 1; i <= ROUNDS; i++) {
+            __atomic_store_n(&heads[0], i, __ATOMIC_RELEASE);
+            es_board_wake(board, 1);
+            while (__atomic_load_n(&heads[8], __ATOMIC_ACQUIRE) + 1 < i) {
+                sched_yield();
+            }
+        }
+        _exit(0);
+    }
+    while (seen < ROUNDS) {
+        es_board_sleeps(board, 1);
+        if (__atomic_load_n(&heads[0], __ATOMIC_ACQUIRE) == seen) {
+            assert_true(is_readable(wake[0], 20000));
+        }
+        es_board_wakes(board, 1);
+        if (read(wake[0], &drain, sizeof(drain)) < 0) {
+            drain = 0; /* was not asleep yet */
+        }
+        seen = __atomic_load_n(&heads[0], __ATOMIC_ACQUIRE);
+        __atomic_store_n(&heads[8], seen, __ATOMIC_RELEASE);
+    }
+    kit_wait(pid);
+    drop_board();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_claim_and_free),
+        cmocka_unit_test(test_out_of_range),
+        cmocka_unit_test(test_children_claim),
+        cmocka_unit_test(test_wake),
+        cmocka_unit_test(test_full_counter_does_not_block),
+        cmocka_unit_test(test_no_wake_is_lost),
+    };
+
+    apr_initialize();
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
