@@ -28,23 +28,23 @@
 
 #include "base/context.h"
 #include "base/log.h"
-#include "config/warnings.h"
-#include "config/directives.h"
-#include "http/api.h"
-#include "http/budget.h"
-#include "http/cors.h"
 #include "server/log.h"
 #include "server/retained.h"
-#include "http/grip_sig.h"
-#include "http/publish.h"
-#include "http/grip_recover.h"
-#include "http/publishers.h"
-#include "http/route.h"
 #include "server/runtime.h"
 #include "server/settings.h"
+#include "http/api.h"
+#include "http/body_stream.h"
+#include "http/budget.h"
+#include "http/cors.h"
+#include "http/grip_recover.h"
+#include "http/grip_sig.h"
+#include "http/publish.h"
+#include "http/publishers.h"
+#include "http/route.h"
 #include "http/status.h"
 #include "http/subscribe.h"
-#include "http/body_stream.h"
+#include "config/directives.h"
+#include "config/warnings.h"
 #include "mod_eventstream.h"
 
 /* what the layers below write goes to the main server's error log */
@@ -59,7 +59,7 @@ static int on_pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
     (void)plog;
     (void)ptemp;
     es_directives_begin(pconf);
-    es_memory_hold_lifeboat();
+    es_retained_hold_handover();
     return OK;
 }
 
@@ -82,23 +82,23 @@ static int on_post_config(apr_pool_t *pconf, apr_pool_t *plog,
     if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) {
         return OK;
     }
-    es_advice_give(ptemp, s);
-    es_proxied_warn(s);
-    return es_service_open(pconf, plog, s);
+    es_warnings_log(ptemp, s);
+    es_grip_sig_warn(s);
+    return es_runtime_open(pconf, plog, s);
 }
 
 static void on_child_init(apr_pool_t *pchild, server_rec *s)
 {
     es_context_enter(ES_CHILD_INIT);
-    es_budget_init(pchild, s, (int)es_global_of(s)->max_held);
-    es_service_enter(pchild, s);
+    es_budget_init(pchild, s, (int)es_settings_of(s)->max_held);
+    es_runtime_enter(pchild, s);
     es_context_enter(0); /* prefork's will be a worker */
 }
 
 static void on_child_stopping(apr_pool_t *pchild, int graceful)
 {
     (void)pchild;
-    es_service_stop(graceful);
+    es_runtime_stop(graceful);
 }
 
 static void on_child_status(server_rec *s, pid_t pid, ap_generation_t gen,
@@ -107,25 +107,25 @@ static void on_child_status(server_rec *s, pid_t pid, ap_generation_t gen,
     (void)s;
     (void)slot;
     if (state == MPM_CHILD_STARTED) {
-        es_memory_note_child(pid, (int)gen, 1);
+        es_retained_note_child(pid, (int)gen, 1);
     }
     else if (state == MPM_CHILD_EXITED) {
-        es_memory_note_child(pid, (int)gen, 0);
-        es_service_bury(pid);
+        es_retained_note_child(pid, (int)gen, 0);
+        es_runtime_reap(pid);
     }
 }
 
 static int on_access(request_rec *r)
 {
     if (es_route_is_ours(r)) {
-        es_cors_mark(r, es_dir_of(r));
+        es_cors_mark(r, es_settings_dir(r));
     }
     return DECLINED;
 }
 
 static int on_access_ex(request_rec *r)
 {
-    return es_route_is_ours(r) && es_cors_is_preflight(r, es_dir_of(r))
+    return es_route_is_ours(r) && es_cors_is_preflight(r, es_settings_dir(r))
                ? OK
                : DECLINED;
 }
@@ -137,7 +137,7 @@ static void register_hooks(apr_pool_t *p)
     (void)p;
     es_api_register();
     es_status_register();
-    es_tap_register();
+    es_body_stream_register();
     ap_hook_pre_config(on_pre_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_check_config(on_check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(on_post_config, NULL, NULL, APR_HOOK_MIDDLE);
@@ -148,7 +148,7 @@ static void register_hooks(apr_pool_t *p)
                          AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_check_access_ex(on_access_ex, NULL, NULL, APR_HOOK_REALLY_FIRST,
                             AP_AUTH_INTERNAL_PER_CONF);
-    ap_hook_quick_handler(es_recover_handler, NULL, NULL,
+    ap_hook_quick_handler(es_grip_recover_handler, NULL, NULL,
                           APR_HOOK_REALLY_FIRST);
     ap_hook_type_checker(es_route_choose, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_fixups(es_route_remember, NULL, NULL, APR_HOOK_REALLY_FIRST);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * es_floor: the least that a server of event streams can do. One thread,
+ * baseline: the least that a server of event streams can do. One thread,
  * one epoll set, and for each event one send() of a ready frame to each
  * client. It answers as the module does:
  *
  *     GET /events/NAME                   the stream of channel room-NAME
  *     POST /publish?channel=room-NAME    the body is the data
  *
- * It checks nothing that es_load does not need, and --break makes it err.
+ * It checks nothing that load does not need, and --break makes it err.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE 1 /* accept4 */
@@ -34,7 +34,7 @@
 #define PUBLISH_PATH "POST /publish?channel="
 
 static const char USAGE[] =
-    "usage: es_floor --listen ADDR:PORT[,ADDR:PORT...] [options]\n"
+    "usage: baseline --listen ADDR:PORT[,ADDR:PORT...] [options]\n"
     "  --break FAULT:N   err at each N-th delivery: drop, double, swap,\n"
     "                    spoil or cut\n"
     "  --seconds SECS    end of everything (600)\n";
@@ -47,7 +47,7 @@ static const char STREAM_HEAD[] =
     "id: 0000000000000-00000000000\ndata: \n\n\r\n";
 
 static volatile sig_atomic_t is_over;
-static eb_faults_t faults;
+static eb_mistakes_t faults;
 static char buffer[READ_SIZE];
 
 static void on_signal(int number)
@@ -59,9 +59,9 @@ static void on_signal(int number)
 static void conn_close(eb_conn_t *conn)
 {
     eb_fanout_leave(conn);
-    eb_hold_clear(&conn->in);
-    eb_hold_clear(&conn->out);
-    eb_hold_clear(&conn->late);
+    eb_held_bytes_clear(&conn->in);
+    eb_held_bytes_clear(&conn->out);
+    eb_held_bytes_clear(&conn->late);
     close(conn->fd);
     free(conn);
 }
@@ -142,7 +142,7 @@ static int serve(eb_conn_t *conn, const char *bytes, size_t len)
     size_t used = 0;
     long one;
 
-    if (eb_hold_add(&conn->in, bytes, len, MAX_REQUEST) != 0) {
+    if (eb_held_bytes_add(&conn->in, bytes, len, MAX_REQUEST) != 0) {
         return -1;
     }
     do {
@@ -152,7 +152,7 @@ static int serve(eb_conn_t *conn, const char *bytes, size_t len)
         }
         used += (size_t)one;
     } while (one > 0 && used < conn->in.len);
-    eb_hold_drop(&conn->in, used);
+    eb_held_bytes_drop(&conn->in, used);
     return 0;
 }
 
@@ -258,7 +258,7 @@ static int read_options(eb_addrs_t *addrs, unsigned int *seconds, int argc,
             }
         }
         else if (strcmp(argv[i], "--break") == 0) {
-            if (eb_faults_parse(&faults, argv[i + 1]) != 0) {
+            if (eb_mistakes_parse(&faults, argv[i + 1]) != 0) {
                 return -1;
             }
         }
@@ -294,7 +294,7 @@ int main(int argc, char **argv)
     eb_net_raise_limit();
     epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (epoll_fd < 0 || listen_all(epoll_fd, listen_fds, &addrs) != 0) {
-        fprintf(stderr, "es_floor: cannot listen: %s\n", strerror(errno));
+        fprintf(stderr, "baseline: cannot listen: %s\n", strerror(errno));
         return 1;
     }
     printf("port %u\n", (unsigned int)ntohs(addrs.addr[0].sin_port));

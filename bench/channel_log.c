@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An array of entries for each channel; see eb_book.h. */
+/* An array of entries for each channel; see channel_log.h. */
 #include "bench/channel_log.h"
 
 #include <stdlib.h>
@@ -9,14 +9,14 @@
 
 #define FIRST_SIZE 64
 
-int eb_book_open(eb_book_t *book, uint32_t channels)
+int eb_channel_log_open(eb_channel_log_t *book, uint32_t channels)
 {
     book->channels = channels;
     book->pages = calloc(channels, sizeof(*book->pages));
     return book->pages != NULL ? 0 : -1;
 }
 
-void eb_book_close(eb_book_t *book)
+void eb_channel_log_close(eb_channel_log_t *book)
 {
     uint32_t i;
 
@@ -27,8 +27,8 @@ void eb_book_close(eb_book_t *book)
     memset(book, 0, sizeof(*book));
 }
 
-uint32_t eb_book_offer(eb_book_t *book, uint32_t channel, uint32_t size,
-                       uint64_t now_ns)
+uint32_t eb_channel_log_offer(eb_channel_log_t *book, uint32_t channel,
+                              uint32_t size, uint64_t now_ns)
 {
     eb_page_t *page = &book->pages[channel];
     eb_entry_t *entry;
@@ -51,20 +51,22 @@ uint32_t eb_book_offer(eb_book_t *book, uint32_t channel, uint32_t size,
     return page->count++;
 }
 
-void eb_book_ack(eb_book_t *book, uint32_t channel, uint32_t number,
-                 const eb_id_t *id)
+void eb_channel_log_ack(eb_channel_log_t *book, uint32_t channel,
+                        uint32_t number, const eb_id_t *id)
 {
     eb_page_t *page = &book->pages[channel];
     eb_entry_t *entry = &page->entries[number];
 
     if (page->last_acked != 0 &&
         eb_id_compare(id, &page->entries[page->last_acked - 1].id) <= 0) {
-        eb_found(EB_MISNUMBERED, "channel %u, event %u: id not above event %u",
-                 channel, number, page->last_acked - 1);
+        eb_errors_count(EB_MISNUMBERED,
+                        "channel %u, event %u: id not above event %u", channel,
+                        number, page->last_acked - 1);
     }
     if (entry->has_id && eb_id_compare(id, &entry->id) != 0) {
-        eb_found(EB_FORGED, "channel %u, event %u: delivered under another id",
-                 channel, number);
+        eb_errors_count(EB_FORGED,
+                        "channel %u, event %u: delivered under another id",
+                        channel, number);
     }
     entry->id = *id;
     entry->has_id = 1;
@@ -73,14 +75,16 @@ void eb_book_ack(eb_book_t *book, uint32_t channel, uint32_t number,
     eb_findings[EB_ACKNOWLEDGED]++;
 }
 
-void eb_book_give_up(eb_book_t *book, uint32_t channel, uint32_t number)
+void eb_channel_log_give_up(eb_channel_log_t *book, uint32_t channel,
+                            uint32_t number)
 {
     book->pages[channel].entries[number].fate = EB_UNKNOWN;
     eb_findings[EB_UNKNOWNS]++;
 }
 
-const eb_entry_t *eb_book_find(eb_book_t *book, const eb_proof_t *proof,
-                               const eb_id_t *id)
+const eb_entry_t *eb_channel_log_find(eb_channel_log_t *book,
+                                      const eb_checksum_t *proof,
+                                      const eb_id_t *id)
 {
     eb_entry_t *entry;
 

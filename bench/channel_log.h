@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * eb_book: what was published, and what the server said about it.
+ * channel_log: what was published, and what the server said about it.
  *
  * The order of a channel's events is that of their ids. For acknowledged
  * ones it is also that of their numbers, since the next event of a channel
@@ -8,13 +8,13 @@
  * may be stored later than its number says: its id is learned from the
  * first client that receives it.
  */
-#ifndef EB_BOOK_H
-#define EB_BOOK_H
+#ifndef EB_CHANNEL_LOG_H
+#define EB_CHANNEL_LOG_H
 
 #include <stdint.h>
 
-#include "bench/id.h"
 #include "bench/checksum.h"
+#include "bench/id.h"
 
 typedef enum {
     EB_PENDING, /* no answer yet */
@@ -40,23 +40,24 @@ typedef struct {
 typedef struct {
     eb_page_t *pages; /* by channel */
     uint32_t channels;
-} eb_book_t;
+} eb_channel_log_t;
 
 /** @return 0, or -1: no memory */
-int eb_book_open(eb_book_t *book, uint32_t channels);
+int eb_channel_log_open(eb_channel_log_t *book, uint32_t channels);
 
-void eb_book_close(eb_book_t *book);
+void eb_channel_log_close(eb_channel_log_t *book);
 
 /** Enter an event that is about to be sent; returns its number. */
-uint32_t eb_book_offer(eb_book_t *book, uint32_t channel, uint32_t size,
-                       uint64_t now_ns);
+uint32_t eb_channel_log_offer(eb_channel_log_t *book, uint32_t channel,
+                              uint32_t size, uint64_t now_ns);
 
 /** The server has acknowledged it under this id. */
-void eb_book_ack(eb_book_t *book, uint32_t channel, uint32_t number,
-                 const eb_id_t *id);
+void eb_channel_log_ack(eb_channel_log_t *book, uint32_t channel,
+                        uint32_t number, const eb_id_t *id);
 
 /** It is not known what became of it. */
-void eb_book_give_up(eb_book_t *book, uint32_t channel, uint32_t number);
+void eb_channel_log_give_up(eb_channel_log_t *book, uint32_t channel,
+                            uint32_t number);
 
 /**
  * A client has received this under that id.
@@ -64,7 +65,8 @@ void eb_book_give_up(eb_book_t *book, uint32_t channel, uint32_t number);
  * @return the entry, or NULL: such an event was never published, or it has
  *         another id
  */
-const eb_entry_t *eb_book_find(eb_book_t *book, const eb_proof_t *proof,
-                               const eb_id_t *id);
+const eb_entry_t *eb_channel_log_find(eb_channel_log_t *book,
+                                      const eb_checksum_t *proof,
+                                      const eb_id_t *id);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a follower makes of the events in its stream; eb_follower.c brings
+ * What a follower makes of the events in its stream; follower.c brings
  * the bytes.
  */
 #ifndef _GNU_SOURCE
@@ -27,18 +27,19 @@
 static void torn(const eb_follower_t *follower, const char *what,
                  const eb_event_t *event)
 {
-    eb_found(EB_TORN, "client %u: %s: type %.*s, id %.*s, %zu bytes: %.*s",
-             follower->witness.who, what, (int)event->type_len, event->type,
-             event->id != NULL ? (int)event->id_len : 1,
-             event->id != NULL ? event->id : "-",
-             event->data != NULL ? event->data_len : 0,
-             event->data_len < 60 ? (int)event->data_len : 60,
-             event->data != NULL ? event->data : "");
+    eb_errors_count(EB_TORN,
+                    "client %u: %s: type %.*s, id %.*s, %zu bytes: %.*s",
+                    follower->witness.who, what, (int)event->type_len,
+                    event->type, event->id != NULL ? (int)event->id_len : 1,
+                    event->id != NULL ? event->id : "-",
+                    event->data != NULL ? event->data_len : 0,
+                    event->data_len < 60 ? (int)event->data_len : 60,
+                    event->data != NULL ? event->data : "");
 }
 
 static void measure(eb_follower_t *follower, const eb_entry_t *entry)
 {
-    eb_company_t *company = follower->company;
+    eb_followers_conf_t *company = follower->company;
 
     if (!eb_follower_is_slow(follower) && follower->since_ns != 0 &&
         follower->since_ns < entry->offered_ns) {
@@ -49,34 +50,35 @@ static void measure(eb_follower_t *follower, const eb_entry_t *entry)
 
 static void take_data(eb_follower_t *follower, const eb_event_t *event)
 {
-    eb_witness_t *witness = &follower->witness;
+    eb_received_t *witness = &follower->witness;
     const eb_entry_t *entry;
-    eb_proof_t proof;
+    eb_checksum_t proof;
     eb_id_t id;
 
     if (event->id == NULL || eb_id_parse(&id, event->id, event->id_len) != 0 ||
-        eb_proof_read(&proof, event->data, event->data_len) != 0) {
+        eb_checksum_read(&proof, event->data, event->data_len) != 0) {
         torn(follower, "no event of ours", event);
         return;
     }
-    switch (eb_witness_event(witness, follower->company->book, &proof, &id,
-                             &entry)) {
+    switch (eb_received_event(witness, follower->company->book, &proof, &id,
+                              &entry)) {
     case EB_SEEN_NEVER:
-        eb_found(EB_FORGED, "client %u, channel %u, event %u, id %.*s",
-                 witness->who, proof.channel, proof.number, (int)event->id_len,
-                 event->id);
+        eb_errors_count(EB_FORGED, "client %u, channel %u, event %u, id %.*s",
+                        witness->who, proof.channel, proof.number,
+                        (int)event->id_len, event->id);
         return;
     case EB_SEEN_BEFORE:
-        eb_found(EB_TWICE, "client %u, channel %u, event %u, id %.*s",
-                 witness->who, proof.channel, proof.number, (int)event->id_len,
-                 event->id);
+        eb_errors_count(EB_TWICE, "client %u, channel %u, event %u, id %.*s",
+                        witness->who, proof.channel, proof.number,
+                        (int)event->id_len, event->id);
         return;
     case EB_SEEN_BEHIND:
-        eb_found(EB_DISORDERED,
-                 "client %u, channel %u, event %u, id %.*s behind %llu-%llu",
-                 witness->who, proof.channel, proof.number, (int)event->id_len,
-                 event->id, (unsigned long long)witness->at.ms,
-                 (unsigned long long)witness->at.n);
+        eb_errors_count(
+            EB_DISORDERED,
+            "client %u, channel %u, event %u, id %.*s behind %llu-%llu",
+            witness->who, proof.channel, proof.number, (int)event->id_len,
+            event->id, (unsigned long long)witness->at.ms,
+            (unsigned long long)witness->at.n);
         break;
     case EB_SEEN_NEW: break;
     }
@@ -86,9 +88,9 @@ static void take_data(eb_follower_t *follower, const eb_event_t *event)
 
 static void take_open(eb_follower_t *follower, const eb_event_t *event)
 {
-    eb_company_t *company = follower->company;
+    eb_followers_conf_t *company = follower->company;
     uint64_t stay_ms =
-        STAY_LEAST_MS + eb_dice_throw(&company->dice, STAY_MORE_MS);
+        STAY_LEAST_MS + eb_random_throw(&company->dice, STAY_MORE_MS);
     eb_id_t id;
 
     if (event->id != NULL ? eb_id_parse(&id, event->id, event->id_len) != 0
@@ -98,7 +100,7 @@ static void take_open(eb_follower_t *follower, const eb_event_t *event)
     }
     if (event->id != NULL) {
         /* where a stream-reset follows, the old id stays until then */
-        eb_witness_open(&follower->witness, &id, company->now_ns);
+        eb_received_open(&follower->witness, &id, company->now_ns);
     }
     follower->since_ns = company->now_ns;
     follower->due_ns = company->now_ns;
@@ -109,8 +111,8 @@ static void take_open(eb_follower_t *follower, const eb_event_t *event)
 
 static void take_reset(eb_follower_t *follower, const eb_event_t *event)
 {
-    const eb_plan_t *plan = follower->company->plan;
-    eb_witness_t *witness = &follower->witness;
+    const eb_verify_options_t *plan = follower->company->plan;
+    eb_received_t *witness = &follower->witness;
     char name[MAX_NAME];
     char quoted[MAX_NAME + 2];
     uint32_t named = 0;
@@ -128,15 +130,16 @@ static void take_reset(eb_follower_t *follower, const eb_event_t *event)
     }
     if (event->id == NULL || eb_id_parse(&id, event->id, event->id_len) != 0 ||
         named == 0 || eb_id_compare(&id, &witness->at) < 0) {
-        eb_found(EB_WRONG, "client %u at %llu-%llu: id %.*s, %.*s",
-                 witness->who, (unsigned long long)witness->at.ms,
-                 (unsigned long long)witness->at.n,
-                 event->id != NULL ? (int)event->id_len : 1,
-                 event->id != NULL ? event->id : "-", (int)event->data_len,
-                 event->data != NULL ? event->data : "");
+        eb_errors_count(EB_WRONG, "client %u at %llu-%llu: id %.*s, %.*s",
+                        witness->who, (unsigned long long)witness->at.ms,
+                        (unsigned long long)witness->at.n,
+                        event->id != NULL ? (int)event->id_len : 1,
+                        event->id != NULL ? event->id : "-",
+                        (int)event->data_len,
+                        event->data != NULL ? event->data : "");
         return;
     }
-    eb_witness_reset(witness, &id, named);
+    eb_received_reset(witness, &id, named);
 }
 
 void eb_follower_hear(void *who, const eb_event_t *event)

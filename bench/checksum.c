@@ -67,7 +67,7 @@ static void put_sum(char dst[9], const char *data, size_t len)
     dst[8] = ' ';
 }
 
-void eb_proof_write(char *dst, const eb_proof_t *proof)
+void eb_checksum_write(char *dst, const eb_checksum_t *proof)
 {
     uint32_t random = proof->channel * 2654435761u ^ proof->number * 40503u;
     size_t i;
@@ -86,11 +86,11 @@ void eb_proof_write(char *dst, const eb_proof_t *proof)
     put_sum(dst + SUM_AT, dst, proof->size);
 }
 
-int eb_proof_read(eb_proof_t *proof, const char *data, size_t len)
+int eb_checksum_read(eb_checksum_t *proof, const char *data, size_t len)
 {
     char sum[9];
 
-    if (len < EB_PROOF_MIN || len > EB_PROOF_MAX ||
+    if (len < EB_CHECKSUM_MIN || len > EB_CHECKSUM_MAX ||
         get_digits(&proof->channel, data, 4) != 0 ||
         get_digits(&proof->number, data + NUMBER_AT, 8) != 0 ||
         get_digits(&proof->size, data + SIZE_AT, 5) != 0 ||

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * es_churn: many clients that come and go. What a server keeps of them is
+ * churn: many clients that come and go. What a server keeps of them is
  * for others to measure, before and after (check-soak.sh).
  *
  * So many connections at a time, each in turn: connect, ask for a stream, and
@@ -21,8 +21,8 @@
 #include <unistd.h>
 
 #include "bench/clock.h"
-#include "bench/net.h"
 #include "bench/load_options.h"
+#include "bench/net.h"
 
 #define MOST_AT_ONCE 1000
 #define MAX_PATH 512
@@ -65,7 +65,7 @@ typedef struct {
 
 static int usage(void)
 {
-    fputs("usage: es_churn ADDR:PORT CONNECTS AT_ONCE CHANNELS [PATH]\n"
+    fputs("usage: churn ADDR:PORT CONNECTS AT_ONCE CHANNELS [PATH]\n"
           "  PATH  /events/c{}, {} is the channel's number\n",
           stderr);
     return 2;
@@ -88,7 +88,7 @@ static void leave(churn_t *churn, visit_t *visit)
 static void fail(churn_t *churn, visit_t *visit, const char *why)
 {
     if (churn->failed++ == 0) {
-        fprintf(stderr, "es_churn: %s\n", why);
+        fprintf(stderr, "churn: %s\n", why);
     }
     leave(churn, visit);
 }
@@ -210,7 +210,7 @@ static int run(churn_t *churn)
             }
         }
         if (eb_clock_ns() > churn->news_ns + STALLED_NS) {
-            fputs("es_churn: no answer for 20 seconds\n", stderr);
+            fputs("churn: no answer for 20 seconds\n", stderr);
             return -1;
         }
     }
@@ -249,7 +249,7 @@ int main(int argc, char **argv)
     churn.visits = calloc(at_once, sizeof(*churn.visits));
     churn.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (churn.visits == NULL || churn.epoll_fd < 0) {
-        fprintf(stderr, "es_churn: %s\n", strerror(errno));
+        fprintf(stderr, "churn: %s\n", strerror(errno));
         free(churn.visits);
         return 2;
     }
@@ -257,7 +257,7 @@ int main(int argc, char **argv)
         churn.visits[i].fd = -1;
     }
     rc = run(&churn);
-    printf("es_churn connects=%lu resets=%lu opened=%lu failed=%lu "
+    printf("churn connects=%lu resets=%lu opened=%lu failed=%lu "
            "seconds=%.1f\n",
            churn.ended, churn.resets, churn.opened, churn.failed,
            (double)(eb_clock_ns() - start_ns) / (double)EB_NS_PER_SEC);

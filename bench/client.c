@@ -36,17 +36,17 @@ void eb_client_close(eb_client_t *client)
     }
     client->fd = -1;
     client->stage = EB_CLIENT_GONE;
-    eb_hold_clear(&client->sse.rest);
-    eb_ledger_clear(&client->ledger);
+    eb_held_bytes_clear(&client->sse.rest);
+    eb_gaps_clear(&client->ledger);
 }
 
 static int refuse(eb_client_t *client, eb_reading_t *reading, const char *what,
                   const char *why)
 {
-    if (eb_tally_get(reading->tally, EB_REFUSED) == 0) {
-        fprintf(stderr, "es_load: a client is refused: %s: %s\n", what, why);
+    if (eb_counts_get(reading->tally, EB_REFUSED) == 0) {
+        fprintf(stderr, "load: a client is refused: %s: %s\n", what, why);
     }
-    eb_tally_add(reading->tally, EB_REFUSED);
+    eb_counts_add(reading->tally, EB_REFUSED);
     eb_client_close(client);
     return -1;
 }
@@ -58,10 +58,10 @@ static void end(eb_client_t *client, eb_reading_t *reading, const char *why)
         refuse(client, reading, "no stream", why);
         return;
     }
-    if (eb_tally_get(reading->tally, EB_CUT) == 0) {
-        fprintf(stderr, "es_load: a stream is cut: %s\n", why);
+    if (eb_counts_get(reading->tally, EB_CUT) == 0) {
+        fprintf(stderr, "load: a stream is cut: %s\n", why);
     }
-    eb_tally_add(reading->tally, EB_CUT);
+    eb_counts_add(reading->tally, EB_CUT);
     eb_client_close(client);
 }
 
@@ -111,39 +111,39 @@ int eb_client_ask(eb_client_t *client, eb_reading_t *reading)
 static void take_data(const taker_t *taker, const eb_event_t *event)
 {
     eb_client_t *client = taker->client;
-    eb_tally_t *tally = taker->reading->tally;
+    eb_counts_t *tally = taker->reading->tally;
     eb_payload_t payload;
     eb_verdict_t verdict;
 
     if (event->data == NULL || event->id == NULL ||
         eb_payload_read(&payload, event->data, event->data_len,
                         taker->reading->opts->size) != 0) {
-        eb_tally_add(tally, EB_MALFORMED);
+        eb_counts_add(tally, EB_MALFORMED);
         return;
     }
     if (payload.channel != client->channel) {
-        eb_tally_add(tally, EB_FOREIGN);
+        eb_counts_add(tally, EB_FOREIGN);
         return;
     }
-    verdict = eb_ledger_enter(&client->ledger, payload.number);
+    verdict = eb_gaps_enter(&client->ledger, payload.number);
     if (verdict == EB_AGAIN) {
-        eb_tally_add(tally, EB_DOUBLED);
+        eb_counts_add(tally, EB_DOUBLED);
         return;
     }
     if (verdict == EB_LATE) {
-        eb_tally_add(tally, EB_REORDERED);
+        eb_counts_add(tally, EB_REORDERED);
     }
     eb_histogram_add(&tally->latency, taker->now_ns > payload.stamp_ns
                                           ? taker->now_ns - payload.stamp_ns
                                           : 0);
-    eb_tally_set(tally, EB_LAST_NS, taker->now_ns);
-    eb_tally_add(tally, EB_DELIVERED);
+    eb_counts_set(tally, EB_LAST_NS, taker->now_ns);
+    eb_counts_add(tally, EB_DELIVERED);
 }
 
 static void on_event(void *who, const eb_event_t *event)
 {
     const taker_t *taker = who;
-    eb_tally_t *tally = taker->reading->tally;
+    eb_counts_t *tally = taker->reading->tally;
 
     if (TYPE_IS(event, "message")) {
         /* an event without data is none to EventSource: the retry: line */
@@ -154,17 +154,17 @@ static void on_event(void *who, const eb_event_t *event)
     else if (TYPE_IS(event, "stream-open")) {
         if (taker->client->stage == EB_CLIENT_WAITING) {
             taker->client->stage = EB_CLIENT_LIVE;
-            eb_tally_add(tally, EB_READY);
+            eb_counts_add(tally, EB_READY);
         }
     }
     else if (TYPE_IS(event, "keep-alive")) {
-        eb_tally_add(tally, EB_KEEPALIVES);
+        eb_counts_add(tally, EB_KEEPALIVES);
     }
     else if (TYPE_IS(event, "stream-reset")) {
-        eb_tally_add(tally, EB_RESETS);
+        eb_counts_add(tally, EB_RESETS);
     }
     else {
-        eb_tally_add(tally, EB_MALFORMED);
+        eb_counts_add(tally, EB_MALFORMED);
     }
 }
 
@@ -178,7 +178,7 @@ static int take_body(const taker_t *taker, char *bytes, size_t len)
     for (;;) {
         run = eb_body_next(&client->body, &bytes, &len, &piece);
         if (run < 0) {
-            eb_tally_add(taker->reading->tally, EB_MALFORMED);
+            eb_counts_add(taker->reading->tally, EB_MALFORMED);
             end(client, taker->reading, "broken chunk");
             return -1;
         }
@@ -187,7 +187,7 @@ static int take_body(const taker_t *taker, char *bytes, size_t len)
         }
         if (eb_sse_feed(&client->sse, piece, (size_t)run, on_event,
                         (void *)taker) != 0) {
-            eb_tally_add(taker->reading->tally, EB_MALFORMED);
+            eb_counts_add(taker->reading->tally, EB_MALFORMED);
             end(client, taker->reading, "event without end");
             return -1;
         }
@@ -203,13 +203,13 @@ static int take_body(const taker_t *taker, char *bytes, size_t len)
 static int take_head(const taker_t *taker, char *bytes, size_t len)
 {
     eb_client_t *client = taker->client;
-    eb_hold_t head = client->sse.rest;
+    eb_held_bytes_t head = client->sse.rest;
     eb_answer_t answer;
     char status[32];
     size_t head_len;
     int rc;
 
-    if (eb_hold_add(&head, bytes, len, MAX_HEAD) != 0) {
+    if (eb_held_bytes_add(&head, bytes, len, MAX_HEAD) != 0) {
         client->sse.rest = head;
         return refuse(client, taker->reading, "head", "too long");
     }
@@ -229,7 +229,7 @@ static int take_head(const taker_t *taker, char *bytes, size_t len)
     client->stage = EB_CLIENT_WAITING;
     memset(&client->sse.rest, 0, sizeof(client->sse.rest));
     rc = take_body(taker, head.bytes + head_len, head.len - head_len);
-    eb_hold_clear(&head);
+    eb_held_bytes_clear(&head);
     return rc;
 }
 

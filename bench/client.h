@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * eb_client: one subscriber: connects, asks for its channel, reads its
+ * client: one subscriber: connects, asks for its channel, reads its
  * stream, and enters what it gets into its ledger and the tally.
  */
 #ifndef EB_CLIENT_H
 #define EB_CLIENT_H
 
-#include "bench/http.h"
+#include "bench/counts.h"
 #include "bench/gaps.h"
+#include "bench/http.h"
 #include "bench/load_options.h"
 #include "bench/sse.h"
-#include "bench/counts.h"
 
 typedef enum {
     EB_CLIENT_NEW,
@@ -23,7 +23,7 @@ typedef enum {
 
 typedef struct {
     eb_sse_t sse; /* also holds a head that has not come whole */
-    eb_ledger_t ledger;
+    eb_gaps_t ledger;
     eb_body_t body;
     uint32_t channel;
     int fd; /* -1 before and after */
@@ -33,7 +33,7 @@ typedef struct {
 /* What the clients of one process share. */
 typedef struct {
     const eb_options_t *opts;
-    eb_tally_t *tally;
+    eb_counts_t *tally;
     char *buffer; /* all reads go here */
     size_t size;  /* its size */
 } eb_reading_t;

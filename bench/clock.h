@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * eb_clock: the one clock of the load generator.
+ * clock: the one clock of the load generator.
  *
  * CLOCK_MONOTONIC is the same for all processes of a machine, so that an
  * event's stamp, made by the publishing process, can be compared with the

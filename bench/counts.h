@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * eb_tally: what one reading process has seen.
+ * counts: what one reading process has seen.
  *
  * Lives in memory shared with the parent. The reading process alone writes
  * it. The parent reads the counters while they change (each is stored
  * atomically, no order among them is promised) and the histogram when the
  * process has ended.
  */
-#ifndef EB_TALLY_H
-#define EB_TALLY_H
+#ifndef EB_COUNTS_H
+#define EB_COUNTS_H
 
 #include <stdint.h>
 
@@ -30,24 +30,25 @@ typedef enum {
 } eb_counter_t;
 
 typedef struct {
-    uint64_t counter[EB_COUNTERS]; /* written by eb_tally_set() */
+    uint64_t counter[EB_COUNTERS]; /* written by eb_counts_set() */
     eb_histogram_t latency;
-} __attribute__((aligned(64))) eb_tally_t;
+} __attribute__((aligned(64))) eb_counts_t;
 
 /* Relaxed: a counter says nothing about any other memory. */
-static inline void eb_tally_add(eb_tally_t *tally, eb_counter_t which)
+static inline void eb_counts_add(eb_counts_t *tally, eb_counter_t which)
 {
     __atomic_store_n(&tally->counter[which], tally->counter[which] + 1,
                      __ATOMIC_RELAXED);
 }
 
-static inline void eb_tally_set(eb_tally_t *tally, eb_counter_t which,
-                                uint64_t value)
+static inline void eb_counts_set(eb_counts_t *tally, eb_counter_t which,
+                                 uint64_t value)
 {
     __atomic_store_n(&tally->counter[which], value, __ATOMIC_RELAXED);
 }
 
-static inline uint64_t eb_tally_get(const eb_tally_t *tally, eb_counter_t which)
+static inline uint64_t eb_counts_get(const eb_counts_t *tally,
+                                     eb_counter_t which)
 {
     return __atomic_load_n(&tally->counter[which], __ATOMIC_RELAXED);
 }

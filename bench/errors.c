@@ -19,7 +19,7 @@ static const char *const NAMES[EB_FINDINGS] = {
     "acknowledged", "unknown",
 };
 
-void eb_found(eb_finding_t what, const char *format, ...)
+void eb_errors_count(eb_error_t what, const char *format, ...)
 {
     va_list args;
 
@@ -27,24 +27,24 @@ void eb_found(eb_finding_t what, const char *format, ...)
     if (eb_findings[what] > TOLD_AT_MOST) {
         return;
     }
-    fprintf(stderr, "es_verify: %s: ", NAMES[what]);
+    fprintf(stderr, "verify: %s: ", NAMES[what]);
     va_start(args, format);
     vfprintf(stderr, format, args);
     va_end(args);
     fputc('\n', stderr);
 }
 
-void eb_findings_print(int is_sound)
+void eb_errors_print(int is_sound)
 {
     int i;
 
-    printf("es_verify result=%s", is_sound ? "sound" : "faulty");
+    printf("verify result=%s", is_sound ? "sound" : "faulty");
     for (i = 0; i < EB_FINDINGS; i++) {
         printf(" %s=%llu", NAMES[i], (unsigned long long)eb_findings[i]);
     }
 }
 
-uint64_t eb_findings_faults(void)
+uint64_t eb_errors_faults(void)
 {
     uint64_t sum = 0;
     int i;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * eb_findings: what es_verify has counted. One for the whole program: all
+ * errors: what verify has counted. One for the whole program: all
  * of it runs in one thread.
  */
-#ifndef EB_FINDINGS_H
-#define EB_FINDINGS_H
+#ifndef EB_ERRORS_H
+#define EB_ERRORS_H
 
 #include <stdint.h>
 
@@ -39,18 +39,18 @@ typedef enum {
     EB_ACKNOWLEDGED, /* those it answered with 200 and an id */
     EB_UNKNOWNS,     /* those of which it is not known */
     EB_FINDINGS
-} eb_finding_t;
+} eb_error_t;
 
 extern uint64_t eb_findings[EB_FINDINGS];
 
 /** Count one; the first eight of a kind are told on stderr, as printf. */
-void eb_found(eb_finding_t what, const char *format, ...)
+void eb_errors_count(eb_error_t what, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/** Print the findings: one line of key=value, behind "es_verify ". */
-void eb_findings_print(int is_sound);
+/** Print the findings: one line of key=value, behind "verify ". */
+void eb_errors_print(int is_sound);
 
 /** The sum of all faults. */
-uint64_t eb_findings_faults(void);
+uint64_t eb_errors_faults(void);
 
 #endif

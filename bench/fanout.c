@@ -116,10 +116,10 @@ static size_t send_some(int fd, const char *bytes, size_t len)
     return sent > 0 ? (size_t)sent : 0;
 }
 
-static void keep(eb_conn_t *conn, eb_hold_t *where, const char *bytes,
+static void keep(eb_conn_t *conn, eb_held_bytes_t *where, const char *bytes,
                  size_t len)
 {
-    if (eb_hold_add(where, bytes, len, MAX_OUT) != 0) {
+    if (eb_held_bytes_add(where, bytes, len, MAX_OUT) != 0) {
         shutdown(conn->fd, SHUT_RDWR);
     }
 }
@@ -141,8 +141,8 @@ static int holds_back(const eb_conn_t *conn)
 void eb_fanout_flush(eb_conn_t *conn)
 {
     if (conn->out.len > 0) {
-        eb_hold_drop(&conn->out,
-                     send_some(conn->fd, conn->out.bytes, conn->out.len));
+        eb_held_bytes_drop(&conn->out,
+                           send_some(conn->fd, conn->out.bytes, conn->out.len));
     }
     if (conn->channel != NULL) {
         conn->channel->subscribers[conn->place].is_slow = holds_back(conn);
@@ -171,20 +171,20 @@ static size_t make_frame(const char *data, size_t len)
 }
 
 /* A client with something kept, or one that is to suffer a fault. */
-static void send_specially(subscriber_t *to, eb_fault_t fault, size_t len)
+static void send_specially(subscriber_t *to, eb_mistake_t fault, size_t len)
 {
     eb_conn_t *conn = to->conn;
 
     switch (fault) {
-    case EB_FAULT_DROP: break;
-    case EB_FAULT_CUT: shutdown(conn->fd, SHUT_RDWR); break;
-    case EB_FAULT_SWAP: keep(conn, &conn->late, frame, len); break;
-    case EB_FAULT_SPOIL:
+    case EB_MISTAKE_DROP: break;
+    case EB_MISTAKE_CUT: shutdown(conn->fd, SHUT_RDWR); break;
+    case EB_MISTAKE_SWAP: keep(conn, &conn->late, frame, len); break;
+    case EB_MISTAKE_SPOIL:
         frame[len - 5] ^= 1;
         eb_fanout_write(conn, frame, len);
         frame[len - 5] ^= 1;
         break;
-    case EB_FAULT_DOUBLE:
+    case EB_MISTAKE_DOUBLE:
         eb_fanout_write(conn, frame, len);
         eb_fanout_write(conn, frame, len);
         break;
@@ -192,7 +192,7 @@ static void send_specially(subscriber_t *to, eb_fault_t fault, size_t len)
         eb_fanout_write(conn, frame, len);
         if (conn->late.len != 0) {
             eb_fanout_write(conn, conn->late.bytes, conn->late.len);
-            eb_hold_clear(&conn->late);
+            eb_held_bytes_clear(&conn->late);
         }
         break;
     }
@@ -200,19 +200,19 @@ static void send_specially(subscriber_t *to, eb_fault_t fault, size_t len)
 }
 
 uint32_t eb_fanout_send(const char *name, const char *data, size_t len,
-                        eb_faults_t *faults)
+                        eb_mistakes_t *faults)
 {
     eb_channel_t *channel = find(name);
     size_t frame_len = make_frame(data, len);
     subscriber_t *to;
-    eb_fault_t fault;
+    eb_mistake_t fault;
     uint32_t i;
     size_t sent;
 
     for (i = 0; channel != NULL && i < channel->count; i++) {
         to = &channel->subscribers[i];
-        fault = eb_faults_next(faults);
-        if (fault != EB_FAULT_NONE || to->is_slow) {
+        fault = eb_mistakes_next(faults);
+        if (fault != EB_MISTAKE_NONE || to->is_slow) {
             send_specially(to, fault, frame_len);
             continue;
         }

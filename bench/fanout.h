@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * eb_fanout: es_floor's channels and the one thing that is measured there:
+ * fanout: baseline's channels and the one thing that is measured there:
  * one send() of a ready frame to each subscriber of a channel.
  */
 #ifndef EB_FANOUT_H
@@ -8,18 +8,18 @@
 
 #include <stdint.h>
 
-#include "bench/mistakes.h"
 #include "bench/held_bytes.h"
+#include "bench/mistakes.h"
 
 #define EB_CHANNEL_NAME 128
 
 typedef struct eb_channel eb_channel_t;
 
-/* One connection of es_floor, subscribed or not. */
+/* One connection of baseline, subscribed or not. */
 typedef struct {
-    eb_hold_t in;          /* a request that has not come whole */
-    eb_hold_t out;         /* what the socket did not take */
-    eb_hold_t late;        /* EB_FAULT_SWAP: goes after the next frame */
+    eb_held_bytes_t in;    /* a request that has not come whole */
+    eb_held_bytes_t out;   /* what the socket did not take */
+    eb_held_bytes_t late;  /* EB_MISTAKE_SWAP: goes after the next frame */
     eb_channel_t *channel; /* subscribed to; NULL: none */
     uint32_t place;        /* index among the channel's subscribers */
     int fd;
@@ -45,7 +45,7 @@ void eb_fanout_leave(eb_conn_t *conn);
  * @return number of subscribers
  */
 uint32_t eb_fanout_send(const char *name, const char *data, size_t len,
-                        eb_faults_t *faults);
+                        eb_mistakes_t *faults);
 
 /** The socket is writable again: send what was kept. */
 void eb_fanout_flush(eb_conn_t *conn);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * es_liar: a small server of event streams that resumes properly, but for
- * the lies that it is told to tell. It shows that es_verify sees them.
+ * faulty_server: a small server of event streams that resumes properly, but for
+ * the lies that it is told to tell. It shows that verify sees them.
  *
  *     GET /events/NAME                   the stream of channel room-NAME
  *     GET /wide?room=NAME&room=NAME…     of several
@@ -22,13 +22,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "bench/http.h"
-#include "bench/stream_faults.h"
-#include "bench/net.h"
 #include "bench/checksum.h"
+#include "bench/http.h"
+#include "bench/net.h"
+#include "bench/stream_faults.h"
 #include "bench/stream_out.h"
 
-#define MAX_REQUEST (EB_PROOF_MAX + 8192)
+#define MAX_REQUEST (EB_CHECKSUM_MAX + 8192)
 #define MAX_READY 256
 #define EVENTS_PATH "GET /events/"
 #define WIDE_PATH "GET /wide?"
@@ -44,7 +44,7 @@ static void on_signal(int number)
     is_over = 1;
 }
 
-static void reply(eb_talk_t *talk, int status, const char *body)
+static void reply(eb_stream_out_t *talk, int status, const char *body)
 {
     char text[512];
     int len;
@@ -53,19 +53,19 @@ static void reply(eb_talk_t *talk, int status, const char *body)
                    "HTTP/1.1 %d %s\r\nContent-Type: application/json\r\n"
                    "Content-Length: %zu\r\n\r\n%s",
                    status, status == 200 ? "OK" : "Error", strlen(body), body);
-    eb_talk_write(talk, text, (size_t)len);
+    eb_stream_out_write(talk, text, (size_t)len);
 }
 
-static void add_channel(eb_talk_t *talk, const char *name)
+static void add_channel(eb_stream_out_t *talk, const char *name)
 {
-    if (talk->nchannels < EB_TALK_CHANNELS) {
-        snprintf(talk->channels[talk->nchannels++], EB_PAST_NAME, "room-%.*s",
-                 (int)strcspn(name, " &\r\n"), name);
+    if (talk->nchannels < EB_STREAM_OUT_CHANNELS) {
+        snprintf(talk->channels[talk->nchannels++], EB_ID_INDEX_NAME,
+                 "room-%.*s", (int)strcspn(name, " &\r\n"), name);
     }
 }
 
 /* Returns 0, or -1: this asks for no stream. */
-static int read_channels(eb_talk_t *talk, const char *head)
+static int read_channels(eb_stream_out_t *talk, const char *head)
 {
     size_t len = strcspn(head, "\r\n"); /* the head is whole */
     const char *end = head + len;
@@ -89,7 +89,7 @@ static int read_channels(eb_talk_t *talk, const char *head)
     }
 }
 
-static int subscribe(eb_talk_t *talk, const char *head, size_t len)
+static int subscribe(eb_stream_out_t *talk, const char *head, size_t len)
 {
     const char *text = eb_http_header(head, len, "Last-Event-ID");
     eb_id_t id;
@@ -98,32 +98,33 @@ static int subscribe(eb_talk_t *talk, const char *head, size_t len)
         return -1;
     }
     if (text == NULL || eb_id_parse(&id, text, strcspn(text, "\r")) != 0) {
-        eb_talk_begin(talk, NULL);
+        eb_stream_out_begin(talk, NULL);
     }
-    else if (eb_lies_is_due(EB_LIE_DENY)) {
+    else if (eb_stream_faults_is_due(EB_STREAM_FAULT_DENY)) {
         reply(talk, 503, "not now\n");
         return -1;
     }
     else {
-        eb_talk_begin(talk, &id);
+        eb_stream_out_begin(talk, &id);
     }
     return 0;
 }
 
-static void publish(eb_talk_t *talk, const char *head, const char *data,
+static void publish(eb_stream_out_t *talk, const char *head, const char *data,
                     size_t len)
 {
     const char *name = head + sizeof(PUBLISH_PATH) - 1;
-    int refuses = eb_lies_is_due(EB_LIE_REFUSE);
-    int grudges = eb_lies_is_due(EB_LIE_GRUDGE);
-    char channel[EB_PAST_NAME];
-    const eb_deed_t *deed = NULL;
+    int refuses = eb_stream_faults_is_due(EB_STREAM_FAULT_REFUSE);
+    int grudges = eb_stream_faults_is_due(EB_STREAM_FAULT_GRUDGE);
+    char channel[EB_ID_INDEX_NAME];
+    const eb_indexed_t *deed = NULL;
     char body[128];
 
     snprintf(channel, sizeof(channel), "%.*s", (int)strcspn(name, " "), name);
     if (!refuses) {
-        deed = eb_past_add(channel, data, len, eb_lies_is_due(EB_LIE_HIDE));
-        eb_talk_spread();
+        deed = eb_id_index_add(channel, data, len,
+                               eb_stream_faults_is_due(EB_STREAM_FAULT_HIDE));
+        eb_stream_out_spread();
     }
     if (deed == NULL || grudges) {
         reply(talk, 500, "no\n");
@@ -135,14 +136,14 @@ static void publish(eb_talk_t *talk, const char *head, const char *data,
 }
 
 /* Serve the one request that is there. Returns -1 to close. */
-static int serve(eb_talk_t *talk, const char *bytes, size_t len)
+static int serve(eb_stream_out_t *talk, const char *bytes, size_t len)
 {
     const char *length;
     const char *head;
     size_t head_len;
     size_t body_len;
 
-    if (eb_hold_add(&talk->in, bytes, len, MAX_REQUEST) != 0) {
+    if (eb_held_bytes_add(&talk->in, bytes, len, MAX_REQUEST) != 0) {
         return -1;
     }
     head = talk->in.bytes;
@@ -155,22 +156,22 @@ static int serve(eb_talk_t *talk, const char *bytes, size_t len)
     }
     length = eb_http_header(head, head_len, "Content-Length");
     body_len = length != NULL ? strtoul(length, NULL, 10) : 0;
-    if (body_len == 0 || body_len > EB_PROOF_MAX) {
+    if (body_len == 0 || body_len > EB_CHECKSUM_MAX) {
         return -1;
     }
     if (talk->in.len >= head_len + body_len) {
         publish(talk, head, head + head_len, body_len);
-        eb_hold_clear(&talk->in);
+        eb_held_bytes_clear(&talk->in);
     }
     return 0;
 }
 
-static void on_ready(eb_talk_t *talk)
+static void on_ready(eb_stream_out_t *talk)
 {
     static char buffer[64 * 1024];
     ssize_t len;
 
-    eb_talk_flush(talk);
+    eb_stream_out_flush(talk);
     do {
         len = recv(talk->fd, buffer, sizeof(buffer), MSG_DONTWAIT);
         if (len < 0 && (errno == EAGAIN || errno == EINTR)) {
@@ -178,7 +179,7 @@ static void on_ready(eb_talk_t *talk)
         }
         if (len <= 0 ||
             (talk->prev == NULL && serve(talk, buffer, (size_t)len) != 0)) {
-            eb_talk_end(talk);
+            eb_stream_out_end(talk);
             close(talk->fd);
             free(talk);
             return;
@@ -189,7 +190,7 @@ static void on_ready(eb_talk_t *talk)
 static void accept_all(int epoll_fd, int listen_fd)
 {
     struct epoll_event event;
-    eb_talk_t *talk;
+    eb_stream_out_t *talk;
     int on = 1;
     int fd;
 
@@ -256,7 +257,7 @@ static int start(int *listen_fd)
     event.events = EPOLLIN;
     if (epoll_fd < 0 || *listen_fd < 0 ||
         epoll_ctl(epoll_fd, EPOLL_CTL_ADD, *listen_fd, &event) != 0) {
-        fprintf(stderr, "es_liar: cannot listen: %s\n", strerror(errno));
+        fprintf(stderr, "faulty_server: cannot listen: %s\n", strerror(errno));
         return -1;
     }
     printf("port %u\n", (unsigned int)ntohs(addrs.addr[0].sin_port));
@@ -271,8 +272,9 @@ int main(int argc, char **argv)
     int i;
 
     for (i = 1; i < argc; i++) {
-        if (eb_lies_parse(argv[i]) != 0) {
-            fprintf(stderr, "usage: es_liar [LIE:N ...]; see eb_lies.h\n");
+        if (eb_stream_faults_parse(argv[i]) != 0) {
+            fprintf(stderr,
+                    "usage: faulty_server [LIE:N ...]; see stream_faults.h\n");
             return 2;
         }
     }
@@ -281,6 +283,6 @@ int main(int argc, char **argv)
         return 1;
     }
     loop(epoll_fd, listen_fd);
-    eb_lies_print();
+    eb_stream_faults_print();
     return 0;
 }

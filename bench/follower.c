@@ -27,7 +27,7 @@
 #define HASTY_BUFFER (256 * 1024)
 #define TURN_MS 500 /* a fickle one rests up to that */
 
-static eb_habit_t habit_of(const eb_plan_t *plan, uint32_t index)
+static eb_habit_t habit_of(const eb_verify_options_t *plan, uint32_t index)
 {
     /* 37 and 100 have no common factor: all percentages are well mixed */
     uint32_t place = index * 37 % 100;
@@ -38,10 +38,10 @@ static eb_habit_t habit_of(const eb_plan_t *plan, uint32_t index)
     return place < plan->slow + plan->fickle ? EB_FICKLE : EB_STEADY;
 }
 
-void eb_follower_init(eb_follower_t *follower, eb_company_t *company,
+void eb_follower_init(eb_follower_t *follower, eb_followers_conf_t *company,
                       uint32_t index)
 {
-    const eb_plan_t *plan = company->plan;
+    const eb_verify_options_t *plan = company->plan;
     uint32_t width = 1;
 
     memset(follower, 0, sizeof(*follower));
@@ -50,10 +50,10 @@ void eb_follower_init(eb_follower_t *follower, eb_company_t *company,
     follower->fd = -1;
     follower->retry_ms = FIRST_RETRY_MS;
     if (index * 59 % 100 < plan->broad) {
-        width = 2 + index % (EB_WITNESS_CHANNELS - 1);
+        width = 2 + index % (EB_RECEIVED_CHANNELS - 1);
         width = width < plan->channels ? width : plan->channels;
     }
-    eb_witness_init(&follower->witness, index, index % plan->channels, width);
+    eb_received_init(&follower->witness, index, index % plan->channels, width);
 }
 
 int eb_follower_is_slow(const eb_follower_t *follower)
@@ -70,7 +70,7 @@ static void rest(eb_follower_t *follower, uint64_t ms)
     follower->stage = EB_RESTING;
     follower->since_ns = 0;
     follower->due_ns = follower->company->now_ns + ms * EB_NS_PER_MS;
-    eb_hold_clear(&follower->sse.rest);
+    eb_held_bytes_clear(&follower->sse.rest);
 }
 
 /* The connection ended, not by our will. */
@@ -84,14 +84,15 @@ static void end(eb_follower_t *follower, int is_clean, const char *why)
     else if (is_clean) {
         eb_findings[EB_ENDS]++;
         if (follower->sse.rest.len != 0) {
-            eb_found(EB_TORN, "client %u: a clean end within an event", who);
+            eb_errors_count(EB_TORN, "client %u: a clean end within an event",
+                            who);
         }
     }
     else if (eb_follower_is_slow(follower)) {
         eb_findings[EB_CUTS_SLOW]++;
     }
     else {
-        eb_found(EB_CUTS, "client %u: %s", who, why);
+        eb_errors_count(EB_CUTS, "client %u: %s", who, why);
     }
     follower->is_back = 1;
     follower->company->news_ns = follower->company->now_ns;
@@ -100,7 +101,7 @@ static void end(eb_follower_t *follower, int is_clean, const char *why)
 
 static void deny(eb_follower_t *follower, const char *why)
 {
-    eb_found(EB_DENIED, "client %u: %s", follower->witness.who, why);
+    eb_errors_count(EB_DENIED, "client %u: %s", follower->witness.who, why);
     follower->is_back = 1;
     rest(follower, follower->retry_ms);
 }
@@ -127,8 +128,8 @@ static int call(eb_follower_t *follower)
 
 static void make_path(const eb_follower_t *follower, char *dst, size_t size)
 {
-    const eb_plan_t *plan = follower->company->plan;
-    const eb_witness_t *witness = &follower->witness;
+    const eb_verify_options_t *plan = follower->company->plan;
+    const eb_received_t *witness = &follower->witness;
     size_t len;
     uint32_t i;
 
@@ -193,8 +194,9 @@ static void take_body(eb_follower_t *follower, char *bytes, size_t len)
         }
     }
     if (run < 0) {
-        eb_found(EB_TORN, "client %u: broken chunk, or event without end",
-                 follower->witness.who);
+        eb_errors_count(EB_TORN,
+                        "client %u: broken chunk, or event without end",
+                        follower->witness.who);
         end(follower, 0, "broken stream");
     }
     else if (follower->body.state == EB_BODY_DONE) {
@@ -216,14 +218,14 @@ static void begin(eb_follower_t *follower, const eb_answer_t *answer)
 static void take_head(eb_follower_t *follower, char *bytes, size_t len)
 {
     static const char MEDIA[] = "text/event-stream";
-    eb_hold_t *head = &follower->sse.rest;
-    eb_hold_t whole;
+    eb_held_bytes_t *head = &follower->sse.rest;
+    eb_held_bytes_t whole;
     eb_answer_t answer;
     const char *type;
     char status[64];
     size_t head_len;
 
-    if (eb_hold_add(head, bytes, len, READ_SIZE + MAX_HEAD) != 0) {
+    if (eb_held_bytes_add(head, bytes, len, READ_SIZE + MAX_HEAD) != 0) {
         deny(follower, "head too long");
         return;
     }
@@ -245,7 +247,7 @@ static void take_head(eb_follower_t *follower, char *bytes, size_t len)
     whole = *head;
     begin(follower, &answer);
     take_body(follower, whole.bytes + head_len, whole.len - head_len);
-    eb_hold_clear(&whole);
+    eb_held_bytes_clear(&whole);
 }
 
 /*
@@ -296,7 +298,7 @@ void eb_follower_ready(eb_follower_t *follower)
 
 static void tick_slow(eb_follower_t *follower)
 {
-    eb_company_t *company = follower->company;
+    eb_followers_conf_t *company = follower->company;
     int large = HASTY_BUFFER;
 
     if (company->is_ending) {
@@ -318,24 +320,24 @@ static void tick_slow(eb_follower_t *follower)
 /* A fickle one goes; sometimes it returns as another. */
 static void leave(eb_follower_t *follower)
 {
-    eb_company_t *company = follower->company;
+    eb_followers_conf_t *company = follower->company;
     struct linger linger = {1, 0};
 
-    if (eb_dice_throw(&company->dice, 2) == 0) {
+    if (eb_random_throw(&company->dice, 2) == 0) {
         setsockopt(follower->fd, SOL_SOCKET, SO_LINGER, &linger,
                    sizeof(linger)); /* close() sends RST */
     }
-    rest(follower, eb_dice_throw(&company->dice, TURN_MS));
+    rest(follower, eb_random_throw(&company->dice, TURN_MS));
     eb_findings[EB_LEAVES]++;
-    if (eb_dice_throw(&company->dice, 4) == 0) {
-        eb_witness_judge(&follower->witness, company->book, 1);
+    if (eb_random_throw(&company->dice, 4) == 0) {
+        eb_received_judge(&follower->witness, company->book, 1);
         follower->last_id[0] = '\0';
     }
 }
 
 int eb_follower_tick(eb_follower_t *follower)
 {
-    eb_company_t *company = follower->company;
+    eb_followers_conf_t *company = follower->company;
 
     if (follower->stage == EB_RESTING) {
         return company->now_ns >= follower->due_ns && call(follower);
@@ -361,17 +363,17 @@ void eb_follower_finish(eb_follower_t *follower)
     static const char *const STAGES[] = {"is away", "connects", "has asked",
                                          "listens"};
 
-    if (!eb_witness_is_complete(&follower->witness, follower->company->book)) {
+    if (!eb_received_is_complete(&follower->witness, follower->company->book)) {
         fprintf(stderr,
-                "es_verify: client %u has not got all: it %s, %s, its last id "
+                "verify: client %u has not got all: it %s, %s, its last id "
                 "is %s\n",
                 follower->witness.who, HABITS[follower->habit],
                 STAGES[follower->stage], follower->last_id);
     }
     rest(follower, 0);
     if (follower->witness.open_ns == 0) {
-        eb_found(EB_DENIED, "client %u: has no stream at the end",
-                 follower->witness.who);
+        eb_errors_count(EB_DENIED, "client %u: has no stream at the end",
+                        follower->witness.who);
     }
-    eb_witness_judge(&follower->witness, follower->company->book, 0);
+    eb_received_judge(&follower->witness, follower->company->book, 0);
 }

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * eb_follower: one subscriber that behaves as a browser's EventSource does:
+ * follower: one subscriber that behaves as a browser's EventSource does:
  * comes back after the last retry: time, with the last id it has seen.
  */
 #ifndef EB_FOLLOWER_H
 #define EB_FOLLOWER_H
 
-#include "bench/random.h"
 #include "bench/histogram.h"
 #include "bench/http.h"
-#include "bench/verify_options.h"
-#include "bench/sse.h"
+#include "bench/random.h"
 #include "bench/received.h"
+#include "bench/sse.h"
+#include "bench/verify_options.h"
 
 typedef enum {
     EB_STEADY, /* stays and reads all */
@@ -29,19 +29,19 @@ typedef enum {
 
 /* What all followers share. */
 typedef struct {
-    const eb_plan_t *plan;
-    eb_book_t *book;
-    eb_dice_t dice;
+    const eb_verify_options_t *plan;
+    eb_channel_log_t *book;
+    eb_random_t dice;
     eb_histogram_t latency; /* of steady ones, while connected */
     uint64_t now_ns;        /* when these bytes were read */
     uint64_t news_ns;       /* when anything came or changed last */
     int has_begun;          /* all have a stream; before, none leaves */
     int is_ending;          /* the slow ones hurry, the fickle ones stay */
-} eb_company_t;
+} eb_followers_conf_t;
 
 typedef struct {
-    eb_company_t *company;
-    eb_witness_t witness;
+    eb_followers_conf_t *company;
+    eb_received_t witness;
     eb_sse_t sse; /* also holds a head that has not come whole */
     eb_body_t body;
     uint64_t due_ns;   /* resting: to connect; fickle: to leave */
@@ -55,7 +55,7 @@ typedef struct {
 } eb_follower_t;
 
 /** Number `index` of all; habit and channels follow from it and the plan. */
-void eb_follower_init(eb_follower_t *follower, eb_company_t *company,
+void eb_follower_init(eb_follower_t *follower, eb_followers_conf_t *company,
                       uint32_t index);
 
 /** Does it read on its ticks only, whatever is ready? */

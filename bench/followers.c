@@ -20,7 +20,7 @@
 #define WAIT_MS 5
 #define CALLS_A_TICK 20 /* else the listen queue would run over */
 
-int eb_flock_open(eb_flock_t *flock, const eb_plan_t *plan)
+int eb_followers_open(eb_followers_t *flock, const eb_verify_options_t *plan)
 {
     uint32_t i;
 
@@ -31,8 +31,8 @@ int eb_flock_open(eb_flock_t *flock, const eb_plan_t *plan)
     flock->posters = calloc(plan->publishers, sizeof(*flock->posters));
     if (flock->epoll_fd < 0 || flock->followers == NULL ||
         flock->posters == NULL ||
-        eb_book_open(&flock->book, plan->channels) != 0) {
-        fprintf(stderr, "es_verify: %s\n", strerror(errno));
+        eb_channel_log_open(&flock->book, plan->channels) != 0) {
+        fprintf(stderr, "verify: %s\n", strerror(errno));
         return -1;
     }
     flock->company.plan = plan;
@@ -48,7 +48,7 @@ int eb_flock_open(eb_flock_t *flock, const eb_plan_t *plan)
     return 0;
 }
 
-static void watch(eb_flock_t *flock, int fd, uint32_t index)
+static void watch(eb_followers_t *flock, int fd, uint32_t index)
 {
     struct epoll_event event;
 
@@ -60,9 +60,9 @@ static void watch(eb_flock_t *flock, int fd, uint32_t index)
     }
 }
 
-static void tick(eb_flock_t *flock, uint64_t now_ns)
+static void tick(eb_followers_t *flock, uint64_t now_ns)
 {
-    const eb_plan_t *plan = flock->plan;
+    const eb_verify_options_t *plan = flock->plan;
     uint32_t calls = 0;
     uint32_t i;
 
@@ -84,7 +84,7 @@ static void tick(eb_flock_t *flock, uint64_t now_ns)
 }
 
 /* In turns, so that no channel falls behind. */
-static void post(eb_flock_t *flock, uint64_t due, uint64_t now_ns)
+static void post(eb_followers_t *flock, uint64_t due, uint64_t now_ns)
 {
     eb_poster_t *poster;
     uint32_t i;
@@ -99,7 +99,7 @@ static void post(eb_flock_t *flock, uint64_t due, uint64_t now_ns)
     }
 }
 
-void eb_flock_step(eb_flock_t *flock, uint64_t due)
+void eb_followers_step(eb_followers_t *flock, uint64_t due)
 {
     struct epoll_event ready[MAX_READY];
     uint64_t now_ns = eb_clock_ns();
@@ -126,7 +126,7 @@ void eb_flock_step(eb_flock_t *flock, uint64_t due)
     }
 }
 
-uint32_t eb_flock_listening(const eb_flock_t *flock)
+uint32_t eb_followers_listening(const eb_followers_t *flock)
 {
     uint32_t sum = 0;
     uint32_t i;
@@ -137,7 +137,7 @@ uint32_t eb_flock_listening(const eb_flock_t *flock)
     return sum;
 }
 
-uint32_t eb_flock_opened(const eb_flock_t *flock)
+uint32_t eb_followers_opened(const eb_followers_t *flock)
 {
     uint32_t sum = 0;
     uint32_t i;
@@ -148,7 +148,7 @@ uint32_t eb_flock_opened(const eb_flock_t *flock)
     return sum;
 }
 
-int eb_flock_is_posting(const eb_flock_t *flock)
+int eb_followers_is_posting(const eb_followers_t *flock)
 {
     uint32_t i;
 
@@ -160,20 +160,20 @@ int eb_flock_is_posting(const eb_flock_t *flock)
     return 0;
 }
 
-int eb_flock_is_complete(const eb_flock_t *flock)
+int eb_followers_is_complete(const eb_followers_t *flock)
 {
     uint32_t i;
 
     for (i = 0; i < flock->plan->clients; i++) {
-        if (!eb_witness_is_complete(&flock->followers[i].witness,
-                                    &flock->book)) {
+        if (!eb_received_is_complete(&flock->followers[i].witness,
+                                     &flock->book)) {
             return 0;
         }
     }
     return 1;
 }
 
-int eb_flock_is_owed(const eb_flock_t *flock)
+int eb_followers_is_owed(const eb_followers_t *flock)
 {
     const eb_follower_t *follower;
     uint32_t i;
@@ -181,14 +181,14 @@ int eb_flock_is_owed(const eb_flock_t *flock)
     for (i = 0; i < flock->plan->clients; i++) {
         follower = &flock->followers[i];
         if (eb_follower_is_slow(follower) &&
-            !eb_witness_is_complete(&follower->witness, &flock->book)) {
+            !eb_received_is_complete(&follower->witness, &flock->book)) {
             return 1;
         }
     }
     return 0;
 }
 
-void eb_flock_close(eb_flock_t *flock)
+void eb_followers_close(eb_followers_t *flock)
 {
     uint32_t i;
 
@@ -200,6 +200,6 @@ void eb_flock_close(eb_flock_t *flock)
     }
     free(flock->followers);
     free(flock->posters);
-    eb_book_close(&flock->book);
+    eb_channel_log_close(&flock->book);
     close(flock->epoll_fd);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A short list of holes, searched from the newest; see eb_ledger.h. */
+/* A short list of holes, searched from the newest; see gaps.h. */
 #include "bench/gaps.h"
 
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 
 #define MAX_HOLES 256
 
-static void remove_hole(eb_ledger_t *ledger, uint32_t at)
+static void remove_hole(eb_gaps_t *ledger, uint32_t at)
 {
     ledger->nholes--;
     memmove(&ledger->holes[at], &ledger->holes[at + 1],
@@ -15,7 +15,7 @@ static void remove_hole(eb_ledger_t *ledger, uint32_t at)
 }
 
 /* Insert before position at; the oldest makes room where there is none. */
-static void insert_hole(eb_ledger_t *ledger, uint32_t at, uint32_t from,
+static void insert_hole(eb_gaps_t *ledger, uint32_t at, uint32_t from,
                         uint32_t to)
 {
     if (ledger->holes == NULL) {
@@ -37,7 +37,7 @@ static void insert_hole(eb_ledger_t *ledger, uint32_t at, uint32_t from,
     ledger->nholes++;
 }
 
-static void fill(eb_ledger_t *ledger, uint32_t at, uint32_t number)
+static void fill(eb_gaps_t *ledger, uint32_t at, uint32_t number)
 {
     eb_hole_t *hole = &ledger->holes[at];
 
@@ -58,7 +58,7 @@ static void fill(eb_ledger_t *ledger, uint32_t at, uint32_t number)
     }
 }
 
-eb_verdict_t eb_ledger_enter(eb_ledger_t *ledger, uint32_t number)
+eb_verdict_t eb_gaps_enter(eb_gaps_t *ledger, uint32_t number)
 {
     uint32_t i;
 
@@ -78,7 +78,7 @@ eb_verdict_t eb_ledger_enter(eb_ledger_t *ledger, uint32_t number)
     return EB_AGAIN;
 }
 
-void eb_ledger_clear(eb_ledger_t *ledger)
+void eb_gaps_clear(eb_gaps_t *ledger)
 {
     free(ledger->holes);
     memset(ledger, 0, sizeof(*ledger));

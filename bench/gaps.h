@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * eb_ledger: which events of its channel one client has received.
+ * gaps: which events of its channel one client has received.
  *
  * The usual case, the next number in turn, costs one comparison. Holes are
  * kept as ranges, so that an event that comes late is told from one that
  * comes twice.
  */
-#ifndef EB_LEDGER_H
-#define EB_LEDGER_H
+#ifndef EB_GAPS_H
+#define EB_GAPS_H
 
 #include <stdint.h>
 
@@ -21,7 +21,7 @@ typedef struct {
     eb_hole_t *holes; /* ours; ascending */
     uint32_t next;    /* one behind the highest number seen */
     uint32_t nholes;
-} eb_ledger_t;
+} eb_gaps_t;
 
 typedef enum {
     EB_IN_ORDER, /* new, and higher than all before */
@@ -35,9 +35,9 @@ typedef enum {
  * Beyond 256 holes the oldest is given up: what would still fill it counts
  * as EB_AGAIN, so a total of new events is never too high.
  */
-eb_verdict_t eb_ledger_enter(eb_ledger_t *ledger, uint32_t number);
+eb_verdict_t eb_gaps_enter(eb_gaps_t *ledger, uint32_t number);
 
 /** Give back what the ledger holds. */
-void eb_ledger_clear(eb_ledger_t *ledger);
+void eb_gaps_clear(eb_gaps_t *ledger);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A growing run of bytes; see eb_hold.h. */
+/* A growing run of bytes; see held_bytes.h. */
 #include "bench/held_bytes.h"
 
 #include <stdlib.h>
@@ -7,8 +7,8 @@
 
 #define FIRST_SIZE 256
 
-int eb_hold_add(eb_hold_t *hold, const void *bytes, size_t len,
-                size_t max_bytes)
+int eb_held_bytes_add(eb_held_bytes_t *hold, const void *bytes, size_t len,
+                      size_t max_bytes)
 {
     size_t size;
     char *grown;
@@ -33,17 +33,17 @@ int eb_hold_add(eb_hold_t *hold, const void *bytes, size_t len,
     return 0;
 }
 
-void eb_hold_drop(eb_hold_t *hold, size_t len)
+void eb_held_bytes_drop(eb_held_bytes_t *hold, size_t len)
 {
     if (len >= hold->len) {
-        eb_hold_clear(hold);
+        eb_held_bytes_clear(hold);
         return;
     }
     memmove(hold->bytes, hold->bytes + len, hold->len - len);
     hold->len -= len;
 }
 
-void eb_hold_clear(eb_hold_t *hold)
+void eb_held_bytes_clear(eb_held_bytes_t *hold)
 {
     free(hold->bytes);
     memset(hold, 0, sizeof(*hold));

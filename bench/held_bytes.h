@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * eb_hold: bytes kept until the rest of them has come, or until a socket
+ * held_bytes: bytes kept until the rest of them has come, or until a socket
  * takes them. Born empty ({0}); takes memory only while it holds something.
  */
-#ifndef EB_HOLD_H
-#define EB_HOLD_H
+#ifndef EB_HELD_BYTES_H
+#define EB_HELD_BYTES_H
 
 #include <stddef.h>
 
@@ -12,7 +12,7 @@ typedef struct {
     char *bytes; /* ours; NULL while nothing was ever held */
     size_t len;  /* bytes held */
     size_t size; /* bytes allocated */
-} eb_hold_t;
+} eb_held_bytes_t;
 
 /**
  * Append a copy.
@@ -20,13 +20,13 @@ typedef struct {
  * @param max_bytes  ceiling of all that is held
  * @return 0, or -1: over the ceiling or no memory, nothing was appended
  */
-int eb_hold_add(eb_hold_t *hold, const void *bytes, size_t len,
-                size_t max_bytes);
+int eb_held_bytes_add(eb_held_bytes_t *hold, const void *bytes, size_t len,
+                      size_t max_bytes);
 
 /** Let go of the first len bytes; of all of them: give the memory back. */
-void eb_hold_drop(eb_hold_t *hold, size_t len);
+void eb_held_bytes_drop(eb_held_bytes_t *hold, size_t len);
 
 /** Let go of everything. */
-void eb_hold_clear(eb_hold_t *hold);
+void eb_held_bytes_clear(eb_held_bytes_t *hold);
 
 #endif

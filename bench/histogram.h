@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * eb_histogram: how often each latency was seen.
+ * histogram: how often each latency was seen.
  *
  * Buckets are 1/32 of a power of two wide, so a percentile is right within
  * about 3 %. The struct holds no pointers: it lives in memory shared by

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * eb_http: as much of HTTP/1.1 answers as the load generator needs: the
+ * http: as much of HTTP/1.1 answers as the load generator needs: the
  * head, and the body in its three framings.
  */
 #ifndef EB_HTTP_H

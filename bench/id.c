@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Two decimal numbers and a hyphen; see eb_id.h. */
+/* Two decimal numbers and a hyphen; see id.h. */
 #include "bench/id.h"
 
 /* Digits from text on; returns how many, 0 when none or too large. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * eb_id: an event's id, <milliseconds>-<n>: a place in the order of all
+ * id: an event's id, <milliseconds>-<n>: a place in the order of all
  * events of a hub. {0, 0} is before all of them.
  */
 #ifndef EB_ID_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An array in order of ids, searched by halves; see eb_past.h. */
+/* An array in order of ids, searched by halves; see id_index.h. */
 #include "bench/id_index.h"
 
 #include <stdio.h>
@@ -8,11 +8,11 @@
 
 #include "bench/clock.h"
 
-static eb_deed_t *deeds;
+static eb_indexed_t *deeds;
 static size_t count;
 static size_t room;
 
-eb_id_t eb_past_present(void)
+eb_id_t eb_id_index_present(void)
 {
     static const eb_id_t FIRST = {1, 0};
 
@@ -21,7 +21,7 @@ eb_id_t eb_past_present(void)
 
 static eb_id_t next_id(void)
 {
-    eb_id_t id = eb_past_present();
+    eb_id_t id = eb_id_index_present();
     uint64_t ms = eb_clock_ns() / EB_NS_PER_MS;
 
     if (ms > id.ms) {
@@ -34,11 +34,11 @@ static eb_id_t next_id(void)
     return id;
 }
 
-const eb_deed_t *eb_past_add(const char *channel, const char *data, size_t len,
-                             int is_hidden)
+const eb_indexed_t *eb_id_index_add(const char *channel, const char *data,
+                                    size_t len, int is_hidden)
 {
-    eb_deed_t *grown;
-    eb_deed_t *deed;
+    eb_indexed_t *grown;
+    eb_indexed_t *deed;
 
     if (count == room) {
         grown = realloc(deeds, (room * 2 + 256) * sizeof(*deeds));
@@ -82,14 +82,14 @@ static size_t rank(const eb_id_t *id)
     return low;
 }
 
-const eb_deed_t *eb_past_after(const eb_id_t *id)
+const eb_indexed_t *eb_id_index_after(const eb_id_t *id)
 {
     size_t at = rank(id);
 
     return at < count ? &deeds[at] : NULL;
 }
 
-const eb_deed_t *eb_past_at(const eb_id_t *id)
+const eb_indexed_t *eb_id_index_at(const eb_id_t *id)
 {
     size_t at = rank(id);
 

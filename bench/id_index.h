@@ -1,37 +1,37 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * eb_past: es_liar's journal: all events it has taken, in memory, none is
- * ever evicted.
+ * id_index: faulty_server's journal: all events it has taken, in memory, none
+ * is ever evicted.
  */
-#ifndef EB_PAST_H
-#define EB_PAST_H
+#ifndef EB_ID_INDEX_H
+#define EB_ID_INDEX_H
 
 #include <stddef.h>
 #include <stdint.h>
 
 #include "bench/id.h"
 
-#define EB_PAST_NAME 128
+#define EB_ID_INDEX_NAME 128
 
 typedef struct {
     eb_id_t id;
-    char channel[EB_PAST_NAME];
+    char channel[EB_ID_INDEX_NAME];
     char *data; /* ours */
     size_t len;
     int is_hidden; /* nobody gets it */
-} eb_deed_t;
+} eb_indexed_t;
 
 /** The id that the last event has, or one before all of them. */
-eb_id_t eb_past_present(void);
+eb_id_t eb_id_index_present(void);
 
 /** Append an event; its id is above all others. @return it, or NULL */
-const eb_deed_t *eb_past_add(const char *channel, const char *data, size_t len,
-                             int is_hidden);
+const eb_indexed_t *eb_id_index_add(const char *channel, const char *data,
+                                    size_t len, int is_hidden);
 
 /** The first event above id, NULL: there is none. */
-const eb_deed_t *eb_past_after(const eb_id_t *id);
+const eb_indexed_t *eb_id_index_after(const eb_id_t *id);
 
 /** The last one that is not above id, NULL: there is none. */
-const eb_deed_t *eb_past_at(const eb_id_t *id);
+const eb_indexed_t *eb_id_index_at(const eb_id_t *id);
 
 #endif

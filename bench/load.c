@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * es_load: the load generator. Subscribes, publishes, checks that each
+ * load: the load generator. Subscribes, publishes, checks that each
  * client gets each event of its channel once and in order, and measures.
  *
  *     parent   memory before ─ start readers ─ all live ─ rest ─ memory
@@ -19,9 +19,9 @@
 #include "bench/clock.h"
 #include "bench/load_options.h"
 #include "bench/procs.h"
+#include "bench/readers.h"
 #include "bench/report.h"
 #include "bench/run.h"
-#include "bench/readers.h"
 
 #define EXIT_OK 0
 #define EXIT_FAULTY 1
@@ -35,22 +35,22 @@ static int measure_memory(uint64_t *bytes, const eb_options_t *opts)
         return 0;
     }
     if (eb_procs_pss_bytes(bytes, opts->pid) != 0) {
-        fprintf(stderr, "es_load: cannot read the memory of process %ld: %s\n",
+        fprintf(stderr, "load: cannot read the memory of process %ld: %s\n",
                 (long)opts->pid, strerror(errno));
         return -1;
     }
     return 0;
 }
 
-static int wait_until_live(const eb_team_t *team, const eb_options_t *opts,
+static int wait_until_live(const eb_readers_t *team, const eb_options_t *opts,
                            uint64_t deadline_ns)
 {
     uint64_t refused;
     uint64_t ready;
 
     do {
-        ready = eb_team_sum(team, EB_READY);
-        refused = eb_team_sum(team, EB_REFUSED);
+        ready = eb_readers_sum(team, EB_READY);
+        refused = eb_readers_sum(team, EB_REFUSED);
         if (ready == opts->clients) {
             return 0;
         }
@@ -59,7 +59,7 @@ static int wait_until_live(const eb_team_t *team, const eb_options_t *opts,
     if (ready == opts->clients) {
         return 0;
     }
-    fprintf(stderr, "es_load: %llu of %u clients have a stream\n",
+    fprintf(stderr, "load: %llu of %u clients have a stream\n",
             (unsigned long long)ready, (unsigned int)opts->clients);
     return -1;
 }
@@ -69,7 +69,7 @@ int main(int argc, char **argv)
     uint64_t deadline_ns;
     eb_options_t opts;
     eb_memory_t memory;
-    eb_team_t team;
+    eb_readers_t team;
     eb_run_t run = {0};
     int rc;
 
@@ -84,7 +84,7 @@ int main(int argc, char **argv)
     if (measure_memory(&memory.before_bytes, &opts) != 0) {
         return EXIT_NO_RUN;
     }
-    rc = eb_team_start(&team, &opts);
+    rc = eb_readers_start(&team, &opts);
     if (rc == 0) {
         rc = wait_until_live(&team, &opts, deadline_ns);
     }
@@ -95,8 +95,8 @@ int main(int argc, char **argv)
     if (rc == 0 && opts.events > 0) {
         rc = eb_run(&run, &opts, &team, deadline_ns);
     }
-    if (eb_team_stop(&team) != 0) {
-        fprintf(stderr, "es_load: a reading process failed\n");
+    if (eb_readers_stop(&team) != 0) {
+        fprintf(stderr, "load: a reading process failed\n");
         rc = -1;
     }
     if (rc != 0 && run.published == 0) {

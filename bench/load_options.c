@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The command line of es_load; USAGE is its description. */
+/* The command line of load; USAGE is its description. */
 #include "bench/load_options.h"
 
 #include <getopt.h>
@@ -11,7 +11,7 @@
 #include "bench/payload.h"
 
 static const char USAGE[] =
-    "usage: es_load --servers ADDR:PORT[,ADDR:PORT...] [options]\n"
+    "usage: load --servers ADDR:PORT[,ADDR:PORT...] [options]\n"
     "  --clients N       subscribers (100)\n"
     "  --channels N      channels they are spread over (1)\n"
     "  --events N        events to publish in all; 0 = memory only (100)\n"
@@ -203,7 +203,7 @@ int eb_options_read(eb_options_t *opts, int argc, char **argv)
             return -1;
         }
         if (read_option(opts, option, optarg) != 0) {
-            fprintf(stderr, "es_load: bad value for --%s: %s\n",
+            fprintf(stderr, "load: bad value for --%s: %s\n",
                     LONG_OPTIONS[index].name, optarg);
             return -1;
         }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * eb_options: what es_load was asked to do. Read once, then only looked at.
+ * load_options: what load was asked to do. Read once, then only looked at.
  */
-#ifndef EB_OPTIONS_H
-#define EB_OPTIONS_H
+#ifndef EB_LOAD_OPTIONS_H
+#define EB_LOAD_OPTIONS_H
 
 #include <stddef.h>
 #include <stdint.h>

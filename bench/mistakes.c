@@ -5,15 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-int eb_faults_parse(eb_faults_t *faults, const char *text)
+int eb_mistakes_parse(eb_mistakes_t *faults, const char *text)
 {
     static const struct {
         const char *name;
-        eb_fault_t kind;
+        eb_mistake_t kind;
     } KINDS[] = {
-        {"drop:", EB_FAULT_DROP}, {"double:", EB_FAULT_DOUBLE},
-        {"swap:", EB_FAULT_SWAP}, {"spoil:", EB_FAULT_SPOIL},
-        {"cut:", EB_FAULT_CUT},
+        {"drop:", EB_MISTAKE_DROP}, {"double:", EB_MISTAKE_DOUBLE},
+        {"swap:", EB_MISTAKE_SWAP}, {"spoil:", EB_MISTAKE_SPOIL},
+        {"cut:", EB_MISTAKE_CUT},
     };
     size_t len;
     size_t i;
@@ -30,11 +30,11 @@ int eb_faults_parse(eb_faults_t *faults, const char *text)
     return -1;
 }
 
-eb_fault_t eb_faults_next(eb_faults_t *faults)
+eb_mistake_t eb_mistakes_next(eb_mistakes_t *faults)
 {
-    if (faults->kind == EB_FAULT_NONE) {
-        return EB_FAULT_NONE;
+    if (faults->kind == EB_MISTAKE_NONE) {
+        return EB_MISTAKE_NONE;
     }
     faults->count++;
-    return faults->count % faults->every == 0 ? faults->kind : EB_FAULT_NONE;
+    return faults->count % faults->every == 0 ? faults->kind : EB_MISTAKE_NONE;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * eb_net: IPv4 addresses and non-blocking TCP sockets on them.
+ * net: IPv4 addresses and non-blocking TCP sockets on them.
  */
 #ifndef EB_NET_H
 #define EB_NET_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * eb_payload: the data of an event that es_load publishes.
+ * payload: the data of an event that load publishes.
  *
  *     000003 0000000042 00000000012345678901 abcdefgh…
  *     channel number    stamp (ns)           padding up to the size

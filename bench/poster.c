@@ -23,8 +23,8 @@
 #define MAX_NAME 256
 #define AGAIN_NS (50 * EB_NS_PER_MS)
 
-void eb_poster_init(eb_poster_t *poster, const eb_plan_t *plan, eb_book_t *book,
-                    uint32_t index)
+void eb_poster_init(eb_poster_t *poster, const eb_verify_options_t *plan,
+                    eb_channel_log_t *book, uint32_t index)
 {
     memset(poster, 0, sizeof(*poster));
     poster->plan = plan;
@@ -39,15 +39,15 @@ void eb_poster_init(eb_poster_t *poster, const eb_plan_t *plan, eb_book_t *book,
 void eb_poster_close(eb_poster_t *poster)
 {
     if (poster->stage == EB_POSTER_ASKING) {
-        eb_book_give_up(poster->book, poster->channel, poster->number);
+        eb_channel_log_give_up(poster->book, poster->channel, poster->number);
     }
     if (poster->fd >= 0) {
         close(poster->fd);
     }
     poster->fd = -1;
     poster->stage = EB_POSTER_AWAY;
-    eb_hold_clear(&poster->out);
-    eb_hold_clear(&poster->in);
+    eb_held_bytes_clear(&poster->out);
+    eb_held_bytes_clear(&poster->in);
 }
 
 static void fail(eb_poster_t *poster, uint64_t now_ns)
@@ -89,9 +89,9 @@ static uint32_t draw_size(eb_poster_t *poster)
     while (low << octaves <= max) {
         octaves++;
     }
-    low <<= eb_dice_throw(&poster->dice, octaves);
+    low <<= eb_random_throw(&poster->dice, octaves);
     high = low * 2 - 1 < max ? low * 2 - 1 : max;
-    return low + eb_dice_throw(&poster->dice, high - low + 1);
+    return low + eb_random_throw(&poster->dice, high - low + 1);
 }
 
 static void write_out(eb_poster_t *poster, uint64_t now_ns)
@@ -104,7 +104,7 @@ static void write_out(eb_poster_t *poster, uint64_t now_ns)
     len = send(poster->fd, poster->out.bytes, poster->out.len,
                MSG_DONTWAIT | MSG_NOSIGNAL);
     if (len >= 0) {
-        eb_hold_drop(&poster->out, (size_t)len);
+        eb_held_bytes_drop(&poster->out, (size_t)len);
     }
     else if (errno != EAGAIN && errno != EINTR) {
         fail(poster, now_ns);
@@ -113,10 +113,10 @@ static void write_out(eb_poster_t *poster, uint64_t now_ns)
 
 void eb_poster_post(eb_poster_t *poster, uint64_t now_ns)
 {
-    char data[EB_PROOF_MAX];
+    char data[EB_CHECKSUM_MAX];
     char name[MAX_NAME];
     char head[MAX_NAME * 3];
-    eb_proof_t proof;
+    eb_checksum_t proof;
     int len;
 
     poster->channel += poster->plan->publishers;
@@ -126,9 +126,9 @@ void eb_poster_post(eb_poster_t *poster, uint64_t now_ns)
     proof.channel = poster->channel;
     proof.size = draw_size(poster);
     proof.number =
-        eb_book_offer(poster->book, proof.channel, proof.size, now_ns);
+        eb_channel_log_offer(poster->book, proof.channel, proof.size, now_ns);
     poster->number = proof.number;
-    eb_proof_write(data, &proof);
+    eb_checksum_write(data, &proof);
     eb_options_expand(name, sizeof(name), poster->plan->channel, proof.channel);
     len = snprintf(head, sizeof(head),
                    "POST %.255s?channel=%s HTTP/1.1\r\nHost: localhost\r\n"
@@ -136,8 +136,8 @@ void eb_poster_post(eb_poster_t *poster, uint64_t now_ns)
                    poster->plan->publish, name, (unsigned int)proof.size);
     poster->stage = EB_POSTER_ASKING;
     poster->due_ns = now_ns + poster->plan->timeout_ns;
-    if (eb_hold_add(&poster->out, head, (size_t)len, MAX_OUT) != 0 ||
-        eb_hold_add(&poster->out, data, proof.size, MAX_OUT) != 0) {
+    if (eb_held_bytes_add(&poster->out, head, (size_t)len, MAX_OUT) != 0 ||
+        eb_held_bytes_add(&poster->out, data, proof.size, MAX_OUT) != 0) {
         fail(poster, now_ns);
         return;
     }
@@ -169,7 +169,7 @@ static int find_id(eb_id_t *id, const char *body, size_t len)
 /* Returns 1: an answer was read; 0: not whole; -1: not what we want. */
 static int read_answer(eb_poster_t *poster, int *closes)
 {
-    eb_hold_t *in = &poster->in;
+    eb_held_bytes_t *in = &poster->in;
     eb_answer_t answer;
     eb_id_t id;
     size_t head_len;
@@ -208,7 +208,7 @@ static int read_answer(eb_poster_t *poster, int *closes)
         return -1;
     }
     *closes = answer.closes;
-    eb_book_ack(poster->book, poster->channel, poster->number, &id);
+    eb_channel_log_ack(poster->book, poster->channel, poster->number, &id);
     return 1;
 }
 
@@ -225,7 +225,7 @@ static int receive(eb_poster_t *poster, uint64_t now_ns)
         return 0;
     }
     if (len <= 0 || poster->stage != EB_POSTER_ASKING ||
-        eb_hold_add(&poster->in, bytes, (size_t)len, MAX_ANSWER) != 0) {
+        eb_held_bytes_add(&poster->in, bytes, (size_t)len, MAX_ANSWER) != 0) {
         fail(poster, now_ns);
         return 0;
     }
@@ -234,7 +234,7 @@ static int receive(eb_poster_t *poster, uint64_t now_ns)
         fail(poster, now_ns);
     }
     else if (rc > 0) {
-        eb_hold_clear(&poster->in);
+        eb_held_bytes_clear(&poster->in);
         poster->stage = EB_POSTER_FREE;
         if (closes) {
             eb_poster_close(poster);

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * eb_poster: one kept-alive connection that publishes to its channels, one
+ * poster: one kept-alive connection that publishes to its channels, one
  * event at a time, and enters into the book what the server answered.
  */
 #ifndef EB_POSTER_H
 #define EB_POSTER_H
 
 #include "bench/channel_log.h"
-#include "bench/random.h"
 #include "bench/held_bytes.h"
+#include "bench/random.h"
 #include "bench/verify_options.h"
 
 typedef enum {
@@ -19,11 +19,11 @@ typedef enum {
 } eb_poster_stage_t;
 
 typedef struct {
-    const eb_plan_t *plan;
-    eb_book_t *book;
-    eb_dice_t dice;
-    eb_hold_t out; /* what the socket has not taken yet */
-    eb_hold_t in;  /* an answer that has not come whole */
+    const eb_verify_options_t *plan;
+    eb_channel_log_t *book;
+    eb_random_t dice;
+    eb_held_bytes_t out; /* what the socket has not taken yet */
+    eb_held_bytes_t in;  /* an answer that has not come whole */
     uint64_t due_ns;
     uint32_t channel; /* of the last event */
     uint32_t number;  /* its number there */
@@ -32,8 +32,8 @@ typedef struct {
     int fd;
 } eb_poster_t;
 
-void eb_poster_init(eb_poster_t *poster, const eb_plan_t *plan, eb_book_t *book,
-                    uint32_t index);
+void eb_poster_init(eb_poster_t *poster, const eb_verify_options_t *plan,
+                    eb_channel_log_t *book, uint32_t index);
 
 /**
  * Make the connection, notice a timeout.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * eb_procs: what a process and all its descendants have used.
+ * procs: what a process and all its descendants have used.
  *
  * Reads /proc; needs to be the same user as these processes, or root.
  */

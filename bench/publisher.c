@@ -27,7 +27,7 @@
 
 static int complain(const char *what, const char *why)
 {
-    fprintf(stderr, "es_load: publishing fails: %s: %s\n", what, why);
+    fprintf(stderr, "load: publishing fails: %s: %s\n", what, why);
     return -1;
 }
 
@@ -36,8 +36,8 @@ static int reconnect(eb_publisher_t *publisher)
     if (publisher->fd >= 0) {
         close(publisher->fd);
     }
-    eb_hold_clear(&publisher->out);
-    eb_hold_clear(&publisher->in);
+    eb_held_bytes_clear(&publisher->out);
+    eb_held_bytes_clear(&publisher->in);
     publisher->queued = publisher->answered;
     publisher->fd = eb_net_connect(&publisher->opts->servers.addr[0], 0);
     return publisher->fd >= 0 ? 0 : complain("connect", strerror(errno));
@@ -59,15 +59,15 @@ void eb_publisher_close(eb_publisher_t *publisher)
         close(publisher->fd);
     }
     publisher->fd = -1;
-    eb_hold_clear(&publisher->out);
-    eb_hold_clear(&publisher->in);
+    eb_held_bytes_clear(&publisher->out);
+    eb_held_bytes_clear(&publisher->in);
     free(publisher->payload);
     publisher->payload = NULL;
 }
 
-static int add(eb_hold_t *hold, const void *bytes, size_t len)
+static int add(eb_held_bytes_t *hold, const void *bytes, size_t len)
 {
-    return eb_hold_add(hold, bytes, len, MAX_OUT);
+    return eb_held_bytes_add(hold, bytes, len, MAX_OUT);
 }
 
 /* Fill in the next event's data; name receives its channel's. */
@@ -98,7 +98,7 @@ static int add_head(eb_publisher_t *publisher, const char *query,
     return add(&publisher->out, head, (size_t)len);
 }
 
-static int add_object(eb_publisher_t *publisher, eb_hold_t *body,
+static int add_object(eb_publisher_t *publisher, eb_held_bytes_t *body,
                       uint64_t stamp_ns)
 {
     char name[MAX_NAME];
@@ -131,7 +131,7 @@ static int offer_json(eb_publisher_t *publisher, uint32_t events,
                       uint64_t stamp_ns)
 {
     int is_array = publisher->opts->format == EB_BATCH;
-    eb_hold_t body = {0};
+    eb_held_bytes_t body = {0};
     uint32_t i;
     int rc = 0;
 
@@ -152,7 +152,7 @@ static int offer_json(eb_publisher_t *publisher, uint32_t events,
     if (rc == 0) {
         rc = add(&publisher->out, body.bytes, body.len);
     }
-    eb_hold_clear(&body);
+    eb_held_bytes_clear(&body);
     return rc;
 }
 
@@ -188,7 +188,7 @@ static uint32_t events_of_request(const eb_publisher_t *publisher)
 /* 1: an answer was read; 0: none is whole; -1: it is not what we want. */
 static int read_answer(eb_publisher_t *publisher, int *closes)
 {
-    eb_hold_t *in = &publisher->in;
+    eb_held_bytes_t *in = &publisher->in;
     eb_answer_t answer;
     size_t head_len;
     char status[64];
@@ -220,7 +220,7 @@ static int read_answer(eb_publisher_t *publisher, int *closes)
         return 0;
     }
     *closes = answer.closes;
-    eb_hold_drop(in, in->len - len);
+    eb_held_bytes_drop(in, in->len - len);
     return 1;
 }
 
@@ -258,7 +258,8 @@ static int receive(eb_publisher_t *publisher)
         return complain("no answer",
                         len == 0 ? "connection closed" : strerror(errno));
     }
-    if (eb_hold_add(&publisher->in, bytes, (size_t)len, MAX_ANSWER) != 0) {
+    if (eb_held_bytes_add(&publisher->in, bytes, (size_t)len, MAX_ANSWER) !=
+        0) {
         return complain("answer", "too long");
     }
     return read_answers(publisher);
@@ -275,7 +276,7 @@ static int write_out(eb_publisher_t *publisher)
                    ? 0
                    : complain("send", strerror(errno));
     }
-    eb_hold_drop(&publisher->out, (size_t)len);
+    eb_held_bytes_drop(&publisher->out, (size_t)len);
     return 0;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * eb_publisher: POSTs the events over one kept-alive HTTP/1.1 connection.
+ * publisher: POSTs the events over one kept-alive HTTP/1.1 connection.
  *
  * Event k (from 0) goes to channel k % channels and has the number
  * k / channels there. Requests may be pipelined. Knows nothing of time or
@@ -14,11 +14,11 @@
 
 typedef struct {
     const eb_options_t *opts;
-    char *payload;     /* ours: one event's data */
-    eb_hold_t out;     /* requests the socket has not taken yet */
-    eb_hold_t in;      /* an answer that has not come whole */
-    uint32_t queued;   /* events in requests that were made, in all */
-    uint32_t answered; /* events the server has answered with 200, in all */
+    char *payload;       /* ours: one event's data */
+    eb_held_bytes_t out; /* requests the socket has not taken yet */
+    eb_held_bytes_t in;  /* an answer that has not come whole */
+    uint32_t queued;     /* events in requests that were made, in all */
+    uint32_t answered;   /* events the server has answered with 200, in all */
     int fd;
 } eb_publisher_t;
 

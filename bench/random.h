@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * eb_dice: chance that can be repeated: the same seed, the same throws.
+ * random: chance that can be repeated: the same seed, the same throws.
  */
-#ifndef EB_DICE_H
-#define EB_DICE_H
+#ifndef EB_RANDOM_H
+#define EB_RANDOM_H
 
 #include <stdint.h>
 
 typedef struct {
     uint64_t state; /* not 0 */
-} eb_dice_t;
+} eb_random_t;
 
 /** 0 … sides - 1; xorshift64*. */
-static inline uint32_t eb_dice_throw(eb_dice_t *dice, uint32_t sides)
+static inline uint32_t eb_random_throw(eb_random_t *dice, uint32_t sides)
 {
     dice->state ^= dice->state >> 12;
     dice->state ^= dice->state << 25;

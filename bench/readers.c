@@ -21,7 +21,7 @@
 
 static int complain(const char *what)
 {
-    fprintf(stderr, "es_load: %s: %s\n", what, strerror(errno));
+    fprintf(stderr, "load: %s: %s\n", what, strerror(errno));
     return -1;
 }
 
@@ -35,7 +35,7 @@ static uint32_t needed(const eb_options_t *opts)
     return count > opts->procs ? (uint32_t)count : opts->procs;
 }
 
-static void be_reader(eb_team_t *team, const eb_options_t *opts, uint32_t me,
+static void be_reader(eb_readers_t *team, const eb_options_t *opts, uint32_t me,
                       int stop_fd)
 {
     uint64_t clients = opts->clients;
@@ -44,15 +44,15 @@ static void be_reader(eb_team_t *team, const eb_options_t *opts, uint32_t me,
     uint32_t connecting = opts->connecting / team->count;
     int rc;
 
-    rc = eb_crowd_run(opts, &team->tallies[me], first, behind - first,
-                      connecting > 0 ? connecting : 1, stop_fd);
+    rc = eb_subscribers_run(opts, &team->tallies[me], first, behind - first,
+                            connecting > 0 ? connecting : 1, stop_fd);
     if (rc != 0) {
         complain("a reading process cannot start");
     }
     _exit(rc == 0 ? 0 : 1);
 }
 
-int eb_team_start(eb_team_t *team, const eb_options_t *opts)
+int eb_readers_start(eb_readers_t *team, const eb_options_t *opts)
 {
     uint32_t count = needed(opts);
     int ends[2];
@@ -60,9 +60,10 @@ int eb_team_start(eb_team_t *team, const eb_options_t *opts)
 
     memset(team, 0, sizeof(*team));
     team->stop_fd = -1;
-    if (count > EB_TEAM_MAX) {
-        fprintf(stderr, "es_load: %u clients need %u processes, %d at most\n",
-                (unsigned int)opts->clients, (unsigned int)count, EB_TEAM_MAX);
+    if (count > EB_READERS_MAX) {
+        fprintf(stderr, "load: %u clients need %u processes, %d at most\n",
+                (unsigned int)opts->clients, (unsigned int)count,
+                EB_READERS_MAX);
         return -1;
     }
     team->tallies =
@@ -89,14 +90,14 @@ int eb_team_start(eb_team_t *team, const eb_options_t *opts)
     return 0;
 }
 
-uint64_t eb_team_sum(const eb_team_t *team, eb_counter_t which)
+uint64_t eb_readers_sum(const eb_readers_t *team, eb_counter_t which)
 {
     uint64_t sum = 0;
     uint64_t value;
     uint32_t i;
 
     for (i = 0; i < team->count; i++) {
-        value = eb_tally_get(&team->tallies[i], which);
+        value = eb_counts_get(&team->tallies[i], which);
         if (which != EB_LAST_NS) {
             sum += value;
         }
@@ -126,7 +127,7 @@ static int wait_for(pid_t pid, uint64_t deadline_ns)
     }
 }
 
-int eb_team_stop(eb_team_t *team)
+int eb_readers_stop(eb_readers_t *team)
 {
     uint64_t deadline_ns = eb_clock_ns() + STOP_NS;
     uint32_t i;

@@ -12,8 +12,8 @@
 
 #define FIRST_ROOM 32
 
-void eb_witness_init(eb_witness_t *witness, uint32_t who, uint32_t first,
-                     uint32_t width)
+void eb_received_init(eb_received_t *witness, uint32_t who, uint32_t first,
+                      uint32_t width)
 {
     memset(witness, 0, sizeof(*witness));
     witness->who = who;
@@ -21,7 +21,7 @@ void eb_witness_init(eb_witness_t *witness, uint32_t who, uint32_t first,
     witness->width = width;
 }
 
-static void forget(eb_witness_t *witness)
+static void forget(eb_received_t *witness)
 {
     uint32_t i;
 
@@ -29,10 +29,11 @@ static void forget(eb_witness_t *witness)
         free(witness->seen[i]);
     }
     free(witness->excuses);
-    eb_witness_init(witness, witness->who, witness->first, witness->width);
+    eb_received_init(witness, witness->who, witness->first, witness->width);
 }
 
-void eb_witness_open(eb_witness_t *witness, const eb_id_t *id, uint64_t now_ns)
+void eb_received_open(eb_received_t *witness, const eb_id_t *id,
+                      uint64_t now_ns)
 {
     if (witness->open_ns == 0) {
         witness->open_ns = now_ns;
@@ -42,7 +43,7 @@ void eb_witness_open(eb_witness_t *witness, const eb_id_t *id, uint64_t now_ns)
 }
 
 /* Which of its channels; -1: none. */
-static int place_of(const eb_witness_t *witness, const eb_book_t *book,
+static int place_of(const eb_received_t *witness, const eb_channel_log_t *book,
                     uint32_t channel)
 {
     uint32_t place =
@@ -51,19 +52,19 @@ static int place_of(const eb_witness_t *witness, const eb_book_t *book,
     return place < witness->width ? (int)place : -1;
 }
 
-static const eb_page_t *page_at(const eb_witness_t *witness,
-                                const eb_book_t *book, uint32_t place)
+static const eb_page_t *page_at(const eb_received_t *witness,
+                                const eb_channel_log_t *book, uint32_t place)
 {
     return &book->pages[(witness->first + place) % book->channels];
 }
 
-static int has(const eb_witness_t *witness, uint32_t place, uint32_t number)
+static int has(const eb_received_t *witness, uint32_t place, uint32_t number)
 {
     return number / 8 < witness->room[place] &&
            (witness->seen[place][number / 8] >> number % 8 & 1) != 0;
 }
 
-static void mark(eb_witness_t *witness, uint32_t place, uint32_t number)
+static void mark(eb_received_t *witness, uint32_t place, uint32_t number)
 {
     uint32_t room = witness->room[place];
     unsigned char *grown;
@@ -84,13 +85,13 @@ static void mark(eb_witness_t *witness, uint32_t place, uint32_t number)
     witness->seen[place][number / 8] |= (unsigned char)(1 << number % 8);
 }
 
-eb_seen_t eb_witness_event(eb_witness_t *witness, eb_book_t *book,
-                           const eb_proof_t *proof, const eb_id_t *id,
-                           const eb_entry_t **entry)
+eb_seen_t eb_received_event(eb_received_t *witness, eb_channel_log_t *book,
+                            const eb_checksum_t *proof, const eb_id_t *id,
+                            const eb_entry_t **entry)
 {
     int place = place_of(witness, book, proof->channel);
 
-    *entry = place >= 0 ? eb_book_find(book, proof, id) : NULL;
+    *entry = place >= 0 ? eb_channel_log_find(book, proof, id) : NULL;
     if (*entry == NULL) {
         return EB_SEEN_NEVER;
     }
@@ -105,7 +106,8 @@ eb_seen_t eb_witness_event(eb_witness_t *witness, eb_book_t *book,
     return EB_SEEN_NEW;
 }
 
-void eb_witness_reset(eb_witness_t *witness, const eb_id_t *id, uint32_t named)
+void eb_received_reset(eb_received_t *witness, const eb_id_t *id,
+                       uint32_t named)
 {
     eb_excuse_t *grown;
 
@@ -131,7 +133,7 @@ static int lies_in(const eb_excuse_t *excuse, uint32_t place, const eb_id_t *id)
            eb_id_compare(id, &excuse->to) <= 0;
 }
 
-static eb_excuse_t *excuse_of(const eb_witness_t *witness, uint32_t place,
+static eb_excuse_t *excuse_of(const eb_received_t *witness, uint32_t place,
                               const eb_id_t *id)
 {
     uint32_t i;
@@ -145,14 +147,15 @@ static eb_excuse_t *excuse_of(const eb_witness_t *witness, uint32_t place,
 }
 
 /* Was it owed to this client at all? */
-static int is_due(const eb_witness_t *witness, const eb_entry_t *entry)
+static int is_due(const eb_received_t *witness, const eb_entry_t *entry)
 {
     return entry->fate == EB_ACKED && witness->open_ns != 0 &&
            (eb_id_compare(&entry->id, &witness->base) > 0 ||
             entry->offered_ns > witness->open_ns);
 }
 
-int eb_witness_is_complete(const eb_witness_t *witness, const eb_book_t *book)
+int eb_received_is_complete(const eb_received_t *witness,
+                            const eb_channel_log_t *book)
 {
     const eb_page_t *page;
     const eb_entry_t *entry;
@@ -173,7 +176,7 @@ int eb_witness_is_complete(const eb_witness_t *witness, const eb_book_t *book)
     return 1;
 }
 
-static void judge_channel(const eb_witness_t *witness, const eb_page_t *page,
+static void judge_channel(const eb_received_t *witness, const eb_page_t *page,
                           uint32_t place, int has_left)
 {
     const eb_entry_t *entry;
@@ -185,12 +188,13 @@ static void judge_channel(const eb_witness_t *witness, const eb_page_t *page,
         entry = &page->entries[i];
         if (has(witness, place, i)) {
             if (run > 0) {
-                eb_found(EB_GAPS,
-                         "client %u, channel %u: %u events before %u (%llu-%llu"
-                         ") are missing",
-                         witness->who, place + witness->first, run, i,
-                         (unsigned long long)entry->id.ms,
-                         (unsigned long long)entry->id.n);
+                eb_errors_count(
+                    EB_GAPS,
+                    "client %u, channel %u: %u events before %u (%llu-%llu"
+                    ") are missing",
+                    witness->who, place + witness->first, run, i,
+                    (unsigned long long)entry->id.ms,
+                    (unsigned long long)entry->id.n);
             }
             run = 0;
             continue;
@@ -206,22 +210,22 @@ static void judge_channel(const eb_witness_t *witness, const eb_page_t *page,
             continue;
         }
         run++;
-        eb_found(EB_LOST,
-                 "client %u, channel %u: event %u (%llu-%llu); it joined at "
-                 "%llu-%llu and has come to %llu-%llu",
-                 witness->who, place + witness->first, i,
-                 (unsigned long long)entry->id.ms,
-                 (unsigned long long)entry->id.n,
-                 (unsigned long long)witness->base.ms,
-                 (unsigned long long)witness->base.n,
-                 (unsigned long long)witness->at.ms,
-                 (unsigned long long)witness->at.n);
+        eb_errors_count(
+            EB_LOST,
+            "client %u, channel %u: event %u (%llu-%llu); it joined at "
+            "%llu-%llu and has come to %llu-%llu",
+            witness->who, place + witness->first, i,
+            (unsigned long long)entry->id.ms, (unsigned long long)entry->id.n,
+            (unsigned long long)witness->base.ms,
+            (unsigned long long)witness->base.n,
+            (unsigned long long)witness->at.ms,
+            (unsigned long long)witness->at.n);
     }
 }
 
 /* Could an event of unknown fate be what this reset told of? */
-static int may_excuse(const eb_witness_t *witness, const eb_book_t *book,
-                      const eb_excuse_t *excuse)
+static int may_excuse(const eb_received_t *witness,
+                      const eb_channel_log_t *book, const eb_excuse_t *excuse)
 {
     const eb_page_t *page;
     const eb_entry_t *entry;
@@ -241,8 +245,8 @@ static int may_excuse(const eb_witness_t *witness, const eb_book_t *book,
     return 0;
 }
 
-static void judge_reset(const eb_witness_t *witness, const eb_book_t *book,
-                        const eb_excuse_t *excuse)
+static void judge_reset(const eb_received_t *witness,
+                        const eb_channel_log_t *book, const eb_excuse_t *excuse)
 {
     if (excuse->used > 0) {
         eb_findings[EB_TOLD]++;
@@ -251,18 +255,19 @@ static void judge_reset(const eb_witness_t *witness, const eb_book_t *book,
         eb_findings[EB_UNSURE]++;
     }
     else {
-        eb_found(EB_NEEDLESS,
-                 "client %u: at %llu-%llu, brought to %llu-%llu, nothing was "
-                 "missed",
-                 witness->who, (unsigned long long)excuse->from.ms,
-                 (unsigned long long)excuse->from.n,
-                 (unsigned long long)excuse->to.ms,
-                 (unsigned long long)excuse->to.n);
+        eb_errors_count(
+            EB_NEEDLESS,
+            "client %u: at %llu-%llu, brought to %llu-%llu, nothing was "
+            "missed",
+            witness->who, (unsigned long long)excuse->from.ms,
+            (unsigned long long)excuse->from.n,
+            (unsigned long long)excuse->to.ms,
+            (unsigned long long)excuse->to.n);
     }
 }
 
-void eb_witness_judge(eb_witness_t *witness, const eb_book_t *book,
-                      int has_left)
+void eb_received_judge(eb_received_t *witness, const eb_channel_log_t *book,
+                       int has_left)
 {
     uint32_t i;
 

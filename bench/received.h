@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * eb_witness: what one client has received of its channels, over all its
+ * received: what one client has received of its channels, over all its
  * connections, and the judgement on it.
  *
  *     base        L        R        at
@@ -13,14 +13,14 @@
  * stream-reset (L) and the position that this one gives (R), in a channel
  * that it names. Everything else is lost.
  */
-#ifndef EB_WITNESS_H
-#define EB_WITNESS_H
+#ifndef EB_RECEIVED_H
+#define EB_RECEIVED_H
 
 #include <stdint.h>
 
 #include "bench/channel_log.h"
 
-#define EB_WITNESS_CHANNELS 8
+#define EB_RECEIVED_CHANNELS 8
 
 /* A stream-reset. */
 typedef struct {
@@ -31,9 +31,9 @@ typedef struct {
 } eb_excuse_t;
 
 typedef struct {
-    unsigned char *seen[EB_WITNESS_CHANNELS]; /* ours; bit by number */
-    uint32_t room[EB_WITNESS_CHANNELS];       /* bytes allocated */
-    eb_excuse_t *excuses;                     /* ours */
+    unsigned char *seen[EB_RECEIVED_CHANNELS]; /* ours; bit by number */
+    uint32_t room[EB_RECEIVED_CHANNELS];       /* bytes allocated */
+    eb_excuse_t *excuses;                      /* ours */
     uint32_t nexcuses;
     uint32_t who;   /* the client's number, for what is told */
     uint32_t first; /* its channels: first, first + 1 … modulo all */
@@ -41,7 +41,7 @@ typedef struct {
     eb_id_t base;
     eb_id_t at;       /* the highest position it was brought to */
     uint64_t open_ns; /* when its first stream-open came; 0: not yet */
-} eb_witness_t;
+} eb_received_t;
 
 typedef enum {
     EB_SEEN_NEW,
@@ -50,22 +50,25 @@ typedef enum {
     EB_SEEN_NEVER   /* nothing like it was published to its channels */
 } eb_seen_t;
 
-void eb_witness_init(eb_witness_t *witness, uint32_t who, uint32_t first,
-                     uint32_t width);
+void eb_received_init(eb_received_t *witness, uint32_t who, uint32_t first,
+                      uint32_t width);
 
 /** Its first stream-open, at this position; later ones change nothing. */
-void eb_witness_open(eb_witness_t *witness, const eb_id_t *id, uint64_t now_ns);
+void eb_received_open(eb_received_t *witness, const eb_id_t *id,
+                      uint64_t now_ns);
 
 /** An event. @param entry  what the book says, NULL when it is EB_SEEN_NEVER */
-eb_seen_t eb_witness_event(eb_witness_t *witness, eb_book_t *book,
-                           const eb_proof_t *proof, const eb_id_t *id,
-                           const eb_entry_t **entry);
+eb_seen_t eb_received_event(eb_received_t *witness, eb_channel_log_t *book,
+                            const eb_checksum_t *proof, const eb_id_t *id,
+                            const eb_entry_t **entry);
 
 /** A stream-reset. @param named  bit i: channel first + i */
-void eb_witness_reset(eb_witness_t *witness, const eb_id_t *id, uint32_t named);
+void eb_received_reset(eb_received_t *witness, const eb_id_t *id,
+                       uint32_t named);
 
 /** Has it, of each channel, the last acknowledged event, or its excuse? */
-int eb_witness_is_complete(const eb_witness_t *witness, const eb_book_t *book);
+int eb_received_is_complete(const eb_received_t *witness,
+                            const eb_channel_log_t *book);
 
 /**
  * Count what is missing, and the resets; then forget all.
@@ -73,7 +76,7 @@ int eb_witness_is_complete(const eb_witness_t *witness, const eb_book_t *book);
  * @param has_left  the client went by itself: what lies above its last
  *                  event was not awaited
  */
-void eb_witness_judge(eb_witness_t *witness, const eb_book_t *book,
-                      int has_left);
+void eb_received_judge(eb_received_t *witness, const eb_channel_log_t *book,
+                       int has_left);
 
 #endif

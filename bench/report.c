@@ -17,7 +17,7 @@ static void quotient(const char *name, double value, double by)
     printf("%-28s %.2f\n", name, by > 0 ? value / by : 0.0);
 }
 
-static void print_latency(const eb_team_t *team)
+static void print_latency(const eb_readers_t *team)
 {
     eb_histogram_t *sum;
     uint32_t i;
@@ -35,7 +35,7 @@ static void print_latency(const eb_team_t *team)
     free(sum);
 }
 
-static void print_speed(const eb_options_t *opts, const eb_team_t *team,
+static void print_speed(const eb_options_t *opts, const eb_readers_t *team,
                         const eb_run_t *run, uint64_t delivered)
 {
     double seconds =
@@ -65,7 +65,7 @@ static void print_memory(const eb_options_t *opts, const eb_memory_t *memory)
     quotient("pss_bytes_per_client", grown, (double)opts->clients);
 }
 
-int eb_report(const eb_options_t *opts, const eb_team_t *team,
+int eb_report(const eb_options_t *opts, const eb_readers_t *team,
               const eb_run_t *run, const eb_memory_t *memory)
 {
     static const struct {
@@ -77,12 +77,12 @@ int eb_report(const eb_options_t *opts, const eb_team_t *team,
         {EB_RESETS, "resets"},       {EB_CUT, "cut"},
         {EB_REFUSED, "refused"},
     };
-    uint64_t delivered = eb_team_sum(team, EB_DELIVERED);
+    uint64_t delivered = eb_readers_sum(team, EB_DELIVERED);
     uint64_t lost = run->expected > delivered ? run->expected - delivered : 0;
     uint64_t faults = lost + (opts->events - run->published);
     size_t i;
 
-    number("clients", eb_team_sum(team, EB_READY));
+    number("clients", eb_readers_sum(team, EB_READY));
     number("channels", opts->channels);
     number("payload_bytes", opts->size);
     number("events", run->published);
@@ -93,12 +93,12 @@ int eb_report(const eb_options_t *opts, const eb_team_t *team,
     if (memory != NULL) {
         print_memory(opts, memory);
     }
-    number("keepalives", eb_team_sum(team, EB_KEEPALIVES));
+    number("keepalives", eb_readers_sum(team, EB_KEEPALIVES));
     number("unpublished", opts->events - run->published);
     number("lost", lost);
     for (i = 0; i < sizeof(FAULTS) / sizeof(FAULTS[0]); i++) {
-        number(FAULTS[i].name, eb_team_sum(team, FAULTS[i].which));
-        faults += eb_team_sum(team, FAULTS[i].which);
+        number(FAULTS[i].name, eb_readers_sum(team, FAULTS[i].which));
+        faults += eb_readers_sum(team, FAULTS[i].which);
     }
     printf("%-28s %s\n", "verdict", faults == 0 ? "ok" : "FAULTY");
     fflush(stdout);

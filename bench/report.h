@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * eb_report: what es_load prints: a name and a number a line, for people
+ * eb_report: what load prints: a name and a number a line, for people
  * and for awk.
  */
 #ifndef EB_REPORT_H
@@ -19,7 +19,7 @@ typedef struct {
  * @param memory  NULL: the server's processes are not known
  * @return 1 when each client got each event once and in order, else 0
  */
-int eb_report(const eb_options_t *opts, const eb_team_t *team,
+int eb_report(const eb_options_t *opts, const eb_readers_t *team,
               const eb_run_t *run, const eb_memory_t *memory);
 
 #endif

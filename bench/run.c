@@ -21,7 +21,7 @@
 
 typedef struct {
     const eb_options_t *opts;
-    const eb_team_t *team;
+    const eb_readers_t *team;
     eb_publisher_t publisher;
     uint64_t start_ns;
     uint64_t delivered; /* when last looked */
@@ -110,7 +110,7 @@ static int offer_due(state_t *state, uint64_t now_ns)
 static int gives_up(state_t *state, uint32_t answered_before, uint64_t now_ns)
 {
     const eb_options_t *opts = state->opts;
-    uint64_t delivered = eb_team_sum(state->team, EB_DELIVERED);
+    uint64_t delivered = eb_readers_sum(state->team, EB_DELIVERED);
 
     if (delivered != state->delivered ||
         state->publisher.answered != answered_before ||
@@ -156,7 +156,7 @@ static void read_cpu(uint64_t *server_us, uint64_t *load_us,
     eb_procs_cpu_us(load_us, getpid());
 }
 
-int eb_run(eb_run_t *run, const eb_options_t *opts, const eb_team_t *team,
+int eb_run(eb_run_t *run, const eb_options_t *opts, const eb_readers_t *team,
            uint64_t deadline_ns)
 {
     uint64_t server_before;
@@ -177,7 +177,7 @@ int eb_run(eb_run_t *run, const eb_options_t *opts, const eb_team_t *team,
     run->server_cpu_us -= server_before;
     run->load_cpu_us -= load_before;
     run->first_ns = state.start_ns;
-    run->last_ns = eb_team_sum(team, EB_LAST_NS);
+    run->last_ns = eb_readers_sum(team, EB_LAST_NS);
     run->published = state.publisher.answered;
     run->expected = eb_options_deliveries(opts, run->published);
     eb_publisher_close(&state.publisher);

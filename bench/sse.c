@@ -130,14 +130,14 @@ int eb_sse_feed(eb_sse_t *sse, char *bytes, size_t len, eb_event_fn_t *on_event,
 
     if (sse->rest.len == 0) {
         used = read_all(bytes, len, on_event, who);
-        return used < len ? eb_hold_add(&sse->rest, bytes + used, len - used,
-                                        MAX_EVENT)
+        return used < len ? eb_held_bytes_add(&sse->rest, bytes + used,
+                                              len - used, MAX_EVENT)
                           : 0;
     }
-    if (eb_hold_add(&sse->rest, bytes, len, MAX_EVENT) != 0) {
+    if (eb_held_bytes_add(&sse->rest, bytes, len, MAX_EVENT) != 0) {
         return -1;
     }
     used = read_all(sse->rest.bytes, sse->rest.len, on_event, who);
-    eb_hold_drop(&sse->rest, used);
+    eb_held_bytes_drop(&sse->rest, used);
     return 0;
 }

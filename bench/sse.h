@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * eb_sse: finds the events in an event stream, fed in pieces of any size.
+ * sse: finds the events in an event stream, fed in pieces of any size.
  *
  * Reads as EventSource does (fields in any order, comments, several data
  * lines, LF or CR LF), but for a bare CR as line end, which the server
@@ -25,9 +25,9 @@ typedef struct {
 
 typedef void eb_event_fn_t(void *who, const eb_event_t *event);
 
-/* Born empty ({0}); cleared with eb_hold_clear(&sse->rest). */
+/* Born empty ({0}); cleared with eb_held_bytes_clear(&sse->rest). */
 typedef struct {
-    eb_hold_t rest; /* an event of which the end has not come yet */
+    eb_held_bytes_t rest; /* an event of which the end has not come yet */
 } eb_sse_t;
 
 /**

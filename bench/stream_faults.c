@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const NAMES[EB_LIE_KINDS] = {
+static const char *const NAMES[EB_STREAM_FAULT_KINDS] = {
     "drop",  "double", "swap",  "tear", "short", "forge",  "stray",
     "misid", "cut",    "rst",   "end",  "moan",  "skip",   "early",
     "blame", "gap",    "again", "deny", "hide",  "refuse", "grudge",
@@ -16,14 +16,14 @@ static struct {
     uint64_t every; /* 0: never */
     uint64_t occasions;
     uint64_t told;
-} lies[EB_LIE_KINDS];
+} lies[EB_STREAM_FAULT_KINDS];
 
-int eb_lies_parse(const char *text)
+int eb_stream_faults_parse(const char *text)
 {
     size_t len = strcspn(text, ":");
     int i;
 
-    for (i = 0; i < EB_LIE_KINDS; i++) {
+    for (i = 0; i < EB_STREAM_FAULT_KINDS; i++) {
         if (text[len] == ':' && strlen(NAMES[i]) == len &&
             strncmp(text, NAMES[i], len) == 0) {
             lies[i].every = strtoull(text + len + 1, NULL, 10);
@@ -33,7 +33,7 @@ int eb_lies_parse(const char *text)
     return -1;
 }
 
-int eb_lies_is_due(eb_lie_t kind)
+int eb_stream_faults_is_due(eb_stream_fault_t kind)
 {
     if (lies[kind].every == 0 ||
         ++lies[kind].occasions % lies[kind].every != 0) {
@@ -43,11 +43,11 @@ int eb_lies_is_due(eb_lie_t kind)
     return 1;
 }
 
-void eb_lies_print(void)
+void eb_stream_faults_print(void)
 {
     int i;
 
-    for (i = 0; i < EB_LIE_KINDS; i++) {
+    for (i = 0; i < EB_STREAM_FAULT_KINDS; i++) {
         if (lies[i].every != 0) {
             printf("lies %s %llu\n", NAMES[i],
                    (unsigned long long)lies[i].told);

@@ -131,8 +131,9 @@ static int set_up(crowd_t *crowd, int stop_fd)
     return epoll_ctl(crowd->epoll_fd, EPOLL_CTL_ADD, stop_fd, &event);
 }
 
-int eb_crowd_run(const eb_options_t *opts, eb_tally_t *tally, uint32_t first,
-                 uint32_t count, uint32_t connecting, int stop_fd)
+int eb_subscribers_run(const eb_options_t *opts, eb_counts_t *tally,
+                       uint32_t first, uint32_t count, uint32_t connecting,
+                       int stop_fd)
 {
     crowd_t crowd;
     uint32_t i;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * es_verify: does every client receive every acknowledged event, once and
+ * verify: does every client receive every acknowledged event, once and
  * in order, or is it told in the stream?
  *
  * Clients that behave as EventSource do, publishers that know what was
@@ -43,7 +43,7 @@ static void on_signal(int number)
 }
 
 /* A line each second, for those who watch or disturb the run. */
-static void log_line(const eb_flock_t *flock)
+static void log_line(const eb_followers_t *flock)
 {
     static uint64_t next_ns;
     uint64_t now_ns = flock->company.now_ns;
@@ -57,7 +57,7 @@ static void log_line(const eb_flock_t *flock)
         "seconds=%llu listening=%u acknowledged=%llu deliveries=%llu "
         "cut=%llu clean_ends=%llu reconnects=%llu\n",
         (unsigned long long)((now_ns - start_ns) / EB_NS_PER_SEC),
-        eb_flock_listening(flock),
+        eb_followers_listening(flock),
         (unsigned long long)eb_findings[EB_ACKNOWLEDGED],
         (unsigned long long)eb_findings[EB_DELIVERIES],
         (unsigned long long)(eb_findings[EB_CUTS] + eb_findings[EB_CUTS_SLOW]),
@@ -66,21 +66,21 @@ static void log_line(const eb_flock_t *flock)
     fflush(log_file);
 }
 
-static void step(eb_flock_t *flock, uint64_t due)
+static void step(eb_followers_t *flock, uint64_t due)
 {
-    eb_flock_step(flock, due);
+    eb_followers_step(flock, due);
     log_line(flock);
 }
 
-static int connect_all(eb_flock_t *flock)
+static int connect_all(eb_followers_t *flock)
 {
     uint64_t until_ns = start_ns + CONNECT_NS;
 
-    while (eb_flock_opened(flock) < flock->plan->clients) {
+    while (eb_followers_opened(flock) < flock->plan->clients) {
         step(flock, 0);
         if (flock->company.now_ns > until_ns) {
-            fprintf(stderr, "es_verify: %u of %u clients have a stream\n",
-                    eb_flock_opened(flock), flock->plan->clients);
+            fprintf(stderr, "verify: %u of %u clients have a stream\n",
+                    eb_followers_opened(flock), flock->plan->clients);
             return -1;
         }
     }
@@ -88,9 +88,9 @@ static int connect_all(eb_flock_t *flock)
 }
 
 /* After a pause of the server its publishers make up for one second. */
-static void publish(eb_flock_t *flock)
+static void publish(eb_followers_t *flock)
 {
-    const eb_plan_t *plan = flock->plan;
+    const eb_verify_options_t *plan = flock->plan;
     uint64_t begin_ns = eb_clock_ns();
     double skipped = 0;
     double due = 0;
@@ -109,7 +109,7 @@ static void publish(eb_flock_t *flock)
         }
         step(flock, (uint64_t)due);
     }
-    while (eb_flock_is_posting(flock)) {
+    while (eb_followers_is_posting(flock)) {
         step(flock, 0);
     }
 }
@@ -118,9 +118,9 @@ static void publish(eb_flock_t *flock)
  * What waits for a slow reader may lie in the server's kernel, which tries
  * again after pauses that are longer than our patience: to the last for them.
  */
-static void wait_for_rest(eb_flock_t *flock)
+static void wait_for_rest(eb_followers_t *flock)
 {
-    eb_company_t *company = &flock->company;
+    eb_followers_conf_t *company = &flock->company;
     uint64_t last_ns = company->now_ns + flock->plan->patience_ns + LAST_NS;
     uint64_t look_ns = 0;
     int is_complete = 0;
@@ -133,8 +133,8 @@ static void wait_for_rest(eb_flock_t *flock)
             company->now_ns < company->news_ns + flock->plan->patience_ns)) {
         step(flock, 0);
         if (company->now_ns >= look_ns) {
-            is_complete = eb_flock_is_complete(flock);
-            is_owed = eb_flock_is_owed(flock);
+            is_complete = eb_followers_is_complete(flock);
+            is_owed = eb_followers_is_owed(flock);
             look_ns = company->now_ns + LOOK_NS;
         }
     }
@@ -145,9 +145,10 @@ static void wait_for_rest(eb_flock_t *flock)
     }
 }
 
-static int report(const eb_plan_t *plan, const eb_histogram_t *latency)
+static int report(const eb_verify_options_t *plan,
+                  const eb_histogram_t *latency)
 {
-    uint64_t faults = eb_findings_faults();
+    uint64_t faults = eb_errors_faults();
 
     if (plan->no_cuts) {
         faults += eb_findings[EB_CUTS];
@@ -165,12 +166,12 @@ static int report(const eb_plan_t *plan, const eb_histogram_t *latency)
         (unsigned long long)eb_findings[EB_RECONNECTS],
         (unsigned long long)faults,
         faults == 0 ? "" : ": see lost to denied in the next line");
-    eb_findings_print(faults == 0);
+    eb_errors_print(faults == 0);
     printf(" latency_p50_us=%llu latency_p99_us=%llu\n",
            (unsigned long long)(eb_histogram_at(latency, 0.5) / EB_NS_PER_US),
            (unsigned long long)(eb_histogram_at(latency, 0.99) / EB_NS_PER_US));
     if (eb_findings[EB_ACKNOWLEDGED] == 0) {
-        fprintf(stderr, "es_verify: no event was acknowledged\n");
+        fprintf(stderr, "verify: no event was acknowledged\n");
         return EXIT_NO_RUN;
     }
     return faults == 0 ? EXIT_SOUND : EXIT_FAULTY;
@@ -178,17 +179,17 @@ static int report(const eb_plan_t *plan, const eb_histogram_t *latency)
 
 int main(int argc, char **argv)
 {
-    eb_flock_t flock;
-    eb_plan_t plan;
+    eb_followers_t flock;
+    eb_verify_options_t plan;
     int rc;
 
-    if (eb_plan_read(&plan, argc, argv) != 0) {
+    if (eb_verify_options_read(&plan, argc, argv) != 0) {
         return EXIT_NO_RUN;
     }
     if (plan.log != NULL) {
         log_file = fopen(plan.log, "w");
         if (log_file == NULL) {
-            fprintf(stderr, "es_verify: %s: %s\n", plan.log, strerror(errno));
+            fprintf(stderr, "verify: %s: %s\n", plan.log, strerror(errno));
             return EXIT_NO_RUN;
         }
     }
@@ -199,7 +200,7 @@ int main(int argc, char **argv)
           GRACE_S);
     eb_net_raise_limit();
     start_ns = eb_clock_ns();
-    if (eb_flock_open(&flock, &plan) != 0) {
+    if (eb_followers_open(&flock, &plan) != 0) {
         return EXIT_NO_RUN;
     }
     rc = connect_all(&flock);
@@ -207,7 +208,7 @@ int main(int argc, char **argv)
         publish(&flock);
         wait_for_rest(&flock);
     }
-    eb_flock_close(&flock);
+    eb_followers_close(&flock);
     if (log_file != NULL) {
         fclose(log_file);
     }

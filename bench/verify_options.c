@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The command line of es_verify: a table of its options. */
+/* The command line of verify: a table of its options. */
 #include "bench/verify_options.h"
 
 #include <stddef.h>
@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bench/clock.h"
 #include "bench/checksum.h"
+#include "bench/clock.h"
 
 typedef enum { AS_ADDRS, AS_TEXT, AS_COUNT, AS_REAL, AS_SECONDS, AS_FLAG } as_t;
 
@@ -21,20 +21,21 @@ typedef struct {
     const char *help;
 } option_t;
 
-#define FIELD(name) offsetof(eb_plan_t, name)
+#define FIELD(name) offsetof(eb_verify_options_t, name)
 
 static const option_t OPTIONS[] = {
     {"--servers", AS_ADDRS, FIELD(servers), 0, 0, "ADDR:PORT[,ADDR:PORT...]"},
     {"--clients", AS_COUNT, FIELD(clients), 1, 100000, "N (100)"},
-    {"--channels", AS_COUNT, FIELD(channels), 1, EB_PROOF_CHANNELS, "N (10)"},
+    {"--channels", AS_COUNT, FIELD(channels), 1, EB_CHECKSUM_CHANNELS,
+     "N (10)"},
     {"--rate", AS_REAL, FIELD(rate), 0.01, 1e6, "events/s in all (100)"},
     {"--seconds", AS_SECONDS, FIELD(seconds_ns), 0, 86400,
      "how long to publish (10)"},
     {"--events", AS_COUNT, FIELD(events), 0, 1e8,
      "end after so many instead (0)"},
-    {"--min-size", AS_COUNT, FIELD(min_size), EB_PROOF_MIN, EB_PROOF_MAX,
+    {"--min-size", AS_COUNT, FIELD(min_size), EB_CHECKSUM_MIN, EB_CHECKSUM_MAX,
      "bytes of data (32)"},
-    {"--max-size", AS_COUNT, FIELD(max_size), EB_PROOF_MIN, EB_PROOF_MAX,
+    {"--max-size", AS_COUNT, FIELD(max_size), EB_CHECKSUM_MIN, EB_CHECKSUM_MAX,
      "log-uniform up to (40960)"},
     {"--slow", AS_COUNT, FIELD(slow), 0, 100,
      "per cent reading 1 KB/s or never (0)"},
@@ -66,7 +67,7 @@ static int usage(void)
 {
     size_t i;
 
-    fputs("usage: es_verify --servers ADDR:PORT [options]\n", stderr);
+    fputs("usage: verify --servers ADDR:PORT [options]\n", stderr);
     for (i = 0; i < NOPTIONS; i++) {
         fprintf(stderr, "  %-13s %s\n", OPTIONS[i].name, OPTIONS[i].help);
     }
@@ -94,7 +95,8 @@ static int set_number(void *field, const option_t *option, const char *text)
     }
 }
 
-static int set(eb_plan_t *plan, const option_t *option, const char *text)
+static int set(eb_verify_options_t *plan, const option_t *option,
+               const char *text)
 {
     void *field = (char *)plan + option->offset;
 
@@ -117,7 +119,7 @@ static const option_t *find(const char *name)
     return NULL;
 }
 
-static void preset(eb_plan_t *plan)
+static void preset(eb_verify_options_t *plan)
 {
     memset(plan, 0, sizeof(*plan));
     plan->subscribe = "/events/c{}";
@@ -128,7 +130,7 @@ static void preset(eb_plan_t *plan)
     plan->rate = 100;
     plan->clients = 100;
     plan->channels = 10;
-    plan->min_size = EB_PROOF_MIN;
+    plan->min_size = EB_CHECKSUM_MIN;
     plan->max_size = 40 * 1024;
     plan->publishers = 4;
     plan->seed = 1;
@@ -137,7 +139,7 @@ static void preset(eb_plan_t *plan)
     plan->patience_ns = 5 * EB_NS_PER_SEC;
 }
 
-int eb_plan_read(eb_plan_t *plan, int argc, char **argv)
+int eb_verify_options_read(eb_verify_options_t *plan, int argc, char **argv)
 {
     const option_t *option;
     int i;
@@ -153,7 +155,7 @@ int eb_plan_read(eb_plan_t *plan, int argc, char **argv)
             continue;
         }
         if (i + 1 == argc || set(plan, option, argv[i + 1]) != 0) {
-            fprintf(stderr, "es_verify: bad value for %s\n", option->name);
+            fprintf(stderr, "verify: bad value for %s\n", option->name);
             return -1;
         }
         i++;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * eb_plan: what es_verify was asked to do. Read once, then only looked at.
+ * verify_options: what verify was asked to do. Read once, then only looked at.
  */
-#ifndef EB_PLAN_H
-#define EB_PLAN_H
+#ifndef EB_VERIFY_OPTIONS_H
+#define EB_VERIFY_OPTIONS_H
 
 #include <stdint.h>
 
@@ -32,13 +32,13 @@ typedef struct {
     uint64_t timeout_ns;  /* without answer for so long: unknown */
     uint64_t patience_ns; /* at the end, without news for so long: lost */
     int no_cuts;          /* a stream cut is a fault */
-} eb_plan_t;
+} eb_verify_options_t;
 
 /**
  * Read the command line; says on stderr what is wrong with it.
  *
  * @return 0, or -1
  */
-int eb_plan_read(eb_plan_t *plan, int argc, char **argv);
+int eb_verify_options_read(eb_verify_options_t *plan, int argc, char **argv);
 
 #endif

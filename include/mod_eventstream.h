@@ -50,8 +50,8 @@
  *     pointers: the two sides may differ in how long one is.
  *   * EVENTSTREAM_API counts the additions, for the preprocessor.
  */
-#ifndef MOD_EVENTSTREAM_H
-#define MOD_EVENTSTREAM_H
+#ifndef INCLUDE_MOD_EVENTSTREAM_H
+#define INCLUDE_MOD_EVENTSTREAM_H
 
 #include <httpd.h>
 #include <apr_optional.h>

@@ -5,8 +5,8 @@
  * by whoever made it, and grows at its end only; a field that is 0 means the
  * same as one that is not there. Pure.
  */
-#ifndef ES_ABI_H
-#define ES_ABI_H
+#ifndef ES_BASE_ABI_H
+#define ES_BASE_ABI_H
 
 #include <apr.h>
 

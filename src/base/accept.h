@@ -2,8 +2,8 @@
 /**
  * The Accept header, RFC 9110 section 12.5.1. Pure.
  */
-#ifndef ES_ACCEPT_H
-#define ES_ACCEPT_H
+#ifndef ES_BASE_ACCEPT_H
+#define ES_BASE_ACCEPT_H
 
 /**
  * Does an Accept header admit the media type "type/subtype"? The most

@@ -4,8 +4,8 @@
  * character, no bits left over that are not 0, so that one value has one
  * text. Pure.
  */
-#ifndef ES_BASE64_H
-#define ES_BASE64_H
+#ifndef ES_BASE_BASE64_H
+#define ES_BASE_BASE64_H
 
 #include <apr_pools.h>
 

@@ -6,19 +6,19 @@
 
 #include <apr_strings.h>
 
-es_channels_t *es_batch_channels(apr_pool_t *p)
+es_channel_set_t *es_batch_channels(apr_pool_t *p)
 {
-    return es_channels_create(p, ES_EVENT_CHANNELS_MAX);
+    return es_channel_set_create(p, ES_EVENT_CHANNELS_MAX);
 }
 
-int es_batch_channel(es_channels_t *set, es_slice_t name, apr_pool_t *p,
+int es_batch_channel(es_channel_set_t *set, es_slice_t name, apr_pool_t *p,
                      es_problem_t *why)
 {
     name = es_channel_trim(name);
     if (!es_channel_check(name, p, why)) {
         return 0;
     }
-    if (es_channels_add(set, name) != APR_SUCCESS) {
+    if (es_channel_set_add(set, name) != APR_SUCCESS) {
         return es_problem_set(why, p, 400,
                               "Too many channels: at most %d for an event.",
                               ES_EVENT_CHANNELS_MAX);
@@ -26,17 +26,17 @@ int es_batch_channel(es_channels_t *set, es_slice_t name, apr_pool_t *p,
     return 1;
 }
 
-void es_batch_name(es_event_t *event, const es_channels_t *set)
+void es_batch_name(es_event_t *event, const es_channel_set_t *set)
 {
-    event->channels = es_channels_names(set);
-    event->nchannels = es_channels_count(set);
+    event->channels = es_channel_set_names(set);
+    event->nchannels = es_channel_set_count(set);
 }
 
 int es_batch_preset(es_event_t *preset, es_slice_t query, apr_pool_t *p,
                     es_problem_t *why)
 {
     const apr_array_header_t *names = es_query_values(query, "channel", p);
-    es_channels_t *set = es_batch_channels(p);
+    es_channel_set_t *set = es_batch_channels(p);
     int i;
 
     memset(preset, 0, sizeof(*preset));

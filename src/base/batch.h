@@ -3,8 +3,8 @@
  * A batch: the events of one publish request, which are stored all or none.
  * The body readers fill it in; what they have in common is here. Pure.
  */
-#ifndef ES_BATCH_H
-#define ES_BATCH_H
+#ifndef ES_BASE_BATCH_H
+#define ES_BASE_BATCH_H
 
 #include "base/channel.h"
 #include "base/event.h"
@@ -47,7 +47,7 @@ int es_batch_preset(es_event_t *preset, es_slice_t query, apr_pool_t *p,
                     es_problem_t *why);
 
 /** A set for the channels of one event. */
-es_channels_t *es_batch_channels(apr_pool_t *p);
+es_channel_set_t *es_batch_channels(apr_pool_t *p);
 
 /**
  * Add a channel's name to an event's set after trimming and checking it. An
@@ -56,11 +56,11 @@ es_channels_t *es_batch_channels(apr_pool_t *p);
  * @param why  400: no name at all, or too many
  * @return 1, or 0 with why
  */
-int es_batch_channel(es_channels_t *set, es_slice_t name, apr_pool_t *p,
+int es_batch_channel(es_channel_set_t *set, es_slice_t name, apr_pool_t *p,
                      es_problem_t *why);
 
 /** Give the event these channels; set is not added to any more. */
-void es_batch_name(es_event_t *event, const es_channels_t *set);
+void es_batch_name(es_event_t *event, const es_channel_set_t *set);
 
 /**
  * Put the place of an event before a sentence about it, if it is one of a

@@ -2,8 +2,8 @@
 /**
  * A buffer that grows in a pool, up to a ceiling that it is born with. Pure.
  */
-#ifndef ES_BUF_H
-#define ES_BUF_H
+#ifndef ES_BASE_BUF_H
+#define ES_BASE_BUF_H
 
 #include <apr_pools.h>
 

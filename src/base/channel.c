@@ -20,7 +20,7 @@
 /* Bytes of a name that are shown in a sentence. */
 #define SHOWN_MAX 64
 
-struct es_channels_t {
+struct es_channel_set_t {
     apr_pool_t *p;
     apr_array_header_t *names;            /* of es_slice_t */
     int max;                              /* most names */
@@ -124,9 +124,9 @@ int es_channel_check(es_slice_t name, apr_pool_t *p, es_problem_t *why)
     return 1;
 }
 
-es_channels_t *es_channels_create(apr_pool_t *p, int max)
+es_channel_set_t *es_channel_set_create(apr_pool_t *p, int max)
 {
-    es_channels_t *set = apr_pcalloc(p, sizeof(*set));
+    es_channel_set_t *set = apr_pcalloc(p, sizeof(*set));
     const void *addresses[2];
 
     set->p = p;
@@ -143,9 +143,9 @@ es_channels_t *es_channels_create(apr_pool_t *p, int max)
 }
 
 /* The place that holds name, or the free one where it belongs. */
-static apr_uint32_t *place_of(const es_channels_t *set, es_slice_t name)
+static apr_uint32_t *place_of(const es_channel_set_t *set, es_slice_t name)
 {
-    const es_slice_t *names = es_channels_names(set);
+    const es_slice_t *names = es_channel_set_names(set);
     apr_uint32_t at =
         (apr_uint32_t)apr_siphash24(name.data, name.len, set->key) & set->mask;
 
@@ -156,9 +156,9 @@ static apr_uint32_t *place_of(const es_channels_t *set, es_slice_t name)
     return &set->places[at];
 }
 
-static int contains(const es_channels_t *set, es_slice_t name)
+static int contains(const es_channel_set_t *set, es_slice_t name)
 {
-    const es_slice_t *names = es_channels_names(set);
+    const es_slice_t *names = es_channel_set_names(set);
     int i;
 
     if (set->places != NULL) {
@@ -173,9 +173,9 @@ static int contains(const es_channels_t *set, es_slice_t name)
 }
 
 /* Make places for twice the names there are, at most half of them taken. */
-static void make_places(es_channels_t *set)
+static void make_places(es_channel_set_t *set)
 {
-    const es_slice_t *names = es_channels_names(set);
+    const es_slice_t *names = es_channel_set_names(set);
     apr_uint32_t count =
         set->places != NULL ? (set->mask + 1) * 2 : FEW_NAMES * 4;
     int i;
@@ -187,7 +187,7 @@ static void make_places(es_channels_t *set)
     }
 }
 
-apr_status_t es_channels_add(es_channels_t *set, es_slice_t name)
+apr_status_t es_channel_set_add(es_channel_set_t *set, es_slice_t name)
 {
     apr_uint32_t count;
 
@@ -212,12 +212,12 @@ apr_status_t es_channels_add(es_channels_t *set, es_slice_t name)
     return APR_SUCCESS;
 }
 
-const es_slice_t *es_channels_names(const es_channels_t *set)
+const es_slice_t *es_channel_set_names(const es_channel_set_t *set)
 {
     return (const es_slice_t *)set->names->elts;
 }
 
-int es_channels_count(const es_channels_t *set)
+int es_channel_set_count(const es_channel_set_t *set)
 {
     return set->names->nelts;
 }

@@ -3,8 +3,8 @@
  * Channel names: which are names at all, sets of them, and the patterns of
  * EventStreamAllowChannel. Pure.
  */
-#ifndef ES_CHANNEL_H
-#define ES_CHANNEL_H
+#ifndef ES_BASE_CHANNEL_H
+#define ES_BASE_CHANNEL_H
 
 #include <apr_pools.h>
 
@@ -35,10 +35,10 @@ int es_channel_check(es_slice_t name, apr_pool_t *p, es_problem_t *why);
 const char *es_channel_printable(es_slice_t name, apr_pool_t *p);
 
 /** A set of names in order of arrival; each name once. */
-typedef struct es_channels_t es_channels_t;
+typedef struct es_channel_set_t es_channel_set_t;
 
-/** @param max  most names; es_channels_add tells when one more comes */
-es_channels_t *es_channels_create(apr_pool_t *p, int max);
+/** @param max  most names; es_channel_set_add tells when one more comes */
+es_channel_set_t *es_channel_set_create(apr_pool_t *p, int max);
 
 /**
  * Add a name after trimming; empty ones and ones that are there are passed
@@ -46,11 +46,11 @@ es_channels_t *es_channels_create(apr_pool_t *p, int max);
  *
  * @return APR_SUCCESS, or APR_ENOSPC when the name is new and the set is full
  */
-apr_status_t es_channels_add(es_channels_t *set, es_slice_t name);
+apr_status_t es_channel_set_add(es_channel_set_t *set, es_slice_t name);
 
 /** The names; valid until the next add. */
-const es_slice_t *es_channels_names(const es_channels_t *set);
-int es_channels_count(const es_channels_t *set);
+const es_slice_t *es_channel_set_names(const es_channel_set_t *set);
+int es_channel_set_count(const es_channel_set_t *set);
 
 /**
  * Does name match pattern? '*' stands for any bytes (also none), '\' takes

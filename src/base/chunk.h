@@ -3,8 +3,8 @@
  * Chunked framing, RFC 9112 section 7.1: "<size in hex>\r\n" bytes "\r\n".
  * Pure.
  */
-#ifndef ES_CHUNK_H
-#define ES_CHUNK_H
+#ifndef ES_BASE_CHUNK_H
+#define ES_BASE_CHUNK_H
 
 #include <apr.h>
 

@@ -3,8 +3,8 @@
  * The clock by which clients are served: it only goes on, also when somebody
  * sets the time of day.
  */
-#ifndef ES_CLOCK_H
-#define ES_CLOCK_H
+#ifndef ES_BASE_CLOCK_H
+#define ES_BASE_CLOCK_H
 
 #include <apr_time.h>
 

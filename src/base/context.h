@@ -7,8 +7,8 @@
  * A thread says what it is. One that has not, such as a unit test or another
  * module's, may call all.
  */
-#ifndef ES_CONTEXT_H
-#define ES_CONTEXT_H
+#ifndef ES_BASE_CONTEXT_H
+#define ES_BASE_CONTEXT_H
 
 /** To be or-ed. */
 enum {

@@ -3,8 +3,8 @@
  * Decimal digits, written by hand: ids and retry times are written for each
  * event, where a printf would cost more than all the rest. Header only. Pure.
  */
-#ifndef ES_DECIMAL_H
-#define ES_DECIMAL_H
+#ifndef ES_BASE_DECIMAL_H
+#define ES_BASE_DECIMAL_H
 
 #include <string.h>
 

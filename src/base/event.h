@@ -3,8 +3,8 @@
  * An event: what is published and received. The slices belong to whoever
  * filled it in, mostly the pool of the publishing request. Pure.
  */
-#ifndef ES_EVENT_H
-#define ES_EVENT_H
+#ifndef ES_BASE_EVENT_H
+#define ES_BASE_EVENT_H
 
 #include <apr_pools.h>
 

@@ -14,9 +14,9 @@
  */
 #include "base/frame.h"
 
-#include "base/lines_split.h"
 #include "base/decimal.h"
 #include "base/json_string.h"
+#include "base/lines_split.h"
 
 /* The bytes of a string literal. */
 #define TEXT(literal) es_slice(literal, sizeof(literal) - 1)
@@ -63,12 +63,12 @@ static es_slice_t make_head(es_slice_t type, apr_pool_t *p)
 
 static apr_size_t tail_size(const es_event_t *event)
 {
-    es_cutter_t cutter;
+    es_lines_split_t split;
     es_slice_t line;
     apr_size_t size = 1; /* the blank line */
 
-    es_cutter_init(&cutter, event->data);
-    while (es_cutter_next(&cutter, &line)) {
+    es_lines_split_init(&split, event->data);
+    while (es_lines_split_next(&split, &line)) {
         size += TEXT("data: ").len + line.len + 1;
     }
     if (event->retry_ms >= 0) {
@@ -83,11 +83,11 @@ static es_slice_t make_tail(const es_event_t *event, apr_pool_t *p)
     apr_size_t size = tail_size(event);
     char *tail = apr_palloc(p, size);
     char *at = tail;
-    es_cutter_t cutter;
+    es_lines_split_t split;
     es_slice_t line;
 
-    es_cutter_init(&cutter, event->data);
-    while (es_cutter_next(&cutter, &line)) {
+    es_lines_split_init(&split, event->data);
+    while (es_lines_split_next(&split, &line)) {
         at = put(at, TEXT("data: "));
         at = put(at, line);
         *at++ = '\n';
@@ -104,7 +104,7 @@ static es_slice_t make_tail(const es_event_t *event, apr_pool_t *p)
 void es_frame_make(es_frame_t *frame, const es_event_t *event, apr_pool_t *p)
 {
     frame->head = make_head(event->type, p);
-    frame->own_id = event->id;
+    frame->publisher_id = event->id;
     frame->tail = make_tail(event, p);
 }
 
@@ -128,7 +128,7 @@ apr_size_t es_frame_write(char *dst, const es_frame_t *frame, es_slice_t id)
 int es_frame_equal(const es_frame_t *a, const es_frame_t *b)
 {
     return es_slice_equal(a->head, b->head) &&
-           es_slice_equal(a->own_id, b->own_id) &&
+           es_slice_equal(a->publisher_id, b->publisher_id) &&
            es_slice_equal(a->tail, b->tail);
 }
 
@@ -147,8 +147,8 @@ static int begins(es_slice_t *rest, es_slice_t with)
 int es_frame_is(const es_frame_t *frame, es_slice_t written)
 {
     return begins(&written, frame->head) && begins(&written, TEXT("id: ")) &&
-           begins(&written, frame->own_id) && begins(&written, TEXT("\n")) &&
-           es_slice_equal(written, frame->tail);
+           begins(&written, frame->publisher_id) &&
+           begins(&written, TEXT("\n")) && es_slice_equal(written, frame->tail);
 }
 
 static char *put_retry(char *at, apr_int64_t retry_ms)

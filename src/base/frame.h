@@ -9,8 +9,8 @@
  * Frames that tell of the stream itself (open, keep-alive, reset, retry) are
  * written whole into the caller's bytes.
  */
-#ifndef ES_FRAME_H
-#define ES_FRAME_H
+#ifndef ES_BASE_FRAME_H
+#define ES_BASE_FRAME_H
 
 #include <apr_pools.h>
 
@@ -19,9 +19,9 @@
 #include "base/slice.h"
 
 typedef struct es_frame_t {
-    es_slice_t head;   /* "event: …\n" or empty */
-    es_slice_t own_id; /* the publisher's id; empty = ours goes there */
-    es_slice_t tail;   /* "data: …\n"… "retry: …\n" "\n" */
+    es_slice_t head;         /* "event: …\n" or empty */
+    es_slice_t publisher_id; /* the publisher's id; empty = ours goes there */
+    es_slice_t tail;         /* "data: …\n"… "retry: …\n" "\n" */
 } es_frame_t;
 
 /**

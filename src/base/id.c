@@ -22,12 +22,12 @@ int es_id_compare(const es_id_t *a, const es_id_t *b)
     return order != 0 ? order : compare(a->n, b->n);
 }
 
-es_id_t es_id_birth(apr_uint32_t random, apr_uint64_t now_ms)
+es_id_t es_id_epoch(apr_uint32_t random, apr_uint64_t now_ms)
 {
-    es_id_t birth = {now_ms, 0};
+    es_id_t epoch = {now_ms, 0};
 
-    birth.n = ((apr_uint64_t)(random % EPOCHS) + 1) << ES_ID_COUNT_BITS;
-    return birth;
+    epoch.n = ((apr_uint64_t)(random % EPOCHS) + 1) << ES_ID_COUNT_BITS;
+    return epoch;
 }
 
 int es_id_is_kin(const es_id_t *a, const es_id_t *b)

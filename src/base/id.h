@@ -10,8 +10,8 @@
  * So an id of another journal is known as such, whatever the clocks were. n
  * has at most 11 digits, and is exact as a number of JavaScript.
  */
-#ifndef ES_ID_H
-#define ES_ID_H
+#ifndef ES_BASE_ID_H
+#define ES_BASE_ID_H
 
 #include <apr.h>
 
@@ -35,7 +35,7 @@ typedef struct es_id_t {
  * @param random  any number, drawn for this journal; decides the epoch,
  *                which is never 0
  */
-es_id_t es_id_birth(apr_uint32_t random, apr_uint64_t now_ms);
+es_id_t es_id_epoch(apr_uint32_t random, apr_uint64_t now_ms);
 
 /** 1 when both ids are of the same epoch. */
 int es_id_is_kin(const es_id_t *a, const es_id_t *b);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /** A text as a JSON string, RFC 8259. Pure. */
-#ifndef ES_JSON_STRING_H
-#define ES_JSON_STRING_H
+#ifndef ES_BASE_JSON_STRING_H
+#define ES_BASE_JSON_STRING_H
 
 #include <apr_pools.h>
 

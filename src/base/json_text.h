@@ -8,8 +8,8 @@
  * It checks nothing: the text has been accepted by a parser. Text that has
  * not gives rubbish, but nothing outside of the text is read. Pure.
  */
-#ifndef ES_JSON_TEXT_H
-#define ES_JSON_TEXT_H
+#ifndef ES_BASE_JSON_TEXT_H
+#define ES_BASE_JSON_TEXT_H
 
 #include "base/slice.h"
 

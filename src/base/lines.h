@@ -4,8 +4,8 @@
  * lines. It holds one piece and the rest of the line before it, never more,
  * however long the stream is. Pure.
  */
-#ifndef ES_LINES_H
-#define ES_LINES_H
+#ifndef ES_BASE_LINES_H
+#define ES_BASE_LINES_H
 
 #include "base/buf.h"
 

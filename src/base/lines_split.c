@@ -12,43 +12,43 @@ static const char *find(const char *from, const char *end, char c)
     return hit != NULL ? hit : end;
 }
 
-void es_cutter_init(es_cutter_t *cutter, es_slice_t text)
+void es_lines_split_init(es_lines_split_t *split, es_slice_t text)
 {
-    cutter->at = text.len != 0 ? text.data : "";
-    cutter->end = cutter->at + text.len;
-    cutter->cr = find(cutter->at, cutter->end, '\r');
-    cutter->lf = find(cutter->at, cutter->end, '\n');
+    split->at = text.len != 0 ? text.data : "";
+    split->end = split->at + text.len;
+    split->cr = find(split->at, split->end, '\r');
+    split->lf = find(split->at, split->end, '\n');
 }
 
-int es_cutter_next(es_cutter_t *cutter, es_slice_t *line)
+int es_lines_split_next(es_lines_split_t *split, es_slice_t *line)
 {
     const char *stop;
 
-    if (cutter->at == NULL) {
+    if (split->at == NULL) {
         return 0;
     }
-    if (cutter->cr < cutter->at) {
-        cutter->cr = find(cutter->at, cutter->end, '\r');
+    if (split->cr < split->at) {
+        split->cr = find(split->at, split->end, '\r');
     }
-    if (cutter->lf < cutter->at) {
-        cutter->lf = find(cutter->at, cutter->end, '\n');
+    if (split->lf < split->at) {
+        split->lf = find(split->at, split->end, '\n');
     }
-    stop = cutter->cr < cutter->lf ? cutter->cr : cutter->lf;
-    *line = es_slice(cutter->at, (apr_size_t)(stop - cutter->at));
-    if (stop == cutter->end) {
-        cutter->at = NULL;
+    stop = split->cr < split->lf ? split->cr : split->lf;
+    *line = es_slice(split->at, (apr_size_t)(stop - split->at));
+    if (stop == split->end) {
+        split->at = NULL;
     }
-    else if (stop == cutter->cr && stop + 1 == cutter->lf &&
-             cutter->lf != cutter->end) {
-        cutter->at = stop + 2;
+    else if (stop == split->cr && stop + 1 == split->lf &&
+             split->lf != split->end) {
+        split->at = stop + 2;
     }
     else {
-        cutter->at = stop + 1;
+        split->at = stop + 1;
     }
     return 1;
 }
 
-int es_cutter_is_done(const es_cutter_t *cutter)
+int es_lines_split_is_done(const es_lines_split_t *split)
 {
-    return cutter->at == NULL;
+    return split->at == NULL;
 }

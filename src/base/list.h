@@ -1,37 +1,37 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * A ring of things that are in one ring at a time, linked by an es_ring_t
- * within them; its head is an es_ring_t too. Header only. (APR_RING computes
+ * A ring of things that are in one ring at a time, linked by an es_list_t
+ * within them; its head is an es_list_t too. Header only. (APR_RING computes
  * with null pointers, of which clang warns.)
  */
-#ifndef ES_RING_H
-#define ES_RING_H
+#ifndef ES_BASE_LIST_H
+#define ES_BASE_LIST_H
 
 #include <stddef.h>
 
-typedef struct es_ring_t {
-    struct es_ring_t *next;
-    struct es_ring_t *prev;
-} es_ring_t;
+typedef struct es_list_t {
+    struct es_list_t *next;
+    struct es_list_t *prev;
+} es_list_t;
 
 /** What the link is within. */
-#define ES_RING_OWNER(link, type, field) \
+#define ES_LIST_OWNER(link, type, field) \
     ((type *)((char *)(link)-offsetof(type, field)))
 
 /** A head without members, or a link that may be removed. */
-static inline void es_ring_init(es_ring_t *ring)
+static inline void es_list_init(es_list_t *list)
 {
-    ring->next = ring;
-    ring->prev = ring;
+    list->next = list;
+    list->prev = list;
 }
 
-static inline int es_ring_is_empty(const es_ring_t *head)
+static inline int es_list_is_empty(const es_list_t *head)
 {
     return head->next == head;
 }
 
 /** Put a link that is in no ring at the end. */
-static inline void es_ring_append(es_ring_t *head, es_ring_t *link)
+static inline void es_list_append(es_list_t *head, es_list_t *link)
 {
     link->prev = head->prev;
     link->next = head;
@@ -39,11 +39,11 @@ static inline void es_ring_append(es_ring_t *head, es_ring_t *link)
     head->prev = link;
 }
 
-static inline void es_ring_remove(es_ring_t *link)
+static inline void es_list_remove(es_list_t *link)
 {
     link->prev->next = link->next;
     link->next->prev = link->prev;
-    es_ring_init(link);
+    es_list_init(link);
 }
 
 #endif

@@ -4,8 +4,8 @@
  * function that the http layer has set. Unset (unit tests), nothing is
  * written.
  */
-#ifndef ES_LOG_H
-#define ES_LOG_H
+#ifndef ES_BASE_LOG_H
+#define ES_BASE_LOG_H
 
 #include <apr_errno.h>
 

@@ -3,12 +3,12 @@
 
 #include "base/log.h"
 
-int es_seldom_level(apr_time_t *last, int level, apr_time_t now)
+int es_log_limit_level(apr_time_t *last, int level, apr_time_t now)
 {
     /* relaxed: a time, nothing hangs on it */
     apr_time_t then = __atomic_load_n(last, __ATOMIC_RELAXED);
 
-    if (then != 0 && now - then < ES_SELDOM_PAUSE) {
+    if (then != 0 && now - then < ES_LOG_LIMIT_PAUSE) {
         return ES_LOG_DEBUG;
     }
     /* of several threads that come at once, one is loud */

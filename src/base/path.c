@@ -13,7 +13,7 @@
 #include "base/pattern.h"
 
 struct es_path_t {
-    const es_piece_t *pieces;
+    const es_pattern_part_t *pieces;
     int npieces;
     const char **tokens; /* their names */
     int ntokens;
@@ -22,16 +22,16 @@ struct es_path_t {
 /* What is wrong with piece i, the ones before it being right; or NULL. */
 static const char *mistake(const es_path_t *path, int i)
 {
-    const es_piece_t *piece = &path->pieces[i];
+    const es_pattern_part_t *piece = &path->pieces[i];
 
     if (i == 0 &&
-        (piece->kind != ES_PIECE_LITERAL || piece->text.data[0] != '/')) {
+        (piece->kind != ES_PATTERN_LITERAL || piece->text.data[0] != '/')) {
         return "a path starts with '/'";
     }
-    if (piece->kind != ES_PIECE_TOKEN) {
+    if (piece->kind != ES_PATTERN_TOKEN) {
         return NULL;
     }
-    if (path->pieces[i - 1].kind == ES_PIECE_TOKEN) {
+    if (path->pieces[i - 1].kind == ES_PATTERN_TOKEN) {
         return "two tokens touch, nothing tells where one ends";
     }
     if (es_path_find(path, piece->text.data) >= 0) {
@@ -48,22 +48,22 @@ const char *es_path_parse(const es_path_t **out, const char *pattern,
     const char *what;
     int i;
 
-    what = es_piece_parse(&pieces, pattern, ES_PIECES_PATH, p);
+    what = es_pattern_parse(&pieces, pattern, ES_PIECES_PATH, p);
     if (what != NULL) {
         return what;
     }
     if (pieces->nelts == 0) {
-        return es_piece_error(pattern, 1, "a path starts with '/'", p);
+        return es_pattern_error(pattern, 1, "a path starts with '/'", p);
     }
-    path->pieces = (const es_piece_t *)pieces->elts;
+    path->pieces = (const es_pattern_part_t *)pieces->elts;
     path->npieces = pieces->nelts;
     path->tokens = apr_pcalloc(p, sizeof(char *) * (apr_size_t)pieces->nelts);
     for (i = 0; i < path->npieces; i++) {
         what = mistake(path, i);
         if (what != NULL) {
-            return es_piece_error(pattern, path->pieces[i].column, what, p);
+            return es_pattern_error(pattern, path->pieces[i].column, what, p);
         }
-        if (path->pieces[i].kind == ES_PIECE_TOKEN) {
+        if (path->pieces[i].kind == ES_PATTERN_TOKEN) {
             path->tokens[path->ntokens++] = path->pieces[i].text.data;
         }
     }
@@ -138,7 +138,7 @@ int es_path_match(const es_path_t *path, es_slice_t subject, es_slice_t *values)
     }
     end = at + subject.len;
     for (i = 0; i < path->npieces; i++) {
-        if (path->pieces[i].kind == ES_PIECE_TOKEN) {
+        if (path->pieces[i].kind == ES_PATTERN_TOKEN) {
             stop = token_end(path, i, at, end);
             if (stop == NULL) {
                 return 0;

@@ -7,8 +7,8 @@
  * '%' is a literal. A pattern starts with '/'; two tokens may not touch nor
  * bear the same name (case counts not). Pure.
  */
-#ifndef ES_PATH_H
-#define ES_PATH_H
+#ifndef ES_BASE_PATH_H
+#define ES_BASE_PATH_H
 
 #include <apr_pools.h>
 

@@ -12,7 +12,7 @@ typedef struct parser_t {
     const char *pattern;
     const char *at; /* what comes next */
     apr_pool_t *p;
-    apr_array_header_t *pieces; /* of es_piece_t */
+    apr_array_header_t *pieces; /* of es_pattern_part_t */
     char *literal;              /* start of the literal being collected */
     char *fill;                 /* its end */
     const char *literal_at;     /* where it starts in the pattern */
@@ -31,8 +31,8 @@ static int column_of(const parser_t *parser, const char *at)
     return column;
 }
 
-const char *es_piece_error(const char *pattern, int column, const char *what,
-                           apr_pool_t *p)
+const char *es_pattern_error(const char *pattern, int column, const char *what,
+                             apr_pool_t *p)
 {
     return apr_psprintf(p, "\"%s\": column %d: %s", pattern, column, what);
 }
@@ -40,14 +40,14 @@ const char *es_piece_error(const char *pattern, int column, const char *what,
 static const char *fail(const parser_t *parser, const char *at,
                         const char *what)
 {
-    return es_piece_error(parser->pattern, column_of(parser, at), what,
-                          parser->p);
+    return es_pattern_error(parser->pattern, column_of(parser, at), what,
+                            parser->p);
 }
 
-static void push(parser_t *parser, es_piece_kind_t kind, es_slice_t text,
+static void push(parser_t *parser, es_pattern_kind_t kind, es_slice_t text,
                  const char *at)
 {
-    es_piece_t *piece = apr_array_push(parser->pieces);
+    es_pattern_part_t *piece = apr_array_push(parser->pieces);
 
     piece->kind = kind;
     piece->text = text;
@@ -60,7 +60,7 @@ static void end_literal(parser_t *parser)
         es_slice(parser->literal, (apr_size_t)(parser->fill - parser->literal));
 
     if (text.len != 0) {
-        push(parser, ES_PIECE_LITERAL, text, parser->literal_at);
+        push(parser, ES_PATTERN_LITERAL, text, parser->literal_at);
     }
     parser->literal = parser->fill;
 }
@@ -99,7 +99,7 @@ static const char *take_expression(parser_t *parser)
     } while (depth > 0);
 
     end_literal(parser);
-    push(parser, ES_PIECE_EXPRESSION, copy(parser, from, c), from);
+    push(parser, ES_PATTERN_EXPRESSION, copy(parser, from, c), from);
     parser->at = c;
     return NULL;
 }
@@ -136,7 +136,7 @@ static const char *take_name(parser_t *parser)
         }
     }
     end_literal(parser);
-    push(parser, query ? ES_PIECE_QUERY : ES_PIECE_TOKEN,
+    push(parser, query ? ES_PATTERN_QUERY : ES_PATTERN_TOKEN,
          copy(parser, name, close), from);
     parser->at = close + 1;
     return NULL;
@@ -161,8 +161,8 @@ static const char *take(parser_t *parser)
     return NULL;
 }
 
-const char *es_piece_parse(const apr_array_header_t **out, const char *pattern,
-                           int syntax, apr_pool_t *p)
+const char *es_pattern_parse(const apr_array_header_t **out,
+                             const char *pattern, int syntax, apr_pool_t *p)
 {
     parser_t parser;
     const char *error;
@@ -170,7 +170,7 @@ const char *es_piece_parse(const apr_array_header_t **out, const char *pattern,
     parser.pattern = pattern;
     parser.at = pattern;
     parser.p = p;
-    parser.pieces = apr_array_make(p, 4, sizeof(es_piece_t));
+    parser.pieces = apr_array_make(p, 4, sizeof(es_pattern_part_t));
     parser.literal = apr_palloc(p, strlen(pattern) + 1);
     parser.fill = parser.literal;
     parser.literal_at = pattern;

@@ -5,28 +5,28 @@
  * and %{…}. "{{" is a literal "{", "}}" a literal "}"; a lone "}" stands for
  * itself, so does a '%' that no '{' follows. Pure.
  */
-#ifndef ES_PIECE_H
-#define ES_PIECE_H
+#ifndef ES_BASE_PATTERN_H
+#define ES_BASE_PATTERN_H
 
 #include <apr_pools.h>
 #include <apr_tables.h>
 
 #include "base/slice.h"
 
-typedef enum es_piece_kind_t {
-    ES_PIECE_LITERAL,
-    ES_PIECE_TOKEN,
-    ES_PIECE_QUERY,
-    ES_PIECE_EXPRESSION
-} es_piece_kind_t;
+typedef enum es_pattern_kind_t {
+    ES_PATTERN_LITERAL,
+    ES_PATTERN_TOKEN,
+    ES_PATTERN_QUERY,
+    ES_PATTERN_EXPRESSION
+} es_pattern_kind_t;
 
-typedef struct es_piece_t {
-    es_piece_kind_t kind;
+typedef struct es_pattern_part_t {
+    es_pattern_kind_t kind;
     /* the literal bytes; the bare name; the expression whole, "%{…}"; all
      * but literals end with a NUL behind the slice */
     es_slice_t text;
     int column; /* where it starts in the pattern: characters, from 1 */
-} es_piece_t;
+} es_pattern_part_t;
 
 /** What may stand in a pattern. */
 enum {
@@ -39,14 +39,14 @@ enum {
  * name consists of ASCII letters, digits, '_' and '-', a parameter's of
  * anything but braces; neither is empty.
  *
- * @param out  array of es_piece_t; it and the texts live in p
- * @return NULL, or the error as es_piece_error makes it
+ * @param out  array of es_pattern_part_t; it and the texts live in p
+ * @return NULL, or the error as es_pattern_error makes it
  */
-const char *es_piece_parse(const apr_array_header_t **out, const char *pattern,
-                           int syntax, apr_pool_t *p);
+const char *es_pattern_parse(const apr_array_header_t **out,
+                             const char *pattern, int syntax, apr_pool_t *p);
 
 /** @return "<pattern>": column <column>: <what>, the pattern in quotes */
-const char *es_piece_error(const char *pattern, int column, const char *what,
-                           apr_pool_t *p);
+const char *es_pattern_error(const char *pattern, int column, const char *what,
+                             apr_pool_t *p);
 
 #endif

@@ -4,8 +4,8 @@
  * whoever finds the reason, and answered by whoever holds the request; it
  * knows no httpd.
  */
-#ifndef ES_PROBLEM_H
-#define ES_PROBLEM_H
+#ifndef ES_BASE_PROBLEM_H
+#define ES_BASE_PROBLEM_H
 
 #include <apr_pools.h>
 

@@ -4,8 +4,8 @@
  * name and value at the first '=', '+' is a blank, %HH is decoded once; a '%'
  * without two hex digits stands for itself. Pure.
  */
-#ifndef ES_QUERY_H
-#define ES_QUERY_H
+#ifndef ES_BASE_QUERY_H
+#define ES_BASE_QUERY_H
 
 #include <apr_pools.h>
 #include <apr_tables.h>

@@ -4,27 +4,27 @@
 
 static int needed; /* written before threads start */
 
-void es_hush_need(int is_needed)
+void es_sigblock_need(int is_needed)
 {
     needed = is_needed;
 }
 
-void es_hush_begin(es_hush_t *hush)
+void es_sigblock_begin(es_sigblock_t *sigblock)
 {
     sigset_t ends;
 
-    hush->is_on = needed;
-    if (hush->is_on) {
+    sigblock->is_on = needed;
+    if (sigblock->is_on) {
         sigemptyset(&ends);
         sigaddset(&ends, SIGTERM);
         sigaddset(&ends, SIGHUP);
-        pthread_sigmask(SIG_BLOCK, &ends, &hush->before);
+        pthread_sigmask(SIG_BLOCK, &ends, &sigblock->before);
     }
 }
 
-void es_hush_end(const es_hush_t *hush)
+void es_sigblock_end(const es_sigblock_t *sigblock)
 {
-    if (hush->is_on) {
-        pthread_sigmask(SIG_SETMASK, &hush->before, NULL);
+    if (sigblock->is_on) {
+        pthread_sigmask(SIG_SETMASK, &sigblock->before, NULL);
     }
 }

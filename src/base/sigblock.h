@@ -6,23 +6,23 @@
  * With threads the signals go to a thread of httpd's, and nothing is done.
  * It knows no httpd: the child says once which of both it is.
  */
-#ifndef ES_HUSH_H
-#define ES_HUSH_H
+#ifndef ES_BASE_SIGBLOCK_H
+#define ES_BASE_SIGBLOCK_H
 
 #include <signal.h>
 
-typedef struct es_hush_t {
+typedef struct es_sigblock_t {
     int is_on;
     sigset_t before;
-} es_hush_t;
+} es_sigblock_t;
 
 /** The child handles signals in the thread that serves. Context: CHILD_INIT. */
-void es_hush_need(int is_needed);
+void es_sigblock_need(int is_needed);
 
 /** Block them. Context: WORKER. */
-void es_hush_begin(es_hush_t *hush);
+void es_sigblock_begin(es_sigblock_t *sigblock);
 
 /** As before; one that came meanwhile is handled now. Context: WORKER. */
-void es_hush_end(const es_hush_t *hush);
+void es_sigblock_end(const es_sigblock_t *sigblock);
 
 #endif

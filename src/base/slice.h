@@ -4,8 +4,8 @@
  * is not terminated by NUL and may contain one. An empty slice may have data
  * NULL. Header only: each function is one or two instructions.
  */
-#ifndef ES_SLICE_H
-#define ES_SLICE_H
+#ifndef ES_BASE_SLICE_H
+#define ES_BASE_SLICE_H
 
 #include <string.h>
 

@@ -84,22 +84,22 @@ const char *es_sse_text_read(const apr_array_header_t **events, es_slice_t text,
                              apr_pool_t *p)
 {
     apr_array_header_t *array = apr_array_make(p, 1, sizeof(es_event_t));
-    es_cutter_t cutter;
+    es_lines_split_t split;
     es_slice_t line;
     block_t block;
 
     block.data_end = apr_palloc(p, text.len + 1);
     begin(&block);
-    es_cutter_init(&cutter, text);
-    while (es_cutter_next(&cutter, &line)) {
+    es_lines_split_init(&split, text);
+    while (es_lines_split_next(&split, &line)) {
         if (line.len != 0) {
-            if (es_cutter_is_done(&cutter)) {
+            if (es_lines_split_is_done(&split)) {
                 return partial;
             }
             add_line(&block, line);
             continue;
         }
-        if (es_cutter_is_done(&cutter)) {
+        if (es_lines_split_is_done(&split)) {
             break; /* no line, but what follows the last line end */
         }
         if (block.has_fields && !block.has_data) {

@@ -4,8 +4,8 @@
  * who write frames themselves (GRIP). WHATWG HTML section "Server-sent
  * events", but that all of it must be whole. Pure.
  */
-#ifndef ES_SSE_TEXT_H
-#define ES_SSE_TEXT_H
+#ifndef ES_BASE_SSE_TEXT_H
+#define ES_BASE_SSE_TEXT_H
 
 #include <apr_pools.h>
 #include <apr_tables.h>

@@ -14,7 +14,7 @@
 #include "base/pattern.h"
 
 typedef struct part_t {
-    es_piece_t piece;
+    es_pattern_part_t piece;
     void *compiled; /* of an expression */
     int parameter;  /* of a query piece: its place in parameters */
 } part_t;
@@ -54,7 +54,7 @@ const char *es_template_parse(const es_template_t **out, const char *text,
     int i;
 
     template->text = apr_pstrdup(p, text);
-    error = es_piece_parse(&pieces, text, ES_PIECES_TEMPLATE, p);
+    error = es_pattern_parse(&pieces, text, ES_PIECES_TEMPLATE, p);
     if (error != NULL) {
         return error;
     }
@@ -65,15 +65,15 @@ const char *es_template_parse(const es_template_t **out, const char *text,
         apr_pcalloc(p, count * sizeof(*template->parameters));
     for (i = 0; i < pieces->nelts; i++) {
         part = &template->parts[i];
-        part->piece = APR_ARRAY_IDX(pieces, i, es_piece_t);
-        if (part->piece.kind == ES_PIECE_QUERY) {
+        part->piece = APR_ARRAY_IDX(pieces, i, es_pattern_part_t);
+        if (part->piece.kind == ES_PATTERN_QUERY) {
             part->parameter = parameter_of(template, part->piece.text.data);
         }
-        else if (part->piece.kind == ES_PIECE_EXPRESSION) {
+        else if (part->piece.kind == ES_PATTERN_EXPRESSION) {
             error = "the expression is wrong";
             part->compiled = compile(baton, part->piece.text.data, &error);
             if (part->compiled == NULL) {
-                return es_piece_error(text, part->piece.column, error, p);
+                return es_pattern_error(text, part->piece.column, error, p);
             }
         }
     }
@@ -88,12 +88,12 @@ const char *es_template_text(const es_template_t *template)
 
 const char *es_template_token(const es_template_t *template, int i, int *column)
 {
-    const es_piece_t *piece;
+    const es_pattern_part_t *piece;
     int at;
 
     for (at = 0; at < template->nparts; at++) {
         piece = &template->parts[at].piece;
-        if (piece->kind == ES_PIECE_TOKEN && i-- == 0) {
+        if (piece->kind == ES_PATTERN_TOKEN && i-- == 0) {
             *column = piece->column;
             return piece->text.data;
         }
@@ -104,7 +104,7 @@ const char *es_template_token(const es_template_t *template, int i, int *column)
 /* One call of es_template_expand. */
 typedef struct expansion_t {
     const es_template_t *template;
-    es_channels_t *set;
+    es_channel_set_t *set;
     apr_pool_t *p;
     es_slice_t *values;                 /* of each part, in this turn */
     const apr_array_header_t **choices; /* the values of each parameter */
@@ -125,17 +125,17 @@ static int look_up(expansion_t *expansion, const es_template_values_t *from)
         part = &template->parts[i];
         value = &expansion->values[i];
         switch (part->piece.kind) {
-        case ES_PIECE_LITERAL: *value = part->piece.text; break;
-        case ES_PIECE_TOKEN:
+        case ES_PATTERN_LITERAL: *value = part->piece.text; break;
+        case ES_PATTERN_TOKEN:
             *value = from->token(from->baton, part->piece.text.data);
             break;
-        case ES_PIECE_EXPRESSION:
+        case ES_PATTERN_EXPRESSION:
             *value = from->expression(from->baton, part->compiled);
             if (value->len == 0) {
                 return 0;
             }
             break;
-        case ES_PIECE_QUERY: /* in each turn */ break;
+        case ES_PATTERN_QUERY: /* in each turn */ break;
         }
     }
     for (i = 0; i < template->nparameters; i++) {
@@ -181,7 +181,7 @@ static es_slice_t join(expansion_t *expansion)
     int i;
 
     for (i = 0; i < template->nparts; i++) {
-        if (template->parts[i].piece.kind == ES_PIECE_QUERY) {
+        if (template->parts[i].piece.kind == ES_PATTERN_QUERY) {
             expansion->values[i] =
                 choice(expansion, template->parts[i].parameter);
         }
@@ -204,10 +204,10 @@ static es_slice_t join(expansion_t *expansion)
 /* Add the name of this turn. @param added  1 when it was a new one */
 static apr_status_t add(expansion_t *expansion, int *added)
 {
-    int count = es_channels_count(expansion->set);
-    apr_status_t rv = es_channels_add(expansion->set, join(expansion));
+    int count = es_channel_set_count(expansion->set);
+    apr_status_t rv = es_channel_set_add(expansion->set, join(expansion));
 
-    *added = es_channels_count(expansion->set) != count;
+    *added = es_channel_set_count(expansion->set) != count;
     if (*added) { /* the set holds on to the bytes */
         expansion->spare = NULL;
         expansion->spare_size = 0;
@@ -217,7 +217,7 @@ static apr_status_t add(expansion_t *expansion, int *added)
 
 apr_status_t es_template_expand(const es_template_t *template,
                                 const es_template_values_t *values,
-                                es_channels_t *set, apr_pool_t *p)
+                                es_channel_set_t *set, apr_pool_t *p)
 {
     expansion_t expansion = {template, set, p, NULL, NULL, NULL, NULL, 0};
     apr_size_t nparts = (apr_size_t) template->nparts + 1;

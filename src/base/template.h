@@ -5,12 +5,12 @@
  * expression of httpd, which is compiled and evaluated by callbacks, so that
  * this part stays pure. "{{" is a literal "{", "}}" a literal "}"; a lone "}"
  * stands for itself. A '%' that is not followed by '{' is a '%'. The end of
- * %{…} is the matching '}', braces nest. Names are as es_piece.h tells.
+ * %{…} is the matching '}', braces nest. Names are as base/pattern.h tells.
  *
  * What a client sends is data: expanded values are never scanned again.
  */
-#ifndef ES_TEMPLATE_H
-#define ES_TEMPLATE_H
+#ifndef ES_BASE_TEMPLATE_H
+#define ES_BASE_TEMPLATE_H
 
 #include <apr_pools.h>
 #include <apr_tables.h>
@@ -80,6 +80,6 @@ typedef struct es_template_values_t {
  */
 apr_status_t es_template_expand(const es_template_t *template,
                                 const es_template_values_t *values,
-                                es_channels_t *set, apr_pool_t *p);
+                                es_channel_set_t *set, apr_pool_t *p);
 
 #endif

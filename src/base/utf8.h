@@ -2,8 +2,8 @@
 /**
  * UTF-8, RFC 3629. Pure.
  */
-#ifndef ES_UTF8_H
-#define ES_UTF8_H
+#ifndef ES_BASE_UTF8_H
+#define ES_BASE_UTF8_H
 
 #include "base/slice.h"
 

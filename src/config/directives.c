@@ -17,12 +17,12 @@
 #include <http_config.h>
 #include <http_core.h>
 
+#include "journal/replay.h"
+#include "server/log.h"
+#include "server/settings.h"
 #include "config/grip_setters.h"
 #include "config/setters.h"
 #include "config/tokens.h"
-#include "server/log.h"
-#include "server/settings.h"
-#include "journal/replay.h"
 
 typedef enum es_unit_t {
     ES_SECONDS,
@@ -43,7 +43,7 @@ typedef struct es_row_t {
 
 #define IN_SECTIONS (RSRC_CONF | ACCESS_CONF)
 #define FIELD(name) offsetof(es_dir_t, name)
-#define GLOBAL(name) offsetof(es_global_t, name)
+#define GLOBAL(name) offsetof(es_settings_t, name)
 #define SECONDS(n) ((n) * (apr_int64_t)APR_USEC_PER_SEC)
 #define HOURS(n) SECONDS((n)*3600)
 #define REPLAY_ALL ((apr_int64_t)ES_REPLAY_ALL)
@@ -59,7 +59,7 @@ static const char *set_global_row(cmd_parms *cmd, void *dir, const char *text);
                   IN_SECTIONS, name " takes one value")
 #define GRIP_ROW(name, kind, member, help)                                   \
     AP_INIT_TAKE_ARGV(                                                       \
-        name, es_set_grip_row,                                               \
+        name, es_grip_setters_row,                                           \
         (void *)&((const es_grip_row_t){kind, offsetof(es_grip_t, member)}), \
         RSRC_CONF, help)
 #define GLOBAL_ROW(name, ...)                                          \
@@ -92,24 +92,25 @@ const command_rec es_directives_table[] = {
             SECONDS(300), 0, HOURS(24)),
     DIR_ROW("EventStreamReplay", ES_REPLAY, FIELD(replay),
             0, 0, REPLAY_ALL),
-    AP_INIT_ITERATE("EventStreamChannel", es_set_channel, NULL, IN_SECTIONS,
+    AP_INIT_ITERATE("EventStreamChannel", es_setters_channel, NULL, IN_SECTIONS,
                     "channel templates, such as \"room-{room}\""),
-    AP_INIT_TAKE2("EventStreamChannelList", es_set_channel_list, NULL,
+    AP_INIT_TAKE2("EventStreamChannelList", es_setters_channel_list, NULL,
                   IN_SECTIONS, "a separator and an expression that gives a "
                                "list of channels"),
-    AP_INIT_TAKE1("EventStreamPath", es_set_path, NULL, IN_SECTIONS,
+    AP_INIT_TAKE1("EventStreamPath", es_setters_path, NULL, IN_SECTIONS,
                   "a path with tokens, such as \"/events/{room}\""),
-    AP_INIT_ITERATE("EventStreamAllowChannel", es_set_allow, NULL,
+    AP_INIT_ITERATE("EventStreamAllowChannel", es_setters_allow, NULL,
                     IN_SECTIONS, "patterns of channels, such as \"room-*\""),
-    AP_INIT_ITERATE("EventStreamPublishFrom", es_set_from, NULL, IN_SECTIONS,
+    AP_INIT_ITERATE("EventStreamPublishFrom", es_setters_from, NULL,
+                    IN_SECTIONS,
                     "local, user, any, or addresses"),
-    AP_INIT_ITERATE("EventStreamAllowOrigin", es_set_origin, NULL,
+    AP_INIT_ITERATE("EventStreamAllowOrigin", es_setters_origin, NULL,
                     IN_SECTIONS, "origins of web pages, or *"),
-    AP_INIT_TAKE1("EventStreamUseHub", es_set_use_hub, NULL, IN_SECTIONS,
+    AP_INIT_TAKE1("EventStreamUseHub", es_setters_use_hub, NULL, IN_SECTIONS,
                   "the name of a hub"),
 
     /* for the whole server */
-    AP_INIT_TAKE_ARGV("EventStreamHub", es_set_hub, NULL, RSRC_CONF,
+    AP_INIT_TAKE_ARGV("EventStreamHub", es_setters_hub, NULL, RSRC_CONF,
                       "a name, size=, history= and age="),
     GLOBAL_ROW("EventStreamMaxClients", ES_NUMBER, GLOBAL(max_clients),
                0, 0, APR_INT32_MAX),
@@ -125,7 +126,7 @@ const command_rec es_directives_table[] = {
                SECONDS(5), 0, SECONDS(600)),
 
     /* of a hub: GRIP */
-    AP_INIT_TAKE_ARGV("EventStreamGrip", es_set_grip, NULL, RSRC_CONF,
+    AP_INIT_TAKE_ARGV("EventStreamGrip", es_grip_setters_proxy, NULL, RSRC_CONF,
                       "maybe hub=, then off or the URL of a GRIP proxy, then "
                       "maybe iss=, key=, verify-iss= and verify-key="),
     GRIP_ROW("EventStreamGripPrefix", ES_GRIP_TEXT, prefix,
@@ -195,7 +196,7 @@ static const char *read_value(apr_int64_t *value, const es_row_t *row,
             return "takes a time, such as 20, 500ms or 2min";
         }
         return NULL;
-    case ES_BYTES: return es_read_bytes(value, text);
+    case ES_BYTES: return es_setters_read_bytes(value, text);
     case ES_REPLAY: return read_replay(value, text);
     case ES_FORM:
         if (strcasecmp(text, "event") && strcasecmp(text, "comment")) {
@@ -249,7 +250,7 @@ static const char *set_global_row(cmd_parms *cmd, void *dir, const char *text)
     const char *err = ap_check_cmd_context(cmd, GLOBAL_ONLY);
 
     (void)dir;
-    return err ? err : set_row(cmd, es_global_of(cmd->server), text);
+    return err ? err : set_row(cmd, es_settings_of(cmd->server), text);
 }
 
 static void unset_rows(void *settings, setter_t *setter)
@@ -298,20 +299,20 @@ void *es_directives_merge_dir(apr_pool_t *p, void *outer, void *inner)
 
 void *es_directives_create_server(apr_pool_t *p, server_rec *s)
 {
-    es_global_t *global = apr_pcalloc(p, sizeof(*global));
+    es_settings_t *global = apr_pcalloc(p, sizeof(*global));
 
     (void)s; /* virtual hosts get one too, which nobody looks at */
     unset_rows(global, set_global_row);
-    global->hubs = apr_array_make(p, 2, sizeof(es_hub_t));
-    (void)es_global_add_hub(global, "default");
-    global->grips = apr_array_make(p, 1, sizeof(es_hub_grip_t));
+    global->hubs = apr_array_make(p, 2, sizeof(es_hub_conf_t));
+    (void)es_settings_add_hub(global, "default");
+    global->grips = apr_array_make(p, 1, sizeof(es_hub_grip_conf_t));
     return global;
 }
 
 void es_directives_begin(apr_pool_t *pconf)
 {
     es_tokens_begin(pconf);
-    es_uses_begin(pconf);
+    es_setters_begin(pconf);
 }
 
 static void fill_presets(void *settings, setter_t *setter)
@@ -332,8 +333,8 @@ int es_directives_check(apr_pool_t *ptemp, server_rec *s)
 {
     const char *err = es_tokens_check(ptemp);
 
-    err = err ? err : es_uses_check(es_global_of(s), ptemp);
-    err = err ? err : es_grips_check(es_global_of(s), ptemp);
+    err = err ? err : es_setters_check(es_settings_of(s), ptemp);
+    err = err ? err : es_grip_setters_check(es_settings_of(s), ptemp);
     if (err) {
         es_slog(APLOG_EMERG, 0, s, "ES0101", "%s", err);
         return HTTP_INTERNAL_SERVER_ERROR;
@@ -345,7 +346,7 @@ void es_directives_finish(server_rec *s)
 {
     server_rec *vhost;
 
-    fill_presets(es_global_of(s), set_global_row);
+    fill_presets(es_settings_of(s), set_global_row);
     for (vhost = s; vhost; vhost = vhost->next) {
         es_dir_t *dir =
             ap_get_module_config(vhost->lookup_defaults, &eventstream_module);

@@ -2,10 +2,10 @@
 /**
  * The directives: which there are, where they may stand, how their values
  * are merged. One row each; the setters of those that take more than one
- * number are in es_setters.c.
+ * number are in config/setters.c.
  */
-#ifndef ES_DIRECTIVES_H
-#define ES_DIRECTIVES_H
+#ifndef ES_CONFIG_DIRECTIVES_H
+#define ES_CONFIG_DIRECTIVES_H
 
 #include <httpd.h>
 #include <http_config.h>

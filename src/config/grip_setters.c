@@ -30,14 +30,14 @@ static es_grip_t *new_grip(apr_pool_t *p)
     return grip;
 }
 
-static es_hub_grip_t *grip_of(cmd_parms *cmd, const char *hub)
+static es_hub_grip_conf_t *grip_of(cmd_parms *cmd, const char *hub)
 {
-    es_global_t *global = es_global_of(cmd->server);
-    es_hub_grip_t *entry;
+    es_settings_t *global = es_settings_of(cmd->server);
+    es_hub_grip_conf_t *entry;
     int i;
 
     for (i = 0; i < global->grips->nelts; i++) {
-        entry = &APR_ARRAY_IDX(global->grips, i, es_hub_grip_t);
+        entry = &APR_ARRAY_IDX(global->grips, i, es_hub_grip_conf_t);
         if (!strcmp(entry->hub, hub)) {
             return entry;
         }
@@ -61,15 +61,15 @@ static const char *take_hub(const char **hub, int *argc, char *const **argv)
     return **hub ? NULL : "hub= is empty";
 }
 
-const char *es_grips_check(const es_global_t *global, apr_pool_t *p)
+const char *es_grip_setters_check(const es_settings_t *global, apr_pool_t *p)
 {
     const char *err = NULL;
     int i;
 
     for (i = 0; i < global->grips->nelts && !err; i++) {
-        const es_hub_grip_t *entry =
-            &APR_ARRAY_IDX(global->grips, i, es_hub_grip_t);
-        es_hub_t *hub = es_global_hub(global, entry->hub);
+        const es_hub_grip_conf_t *entry =
+            &APR_ARRAY_IDX(global->grips, i, es_hub_grip_conf_t);
+        es_hub_conf_t *hub = es_settings_hub(global, entry->hub);
 
         if (!hub) {
             err = apr_psprintf(p,
@@ -171,7 +171,8 @@ static const char *add_proxy(cmd_parms *cmd, es_grip_t *grip, int argc,
     return err;
 }
 
-const char *es_set_grip(cmd_parms *cmd, void *dir, int argc, char *const argv[])
+const char *es_grip_setters_proxy(cmd_parms *cmd, void *dir, int argc,
+                                  char *const argv[])
 {
     const char *err = ap_check_cmd_context(cmd, GLOBAL_ONLY), *hub;
     es_grip_t *grip;
@@ -245,8 +246,8 @@ static const char *read_row(void *field, es_grip_value_t value,
     }
 }
 
-const char *es_set_grip_row(cmd_parms *cmd, void *dir, int argc,
-                            char *const argv[])
+const char *es_grip_setters_row(cmd_parms *cmd, void *dir, int argc,
+                                char *const argv[])
 {
     const es_grip_row_t *row = cmd->info;
     const char *err = ap_check_cmd_context(cmd, GLOBAL_ONLY), *hub;

@@ -4,8 +4,8 @@
  * takes "hub=name" as its first word, and means the hub "default" without it.
  * The hub may be defined further down, so it is looked up when all is read.
  */
-#ifndef ES_GRIP_SETTERS_H
-#define ES_GRIP_SETTERS_H
+#ifndef ES_CONFIG_GRIP_SETTERS_H
+#define ES_CONFIG_GRIP_SETTERS_H
 
 #include <stddef.h>
 
@@ -33,12 +33,12 @@ typedef struct es_grip_row_t {
  * EventStreamGrip. The words of the directive are taken out of httpd's tree
  * of the configuration, as mod_info shows that to anybody it is open to.
  */
-const char *es_set_grip(cmd_parms *cmd, void *dir, int argc,
-                        char *const argv[]);
+const char *es_grip_setters_proxy(cmd_parms *cmd, void *dir, int argc,
+                                  char *const argv[]);
 
 /** The others, as their es_grip_row_t says. */
-const char *es_set_grip_row(cmd_parms *cmd, void *dir, int argc,
-                            char *const argv[]);
+const char *es_grip_setters_row(cmd_parms *cmd, void *dir, int argc,
+                                char *const argv[]);
 
 /**
  * Give each hub its GRIP settings.
@@ -46,6 +46,6 @@ const char *es_set_grip_row(cmd_parms *cmd, void *dir, int argc,
  * @return NULL, or the error with file and line, in p: there is no such hub,
  *         or nothing that EventStreamGripRequired or Reliable could be about
  */
-const char *es_grips_check(const es_global_t *global, apr_pool_t *p);
+const char *es_grip_setters_check(const es_settings_t *global, apr_pool_t *p);
 
 #endif

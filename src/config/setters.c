@@ -11,11 +11,11 @@
 #include <http_core.h>
 
 #include "base/channel.h"
-#include "config/tokens.h"
 #include "server/log.h"
 #include "server/settings.h"
+#include "config/tokens.h"
 
-const char *es_read_bytes(apr_int64_t *out, const char *text)
+const char *es_setters_read_bytes(apr_int64_t *out, const char *text)
 {
     char *end;
     apr_int64_t value = apr_strtoi64(text, &end, 10);
@@ -58,7 +58,7 @@ static void *compile(void *baton, const char *text, const char **err)
     return ap_expr_parse_cmd(cmd, text, AP_EXPR_FLAG_STRING_RESULT, err, NULL);
 }
 
-const char *es_set_channel(cmd_parms *cmd, void *dir, const char *text)
+const char *es_setters_channel(cmd_parms *cmd, void *dir, const char *text)
 {
     es_dir_t *settings = dir;
     const es_template_t *template;
@@ -77,8 +77,8 @@ const char *es_set_channel(cmd_parms *cmd, void *dir, const char *text)
     return NULL;
 }
 
-const char *es_set_channel_list(cmd_parms *cmd, void *dir,
-                                const char *separator, const char *text)
+const char *es_setters_channel_list(cmd_parms *cmd, void *dir,
+                                    const char *separator, const char *text)
 {
     es_dir_t *settings = dir;
     es_source_t *source;
@@ -101,7 +101,7 @@ const char *es_set_channel_list(cmd_parms *cmd, void *dir,
     return NULL;
 }
 
-const char *es_set_path(cmd_parms *cmd, void *dir, const char *pattern)
+const char *es_setters_path(cmd_parms *cmd, void *dir, const char *pattern)
 {
     es_dir_t *settings = dir;
     const char *err = es_path_parse(&settings->path, pattern, cmd->pool);
@@ -113,7 +113,7 @@ const char *es_set_path(cmd_parms *cmd, void *dir, const char *pattern)
     return NULL;
 }
 
-const char *es_set_allow(cmd_parms *cmd, void *dir, const char *pattern)
+const char *es_setters_allow(cmd_parms *cmd, void *dir, const char *pattern)
 {
     es_dir_t *settings = dir;
 
@@ -150,7 +150,7 @@ static const char *add_net(cmd_parms *cmd, es_from_t *from, const char *who)
     return NULL;
 }
 
-const char *es_set_from(cmd_parms *cmd, void *dir, const char *who)
+const char *es_setters_from(cmd_parms *cmd, void *dir, const char *who)
 {
     es_dir_t *settings = dir;
 
@@ -180,7 +180,7 @@ static int is_origin(const char *text)
            (rest && rest != text && rest[3] && !strpbrk(rest + 3, "/?# "));
 }
 
-const char *es_set_origin(cmd_parms *cmd, void *dir, const char *origin)
+const char *es_setters_origin(cmd_parms *cmd, void *dir, const char *origin)
 {
     es_dir_t *settings = dir;
 
@@ -219,19 +219,19 @@ typedef struct noted_use_t {
 
 static apr_array_header_t *uses; /* in the pool of the configuration */
 
-void es_uses_begin(apr_pool_t *pconf)
+void es_setters_begin(apr_pool_t *pconf)
 {
     uses = apr_array_make(pconf, 4, sizeof(noted_use_t));
 }
 
-const char *es_uses_check(const es_global_t *global, apr_pool_t *p)
+const char *es_setters_check(const es_settings_t *global, apr_pool_t *p)
 {
     int i;
 
     for (i = 0; i < uses->nelts; i++) {
         const noted_use_t *use = &APR_ARRAY_IDX(uses, i, noted_use_t);
 
-        if (!es_global_hub(global, use->name)) {
+        if (!es_settings_hub(global, use->name)) {
             return apr_psprintf(p,
                                 "%s line %d: EventStreamUseHub %s: there is "
                                 "no such hub; define it at server level with "
@@ -243,7 +243,7 @@ const char *es_uses_check(const es_global_t *global, apr_pool_t *p)
     return NULL;
 }
 
-const char *es_set_use_hub(cmd_parms *cmd, void *dir, const char *name)
+const char *es_setters_use_hub(cmd_parms *cmd, void *dir, const char *name)
 {
     es_dir_t *settings = dir;
     noted_use_t *use;
@@ -261,18 +261,19 @@ const char *es_set_use_hub(cmd_parms *cmd, void *dir, const char *name)
     return NULL;
 }
 
-static es_hub_t *hub_named(es_global_t *global, const char *name, apr_pool_t *p)
+static es_hub_conf_t *hub_named(es_settings_t *global, const char *name,
+                                apr_pool_t *p)
 {
-    es_hub_t *hub = es_global_hub(global, name);
+    es_hub_conf_t *hub = es_settings_hub(global, name);
 
-    return hub ? hub : es_global_add_hub(global, apr_pstrdup(p, name));
+    return hub ? hub : es_settings_add_hub(global, apr_pstrdup(p, name));
 }
 
-static const char *set_size(es_hub_t *hub, const char *text)
+static const char *set_size(es_hub_conf_t *hub, const char *text)
 {
     apr_int64_t size;
 
-    if (es_read_bytes(&size, text) || size < HUB_SIZE_MIN ||
+    if (es_setters_read_bytes(&size, text) || size < HUB_SIZE_MIN ||
         size > APR_INT64_C(1) << 40) {
         return "takes 256k or more, such as 64m";
     }
@@ -280,7 +281,7 @@ static const char *set_size(es_hub_t *hub, const char *text)
     return NULL;
 }
 
-static const char *set_history(es_hub_t *hub, const char *text)
+static const char *set_history(es_hub_conf_t *hub, const char *text)
 {
     char *end;
     apr_int64_t events = apr_strtoi64(text, &end, 10);
@@ -292,7 +293,7 @@ static const char *set_history(es_hub_t *hub, const char *text)
     return NULL;
 }
 
-static const char *set_age(es_hub_t *hub, const char *text)
+static const char *set_age(es_hub_conf_t *hub, const char *text)
 {
     apr_interval_time_t age;
 
@@ -307,11 +308,11 @@ static const char *set_age(es_hub_t *hub, const char *text)
 
 static const struct {
     const char *name;
-    const char *(*set)(es_hub_t *hub, const char *text);
+    const char *(*set)(es_hub_conf_t *hub, const char *text);
 } hub_params[] = {
     {"size=", set_size}, {"history=", set_history}, {"age=", set_age}};
 
-static const char *set_hub_param(cmd_parms *cmd, es_hub_t *hub,
+static const char *set_hub_param(cmd_parms *cmd, es_hub_conf_t *hub,
                                  const char *param)
 {
     apr_size_t i;
@@ -335,11 +336,12 @@ static const char *set_hub_param(cmd_parms *cmd, es_hub_t *hub,
                         hub->name, param);
 }
 
-const char *es_set_hub(cmd_parms *cmd, void *dir, int argc, char *const argv[])
+const char *es_setters_hub(cmd_parms *cmd, void *dir, int argc,
+                           char *const argv[])
 {
     const char *err = ap_check_cmd_context(cmd, GLOBAL_ONLY);
-    es_global_t *global = es_global_of(cmd->server);
-    es_hub_t *hub;
+    es_settings_t *global = es_settings_of(cmd->server);
+    es_hub_conf_t *hub;
     int i;
 
     (void)dir;

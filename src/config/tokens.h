@@ -3,8 +3,8 @@
  * The check that each {token} of a template can be set by something.
  * Context of all: PARENT, while the configuration is read.
  */
-#ifndef ES_TOKENS_H
-#define ES_TOKENS_H
+#ifndef ES_CONFIG_TOKENS_H
+#define ES_CONFIG_TOKENS_H
 
 #include <httpd.h>
 #include <http_config.h>

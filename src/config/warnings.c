@@ -58,7 +58,7 @@ static void look_at(found_t *found, const ap_directive_t *line)
     }
 }
 
-void es_advice_give(apr_pool_t *ptemp, server_rec *s)
+void es_warnings_log(apr_pool_t *ptemp, server_rec *s)
 {
     found_t found = {ptemp, NULL, 0};
 

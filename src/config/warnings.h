@@ -3,8 +3,8 @@
  * Advice: what of httpd's own configuration is at odds with what ours is for.
  * It refuses nothing.
  */
-#ifndef ES_ADVICE_H
-#define ES_ADVICE_H
+#ifndef ES_CONFIG_WARNINGS_H
+#define ES_CONFIG_WARNINGS_H
 
 #include <httpd.h>
 
@@ -14,6 +14,6 @@
  *
  * Context: PARENT, post_config.
  */
-void es_advice_give(apr_pool_t *ptemp, server_rec *s);
+void es_warnings_log(apr_pool_t *ptemp, server_rec *s);
 
 #endif

@@ -4,8 +4,8 @@
  * its channels has a start of its own there, while the client has one cursor.
  * The backlog is gone once the cursor is beyond it.
  */
-#ifndef ES_BACKLOG_H
-#define ES_BACKLOG_H
+#ifndef ES_DELIVER_BACKLOG_H
+#define ES_DELIVER_BACKLOG_H
 
 #include "journal/replay.h"
 

@@ -16,20 +16,20 @@ typedef struct entry_t {
     apr_uint32_t count; /* links, 1 or more unless free */
     apr_uint32_t room;  /* of many; 0 = the link stands in one */
     union {
-        es_index_link_t *one;
-        es_index_link_t **many;
+        es_channel_link_t *one;
+        es_channel_link_t **many;
     } links;
 } entry_t;
 
-struct es_index_t {
+struct es_channel_index_t {
     entry_t *entries;
     apr_uint32_t size; /* a power of two */
     apr_uint32_t used;
 };
 
-es_index_t *es_index_create(void)
+es_channel_index_t *es_channel_index_create(void)
 {
-    es_index_t *index = calloc(1, sizeof(*index));
+    es_channel_index_t *index = calloc(1, sizeof(*index));
 
     if (index == NULL) {
         return NULL;
@@ -43,7 +43,7 @@ es_index_t *es_index_create(void)
     return index;
 }
 
-void es_index_destroy(es_index_t *index)
+void es_channel_index_destroy(es_channel_index_t *index)
 {
     apr_uint32_t i;
 
@@ -60,13 +60,13 @@ void es_index_destroy(es_index_t *index)
 }
 
 /* Slots are given out in order, so neighbours need to be spread. */
-static apr_uint32_t home_of(const es_index_t *index, es_slot_t slot)
+static apr_uint32_t home_of(const es_channel_index_t *index, es_slot_t slot)
 {
     return (slot * 2654435761u >> 7) & (index->size - 1);
 }
 
 /* The entry of slot, or the free one where it would stand. */
-static entry_t *entry_at(const es_index_t *index, es_slot_t slot)
+static entry_t *entry_at(const es_channel_index_t *index, es_slot_t slot)
 {
     apr_uint32_t i = home_of(index, slot);
 
@@ -76,7 +76,7 @@ static entry_t *entry_at(const es_index_t *index, es_slot_t slot)
     return &index->entries[i];
 }
 
-static apr_status_t make_room(es_index_t *index)
+static apr_status_t make_room(es_channel_index_t *index)
 {
     entry_t *old = index->entries;
     apr_uint32_t old_size = index->size;
@@ -104,7 +104,7 @@ static apr_status_t make_room(es_index_t *index)
 /* Make sure that one more link fits into the entry. */
 static apr_status_t make_place(entry_t *entry)
 {
-    es_index_link_t **many;
+    es_channel_link_t **many;
     apr_uint32_t room;
 
     if (entry->count == 0 || entry->count < entry->room) {
@@ -124,8 +124,8 @@ static apr_status_t make_place(entry_t *entry)
     return APR_SUCCESS;
 }
 
-apr_status_t es_index_add(es_index_t *index, es_slot_t slot,
-                          es_index_link_t *link)
+apr_status_t es_channel_index_add(es_channel_index_t *index, es_slot_t slot,
+                                  es_channel_link_t *link)
 {
     entry_t *entry;
 
@@ -153,7 +153,7 @@ apr_status_t es_index_add(es_index_t *index, es_slot_t slot,
 }
 
 /* Free an entry, and move up those that passed over it to find a place. */
-static void free_entry(es_index_t *index, entry_t *entry)
+static void free_entry(es_channel_index_t *index, entry_t *entry)
 {
     apr_uint32_t mask = index->size - 1;
     apr_uint32_t hole = (apr_uint32_t)(entry - index->entries);
@@ -178,9 +178,9 @@ static void free_entry(es_index_t *index, entry_t *entry)
     index->used--;
 }
 
-void es_index_remove(es_index_t *index, es_index_link_t *link)
+void es_channel_index_remove(es_channel_index_t *index, es_channel_link_t *link)
 {
-    es_index_link_t *last;
+    es_channel_link_t *last;
     entry_t *entry;
 
     if (link->slot == 0) {
@@ -197,9 +197,10 @@ void es_index_remove(es_index_t *index, es_index_link_t *link)
     last->place = link->place;
 }
 
-es_index_list_t es_index_list(const es_index_t *index, es_slot_t slot)
+es_channel_list_t es_channel_index_list(const es_channel_index_t *index,
+                                        es_slot_t slot)
 {
-    es_index_list_t list = {NULL, 0};
+    es_channel_list_t list = {NULL, 0};
     const entry_t *entry;
 
     if (slot == 0) {

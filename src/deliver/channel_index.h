@@ -6,44 +6,46 @@
  * It holds no more than the channels that are wanted here, whatever numbers
  * their slots have. One thread at a time.
  */
-#ifndef ES_INDEX_H
-#define ES_INDEX_H
+#ifndef ES_DELIVER_CHANNEL_INDEX_H
+#define ES_DELIVER_CHANNEL_INDEX_H
 
 #include "journal/store.h"
 
-typedef struct es_index_t es_index_t;
+typedef struct es_channel_index_t es_channel_index_t;
 
 /** One owner's wish for one channel. */
-typedef struct es_index_link_t {
+typedef struct es_channel_link_t {
     void *owner;        /* set by the owner */
     es_slot_t slot;     /* the channel; 0 = not in an index */
     apr_uint32_t place; /* in the list; the index's */
-} es_index_link_t;
+} es_channel_link_t;
 
 /** The links of a channel; valid until the next add or remove. */
-typedef struct es_index_list_t {
-    es_index_link_t *const *links; /* in no order */
+typedef struct es_channel_list_t {
+    es_channel_link_t *const *links; /* in no order */
     apr_uint32_t count;
-} es_index_list_t;
+} es_channel_list_t;
 
 /** @return the index, or NULL without memory */
-es_index_t *es_index_create(void);
+es_channel_index_t *es_channel_index_create(void);
 
 /** Give it back; links that are in it are forgotten. */
-void es_index_destroy(es_index_t *index);
+void es_channel_index_destroy(es_channel_index_t *index);
 
 /**
  * Put a link into the list of slot (not 0).
  *
  * @return APR_SUCCESS, or APR_ENOMEM: nothing has changed
  */
-apr_status_t es_index_add(es_index_t *index, es_slot_t slot,
-                          es_index_link_t *link);
+apr_status_t es_channel_index_add(es_channel_index_t *index, es_slot_t slot,
+                                  es_channel_link_t *link);
 
 /** Take a link out, at constant cost; one that is in no index stays so. */
-void es_index_remove(es_index_t *index, es_index_link_t *link);
+void es_channel_index_remove(es_channel_index_t *index,
+                             es_channel_link_t *link);
 
 /** The list of a slot; its count is 0 when nobody wants it. */
-es_index_list_t es_index_list(const es_index_t *index, es_slot_t slot);
+es_channel_list_t es_channel_index_list(const es_channel_index_t *index,
+                                        es_slot_t slot);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where a client stands is told by its cursor and skip, see es_reader.h. A
+ * Where a client stands is told by its cursor and skip, see deliver/reader.h. A
  * write that was taken in part needs no list of what was in it: skip grows by
  * what was taken. skip 0 is the border between two frames, and only there may
  * a control frame or another position follow. A control frame that was taken
@@ -9,9 +9,9 @@
 #include "deliver/client_priv.h"
 
 #include "base/context.h"
+#include "journal/close.h"
 #include "deliver/client_body.h"
 #include "deliver/control_frame.h"
-#include "journal/close.h"
 
 #include <stdlib.h>
 
@@ -86,16 +86,16 @@ es_client_t *es_client_create(const es_client_params_t *params, es_sink_t *sink,
     client->end_at = params->lifetime > 0 ? now + params->lifetime : 0;
     client->store = params->store;
     client->retry_ms = params->retry_ms;
-    client->place = params->place;
-    client->ticket = params->ticket;
+    client->child = params->child;
+    client->counted = params->counted;
     return client;
 }
 
 void es_client_close(es_client_t *client)
 {
-    es_store_unsubscribe(client->store, client->place, client->slots,
+    es_store_unsubscribe(client->store, client->child, client->slots,
                          client->nslots);
-    es_census_leave(&client->ticket);
+    es_client_count_leave(&client->counted);
     client->sink->ops->close(client->sink);
     destroy(client);
 }
@@ -132,18 +132,20 @@ static es_step_t halted(const es_client_t *client)
     return client->broken ? ES_STEP_ENDED : ES_STEP_BLOCKED;
 }
 
-static apr_status_t make_control(const es_client_t *client, es_control_t *frame)
+static apr_status_t make_control(const es_client_t *client,
+                                 es_control_frame_t *frame)
 {
     switch (client->control) {
     case ES_CONTROL_RESET:
-        return es_control_reset(frame, &client->reset_id, client->store,
-                                client->slots, client->nslots,
-                                client->sink->chunked);
+        return es_control_frame_reset(frame, &client->reset_id, client->store,
+                                      client->slots, client->nslots,
+                                      client->sink->chunked);
     case ES_CONTROL_END:
-        es_control_end(frame, client->retry_ms, client->sink->chunked);
+        es_control_frame_end(frame, client->retry_ms, client->sink->chunked);
         return APR_SUCCESS;
     default:
-        es_control_keepalive(frame, client->as_comment, client->sink->chunked);
+        es_control_frame_keepalive(frame, client->as_comment,
+                                   client->sink->chunked);
         return APR_SUCCESS;
     }
 }
@@ -151,7 +153,7 @@ static apr_status_t make_control(const es_client_t *client, es_control_t *frame)
 /* Write the control frame at hand, or its rest. */
 static es_step_t step_control(es_client_t *client, apr_time_t now)
 {
-    es_control_t frame;
+    es_control_frame_t frame;
     apr_status_t rv;
     apr_size_t taken;
 
@@ -159,13 +161,13 @@ static es_step_t step_control(es_client_t *client, apr_time_t now)
         client->broken = 1;
         return ES_STEP_ENDED;
     }
-    es_control_skip(&frame, client->control_offset);
+    es_control_frame_skip(&frame, client->control_offset);
     rv = APR_SUCCESS;
     if (frame.count > 0) {
         rv = put(client, &frame.iov[frame.first], frame.count, now, &taken);
         client->control_offset += taken;
     }
-    es_control_clear(&frame);
+    es_control_frame_clear(&frame);
     if (rv != APR_SUCCESS) {
         return halted(client);
     }
@@ -252,7 +254,7 @@ static es_step_t catch_up(es_client_t *client, es_pos_t limit, apr_time_t now,
 {
     es_pos_t stop = es_store_head(client->store);
     es_reader_t reader = es_client_reader(client);
-    es_haul_t haul;
+    es_collected_t got;
     struct iovec iov;
     apr_size_t taken;
     apr_status_t rv;
@@ -267,7 +269,7 @@ static es_step_t catch_up(es_client_t *client, es_pos_t limit, apr_time_t now,
         client->cursor = stop;
         return caught_up(client);
     }
-    rv = es_reader_collect(&reader, &haul, client->cursor, client->skip, stop,
+    rv = es_reader_collect(&reader, &got, client->cursor, client->skip, stop,
                            client->ending, scratch, scratch_size);
     if (rv == APR_ENOMEM) {
         client->broken = 1; /* it comes back, maybe to a better time */
@@ -276,11 +278,11 @@ static es_step_t catch_up(es_client_t *client, es_pos_t limit, apr_time_t now,
     if (rv != APR_SUCCESS) {
         return overtaken(client, rv);
     }
-    if (haul.len > 0) {
-        iov.iov_base = haul.data;
-        iov.iov_len = haul.len;
+    if (got.len > 0) {
+        iov.iov_base = got.data;
+        iov.iov_len = got.len;
         rv = put(client, &iov, 1, now, &taken);
-        free(haul.big);
+        free(got.big);
         if (client->backlog != NULL && taken > 0) {
             client->backlog->is_begun = 1;
         }
@@ -291,12 +293,12 @@ static es_step_t catch_up(es_client_t *client, es_pos_t limit, apr_time_t now,
         }
     }
     client->skip = 0;
-    client->cursor = haul.end;
-    if (haul.closes) {
+    client->cursor = got.end;
+    if (got.closes) {
         es_client_end_closed(client);
         return ES_STEP_MORE;
     }
-    return haul.more ? ES_STEP_MORE : caught_up(client);
+    return got.more ? ES_STEP_MORE : caught_up(client);
 }
 
 static int is_silent(const es_client_t *client, apr_time_t now)

@@ -8,14 +8,14 @@
  * stays; later it catches up from the journal. What it holds is of constant
  * size but for its list of channels.
  */
-#ifndef ES_CLIENT_H
-#define ES_CLIENT_H
+#ifndef ES_DELIVER_CLIENT_H
+#define ES_DELIVER_CLIENT_H
 
 #include <apr_time.h>
 
-#include "deliver/sink.h"
 #include "shm/client_count.h"
 #include "journal/replay.h"
+#include "deliver/sink.h"
 
 typedef struct es_client_t es_client_t;
 
@@ -23,7 +23,7 @@ typedef struct es_client_t es_client_t;
 typedef struct es_client_params_t {
     es_store_t *store;      /* the hub's; outlives the client */
     apr_uint32_t hub;       /* its number, from 0 */
-    apr_uint32_t place;     /* of this child */
+    apr_uint32_t child;     /* of this child */
     const es_slot_t *slots; /* subscribed: copied, counts taken over */
     int nslots;
     es_pos_t pos;                  /* the first record not seen yet */
@@ -34,7 +34,7 @@ typedef struct es_client_params_t {
     apr_interval_time_t send_timeout; /* taking nothing; 0 = for ever */
     apr_interval_time_t lifetime;     /* until a clean end; 0 = none */
     apr_int64_t retry_ms;             /* told before an end that we choose */
-    es_ticket_t ticket;               /* of the census; taken over */
+    es_counted_t counted;             /* of the census; taken over */
 } es_client_params_t;
 
 /** What a step came to. */

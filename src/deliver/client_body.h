@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * What a client consists of. Only es_client.c and es_client_move.c know it.
+ * What a client consists of. Only deliver/client.c and deliver/client_state.c
+ * know it.
  */
-#ifndef ES_CLIENT_BODY_H
-#define ES_CLIENT_BODY_H
+#ifndef ES_DELIVER_CLIENT_BODY_H
+#define ES_DELIVER_CLIENT_BODY_H
 
 #include "deliver/backlog.h"
 #include "deliver/client_priv.h"
@@ -25,7 +26,7 @@ struct es_client_t {
     es_sink_t *sink; /* owned */
     es_pos_t cursor;
     apr_time_t last;        /* a byte was taken then, or it became blocked */
-    apr_size_t skip;        /* bytes, see es_reader.h */
+    apr_size_t skip;        /* bytes, see deliver/reader.h */
     es_backlog_t *backlog;  /* NULL = none, or it is over */
     unsigned char control;  /* half-written or due: ES_CONTROL_… */
     unsigned char blocked;  /* the sink takes no more for now */
@@ -46,8 +47,8 @@ struct es_client_t {
     es_slot_t *slots;          /* sorted; one_slot, or malloc'ed */
     int nslots;
     es_slot_t one_slot;
-    apr_uint32_t place;
-    es_ticket_t ticket;
+    apr_uint32_t child;
+    es_counted_t counted;
 };
 
 /** One of its channels is closed: it ends, and comes back with the others, as

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * What a client is beside es_client.h to the delivery that owns it.
+ * What a client is beside deliver/client.h to the delivery that owns it.
  */
-#ifndef ES_CLIENT_INNER_H
-#define ES_CLIENT_INNER_H
+#ifndef ES_DELIVER_CLIENT_PRIV_H
+#define ES_DELIVER_CLIENT_PRIV_H
 
 #include "deliver/client.h"
 

@@ -5,8 +5,8 @@
  */
 #include "deliver/client_priv.h"
 
-#include "deliver/client_body.h"
 #include "journal/close.h"
+#include "deliver/client_body.h"
 
 void es_client_rebase(es_client_t *client, apr_time_t now)
 {
@@ -46,7 +46,7 @@ int es_client_save(es_client_t *client, apr_time_t now,
     params->keepalive_as_comment = client->as_comment;
     params->send_timeout = client->send_timeout;
     params->retry_ms = client->retry_ms;
-    params->ticket = client->ticket;
+    params->counted = client->counted;
     if (client->end_at != 0) {
         params->lifetime = client->end_at > now ? client->end_at - now : 1;
     }

@@ -6,46 +6,46 @@
 
 #include "deliver/client_priv.h"
 
-es_member_t *es_member_create(es_client_t *client)
+es_conn_t *es_conn_create(es_client_t *client)
 {
-    es_member_t *member = calloc(1, sizeof(*member));
+    es_conn_t *conn = calloc(1, sizeof(*conn));
     const es_slot_t *slots;
     int nslots, i;
 
-    if (member == NULL) {
+    if (conn == NULL) {
         return NULL;
     }
     slots = es_client_slots(client, &nslots);
     (void)slots;
-    member->links = &member->link;
+    conn->links = &conn->link;
     if (nslots > 1) {
-        member->links = calloc((size_t)nslots, sizeof(es_index_link_t));
-        if (member->links == NULL) {
-            free(member);
+        conn->links = calloc((size_t)nslots, sizeof(es_channel_link_t));
+        if (conn->links == NULL) {
+            free(conn);
             return NULL;
         }
     }
     for (i = 0; i < nslots; i++) {
-        member->links[i].owner = member;
+        conn->links[i].owner = conn;
     }
-    member->client = client;
-    member->sink = es_client_sink(client);
-    member->chunked = member->sink->chunked != 0;
-    member->nslots = (apr_uint32_t)nslots;
-    es_wheel_entry_init(&member->timer);
-    es_ring_init(&member->lag);
-    return member;
+    conn->client = client;
+    conn->sink = es_client_sink(client);
+    conn->chunked = conn->sink->chunked != 0;
+    conn->nslots = (apr_uint32_t)nslots;
+    es_timer_wheel_timer_init(&conn->timer);
+    es_list_init(&conn->lag);
+    return conn;
 }
 
-void es_member_destroy(es_member_t *member)
+void es_conn_destroy(es_conn_t *conn)
 {
-    if (member->links != &member->link) {
-        free(member->links);
+    if (conn->links != &conn->link) {
+        free(conn->links);
     }
-    free(member);
+    free(conn);
 }
 
-es_member_t *es_member_of_note(es_note_t *note)
+es_conn_t *es_conn_of_note(es_note_t *note)
 {
-    return (es_member_t *)((char *)note - offsetof(es_member_t, note));
+    return (es_conn_t *)((char *)note - offsetof(es_conn_t, note));
 }

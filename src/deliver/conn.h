@@ -2,80 +2,80 @@
 /**
  * A member: a client in a delivery's crew, with its places in the crew's
  * lists and in the index of its hub. It does nothing by itself; what happens
- * to it is told in es_crew.h.
+ * to it is told in deliver/conns.h.
  */
-#ifndef ES_MEMBER_H
-#define ES_MEMBER_H
+#ifndef ES_DELIVER_CONN_H
+#define ES_DELIVER_CONN_H
 
+#include "base/list.h"
+#include "journal/flow_control.h"
+#include "deliver/channel_index.h"
 #include "deliver/client.h"
 #include "deliver/inbox.h"
-#include "deliver/channel_index.h"
-#include "base/list.h"
-#include "deliver/watch.h"
 #include "deliver/timer_wheel.h"
-#include "journal/flow_control.h"
+#include "deliver/watch.h"
 
-typedef enum es_member_state_t {
-    ES_MEMBER_CURRENT,
-    ES_MEMBER_READY,
-    ES_MEMBER_AHEAD,
-    ES_MEMBER_BLOCKED,
-    ES_MEMBER_LINGER,
-    ES_MEMBER_DEAD
-} es_member_state_t;
+typedef enum es_conn_state_t {
+    ES_CONN_CURRENT,
+    ES_CONN_READY,
+    ES_CONN_AHEAD,
+    ES_CONN_BLOCKED,
+    ES_CONN_LINGER,
+    ES_CONN_DEAD
+} es_conn_state_t;
 
-typedef struct es_member_t es_member_t;
+typedef struct es_conn_t es_conn_t;
 
-/** How far the clients of a hub have come, see es_headway.h. */
-typedef struct es_headway_t {
-    es_ring_t lagging;  /* members that are READY, or BLOCKED since lately */
+/** How far the clients of a hub have come, see deliver/progress.h. */
+typedef struct es_progress_t {
+    es_list_t lagging;  /* members that are READY, or BLOCKED since lately */
     es_pos_t behind;    /* the least position of these; 0 = none */
     apr_time_t look_at; /* no sooner is it found out anew */
-    es_pos_t told;      /* to the writers */
-} es_headway_t;
+    es_pos_t reported;  /* to the writers */
+} es_progress_t;
 
 /** A hub as the delivery sees it. */
 typedef struct es_hub_t {
     es_store_t *store;
-    int is_closed;         /* it is configured no more: clients end */
-    es_pos_t pos;          /* all below it has been offered */
-    es_index_t *clients;   /* channel → links of members */
-    es_index_t *watches;   /* channel → links of watches */
-    es_watch_t *known;     /* all its watches, the first of a list */
-    es_pos_t nudged;       /* all its watches were signalled then */
-    es_ring_t ahead;       /* members in state AHEAD */
-    es_headway_t headway;  /* how far they have come */
-    apr_time_t complained; /* of es_seldom.h: messages about it */
+    int is_closed;               /* it is configured no more: clients end */
+    es_pos_t pos;                /* all below it has been offered */
+    es_channel_index_t *clients; /* channel → links of members */
+    es_channel_index_t *watches; /* channel → links of watches */
+    es_watch_t *known;           /* all its watches, the first of a list */
+    es_pos_t nudged;             /* all its watches were signalled then */
+    es_list_t ahead;             /* members in state AHEAD */
+    es_progress_t progress;      /* how far they have come */
+    apr_time_t complained;       /* of base/log_limit.h: messages about it */
 } es_hub_t;
 
-struct es_member_t {
+struct es_conn_t {
     es_client_t *client; /* owned */
     es_sink_t *sink;     /* the client's */
     apr_uint32_t nslots;
-    unsigned char state; /* es_member_state_t */
+    unsigned char state; /* es_conn_state_t */
     unsigned char chunked;
     unsigned char wants_out;   /* epoll tells when it is writable */
     unsigned char is_polled;   /* it is in the epoll set */
     unsigned char was_current; /* since it was last blocked */
     apr_uint32_t turn;         /* number of the round it took part in */
-    es_index_link_t link;      /* if it has one channel */
-    es_index_link_t *links;    /* nslots: link, or malloc'ed */
+    es_channel_link_t link;    /* if it has one channel */
+    es_channel_link_t *links;  /* nslots: link, or malloc'ed */
     es_hub_t *hub;             /* NULL before it is taken up */
-    es_ring_t ring;            /* of its state */
-    es_ring_t lag;             /* in its hub's headway, or alone */
+    es_list_t list;            /* of its state */
+    es_list_t lag;             /* in its hub's headway, or alone */
     apr_time_t moved;          /* es_client_moved when it was last blocked */
     apr_time_t counts_until;   /* BLOCKED: writers wait for it until then */
-    es_wheel_entry_t timer;
+    es_timer_t timer;
     apr_time_t deadline; /* LINGER: closed then at the latest */
     es_note_t note;      /* by which it comes */
 };
 
 /** @return the member, owning client, or NULL without memory */
-es_member_t *es_member_create(es_client_t *client);
+es_conn_t *es_conn_create(es_client_t *client);
 
 /** Free a member that was never taken up, but not its client. */
-void es_member_destroy(es_member_t *member);
+void es_conn_destroy(es_conn_t *conn);
 
-es_member_t *es_member_of_note(es_note_t *note);
+es_conn_t *es_conn_of_note(es_note_t *note);
 
 #endif

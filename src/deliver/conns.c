@@ -24,104 +24,103 @@
 
 #define LINGER (2 * APR_USEC_PER_SEC)
 
-struct es_crew_t {
+struct es_conns_t {
     int epoll_fd;        /* not owned */
     apr_uint32_t count;  /* atomic: read by any thread */
     apr_uint64_t random; /* state of the generator */
-    es_ring_t resting;   /* CURRENT, BLOCKED, LINGER */
-    es_ring_t ready;     /* READY */
-    es_ring_t dead;      /* DEAD */
-    es_wheel_t wheel;
-    apr_time_t complained; /* of es_seldom.h: clients not taken up */
+    es_list_t resting;   /* CURRENT, BLOCKED, LINGER */
+    es_list_t ready;     /* READY */
+    es_list_t dead;      /* DEAD */
+    es_timer_wheel_t wheel;
+    apr_time_t complained; /* of base/log_limit.h: clients not taken up */
     char scratch[ES_CLIENT_SCRATCH_MIN];
 };
 
-static es_member_t *member_of(es_ring_t *link)
+static es_conn_t *conn_of(es_list_t *link)
 {
-    return ES_RING_OWNER(link, es_member_t, ring);
+    return ES_LIST_OWNER(link, es_conn_t, list);
 }
 
-static es_member_t *first_of(es_ring_t *ring)
+static es_conn_t *first_of(es_list_t *list)
 {
-    return member_of(ring->next);
+    return conn_of(list->next);
 }
 
 /* ---- the crew ---------------------------------------------------------- */
 
-es_crew_t *es_crew_create(int epoll_fd, apr_time_t now)
+es_conns_t *es_conns_create(int epoll_fd, apr_time_t now)
 {
-    es_crew_t *crew = calloc(1, sizeof(*crew));
+    es_conns_t *conns = calloc(1, sizeof(*conns));
 
-    if (crew == NULL) {
+    if (conns == NULL) {
         return NULL;
     }
-    crew->epoll_fd = epoll_fd;
-    crew->random = ((apr_uint64_t)apr_time_now() ^ (apr_uintptr_t)crew) | 1;
-    es_ring_init(&crew->resting);
-    es_ring_init(&crew->ready);
-    es_ring_init(&crew->dead);
-    es_wheel_init(&crew->wheel, now);
-    return crew;
+    conns->epoll_fd = epoll_fd;
+    conns->random = ((apr_uint64_t)apr_time_now() ^ (apr_uintptr_t)conns) | 1;
+    es_list_init(&conns->resting);
+    es_list_init(&conns->ready);
+    es_list_init(&conns->dead);
+    es_timer_wheel_init(&conns->wheel, now);
+    return conns;
 }
 
-apr_uint32_t es_crew_count(const es_crew_t *crew)
+apr_uint32_t es_conns_count(const es_conns_t *conns)
 {
     /* relaxed: a figure to show, nothing hangs on it */
-    return __atomic_load_n(&crew->count, __ATOMIC_RELAXED);
+    return __atomic_load_n(&conns->count, __ATOMIC_RELAXED);
 }
 
-static void count_by(es_crew_t *crew, int n)
+static void count_by(es_conns_t *conns, int n)
 {
-    __atomic_store_n(&crew->count, crew->count + (apr_uint32_t)n,
+    __atomic_store_n(&conns->count, conns->count + (apr_uint32_t)n,
                      __ATOMIC_RELAXED);
 }
 
-static es_ring_t *ring_of(es_crew_t *crew, es_member_t *member)
+static es_list_t *list_of(es_conns_t *conns, es_conn_t *conn)
 {
-    switch (member->state) {
-    case ES_MEMBER_READY: return &crew->ready;
-    case ES_MEMBER_AHEAD: return &member->hub->ahead;
-    case ES_MEMBER_DEAD: return &crew->dead;
-    default: return &crew->resting;
+    switch (conn->state) {
+    case ES_CONN_READY: return &conns->ready;
+    case ES_CONN_AHEAD: return &conn->hub->ahead;
+    case ES_CONN_DEAD: return &conns->dead;
+    default: return &conns->resting;
     }
 }
 
-static void enter(es_crew_t *crew, es_member_t *member, es_member_state_t state)
+static void enter(es_conns_t *conns, es_conn_t *conn, es_conn_state_t state)
 {
-    es_ring_remove(&member->ring);
-    member->state = (unsigned char)state;
-    es_ring_append(ring_of(crew, member), &member->ring);
-    es_headway_note(member);
+    es_list_remove(&conn->list);
+    conn->state = (unsigned char)state;
+    es_list_append(list_of(conns, conn), &conn->list);
+    es_progress_update(conn);
 }
 
 /* It will be stepped. */
-static void make_ready(es_crew_t *crew, es_member_t *member)
+static void make_ready(es_conns_t *conns, es_conn_t *conn)
 {
-    if (member->state == ES_MEMBER_CURRENT) {
+    if (conn->state == ES_CONN_CURRENT) {
         /* It does not know itself how far it has come. */
-        es_client_seek(member->client, member->hub->pos);
+        es_client_seek(conn->client, conn->hub->pos);
     }
-    if (member->state != ES_MEMBER_READY) {
-        enter(crew, member, ES_MEMBER_READY);
+    if (conn->state != ES_CONN_READY) {
+        enter(conns, conn, ES_CONN_READY);
     }
 }
 
-static void die(es_crew_t *crew, es_member_t *member)
+static void die(es_conns_t *conns, es_conn_t *conn)
 {
-    enter(crew, member, ES_MEMBER_DEAD);
+    enter(conns, conn, ES_CONN_DEAD);
 }
 
-static apr_status_t poll_for(es_crew_t *crew, es_member_t *member,
-                             int operation)
+static apr_status_t poll_for(es_conns_t *conns, es_conn_t *conn, int operation)
 {
     struct epoll_event event = {0};
 
     event.events = EPOLLIN | EPOLLRDHUP;
-    if (member->wants_out) {
+    if (conn->wants_out) {
         event.events |= EPOLLOUT;
     }
-    event.data.ptr = member;
-    if (epoll_ctl(crew->epoll_fd, operation, es_sink_socket_fd(member->sink),
+    event.data.ptr = conn;
+    if (epoll_ctl(conns->epoll_fd, operation, es_sink_socket_fd(conn->sink),
                   &event) != 0) {
         return APR_FROM_OS_ERROR(errno);
     }
@@ -129,78 +128,78 @@ static apr_status_t poll_for(es_crew_t *crew, es_member_t *member,
 }
 
 /* Be told when the socket is writable, or no more. */
-static void want_out(es_crew_t *crew, es_member_t *member, int wants)
+static void want_out(es_conns_t *conns, es_conn_t *conn, int wants)
 {
-    if (member->wants_out == wants) {
+    if (conn->wants_out == wants) {
         return;
     }
-    member->wants_out = (unsigned char)wants;
-    if (poll_for(crew, member, EPOLL_CTL_MOD) != APR_SUCCESS) {
-        die(crew, member); /* it would never be heard of again */
+    conn->wants_out = (unsigned char)wants;
+    if (poll_for(conns, conn, EPOLL_CTL_MOD) != APR_SUCCESS) {
+        die(conns, conn); /* it would never be heard of again */
     }
 }
 
 /* See to it that the timer does not fire later than due. */
-static void set_timer(es_crew_t *crew, es_member_t *member, apr_time_t due)
+static void set_timer(es_conns_t *conns, es_conn_t *conn, apr_time_t due)
 {
     if (due != 0 &&
-        (!es_wheel_is_set(&member->timer) || member->timer.due > due)) {
-        es_wheel_set(&crew->wheel, &member->timer, due);
+        (!es_timer_wheel_is_set(&conn->timer) || conn->timer.due > due)) {
+        es_timer_wheel_set(&conns->wheel, &conn->timer, due);
     }
 }
 
-static void linger(es_crew_t *crew, es_member_t *member, apr_time_t now)
+static void linger(es_conns_t *conns, es_conn_t *conn, apr_time_t now)
 {
-    enter(crew, member, ES_MEMBER_LINGER);
-    member->deadline = now + LINGER;
-    set_timer(crew, member, member->deadline);
-    want_out(crew, member, 0);
+    enter(conns, conn, ES_CONN_LINGER);
+    conn->deadline = now + LINGER;
+    set_timer(conns, conn, conn->deadline);
+    want_out(conns, conn, 0);
 }
 
 /* A step or an offer came to this. */
-static void react(es_crew_t *crew, es_member_t *member, es_step_t step,
+static void react(es_conns_t *conns, es_conn_t *conn, es_step_t step,
                   apr_time_t now)
 {
     switch (step) {
     case ES_STEP_CURRENT:
-        enter(crew, member,
-              es_client_pos(member->client) > member->hub->pos
-                  ? ES_MEMBER_AHEAD
-                  : ES_MEMBER_CURRENT);
+        enter(conns, conn,
+              es_client_pos(conn->client) > conn->hub->pos ? ES_CONN_AHEAD
+                                                           : ES_CONN_CURRENT);
         break;
-    case ES_STEP_BLOCKED: enter(crew, member, ES_MEMBER_BLOCKED); break;
-    case ES_STEP_MORE: enter(crew, member, ES_MEMBER_READY); break;
+    case ES_STEP_BLOCKED: enter(conns, conn, ES_CONN_BLOCKED); break;
+    case ES_STEP_MORE: enter(conns, conn, ES_CONN_READY); break;
     default:
-        if (es_client_is_finished(member->client)) {
-            linger(crew, member, now);
+        if (es_client_is_finished(conn->client)) {
+            linger(conns, conn, now);
         }
         else {
-            die(crew, member);
+            die(conns, conn);
         }
         return;
     }
-    set_timer(crew, member, es_client_due(member->client));
-    want_out(crew, member, step == ES_STEP_BLOCKED);
+    set_timer(conns, conn, es_client_due(conn->client));
+    want_out(conns, conn, step == ES_STEP_BLOCKED);
 }
 
-static void step(es_crew_t *crew, es_member_t *member, apr_time_t now)
+static void step(es_conns_t *conns, es_conn_t *conn, apr_time_t now)
 {
-    make_ready(crew, member);
-    react(crew, member,
-          es_client_step_to(member->client, member->hub->pos, now,
-                            crew->scratch, sizeof(crew->scratch)),
+    make_ready(conns, conn);
+    react(conns, conn,
+          es_client_step_to(conn->client, conn->hub->pos, now, conns->scratch,
+                            sizeof(conns->scratch)),
           now);
 }
 
-static apr_status_t add_links(es_member_t *member)
+static apr_status_t add_links(es_conn_t *conn)
 {
     const es_slot_t *slots;
     apr_status_t rv;
     int nslots, i;
 
-    slots = es_client_slots(member->client, &nslots);
+    slots = es_client_slots(conn->client, &nslots);
     for (i = 0; i < nslots; i++) {
-        rv = es_index_add(member->hub->clients, slots[i], &member->links[i]);
+        rv =
+            es_channel_index_add(conn->hub->clients, slots[i], &conn->links[i]);
         if (rv != APR_SUCCESS) {
             return rv; /* those that are in are taken out with it */
         }
@@ -208,186 +207,185 @@ static apr_status_t add_links(es_member_t *member)
     return APR_SUCCESS;
 }
 
-void es_crew_adopt(es_crew_t *crew, es_member_t *member, es_hub_t *hub,
-                   apr_time_t now)
+void es_conns_add(es_conns_t *conns, es_conn_t *conn, es_hub_t *hub,
+                  apr_time_t now)
 {
     apr_status_t rv;
 
     ES_CONTEXT(ES_DELIVERY);
-    member->hub = hub;
-    member->state = ES_MEMBER_READY;
-    es_ring_append(&crew->ready, &member->ring);
-    count_by(crew, 1);
-    es_client_rebase(member->client, now);
+    conn->hub = hub;
+    conn->state = ES_CONN_READY;
+    es_list_append(&conns->ready, &conn->list);
+    count_by(conns, 1);
+    es_client_rebase(conn->client, now);
 
-    rv = add_links(member);
+    rv = add_links(conn);
     if (rv == APR_SUCCESS) {
-        rv = poll_for(crew, member, EPOLL_CTL_ADD);
-        member->is_polled = rv == APR_SUCCESS;
+        rv = poll_for(conns, conn, EPOLL_CTL_ADD);
+        conn->is_polled = rv == APR_SUCCESS;
     }
     if (rv != APR_SUCCESS) {
-        es_log(es_seldom_level(&crew->complained, ES_LOG_ERR, now), rv,
+        es_log(es_log_limit_level(&conns->complained, ES_LOG_ERR, now), rv,
                "ES0301",
                "cannot take up a client (%u are served); its connection is "
                "closed and it comes back",
-               es_crew_count(crew) - 1);
-        die(crew, member);
+               es_conns_count(conns) - 1);
+        die(conns, conn);
         return;
     }
-    step(crew, member, now);
+    step(conns, conn, now);
 }
 
-void es_crew_on_event(es_crew_t *crew, es_member_t *member, unsigned int events,
-                      apr_time_t now)
+void es_conns_on_event(es_conns_t *conns, es_conn_t *conn, unsigned int events,
+                       apr_time_t now)
 {
     ES_CONTEXT(ES_DELIVERY);
-    if (member->state == ES_MEMBER_DEAD) {
+    if (conn->state == ES_CONN_DEAD) {
         return;
     }
     if (events & (EPOLLHUP | EPOLLERR | EPOLLRDHUP)) {
-        die(crew, member);
+        die(conns, conn);
         return;
     }
-    if ((events & EPOLLIN) &&
-        es_sink_socket_drain(member->sink) != APR_SUCCESS) {
-        die(crew, member);
+    if ((events & EPOLLIN) && es_sink_socket_drain(conn->sink) != APR_SUCCESS) {
+        die(conns, conn);
         return;
     }
-    if ((events & EPOLLOUT) && member->state == ES_MEMBER_BLOCKED) {
-        step(crew, member, now);
+    if ((events & EPOLLOUT) && conn->state == ES_CONN_BLOCKED) {
+        step(conns, conn, now);
     }
 }
 
-void es_crew_left(es_crew_t *crew, es_member_t *member, es_step_t step,
-                  apr_time_t now)
+void es_conns_stepped(es_conns_t *conns, es_conn_t *conn, es_step_t step,
+                      apr_time_t now)
 {
     ES_CONTEXT(ES_DELIVERY);
     if (step == ES_STEP_MORE) {
-        es_client_seek(member->client, member->hub->pos);
+        es_client_seek(conn->client, conn->hub->pos);
     }
-    react(crew, member, step, now);
+    react(conns, conn, step, now);
 }
 
-void es_crew_hub_moved(es_crew_t *crew, es_hub_t *hub)
+void es_conns_hub_moved(es_conns_t *conns, es_hub_t *hub)
 {
-    es_ring_t *at, *next;
-    es_member_t *member;
+    es_list_t *at, *next;
+    es_conn_t *conn;
 
     for (at = hub->ahead.next; at != &hub->ahead; at = next) {
         next = at->next;
-        member = member_of(at);
-        if (es_client_pos(member->client) <= hub->pos) {
-            make_ready(crew, member);
+        conn = conn_of(at);
+        if (es_client_pos(conn->client) <= hub->pos) {
+            make_ready(conns, conn);
         }
     }
 }
 
-void es_crew_hub_jumps(es_crew_t *crew, es_hub_t *hub)
+void es_conns_hub_jumps(es_conns_t *conns, es_hub_t *hub)
 {
-    es_ring_t *at, *next;
-    es_member_t *member;
+    es_list_t *at, *next;
+    es_conn_t *conn;
 
-    for (at = crew->resting.next; at != &crew->resting; at = next) {
+    for (at = conns->resting.next; at != &conns->resting; at = next) {
         next = at->next;
-        member = member_of(at);
-        if (member->hub == hub && member->state == ES_MEMBER_CURRENT) {
-            make_ready(crew, member);
+        conn = conn_of(at);
+        if (conn->hub == hub && conn->state == ES_CONN_CURRENT) {
+            make_ready(conns, conn);
         }
     }
 }
 
-int es_crew_run(es_crew_t *crew, int steps, apr_time_t now)
+int es_conns_run(es_conns_t *conns, int steps, apr_time_t now)
 {
     ES_CONTEXT(ES_DELIVERY);
-    while (steps-- > 0 && !es_ring_is_empty(&crew->ready)) {
-        step(crew, first_of(&crew->ready), now);
+    while (steps-- > 0 && !es_list_is_empty(&conns->ready)) {
+        step(conns, first_of(&conns->ready), now);
     }
-    return !es_ring_is_empty(&crew->ready);
+    return !es_list_is_empty(&conns->ready);
 }
 
 /* The timer has fired; it may have been set for an earlier state. */
-static void on_timer(es_crew_t *crew, es_member_t *member, apr_time_t now)
+static void on_timer(es_conns_t *conns, es_conn_t *conn, apr_time_t now)
 {
     apr_time_t due;
 
-    if (member->state == ES_MEMBER_DEAD) {
+    if (conn->state == ES_CONN_DEAD) {
         return;
     }
-    due = member->state == ES_MEMBER_LINGER ? member->deadline
-                                            : es_client_due(member->client);
+    due = conn->state == ES_CONN_LINGER ? conn->deadline
+                                        : es_client_due(conn->client);
     if (due == 0 || due > now) {
-        set_timer(crew, member, due);
+        set_timer(conns, conn, due);
         return;
     }
-    switch (member->state) {
-    case ES_MEMBER_LINGER: die(crew, member); break;
-    case ES_MEMBER_READY:
-        set_timer(crew, member, now + ES_WHEEL_TICK); /* its step comes */
+    switch (conn->state) {
+    case ES_CONN_LINGER: die(conns, conn); break;
+    case ES_CONN_READY:
+        set_timer(conns, conn, now + ES_TIMER_WHEEL_TICK); /* its step comes */
         break;
-    default: step(crew, member, now);
+    default: step(conns, conn, now);
     }
 }
 
-void es_crew_expire(es_crew_t *crew, apr_time_t now)
+void es_conns_expire(es_conns_t *conns, apr_time_t now)
 {
-    es_wheel_entry_t *entry = es_wheel_pop(&crew->wheel, now);
+    es_timer_t *entry = es_timer_wheel_pop(&conns->wheel, now);
 
     ES_CONTEXT(ES_DELIVERY);
     while (entry != NULL) {
-        on_timer(crew,
-                 (es_member_t *)((char *)entry - offsetof(es_member_t, timer)),
+        on_timer(conns,
+                 (es_conn_t *)((char *)entry - offsetof(es_conn_t, timer)),
                  now);
-        entry = es_wheel_pop(&crew->wheel, now);
+        entry = es_timer_wheel_pop(&conns->wheel, now);
     }
 }
 
-apr_interval_time_t es_crew_wait(const es_crew_t *crew, apr_time_t now)
+apr_interval_time_t es_conns_wait(const es_conns_t *conns, apr_time_t now)
 {
-    return es_wheel_wait(&crew->wheel, now);
+    return es_timer_wheel_wait(&conns->wheel, now);
 }
 
 /* xorshift64*: spreads clients, keeps no secret. */
-static apr_int64_t random_below(es_crew_t *crew, apr_int64_t limit)
+static apr_int64_t random_below(es_conns_t *conns, apr_int64_t limit)
 {
-    apr_uint64_t x = crew->random;
+    apr_uint64_t x = conns->random;
 
     x ^= x >> 12;
     x ^= x << 25;
     x ^= x >> 27;
-    crew->random = x;
+    conns->random = x;
     x *= APR_UINT64_C(2685821657736338717);
     return limit > 0 ? (apr_int64_t)((x >> 1) % (apr_uint64_t)limit) : 0;
 }
 
-void es_crew_end(es_crew_t *crew, es_member_t *member, apr_int64_t drain_ms)
+void es_conns_end(es_conns_t *conns, es_conn_t *conn, apr_int64_t drain_ms)
 {
-    if (member->state != ES_MEMBER_LINGER && member->state != ES_MEMBER_DEAD) {
-        es_client_end(member->client, es_client_retry_ms(member->client) +
-                                          random_below(crew, drain_ms + 1));
-        make_ready(crew, member);
+    if (conn->state != ES_CONN_LINGER && conn->state != ES_CONN_DEAD) {
+        es_client_end(conn->client, es_client_retry_ms(conn->client) +
+                                        random_below(conns, drain_ms + 1));
+        make_ready(conns, conn);
     }
 }
 
-static int each_of(es_ring_t *ring,
-                   int (*visit)(void *baton, es_member_t *member), void *baton)
+static int each_of(es_list_t *list, int (*visit)(void *baton, es_conn_t *conn),
+                   void *baton)
 {
-    es_ring_t *at, *next;
-    es_ring_t *last = ring->prev;
+    es_list_t *at, *next;
+    es_list_t *last = list->prev;
 
-    for (at = ring->next; at != ring; at = next) {
-        next = at == last ? ring : at->next; /* it may move to the end */
-        if (!visit(baton, member_of(at))) {
+    for (at = list->next; at != list; at = next) {
+        next = at == last ? list : at->next; /* it may move to the end */
+        if (!visit(baton, conn_of(at))) {
             return 0;
         }
     }
     return 1;
 }
 
-void es_crew_each(es_crew_t *crew, es_hub_t *hubs, apr_uint32_t nhubs,
-                  int (*visit)(void *baton, es_member_t *member), void *baton)
+void es_conns_each(es_conns_t *conns, es_hub_t *hubs, apr_uint32_t nhubs,
+                   int (*visit)(void *baton, es_conn_t *conn), void *baton)
 {
-    int goes_on = each_of(&crew->ready, visit, baton) &&
-                  each_of(&crew->resting, visit, baton);
+    int goes_on = each_of(&conns->ready, visit, baton) &&
+                  each_of(&conns->resting, visit, baton);
     apr_uint32_t i;
 
     for (i = 0; goes_on && i < nhubs; i++) {
@@ -396,104 +394,104 @@ void es_crew_each(es_crew_t *crew, es_hub_t *hubs, apr_uint32_t nhubs,
 }
 
 typedef struct end_t {
-    es_crew_t *crew;
+    es_conns_t *conns;
     apr_int64_t drain_ms;
 } end_t;
 
-static int on_end(void *baton, es_member_t *member)
+static int on_end(void *baton, es_conn_t *conn)
 {
     const end_t *end = baton;
 
-    es_crew_end(end->crew, member, end->drain_ms);
+    es_conns_end(end->conns, conn, end->drain_ms);
     return 1;
 }
 
-void es_crew_end_all(es_crew_t *crew, es_hub_t *hubs, apr_uint32_t nhubs,
-                     apr_int64_t drain_ms)
+void es_conns_end_all(es_conns_t *conns, es_hub_t *hubs, apr_uint32_t nhubs,
+                      apr_int64_t drain_ms)
 {
-    end_t end = {crew, drain_ms};
+    end_t end = {conns, drain_ms};
 
-    es_crew_each(crew, hubs, nhubs, on_end, &end);
+    es_conns_each(conns, hubs, nhubs, on_end, &end);
 }
 
-int es_crew_part(es_crew_t *crew, es_member_t *member)
+int es_conns_detach(es_conns_t *conns, es_conn_t *conn)
 {
     ES_CONTEXT(ES_DELIVERY);
-    if (member->state == ES_MEMBER_LINGER || !member->is_polled) {
+    if (conn->state == ES_CONN_LINGER || !conn->is_polled) {
         return 0;
     }
-    if (member->state == ES_MEMBER_CURRENT) {
-        es_client_seek(member->client, member->hub->pos);
+    if (conn->state == ES_CONN_CURRENT) {
+        es_client_seek(conn->client, conn->hub->pos);
     }
-    (void)epoll_ctl(crew->epoll_fd, EPOLL_CTL_DEL,
-                    es_sink_socket_fd(member->sink), NULL);
-    member->is_polled = 0;
+    (void)epoll_ctl(conns->epoll_fd, EPOLL_CTL_DEL,
+                    es_sink_socket_fd(conn->sink), NULL);
+    conn->is_polled = 0;
     return 1;
 }
 
-void es_crew_drop(es_crew_t *crew, es_member_t *member)
+void es_conns_drop(es_conns_t *conns, es_conn_t *conn)
 {
-    die(crew, member);
+    die(conns, conn);
 }
 
-void es_crew_keep(es_crew_t *crew, es_member_t *member)
+void es_conns_keep(es_conns_t *conns, es_conn_t *conn)
 {
     ES_CONTEXT(ES_DELIVERY);
-    member->is_polled = poll_for(crew, member, EPOLL_CTL_ADD) == APR_SUCCESS;
-    if (!member->is_polled) {
-        die(crew, member); /* it would never be heard of again */
+    conn->is_polled = poll_for(conns, conn, EPOLL_CTL_ADD) == APR_SUCCESS;
+    if (!conn->is_polled) {
+        die(conns, conn); /* it would never be heard of again */
     }
 }
 
-static void cut_ring(es_crew_t *crew, es_ring_t *ring)
+static void close_list(es_conns_t *conns, es_list_t *list)
 {
-    while (!es_ring_is_empty(ring)) {
-        die(crew, first_of(ring));
+    while (!es_list_is_empty(list)) {
+        die(conns, first_of(list));
     }
 }
 
-void es_crew_cut_all(es_crew_t *crew, es_hub_t *hubs, apr_uint32_t nhubs)
+void es_conns_close_all(es_conns_t *conns, es_hub_t *hubs, apr_uint32_t nhubs)
 {
     apr_uint32_t i;
 
-    cut_ring(crew, &crew->ready);
-    cut_ring(crew, &crew->resting);
+    close_list(conns, &conns->ready);
+    close_list(conns, &conns->resting);
     for (i = 0; i < nhubs; i++) {
-        cut_ring(crew, &hubs[i].ahead);
+        close_list(conns, &hubs[i].ahead);
     }
-    es_crew_bury(crew);
+    es_conns_reap(conns);
 }
 
-static void bury(es_crew_t *crew, es_member_t *member)
+static void reap(es_conns_t *conns, es_conn_t *conn)
 {
     apr_uint32_t i;
 
-    for (i = 0; i < member->nslots; i++) {
-        es_index_remove(member->hub->clients, &member->links[i]);
+    for (i = 0; i < conn->nslots; i++) {
+        es_channel_index_remove(conn->hub->clients, &conn->links[i]);
     }
-    es_wheel_unset(&crew->wheel, &member->timer);
-    if (member->is_polled) {
-        (void)epoll_ctl(crew->epoll_fd, EPOLL_CTL_DEL,
-                        es_sink_socket_fd(member->sink), NULL);
+    es_timer_wheel_unset(&conns->wheel, &conn->timer);
+    if (conn->is_polled) {
+        (void)epoll_ctl(conns->epoll_fd, EPOLL_CTL_DEL,
+                        es_sink_socket_fd(conn->sink), NULL);
     }
-    es_client_close(member->client);
-    es_member_destroy(member);
-    count_by(crew, -1);
+    es_client_close(conn->client);
+    es_conn_destroy(conn);
+    count_by(conns, -1);
 }
 
-void es_crew_bury(es_crew_t *crew)
+void es_conns_reap(es_conns_t *conns)
 {
-    es_member_t *member;
+    es_conn_t *conn;
 
     ES_CONTEXT(ES_DELIVERY);
-    while (!es_ring_is_empty(&crew->dead)) {
-        member = first_of(&crew->dead);
-        es_ring_remove(&member->ring);
-        bury(crew, member);
+    while (!es_list_is_empty(&conns->dead)) {
+        conn = first_of(&conns->dead);
+        es_list_remove(&conn->list);
+        reap(conns, conn);
     }
 }
 
-void es_crew_destroy(es_crew_t *crew)
+void es_conns_destroy(es_conns_t *conns)
 {
-    free(crew);
+    free(conns);
 }

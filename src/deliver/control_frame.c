@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "deliver/control_frame.h"
 
-static void add(es_control_t *control, es_slice_t part)
+static void add(es_control_frame_t *control, es_slice_t part)
 {
     struct iovec *iov = &control->iov[control->first + control->count];
 
@@ -11,7 +11,7 @@ static void add(es_control_t *control, es_slice_t part)
     control->len += part.len;
 }
 
-static void begin(es_control_t *control)
+static void begin(es_control_frame_t *control)
 {
     control->first = 0;
     control->count = 0;
@@ -20,7 +20,8 @@ static void begin(es_control_t *control)
 }
 
 /* The frame, in a chunk of its own if the body is chunked. */
-static void add_frame(es_control_t *control, es_slice_t frame, int chunked)
+static void add_frame(es_control_frame_t *control, es_slice_t frame,
+                      int chunked)
 {
     apr_size_t len;
 
@@ -34,15 +35,17 @@ static void add_frame(es_control_t *control, es_slice_t frame, int chunked)
     add(control, es_chunk_tail());
 }
 
-void es_control_keepalive(es_control_t *control, int as_comment, int chunked)
+void es_control_frame_keepalive(es_control_frame_t *control, int as_comment,
+                                int chunked)
 {
     begin(control);
     add_frame(control, es_frame_keepalive(as_comment), chunked);
 }
 
-apr_status_t es_control_reset(es_control_t *control, const es_id_t *id,
-                              const es_store_t *store, const es_slot_t *slots,
-                              int count, int chunked)
+apr_status_t es_control_frame_reset(es_control_frame_t *control,
+                                    const es_id_t *id, const es_store_t *store,
+                                    const es_slot_t *slots, int count,
+                                    int chunked)
 {
     es_slice_t *names;
     apr_status_t rv;
@@ -65,7 +68,8 @@ apr_status_t es_control_reset(es_control_t *control, const es_id_t *id,
     return APR_SUCCESS;
 }
 
-void es_control_end(es_control_t *control, apr_int64_t retry_ms, int chunked)
+void es_control_frame_end(es_control_frame_t *control, apr_int64_t retry_ms,
+                          int chunked)
 {
     apr_size_t len;
 
@@ -77,7 +81,7 @@ void es_control_end(es_control_t *control, apr_int64_t retry_ms, int chunked)
     }
 }
 
-void es_control_skip(es_control_t *control, apr_size_t bytes)
+void es_control_frame_skip(es_control_frame_t *control, apr_size_t bytes)
 {
     struct iovec *iov;
 
@@ -96,7 +100,7 @@ void es_control_skip(es_control_t *control, apr_size_t bytes)
     }
 }
 
-void es_control_clear(es_control_t *control)
+void es_control_frame_clear(es_control_frame_t *control)
 {
     if (control->pool != NULL) {
         apr_pool_destroy(control->pool);

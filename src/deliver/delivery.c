@@ -12,9 +12,9 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/context.h"
 #include "deliver/client_priv.h"
-#include "base/clock.h"
 #include "deliver/conns.h"
 #include "deliver/loop.h"
 #include "deliver/watch_priv.h"
@@ -23,7 +23,7 @@ struct es_delivery_t {
     apr_uint32_t nhubs;
     es_inbox_t *inbox;
     es_loop_t *loop; /* the thread's */
-    es_orders_t orders;
+    es_shutdown_orders_t orders;
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t cond; /* done has been set */
@@ -180,7 +180,7 @@ apr_uint32_t es_delivery_clients(const es_delivery_t *d)
 
 apr_status_t es_delivery_submit(es_delivery_t *d, es_client_t *client)
 {
-    es_member_t *member;
+    es_conn_t *conn;
     apr_status_t rv;
 
     ES_CONTEXT(ES_WORKER);
@@ -191,14 +191,14 @@ apr_status_t es_delivery_submit(es_delivery_t *d, es_client_t *client)
     if (es_client_hub(client) >= d->nhubs) {
         return APR_EINVAL;
     }
-    member = es_member_create(client);
-    if (member == NULL) {
+    conn = es_conn_create(client);
+    if (conn == NULL) {
         return APR_ENOMEM;
     }
-    member->note.kind = ES_NOTE_CLIENT;
-    rv = es_inbox_post(d->inbox, &member->note);
+    conn->note.kind = ES_NOTE_CLIENT;
+    rv = es_inbox_post(d->inbox, &conn->note);
     if (rv != APR_SUCCESS) {
-        es_member_destroy(member);
+        es_conn_destroy(conn);
     }
     return rv;
 }

@@ -6,30 +6,31 @@
  *
  * It knows no httpd: sockets come as descriptors, journals as stores.
  */
-#ifndef ES_DELIVERY_H
-#define ES_DELIVERY_H
+#ifndef ES_DELIVER_DELIVERY_H
+#define ES_DELIVER_DELIVERY_H
 
 #include <apr_pools.h>
 
+#include "shm/children.h"
 #include "deliver/client.h"
 #include "deliver/successor.h"
 #include "deliver/watch.h"
-#include "shm/children.h"
 
 typedef struct es_delivery_t es_delivery_t;
 
 typedef struct es_delivery_params_t {
-    es_board_t *board;
-    apr_uint32_t place;      /* of this child, from 1 */
+    es_children_t *children;
+    apr_uint32_t child;      /* of this child, from 1 */
     es_store_t *const *hubs; /* nhubs stores, by hub number */
     apr_uint32_t nhubs;
     apr_int64_t drain_ms;        /* clients that must end come back within it */
     const unsigned char *closed; /* nhubs: 1 = clients of it end; NULL = none */
-    es_census_t *census;         /* for those who come by boat; NULL = none */
-    apr_uint32_t clients_max;    /* of this child; 0 = no limit */
-    const int *lifeboat;         /* send here, receive there; NULL = none */
-    const int *running;          /* generation of the server, see es_refuge_t */
-    apr_uint64_t generation;     /* of this child */
+    es_client_count_t
+        *client_count;        /* for those who come by boat; NULL = none */
+    apr_uint32_t clients_max; /* of this child; 0 = no limit */
+    const int *handover;      /* send here, receive there; NULL = none */
+    const int *running;       /* generation of the server, see es_successor_t */
+    apr_uint64_t generation;  /* of this child */
 } es_delivery_params_t;
 
 /**
@@ -45,7 +46,7 @@ apr_status_t es_delivery_start(es_delivery_t **out,
                                apr_pool_t *pool);
 
 /**
- * Hand over a client whose sink is a socket (es_sink_socket).
+ * Hand over a client whose sink is a socket (sink_socket).
  *
  * @param client  taken over on success; still the caller's on any error
  * @return APR_SUCCESS, APR_EOF (it ends, or has ended), APR_ENOMEM
@@ -79,10 +80,10 @@ apr_uint32_t es_delivery_clients(const es_delivery_t *d);
 int es_delivery_is_stopping(const es_delivery_t *d);
 
 /**
- * Begin to stop: watches are stopped, and clients go to other children, as
- * far as there are some or will be (es_refuge.h); the others' streams end
- * cleanly. The thread ends when all are gone and es_delivery_join waits for
- * it. Returns at once, may be called again, with a stronger reason.
+ * Begin to stop: watches are stopped, and clients go to other children, as far
+ * as there are some or will be (deliver/successor.h); the others' streams end
+ * cleanly. The thread ends when all are gone and es_delivery_join waits for it.
+ * Returns at once, may be called again, with a stronger reason.
  *
  * Context: CHILD's main thread or a signal handler of prefork: async-signal
  * safe, so it sets a flag and writes to a descriptor, nothing else.

@@ -23,19 +23,19 @@
 #define AHEAD 4 /* members to fetch ahead */
 
 struct es_fanout_t {
-    es_crew_t *crew;
+    es_conns_t *conns;
     es_round_t *round;
     apr_uint32_t turn; /* number of the round */
 };
 
-es_fanout_t *es_fanout_create(es_crew_t *crew)
+es_fanout_t *es_fanout_create(es_conns_t *conns)
 {
     es_fanout_t *fanout = calloc(1, sizeof(*fanout));
 
     if (fanout == NULL) {
         return NULL;
     }
-    fanout->crew = crew;
+    fanout->conns = conns;
     fanout->round = es_round_create(ROUND_BYTES);
     if (fanout->round == NULL) {
         free(fanout);
@@ -61,46 +61,45 @@ static int on_wants(void *baton, es_slot_t slot)
 {
     const es_hub_t *hub = baton;
 
-    return es_index_list(hub->clients, slot).count != 0 ||
-           es_index_list(hub->watches, slot).count != 0;
+    return es_channel_index_list(hub->clients, slot).count != 0 ||
+           es_channel_index_list(hub->watches, slot).count != 0;
 }
 
-static void offer(es_fanout_t *fanout, es_member_t *member,
-                  const es_wire_t *wire, apr_time_t now)
+static void offer(es_fanout_t *fanout, es_conn_t *conn, const es_wire_t *wire,
+                  apr_time_t now)
 {
     es_step_t step;
 
-    step = es_client_offer(member->client, es_round_start(fanout->round),
+    step = es_client_offer(conn->client, es_round_start(fanout->round),
                            es_round_end(fanout->round), wire->iov, wire->count,
                            now);
     if (step != ES_STEP_CURRENT) {
-        es_crew_left(fanout->crew, member, step, now);
+        es_conns_stepped(fanout->conns, conn, step, now);
     }
 }
 
 /* A member of several channels: it is met in the list of each of them that
  * was touched, and gets all at the first. */
-static void offer_merged(es_fanout_t *fanout, es_member_t *member,
-                         apr_time_t now)
+static void offer_merged(es_fanout_t *fanout, es_conn_t *conn, apr_time_t now)
 {
     const es_slot_t *slots;
     const es_wire_t *wire;
     int nslots;
 
-    if (member->turn == fanout->turn) {
+    if (conn->turn == fanout->turn) {
         return;
     }
-    member->turn = fanout->turn;
-    slots = es_client_slots(member->client, &nslots);
-    wire = es_round_merge(fanout->round, slots, nslots, member->chunked);
+    conn->turn = fanout->turn;
+    slots = es_client_slots(conn->client, &nslots);
+    wire = es_round_merge(fanout->round, slots, nslots, conn->chunked);
     if (wire != NULL) {
-        offer(fanout, member, wire, now);
+        offer(fanout, conn, wire, now);
     }
 }
 
 /* A member of a channel that was closed ends after what came before the
  * close, and not all of the round did: it finds out by itself. */
-static int sees_close(es_fanout_t *fanout, const es_member_t *member)
+static int sees_close(es_fanout_t *fanout, const es_conn_t *conn)
 {
     const es_slot_t *slots;
     int nslots;
@@ -108,7 +107,7 @@ static int sees_close(es_fanout_t *fanout, const es_member_t *member)
     if (!es_round_has_closes(fanout->round)) {
         return 0;
     }
-    slots = es_client_slots(member->client, &nslots);
+    slots = es_client_slots(conn->client, &nslots);
     return es_round_closes(fanout->round, slots, nslots);
 }
 
@@ -116,10 +115,11 @@ static void offer_channel(es_fanout_t *fanout, es_hub_t *hub, int i,
                           apr_time_t now)
 {
     es_round_t *round = fanout->round;
-    es_index_list_t list = es_index_list(hub->clients, es_round_slot(round, i));
+    es_channel_list_t list =
+        es_channel_index_list(hub->clients, es_round_slot(round, i));
     const es_wire_t *wires[2] = {NULL, NULL};
-    const es_member_t *next;
-    es_member_t *member;
+    const es_conn_t *next;
+    es_conn_t *conn;
     apr_uint32_t m;
 
     for (m = 0; m < list.count; m++) {
@@ -129,28 +129,28 @@ static void offer_channel(es_fanout_t *fanout, es_hub_t *hub, int i,
             __builtin_prefetch(next->client);
             __builtin_prefetch(next->sink);
         }
-        member = list.links[m]->owner;
-        if (member->state != ES_MEMBER_CURRENT) {
+        conn = list.links[m]->owner;
+        if (conn->state != ES_CONN_CURRENT) {
             continue; /* it catches up by itself */
         }
-        if (sees_close(fanout, member)) {
-            es_crew_left(fanout->crew, member, ES_STEP_MORE, now);
+        if (sees_close(fanout, conn)) {
+            es_conns_stepped(fanout->conns, conn, ES_STEP_MORE, now);
             continue;
         }
-        if (member->nslots > 1) {
-            offer_merged(fanout, member, now);
+        if (conn->nslots > 1) {
+            offer_merged(fanout, conn, now);
             continue;
         }
-        if (wires[member->chunked] == NULL) {
-            wires[member->chunked] = es_round_wire(round, i, member->chunked);
+        if (wires[conn->chunked] == NULL) {
+            wires[conn->chunked] = es_round_wire(round, i, conn->chunked);
         }
-        offer(fanout, member, wires[member->chunked], now);
+        offer(fanout, conn, wires[conn->chunked], now);
     }
 }
 
 static void signal_channel(es_hub_t *hub, es_slot_t slot)
 {
-    es_index_list_t list = es_index_list(hub->watches, slot);
+    es_channel_list_t list = es_channel_index_list(hub->watches, slot);
     apr_uint32_t i;
 
     for (i = 0; i < list.count; i++) {
@@ -186,23 +186,23 @@ static void nudge(es_hub_t *hub)
 static void jump(es_fanout_t *fanout, es_hub_t *hub, es_pos_t head,
                  apr_status_t reason, apr_time_t now)
 {
-    es_crew_hub_jumps(fanout->crew, hub);
+    es_conns_hub_jumps(fanout->conns, hub);
     hub->pos = head;
-    es_crew_hub_moved(fanout->crew, hub);
+    es_conns_hub_moved(fanout->conns, hub);
     hub->nudged = head;
     signal_all(hub);
-    if (es_headway_is_alone(hub)) {
+    if (es_progress_is_idle(hub)) {
         return; /* it was asleep, as nobody here had missed anything */
     }
     if (APR_STATUS_IS_ENOENT(reason)) {
-        es_log(es_seldom_level(&hub->complained, ES_LOG_WARNING, now),
+        es_log(es_log_limit_level(&hub->complained, ES_LOG_WARNING, now),
                APR_SUCCESS, "ES0302",
                "events come faster than they are delivered: the journal has "
                "overtaken this child; clients that have missed events are "
                "told by stream-reset; EventStreamHub size= is too small");
     }
     else {
-        es_log(es_seldom_level(&hub->complained, ES_LOG_ERR, now), reason,
+        es_log(es_log_limit_level(&hub->complained, ES_LOG_ERR, now), reason,
                "ES0303",
                "new events of a hub cannot be read; clients go on from the "
                "present position and are told by stream-reset");
@@ -233,7 +233,7 @@ void es_fanout_round(es_fanout_t *fanout, es_hub_t *hub, apr_time_t now)
         signal_channel(hub, es_round_slot(round, i));
     }
     hub->pos = es_round_end(round);
-    es_crew_hub_moved(fanout->crew, hub);
+    es_conns_hub_moved(fanout->conns, hub);
     nudge(hub);
 }
 
@@ -253,8 +253,8 @@ void es_fanout_watch(es_hub_t *hub, es_watch_t *watch)
     for (i = 0; i < part->nslots; i++) {
         /* Without memory it is not told of this channel; its worker looks at
          * the journal from time to time anyway. */
-        (void)es_index_add(hub->watches, es_watch_slot(watch, i),
-                           &part->links[i]);
+        (void)es_channel_index_add(hub->watches, es_watch_slot(watch, i),
+                                   &part->links[i]);
     }
     es_watch_signal(watch);
 }
@@ -270,7 +270,7 @@ void es_fanout_unwatch(es_hub_t *hub, es_watch_t *watch)
     }
     part->is_known = 0;
     for (i = 0; i < part->nslots; i++) {
-        es_index_remove(hub->watches, &part->links[i]);
+        es_channel_index_remove(hub->watches, &part->links[i]);
     }
     if (part->next != NULL) {
         es_watch_part(part->next)->prev = part->prev;

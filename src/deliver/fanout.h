@@ -5,8 +5,8 @@
  *
  * Context of all: DELIVERY.
  */
-#ifndef ES_FANOUT_H
-#define ES_FANOUT_H
+#ifndef ES_DELIVER_FANOUT_H
+#define ES_DELIVER_FANOUT_H
 
 #include "deliver/conns.h"
 #include "deliver/round.h"
@@ -14,7 +14,7 @@
 typedef struct es_fanout_t es_fanout_t;
 
 /** @return the fan-out, or NULL without memory */
-es_fanout_t *es_fanout_create(es_crew_t *crew);
+es_fanout_t *es_fanout_create(es_conns_t *conns);
 
 void es_fanout_destroy(es_fanout_t *fanout);
 

@@ -25,76 +25,78 @@
 #include "base/context.h"
 #include "base/log.h"
 #include "base/log_limit.h"
+#include "journal/resume.h"
 #include "deliver/client_priv.h"
 #include "deliver/handover_msg.h"
 #include "deliver/sink_socket.h"
-#include "journal/resume.h"
 
-struct es_ferry_t {
-    es_ferry_params_t params;
-    es_lifeboat_t *boat;
-    es_member_t *aboard[ES_LIFEBOAT_SEATS]; /* of the message at hand */
-    apr_status_t state;                     /* of leaving, until now */
+struct es_handover_t {
+    es_handover_params_t params;
+    es_handover_msg_t *msg;
+    es_conn_t *sent[ES_HANDOVER_MSG_CLIENTS]; /* of the message at hand */
+    apr_status_t state;                       /* of leaving, until now */
     apr_time_t now;
     apr_uint32_t gone;
     es_store_t *present_of; /* what present is of; NULL = of none */
     es_start_t present;
-    apr_time_t told_of_lost;    /* of es_seldom.h */
-    apr_time_t told_of_strange; /* the same */
-    es_slice_t names[ES_LIFEBOAT_NAMES];
-    es_slot_t slots[ES_LIFEBOAT_NAMES];
+    apr_time_t logged_lost;    /* of base/log_limit.h */
+    apr_time_t logged_strange; /* the same */
+    es_slice_t names[ES_HANDOVER_MSG_NAMES];
+    es_slot_t slots[ES_HANDOVER_MSG_NAMES];
 };
 
-es_ferry_t *es_ferry_create(const es_ferry_params_t *params)
+es_handover_t *es_handover_create(const es_handover_params_t *params)
 {
-    es_ferry_t *ferry = calloc(1, sizeof(*ferry));
+    es_handover_t *handover = calloc(1, sizeof(*handover));
 
-    if (ferry == NULL) {
+    if (handover == NULL) {
         return NULL;
     }
-    ferry->params = *params;
-    ferry->boat = es_lifeboat_create();
-    if (ferry->boat == NULL) {
-        free(ferry);
+    handover->params = *params;
+    handover->msg = es_handover_msg_create();
+    if (handover->msg == NULL) {
+        free(handover);
         return NULL;
     }
-    return ferry;
+    return handover;
 }
 
-void es_ferry_destroy(es_ferry_t *ferry)
+void es_handover_destroy(es_handover_t *handover)
 {
-    if (ferry != NULL) {
-        es_lifeboat_destroy(ferry->boat);
-        free(ferry);
+    if (handover != NULL) {
+        es_handover_msg_destroy(handover->msg);
+        free(handover);
     }
 }
 
-apr_uint32_t es_ferry_gone(const es_ferry_t *ferry)
+apr_uint32_t es_handover_sent(const es_handover_t *handover)
 {
-    return ferry->gone;
+    return handover->gone;
 }
 
 /* ---- leaving ----------------------------------------------------------- */
 
 /* The id at the head of a store, read once for all who stand there. */
-static int is_present(es_ferry_t *ferry, es_store_t *store, es_pos_t cursor)
+static int is_present(es_handover_t *handover, es_store_t *store,
+                      es_pos_t cursor)
 {
-    if (ferry->present_of != store || ferry->present.pos != cursor) {
-        ferry->present_of =
-            es_store_present(store, &ferry->present) == APR_SUCCESS ? store
-                                                                    : NULL;
+    if (handover->present_of != store || handover->present.pos != cursor) {
+        handover->present_of =
+            es_store_present(store, &handover->present) == APR_SUCCESS ? store
+                                                                       : NULL;
     }
-    return ferry->present_of != NULL && ferry->present.pos == cursor;
+    return handover->present_of != NULL && handover->present.pos == cursor;
 }
 
 /* What a client has seen that goes on at cursor: all before the next record. */
-static es_id_t known_at(es_ferry_t *ferry, es_store_t *store, es_pos_t cursor)
+static es_id_t known_at(es_handover_t *handover, es_store_t *store,
+                        es_pos_t cursor)
 {
     es_id_t known = {0, 0};
     es_record_t record;
 
-    if (is_present(ferry, store, cursor)) {
-        known = ferry->present.id;
+    if (is_present(handover, store, cursor)) {
+        known = handover->present.id;
     }
     else if (es_store_look(store, cursor, &record) == APR_SUCCESS) {
         known = es_id_before(&record.id);
@@ -102,117 +104,119 @@ static es_id_t known_at(es_ferry_t *ferry, es_store_t *store, es_pos_t cursor)
     return known;
 }
 
-static int describe(es_ferry_t *ferry, es_member_t *member,
-                    es_passenger_t *passenger)
+static int describe(es_handover_t *handover, es_conn_t *conn,
+                    es_handed_t *handed)
 {
     es_client_params_t params;
     int i;
 
-    memset(passenger, 0, sizeof(*passenger));
-    if (!es_client_save(member->client, ferry->now, &params,
-                        &passenger->state) ||
-        params.nslots > ES_LIFEBOAT_NAMES) {
+    memset(handed, 0, sizeof(*handed));
+    if (!es_client_save(conn->client, handover->now, &params, &handed->state) ||
+        params.nslots > ES_HANDOVER_MSG_NAMES) {
         return 0;
     }
     for (i = 0; i < params.nslots; i++) {
-        ferry->names[i] = es_store_name(params.store, params.slots[i]);
+        handover->names[i] = es_store_name(params.store, params.slots[i]);
     }
-    passenger->fd = es_sink_socket_fd(member->sink);
-    passenger->birth = es_store_birth(params.store);
-    passenger->life = es_store_life(params.store);
-    passenger->known = known_at(ferry, params.store, passenger->state.cursor);
-    passenger->chunked = member->chunked;
-    passenger->keepalive = params.keepalive;
-    passenger->keepalive_as_comment = params.keepalive_as_comment;
-    passenger->send_timeout = params.send_timeout;
-    passenger->lifetime = params.lifetime;
-    passenger->retry_ms = params.retry_ms;
-    passenger->is_counted = params.ticket.census != NULL;
-    passenger->address = params.ticket.address;
-    passenger->names = ferry->names;
-    passenger->nnames = params.nslots;
+    handed->fd = es_sink_socket_fd(conn->sink);
+    handed->epoch = es_store_epoch(params.store);
+    handed->segment_id = es_store_segment_id(params.store);
+    handed->known = known_at(handover, params.store, handed->state.cursor);
+    handed->chunked = conn->chunked;
+    handed->keepalive = params.keepalive;
+    handed->keepalive_as_comment = params.keepalive_as_comment;
+    handed->send_timeout = params.send_timeout;
+    handed->lifetime = params.lifetime;
+    handed->retry_ms = params.retry_ms;
+    handed->is_counted = params.counted.client_count != NULL;
+    handed->address = params.counted.address;
+    handed->names = handover->names;
+    handed->nnames = params.nslots;
     return 1;
 }
 
 /* Send the message at hand. */
-static void cast_off(es_ferry_t *ferry)
+static void send_msg(es_handover_t *handover)
 {
-    int count = es_lifeboat_count(ferry->boat);
+    int count = es_handover_msg_count(handover->msg);
     int i;
 
-    ferry->state = es_lifeboat_send(ferry->boat, ferry->params.send_fd);
+    handover->state =
+        es_handover_msg_send(handover->msg, handover->params.send_fd);
     for (i = 0; i < count; i++) {
-        if (ferry->state == APR_SUCCESS) {
-            es_crew_drop(ferry->params.crew, ferry->aboard[i]);
-            ferry->gone++;
+        if (handover->state == APR_SUCCESS) {
+            es_conns_drop(handover->params.conns, handover->sent[i]);
+            handover->gone++;
         }
         else {
-            es_crew_keep(ferry->params.crew, ferry->aboard[i]);
+            es_conns_keep(handover->params.conns, handover->sent[i]);
         }
     }
     /* these descriptors are not the message's to close */
-    es_lifeboat_begin(ferry->boat);
+    es_handover_msg_begin(handover->msg);
 }
 
 /* @return 1 to go on with the next member */
-static int go_aboard(void *baton, es_member_t *member)
+static int add_to_msg(void *baton, es_conn_t *conn)
 {
-    es_ferry_t *ferry = baton;
-    es_passenger_t passenger;
+    es_handover_t *handover = baton;
+    es_handed_t handed;
     apr_status_t rv;
 
-    if (!es_crew_part(ferry->params.crew, member)) {
+    if (!es_conns_detach(handover->params.conns, conn)) {
         return 1;
     }
-    if (!describe(ferry, member, &passenger)) {
-        es_crew_keep(ferry->params.crew, member);
+    if (!describe(handover, conn, &handed)) {
+        es_conns_keep(handover->params.conns, conn);
         return 1;
     }
-    rv = es_lifeboat_add(ferry->boat, &passenger);
+    rv = es_handover_msg_add(handover->msg, &handed);
     if (rv == APR_ENOSPC) {
-        cast_off(ferry);
-        rv = ferry->state == APR_SUCCESS
-                 ? es_lifeboat_add(ferry->boat, &passenger)
-                 : ferry->state;
+        send_msg(handover);
+        rv = handover->state == APR_SUCCESS
+                 ? es_handover_msg_add(handover->msg, &handed)
+                 : handover->state;
     }
     if (rv != APR_SUCCESS) {
-        es_crew_keep(ferry->params.crew, member);
+        es_conns_keep(handover->params.conns, conn);
     }
     else {
-        ferry->aboard[es_lifeboat_count(ferry->boat) - 1] = member;
+        handover->sent[es_handover_msg_count(handover->msg) - 1] = conn;
     }
-    return ferry->state == APR_SUCCESS;
+    return handover->state == APR_SUCCESS;
 }
 
-apr_status_t es_ferry_leave(es_ferry_t *ferry, apr_time_t now)
+apr_status_t es_handover_send(es_handover_t *handover, apr_time_t now)
 {
-    const es_ferry_params_t *params = &ferry->params;
+    const es_handover_params_t *params = &handover->params;
 
     ES_CONTEXT(ES_DELIVERY);
     if (params->send_fd < 0) {
         return APR_ENOTIMPL;
     }
-    ferry->now = now;
-    ferry->state = APR_SUCCESS;
-    es_lifeboat_begin(ferry->boat);
-    es_crew_each(params->crew, params->hubs, params->nhubs, go_aboard, ferry);
-    if (es_lifeboat_count(ferry->boat) > 0) {
-        cast_off(ferry);
+    handover->now = now;
+    handover->state = APR_SUCCESS;
+    es_handover_msg_begin(handover->msg);
+    es_conns_each(params->conns, params->hubs, params->nhubs, add_to_msg,
+                  handover);
+    if (es_handover_msg_count(handover->msg) > 0) {
+        send_msg(handover);
     }
-    return ferry->state;
+    return handover->state;
 }
 
 /* ---- arriving ---------------------------------------------------------- */
 
-static void count_in(es_ferry_t *ferry, const es_passenger_t *passenger,
-                     es_ticket_t *ticket)
+static void count_in(es_handover_t *handover, const es_handed_t *handed,
+                     es_counted_t *counted)
 {
-    static const es_census_limits_t none = {0, 0, 0};
+    static const es_client_limits_t none = {0, 0, 0};
 
-    memset(ticket, 0, sizeof(*ticket));
-    if (ferry->params.census != NULL && passenger->is_counted) {
-        (void)es_census_enter(ferry->params.census, ferry->params.place,
-                              passenger->address, &none, ticket);
+    memset(counted, 0, sizeof(*counted));
+    if (handover->params.client_count != NULL && handed->is_counted) {
+        (void)es_client_count_enter(handover->params.client_count,
+                                    handover->params.child, handed->address,
+                                    &none, counted);
     }
 }
 
@@ -223,22 +227,22 @@ static void count_in(es_ferry_t *ferry, const es_passenger_t *passenger,
  * @param present  where it was subscribed anew
  * @return 1, or 0: the journal cannot vouch for all since it left
  */
-static int find_place(es_ferry_t *ferry, const es_passenger_t *passenger,
+static int find_start(es_handover_t *handover, const es_handed_t *handed,
                       es_store_t *store, const es_start_t *present,
                       es_client_state_t *state)
 {
-    static const es_reach_t all = {0, 0, 0};
+    static const es_resume_reach_t all = {0, 0, 0};
     es_start_t start = *present;
     char text[ES_ID_TEXT_SIZE];
 
-    *state = passenger->state;
-    if (es_store_life(store) == passenger->life) {
+    *state = handed->state;
+    if (es_store_segment_id(store) == handed->segment_id) {
         return state->cursor >= es_store_tail(store) &&
                state->cursor <= present->pos;
     }
     /* the hub has got another size, and its events have moved */
-    if (es_store_resume(store, ferry->slots, passenger->nnames,
-                        es_slice(text, es_id_format(text, &passenger->known)),
+    if (es_store_resume(store, handover->slots, handed->nnames,
+                        es_slice(text, es_id_format(text, &handed->known)),
                         &all, &start) != APR_SUCCESS) {
         state->cursor = es_store_tail(store); /* closes from there on count */
         return 0;
@@ -247,10 +251,9 @@ static int find_place(es_ferry_t *ferry, const es_passenger_t *passenger,
     return 1;
 }
 
-static es_client_t *make_client(es_ferry_t *ferry,
-                                const es_passenger_t *passenger,
-                                const es_hub_t *hub, es_sink_t *sink,
-                                apr_time_t now)
+static es_client_t *make_client(es_handover_t *handover,
+                                const es_handed_t *handed, const es_hub_t *hub,
+                                es_sink_t *sink, apr_time_t now)
 {
     es_client_params_t params = {0};
     es_client_state_t state;
@@ -258,29 +261,29 @@ static es_client_t *make_client(es_ferry_t *ferry,
     es_start_t present;
     int vouched;
 
-    if (es_store_subscribe(hub->store, ferry->params.place, passenger->names,
-                           passenger->nnames, ferry->slots,
+    if (es_store_subscribe(hub->store, handover->params.child, handed->names,
+                           handed->nnames, handover->slots,
                            &present) != APR_SUCCESS) {
         return NULL;
     }
-    vouched = find_place(ferry, passenger, hub->store, &present, &state);
+    vouched = find_start(handover, handed, hub->store, &present, &state);
     params.store = hub->store;
-    params.hub = (apr_uint32_t)(hub - ferry->params.hubs);
-    params.place = ferry->params.place;
-    params.slots = ferry->slots;
-    params.nslots = passenger->nnames;
+    params.hub = (apr_uint32_t)(hub - handover->params.hubs);
+    params.child = handover->params.child;
+    params.slots = handover->slots;
+    params.nslots = handed->nnames;
     params.pos = present.pos;
-    params.keepalive = passenger->keepalive;
-    params.keepalive_as_comment = passenger->keepalive_as_comment;
-    params.send_timeout = passenger->send_timeout;
-    params.lifetime = passenger->lifetime;
-    params.retry_ms = passenger->retry_ms;
-    count_in(ferry, passenger, &params.ticket);
+    params.keepalive = handed->keepalive;
+    params.keepalive_as_comment = handed->keepalive_as_comment;
+    params.send_timeout = handed->send_timeout;
+    params.lifetime = handed->lifetime;
+    params.retry_ms = handed->retry_ms;
+    count_in(handover, handed, &params.counted);
     client = es_client_create(&params, sink, now);
     if (client == NULL) {
-        es_store_unsubscribe(hub->store, ferry->params.place, ferry->slots,
-                             passenger->nnames);
-        es_census_leave(&params.ticket);
+        es_store_unsubscribe(hub->store, handover->params.child,
+                             handover->slots, handed->nnames);
+        es_client_count_leave(&params.counted);
         return NULL;
     }
     es_client_load(client, &state, !vouched, &present);
@@ -288,109 +291,111 @@ static es_client_t *make_client(es_ferry_t *ferry,
 }
 
 /* Hubs may be numbered anew by each configuration. */
-static es_hub_t *hub_of(const es_ferry_t *ferry,
-                        const es_passenger_t *passenger)
+static es_hub_t *hub_of(const es_handover_t *handover,
+                        const es_handed_t *handed)
 {
     apr_uint32_t i;
 
-    for (i = 0; i < ferry->params.nhubs; i++) {
-        es_id_t birth = es_store_birth(ferry->params.hubs[i].store);
+    for (i = 0; i < handover->params.nhubs; i++) {
+        es_id_t epoch = es_store_epoch(handover->params.hubs[i].store);
 
-        if (es_id_compare(&birth, &passenger->birth) == 0) {
-            return &ferry->params.hubs[i];
+        if (es_id_compare(&epoch, &handed->epoch) == 0) {
+            return &handover->params.hubs[i];
         }
     }
     return NULL;
 }
 
-int es_ferry_has_room(const es_ferry_t *ferry, apr_uint32_t passengers)
+int es_handover_has_room(const es_handover_t *handover, apr_uint32_t clients)
 {
-    const es_ferry_params_t *params = &ferry->params;
+    const es_handover_params_t *params = &handover->params;
 
-    return params->clients_max == 0 || params->census == NULL ||
-           es_census_clients(params->census, params->place) + passengers <=
+    return params->clients_max == 0 || params->client_count == NULL ||
+           es_client_count_total(params->client_count, params->child) +
+                   clients <=
                params->clients_max;
 }
 
 /* @return 1, or 0: it could not be taken up and was closed */
-static int land(es_ferry_t *ferry, const es_passenger_t *passenger,
-                apr_time_t now)
+static int take_over(es_handover_t *handover, const es_handed_t *handed,
+                     apr_time_t now)
 {
     es_client_t *client;
-    es_member_t *member;
-    es_hub_t *hub = hub_of(ferry, passenger);
+    es_conn_t *conn;
+    es_hub_t *hub = hub_of(handover, handed);
     es_sink_t *sink;
 
     if (hub == NULL) {
-        close(passenger->fd);
+        close(handed->fd);
         return 0;
     }
-    sink = es_sink_socket_create(passenger->fd, passenger->chunked,
-                                 passenger->send_timeout);
+    sink = es_sink_socket_create(handed->fd, handed->chunked,
+                                 handed->send_timeout);
     if (sink == NULL) {
         return 0;
     }
-    client = make_client(ferry, passenger, hub, sink, now);
+    client = make_client(handover, handed, hub, sink, now);
     if (client == NULL) {
         sink->ops->close(sink);
         return 0;
     }
-    member = es_member_create(client);
-    if (member == NULL) {
+    conn = es_conn_create(client);
+    if (conn == NULL) {
         es_client_close(client);
         return 0;
     }
-    es_crew_adopt(ferry->params.crew, member, hub, now);
-    if (hub->is_closed || !es_ferry_has_room(ferry, 0)) {
-        es_crew_end(ferry->params.crew, member, ferry->params.drain_ms);
+    es_conns_add(handover->params.conns, conn, hub, now);
+    if (hub->is_closed || !es_handover_has_room(handover, 0)) {
+        es_conns_end(handover->params.conns, conn, handover->params.drain_ms);
     }
     return 1;
 }
 
-static int land_all(es_ferry_t *ferry, apr_time_t now)
+static int take_over_all(es_handover_t *handover, apr_time_t now)
 {
-    int promised = es_lifeboat_count(ferry->boat);
-    es_passenger_t passenger;
+    int promised = es_handover_msg_count(handover->msg);
+    es_handed_t handed;
     apr_status_t rv;
-    int landed = 0;
+    int received = 0;
 
-    rv = es_lifeboat_take(ferry->boat, &passenger);
+    rv = es_handover_msg_take(handover->msg, &handed);
     while (rv == APR_SUCCESS) {
-        landed += land(ferry, &passenger, now);
-        rv = es_lifeboat_take(ferry->boat, &passenger);
+        received += take_over(handover, &handed, now);
+        rv = es_handover_msg_take(handover->msg, &handed);
     }
-    if (landed < promised) {
-        es_log(es_seldom_level(&ferry->told_of_lost, ES_LOG_WARNING, now),
+    if (received < promised) {
+        es_log(es_log_limit_level(&handover->logged_lost, ES_LOG_WARNING, now),
                APR_STATUS_IS_EOF(rv) ? APR_SUCCESS : rv, "ES0320",
                "%d of %d clients of another child could not be taken over and "
                "were closed; the limit of open files may be reached, or their "
                "hub is gone",
-               promised - landed, promised);
+               promised - received, promised);
     }
-    return landed;
+    return received;
 }
 
-int es_ferry_arrive(es_ferry_t *ferry, int messages, apr_time_t now)
+int es_handover_receive(es_handover_t *handover, int messages, apr_time_t now)
 {
-    int landed = 0;
+    int received = 0;
     apr_status_t rv;
 
     ES_CONTEXT(ES_DELIVERY);
-    while (ferry->params.receive_fd >= 0 && messages-- > 0) {
-        rv = es_lifeboat_receive(ferry->boat, ferry->params.receive_fd);
+    while (handover->params.receive_fd >= 0 && messages-- > 0) {
+        rv =
+            es_handover_msg_receive(handover->msg, handover->params.receive_fd);
         if (rv == APR_SUCCESS) {
-            landed += land_all(ferry, now);
+            received += take_over_all(handover, now);
         }
         else if (rv == APR_EINVAL) {
-            es_log(
-                es_seldom_level(&ferry->told_of_strange, ES_LOG_WARNING, now),
-                rv, "ES0321",
-                "another child has sent what is no message of clients; it "
-                "was dropped");
+            es_log(es_log_limit_level(&handover->logged_strange, ES_LOG_WARNING,
+                                      now),
+                   rv, "ES0321",
+                   "another child has sent what is no message of clients; it "
+                   "was dropped");
         }
         else {
             break;
         }
     }
-    return landed;
+    return received;
 }

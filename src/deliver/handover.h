@@ -14,33 +14,33 @@
  * While a client is in the boat, no child counts it and nobody holds its
  * slots; that is why it travels with names.
  *
- * Context of all: DELIVERY, but for es_ferry_create and _destroy.
+ * Context of all: DELIVERY, but for es_handover_create and _destroy.
  */
-#ifndef ES_FERRY_H
-#define ES_FERRY_H
+#ifndef ES_DELIVER_HANDOVER_H
+#define ES_DELIVER_HANDOVER_H
 
-#include "deliver/conns.h"
 #include "shm/client_count.h"
+#include "deliver/conns.h"
 
-typedef struct es_ferry_t es_ferry_t;
+typedef struct es_handover_t es_handover_t;
 
-typedef struct es_ferry_params_t {
-    es_crew_t *crew;
+typedef struct es_handover_params_t {
+    es_conns_t *conns;
     es_hub_t *hubs; /* nhubs of them */
     apr_uint32_t nhubs;
-    apr_uint32_t place;
-    int send_fd;              /* of the boat; -1 = there is none */
-    int receive_fd;           /* of the boat; -1 = there is none */
-    es_census_t *census;      /* NULL = clients are not counted */
-    apr_uint32_t clients_max; /* of this child; 0 = no limit */
-    apr_int64_t drain_ms;     /* for those who end when they arrive */
-} es_ferry_params_t;
+    apr_uint32_t child;
+    int send_fd;                     /* of the boat; -1 = there is none */
+    int receive_fd;                  /* of the boat; -1 = there is none */
+    es_client_count_t *client_count; /* NULL = clients are not counted */
+    apr_uint32_t clients_max;        /* of this child; 0 = no limit */
+    apr_int64_t drain_ms;            /* for those who end when they arrive */
+} es_handover_params_t;
 
 /** @return the ferry, or NULL without memory */
-es_ferry_t *es_ferry_create(const es_ferry_params_t *params);
+es_handover_t *es_handover_create(const es_handover_params_t *params);
 
 /** NULL is nothing. */
-void es_ferry_destroy(es_ferry_t *ferry);
+void es_handover_destroy(es_handover_t *handover);
 
 /**
  * Send all members that can move, as long as the boat takes them; the others
@@ -49,10 +49,10 @@ void es_ferry_destroy(es_ferry_t *ferry);
  * @return APR_SUCCESS: all who can have gone; APR_EAGAIN: the boat is full
  *         for now; else it will take nobody
  */
-apr_status_t es_ferry_leave(es_ferry_t *ferry, apr_time_t now);
+apr_status_t es_handover_send(es_handover_t *handover, apr_time_t now);
 
 /** 1 when so many passengers more can stay. */
-int es_ferry_has_room(const es_ferry_t *ferry, apr_uint32_t passengers);
+int es_handover_has_room(const es_handover_t *handover, apr_uint32_t clients);
 
 /**
  * Bring passengers ashore. Those above clients_max end.
@@ -60,9 +60,9 @@ int es_ferry_has_room(const es_ferry_t *ferry, apr_uint32_t passengers);
  * @param messages  at most
  * @return how many clients came
  */
-int es_ferry_arrive(es_ferry_t *ferry, int messages, apr_time_t now);
+int es_handover_receive(es_handover_t *handover, int messages, apr_time_t now);
 
 /** Clients that have left with it so far. */
-apr_uint32_t es_ferry_gone(const es_ferry_t *ferry);
+apr_uint32_t es_handover_sent(const es_handover_t *handover);
 
 #endif

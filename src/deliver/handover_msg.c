@@ -30,15 +30,15 @@ typedef struct head_t {
     apr_uint32_t count; /* seats */
 } head_t;
 
-typedef struct seat_t {
+typedef struct wire_t {
     apr_uint64_t cursor;
     apr_uint64_t skip;
     apr_uint64_t control_offset;
     apr_uint64_t reset_ms;
     apr_uint64_t reset_n;
-    apr_uint64_t birth_ms;
-    apr_uint64_t birth_n;
-    apr_uint64_t life;
+    apr_uint64_t epoch_ms;
+    apr_uint64_t epoch_n;
+    apr_uint64_t segment_id;
     apr_uint64_t known_ms;
     apr_uint64_t known_n;
     apr_uint64_t address;
@@ -51,176 +51,176 @@ typedef struct seat_t {
     unsigned char as_comment;
     unsigned char control;
     unsigned char is_counted;
-} seat_t;
+} wire_t;
 
-typedef char assert_seat_size[sizeof(seat_t) == 128 ? 1 : -1];
+typedef char assert_wire_size[sizeof(wire_t) == 128 ? 1 : -1];
 
-struct es_lifeboat_t {
+struct es_handover_msg_t {
     apr_size_t len; /* of bytes */
     apr_size_t at;  /* the next seat to be taken */
     int count;      /* seats */
     int nfds;       /* descriptors; those received are owned */
     int taken;      /* of them */
-    int fds[ES_LIFEBOAT_SEATS];
-    es_slice_t names[ES_LIFEBOAT_NAMES];
-    char bytes[ES_LIFEBOAT_BYTES];
+    int fds[ES_HANDOVER_MSG_CLIENTS];
+    es_slice_t names[ES_HANDOVER_MSG_NAMES];
+    char bytes[ES_HANDOVER_MSG_BYTES];
 };
 
-typedef union control_t {
+typedef union ancillary_t {
     struct cmsghdr align;
-    char bytes[CMSG_SPACE(sizeof(int) * ES_LIFEBOAT_SEATS)];
-} control_t;
+    char bytes[CMSG_SPACE(sizeof(int) * ES_HANDOVER_MSG_CLIENTS)];
+} ancillary_t;
 
-es_lifeboat_t *es_lifeboat_create(void)
+es_handover_msg_t *es_handover_msg_create(void)
 {
-    es_lifeboat_t *boat = malloc(sizeof(*boat));
+    es_handover_msg_t *msg = malloc(sizeof(*msg));
 
-    if (boat != NULL) {
-        boat->nfds = 0;
-        boat->taken = 0;
-        es_lifeboat_begin(boat);
+    if (msg != NULL) {
+        msg->nfds = 0;
+        msg->taken = 0;
+        es_handover_msg_begin(msg);
     }
-    return boat;
+    return msg;
 }
 
-static void close_rest(es_lifeboat_t *boat)
+static void close_rest(es_handover_msg_t *msg)
 {
-    while (boat->taken < boat->nfds) {
-        close(boat->fds[boat->taken++]);
-    }
-}
-
-void es_lifeboat_destroy(es_lifeboat_t *boat)
-{
-    if (boat != NULL) {
-        close_rest(boat);
-        free(boat);
+    while (msg->taken < msg->nfds) {
+        close(msg->fds[msg->taken++]);
     }
 }
 
-void es_lifeboat_begin(es_lifeboat_t *boat)
+void es_handover_msg_destroy(es_handover_msg_t *msg)
 {
-    close_rest(boat);
-    boat->len = sizeof(head_t);
-    boat->at = sizeof(head_t);
-    boat->count = 0;
-    boat->nfds = 0;
-    boat->taken = 0;
+    if (msg != NULL) {
+        close_rest(msg);
+        free(msg);
+    }
 }
 
-int es_lifeboat_count(const es_lifeboat_t *boat)
+void es_handover_msg_begin(es_handover_msg_t *msg)
 {
-    return boat->count;
+    close_rest(msg);
+    msg->len = sizeof(head_t);
+    msg->at = sizeof(head_t);
+    msg->count = 0;
+    msg->nfds = 0;
+    msg->taken = 0;
+}
+
+int es_handover_msg_count(const es_handover_msg_t *msg)
+{
+    return msg->count;
 }
 
 /* ---- sending ----------------------------------------------------------- */
 
 /* Bytes of a passenger, or 0 if it cannot be told in any message. */
-static apr_size_t size_of(const es_passenger_t *passenger)
+static apr_size_t size_of(const es_handed_t *handed)
 {
-    apr_size_t size = sizeof(seat_t);
+    apr_size_t size = sizeof(wire_t);
     int i;
 
-    if (passenger->nnames < 1 || passenger->nnames > ES_LIFEBOAT_NAMES) {
+    if (handed->nnames < 1 || handed->nnames > ES_HANDOVER_MSG_NAMES) {
         return 0;
     }
-    for (i = 0; i < passenger->nnames; i++) {
-        if (passenger->names[i].len > ES_CHANNEL_NAME_MAX) {
+    for (i = 0; i < handed->nnames; i++) {
+        if (handed->names[i].len > ES_CHANNEL_NAME_MAX) {
             return 0;
         }
-        size += 1 + passenger->names[i].len;
+        size += 1 + handed->names[i].len;
     }
-    return size <= ES_LIFEBOAT_BYTES - sizeof(head_t) ? size : 0;
+    return size <= ES_HANDOVER_MSG_BYTES - sizeof(head_t) ? size : 0;
 }
 
-static void fill_seat(seat_t *seat, const es_passenger_t *passenger)
+static void fill_wire(wire_t *wire, const es_handed_t *handed)
 {
-    const es_client_state_t *state = &passenger->state;
+    const es_client_state_t *state = &handed->state;
 
-    memset(seat, 0, sizeof(*seat));
-    seat->cursor = state->cursor;
-    seat->skip = state->skip;
-    seat->control_offset = state->control_offset;
-    seat->reset_ms = state->reset_id.ms;
-    seat->reset_n = state->reset_id.n;
-    seat->control = state->control;
-    seat->birth_ms = passenger->birth.ms;
-    seat->birth_n = passenger->birth.n;
-    seat->life = passenger->life;
-    seat->known_ms = passenger->known.ms;
-    seat->known_n = passenger->known.n;
-    seat->address = passenger->address;
-    seat->is_counted = passenger->is_counted != 0;
-    seat->keepalive = passenger->keepalive;
-    seat->as_comment = passenger->keepalive_as_comment != 0;
-    seat->send_timeout = passenger->send_timeout;
-    seat->lifetime = passenger->lifetime;
-    seat->retry_ms = passenger->retry_ms;
-    seat->chunked = passenger->chunked != 0;
-    seat->nnames = (apr_uint32_t)passenger->nnames;
+    memset(wire, 0, sizeof(*wire));
+    wire->cursor = state->cursor;
+    wire->skip = state->skip;
+    wire->control_offset = state->control_offset;
+    wire->reset_ms = state->reset_id.ms;
+    wire->reset_n = state->reset_id.n;
+    wire->control = state->control;
+    wire->epoch_ms = handed->epoch.ms;
+    wire->epoch_n = handed->epoch.n;
+    wire->segment_id = handed->segment_id;
+    wire->known_ms = handed->known.ms;
+    wire->known_n = handed->known.n;
+    wire->address = handed->address;
+    wire->is_counted = handed->is_counted != 0;
+    wire->keepalive = handed->keepalive;
+    wire->as_comment = handed->keepalive_as_comment != 0;
+    wire->send_timeout = handed->send_timeout;
+    wire->lifetime = handed->lifetime;
+    wire->retry_ms = handed->retry_ms;
+    wire->chunked = handed->chunked != 0;
+    wire->nnames = (apr_uint32_t)handed->nnames;
 }
 
-apr_status_t es_lifeboat_add(es_lifeboat_t *boat,
-                             const es_passenger_t *passenger)
+apr_status_t es_handover_msg_add(es_handover_msg_t *msg,
+                                 const es_handed_t *handed)
 {
-    apr_size_t size = size_of(passenger);
-    seat_t seat;
+    apr_size_t size = size_of(handed);
+    wire_t wire;
     char *to;
     int i;
 
     if (size == 0) {
         return APR_EINVAL;
     }
-    if (boat->count == ES_LIFEBOAT_SEATS ||
-        size > ES_LIFEBOAT_BYTES - boat->len) {
+    if (msg->count == ES_HANDOVER_MSG_CLIENTS ||
+        size > ES_HANDOVER_MSG_BYTES - msg->len) {
         return APR_ENOSPC;
     }
-    fill_seat(&seat, passenger);
-    to = boat->bytes + boat->len;
-    memcpy(to, &seat, sizeof(seat));
-    to += sizeof(seat);
-    for (i = 0; i < passenger->nnames; i++) {
-        es_slice_t name = passenger->names[i];
+    fill_wire(&wire, handed);
+    to = msg->bytes + msg->len;
+    memcpy(to, &wire, sizeof(wire));
+    to += sizeof(wire);
+    for (i = 0; i < handed->nnames; i++) {
+        es_slice_t name = handed->names[i];
 
         *to++ = (char)(unsigned char)name.len;
         memcpy(to, name.data, name.len);
         to += name.len;
     }
-    boat->len += size;
-    boat->fds[boat->count++] = passenger->fd;
+    msg->len += size;
+    msg->fds[msg->count++] = handed->fd;
     return APR_SUCCESS;
 }
 
-apr_status_t es_lifeboat_send(es_lifeboat_t *boat, int fd)
+apr_status_t es_handover_msg_send(es_handover_msg_t *msg, int fd)
 {
-    apr_size_t bytes = sizeof(int) * (apr_size_t)boat->count;
-    struct msghdr msg = {0};
+    apr_size_t bytes = sizeof(int) * (apr_size_t)msg->count;
+    struct msghdr hdr = {0};
     struct cmsghdr *header;
-    control_t control;
+    ancillary_t control;
     struct iovec iov;
     head_t head;
     ssize_t n;
 
-    if (boat->count == 0) {
+    if (msg->count == 0) {
         return APR_SUCCESS;
     }
     head.version = VERSION;
-    head.count = (apr_uint32_t)boat->count;
-    memcpy(boat->bytes, &head, sizeof(head));
-    iov.iov_base = boat->bytes;
-    iov.iov_len = boat->len;
+    head.count = (apr_uint32_t)msg->count;
+    memcpy(msg->bytes, &head, sizeof(head));
+    iov.iov_base = msg->bytes;
+    iov.iov_len = msg->len;
     memset(&control, 0, sizeof(control));
-    msg.msg_iov = &iov;
-    msg.msg_iovlen = 1;
-    msg.msg_control = control.bytes;
-    msg.msg_controllen = CMSG_SPACE(bytes);
-    header = CMSG_FIRSTHDR(&msg);
+    hdr.msg_iov = &iov;
+    hdr.msg_iovlen = 1;
+    hdr.msg_control = control.bytes;
+    hdr.msg_controllen = CMSG_SPACE(bytes);
+    header = CMSG_FIRSTHDR(&hdr);
     header->cmsg_level = SOL_SOCKET;
     header->cmsg_type = SCM_RIGHTS;
     header->cmsg_len = CMSG_LEN(bytes);
-    memcpy(CMSG_DATA(header), boat->fds, bytes);
+    memcpy(CMSG_DATA(header), msg->fds, bytes);
     do {
-        n = sendmsg(fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+        n = sendmsg(fd, &hdr, MSG_DONTWAIT | MSG_NOSIGNAL);
     } while (n < 0 && errno == EINTR);
     if (n < 0) {
         /* each is a boat that holds no more just now: its buffer, or the
@@ -235,14 +235,14 @@ apr_status_t es_lifeboat_send(es_lifeboat_t *boat, int fd)
 /* ---- receiving --------------------------------------------------------- */
 
 /* All descriptors become ours, whatever the rest of the message is like. */
-static void take_descriptors(es_lifeboat_t *boat, struct msghdr *msg)
+static void take_descriptors(es_handover_msg_t *msg, struct msghdr *hdr)
 {
     struct cmsghdr *header;
     apr_size_t count, i;
     int fd;
 
-    for (header = CMSG_FIRSTHDR(msg); header != NULL;
-         header = CMSG_NXTHDR(msg, header)) {
+    for (header = CMSG_FIRSTHDR(hdr); header != NULL;
+         header = CMSG_NXTHDR(hdr, header)) {
         if (header->cmsg_level != SOL_SOCKET ||
             header->cmsg_type != SCM_RIGHTS) {
             continue;
@@ -250,8 +250,8 @@ static void take_descriptors(es_lifeboat_t *boat, struct msghdr *msg)
         count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
         for (i = 0; i < count; i++) {
             memcpy(&fd, CMSG_DATA(header) + i * sizeof(int), sizeof(fd));
-            if (boat->nfds < ES_LIFEBOAT_SEATS) {
-                boat->fds[boat->nfds++] = fd;
+            if (msg->nfds < ES_HANDOVER_MSG_CLIENTS) {
+                msg->fds[msg->nfds++] = fd;
             }
             else {
                 close(fd);
@@ -260,42 +260,42 @@ static void take_descriptors(es_lifeboat_t *boat, struct msghdr *msg)
     }
 }
 
-apr_status_t es_lifeboat_receive(es_lifeboat_t *boat, int fd)
+apr_status_t es_handover_msg_receive(es_handover_msg_t *msg, int fd)
 {
-    struct msghdr msg = {0};
-    control_t control;
+    struct msghdr hdr = {0};
+    ancillary_t control;
     struct iovec iov;
     head_t head;
     ssize_t n;
 
-    es_lifeboat_begin(boat);
-    iov.iov_base = boat->bytes;
-    iov.iov_len = sizeof(boat->bytes);
-    msg.msg_iov = &iov;
-    msg.msg_iovlen = 1;
-    msg.msg_control = control.bytes;
-    msg.msg_controllen = sizeof(control.bytes);
+    es_handover_msg_begin(msg);
+    iov.iov_base = msg->bytes;
+    iov.iov_len = sizeof(msg->bytes);
+    hdr.msg_iov = &iov;
+    hdr.msg_iovlen = 1;
+    hdr.msg_control = control.bytes;
+    hdr.msg_controllen = sizeof(control.bytes);
     do {
-        n = recvmsg(fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+        n = recvmsg(fd, &hdr, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     } while (n < 0 && errno == EINTR);
     if (n < 0) {
         return errno == EWOULDBLOCK ? APR_EAGAIN : APR_FROM_OS_ERROR(errno);
     }
-    if (n == 0 && msg.msg_controllen == 0) {
+    if (n == 0 && hdr.msg_controllen == 0) {
         return APR_EOF; /* nobody can send any more */
     }
-    take_descriptors(boat, &msg);
-    if ((apr_size_t)n < sizeof(head) || (msg.msg_flags & MSG_TRUNC) != 0) {
-        es_lifeboat_begin(boat);
+    take_descriptors(msg, &hdr);
+    if ((apr_size_t)n < sizeof(head) || (hdr.msg_flags & MSG_TRUNC) != 0) {
+        es_handover_msg_begin(msg);
         return APR_EINVAL;
     }
-    memcpy(&head, boat->bytes, sizeof(head));
-    if (head.version != VERSION || head.count > ES_LIFEBOAT_SEATS) {
-        es_lifeboat_begin(boat);
+    memcpy(&head, msg->bytes, sizeof(head));
+    if (head.version != VERSION || head.count > ES_HANDOVER_MSG_CLIENTS) {
+        es_handover_msg_begin(msg);
         return APR_EINVAL;
     }
-    boat->len = (apr_size_t)n;
-    boat->count = (int)head.count;
+    msg->len = (apr_size_t)n;
+    msg->count = (int)head.count;
     return APR_SUCCESS;
 }
 
@@ -304,20 +304,20 @@ static int is_time(apr_int64_t value)
     return value >= 0 && value < TIME_MAX;
 }
 
-static int is_sound(const seat_t *seat)
+static int is_sound(const wire_t *wire)
 {
-    return seat->nnames >= 1 && seat->nnames <= ES_LIFEBOAT_NAMES &&
-           is_time(seat->keepalive) && is_time(seat->send_timeout) &&
-           is_time(seat->lifetime) && is_time(seat->retry_ms) &&
-           seat->skip < OFFSET_MAX && seat->control_offset < OFFSET_MAX &&
-           seat->control <= ES_CLIENT_CONTROL_MAX;
+    return wire->nnames >= 1 && wire->nnames <= ES_HANDOVER_MSG_NAMES &&
+           is_time(wire->keepalive) && is_time(wire->send_timeout) &&
+           is_time(wire->lifetime) && is_time(wire->retry_ms) &&
+           wire->skip < OFFSET_MAX && wire->control_offset < OFFSET_MAX &&
+           wire->control <= ES_CLIENT_CONTROL_MAX;
 }
 
 /* @return 0 if they are not names, or not all in the message */
-static int take_names(es_lifeboat_t *boat, apr_uint32_t count)
+static int take_names(es_handover_msg_t *msg, apr_uint32_t count)
 {
-    const char *at = boat->bytes + boat->at;
-    const char *end = boat->bytes + boat->len;
+    const char *at = msg->bytes + msg->at;
+    const char *end = msg->bytes + msg->len;
     apr_uint32_t i;
 
     for (i = 0; i < count; i++) {
@@ -330,65 +330,65 @@ static int take_names(es_lifeboat_t *boat, apr_uint32_t count)
         if (len > (apr_size_t)(end - at)) {
             return 0;
         }
-        boat->names[i] = es_slice(at, len);
-        if (len == 0 || !es_utf8_is_valid(boat->names[i])) {
+        msg->names[i] = es_slice(at, len);
+        if (len == 0 || !es_utf8_is_valid(msg->names[i])) {
             return 0;
         }
         at += len;
     }
-    boat->at = (apr_size_t)(at - boat->bytes);
+    msg->at = (apr_size_t)(at - msg->bytes);
     return 1;
 }
 
-static void fill_passenger(es_passenger_t *passenger, const seat_t *seat,
-                           es_lifeboat_t *boat)
+static void fill_handed(es_handed_t *handed, const wire_t *wire,
+                        es_handover_msg_t *msg)
 {
-    es_client_state_t *state = &passenger->state;
+    es_client_state_t *state = &handed->state;
 
-    memset(passenger, 0, sizeof(*passenger));
-    state->cursor = seat->cursor;
-    state->skip = (apr_size_t)seat->skip;
-    state->control_offset = (apr_size_t)seat->control_offset;
-    state->reset_id.ms = seat->reset_ms;
-    state->reset_id.n = seat->reset_n;
-    state->control = seat->control;
-    passenger->birth.ms = seat->birth_ms;
-    passenger->birth.n = seat->birth_n;
-    passenger->life = seat->life;
-    passenger->known.ms = seat->known_ms;
-    passenger->known.n = seat->known_n;
-    passenger->address = seat->address;
-    passenger->is_counted = seat->is_counted != 0;
-    passenger->keepalive = seat->keepalive;
-    passenger->keepalive_as_comment = seat->as_comment != 0;
-    passenger->send_timeout = seat->send_timeout;
-    passenger->lifetime = seat->lifetime;
-    passenger->retry_ms = seat->retry_ms;
-    passenger->chunked = seat->chunked != 0;
-    passenger->names = boat->names;
-    passenger->nnames = (int)seat->nnames;
-    passenger->fd = boat->fds[boat->taken++];
+    memset(handed, 0, sizeof(*handed));
+    state->cursor = wire->cursor;
+    state->skip = (apr_size_t)wire->skip;
+    state->control_offset = (apr_size_t)wire->control_offset;
+    state->reset_id.ms = wire->reset_ms;
+    state->reset_id.n = wire->reset_n;
+    state->control = wire->control;
+    handed->epoch.ms = wire->epoch_ms;
+    handed->epoch.n = wire->epoch_n;
+    handed->segment_id = wire->segment_id;
+    handed->known.ms = wire->known_ms;
+    handed->known.n = wire->known_n;
+    handed->address = wire->address;
+    handed->is_counted = wire->is_counted != 0;
+    handed->keepalive = wire->keepalive;
+    handed->keepalive_as_comment = wire->as_comment != 0;
+    handed->send_timeout = wire->send_timeout;
+    handed->lifetime = wire->lifetime;
+    handed->retry_ms = wire->retry_ms;
+    handed->chunked = wire->chunked != 0;
+    handed->names = msg->names;
+    handed->nnames = (int)wire->nnames;
+    handed->fd = msg->fds[msg->taken++];
 }
 
-apr_status_t es_lifeboat_take(es_lifeboat_t *boat, es_passenger_t *passenger)
+apr_status_t es_handover_msg_take(es_handover_msg_t *msg, es_handed_t *handed)
 {
-    seat_t seat;
+    wire_t wire;
 
-    if (boat->count == 0 || boat->taken == boat->nfds) {
-        es_lifeboat_begin(boat);
+    if (msg->count == 0 || msg->taken == msg->nfds) {
+        es_handover_msg_begin(msg);
         return APR_EOF;
     }
-    if (boat->len - boat->at < sizeof(seat)) {
-        es_lifeboat_begin(boat);
+    if (msg->len - msg->at < sizeof(wire)) {
+        es_handover_msg_begin(msg);
         return APR_EINVAL;
     }
-    memcpy(&seat, boat->bytes + boat->at, sizeof(seat));
-    boat->at += sizeof(seat);
-    if (!is_sound(&seat) || !take_names(boat, seat.nnames)) {
-        es_lifeboat_begin(boat);
+    memcpy(&wire, msg->bytes + msg->at, sizeof(wire));
+    msg->at += sizeof(wire);
+    if (!is_sound(&wire) || !take_names(msg, wire.nnames)) {
+        es_handover_msg_begin(msg);
         return APR_EINVAL;
     }
-    boat->count--;
-    fill_passenger(passenger, &seat, boat);
+    msg->count--;
+    fill_handed(handed, &wire, msg);
     return APR_SUCCESS;
 }

@@ -20,63 +20,66 @@
 #define LOOK_AGAIN (APR_USEC_PER_SEC / 10)
 
 /* If epoll refuses (max_user_watches), it tries again by and by. */
-static apr_status_t look(es_pier_t *pier)
+static apr_status_t look(es_handover_recv_t *recv)
 {
     struct epoll_event event = {0};
 
     event.events = EPOLLIN;
-    event.data.ptr = pier;
-    if (epoll_ctl(pier->epoll_fd, EPOLL_CTL_ADD, pier->boat_fd, &event) != 0) {
+    event.data.ptr = recv;
+    if (epoll_ctl(recv->epoll_fd, EPOLL_CTL_ADD, recv->handover_fd, &event) !=
+        0) {
         return APR_FROM_OS_ERROR(errno);
     }
-    pier->full_since = 0;
+    recv->full_since = 0;
     return APR_SUCCESS;
 }
 
-static void look_away(es_pier_t *pier, apr_time_t now)
+static void look_away(es_handover_recv_t *recv, apr_time_t now)
 {
     struct epoll_event unused = {0};
 
-    pier->full_since = now;
-    (void)epoll_ctl(pier->epoll_fd, EPOLL_CTL_DEL, pier->boat_fd, &unused);
+    recv->full_since = now;
+    (void)epoll_ctl(recv->epoll_fd, EPOLL_CTL_DEL, recv->handover_fd, &unused);
 }
 
-apr_status_t es_pier_open(es_pier_t *pier, es_ferry_t *ferry, int epoll_fd,
-                          int boat_fd)
+apr_status_t es_handover_recv_open(es_handover_recv_t *recv,
+                                   es_handover_t *handover, int epoll_fd,
+                                   int handover_fd)
 {
-    pier->ferry = ferry;
-    pier->epoll_fd = epoll_fd;
-    pier->boat_fd = boat_fd;
-    pier->full_since = 0;
-    return boat_fd >= 0 ? look(pier) : APR_SUCCESS;
+    recv->handover = handover;
+    recv->epoll_fd = epoll_fd;
+    recv->handover_fd = handover_fd;
+    recv->full_since = 0;
+    return handover_fd >= 0 ? look(recv) : APR_SUCCESS;
 }
 
-void es_pier_on_boat(es_pier_t *pier, apr_time_t now)
+void es_handover_recv_on_event(es_handover_recv_t *recv, apr_time_t now)
 {
-    if (es_ferry_has_room(pier->ferry, ES_LIFEBOAT_SEATS)) {
-        (void)es_ferry_arrive(pier->ferry, 1, now); /* epoll tells again */
+    if (es_handover_has_room(recv->handover, ES_HANDOVER_MSG_CLIENTS)) {
+        (void)es_handover_receive(recv->handover, 1,
+                                  now); /* epoll tells again */
     }
     else {
-        look_away(pier, now);
+        look_away(recv, now);
     }
 }
 
-void es_pier_run(es_pier_t *pier, apr_time_t now)
+void es_handover_recv_run(es_handover_recv_t *recv, apr_time_t now)
 {
-    if (pier->full_since == 0) {
+    if (recv->full_since == 0) {
         return;
     }
-    if (es_ferry_has_room(pier->ferry, ES_LIFEBOAT_SEATS)) {
-        (void)look(pier);
+    if (es_handover_has_room(recv->handover, ES_HANDOVER_MSG_CLIENTS)) {
+        (void)look(recv);
     }
-    else if (now - pier->full_since >= OTHERS_WITHIN &&
-             es_ferry_has_room(pier->ferry, 0) &&
-             es_ferry_arrive(pier->ferry, 1, now) == 0) {
-        (void)look(pier); /* nobody is there: what comes next may wait again */
+    else if (now - recv->full_since >= OTHERS_WITHIN &&
+             es_handover_has_room(recv->handover, 0) &&
+             es_handover_receive(recv->handover, 1, now) == 0) {
+        (void)look(recv); /* nobody is there: what comes next may wait again */
     }
 }
 
-apr_interval_time_t es_pier_wait(const es_pier_t *pier)
+apr_interval_time_t es_handover_recv_wait(const es_handover_recv_t *recv)
 {
-    return pier->full_since != 0 ? LOOK_AGAIN : -1;
+    return recv->full_since != 0 ? LOOK_AGAIN : -1;
 }

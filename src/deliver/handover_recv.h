@@ -8,31 +8,32 @@
  *                   └─no──► looks away; ─► room again ─► looks as before
  *                           3 s later: still there? ─► ashore, and ended
  *
- * Context of all: DELIVERY, but for es_pier_open.
+ * Context of all: DELIVERY, but for es_handover_recv_open.
  */
-#ifndef ES_PIER_H
-#define ES_PIER_H
+#ifndef ES_DELIVER_HANDOVER_RECV_H
+#define ES_DELIVER_HANDOVER_RECV_H
 
 #include "deliver/handover.h"
 
-typedef struct es_pier_t {
-    es_ferry_t *ferry;
+typedef struct es_handover_recv_t {
+    es_handover_t *handover;
     int epoll_fd;
-    int boat_fd;           /* -1 = there is no boat */
+    int handover_fd;       /* -1 = there is no boat */
     apr_time_t full_since; /* it looks away since then; 0 = it does not */
-} es_pier_t;
+} es_handover_recv_t;
 
 /** Wait for the boat: epoll tells of it with the pier's address. */
-apr_status_t es_pier_open(es_pier_t *pier, es_ferry_t *ferry, int epoll_fd,
-                          int boat_fd);
+apr_status_t es_handover_recv_open(es_handover_recv_t *recv,
+                                   es_handover_t *handover, int epoll_fd,
+                                   int handover_fd);
 
 /** The boat is there. */
-void es_pier_on_boat(es_pier_t *pier, apr_time_t now);
+void es_handover_recv_on_event(es_handover_recv_t *recv, apr_time_t now);
 
 /** Once in each turn. */
-void es_pier_run(es_pier_t *pier, apr_time_t now);
+void es_handover_recv_run(es_handover_recv_t *recv, apr_time_t now);
 
 /** When to run at the latest, in microseconds from now; -1 = whenever. */
-apr_interval_time_t es_pier_wait(const es_pier_t *pier);
+apr_interval_time_t es_handover_recv_wait(const es_handover_recv_t *recv);
 
 #endif

@@ -6,8 +6,8 @@
  * A note is embedded in what it hands over; what it means is settled between
  * those who post and take.
  */
-#ifndef ES_INBOX_H
-#define ES_INBOX_H
+#ifndef ES_DELIVER_INBOX_H
+#define ES_DELIVER_INBOX_H
 
 #include <apr_errno.h>
 

@@ -11,8 +11,8 @@
  * publisher that comes later than this look finds it sleeping and wakes it.
  * Should a wake-up be lost all the same, it looks once a second.
  *
- * How it stops is told in es_retreat.h. When that is over, the inbox is shut,
- * and what came to it at the last instant is closed.
+ * How it stops is told in deliver/shutdown.h. When that is over, the inbox is
+ * shut, and what came to it at the last instant is closed.
  */
 #include "deliver/loop.h"
 
@@ -21,14 +21,14 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/context.h"
 #include "base/log.h"
 #include "deliver/client_priv.h"
-#include "base/clock.h"
 #include "deliver/fanout.h"
 #include "deliver/handover.h"
-#include "deliver/progress.h"
 #include "deliver/handover_recv.h"
+#include "deliver/progress.h"
 #include "deliver/watch_priv.h"
 
 #define EVENTS_MAX 256 /* of one epoll_wait */
@@ -37,32 +37,32 @@
 #define SLEEP_MAX APR_USEC_PER_SEC
 
 struct es_loop_t {
-    es_board_t *board;
-    apr_uint32_t place;
+    es_children_t *children;
+    apr_uint32_t child;
     apr_uint32_t nhubs;
-    es_inbox_t *inbox;   /* not owned */
-    es_orders_t *orders; /* the delivery's */
-    es_hub_t *hubs;      /* nhubs of them */
-    es_crew_t *crew;
+    es_inbox_t *inbox;            /* not owned */
+    es_shutdown_orders_t *orders; /* the delivery's */
+    es_hub_t *hubs;               /* nhubs of them */
+    es_conns_t *conns;
     es_fanout_t *fanout;
-    es_ferry_t *ferry;
-    es_pier_t pier;
-    es_retreat_t retreat;
+    es_handover_t *handover;
+    es_handover_recv_t recv;
+    es_shutdown_t shutdown;
     int epoll_fd;
-    int wake_fd;   /* the board's; -1 = none */
-    int boat_fd;   /* where clients of other children come from; -1 = none */
-    int is_behind; /* some client is; see es_headway.h */
-    int is_broken; /* epoll fails */
+    int wake_fd;     /* the board's; -1 = none */
+    int handover_fd; /* where clients of other children come from; -1 = none */
+    int is_behind;   /* some client is; see deliver/progress.h */
+    int is_broken;   /* epoll fails */
 };
 
 static void take_client(es_loop_t *loop, es_note_t *note, apr_time_t now)
 {
-    es_member_t *member = es_member_of_note(note);
-    apr_uint32_t hub = es_client_hub(member->client);
+    es_conn_t *conn = es_conn_of_note(note);
+    apr_uint32_t hub = es_client_hub(conn->client);
 
-    es_crew_adopt(loop->crew, member, &loop->hubs[hub], now);
-    if (loop->retreat.phase == ES_PHASE_ENDING) {
-        es_retreat_follow(&loop->retreat, now);
+    es_conns_add(loop->conns, conn, &loop->hubs[hub], now);
+    if (loop->shutdown.phase == ES_PHASE_ENDING) {
+        es_shutdown_follow(&loop->shutdown, now);
     }
 }
 
@@ -70,7 +70,7 @@ static void take_watch(es_loop_t *loop, es_note_t *note)
 {
     es_watch_t *watch = es_watch_of_come(note);
 
-    if (loop->retreat.phase != ES_PHASE_SERVING) {
+    if (loop->shutdown.phase != ES_PHASE_SERVING) {
         es_watch_stop(watch);
         return;
     }
@@ -125,16 +125,16 @@ static void make_rounds(es_loop_t *loop, apr_time_t now)
 }
 
 /* For the writers: the last that is done in a turn. */
-static void tell_headway(es_loop_t *loop, apr_time_t now)
+static void report_progress(es_loop_t *loop, apr_time_t now)
 {
     apr_uint32_t i;
 
     loop->is_behind = 0;
     for (i = 0; i < loop->nhubs; i++) {
-        if (loop->retreat.phase == ES_PHASE_ENDING) {
-            es_headway_end(&loop->hubs[i], loop->place);
+        if (loop->shutdown.phase == ES_PHASE_ENDING) {
+            es_progress_end(&loop->hubs[i], loop->child);
         }
-        else if (es_headway_tell(&loop->hubs[i], loop->place, now)) {
+        else if (es_progress_report(&loop->hubs[i], loop->child, now)) {
             loop->is_behind = 1;
         }
     }
@@ -150,17 +150,17 @@ static int work(es_loop_t *loop, apr_time_t now)
     if (!es_inbox_is_empty(loop->inbox)) {
         take_notes(loop, now);
     }
-    if (loop->retreat.phase != ES_PHASE_ENDING) {
+    if (loop->shutdown.phase != ES_PHASE_ENDING) {
         make_rounds(loop, now);
     }
-    es_retreat_step(&loop->retreat, now);
-    if (loop->retreat.phase == ES_PHASE_SERVING) {
-        es_pier_run(&loop->pier, now);
+    es_shutdown_step(&loop->shutdown, now);
+    if (loop->shutdown.phase == ES_PHASE_SERVING) {
+        es_handover_recv_run(&loop->recv, now);
     }
-    more = es_crew_run(loop->crew, STEPS_MAX, now);
-    es_crew_expire(loop->crew, now);
-    es_crew_bury(loop->crew);
-    tell_headway(loop, now);
+    more = es_conns_run(loop->conns, STEPS_MAX, now);
+    es_conns_expire(loop->conns, now);
+    es_conns_reap(loop->conns);
+    report_progress(loop, now);
     return more;
 }
 
@@ -168,20 +168,20 @@ static int work(es_loop_t *loop, apr_time_t now)
 static int is_news(const es_loop_t *loop)
 {
     return !es_inbox_is_empty(loop->inbox) ||
-           es_retreat_is_due(&loop->retreat) ||
-           (loop->retreat.phase != ES_PHASE_ENDING && is_any_due(loop));
+           es_shutdown_is_due(&loop->shutdown) ||
+           (loop->shutdown.phase != ES_PHASE_ENDING && is_any_due(loop));
 }
 
 /* Milliseconds that it may sleep. */
 static int patience(const es_loop_t *loop, apr_time_t now)
 {
     apr_interval_time_t wait = SLEEP_MAX;
-    apr_interval_time_t timer = es_crew_wait(loop->crew, now);
-    apr_interval_time_t ask = es_retreat_wait(&loop->retreat);
-    apr_interval_time_t boat = es_pier_wait(&loop->pier);
+    apr_interval_time_t timer = es_conns_wait(loop->conns, now);
+    apr_interval_time_t ask = es_shutdown_wait(&loop->shutdown);
+    apr_interval_time_t handover_wait = es_handover_recv_wait(&loop->recv);
 
     if (loop->is_behind) {
-        wait = ES_HEADWAY_LOOK;
+        wait = ES_PROGRESS_LOOK;
     }
     if (timer >= 0 && timer < wait) {
         wait = timer;
@@ -189,8 +189,8 @@ static int patience(const es_loop_t *loop, apr_time_t now)
     if (ask >= 0 && ask < wait) {
         wait = ask;
     }
-    if (boat >= 0 && boat < wait) {
-        wait = boat;
+    if (handover_wait >= 0 && handover_wait < wait) {
+        wait = handover_wait;
     }
     return (int)((wait + 999) / 1000); /* up, or it would spin */
 }
@@ -214,13 +214,13 @@ static void on_event(es_loop_t *loop, const struct epoll_event *event,
     else if (event->data.ptr == &loop->wake_fd) {
         calm_wake_fd(loop);
     }
-    else if (event->data.ptr == &loop->pier) {
-        if (loop->retreat.phase == ES_PHASE_SERVING) {
-            es_pier_on_boat(&loop->pier, now);
+    else if (event->data.ptr == &loop->recv) {
+        if (loop->shutdown.phase == ES_PHASE_SERVING) {
+            es_handover_recv_on_event(&loop->recv, now);
         }
     }
     else {
-        es_crew_on_event(loop->crew, event->data.ptr, event->events, now);
+        es_conns_on_event(loop->conns, event->data.ptr, event->events, now);
     }
 }
 
@@ -232,12 +232,12 @@ static void listen_once(es_loop_t *loop, int more, apr_time_t now)
     int count, i;
 
     if (!more) {
-        es_board_sleeps(loop->board, loop->place);
+        es_children_sleeps(loop->children, loop->child);
         timeout = is_news(loop) ? 0 : patience(loop, now);
     }
     count = epoll_wait(loop->epoll_fd, events, EVENTS_MAX, timeout);
     if (!more) {
-        es_board_wakes(loop->board, loop->place);
+        es_children_wakes(loop->children, loop->child);
     }
     if (count < 0 && errno != EINTR) {
         es_log(ES_LOG_CRIT, APR_FROM_OS_ERROR(errno), "ES0304",
@@ -254,7 +254,7 @@ static void listen_once(es_loop_t *loop, int more, apr_time_t now)
 
 static int is_over(const es_loop_t *loop)
 {
-    return loop->is_broken || es_retreat_is_over(&loop->retreat);
+    return loop->is_broken || es_shutdown_is_over(&loop->shutdown);
 }
 
 static void close_down(es_loop_t *loop)
@@ -263,9 +263,9 @@ static void close_down(es_loop_t *loop)
 
     es_inbox_shut(loop->inbox);
     take_notes(loop, es_clock_now());
-    es_crew_cut_all(loop->crew, loop->hubs, loop->nhubs);
+    es_conns_close_all(loop->conns, loop->hubs, loop->nhubs);
     for (i = 0; i < loop->nhubs; i++) {
-        es_headway_end(&loop->hubs[i], loop->place);
+        es_progress_end(&loop->hubs[i], loop->child);
     }
 }
 
@@ -303,10 +303,10 @@ static apr_status_t make_hubs(es_loop_t *loop,
         hub->is_closed = params->closed != NULL && params->closed[i];
         hub->pos = es_store_head(hub->store);
         hub->nudged = hub->pos;
-        es_ring_init(&hub->ahead);
-        es_headway_init(hub);
-        hub->clients = es_index_create();
-        hub->watches = es_index_create();
+        es_list_init(&hub->ahead);
+        es_progress_init(hub);
+        hub->clients = es_channel_index_create();
+        hub->watches = es_channel_index_create();
         if (hub->clients == NULL || hub->watches == NULL) {
             return APR_ENOMEM;
         }
@@ -326,41 +326,41 @@ static apr_status_t poll_fd(es_loop_t *loop, int fd, void *tag)
     return APR_SUCCESS;
 }
 
-static apr_status_t make_ferry(es_loop_t *loop,
-                               const es_delivery_params_t *params)
+static apr_status_t make_handover(es_loop_t *loop,
+                                  const es_delivery_params_t *params)
 {
-    es_ferry_params_t ferry = {0};
+    es_handover_params_t handover = {0};
 
-    ferry.crew = loop->crew;
-    ferry.hubs = loop->hubs;
-    ferry.nhubs = loop->nhubs;
-    ferry.place = loop->place;
-    ferry.send_fd = params->lifeboat != NULL ? params->lifeboat[0] : -1;
-    ferry.receive_fd = loop->boat_fd;
-    ferry.census = params->census;
-    ferry.clients_max = params->clients_max;
-    ferry.drain_ms = params->drain_ms;
-    loop->ferry = es_ferry_create(&ferry);
-    return loop->ferry != NULL ? APR_SUCCESS : APR_ENOMEM;
+    handover.conns = loop->conns;
+    handover.hubs = loop->hubs;
+    handover.nhubs = loop->nhubs;
+    handover.child = loop->child;
+    handover.send_fd = params->handover != NULL ? params->handover[0] : -1;
+    handover.receive_fd = loop->handover_fd;
+    handover.client_count = params->client_count;
+    handover.clients_max = params->clients_max;
+    handover.drain_ms = params->drain_ms;
+    loop->handover = es_handover_create(&handover);
+    return loop->handover != NULL ? APR_SUCCESS : APR_ENOMEM;
 }
 
-static void plan_retreat(es_loop_t *loop, const es_delivery_params_t *params)
+static void plan_shutdown(es_loop_t *loop, const es_delivery_params_t *params)
 {
-    es_retreat_t *retreat = &loop->retreat;
+    es_shutdown_t *shutdown = &loop->shutdown;
 
-    retreat->board = params->board;
-    retreat->refuge.board = params->board;
-    retreat->refuge.place = params->place;
-    retreat->refuge.running = params->running;
-    retreat->refuge.generation = params->generation;
-    retreat->crew = loop->crew;
-    retreat->hubs = loop->hubs;
-    retreat->nhubs = loop->nhubs;
-    retreat->drain_ms = params->drain_ms;
-    retreat->ferry = loop->ferry;
-    retreat->epoll_fd = loop->epoll_fd;
-    retreat->boat_fd = loop->boat_fd;
-    retreat->orders = loop->orders;
+    shutdown->children = params->children;
+    shutdown->successor.children = params->children;
+    shutdown->successor.child = params->child;
+    shutdown->successor.running = params->running;
+    shutdown->successor.generation = params->generation;
+    shutdown->conns = loop->conns;
+    shutdown->hubs = loop->hubs;
+    shutdown->nhubs = loop->nhubs;
+    shutdown->drain_ms = params->drain_ms;
+    shutdown->handover = loop->handover;
+    shutdown->epoll_fd = loop->epoll_fd;
+    shutdown->handover_fd = loop->handover_fd;
+    shutdown->orders = loop->orders;
 }
 
 static apr_status_t make_parts(es_loop_t *loop,
@@ -375,32 +375,32 @@ static apr_status_t make_parts(es_loop_t *loop,
     if (loop->epoll_fd < 0) {
         return APR_FROM_OS_ERROR(errno);
     }
-    loop->crew = es_crew_create(loop->epoll_fd, es_clock_now());
-    if (loop->crew == NULL) {
+    loop->conns = es_conns_create(loop->epoll_fd, es_clock_now());
+    if (loop->conns == NULL) {
         return APR_ENOMEM;
     }
-    loop->fanout = es_fanout_create(loop->crew);
+    loop->fanout = es_fanout_create(loop->conns);
     if (loop->fanout == NULL) {
         return APR_ENOMEM;
     }
-    rv = make_ferry(loop, params);
+    rv = make_handover(loop, params);
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    plan_retreat(loop, params);
+    plan_shutdown(loop, params);
     rv = poll_fd(loop, es_inbox_fd(loop->inbox), &loop->inbox);
     if (rv == APR_SUCCESS && loop->wake_fd >= 0) {
         rv = poll_fd(loop, loop->wake_fd, &loop->wake_fd);
     }
     if (rv == APR_SUCCESS) {
-        rv = es_pier_open(&loop->pier, loop->ferry, loop->epoll_fd,
-                          loop->boat_fd);
+        rv = es_handover_recv_open(&loop->recv, loop->handover, loop->epoll_fd,
+                                   loop->handover_fd);
     }
     return rv;
 }
 
 apr_status_t es_loop_create(es_loop_t **out, const es_delivery_params_t *params,
-                            es_inbox_t *inbox, es_orders_t *orders)
+                            es_inbox_t *inbox, es_shutdown_orders_t *orders)
 {
     es_loop_t *loop = calloc(1, sizeof(*loop));
     apr_status_t rv;
@@ -408,14 +408,14 @@ apr_status_t es_loop_create(es_loop_t **out, const es_delivery_params_t *params,
     if (loop == NULL) {
         return APR_ENOMEM;
     }
-    loop->board = params->board;
-    loop->place = params->place;
+    loop->children = params->children;
+    loop->child = params->child;
     loop->nhubs = params->nhubs;
     loop->inbox = inbox;
     loop->orders = orders;
-    loop->boat_fd = params->lifeboat != NULL ? params->lifeboat[1] : -1;
+    loop->handover_fd = params->handover != NULL ? params->handover[1] : -1;
     loop->epoll_fd = -1;
-    loop->wake_fd = es_board_wake_fd(loop->board, loop->place);
+    loop->wake_fd = es_children_wake_fd(loop->children, loop->child);
     rv = make_parts(loop, params);
     if (rv != APR_SUCCESS) {
         es_loop_destroy(loop);
@@ -427,7 +427,7 @@ apr_status_t es_loop_create(es_loop_t **out, const es_delivery_params_t *params,
 
 apr_uint32_t es_loop_clients(const es_loop_t *loop)
 {
-    return es_crew_count(loop->crew);
+    return es_conns_count(loop->conns);
 }
 
 void es_loop_destroy(es_loop_t *loop)
@@ -437,12 +437,12 @@ void es_loop_destroy(es_loop_t *loop)
     if (loop == NULL) {
         return;
     }
-    es_ferry_destroy(loop->ferry);
+    es_handover_destroy(loop->handover);
     es_fanout_destroy(loop->fanout);
-    es_crew_destroy(loop->crew);
+    es_conns_destroy(loop->conns);
     for (i = 0; loop->hubs != NULL && i < loop->nhubs; i++) {
-        es_index_destroy(loop->hubs[i].clients);
-        es_index_destroy(loop->hubs[i].watches);
+        es_channel_index_destroy(loop->hubs[i].clients);
+        es_channel_index_destroy(loop->hubs[i].watches);
     }
     free(loop->hubs);
     if (loop->epoll_fd >= 0) {

@@ -22,46 +22,44 @@
 #define GRACE APR_USEC_PER_SEC
 /* Until the next walk: at least, and for each member that was met. */
 #define PAUSE (2 * 1000)
-#define PAUSE_PER_MEMBER 4
+#define PAUSE_PER_CONN 4
 
-void es_headway_init(es_hub_t *hub)
+void es_progress_init(es_hub_t *hub)
 {
-    es_ring_init(&hub->headway.lagging);
+    es_list_init(&hub->progress.lagging);
 }
 
-static es_member_t *member_of(es_ring_t *link)
+static es_conn_t *conn_of(es_list_t *link)
 {
-    return ES_RING_OWNER(link, es_member_t, lag);
+    return ES_LIST_OWNER(link, es_conn_t, lag);
 }
 
 /* A blocked one: does it count, and how long? */
-static void note_blocked(es_member_t *member)
+static void note_blocked(es_conn_t *conn)
 {
-    apr_time_t moved = es_client_moved(member->client);
+    apr_time_t moved = es_client_moved(conn->client);
 
-    if (moved == member->moved) {
+    if (moved == conn->moved) {
         return; /* it was stepped in vain */
     }
-    if (member->was_current || moved - member->moved < GRACE) {
-        member->counts_until = moved + GRACE;
+    if (conn->was_current || moved - conn->moved < GRACE) {
+        conn->counts_until = moved + GRACE;
     }
-    member->was_current = 0;
-    member->moved = moved;
+    conn->was_current = 0;
+    conn->moved = moved;
 }
 
-void es_headway_note(es_member_t *member)
+void es_progress_update(es_conn_t *conn)
 {
-    if (member->state == ES_MEMBER_BLOCKED) {
-        note_blocked(member);
+    if (conn->state == ES_CONN_BLOCKED) {
+        note_blocked(conn);
     }
-    else if (member->state == ES_MEMBER_CURRENT ||
-             member->state == ES_MEMBER_AHEAD) {
-        member->was_current = 1;
+    else if (conn->state == ES_CONN_CURRENT || conn->state == ES_CONN_AHEAD) {
+        conn->was_current = 1;
     }
-    es_ring_remove(&member->lag);
-    if (member->state == ES_MEMBER_READY ||
-        member->state == ES_MEMBER_BLOCKED) {
-        es_ring_append(&member->hub->headway.lagging, &member->lag);
+    es_list_remove(&conn->lag);
+    if (conn->state == ES_CONN_READY || conn->state == ES_CONN_BLOCKED) {
+        es_list_append(&conn->hub->progress.lagging, &conn->lag);
     }
 }
 
@@ -71,24 +69,24 @@ static es_pos_t lesser(es_pos_t a, es_pos_t b)
     return a == 0 || (b != 0 && b < a) ? b : a;
 }
 
-static es_pos_t walk_members(es_headway_t *headway, apr_time_t now)
+static es_pos_t walk_conns(es_progress_t *progress, apr_time_t now)
 {
     es_pos_t behind = 0;
     apr_interval_time_t pause = PAUSE;
-    es_ring_t *at, *next;
+    es_list_t *at, *next;
 
-    for (at = headway->lagging.next; at != &headway->lagging; at = next) {
-        es_member_t *member = member_of(at);
+    for (at = progress->lagging.next; at != &progress->lagging; at = next) {
+        es_conn_t *conn = conn_of(at);
 
         next = at->next;
-        pause += PAUSE_PER_MEMBER;
-        if (member->state == ES_MEMBER_BLOCKED && now >= member->counts_until) {
-            es_ring_remove(at);
+        pause += PAUSE_PER_CONN;
+        if (conn->state == ES_CONN_BLOCKED && now >= conn->counts_until) {
+            es_list_remove(at);
             continue;
         }
-        behind = lesser(behind, es_client_pos(member->client));
+        behind = lesser(behind, es_client_pos(conn->client));
     }
-    headway->look_at = now + pause;
+    progress->look_at = now + pause;
     return behind;
 }
 
@@ -103,33 +101,33 @@ static es_pos_t walk_watches(const es_hub_t *hub, apr_time_t now)
     return behind;
 }
 
-int es_headway_tell(es_hub_t *hub, apr_uint32_t place, apr_time_t now)
+int es_progress_report(es_hub_t *hub, apr_uint32_t child, apr_time_t now)
 {
-    es_headway_t *headway = &hub->headway;
+    es_progress_t *progress = &hub->progress;
     es_pos_t pos = 0;
 
     ES_CONTEXT(ES_DELIVERY);
-    if (es_store_load(hub->store, place) != 0) {
-        if (now >= headway->look_at) {
-            headway->behind =
-                lesser(walk_members(headway, now), walk_watches(hub, now));
+    if (es_store_load(hub->store, child) != 0) {
+        if (now >= progress->look_at) {
+            progress->behind =
+                lesser(walk_conns(progress, now), walk_watches(hub, now));
         }
-        pos = lesser(hub->pos, headway->behind);
+        pos = lesser(hub->pos, progress->behind);
     }
-    if (pos != headway->told) {
-        headway->told = pos;
-        es_pace_tell(hub->store, place, pos);
+    if (pos != progress->reported) {
+        progress->reported = pos;
+        es_flow_control_report(hub->store, child, pos);
     }
-    return pos != 0 && headway->behind != 0;
+    return pos != 0 && progress->behind != 0;
 }
 
-int es_headway_is_alone(const es_hub_t *hub)
+int es_progress_is_idle(const es_hub_t *hub)
 {
-    return hub->headway.told == 0;
+    return hub->progress.reported == 0;
 }
 
-void es_headway_end(es_hub_t *hub, apr_uint32_t place)
+void es_progress_end(es_hub_t *hub, apr_uint32_t child)
 {
-    hub->headway.told = 0;
-    es_pace_tell(hub->store, place, 0);
+    hub->progress.reported = 0;
+    es_flow_control_report(hub->store, child, 0);
 }

@@ -103,7 +103,7 @@ int es_reader_is_all_seen(const es_reader_t *reader, es_pos_t cursor)
 }
 
 /* Add the bytes of a record, from skip on. APR_ENOSPC: it did not fit. */
-static apr_status_t add_record(const es_reader_t *reader, es_haul_t *haul,
+static apr_status_t add_record(const es_reader_t *reader, es_collected_t *got,
                                const es_record_t *record, apr_size_t skip,
                                apr_size_t room)
 {
@@ -114,26 +114,26 @@ static apr_status_t add_record(const es_reader_t *reader, es_haul_t *haul,
     if (skip > wire_len(reader, record)) {
         return APR_EGENERAL; /* not the record that it was */
     }
-    if (need > room - haul->len) {
-        if (haul->len > 0) {
+    if (need > room - got->len) {
+        if (got->len > 0) {
             return APR_ENOSPC;
         }
-        haul->big = malloc(need);
-        if (haul->big == NULL) {
+        got->big = malloc(need);
+        if (got->big == NULL) {
             return APR_ENOMEM;
         }
-        haul->data = haul->big;
+        got->data = got->big;
     }
-    rv = es_store_copy(reader->store, record, offset, haul->data + haul->len);
+    rv = es_store_copy(reader->store, record, offset, got->data + got->len);
     if (rv == APR_SUCCESS) {
         /* The CR LF of a chunk is copied too; it is written over by the
          * next frame if the body is not chunked. */
-        haul->len += wire_len(reader, record) - skip;
+        got->len += wire_len(reader, record) - skip;
     }
     return rv;
 }
 
-apr_status_t es_reader_collect(const es_reader_t *reader, es_haul_t *haul,
+apr_status_t es_reader_collect(const es_reader_t *reader, es_collected_t *got,
                                es_pos_t cursor, apr_size_t skip, es_pos_t stop,
                                int one, char *scratch, apr_size_t scratch_size)
 {
@@ -141,39 +141,39 @@ apr_status_t es_reader_collect(const es_reader_t *reader, es_haul_t *haul,
     apr_status_t rv = APR_SUCCESS;
     int scans, mine;
 
-    haul->data = scratch;
-    haul->len = 0;
-    haul->big = NULL;
-    haul->end = cursor;
-    haul->closes = 0;
-    for (scans = 0; haul->end < stop && scans < SCANS_MAX; scans++) {
-        rv = es_store_look(reader->store, haul->end, &record);
+    got->data = scratch;
+    got->len = 0;
+    got->big = NULL;
+    got->end = cursor;
+    got->closes = 0;
+    for (scans = 0; got->end < stop && scans < SCANS_MAX; scans++) {
+        rv = es_store_look(reader->store, got->end, &record);
         if (rv != APR_SUCCESS) {
             break;
         }
         mine = is_mine(reader, &record);
         if (mine && record.closes) {
-            haul->closes = 1;
+            got->closes = 1;
             break;
         }
         if (mine) {
-            rv = add_record(reader, haul, &record, skip, scratch_size);
+            rv = add_record(reader, got, &record, skip, scratch_size);
             if (rv != APR_SUCCESS) {
                 break;
             }
             skip = 0;
         }
-        haul->end = record.next;
-        if (haul->big != NULL || (mine && one)) {
+        got->end = record.next;
+        if (got->big != NULL || (mine && one)) {
             break;
         }
     }
-    haul->more = haul->end < stop;
-    if (haul->len == 0) {
-        free(haul->big); /* its copy was in vain */
-        haul->big = NULL;
+    got->more = got->end < stop;
+    if (got->len == 0) {
+        free(got->big); /* its copy was in vain */
+        got->big = NULL;
     }
-    if (haul->end > cursor || haul->closes) {
+    if (got->end > cursor || got->closes) {
         return APR_SUCCESS; /* what was collected is good, come what may */
     }
     return APR_STATUS_IS_EOF(rv) ? APR_EGENERAL : rv;

@@ -10,8 +10,8 @@
  *               cursor
  *     wire      ├────────┤         ├────▌     skip = all up to ▌
  */
-#ifndef ES_READER_H
-#define ES_READER_H
+#ifndef ES_DELIVER_READER_H
+#define ES_DELIVER_READER_H
 
 #include "journal/replay.h"
 
@@ -25,14 +25,14 @@ typedef struct es_reader_t {
 } es_reader_t;
 
 /** Bytes of records that are ready to be written. */
-typedef struct es_haul_t {
+typedef struct es_collected_t {
     char *data;     /* len bytes, in scratch or in big */
     apr_size_t len; /* 0 = nothing that is mine */
     char *big;      /* to be freed; for a record larger than scratch */
     es_pos_t end;   /* where to go on when all of it is taken */
     int more;       /* there is more between end and stop */
     int closes;     /* at end one of my channels is closed: go no further */
-} es_haul_t;
+} es_collected_t;
 
 /**
  * Move the cursor over what is done as a whole, so that skip is 0 or less
@@ -57,7 +57,7 @@ int es_reader_is_all_seen(const es_reader_t *reader, es_pos_t cursor);
  * @return APR_SUCCESS; else why the record at cursor cannot be read:
  *         APR_ENOENT, APR_EGENERAL, APR_ENOMEM
  */
-apr_status_t es_reader_collect(const es_reader_t *reader, es_haul_t *haul,
+apr_status_t es_reader_collect(const es_reader_t *reader, es_collected_t *got,
                                es_pos_t cursor, apr_size_t skip, es_pos_t stop,
                                int one, char *scratch, apr_size_t scratch_size);
 

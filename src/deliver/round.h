@@ -4,8 +4,8 @@
  * for each channel that was touched the parts to write, ready for any number
  * of clients. It knows no clients. One thread at a time.
  */
-#ifndef ES_ROUND_H
-#define ES_ROUND_H
+#ifndef ES_DELIVER_ROUND_H
+#define ES_DELIVER_ROUND_H
 
 #include <sys/uio.h>
 

@@ -13,8 +13,8 @@
  *
  * Context of all: DELIVERY.
  */
-#ifndef ES_RETREAT_H
-#define ES_RETREAT_H
+#ifndef ES_DELIVER_SHUTDOWN_H
+#define ES_DELIVER_SHUTDOWN_H
 
 #include "deliver/conns.h"
 #include "deliver/handover.h"
@@ -22,50 +22,50 @@
 
 /** What the loop is told from outside; each is followed by a poke of the
  * inbox. */
-typedef struct es_orders_t {
+typedef struct es_shutdown_orders_t {
     int stop; /* atomic; es_stop_t, only rises */
     int part; /* atomic; 1 = nobody brings clients any more */
-} es_orders_t;
+} es_shutdown_orders_t;
 
-typedef enum es_phase_t {
+typedef enum es_shutdown_phase_t {
     ES_PHASE_SERVING,
     ES_PHASE_LEAVING,
-    ES_PHASE_BOARDING,
+    ES_PHASE_HANDOVER,
     ES_PHASE_ENDING
-} es_phase_t;
+} es_shutdown_phase_t;
 
-typedef struct es_retreat_t {
+typedef struct es_shutdown_t {
     /* filled by the owner */
-    es_board_t *board;
-    es_refuge_t refuge;
-    es_crew_t *crew;
+    es_children_t *children;
+    es_successor_t successor;
+    es_conns_t *conns;
     es_hub_t *hubs;
     apr_uint32_t nhubs;
     apr_int64_t drain_ms;
-    es_ferry_t *ferry;
+    es_handover_t *handover;
     int epoll_fd;
-    int boat_fd; /* where clients come from, in the epoll set; -1 = none */
-    const es_orders_t *orders;
+    int handover_fd; /* where clients come from, in the epoll set; -1 = none */
+    const es_shutdown_orders_t *orders;
     /* its own, all zero at first */
-    es_phase_t phase;
-    int was_boarded;   /* late ones are sent after the others */
-    int has_arrived;   /* ENDING: somebody came by boat; there may be more */
-    apr_time_t since;  /* it was told to stop, or entered the phase */
-    apr_time_t end_by; /* ENDING: close what is left then */
-} es_retreat_t;
+    es_shutdown_phase_t phase;
+    int was_handed_over; /* late ones are sent after the others */
+    int has_arrived;     /* ENDING: somebody came by boat; there may be more */
+    apr_time_t since;    /* it was told to stop, or entered the phase */
+    apr_time_t end_by;   /* ENDING: close what is left then */
+} es_shutdown_t;
 
 /** Do what is to be done now. Nobody may hold a pointer to a dead member. */
-void es_retreat_step(es_retreat_t *retreat, apr_time_t now);
+void es_shutdown_step(es_shutdown_t *shutdown, apr_time_t now);
 
 /** A client has come while the phase is ENDING. */
-void es_retreat_follow(es_retreat_t *retreat, apr_time_t now);
+void es_shutdown_follow(es_shutdown_t *shutdown, apr_time_t now);
 
-/** 1 when es_retreat_step has to be called at once. */
-int es_retreat_is_due(const es_retreat_t *retreat);
+/** 1 when es_shutdown_step has to be called at once. */
+int es_shutdown_is_due(const es_shutdown_t *shutdown);
 
 /** Most time until the next step; -1 = it waits for an order. */
-apr_interval_time_t es_retreat_wait(const es_retreat_t *retreat);
+apr_interval_time_t es_shutdown_wait(const es_shutdown_t *shutdown);
 
-int es_retreat_is_over(const es_retreat_t *retreat);
+int es_shutdown_is_over(const es_shutdown_t *shutdown);
 
 #endif

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * A sink: where a client's frames are written. Three functions in a table;
- * the client does not ask which. The plain socket (es_sink_socket.h) is one,
- * the request that a worker holds (http/es_sink_held.h) another; a suspended
- * TLS connection will be the third.
+ * A sink: where a client's frames are written. Three functions in a table; the
+ * client does not ask which. The plain socket (deliver/sink_socket.h) is one,
+ * the request that a worker holds (http/sink_held.h) another; a suspended TLS
+ * connection will be the third.
  */
-#ifndef ES_SINK_H
-#define ES_SINK_H
+#ifndef ES_DELIVER_SINK_H
+#define ES_DELIVER_SINK_H
 
 #include <sys/uio.h>
 

@@ -118,7 +118,7 @@ es_sink_t *es_sink_socket_create(int fd, int chunked,
     s->drained = 0;
     /* fails when it is no TCP socket, which is of no matter */
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    es_probe_set(fd, patience);
+    es_tcp_keepalive_set(fd, patience);
     return &s->sink;
 }
 

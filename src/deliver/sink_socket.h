@@ -3,8 +3,8 @@
  * A sink that is a plain socket of our own. Its open file description may be
  * shared with httpd, so modes are never changed: each call is MSG_DONTWAIT.
  */
-#ifndef ES_SINK_SOCKET_H
-#define ES_SINK_SOCKET_H
+#ifndef ES_DELIVER_SINK_SOCKET_H
+#define ES_DELIVER_SINK_SOCKET_H
 
 #include <apr_time.h>
 
@@ -12,7 +12,8 @@
 
 /**
  * @param fd        owned by the sink from now on, also on failure (then closed)
- * @param patience  how long the peer may acknowledge nothing, see es_probe.h
+ * @param patience  how long the peer may acknowledge nothing, see
+ * deliver/tcp_keepalive.h
  * @return the sink, or NULL without memory
  */
 es_sink_t *es_sink_socket_create(int fd, int chunked,

@@ -25,69 +25,74 @@
 /* for other children to say that they stop, too */
 #define OTHERS_WITHIN (APR_USEC_PER_SEC / 3)
 
-static int is_reborn(const es_refuge_t *refuge)
+static int is_reborn(const es_successor_t *successor)
 {
     /* relaxed: read again and again, and nothing else hangs on it */
-    int now = refuge->running != NULL
-                  ? __atomic_load_n(refuge->running, __ATOMIC_RELAXED)
-                  : (int)refuge->generation;
+    int now = successor->running != NULL
+                  ? __atomic_load_n(successor->running, __ATOMIC_RELAXED)
+                  : (int)successor->generation;
 
-    return now > 0 && (apr_uint64_t)now > refuge->generation;
+    return now > 0 && (apr_uint64_t)now > successor->generation;
 }
 
 /* The configuration after ours has the module, or there would be no hope. If
  * its children are gone again, another restart has come meanwhile, and the
  * parent waits for us. */
-static es_where_t ask_next(const es_refuge_t *refuge, es_stop_t why,
-                           apr_interval_time_t since)
+static es_successor_answer_t ask_next(const es_successor_t *successor,
+                                      es_stop_t why, apr_interval_time_t since)
 {
-    if (es_board_has_refuge(refuge->board, refuge->place,
-                            refuge->generation + 1)) {
-        return ES_WHERE_BOAT;
+    if (es_children_has_successor(successor->children, successor->child,
+                                  successor->generation + 1)) {
+        return ES_WHERE_HANDOVER;
     }
     if (why == ES_STOP_NOW) {
-        return ES_WHERE_BOAT; /* they come when we have gone */
+        return ES_WHERE_HANDOVER; /* they come when we have gone */
     }
     if (since < NEXT_WITHIN) {
         return ES_WHERE_WAIT;
     }
-    return es_board_opened(refuge->board) > refuge->generation ? ES_WHERE_BOAT
-                                                               : ES_WHERE_END;
+    return es_children_opened(successor->children) > successor->generation
+               ? ES_WHERE_HANDOVER
+               : ES_WHERE_END;
 }
 
-static es_where_t ask_others(const es_refuge_t *refuge, es_stop_t why,
-                             apr_interval_time_t since)
+static es_successor_answer_t ask_others(const es_successor_t *successor,
+                                        es_stop_t why,
+                                        apr_interval_time_t since)
 {
-    int others = es_board_has_refuge(refuge->board, refuge->place, 0);
+    int others =
+        es_children_has_successor(successor->children, successor->child, 0);
 
     if (why == ES_STOP_OWN) {
-        return others || since >= NEXT_WITHIN ? ES_WHERE_BOAT : ES_WHERE_WAIT;
+        return others || since >= NEXT_WITHIN ? ES_WHERE_HANDOVER
+                                              : ES_WHERE_WAIT;
     }
     if (!others) {
         return ES_WHERE_END;
     }
-    return since < OTHERS_WITHIN ? ES_WHERE_WAIT : ES_WHERE_BOAT;
+    return since < OTHERS_WITHIN ? ES_WHERE_WAIT : ES_WHERE_HANDOVER;
 }
 
-es_where_t es_refuge_ask(const es_refuge_t *refuge, es_stop_t why,
-                         apr_interval_time_t since)
+es_successor_answer_t es_successor_ask(const es_successor_t *successor,
+                                       es_stop_t why, apr_interval_time_t since)
 {
-    es_where_t where;
+    es_successor_answer_t where;
 
     if (why == ES_STOP_FINAL) {
         return ES_WHERE_END;
     }
-    where = is_reborn(refuge) ? ask_next(refuge, why, since)
-                              : ask_others(refuge, why, since);
-    if (where == ES_WHERE_BOAT &&
-        es_board_afloat(refuge->board) > refuge->generation) {
+    where = is_reborn(successor) ? ask_next(successor, why, since)
+                                 : ask_others(successor, why, since);
+    if (where == ES_WHERE_HANDOVER &&
+        es_children_handover_since(successor->children) >
+            successor->generation) {
         where = ES_WHERE_END;
     }
     return where;
 }
 
-int es_refuge_is_last(const es_refuge_t *refuge, es_stop_t why)
+int es_successor_is_last(const es_successor_t *successor, es_stop_t why)
 {
-    return why != ES_STOP_OWN && !is_reborn(refuge) &&
-           !es_board_has_refuge(refuge->board, refuge->place, 0);
+    return why != ES_STOP_OWN && !is_reborn(successor) &&
+           !es_children_has_successor(successor->children, successor->child, 0);
 }

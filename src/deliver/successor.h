@@ -4,8 +4,8 @@
  * the board, the server's generation and what httpd has said; it moves
  * nobody.
  */
-#ifndef ES_REFUGE_H
-#define ES_REFUGE_H
+#ifndef ES_DELIVER_SUCCESSOR_H
+#define ES_DELIVER_SUCCESSOR_H
 
 #include <apr_time.h>
 
@@ -20,32 +20,33 @@ typedef enum es_stop_t {
     ES_STOP_FINAL     /* the server stops: nobody is left to go to */
 } es_stop_t;
 
-typedef enum es_where_t {
-    ES_WHERE_WAIT, /* go on serving, ask again soon */
-    ES_WHERE_BOAT, /* into the lifeboat */
-    ES_WHERE_END   /* nowhere: the streams end */
-} es_where_t;
+typedef enum es_successor_answer_t {
+    ES_WHERE_WAIT,     /* go on serving, ask again soon */
+    ES_WHERE_HANDOVER, /* into the lifeboat */
+    ES_WHERE_END       /* nowhere: the streams end */
+} es_successor_answer_t;
 
-typedef struct es_refuge_t {
-    const es_board_t *board;
-    apr_uint32_t place;      /* of this child */
+typedef struct es_successor_t {
+    const es_children_t *children;
+    apr_uint32_t child;      /* of this child */
     const int *running;      /* atomic; the server's generation, that of the
                               * children it makes now; NULL = never changes */
     apr_uint64_t generation; /* of this child */
-} es_refuge_t;
+} es_successor_t;
 
 /**
  * @param since  how long it has been stopping
  *
  * Context: DELIVERY.
  */
-es_where_t es_refuge_ask(const es_refuge_t *refuge, es_stop_t why,
-                         apr_interval_time_t since);
+es_successor_answer_t es_successor_ask(const es_successor_t *successor,
+                                       es_stop_t why,
+                                       apr_interval_time_t since);
 
 /**
  * Is it upon this child to bring ashore those that are still in the boat, as
  * nobody comes who would?
  */
-int es_refuge_is_last(const es_refuge_t *refuge, es_stop_t why);
+int es_successor_is_last(const es_successor_t *successor, es_stop_t why);
 
 #endif

@@ -34,8 +34,10 @@ static const struct {
 
 #define OPTIONS ((int)(sizeof(options) / sizeof(options[0])))
 
-typedef char assert_options
-    [sizeof(((es_probe_saved_t *)0)->values) == OPTIONS * sizeof(int) ? 1 : -1];
+typedef char assert_options[sizeof(((es_tcp_keepalive_t *)0)->values) ==
+                                    OPTIONS * sizeof(int)
+                                ? 1
+                                : -1];
 
 static int seconds_of(apr_interval_time_t time)
 {
@@ -64,7 +66,7 @@ static void set(int fd, const int *values)
     }
 }
 
-void es_probe_set(int fd, apr_interval_time_t patience)
+void es_tcp_keepalive_set(int fd, apr_interval_time_t patience)
 {
     int values[OPTIONS] = {1, SILENCE_S, EVERY_S, TIMES, 0};
 
@@ -76,7 +78,7 @@ void es_probe_set(int fd, apr_interval_time_t patience)
     set(fd, values);
 }
 
-void es_probe_save(int fd, es_probe_saved_t *saved)
+void es_tcp_keepalive_save(int fd, es_tcp_keepalive_t *saved)
 {
     socklen_t size;
     int i;
@@ -88,7 +90,7 @@ void es_probe_save(int fd, es_probe_saved_t *saved)
     }
 }
 
-void es_probe_restore(int fd, const es_probe_saved_t *saved)
+void es_tcp_keepalive_restore(int fd, const es_tcp_keepalive_t *saved)
 {
     int i;
 

@@ -15,16 +15,16 @@
  *
  * Context of all: ANY; the socket may be another thread's.
  */
-#ifndef ES_PROBE_H
-#define ES_PROBE_H
+#ifndef ES_DELIVER_TCP_KEEPALIVE_H
+#define ES_DELIVER_TCP_KEEPALIVE_H
 
 #include <apr_time.h>
 
 /** A socket's options as they were; of no interest to others. */
-typedef struct es_probe_saved_t {
+typedef struct es_tcp_keepalive_t {
     int values[5];
     unsigned char known[5];
-} es_probe_saved_t;
+} es_tcp_keepalive_t;
 
 /**
  * @param fd        any socket; one that is not of TCP stays as it is
@@ -32,12 +32,12 @@ typedef struct es_probe_saved_t {
  *                  system's own (on Linux about a quarter of an hour); a
  *                  silent peer is found in two minutes then
  */
-void es_probe_set(int fd, apr_interval_time_t patience);
+void es_tcp_keepalive_set(int fd, apr_interval_time_t patience);
 
-/** Remember what es_probe_set changes... */
-void es_probe_save(int fd, es_probe_saved_t *saved);
+/** Remember what es_tcp_keepalive_set changes... */
+void es_tcp_keepalive_save(int fd, es_tcp_keepalive_t *saved);
 
 /** ... to put it back. */
-void es_probe_restore(int fd, const es_probe_saved_t *saved);
+void es_tcp_keepalive_restore(int fd, const es_tcp_keepalive_t *saved);
 
 #endif

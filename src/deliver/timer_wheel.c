@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Spoke t % ES_WHEEL_SPOKES holds the entries that are due in tick t, and
+ * Spoke t % ES_TIMER_WHEEL_SLOTS holds the entries that are due in tick t, and
  * those of one turn of the wheel later, two turns later…, which are passed
  * over. An entry's tick is its due time rounded up, so none is early. A turn
  * takes 64 seconds: most timers are passed over never or once.
@@ -9,52 +9,53 @@
 
 #include <stddef.h>
 
-static void ring_init(es_wheel_entry_t *ring)
+static void list_init(es_timer_t *list)
 {
-    ring->next = ring;
-    ring->prev = ring;
-    ring->due = 0;
+    list->next = list;
+    list->prev = list;
+    list->due = 0;
 }
 
-void es_wheel_init(es_wheel_t *wheel, apr_time_t now)
+void es_timer_wheel_init(es_timer_wheel_t *wheel, apr_time_t now)
 {
     int i;
 
-    for (i = 0; i < ES_WHEEL_SPOKES; i++) {
-        ring_init(&wheel->spokes[i]);
+    for (i = 0; i < ES_TIMER_WHEEL_SLOTS; i++) {
+        list_init(&wheel->slots[i]);
     }
-    ring_init(&wheel->passed);
-    wheel->tick = now / ES_WHEEL_TICK;
+    list_init(&wheel->passed);
+    wheel->tick = now / ES_TIMER_WHEEL_TICK;
     wheel->count = 0;
 }
 
-void es_wheel_entry_init(es_wheel_entry_t *entry)
+void es_timer_wheel_timer_init(es_timer_t *entry)
 {
     entry->next = NULL;
     entry->prev = NULL;
     entry->due = 0;
 }
 
-int es_wheel_is_set(const es_wheel_entry_t *entry)
+int es_timer_wheel_is_set(const es_timer_t *entry)
 {
     return entry->next != NULL;
 }
 
 static apr_int64_t tick_of(apr_time_t due)
 {
-    return due / ES_WHEEL_TICK + (due % ES_WHEEL_TICK != 0);
+    return due / ES_TIMER_WHEEL_TICK + (due % ES_TIMER_WHEEL_TICK != 0);
 }
 
-void es_wheel_set(es_wheel_t *wheel, es_wheel_entry_t *entry, apr_time_t due)
+void es_timer_wheel_set(es_timer_wheel_t *wheel, es_timer_t *entry,
+                        apr_time_t due)
 {
     apr_int64_t tick = tick_of(due);
-    es_wheel_entry_t *spoke;
+    es_timer_t *spoke;
 
-    es_wheel_unset(wheel, entry);
+    es_timer_wheel_unset(wheel, entry);
     if (tick < wheel->tick) {
         tick = wheel->tick; /* that spoke has been passed: the next one */
     }
-    spoke = &wheel->spokes[tick % ES_WHEEL_SPOKES];
+    spoke = &wheel->slots[tick % ES_TIMER_WHEEL_SLOTS];
     entry->due = due;
     entry->prev = spoke->prev;
     entry->next = spoke;
@@ -63,7 +64,7 @@ void es_wheel_set(es_wheel_t *wheel, es_wheel_entry_t *entry, apr_time_t due)
     wheel->count++;
 }
 
-void es_wheel_unset(es_wheel_t *wheel, es_wheel_entry_t *entry)
+void es_timer_wheel_unset(es_timer_wheel_t *wheel, es_timer_t *entry)
 {
     if (entry->next != NULL) {
         entry->prev->next = entry->next;
@@ -79,27 +80,28 @@ void es_wheel_unset(es_wheel_t *wheel, es_wheel_entry_t *entry)
  * tick goes on: so what the caller sets meanwhile for a time in the past is
  * found with the next tick, and not again and again in this one.
  */
-static void pass_spoke(es_wheel_t *wheel)
+static void pass_slot(es_timer_wheel_t *wheel)
 {
-    es_wheel_entry_t *spoke = &wheel->spokes[wheel->tick % ES_WHEEL_SPOKES];
+    es_timer_t *spoke = &wheel->slots[wheel->tick % ES_TIMER_WHEEL_SLOTS];
 
     if (spoke->next != spoke) {
         spoke->next->prev = wheel->passed.prev;
         wheel->passed.prev->next = spoke->next;
         spoke->prev->next = &wheel->passed;
         wheel->passed.prev = spoke->prev;
-        ring_init(spoke);
+        list_init(spoke);
     }
     wheel->tick++;
 }
 
-es_wheel_entry_t *es_wheel_pop(es_wheel_t *wheel, apr_time_t now)
+es_timer_t *es_timer_wheel_pop(es_timer_wheel_t *wheel, apr_time_t now)
 {
-    apr_int64_t last = now / ES_WHEEL_TICK;
-    es_wheel_entry_t *entry;
+    apr_int64_t last = now / ES_TIMER_WHEEL_TICK;
+    es_timer_t *entry;
 
-    if (last - wheel->tick >= ES_WHEEL_SPOKES) {
-        wheel->tick = last - ES_WHEEL_SPOKES + 1; /* one turn sees them all */
+    if (last - wheel->tick >= ES_TIMER_WHEEL_SLOTS) {
+        wheel->tick =
+            last - ES_TIMER_WHEEL_SLOTS + 1; /* one turn sees them all */
     }
     for (;;) {
         entry = wheel->passed.next;
@@ -107,19 +109,20 @@ es_wheel_entry_t *es_wheel_pop(es_wheel_t *wheel, apr_time_t now)
             if (wheel->tick > last) {
                 return NULL;
             }
-            pass_spoke(wheel);
+            pass_slot(wheel);
         }
         else if (entry->due <= now) {
-            es_wheel_unset(wheel, entry);
+            es_timer_wheel_unset(wheel, entry);
             return entry;
         }
         else {
-            es_wheel_set(wheel, entry, entry->due); /* a later turn's */
+            es_timer_wheel_set(wheel, entry, entry->due); /* a later turn's */
         }
     }
 }
 
-apr_interval_time_t es_wheel_wait(const es_wheel_t *wheel, apr_time_t now)
+apr_interval_time_t es_timer_wheel_wait(const es_timer_wheel_t *wheel,
+                                        apr_time_t now)
 {
     apr_interval_time_t wait;
 
@@ -129,6 +132,6 @@ apr_interval_time_t es_wheel_wait(const es_wheel_t *wheel, apr_time_t now)
     if (wheel->passed.next != &wheel->passed) {
         return 0;
     }
-    wait = wheel->tick * ES_WHEEL_TICK - now;
+    wait = wheel->tick * ES_TIMER_WHEEL_TICK - now;
     return wait > 0 ? wait : 0;
 }

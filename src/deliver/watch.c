@@ -36,7 +36,7 @@ es_watch_t *es_watch_create(apr_uint32_t hub, const es_slot_t *slots,
     if (watch == NULL) {
         return NULL;
     }
-    watch->part.links = calloc((size_t)nslots + 1, sizeof(es_index_link_t));
+    watch->part.links = calloc((size_t)nslots + 1, sizeof(es_channel_link_t));
     if (watch->part.links == NULL) {
         free(watch);
         return NULL;

@@ -3,8 +3,8 @@
  * A watch: how a worker that holds a client waits for news of its channels
  * without looking at the journal all the time.
  */
-#ifndef ES_WATCH_H
-#define ES_WATCH_H
+#ifndef ES_DELIVER_WATCH_H
+#define ES_DELIVER_WATCH_H
 
 #include <apr_time.h>
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * What a watch is beside es_watch.h to the delivery that signals it.
+ * What a watch is beside deliver/watch.h to the delivery that signals it.
  */
-#ifndef ES_WATCH_INNER_H
-#define ES_WATCH_INNER_H
+#ifndef ES_DELIVER_WATCH_PRIV_H
+#define ES_DELIVER_WATCH_PRIV_H
 
-#include "deliver/inbox.h"
 #include "deliver/channel_index.h"
+#include "deliver/inbox.h"
 #include "deliver/watch.h"
 
 /** The delivery's part of a watch; its thread's, but for the notes. */
@@ -18,7 +18,7 @@ typedef struct es_watch_part_t {
     int is_known;     /* it is in the lists */
     es_watch_t *next; /* list of all that are known of a hub */
     es_watch_t *prev;
-    es_index_link_t *links; /* nslots, owner is the watch, slots are set */
+    es_channel_link_t *links; /* nslots, owner is the watch, slots are set */
 } es_watch_part_t;
 
 /** @return the watch, unknown to all lists, or NULL without memory */

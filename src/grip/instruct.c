@@ -12,7 +12,8 @@
 #include "grip/channel.h"
 
 const char *es_instruct_channels(const char *prefix, const es_slice_t *names,
-                                 const es_id_t *lasts, int count, apr_pool_t *p)
+                                 const es_id_t *last_ids, int count,
+                                 apr_pool_t *p)
 {
     const char *value = "";
     char id[ES_ID_TEXT_SIZE];
@@ -22,8 +23,8 @@ const char *es_instruct_channels(const char *prefix, const es_slice_t *names,
         const char *channel = es_grip_channel(prefix, names[i], p).data;
 
         value = apr_pstrcat(p, value, i > 0 ? ", " : "", channel, NULL);
-        if (lasts) {
-            es_id_format(id, &lasts[i]);
+        if (last_ids) {
+            es_id_format(id, &last_ids[i]);
             value = apr_pstrcat(p, value, "; prev-id=", id, NULL);
         }
     }

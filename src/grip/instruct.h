@@ -3,8 +3,8 @@
  * Instructions to a GRIP proxy: the values of the response headers that make
  * it hold a client, and of the one by which it tells what it has. Pure.
  */
-#ifndef ES_INSTRUCT_H
-#define ES_INSTRUCT_H
+#ifndef ES_GRIP_INSTRUCT_H
+#define ES_GRIP_INSTRUCT_H
 
 #include <apr_pools.h>
 #include <apr_time.h>
@@ -26,7 +26,7 @@
  * @return in p
  */
 const char *es_instruct_channels(const char *prefix, const es_slice_t *names,
-                                 const es_id_t *lasts, int count,
+                                 const es_id_t *last_ids, int count,
                                  apr_pool_t *p);
 
 /**

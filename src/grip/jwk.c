@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* JSON by jansson, numbers by base64url, the rest is es_pem's. */
+/* JSON by jansson, numbers by base64url, the rest is pem's. */
 #include "grip/jwk.h"
 
 #include <jansson.h>

@@ -4,8 +4,8 @@
  * Public keys and secrets only; a private EC or RSA key is to be given as
  * PEM.
  */
-#ifndef ES_JWK_H
-#define ES_JWK_H
+#ifndef ES_GRIP_JWK_H
+#define ES_GRIP_JWK_H
 
 #include <apr_pools.h>
 

@@ -4,8 +4,8 @@
  * is the key's (HS256, ES256, RS256); what a token says of it is compared,
  * never followed.
  */
-#ifndef ES_JWT_H
-#define ES_JWT_H
+#ifndef ES_GRIP_JWT_H
+#define ES_GRIP_JWT_H
 
 #include <apr_pools.h>
 #include <apr_time.h>

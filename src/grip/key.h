@@ -12,8 +12,8 @@
  * The kind of the key alone decides the algorithm. Nothing here ever returns
  * or logs a byte of a key.
  */
-#ifndef ES_KEY_H
-#define ES_KEY_H
+#ifndef ES_GRIP_KEY_H
+#define ES_GRIP_KEY_H
 
 #include <apr_pools.h>
 

@@ -19,94 +19,94 @@
 /* Readings of all notes, each of which the sender may spoil. */
 #define SCANS 4
 
-typedef char assert_note_size[sizeof(es_outbox_note_t) == 32 ? 1 : -1];
-typedef char
-    assert_box_size[sizeof(es_outbox_t) == 128 + ES_OUTBOX_NOTES * 32 ? 1 : -1];
+typedef char assert_result_size[sizeof(es_outbox_result_t) == 32 ? 1 : -1];
+typedef char assert_outbox_size
+    [sizeof(es_outbox_t) == 128 + ES_OUTBOX_RESULTS * 32 ? 1 : -1];
 
-apr_status_t es_outbox_format(es_outbox_t *box)
+apr_status_t es_outbox_format(es_outbox_t *outbox)
 {
-    return es_lock_init(&box->guard.lock);
+    return es_lock_init(&outbox->guard.lock);
 }
 
-void es_outbox_begin(es_outbox_t *box, es_pos_t pos)
+void es_outbox_begin(es_outbox_t *outbox, es_pos_t pos)
 {
-    __atomic_store_n(&box->sent, pos, __ATOMIC_RELEASE);
+    __atomic_store_n(&outbox->sent, pos, __ATOMIC_RELEASE);
 }
 
-es_pos_t es_outbox_sent(const es_outbox_t *box)
+es_pos_t es_outbox_sent(const es_outbox_t *outbox)
 {
     /* acquire: the notes about all before it are seen, too */
-    return __atomic_load_n(&box->sent, __ATOMIC_ACQUIRE);
+    return __atomic_load_n(&outbox->sent, __ATOMIC_ACQUIRE);
 }
 
-static void read_note(const es_outbox_t *box, apr_uint64_t n,
-                      es_outbox_note_t *note)
+static void read_result(const es_outbox_t *outbox, apr_uint64_t n,
+                        es_outbox_result_t *result)
 {
-    const es_outbox_note_t *at = &box->notes[n % ES_OUTBOX_NOTES];
+    const es_outbox_result_t *at = &outbox->results[n % ES_OUTBOX_RESULTS];
 
     /* relaxed: whether it is good is found out by the fence and the count */
-    note->from = __atomic_load_n(&at->from, __ATOMIC_RELAXED);
-    note->to = __atomic_load_n(&at->to, __ATOMIC_RELAXED);
-    note->sent = __atomic_load_n(&at->sent, __ATOMIC_RELAXED);
-    note->outcome = __atomic_load_n(&at->outcome, __ATOMIC_RELAXED);
+    result->from = __atomic_load_n(&at->from, __ATOMIC_RELAXED);
+    result->to = __atomic_load_n(&at->to, __ATOMIC_RELAXED);
+    result->sent = __atomic_load_n(&at->sent, __ATOMIC_RELAXED);
+    result->outcome = __atomic_load_n(&at->outcome, __ATOMIC_RELAXED);
 }
 
 /** The first note that nobody can be writing over when count are made. */
 static apr_uint64_t oldest_of(apr_uint64_t count)
 {
-    return count >= ES_OUTBOX_NOTES ? count - ES_OUTBOX_NOTES + 1 : 0;
+    return count >= ES_OUTBOX_RESULTS ? count - ES_OUTBOX_RESULTS + 1 : 0;
 }
 
 /** A note about all of a range replaces those before it; one about a part of
  * it that has failed is a failure of the range. */
-static void weigh(const es_outbox_note_t *note, es_pos_t from, es_pos_t to,
+static void weigh(const es_outbox_result_t *result, es_pos_t from, es_pos_t to,
                   int *outcome)
 {
-    if (note->to <= from || note->from >= to) {
+    if (result->to <= from || result->from >= to) {
         return;
     }
-    if (note->outcome != ES_OUTCOME_TAKEN ||
-        (note->from <= from && note->to >= to)) {
-        *outcome = (int)note->outcome;
+    if (result->outcome != ES_OUTCOME_TAKEN ||
+        (result->from <= from && result->to >= to)) {
+        *outcome = (int)result->outcome;
     }
 }
 
 /** Read the notes. @return 0 when one may have been written over meanwhile */
-static int scan(const es_outbox_t *box, es_pos_t from, es_pos_t to,
+static int scan(const es_outbox_t *outbox, es_pos_t from, es_pos_t to,
                 int *outcome)
 {
     /* acquire: the notes up to this count are whole */
-    apr_uint64_t count = __atomic_load_n(&box->count, __ATOMIC_ACQUIRE);
+    apr_uint64_t count = __atomic_load_n(&outbox->count, __ATOMIC_ACQUIRE);
     apr_uint64_t oldest = oldest_of(count), n;
     es_pos_t known = 0; /* of what stands before it notes may be lost */
-    es_outbox_note_t note;
+    es_outbox_result_t result;
 
     *outcome = ES_OUTCOME_TAKEN;
     for (n = oldest; n < count; n++) {
-        read_note(box, n, &note);
+        read_result(outbox, n, &result);
         if (n == oldest && oldest != 0) {
-            known = note.sent;
+            known = result.sent;
         }
-        weigh(&note, from, to, outcome);
+        weigh(&result, from, to, outcome);
     }
     if (from < known) {
         *outcome = ES_OUTCOME_UNKNOWN;
     }
     /* acquire: see the head of this file */
     __atomic_thread_fence(__ATOMIC_ACQUIRE);
-    count = __atomic_load_n(&box->count, __ATOMIC_RELAXED);
+    count = __atomic_load_n(&outbox->count, __ATOMIC_RELAXED);
     return oldest_of(count) == oldest;
 }
 
-int es_outbox_outcome(const es_outbox_t *box, es_pos_t from, es_pos_t to)
+int es_outbox_outcome(const es_outbox_t *outbox, es_pos_t from, es_pos_t to)
 {
     int outcome, turns;
 
-    if (es_outbox_sent(box) < to) {
+    if (es_outbox_sent(outbox) < to) {
         return ES_OUTCOME_OPEN;
     }
     for (turns = 0; turns < SCANS; turns++) {
-        if (scan(box, from, to, &outcome)) {
+        if (scan(outbox, from, to, &outcome)) {
             return outcome;
         }
     }
@@ -118,12 +118,12 @@ int es_outbox_outcome(const es_outbox_t *box, es_pos_t from, es_pos_t to)
  * taken next time, nothing would be noted, and they would count as failed for
  * ever. Death in here: the next one does the same.
  */
-static void withdraw_note(es_outbox_t *box)
+static void withdraw_result(es_outbox_t *outbox)
 {
-    apr_uint64_t count = __atomic_load_n(&box->count, __ATOMIC_RELAXED);
-    es_pos_t sent = __atomic_load_n(&box->sent, __ATOMIC_RELAXED);
-    es_outbox_note_t *last =
-        &box->notes[(count + ES_OUTBOX_NOTES - 1) % ES_OUTBOX_NOTES];
+    apr_uint64_t count = __atomic_load_n(&outbox->count, __ATOMIC_RELAXED);
+    es_pos_t sent = __atomic_load_n(&outbox->sent, __ATOMIC_RELAXED);
+    es_outbox_result_t *last =
+        &outbox->results[(count + ES_OUTBOX_RESULTS - 1) % ES_OUTBOX_RESULTS];
 
     if (count == 0 || last->to <= sent) {
         return;
@@ -138,13 +138,13 @@ static void withdraw_note(es_outbox_t *box)
     }
 }
 
-apr_status_t es_outbox_take(es_outbox_t *box)
+apr_status_t es_outbox_acquire(es_outbox_t *outbox)
 {
-    apr_status_t rv = es_lock_try(&box->guard.lock);
+    apr_status_t rv = es_lock_try(&outbox->guard.lock);
 
     if (rv == APR_INCOMPLETE) {
-        withdraw_note(box);
-        es_lock_repaired(&box->guard.lock);
+        withdraw_result(outbox);
+        es_lock_repaired(&outbox->guard.lock);
         rv = APR_SUCCESS;
     }
     return rv;
@@ -152,15 +152,15 @@ apr_status_t es_outbox_take(es_outbox_t *box)
 
 /** A proxy that is down for long fails the same way again and again: that is
  * one note. @return 1 when the last one was made to cover it */
-static int extend_note(es_outbox_t *box, es_pos_t from, es_pos_t to,
-                       int outcome)
+static int extend_result(es_outbox_t *outbox, es_pos_t from, es_pos_t to,
+                         int outcome)
 {
-    apr_uint64_t count = __atomic_load_n(&box->count, __ATOMIC_RELAXED);
-    es_outbox_note_t *last =
-        &box->notes[(count + ES_OUTBOX_NOTES - 1) % ES_OUTBOX_NOTES];
+    apr_uint64_t count = __atomic_load_n(&outbox->count, __ATOMIC_RELAXED);
+    es_outbox_result_t *last =
+        &outbox->results[(count + ES_OUTBOX_RESULTS - 1) % ES_OUTBOX_RESULTS];
 
     if (count == 0 || last->to != from || last->outcome != outcome ||
-        from != __atomic_load_n(&box->sent, __ATOMIC_RELAXED)) {
+        from != __atomic_load_n(&outbox->sent, __ATOMIC_RELAXED)) {
         return 0;
     }
     /* relaxed: nobody asks about it before sent is stored */
@@ -168,36 +168,39 @@ static int extend_note(es_outbox_t *box, es_pos_t from, es_pos_t to,
     return 1;
 }
 
-static void add_note(es_outbox_t *box, es_pos_t from, es_pos_t to, int outcome)
+static void add_result(es_outbox_t *outbox, es_pos_t from, es_pos_t to,
+                       int outcome)
 {
-    apr_uint64_t count = __atomic_load_n(&box->count, __ATOMIC_RELAXED);
-    es_outbox_note_t *at = &box->notes[count % ES_OUTBOX_NOTES];
+    apr_uint64_t count = __atomic_load_n(&outbox->count, __ATOMIC_RELAXED);
+    es_outbox_result_t *at = &outbox->results[count % ES_OUTBOX_RESULTS];
 
     /* release: who sees a byte of this note sees a count by which the one
      * that stood here is no longer good */
     __atomic_thread_fence(__ATOMIC_RELEASE);
     __atomic_store_n(&at->from, from, __ATOMIC_RELAXED);
     __atomic_store_n(&at->to, to, __ATOMIC_RELAXED);
-    __atomic_store_n(&at->sent, __atomic_load_n(&box->sent, __ATOMIC_RELAXED),
+    __atomic_store_n(&at->sent,
+                     __atomic_load_n(&outbox->sent, __ATOMIC_RELAXED),
                      __ATOMIC_RELAXED);
     __atomic_store_n(&at->outcome, outcome, __ATOMIC_RELAXED);
-    __atomic_store_n(&box->count, count + 1, __ATOMIC_RELEASE);
+    __atomic_store_n(&outbox->count, count + 1, __ATOMIC_RELEASE);
 }
 
-void es_outbox_note(es_outbox_t *box, es_pos_t from, es_pos_t to, int outcome)
+void es_outbox_report(es_outbox_t *outbox, es_pos_t from, es_pos_t to,
+                      int outcome)
 {
-    es_pos_t sent = __atomic_load_n(&box->sent, __ATOMIC_RELAXED);
+    es_pos_t sent = __atomic_load_n(&outbox->sent, __ATOMIC_RELAXED);
 
     if ((outcome != ES_OUTCOME_TAKEN || from < sent) &&
-        !extend_note(box, from, to, outcome)) {
-        add_note(box, from, to, outcome);
+        !extend_result(outbox, from, to, outcome)) {
+        add_result(outbox, from, to, outcome);
     }
     if (to > sent) {
-        __atomic_store_n(&box->sent, to, __ATOMIC_RELEASE);
+        __atomic_store_n(&outbox->sent, to, __ATOMIC_RELEASE);
     }
 }
 
-void es_outbox_give(es_outbox_t *box)
+void es_outbox_release(es_outbox_t *outbox)
 {
-    es_lock_give(&box->guard.lock);
+    es_lock_give(&outbox->guard.lock);
 }

@@ -8,14 +8,14 @@
  *
  * It knows no proxy and no HTTP: an outcome is a number, 0 = taken.
  */
-#ifndef ES_OUTBOX_H
-#define ES_OUTBOX_H
+#ifndef ES_GRIP_OUTBOX_H
+#define ES_GRIP_OUTBOX_H
 
 #include "shm/lock.h"
 #include "journal/store.h"
 
 /** Failures that are remembered; of what is older nothing is known. */
-#define ES_OUTBOX_NOTES 64
+#define ES_OUTBOX_RESULTS 64
 
 enum {
     ES_OUTCOME_TAKEN = 0,
@@ -24,12 +24,12 @@ enum {
 };
 
 /** What became of the records from one position up to another. */
-typedef struct es_outbox_note_t {
+typedef struct es_outbox_result_t {
     apr_uint64_t from; /* atomic, as the next three */
     apr_uint64_t to;
     apr_uint64_t sent;   /* the outbox's, when it was noted */
     apr_int64_t outcome; /* of the sender */
-} es_outbox_note_t;
+} es_outbox_result_t;
 
 /** In shared memory. */
 typedef struct es_outbox_t {
@@ -37,17 +37,17 @@ typedef struct es_outbox_t {
         es_lock_t lock; /* of who sends, for as long as it sends */
         char line[64];
     } guard;
-    apr_uint64_t sent;   /* atomic; a position: all before it is done with */
-    apr_uint64_t count;  /* atomic; notes ever made */
-    apr_int64_t told;    /* of who sends: when a failure was last logged, by a
+    apr_uint64_t sent;     /* atomic; a position: all before it is done with */
+    apr_uint64_t count;    /* atomic; notes ever made */
+    apr_int64_t logged;    /* of who sends: when a failure was last logged, by a
                          * clock that all children share; 0 = all is well */
-    apr_uint64_t untold; /* the same: failures since then */
+    apr_uint64_t unlogged; /* the same: failures since then */
     apr_uint64_t spare[4];
-    es_outbox_note_t notes[ES_OUTBOX_NOTES]; /* note n at n % NOTES */
+    es_outbox_result_t results[ES_OUTBOX_RESULTS]; /* note n at n % NOTES */
 } es_outbox_t;
 
 /** Make one in zeroed memory. Context: PARENT. */
-apr_status_t es_outbox_format(es_outbox_t *box);
+apr_status_t es_outbox_format(es_outbox_t *outbox);
 
 /**
  * What stands before pos is not to be sent: the proxy is new, or comes back.
@@ -56,10 +56,10 @@ apr_status_t es_outbox_format(es_outbox_t *box);
  *
  * Context: PARENT, when no child uses it; or who has taken it.
  */
-void es_outbox_begin(es_outbox_t *box, es_pos_t pos);
+void es_outbox_begin(es_outbox_t *outbox, es_pos_t pos);
 
 /** All records before it are done with. Context: ANY. */
-es_pos_t es_outbox_sent(const es_outbox_t *box);
+es_pos_t es_outbox_sent(const es_outbox_t *outbox);
 
 /**
  * What became of the records from one position up to another?
@@ -71,7 +71,7 @@ es_pos_t es_outbox_sent(const es_outbox_t *box);
  *
  * Context: ANY, no lock.
  */
-int es_outbox_outcome(const es_outbox_t *box, es_pos_t from, es_pos_t to);
+int es_outbox_outcome(const es_outbox_t *outbox, es_pos_t from, es_pos_t to);
 
 /* ---- for who sends ----------------------------------------------------- */
 
@@ -84,7 +84,7 @@ int es_outbox_outcome(const es_outbox_t *box, es_pos_t from, es_pos_t to);
  * Context: one thread of each child, which gives it back itself. Should it
  * die, the next gets it; what was on its way may then be sent twice.
  */
-apr_status_t es_outbox_take(es_outbox_t *box);
+apr_status_t es_outbox_acquire(es_outbox_t *outbox);
 
 /**
  * Note what became of the records from one position up to another.
@@ -94,9 +94,10 @@ apr_status_t es_outbox_take(es_outbox_t *box);
  *
  * Context: who has taken it.
  */
-void es_outbox_note(es_outbox_t *box, es_pos_t from, es_pos_t to, int outcome);
+void es_outbox_report(es_outbox_t *outbox, es_pos_t from, es_pos_t to,
+                      int outcome);
 
 /** Let others send. */
-void es_outbox_give(es_outbox_t *box);
+void es_outbox_release(es_outbox_t *outbox);
 
 #endif

@@ -4,8 +4,8 @@
  * memory: 0 = taken, 100..999 = the status that refused it, or one of those
  * below. Pure.
  */
-#ifndef ES_OUTCOME_H
-#define ES_OUTCOME_H
+#ifndef ES_GRIP_OUTCOME_H
+#define ES_GRIP_OUTCOME_H
 
 #include <apr_pools.h>
 

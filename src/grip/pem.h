@@ -4,8 +4,8 @@
  * is, and texts made from the numbers of a JWK. The one door to OpenSSL's
  * libcrypto. Pure but for that.
  */
-#ifndef ES_PEM_H
-#define ES_PEM_H
+#ifndef ES_GRIP_PEM_H
+#define ES_GRIP_PEM_H
 
 #include <apr_pools.h>
 

@@ -4,15 +4,15 @@
  * does with all of its proxies. Made while the configuration is read, only
  * read afterwards.
  */
-#ifndef ES_PROXY_H
-#define ES_PROXY_H
+#ifndef ES_GRIP_PROXY_H
+#define ES_GRIP_PROXY_H
 
 #include <apr_pools.h>
 #include <apr_tables.h>
 #include <apr_time.h>
 
-#include "grip/url.h"
 #include "grip/key.h"
+#include "grip/url.h"
 
 /** How we prove to the proxy who publishes. */
 typedef enum es_proxy_auth_t {

@@ -13,8 +13,8 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "base/context.h"
 #include "base/clock.h"
+#include "base/context.h"
 #include "grip/sender_proxy.h"
 #include "grip/waiters.h"
 
@@ -27,20 +27,20 @@
 
 /** A hub with its shipments. */
 typedef struct route_t {
-    es_shipment_t *shipments[ES_GRIP_PROXIES_MAX];
+    es_sender_proxy_t *sendings[ES_GRIP_PROXIES_MAX];
     int count;
 } route_t;
 
-struct es_courier_t {
-    es_mailroom_t *room;
-    apr_uint32_t place;
+struct es_sender_t {
+    es_outbox_shm_t *outbox_shm;
+    apr_uint32_t child;
     route_t *routes; /* by hub number; of the thread */
     apr_uint32_t nhubs;
-    int nshipments;
+    int nsendings;
     es_grip_client_t *client; /* the thread's */
     apr_pool_t *pool;         /* the thread's */
     pthread_t thread;
-    es_tickets_t tickets;
+    es_waiters_t waiters;
     pthread_mutex_t lock;
     pthread_cond_t cond; /* is_done has been set */
     int is_done;         /* guarded by lock; the thread is at its last line */
@@ -50,26 +50,26 @@ struct es_courier_t {
 
 /* ---- Who waits --------------------------------------------------------- */
 
-static int look(void *arg, const es_ticket_t *ticket, int proxy)
+static int look(void *arg, const es_waiter_t *waiter, int proxy)
 {
-    const es_courier_t *courier = arg;
-    const route_t *route = &courier->routes[ticket->hub];
+    const es_sender_t *sender = arg;
+    const route_t *route = &sender->routes[waiter->hub];
 
-    es_shipment_t *shipment = route->shipments[proxy];
-    int outcome =
-        es_outbox_outcome(es_shipment_box(shipment), ticket->from, ticket->to);
+    es_sender_proxy_t *sending = route->sendings[proxy];
+    int outcome = es_outbox_outcome(es_sender_proxy_outbox(sending),
+                                    waiter->from, waiter->to);
 
-    if (ticket->is_again && outcome != ES_OUTCOME_OPEN &&
+    if (waiter->is_again && outcome != ES_OUTCOME_OPEN &&
         outcome != ES_OUTCOME_TAKEN) {
-        return es_shipment_again(shipment, ticket->from, ticket->to);
+        return es_sender_proxy_resend(sending, waiter->from, waiter->to);
     }
     return outcome;
 }
 
 /* @return how many are still waiting */
-static int tell_all(es_courier_t *courier)
+static int answer_all(es_sender_t *sender)
 {
-    return es_tickets_tell(&courier->tickets, look, courier);
+    return es_waiters_answer(&sender->waiters, look, sender);
 }
 
 /* ---- Shipments --------------------------------------------------------- */
@@ -79,115 +79,115 @@ typedef struct state_t {
     int blocked; /* shipments that wait for another child */
 } state_t;
 
-static void step_all(es_courier_t *courier, state_t *state)
+static void step_all(es_sender_t *sender, state_t *state)
 {
     int changed = 0;
     apr_uint32_t hub;
     int i;
 
     memset(state, 0, sizeof(*state));
-    for (hub = 0; hub < courier->nhubs; hub++) {
-        const route_t *route = &courier->routes[hub];
+    for (hub = 0; hub < sender->nhubs; hub++) {
+        const route_t *route = &sender->routes[hub];
 
         for (i = 0; i < route->count; i++) {
-            changed |= es_shipment_step(route->shipments[i]);
-            state->busy += es_shipment_is_busy(route->shipments[i]);
-            state->blocked += es_shipment_is_blocked(route->shipments[i]);
+            changed |= es_sender_proxy_step(route->sendings[i]);
+            state->busy += es_sender_proxy_is_busy(route->sendings[i]);
+            state->blocked += es_sender_proxy_is_blocked(route->sendings[i]);
         }
     }
     if (changed) {
-        es_mailroom_ring_all(courier->room);
+        es_outbox_shm_wake_all(sender->outbox_shm);
     }
 }
 
-static void end_posts(es_courier_t *courier)
+static void end_posts(es_sender_t *sender)
 {
-    es_shipment_t *shipment;
+    es_sender_proxy_t *sending;
     int outcome, changed = 0;
 
-    while ((shipment = es_grip_client_done(courier->client, &outcome))) {
-        changed |= es_shipment_ended(shipment, outcome);
+    while ((sending = es_grip_client_done(sender->client, &outcome))) {
+        changed |= es_sender_proxy_ended(sending, outcome);
     }
     if (changed) {
-        es_mailroom_ring_all(courier->room);
+        es_outbox_shm_wake_all(sender->outbox_shm);
     }
 }
 
-static void close_shipments(es_courier_t *courier)
+static void close_sendings(es_sender_t *sender)
 {
     apr_uint32_t hub;
     int i;
 
-    for (hub = 0; hub < courier->nhubs; hub++) {
-        for (i = 0; i < courier->routes[hub].count; i++) {
-            es_shipment_close(courier->routes[hub].shipments[i]);
+    for (hub = 0; hub < sender->nhubs; hub++) {
+        for (i = 0; i < sender->routes[hub].count; i++) {
+            es_sender_proxy_close(sender->routes[hub].sendings[i]);
         }
     }
-    es_mailroom_ring_all(courier->room);
+    es_outbox_shm_wake_all(sender->outbox_shm);
 }
 
 /* ---- The thread -------------------------------------------------------- */
 
-static void drain_bell(int bell)
+static void drain_wake_fd(int wake_fd)
 {
     apr_uint64_t rung;
 
-    (void)!read(bell, &rung, sizeof(rung)); /* does not block */
+    (void)!read(wake_fd, &rung, sizeof(rung)); /* does not block */
 }
 
 /* Say that we wait for other children, and look once more then. */
-static int look_and_wait(es_courier_t *courier, state_t *state)
+static int look_and_wait(es_sender_t *sender, state_t *state)
 {
-    int waiting = tell_all(courier);
+    int waiting = answer_all(sender);
 
     if (waiting == 0 && state->blocked == 0) {
         return 0;
     }
-    es_mailroom_waits(courier->room, courier->place);
-    step_all(courier, state);
-    return tell_all(courier);
+    es_outbox_shm_sleeps(sender->outbox_shm, sender->child);
+    step_all(sender, state);
+    return answer_all(sender);
 }
 
-static void run(es_courier_t *courier)
+static void run(es_sender_t *sender)
 {
-    int bell = es_mailroom_bell(courier->room, courier->place);
+    int wake_fd = es_outbox_shm_wake_fd(sender->outbox_shm, sender->child);
     apr_time_t until = 0;
     state_t state;
     int waiting;
 
     for (;;) {
-        drain_bell(bell);
-        end_posts(courier);
-        step_all(courier, &state);
-        waiting = look_and_wait(courier, &state);
-        /* acquire: pairs with es_courier_leave; nothing else hangs on it */
-        if (__atomic_load_n(&courier->stop, __ATOMIC_ACQUIRE)) {
+        drain_wake_fd(wake_fd);
+        end_posts(sender);
+        step_all(sender, &state);
+        waiting = look_and_wait(sender, &state);
+        /* acquire: pairs with es_sender_stop; nothing else hangs on it */
+        if (__atomic_load_n(&sender->stop, __ATOMIC_ACQUIRE)) {
             until = until != 0 ? until : es_clock_now() + GRACE;
             if ((waiting == 0 && state.busy == 0) || es_clock_now() >= until) {
                 break;
             }
         }
-        es_grip_client_wait(courier->client, bell,
+        es_grip_client_wait(sender->client, wake_fd,
                             waiting || state.blocked || until ? LOOK_SOON
                                                               : LOOK);
     }
-    es_mailroom_wakes(courier->room, courier->place);
+    es_outbox_shm_wakes(sender->outbox_shm, sender->child);
 }
 
 static void *on_thread(void *arg)
 {
-    es_courier_t *courier = arg;
+    es_sender_t *sender = arg;
 
     es_context_enter(ES_COURIER);
-    run(courier);
-    close_shipments(courier);
-    es_tickets_close(&courier->tickets);
-    es_grip_client_close(courier->client);
+    run(sender);
+    close_sendings(sender);
+    es_waiters_close(&sender->waiters);
+    es_grip_client_close(sender->client);
     es_grip_client_teardown();
-    pthread_mutex_lock(&courier->lock);
-    courier->is_done = 1;
-    pthread_cond_broadcast(&courier->cond);
-    pthread_mutex_unlock(&courier->lock);
+    pthread_mutex_lock(&sender->lock);
+    sender->is_done = 1;
+    pthread_cond_broadcast(&sender->cond);
+    pthread_mutex_unlock(&sender->lock);
     return NULL;
 }
 
@@ -212,22 +212,22 @@ static apr_status_t make_pool(apr_pool_t **pool)
     return APR_SUCCESS;
 }
 
-static apr_status_t open_route(es_courier_t *courier, route_t *route,
-                               const es_courier_hub_t *hub)
+static apr_status_t open_route(es_sender_t *sender, route_t *route,
+                               const es_sender_hub_t *hub)
 {
     apr_status_t rv = APR_SUCCESS;
     int i;
 
     for (i = 0; hub->grip && i < hub->grip->proxies->nelts; i++) {
-        es_shipment_params_t params = {0};
+        es_sender_proxy_params_t params = {0};
 
         params.hub = hub->name;
         params.store = hub->store;
         params.grip = hub->grip;
         params.proxy = APR_ARRAY_IDX(hub->grip->proxies, i, const es_proxy_t *);
-        params.box = es_mailroom_box(courier->room, hub->boxes[i]);
-        rv = es_shipment_open(&route->shipments[i], &params, courier->client,
-                              courier->pool);
+        params.outbox = es_outbox_shm_at(sender->outbox_shm, hub->outboxes[i]);
+        rv = es_sender_proxy_open(&route->sendings[i], &params, sender->client,
+                                  sender->pool);
         if (rv != APR_SUCCESS) {
             break;
         }
@@ -236,7 +236,7 @@ static apr_status_t open_route(es_courier_t *courier, route_t *route,
     return rv;
 }
 
-static int count_proxies(const es_courier_params_t *params)
+static int count_proxies(const es_sender_params_t *params)
 {
     int count = 0;
     apr_uint32_t i;
@@ -248,147 +248,145 @@ static int count_proxies(const es_courier_params_t *params)
     return count;
 }
 
-static apr_status_t open_routes(es_courier_t *courier,
-                                const es_courier_params_t *params)
+static apr_status_t open_routes(es_sender_t *sender,
+                                const es_sender_params_t *params)
 {
     apr_status_t rv =
-        es_grip_client_open(&courier->client, count_proxies(params));
+        es_grip_client_open(&sender->client, count_proxies(params));
     apr_uint32_t i;
 
-    courier->routes =
-        apr_pcalloc(courier->pool, sizeof(*courier->routes) * params->nhubs);
-    courier->nhubs = params->nhubs;
+    sender->routes =
+        apr_pcalloc(sender->pool, sizeof(*sender->routes) * params->nhubs);
+    sender->nhubs = params->nhubs;
     for (i = 0; i < params->nhubs && rv == APR_SUCCESS; i++) {
-        rv = open_route(courier, &courier->routes[i], &params->hubs[i]);
+        rv = open_route(sender, &sender->routes[i], &params->hubs[i]);
     }
     return rv;
 }
 
 /* Signals are the other threads' matter. */
-static apr_status_t start_thread(es_courier_t *courier)
+static apr_status_t start_thread(es_sender_t *sender)
 {
     sigset_t all, before;
     int error;
 
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    error = pthread_create(&courier->thread, NULL, on_thread, courier);
+    error = pthread_create(&sender->thread, NULL, on_thread, sender);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return error == 0 ? APR_SUCCESS : APR_FROM_OS_ERROR(error);
 }
 
-static void init_sync(es_courier_t *courier)
+static void init_sync(es_sender_t *sender)
 {
     pthread_condattr_t attr;
 
-    es_tickets_init(&courier->tickets);
-    pthread_mutex_init(&courier->lock, NULL);
+    es_waiters_init(&sender->waiters);
+    pthread_mutex_init(&sender->lock, NULL);
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&courier->cond, &attr);
+    pthread_cond_init(&sender->cond, &attr);
     pthread_condattr_destroy(&attr);
 }
 
 /* A thread that was not joined may be anywhere: its memory stays. */
 static apr_status_t on_pool_cleanup(void *data)
 {
-    es_courier_t *courier = data;
+    es_sender_t *sender = data;
 
-    if (courier->joined) {
-        apr_pool_destroy(courier->pool);
-        pthread_cond_destroy(&courier->cond);
-        pthread_mutex_destroy(&courier->lock);
-        es_tickets_destroy(&courier->tickets);
-        free(courier);
+    if (sender->joined) {
+        apr_pool_destroy(sender->pool);
+        pthread_cond_destroy(&sender->cond);
+        pthread_mutex_destroy(&sender->lock);
+        es_waiters_destroy(&sender->waiters);
+        free(sender);
     }
     return APR_SUCCESS;
 }
 
-apr_status_t es_courier_start(es_courier_t **out,
-                              const es_courier_params_t *params,
-                              apr_pool_t *pool)
+apr_status_t es_sender_start(es_sender_t **out,
+                             const es_sender_params_t *params, apr_pool_t *pool)
 {
-    es_courier_t *courier = calloc(1, sizeof(*courier));
-    apr_status_t rv = courier ? es_grip_client_setup() : APR_ENOMEM;
+    es_sender_t *sender = calloc(1, sizeof(*sender));
+    apr_status_t rv = sender ? es_grip_client_setup() : APR_ENOMEM;
 
     ES_CONTEXT(ES_CHILD_INIT);
     if (rv != APR_SUCCESS) {
-        free(courier);
+        free(sender);
         return rv;
     }
-    courier->room = params->room;
-    courier->place = params->place;
-    init_sync(courier);
-    rv = make_pool(&courier->pool);
+    sender->outbox_shm = params->outbox_shm;
+    sender->child = params->child;
+    init_sync(sender);
+    rv = make_pool(&sender->pool);
     if (rv == APR_SUCCESS) {
-        rv = open_routes(courier, params);
+        rv = open_routes(sender, params);
     }
     if (rv == APR_SUCCESS) {
-        rv = start_thread(courier);
+        rv = start_thread(sender);
     }
     if (rv == APR_SUCCESS) {
-        apr_pool_cleanup_register(pool, courier, on_pool_cleanup,
+        apr_pool_cleanup_register(pool, sender, on_pool_cleanup,
                                   apr_pool_cleanup_null);
-        *out = courier;
+        *out = sender;
     }
     /* else what was opened stays: the child goes on without a courier */
     return rv;
 }
 
-void es_courier_leave(es_courier_t *courier)
+void es_sender_stop(es_sender_t *sender)
 {
-    __atomic_store_n(&courier->stop, 1, __ATOMIC_RELEASE);
-    es_mailroom_ring(courier->room, courier->place);
+    __atomic_store_n(&sender->stop, 1, __ATOMIC_RELEASE);
+    es_outbox_shm_wake(sender->outbox_shm, sender->child);
 }
 
-apr_status_t es_courier_join(es_courier_t *courier,
-                             apr_interval_time_t patience)
+apr_status_t es_sender_join(es_sender_t *sender, apr_interval_time_t patience)
 {
     apr_time_t by = es_clock_now() + patience;
     struct timespec at;
     int error = 0, is_done;
 
-    if (courier->joined) {
+    if (sender->joined) {
         return APR_SUCCESS;
     }
     at.tv_sec = (time_t)apr_time_sec(by);
     at.tv_nsec = (long)apr_time_usec(by) * 1000;
-    pthread_mutex_lock(&courier->lock);
-    while (!courier->is_done && error == 0) {
-        error = pthread_cond_timedwait(&courier->cond, &courier->lock, &at);
+    pthread_mutex_lock(&sender->lock);
+    while (!sender->is_done && error == 0) {
+        error = pthread_cond_timedwait(&sender->cond, &sender->lock, &at);
     }
-    is_done = courier->is_done;
-    pthread_mutex_unlock(&courier->lock);
+    is_done = sender->is_done;
+    pthread_mutex_unlock(&sender->lock);
     if (!is_done) {
         return APR_TIMEUP;
     }
-    pthread_join(courier->thread, NULL);
-    courier->joined = 1;
+    pthread_join(sender->thread, NULL);
+    sender->joined = 1;
     return APR_SUCCESS;
 }
 
 /* ---- For workers ------------------------------------------------------- */
 
-void es_courier_call(es_courier_t *courier)
+void es_sender_wake(es_sender_t *sender)
 {
     ES_CONTEXT(ES_WORKER);
-    es_mailroom_ring(courier->room, courier->place);
+    es_outbox_shm_wake(sender->outbox_shm, sender->child);
 }
 
-static void ring(void *arg)
+static void wake(void *arg)
 {
-    es_courier_call(arg);
+    es_sender_wake(arg);
 }
 
-int es_courier_wait(es_courier_t *courier, apr_uint32_t hub, es_pos_t from,
-                    es_pos_t to, int again, apr_interval_time_t timeout,
-                    int *outcomes)
+int es_sender_wait(es_sender_t *sender, apr_uint32_t hub, es_pos_t from,
+                   es_pos_t to, int again, apr_interval_time_t timeout,
+                   int *outcomes)
 {
-    es_ticket_t ticket = {.hub = hub, .from = from, .to = to};
+    es_waiter_t waiter = {.hub = hub, .from = from, .to = to};
 
     ES_CONTEXT(ES_WORKER);
-    ticket.is_again = again;
-    ticket.outcomes = outcomes;
-    ticket.count = courier->routes[hub].count;
-    return es_tickets_wait(&courier->tickets, &ticket, timeout, ring, courier);
+    waiter.is_again = again;
+    waiter.outcomes = outcomes;
+    waiter.count = sender->routes[hub].count;
+    return es_waiters_wait(&sender->waiters, &waiter, timeout, wake, sender);
 }

@@ -4,36 +4,36 @@
  * GRIP proxies of all hubs, to all at once. Workers tell it that there is
  * something and may wait for what becomes of it.
  *
- * The couriers of all children share the outboxes (store/es_mailroom.h): one
+ * The couriers of all children share the outboxes (grip/outbox_shm.h): one
  * of them sends to a proxy at a time, also what others' workers wait for. So
  * what a proxy gets is in the order of the journal, whichever child has
  * published it, and what a killed child has left is sent by another.
  */
-#ifndef ES_COURIER_H
-#define ES_COURIER_H
+#ifndef ES_GRIP_SENDER_H
+#define ES_GRIP_SENDER_H
 
 #include <apr_pools.h>
 
+#include "grip/outbox_shm.h"
 #include "grip/outcome.h"
 #include "grip/proxy.h"
-#include "grip/outbox_shm.h"
 
-typedef struct es_courier_t es_courier_t;
+typedef struct es_sender_t es_sender_t;
 
 /** A hub, with its outboxes in the order of its proxies. */
-typedef struct es_courier_hub_t {
+typedef struct es_sender_hub_t {
     const char *name;
     es_store_t *store;
     const es_grip_t *grip; /* NULL = it has no proxies */
-    apr_uint32_t boxes[ES_GRIP_PROXIES_MAX];
-} es_courier_hub_t;
+    apr_uint32_t outboxes[ES_GRIP_PROXIES_MAX];
+} es_sender_hub_t;
 
-typedef struct es_courier_params_t {
-    es_mailroom_t *room;
-    apr_uint32_t place; /* of this child, from 1 */
-    const es_courier_hub_t *hubs;
+typedef struct es_sender_params_t {
+    es_outbox_shm_t *outbox_shm;
+    apr_uint32_t child; /* of this child, from 1 */
+    const es_sender_hub_t *hubs;
     apr_uint32_t nhubs;
-} es_courier_params_t;
+} es_sender_params_t;
 
 /**
  * Start its thread, with all signals blocked.
@@ -43,12 +43,12 @@ typedef struct es_courier_params_t {
  *
  * Context: CHILD_INIT.
  */
-apr_status_t es_courier_start(es_courier_t **out,
-                              const es_courier_params_t *params,
-                              apr_pool_t *pool);
+apr_status_t es_sender_start(es_sender_t **out,
+                             const es_sender_params_t *params,
+                             apr_pool_t *pool);
 
 /** There is something to send. Context: WORKER; does not block. */
-void es_courier_call(es_courier_t *courier);
+void es_sender_wake(es_sender_t *sender);
 
 /**
  * Wait for what becomes of records, at all proxies of their hub of which the
@@ -65,9 +65,9 @@ void es_courier_call(es_courier_t *courier);
  *
  * Context: WORKER; takes the lock of the tickets, not while it waits.
  */
-int es_courier_wait(es_courier_t *courier, apr_uint32_t hub, es_pos_t from,
-                    es_pos_t to, int again, apr_interval_time_t timeout,
-                    int *outcomes);
+int es_sender_wait(es_sender_t *sender, apr_uint32_t hub, es_pos_t from,
+                   es_pos_t to, int again, apr_interval_time_t timeout,
+                   int *outcomes);
 
 /**
  * Begin to stop: posts on their way have 2 seconds to end, then all who wait
@@ -75,15 +75,14 @@ int es_courier_wait(es_courier_t *courier, apr_uint32_t hub, es_pos_t from,
  *
  * Context: async-signal safe, as es_delivery_leave.
  */
-void es_courier_leave(es_courier_t *courier);
+void es_sender_stop(es_sender_t *sender);
 
 /**
- * Wait for the thread to end, after es_courier_leave.
+ * Wait for the thread to end, after es_sender_stop.
  *
  * @param patience  how long; then the thread is left to the process's end
  * @return APR_SUCCESS, or APR_TIMEUP
  */
-apr_status_t es_courier_join(es_courier_t *courier,
-                             apr_interval_time_t patience);
+apr_status_t es_sender_join(es_sender_t *sender, apr_interval_time_t patience);
 
 #endif

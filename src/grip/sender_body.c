@@ -8,9 +8,9 @@
 #include "grip/sender_body.h"
 
 #include "base/buf.h"
+#include "journal/missed_link.h"
 #include "grip/channel.h"
 #include "grip/item.h"
-#include "journal/missed_link.h"
 
 /* Pushpin takes 1,000,000 bytes. */
 #define BODY_MAX 900000
@@ -20,7 +20,7 @@
 
 /** A load on its way. */
 typedef struct load_t {
-    es_cargo_t *cargo;
+    es_sender_body_t *out;
     es_store_t *store;
     const es_grip_t *grip;
     es_buf_t body;
@@ -56,7 +56,7 @@ static apr_status_t make_item(load_t *load, const es_record_t *record, int i,
                               es_grip_item_t *item)
 {
     es_linked_t linked;
-    apr_status_t rv = es_store_follow(load->store, record, i, &linked);
+    apr_status_t rv = es_store_link(load->store, record, i, &linked);
 
     if (rv != APR_SUCCESS) {
         return rv;
@@ -89,60 +89,60 @@ static int add_item(load_t *load, const es_grip_item_t *item)
  * Add the items of a record.
  *
  * @return APR_SUCCESS: all of them; APR_EOF: the body is full, and to tells
- *         how far it came; or as es_cargo_load
+ *         how far it came; or as es_sender_body_make
  */
 static apr_status_t add_record(load_t *load, const es_record_t *record)
 {
-    es_cargo_t *cargo = load->cargo;
+    es_sender_body_t *out = load->out;
     es_grip_item_t item;
     apr_status_t rv = read_format(load, record, &item.format);
 
-    while (rv == APR_SUCCESS && cargo->to.link < record->nslots) {
-        rv = make_item(load, record, cargo->to.link, &item);
+    while (rv == APR_SUCCESS && out->to.link < record->nslots) {
+        rv = make_item(load, record, out->to.link, &item);
         if (rv == APR_SUCCESS && !add_item(load, &item)) {
             return APR_EOF;
         }
         if (rv == APR_SUCCESS) {
-            cargo->end = record->next;
-            cargo->to.link++;
+            out->end = record->next;
+            out->to.link++;
         }
     }
     if (rv == APR_SUCCESS) {
-        cargo->to.pos = record->next;
-        cargo->to.link = 0;
+        out->to.pos = record->next;
+        out->to.link = 0;
     }
     return rv;
 }
 
-apr_status_t es_cargo_load(es_cargo_t *cargo, es_store_t *store,
-                           const es_grip_t *grip, es_pos_t head, int most,
-                           apr_pool_t *p)
+apr_status_t es_sender_body_make(es_sender_body_t *out, es_store_t *store,
+                                 const es_grip_t *grip, es_pos_t head, int most,
+                                 apr_pool_t *p)
 {
-    load_t load = {cargo, store, grip, {0}, p};
+    load_t load = {out, store, grip, {0}, p};
     apr_status_t rv = APR_EOF;
     es_record_t record;
 
     es_buf_init(&load.body, p, BODY_MAX);
-    cargo->to = cargo->from;
-    cargo->end = cargo->from.pos;
-    cargo->records = 0;
-    while (cargo->to.pos < head && cargo->records < most) {
-        es_pos_t end = cargo->end;
+    out->to = out->from;
+    out->end = out->from.pos;
+    out->records = 0;
+    while (out->to.pos < head && out->records < most) {
+        es_pos_t end = out->end;
 
-        rv = es_store_look(store, cargo->to.pos, &record);
+        rv = es_store_look(store, out->to.pos, &record);
         if (rv == APR_SUCCESS) {
             rv = add_record(&load, &record);
         }
-        cargo->records += cargo->end != end;
+        out->records += out->end != end;
         if (rv != APR_SUCCESS) {
             break;
         }
     }
-    if (cargo->records == 0) {
+    if (out->records == 0) {
         return rv;
     }
     /* what went wrong behind it is found again by the next load */
     es_grip_item_finish(&load.body);
-    cargo->body = es_buf_slice(&load.body);
+    out->text = es_buf_slice(&load.body);
     return APR_SUCCESS;
 }

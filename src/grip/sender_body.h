@@ -4,25 +4,25 @@
  * of the journal that come next: one for each channel of a record, as many as
  * a proxy takes in one body. It sends nothing.
  */
-#ifndef ES_CARGO_H
-#define ES_CARGO_H
+#ifndef ES_GRIP_SENDER_BODY_H
+#define ES_GRIP_SENDER_BODY_H
 
-#include "grip/proxy.h"
 #include "journal/store.h"
+#include "grip/proxy.h"
 
 /** Where in the journal a proxy stands. */
-typedef struct es_stand_t {
+typedef struct es_sent_pos_t {
     es_pos_t pos; /* of a record */
     int link;     /* of its channels so many are sent; mostly 0 */
-} es_stand_t;
+} es_sent_pos_t;
 
-typedef struct es_cargo_t {
-    es_slice_t body; /* in the pool given */
-    es_stand_t from;
-    es_stand_t to;
+typedef struct es_sender_body_t {
+    es_slice_t text; /* in the pool given */
+    es_sent_pos_t from;
+    es_sent_pos_t to;
     es_pos_t end; /* behind the last record of which something is in it */
     int records;  /* of which something is in it */
-} es_cargo_t;
+} es_sender_body_t;
 
 /**
  * Load what comes next.
@@ -37,8 +37,8 @@ typedef struct es_cargo_t {
  *
  * Context: the courier's thread; may take the store lock.
  */
-apr_status_t es_cargo_load(es_cargo_t *cargo, es_store_t *store,
-                           const es_grip_t *grip, es_pos_t head, int most,
-                           apr_pool_t *p);
+apr_status_t es_sender_body_make(es_sender_body_t *out, es_store_t *store,
+                                 const es_grip_t *grip, es_pos_t head, int most,
+                                 apr_pool_t *p);
 
 #endif

@@ -15,8 +15,8 @@
  *                       failed: each record waits for one try at most, and
  *                       nothing piles up before a proxy that is down
  *
- * Failed records are not tried again by themselves: clients of a proxy that
- * was down come back to it, and get them from the journal. es_shipment_again
+ * Failed records are not tried again by themselves: clients of a proxy that was
+ * down come back to it, and get them from the journal. es_sender_proxy_resend
  * sends them once more for a publisher who asks: each alone, before what is
  * next in the journal.
  */
@@ -24,9 +24,9 @@
 
 #include <apr_strings.h>
 
+#include "base/clock.h"
 #include "base/context.h"
 #include "base/log.h"
-#include "base/clock.h"
 #include "grip/sender_body.h"
 
 /* A token is good for 10 minutes, made anew after 5. */
@@ -35,135 +35,135 @@
 #define LOG_PAUSE (10 * APR_USEC_PER_SEC)
 
 /* Records that are sent again, one by one. */
-typedef struct again_t {
+typedef struct resend_t {
     es_pos_t from;
     es_pos_t to;
-    es_stand_t stand; /* what is next */
+    es_sent_pos_t at; /* what is next */
     int is_wanted;    /* stand has not reached to */
     int outcome;      /* so far; 0 = taken */
-} again_t;
+} resend_t;
 
-struct es_shipment_t {
-    es_shipment_params_t params;
+struct es_sender_proxy_t {
+    es_sender_proxy_params_t params;
     es_grip_line_t *line;
     apr_pool_t *pool;   /* of the post on its way */
     apr_pool_t *tokens; /* of authorization */
     const char *authorization;
     apr_time_t authorized; /* when it was made; 0 = not yet */
-    es_cargo_t cargo;      /* on its way */
-    es_stand_t stand;      /* what is next, if sent is there, too */
+    es_sender_body_t body; /* on its way */
+    es_sent_pos_t at;      /* what is next, if sent is there, too */
     es_pos_t covers;       /* head when the post began */
     es_pos_t alone_until;  /* records before it are sent one by one */
-    again_t again;
-    int is_again;   /* what is on its way is sent again */
+    resend_t resend;
+    int is_resend;  /* what is on its way is sent again */
     int is_busy;    /* the outbox is ours, a post is on its way */
     int is_blocked; /* another child has the outbox */
 };
 
-apr_status_t es_shipment_open(es_shipment_t **out,
-                              const es_shipment_params_t *params,
-                              es_grip_client_t *client, apr_pool_t *pool)
+apr_status_t es_sender_proxy_open(es_sender_proxy_t **out,
+                                  const es_sender_proxy_params_t *params,
+                                  es_grip_client_t *client, apr_pool_t *pool)
 {
-    es_shipment_t *shipment = apr_pcalloc(pool, sizeof(*shipment));
+    es_sender_proxy_t *sending = apr_pcalloc(pool, sizeof(*sending));
     es_grip_line_params_t line = {0};
 
-    shipment->params = *params;
-    apr_pool_create(&shipment->pool, pool);
-    apr_pool_create(&shipment->tokens, pool);
+    sending->params = *params;
+    apr_pool_create(&sending->pool, pool);
+    apr_pool_create(&sending->tokens, pool);
     line.uri = params->proxy->publish_uri;
     line.connect_timeout = params->grip->connect_timeout;
     line.timeout = params->grip->publish_timeout;
-    line.owner = shipment;
-    *out = shipment;
-    return es_grip_line_open(&shipment->line, client, &line);
+    line.owner = sending;
+    *out = sending;
+    return es_grip_line_open(&sending->line, client, &line);
 }
 
-void es_shipment_close(es_shipment_t *shipment)
+void es_sender_proxy_close(es_sender_proxy_t *sending)
 {
-    es_grip_line_close(shipment->line);
-    if (shipment->is_busy) {
-        shipment->is_busy = 0;
-        es_outbox_give(shipment->params.box);
+    es_grip_line_close(sending->line);
+    if (sending->is_busy) {
+        sending->is_busy = 0;
+        es_outbox_release(sending->params.outbox);
     }
 }
 
 /* ---- The log ----------------------------------------------------------- */
 
-static void tell_failure(es_shipment_t *shipment, int outcome)
+static void log_failure(es_sender_proxy_t *sending, int outcome)
 {
-    es_outbox_t *box = shipment->params.box;
+    es_outbox_t *outbox = sending->params.outbox;
     apr_time_t now = es_clock_now();
 
-    box->untold++;
-    if (box->told != 0 && now - box->told < LOG_PAUSE) {
+    outbox->unlogged++;
+    if (outbox->logged != 0 && now - outbox->logged < LOG_PAUSE) {
         return;
     }
     es_log(ES_LOG_WARNING, 0, "ES0630",
            "hub %s: the GRIP proxy %s did not take events: %s "
            "(%" APR_UINT64_T_FMT " times); clients that it holds have missed "
            "them",
-           shipment->params.hub, shipment->params.proxy->name,
-           es_outcome_text(outcome, shipment->pool), box->untold);
-    box->told = now;
-    box->untold = 0;
+           sending->params.hub, sending->params.proxy->name,
+           es_outcome_text(outcome, sending->pool), outbox->unlogged);
+    outbox->logged = now;
+    outbox->unlogged = 0;
 }
 
-static void tell_success(es_shipment_t *shipment)
+static void log_success(es_sender_proxy_t *sending)
 {
-    es_outbox_t *box = shipment->params.box;
+    es_outbox_t *outbox = sending->params.outbox;
 
-    if (box->told != 0) {
+    if (outbox->logged != 0) {
         es_log(ES_LOG_NOTICE, 0, "ES0631",
                "hub %s: the GRIP proxy %s takes events again",
-               shipment->params.hub, shipment->params.proxy->name);
-        box->told = 0;
-        box->untold = 0;
+               sending->params.hub, sending->params.proxy->name);
+        outbox->logged = 0;
+        outbox->unlogged = 0;
     }
 }
 
 /* ---- One post ---------------------------------------------------------- */
 
-static void note(es_shipment_t *shipment, es_pos_t to, int outcome)
+static void note(es_sender_proxy_t *sending, es_pos_t to, int outcome)
 {
-    es_outbox_t *box = shipment->params.box;
+    es_outbox_t *outbox = sending->params.outbox;
 
-    es_outbox_note(box, es_outbox_sent(box), to, outcome);
+    es_outbox_report(outbox, es_outbox_sent(outbox), to, outcome);
     if (outcome == ES_OUTCOME_TAKEN) {
-        tell_success(shipment);
+        log_success(sending);
     }
     else {
-        tell_failure(shipment, outcome);
+        log_failure(sending, outcome);
     }
 }
 
 /* @return 0: there is none */
-static int authorize(es_shipment_t *shipment)
+static int authorize(es_sender_proxy_t *sending)
 {
-    const es_proxy_t *proxy = shipment->params.proxy;
+    const es_proxy_t *proxy = sending->params.proxy;
     apr_time_t now = es_clock_now();
 
-    if (shipment->authorized != 0 && (proxy->auth != ES_AUTH_JWT ||
-                                      now - shipment->authorized < TOKEN_AGE)) {
+    if (sending->authorized != 0 &&
+        (proxy->auth != ES_AUTH_JWT || now - sending->authorized < TOKEN_AGE)) {
         return 1;
     }
-    apr_pool_clear(shipment->tokens);
-    shipment->authorized = 0;
-    if (!es_proxy_authorization(&shipment->authorization, proxy, apr_time_now(),
-                                shipment->tokens)) {
+    apr_pool_clear(sending->tokens);
+    sending->authorized = 0;
+    if (!es_proxy_authorization(&sending->authorization, proxy, apr_time_now(),
+                                sending->tokens)) {
         return 0;
     }
-    shipment->authorized = now;
+    sending->authorized = now;
     return 1;
 }
 
 /* @return 0, or what prevented it */
-static int post(es_shipment_t *shipment)
+static int post(es_sender_proxy_t *sending)
 {
-    if (!authorize(shipment)) {
+    if (!authorize(sending)) {
         return ES_OUTCOME_TOKEN;
     }
-    if (es_grip_line_post(shipment->line, shipment->authorization,
-                          shipment->cargo.body) != APR_SUCCESS) {
+    if (es_grip_line_post(sending->line, sending->authorization,
+                          sending->body.text) != APR_SUCCESS) {
         return ES_OUTCOME_BROKEN;
     }
     return 0;
@@ -171,42 +171,42 @@ static int post(es_shipment_t *shipment)
 
 /* Where the next body begins. A place in the middle of a record counts only
  * as long as the outbox has stayed with that record. */
-static es_stand_t stand_of(const es_shipment_t *shipment)
+static es_sent_pos_t at_of(const es_sender_proxy_t *sending)
 {
-    es_stand_t stand = {es_outbox_sent(shipment->params.box), 0};
+    es_sent_pos_t at = {es_outbox_sent(sending->params.outbox), 0};
 
-    return shipment->stand.pos == stand.pos ? shipment->stand : stand;
+    return sending->at.pos == at.pos ? sending->at : at;
 }
 
 /* Load what is next. @return 0: nothing is */
-static int load(es_shipment_t *shipment, int *changed)
+static int load(es_sender_proxy_t *sending, int *changed)
 {
-    const es_shipment_params_t *params = &shipment->params;
+    const es_sender_proxy_params_t *params = &sending->params;
     apr_status_t rv = APR_SUCCESS;
 
     for (;;) {
-        es_pos_t sent = es_outbox_sent(params->box);
+        es_pos_t sent = es_outbox_sent(params->outbox);
         es_pos_t head = es_store_head(params->store);
 
         if (sent > head) {
             /* of another journal, or a stray write */
-            es_outbox_begin(params->box, head);
+            es_outbox_begin(params->outbox, head);
             return 0;
         }
-        apr_pool_clear(shipment->pool);
-        shipment->cargo.from = stand_of(shipment);
-        shipment->covers = head;
-        rv = es_cargo_load(&shipment->cargo, params->store, params->grip, head,
-                           sent < shipment->alone_until ? 1 : APR_INT32_MAX,
-                           shipment->pool);
+        apr_pool_clear(sending->pool);
+        sending->body.from = at_of(sending);
+        sending->covers = head;
+        rv = es_sender_body_make(
+            &sending->body, params->store, params->grip, head,
+            sent < sending->alone_until ? 1 : APR_INT32_MAX, sending->pool);
         if (rv == APR_SUCCESS || rv == APR_EOF) {
             return rv == APR_SUCCESS;
         }
         if (rv == APR_ENOENT && es_store_tail(params->store) > sent) {
-            note(shipment, es_store_tail(params->store), ES_OUTCOME_OVERTAKEN);
+            note(sending, es_store_tail(params->store), ES_OUTCOME_OVERTAKEN);
         }
         else {
-            note(shipment, head, ES_OUTCOME_LOST);
+            note(sending, head, ES_OUTCOME_LOST);
         }
         *changed = 1;
     }
@@ -214,185 +214,188 @@ static int load(es_shipment_t *shipment, int *changed)
 
 /* ---- Once more --------------------------------------------------------- */
 
-int es_shipment_again(es_shipment_t *shipment, es_pos_t from, es_pos_t to)
+int es_sender_proxy_resend(es_sender_proxy_t *sending, es_pos_t from,
+                           es_pos_t to)
 {
-    again_t *again = &shipment->again;
+    resend_t *resend = &sending->resend;
 
-    if (!again->is_wanted && (again->from != from || again->to != to)) {
-        again->from = again->stand.pos = from;
-        again->to = to;
-        again->stand.link = 0;
-        again->outcome = ES_OUTCOME_TAKEN;
-        again->is_wanted = 1;
+    if (!resend->is_wanted && (resend->from != from || resend->to != to)) {
+        resend->from = resend->at.pos = from;
+        resend->to = to;
+        resend->at.link = 0;
+        resend->outcome = ES_OUTCOME_TAKEN;
+        resend->is_wanted = 1;
     }
-    if (again->is_wanted || again->from != from || again->to != to) {
+    if (resend->is_wanted || resend->from != from || resend->to != to) {
         return ES_OUTCOME_OPEN;
     }
-    again->from = again->to = 0; /* told once */
-    return again->outcome;
+    resend->from = resend->to = 0; /* told once */
+    return resend->outcome;
 }
 
 /* It is over, well or not, up to this position. */
-static void pass(again_t *again, es_pos_t pos, int outcome)
+static void pass(resend_t *resend, es_pos_t pos, int outcome)
 {
     if (outcome != ES_OUTCOME_TAKEN) {
-        again->outcome = outcome;
+        resend->outcome = outcome;
     }
-    again->stand.pos = pos;
-    again->stand.link = 0;
-    again->is_wanted = pos < again->to;
+    resend->at.pos = pos;
+    resend->at.link = 0;
+    resend->is_wanted = pos < resend->to;
 }
 
-static int was_taken(const es_shipment_t *shipment, const es_record_t *record)
+static int was_taken(const es_sender_proxy_t *sending,
+                     const es_record_t *record)
 {
-    return es_outbox_outcome(shipment->params.box, record->pos, record->next) ==
-           ES_OUTCOME_TAKEN;
+    return es_outbox_outcome(sending->params.outbox, record->pos,
+                             record->next) == ES_OUTCOME_TAKEN;
 }
 
 /* Load the next of them that the proxy has not taken. @return 0: none */
-static int load_again(es_shipment_t *shipment)
+static int load_resend(es_sender_proxy_t *sending)
 {
-    const es_shipment_params_t *params = &shipment->params;
-    again_t *again = &shipment->again;
+    const es_sender_proxy_params_t *params = &sending->params;
+    resend_t *resend = &sending->resend;
     es_record_t record;
 
-    while (again->is_wanted) {
-        if (es_store_look(params->store, again->stand.pos, &record) !=
+    while (resend->is_wanted) {
+        if (es_store_look(params->store, resend->at.pos, &record) !=
             APR_SUCCESS) {
-            pass(again, again->to, ES_OUTCOME_OVERTAKEN);
+            pass(resend, resend->to, ES_OUTCOME_OVERTAKEN);
             break;
         }
-        if (again->stand.link == 0 && was_taken(shipment, &record)) {
-            pass(again, record.next, ES_OUTCOME_TAKEN);
+        if (resend->at.link == 0 && was_taken(sending, &record)) {
+            pass(resend, record.next, ES_OUTCOME_TAKEN);
             continue;
         }
-        apr_pool_clear(shipment->pool);
-        shipment->cargo.from = again->stand;
-        if (es_cargo_load(&shipment->cargo, params->store, params->grip,
-                          record.next, 1, shipment->pool) == APR_SUCCESS) {
+        apr_pool_clear(sending->pool);
+        sending->body.from = resend->at;
+        if (es_sender_body_make(&sending->body, params->store, params->grip,
+                                record.next, 1, sending->pool) == APR_SUCCESS) {
             return 1;
         }
-        pass(again, record.next, ES_OUTCOME_OVERTAKEN);
+        pass(resend, record.next, ES_OUTCOME_OVERTAKEN);
     }
     return 0;
 }
 
-static void ended_again(es_shipment_t *shipment, int outcome)
+static void ended_resend(es_sender_proxy_t *sending, int outcome)
 {
-    const es_cargo_t *cargo = &shipment->cargo;
+    const es_sender_body_t *body = &sending->body;
 
-    if (outcome == ES_OUTCOME_TAKEN && cargo->to.pos < cargo->end) {
-        shipment->again.stand = cargo->to; /* the rest of its channels */
+    if (outcome == ES_OUTCOME_TAKEN && body->to.pos < body->end) {
+        sending->resend.at = body->to; /* the rest of its channels */
         return;
     }
-    es_outbox_note(shipment->params.box, cargo->from.pos, cargo->end, outcome);
+    es_outbox_report(sending->params.outbox, body->from.pos, body->end,
+                     outcome);
     if (es_outcome_is_answer(outcome) || outcome == ES_OUTCOME_TAKEN) {
-        pass(&shipment->again, cargo->end, outcome);
+        pass(&sending->resend, body->end, outcome);
     }
     else {
-        pass(&shipment->again, shipment->again.to, outcome);
+        pass(&sending->resend, sending->resend.to, outcome);
     }
 }
 
 /* ---- Sending ----------------------------------------------------------- */
 
-static void ended_first(es_shipment_t *shipment, int outcome)
+static void ended_first(es_sender_proxy_t *sending, int outcome)
 {
-    es_cargo_t *cargo = &shipment->cargo;
+    es_sender_body_t *body = &sending->body;
 
     if (outcome == ES_OUTCOME_TAKEN) {
-        if (cargo->to.pos > cargo->from.pos) {
-            note(shipment, cargo->to.pos, outcome);
+        if (body->to.pos > body->from.pos) {
+            note(sending, body->to.pos, outcome);
         }
     }
-    else if (es_outcome_blames_body(outcome) && cargo->records > 1) {
-        shipment->alone_until = cargo->end;
-        cargo->to = cargo->from;
+    else if (es_outcome_blames_body(outcome) && body->records > 1) {
+        sending->alone_until = body->end;
+        body->to = body->from;
     }
     else if (es_outcome_is_answer(outcome)) {
-        note(shipment, cargo->end, outcome);
+        note(sending, body->end, outcome);
     }
     else {
-        note(shipment, shipment->covers, outcome);
+        note(sending, sending->covers, outcome);
     }
-    shipment->stand = cargo->to;
+    sending->at = body->to;
 }
 
-static void end_post(es_shipment_t *shipment, int outcome)
+static void end_post(es_sender_proxy_t *sending, int outcome)
 {
-    if (shipment->is_again) {
-        ended_again(shipment, outcome);
+    if (sending->is_resend) {
+        ended_resend(sending, outcome);
     }
     else {
-        ended_first(shipment, outcome);
+        ended_first(sending, outcome);
     }
 }
 
 /* What is to be sent now? @return 0: nothing */
-static int choose(es_shipment_t *shipment, int *changed)
+static int choose(es_sender_proxy_t *sending, int *changed)
 {
-    shipment->is_again = load_again(shipment);
-    return shipment->is_again || load(shipment, changed);
+    sending->is_resend = load_resend(sending);
+    return sending->is_resend || load(sending, changed);
 }
 
 /* Go on, or let others. @return 1 when the outbox has changed */
-static int go_on(es_shipment_t *shipment)
+static int go_on(es_sender_proxy_t *sending)
 {
     int changed = 0;
 
-    while (choose(shipment, &changed)) {
-        int outcome = post(shipment);
+    while (choose(sending, &changed)) {
+        int outcome = post(sending);
 
         if (outcome == 0) {
-            shipment->is_busy = 1;
+            sending->is_busy = 1;
             return changed;
         }
-        end_post(shipment, outcome);
+        end_post(sending, outcome);
         changed = 1;
     }
-    shipment->is_busy = 0;
-    es_outbox_give(shipment->params.box);
+    sending->is_busy = 0;
+    es_outbox_release(sending->params.outbox);
     return 1;
 }
 
-int es_shipment_step(es_shipment_t *shipment)
+int es_sender_proxy_step(es_sender_proxy_t *sending)
 {
-    const es_shipment_params_t *params = &shipment->params;
+    const es_sender_proxy_params_t *params = &sending->params;
 
     ES_CONTEXT(ES_COURIER);
-    shipment->is_blocked = 0;
-    if (shipment->is_busy ||
-        (!shipment->again.is_wanted &&
-         es_outbox_sent(params->box) == es_store_head(params->store))) {
+    sending->is_blocked = 0;
+    if (sending->is_busy ||
+        (!sending->resend.is_wanted &&
+         es_outbox_sent(params->outbox) == es_store_head(params->store))) {
         return 0;
     }
-    if (es_outbox_take(params->box) != APR_SUCCESS) {
-        shipment->is_blocked = 1;
+    if (es_outbox_acquire(params->outbox) != APR_SUCCESS) {
+        sending->is_blocked = 1;
         return 0;
     }
-    shipment->stand.pos = 0; /* what another has begun, we do not know */
-    return go_on(shipment);
+    sending->at.pos = 0; /* what another has begun, we do not know */
+    return go_on(sending);
 }
 
-int es_shipment_ended(es_shipment_t *shipment, int outcome)
+int es_sender_proxy_ended(es_sender_proxy_t *sending, int outcome)
 {
     ES_CONTEXT(ES_COURIER);
-    end_post(shipment, outcome);
-    go_on(shipment);
+    end_post(sending, outcome);
+    go_on(sending);
     return 1;
 }
 
-int es_shipment_is_busy(const es_shipment_t *shipment)
+int es_sender_proxy_is_busy(const es_sender_proxy_t *sending)
 {
-    return shipment->is_busy;
+    return sending->is_busy;
 }
 
-int es_shipment_is_blocked(const es_shipment_t *shipment)
+int es_sender_proxy_is_blocked(const es_sender_proxy_t *sending)
 {
-    return shipment->is_blocked;
+    return sending->is_blocked;
 }
 
-const es_outbox_t *es_shipment_box(const es_shipment_t *shipment)
+const es_outbox_t *es_sender_proxy_outbox(const es_sender_proxy_t *sending)
 {
-    return shipment->params.box;
+    return sending->params.outbox;
 }

@@ -6,128 +6,128 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "base/context.h"
 #include "base/clock.h"
-#include "grip/outcome.h"
+#include "base/context.h"
 #include "base/sigblock.h"
+#include "grip/outcome.h"
 
-void es_tickets_init(es_tickets_t *tickets)
+void es_waiters_init(es_waiters_t *waiters)
 {
-    es_ring_init(&tickets->waiting);
-    pthread_mutex_init(&tickets->lock, NULL);
-    tickets->is_closed = 0;
+    es_list_init(&waiters->waiting);
+    pthread_mutex_init(&waiters->lock, NULL);
+    waiters->is_closed = 0;
 }
 
-void es_tickets_destroy(es_tickets_t *tickets)
+void es_waiters_destroy(es_waiters_t *waiters)
 {
-    pthread_mutex_destroy(&tickets->lock);
+    pthread_mutex_destroy(&waiters->lock);
 }
 
 /* ---- The courier ------------------------------------------------------- */
 
-static void tell(es_ticket_t *ticket)
+static void answer(es_waiter_t *waiter)
 {
     const apr_uint64_t one = 1;
 
-    ticket->is_told = 1;
-    (void)!write(ticket->bell, &one, sizeof(one)); /* its first and only */
+    waiter->is_answered = 1;
+    (void)!write(waiter->wake_fd, &one, sizeof(one)); /* its first and only */
 }
 
-static void refuse(es_ticket_t *ticket)
+static void refuse(es_waiter_t *waiter)
 {
     int i;
 
-    for (i = 0; i < ticket->count; i++) {
-        if (ticket->outcomes[i] == ES_OUTCOME_OPEN) {
-            ticket->outcomes[i] = ES_OUTCOME_STOPPING;
+    for (i = 0; i < waiter->count; i++) {
+        if (waiter->outcomes[i] == ES_OUTCOME_OPEN) {
+            waiter->outcomes[i] = ES_OUTCOME_STOPPING;
         }
     }
-    tell(ticket);
+    answer(waiter);
 }
 
-static void look_at(es_ticket_t *ticket, es_tickets_look_fn_t *look, void *arg)
+static void look_at(es_waiter_t *waiter, es_waiters_look_fn_t *look, void *arg)
 {
     int open = 0;
     int i;
 
-    for (i = 0; i < ticket->count; i++) {
-        if (ticket->outcomes[i] == ES_OUTCOME_OPEN) {
-            ticket->outcomes[i] = look(arg, ticket, i);
-            open += ticket->outcomes[i] == ES_OUTCOME_OPEN;
+    for (i = 0; i < waiter->count; i++) {
+        if (waiter->outcomes[i] == ES_OUTCOME_OPEN) {
+            waiter->outcomes[i] = look(arg, waiter, i);
+            open += waiter->outcomes[i] == ES_OUTCOME_OPEN;
         }
     }
     if (open == 0) {
-        tell(ticket);
+        answer(waiter);
     }
 }
 
-int es_tickets_tell(es_tickets_t *tickets, es_tickets_look_fn_t *look,
-                    void *arg)
+int es_waiters_answer(es_waiters_t *waiters, es_waiters_look_fn_t *look,
+                      void *arg)
 {
-    es_ring_t *at;
+    es_list_t *at;
     int waiting = 0;
 
     ES_CONTEXT(ES_COURIER);
-    pthread_mutex_lock(&tickets->lock);
-    for (at = tickets->waiting.next; at != &tickets->waiting; at = at->next) {
-        es_ticket_t *ticket = ES_RING_OWNER(at, es_ticket_t, link);
+    pthread_mutex_lock(&waiters->lock);
+    for (at = waiters->waiting.next; at != &waiters->waiting; at = at->next) {
+        es_waiter_t *waiter = ES_LIST_OWNER(at, es_waiter_t, link);
 
-        if (!ticket->is_told) {
-            look_at(ticket, look, arg);
+        if (!waiter->is_answered) {
+            look_at(waiter, look, arg);
         }
-        waiting += !ticket->is_told;
+        waiting += !waiter->is_answered;
     }
-    pthread_mutex_unlock(&tickets->lock);
+    pthread_mutex_unlock(&waiters->lock);
     return waiting;
 }
 
-void es_tickets_close(es_tickets_t *tickets)
+void es_waiters_close(es_waiters_t *waiters)
 {
-    es_ring_t *at;
+    es_list_t *at;
 
-    pthread_mutex_lock(&tickets->lock);
-    tickets->is_closed = 1;
-    for (at = tickets->waiting.next; at != &tickets->waiting; at = at->next) {
-        es_ticket_t *ticket = ES_RING_OWNER(at, es_ticket_t, link);
+    pthread_mutex_lock(&waiters->lock);
+    waiters->is_closed = 1;
+    for (at = waiters->waiting.next; at != &waiters->waiting; at = at->next) {
+        es_waiter_t *waiter = ES_LIST_OWNER(at, es_waiter_t, link);
 
-        if (!ticket->is_told) {
-            refuse(ticket);
+        if (!waiter->is_answered) {
+            refuse(waiter);
         }
     }
-    pthread_mutex_unlock(&tickets->lock);
+    pthread_mutex_unlock(&waiters->lock);
 }
 
 /* ---- Workers ----------------------------------------------------------- */
 
-static void hand_in(es_tickets_t *tickets, es_ticket_t *ticket)
+static void hand_in(es_waiters_t *waiters, es_waiter_t *waiter)
 {
-    es_hush_t hush;
+    es_sigblock_t sigblock;
 
-    es_hush_begin(&hush);
-    pthread_mutex_lock(&tickets->lock);
-    es_ring_append(&tickets->waiting, &ticket->link);
-    if (tickets->is_closed) {
-        refuse(ticket);
+    es_sigblock_begin(&sigblock);
+    pthread_mutex_lock(&waiters->lock);
+    es_list_append(&waiters->waiting, &waiter->link);
+    if (waiters->is_closed) {
+        refuse(waiter);
     }
-    pthread_mutex_unlock(&tickets->lock);
-    es_hush_end(&hush);
+    pthread_mutex_unlock(&waiters->lock);
+    es_sigblock_end(&sigblock);
 }
 
-static void take_back(es_tickets_t *tickets, es_ticket_t *ticket)
+static void take_back(es_waiters_t *waiters, es_waiter_t *waiter)
 {
-    es_hush_t hush;
+    es_sigblock_t sigblock;
 
-    es_hush_begin(&hush);
-    pthread_mutex_lock(&tickets->lock);
-    es_ring_remove(&ticket->link);
-    pthread_mutex_unlock(&tickets->lock);
-    es_hush_end(&hush);
+    es_sigblock_begin(&sigblock);
+    pthread_mutex_lock(&waiters->lock);
+    es_list_remove(&waiter->link);
+    pthread_mutex_unlock(&waiters->lock);
+    es_sigblock_end(&sigblock);
 }
 
-static void wait_for_bell(int bell, apr_interval_time_t timeout)
+static void wait_for_answer(int wake_fd, apr_interval_time_t timeout)
 {
     apr_time_t by = es_clock_now() + timeout;
-    struct pollfd fd = {bell, POLLIN, 0};
+    struct pollfd fd = {wake_fd, POLLIN, 0};
     apr_interval_time_t left = timeout;
 
     while (left > 0 && poll(&fd, 1, (int)(left / 1000) + 1) < 0 &&
@@ -136,19 +136,19 @@ static void wait_for_bell(int bell, apr_interval_time_t timeout)
     }
 }
 
-int es_tickets_wait(es_tickets_t *tickets, es_ticket_t *ticket,
-                    apr_interval_time_t timeout, void (*ring)(void *arg),
+int es_waiters_wait(es_waiters_t *waiters, es_waiter_t *waiter,
+                    apr_interval_time_t timeout, void (*wake)(void *arg),
                     void *arg)
 {
-    ticket->is_told = 0;
-    ticket->bell = eventfd(0, EFD_CLOEXEC);
-    if (ticket->bell < 0) {
+    waiter->is_answered = 0;
+    waiter->wake_fd = eventfd(0, EFD_CLOEXEC);
+    if (waiter->wake_fd < 0) {
         return 0;
     }
-    hand_in(tickets, ticket);
-    ring(arg);
-    wait_for_bell(ticket->bell, timeout);
-    take_back(tickets, ticket);
-    close(ticket->bell);
-    return ticket->is_told;
+    hand_in(waiters, waiter);
+    wake(arg);
+    wait_for_answer(waiter->wake_fd, timeout);
+    take_back(waiters, waiter);
+    close(waiter->wake_fd);
+    return waiter->is_answered;
 }

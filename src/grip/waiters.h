@@ -8,8 +8,8 @@
  * afterwards. The waiting itself is a poll, without lock: under prefork a
  * child ends in a signal handler, in the midst of it.
  */
-#ifndef ES_TICKETS_H
-#define ES_TICKETS_H
+#ifndef ES_GRIP_WAITERS_H
+#define ES_GRIP_WAITERS_H
 
 #include "base/list.h"
 #include "grip/outbox.h"
@@ -18,28 +18,28 @@
 
 #include <apr_time.h>
 
-typedef struct es_ticket_t {
-    es_ring_t link;
+typedef struct es_waiter_t {
+    es_list_t link;
     apr_uint32_t hub; /* its number */
     es_pos_t from;    /* where the first record starts */
     es_pos_t to;      /* behind the last */
     int *outcomes;    /* one for each proxy; guarded by lock, as the next */
     int count;        /* of proxies */
     int is_again;     /* what a proxy has not taken is sent to it again */
-    int is_told;      /* no outcome is open any more */
-    int bell;         /* eventfd; readable = told */
-} es_ticket_t;
+    int is_answered;  /* no outcome is open any more */
+    int wake_fd;      /* eventfd; readable = told */
+} es_waiter_t;
 
-typedef struct es_tickets_t {
+typedef struct es_waiters_t {
     pthread_mutex_t lock;
-    es_ring_t waiting; /* guarded by lock, as the next */
+    es_list_t waiting; /* guarded by lock, as the next */
     int is_closed;     /* who comes is told at once */
-} es_tickets_t;
+} es_waiters_t;
 
-void es_tickets_init(es_tickets_t *tickets);
+void es_waiters_init(es_waiters_t *waiters);
 
 /** Nobody waits any more. */
-void es_tickets_destroy(es_tickets_t *tickets);
+void es_waiters_destroy(es_waiters_t *waiters);
 
 /**
  * Wait until the ticket is told.
@@ -52,12 +52,12 @@ void es_tickets_destroy(es_tickets_t *tickets);
  *
  * Context: WORKER.
  */
-int es_tickets_wait(es_tickets_t *tickets, es_ticket_t *ticket,
-                    apr_interval_time_t timeout, void (*ring)(void *arg),
+int es_waiters_wait(es_waiters_t *waiters, es_waiter_t *waiter,
+                    apr_interval_time_t timeout, void (*wake)(void *arg),
                     void *arg);
 
 /** What is known of records at one proxy: ES_OUTCOME_OPEN, or its outcome. */
-typedef int es_tickets_look_fn_t(void *arg, const es_ticket_t *ticket,
+typedef int es_waiters_look_fn_t(void *arg, const es_waiter_t *waiter,
                                  int proxy);
 
 /**
@@ -67,11 +67,11 @@ typedef int es_tickets_look_fn_t(void *arg, const es_ticket_t *ticket,
  *
  * Context: the courier's thread.
  */
-int es_tickets_tell(es_tickets_t *tickets, es_tickets_look_fn_t *look,
-                    void *arg);
+int es_waiters_answer(es_waiters_t *waiters, es_waiters_look_fn_t *look,
+                      void *arg);
 
 /** Tell all who wait, and who comes, that the child stops. Context: the
  * courier's thread. */
-void es_tickets_close(es_tickets_t *tickets);
+void es_waiters_close(es_waiters_t *waiters);
 
 #endif

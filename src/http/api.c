@@ -13,17 +13,17 @@
 
 #include "base/abi.h"
 #include "base/batch.h"
+#include "base/clock.h"
 #include "base/context.h"
 #include "base/log_limit.h"
-#include "base/clock.h"
-#include "http/cors.h"
-#include "server/log.h"
 #include "base/sigblock.h"
+#include "server/log.h"
+#include "server/runtime.h"
+#include "server/settings.h"
+#include "http/cors.h"
 #include "http/publish_check.h"
 #include "http/publish_store.h"
 #include "http/route.h"
-#include "server/runtime.h"
-#include "server/settings.h"
 #include "http/subscribe.h"
 #include "mod_eventstream.h"
 
@@ -36,7 +36,7 @@
 typedef struct call_t {
     server_rec *s;
     const es_dir_t *conf; /* of its server's level */
-    const es_hub_view_t *hub;
+    const es_runtime_hub_t *hub;
     apr_pool_t *p;
     es_problem_t why;
 } call_t;
@@ -73,7 +73,7 @@ static int is_fit(const eventstream_result_t *theirs)
 
 static int find_hub(call_t *call, const char *name)
 {
-    if (!es_service_delivery()) {
+    if (!es_runtime_delivery()) {
         es_problem_set(&call->why, call->p, HTTP_SERVICE_UNAVAILABLE,
                        "No events are served here.");
         return 0;
@@ -81,12 +81,12 @@ static int find_hub(call_t *call, const char *name)
     call->s = call->s ? call->s : ap_server_conf;
     call->conf =
         ap_get_module_config(call->s->lookup_defaults, &eventstream_module);
-    name = name ? name : es_dir_hub(call->conf);
-    if (!es_global_hub(es_global_of(ap_server_conf), name)) {
+    name = name ? name : es_settings_hub_name(call->conf);
+    if (!es_settings_hub(es_settings_of(ap_server_conf), name)) {
         return es_problem_set(&call->why, call->p, HTTP_NOT_FOUND,
                               "There is no hub '%s'.", name);
     }
-    call->hub = es_service_hub_named(name);
+    call->hub = es_runtime_hub_named(name);
     es_context_enter(ES_WORKER); /* whatever it is to its module */
     return 1;
 }
@@ -135,7 +135,7 @@ static int read_struct(call_t *call, eventstream_event_t *ours,
 static int take_channels(call_t *call, es_event_t *event,
                          const eventstream_event_t *ours)
 {
-    es_channels_t *set = es_batch_channels(call->p);
+    es_channel_set_t *set = es_batch_channels(call->p);
     int i;
 
     if (!ours->channels || ours->nchannels < 1) {
@@ -190,8 +190,8 @@ static int take_event(call_t *call, es_event_t *event,
     }
     event->type = es_slice_of(ours.type);
     event->id = es_slice_of(ours.id);
-    return es_intake_is_fit(event, call->conf->max_event_bytes, call->p,
-                            &call->why);
+    return es_publish_check_event(event, call->conf->max_event_bytes, call->p,
+                                  &call->why);
 }
 
 static int take_batch(call_t *call, es_batch_t *batch,
@@ -246,7 +246,7 @@ static int publish(server_rec *s, const char *hub, es_batch_t *batch,
         return status;
     }
     if (!take_batch(&call, batch, events, count) ||
-        (!es_outlet_put(call.hub, batch, p, &done, &call.why) &&
+        (!es_publish_store(call.hub, batch, p, &done, &call.why) &&
          done.head == 0)) {
         return refuse(&call, result);
     }
@@ -282,7 +282,7 @@ static int eventstream_count_clients(server_rec *s, const char *hub,
 {
     eventstream_result_t ours = EVENTSTREAM_RESULT_INIT;
     es_slice_t name = es_channel_trim(es_slice_of(channel));
-    es_hush_t hush;
+    es_sigblock_t sigblock;
     call_t call;
     int status;
 
@@ -298,12 +298,12 @@ static int eventstream_count_clients(server_rec *s, const char *hub,
     if (!call.hub) {
         es_problem_set(&call.why, p, HTTP_SERVICE_UNAVAILABLE,
                        "The hub '%s' is not there.",
-                       hub ? hub : es_dir_hub(call.conf));
+                       hub ? hub : es_settings_hub_name(call.conf));
         return refuse(&call, result);
     }
-    es_hush_begin(&hush); /* the store has a lock */
+    es_sigblock_begin(&sigblock); /* the store has a lock */
     ours.clients = es_store_clients(call.hub->store, name);
-    es_hush_end(&hush);
+    es_sigblock_end(&sigblock);
     return answer(result, HTTP_OK, "", &ours);
 }
 
@@ -313,7 +313,7 @@ static int eventstream_run(request_rec *r, const char *const *channels,
     static apr_time_t last_told; /* atomic */
 
     if (!r || r->main) {
-        int level = es_seldom_level(&last_told, APLOG_ERR, es_clock_now());
+        int level = es_log_limit_level(&last_told, APLOG_ERR, es_clock_now());
 
         es_slog(level, 0, r ? r->server : ap_server_conf, "ES0523",
                 "another module asks for a stream in a subrequest, which has "
@@ -321,7 +321,7 @@ static int eventstream_run(request_rec *r, const char *const *channels,
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     if (!es_route_is_ours(r)) {
-        es_cors_mark(r, es_dir_of(r)); /* no hook of ours has */
+        es_cors_mark(r, es_settings_dir(r)); /* no hook of ours has */
     }
     return es_subscribe_run(r, channels, count);
 }

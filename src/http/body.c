@@ -22,7 +22,7 @@
 static int too_large(const request_rec *r, const es_buf_t *body,
                      es_problem_t *why)
 {
-    es_tally_limit(ES_LIMIT_BODY);
+    es_stats_limit(ES_LIMIT_BODY);
     return es_problem_set(why, r->pool, HTTP_REQUEST_ENTITY_TOO_LARGE,
                           "The body is larger than EventStreamMaxBody allows, "
                           "%" APR_SIZE_T_FMT " bytes.",

@@ -4,8 +4,8 @@
  * input filters, or left alone. What it means is for the body readers,
  * es_body_*.h.
  */
-#ifndef ES_BODY_H
-#define ES_BODY_H
+#ifndef ES_HTTP_BODY_H
+#define ES_HTTP_BODY_H
 
 #include "base/buf.h"
 #include "base/problem.h"

@@ -6,8 +6,8 @@
 
 #include <apr_strings.h>
 
-static int add_channels(es_channels_t *set, es_slice_t body, const char *field,
-                        apr_pool_t *p, es_problem_t *why)
+static int add_channels(es_channel_set_t *set, es_slice_t body,
+                        const char *field, apr_pool_t *p, es_problem_t *why)
 {
     const apr_array_header_t *values = es_query_values(body, field, p);
     int i;
@@ -24,13 +24,13 @@ static int add_channels(es_channels_t *set, es_slice_t body, const char *field,
 static int take_channels(es_event_t *event, es_slice_t body, apr_pool_t *p,
                          es_problem_t *why)
 {
-    es_channels_t *set = es_batch_channels(p);
+    es_channel_set_t *set = es_batch_channels(p);
 
     if (!add_channels(set, body, "channel", p, why) ||
         !add_channels(set, body, "topic", p, why)) {
         return 0;
     }
-    if (es_channels_count(set) != 0) {
+    if (es_channel_set_count(set) != 0) {
         es_batch_name(event, set);
     }
     return 1;

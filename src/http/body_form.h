@@ -9,8 +9,8 @@
  * channels the first counts; fields that are not known are passed over. It
  * knows no httpd.
  */
-#ifndef ES_BODY_FORM_H
-#define ES_BODY_FORM_H
+#ifndef ES_HTTP_BODY_FORM_H
+#define ES_HTTP_BODY_FORM_H
 
 #include "base/batch.h"
 

@@ -9,7 +9,7 @@
 
 #include "base/base64.h"
 
-struct es_json_items_t {
+struct es_body_items_t {
     const json_t *root;
 };
 
@@ -45,9 +45,9 @@ static int mentions_items(es_slice_t body)
     return 0;
 }
 
-const es_json_items_t *es_json_items_find(es_slice_t body, apr_pool_t *p)
+const es_body_items_t *es_body_items_find(es_slice_t body, apr_pool_t *p)
 {
-    es_json_items_t *items;
+    es_body_items_t *items;
     json_error_t error;
     json_t *root;
 
@@ -236,8 +236,8 @@ static int read_item(const reading_t *reading, const json_t *json,
     return !stream || read_format(reading, stream, item);
 }
 
-int es_json_items_read(const apr_array_header_t **items,
-                       const es_json_items_t *json, apr_pool_t *p,
+int es_body_items_read(const apr_array_header_t **items,
+                       const es_body_items_t *json, apr_pool_t *p,
                        es_problem_t *why)
 {
     const json_t *list = json_object_get(json->root, "items");

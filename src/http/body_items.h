@@ -8,8 +8,8 @@
  * Names of formats may stand in the item itself, "content-bin" is base64, an
  * "action" is send, close or hint. It knows no httpd.
  */
-#ifndef ES_JSON_ITEMS_H
-#define ES_JSON_ITEMS_H
+#ifndef ES_HTTP_BODY_ITEMS_H
+#define ES_HTTP_BODY_ITEMS_H
 
 #include <apr_pools.h>
 #include <apr_tables.h>
@@ -18,7 +18,7 @@
 #include "base/slice.h"
 
 /** A body that has been recognised, in its pool. */
-typedef struct es_json_items_t es_json_items_t;
+typedef struct es_body_items_t es_body_items_t;
 
 typedef enum es_item_action_t {
     ES_ITEM_SEND,
@@ -38,7 +38,7 @@ typedef struct es_item_t {
  *
  * @return NULL when it is not, or no JSON at all
  */
-const es_json_items_t *es_json_items_find(es_slice_t body, apr_pool_t *p);
+const es_body_items_t *es_body_items_find(es_slice_t body, apr_pool_t *p);
 
 /**
  * Read the items.
@@ -47,8 +47,8 @@ const es_json_items_t *es_json_items_find(es_slice_t body, apr_pool_t *p);
  * @param why    400, in the words of Pushpin where it has some
  * @return 1, or 0 with why
  */
-int es_json_items_read(const apr_array_header_t **items,
-                       const es_json_items_t *json, apr_pool_t *p,
+int es_body_items_read(const apr_array_header_t **items,
+                       const es_body_items_t *json, apr_pool_t *p,
                        es_problem_t *why);
 
 #endif

@@ -95,7 +95,7 @@ static int take_retry(reading_t *reading, const json_t *value)
 static int take_channel(reading_t *reading, const json_t *value)
 {
     static const char must_be[] = "a string or a list of strings";
-    es_channels_t *set = es_batch_channels(reading->p);
+    es_channel_set_t *set = es_batch_channels(reading->p);
     size_t i;
 
     if (json_is_string(value)) {

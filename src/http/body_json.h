@@ -12,8 +12,8 @@
  * twice in an object. Fields that are not known are passed over. null is a
  * value for "data" only. It knows no httpd.
  */
-#ifndef ES_BODY_JSON_H
-#define ES_BODY_JSON_H
+#ifndef ES_HTTP_BODY_JSON_H
+#define ES_HTTP_BODY_JSON_H
 
 #include "base/batch.h"
 

@@ -3,8 +3,8 @@
  * A body that is an event's data as it is; all else is in the query. It knows
  * no httpd.
  */
-#ifndef ES_BODY_RAW_H
-#define ES_BODY_RAW_H
+#ifndef ES_HTTP_BODY_RAW_H
+#define ES_HTTP_BODY_RAW_H
 
 #include "base/batch.h"
 

@@ -37,7 +37,7 @@
 /* Reads of a piece, should each give next to nothing. */
 #define READS_MAX 1024
 
-struct es_tap_t {
+struct es_body_stream_t {
     request_rec *r;
     apr_bucket_brigade *bb;
     apr_socket_t *socket;        /* of the connection; NULL = it has none */
@@ -74,13 +74,13 @@ static ap_filter_rec_t *guard_rec;
 
 static apr_status_t on_output(ap_filter_t *f, apr_bucket_brigade *bb)
 {
-    es_tap_t *tap = f->ctx;
+    es_body_stream_t *stream = f->ctx;
     apr_bucket *b;
 
     for (b = APR_BRIGADE_FIRST(bb); b != APR_BRIGADE_SENTINEL(bb);
          b = APR_BUCKET_NEXT(b)) {
         if (AP_BUCKET_IS_ERROR(b)) {
-            tap->refused = ((ap_bucket_error *)b->data)->status;
+            stream->refused = ((ap_bucket_error *)b->data)->status;
             f->r->eos_sent = 0; /* as the EOS behind it goes nowhere */
             apr_brigade_cleanup(bb);
             return AP_FILTER_ERROR;
@@ -89,44 +89,46 @@ static apr_status_t on_output(ap_filter_t *f, apr_bucket_brigade *bb)
     return ap_pass_brigade(f->next, bb);
 }
 
-void es_tap_register(void)
+void es_body_stream_register(void)
 {
     guard_rec = ap_register_output_filter("EVENTSTREAM_TAP", on_output, NULL,
                                           AP_FTYPE_RESOURCE);
 }
 
-static void take_socket(es_tap_t *tap, conn_rec *c)
+static void take_socket(es_body_stream_t *stream, conn_rec *c)
 {
-    tap->socket = c->master ? NULL : ap_get_conn_socket(c);
-    if (!tap->socket || apr_os_sock_get(&tap->fd, tap->socket) != APR_SUCCESS ||
-        apr_socket_timeout_get(tap->socket, &tap->timeout) != APR_SUCCESS) {
-        tap->socket = NULL;
-        tap->fd = -1;
+    stream->socket = c->master ? NULL : ap_get_conn_socket(c);
+    if (!stream->socket ||
+        apr_os_sock_get(&stream->fd, stream->socket) != APR_SUCCESS ||
+        apr_socket_timeout_get(stream->socket, &stream->timeout) !=
+            APR_SUCCESS) {
+        stream->socket = NULL;
+        stream->fd = -1;
         return;
     }
-    apr_socket_timeout_set(tap->socket, TRAILERS_MAX);
+    apr_socket_timeout_set(stream->socket, TRAILERS_MAX);
 }
 
-es_tap_t *es_tap_open(request_rec *r)
+es_body_stream_t *es_body_stream_open(request_rec *r)
 {
-    es_tap_t *tap = apr_pcalloc(r->pool, sizeof(*tap));
+    es_body_stream_t *stream = apr_pcalloc(r->pool, sizeof(*stream));
     conn_rec *c = r->connection;
 
-    tap->r = r;
-    tap->bb = apr_brigade_create(r->pool, c->bucket_alloc);
-    take_socket(tap, c);
-    tap->nap = NAP_MIN;
+    stream->r = r;
+    stream->bb = apr_brigade_create(r->pool, c->bucket_alloc);
+    take_socket(stream, c);
+    stream->nap = NAP_MIN;
     c->keepalive = AP_CONN_CLOSE;
     remove_reqtimeout(r);
-    tap->guard = ap_add_output_filter_handle(guard_rec, tap, r, c);
-    return tap;
+    stream->guard = ap_add_output_filter_handle(guard_rec, stream, r, c);
+    return stream;
 }
 
-void es_tap_close(es_tap_t *tap)
+void es_body_stream_close(es_body_stream_t *stream)
 {
-    ap_remove_output_filter(tap->guard);
-    if (tap->socket) {
-        apr_socket_timeout_set(tap->socket, tap->timeout);
+    ap_remove_output_filter(stream->guard);
+    if (stream->socket) {
+        apr_socket_timeout_set(stream->socket, stream->timeout);
     }
 }
 
@@ -150,26 +152,28 @@ static apr_status_t reason_of(int refused)
                                                     : APR_EGENERAL;
 }
 
-static es_tap_result_t failed(es_tap_t *tap, apr_status_t rv, es_problem_t *why)
+static es_body_stream_result_t failed(es_body_stream_t *stream, apr_status_t rv,
+                                      es_problem_t *why)
 {
-    (void)es_body_failed(tap->r, tap->refused ? reason_of(tap->refused) : rv,
-                         why);
-    return ES_TAP_FAILED;
+    (void)es_body_failed(
+        stream->r, stream->refused ? reason_of(stream->refused) : rv, why);
+    return ES_BODY_STREAM_FAILED;
 }
 
-static es_tap_result_t take_brigade(es_tap_t *tap, es_lines_t *lines,
-                                    apr_size_t *got, es_problem_t *why)
+static es_body_stream_result_t take_brigade(es_body_stream_t *stream,
+                                            es_lines_t *lines, apr_size_t *got,
+                                            es_problem_t *why)
 {
     apr_bucket *b;
 
-    for (b = APR_BRIGADE_FIRST(tap->bb); b != APR_BRIGADE_SENTINEL(tap->bb);
-         b = APR_BUCKET_NEXT(b)) {
+    for (b = APR_BRIGADE_FIRST(stream->bb);
+         b != APR_BRIGADE_SENTINEL(stream->bb); b = APR_BUCKET_NEXT(b)) {
         const char *data;
         apr_size_t len;
         apr_status_t rv;
 
         if (APR_BUCKET_IS_EOS(b)) {
-            return ES_TAP_END;
+            return ES_BODY_STREAM_END;
         }
         if (APR_BUCKET_IS_METADATA(b)) {
             continue;
@@ -179,75 +183,81 @@ static es_tap_result_t take_brigade(es_tap_t *tap, es_lines_t *lines,
             rv = es_lines_add(lines, es_slice(data, len));
         }
         if (rv != APR_SUCCESS) {
-            return failed(tap, rv, why);
+            return failed(stream, rv, why);
         }
         *got += len;
     }
-    return APR_BRIGADE_EMPTY(tap->bb) ? ES_TAP_EMPTY : ES_TAP_SOME;
+    return APR_BRIGADE_EMPTY(stream->bb) ? ES_BODY_STREAM_EMPTY
+                                         : ES_BODY_STREAM_SOME;
 }
 
 /* One read, which gives a chunk of a chunked body at most. */
-static es_tap_result_t read_once(es_tap_t *tap, es_lines_t *lines,
-                                 apr_size_t *got, es_problem_t *why)
+static es_body_stream_result_t read_once(es_body_stream_t *stream,
+                                         es_lines_t *lines, apr_size_t *got,
+                                         es_problem_t *why)
 {
-    request_rec *r = tap->r;
-    es_tap_result_t result;
+    request_rec *r = stream->r;
+    es_body_stream_result_t result;
     apr_status_t rv;
 
-    rv = ap_get_brigade(r->input_filters, tap->bb, AP_MODE_READBYTES,
-                        APR_NONBLOCK_READ, (apr_off_t)(ES_TAP_PIECE - *got));
+    rv = ap_get_brigade(r->input_filters, stream->bb, AP_MODE_READBYTES,
+                        APR_NONBLOCK_READ,
+                        (apr_off_t)(ES_BODY_STREAM_PIECE - *got));
     if (APR_STATUS_IS_EAGAIN(rv)) {
-        result = ES_TAP_EMPTY;
+        result = ES_BODY_STREAM_EMPTY;
     }
     else if (rv != APR_SUCCESS) {
-        result = failed(tap, rv, why);
+        result = failed(stream, rv, why);
     }
-    else if (!APR_BRIGADE_EMPTY(tap->bb) && !es_body_is_plain(r, why)) {
-        result = ES_TAP_FAILED;
+    else if (!APR_BRIGADE_EMPTY(stream->bb) && !es_body_is_plain(r, why)) {
+        result = ES_BODY_STREAM_FAILED;
     }
     else {
-        result = take_brigade(tap, lines, got, why);
+        result = take_brigade(stream, lines, got, why);
     }
-    apr_brigade_cleanup(tap->bb);
+    apr_brigade_cleanup(stream->bb);
     return result;
 }
 
-es_tap_result_t es_tap_read(es_tap_t *tap, es_lines_t *lines, es_problem_t *why)
+es_body_stream_result_t es_body_stream_read(es_body_stream_t *stream,
+                                            es_lines_t *lines,
+                                            es_problem_t *why)
 {
-    es_tap_result_t result = ES_TAP_SOME;
+    es_body_stream_result_t result = ES_BODY_STREAM_SOME;
     apr_size_t got = 0;
     int reads;
 
-    if (tap->r->connection->aborted) {
-        return failed(tap, APR_ECONNABORTED, why);
+    if (stream->r->connection->aborted) {
+        return failed(stream, APR_ECONNABORTED, why);
     }
-    if (tap->r->expecting_100) {
-        send_continue(tap->r);
+    if (stream->r->expecting_100) {
+        send_continue(stream->r);
     }
-    for (reads = 0;
-         result == ES_TAP_SOME && reads < READS_MAX && got < ES_TAP_PIECE;
+    for (reads = 0; result == ES_BODY_STREAM_SOME && reads < READS_MAX &&
+                    got < ES_BODY_STREAM_PIECE;
          reads++) {
-        result = read_once(tap, lines, &got, why);
+        result = read_once(stream, lines, &got, why);
     }
     if (got > 0) {
-        tap->barren = 0;
-        tap->nap = NAP_MIN;
+        stream->barren = 0;
+        stream->nap = NAP_MIN;
     }
-    return result == ES_TAP_EMPTY && got > 0 ? ES_TAP_SOME : result;
+    return result == ES_BODY_STREAM_EMPTY && got > 0 ? ES_BODY_STREAM_SOME
+                                                     : result;
 }
 
-void es_tap_wait(es_tap_t *tap, apr_interval_time_t most)
+void es_body_stream_wait(es_body_stream_t *stream, apr_interval_time_t most)
 {
     struct pollfd pfd;
 
-    if (tap->fd >= 0 && tap->barren < BARREN_MAX) {
-        pfd.fd = tap->fd;
+    if (stream->fd >= 0 && stream->barren < BARREN_MAX) {
+        pfd.fd = stream->fd;
         pfd.events = POLLIN;
         pfd.revents = 0;
         /* up, or it would spin */
-        tap->barren += poll(&pfd, 1, (int)((most + 999) / 1000)) > 0;
+        stream->barren += poll(&pfd, 1, (int)((most + 999) / 1000)) > 0;
         return;
     }
-    apr_sleep(tap->nap < most ? tap->nap : most);
-    tap->nap = tap->nap < NAP_MAX / 2 ? tap->nap * 2 : NAP_MAX;
+    apr_sleep(stream->nap < most ? stream->nap : most);
+    stream->nap = stream->nap < NAP_MAX / 2 ? stream->nap * 2 : NAP_MAX;
 }

@@ -4,8 +4,8 @@
  * than told, so that an endless body keeps nobody from ending. It knows no
  * events.
  */
-#ifndef ES_TAP_H
-#define ES_TAP_H
+#ifndef ES_HTTP_BODY_STREAM_H
+#define ES_HTTP_BODY_STREAM_H
 
 #include <httpd.h>
 
@@ -13,19 +13,19 @@
 #include "base/problem.h"
 
 /** Most bytes of a piece. */
-#define ES_TAP_PIECE 65536
+#define ES_BODY_STREAM_PIECE 65536
 
-typedef struct es_tap_t es_tap_t;
+typedef struct es_body_stream_t es_body_stream_t;
 
-typedef enum es_tap_result_t {
-    ES_TAP_SOME,  /* bytes were added, there may be more at once */
-    ES_TAP_EMPTY, /* there is nothing just now: es_tap_wait */
-    ES_TAP_END,   /* the body has come to its proper end */
-    ES_TAP_FAILED /* with why */
-} es_tap_result_t;
+typedef enum es_body_stream_result_t {
+    ES_BODY_STREAM_SOME,  /* bytes were added, there may be more at once */
+    ES_BODY_STREAM_EMPTY, /* there is nothing just now: es_body_stream_wait */
+    ES_BODY_STREAM_END,   /* the body has come to its proper end */
+    ES_BODY_STREAM_FAILED /* with why */
+} es_body_stream_result_t;
 
 /** Make its filter known. Context: register_hooks. */
-void es_tap_register(void);
+void es_body_stream_register(void);
 
 /**
  * Begin. The connection ends after this request, and the time limits of
@@ -33,7 +33,7 @@ void es_tap_register(void);
  *
  * Context: WORKER; of the body nothing was read.
  */
-es_tap_t *es_tap_open(request_rec *r);
+es_body_stream_t *es_body_stream_open(request_rec *r);
 
 /**
  * Stop reading; from now on the request may be answered. What is left of the
@@ -41,20 +41,22 @@ es_tap_t *es_tap_open(request_rec *r);
  *
  * Context: WORKER.
  */
-void es_tap_close(es_tap_t *tap);
+void es_body_stream_close(es_body_stream_t *stream);
 
 /**
  * Read what there is, a piece at most. A client that waits for 100 Continue
  * gets it at the first call.
  *
- * @param lines  the piece is added; also before ES_TAP_END, ES_TAP_FAILED
+ * @param lines  the piece is added; also before ES_BODY_STREAM_END,
+ * ES_BODY_STREAM_FAILED
  * @param why    as of es_body_read; also when the client has gone
  *
  * Context: WORKER; does not block, but for the trailers of a chunked body, a
  * second at most.
  */
-es_tap_result_t es_tap_read(es_tap_t *tap, es_lines_t *lines,
-                            es_problem_t *why);
+es_body_stream_result_t es_body_stream_read(es_body_stream_t *stream,
+                                            es_lines_t *lines,
+                                            es_problem_t *why);
 
 /**
  * Wait until there may be something to read.
@@ -63,6 +65,6 @@ es_tap_result_t es_tap_read(es_tap_t *tap, es_lines_t *lines,
  *
  * Context: WORKER.
  */
-void es_tap_wait(es_tap_t *tap, apr_interval_time_t most);
+void es_body_stream_wait(es_body_stream_t *stream, apr_interval_time_t most);
 
 #endif

@@ -9,8 +9,8 @@
  * most; as many turns run at a time as clients may be held. Beyond these a
  * turn has no live time: what waits for the client, then the end.
  */
-#ifndef ES_BUDGET_H
-#define ES_BUDGET_H
+#ifndef ES_HTTP_BUDGET_H
+#define ES_HTTP_BUDGET_H
 
 #include <httpd.h>
 

@@ -5,10 +5,10 @@
 
 #include "base/query.h"
 #include "server/log.h"
-#include "http/request_channels.h"
+#include "server/runtime.h"
 #include "http/publish_store.h"
 #include "http/reply.h"
-#include "server/runtime.h"
+#include "http/request_channels.h"
 
 #define FOR_PRESET 60
 #define FOR_MAX (31 * 24 * 3600)
@@ -34,18 +34,18 @@ static int read_for(request_rec *r, apr_int64_t *seconds, es_problem_t *why)
 
 /* @param dispatch  its grip stays NULL when they could not be closed */
 static int close_all(request_rec *r, const es_dir_t *conf,
-                     const es_channels_t *names, apr_int64_t seconds,
-                     es_closed_t *done, es_dispatch_t *dispatch,
+                     const es_channel_set_t *names, apr_int64_t seconds,
+                     es_closed_t *done, es_publish_result_t *dispatch,
                      es_problem_t *why)
 {
-    const es_hub_view_t *hub = es_service_hub(conf);
+    const es_runtime_hub_t *hub = es_runtime_hub(conf);
     es_closed_t one = {0};
     int i;
 
     memset(done, 0, sizeof(*done));
-    for (i = 0; i < es_channels_count(names); i++) {
-        if (!es_outlet_close(hub, es_channels_names(names)[i], seconds, r->pool,
-                             &one, why)) {
+    for (i = 0; i < es_channel_set_count(names); i++) {
+        if (!es_publish_store_close(hub, es_channel_set_names(names)[i],
+                                    seconds, r->pool, &one, why)) {
             return 0;
         }
         done->from = i == 0 ? one.from : done->from;
@@ -53,14 +53,15 @@ static int close_all(request_rec *r, const es_dir_t *conf,
         done->id = one.id;
         done->clients += one.clients;
     }
-    es_dispatch_wait_close(dispatch, hub, done->from, done->head);
-    return es_dispatch_check(dispatch, r->pool, why);
+    es_publish_result_wait_close(dispatch, hub, done->from, done->head);
+    return es_publish_result_check(dispatch, r->pool, why);
 }
 
 /* @param why  what happened to channels that were closed; NULL = all is well */
-static int reply_closed(request_rec *r, const es_channels_t *names,
+static int reply_closed(request_rec *r, const es_channel_set_t *names,
                         apr_int64_t seconds, const es_closed_t *done,
-                        const es_dispatch_t *dispatch, const es_problem_t *why)
+                        const es_publish_result_t *dispatch,
+                        const es_problem_t *why)
 {
     char id[ES_ID_TEXT_SIZE];
     const char *json;
@@ -69,25 +70,25 @@ static int reply_closed(request_rec *r, const es_channels_t *names,
     es_rlog(APLOG_DEBUG, 0, r, "ES0510",
             "closed %d channels with %" APR_UINT64_T_FMT
             " clients, for %" APR_INT64_T_FMT " seconds",
-            es_channels_count(names), done->clients, seconds);
+            es_channel_set_count(names), done->clients, seconds);
     json = apr_psprintf(r->pool,
                         "{\"closed\": %d, \"id\": \"%s\", "
                         "\"clients\": %" APR_UINT64_T_FMT "%s%s}",
-                        es_channels_count(names), id, done->clients,
-                        es_dispatch_json(dispatch, r->pool),
-                        why ? es_dispatch_error(why, r->pool) : "");
+                        es_channel_set_count(names), id, done->clients,
+                        es_publish_result_json(dispatch, r->pool),
+                        why ? es_publish_result_error(why, r->pool) : "");
     return why ? es_reply_json_problem(r, why, json) : es_reply_json(r, json);
 }
 
-int es_closing_handler(request_rec *r, const es_dir_t *conf)
+int es_channel_delete_handler(request_rec *r, const es_dir_t *conf)
 {
-    es_channels_t *names;
+    es_channel_set_t *names;
     apr_int64_t seconds;
-    es_dispatch_t dispatch = {0};
+    es_publish_result_t dispatch = {0};
     es_closed_t done;
     es_problem_t why;
 
-    if (!es_names_asked(r, conf, &names, &why) ||
+    if (!es_request_channels_asked(r, conf, &names, &why) ||
         !read_for(r, &seconds, &why)) {
         return es_reply_problem(r, &why);
     }

@@ -3,8 +3,8 @@
  * DELETE on a publish Location: closes channels. Their streams end, and who
  * comes again within a time is told to stay away.
  */
-#ifndef ES_CLOSING_H
-#define ES_CLOSING_H
+#ifndef ES_HTTP_CHANNEL_DELETE_H
+#define ES_HTTP_CHANNEL_DELETE_H
 
 #include <httpd.h>
 
@@ -19,6 +19,6 @@
  *
  * Context: WORKER, who may publish here; takes the store lock.
  */
-int es_closing_handler(request_rec *r, const es_dir_t *conf);
+int es_channel_delete_handler(request_rec *r, const es_dir_t *conf);
 
 #endif

@@ -10,14 +10,14 @@
 #include <apr_strings.h>
 #include <http_protocol.h>
 
+#include "base/clock.h"
 #include "base/json_string.h"
 #include "base/query.h"
-#include "base/clock.h"
 #include "base/sigblock.h"
-#include "http/request_channels.h"
-#include "http/reply.h"
-#include "server/runtime.h"
 #include "journal/channel_stats.h"
+#include "server/runtime.h"
+#include "http/reply.h"
+#include "http/request_channels.h"
 
 #define LIMIT_PRESET 100
 #define LIMIT_MAX 1000
@@ -52,34 +52,35 @@ static const char *id_text(const es_id_t *id, int is_there, apr_pool_t *p)
 }
 
 /* Seconds for which a channel is still closed, rounded up; 0 = open. */
-static apr_uint64_t closed_for(const page_t *page, const es_figures_t *figures)
+static apr_uint64_t closed_for(const page_t *page,
+                               const es_channel_stats_t *stats)
 {
-    return figures->closed_until > page->now_ms
-               ? (figures->closed_until - page->now_ms + 999) / 1000
+    return stats->closed_until > page->now_ms
+               ? (stats->closed_until - page->now_ms + 999) / 1000
                : 0;
 }
 
 /** @param with_first  the id of its first event, too, which is a walk */
 static void add_channel(page_t *page, es_slice_t name,
-                        const es_figures_t *figures, int with_first)
+                        const es_channel_stats_t *stats, int with_first)
 {
     apr_pool_t *p = page->r->pool;
     es_id_t id;
     int there;
 
-    add(page, apr_psprintf(p,
-                           "%s{\"channel\": %s, "
-                           "\"clients\": %" APR_UINT64_T_FMT
-                           ", \"events\": %u, \"closed\": %" APR_UINT64_T_FMT,
-                           page->count++ ? ", " : "", es_json_string(name, p),
-                           figures->clients, figures->events,
-                           closed_for(page, figures)));
+    add(page,
+        apr_psprintf(p,
+                     "%s{\"channel\": %s, "
+                     "\"clients\": %" APR_UINT64_T_FMT
+                     ", \"events\": %u, \"closed\": %" APR_UINT64_T_FMT,
+                     page->count++ ? ", " : "", es_json_string(name, p),
+                     stats->clients, stats->events, closed_for(page, stats)));
     if (with_first) {
-        there = es_roster_first(page->store, figures, &id);
+        there = es_channel_stats_first(page->store, stats, &id);
         add(page, ", \"first\": ");
         add(page, id_text(&id, there, p));
     }
-    there = es_roster_last(page->store, figures, &id);
+    there = es_channel_stats_last(page->store, stats, &id);
     add(page, ", \"last\": ");
     add(page, id_text(&id, there, p));
     add(page, "}");
@@ -89,21 +90,21 @@ static void add_channel(page_t *page, es_slice_t name,
 
 static int add_named(page_t *page, es_problem_t *why)
 {
-    es_channels_t *names;
-    es_figures_t figures;
-    es_hush_t hush;
+    es_channel_set_t *names;
+    es_channel_stats_t stats;
+    es_sigblock_t sigblock;
     int i;
 
-    if (!es_names_asked(page->r, page->conf, &names, why)) {
+    if (!es_request_channels_asked(page->r, page->conf, &names, why)) {
         return 0;
     }
-    for (i = 0; i < es_channels_count(names); i++) {
-        es_slice_t name = es_channels_names(names)[i];
+    for (i = 0; i < es_channel_set_count(names); i++) {
+        es_slice_t name = es_channel_set_names(names)[i];
 
-        es_hush_begin(&hush);
-        (void)es_roster_find(page->store, name, page->now_ms, &figures);
-        es_hush_end(&hush);
-        add_channel(page, name, &figures, 1);
+        es_sigblock_begin(&sigblock);
+        (void)es_channel_stats_find(page->store, name, page->now_ms, &stats);
+        es_sigblock_end(&sigblock);
+        add_channel(page, name, &stats, 1);
     }
     add(page, "]");
     return 1;
@@ -131,7 +132,8 @@ static int number(request_rec *r, const char *name, int most, int *value,
     return 1;
 }
 
-static void add_allowed(page_t *page, const es_figures_t *found, int count)
+static void add_allowed(page_t *page, const es_channel_stats_t *found,
+                        int count)
 {
     es_problem_t why;
     int i;
@@ -141,7 +143,7 @@ static void add_allowed(page_t *page, const es_figures_t *found, int count)
             apr_pmemdup(page->r->pool, found[i].name, found[i].name_len),
             found[i].name_len);
 
-        if (es_names_allowed(page->r, page->conf, &name, 1, &why)) {
+        if (es_request_channels_allowed(page->r, page->conf, &name, 1, &why)) {
             add_channel(page, name, &found[i], 0);
         }
     }
@@ -149,7 +151,7 @@ static void add_allowed(page_t *page, const es_figures_t *found, int count)
 
 static int add_list(page_t *page, es_slice_t prefix, es_problem_t *why)
 {
-    es_figures_t found[SOME];
+    es_channel_stats_t found[SOME];
     int limit = LIMIT_PRESET;
     int after = 0;
     es_slot_t at;
@@ -162,13 +164,13 @@ static int add_list(page_t *page, es_slice_t prefix, es_problem_t *why)
     at = (es_slot_t)after;
     for (slices = 0; slices < SLICES_MAX && page->count < limit; slices++) {
         int max = limit - page->count < SOME ? limit - page->count : SOME;
-        es_hush_t hush;
+        es_sigblock_t sigblock;
         int count;
 
-        es_hush_begin(&hush);
-        count =
-            es_roster_next(page->store, &at, prefix, page->now_ms, found, max);
-        es_hush_end(&hush);
+        es_sigblock_begin(&sigblock);
+        count = es_channel_stats_next(page->store, &at, prefix, page->now_ms,
+                                      found, max);
+        es_sigblock_end(&sigblock);
         add_allowed(page, found, count);
         if (at == 0) {
             break;
@@ -183,9 +185,9 @@ static int add_list(page_t *page, es_slice_t prefix, es_problem_t *why)
 
 /* ---- the handler ------------------------------------------------------- */
 
-int es_figures_handler(request_rec *r, const es_dir_t *conf)
+int es_channel_get_handler(request_rec *r, const es_dir_t *conf)
 {
-    const es_hub_view_t *hub = es_service_hub(conf);
+    const es_runtime_hub_t *hub = es_runtime_hub(conf);
     page_t page = {0};
     es_problem_t why;
     es_slice_t prefix;

@@ -3,8 +3,8 @@
  * GET on a publish Location: the figures of channels, as JSON. Of those that
  * are named, or a page of those whose names begin alike.
  */
-#ifndef ES_FIGURES_H
-#define ES_FIGURES_H
+#ifndef ES_HTTP_CHANNEL_GET_H
+#define ES_HTTP_CHANNEL_GET_H
 
 #include <httpd.h>
 
@@ -22,6 +22,6 @@
  * Context: WORKER, who may publish here; takes the store lock, for short
  * times.
  */
-int es_figures_handler(request_rec *r, const es_dir_t *conf);
+int es_channel_get_handler(request_rec *r, const es_dir_t *conf);
 
 #endif

@@ -3,8 +3,8 @@
  * Requests of web pages of other sites, WHATWG Fetch section 3.2: who may
  * read our answers (EventStreamAllowOrigin), and who never publishes.
  */
-#ifndef ES_CORS_H
-#define ES_CORS_H
+#ifndef ES_HTTP_CORS_H
+#define ES_HTTP_CORS_H
 #include "base/problem.h"
 #include "server/settings.h"
 

@@ -29,9 +29,9 @@
 #include <util_filter.h>
 
 #include "base/context.h"
+#include "base/sigblock.h"
 #include "deliver/sink_socket.h"
 #include "server/log.h"
-#include "base/sigblock.h"
 
 static const char *const transparent[] = {
     "core",          "chunk",      "content_length", "http_header",
@@ -131,7 +131,7 @@ static apr_status_t hand_over(es_stream_t *stream)
         return APR_ENOMEM;
     }
     let_go(r);
-    rv = es_delivery_submit(es_service_delivery(), client);
+    rv = es_delivery_submit(es_runtime_delivery(), client);
     if (rv != APR_SUCCESS) {
         take_back(r);
         es_client_close(client); /* subscription and ticket go with it */
@@ -141,13 +141,13 @@ static apr_status_t hand_over(es_stream_t *stream)
 
 apr_status_t es_detach(es_stream_t *stream)
 {
-    es_hush_t hush;
+    es_sigblock_t sigblock;
     apr_status_t rv;
 
     ES_CONTEXT(ES_WORKER);
-    es_hush_begin(&hush); /* the inbox has a lock */
+    es_sigblock_begin(&sigblock); /* the inbox has a lock */
     rv = hand_over(stream);
-    es_hush_end(&hush);
+    es_sigblock_end(&sigblock);
     if (rv != APR_SUCCESS) {
         es_rlog(APLOG_DEBUG, rv, stream->r, "ES0340",
                 "cannot detach a client: it is asked to come back");

@@ -3,8 +3,8 @@
  * Detaching: a plain HTTP/1.x client's socket goes to delivery, and httpd's
  * worker, connection and memory are free at once.
  */
-#ifndef ES_DETACH_H
-#define ES_DETACH_H
+#ifndef ES_HTTP_DETACH_H
+#define ES_HTTP_DETACH_H
 
 #include "http/stream.h"
 

@@ -10,18 +10,18 @@
 #include <http_protocol.h>
 
 #include "base/frame.h"
-#include "grip/link.h"
+#include "journal/missed_last_ids.h"
 #include "grip/instruct.h"
+#include "grip/link.h"
 #include "server/log.h"
 #include "http/stream.h"
-#include "journal/missed_last_ids.h"
 
 /* Of Grip-Link: httpd takes request lines of 8190 bytes, Pushpin heads of
  * some more, and the proxy's other headers need room. */
 #define LINK_MAX 6000
 
 void es_grip_answer_init(es_grip_answer_t *answer, request_rec *r,
-                         const es_hub_view_t *hub, const es_slot_t *slots,
+                         const es_runtime_hub_t *hub, const es_slot_t *slots,
                          int count, const es_start_t *start)
 {
     int i;
@@ -61,9 +61,9 @@ typedef enum ending_t {
 static ending_t add_events(es_grip_answer_t *answer, const es_start_t *present,
                            es_id_t *last)
 {
-    es_excerpt_t excerpt = {answer->hub->store, answer->parts, answer->count,
-                            answer->pos,        present->pos,  {0, 0}};
-    apr_status_t rv = es_excerpt_collect(&excerpt, &answer->body);
+    es_missed_t excerpt = {answer->hub->store, answer->parts, answer->count,
+                           answer->pos,        present->pos,  {0, 0}};
+    apr_status_t rv = es_missed_collect(&excerpt, &answer->body);
 
     *last = excerpt.last;
     if (rv == APR_ENOENT) {
@@ -111,7 +111,7 @@ static int set_link(const es_grip_answer_t *answer, const es_id_t *from,
     return 1;
 }
 
-static void set_hold(const es_grip_answer_t *answer, const es_id_t *lasts)
+static void set_hold(const es_grip_answer_t *answer, const es_id_t *last_ids)
 {
     apr_table_t *head = answer->r->headers_out;
     apr_pool_t *p = answer->r->pool;
@@ -119,7 +119,7 @@ static void set_hold(const es_grip_answer_t *answer, const es_id_t *lasts)
     apr_table_setn(head, "Grip-Hold", "stream");
     apr_table_setn(head, "Grip-Channel",
                    es_instruct_channels(answer->hub->grip->prefix,
-                                        answer->names, lasts, answer->count,
+                                        answer->names, last_ids, answer->count,
                                         p));
     if (answer->keepalive_us > 0) {
         apr_table_setn(head, "Grip-Keep-Alive",
@@ -131,8 +131,8 @@ static void set_hold(const es_grip_answer_t *answer, const es_id_t *lasts)
 
 /* ---- both -------------------------------------------------------------- */
 
-static int read_lasts(const es_grip_answer_t *answer, es_id_t *lasts,
-                      es_start_t *present)
+static int read_last_ids(const es_grip_answer_t *answer, es_id_t *last_ids,
+                         es_start_t *present)
 {
     es_slot_t slots[ES_INSTRUCT_CHANNELS_MAX];
     int i;
@@ -140,8 +140,8 @@ static int read_lasts(const es_grip_answer_t *answer, es_id_t *lasts,
     for (i = 0; i < answer->count; i++) {
         slots[i] = answer->parts[i].slot;
     }
-    return es_store_lasts(answer->hub->store, slots, answer->count, lasts,
-                          present) == APR_SUCCESS;
+    return es_store_last_ids(answer->hub->store, slots, answer->count, last_ids,
+                             present) == APR_SUCCESS;
 }
 
 int es_grip_answer_make(es_grip_answer_t *answer, es_problem_t *why)
@@ -149,12 +149,12 @@ int es_grip_answer_make(es_grip_answer_t *answer, es_problem_t *why)
     static const char *const words[] = {"and holds the client",
                                         "and more is to come",
                                         "and a channel was closed"};
-    es_id_t lasts[ES_INSTRUCT_CHANNELS_MAX], last;
+    es_id_t last_ids[ES_INSTRUCT_CHANNELS_MAX], last;
     int is_reliable = answer->hub->grip->is_reliable;
     es_start_t present;
     ending_t ending;
 
-    if (!read_lasts(answer, lasts, &present)) {
+    if (!read_last_ids(answer, last_ids, &present)) {
         return es_problem_set(why, answer->r->pool, HTTP_SERVICE_UNAVAILABLE,
                               "No events can be served now.");
     }
@@ -164,7 +164,7 @@ int es_grip_answer_make(es_grip_answer_t *answer, es_problem_t *why)
         return 0;
     }
     if (ending == HOLD) {
-        set_hold(answer, is_reliable ? lasts : NULL);
+        set_hold(answer, is_reliable ? last_ids : NULL);
     }
     es_rlog(APLOG_DEBUG, 0, answer->r, "ES0602",
             "a GRIP proxy gets %" APR_SIZE_T_FMT " bytes, %s", answer->body.len,

@@ -10,25 +10,25 @@
  * piece. Without reliable mode the answer just ends, and the client comes back
  * for the rest.
  */
-#ifndef ES_GRIP_ANSWER_H
-#define ES_GRIP_ANSWER_H
+#ifndef ES_HTTP_GRIP_ANSWER_H
+#define ES_HTTP_GRIP_ANSWER_H
 
 #include <httpd.h>
 
 #include "base/buf.h"
 #include "base/problem.h"
-#include "server/runtime.h"
 #include "journal/missed.h"
+#include "server/runtime.h"
 
 /** Most bytes of one answer, but for a stream-reset. */
 #define ES_GRIP_ANSWER_MAX (512 * 1024)
 
 typedef struct es_grip_answer_t {
     request_rec *r;
-    const es_hub_view_t *hub; /* its grip is not NULL */
-    const char *path;         /* percent-encoded; what Grip-Link starts with */
-    const es_slice_t *names;  /* 1 to ES_INSTRUCT_CHANNELS_MAX */
-    es_excerpt_part_t *parts; /* what is to be sent, one for each name */
+    const es_runtime_hub_t *hub; /* its grip is not NULL */
+    const char *path;        /* percent-encoded; what Grip-Link starts with */
+    const es_slice_t *names; /* 1 to ES_INSTRUCT_CHANNELS_MAX */
+    es_missed_part_t *parts; /* what is to be sent, one for each name */
     int count;
     es_pos_t pos; /* the first record that may be sent */
     apr_int64_t keepalive_us;
@@ -44,7 +44,7 @@ typedef struct es_grip_answer_t {
  * @param start  up to its id all was seen, from its position on nothing
  */
 void es_grip_answer_init(es_grip_answer_t *answer, request_rec *r,
-                         const es_hub_view_t *hub, const es_slot_t *slots,
+                         const es_runtime_hub_t *hub, const es_slot_t *slots,
                          int count, const es_start_t *start);
 
 /**
@@ -53,7 +53,7 @@ void es_grip_answer_init(es_grip_answer_t *answer, request_rec *r,
  * @param why  400: names that are too long for a link
  * @return 1, or 0 with why
  *
- * Context: WORKER, hushed (es_hush.h); takes the store lock.
+ * Context: WORKER, hushed (base/sigblock.h); takes the store lock.
  */
 int es_grip_answer_make(es_grip_answer_t *answer, es_problem_t *why);
 

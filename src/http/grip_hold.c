@@ -6,11 +6,11 @@
 #include "http/grip_hold.h"
 
 #include "base/frame.h"
-#include "grip/instruct.h"
-#include "http/subscribe_admit.h"
-#include "http/grip_answer.h"
 #include "base/sigblock.h"
+#include "grip/instruct.h"
+#include "http/grip_answer.h"
 #include "http/reply.h"
+#include "http/subscribe_admit.h"
 
 static int refuse_many(request_rec *r)
 {
@@ -23,7 +23,7 @@ static int refuse_many(request_rec *r)
     return es_reply_problem(r, &why);
 }
 
-/* As send_head of es_subscribe.c, which tells why there may be no id. */
+/* As send_head of http/subscribe.c, which tells why there may be no id. */
 static void open_body(es_grip_answer_t *answer, const es_stream_t *stream)
 {
     char frame[ES_FRAME_CONTROL_SIZE];
@@ -51,14 +51,14 @@ static void take_replay(es_grip_answer_t *answer, const es_stream_t *stream)
 }
 
 static int make(es_grip_answer_t *answer, es_stream_t *stream,
-                const es_channels_t *names, es_problem_t *why)
+                const es_channel_set_t *names, es_problem_t *why)
 {
     const es_dir_t *conf = stream->conf;
 
     es_grip_answer_init(answer, stream->r, stream->hub, stream->slots,
                         stream->nslots, &stream->start);
     answer->path = ap_os_escape_path(stream->r->pool, stream->r->uri, 1);
-    answer->names = es_channels_names(names);
+    answer->names = es_channel_set_names(names);
     answer->keepalive_us = conf->keepalive_us;
     answer->keepalive_as_comment = (int)conf->keepalive_comment;
     answer->retry_ms = conf->retry_us / 1000;
@@ -67,25 +67,25 @@ static int make(es_grip_answer_t *answer, es_stream_t *stream,
     return es_grip_answer_make(answer, why);
 }
 
-static int hold(es_stream_t *stream, const es_channels_t *names)
+static int hold(es_stream_t *stream, const es_channel_set_t *names)
 {
     es_grip_answer_t answer;
     es_problem_t why = {0};
-    es_hush_t hush;
-    es_entry_result_t entered;
+    es_sigblock_t sigblock;
+    es_admit_result_t entered;
     int made = 0;
 
-    es_hush_begin(&hush);
-    entered = es_entry_look_in(stream, &names);
-    if (entered == ES_ENTRY_DONE) {
+    es_sigblock_begin(&sigblock);
+    entered = es_subscribe_admit_uncounted(stream, &names);
+    if (entered == ES_ADMIT_DONE) {
         made = make(&answer, stream, names, &why);
     }
     es_stream_drop(stream);
-    es_hush_end(&hush);
+    es_sigblock_end(&sigblock);
     switch (entered) {
-    case ES_ENTRY_NONE:
+    case ES_ADMIT_NONE:
         return es_grip_answer_end(stream->r, es_stream_retry(stream));
-    case ES_ENTRY_CLOSED: return es_stream_stay_away(stream);
+    case ES_ADMIT_CLOSED: return es_stream_stay_away(stream);
     default:
         return made ? es_grip_answer_send(&answer)
                     : es_reply_problem(stream->r, &why);
@@ -93,11 +93,11 @@ static int hold(es_stream_t *stream, const es_channels_t *names)
 }
 
 int es_grip_hold(request_rec *r, const es_dir_t *conf,
-                 const es_channels_t *names)
+                 const es_channel_set_t *names)
 {
     es_stream_t stream = {0};
 
-    if (es_channels_count(names) > ES_INSTRUCT_CHANNELS_MAX) {
+    if (es_channel_set_count(names) > ES_INSTRUCT_CHANNELS_MAX) {
         return refuse_many(r);
     }
     if (r->header_only) {
@@ -106,6 +106,6 @@ int es_grip_hold(request_rec *r, const es_dir_t *conf,
     }
     stream.r = r;
     stream.conf = conf;
-    stream.hub = es_service_hub(conf);
+    stream.hub = es_runtime_hub(conf);
     return hold(&stream, names);
 }

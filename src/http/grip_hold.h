@@ -3,8 +3,8 @@
  * The hold: a client whose request came through a GRIP proxy is answered with
  * the instruction to hold it there, and no connection of ours is kept.
  */
-#ifndef ES_GRIP_HOLD_H
-#define ES_GRIP_HOLD_H
+#ifndef ES_HTTP_GRIP_HOLD_H
+#define ES_HTTP_GRIP_HOLD_H
 
 #include <httpd.h>
 
@@ -22,6 +22,6 @@
  * Context: WORKER.
  */
 int es_grip_hold(request_rec *r, const es_dir_t *conf,
-                 const es_channels_t *names);
+                 const es_channel_set_t *names);
 
 #endif

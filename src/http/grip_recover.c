@@ -13,28 +13,28 @@
 
 #include <apr_strings.h>
 
+#include "base/clock.h"
 #include "base/context.h"
 #include "base/frame.h"
-#include "base/clock.h"
-#include "grip/channel.h"
-#include "grip/link.h"
-#include "grip/instruct.h"
-#include "http/subscribe_admit.h"
-#include "http/grip_answer.h"
-#include "server/log.h"
 #include "base/sigblock.h"
-#include "http/grip_sig.h"
-#include "http/reply.h"
 #include "journal/close.h"
 #include "journal/missed_last_ids.h"
 #include "journal/resume.h"
+#include "grip/channel.h"
+#include "grip/instruct.h"
+#include "grip/link.h"
+#include "server/log.h"
+#include "http/grip_answer.h"
+#include "http/grip_sig.h"
+#include "http/reply.h"
+#include "http/subscribe_admit.h"
 
 /* What a client is told that must come back, when the link cannot say. */
 #define RETRY_MS 3000
 
 typedef struct recovery_t {
     request_rec *r;
-    const es_hub_view_t *hub;
+    const es_runtime_hub_t *hub;
     es_grip_link_t link;
     es_slot_t slots[ES_INSTRUCT_CHANNELS_MAX];
     es_start_t start;
@@ -74,17 +74,19 @@ static es_slice_t last_id(const recovery_t *recovery, es_slice_t name)
  * when it came again. A further piece goes on with an answer whose reach was
  * looked at when it began.
  */
-static es_reach_t reach_of(const recovery_t *recovery)
+static es_resume_reach_t reach_of(const recovery_t *recovery)
 {
-    static const es_reach_t all = {0, 0, 0};
+    static const es_resume_reach_t all = {0, 0, 0};
 
-    return recovery->link.from.len != 0 ? all : es_entry_reach(recovery->hub);
+    return recovery->link.from.len != 0
+               ? all
+               : es_subscribe_admit_reach(recovery->hub);
 }
 
 /* @return 0: the journal cannot vouch for all after what was seen of it */
 static int resume_one(recovery_t *recovery, int i)
 {
-    es_reach_t reach = reach_of(recovery);
+    es_resume_reach_t reach = reach_of(recovery);
     es_grip_answer_t *answer = &recovery->answer;
     es_slice_t id = last_id(recovery, recovery->link.channels[i]);
     es_start_t start = recovery->start;
@@ -164,30 +166,30 @@ static int subscribe_and_make(recovery_t *recovery, es_problem_t *why)
 {
     es_store_t *store = recovery->hub->store;
     const es_grip_link_t *link = &recovery->link;
-    apr_uint32_t place = es_service_place();
+    apr_uint32_t child = es_runtime_child();
     int made;
 
     es_store_clock(store, es_clock_ms());
-    if (es_store_subscribe(store, place, link->channels, link->count,
+    if (es_store_subscribe(store, child, link->channels, link->count,
                            recovery->slots, &recovery->start) != APR_SUCCESS) {
         return es_problem_set(why, recovery->r->pool, HTTP_SERVICE_UNAVAILABLE,
                               "No more channels can be held now.");
     }
     made = make(recovery, why);
-    es_store_unsubscribe(store, place, recovery->slots, link->count);
+    es_store_unsubscribe(store, child, recovery->slots, link->count);
     return made;
 }
 
 static int answer_it(recovery_t *recovery)
 {
     es_problem_t why = {0};
-    es_hush_t hush;
+    es_sigblock_t sigblock;
     int made;
 
     es_context_enter(ES_WORKER);
-    es_hush_begin(&hush);
+    es_sigblock_begin(&sigblock);
     made = subscribe_and_make(recovery, &why);
-    es_hush_end(&hush);
+    es_sigblock_end(&sigblock);
     es_rlog(APLOG_DEBUG, 0, recovery->r, "ES0603",
             "a GRIP proxy asked what its clients have missed%s",
             recovery->is_lost     ? ": they get stream-reset"
@@ -216,15 +218,15 @@ static int read_path(recovery_t *recovery, es_slice_t *state,
            es_grip_link_unpack(&recovery->link, *state, r->pool);
 }
 
-static const es_hub_view_t *find_hub(const recovery_t *recovery)
+static const es_runtime_hub_t *find_hub(const recovery_t *recovery)
 {
     es_slice_t name = recovery->link.hub;
 
-    return es_service_hub_named(
+    return es_runtime_hub_named(
         apr_pstrmemdup(recovery->r->pool, name.data, name.len));
 }
 
-int es_recover_handler(request_rec *r, int lookup)
+int es_grip_recover_handler(request_rec *r, int lookup)
 {
     recovery_t recovery = {0};
     es_problem_t why = {0};
@@ -242,7 +244,7 @@ int es_recover_handler(request_rec *r, int lookup)
     if (!recovery.hub || !recovery.hub->grip) {
         return DECLINED;
     }
-    if (!es_proxied_find(r, recovery.hub->grip, &is_proxied, &why)) {
+    if (!es_grip_sig_find(r, recovery.hub->grip, &is_proxied, &why)) {
         return es_reply_problem(r, &why);
     }
     if (!recovery.hub->grip->is_reliable ||

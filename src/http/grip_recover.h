@@ -11,8 +11,8 @@
  *   - the state in its path has our seal: it was made for a client that had
  *     passed all checks.
  */
-#ifndef ES_RECOVER_H
-#define ES_RECOVER_H
+#ifndef ES_HTTP_GRIP_RECOVER_H
+#define ES_HTTP_GRIP_RECOVER_H
 
 #include <httpd.h>
 
@@ -22,6 +22,6 @@
  * @param lookup  1 = only asked whether; then it is DECLINED
  * @return DECLINED when the path is not one of ours
  */
-int es_recover_handler(request_rec *r, int lookup);
+int es_grip_recover_handler(request_rec *r, int lookup);
 
 #endif

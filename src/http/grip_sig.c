@@ -26,8 +26,8 @@ static int refuse_direct(request_rec *r, es_problem_t *why)
     return 0;
 }
 
-int es_proxied_find(request_rec *r, const es_grip_t *grip, int *is_proxied,
-                    es_problem_t *why)
+int es_grip_sig_find(request_rec *r, const es_grip_t *grip, int *is_proxied,
+                     es_problem_t *why)
 {
     const char *token = grip ? apr_table_get(r->headers_in, "Grip-Sig") : NULL;
     const char *what = "";
@@ -55,13 +55,14 @@ static int count_keys(const es_grip_t *grip)
     return count;
 }
 
-void es_proxied_warn(server_rec *s)
+void es_grip_sig_warn(server_rec *s)
 {
-    const es_global_t *global = es_global_of(s);
+    const es_settings_t *global = es_settings_of(s);
     int i;
 
     for (i = 0; i < global->hubs->nelts; i++) {
-        const es_hub_t *hub = &APR_ARRAY_IDX(global->hubs, i, es_hub_t);
+        const es_hub_conf_t *hub =
+            &APR_ARRAY_IDX(global->hubs, i, es_hub_conf_t);
 
         if (hub->grip && count_keys(hub->grip) == 0) {
             es_slog(APLOG_WARNING, 0, s, "ES0601",

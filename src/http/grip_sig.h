@@ -3,8 +3,8 @@
  * Has a request come through a GRIP proxy, which holds the client itself? A
  * Grip-Sig header says so; whether it is believed is decided here.
  */
-#ifndef ES_PROXIED_H
-#define ES_PROXIED_H
+#ifndef ES_HTTP_GRIP_SIG_H
+#define ES_HTTP_GRIP_SIG_H
 
 #include <httpd.h>
 
@@ -27,14 +27,14 @@
  *
  * Context: WORKER.
  */
-int es_proxied_find(request_rec *r, const es_grip_t *grip, int *is_proxied,
-                    es_problem_t *why);
+int es_grip_sig_find(request_rec *r, const es_grip_t *grip, int *is_proxied,
+                     es_problem_t *why);
 
 /**
  * Tell of hubs with a proxy whose signature is believed or never proven.
  *
  * Context: PARENT, post_config.
  */
-void es_proxied_warn(server_rec *s);
+void es_grip_sig_warn(server_rec *s);
 
 #endif

@@ -20,14 +20,14 @@
 #include <http_protocol.h>
 #include <util_filter.h>
 
+#include "base/clock.h"
 #include "base/context.h"
 #include "base/frame.h"
-#include "base/clock.h"
-#include "deliver/tcp_keepalive.h"
-#include "http/budget.h"
 #include "base/sigblock.h"
-#include "http/sink_held.h"
+#include "deliver/tcp_keepalive.h"
 #include "server/stats.h"
+#include "http/budget.h"
+#include "http/sink_held.h"
 
 #define LOOK_UP APR_USEC_PER_SEC
 
@@ -44,7 +44,7 @@ typedef struct hold_t {
 /* Those who must end come back within it, and not all at once. */
 static apr_int64_t drain_ms(void)
 {
-    return es_global_of(ap_server_conf)->drain_us / 1000;
+    return es_settings_of(ap_server_conf)->drain_us / 1000;
 }
 
 int es_hold_send_away(es_stream_t *stream)
@@ -127,7 +127,7 @@ static void serve(hold_t *hold)
 static int begin(hold_t *hold)
 {
     es_stream_t *stream = hold->stream;
-    es_delivery_t *delivery = es_service_delivery();
+    es_delivery_t *delivery = es_runtime_delivery();
 
     if (es_delivery_watch(delivery, stream->hub->number, stream->slots,
                           stream->nslots, &hold->watch) != APR_SUCCESS) {
@@ -142,7 +142,7 @@ static int begin(hold_t *hold)
 
 static int run(hold_t *hold, es_grant_t grant)
 {
-    es_hush_t hush;
+    es_sigblock_t sigblock;
     int begun;
 
     if (grant != ES_GRANT_HELD) {
@@ -151,17 +151,17 @@ static int run(hold_t *hold, es_grant_t grant)
     if (grant == ES_GRANT_TURN) {
         hold->until += hold->stream->conf->turn_us;
     }
-    es_hush_begin(&hush);
+    es_sigblock_begin(&sigblock);
     begun = begin(hold);
-    es_hush_end(&hush);
+    es_sigblock_end(&sigblock);
     if (!begun) {
         return es_hold_send_away(hold->stream);
     }
     serve(hold);
-    es_hush_begin(&hush);
+    es_sigblock_begin(&sigblock);
     es_client_close(hold->client);
-    es_delivery_unwatch(es_service_delivery(), hold->watch);
-    es_hush_end(&hush);
+    es_delivery_unwatch(es_runtime_delivery(), hold->watch);
+    es_sigblock_end(&sigblock);
     return OK;
 }
 
@@ -170,7 +170,7 @@ typedef struct before_t {
     conn_rec *c;
     int has_timeout;
     apr_interval_time_t timeout;
-    es_probe_saved_t probe;
+    es_tcp_keepalive_t probe;
 } before_t;
 
 /* Asked anew each time: at a restart the MPM may have closed it. */
@@ -190,8 +190,8 @@ static void limit_writes(const es_stream_t *stream, before_t *before)
     apr_socket_t *socket = c->master ? NULL : ap_get_conn_socket(c);
 
     before->c = c->master ? c->master : c;
-    es_probe_save(descriptor_of(before->c), &before->probe);
-    es_probe_set(descriptor_of(before->c), limit);
+    es_tcp_keepalive_save(descriptor_of(before->c), &before->probe);
+    es_tcp_keepalive_set(descriptor_of(before->c), limit);
     before->has_timeout =
         socket && limit > 0 &&
         apr_socket_timeout_get(socket, &before->timeout) == APR_SUCCESS &&
@@ -206,7 +206,7 @@ static void put_back(const before_t *before)
     if (before->has_timeout) {
         apr_socket_timeout_set(ap_get_conn_socket(before->c), before->timeout);
     }
-    es_probe_restore(descriptor_of(before->c), &before->probe);
+    es_tcp_keepalive_restore(descriptor_of(before->c), &before->probe);
 }
 
 static int with_grant(es_stream_t *stream, es_grant_t grant)
@@ -233,7 +233,7 @@ int es_hold_serve(es_stream_t *stream)
 
     ES_CONTEXT(ES_WORKER);
     if (grant != ES_GRANT_HELD) {
-        es_tally_limit(ES_LIMIT_HELD);
+        es_stats_limit(ES_LIMIT_HELD);
     }
     rc = with_grant(stream, grant);
     if (grant != ES_GRANT_BRIEF) {

@@ -3,8 +3,8 @@
  * Holding: a client that cannot be detached keeps its worker, within the
  * budget; beyond it, it is served in turns.
  */
-#ifndef ES_HOLD_H
-#define ES_HOLD_H
+#ifndef ES_HTTP_HOLD_H
+#define ES_HTTP_HOLD_H
 
 #include "http/stream.h"
 

@@ -1,30 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * In this order: the method, who may publish, the kind of body; only then is
- * the body read, to its end, made into a batch, checked, and stored as a
- * whole. Nothing is stored of a request that is refused. A stream of lines, GET
- * and DELETE go their own ways, see es_feed.h, es_figures.h and es_closing.h.
+ * the body read, to its end, made into a batch, checked, and stored as a whole.
+ * Nothing is stored of a request that is refused. A stream of lines, GET and
+ * DELETE go their own ways, see http/publish_ndjson.h, http/channel_get.h and
+ * http/channel_delete.h.
  */
 #include "http/publish.h"
 
 #include "base/batch.h"
 #include "base/context.h"
+#include "server/log.h"
+#include "server/runtime.h"
+#include "server/settings.h"
 #include "http/body.h"
 #include "http/body_form.h"
 #include "http/body_json.h"
 #include "http/body_raw.h"
 #include "http/channel_delete.h"
-#include "http/cors.h"
-#include "http/publish_ndjson.h"
 #include "http/channel_get.h"
+#include "http/cors.h"
 #include "http/publish_auth.h"
-#include "server/log.h"
 #include "http/publish_check.h"
 #include "http/publish_items.h"
+#include "http/publish_ndjson.h"
 #include "http/publish_store.h"
 #include "http/reply.h"
-#include "server/runtime.h"
-#include "server/settings.h"
 
 #include <http_protocol.h>
 #include <apr_lib.h>
@@ -37,7 +38,7 @@
 /* Types that are not here are data as they are. */
 static const struct {
     const char *type;
-    es_batch_read_fn_t *read; /* NULL: a stream, es_feed's */
+    es_batch_read_fn_t *read; /* NULL: a stream, publish_ndjson's */
 } kinds[] = {
     {"application/json", es_body_json},
     {"application/x-ndjson", NULL},
@@ -85,7 +86,7 @@ static int read_batch(request_rec *r, const es_dir_t *conf,
                               "has %d.",
                               batch->count);
     }
-    return es_intake_name(r, conf, batch, why);
+    return es_publish_check_channels(r, conf, batch, why);
 }
 
 /* ---- The handler ------------------------------------------------------- */
@@ -93,7 +94,7 @@ static int read_batch(request_rec *r, const es_dir_t *conf,
 /* @param why  what happened to a batch that was stored; NULL = all is well */
 static int reply_published(request_rec *r, const es_batch_t *batch,
                            const es_appended_t *done,
-                           const es_dispatch_t *dispatch,
+                           const es_publish_result_t *dispatch,
                            const es_problem_t *why)
 {
     char id[ES_ID_TEXT_SIZE];
@@ -108,8 +109,8 @@ static int reply_published(request_rec *r, const es_batch_t *batch,
                         "{\"published\": %d, \"id\": \"%s\", "
                         "\"clients\": %" APR_UINT64_T_FMT "%s%s}",
                         batch->count, id, done->clients,
-                        es_dispatch_json(dispatch, r->pool),
-                        why ? es_dispatch_error(why, r->pool) : "");
+                        es_publish_result_json(dispatch, r->pool),
+                        why ? es_publish_result_error(why, r->pool) : "");
     return why ? es_reply_json_problem(r, why, json) : es_reply_json(r, json);
 }
 
@@ -117,14 +118,14 @@ static int publish_batch(request_rec *r, const es_dir_t *conf,
                          es_batch_read_fn_t *read, es_slice_t body)
 {
     es_batch_t batch;
-    es_dispatch_t dispatch = {0};
+    es_publish_result_t dispatch = {0};
     es_appended_t done;
     es_problem_t why;
 
     if (!read_batch(r, conf, read, body, &batch, &why) ||
-        !es_intake_check(r, conf, &batch, &why) ||
-        !es_outlet_dispatch(es_service_hub(conf), &batch, r->pool, &done,
-                            &dispatch, &why)) {
+        !es_publish_check(r, conf, &batch, &why) ||
+        !es_publish_store_sent(es_runtime_hub(conf), &batch, r->pool, &done,
+                               &dispatch, &why)) {
         return dispatch.grip /* stored, so there is more to tell */
                    ? reply_published(r, &batch, &done, &dispatch, &why)
                    : es_reply_problem(r, &why);
@@ -150,7 +151,7 @@ static es_batch_read_fn_t *correct(es_batch_read_fn_t *read, es_slice_t body)
 static int publish_body(request_rec *r, const es_dir_t *conf,
                         es_batch_read_fn_t *read)
 {
-    const es_json_items_t *items = NULL;
+    const es_body_items_t *items = NULL;
     es_problem_t why;
     es_buf_t body;
 
@@ -161,9 +162,9 @@ static int publish_body(request_rec *r, const es_dir_t *conf,
     }
     read = correct(read, es_buf_slice(&body));
     if (read == es_body_json) {
-        items = es_json_items_find(es_buf_slice(&body), r->pool);
+        items = es_body_items_find(es_buf_slice(&body), r->pool);
     }
-    return items ? es_items_serve(r, conf, items)
+    return items ? es_publish_items_serve(r, conf, items)
                  : publish_batch(r, conf, read, es_buf_slice(&body));
 }
 
@@ -171,19 +172,20 @@ static int publish(request_rec *r, const es_dir_t *conf)
 {
     es_batch_read_fn_t *read = choose_reader(r);
 
-    return read ? publish_body(r, conf, read) : es_feed_serve(r, conf);
+    return read ? publish_body(r, conf, read)
+                : es_publish_ndjson_serve(r, conf);
 }
 
 static int tell(request_rec *r, const es_dir_t *conf)
 {
     es_body_leave(r);
-    return es_figures_handler(r, conf);
+    return es_channel_get_handler(r, conf);
 }
 
 static int shut(request_rec *r, const es_dir_t *conf)
 {
     es_body_leave(r);
-    return es_closing_handler(r, conf);
+    return es_channel_delete_handler(r, conf);
 }
 
 typedef int serve_fn_t(request_rec *r, const es_dir_t *conf);
@@ -209,7 +211,7 @@ int es_publish_handler(request_rec *r)
         return DECLINED;
     }
     es_context_enter(ES_WORKER);
-    conf = es_dir_of(r);
+    conf = es_settings_dir(r);
     if (r->method_number == M_OPTIONS) {
         es_body_leave(r);
         return es_cors_options(r, conf, ALLOW);
@@ -219,7 +221,8 @@ int es_publish_handler(request_rec *r)
         es_body_leave(r);
         return es_reply_method(r, ALLOW);
     }
-    if (!es_gate_admits(r, conf, &why) || !es_cors_may_publish(r, conf, &why)) {
+    if (!es_publish_auth_admits(r, conf, &why) ||
+        !es_cors_may_publish(r, conf, &why)) {
         es_body_leave(r);
         return es_reply_problem(r, &why);
     }

@@ -3,8 +3,8 @@
  * SetHandler eventstream-publish: the application puts events in. This part
  * knows the request; formats are read by the body readers, es_body_*.h.
  */
-#ifndef ES_PUBLISH_H
-#define ES_PUBLISH_H
+#ifndef ES_HTTP_PUBLISH_H
+#define ES_HTTP_PUBLISH_H
 
 #include <httpd.h>
 

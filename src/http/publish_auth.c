@@ -126,7 +126,8 @@ static const char *what_was_seen(request_rec *r)
         header ? header : "", r->user ? "a user" : "no user");
 }
 
-int es_gate_admits(request_rec *r, const es_dir_t *conf, es_problem_t *why)
+int es_publish_auth_admits(request_rec *r, const es_dir_t *conf,
+                           es_problem_t *why)
 {
     const es_from_t *from = conf->from ? conf->from : &preset;
 

@@ -3,8 +3,8 @@
  * The gate: EventStreamPublishFrom, who may publish beside what Require
  * says. Closed unless opened.
  */
-#ifndef ES_GATE_H
-#define ES_GATE_H
+#ifndef ES_HTTP_PUBLISH_AUTH_H
+#define ES_HTTP_PUBLISH_AUTH_H
 
 #include "base/problem.h"
 #include "server/settings.h"
@@ -26,6 +26,7 @@
  *
  * Context: WORKER; reads nothing of the body.
  */
-int es_gate_admits(request_rec *r, const es_dir_t *conf, es_problem_t *why);
+int es_publish_auth_admits(request_rec *r, const es_dir_t *conf,
+                           es_problem_t *why);
 
 #endif

@@ -3,8 +3,8 @@
  * The intake: what a Location has to say of a batch that was read from a
  * request, before it goes to the outlet.
  */
-#ifndef ES_INTAKE_H
-#define ES_INTAKE_H
+#ifndef ES_HTTP_PUBLISH_CHECK_H
+#define ES_HTTP_PUBLISH_CHECK_H
 
 #include <httpd.h>
 
@@ -14,13 +14,14 @@
 /**
  * Give events that name no channel those of the Location, the last resort.
  *
- * @param why  400: there are none either, or too many; or as es_names_expand
+ * @param why  400: there are none either, or too many; or as
+ * es_request_channels_expand
  * @return 1, or 0 with why
  *
  * Context: WORKER.
  */
-int es_intake_name(request_rec *r, const es_dir_t *conf, es_batch_t *batch,
-                   es_problem_t *why);
+int es_publish_check_channels(request_rec *r, const es_dir_t *conf,
+                              es_batch_t *batch, es_problem_t *why);
 
 /**
  * Is the event fit to be published, as es_event_check says, at this most of
@@ -30,8 +31,8 @@ int es_intake_name(request_rec *r, const es_dir_t *conf, es_batch_t *batch,
  *
  * Context: ANY thread of a child.
  */
-int es_intake_is_fit(const es_event_t *event, apr_int64_t max_bytes,
-                     apr_pool_t *p, es_problem_t *why);
+int es_publish_check_event(const es_event_t *event, apr_int64_t max_bytes,
+                           apr_pool_t *p, es_problem_t *why);
 
 /**
  * May each event be published here, and is it fit to be?
@@ -42,7 +43,7 @@ int es_intake_is_fit(const es_event_t *event, apr_int64_t max_bytes,
  *
  * Context: WORKER.
  */
-int es_intake_check(request_rec *r, const es_dir_t *conf,
-                    const es_batch_t *batch, es_problem_t *why);
+int es_publish_check(request_rec *r, const es_dir_t *conf,
+                     const es_batch_t *batch, es_problem_t *why);
 
 #endif

@@ -11,11 +11,11 @@
 #include "base/accept.h"
 #include "base/sse_text.h"
 #include "server/log.h"
+#include "server/runtime.h"
 #include "http/publish_check.h"
-#include "http/request_channels.h"
 #include "http/publish_store.h"
 #include "http/reply.h"
-#include "server/runtime.h"
+#include "http/request_channels.h"
 
 /** A batch of events, or a channel to close. */
 typedef struct part_t {
@@ -26,7 +26,7 @@ typedef struct part_t {
 typedef struct items_t {
     request_rec *r;
     const es_dir_t *conf;
-    const es_hub_view_t *hub;
+    const es_runtime_hub_t *hub;
     apr_array_header_t *parts;  /* part_t */
     apr_array_header_t *events; /* es_event_t, of the batch at hand */
 } items_t;
@@ -72,7 +72,7 @@ static void add_close(items_t *items, es_slice_t name)
     part->closes = name;
 }
 
-static int add_events(items_t *items, const es_channels_t *channel,
+static int add_events(items_t *items, const es_channel_set_t *channel,
                       es_slice_t content, es_problem_t *why)
 {
     const apr_array_header_t *events;
@@ -88,8 +88,8 @@ static int add_events(items_t *items, const es_channels_t *channel,
 
         *event = APR_ARRAY_IDX(events, i, es_event_t);
         es_batch_name(event, channel);
-        if (!es_intake_is_fit(event, items->conf->max_event_bytes,
-                              items->r->pool, why)) {
+        if (!es_publish_check_event(event, items->conf->max_event_bytes,
+                                    items->r->pool, why)) {
             return 0;
         }
     }
@@ -98,29 +98,29 @@ static int add_events(items_t *items, const es_channels_t *channel,
 
 static int add_item(items_t *items, const es_item_t *item, es_problem_t *why)
 {
-    es_channels_t *channel = es_batch_channels(items->r->pool);
+    es_channel_set_t *channel = es_batch_channels(items->r->pool);
     es_slice_t name = name_of(items, item->channel);
 
     if (!es_batch_channel(channel, name, items->r->pool, why) ||
-        !es_names_allowed(items->r, items->conf, es_channels_names(channel), 1,
-                          why)) {
+        !es_request_channels_allowed(items->r, items->conf,
+                                     es_channel_set_names(channel), 1, why)) {
         return 0;
     }
     if (item->action == ES_ITEM_CLOSE) {
-        add_close(items, es_channels_names(channel)[0]);
+        add_close(items, es_channel_set_names(channel)[0]);
     }
     return item->action != ES_ITEM_SEND ||
            add_events(items, channel, item->content, why);
 }
 
-static int read_items(items_t *items, const es_json_items_t *json,
+static int read_items(items_t *items, const es_body_items_t *json,
                       es_problem_t *why)
 {
     apr_pool_t *p = items->r->pool;
     const apr_array_header_t *list;
     int i;
 
-    if (!es_json_items_read(&list, json, p, why)) {
+    if (!es_body_items_read(&list, json, p, why)) {
         return 0;
     }
     for (i = 0; i < list->nelts; i++) {
@@ -141,28 +141,29 @@ static int read_items(items_t *items, const es_json_items_t *json,
 
 /* Who is closed out comes again at once, as behind a proxy. */
 static int close_channel(const items_t *items, es_slice_t name,
-                         es_dispatch_t *dispatch, es_problem_t *why)
+                         es_publish_result_t *dispatch, es_problem_t *why)
 {
     apr_pool_t *p = items->r->pool;
     es_closed_t closed;
 
-    if (!es_outlet_close(items->hub, name, 0, p, &closed, why)) {
+    if (!es_publish_store_close(items->hub, name, 0, p, &closed, why)) {
         return 0;
     }
-    es_dispatch_wait_close(dispatch, items->hub, closed.from, closed.head);
-    return es_dispatch_check(dispatch, p, why);
+    es_publish_result_wait_close(dispatch, items->hub, closed.from,
+                                 closed.head);
+    return es_publish_result_check(dispatch, p, why);
 }
 
 static int publish_part(const items_t *items, const part_t *part, apr_time_t by,
                         es_problem_t *why)
 {
-    es_dispatch_t dispatch = {0};
+    es_publish_result_t dispatch = {0};
     es_appended_t done;
 
     dispatch.by = by;
     return part->batch.count != 0
-               ? es_outlet_dispatch(items->hub, &part->batch, items->r->pool,
-                                    &done, &dispatch, why)
+               ? es_publish_store_sent(items->hub, &part->batch, items->r->pool,
+                                       &done, &dispatch, why)
                : close_channel(items, part->closes, &dispatch, why);
 }
 
@@ -170,7 +171,7 @@ static int publish_part(const items_t *items, const part_t *part, apr_time_t by,
  * wait no longer than one would. */
 static int publish(const items_t *items, es_problem_t *why)
 {
-    apr_time_t by = items->hub ? es_dispatch_end(items->hub) : 0;
+    apr_time_t by = items->hub ? es_publish_result_end(items->hub) : 0;
     es_problem_t one;
     int i, done = 0, is_well = 1;
 
@@ -212,15 +213,15 @@ static int accepts(request_rec *r, es_problem_t *why)
     return es_problem_set(why, r->pool, HTTP_NOT_ACCEPTABLE, "Not Acceptable.");
 }
 
-int es_items_serve(request_rec *r, const es_dir_t *conf,
-                   const es_json_items_t *json)
+int es_publish_items_serve(request_rec *r, const es_dir_t *conf,
+                           const es_body_items_t *json)
 {
     items_t items;
     es_problem_t why;
 
     items.r = r;
     items.conf = conf;
-    items.hub = es_service_hub(conf);
+    items.hub = es_runtime_hub(conf);
     items.parts = apr_array_make(r->pool, 4, sizeof(part_t));
     items.events = apr_array_make(r->pool, 8, sizeof(es_event_t));
     if (!accepts(r, &why) || !read_items(&items, json, &why) ||

@@ -4,13 +4,13 @@
  * need not know the difference: their events go to the clients of this hub,
  * and the answers are a proxy's.
  */
-#ifndef ES_ITEMS_H
-#define ES_ITEMS_H
+#ifndef ES_HTTP_PUBLISH_ITEMS_H
+#define ES_HTTP_PUBLISH_ITEMS_H
 
 #include <httpd.h>
 
-#include "http/body_items.h"
 #include "server/settings.h"
+#include "http/body_items.h"
 
 /**
  * Publish items and answer.
@@ -19,7 +19,7 @@
  *
  * Context: WORKER, who may publish here; takes the store lock.
  */
-int es_items_serve(request_rec *r, const es_dir_t *conf,
-                   const es_json_items_t *json);
+int es_publish_items_serve(request_rec *r, const es_dir_t *conf,
+                           const es_body_items_t *json);
 
 #endif

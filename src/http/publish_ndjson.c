@@ -13,18 +13,18 @@
 #include <http_protocol.h>
 
 #include "base/batch.h"
-#include "base/lines.h"
 #include "base/clock.h"
+#include "base/lines.h"
+#include "journal/flow_control.h"
+#include "server/log.h"
+#include "server/runtime.h"
+#include "server/stats.h"
 #include "http/body.h"
 #include "http/body_json.h"
-#include "server/log.h"
+#include "http/body_stream.h"
 #include "http/publish_check.h"
 #include "http/publish_store.h"
 #include "http/reply.h"
-#include "server/runtime.h"
-#include "server/stats.h"
-#include "http/body_stream.h"
-#include "journal/flow_control.h"
 
 /* Most events of a batch. */
 #define EVENTS_MAX 1024
@@ -36,11 +36,11 @@
 /* Between two looks whether a delivery has caught up. */
 #define PAUSE 2000
 
-typedef struct feed_t {
+typedef struct ndjson_t {
     request_rec *r;
     const es_dir_t *conf;
-    const es_hub_view_t *hub;
-    es_tap_t *tap;
+    const es_runtime_hub_t *hub;
+    es_body_stream_t *body;
     es_lines_t lines;
     es_event_t preset;
     apr_pool_t *pool;      /* of the batch at hand */
@@ -48,85 +48,86 @@ typedef struct feed_t {
     apr_uint64_t *numbers; /* lines of its events */
     apr_uint64_t cost;     /* of the batch, in bytes of the journal */
     apr_uint64_t cost_max;
-    es_pace_t *pace;    /* NULL without hub */
-    apr_uint64_t *late; /* for es_pace_is_held */
+    es_flow_control_t *pace; /* NULL without hub */
+    apr_uint64_t *late;      /* for es_flow_control_is_held */
     apr_uint64_t published;
-    es_appended_t done;     /* of the last batch */
-    es_dispatch_t dispatch; /* of all batches */
-    apr_time_t heard;       /* when the last line came, or was published */
-} feed_t;
+    es_appended_t done;           /* of the last batch */
+    es_publish_result_t dispatch; /* of all batches */
+    apr_time_t heard; /* when the last line came, or was published */
+} ndjson_t;
 
 /* ---- The batch --------------------------------------------------------- */
 
-static void begin_batch(feed_t *feed)
+static void begin_batch(ndjson_t *ndjson)
 {
-    apr_pool_clear(feed->pool);
-    feed->batch.count = 0;
-    feed->cost = 0;
+    apr_pool_clear(ndjson->pool);
+    ndjson->batch.count = 0;
+    ndjson->cost = 0;
 }
 
 /* Wait while somebody reads who would be lapped. What was read goes out before
  * the child stops: its count is told. */
-static void keep_pace(const feed_t *feed)
+static void wait_for_readers(const ndjson_t *ndjson)
 {
-    while (feed->pace &&
-           es_pace_is_held(feed->pace, es_clock_now(), feed->late) &&
-           !es_service_is_stopping()) {
-        es_service_wake(feed->late);
+    while (
+        ndjson->pace &&
+        es_flow_control_is_held(ndjson->pace, es_clock_now(), ndjson->late) &&
+        !es_runtime_is_stopping()) {
+        es_runtime_wake(ndjson->late);
         apr_sleep(PAUSE);
     }
 }
 
-static int put(feed_t *feed, const es_batch_t *batch, es_problem_t *why)
+static int put(ndjson_t *ndjson, const es_batch_t *batch, es_problem_t *why)
 {
     es_appended_t done = {0};
-    es_dispatch_t dispatch = {0};
-    int ok =
-        es_outlet_dispatch(feed->hub, batch, feed->pool, &done, &dispatch, why);
+    es_publish_result_t dispatch = {0};
+    int ok = es_publish_store_sent(ndjson->hub, batch, ndjson->pool, &done,
+                                   &dispatch, why);
 
-    es_dispatch_add(&feed->dispatch, &dispatch);
+    es_publish_result_add(&ndjson->dispatch, &dispatch);
     if (done.head != 0) {
-        feed->published += (apr_uint64_t)batch->count;
-        feed->done = done;
+        ndjson->published += (apr_uint64_t)batch->count;
+        ndjson->done = done;
     }
     return ok;
 }
 
 /* One by one, since together they were refused: so those before the one that
  * is to blame are published, or all, if together they are just too large. */
-static int put_each(feed_t *feed, es_problem_t *why)
+static int put_each(ndjson_t *ndjson, es_problem_t *why)
 {
-    es_batch_t one = feed->batch;
+    es_batch_t one = ndjson->batch;
     int i;
 
     one.count = 1;
-    for (i = 0; i < feed->batch.count; i++) {
-        one.events = &feed->batch.events[i];
-        if (!put(feed, &one, why)) {
-            return es_body_json_at_line(feed->numbers[i], feed->pool, why);
+    for (i = 0; i < ndjson->batch.count; i++) {
+        one.events = &ndjson->batch.events[i];
+        if (!put(ndjson, &one, why)) {
+            return es_body_json_at_line(ndjson->numbers[i], ndjson->pool, why);
         }
     }
     return 1;
 }
 
-static int put_batch(feed_t *feed, es_problem_t *why)
+static int put_batch(ndjson_t *ndjson, es_problem_t *why)
 {
-    apr_uint64_t before = feed->published;
+    apr_uint64_t before = ndjson->published;
 
-    if (feed->batch.count == 0) {
+    if (ndjson->batch.count == 0) {
         return 1;
     }
-    keep_pace(feed);
+    wait_for_readers(ndjson);
     /* one that is stored, but did not get to a proxy, ends the stream, too */
-    if (!put(feed, &feed->batch, why) &&
-        (feed->published > before || !put_each(feed, why))) {
+    if (!put(ndjson, &ndjson->batch, why) &&
+        (ndjson->published > before || !put_each(ndjson, why))) {
         /* the sentence has to outlive the batch */
-        why->sentence = apr_pstrdup(feed->r->pool, why->sentence);
-        feed->batch.count = 0; /* what could be published of it was */
+        why->sentence = apr_pstrdup(ndjson->r->pool, why->sentence);
+        ndjson->batch.count = 0; /* what could be published of it was */
         return 0;
     }
-    begin_batch(feed);
-    feed->heard = es_clock_now();
+    begin_batch(ndjson);
+    ndjson->heard = es_clock_now();
     return 1;
 }
 
@@ -147,99 +148,100 @@ static int is_blank(es_slice_t line)
 
 /* The Location's channels are the same for all lines: found once, they become
  * a preset. */
-static int name_event(feed_t *feed, es_batch_t *one, es_problem_t *why)
+static int name_event(ndjson_t *ndjson, es_batch_t *one, es_problem_t *why)
 {
     if (one->unnamed < 0) {
         return 1;
     }
-    if (!es_intake_name(feed->r, feed->conf, one, why)) {
+    if (!es_publish_check_channels(ndjson->r, ndjson->conf, one, why)) {
         return 0;
     }
-    feed->preset.channels = one->events[0].channels;
-    feed->preset.nchannels = one->events[0].nchannels;
+    ndjson->preset.channels = one->events[0].channels;
+    ndjson->preset.nchannels = one->events[0].nchannels;
     return 1;
 }
 
-static int add_event(feed_t *feed, es_slice_t line, es_problem_t *why)
+static int add_event(ndjson_t *ndjson, es_slice_t line, es_problem_t *why)
 {
-    apr_uint64_t number = feed->lines.number;
+    apr_uint64_t number = ndjson->lines.number;
     es_batch_t one;
     es_event_t *event;
 
-    if (!es_body_json_line(&one, line, number, &feed->preset, feed->pool,
+    if (!es_body_json_line(&one, line, number, &ndjson->preset, ndjson->pool,
                            why)) {
         return 0;
     }
-    if (!name_event(feed, &one, why) ||
-        !es_intake_check(feed->r, feed->conf, &one, why)) {
-        return es_body_json_at_line(number, feed->r->pool, why);
+    if (!name_event(ndjson, &one, why) ||
+        !es_publish_check(ndjson->r, ndjson->conf, &one, why)) {
+        return es_body_json_at_line(number, ndjson->r->pool, why);
     }
-    feed->numbers[feed->batch.count] = number;
-    event = &feed->batch.events[feed->batch.count++];
+    ndjson->numbers[ndjson->batch.count] = number;
+    event = &ndjson->batch.events[ndjson->batch.count++];
     *event = one.events[0];
-    feed->cost += EVENT_COST + CHANNEL_COST * (apr_uint64_t)event->nchannels +
-                  event->type.len + event->id.len + event->data.len;
+    ndjson->cost += EVENT_COST + CHANNEL_COST * (apr_uint64_t)event->nchannels +
+                    event->type.len + event->id.len + event->data.len;
     return 1;
 }
 
-static int is_full(const feed_t *feed)
+static int is_full(const ndjson_t *ndjson)
 {
-    return feed->batch.count == EVENTS_MAX || feed->cost >= feed->cost_max;
+    return ndjson->batch.count == EVENTS_MAX ||
+           ndjson->cost >= ndjson->cost_max;
 }
 
-static int add_line(feed_t *feed, es_slice_t line, es_problem_t *why)
+static int add_line(ndjson_t *ndjson, es_slice_t line, es_problem_t *why)
 {
     if (is_blank(line)) {
         return 1;
     }
-    return add_event(feed, line, why) &&
-           (!is_full(feed) || put_batch(feed, why));
+    return add_event(ndjson, line, why) &&
+           (!is_full(ndjson) || put_batch(ndjson, why));
 }
 
-static int too_long(const feed_t *feed, es_problem_t *why)
+static int too_long(const ndjson_t *ndjson, es_problem_t *why)
 {
-    es_tally_limit(ES_LIMIT_BODY);
-    return es_problem_set(why, feed->r->pool, HTTP_REQUEST_ENTITY_TOO_LARGE,
+    es_stats_limit(ES_LIMIT_BODY);
+    return es_problem_set(why, ndjson->r->pool, HTTP_REQUEST_ENTITY_TOO_LARGE,
                           "Line %" APR_UINT64_T_FMT
                           ": longer than EventStreamMaxBody allows, "
                           "%" APR_SIZE_T_FMT " bytes.",
-                          feed->lines.number, feed->lines.max);
+                          ndjson->lines.number, ndjson->lines.max);
 }
 
-static int add_lines(feed_t *feed, int is_last, es_problem_t *why)
+static int add_lines(ndjson_t *ndjson, int is_last, es_problem_t *why)
 {
     es_line_t found;
     es_slice_t line;
 
     for (;;) {
-        found = es_lines_take(&feed->lines, &line);
+        found = es_lines_take(&ndjson->lines, &line);
         if (found == ES_LINE_NONE && is_last) {
-            found = es_lines_last(&feed->lines, &line);
+            found = es_lines_last(&ndjson->lines, &line);
         }
         if (found == ES_LINE_NONE) {
             return 1;
         }
-        feed->heard = es_clock_now();
+        ndjson->heard = es_clock_now();
         if (found == ES_LINE_TOO_LONG) {
-            return too_long(feed, why);
+            return too_long(ndjson, why);
         }
-        if (!add_line(feed, line, why)) {
+        if (!add_line(ndjson, line, why)) {
             return 0;
         }
     }
 }
 
 /* All that can be published of what has come. */
-static int publish_lines(feed_t *feed, int is_last, es_problem_t *why)
+static int publish_lines(ndjson_t *ndjson, int is_last, es_problem_t *why)
 {
     es_problem_t worse;
 
-    if (add_lines(feed, is_last, why)) {
-        return put_batch(feed, why);
+    if (add_lines(ndjson, is_last, why)) {
+        return put_batch(ndjson, why);
     }
-    if (feed->batch.count > 0) {
-        why->sentence = apr_pstrdup(feed->r->pool, why->sentence);
-        if (!put_batch(feed, &worse)) {
+    if (ndjson->batch.count > 0) {
+        why->sentence = apr_pstrdup(ndjson->r->pool, why->sentence);
+        if (!put_batch(ndjson, &worse)) {
             *why = worse;
         }
     }
@@ -249,148 +251,151 @@ static int publish_lines(feed_t *feed, int is_last, es_problem_t *why)
 /* ---- The stream -------------------------------------------------------- */
 
 /* @return 0 when time is over, with why */
-static int wait_for_more(feed_t *feed, es_problem_t *why)
+static int wait_for_more(ndjson_t *ndjson, es_problem_t *why)
 {
-    apr_interval_time_t timeout = feed->conf->publish_timeout_us;
+    apr_interval_time_t timeout = ndjson->conf->publish_timeout_us;
     apr_interval_time_t left = LOOK_UP;
 
     if (timeout > 0) {
-        left = feed->heard + timeout - es_clock_now();
+        left = ndjson->heard + timeout - es_clock_now();
         if (left <= 0) {
-            return es_problem_set(why, feed->r->pool, HTTP_REQUEST_TIME_OUT,
+            return es_problem_set(why, ndjson->r->pool, HTTP_REQUEST_TIME_OUT,
                                   "No line has come for "
                                   "EventStreamPublishTimeout.");
         }
     }
-    es_tap_wait(feed->tap, left < LOOK_UP ? left : LOOK_UP);
+    es_body_stream_wait(ndjson->body, left < LOOK_UP ? left : LOOK_UP);
     return 1;
 }
 
 /* @return 1 when it has ended well, 0 with why */
-static int run(feed_t *feed, es_problem_t *why)
+static int run(ndjson_t *ndjson, es_problem_t *why)
 {
     es_problem_t broken;
 
-    while (!es_service_is_stopping()) {
-        es_tap_result_t got = es_tap_read(feed->tap, &feed->lines, &broken);
+    while (!es_runtime_is_stopping()) {
+        es_body_stream_result_t got =
+            es_body_stream_read(ndjson->body, &ndjson->lines, &broken);
 
-        if (got == ES_TAP_EMPTY) {
-            if (!wait_for_more(feed, why)) {
+        if (got == ES_BODY_STREAM_EMPTY) {
+            if (!wait_for_more(ndjson, why)) {
                 return 0;
             }
             continue;
         }
-        if (!publish_lines(feed, got == ES_TAP_END, why)) {
+        if (!publish_lines(ndjson, got == ES_BODY_STREAM_END, why)) {
             return 0;
         }
-        if (got == ES_TAP_FAILED) {
+        if (got == ES_BODY_STREAM_FAILED) {
             *why = broken;
             return 0;
         }
-        if (got == ES_TAP_END) {
+        if (got == ES_BODY_STREAM_END) {
             return 1;
         }
     }
     return 1;
 }
 
-static int begin(feed_t *feed, es_problem_t *why)
+static int begin(ndjson_t *ndjson, es_problem_t *why)
 {
-    request_rec *r = feed->r;
-    const es_dir_t *conf = feed->conf;
+    request_rec *r = ndjson->r;
+    const es_dir_t *conf = ndjson->conf;
 
-    if (!es_batch_preset(&feed->preset, es_slice_of(r->args), r->pool, why)) {
+    if (!es_batch_preset(&ndjson->preset, es_slice_of(r->args), r->pool, why)) {
         return 0;
     }
-    if (feed->preset.id.len != 0) {
+    if (ndjson->preset.id.len != 0) {
         return es_problem_set(why, r->pool, HTTP_BAD_REQUEST,
                               "The query's 'id' is for one event, the body "
                               "is a stream of them.");
     }
-    feed->hub = es_service_hub(conf);
-    if (feed->hub) {
-        feed->cost_max = es_store_bytes(feed->hub->store) / 16;
-        feed->pace = es_pace_create(feed->hub->store, r->pool);
-        feed->late = apr_palloc(r->pool, sizeof(*feed->late) *
-                                             ((es_service_places() + 63) / 64));
+    ndjson->hub = es_runtime_hub(conf);
+    if (ndjson->hub) {
+        ndjson->cost_max = es_store_bytes(ndjson->hub->store) / 16;
+        ndjson->pace = es_flow_control_create(ndjson->hub->store, r->pool);
+        ndjson->late =
+            apr_palloc(r->pool, sizeof(*ndjson->late) *
+                                    ((es_runtime_max_children() + 63) / 64));
     }
-    es_lines_init(&feed->lines, r->pool, (apr_size_t)conf->max_body_bytes,
-                  ES_TAP_PIECE);
-    apr_pool_create(&feed->pool, r->pool);
-    feed->batch.events =
-        apr_palloc(r->pool, sizeof(*feed->batch.events) * EVENTS_MAX);
-    feed->numbers = apr_palloc(r->pool, sizeof(*feed->numbers) * EVENTS_MAX);
-    feed->batch.unnamed = -1;
-    feed->heard = es_clock_now();
-    feed->tap = es_tap_open(r);
+    es_lines_init(&ndjson->lines, r->pool, (apr_size_t)conf->max_body_bytes,
+                  ES_BODY_STREAM_PIECE);
+    apr_pool_create(&ndjson->pool, r->pool);
+    ndjson->batch.events =
+        apr_palloc(r->pool, sizeof(*ndjson->batch.events) * EVENTS_MAX);
+    ndjson->numbers =
+        apr_palloc(r->pool, sizeof(*ndjson->numbers) * EVENTS_MAX);
+    ndjson->batch.unnamed = -1;
+    ndjson->heard = es_clock_now();
+    ndjson->body = es_body_stream_open(r);
     return 1;
 }
 
 /* ---- The answer -------------------------------------------------------- */
 
-/* @param error  what ended it, as es_dispatch_error tells it; "" = nothing */
-static const char *count_json(const feed_t *feed, const char *error)
+/* @param error  what ended it, of es_publish_result_error; "" = nothing */
+static const char *count_json(const ndjson_t *ndjson, const char *error)
 {
-    apr_pool_t *p = feed->r->pool;
+    apr_pool_t *p = ndjson->r->pool;
     char text[ES_ID_TEXT_SIZE];
     const char *id = "null";
 
-    if (feed->published > 0) {
-        es_id_format(text, &feed->done.last_id);
+    if (ndjson->published > 0) {
+        es_id_format(text, &ndjson->done.last_id);
         id = apr_psprintf(p, "\"%s\"", text);
     }
     return apr_psprintf(p,
                         "{\"published\": %" APR_UINT64_T_FMT
                         ", \"id\": %s, \"clients\": %" APR_UINT64_T_FMT "%s%s}",
-                        feed->published, id, feed->done.clients,
-                        es_dispatch_json(&feed->dispatch, p), error);
+                        ndjson->published, id, ndjson->done.clients,
+                        es_publish_result_json(&ndjson->dispatch, p), error);
 }
 
-static int reply_ended(const feed_t *feed)
+static int reply_ended(const ndjson_t *ndjson)
 {
-    return es_reply_json(feed->r, count_json(feed, ""));
+    return es_reply_json(ndjson->r, count_json(ndjson, ""));
 }
 
 /* What a proxy has not taken is stored, so there is more to tell. */
-static int reply_unsent(const feed_t *feed, const es_problem_t *why)
+static int reply_unsent(const ndjson_t *ndjson, const es_problem_t *why)
 {
-    const char *error = es_dispatch_error(why, feed->r->pool);
+    const char *error = es_publish_result_error(why, ndjson->r->pool);
 
-    return es_reply_json_problem(feed->r, why, count_json(feed, error));
+    return es_reply_json_problem(ndjson->r, why, count_json(ndjson, error));
 }
 
-static int reply_broken(const feed_t *feed, es_problem_t *why)
+static int reply_broken(const ndjson_t *ndjson, es_problem_t *why)
 {
     if (why->status == AP_FILTER_ERROR) {
         return AP_FILTER_ERROR;
     }
-    if (why->status == HTTP_BAD_GATEWAY && feed->dispatch.grip) {
-        return reply_unsent(feed, why);
+    if (why->status == HTTP_BAD_GATEWAY && ndjson->dispatch.grip) {
+        return reply_unsent(ndjson, why);
     }
-    why->sentence = apr_psprintf(feed->r->pool,
+    why->sentence = apr_psprintf(ndjson->r->pool,
                                  "%s Events published before: "
                                  "%" APR_UINT64_T_FMT ".",
-                                 why->sentence, feed->published);
-    return es_reply_problem(feed->r, why);
+                                 why->sentence, ndjson->published);
+    return es_reply_problem(ndjson->r, why);
 }
 
-int es_feed_serve(request_rec *r, const es_dir_t *conf)
+int es_publish_ndjson_serve(request_rec *r, const es_dir_t *conf)
 {
-    feed_t *feed = apr_pcalloc(r->pool, sizeof(*feed));
+    ndjson_t *ndjson = apr_pcalloc(r->pool, sizeof(*ndjson));
     es_problem_t why;
     int is_well;
 
-    feed->r = r;
-    feed->conf = conf;
-    if (!begin(feed, &why)) {
+    ndjson->r = r;
+    ndjson->conf = conf;
+    if (!begin(ndjson, &why)) {
         es_body_leave(r);
         return es_reply_problem(r, &why);
     }
-    is_well = run(feed, &why);
-    es_tap_close(feed->tap);
+    is_well = run(ndjson, &why);
+    es_body_stream_close(ndjson->body);
     es_rlog(APLOG_DEBUG, 0, r, "ES0504",
             "a stream of lines has ended: %" APR_UINT64_T_FMT
             " lines, %" APR_UINT64_T_FMT " events published",
-            feed->lines.number, feed->published);
-    return is_well ? reply_ended(feed) : reply_broken(feed, &why);
+            ndjson->lines.number, ndjson->published);
+    return is_well ? reply_ended(ndjson) : reply_broken(ndjson, &why);
 }

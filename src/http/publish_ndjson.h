@@ -4,19 +4,19 @@
  * line (application/x-ndjson). Lines are published as they come, and the body
  * may be endless.
  *
- *     bytes ─► es_tap ─► es_lines ─► es_body_json ─► batch ─► es_outlet
+ *     bytes ─► body_stream ─► lines ─► es_body_json ─► batch ─► publish_store
  *
  * Lines that are there together are one batch, so that it is fast. Nothing is
  * read while a batch waits to be stored, so TCP pushes back to the writer:
- * while deliveries are behind (es_pace), and as long as es_outlet_put takes,
- * be it for a proxy that is slow.
+ * while deliveries are behind (flow_control), and as long as es_publish_store
+ * takes, be it for a proxy that is slow.
  *
  * It ends at the end of the body, at a line that is no event, when no line
  * has come for EventStreamPublishTimeout, when the writer has gone, and when
  * the child stops. What was published by then stays, and is told.
  */
-#ifndef ES_FEED_H
-#define ES_FEED_H
+#ifndef ES_HTTP_PUBLISH_NDJSON_H
+#define ES_HTTP_PUBLISH_NDJSON_H
 
 #include <httpd.h>
 
@@ -30,6 +30,6 @@
  *
  * Context: WORKER; who may publish has been checked, nothing was read.
  */
-int es_feed_serve(request_rec *r, const es_dir_t *conf);
+int es_publish_ndjson_serve(request_rec *r, const es_dir_t *conf);
 
 #endif

@@ -1,59 +1,63 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The names of proxies have nothing secret (es_proxy.h).
+ * The names of proxies have nothing secret (grip/proxy.h).
  */
 #include "http/publish_result.h"
 
 #include <apr_strings.h>
 
-#include "base/json_string.h"
 #include "base/clock.h"
+#include "base/json_string.h"
 #include "server/grip_runtime.h"
 #include "server/stats.h"
 
-static void wait_until(es_dispatch_t *dispatch, const es_hub_view_t *hub,
-                       es_pos_t from, es_pos_t to, apr_time_t by)
+static void wait_until(es_publish_result_t *dispatch,
+                       const es_runtime_hub_t *hub, es_pos_t from, es_pos_t to,
+                       apr_time_t by)
 {
     dispatch->grip = hub->grip;
     memset(dispatch->outcomes, 0, sizeof(dispatch->outcomes)); /* taken */
     if (dispatch->grip && from < to) {
-        es_mailing_wait(hub, from, to, 0, by, dispatch->outcomes);
+        es_grip_runtime_wait(hub, from, to, 0, by, dispatch->outcomes);
     }
 }
 
-apr_time_t es_dispatch_end(const es_hub_view_t *hub)
+apr_time_t es_publish_result_end(const es_runtime_hub_t *hub)
 {
     return hub->grip ? es_clock_now() + hub->grip->publish_timeout : 0;
 }
 
-static apr_time_t end_of(const es_dispatch_t *dispatch,
-                         const es_hub_view_t *hub)
+static apr_time_t end_of(const es_publish_result_t *dispatch,
+                         const es_runtime_hub_t *hub)
 {
-    return dispatch->by != 0 ? dispatch->by : es_dispatch_end(hub);
+    return dispatch->by != 0 ? dispatch->by : es_publish_result_end(hub);
 }
 
 /* What is new, then what was known. */
-void es_dispatch_wait(es_dispatch_t *dispatch, const es_hub_view_t *hub,
-                      const es_appended_t *done)
+void es_publish_result_wait(es_publish_result_t *dispatch,
+                            const es_runtime_hub_t *hub,
+                            const es_appended_t *done)
 {
     apr_time_t by = end_of(dispatch, hub);
-    es_dispatch_t known = {.grip = hub->grip};
+    es_publish_result_t known = {.grip = hub->grip};
 
     wait_until(dispatch, hub, done->from, done->head, by);
     if (dispatch->grip && done->known_from != 0) {
-        es_mailing_wait(hub, done->known_from, done->known_to, 1, by,
-                        known.outcomes);
-        es_dispatch_add(dispatch, &known);
+        es_grip_runtime_wait(hub, done->known_from, done->known_to, 1, by,
+                             known.outcomes);
+        es_publish_result_add(dispatch, &known);
     }
 }
 
-void es_dispatch_wait_close(es_dispatch_t *dispatch, const es_hub_view_t *hub,
-                            es_pos_t from, es_pos_t to)
+void es_publish_result_wait_close(es_publish_result_t *dispatch,
+                                  const es_runtime_hub_t *hub, es_pos_t from,
+                                  es_pos_t to)
 {
     wait_until(dispatch, hub, from, to, end_of(dispatch, hub));
 }
 
-void es_dispatch_add(es_dispatch_t *sum, const es_dispatch_t *part)
+void es_publish_result_add(es_publish_result_t *sum,
+                           const es_publish_result_t *part)
 {
     int i;
 
@@ -68,13 +72,14 @@ void es_dispatch_add(es_dispatch_t *sum, const es_dispatch_t *part)
     }
 }
 
-static const char *name_of(const es_dispatch_t *dispatch, int i)
+static const char *name_of(const es_publish_result_t *dispatch, int i)
 {
     return APR_ARRAY_IDX(dispatch->grip->proxies, i, const es_proxy_t *)->name;
 }
 
 /* "http://a: cannot connect; http://b: status 401", NULL = all took it */
-static const char *failures_of(const es_dispatch_t *dispatch, apr_pool_t *p)
+static const char *failures_of(const es_publish_result_t *dispatch,
+                               apr_pool_t *p)
 {
     const char *text = NULL;
     int i;
@@ -89,7 +94,7 @@ static const char *failures_of(const es_dispatch_t *dispatch, apr_pool_t *p)
     return text;
 }
 
-static int is_crowded(const es_dispatch_t *dispatch)
+static int is_crowded(const es_publish_result_t *dispatch)
 {
     int i;
 
@@ -101,8 +106,8 @@ static int is_crowded(const es_dispatch_t *dispatch)
     return 0;
 }
 
-int es_dispatch_check(const es_dispatch_t *dispatch, apr_pool_t *p,
-                      es_problem_t *why)
+int es_publish_result_check(const es_publish_result_t *dispatch, apr_pool_t *p,
+                            es_problem_t *why)
 {
     const char *failures;
 
@@ -117,7 +122,7 @@ int es_dispatch_check(const es_dispatch_t *dispatch, apr_pool_t *p,
                    "Stored, and local clients have it, but not taken by %s.",
                    failures);
     if (is_crowded(dispatch)) {
-        es_tally_limit(ES_LIMIT_WAITING);
+        es_stats_limit(ES_LIMIT_WAITING);
         why->retry_after = ES_RETRY_AFTER_S;
         why->remedy = "EventStreamGripMaxWaiting is reached.";
     }
@@ -129,7 +134,7 @@ static const char *string(const char *text, apr_pool_t *p)
     return es_json_string(es_slice_of(text), p);
 }
 
-static const char *proxy_json(const es_dispatch_t *dispatch, int i,
+static const char *proxy_json(const es_publish_result_t *dispatch, int i,
                               apr_pool_t *p)
 {
     const char *name = string(name_of(dispatch, i), p);
@@ -142,7 +147,8 @@ static const char *proxy_json(const es_dispatch_t *dispatch, int i,
                         string(es_outcome_text(dispatch->outcomes[i], p), p));
 }
 
-const char *es_dispatch_json(const es_dispatch_t *dispatch, apr_pool_t *p)
+const char *es_publish_result_json(const es_publish_result_t *dispatch,
+                                   apr_pool_t *p)
 {
     const char *list = "";
     int i;
@@ -157,7 +163,7 @@ const char *es_dispatch_json(const es_dispatch_t *dispatch, apr_pool_t *p)
     return apr_pstrcat(p, ", \"grip\": [", list, "]", NULL);
 }
 
-const char *es_dispatch_error(const es_problem_t *why, apr_pool_t *p)
+const char *es_publish_result_error(const es_problem_t *why, apr_pool_t *p)
 {
     return apr_pstrcat(p, ", \"error\": ", string(why->sentence, p), NULL);
 }

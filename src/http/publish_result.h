@@ -3,38 +3,41 @@
  * A dispatch: what became of a publish at the GRIP proxies of its hub, as its
  * publisher is told.
  */
-#ifndef ES_DISPATCH_H
-#define ES_DISPATCH_H
+#ifndef ES_HTTP_PUBLISH_RESULT_H
+#define ES_HTTP_PUBLISH_RESULT_H
 
 #include "base/problem.h"
 #include "grip/sender.h"
 #include "server/runtime.h"
 
-typedef struct es_dispatch_t {
-    apr_time_t by; /* in: until when to wait, of es_dispatch_end; 0 = as long
+typedef struct es_publish_result_t {
+    apr_time_t
+        by; /* in: until when to wait, of es_publish_result_end; 0 = as long
                     * as the hub says, from now on */
     const es_grip_t *grip; /* NULL = the hub has no proxies */
     int outcomes[ES_GRIP_PROXIES_MAX];
-} es_dispatch_t;
+} es_publish_result_t;
 
 /**
  * When waiting is over that begins now: for a request that waits several
  * times, but not for longer. 0 without proxies.
  */
-apr_time_t es_dispatch_end(const es_hub_view_t *hub);
+apr_time_t es_publish_result_end(const es_runtime_hub_t *hub);
 
 /**
  * Wait for the proxies, when the hub has some. Of events that were known
  * before, those that a proxy has not taken are sent to it again.
  *
- * Context: WORKER; see es_mailing_wait.
+ * Context: WORKER; see es_grip_runtime_wait.
  */
-void es_dispatch_wait(es_dispatch_t *dispatch, const es_hub_view_t *hub,
-                      const es_appended_t *done);
+void es_publish_result_wait(es_publish_result_t *dispatch,
+                            const es_runtime_hub_t *hub,
+                            const es_appended_t *done);
 
 /** The same for the close of channels, from one position up to another. */
-void es_dispatch_wait_close(es_dispatch_t *dispatch, const es_hub_view_t *hub,
-                            es_pos_t from, es_pos_t to);
+void es_publish_result_wait_close(es_publish_result_t *dispatch,
+                                  const es_runtime_hub_t *hub, es_pos_t from,
+                                  es_pos_t to);
 
 /**
  * Add what became of another part of the same publish: a proxy that has not
@@ -42,7 +45,8 @@ void es_dispatch_wait_close(es_dispatch_t *dispatch, const es_hub_view_t *hub,
  *
  * @param sum  begins as all 0: nothing was stored yet
  */
-void es_dispatch_add(es_dispatch_t *sum, const es_dispatch_t *part);
+void es_publish_result_add(es_publish_result_t *sum,
+                           const es_publish_result_t *part);
 
 /**
  * Has every proxy taken it? With EventStreamGripOnError ignore that does not
@@ -51,13 +55,14 @@ void es_dispatch_add(es_dispatch_t *sum, const es_dispatch_t *part);
  * @param why  502 naming those that have not
  * @return 1, or 0 with why
  */
-int es_dispatch_check(const es_dispatch_t *dispatch, apr_pool_t *p,
-                      es_problem_t *why);
+int es_publish_result_check(const es_publish_result_t *dispatch, apr_pool_t *p,
+                            es_problem_t *why);
 
 /** ", \"error\": …" with a problem's sentence, to go behind it; in p. */
-const char *es_dispatch_error(const es_problem_t *why, apr_pool_t *p);
+const char *es_publish_result_error(const es_problem_t *why, apr_pool_t *p);
 
 /** ", \"grip\": […]", to go into a JSON object; "" without proxies; in p. */
-const char *es_dispatch_json(const es_dispatch_t *dispatch, apr_pool_t *p);
+const char *es_publish_result_json(const es_publish_result_t *dispatch,
+                                   apr_pool_t *p);
 
 #endif

@@ -4,14 +4,14 @@
 #include <apr_strings.h>
 #include <http_main.h>
 
+#include "base/clock.h"
 #include "base/frame.h"
 #include "base/log_limit.h"
-#include "base/clock.h"
-#include "server/log.h"
 #include "base/sigblock.h"
 #include "server/grip_runtime.h"
-#include "http/publishers.h"
+#include "server/log.h"
 #include "server/stats.h"
+#include "http/publishers.h"
 
 static const es_entry_t *entries_of(const es_batch_t *batch, apr_pool_t *p)
 {
@@ -50,7 +50,7 @@ static int clashed(const es_batch_t *batch, const es_clash_t *clash,
     return es_batch_place(batch, clash->event, p, why);
 }
 
-static int append_failed(const es_hub_view_t *hub, apr_status_t rv,
+static int append_failed(const es_runtime_hub_t *hub, apr_status_t rv,
                          apr_pool_t *p, es_problem_t *why)
 {
     static apr_time_t last_told; /* atomic */
@@ -65,11 +65,11 @@ static int append_failed(const es_hub_view_t *hub, apr_status_t rv,
         return 0;
     }
     if (rv == APR_ENOMEM) {
-        es_tally_limit(ES_LIMIT_CHANNELS);
+        es_stats_limit(ES_LIMIT_CHANNELS);
         return not_now(p, why, "No more channels can be held now.",
                        "EventStreamMaxChannels is reached.");
     }
-    level = es_seldom_level(&last_told, APLOG_ERR, es_clock_now());
+    level = es_log_limit_level(&last_told, APLOG_ERR, es_clock_now());
     es_slog(level, rv, ap_server_conf, "ES0503",
             "the journal of hub %s is not usable any more; nothing can be "
             "published or received until httpd is restarted",
@@ -92,15 +92,15 @@ static apr_uint64_t now_ms(void)
 static apr_uint64_t *places_of(apr_pool_t *p)
 {
     return apr_pcalloc(p, sizeof(apr_uint64_t) *
-                              ((es_service_places() + 63) / 64));
+                              ((es_runtime_max_children() + 63) / 64));
 }
 
 /* Store it, and wake who has to send it. */
-static int store(const es_hub_view_t *hub, const es_batch_t *batch,
+static int store(const es_runtime_hub_t *hub, const es_batch_t *batch,
                  apr_pool_t *p, es_appended_t *done, es_problem_t *why)
 {
     apr_uint64_t *touched;
-    es_hush_t hush;
+    es_sigblock_t sigblock;
     apr_status_t rv;
 
     memset(done, 0, sizeof(*done));
@@ -113,25 +113,25 @@ static int store(const es_hub_view_t *hub, const es_batch_t *batch,
     }
     touched = places_of(p);
     es_store_clock(hub->store, es_clock_ms());
-    es_hush_begin(&hush); /* the store has a lock */
+    es_sigblock_begin(&sigblock); /* the store has a lock */
     rv = es_store_append(hub->store, entries_of(batch, p), batch->count,
                          now_ms(), touched, done);
-    es_hush_end(&hush);
+    es_sigblock_end(&sigblock);
     if (rv != APR_SUCCESS) {
         done->head = 0;
         return rv == APR_EEXIST ? clashed(batch, &done->clash, p, why)
                                 : append_failed(hub, rv, p, why);
     }
-    es_service_wake(touched);
-    es_tally_published(hub, batch->count - done->known);
-    es_mailing_call(hub);
+    es_runtime_wake(touched);
+    es_stats_published(hub, batch->count - done->known);
+    es_grip_runtime_wake(hub);
     return 1;
 }
 
 /* Proxies are at work while publishers are. */
-int es_outlet_dispatch(const es_hub_view_t *hub, const es_batch_t *batch,
-                       apr_pool_t *p, es_appended_t *done,
-                       es_dispatch_t *dispatch, es_problem_t *why)
+int es_publish_store_sent(const es_runtime_hub_t *hub, const es_batch_t *batch,
+                          apr_pool_t *p, es_appended_t *done,
+                          es_publish_result_t *dispatch, es_problem_t *why)
 {
     es_problem_t unsent;
     int is_well;
@@ -141,29 +141,29 @@ int es_outlet_dispatch(const es_hub_view_t *hub, const es_batch_t *batch,
         return 0;
     }
     is_well = es_publishers_call(hub->name, batch, &done->last_id, p, why);
-    es_dispatch_wait(dispatch, hub, done);
-    if (!es_dispatch_check(dispatch, p, &unsent)) {
+    es_publish_result_wait(dispatch, hub, done);
+    if (!es_publish_result_check(dispatch, p, &unsent)) {
         *why = unsent;
         is_well = 0;
     }
     return is_well;
 }
 
-int es_outlet_put(const es_hub_view_t *hub, const es_batch_t *batch,
-                  apr_pool_t *p, es_appended_t *done, es_problem_t *why)
+int es_publish_store(const es_runtime_hub_t *hub, const es_batch_t *batch,
+                     apr_pool_t *p, es_appended_t *done, es_problem_t *why)
 {
-    es_dispatch_t dispatch = {0};
+    es_publish_result_t dispatch = {0};
 
-    return es_outlet_dispatch(hub, batch, p, done, &dispatch, why);
+    return es_publish_store_sent(hub, batch, p, done, &dispatch, why);
 }
 
-int es_outlet_close(const es_hub_view_t *hub, es_slice_t name,
-                    apr_int64_t seconds, apr_pool_t *p, es_closed_t *done,
-                    es_problem_t *why)
+int es_publish_store_close(const es_runtime_hub_t *hub, es_slice_t name,
+                           apr_int64_t seconds, apr_pool_t *p,
+                           es_closed_t *done, es_problem_t *why)
 {
     apr_uint64_t clock = es_clock_ms();
     apr_uint64_t *touched;
-    es_hush_t hush;
+    es_sigblock_t sigblock;
     apr_status_t rv;
 
     if (!hub) {
@@ -171,14 +171,14 @@ int es_outlet_close(const es_hub_view_t *hub, es_slice_t name,
     }
     touched = places_of(p);
     es_store_clock(hub->store, clock);
-    es_hush_begin(&hush); /* the store has a lock */
+    es_sigblock_begin(&sigblock); /* the store has a lock */
     rv = es_close_channel(hub->store, name, now_ms(),
                           clock + (apr_uint64_t)seconds * 1000, touched, done);
-    es_hush_end(&hush);
+    es_sigblock_end(&sigblock);
     if (rv != APR_SUCCESS) {
         return append_failed(hub, rv, p, why);
     }
-    es_service_wake(touched);
-    es_mailing_call(hub);
+    es_runtime_wake(touched);
+    es_grip_runtime_wake(hub);
     return 1;
 }

@@ -4,18 +4,18 @@
  * hub's journal; the children that have clients of its channels are woken;
  * then GRIP proxies and other modules' publishers get it. It knows no request.
  */
-#ifndef ES_OUTLET_H
-#define ES_OUTLET_H
+#ifndef ES_HTTP_PUBLISH_STORE_H
+#define ES_HTTP_PUBLISH_STORE_H
 
 #include "base/batch.h"
-#include "http/publish_result.h"
-#include "server/runtime.h"
 #include "journal/close.h"
+#include "server/runtime.h"
+#include "http/publish_result.h"
 
 /**
  * Publish a batch: all of its events, or none.
  *
- * @param hub    from es_service_hub; NULL: this child serves no events
+ * @param hub    from es_runtime_hub; NULL: this child serves no events
  * @param batch  passed es_event_check, each event has a channel
  * @param p      for what is needed meanwhile, and for why
  * @param done   the batch's part that was there already counts in it, too;
@@ -30,8 +30,8 @@
  * Context: WORKER; takes the store lock; blocks as long as publishers and
  * proxies do.
  */
-int es_outlet_put(const es_hub_view_t *hub, const es_batch_t *batch,
-                  apr_pool_t *p, es_appended_t *done, es_problem_t *why);
+int es_publish_store(const es_runtime_hub_t *hub, const es_batch_t *batch,
+                     apr_pool_t *p, es_appended_t *done, es_problem_t *why);
 
 /**
  * The same, and tell what became of it at the hub's GRIP proxies.
@@ -39,22 +39,22 @@ int es_outlet_put(const es_hub_view_t *hub, const es_batch_t *batch,
  * @param dispatch  its by is set, the rest filled; its grip is NULL when
  *                  nothing was stored, too
  */
-int es_outlet_dispatch(const es_hub_view_t *hub, const es_batch_t *batch,
-                       apr_pool_t *p, es_appended_t *done,
-                       es_dispatch_t *dispatch, es_problem_t *why);
+int es_publish_store_sent(const es_runtime_hub_t *hub, const es_batch_t *batch,
+                          apr_pool_t *p, es_appended_t *done,
+                          es_publish_result_t *dispatch, es_problem_t *why);
 
 /**
  * Close a channel for some seconds: its streams end, over all children.
  *
- * @param hub   as es_outlet_put
+ * @param hub   as es_publish_store
  * @param name  checked
  * @param why   503: no room for another channel, or the hub is out of service
  * @return 1, or 0 with why
  *
  * Context: WORKER; takes the store lock.
  */
-int es_outlet_close(const es_hub_view_t *hub, es_slice_t name,
-                    apr_int64_t seconds, apr_pool_t *p, es_closed_t *done,
-                    es_problem_t *why);
+int es_publish_store_close(const es_runtime_hub_t *hub, es_slice_t name,
+                           apr_int64_t seconds, apr_pool_t *p,
+                           es_closed_t *done, es_problem_t *why);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Found once for each reading of the configuration, since modules register
- * anew then, and called in the order of their names. Their structs may be of
- * an older header than ours, or of a newer one: they are read by es_abi.h, and
+ * Found once for each reading of the configuration, since modules register anew
+ * then, and called in the order of their names. Their structs may be of an
+ * older header than ours, or of a newer one: they are read by base/abi.h, and
  * what they get is made of pointers.
  */
 #include "http/publishers.h"
@@ -14,8 +14,8 @@
 #include <http_main.h>
 
 #include "base/abi.h"
-#include "base/log_limit.h"
 #include "base/clock.h"
+#include "base/log_limit.h"
 #include "server/log.h"
 #include "mod_eventstream.h"
 
@@ -148,7 +148,7 @@ static int call(const listed_t *listed, const eventstream_batch_t *batch,
                    "Stored as %s, but the publisher '%s' did not take it: %s",
                    batch->last_id, listed->name,
                    reason ? reason : "it does not say why.");
-    level = es_seldom_level(&last_told, APLOG_WARNING, es_clock_now());
+    level = es_log_limit_level(&last_told, APLOG_WARNING, es_clock_now());
     es_slog(level, 0, ap_server_conf, "ES0521",
             "the publisher %s did not take %d events up to %s (%d): %s",
             listed->name, batch->count, batch->last_id, status,

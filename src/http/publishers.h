@@ -4,8 +4,8 @@
  * provider group): each hears of what was published, after the journal took
  * it.
  */
-#ifndef ES_PUBLISHERS_H
-#define ES_PUBLISHERS_H
+#ifndef ES_HTTP_PUBLISHERS_H
+#define ES_HTTP_PUBLISHERS_H
 
 #include <httpd.h>
 

@@ -9,8 +9,8 @@
 #include <apr_strings.h>
 #include <http_protocol.h>
 
-#include "base/log_limit.h"
 #include "base/clock.h"
+#include "base/log_limit.h"
 #include "server/log.h"
 
 static int reply(request_rec *r, int status, const char *type, const char *text)
@@ -32,7 +32,7 @@ static void tell(request_rec *r, const es_problem_t *why)
 
     if (why->remedy) {
         int level =
-            es_seldom_level(&last_remedy, APLOG_WARNING, es_clock_now());
+            es_log_limit_level(&last_remedy, APLOG_WARNING, es_clock_now());
 
         es_rlog(level, 0, r, "ES0701", "%d %s %s", why->status, why->sentence,
                 why->remedy);

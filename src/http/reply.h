@@ -2,8 +2,8 @@
 /**
  * Short answers: a problem as one line of text, figures as JSON.
  */
-#ifndef ES_REPLY_H
-#define ES_REPLY_H
+#ifndef ES_HTTP_REPLY_H
+#define ES_HTTP_REPLY_H
 
 #include <httpd.h>
 

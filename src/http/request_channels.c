@@ -12,9 +12,9 @@
 #include <apr_strings.h>
 #include <http_request.h>
 
-#include "base/query.h"
-#include "base/log_limit.h"
 #include "base/clock.h"
+#include "base/log_limit.h"
+#include "base/query.h"
 #include "server/log.h"
 #include "server/stats.h"
 
@@ -52,7 +52,8 @@ static es_slice_t evaluate(request_rec *r, const ap_expr_info_t *expression)
     const char *text = ap_expr_str_exec(r, expression, &err);
 
     if (err) {
-        int level = es_seldom_level(&last_told, APLOG_WARNING, es_clock_now());
+        int level =
+            es_log_limit_level(&last_told, APLOG_WARNING, es_clock_now());
 
         es_rlog(level, 0, r, "ES0401",
                 "an expression in EventStreamChannel failed: %s; the channel "
@@ -69,7 +70,7 @@ static es_slice_t expression_value(void *baton, void *compiled)
 }
 
 static apr_status_t add_list(request_rec *r, const es_source_t *source,
-                             es_channels_t *set)
+                             es_channel_set_t *set)
 {
     const char *rest = evaluate(r, source->list).data;
     apr_size_t skip = strlen(source->separator);
@@ -79,7 +80,7 @@ static apr_status_t add_list(request_rec *r, const es_source_t *source,
         const char *end = strstr(rest, source->separator);
         apr_size_t len = end ? (apr_size_t)(end - rest) : strlen(rest);
 
-        rv = es_channels_add(set, es_slice(rest, len));
+        rv = es_channel_set_add(set, es_slice(rest, len));
         rest = end ? end + skip : NULL;
     }
     return rv;
@@ -87,20 +88,20 @@ static apr_status_t add_list(request_rec *r, const es_source_t *source,
 
 static int too_many(request_rec *r, const es_dir_t *conf, es_problem_t *why)
 {
-    es_tally_limit(ES_LIMIT_CLIENT_CHANNELS);
+    es_stats_limit(ES_LIMIT_CLIENT_CHANNELS);
     return es_problem_set(why, r->pool, HTTP_BAD_REQUEST,
                           "Too many channels: at most %" APR_INT64_T_FMT
                           " for a client.",
                           conf->max_client_channels);
 }
 
-static int check_all(request_rec *r, const es_channels_t *set,
+static int check_all(request_rec *r, const es_channel_set_t *set,
                      es_problem_t *why)
 {
-    const es_slice_t *names = es_channels_names(set);
+    const es_slice_t *names = es_channel_set_names(set);
     int i;
 
-    for (i = 0; i < es_channels_count(set); i++) {
+    for (i = 0; i < es_channel_set_count(set); i++) {
         if (!es_channel_check(names[i], r->pool, why)) {
             return 0;
         }
@@ -108,15 +109,15 @@ static int check_all(request_rec *r, const es_channels_t *set,
     return 1;
 }
 
-int es_names_expand(request_rec *r, const es_dir_t *conf, es_channels_t **out,
-                    es_problem_t *why)
+int es_request_channels_expand(request_rec *r, const es_dir_t *conf,
+                               es_channel_set_t **out, es_problem_t *why)
 {
     es_template_values_t from = {NULL, token_value, query_values,
                                  expression_value};
     values_t values = {r, conf->path, NULL};
     int i, count = conf->sources ? conf->sources->nelts : 0;
 
-    *out = es_channels_create(r->pool, (int)conf->max_client_channels);
+    *out = es_channel_set_create(r->pool, (int)conf->max_client_channels);
     if (conf->path) {
         values.segments = apr_palloc(
             r->pool, sizeof(es_slice_t) * (es_path_count(conf->path) + 1));
@@ -140,15 +141,15 @@ int es_names_expand(request_rec *r, const es_dir_t *conf, es_channels_t **out,
     return check_all(r, *out, why);
 }
 
-int es_names_take(request_rec *r, const es_dir_t *conf,
-                  const char *const *given, int count, es_channels_t **out,
-                  es_problem_t *why)
+int es_request_channels_take(request_rec *r, const es_dir_t *conf,
+                             const char *const *given, int count,
+                             es_channel_set_t **out, es_problem_t *why)
 {
     int i;
 
-    *out = es_channels_create(r->pool, (int)conf->max_client_channels);
+    *out = es_channel_set_create(r->pool, (int)conf->max_client_channels);
     for (i = 0; given && i < count; i++) {
-        if (es_channels_add(*out, es_slice_of(given[i])) != APR_SUCCESS) {
+        if (es_channel_set_add(*out, es_slice_of(given[i])) != APR_SUCCESS) {
             return too_many(r, conf, why);
         }
     }
@@ -169,8 +170,9 @@ static int is_allowed(const es_dir_t *conf, es_slice_t name)
     return 0;
 }
 
-int es_names_allowed(request_rec *r, const es_dir_t *conf,
-                     const es_slice_t *names, int count, es_problem_t *why)
+int es_request_channels_allowed(request_rec *r, const es_dir_t *conf,
+                                const es_slice_t *names, int count,
+                                es_problem_t *why)
 {
     int i;
 
@@ -184,7 +186,7 @@ int es_names_allowed(request_rec *r, const es_dir_t *conf,
     return 1;
 }
 
-static int add_asked(request_rec *r, es_channels_t *set, es_problem_t *why)
+static int add_asked(request_rec *r, es_channel_set_t *set, es_problem_t *why)
 {
     const apr_array_header_t *names =
         es_query_values(es_slice_of(r->args), "channel", r->pool);
@@ -199,23 +201,24 @@ static int add_asked(request_rec *r, es_channels_t *set, es_problem_t *why)
     return 1;
 }
 
-int es_names_asked(request_rec *r, const es_dir_t *conf, es_channels_t **out,
-                   es_problem_t *why)
+int es_request_channels_asked(request_rec *r, const es_dir_t *conf,
+                              es_channel_set_t **out, es_problem_t *why)
 {
-    es_channels_t *set = es_batch_channels(r->pool);
+    es_channel_set_t *set = es_batch_channels(r->pool);
 
     if (!add_asked(r, set, why)) {
         return 0;
     }
-    if (es_channels_count(set) == 0 && !es_names_expand(r, conf, &set, why)) {
+    if (es_channel_set_count(set) == 0 &&
+        !es_request_channels_expand(r, conf, &set, why)) {
         return 0;
     }
-    if (es_channels_count(set) == 0) {
+    if (es_channel_set_count(set) == 0) {
         return es_problem_set(why, r->pool, HTTP_BAD_REQUEST,
                               "No channel: the query has no 'channel', and "
                               "the Location no EventStreamChannel.");
     }
     *out = set;
-    return es_names_allowed(r, conf, es_channels_names(set),
-                            es_channels_count(set), why);
+    return es_request_channels_allowed(r, conf, es_channel_set_names(set),
+                                       es_channel_set_count(set), why);
 }

@@ -3,8 +3,8 @@
  * The names of the channels that a request is about: its Location's
  * templates and lists, expanded and checked.
  */
-#ifndef ES_NAMES_H
-#define ES_NAMES_H
+#ifndef ES_HTTP_REQUEST_CHANNELS_H
+#define ES_HTTP_REQUEST_CHANNELS_H
 
 #include <httpd.h>
 
@@ -23,8 +23,8 @@
  *
  * Context: WORKER.
  */
-int es_names_expand(request_rec *r, const es_dir_t *conf, es_channels_t **out,
-                    es_problem_t *why);
+int es_request_channels_expand(request_rec *r, const es_dir_t *conf,
+                               es_channel_set_t **out, es_problem_t *why);
 
 /**
  * Take the names that another module has chosen instead: blanks around them
@@ -36,20 +36,21 @@ int es_names_expand(request_rec *r, const es_dir_t *conf, es_channels_t **out,
  *
  * Context: WORKER.
  */
-int es_names_take(request_rec *r, const es_dir_t *conf,
-                  const char *const *given, int count, es_channels_t **out,
-                  es_problem_t *why);
+int es_request_channels_take(request_rec *r, const es_dir_t *conf,
+                             const char *const *given, int count,
+                             es_channel_set_t **out, es_problem_t *why);
 
 /**
  * The names that a request about channels is meant for: those of the query's
- * channel=, else as es_names_expand.
+ * channel=, else as es_request_channels_expand.
  *
  * @param out  one or more, each a valid name that is allowed
- * @param why  400: none at all; else as es_names_expand, es_names_allowed
+ * @param why  400: none at all; else as es_request_channels_expand,
+ * es_request_channels_allowed
  * @return 1, or 0 with why
  */
-int es_names_asked(request_rec *r, const es_dir_t *conf, es_channels_t **out,
-                   es_problem_t *why);
+int es_request_channels_asked(request_rec *r, const es_dir_t *conf,
+                              es_channel_set_t **out, es_problem_t *why);
 
 /**
  * Does EventStreamAllowChannel allow each of the names?
@@ -57,7 +58,8 @@ int es_names_asked(request_rec *r, const es_dir_t *conf, es_channels_t **out,
  * @param why  403, naming the first that is not
  * @return 1, or 0 with why
  */
-int es_names_allowed(request_rec *r, const es_dir_t *conf,
-                     const es_slice_t *names, int count, es_problem_t *why);
+int es_request_channels_allowed(request_rec *r, const es_dir_t *conf,
+                                const es_slice_t *names, int count,
+                                es_problem_t *why);
 
 #endif

@@ -4,8 +4,8 @@
  * controller, proxy or fallback the rest of the site has. Redirects and
  * refusals by others still apply.
  */
-#ifndef ES_ROUTE_H
-#define ES_ROUTE_H
+#ifndef ES_HTTP_ROUTE_H
+#define ES_HTTP_ROUTE_H
 
 #include <httpd.h>
 

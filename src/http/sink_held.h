@@ -4,8 +4,8 @@
  * in the output chain. Each write goes through all of the request's filters
  * and is flushed; it blocks as httpd's writes do, up to Timeout.
  */
-#ifndef ES_SINK_HELD_H
-#define ES_SINK_HELD_H
+#ifndef ES_HTTP_SINK_HELD_H
+#define ES_HTTP_SINK_HELD_H
 
 #include <httpd.h>
 

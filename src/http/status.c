@@ -15,10 +15,10 @@
 
 #include "base/clock.h"
 #include "base/sigblock.h"
+#include "journal/channel_stats.h"
 #include "server/runtime.h"
 #include "server/settings.h"
 #include "server/stats.h"
-#include "journal/channel_stats.h"
 
 #define NUMBER "%" APR_UINT64_T_FMT
 
@@ -27,7 +27,7 @@
 typedef struct hub_t {
     const char *name;
     apr_uint64_t subscriptions;
-    es_totals_t totals;
+    es_channel_totals_t totals;
     apr_uint64_t published;
     apr_uint64_t used_bytes;
     apr_uint64_t bytes;
@@ -35,33 +35,33 @@ typedef struct hub_t {
 
 static apr_uint64_t subscriptions_of(const es_store_t *store)
 {
-    apr_uint32_t places = es_service_places(), place;
+    apr_uint32_t max_children = es_runtime_max_children(), child;
     apr_uint64_t sum = 0;
 
-    for (place = 1; place <= places; place++) {
-        sum += es_store_load(store, place);
+    for (child = 1; child <= max_children; child++) {
+        sum += es_store_load(store, child);
     }
     return sum;
 }
 
 /* The lock is given back after each slice of the table. */
-static void add_up(es_store_t *store, es_totals_t *totals)
+static void add_up(es_store_t *store, es_channel_totals_t *totals)
 {
     apr_uint64_t now_ms = es_clock_ms();
     es_slot_t at = 0;
-    es_hush_t hush;
+    es_sigblock_t sigblock;
 
     do {
-        es_hush_begin(&hush);
-        es_roster_add(store, &at, now_ms, totals);
-        es_hush_end(&hush);
+        es_sigblock_begin(&sigblock);
+        es_channel_stats_add(store, &at, now_ms, totals);
+        es_sigblock_end(&sigblock);
     } while (at != 0);
 }
 
 /** @return 0 when this child does not have it */
 static int look_at(hub_t *hub, const char *name)
 {
-    const es_hub_view_t *view = es_service_hub_named(name);
+    const es_runtime_hub_t *view = es_runtime_hub_named(name);
     es_pos_t tail;
 
     if (!view) {
@@ -71,7 +71,7 @@ static int look_at(hub_t *hub, const char *name)
     hub->name = name;
     hub->subscriptions = subscriptions_of(view->store);
     add_up(view->store, &hub->totals);
-    hub->published = es_tally_events(view);
+    hub->published = es_stats_events(view);
     tail = es_store_tail(view->store); /* first: it only rises */
     hub->used_bytes = es_store_head(view->store) - tail;
     hub->bytes = es_store_bytes(view->store);
@@ -80,9 +80,9 @@ static int look_at(hub_t *hub, const char *name)
 
 static apr_uint32_t clients(void)
 {
-    es_census_limits_t limits;
+    es_client_limits_t limits;
 
-    return es_census_clients(es_service_census(&limits), 0);
+    return es_client_count_total(es_runtime_client_count(&limits), 0);
 }
 
 /* ---- For programs ------------------------------------------------------ */
@@ -92,7 +92,7 @@ static const char *key_of(es_limit_t limit)
 {
     return limit == ES_LIMIT_FILES
                ? "OpenFiles"
-               : es_tally_name(limit) + strlen("EventStream");
+               : es_stats_name(limit) + strlen("EventStream");
 }
 
 static void line_of_hub(request_rec *r, const hub_t *hub)
@@ -116,7 +116,7 @@ static void line_of_hub(request_rec *r, const hub_t *hub)
     }
 }
 
-static void lines(request_rec *r, const es_global_t *global)
+static void lines(request_rec *r, const es_settings_t *global)
 {
     hub_t hub;
     int i;
@@ -124,10 +124,10 @@ static void lines(request_rec *r, const es_global_t *global)
     ap_rprintf(r, "EventStream.Clients: %u\n", clients());
     for (i = 0; i < ES_LIMITS; i++) {
         ap_rprintf(r, "EventStream.Reached.%s: " NUMBER "\n", key_of(i),
-                   es_tally_reached(i));
+                   es_stats_reached(i));
     }
     for (i = 0; i < global->hubs->nelts; i++) {
-        if (look_at(&hub, APR_ARRAY_IDX(global->hubs, i, es_hub_t).name)) {
+        if (look_at(&hub, APR_ARRAY_IDX(global->hubs, i, es_hub_conf_t).name)) {
             line_of_hub(r, &hub);
         }
     }
@@ -135,7 +135,7 @@ static void lines(request_rec *r, const es_global_t *global)
 
 /* ---- For people -------------------------------------------------------- */
 
-static void table_of_hubs(request_rec *r, const es_global_t *global)
+static void table_of_hubs(request_rec *r, const es_settings_t *global)
 {
     hub_t hub;
     int i;
@@ -146,7 +146,7 @@ static void table_of_hubs(request_rec *r, const es_global_t *global)
              "<th>of</th></tr>\n",
              r);
     for (i = 0; i < global->hubs->nelts; i++) {
-        if (look_at(&hub, APR_ARRAY_IDX(global->hubs, i, es_hub_t).name)) {
+        if (look_at(&hub, APR_ARRAY_IDX(global->hubs, i, es_hub_conf_t).name)) {
             ap_rprintf(r,
                        "<tr><td>%s</td><td>" NUMBER "</td><td>" NUMBER
                        "</td><td>" NUMBER "</td><td>" NUMBER "</td><td>" NUMBER
@@ -168,12 +168,12 @@ static void table_of_limits(request_rec *r)
              r);
     for (i = 0; i < ES_LIMITS; i++) {
         ap_rprintf(r, "<tr><td>%s</td><td>" NUMBER "</td></tr>\n",
-                   es_tally_name(i), es_tally_reached(i));
+                   es_stats_name(i), es_stats_reached(i));
     }
     ap_rputs("</table>\n", r);
 }
 
-static void page(request_rec *r, const es_global_t *global)
+static void page(request_rec *r, const es_settings_t *global)
 {
     ap_rprintf(r, "<hr />\n<h2>Event streams</h2>\n<p>%u clients</p>\n",
                clients());
@@ -185,9 +185,9 @@ static void page(request_rec *r, const es_global_t *global)
 
 static int on_status(request_rec *r, int flags)
 {
-    const es_global_t *global = es_global_of(ap_server_conf);
+    const es_settings_t *global = es_settings_of(ap_server_conf);
 
-    if (!es_service_delivery()) {
+    if (!es_runtime_delivery()) {
         return DECLINED; /* its start has told why */
     }
     if (flags & AP_STATUS_SHORT) {

@@ -42,7 +42,7 @@ es_client_t *es_stream_client(es_stream_t *stream, es_sink_t *sink)
 
     params.store = stream->hub->store;
     params.hub = stream->hub->number;
-    params.place = es_service_place();
+    params.child = es_runtime_child();
     params.slots = stream->slots;
     params.nslots = stream->nslots;
     params.pos = stream->start.pos;
@@ -52,11 +52,11 @@ es_client_t *es_stream_client(es_stream_t *stream, es_sink_t *sink)
     params.send_timeout = stream->conf->send_timeout_us;
     params.lifetime = lifetime_of(stream);
     params.retry_ms = stream->conf->retry_us / 1000;
-    params.ticket = stream->ticket;
+    params.counted = stream->counted;
     client = es_client_create(&params, sink, es_clock_now());
     if (client) {
         stream->nslots = 0;
-        stream->ticket.census = NULL;
+        stream->counted.client_count = NULL;
     }
     return client;
 }
@@ -64,13 +64,13 @@ es_client_t *es_stream_client(es_stream_t *stream, es_sink_t *sink)
 void es_stream_drop(es_stream_t *stream)
 {
     if (stream->nslots != 0) {
-        es_store_unsubscribe(stream->hub->store, es_service_place(),
+        es_store_unsubscribe(stream->hub->store, es_runtime_child(),
                              stream->slots, stream->nslots);
         stream->nslots = 0;
     }
-    if (stream->ticket.census) {
-        es_census_leave(&stream->ticket);
-        stream->ticket.census = NULL;
+    if (stream->counted.client_count) {
+        es_client_count_leave(&stream->counted);
+        stream->counted.client_count = NULL;
     }
 }
 

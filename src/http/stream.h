@@ -3,28 +3,28 @@
  * A stream about to be served: what subscribe has found out of a request and
  * what detach or hold need to serve it.
  */
-#ifndef ES_STREAM_H
-#define ES_STREAM_H
+#ifndef ES_HTTP_STREAM_H
+#define ES_HTTP_STREAM_H
 
 #include <httpd.h>
 
-#include "server/runtime.h"
-#include "server/settings.h"
 #include "shm/client_count.h"
 #include "journal/replay.h"
+#include "server/runtime.h"
+#include "server/settings.h"
 
 #define ES_STREAM_TYPE "text/event-stream"
 
 typedef struct es_stream_t {
     request_rec *r;
     const es_dir_t *conf;
-    const es_hub_view_t *hub;
+    const es_runtime_hub_t *hub;
     es_slot_t *slots;    /* subscribed at the hub's store; in r's pool */
     int nslots;          /* 0 = not subscribed: only the end is to be told */
     es_start_t start;    /* where it begins; id is told in stream-open */
     es_slice_t reset;    /* stream-reset to begin with; empty = none */
     es_replay_t *replay; /* nslots of them, NULL = all from start on */
-    es_ticket_t ticket;
+    es_counted_t counted;
 } es_stream_t;
 
 /** Set what the head of each stream has. Context: WORKER. */

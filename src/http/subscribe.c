@@ -14,17 +14,17 @@
 #include "base/accept.h"
 #include "base/context.h"
 #include "base/frame.h"
+#include "base/sigblock.h"
+#include "server/log.h"
 #include "http/cors.h"
 #include "http/detach.h"
-#include "http/subscribe_admit.h"
 #include "http/grip_hold.h"
-#include "server/log.h"
-#include "http/hold.h"
-#include "base/sigblock.h"
-#include "http/request_channels.h"
 #include "http/grip_sig.h"
+#include "http/hold.h"
 #include "http/reply.h"
+#include "http/request_channels.h"
 #include "http/stream.h"
+#include "http/subscribe_admit.h"
 
 #define ALLOW "GET, HEAD, OPTIONS"
 
@@ -57,19 +57,20 @@ static int resumes_well(request_rec *r, es_problem_t *why)
 }
 
 static int finds_channels(request_rec *r, const es_dir_t *conf,
-                          const given_t *given, es_channels_t **names,
+                          const given_t *given, es_channel_set_t **names,
                           es_problem_t *why)
 {
-    if (given ? !es_names_take(r, conf, given->names, given->count, names, why)
-              : !es_names_expand(r, conf, names, why)) {
+    if (given ? !es_request_channels_take(r, conf, given->names, given->count,
+                                          names, why)
+              : !es_request_channels_expand(r, conf, names, why)) {
         return 0;
     }
-    if (es_channels_count(*names) == 0) {
+    if (es_channel_set_count(*names) == 0) {
         return es_problem_set(why, r->pool, HTTP_BAD_REQUEST,
                               "No specified channels.");
     }
-    return es_names_allowed(r, conf, es_channels_names(*names),
-                            es_channels_count(*names), why);
+    return es_request_channels_allowed(r, conf, es_channel_set_names(*names),
+                                       es_channel_set_count(*names), why);
 }
 
 /* ---- the head ---------------------------------------------------------- */
@@ -80,7 +81,7 @@ static int finds_channels(request_rec *r, const es_dir_t *conf,
  *
  * @return 1, or 0: the client has gone
  */
-static int send_head(es_stream_t *stream, es_entry_result_t entered)
+static int send_head(es_stream_t *stream, es_admit_result_t entered)
 {
     request_rec *r = stream->r;
     apr_bucket_alloc_t *alloc = r->connection->bucket_alloc;
@@ -89,7 +90,7 @@ static int send_head(es_stream_t *stream, es_entry_result_t entered)
     /* A client that could not enter keeps the position that it has; and one
      * that is to be reset gets its new one by that frame, since it may be cut
      * between the two and must then be told again. */
-    int tells_id = entered != ES_ENTRY_NONE && stream->reset.len == 0;
+    int tells_id = entered != ES_ADMIT_NONE && stream->reset.len == 0;
     apr_size_t len = es_frame_open(frame, stream->conf->retry_us / 1000,
                                    tells_id ? &stream->start.id : NULL);
 
@@ -106,32 +107,33 @@ static int send_head(es_stream_t *stream, es_entry_result_t entered)
 
 /* ---- the handler ------------------------------------------------------- */
 
-static es_entry_result_t enter(es_stream_t *stream, const es_channels_t *names)
+static es_admit_result_t enter(es_stream_t *stream,
+                               const es_channel_set_t *names)
 {
-    es_hush_t hush;
-    es_entry_result_t entered;
+    es_sigblock_t sigblock;
+    es_admit_result_t entered;
 
-    es_hush_begin(&hush);
-    entered = es_entry_enter(stream, names);
-    es_hush_end(&hush);
+    es_sigblock_begin(&sigblock);
+    entered = es_subscribe_admit(stream, names);
+    es_sigblock_end(&sigblock);
     return entered;
 }
 
-static int serve(es_stream_t *stream, const es_channels_t *names)
+static int serve(es_stream_t *stream, const es_channel_set_t *names)
 {
-    es_entry_result_t entered = enter(stream, names);
+    es_admit_result_t entered = enter(stream, names);
     int rc = OK;
 
-    if (entered == ES_ENTRY_CLOSED) {
+    if (entered == ES_ADMIT_CLOSED) {
         return es_stream_stay_away(stream);
     }
     if (!send_head(stream, entered)) {
         es_stream_drop(stream);
     }
-    else if (entered == ES_ENTRY_NONE) {
+    else if (entered == ES_ADMIT_NONE) {
         rc = es_hold_send_away(stream);
     }
-    else if (entered == ES_ENTRY_BRIEF) {
+    else if (entered == ES_ADMIT_BRIEF) {
         rc = es_hold_briefly(stream);
     }
     else if (!es_detach_is_possible(stream->r)) {
@@ -146,15 +148,15 @@ static int serve(es_stream_t *stream, const es_channels_t *names)
 static int run(request_rec *r, const es_dir_t *conf, const given_t *given)
 {
     es_stream_t stream = {0};
-    es_channels_t *names;
+    es_channel_set_t *names;
     es_problem_t why = {0};
-    const es_hub_view_t *hub = es_service_hub(conf);
+    const es_runtime_hub_t *hub = es_runtime_hub(conf);
     const es_grip_t *grip = hub ? hub->grip : NULL;
     int is_proxied;
 
     stream.r = r;
     stream.conf = conf;
-    if (!accepts(r, &why) || !es_proxied_find(r, grip, &is_proxied, &why) ||
+    if (!accepts(r, &why) || !es_grip_sig_find(r, grip, &is_proxied, &why) ||
         !resumes_well(r, &why) ||
         !finds_channels(r, conf, given, &names, &why)) {
         return es_reply_problem(r, &why);
@@ -171,7 +173,7 @@ static int run(request_rec *r, const es_dir_t *conf, const given_t *given)
 
 static int answer(request_rec *r, const given_t *given)
 {
-    const es_dir_t *conf = es_dir_of(r);
+    const es_dir_t *conf = es_settings_dir(r);
 
     es_context_enter(ES_WORKER);
     if (r->method_number == M_OPTIONS) {

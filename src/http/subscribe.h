@@ -2,8 +2,8 @@
 /**
  * SetHandler eventstream: a browser subscribes, and becomes a client.
  */
-#ifndef ES_SUBSCRIBE_H
-#define ES_SUBSCRIBE_H
+#ifndef ES_HTTP_SUBSCRIBE_H
+#define ES_HTTP_SUBSCRIBE_H
 
 #include <httpd.h>
 
@@ -14,7 +14,7 @@ int es_subscribe_handler(request_rec *r);
  * Serve a request of another handler as a stream of channels that its module
  * has chosen. All else is as in this one.
  *
- * @param channels  count C strings, see es_names_take
+ * @param channels  count C strings, see es_request_channels_take
  * @return what the handler returns
  *
  * Context: WORKER, not in a subrequest.

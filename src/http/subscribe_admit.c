@@ -9,14 +9,14 @@
 
 #include <http_protocol.h>
 
+#include "base/clock.h"
 #include "base/event.h"
 #include "base/frame.h"
 #include "base/query.h"
-#include "base/clock.h"
-#include "server/log.h"
-#include "server/stats.h"
 #include "journal/close.h"
 #include "journal/replay.h"
+#include "server/log.h"
+#include "server/stats.h"
 
 /* ---- counting in ------------------------------------------------------- */
 
@@ -30,35 +30,36 @@ static apr_uint64_t address_key(const request_rec *r)
 
     if (address->ipaddr_len == 16 &&
         IN6_IS_ADDR_V4MAPPED(&address->sa.sin6.sin6_addr)) {
-        return es_census_key(bytes + 12, 4);
+        return es_client_count_key(bytes + 12, 4);
     }
-    return es_census_key(
+    return es_client_count_key(
         bytes, address->ipaddr_len == 16 ? 8 : (apr_size_t)address->ipaddr_len);
 }
 
 /** @return the limit that is reached, or ES_LIMITS */
 static es_limit_t count_in(es_stream_t *stream)
 {
-    es_census_limits_t limits;
-    es_census_t *census = es_service_census(&limits);
+    es_client_limits_t limits;
+    es_client_count_t *client_count = es_runtime_client_count(&limits);
 
-    switch (es_census_enter(census, es_service_place(), address_key(stream->r),
-                            &limits, &stream->ticket)) {
-    case ES_CENSUS_OK: return ES_LIMITS;
-    case ES_CENSUS_FULL: return ES_LIMIT_CLIENTS;
-    case ES_CENSUS_ADDRESS_FULL: return ES_LIMIT_ADDRESS_CLIENTS;
+    switch (es_client_count_enter(client_count, es_runtime_child(),
+                                  address_key(stream->r), &limits,
+                                  &stream->counted)) {
+    case ES_CLIENT_COUNT_OK: return ES_LIMITS;
+    case ES_CLIENT_COUNT_FULL: return ES_LIMIT_CLIENTS;
+    case ES_CLIENT_COUNT_ADDRESS_FULL: return ES_LIMIT_ADDRESS_CLIENTS;
     default: return ES_LIMIT_FILES;
     }
 }
 
-static int subscribe(es_stream_t *stream, const es_channels_t *names)
+static int subscribe(es_stream_t *stream, const es_channel_set_t *names)
 {
-    int count = es_channels_count(names);
+    int count = es_channel_set_count(names);
 
     stream->slots = apr_palloc(stream->r->pool, sizeof(es_slot_t) * count);
     es_store_clock(stream->hub->store, es_clock_ms());
-    if (es_store_subscribe(stream->hub->store, es_service_place(),
-                           es_channels_names(names), count, stream->slots,
+    if (es_store_subscribe(stream->hub->store, es_runtime_child(),
+                           es_channel_set_names(names), count, stream->slots,
                            &stream->start) != APR_SUCCESS) {
         return 0;
     }
@@ -72,25 +73,25 @@ static int subscribe(es_stream_t *stream, const es_channels_t *names)
  *
  * @return the names that are left, maybe none
  */
-static const es_channels_t *leave_closed(es_stream_t *stream,
-                                         const es_channels_t *names)
+static const es_channel_set_t *leave_closed(es_stream_t *stream,
+                                            const es_channel_set_t *names)
 {
     apr_uint64_t now_ms = es_clock_ms();
     es_store_t *store = stream->hub->store;
-    es_channels_t *left = NULL;
+    es_channel_set_t *left = NULL;
     int count = 0;
     int i;
 
     for (i = 0; i < stream->nslots; i++) {
         if (es_close_is_closed(store, stream->slots[i], now_ms)) {
-            es_store_unsubscribe(store, es_service_place(), &stream->slots[i],
+            es_store_unsubscribe(store, es_runtime_child(), &stream->slots[i],
                                  1);
             continue;
         }
         if (!left) {
-            left = es_channels_create(stream->r->pool, stream->nslots);
+            left = es_channel_set_create(stream->r->pool, stream->nslots);
         }
-        (void)es_channels_add(left, es_channels_names(names)[i]);
+        (void)es_channel_set_add(left, es_channel_set_names(names)[i]);
         stream->slots[count++] = stream->slots[i];
     }
     stream->nslots = count;
@@ -115,9 +116,9 @@ static es_slice_t last_event_id(request_rec *r)
     return es_channel_trim(id);
 }
 
-es_reach_t es_entry_reach(const es_hub_view_t *hub)
+es_resume_reach_t es_subscribe_admit_reach(const es_runtime_hub_t *hub)
 {
-    es_reach_t reach;
+    es_resume_reach_t reach;
 
     reach.events = hub->history;
     reach.age_ms = (apr_uint64_t)hub->age_us / 1000;
@@ -129,7 +130,7 @@ es_reach_t es_entry_reach(const es_hub_view_t *hub)
  * is met again by whoever serves the stream. */
 static void replay(es_stream_t *stream, apr_uint64_t latest)
 {
-    es_reach_t reach = es_entry_reach(stream->hub);
+    es_resume_reach_t reach = es_subscribe_admit_reach(stream->hub);
     es_pos_t present = stream->start.pos;
     es_replay_t *parts =
         apr_palloc(stream->r->pool, sizeof(*parts) * stream->nslots);
@@ -143,23 +144,24 @@ static void replay(es_stream_t *stream, apr_uint64_t latest)
 
 /* Start where the client has left off, or note that it is to be told that
  * this cannot be vouched for. */
-static void resume(es_stream_t *stream, const es_channels_t *names,
+static void resume(es_stream_t *stream, const es_channel_set_t *names,
                    es_slice_t id)
 {
-    es_reach_t reach = es_entry_reach(stream->hub);
+    es_resume_reach_t reach = es_subscribe_admit_reach(stream->hub);
 
     if (es_store_resume(stream->hub->store, stream->slots, stream->nslots, id,
                         &reach, &stream->start) == APR_SUCCESS) {
         return;
     }
-    stream->reset = es_frame_reset(&stream->start.id, es_channels_names(names),
-                                   es_channels_count(names), stream->r->pool);
+    stream->reset =
+        es_frame_reset(&stream->start.id, es_channel_set_names(names),
+                       es_channel_set_count(names), stream->r->pool);
     es_rlog(APLOG_DEBUG, 0, stream->r, "ES0404",
             "cannot vouch for all after the client's last event id: it is "
             "told by stream-reset");
 }
 
-static void find_start(es_stream_t *stream, const es_channels_t *names)
+static void find_start(es_stream_t *stream, const es_channel_set_t *names)
 {
     es_slice_t id = last_event_id(stream->r);
 
@@ -174,48 +176,48 @@ static void find_start(es_stream_t *stream, const es_channels_t *names)
     }
 }
 
-es_entry_result_t es_entry_enter(es_stream_t *stream,
-                                 const es_channels_t *names)
+es_admit_result_t es_subscribe_admit(es_stream_t *stream,
+                                     const es_channel_set_t *names)
 {
     es_limit_t limit;
-    es_entry_result_t result;
+    es_admit_result_t result;
 
-    stream->hub = es_service_hub(stream->conf);
+    stream->hub = es_runtime_hub(stream->conf);
     if (!stream->hub) {
-        return ES_ENTRY_NONE; /* the child has told why at its start */
+        return ES_ADMIT_NONE; /* the child has told why at its start */
     }
     limit = count_in(stream);
-    result = limit == ES_LIMITS ? ES_ENTRY_DONE : ES_ENTRY_BRIEF;
+    result = limit == ES_LIMITS ? ES_ADMIT_DONE : ES_ADMIT_BRIEF;
     if (subscribe(stream, names)) {
         names = leave_closed(stream, names);
         if (!names) {
-            return ES_ENTRY_CLOSED;
+            return ES_ADMIT_CLOSED;
         }
         find_start(stream, names);
     }
     else {
         limit = ES_LIMIT_CHANNELS;
-        result = ES_ENTRY_NONE;
+        result = ES_ADMIT_NONE;
     }
     if (limit != ES_LIMITS) {
-        es_tally_limit(limit);
+        es_stats_limit(limit);
         es_rlog(APLOG_DEBUG, 0, stream->r, "ES0403",
                 "a limit is reached (%s): the client is asked to come back",
-                es_tally_name(limit));
+                es_stats_name(limit));
     }
     return result;
 }
 
-es_entry_result_t es_entry_look_in(es_stream_t *stream,
-                                   const es_channels_t **names)
+es_admit_result_t es_subscribe_admit_uncounted(es_stream_t *stream,
+                                               const es_channel_set_t **names)
 {
     if (!subscribe(stream, *names)) {
-        return ES_ENTRY_NONE;
+        return ES_ADMIT_NONE;
     }
     *names = leave_closed(stream, *names);
     if (!*names) {
-        return ES_ENTRY_CLOSED;
+        return ES_ADMIT_CLOSED;
     }
     find_start(stream, *names);
-    return ES_ENTRY_DONE;
+    return ES_ADMIT_DONE;
 }

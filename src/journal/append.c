@@ -21,8 +21,8 @@
  */
 #include "base/context.h"
 #include "journal/append_known.h"
-#include "journal/evict.h"
 #include "journal/batch_dups.h"
+#include "journal/evict.h"
 #include "journal/store_priv.h"
 
 #include <stdlib.h>
@@ -38,8 +38,8 @@ typedef struct use_t {
 
 /** What is known of an event of the batch. */
 typedef struct mark_t {
-    apr_uint64_t own_hash; /* of the publisher's id, if it has one */
-    int is_known;          /* 1 = retained; found under the lock */
+    apr_uint64_t publisher_hash; /* of the publisher's id, if it has one */
+    int is_known;                /* 1 = retained; found under the lock */
 } mark_t;
 
 /** A batch on its way. */
@@ -49,10 +49,10 @@ typedef struct batch_t {
     apr_uint64_t now_ms;
     use_t *uses;   /* of all entries, one after the other */
     mark_t *marks; /* count */
-    int *twins;    /* count; as es_twins_find has them */
+    int *dups;     /* count; as es_batch_dups_find has them */
     use_t few_uses[LINKS_SMALL];
     mark_t few_marks[LINKS_SMALL];
-    int few_twins[LINKS_SMALL];
+    int few_dups[LINKS_SMALL];
     es_appended_t done;
 } batch_t;
 
@@ -89,8 +89,9 @@ static int fits(const es_store_t *store, const es_entry_t *entries, int count)
 
     for (i = 0; i < count; i++) {
         const es_frame_t *frame = entries[i].frame;
-        apr_size_t id_len =
-            frame->own_id.len != 0 ? frame->own_id.len : ES_ID_TEXT_SIZE - 1;
+        apr_size_t id_len = frame->publisher_id.len != 0
+                                ? frame->publisher_id.len
+                                : ES_ID_TEXT_SIZE - 1;
         apr_uint64_t size = es_journal_record_size(
             entries[i].nchannels, es_frame_size(frame, id_len));
 
@@ -110,13 +111,13 @@ static int make_notes(batch_t *batch, apr_size_t uses)
 
     batch->uses = batch->few_uses;
     batch->marks = batch->few_marks;
-    batch->twins = batch->few_twins;
+    batch->dups = batch->few_dups;
     if (uses > LINKS_SMALL) {
         batch->uses = malloc(uses * sizeof(use_t));
         batch->marks = malloc(count * sizeof(mark_t));
-        batch->twins = malloc(count * sizeof(int));
+        batch->dups = malloc(count * sizeof(int));
     }
-    return batch->uses != NULL && batch->marks != NULL && batch->twins != NULL;
+    return batch->uses != NULL && batch->marks != NULL && batch->dups != NULL;
 }
 
 static void free_notes(const batch_t *batch)
@@ -124,7 +125,7 @@ static void free_notes(const batch_t *batch)
     if (batch->uses != batch->few_uses) {
         free(batch->uses);
         free(batch->marks);
-        free(batch->twins);
+        free(batch->dups);
     }
 }
 
@@ -134,14 +135,16 @@ static void hash_all(const es_store_t *store, batch_t *batch)
     int i, k;
 
     for (i = 0; i < batch->count; i++) {
-        es_slice_t own_id = batch->entries[i].frame->own_id;
+        es_slice_t publisher_id = batch->entries[i].frame->publisher_id;
 
-        batch->marks[i].own_hash =
-            own_id.len != 0 ? es_owntab_hash(&store->owns, own_id) : 0;
+        batch->marks[i].publisher_hash =
+            publisher_id.len != 0
+                ? es_publisher_ids_hash(&store->publisher_ids, publisher_id)
+                : 0;
         batch->marks[i].is_known = 0;
         for (k = 0; k < batch->entries[i].nchannels; k++, use++) {
             use->hash =
-                es_chantab_hash(&store->tab, batch->entries[i].channels[k]);
+                es_channels_hash(&store->tab, batch->entries[i].channels[k]);
             use->slot = 0;
         }
     }
@@ -158,19 +161,19 @@ static apr_status_t find_slots(es_store_t *store, batch_t *batch,
     int i, k;
 
     batch->done.clients = 0;
-    es_chantab_begin(&store->tab);
+    es_channels_begin(&store->tab);
     for (i = 0; i < batch->count; i++) {
         for (k = 0; k < batch->entries[i].nchannels; k++, use++) {
             apr_status_t rv =
-                es_chantab_make(&store->tab, batch->entries[i].channels[k],
-                                use->hash, &use->slot);
+                es_channels_make(&store->tab, batch->entries[i].channels[k],
+                                 use->hash, &use->slot);
 
             if (rv != APR_SUCCESS) {
                 return rv;
             }
-            if (es_chantab_use_slot(&store->tab, use->slot)) {
+            if (es_channels_use_slot(&store->tab, use->slot)) {
                 batch->done.clients +=
-                    es_counts_sum(&store->counts, use->slot, touched);
+                    es_subscriptions_sum(&store->counts, use->slot, touched);
             }
         }
     }
@@ -208,8 +211,8 @@ static apr_status_t find_known_one(const es_store_t *store, batch_t *batch,
     for (i = 0; i < entry->nchannels; i++) {
         slots[i] = uses[i].slot;
     }
-    rv = es_known_find(store, entry, batch->marks[event].own_hash, slots,
-                       &found, &batch->done.clash.channel);
+    rv = es_append_known_find(store, entry, batch->marks[event].publisher_hash,
+                              slots, &found, &batch->done.clash.channel);
     if (rv == APR_SUCCESS && found.pos != 0) {
         batch->marks[event].is_known = 1;
         raise_id(batch, &found.id);
@@ -229,8 +232,8 @@ static apr_status_t find_known(es_store_t *store, batch_t *batch)
     batch->done.known = 0;
     batch->done.known_from = batch->done.known_to = 0;
     for (i = 0; i < batch->count; i++) {
-        batch->marks[i].is_known = batch->twins[i] >= 0;
-        if (batch->entries[i].frame->own_id.len != 0 &&
+        batch->marks[i].is_known = batch->dups[i] >= 0;
+        if (batch->entries[i].frame->publisher_id.len != 0 &&
             !batch->marks[i].is_known) {
             apr_status_t rv = find_known_one(store, batch, i, uses);
 
@@ -249,7 +252,7 @@ static es_pos_t write_event(es_store_t *store, const es_entry_t *entry,
                             const mark_t *mark, const use_t *uses, es_pos_t at,
                             const es_id_t *id)
 {
-    int has_own_id = entry->frame->own_id.len != 0;
+    int has_publisher_id = entry->frame->publisher_id.len != 0;
     es_link_t links[ES_EVENT_CHANNELS_MAX];
     char text[ES_ID_TEXT_SIZE];
     es_content_t content;
@@ -260,25 +263,26 @@ static es_pos_t write_event(es_store_t *store, const es_entry_t *entry,
     content.id = *id;
     content.frame = entry->frame;
     content.until_ms = 0;
-    content.id_text = has_own_id ? entry->frame->own_id
-                                 : es_slice(text, es_id_format(text, id));
+    content.id_text = has_publisher_id ? entry->frame->publisher_id
+                                       : es_slice(text, es_id_format(text, id));
     content.links = links;
     content.nlinks = entry->nchannels;
     size = es_journal_record_size(
         entry->nchannels, es_frame_size(entry->frame, content.id_text.len));
     pos = es_journal_place(&store->journal, at, size);
-    if (es_room_make(store, pos + size) != APR_SUCCESS) {
+    if (es_evict_until(store, pos + size) != APR_SUCCESS) {
         return 0;
     }
     for (i = 0; i < entry->nchannels; i++) {
         links[i].slot = uses[i].slot;
         links[i].spare = 0;
-        links[i].previous = es_chantab_append(&store->tab, uses[i].slot, pos,
-                                              es_journal_tail(&store->journal));
-        links[i].own_before = has_own_id
-                                  ? es_owntab_add(&store->owns, mark->own_hash,
-                                                  uses[i].slot, pos, i)
-                                  : 0;
+        links[i].previous = es_channels_append(
+            &store->tab, uses[i].slot, pos, es_journal_tail(&store->journal));
+        links[i].publisher_before =
+            has_publisher_id ? es_publisher_ids_add(&store->publisher_ids,
+                                                    mark->publisher_hash,
+                                                    uses[i].slot, pos, i)
+                             : 0;
     }
     es_journal_write(&store->journal, at, pos, size, &content);
     return pos + size;
@@ -293,7 +297,7 @@ static void reopen(const es_store_t *store, const batch_t *batch)
     for (i = 0; i < batch->count; i++) {
         for (k = 0; k < batch->entries[i].nchannels; k++, use++) {
             if (!batch->marks[i].is_known) {
-                es_chantab_until(&store->tab, use->slot, 0);
+                es_channels_until(&store->tab, use->slot, 0);
             }
         }
     }
@@ -303,7 +307,7 @@ static void reopen(const es_store_t *store, const batch_t *batch)
 static apr_status_t write_batch(es_store_t *store, batch_t *batch)
 {
     const use_t *uses = batch->uses;
-    es_id_t id = es_view_last_id(store);
+    es_id_t id = es_store_last_id(store);
     es_pos_t at;
     int i;
 
@@ -344,12 +348,13 @@ static apr_status_t try_append(es_store_t *store, batch_t *batch,
 }
 
 static apr_status_t append_locked(es_store_t *store, batch_t *batch,
-                                  apr_uint64_t *touched, es_news_t *news)
+                                  apr_uint64_t *touched,
+                                  es_repair_report_t *news)
 {
     apr_status_t rv = try_append(store, batch, touched);
 
     if (rv == APR_EGENERAL) {
-        rv = es_repair(store, news);
+        rv = es_store_repair(store, news);
         if (rv == APR_SUCCESS) {
             rv = try_append(store, batch, touched);
         }
@@ -357,12 +362,12 @@ static apr_status_t append_locked(es_store_t *store, batch_t *batch,
     return rv;
 }
 
-apr_status_t es_view_append(es_store_t *store, const es_entry_t *entries,
-                            int count, apr_uint64_t now_ms,
-                            apr_uint64_t *touched, es_appended_t *out)
+apr_status_t es_store_append_any(es_store_t *store, const es_entry_t *entries,
+                                 int count, apr_uint64_t now_ms,
+                                 apr_uint64_t *touched, es_appended_t *out)
 {
     apr_size_t uses = count_uses(entries, count);
-    es_news_t news;
+    es_repair_report_t news;
     batch_t batch;
     apr_status_t rv;
 
@@ -378,14 +383,14 @@ apr_status_t es_view_append(es_store_t *store, const es_entry_t *entries,
     rv = APR_ENOMEM;
     if (make_notes(&batch, uses)) {
         hash_all(store, &batch);
-        rv = es_twins_find(entries, count, store->owns.key, batch.twins,
-                           &batch.done.clash);
+        rv = es_batch_dups_find(entries, count, store->publisher_ids.key,
+                                batch.dups, &batch.done.clash);
     }
     if (rv == APR_SUCCESS) {
-        rv = es_view_lock(store, &news);
+        rv = es_store_lock(store, &news);
         if (rv == APR_SUCCESS) {
             rv = append_locked(store, &batch, touched, &news);
-            es_view_unlock(store, &news);
+            es_store_unlock(store, &news);
         }
     }
     free_notes(&batch);
@@ -400,5 +405,5 @@ apr_status_t es_store_append(es_store_t *store, const es_entry_t *entries,
                              apr_uint64_t *touched, es_appended_t *out)
 {
     ES_CONTEXT(ES_WORKER);
-    return es_view_append(store, entries, count, now_ms, touched, out);
+    return es_store_append_any(store, entries, count, now_ms, touched, out);
 }

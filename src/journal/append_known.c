@@ -12,7 +12,7 @@
 static int is_dropped(const es_store_t *store, const es_record_t *record,
                       es_slot_t slot)
 {
-    const es_chan_t *chan = es_chantab_at(&store->tab, slot);
+    const es_chan_t *chan = es_channels_at(&store->tab, slot);
 
     return chan != NULL && record->pos <= chan->closed_pos;
 }
@@ -33,15 +33,17 @@ static int is_same(const es_store_t *store, const es_record_t *record,
     return es_frame_is(entry->frame, es_journal_frame(&store->journal, record));
 }
 
-apr_status_t es_known_find(const es_store_t *store, const es_entry_t *entry,
-                           apr_uint64_t hash, const es_slot_t *slots,
-                           es_record_t *found, int *channel)
+apr_status_t es_append_known_find(const es_store_t *store,
+                                  const es_entry_t *entry, apr_uint64_t hash,
+                                  const es_slot_t *slots, es_record_t *found,
+                                  int *channel)
 {
     int i;
 
     for (i = 0; i < entry->nchannels; i++) {
-        apr_status_t rv = es_owntab_find(&store->owns, hash, slots[i],
-                                         entry->frame->own_id, found);
+        apr_status_t rv =
+            es_publisher_ids_find(&store->publisher_ids, hash, slots[i],
+                                  entry->frame->publisher_id, found);
 
         if (rv != APR_SUCCESS) {
             return rv;

@@ -30,7 +30,7 @@ static apr_size_t count_pairs(const es_entry_t *entries, int count)
     int i;
 
     for (i = 0; i < count; i++) {
-        if (entries[i].frame->own_id.len != 0) {
+        if (entries[i].frame->publisher_id.len != 0) {
             pairs += (apr_size_t)entries[i].nchannels;
         }
     }
@@ -43,7 +43,7 @@ static int is_same_pair(const table_t *table, const pair_t *pair, int event,
     const es_entry_t *a = &table->entries[pair->event - 1];
     const es_entry_t *b = &table->entries[event];
 
-    return es_slice_equal(a->frame->own_id, b->frame->own_id) &&
+    return es_slice_equal(a->frame->publisher_id, b->frame->publisher_id) &&
            es_slice_equal(a->channels[pair->channel], b->channels[channel]);
 }
 
@@ -61,7 +61,7 @@ static pair_t *place_of(const table_t *table, apr_uint64_t hash, int event,
     return &table->pairs[at];
 }
 
-int es_twins_same_names(const es_entry_t *a, const es_entry_t *b)
+int es_batch_dups_same_names(const es_entry_t *a, const es_entry_t *b)
 {
     int i, k;
 
@@ -82,11 +82,11 @@ int es_twins_same_names(const es_entry_t *a, const es_entry_t *b)
 }
 
 /** Put an event's pairs in. @return 0 when it clashes in channel *channel */
-static int put(const table_t *table, int event, int *twin, int *channel)
+static int put(const table_t *table, int event, int *dup, int *channel)
 {
     const es_entry_t *entry = &table->entries[event];
-    apr_uint64_t id = apr_siphash24(entry->frame->own_id.data,
-                                    entry->frame->own_id.len, table->key);
+    apr_uint64_t id = apr_siphash24(entry->frame->publisher_id.data,
+                                    entry->frame->publisher_id.len, table->key);
     int k;
 
     for (k = 0; k < entry->nchannels; k++) {
@@ -98,10 +98,10 @@ static int put(const table_t *table, int event, int *twin, int *channel)
         if (pair->event != 0) {
             const es_entry_t *before = &table->entries[pair->event - 1];
 
-            *twin = pair->event - 1;
+            *dup = pair->event - 1;
             *channel = k;
             return es_frame_equal(before->frame, entry->frame) &&
-                   es_twins_same_names(before, entry);
+                   es_batch_dups_same_names(before, entry);
         }
         pair->hash = hash;
         pair->event = event + 1;
@@ -110,9 +110,9 @@ static int put(const table_t *table, int event, int *twin, int *channel)
     return 1;
 }
 
-apr_status_t es_twins_find(const es_entry_t *entries, int count,
-                           const apr_uint64_t key[2], int *twins,
-                           es_clash_t *clash)
+apr_status_t es_batch_dups_find(const es_entry_t *entries, int count,
+                                const apr_uint64_t key[2], int *dups,
+                                es_clash_t *clash)
 {
     apr_size_t pairs = count > 1 ? count_pairs(entries, count) : 0;
     table_t table = {entries, (const unsigned char *)key, NULL, 1};
@@ -120,7 +120,7 @@ apr_status_t es_twins_find(const es_entry_t *entries, int count,
     int i, channel;
 
     for (i = 0; i < count; i++) {
-        twins[i] = -1;
+        dups[i] = -1;
     }
     if (pairs == 0) {
         return APR_SUCCESS;
@@ -134,8 +134,8 @@ apr_status_t es_twins_find(const es_entry_t *entries, int count,
     }
     table.mask--;
     for (i = 0; i < count && rv == APR_SUCCESS; i++) {
-        if (entries[i].frame->own_id.len != 0 &&
-            !put(&table, i, &twins[i], &channel)) {
+        if (entries[i].frame->publisher_id.len != 0 &&
+            !put(&table, i, &dups[i], &channel)) {
             clash->event = i;
             clash->channel = channel;
             rv = APR_EEXIST;

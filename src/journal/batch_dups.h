@@ -4,8 +4,8 @@
  * channel in common. With the same content the later one is the earlier once
  * more; with another one it clashes. Knows no segment.
  */
-#ifndef ES_TWINS_H
-#define ES_TWINS_H
+#ifndef ES_JOURNAL_BATCH_DUPS_H
+#define ES_JOURNAL_BATCH_DUPS_H
 
 #include "journal/store.h"
 
@@ -20,11 +20,11 @@
  *
  * Context: ANY; takes time in proportion to the batch.
  */
-apr_status_t es_twins_find(const es_entry_t *entries, int count,
-                           const apr_uint64_t key[2], int *twins,
-                           es_clash_t *clash);
+apr_status_t es_batch_dups_find(const es_entry_t *entries, int count,
+                                const apr_uint64_t key[2], int *dups,
+                                es_clash_t *clash);
 
 /** Do both have the same names, in whatever order? They are distinct. */
-int es_twins_same_names(const es_entry_t *a, const es_entry_t *b);
+int es_batch_dups_same_names(const es_entry_t *a, const es_entry_t *b);
 
 #endif

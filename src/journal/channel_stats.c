@@ -15,9 +15,9 @@
 
 /** Copy a slot's figures. @return 0 when the channel is not known */
 static int copy_slot(const es_store_t *store, es_slot_t slot,
-                     apr_uint64_t now_ms, es_figures_t *out)
+                     apr_uint64_t now_ms, es_channel_stats_t *out)
 {
-    const es_chan_t *chan = es_chantab_at(&store->tab, slot);
+    const es_chan_t *chan = es_channels_at(&store->tab, slot);
 
     if (chan == NULL || chan->state != ES_CHAN_USED) {
         return 0;
@@ -25,7 +25,7 @@ static int copy_slot(const es_store_t *store, es_slot_t slot,
     out->slot = slot;
     out->name_len = chan->name_len;
     memcpy(out->name, chan->name, chan->name_len);
-    out->clients = es_counts_sum(&store->counts, slot, NULL);
+    out->clients = es_subscriptions_sum(&store->counts, slot, NULL);
     out->events =
         chan->retained > chan->dropped ? chan->retained - chan->dropped : 0;
     out->closed_until = chan->closed_until_ms;
@@ -34,23 +34,23 @@ static int copy_slot(const es_store_t *store, es_slot_t slot,
     return out->clients != 0 || out->events != 0 || out->closed_until > now_ms;
 }
 
-int es_roster_find(es_store_t *store, es_slice_t name, apr_uint64_t now_ms,
-                   es_figures_t *out)
+int es_channel_stats_find(es_store_t *store, es_slice_t name,
+                          apr_uint64_t now_ms, es_channel_stats_t *out)
 {
-    apr_uint64_t hash = es_chantab_hash(&store->tab, name);
+    apr_uint64_t hash = es_channels_hash(&store->tab, name);
     es_slot_t slot = 0;
-    es_news_t news;
+    es_repair_report_t news;
     int known = 0;
 
     memset(out, 0, sizeof(*out));
-    if (es_view_lock(store, &news) != APR_SUCCESS) {
+    if (es_store_lock(store, &news) != APR_SUCCESS) {
         return 0;
     }
-    if (es_chantab_find(&store->tab, name, hash, &slot) == APR_SUCCESS &&
+    if (es_channels_find(&store->tab, name, hash, &slot) == APR_SUCCESS &&
         slot != 0) {
         known = copy_slot(store, slot, now_ms, out);
     }
-    es_view_unlock(store, &news);
+    es_store_unlock(store, &news);
     return known;
 }
 
@@ -60,14 +60,14 @@ static int begins_with(const es_chan_t *chan, es_slice_t prefix)
            es_slice_equal(es_slice(chan->name, prefix.len), prefix);
 }
 
-int es_roster_next(es_store_t *store, es_slot_t *at, es_slice_t prefix,
-                   apr_uint64_t now_ms, es_figures_t *out, int max)
+int es_channel_stats_next(es_store_t *store, es_slot_t *at, es_slice_t prefix,
+                          apr_uint64_t now_ms, es_channel_stats_t *out, int max)
 {
-    es_news_t news;
+    es_repair_report_t news;
     int found = 0;
     int looks;
 
-    if (es_view_lock(store, &news) != APR_SUCCESS) {
+    if (es_store_lock(store, &news) != APR_SUCCESS) {
         *at = 0;
         return 0;
     }
@@ -77,59 +77,59 @@ int es_roster_next(es_store_t *store, es_slot_t *at, es_slice_t prefix,
             break;
         }
         (*at)++;
-        if (es_chantab_at(&store->tab, *at) == NULL) {
+        if (es_channels_at(&store->tab, *at) == NULL) {
             *at = 0;
             break;
         }
-        if (begins_with(es_chantab_at(&store->tab, *at), prefix)) {
+        if (begins_with(es_channels_at(&store->tab, *at), prefix)) {
             found += copy_slot(store, *at, now_ms, &out[found]);
         }
     }
-    es_view_unlock(store, &news);
+    es_store_unlock(store, &news);
     return found;
 }
 
-void es_roster_add(es_store_t *store, es_slot_t *at, apr_uint64_t now_ms,
-                   es_totals_t *totals)
+void es_channel_stats_add(es_store_t *store, es_slot_t *at, apr_uint64_t now_ms,
+                          es_channel_totals_t *totals)
 {
-    es_figures_t figures;
-    es_news_t news;
+    es_channel_stats_t stats;
+    es_repair_report_t news;
     int looks;
 
-    if (es_view_lock(store, &news) != APR_SUCCESS) {
+    if (es_store_lock(store, &news) != APR_SUCCESS) {
         *at = 0;
         return;
     }
     for (looks = 0; looks < SLICE; looks++) {
         if (*at >= store->tab.table->fresh ||
-            !es_chantab_at(&store->tab, *at + 1)) {
+            !es_channels_at(&store->tab, *at + 1)) {
             *at = 0;
             break;
         }
         (*at)++;
-        if (copy_slot(store, *at, now_ms, &figures)) {
+        if (copy_slot(store, *at, now_ms, &stats)) {
             totals->channels++;
-            totals->events += figures.events;
+            totals->events += stats.events;
         }
     }
-    es_view_unlock(store, &news);
+    es_store_unlock(store, &news);
 }
 
 /** Is pos an event's of the channel: retained, and behind its last close? */
-static int look(const es_store_t *store, const es_figures_t *figures,
+static int look(const es_store_t *store, const es_channel_stats_t *stats,
                 es_pos_t pos, es_record_t *record)
 {
-    return pos > figures->closed &&
+    return pos > stats->closed &&
            es_store_look(store, pos, record) == APR_SUCCESS &&
            record->pos == pos && !record->closes;
 }
 
-int es_roster_last(const es_store_t *store, const es_figures_t *figures,
-                   es_id_t *id)
+int es_channel_stats_last(const es_store_t *store,
+                          const es_channel_stats_t *stats, es_id_t *id)
 {
     es_record_t record;
 
-    if (!look(store, figures, figures->newest, &record)) {
+    if (!look(store, stats, stats->newest, &record)) {
         return 0;
     }
     *id = record.id;
@@ -141,7 +141,7 @@ int es_roster_last(const es_store_t *store, const es_figures_t *figures,
  *
  * @return 1 when it is the channel's first
  */
-static int is_first(const es_store_t *store, const es_figures_t *figures,
+static int is_first(const es_store_t *store, const es_channel_stats_t *stats,
                     es_pos_t *ahead, es_id_t *id)
 {
     es_pos_t tail = es_store_tail(store);
@@ -154,8 +154,8 @@ static int is_first(const es_store_t *store, const es_figures_t *figures,
         return 0;
     }
     *ahead = record.next;
-    if (!es_record_has(&record, figures->slot) || record.closes ||
-        record.pos <= figures->closed) {
+    if (!es_record_has(&record, stats->slot) || record.closes ||
+        record.pos <= stats->closed) {
         return 0;
     }
     *id = record.id;
@@ -166,19 +166,19 @@ static int is_first(const es_store_t *store, const es_figures_t *figures,
  * From both sides at a time: back along the channel, which is short if it is
  * a quiet one, and on from the tail, where a busy one has a record soon.
  */
-int es_roster_first(const es_store_t *store, const es_figures_t *figures,
-                    es_id_t *id)
+int es_channel_stats_first(const es_store_t *store,
+                           const es_channel_stats_t *stats, es_id_t *id)
 {
-    es_pos_t pos = figures->newest;
-    es_pos_t ahead = figures->closed;
+    es_pos_t pos = stats->newest;
+    es_pos_t ahead = stats->closed;
     es_record_t record;
     int found = 0;
 
-    while (look(store, figures, pos, &record)) {
+    while (look(store, stats, pos, &record)) {
         *id = record.id;
         found = 1;
-        pos = es_record_before(&record, figures->slot);
-        if (is_first(store, figures, &ahead, id)) {
+        pos = es_record_before(&record, stats->slot);
+        if (is_first(store, stats, &ahead, id)) {
             break;
         }
     }

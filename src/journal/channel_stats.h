@@ -4,12 +4,12 @@
  * channel is known while somebody subscribes to it, an event of it is
  * retained, or it is closed.
  */
-#ifndef ES_ROSTER_H
-#define ES_ROSTER_H
+#ifndef ES_JOURNAL_CHANNEL_STATS_H
+#define ES_JOURNAL_CHANNEL_STATS_H
 
 #include "journal/store.h"
 
-typedef struct es_figures_t {
+typedef struct es_channel_stats_t {
     char name[ES_CHANNEL_NAME_MAX];
     apr_size_t name_len;
     es_slot_t slot;
@@ -18,7 +18,7 @@ typedef struct es_figures_t {
     apr_uint64_t closed_until; /* of es_store_clock; 0 or past = open */
     es_pos_t newest;           /* its newest record */
     es_pos_t closed;           /* its newest close */
-} es_figures_t;
+} es_channel_stats_t;
 
 /**
  * @param now_ms  of es_store_clock
@@ -26,8 +26,8 @@ typedef struct es_figures_t {
  *
  * Context: ANY; takes the store lock.
  */
-int es_roster_find(es_store_t *store, es_slice_t name, apr_uint64_t now_ms,
-                   es_figures_t *out);
+int es_channel_stats_find(es_store_t *store, es_slice_t name,
+                          apr_uint64_t now_ms, es_channel_stats_t *out);
 
 /**
  * The next channels whose names begin with prefix. It looks at a bounded
@@ -40,24 +40,25 @@ int es_roster_find(es_store_t *store, es_slice_t name, apr_uint64_t now_ms,
  *
  * Context: ANY; takes the store lock for a short time.
  */
-int es_roster_next(es_store_t *store, es_slot_t *at, es_slice_t prefix,
-                   apr_uint64_t now_ms, es_figures_t *out, int max);
+int es_channel_stats_next(es_store_t *store, es_slot_t *at, es_slice_t prefix,
+                          apr_uint64_t now_ms, es_channel_stats_t *out,
+                          int max);
 
 /** What many channels have together. */
-typedef struct es_totals_t {
+typedef struct es_channel_totals_t {
     apr_uint64_t channels; /* that are known */
     apr_uint64_t events;   /* retained; one counts in each of its channels */
-} es_totals_t;
+} es_channel_totals_t;
 
 /**
  * Add the next channels to the totals: a bounded number of slots.
  *
- * @param at  as for es_roster_next
+ * @param at  as for es_channel_stats_next
  *
  * Context: ANY; takes the store lock for a short time.
  */
-void es_roster_add(es_store_t *store, es_slot_t *at, apr_uint64_t now_ms,
-                   es_totals_t *totals);
+void es_channel_stats_add(es_store_t *store, es_slot_t *at, apr_uint64_t now_ms,
+                          es_channel_totals_t *totals);
 
 /**
  * The id of a channel's last event that is retained.
@@ -66,8 +67,8 @@ void es_roster_add(es_store_t *store, es_slot_t *at, apr_uint64_t now_ms,
  *
  * Context: ANY, no lock.
  */
-int es_roster_last(const es_store_t *store, const es_figures_t *figures,
-                   es_id_t *id);
+int es_channel_stats_last(const es_store_t *store,
+                          const es_channel_stats_t *stats, es_id_t *id);
 
 /**
  * The id of a channel's first event that is retained; a walk over some of the
@@ -77,7 +78,7 @@ int es_roster_last(const es_store_t *store, const es_figures_t *figures,
  *
  * Context: ANY, no lock.
  */
-int es_roster_first(const es_store_t *store, const es_figures_t *figures,
-                    es_id_t *id);
+int es_channel_stats_first(const es_store_t *store,
+                           const es_channel_stats_t *stats, es_id_t *id);
 
 #endif

@@ -28,10 +28,10 @@
 
 #define SWEEP_MAX 1024
 
-void es_chantab_use(es_chantab_t *tab, const es_layout_t *layout, void *mem,
-                    const es_counts_t *counts)
+void es_channels_use(es_channels_t *tab, const es_layout_t *layout, void *mem,
+                     const es_subscriptions_t *counts)
 {
-    es_segment_t *segment = mem;
+    es_store_segment_t *segment = mem;
 
     tab->table = &segment->table;
     tab->buckets = (apr_uint32_t *)((char *)mem + layout->buckets);
@@ -43,41 +43,41 @@ void es_chantab_use(es_chantab_t *tab, const es_layout_t *layout, void *mem,
     tab->counts = counts;
 }
 
-es_chan_t *es_chantab_at(const es_chantab_t *tab, es_slot_t slot)
+es_chan_t *es_channels_at(const es_channels_t *tab, es_slot_t slot)
 {
     return slot != 0 && slot <= tab->count ? &tab->slots[slot - 1] : NULL;
 }
 
-es_slice_t es_chantab_name(const es_chantab_t *tab, es_slot_t slot)
+es_slice_t es_channels_name(const es_channels_t *tab, es_slot_t slot)
 {
-    const es_chan_t *chan = es_chantab_at(tab, slot);
+    const es_chan_t *chan = es_channels_at(tab, slot);
 
     /* name_len is a byte and cannot be more than there is room */
     return chan != NULL ? es_slice(chan->name, chan->name_len)
                         : es_slice(NULL, 0);
 }
 
-apr_uint64_t es_chantab_hash(const es_chantab_t *tab, es_slice_t name)
+apr_uint64_t es_channels_hash(const es_channels_t *tab, es_slice_t name)
 {
     /* with a secret key: names come from clients, who could choose such that
      * all fall into one bucket */
     return apr_siphash24(name.data, name.len, (const unsigned char *)tab->key);
 }
 
-void es_chantab_begin(const es_chantab_t *tab)
+void es_channels_begin(const es_channels_t *tab)
 {
     tab->table->batch++;
 }
 
-void es_chantab_clock(const es_chantab_t *tab, apr_uint64_t now_ms)
+void es_channels_clock(const es_channels_t *tab, apr_uint64_t now_ms)
 {
     /* relaxed: of two that come at once either is right */
     __atomic_store_n(&tab->table->now_ms, now_ms, __ATOMIC_RELAXED);
 }
 
-int es_chantab_use_slot(const es_chantab_t *tab, es_slot_t slot)
+int es_channels_use_slot(const es_channels_t *tab, es_slot_t slot)
 {
-    es_chan_t *chan = es_chantab_at(tab, slot);
+    es_chan_t *chan = es_channels_at(tab, slot);
 
     if (chan == NULL || chan->batch == tab->table->batch) {
         return 0;
@@ -86,14 +86,14 @@ int es_chantab_use_slot(const es_chantab_t *tab, es_slot_t slot)
     return 1;
 }
 
-apr_status_t es_chantab_find(const es_chantab_t *tab, es_slice_t name,
-                             apr_uint64_t hash, es_slot_t *slot)
+apr_status_t es_channels_find(const es_channels_t *tab, es_slice_t name,
+                              apr_uint64_t hash, es_slot_t *slot)
 {
-    apr_uint32_t at = *es_chantab_bucket(tab, hash);
+    apr_uint32_t at = *es_channels_bucket(tab, hash);
     apr_uint32_t steps;
 
     for (steps = 0; at != 0; steps++) {
-        const es_chan_t *chan = es_chantab_at(tab, at);
+        const es_chan_t *chan = es_channels_at(tab, at);
 
         if (chan == NULL || chan->state != ES_CHAN_USED || steps > tab->count) {
             return APR_EGENERAL;
@@ -109,14 +109,14 @@ apr_status_t es_chantab_find(const es_chantab_t *tab, es_slice_t name,
 }
 
 /** Take a slot out of its bucket's chain. */
-static apr_status_t unlink_slot(const es_chantab_t *tab, es_slot_t slot)
+static apr_status_t unlink_slot(const es_channels_t *tab, es_slot_t slot)
 {
-    es_chan_t *chan = es_chantab_at(tab, slot);
-    apr_uint32_t *from = es_chantab_bucket(tab, chan->hash);
+    es_chan_t *chan = es_channels_at(tab, slot);
+    apr_uint32_t *from = es_channels_bucket(tab, chan->hash);
     apr_uint32_t steps;
 
     for (steps = 0; steps <= tab->count; steps++) {
-        es_chan_t *at = es_chantab_at(tab, *from);
+        es_chan_t *at = es_channels_at(tab, *from);
 
         if (at == NULL) {
             break;
@@ -131,30 +131,30 @@ static apr_status_t unlink_slot(const es_chantab_t *tab, es_slot_t slot)
     return APR_EGENERAL;
 }
 
-static int is_idle(const es_chantab_t *tab, es_slot_t slot)
+static int is_idle(const es_channels_t *tab, es_slot_t slot)
 {
-    const es_chan_t *chan = es_chantab_at(tab, slot);
+    const es_chan_t *chan = es_channels_at(tab, slot);
 
     return chan->state == ES_CHAN_USED && chan->retained == 0 &&
            chan->batch != tab->table->batch &&
            chan->closed_until_ms <=
                __atomic_load_n(&tab->table->now_ms, __ATOMIC_RELAXED) &&
-           es_counts_is_idle(tab->counts, slot);
+           es_subscriptions_is_idle(tab->counts, slot);
 }
 
-void es_chantab_forget(const es_chantab_t *tab, const es_id_t *id)
+void es_channels_forget(const es_channels_t *tab, const es_id_t *id)
 {
     es_id_t forgotten = {tab->table->forgotten_ms, tab->table->forgotten_n};
 
     if (es_id_compare(id, &forgotten) > 0) {
-        es_chantab_store_id(&tab->table->forgotten_ms, &tab->table->forgotten_n,
-                            id);
+        es_channels_store_id(&tab->table->forgotten_ms,
+                             &tab->table->forgotten_n, id);
     }
 }
 
-static apr_status_t reclaim(const es_chantab_t *tab, es_slot_t slot)
+static apr_status_t reclaim(const es_channels_t *tab, es_slot_t slot)
 {
-    es_chan_t *chan = es_chantab_at(tab, slot);
+    es_chan_t *chan = es_channels_at(tab, slot);
     es_id_t evicted = {chan->evicted_ms, chan->evicted_n};
     apr_status_t rv = unlink_slot(tab, slot);
 
@@ -163,14 +163,14 @@ static apr_status_t reclaim(const es_chantab_t *tab, es_slot_t slot)
     }
     /* death before: a repair keeps the channel, and the higher value of
      * forgotten only costs a needless reset */
-    es_chantab_forget(tab, &evicted);
+    es_channels_forget(tab, &evicted);
     /* death after: a repair puts it into the free list */
-    es_chantab_set_state(chan, ES_CHAN_FREE);
+    es_channels_set_state(chan, ES_CHAN_FREE);
     return APR_SUCCESS;
 }
 
 /** Find an idle slot with the hand, see the head of this file. */
-static apr_status_t sweep(const es_chantab_t *tab, es_slot_t *slot)
+static apr_status_t sweep(const es_channels_t *tab, es_slot_t *slot)
 {
     es_table_t *table = tab->table;
     apr_uint32_t left = table->barren < tab->count ? tab->count : SWEEP_MAX;
@@ -191,12 +191,12 @@ static apr_status_t sweep(const es_chantab_t *tab, es_slot_t *slot)
 
 /** Get a slot that is in no chain and no list; its state is free. Death of
  * the caller before it sets the state: a repair finds a free slot. */
-static apr_status_t take_slot(const es_chantab_t *tab, es_slot_t *slot)
+static apr_status_t take_slot(const es_channels_t *tab, es_slot_t *slot)
 {
     es_table_t *table = tab->table;
 
     if (table->free != 0) {
-        const es_chan_t *chan = es_chantab_at(tab, table->free);
+        const es_chan_t *chan = es_channels_at(tab, table->free);
 
         if (chan == NULL || chan->state != ES_CHAN_FREE) {
             return APR_EGENERAL;
@@ -213,10 +213,10 @@ static apr_status_t take_slot(const es_chantab_t *tab, es_slot_t *slot)
     return sweep(tab, slot);
 }
 
-apr_status_t es_chantab_make(const es_chantab_t *tab, es_slice_t name,
-                             apr_uint64_t hash, es_slot_t *slot)
+apr_status_t es_channels_make(const es_channels_t *tab, es_slice_t name,
+                              apr_uint64_t hash, es_slot_t *slot)
 {
-    apr_status_t rv = es_chantab_find(tab, name, hash, slot);
+    apr_status_t rv = es_channels_find(tab, name, hash, slot);
     es_chan_t *chan;
 
     if (rv != APR_SUCCESS || *slot != 0) {
@@ -226,7 +226,7 @@ apr_status_t es_chantab_make(const es_chantab_t *tab, es_slice_t name,
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    chan = es_chantab_at(tab, *slot);
+    chan = es_channels_at(tab, *slot);
     chan->hash = hash;
     chan->name_len = (unsigned char)name.len;
     memcpy(chan->name, name.data, name.len);
@@ -241,15 +241,15 @@ apr_status_t es_chantab_make(const es_chantab_t *tab, es_slice_t name,
     chan->evicted_ms = tab->table->forgotten_ms;
     chan->evicted_n = tab->table->forgotten_n;
     /* death before: free; after: used, and a repair links it */
-    es_chantab_set_state(chan, ES_CHAN_USED);
-    es_chantab_link(tab, *slot);
+    es_channels_set_state(chan, ES_CHAN_USED);
+    es_channels_link(tab, *slot);
     return APR_SUCCESS;
 }
 
-es_pos_t es_chantab_append(const es_chantab_t *tab, es_slot_t slot,
-                           es_pos_t pos, es_pos_t tail)
+es_pos_t es_channels_append(const es_channels_t *tab, es_slot_t slot,
+                            es_pos_t pos, es_pos_t tail)
 {
-    es_chan_t *chan = es_chantab_at(tab, slot);
+    es_chan_t *chan = es_channels_at(tab, slot);
     es_pos_t previous;
 
     if (chan == NULL) {
@@ -267,10 +267,10 @@ es_pos_t es_chantab_append(const es_chantab_t *tab, es_slot_t slot,
     return previous;
 }
 
-void es_chantab_evict(const es_chantab_t *tab, es_slot_t slot, es_pos_t pos,
-                      const es_id_t *id)
+void es_channels_evict(const es_channels_t *tab, es_slot_t slot, es_pos_t pos,
+                       const es_id_t *id)
 {
-    es_chan_t *chan = es_chantab_at(tab, slot);
+    es_chan_t *chan = es_channels_at(tab, slot);
     es_id_t evicted;
 
     if (chan == NULL) {
@@ -283,7 +283,7 @@ void es_chantab_evict(const es_chantab_t *tab, es_slot_t slot, es_pos_t pos,
      * other order would lose a record silently. newest stays, see
      * es_store_newest. */
     if (es_id_compare(id, &evicted) > 0) { /* a close has dropped it before */
-        es_chantab_store_id(&chan->evicted_ms, &chan->evicted_n, id);
+        es_channels_store_id(&chan->evicted_ms, &chan->evicted_n, id);
     }
     /* relaxed: the release of the tail that follows orders it */
     __atomic_store_n(&chan->gone, pos, __ATOMIC_RELAXED);
@@ -295,33 +295,33 @@ void es_chantab_evict(const es_chantab_t *tab, es_slot_t slot, es_pos_t pos,
     }
 }
 
-void es_chantab_drop(const es_chantab_t *tab, es_slot_t slot, es_pos_t pos,
-                     const es_id_t *id)
+void es_channels_drop(const es_channels_t *tab, es_slot_t slot, es_pos_t pos,
+                      const es_id_t *id)
 {
-    es_chan_t *chan = es_chantab_at(tab, slot);
+    es_chan_t *chan = es_channels_at(tab, slot);
 
     if (chan == NULL) {
         return;
     }
     /* Death in here: the record is committed, and a repair finds it. */
-    es_chantab_store_id(&chan->evicted_ms, &chan->evicted_n, id);
+    es_channels_store_id(&chan->evicted_ms, &chan->evicted_n, id);
     chan->dropped = chan->retained;
     /* relaxed: who has subscribed before finds the record itself, or learns
      * by the tail that it is gone, which is stored later, with release */
     __atomic_store_n(&chan->closed_pos, pos, __ATOMIC_RELAXED);
 }
 
-void es_chantab_close(const es_chantab_t *tab, es_slot_t slot, es_pos_t pos,
-                      const es_id_t *id, apr_uint64_t until_ms)
+void es_channels_close(const es_channels_t *tab, es_slot_t slot, es_pos_t pos,
+                       const es_id_t *id, apr_uint64_t until_ms)
 {
-    es_chantab_drop(tab, slot, pos, id);
-    es_chantab_until(tab, slot, until_ms);
+    es_channels_drop(tab, slot, pos, id);
+    es_channels_until(tab, slot, until_ms);
 }
 
-void es_chantab_until(const es_chantab_t *tab, es_slot_t slot,
-                      apr_uint64_t until_ms)
+void es_channels_until(const es_channels_t *tab, es_slot_t slot,
+                       apr_uint64_t until_ms)
 {
-    es_chan_t *chan = es_chantab_at(tab, slot);
+    es_chan_t *chan = es_channels_at(tab, slot);
 
     if (chan != NULL && chan->closed_until_ms != until_ms) {
         /* relaxed: as closed_pos above */
@@ -329,18 +329,19 @@ void es_chantab_until(const es_chantab_t *tab, es_slot_t slot,
     }
 }
 
-void es_chantab_mark(const es_chantab_t *tab, es_slot_t slot, const es_id_t *id)
+void es_channels_mark(const es_channels_t *tab, es_slot_t slot,
+                      const es_id_t *id)
 {
-    es_chan_t *chan = es_chantab_at(tab, slot);
+    es_chan_t *chan = es_channels_at(tab, slot);
 
     if (chan != NULL) {
-        es_chantab_store_id(&chan->evicted_ms, &chan->evicted_n, id);
+        es_channels_store_id(&chan->evicted_ms, &chan->evicted_n, id);
     }
 }
 
-es_id_t es_chantab_evicted(const es_chantab_t *tab, es_slot_t slot)
+es_id_t es_channels_evicted(const es_channels_t *tab, es_slot_t slot)
 {
-    const es_chan_t *chan = es_chantab_at(tab, slot);
+    const es_chan_t *chan = es_channels_at(tab, slot);
     es_id_t evicted = {0, 0};
 
     if (chan != NULL) {
@@ -350,7 +351,7 @@ es_id_t es_chantab_evicted(const es_chantab_t *tab, es_slot_t slot)
     return evicted;
 }
 
-int es_chantab_has_room(const es_chantab_t *tab)
+int es_channels_has_room(const es_channels_t *tab)
 {
     return tab->table->free != 0 || tab->table->fresh < tab->count;
 }

@@ -2,55 +2,55 @@
 /**
  * The channel table: which slot belongs to which channel, and what the
  * journal holds of it. All is done under the store's lock, but for
- * es_chantab_at, es_chantab_name and reading a slot's newest.
+ * es_channels_at, es_channels_name and reading a slot's newest.
  *
  * A slot is idle when nothing of it is retained, nobody subscribes to it and
  * the present batch does not use it; idle slots keep their channel until the
  * table is full, and are then given to another one.
  */
-#ifndef ES_CHANTAB_H
-#define ES_CHANTAB_H
+#ifndef ES_JOURNAL_CHANNELS_H
+#define ES_JOURNAL_CHANNELS_H
 
-#include "journal/subscriptions.h"
 #include "journal/layout.h"
+#include "journal/subscriptions.h"
 
-typedef struct es_chantab_t {
+typedef struct es_channels_t {
     es_table_t *table;
     apr_uint32_t *buckets;
     es_chan_t *slots;
     apr_uint32_t count;    /* slots */
     apr_uint32_t nbuckets; /* a power of 2 */
     apr_uint64_t key[2];   /* own copy */
-    const es_counts_t *counts;
-} es_chantab_t;
+    const es_subscriptions_t *counts;
+} es_channels_t;
 
-void es_chantab_use(es_chantab_t *tab, const es_layout_t *layout, void *mem,
-                    const es_counts_t *counts);
+void es_channels_use(es_channels_t *tab, const es_layout_t *layout, void *mem,
+                     const es_subscriptions_t *counts);
 
 /** @return NULL when the slot is out of range */
-es_chan_t *es_chantab_at(const es_chantab_t *tab, es_slot_t slot);
+es_chan_t *es_channels_at(const es_channels_t *tab, es_slot_t slot);
 
-es_slice_t es_chantab_name(const es_chantab_t *tab, es_slot_t slot);
+es_slice_t es_channels_name(const es_channels_t *tab, es_slot_t slot);
 
 /** Needs no lock; to be done before it is taken. */
-apr_uint64_t es_chantab_hash(const es_chantab_t *tab, es_slice_t name);
+apr_uint64_t es_channels_hash(const es_channels_t *tab, es_slice_t name);
 
 /** A new batch: slots used by the one before may be reclaimed again. */
-void es_chantab_begin(const es_chantab_t *tab);
+void es_channels_begin(const es_channels_t *tab);
 
 /** What the clock says: channels that are closed until later stay. Needs no
  * lock. */
-void es_chantab_clock(const es_chantab_t *tab, apr_uint64_t now_ms);
+void es_channels_clock(const es_channels_t *tab, apr_uint64_t now_ms);
 
 /** Used by the present batch. @return 1 the first time in this batch */
-int es_chantab_use_slot(const es_chantab_t *tab, es_slot_t slot);
+int es_channels_use_slot(const es_channels_t *tab, es_slot_t slot);
 
 /**
  * @param slot  0 when the channel has none
  * @return APR_SUCCESS, or APR_EGENERAL: the chains are damaged, repair
  */
-apr_status_t es_chantab_find(const es_chantab_t *tab, es_slice_t name,
-                             apr_uint64_t hash, es_slot_t *slot);
+apr_status_t es_channels_find(const es_channels_t *tab, es_slice_t name,
+                              apr_uint64_t hash, es_slot_t *slot);
 
 /**
  * Find a channel's slot or give it one.
@@ -58,65 +58,65 @@ apr_status_t es_chantab_find(const es_chantab_t *tab, es_slice_t name,
  * @return APR_SUCCESS; APR_ENOMEM: all slots are in use; APR_EGENERAL: the
  *         chains are damaged, repair
  */
-apr_status_t es_chantab_make(const es_chantab_t *tab, es_slice_t name,
-                             apr_uint64_t hash, es_slot_t *slot);
+apr_status_t es_channels_make(const es_channels_t *tab, es_slice_t name,
+                              apr_uint64_t hash, es_slot_t *slot);
 
 /** The journal has got a record of the slot. @return the one before, or 0 */
-es_pos_t es_chantab_append(const es_chantab_t *tab, es_slot_t slot,
-                           es_pos_t pos, es_pos_t tail);
+es_pos_t es_channels_append(const es_channels_t *tab, es_slot_t slot,
+                            es_pos_t pos, es_pos_t tail);
 
 /** The journal is about to lose the record of the slot at pos. */
-void es_chantab_evict(const es_chantab_t *tab, es_slot_t slot, es_pos_t pos,
-                      const es_id_t *id);
+void es_channels_evict(const es_channels_t *tab, es_slot_t slot, es_pos_t pos,
+                       const es_id_t *id);
 
 /**
  * The journal has got a close of the slot, and it is committed: what was
  * before it is dropped.
  */
-void es_chantab_close(const es_chantab_t *tab, es_slot_t slot, es_pos_t pos,
-                      const es_id_t *id, apr_uint64_t until_ms);
+void es_channels_close(const es_channels_t *tab, es_slot_t slot, es_pos_t pos,
+                       const es_id_t *id, apr_uint64_t until_ms);
 
 /** The first half of it: drop what was before the close. */
-void es_chantab_drop(const es_chantab_t *tab, es_slot_t slot, es_pos_t pos,
-                     const es_id_t *id);
+void es_channels_drop(const es_channels_t *tab, es_slot_t slot, es_pos_t pos,
+                      const es_id_t *id);
 
 /** The other one: it is closed until then; 0 = open, as after an event. */
-void es_chantab_until(const es_chantab_t *tab, es_slot_t slot,
-                      apr_uint64_t until_ms);
+void es_channels_until(const es_channels_t *tab, es_slot_t slot,
+                       apr_uint64_t until_ms);
 
 /* ---- carrying over ----------------------------------------------------- */
 
 /** Records of the slot up to id were evicted before the slot was made. */
-void es_chantab_mark(const es_chantab_t *tab, es_slot_t slot,
-                     const es_id_t *id);
+void es_channels_mark(const es_channels_t *tab, es_slot_t slot,
+                      const es_id_t *id);
 
 /** Up to which id records of the slot are gone; {0, 0} without slot. */
-es_id_t es_chantab_evicted(const es_chantab_t *tab, es_slot_t slot);
+es_id_t es_channels_evicted(const es_channels_t *tab, es_slot_t slot);
 
 /** Records up to id were evicted of channels that have no slot. */
-void es_chantab_forget(const es_chantab_t *tab, const es_id_t *id);
+void es_channels_forget(const es_channels_t *tab, const es_id_t *id);
 
 /** 1 when a slot can be made without taking that of another channel. */
-int es_chantab_has_room(const es_chantab_t *tab);
+int es_channels_has_room(const es_channels_t *tab);
 
 /* ---- repair: start, count for each record, then finish ----------------- */
 
 /** Make chains and free list anew; forget what is retained. */
-void es_chantab_rebuild(const es_chantab_t *tab);
+void es_channels_rebuild(const es_channels_t *tab);
 
 /** A record of the slot is retained. @return 0 when the slot is not used */
-int es_chantab_recount(const es_chantab_t *tab, es_slot_t slot, es_pos_t pos,
-                       const es_id_t *id);
+int es_channels_recount(const es_channels_t *tab, es_slot_t slot, es_pos_t pos,
+                        const es_id_t *id);
 
 /** All records are gone: forget the recounts, all up to id is evicted. */
-void es_chantab_lose(const es_chantab_t *tab, const es_id_t *id);
+void es_channels_lose(const es_channels_t *tab, const es_id_t *id);
 
 /** Publish what was recounted; tail is where the journal begins, last the
  * highest id that was given. */
-void es_chantab_recounted(const es_chantab_t *tab, es_pos_t tail,
-                          const es_id_t *last);
+void es_channels_recounted(const es_channels_t *tab, es_pos_t tail,
+                           const es_id_t *last);
 
 /** Walk chains and free list. @return NULL, or what is wrong */
-const char *es_chantab_check(const es_chantab_t *tab, apr_pool_t *p);
+const char *es_channels_check(const es_channels_t *tab, apr_pool_t *p);
 
 #endif

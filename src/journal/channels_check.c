@@ -6,7 +6,7 @@
 
 #include <apr_strings.h>
 
-const char *es_chantab_check(const es_chantab_t *tab, apr_pool_t *p)
+const char *es_channels_check(const es_channels_t *tab, apr_pool_t *p)
 {
     apr_uint32_t used = 0;
     apr_uint32_t linked = 0;
@@ -19,19 +19,20 @@ const char *es_chantab_check(const es_chantab_t *tab, apr_pool_t *p)
     }
     for (i = 0; i < tab->nbuckets; i++) {
         for (at = tab->buckets[i]; at != 0; at = tab->slots[at - 1].next) {
-            const es_chan_t *chan = es_chantab_at(tab, at);
+            const es_chan_t *chan = es_channels_at(tab, at);
 
             if (chan == NULL || at > tab->table->fresh ||
                 chan->state != ES_CHAN_USED ||
-                es_chantab_bucket(tab, chan->hash) != &tab->buckets[i] ||
-                chan->hash != es_chantab_hash(tab, es_chantab_name(tab, at)) ||
+                es_channels_bucket(tab, chan->hash) != &tab->buckets[i] ||
+                chan->hash !=
+                    es_channels_hash(tab, es_channels_name(tab, at)) ||
                 ++linked > tab->count) {
                 return apr_psprintf(p, "bucket %u: slot %u is wrong", i, at);
             }
         }
     }
     for (at = tab->table->free; at != 0; at = tab->slots[at - 1].next) {
-        const es_chan_t *chan = es_chantab_at(tab, at);
+        const es_chan_t *chan = es_channels_at(tab, at);
 
         if (chan == NULL || at > tab->table->fresh ||
             chan->state != ES_CHAN_FREE || ++unused > tab->count) {

@@ -9,12 +9,12 @@
 #include "journal/channels_priv.h"
 
 /** Slots that were ever used; the value is not trusted. */
-static apr_uint32_t fresh_of(const es_chantab_t *tab)
+static apr_uint32_t fresh_of(const es_channels_t *tab)
 {
     return tab->table->fresh < tab->count ? tab->table->fresh : tab->count;
 }
 
-void es_chantab_rebuild(const es_chantab_t *tab)
+void es_channels_rebuild(const es_channels_t *tab)
 {
     apr_uint32_t fresh = fresh_of(tab);
     es_slot_t slot;
@@ -25,26 +25,26 @@ void es_chantab_rebuild(const es_chantab_t *tab)
     tab->table->batch++;
     memset(tab->buckets, 0, (apr_size_t)tab->nbuckets * 4);
     for (slot = fresh; slot > 0; slot--) {
-        es_chan_t *chan = es_chantab_at(tab, slot);
+        es_chan_t *chan = es_channels_at(tab, slot);
 
         chan->retained = 0;
         chan->dropped = 0;
         chan->scan = 0;
         if (chan->state == ES_CHAN_USED && chan->name_len != 0) {
-            chan->hash = es_chantab_hash(tab, es_chantab_name(tab, slot));
-            es_chantab_link(tab, slot);
+            chan->hash = es_channels_hash(tab, es_channels_name(tab, slot));
+            es_channels_link(tab, slot);
             continue;
         }
-        es_chantab_set_state(chan, ES_CHAN_FREE);
+        es_channels_set_state(chan, ES_CHAN_FREE);
         chan->next = tab->table->free;
         tab->table->free = slot;
     }
 }
 
-int es_chantab_recount(const es_chantab_t *tab, es_slot_t slot, es_pos_t pos,
-                       const es_id_t *id)
+int es_channels_recount(const es_channels_t *tab, es_slot_t slot, es_pos_t pos,
+                        const es_id_t *id)
 {
-    es_chan_t *chan = es_chantab_at(tab, slot);
+    es_chan_t *chan = es_channels_at(tab, slot);
     es_id_t evicted;
 
     if (chan == NULL || slot > fresh_of(tab) || chan->state != ES_CHAN_USED) {
@@ -53,22 +53,22 @@ int es_chantab_recount(const es_chantab_t *tab, es_slot_t slot, es_pos_t pos,
     evicted.ms = chan->evicted_ms;
     evicted.n = chan->evicted_n;
     if (chan->retained == 0 && es_id_compare(&evicted, id) > 0) {
-        /* half of an id was stored, see es_chantab_store_id */
-        es_chantab_store_id(&chan->evicted_ms, &chan->evicted_n, id);
+        /* half of an id was stored, see es_channels_store_id */
+        es_channels_store_id(&chan->evicted_ms, &chan->evicted_n, id);
     }
     chan->scan = pos;
     chan->retained++;
     return 1;
 }
 
-void es_chantab_lose(const es_chantab_t *tab, const es_id_t *id)
+void es_channels_lose(const es_channels_t *tab, const es_id_t *id)
 {
     es_chan_t *chan;
 
-    es_chantab_store_id(&tab->table->forgotten_ms, &tab->table->forgotten_n,
-                        id);
+    es_channels_store_id(&tab->table->forgotten_ms, &tab->table->forgotten_n,
+                         id);
     for (chan = tab->slots; chan < tab->slots + fresh_of(tab); chan++) {
-        es_chantab_store_id(&chan->evicted_ms, &chan->evicted_n, id);
+        es_channels_store_id(&chan->evicted_ms, &chan->evicted_n, id);
         __atomic_store_n(&chan->gone, chan->newest, __ATOMIC_RELAXED);
         chan->retained = 0;
         chan->dropped = 0;
@@ -76,7 +76,7 @@ void es_chantab_lose(const es_chantab_t *tab, const es_id_t *id)
     }
 }
 
-/** Where half of it was stored (es_chantab_store_id), forgotten may be above
+/** Where half of it was stored (es_channels_store_id), forgotten may be above
  * all ids that were given; a channel that is made next would then be told to
  * have lost what is yet to be published to it. */
 static void bound_forgotten(es_table_t *table, const es_id_t *last)
@@ -84,7 +84,7 @@ static void bound_forgotten(es_table_t *table, const es_id_t *last)
     es_id_t forgotten = {table->forgotten_ms, table->forgotten_n};
 
     if (es_id_compare(&forgotten, last) > 0) {
-        es_chantab_store_id(&table->forgotten_ms, &table->forgotten_n, last);
+        es_channels_store_id(&table->forgotten_ms, &table->forgotten_n, last);
     }
 }
 
@@ -94,8 +94,8 @@ static void bound_forgotten(es_table_t *table, const es_id_t *last)
  * Of a channel of which nothing is retained we know only that its newest
  * record was before the tail; a value that is too high does no harm.
  */
-void es_chantab_recounted(const es_chantab_t *tab, es_pos_t tail,
-                          const es_id_t *last)
+void es_channels_recounted(const es_channels_t *tab, es_pos_t tail,
+                           const es_id_t *last)
 {
     es_chan_t *chan;
 

@@ -18,7 +18,7 @@ static const char *check_record(es_store_t *store, const es_record_t *record,
     int i;
 
     for (i = 0; i < record->nslots; i++) {
-        es_chan_t *chan = es_chantab_at(&store->tab, record->slots[i]);
+        es_chan_t *chan = es_channels_at(&store->tab, record->slots[i]);
         es_id_t evicted = {chan->evicted_ms, chan->evicted_n};
 
         if (chan->state != ES_CHAN_USED ||
@@ -51,7 +51,7 @@ static const char *check_records(es_store_t *store, apr_uint32_t *seen,
     es_journal_t *journal = &store->journal;
     es_pos_t pos = es_journal_tail(journal);
     es_id_t before = {0, 0};
-    es_id_t last = es_view_last_id(store);
+    es_id_t last = es_store_last_id(store);
     es_record_t record;
 
     for (; pos != es_journal_head(journal); pos = record.next) {
@@ -82,7 +82,7 @@ static const char *check_slots(es_store_t *store, const apr_uint32_t *seen,
     es_slot_t slot;
 
     for (slot = 1; slot <= store->tab.table->fresh; slot++) {
-        const es_chan_t *chan = es_chantab_at(&store->tab, slot);
+        const es_chan_t *chan = es_channels_at(&store->tab, slot);
 
         if (chan->state != ES_CHAN_USED) {
             continue;
@@ -109,17 +109,17 @@ static const char *find_fault(es_store_t *store, apr_pool_t *p)
 {
     apr_uint32_t *seen =
         apr_pcalloc(p, store->layout.params.channels * sizeof(*seen));
-    apr_uint32_t place;
+    apr_uint32_t child;
     const char *why;
     es_slot_t slot;
 
     if (!es_journal_is_sane(&store->journal)) {
         return "head and tail make no sense";
     }
-    why = es_chantab_check(&store->tab, p);
+    why = es_channels_check(&store->tab, p);
     if (why == NULL) {
         for (slot = 1; slot <= store->tab.table->fresh; slot++) {
-            es_chantab_at(&store->tab, slot)->scan = 0;
+            es_channels_at(&store->tab, slot)->scan = 0;
         }
         why = check_records(store, seen, p);
     }
@@ -127,23 +127,23 @@ static const char *find_fault(es_store_t *store, apr_pool_t *p)
         why = check_slots(store, seen, p);
     }
     if (why == NULL) {
-        why = es_owntab_check(&store->owns, p);
+        why = es_publisher_ids_check(&store->publisher_ids, p);
     }
-    if (why == NULL && !es_counts_check(&store->counts, &place)) {
-        why = apr_psprintf(p, "place %u: counts and total differ", place);
+    if (why == NULL && !es_subscriptions_check(&store->counts, &child)) {
+        why = apr_psprintf(p, "place %u: counts and total differ", child);
     }
     return why;
 }
 
 int es_store_check(es_store_t *store, const char **why, apr_pool_t *p)
 {
-    es_news_t news;
+    es_repair_report_t news;
 
-    if (es_view_lock(store, &news) != APR_SUCCESS) {
+    if (es_store_lock(store, &news) != APR_SUCCESS) {
         *why = "the lock is not to be had";
         return 0;
     }
     *why = find_fault(store, p);
-    es_view_unlock(store, &news);
+    es_store_unlock(store, &news);
     return *why == NULL;
 }

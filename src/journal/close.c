@@ -33,12 +33,12 @@ static apr_status_t write_close(es_store_t *store, closing_t *closing,
     }
     head = es_journal_head(journal);
     pos = es_journal_place(journal, head, size);
-    if (es_room_make(store, pos + size) != APR_SUCCESS) {
+    if (es_evict_until(store, pos + size) != APR_SUCCESS) {
         return APR_EGENERAL;
     }
     link.slot = slot;
     link.previous =
-        es_chantab_append(&store->tab, slot, pos, es_journal_tail(journal));
+        es_channels_append(&store->tab, slot, pos, es_journal_tail(journal));
     content.id = *id;
     content.until_ms = closing->until_ms;
     content.links = &link;
@@ -47,24 +47,24 @@ static apr_status_t write_close(es_store_t *store, closing_t *closing,
     es_journal_commit(journal, pos + size, id);
     closing->done.from = head;
     closing->done.head = pos + size;
-    es_chantab_close(&store->tab, slot, pos, id, closing->until_ms);
+    es_channels_close(&store->tab, slot, pos, id, closing->until_ms);
     return APR_SUCCESS;
 }
 
 static apr_status_t try_close(es_store_t *store, closing_t *closing,
                               apr_uint64_t *touched)
 {
-    es_id_t last = es_view_last_id(store);
+    es_id_t last = es_store_last_id(store);
     es_slot_t slot;
     apr_status_t rv;
 
-    es_chantab_begin(&store->tab);
-    rv = es_chantab_make(&store->tab, closing->name, closing->hash, &slot);
+    es_channels_begin(&store->tab);
+    rv = es_channels_make(&store->tab, closing->name, closing->hash, &slot);
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    (void)es_chantab_use_slot(&store->tab, slot);
-    closing->done.clients = es_counts_sum(&store->counts, slot, touched);
+    (void)es_channels_use_slot(&store->tab, slot);
+    closing->done.clients = es_subscriptions_sum(&store->counts, slot, touched);
     closing->done.id = es_id_next(&last, closing->now_ms);
     return write_close(store, closing, slot, &closing->done.id);
 }
@@ -74,26 +74,26 @@ apr_status_t es_close_channel(es_store_t *store, es_slice_t name,
                               apr_uint64_t *touched, es_closed_t *out)
 {
     closing_t closing = {.name = name, .now_ms = now_ms, .until_ms = until_ms};
-    es_news_t news;
+    es_repair_report_t news;
     apr_status_t rv;
 
     ES_CONTEXT(ES_WORKER);
     if (name.len < 1 || name.len > ES_CHANNEL_NAME_MAX) {
         return APR_EINVAL;
     }
-    closing.hash = es_chantab_hash(&store->tab, name);
-    rv = es_view_lock(store, &news);
+    closing.hash = es_channels_hash(&store->tab, name);
+    rv = es_store_lock(store, &news);
     if (rv != APR_SUCCESS) {
         return rv;
     }
     rv = try_close(store, &closing, touched);
     if (rv == APR_EGENERAL) {
-        rv = es_repair(store, &news);
+        rv = es_store_repair(store, &news);
         if (rv == APR_SUCCESS) {
             rv = try_close(store, &closing, touched);
         }
     }
-    es_view_unlock(store, &news);
+    es_store_unlock(store, &news);
     if (rv == APR_SUCCESS) {
         *out = closing.done;
     }
@@ -103,7 +103,7 @@ apr_status_t es_close_channel(es_store_t *store, es_slice_t name,
 int es_close_is_closed(const es_store_t *store, es_slot_t slot,
                        apr_uint64_t now_ms)
 {
-    const es_chan_t *chan = es_chantab_at(&store->tab, slot);
+    const es_chan_t *chan = es_channels_at(&store->tab, slot);
 
     /* relaxed: the lock that was taken to subscribe orders it */
     return chan != NULL &&
@@ -119,7 +119,7 @@ int es_close_was_since(const es_store_t *store, const es_slot_t *slots,
      * was stored before that tail */
     __atomic_thread_fence(__ATOMIC_ACQUIRE);
     for (i = 0; i < count; i++) {
-        const es_chan_t *chan = es_chantab_at(&store->tab, slots[i]);
+        const es_chan_t *chan = es_channels_at(&store->tab, slots[i]);
 
         if (chan != NULL &&
             __atomic_load_n(&chan->closed_pos, __ATOMIC_RELAXED) >= pos) {

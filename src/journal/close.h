@@ -8,8 +8,8 @@
  * The channel is closed for a time, to those who come again; an event opens
  * it at once.
  */
-#ifndef ES_CLOSE_H
-#define ES_CLOSE_H
+#ifndef ES_JOURNAL_CLOSE_H
+#define ES_JOURNAL_CLOSE_H
 
 #include "journal/store.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "journal/evict.h"
 
-apr_status_t es_room_evict(es_store_t *store)
+apr_status_t es_evict_oldest(es_store_t *store)
 {
     es_journal_t *journal = &store->journal;
     es_pos_t tail = es_journal_tail(journal);
@@ -17,18 +17,18 @@ apr_status_t es_room_evict(es_store_t *store)
         es_journal_drop(journal, oldest.pos);
         return APR_SUCCESS;
     }
-    /* the table first, then the tail: see es_chantab_evict */
+    /* the table first, then the tail: see es_channels_evict */
     for (i = 0; i < oldest.nslots; i++) {
-        es_chantab_evict(&store->tab, oldest.slots[i], tail, &oldest.id);
+        es_channels_evict(&store->tab, oldest.slots[i], tail, &oldest.id);
     }
     es_journal_drop(journal, oldest.next);
     return APR_SUCCESS;
 }
 
-apr_status_t es_room_make(es_store_t *store, es_pos_t end)
+apr_status_t es_evict_until(es_store_t *store, es_pos_t end)
 {
     while (end - es_journal_tail(&store->journal) > store->journal.bytes) {
-        if (es_room_evict(store) != APR_SUCCESS) {
+        if (es_evict_oldest(store) != APR_SUCCESS) {
             return APR_EGENERAL;
         }
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /** Room in the ring for what is to be written. */
-#ifndef ES_ROOM_H
-#define ES_ROOM_H
+#ifndef ES_JOURNAL_EVICT_H
+#define ES_JOURNAL_EVICT_H
 
 #include "journal/store_priv.h"
 
@@ -11,13 +11,13 @@
  * @return APR_SUCCESS; APR_EOF: there is none; APR_EGENERAL: it is damaged,
  *         repair
  */
-apr_status_t es_room_evict(es_store_t *store);
+apr_status_t es_evict_oldest(es_store_t *store);
 
 /**
  * Give up the oldest records until a record may end at end. Lock held.
  *
  * @return APR_SUCCESS, or APR_EGENERAL: a record is damaged, repair
  */
-apr_status_t es_room_make(es_store_t *store, es_pos_t end);
+apr_status_t es_evict_until(es_store_t *store, es_pos_t end);
 
 #endif

@@ -18,46 +18,47 @@ typedef struct seen_t {
     apr_time_t since; /* then; 0 = it is not behind */
 } seen_t;
 
-struct es_pace_t {
+struct es_flow_control_t {
     const es_store_t *store;
     seen_t *seen; /* of each place */
-    apr_uint32_t places;
+    apr_uint32_t max_children;
 };
 
-static apr_uint64_t *word_at(const es_store_t *store, apr_uint32_t place)
+static apr_uint64_t *word_at(const es_store_t *store, apr_uint32_t child)
 {
     apr_uint64_t *words =
-        (apr_uint64_t *)((char *)store->segment + store->layout.paces);
+        (apr_uint64_t *)((char *)store->segment + store->layout.progress);
 
-    return place != 0 && place <= store->layout.params.places
-               ? &words[place - 1]
+    return child != 0 && child <= store->layout.params.max_children
+               ? &words[child - 1]
                : NULL;
 }
 
-void es_pace_tell(es_store_t *store, apr_uint32_t place, es_pos_t pos)
+void es_flow_control_report(es_store_t *store, apr_uint32_t child, es_pos_t pos)
 {
-    apr_uint64_t *word = word_at(store, place);
+    apr_uint64_t *word = word_at(store, child);
 
     if (word != NULL) {
         __atomic_store_n(word, pos, __ATOMIC_RELAXED);
     }
 }
 
-es_pos_t es_pace_told(const es_store_t *store, apr_uint32_t place)
+es_pos_t es_flow_control_reported(const es_store_t *store, apr_uint32_t child)
 {
-    const apr_uint64_t *word = word_at(store, place);
+    const apr_uint64_t *word = word_at(store, child);
 
     return word != NULL ? __atomic_load_n(word, __ATOMIC_RELAXED) : 0;
 }
 
-es_pace_t *es_pace_create(const es_store_t *store, apr_pool_t *p)
+es_flow_control_t *es_flow_control_create(const es_store_t *store,
+                                          apr_pool_t *p)
 {
-    es_pace_t *pace = apr_palloc(p, sizeof(*pace));
+    es_flow_control_t *flow = apr_palloc(p, sizeof(*flow));
 
-    pace->store = store;
-    pace->places = store->layout.params.places;
-    pace->seen = apr_pcalloc(p, pace->places * sizeof(*pace->seen));
-    return pace;
+    flow->store = store;
+    flow->max_children = store->layout.params.max_children;
+    flow->seen = apr_pcalloc(p, flow->max_children * sizeof(*flow->seen));
+    return flow;
 }
 
 static int is_waited_for(seen_t *seen, es_pos_t pos, apr_time_t now)
@@ -66,26 +67,27 @@ static int is_waited_for(seen_t *seen, es_pos_t pos, apr_time_t now)
         seen->pos = pos;
         seen->since = now;
     }
-    return now - seen->since < ES_PACE_PATIENCE;
+    return now - seen->since < ES_FLOW_CONTROL_PATIENCE;
 }
 
-int es_pace_is_held(es_pace_t *pace, apr_time_t now, apr_uint64_t *late)
+int es_flow_control_is_held(es_flow_control_t *flow, apr_time_t now,
+                            apr_uint64_t *late)
 {
-    es_pos_t head = es_store_head(pace->store);
-    apr_uint64_t most = pace->store->layout.params.ring_bytes / 2;
-    apr_uint32_t place;
+    es_pos_t head = es_store_head(flow->store);
+    apr_uint64_t most = flow->store->layout.params.ring_bytes / 2;
+    apr_uint32_t child;
     int held = 0;
 
-    memset(late, 0, (pace->places + 63) / 64 * sizeof(*late));
-    for (place = 1; place <= pace->places; place++) {
-        es_pos_t pos = es_pace_told(pace->store, place);
-        seen_t *seen = &pace->seen[place - 1];
+    memset(late, 0, (flow->max_children + 63) / 64 * sizeof(*late));
+    for (child = 1; child <= flow->max_children; child++) {
+        es_pos_t pos = es_flow_control_reported(flow->store, child);
+        seen_t *seen = &flow->seen[child - 1];
 
         if (pos == 0 || pos >= head || head - pos <= most) {
             seen->since = 0;
             continue;
         }
-        late[(place - 1) / 64] |= APR_UINT64_C(1) << (place - 1) % 64;
+        late[(child - 1) / 64] |= APR_UINT64_C(1) << (child - 1) % 64;
         held |= is_waited_for(seen, pos, now);
     }
     return held;

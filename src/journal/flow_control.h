@@ -8,15 +8,15 @@
  * a second, be it stopped, dead or told wrong: what a child tells has no other
  * effect than a pause.
  */
-#ifndef ES_PACE_H
-#define ES_PACE_H
+#ifndef ES_JOURNAL_FLOW_CONTROL_H
+#define ES_JOURNAL_FLOW_CONTROL_H
 
 #include <apr_time.h>
 
 #include "journal/store.h"
 
 /** A delivery that has come no further for so long is not waited for. */
-#define ES_PACE_PATIENCE APR_USEC_PER_SEC
+#define ES_FLOW_CONTROL_PATIENCE APR_USEC_PER_SEC
 
 /**
  * The delivery at place has offered all below pos to those of its clients that
@@ -26,16 +26,18 @@
  *
  * Context: DELIVERY, no lock.
  */
-void es_pace_tell(es_store_t *store, apr_uint32_t place, es_pos_t pos);
+void es_flow_control_report(es_store_t *store, apr_uint32_t child,
+                            es_pos_t pos);
 
 /** What it has told last. Context: ANY. */
-es_pos_t es_pace_told(const es_store_t *store, apr_uint32_t place);
+es_pos_t es_flow_control_reported(const es_store_t *store, apr_uint32_t child);
 
 /** One writer's view of all deliveries. */
-typedef struct es_pace_t es_pace_t;
+typedef struct es_flow_control_t es_flow_control_t;
 
 /** Context: WORKER. */
-es_pace_t *es_pace_create(const es_store_t *store, apr_pool_t *p);
+es_flow_control_t *es_flow_control_create(const es_store_t *store,
+                                          apr_pool_t *p);
 
 /**
  * Is the writer to wait before it appends more?
@@ -46,6 +48,7 @@ es_pace_t *es_pace_create(const es_store_t *store, apr_pool_t *p);
  *
  * Context: the writer's thread, no lock.
  */
-int es_pace_is_held(es_pace_t *pace, apr_time_t now, apr_uint64_t *late);
+int es_flow_control_is_held(es_flow_control_t *flow, apr_time_t now,
+                            apr_uint64_t *late);
 
 #endif

@@ -34,7 +34,7 @@
 
 void es_journal_use(es_journal_t *journal, const es_layout_t *layout, void *mem)
 {
-    es_segment_t *segment = mem;
+    es_store_segment_t *segment = mem;
 
     journal->end = &segment->end;
     journal->begin = &segment->begin;
@@ -107,7 +107,7 @@ static int take(const es_journal_t *journal, es_pos_t record_pos,
 }
 
 /** Is what was copied from pos the head of a record? */
-static int is_record(const es_journal_t *journal, const es_rec_t *rec,
+static int is_record(const es_journal_t *journal, const es_record_hdr_t *rec,
                      es_pos_t pos, es_pos_t head)
 {
     apr_uint64_t wire;
@@ -116,13 +116,14 @@ static int is_record(const es_journal_t *journal, const es_rec_t *rec,
         rec->size > head - pos || !is_inside(journal, pos, rec->size)) {
         return 0;
     }
-    if (rec->flags == ES_REC_PAD) {
+    if (rec->flags == ES_RECORD_PAD) {
         return (pos + rec->size) % journal->bytes == 0;
     }
-    wire = sizeof(es_rec_t) + (apr_uint64_t)rec->nslots * sizeof(es_link_t);
-    if (rec->flags == ES_REC_CLOSE
+    wire =
+        sizeof(es_record_hdr_t) + (apr_uint64_t)rec->nslots * sizeof(es_link_t);
+    if (rec->flags == ES_RECORD_CLOSE
             ? rec->nslots != 1 || rec->frame_len != 0
-            : (rec->flags & ~ES_REC_OWN_ID) != ES_REC_EVENT) {
+            : (rec->flags & ~ES_RECORD_PUBLISHER_ID) != ES_RECORD_EVENT) {
         return 0;
     }
     return rec->nslots >= 1 && rec->nslots <= ES_EVENT_CHANNELS_MAX &&
@@ -134,7 +135,7 @@ static int is_record(const es_journal_t *journal, const es_rec_t *rec,
 
 /** Fill record from the copied head and links. @return 0 when damaged */
 static int fill(const es_journal_t *journal, es_record_t *record,
-                const es_rec_t *rec, const es_link_t *links)
+                const es_record_hdr_t *rec, const es_link_t *links)
 {
     int i;
 
@@ -155,8 +156,8 @@ static int fill(const es_journal_t *journal, es_record_t *record,
     record->frame_len = rec->frame_len;
     record->id_off = rec->id_off;
     record->id_len = rec->id_len;
-    record->has_own_id = (rec->flags & ES_REC_OWN_ID) != 0;
-    record->closes = rec->flags == ES_REC_CLOSE;
+    record->has_publisher_id = (rec->flags & ES_RECORD_PUBLISHER_ID) != 0;
+    record->closes = rec->flags == ES_RECORD_CLOSE;
     record->chunk_len =
         (apr_size_t)rec->head_len + rec->frame_len + ES_CHUNK_TAIL_SIZE;
     return 1;
@@ -167,7 +168,7 @@ apr_status_t es_journal_look(const es_journal_t *journal, es_pos_t pos,
 {
     es_pos_t head = es_journal_head(journal);
     es_link_t links[ES_EVENT_CHANNELS_MAX];
-    es_rec_t rec;
+    es_record_hdr_t rec;
     int pads;
 
     for (pads = 0; pads < 2; pads++) {
@@ -183,12 +184,12 @@ apr_status_t es_journal_look(const es_journal_t *journal, es_pos_t pos,
         if (!is_record(journal, &rec, pos, head)) {
             return APR_EGENERAL;
         }
-        if (rec.flags != ES_REC_PAD) {
+        if (rec.flags != ES_RECORD_PAD) {
             break;
         }
         pos += rec.size; /* one pad, then the ring begins anew */
     }
-    if (rec.flags == ES_REC_PAD) {
+    if (rec.flags == ES_RECORD_PAD) {
         return APR_EGENERAL;
     }
     if (!take(journal, pos, sizeof(rec), links,
@@ -200,7 +201,8 @@ apr_status_t es_journal_look(const es_journal_t *journal, es_pos_t pos,
 
 static apr_uint64_t wire_of(const es_record_t *record)
 {
-    return sizeof(es_rec_t) + (apr_uint64_t)record->nslots * sizeof(es_link_t);
+    return sizeof(es_record_hdr_t) +
+           (apr_uint64_t)record->nslots * sizeof(es_link_t);
 }
 
 apr_status_t es_journal_copy(const es_journal_t *journal,
@@ -246,14 +248,14 @@ es_slice_t es_journal_frame(const es_journal_t *journal,
 apr_uint64_t es_journal_until(const es_journal_t *journal,
                               const es_record_t *record)
 {
-    return ((const es_rec_t *)place_of(journal, record))->until_ms;
+    return ((const es_record_hdr_t *)place_of(journal, record))->until_ms;
 }
 
 es_link_t *es_journal_link_at(const es_journal_t *journal, es_pos_t pos,
                               int index)
 {
     apr_size_t offset =
-        sizeof(es_rec_t) + (apr_size_t)index * sizeof(es_link_t);
+        sizeof(es_record_hdr_t) + (apr_size_t)index * sizeof(es_link_t);
 
     if (!is_inside(journal, pos, offset + sizeof(es_link_t))) {
         return NULL;
@@ -266,7 +268,7 @@ es_link_t *es_journal_link_at(const es_journal_t *journal, es_pos_t pos,
 apr_uint64_t es_journal_record_size(int nlinks, apr_uint64_t frame_len)
 {
     apr_uint64_t size =
-        sizeof(es_rec_t) + (apr_uint64_t)nlinks * sizeof(es_link_t) +
+        sizeof(es_record_hdr_t) + (apr_uint64_t)nlinks * sizeof(es_link_t) +
         es_chunk_head_size(frame_len) + frame_len + ES_CHUNK_TAIL_SIZE;
 
     return ES_ALIGN_UP(size, ES_LINE);
@@ -293,27 +295,30 @@ void es_journal_drop(const es_journal_t *journal, es_pos_t pos)
 static void write_pad(const es_journal_t *journal, es_pos_t at,
                       apr_uint64_t size)
 {
-    es_rec_t *rec = (es_rec_t *)(journal->ring + at % journal->bytes);
+    es_record_hdr_t *rec =
+        (es_record_hdr_t *)(journal->ring + at % journal->bytes);
 
     memset(rec, 0, sizeof(*rec));
     rec->pos = at;
     rec->size = (apr_uint32_t)size;
-    rec->flags = ES_REC_PAD;
+    rec->flags = ES_RECORD_PAD;
 }
 
 static apr_uint16_t flags_of(const es_frame_t *frame)
 {
     if (frame == NULL) {
-        return ES_REC_CLOSE;
+        return ES_RECORD_CLOSE;
     }
-    return frame->own_id.len != 0 ? ES_REC_EVENT | ES_REC_OWN_ID : ES_REC_EVENT;
+    return frame->publisher_id.len != 0
+               ? ES_RECORD_EVENT | ES_RECORD_PUBLISHER_ID
+               : ES_RECORD_EVENT;
 }
 
 void es_journal_write(const es_journal_t *journal, es_pos_t at, es_pos_t pos,
                       apr_uint64_t size, const es_content_t *content)
 {
     char *place = journal->ring + pos % journal->bytes;
-    es_rec_t *rec = (es_rec_t *)place;
+    es_record_hdr_t *rec = (es_record_hdr_t *)place;
     apr_size_t links_len = content->nlinks * sizeof(es_link_t);
     const es_frame_t *frame = content->frame;
     apr_size_t frame_len =
@@ -353,7 +358,7 @@ void es_journal_write(const es_journal_t *journal, es_pos_t at, es_pos_t pos,
 void es_journal_commit(const es_journal_t *journal, es_pos_t head,
                        const es_id_t *last)
 {
-    es_end_t *end = journal->end;
+    es_head_t *end = journal->end;
 
     /* ms first: death between the two leaves an id above the last one that
      * was committed ({new ms, old n}; with the same ms, one store changes

@@ -4,14 +4,14 @@
  * store's. It knows slots as numbers only; what the channel table has to
  * learn of a record is its caller's business.
  */
-#ifndef ES_JOURNAL_H
-#define ES_JOURNAL_H
+#ifndef ES_JOURNAL_JOURNAL_H
+#define ES_JOURNAL_JOURNAL_H
 
 #include "journal/layout.h"
 
 typedef struct es_journal_t {
-    es_end_t *end;
-    es_begin_t *begin;
+    es_head_t *end;
+    es_tail_t *begin;
     char *ring;
     apr_uint64_t bytes;    /* of the ring, from the params */
     apr_uint32_t channels; /* highest slot */

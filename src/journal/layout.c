@@ -22,32 +22,33 @@ static apr_uint64_t power_of_two(apr_uint64_t least)
 
 int es_layout_of(es_layout_t *layout, const es_store_params_t *params)
 {
-    apr_uint64_t at = sizeof(es_segment_t);
+    apr_uint64_t at = sizeof(es_store_segment_t);
     es_store_params_t *own = &layout->params;
 
     if (params->ring_bytes == 0 || params->ring_bytes > ES_LAYOUT_RING_MAX ||
         params->channels == 0 || params->channels > ES_LAYOUT_CHANNELS_MAX ||
-        params->places == 0 || params->places > ES_LAYOUT_PLACES_MAX) {
+        params->max_children == 0 ||
+        params->max_children > ES_LAYOUT_CHILDREN_MAX) {
         return 0;
     }
     *own = *params;
     own->ring_bytes = ES_ALIGN_UP(own->ring_bytes, ES_LAYOUT_PAGE);
 
     layout->nbuckets = (apr_uint32_t)power_of_two(own->channels);
-    layout->nowns = power_of_two(own->ring_bytes / RING_FOR_OWN);
+    layout->npublisher_ids = power_of_two(own->ring_bytes / RING_FOR_OWN);
     layout->buckets = at;
     at = ES_ALIGN_UP(at + (apr_uint64_t)layout->nbuckets * 4, ES_LINE);
     layout->slots = at;
     at += (apr_uint64_t)own->channels * sizeof(es_chan_t);
     layout->totals = at;
-    at = ES_ALIGN_UP(at + (apr_uint64_t)own->places * 4, ES_LINE);
+    at = ES_ALIGN_UP(at + (apr_uint64_t)own->max_children * 4, ES_LINE);
     layout->counts = at;
     layout->row_bytes = ES_ALIGN_UP((apr_uint64_t)own->channels * 4, ES_LINE);
-    at += layout->row_bytes * own->places;
-    layout->owns = at;
-    at = ES_ALIGN_UP(at + layout->nowns * 8, ES_LINE);
-    layout->paces = at;
-    at += (apr_uint64_t)own->places * 8;
+    at += layout->row_bytes * own->max_children;
+    layout->publisher_ids = at;
+    at = ES_ALIGN_UP(at + layout->npublisher_ids * 8, ES_LINE);
+    layout->progress = at;
+    at += (apr_uint64_t)own->max_children * 8;
     layout->ring = ES_ALIGN_UP(at, ES_LAYOUT_PAGE);
     layout->size = layout->ring + own->ring_bytes;
     return layout->size <= APR_SIZE_MAX / 2;

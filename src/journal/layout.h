@@ -3,10 +3,10 @@
  * The layout of a store's segment: what stands where, and how wide it is.
  * Only the parts of the store include this.
  *
- *     0     facts     written once by es_store_format      \
- *     64    lock      robust mutex                          | es_segment_t,
- *     128   head      end of the journal, last id           | one cache line
- *     192   tail      where the journal begins              | each
+ *     0     facts     written once by es_store_format      \  es_store_
+ *     64    lock      robust mutex                          | segment_t,
+ *     128   head      end of the journal, last id           | one cache
+ *     192   tail      where the journal begins              | line each
  *     256   table     the channel table's own values       /
  *     320   buckets   u32 each: slot, 0 = empty
  *     …     slots     es_chan_t each, slot s at s - 1
@@ -22,13 +22,13 @@
  *
  * A record in the ring; it never wraps, and starts at multiples of 64:
  *
- *     ┌─────────────┬─────────────────┬──────────────────────────────┬─────┐
- *     │ es_rec_t 64 │ es_link_t 24×n  │ "<hex>\r\n"  frame    "\r\n" │ gap │
- *     └─────────────┴─────────────────┴──────────────────────────────┴─────┘
- *     pos                             wire, sent as it is           pos+size
+ *     ┌─────────────────┬────────────────┬──────────────────────────┬─────┐
+ *     │ es_record_hdr_t │ es_link_t 24×n │ "<hex>\r\n" frame "\r\n" │ gap │
+ *     └─────────────────┴────────────────┴──────────────────────────┴─────┘
+ *     pos                                wire, sent as it is        pos+size
  */
-#ifndef ES_LAYOUT_H
-#define ES_LAYOUT_H
+#ifndef ES_JOURNAL_LAYOUT_H
+#define ES_JOURNAL_LAYOUT_H
 
 #include <stddef.h>
 
@@ -48,36 +48,37 @@
 
 #define ES_LAYOUT_RING_MAX (APR_UINT64_C(1) << 40)
 #define ES_LAYOUT_CHANNELS_MAX (1u << 20)
-#define ES_LAYOUT_PLACES_MAX (1u << 16)
+#define ES_LAYOUT_CHILDREN_MAX (1u << 16)
 
 #define ES_ALIGN_UP(n, unit) (((n) + (unit)-1) / (unit) * (unit))
 
-typedef struct es_facts_t {
+typedef struct es_segment_hdr_t {
     apr_uint64_t magic;      /* written last */
     apr_uint32_t version;    /* ES_LAYOUT_VERSION */
     apr_uint32_t chan_size;  /* sizeof(es_chan_t) */
     apr_uint64_t ring_bytes; /* as in the params, rounded */
     apr_uint32_t channels;
-    apr_uint32_t places;
+    apr_uint32_t max_children;
     apr_uint64_t key[2];   /* of the hash of names; random */
-    apr_uint64_t birth_ms; /* ids are above it, and of its epoch */
-    apr_uint64_t birth_n;
-} es_facts_t;
+    apr_uint64_t epoch_ms; /* ids are above it, and of its epoch */
+    apr_uint64_t epoch_n;
+} es_segment_hdr_t;
 
 /** The end of the journal. Written under the lock, head is read without. */
-typedef struct es_end_t {
+typedef struct es_head_t {
     apr_uint64_t head;    /* atomic; where the next record will start */
     apr_uint64_t last_ms; /* id of the last event; guarded by lock */
     apr_uint64_t last_n;
     apr_uint64_t spare[5];
-} es_end_t;
+} es_head_t;
 
 /** The beginning of the journal. Written under the lock, read without. */
-typedef struct es_begin_t {
+typedef struct es_tail_t {
     apr_uint64_t tail; /* atomic; <= head, not less than head - ring_bytes */
-    apr_uint64_t life; /* written once; positions are of this segment only */
+    apr_uint64_t
+        segment_id; /* written once; positions are of this segment only */
     apr_uint64_t spare[6];
-} es_begin_t;
+} es_tail_t;
 
 /** The channel table's own values; guarded by lock but for now_ms. */
 typedef struct es_table_t {
@@ -93,16 +94,16 @@ typedef struct es_table_t {
     apr_uint32_t spare[3];
 } es_table_t;
 
-typedef struct es_segment_t {
-    es_facts_t facts;
+typedef struct es_store_segment_t {
+    es_segment_hdr_t facts;
     union {
         es_lock_t lock;
         char line[ES_LINE];
     } guard;
-    es_end_t end;
-    es_begin_t begin;
+    es_head_t end;
+    es_tail_t begin;
     es_table_t table;
-} es_segment_t;
+} es_store_segment_t;
 
 enum { ES_CHAN_FREE = 0, ES_CHAN_USED = 1 };
 
@@ -127,14 +128,14 @@ typedef struct es_chan_t {
 } es_chan_t;
 
 enum {
-    ES_REC_EVENT = 1,  /* holds an event */
-    ES_REC_PAD = 2,    /* fills the rest up to the end of the ring */
-    ES_REC_OWN_ID = 4, /* with EVENT: the id text is the publisher's */
-    ES_REC_CLOSE = 8   /* its one channel is closed; the frame is empty */
+    ES_RECORD_EVENT = 1,        /* holds an event */
+    ES_RECORD_PAD = 2,          /* fills the rest up to the end of the ring */
+    ES_RECORD_PUBLISHER_ID = 4, /* with EVENT: the id text is the publisher's */
+    ES_RECORD_CLOSE = 8 /* its one channel is closed; the frame is empty */
 };
 
 /** The head of a record; never changed after the commit. */
-typedef struct es_rec_t {
+typedef struct es_record_hdr_t {
     apr_uint64_t pos;    /* its own position */
     apr_uint32_t size;   /* bytes up to the next record */
     apr_uint16_t flags;  /* ES_REC_… */
@@ -148,13 +149,14 @@ typedef struct es_rec_t {
     apr_uint32_t id_len;
     apr_uint32_t spare;
     apr_uint64_t until_ms; /* with CLOSE: of es_store_clock */
-} es_rec_t;
+} es_record_hdr_t;
 
 /** A channel of a record. own_before is read under the lock only, and made
  * anew by a repair. */
 typedef struct es_link_t {
-    apr_uint64_t previous;   /* the channel's record before, 0 = none */
-    apr_uint64_t own_before; /* of the index of publishers' ids, 0 = none */
+    apr_uint64_t previous; /* the channel's record before, 0 = none */
+    apr_uint64_t
+        publisher_before; /* of the index of publishers' ids, 0 = none */
     apr_uint32_t slot;
     apr_uint32_t spare;
 } es_link_t;
@@ -163,16 +165,16 @@ typedef struct es_link_t {
     typedef char es_assert_##name[(fact) ? 1 : -1]
 
 ES_LAYOUT_ASSERT(lock_fits, sizeof(es_lock_t) <= ES_LINE);
-ES_LAYOUT_ASSERT(facts_size, sizeof(es_facts_t) == ES_LINE);
-ES_LAYOUT_ASSERT(guard_at, offsetof(es_segment_t, guard) == 64);
-ES_LAYOUT_ASSERT(end_at, offsetof(es_segment_t, end) == 128);
-ES_LAYOUT_ASSERT(begin_at, offsetof(es_segment_t, begin) == 192);
-ES_LAYOUT_ASSERT(table_at, offsetof(es_segment_t, table) == 256);
-ES_LAYOUT_ASSERT(segment_size, sizeof(es_segment_t) == 320);
+ES_LAYOUT_ASSERT(facts_size, sizeof(es_segment_hdr_t) == ES_LINE);
+ES_LAYOUT_ASSERT(guard_at, offsetof(es_store_segment_t, guard) == 64);
+ES_LAYOUT_ASSERT(end_at, offsetof(es_store_segment_t, end) == 128);
+ES_LAYOUT_ASSERT(begin_at, offsetof(es_store_segment_t, begin) == 192);
+ES_LAYOUT_ASSERT(table_at, offsetof(es_store_segment_t, table) == 256);
+ES_LAYOUT_ASSERT(segment_size, sizeof(es_store_segment_t) == 320);
 ES_LAYOUT_ASSERT(chan_name_at, offsetof(es_chan_t, name) == 89);
 ES_LAYOUT_ASSERT(chan_size, sizeof(es_chan_t) == 344);
-ES_LAYOUT_ASSERT(rec_wire_at, offsetof(es_rec_t, wire_off) == 32);
-ES_LAYOUT_ASSERT(rec_size, sizeof(es_rec_t) == ES_LINE);
+ES_LAYOUT_ASSERT(rec_wire_at, offsetof(es_record_hdr_t, wire_off) == 32);
+ES_LAYOUT_ASSERT(rec_size, sizeof(es_record_hdr_t) == ES_LINE);
 ES_LAYOUT_ASSERT(link_size, sizeof(es_link_t) == 24);
 
 /** Where the sections start, computed by each process for itself. */
@@ -184,9 +186,9 @@ typedef struct es_layout_t {
     apr_uint64_t totals;
     apr_uint64_t counts;
     apr_uint64_t row_bytes; /* from one row of counts to the next */
-    apr_uint64_t owns;
-    apr_uint64_t nowns; /* a power of 2 */
-    apr_uint64_t paces;
+    apr_uint64_t publisher_ids;
+    apr_uint64_t npublisher_ids; /* a power of 2 */
+    apr_uint64_t progress;
     apr_uint64_t ring;
     apr_uint64_t size; /* of the whole segment */
 } es_layout_t;

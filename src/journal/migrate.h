@@ -5,17 +5,18 @@
  * client that comes with an id is answered as if nothing had happened, unless
  * what it has missed does not fit any more.
  *
- * Positions do not go along: they are of one segment only (es_store_life).
+ * Positions do not go along: they are of one segment only
+ * (es_store_segment_id).
  */
-#ifndef ES_CARRY_H
-#define ES_CARRY_H
+#ifndef ES_JOURNAL_MIGRATE_H
+#define ES_JOURNAL_MIGRATE_H
 
 #include "journal/store.h"
 
-typedef struct es_carried_t {
+typedef struct es_migrated_t {
     apr_uint64_t events; /* retained by the new store */
     apr_uint64_t lost;   /* the oldest, for which there is no room */
-} es_carried_t;
+} es_migrated_t;
 
 /**
  * Fill a new store with what an old one retains.
@@ -28,7 +29,7 @@ typedef struct es_carried_t {
  * Context: PARENT, before any other process sees to. Takes no lock of from,
  * which a child may have died with.
  */
-apr_status_t es_store_carry(es_store_t *to, const es_store_t *from,
-                            es_carried_t *carried);
+apr_status_t es_store_migrate(es_store_t *to, const es_store_t *from,
+                              es_migrated_t *migrated);
 
 #endif

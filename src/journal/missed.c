@@ -3,13 +3,13 @@
  * the ring was faster it is not counted. */
 #include "journal/missed.h"
 
-static int is_wanted(const es_excerpt_t *excerpt, const es_record_t *record)
+static int is_wanted(const es_missed_t *excerpt, const es_record_t *record)
 {
     int i, k;
 
     for (i = 0; i < record->nslots; i++) {
         for (k = 0; k < excerpt->count; k++) {
-            const es_excerpt_part_t *part = &excerpt->parts[k];
+            const es_missed_part_t *part = &excerpt->parts[k];
 
             if (record->slots[i] == part->slot && record->pos >= part->from &&
                 es_id_compare(&record->id, &part->seen) > 0) {
@@ -21,7 +21,7 @@ static int is_wanted(const es_excerpt_t *excerpt, const es_record_t *record)
 }
 
 /* es_store_copy writes the chunk's end, too: CR LF behind the frame. */
-static apr_status_t add(const es_excerpt_t *excerpt, const es_record_t *record,
+static apr_status_t add(const es_missed_t *excerpt, const es_record_t *record,
                         es_buf_t *body)
 {
     apr_status_t rv =
@@ -40,7 +40,7 @@ static apr_status_t add(const es_excerpt_t *excerpt, const es_record_t *record,
 }
 
 /* Have only others' records gone? Then pos moves to where there are some. */
-static int skip_lost(es_excerpt_t *excerpt)
+static int skip_lost(es_missed_t *excerpt)
 {
     int i;
 
@@ -58,7 +58,7 @@ static int skip_lost(es_excerpt_t *excerpt)
     return excerpt->count > 0;
 }
 
-apr_status_t es_excerpt_collect(es_excerpt_t *excerpt, es_buf_t *body)
+apr_status_t es_missed_collect(es_missed_t *excerpt, es_buf_t *body)
 {
     es_record_t record;
 

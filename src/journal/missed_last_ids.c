@@ -14,7 +14,7 @@
 
 static es_id_t last_of(es_store_t *store, es_slot_t slot)
 {
-    const es_chan_t *chan = es_chantab_at(&store->tab, slot);
+    const es_chan_t *chan = es_channels_at(&store->tab, slot);
     es_id_t id = {0, 0};
     es_record_t newest;
 
@@ -30,22 +30,23 @@ static es_id_t last_of(es_store_t *store, es_slot_t slot)
     return id;
 }
 
-apr_status_t es_store_lasts(es_store_t *store, const es_slot_t *slots,
-                            int count, es_id_t *lasts, es_start_t *present)
+apr_status_t es_store_last_ids(es_store_t *store, const es_slot_t *slots,
+                               int count, es_id_t *last_ids,
+                               es_start_t *present)
 {
-    es_news_t news;
-    apr_status_t rv = es_view_lock(store, &news);
+    es_repair_report_t news;
+    apr_status_t rv = es_store_lock(store, &news);
     int i;
 
     if (rv != APR_SUCCESS) {
         return rv;
     }
     for (i = 0; i < count; i++) {
-        lasts[i] = last_of(store, slots[i]);
+        last_ids[i] = last_of(store, slots[i]);
     }
     present->pos = es_journal_head(&store->journal);
-    present->id = es_view_last_id(store);
-    es_view_unlock(store, &news);
+    present->id = es_store_last_id(store);
+    es_store_unlock(store, &news);
     return APR_SUCCESS;
 }
 

@@ -21,18 +21,18 @@ static int is_retained(const es_store_t *store, const es_record_t *record)
     return es_journal_tail(&store->journal) <= record->pos;
 }
 
-/** The id from the slot. @return as es_store_follow */
+/** The id from the slot. @return as es_store_link */
 static apr_status_t read_evicted(es_store_t *store, const es_record_t *record,
                                  es_slot_t slot, es_id_t *id)
 {
-    es_news_t news;
-    apr_status_t rv = es_view_lock(store, &news);
+    es_repair_report_t news;
+    apr_status_t rv = es_store_lock(store, &news);
     const es_chan_t *chan;
 
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    chan = es_chantab_at(&store->tab, slot);
+    chan = es_channels_at(&store->tab, slot);
     if (!chan) {
         rv = APR_EGENERAL;
     }
@@ -43,14 +43,14 @@ static apr_status_t read_evicted(es_store_t *store, const es_record_t *record,
         id->ms = chan->evicted_ms;
         id->n = chan->evicted_n;
     }
-    es_view_unlock(store, &news);
+    es_store_unlock(store, &news);
     return rv;
 }
 
-apr_status_t es_store_follow(es_store_t *store, const es_record_t *record,
-                             int i, es_linked_t *out)
+apr_status_t es_store_link(es_store_t *store, const es_record_t *record, int i,
+                           es_linked_t *out)
 {
-    es_slice_t name = es_chantab_name(&store->tab, record->slots[i]);
+    es_slice_t name = es_channels_name(&store->tab, record->slots[i]);
     es_record_t before;
 
     if (name.len == 0) {

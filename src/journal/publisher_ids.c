@@ -27,25 +27,25 @@
 
 ES_LAYOUT_ASSERT(link_in_reference, ES_EVENT_CHANNELS_MAX <= ES_LINE);
 
-void es_owntab_use(es_owntab_t *tab, const es_layout_t *layout, void *mem,
-                   const es_journal_t *journal)
+void es_publisher_ids_use(es_publisher_ids_t *tab, const es_layout_t *layout,
+                          void *mem, const es_journal_t *journal)
 {
-    const es_segment_t *segment = mem;
+    const es_store_segment_t *segment = mem;
 
-    tab->buckets = (apr_uint64_t *)((char *)mem + layout->owns);
-    tab->nbuckets = layout->nowns;
+    tab->buckets = (apr_uint64_t *)((char *)mem + layout->publisher_ids);
+    tab->nbuckets = layout->npublisher_ids;
     tab->key[0] = segment->facts.key[0];
     tab->key[1] = segment->facts.key[1];
     tab->journal = journal;
 }
 
-apr_uint64_t es_owntab_hash(const es_owntab_t *tab, es_slice_t id)
+apr_uint64_t es_publisher_ids_hash(const es_publisher_ids_t *tab, es_slice_t id)
 {
     /* with a secret key: what a client resumes with is its choice */
     return apr_siphash24(id.data, id.len, (const unsigned char *)tab->key);
 }
 
-static apr_uint64_t *bucket_of(const es_owntab_t *tab, apr_uint64_t hash,
+static apr_uint64_t *bucket_of(const es_publisher_ids_t *tab, apr_uint64_t hash,
                                es_slot_t slot)
 {
     /* an odd factor: slots that differ in their low bits give products that
@@ -55,8 +55,9 @@ static apr_uint64_t *bucket_of(const es_owntab_t *tab, apr_uint64_t hash,
     return &tab->buckets[(hash ^ spread) & (tab->nbuckets - 1)];
 }
 
-apr_uint64_t es_owntab_add(const es_owntab_t *tab, apr_uint64_t hash,
-                           es_slot_t slot, es_pos_t pos, int index)
+apr_uint64_t es_publisher_ids_add(const es_publisher_ids_t *tab,
+                                  apr_uint64_t hash, es_slot_t slot,
+                                  es_pos_t pos, int index)
 {
     apr_uint64_t *bucket = bucket_of(tab, hash, slot);
     apr_uint64_t before = *bucket;
@@ -72,7 +73,7 @@ apr_uint64_t es_owntab_add(const es_owntab_t *tab, apr_uint64_t hash,
  * @return APR_SUCCESS; APR_EOF: the record is no longer retained;
  *         APR_EGENERAL: damaged
  */
-static apr_status_t follow(const es_owntab_t *tab, apr_uint64_t ref,
+static apr_status_t follow(const es_publisher_ids_t *tab, apr_uint64_t ref,
                            const es_link_t **link)
 {
     es_pos_t pos = ref & ~INDEX_MASK;
@@ -83,27 +84,29 @@ static apr_status_t follow(const es_owntab_t *tab, apr_uint64_t ref,
     *link = pos < es_journal_head(tab->journal)
                 ? es_journal_link_at(tab->journal, pos, (int)(ref & INDEX_MASK))
                 : NULL;
-    return *link != NULL && (*link)->own_before < ref ? APR_SUCCESS
-                                                      : APR_EGENERAL;
+    return *link != NULL && (*link)->publisher_before < ref ? APR_SUCCESS
+                                                            : APR_EGENERAL;
 }
 
 /** The record that ref refers into. @return 0 when damaged */
-static int look(const es_owntab_t *tab, apr_uint64_t ref, es_record_t *record)
+static int look(const es_publisher_ids_t *tab, apr_uint64_t ref,
+                es_record_t *record)
 {
     es_pos_t pos = ref & ~INDEX_MASK;
 
     return es_journal_look(tab->journal, pos, record) == APR_SUCCESS &&
-           record->pos == pos && record->has_own_id &&
+           record->pos == pos && record->has_publisher_id &&
            (int)(ref & INDEX_MASK) < record->nslots;
 }
 
-apr_status_t es_owntab_find(const es_owntab_t *tab, apr_uint64_t hash,
-                            es_slot_t slot, es_slice_t id, es_record_t *found)
+apr_status_t es_publisher_ids_find(const es_publisher_ids_t *tab,
+                                   apr_uint64_t hash, es_slot_t slot,
+                                   es_slice_t id, es_record_t *found)
 {
     apr_uint64_t ref = *bucket_of(tab, hash, slot);
     const es_link_t *link;
 
-    for (; ref != 0; ref = link->own_before) {
+    for (; ref != 0; ref = link->publisher_before) {
         apr_status_t rv = follow(tab, ref, &link);
 
         if (rv == APR_EOF) {
@@ -126,28 +129,29 @@ apr_status_t es_owntab_find(const es_owntab_t *tab, apr_uint64_t hash,
     return APR_SUCCESS;
 }
 
-void es_owntab_clear(const es_owntab_t *tab)
+void es_publisher_ids_clear(const es_publisher_ids_t *tab)
 {
     memset(tab->buckets, 0, (apr_size_t)tab->nbuckets * sizeof(*tab->buckets));
 }
 
-void es_owntab_restore(const es_owntab_t *tab, const es_record_t *record)
+void es_publisher_ids_restore(const es_publisher_ids_t *tab,
+                              const es_record_t *record)
 {
     apr_uint64_t hash;
     int i;
 
-    if (!record->has_own_id) {
+    if (!record->has_publisher_id) {
         return;
     }
-    hash = es_owntab_hash(tab, es_journal_id(tab->journal, record));
+    hash = es_publisher_ids_hash(tab, es_journal_id(tab->journal, record));
     for (i = 0; i < record->nslots; i++) {
-        es_journal_link_at(tab->journal, record->pos, i)->own_before =
-            es_owntab_add(tab, hash, record->slots[i], record->pos, i);
+        es_journal_link_at(tab->journal, record->pos, i)->publisher_before =
+            es_publisher_ids_add(tab, hash, record->slots[i], record->pos, i);
     }
 }
 
 /** Links of retained records with an id of a publisher. */
-static apr_uint64_t count_links(const es_owntab_t *tab)
+static apr_uint64_t count_links(const es_publisher_ids_t *tab)
 {
     es_pos_t pos = es_journal_tail(tab->journal);
     apr_uint64_t links = 0;
@@ -155,12 +159,12 @@ static apr_uint64_t count_links(const es_owntab_t *tab)
 
     for (; es_journal_look(tab->journal, pos, &record) == APR_SUCCESS;
          pos = record.next) {
-        links += record.has_own_id ? (apr_uint64_t)record.nslots : 0;
+        links += record.has_publisher_id ? (apr_uint64_t)record.nslots : 0;
     }
     return links;
 }
 
-const char *es_owntab_check(const es_owntab_t *tab, apr_pool_t *p)
+const char *es_publisher_ids_check(const es_publisher_ids_t *tab, apr_pool_t *p)
 {
     apr_uint64_t links = count_links(tab);
     apr_uint64_t seen = 0;
@@ -169,17 +173,17 @@ const char *es_owntab_check(const es_owntab_t *tab, apr_pool_t *p)
     const es_link_t *link;
 
     for (i = 0; i < tab->nbuckets; i++) {
-        for (ref = tab->buckets[i]; ref != 0; ref = link->own_before) {
+        for (ref = tab->buckets[i]; ref != 0; ref = link->publisher_before) {
             apr_status_t rv = follow(tab, ref, &link);
 
             if (rv == APR_EOF) {
                 break;
             }
             if (rv != APR_SUCCESS || !look(tab, ref, &record) ||
-                bucket_of(
-                    tab,
-                    es_owntab_hash(tab, es_journal_id(tab->journal, &record)),
-                    link->slot) != &tab->buckets[i]) {
+                bucket_of(tab,
+                          es_publisher_ids_hash(
+                              tab, es_journal_id(tab->journal, &record)),
+                          link->slot) != &tab->buckets[i]) {
                 return apr_psprintf(p,
                                     "own ids: bucket %" APR_UINT64_T_FMT
                                     " refers to %" APR_UINT64_T_FMT,

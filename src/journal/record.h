@@ -3,8 +3,8 @@
  * What a record that was looked at says of one channel. Only parts of the
  * store include this.
  */
-#ifndef ES_RECORD_H
-#define ES_RECORD_H
+#ifndef ES_JOURNAL_RECORD_H
+#define ES_JOURNAL_RECORD_H
 
 #include "journal/store.h"
 

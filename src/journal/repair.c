@@ -16,7 +16,7 @@
 /** The id of the last event must not be below one that was committed. */
 static void raise_last(es_store_t *store, const es_id_t *id)
 {
-    es_id_t last = es_view_last_id(store);
+    es_id_t last = es_store_last_id(store);
 
     if (es_id_compare(id, &last) > 0) {
         store->segment->end.last_ms = id->ms;
@@ -28,8 +28,8 @@ static void raise_last(es_store_t *store, const es_id_t *id)
 static void recount_close(es_store_t *store, const es_record_t *record)
 {
     if (record->closes) {
-        es_chantab_drop(&store->tab, record->slots[0], record->pos,
-                        &record->id);
+        es_channels_drop(&store->tab, record->slots[0], record->pos,
+                         &record->id);
     }
 }
 
@@ -45,7 +45,7 @@ static void settle_closed(es_store_t *store)
     es_slot_t slot;
 
     for (slot = 1; slot <= store->tab.table->fresh; slot++) {
-        const es_chan_t *chan = es_chantab_at(&store->tab, slot);
+        const es_chan_t *chan = es_channels_at(&store->tab, slot);
         apr_uint64_t until_ms = 0;
 
         if (chan == NULL || chan->retained == 0) {
@@ -57,12 +57,12 @@ static void settle_closed(es_store_t *store)
             record.closes) {
             until_ms = es_journal_until(&store->journal, &record);
         }
-        es_chantab_until(&store->tab, slot, until_ms);
+        es_channels_until(&store->tab, slot, until_ms);
     }
 }
 
 /** Count the records into the table. @return 0 when one is damaged */
-static int recount(es_store_t *store, es_news_t *news)
+static int recount(es_store_t *store, es_repair_report_t *news)
 {
     es_pos_t head = es_journal_head(&store->journal);
     es_pos_t pos = es_journal_tail(&store->journal);
@@ -77,13 +77,13 @@ static int recount(es_store_t *store, es_news_t *news)
             return 0;
         }
         for (i = 0; i < record.nslots; i++) {
-            if (!es_chantab_recount(&store->tab, record.slots[i], record.pos,
-                                    &record.id)) {
+            if (!es_channels_recount(&store->tab, record.slots[i], record.pos,
+                                     &record.id)) {
                 return 0;
             }
         }
         recount_close(store, &record);
-        es_owntab_restore(&store->owns, &record);
+        es_publisher_ids_restore(&store->publisher_ids, &record);
         before = record.id;
         news->records++;
     }
@@ -91,7 +91,7 @@ static int recount(es_store_t *store, es_news_t *news)
     return 1;
 }
 
-apr_status_t es_repair(es_store_t *store, es_news_t *news)
+apr_status_t es_store_repair(es_store_t *store, es_repair_report_t *news)
 {
     es_id_t last;
 
@@ -99,28 +99,28 @@ apr_status_t es_repair(es_store_t *store, es_news_t *news)
         news->broken = 1;
         return APR_EGENERAL;
     }
-    es_chantab_rebuild(&store->tab);
-    es_owntab_clear(&store->owns);
+    es_channels_rebuild(&store->tab);
+    es_publisher_ids_clear(&store->publisher_ids);
     news->records = 0;
     if (!recount(store, news)) {
-        raise_last(store, &store->birth);
-        last = es_view_last_id(store);
+        raise_last(store, &store->epoch);
+        last = es_store_last_id(store);
         /* first the ids, then the records: death between the two and the
          * next repair comes to the same end */
-        es_chantab_lose(&store->tab, &last);
+        es_channels_lose(&store->tab, &last);
         es_journal_drop(&store->journal, es_journal_head(&store->journal));
-        es_owntab_clear(&store->owns);
+        es_publisher_ids_clear(&store->publisher_ids);
         news->emptied = 1;
         news->records = 0;
     }
-    last = es_view_last_id(store);
-    es_chantab_recounted(&store->tab, es_journal_tail(&store->journal), &last);
+    last = es_store_last_id(store);
+    es_channels_recounted(&store->tab, es_journal_tail(&store->journal), &last);
     settle_closed(store);
     news->mended = 1;
     return APR_SUCCESS;
 }
 
-apr_status_t es_view_lock(es_store_t *store, es_news_t *news)
+apr_status_t es_store_lock(es_store_t *store, es_repair_report_t *news)
 {
     es_lock_t *lock = &store->segment->guard.lock;
     apr_status_t rv = es_lock_take(lock);
@@ -130,14 +130,14 @@ apr_status_t es_view_lock(es_store_t *store, es_news_t *news)
         return APR_SUCCESS;
     }
     if (rv == APR_INCOMPLETE) {
-        rv = es_repair(store, news);
+        rv = es_store_repair(store, news);
         if (rv == APR_SUCCESS) {
             es_lock_repaired(lock);
             news->repaired = 1;
             return APR_SUCCESS;
         }
         /* not repaired: from now on the lock is not to be had */
-        es_view_unlock(store, news);
+        es_store_unlock(store, news);
         return APR_EGENERAL;
     }
     if (!__atomic_exchange_n(&store->told_dead, 1, __ATOMIC_RELAXED)) {
@@ -149,7 +149,7 @@ apr_status_t es_view_lock(es_store_t *store, es_news_t *news)
     return APR_EGENERAL;
 }
 
-void es_view_unlock(es_store_t *store, const es_news_t *news)
+void es_store_unlock(es_store_t *store, const es_repair_report_t *news)
 {
     es_lock_give(&store->segment->guard.lock);
     if (news->repaired) {
@@ -178,7 +178,7 @@ void es_view_unlock(es_store_t *store, const es_news_t *news)
     }
 }
 
-es_id_t es_view_last_id(const es_store_t *store)
+es_id_t es_store_last_id(const es_store_t *store)
 {
     es_id_t last = {store->segment->end.last_ms, store->segment->end.last_n};
 

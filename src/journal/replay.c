@@ -10,13 +10,13 @@
  */
 #include "journal/replay.h"
 
-#include "journal/resume_ends.h"
 #include "journal/record.h"
+#include "journal/resume_ends.h"
 
 /** What is looked for, and the first event that was found. */
 typedef struct search_t {
     apr_uint64_t latest;
-    const es_reach_t *reach;
+    const es_resume_reach_t *reach;
     apr_uint64_t since_ms;
     es_pos_t first;
     es_id_t id; /* of it */
@@ -42,8 +42,8 @@ static es_pos_t walk_back(const es_store_t *store, es_slot_t slot,
             break; /* what was before it is dropped */
         }
         if (pos < head) {
-            if (!es_reach_has(search->reach, search->since_ms, &record.id,
-                              seen++)) {
+            if (!es_resume_reach_has(search->reach, search->since_ms,
+                                     &record.id, seen++)) {
                 break;
             }
             from = pos;
@@ -59,26 +59,27 @@ static es_pos_t walk_back(const es_store_t *store, es_slot_t slot,
 
 apr_status_t es_store_replay(es_store_t *store, const es_slot_t *slots,
                              int count, apr_uint64_t latest,
-                             const es_reach_t *reach, es_replay_t *replay,
-                             es_start_t *start)
+                             const es_resume_reach_t *reach,
+                             es_replay_t *replay, es_start_t *start)
 {
-    search_t search = {latest, reach, es_reach_since(reach, &start->id),
+    search_t search = {latest, reach, es_resume_reach_since(reach, &start->id),
                        start->pos, start->id};
     apr_status_t rv = APR_SUCCESS;
-    es_ends_t ends;
+    es_resume_ends_t ends;
     int i;
 
     for (i = 0; i < count; i++) {
-        if (i % ES_ENDS_MAX == 0) {
-            rv = es_ends_read(store, slots + i, es_ends_some(count - i), &ends);
+        if (i % ES_RESUME_ENDS_MAX == 0) {
+            rv = es_resume_ends_read(store, slots + i,
+                                     es_resume_ends_some(count - i), &ends);
         }
         if (rv != APR_SUCCESS) {
             return rv;
         }
         replay[i].slot = slots[i];
         replay[i].from =
-            walk_back(store, slots[i], ends.newest[i % ES_ENDS_MAX], ends.tail,
-                      start->pos, &search);
+            walk_back(store, slots[i], ends.newest[i % ES_RESUME_ENDS_MAX],
+                      ends.tail, start->pos, &search);
     }
     if (search.first < start->pos) {
         start->pos = search.first;

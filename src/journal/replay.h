@@ -3,8 +3,8 @@
  * Replay for a client that knows no event: from where it starts when it shall
  * get the latest events of its channels first.
  */
-#ifndef ES_REPLAY_H
-#define ES_REPLAY_H
+#ifndef ES_JOURNAL_REPLAY_H
+#define ES_JOURNAL_REPLAY_H
 
 #include "journal/resume.h"
 
@@ -32,7 +32,7 @@ typedef struct es_replay_t {
  */
 apr_status_t es_store_replay(es_store_t *store, const es_slot_t *slots,
                              int count, apr_uint64_t latest,
-                             const es_reach_t *reach, es_replay_t *replay,
-                             es_start_t *start);
+                             const es_resume_reach_t *reach,
+                             es_replay_t *replay, es_start_t *start);
 
 #endif

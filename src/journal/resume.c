@@ -12,8 +12,8 @@
  */
 #include "journal/resume.h"
 
-#include "journal/resume_ends.h"
 #include "journal/record.h"
+#include "journal/resume_ends.h"
 #include "journal/store_priv.h"
 
 /* ---- a publisher's id -------------------------------------------------- */
@@ -41,13 +41,13 @@ static int note_own(own_t *own, const es_record_t *found)
 static apr_status_t search_locked(es_store_t *store, const es_slot_t *slots,
                                   int count, es_slice_t text, own_t *own)
 {
-    apr_uint64_t hash = es_owntab_hash(&store->owns, text);
+    apr_uint64_t hash = es_publisher_ids_hash(&store->publisher_ids, text);
     es_record_t found;
     int i;
 
     for (i = 0; i < count; i++) {
-        apr_status_t rv =
-            es_owntab_find(&store->owns, hash, slots[i], text, &found);
+        apr_status_t rv = es_publisher_ids_find(&store->publisher_ids, hash,
+                                                slots[i], text, &found);
 
         if (rv != APR_SUCCESS) {
             return rv;
@@ -62,20 +62,20 @@ static apr_status_t search_locked(es_store_t *store, const es_slot_t *slots,
 static apr_status_t search_some(es_store_t *store, const es_slot_t *slots,
                                 int count, es_slice_t text, own_t *own)
 {
-    es_news_t news;
-    apr_status_t rv = es_view_lock(store, &news);
+    es_repair_report_t news;
+    apr_status_t rv = es_store_lock(store, &news);
 
     if (rv != APR_SUCCESS) {
         return rv;
     }
     rv = search_locked(store, slots, count, text, own);
     if (rv == APR_EGENERAL) {
-        rv = es_repair(store, &news);
+        rv = es_store_repair(store, &news);
         if (rv == APR_SUCCESS) {
             rv = search_locked(store, slots, count, text, own);
         }
     }
-    es_view_unlock(store, &news);
+    es_store_unlock(store, &news);
     return rv;
 }
 
@@ -90,8 +90,9 @@ static apr_status_t resolve_own(es_store_t *store, const es_slot_t *slots,
     if (text.len < 1 || text.len > ES_EVENT_FIELD_MAX) {
         return APR_NOTFOUND;
     }
-    for (i = 0; i < count && rv == APR_SUCCESS; i += ES_ENDS_MAX) {
-        rv = search_some(store, slots + i, es_ends_some(count - i), text, &own);
+    for (i = 0; i < count && rv == APR_SUCCESS; i += ES_RESUME_ENDS_MAX) {
+        rv = search_some(store, slots + i, es_resume_ends_some(count - i), text,
+                         &own);
     }
     *id = own.id;
     return rv == APR_SUCCESS && own.pos == 0 ? APR_NOTFOUND : rv;
@@ -111,7 +112,7 @@ static apr_status_t resolve(es_store_t *store, const es_slot_t *slots,
 /** What a client comes with, and how far back it may go. */
 typedef struct wish_t {
     es_id_t id; /* the event that it knows */
-    const es_reach_t *reach;
+    const es_resume_reach_t *reach;
     apr_uint64_t since_ms; /* events before are out of reach */
 } wish_t;
 
@@ -140,7 +141,8 @@ static apr_status_t walk_back(const es_store_t *store, es_slot_t slot,
         if (es_id_compare(&record.id, &wish->id) <= 0) {
             return APR_SUCCESS;
         }
-        if (!es_reach_has(wish->reach, wish->since_ms, &record.id, seen++)) {
+        if (!es_resume_reach_has(wish->reach, wish->since_ms, &record.id,
+                                 seen++)) {
             return APR_NOTFOUND;
         }
         if (pos < *first) {
@@ -153,9 +155,10 @@ static apr_status_t walk_back(const es_store_t *store, es_slot_t slot,
 
 /** Read the ends. @return APR_NOTFOUND: a record after id is evicted */
 static apr_status_t read_vouching(es_store_t *store, const es_slot_t *slots,
-                                  int count, const es_id_t *id, es_ends_t *ends)
+                                  int count, const es_id_t *id,
+                                  es_resume_ends_t *ends)
 {
-    apr_status_t rv = es_ends_read(store, slots, count, ends);
+    apr_status_t rv = es_resume_ends_read(store, slots, count, ends);
 
     if (rv == APR_SUCCESS && es_id_compare(&ends->evicted, id) > 0) {
         rv = APR_NOTFOUND;
@@ -166,7 +169,7 @@ static apr_status_t read_vouching(es_store_t *store, const es_slot_t *slots,
 static apr_status_t walk_some(es_store_t *store, const es_slot_t *slots,
                               int count, const wish_t *wish, es_pos_t *first)
 {
-    es_ends_t ends;
+    es_resume_ends_t ends;
     apr_status_t rv = read_vouching(store, slots, count, &wish->id, &ends);
     int overtaken = 0;
     int i;
@@ -188,7 +191,8 @@ static apr_status_t walk_some(es_store_t *store, const es_slot_t *slots,
     return rv;
 }
 
-apr_uint64_t es_reach_since(const es_reach_t *reach, const es_id_t *present)
+apr_uint64_t es_resume_reach_since(const es_resume_reach_t *reach,
+                                   const es_id_t *present)
 {
     apr_uint64_t now =
         reach->now_ms > present->ms ? reach->now_ms : present->ms;
@@ -196,29 +200,29 @@ apr_uint64_t es_reach_since(const es_reach_t *reach, const es_id_t *present)
     return reach->age_ms != 0 && reach->age_ms < now ? now - reach->age_ms : 0;
 }
 
-int es_reach_has(const es_reach_t *reach, apr_uint64_t since_ms,
-                 const es_id_t *id, apr_uint64_t newer)
+int es_resume_reach_has(const es_resume_reach_t *reach, apr_uint64_t since_ms,
+                        const es_id_t *id, apr_uint64_t newer)
 {
     return (reach->events == 0 || newer < reach->events) && id->ms >= since_ms;
 }
 
 apr_status_t es_store_resume(es_store_t *store, const es_slot_t *slots,
                              int count, es_slice_t id_text,
-                             const es_reach_t *reach, es_start_t *start)
+                             const es_resume_reach_t *reach, es_start_t *start)
 {
-    wish_t wish = {{0, 0}, reach, es_reach_since(reach, &start->id)};
+    wish_t wish = {{0, 0}, reach, es_resume_reach_since(reach, &start->id)};
     es_pos_t first = start->pos;
     apr_status_t rv = resolve(store, slots, count, id_text, &wish.id);
     int i;
 
     /* of another store; or from the future, which we have not given */
-    if (rv == APR_SUCCESS && (!es_id_is_kin(&wish.id, &store->birth) ||
+    if (rv == APR_SUCCESS && (!es_id_is_kin(&wish.id, &store->epoch) ||
                               es_id_compare(&wish.id, &start->id) > 0)) {
         rv = APR_NOTFOUND;
     }
-    for (i = 0; i < count && rv == APR_SUCCESS; i += ES_ENDS_MAX) {
-        rv =
-            walk_some(store, slots + i, es_ends_some(count - i), &wish, &first);
+    for (i = 0; i < count && rv == APR_SUCCESS; i += ES_RESUME_ENDS_MAX) {
+        rv = walk_some(store, slots + i, es_resume_ends_some(count - i), &wish,
+                       &first);
     }
     if (rv == APR_SUCCESS) {
         start->pos = first;

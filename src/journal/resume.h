@@ -3,8 +3,8 @@
  * Resuming: from the id of an event that a client knows back to the position
  * where it goes on.
  */
-#ifndef ES_RESUME_H
-#define ES_RESUME_H
+#ifndef ES_JOURNAL_RESUME_H
+#define ES_JOURNAL_RESUME_H
 
 #include "journal/store.h"
 
@@ -12,24 +12,25 @@
  * How far back events are given to clients that come. What is beyond is
  * treated as if it were evicted.
  */
-typedef struct es_reach_t {
+typedef struct es_resume_reach_t {
     apr_uint64_t events; /* of each channel, the latest; 0 = all */
     apr_uint64_t age_ms; /* not older; 0 = all */
     apr_uint64_t now_ms; /* the clock, from which the age is reckoned; when it
                           * has stepped back, the latest event's time is */
-} es_reach_t;
+} es_resume_reach_t;
 
 /** The time of the oldest event within reach. */
-apr_uint64_t es_reach_since(const es_reach_t *reach, const es_id_t *present);
+apr_uint64_t es_resume_reach_since(const es_resume_reach_t *reach,
+                                   const es_id_t *present);
 
 /**
  * Is an event within reach?
  *
- * @param since_ms  from es_reach_since
+ * @param since_ms  from es_resume_reach_since
  * @param newer     how many events of its channel are newer
  */
-int es_reach_has(const es_reach_t *reach, apr_uint64_t since_ms,
-                 const es_id_t *id, apr_uint64_t newer);
+int es_resume_reach_has(const es_resume_reach_t *reach, apr_uint64_t since_ms,
+                        const es_id_t *id, apr_uint64_t newer);
 
 /**
  * From where does a client go on that knows the event with this id?
@@ -50,6 +51,6 @@ int es_reach_has(const es_reach_t *reach, apr_uint64_t since_ms,
  */
 apr_status_t es_store_resume(es_store_t *store, const es_slot_t *slots,
                              int count, es_slice_t id_text,
-                             const es_reach_t *reach, es_start_t *start);
+                             const es_resume_reach_t *reach, es_start_t *start);
 
 #endif

@@ -7,16 +7,16 @@
 
 #include "journal/store_priv.h"
 
-int es_ends_some(int rest)
+int es_resume_ends_some(int rest)
 {
-    return rest < ES_ENDS_MAX ? rest : ES_ENDS_MAX;
+    return rest < ES_RESUME_ENDS_MAX ? rest : ES_RESUME_ENDS_MAX;
 }
 
-apr_status_t es_ends_read(es_store_t *store, const es_slot_t *slots, int count,
-                          es_ends_t *ends)
+apr_status_t es_resume_ends_read(es_store_t *store, const es_slot_t *slots,
+                                 int count, es_resume_ends_t *ends)
 {
-    es_news_t news;
-    apr_status_t rv = es_view_lock(store, &news);
+    es_repair_report_t news;
+    apr_status_t rv = es_store_lock(store, &news);
     int i;
 
     if (rv != APR_SUCCESS) {
@@ -25,7 +25,7 @@ apr_status_t es_ends_read(es_store_t *store, const es_slot_t *slots, int count,
     ends->tail = es_journal_tail(&store->journal);
     ends->evicted.ms = ends->evicted.n = 0;
     for (i = 0; i < count; i++) {
-        const es_chan_t *chan = es_chantab_at(&store->tab, slots[i]);
+        const es_chan_t *chan = es_channels_at(&store->tab, slots[i]);
         es_id_t evicted = {0, 0};
 
         ends->newest[i] = 0;
@@ -38,6 +38,6 @@ apr_status_t es_ends_read(es_store_t *store, const es_slot_t *slots, int count,
             ends->evicted = evicted;
         }
     }
-    es_view_unlock(store, &news);
+    es_store_unlock(store, &news);
     return APR_SUCCESS;
 }

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The front door: making and using a store, subscriptions, and the reader's
- * side. es_append.c appends, es_repair.c mends, es_check.c looks; what they
- * share is es_view.h, and es_layout.h draws the segment.
+ * side. journal/append.c appends, journal/repair.c mends, journal/check.c
+ * looks; what they share is journal/store_priv.h, and journal/layout.h draws
+ * the segment.
  *
  * A process that dies in es_store_subscribe leaves made slots (idle ones, to
  * be reclaimed) and raised counts (the parent zeroes them).
  */
 #include "journal/store.h"
 
+#include "journal/store_priv.h"
 #include "base/context.h"
 #include "journal/flow_control.h"
-#include "journal/store_priv.h"
 
 #include <apr_general.h>
 
@@ -23,10 +24,10 @@ apr_size_t es_store_size(const es_store_params_t *params)
 }
 
 apr_status_t es_store_format(void *mem, const es_store_params_t *params,
-                             const es_id_t *birth)
+                             const es_id_t *epoch)
 {
-    es_segment_t *segment = mem;
-    es_facts_t *facts = &segment->facts;
+    es_store_segment_t *segment = mem;
+    es_segment_hdr_t *facts = &segment->facts;
     es_layout_t layout;
     apr_status_t rv;
 
@@ -38,8 +39,8 @@ apr_status_t es_store_format(void *mem, const es_store_params_t *params,
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    rv = apr_generate_random_bytes((unsigned char *)&segment->begin.life,
-                                   sizeof(segment->begin.life));
+    rv = apr_generate_random_bytes((unsigned char *)&segment->begin.segment_id,
+                                   sizeof(segment->begin.segment_id));
     if (rv != APR_SUCCESS) {
         return rv;
     }
@@ -51,14 +52,14 @@ apr_status_t es_store_format(void *mem, const es_store_params_t *params,
     facts->chan_size = sizeof(es_chan_t);
     facts->ring_bytes = layout.params.ring_bytes;
     facts->channels = layout.params.channels;
-    facts->places = layout.params.places;
-    facts->birth_ms = segment->end.last_ms = birth->ms;
-    facts->birth_n = segment->end.last_n = birth->n;
+    facts->max_children = layout.params.max_children;
+    facts->epoch_ms = segment->end.last_ms = epoch->ms;
+    facts->epoch_n = segment->end.last_n = epoch->n;
     segment->end.head = layout.params.ring_bytes;
     segment->begin.tail = layout.params.ring_bytes;
     /* of what was before this store, nothing is known */
-    segment->table.forgotten_ms = birth->ms;
-    segment->table.forgotten_n = birth->n;
+    segment->table.forgotten_ms = epoch->ms;
+    segment->table.forgotten_n = epoch->n;
     facts->magic = ES_LAYOUT_MAGIC;
     return APR_SUCCESS;
 }
@@ -66,8 +67,8 @@ apr_status_t es_store_format(void *mem, const es_store_params_t *params,
 apr_status_t es_store_attach(es_store_t **out, void *mem, apr_size_t mem_size,
                              const es_store_params_t *params, apr_pool_t *pool)
 {
-    es_segment_t *segment = mem;
-    const es_facts_t *facts = &segment->facts;
+    es_store_segment_t *segment = mem;
+    const es_segment_hdr_t *facts = &segment->facts;
     es_layout_t layout;
     es_store_t *store;
 
@@ -77,18 +78,18 @@ apr_status_t es_store_attach(es_store_t **out, void *mem, apr_size_t mem_size,
         facts->chan_size != sizeof(es_chan_t) ||
         facts->ring_bytes != layout.params.ring_bytes ||
         facts->channels != layout.params.channels ||
-        facts->places != layout.params.places) {
+        facts->max_children != layout.params.max_children) {
         return APR_EMISMATCH;
     }
     store = apr_pcalloc(pool, sizeof(*store));
     store->layout = layout;
     store->segment = segment;
-    store->birth.ms = facts->birth_ms;
-    store->birth.n = facts->birth_n;
-    es_counts_use(&store->counts, &layout, mem);
-    es_chantab_use(&store->tab, &layout, mem, &store->counts);
+    store->epoch.ms = facts->epoch_ms;
+    store->epoch.n = facts->epoch_n;
+    es_subscriptions_use(&store->counts, &layout, mem);
+    es_channels_use(&store->tab, &layout, mem, &store->counts);
     es_journal_use(&store->journal, &layout, mem);
-    es_owntab_use(&store->owns, &layout, mem, &store->journal);
+    es_publisher_ids_use(&store->publisher_ids, &layout, mem, &store->journal);
     *out = store;
     return APR_SUCCESS;
 }
@@ -98,14 +99,14 @@ apr_uint64_t es_store_bytes(const es_store_t *store)
     return store->layout.params.ring_bytes;
 }
 
-es_id_t es_store_birth(const es_store_t *store)
+es_id_t es_store_epoch(const es_store_t *store)
 {
-    return store->birth;
+    return store->epoch;
 }
 
-apr_uint64_t es_store_life(const es_store_t *store)
+apr_uint64_t es_store_segment_id(const es_store_t *store)
 {
-    return store->segment->begin.life;
+    return store->segment->begin.segment_id;
 }
 
 int es_store_is_sound(const es_store_t *store)
@@ -127,42 +128,42 @@ static int are_names(const es_slice_t *names, int count)
     return count >= 0;
 }
 
-static apr_status_t subscribe_one(es_store_t *store, apr_uint32_t place,
+static apr_status_t subscribe_one(es_store_t *store, apr_uint32_t child,
                                   es_slice_t name, es_slot_t *slot,
-                                  es_news_t *news)
+                                  es_repair_report_t *news)
 {
-    apr_uint64_t hash = es_chantab_hash(&store->tab, name);
-    apr_status_t rv = es_chantab_make(&store->tab, name, hash, slot);
+    apr_uint64_t hash = es_channels_hash(&store->tab, name);
+    apr_status_t rv = es_channels_make(&store->tab, name, hash, slot);
 
     if (rv == APR_EGENERAL) {
-        rv = es_repair(store, news);
+        rv = es_store_repair(store, news);
         if (rv == APR_SUCCESS) {
-            rv = es_chantab_make(&store->tab, name, hash, slot);
+            rv = es_channels_make(&store->tab, name, hash, slot);
         }
     }
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    return es_counts_raise(&store->counts, place, *slot) ? APR_SUCCESS
-                                                         : APR_EINVAL;
+    return es_subscriptions_raise(&store->counts, child, *slot) ? APR_SUCCESS
+                                                                : APR_EINVAL;
 }
 
 static void read_start(const es_store_t *store, es_start_t *start)
 {
     start->pos = es_journal_head(&store->journal);
-    start->id = es_view_last_id(store);
+    start->id = es_store_last_id(store);
 }
 
 void es_store_clock(es_store_t *store, apr_uint64_t now_ms)
 {
-    es_chantab_clock(&store->tab, now_ms);
+    es_channels_clock(&store->tab, now_ms);
 }
 
-apr_status_t es_store_subscribe(es_store_t *store, apr_uint32_t place,
+apr_status_t es_store_subscribe(es_store_t *store, apr_uint32_t child,
                                 const es_slice_t *names, int count,
                                 es_slot_t *slots, es_start_t *start)
 {
-    es_news_t news;
+    es_repair_report_t news;
     apr_status_t rv;
     int i;
 
@@ -170,66 +171,66 @@ apr_status_t es_store_subscribe(es_store_t *store, apr_uint32_t place,
     if (!are_names(names, count)) {
         return APR_EINVAL;
     }
-    rv = es_view_lock(store, &news);
+    rv = es_store_lock(store, &news);
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    es_chantab_begin(&store->tab);
+    es_channels_begin(&store->tab);
     for (i = 0; i < count; i++) {
-        rv = subscribe_one(store, place, names[i], &slots[i], &news);
+        rv = subscribe_one(store, child, names[i], &slots[i], &news);
         if (rv != APR_SUCCESS) {
-            es_store_unsubscribe(store, place, slots, i);
+            es_store_unsubscribe(store, child, slots, i);
             break;
         }
     }
     read_start(store, start);
-    es_view_unlock(store, &news);
+    es_store_unlock(store, &news);
     return rv;
 }
 
-void es_store_unsubscribe(es_store_t *store, apr_uint32_t place,
+void es_store_unsubscribe(es_store_t *store, apr_uint32_t child,
                           const es_slot_t *slots, int count)
 {
     int i;
 
     for (i = 0; i < count; i++) {
-        es_counts_lower(&store->counts, place, slots[i]);
+        es_subscriptions_lower(&store->counts, child, slots[i]);
     }
 }
 
-void es_store_forget(es_store_t *store, apr_uint32_t place)
+void es_store_forget(es_store_t *store, apr_uint32_t child)
 {
     ES_CONTEXT(ES_PARENT);
-    es_counts_forget(&store->counts, place);
-    es_pace_tell(store, place, 0);
+    es_subscriptions_forget(&store->counts, child);
+    es_flow_control_report(store, child, 0);
 }
 
 apr_uint64_t es_store_clients(es_store_t *store, es_slice_t name)
 {
-    apr_uint64_t hash = es_chantab_hash(&store->tab, name);
+    apr_uint64_t hash = es_channels_hash(&store->tab, name);
     apr_uint64_t clients = 0;
     es_slot_t slot = 0;
-    es_news_t news;
+    es_repair_report_t news;
 
-    if (es_view_lock(store, &news) != APR_SUCCESS) {
+    if (es_store_lock(store, &news) != APR_SUCCESS) {
         return 0;
     }
-    if (es_chantab_find(&store->tab, name, hash, &slot) == APR_SUCCESS &&
+    if (es_channels_find(&store->tab, name, hash, &slot) == APR_SUCCESS &&
         slot != 0) {
-        clients = es_counts_sum(&store->counts, slot, NULL);
+        clients = es_subscriptions_sum(&store->counts, slot, NULL);
     }
-    es_view_unlock(store, &news);
+    es_store_unlock(store, &news);
     return clients;
 }
 
-apr_uint64_t es_store_load(const es_store_t *store, apr_uint32_t place)
+apr_uint64_t es_store_load(const es_store_t *store, apr_uint32_t child)
 {
-    return es_counts_total(&store->counts, place);
+    return es_subscriptions_total(&store->counts, child);
 }
 
 es_slice_t es_store_name(const es_store_t *store, es_slot_t slot)
 {
-    return es_chantab_name(&store->tab, slot);
+    return es_channels_name(&store->tab, slot);
 }
 
 /* ---- reading ----------------------------------------------------------- */
@@ -251,7 +252,7 @@ es_pos_t es_store_tail(const es_store_t *store)
  */
 es_pos_t es_store_newest(const es_store_t *store, es_slot_t slot)
 {
-    const es_chan_t *chan = es_chantab_at(&store->tab, slot);
+    const es_chan_t *chan = es_channels_at(&store->tab, slot);
 
     /* relaxed: a reader has loaded the head with acquire before, so it sees
      * at least what was stored before that head */
@@ -267,7 +268,7 @@ int es_store_has_lost(const es_store_t *store, const es_slot_t *slots,
     /* acquire: gone of each record before this tail was stored before it */
     __atomic_thread_fence(__ATOMIC_ACQUIRE);
     for (i = 0; i < count; i++) {
-        const es_chan_t *chan = es_chantab_at(&store->tab, slots[i]);
+        const es_chan_t *chan = es_channels_at(&store->tab, slots[i]);
 
         if (chan == NULL ||
             __atomic_load_n(&chan->gone, __ATOMIC_RELAXED) >= pos) {
@@ -291,12 +292,12 @@ apr_status_t es_store_copy(const es_store_t *store, const es_record_t *record,
 
 apr_status_t es_store_present(es_store_t *store, es_start_t *start)
 {
-    es_news_t news;
-    apr_status_t rv = es_view_lock(store, &news);
+    es_repair_report_t news;
+    apr_status_t rv = es_store_lock(store, &news);
 
     if (rv == APR_SUCCESS) {
         read_start(store, start);
-        es_view_unlock(store, &news);
+        es_store_unlock(store, &news);
     }
     return rv;
 }

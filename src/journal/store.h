@@ -11,10 +11,10 @@
  *
  * A slot (1..channels) is a channel's place in the channel table; it belongs
  * to the channel as long as somebody subscribes to it or an event of it is
- * retained. A place (1..places) is a child's, see es_board.h.
+ * retained. A place (1..places) is a child's, see shm/children.h.
  */
-#ifndef ES_STORE_H
-#define ES_STORE_H
+#ifndef ES_JOURNAL_STORE_H
+#define ES_JOURNAL_STORE_H
 
 #include <apr_pools.h>
 
@@ -29,9 +29,9 @@ typedef apr_uint64_t es_pos_t;  /* bytes since the journal's birth */
 
 /** What a segment is made for; both sides must agree on it. */
 typedef struct es_store_params_t {
-    apr_uint64_t ring_bytes; /* the journal's; rounded up to whole pages */
-    apr_uint32_t channels;   /* most channels at a time, 1..2^20 */
-    apr_uint32_t places;     /* most children at a time, 1..2^16 */
+    apr_uint64_t ring_bytes;   /* the journal's; rounded up to whole pages */
+    apr_uint32_t channels;     /* most channels at a time, 1..2^20 */
+    apr_uint32_t max_children; /* most children at a time, 1..2^16 */
 } es_store_params_t;
 
 /** Bytes of memory that a segment for params needs; 0 = out of range. */
@@ -40,14 +40,14 @@ apr_size_t es_store_size(const es_store_params_t *params);
 /**
  * Make a new, empty store in mem, which is all zero and page-aligned.
  *
- * @param birth  from es_id_birth; ids of this store are above it and have
+ * @param birth  from es_id_epoch; ids of this store are above it and have
  *               its epoch, by which those of other stores are told apart
  * @return APR_SUCCESS, or why the lock could not be made
  *
  * Context: PARENT, before any other process sees mem.
  */
 apr_status_t es_store_format(void *mem, const es_store_params_t *params,
-                             const es_id_t *birth);
+                             const es_id_t *epoch);
 
 /**
  * Use a store that was formatted before.
@@ -66,11 +66,11 @@ apr_status_t es_store_attach(es_store_t **out, void *mem, apr_size_t mem_size,
 apr_uint64_t es_store_bytes(const es_store_t *store);
 
 /** The id that it was born with: ids of another epoch are not of it. */
-es_id_t es_store_birth(const es_store_t *store);
+es_id_t es_store_epoch(const es_store_t *store);
 
 /** A random number of this segment: positions of another life are not valid
- * here, also when the ids are (es_carry.h). */
-apr_uint64_t es_store_life(const es_store_t *store);
+ * here, also when the ids are (journal/migrate.h). */
+apr_uint64_t es_store_segment_id(const es_store_t *store);
 
 /** An event whose id stands for another event in one of its channels. */
 typedef struct es_clash_t {
@@ -152,7 +152,7 @@ typedef struct es_start_t {
  *
  * Context: WORKER or DELIVERY; takes the store lock.
  */
-apr_status_t es_store_subscribe(es_store_t *store, apr_uint32_t place,
+apr_status_t es_store_subscribe(es_store_t *store, apr_uint32_t child,
                                 const es_slice_t *names, int count,
                                 es_slot_t *slots, es_start_t *start);
 
@@ -160,7 +160,7 @@ apr_status_t es_store_subscribe(es_store_t *store, apr_uint32_t place,
  * Lower the counts again, once for each subscribe. Context: ANY thread of
  * the child at place; takes no lock.
  */
-void es_store_unsubscribe(es_store_t *store, apr_uint32_t place,
+void es_store_unsubscribe(es_store_t *store, apr_uint32_t child,
                           const es_slot_t *slots, int count);
 
 /**
@@ -169,13 +169,13 @@ void es_store_unsubscribe(es_store_t *store, apr_uint32_t place,
  * Context: PARENT. Touches only the row at place, whose address does not
  * depend on anything a child can write.
  */
-void es_store_forget(es_store_t *store, apr_uint32_t place);
+void es_store_forget(es_store_t *store, apr_uint32_t child);
 
 /** Subscriptions to a channel over all children. Context: ANY, takes lock. */
 apr_uint64_t es_store_clients(es_store_t *store, es_slice_t name);
 
 /** All subscriptions of the child at place. Context: ANY. */
-apr_uint64_t es_store_load(const es_store_t *store, apr_uint32_t place);
+apr_uint64_t es_store_load(const es_store_t *store, apr_uint32_t child);
 
 /** The name of a slot that the caller is subscribed to. Context: ANY. */
 es_slice_t es_store_name(const es_store_t *store, es_slot_t slot);
@@ -222,7 +222,7 @@ typedef struct es_record_t {
     apr_size_t frame_len; /* the frame itself; 2 bytes CR LF follow it */
     apr_size_t id_off;    /* the text after "id: ", from the frame's start */
     apr_size_t id_len;    /* bytes of it */
-    int has_own_id;       /* 1 = the text is the publisher's */
+    int has_publisher_id; /* 1 = the text is the publisher's */
     int closes;           /* 1 = no event: its one channel was closed here */
 } es_record_t;
 

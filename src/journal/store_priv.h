@@ -3,55 +3,55 @@
  * A process's view of a store: the parts of the segment, found by its own
  * arithmetic. Nothing in here is shared; only the store's files know it.
  */
-#ifndef ES_VIEW_H
-#define ES_VIEW_H
+#ifndef ES_JOURNAL_STORE_PRIV_H
+#define ES_JOURNAL_STORE_PRIV_H
 
 #include "journal/channels.h"
-#include "journal/subscriptions.h"
 #include "journal/journal.h"
 #include "journal/layout.h"
 #include "journal/publisher_ids.h"
+#include "journal/subscriptions.h"
 
 struct es_store_t {
     es_layout_t layout;
-    es_segment_t *segment;
-    es_counts_t counts;
-    es_chantab_t tab;
+    es_store_segment_t *segment;
+    es_subscriptions_t counts;
+    es_channels_t tab;
     es_journal_t journal;
-    es_owntab_t owns;
-    es_id_t birth;          /* own copy */
+    es_publisher_ids_t publisher_ids;
+    es_id_t epoch;          /* own copy */
     apr_uint32_t told_dead; /* atomic; 1 = this process has logged it */
 };
 
 /** What happened under the lock, to be logged once it is given back. */
-typedef struct es_news_t {
+typedef struct es_repair_report_t {
     int repaired; /* the owner before died, all is well again */
     int mended;   /* chains or records were found damaged */
     int emptied;  /* the journal was damaged and was emptied */
     int broken;   /* the segment is not usable */
     apr_uint64_t records;
-} es_news_t;
+} es_repair_report_t;
 
 /**
  * Take the store's lock, and repair when its owner died.
  *
  * @return APR_SUCCESS, held; APR_EGENERAL, not held
  */
-apr_status_t es_view_lock(es_store_t *store, es_news_t *news);
+apr_status_t es_store_lock(es_store_t *store, es_repair_report_t *news);
 
 /** Give the lock back, then log the news. */
-void es_view_unlock(es_store_t *store, const es_news_t *news);
+void es_store_unlock(es_store_t *store, const es_repair_report_t *news);
 
 /** The id of the last event, or of birth. Lock held. */
-es_id_t es_view_last_id(const es_store_t *store);
+es_id_t es_store_last_id(const es_store_t *store);
 
 /**
  * es_store_append for any context: the parent fills a store that way which no
- * other process sees yet (es_carry.h).
+ * other process sees yet (journal/migrate.h).
  */
-apr_status_t es_view_append(es_store_t *store, const es_entry_t *entries,
-                            int count, apr_uint64_t now_ms,
-                            apr_uint64_t *touched, es_appended_t *out);
+apr_status_t es_store_append_any(es_store_t *store, const es_entry_t *entries,
+                                 int count, apr_uint64_t now_ms,
+                                 apr_uint64_t *touched, es_appended_t *out);
 
 /**
  * Make anew all that follows from head, tail and the records: chains, free
@@ -60,6 +60,6 @@ apr_status_t es_view_append(es_store_t *store, const es_entry_t *entries,
  *
  * @return APR_SUCCESS, or APR_EGENERAL: head and tail make no sense
  */
-apr_status_t es_repair(es_store_t *store, es_news_t *news);
+apr_status_t es_store_repair(es_store_t *store, es_repair_report_t *news);
 
 #endif

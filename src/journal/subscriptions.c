@@ -5,60 +5,63 @@
  * It is raised before the count and lowered after it: a total of 0 means that
  * the whole row is 0, also when the child died between the two. A child that
  * dies with either changed leaves numbers that are too high, until the parent
- * calls es_counts_forget.
+ * calls es_subscriptions_forget.
  */
 #include "journal/subscriptions.h"
 
-void es_counts_use(es_counts_t *counts, const es_layout_t *layout, void *mem)
+void es_subscriptions_use(es_subscriptions_t *counts, const es_layout_t *layout,
+                          void *mem)
 {
     counts->totals = (apr_uint32_t *)((char *)mem + layout->totals);
     counts->rows = (char *)mem + layout->counts;
-    counts->high = &((es_segment_t *)mem)->table.rows;
+    counts->high = &((es_store_segment_t *)mem)->table.rows;
     counts->row_bytes = layout->row_bytes;
-    counts->places = layout->params.places;
+    counts->max_children = layout->params.max_children;
     counts->channels = layout->params.channels;
 }
 
-static apr_uint32_t *total_at(const es_counts_t *counts, apr_uint32_t place)
+static apr_uint32_t *total_at(const es_subscriptions_t *counts,
+                              apr_uint32_t child)
 {
-    return place != 0 && place <= counts->places ? &counts->totals[place - 1]
-                                                 : NULL;
+    return child != 0 && child <= counts->max_children
+               ? &counts->totals[child - 1]
+               : NULL;
 }
 
-static apr_uint32_t *count_at(const es_counts_t *counts, apr_uint32_t place,
-                              es_slot_t slot)
+static apr_uint32_t *count_at(const es_subscriptions_t *counts,
+                              apr_uint32_t child, es_slot_t slot)
 {
     char *row;
 
-    if (place == 0 || place > counts->places || slot == 0 ||
+    if (child == 0 || child > counts->max_children || slot == 0 ||
         slot > counts->channels) {
         return NULL;
     }
-    row = counts->rows + (place - 1) * counts->row_bytes;
+    row = counts->rows + (child - 1) * counts->row_bytes;
     return (apr_uint32_t *)row + (slot - 1);
 }
 
 /** Places that can have subscriptions: the rest was never used. */
-static apr_uint32_t rows_of(const es_counts_t *counts)
+static apr_uint32_t rows_of(const es_subscriptions_t *counts)
 {
     apr_uint32_t high = *counts->high;
 
-    return high < counts->places ? high : counts->places;
+    return high < counts->max_children ? high : counts->max_children;
 }
 
-int es_counts_raise(const es_counts_t *counts, apr_uint32_t place,
-                    es_slot_t slot)
+int es_subscriptions_raise(const es_subscriptions_t *counts, apr_uint32_t child,
+                           es_slot_t slot)
 {
-    apr_uint32_t *count = count_at(counts, place, slot);
+    apr_uint32_t *count = count_at(counts, child, slot);
 
     if (count == NULL) {
         return 0;
     }
-    if (*counts->high < place) {
-        *counts->high = place; /* first, or the row would not be seen */
+    if (*counts->high < child) {
+        *counts->high = child; /* first, or the row would not be seen */
     }
     /* relaxed: whoever needs the sum reads it under the lock we hold */
-    __atomic_fetch_add(total_at(counts, place), 1, __ATOMIC_RELAXED);
+    __atomic_fetch_add(total_at(counts, child), 1, __ATOMIC_RELAXED);
     __atomic_fetch_add(count, 1, __ATOMIC_RELAXED);
     return 1;
 }
@@ -78,19 +81,20 @@ static int lower(apr_uint32_t *count)
     return 0;
 }
 
-void es_counts_lower(const es_counts_t *counts, apr_uint32_t place,
-                     es_slot_t slot)
+void es_subscriptions_lower(const es_subscriptions_t *counts,
+                            apr_uint32_t child, es_slot_t slot)
 {
-    apr_uint32_t *count = count_at(counts, place, slot);
+    apr_uint32_t *count = count_at(counts, child, slot);
 
     if (count != NULL && lower(count)) {
-        lower(total_at(counts, place));
+        lower(total_at(counts, child));
     }
 }
 
-void es_counts_forget(const es_counts_t *counts, apr_uint32_t place)
+void es_subscriptions_forget(const es_subscriptions_t *counts,
+                             apr_uint32_t child)
 {
-    apr_uint32_t *total = total_at(counts, place);
+    apr_uint32_t *total = total_at(counts, child);
     es_slot_t slot;
 
     /* a total of 0 is a row of 0s: the walk would only make its pages */
@@ -98,52 +102,52 @@ void es_counts_forget(const es_counts_t *counts, apr_uint32_t place)
         return;
     }
     for (slot = 1; slot <= counts->channels; slot++) {
-        apr_uint32_t *count = count_at(counts, place, slot);
+        apr_uint32_t *count = count_at(counts, child, slot);
 
         __atomic_store_n(count, 0, __ATOMIC_RELEASE);
     }
     __atomic_store_n(total, 0, __ATOMIC_RELEASE);
 }
 
-apr_uint64_t es_counts_sum(const es_counts_t *counts, es_slot_t slot,
-                           apr_uint64_t *touched)
+apr_uint64_t es_subscriptions_sum(const es_subscriptions_t *counts,
+                                  es_slot_t slot, apr_uint64_t *touched)
 {
     apr_uint32_t rows = rows_of(counts);
     apr_uint64_t sum = 0;
-    apr_uint32_t place;
+    apr_uint32_t child;
 
-    for (place = 1; place <= rows; place++) {
+    for (child = 1; child <= rows; child++) {
         apr_uint32_t *count;
         apr_uint32_t n;
 
-        if (__atomic_load_n(&counts->totals[place - 1], __ATOMIC_RELAXED) ==
+        if (__atomic_load_n(&counts->totals[child - 1], __ATOMIC_RELAXED) ==
             0) {
             continue;
         }
-        count = count_at(counts, place, slot);
+        count = count_at(counts, child, slot);
         n = count != NULL ? __atomic_load_n(count, __ATOMIC_RELAXED) : 0;
         sum += n;
         if (n != 0 && touched != NULL) {
-            touched[(place - 1) / 64] |= APR_UINT64_C(1) << (place - 1) % 64;
+            touched[(child - 1) / 64] |= APR_UINT64_C(1) << (child - 1) % 64;
         }
     }
     return sum;
 }
 
-int es_counts_is_idle(const es_counts_t *counts, es_slot_t slot)
+int es_subscriptions_is_idle(const es_subscriptions_t *counts, es_slot_t slot)
 {
     apr_uint32_t rows = rows_of(counts);
-    apr_uint32_t place;
+    apr_uint32_t child;
 
-    for (place = 1; place <= rows; place++) {
+    for (child = 1; child <= rows; child++) {
         apr_uint32_t *count;
 
         /* acquire, here and below: pairs with lower(), see there */
-        if (__atomic_load_n(&counts->totals[place - 1], __ATOMIC_ACQUIRE) ==
+        if (__atomic_load_n(&counts->totals[child - 1], __ATOMIC_ACQUIRE) ==
             0) {
             continue;
         }
-        count = count_at(counts, place, slot);
+        count = count_at(counts, child, slot);
         if (count == NULL || __atomic_load_n(count, __ATOMIC_ACQUIRE) != 0) {
             return 0;
         }
@@ -151,24 +155,26 @@ int es_counts_is_idle(const es_counts_t *counts, es_slot_t slot)
     return 1;
 }
 
-apr_uint64_t es_counts_total(const es_counts_t *counts, apr_uint32_t place)
+apr_uint64_t es_subscriptions_total(const es_subscriptions_t *counts,
+                                    apr_uint32_t child)
 {
-    const apr_uint32_t *total = total_at(counts, place);
+    const apr_uint32_t *total = total_at(counts, child);
 
     return total != NULL ? __atomic_load_n(total, __ATOMIC_RELAXED) : 0;
 }
 
-int es_counts_check(const es_counts_t *counts, apr_uint32_t *place)
+int es_subscriptions_check(const es_subscriptions_t *counts,
+                           apr_uint32_t *child)
 {
-    for (*place = 1; *place <= counts->places; (*place)++) {
+    for (*child = 1; *child <= counts->max_children; (*child)++) {
         apr_uint64_t sum = 0;
         es_slot_t slot;
 
         for (slot = 1; slot <= counts->channels; slot++) {
-            sum += *count_at(counts, *place, slot);
+            sum += *count_at(counts, *child, slot);
         }
-        if (sum != es_counts_total(counts, *place) ||
-            (sum != 0 && *place > *counts->high)) {
+        if (sum != es_subscriptions_total(counts, *child) ||
+            (sum != 0 && *child > *counts->high)) {
             return 0;
         }
     }

@@ -13,67 +13,67 @@ typedef struct child_t {
     int generation;
 } child_t;
 
-static child_t *child_at(const es_brood_t *brood, int i)
+static child_t *child_at(const es_child_pids_t *child_pids, int i)
 {
-    return &APR_ARRAY_IDX(brood->children, i, child_t);
+    return &APR_ARRAY_IDX(child_pids->children, i, child_t);
 }
 
-void es_brood_init(es_brood_t *brood, apr_pool_t *process)
+void es_child_pids_init(es_child_pids_t *child_pids, apr_pool_t *process)
 {
-    brood->children = apr_array_make(process, 16, sizeof(child_t));
+    child_pids->children = apr_array_make(process, 16, sizeof(child_t));
 }
 
-void es_brood_add(es_brood_t *brood, pid_t pid, int generation)
+void es_child_pids_add(es_child_pids_t *child_pids, pid_t pid, int generation)
 {
-    child_t *child = apr_array_push(brood->children);
+    child_t *child = apr_array_push(child_pids->children);
 
     child->pid = pid;
     child->generation = generation;
 }
 
 /* The order is of no matter: the last one fills the gap. */
-static void remove_at(es_brood_t *brood, int i)
+static void remove_at(es_child_pids_t *child_pids, int i)
 {
-    child_t *last = apr_array_pop(brood->children);
+    child_t *last = apr_array_pop(child_pids->children);
 
-    if (i < brood->children->nelts) {
-        *child_at(brood, i) = *last;
+    if (i < child_pids->children->nelts) {
+        *child_at(child_pids, i) = *last;
     }
 }
 
-void es_brood_remove(es_brood_t *brood, pid_t pid)
+void es_child_pids_remove(es_child_pids_t *child_pids, pid_t pid)
 {
     int i;
 
-    for (i = brood->children->nelts - 1; i >= 0; i--) {
-        if (child_at(brood, i)->pid == pid) {
-            remove_at(brood, i);
+    for (i = child_pids->children->nelts - 1; i >= 0; i--) {
+        if (child_at(child_pids, i)->pid == pid) {
+            remove_at(child_pids, i);
         }
     }
 }
 
-int es_brood_has(const es_brood_t *brood, apr_uint64_t pid)
+int es_child_pids_has(const es_child_pids_t *child_pids, apr_uint64_t pid)
 {
     int i;
 
-    for (i = 0; i < brood->children->nelts; i++) {
-        if ((apr_uint64_t)child_at(brood, i)->pid == pid) {
+    for (i = 0; i < child_pids->children->nelts; i++) {
+        if ((apr_uint64_t)child_at(child_pids, i)->pid == pid) {
             return 1;
         }
     }
     return 0;
 }
 
-int es_brood_is_since(es_brood_t *brood, int generation)
+int es_child_pids_is_since(es_child_pids_t *child_pids, int generation)
 {
     int all = 1;
     int i;
 
-    for (i = brood->children->nelts - 1; i >= 0; i--) {
-        if (kill(child_at(brood, i)->pid, 0) != 0 && errno == ESRCH) {
-            remove_at(brood, i);
+    for (i = child_pids->children->nelts - 1; i >= 0; i--) {
+        if (kill(child_at(child_pids, i)->pid, 0) != 0 && errno == ESRCH) {
+            remove_at(child_pids, i);
         }
-        else if (child_at(brood, i)->generation < generation) {
+        else if (child_at(child_pids, i)->generation < generation) {
             all = 0;
         }
     }

@@ -15,54 +15,57 @@
 /* How long everybody may wait. */
 #define MOMENT (250 * 1000)
 
-typedef struct es_mailing_t {
-    es_mailroom_t *room;    /* NULL = no hub has proxies */
-    es_boxes_t *boxes;      /* the parent's; not touched by children */
-    es_courier_hub_t *hubs; /* by number */
+typedef struct es_grip_runtime_t {
+    es_outbox_shm_t *outbox_shm;  /* NULL = no hub has proxies */
+    es_outbox_owners_t *outboxes; /* the parent's; not touched by children */
+    es_sender_hub_t *hubs;        /* by number */
     apr_uint32_t nhubs;
-    es_courier_t *courier; /* NULL in the parent */
-    int waiting_max;       /* of this child */
-    int waiting;           /* atomic */
-} es_mailing_t;
+    es_sender_t *sender; /* NULL in the parent */
+    int waiting_max;     /* of this child */
+    int waiting;         /* atomic */
+} es_grip_runtime_t;
 
 /* of the configuration at hand; lives in its pool */
-static es_mailing_t *mailing;
+static es_grip_runtime_t *runtime;
 
-static apr_status_t forget_mailing(void *unused)
+static apr_status_t forget_runtime(void *unused)
 {
     (void)unused;
-    mailing = NULL;
+    runtime = NULL;
     return APR_SUCCESS;
 }
 
 /* ---- The parent -------------------------------------------------------- */
 
-static int has_proxies(const es_global_t *global)
+static int has_proxies(const es_settings_t *global)
 {
     int i;
 
     for (i = 0; i < global->hubs->nelts; i++) {
-        if (APR_ARRAY_IDX(global->hubs, i, es_hub_t).grip) {
+        if (APR_ARRAY_IDX(global->hubs, i, es_hub_conf_t).grip) {
             return 1;
         }
     }
     return 0;
 }
 
-int es_mailing_open(es_boxes_t *boxes, apr_uint32_t places, apr_uint32_t nhubs,
-                    server_rec *s, apr_pool_t *pconf)
+int es_grip_runtime_open(es_outbox_owners_t *outboxes,
+                         apr_uint32_t max_children, apr_uint32_t nhubs,
+                         server_rec *s, apr_pool_t *pconf)
 {
-    int wanted = has_proxies(es_global_of(s));
-    apr_status_t rv = es_boxes_begin(boxes, wanted, places, s->process->pool);
+    int wanted = has_proxies(es_settings_of(s));
+    apr_status_t rv = es_outbox_owners_begin(outboxes, wanted, max_children,
+                                             s->process->pool);
 
-    mailing = apr_pcalloc(pconf, sizeof(*mailing));
-    apr_pool_cleanup_register(pconf, NULL, forget_mailing,
+    runtime = apr_pcalloc(pconf, sizeof(*runtime));
+    apr_pool_cleanup_register(pconf, NULL, forget_runtime,
                               apr_pool_cleanup_null);
-    mailing->boxes = boxes;
-    mailing->hubs = apr_pcalloc(pconf, sizeof(*mailing->hubs) * (nhubs + 1));
+    runtime->outboxes = outboxes;
+    runtime->hubs = apr_pcalloc(pconf, sizeof(*runtime->hubs) * (nhubs + 1));
     if (wanted && rv == APR_SUCCESS) {
-        rv = es_mailroom_attach(&mailing->room, boxes->mem, boxes->places,
-                                boxes->bells, pconf);
+        rv = es_outbox_shm_attach(&runtime->outbox_shm, outboxes->mem,
+                                  outboxes->max_children, outboxes->wake_fds,
+                                  pconf);
     }
     if (rv != APR_SUCCESS) {
         es_slog(APLOG_ERR, rv, s, "ES0632",
@@ -74,7 +77,7 @@ int es_mailing_open(es_boxes_t *boxes, apr_uint32_t places, apr_uint32_t nhubs,
     return OK;
 }
 
-static apr_status_t find_boxes(es_courier_hub_t *hub)
+static apr_status_t find_outboxes(es_sender_hub_t *hub)
 {
     apr_status_t rv = APR_SUCCESS;
     int i;
@@ -83,24 +86,25 @@ static apr_status_t find_boxes(es_courier_hub_t *hub)
         const es_proxy_t *proxy =
             APR_ARRAY_IDX(hub->grip->proxies, i, const es_proxy_t *);
 
-        rv = es_boxes_find(mailing->boxes, mailing->room, hub->name, hub->store,
-                           proxy->publish_uri, &hub->boxes[i]);
+        rv = es_outbox_owners_find(runtime->outboxes, runtime->outbox_shm,
+                                   hub->name, hub->store, proxy->publish_uri,
+                                   &hub->outboxes[i]);
     }
     return rv;
 }
 
-int es_mailing_add(const es_hub_view_t *view, server_rec *s)
+int es_grip_runtime_add(const es_runtime_hub_t *view, server_rec *s)
 {
-    es_courier_hub_t *hub = &mailing->hubs[mailing->nhubs++];
+    es_sender_hub_t *hub = &runtime->hubs[runtime->nhubs++];
 
     hub->name = view->name;
     hub->store = view->store;
-    hub->grip = mailing->room ? view->grip : NULL;
-    if (hub->grip && find_boxes(hub) != APR_SUCCESS) {
+    hub->grip = runtime->outbox_shm ? view->grip : NULL;
+    if (hub->grip && find_outboxes(hub) != APR_SUCCESS) {
         es_slog(APLOG_ERR, 0, s, "ES0633",
                 "hub %s: nothing is published to its GRIP proxies, since %d "
                 "were in use since httpd was started; stop and start it",
-                hub->name, ES_MAILROOM_BOXES);
+                hub->name, ES_OUTBOX_SHM_MAX);
         hub->grip = NULL;
         return HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -109,7 +113,7 @@ int es_mailing_add(const es_hub_view_t *view, server_rec *s)
 
 /* ---- The child --------------------------------------------------------- */
 
-static int waiting_max_of(const es_global_t *global)
+static int waiting_max_of(const es_settings_t *global)
 {
     int threads = 1;
 
@@ -120,22 +124,23 @@ static int waiting_max_of(const es_global_t *global)
     return threads > 1 ? threads / 2 : 1;
 }
 
-void es_mailing_enter(apr_uint32_t place, apr_pool_t *pchild, server_rec *s)
+void es_grip_runtime_enter(apr_uint32_t child, apr_pool_t *pchild,
+                           server_rec *s)
 {
-    es_courier_params_t params = {0};
+    es_sender_params_t params = {0};
     apr_status_t rv;
 
-    if (!mailing || !mailing->room) {
+    if (!runtime || !runtime->outbox_shm) {
         return;
     }
-    mailing->waiting_max = waiting_max_of(es_global_of(s));
-    params.room = mailing->room;
-    params.place = place;
-    params.hubs = mailing->hubs;
-    params.nhubs = mailing->nhubs;
-    rv = es_courier_start(&mailing->courier, &params, pchild);
+    runtime->waiting_max = waiting_max_of(es_settings_of(s));
+    params.outbox_shm = runtime->outbox_shm;
+    params.child = child;
+    params.hubs = runtime->hubs;
+    params.nhubs = runtime->nhubs;
+    rv = es_sender_start(&runtime->sender, &params, pchild);
     if (rv != APR_SUCCESS) {
-        mailing->courier = NULL;
+        runtime->sender = NULL;
         es_slog(APLOG_CRIT, rv, s, "ES0634",
                 "cannot start the courier: other children send to GRIP "
                 "proxies what this one publishes, and its publishers are "
@@ -143,20 +148,20 @@ void es_mailing_enter(apr_uint32_t place, apr_pool_t *pchild, server_rec *s)
     }
 }
 
-void es_mailing_stop(void)
+void es_grip_runtime_stop(void)
 {
-    if (mailing && mailing->courier) {
-        es_courier_leave(mailing->courier);
+    if (runtime && runtime->sender) {
+        es_sender_stop(runtime->sender);
     }
 }
 
-void es_mailing_leave(apr_time_t by, server_rec *s)
+void es_grip_runtime_leave(apr_time_t by, server_rec *s)
 {
-    if (!mailing || !mailing->courier) {
+    if (!runtime || !runtime->sender) {
         return;
     }
-    es_courier_leave(mailing->courier);
-    if (es_courier_join(mailing->courier, by - es_clock_now()) != APR_SUCCESS) {
+    es_sender_stop(runtime->sender);
+    if (es_sender_join(runtime->sender, by - es_clock_now()) != APR_SUCCESS) {
         es_slog(APLOG_WARNING, 0, s, "ES0635",
                 "the courier did not end in time; another child sends to "
                 "GRIP proxies what it has left");
@@ -165,14 +170,14 @@ void es_mailing_leave(apr_time_t by, server_rec *s)
 
 /* ---- For workers ------------------------------------------------------- */
 
-void es_mailing_call(const es_hub_view_t *hub)
+void es_grip_runtime_wake(const es_runtime_hub_t *hub)
 {
-    if (hub->grip && mailing->courier) {
-        es_courier_call(mailing->courier);
+    if (hub->grip && runtime->sender) {
+        es_sender_wake(runtime->sender);
     }
 }
 
-static void fill_open(const es_hub_view_t *hub, int *outcomes, int outcome)
+static void fill_open(const es_runtime_hub_t *hub, int *outcomes, int outcome)
 {
     int i;
 
@@ -184,24 +189,24 @@ static void fill_open(const es_hub_view_t *hub, int *outcomes, int outcome)
 }
 
 /* @return 1 when this child has room for another who waits for long */
-static int take_room(void)
+static int start_waiting(void)
 {
     /* relaxed: a number, nothing hangs on it */
-    if (__atomic_add_fetch(&mailing->waiting, 1, __ATOMIC_RELAXED) <=
-        mailing->waiting_max) {
+    if (__atomic_add_fetch(&runtime->waiting, 1, __ATOMIC_RELAXED) <=
+        runtime->waiting_max) {
         return 1;
     }
-    __atomic_sub_fetch(&mailing->waiting, 1, __ATOMIC_RELAXED);
+    __atomic_sub_fetch(&runtime->waiting, 1, __ATOMIC_RELAXED);
     return 0;
 }
 
-static void give_room(void)
+static void end_waiting(void)
 {
-    __atomic_sub_fetch(&mailing->waiting, 1, __ATOMIC_RELAXED);
+    __atomic_sub_fetch(&runtime->waiting, 1, __ATOMIC_RELAXED);
 }
 
-void es_mailing_wait(const es_hub_view_t *hub, es_pos_t from, es_pos_t to,
-                     int again, apr_time_t by, int *outcomes)
+void es_grip_runtime_wait(const es_runtime_hub_t *hub, es_pos_t from,
+                          es_pos_t to, int again, apr_time_t by, int *outcomes)
 {
     apr_interval_time_t left = by - es_clock_now();
     int i;
@@ -209,20 +214,20 @@ void es_mailing_wait(const es_hub_view_t *hub, es_pos_t from, es_pos_t to,
     for (i = 0; i < hub->grip->proxies->nelts; i++) {
         outcomes[i] = ES_OUTCOME_OPEN;
     }
-    if (!mailing->courier || !mailing->hubs[hub->number].grip) {
+    if (!runtime->sender || !runtime->hubs[hub->number].grip) {
         fill_open(hub, outcomes, ES_OUTCOME_UNSENT);
         return;
     }
-    if (es_courier_wait(mailing->courier, hub->number, from, to, again,
-                        left < MOMENT ? left : MOMENT, outcomes)) {
+    if (es_sender_wait(runtime->sender, hub->number, from, to, again,
+                       left < MOMENT ? left : MOMENT, outcomes)) {
         return;
     }
-    if (!take_room()) {
+    if (!start_waiting()) {
         fill_open(hub, outcomes, ES_OUTCOME_CROWDED);
         return;
     }
-    es_courier_wait(mailing->courier, hub->number, from, to, again,
-                    by - es_clock_now(), outcomes);
+    es_sender_wait(runtime->sender, hub->number, from, to, again,
+                   by - es_clock_now(), outcomes);
     fill_open(hub, outcomes, ES_OUTCOME_TIMEOUT);
-    give_room();
+    end_waiting();
 }

@@ -4,11 +4,11 @@
  * out the outboxes when it has read the configuration; a child has a courier.
  * Without proxies in the configuration there is neither.
  */
-#ifndef ES_MAILING_H
-#define ES_MAILING_H
+#ifndef ES_SERVER_GRIP_RUNTIME_H
+#define ES_SERVER_GRIP_RUNTIME_H
 
-#include "server/outbox_owners.h"
 #include "grip/sender.h"
+#include "server/outbox_owners.h"
 #include "server/runtime.h"
 
 /**
@@ -16,13 +16,14 @@
  *
  * @param boxes   kept over restarts
  * @param places  of children
- * @param nhubs   most calls of es_mailing_add that follow
+ * @param nhubs   most calls of es_grip_runtime_add that follow
  * @return OK, or HTTP_INTERNAL_SERVER_ERROR after telling the error log
  *
  * Context: PARENT, post_config.
  */
-int es_mailing_open(es_boxes_t *boxes, apr_uint32_t places, apr_uint32_t nhubs,
-                    server_rec *s, apr_pool_t *pconf);
+int es_grip_runtime_open(es_outbox_owners_t *outboxes,
+                         apr_uint32_t max_children, apr_uint32_t nhubs,
+                         server_rec *s, apr_pool_t *pconf);
 
 /**
  * A hub of this process; in the order of their numbers, from 0.
@@ -32,17 +33,18 @@ int es_mailing_open(es_boxes_t *boxes, apr_uint32_t places, apr_uint32_t nhubs,
  *
  * Context: PARENT, post_config.
  */
-int es_mailing_add(const es_hub_view_t *view, server_rec *s);
+int es_grip_runtime_add(const es_runtime_hub_t *view, server_rec *s);
 
 /** Start the courier. Context: CHILD_INIT. */
-void es_mailing_enter(apr_uint32_t place, apr_pool_t *pchild, server_rec *s);
+void es_grip_runtime_enter(apr_uint32_t child, apr_pool_t *pchild,
+                           server_rec *s);
 
 /**
  * The child begins to stop, and those who wait for proxies shall not do so
- * for long. Context: as es_service_stop; not when it is graceful, as workers
+ * for long. Context: as es_runtime_stop; not when it is graceful, as workers
  * have time then.
  */
-void es_mailing_stop(void);
+void es_grip_runtime_stop(void);
 
 /**
  * Wait until the courier has ended.
@@ -52,23 +54,23 @@ void es_mailing_stop(void);
  *
  * Context: the child's pool is cleaned.
  */
-void es_mailing_leave(apr_time_t by, server_rec *s);
+void es_grip_runtime_leave(apr_time_t by, server_rec *s);
 
 /** The hub has got events: send them. Context: WORKER; does not block. */
-void es_mailing_call(const es_hub_view_t *hub);
+void es_grip_runtime_wake(const es_runtime_hub_t *hub);
 
 /**
  * Wait for what becomes of records, at all proxies of the hub.
  *
  * @param from      where the first starts
  * @param to        behind the last
- * @param again     as es_courier_wait
+ * @param again     as es_sender_wait
  * @param by        until when at most, as es_clock_now tells
  * @param outcomes  of each proxy, filled: ES_OUTCOME_…
  *
  * Context: WORKER; the hub has proxies. Takes the lock of the tickets.
  */
-void es_mailing_wait(const es_hub_view_t *hub, es_pos_t from, es_pos_t to,
-                     int again, apr_time_t by, int *outcomes);
+void es_grip_runtime_wait(const es_runtime_hub_t *hub, es_pos_t from,
+                          es_pos_t to, int again, apr_time_t by, int *outcomes);
 
 #endif

@@ -10,29 +10,29 @@
 #include <apr_strings.h>
 
 #include "base/clock.h"
-#include "server/log.h"
-#include "journal/migrate.h"
 #include "shm/segment.h"
+#include "journal/migrate.h"
+#include "server/log.h"
 
 /* ---- making ------------------------------------------------------------ */
 
-static apr_status_t be_born(es_id_t *birth)
+static apr_status_t make_epoch(es_id_t *epoch)
 {
     apr_uint32_t random;
     apr_status_t rv =
         apr_generate_random_bytes((unsigned char *)&random, sizeof(random));
 
-    *birth =
-        es_id_birth(random, (apr_uint64_t)apr_time_as_msec(apr_time_now()));
+    *epoch =
+        es_id_epoch(random, (apr_uint64_t)apr_time_as_msec(apr_time_now()));
     return rv;
 }
 
 /**
  * @param birth  of the segment whose events are to come; NULL = a new one
  */
-static apr_status_t make_hub(es_kept_hub_t *hub, const char *name,
+static apr_status_t make_hub(es_retained_hub_t *hub, const char *name,
                              const es_store_params_t *params,
-                             const es_id_t *birth, apr_pool_t *process)
+                             const es_id_t *epoch, apr_pool_t *process)
 {
     apr_status_t rv = APR_SUCCESS;
 
@@ -45,17 +45,17 @@ static apr_status_t make_hub(es_kept_hub_t *hub, const char *name,
         return APR_EINVAL;
     }
     apr_pool_create(&hub->pool, process);
-    if (birth) {
-        hub->birth = *birth;
+    if (epoch) {
+        hub->epoch = *epoch;
     }
     else {
-        rv = be_born(&hub->birth);
+        rv = make_epoch(&hub->epoch);
     }
     if (rv == APR_SUCCESS) {
-        rv = es_shm_create(&hub->mem, hub->size, hub->pool);
+        rv = es_segment_create(&hub->mem, hub->size, hub->pool);
     }
     if (rv == APR_SUCCESS) {
-        rv = es_store_format(hub->mem, params, &hub->birth);
+        rv = es_store_format(hub->mem, params, &hub->epoch);
     }
     if (rv != APR_SUCCESS) {
         apr_pool_destroy(hub->pool);
@@ -73,37 +73,37 @@ static int tell_not_made(const char *name, const es_store_params_t *params,
     return HTTP_INTERNAL_SERVER_ERROR;
 }
 
-static int make_first(es_kept_t *kept, const char *name,
+static int make_first(es_retained_t *retained, const char *name,
                       const es_store_params_t *params, server_rec *s)
 {
     apr_status_t rv;
 
-    if (kept->nhubs == ES_HUBS_MAX) {
+    if (retained->nhubs == ES_HUBS_MAX) {
         es_slog(APLOG_ERR, 0, s, "ES0003",
                 "no room for hub %s: there are %d hubs, with those that the "
                 "configuration before has named; restart httpd",
                 name, ES_HUBS_MAX);
         return HTTP_INTERNAL_SERVER_ERROR;
     }
-    rv = make_hub(&kept->hubs[kept->nhubs], name, params, NULL,
+    rv = make_hub(&retained->hubs[retained->nhubs], name, params, NULL,
                   s->process->pool);
     if (rv != APR_SUCCESS) {
         return tell_not_made(name, params, rv, s);
     }
-    kept->hubs[kept->nhubs++].counter = kept->counters++;
+    retained->hubs[retained->nhubs++].counter = retained->next_counter++;
     return OK;
 }
 
 /* ---- changing ---------------------------------------------------------- */
 
-static apr_status_t attach(es_store_t **store, const es_kept_hub_t *hub,
+static apr_status_t attach(es_store_t **store, const es_retained_hub_t *hub,
                            apr_pool_t *p)
 {
     return es_store_attach(store, hub->mem, hub->size, &hub->params, p);
 }
 
 /* Else it is of another layout, or damaged: no child could use it. */
-static int is_usable(const es_kept_hub_t *hub)
+static int is_usable(const es_retained_hub_t *hub)
 {
     es_store_t *store;
     apr_pool_t *p;
@@ -115,8 +115,8 @@ static int is_usable(const es_kept_hub_t *hub)
     return usable;
 }
 
-static apr_status_t fill(const es_kept_hub_t *to, const es_kept_hub_t *from,
-                         es_carried_t *carried)
+static apr_status_t fill(const es_retained_hub_t *to,
+                         const es_retained_hub_t *from, es_migrated_t *migrated)
 {
     es_store_t *old, *new;
     apr_pool_t *p;
@@ -129,13 +129,13 @@ static apr_status_t fill(const es_kept_hub_t *to, const es_kept_hub_t *from,
     }
     if (rv == APR_SUCCESS) {
         es_store_clock(new, es_clock_ms());
-        rv = es_store_carry(new, old, carried);
+        rv = es_store_migrate(new, old, migrated);
     }
     apr_pool_destroy(p);
     return rv;
 }
 
-static void put_in_place(es_kept_hub_t *hub, es_kept_hub_t *made)
+static void put_in_place(es_retained_hub_t *hub, es_retained_hub_t *made)
 {
     made->counter = hub->counter;
     apr_pool_destroy(hub->pool);
@@ -144,10 +144,10 @@ static void put_in_place(es_kept_hub_t *hub, es_kept_hub_t *made)
 
 /* Its events cannot be had: an empty journal of another epoch, so that clients
  * are told. */
-static int replace(es_kept_hub_t *hub, const es_store_params_t *params,
+static int replace(es_retained_hub_t *hub, const es_store_params_t *params,
                    apr_status_t why, server_rec *s)
 {
-    es_kept_hub_t made;
+    es_retained_hub_t made;
     apr_status_t rv =
         make_hub(&made, hub->name, params, NULL, s->process->pool);
 
@@ -163,19 +163,19 @@ static int replace(es_kept_hub_t *hub, const es_store_params_t *params,
     return OK;
 }
 
-static int resize(es_kept_hub_t *hub, const es_store_params_t *params,
+static int resize(es_retained_hub_t *hub, const es_store_params_t *params,
                   server_rec *s)
 {
-    es_kept_hub_t made;
-    es_carried_t carried;
+    es_retained_hub_t made;
+    es_migrated_t migrated;
     apr_status_t rv =
-        make_hub(&made, hub->name, params, &hub->birth, s->process->pool);
+        make_hub(&made, hub->name, params, &hub->epoch, s->process->pool);
 
     if (rv != APR_SUCCESS) {
         /* it goes on as it is */
         return tell_not_made(hub->name, params, rv, s);
     }
-    rv = fill(&made, hub, &carried);
+    rv = fill(&made, hub, &migrated);
     if (rv != APR_SUCCESS) {
         apr_pool_destroy(made.pool);
         return replace(hub, params, rv, s);
@@ -184,7 +184,7 @@ static int resize(es_kept_hub_t *hub, const es_store_params_t *params,
             "hub %s has got another size: %" APR_UINT64_T_FMT " events were "
             "carried over, for the oldest %" APR_UINT64_T_FMT " there was no "
             "room",
-            hub->name, carried.events, carried.lost);
+            hub->name, migrated.events, migrated.lost);
     put_in_place(hub, &made);
     return OK;
 }
@@ -192,10 +192,10 @@ static int resize(es_kept_hub_t *hub, const es_store_params_t *params,
 static int is_other(const es_store_params_t *a, const es_store_params_t *b)
 {
     return a->ring_bytes != b->ring_bytes || a->channels != b->channels ||
-           a->places != b->places;
+           a->max_children != b->max_children;
 }
 
-static int keep_hub(es_kept_hub_t *hub, const es_store_params_t *params,
+static int keep_hub(es_retained_hub_t *hub, const es_store_params_t *params,
                     int is_idle, server_rec *s)
 {
     hub->unnamed_since = ES_HUB_NAMED;
@@ -218,37 +218,38 @@ static int keep_hub(es_kept_hub_t *hub, const es_store_params_t *params,
 
 /* ---- all of them ------------------------------------------------------- */
 
-static es_kept_hub_t *find_hub(es_kept_t *kept, const char *name)
+static es_retained_hub_t *find_hub(es_retained_t *retained, const char *name)
 {
     apr_uint32_t i;
 
-    for (i = 0; i < kept->nhubs; i++) {
-        if (!strcmp(kept->hubs[i].name, name)) {
-            return &kept->hubs[i];
+    for (i = 0; i < retained->nhubs; i++) {
+        if (!strcmp(retained->hubs[i].name, name)) {
+            return &retained->hubs[i];
         }
     }
     return NULL;
 }
 
 /* Give back hubs that no child can use, and note which are not named now. */
-static void release(es_kept_t *kept, const es_global_t *global, int generation,
-                    server_rec *s)
+static void release(es_retained_t *retained, const es_settings_t *global,
+                    int generation, server_rec *s)
 {
     apr_uint32_t i = 0;
 
-    while (i < kept->nhubs) {
-        es_kept_hub_t *hub = &kept->hubs[i];
+    while (i < retained->nhubs) {
+        es_retained_hub_t *hub = &retained->hubs[i];
 
-        if (es_global_hub(global, hub->name)) {
+        if (es_settings_hub(global, hub->name)) {
             i++;
         }
         else if (hub->unnamed_since != ES_HUB_NAMED &&
-                 es_brood_is_since(&kept->brood, hub->unnamed_since)) {
+                 es_child_pids_is_since(&retained->child_pids,
+                                        hub->unnamed_since)) {
             es_slog(APLOG_INFO, 0, s, "ES0208",
                     "the memory of hub %s is given back", hub->name);
             apr_pool_destroy(hub->pool);
-            kept->nhubs--;
-            memmove(hub, hub + 1, sizeof(*hub) * (kept->nhubs - i));
+            retained->nhubs--;
+            memmove(hub, hub + 1, sizeof(*hub) * (retained->nhubs - i));
         }
         else {
             if (hub->unnamed_since == ES_HUB_NAMED) {
@@ -259,23 +260,24 @@ static void release(es_kept_t *kept, const es_global_t *global, int generation,
     }
 }
 
-int es_hubs_open(es_kept_t *kept, int generation, server_rec *s)
+int es_hub_segments_open(es_retained_t *retained, int generation, server_rec *s)
 {
-    const es_global_t *global = es_global_of(s);
-    int is_idle = es_brood_is_since(&kept->brood, APR_INT32_MAX);
+    const es_settings_t *global = es_settings_of(s);
+    int is_idle = es_child_pids_is_since(&retained->child_pids, APR_INT32_MAX);
     int i, rc = OK;
 
-    release(kept, global, generation, s);
+    release(retained, global, generation, s);
     for (i = 0; i < global->hubs->nelts; i++) {
-        const es_hub_t *named = &APR_ARRAY_IDX(global->hubs, i, es_hub_t);
-        es_kept_hub_t *hub = find_hub(kept, named->name);
+        const es_hub_conf_t *named =
+            &APR_ARRAY_IDX(global->hubs, i, es_hub_conf_t);
+        es_retained_hub_t *hub = find_hub(retained, named->name);
         es_store_params_t params = {0};
 
         params.ring_bytes = named->size_bytes;
         params.channels = (apr_uint32_t)global->max_channels;
-        params.places = kept->places;
+        params.max_children = retained->max_children;
         if (hub ? keep_hub(hub, &params, is_idle, s) != OK
-                : make_first(kept, named->name, &params, s) != OK) {
+                : make_first(retained, named->name, &params, s) != OK) {
             rc = HTTP_INTERNAL_SERVER_ERROR;
         }
     }

@@ -5,11 +5,11 @@
  *
  * A segment that a living child may use stays as it is. So another size waits
  * until no child is left, as at a restart that is not graceful; then the events
- * are carried over (store/es_carry.h). A hub that is no longer named stays
+ * are carried over (journal/migrate.h). A hub that is no longer named stays
  * until all children are of a configuration without it.
  */
-#ifndef ES_HUBS_H
-#define ES_HUBS_H
+#ifndef ES_SERVER_HUB_SEGMENTS_H
+#define ES_SERVER_HUB_SEGMENTS_H
 
 #include "server/retained.h"
 
@@ -20,6 +20,7 @@
  *
  * Context: PARENT, post_config.
  */
-int es_hubs_open(es_kept_t *kept, int generation, server_rec *s);
+int es_hub_segments_open(es_retained_t *retained, int generation,
+                         server_rec *s);
 
 #endif

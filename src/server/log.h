@@ -3,8 +3,8 @@
  * The error log from where httpd is known: ap_log_* with a tag of ours. Each
  * place has its own tag, which docs/messages.md explains.
  */
-#ifndef ES_HLOG_H
-#define ES_HLOG_H
+#ifndef ES_SERVER_LOG_H
+#define ES_SERVER_LOG_H
 
 #include <http_config.h>
 #include <http_log.h>

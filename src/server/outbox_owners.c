@@ -8,11 +8,12 @@
 
 #include <apr_md5.h>
 
-#include "shm/wakeup.h"
 #include "shm/segment.h"
+#include "shm/wakeup.h"
 
 /* A failure gives back all, as each restart tries again. */
-static apr_status_t make_room(es_boxes_t *boxes, apr_pool_t *parent)
+static apr_status_t make_outbox_shm(es_outbox_owners_t *owners,
+                                    apr_pool_t *parent)
 {
     apr_pool_t *pool;
     void *mem;
@@ -21,30 +22,31 @@ static apr_status_t make_room(es_boxes_t *boxes, apr_pool_t *parent)
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    rv = es_shm_create(&mem, es_mailroom_size(boxes->places), pool);
+    rv =
+        es_segment_create(&mem, es_outbox_shm_size(owners->max_children), pool);
     if (rv == APR_SUCCESS) {
-        rv = es_mailroom_format(mem, boxes->places);
+        rv = es_outbox_shm_format(mem, owners->max_children);
     }
     if (rv == APR_SUCCESS) {
-        rv = es_bells_create(&boxes->bells, boxes->places, pool);
+        rv = es_wakeup_create(&owners->wake_fds, owners->max_children, pool);
     }
     if (rv != APR_SUCCESS) {
         apr_pool_destroy(pool);
         return rv;
     }
-    boxes->mem = mem;
+    owners->mem = mem;
     return APR_SUCCESS;
 }
 
-apr_status_t es_boxes_begin(es_boxes_t *boxes, int wanted, apr_uint32_t places,
-                            apr_pool_t *pool)
+apr_status_t es_outbox_owners_begin(es_outbox_owners_t *owners, int wanted,
+                                    apr_uint32_t max_children, apr_pool_t *pool)
 {
-    boxes->turn++;
-    if (boxes->mem || !wanted) {
+    owners->turn++;
+    if (owners->mem || !wanted) {
         return APR_SUCCESS;
     }
-    boxes->places = places;
-    return make_room(boxes, pool);
+    owners->max_children = max_children;
+    return make_outbox_shm(owners, pool);
 }
 
 /* A hub whose journal was made anew, or moved, starts again: an outbox holds
@@ -52,40 +54,41 @@ apr_status_t es_boxes_begin(es_boxes_t *boxes, int wanted, apr_uint32_t places,
 static void make_key(unsigned char key[16], const char *hub,
                      const es_store_t *store, const char *uri)
 {
-    apr_uint64_t life = es_store_life(store);
+    apr_uint64_t segment_id = es_store_segment_id(store);
     apr_md5_ctx_t context;
 
     apr_md5_init(&context);
     apr_md5_update(&context, hub, strlen(hub) + 1);
     apr_md5_update(&context, uri, strlen(uri) + 1);
-    apr_md5_update(&context, &life, sizeof(life));
+    apr_md5_update(&context, &segment_id, sizeof(segment_id));
     apr_md5_final(key, &context);
 }
 
-apr_status_t es_boxes_find(es_boxes_t *boxes, const es_mailroom_t *room,
-                           const char *hub, const es_store_t *store,
-                           const char *uri, apr_uint32_t *box)
+apr_status_t es_outbox_owners_find(es_outbox_owners_t *owners,
+                                   const es_outbox_shm_t *outbox_shm,
+                                   const char *hub, const es_store_t *store,
+                                   const char *uri, apr_uint32_t *outbox)
 {
     unsigned char key[16];
     apr_uint32_t i;
 
     make_key(key, hub, store, uri);
-    for (i = 0; i < boxes->count; i++) {
-        if (!memcmp(boxes->owners[i].key, key, sizeof(key))) {
+    for (i = 0; i < owners->count; i++) {
+        if (!memcmp(owners->keys[i].key, key, sizeof(key))) {
             break;
         }
     }
-    if (i == ES_MAILROOM_BOXES) {
+    if (i == ES_OUTBOX_SHM_MAX) {
         return APR_ENOSPC;
     }
-    if (i == boxes->count) {
-        boxes->count++;
-        memcpy(boxes->owners[i].key, key, sizeof(key));
+    if (i == owners->count) {
+        owners->count++;
+        memcpy(owners->keys[i].key, key, sizeof(key));
     }
-    if (boxes->owners[i].turn == 0 || boxes->owners[i].turn + 1 < boxes->turn) {
-        es_outbox_begin(es_mailroom_box(room, i), es_store_head(store));
+    if (owners->keys[i].turn == 0 || owners->keys[i].turn + 1 < owners->turn) {
+        es_outbox_begin(es_outbox_shm_at(outbox_shm, i), es_store_head(store));
     }
-    boxes->owners[i].turn = boxes->turn;
-    *box = i;
+    owners->keys[i].turn = owners->turn;
+    *outbox = i;
     return APR_SUCCESS;
 }

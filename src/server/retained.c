@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The key of the retained data ends with a version of es_kept_t: a module of
- * another layout finds nothing and makes its own, while the children of the
+ * The key of the retained data ends with a version of es_retained_t: a module
+ * of another layout finds nothing and makes its own, while the children of the
  * old one go on with theirs.
  *
  * The lifeboat may hold connections while no child is there to see to them.
@@ -25,20 +25,20 @@
 #include <apr_portable.h>
 #include <apr_strings.h>
 
-#include "server/log.h"
-#include "server/hub_segments.h"
-#include "shm/wakeup.h"
 #include "shm/counters.h"
 #include "shm/segment.h"
+#include "shm/wakeup.h"
+#include "server/hub_segments.h"
+#include "server/log.h"
 
 #define KEY "mod_eventstream-6"
 
 /* Room for some 20,000 clients; more have no seat, and end. */
-#define LIFEBOAT_BYTES (16 * 1024 * 1024)
+#define HANDOVER_BYTES (16 * 1024 * 1024)
 
 /* More than ServerLimit: a child that is on its way out may still hold its
  * place when its successor comes. */
-static apr_uint32_t count_places(void)
+static apr_uint32_t count_children(void)
 {
     int children = 0;
 
@@ -73,39 +73,40 @@ static apr_uint64_t identity(int fd)
 
 /* Without it streams end cleanly when a child stops; so it is not missed as
  * much as to stop httpd. */
-static void make_lifeboat(es_kept_t *kept, int generation, server_rec *s)
+static void make_handover(es_retained_t *retained, int generation,
+                          server_rec *s)
 {
-    int bytes = LIFEBOAT_BYTES;
+    int bytes = HANDOVER_BYTES;
     int i;
 
-    kept->afloat = generation;
+    retained->handover_since = generation;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
-                   kept->lifeboat) != 0) {
-        kept->lifeboat[0] = kept->lifeboat[1] = -1;
+                   retained->handover) != 0) {
+        retained->handover[0] = retained->handover[1] = -1;
         es_slog(APLOG_WARNING, errno, s, "ES0323",
                 "cannot make the socket pair for clients of a child that "
                 "stops; their streams end, and they come back");
         return;
     }
     for (i = 0; i < 2; i++) {
-        kept->lifeboat_is[i] = identity(kept->lifeboat[i]);
+        retained->handover_is[i] = identity(retained->handover[i]);
     }
-    if (setsockopt(kept->lifeboat[0], SOL_SOCKET, SO_SNDBUFFORCE, &bytes,
+    if (setsockopt(retained->handover[0], SOL_SOCKET, SO_SNDBUFFORCE, &bytes,
                    sizeof(bytes)) != 0) {
         /* not root: as much as everybody may have */
-        (void)setsockopt(kept->lifeboat[0], SOL_SOCKET, SO_SNDBUF, &bytes,
+        (void)setsockopt(retained->handover[0], SOL_SOCKET, SO_SNDBUF, &bytes,
                          sizeof(bytes));
     }
 }
 
 /* See the head of this file. Children inherit no obligation: their copies
  * close when they exit. */
-static void tie_lifeboat(const es_kept_t *kept, apr_pool_t *plog)
+static void tie_handover(const es_retained_t *retained, apr_pool_t *plog)
 {
     int i;
 
     for (i = 0; i < 2; i++) {
-        apr_os_file_t fd = kept->lifeboat[i];
+        apr_os_file_t fd = retained->handover[i];
         apr_file_t *file;
 
         if (fd >= 0) {
@@ -114,51 +115,54 @@ static void tie_lifeboat(const es_kept_t *kept, apr_pool_t *plog)
     }
 }
 
-void es_memory_hold_lifeboat(void)
+void es_retained_hold_handover(void)
 {
-    es_kept_t *kept = ap_retained_data_get(KEY);
+    es_retained_t *retained = ap_retained_data_get(KEY);
     int i;
 
-    for (i = 0; kept && i < 2; i++) {
-        int fd = kept->lifeboat[i];
+    for (i = 0; retained && i < 2; i++) {
+        int fd = retained->handover[i];
 
         /* what is not ours any more is not ours to close either */
-        kept->lifeboat[i] = fd >= 0 && identity(fd) == kept->lifeboat_is[i]
-                                ? fcntl(fd, F_DUPFD_CLOEXEC, 0)
-                                : -1;
+        retained->handover[i] =
+            fd >= 0 && identity(fd) == retained->handover_is[i]
+                ? fcntl(fd, F_DUPFD_CLOEXEC, 0)
+                : -1;
     }
 }
 
 /* The one of before, or a new one. */
-static void keep_lifeboat(es_kept_t *kept, int generation, server_rec *s)
+static void keep_handover(es_retained_t *retained, int generation,
+                          server_rec *s)
 {
     int i;
 
-    if (kept->lifeboat[0] >= 0 && kept->lifeboat[1] >= 0) {
+    if (retained->handover[0] >= 0 && retained->handover[1] >= 0) {
         return;
     }
     for (i = 0; i < 2; i++) {
-        if (kept->lifeboat[i] >= 0) {
-            close(kept->lifeboat[i]); /* half of one, for want of descriptors */
+        if (retained->handover[i] >= 0) {
+            close(retained
+                      ->handover[i]); /* half of one, for want of descriptors */
         }
     }
-    make_lifeboat(kept, generation, s);
+    make_handover(retained, generation, s);
 }
 
-void es_memory_note_child(pid_t pid, int generation, int is_there)
+void es_retained_note_child(pid_t pid, int generation, int is_there)
 {
-    es_kept_t *kept = ap_retained_data_get(KEY);
+    es_retained_t *retained = ap_retained_data_get(KEY);
 
-    if (kept && is_there) {
-        es_brood_add(&kept->brood, pid, generation);
+    if (retained && is_there) {
+        es_child_pids_add(&retained->child_pids, pid, generation);
     }
-    else if (kept) {
-        es_brood_remove(&kept->brood, pid);
+    else if (retained) {
+        es_child_pids_remove(&retained->child_pids, pid);
     }
 }
 
 /* A failure gives back all, as each restart tries again. */
-static apr_status_t make_board(es_kept_t *kept, apr_pool_t *parent)
+static apr_status_t make_children(es_retained_t *retained, apr_pool_t *parent)
 {
     apr_pool_t *pool;
     apr_status_t rv = apr_pool_create(&pool, parent);
@@ -166,54 +170,56 @@ static apr_status_t make_board(es_kept_t *kept, apr_pool_t *parent)
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    kept->places = count_places();
-    kept->board_size = es_board_size(kept->places);
-    rv = es_shm_create(&kept->census, es_census_size(kept->places), pool);
+    retained->max_children = count_children();
+    retained->children_size = es_children_size(retained->max_children);
+    rv = es_segment_create(&retained->client_count,
+                           es_client_count_size(retained->max_children), pool);
     if (rv == APR_SUCCESS) {
-        rv = es_shm_create(&kept->meter, es_meter_size(), pool);
+        rv = es_segment_create(&retained->counters, es_counters_size(), pool);
     }
     if (rv == APR_SUCCESS) {
-        rv = es_shm_create(&kept->board, kept->board_size, pool);
+        rv = es_segment_create(&retained->children, retained->children_size,
+                               pool);
     }
     if (rv == APR_SUCCESS) {
-        rv = es_bells_create(&kept->wake, kept->places, pool);
+        rv = es_wakeup_create(&retained->wake, retained->max_children, pool);
     }
     if (rv != APR_SUCCESS) {
         apr_pool_destroy(pool);
         return rv;
     }
-    es_board_format(kept->board, kept->places);
+    es_children_format(retained->children, retained->max_children);
     return APR_SUCCESS;
 }
 
-int es_memory_open(es_kept_t **out, int generation, apr_pool_t *plog,
-                   server_rec *s)
+int es_retained_open(es_retained_t **out, int generation, apr_pool_t *plog,
+                     server_rec *s)
 {
-    es_kept_t *kept = ap_retained_data_get(KEY);
+    es_retained_t *retained = ap_retained_data_get(KEY);
     apr_status_t rv;
     int rc;
 
     *out = NULL;
     raise_descriptors(s);
-    if (!kept) {
-        es_kept_t made = {0};
+    if (!retained) {
+        es_retained_t made = {0};
 
-        rv = make_board(&made, s->process->pool);
+        rv = make_children(&made, s->process->pool);
         if (rv != APR_SUCCESS) {
             es_slog(APLOG_ERR, rv, s, "ES0005",
                     "cannot make shared memory and wake descriptors for %u "
                     "children; see ServerLimit and the limit of open files",
-                    made.places);
+                    made.max_children);
             return HTTP_INTERNAL_SERVER_ERROR;
         }
-        made.lifeboat[0] = made.lifeboat[1] = -1;
-        es_brood_init(&made.brood, s->process->pool);
-        kept = ap_retained_data_create(KEY, sizeof(*kept));
-        *kept = made;
+        made.handover[0] = made.handover[1] = -1;
+        es_child_pids_init(&made.child_pids, s->process->pool);
+        retained = ap_retained_data_create(KEY, sizeof(*retained));
+        *retained = made;
     }
-    rc = es_hubs_open(kept, generation, s);
-    keep_lifeboat(kept, generation, s);
-    tie_lifeboat(kept, plog);
-    *out = kept;
+    rc = es_hub_segments_open(retained, generation, s);
+    keep_handover(retained, generation, s);
+    tie_handover(retained, plog);
+    *out = retained;
     return rc;
 }

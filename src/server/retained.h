@@ -8,48 +8,48 @@
  * data, which holds plain values only: the module is unloaded and loaded
  * again at each restart, so nothing there may point into its code.
  */
-#ifndef ES_MEMORY_H
-#define ES_MEMORY_H
+#ifndef ES_SERVER_RETAINED_H
+#define ES_SERVER_RETAINED_H
 
 #include <httpd.h>
 
-#include "server/outbox_owners.h"
-#include "server/child_pids.h"
-#include "server/settings.h"
 #include "shm/children.h"
 #include "shm/client_count.h"
 #include "journal/store.h"
+#include "server/child_pids.h"
+#include "server/outbox_owners.h"
+#include "server/settings.h"
 
 #define ES_HUB_NAMED (-1)
 
-typedef struct es_kept_hub_t {
+typedef struct es_retained_hub_t {
     char name[64];    /* with NUL */
     apr_pool_t *pool; /* of mem alone */
     void *mem;
     apr_size_t size; /* bytes of mem */
     es_store_params_t params;
-    es_id_t birth;
+    es_id_t epoch;
     int unnamed_since;    /* first generation without it, or ES_HUB_NAMED */
     apr_uint32_t counter; /* of the meter; of this hub alone */
-} es_kept_hub_t;
+} es_retained_hub_t;
 
 /** Plain values, kept while the parent lives. */
-typedef struct es_kept_t {
-    apr_uint32_t places;
-    void *board;
-    apr_size_t board_size;
-    void *census;
-    void *meter;
+typedef struct es_retained_t {
+    apr_uint32_t max_children;
+    void *children;
+    apr_size_t children_size;
+    void *client_count;
+    void *counters;
     int *wake;                   /* places descriptors */
-    int lifeboat[2];             /* send, receive; -1 = there is none */
-    apr_uint64_t lifeboat_is[2]; /* what these descriptors were made as */
-    int afloat;                  /* first generation that has this lifeboat */
-    es_boxes_t boxes;            /* of GRIP proxies */
-    es_brood_t brood;
-    apr_uint32_t counters; /* of the meter that hubs have got so far */
+    int handover[2];             /* send, receive; -1 = there is none */
+    apr_uint64_t handover_is[2]; /* what these descriptors were made as */
+    int handover_since;          /* first generation that has this lifeboat */
+    es_outbox_owners_t outboxes; /* of GRIP proxies */
+    es_child_pids_t child_pids;
+    apr_uint32_t next_counter; /* of the meter that hubs have got so far */
     apr_uint32_t nhubs;
-    es_kept_hub_t hubs[ES_HUBS_MAX];
-} es_kept_t;
+    es_retained_hub_t hubs[ES_HUBS_MAX];
+} es_retained_t;
 
 /**
  * Find what an earlier start has kept, or make it.
@@ -63,8 +63,8 @@ typedef struct es_kept_t {
  *
  * Context: PARENT, post_config.
  */
-int es_memory_open(es_kept_t **out, int generation, apr_pool_t *plog,
-                   server_rec *s);
+int es_retained_open(es_retained_t **out, int generation, apr_pool_t *plog,
+                     server_rec *s);
 
 /**
  * A child was started, or is gone.
@@ -73,7 +73,7 @@ int es_memory_open(es_kept_t **out, int generation, apr_pool_t *plog,
  *
  * Context: PARENT, child_status.
  */
-void es_memory_note_child(pid_t pid, int generation, int is_there);
+void es_retained_note_child(pid_t pid, int generation, int is_there);
 
 /**
  * This configuration has the module, too: keep the lifeboat of the one
@@ -81,6 +81,6 @@ void es_memory_note_child(pid_t pid, int generation, int is_there);
  *
  * Context: PARENT, pre_config.
  */
-void es_memory_hold_lifeboat(void);
+void es_retained_hold_handover(void);
 
 #endif

@@ -17,70 +17,72 @@
 #include <http_main.h>
 #include <scoreboard.h>
 
-#include "base/context.h"
 #include "base/clock.h"
-#include "server/log.h"
+#include "base/context.h"
 #include "base/sigblock.h"
 #include "server/grip_runtime.h"
+#include "server/log.h"
 #include "server/retained.h"
 
 /* How long a child that ends waits for its threads, which stop side by side:
  * both are reckoned from the same moment, as httpd kills after 9 s. Delivery
- * has 3 s for other children to come, then 1 s for the lifeboat and 2 s for
- * its clients to read the end (es_refuge.c, es_retreat.c); the courier 2 s for
- * posts on their way. */
+ * has 3 s for other children to come, then 1 s for the lifeboat and 2 s for its
+ * clients to read the end (deliver/successor.c, deliver/shutdown.c); the
+ * courier 2 s for posts on their way. */
 #define DELIVERY_PATIENCE (13 * APR_USEC_PER_SEC / 2)
-#define COURIER_PATIENCE (5 * APR_USEC_PER_SEC / 2)
+#define SENDER_PATIENCE (5 * APR_USEC_PER_SEC / 2)
 /* For delivery's last turn, when workers have taken all of that time to go. */
 #define LAST_TURN (APR_USEC_PER_SEC / 2)
 /* descriptors that clients leave to the rest of a child: files, logs,
  * backends, listeners, the connections that workers serve */
 #define SPARE_DESCRIPTORS 256
 
-typedef struct es_service_t {
-    es_board_t *board;
-    es_census_t *census;
-    es_meter_t *meter;
-    es_census_limits_t limits;
-    apr_hash_t *hubs;      /* name → es_hub_view_t */
+typedef struct es_runtime_t {
+    es_children_t *children;
+    es_client_count_t *client_count;
+    es_counters_t *counters;
+    es_client_limits_t limits;
+    apr_hash_t *hubs;      /* name → es_runtime_hub_t */
     es_store_t **stores;   /* by number; also of hubs no longer named */
     unsigned char *closed; /* by number; 1 = the configuration names it no
                             * more */
-    int lifeboat[2];       /* -1 = there is none */
+    int handover[2];       /* -1 = there is none */
     apr_uint32_t nhubs;
     int generation;          /* of this child */
     int is_threaded;         /* the MPM is */
-    apr_uint32_t place;      /* 0 in the parent */
+    apr_uint32_t child;      /* 0 in the parent */
     es_delivery_t *delivery; /* NULL in the parent */
     apr_time_t stopping;     /* since when, by es_clock_now; 0 = it was not
                               * told, or it was graceful */
-} es_service_t;
+} es_runtime_t;
 
 /* of the configuration at hand; lives in its pool */
-static es_service_t *service;
+static es_runtime_t *runtime;
 
-static apr_status_t forget_service(void *unused)
+static apr_status_t forget_runtime(void *unused)
 {
     (void)unused;
-    service = NULL;
+    runtime = NULL;
     return APR_SUCCESS;
 }
 
 /* All that is kept, so that a dead child's counts are cleared in hubs that
  * the configuration does not name for the time being, too. */
-static int attach_hubs(es_service_t *made, es_kept_t *kept, server_rec *s,
-                       apr_pool_t *pool)
+static int attach_hubs(es_runtime_t *made, es_retained_t *retained,
+                       server_rec *s, apr_pool_t *pool)
 {
     apr_uint32_t i;
-    int rc = es_mailing_open(&kept->boxes, kept->places, kept->nhubs, s, pool);
+    int rc = es_grip_runtime_open(&retained->outboxes, retained->max_children,
+                                  retained->nhubs, s, pool);
 
     made->hubs = apr_hash_make(pool);
-    made->stores = apr_pcalloc(pool, sizeof(*made->stores) * kept->nhubs);
-    made->closed = apr_pcalloc(pool, kept->nhubs);
-    for (i = 0; i < kept->nhubs; i++) {
-        const es_kept_hub_t *hub = &kept->hubs[i];
-        const es_hub_t *named = es_global_hub(es_global_of(s), hub->name);
-        es_hub_view_t *view = apr_pcalloc(pool, sizeof(*view));
+    made->stores = apr_pcalloc(pool, sizeof(*made->stores) * retained->nhubs);
+    made->closed = apr_pcalloc(pool, retained->nhubs);
+    for (i = 0; i < retained->nhubs; i++) {
+        const es_retained_hub_t *hub = &retained->hubs[i];
+        const es_hub_conf_t *named =
+            es_settings_hub(es_settings_of(s), hub->name);
+        es_runtime_hub_t *view = apr_pcalloc(pool, sizeof(*view));
         apr_status_t rv = es_store_attach(&view->store, hub->mem, hub->size,
                                           &hub->params, pool);
 
@@ -104,14 +106,14 @@ static int attach_hubs(es_service_t *made, es_kept_t *kept, server_rec *s,
             view->age_us = named->age_us;
             apr_hash_set(made->hubs, hub->name, APR_HASH_KEY_STRING, view);
         }
-        if (es_mailing_add(view, s) != OK) {
+        if (es_grip_runtime_add(view, s) != OK) {
             rc = HTTP_INTERNAL_SERVER_ERROR;
         }
     }
     return rc;
 }
 
-static void set_limits(es_service_t *made, const es_global_t *global)
+static void set_limits(es_runtime_t *made, const es_settings_t *global)
 {
     struct rlimit files;
 
@@ -143,12 +145,12 @@ static int is_restart(void)
     return generation_now() > 0;
 }
 
-static int attach(es_service_t *made, es_kept_t *kept, server_rec *s,
+static int attach(es_runtime_t *made, es_retained_t *retained, server_rec *s,
                   apr_pool_t *pool)
 {
-    apr_status_t rv =
-        es_board_attach(&made->board, kept->board, kept->board_size,
-                        kept->places, kept->wake, pool);
+    apr_status_t rv = es_children_attach(
+        &made->children, retained->children, retained->children_size,
+        retained->max_children, retained->wake, pool);
 
     if (rv != APR_SUCCESS) {
         es_slog(APLOG_ERR, rv, s, "ES0012",
@@ -156,47 +158,48 @@ static int attach(es_service_t *made, es_kept_t *kept, server_rec *s,
                 "stop and start httpd");
         return HTTP_INTERNAL_SERVER_ERROR;
     }
-    made->census = es_census_attach(kept->census, kept->places, pool);
-    made->meter = es_meter_attach(kept->meter);
-    set_limits(made, es_global_of(s));
-    memcpy(made->lifeboat, kept->lifeboat, sizeof(made->lifeboat));
-    es_board_open(made->board, (apr_uint64_t)generation_now(),
-                  (apr_uint64_t)kept->afloat);
-    service = made;
-    apr_pool_cleanup_register(pool, NULL, forget_service,
+    made->client_count = es_client_count_attach(retained->client_count,
+                                                retained->max_children, pool);
+    made->counters = es_counters_attach(retained->counters);
+    set_limits(made, es_settings_of(s));
+    memcpy(made->handover, retained->handover, sizeof(made->handover));
+    es_children_open(made->children, (apr_uint64_t)generation_now(),
+                     (apr_uint64_t)retained->handover_since);
+    runtime = made;
+    apr_pool_cleanup_register(pool, NULL, forget_runtime,
                               apr_pool_cleanup_null);
-    return attach_hubs(made, kept, s, pool);
+    return attach_hubs(made, retained, s, pool);
 }
 
 /* Children whose end nobody has told us: a configuration without the module
  * was in between. */
-static void bury_unseen(const es_brood_t *brood)
+static void reap_unseen(const es_child_pids_t *child_pids)
 {
-    apr_uint32_t place;
+    apr_uint32_t child;
 
-    for (place = es_board_places(service->board); place > 0; place--) {
-        apr_uint64_t pid = es_board_holder(service->board, place);
+    for (child = es_children_max(runtime->children); child > 0; child--) {
+        apr_uint64_t pid = es_children_pid(runtime->children, child);
 
-        if (pid != 0 && !es_brood_has(brood, pid)) {
-            es_service_bury((pid_t)pid);
+        if (pid != 0 && !es_child_pids_has(child_pids, pid)) {
+            es_runtime_reap((pid_t)pid);
         }
     }
 }
 
-int es_service_open(apr_pool_t *pconf, apr_pool_t *plog, server_rec *s)
+int es_runtime_open(apr_pool_t *pconf, apr_pool_t *plog, server_rec *s)
 {
-    es_service_t *made = apr_pcalloc(pconf, sizeof(*made));
-    es_kept_t *kept;
-    int rc = es_memory_open(&kept, generation_now(), plog, s);
+    es_runtime_t *made = apr_pcalloc(pconf, sizeof(*made));
+    es_retained_t *retained;
+    int rc = es_retained_open(&retained, generation_now(), plog, s);
 
     ES_CONTEXT(ES_PARENT);
-    if (kept && attach(made, kept, s, pconf) != OK) {
+    if (retained && attach(made, retained, s, pconf) != OK) {
         rc = HTTP_INTERNAL_SERVER_ERROR;
     }
-    if (service) {
-        bury_unseen(&kept->brood);
+    if (runtime) {
+        reap_unseen(&retained->child_pids);
     }
-    if (service) {
+    if (runtime) {
         es_slog(APLOG_NOTICE, 0, s, "ES0007",
                 "event streams ready: %u hub(s), at most %u clients in a "
                 "child",
@@ -209,7 +212,7 @@ static apr_status_t join_delivery(apr_time_t by)
 {
     apr_interval_time_t left = by - es_clock_now();
 
-    return es_delivery_join(service->delivery,
+    return es_delivery_join(runtime->delivery,
                             left > LAST_TURN ? left : LAST_TURN);
 }
 
@@ -219,17 +222,17 @@ static apr_status_t leave(void *unused)
     apr_status_t rv;
 
     (void)unused;
-    if (!es_delivery_is_stopping(service->delivery)) {
-        es_service_stop(0);
+    if (!es_delivery_is_stopping(runtime->delivery)) {
+        es_runtime_stop(0);
     }
-    es_mailing_stop(); /* beside the delivery */
-    since = service->stopping != 0 ? service->stopping : es_clock_now();
+    es_grip_runtime_stop(); /* beside the delivery */
+    since = runtime->stopping != 0 ? runtime->stopping : es_clock_now();
     rv = join_delivery(since + DELIVERY_PATIENCE);
     if (rv != APR_SUCCESS) {
         es_slog(APLOG_WARNING, rv, ap_server_conf, "ES0008",
                 "the delivery did not end in time; its streams are cut");
     }
-    es_mailing_leave(since + COURIER_PATIENCE, ap_server_conf);
+    es_grip_runtime_leave(since + SENDER_PATIENCE, ap_server_conf);
     return APR_SUCCESS;
 }
 
@@ -245,55 +248,55 @@ static apr_status_t start_delivery(apr_pool_t *pchild, server_rec *s)
 {
     es_delivery_params_t params = {0};
 
-    params.board = service->board;
-    params.place = service->place;
-    params.hubs = service->stores;
-    params.nhubs = service->nhubs;
-    params.drain_ms = es_global_of(s)->drain_us / 1000;
-    params.closed = service->closed;
-    params.census = service->census;
-    params.clients_max = service->limits.child_clients;
-    if (service->lifeboat[0] >= 0 && service->lifeboat[1] >= 0) {
-        params.lifeboat = service->lifeboat;
+    params.children = runtime->children;
+    params.child = runtime->child;
+    params.hubs = runtime->stores;
+    params.nhubs = runtime->nhubs;
+    params.drain_ms = es_settings_of(s)->drain_us / 1000;
+    params.closed = runtime->closed;
+    params.client_count = runtime->client_count;
+    params.clients_max = runtime->limits.child_clients;
+    if (runtime->handover[0] >= 0 && runtime->handover[1] >= 0) {
+        params.handover = runtime->handover;
     }
     params.running = running_generation();
-    params.generation = (apr_uint64_t)service->generation;
-    return es_delivery_start(&service->delivery, &params, pchild);
+    params.generation = (apr_uint64_t)runtime->generation;
+    return es_delivery_start(&runtime->delivery, &params, pchild);
 }
 
-void es_service_enter(apr_pool_t *pchild, server_rec *s)
+void es_runtime_enter(apr_pool_t *pchild, server_rec *s)
 {
     apr_status_t rv;
 
     ES_CONTEXT(ES_CHILD_INIT);
-    if (!service) {
+    if (!runtime) {
         return;
     }
-    service->generation = generation_now();
-    ap_mpm_query(AP_MPMQ_IS_THREADED, &service->is_threaded);
-    es_hush_need(service->is_threaded == AP_MPMQ_NOT_SUPPORTED);
-    service->place =
-        es_board_claim(service->board, (apr_uint64_t)service->generation,
-                       (apr_uint64_t)getpid());
-    if (service->place == 0) {
+    runtime->generation = generation_now();
+    ap_mpm_query(AP_MPMQ_IS_THREADED, &runtime->is_threaded);
+    es_sigblock_need(runtime->is_threaded == AP_MPMQ_NOT_SUPPORTED);
+    runtime->child =
+        es_children_claim(runtime->children, (apr_uint64_t)runtime->generation,
+                          (apr_uint64_t)getpid());
+    if (runtime->child == 0) {
         es_slog(APLOG_CRIT, 0, s, "ES0009",
                 "all %u places for children are taken; this child serves no "
                 "events. ServerLimit was raised without a stop?",
-                es_board_places(service->board));
+                es_children_max(runtime->children));
         return;
     }
     rv = start_delivery(pchild, s);
     if (rv != APR_SUCCESS) {
-        service->delivery = NULL;
-        es_board_stops(service->board, service->place);
+        runtime->delivery = NULL;
+        es_children_stops(runtime->children, runtime->child);
         es_slog(APLOG_CRIT, rv, s, "ES0010",
                 "cannot start the delivery; this child serves no events");
         return;
     }
-    es_mailing_enter(service->place, pchild, s);
+    es_grip_runtime_enter(runtime->child, pchild, s);
     apr_pool_pre_cleanup_register(pchild, NULL, leave);
     es_slog(APLOG_INFO, 0, s, "ES0011", "place %u, delivery started",
-            service->place);
+            runtime->child);
 }
 
 static int is_listening(void)
@@ -334,105 +337,105 @@ static es_stop_t why_stop(int graceful)
     if (graceful) {
         return syscall(SYS_gettid) == getpid() ? ES_STOP_GRACEFUL : ES_STOP_OWN;
     }
-    if (service->is_threaded && running && *running == service->generation) {
+    if (runtime->is_threaded && running && *running == runtime->generation) {
         return ES_STOP_FINAL;
     }
-    return !service->is_threaded && is_alone() ? ES_STOP_OWN : ES_STOP_NOW;
+    return !runtime->is_threaded && is_alone() ? ES_STOP_OWN : ES_STOP_NOW;
 }
 
-void es_service_stop(int graceful)
+void es_runtime_stop(int graceful)
 {
-    if (service && service->delivery) {
-        es_delivery_leave(service->delivery, why_stop(graceful));
+    if (runtime && runtime->delivery) {
+        es_delivery_leave(runtime->delivery, why_stop(graceful));
         if (!graceful) {
-            service->stopping = es_clock_now();
-            es_mailing_stop();
+            runtime->stopping = es_clock_now();
+            es_grip_runtime_stop();
         }
     }
 }
 
 /* A child of prefork that is to end gracefully is told nothing while it
  * serves a request; but its generation is over, or it listens no more. */
-int es_service_is_stopping(void)
+int es_runtime_is_stopping(void)
 {
     const int *running = running_generation();
 
-    if (!service || !service->delivery) {
+    if (!runtime || !runtime->delivery) {
         return 0;
     }
-    return es_delivery_is_stopping(service->delivery) ||
-           (running && *running != service->generation) ||
-           (!service->is_threaded && !is_listening());
+    return es_delivery_is_stopping(runtime->delivery) ||
+           (running && *running != runtime->generation) ||
+           (!runtime->is_threaded && !is_listening());
 }
 
-void es_service_bury(pid_t pid)
+void es_runtime_reap(pid_t pid)
 {
-    apr_uint32_t place, i, turns;
+    apr_uint32_t child, i, turns;
 
     ES_CONTEXT(ES_PARENT);
-    if (!service) {
+    if (!runtime) {
         return;
     }
     /* a bounded number of turns: the board is written by children */
-    for (turns = es_board_places(service->board); turns > 0; turns--) {
-        place = es_board_find(service->board, (apr_uint64_t)pid);
-        if (place == 0) {
+    for (turns = es_children_max(runtime->children); turns > 0; turns--) {
+        child = es_children_find(runtime->children, (apr_uint64_t)pid);
+        if (child == 0) {
             return;
         }
-        for (i = 0; i < service->nhubs; i++) {
-            es_store_forget(service->stores[i], place);
+        for (i = 0; i < runtime->nhubs; i++) {
+            es_store_forget(runtime->stores[i], child);
         }
-        es_census_forget(service->census, place);
-        es_board_free(service->board, place);
+        es_client_count_forget(runtime->client_count, child);
+        es_children_free(runtime->children, child);
     }
 }
 
-const es_hub_view_t *es_service_hub_named(const char *name)
+const es_runtime_hub_t *es_runtime_hub_named(const char *name)
 {
-    if (!service || !service->delivery) {
+    if (!runtime || !runtime->delivery) {
         return NULL;
     }
-    return apr_hash_get(service->hubs, name, APR_HASH_KEY_STRING);
+    return apr_hash_get(runtime->hubs, name, APR_HASH_KEY_STRING);
 }
 
-const es_hub_view_t *es_service_hub(const es_dir_t *conf)
+const es_runtime_hub_t *es_runtime_hub(const es_dir_t *conf)
 {
-    return es_service_hub_named(es_dir_hub(conf));
+    return es_runtime_hub_named(es_settings_hub_name(conf));
 }
 
-es_delivery_t *es_service_delivery(void)
+es_delivery_t *es_runtime_delivery(void)
 {
-    return service ? service->delivery : NULL;
+    return runtime ? runtime->delivery : NULL;
 }
 
-apr_uint32_t es_service_place(void)
+apr_uint32_t es_runtime_child(void)
 {
-    return service ? service->place : 0;
+    return runtime ? runtime->child : 0;
 }
 
-apr_uint32_t es_service_places(void)
+apr_uint32_t es_runtime_max_children(void)
 {
-    return service ? es_board_places(service->board) : 0;
+    return runtime ? es_children_max(runtime->children) : 0;
 }
 
-es_census_t *es_service_census(es_census_limits_t *limits)
+es_client_count_t *es_runtime_client_count(es_client_limits_t *limits)
 {
-    *limits = service->limits;
-    return service->census;
+    *limits = runtime->limits;
+    return runtime->client_count;
 }
 
-es_meter_t *es_service_meter(void)
+es_counters_t *es_runtime_counters(void)
 {
-    return service ? service->meter : NULL;
+    return runtime ? runtime->counters : NULL;
 }
 
-void es_service_wake(const apr_uint64_t *touched)
+void es_runtime_wake(const apr_uint64_t *touched)
 {
-    apr_uint32_t places = es_service_places(), place;
+    apr_uint32_t max_children = es_runtime_max_children(), child;
 
-    for (place = 1; place <= places; place++) {
-        if (touched[(place - 1) / 64] >> ((place - 1) % 64) & 1) {
-            es_board_wake(service->board, place);
+    for (child = 1; child <= max_children; child++) {
+        if (touched[(child - 1) / 64] >> ((child - 1) % 64) & 1) {
+            es_children_wake(runtime->children, child);
         }
     }
 }

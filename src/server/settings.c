@@ -2,17 +2,17 @@
 /* Where httpd keeps our settings; glue fills them. */
 #include "server/settings.h"
 
-es_global_t *es_global_of(const server_rec *s)
+es_settings_t *es_settings_of(const server_rec *s)
 {
     return ap_get_module_config(s->module_config, &eventstream_module);
 }
 
-es_hub_t *es_global_hub(const es_global_t *global, const char *name)
+es_hub_conf_t *es_settings_hub(const es_settings_t *global, const char *name)
 {
     int i;
 
     for (i = 0; i < global->hubs->nelts; i++) {
-        es_hub_t *hub = &APR_ARRAY_IDX(global->hubs, i, es_hub_t);
+        es_hub_conf_t *hub = &APR_ARRAY_IDX(global->hubs, i, es_hub_conf_t);
 
         if (!strcmp(hub->name, name)) {
             return hub;
@@ -21,9 +21,9 @@ es_hub_t *es_global_hub(const es_global_t *global, const char *name)
     return NULL;
 }
 
-es_hub_t *es_global_add_hub(es_global_t *global, const char *name)
+es_hub_conf_t *es_settings_add_hub(es_settings_t *global, const char *name)
 {
-    es_hub_t *hub = apr_array_push(global->hubs);
+    es_hub_conf_t *hub = apr_array_push(global->hubs);
 
     memset(hub, 0, sizeof(*hub));
     hub->name = name;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * The settings: what the directives say, as the rest of http reads it. Filled
- * and merged by glue/es_directives.c, whose table knows names, ranges and
+ * and merged by config/directives.c, whose table knows names, ranges and
  * presets; when a request comes, no scalar is unset any more.
  */
-#ifndef ES_SETTINGS_H
-#define ES_SETTINGS_H
+#ifndef ES_SERVER_SETTINGS_H
+#define ES_SERVER_SETTINGS_H
 
 #include <httpd.h>
 #include <http_config.h>
@@ -67,52 +67,53 @@ typedef struct es_dir_t {
 #define ES_HUB_SIZE (64 * 1024 * 1024)
 
 /** A hub as the configuration has it. */
-typedef struct es_hub_t {
+typedef struct es_hub_conf_t {
     const char *name;
     apr_uint64_t size_bytes; /* of its journal */
     const es_grip_t *grip;   /* NULL = GRIP is off */
     const char *grip_prefix; /* of names in GRIP items, also if it is off */
     apr_uint64_t history;    /* events of a channel; 0 = all that fit */
     apr_int64_t age_us;      /* of an event; 0 = any */
-} es_hub_t;
+} es_hub_conf_t;
 
 /** What the directives EventStreamGrip… say of a hub that may be defined
  * later. */
-typedef struct es_hub_grip_t {
+typedef struct es_hub_grip_conf_t {
     const char *hub;                 /* its name */
     const ap_directive_t *directive; /* the first of them */
     es_grip_t *grip;
-} es_hub_grip_t;
+} es_hub_grip_conf_t;
 
 /** For the whole server; kept with the main server only. */
-typedef struct es_global_t {
+typedef struct es_settings_t {
     apr_int64_t max_clients;         /* all children; 0 = no limit */
     apr_int64_t max_address_clients; /* one client address; 0 = no limit */
     apr_int64_t max_channels;        /* of a hub */
     apr_int64_t max_held;            /* per child; 0 = a quarter */
     apr_int64_t max_grip_waiting;    /* per child; 0 = half of its workers */
     apr_int64_t drain_us;
-    apr_array_header_t *hubs;  /* es_hub_t; [0] is "default" */
-    apr_array_header_t *grips; /* es_hub_grip_t; one for each hub at most */
-} es_global_t;
+    apr_array_header_t *hubs; /* es_hub_conf_t; [0] is "default" */
+    apr_array_header_t
+        *grips; /* es_hub_grip_conf_t; one for each hub at most */
+} es_settings_t;
 
 /** The settings of a request. */
-static inline es_dir_t *es_dir_of(const request_rec *r)
+static inline es_dir_t *es_settings_dir(const request_rec *r)
 {
     return ap_get_module_config(r->per_dir_config, &eventstream_module);
 }
 
 /** The name of the hub that channels belong to. */
-static inline const char *es_dir_hub(const es_dir_t *conf)
+static inline const char *es_settings_hub_name(const es_dir_t *conf)
 {
     return conf->hub ? conf->hub : "default";
 }
 
 /** The settings of the whole server; s is its main server. */
-es_global_t *es_global_of(const server_rec *s);
+es_settings_t *es_settings_of(const server_rec *s);
 
 /** The hub that the configuration calls so, or NULL. */
-es_hub_t *es_global_hub(const es_global_t *global, const char *name);
+es_hub_conf_t *es_settings_hub(const es_settings_t *global, const char *name);
 
 /**
  * Add a hub that has what no directive says.
@@ -120,6 +121,6 @@ es_hub_t *es_global_hub(const es_global_t *global, const char *name);
  * @param name  not copied
  * @return in the array of hubs, so until the next one is added
  */
-es_hub_t *es_global_add_hub(es_global_t *global, const char *name);
+es_hub_conf_t *es_settings_add_hub(es_settings_t *global, const char *name);
 
 #endif

@@ -8,8 +8,7 @@
 #define HUBS_AT 64
 
 typedef char assert_limits_fit[ES_LIMITS <= HUBS_AT ? 1 : -1];
-typedef char
-    assert_hubs_fit[HUBS_AT + ES_HUBS_MAX <= ES_METER_COUNTERS ? 1 : -1];
+typedef char assert_hubs_fit[HUBS_AT + ES_HUBS_MAX <= ES_COUNTERS_MAX ? 1 : -1];
 
 static const char *const names[ES_LIMITS] = {
     "EventStreamMaxClients",     "EventStreamMaxClientsPerAddress",
@@ -19,43 +18,43 @@ static const char *const names[ES_LIMITS] = {
     "EventStreamGripMaxWaiting",
 };
 
-const char *es_tally_name(es_limit_t limit)
+const char *es_stats_name(es_limit_t limit)
 {
     return names[limit];
 }
 
 static void add(apr_uint32_t counter, apr_uint64_t n)
 {
-    es_meter_t *meter = es_service_meter();
+    es_counters_t *counters = es_runtime_counters();
 
-    if (meter) {
-        es_meter_add(meter, counter, n);
+    if (counters) {
+        es_counters_add(counters, counter, n);
     }
 }
 
 static apr_uint64_t value_of(apr_uint32_t counter)
 {
-    es_meter_t *meter = es_service_meter();
+    es_counters_t *counters = es_runtime_counters();
 
-    return meter ? es_meter_read(meter, counter) : 0;
+    return counters ? es_counters_read(counters, counter) : 0;
 }
 
-void es_tally_limit(es_limit_t limit)
+void es_stats_limit(es_limit_t limit)
 {
     add(limit, 1);
 }
 
-void es_tally_published(const es_hub_view_t *hub, int events)
+void es_stats_published(const es_runtime_hub_t *hub, int events)
 {
     add(HUBS_AT + hub->counter, (apr_uint64_t)events);
 }
 
-apr_uint64_t es_tally_reached(es_limit_t limit)
+apr_uint64_t es_stats_reached(es_limit_t limit)
 {
     return value_of(limit);
 }
 
-apr_uint64_t es_tally_events(const es_hub_view_t *hub)
+apr_uint64_t es_stats_events(const es_runtime_hub_t *hub)
 {
     return value_of(HUBS_AT + hub->counter);
 }

@@ -3,8 +3,8 @@
  * The tally: what was published, and which limits were reached how often,
  * over all children, since httpd was started. For mod_status.
  */
-#ifndef ES_TALLY_H
-#define ES_TALLY_H
+#ifndef ES_SERVER_STATS_H
+#define ES_SERVER_STATS_H
 
 #include "server/runtime.h"
 
@@ -22,17 +22,17 @@ typedef enum es_limit_t {
 } es_limit_t;
 
 /** The limit's directive, or words for it. */
-const char *es_tally_name(es_limit_t limit);
+const char *es_stats_name(es_limit_t limit);
 
 /** A limit was reached: somebody was refused, or served less. */
-void es_tally_limit(es_limit_t limit);
+void es_stats_limit(es_limit_t limit);
 
 /** Events were put into the hub's journal. */
-void es_tally_published(const es_hub_view_t *hub, int events);
+void es_stats_published(const es_runtime_hub_t *hub, int events);
 
 /* Context of all: ANY thread of a child, no lock. */
 
-apr_uint64_t es_tally_reached(es_limit_t limit);
-apr_uint64_t es_tally_events(const es_hub_view_t *hub);
+apr_uint64_t es_stats_reached(es_limit_t limit);
+apr_uint64_t es_stats_events(const es_runtime_hub_t *hub);
 
 #endif

@@ -24,115 +24,117 @@
 
 #include "base/context.h"
 
-#define BOARD_MAGIC APR_UINT64_C(0x6573626f617264f1)
-#define BOARD_VERSION 3
-#define PLACES_MAX (1u << 16)
+#define CHILDREN_MAGIC APR_UINT64_C(0x6573626f617264f1)
+#define CHILDREN_VERSION 3
+#define CHILDREN_MAX (1u << 16)
 
 typedef struct facts_t {
     apr_uint64_t magic; /* written last */
     apr_uint32_t version;
-    apr_uint32_t places;
+    apr_uint32_t max_children;
     apr_uint64_t opened; /* atomic; generation, written by the parent */
-    apr_uint64_t afloat; /* atomic; as opened: since when the lifeboat is */
+    apr_uint64_t
+        handover_since; /* atomic; as opened: since when the lifeboat is */
     apr_uint64_t spare[4];
 } facts_t;
 
-typedef struct place_t {
+typedef struct child_t {
     apr_uint64_t pid;        /* atomic; 0 = free */
     apr_uint64_t generation; /* atomic; of the child */
     apr_uint32_t sleeping;   /* atomic; 1 = wants a write to wake up */
     apr_uint32_t stopping;   /* atomic; 1 = takes no clients of others */
     apr_uint32_t spare[10];
-} place_t;
+} child_t;
 
 typedef char assert_facts_size[sizeof(facts_t) == 64 ? 1 : -1];
-typedef char assert_place_size[sizeof(place_t) == 64 ? 1 : -1];
+typedef char assert_child_size[sizeof(child_t) == 64 ? 1 : -1];
 
-struct es_board_t {
+struct es_children_t {
     facts_t *facts;
-    place_t *places;
+    child_t *slots;
     apr_uint32_t count; /* of the caller, not of the segment */
     const int *wake;
 };
 
-static place_t *place_at(const es_board_t *board, apr_uint32_t place)
+static child_t *child_at(const es_children_t *children, apr_uint32_t child)
 {
-    return place != 0 && place <= board->count ? &board->places[place - 1]
-                                               : NULL;
+    return child != 0 && child <= children->count ? &children->slots[child - 1]
+                                                  : NULL;
 }
 
-apr_size_t es_board_size(apr_uint32_t places)
+apr_size_t es_children_size(apr_uint32_t max_children)
 {
-    if (places == 0 || places > PLACES_MAX) {
+    if (max_children == 0 || max_children > CHILDREN_MAX) {
         return 0;
     }
-    return sizeof(facts_t) + (apr_size_t)places * sizeof(place_t);
+    return sizeof(facts_t) + (apr_size_t)max_children * sizeof(child_t);
 }
 
-void es_board_format(void *mem, apr_uint32_t places)
+void es_children_format(void *mem, apr_uint32_t max_children)
 {
     facts_t *facts = mem;
 
-    memset(mem, 0, es_board_size(places));
-    facts->version = BOARD_VERSION;
-    facts->places = places;
-    facts->magic = BOARD_MAGIC;
+    memset(mem, 0, es_children_size(max_children));
+    facts->version = CHILDREN_VERSION;
+    facts->max_children = max_children;
+    facts->magic = CHILDREN_MAGIC;
 }
 
-apr_status_t es_board_attach(es_board_t **out, void *mem, apr_size_t mem_size,
-                             apr_uint32_t places, const int *wake,
-                             apr_pool_t *pool)
+apr_status_t es_children_attach(es_children_t **out, void *mem,
+                                apr_size_t mem_size, apr_uint32_t max_children,
+                                const int *wake, apr_pool_t *pool)
 {
     const facts_t *facts = mem;
-    apr_size_t need = es_board_size(places);
-    es_board_t *board;
+    apr_size_t need = es_children_size(max_children);
+    es_children_t *children;
 
-    if (need == 0 || mem_size < need || facts->magic != BOARD_MAGIC ||
-        facts->version != BOARD_VERSION || facts->places != places) {
+    if (need == 0 || mem_size < need || facts->magic != CHILDREN_MAGIC ||
+        facts->version != CHILDREN_VERSION ||
+        facts->max_children != max_children) {
         return APR_EMISMATCH;
     }
-    board = apr_palloc(pool, sizeof(*board));
-    board->facts = mem;
-    board->places = (place_t *)((char *)mem + sizeof(facts_t));
-    board->count = places;
-    board->wake = wake;
-    *out = board;
+    children = apr_palloc(pool, sizeof(*children));
+    children->facts = mem;
+    children->slots = (child_t *)((char *)mem + sizeof(facts_t));
+    children->count = max_children;
+    children->wake = wake;
+    *out = children;
     return APR_SUCCESS;
 }
 
-apr_uint32_t es_board_places(const es_board_t *board)
+apr_uint32_t es_children_max(const es_children_t *children)
 {
-    return board->count;
+    return children->count;
 }
 
-apr_uint32_t es_board_claim(es_board_t *board, apr_uint64_t generation,
-                            apr_uint64_t pid)
+apr_uint32_t es_children_claim(es_children_t *children, apr_uint64_t generation,
+                               apr_uint64_t pid)
 {
     apr_uint32_t i;
 
     ES_CONTEXT(ES_CHILD_INIT);
-    for (i = 1; i <= board->count; i++) {
-        place_t *place = place_at(board, i);
+    for (i = 1; i <= children->count; i++) {
+        child_t *child = child_at(children, i);
         apr_uint64_t nobody = 0;
 
-        /* acquire: what es_board_free wrote before is seen after it */
-        if (__atomic_compare_exchange_n(&place->pid, &nobody, pid, 0,
+        /* acquire: what es_children_free wrote before is seen after it */
+        if (__atomic_compare_exchange_n(&child->pid, &nobody, pid, 0,
                                         __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)) {
             /* relaxed: others only show it, nothing hangs on it */
-            __atomic_store_n(&place->generation, generation, __ATOMIC_RELAXED);
+            __atomic_store_n(&child->generation, generation, __ATOMIC_RELAXED);
             return i;
         }
     }
     return 0;
 }
 
-apr_uint32_t es_board_find(const es_board_t *board, apr_uint64_t pid)
+apr_uint32_t es_children_find(const es_children_t *children, apr_uint64_t pid)
 {
     apr_uint32_t i;
 
-    for (i = 1; pid != 0 && i <= board->count; i++) {
+    for (i = 1; pid != 0 && i <= children->count; i++) {
         /* relaxed: the process is gone, nobody else changes its place */
-        if (__atomic_load_n(&place_at(board, i)->pid, __ATOMIC_RELAXED) ==
+        if (__atomic_load_n(&child_at(children, i)->pid, __ATOMIC_RELAXED) ==
             pid) {
             return i;
         }
@@ -140,9 +142,9 @@ apr_uint32_t es_board_find(const es_board_t *board, apr_uint64_t pid)
     return 0;
 }
 
-void es_board_free(es_board_t *board, apr_uint32_t place)
+void es_children_free(es_children_t *children, apr_uint32_t child)
 {
-    place_t *at = place_at(board, place);
+    child_t *at = child_at(children, child);
 
     ES_CONTEXT(ES_PARENT);
     if (at == NULL) {
@@ -155,28 +157,28 @@ void es_board_free(es_board_t *board, apr_uint32_t place)
     __atomic_store_n(&at->pid, 0, __ATOMIC_RELEASE);
 }
 
-void es_board_stops(es_board_t *board, apr_uint32_t place)
+void es_children_stops(es_children_t *children, apr_uint32_t child)
 {
-    place_t *at = place_at(board, place);
+    child_t *at = child_at(children, child);
 
     if (at != NULL) {
-        /* Sequentially consistent, as in es_board_has_refuge: of a child
+        /* Sequentially consistent, as in es_children_has_successor: of a child
          * that stops and then looks into the lifeboat, and one that fills it
          * and then looks for a refuge, one sees what the other did. */
         __atomic_store_n(&at->stopping, 1, __ATOMIC_SEQ_CST);
     }
 }
 
-int es_board_has_refuge(const es_board_t *board, apr_uint32_t place,
-                        apr_uint64_t since)
+int es_children_has_successor(const es_children_t *children, apr_uint32_t child,
+                              apr_uint64_t since)
 {
     apr_uint32_t i;
 
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    for (i = 1; i <= board->count; i++) {
-        const place_t *at = place_at(board, i);
+    for (i = 1; i <= children->count; i++) {
+        const child_t *at = child_at(children, i);
 
-        if (i != place && __atomic_load_n(&at->pid, __ATOMIC_ACQUIRE) != 0 &&
+        if (i != child && __atomic_load_n(&at->pid, __ATOMIC_ACQUIRE) != 0 &&
             !__atomic_load_n(&at->stopping, __ATOMIC_SEQ_CST) &&
             __atomic_load_n(&at->generation, __ATOMIC_RELAXED) >= since) {
             return 1;
@@ -185,47 +187,48 @@ int es_board_has_refuge(const es_board_t *board, apr_uint32_t place,
     return 0;
 }
 
-void es_board_open(es_board_t *board, apr_uint64_t generation,
-                   apr_uint64_t afloat)
+void es_children_open(es_children_t *children, apr_uint64_t generation,
+                      apr_uint64_t handover_since)
 {
     /* relaxed, then release: who sees the generation, or one of its children,
      * sees of which boat they are */
-    __atomic_store_n(&board->facts->afloat, afloat, __ATOMIC_RELAXED);
-    __atomic_store_n(&board->facts->opened, generation, __ATOMIC_RELEASE);
+    __atomic_store_n(&children->facts->handover_since, handover_since,
+                     __ATOMIC_RELAXED);
+    __atomic_store_n(&children->facts->opened, generation, __ATOMIC_RELEASE);
 }
 
-apr_uint64_t es_board_opened(const es_board_t *board)
+apr_uint64_t es_children_opened(const es_children_t *children)
 {
-    return __atomic_load_n(&board->facts->opened, __ATOMIC_ACQUIRE);
+    return __atomic_load_n(&children->facts->opened, __ATOMIC_ACQUIRE);
 }
 
-apr_uint64_t es_board_afloat(const es_board_t *board)
+apr_uint64_t es_children_handover_since(const es_children_t *children)
 {
     /* relaxed: the order comes with what was read before, see the contract */
-    return __atomic_load_n(&board->facts->afloat, __ATOMIC_RELAXED);
+    return __atomic_load_n(&children->facts->handover_since, __ATOMIC_RELAXED);
 }
 
-apr_uint64_t es_board_holder(const es_board_t *board, apr_uint32_t place)
+apr_uint64_t es_children_pid(const es_children_t *children, apr_uint32_t child)
 {
-    const place_t *at = place_at(board, place);
+    const child_t *at = child_at(children, child);
 
     /* relaxed: true only for this instant anyway */
     return at != NULL ? __atomic_load_n(&at->pid, __ATOMIC_RELAXED) : 0;
 }
 
-int es_board_is_taken(const es_board_t *board, apr_uint32_t place)
+int es_children_is_present(const es_children_t *children, apr_uint32_t child)
 {
-    return es_board_holder(board, place) != 0;
+    return es_children_pid(children, child) != 0;
 }
 
-int es_board_wake_fd(const es_board_t *board, apr_uint32_t place)
+int es_children_wake_fd(const es_children_t *children, apr_uint32_t child)
 {
-    return place_at(board, place) != NULL ? board->wake[place - 1] : -1;
+    return child_at(children, child) != NULL ? children->wake[child - 1] : -1;
 }
 
-void es_board_sleeps(es_board_t *board, apr_uint32_t place)
+void es_children_sleeps(es_children_t *children, apr_uint32_t child)
 {
-    place_t *at = place_at(board, place);
+    child_t *at = child_at(children, child);
 
     ES_CONTEXT(ES_DELIVERY);
     if (at != NULL) {
@@ -235,9 +238,9 @@ void es_board_sleeps(es_board_t *board, apr_uint32_t place)
     }
 }
 
-void es_board_wakes(es_board_t *board, apr_uint32_t place)
+void es_children_wakes(es_children_t *children, apr_uint32_t child)
 {
-    place_t *at = place_at(board, place);
+    child_t *at = child_at(children, child);
 
     ES_CONTEXT(ES_DELIVERY);
     if (at != NULL) {
@@ -246,10 +249,10 @@ void es_board_wakes(es_board_t *board, apr_uint32_t place)
     }
 }
 
-void es_board_wake(es_board_t *board, apr_uint32_t place)
+void es_children_wake(es_children_t *children, apr_uint32_t child)
 {
     static const apr_uint64_t one = 1;
-    place_t *at = place_at(board, place);
+    child_t *at = child_at(children, child);
     ssize_t n;
 
     if (at == NULL) {
@@ -265,7 +268,7 @@ void es_board_wake(es_board_t *board, apr_uint32_t place)
         return;
     }
     do {
-        n = write(board->wake[place - 1], &one, sizeof(one));
+        n = write(children->wake[child - 1], &one, sizeof(one));
     } while (n < 0 && errno == EINTR);
     /* EAGAIN: the counter is full, so it is readable, which is all we want;
      * anything else: delivery looks at the head each second anyway */

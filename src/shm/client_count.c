@@ -27,29 +27,31 @@ typedef struct row_t {
     apr_uint16_t cells[LINES][CELLS];
 } row_t;
 
-struct es_census_t {
+struct es_client_count_t {
     row_t *rows;
-    apr_uint32_t places;
+    apr_uint32_t max_children;
 };
 
-apr_size_t es_census_size(apr_uint32_t places)
+apr_size_t es_client_count_size(apr_uint32_t max_children)
 {
-    return (apr_size_t)places * sizeof(row_t);
+    return (apr_size_t)max_children * sizeof(row_t);
 }
 
-es_census_t *es_census_attach(void *mem, apr_uint32_t places, apr_pool_t *pool)
+es_client_count_t *es_client_count_attach(void *mem, apr_uint32_t max_children,
+                                          apr_pool_t *pool)
 {
-    es_census_t *census = apr_palloc(pool, sizeof(*census));
+    es_client_count_t *client_count = apr_palloc(pool, sizeof(*client_count));
 
-    census->rows = mem;
-    census->places = places;
-    return census;
+    client_count->rows = mem;
+    client_count->max_children = max_children;
+    return client_count;
 }
 
-static row_t *row_at(const es_census_t *census, apr_uint32_t place)
+static row_t *row_at(const es_client_count_t *client_count, apr_uint32_t child)
 {
-    return place != 0 && place <= census->places ? &census->rows[place - 1]
-                                                 : NULL;
+    return child != 0 && child <= client_count->max_children
+               ? &client_count->rows[child - 1]
+               : NULL;
 }
 
 /* The finisher of MurmurHash3: each bit of the key moves each of the result.
@@ -64,7 +66,7 @@ static apr_uint64_t mix(apr_uint64_t key)
     return key ^ (key >> 33);
 }
 
-apr_uint64_t es_census_key(const void *bytes, apr_size_t len)
+apr_uint64_t es_client_count_key(const void *bytes, apr_size_t len)
 {
     const unsigned char *at = bytes;
     apr_uint64_t key = len;
@@ -91,7 +93,7 @@ static void count_address(row_t *row, apr_uint64_t address, int by)
     }
 }
 
-static apr_uint32_t address_clients(const es_census_t *census,
+static apr_uint32_t address_clients(const es_client_count_t *client_count,
                                     apr_uint64_t address)
 {
     apr_uint32_t least = APR_UINT32_MAX;
@@ -99,10 +101,10 @@ static apr_uint32_t address_clients(const es_census_t *census,
 
     for (line = 0; line < LINES; line++) {
         unsigned cell = cell_of(address, line);
-        apr_uint32_t sum = 0, place;
+        apr_uint32_t sum = 0, child;
 
-        for (place = 0; place < census->places; place++) {
-            const row_t *row = &census->rows[place];
+        for (child = 0; child < client_count->max_children; child++) {
+            const row_t *row = &client_count->rows[child];
 
             /* most places are empty: their sketches stay untouched */
             if (__atomic_load_n(&row->clients, __ATOMIC_RELAXED) != 0) {
@@ -115,80 +117,86 @@ static apr_uint32_t address_clients(const es_census_t *census,
     return least;
 }
 
-apr_uint32_t es_census_clients(const es_census_t *census, apr_uint32_t place)
+apr_uint32_t es_client_count_total(const es_client_count_t *client_count,
+                                   apr_uint32_t child)
 {
     apr_uint32_t sum = 0, i;
-    const row_t *row = row_at(census, place);
+    const row_t *row = row_at(client_count, child);
 
     if (row) {
         return __atomic_load_n(&row->clients, __ATOMIC_RELAXED);
     }
-    for (i = 0; i < census->places; i++) {
-        sum += __atomic_load_n(&census->rows[i].clients, __ATOMIC_RELAXED);
+    for (i = 0; i < client_count->max_children; i++) {
+        sum +=
+            __atomic_load_n(&client_count->rows[i].clients, __ATOMIC_RELAXED);
     }
     return sum;
 }
 
-static es_census_result_t over_limit(const es_census_t *census,
-                                     const row_t *row, apr_uint64_t address,
-                                     const es_census_limits_t *limits)
+static es_client_count_result_t over_limit(
+    const es_client_count_t *client_count, const row_t *row,
+    apr_uint64_t address, const es_client_limits_t *limits)
 {
     if (limits->child_clients &&
         __atomic_load_n(&row->clients, __ATOMIC_RELAXED) >
             limits->child_clients) {
-        return ES_CENSUS_PROCESS_FULL;
+        return ES_CLIENT_COUNT_PROCESS_FULL;
     }
-    if (limits->clients && es_census_clients(census, 0) > limits->clients) {
-        return ES_CENSUS_FULL;
+    if (limits->clients &&
+        es_client_count_total(client_count, 0) > limits->clients) {
+        return ES_CLIENT_COUNT_FULL;
     }
     if (limits->address_clients &&
-        address_clients(census, address) > limits->address_clients) {
-        return ES_CENSUS_ADDRESS_FULL;
+        address_clients(client_count, address) > limits->address_clients) {
+        return ES_CLIENT_COUNT_ADDRESS_FULL;
     }
-    return ES_CENSUS_OK;
+    return ES_CLIENT_COUNT_OK;
 }
 
-es_census_result_t es_census_enter(es_census_t *census, apr_uint32_t place,
-                                   apr_uint64_t address,
-                                   const es_census_limits_t *limits,
-                                   es_ticket_t *ticket)
+es_client_count_result_t es_client_count_enter(es_client_count_t *client_count,
+                                               apr_uint32_t child,
+                                               apr_uint64_t address,
+                                               const es_client_limits_t *limits,
+                                               es_counted_t *counted)
 {
-    row_t *row = row_at(census, place);
-    es_census_result_t result;
+    row_t *row = row_at(client_count, child);
+    es_client_count_result_t result;
 
     ES_CONTEXT(ES_WORKER | ES_DELIVERY);
-    memset(ticket, 0, sizeof(*ticket));
+    memset(counted, 0, sizeof(*counted));
     if (!row) {
-        return ES_CENSUS_PROCESS_FULL;
+        return ES_CLIENT_COUNT_PROCESS_FULL;
     }
     /* counted first and looked at then: of two at once for the last place
      * at least one sees the other */
     __atomic_fetch_add(&row->clients, 1, __ATOMIC_SEQ_CST);
     count_address(row, address, 1);
-    ticket->census = census;
-    ticket->place = place;
-    ticket->address = address;
-    result = over_limit(census, row, address, limits);
-    if (result != ES_CENSUS_OK) {
-        es_census_leave(ticket);
-        ticket->census = NULL;
+    counted->client_count = client_count;
+    counted->child = child;
+    counted->address = address;
+    result = over_limit(client_count, row, address, limits);
+    if (result != ES_CLIENT_COUNT_OK) {
+        es_client_count_leave(counted);
+        counted->client_count = NULL;
     }
     return result;
 }
 
-void es_census_leave(const es_ticket_t *ticket)
+void es_client_count_leave(const es_counted_t *counted)
 {
-    row_t *row = ticket->census ? row_at(ticket->census, ticket->place) : NULL;
+    row_t *row = counted->client_count
+                     ? row_at(counted->client_count, counted->child)
+                     : NULL;
 
     if (row) {
-        count_address(row, ticket->address, -1);
+        count_address(row, counted->address, -1);
         __atomic_fetch_sub(&row->clients, 1, __ATOMIC_RELAXED);
     }
 }
 
-void es_census_forget(es_census_t *census, apr_uint32_t place)
+void es_client_count_forget(es_client_count_t *client_count, apr_uint32_t child)
 {
-    row_t *row = row_at(census, place);
+    row_t *row = row_at(client_count, child);
 
     ES_CONTEXT(ES_PARENT);
     /* no clients, no addresses: see the order in enter and leave */

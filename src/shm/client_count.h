@@ -8,63 +8,67 @@
  * Addresses are counted in a count-min sketch: it never counts too few; it
  * may count too many when several thousand addresses are there at once.
  */
-#ifndef ES_CENSUS_H
-#define ES_CENSUS_H
+#ifndef ES_SHM_CLIENT_COUNT_H
+#define ES_SHM_CLIENT_COUNT_H
 
 #include <apr_pools.h>
 
-typedef struct es_census_t es_census_t;
+typedef struct es_client_count_t es_client_count_t;
 
 /** What a client has taken from the census, to be given back. */
-typedef struct es_ticket_t {
-    es_census_t *census; /* NULL = took nothing */
-    apr_uint32_t place;
+typedef struct es_counted_t {
+    es_client_count_t *client_count; /* NULL = took nothing */
+    apr_uint32_t child;
     apr_uint64_t address;
-} es_ticket_t;
+} es_counted_t;
 
-typedef enum es_census_result_t {
-    ES_CENSUS_OK,
-    ES_CENSUS_FULL,         /* max_clients are there */
-    ES_CENSUS_ADDRESS_FULL, /* max_address_clients of this address */
-    ES_CENSUS_PROCESS_FULL  /* this child's descriptors are used up */
-} es_census_result_t;
+typedef enum es_client_count_result_t {
+    ES_CLIENT_COUNT_OK,
+    ES_CLIENT_COUNT_FULL,         /* max_clients are there */
+    ES_CLIENT_COUNT_ADDRESS_FULL, /* max_address_clients of this address */
+    ES_CLIENT_COUNT_PROCESS_FULL  /* this child's descriptors are used up */
+} es_client_count_result_t;
 
-typedef struct es_census_limits_t {
+typedef struct es_client_limits_t {
     apr_uint32_t clients;         /* in all; 0 = no limit */
     apr_uint32_t address_clients; /* of one address; 0 = no limit */
     apr_uint32_t child_clients;   /* of one child; 0 = no limit */
-} es_census_limits_t;
+} es_client_limits_t;
 
 /** Bytes for so many places (1..2^16). */
-apr_size_t es_census_size(apr_uint32_t places);
+apr_size_t es_client_count_size(apr_uint32_t max_children);
 
 /** Use mem, which was all zero when it was made. Lives in pool. */
-es_census_t *es_census_attach(void *mem, apr_uint32_t places, apr_pool_t *pool);
+es_client_count_t *es_client_count_attach(void *mem, apr_uint32_t max_children,
+                                          apr_pool_t *pool);
 
 /**
  * Count a client in, unless a limit is reached.
  *
- * @param address  any number that stands for its address (es_census_key)
+ * @param address  any number that stands for its address (es_client_count_key)
  * @param ticket   filled; on a limit it holds nothing
  *
  * Context: WORKER or DELIVERY; takes no lock. Two at once for the last place
  * may both be refused, never both let in.
  */
-es_census_result_t es_census_enter(es_census_t *census, apr_uint32_t place,
-                                   apr_uint64_t address,
-                                   const es_census_limits_t *limits,
-                                   es_ticket_t *ticket);
+es_client_count_result_t es_client_count_enter(es_client_count_t *client_count,
+                                               apr_uint32_t child,
+                                               apr_uint64_t address,
+                                               const es_client_limits_t *limits,
+                                               es_counted_t *counted);
 
 /** Count it out again. Context: ANY thread of the child. */
-void es_census_leave(const es_ticket_t *ticket);
+void es_client_count_leave(const es_counted_t *counted);
 
 /** The clients of one child, or of all (place 0). Context: ANY. */
-apr_uint32_t es_census_clients(const es_census_t *census, apr_uint32_t place);
+apr_uint32_t es_client_count_total(const es_client_count_t *client_count,
+                                   apr_uint32_t child);
 
 /** Zero the row of a child that is gone. Context: PARENT. */
-void es_census_forget(es_census_t *census, apr_uint32_t place);
+void es_client_count_forget(es_client_count_t *client_count,
+                            apr_uint32_t child);
 
 /** Make a key of an address's bytes. */
-apr_uint64_t es_census_key(const void *bytes, apr_size_t len);
+apr_uint64_t es_client_count_key(const void *bytes, apr_size_t len);
 
 #endif

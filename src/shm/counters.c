@@ -6,32 +6,34 @@
  */
 #include "shm/counters.h"
 
-struct es_meter_t {
-    apr_uint64_t counters[ES_METER_COUNTERS]; /* atomic */
+struct es_counters_t {
+    apr_uint64_t counters[ES_COUNTERS_MAX]; /* atomic */
 };
 
-apr_size_t es_meter_size(void)
+apr_size_t es_counters_size(void)
 {
-    return sizeof(es_meter_t);
+    return sizeof(es_counters_t);
 }
 
-es_meter_t *es_meter_attach(void *mem)
+es_counters_t *es_counters_attach(void *mem)
 {
     return mem;
 }
 
 /* relaxed: a counter says nothing of anything else */
 
-void es_meter_add(es_meter_t *meter, apr_uint32_t counter, apr_uint64_t n)
+void es_counters_add(es_counters_t *counters, apr_uint32_t counter,
+                     apr_uint64_t n)
 {
-    if (counter < ES_METER_COUNTERS) {
-        __atomic_fetch_add(&meter->counters[counter], n, __ATOMIC_RELAXED);
+    if (counter < ES_COUNTERS_MAX) {
+        __atomic_fetch_add(&counters->counters[counter], n, __ATOMIC_RELAXED);
     }
 }
 
-apr_uint64_t es_meter_read(const es_meter_t *meter, apr_uint32_t counter)
+apr_uint64_t es_counters_read(const es_counters_t *counters,
+                              apr_uint32_t counter)
 {
-    return counter < ES_METER_COUNTERS
-               ? __atomic_load_n(&meter->counters[counter], __ATOMIC_RELAXED)
+    return counter < ES_COUNTERS_MAX
+               ? __atomic_load_n(&counters->counters[counter], __ATOMIC_RELAXED)
                : 0;
 }

@@ -4,8 +4,8 @@
  * mutexes are not used: they hide that the owner died, and they go with the
  * configuration that made them, while children of the old one still run.
  */
-#ifndef ES_LOCK_H
-#define ES_LOCK_H
+#ifndef ES_SHM_LOCK_H
+#define ES_SHM_LOCK_H
 
 #include <pthread.h>
 

@@ -15,7 +15,7 @@
 
 #define PAGE 4096
 
-apr_status_t es_shm_create(void **mem, apr_size_t size, apr_pool_t *pool)
+apr_status_t es_segment_create(void **mem, apr_size_t size, apr_pool_t *pool)
 {
     apr_shm_t *shm;
     apr_uintptr_t base;

@@ -3,8 +3,8 @@
  * Anonymous shared memory through APR, zeroed and page-aligned, inherited by
  * the children that are forked later.
  */
-#ifndef ES_SHM_H
-#define ES_SHM_H
+#ifndef ES_SHM_SEGMENT_H
+#define ES_SHM_SEGMENT_H
 
 #include <apr_pools.h>
 
@@ -16,6 +16,6 @@
  *
  * Context: PARENT.
  */
-apr_status_t es_shm_create(void **mem, apr_size_t size, apr_pool_t *pool);
+apr_status_t es_segment_create(void **mem, apr_size_t size, apr_pool_t *pool);
 
 #endif

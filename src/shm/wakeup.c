@@ -9,22 +9,22 @@
 
 #include <apr_errno.h>
 
-apr_status_t es_bells_create(int **out, apr_uint32_t count, apr_pool_t *pool)
+apr_status_t es_wakeup_create(int **out, apr_uint32_t count, apr_pool_t *pool)
 {
-    int *bells = apr_palloc(pool, sizeof(*bells) * count);
+    int *wake_fds = apr_palloc(pool, sizeof(*wake_fds) * count);
     apr_status_t rv = APR_SUCCESS;
     apr_uint32_t i;
 
     for (i = 0; i < count; i++) {
-        bells[i] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-        if (bells[i] < 0) {
+        wake_fds[i] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+        if (wake_fds[i] < 0) {
             rv = errno;
             break;
         }
     }
     while (rv != APR_SUCCESS && i > 0) {
-        close(bells[--i]);
+        close(wake_fds[--i]);
     }
-    *out = bells;
+    *out = wake_fds;
     return rv;
 }

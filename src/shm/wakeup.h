@@ -3,8 +3,8 @@
  * Bells: an eventfd for each place, which all children inherit, and by which
  * one process wakes another.
  */
-#ifndef ES_BELLS_H
-#define ES_BELLS_H
+#ifndef ES_SHM_WAKEUP_H
+#define ES_SHM_WAKEUP_H
 
 #include <apr_pools.h>
 
@@ -18,6 +18,6 @@
  *
  * Context: PARENT.
  */
-apr_status_t es_bells_create(int **out, apr_uint32_t count, apr_pool_t *pool);
+apr_status_t es_wakeup_create(int **out, apr_uint32_t count, apr_pool_t *pool);
 
 #endif

@@ -11,8 +11,8 @@
  *         PROMISE(es_utf8_is_valid(line) || !es_channel_check(line, p, &why));
  *     }
  */
-#ifndef FUZZ_H
-#define FUZZ_H
+#ifndef T_FUZZ_FUZZ_H
+#define T_FUZZ_FUZZ_H
 
 #include <stdint.h>
 #include <stdio.h>

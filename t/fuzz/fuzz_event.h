@@ -3,8 +3,8 @@
  * What holds for each event that a body was read into: once it has passed the
  * check it makes a frame, and the frame is read again as that event.
  */
-#ifndef FUZZ_EVENT_H
-#define FUZZ_EVENT_H
+#ifndef T_FUZZ_FUZZ_EVENT_H
+#define T_FUZZ_FUZZ_EVENT_H
 
 #include "base/frame.h"
 #include "base/sse_text.h"

@@ -2,7 +2,7 @@
 /* A web form. */
 #include "fuzz_event.h"
 
-#include "http/es_body_form.c"
+#include "http/body_form.c"
 
 FUZZ(text, p)
 {

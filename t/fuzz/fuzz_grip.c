@@ -7,10 +7,10 @@
 #include "fuzz.h"
 
 #include "base/base64.h"
-#include "grip/url.h"
 #include "grip/instruct.h"
 #include "grip/jwt.h"
 #include "grip/key.h"
+#include "grip/url.h"
 
 /* Unlike a token that is bad, one that is good is signed with this. */
 static const char secret[] = "changeme";

@@ -2,11 +2,11 @@
 /* GRIP items: the frames in them are read into events. */
 #include "fuzz_event.h"
 
-#include "http/es_json_items.c"
+#include "http/body_items.c"
 
 FUZZ(text, p)
 {
-    const es_json_items_t *json = es_json_items_find(text, p);
+    const es_body_items_t *json = es_body_items_find(text, p);
     const apr_array_header_t *items, *events;
     const es_item_t *item;
     es_problem_t why = {0};
@@ -15,7 +15,7 @@ FUZZ(text, p)
     if (json == NULL) {
         return;
     }
-    if (!es_json_items_read(&items, json, p, &why)) {
+    if (!es_body_items_read(&items, json, p, &why)) {
         fuzz_refusal(&why);
         return;
     }

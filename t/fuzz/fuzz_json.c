@@ -2,7 +2,7 @@
 /* A JSON body: the first line is the query of its request. */
 #include "fuzz_event.h"
 
-#include "http/es_body_json.c"
+#include "http/body_json.c"
 
 FUZZ(text, p)
 {

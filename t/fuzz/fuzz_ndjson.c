@@ -6,7 +6,7 @@
 #include "fuzz_event.h"
 
 #include "base/lines.h"
-#include "http/es_body_json.c"
+#include "http/body_json.c"
 
 #define LINE_MAX_BYTES 100
 #define PIECE_MAX 64

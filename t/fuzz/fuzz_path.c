@@ -12,18 +12,18 @@ static void compose(const char *pattern, es_slice_t path,
                     const es_slice_t *values, apr_pool_t *p)
 {
     const apr_array_header_t *pieces;
-    const es_piece_t *piece;
+    const es_pattern_part_t *piece;
     apr_size_t at = 0;
     es_slice_t part;
     int i, n = 0;
 
-    PROMISE(es_piece_parse(&pieces, pattern, ES_PIECES_PATH, p) == NULL);
+    PROMISE(es_pattern_parse(&pieces, pattern, ES_PIECES_PATH, p) == NULL);
     for (i = 0; i < pieces->nelts; i++) {
-        piece = &APR_ARRAY_IDX(pieces, i, es_piece_t);
-        part = piece->kind == ES_PIECE_TOKEN ? values[n++] : piece->text;
+        piece = &APR_ARRAY_IDX(pieces, i, es_pattern_part_t);
+        part = piece->kind == ES_PATTERN_TOKEN ? values[n++] : piece->text;
         PROMISE(part.len > 0 && part.len <= path.len - at);
         PROMISE(memcmp(path.data + at, part.data, part.len) == 0);
-        PROMISE(piece->kind != ES_PIECE_TOKEN ||
+        PROMISE(piece->kind != ES_PATTERN_TOKEN ||
                 memchr(part.data, '/', part.len) == NULL);
         at += part.len;
     }

@@ -7,8 +7,8 @@
 static void parse(const char *pattern, int syntax, apr_pool_t *p)
 {
     const apr_array_header_t *pieces;
-    const char *error = es_piece_parse(&pieces, pattern, syntax, p);
-    const es_piece_t *piece;
+    const char *error = es_pattern_parse(&pieces, pattern, syntax, p);
+    const es_pattern_part_t *piece;
     int i, column = 0;
 
     if (error != NULL) {
@@ -16,11 +16,11 @@ static void parse(const char *pattern, int syntax, apr_pool_t *p)
         return;
     }
     for (i = 0; i < pieces->nelts; i++) {
-        piece = &APR_ARRAY_IDX(pieces, i, es_piece_t);
+        piece = &APR_ARRAY_IDX(pieces, i, es_pattern_part_t);
         PROMISE(piece->text.len > 0);
         PROMISE(piece->column > column ||
                 !es_utf8_is_valid(es_slice_of(pattern)));
-        PROMISE(piece->kind == ES_PIECE_LITERAL ||
+        PROMISE(piece->kind == ES_PATTERN_LITERAL ||
                 piece->text.data[piece->text.len] == '\0');
         column = piece->column;
     }

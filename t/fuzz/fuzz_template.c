@@ -44,13 +44,13 @@ static es_slice_t on_expression(void *baton, void *compiled)
     return ((const sent_t *)baton)->expression;
 }
 
-static void check_names(const es_channels_t *set)
+static void check_names(const es_channel_set_t *set)
 {
-    const es_slice_t *names = es_channels_names(set);
+    const es_slice_t *names = es_channel_set_names(set);
     int i, j;
 
-    PROMISE(es_channels_count(set) <= NAMES_MAX);
-    for (i = 0; i < es_channels_count(set); i++) {
+    PROMISE(es_channel_set_count(set) <= NAMES_MAX);
+    for (i = 0; i < es_channel_set_count(set); i++) {
         PROMISE(names[i].len > 0);
         PROMISE(es_slice_equal(names[i], es_channel_trim(names[i])));
         for (j = 0; j < i; j++) {
@@ -64,7 +64,7 @@ FUZZ(text, p)
     es_template_values_t values = {NULL, on_token, on_query, on_expression};
     const es_template_t *template;
     const char *error;
-    es_channels_t *set;
+    es_channel_set_t *set;
     sent_t sent;
     es_slice_t pattern = fuzz_line(&text);
 
@@ -82,7 +82,7 @@ FUZZ(text, p)
             fuzz_exact(fuzz_line(&text), p);
     }
     values.baton = &sent;
-    set = es_channels_create(p, NAMES_MAX);
+    set = es_channel_set_create(p, NAMES_MAX);
     (void)es_template_expand(template, &values, set, p);
     check_names(set);
 }

@@ -3,7 +3,7 @@
  * Looks into the segments of a running httpd from outside and walks all of
  * their chains: es_store_check on a copy. For tests, when nobody publishes.
  *
- *     es_inspect PID
+ *     inspect PID
  *
  * prints a line for each hub's segment, "well" or what is wrong. Ends with 0,
  * with 1 when something is wrong or there is no segment, with 77 when the
@@ -68,16 +68,16 @@ static int check(int fd, uint64_t at, const es_store_params_t *params,
 static int look(int fd, uint64_t mapping, apr_pool_t *p)
 {
     es_store_params_t params = {0};
-    es_facts_t facts;
+    es_segment_hdr_t facts;
 
-    /* es_shm.c: APR's own size stands on the first page */
+    /* shm/segment.c: APR's own size stands on the first page */
     if (!read_at(fd, mapping + PAGE, &facts, sizeof(facts)) ||
         facts.magic != ES_LAYOUT_MAGIC) {
         return -1;
     }
     params.ring_bytes = facts.ring_bytes;
     params.channels = facts.channels;
-    params.places = facts.places;
+    params.max_children = facts.max_children;
     return check(fd, mapping + PAGE, &params, p);
 }
 
@@ -112,7 +112,7 @@ int main(int argc, char **argv)
     int fd, rc;
 
     if (argc != 2) {
-        fprintf(stderr, "usage: es_inspect PID\n");
+        fprintf(stderr, "usage: inspect PID\n");
         return 2;
     }
     apr_initialize();
@@ -122,7 +122,7 @@ int main(int argc, char **argv)
     snprintf(path, sizeof(path), "/proc/%ld/maps", atol(argv[1]));
     maps = fopen(path, "re");
     if (fd < 0 || maps == NULL) {
-        fprintf(stderr, "es_inspect: %s\n", strerror(errno));
+        fprintf(stderr, "inspect: %s\n", strerror(errno));
         return MAY_NOT;
     }
     alarm(PATIENCE);

@@ -3,8 +3,8 @@
  * For the tests of src/deliver: a small store, events to put into it, and a
  * sink that takes what the test lets it take.
  */
-#ifndef DELIVER_FIXTURE_H
-#define DELIVER_FIXTURE_H
+#ifndef T_UNIT_DELIVER_FIXTURE_H
+#define T_UNIT_DELIVER_FIXTURE_H
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,11 +16,11 @@
 #include <cmocka.h>
 
 #include "base/chunk.h"
-#include "deliver/progress.h"
-#include "deliver/conn.h"
-#include "deliver/sink.h"
 #include "journal/close.h"
 #include "journal/store.h"
+#include "deliver/conn.h"
+#include "deliver/progress.h"
+#include "deliver/sink.h"
 
 #define UNUSED __attribute__((unused))
 
@@ -39,19 +39,19 @@ static UNUSED void hub_open_wide(hub_t *hub, apr_uint64_t ring_bytes,
 {
     es_store_params_t params = {0};
     apr_size_t size;
-    es_id_t birth;
+    es_id_t epoch;
 
     params.ring_bytes = ring_bytes;
     params.channels = channels;
-    params.places = 2;
+    params.max_children = 2;
     size = es_store_size(&params);
     assert_true(size > 0);
     assert_int_equal(apr_pool_create(&hub->pool, NULL), APR_SUCCESS);
     assert_int_equal(posix_memalign(&hub->mem, 4096, size), 0);
     memset(hub->mem, 0, size);
     hub->now_ms = 1000;
-    birth = es_id_birth(6, hub->now_ms);
-    assert_int_equal(es_store_format(hub->mem, &params, &birth), APR_SUCCESS);
+    epoch = es_id_epoch(6, hub->now_ms);
+    assert_int_equal(es_store_format(hub->mem, &params, &epoch), APR_SUCCESS);
     assert_int_equal(
         es_store_attach(&hub->store, hub->mem, size, &params, hub->pool),
         APR_SUCCESS);
@@ -151,9 +151,9 @@ static UNUSED void hub_begin(const hub_t *hub, es_hub_t *own)
     memset(own, 0, sizeof(*own));
     own->store = hub->store;
     own->pos = es_store_head(hub->store);
-    es_ring_init(&own->ahead);
-    es_headway_init(own);
-    own->clients = es_index_create();
+    es_list_init(&own->ahead);
+    es_progress_init(own);
+    own->clients = es_channel_index_create();
     assert_non_null(own->clients);
 }
 

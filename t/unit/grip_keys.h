@@ -4,8 +4,8 @@
  * the public key that Fastly publishes, and FASTLY_TOKEN one that was signed
  * with it, long expired.
  */
-#ifndef GRIP_KEYS_H
-#define GRIP_KEYS_H
+#ifndef T_UNIT_GRIP_KEYS_H
+#define T_UNIT_GRIP_KEYS_H
 
 #include "grip/key.h"
 #include "t/unit/unit.h"

@@ -18,8 +18,8 @@
  *
  * All in static functions, as each test is a program.
  */
-#ifndef STEPPER_H
-#define STEPPER_H
+#ifndef T_UNIT_STEPPER_H
+#define T_UNIT_STEPPER_H
 
 #include <setjmp.h>
 #include <signal.h>

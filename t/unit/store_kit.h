@@ -4,8 +4,8 @@
  * and short ways to append to it. All in static functions, as each test is a
  * program.
  */
-#ifndef STORE_KIT_H
-#define STORE_KIT_H
+#ifndef T_UNIT_STORE_KIT_H
+#define T_UNIT_STORE_KIT_H
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -44,12 +44,12 @@ static __attribute__((unused)) kit_t *kit_open(apr_uint64_t ring_bytes,
                                                apr_uint32_t channels, int plain)
 {
     kit_t *kit = calloc(1, sizeof(*kit));
-    es_id_t birth = es_id_birth(KIT_EPOCH - 1, KIT_NOW);
+    es_id_t epoch = es_id_epoch(KIT_EPOCH - 1, KIT_NOW);
 
     apr_pool_create(&kit->pool, NULL);
     kit->params.ring_bytes = ring_bytes;
     kit->params.channels = channels;
-    kit->params.places = KIT_PLACES;
+    kit->params.max_children = KIT_PLACES;
     kit->size = es_store_size(&kit->params);
     assert_true(kit->size > ring_bytes);
     if (plain) {
@@ -57,9 +57,9 @@ static __attribute__((unused)) kit_t *kit_open(apr_uint64_t ring_bytes,
         memset(kit->mem, 0, kit->size);
     }
     else {
-        assert_int_equal(es_shm_create(&kit->mem, kit->size, kit->pool), 0);
+        assert_int_equal(es_segment_create(&kit->mem, kit->size, kit->pool), 0);
     }
-    assert_int_equal(es_store_format(kit->mem, &kit->params, &birth), 0);
+    assert_int_equal(es_store_format(kit->mem, &kit->params, &epoch), 0);
     assert_int_equal(es_store_attach(&kit->store, kit->mem, kit->size,
                                      &kit->params, kit->pool),
                      0);
@@ -86,7 +86,7 @@ static __attribute__((unused)) apr_uint64_t kit_number(es_id_t id)
 /** The id of the event with this number. */
 static __attribute__((unused)) es_id_t kit_id(apr_uint64_t number)
 {
-    es_id_t id = es_id_birth(KIT_EPOCH - 1, KIT_NOW);
+    es_id_t id = es_id_epoch(KIT_EPOCH - 1, KIT_NOW);
 
     id.ms += number >> ES_ID_COUNT_BITS;
     id.n += number % (1u << ES_ID_COUNT_BITS);
@@ -117,14 +117,14 @@ static __attribute__((unused)) apr_status_t kit_append(kit_t *kit,
 
 /** Subscribe place to one channel. */
 static __attribute__((unused)) apr_status_t kit_subscribe(kit_t *kit,
-                                                          apr_uint32_t place,
+                                                          apr_uint32_t child,
                                                           const char *channel,
                                                           es_slot_t *slot)
 {
     es_slice_t name = es_slice_of(channel);
     es_start_t start;
 
-    return es_store_subscribe(kit->store, place, &name, 1, slot, &start);
+    return es_store_subscribe(kit->store, child, &name, 1, slot, &start);
 }
 
 /** es_store_check, with its reason when it fails. */

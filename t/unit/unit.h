@@ -3,8 +3,8 @@
  * What the unit tests of src/base share: cmocka with the headers it wants
  * before it, a pool that is cleared after each test, and slices.
  */
-#ifndef UNIT_H
-#define UNIT_H
+#ifndef T_UNIT_UNIT_H
+#define T_UNIT_UNIT_H
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of base/es_abi.c. */
+/* Tests of base/abi.c. */
 #include "t/unit/unit.h"
 
 #include "base/abi.h"

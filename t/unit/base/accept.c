@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of base/es_accept.c. */
+/* Tests of base/accept.c. */
 #include "t/unit/unit.h"
 
 #include "base/accept.h"

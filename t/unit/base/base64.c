@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of base/es_base64.c. */
+/* Tests of base/base64.c. */
 #include "t/unit/unit.h"
 
 #include "base/base64.h"

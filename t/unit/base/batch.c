@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of base/es_batch.c. */
+/* Tests of base/batch.c. */
 #include "t/unit/unit.h"
 
 #include "base/batch.h"
@@ -54,7 +54,7 @@ FACTS(a_bad_channel_is_refused)
 
 FACTS(an_event_has_so_many_channels)
 {
-    es_channels_t *set = es_batch_channels(pool);
+    es_channel_set_t *set = es_batch_channels(pool);
     int i;
 
     for (i = 0; i < ES_EVENT_CHANNELS_MAX; i++) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of base/es_buf.c. */
+/* Tests of base/buf.c. */
 #include "t/unit/unit.h"
 
 #include "base/buf.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of base/es_channel.c. */
+/* Tests of base/channel.c. */
 #include "t/unit/unit.h"
 
 #include "base/channel.h"
@@ -114,83 +114,84 @@ FACTS(printable_shortens_between_characters)
 
 FACTS(a_set_keeps_the_order_of_arrival)
 {
-    es_channels_t *set = es_channels_create(pool, 3);
+    es_channel_set_t *set = es_channel_set_create(pool, 3);
 
-    assert_int_equal(es_channels_count(set), 0);
-    assert_int_equal(es_channels_add(set, S("b")), APR_SUCCESS);
-    assert_int_equal(es_channels_add(set, S("a")), APR_SUCCESS);
-    assert_int_equal(es_channels_count(set), 2);
-    assert_slice(es_channels_names(set)[0], "b");
-    assert_slice(es_channels_names(set)[1], "a");
+    assert_int_equal(es_channel_set_count(set), 0);
+    assert_int_equal(es_channel_set_add(set, S("b")), APR_SUCCESS);
+    assert_int_equal(es_channel_set_add(set, S("a")), APR_SUCCESS);
+    assert_int_equal(es_channel_set_count(set), 2);
+    assert_slice(es_channel_set_names(set)[0], "b");
+    assert_slice(es_channel_set_names(set)[1], "a");
 }
 
 FACTS(a_set_holds_each_name_once)
 {
-    es_channels_t *set = es_channels_create(pool, 3);
+    es_channel_set_t *set = es_channel_set_create(pool, 3);
 
-    es_channels_add(set, S("a"));
-    assert_int_equal(es_channels_add(set, S(" a\t")), APR_SUCCESS);
-    assert_int_equal(es_channels_add(set, S("A")), APR_SUCCESS);
-    assert_int_equal(es_channels_count(set), 2);
+    es_channel_set_add(set, S("a"));
+    assert_int_equal(es_channel_set_add(set, S(" a\t")), APR_SUCCESS);
+    assert_int_equal(es_channel_set_add(set, S("A")), APR_SUCCESS);
+    assert_int_equal(es_channel_set_count(set), 2);
 }
 
 FACTS(a_set_passes_over_empty_names)
 {
-    es_channels_t *set = es_channels_create(pool, 0);
+    es_channel_set_t *set = es_channel_set_create(pool, 0);
 
-    assert_int_equal(es_channels_add(set, S("")), APR_SUCCESS);
-    assert_int_equal(es_channels_add(set, S(" \t")), APR_SUCCESS);
-    assert_int_equal(es_channels_add(set, es_slice(NULL, 0)), APR_SUCCESS);
-    assert_int_equal(es_channels_count(set), 0);
+    assert_int_equal(es_channel_set_add(set, S("")), APR_SUCCESS);
+    assert_int_equal(es_channel_set_add(set, S(" \t")), APR_SUCCESS);
+    assert_int_equal(es_channel_set_add(set, es_slice(NULL, 0)), APR_SUCCESS);
+    assert_int_equal(es_channel_set_count(set), 0);
 }
 
 FACTS(a_full_set_tells_when_a_new_name_comes)
 {
-    es_channels_t *set = es_channels_create(pool, 2);
+    es_channel_set_t *set = es_channel_set_create(pool, 2);
 
-    es_channels_add(set, S("a"));
-    assert_int_equal(es_channels_add(set, S("b")), APR_SUCCESS);
-    assert_int_equal(es_channels_add(set, S("c")), APR_ENOSPC);
-    assert_int_equal(es_channels_add(set, S("a")), APR_SUCCESS);
-    assert_int_equal(es_channels_count(set), 2);
+    es_channel_set_add(set, S("a"));
+    assert_int_equal(es_channel_set_add(set, S("b")), APR_SUCCESS);
+    assert_int_equal(es_channel_set_add(set, S("c")), APR_ENOSPC);
+    assert_int_equal(es_channel_set_add(set, S("a")), APR_SUCCESS);
+    assert_int_equal(es_channel_set_count(set), 2);
 }
 
 FACTS(a_set_of_none_takes_none)
 {
-    assert_int_equal(es_channels_add(es_channels_create(pool, 0), S("a")),
+    assert_int_equal(es_channel_set_add(es_channel_set_create(pool, 0), S("a")),
                      APR_ENOSPC);
 }
 
 FACTS(names_may_be_told_apart_by_nul_and_length_only)
 {
-    es_channels_t *set = es_channels_create(pool, 100);
+    es_channel_set_t *set = es_channel_set_create(pool, 100);
     int i;
 
     for (i = 1; i <= 20; i++) {
-        es_channels_add(set, repeat('\0', (apr_size_t)i));
+        es_channel_set_add(set, repeat('\0', (apr_size_t)i));
     }
-    assert_int_equal(es_channels_count(set), 20);
+    assert_int_equal(es_channel_set_count(set), 20);
 }
 
 FACTS(a_large_set_is_as_right_as_a_small_one)
 {
     const int count = 50000;
-    es_channels_t *set = es_channels_create(pool, count);
+    es_channel_set_t *set = es_channel_set_create(pool, count);
     int round;
     int i;
 
     for (round = 0; round < 2; round++) {
         for (i = 0; i < count; i++) {
             assert_int_equal(
-                es_channels_add(set, es_slice_of(apr_itoa(pool, i))),
+                es_channel_set_add(set, es_slice_of(apr_itoa(pool, i))),
                 APR_SUCCESS);
         }
-        assert_int_equal(es_channels_count(set), count);
+        assert_int_equal(es_channel_set_count(set), count);
     }
     for (i = 0; i < count; i++) {
-        assert_true(es_slice_is(es_channels_names(set)[i], apr_itoa(pool, i)));
+        assert_true(
+            es_slice_is(es_channel_set_names(set)[i], apr_itoa(pool, i)));
     }
-    assert_int_equal(es_channels_add(set, S("new")), APR_ENOSPC);
+    assert_int_equal(es_channel_set_add(set, S("new")), APR_ENOSPC);
 }
 
 FACTS(without_stars_a_pattern_is_the_name)

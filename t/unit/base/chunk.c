@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of base/es_chunk.c. */
+/* Tests of base/chunk.c. */
 #include "t/unit/unit.h"
 
 #include "base/chunk.h"

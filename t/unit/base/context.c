@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of base/es_context.c. */
+/* Tests of base/context.c. */
 #include "t/unit/unit.h"
 
 #include <pthread.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of base/es_decimal.h. */
+/* Tests of base/decimal.h. */
 #include "t/unit/unit.h"
 
 #include "base/decimal.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of base/es_event.c. */
+/* Tests of base/event.c. */
 #include "t/unit/unit.h"
 
 #include "base/event.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of base/es_frame.c. */
+/* Tests of base/frame.c. */
 #include "t/unit/unit.h"
 
 #include "base/frame.h"
@@ -24,7 +24,7 @@ static es_slice_t frame_of(const es_event_t *event, es_slice_t id)
     char *copy;
 
     es_frame_make(&frame, event, pool);
-    assert_true(es_slice_equal(frame.own_id, event->id));
+    assert_true(es_slice_equal(frame.publisher_id, event->id));
     size = es_frame_size(&frame, id.len);
     bytes = malloc(size);
     assert_non_null(bytes);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of base/es_id.c. */
+/* Tests of base/id.c. */
 #include "t/unit/unit.h"
 
 #include "base/id.h"
@@ -79,17 +79,17 @@ FACTS(compare_is_right_beyond_the_signed_range)
 
 FACTS(a_birth_has_an_epoch_that_is_not_0)
 {
-    es_id_t birth = es_id_birth(0, 1000);
+    es_id_t epoch = es_id_epoch(0, 1000);
 
-    assert_true(order(birth, id_of(1000, E1)) == 0);
-    birth = es_id_birth(5, 0);
-    assert_true(order(birth, id_of(0, 6 * E1)) == 0);
-    birth = es_id_birth((1u << ES_ID_EPOCH_BITS) - 2, 1);
-    assert_true(order(birth, id_of(1, TOP)) == 0);
-    birth = es_id_birth((1u << ES_ID_EPOCH_BITS) - 1, 1); /* came round */
-    assert_true(order(birth, id_of(1, E1)) == 0);
-    birth = es_id_birth(UINT32_MAX, 1);
-    assert_true(birth.n >= E1 && birth.n <= TOP);
+    assert_true(order(epoch, id_of(1000, E1)) == 0);
+    epoch = es_id_epoch(5, 0);
+    assert_true(order(epoch, id_of(0, 6 * E1)) == 0);
+    epoch = es_id_epoch((1u << ES_ID_EPOCH_BITS) - 2, 1);
+    assert_true(order(epoch, id_of(1, TOP)) == 0);
+    epoch = es_id_epoch((1u << ES_ID_EPOCH_BITS) - 1, 1); /* came round */
+    assert_true(order(epoch, id_of(1, E1)) == 0);
+    epoch = es_id_epoch(UINT32_MAX, 1);
+    assert_true(epoch.n >= E1 && epoch.n <= TOP);
 }
 
 FACTS(n_is_exact_in_javascript)
@@ -180,15 +180,15 @@ FACTS(before_undoes_next_within_an_epoch)
 FACTS(ids_rise_whatever_the_clock_does)
 {
     static const apr_uint64_t clock[] = {5, 5, 9, 3, 0, 9, 10, MAX, 1, MAX};
-    es_id_t birth = es_id_birth(1234567, 0);
-    es_id_t last = birth;
+    es_id_t epoch = es_id_epoch(1234567, 0);
+    es_id_t last = epoch;
     es_id_t next;
     apr_size_t i;
 
     for (i = 0; i < sizeof(clock) / sizeof(clock[0]); i++) {
         next = es_id_next(&last, clock[i]);
         assert_true(es_id_compare(&next, &last) > 0);
-        assert_true(es_id_is_kin(&next, &birth));
+        assert_true(es_id_is_kin(&next, &epoch));
         last = next;
     }
 }

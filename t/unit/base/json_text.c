@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of base/es_json_text.c. */
+/* Tests of base/json_text.c. */
 #include "t/unit/unit.h"
 
 #include "base/json_text.h"

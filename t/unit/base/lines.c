@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of base/es_lines.c. */
+/* Tests of base/lines.c. */
 #include "t/unit/unit.h"
 
 #include "base/lines.h"

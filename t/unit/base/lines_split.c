@@ -8,15 +8,15 @@ static const char *lines_of(es_slice_t text)
 {
     es_slice_t bytes = exact(text);
     char *list = apr_pcalloc(pool, 4 * text.len + 16);
-    es_cutter_t cutter;
+    es_lines_split_t split;
     es_slice_t line;
 
-    es_cutter_init(&cutter, bytes);
-    assert_false(es_cutter_is_done(&cutter));
-    while (es_cutter_next(&cutter, &line)) {
+    es_lines_split_init(&split, bytes);
+    assert_false(es_lines_split_is_done(&split));
+    while (es_lines_split_next(&split, &line)) {
         strcat(list, apr_psprintf(pool, "[%.*s]", (int)line.len, line.data));
     }
-    assert_true(es_cutter_is_done(&cutter));
+    assert_true(es_lines_split_is_done(&split));
     exact_free(bytes);
     return list;
 }
@@ -39,12 +39,12 @@ FACTS(behind_the_last_end_is_an_empty_line)
 FACTS(many_lines_cost_linear_time)
 {
     es_slice_t text = repeat('\r', 1000000);
-    es_cutter_t cutter;
+    es_lines_split_t split;
     es_slice_t line;
     int count = 0;
 
-    es_cutter_init(&cutter, text);
-    while (es_cutter_next(&cutter, &line)) {
+    es_lines_split_init(&split, text);
+    while (es_lines_split_next(&split, &line)) {
         count++;
     }
     assert_int_equal(count, 1000001);

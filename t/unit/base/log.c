@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of base/es_log.c. */
+/* Tests of base/log.c. */
 #include "t/unit/unit.h"
 
 #include "base/log.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of base/es_path.c. */
+/* Tests of base/path.c. */
 #include "t/unit/unit.h"
 
 #include "base/path.h"

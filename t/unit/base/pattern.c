@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of base/es_piece.c. */
+/* Tests of base/pattern.c. */
 #include "t/unit/unit.h"
 
 #include "base/pattern.h"
@@ -8,21 +8,21 @@
 static const char *pieces_of(const char *pattern, int syntax)
 {
     const apr_array_header_t *pieces = NULL;
-    const char *error = es_piece_parse(&pieces, pattern, syntax, pool);
+    const char *error = es_pattern_parse(&pieces, pattern, syntax, pool);
     static const char kinds[] = "LTQE";
     const char *text = "";
-    const es_piece_t *piece;
+    const es_pattern_part_t *piece;
     int i;
 
     if (error != NULL) {
         return error;
     }
     for (i = 0; i < pieces->nelts; i++) {
-        piece = &APR_ARRAY_IDX(pieces, i, es_piece_t);
+        piece = &APR_ARRAY_IDX(pieces, i, es_pattern_part_t);
         text = apr_psprintf(pool, "%s%s%c(%.*s)%d", text, i > 0 ? " " : "",
                             kinds[piece->kind], (int)piece->text.len,
                             piece->text.data, piece->column);
-        if (piece->kind != ES_PIECE_LITERAL) {
+        if (piece->kind != ES_PATTERN_LITERAL) {
             assert_int_equal(strlen(piece->text.data), piece->text.len);
         }
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of base/es_problem.c. */
+/* Tests of base/problem.c. */
 #include "t/unit/unit.h"
 
 #include "base/problem.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of base/es_query.c. */
+/* Tests of base/query.c. */
 #include "t/unit/unit.h"
 
 #include "base/query.h"

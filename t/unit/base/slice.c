@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of base/es_slice.h. */
+/* Tests of base/slice.h. */
 #include "t/unit/unit.h"
 
 FACTS(a_string_gives_its_bytes_without_nul)

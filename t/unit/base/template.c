@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of base/es_template.c. */
+/* Tests of base/template.c. */
 #include "t/unit/unit.h"
 
 #include "base/query.h"
@@ -69,7 +69,7 @@ static const char *error_of(const char *text)
     return es_template_parse(&template, text, compile, NULL, pool);
 }
 
-static apr_status_t expand_into(es_channels_t *set, const char *text,
+static apr_status_t expand_into(es_channel_set_t *set, const char *text,
                                 const char *query_string)
 {
     source_t source = {query_string, 0};
@@ -78,15 +78,15 @@ static apr_status_t expand_into(es_channels_t *set, const char *text,
     return es_template_expand(parse(text), &values, set, pool);
 }
 
-static const char *join(const es_channels_t *set)
+static const char *join(const es_channel_set_t *set)
 {
     const char *all = "";
     int i;
 
-    for (i = 0; i < es_channels_count(set); i++) {
+    for (i = 0; i < es_channel_set_count(set); i++) {
         all = apr_psprintf(pool, "%s%s%.*s", all, i > 0 ? " " : "",
-                           (int)es_channels_names(set)[i].len,
-                           es_channels_names(set)[i].data);
+                           (int)es_channel_set_names(set)[i].len,
+                           es_channel_set_names(set)[i].data);
     }
     return all;
 }
@@ -94,7 +94,7 @@ static const char *join(const es_channels_t *set)
 /* The names, with a blank between. */
 static const char *expand(const char *text, const char *query_string)
 {
-    es_channels_t *set = es_channels_create(pool, 100);
+    es_channel_set_t *set = es_channel_set_create(pool, 100);
 
     assert_int_equal(expand_into(set, text, query_string), APR_SUCCESS);
     return join(set);
@@ -140,11 +140,11 @@ FACTS(an_expression_is_evaluated_once)
 {
     source_t source = {"a=1&a=2&a=3", 0};
     es_template_values_t values = {&source, token, query, expression};
-    es_channels_t *set = es_channels_create(pool, 10);
+    es_channel_set_t *set = es_channel_set_create(pool, 10);
 
     es_template_expand(parse("{?a}%{user}"), &values, set, pool);
     assert_int_equal(source.expressions, 1);
-    assert_int_equal(es_channels_count(set), 3);
+    assert_int_equal(es_channel_set_count(set), 3);
 }
 
 FACTS(each_value_of_a_parameter_gives_a_name)
@@ -188,7 +188,7 @@ FACTS(values_are_never_scanned_again)
 
 FACTS(several_templates_share_a_set)
 {
-    es_channels_t *set = es_channels_create(pool, 10);
+    es_channel_set_t *set = es_channel_set_create(pool, 10);
 
     expand_into(set, "{room}", "");
     expand_into(set, "{?a}", "a=kitchen&a=hall");
@@ -203,20 +203,20 @@ FACTS(names_outlive_the_ones_tried_after_them)
 
 FACTS(just_as_many_as_fit_are_no_error)
 {
-    es_channels_t *set = es_channels_create(pool, 4);
+    es_channel_set_t *set = es_channel_set_create(pool, 4);
 
     assert_int_equal(expand_into(set, "{?a}{?b}", "a=1&a=2&b=1&b=2"),
                      APR_SUCCESS);
-    assert_int_equal(es_channels_count(set), 4);
+    assert_int_equal(es_channel_set_count(set), 4);
 }
 
 FACTS(one_too_many_is_told)
 {
-    es_channels_t *set = es_channels_create(pool, 3);
+    es_channel_set_t *set = es_channel_set_create(pool, 3);
 
     assert_int_equal(expand_into(set, "{?a}{?b}", "a=1&a=2&b=1&b=2"),
                      APR_ENOSPC);
-    assert_int_equal(es_channels_count(set), 3);
+    assert_int_equal(es_channel_set_count(set), 3);
 }
 
 /* "a=<0>&a=<1>…" for each of the names. */
@@ -237,43 +237,43 @@ static const char *many(const char *names, int count, int distinct)
 
 FACTS(an_explosion_of_names_stops_when_the_set_is_full)
 {
-    es_channels_t *set = es_channels_create(pool, 50);
+    es_channel_set_t *set = es_channel_set_create(pool, 50);
 
     assert_int_equal(
         expand_into(set, "{?a}-{?b}-{?c}-{?d}", many("abcd", 1000, 1)),
         APR_ENOSPC);
-    assert_int_equal(es_channels_count(set), 50);
+    assert_int_equal(es_channel_set_count(set), 50);
 }
 
 FACTS(an_explosion_of_duplicates_stops_too)
 {
-    es_channels_t *set = es_channels_create(pool, 50);
+    es_channel_set_t *set = es_channel_set_create(pool, 50);
 
     assert_int_equal(
         expand_into(set, "{?a}-{?b}-{?c}-{?d}", many("abcd", 1000, 0)),
         APR_ENOSPC);
-    assert_int_equal(es_channels_count(set), 1);
+    assert_int_equal(es_channel_set_count(set), 1);
 }
 
 FACTS(tries_in_vain_are_taken_up_to_the_limit)
 {
-    es_channels_t *set = es_channels_create(pool, 50);
+    es_channel_set_t *set = es_channel_set_create(pool, 50);
     const int limit = ES_TEMPLATE_IN_VAIN_MAX;
 
     assert_int_equal(expand_into(set, "{?a}", many("a", limit + 1, 0)),
                      APR_SUCCESS);
-    assert_int_equal(expand_into(es_channels_create(pool, 50), "{?a}",
+    assert_int_equal(expand_into(es_channel_set_create(pool, 50), "{?a}",
                                  many("a", limit + 2, 0)),
                      APR_ENOSPC);
 }
 
 FACTS(new_names_do_not_count_as_tries)
 {
-    es_channels_t *set = es_channels_create(pool, 20000);
+    es_channel_set_t *set = es_channel_set_create(pool, 20000);
 
     assert_int_equal(expand_into(set, "{?a}", many("a", 20000, 1)),
                      APR_SUCCESS);
-    assert_int_equal(es_channels_count(set), 20000);
+    assert_int_equal(es_channel_set_count(set), 20000);
 }
 
 FACTS(tokens_are_told_with_their_column)

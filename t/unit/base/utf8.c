@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of base/es_utf8.c. */
+/* Tests of base/utf8.c. */
 #include "t/unit/unit.h"
 
 #include "base/utf8.h"

@@ -13,7 +13,7 @@ static char scratch[ES_CLIENT_SCRATCH_MIN];
 static es_client_t *join(hub_t *hub, fake_sink_t *fake, const char *channels,
                          apr_uint64_t latest)
 {
-    static const es_reach_t all = {0, 0, 0};
+    static const es_resume_reach_t all = {0, 0, 0};
     es_slot_t slots[ES_EVENT_CHANNELS_MAX];
     es_replay_t replay[ES_EVENT_CHANNELS_MAX];
     es_client_params_t params = {0};
@@ -21,7 +21,7 @@ static es_client_t *join(hub_t *hub, fake_sink_t *fake, const char *channels,
     es_client_t *client;
 
     params.store = hub->store;
-    params.place = 1;
+    params.child = 1;
     params.nslots = hub_subscribe(hub, channels, slots, &start.pos);
     start.id = hub->appended.last_id;
     assert_int_equal(es_store_replay(hub->store, slots, params.nslots, latest,

@@ -6,9 +6,10 @@
 #define LINKS 3000
 #define SLOTS 700
 
-static int has(es_index_t *index, es_slot_t slot, const es_index_link_t *link)
+static int has(es_channel_index_t *index, es_slot_t slot,
+               const es_channel_link_t *link)
 {
-    es_index_list_t list = es_index_list(index, slot);
+    es_channel_list_t list = es_channel_index_list(index, slot);
     apr_uint32_t i;
 
     for (i = 0; i < list.count; i++) {
@@ -21,48 +22,48 @@ static int has(es_index_t *index, es_slot_t slot, const es_index_link_t *link)
 
 static void test_empty(void **state)
 {
-    es_index_t *index = es_index_create();
-    es_index_link_t link = {0};
+    es_channel_index_t *index = es_channel_index_create();
+    es_channel_link_t link = {0};
 
     (void)state;
-    assert_int_equal(es_index_list(index, 1).count, 0);
-    assert_int_equal(es_index_list(index, 0).count, 0);
-    assert_int_equal(es_index_list(index, 0xffffffffu).count, 0);
-    es_index_remove(index, &link); /* in no index: nothing happens */
-    es_index_destroy(index);
-    es_index_destroy(NULL);
+    assert_int_equal(es_channel_index_list(index, 1).count, 0);
+    assert_int_equal(es_channel_index_list(index, 0).count, 0);
+    assert_int_equal(es_channel_index_list(index, 0xffffffffu).count, 0);
+    es_channel_index_remove(index, &link); /* in no index: nothing happens */
+    es_channel_index_destroy(index);
+    es_channel_index_destroy(NULL);
 }
 
 static void test_one_and_more(void **state)
 {
-    es_index_t *index = es_index_create();
-    es_index_link_t a = {0}, b = {0}, c = {0};
+    es_channel_index_t *index = es_channel_index_create();
+    es_channel_link_t a = {0}, b = {0}, c = {0};
 
     (void)state;
-    assert_int_equal(es_index_add(index, 5, &a), APR_SUCCESS);
-    assert_int_equal(es_index_list(index, 5).count, 1);
-    assert_ptr_equal(es_index_list(index, 5).links[0], &a);
-    es_index_add(index, 5, &b);
-    es_index_add(index, 0xffffffffu, &c);
-    assert_int_equal(es_index_list(index, 5).count, 2);
-    assert_int_equal(es_index_list(index, 0xffffffffu).count, 1);
-    es_index_remove(index, &a);
-    es_index_remove(index, &a);
-    assert_int_equal(es_index_list(index, 5).count, 1);
-    assert_ptr_equal(es_index_list(index, 5).links[0], &b);
-    es_index_remove(index, &b);
-    assert_int_equal(es_index_list(index, 5).count, 0);
-    es_index_add(index, 5, &a);
-    assert_int_equal(es_index_list(index, 5).count, 1);
-    es_index_destroy(index);
+    assert_int_equal(es_channel_index_add(index, 5, &a), APR_SUCCESS);
+    assert_int_equal(es_channel_index_list(index, 5).count, 1);
+    assert_ptr_equal(es_channel_index_list(index, 5).links[0], &a);
+    es_channel_index_add(index, 5, &b);
+    es_channel_index_add(index, 0xffffffffu, &c);
+    assert_int_equal(es_channel_index_list(index, 5).count, 2);
+    assert_int_equal(es_channel_index_list(index, 0xffffffffu).count, 1);
+    es_channel_index_remove(index, &a);
+    es_channel_index_remove(index, &a);
+    assert_int_equal(es_channel_index_list(index, 5).count, 1);
+    assert_ptr_equal(es_channel_index_list(index, 5).links[0], &b);
+    es_channel_index_remove(index, &b);
+    assert_int_equal(es_channel_index_list(index, 5).count, 0);
+    es_channel_index_add(index, 5, &a);
+    assert_int_equal(es_channel_index_list(index, 5).count, 1);
+    es_channel_index_destroy(index);
 }
 
 static void test_against_a_simple_one(void **state)
 {
-    es_index_link_t *links = calloc(LINKS, sizeof(*links));
+    es_channel_link_t *links = calloc(LINKS, sizeof(*links));
     es_slot_t *slots = calloc(LINKS, sizeof(*slots)); /* 0 = not in */
     apr_uint32_t *counts = calloc(SLOTS + 1, sizeof(*counts));
-    es_index_t *index = es_index_create();
+    es_channel_index_t *index = es_channel_index_create();
     int step, i;
 
     (void)state;
@@ -71,7 +72,7 @@ static void test_against_a_simple_one(void **state)
         i = rand() % LINKS;
         if (slots[i] != 0) {
             counts[slots[i]]--;
-            es_index_remove(index, &links[i]);
+            es_channel_index_remove(index, &links[i]);
             assert_false(has(index, slots[i], &links[i]));
             slots[i] = 0;
         }
@@ -81,7 +82,7 @@ static void test_against_a_simple_one(void **state)
                 slots[i] = slots[i] % 10 + 1; /* some are crowded */
             }
             counts[slots[i]]++;
-            assert_int_equal(es_index_add(index, slots[i], &links[i]),
+            assert_int_equal(es_channel_index_add(index, slots[i], &links[i]),
                              APR_SUCCESS);
         }
     }
@@ -89,15 +90,16 @@ static void test_against_a_simple_one(void **state)
         assert_true(slots[i] == 0 || has(index, slots[i], &links[i]));
     }
     for (i = 1; i <= SLOTS; i++) {
-        assert_int_equal(es_index_list(index, (es_slot_t)i).count, counts[i]);
+        assert_int_equal(es_channel_index_list(index, (es_slot_t)i).count,
+                         counts[i]);
     }
     for (i = 0; i < LINKS; i++) {
-        es_index_remove(index, &links[i]);
+        es_channel_index_remove(index, &links[i]);
     }
     for (i = 1; i <= SLOTS; i++) {
-        assert_int_equal(es_index_list(index, (es_slot_t)i).count, 0);
+        assert_int_equal(es_channel_index_list(index, (es_slot_t)i).count, 0);
     }
-    es_index_destroy(index);
+    es_channel_index_destroy(index);
     free(links);
     free(slots);
     free(counts);

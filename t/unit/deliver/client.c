@@ -16,7 +16,7 @@ static es_client_t *join(hub_t *hub, fake_sink_t *fake, const char *channels)
     es_client_t *client;
 
     params.store = hub->store;
-    params.place = 1;
+    params.child = 1;
     params.nslots = hub_subscribe(hub, channels, slots, &params.pos);
     params.slots = slots;
     params.keepalive = 20 * SECOND;
@@ -587,26 +587,27 @@ static void test_broken_sink(void **state)
 
 static void test_counted_out(void **state)
 {
-    static const es_census_limits_t none = {0, 0, 0};
-    void *mem = calloc(1, es_census_size(2));
+    static const es_client_limits_t none = {0, 0, 0};
+    void *mem = calloc(1, es_client_count_size(2));
     es_client_params_t params = {0};
     es_client_t *client;
-    es_census_t *census;
+    es_client_count_t *client_count;
     fake_sink_t fake;
     hub_t hub;
 
     (void)state;
     hub_open(&hub, 64 * 1024);
     fake_init(&fake, 1);
-    census = es_census_attach(mem, 2, hub.pool);
-    assert_int_equal(es_census_enter(census, 1, 7, &none, &params.ticket),
-                     ES_CENSUS_OK);
+    client_count = es_client_count_attach(mem, 2, hub.pool);
+    assert_int_equal(
+        es_client_count_enter(client_count, 1, 7, &none, &params.counted),
+        ES_CLIENT_COUNT_OK);
     params.store = hub.store;
-    params.place = 1;
+    params.child = 1;
     client = es_client_create(&params, &fake.sink, 0);
-    assert_int_equal(es_census_clients(census, 1), 1);
+    assert_int_equal(es_client_count_total(client_count, 1), 1);
     part(client, &fake);
-    assert_int_equal(es_census_clients(census, 1), 0);
+    assert_int_equal(es_client_count_total(client_count, 1), 0);
     free(mem);
     hub_close(&hub);
 }
@@ -756,7 +757,7 @@ static void test_save(void **state)
     fake_init(&fake, 0);
     memset(&params, 0, sizeof(params));
     params.store = hub.store;
-    params.place = 1;
+    params.child = 1;
     params.nslots = hub_subscribe(&hub, "a", &slot, &params.pos);
     params.slots = &slot;
     params.lifetime = SECOND;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of src/deliver/es_crew.c: what epoll refuses, and has to forget. */
+/* Tests of src/deliver/conns.c: what epoll refuses, and has to forget. */
 #include "t/unit/deliver_fixture.h"
 
 #include <fcntl.h>
@@ -19,7 +19,7 @@
 typedef struct world_t {
     hub_t hub;    /* the store */
     es_hub_t own; /* what delivery knows of it */
-    es_crew_t *crew;
+    es_conns_t *conns;
     int epoll_fd;
 } world_t;
 
@@ -29,38 +29,38 @@ static void world_open(world_t *w)
     hub_open(&w->hub, 65536);
     hub_begin(&w->hub, &w->own);
     w->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    w->crew = es_crew_create(w->epoll_fd, 0);
-    assert_non_null(w->crew);
+    w->conns = es_conns_create(w->epoll_fd, 0);
+    assert_non_null(w->conns);
 }
 
 static void world_close(world_t *w)
 {
-    es_crew_cut_all(w->crew, &w->own, 1);
-    es_crew_destroy(w->crew);
-    es_index_destroy(w->own.clients);
+    es_conns_close_all(w->conns, &w->own, 1);
+    es_conns_destroy(w->conns);
+    es_channel_index_destroy(w->own.clients);
     close(w->epoll_fd);
     hub_close(&w->hub);
 }
 
-static es_member_t *make_member(world_t *w, int fd)
+static es_conn_t *make_member(world_t *w, int fd)
 {
     es_slot_t slots[ES_EVENT_CHANNELS_MAX];
     es_client_params_t params = {0};
     es_client_t *client;
-    es_member_t *member;
+    es_conn_t *conn;
     es_sink_t *sink;
 
     params.store = w->hub.store;
-    params.place = PLACE;
+    params.child = PLACE;
     params.nslots = hub_subscribe(&w->hub, "a,b", slots, &params.pos);
     params.slots = slots;
     sink = es_sink_socket_create(fd, 1, 0);
     assert_non_null(sink);
     client = es_client_create(&params, sink, 0);
     assert_non_null(client);
-    member = es_member_create(client);
-    assert_non_null(member);
-    return member;
+    conn = es_conn_create(client);
+    assert_non_null(conn);
+    return conn;
 }
 
 /* epoll takes no regular file, as it takes no socket above max_user_watches. */
@@ -83,16 +83,16 @@ static void test_refused_by_epoll(void **state)
     (void)state;
     world_open(&w);
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
-    es_crew_adopt(w.crew, make_member(&w, pair[0]), &w.own, 0);
-    es_crew_adopt(w.crew, make_member(&w, refused), &w.own, 0);
-    assert_int_equal(es_crew_count(w.crew), 2);
-    es_crew_bury(w.crew);
+    es_conns_add(w.conns, make_member(&w, pair[0]), &w.own, 0);
+    es_conns_add(w.conns, make_member(&w, refused), &w.own, 0);
+    assert_int_equal(es_conns_count(w.conns), 2);
+    es_conns_reap(w.conns);
     /* closed and counted out, and the other one stays */
     assert_int_equal(fcntl(refused, F_GETFD), -1);
-    assert_int_equal(es_crew_count(w.crew), 1);
+    assert_int_equal(es_conns_count(w.conns), 1);
     assert_int_equal(es_store_load(w.hub.store, PLACE), 2);
     /* nothing of it is left to be done: the loop may sleep */
-    assert_int_equal(es_crew_run(w.crew, 10, 0), 0);
+    assert_int_equal(es_conns_run(w.conns, 10, 0), 0);
     world_close(&w);
     close(pair[1]);
 }
@@ -110,8 +110,8 @@ static void on_log(int level, apr_status_t rv UNUSED, const char *tag,
 
 static void refuse_at(world_t *w, apr_time_t now)
 {
-    es_crew_adopt(w->crew, make_member(w, open_refused()), &w->own, now);
-    es_crew_bury(w->crew);
+    es_conns_add(w->conns, make_member(w, open_refused()), &w->own, now);
+    es_conns_reap(w->conns);
 }
 
 /* Thousands may come at once. */
@@ -124,7 +124,7 @@ static void test_refusals_are_told_seldom(void **state)
     es_log_to(on_log);
     refuse_at(&w, 1);
     refuse_at(&w, 2);
-    refuse_at(&w, ES_SELDOM_PAUSE + 1);
+    refuse_at(&w, ES_LOG_LIMIT_PAUSE + 1);
     es_log_to(NULL);
     assert_int_equal(told, 3);
     assert_int_equal(levels[0], ES_LOG_ERR);
@@ -145,7 +145,7 @@ static int is_heard(world_t *w, int peer)
 /* The connection lives on elsewhere: here as a copy, else in another child. */
 static void test_gone_is_not_heard_of(void **state)
 {
-    es_member_t *member;
+    es_conn_t *conn;
     int pair[2], copy, i;
 
     (void)state;
@@ -155,15 +155,15 @@ static void test_gone_is_not_heard_of(void **state)
         world_open(&w);
         assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
         copy = dup(pair[0]);
-        member = make_member(&w, pair[0]);
-        es_crew_adopt(w.crew, member, &w.own, 0);
+        conn = make_member(&w, pair[0]);
+        es_conns_add(w.conns, conn, &w.own, 0);
         assert_int_equal(is_heard(&w, pair[1]), 1);
         if (i == 1) {
-            assert_true(es_crew_part(w.crew, member));
+            assert_true(es_conns_detach(w.conns, conn));
         }
-        es_crew_drop(w.crew, member);
-        es_crew_bury(w.crew);
-        assert_int_equal(es_crew_count(w.crew), 0);
+        es_conns_drop(w.conns, conn);
+        es_conns_reap(w.conns);
+        assert_int_equal(es_conns_count(w.conns), 0);
         assert_int_equal(is_heard(&w, pair[1]), 0);
         close(copy);
         close(pair[1]);
@@ -174,20 +174,20 @@ static void test_gone_is_not_heard_of(void **state)
 /* It has got its end: no other child has anything to tell it. */
 static void test_ended_does_not_part(void **state)
 {
-    es_member_t *member;
+    es_conn_t *conn;
     int pair[2];
     world_t w;
 
     (void)state;
     world_open(&w);
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
-    member = make_member(&w, pair[0]);
-    es_crew_adopt(w.crew, member, &w.own, 0);
-    es_crew_end(w.crew, member, 0);
-    while (es_crew_run(w.crew, 10, 0)) {
+    conn = make_member(&w, pair[0]);
+    es_conns_add(w.conns, conn, &w.own, 0);
+    es_conns_end(w.conns, conn, 0);
+    while (es_conns_run(w.conns, 10, 0)) {
     }
-    assert_false(es_crew_part(w.crew, member));
-    assert_int_equal(es_crew_count(w.crew), 1);
+    assert_false(es_conns_detach(w.conns, conn));
+    assert_int_equal(es_conns_count(w.conns), 1);
     world_close(&w);
     close(pair[1]);
 }

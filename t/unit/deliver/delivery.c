@@ -22,7 +22,7 @@ typedef struct world_t {
     hub_t hub;
     void *board_mem;
     int wake;
-    es_board_t *board;
+    es_children_t *children;
     es_delivery_t *delivery;
     apr_pool_t *pool;
 } world_t;
@@ -44,14 +44,16 @@ static void world_open(world_t *w, apr_uint64_t ring_bytes)
     hub_open(&w->hub, ring_bytes);
     apr_pool_create(&w->pool, NULL);
     w->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    assert_int_equal(posix_memalign(&w->board_mem, 64, es_board_size(1)), 0);
-    es_board_format(w->board_mem, 1);
-    assert_int_equal(es_board_attach(&w->board, w->board_mem, es_board_size(1),
-                                     1, &w->wake, w->pool),
+    assert_int_equal(posix_memalign(&w->board_mem, 64, es_children_size(1)), 0);
+    es_children_format(w->board_mem, 1);
+    assert_int_equal(es_children_attach(&w->children, w->board_mem,
+                                        es_children_size(1), 1, &w->wake,
+                                        w->pool),
                      APR_SUCCESS);
-    assert_int_equal(es_board_claim(w->board, 1, (apr_uint64_t)getpid()), 1);
-    params.board = w->board;
-    params.place = 1;
+    assert_int_equal(es_children_claim(w->children, 1, (apr_uint64_t)getpid()),
+                     1);
+    params.children = w->children;
+    params.child = 1;
     params.hubs = &w->hub.store;
     params.nhubs = 1;
     params.drain_ms = 100;
@@ -73,7 +75,7 @@ static void world_close(world_t *w)
 static void say(world_t *w, const char *channels, const char *text)
 {
     hub_say(&w->hub, channels, text);
-    es_board_wake(w->board, 1);
+    es_children_wake(w->children, 1);
 }
 
 static es_client_t *make_client(world_t *w, int fd, const char *channels,
@@ -86,7 +88,7 @@ static es_client_t *make_client(world_t *w, int fd, const char *channels,
     es_sink_t *sink;
 
     params.store = w->hub.store;
-    params.place = 1;
+    params.child = 1;
     params.nslots = hub_subscribe(&w->hub, channels, slots, &params.pos);
     params.slots = slots;
     params.keepalive = keepalive;
@@ -315,7 +317,7 @@ static void test_slow_reader(void **state)
     for (i = 0; i < 20; i++) {
         hub_say(&w.hub, "c", text); /* rounds of several */
         hub_say(&w.hub, i % 2 ? "c,d" : "e", text);
-        es_board_wake(w.board, 1);
+        es_children_wake(w.children, 1);
     }
     say(&w, "c", "THE END");
     start = apr_time_now();
@@ -565,7 +567,7 @@ static void *on_publisher(void *arg)
         text[7] = ' ';
         snprintf(channels, sizeof(channels), i % 3 ? "c%d" : "c0,c1", i % 2);
         hub_say(&hub, channels, text);
-        es_board_wake(self->w->board, 1);
+        es_children_wake(self->w->children, 1);
         if (i % 7 == 0) {
             apr_sleep(300);
         }

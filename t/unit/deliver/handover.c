@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Tests of src/deliver/es_ferry.c: where a passenger goes on, that another
+ * Tests of src/deliver/handover.c: where a passenger goes on, that another
  * child has sent, in the same segment and in another one.
  */
 #include "t/unit/deliver_fixture.h"
@@ -20,56 +20,56 @@
 typedef struct world_t {
     hub_t hub;    /* the store */
     es_hub_t own; /* what delivery knows of it */
-    es_crew_t *crew;
-    es_ferry_t *ferry;
-    es_passenger_t passenger; /* of channel "a" */
+    es_conns_t *conns;
+    es_handover_t *handover;
+    es_handed_t handed; /* of channel "a" */
     es_slice_t name;
     int epoll_fd;
-    int boat[2];
+    int msg[2];
     int peer;
     char got[8192];
 } world_t;
 
 static void world_open(world_t *w)
 {
-    es_ferry_params_t params = {0};
+    es_handover_params_t params = {0};
     int pair[2];
 
     memset(w, 0, sizeof(*w));
     hub_open(&w->hub, RING);
     hub_begin(&w->hub, &w->own);
     w->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    w->crew = es_crew_create(w->epoll_fd, 0);
-    assert_non_null(w->crew);
-    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, w->boat), 0);
+    w->conns = es_conns_create(w->epoll_fd, 0);
+    assert_non_null(w->conns);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, w->msg), 0);
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
     w->peer = pair[0];
-    params.crew = w->crew;
+    params.conns = w->conns;
     params.hubs = &w->own;
     params.nhubs = 1;
-    params.place = PLACE;
+    params.child = PLACE;
     params.send_fd = -1;
-    params.receive_fd = w->boat[1];
-    w->ferry = es_ferry_create(&params);
-    assert_non_null(w->ferry);
+    params.receive_fd = w->msg[1];
+    w->handover = es_handover_create(&params);
+    assert_non_null(w->handover);
     w->name = es_slice_of("a");
-    w->passenger.fd = pair[1];
-    w->passenger.birth = es_store_birth(w->hub.store);
-    w->passenger.life = es_store_life(w->hub.store);
-    w->passenger.retry_ms = 1000;
-    w->passenger.names = &w->name;
-    w->passenger.nnames = 1;
+    w->handed.fd = pair[1];
+    w->handed.epoch = es_store_epoch(w->hub.store);
+    w->handed.segment_id = es_store_segment_id(w->hub.store);
+    w->handed.retry_ms = 1000;
+    w->handed.names = &w->name;
+    w->handed.nnames = 1;
 }
 
 static void world_close(world_t *w)
 {
-    es_ferry_destroy(w->ferry);
-    es_crew_cut_all(w->crew, &w->own, 1);
-    es_crew_destroy(w->crew);
-    es_index_destroy(w->own.clients);
+    es_handover_destroy(w->handover);
+    es_conns_close_all(w->conns, &w->own, 1);
+    es_conns_destroy(w->conns);
+    es_channel_index_destroy(w->own.clients);
     close(w->epoll_fd);
-    close(w->boat[0]);
-    close(w->boat[1]);
+    close(w->msg[0]);
+    close(w->msg[1]);
     close(w->peer);
     hub_close(&w->hub);
 }
@@ -77,18 +77,18 @@ static void world_close(world_t *w)
 /* The passenger arrives and is served. @return what it gets */
 static const char *cross(world_t *w)
 {
-    es_lifeboat_t *boat = es_lifeboat_create();
+    es_handover_msg_t *msg = es_handover_msg_create();
     ssize_t n;
 
-    assert_non_null(boat);
-    assert_int_equal(es_lifeboat_add(boat, &w->passenger), APR_SUCCESS);
-    assert_int_equal(es_lifeboat_send(boat, w->boat[0]), APR_SUCCESS);
-    close(w->passenger.fd);
-    es_lifeboat_begin(boat); /* what it held is closed */
-    es_lifeboat_destroy(boat);
+    assert_non_null(msg);
+    assert_int_equal(es_handover_msg_add(msg, &w->handed), APR_SUCCESS);
+    assert_int_equal(es_handover_msg_send(msg, w->msg[0]), APR_SUCCESS);
+    close(w->handed.fd);
+    es_handover_msg_begin(msg); /* what it held is closed */
+    es_handover_msg_destroy(msg);
     w->own.pos = es_store_head(w->hub.store); /* as its delivery has read */
-    assert_int_equal(es_ferry_arrive(w->ferry, 1, 0), 1);
-    while (es_crew_run(w->crew, 10, 0)) {
+    assert_int_equal(es_handover_receive(w->handover, 1, 0), 1);
+    while (es_conns_run(w->conns, 10, 0)) {
     }
     n = recv(w->peer, w->got, sizeof(w->got) - 1, MSG_DONTWAIT);
     w->got[n > 0 ? n : 0] = '\0';
@@ -117,8 +117,8 @@ static void roll(world_t *w)
 /* It comes from a segment whose positions say nothing here. */
 static void from_elsewhere(world_t *w, es_pos_t cursor)
 {
-    w->passenger.life ^= 1;
-    w->passenger.state.cursor = cursor;
+    w->handed.segment_id ^= 1;
+    w->handed.state.cursor = cursor;
 }
 
 /* All slots are in use. */
@@ -141,7 +141,7 @@ static void test_same_segment(void **state)
 
     (void)state;
     world_open(&w);
-    w.passenger.state.cursor = hub_say(&w.hub, "a", "seen");
+    w.handed.state.cursor = hub_say(&w.hub, "a", "seen");
     hub_say(&w.hub, "a", "new");
     assert_null(strstr(cross(&w), "seen"));
     assert_non_null(strstr(w.got, "data: new"));
@@ -155,7 +155,7 @@ static void test_overtaken_in_the_boat(void **state)
 
     (void)state;
     world_open(&w);
-    w.passenger.state.cursor = es_store_head(w.hub.store);
+    w.handed.state.cursor = es_store_head(w.hub.store);
     hub_say(&w.hub, "a", "missed");
     roll(&w);
     assert_non_null(strstr(cross(&w), "event: stream-reset"));
@@ -170,7 +170,7 @@ static void test_another_segment(void **state)
     (void)state;
     world_open(&w);
     hub_say(&w.hub, "a", "seen");
-    w.passenger.known = w.hub.appended.last_id;
+    w.handed.known = w.hub.appended.last_id;
     hub_say(&w.hub, "a", "new");
     from_elsewhere(&w, (es_pos_t)1 << 40);
     assert_null(strstr(cross(&w), "seen"));
@@ -188,7 +188,7 @@ static void test_old_close(void **state)
     (void)state;
     world_open(&w);
     hub_say(&w.hub, "a", "seen");
-    w.passenger.known = w.hub.appended.last_id;
+    w.handed.known = w.hub.appended.last_id;
     hub_say(&w.hub, "a", "missed");
     hub_shut(&w.hub, "a");
     hub_say(&w.hub, "a", "again");
@@ -207,7 +207,7 @@ static void test_new_close(void **state)
     (void)state;
     world_open(&w);
     hub_say(&w.hub, "a", "seen");
-    w.passenger.known = w.hub.appended.last_id;
+    w.handed.known = w.hub.appended.last_id;
     hub_say(&w.hub, "a", "missed");
     roll(&w);
     hub_shut(&w.hub, "a");
@@ -226,7 +226,7 @@ static void test_unknown_channel_in_the_boat(void **state)
 
     (void)state;
     world_open(&w);
-    w.passenger.state.cursor = es_store_head(w.hub.store);
+    w.handed.state.cursor = es_store_head(w.hub.store);
     hub_say(&w.hub, "b", "first");
     roll(&w);
     assert_non_null(strstr(cross(&w), "event: stream-reset"));
@@ -240,7 +240,7 @@ static void test_from_the_future(void **state)
 
     (void)state;
     world_open(&w);
-    w.passenger.state.cursor = es_store_head(w.hub.store) + 4096;
+    w.handed.state.cursor = es_store_head(w.hub.store) + 4096;
     assert_non_null(strstr(cross(&w), "event: stream-reset"));
     world_close(&w);
 }
@@ -248,7 +248,7 @@ static void test_from_the_future(void **state)
 /* Of a hub that is no more, or one that has no slot for it: closed. */
 static void test_cannot_land(void **state)
 {
-    es_lifeboat_t *boat;
+    es_handover_msg_t *msg;
     es_slice_t none;
     int i;
 
@@ -258,20 +258,20 @@ static void test_cannot_land(void **state)
 
         world_open(&w);
         if (i == 0) {
-            w.passenger.birth.ms++;
+            w.handed.epoch.ms++;
         }
         else { /* its hub is full */
             none = es_slice_of("x");
-            w.passenger.names = &none;
+            w.handed.names = &none;
             fill_table(&w);
         }
-        boat = es_lifeboat_create();
-        assert_int_equal(es_lifeboat_add(boat, &w.passenger), APR_SUCCESS);
-        assert_int_equal(es_lifeboat_send(boat, w.boat[0]), APR_SUCCESS);
-        close(w.passenger.fd);
-        es_lifeboat_destroy(boat);
-        assert_int_equal(es_ferry_arrive(w.ferry, 1, 0), 0);
-        assert_int_equal(es_crew_count(w.crew), 0);
+        msg = es_handover_msg_create();
+        assert_int_equal(es_handover_msg_add(msg, &w.handed), APR_SUCCESS);
+        assert_int_equal(es_handover_msg_send(msg, w.msg[0]), APR_SUCCESS);
+        close(w.handed.fd);
+        es_handover_msg_destroy(msg);
+        assert_int_equal(es_handover_receive(w.handover, 1, 0), 0);
+        assert_int_equal(es_conns_count(w.conns), 0);
         assert_true(is_ended(&w));
         world_close(&w);
     }
@@ -280,35 +280,35 @@ static void test_cannot_land(void **state)
 /* ---- leaving ------------------------------------------------------------- */
 
 /* The one client of the crew, as another child gets it. */
-static es_passenger_t leave(world_t *w, es_lifeboat_t *boat)
+static es_handed_t leave(world_t *w, es_handover_msg_t *msg)
 {
-    es_ferry_params_t params = {0};
-    es_passenger_t passenger;
-    es_ferry_t *ferry;
+    es_handover_params_t params = {0};
+    es_handed_t handed;
+    es_handover_t *handover;
 
-    params.crew = w->crew;
+    params.conns = w->conns;
     params.hubs = &w->own;
     params.nhubs = 1;
-    params.place = PLACE;
-    params.send_fd = w->boat[0];
+    params.child = PLACE;
+    params.send_fd = w->msg[0];
     params.receive_fd = -1;
-    ferry = es_ferry_create(&params);
-    assert_non_null(ferry);
-    assert_int_equal(es_ferry_leave(ferry, 0), APR_SUCCESS);
-    assert_int_equal(es_ferry_gone(ferry), 1);
-    es_ferry_destroy(ferry);
-    assert_int_equal(es_lifeboat_receive(boat, w->boat[1]), APR_SUCCESS);
-    assert_int_equal(es_lifeboat_take(boat, &passenger), APR_SUCCESS);
-    close(passenger.fd);
-    return passenger;
+    handover = es_handover_create(&params);
+    assert_non_null(handover);
+    assert_int_equal(es_handover_send(handover, 0), APR_SUCCESS);
+    assert_int_equal(es_handover_sent(handover), 1);
+    es_handover_destroy(handover);
+    assert_int_equal(es_handover_msg_receive(msg, w->msg[1]), APR_SUCCESS);
+    assert_int_equal(es_handover_msg_take(msg, &handed), APR_SUCCESS);
+    close(handed.fd);
+    return handed;
 }
 
 /* By its id it is found again in another segment: what it has not been sent
  * is not of what it knows. */
 static void test_leaves_with_what_it_knows(void **state)
 {
-    es_lifeboat_t *boat = es_lifeboat_create();
-    es_passenger_t passenger;
+    es_handover_msg_t *msg = es_handover_msg_create();
+    es_handed_t handed;
     es_record_t record;
     es_start_t present;
     es_pos_t pos;
@@ -318,67 +318,67 @@ static void test_leaves_with_what_it_knows(void **state)
     (void)state;
     world_open(&w);
     hub_say(&w.hub, "a", "seen");
-    w.passenger.state.cursor = es_store_head(w.hub.store);
+    w.handed.state.cursor = es_store_head(w.hub.store);
     cross(&w);
     assert_int_equal(es_store_present(w.hub.store, &present), 0);
     hub_say(&w.hub, "b", "others'");
     pos = w.own.pos = es_store_head(w.hub.store); /* its round has gone by */
     hub_say(&w.hub, "a", "one");
     hub_say(&w.hub, "a", "two");
-    passenger = leave(&w, boat);
-    assert_int_equal(passenger.state.cursor, pos);
-    assert_false(passenger.is_counted);
+    handed = leave(&w, msg);
+    assert_int_equal(handed.state.cursor, pos);
+    assert_false(handed.is_counted);
     assert_int_equal(es_store_look(w.hub.store, pos, &record), APR_SUCCESS);
     known = es_id_before(&record.id);
-    assert_int_equal(es_id_compare(&passenger.known, &known), 0);
-    assert_true(es_id_compare(&passenger.known, &present.id) >= 0);
-    es_lifeboat_destroy(boat);
+    assert_int_equal(es_id_compare(&handed.known, &known), 0);
+    assert_true(es_id_compare(&handed.known, &present.id) >= 0);
+    es_handover_msg_destroy(msg);
     world_close(&w);
 }
 
 static void test_leaves_at_the_present(void **state)
 {
-    es_lifeboat_t *boat = es_lifeboat_create();
-    es_passenger_t passenger;
+    es_handover_msg_t *msg = es_handover_msg_create();
+    es_handed_t handed;
     es_start_t present;
     world_t w;
 
     (void)state;
     world_open(&w);
     hub_say(&w.hub, "a", "seen");
-    w.passenger.state.cursor = es_store_head(w.hub.store);
+    w.handed.state.cursor = es_store_head(w.hub.store);
     cross(&w);
     assert_int_equal(es_store_present(w.hub.store, &present), 0);
-    passenger = leave(&w, boat);
-    assert_int_equal(passenger.state.cursor, present.pos);
-    assert_int_equal(es_id_compare(&passenger.known, &present.id), 0);
-    es_lifeboat_destroy(boat);
+    handed = leave(&w, msg);
+    assert_int_equal(handed.state.cursor, present.pos);
+    assert_int_equal(es_id_compare(&handed.known, &present.id), 0);
+    es_handover_msg_destroy(msg);
     world_close(&w);
 }
 
 /* The boat is not to be had: it stays a client, and may leave later. */
 static void test_stays_when_it_cannot_leave(void **state)
 {
-    es_lifeboat_t *boat = es_lifeboat_create();
-    es_ferry_params_t params = {0};
-    es_ferry_t *ferry;
+    es_handover_msg_t *msg = es_handover_msg_create();
+    es_handover_params_t params = {0};
+    es_handover_t *handover;
     world_t w;
 
     (void)state;
     world_open(&w);
-    w.passenger.state.cursor = es_store_head(w.hub.store);
+    w.handed.state.cursor = es_store_head(w.hub.store);
     cross(&w);
-    params.crew = w.crew;
+    params.conns = w.conns;
     params.hubs = &w.own;
     params.nhubs = 1;
     params.send_fd = w.epoll_fd; /* no socket */
-    ferry = es_ferry_create(&params);
-    assert_int_not_equal(es_ferry_leave(ferry, 0), APR_SUCCESS);
-    assert_int_equal(es_ferry_gone(ferry), 0);
-    es_ferry_destroy(ferry);
-    assert_int_equal(es_crew_count(w.crew), 1);
-    leave(&w, boat);
-    es_lifeboat_destroy(boat);
+    handover = es_handover_create(&params);
+    assert_int_not_equal(es_handover_send(handover, 0), APR_SUCCESS);
+    assert_int_equal(es_handover_sent(handover), 0);
+    es_handover_destroy(handover);
+    assert_int_equal(es_conns_count(w.conns), 1);
+    leave(&w, msg);
+    es_handover_msg_destroy(msg);
     world_close(&w);
 }
 
@@ -389,30 +389,30 @@ static void test_census(void **state)
 
     (void)state;
     for (counted = 0; counted < 2; counted++) {
-        void *mem = calloc(1, es_census_size(2));
-        es_ferry_params_t params = {0};
-        es_census_t *census;
+        void *mem = calloc(1, es_client_count_size(2));
+        es_handover_params_t params = {0};
+        es_client_count_t *client_count;
         world_t w;
 
         world_open(&w);
-        census = es_census_attach(mem, 2, w.hub.pool);
-        params.crew = w.crew;
+        client_count = es_client_count_attach(mem, 2, w.hub.pool);
+        params.conns = w.conns;
         params.hubs = &w.own;
         params.nhubs = 1;
-        params.place = PLACE;
+        params.child = PLACE;
         params.send_fd = -1;
-        params.receive_fd = w.boat[1];
-        params.census = census;
+        params.receive_fd = w.msg[1];
+        params.client_count = client_count;
         params.clients_max = 1; /* it is the last one to have room */
-        es_ferry_destroy(w.ferry);
-        w.ferry = es_ferry_create(&params);
-        w.passenger.is_counted = counted;
-        w.passenger.state.cursor = es_store_head(w.hub.store);
+        es_handover_destroy(w.handover);
+        w.handover = es_handover_create(&params);
+        w.handed.is_counted = counted;
+        w.handed.state.cursor = es_store_head(w.hub.store);
         cross(&w);
         assert_false(is_ended(&w));
-        assert_int_equal(es_census_clients(census, PLACE), counted);
+        assert_int_equal(es_client_count_total(client_count, PLACE), counted);
         world_close(&w);
-        assert_int_equal(es_census_clients(census, PLACE), 0);
+        assert_int_equal(es_client_count_total(client_count, PLACE), 0);
         free(mem);
     }
 }
@@ -420,32 +420,32 @@ static void test_census(void **state)
 /* It has its end, and its time to come back is spread. */
 static void test_above_the_limit(void **state)
 {
-    static const es_census_limits_t none = {0, 0, 0};
-    void *mem = calloc(1, es_census_size(2));
-    es_ferry_params_t params = {0};
-    es_ticket_t ticket;
+    static const es_client_limits_t none = {0, 0, 0};
+    void *mem = calloc(1, es_client_count_size(2));
+    es_handover_params_t params = {0};
+    es_counted_t counted;
     const char *retry;
     world_t w;
 
     (void)state;
     world_open(&w);
-    params.crew = w.crew;
+    params.conns = w.conns;
     params.hubs = &w.own;
     params.nhubs = 1;
-    params.place = PLACE;
+    params.child = PLACE;
     params.send_fd = -1;
-    params.receive_fd = w.boat[1];
-    params.census = es_census_attach(mem, 2, w.hub.pool);
+    params.receive_fd = w.msg[1];
+    params.client_count = es_client_count_attach(mem, 2, w.hub.pool);
     params.clients_max = 1;
     params.drain_ms = 1000000000;
-    es_ferry_destroy(w.ferry);
-    w.ferry = es_ferry_create(&params);
-    es_census_enter(params.census, PLACE, 1, &none, &ticket);
-    w.passenger.is_counted = 1;
-    w.passenger.state.cursor = es_store_head(w.hub.store);
+    es_handover_destroy(w.handover);
+    w.handover = es_handover_create(&params);
+    es_client_count_enter(params.client_count, PLACE, 1, &none, &counted);
+    w.handed.is_counted = 1;
+    w.handed.state.cursor = es_store_head(w.hub.store);
     retry = strstr(cross(&w), "retry: ");
     assert_non_null(retry);
-    assert_true(strtol(retry + 7, NULL, 10) > w.passenger.retry_ms);
+    assert_true(strtol(retry + 7, NULL, 10) > w.handed.retry_ms);
     assert_true(is_ended(&w));
     world_close(&w);
     free(mem);

@@ -45,39 +45,39 @@ static int count_fds(void)
 
 /* ---- the message ------------------------------------------------------- */
 
-static es_passenger_t passenger_of(int fd, const es_slice_t *names, int count)
+static es_handed_t passenger_of(int fd, const es_slice_t *names, int count)
 {
-    es_passenger_t passenger;
+    es_handed_t handed;
 
-    memset(&passenger, 0, sizeof(passenger));
-    passenger.fd = fd;
-    passenger.birth.ms = 77;
-    passenger.birth.n = 1;
-    passenger.life = ~APR_UINT64_C(1);
-    passenger.known.ms = 78;
-    passenger.known.n = 2;
-    passenger.chunked = 1;
-    passenger.state.cursor = APR_UINT64_C(1) << 40;
-    passenger.state.skip = 12;
-    passenger.state.control = 1;
-    passenger.state.control_offset = 5;
-    passenger.state.reset_id.ms = 9;
-    passenger.keepalive = 20 * SECOND;
-    passenger.send_timeout = 60 * SECOND;
-    passenger.lifetime = 5;
-    passenger.retry_ms = 3000;
-    passenger.address = ~APR_UINT64_C(0);
-    passenger.is_counted = 1;
-    passenger.names = names;
-    passenger.nnames = count;
-    return passenger;
+    memset(&handed, 0, sizeof(handed));
+    handed.fd = fd;
+    handed.epoch.ms = 77;
+    handed.epoch.n = 1;
+    handed.segment_id = ~APR_UINT64_C(1);
+    handed.known.ms = 78;
+    handed.known.n = 2;
+    handed.chunked = 1;
+    handed.state.cursor = APR_UINT64_C(1) << 40;
+    handed.state.skip = 12;
+    handed.state.control = 1;
+    handed.state.control_offset = 5;
+    handed.state.reset_id.ms = 9;
+    handed.keepalive = 20 * SECOND;
+    handed.send_timeout = 60 * SECOND;
+    handed.lifetime = 5;
+    handed.retry_ms = 3000;
+    handed.address = ~APR_UINT64_C(0);
+    handed.is_counted = 1;
+    handed.names = names;
+    handed.nnames = count;
+    return handed;
 }
 
 static void test_there_and_back(void **state)
 {
     es_slice_t names[2];
-    es_lifeboat_t *boat = es_lifeboat_create();
-    es_passenger_t sent, got;
+    es_handover_msg_t *msg = es_handover_msg_create();
+    es_handed_t sent, got;
     int fds[2], before, i;
 
     (void)state;
@@ -86,24 +86,24 @@ static void test_there_and_back(void **state)
     names[0] = es_slice_of("a");
     names[1] = es_slice_of("b\xc3\xa4");
     sent = passenger_of(0, names, 2);
-    assert_int_equal(es_lifeboat_receive(boat, fds[1]), APR_EAGAIN);
+    assert_int_equal(es_handover_msg_receive(msg, fds[1]), APR_EAGAIN);
     for (i = 0; i < 3; i++) {
-        assert_int_equal(es_lifeboat_add(boat, &sent), APR_SUCCESS);
+        assert_int_equal(es_handover_msg_add(msg, &sent), APR_SUCCESS);
     }
-    assert_int_equal(es_lifeboat_send(boat, fds[0]), APR_SUCCESS);
+    assert_int_equal(es_handover_msg_send(msg, fds[0]), APR_SUCCESS);
     assert_int_equal(count_fds(), before);
 
-    assert_int_equal(es_lifeboat_receive(boat, fds[1]), APR_SUCCESS);
-    assert_int_equal(es_lifeboat_count(boat), 3);
+    assert_int_equal(es_handover_msg_receive(msg, fds[1]), APR_SUCCESS);
+    assert_int_equal(es_handover_msg_count(msg), 3);
     for (i = 0; i < 3; i++) {
-        assert_int_equal(es_lifeboat_take(boat, &got), APR_SUCCESS);
+        assert_int_equal(es_handover_msg_take(msg, &got), APR_SUCCESS);
         assert_true(got.fd > 2);
         assert_true(fcntl(got.fd, F_GETFD) & FD_CLOEXEC); /* not for CGI */
         close(got.fd);
         assert_int_equal(got.nnames, 2);
         assert_true(es_slice_is(got.names[1], "b\xc3\xa4"));
-        assert_memory_equal(&got.birth, &sent.birth, sizeof(sent.birth));
-        assert_true(got.life == sent.life);
+        assert_memory_equal(&got.epoch, &sent.epoch, sizeof(sent.epoch));
+        assert_true(got.segment_id == sent.segment_id);
         assert_memory_equal(&got.known, &sent.known, sizeof(sent.known));
         assert_int_equal(got.chunked, 1);
         assert_int_equal(got.state.cursor, sent.state.cursor);
@@ -118,53 +118,53 @@ static void test_there_and_back(void **state)
         assert_int_equal(got.address, sent.address);
         assert_int_equal(got.is_counted, 1);
     }
-    assert_int_equal(es_lifeboat_take(boat, &got), APR_EOF);
+    assert_int_equal(es_handover_msg_take(msg, &got), APR_EOF);
     assert_int_equal(count_fds(), before);
     close_boat(fds);
-    es_lifeboat_destroy(boat);
+    es_handover_msg_destroy(msg);
 }
 
 static void test_seats_and_bytes(void **state)
 {
     static char text[255];
-    static es_slice_t names[ES_LIFEBOAT_NAMES + 1];
-    es_lifeboat_t *boat = es_lifeboat_create();
-    es_passenger_t passenger;
-    int i, most = (ES_LIFEBOAT_BYTES - HEAD - SEAT) / 256;
+    static es_slice_t names[ES_HANDOVER_MSG_NAMES + 1];
+    es_handover_msg_t *msg = es_handover_msg_create();
+    es_handed_t handed;
+    int i, most = (ES_HANDOVER_MSG_BYTES - HEAD - SEAT) / 256;
 
     (void)state;
     memset(text, 'x', sizeof(text));
-    for (i = 0; i <= ES_LIFEBOAT_NAMES; i++) {
+    for (i = 0; i <= ES_HANDOVER_MSG_NAMES; i++) {
         names[i] = es_slice(text, 1);
     }
-    passenger = passenger_of(0, names, 1);
-    for (i = 0; i < ES_LIFEBOAT_SEATS; i++) {
-        assert_int_equal(es_lifeboat_add(boat, &passenger), APR_SUCCESS);
+    handed = passenger_of(0, names, 1);
+    for (i = 0; i < ES_HANDOVER_MSG_CLIENTS; i++) {
+        assert_int_equal(es_handover_msg_add(msg, &handed), APR_SUCCESS);
     }
-    assert_int_equal(es_lifeboat_add(boat, &passenger), APR_ENOSPC);
-    es_lifeboat_destroy(boat);
+    assert_int_equal(es_handover_msg_add(msg, &handed), APR_ENOSPC);
+    es_handover_msg_destroy(msg);
 
-    boat = es_lifeboat_create();
-    passenger.nnames = 0;
-    assert_int_equal(es_lifeboat_add(boat, &passenger), APR_EINVAL);
-    passenger.nnames = ES_LIFEBOAT_NAMES + 1;
-    assert_int_equal(es_lifeboat_add(boat, &passenger), APR_EINVAL);
+    msg = es_handover_msg_create();
+    handed.nnames = 0;
+    assert_int_equal(es_handover_msg_add(msg, &handed), APR_EINVAL);
+    handed.nnames = ES_HANDOVER_MSG_NAMES + 1;
+    assert_int_equal(es_handover_msg_add(msg, &handed), APR_EINVAL);
     for (i = 0; i <= most; i++) {
         names[i] = es_slice(text, 255);
     }
-    passenger.nnames = most + 1;
-    assert_int_equal(es_lifeboat_add(boat, &passenger), APR_EINVAL);
-    passenger.nnames = most;
-    assert_int_equal(es_lifeboat_add(boat, &passenger), APR_SUCCESS);
-    assert_int_equal(es_lifeboat_add(boat, &passenger), APR_ENOSPC);
-    es_lifeboat_destroy(boat);
+    handed.nnames = most + 1;
+    assert_int_equal(es_handover_msg_add(msg, &handed), APR_EINVAL);
+    handed.nnames = most;
+    assert_int_equal(es_handover_msg_add(msg, &handed), APR_SUCCESS);
+    assert_int_equal(es_handover_msg_add(msg, &handed), APR_ENOSPC);
+    es_handover_msg_destroy(msg);
 }
 
 static void test_full_boat(void **state)
 {
     es_slice_t name = es_slice_of("a");
-    es_lifeboat_t *boat = es_lifeboat_create();
-    es_passenger_t passenger = passenger_of(0, &name, 1);
+    es_handover_msg_t *msg = es_handover_msg_create();
+    es_handed_t handed = passenger_of(0, &name, 1);
     apr_status_t rv = APR_SUCCESS;
     int fds[2], before, sent = 0, got = 0, i;
 
@@ -172,24 +172,24 @@ static void test_full_boat(void **state)
     open_boat(fds);
     before = count_fds();
     while (rv == APR_SUCCESS) {
-        es_lifeboat_begin(boat);
+        es_handover_msg_begin(msg);
         for (i = 0; i < 10; i++) {
-            assert_int_equal(es_lifeboat_add(boat, &passenger), APR_SUCCESS);
+            assert_int_equal(es_handover_msg_add(msg, &handed), APR_SUCCESS);
         }
-        rv = es_lifeboat_send(boat, fds[0]);
+        rv = es_handover_msg_send(msg, fds[0]);
         sent += rv == APR_SUCCESS;
         assert_true(sent < 100000);
     }
     assert_true(APR_STATUS_IS_EAGAIN(rv));
     assert_true(sent > 10);
-    while (es_lifeboat_receive(boat, fds[1]) == APR_SUCCESS) {
+    while (es_handover_msg_receive(msg, fds[1]) == APR_SUCCESS) {
         got++; /* the next receive closes what was not taken */
     }
     assert_int_equal(got, sent);
-    es_lifeboat_begin(boat);
+    es_handover_msg_begin(msg);
     assert_int_equal(count_fds(), before);
     close_boat(fds);
-    es_lifeboat_destroy(boat);
+    es_handover_msg_destroy(msg);
 }
 
 /* ---- hostile messages -------------------------------------------------- */
@@ -229,36 +229,36 @@ static void send_raw(int fd, const char *bytes, apr_size_t len, int nfds)
 static apr_size_t good_bytes(int *fds, char *bytes)
 {
     es_slice_t name = es_slice_of("abc");
-    es_passenger_t passenger = passenger_of(0, &name, 1);
-    es_lifeboat_t *boat = es_lifeboat_create();
+    es_handed_t handed = passenger_of(0, &name, 1);
+    es_handover_msg_t *msg = es_handover_msg_create();
     ssize_t n;
 
-    assert_int_equal(es_lifeboat_add(boat, &passenger), APR_SUCCESS);
-    assert_int_equal(es_lifeboat_add(boat, &passenger), APR_SUCCESS);
-    assert_int_equal(es_lifeboat_send(boat, fds[0]), APR_SUCCESS);
-    n = recv(fds[1], bytes, ES_LIFEBOAT_BYTES, 0);
+    assert_int_equal(es_handover_msg_add(msg, &handed), APR_SUCCESS);
+    assert_int_equal(es_handover_msg_add(msg, &handed), APR_SUCCESS);
+    assert_int_equal(es_handover_msg_send(msg, fds[0]), APR_SUCCESS);
+    n = recv(fds[1], bytes, ES_HANDOVER_MSG_BYTES, 0);
     assert_int_equal(n, HEAD + 2 * (SEAT + 4));
-    es_lifeboat_destroy(boat);
+    es_handover_msg_destroy(msg);
     return (apr_size_t)n;
 }
 
 /* @return clients taken out of the message, all closed again */
-static int take_all(es_lifeboat_t *boat, int fd)
+static int take_all(es_handover_msg_t *msg, int fd)
 {
-    es_passenger_t passenger;
+    es_handed_t handed;
     int count = 0, i;
 
-    if (es_lifeboat_receive(boat, fd) != APR_SUCCESS) {
+    if (es_handover_msg_receive(msg, fd) != APR_SUCCESS) {
         return -1;
     }
-    while (es_lifeboat_take(boat, &passenger) == APR_SUCCESS) {
-        assert_true(passenger.nnames >= 1);
-        for (i = 0; i < passenger.nnames; i++) {
-            assert_true(passenger.names[i].len >= 1);
-            assert_int_not_equal(passenger.names[i].data[0], 0x7e);
+    while (es_handover_msg_take(msg, &handed) == APR_SUCCESS) {
+        assert_true(handed.nnames >= 1);
+        for (i = 0; i < handed.nnames; i++) {
+            assert_true(handed.names[i].len >= 1);
+            assert_int_not_equal(handed.names[i].data[0], 0x7e);
         }
-        assert_true(passenger.fd >= 0);
-        close(passenger.fd);
+        assert_true(handed.fd >= 0);
+        close(handed.fd);
         count++;
     }
     return count;
@@ -266,8 +266,9 @@ static int take_all(es_lifeboat_t *boat, int fd)
 
 static void test_hostile_messages(void **state)
 {
-    static char bytes[ES_LIFEBOAT_BYTES * 2], bad[ES_LIFEBOAT_BYTES * 2];
-    es_lifeboat_t *boat = es_lifeboat_create();
+    static char bytes[ES_HANDOVER_MSG_BYTES * 2],
+        bad[ES_HANDOVER_MSG_BYTES * 2];
+    es_handover_msg_t *msg = es_handover_msg_create();
     apr_uint32_t many = 0x7fffffff;
     apr_size_t len, cut, at;
     int fds[2], before;
@@ -277,58 +278,58 @@ static void test_hostile_messages(void **state)
     before = count_fds();
     len = good_bytes(fds, bytes);
     send_raw(fds[0], bytes, len, 2);
-    assert_int_equal(take_all(boat, fds[1]), 2);
+    assert_int_equal(take_all(msg, fds[1]), 2);
 
     /* too few descriptors, too many, none */
     send_raw(fds[0], bytes, len, 1);
-    assert_int_equal(take_all(boat, fds[1]), 1);
+    assert_int_equal(take_all(msg, fds[1]), 1);
     send_raw(fds[0], bytes, len, 200);
-    assert_int_equal(take_all(boat, fds[1]), 2);
+    assert_int_equal(take_all(msg, fds[1]), 2);
     send_raw(fds[0], bytes, len, 0);
-    assert_int_equal(take_all(boat, fds[1]), 0);
+    assert_int_equal(take_all(msg, fds[1]), 0);
 
     /* cut anywhere */
     for (cut = 1; cut < len; cut++) {
         send_raw(fds[0], bytes, cut, 2);
-        assert_int_equal(take_all(boat, fds[1]), cut < HEAD              ? -1
-                                                 : cut < HEAD + SEAT + 4 ? 0
-                                                                         : 1);
+        assert_int_equal(take_all(msg, fds[1]), cut < HEAD              ? -1
+                                                : cut < HEAD + SEAT + 4 ? 0
+                                                                        : 1);
     }
     /* each byte another one: whatever it makes of it, it is in bounds */
     for (at = 0; at < len; at++) {
         memcpy(bad, bytes, len);
         bad[at] = (char)0xff;
         send_raw(fds[0], bad, len, 2);
-        (void)take_all(boat, fds[1]);
+        (void)take_all(msg, fds[1]);
         bad[at] = 0;
         send_raw(fds[0], bad, len, 2);
-        (void)take_all(boat, fds[1]);
+        (void)take_all(msg, fds[1]);
     }
     /* more seats than there are, more names than there are */
     memcpy(bad, bytes, len);
     memcpy(bad + 4, &many, 4);
     send_raw(fds[0], bad, len, 2);
-    assert_int_equal(take_all(boat, fds[1]), -1);
+    assert_int_equal(take_all(msg, fds[1]), -1);
     memcpy(bad, bytes, len);
     bad[HEAD + SEAT] = (char)255;
     send_raw(fds[0], bad, len, 2);
-    assert_int_equal(take_all(boat, fds[1]), 0);
+    assert_int_equal(take_all(msg, fds[1]), 0);
     /* of another build */
     memcpy(bad, bytes, len);
     bad[0] ^= 1;
     send_raw(fds[0], bad, len, 2);
-    assert_int_equal(take_all(boat, fds[1]), -1);
+    assert_int_equal(take_all(msg, fds[1]), -1);
     /* longer than any */
     memcpy(bad, bytes, len);
-    send_raw(fds[0], bad, ES_LIFEBOAT_BYTES + 1, 2);
-    assert_int_equal(take_all(boat, fds[1]), -1);
-    es_lifeboat_begin(boat);
+    send_raw(fds[0], bad, ES_HANDOVER_MSG_BYTES + 1, 2);
+    assert_int_equal(take_all(msg, fds[1]), -1);
+    es_handover_msg_begin(msg);
     assert_int_equal(count_fds(), before);
     /* nobody is left who could send */
     close(fds[0]);
-    assert_int_equal(es_lifeboat_receive(boat, fds[1]), APR_EOF);
+    assert_int_equal(es_handover_msg_receive(msg, fds[1]), APR_EOF);
     close(fds[1]);
-    es_lifeboat_destroy(boat);
+    es_handover_msg_destroy(msg);
 }
 
 /* ---- two deliveries ---------------------------------------------------- */
@@ -337,9 +338,9 @@ typedef struct world_t {
     hub_t hub;
     void *board_mem;
     int wakes[2];
-    int boat[2];
+    int msg[2];
     int running; /* generation of the server */
-    es_board_t *board;
+    es_children_t *children;
     es_delivery_t *child[2]; /* at places 1 and 2 */
     unsigned char closed;
     apr_pool_t *pool;
@@ -355,16 +356,16 @@ static void start_child(world_t *w, int i)
 {
     es_delivery_params_t params = {0};
 
-    assert_int_equal(es_board_claim(w->board, (apr_uint64_t)w->running,
-                                    (apr_uint64_t)i + 100),
+    assert_int_equal(es_children_claim(w->children, (apr_uint64_t)w->running,
+                                       (apr_uint64_t)i + 100),
                      i + 1);
-    params.board = w->board;
-    params.place = (apr_uint32_t)i + 1;
+    params.children = w->children;
+    params.child = (apr_uint32_t)i + 1;
     params.hubs = &w->hub.store;
     params.nhubs = 1;
     params.drain_ms = 100;
     params.closed = &w->closed;
-    params.lifeboat = w->boat;
+    params.handover = w->msg;
     params.running = &w->running;
     params.generation = (apr_uint64_t)w->running;
     assert_int_equal(es_delivery_start(&w->child[i], &params, w->pool),
@@ -378,7 +379,7 @@ static void part_child(world_t *w, int i)
         assert_int_equal(es_delivery_join(w->child[i], 8 * SECOND),
                          APR_SUCCESS);
         assert_int_equal(es_store_load(w->hub.store, (apr_uint32_t)i + 1), 0);
-        es_board_free(w->board, (apr_uint32_t)i + 1);
+        es_children_free(w->children, (apr_uint32_t)i + 1);
         w->child[i] = NULL;
     }
 }
@@ -393,12 +394,13 @@ static void world_open(world_t *w, apr_uint64_t ring_bytes)
     for (i = 0; i < 2; i++) {
         w->wakes[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     }
-    open_boat(w->boat);
-    assert_int_equal(posix_memalign(&w->board_mem, 64, es_board_size(2)), 0);
-    memset(w->board_mem, 0, es_board_size(2));
-    es_board_format(w->board_mem, 2);
-    assert_int_equal(es_board_attach(&w->board, w->board_mem, es_board_size(2),
-                                     2, w->wakes, w->pool),
+    open_boat(w->msg);
+    assert_int_equal(posix_memalign(&w->board_mem, 64, es_children_size(2)), 0);
+    memset(w->board_mem, 0, es_children_size(2));
+    es_children_format(w->board_mem, 2);
+    assert_int_equal(es_children_attach(&w->children, w->board_mem,
+                                        es_children_size(2), 2, w->wakes,
+                                        w->pool),
                      APR_SUCCESS);
     start_child(w, 0);
 }
@@ -416,7 +418,7 @@ static void world_close(world_t *w)
     apr_pool_destroy(w->pool);
     for (i = 0; i < 2; i++) {
         close(w->wakes[i]);
-        close(w->boat[i]);
+        close(w->msg[i]);
     }
     free(w->board_mem);
     hub_close(&w->hub);
@@ -425,8 +427,8 @@ static void world_close(world_t *w)
 static void say(world_t *w, const char *channels, const char *text)
 {
     hub_say(&w->hub, channels, text);
-    es_board_wake(w->board, 1);
-    es_board_wake(w->board, 2);
+    es_children_wake(w->children, 1);
+    es_children_wake(w->children, 2);
 }
 
 /* A client of the first child. */
@@ -446,7 +448,7 @@ static void join(world_t *w, peer_t *peer, const char *channels, int buffer,
     }
     peer->fd = fds[0];
     params.store = w->hub.store;
-    params.place = 1;
+    params.child = 1;
     params.nslots = hub_subscribe(&w->hub, channels, slots, &params.pos);
     params.slots = slots;
     params.lifetime = lifetime;
@@ -680,11 +682,11 @@ static void test_last_one(void **state)
     join(&w, &peer, "a", 0, 0);
     assert_true(clients_become(w.child[0], 1));
     /* a child that never takes anybody: its place alone */
-    assert_int_equal(es_board_claim(w.board, 0, 999), 2);
+    assert_int_equal(es_children_claim(w.children, 0, 999), 2);
     es_delivery_leave(w.child[0], ES_STOP_GRACEFUL);
     assert_true(clients_become(w.child[0], 0));
     assert_int_equal(es_store_load(w.hub.store, 1), 0);
-    es_board_stops(w.board, 2);
+    es_children_stops(w.children, 2);
     assert_true(sees(&peer, NULL));
     assert_int_equal(unchunk(peer.got, &peer.len), 1);
     part_child(&w, 0);

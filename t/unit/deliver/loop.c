@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of src/deliver/es_loop.c: it starts whole, or not at all. */
+/* Tests of src/deliver/loop.c: it starts whole, or not at all. */
 #include "t/unit/deliver_fixture.h"
 
 #include <fcntl.h>
@@ -28,12 +28,13 @@ static void world_open(world_t *w)
     hub_open(&w->hub, 65536);
     apr_pool_create(&w->pool, NULL);
     w->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    assert_int_equal(posix_memalign(&w->board_mem, 64, es_board_size(1)), 0);
-    es_board_format(w->board_mem, 1);
-    assert_int_equal(es_board_attach(&w->params.board, w->board_mem,
-                                     es_board_size(1), 1, &w->wake, w->pool),
+    assert_int_equal(posix_memalign(&w->board_mem, 64, es_children_size(1)), 0);
+    es_children_format(w->board_mem, 1);
+    assert_int_equal(es_children_attach(&w->params.children, w->board_mem,
+                                        es_children_size(1), 1, &w->wake,
+                                        w->pool),
                      APR_SUCCESS);
-    w->params.place = 1;
+    w->params.child = 1;
     w->params.hubs = &w->hub.store;
     w->params.nhubs = 1;
 }
@@ -78,7 +79,7 @@ static int leave(int *taken, int spare)
 static apr_status_t start_with(world_t *w, int spare)
 {
     int taken[LOOK_AT];
-    es_orders_t orders = {0};
+    es_shutdown_orders_t orders = {0};
     es_inbox_t *inbox;
     es_loop_t *loop;
     apr_status_t rv;

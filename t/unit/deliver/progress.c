@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of deliver/es_headway.c: members whose states the test sets, and
+/* Tests of deliver/progress.c: members whose states the test sets, and
  * clients that take what the test lets them take. */
 #include "t/unit/deliver_fixture.h"
 
@@ -16,7 +16,7 @@ typedef struct world_t {
     hub_t hub;    /* the store */
     es_hub_t own; /* what delivery knows of it */
     fake_sink_t fake;
-    es_member_t *member;
+    es_conn_t *conn;
     char scratch[ES_CLIENT_SCRATCH_MIN];
 } world_t;
 
@@ -27,7 +27,7 @@ static int open_world(void **state)
     hub_open(&w->hub, 65536);
     w->own.store = w->hub.store;
     w->own.pos = es_store_head(w->hub.store);
-    es_headway_init(&w->own);
+    es_progress_init(&w->own);
     *state = w;
     return 0;
 }
@@ -36,11 +36,11 @@ static int close_world(void **state)
 {
     world_t *w = *state;
 
-    if (w->member) {
-        w->member->state = ES_MEMBER_DEAD;
-        es_headway_note(w->member);
-        es_client_close(w->member->client);
-        es_member_destroy(w->member);
+    if (w->conn) {
+        w->conn->state = ES_CONN_DEAD;
+        es_progress_update(w->conn);
+        es_client_close(w->conn->client);
+        es_conn_destroy(w->conn);
         fake_clear(&w->fake);
     }
     hub_close(&w->hub);
@@ -55,20 +55,20 @@ static void join(world_t *w)
     es_client_t *client;
 
     params.store = w->hub.store;
-    params.place = PLACE;
+    params.child = PLACE;
     params.nslots = hub_subscribe(&w->hub, "a", slots, &params.pos);
     params.slots = slots;
     fake_init(&w->fake, 0);
     client = es_client_create(&params, &w->fake.sink, 0);
-    w->member = es_member_create(client);
-    assert_non_null(w->member);
-    w->member->hub = &w->own;
+    w->conn = es_conn_create(client);
+    assert_non_null(w->conn);
+    w->conn->hub = &w->own;
 }
 
-static void is_now(world_t *w, es_member_state_t state)
+static void is_now(world_t *w, es_conn_state_t state)
 {
-    w->member->state = (unsigned char)state;
-    es_headway_note(w->member);
+    w->conn->state = (unsigned char)state;
+    es_progress_update(w->conn);
 }
 
 /* Its socket takes so many bytes more, and the client is stepped. */
@@ -76,26 +76,26 @@ static void take(world_t *w, apr_size_t bytes, apr_time_t now)
 {
     w->fake.budget = bytes;
     assert_int_equal(
-        es_client_step(w->member->client, now, w->scratch, sizeof(w->scratch)),
+        es_client_step(w->conn->client, now, w->scratch, sizeof(w->scratch)),
         ES_STEP_BLOCKED);
-    is_now(w, ES_MEMBER_BLOCKED);
+    is_now(w, ES_CONN_BLOCKED);
 }
 
-static es_pos_t told(world_t *w, apr_time_t now)
+static es_pos_t reported(world_t *w, apr_time_t now)
 {
-    es_headway_tell(&w->own, PLACE, now);
-    return es_pace_told(w->hub.store, PLACE);
+    es_progress_report(&w->own, PLACE, now);
+    return es_flow_control_reported(w->hub.store, PLACE);
 }
 
 static void without_clients_nobody_is_to_be_waited_for(void **state)
 {
     world_t *w = *state;
 
-    assert_int_equal(told(w, NOW), 0);
-    assert_true(es_headway_is_alone(&w->own));
+    assert_int_equal(reported(w, NOW), 0);
+    assert_true(es_progress_is_idle(&w->own));
     join(w);
-    assert_int_equal(told(w, NOW), w->own.pos);
-    assert_false(es_headway_is_alone(&w->own));
+    assert_int_equal(reported(w, NOW), w->own.pos);
+    assert_false(es_progress_is_idle(&w->own));
 }
 
 static void clients_that_are_current_are_where_the_hub_is(void **state)
@@ -103,10 +103,10 @@ static void clients_that_are_current_are_where_the_hub_is(void **state)
     world_t *w = *state;
 
     join(w);
-    is_now(w, ES_MEMBER_CURRENT);
+    is_now(w, ES_CONN_CURRENT);
     w->own.pos = hub_say(&w->hub, "a", "one");
-    assert_int_equal(told(w, NOW), w->own.pos);
-    assert_false(es_headway_tell(&w->own, PLACE, NOW));
+    assert_int_equal(reported(w, NOW), w->own.pos);
+    assert_false(es_progress_report(&w->own, PLACE, NOW));
 }
 
 static void one_that_is_ready_is_where_it_stands(void **state)
@@ -115,13 +115,13 @@ static void one_that_is_ready_is_where_it_stands(void **state)
     es_pos_t stands;
 
     join(w);
-    stands = es_client_pos(w->member->client);
+    stands = es_client_pos(w->conn->client);
     w->own.pos = hub_say(&w->hub, "a", "one");
-    is_now(w, ES_MEMBER_READY);
-    assert_int_equal(told(w, NOW), stands);
-    assert_true(es_headway_tell(&w->own, PLACE, NOW));
-    is_now(w, ES_MEMBER_CURRENT);
-    assert_int_equal(told(w, NOW + SECOND / 10), w->own.pos);
+    is_now(w, ES_CONN_READY);
+    assert_int_equal(reported(w, NOW), stands);
+    assert_true(es_progress_report(&w->own, PLACE, NOW));
+    is_now(w, ES_CONN_CURRENT);
+    assert_int_equal(reported(w, NOW + SECOND / 10), w->own.pos);
 }
 
 static void one_that_is_blocked_counts_for_a_second(void **state)
@@ -130,16 +130,16 @@ static void one_that_is_blocked_counts_for_a_second(void **state)
     es_pos_t stands;
 
     join(w);
-    stands = es_client_pos(w->member->client);
-    is_now(w, ES_MEMBER_CURRENT);
+    stands = es_client_pos(w->conn->client);
+    is_now(w, ES_CONN_CURRENT);
     w->own.pos = hub_say(&w->hub, "a", "one");
     take(w, 3, NOW);
-    assert_int_equal(told(w, NOW + SECOND / 2), stands);
-    assert_int_equal(told(w, NOW + SECOND), w->own.pos);
-    assert_false(es_headway_tell(&w->own, PLACE, NOW + SECOND));
+    assert_int_equal(reported(w, NOW + SECOND / 2), stands);
+    assert_int_equal(reported(w, NOW + SECOND), w->own.pos);
+    assert_false(es_progress_report(&w->own, PLACE, NOW + SECOND));
     /* it is stepped and takes nothing */
     take(w, 0, NOW + 2 * SECOND);
-    assert_int_equal(told(w, NOW + 2 * SECOND), w->own.pos);
+    assert_int_equal(reported(w, NOW + 2 * SECOND), w->own.pos);
 }
 
 static void one_that_reads_now_and_then_does_not_count(void **state)
@@ -148,18 +148,19 @@ static void one_that_reads_now_and_then_does_not_count(void **state)
     es_pos_t stands;
 
     join(w);
-    stands = es_client_pos(w->member->client);
+    stands = es_client_pos(w->conn->client);
     w->own.pos = hub_say(&w->hub, "a", "one");
     take(w, 1, NOW);
-    assert_int_equal(told(w, NOW), w->own.pos);
+    assert_int_equal(reported(w, NOW), w->own.pos);
     take(w, 1, NOW + 2 * SECOND);
-    assert_int_equal(told(w, NOW + 2 * SECOND), w->own.pos);
+    assert_int_equal(reported(w, NOW + 2 * SECOND), w->own.pos);
     /* twice within a second: it reads steadily after all */
     take(w, 1, NOW + 3 * SECOND - 1);
-    assert_int_equal(told(w, NOW + 3 * SECOND), stands);
+    assert_int_equal(reported(w, NOW + 3 * SECOND), stands);
     take(w, 0, NOW + 3 * SECOND + 1);
-    assert_int_equal(told(w, NOW + 4 * SECOND - 2), stands);
-    assert_int_equal(told(w, NOW + 4 * SECOND + ES_HEADWAY_LOOK), w->own.pos);
+    assert_int_equal(reported(w, NOW + 4 * SECOND - 2), stands);
+    assert_int_equal(reported(w, NOW + 4 * SECOND + ES_PROGRESS_LOOK),
+                     w->own.pos);
 }
 
 static void one_that_ends_does_not_count(void **state)
@@ -168,9 +169,9 @@ static void one_that_ends_does_not_count(void **state)
 
     join(w);
     w->own.pos = hub_say(&w->hub, "a", "one");
-    is_now(w, ES_MEMBER_READY);
-    is_now(w, ES_MEMBER_LINGER);
-    assert_int_equal(told(w, NOW), w->own.pos);
+    is_now(w, ES_CONN_READY);
+    is_now(w, ES_CONN_LINGER);
+    assert_int_equal(reported(w, NOW), w->own.pos);
 }
 
 static void looks_are_not_too_frequent(void **state)
@@ -179,13 +180,13 @@ static void looks_are_not_too_frequent(void **state)
     es_pos_t stands;
 
     join(w);
-    stands = es_client_pos(w->member->client);
+    stands = es_client_pos(w->conn->client);
     w->own.pos = hub_say(&w->hub, "a", "one");
-    is_now(w, ES_MEMBER_READY);
-    assert_int_equal(told(w, NOW), stands);
-    is_now(w, ES_MEMBER_CURRENT);
-    assert_int_equal(told(w, NOW + 1), stands);
-    assert_int_equal(told(w, NOW + ES_HEADWAY_LOOK), w->own.pos);
+    is_now(w, ES_CONN_READY);
+    assert_int_equal(reported(w, NOW), stands);
+    is_now(w, ES_CONN_CURRENT);
+    assert_int_equal(reported(w, NOW + 1), stands);
+    assert_int_equal(reported(w, NOW + ES_PROGRESS_LOOK), w->own.pos);
 }
 
 static void held_clients_count_as_long_as_they_are_stepped(void **state)
@@ -199,15 +200,16 @@ static void held_clients_count_as_long_as_they_are_stepped(void **state)
     watch = es_watch_create(0, slots, nslots);
     w->own.known = watch;
     w->own.pos = hub_say(&w->hub, "a", "one");
-    assert_int_equal(told(w, NOW), w->own.pos);
+    assert_int_equal(reported(w, NOW), w->own.pos);
     es_watch_stands(watch, stands, NOW + SECOND);
-    assert_int_equal(told(w, NOW + SECOND), stands);
-    assert_int_equal(told(w, NOW + 2 * SECOND - 1), stands);
-    assert_int_equal(told(w, NOW + 2 * SECOND + ES_HEADWAY_LOOK), w->own.pos);
+    assert_int_equal(reported(w, NOW + SECOND), stands);
+    assert_int_equal(reported(w, NOW + 2 * SECOND - 1), stands);
+    assert_int_equal(reported(w, NOW + 2 * SECOND + ES_PROGRESS_LOOK),
+                     w->own.pos);
     es_watch_stands(watch, stands, NOW + 3 * SECOND);
-    assert_int_equal(told(w, NOW + 3 * SECOND), stands);
+    assert_int_equal(reported(w, NOW + 3 * SECOND), stands);
     es_watch_stands(watch, 0, NOW + 3 * SECOND);
-    assert_int_equal(told(w, NOW + 4 * SECOND - 1), w->own.pos);
+    assert_int_equal(reported(w, NOW + 4 * SECOND - 1), w->own.pos);
     es_store_unsubscribe(w->hub.store, PLACE, slots, nslots);
     es_watch_destroy(watch);
 }
@@ -217,10 +219,10 @@ static void the_end_is_told(void **state)
     world_t *w = *state;
 
     join(w);
-    is_now(w, ES_MEMBER_READY);
-    assert_int_not_equal(told(w, NOW), 0);
-    es_headway_end(&w->own, PLACE);
-    assert_int_equal(es_pace_told(w->hub.store, PLACE), 0);
+    is_now(w, ES_CONN_READY);
+    assert_int_not_equal(reported(w, NOW), 0);
+    es_progress_end(&w->own, PLACE);
+    assert_int_equal(es_flow_control_reported(w->hub.store, PLACE), 0);
 }
 
 #define UNIT(name) \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of src/deliver/es_retreat.c: how long a stop waits for clients. */
+/* Tests of src/deliver/shutdown.c: how long a stop waits for clients. */
 #include "t/unit/deliver_fixture.h"
 
 #include <sys/epoll.h>
@@ -17,10 +17,10 @@
 typedef struct world_t {
     hub_t hub;
     es_hub_t own;
-    es_crew_t *crew;
-    es_ferry_t *ferry;
-    es_orders_t orders;
-    es_retreat_t retreat;
+    es_conns_t *conns;
+    es_handover_t *handover;
+    es_shutdown_orders_t orders;
+    es_shutdown_t shutdown;
     void *mem; /* of the board */
     int wake[2];
     int running; /* the server's generation; ours is 1 */
@@ -35,56 +35,56 @@ static void add_client(world_t *w, int fd)
     es_client_t *client;
 
     params.store = w->hub.store;
-    params.place = PLACE;
+    params.child = PLACE;
     params.nslots = hub_subscribe(&w->hub, "a", slots, &params.pos);
     params.slots = slots;
     client = es_client_create(&params, es_sink_socket_create(fd, 1, 0), 0);
     assert_non_null(client);
-    es_crew_adopt(w->crew, es_member_create(client), &w->own, 0);
+    es_conns_add(w->conns, es_conn_create(client), &w->own, 0);
 }
 
 static void make_retreat(world_t *w, apr_int64_t drain_ms)
 {
-    es_board_t *board;
+    es_children_t *children;
 
-    w->mem = calloc(1, es_board_size(2));
-    es_board_format(w->mem, 2);
-    assert_int_equal(es_board_attach(&board, w->mem, es_board_size(2), 2,
-                                     w->wake, w->hub.pool),
+    w->mem = calloc(1, es_children_size(2));
+    es_children_format(w->mem, 2);
+    assert_int_equal(es_children_attach(&children, w->mem, es_children_size(2),
+                                        2, w->wake, w->hub.pool),
                      APR_SUCCESS);
-    w->retreat.board = board;
-    w->retreat.refuge.board = board;
-    w->retreat.refuge.place = PLACE;
-    w->retreat.refuge.running = &w->running;
-    w->retreat.refuge.generation = 1;
+    w->shutdown.children = children;
+    w->shutdown.successor.children = children;
+    w->shutdown.successor.child = PLACE;
+    w->shutdown.successor.running = &w->running;
+    w->shutdown.successor.generation = 1;
     w->running = 1;
-    w->retreat.crew = w->crew;
-    w->retreat.hubs = &w->own;
-    w->retreat.nhubs = 1;
-    w->retreat.drain_ms = drain_ms;
-    w->retreat.ferry = w->ferry;
-    w->retreat.epoll_fd = w->epoll_fd;
-    w->retreat.boat_fd = -1;
-    w->retreat.orders = &w->orders;
+    w->shutdown.conns = w->conns;
+    w->shutdown.hubs = &w->own;
+    w->shutdown.nhubs = 1;
+    w->shutdown.drain_ms = drain_ms;
+    w->shutdown.handover = w->handover;
+    w->shutdown.epoll_fd = w->epoll_fd;
+    w->shutdown.handover_fd = -1;
+    w->shutdown.orders = &w->orders;
 }
 
 static void world_open(world_t *w, apr_int64_t drain_ms)
 {
-    es_ferry_params_t params = {0};
+    es_handover_params_t params = {0};
     int pair[2];
 
     memset(w, 0, sizeof(*w));
     hub_open(&w->hub, 65536);
     hub_begin(&w->hub, &w->own);
     w->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    w->crew = es_crew_create(w->epoll_fd, 0);
-    params.crew = w->crew;
+    w->conns = es_conns_create(w->epoll_fd, 0);
+    params.conns = w->conns;
     params.hubs = &w->own;
     params.nhubs = 1;
-    params.place = PLACE;
+    params.child = PLACE;
     params.send_fd = -1;
     params.receive_fd = -1;
-    w->ferry = es_ferry_create(&params);
+    w->handover = es_handover_create(&params);
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
     w->peer = pair[0];
     add_client(w, pair[1]);
@@ -93,9 +93,9 @@ static void world_open(world_t *w, apr_int64_t drain_ms)
 
 static void world_close(world_t *w)
 {
-    es_ferry_destroy(w->ferry);
-    es_crew_destroy(w->crew);
-    es_index_destroy(w->own.clients);
+    es_handover_destroy(w->handover);
+    es_conns_destroy(w->conns);
+    es_channel_index_destroy(w->own.clients);
     free(w->mem);
     close(w->peer);
     close(w->epoll_fd);
@@ -105,12 +105,12 @@ static void world_close(world_t *w)
 /* What a loop does at that time. @return the clients that are left */
 static apr_uint32_t turn(world_t *w, apr_time_t now)
 {
-    es_retreat_step(&w->retreat, now);
-    while (es_crew_run(w->crew, 10, now)) {
+    es_shutdown_step(&w->shutdown, now);
+    while (es_conns_run(w->conns, 10, now)) {
     }
-    es_crew_expire(w->crew, now);
-    es_crew_bury(w->crew);
-    return es_crew_count(w->crew);
+    es_conns_expire(w->conns, now);
+    es_conns_reap(w->conns);
+    return es_conns_count(w->conns);
 }
 
 /* A client that does not close is there until patience is over. */
@@ -130,9 +130,9 @@ static void waits(es_stop_t stop, int running, apr_int64_t drain_ms,
     assert_true(recv(w.peer, end, sizeof(end) - 1, MSG_DONTWAIT) > 0);
     assert_non_null(strstr(end, "retry: "));
     assert_int_equal(turn(&w, begun + patience - MS), 1);
-    assert_false(es_retreat_is_over(&w.retreat));
+    assert_false(es_shutdown_is_over(&w.shutdown));
     assert_int_equal(turn(&w, begun + patience + MS), 0);
-    assert_true(es_retreat_is_over(&w.retreat));
+    assert_true(es_shutdown_is_over(&w.shutdown));
     assert_int_equal(recv(w.peer, end, sizeof(end), MSG_DONTWAIT), 0);
     world_close(&w);
 }

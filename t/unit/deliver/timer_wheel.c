@@ -6,125 +6,126 @@
 #define TIMERS 500
 
 typedef struct timer_t_ {
-    es_wheel_entry_t entry; /* first */
+    es_timer_t entry; /* first */
     int fired;
-} es_timer_t;
+} timed_t;
 
-static es_wheel_t wheel;
+static es_timer_wheel_t wheel;
 
 static void test_never_early_and_little_late(void **state)
 {
-    es_wheel_entry_t entry;
+    es_timer_t entry;
     apr_time_t start = 12345678901;
     apr_time_t due = start + 20 * APR_USEC_PER_SEC + 1;
     apr_time_t now;
 
     (void)state;
-    es_wheel_init(&wheel, start);
-    es_wheel_entry_init(&entry);
-    assert_int_equal(es_wheel_wait(&wheel, start), -1);
-    es_wheel_set(&wheel, &entry, due);
-    assert_true(es_wheel_is_set(&entry));
+    es_timer_wheel_init(&wheel, start);
+    es_timer_wheel_timer_init(&entry);
+    assert_int_equal(es_timer_wheel_wait(&wheel, start), -1);
+    es_timer_wheel_set(&wheel, &entry, due);
+    assert_true(es_timer_wheel_is_set(&entry));
     for (now = start; now < due; now += 10000) {
-        assert_null(es_wheel_pop(&wheel, now));
-        assert_true(es_wheel_wait(&wheel, now) >= 0);
-        assert_true(es_wheel_wait(&wheel, now) <= ES_WHEEL_TICK);
+        assert_null(es_timer_wheel_pop(&wheel, now));
+        assert_true(es_timer_wheel_wait(&wheel, now) >= 0);
+        assert_true(es_timer_wheel_wait(&wheel, now) <= ES_TIMER_WHEEL_TICK);
     }
-    assert_null(es_wheel_pop(&wheel, due - 1));
-    assert_ptr_equal(es_wheel_pop(&wheel, due + ES_WHEEL_TICK), &entry);
-    assert_false(es_wheel_is_set(&entry));
-    assert_null(es_wheel_pop(&wheel, due + ES_WHEEL_TICK));
-    assert_int_equal(es_wheel_wait(&wheel, due), -1);
+    assert_null(es_timer_wheel_pop(&wheel, due - 1));
+    assert_ptr_equal(es_timer_wheel_pop(&wheel, due + ES_TIMER_WHEEL_TICK),
+                     &entry);
+    assert_false(es_timer_wheel_is_set(&entry));
+    assert_null(es_timer_wheel_pop(&wheel, due + ES_TIMER_WHEEL_TICK));
+    assert_int_equal(es_timer_wheel_wait(&wheel, due), -1);
 }
 
 static void test_beyond_one_turn(void **state)
 {
-    es_wheel_entry_t entry;
+    es_timer_t entry;
     apr_time_t hour = 3600 * APR_USEC_PER_SEC;
     apr_time_t now;
 
     (void)state;
-    es_wheel_init(&wheel, 0);
-    es_wheel_entry_init(&entry);
-    es_wheel_set(&wheel, &entry, hour);
+    es_timer_wheel_init(&wheel, 0);
+    es_timer_wheel_timer_init(&entry);
+    es_timer_wheel_set(&wheel, &entry, hour);
     for (now = 0; now < hour; now += 7 * APR_USEC_PER_SEC) {
-        assert_null(es_wheel_pop(&wheel, now));
+        assert_null(es_timer_wheel_pop(&wheel, now));
     }
-    assert_ptr_equal(es_wheel_pop(&wheel, hour), &entry);
-    es_wheel_set(&wheel, &entry, 2 * hour);
+    assert_ptr_equal(es_timer_wheel_pop(&wheel, hour), &entry);
+    es_timer_wheel_set(&wheel, &entry, 2 * hour);
     /* nobody looked for a day */
-    assert_ptr_equal(es_wheel_pop(&wheel, 24 * hour), &entry);
+    assert_ptr_equal(es_timer_wheel_pop(&wheel, 24 * hour), &entry);
 }
 
 static void test_moved_and_removed(void **state)
 {
-    es_wheel_entry_t a, b;
+    es_timer_t a, b;
 
     (void)state;
-    es_wheel_init(&wheel, 0);
-    es_wheel_entry_init(&a);
-    es_wheel_entry_init(&b);
-    es_wheel_set(&wheel, &a, 10 * APR_USEC_PER_SEC);
-    es_wheel_set(&wheel, &b, 10 * APR_USEC_PER_SEC);
-    es_wheel_set(&wheel, &a, 5 * APR_USEC_PER_SEC);
-    assert_ptr_equal(es_wheel_pop(&wheel, 6 * APR_USEC_PER_SEC), &a);
-    es_wheel_unset(&wheel, &b);
-    es_wheel_unset(&wheel, &b);
-    assert_null(es_wheel_pop(&wheel, 60 * APR_USEC_PER_SEC));
+    es_timer_wheel_init(&wheel, 0);
+    es_timer_wheel_timer_init(&a);
+    es_timer_wheel_timer_init(&b);
+    es_timer_wheel_set(&wheel, &a, 10 * APR_USEC_PER_SEC);
+    es_timer_wheel_set(&wheel, &b, 10 * APR_USEC_PER_SEC);
+    es_timer_wheel_set(&wheel, &a, 5 * APR_USEC_PER_SEC);
+    assert_ptr_equal(es_timer_wheel_pop(&wheel, 6 * APR_USEC_PER_SEC), &a);
+    es_timer_wheel_unset(&wheel, &b);
+    es_timer_wheel_unset(&wheel, &b);
+    assert_null(es_timer_wheel_pop(&wheel, 60 * APR_USEC_PER_SEC));
 }
 
 static void test_set_again_while_popping(void **state)
 {
-    es_wheel_entry_t a, b;
+    es_timer_t a, b;
     apr_time_t now = 10 * APR_USEC_PER_SEC;
 
     (void)state;
-    es_wheel_init(&wheel, 0);
-    es_wheel_entry_init(&a);
-    es_wheel_entry_init(&b);
-    es_wheel_set(&wheel, &a, now);
-    es_wheel_set(&wheel, &b, now);
-    assert_ptr_equal(es_wheel_pop(&wheel, now), &a);
-    es_wheel_set(&wheel, &a, now); /* not found again at once */
-    assert_ptr_equal(es_wheel_pop(&wheel, now), &b);
-    assert_null(es_wheel_pop(&wheel, now));
-    assert_ptr_equal(es_wheel_pop(&wheel, now + ES_WHEEL_TICK), &a);
+    es_timer_wheel_init(&wheel, 0);
+    es_timer_wheel_timer_init(&a);
+    es_timer_wheel_timer_init(&b);
+    es_timer_wheel_set(&wheel, &a, now);
+    es_timer_wheel_set(&wheel, &b, now);
+    assert_ptr_equal(es_timer_wheel_pop(&wheel, now), &a);
+    es_timer_wheel_set(&wheel, &a, now); /* not found again at once */
+    assert_ptr_equal(es_timer_wheel_pop(&wheel, now), &b);
+    assert_null(es_timer_wheel_pop(&wheel, now));
+    assert_ptr_equal(es_timer_wheel_pop(&wheel, now + ES_TIMER_WHEEL_TICK), &a);
     /* one that waits for its turn in what has just passed can be removed */
-    es_wheel_set(&wheel, &a, 2 * now);
-    es_wheel_set(&wheel, &b, 2 * now);
-    assert_ptr_equal(es_wheel_pop(&wheel, 2 * now), &a);
-    assert_int_equal(es_wheel_wait(&wheel, 2 * now), 0);
-    es_wheel_unset(&wheel, &b);
-    assert_null(es_wheel_pop(&wheel, 3 * now));
+    es_timer_wheel_set(&wheel, &a, 2 * now);
+    es_timer_wheel_set(&wheel, &b, 2 * now);
+    assert_ptr_equal(es_timer_wheel_pop(&wheel, 2 * now), &a);
+    assert_int_equal(es_timer_wheel_wait(&wheel, 2 * now), 0);
+    es_timer_wheel_unset(&wheel, &b);
+    assert_null(es_timer_wheel_pop(&wheel, 3 * now));
 }
 
 static void test_many(void **state)
 {
-    es_timer_t *timers = calloc(TIMERS, sizeof(*timers));
-    es_wheel_entry_t *entry;
+    timed_t *timers = calloc(TIMERS, sizeof(*timers));
+    es_timer_t *entry;
     apr_time_t now;
     int fired = 0;
     int i;
 
     (void)state;
     srand(7);
-    es_wheel_init(&wheel, 0);
+    es_timer_wheel_init(&wheel, 0);
     for (i = 0; i < TIMERS; i++) {
-        es_wheel_entry_init(&timers[i].entry);
-        es_wheel_set(&wheel, &timers[i].entry,
-                     (apr_time_t)(rand() % 200000) * 1000);
+        es_timer_wheel_timer_init(&timers[i].entry);
+        es_timer_wheel_set(&wheel, &timers[i].entry,
+                           (apr_time_t)(rand() % 200000) * 1000);
     }
     for (now = 0; now <= 201 * APR_USEC_PER_SEC; now += rand() % 2000000) {
-        entry = es_wheel_pop(&wheel, now);
+        entry = es_timer_wheel_pop(&wheel, now);
         while (entry != NULL) {
             assert_true(entry->due <= now);
-            ((es_timer_t *)entry)->fired++;
+            ((timed_t *)entry)->fired++;
             fired++;
-            entry = es_wheel_pop(&wheel, now);
+            entry = es_timer_wheel_pop(&wheel, now);
         }
         for (i = 0; i < TIMERS; i++) {
             assert_true(timers[i].fired ||
-                        timers[i].entry.due > now - 2 * ES_WHEEL_TICK);
+                        timers[i].entry.due > now - 2 * ES_TIMER_WHEEL_TICK);
         }
     }
     assert_int_equal(fired, TIMERS);

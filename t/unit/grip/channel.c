@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of grip/es_grip_channel.c. */
+/* Tests of grip/channel.c. */
 #include "t/unit/unit.h"
 
 #include "grip/channel.h"

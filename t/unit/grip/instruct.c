@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of grip/es_instruct.c. */
+/* Tests of grip/instruct.c. */
 #include "t/unit/unit.h"
 
 #include "base/frame.h"
@@ -8,15 +8,16 @@
 FACTS(channels_are_a_list)
 {
     es_slice_t names[] = {S("a"), S("b c"), S("d,e;f\"")};
-    es_id_t lasts[] = {{17, 3}, {0, 0}, {18, 0}};
+    es_id_t last_ids[] = {{17, 3}, {0, 0}, {18, 0}};
 
     assert_string_equal(es_instruct_channels("events-", names, NULL, 1, pool),
                         "events-a");
     assert_string_equal(es_instruct_channels("", names, NULL, 3, pool),
                         "a, b%20c, d%2Ce%3Bf%22");
-    assert_string_equal(es_instruct_channels("events-", names, lasts, 3, pool),
-                        "events-a; prev-id=17-3, events-b%20c; prev-id=0-0, "
-                        "events-d%2Ce%3Bf%22; prev-id=18-0");
+    assert_string_equal(
+        es_instruct_channels("events-", names, last_ids, 3, pool),
+        "events-a; prev-id=17-3, events-b%20c; prev-id=0-0, "
+        "events-d%2Ce%3Bf%22; prev-id=18-0");
 }
 
 static const char *keepalive(es_slice_t frame, apr_interval_time_t after)

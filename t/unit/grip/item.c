@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of grip/es_grip_item.c. */
+/* Tests of grip/item.c. */
 #include "t/unit/unit.h"
 
 #include "grip/item.h"

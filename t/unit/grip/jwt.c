@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Tests of grip/es_jwt.c. Tokens that we would never make are made here with
+ * Tests of grip/jwt.c. Tokens that we would never make are made here with
  * HMAC by hand: one function of libjwt's would not sign them.
  */
 #include "t/unit/unit.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of grip/es_key.c, with es_pem.c and es_jwk.c behind it. */
+/* Tests of grip/key.c, with grip/pem.c and grip/jwk.c behind it. */
 #include "t/unit/unit.h"
 
 #include <stdio.h>
@@ -119,7 +119,7 @@ FACTS(bad_jwk_never_becomes_a_secret)
 
 static const char *file_with(const char *content, int mode)
 {
-    char *path = apr_pstrdup(pool, "/tmp/es_key.XXXXXX");
+    char *path = apr_pstrdup(pool, "/tmp/key.XXXXXX");
     int fd = mkstemp(path);
 
     assert_true(fd >= 0);
@@ -181,7 +181,7 @@ FACTS(a_file_that_others_can_touch_is_refused)
 FACTS(files_that_hold_no_key)
 {
     assert_error("file:/tmp", "no regular file");
-    assert_error("file:/tmp/es_key/there/is/none", "/there/is/none");
+    assert_error("file:/tmp/key/there/is/none", "/there/is/none");
     assert_error("file:/dev/zero", "no regular file");
 }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of grip/es_grip_link.c. */
+/* Tests of grip/link.c. */
 #include "t/unit/unit.h"
 
-#include "grip/link.h"
 #include "grip/instruct.h"
+#include "grip/link.h"
 
 static es_slice_t names[ES_INSTRUCT_CHANNELS_MAX + 1];
 

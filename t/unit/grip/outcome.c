@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of grip/es_outcome.c. */
+/* Tests of grip/outcome.c. */
 #include "t/unit/unit.h"
 
 #include "grip/outcome.h"

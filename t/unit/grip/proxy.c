@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of grip/es_proxy.c. */
+/* Tests of grip/proxy.c. */
 #include "t/unit/unit.h"
 
 #include "grip/jwt.h"

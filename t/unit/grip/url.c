@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of grip/es_grip_url.c. */
+/* Tests of grip/url.c. */
 #include "t/unit/unit.h"
 
 #include "grip/url.h"
@@ -65,7 +65,7 @@ FACTS(the_four_are_decoded)
     assert_string_equal(url.verify_key, "{\"kty\":\"EC\"}");
     assert_null(url.iss);
     assert_null(url.user);
-    /* a '+' that is not escaped: es_key mends base64, which alone has it */
+    /* a '+' that is not escaped: key mends base64, which alone has it */
     parse("http://h/?key=base64:a+b");
     assert_string_equal(url.key, "base64:a b");
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of http/es_body_form.c, which knows no httpd. */
+/* Tests of http/body_form.c, which knows no httpd. */
 #include "t/unit/unit.h"
 
-#include "http/es_body_form.c"
+#include "http/body_form.c"
 
 static es_event_t preset;
 static es_batch_t batch;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Tests of http/es_json_items.c, which knows no httpd but is not in the
+ * Tests of http/body_items.c, which knows no httpd but is not in the
  * library that unit tests are linked with: jansson stays out of it.
  */
 #include "t/unit/unit.h"
 
-#include "http/es_json_items.c"
+#include "http/body_items.c"
 
 static const es_item_t *items;
 static int count;
@@ -13,11 +13,11 @@ static es_problem_t why;
 
 static int reads(const char *body)
 {
-    const es_json_items_t *json = es_json_items_find(es_slice_of(body), pool);
+    const es_body_items_t *json = es_body_items_find(es_slice_of(body), pool);
     const apr_array_header_t *array;
 
     assert_non_null(json);
-    if (!es_json_items_read(&array, json, pool, &why)) {
+    if (!es_body_items_read(&array, json, pool, &why)) {
         return 0;
     }
     items = (const es_item_t *)array->elts;
@@ -48,14 +48,14 @@ static int reads_format(const char *fields)
 
 FACTS(items_are_found)
 {
-    assert_non_null(es_json_items_find(S("{\"items\":[]}"), pool));
-    assert_non_null(es_json_items_find(S(" {\"a\": 1, \"items\": 5}"), pool));
-    assert_null(es_json_items_find(S(""), pool));
-    assert_null(es_json_items_find(S("\"items\""), pool));
-    assert_null(es_json_items_find(S("[{\"items\":[]}]"), pool));
-    assert_null(es_json_items_find(S("{\"items\":["), pool));
-    assert_null(es_json_items_find(S("{\"data\":{\"items\":[]}}"), pool));
-    assert_null(es_json_items_find(
+    assert_non_null(es_body_items_find(S("{\"items\":[]}"), pool));
+    assert_non_null(es_body_items_find(S(" {\"a\": 1, \"items\": 5}"), pool));
+    assert_null(es_body_items_find(S(""), pool));
+    assert_null(es_body_items_find(S("\"items\""), pool));
+    assert_null(es_body_items_find(S("[{\"items\":[]}]"), pool));
+    assert_null(es_body_items_find(S("{\"items\":["), pool));
+    assert_null(es_body_items_find(S("{\"data\":{\"items\":[]}}"), pool));
+    assert_null(es_body_items_find(
         S("{\"channel\":\"c\",\"data\":1,\"items\":[]}"), pool));
 }
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Tests of http/es_body_json.c, which knows no httpd but is not in the library
+ * Tests of http/body_json.c, which knows no httpd but is not in the library
  * that unit tests are linked with: jansson stays out of it.
  */
 #include "t/unit/unit.h"
 
-#include "http/es_body_json.c"
+#include "http/body_json.c"
 
 static es_event_t preset;
 static es_batch_t batch;

@@ -24,7 +24,7 @@ static apr_status_t put(kit_t *kit, const send_t *sends, int count,
         const char *at = sends[i].channels;
 
         frames[i] = kit_frame(sends[i].tail);
-        frames[i].own_id = es_slice_of(sends[i].id);
+        frames[i].publisher_id = es_slice_of(sends[i].id);
         entries[i].channels = names[i];
         entries[i].frame = &frames[i];
         for (entries[i].nchannels = 0; *at; at++) {

@@ -45,21 +45,23 @@ static void test_same_and_other(void **state)
     es_entry_t clash[] = {{ab, 2, &x}, {&c, 1, &x}, {ba, 1, &x}};
     es_entry_t content[] = {{ab, 2, &x}, {ab, 2, &other}};
     es_clash_t where = {-1, -1};
-    int twins[6];
+    int dups[6];
 
     (void)state;
-    assert_int_equal(es_twins_find(same, 6, key, twins, &where), 0);
-    assert_int_equal(twins[0], -1);
-    assert_int_equal(twins[1], -1);
-    assert_int_equal(twins[2], -1);
-    assert_int_equal(twins[3], 0);
-    assert_int_equal(twins[4], -1);
-    assert_int_equal(twins[5], 0);
+    assert_int_equal(es_batch_dups_find(same, 6, key, dups, &where), 0);
+    assert_int_equal(dups[0], -1);
+    assert_int_equal(dups[1], -1);
+    assert_int_equal(dups[2], -1);
+    assert_int_equal(dups[3], 0);
+    assert_int_equal(dups[4], -1);
+    assert_int_equal(dups[5], 0);
     assert_int_equal(where.event, -1);
-    assert_int_equal(es_twins_find(clash, 3, key, twins, &where), APR_EEXIST);
+    assert_int_equal(es_batch_dups_find(clash, 3, key, dups, &where),
+                     APR_EEXIST);
     assert_int_equal(where.event, 2);
     assert_int_equal(where.channel, 0);
-    assert_int_equal(es_twins_find(content, 2, key, twins, &where), APR_EEXIST);
+    assert_int_equal(es_batch_dups_find(content, 2, key, dups, &where),
+                     APR_EEXIST);
     assert_int_equal(where.event, 1);
 }
 
@@ -68,11 +70,11 @@ static void test_one(void **state)
     es_frame_t x = frame_of("x", "data: 1\n\n");
     es_entry_t entry = {ab, 2, &x};
     es_clash_t where;
-    int twin = 7;
+    int dup = 7;
 
     (void)state;
-    assert_int_equal(es_twins_find(&entry, 1, key, &twin, &where), 0);
-    assert_int_equal(twin, -1);
+    assert_int_equal(es_batch_dups_find(&entry, 1, key, &dup, &where), 0);
+    assert_int_equal(dup, -1);
 }
 
 /** One id in many channels, and many ids: neither takes long. */
@@ -83,7 +85,7 @@ static void test_many(void **state)
     static es_slice_t slices[MANY];
     static es_frame_t frames[MANY];
     static es_entry_t entries[MANY * 2];
-    static int twins[MANY * 2];
+    static int dups[MANY * 2];
     es_frame_t five = frame_of("5", "data: 1\n\n");
     es_clash_t where;
     int i;
@@ -101,13 +103,15 @@ static void test_many(void **state)
         entries[MANY + i].nchannels = 1;
         entries[MANY + i].frame = &frames[i];
     }
-    assert_int_equal(es_twins_find(entries, MANY * 2, key, twins, &where), 0);
+    assert_int_equal(es_batch_dups_find(entries, MANY * 2, key, dups, &where),
+                     0);
     for (i = 0; i < MANY * 2; i++) {
-        assert_int_equal(twins[i], -1);
+        assert_int_equal(dups[i], -1);
     }
     entries[MANY * 2 - 1].frame = &frames[0];
-    assert_int_equal(es_twins_find(entries, MANY * 2, key, twins, &where), 0);
-    assert_int_equal(twins[MANY * 2 - 1], MANY);
+    assert_int_equal(es_batch_dups_find(entries, MANY * 2, key, dups, &where),
+                     0);
+    assert_int_equal(dups[MANY * 2 - 1], MANY);
 }
 
 int main(void)

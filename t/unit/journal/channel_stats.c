@@ -6,9 +6,9 @@
 
 #define CHANNELS 200
 
-static int name_is(const es_figures_t *figures, const char *name)
+static int name_is(const es_channel_stats_t *stats, const char *name)
 {
-    return es_slice_is(es_slice(figures->name, figures->name_len), name);
+    return es_slice_is(es_slice(stats->name, stats->name_len), name);
 }
 
 static void test_find(void **state)
@@ -18,12 +18,12 @@ static void test_find(void **state)
     es_frame_t frame = kit_frame("data: 1\n\n");
     es_entry_t entry = {both, 2, &frame};
     es_appended_t first, last;
-    es_figures_t figures;
+    es_channel_stats_t stats;
     es_slot_t slot;
     es_id_t id;
 
     (void)state;
-    assert_false(es_roster_find(kit->store, both[1], KIT_NOW, &figures));
+    assert_false(es_channel_stats_find(kit->store, both[1], KIT_NOW, &stats));
     assert_int_equal(kit_append(kit, "a", "data: 1\n\n", &first), 0);
     assert_int_equal(kit_append(kit, "c", "data: 1\n\n", &last), 0);
     assert_int_equal(
@@ -32,26 +32,26 @@ static void test_find(void **state)
     assert_int_equal(kit_subscribe(kit, 1, "a", &slot), 0);
     assert_int_equal(kit_subscribe(kit, 60, "a", &slot), 0);
 
-    assert_true(es_roster_find(kit->store, both[1], KIT_NOW, &figures));
-    assert_true(name_is(&figures, "a"));
-    assert_int_equal(figures.clients, 2);
-    assert_int_equal(figures.events, 2);
-    assert_int_equal(figures.closed_until, 0);
-    assert_true(es_roster_first(kit->store, &figures, &id));
+    assert_true(es_channel_stats_find(kit->store, both[1], KIT_NOW, &stats));
+    assert_true(name_is(&stats, "a"));
+    assert_int_equal(stats.clients, 2);
+    assert_int_equal(stats.events, 2);
+    assert_int_equal(stats.closed_until, 0);
+    assert_true(es_channel_stats_first(kit->store, &stats, &id));
     assert_int_equal(es_id_compare(&id, &first.last_id), 0);
-    assert_true(es_roster_last(kit->store, &figures, &id));
+    assert_true(es_channel_stats_last(kit->store, &stats, &id));
     assert_int_equal(es_id_compare(&id, &last.last_id), 0);
 
     /* a subscription alone makes it known, and has no ids */
     assert_int_equal(kit_subscribe(kit, 1, "d", &slot), 0);
     assert_true(
-        es_roster_find(kit->store, es_slice_of("d"), KIT_NOW, &figures));
-    assert_int_equal(figures.events, 0);
-    assert_false(es_roster_first(kit->store, &figures, &id));
-    assert_false(es_roster_last(kit->store, &figures, &id));
+        es_channel_stats_find(kit->store, es_slice_of("d"), KIT_NOW, &stats));
+    assert_int_equal(stats.events, 0);
+    assert_false(es_channel_stats_first(kit->store, &stats, &id));
+    assert_false(es_channel_stats_last(kit->store, &stats, &id));
     es_store_unsubscribe(kit->store, 1, &slot, 1);
     assert_false(
-        es_roster_find(kit->store, es_slice_of("d"), KIT_NOW, &figures));
+        es_channel_stats_find(kit->store, es_slice_of("d"), KIT_NOW, &stats));
     kit_close(kit, 1);
 }
 
@@ -60,7 +60,7 @@ static void test_first_evicted(void **state)
 {
     kit_t *kit = kit_open(4096, 8, 1);
     es_appended_t first, done;
-    es_figures_t figures;
+    es_channel_stats_t stats;
     es_record_t record;
     es_id_t id;
     int i;
@@ -70,15 +70,15 @@ static void test_first_evicted(void **state)
         assert_int_equal(kit_append(kit, "a", "data: 1\n\n", &done), 0);
     }
     assert_true(
-        es_roster_find(kit->store, es_slice_of("a"), KIT_NOW, &figures));
-    assert_true(es_roster_first(kit->store, &figures, &id));
+        es_channel_stats_find(kit->store, es_slice_of("a"), KIT_NOW, &stats));
+    assert_true(es_channel_stats_first(kit->store, &stats, &id));
     assert_int_equal(
         es_store_look(kit->store, es_store_tail(kit->store), &record), 0);
     assert_int_equal(es_id_compare(&id, &record.id), 0);
-    assert_true(figures.events < 100);
+    assert_true(stats.events < 100);
 
     /* a channel that is busy from its first event on, behind others */
-    while (es_store_tail(kit->store) < figures.newest) {
+    while (es_store_tail(kit->store) < stats.newest) {
         assert_int_equal(kit_append(kit, "other", "data: 1\n\n", &done), 0);
     }
     assert_int_equal(kit_append(kit, "b", "data: 1\n\n", &first), 0);
@@ -86,8 +86,8 @@ static void test_first_evicted(void **state)
         assert_int_equal(kit_append(kit, "b", "data: 1\n\n", &done), 0);
     }
     assert_true(
-        es_roster_find(kit->store, es_slice_of("b"), KIT_NOW, &figures));
-    assert_true(es_roster_first(kit->store, &figures, &id));
+        es_channel_stats_find(kit->store, es_slice_of("b"), KIT_NOW, &stats));
+    assert_true(es_channel_stats_first(kit->store, &stats, &id));
     assert_int_equal(es_id_compare(&id, &first.last_id), 0);
     kit_close(kit, 1);
 }
@@ -96,7 +96,7 @@ static void test_list(void **state)
 {
     kit_t *kit = kit_open(256 * 1024, CHANNELS, 1);
     char seen[CHANNELS] = {0};
-    es_figures_t found[7];
+    es_channel_stats_t found[7];
     es_appended_t done;
     es_slot_t at = 0;
     char name[16];
@@ -108,8 +108,8 @@ static void test_list(void **state)
         assert_int_equal(kit_append(kit, name, "data: 1\n\n", &done), 0);
     }
     do {
-        count = es_roster_next(kit->store, &at, es_slice_of("odd-"), KIT_NOW,
-                               found, 7);
+        count = es_channel_stats_next(kit->store, &at, es_slice_of("odd-"),
+                                      KIT_NOW, found, 7);
         assert_true(count <= 7);
         for (i = 0; i < count; i++, total++) {
             int number;
@@ -125,8 +125,9 @@ static void test_list(void **state)
     assert_int_equal(total, CHANNELS / 2);
     /* a place that is none */
     at = CHANNELS + 5;
-    assert_int_equal(
-        es_roster_next(kit->store, &at, es_slice_of(""), KIT_NOW, found, 7), 0);
+    assert_int_equal(es_channel_stats_next(kit->store, &at, es_slice_of(""),
+                                           KIT_NOW, found, 7),
+                     0);
     assert_int_equal(at, 0);
     kit_close(kit, 1);
 }
@@ -134,14 +135,14 @@ static void test_list(void **state)
 static void test_totals(void **state)
 {
     kit_t *kit = kit_open(256 * 1024, CHANNELS, 1);
-    es_totals_t totals = {0, 0};
+    es_channel_totals_t totals = {0, 0};
     es_appended_t done;
     es_slot_t at = 0;
     char name[16];
     int i;
 
     (void)state;
-    es_roster_add(kit->store, &at, KIT_NOW, &totals);
+    es_channel_stats_add(kit->store, &at, KIT_NOW, &totals);
     assert_int_equal(at, 0);
     assert_int_equal(totals.channels, 0);
     for (i = 0; i < CHANNELS; i++) {
@@ -150,7 +151,7 @@ static void test_totals(void **state)
         assert_int_equal(kit_append(kit, name, "data: 2\n\n", &done), 0);
     }
     do {
-        es_roster_add(kit->store, &at, KIT_NOW, &totals);
+        es_channel_stats_add(kit->store, &at, KIT_NOW, &totals);
     } while (at != 0);
     assert_int_equal(totals.channels, CHANNELS);
     assert_int_equal(totals.events, 2 * CHANNELS);

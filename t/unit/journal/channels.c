@@ -6,24 +6,24 @@
 
 static es_slot_t make(kit_t *kit, const char *channel, apr_status_t expected)
 {
-    const es_chantab_t *tab = &kit->store->tab;
+    const es_channels_t *tab = &kit->store->tab;
     es_slice_t name = es_slice_of(channel);
     es_slot_t slot = 0;
 
     assert_int_equal(
-        es_chantab_make(tab, name, es_chantab_hash(tab, name), &slot),
+        es_channels_make(tab, name, es_channels_hash(tab, name), &slot),
         expected);
     return slot;
 }
 
 static es_slot_t find(kit_t *kit, const char *channel)
 {
-    const es_chantab_t *tab = &kit->store->tab;
+    const es_channels_t *tab = &kit->store->tab;
     es_slice_t name = es_slice_of(channel);
     es_slot_t slot = 77;
 
     assert_int_equal(
-        es_chantab_find(tab, name, es_chantab_hash(tab, name), &slot), 0);
+        es_channels_find(tab, name, es_channels_hash(tab, name), &slot), 0);
     return slot;
 }
 
@@ -140,7 +140,7 @@ static void test_forgotten(void **state)
     assert_int_equal(find(kit, "a"), 0);
     assert_true(table->forgotten_ms == first.last_id.ms);
     assert_true(table->forgotten_n == first.last_id.n);
-    assert_true(es_chantab_at(&kit->store->tab, slot)->evicted_n ==
+    assert_true(es_channels_at(&kit->store->tab, slot)->evicted_n ==
                 first.last_id.n);
     kit_check(kit);
     kit_close(kit, 1);
@@ -166,7 +166,7 @@ static void test_forgotten_only_rises(void **state)
     assert_int_equal(kit_subscribe(kit, 1, "one", &slot), 0);
     assert_int_equal(slot, slots[0]); /* it is given up first */
     assert_int_equal(kit_subscribe(kit, 1, "two", &slot), 0);
-    assert_true(es_chantab_at(&kit->store->tab, slot)->evicted_n ==
+    assert_true(es_channels_at(&kit->store->tab, slot)->evicted_n ==
                 high.last_id.n);
     kit_check(kit);
     kit_close(kit, 1);

@@ -3,9 +3,9 @@
 #include "t/unit/store_kit.h"
 
 #include "base/log.h"
+#include "journal/channel_stats.h"
 #include "journal/close.h"
 #include "journal/resume.h"
-#include "journal/channel_stats.h"
 
 #define RING (16 * 1024)
 #define MINUTE 60000
@@ -31,17 +31,17 @@ static es_appended_t say(kit_t *kit, const char *channel)
 
 static apr_uint32_t events(kit_t *kit, const char *channel)
 {
-    es_figures_t figures;
+    es_channel_stats_t stats;
 
-    es_roster_find(kit->store, es_slice_of(channel), KIT_NOW, &figures);
-    return figures.events;
+    es_channel_stats_find(kit->store, es_slice_of(channel), KIT_NOW, &stats);
+    return stats.events;
 }
 
 static apr_status_t resume(kit_t *kit, es_slot_t slot, const es_id_t *id)
 {
     char text[ES_ID_TEXT_SIZE];
     apr_size_t len = es_id_format(text, id);
-    es_reach_t all = {0, 0, 0};
+    es_resume_reach_t all = {0, 0, 0};
     es_start_t start;
 
     assert_int_equal(es_store_present(kit->store, &start), 0);
@@ -116,7 +116,7 @@ static void test_own_id(void **state)
     es_appended_t done;
 
     (void)state;
-    frame.own_id = es_slice_of("mine");
+    frame.publisher_id = es_slice_of("mine");
     assert_int_equal(
         es_store_append(kit->store, &entry, 1, KIT_NOW, kit->touched, &done),
         0);
@@ -145,7 +145,7 @@ static void test_known_does_not_reopen(void **state)
     es_slot_t slot;
 
     (void)state;
-    frame.own_id = es_slice_of("mine");
+    frame.publisher_id = es_slice_of("mine");
     assert_int_equal(kit_subscribe(kit, 2, "a", &slot), 0);
     assert_int_equal(
         es_store_append(kit->store, &entry, 1, KIT_NOW, kit->touched, &done),
@@ -201,7 +201,7 @@ static void test_mark_stays(void **state)
     while (es_store_tail(kit->store) == pos) {
         say(kit, "b");
     }
-    mark = es_chantab_evicted(&kit->store->tab, slot);
+    mark = es_channels_evicted(&kit->store->tab, slot);
     assert_int_equal(es_id_compare(&mark, &closed.id), 0);
     kit_check(kit);
     kit_close(kit, 1);
@@ -264,7 +264,7 @@ static void test_repair(void **state)
     es_store_t *store = kit->store;
     es_slot_t a, b;
     es_id_t old;
-    es_news_t news;
+    es_repair_report_t news;
     int i;
 
     (void)state;
@@ -276,15 +276,15 @@ static void test_repair(void **state)
     shut(kit, "b");
     say(kit, "b");
     for (i = 0; i < 2; i++) {
-        assert_int_equal(es_view_lock(store, &news), 0);
+        assert_int_equal(es_store_lock(store, &news), 0);
         if (i == 1) { /* death before the table learned of them */
-            es_chan_t *chan = es_chantab_at(&store->tab, a);
+            es_chan_t *chan = es_channels_at(&store->tab, a);
 
             chan->closed_until_ms = chan->closed_pos = 0;
             chan->evicted_ms = chan->evicted_n = 0;
-            es_chantab_at(&store->tab, b)->closed_until_ms = KIT_NOW + MINUTE;
+            es_channels_at(&store->tab, b)->closed_until_ms = KIT_NOW + MINUTE;
         }
-        assert_int_equal(es_repair(store, &news), 0);
+        assert_int_equal(es_store_repair(store, &news), 0);
         es_lock_give(&store->segment->guard.lock);
         assert_true(es_close_is_closed(store, a, KIT_NOW));
         assert_false(es_close_is_closed(store, b, KIT_NOW));

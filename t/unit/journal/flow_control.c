@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of store/es_pace.c. */
+/* Tests of journal/flow_control.c. */
 #include "t/unit/store_kit.h"
 
 #include "journal/flow_control.h"
@@ -10,7 +10,7 @@
 
 typedef struct world_t {
     kit_t *kit;
-    es_pace_t *pace;
+    es_flow_control_t *flow;
     es_pos_t start; /* the head at first */
     apr_uint64_t late[2];
 } world_t;
@@ -20,7 +20,7 @@ static int open_world(void **state)
     world_t *w = calloc(1, sizeof(*w));
 
     w->kit = kit_open(RING, 16, 0);
-    w->pace = es_pace_create(w->kit->store, w->kit->pool);
+    w->flow = es_flow_control_create(w->kit->store, w->kit->pool);
     w->start = es_store_head(w->kit->store);
     *state = w;
     return 0;
@@ -48,7 +48,7 @@ static void write_up_to(world_t *w, apr_uint64_t bytes)
 static int is_held(world_t *w, apr_time_t now)
 {
     memset(w->late, 0xff, sizeof(w->late));
-    return es_pace_is_held(w->pace, now, w->late);
+    return es_flow_control_is_held(w->flow, now, w->late);
 }
 
 static void nobody_is_waited_for_who_tells_nothing(void **state)
@@ -66,13 +66,15 @@ static void more_than_half_of_the_ring_is_too_much(void **state)
     world_t *w = *state;
 
     write_up_to(w, RING / 2);
-    es_pace_tell(w->kit->store, 3, es_store_head(w->kit->store) - RING / 2);
+    es_flow_control_report(w->kit->store, 3,
+                           es_store_head(w->kit->store) - RING / 2);
     assert_false(is_held(w, NOW));
-    es_pace_tell(w->kit->store, 3, es_store_head(w->kit->store) - RING / 2 - 1);
+    es_flow_control_report(w->kit->store, 3,
+                           es_store_head(w->kit->store) - RING / 2 - 1);
     assert_true(is_held(w, NOW));
     assert_int_equal(w->late[0], 4);
     assert_int_equal(w->late[1], 0);
-    es_pace_tell(w->kit->store, 3, es_store_head(w->kit->store));
+    es_flow_control_report(w->kit->store, 3, es_store_head(w->kit->store));
     assert_false(is_held(w, NOW));
     assert_int_equal(w->late[0], 0);
 }
@@ -82,19 +84,20 @@ static void places_are_told_apart(void **state)
     world_t *w = *state;
 
     write_up_to(w, RING);
-    es_pace_tell(w->kit->store, 1, es_store_head(w->kit->store));
-    es_pace_tell(w->kit->store, KIT_PLACES, w->start);
+    es_flow_control_report(w->kit->store, 1, es_store_head(w->kit->store));
+    es_flow_control_report(w->kit->store, KIT_PLACES, w->start);
     assert_true(is_held(w, NOW));
     assert_int_equal(w->late[0], 0);
     assert_int_equal(w->late[1], 1 << (KIT_PLACES - 1 - 64));
-    assert_int_equal(es_pace_told(w->kit->store, KIT_PLACES), w->start);
+    assert_int_equal(es_flow_control_reported(w->kit->store, KIT_PLACES),
+                     w->start);
 }
 
 static void one_that_does_not_move_is_waited_for_a_second(void **state)
 {
     world_t *w = *state;
 
-    es_pace_tell(w->kit->store, 1, w->start);
+    es_flow_control_report(w->kit->store, 1, w->start);
     assert_false(is_held(w, NOW - 50 * SECOND));
     write_up_to(w, RING);
     assert_true(is_held(w, NOW));
@@ -105,7 +108,7 @@ static void one_that_does_not_move_is_waited_for_a_second(void **state)
     assert_false(is_held(w, NOW + SECOND + 1));
     assert_int_equal(w->late[0], 1);
     /* it moves */
-    es_pace_tell(w->kit->store, 1, w->start + 64);
+    es_flow_control_report(w->kit->store, 1, w->start + 64);
     assert_true(is_held(w, NOW + 9 * SECOND));
     assert_false(is_held(w, NOW + 10 * SECOND));
 }
@@ -114,12 +117,12 @@ static void one_that_has_caught_up_gets_a_second_anew(void **state)
 {
     world_t *w = *state;
 
-    es_pace_tell(w->kit->store, 1, w->start);
+    es_flow_control_report(w->kit->store, 1, w->start);
     write_up_to(w, RING);
     assert_true(is_held(w, NOW));
-    es_pace_tell(w->kit->store, 1, es_store_head(w->kit->store));
+    es_flow_control_report(w->kit->store, 1, es_store_head(w->kit->store));
     assert_false(is_held(w, NOW));
-    es_pace_tell(w->kit->store, 1, w->start);
+    es_flow_control_report(w->kit->store, 1, w->start);
     assert_true(is_held(w, NOW + 5 * SECOND));
 }
 
@@ -127,12 +130,12 @@ static void the_dead_are_not_waited_for(void **state)
 {
     world_t *w = *state;
 
-    es_pace_tell(w->kit->store, 2, w->start);
+    es_flow_control_report(w->kit->store, 2, w->start);
     write_up_to(w, RING);
     assert_true(is_held(w, NOW));
     es_store_forget(w->kit->store, 2);
     assert_false(is_held(w, NOW));
-    assert_int_equal(es_pace_told(w->kit->store, 2), 0);
+    assert_int_equal(es_flow_control_reported(w->kit->store, 2), 0);
 }
 
 static void rubbish_is_passed_over(void **state)
@@ -140,12 +143,13 @@ static void rubbish_is_passed_over(void **state)
     world_t *w = *state;
 
     write_up_to(w, RING);
-    es_pace_tell(w->kit->store, 1, ~(es_pos_t)0);
-    es_pace_tell(w->kit->store, 0, w->start);
-    es_pace_tell(w->kit->store, KIT_PLACES + 1, w->start);
+    es_flow_control_report(w->kit->store, 1, ~(es_pos_t)0);
+    es_flow_control_report(w->kit->store, 0, w->start);
+    es_flow_control_report(w->kit->store, KIT_PLACES + 1, w->start);
     assert_false(is_held(w, NOW));
-    assert_int_equal(es_pace_told(w->kit->store, 0), 0);
-    assert_int_equal(es_pace_told(w->kit->store, KIT_PLACES + 1), 0);
+    assert_int_equal(es_flow_control_reported(w->kit->store, 0), 0);
+    assert_int_equal(es_flow_control_reported(w->kit->store, KIT_PLACES + 1),
+                     0);
     kit_check(w->kit);
 }
 

@@ -239,11 +239,11 @@ static void test_own_id(void **state)
     es_pos_t pos = es_store_head(kit->store);
     es_appended_t done;
     es_record_t record;
-    const es_rec_t *rec;
+    const es_record_hdr_t *rec;
     char wire[256];
 
     (void)state;
-    frame.own_id = es_slice_of("mine");
+    frame.publisher_id = es_slice_of("mine");
     frame.head = es_slice_of("event: x\n");
     assert_int_equal(
         es_store_append(kit->store, &entry, 1, KIT_NOW, kit->touched, &done),
@@ -253,8 +253,8 @@ static void test_own_id(void **state)
                      0);
     assert_memory_equal(wire, "event: x\nid: mine\ndata: 1\n\n",
                         record.frame_len);
-    rec = (const es_rec_t *)(kit->store->journal.ring + pos % RING);
-    assert_int_equal(rec->flags, ES_REC_EVENT | ES_REC_OWN_ID);
+    rec = (const es_record_hdr_t *)(kit->store->journal.ring + pos % RING);
+    assert_int_equal(rec->flags, ES_RECORD_EVENT | ES_RECORD_PUBLISHER_ID);
     assert_memory_equal(wire + rec->id_off, "mine", 4);
     assert_int_equal(rec->id_len, 4);
     kit_close(kit, 1);
@@ -302,9 +302,10 @@ static void test_damaged_numbers(void **state)
 {
     kit_t *kit = kit_open(RING, 8, 1);
     es_pos_t pos = es_store_head(kit->store);
-    es_rec_t *rec = (es_rec_t *)(kit->store->journal.ring + pos % RING);
+    es_record_hdr_t *rec =
+        (es_record_hdr_t *)(kit->store->journal.ring + pos % RING);
     es_link_t *link = (es_link_t *)(rec + 1);
-    es_rec_t good;
+    es_record_hdr_t good;
     es_link_t good_link;
     es_record_t record;
 
@@ -326,7 +327,7 @@ static void test_damaged_numbers(void **state)
     DAMAGE(rec->size += 4 * ES_LINE); /* beyond the head */
     DAMAGE(rec->size = ~0u - ES_LINE + 1);
     DAMAGE(rec->flags = 0);
-    DAMAGE(rec->flags = ES_REC_PAD);
+    DAMAGE(rec->flags = ES_RECORD_PAD);
     DAMAGE(rec->nslots = 0);
     DAMAGE(rec->nslots = 2);
     DAMAGE(rec->nslots = ES_EVENT_CHANNELS_MAX + 1);

@@ -3,8 +3,8 @@
 #include "t/unit/store_kit.h"
 
 #include "base/context.h"
-#include "journal/migrate.h"
 #include "journal/close.h"
+#include "journal/migrate.h"
 #include "journal/replay.h"
 
 #define NAMES 12
@@ -12,7 +12,7 @@
 
 static const char *const names[NAMES] = {"a", "b", "c", "d", "e", "f",
                                          "g", "h", "i", "j", "k", "l"};
-static const es_reach_t ALL = {0, 0, 0};
+static const es_resume_reach_t ALL = {0, 0, 0};
 
 /** An event as it was published. */
 typedef struct said_t {
@@ -30,10 +30,10 @@ static kit_t *reborn(const kit_t *old, apr_uint64_t ring_bytes,
                      apr_uint32_t channels)
 {
     kit_t *kit = kit_open(ring_bytes, channels, 1);
-    es_id_t birth = es_store_birth(old->store);
+    es_id_t epoch = es_store_epoch(old->store);
 
     memset(kit->mem, 0, kit->size);
-    assert_int_equal(es_store_format(kit->mem, &kit->params, &birth), 0);
+    assert_int_equal(es_store_format(kit->mem, &kit->params, &epoch), 0);
     assert_int_equal(es_store_attach(&kit->store, kit->mem, kit->size,
                                      &kit->params, kit->pool),
                      0);
@@ -41,12 +41,12 @@ static kit_t *reborn(const kit_t *old, apr_uint64_t ring_bytes,
 }
 
 static kit_t *carry(kit_t *old, apr_uint64_t ring_bytes, apr_uint32_t channels,
-                    es_carried_t *carried)
+                    es_migrated_t *migrated)
 {
     kit_t *kit = reborn(old, ring_bytes, channels);
 
     es_context_enter(ES_PARENT); /* debug builds hold it to that */
-    assert_int_equal(es_store_carry(kit->store, old->store, carried), 0);
+    assert_int_equal(es_store_migrate(kit->store, old->store, migrated), 0);
     es_context_enter(0);
     kit_check(kit);
     return kit;
@@ -64,7 +64,7 @@ static apr_status_t publish(kit_t *kit, said_t *event, apr_uint64_t now_ms)
     for (i = 0; i < event->nchannels; i++) {
         channels[i] = es_slice_of(names[event->channels[i]]);
     }
-    frame.own_id = es_slice_of(event->own);
+    frame.publisher_id = es_slice_of(event->own);
     rv = es_store_append(kit->store, &entry, 1, now_ms, kit->touched, &done);
     if (rv == APR_SUCCESS) {
         event->id = done.last_id;
@@ -190,17 +190,18 @@ static int compare_answers(kit_t *old, kit_t *new, int events, int of)
 static void test_nothing(void **state)
 {
     kit_t *old = kit_open(8192, 8, 1);
-    es_carried_t carried;
-    kit_t *new = carry(old, 16384, 16, &carried);
+    es_migrated_t migrated;
+    kit_t *new = carry(old, 16384, 16, &migrated);
     es_start_t was, is;
 
     (void)state;
-    assert_int_equal(carried.events, 0);
-    assert_int_equal(carried.lost, 0);
+    assert_int_equal(migrated.events, 0);
+    assert_int_equal(migrated.lost, 0);
     assert_int_equal(es_store_present(old->store, &was), 0);
     assert_int_equal(es_store_present(new->store, &is), 0);
     assert_int_equal(es_id_compare(&was.id, &is.id), 0);
-    assert_true(es_store_life(old->store) != es_store_life(new->store));
+    assert_true(es_store_segment_id(old->store) !=
+                es_store_segment_id(new->store));
     kit_close(new, 1);
     kit_close(old, 1);
 }
@@ -209,7 +210,7 @@ static void test_nothing(void **state)
 static void test_larger(void **state)
 {
     kit_t *old = kit_open(32 * 1024, NAMES, 1);
-    es_carried_t carried;
+    es_migrated_t migrated;
     kit_t *new;
     int i;
 
@@ -217,9 +218,9 @@ static void test_larger(void **state)
     for (i = 0; i < EVENTS; i++) {
         say(old, i, i < 100 ? NAMES : NAMES - 4); /* some have only a past */
     }
-    new = carry(old, 256 * 1024, 2 * NAMES, &carried);
-    assert_true(carried.events > 50 && carried.events < EVENTS);
-    assert_int_equal(carried.lost, 0);
+    new = carry(old, 256 * 1024, 2 * NAMES, &migrated);
+    assert_true(migrated.events > 50 && migrated.events < EVENTS);
+    assert_int_equal(migrated.lost, 0);
     assert_int_equal(compare_answers(old, new, EVENTS, NAMES), 0);
     kit_close(new, 1);
     kit_close(old, 1);
@@ -228,8 +229,8 @@ static void test_larger(void **state)
 static void test_smaller_ring(void **state)
 {
     kit_t *old = kit_open(64 * 1024, NAMES, 1);
-    es_carried_t carried;
-    es_carried_t again;
+    es_migrated_t migrated;
+    es_migrated_t again;
     kit_t *new;
     kit_t *back;
     int i;
@@ -238,12 +239,12 @@ static void test_smaller_ring(void **state)
     for (i = 0; i < EVENTS; i++) {
         say(old, i, NAMES);
     }
-    new = carry(old, 16 * 1024, NAMES, &carried);
-    assert_true(carried.events > 20);
-    assert_true(carried.lost > 20);
+    new = carry(old, 16 * 1024, NAMES, &migrated);
+    assert_true(migrated.events > 20);
+    assert_true(migrated.lost > 20);
     assert_true(compare_answers(old, new, EVENTS, NAMES) > 0);
     back = carry(new, 64 * 1024, NAMES, &again); /* and what is gone is gone */
-    assert_int_equal(again.events, carried.events);
+    assert_int_equal(again.events, migrated.events);
     assert_int_equal(compare_answers(new, back, EVENTS, NAMES), 0);
     kit_close(back, 1);
     kit_close(new, 1);
@@ -254,7 +255,7 @@ static void test_smaller_ring(void **state)
 static void test_smaller_table(void **state)
 {
     static const apr_uint32_t sizes[] = {1, 2, 3, 5, NAMES - 1};
-    es_carried_t carried;
+    es_migrated_t migrated;
     size_t i;
     int k;
 
@@ -266,8 +267,8 @@ static void test_smaller_table(void **state)
         for (k = 0; k < EVENTS; k++) {
             say(old, k, NAMES);
         }
-        new = carry(old, 64 * 1024, sizes[i], &carried);
-        assert_true(carried.lost > 0);
+        new = carry(old, 64 * 1024, sizes[i], &migrated);
+        assert_true(migrated.lost > 0);
         compare_answers(old, new, EVENTS, NAMES);
         kit_check(new);
         kit_close(new, 1);
@@ -285,7 +286,7 @@ static void test_event_too_large(void **state)
     es_frame_t frame;
     es_entry_t entry = {&name, 1, &frame};
     es_appended_t done;
-    es_carried_t carried;
+    es_migrated_t migrated;
     char text[ES_ID_TEXT_SIZE];
     int numbers[EVENTS];
     kit_t *new;
@@ -306,7 +307,7 @@ static void test_event_too_large(void **state)
         0);
     assert_int_equal(publish(old, &said[2], KIT_NOW), 0);
     assert_int_equal(publish(old, &said[3], KIT_NOW), 0);
-    new = carry(old, 8192, NAMES, &carried);
+    new = carry(old, 8192, NAMES, &migrated);
     es_id_format(text, &said[0].id);
     assert_int_equal(after(new, 0, 0, text, numbers), 1);
     assert_int_equal(after(new, 1, 1, text, numbers), -1);
@@ -320,7 +321,7 @@ static void test_goes_on(void **state)
 {
     kit_t *old = kit_open(64 * 1024, NAMES, 1);
     int numbers[EVENTS];
-    es_carried_t carried;
+    es_migrated_t migrated;
     es_start_t was;
     kit_t *new;
     int i;
@@ -330,8 +331,8 @@ static void test_goes_on(void **state)
         say(old, i, 3);
     }
     assert_int_equal(es_store_present(old->store, &was), 0);
-    new = carry(old, 128 * 1024, NAMES, &carried);
-    assert_int_equal(carried.events, 21);
+    new = carry(old, 128 * 1024, NAMES, &migrated);
+    assert_int_equal(migrated.events, 21);
     /* a publisher's id is known there, too */
     assert_int_equal(after(new, said[20].channels[0], said[20].channels[0],
                            "own-20", numbers),
@@ -353,7 +354,7 @@ static void test_torn_ids(void **state)
 {
     kit_t *old = kit_open(16 * 1024, NAMES, 1);
     es_chan_t whole[4];
-    es_carried_t carried;
+    es_migrated_t migrated;
     kit_t *new;
     es_chan_t *chan;
     es_slot_t slot;
@@ -364,16 +365,16 @@ static void test_torn_ids(void **state)
         say(old, i, 4);
     }
     for (slot = 1; slot <= 4; slot++) {
-        chan = es_chantab_at(&old->store->tab, slot);
+        chan = es_channels_at(&old->store->tab, slot);
         whole[slot - 1] = *chan;
-        chan->evicted_n = es_store_birth(old->store).n + 4000;
+        chan->evicted_n = es_store_epoch(old->store).n + 4000;
         chan->evicted_ms++;
     }
     old->store->segment->end.last_ms++;
-    new = carry(old, 64 * 1024, NAMES, &carried);
-    assert_true(carried.events > 20);
+    new = carry(old, 64 * 1024, NAMES, &migrated);
+    assert_true(migrated.events > 20);
     for (slot = 1; slot <= 4; slot++) {
-        *es_chantab_at(&old->store->tab, slot) = whole[slot - 1];
+        *es_channels_at(&old->store->tab, slot) = whole[slot - 1];
     }
     compare_answers(old, new, 200, 4);
     kit_close(new, 1);
@@ -387,7 +388,7 @@ static void test_closed(void **state)
     es_slice_t channels[] = {es_slice_of("a"), es_slice_of("b"),
                              es_slice_of("c")};
     es_slot_t slots[3];
-    es_carried_t carried;
+    es_migrated_t migrated;
     es_closed_t closed;
     es_start_t start;
     char text[ES_ID_TEXT_SIZE];
@@ -408,8 +409,8 @@ static void test_closed(void **state)
     }
     said[3] = (said_t){.channels = {1}, .nchannels = 1, .data = "data: 3\n\n"};
     assert_int_equal(publish(old, &said[3], KIT_NOW + 9), 0); /* opens b */
-    new = carry(old, 64 * 1024, NAMES, &carried);
-    assert_int_equal(carried.events, 6);
+    new = carry(old, 64 * 1024, NAMES, &migrated);
+    assert_int_equal(migrated.events, 6);
     assert_int_equal(
         es_store_subscribe(new->store, 1, channels, 3, slots, &start), 0);
     assert_true(es_close_is_closed(new->store, slots[0], KIT_NOW + 99));
@@ -436,7 +437,7 @@ static void test_closed(void **state)
                  i);
         assert_int_equal(publish(old, &said[i], KIT_NOW + 5), 0);
     }
-    new = carry(old, 64 * 1024, NAMES, &carried);
+    new = carry(old, 64 * 1024, NAMES, &migrated);
     assert_int_equal(
         es_store_subscribe(new->store, 1, channels, 1, slots, &start), 0);
     assert_true(es_close_is_closed(new->store, slots[0], KIT_NOW + 999));
@@ -450,10 +451,10 @@ static void test_forgotten(void **state)
     kit_t *old = kit_open(4096, 2, 1);
     kit_t *kit;
     es_appended_t first, done;
-    es_carried_t carried;
+    es_migrated_t migrated;
     es_start_t start;
     es_slice_t name = es_slice_of("a");
-    es_id_t birth = es_store_birth(old->store);
+    es_id_t epoch = es_store_epoch(old->store);
     char text[ES_ID_TEXT_SIZE];
     es_slot_t slot;
     int i;
@@ -464,13 +465,13 @@ static void test_forgotten(void **state)
         assert_int_equal(kit_append(old, "b", "data: 1\n\n", &done), 0);
     }
     assert_int_equal(kit_subscribe(old, 1, "c", &slot), 0);
-    assert_int_equal(es_chantab_evicted(&old->store->tab, slot).n,
+    assert_int_equal(es_channels_evicted(&old->store->tab, slot).n,
                      first.last_id.n);
-    kit = carry(old, 8192, 8, &carried);
+    kit = carry(old, 8192, 8, &migrated);
     assert_int_equal(es_store_subscribe(kit->store, 1, &name, 1, &slot, &start),
                      0);
     assert_int_equal(es_store_resume(kit->store, &slot, 1,
-                                     es_slice(text, es_id_format(text, &birth)),
+                                     es_slice(text, es_id_format(text, &epoch)),
                                      &ALL, &start),
                      APR_NOTFOUND);
     kit_close(kit, 1);
@@ -481,16 +482,16 @@ static void test_not_of_this_birth(void **state)
 {
     kit_t *old = kit_open(8192, 8, 1);
     kit_t *new = kit_open(8192, 8, 1);
-    es_id_t birth = es_id_birth(77, KIT_NOW);
-    es_carried_t carried;
+    es_id_t epoch = es_id_epoch(77, KIT_NOW);
+    es_migrated_t migrated;
 
     (void)state;
     memset(new->mem, 0, new->size);
-    assert_int_equal(es_store_format(new->mem, &new->params, &birth), 0);
+    assert_int_equal(es_store_format(new->mem, &new->params, &epoch), 0);
     assert_int_equal(es_store_attach(&new->store, new->mem, new->size,
                                      &new->params, new->pool),
                      0);
-    assert_int_equal(es_store_carry(new->store, old->store, &carried),
+    assert_int_equal(es_store_migrate(new->store, old->store, &migrated),
                      APR_EGENERAL);
     kit_close(new, 1);
     kit_close(old, 1);
@@ -508,7 +509,7 @@ static void test_hostile_bytes(void **state)
     for (i = 0; i < 400; i++) {
         kit_t *old = kit_open(8192, 6, 1);
         kit_t *new;
-        es_carried_t carried;
+        es_migrated_t migrated;
         apr_uint32_t *words = old->mem;
         apr_status_t rv;
 
@@ -525,7 +526,7 @@ static void test_hostile_bytes(void **state)
                                       : words[at] ^ 1u << kit_random(32);
         }
         new = reborn(old, i % 2 ? 4096 : 32768, i % 3 ? 3 : 12);
-        rv = es_store_carry(new->store, old->store, &carried);
+        rv = es_store_migrate(new->store, old->store, &migrated);
         if (rv == APR_SUCCESS) {
             kit_check(new);
             carried_some++;

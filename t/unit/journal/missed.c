@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of store/es_excerpt.c. */
+/* Tests of journal/missed.c. */
 #include "t/unit/store_kit.h"
 
 #include "base/buf.h"
@@ -9,8 +9,8 @@
 #define RING (16 * 1024)
 
 static kit_t *kit;
-static es_excerpt_part_t parts[2];
-static es_excerpt_t excerpt;
+static es_missed_part_t parts[2];
+static es_missed_t excerpt;
 static es_buf_t body;
 
 /* Channels a and b from the beginning, of a journal that is still empty. */
@@ -50,7 +50,7 @@ static void append(const char *channel, const char *data)
 static apr_status_t collect(void)
 {
     excerpt.stop = es_store_head(kit->store);
-    return es_excerpt_collect(&excerpt, &body);
+    return es_missed_collect(&excerpt, &body);
 }
 
 /* The data that was collected, with commas between. */

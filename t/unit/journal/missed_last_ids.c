@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of store/es_lasts.c. */
+/* Tests of journal/missed_last_ids.c. */
 #include "t/unit/store_kit.h"
 
 #include "journal/missed_last_ids.h"
@@ -11,7 +11,8 @@ static void assert_last(kit_t *kit, es_slot_t slot, es_id_t should)
     es_start_t present;
     es_id_t last;
 
-    assert_int_equal(es_store_lasts(kit->store, &slot, 1, &last, &present), 0);
+    assert_int_equal(es_store_last_ids(kit->store, &slot, 1, &last, &present),
+                     0);
     assert_int_equal(es_id_compare(&last, &should), 0);
     assert_true(present.pos == es_store_head(kit->store));
 }
@@ -23,7 +24,7 @@ static void a_channel_without_events_starts_at_birth(void **state)
 
     (void)state;
     assert_int_equal(kit_subscribe(kit, 1, "a", &slot), 0);
-    assert_last(kit, slot, es_store_birth(kit->store));
+    assert_last(kit, slot, es_store_epoch(kit->store));
     kit_close(kit, 0);
 }
 
@@ -33,7 +34,7 @@ static void the_last_event_of_each_channel(void **state)
     es_appended_t done;
     es_slot_t slots[2];
     es_start_t present;
-    es_id_t lasts[2];
+    es_id_t last_ids[2];
 
     (void)state;
     kit_subscribe(kit, 1, "a", &slots[0]);
@@ -42,9 +43,10 @@ static void the_last_event_of_each_channel(void **state)
     kit_append(kit, "b", "data: 2\n\n", &done);
     kit_append(kit, "a", "data: 3\n\n", &done);
     kit_append(kit, "c", "data: 4\n\n", &done);
-    assert_int_equal(es_store_lasts(kit->store, slots, 2, lasts, &present), 0);
-    assert_int_equal(kit_number(lasts[0]), 3);
-    assert_int_equal(kit_number(lasts[1]), 2);
+    assert_int_equal(
+        es_store_last_ids(kit->store, slots, 2, last_ids, &present), 0);
+    assert_int_equal(kit_number(last_ids[0]), 3);
+    assert_int_equal(kit_number(last_ids[1]), 2);
     assert_int_equal(kit_number(present.id), 4);
     kit_close(kit, 0);
 }
@@ -78,7 +80,7 @@ static void a_seal_is_one_of_a_store_and_a_text(void **state)
     assert_true(seal != es_store_seal(one->store, es_slice_of("Text")));
     assert_true(seal != es_store_seal(two->store, text));
     /* and not what the table of channels makes of it */
-    assert_true(seal != es_chantab_hash(&one->store->tab, text));
+    assert_true(seal != es_channels_hash(&one->store->tab, text));
     kit_close(two, 0);
     kit_close(one, 0);
 }

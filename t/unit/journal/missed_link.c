@@ -24,7 +24,7 @@ static es_id_t last_of(kit_t *kit, const char *channel)
     es_slot_t slot;
 
     assert_int_equal(kit_subscribe(kit, 1, channel, &slot), APR_SUCCESS);
-    assert_int_equal(es_store_lasts(kit->store, &slot, 1, &id, &present),
+    assert_int_equal(es_store_last_ids(kit->store, &slot, 1, &id, &present),
                      APR_SUCCESS);
     es_store_unsubscribe(kit->store, 1, &slot, 1);
     return id;
@@ -42,7 +42,7 @@ static void test_names_and_ids(void **state)
     append(kit, "b", &other);
     append(kit, "a", &two);
     look(kit, two.from, &record);
-    assert_int_equal(es_store_follow(kit->store, &record, 0, &linked), 0);
+    assert_int_equal(es_store_link(kit->store, &record, 0, &linked), 0);
     assert_int_equal(linked.name_len, 1);
     assert_int_equal(linked.name[0], 'a');
     assert_int_equal(es_id_compare(&linked.before, &one.last_id), 0);
@@ -66,7 +66,7 @@ static void test_last_is_what_the_next_link_says(void **state)
         last = last_of(kit, channel);
         append(kit, channel, &done);
         look(kit, done.from, &record);
-        assert_int_equal(es_store_follow(kit->store, &record, 0, &linked), 0);
+        assert_int_equal(es_store_link(kit->store, &record, 0, &linked), 0);
         assert_int_equal(es_id_compare(&linked.before, &last), 0);
         last = last_of(kit, channel);
         assert_int_equal(es_id_compare(&last, &done.last_id), 0);
@@ -89,7 +89,7 @@ static void test_the_event_before_may_have_gone(void **state)
         append(kit, "b", &done);
     } while (es_store_tail(kit->store) <= one.from);
     look(kit, two.from, &record);
-    assert_int_equal(es_store_follow(kit->store, &record, 0, &linked), 0);
+    assert_int_equal(es_store_link(kit->store, &record, 0, &linked), 0);
     assert_int_equal(es_id_compare(&linked.before, &one.last_id), 0);
     kit_close(kit, 0);
 }
@@ -107,7 +107,7 @@ static void test_the_record_may_go(void **state)
     do {
         append(kit, "b", &done);
     } while (es_store_tail(kit->store) <= one.from);
-    assert_int_equal(es_store_follow(kit->store, &record, 0, &linked),
+    assert_int_equal(es_store_link(kit->store, &record, 0, &linked),
                      APR_ENOENT);
     kit_close(kit, 0);
 }
@@ -115,18 +115,18 @@ static void test_the_record_may_go(void **state)
 static void test_a_channel_without_events(void **state)
 {
     kit_t *kit = kit_open(4096, 8, 0);
-    es_id_t birth = es_store_birth(kit->store), last;
+    es_id_t epoch = es_store_epoch(kit->store), last;
     es_appended_t done;
     es_record_t record;
     es_linked_t linked;
 
     (void)state;
     last = last_of(kit, "a");
-    assert_int_equal(es_id_compare(&last, &birth), 0);
+    assert_int_equal(es_id_compare(&last, &epoch), 0);
     append(kit, "a", &done);
     look(kit, done.from, &record);
-    assert_int_equal(es_store_follow(kit->store, &record, 0, &linked), 0);
-    assert_int_equal(es_id_compare(&linked.before, &birth), 0);
+    assert_int_equal(es_store_link(kit->store, &record, 0, &linked), 0);
+    assert_int_equal(es_id_compare(&linked.before, &epoch), 0);
     kit_close(kit, 0);
 }
 

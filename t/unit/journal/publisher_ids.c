@@ -16,7 +16,7 @@ static void append(kit_t *kit, const char *channel, const char *id,
     es_appended_t done;
     es_record_t record;
 
-    frame.own_id = es_slice_of(id);
+    frame.publisher_id = es_slice_of(id);
     *pos = es_store_head(kit->store);
     assert_int_equal(
         es_store_append(kit->store, &entry, 1, KIT_NOW, kit->touched, &done),
@@ -35,12 +35,14 @@ static es_pos_t find(kit_t *kit, const char *channel, const char *id)
     es_record_t found;
     es_slot_t slot;
 
-    assert_int_equal(es_chantab_find(&store->tab, name,
-                                     es_chantab_hash(&store->tab, name), &slot),
+    assert_int_equal(es_channels_find(&store->tab, name,
+                                      es_channels_hash(&store->tab, name),
+                                      &slot),
                      0);
-    assert_int_equal(es_owntab_find(&store->owns,
-                                    es_owntab_hash(&store->owns, text), slot,
-                                    text, &found),
+    assert_int_equal(es_publisher_ids_find(
+                         &store->publisher_ids,
+                         es_publisher_ids_hash(&store->publisher_ids, text),
+                         slot, text, &found),
                      0);
     return found.pos;
 }
@@ -94,7 +96,7 @@ static void test_chains(void **state)
     int i;
 
     (void)state;
-    assert_true(kit->store->owns.nbuckets <= 16);
+    assert_true(kit->store->publisher_ids.nbuckets <= 16);
     for (i = 0; i < 2000; i++) {
         char id[16];
         es_pos_t pos;
@@ -126,7 +128,7 @@ static void test_many_channels(void **state)
         append(kit, texts[i], "5", "data: 5\n\n", &pos);
         assert_int_equal(find(kit, texts[i], "5"), pos);
     }
-    frame.own_id = es_slice_of("all");
+    frame.publisher_id = es_slice_of("all");
     assert_int_equal(
         es_store_append(kit->store, &entry, 1, KIT_NOW, kit->touched, &done),
         0);
@@ -152,14 +154,15 @@ static void test_damage(void **state)
 
     (void)state;
     append(kit, "a", "one", "data: 1\n\n", &pos);
-    memset(store->owns.buckets, 0, store->owns.nbuckets * 8);
+    memset(store->publisher_ids.buckets, 0, store->publisher_ids.nbuckets * 8);
     assert_false(es_store_check(store, &why, kit->pool));
     assert_non_null(strstr(why, "0 in the index, 1 in records"));
-    memset(store->owns.buckets, 0x41, store->owns.nbuckets * 8);
+    memset(store->publisher_ids.buckets, 0x41,
+           store->publisher_ids.nbuckets * 8);
     assert_false(es_store_check(store, &why, kit->pool));
     assert_non_null(strstr(why, "own ids: bucket 0"));
 
-    frame.own_id = es_slice_of("one");
+    frame.publisher_id = es_slice_of("one");
     assert_int_equal(
         es_store_append(store, &entry, 1, KIT_NOW, kit->touched, &done), 0);
     assert_int_equal(done.known, 1);

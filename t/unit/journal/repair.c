@@ -10,7 +10,7 @@
 static apr_status_t resume(kit_t *kit, const char *channel, const es_id_t *id)
 {
     es_slice_t name = es_slice_of(channel);
-    es_reach_t all = {0, 0, 0};
+    es_resume_reach_t all = {0, 0, 0};
     char text[ES_ID_TEXT_SIZE];
     apr_size_t len = es_id_format(text, id);
     es_start_t start;
@@ -29,14 +29,14 @@ static apr_status_t resume(kit_t *kit, const char *channel, const es_id_t *id)
 static void damage(kit_t *kit, es_pos_t pos)
 {
     memset(kit->store->journal.ring + pos % kit->store->journal.bytes, 0xff,
-           sizeof(es_rec_t));
+           sizeof(es_record_hdr_t));
 }
 
-static void repair(kit_t *kit, es_news_t *news)
+static void repair(kit_t *kit, es_repair_report_t *news)
 {
-    assert_int_equal(es_view_lock(kit->store, news), 0);
-    assert_int_equal(es_repair(kit->store, news), 0);
-    es_view_unlock(kit->store, news);
+    assert_int_equal(es_store_lock(kit->store, news), 0);
+    assert_int_equal(es_store_repair(kit->store, news), 0);
+    es_store_unlock(kit->store, news);
 }
 
 /** Nobody is told that nothing was missed: neither clients of a channel that
@@ -45,7 +45,7 @@ static void test_emptied(void **state)
 {
     kit_t *kit = kit_open(RING, 8, 1);
     es_appended_t first, last, done;
-    es_news_t news;
+    es_repair_report_t news;
     es_slot_t slot;
     es_pos_t tail;
 
@@ -75,7 +75,7 @@ static void test_record_of_a_free_slot(void **state)
 {
     kit_t *kit = kit_open(RING, 8, 1);
     es_appended_t done;
-    es_news_t news;
+    es_repair_report_t news;
 
     (void)state;
     assert_int_equal(kit_append(kit, "a", "data: 1\n\n", &done), 0);
@@ -90,9 +90,9 @@ static void test_record_of_a_free_slot(void **state)
 static void test_emptied_without_last(void **state)
 {
     kit_t *kit = kit_open(RING, 8, 1);
-    es_id_t birth = es_store_birth(kit->store);
+    es_id_t epoch = es_store_epoch(kit->store);
     es_appended_t done;
-    es_news_t news;
+    es_repair_report_t news;
 
     (void)state;
     assert_int_equal(kit_append(kit, "a", "data: 1\n\n", &done), 0);
@@ -102,8 +102,8 @@ static void test_emptied_without_last(void **state)
     repair(kit, &news);
     assert_true(news.emptied);
     assert_int_equal(kit_append(kit, "a", "data: 2\n\n", &done), 0);
-    assert_true(es_id_is_kin(&done.last_id, &birth));
-    assert_true(es_id_compare(&done.last_id, &birth) > 0);
+    assert_true(es_id_is_kin(&done.last_id, &epoch));
+    assert_true(es_id_compare(&done.last_id, &epoch) > 0);
     kit_close(kit, 1);
 }
 
@@ -112,7 +112,7 @@ static void test_last_is_raised(void **state)
 {
     kit_t *kit = kit_open(RING, 8, 1);
     es_appended_t first, done;
-    es_news_t news;
+    es_repair_report_t news;
 
     (void)state;
     assert_int_equal(kit_append(kit, "a", "data: 1\n\n", &first), 0);

@@ -9,7 +9,7 @@
 #define MANY 150 /* channels; more than are read under the lock at a time */
 #define HOUR APR_UINT64_C(3600000)
 
-static const es_reach_t ALL = {0, 0, 0};
+static const es_resume_reach_t ALL = {0, 0, 0};
 
 typedef struct sub_t {
     kit_t *kit;
@@ -38,7 +38,7 @@ static sub_t subscribe(kit_t *kit, const char *one, const char *two)
     return subscribe_all(kit, names, *two ? 2 : 1);
 }
 
-static void replay(sub_t *sub, apr_uint64_t latest, es_reach_t reach)
+static void replay(sub_t *sub, apr_uint64_t latest, es_resume_reach_t reach)
 {
     sub->start = sub->present;
     assert_int_equal(es_store_replay(sub->kit->store, sub->slots, sub->count,
@@ -156,13 +156,13 @@ static void test_the_latest(void **state)
 static void test_the_first_of_all(void **state)
 {
     kit_t *kit = kit_open(RING, 8, 1);
-    es_id_t birth = es_store_birth(kit->store);
+    es_id_t epoch = es_store_epoch(kit->store);
     es_pos_t pos = append(kit, "a");
     sub_t sub = subscribe(kit, "a", "");
 
     (void)state;
     replay(&sub, 1, ALL);
-    assert_int_equal(es_id_compare(&sub.start.id, &birth), 0);
+    assert_int_equal(es_id_compare(&sub.start.id, &epoch), 0);
     assert_leads_to(&sub, pos);
     kit_close(kit, 1);
 }
@@ -272,7 +272,7 @@ static void test_evicted(void **state)
 static void test_history_is_a_ceiling(void **state)
 {
     kit_t *kit = kit_open(RING, 8, 1);
-    es_reach_t reach = {3, 0, 0};
+    es_resume_reach_t reach = {3, 0, 0};
     es_pos_t pos[5];
     sub_t sub;
     int i;
@@ -294,7 +294,7 @@ static void test_history_is_a_ceiling(void **state)
 static void test_age_is_a_ceiling(void **state)
 {
     kit_t *kit = kit_open(RING, 8, 1);
-    es_reach_t reach = {0, HOUR, KIT_NOW + 3 * HOUR};
+    es_resume_reach_t reach = {0, HOUR, KIT_NOW + 3 * HOUR};
     es_pos_t pos;
     sub_t sub;
 
@@ -320,7 +320,7 @@ static void test_age_is_a_ceiling(void **state)
     kit_close(kit, 1);
 }
 
-static apr_status_t resume(sub_t *sub, es_id_t id, es_reach_t reach)
+static apr_status_t resume(sub_t *sub, es_id_t id, es_resume_reach_t reach)
 {
     char text[ES_ID_TEXT_SIZE];
 
@@ -333,8 +333,8 @@ static apr_status_t resume(sub_t *sub, es_id_t id, es_reach_t reach)
 static void test_who_comes_back_is_told_of_a_ceiling(void **state)
 {
     kit_t *kit = kit_open(RING, 8, 1);
-    es_reach_t two = {2, 0, 0};
-    es_reach_t hour = {0, HOUR, KIT_NOW + 3 * HOUR};
+    es_resume_reach_t two = {2, 0, 0};
+    es_resume_reach_t hour = {0, HOUR, KIT_NOW + 3 * HOUR};
     es_pos_t pos[5];
     es_id_t id[5];
     sub_t sub;

@@ -51,7 +51,7 @@ static void unsubscribe(sub_t *sub)
 
 /** One event to some channels, own_id "" for an id of ours. */
 static es_pos_t append_all(kit_t *kit, const es_slice_t *names, int count,
-                           const char *own_id, es_id_t *id)
+                           const char *publisher_id, es_id_t *id)
 {
     es_frame_t frame = kit_frame("data: 1\n\n");
     es_entry_t entry = {names, count, &frame};
@@ -59,7 +59,7 @@ static es_pos_t append_all(kit_t *kit, const es_slice_t *names, int count,
     es_record_t record;
     es_pos_t before = es_store_head(kit->store);
 
-    frame.own_id = es_slice_of(own_id);
+    frame.publisher_id = es_slice_of(publisher_id);
     memset(kit->touched, 0, sizeof(kit->touched));
     assert_int_equal(
         es_store_append(kit->store, &entry, 1, KIT_NOW, kit->touched, &done),
@@ -79,11 +79,12 @@ static es_pos_t append(kit_t *kit, const char *channel, es_id_t *id)
     return append_all(kit, &name, 1, "", id);
 }
 
-static es_pos_t append_own(kit_t *kit, const char *channel, const char *own_id)
+static es_pos_t append_own(kit_t *kit, const char *channel,
+                           const char *publisher_id)
 {
     es_slice_t name = es_slice_of(channel);
 
-    return append_all(kit, &name, 1, own_id, NULL);
+    return append_all(kit, &name, 1, publisher_id, NULL);
 }
 
 /** Publish to a channel until pos is evicted. */
@@ -95,7 +96,7 @@ static void evict(kit_t *kit, es_pos_t pos, const char *channel)
 }
 
 static apr_status_t resume_within(sub_t *sub, const char *text,
-                                  es_reach_t reach)
+                                  es_resume_reach_t reach)
 {
     return es_store_resume(sub->kit->store, sub->slots, sub->count,
                            es_slice_of(text), &reach, &sub->start);
@@ -103,7 +104,7 @@ static apr_status_t resume_within(sub_t *sub, const char *text,
 
 static apr_status_t resume_text(sub_t *sub, const char *text)
 {
-    es_reach_t all = {0, 0, 0};
+    es_resume_reach_t all = {0, 0, 0};
 
     return resume_within(sub, text, all);
 }
@@ -146,13 +147,13 @@ static void test_present_and_older(void **state)
 {
     kit_t *kit = kit_open(RING, 8, 1);
     sub_t sub = subscribe(kit, "a");
-    es_id_t birth = sub.start.id;
+    es_id_t epoch = sub.start.id;
     es_id_t ids[5];
     es_pos_t pos[6];
     int i;
 
     (void)state;
-    assert_resumes(&sub, resume(&sub, birth), RING, birth);
+    assert_resumes(&sub, resume(&sub, epoch), RING, epoch);
     for (i = 0; i < 5; i++) {
         pos[i] = append(kit, "a", &ids[i]);
     }
@@ -164,7 +165,7 @@ static void test_present_and_older(void **state)
         assert_resumes(&sub, resume(&sub, ids[i]), pos[i + 1], ids[i]);
     }
     sub = subscribe(kit, "a");
-    assert_resumes(&sub, resume(&sub, birth), pos[0], birth);
+    assert_resumes(&sub, resume(&sub, epoch), pos[0], epoch);
     kit_close(kit, 1);
 }
 
@@ -223,10 +224,10 @@ static void test_other_epoch(void **state)
     append(kit, "a", &ours);
     append(kit, "a", NULL);
     sub = subscribe(kit, "a");
-    other = es_id_birth(KIT_EPOCH, ours.ms);
+    other = es_id_epoch(KIT_EPOCH, ours.ms);
     other.n += ours.n % (1u << ES_ID_COUNT_BITS);
     assert_refused(&sub, resume(&sub, other));
-    other = es_id_birth(KIT_EPOCH - 2, ours.ms);
+    other = es_id_epoch(KIT_EPOCH - 2, ours.ms);
     other.n += ours.n % (1u << ES_ID_COUNT_BITS);
     assert_refused(&sub, resume(&sub, other));
     other.n = ours.n % (1u << ES_ID_COUNT_BITS); /* without any */
@@ -244,7 +245,7 @@ static void test_damaged_index(void **state)
     kit_t *kit = kit_open(RING, 8, 1);
     es_slice_t name = es_slice_of("a");
     es_slice_t text = es_slice_of("mine");
-    es_reach_t all = {0, 0, 0};
+    es_resume_reach_t all = {0, 0, 0};
     es_start_t start;
     es_pos_t next;
     sub_t sub;
@@ -253,8 +254,9 @@ static void test_damaged_index(void **state)
     append_all(kit, &name, 1, "mine", NULL);
     next = append(kit, "a", NULL);
     sub = subscribe(kit, "a");
-    memset(kit->store->owns.buckets, 0xff,
-           kit->store->owns.nbuckets * sizeof(*kit->store->owns.buckets));
+    memset(kit->store->publisher_ids.buckets, 0xff,
+           kit->store->publisher_ids.nbuckets *
+               sizeof(*kit->store->publisher_ids.buckets));
     start = sub.start;
     assert_int_equal(
         es_store_resume(kit->store, sub.slots, 1, text, &all, &start),
@@ -281,9 +283,9 @@ static void test_other_epoch_between_ours(void **state)
                                      kit->touched, &done),
                      0);
     sub = subscribe(kit, "a");
-    other = es_id_birth(KIT_EPOCH, KIT_NOW + 1000);
+    other = es_id_epoch(KIT_EPOCH, KIT_NOW + 1000);
     assert_refused(&sub, resume(&sub, other));
-    other = es_id_birth(KIT_EPOCH - 1, KIT_NOW + 1000);
+    other = es_id_epoch(KIT_EPOCH - 1, KIT_NOW + 1000);
     assert_int_equal(resume(&sub, other), APR_SUCCESS);
     kit_close(kit, 1);
 }
@@ -542,7 +544,7 @@ static void test_own_id_again(void **state)
     (void)state;
     append_all(kit, &name, 1, "mine", &id);
     pos = append(kit, "a", NULL);
-    frame.own_id = es_slice_of("mine");
+    frame.publisher_id = es_slice_of("mine");
     assert_int_equal(
         es_store_append(kit->store, &entry, 1, KIT_NOW, kit->touched, &done),
         0);

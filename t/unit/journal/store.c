@@ -11,13 +11,13 @@ static void test_params(void **state)
     (void)state;
     assert_true(es_store_size(&params) > 4096);
     params.channels = 1u << 20;
-    params.places = 1u << 16;
+    params.max_children = 1u << 16;
     assert_true(es_store_size(&params) > (APR_UINT64_C(1) << 38));
-    params.places = (1u << 16) + 1;
+    params.max_children = (1u << 16) + 1;
     assert_int_equal(es_store_size(&params), 0);
-    params.places = 0;
+    params.max_children = 0;
     assert_int_equal(es_store_size(&params), 0);
-    params.places = 1;
+    params.max_children = 1;
     params.channels = (1u << 20) + 1;
     assert_int_equal(es_store_size(&params), 0);
     params.channels = 0;
@@ -33,7 +33,7 @@ static void test_attach(void **state)
 {
     kit_t *kit = kit_open(RING - 100, 10, 1); /* is rounded up */
     es_store_params_t other = kit->params;
-    es_segment_t *segment = kit->mem;
+    es_store_segment_t *segment = kit->mem;
     es_store_t *store;
 
     (void)state;
@@ -61,23 +61,23 @@ static void test_ids(void **state)
     es_slice_t name = es_slice_of("a");
     es_frame_t frame = kit_frame("data: 1\n\n");
     es_entry_t entry = {&name, 1, &frame};
-    es_id_t birth = es_store_birth(kit->store);
+    es_id_t epoch = es_store_epoch(kit->store);
     es_appended_t done;
     es_start_t start;
 
     (void)state;
     assert_int_equal(es_store_present(kit->store, &start), 0);
-    assert_true(es_id_compare(&start.id, &birth) == 0);
+    assert_true(es_id_compare(&start.id, &epoch) == 0);
     assert_int_equal(es_store_append(kit->store, &entry, 1, KIT_NOW + 5,
                                      kit->touched, &done),
                      0);
-    assert_true(done.last_id.ms == KIT_NOW + 5 && done.last_id.n == birth.n);
+    assert_true(done.last_id.ms == KIT_NOW + 5 && done.last_id.n == epoch.n);
     /* the clock steps back */
     assert_int_equal(es_store_append(kit->store, &entry, 1, KIT_NOW - 5,
                                      kit->touched, &done),
                      0);
     assert_true(done.last_id.ms == KIT_NOW + 5 &&
-                done.last_id.n == birth.n + 1);
+                done.last_id.n == epoch.n + 1);
     assert_int_equal(es_store_present(kit->store, &start), 0);
     assert_int_equal(es_id_compare(&start.id, &done.last_id), 0);
     assert_int_equal(start.pos, done.head);
@@ -276,14 +276,14 @@ static void use_all(kit_t *kit)
 static void test_hostile_bytes(void **state)
 {
     kit_t *kit = kit_open(8192, 64, 1);
-    es_id_t birth = es_id_birth(1, KIT_NOW);
+    es_id_t epoch = es_id_epoch(1, KIT_NOW);
     int i;
 
     (void)state;
     for (i = 0; i < 6000; i++) {
         if (i % 20 == 0) {
             memset(kit->mem, 0, kit->size);
-            assert_int_equal(es_store_format(kit->mem, &kit->params, &birth),
+            assert_int_equal(es_store_format(kit->mem, &kit->params, &epoch),
                              0);
             assert_int_equal(es_store_attach(&kit->store, kit->mem, kit->size,
                                              &kit->params, kit->pool),
@@ -301,8 +301,8 @@ static void test_hostile_bytes(void **state)
 static void test_broken_chain(void **state)
 {
     kit_t *kit = kit_open(RING, 10, 1);
-    const es_chantab_t *tab = &kit->store->tab;
-    apr_uint64_t loop = es_chantab_hash(tab, es_slice_of("a"));
+    const es_channels_t *tab = &kit->store->tab;
+    apr_uint64_t loop = es_channels_hash(tab, es_slice_of("a"));
     es_appended_t done;
     es_slot_t slot;
     es_slot_t again;
@@ -316,10 +316,10 @@ static void test_broken_chain(void **state)
     assert_int_equal(kit_append(kit, "a", "data: 2\n\n", &done), 0);
     assert_int_equal(done.clients, 1);
     kit_check(kit);
-    es_chantab_at(tab, slot)->next = slot; /* a loop */
-    do {                                   /* one that is looked for in it */
+    es_channels_at(tab, slot)->next = slot; /* a loop */
+    do {                                    /* one that is looked for in it */
         snprintf(name, sizeof(name), "%d", i++);
-    } while (((es_chantab_hash(tab, es_slice_of(name)) ^ loop) &
+    } while (((es_channels_hash(tab, es_slice_of(name)) ^ loop) &
               (tab->nbuckets - 1)) != 0);
     assert_int_equal(kit_subscribe(kit, 1, name, &again), 0);
     assert_int_equal(es_store_head(kit->store), done.head);

@@ -13,13 +13,13 @@
 #define BIT(n) ((apr_uint64_t)1 << (n))
 
 /* A store that is born at this time. */
-static kit_t *open_at(apr_uint64_t birth_ms)
+static kit_t *open_at(apr_uint64_t epoch_ms)
 {
     kit_t *kit = kit_open(RING, 4, 1);
-    es_id_t birth = es_id_birth(0x123456, birth_ms);
+    es_id_t epoch = es_id_epoch(0x123456, epoch_ms);
 
     memset(kit->mem, 0, kit->size);
-    assert_int_equal(es_store_format(kit->mem, &kit->params, &birth), 0);
+    assert_int_equal(es_store_format(kit->mem, &kit->params, &epoch), 0);
     assert_int_equal(es_store_attach(&kit->store, kit->mem, kit->size,
                                      &kit->params, kit->pool),
                      0);
@@ -41,7 +41,7 @@ static es_id_t append_at(kit_t *kit, apr_uint64_t now_ms)
 
 static apr_status_t resume(kit_t *kit, const es_id_t *id, es_start_t *start)
 {
-    static const es_reach_t all = {0, 0, 0};
+    static const es_resume_reach_t all = {0, 0, 0};
     es_slice_t name = es_slice_of("a");
     char text[ES_ID_TEXT_SIZE];
     es_slot_t slot;

@@ -157,7 +157,7 @@ static void test_order(void **state)
     int i;
 
     (void)state;
-    assert_int_equal(es_shm_create(&shared, 4096, kit->pool), 0);
+    assert_int_equal(es_segment_create(&shared, 4096, kit->pool), 0);
     stop = shared;
     for (i = 0; i < READERS; i++) {
         readers[i] = fork();
@@ -200,7 +200,7 @@ static void write_ids(kit_t *kit, apr_uint32_t *written)
     alarm(LIMIT_S);
     for (i = 0; i < SAME_IDS; i++) {
         sprintf(id, "id %d", i);
-        frame.own_id = es_slice_of(id);
+        frame.publisher_id = es_slice_of(id);
         if (es_store_append(kit->store, &entry, 1, KIT_NOW, kit->touched,
                             &done) != APR_SUCCESS) {
             _exit(2);
@@ -222,7 +222,7 @@ static void test_same_ids(void **state)
     int i, records = 0;
 
     (void)state;
-    assert_int_equal(es_shm_create(&shared, 4096, kit->pool), 0);
+    assert_int_equal(es_segment_create(&shared, 4096, kit->pool), 0);
     written = shared;
     for (i = 0; i < WRITERS; i++) {
         writers[i] = fork();
@@ -272,7 +272,7 @@ static void work_until_killed(kit_t *kit, apr_uint32_t *started, unsigned seed)
         frame.tail = own.tail = es_slice_of(tail);
         /* most are new, some known, some clash */
         snprintf(id, sizeof(id), "id %ld", random() % 1000);
-        own.own_id = es_slice_of(id);
+        own.publisher_id = es_slice_of(id);
         es_store_append(kit->store, entries, 2, KIT_NOW, kit->touched, &done);
         /* closed for no time, or the table would be full of them */
         es_close_channel(kit->store, slices[random() % 4], KIT_NOW, KIT_NOW,
@@ -315,7 +315,7 @@ static void test_kill(void **state)
     int i;
 
     (void)state;
-    assert_int_equal(es_shm_create(&shared, 4096, kit->pool), 0);
+    assert_int_equal(es_segment_create(&shared, 4096, kit->pool), 0);
     started = shared;
     repairs = 0;
     disasters = 0;
@@ -354,7 +354,7 @@ static void die_writing(es_store_t *store)
     es_pos_t head = es_store_head(store);
 
     memset(store->journal.ring + head % RING, 0x55, 64);
-    es_chantab_append(&store->tab, 1, head, es_store_tail(store));
+    es_channels_append(&store->tab, 1, head, es_store_tail(store));
 }
 
 /** The table knows that the tail goes, but the tail has not moved. */
@@ -363,7 +363,7 @@ static void die_evicting(es_store_t *store)
     es_record_t oldest;
 
     es_store_look(store, es_store_tail(store), &oldest);
-    es_chantab_evict(&store->tab, oldest.slots[0], oldest.pos, &oldest.id);
+    es_channels_evict(&store->tab, oldest.slots[0], oldest.pos, &oldest.id);
 }
 
 /** A slot that is taken, but has no name. */
@@ -390,8 +390,8 @@ static void die_reclaiming(es_store_t *store)
     es_slice_t name = es_slice_of("idle");
     es_slot_t slot;
 
-    es_chantab_find(&store->tab, name, es_chantab_hash(&store->tab, name),
-                    &slot);
+    es_channels_find(&store->tab, name, es_channels_hash(&store->tab, name),
+                     &slot);
     store->tab.slots[slot - 1].state = ES_CHAN_FREE;
 }
 
@@ -404,16 +404,18 @@ static void die_committing(es_store_t *store)
 /** An id is in the index, its record is not committed. */
 static void die_indexing(es_store_t *store)
 {
-    apr_uint64_t hash = es_owntab_hash(&store->owns, es_slice_of("own"));
+    apr_uint64_t hash =
+        es_publisher_ids_hash(&store->publisher_ids, es_slice_of("own"));
 
-    es_owntab_add(&store->owns, hash, 1, es_store_head(store), 0);
+    es_publisher_ids_add(&store->publisher_ids, hash, 1, es_store_head(store),
+                         0);
 }
 
 /** In the middle of a repair. */
 static void die_repairing(es_store_t *store)
 {
-    es_chantab_rebuild(&store->tab);
-    es_owntab_clear(&store->owns);
+    es_channels_rebuild(&store->tab);
+    es_publisher_ids_clear(&store->publisher_ids);
 }
 
 static apr_status_t append_own(kit_t *kit, es_appended_t *done)
@@ -422,7 +424,7 @@ static apr_status_t append_own(kit_t *kit, es_appended_t *done)
     es_frame_t frame = kit_frame("data: 3\n\n");
     es_entry_t entry = {&name, 1, &frame};
 
-    frame.own_id = es_slice_of("own");
+    frame.publisher_id = es_slice_of("own");
     return es_store_append(kit->store, &entry, 1, KIT_NOW, kit->touched, done);
 }
 

@@ -10,8 +10,8 @@
 #include <time.h>
 
 #include "base/log.h"
-#include "journal/migrate.h"
 #include "journal/flow_control.h"
+#include "journal/migrate.h"
 
 #define RING WITNESS_RING
 #define CHANNELS 8
@@ -24,8 +24,9 @@
 
 static kit_t *kit;
 
-static apr_status_t say_all(const char *const *names, const char *const *owns,
-                            int count, unsigned size, unsigned ms)
+static apr_status_t say_all(const char *const *names,
+                            const char *const *publisher_ids, int count,
+                            unsigned size, unsigned ms)
 {
     es_slice_t slices[4][ES_EVENT_CHANNELS_MAX];
     es_frame_t frames[4];
@@ -39,8 +40,8 @@ static apr_status_t say_all(const char *const *names, const char *const *owns,
     memcpy(tail + size, "\n\n", 3);
     for (i = 0; i < count; i++) {
         frames[i] = kit_frame(tail);
-        if (owns != NULL) {
-            frames[i].own_id = es_slice_of(owns[i]);
+        if (publisher_ids != NULL) {
+            frames[i].publisher_id = es_slice_of(publisher_ids[i]);
         }
         for (k = 0; names[i][k] != '\0'; k++) {
             slices[i][k] = es_slice(&names[i][k], 1);
@@ -67,7 +68,7 @@ static apr_status_t shut(const char *name, unsigned ms)
                             KIT_NOW + MINUTE, kit->touched, &closed);
 }
 
-static apr_status_t subscribe(apr_uint32_t place, const char *names)
+static apr_status_t subscribe(apr_uint32_t child, const char *names)
 {
     es_slice_t slices[CHANNELS];
     es_slot_t slots[CHANNELS];
@@ -77,7 +78,7 @@ static apr_status_t subscribe(apr_uint32_t place, const char *names)
     for (count = 0; names[count] != '\0'; count++) {
         slices[count] = es_slice(&names[count], 1);
     }
-    return es_store_subscribe(kit->store, place, slices, count, slots, &start);
+    return es_store_subscribe(kit->store, child, slices, count, slots, &start);
 }
 
 /* ---- scenes ------------------------------------------------------------- */
@@ -226,9 +227,9 @@ static apr_status_t do_recall(void)
 static apr_status_t do_own(void)
 {
     static const char *const names[] = {"a", "b", "ab"};
-    static const char *const owns[] = {"two", "two", "three"};
+    static const char *const publisher_ids[] = {"two", "two", "three"};
 
-    return say_all(names, owns, 3, 100, 3);
+    return say_all(names, publisher_ids, 3, 100, 3);
 }
 
 static apr_status_t do_known(void)
@@ -286,8 +287,8 @@ static apr_status_t do_unsubscribe(void)
     es_slice_t name = es_slice_of("b");
     es_slot_t slot;
 
-    es_chantab_find(&kit->store->tab, name,
-                    es_chantab_hash(&kit->store->tab, name), &slot);
+    es_channels_find(&kit->store->tab, name,
+                     es_channels_hash(&kit->store->tab, name), &slot);
     es_store_unsubscribe(kit->store, DEAD, &slot, 1);
     return APR_SUCCESS;
 }
@@ -302,7 +303,7 @@ static apr_status_t do_present(void)
 static apr_status_t do_tell(void)
 {
     es_store_clock(kit->store, KIT_NOW + 1);
-    es_pace_tell(kit->store, DEAD, es_store_head(kit->store));
+    es_flow_control_report(kit->store, DEAD, es_store_head(kit->store));
     return APR_SUCCESS;
 }
 
@@ -359,7 +360,7 @@ static void on_log(int level, apr_status_t rv, const char *tag,
 }
 
 static events_t after; /* what is there when the deed is done */
-static int kept;       /* of the history, in it */
+static int retained;   /* of the history, in it */
 static events_t all;   /* ever said, and stored */
 static es_id_t going;  /* the oldest, when somebody died */
 
@@ -373,7 +374,7 @@ static int judge_events(const events_t *seen)
         assert_true(is_end(seen, &after));
         return 1;
     }
-    assert_true(seen->count >= kept);
+    assert_true(seen->count >= retained);
     assert_true(is_end(seen, &history));
     return 0;
 }
@@ -383,8 +384,8 @@ static int judge_events(const events_t *seen)
 static void judge_carrying(const events_t *seen)
 {
     static kit_t *larger;
-    es_id_t birth = es_store_birth(kit->store);
-    es_carried_t carried;
+    es_id_t epoch = es_store_epoch(kit->store);
+    es_migrated_t migrated;
     es_store_t *store;
     events_t there;
     apr_pool_t *p;
@@ -394,11 +395,11 @@ static void judge_carrying(const events_t *seen)
     }
     apr_pool_create(&p, larger->pool);
     memset(larger->mem, 0, larger->size);
-    assert_int_equal(es_store_format(larger->mem, &larger->params, &birth), 0);
+    assert_int_equal(es_store_format(larger->mem, &larger->params, &epoch), 0);
     assert_int_equal(
         es_store_attach(&store, larger->mem, larger->size, &larger->params, p),
         0);
-    assert_int_equal(es_store_carry(store, kit->store, &carried), 0);
+    assert_int_equal(es_store_migrate(store, kit->store, &migrated), 0);
     read_all(store, &there);
     assert_int_equal(there.count, seen->count);
     assert_true(is_end(&there, seen));
@@ -449,7 +450,7 @@ static int count_again(const events_t *events)
 {
     int count = 0, i, k;
 
-    for (i = kept; i < after.count; i++) {
+    for (i = retained; i < after.count; i++) {
         for (k = 0; k < events->count; k++) {
             count += strcmp(events->at[k].names, after.at[i].names) == 0 &&
                      events->at[k].len == after.at[i].len &&
@@ -510,7 +511,7 @@ static void survive(const deed_t *deed)
     judge_store(1);
     if (deed->once) {
         read_all(kit->store, &again);
-        assert_int_equal(count_again(&again), after.count - kept);
+        assert_int_equal(count_again(&again), after.count - retained);
     }
     assert_int_equal(disasters, 0);
 }
@@ -533,10 +534,10 @@ static void open_scene(const deed_t *deed)
     memcpy(scene, kit->mem, kit->size);
     assert_int_equal(deed->run(), 0);
     read_all(kit->store, &after);
-    kept = after.count;
-    while (kept > 0 &&
-           es_id_compare(&after.at[kept - 1].id, last_of(&history)) > 0) {
-        kept--;
+    retained = after.count;
+    while (retained > 0 &&
+           es_id_compare(&after.at[retained - 1].id, last_of(&history)) > 0) {
+        retained--;
     }
     count_living(living);
     memcpy(kit->mem, scene, kit->size);

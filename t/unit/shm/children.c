@@ -14,21 +14,22 @@ static apr_pool_t *pool;
 static void *mem;
 static int wake[PLACES];
 
-static es_board_t *make_board(void)
+static es_children_t *make_children(void)
 {
-    apr_size_t size = es_board_size(PLACES);
-    es_board_t *board;
+    apr_size_t size = es_children_size(PLACES);
+    es_children_t *children;
     int i;
 
     apr_pool_create(&pool, NULL);
-    assert_int_equal(es_shm_create(&mem, size, pool), 0);
-    es_board_format(mem, PLACES);
+    assert_int_equal(es_segment_create(&mem, size, pool), 0);
+    es_children_format(mem, PLACES);
     for (i = 0; i < PLACES; i++) {
         wake[i] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
         assert_true(wake[i] >= 0);
     }
-    assert_int_equal(es_board_attach(&board, mem, size, PLACES, wake, pool), 0);
-    return board;
+    assert_int_equal(
+        es_children_attach(&children, mem, size, PLACES, wake, pool), 0);
+    return children;
 }
 
 static void drop_board(void)
@@ -50,63 +51,64 @@ static int is_readable(int fd, int timeout_ms)
 
 static void test_sizes(void **state)
 {
-    es_board_t *board = make_board();
+    es_children_t *children = make_children();
 
     (void)state;
-    assert_int_equal(es_board_size(0), 0);
-    assert_int_equal(es_board_size(65537), 0);
-    assert_true(es_board_size(65536) > 65536);
-    assert_int_equal(es_board_places(board), PLACES);
-    assert_int_equal(es_board_attach(&board, mem, es_board_size(PLACES),
-                                     PLACES - 1, wake, pool),
+    assert_int_equal(es_children_size(0), 0);
+    assert_int_equal(es_children_size(65537), 0);
+    assert_true(es_children_size(65536) > 65536);
+    assert_int_equal(es_children_max(children), PLACES);
+    assert_int_equal(es_children_attach(&children, mem,
+                                        es_children_size(PLACES), PLACES - 1,
+                                        wake, pool),
                      APR_EMISMATCH);
-    assert_int_equal(es_board_attach(&board, mem, 64, PLACES, wake, pool),
+    assert_int_equal(es_children_attach(&children, mem, 64, PLACES, wake, pool),
                      APR_EMISMATCH);
     drop_board();
 }
 
 static void test_claim_and_free(void **state)
 {
-    es_board_t *board = make_board();
+    es_children_t *children = make_children();
     apr_uint32_t i;
 
     (void)state;
     for (i = 1; i <= PLACES; i++) {
-        assert_false(es_board_is_taken(board, i));
-        assert_int_equal(es_board_claim(board, 1, 100 + i), i);
-        assert_true(es_board_is_taken(board, i));
+        assert_false(es_children_is_present(children, i));
+        assert_int_equal(es_children_claim(children, 1, 100 + i), i);
+        assert_true(es_children_is_present(children, i));
     }
-    assert_int_equal(es_board_claim(board, 1, 200), 0);
-    assert_int_equal(es_board_find(board, 102), 2);
-    assert_int_equal(es_board_find(board, 200), 0);
-    assert_int_equal(es_board_find(board, 0), 0);
-    es_board_free(board, 2);
-    assert_int_equal(es_board_find(board, 102), 0);
-    assert_false(es_board_is_taken(board, 2));
-    assert_int_equal(es_board_claim(board, 2, 200), 2);
+    assert_int_equal(es_children_claim(children, 1, 200), 0);
+    assert_int_equal(es_children_find(children, 102), 2);
+    assert_int_equal(es_children_find(children, 200), 0);
+    assert_int_equal(es_children_find(children, 0), 0);
+    es_children_free(children, 2);
+    assert_int_equal(es_children_find(children, 102), 0);
+    assert_false(es_children_is_present(children, 2));
+    assert_int_equal(es_children_claim(children, 2, 200), 2);
     drop_board();
 }
 
 static void test_out_of_range(void **state)
 {
-    es_board_t *board = make_board();
+    es_children_t *children = make_children();
 
     (void)state;
-    es_board_free(board, 0);
-    es_board_free(board, PLACES + 1);
-    es_board_wake(board, PLACES + 1);
-    es_board_sleeps(board, 0);
-    es_board_wakes(board, 0);
-    assert_false(es_board_is_taken(board, 0));
-    assert_false(es_board_is_taken(board, PLACES + 1));
-    assert_int_equal(es_board_wake_fd(board, 0), -1);
-    assert_int_equal(es_board_wake_fd(board, 2), wake[1]);
+    es_children_free(children, 0);
+    es_children_free(children, PLACES + 1);
+    es_children_wake(children, PLACES + 1);
+    es_children_sleeps(children, 0);
+    es_children_wakes(children, 0);
+    assert_false(es_children_is_present(children, 0));
+    assert_false(es_children_is_present(children, PLACES + 1));
+    assert_int_equal(es_children_wake_fd(children, 0), -1);
+    assert_int_equal(es_children_wake_fd(children, 2), wake[1]);
     drop_board();
 }
 
 static void test_children_claim(void **state)
 {
-    es_board_t *board = make_board();
+    es_children_t *children = make_children();
     pid_t pids[PLACES];
     int i;
 
@@ -114,52 +116,52 @@ static void test_children_claim(void **state)
     for (i = 0; i < PLACES; i++) {
         pids[i] = fork();
         if (pids[i] == 0) {
-            _exit(es_board_claim(board, 1, getpid()) == 0);
+            _exit(es_children_claim(children, 1, getpid()) == 0);
         }
     }
     for (i = 0; i < PLACES; i++) {
         kit_wait(pids[i]);
     }
     for (i = 0; i < PLACES; i++) {
-        apr_uint32_t place = es_board_find(board, pids[i]);
+        apr_uint32_t child = es_children_find(children, pids[i]);
 
-        assert_int_not_equal(place, 0);
-        es_board_free(board, place);
-        assert_int_equal(es_board_find(board, pids[i]), 0);
+        assert_int_not_equal(child, 0);
+        es_children_free(children, child);
+        assert_int_equal(es_children_find(children, pids[i]), 0);
     }
     drop_board();
 }
 
 static void test_wake(void **state)
 {
-    es_board_t *board = make_board();
+    es_children_t *children = make_children();
     apr_uint64_t times;
 
     (void)state;
-    es_board_wake(board, 1);
+    es_children_wake(children, 1);
     assert_false(is_readable(wake[0], 0));
-    es_board_sleeps(board, 1);
-    es_board_wake(board, 1);
-    es_board_wake(board, 1);
+    es_children_sleeps(children, 1);
+    es_children_wake(children, 1);
+    es_children_wake(children, 1);
     assert_true(is_readable(wake[0], 0));
     assert_int_equal(read(wake[0], &times, sizeof(times)), sizeof(times));
     assert_int_equal(times, 1);
-    es_board_sleeps(board, 1);
-    es_board_wakes(board, 1);
-    es_board_wake(board, 1);
+    es_children_sleeps(children, 1);
+    es_children_wakes(children, 1);
+    es_children_wake(children, 1);
     assert_false(is_readable(wake[0], 0));
     drop_board();
 }
 
 static void test_full_counter_does_not_block(void **state)
 {
-    es_board_t *board = make_board();
+    es_children_t *children = make_children();
     apr_uint64_t most = APR_UINT64_MAX - 1;
 
     (void)state;
     assert_int_equal(write(wake[0], &most, sizeof(most)), sizeof(most));
-    es_board_sleeps(board, 1);
-    es_board_wake(board, 1);
+    es_children_sleeps(children, 1);
+    es_children_wake(children, 1);
     assert_true(is_readable(wake[0], 0));
     drop_board();
 }
@@ -168,7 +170,7 @@ static void test_full_counter_does_not_block(void **state)
 static void test_no_wake_is_lost(void **state)
 {
     enum { ROUNDS = 20000 };
-    es_board_t *board = make_board();
+    es_children_t *children = make_children();
     apr_uint64_t *heads;
     apr_uint64_t seen = 0;
     apr_uint64_t drain;
@@ -176,7 +178,7 @@ static void test_no_wake_is_lost(void **state)
     void *shared;
 
     (void)state;
-    assert_int_equal(es_shm_create(&shared, 4096, pool), 0);
+    assert_int_equal(es_segment_create(&shared, 4096, pool), 0);
     heads = shared; /* [0] is made, [8] is seen */
     pid = fork();
     if (pid == 0) {
@@ -185,7 +187,7 @@ static void test_no_wake_is_lost(void **state)
         alarm(60);
         for (i = 1; i <= ROUNDS; i++) {
             __atomic_store_n(&heads[0], i, __ATOMIC_RELEASE);
-            es_board_wake(board, 1);
+            es_children_wake(children, 1);
             while (__atomic_load_n(&heads[8], __ATOMIC_ACQUIRE) + 1 < i) {
                 sched_yield();
             }
@@ -193,11 +195,11 @@ static void test_no_wake_is_lost(void **state)
         _exit(0);
     }
     while (seen < ROUNDS) {
-        es_board_sleeps(board, 1);
+        es_children_sleeps(children, 1);
         if (__atomic_load_n(&heads[0], __ATOMIC_ACQUIRE) == seen) {
             assert_true(is_readable(wake[0], 20000));
         }
-        es_board_wakes(board, 1);
+        es_children_wakes(children, 1);
         if (read(wake[0], &drain, sizeof(drain)) < 0) {
             drain = 0; /* was not asleep yet */
         }

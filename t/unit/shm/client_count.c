@@ -1,127 +1,136 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of src/store/es_census.c: limits hold over all children. */
+/* Tests of src/shm/client_count.c: limits hold over all children. */
 #include "t/unit/unit.h"
 
 #include "shm/client_count.h"
 
 #define PLACES 3
 
-static es_census_t *make(void)
+static es_client_count_t *make(void)
 {
-    return es_census_attach(apr_pcalloc(pool, es_census_size(PLACES)), PLACES,
-                            pool);
+    return es_client_count_attach(
+        apr_pcalloc(pool, es_client_count_size(PLACES)), PLACES, pool);
 }
 
-static es_census_result_t enter(es_census_t *census, apr_uint32_t place,
-                                apr_uint64_t address, es_census_limits_t limits,
-                                es_ticket_t *ticket)
+static es_client_count_result_t enter(es_client_count_t *client_count,
+                                      apr_uint32_t child, apr_uint64_t address,
+                                      es_client_limits_t limits,
+                                      es_counted_t *counted)
 {
-    return es_census_enter(census, place, address, &limits, ticket);
+    return es_client_count_enter(client_count, child, address, &limits,
+                                 counted);
 }
 
 FACTS(counts_in_and_out)
 {
-    es_census_t *census = make();
-    es_census_limits_t none = {0, 0, 0};
-    es_ticket_t first, second;
+    es_client_count_t *client_count = make();
+    es_client_limits_t none = {0, 0, 0};
+    es_counted_t first, second;
 
-    assert_int_equal(enter(census, 1, 7, none, &first), ES_CENSUS_OK);
-    assert_int_equal(enter(census, 2, 7, none, &second), ES_CENSUS_OK);
-    assert_int_equal(es_census_clients(census, 1), 1);
-    assert_int_equal(es_census_clients(census, 0), 2);
-    es_census_leave(&first);
-    assert_int_equal(es_census_clients(census, 1), 0);
-    assert_int_equal(es_census_clients(census, 0), 1);
+    assert_int_equal(enter(client_count, 1, 7, none, &first),
+                     ES_CLIENT_COUNT_OK);
+    assert_int_equal(enter(client_count, 2, 7, none, &second),
+                     ES_CLIENT_COUNT_OK);
+    assert_int_equal(es_client_count_total(client_count, 1), 1);
+    assert_int_equal(es_client_count_total(client_count, 0), 2);
+    es_client_count_leave(&first);
+    assert_int_equal(es_client_count_total(client_count, 1), 0);
+    assert_int_equal(es_client_count_total(client_count, 0), 1);
 }
 
 FACTS(limit_of_all_children)
 {
-    es_census_t *census = make();
-    es_census_limits_t two = {2, 0, 0};
-    es_ticket_t a, b, c;
+    es_client_count_t *client_count = make();
+    es_client_limits_t two = {2, 0, 0};
+    es_counted_t a, b, c;
 
-    assert_int_equal(enter(census, 1, 1, two, &a), ES_CENSUS_OK);
-    assert_int_equal(enter(census, 2, 2, two, &b), ES_CENSUS_OK);
-    assert_int_equal(enter(census, 3, 3, two, &c), ES_CENSUS_FULL);
-    assert_null(c.census);
-    assert_int_equal(es_census_clients(census, 0), 2);
-    es_census_leave(&a);
-    assert_int_equal(enter(census, 3, 3, two, &c), ES_CENSUS_OK);
+    assert_int_equal(enter(client_count, 1, 1, two, &a), ES_CLIENT_COUNT_OK);
+    assert_int_equal(enter(client_count, 2, 2, two, &b), ES_CLIENT_COUNT_OK);
+    assert_int_equal(enter(client_count, 3, 3, two, &c), ES_CLIENT_COUNT_FULL);
+    assert_null(c.client_count);
+    assert_int_equal(es_client_count_total(client_count, 0), 2);
+    es_client_count_leave(&a);
+    assert_int_equal(enter(client_count, 3, 3, two, &c), ES_CLIENT_COUNT_OK);
 }
 
 FACTS(limit_of_an_address)
 {
-    es_census_t *census = make();
-    es_census_limits_t two = {0, 2, 0};
-    es_ticket_t a, b, c, other;
+    es_client_count_t *client_count = make();
+    es_client_limits_t two = {0, 2, 0};
+    es_counted_t a, b, c, other;
 
-    assert_int_equal(enter(census, 1, 9, two, &a), ES_CENSUS_OK);
-    assert_int_equal(enter(census, 2, 9, two, &b), ES_CENSUS_OK);
-    assert_int_equal(enter(census, 1, 9, two, &c), ES_CENSUS_ADDRESS_FULL);
-    assert_int_equal(enter(census, 1, 10, two, &other), ES_CENSUS_OK);
-    es_census_leave(&b);
-    assert_int_equal(enter(census, 1, 9, two, &c), ES_CENSUS_OK);
+    assert_int_equal(enter(client_count, 1, 9, two, &a), ES_CLIENT_COUNT_OK);
+    assert_int_equal(enter(client_count, 2, 9, two, &b), ES_CLIENT_COUNT_OK);
+    assert_int_equal(enter(client_count, 1, 9, two, &c),
+                     ES_CLIENT_COUNT_ADDRESS_FULL);
+    assert_int_equal(enter(client_count, 1, 10, two, &other),
+                     ES_CLIENT_COUNT_OK);
+    es_client_count_leave(&b);
+    assert_int_equal(enter(client_count, 1, 9, two, &c), ES_CLIENT_COUNT_OK);
 }
 
 FACTS(limit_of_a_child)
 {
-    es_census_t *census = make();
-    es_census_limits_t one = {0, 0, 1};
-    es_ticket_t a, b;
+    es_client_count_t *client_count = make();
+    es_client_limits_t one = {0, 0, 1};
+    es_counted_t a, b;
 
-    assert_int_equal(enter(census, 1, 1, one, &a), ES_CENSUS_OK);
-    assert_int_equal(enter(census, 1, 2, one, &b), ES_CENSUS_PROCESS_FULL);
-    assert_int_equal(enter(census, 2, 2, one, &b), ES_CENSUS_OK);
+    assert_int_equal(enter(client_count, 1, 1, one, &a), ES_CLIENT_COUNT_OK);
+    assert_int_equal(enter(client_count, 1, 2, one, &b),
+                     ES_CLIENT_COUNT_PROCESS_FULL);
+    assert_int_equal(enter(client_count, 2, 2, one, &b), ES_CLIENT_COUNT_OK);
 }
 
 FACTS(a_dead_child_takes_its_clients_with_it)
 {
-    es_census_t *census = make();
-    es_census_limits_t one = {0, 1, 0};
-    es_ticket_t a, b;
+    es_client_count_t *client_count = make();
+    es_client_limits_t one = {0, 1, 0};
+    es_counted_t a, b;
 
-    assert_int_equal(enter(census, 1, 5, one, &a), ES_CENSUS_OK);
-    assert_int_equal(enter(census, 2, 5, one, &b), ES_CENSUS_ADDRESS_FULL);
-    es_census_forget(census, 1);
-    assert_int_equal(es_census_clients(census, 0), 0);
-    assert_int_equal(enter(census, 2, 5, one, &b), ES_CENSUS_OK);
+    assert_int_equal(enter(client_count, 1, 5, one, &a), ES_CLIENT_COUNT_OK);
+    assert_int_equal(enter(client_count, 2, 5, one, &b),
+                     ES_CLIENT_COUNT_ADDRESS_FULL);
+    es_client_count_forget(client_count, 1);
+    assert_int_equal(es_client_count_total(client_count, 0), 0);
+    assert_int_equal(enter(client_count, 2, 5, one, &b), ES_CLIENT_COUNT_OK);
 }
 
 FACTS(never_counts_an_address_too_low)
 {
-    es_census_t *census = make();
-    es_census_limits_t none = {0, 0, 0}, one = {0, 1, 0};
-    es_ticket_t ticket;
+    es_client_count_t *client_count = make();
+    es_client_limits_t none = {0, 0, 0}, one = {0, 1, 0};
+    es_counted_t counted;
     apr_uint64_t i, refused = 0;
 
     for (i = 0; i < 5000; i++) {
-        enter(census, 1, es_census_key(&i, sizeof(i)), none, &ticket);
+        enter(client_count, 1, es_client_count_key(&i, sizeof(i)), none,
+              &counted);
     }
     for (i = 0; i < 5000; i++) {
-        refused += enter(census, 2, es_census_key(&i, sizeof(i)), one,
-                         &ticket) == ES_CENSUS_ADDRESS_FULL;
+        refused += enter(client_count, 2, es_client_count_key(&i, sizeof(i)),
+                         one, &counted) == ES_CLIENT_COUNT_ADDRESS_FULL;
     }
     assert_int_equal(refused, 5000);
 }
 
 FACTS(refuses_places_that_there_are_not)
 {
-    es_census_t *census = make();
-    es_census_limits_t none = {0, 0, 0};
-    es_ticket_t ticket;
+    es_client_count_t *client_count = make();
+    es_client_limits_t none = {0, 0, 0};
+    es_counted_t counted;
 
-    assert_int_equal(enter(census, 0, 1, none, &ticket),
-                     ES_CENSUS_PROCESS_FULL);
-    assert_int_equal(enter(census, PLACES + 1, 1, none, &ticket),
-                     ES_CENSUS_PROCESS_FULL);
-    assert_null(ticket.census);
+    assert_int_equal(enter(client_count, 0, 1, none, &counted),
+                     ES_CLIENT_COUNT_PROCESS_FULL);
+    assert_int_equal(enter(client_count, PLACES + 1, 1, none, &counted),
+                     ES_CLIENT_COUNT_PROCESS_FULL);
+    assert_null(counted.client_count);
 }
 
 FACTS(keys_tell_addresses_apart)
 {
-    assert_true(es_census_key("\177\0\0\1", 4) !=
-                es_census_key("\177\0\0\2", 4));
-    assert_true(es_census_key("\0", 1) != es_census_key("\0\0", 2));
+    assert_true(es_client_count_key("\177\0\0\1", 4) !=
+                es_client_count_key("\177\0\0\2", 4));
+    assert_true(es_client_count_key("\0", 1) != es_client_count_key("\0\0", 2));
 }
 
 static const struct CMUnitTest tests[] = {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of store/es_meter.c. */
+/* Tests of shm/counters.c. */
 #include "t/unit/unit.h"
 
 #include <sys/wait.h>
@@ -10,43 +10,45 @@
 
 FACTS(each_counter_counts_by_itself)
 {
-    es_meter_t *meter = es_meter_attach(apr_pcalloc(pool, es_meter_size()));
+    es_counters_t *counters =
+        es_counters_attach(apr_pcalloc(pool, es_counters_size()));
 
-    es_meter_add(meter, 0, 3);
-    es_meter_add(meter, ES_METER_COUNTERS - 1, 1);
-    es_meter_add(meter, 0, 4);
-    assert_int_equal(es_meter_read(meter, 0), 7);
-    assert_int_equal(es_meter_read(meter, 1), 0);
-    assert_int_equal(es_meter_read(meter, ES_METER_COUNTERS - 1), 1);
+    es_counters_add(counters, 0, 3);
+    es_counters_add(counters, ES_COUNTERS_MAX - 1, 1);
+    es_counters_add(counters, 0, 4);
+    assert_int_equal(es_counters_read(counters, 0), 7);
+    assert_int_equal(es_counters_read(counters, 1), 0);
+    assert_int_equal(es_counters_read(counters, ES_COUNTERS_MAX - 1), 1);
 }
 
 FACTS(beyond_the_last_there_is_nothing)
 {
-    char *mem = apr_pcalloc(pool, es_meter_size() + 64);
-    es_meter_t *meter = es_meter_attach(mem);
+    char *mem = apr_pcalloc(pool, es_counters_size() + 64);
+    es_counters_t *counters = es_counters_attach(mem);
     apr_size_t i;
 
-    es_meter_add(meter, ES_METER_COUNTERS, 1);
-    assert_int_equal(es_meter_read(meter, ES_METER_COUNTERS), 0);
+    es_counters_add(counters, ES_COUNTERS_MAX, 1);
+    assert_int_equal(es_counters_read(counters, ES_COUNTERS_MAX), 0);
     for (i = 0; i < 64; i++) {
-        assert_int_equal(mem[es_meter_size() + i], 0);
+        assert_int_equal(mem[es_counters_size() + i], 0);
     }
 }
 
 FACTS(processes_lose_nothing)
 {
     void *mem;
-    es_meter_t *meter;
+    es_counters_t *counters;
     pid_t pids[2];
     int i, n, status;
 
-    assert_int_equal(es_shm_create(&mem, es_meter_size(), pool), APR_SUCCESS);
-    meter = es_meter_attach(mem);
+    assert_int_equal(es_segment_create(&mem, es_counters_size(), pool),
+                     APR_SUCCESS);
+    counters = es_counters_attach(mem);
     for (i = 0; i < 2; i++) {
         pids[i] = fork();
         if (pids[i] == 0) {
             for (n = 0; n < 100000; n++) {
-                es_meter_add(meter, 5, 1);
+                es_counters_add(counters, 5, 1);
             }
             _exit(0);
         }
@@ -55,7 +57,7 @@ FACTS(processes_lose_nothing)
         assert_int_equal(waitpid(pids[i], &status, 0), pids[i]);
         assert_int_equal(status, 0);
     }
-    assert_int_equal(es_meter_read(meter, 5), 200000);
+    assert_int_equal(es_counters_read(counters, 5), 200000);
 }
 
 static const struct CMUnitTest tests[] = {

@@ -9,7 +9,7 @@ static es_lock_t *make_lock(apr_pool_t **pool)
     void *mem;
 
     apr_pool_create(pool, NULL);
-    assert_int_equal(es_shm_create(&mem, sizeof(es_lock_t), *pool), 0);
+    assert_int_equal(es_segment_create(&mem, sizeof(es_lock_t), *pool), 0);
     assert_int_equal((apr_uintptr_t)mem % 4096, 0);
     assert_int_equal(es_lock_init(mem), 0);
     return mem;

@@ -9,8 +9,8 @@
 
 #include "shm/children.h"
 #include "shm/client_count.h"
-#include "grip/outbox_shm.h"
 #include "shm/counters.h"
+#include "grip/outbox_shm.h"
 
 #define PLACES 3
 #define DEAD 1
@@ -21,11 +21,11 @@
 static apr_pool_t *pool;
 static void *mem;
 static apr_size_t size;
-static int bells[PLACES];
-static es_outbox_t *box;
-static es_mailroom_t *room;
-static es_census_t *census;
-static es_board_t *board;
+static int wake_fds[PLACES];
+static es_outbox_t *outbox;
+static es_outbox_shm_t *outbox_shm;
+static es_client_count_t *client_count;
+static es_children_t *children;
 
 typedef struct deed_t {
     const char *name;
@@ -37,7 +37,7 @@ typedef struct deed_t {
 static void share(apr_size_t bytes)
 {
     size = (bytes + 7) / 8 * 8;
-    assert_int_equal(es_shm_create(&mem, size, pool), 0);
+    assert_int_equal(es_segment_create(&mem, size, pool), 0);
 }
 
 /* ---- outboxes ----------------------------------------------------------- */
@@ -45,11 +45,11 @@ static void share(apr_size_t bytes)
 /* 0..100 were taken, 100..200 failed; 200.. are to be sent */
 static void open_box(void)
 {
-    share(sizeof(*box));
-    box = mem;
-    assert_int_equal(es_outbox_format(box), 0);
-    es_outbox_note(box, 0, 100, ES_OUTCOME_TAKEN);
-    es_outbox_note(box, 100, 200, 500);
+    share(sizeof(*outbox));
+    outbox = mem;
+    assert_int_equal(es_outbox_format(outbox), 0);
+    es_outbox_report(outbox, 0, 100, ES_OUTCOME_TAKEN);
+    es_outbox_report(outbox, 100, 200, 500);
 }
 
 /* The same, and there have been more failures than are remembered. */
@@ -58,16 +58,16 @@ static void open_full_box(void)
     es_pos_t pos;
 
     open_box();
-    for (pos = 200; pos < 200 + 2 * ES_OUTBOX_NOTES; pos++) {
-        es_outbox_note(box, pos, pos + 1, pos % 2 ? 500 : 503);
+    for (pos = 200; pos < 200 + 2 * ES_OUTBOX_RESULTS; pos++) {
+        es_outbox_report(outbox, pos, pos + 1, pos % 2 ? 500 : 503);
     }
 }
 
 static void post(es_pos_t from, es_pos_t to, int outcome)
 {
-    if (es_outbox_take(box) == APR_SUCCESS) {
-        es_outbox_note(box, from, to, outcome);
-        es_outbox_give(box);
+    if (es_outbox_acquire(outbox) == APR_SUCCESS) {
+        es_outbox_report(outbox, from, to, outcome);
+        es_outbox_release(outbox);
     }
 }
 
@@ -93,33 +93,33 @@ static void send_again(void)
 
 static void send_failed_full(void)
 {
-    post(200 + 2 * ES_OUTBOX_NOTES, 300 + 2 * ES_OUTBOX_NOTES, 404);
+    post(200 + 2 * ES_OUTBOX_RESULTS, 300 + 2 * ES_OUTBOX_RESULTS, 404);
 }
 
 /** What was sent is told as it was noted, or sent once more: then the last
  * word counts. */
 static void judge_sent(es_pos_t from, es_pos_t to, int outcome, int next)
 {
-    int is_done = es_outbox_sent(box) == to;
+    int is_done = es_outbox_sent(outbox) == to;
 
-    assert_true(is_done || es_outbox_sent(box) == from);
-    assert_int_equal(es_outbox_outcome(box, from, to),
+    assert_true(is_done || es_outbox_sent(outbox) == from);
+    assert_int_equal(es_outbox_outcome(outbox, from, to),
                      is_done ? outcome : ES_OUTCOME_OPEN);
-    assert_int_equal(es_outbox_take(box), APR_SUCCESS);
+    assert_int_equal(es_outbox_acquire(outbox), APR_SUCCESS);
     if (!is_done) {
-        es_outbox_note(box, from, to, next);
+        es_outbox_report(outbox, from, to, next);
         outcome = next;
     }
-    es_outbox_note(box, to, to + 100, ES_OUTCOME_TAKEN);
-    es_outbox_give(box);
-    assert_int_equal(es_outbox_outcome(box, from, to), outcome);
-    assert_int_equal(es_outbox_outcome(box, to, to + 100), ES_OUTCOME_TAKEN);
+    es_outbox_report(outbox, to, to + 100, ES_OUTCOME_TAKEN);
+    es_outbox_release(outbox);
+    assert_int_equal(es_outbox_outcome(outbox, from, to), outcome);
+    assert_int_equal(es_outbox_outcome(outbox, to, to + 100), ES_OUTCOME_TAKEN);
 }
 
 static void judge_old(void)
 {
-    assert_int_equal(es_outbox_outcome(box, 0, 100), ES_OUTCOME_TAKEN);
-    assert_int_equal(es_outbox_outcome(box, 100, 200), 500);
+    assert_int_equal(es_outbox_outcome(outbox, 0, 100), ES_OUTCOME_TAKEN);
+    assert_int_equal(es_outbox_outcome(outbox, 100, 200), 500);
 }
 
 static void judge_taken(void)
@@ -152,22 +152,22 @@ static void judge_failed_alike(void)
 
 static void judge_again(void)
 {
-    int outcome = es_outbox_outcome(box, 100, 200);
+    int outcome = es_outbox_outcome(outbox, 100, 200);
 
     assert_true(outcome == 500 || outcome == ES_OUTCOME_TAKEN);
-    assert_int_equal(es_outbox_sent(box), 200);
+    assert_int_equal(es_outbox_sent(outbox), 200);
     send_again();
-    assert_int_equal(es_outbox_outcome(box, 100, 200), ES_OUTCOME_TAKEN);
-    assert_int_equal(es_outbox_outcome(box, 0, 100), ES_OUTCOME_TAKEN);
+    assert_int_equal(es_outbox_outcome(outbox, 100, 200), ES_OUTCOME_TAKEN);
+    assert_int_equal(es_outbox_outcome(outbox, 0, 100), ES_OUTCOME_TAKEN);
 }
 
 static void judge_full(void)
 {
-    es_pos_t end = 200 + 2 * ES_OUTBOX_NOTES, pos;
+    es_pos_t end = 200 + 2 * ES_OUTBOX_RESULTS, pos;
 
     /* the oldest may just be written over */
-    for (pos = end - ES_OUTBOX_NOTES + 2; pos < end; pos++) {
-        assert_int_equal(es_outbox_outcome(box, pos, pos + 1),
+    for (pos = end - ES_OUTBOX_RESULTS + 2; pos < end; pos++) {
+        assert_int_equal(es_outbox_outcome(outbox, pos, pos + 1),
                          pos % 2 ? 500 : 503);
     }
     judge_sent(end, end + 100, 404, ES_OUTCOME_TAKEN);
@@ -179,15 +179,16 @@ static void open_room(void)
 {
     int i;
 
-    share(es_mailroom_size(PLACES));
-    assert_int_equal(es_mailroom_format(mem, PLACES), 0);
+    share(es_outbox_shm_size(PLACES));
+    assert_int_equal(es_outbox_shm_format(mem, PLACES), 0);
     for (i = 0; i < PLACES; i++) {
-        bells[i] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-        assert_true(bells[i] >= 0);
+        wake_fds[i] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+        assert_true(wake_fds[i] >= 0);
     }
-    assert_int_equal(es_mailroom_attach(&room, mem, PLACES, bells, pool), 0);
-    es_mailroom_waits(room, 2);
-    es_mailroom_waits(room, 3);
+    assert_int_equal(
+        es_outbox_shm_attach(&outbox_shm, mem, PLACES, wake_fds, pool), 0);
+    es_outbox_shm_sleeps(outbox_shm, 2);
+    es_outbox_shm_sleeps(outbox_shm, 3);
 }
 
 static void close_bells(void)
@@ -195,26 +196,26 @@ static void close_bells(void)
     int i;
 
     for (i = 0; i < PLACES; i++) {
-        close(bells[i]);
+        close(wake_fds[i]);
     }
 }
 
-static int has_rung(int bell)
+static int has_rung(int wake_fd)
 {
     apr_uint64_t count;
 
-    return read(bells[bell - 1], &count, sizeof(count)) == sizeof(count);
+    return read(wake_fds[wake_fd - 1], &count, sizeof(count)) == sizeof(count);
 }
 
 static void wait_and_wake(void)
 {
-    es_mailroom_waits(room, DEAD);
-    es_mailroom_wakes(room, DEAD);
+    es_outbox_shm_sleeps(outbox_shm, DEAD);
+    es_outbox_shm_wakes(outbox_shm, DEAD);
 }
 
 static void ring_all(void)
 {
-    es_mailroom_ring_all(room);
+    es_outbox_shm_wake_all(outbox_shm);
 }
 
 /** Who rings next calls those that were not called yet, but for the one that
@@ -223,134 +224,138 @@ static void judge_bells(void)
 {
     int called;
 
-    es_mailroom_ring_all(room);
+    es_outbox_shm_wake_all(outbox_shm);
     called = has_rung(2) + has_rung(3);
     assert_true(called >= 1);
-    es_mailroom_waits(room, 2);
-    es_mailroom_waits(room, 3);
-    es_mailroom_ring_all(room);
+    es_outbox_shm_sleeps(outbox_shm, 2);
+    es_outbox_shm_sleeps(outbox_shm, 3);
+    es_outbox_shm_wake_all(outbox_shm);
     assert_true(has_rung(2) && has_rung(3));
     (void)has_rung(DEAD);
 }
 
 /* ---- the census --------------------------------------------------------- */
 
-static const es_census_limits_t no_limits = {0, 0, 0};
-static const es_census_limits_t one_each = {0, 1, 0};
+static const es_client_limits_t no_limits = {0, 0, 0};
+static const es_client_limits_t one_each = {0, 1, 0};
 
 /** Each child has a client of address 7, who dies one of 8 as well. */
-static es_ticket_t tickets[3];
+static es_counted_t tickets[3];
 
 static void open_census(void)
 {
-    share(es_census_size(PLACES));
-    census = es_census_attach(mem, PLACES, pool);
-    es_census_enter(census, LIVING, 7, &no_limits, &tickets[0]);
-    es_census_enter(census, DEAD, 7, &no_limits, &tickets[1]);
-    es_census_enter(census, DEAD, 8, &no_limits, &tickets[2]);
+    share(es_client_count_size(PLACES));
+    client_count = es_client_count_attach(mem, PLACES, pool);
+    es_client_count_enter(client_count, LIVING, 7, &no_limits, &tickets[0]);
+    es_client_count_enter(client_count, DEAD, 7, &no_limits, &tickets[1]);
+    es_client_count_enter(client_count, DEAD, 8, &no_limits, &tickets[2]);
 }
 
 /* Who dies has none yet. */
 static void open_empty_census(void)
 {
-    share(es_census_size(PLACES));
-    census = es_census_attach(mem, PLACES, pool);
-    es_census_enter(census, LIVING, 7, &no_limits, &tickets[0]);
+    share(es_client_count_size(PLACES));
+    client_count = es_client_count_attach(mem, PLACES, pool);
+    es_client_count_enter(client_count, LIVING, 7, &no_limits, &tickets[0]);
 }
 
 static void enter(void)
 {
-    es_ticket_t ticket;
+    es_counted_t counted;
 
-    es_census_enter(census, DEAD, 9, &no_limits, &ticket);
+    es_client_count_enter(client_count, DEAD, 9, &no_limits, &counted);
 }
 
 static void enter_in_vain(void)
 {
-    es_ticket_t ticket;
+    es_counted_t counted;
 
-    es_census_enter(census, DEAD, 7, &one_each, &ticket);
+    es_client_count_enter(client_count, DEAD, 7, &one_each, &counted);
 }
 
 static void leave(void)
 {
-    es_census_leave(&tickets[2]);
-    es_census_leave(&tickets[1]);
+    es_client_count_leave(&tickets[2]);
+    es_client_count_leave(&tickets[1]);
 }
 
 static void judge_census(void)
 {
-    es_census_limits_t two_each = {0, 2, 0};
-    es_ticket_t ticket;
+    es_client_limits_t two_each = {0, 2, 0};
+    es_counted_t counted;
 
-    assert_true(es_census_clients(census, 0) >= 1);
-    es_census_forget(census, DEAD);
-    assert_int_equal(es_census_clients(census, DEAD), 0);
-    assert_int_equal(es_census_clients(census, 0), 1);
+    assert_true(es_client_count_total(client_count, 0) >= 1);
+    es_client_count_forget(client_count, DEAD);
+    assert_int_equal(es_client_count_total(client_count, DEAD), 0);
+    assert_int_equal(es_client_count_total(client_count, 0), 1);
     /* there is another child at this place now, and nothing of the old one */
-    assert_int_equal(es_census_enter(census, DEAD, 8, &one_each, &ticket),
-                     ES_CENSUS_OK);
-    assert_int_equal(es_census_enter(census, DEAD, 9, &one_each, &ticket),
-                     ES_CENSUS_OK);
-    assert_int_equal(es_census_enter(census, 3, 7, &one_each, &ticket),
-                     ES_CENSUS_ADDRESS_FULL);
-    assert_int_equal(es_census_enter(census, 3, 7, &two_each, &ticket),
-                     ES_CENSUS_OK);
-    assert_int_equal(es_census_clients(census, 0), 4);
+    assert_int_equal(
+        es_client_count_enter(client_count, DEAD, 8, &one_each, &counted),
+        ES_CLIENT_COUNT_OK);
+    assert_int_equal(
+        es_client_count_enter(client_count, DEAD, 9, &one_each, &counted),
+        ES_CLIENT_COUNT_OK);
+    assert_int_equal(
+        es_client_count_enter(client_count, 3, 7, &one_each, &counted),
+        ES_CLIENT_COUNT_ADDRESS_FULL);
+    assert_int_equal(
+        es_client_count_enter(client_count, 3, 7, &two_each, &counted),
+        ES_CLIENT_COUNT_OK);
+    assert_int_equal(es_client_count_total(client_count, 0), 4);
 }
 
 /* ---- the board ---------------------------------------------------------- */
 
 static void open_board(void)
 {
-    share(es_board_size(PLACES));
-    es_board_format(mem, PLACES);
-    assert_int_equal(es_board_attach(&board, mem, size, PLACES, bells, pool),
-                     0);
-    assert_int_equal(es_board_claim(board, 1, 1000), 1);
+    share(es_children_size(PLACES));
+    es_children_format(mem, PLACES);
+    assert_int_equal(
+        es_children_attach(&children, mem, size, PLACES, wake_fds, pool), 0);
+    assert_int_equal(es_children_claim(children, 1, 1000), 1);
 }
 
 static void live_on_board(void)
 {
-    apr_uint32_t place = es_board_claim(board, 5, PID);
+    apr_uint32_t child = es_children_claim(children, 5, PID);
 
-    es_board_sleeps(board, place);
-    es_board_wakes(board, place);
-    es_board_sleeps(board, place);
-    es_board_stops(board, place);
+    es_children_sleeps(children, child);
+    es_children_wakes(children, child);
+    es_children_sleeps(children, child);
+    es_children_stops(children, child);
 }
 
 /** The parent finds it by its pid, if it was there, and then it never was. */
 static void judge_board(void)
 {
-    apr_uint32_t place = es_board_find(board, PID);
+    apr_uint32_t child = es_children_find(children, PID);
 
-    assert_true(place == 0 || place == 2);
-    es_board_free(board, place);
-    assert_int_equal(es_board_find(board, PID), 0);
-    assert_int_equal(es_board_holder(board, 1), 1000);
-    assert_false(es_board_has_refuge(board, 1, 0));
-    assert_int_equal(es_board_claim(board, 5, 1001), 2);
-    assert_true(es_board_has_refuge(board, 1, 5));
-    assert_int_equal(es_board_claim(board, 5, 1002), 3);
+    assert_true(child == 0 || child == 2);
+    es_children_free(children, child);
+    assert_int_equal(es_children_find(children, PID), 0);
+    assert_int_equal(es_children_pid(children, 1), 1000);
+    assert_false(es_children_has_successor(children, 1, 0));
+    assert_int_equal(es_children_claim(children, 5, 1001), 2);
+    assert_true(es_children_has_successor(children, 1, 5));
+    assert_int_equal(es_children_claim(children, 5, 1002), 3);
 }
 
 /* ---- the meter ---------------------------------------------------------- */
 
 static void open_meter(void)
 {
-    share(es_meter_size());
-    es_meter_add(es_meter_attach(mem), 1, 0xffffffff);
+    share(es_counters_size());
+    es_counters_add(es_counters_attach(mem), 1, 0xffffffff);
 }
 
 static void count_on(void)
 {
-    es_meter_add(es_meter_attach(mem), 1, 1);
+    es_counters_add(es_counters_attach(mem), 1, 1);
 }
 
 static void judge_meter(void)
 {
-    apr_uint64_t count = es_meter_read(es_meter_attach(mem), 1);
+    apr_uint64_t count = es_counters_read(es_counters_attach(mem), 1);
 
     assert_true(count == 0xffffffff || count == APR_UINT64_C(0x100000000));
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of store/es_bells.c. */
+/* Tests of shm/wakeup.c. */
 #include "t/unit/unit.h"
 
 #include <errno.h>
@@ -21,17 +21,17 @@ static int lowest_free(void)
 FACTS(each_place_has_its_own)
 {
     apr_uint64_t one = 1;
-    int *bells;
+    int *wake_fds;
 
-    assert_int_equal(es_bells_create(&bells, 3, pool), APR_SUCCESS);
-    assert_int_equal(write(bells[1], &one, sizeof(one)), sizeof(one));
-    assert_int_equal(read(bells[0], &one, sizeof(one)), -1);
+    assert_int_equal(es_wakeup_create(&wake_fds, 3, pool), APR_SUCCESS);
+    assert_int_equal(write(wake_fds[1], &one, sizeof(one)), sizeof(one));
+    assert_int_equal(read(wake_fds[0], &one, sizeof(one)), -1);
     assert_int_equal(errno, EAGAIN);
-    assert_int_equal(read(bells[1], &one, sizeof(one)), sizeof(one));
-    assert_true(fcntl(bells[2], F_GETFD) & FD_CLOEXEC);
-    close(bells[0]);
-    close(bells[1]);
-    close(bells[2]);
+    assert_int_equal(read(wake_fds[1], &one, sizeof(one)), sizeof(one));
+    assert_true(fcntl(wake_fds[2], F_GETFD) & FD_CLOEXEC);
+    close(wake_fds[0]);
+    close(wake_fds[1]);
+    close(wake_fds[2]);
 }
 
 /* A parent tries again at each restart. */
@@ -39,13 +39,13 @@ FACTS(without_descriptors_for_all_there_is_none)
 {
     struct rlimit before, few;
     int first = lowest_free();
-    int *bells;
+    int *wake_fds;
 
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
     few = before;
     few.rlim_cur = (rlim_t)first + 4;
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
-    assert_int_equal(es_bells_create(&bells, 100, pool), EMFILE);
+    assert_int_equal(es_wakeup_create(&wake_fds, 100, pool), EMFILE);
     assert_int_equal(lowest_free(), first);
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
 }
