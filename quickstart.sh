@@ -247,7 +247,7 @@ build_module()
 {
     mkdir -p "$build"
     if [ ! -f "$top/configure" ] ||
-        [ -n "$(find "$top/configure.ac" "$top/Makefile.am" "$top/sources.mk" \
+        [ -n "$(find "$top" \( -name configure.ac -o -name '*.am' \) \
             -newer "$top/configure")" ]; then
         say 'autoreconf'
         (cd "$top" && autoreconf -fi) > "$build/autoreconf.log" 2>&1 || {

@@ -23,7 +23,7 @@ for my $path (project_files()) {
     my $number = 0;
     for my $line (split /\n/, $text) {
         my $at = "$path:" . ++$number;
-        push @tabs, $at if $line =~ /\t/ && $path !~ /(\.am|\.mk)$/;
+        push @tabs, $at if $line =~ /\t/ && $path !~ /\.am$/;
         push @blanks, $at if $line =~ /[ \t]$/ && $path !~ /\.md$/;
         push @wide, $at if $is_code && length $line > 80;
         next if !$is_c;

@@ -25,7 +25,7 @@ mkdir -p fuzz/objects
 for source in $sources; do
     case $source in
     *.c)
-        object=fuzz/objects/$(basename "$source" .c).o
+        object=fuzz/objects/$(echo "${source%.c}" | tr / _).o
         $CC "$@" -fsanitize=fuzzer-no-link,address,undefined \
             -c -o "$object" "$srcdir/$source"
         ;;

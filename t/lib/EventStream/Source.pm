@@ -76,13 +76,14 @@ sub c_files
 
 sub project_files
 {
-    my $text = qr/(\.([ch]|t|pm|sh|pl|js|mjs|css|html|svg|json|md|conf|in)
+    my $text = qr/(\.([ch]|t|am|pm|sh|pl|js|mjs|css|html|svg|json|md|conf|in)
         |\/(run|run-all|README))$/x;
     my @top = grep { -f "$srcdir/$_" } qw(README CHANGES NOTICE Makefile.am
-        configure.ac quickstart.sh sources.mk .gitignore .editorconfig
+        configure.ac quickstart.sh .gitignore .editorconfig
         .clang-format .ci/run);
-    return (@top, c_files(),
-        map { under($_, $text) } qw(bench conf demo docs t tools));
+    my %seen;
+    return grep { !$seen{$_}++ } @top, c_files(),
+        map { under($_, $text) } qw(bench conf demo docs src t);
 }
 
 sub text_of
