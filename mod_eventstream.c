@@ -59,7 +59,7 @@ static int on_pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
     (void)plog;
     (void)ptemp;
     es_directives_begin(pconf);
-    es_retained_hold_handover();
+    es_retained_copy_handover();
     return OK;
 }
 
@@ -91,14 +91,14 @@ static void on_child_init(apr_pool_t *pchild, server_rec *s)
 {
     es_context_enter(ES_CHILD_INIT);
     es_budget_init(pchild, s, (int)es_settings_of(s)->max_held);
-    es_runtime_enter(pchild, s);
+    es_runtime_child_init(pchild, s);
     es_context_enter(0); /* prefork's will be a worker */
 }
 
 static void on_child_stopping(apr_pool_t *pchild, int graceful)
 {
     (void)pchild;
-    es_runtime_stop(graceful);
+    es_runtime_child_stopping(graceful);
 }
 
 static void on_child_status(server_rec *s, pid_t pid, ap_generation_t gen,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A list of pids. The board does not serve for this: children write it, and
- * one that has just been forked is not on it yet.
+ * A list of pids. The table of children (shm/children.h) does not serve: it is
+ * written by children, and a child that was just forked is not in it yet.
  */
 #include "server/child_pids.h"
 
@@ -31,7 +31,7 @@ void es_child_pids_add(es_child_pids_t *child_pids, pid_t pid, int generation)
     child->generation = generation;
 }
 
-/* The order is of no matter: the last one fills the gap. */
+/* The order does not matter: the last one fills the gap. */
 static void remove_at(es_child_pids_t *child_pids, int i)
 {
     child_t *last = apr_array_pop(child_pids->children);

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * The brood: the children that live, of whatever configuration, as the parent
- * knows them itself. By it the parent knows what no child can use any more.
+ * The pids of all living children, of every configuration, as the parent itself
+ * has counted them. They show the parent which memory no child can use any
+ * more.
  *
- * It is kept over restarts, and lives in the process pool: plain values only.
+ * The list is retained over restarts and lives in the process pool. It holds
+ * plain values only and knows no httpd.
  */
 #ifndef ES_SERVER_CHILD_PIDS_H
 #define ES_SERVER_CHILD_PIDS_H
 
-#include <httpd.h>
 #include <apr_tables.h>
 
 typedef struct es_child_pids_t {
@@ -21,17 +22,17 @@ void es_child_pids_init(es_child_pids_t *child_pids, apr_pool_t *process);
 /** A child was started for the configuration of this generation. */
 void es_child_pids_add(es_child_pids_t *child_pids, pid_t pid, int generation);
 
-/** A child is gone. */
+/** A child has exited. */
 void es_child_pids_remove(es_child_pids_t *child_pids, pid_t pid);
 
 /** @param pid  may be any number */
 int es_child_pids_has(const es_child_pids_t *child_pids, apr_uint64_t pid);
 
 /**
- * Forget those that have gone unseen, while the module was not loaded.
+ * Do all living children belong to this generation or a later one? Forgets the
+ * children that exited while the module was not loaded.
  *
- * Then: 1 when all that live are of this generation or a later one; also
- * when there are none.
+ * @return 1 if so, also if there are none; else 0
  */
 int es_child_pids_is_since(es_child_pids_t *child_pids, int generation);
 

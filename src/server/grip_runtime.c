@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who waits for a proxy keeps a worker. Proxies that are well answer within
- * milliseconds, so everybody may wait for a moment; longer than that only
- * EventStreamGripMaxWaiting at a time, so that a proxy that is down does not
- * take the workers that serve pages.
+ * A publisher that waits for a proxy occupies a worker. Healthy proxies answer
+ * within milliseconds, so every publisher may wait for a moment. Only
+ * EventStreamGripMaxWaiting publishers may wait longer, so that a proxy that is
+ * down does not occupy the workers that serve pages.
  */
 #include "server/grip_runtime.h"
 
@@ -12,20 +12,20 @@
 #include "base/clock.h"
 #include "server/log.h"
 
-/* How long everybody may wait. */
-#define MOMENT (250 * 1000)
+/* How long every publisher may wait, in microseconds. */
+#define SHORT_WAIT (250 * 1000)
 
 typedef struct es_grip_runtime_t {
     es_outbox_shm_t *outbox_shm;  /* NULL = no hub has proxies */
-    es_outbox_owners_t *outboxes; /* the parent's; not touched by children */
+    es_outbox_owners_t *outboxes; /* the parent's; children leave it alone */
     es_sender_hub_t *hubs;        /* by number */
     apr_uint32_t nhubs;
     es_sender_t *sender; /* NULL in the parent */
     int waiting_max;     /* of this child */
-    int waiting;         /* atomic */
+    int waiting;         /* publishers in a long wait; atomic */
 } es_grip_runtime_t;
 
-/* of the configuration at hand; lives in its pool */
+/* Of the current configuration; lives in its pool. */
 static es_grip_runtime_t *runtime;
 
 static apr_status_t forget_runtime(void *unused)
@@ -69,9 +69,9 @@ int es_grip_runtime_open(es_outbox_owners_t *outboxes,
     }
     if (rv != APR_SUCCESS) {
         es_slog(APLOG_ERR, rv, s, "ES0632",
-                "cannot make the shared memory and descriptors for GRIP "
-                "proxies: nothing is published to them; see ServerLimit and "
-                "the limit of open files");
+                "cannot make shared memory and descriptors for GRIP proxies, "
+                "nothing is published to them; check ServerLimit and the "
+                "limit of open files");
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     return OK;
@@ -102,8 +102,9 @@ int es_grip_runtime_add(const es_runtime_hub_t *view, server_rec *s)
     hub->grip = runtime->outbox_shm ? view->grip : NULL;
     if (hub->grip && find_outboxes(hub) != APR_SUCCESS) {
         es_slog(APLOG_ERR, 0, s, "ES0633",
-                "hub %s: nothing is published to its GRIP proxies, since %d "
-                "were in use since httpd was started; stop and start it",
+                "hub %s: nothing is published to its GRIP proxies, %d proxies "
+                "have been configured since httpd started; stop and start "
+                "httpd",
                 hub->name, ES_OUTBOX_SHM_MAX);
         hub->grip = NULL;
         return HTTP_INTERNAL_SERVER_ERROR;
@@ -124,8 +125,8 @@ static int waiting_max_of(const es_settings_t *global)
     return threads > 1 ? threads / 2 : 1;
 }
 
-void es_grip_runtime_enter(apr_uint32_t child, apr_pool_t *pchild,
-                           server_rec *s)
+void es_grip_runtime_child_init(apr_uint32_t child, apr_pool_t *pchild,
+                                server_rec *s)
 {
     es_sender_params_t params = {0};
     apr_status_t rv;
@@ -142,9 +143,9 @@ void es_grip_runtime_enter(apr_uint32_t child, apr_pool_t *pchild,
     if (rv != APR_SUCCESS) {
         runtime->sender = NULL;
         es_slog(APLOG_CRIT, rv, s, "ES0634",
-                "cannot start the courier: other children send to GRIP "
-                "proxies what this one publishes, and its publishers are "
-                "answered with 502");
+                "cannot start the GRIP sender thread; other children send "
+                "this child's events to the GRIP proxies, and its publishers "
+                "get 502");
     }
 }
 
@@ -155,7 +156,7 @@ void es_grip_runtime_stop(void)
     }
 }
 
-void es_grip_runtime_leave(apr_time_t by, server_rec *s)
+void es_grip_runtime_join(apr_time_t by, server_rec *s)
 {
     if (!runtime || !runtime->sender) {
         return;
@@ -163,8 +164,8 @@ void es_grip_runtime_leave(apr_time_t by, server_rec *s)
     es_sender_stop(runtime->sender);
     if (es_sender_join(runtime->sender, by - es_clock_now()) != APR_SUCCESS) {
         es_slog(APLOG_WARNING, 0, s, "ES0635",
-                "the courier did not end in time; another child sends to "
-                "GRIP proxies what it has left");
+                "the GRIP sender thread did not exit in time; another child "
+                "sends the rest to the GRIP proxies");
     }
 }
 
@@ -188,10 +189,10 @@ static void fill_open(const es_runtime_hub_t *hub, int *outcomes, int outcome)
     }
 }
 
-/* @return 1 when this child has room for another who waits for long */
+/* @return 1 if one more publisher of this child may wait longer */
 static int start_waiting(void)
 {
-    /* relaxed: a number, nothing hangs on it */
+    /* relaxed: no other memory depends on this number */
     if (__atomic_add_fetch(&runtime->waiting, 1, __ATOMIC_RELAXED) <=
         runtime->waiting_max) {
         return 1;
@@ -219,7 +220,7 @@ void es_grip_runtime_wait(const es_runtime_hub_t *hub, es_pos_t from,
         return;
     }
     if (es_sender_wait(runtime->sender, hub->number, from, to, again,
-                       left < MOMENT ? left : MOMENT, outcomes)) {
+                       left < SHORT_WAIT ? left : SHORT_WAIT, outcomes)) {
         return;
     }
     if (!start_waiting()) {

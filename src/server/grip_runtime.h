@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * Mailing: what a process publishes to GRIP proxies with. The parent hands
- * out the outboxes when it has read the configuration; a child has a courier.
- * Without proxies in the configuration there is neither.
+ * The GRIP runtime: what a process needs to publish to GRIP proxies. The parent
+ * assigns the outboxes once it has read the configuration; each child runs a
+ * sender thread. Without proxies in the configuration there is neither.
  */
 #ifndef ES_SERVER_GRIP_RUNTIME_H
 #define ES_SERVER_GRIP_RUNTIME_H
@@ -12,12 +12,13 @@
 #include "server/runtime.h"
 
 /**
- * Begin with a new configuration: make the mailroom if it has proxies.
+ * Begin with a new configuration: make the segment of outboxes if it has
+ * proxies.
  *
- * @param boxes   kept over restarts
- * @param places  of children
- * @param nhubs   most calls of es_grip_runtime_add that follow
- * @return OK, or HTTP_INTERNAL_SERVER_ERROR after telling the error log
+ * @param outboxes      retained over restarts
+ * @param max_children  highest child number
+ * @param nhubs         upper bound of the es_grip_runtime_add calls that follow
+ * @return OK, or HTTP_INTERNAL_SERVER_ERROR after an error was logged
  *
  * Context: PARENT, post_config.
  */
@@ -26,49 +27,49 @@ int es_grip_runtime_open(es_outbox_owners_t *outboxes,
                          server_rec *s, apr_pool_t *pconf);
 
 /**
- * A hub of this process; in the order of their numbers, from 0.
+ * Add a hub of this process, in the order of their numbers from 0.
  *
- * @return OK, or HTTP_INTERNAL_SERVER_ERROR after telling the error log:
+ * @return OK, or HTTP_INTERNAL_SERVER_ERROR after an error was logged; then
  *         nothing is published to the hub's proxies
  *
  * Context: PARENT, post_config.
  */
 int es_grip_runtime_add(const es_runtime_hub_t *view, server_rec *s);
 
-/** Start the courier. Context: CHILD_INIT. */
-void es_grip_runtime_enter(apr_uint32_t child, apr_pool_t *pchild,
-                           server_rec *s);
+/** Start the sender thread. Context: CHILD_INIT. */
+void es_grip_runtime_child_init(apr_uint32_t child, apr_pool_t *pchild,
+                                server_rec *s);
 
 /**
- * The child begins to stop, and those who wait for proxies shall not do so
- * for long. Context: as es_runtime_stop; not when it is graceful, as workers
- * have time then.
+ * Cut short the waits for proxies, because the child stops. Context: as
+ * es_runtime_child_stopping, but only if the stop is not graceful: at a graceful stop
+ * workers have time.
  */
 void es_grip_runtime_stop(void);
 
 /**
- * Wait until the courier has ended.
+ * Wait until the sender thread has exited.
  *
- * @param by  until when at most, as es_clock_now tells; may be over. Then the
- *            error log is told, and the courier left to the process's end
+ * @param by  deadline on es_clock_now; may have passed. If the thread has not
+ *            exited by then, a warning is logged and the process ends with it
  *
- * Context: the child's pool is cleaned.
+ * Context: cleanup of the child's pool.
  */
-void es_grip_runtime_leave(apr_time_t by, server_rec *s);
+void es_grip_runtime_join(apr_time_t by, server_rec *s);
 
-/** The hub has got events: send them. Context: WORKER; does not block. */
+/** The hub has new events: send them. Context: WORKER; does not block. */
 void es_grip_runtime_wake(const es_runtime_hub_t *hub);
 
 /**
- * Wait for what becomes of records, at all proxies of the hub.
+ * Wait for the outcome of records at all proxies of the hub.
  *
- * @param from      where the first starts
- * @param to        behind the last
+ * @param from      where the first record starts
+ * @param to        where the last record ends
  * @param again     as es_sender_wait
- * @param by        until when at most, as es_clock_now tells
- * @param outcomes  of each proxy, filled: ES_OUTCOME_…
+ * @param by        deadline on es_clock_now
+ * @param outcomes  set for each proxy: ES_OUTCOME_…
  *
- * Context: WORKER; the hub has proxies. Takes the lock of the tickets.
+ * Context: WORKER; the hub has proxies. Takes the lock of the waiters.
  */
 void es_grip_runtime_wait(const es_runtime_hub_t *hub, es_pos_t from,
                           es_pos_t to, int again, apr_time_t by, int *outcomes);

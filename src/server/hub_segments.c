@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Each segment has a pool of its own under the process pool, by which it is
- * given back. What the parent relies on, it remembers itself: size, params and
- * birth; the segment is written by children.
+ * Each segment has a pool of its own under the process pool; destroying that
+ * pool frees it. The parent keeps size, params and epoch itself and does not
+ * read them from the segment, because children can write there.
  */
-#include "server/hub_segments.h"
-
 #include <apr_general.h>
 #include <apr_strings.h>
 
@@ -13,8 +11,9 @@
 #include "shm/segment.h"
 #include "journal/migrate.h"
 #include "server/log.h"
+#include "server/retained.h"
 
-/* ---- making ------------------------------------------------------------ */
+/* ---- Making ------------------------------------------------------------ */
 
 static apr_status_t make_epoch(es_id_t *epoch)
 {
@@ -28,7 +27,7 @@ static apr_status_t make_epoch(es_id_t *epoch)
 }
 
 /**
- * @param birth  of the segment whose events are to come; NULL = a new one
+ * @param epoch  of the segment whose events will be migrated; NULL = a new one
  */
 static apr_status_t make_hub(es_retained_hub_t *hub, const char *name,
                              const es_store_params_t *params,
@@ -63,8 +62,8 @@ static apr_status_t make_hub(es_retained_hub_t *hub, const char *name,
     return rv;
 }
 
-static int tell_not_made(const char *name, const es_store_params_t *params,
-                         apr_status_t rv, server_rec *s)
+static int fail_to_make(const char *name, const es_store_params_t *params,
+                        apr_status_t rv, server_rec *s)
 {
     es_slog(APLOG_ERR, rv, s, "ES0004",
             "cannot make %" APR_UINT64_T_FMT " bytes of shared memory "
@@ -80,21 +79,21 @@ static int make_first(es_retained_t *retained, const char *name,
 
     if (retained->nhubs == ES_HUBS_MAX) {
         es_slog(APLOG_ERR, 0, s, "ES0003",
-                "no room for hub %s: there are %d hubs, with those that the "
-                "configuration before has named; restart httpd",
+                "cannot add hub %s, there are %d hubs, including those of the "
+                "previous configuration; restart httpd",
                 name, ES_HUBS_MAX);
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     rv = make_hub(&retained->hubs[retained->nhubs], name, params, NULL,
                   s->process->pool);
     if (rv != APR_SUCCESS) {
-        return tell_not_made(name, params, rv, s);
+        return fail_to_make(name, params, rv, s);
     }
     retained->hubs[retained->nhubs++].counter = retained->next_counter++;
     return OK;
 }
 
-/* ---- changing ---------------------------------------------------------- */
+/* ---- Changing ---------------------------------------------------------- */
 
 static apr_status_t attach(es_store_t **store, const es_retained_hub_t *hub,
                            apr_pool_t *p)
@@ -102,7 +101,7 @@ static apr_status_t attach(es_store_t **store, const es_retained_hub_t *hub,
     return es_store_attach(store, hub->mem, hub->size, &hub->params, p);
 }
 
-/* Else it is of another layout, or damaged: no child could use it. */
+/* A segment of another layout, or a damaged one, is of no use to children. */
 static int is_usable(const es_retained_hub_t *hub)
 {
     es_store_t *store;
@@ -115,8 +114,9 @@ static int is_usable(const es_retained_hub_t *hub)
     return usable;
 }
 
-static apr_status_t fill(const es_retained_hub_t *to,
-                         const es_retained_hub_t *from, es_migrated_t *migrated)
+static apr_status_t migrate(const es_retained_hub_t *to,
+                            const es_retained_hub_t *from,
+                            es_migrated_t *migrated)
 {
     es_store_t *old, *new;
     apr_pool_t *p;
@@ -135,15 +135,15 @@ static apr_status_t fill(const es_retained_hub_t *to,
     return rv;
 }
 
-static void put_in_place(es_retained_hub_t *hub, es_retained_hub_t *made)
+static void take_over(es_retained_hub_t *hub, es_retained_hub_t *made)
 {
     made->counter = hub->counter;
     apr_pool_destroy(hub->pool);
     *hub = *made;
 }
 
-/* Its events cannot be had: an empty journal of another epoch, so that clients
- * are told. */
+/* Its events are lost: an empty journal of another epoch takes its place, so
+ * that clients which resume get stream-reset. */
 static int replace(es_retained_hub_t *hub, const es_store_params_t *params,
                    apr_status_t why, server_rec *s)
 {
@@ -152,14 +152,13 @@ static int replace(es_retained_hub_t *hub, const es_store_params_t *params,
         make_hub(&made, hub->name, params, NULL, s->process->pool);
 
     if (rv != APR_SUCCESS) {
-        return tell_not_made(hub->name, params, rv, s);
+        return fail_to_make(hub->name, params, rv, s);
     }
     es_slog(APLOG_WARNING, why, s, "ES0207",
-            "the journal of hub %s cannot be read, or is of another build; it "
-            "begins anew, and clients that resume are told that events are "
-            "missing",
+            "cannot read the journal of hub %s, it is damaged or of another "
+            "build; it starts empty, and clients that resume get stream-reset",
             hub->name);
-    put_in_place(hub, &made);
+    take_over(hub, &made);
     return OK;
 }
 
@@ -172,20 +171,19 @@ static int resize(es_retained_hub_t *hub, const es_store_params_t *params,
         make_hub(&made, hub->name, params, &hub->epoch, s->process->pool);
 
     if (rv != APR_SUCCESS) {
-        /* it goes on as it is */
-        return tell_not_made(hub->name, params, rv, s);
+        /* the hub continues as it is */
+        return fail_to_make(hub->name, params, rv, s);
     }
-    rv = fill(&made, hub, &migrated);
+    rv = migrate(&made, hub, &migrated);
     if (rv != APR_SUCCESS) {
         apr_pool_destroy(made.pool);
         return replace(hub, params, rv, s);
     }
     es_slog(APLOG_NOTICE, 0, s, "ES0206",
-            "hub %s has got another size: %" APR_UINT64_T_FMT " events were "
-            "carried over, for the oldest %" APR_UINT64_T_FMT " there was no "
-            "room",
+            "hub %s has a new size: %" APR_UINT64_T_FMT " events were "
+            "migrated, the oldest %" APR_UINT64_T_FMT " did not fit",
             hub->name, migrated.events, migrated.lost);
-    put_in_place(hub, &made);
+    take_over(hub, &made);
     return OK;
 }
 
@@ -209,14 +207,14 @@ static int keep_hub(es_retained_hub_t *hub, const es_store_params_t *params,
         return resize(hub, params, s);
     }
     es_slog(APLOG_NOTICE, 0, s, "ES0002",
-            "hub %s keeps its size for now, as children use it; EventStreamHub "
+            "hub %s keeps its size while children use it; EventStreamHub "
             "size= and EventStreamMaxChannels take effect at the next restart "
-            "that is not graceful, which carries its events over",
+            "that is not graceful, which migrates its events",
             hub->name);
     return OK;
 }
 
-/* ---- all of them ------------------------------------------------------- */
+/* ---- All hubs ---------------------------------------------------------- */
 
 static es_retained_hub_t *find_hub(es_retained_t *retained, const char *name)
 {
@@ -230,7 +228,7 @@ static es_retained_hub_t *find_hub(es_retained_t *retained, const char *name)
     return NULL;
 }
 
-/* Give back hubs that no child can use, and note which are not named now. */
+/* Frees hubs that no child can use, and notes which are not configured now. */
 static void release(es_retained_t *retained, const es_settings_t *global,
                     int generation, server_rec *s)
 {
@@ -246,7 +244,7 @@ static void release(es_retained_t *retained, const es_settings_t *global,
                  es_child_pids_is_since(&retained->child_pids,
                                         hub->unnamed_since)) {
             es_slog(APLOG_INFO, 0, s, "ES0208",
-                    "the memory of hub %s is given back", hub->name);
+                    "the memory of hub %s was freed", hub->name);
             apr_pool_destroy(hub->pool);
             retained->nhubs--;
             memmove(hub, hub + 1, sizeof(*hub) * (retained->nhubs - i));

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * The error log from where httpd is known: ap_log_* with a tag of ours. Each
- * place has its own tag, which docs/messages.md explains.
+ * The error log for the rooms that know httpd: ap_log_* with a tag of ours.
+ * Each message has its own tag, which docs/messages.md explains.
  */
 #ifndef ES_SERVER_LOG_H
 #define ES_SERVER_LOG_H
 
+#include <httpd.h>
 #include <http_config.h>
 #include <http_log.h>
 
@@ -19,7 +20,7 @@ APLOG_USE_MODULE(eventstream);
 #define es_rlog(level, rv, r, tag, ...) \
     ap_log_rerror(APLOG_MARK, level, rv, r, tag ": " __VA_ARGS__)
 
-/** For what has no server at hand: start-up and process pools. */
+/** For code without a server: start-up and process pools. */
 #define es_plog(level, rv, p, tag, ...) \
     ap_log_perror(APLOG_MARK, level, rv, p, tag ": " __VA_ARGS__)
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An outbox is known by a digest, as names and addresses have any length. It
- * is never given to another proxy: a child of an old configuration may still
- * send from it.
+ * A digest identifies the owner of an outbox, because names and URLs have any
+ * length. An outbox never passes to another proxy: a child of an old
+ * configuration may still send from it.
  */
 #include "server/outbox_owners.h"
 
@@ -11,7 +11,7 @@
 #include "shm/segment.h"
 #include "shm/wakeup.h"
 
-/* A failure gives back all, as each restart tries again. */
+/* A failure gives all back, because each restart tries again. */
 static apr_status_t make_outbox_shm(es_outbox_owners_t *owners,
                                     apr_pool_t *parent)
 {
@@ -49,8 +49,8 @@ apr_status_t es_outbox_owners_begin(es_outbox_owners_t *owners, int wanted,
     return make_outbox_shm(owners, pool);
 }
 
-/* A hub whose journal was made anew, or moved, starts again: an outbox holds
- * positions. */
+/* The segment id is part of the key: an outbox holds positions, and these mean
+ * nothing in a new or migrated journal. */
 static void make_key(unsigned char key[16], const char *hub,
                      const es_store_t *store, const char *uri)
 {

@@ -1,35 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * Which outbox is whose: the parent's book of the mailroom. It is kept over
- * restarts, so that a new child goes on with a proxy where the old ones are,
- * and holds plain values only.
+ * The owners of the outboxes: which outbox belongs to which GRIP proxy. The
+ * parent retains this over restarts, so that a new child continues where the
+ * old ones are. It holds plain values only and knows no httpd.
  */
 #ifndef ES_SERVER_OUTBOX_OWNERS_H
 #define ES_SERVER_OUTBOX_OWNERS_H
 
-#include <httpd.h>
-
 #include "grip/outbox_shm.h"
 
 typedef struct es_outbox_owners_t {
-    void *mem;                 /* of the mailroom; NULL = not made yet */
-    int *wake_fds;             /* places descriptors */
-    apr_uint32_t max_children; /* of children */
-    apr_uint32_t turn;         /* configurations that were read */
+    void *mem;                 /* the segment of outboxes; NULL = not made */
+    int *wake_fds;             /* max_children descriptors */
+    apr_uint32_t max_children; /* highest child number */
+    apr_uint32_t turn;         /* number of configurations read */
     apr_uint32_t count;        /* outboxes in use */
     struct {
-        unsigned char key[16]; /* of hub, journal and proxy */
-        apr_uint32_t turn;     /* when it was last asked for */
+        unsigned char key[16]; /* digest of hub, segment and proxy */
+        apr_uint32_t turn;     /* the last one that configured it */
     } keys[ES_OUTBOX_SHM_MAX];
 } es_outbox_owners_t;
 
 /**
- * A new configuration was read: make the mailroom, if it is the first that
- * has proxies.
+ * Begin with a new configuration. The first one that has proxies makes the
+ * segment of outboxes.
  *
- * @param wanted  1 = it has proxies
- * @param pool    the process's
- * @return APR_SUCCESS or why there is none, though wanted
+ * @param wanted  1 = the configuration has proxies
+ * @param pool    of the process
+ * @return APR_SUCCESS, or why a wanted segment could not be made
  *
  * Context: PARENT, post_config.
  */
@@ -38,12 +36,12 @@ apr_status_t es_outbox_owners_begin(es_outbox_owners_t *owners, int wanted,
                                     apr_pool_t *pool);
 
 /**
- * The outbox of a proxy. A new one begins with the present, and so does one
- * that the configuration before did not name.
+ * Find the outbox of a proxy. A new outbox starts at the head of the journal,
+ * and so does one whose proxy was missing in the previous configuration.
  *
- * @param uri  where to publish, as the proxy's name for this purpose
- * @param box  its number
- * @return APR_SUCCESS, APR_ENOSPC: all are taken
+ * @param uri     where to publish; identifies the proxy
+ * @param outbox  set to its number
+ * @return APR_SUCCESS; APR_ENOSPC: all outboxes are in use
  *
  * Context: PARENT, after es_outbox_owners_begin.
  */

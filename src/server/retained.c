@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The key of the retained data ends with a version of es_retained_t: a module
- * of another layout finds nothing and makes its own, while the children of the
- * old one go on with theirs.
+ * The key of the retained data ends with a version of es_retained_t. A module
+ * of another layout finds no data and makes its own, while children of the old
+ * module continue with theirs.
  *
- * The lifeboat may hold connections while no child is there to see to them.
- * So it must not outlive the module: should the next configuration be without
- * it, nobody of ours is called any more. httpd clears plog after it has read
- * that configuration, and so closes the descriptors that were registered
- * there; if we are part of it, we have made copies in pre_config by then.
- * Should we come back with a later one, the numbers that were kept are of
- * descriptors that are closed, or are others' by now: then we make a new boat,
- * and tell on the board that children of before have another one.
+ * The handover sockets may hold connections while no child is alive to serve
+ * them. So they must not outlive the module: if the next configuration does not
+ * load it, none of our code runs any more. httpd clears plog after it has read
+ * that configuration, which closes the descriptors registered there. If the
+ * configuration does load the module, pre_config has made copies by then. If
+ * only a later configuration loads it again, the retained numbers belong to
+ * closed descriptors, or to someone else's. Then the parent makes a new socket
+ * pair, and records that children of earlier generations have another one.
  */
 #include "server/retained.h"
 
@@ -28,16 +28,15 @@
 #include "shm/counters.h"
 #include "shm/segment.h"
 #include "shm/wakeup.h"
-#include "server/hub_segments.h"
 #include "server/log.h"
 
 #define KEY "mod_eventstream-6"
 
-/* Room for some 20,000 clients; more have no seat, and end. */
+/* Space for some 20,000 clients; the streams of more clients end. */
 #define HANDOVER_BYTES (16 * 1024 * 1024)
 
-/* More than ServerLimit: a child that is on its way out may still hold its
- * place when its successor comes. */
+/* More than ServerLimit, because an exiting child may still hold its number
+ * when its successor starts. */
 static apr_uint32_t count_children(void)
 {
     int children = 0;
@@ -46,7 +45,7 @@ static apr_uint32_t count_children(void)
     return (apr_uint32_t)(children > 0 ? children : 1) * 2 + 8;
 }
 
-/* Each client takes a descriptor, and so does each place. */
+/* Each client needs a descriptor, and so does each child number. */
 static void raise_descriptors(server_rec *s)
 {
     struct rlimit limit;
@@ -56,12 +55,13 @@ static void raise_descriptors(server_rec *s)
         limit.rlim_cur = limit.rlim_max;
         if (setrlimit(RLIMIT_NOFILE, &limit) != 0) {
             es_slog(APLOG_WARNING, errno, s, "ES0001",
-                    "cannot raise the limit of open files");
+                    "cannot raise the soft limit of open files to the hard "
+                    "one; children serve fewer clients");
         }
     }
 }
 
-/** What the descriptor is, as long as it is the same. @return 0 if none */
+/* @return a number that identifies the socket; 0 = fd is no socket */
 static apr_uint64_t identity(int fd)
 {
     struct stat st;
@@ -71,8 +71,8 @@ static apr_uint64_t identity(int fd)
                : 0;
 }
 
-/* Without it streams end cleanly when a child stops; so it is not missed as
- * much as to stop httpd. */
+/* A failure does not stop httpd: without the sockets the streams of a stopping
+ * child end cleanly. */
 static void make_handover(es_retained_t *retained, int generation,
                           server_rec *s)
 {
@@ -84,8 +84,8 @@ static void make_handover(es_retained_t *retained, int generation,
                    retained->handover) != 0) {
         retained->handover[0] = retained->handover[1] = -1;
         es_slog(APLOG_WARNING, errno, s, "ES0323",
-                "cannot make the socket pair for clients of a child that "
-                "stops; their streams end, and they come back");
+                "cannot make the handover socket pair; when a child stops, "
+                "its streams end and its clients reconnect");
         return;
     }
     for (i = 0; i < 2; i++) {
@@ -93,14 +93,13 @@ static void make_handover(es_retained_t *retained, int generation,
     }
     if (setsockopt(retained->handover[0], SOL_SOCKET, SO_SNDBUFFORCE, &bytes,
                    sizeof(bytes)) != 0) {
-        /* not root: as much as everybody may have */
+        /* not root: as much as the system grants to any user */
         (void)setsockopt(retained->handover[0], SOL_SOCKET, SO_SNDBUF, &bytes,
                          sizeof(bytes));
     }
 }
 
-/* See the head of this file. Children inherit no obligation: their copies
- * close when they exit. */
+/* See the head of this file. The children's copies close when they exit. */
 static void tie_handover(const es_retained_t *retained, apr_pool_t *plog)
 {
     int i;
@@ -115,7 +114,7 @@ static void tie_handover(const es_retained_t *retained, apr_pool_t *plog)
     }
 }
 
-void es_retained_hold_handover(void)
+void es_retained_copy_handover(void)
 {
     es_retained_t *retained = ap_retained_data_get(KEY);
     int i;
@@ -123,7 +122,7 @@ void es_retained_hold_handover(void)
     for (i = 0; retained && i < 2; i++) {
         int fd = retained->handover[i];
 
-        /* what is not ours any more is not ours to close either */
+        /* a number that is someone else's now is not ours to close */
         retained->handover[i] =
             fd >= 0 && identity(fd) == retained->handover_is[i]
                 ? fcntl(fd, F_DUPFD_CLOEXEC, 0)
@@ -131,7 +130,7 @@ void es_retained_hold_handover(void)
     }
 }
 
-/* The one of before, or a new one. */
+/* Keeps the socket pair of the previous configuration, or makes one. */
 static void keep_handover(es_retained_t *retained, int generation,
                           server_rec *s)
 {
@@ -142,8 +141,8 @@ static void keep_handover(es_retained_t *retained, int generation,
     }
     for (i = 0; i < 2; i++) {
         if (retained->handover[i] >= 0) {
-            close(retained
-                      ->handover[i]); /* half of one, for want of descriptors */
+            /* copying the other end failed for lack of descriptors */
+            close(retained->handover[i]);
         }
     }
     make_handover(retained, generation, s);
@@ -161,7 +160,7 @@ void es_retained_note_child(pid_t pid, int generation, int is_there)
     }
 }
 
-/* A failure gives back all, as each restart tries again. */
+/* A failure gives all back, because each restart tries again. */
 static apr_status_t make_children(es_retained_t *retained, apr_pool_t *parent)
 {
     apr_pool_t *pool;
@@ -207,8 +206,8 @@ int es_retained_open(es_retained_t **out, int generation, apr_pool_t *plog,
         rv = make_children(&made, s->process->pool);
         if (rv != APR_SUCCESS) {
             es_slog(APLOG_ERR, rv, s, "ES0005",
-                    "cannot make shared memory and wake descriptors for %u "
-                    "children; see ServerLimit and the limit of open files",
+                    "cannot make shared memory and wake-up descriptors for %u "
+                    "children; check ServerLimit and the limit of open files",
                     made.max_children);
             return HTTP_INTERNAL_SERVER_ERROR;
         }

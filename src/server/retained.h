@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * The memory that the parent keeps over restarts: the board with its wake
- * descriptors, the census, the meter, the lifeboat, and a segment for each
- * hub.
+ * What the parent retains over restarts: the table of children with its wake-up
+ * descriptors, the count of clients, the counters, the handover sockets, a
+ * segment for each hub, and the outboxes of GRIP proxies.
  *
- * It is made in the process pool and found again through httpd's retained
- * data, which holds plain values only: the module is unloaded and loaded
- * again at each restart, so nothing there may point into its code.
+ * The memory comes from the process pool and is found again through httpd's
+ * retained data. That data holds plain values only: httpd unloads and loads the
+ * module at each restart, so nothing there may point into its code.
  */
 #ifndef ES_SERVER_RETAINED_H
 #define ES_SERVER_RETAINED_H
@@ -24,42 +24,42 @@
 
 typedef struct es_retained_hub_t {
     char name[64];    /* with NUL */
-    apr_pool_t *pool; /* of mem alone */
+    apr_pool_t *pool; /* owns mem and nothing else */
     void *mem;
     apr_size_t size; /* bytes of mem */
     es_store_params_t params;
     es_id_t epoch;
     int unnamed_since;    /* first generation without it, or ES_HUB_NAMED */
-    apr_uint32_t counter; /* of the meter; of this hub alone */
+    apr_uint32_t counter; /* of shm/counters.h; this hub's alone */
 } es_retained_hub_t;
 
-/** Plain values, kept while the parent lives. */
+/** Plain values, retained while the parent lives. */
 typedef struct es_retained_t {
     apr_uint32_t max_children;
     void *children;
     apr_size_t children_size;
     void *client_count;
     void *counters;
-    int *wake;                   /* places descriptors */
-    int handover[2];             /* send, receive; -1 = there is none */
-    apr_uint64_t handover_is[2]; /* what these descriptors were made as */
-    int handover_since;          /* first generation that has this lifeboat */
+    int *wake;                   /* max_children descriptors */
+    int handover[2];             /* send, receive; -1 = none */
+    apr_uint64_t handover_is[2]; /* identity of these sockets */
+    int handover_since;          /* first generation that has these sockets */
     es_outbox_owners_t outboxes; /* of GRIP proxies */
     es_child_pids_t child_pids;
-    apr_uint32_t next_counter; /* of the meter that hubs have got so far */
+    apr_uint32_t next_counter; /* for the next new hub */
     apr_uint32_t nhubs;
     es_retained_hub_t hubs[ES_HUBS_MAX];
 } es_retained_t;
 
 /**
- * Find what an earlier start has kept, or make it.
+ * Find what an earlier configuration has retained, or make it.
  *
  * @param generation  of the configuration that was read
  * @param plog  cleared after the next configuration has been read
- * @param out  all that is there; hubs that the configuration does not name
- *             any more stay, since old children may still use them
- * @return OK, or HTTP_INTERNAL_SERVER_ERROR after telling the error log; then
- *         *out is NULL, or lacks just the hubs that could not be made
+ * @param out  all of it; hubs that are no longer configured stay, because old
+ *             children may still use them
+ * @return OK, or HTTP_INTERNAL_SERVER_ERROR after an error was logged; then
+ *         *out is NULL, or lacks only the hubs that could not be made
  *
  * Context: PARENT, post_config.
  */
@@ -67,20 +67,38 @@ int es_retained_open(es_retained_t **out, int generation, apr_pool_t *plog,
                      server_rec *s);
 
 /**
- * A child was started, or is gone.
+ * Make, keep, resize and free the segments of the hubs, as the configuration
+ * that was read has them (server/hub_segments.c).
  *
- * @param is_there  1 or 0
+ * A segment that a living child may use stays as it is. A new size therefore
+ * waits until no child is left, as at a restart that is not graceful; then the
+ * events are migrated (journal/migrate.h). A hub that is no longer configured
+ * stays until all children are of a configuration without it.
+ *
+ * @param generation  of the configuration that was read
+ * @return OK, or HTTP_INTERNAL_SERVER_ERROR after an error was logged: a hub
+ *         could not be made
+ *
+ * Context: PARENT, from es_retained_open.
+ */
+int es_hub_segments_open(es_retained_t *retained, int generation,
+                         server_rec *s);
+
+/**
+ * Note that a child was started or has exited.
+ *
+ * @param is_there  1 = started, 0 = exited
  *
  * Context: PARENT, child_status.
  */
 void es_retained_note_child(pid_t pid, int generation, int is_there);
 
 /**
- * This configuration has the module, too: keep the lifeboat of the one
- * before, which goes with that one's plog.
+ * Copy the handover sockets of the previous configuration, whose plog is about
+ * to close them: this configuration loads the module, too.
  *
  * Context: PARENT, pre_config.
  */
-void es_retained_hold_handover(void);
+void es_retained_copy_handover(void);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One service in each process. The parent attaches to the kept memory after
- * each reading of the configuration; its children inherit that by fork, and
- * add a place and a delivery of their own.
+ * Each process has one runtime. The parent attaches to the retained memory
+ * each time it has read the configuration. Its children inherit that by fork;
+ * each claims a child number and starts a delivery of its own.
  */
 #include "server/runtime.h"
 
@@ -24,17 +24,17 @@
 #include "server/log.h"
 #include "server/retained.h"
 
-/* How long a child that ends waits for its threads, which stop side by side:
- * both are reckoned from the same moment, as httpd kills after 9 s. Delivery
- * has 3 s for other children to come, then 1 s for the lifeboat and 2 s for its
- * clients to read the end (deliver/successor.c, deliver/shutdown.c); the
- * courier 2 s for posts on their way. */
+/* How long an exiting child waits for its threads. Both stop at the same time
+ * and both limits count from the same moment, because httpd kills the child
+ * after 9 s. The delivery waits up to 3 s for a successor, then has 1 s to hand
+ * its clients over and 2 s to let the others read the end of their streams
+ * (deliver/shutdown.c). The GRIP sender has 2 s for requests in flight. */
 #define DELIVERY_PATIENCE (13 * APR_USEC_PER_SEC / 2)
 #define SENDER_PATIENCE (5 * APR_USEC_PER_SEC / 2)
-/* For delivery's last turn, when workers have taken all of that time to go. */
+/* For the delivery's last turn, if the workers took all of that time to exit. */
 #define LAST_TURN (APR_USEC_PER_SEC / 2)
-/* descriptors that clients leave to the rest of a child: files, logs,
- * backends, listeners, the connections that workers serve */
+/* Descriptors that stay free of clients, for the rest of the child: files,
+ * logs, backends, listeners and the connections that workers serve. */
 #define SPARE_DESCRIPTORS 256
 
 typedef struct es_runtime_t {
@@ -43,20 +43,19 @@ typedef struct es_runtime_t {
     es_counters_t *counters;
     es_client_limits_t limits;
     apr_hash_t *hubs;      /* name → es_runtime_hub_t */
-    es_store_t **stores;   /* by number; also of hubs no longer named */
-    unsigned char *closed; /* by number; 1 = the configuration names it no
-                            * more */
-    int handover[2];       /* -1 = there is none */
+    es_store_t **stores;   /* by number; includes hubs no longer configured */
+    unsigned char *closed; /* by number; 1 = no longer configured */
+    int handover[2];       /* socket pair: send, receive; -1 = none */
     apr_uint32_t nhubs;
     int generation;          /* of this child */
     int is_threaded;         /* the MPM is */
     apr_uint32_t child;      /* 0 in the parent */
     es_delivery_t *delivery; /* NULL in the parent */
-    apr_time_t stopping;     /* since when, by es_clock_now; 0 = it was not
-                              * told, or it was graceful */
+    apr_time_t stopping;     /* es_clock_now when an ungraceful stop began;
+                              * 0 = none began */
 } es_runtime_t;
 
-/* of the configuration at hand; lives in its pool */
+/* Of the current configuration; lives in its pool. */
 static es_runtime_t *runtime;
 
 static apr_status_t forget_runtime(void *unused)
@@ -66,8 +65,8 @@ static apr_status_t forget_runtime(void *unused)
     return APR_SUCCESS;
 }
 
-/* All that is kept, so that a dead child's counts are cleared in hubs that
- * the configuration does not name for the time being, too. */
+/* Attaches to every retained hub, configured or not: when a child dies, its
+ * counts must be cleared in all of them. */
 static int attach_hubs(es_runtime_t *made, es_retained_t *retained,
                        server_rec *s, apr_pool_t *pool)
 {
@@ -88,8 +87,8 @@ static int attach_hubs(es_runtime_t *made, es_retained_t *retained,
 
         if (rv != APR_SUCCESS) {
             es_slog(APLOG_ERR, rv, s, "ES0006",
-                    "the shared memory of hub %s cannot be used; restart "
-                    "httpd, not gracefully",
+                    "cannot use the shared memory of hub %s; restart httpd, "
+                    "not gracefully",
                     hub->name);
             rc = HTTP_INTERNAL_SERVER_ERROR;
             continue;
@@ -138,8 +137,8 @@ static int generation_now(void)
     return generation;
 }
 
-/* An error of post_config at a restart would end the running server, with
- * all that does not need us. */
+/* At a restart an error of post_config would end the running server, with all
+ * the sites that do not use this module. */
 static int is_restart(void)
 {
     return generation_now() > 0;
@@ -154,8 +153,8 @@ static int attach(es_runtime_t *made, es_retained_t *retained, server_rec *s,
 
     if (rv != APR_SUCCESS) {
         es_slog(APLOG_ERR, rv, s, "ES0012",
-                "the children's board cannot be used, no events are served; "
-                "stop and start httpd");
+                "cannot use the shared table of children, event streams stay "
+                "off; stop and start httpd");
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     made->client_count = es_client_count_attach(retained->client_count,
@@ -171,8 +170,8 @@ static int attach(es_runtime_t *made, es_retained_t *retained, server_rec *s,
     return attach_hubs(made, retained, s, pool);
 }
 
-/* Children whose end nobody has told us: a configuration without the module
- * was in between. */
+/* Reaps children that exited while a configuration without this module was
+ * active: their child_status hook never reached us. */
 static void reap_unseen(const es_child_pids_t *child_pids)
 {
     apr_uint32_t child;
@@ -223,20 +222,21 @@ static apr_status_t leave(void *unused)
 
     (void)unused;
     if (!es_delivery_is_stopping(runtime->delivery)) {
-        es_runtime_stop(0);
+        es_runtime_child_stopping(0);
     }
-    es_grip_runtime_stop(); /* beside the delivery */
+    es_grip_runtime_stop(); /* at the same time as the delivery */
     since = runtime->stopping != 0 ? runtime->stopping : es_clock_now();
     rv = join_delivery(since + DELIVERY_PATIENCE);
     if (rv != APR_SUCCESS) {
         es_slog(APLOG_WARNING, rv, ap_server_conf, "ES0008",
-                "the delivery did not end in time; its streams are cut");
+                "the delivery thread did not exit in time; its streams are "
+                "cut");
     }
-    es_grip_runtime_leave(since + SENDER_PATIENCE, ap_server_conf);
+    es_grip_runtime_join(since + SENDER_PATIENCE, ap_server_conf);
     return APR_SUCCESS;
 }
 
-/* Raised by the parent before it tells its children of a restart. */
+/* The parent raises it before it signals a restart to its children. */
 static const int *running_generation(void)
 {
     return ap_scoreboard_image
@@ -264,7 +264,7 @@ static apr_status_t start_delivery(apr_pool_t *pchild, server_rec *s)
     return es_delivery_start(&runtime->delivery, &params, pchild);
 }
 
-void es_runtime_enter(apr_pool_t *pchild, server_rec *s)
+void es_runtime_child_init(apr_pool_t *pchild, server_rec *s)
 {
     apr_status_t rv;
 
@@ -280,8 +280,8 @@ void es_runtime_enter(apr_pool_t *pchild, server_rec *s)
                           (apr_uint64_t)getpid());
     if (runtime->child == 0) {
         es_slog(APLOG_CRIT, 0, s, "ES0009",
-                "all %u places for children are taken; this child serves no "
-                "events. ServerLimit was raised without a stop?",
+                "all %u child numbers are in use, this child serves no "
+                "events; stop and start httpd if ServerLimit was raised",
                 es_children_max(runtime->children));
         return;
     }
@@ -290,12 +290,13 @@ void es_runtime_enter(apr_pool_t *pchild, server_rec *s)
         runtime->delivery = NULL;
         es_children_stops(runtime->children, runtime->child);
         es_slog(APLOG_CRIT, rv, s, "ES0010",
-                "cannot start the delivery; this child serves no events");
+                "cannot start the delivery thread, this child serves no "
+                "events");
         return;
     }
-    es_grip_runtime_enter(runtime->child, pchild, s);
+    es_grip_runtime_child_init(runtime->child, pchild, s);
     apr_pool_pre_cleanup_register(pchild, NULL, leave);
-    es_slog(APLOG_INFO, 0, s, "ES0011", "place %u, delivery started",
+    es_slog(APLOG_INFO, 0, s, "ES0011", "child %u, delivery thread started",
             runtime->child);
 }
 
@@ -310,10 +311,10 @@ static int is_listening(void)
 }
 
 /*
- * prefork says nothing of its reasons. But stop and restart come in a signal
- * handler, in which its signal is blocked; and a graceful one has closed the
- * listeners. What remains is that this child alone has to go: it has served
- * its share, or there are too many idle ones.
+ * prefork does not pass on why a child stops. But stop and restart run in a
+ * signal handler, where their signal is blocked, and a graceful restart has
+ * closed the listeners. If neither is so, only this child exits: it has reached
+ * MaxConnectionsPerChild, or there are too many idle children.
  */
 static int is_alone(void)
 {
@@ -327,8 +328,9 @@ static int is_alone(void)
 }
 
 /*
- * A threaded MPM tells graceful from not; a child whose connections are used
- * up finds out in another thread than the main one, which hears the parent.
+ * A threaded MPM passes on whether a stop is graceful. The main thread receives
+ * the parent's orders; a child that has reached MaxConnectionsPerChild stops
+ * from another thread.
  */
 static es_stop_t why_stop(int graceful)
 {
@@ -343,7 +345,7 @@ static es_stop_t why_stop(int graceful)
     return !runtime->is_threaded && is_alone() ? ES_STOP_OWN : ES_STOP_NOW;
 }
 
-void es_runtime_stop(int graceful)
+void es_runtime_child_stopping(int graceful)
 {
     if (runtime && runtime->delivery) {
         es_delivery_leave(runtime->delivery, why_stop(graceful));
@@ -354,8 +356,9 @@ void es_runtime_stop(int graceful)
     }
 }
 
-/* A child of prefork that is to end gracefully is told nothing while it
- * serves a request; but its generation is over, or it listens no more. */
+/* While a prefork child serves a request, httpd does not call it about a
+ * graceful stop. The child sees that its generation is over or that its
+ * listeners are closed. */
 int es_runtime_is_stopping(void)
 {
     const int *running = running_generation();
@@ -376,7 +379,7 @@ void es_runtime_reap(pid_t pid)
     if (!runtime) {
         return;
     }
-    /* a bounded number of turns: the board is written by children */
+    /* a bounded number of turns, because children write to that memory */
     for (turns = es_children_max(runtime->children); turns > 0; turns--) {
         child = es_children_find(runtime->children, (apr_uint64_t)pid);
         if (child == 0) {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * The service: what a process serves events with: the board, a store for
- * each hub, and in a child its place and its delivery.
+ * The runtime: what a process needs to serve events. That is the table of
+ * children and a store for each hub; a child adds its number and its delivery.
  *
- * The parent makes the memory once and keeps it over restarts (retained data
- * of plain values); each load of the module attaches to it anew, and each
- * child inherits what its parent has attached.
+ * The parent makes the shared memory once and retains it over restarts
+ * (server/retained.h). Each time the module is loaded it attaches again, and
+ * each child inherits what its parent has attached.
  */
 #ifndef ES_SERVER_RUNTIME_H
 #define ES_SERVER_RUNTIME_H
@@ -24,52 +24,53 @@
 typedef struct es_runtime_hub_t {
     const char *name;
     es_store_t *store;
-    apr_uint32_t counter;    /* of the meter, the same in all children */
-    apr_uint32_t number;     /* from 0, as delivery counts them */
+    apr_uint32_t counter;    /* of shm/counters.h, the same in all children */
+    apr_uint32_t number;     /* from 0, as the delivery numbers them */
     const es_grip_t *grip;   /* NULL = GRIP is off */
     const char *grip_prefix; /* of names in GRIP items, also if it is off */
-    apr_uint64_t history;    /* of es_hub_conf_t, as is the next */
+    apr_uint64_t history;    /* as in es_hub_conf_t, like the next */
     apr_int64_t age_us;
 } es_runtime_hub_t;
 
 /**
- * Make or find the memory of all hubs.
+ * Make the memory of all hubs, or attach to it.
  *
- * @return OK, or HTTP_INTERNAL_SERVER_ERROR after telling the error log; at a
- *         restart always OK: the server goes on with what there is
+ * @return OK, or HTTP_INTERNAL_SERVER_ERROR after an error was logged; at a
+ *         restart always OK, and the server continues with the hubs it has
  *
  * Context: PARENT, post_config, not in the first of the two passes.
  */
 int es_runtime_open(apr_pool_t *pconf, apr_pool_t *plog, server_rec *s);
 
 /**
- * Claim a place and start the delivery. On failure the child goes on without
- * events, and says so.
+ * Claim a child number and start the delivery. On failure the child logs why
+ * and runs on without events.
  *
  * Context: CHILD_INIT.
  */
-void es_runtime_enter(apr_pool_t *pchild, server_rec *s);
+void es_runtime_child_init(apr_pool_t *pchild, server_rec *s);
 
 /**
- * The child begins to stop. Context: hook child_stopping, which prefork calls
- * in a signal handler.
+ * Begin to stop. Context: the hook child_stopping, which prefork calls in a
+ * signal handler.
  */
-void es_runtime_stop(int graceful);
+void es_runtime_child_stopping(int graceful);
 
-/** A child is gone: give back its place. Context: PARENT, child_status. */
+/** A child has exited: free its number and clear its counts. Context: PARENT,
+ * child_status. */
 void es_runtime_reap(pid_t pid);
 
 /**
  * The hub of these settings.
  *
- * @return NULL when this child cannot serve events (told at its start)
+ * @return NULL if this child cannot serve events (it logged why at its start)
  *
  * Context: WORKER.
  */
 const es_runtime_hub_t *es_runtime_hub(const es_dir_t *conf);
 
 /**
- * The hub of this name; NULL: as above, or the configuration names none so.
+ * The hub of this name; NULL as above, or if no such hub is configured.
  *
  * Context: WORKER.
  */
@@ -79,27 +80,28 @@ const es_runtime_hub_t *es_runtime_hub_named(const char *name);
 es_delivery_t *es_runtime_delivery(void);
 
 /**
- * Does this child stop, or is it to? A worker that waits for long asks it once
- * a second and ends. Context: WORKER.
+ * Does this child stop, or is it about to? A worker in a long wait asks once a
+ * second and ends its wait. Context: WORKER.
  */
 int es_runtime_is_stopping(void);
 
-/** This child's place, from 1. Context: WORKER. */
+/** This child's number, from 1. Context: WORKER. */
 apr_uint32_t es_runtime_child(void);
 
 /**
- * The census and its limits. Context: WORKER of a child that serves.
+ * The count of clients and its limits. Context: WORKER of a child that serves
+ * events.
  */
 es_client_count_t *es_runtime_client_count(es_client_limits_t *limits);
 
-/** The meter; NULL where no events are served. Context: ANY. */
+/** The shared counters; NULL if no events are served. Context: ANY. */
 es_counters_t *es_runtime_counters(void);
 
-/** Number of places on the board. Context: WORKER. */
+/** The highest child number there can be. Context: WORKER. */
 apr_uint32_t es_runtime_max_children(void);
 
 /**
- * Wake the children whose bits are set, as es_store_append fills them.
+ * Wake the children whose bits are set, as es_store_append sets them.
  * Context: WORKER, without locks.
  */
 void es_runtime_wake(const apr_uint64_t *touched);

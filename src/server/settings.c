@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where httpd keeps our settings; glue fills them. */
+/* httpd keeps the settings; config/ fills them. */
 #include "server/settings.h"
 
 es_settings_t *es_settings_of(const server_rec *s)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * The settings: what the directives say, as the rest of http reads it. Filled
- * and merged by config/directives.c, whose table knows names, ranges and
- * presets; when a request comes, no scalar is unset any more.
+ * The settings: the values of the directives. config/directives.c fills and
+ * merges them; its table has the names, ranges and presets. By the time of a
+ * request every scalar is set.
  */
 #ifndef ES_SERVER_SETTINGS_H
 #define ES_SERVER_SETTINGS_H
@@ -18,14 +18,14 @@
 
 extern module AP_MODULE_DECLARE_DATA eventstream_module;
 
-/** What SetHandler says. */
+/** The values of SetHandler. */
 #define ES_HANDLER_SUBSCRIBE EVENTSTREAM_HANDLER
 #define ES_HANDLER_PUBLISH EVENTSTREAM_PUBLISH_HANDLER
 
 /** A scalar that no directive has set; below each valid value. */
 #define ES_UNSET APR_INT64_C(-1)
 
-/** Where names of channels come from: one word of EventStreamChannel, or one
+/** A source of channel names: one word of EventStreamChannel, or one
  * EventStreamChannelList. */
 typedef struct es_source_t {
     const es_template_t *template; /* NULL for a list */
@@ -35,8 +35,8 @@ typedef struct es_source_t {
 
 /** EventStreamPublishFrom. */
 typedef struct es_from_t {
-    int any;                 /* everybody that Require lets in */
-    int local;               /* loopback without a proxy's traces */
+    int any;                 /* every request that Require lets in */
+    int local;               /* loopback, without a proxy's headers */
     int user;                /* an authenticated user */
     apr_array_header_t *net; /* apr_ipsubnet_t *, of clients; or NULL */
 } es_from_t;
@@ -46,9 +46,9 @@ typedef struct es_dir_t {
     apr_int64_t retry_us;
     apr_int64_t keepalive_us;      /* 0 = none */
     apr_int64_t keepalive_comment; /* 1 = as comment, 0 = as event */
-    apr_int64_t send_timeout_us;   /* 0 = for ever */
+    apr_int64_t send_timeout_us;   /* 0 = no timeout */
     apr_int64_t lifetime_us;       /* of a stream; 0 = no end */
-    apr_int64_t turn_us;           /* live time of a client in turns */
+    apr_int64_t turn_us;           /* live time of a client served in turns */
     apr_int64_t replay; /* events of each channel for new clients; 0 = none */
     apr_int64_t max_client_channels; /* channels of one client */
     apr_int64_t max_event_bytes;     /* data of one event */
@@ -62,29 +62,28 @@ typedef struct es_dir_t {
     apr_array_header_t *origins;     /* char *; NULL = none */
 } es_dir_t;
 
-/** Most hubs of a server, and the journal of one that says no size=. */
+/** Upper bound of hubs of a server, and the preset of size=, in bytes. */
 #define ES_HUBS_MAX 64
 #define ES_HUB_SIZE (64 * 1024 * 1024)
 
-/** A hub as the configuration has it. */
+/** A hub as configured. */
 typedef struct es_hub_conf_t {
     const char *name;
     apr_uint64_t size_bytes; /* of its journal */
     const es_grip_t *grip;   /* NULL = GRIP is off */
-    const char *grip_prefix; /* of names in GRIP items, also if it is off */
+    const char *grip_prefix; /* of names in GRIP items, set if off, too */
     apr_uint64_t history;    /* events of a channel; 0 = all that fit */
     apr_int64_t age_us;      /* of an event; 0 = any */
 } es_hub_conf_t;
 
-/** What the directives EventStreamGrip… say of a hub that may be defined
- * later. */
+/** The EventStreamGrip… directives of a hub, which may be defined later. */
 typedef struct es_hub_grip_conf_t {
     const char *hub;                 /* its name */
     const ap_directive_t *directive; /* the first of them */
     es_grip_t *grip;
 } es_hub_grip_conf_t;
 
-/** For the whole server; kept with the main server only. */
+/** Settings of the whole server; the main server has them. */
 typedef struct es_settings_t {
     apr_int64_t max_clients;         /* all children; 0 = no limit */
     apr_int64_t max_address_clients; /* one client address; 0 = no limit */
@@ -92,9 +91,8 @@ typedef struct es_settings_t {
     apr_int64_t max_held;            /* per child; 0 = a quarter */
     apr_int64_t max_grip_waiting;    /* per child; 0 = half of its workers */
     apr_int64_t drain_us;
-    apr_array_header_t *hubs; /* es_hub_conf_t; [0] is "default" */
-    apr_array_header_t
-        *grips; /* es_hub_grip_conf_t; one for each hub at most */
+    apr_array_header_t *hubs;  /* es_hub_conf_t; [0] is "default" */
+    apr_array_header_t *grips; /* es_hub_grip_conf_t; up to one a hub */
 } es_settings_t;
 
 /** The settings of a request. */
@@ -103,7 +101,7 @@ static inline es_dir_t *es_settings_dir(const request_rec *r)
     return ap_get_module_config(r->per_dir_config, &eventstream_module);
 }
 
-/** The name of the hub that channels belong to. */
+/** The name of the hub that the channels belong to. */
 static inline const char *es_settings_hub_name(const es_dir_t *conf)
 {
     return conf->hub ? conf->hub : "default";
@@ -112,14 +110,14 @@ static inline const char *es_settings_hub_name(const es_dir_t *conf)
 /** The settings of the whole server; s is its main server. */
 es_settings_t *es_settings_of(const server_rec *s);
 
-/** The hub that the configuration calls so, or NULL. */
+/** The configured hub of this name, or NULL. */
 es_hub_conf_t *es_settings_hub(const es_settings_t *global, const char *name);
 
 /**
- * Add a hub that has what no directive says.
+ * Add a hub with presets.
  *
  * @param name  not copied
- * @return in the array of hubs, so until the next one is added
+ * @return an element of the array of hubs, valid until the next one is added
  */
 es_hub_conf_t *es_settings_add_hub(es_settings_t *global, const char *name);
 

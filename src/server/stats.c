@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which counter of the meter is whose: the limits first, then the hubs, each of
- * which gets one of its own; those beyond the last are not counted. */
+/* Assigns the shared counters: the limits come first, then one for each hub.
+ * Hubs beyond the last counter are not counted. */
 #include "server/stats.h"
 
 #include "shm/counters.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * The tally: what was published, and which limits were reached how often,
- * over all children, since httpd was started. For mod_status.
+ * Statistics: how many events were published and how often each limit was
+ * reached, over all children, since httpd was started. mod_status shows them.
  */
 #ifndef ES_SERVER_STATS_H
 #define ES_SERVER_STATS_H
@@ -12,22 +12,22 @@ typedef enum es_limit_t {
     ES_LIMIT_CLIENTS,         /* EventStreamMaxClients */
     ES_LIMIT_ADDRESS_CLIENTS, /* EventStreamMaxClientsPerAddress */
     ES_LIMIT_FILES,           /* the open files of a child */
-    ES_LIMIT_HELD,            /* EventStreamMaxHeld: served in turns, brief */
-    ES_LIMIT_CHANNELS,        /* EventStreamMaxChannels, also by publishers */
+    ES_LIMIT_HELD,            /* EventStreamMaxHeld: client served in turns */
+    ES_LIMIT_CHANNELS,        /* EventStreamMaxChannels, publishers too */
     ES_LIMIT_CLIENT_CHANNELS, /* EventStreamMaxChannelsPerClient */
     ES_LIMIT_EVENT,           /* EventStreamMaxEventSize */
-    ES_LIMIT_BODY,            /* EventStreamMaxBody, of a line, too */
+    ES_LIMIT_BODY,            /* EventStreamMaxBody, for NDJSON a line */
     ES_LIMIT_WAITING,         /* EventStreamGripMaxWaiting */
-    ES_LIMITS                 /* how many there are */
+    ES_LIMITS                 /* the number of limits */
 } es_limit_t;
 
-/** The limit's directive, or words for it. */
+/** The limit's directive, or a description. */
 const char *es_stats_name(es_limit_t limit);
 
-/** A limit was reached: somebody was refused, or served less. */
+/** Count that a limit was reached: a request was refused or served less. */
 void es_stats_limit(es_limit_t limit);
 
-/** Events were put into the hub's journal. */
+/** Count events that were appended to the hub's journal. */
 void es_stats_published(const es_runtime_hub_t *hub, int events);
 
 /* Context of all: ANY thread of a child, no lock. */
