@@ -2,21 +2,21 @@
 /*
  * mod_eventstream: Server-Sent Events from httpd to browsers.
  *
- * The module record and its hooks: what starts when, and who is asked in
- * which order. The only file that knows everyone.
+ * The module record and its hooks: what starts when, and in which order hooks
+ * run. The only file that knows all rooms.
  *
- *   pre_config     forget what an earlier configuration has noted, keep its
- *                  lifeboat
- *   check_config   check what is known only when all is read
- *   post_config    parent: fill in presets, open the shared memory
- *                  and look which publishers other modules have
- *   child_init     child: claim a place, start the delivery
- *   quick_handler  what GRIP proxies ask for, whatever Location it falls into
+ *   pre_config     forget what was noted of an earlier configuration, copy its
+ *                  handover sockets
+ *   check_config   check what depends on the whole configuration
+ *   post_config    parent: fill in presets, open the shared memory, find the
+ *                  publishers of other modules
+ *   child_init     child: claim a child number, start the delivery
+ *   quick_handler  serve recovery requests of GRIP proxies, in any Location
  *   type_checker   choose our handler before MultiViews chooses a file
- *   fixups         keep our Locations from front controllers
- *   handler        before mod_proxy's
- *   child_stopping child: clients go to other children, or end
- *   child_status   parent: know who lives, give back a dead child's place
+ *   fixups         keep front controllers from taking our Locations over
+ *   handler        run before that of mod_proxy
+ *   child_stopping child: hand clients over to other children, or end them
+ *   child_status   parent: track living children, free a dead child's number
  */
 #include <httpd.h>
 #include <http_config.h>
@@ -44,10 +44,9 @@
 #include "http/status.h"
 #include "http/subscribe.h"
 #include "config/directives.h"
-#include "config/warnings.h"
 #include "mod_eventstream.h"
 
-/* what the layers below write goes to the main server's error log */
+/* The rooms below server log to the main server's error log. */
 static void on_log(int level, apr_status_t rv, const char *tag,
                    const char *text)
 {
@@ -78,7 +77,7 @@ static int on_post_config(apr_pool_t *pconf, apr_pool_t *plog,
     es_log_to(on_log);
     es_directives_finish(s);
     es_publishers_find(pconf, s);
-    /* httpd reads its configuration twice at start; the first is a trial */
+    /* at its start httpd reads the configuration twice; the first is a trial */
     if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) {
         return OK;
     }
@@ -92,7 +91,7 @@ static void on_child_init(apr_pool_t *pchild, server_rec *s)
     es_context_enter(ES_CHILD_INIT);
     es_budget_init(pchild, s, (int)es_settings_of(s)->max_held);
     es_runtime_child_init(pchild, s);
-    es_context_enter(0); /* prefork's will be a worker */
+    es_context_enter(0); /* under prefork this thread becomes a worker */
 }
 
 static void on_child_stopping(apr_pool_t *pchild, int graceful)
@@ -157,7 +156,7 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_handler(es_publish_handler, NULL, NULL, APR_HOOK_REALLY_FIRST);
 }
 
-/* httpd's own macro is empty on Unix, and we hide all else */
+/* httpd's own macro is empty on Unix, and all other symbols are hidden. */
 extern __attribute__((visibility("default"))) module eventstream_module;
 
 module AP_MODULE_DECLARE_DATA eventstream_module = {

@@ -65,7 +65,7 @@ MPM
 
 my @notices = $httpd->error_log =~ /notice\].*(ES0110: .*)/g;
 is @notices, 1, 'LimitRequestBody is told at start, once';
-like $notices[0], qr/1 places, the first in .*httpd\.conf, line \d+/,
+like $notices[0], qr/in 1 section\(s\), first in .*httpd\.conf, line \d+/,
     '... with the place';
 
 my $sse = subscribe($httpd, '/events');

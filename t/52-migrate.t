@@ -91,12 +91,12 @@ is told_after('gone', $gone), 'open reset', 'evicted from a small hub';
 log_since();
 $httpd->rewrite_conf(sized('4m', 200));
 ok $httpd->graceful, 'another size, at graceful';
-like log_since(), qr/notice.*ES0002: hub default keeps its size for now/,
+like log_since(), qr/notice.*ES0002: hub default keeps its size/,
     'it has to wait, which is told';
 is told_after('a', $id[1]), 'open a3 a4 a5', 'all is as it was';
 ok $httpd->restart, 'restart';
 like log_since(),
-    qr/notice.*ES0206: hub default has got another size: \d+ events/,
+    qr/notice.*ES0206: hub default has a new size: \d+ events/,
     'the events are carried over';
 is told_after('a', $id[1]), 'open a3 a4 a5', 'ids resume';
 is told_after('a', 'mine'), 'open a5', 'also those of publishers';
@@ -137,7 +137,7 @@ sleep 0.3;    # let its buffers fill: it stands within a frame then
 my $lagging = subscribe($httpd, '/events?c=a');
 $httpd->rewrite_conf(sized('1m', 50));
 ok $httpd->restart, 'a smaller hub at restart';
-like log_since(), qr/ES0206: .* oldest [1-9]\d* there was no room/,
+like log_since(), qr/ES0206: .* oldest [1-9]\d* did not fit/,
     '... some events have no room';
 is join(' ', map { /^(\d+) z{30000}$/ ? $1 : 'torn' } map { $_->{data} }
     $slow->events(20, 20)), join(' ', 1 .. 20),
@@ -320,7 +320,7 @@ for my $mpm (qw(worker prefork)) {
         @now && !grep { $old{$_} } @now }),
         '... there are new children';
     ok $httpd->restart, "$mpm: restart";
-    like log_since(), qr/ES0206: hub default has got another size: 2 events/,
+    like log_since(), qr/ES0206: hub default has a new size: 2 events/,
         '... and comes';
     is told_after('a', $one), 'open 2', '... with the events';
     publish($httpd, 'b', 'here');

@@ -44,7 +44,7 @@ refused('EventStreamGrip "${ES_NO_SUCH_URL}"',
     qr/\$\{ES_NO_SUCH_URL\} is set neither in httpd's environment nor/,
     'a variable that is not set');
 refused("EventStreamGrip hub=shop $url",
-    qr/hub=shop: there is no such hub/, 'a hub that there is not');
+    qr/hub=shop: no such hub/, 'a hub that there is not');
 refused("<VirtualHost *:1>\nEventStreamGrip $url key=hush\n</VirtualHost>",
     qr/EventStreamGrip cannot occur within <VirtualHost>/,
     'GRIP is the whole server\'s');
@@ -61,7 +61,7 @@ refused('EventStreamGripLeeway soon', qr/takes a time from 0/, 'no time');
 refused('EventStreamGripPrefix ' . 'x' x 65, qr/at most 64 bytes/,
     'a long prefix');
 refused("EventStreamGrip $url\nEventStreamGrip http://localhost:5561/ key=hush",
-    qr/the URL is that of another line/, 'a proxy that is there already');
+    qr/another line has the same URL/, 'a proxy that is there already');
 refused(join("\n", map { "EventStreamGrip http://localhost/$_" } 1 .. 17),
     qr/a hub has at most 16 proxies/, 'too many proxies');
 refused('EventStreamGripTimeout 1 2', qr/takes one value/, 'two values');

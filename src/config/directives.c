@@ -2,11 +2,12 @@
 /*
  * A directive with one value is one row: its name, its unit, its field, its
  * preset and its range. Setting, merging, presets and range checks walk the
- * table. The other directives have a setter each.
+ * table. Each of the other directives has a setter.
  *
- * Presets are filled in late, into each server's outermost settings: every
- * request's settings are merged on top of these, so what a request sees is
- * always complete, and an inner section that sets nothing inherits.
+ * Presets are filled in after the configuration was read, into the outermost
+ * settings of each server. httpd merges the settings of every request on top of
+ * these, so a request sees complete settings, and an inner section inherits
+ * what it does not set.
  */
 #include "config/directives.h"
 
@@ -20,9 +21,7 @@
 #include "journal/replay.h"
 #include "server/log.h"
 #include "server/settings.h"
-#include "config/grip_setters.h"
 #include "config/setters.h"
-#include "config/tokens.h"
 
 typedef enum es_unit_t {
     ES_SECONDS,
@@ -32,7 +31,7 @@ typedef enum es_unit_t {
     ES_REPLAY /* none, all, or how many events */
 } es_unit_t;
 
-/* what a command_rec of a scalar carries */
+/* The cmd_data of a directive with one value. */
 typedef struct es_row_t {
     es_unit_t unit;
     apr_size_t field;   /* offset of an apr_int64_t */
@@ -111,7 +110,7 @@ const command_rec es_directives_table[] = {
 
     /* for the whole server */
     AP_INIT_TAKE_ARGV("EventStreamHub", es_setters_hub, NULL, RSRC_CONF,
-                      "a name, size=, history= and age="),
+                      "a name with optional size=, history= and age="),
     GLOBAL_ROW("EventStreamMaxClients", ES_NUMBER, GLOBAL(max_clients),
                0, 0, APR_INT32_MAX),
     GLOBAL_ROW("EventStreamMaxClientsPerAddress", ES_NUMBER,
@@ -127,27 +126,28 @@ const command_rec es_directives_table[] = {
 
     /* of a hub: GRIP */
     AP_INIT_TAKE_ARGV("EventStreamGrip", es_grip_setters_proxy, NULL, RSRC_CONF,
-                      "maybe hub=, then off or the URL of a GRIP proxy, then "
-                      "maybe iss=, key=, verify-iss= and verify-key="),
+                      "[hub=name] off, or [hub=name] and the URL of a GRIP "
+                      "proxy with optional iss=, key=, verify-iss= and "
+                      "verify-key="),
     GRIP_ROW("EventStreamGripPrefix", ES_GRIP_TEXT, prefix,
-             "what proxies see before a channel's name"),
+             "the prefix of channel names at the proxies"),
     GRIP_ROW("EventStreamGripRequired", ES_GRIP_SWITCH, is_required,
-             "on refuses clients that come without a proxy"),
+             "on refuses requests that do not come from a proxy"),
     GRIP_ROW("EventStreamGripReliable", ES_GRIP_SWITCH, is_reliable,
-             "on lets proxies ask for what they have missed"),
+             "on lets proxies fetch events that they missed"),
     GRIP_ROW("EventStreamGripOnError", ES_GRIP_ON_ERROR, ignores_errors,
-             "fail or ignore, when a proxy does not take an event"),
+             "fail or ignore, if a proxy does not take an event"),
     GRIP_ROW("EventStreamGripConnectTimeout", ES_GRIP_WAIT, connect_timeout,
-             "how long connecting to a proxy may take"),
+             "how long a connect to a proxy may take"),
     GRIP_ROW("EventStreamGripTimeout", ES_GRIP_WAIT, publish_timeout,
-             "how long a proxy may take for what is published"),
+             "how long a proxy may take to accept events"),
     GRIP_ROW("EventStreamGripLeeway", ES_GRIP_TIME, leeway,
              "how far a proxy's clock may differ"),
     {.name = NULL},
 };
 /* clang-format on */
 
-/* The next row of one kind from *at on, or NULL; moves *at behind it. */
+/* The next row with this setter, from *at on, or NULL; advances *at past it. */
 static const es_row_t *next_row(const command_rec **at, setter_t *setter)
 {
     while ((*at)->name) {
@@ -190,7 +190,7 @@ static const char *read_value(apr_int64_t *value, const es_row_t *row,
 
     switch (row->unit) {
     case ES_SECONDS:
-        /* httpd's function takes "soon" for 0 s */
+        /* httpd's function reads "soon" as 0 s */
         if (!apr_isdigit(*text) ||
             ap_timeout_parameter_parse(text, value, "s") != APR_SUCCESS) {
             return "takes a time, such as 20, 500ms or 2min";
@@ -210,8 +210,8 @@ static const char *read_value(apr_int64_t *value, const es_row_t *row,
     }
 }
 
-static const char *say_range(apr_pool_t *p, const char *name,
-                             const es_row_t *row)
+static const char *describe_range(apr_pool_t *p, const char *name,
+                                  const es_row_t *row)
 {
     apr_int64_t unit = row->unit == ES_SECONDS ? APR_USEC_PER_SEC : 1;
     const char *word = row->unit == ES_SECONDS ? " seconds"
@@ -234,7 +234,7 @@ static const char *set_row(cmd_parms *cmd, void *settings, const char *text)
                             text);
     }
     if (value < row->min || value > row->max) {
-        return say_range(cmd->pool, cmd->cmd->name, row);
+        return describe_range(cmd->pool, cmd->cmd->name, row);
     }
     *field_of(settings, row) = value;
     return NULL;
@@ -287,7 +287,7 @@ void *es_directives_merge_dir(apr_pool_t *p, void *outer, void *inner)
             *field_of(dir, row) = value;
         }
     }
-    /* lists: that of the nearest section replaces that of an outer one */
+    /* lists: the list of the nearest section replaces that of an outer one */
     dir->hub = add->hub ? add->hub : base->hub;
     dir->sources = add->sources ? add->sources : base->sources;
     dir->path = add->path ? add->path : base->path;
@@ -301,7 +301,8 @@ void *es_directives_create_server(apr_pool_t *p, server_rec *s)
 {
     es_settings_t *global = apr_pcalloc(p, sizeof(*global));
 
-    (void)s; /* virtual hosts get one too, which nobody looks at */
+    (void)s; /* virtual hosts get settings, too, but only the main server's
+              * are read */
     unset_rows(global, set_global_row);
     global->hubs = apr_array_make(p, 2, sizeof(es_hub_conf_t));
     (void)es_settings_add_hub(global, "default");

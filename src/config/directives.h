@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * The directives: which there are, where they may stand, how their values
- * are merged. One row each; the setters of those that take more than one
- * number are in config/setters.c.
+ * The directives: their names, the contexts that allow them, and how their
+ * values merge. A directive is one row; those that take more than one number
+ * have a setter in config/setters.c or config/grip_setters.c.
  */
 #ifndef ES_CONFIG_DIRECTIVES_H
 #define ES_CONFIG_DIRECTIVES_H
@@ -17,17 +17,17 @@ void *es_directives_create_dir(apr_pool_t *p, char *path);
 void *es_directives_merge_dir(apr_pool_t *p, void *outer, void *inner);
 void *es_directives_create_server(apr_pool_t *p, server_rec *s);
 
-/** Forget what an earlier reading of the configuration has left. Context:
+/** Forget what was noted while an earlier configuration was read. Context:
  * PARENT, pre_config. */
 void es_directives_begin(apr_pool_t *pconf);
 
 /**
- * Check what can only be checked when all is read: tokens that nothing can
- * set, hubs that do not exist.
+ * Check what depends on the whole configuration: tokens that nothing can set,
+ * hubs that do not exist.
  *
- * @return OK, or HTTP_INTERNAL_SERVER_ERROR after telling the error log
+ * @return OK, or HTTP_INTERNAL_SERVER_ERROR after an error was logged
  *
- * Context: PARENT, check_config (which httpd -t comes to, post_config not).
+ * Context: PARENT, check_config; httpd -t runs that hook, but not post_config.
  */
 int es_directives_check(apr_pool_t *ptemp, server_rec *s);
 
@@ -37,5 +37,15 @@ int es_directives_check(apr_pool_t *ptemp, server_rec *s);
  * Context: PARENT, post_config.
  */
 void es_directives_finish(server_rec *s);
+
+/**
+ * Log settings of httpd's own that conflict with ours (config/warnings.c); they
+ * are no errors. One notice names the Locations that publish while
+ * LimitRequestBody is not 0: that limit counts all bytes of a body, and an
+ * NDJSON body has no end.
+ *
+ * Context: PARENT, post_config.
+ */
+void es_warnings_log(apr_pool_t *ptemp, server_rec *s);
 
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Keys stand in the words of EventStreamGrip, so no error text here shows a
- * word of it; a parameter at fault is told by its name.
+ * The words of EventStreamGrip contain keys, so no error text here shows one of
+ * them; a bad parameter is named without its value.
  */
-#include "config/grip_setters.h"
+#include "config/setters.h"
 
 #include <apr_lib.h>
 #include <apr_strings.h>
@@ -12,12 +12,12 @@
 #include "base/channel.h"
 #include "grip/url.h"
 
-/* A prefix leaves room for names of channels. */
+/* A prefix leaves space for the name of the channel. */
 #define PREFIX_MAX 64
 #define WAIT_MIN (APR_USEC_PER_SEC / 10)
 #define TIME_MAX (300 * APR_USEC_PER_SEC)
 
-/* ---- which hub --------------------------------------------------------- */
+/* ---- Which hub --------------------------------------------------------- */
 
 static es_grip_t *new_grip(apr_pool_t *p)
 {
@@ -49,7 +49,7 @@ static es_hub_grip_conf_t *grip_of(cmd_parms *cmd, const char *hub)
     return entry;
 }
 
-/* Takes "hub=name" off the words. */
+/* Removes "hub=name" from the words. */
 static const char *take_hub(const char **hub, int *argc, char *const **argv)
 {
     *hub = "default";
@@ -73,8 +73,8 @@ const char *es_grip_setters_check(const es_settings_t *global, apr_pool_t *p)
 
         if (!hub) {
             err = apr_psprintf(p,
-                               "hub=%s: there is no such hub; define it at "
-                               "server level with EventStreamHub %s",
+                               "hub=%s: no such hub; define it at server "
+                               "level with EventStreamHub %s",
                                entry->hub, entry->hub);
         }
         else if (entry->grip->proxies->nelts > 0) {
@@ -82,7 +82,7 @@ const char *es_grip_setters_check(const es_settings_t *global, apr_pool_t *p)
         }
         else if (entry->grip->is_required || entry->grip->is_reliable) {
             err = apr_psprintf(p,
-                               "hub %s has no proxy; name one with "
+                               "hub %s has no proxy; add one with "
                                "EventStreamGrip",
                                entry->hub);
         }
@@ -100,7 +100,7 @@ const char *es_grip_setters_check(const es_settings_t *global, apr_pool_t *p)
 
 /* ---- EventStreamGrip --------------------------------------------------- */
 
-/* httpd leaves a ${NAME} that nothing sets as it is. */
+/* httpd does not replace a ${NAME} that is not set. */
 static const char *find_unset(const char *word, apr_pool_t *p)
 {
     const char *begin = strstr(word, "${");
@@ -131,9 +131,9 @@ static const char *read_url(es_grip_url_t *url, cmd_parms *cmd, int argc,
     return err;
 }
 
-/* Each proxy has a queue, which is known by where it takes publishes. */
-static const char *check_place(const es_grip_t *grip, const es_proxy_t *proxy,
-                               apr_pool_t *p)
+/* The URL for publishing identifies the outbox of a proxy. */
+static const char *check_unique(const es_grip_t *grip, const es_proxy_t *proxy,
+                                apr_pool_t *p)
 {
     int i;
 
@@ -142,7 +142,7 @@ static const char *check_place(const es_grip_t *grip, const es_proxy_t *proxy,
             APR_ARRAY_IDX(grip->proxies, i, const es_proxy_t *);
 
         if (!strcmp(other->publish_uri, proxy->publish_uri)) {
-            return "the URL is that of another line";
+            return "another line has the same URL";
         }
     }
     return i < ES_GRIP_PROXIES_MAX
@@ -162,7 +162,7 @@ static const char *add_proxy(cmd_parms *cmd, es_grip_t *grip, int argc,
         err ? err
             : es_proxy_make(&proxy, &url,
                             ap_server_root_relative(cmd->pool, ""), cmd->pool);
-    err = err ? err : check_place(grip, proxy, cmd->pool);
+    err = err ? err : check_unique(grip, proxy, cmd->pool);
     if (!err) {
         APR_ARRAY_PUSH(grip->proxies, const es_proxy_t *) = proxy;
         cmd->directive->args =
@@ -184,7 +184,7 @@ const char *es_grip_setters_proxy(cmd_parms *cmd, void *dir, int argc,
     }
     err = take_hub(&hub, &argc, &argv);
     if (!err && argc == 0) {
-        err = "takes off, or a URL and maybe iss=, key=, verify-iss= and "
+        err = "takes off, or a URL with optional iss=, key=, verify-iss= and "
               "verify-key=";
     }
     if (!err) {
@@ -199,7 +199,7 @@ const char *es_grip_setters_proxy(cmd_parms *cmd, void *dir, int argc,
     return err ? apr_pstrcat(cmd->pool, cmd->cmd->name, ": ", err, NULL) : NULL;
 }
 
-/* ---- the others -------------------------------------------------------- */
+/* ---- EventStreamGrip... with one value --------------------------------- */
 
 static const char *read_word(int *out, const char *text, const char *yes,
                              const char *no, const char *err)
@@ -259,7 +259,7 @@ const char *es_grip_setters_row(cmd_parms *cmd, void *dir, int argc,
     }
     err = take_hub(&hub, &argc, &argv);
     if (!err && argc != 1) {
-        err = "takes one value, behind a hub= or alone";
+        err = "takes one value, with an optional hub= before it";
     }
     if (!err) {
         grip = grip_of(cmd, hub)->grip;

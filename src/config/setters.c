@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Directives of one section add up: a setter pushes onto the list of the
- * section's own settings; that a nearer section replaces the list of an
- * outer one is the merge's business.
+ * Directives of one section add up: a setter appends to the list of the
+ * section's own settings. es_directives_merge_dir lets the list of a nearer
+ * section replace that of an outer one.
  */
 #include "config/setters.h"
 
@@ -13,7 +13,6 @@
 #include "base/channel.h"
 #include "server/log.h"
 #include "server/settings.h"
-#include "config/tokens.h"
 
 const char *es_setters_read_bytes(apr_int64_t *out, const char *text)
 {
@@ -49,7 +48,7 @@ static apr_array_header_t *list_of(apr_array_header_t **list, apr_pool_t *p,
     return *list;
 }
 
-/* ---- channels ---------------------------------------------------------- */
+/* ---- Channels ---------------------------------------------------------- */
 
 static void *compile(void *baton, const char *text, const char **err)
 {
@@ -86,7 +85,7 @@ const char *es_setters_channel_list(cmd_parms *cmd, void *dir,
     ap_expr_info_t *list;
 
     if (!*separator) {
-        return "EventStreamChannelList: the separator may not be empty";
+        return "EventStreamChannelList: the separator must not be empty";
     }
     list = ap_expr_parse_cmd(cmd, text, AP_EXPR_FLAG_STRING_RESULT, &err, NULL);
     if (err) {
@@ -126,7 +125,7 @@ const char *es_setters_allow(cmd_parms *cmd, void *dir, const char *pattern)
     return NULL;
 }
 
-/* ---- who --------------------------------------------------------------- */
+/* ---- Access ------------------------------------------------------------ */
 
 static const char *add_net(cmd_parms *cmd, es_from_t *from, const char *who)
 {
@@ -187,7 +186,7 @@ const char *es_setters_origin(cmd_parms *cmd, void *dir, const char *origin)
     if (!is_origin(origin)) {
         return apr_psprintf(cmd->pool,
                             "EventStreamAllowOrigin takes origins such as "
-                            "https://www.example.com (scheme, host, maybe "
+                            "https://www.example.com (scheme, host, optional "
                             "port, no path) or *, not '%s'",
                             origin);
     }
@@ -196,7 +195,7 @@ const char *es_setters_origin(cmd_parms *cmd, void *dir, const char *origin)
     return NULL;
 }
 
-/* ---- hubs -------------------------------------------------------------- */
+/* ---- Hubs -------------------------------------------------------------- */
 
 #define HUB_NAME_MAX 63
 #define HUB_SIZE_MIN (256 * 1024)
@@ -211,13 +210,13 @@ static int is_hub_name(const char *name)
     return len != 0 && len <= HUB_NAME_MAX && name[len] == '\0';
 }
 
-/* what EventStreamUseHub has named, as the hub may be defined later */
+/* An EventStreamUseHub; its hub may be defined later. */
 typedef struct noted_use_t {
     const char *name;
     const ap_directive_t *directive;
 } noted_use_t;
 
-static apr_array_header_t *uses; /* in the pool of the configuration */
+static apr_array_header_t *uses; /* noted_use_t, in the configuration pool */
 
 void es_setters_begin(apr_pool_t *pconf)
 {
@@ -233,8 +232,8 @@ const char *es_setters_check(const es_settings_t *global, apr_pool_t *p)
 
         if (!es_settings_hub(global, use->name)) {
             return apr_psprintf(p,
-                                "%s line %d: EventStreamUseHub %s: there is "
-                                "no such hub; define it at server level with "
+                                "%s line %d: EventStreamUseHub %s: no such "
+                                "hub; define it at server level with "
                                 "EventStreamHub %s",
                                 use->directive->filename,
                                 use->directive->line_num, use->name, use->name);
@@ -331,7 +330,7 @@ static const char *set_hub_param(cmd_parms *cmd, es_hub_conf_t *hub,
                    : NULL;
     }
     return apr_psprintf(cmd->pool,
-                        "EventStreamHub %s: unknown parameter '%s'; there are "
+                        "EventStreamHub %s: unknown parameter '%s'; known are "
                         "size=, history= and age=",
                         hub->name, param);
 }
@@ -350,7 +349,7 @@ const char *es_setters_hub(cmd_parms *cmd, void *dir, int argc,
     }
     if (argc < 1 || !is_hub_name(argv[0])) {
         return "EventStreamHub takes a name of letters, digits, '-' and "
-               "'_', and size=, history= or age=";
+               "'_', and optional size=, history= and age=";
     }
     hub = hub_named(global, argv[0], cmd->pool);
     if (global->hubs->nelts > ES_HUBS_MAX) {

@@ -1,16 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * Setters of the directives that take more than one number. Each has the
- * form that httpd wants and returns NULL, or the error that httpd prints
- * behind file and line.
+ * The setters of the directives that take more than one number. Each has the
+ * form that httpd wants, and returns NULL or the error that httpd prints after
+ * file and line. What can only be checked once the whole configuration is read
+ * is noted by a setter and compared by a check.
+ *
+ * Context of all: PARENT, while the configuration is read.
  */
 #ifndef ES_CONFIG_SETTERS_H
 #define ES_CONFIG_SETTERS_H
 
+#include <stddef.h>
+
 #include <httpd.h>
 #include <http_config.h>
 
+#include "base/path.h"
+#include "base/template.h"
 #include "server/settings.h"
+
+/* ---- Of a section: setters.c ------------------------------------------- */
 
 const char *es_setters_channel(cmd_parms *cmd, void *dir, const char *text);
 const char *es_setters_channel_list(cmd_parms *cmd, void *dir,
@@ -23,10 +32,10 @@ const char *es_setters_use_hub(cmd_parms *cmd, void *dir, const char *name);
 const char *es_setters_hub(cmd_parms *cmd, void *dir, int argc,
                            char *const argv[]);
 
-/** Read a number of bytes: digits and at most one of k, m, g. */
+/** Read a number of bytes: digits and an optional k, m or g. */
 const char *es_setters_read_bytes(apr_int64_t *out, const char *text);
 
-/** Forget the hubs that were used so far. Context: pre_config. */
+/** Forget the noted uses of hubs. Context: pre_config. */
 void es_setters_begin(apr_pool_t *pconf);
 
 /**
@@ -35,5 +44,65 @@ void es_setters_begin(apr_pool_t *pconf);
  * @return NULL, or the error with file and line, in p
  */
 const char *es_setters_check(const es_settings_t *global, apr_pool_t *p);
+
+/* ---- Can each {token} of a template be set? tokens.c ------------------- */
+
+/** Forget the noted templates and paths. Context: pre_config. */
+void es_tokens_begin(apr_pool_t *pconf);
+
+/** Note a template of the current directive. */
+void es_tokens_note_template(cmd_parms *cmd, const es_template_t *template);
+
+/** Note a path of the current directive. */
+void es_tokens_note_path(cmd_parms *cmd, const es_path_t *path);
+
+/**
+ * Compare the noted templates and paths.
+ *
+ * @return NULL, or the error with file and line, in p
+ */
+const char *es_tokens_check(apr_pool_t *p);
+
+/* ---- Of a hub: grip_setters.c ------------------------------------------ */
+
+/*
+ * The directives EventStreamGrip... belong to a hub: each takes "hub=name" as
+ * its first word, and applies to the hub "default" without it. The hub may be
+ * defined further down, so the check looks it up.
+ */
+
+/** The kind of value that such a directive takes. */
+typedef enum es_grip_value_t {
+    ES_GRIP_SWITCH,   /* on or off, into an int */
+    ES_GRIP_ON_ERROR, /* fail or ignore, into an int */
+    ES_GRIP_TIME,     /* from 0 to 5 minutes, into an apr_interval_time_t */
+    ES_GRIP_WAIT,     /* the same, from 100 ms */
+    ES_GRIP_TEXT      /* the prefix of a channel's name */
+} es_grip_value_t;
+
+/** The cmd_data of such a directive. */
+typedef struct es_grip_row_t {
+    es_grip_value_t value;
+    apr_size_t field; /* offset into es_grip_t */
+} es_grip_row_t;
+
+/**
+ * EventStreamGrip. Removes the words of the directive from httpd's tree of the
+ * configuration, because mod_info shows that tree to its visitors.
+ */
+const char *es_grip_setters_proxy(cmd_parms *cmd, void *dir, int argc,
+                                  char *const argv[]);
+
+/** The others, by their es_grip_row_t. */
+const char *es_grip_setters_row(cmd_parms *cmd, void *dir, int argc,
+                                char *const argv[]);
+
+/**
+ * Give each hub its GRIP settings.
+ *
+ * @return NULL, or the error with file and line, in p: no such hub, or
+ *         EventStreamGripRequired or EventStreamGripReliable without a proxy
+ */
+const char *es_grip_setters_check(const es_settings_t *global, apr_pool_t *p);
 
 #endif

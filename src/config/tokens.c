@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A {token} that nothing can set would silently make a wrong channel, so it
- * is a configuration error. What can set it is known only when its section
- * has been read to the end: the named groups of an enclosing <LocationMatch>
- * (or DirectoryMatch, FilesMatch, or their '~' forms), and EventStreamPath
- * in the same or an enclosing section. Templates and paths are noted while
- * they are read, with the section they stand in, and compared at the end.
+ * A {token} that nothing can set would silently yield a wrong channel, so it is
+ * a configuration error. A token is set by a named group of an enclosing
+ * <LocationMatch> (or DirectoryMatch, FilesMatch, or their '~' forms), or by
+ * EventStreamPath in the same or an enclosing section. That path may follow the
+ * template. So the setters note each template and path with its section, and
+ * the check compares them once all is read.
  */
-#include "config/tokens.h"
+#include "config/setters.h"
 
 #include <apr_strings.h>
 
@@ -22,7 +22,7 @@ typedef struct noted_path_t {
     const ap_directive_t *section; /* NULL = server level */
 } noted_path_t;
 
-/* of the configuration that is being read, in its pool */
+/* Of the configuration being read, in its pool. */
 static apr_array_header_t *templates;
 static apr_array_header_t *paths;
 
@@ -52,7 +52,7 @@ static const char *regex_of(const ap_directive_t *section, apr_pool_t *p)
     }
     len = strlen(word);
     if (len && word[len - 1] == '>' && !*args) {
-        word[len - 1] = '\0'; /* unquoted, and the '>' was left on it */
+        word[len - 1] = '\0'; /* an unquoted word keeps the '>' */
     }
     return word;
 }

@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The settings of a Location are merged request by request, and what a
- * SetHandler says is compiled; but the configuration as it was read is still
- * there, a tree of lines. There the nearest LimitRequestBody is looked for:
- * beside the SetHandler, then around its section. Sections elsewhere that
- * cover the same Location are not seen; it is advice.
+ * httpd merges the settings of a Location request by request, and has compiled
+ * the value of SetHandler. But the configuration as read is still there, as a
+ * tree of lines. Here the nearest LimitRequestBody is searched in that tree:
+ * next to the SetHandler, then around its section. Other sections that cover
+ * the same Location are not found; the result is a warning only.
  */
-#include "config/warnings.h"
+#include "config/directives.h"
 
 #include <apr_strings.h>
 #include <http_config.h>
 
 #include "server/log.h"
 
-typedef struct found_t {
+typedef struct search_t {
     apr_pool_t *p;
     const ap_directive_t *first; /* SetHandler of the first such place */
     int count;
-} found_t;
+} search_t;
 
 static const char *first_word(const ap_directive_t *line, apr_pool_t *p)
 {
@@ -38,36 +38,37 @@ static int is_limited(const ap_directive_t *line, apr_pool_t *p)
     for (level = line; level && !limit; level = level->parent) {
         for (at = siblings_of(level); at; at = at->next) {
             if (!strcasecmp(at->directive, "LimitRequestBody")) {
-                limit = at; /* the last one of a section counts */
+                limit = at; /* the last one of a section wins */
             }
         }
     }
     return !limit || apr_atoi64(first_word(limit, p)) != 0;
 }
 
-static void look_at(found_t *found, const ap_directive_t *line)
+static void search(search_t *result, const ap_directive_t *line)
 {
     for (; line; line = line->next) {
         if (!strcasecmp(line->directive, "SetHandler") &&
-            !strcmp(first_word(line, found->p), ES_HANDLER_PUBLISH) &&
-            is_limited(line, found->p)) {
-            found->first = found->first ? found->first : line;
-            found->count++;
+            !strcmp(first_word(line, result->p), ES_HANDLER_PUBLISH) &&
+            is_limited(line, result->p)) {
+            result->first = result->first ? result->first : line;
+            result->count++;
         }
-        look_at(found, line->first_child);
+        search(result, line->first_child);
     }
 }
 
 void es_warnings_log(apr_pool_t *ptemp, server_rec *s)
 {
-    found_t found = {ptemp, NULL, 0};
+    search_t result = {ptemp, NULL, 0};
 
-    look_at(&found, ap_conftree);
-    if (found.count > 0) {
-        es_slog(APLOG_NOTICE, 0, s, "ES0110",
-                "LimitRequestBody is not 0 where events are published "
-                "(%d places, the first in %s, line %d): a stream of lines "
-                "ends with 413 when it has brought so many bytes in all",
-                found.count, found.first->filename, found.first->line_num);
+    search(&result, ap_conftree);
+    if (result.count > 0) {
+        es_slog(
+            APLOG_NOTICE, 0, s, "ES0110",
+            "LimitRequestBody is not 0 where events are published (in %d "
+            "section(s), first in %s, line %d): an NDJSON body ends with 413 "
+            "at that many bytes; set LimitRequestBody 0 there",
+            result.count, result.first->filename, result.first->line_num);
     }
 }

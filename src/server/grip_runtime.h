@@ -42,8 +42,8 @@ void es_grip_runtime_child_init(apr_uint32_t child, apr_pool_t *pchild,
 
 /**
  * Cut short the waits for proxies, because the child stops. Context: as
- * es_runtime_child_stopping, but only if the stop is not graceful: at a graceful stop
- * workers have time.
+ * es_runtime_child_stopping, but only if the stop is not graceful: at a
+ * graceful stop workers have time.
  */
 void es_grip_runtime_stop(void);
 

@@ -31,7 +31,7 @@
  * (deliver/shutdown.c). The GRIP sender has 2 s for requests in flight. */
 #define DELIVERY_PATIENCE (13 * APR_USEC_PER_SEC / 2)
 #define SENDER_PATIENCE (5 * APR_USEC_PER_SEC / 2)
-/* For the delivery's last turn, if the workers took all of that time to exit. */
+/* For the delivery's last turn, if the workers took all of that time. */
 #define LAST_TURN (APR_USEC_PER_SEC / 2)
 /* Descriptors that stay free of clients, for the rest of the child: files,
  * logs, backends, listeners and the connections that workers serve. */
