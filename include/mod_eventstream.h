@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * mod_eventstream: what other modules may rely on. They publish events, count
- * a channel's clients, serve a request as a stream of channels that they have
- * chosen, and hear of all that is published. t/example/mod_es_example.c does
- * all of it.
+ * The interface of mod_eventstream for other modules. They can publish events,
+ * count the clients of a channel, serve a request as a stream of channels of
+ * their choice, and receive what is published. t/example/mod_es_example.c does
+ * all of this.
  *
- * Nothing is linked: the functions are optional functions of APR, found by
- * name while httpd runs. A module that uses them loads without mod_eventstream
- * too, before or after it.
+ * Nothing is linked: the functions are APR optional functions, looked up by
+ * name while httpd runs. A module that uses them also loads without
+ * mod_eventstream, and the order of the two does not matter.
  *
  *     static APR_OPTIONAL_FN_TYPE(eventstream_publish) *publish;
  *
@@ -19,35 +19,35 @@
  *     ap_hook_optional_fn_retrieve(on_optional_fn_retrieve, NULL, NULL,
  *                                  APR_HOOK_MIDDLE);
  *
- * In this hook, each time: httpd unloads and loads its modules at each
- * restart, and a pointer of the time before leads nowhere. The hook comes after
- * post_config and before there are children. The pointer is NULL when
+ * Retrieve the pointers in this hook, at each restart: httpd unloads and loads
+ * its modules then, and old pointers are invalid. The hook runs after
+ * post_config and before httpd starts children. A pointer is NULL if
  * mod_eventstream is not loaded, or is older than the function.
  *
- * When: in children, after mod_eventstream's own child_init; a child_init hook
- * that publishes names "mod_eventstream.c" as its predecessor. Earlier, in the
- * parent, and in a child that cannot serve events (it told why when it started)
- * publishing and counting answer 503.
+ * When: call the functions in children, after mod_eventstream's own child_init;
+ * a child_init hook that publishes names "mod_eventstream.c" as its
+ * predecessor. Earlier, in the parent, and in a child that cannot serve events
+ * (it logged why at its start), publishing and counting return 503.
  *
- * Threads: any thread of a child, several at once, but no signal handler. Each
- * call brings a pool of its own thread.
+ * Threads: any thread of a child may call, several at once, but no signal
+ * handler. Each call passes a pool of its own thread.
  *
- * Ownership: what is passed in stays the caller's, is read only during the
- * call and is not kept. What comes out lives in the caller's pool.
+ * Ownership: arguments stay the caller's; they are read during the call only
+ * and are not kept. Results live in the caller's pool.
  *
- * Results: an HTTP status, and a sentence for people: 200, or why not.
+ * Results: an HTTP status and a sentence for people: 200, or why not.
  *
- * What changes, and what does not, from one version to the next:
+ * Compatibility between versions:
  *
- *   * A function keeps its name and its arguments. What needs other ones gets
- *     a new name.
- *   * A struct begins with its size, set by whoever makes it (the _INIT macros
- *     do), and grows at its end only. A new field means "as before" when it is
- *     0; a caller that does not know it need not care. The module takes a
- *     struct that is larger than it knows as long as the rest is 0, and answers
- *     501 when it is not: something is asked of it that it does not know.
- *   * Structs cross this border by pointers, lists of them as arrays of
- *     pointers: the two sides may differ in how long one is.
+ *   * A function keeps its name and its arguments. One with other arguments
+ *     gets a new name.
+ *   * A struct begins with its size, which its creator sets (the _INIT macros
+ *     do), and grows at its end only. A new field that is 0 means "as before",
+ *     so an older caller need not know it. The module accepts a struct larger
+ *     than the one it knows as long as the rest is 0; otherwise it returns 501,
+ *     because the caller asks for something unknown.
+ *   * Structs are passed by pointer, and lists of them as arrays of pointers,
+ *     because the two sides may disagree on the size of a struct.
  *   * EVENTSTREAM_API counts the additions, for the preprocessor.
  */
 #ifndef INCLUDE_MOD_EVENTSTREAM_H
@@ -68,12 +68,12 @@ extern "C" {
 /** Serve the request as a stream of the channels of its Location. */
 #define EVENTSTREAM_HANDLER "eventstream"
 
-/** Publish what the request brings. */
+/** Publish the events in the body of the request. */
 #define EVENTSTREAM_PUBLISH_HANDLER "eventstream-publish"
 
 /* ---- Publishing -------------------------------------------------------- */
 
-/** As data_len: data is a C string. */
+/** A value of data_len: data is a C string. */
 #define EVENTSTREAM_STRLEN ((apr_size_t)-1)
 
 /** One event. All text is UTF-8; C strings unless a length is given. */
@@ -82,10 +82,10 @@ typedef struct eventstream_event_t {
     const char *const *channels; /* names, up to 255 bytes each */
     int nchannels;               /* 1 to 64 */
     const char *type;            /* up to 255 bytes; NULL = "message" */
-    const char *id;              /* of the caller; NULL = the server's alone */
+    const char *id;              /* the caller's; NULL = only the server's */
     const char *data;            /* sent as it is; NULL = empty */
     apr_size_t data_len;         /* bytes, or EVENTSTREAM_STRLEN */
-    apr_int64_t retry_ms;        /* 1 to 2^31-1; 0 = not told */
+    apr_int64_t retry_ms;        /* 1 to 2^31-1; 0 = not sent */
 } eventstream_event_t;
 
 /** An event without channels and data. */
@@ -94,12 +94,12 @@ typedef struct eventstream_event_t {
         sizeof(eventstream_event_t), NULL, 0, NULL, NULL, NULL, 0, 0 \
     }
 
-/** What came of a call. */
+/** The result of a call. */
 typedef struct eventstream_result_t {
     apr_size_t size;      /* sizeof(eventstream_result_t) */
     int status;           /* as returned */
     const char *sentence; /* why not, without line end; "" at 200 */
-    int retry_after;      /* seconds after which it may work; 0 = not told */
+    int retry_after;      /* seconds until a retry may work; 0 = unknown */
     const char *id;       /* of the last event published, or NULL */
     apr_uint64_t clients; /* of its channels, over all children */
 } eventstream_result_t;
@@ -111,27 +111,29 @@ typedef struct eventstream_result_t {
 
 /**
  * Publish an event, as a request to an eventstream-publish Location does. The
- * caller is trusted: of the settings, EventStreamMaxEventSize and
- * EventStreamUseHub of the server's level count, while what opens and limits
- * Locations (EventStreamPublishFrom, EventStreamAllowChannel) does not.
+ * caller is trusted: EventStreamMaxEventSize and EventStreamUseHub at server
+ * level apply; the directives that open and limit Locations
+ * (EventStreamPublishFrom, EventStreamAllowChannel) do not.
  *
- * @param s       whose settings count, such as r->server; NULL = main server
+ * @param s       the server whose settings apply, such as r->server; NULL = the
+ *                main server
  * @param hub     its name; NULL = EventStreamUseHub of s
- * @param event   the channels may name one twice
- * @param result  begun with EVENTSTREAM_RESULT_INIT; NULL = not wanted
+ * @param event   may name a channel twice
+ * @param result  initialized with EVENTSTREAM_RESULT_INIT; NULL = not wanted
  * @param p       of the calling thread
  * @return 200: the event is in the journal, and the publishers of the group
- *         below and the hub's GRIP proxies took it; 400: no event, or not fit
- *         to be one; 404: no such hub; 409: another event of a channel has its
- *         id; 413: too large; 501: the caller is newer, see above; 502: in the
- *         journal, but a publisher of the group or a GRIP proxy did not take
- *         it (or, with retry_after: too many wait for a proxy); 503: not now;
- *         508: called by a publisher of the group
+ *         below and the hub's GRIP proxies have taken it; 400: no event, or an
+ *         invalid one; 404: no such hub; 409: another event of a channel has
+ *         its id; 413: too large; 501: the caller is newer, see above; 502: the
+ *         event is in the journal, but a publisher of the group or a GRIP proxy
+ *         did not take it (or, with retry_after: too many calls wait for a
+ *         proxy); 503: not possible now; 508: called by a publisher of the
+ *         group
  *
- * Does not wait for clients. It waits for the publishers of the group, and for
- * the hub's GRIP proxies, if it has some.
+ * The call does not wait for clients. It waits for the publishers of the group
+ * and for the hub's GRIP proxies.
  */
-/* It takes types within a macro for factors. */
+/* clang-format takes types within a macro for factors. */
 /* clang-format off */
 APR_DECLARE_OPTIONAL_FN(int, eventstream_publish,
                         (server_rec *s, const char *hub,
@@ -139,12 +141,13 @@ APR_DECLARE_OPTIONAL_FN(int, eventstream_publish,
                          eventstream_result_t *result, apr_pool_t *p));
 
 /**
- * Publish several events: all, or none. Nothing of others comes in between.
+ * Publish several events: all, or none. No event of another publisher comes in
+ * between.
  *
- * @param events  count pointers, 1 or more; together they may take half of the
- *                hub's journal
+ * @param events  count pointers, 1 or more; together they may take up to half
+ *                of the hub's journal
  * @return as eventstream_publish; a sentence about one of the events begins
- *         with its place, "[2]: ", counted from 0
+ *         with its index, "[2]: ", counted from 0
  */
 APR_DECLARE_OPTIONAL_FN(int, eventstream_publish_batch,
                         (server_rec *s, const char *hub,
@@ -154,10 +157,10 @@ APR_DECLARE_OPTIONAL_FN(int, eventstream_publish_batch,
 /**
  * Count the clients of a channel over all children.
  *
- * @param channel  one that nobody has heard of has none
- * @param result   gets clients
- * @return 200; 400: no channel's name, or no result; 404: no such hub; 503:
- *         not now
+ * @param channel  an unknown channel has no clients
+ * @param result   its clients is set
+ * @return 200; 400: no valid channel name, or no result; 404: no such hub; 503:
+ *         not possible now
  */
 APR_DECLARE_OPTIONAL_FN(int, eventstream_count_clients,
                         (server_rec *s, const char *hub, const char *channel,
@@ -170,29 +173,29 @@ APR_DECLARE_OPTIONAL_FN(int, eventstream_count_clients,
  *
  *     return eventstream_run(r, names, count);
  *
- * All is as with SetHandler eventstream, checks and answers included, and all
- * settings in force for r count (EventStreamAllowChannel, -Retry, -UseHub,
- * -AllowOrigin ...), except those that name channels. Call it before anything
- * was sent, in a handler, not in a subrequest. Afterwards r is not to be
- * touched: its client may already belong to another thread, and its worker is
- * to be free. What the caller had put into r->headers_out goes out.
+ * All is as with SetHandler eventstream, including checks and answers, and all
+ * settings of r apply (EventStreamAllowChannel, -Retry, -UseHub, -AllowOrigin
+ * ...), except those that name channels. Call it in a handler, before anything
+ * was sent, not in a subrequest. Do not touch r afterwards: its client may
+ * already belong to another thread. The caller's entries in r->headers_out are
+ * sent.
  *
- * A preflight of a page of another origin comes without login; with SetHandler
- * eventstream it is let in before authentication, here only if the Location
- * needs none.
+ * The preflight of a page of another origin carries no login. SetHandler
+ * eventstream answers it before authentication; here it is answered only if the
+ * Location needs no authentication.
  *
- * @param channels  count names; blanks around them do not count, empty ones
- *                  are dropped, doubles merge
- * @return what the handler is to return
+ * @param channels  count names; blanks around them are removed, empty ones
+ *                  dropped, duplicates merged
+ * @return what the handler returns
  *
- * Blocks as long as a client lasts that cannot be detached (TLS, HTTP/2).
+ * Blocks for the lifetime of a client that cannot be detached (TLS, HTTP/2).
  */
 APR_DECLARE_OPTIONAL_FN(int, eventstream_run,
                         (request_rec *r, const char *const *channels,
                          int count));
 /* clang-format on */
 
-/* ---- Publishers: what is published goes elsewhere, too ------------------ */
+/* ---- Publishers: modules that receive what is published ----------------- */
 
 /**
  * A provider group (ap_provider.h). A module registers its publisher under a
@@ -202,41 +205,41 @@ APR_DECLARE_OPTIONAL_FN(int, eventstream_run,
  *                          EVENTSTREAM_PUBLISHER_VERSION, &my_publisher);
  */
 #define EVENTSTREAM_PUBLISHER_GROUP "eventstream_publisher"
-/** Another one when publishers of before cannot be called any more. */
+/** Changes if existing publishers can no longer be called. */
 #define EVENTSTREAM_PUBLISHER_VERSION "1"
 
-/** What was published by one request or call. */
+/** The events that one request or call published. */
 typedef struct eventstream_batch_t {
-    apr_size_t size; /* as the module knows it: at least that of here */
+    apr_size_t size; /* in the module's version: at least this struct's */
     const char *hub;
     const eventstream_event_t *const *events; /* count; data is not
                                                * NUL-terminated, data_len is
                                                * its length */
     int count;
-    const char *last_id; /* the highest of the server's ids of them */
+    const char *last_id; /* the highest of their server ids */
 } eventstream_batch_t;
 
 typedef struct eventstream_publisher_t {
     apr_size_t size; /* sizeof(eventstream_publisher_t) */
 
     /**
-     * Take what was published. All events are in the journal already, clients
-     * get them whatever comes of this.
+     * Receive events. All of them are in the journal already; clients get them
+     * whatever this returns.
      *
-     * @param batch  with all it points to gone when this returns
-     * @param why    on failure a sentence for whoever publishes, in p
-     * @param p      goes with the request, or the call, that publishes
-     * @return OK, or an HTTP status. Whoever publishes is then told 502 with
-     *         this publisher's name and the sentence, and may publish once
-     *         more; the other publishers are called all the same.
+     * @param batch  valid during the call only, with all it points to
+     * @param why    on failure set to a sentence for the caller, in p
+     * @param p      lives as long as the request, or the call, that publishes
+     * @return OK, or an HTTP status. The caller that publishes then gets 502
+     *         with this publisher's name and the sentence, and may publish
+     *         again; the other publishers are called all the same.
      *
-     * Called in the thread that publishes, so in several at once; whoever
-     * publishes waits. Calls of one thread come in the order of publishing;
-     * of several threads in any, and last_id tells. What is published once
-     * more with the caller's own id comes once more, though the journal has
-     * it once: so one that has failed gets it, and the others know it by that
-     * id. It may not publish itself (508). That a channel is closed is not
-     * told.
+     * Runs in the thread that publishes, so in several at once; that thread
+     * waits for it. Calls in one thread come in the order of publishing, calls
+     * in several threads in any order; last_id shows it. If a caller publishes
+     * an event again with its own id, the event comes again, although the
+     * journal has it once: a publisher that failed gets it that way, and the
+     * others recognize it by that id. A publisher must not publish itself
+     * (508). Closed channels are not reported.
      */
     int (*publish)(const eventstream_batch_t *batch, const char **why,
                    apr_pool_t *p);
