@@ -4,7 +4,7 @@
  * checked as a body from the network is, and answered with a sentence. A
  * result that cannot be written to is answered before anything is done.
  */
-#include "http/api.h"
+#include "http/hooks.h"
 
 #include <stddef.h>
 
@@ -21,9 +21,7 @@
 #include "server/runtime.h"
 #include "server/settings.h"
 #include "http/cors.h"
-#include "http/publish_check.h"
-#include "http/publish_store.h"
-#include "http/route.h"
+#include "http/publish.h"
 #include "http/subscribe.h"
 #include "mod_eventstream.h"
 

@@ -13,6 +13,7 @@
 #include <http_protocol.h>
 #include <apr_buckets.h>
 #include <apr_strings.h>
+#include "http/body_formats.h"
 
 /* Most bytes that are asked of the filters at a time. */
 #define READ_BYTES 65536
@@ -169,4 +170,21 @@ void es_body_leave(request_rec *r)
         return;
     }
     (void)ap_discard_request_body(r); /* it closes by itself on errors */
+}
+
+/* ---- Raw ---------------------------------------------------------------- */
+
+/* The simplest of the body readers. */
+
+int es_body_raw(es_batch_t *batch, es_slice_t body, const es_event_t *preset,
+                apr_pool_t *p, es_problem_t *why)
+{
+    (void)why; /* whether the data is text, es_event_check finds out */
+    batch->events = apr_pmemdup(p, preset, sizeof(*preset));
+    batch->events[0].data = body;
+    batch->count = 1;
+    batch->is_list = 0;
+    batch->unnamed = preset->nchannels ? -1 : 0;
+    batch->unnamed_has = "the query has no 'channel'";
+    return 1;
 }

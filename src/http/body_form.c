@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Fields that the body has win over the query's; channels replace them all. */
-#include "http/body_form.h"
+#include "http/body_formats.h"
 
 #include "base/query.h"
 

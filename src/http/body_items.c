@@ -2,7 +2,7 @@
 /*
  * Libraries show these sentences to their users, so they are Pushpin's.
  */
-#include "http/body_items.h"
+#include "http/body_formats.h"
 
 #include <apr_strings.h>
 #include <jansson.h>

@@ -5,7 +5,7 @@
  * the members of an object in the same order: jansson keeps it (2.8 and
  * later), and no name occurs twice.
  */
-#include "http/body_json.h"
+#include "http/body_formats.h"
 
 #include "base/json_text.h"
 

@@ -16,7 +16,7 @@
  * of ours stands in front of these and keeps it, so that the answer can tell
  * how far the body came.
  */
-#include "http/body_stream.h"
+#include "http/body.h"
 
 #include <poll.h>
 
@@ -25,8 +25,6 @@
 #include <http_core.h>
 #include <http_protocol.h>
 #include <util_filter.h>
-
-#include "http/body.h"
 
 #define TRAILERS_MAX APR_USEC_PER_SEC
 #define NAP_MIN 1000  /* microseconds */

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "http/channel_delete.h"
+#include "http/publish.h"
 
 #include <apr_strings.h>
 
 #include "base/query.h"
 #include "server/log.h"
 #include "server/runtime.h"
-#include "http/publish_store.h"
 #include "http/reply.h"
 #include "http/request_channels.h"
 

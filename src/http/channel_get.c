@@ -5,7 +5,7 @@
  * not stop publishers. A page looks at a bounded number of slots as well: one
  * that finds little is short, or empty, and tells where to go on.
  */
-#include "http/channel_get.h"
+#include "http/publish.h"
 
 #include <apr_strings.h>
 #include <http_protocol.h>

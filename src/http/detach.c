@@ -18,7 +18,7 @@
  * SIGTERM or SIGHUP. These wait while a client is handed over: else delivery
  * could not get at its inbox any more, to end its streams well.
  */
-#include "http/detach.h"
+#include "http/subscribe.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -4,7 +4,7 @@
  * step: an event is either in the body, or its prev-id is one that the proxy
  * knows from here.
  */
-#include "http/grip_answer.h"
+#include "http/grip.h"
 
 #include <apr_strings.h>
 #include <http_protocol.h>
@@ -14,7 +14,7 @@
 #include "grip/instruct.h"
 #include "grip/link.h"
 #include "server/log.h"
-#include "http/stream.h"
+#include "http/subscribe.h"
 
 /* Of Grip-Link: httpd takes request lines of 8190 bytes, Pushpin heads of
  * some more, and the proxy's other headers need room. */

@@ -3,14 +3,13 @@
  * The client is subscribed while its answer is made, so that its channels
  * keep their slots; it counts as nobody's client here.
  */
-#include "http/grip_hold.h"
+#include "http/grip.h"
 
 #include "base/frame.h"
 #include "base/sigblock.h"
 #include "grip/instruct.h"
-#include "http/grip_answer.h"
 #include "http/reply.h"
-#include "http/subscribe_admit.h"
+#include "http/subscribe.h"
 
 static int refuse_many(request_rec *r)
 {

@@ -9,7 +9,7 @@
  * A seal that is no good is mostly one of before httpd was stopped and
  * started: the stream is ended, and its client comes back and resumes.
  */
-#include "http/grip_recover.h"
+#include "http/grip.h"
 
 #include <apr_strings.h>
 
@@ -24,10 +24,8 @@
 #include "grip/instruct.h"
 #include "grip/link.h"
 #include "server/log.h"
-#include "http/grip_answer.h"
-#include "http/grip_sig.h"
 #include "http/reply.h"
-#include "http/subscribe_admit.h"
+#include "http/subscribe.h"
 
 /* What a client is told that must come back, when the link cannot say. */
 #define RETRY_MS 3000

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A bad signature is refused and not served as a direct client: who sends one
  * is a proxy with another key, and would hold an endless answer. */
-#include "http/grip_sig.h"
+#include "http/grip.h"
 
 #include <apr_strings.h>
 

@@ -14,17 +14,8 @@
 #include "server/runtime.h"
 #include "server/settings.h"
 #include "http/body.h"
-#include "http/body_form.h"
-#include "http/body_json.h"
-#include "http/body_raw.h"
-#include "http/channel_delete.h"
-#include "http/channel_get.h"
+#include "http/body_formats.h"
 #include "http/cors.h"
-#include "http/publish_auth.h"
-#include "http/publish_check.h"
-#include "http/publish_items.h"
-#include "http/publish_ndjson.h"
-#include "http/publish_store.h"
 #include "http/reply.h"
 
 #include <http_protocol.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Each word of EventStreamPublishFrom is a question; one yes is enough. */
-#include "http/publish_auth.h"
+#include "http/publish.h"
 
 #include <http_core.h>
 #include <http_vhost.h>

@@ -4,7 +4,7 @@
  * follow each other go as one batch, all or none; a close ends the batch
  * before it, so that the order of the items is that of the journal.
  */
-#include "http/publish_items.h"
+#include "http/publish.h"
 
 #include <apr_strings.h>
 
@@ -12,8 +12,6 @@
 #include "base/sse_text.h"
 #include "server/log.h"
 #include "server/runtime.h"
-#include "http/publish_check.h"
-#include "http/publish_store.h"
 #include "http/reply.h"
 #include "http/request_channels.h"
 

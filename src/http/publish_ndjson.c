@@ -7,7 +7,7 @@
  * sixteenth of the journal, so that it is small beside what the journal keeps
  * for those who read it. Before a line that is no event goes what was good.
  */
-#include "http/publish_ndjson.h"
+#include "http/publish.h"
 
 #include <apr_strings.h>
 #include <http_protocol.h>
@@ -20,10 +20,7 @@
 #include "server/runtime.h"
 #include "server/stats.h"
 #include "http/body.h"
-#include "http/body_json.h"
-#include "http/body_stream.h"
-#include "http/publish_check.h"
-#include "http/publish_store.h"
+#include "http/body_formats.h"
 #include "http/reply.h"
 
 /* Most events of a batch. */

@@ -2,7 +2,7 @@
 /*
  * The names of proxies have nothing secret (grip/proxy.h).
  */
-#include "http/publish_result.h"
+#include "http/publish.h"
 
 #include <apr_strings.h>
 

@@ -5,7 +5,7 @@
  * older header than ours, or of a newer one: they are read by base/abi.h, and
  * what they get is made of pointers.
  */
-#include "http/publishers.h"
+#include "http/publish.h"
 
 #include <stddef.h>
 

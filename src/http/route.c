@@ -14,7 +14,7 @@
  * A rule that answers by itself ([R], [F], [G]) ends the fixups before we
  * put anything back.
  */
-#include "http/route.h"
+#include "http/hooks.h"
 
 #include <http_config.h>
 #include <http_core.h>

@@ -4,7 +4,7 @@
  * which child answers. Nothing of them is from one moment. Names of hubs are
  * letters, digits, '-' and '_', and need no escaping.
  */
-#include "http/status.h"
+#include "http/hooks.h"
 
 #include <httpd.h>
 #include <http_config.h>

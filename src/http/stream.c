@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What detach and hold do alike with a stream. */
-#include "http/stream.h"
+#include "http/subscribe.h"
 
 #include <http_protocol.h>
 

@@ -17,14 +17,9 @@
 #include "base/sigblock.h"
 #include "server/log.h"
 #include "http/cors.h"
-#include "http/detach.h"
-#include "http/grip_hold.h"
-#include "http/grip_sig.h"
-#include "http/hold.h"
+#include "http/grip.h"
 #include "http/reply.h"
 #include "http/request_channels.h"
-#include "http/stream.h"
-#include "http/subscribe_admit.h"
 
 #define ALLOW "GET, HEAD, OPTIONS"
 

@@ -5,7 +5,7 @@
  * missed, and is asked to come again. Its events are then not lost, only
  * late.
  */
-#include "http/subscribe_admit.h"
+#include "http/subscribe.h"
 
 #include <http_protocol.h>
 
