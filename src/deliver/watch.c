@@ -12,7 +12,9 @@
 #include <pthread.h>
 #include <stddef.h>
 #include <stdlib.h>
-#include <time.h>
+
+#include "base/clock.h"
+#include "base/thread.h"
 
 struct es_watch_t {
     es_watch_part_t part; /* the delivery's */
@@ -29,7 +31,6 @@ es_watch_t *es_watch_create(apr_uint32_t hub, const es_slot_t *slots,
                             int nslots)
 {
     es_watch_t *watch;
-    pthread_condattr_t attr;
     int i;
 
     watch = calloc(1, sizeof(*watch) + (size_t)nslots * sizeof(es_slot_t));
@@ -48,10 +49,7 @@ es_watch_t *es_watch_create(apr_uint32_t hub, const es_slot_t *slots,
     watch->part.hub = hub;
     watch->part.nslots = nslots;
     pthread_mutex_init(&watch->lock, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&watch->cond, &attr);
-    pthread_condattr_destroy(&attr);
+    es_thread_cond_init(&watch->cond);
     return watch;
 }
 
@@ -101,29 +99,15 @@ void es_watch_stop(es_watch_t *watch)
     pthread_mutex_unlock(&watch->lock);
 }
 
-static struct timespec deadline_in(apr_interval_time_t timeout)
-{
-    struct timespec at;
-
-    clock_gettime(CLOCK_MONOTONIC, &at);
-    at.tv_sec += (time_t)apr_time_sec(timeout);
-    at.tv_nsec += (long)apr_time_usec(timeout) * 1000;
-    if (at.tv_nsec >= 1000000000L) {
-        at.tv_sec++;
-        at.tv_nsec -= 1000000000L;
-    }
-    return at;
-}
-
 int es_watch_wait(es_watch_t *watch, apr_interval_time_t timeout)
 {
-    struct timespec deadline = deadline_in(timeout > 0 ? timeout : 0);
+    apr_time_t by = es_clock_now() + (timeout > 0 ? timeout : 0);
     int error = 0;
     int news;
 
     pthread_mutex_lock(&watch->lock);
     while (!watch->news && !watch->stopped && error == 0) {
-        error = pthread_cond_timedwait(&watch->cond, &watch->lock, &deadline);
+        error = es_thread_cond_wait(&watch->cond, &watch->lock, by);
     }
     news = watch->stopped ? -1 : watch->news;
     watch->news = 0;

@@ -8,13 +8,11 @@
  */
 #include "grip/sender.h"
 
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/context.h"
+#include "base/thread.h"
 #include "grip/sender_proxy.h"
 #include "grip/waiters.h"
 
@@ -39,13 +37,9 @@ struct es_sender_t {
     int nsendings;
     es_grip_client_t *client; /* the thread's */
     apr_pool_t *pool;         /* the thread's */
-    pthread_t thread;
+    es_thread_t thread;
     es_waiters_t waiters;
-    pthread_mutex_t lock;
-    pthread_cond_t cond; /* is_done has been set */
-    int is_done;         /* guarded by lock; the thread is at its last line */
-    int stop;            /* atomic */
-    int joined;          /* only who joins */
+    int stop; /* atomic */
 };
 
 /* ---- Who waits --------------------------------------------------------- */
@@ -174,7 +168,15 @@ static void run(es_sender_t *sender)
     es_outbox_shm_wakes(sender->outbox_shm, sender->child);
 }
 
-static void *on_thread(void *arg)
+static void close_client(es_sender_t *sender)
+{
+    if (sender->client) {
+        es_grip_client_close(sender->client);
+    }
+    es_grip_client_teardown();
+}
+
+static void on_thread(void *arg)
 {
     es_sender_t *sender = arg;
 
@@ -182,13 +184,7 @@ static void *on_thread(void *arg)
     run(sender);
     close_sendings(sender);
     es_waiters_close(&sender->waiters);
-    es_grip_client_close(sender->client);
-    es_grip_client_teardown();
-    pthread_mutex_lock(&sender->lock);
-    sender->is_done = 1;
-    pthread_cond_broadcast(&sender->cond);
-    pthread_mutex_unlock(&sender->lock);
-    return NULL;
+    close_client(sender);
 }
 
 /* ---- Start and end ----------------------------------------------------- */
@@ -264,44 +260,15 @@ static apr_status_t open_routes(es_sender_t *sender,
     return rv;
 }
 
-/* Signals are the other threads' matter. */
-static apr_status_t start_thread(es_sender_t *sender)
+static void destroy(void *arg)
 {
-    sigset_t all, before;
-    int error;
+    es_sender_t *sender = arg;
 
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    error = pthread_create(&sender->thread, NULL, on_thread, sender);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return error == 0 ? APR_SUCCESS : APR_FROM_OS_ERROR(error);
-}
-
-static void init_sync(es_sender_t *sender)
-{
-    pthread_condattr_t attr;
-
-    es_waiters_init(&sender->waiters);
-    pthread_mutex_init(&sender->lock, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&sender->cond, &attr);
-    pthread_condattr_destroy(&attr);
-}
-
-/* A thread that was not joined may be anywhere: its memory stays. */
-static apr_status_t on_pool_cleanup(void *data)
-{
-    es_sender_t *sender = data;
-
-    if (sender->joined) {
+    if (sender->pool) {
         apr_pool_destroy(sender->pool);
-        pthread_cond_destroy(&sender->cond);
-        pthread_mutex_destroy(&sender->lock);
-        es_waiters_destroy(&sender->waiters);
-        free(sender);
     }
-    return APR_SUCCESS;
+    es_waiters_destroy(&sender->waiters);
+    free(sender);
 }
 
 apr_status_t es_sender_start(es_sender_t **out,
@@ -317,21 +284,22 @@ apr_status_t es_sender_start(es_sender_t **out,
     }
     sender->outbox_shm = params->outbox_shm;
     sender->child = params->child;
-    init_sync(sender);
+    es_waiters_init(&sender->waiters);
     rv = make_pool(&sender->pool);
     if (rv == APR_SUCCESS) {
         rv = open_routes(sender, params);
     }
     if (rv == APR_SUCCESS) {
-        rv = start_thread(sender);
+        rv = es_thread_start(&sender->thread, on_thread, destroy, sender, pool);
     }
-    if (rv == APR_SUCCESS) {
-        apr_pool_cleanup_register(pool, sender, on_pool_cleanup,
-                                  apr_pool_cleanup_null);
-        *out = sender;
+    if (rv != APR_SUCCESS) {
+        close_sendings(sender);
+        close_client(sender);
+        destroy(sender);
+        return rv;
     }
-    /* else what was opened stays: the child goes on without a courier */
-    return rv;
+    *out = sender;
+    return APR_SUCCESS;
 }
 
 void es_sender_stop(es_sender_t *sender)
@@ -342,27 +310,7 @@ void es_sender_stop(es_sender_t *sender)
 
 apr_status_t es_sender_join(es_sender_t *sender, apr_interval_time_t patience)
 {
-    apr_time_t by = es_clock_now() + patience;
-    struct timespec at;
-    int error = 0, is_done;
-
-    if (sender->joined) {
-        return APR_SUCCESS;
-    }
-    at.tv_sec = (time_t)apr_time_sec(by);
-    at.tv_nsec = (long)apr_time_usec(by) * 1000;
-    pthread_mutex_lock(&sender->lock);
-    while (!sender->is_done && error == 0) {
-        error = pthread_cond_timedwait(&sender->cond, &sender->lock, &at);
-    }
-    is_done = sender->is_done;
-    pthread_mutex_unlock(&sender->lock);
-    if (!is_done) {
-        return APR_TIMEUP;
-    }
-    pthread_join(sender->thread, NULL);
-    sender->joined = 1;
-    return APR_SUCCESS;
+    return es_thread_join(&sender->thread, patience);
 }
 
 /* ---- For workers ------------------------------------------------------- */
