@@ -8,10 +8,11 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
+
+#include "shm/wakeup.h"
 
 struct es_inbox_t {
     pthread_mutex_t lock;
@@ -73,24 +74,12 @@ apr_status_t es_inbox_post(es_inbox_t *inbox, es_note_t *note)
 
 void es_inbox_poke(es_inbox_t *inbox)
 {
-    uint64_t one = 1;
-    int error = errno; /* the handler's caller has its own */
-    ssize_t n;
-
-    do {
-        n = write(inbox->fd, &one, sizeof(one));
-    } while (n < 0 && errno == EINTR); /* EAGAIN: it is readable anyway */
-    errno = error;
+    es_wakeup_signal(inbox->fd);
 }
 
 void es_inbox_calm(es_inbox_t *inbox)
 {
-    uint64_t count;
-    ssize_t n;
-
-    do {
-        n = read(inbox->fd, &count, sizeof(count));
-    } while (n < 0 && errno == EINTR);
+    es_wakeup_drain(inbox->fd);
 }
 
 int es_inbox_is_empty(const es_inbox_t *inbox)

@@ -24,6 +24,7 @@
 #include "base/clock.h"
 #include "base/context.h"
 #include "base/log.h"
+#include "shm/wakeup.h"
 #include "deliver/client_priv.h"
 #include "deliver/fanout.h"
 #include "deliver/handover.h"
@@ -195,16 +196,6 @@ static int patience(const es_loop_t *loop, apr_time_t now)
     return (int)((wait + 999) / 1000); /* up, or it would spin */
 }
 
-static void calm_wake_fd(const es_loop_t *loop)
-{
-    apr_uint64_t count;
-    ssize_t n;
-
-    do {
-        n = read(loop->wake_fd, &count, sizeof(count));
-    } while (n < 0 && errno == EINTR);
-}
-
 static void on_event(es_loop_t *loop, const struct epoll_event *event,
                      apr_time_t now)
 {
@@ -212,7 +203,7 @@ static void on_event(es_loop_t *loop, const struct epoll_event *event,
         es_inbox_calm(loop->inbox);
     }
     else if (event->data.ptr == &loop->wake_fd) {
-        calm_wake_fd(loop);
+        es_wakeup_drain(loop->wake_fd);
     }
     else if (event->data.ptr == &loop->recv) {
         if (loop->shutdown.phase == ES_PHASE_SERVING) {

@@ -1,17 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Layout: a line of facts, the outboxes, a line for each place. Waiting and
- * calling is the exchange of shm/children.c:
- *
- *     who waits:   waits = 1; fence; outbox changed?   then sleep
- *     who sends:   outbox changes; fence; waits?       then ring
- *
- * so that at least one of the two sees the other's store.
+ * waking is the exchange of shm/wakeup.c: what changes is an outbox.
  */
 #include "grip/outbox_shm.h"
 
-#include <errno.h>
-#include <unistd.h>
+#include "shm/wakeup.h"
 
 #define MAGIC APR_UINT64_C(0x65736d61696c72f1)
 #define VERSION 1
@@ -25,7 +19,7 @@ typedef struct facts_t {
 } facts_t;
 
 typedef struct child_t {
-    apr_uint32_t waits; /* atomic; 1 = to be called */
+    apr_uint32_t sleeping; /* atomic; 1 = wants a wake-up */
     apr_uint32_t spare[15];
 } child_t;
 
@@ -109,30 +103,21 @@ int es_outbox_shm_wake_fd(const es_outbox_shm_t *outbox_shm, apr_uint32_t child)
 void es_outbox_shm_sleeps(es_outbox_shm_t *outbox_shm, apr_uint32_t child)
 {
     if (has_child(outbox_shm, child)) {
-        __atomic_store_n(&outbox_shm->slots[child - 1].waits, 1,
-                         __ATOMIC_RELAXED);
-        /* seq_cst: see the head of this file */
-        __atomic_thread_fence(__ATOMIC_SEQ_CST);
+        es_wakeup_sleeps(&outbox_shm->slots[child - 1].sleeping);
     }
 }
 
 void es_outbox_shm_wakes(es_outbox_shm_t *outbox_shm, apr_uint32_t child)
 {
     if (has_child(outbox_shm, child)) {
-        /* relaxed: a call too many does no harm */
-        __atomic_store_n(&outbox_shm->slots[child - 1].waits, 0,
-                         __ATOMIC_RELAXED);
+        es_wakeup_wakes(&outbox_shm->slots[child - 1].sleeping);
     }
 }
 
 void es_outbox_shm_wake(const es_outbox_shm_t *outbox_shm, apr_uint32_t child)
 {
-    const apr_uint64_t one = 1;
-    int before = errno;
-
-    if (has_child(outbox_shm, child) &&
-        write(outbox_shm->wake_fds[child - 1], &one, sizeof(one)) < 0) {
-        errno = before; /* full: it rings already */
+    if (has_child(outbox_shm, child)) {
+        es_wakeup_signal(outbox_shm->wake_fds[child - 1]);
     }
 }
 
@@ -140,15 +125,9 @@ void es_outbox_shm_wake_all(es_outbox_shm_t *outbox_shm)
 {
     apr_uint32_t child;
 
-    /* seq_cst: see the head of this file */
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    es_wakeup_fence();
     for (child = 1; child <= outbox_shm->max_children; child++) {
-        apr_uint32_t *waits = &outbox_shm->slots[child - 1].waits;
-
-        /* relaxed: the fence has done it; of many who ring one writes */
-        if (__atomic_load_n(waits, __ATOMIC_RELAXED) != 0 &&
-            __atomic_exchange_n(waits, 0, __ATOMIC_RELAXED) != 0) {
-            es_outbox_shm_wake(outbox_shm, child);
-        }
+        es_wakeup_if_asleep(&outbox_shm->slots[child - 1].sleeping,
+                            outbox_shm->wake_fds[child - 1]);
     }
 }

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/context.h"
 #include "base/thread.h"
+#include "shm/wakeup.h"
 #include "grip/sender_proxy.h"
 #include "grip/waiters.h"
 
@@ -122,13 +123,6 @@ static void close_sendings(es_sender_t *sender)
 
 /* ---- The thread -------------------------------------------------------- */
 
-static void drain_wake_fd(int wake_fd)
-{
-    apr_uint64_t rung;
-
-    (void)!read(wake_fd, &rung, sizeof(rung)); /* does not block */
-}
-
 /* Say that we wait for other children, and look once more then. */
 static int look_and_wait(es_sender_t *sender, state_t *state)
 {
@@ -150,7 +144,7 @@ static void run(es_sender_t *sender)
     int waiting;
 
     for (;;) {
-        drain_wake_fd(wake_fd);
+        es_wakeup_drain(wake_fd);
         end_posts(sender);
         step_all(sender, &state);
         waiting = look_and_wait(sender, &state);

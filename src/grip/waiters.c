@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/context.h"
 #include "base/sigblock.h"
+#include "shm/wakeup.h"
 #include "grip/outcome.h"
 
 void es_waiters_init(es_waiters_t *waiters)
@@ -27,10 +28,8 @@ void es_waiters_destroy(es_waiters_t *waiters)
 
 static void answer(es_waiter_t *waiter)
 {
-    const apr_uint64_t one = 1;
-
     waiter->is_answered = 1;
-    (void)!write(waiter->wake_fd, &one, sizeof(one)); /* its first and only */
+    es_wakeup_signal(waiter->wake_fd);
 }
 
 static void refuse(es_waiter_t *waiter)

@@ -4,25 +4,13 @@
  * never fight for one cache line. A place is taken as long as its pid is not
  * 0: claiming is the one store of the pid, so a child that is killed while it
  * claims leaves either nothing or a place that the parent finds by its pid.
- *
- * Sleeping and waking is Dekker's exchange of two flags:
- *
- *     publisher: head = …; fence; sleeping?        then write to descriptor
- *     delivery:  sleeping = 1; fence; head moved?  then poll descriptor
- *
- * Each stores first and looks second. With a sequentially consistent fence in
- * between on both sides, at least one of them sees the other's store: either
- * the publisher sees the sleeper and wakes it, or the sleeper sees the new
- * head and does not go to sleep. Release and acquire would not be enough, as
- * they let the look pass the store.
  */
 #include "shm/children.h"
 
-#include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/context.h"
+#include "shm/wakeup.h"
 
 #define CHILDREN_MAGIC APR_UINT64_C(0x6573626f617264f1)
 #define CHILDREN_VERSION 3
@@ -232,9 +220,7 @@ void es_children_sleeps(es_children_t *children, apr_uint32_t child)
 
     ES_CONTEXT(ES_DELIVERY);
     if (at != NULL) {
-        /* relaxed store and full fence: see the head of this file */
-        __atomic_store_n(&at->sleeping, 1, __ATOMIC_RELAXED);
-        __atomic_thread_fence(__ATOMIC_SEQ_CST);
+        es_wakeup_sleeps(&at->sleeping);
     }
 }
 
@@ -244,32 +230,16 @@ void es_children_wakes(es_children_t *children, apr_uint32_t child)
 
     ES_CONTEXT(ES_DELIVERY);
     if (at != NULL) {
-        /* relaxed: seen late, it costs a needless write */
-        __atomic_store_n(&at->sleeping, 0, __ATOMIC_RELAXED);
+        es_wakeup_wakes(&at->sleeping);
     }
 }
 
 void es_children_wake(es_children_t *children, apr_uint32_t child)
 {
-    static const apr_uint64_t one = 1;
     child_t *at = child_at(children, child);
-    ssize_t n;
 
-    if (at == NULL) {
-        return;
+    if (at != NULL) {
+        es_wakeup_fence();
+        es_wakeup_if_asleep(&at->sleeping, children->wake[child - 1]);
     }
-    /* full fence: see the head of this file */
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    /* A plain look first, so that a child that is awake costs no write to
-     * its cache line; then the exchange, so that of many publishers one
-     * writes. */
-    if (!__atomic_load_n(&at->sleeping, __ATOMIC_RELAXED) ||
-        !__atomic_exchange_n(&at->sleeping, 0, __ATOMIC_SEQ_CST)) {
-        return;
-    }
-    do {
-        n = write(children->wake[child - 1], &one, sizeof(one));
-    } while (n < 0 && errno == EINTR);
-    /* EAGAIN: the counter is full, so it is readable, which is all we want;
-     * anything else: delivery looks at the head each second anyway */
 }
