@@ -9,6 +9,7 @@
 #include "deliver/client_priv.h"
 
 #include "base/context.h"
+#include "base/jitter.h"
 #include "journal/close.h"
 #include "deliver/client_body.h"
 #include "deliver/control_frame.h"
@@ -16,8 +17,6 @@
 #include <stdlib.h>
 
 #define TURNS_MAX 8 /* control frames and writes of a step */
-/* odd and without pattern: spreads addresses, see es_client_end_closed */
-#define SPREAD_FACTOR APR_UINT64_C(0x9e3779b97f4a7c15)
 
 static int compare_slots(const void *a, const void *b)
 {
@@ -214,9 +213,7 @@ static int has_lost(const es_client_t *client, es_pos_t *tail)
  * is spread by a fifth. */
 void es_client_end_closed(es_client_t *client)
 {
-    apr_uint64_t spread = (apr_uintptr_t)client * SPREAD_FACTOR >> 32;
-
-    client->retry_ms += (apr_int64_t)(spread % 1000) * client->retry_ms / 5000;
+    client->retry_ms += es_jitter_below(client->retry_ms / 5 + 1);
     client->ending = 1;
 }
 

@@ -16,6 +16,7 @@
 #include <sys/epoll.h>
 
 #include "base/context.h"
+#include "base/jitter.h"
 #include "base/log.h"
 #include "base/log_limit.h"
 #include "deliver/client_priv.h"
@@ -25,12 +26,11 @@
 #define LINGER (2 * APR_USEC_PER_SEC)
 
 struct es_conns_t {
-    int epoll_fd;        /* not owned */
-    apr_uint32_t count;  /* atomic: read by any thread */
-    apr_uint64_t random; /* state of the generator */
-    es_list_t resting;   /* CURRENT, BLOCKED, LINGER */
-    es_list_t ready;     /* READY */
-    es_list_t dead;      /* DEAD */
+    int epoll_fd;       /* not owned */
+    apr_uint32_t count; /* atomic: read by any thread */
+    es_list_t resting;  /* CURRENT, BLOCKED, LINGER */
+    es_list_t ready;    /* READY */
+    es_list_t dead;     /* DEAD */
     es_timer_wheel_t wheel;
     apr_time_t complained; /* of base/log_limit.h: clients not taken up */
     char scratch[ES_CLIENT_SCRATCH_MIN];
@@ -56,7 +56,6 @@ es_conns_t *es_conns_create(int epoll_fd, apr_time_t now)
         return NULL;
     }
     conns->epoll_fd = epoll_fd;
-    conns->random = ((apr_uint64_t)apr_time_now() ^ (apr_uintptr_t)conns) | 1;
     es_list_init(&conns->resting);
     es_list_init(&conns->ready);
     es_list_init(&conns->dead);
@@ -344,24 +343,11 @@ apr_interval_time_t es_conns_wait(const es_conns_t *conns, apr_time_t now)
     return es_timer_wheel_wait(&conns->wheel, now);
 }
 
-/* xorshift64*: spreads clients, keeps no secret. */
-static apr_int64_t random_below(es_conns_t *conns, apr_int64_t limit)
-{
-    apr_uint64_t x = conns->random;
-
-    x ^= x >> 12;
-    x ^= x << 25;
-    x ^= x >> 27;
-    conns->random = x;
-    x *= APR_UINT64_C(2685821657736338717);
-    return limit > 0 ? (apr_int64_t)((x >> 1) % (apr_uint64_t)limit) : 0;
-}
-
 void es_conns_end(es_conns_t *conns, es_conn_t *conn, apr_int64_t drain_ms)
 {
     if (conn->state != ES_CONN_LINGER && conn->state != ES_CONN_DEAD) {
         es_client_end(conn->client, es_client_retry_ms(conn->client) +
-                                        random_below(conns, drain_ms + 1));
+                                        es_jitter_below(drain_ms + 1));
         make_ready(conns, conn);
     }
 }

@@ -23,6 +23,7 @@
 #include "base/clock.h"
 #include "base/context.h"
 #include "base/frame.h"
+#include "base/jitter.h"
 #include "base/sigblock.h"
 #include "deliver/tcp_keepalive.h"
 #include "server/stats.h"
@@ -51,9 +52,8 @@ int es_hold_send_away(es_stream_t *stream)
 {
     request_rec *r = stream->r;
     char frame[ES_FRAME_CONTROL_SIZE];
-    apr_size_t len =
-        es_frame_retry(frame, es_stream_retry(stream) +
-                                  ap_random_pick(0, (apr_uint32_t)drain_ms()));
+    apr_size_t len = es_frame_retry(frame, es_stream_retry(stream) +
+                                               es_jitter_below(drain_ms() + 1));
 
     es_stream_drop(stream);
     ap_rwrite(frame, (int)len, r);
@@ -78,9 +78,8 @@ static void end_client(hold_t *hold, apr_int64_t spread_ms)
 {
     if (!hold->ending) {
         hold->ending = 1;
-        es_client_end(hold->client,
-                      es_stream_retry(hold->stream) +
-                          ap_random_pick(0, (apr_uint32_t)spread_ms));
+        es_client_end(hold->client, es_stream_retry(hold->stream) +
+                                        es_jitter_below(spread_ms + 1));
     }
 }
 

@@ -5,6 +5,7 @@
 #include <http_protocol.h>
 
 #include "base/clock.h"
+#include "base/jitter.h"
 #include "server/log.h"
 
 void es_stream_set_head(request_rec *r)
@@ -23,17 +24,9 @@ void es_stream_set_head(request_rec *r)
     apr_table_setn(r->subprocess_env, "no-brotli", "1");
 }
 
-/* EventStreamLifetime, varied at random by a fifth, so that those who came
- * together do not come back together. */
-static apr_interval_time_t lifetime_of(const es_stream_t *stream)
-{
-    apr_uint32_t ms = (apr_uint32_t)(stream->conf->lifetime_us / 1000);
-
-    return ms < 5
-               ? stream->conf->lifetime_us
-               : (apr_interval_time_t)ap_random_pick(ms - ms / 5, ms + ms / 5) *
-                     1000;
-}
+/* Varied by so much, so that clients that came together do not come back
+ * together. */
+#define VARIED_PERCENT 20
 
 es_client_t *es_stream_client(es_stream_t *stream, es_sink_t *sink)
 {
@@ -50,7 +43,8 @@ es_client_t *es_stream_client(es_stream_t *stream, es_sink_t *sink)
     params.keepalive = stream->conf->keepalive_us;
     params.keepalive_as_comment = (int)stream->conf->keepalive_comment;
     params.send_timeout = stream->conf->send_timeout_us;
-    params.lifetime = lifetime_of(stream);
+    params.lifetime =
+        es_jitter_around(stream->conf->lifetime_us, VARIED_PERCENT);
     params.retry_ms = stream->conf->retry_us / 1000;
     params.counted = stream->counted;
     client = es_client_create(&params, sink, es_clock_now());
@@ -76,9 +70,7 @@ void es_stream_drop(es_stream_t *stream)
 
 apr_int64_t es_stream_retry(const es_stream_t *stream)
 {
-    apr_uint32_t ms = (apr_uint32_t)(stream->conf->retry_us / 1000);
-
-    return ms < 5 ? ms : ap_random_pick(ms - ms / 5, ms + ms / 5);
+    return es_jitter_around(stream->conf->retry_us / 1000, VARIED_PERCENT);
 }
 
 int es_stream_stay_away(es_stream_t *stream)

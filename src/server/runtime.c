@@ -19,6 +19,7 @@
 
 #include "base/clock.h"
 #include "base/context.h"
+#include "base/jitter.h"
 #include "base/sigblock.h"
 #include "server/grip_runtime.h"
 #include "server/log.h"
@@ -272,6 +273,7 @@ void es_runtime_child_init(apr_pool_t *pchild, server_rec *s)
     if (!runtime) {
         return;
     }
+    es_jitter_seed();
     runtime->generation = generation_now();
     ap_mpm_query(AP_MPMQ_IS_THREADED, &runtime->is_threaded);
     es_sigblock_need(runtime->is_threaded == AP_MPMQ_NOT_SUPPORTED);
