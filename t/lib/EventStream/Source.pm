@@ -78,8 +78,8 @@ sub project_files
 {
     my $text = qr/(\.([ch]|t|am|pm|sh|pl|js|mjs|css|html|svg|json|md|conf|in)
         |\/(run|run-all|README))$/x;
-    my @top = grep { -f "$srcdir/$_" } qw(README CHANGES NOTICE Makefile.am
-        configure.ac quickstart.sh .gitignore .editorconfig
+    my @top = grep { -f "$srcdir/$_" } qw(README CHANGES HACKING NOTICE
+        Makefile.am configure.ac quickstart.sh .gitignore .editorconfig
         .clang-format .ci/run);
     my %seen;
     return grep { !$seen{$_}++ } @top, c_files(),
