@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Held clients of HTTP/2 connections stand in a list, by their connection:
- * there are at most a few dozen, so that walking it under the lock is
- * cheaper than any index.
+ * An array lists the HTTP/2 connections that have a grant. There are a few
+ * dozen at most, so a walk under the lock is cheaper than any index.
  */
 #include "http/budget.h"
 
@@ -13,15 +12,15 @@
 
 #include "server/log.h"
 
-typedef struct pot_t {
-    int max;   /* clients that may be held, and turns besides */
+typedef struct quota_t {
+    int max;   /* of held clients, and also of turns */
     int held;  /* guarded by lock */
     int turns; /* guarded by lock */
-} pot_t;
+} quota_t;
 
 static apr_thread_mutex_t *lock;
-static pot_t pot_h1;
-static pot_t pot_h2;
+static quota_t quota_h1;
+static quota_t quota_h2;
 static const conn_rec **masters; /* nmasters of them; guarded by lock */
 static int nmasters;             /* held and turns of HTTP/2 */
 
@@ -42,19 +41,19 @@ void es_budget_init(apr_pool_t *pchild, server_rec *s, int max_held)
     if (get_num_workers) {
         get_num_workers(s, &low, &high);
     }
-    memset(&pot_h1, 0, sizeof(pot_h1));
-    memset(&pot_h2, 0, sizeof(pot_h2));
-    pot_h1.max = share_of(threads, max_held);
-    pot_h2.max = share_of(high > 0 ? high : threads, max_held);
-    masters = apr_pcalloc(pchild, sizeof(*masters) * (2 * pot_h2.max + 1));
+    memset(&quota_h1, 0, sizeof(quota_h1));
+    memset(&quota_h2, 0, sizeof(quota_h2));
+    quota_h1.max = share_of(threads, max_held);
+    quota_h2.max = share_of(high > 0 ? high : threads, max_held);
+    masters = apr_pcalloc(pchild, sizeof(*masters) * (2 * quota_h2.max + 1));
     apr_thread_mutex_create(&lock, APR_THREAD_MUTEX_DEFAULT, pchild);
     es_slog(APLOG_INFO, 0, s, "ES0402",
-            "clients that cannot be detached: %d held over HTTP/1.1, %d over "
-            "HTTP/2, the others served in turns",
-            pot_h1.max, pot_h2.max);
+            "of the clients that cannot be detached at most %d are held over "
+            "HTTP/1.1 and %d over HTTP/2, the others are served in turns",
+            quota_h1.max, quota_h2.max);
 }
 
-static int place_of(const conn_rec *master)
+static int index_of(const conn_rec *master)
 {
     int i;
 
@@ -66,19 +65,19 @@ static int place_of(const conn_rec *master)
     return -1;
 }
 
-/* A connection that has a grant gets no other: its few workers are wanted
- * for the pages that go with the stream. */
-static es_grant_t grant_from(pot_t *pot, const conn_rec *c)
+/* A connection gets one grant at a time, because the pages of the same site
+ * need its few workers. */
+static es_grant_t grant_from(quota_t *quota, const conn_rec *c)
 {
-    if (c->master && place_of(c->master) >= 0) {
+    if (c->master && index_of(c->master) >= 0) {
         return ES_GRANT_BRIEF;
     }
-    if (pot->held < pot->max) {
-        pot->held++;
+    if (quota->held < quota->max) {
+        quota->held++;
         return ES_GRANT_HELD;
     }
-    if (pot->turns < pot->max) {
-        pot->turns++;
+    if (quota->turns < quota->max) {
+        quota->turns++;
         return ES_GRANT_TURN;
     }
     return ES_GRANT_BRIEF;
@@ -89,7 +88,7 @@ es_grant_t es_budget_take(conn_rec *c)
     es_grant_t grant;
 
     apr_thread_mutex_lock(lock);
-    grant = grant_from(c->master ? &pot_h2 : &pot_h1, c);
+    grant = grant_from(c->master ? &quota_h2 : &quota_h1, c);
     if (c->master && grant != ES_GRANT_BRIEF) {
         masters[nmasters++] = c->master;
     }
@@ -99,19 +98,19 @@ es_grant_t es_budget_take(conn_rec *c)
 
 void es_budget_give(conn_rec *c, es_grant_t grant)
 {
-    pot_t *pot = c->master ? &pot_h2 : &pot_h1;
-    int place;
+    quota_t *quota = c->master ? &quota_h2 : &quota_h1;
+    int i;
 
     apr_thread_mutex_lock(lock);
     if (grant == ES_GRANT_TURN) {
-        pot->turns--;
+        quota->turns--;
     }
     else if (grant == ES_GRANT_HELD) {
-        pot->held--;
+        quota->held--;
     }
-    place = c->master && grant != ES_GRANT_BRIEF ? place_of(c->master) : -1;
-    if (place >= 0) {
-        masters[place] = masters[--nmasters];
+    i = c->master && grant != ES_GRANT_BRIEF ? index_of(c->master) : -1;
+    if (i >= 0) {
+        masters[i] = masters[--nmasters];
     }
     apr_thread_mutex_unlock(lock);
 }

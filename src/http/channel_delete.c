@@ -87,7 +87,7 @@ int es_channel_delete_handler(request_rec *r, const es_dir_t *conf)
     es_closed_t done;
     es_problem_t why;
 
-    if (!es_request_channels_asked(r, conf, &names, &why) ||
+    if (!es_request_channels_queried(r, conf, &names, &why) ||
         !read_for(r, &seconds, &why)) {
         return es_reply_problem(r, &why);
     }

@@ -95,7 +95,7 @@ static int add_named(page_t *page, es_problem_t *why)
     es_sigblock_t sigblock;
     int i;
 
-    if (!es_request_channels_asked(page->r, page->conf, &names, why)) {
+    if (!es_request_channels_queried(page->r, page->conf, &names, why)) {
         return 0;
     }
     for (i = 0; i < es_channel_set_count(names); i++) {

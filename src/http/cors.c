@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reading and publishing are two questions. "*" says that anybody's page may
- * read, without the user's login; it lists no site, so it lets nobody
- * publish: a form on any page can send a POST with the user's cookies, and
- * needs to read nothing.
+ * Reading and publishing are two questions. "*" lets the pages of all sites
+ * read, without the user's login. It lists no site, so it lets no page publish:
+ * a form on any page can send a POST with the user's cookies and need not read
+ * the answer.
  */
 #include "http/cors.h"
 
@@ -20,7 +20,7 @@ static const char *origin_of(const request_rec *r)
     return apr_table_get(r->headers_in, "Origin");
 }
 
-/* Scheme and host ignore case, and there is nothing else in an origin. */
+/* An origin consists of scheme, host and port, which ignore case. */
 static int has_origin(const es_dir_t *conf, const char *origin)
 {
     int i;
@@ -34,8 +34,8 @@ static int has_origin(const es_dir_t *conf, const char *origin)
     return 0;
 }
 
-/* Is a site meant? Not by "*", and not by "null": any page can put itself into
- * a sandboxed frame, whose origin that is. */
+/* Is the origin listed by name? "*" names none, nor does "null": any page can
+ * put itself into a sandboxed frame, which has that origin. */
 static int is_listed(const es_dir_t *conf, const char *origin)
 {
     return origin && strcmp(origin, "*") && strcasecmp(origin, "null") &&
@@ -54,7 +54,7 @@ void es_cors_mark(request_rec *r, const es_dir_t *conf)
     if (!conf->origins) {
         return;
     }
-    /* also without Origin: a cache must not give this answer to a page */
+    /* also without Origin: a cache must not serve this answer to a page */
     apr_table_mergen(r->err_headers_out, "Vary", "Origin");
     if (is_listed(conf, origin)) {
         apr_table_setn(r->err_headers_out, "Access-Control-Allow-Origin",
@@ -85,8 +85,7 @@ int es_cors_options(request_rec *r, const es_dir_t *conf, const char *allow)
         apr_table_setn(r->headers_out, "Access-Control-Allow-Methods", allow);
         apr_table_setn(r->headers_out, "Access-Control-Max-Age", MAX_AGE);
         if (asked) {
-            /* which headers mean something here is not known: other modules
-             * may authenticate by any */
+            /* allow all: another module may authenticate by any header */
             apr_table_setn(r->headers_out, "Access-Control-Allow-Headers",
                            asked);
         }
@@ -96,12 +95,11 @@ int es_cors_options(request_rec *r, const es_dir_t *conf, const char *allow)
 }
 
 /*
- * Is the page at origin one of this very site? Compared by host and port, not
- * by scheme: behind a proxy that ends TLS our own scheme is not the browser's.
- * That is sound: it admits one page more, that of the same host over the other
- * scheme. A TLS site need not fear it, since browsers send Sec-Fetch-Site to
- * such sites, which counts before this; against whoever forges pages of a site
- * without TLS that site has no defence anyway.
+ * Does the origin belong to this site? Host and port are compared, not the
+ * scheme: behind a proxy that terminates TLS our own scheme is not the
+ * browser's. This also admits the page of the same host over the other scheme.
+ * That is sound: to a TLS site browsers send Sec-Fetch-Site, which is checked
+ * first; a site without TLS has no defence against forged pages anyway.
  */
 static int is_own(const request_rec *r, const char *origin)
 {
@@ -111,12 +109,12 @@ static int is_own(const request_rec *r, const char *origin)
     return host && *host && site && !strcasecmp(site + 3, host);
 }
 
-static int is_sent_by_stranger(const request_rec *r, const char *origin)
+static int is_cross_site(const request_rec *r, const char *origin)
 {
     const char *fetch = apr_table_get(r->headers_in, "Sec-Fetch-Site");
 
     if (fetch) {
-        /* "none": by the user, from the address line or a bookmark */
+        /* "none": the user typed the URL or opened a bookmark */
         return strcasecmp(fetch, "same-origin") && strcasecmp(fetch, "none");
     }
     return origin && !is_own(r, origin);
@@ -126,15 +124,15 @@ int es_cors_may_publish(request_rec *r, const es_dir_t *conf, es_problem_t *why)
 {
     const char *origin = origin_of(r);
 
-    if (is_listed(conf, origin) || !is_sent_by_stranger(r, origin)) {
+    if (is_listed(conf, origin) || !is_cross_site(r, origin)) {
         return 1;
     }
     es_problem_set(why, r->pool, HTTP_FORBIDDEN,
                    "Pages of other sites may not publish.");
     why->remedy = apr_psprintf(
         r->pool,
-        "The page is of %s; if it may, list that in EventStreamAllowOrigin "
-        "(* does not let pages publish).",
+        "The page is of %s; to let it publish, list that origin in "
+        "EventStreamAllowOrigin (* does not let pages publish).",
         origin ? es_channel_printable(es_slice_of(origin), r->pool)
                : "a site that sent no Origin");
     return 0;

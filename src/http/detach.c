@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How httpd lets go of a socket without closing it:
+ * How httpd releases a socket without closing it:
  *
- *   1. The head went out with keepalive as httpd had it, since that decides
- *      on chunked framing. Only now keepalive becomes AP_CONN_CLOSE, and
- *      eos_sent is set: else httpd would write the last chunk.
- *   2. Delivery gets a copy of the descriptor.
- *   3. When the request's pool goes, which is after logging, the connection
- *      is marked aborted: then the lingering close does not shut the socket
- *      down, and the MPM closes its own descriptor only. Marked earlier, the
- *      access log would show an aborted request.
+ *   1. The head was sent with keepalive as httpd had set it, because that value
+ *      decides on chunked framing. Only now keepalive becomes AP_CONN_CLOSE and
+ *      eos_sent is set; otherwise httpd would write the last chunk.
+ *   2. The delivery gets a copy of the descriptor.
+ *   3. A cleanup of the request's pool, which runs after logging, marks the
+ *      connection aborted. Then the lingering close does not shut the socket
+ *      down, and the MPM closes only its own descriptor. If the connection were
+ *      marked earlier, the access log would show an aborted request.
  *
- * From the submit on delivery may write, so all of httpd's writing must have
- * been forbidden before.
+ * The delivery may write from the submit on, so httpd must be kept from writing
+ * before that.
  *
- * A child of prefork ends in the middle of whatever it does, in the handler of
- * SIGTERM or SIGHUP. These wait while a client is handed over: else delivery
- * could not get at its inbox any more, to end its streams well.
+ * A prefork child exits in the handler of SIGTERM or SIGHUP, whatever it does
+ * at that moment. These signals are blocked during the submit. Otherwise the
+ * child could die with the inbox lock held, and its delivery could not end the
+ * streams cleanly.
  */
 #include "http/subscribe.h"
 
@@ -84,8 +85,8 @@ static apr_status_t mark_aborted(void *c)
     return APR_SUCCESS;
 }
 
-/* Of an internal redirect the requests before it are finished, too, and each
- * would write the last chunk; httpd's own filters mark all of them as well. */
+/* After an internal redirect httpd finishes the earlier requests, too, and each
+ * would write the last chunk. httpd's own filters mark all of them as well. */
 static void mark_ended(request_rec *r, int ended)
 {
     for (; r; r = r->prev) {
@@ -93,7 +94,7 @@ static void mark_ended(request_rec *r, int ended)
     }
 }
 
-static void let_go(request_rec *r)
+static void release(request_rec *r)
 {
     r->connection->keepalive = AP_CONN_CLOSE;
     mark_ended(r, 1);
@@ -101,15 +102,15 @@ static void let_go(request_rec *r)
                               apr_pool_cleanup_null);
 }
 
-/* The connection closes all the same: what the client has sent behind its
- * request may have been read away by then. */
+/* The connection still closes after this response: bytes that the client sent
+ * after its request may have been discarded. */
 static void take_back(request_rec *r)
 {
     mark_ended(r, 0);
     apr_pool_cleanup_kill(r->pool, r->connection, mark_aborted);
 }
 
-static apr_status_t hand_over(es_stream_t *stream)
+static apr_status_t submit(es_stream_t *stream)
 {
     request_rec *r = stream->r;
     es_client_t *client = NULL;
@@ -130,11 +131,11 @@ static apr_status_t hand_over(es_stream_t *stream)
         }
         return APR_ENOMEM;
     }
-    let_go(r);
+    release(r);
     rv = es_delivery_submit(es_runtime_delivery(), client);
     if (rv != APR_SUCCESS) {
         take_back(r);
-        es_client_close(client); /* subscription and ticket go with it */
+        es_client_close(client); /* ends the subscription and the count */
     }
     return rv;
 }
@@ -146,11 +147,11 @@ apr_status_t es_detach(es_stream_t *stream)
 
     ES_CONTEXT(ES_WORKER);
     es_sigblock_begin(&sigblock); /* the inbox has a lock */
-    rv = hand_over(stream);
+    rv = submit(stream);
     es_sigblock_end(&sigblock);
     if (rv != APR_SUCCESS) {
         es_rlog(APLOG_DEBUG, rv, stream->r, "ES0340",
-                "cannot detach a client: it is asked to come back");
+                "cannot detach a client, it is asked to reconnect");
     }
     return rv;
 }

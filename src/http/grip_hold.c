@@ -84,7 +84,7 @@ static int hold(es_stream_t *stream, const es_channel_set_t *names)
     switch (entered) {
     case ES_ADMIT_NONE:
         return es_grip_answer_end(stream->r, es_stream_retry(stream));
-    case ES_ADMIT_CLOSED: return es_stream_stay_away(stream);
+    case ES_ADMIT_CLOSED: return es_stream_refuse_closed(stream);
     default:
         return made ? es_grip_answer_send(&answer)
                     : es_reply_problem(stream->r, &why);

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The worker steps the client as delivery would, with a sink that writes
- * through httpd's filters, and sleeps on a watch in between: delivery wakes
- * it when there is news of its channels. It looks up once a second at least,
- * to see a client that has gone.
+ * The worker steps the client as the delivery would, with a sink that writes
+ * through httpd's filters. In between it sleeps on a watch; the delivery wakes
+ * it when its channels have new events. The worker wakes at least once a second
+ * to check whether the client has disconnected.
  *
- * A write blocks as httpd's do, for Timeout at most. Over HTTP/1.1 that is
- * the socket's timeout, so EventStreamSendTimeout takes its place if it is
- * shorter; with HTTP/2 the write ends in mod_http2's memory. A peer that has
- * vanished is found by a probe of the connection's socket, over HTTP/2 too: it
- * is the other thread's, but its options may be set by any.
+ * A write blocks as httpd's own writes do, for up to Timeout. Over HTTP/1.1
+ * that is the timeout of the socket, and EventStreamSendTimeout replaces it if
+ * it is shorter. Over HTTP/2 a write ends in mod_http2's memory. TCP keep-alive
+ * on the connection's socket finds a peer that vanished. With HTTP/2 that
+ * socket belongs to another thread, but any thread may set its options.
  */
 #include "http/subscribe.h"
+
+#include <poll.h>
 
 #include <apr_portable.h>
 #include <http_connection.h>
@@ -28,9 +30,8 @@
 #include "deliver/tcp_keepalive.h"
 #include "server/stats.h"
 #include "http/budget.h"
-#include <poll.h>
 
-#define LOOK_UP APR_USEC_PER_SEC
+#define CHECK_EVERY APR_USEC_PER_SEC
 
 typedef struct hold_t {
     es_stream_t *stream;
@@ -38,17 +39,17 @@ typedef struct hold_t {
     es_sink_t *sink;
     es_watch_t *watch;
     apr_time_t until; /* when the turn ends; 0 = held */
-    int ending;       /* the client was told to end */
+    int ending;       /* es_client_end was called */
     char *scratch;
 } hold_t;
 
-/* Those who must end come back within it, and not all at once. */
+/* Clients whose streams end reconnect spread over this time. */
 static apr_int64_t drain_ms(void)
 {
     return es_settings_of(ap_server_conf)->drain_us / 1000;
 }
 
-int es_hold_send_away(es_stream_t *stream)
+int es_hold_end(es_stream_t *stream)
 {
     request_rec *r = stream->r;
     char frame[ES_FRAME_CONTROL_SIZE];
@@ -60,9 +61,9 @@ int es_hold_send_away(es_stream_t *stream)
     return OK;
 }
 
-static apr_interval_time_t patience(const hold_t *hold, apr_time_t now)
+static apr_interval_time_t wait_time(const hold_t *hold, apr_time_t now)
 {
-    apr_interval_time_t wait = LOOK_UP;
+    apr_interval_time_t wait = CHECK_EVERY;
     apr_time_t due = es_client_due(hold->client);
 
     if (due && due - now < wait) {
@@ -83,8 +84,8 @@ static void end_client(hold_t *hold, apr_int64_t spread_ms)
     }
 }
 
-/* A turn is not over while there is something to catch up with, up to twice
- * its time: a brief one has no time of its own. */
+/* A turn goes on while the client catches up, for up to another turn; a brief
+ * turn consists of nothing else. */
 static int is_over(const hold_t *hold, es_step_t step, apr_time_t now)
 {
     return hold->until && now >= hold->until &&
@@ -102,7 +103,7 @@ static void serve(hold_t *hold)
         step = es_client_step(hold->client, now, hold->scratch,
                               ES_CLIENT_SCRATCH_MIN);
 
-        /* a sink that blocks never leaves a client blocked */
+        /* a blocking sink never leaves a client blocked */
         if (step == ES_STEP_ENDED || step == ES_STEP_BLOCKED) {
             return;
         }
@@ -113,7 +114,7 @@ static void serve(hold_t *hold)
             continue;
         }
         es_watch_stands(hold->watch, 0, now);
-        if (es_watch_wait(hold->watch, patience(hold, now)) < 0) {
+        if (es_watch_wait(hold->watch, wait_time(hold, now)) < 0) {
             end_client(hold, drain_ms()); /* the child stops */
         }
         if (es_sink_held_is_gone(hold->sink)) {
@@ -122,7 +123,7 @@ static void serve(hold_t *hold)
     }
 }
 
-/* Watch and client, or neither. */
+/* Makes watch and client, or neither. */
 static int begin(hold_t *hold)
 {
     es_stream_t *stream = hold->stream;
@@ -154,7 +155,7 @@ static int run(hold_t *hold, es_grant_t grant)
     begun = begin(hold);
     es_sigblock_end(&sigblock);
     if (!begun) {
-        return es_hold_send_away(hold->stream);
+        return es_hold_end(hold->stream);
     }
     serve(hold);
     es_sigblock_begin(&sigblock);
@@ -164,15 +165,15 @@ static int run(hold_t *hold, es_grant_t grant)
     return OK;
 }
 
-/* The connection as it was, to be put back when the stream is over. */
-typedef struct before_t {
+/* Settings of the connection, restored when the stream ends. */
+typedef struct saved_conn_t {
     conn_rec *c;
     int has_timeout;
     apr_interval_time_t timeout;
     es_tcp_keepalive_t probe;
-} before_t;
+} saved_conn_t;
 
-/* Asked anew each time: at a restart the MPM may have closed it. */
+/* Looked up each time: at a restart the MPM may have closed it. */
 static int descriptor_of(conn_rec *c)
 {
     apr_socket_t *socket = ap_get_conn_socket(c);
@@ -181,45 +182,45 @@ static int descriptor_of(conn_rec *c)
     return socket && apr_os_sock_get(&fd, socket) == APR_SUCCESS ? fd : -1;
 }
 
-/* Who takes nothing, or has vanished, shall not keep the worker. */
-static void limit_writes(const es_stream_t *stream, before_t *before)
+/* A client that reads nothing, or has vanished, must not keep the worker. */
+static void limit_writes(const es_stream_t *stream, saved_conn_t *saved)
 {
     conn_rec *c = stream->r->connection;
     apr_interval_time_t limit = stream->conf->send_timeout_us;
     apr_socket_t *socket = c->master ? NULL : ap_get_conn_socket(c);
 
-    before->c = c->master ? c->master : c;
-    es_tcp_keepalive_save(descriptor_of(before->c), &before->probe);
-    es_tcp_keepalive_set(descriptor_of(before->c), limit);
-    before->has_timeout =
+    saved->c = c->master ? c->master : c;
+    es_tcp_keepalive_save(descriptor_of(saved->c), &saved->probe);
+    es_tcp_keepalive_set(descriptor_of(saved->c), limit);
+    saved->has_timeout =
         socket && limit > 0 &&
-        apr_socket_timeout_get(socket, &before->timeout) == APR_SUCCESS &&
-        (before->timeout < 0 || before->timeout > limit);
-    if (before->has_timeout) {
+        apr_socket_timeout_get(socket, &saved->timeout) == APR_SUCCESS &&
+        (saved->timeout < 0 || saved->timeout > limit);
+    if (saved->has_timeout) {
         apr_socket_timeout_set(socket, limit);
     }
 }
 
-static void put_back(const before_t *before)
+static void restore_conn(const saved_conn_t *saved)
 {
-    if (before->has_timeout) {
-        apr_socket_timeout_set(ap_get_conn_socket(before->c), before->timeout);
+    if (saved->has_timeout) {
+        apr_socket_timeout_set(ap_get_conn_socket(saved->c), saved->timeout);
     }
-    es_tcp_keepalive_restore(descriptor_of(before->c), &before->probe);
+    es_tcp_keepalive_restore(descriptor_of(saved->c), &saved->probe);
 }
 
 static int with_grant(es_stream_t *stream, es_grant_t grant)
 {
     hold_t hold = {0};
-    before_t before;
+    saved_conn_t saved;
     int rc;
 
-    limit_writes(stream, &before);
+    limit_writes(stream, &saved);
     hold.stream = stream;
     hold.sink = es_sink_held_create(stream->r);
     hold.scratch = apr_palloc(stream->r->pool, ES_CLIENT_SCRATCH_MIN);
     rc = run(&hold, grant);
-    put_back(&before);
+    restore_conn(&saved);
     es_stream_drop(stream);
     return rc;
 }
@@ -250,13 +251,13 @@ int es_hold_briefly(es_stream_t *stream)
 /* ---- The sink of a held request ----------------------------------------- */
 
 /*
- * A peer that has closed a TLS connection has sent bytes first (its
- * close_notify), which nobody reads while the request is held; so the socket
- * is asked for the end behind them, POLLRDHUP, not for bytes.
+ * A peer that closes a TLS connection sends bytes first (its close_notify), and
+ * no thread reads them while the request is held. So the sink polls for the end
+ * of the stream, POLLRDHUP, not for bytes.
  */
 
 typedef struct held_t {
-    es_sink_t sink; /* first: it is handed out */
+    es_sink_t sink; /* first: a pointer to it is the sink */
     request_rec *r;
     apr_bucket_brigade *bb;
 } held_t;
@@ -284,17 +285,17 @@ static apr_status_t on_write(es_sink_t *sink, const struct iovec *iov,
         rv = APR_ECONNABORTED;
     }
     *taken = rv == APR_SUCCESS ? total : 0;
-    /* EAGAIN would mean "try again" to the client, and the filters may have
-     * taken a part: a held request that fails is over */
+    /* es_client_step would retry on EAGAIN, but the filters may have taken a
+     * part: a held request that fails is over */
     return APR_STATUS_IS_EAGAIN(rv) ? APR_ECONNABORTED : rv;
 }
 
-static void on_nothing(es_sink_t *sink)
+static void do_nothing(es_sink_t *sink)
 {
     (void)sink; /* httpd ends the request when the handler returns */
 }
 
-static const es_sink_ops_t held_ops = {on_write, on_nothing, on_nothing};
+static const es_sink_ops_t held_ops = {on_write, do_nothing, do_nothing};
 
 es_sink_t *es_sink_held_create(request_rec *r)
 {
@@ -318,7 +319,7 @@ int es_sink_held_is_gone(const es_sink_t *sink)
         return 1;
     }
     if (c->master) {
-        return 0; /* mod_http2 reads the connection and tells by aborted */
+        return 0; /* mod_http2 reads the connection and sets aborted */
     }
     socket = ap_get_conn_socket((conn_rec *)c);
     if (!socket || apr_os_sock_get(&fd, socket) != APR_SUCCESS) {

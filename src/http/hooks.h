@@ -10,20 +10,20 @@
 /* ---- Handlers of Locations: route.c ------------------------------------- */
 
 /*
- * The route: a Location with one of our handlers keeps it, whatever front
- * controller, proxy or fallback the rest of the site has. Redirects and
- * refusals by others still apply.
+ * A Location with one of our handlers keeps it, whatever front controller,
+ * proxy or fallback the rest of the site has. Redirects and refusals by other
+ * modules still apply.
  */
 
 /**
- * Does the section that the request falls into have one of our handlers? It
- * can be asked before httpd chooses the handler.
+ * Does the section of the request have one of our handlers? Works before httpd
+ * chooses the handler.
  */
 int es_route_is_ours(request_rec *r);
 
 /**
- * Choose our handler, and let nothing else be read from the name of a file
- * that there is not. Context: hook type_checker, first.
+ * Choose our handler before other modules derive one from a file name that does
+ * not exist. Context: hook type_checker, first.
  */
 int es_route_choose(request_rec *r);
 
@@ -33,27 +33,22 @@ int es_route_choose(request_rec *r);
  */
 int es_route_remember(request_rec *r);
 
-/** Put our handler back. Context: hook fixups, last. */
+/** Restore our handler. Context: hook fixups, last. */
 int es_route_restore(request_rec *r);
 
 /* ---- Functions for other modules: api.c --------------------------------- */
 
-/*
- * The functions that other modules find by name: mod_eventstream.h tells what
- * they do, and the rules by which the two sides may differ in age.
- */
-
-/** Offer them. Context: PARENT, register_hooks. */
+/** Register the optional functions of include/mod_eventstream.h. Context:
+ * PARENT, register_hooks. */
 void es_api_register(void);
 
 /* ---- The part of mod_status: status.c ----------------------------------- */
 
-/*
- * Our part of mod_status's page: clients, hubs, limits. For people as tables,
- * with ?auto as lines for programs.
+/**
+ * Add our part to the page of mod_status, if it is loaded: clients, hubs and
+ * limits, as tables for people and, with ?auto, as lines for programs. Context:
+ * register_hooks.
  */
-
-/** Have mod_status ask us, if it is there. Context: register_hooks. */
 void es_status_register(void);
 
 #endif

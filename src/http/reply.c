@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The answers are complete in themselves, so the handler returns OK and
- * httpd's ErrorDocument does not replace them. What is left of a request's
- * body is read away by httpd when the request ends.
+ * The answers are complete, so the handler returns OK and no ErrorDocument
+ * replaces them. httpd discards the rest of a request's body when the request
+ * ends.
  */
 #include "http/reply.h"
 
@@ -25,8 +25,8 @@ static int reply(request_rec *r, int status, const char *type, const char *text)
     return OK;
 }
 
-/* All of a problem but its sentence. */
-static void tell(request_rec *r, const es_problem_t *why)
+/* Logs the remedy and sets Retry-After; the caller sends the sentence. */
+static void note_problem(request_rec *r, const es_problem_t *why)
 {
     static apr_time_t last_remedy; /* atomic */
 
@@ -45,7 +45,7 @@ static void tell(request_rec *r, const es_problem_t *why)
 
 int es_reply_problem(request_rec *r, const es_problem_t *why)
 {
-    tell(r, why);
+    note_problem(r, why);
     return reply(r, why->status, "text/plain; charset=utf-8", why->sentence);
 }
 
@@ -72,6 +72,6 @@ int es_reply_json(request_rec *r, const char *json)
 int es_reply_json_problem(request_rec *r, const es_problem_t *why,
                           const char *json)
 {
-    tell(r, why);
+    note_problem(r, why);
     return reply(r, why->status, "application/json", json);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * Short answers: a problem as one line of text, figures as JSON.
+ * Short answers: a problem as one line of text, results as JSON.
  */
 #ifndef ES_HTTP_REPLY_H
 #define ES_HTTP_REPLY_H
@@ -10,7 +10,7 @@
 #include "base/problem.h"
 
 /**
- * Answer with a problem: its status, "text/plain", the sentence with LF, no
+ * Answer with a problem: its status, "text/plain" and the sentence with LF; no
  * ErrorDocument. A remedy goes to the error log.
  *
  * @return what the handler returns
@@ -19,7 +19,7 @@
  */
 int es_reply_problem(request_rec *r, const es_problem_t *why);
 
-/** 405 with Allow, the sentence naming the method. @return as above */
+/** Answer 405 with Allow; the sentence names the method. @return as above */
 int es_reply_method(request_rec *r, const char *allow);
 
 /** Answer 200 with a line of plain text. @return as below */

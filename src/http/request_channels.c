@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A token takes its value from EventStreamPath if the Location has one that
- * names it, else from the named group that httpd has put into the
- * environment. Both come decoded and are not decoded again.
+ * The value of a token comes from EventStreamPath if that names the token, else
+ * from the named group that httpd has put into the environment. Both are
+ * decoded already and are not decoded again.
  */
 #include "http/request_channels.h"
-
-#include "base/batch.h"
 
 #include <apr_lib.h>
 #include <apr_strings.h>
 #include <http_request.h>
 
+#include "base/batch.h"
 #include "base/clock.h"
 #include "base/log_limit.h"
 #include "base/query.h"
@@ -47,16 +46,16 @@ static const apr_array_header_t *query_values(void *baton, const char *name)
 
 static es_slice_t evaluate(request_rec *r, const ap_expr_info_t *expression)
 {
-    static apr_time_t last_told; /* atomic */
+    static apr_time_t last_logged; /* atomic */
     const char *err = NULL;
     const char *text = ap_expr_str_exec(r, expression, &err);
 
     if (err) {
         int level =
-            es_log_limit_level(&last_told, APLOG_WARNING, es_clock_now());
+            es_log_limit_level(&last_logged, APLOG_WARNING, es_clock_now());
 
         es_rlog(level, 0, r, "ES0401",
-                "an expression in EventStreamChannel failed: %s; the channel "
+                "an expression in EventStreamChannel failed: %s; its channel "
                 "is left out",
                 err);
         return es_slice_of(NULL);
@@ -186,7 +185,7 @@ int es_request_channels_allowed(request_rec *r, const es_dir_t *conf,
     return 1;
 }
 
-static int add_asked(request_rec *r, es_channel_set_t *set, es_problem_t *why)
+static int add_queried(request_rec *r, es_channel_set_t *set, es_problem_t *why)
 {
     const apr_array_header_t *names =
         es_query_values(es_slice_of(r->args), "channel", r->pool);
@@ -201,12 +200,12 @@ static int add_asked(request_rec *r, es_channel_set_t *set, es_problem_t *why)
     return 1;
 }
 
-int es_request_channels_asked(request_rec *r, const es_dir_t *conf,
-                              es_channel_set_t **out, es_problem_t *why)
+int es_request_channels_queried(request_rec *r, const es_dir_t *conf,
+                                es_channel_set_t **out, es_problem_t *why)
 {
     es_channel_set_t *set = es_batch_channels(r->pool);
 
-    if (!add_asked(r, set, why)) {
+    if (!add_queried(r, set, why)) {
         return 0;
     }
     if (es_channel_set_count(set) == 0 &&

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * The names of the channels that a request is about: its Location's
- * templates and lists, expanded and checked.
+ * The channels of a request: the templates and lists of its Location, expanded
+ * and checked.
  */
 #ifndef ES_HTTP_REQUEST_CHANNELS_H
 #define ES_HTTP_REQUEST_CHANNELS_H
@@ -13,10 +13,10 @@
 #include "server/settings.h"
 
 /**
- * Expand what EventStreamChannel and EventStreamChannelList of the request's
- * Location say.
+ * Expand EventStreamChannel and EventStreamChannelList of the request's
+ * Location.
  *
- * @param out  the names, maybe none; each is a valid name
+ * @param out  the names, possibly none; each is valid
  * @param why  404: EventStreamPath does not match; 400: a bad name, or more
  *             than EventStreamMaxChannelsPerClient
  * @return 1, or 0 with why
@@ -27,8 +27,8 @@ int es_request_channels_expand(request_rec *r, const es_dir_t *conf,
                                es_channel_set_t **out, es_problem_t *why);
 
 /**
- * Take the names that another module has chosen instead: blanks around them
- * are removed, empty ones dropped.
+ * Take names that another module has chosen instead: blanks around them are
+ * removed, empty ones dropped.
  *
  * @param given  count C strings; a NULL counts as empty
  * @param why    400, as above
@@ -41,16 +41,16 @@ int es_request_channels_take(request_rec *r, const es_dir_t *conf,
                              es_channel_set_t **out, es_problem_t *why);
 
 /**
- * The names that a request about channels is meant for: those of the query's
- * channel=, else as es_request_channels_expand.
+ * The channels that a request refers to (GET, DELETE): those of channel= in the
+ * query, else as es_request_channels_expand.
  *
- * @param out  one or more, each a valid name that is allowed
- * @param why  400: none at all; else as es_request_channels_expand,
- * es_request_channels_allowed
+ * @param out  one or more names, each valid and allowed
+ * @param why  400: no channel; else as es_request_channels_expand and
+ *             es_request_channels_allowed
  * @return 1, or 0 with why
  */
-int es_request_channels_asked(request_rec *r, const es_dir_t *conf,
-                              es_channel_set_t **out, es_problem_t *why);
+int es_request_channels_queried(request_rec *r, const es_dir_t *conf,
+                                es_channel_set_t **out, es_problem_t *why);
 
 /**
  * Does EventStreamAllowChannel allow each of the names?

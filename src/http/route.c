@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who would take a request away, and why he does not:
+ * What would take a request away from our handler, and why it does not:
  *
- *   MultiViews, mod_mime   find a file, a type or an encoding that goes with
- *                          the name; we choose our handler before them.
+ *   MultiViews, mod_mime   find a file, a type or an encoding for the name;
+ *                          we choose our handler before them.
  *   ProxyPass "/"          makes it a proxy request while the URL is mapped;
- *                          our handler hook runs before mod_proxy's.
+ *                          our handler hook runs before that of mod_proxy.
  *   RewriteRule, .htaccess replaces the handler in fixups by an internal
- *                          redirect; we put ours back at the end of fixups.
- *   FallbackResource       acts on requests without a handler; SetHandler
- *                          has given it one.
+ *                          redirect; we restore ours at the end of fixups.
+ *   FallbackResource       acts on requests without a handler; SetHandler has
+ *                          set one.
  *
  * A rule that answers by itself ([R], [F], [G]) ends the fixups before we
- * put anything back.
+ * restore anything.
  */
 #include "http/hooks.h"
 
@@ -27,7 +27,7 @@ static int is_ours(const char *handler)
                        !strcmp(handler, ES_HANDLER_PUBLISH));
 }
 
-/* The section's own word for it, which SetHandler keeps as an expression. */
+/* The handler of the section; SetHandler may keep it as an expression. */
 static const char *handler_of_section(request_rec *r)
 {
     const core_dir_config *core = ap_get_core_module_config(r->per_dir_config);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What detach and hold do alike with a stream. */
+/* What detach and hold do in the same way with a stream. */
 #include "http/subscribe.h"
 
 #include <http_protocol.h>
@@ -10,8 +10,8 @@
 
 void es_stream_set_head(request_rec *r)
 {
-    /* an ErrorDocument that leads here leaves its status, which a browser
-     * would take for a refusal */
+    /* an ErrorDocument that leads here has left the status of the error, which
+     * a browser would take for a refusal */
     r->status = HTTP_OK;
     r->status_line = NULL;
     ap_set_content_type(r, ES_STREAM_TYPE);
@@ -24,8 +24,8 @@ void es_stream_set_head(request_rec *r)
     apr_table_setn(r->subprocess_env, "no-brotli", "1");
 }
 
-/* Varied by so much, so that clients that came together do not come back
- * together. */
+/* Variation of lifetimes and retry times, so that clients that connected
+ * together do not reconnect together. */
 #define VARIED_PERCENT 20
 
 es_client_t *es_stream_client(es_stream_t *stream, es_sink_t *sink)
@@ -73,13 +73,13 @@ apr_int64_t es_stream_retry(const es_stream_t *stream)
     return es_jitter_around(stream->conf->retry_us / 1000, VARIED_PERCENT);
 }
 
-int es_stream_stay_away(es_stream_t *stream)
+int es_stream_refuse_closed(es_stream_t *stream)
 {
     es_stream_drop(stream);
     ap_set_content_type(stream->r, NULL);
     stream->r->status = HTTP_NO_CONTENT;
     es_rlog(APLOG_DEBUG, 0, stream->r, "ES0410",
-            "all of the client's channels are closed: it is told to stay "
-            "away by 204");
+            "all channels of the client are closed; it gets 204, on which "
+            "browsers stop reconnecting");
     return OK;
 }

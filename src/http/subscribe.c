@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * In this order: the checks (each a status and a sentence), counting in, the
- * subscription, the head with the first frames, and then the client goes to
- * whoever serves it. What can refuse comes before the head; what goes wrong
- * behind it ends the stream with a retry, as an EventSource that gets an
- * error never comes back.
+ * The order is: the checks (each refuses with a status and a sentence),
+ * admission, the head with the first frames, and then delivery or a worker
+ * serves the client. Every refusal comes before the head. A later failure ends
+ * the stream with retry:, because an EventSource that gets an HTTP error never
+ * reconnects.
  */
 #include "http/subscribe.h"
 
@@ -23,13 +23,13 @@
 
 #define ALLOW "GET, HEAD, OPTIONS"
 
-/* The channels, when another module has chosen them. */
+/* The channels that another module has chosen. */
 typedef struct given_t {
     const char *const *names;
     int count;
 } given_t;
 
-/* ---- the checks -------------------------------------------------------- */
+/* ---- Checks ------------------------------------------------------------ */
 
 static int accepts(request_rec *r, es_problem_t *why)
 {
@@ -40,7 +40,7 @@ static int accepts(request_rec *r, es_problem_t *why)
     return es_problem_set(why, r->pool, HTTP_NOT_ACCEPTABLE, "Not Acceptable.");
 }
 
-static int resumes_well(request_rec *r, es_problem_t *why)
+static int has_valid_last_id(request_rec *r, es_problem_t *why)
 {
     const char *id = apr_table_get(r->headers_in, "Last-Event-ID");
 
@@ -68,26 +68,26 @@ static int finds_channels(request_rec *r, const es_dir_t *conf,
                                        es_channel_set_count(*names), why);
 }
 
-/* ---- the head ---------------------------------------------------------- */
+/* ---- The head ---------------------------------------------------------- */
 
 /**
- * Send the head, retry, stream-open and maybe stream-reset, so that nothing
- * of it is left in a filter.
+ * Send the head, retry:, stream-open and, if needed, stream-reset, and flush,
+ * so that no filter keeps a part of it.
  *
- * @return 1, or 0: the client has gone
+ * @return 1, or 0: the client has disconnected
  */
-static int send_head(es_stream_t *stream, es_admit_result_t entered)
+static int send_head(es_stream_t *stream, es_admit_result_t admitted)
 {
     request_rec *r = stream->r;
     apr_bucket_alloc_t *alloc = r->connection->bucket_alloc;
     apr_bucket_brigade *bb = apr_brigade_create(r->pool, alloc);
     char frame[ES_FRAME_CONTROL_SIZE];
-    /* A client that could not enter keeps the position that it has; and one
-     * that is to be reset gets its new one by that frame, since it may be cut
-     * between the two and must then be told again. */
-    int tells_id = entered != ES_ADMIT_NONE && stream->reset.len == 0;
+    /* stream-open carries no id if the client was not admitted, because it
+     * keeps its position; nor if stream-reset follows: should the connection
+     * break between the two, the client must get the reset at its next try. */
+    int has_id = admitted != ES_ADMIT_NONE && stream->reset.len == 0;
     apr_size_t len = es_frame_open(frame, stream->conf->retry_us / 1000,
-                                   tells_id ? &stream->start.id : NULL);
+                                   has_id ? &stream->start.id : NULL);
 
     APR_BRIGADE_INSERT_TAIL(bb, apr_bucket_transient_create(frame, len, alloc));
     if (stream->reset.len != 0) {
@@ -100,42 +100,42 @@ static int send_head(es_stream_t *stream, es_admit_result_t entered)
            !r->connection->aborted;
 }
 
-/* ---- the handler ------------------------------------------------------- */
+/* ---- The handler ------------------------------------------------------- */
 
-static es_admit_result_t enter(es_stream_t *stream,
+static es_admit_result_t admit(es_stream_t *stream,
                                const es_channel_set_t *names)
 {
     es_sigblock_t sigblock;
-    es_admit_result_t entered;
+    es_admit_result_t admitted;
 
-    es_sigblock_begin(&sigblock);
-    entered = es_subscribe_admit(stream, names);
+    es_sigblock_begin(&sigblock); /* the store has a lock */
+    admitted = es_subscribe_admit(stream, names);
     es_sigblock_end(&sigblock);
-    return entered;
+    return admitted;
 }
 
 static int serve(es_stream_t *stream, const es_channel_set_t *names)
 {
-    es_admit_result_t entered = enter(stream, names);
+    es_admit_result_t admitted = admit(stream, names);
     int rc = OK;
 
-    if (entered == ES_ADMIT_CLOSED) {
-        return es_stream_stay_away(stream);
+    if (admitted == ES_ADMIT_CLOSED) {
+        return es_stream_refuse_closed(stream);
     }
-    if (!send_head(stream, entered)) {
+    if (!send_head(stream, admitted)) {
         es_stream_drop(stream);
     }
-    else if (entered == ES_ADMIT_NONE) {
-        rc = es_hold_send_away(stream);
+    else if (admitted == ES_ADMIT_NONE) {
+        rc = es_hold_end(stream);
     }
-    else if (entered == ES_ADMIT_BRIEF) {
+    else if (admitted == ES_ADMIT_BRIEF) {
         rc = es_hold_briefly(stream);
     }
     else if (!es_detach_is_possible(stream->r)) {
         rc = es_hold_serve(stream);
     }
     else if (es_detach(stream) != APR_SUCCESS) {
-        rc = es_hold_send_away(stream);
+        rc = es_hold_end(stream);
     }
     return rc;
 }
@@ -152,7 +152,7 @@ static int run(request_rec *r, const es_dir_t *conf, const given_t *given)
     stream.r = r;
     stream.conf = conf;
     if (!accepts(r, &why) || !es_grip_sig_find(r, grip, &is_proxied, &why) ||
-        !resumes_well(r, &why) ||
+        !has_valid_last_id(r, &why) ||
         !finds_channels(r, conf, given, &names, &why)) {
         return es_reply_problem(r, &why);
     }

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A client above a limit is not refused, as an EventSource that gets an
- * error never comes back: it is subscribed all the same, gets what it has
- * missed, and is asked to come again. Its events are then not lost, only
- * late.
+ * A client above a limit is not refused, because an EventSource that gets an
+ * HTTP error never reconnects. It is subscribed all the same, gets the events
+ * it missed, and is asked to reconnect. So its events are late, but not lost.
  */
 #include "http/subscribe.h"
 
@@ -18,11 +17,11 @@
 #include "server/log.h"
 #include "server/stats.h"
 
-/* ---- counting in ------------------------------------------------------- */
+/* ---- Counting and subscribing ------------------------------------------ */
 
-/* An address counts whole in IPv4, also when it comes by a socket of both
- * families (::ffff:a.b.c.d), and by its network in IPv6, where one client has
- * a /64 of its own. */
+/* An IPv4 address counts as a whole, also if it arrives on a dual-stack socket
+ * (::ffff:a.b.c.d). An IPv6 address counts by its /64, because one client
+ * usually has a whole /64. */
 static apr_uint64_t address_key(const request_rec *r)
 {
     const apr_sockaddr_t *address = r->useragent_addr;
@@ -36,7 +35,7 @@ static apr_uint64_t address_key(const request_rec *r)
         bytes, address->ipaddr_len == 16 ? 8 : (apr_size_t)address->ipaddr_len);
 }
 
-/** @return the limit that is reached, or ES_LIMITS */
+/* @return the limit that was reached, or ES_LIMITS */
 static es_limit_t count_in(es_stream_t *stream)
 {
     es_client_limits_t limits;
@@ -68,13 +67,13 @@ static int subscribe(es_stream_t *stream, const es_channel_set_t *names)
 }
 
 /**
- * Leave out what is closed. Asked after subscribing: what is closed later
- * stands in the journal behind the client's position.
+ * Unsubscribe from closed channels. This follows the subscription, so that a
+ * later close is in the journal after the client's position.
  *
- * @return the names that are left, maybe none
+ * @return the names that are left; NULL = none
  */
-static const es_channel_set_t *leave_closed(es_stream_t *stream,
-                                            const es_channel_set_t *names)
+static const es_channel_set_t *drop_closed(es_stream_t *stream,
+                                           const es_channel_set_t *names)
 {
     apr_uint64_t now_ms = es_clock_ms();
     es_store_t *store = stream->hub->store;
@@ -98,10 +97,10 @@ static const es_channel_set_t *leave_closed(es_stream_t *stream,
     return left;
 }
 
-/* ---- resuming ---------------------------------------------------------- */
+/* ---- Where the stream starts ------------------------------------------- */
 
-/* The header of the browser's own reconnect wins over what a script has put
- * into the URL when it opened the stream. */
+/* The header, which a browser sends when it reconnects, wins over the id that a
+ * script put into the URL when it opened the stream. */
 static es_slice_t last_event_id(request_rec *r)
 {
     es_slice_t query = es_slice_of(r->args);
@@ -126,8 +125,8 @@ es_resume_reach_t es_subscribe_admit_reach(const es_runtime_hub_t *hub)
     return reach;
 }
 
-/* Start with the latest events of each channel. A store that cannot be read
- * is met again by whoever serves the stream. */
+/* Starts with the latest events of each channel. If the store cannot be read,
+ * serving the stream will fail, too, and handle it. */
 static void replay(es_stream_t *stream, apr_uint64_t latest)
 {
     es_resume_reach_t reach = es_subscribe_admit_reach(stream->hub);
@@ -142,8 +141,8 @@ static void replay(es_stream_t *stream, apr_uint64_t latest)
     }
 }
 
-/* Start where the client has left off, or note that it is to be told that
- * this cannot be vouched for. */
+/* Starts after the last event the client saw; or schedules a stream-reset, if
+ * the journal cannot prove that no event was missed. */
 static void resume(es_stream_t *stream, const es_channel_set_t *names,
                    es_slice_t id)
 {
@@ -157,8 +156,8 @@ static void resume(es_stream_t *stream, const es_channel_set_t *names,
         es_frame_reset(&stream->start.id, es_channel_set_names(names),
                        es_channel_set_count(names), stream->r->pool);
     es_rlog(APLOG_DEBUG, 0, stream->r, "ES0404",
-            "cannot vouch for all after the client's last event id: it is "
-            "told by stream-reset");
+            "events after the client's last event id may be lost; it gets "
+            "stream-reset");
 }
 
 static void find_start(es_stream_t *stream, const es_channel_set_t *names)
@@ -184,12 +183,12 @@ es_admit_result_t es_subscribe_admit(es_stream_t *stream,
 
     stream->hub = es_runtime_hub(stream->conf);
     if (!stream->hub) {
-        return ES_ADMIT_NONE; /* the child has told why at its start */
+        return ES_ADMIT_NONE; /* the child logged why at its start */
     }
     limit = count_in(stream);
     result = limit == ES_LIMITS ? ES_ADMIT_DONE : ES_ADMIT_BRIEF;
     if (subscribe(stream, names)) {
-        names = leave_closed(stream, names);
+        names = drop_closed(stream, names);
         if (!names) {
             return ES_ADMIT_CLOSED;
         }
@@ -202,7 +201,7 @@ es_admit_result_t es_subscribe_admit(es_stream_t *stream,
     if (limit != ES_LIMITS) {
         es_stats_limit(limit);
         es_rlog(APLOG_DEBUG, 0, stream->r, "ES0403",
-                "a limit is reached (%s): the client is asked to come back",
+                "limit reached (%s), the client is asked to reconnect",
                 es_stats_name(limit));
     }
     return result;
@@ -214,7 +213,7 @@ es_admit_result_t es_subscribe_admit_uncounted(es_stream_t *stream,
     if (!subscribe(stream, *names)) {
         return ES_ADMIT_NONE;
     }
-    *names = leave_closed(stream, *names);
+    *names = drop_closed(stream, *names);
     if (!*names) {
         return ES_ADMIT_CLOSED;
     }
