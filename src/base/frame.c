@@ -16,7 +16,7 @@
 
 #include "base/decimal.h"
 #include "base/json_string.h"
-#include "base/lines_split.h"
+#include "base/lines.h"
 
 /* The bytes of a string literal. */
 #define TEXT(literal) es_slice(literal, sizeof(literal) - 1)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * Lines: cuts a stream of bytes, that comes in pieces of any size, into its
- * lines. It holds one piece and the rest of the line before it, never more,
- * however long the stream is. Pure.
+ * Cuts bytes into lines. A stream that comes in pieces of any size is cut at
+ * LF and CR LF (es_lines_t): it holds one piece and the rest of the line before
+ * it, never more, however long the stream is. A text that is there as a whole
+ * is cut at CR LF, CR and LF, as event streams are (es_lines_split_t). Pure.
  */
 #ifndef ES_BASE_LINES_H
 #define ES_BASE_LINES_H
@@ -58,5 +59,27 @@ es_line_t es_lines_last(es_lines_t *lines, es_slice_t *line);
 
 /** 1 when a line has begun and not ended. */
 int es_lines_is_within(const es_lines_t *lines);
+
+/* ---- a whole text ----------------------------------------------------- */
+
+typedef struct es_lines_split_t {
+    const char *at; /* where the next line starts; NULL = no more lines */
+    const char *end;
+    const char *cr; /* the first CR from at on, or end */
+    const char *lf; /* the first LF from at on, or end */
+} es_lines_split_t;
+
+void es_lines_split_init(es_lines_split_t *split, es_slice_t text);
+
+/**
+ * Cut off the next line. A text with n line ends has n + 1 lines; behind the
+ * last one nothing is left: es_lines_split_is_done.
+ *
+ * @return 1, or 0: there is no more
+ */
+int es_lines_split_next(es_lines_split_t *split, es_slice_t *line);
+
+/** 1 when the line that was cut off last had no line end. */
+int es_lines_split_is_done(const es_lines_split_t *split);
 
 #endif

@@ -6,7 +6,7 @@
  */
 #include "base/sse_text.h"
 
-#include "base/lines_split.h"
+#include "base/lines.h"
 #include "base/query.h"
 
 #define RETRY_MAX 0x7fffffff
