@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/**
- * The way to the error log: one function pointer. It is set once before
- * threads start and only read afterwards, so it needs no lock.
+/*
+ * The function is set once before threads start and only read afterwards, so
+ * it needs no lock.
  */
 #include "base/log.h"
 
@@ -31,4 +31,19 @@ void es_log(int level, apr_status_t rv, const char *tag, const char *fmt, ...)
     apr_vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
     log_fn(level, rv, tag, text);
+}
+
+int es_log_limit_level(apr_time_t *last, int level, apr_time_t now)
+{
+    /* relaxed: only the time itself is shared */
+    apr_time_t then = __atomic_load_n(last, __ATOMIC_RELAXED);
+
+    if (then != 0 && now - then < ES_LOG_LIMIT_PAUSE) {
+        return ES_LOG_DEBUG;
+    }
+    /* of several threads at once, one logs at the level */
+    return __atomic_compare_exchange_n(last, &then, now, 0, __ATOMIC_RELAXED,
+                                       __ATOMIC_RELAXED)
+               ? level
+               : ES_LOG_DEBUG;
 }

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * How the layers that know no httpd write to the error log: through one
- * function that the http layer has set. Unset (unit tests), nothing is
- * written.
+ * Error log of the layers that know no httpd: they write to it through one
+ * function, which the server layer sets. Until it is set (unit tests), nothing
+ * is written. And a limit for messages that any client can cause.
  */
 #ifndef ES_BASE_LOG_H
 #define ES_BASE_LOG_H
 
 #include <apr_errno.h>
+#include <apr_time.h>
 
 /** The numbers are syslog's, as httpd's APLOG_ levels are. */
 enum {
@@ -30,12 +31,30 @@ void es_log_to(es_log_fn_t *fn);
  * Log one message.
  *
  * @param level ES_LOG_…
- * @param rv    told along with its text; APR_SUCCESS = none
- * @param tag   "ES" and four digits, one place each (docs/messages.md)
+ * @param rv    logged with its text; APR_SUCCESS = none
+ * @param tag   "ES" and four digits, each used in one place of the code
+ *              (docs/messages.md)
  *
  * Context: ANY, without locks held.
  */
 void es_log(int level, apr_status_t rv, const char *tag, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
+
+/** Between two messages of a kind at their level, in a process. */
+#define ES_LOG_LIMIT_PAUSE (10 * APR_USEC_PER_SEC)
+
+/**
+ * The level at which to log a message that any client can cause: its own once
+ * in ES_LOG_LIMIT_PAUSE, and debug in between. Put it into a variable for
+ * httpd's macros, which evaluate a level twice.
+ *
+ * @param last   of this kind of message; 0 at the start, atomic
+ * @param level  ES_LOG_… or APLOG_…
+ * @param now    by a clock that only goes on, not 0
+ * @return level, or ES_LOG_DEBUG if ES_LOG_LIMIT_PAUSE is not over
+ *
+ * Context: ANY.
+ */
+int es_log_limit_level(apr_time_t *last, int level, apr_time_t now);
 
 #endif

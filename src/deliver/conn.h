@@ -45,7 +45,7 @@ typedef struct es_hub_t {
     es_pos_t nudged;             /* all its watches were signalled then */
     es_list_t ahead;             /* members in state AHEAD */
     es_progress_t progress;      /* how far they have come */
-    apr_time_t complained;       /* of base/log_limit.h: messages about it */
+    apr_time_t complained;       /* of es_log_limit_level: messages about it */
 } es_hub_t;
 
 struct es_conn_t {

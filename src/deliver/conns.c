@@ -18,7 +18,6 @@
 #include "base/context.h"
 #include "base/jitter.h"
 #include "base/log.h"
-#include "base/log_limit.h"
 #include "deliver/client_priv.h"
 #include "deliver/progress.h"
 #include "deliver/sink_socket.h"
@@ -32,7 +31,7 @@ struct es_conns_t {
     es_list_t ready;    /* READY */
     es_list_t dead;     /* DEAD */
     es_timer_wheel_t wheel;
-    apr_time_t complained; /* of base/log_limit.h: clients not taken up */
+    apr_time_t complained; /* of es_log_limit_level: clients not taken up */
     char scratch[ES_CLIENT_SCRATCH_MIN];
 };
 

@@ -14,7 +14,6 @@
 
 #include "base/context.h"
 #include "base/log.h"
-#include "base/log_limit.h"
 #include "deliver/client_priv.h"
 #include "deliver/progress.h"
 #include "deliver/watch_priv.h"

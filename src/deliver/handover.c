@@ -24,7 +24,6 @@
 
 #include "base/context.h"
 #include "base/log.h"
-#include "base/log_limit.h"
 #include "journal/resume.h"
 #include "deliver/client_priv.h"
 #include "deliver/handover_msg.h"
@@ -39,7 +38,7 @@ struct es_handover_t {
     apr_uint32_t gone;
     es_store_t *present_of; /* what present is of; NULL = of none */
     es_start_t present;
-    apr_time_t logged_lost;    /* of base/log_limit.h */
+    apr_time_t logged_lost;    /* of es_log_limit_level */
     apr_time_t logged_strange; /* the same */
     es_slice_t names[ES_HANDOVER_MSG_NAMES];
     es_slot_t slots[ES_HANDOVER_MSG_NAMES];

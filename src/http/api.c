@@ -15,7 +15,7 @@
 #include "base/batch.h"
 #include "base/clock.h"
 #include "base/context.h"
-#include "base/log_limit.h"
+#include "base/log.h"
 #include "base/sigblock.h"
 #include "server/log.h"
 #include "server/runtime.h"

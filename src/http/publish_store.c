@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "base/event.h"
 #include "base/frame.h"
-#include "base/log_limit.h"
+#include "base/log.h"
 #include "base/sigblock.h"
 #include "server/grip_runtime.h"
 #include "server/log.h"

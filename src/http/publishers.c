@@ -15,7 +15,7 @@
 
 #include "base/abi.h"
 #include "base/clock.h"
-#include "base/log_limit.h"
+#include "base/log.h"
 #include "server/log.h"
 #include "mod_eventstream.h"
 

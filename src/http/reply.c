@@ -10,7 +10,7 @@
 #include <http_protocol.h>
 
 #include "base/clock.h"
-#include "base/log_limit.h"
+#include "base/log.h"
 #include "server/log.h"
 
 static int reply(request_rec *r, int status, const char *type, const char *text)

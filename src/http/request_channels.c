@@ -12,7 +12,7 @@
 
 #include "base/batch.h"
 #include "base/clock.h"
-#include "base/log_limit.h"
+#include "base/log.h"
 #include "base/query.h"
 #include "server/log.h"
 #include "server/stats.h"

@@ -22,7 +22,7 @@ static void remember(int level, apr_status_t rv, const char *tag,
     apr_cpystrn(logged.text, text, sizeof(logged.text));
 }
 
-static int start_anew(void **state __attribute__((unused)))
+static int forget_logged(void **state __attribute__((unused)))
 {
     memset(&logged, 0, sizeof(logged));
     es_log_to(NULL);
@@ -61,11 +61,58 @@ FACTS(setting_null_stops_it)
     assert_int_equal(logged.calls, 0);
 }
 
+/* ---- the limit ------------------------------------------------------- */
+
+FACTS(the_first_is_logged_at_its_level)
+{
+    apr_time_t last = 0;
+
+    /* also just after the host has started */
+    assert_int_equal(es_log_limit_level(&last, ES_LOG_ERR, 1), ES_LOG_ERR);
+}
+
+FACTS(those_that_follow_are_debug)
+{
+    apr_time_t last = 0;
+
+    es_log_limit_level(&last, ES_LOG_ERR, 5);
+    assert_int_equal(es_log_limit_level(&last, ES_LOG_ERR, 5), ES_LOG_DEBUG);
+    assert_int_equal(
+        es_log_limit_level(&last, ES_LOG_ERR, 4 + ES_LOG_LIMIT_PAUSE),
+        ES_LOG_DEBUG);
+}
+
+FACTS(after_the_pause_one_has_its_level_again)
+{
+    apr_time_t last = 0;
+
+    es_log_limit_level(&last, ES_LOG_WARNING, 5);
+    assert_int_equal(
+        es_log_limit_level(&last, ES_LOG_WARNING, 5 + ES_LOG_LIMIT_PAUSE),
+        ES_LOG_WARNING);
+    assert_int_equal(
+        es_log_limit_level(&last, ES_LOG_WARNING, 6 + ES_LOG_LIMIT_PAUSE),
+        ES_LOG_DEBUG);
+}
+
+FACTS(each_kind_has_its_own_limit)
+{
+    apr_time_t one = 0, other = 0;
+
+    es_log_limit_level(&one, ES_LOG_ERR, 5);
+    assert_int_equal(es_log_limit_level(&other, ES_LOG_ERR, 5), ES_LOG_ERR);
+}
+
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test_setup(without_a_function_nothing_is_written, start_anew),
-    cmocka_unit_test_setup(a_message_arrives_formatted, start_anew),
-    cmocka_unit_test_setup(a_long_message_is_cut, start_anew),
-    cmocka_unit_test_setup(setting_null_stops_it, start_anew),
+    cmocka_unit_test_setup(without_a_function_nothing_is_written,
+                           forget_logged),
+    cmocka_unit_test_setup(a_message_arrives_formatted, forget_logged),
+    cmocka_unit_test_setup(a_long_message_is_cut, forget_logged),
+    cmocka_unit_test_setup(setting_null_stops_it, forget_logged),
+    UNIT(the_first_is_logged_at_its_level),
+    UNIT(those_that_follow_are_debug),
+    UNIT(after_the_pause_one_has_its_level_again),
+    UNIT(each_kind_has_its_own_limit),
 };
 
 UNIT_MAIN(tests)

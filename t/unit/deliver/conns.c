@@ -10,7 +10,6 @@
 #include <apr_general.h>
 
 #include "base/log.h"
-#include "base/log_limit.h"
 #include "deliver/conns.h"
 #include "deliver/sink_socket.h"
 
