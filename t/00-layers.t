@@ -31,7 +31,7 @@ my %doors = (
     libcurl => [qr/^curl\//, qr/^client\.c$/],
     Redis => [qr/^(hiredis|valkey)\b/, qr/^redis\.c$/],
     jansson => [qr/^jansson\.h$/,
-        qr/json|^body_items\.c$|^jwk\.c$|^instruct\.c$|^status\.c$/],
+        qr{^(body_items|body_json|instruct|jwk|status)\.c$}],
 );
 
 my $httpd = qr/^(httpd|http_\w+|ap_\w+|util_\w+|mpm_common|scoreboard|mod_\w+

@@ -15,7 +15,7 @@
 #include "base/frame.h"
 
 #include "base/decimal.h"
-#include "base/json_string.h"
+#include "base/json.h"
 #include "base/lines.h"
 
 /* The bytes of a string literal. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "grip/item.h"
 
-#include "base/json_string.h"
+#include "base/json.h"
 #include "base/utf8.h"
 
 #include <apr_base64.h>

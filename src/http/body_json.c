@@ -7,7 +7,7 @@
  */
 #include "http/body_formats.h"
 
-#include "base/json_text.h"
+#include "base/json.h"
 
 #include <apr_strings.h>
 #include <jansson.h>

@@ -11,7 +11,7 @@
 #include <http_protocol.h>
 
 #include "base/clock.h"
-#include "base/json_string.h"
+#include "base/json.h"
 #include "base/query.h"
 #include "base/sigblock.h"
 #include "journal/channel_stats.h"

@@ -7,7 +7,7 @@
 #include <apr_strings.h>
 
 #include "base/clock.h"
-#include "base/json_string.h"
+#include "base/json.h"
 #include "server/grip_runtime.h"
 #include "server/stats.h"
 

@@ -1,8 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of base/json_text.c. */
+/* Tests of base/json.c. */
 #include "t/unit/unit.h"
 
-#include "base/json_text.h"
+#include "base/json.h"
+
+/* ---- strings ----------------------------------------------------------- */
+
+FACTS(what_json_forbids_in_strings_is_escaped)
+{
+    assert_string_equal(es_json_string(es_slice(NULL, 0), pool), "\"\"");
+    assert_string_equal(es_json_string(S("a\"b\\c"), pool), "\"a\\\"b\\\\c\"");
+    assert_string_equal(es_json_string(S("\0\x1f\x7f"), pool),
+                        "\"\\u0000\\u001f\x7f\"");
+    assert_string_equal(es_json_string(S("\r\n\t"), pool), "\"\\r\\n\\t\"");
+    assert_string_equal(es_json_string(S("\xc3\xa4"), pool), "\"\xc3\xa4\"");
+}
+
+FACTS(the_longest_string_fills_its_room)
+{
+    es_slice_t longest = repeat(1, 32);
+    char dst[200];
+
+    assert_int_equal(es_json_string_put(dst, longest) - dst,
+                     es_json_string_room(longest.len));
+}
+
+/* ---- walks ------------------------------------------------------------- */
 
 static es_slice_t compacted(es_slice_t value)
 {
@@ -83,6 +106,8 @@ FACTS(no_text_is_read_beyond)
 }
 
 static const struct CMUnitTest tests[] = {
+    UNIT(what_json_forbids_in_strings_is_escaped),
+    UNIT(the_longest_string_fills_its_room),
     UNIT(an_object_is_walked_name_by_name),
     UNIT(a_list_of_objects_is_walked),
     UNIT(blanks_between_parts_go),
