@@ -15,7 +15,8 @@ static apr_size_t digits_of(apr_size_t size)
     return digits;
 }
 
-apr_size_t es_chunk_head(char dst[ES_CHUNK_HEAD_SIZE], apr_size_t size)
+apr_size_t es_frame_chunk_head(char dst[ES_FRAME_CHUNK_HEAD_SIZE],
+                               apr_size_t size)
 {
     static const char hex[] = "0123456789abcdef";
     apr_size_t digits = digits_of(size);
@@ -30,17 +31,17 @@ apr_size_t es_chunk_head(char dst[ES_CHUNK_HEAD_SIZE], apr_size_t size)
     return digits + 2;
 }
 
-apr_size_t es_chunk_head_size(apr_size_t size)
+apr_size_t es_frame_chunk_head_size(apr_size_t size)
 {
     return digits_of(size) + 2;
 }
 
-es_slice_t es_chunk_tail(void)
+es_slice_t es_frame_chunk_tail(void)
 {
-    return es_slice("\r\n", ES_CHUNK_TAIL_SIZE);
+    return es_slice("\r\n", ES_FRAME_CHUNK_TAIL_SIZE);
 }
 
-es_slice_t es_chunk_last(void)
+es_slice_t es_frame_chunk_last(void)
 {
     return es_slice("0\r\n\r\n", 5);
 }

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/**
- * What an event must be before it is published. The cheap checks come first,
- * so that what is too large is not even read.
+/*
+ * The cheap checks come first, so that what is too large is not even read.
  */
 #include "base/event.h"
 
 #include "base/id.h"
+#include "base/query.h"
 #include "base/utf8.h"
+
+#include <apr_strings.h>
 
 /* The longest time that clients can count in milliseconds. */
 #define RETRY_MAX 0x7fffffff
@@ -116,4 +118,64 @@ int es_event_check(const es_event_t *event, apr_size_t max_data, apr_pool_t *p,
            check_id(event->id, p, why) &&
            check_retry(event->retry_ms, p, why) &&
            check_data(event->data, max_data, p, why);
+}
+
+/* ---- filling in -------------------------------------------------------- */
+
+es_channel_set_t *es_event_channel_set(apr_pool_t *p)
+{
+    return es_channel_set_create(p, ES_EVENT_CHANNELS_MAX);
+}
+
+int es_event_add_channel(es_channel_set_t *set, es_slice_t name, apr_pool_t *p,
+                         es_problem_t *why)
+{
+    name = es_channel_trim(name);
+    if (!es_channel_check(name, p, why)) {
+        return 0;
+    }
+    if (es_channel_set_add(set, name) != APR_SUCCESS) {
+        return es_problem_set(why, p, 400,
+                              "Too many channels: at most %d for an event.",
+                              ES_EVENT_CHANNELS_MAX);
+    }
+    return 1;
+}
+
+void es_event_set_channels(es_event_t *event, const es_channel_set_t *set)
+{
+    event->channels = es_channel_set_names(set);
+    event->nchannels = es_channel_set_count(set);
+}
+
+int es_event_preset(es_event_t *preset, es_slice_t query, apr_pool_t *p,
+                    es_problem_t *why)
+{
+    const apr_array_header_t *names = es_query_values(query, "channel", p);
+    es_channel_set_t *set = es_event_channel_set(p);
+    int i;
+
+    memset(preset, 0, sizeof(*preset));
+    preset->retry_ms = -1;
+    (void)es_query_value(&preset->type, query, "event", p);
+    (void)es_query_value(&preset->id, query, "id", p);
+    for (i = 0; i < names->nelts; i++) {
+        if (!es_event_add_channel(set, APR_ARRAY_IDX(names, i, es_slice_t), p,
+                                  why)) {
+            return 0;
+        }
+    }
+    es_event_set_channels(preset, set);
+    return 1;
+}
+
+/* ---- batches ----------------------------------------------------------- */
+
+int es_event_refuse(const es_batch_t *batch, int index, apr_pool_t *p,
+                    es_problem_t *why)
+{
+    if (batch->is_list) {
+        why->sentence = apr_psprintf(p, "[%d]: %s", index, why->sentence);
+    }
+    return 0;
 }

@@ -29,10 +29,10 @@ static void add_frame(es_control_frame_t *control, es_slice_t frame,
         add(control, frame);
         return;
     }
-    len = es_chunk_head(control->head, frame.len);
+    len = es_frame_chunk_head(control->head, frame.len);
     add(control, es_slice(control->head, len));
     add(control, frame);
-    add(control, es_chunk_tail());
+    add(control, es_frame_chunk_tail());
 }
 
 void es_control_frame_keepalive(es_control_frame_t *control, int as_comment,
@@ -77,7 +77,7 @@ void es_control_frame_end(es_control_frame_t *control, apr_int64_t retry_ms,
     len = es_frame_retry(control->text, retry_ms);
     add_frame(control, es_slice(control->text, len), chunked);
     if (chunked) {
-        add(control, es_chunk_last());
+        add(control, es_frame_chunk_last());
     }
 }
 

@@ -21,7 +21,7 @@ typedef struct es_control_frame_t {
     int count;        /* from first on */
     apr_size_t len;   /* bytes of these */
     apr_pool_t *pool; /* what the frame needs; NULL = nothing */
-    char head[ES_CHUNK_HEAD_SIZE];
+    char head[ES_FRAME_CHUNK_HEAD_SIZE];
     char text[ES_FRAME_CONTROL_SIZE];
 } es_control_frame_t;
 

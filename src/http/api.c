@@ -12,7 +12,7 @@
 #include <http_main.h>
 
 #include "base/abi.h"
-#include "base/batch.h"
+#include "base/event.h"
 #include "base/clock.h"
 #include "base/context.h"
 #include "base/log.h"
@@ -133,7 +133,7 @@ static int read_struct(call_t *call, eventstream_event_t *ours,
 static int take_channels(call_t *call, es_event_t *event,
                          const eventstream_event_t *ours)
 {
-    es_channel_set_t *set = es_batch_channels(call->p);
+    es_channel_set_t *set = es_event_channel_set(call->p);
     int i;
 
     if (!ours->channels || ours->nchannels < 1) {
@@ -141,12 +141,12 @@ static int take_channels(call_t *call, es_event_t *event,
                               "No channel.");
     }
     for (i = 0; i < ours->nchannels; i++) {
-        if (!es_batch_channel(set, es_slice_of(ours->channels[i]), call->p,
-                              &call->why)) {
+        if (!es_event_add_channel(set, es_slice_of(ours->channels[i]), call->p,
+                                  &call->why)) {
             return 0;
         }
     }
-    es_batch_name(event, set);
+    es_event_set_channels(event, set);
     return 1;
 }
 
@@ -206,7 +206,7 @@ static int take_batch(call_t *call, es_batch_t *batch,
     batch->unnamed = -1;
     for (i = 0; i < count; i++) {
         if (!take_event(call, &batch->events[i], events[i])) {
-            return es_batch_place(batch, i, call->p, &call->why);
+            return es_event_refuse(batch, i, call->p, &call->why);
         }
     }
     return 1;

@@ -13,8 +13,8 @@ static int add_channels(es_channel_set_t *set, es_slice_t body,
     int i;
 
     for (i = 0; i < values->nelts; i++) {
-        if (!es_batch_channel(set, APR_ARRAY_IDX(values, i, es_slice_t), p,
-                              why)) {
+        if (!es_event_add_channel(set, APR_ARRAY_IDX(values, i, es_slice_t), p,
+                                  why)) {
             return 0;
         }
     }
@@ -24,14 +24,14 @@ static int add_channels(es_channel_set_t *set, es_slice_t body,
 static int take_channels(es_event_t *event, es_slice_t body, apr_pool_t *p,
                          es_problem_t *why)
 {
-    es_channel_set_t *set = es_batch_channels(p);
+    es_channel_set_t *set = es_event_channel_set(p);
 
     if (!add_channels(set, body, "channel", p, why) ||
         !add_channels(set, body, "topic", p, why)) {
         return 0;
     }
     if (es_channel_set_count(set) != 0) {
-        es_batch_name(event, set);
+        es_event_set_channels(event, set);
     }
     return 1;
 }

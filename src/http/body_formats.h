@@ -8,7 +8,7 @@
 #include <apr_pools.h>
 #include <apr_tables.h>
 
-#include "base/batch.h"
+#include "base/event.h"
 #include "base/problem.h"
 #include "base/slice.h"
 

@@ -95,11 +95,12 @@ static int take_retry(reading_t *reading, const json_t *value)
 static int take_channel(reading_t *reading, const json_t *value)
 {
     static const char must_be[] = "a string or a list of strings";
-    es_channel_set_t *set = es_batch_channels(reading->p);
+    es_channel_set_t *set = es_event_channel_set(reading->p);
     size_t i;
 
     if (json_is_string(value)) {
-        if (!es_batch_channel(set, slice_of(value), reading->p, reading->why)) {
+        if (!es_event_add_channel(set, slice_of(value), reading->p,
+                                  reading->why)) {
             return 0;
         }
     }
@@ -112,11 +113,12 @@ static int take_channel(reading_t *reading, const json_t *value)
         if (!json_is_string(name)) {
             return wrong_type(reading, "channel", must_be);
         }
-        if (!es_batch_channel(set, slice_of(name), reading->p, reading->why)) {
+        if (!es_event_add_channel(set, slice_of(name), reading->p,
+                                  reading->why)) {
             return 0;
         }
     }
-    es_batch_name(reading->event, set);
+    es_event_set_channels(reading->event, set);
     return 1;
 }
 
@@ -210,7 +212,7 @@ static int take_all(es_batch_t *batch, json_t *root, es_slice_t body,
 
         batch->events[i] = *preset;
         if (!take_object(&batch->events[i], object, &text, p, why)) {
-            return es_batch_place(batch, i, p, why);
+            return es_event_refuse(batch, i, p, why);
         }
         if (batch->events[i].nchannels == 0 && batch->unnamed < 0) {
             batch->unnamed = i;

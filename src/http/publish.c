@@ -8,7 +8,7 @@
  */
 #include "http/publish.h"
 
-#include "base/batch.h"
+#include "base/event.h"
 #include "base/context.h"
 #include "server/log.h"
 #include "server/runtime.h"
@@ -67,7 +67,7 @@ static int read_batch(request_rec *r, const es_dir_t *conf,
 {
     es_event_t preset;
 
-    if (!es_batch_preset(&preset, es_slice_of(r->args), r->pool, why) ||
+    if (!es_event_preset(&preset, es_slice_of(r->args), r->pool, why) ||
         !read(batch, body, &preset, r->pool, why)) {
         return 0;
     }

@@ -7,7 +7,7 @@
 
 #include <httpd.h>
 
-#include "base/batch.h"
+#include "base/event.h"
 #include "base/id.h"
 #include "base/problem.h"
 #include "journal/close.h"

@@ -85,7 +85,7 @@ static int add_events(items_t *items, const es_channel_set_t *channel,
         es_event_t *event = apr_array_push(items->events);
 
         *event = APR_ARRAY_IDX(events, i, es_event_t);
-        es_batch_name(event, channel);
+        es_event_set_channels(event, channel);
         if (!es_publish_check_event(event, items->conf->max_event_bytes,
                                     items->r->pool, why)) {
             return 0;
@@ -96,10 +96,10 @@ static int add_events(items_t *items, const es_channel_set_t *channel,
 
 static int add_item(items_t *items, const es_item_t *item, es_problem_t *why)
 {
-    es_channel_set_t *channel = es_batch_channels(items->r->pool);
+    es_channel_set_t *channel = es_event_channel_set(items->r->pool);
     es_slice_t name = name_of(items, item->channel);
 
-    if (!es_batch_channel(channel, name, items->r->pool, why) ||
+    if (!es_event_add_channel(channel, name, items->r->pool, why) ||
         !es_request_channels_allowed(items->r, items->conf,
                                      es_channel_set_names(channel), 1, why)) {
         return 0;

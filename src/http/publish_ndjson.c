@@ -12,7 +12,7 @@
 #include <apr_strings.h>
 #include <http_protocol.h>
 
-#include "base/batch.h"
+#include "base/event.h"
 #include "base/clock.h"
 #include "base/lines.h"
 #include "journal/flow_control.h"
@@ -299,7 +299,7 @@ static int begin(ndjson_t *ndjson, es_problem_t *why)
     request_rec *r = ndjson->r;
     const es_dir_t *conf = ndjson->conf;
 
-    if (!es_batch_preset(&ndjson->preset, es_slice_of(r->args), r->pool, why)) {
+    if (!es_event_preset(&ndjson->preset, es_slice_of(r->args), r->pool, why)) {
         return 0;
     }
     if (ndjson->preset.id.len != 0) {

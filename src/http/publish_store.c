@@ -48,7 +48,7 @@ static int clashed(const es_batch_t *batch, const es_clash_t *clash,
                    "The id '%s' belongs to another event of channel '%s'.",
                    es_channel_printable(event->id, p),
                    es_channel_printable(event->channels[clash->channel], p));
-    return es_batch_place(batch, clash->event, p, why);
+    return es_event_refuse(batch, clash->event, p, why);
 }
 
 static int append_failed(const es_runtime_hub_t *hub, apr_status_t rv,
@@ -201,7 +201,7 @@ int es_publish_check_channels(request_rec *r, const es_dir_t *conf,
     if (es_channel_set_count(set) == 0) {
         es_problem_set(why, r->pool, HTTP_BAD_REQUEST, "No channel: %s.",
                        batch->unnamed_has);
-        return es_batch_place(batch, batch->unnamed, r->pool, why);
+        return es_event_refuse(batch, batch->unnamed, r->pool, why);
     }
     if (es_channel_set_count(set) > ES_EVENT_CHANNELS_MAX) {
         return es_problem_set(why, r->pool, HTTP_BAD_REQUEST,
@@ -210,7 +210,7 @@ int es_publish_check_channels(request_rec *r, const es_dir_t *conf,
     }
     for (i = batch->unnamed; i < batch->count; i++) {
         if (batch->events[i].nchannels == 0) {
-            es_batch_name(&batch->events[i], set);
+            es_event_set_channels(&batch->events[i], set);
         }
     }
     return 1;
@@ -240,7 +240,7 @@ int es_publish_check(request_rec *r, const es_dir_t *conf,
                                          event->nchannels, why) ||
             !es_publish_check_event(event, conf->max_event_bytes, r->pool,
                                     why)) {
-            return es_batch_place(batch, i, r->pool, why);
+            return es_event_refuse(batch, i, r->pool, why);
         }
     }
     return 1;

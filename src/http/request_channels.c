@@ -10,8 +10,8 @@
 #include <apr_strings.h>
 #include <http_request.h>
 
-#include "base/batch.h"
 #include "base/clock.h"
+#include "base/event.h"
 #include "base/log.h"
 #include "base/query.h"
 #include "server/log.h"
@@ -192,8 +192,8 @@ static int add_queried(request_rec *r, es_channel_set_t *set, es_problem_t *why)
     int i;
 
     for (i = 0; i < names->nelts; i++) {
-        if (!es_batch_channel(set, APR_ARRAY_IDX(names, i, es_slice_t), r->pool,
-                              why)) {
+        if (!es_event_add_channel(set, APR_ARRAY_IDX(names, i, es_slice_t),
+                                  r->pool, why)) {
             return 0;
         }
     }
@@ -203,7 +203,7 @@ static int add_queried(request_rec *r, es_channel_set_t *set, es_problem_t *why)
 int es_request_channels_queried(request_rec *r, const es_dir_t *conf,
                                 es_channel_set_t **out, es_problem_t *why)
 {
-    es_channel_set_t *set = es_batch_channels(r->pool);
+    es_channel_set_t *set = es_event_channel_set(r->pool);
 
     if (!add_queried(r, set, why)) {
         return 0;

@@ -127,8 +127,8 @@ static int is_record(const es_journal_t *journal, const es_record_hdr_t *rec,
         return 0;
     }
     return rec->nslots >= 1 && rec->nslots <= ES_EVENT_CHANNELS_MAX &&
-           rec->wire_off == wire && rec->head_len <= ES_CHUNK_HEAD_SIZE &&
-           wire + rec->head_len + rec->frame_len + ES_CHUNK_TAIL_SIZE <=
+           rec->wire_off == wire && rec->head_len <= ES_FRAME_CHUNK_HEAD_SIZE &&
+           wire + rec->head_len + rec->frame_len + ES_FRAME_CHUNK_TAIL_SIZE <=
                rec->size &&
            (apr_uint64_t)rec->id_off + rec->id_len <= rec->frame_len;
 }
@@ -159,7 +159,7 @@ static int fill(const es_journal_t *journal, es_record_t *record,
     record->has_publisher_id = (rec->flags & ES_RECORD_PUBLISHER_ID) != 0;
     record->closes = rec->flags == ES_RECORD_CLOSE;
     record->chunk_len =
-        (apr_size_t)rec->head_len + rec->frame_len + ES_CHUNK_TAIL_SIZE;
+        (apr_size_t)rec->head_len + rec->frame_len + ES_FRAME_CHUNK_TAIL_SIZE;
     return 1;
 }
 
@@ -267,9 +267,10 @@ es_link_t *es_journal_link_at(const es_journal_t *journal, es_pos_t pos,
 
 apr_uint64_t es_journal_record_size(int nlinks, apr_uint64_t frame_len)
 {
-    apr_uint64_t size =
-        sizeof(es_record_hdr_t) + (apr_uint64_t)nlinks * sizeof(es_link_t) +
-        es_chunk_head_size(frame_len) + frame_len + ES_CHUNK_TAIL_SIZE;
+    apr_uint64_t size = sizeof(es_record_hdr_t) +
+                        (apr_uint64_t)nlinks * sizeof(es_link_t) +
+                        es_frame_chunk_head_size(frame_len) + frame_len +
+                        ES_FRAME_CHUNK_TAIL_SIZE;
 
     return ES_ALIGN_UP(size, ES_LINE);
 }
@@ -323,8 +324,8 @@ void es_journal_write(const es_journal_t *journal, es_pos_t at, es_pos_t pos,
     const es_frame_t *frame = content->frame;
     apr_size_t frame_len =
         frame != NULL ? es_frame_size(frame, content->id_text.len) : 0;
-    es_slice_t tail = es_chunk_tail();
-    char head[ES_CHUNK_HEAD_SIZE];
+    es_slice_t tail = es_frame_chunk_tail();
+    char head[ES_FRAME_CHUNK_HEAD_SIZE];
     char *wire;
 
     /* Death anywhere in here: all of it is behind the head, not seen. */
@@ -340,7 +341,7 @@ void es_journal_write(const es_journal_t *journal, es_pos_t at, es_pos_t pos,
     rec->id_ms = content->id.ms;
     rec->id_n = content->id.n;
     rec->wire_off = (apr_uint32_t)(sizeof(*rec) + links_len);
-    rec->head_len = (apr_uint32_t)es_chunk_head(head, frame_len);
+    rec->head_len = (apr_uint32_t)es_frame_chunk_head(head, frame_len);
     rec->frame_len = (apr_uint32_t)frame_len;
     rec->id_len = (apr_uint32_t)content->id_text.len;
 

@@ -13,7 +13,7 @@ FUZZ(text, p)
     int i;
 
     preset.retry_ms = -1;
-    if (!es_batch_preset(&preset, query, p, &why)) {
+    if (!es_event_preset(&preset, query, p, &why)) {
         fuzz_refusal(&why);
         memset(&preset, 0, sizeof(preset));
         preset.retry_ms = -1;

@@ -6,11 +6,11 @@
 
 static es_slice_t head(apr_size_t size)
 {
-    char *room = apr_palloc(pool, ES_CHUNK_HEAD_SIZE);
-    apr_size_t len = es_chunk_head(room, size);
+    char *room = apr_palloc(pool, ES_FRAME_CHUNK_HEAD_SIZE);
+    apr_size_t len = es_frame_chunk_head(room, size);
 
-    assert_int_equal(len, es_chunk_head_size(size));
-    assert_true(len <= ES_CHUNK_HEAD_SIZE);
+    assert_int_equal(len, es_frame_chunk_head_size(size));
+    assert_true(len <= ES_FRAME_CHUNK_HEAD_SIZE);
     return es_slice(room, len);
 }
 
@@ -40,9 +40,9 @@ FACTS(the_greatest_size_fits_its_room)
 
 FACTS(tail_and_last_chunk_are_the_rfcs)
 {
-    assert_slice(es_chunk_tail(), "\r\n");
-    assert_int_equal(es_chunk_tail().len, ES_CHUNK_TAIL_SIZE);
-    assert_slice(es_chunk_last(), "0\r\n\r\n");
+    assert_slice(es_frame_chunk_tail(), "\r\n");
+    assert_int_equal(es_frame_chunk_tail().len, ES_FRAME_CHUNK_TAIL_SIZE);
+    assert_slice(es_frame_chunk_last(), "0\r\n\r\n");
 }
 
 static const struct CMUnitTest tests[] = {

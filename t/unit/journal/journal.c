@@ -332,7 +332,7 @@ static void test_damaged_numbers(void **state)
     DAMAGE(rec->nslots = 2);
     DAMAGE(rec->nslots = ES_EVENT_CHANNELS_MAX + 1);
     DAMAGE(rec->wire_off += 1);
-    DAMAGE(rec->head_len = ES_CHUNK_HEAD_SIZE + 1);
+    DAMAGE(rec->head_len = ES_FRAME_CHUNK_HEAD_SIZE + 1);
     DAMAGE(rec->frame_len = rec->size);
     DAMAGE(rec->frame_len = ~0u);
     DAMAGE(rec->id_off = rec->frame_len + 1);
