@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/**
- * Frames:
- *
+/*
  *     event: order\n         head, made before the lock
  *     id: 1700000000000-0\n  joined in es_frame_write, under the lock
  *     data: first line\n     tail, made before the lock
@@ -10,7 +8,7 @@
  *     \n
  *
  * Head and tail are measured first and then written into bytes of just that
- * size. The put functions write at a place and return the one behind.
+ * size. The put functions write at a position and return the one behind.
  */
 #include "base/frame.h"
 
@@ -151,6 +149,8 @@ int es_frame_is(const es_frame_t *frame, es_slice_t written)
            begins(&written, TEXT("\n")) && es_slice_equal(written, frame->tail);
 }
 
+/* ---- control frames ---------------------------------------------------- */
+
 static char *put_retry(char *at, apr_int64_t retry_ms)
 {
     at = put(at, TEXT("retry: "));
@@ -209,4 +209,48 @@ es_slice_t es_frame_reset(const es_id_t *id, const es_slice_t *channels,
     }
     at = put(at, close);
     return es_slice(frame, (apr_size_t)(at - frame));
+}
+
+/* ---- chunks ------------------------------------------------------------ */
+
+/* Hex digits of size, at least one. */
+static apr_size_t digits_of(apr_size_t size)
+{
+    apr_size_t digits = 1;
+
+    for (size >>= 4; size != 0; size >>= 4) {
+        digits++;
+    }
+    return digits;
+}
+
+apr_size_t es_frame_chunk_head(char dst[ES_FRAME_CHUNK_HEAD_SIZE],
+                               apr_size_t size)
+{
+    static const char hex[] = "0123456789abcdef";
+    apr_size_t digits = digits_of(size);
+    apr_size_t at;
+
+    for (at = digits; at > 0; at--) {
+        dst[at - 1] = hex[size & 0xf];
+        size >>= 4;
+    }
+    dst[digits] = '\r';
+    dst[digits + 1] = '\n';
+    return digits + 2;
+}
+
+apr_size_t es_frame_chunk_head_size(apr_size_t size)
+{
+    return digits_of(size) + 2;
+}
+
+es_slice_t es_frame_chunk_tail(void)
+{
+    return es_slice("\r\n", ES_FRAME_CHUNK_TAIL_SIZE);
+}
+
+es_slice_t es_frame_chunk_last(void)
+{
+    return es_slice("0\r\n\r\n", 5);
 }

@@ -6,8 +6,11 @@
  * the lock, the joining under it. Order: event, id, data…, retry, blank line.
  * Pure.
  *
- * Frames that tell of the stream itself (open, keep-alive, reset, retry) are
- * written whole into the caller's bytes.
+ * Control frames, which are about the stream itself (open, keep-alive, reset,
+ * retry), are written whole into the caller's bytes.
+ *
+ * With HTTP/1.1 a frame is sent as a chunk of chunked framing, RFC 9112 section
+ * 7.1: "<size in hex>\r\n" bytes "\r\n".
  */
 #ifndef ES_BASE_FRAME_H
 #define ES_BASE_FRAME_H
@@ -50,7 +53,9 @@ int es_frame_equal(const es_frame_t *a, const es_frame_t *b);
 /** Is it what es_frame_write has made of frame with its own id? */
 int es_frame_is(const es_frame_t *frame, es_slice_t written);
 
-/** Room for any of the frames below but es_frame_reset's. */
+/* ---- control frames ---------------------------------------------------- */
+
+/** Room for any of the frames below except es_frame_reset's. */
 #define ES_FRAME_CONTROL_SIZE 160
 
 /**
@@ -78,5 +83,25 @@ es_slice_t es_frame_keepalive(int as_comment);
  */
 es_slice_t es_frame_reset(const es_id_t *id, const es_slice_t *channels,
                           int nchannels, apr_pool_t *p);
+
+/* ---- chunks ------------------------------------------------------------ */
+
+/** Room for any chunk head: 16 hex digits, CR LF. */
+#define ES_FRAME_CHUNK_HEAD_SIZE 18
+/** Bytes after a chunk's data: CR LF. */
+#define ES_FRAME_CHUNK_TAIL_SIZE 2
+
+/** Write the head of a chunk of size bytes (> 0), no NUL. @return its size. */
+apr_size_t es_frame_chunk_head(char dst[ES_FRAME_CHUNK_HEAD_SIZE],
+                               apr_size_t size);
+
+/** Bytes that es_frame_chunk_head would write. */
+apr_size_t es_frame_chunk_head_size(apr_size_t size);
+
+/** The CR LF behind a chunk's data. */
+es_slice_t es_frame_chunk_tail(void);
+
+/** "0\r\n\r\n": the body has ended as it was meant to. */
+es_slice_t es_frame_chunk_last(void);
 
 #endif

@@ -9,7 +9,6 @@
 
 #include <sys/uio.h>
 
-#include "base/chunk.h"
 #include "base/frame.h"
 #include "journal/store.h"
 

@@ -22,7 +22,7 @@
  */
 #include "journal/journal.h"
 
-#include "base/chunk.h"
+#include "base/frame.h"
 
 #if defined(__SANITIZE_THREAD__)
 #define UNDER_TSAN 1

@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-#include "base/chunk.h"
+#include "base/frame.h"
 #include "journal/close.h"
 #include "journal/store.h"
 #include "deliver/conn.h"

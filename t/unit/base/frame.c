@@ -220,6 +220,49 @@ FACTS(reset_writes_names_as_json_strings)
                  "[\"a\\\"b\\\\c/\\n\\u001f\x7f\"]}\n\n");
 }
 
+/* ---- chunks ---------------------------------------------------------- */
+
+static es_slice_t head(apr_size_t size)
+{
+    char *room = apr_palloc(pool, ES_FRAME_CHUNK_HEAD_SIZE);
+    apr_size_t len = es_frame_chunk_head(room, size);
+
+    assert_int_equal(len, es_frame_chunk_head_size(size));
+    assert_true(len <= ES_FRAME_CHUNK_HEAD_SIZE);
+    return es_slice(room, len);
+}
+
+FACTS(a_head_is_hex_and_crlf)
+{
+    assert_slice(head(1), "1\r\n");
+    assert_slice(head(10), "a\r\n");
+    assert_slice(head(0xdeadbeef), "deadbeef\r\n");
+}
+
+FACTS(digits_change_at_powers_of_16)
+{
+    assert_slice(head(15), "f\r\n");
+    assert_slice(head(16), "10\r\n");
+    assert_slice(head(255), "ff\r\n");
+    assert_slice(head(256), "100\r\n");
+    assert_slice(head(65535), "ffff\r\n");
+    assert_slice(head(65536), "10000\r\n");
+}
+
+FACTS(the_greatest_size_fits_its_room)
+{
+    assert_slice(head(UINT64_MAX), "ffffffffffffffff\r\n");
+    assert_slice(head((apr_size_t)1 << 63), "8000000000000000\r\n");
+    assert_slice(head((apr_size_t)1 << 32), "100000000\r\n");
+}
+
+FACTS(tail_and_last_chunk_are_the_rfcs)
+{
+    assert_slice(es_frame_chunk_tail(), "\r\n");
+    assert_int_equal(es_frame_chunk_tail().len, ES_FRAME_CHUNK_TAIL_SIZE);
+    assert_slice(es_frame_chunk_last(), "0\r\n\r\n");
+}
+
 static const struct CMUnitTest tests[] = {
     UNIT(the_order_is_event_id_data_retry),
     UNIT(the_default_type_has_no_line),
@@ -243,6 +286,10 @@ static const struct CMUnitTest tests[] = {
     UNIT(keepalive_is_an_event_or_a_comment),
     UNIT(reset_names_the_channels),
     UNIT(reset_writes_names_as_json_strings),
+    UNIT(a_head_is_hex_and_crlf),
+    UNIT(digits_change_at_powers_of_16),
+    UNIT(the_greatest_size_fits_its_room),
+    UNIT(tail_and_last_chunk_are_the_rfcs),
 };
 
 UNIT_MAIN(tests)

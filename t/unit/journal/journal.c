@@ -2,7 +2,7 @@
 /* The ring: what was appended is read back, up to the last byte. */
 #include "t/unit/store_kit.h"
 
-#include "base/chunk.h"
+#include "base/frame.h"
 
 #define RING (16 * 1024)
 
