@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
 #
-# The samples in conf/pushpin/ work as they stand, but for ports and paths.
-# (Each Pushpin of these tests runs with pushpin.conf.)
+# The samples in conf/pushpin/ work as they are, except for ports and paths.
+# (Every Pushpin of the tests runs with pushpin.conf.)
 
 use strict;
 use warnings;
@@ -31,7 +31,7 @@ sub key_file
     return;
 }
 
-# A sample with the test's ports: those in it are the usual ones.
+# A sample with the test's ports and paths.
 sub sample
 {
     my ($name) = @_;
@@ -74,15 +74,16 @@ my $httpd = EventStream::Httpd->start(modules => \@modules,
 my $pushpin = pushpin($httpd, 'push');
 my $client = stream($pushpin);
 my $got = publish($httpd->port_of('own'), 'room-kitchen', 'hello');
-is $got->{status}, 200, 'published on its own Listen' or diag $got->{body};
-is $client->next_event(10)->{data}, 'hello', 'the client has it';
+is $got->{status}, 200, 'an event is published on a Listen of its own'
+    or diag $got->{body};
+is $client->next_event(10)->{data}, 'hello', 'the client gets it';
 is get($httpd->port_of('web'), '/events/kitchen')->{status}, 403,
-    'who comes past Pushpin is refused';
+    'a client that does not come through Pushpin is refused';
 is request($pushpin, 'POST', '/publish', body => 'x')->{status}, 404,
-    'and nobody publishes through it';
+    'no client publishes through Pushpin';
 like $httpd->access_log, qr{"GET /events/kitchen HTTP/1\.1" 200},
-    'the access log has the client';
-is $httpd->stop, 0, 'httpd stops in good order';
+    'the access log shows the client';
+is $httpd->stop, 0, 'httpd stops cleanly';
 $pushpin->stop;
 
 # ---- two.conf ----------------------------------------------------------------
@@ -94,26 +95,27 @@ my @pushpins = (pushpin($httpd, 'push'),
     pushpin($httpd, 'second', key => 'another'));
 my @clients = map { stream($_) } @pushpins;
 my $own = $httpd->port_of('own');
-is publish($own, 'room-kitchen', 1)->{status}, 200, 'both take an event';
+is publish($own, 'room-kitchen', 1)->{status}, 200, 'both accept an event';
 is_deeply [map { $_->next_event(10)->{data} } @clients], [1, 1],
-    'the clients of both have it';
+    'the clients of both get it';
 $pushpins[1]->stop;
 $got = publish($own, 'room-kitchen', 2);
-is $got->{status}, 502, 'one is down: the publisher is told';
+is $got->{status}, 502, 'one is down: the publisher gets 502';
 my $url = $pushpins[1]->control_url;
-like $got->{body}, qr/not taken by $url/, 'which one';
-is $clients[0]->next_event(10)->{data}, 2, 'the others have it';
+like $got->{body}, qr/not taken by $url/, '... with the name of that one';
+is $clients[0]->next_event(10)->{data}, 2, 'the clients of the other get it';
 
-# up again: its client comes back with the last id that it has
+# It is up again, and its client reconnects with the last id that it has.
 my $last = $clients[1]->{last_id};
 $pushpins[1]->start_again;
 my $back = subscribe($pushpins[1], '/events/kitchen',
     headers => ["Last-Event-ID: $last"]);
-is $back->skip_to('message', 10)->{data}, 2, 'who comes back gets the rest';
-is publish($own, 'room-kitchen', 3)->{status}, 200, 'all is well again';
-is $back->next_event(10)->{data}, 3, 'for the client that is back';
-is $clients[0]->next_event(10)->{data}, 3, 'and the other one';
-is $httpd->stop, 0, 'httpd stops in good order';
+is $back->skip_to('message', 10)->{data}, 2,
+    'the client gets what it has missed';
+is publish($own, 'room-kitchen', 3)->{status}, 200, 'both accept the next';
+is $back->next_event(10)->{data}, 3, 'the client that reconnected gets it';
+is $clients[0]->next_event(10)->{data}, 3, 'and so does the other one';
+is $httpd->stop, 0, 'httpd stops cleanly';
 
 # ---- fastly.conf -------------------------------------------------------------
 
@@ -123,9 +125,9 @@ my $expired = 'eyJ0eXAiOiJKV1QiLCJhbGciOiJFUzI1NiJ9.'
     . 'QL2Pm1JnXV_vAYK7ijeD4U1CBjOTLihNMDZ-qfvjkKOTUiK1jyxGEwjZfeApijRaOtQT8fVk'
     . 'dPnKjF-tBiUzkA';
 is get($httpd, '/events/a', "Grip-Sig: $expired")->{status}, 403,
-    'a token of Fastly that has expired';
+    'a token of Fastly that has expired is refused';
 like $httpd->error_log, qr/Grip-Sig of the request is no good: it has expired/,
-    'the key fits it';
+    '... although the key fits it';
 is subscribe($httpd, '/events/a')->status, 200, 'direct clients are served';
-is $httpd->stop, 0, 'httpd stops in good order';
+is $httpd->stop, 0, 'httpd stops cleanly';
 done_testing;
