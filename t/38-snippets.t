@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # The programs of docs/publishing.md, as they stand there, each with its own
-# interpreter: what they publish arrives. Where an interpreter is missing, this
-# is told.
+# interpreter: what they publish arrives. A program whose interpreter is missing
+# is skipped, with a note.
 
 use strict;
 use warnings;
@@ -25,7 +25,7 @@ my $id = qr/\d{13}-\d+/;
 
 my $httpd = EventStream::Httpd->start(
     modules => [$has_lua ? 'lua' : (), $has_cgi ? 'cgid' : ()],
-    files => {'app/say.lua' => '', 'cgi/say.cgi' => ''},
+    files => {'app/publish.lua' => '', 'cgi/publish.cgi' => ''},
     conf => <<'CONF' . $docs->{'path.conf'} . lua_conf());
 <Location "/events">
     SetHandler eventstream
@@ -64,26 +64,10 @@ sub text_of_snippet
     return $text;
 }
 
-sub write_file
-{
-    my ($file, $text) = @_;
-    open my $out, '>', $file or die "$file: $!";
-    print {$out} $text;
-    close $out or die "$file: $!";
-    return;
-}
-
-# The environment as a user has it, not as one of our sanitizers.
-sub has
-{
-    my ($command) = @_;
-    return system("command -v $command > /dev/null 2>&1") == 0;
-}
-
 sub skip_without
 {
     my ($name, @commands) = @_;
-    my @missing = grep { !has($_) } @commands;
+    my @missing = grep { !has_command($_) } @commands;
     return 0 if !@missing;
     $run{$name} = 1;
     diag "docs/publishing.md, $name: not run, there is no @missing here";
@@ -119,10 +103,10 @@ sub run_program
     my $command = command_of($name);
     return if skip_without($name, $command, @$more);
     write_file("$dir/$name", text_of_snippet($name));
-    my $said = `cd '$dir' && $command '$name' 2>&1`;
-    is $?, 0, "$name runs" or diag $said;
+    my $output = `cd '$dir' && $command '$name' 2>&1`;
+    is $?, 0, "$name runs" or diag $output;
     arrive($name, @events);
-    return $said;
+    return $output;
 }
 
 # ---- Programs --------------------------------------------------------------
@@ -148,9 +132,9 @@ is $sse->next_event(0.2), undef, 'once.sh: the second time nothing is sent';
 
 my @three = map { ['order', "{\"table\":$_}"] } 1 .. 3;
 for my $name ('lines.py', 'lines.mjs') {
-    my $said = run_program($name, [], @three);
-    like $said, qr/^200 \{"published": 3, /, "$name: the answer"
-        if defined $said;
+    my $output = run_program($name, [], @three);
+    like $output, qr/^200 \{"published": 3, /, "$name: the answer"
+        if defined $output;
 }
 
 # ---- GRIP ------------------------------------------------------------------
@@ -170,16 +154,16 @@ is run_program('grip.sh', ['curl'], $order), "Published\n",
     }
 }
 
-# A program that refuses what was refused: its own check is in the docs.
+# Each program checks the answer, and fails with the sentence of a refusal.
 for my $name (qw(publish.php publish.py publish.mjs publish.rb publish.pl)) {
     my $command = command_of($name);
-    next if !has($command);
+    next if !has_command($command);
     my $text = text_of_snippet($name);
     $text =~ s/'room-kitchen'/"a\\tb"/;
     write_file("$dir/bad-$name", $text);
-    my $said = `cd '$dir' && $command 'bad-$name' 2>&1`;
+    my $output = `cd '$dir' && $command 'bad-$name' 2>&1`;
     isnt $?, 0, "$name: fails when it is refused";
-    like $said, qr/control character/, '... and tells why';
+    like $output, qr/control character/, '... and prints the reason';
 }
 
 # ---- A web form ------------------------------------------------------------
@@ -194,7 +178,8 @@ arrive('form.html', ['note', 'hello']);
 
 # ---- A log -----------------------------------------------------------------
 
-# Ends the whole pipe, which leads a process group of its own.
+# Runs $then while the pipe runs in a process group of its own, then ends the
+# whole group.
 sub with_pipe
 {
     my ($name, $then) = @_;
@@ -205,7 +190,7 @@ sub with_pipe
     if ($pid == 0) {
         setpgrp;
         chdir $dir;
-        open STDOUT, '>', "$dir/said";
+        open STDOUT, '>', "$dir/output";
         exec 'sh', $name or POSIX::_exit(127);
     }
     my $ok = eval { $then->($pid); 1 };
@@ -221,7 +206,7 @@ for my $pair (['tail.sh', 'jq'], ['tail-perl.sh', 'perl']) {
     next if skip_without($name, 'curl', 'tail', $tool);
     with_pipe($name, sub {
         my $line = 0;
-        # tail may not have opened it yet: a line now and then, until one comes
+        # tail may not have opened the log yet: write lines until one arrives
         my $event = wait_for(sub {
             open my $log, '>>', "$dir/app.log" or die $!;
             print {$log} "\"line\" ", ++$line, " \xc3\xa9\n";
@@ -237,34 +222,34 @@ for my $pair (['tail.sh', 'jq'], ['tail-perl.sh', 'perl']) {
 # ---- In httpd --------------------------------------------------------------
 
 SKIP: {
-    last SKIP if skip_without('say.cgi', 'curl');
+    last SKIP if skip_without('publish.cgi', 'curl');
     skip 'needs mod_cgid', 1 if !$has_cgi;
-    my $script = $httpd->docroot . '/cgi/say.cgi';
-    write_file($script, text_of_snippet('say.cgi'));
+    my $script = $httpd->docroot . '/cgi/publish.cgi';
+    write_file($script, text_of_snippet('publish.cgi'));
     chmod 0755, $script;
-    like request($httpd, 'POST', '/cgi-bin/say.cgi', body => "it's on\n")
-        ->{body}, qr/"published": 1/, 'say.cgi answers';
-    arrive('say.cgi', ['message', "it's on\n"]);
+    like request($httpd, 'POST', '/cgi-bin/publish.cgi', body => "it's on\n")
+        ->{body}, qr/"published": 1/, 'publish.cgi answers';
+    arrive('publish.cgi', ['message', "it's on\n"]);
 }
 
 SKIP: {
-    $run{'say.lua'} = 1;
-    last SKIP if skip_without('say.lua', 'curl');
+    $run{'publish.lua'} = 1;
+    last SKIP if skip_without('publish.lua', 'curl');
     skip 'needs mod_lua', 1 if !$has_lua;
-    # httpd hands its environment on: with the sanitizer's runtime in it, curl
-    # waits for ever in setlocale(), also without us
-    my $text = text_of_snippet('say.lua');
+    # curl inherits httpd's environment. With the sanitizer's runtime in it curl
+    # hangs in setlocale(), without our module too.
+    my $text = text_of_snippet('publish.lua');
     $text =~ s{"curl }{"env -u LD_PRELOAD curl };
-    write_file($httpd->docroot . '/app/say.lua', $text);
-    is request($httpd, 'POST', '/say', body => "it's '\$on'")->{status}, 200,
-        'say.lua runs';
-    arrive('say.lua', ['message', "it's '\$on'"]);
+    write_file($httpd->docroot . '/app/publish.lua', $text);
+    is request($httpd, 'POST', '/send', body => "it's '\$on'")->{status}, 200,
+        'publish.lua runs';
+    arrive('publish.lua', ['message', "it's '\$on'"]);
 }
 
 # ---- Channels --------------------------------------------------------------
 
-like run_program('figures.sh', ['curl']),
-    qr/"channel": "room-kitchen", "clients": 1,/, 'figures.sh: a client';
+like run_program('statistics.sh', ['curl']),
+    qr/"channel": "room-kitchen", "clients": 1,/, 'statistics.sh: a client';
 like run_program('close.sh', ['curl']), qr/^{"closed": 1, /,
     'close.sh: one is closed';
 ok $sse->is_ended(10), '... and its stream has ended';
