@@ -20,9 +20,8 @@
  * nothing left that could be damaged.
  */
 #include "base/context.h"
-#include "journal/append_known.h"
 #include "journal/batch_dups.h"
-#include "journal/evict.h"
+#include "journal/record.h"
 #include "journal/store_priv.h"
 
 #include <stdlib.h>
@@ -150,7 +149,7 @@ static void hash_all(const es_store_t *store, batch_t *batch)
     }
 }
 
-/* ---- under the lock ---------------------------------------------------- */
+/* ---- under the lock: slots --------------------------------------------- */
 
 /** A slot for each channel, and the clients of each, once. When it fails,
  * touched may have bits of channels before: a needless wake-up at worst. */
@@ -180,6 +179,67 @@ static apr_status_t find_slots(es_store_t *store, batch_t *batch,
     return APR_SUCCESS;
 }
 
+/* ---- under the lock: known events ----------------------------------------
+ *
+ * A publisher that got no answer sends its event once more, under the same
+ * id. The same event is one with the same id, the same channels and the same
+ * frame, byte for byte; under the lock these bytes can be looked at where they
+ * stand.
+ */
+
+static int is_same(const es_store_t *store, const es_record_t *record,
+                   const es_entry_t *entry, const use_t *uses)
+{
+    int i;
+
+    if (record->nslots != entry->nchannels) {
+        return 0;
+    }
+    for (i = 0; i < entry->nchannels; i++) {
+        if (!es_record_has(record, uses[i].slot)) {
+            return 0;
+        }
+    }
+    return es_frame_is(entry->frame, es_journal_frame(&store->journal, record));
+}
+
+/**
+ * Look an event with a publisher's id up.
+ *
+ * @param found    the record that is this event; pos is 0 when it is new
+ * @param channel  on APR_EEXIST the number of the channel
+ * @return APR_SUCCESS; APR_EEXIST: a channel retains another event with the
+ *         id; APR_EGENERAL: the index is damaged, repair
+ */
+static apr_status_t find_same(const es_store_t *store, const es_entry_t *entry,
+                              const mark_t *mark, const use_t *uses,
+                              es_record_t *found, int *channel)
+{
+    int i;
+
+    for (i = 0; i < entry->nchannels; i++) {
+        apr_status_t rv = es_publisher_ids_find(
+            &store->publisher_ids, mark->publisher_hash, uses[i].slot,
+            entry->frame->publisher_id, found);
+
+        if (rv != APR_SUCCESS) {
+            return rv;
+        }
+        if (found->pos != 0 &&
+            es_channels_has_dropped(&store->tab, uses[i].slot, found->pos)) {
+            found->pos = 0;
+        }
+        if (found->pos != 0) {
+            /* of the same channels, if it is the same: then there is nothing
+             * else to be found in them */
+            *channel = i;
+            return is_same(store, found, entry, uses) ? APR_SUCCESS
+                                                      : APR_EEXIST;
+        }
+    }
+    return APR_SUCCESS;
+}
+
 /** The id of the batch is the highest of its events. */
 static void raise_id(batch_t *batch, const es_id_t *id)
 {
@@ -202,19 +262,13 @@ static void add_known(es_appended_t *done, const es_record_t *found)
 static apr_status_t find_known_one(const es_store_t *store, batch_t *batch,
                                    int event, const use_t *uses)
 {
-    const es_entry_t *entry = &batch->entries[event];
-    es_slot_t slots[ES_EVENT_CHANNELS_MAX];
+    mark_t *mark = &batch->marks[event];
     es_record_t found;
-    apr_status_t rv;
-    int i;
+    apr_status_t rv = find_same(store, &batch->entries[event], mark, uses,
+                                &found, &batch->done.clash.channel);
 
-    for (i = 0; i < entry->nchannels; i++) {
-        slots[i] = uses[i].slot;
-    }
-    rv = es_append_known_find(store, entry, batch->marks[event].publisher_hash,
-                              slots, &found, &batch->done.clash.channel);
     if (rv == APR_SUCCESS && found.pos != 0) {
-        batch->marks[event].is_known = 1;
+        mark->is_known = 1;
         raise_id(batch, &found.id);
         add_known(&batch->done, &found);
     }
@@ -247,6 +301,42 @@ static apr_status_t find_known(es_store_t *store, batch_t *batch)
     return APR_SUCCESS;
 }
 
+/* ---- under the lock: writing ------------------------------------------- */
+
+apr_status_t es_store_evict_oldest(es_store_t *store)
+{
+    es_journal_t *journal = &store->journal;
+    es_pos_t tail = es_journal_tail(journal);
+    es_record_t oldest;
+    apr_status_t rv = es_journal_look(journal, tail, &oldest);
+    int i;
+
+    if (rv != APR_SUCCESS) {
+        return rv == APR_EOF ? APR_EOF : APR_EGENERAL;
+    }
+    if (oldest.pos != tail) {
+        /* a pad stood there, and that may be enough */
+        es_journal_drop(journal, oldest.pos);
+        return APR_SUCCESS;
+    }
+    /* the table first, then the tail: see es_channels_evict */
+    for (i = 0; i < oldest.nslots; i++) {
+        es_channels_evict(&store->tab, oldest.slots[i], tail, &oldest.id);
+    }
+    es_journal_drop(journal, oldest.next);
+    return APR_SUCCESS;
+}
+
+apr_status_t es_store_evict_until(es_store_t *store, es_pos_t end)
+{
+    while (end - es_journal_tail(&store->journal) > store->journal.bytes) {
+        if (es_store_evict_oldest(store) != APR_SUCCESS) {
+            return APR_EGENERAL;
+        }
+    }
+    return APR_SUCCESS;
+}
+
 /** Write one event behind at. @return where it ends, 0 when damaged */
 static es_pos_t write_event(es_store_t *store, const es_entry_t *entry,
                             const mark_t *mark, const use_t *uses, es_pos_t at,
@@ -270,7 +360,7 @@ static es_pos_t write_event(es_store_t *store, const es_entry_t *entry,
     size = es_journal_record_size(
         entry->nchannels, es_frame_size(entry->frame, content.id_text.len));
     pos = es_journal_place(&store->journal, at, size);
-    if (es_evict_until(store, pos + size) != APR_SUCCESS) {
+    if (es_store_evict_until(store, pos + size) != APR_SUCCESS) {
         return 0;
     }
     for (i = 0; i < entry->nchannels; i++) {

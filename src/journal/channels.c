@@ -329,6 +329,14 @@ void es_channels_until(const es_channels_t *tab, es_slot_t slot,
     }
 }
 
+int es_channels_has_dropped(const es_channels_t *tab, es_slot_t slot,
+                            es_pos_t pos)
+{
+    const es_chan_t *chan = es_channels_at(tab, slot);
+
+    return chan != NULL && pos <= chan->closed_pos;
+}
+
 void es_channels_mark(const es_channels_t *tab, es_slot_t slot,
                       const es_id_t *id)
 {

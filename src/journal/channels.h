@@ -84,6 +84,10 @@ void es_channels_drop(const es_channels_t *tab, es_slot_t slot, es_pos_t pos,
 void es_channels_until(const es_channels_t *tab, es_slot_t slot,
                        apr_uint64_t until_ms);
 
+/** 1 when a record of the slot at pos is not after its last close. */
+int es_channels_has_dropped(const es_channels_t *tab, es_slot_t slot,
+                            es_pos_t pos);
+
 /* ---- carrying over ----------------------------------------------------- */
 
 /** Records of the slot up to id were evicted before the slot was made. */

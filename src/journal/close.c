@@ -7,7 +7,7 @@
 #include "journal/close.h"
 
 #include "base/context.h"
-#include "journal/evict.h"
+#include "journal/store_priv.h"
 
 /** A close on its way. */
 typedef struct closing_t {
@@ -33,7 +33,7 @@ static apr_status_t write_close(es_store_t *store, closing_t *closing,
     }
     head = es_journal_head(journal);
     pos = es_journal_place(journal, head, size);
-    if (es_evict_until(store, pos + size) != APR_SUCCESS) {
+    if (es_store_evict_until(store, pos + size) != APR_SUCCESS) {
         return APR_EGENERAL;
     }
     link.slot = slot;

@@ -20,7 +20,6 @@
 
 #include "base/context.h"
 #include "journal/close.h"
-#include "journal/evict.h"
 #include "journal/store_priv.h"
 
 #include <stdlib.h>
@@ -46,7 +45,7 @@ static void give_up(const migration_t *migration, es_slot_t slot)
     const es_chan_t *chan = es_channels_at(&migration->to->tab, slot);
 
     while (chan != NULL && chan->retained != 0 &&
-           es_evict_oldest(migration->to) == APR_SUCCESS) {
+           es_store_evict_oldest(migration->to) == APR_SUCCESS) {
     }
 }
 
@@ -227,7 +226,8 @@ static apr_status_t append(migration_t *migration, const es_record_t *record,
     do {
         rv = repeat(migration, record, frame);
         /* all slots are in use by older events */
-    } while (rv == APR_ENOMEM && es_evict_oldest(migration->to) == APR_SUCCESS);
+    } while (rv == APR_ENOMEM &&
+             es_store_evict_oldest(migration->to) == APR_SUCCESS);
     /* an id of a publisher that stands there twice is never written */
     if (rv == APR_ENOMEM || rv == APR_ENOSPC || rv == APR_EEXIST) {
         lose(migration, record);

@@ -46,6 +46,21 @@ void es_store_unlock(es_store_t *store, const es_repair_report_t *news);
 es_id_t es_store_last_id(const es_store_t *store);
 
 /**
+ * Give up the oldest record, or the pad before it. Lock held.
+ *
+ * @return APR_SUCCESS; APR_EOF: there is none; APR_EGENERAL: it is damaged,
+ *         repair
+ */
+apr_status_t es_store_evict_oldest(es_store_t *store);
+
+/**
+ * Give up the oldest records until a record may end at end. Lock held.
+ *
+ * @return APR_SUCCESS, or APR_EGENERAL: a record is damaged, repair
+ */
+apr_status_t es_store_evict_until(es_store_t *store, es_pos_t end);
+
+/**
  * es_store_append for any context: the parent fills a store that way which no
  * other process sees yet (journal/migrate.h).
  */
