@@ -18,7 +18,7 @@
 #include <http_config.h>
 #include <http_core.h>
 
-#include "journal/replay.h"
+#include "journal/resume.h"
 #include "server/log.h"
 #include "server/settings.h"
 #include "config/setters.h"

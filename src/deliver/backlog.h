@@ -7,7 +7,7 @@
 #ifndef ES_DELIVER_BACKLOG_H
 #define ES_DELIVER_BACKLOG_H
 
-#include "journal/replay.h"
+#include "journal/resume.h"
 
 typedef struct es_backlog_t {
     es_pos_t end;        /* all starts are at it or before */

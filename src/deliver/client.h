@@ -14,7 +14,7 @@
 #include <apr_time.h>
 
 #include "shm/client_count.h"
-#include "journal/replay.h"
+#include "journal/resume.h"
 #include "deliver/sink.h"
 
 typedef struct es_client_t es_client_t;

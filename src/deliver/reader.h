@@ -13,7 +13,7 @@
 #ifndef ES_DELIVER_READER_H
 #define ES_DELIVER_READER_H
 
-#include "journal/replay.h"
+#include "journal/resume.h"
 
 typedef struct es_reader_t {
     const es_store_t *store;

@@ -9,7 +9,6 @@
 
 #include "base/channel.h"
 #include "shm/client_count.h"
-#include "journal/replay.h"
 #include "journal/resume.h"
 #include "deliver/sink.h"
 #include "server/runtime.h"

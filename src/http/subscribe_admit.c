@@ -13,7 +13,7 @@
 #include "base/frame.h"
 #include "base/query.h"
 #include "journal/close.h"
-#include "journal/replay.h"
+#include "journal/resume.h"
 #include "server/log.h"
 #include "server/stats.h"
 

@@ -21,7 +21,6 @@
  */
 #include "base/context.h"
 #include "journal/batch_dups.h"
-#include "journal/record.h"
 #include "journal/store_priv.h"
 
 #include <stdlib.h>
@@ -196,7 +195,7 @@ static int is_same(const es_store_t *store, const es_record_t *record,
         return 0;
     }
     for (i = 0; i < entry->nchannels; i++) {
-        if (!es_record_has(record, uses[i].slot)) {
+        if (!es_journal_record_has(record, uses[i].slot)) {
             return 0;
         }
     }

@@ -6,7 +6,6 @@
  */
 #include "journal/channel_stats.h"
 
-#include "journal/record.h"
 #include "journal/store_priv.h"
 
 /* Slots that are looked at under the lock at a time: their counts are spread
@@ -154,7 +153,7 @@ static int is_first(const es_store_t *store, const es_channel_stats_t *stats,
         return 0;
     }
     *ahead = record.next;
-    if (!es_record_has(&record, stats->slot) || record.closes ||
+    if (!es_journal_record_has(&record, stats->slot) || record.closes ||
         record.pos <= stats->closed) {
         return 0;
     }
@@ -177,7 +176,7 @@ int es_channel_stats_first(const es_store_t *store,
     while (look(store, stats, pos, &record)) {
         *id = record.id;
         found = 1;
-        pos = es_record_before(&record, stats->slot);
+        pos = es_journal_record_before(&record, stats->slot);
         if (is_first(store, stats, &ahead, id)) {
             break;
         }

@@ -263,6 +263,31 @@ es_link_t *es_journal_link_at(const es_journal_t *journal, es_pos_t pos,
     return (es_link_t *)(journal->ring + pos % journal->bytes + offset);
 }
 
+/** @return the number of the slot's link, -1 when there is none */
+static int find_slot(const es_record_t *record, es_slot_t slot)
+{
+    int i;
+
+    for (i = 0; i < record->nslots; i++) {
+        if (record->slots[i] == slot) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+int es_journal_record_has(const es_record_t *record, es_slot_t slot)
+{
+    return find_slot(record, slot) >= 0;
+}
+
+es_pos_t es_journal_record_before(const es_record_t *record, es_slot_t slot)
+{
+    int i = find_slot(record, slot);
+
+    return i >= 0 ? record->previous[i] : 0;
+}
+
 /* ---- writing ----------------------------------------------------------- */
 
 apr_uint64_t es_journal_record_size(int nlinks, apr_uint64_t frame_len)

@@ -47,6 +47,12 @@ apr_status_t es_journal_copy(const es_journal_t *journal,
                              const es_record_t *record, apr_size_t offset,
                              char *dst);
 
+/** 1 when the record is of the slot, too. */
+int es_journal_record_has(const es_record_t *record, es_slot_t slot);
+
+/** The record of the slot before this one, 0 = none, or not of the slot. */
+es_pos_t es_journal_record_before(const es_record_t *record, es_slot_t slot);
+
 /* Under lock, of a record that es_journal_look has found since it was taken:
  * where its parts stand in the ring, until the lock is given back. */
 

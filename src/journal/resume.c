@@ -12,9 +12,61 @@
  */
 #include "journal/resume.h"
 
-#include "journal/record.h"
-#include "journal/resume_ends.h"
 #include "journal/store_priv.h"
+
+/* ---- the ends of chains ------------------------------------------------- */
+
+/** Channels that are read under the lock at a time. */
+#define ENDS_MAX 64
+
+typedef struct ends_t {
+    es_pos_t newest[ENDS_MAX]; /* of each channel; 0 = none */
+    es_pos_t tail;
+    es_id_t evicted; /* of all of them, the highest id that is gone */
+} ends_t;
+
+/** How many of the rest are read next. */
+static int count_next(int rest)
+{
+    return rest < ENDS_MAX ? rest : ENDS_MAX;
+}
+
+/**
+ * Read the ends under the lock, as they must agree: up to which id a channel
+ * was evicted, its newest record, and the tail. Walks need no lock then.
+ *
+ * @param count  ENDS_MAX at most
+ * @return APR_SUCCESS; APR_EGENERAL: the segment is not usable any more
+ */
+static apr_status_t read_ends(es_store_t *store, const es_slot_t *slots,
+                              int count, ends_t *ends)
+{
+    es_repair_report_t news;
+    apr_status_t rv = es_store_lock(store, &news);
+    int i;
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    ends->tail = es_journal_tail(&store->journal);
+    ends->evicted.ms = ends->evicted.n = 0;
+    for (i = 0; i < count; i++) {
+        const es_chan_t *chan = es_channels_at(&store->tab, slots[i]);
+        es_id_t evicted = {0, 0};
+
+        ends->newest[i] = 0;
+        if (chan) {
+            ends->newest[i] = chan->newest;
+            evicted.ms = chan->evicted_ms;
+            evicted.n = chan->evicted_n;
+        }
+        if (es_id_compare(&evicted, &ends->evicted) > 0) {
+            ends->evicted = evicted;
+        }
+    }
+    es_store_unlock(store, &news);
+    return APR_SUCCESS;
+}
 
 /* ---- a publisher's id -------------------------------------------------- */
 
@@ -90,9 +142,8 @@ static apr_status_t resolve_own(es_store_t *store, const es_slot_t *slots,
     if (text.len < 1 || text.len > ES_EVENT_FIELD_MAX) {
         return APR_NOTFOUND;
     }
-    for (i = 0; i < count && rv == APR_SUCCESS; i += ES_RESUME_ENDS_MAX) {
-        rv = search_some(store, slots + i, es_resume_ends_some(count - i), text,
-                         &own);
+    for (i = 0; i < count && rv == APR_SUCCESS; i += ENDS_MAX) {
+        rv = search_some(store, slots + i, count_next(count - i), text, &own);
     }
     *id = own.id;
     return rv == APR_SUCCESS && own.pos == 0 ? APR_NOTFOUND : rv;
@@ -105,6 +156,30 @@ static apr_status_t resolve(es_store_t *store, const es_slot_t *slots,
         return es_id_parse(id, text) ? APR_SUCCESS : APR_NOTFOUND;
     }
     return resolve_own(store, slots, count, text, id);
+}
+
+/* ---- reach --------------------------------------------------------------- */
+
+/** The time of the oldest event within reach. */
+static apr_uint64_t reach_since(const es_resume_reach_t *reach,
+                                const es_id_t *present)
+{
+    apr_uint64_t now =
+        reach->now_ms > present->ms ? reach->now_ms : present->ms;
+
+    return reach->age_ms != 0 && reach->age_ms < now ? now - reach->age_ms : 0;
+}
+
+/**
+ * Is an event within reach?
+ *
+ * @param since_ms  from reach_since
+ * @param newer     how many events of its channel are newer
+ */
+static int is_in_reach(const es_resume_reach_t *reach, apr_uint64_t since_ms,
+                       const es_id_t *id, apr_uint64_t newer)
+{
+    return (reach->events == 0 || newer < reach->events) && id->ms >= since_ms;
 }
 
 /* ---- the position ------------------------------------------------------ */
@@ -141,24 +216,22 @@ static apr_status_t walk_back(const es_store_t *store, es_slot_t slot,
         if (es_id_compare(&record.id, &wish->id) <= 0) {
             return APR_SUCCESS;
         }
-        if (!es_resume_reach_has(wish->reach, wish->since_ms, &record.id,
-                                 seen++)) {
+        if (!is_in_reach(wish->reach, wish->since_ms, &record.id, seen++)) {
             return APR_NOTFOUND;
         }
         if (pos < *first) {
             *first = pos;
         }
-        pos = es_record_before(&record, slot);
+        pos = es_journal_record_before(&record, slot);
     }
     return APR_SUCCESS;
 }
 
 /** Read the ends. @return APR_NOTFOUND: a record after id is evicted */
 static apr_status_t read_vouching(es_store_t *store, const es_slot_t *slots,
-                                  int count, const es_id_t *id,
-                                  es_resume_ends_t *ends)
+                                  int count, const es_id_t *id, ends_t *ends)
 {
-    apr_status_t rv = es_resume_ends_read(store, slots, count, ends);
+    apr_status_t rv = read_ends(store, slots, count, ends);
 
     if (rv == APR_SUCCESS && es_id_compare(&ends->evicted, id) > 0) {
         rv = APR_NOTFOUND;
@@ -169,7 +242,7 @@ static apr_status_t read_vouching(es_store_t *store, const es_slot_t *slots,
 static apr_status_t walk_some(es_store_t *store, const es_slot_t *slots,
                               int count, const wish_t *wish, es_pos_t *first)
 {
-    es_resume_ends_t ends;
+    ends_t ends;
     apr_status_t rv = read_vouching(store, slots, count, &wish->id, &ends);
     int overtaken = 0;
     int i;
@@ -191,26 +264,11 @@ static apr_status_t walk_some(es_store_t *store, const es_slot_t *slots,
     return rv;
 }
 
-apr_uint64_t es_resume_reach_since(const es_resume_reach_t *reach,
-                                   const es_id_t *present)
-{
-    apr_uint64_t now =
-        reach->now_ms > present->ms ? reach->now_ms : present->ms;
-
-    return reach->age_ms != 0 && reach->age_ms < now ? now - reach->age_ms : 0;
-}
-
-int es_resume_reach_has(const es_resume_reach_t *reach, apr_uint64_t since_ms,
-                        const es_id_t *id, apr_uint64_t newer)
-{
-    return (reach->events == 0 || newer < reach->events) && id->ms >= since_ms;
-}
-
 apr_status_t es_store_resume(es_store_t *store, const es_slot_t *slots,
                              int count, es_slice_t id_text,
                              const es_resume_reach_t *reach, es_start_t *start)
 {
-    wish_t wish = {{0, 0}, reach, es_resume_reach_since(reach, &start->id)};
+    wish_t wish = {{0, 0}, reach, reach_since(reach, &start->id)};
     es_pos_t first = start->pos;
     apr_status_t rv = resolve(store, slots, count, id_text, &wish.id);
     int i;
@@ -220,13 +278,96 @@ apr_status_t es_store_resume(es_store_t *store, const es_slot_t *slots,
                               es_id_compare(&wish.id, &start->id) > 0)) {
         rv = APR_NOTFOUND;
     }
-    for (i = 0; i < count && rv == APR_SUCCESS; i += ES_RESUME_ENDS_MAX) {
-        rv = walk_some(store, slots + i, es_resume_ends_some(count - i), &wish,
-                       &first);
+    for (i = 0; i < count && rv == APR_SUCCESS; i += ENDS_MAX) {
+        rv = walk_some(store, slots + i, count_next(count - i), &wish, &first);
     }
     if (rv == APR_SUCCESS) {
         start->pos = first;
         start->id = wish.id;
     }
     return rv;
+}
+
+/* ---- replay -------------------------------------------------------------
+ *
+ * Each channel is walked from its newest record back until there are enough,
+ * one is out of reach, the channel was closed, or the ring has taken the next.
+ * That is no loss here: nobody was promised more than what is retained.
+ *
+ * A client has one cursor for all of its channels, which starts at the first
+ * of these records. So of a busy channel older ones stand behind it, too;
+ * from tells them apart.
+ */
+
+/** What is looked for, and the first event that was found. */
+typedef struct search_t {
+    apr_uint64_t latest;
+    const es_resume_reach_t *reach;
+    apr_uint64_t since_ms;
+    es_pos_t first;
+    es_id_t id; /* of it */
+} search_t;
+
+/**
+ * @param head  of the subscription: what stands behind it comes live, however
+ *              much that is
+ * @return where the part of the channel starts; head when nothing does
+ */
+static es_pos_t walk_latest(const es_store_t *store, es_slot_t slot,
+                            es_pos_t newest, es_pos_t tail, es_pos_t head,
+                            search_t *search)
+{
+    es_pos_t from = head;
+    es_pos_t pos = newest;
+    apr_uint64_t seen = 0;
+    es_record_t record;
+
+    while (seen < search->latest && pos != 0 && pos >= tail &&
+           es_store_look(store, pos, &record) == APR_SUCCESS) {
+        if (record.closes) {
+            break; /* what was before it is dropped */
+        }
+        if (pos < head) {
+            if (!is_in_reach(search->reach, search->since_ms, &record.id,
+                             seen++)) {
+                break;
+            }
+            from = pos;
+            if (pos < search->first) {
+                search->first = pos;
+                search->id = record.id;
+            }
+        }
+        pos = es_journal_record_before(&record, slot);
+    }
+    return from;
+}
+
+apr_status_t es_store_replay(es_store_t *store, const es_slot_t *slots,
+                             int count, apr_uint64_t latest,
+                             const es_resume_reach_t *reach,
+                             es_replay_t *replay, es_start_t *start)
+{
+    search_t search = {latest, reach, reach_since(reach, &start->id),
+                       start->pos, start->id};
+    apr_status_t rv = APR_SUCCESS;
+    ends_t ends;
+    int i;
+
+    for (i = 0; i < count; i++) {
+        if (i % ENDS_MAX == 0) {
+            rv = read_ends(store, slots + i, count_next(count - i), &ends);
+        }
+        if (rv != APR_SUCCESS) {
+            return rv;
+        }
+        replay[i].slot = slots[i];
+        replay[i].from = walk_latest(store, slots[i], ends.newest[i % ENDS_MAX],
+                                     ends.tail, start->pos, &search);
+    }
+    if (search.first < start->pos) {
+        start->pos = search.first;
+        start->id = es_id_before(&search.id);
+    }
+    return APR_SUCCESS;
 }

@@ -19,19 +19,6 @@ typedef struct es_resume_reach_t {
                           * has stepped back, the latest event's time is */
 } es_resume_reach_t;
 
-/** The time of the oldest event within reach. */
-apr_uint64_t es_resume_reach_since(const es_resume_reach_t *reach,
-                                   const es_id_t *present);
-
-/**
- * Is an event within reach?
- *
- * @param since_ms  from es_resume_reach_since
- * @param newer     how many events of its channel are newer
- */
-int es_resume_reach_has(const es_resume_reach_t *reach, apr_uint64_t since_ms,
-                        const es_id_t *id, apr_uint64_t newer);
-
 /**
  * From where does a client go on that knows the event with this id?
  *
@@ -52,5 +39,34 @@ int es_resume_reach_has(const es_resume_reach_t *reach, apr_uint64_t since_ms,
 apr_status_t es_store_resume(es_store_t *store, const es_slot_t *slots,
                              int count, es_slice_t id_text,
                              const es_resume_reach_t *reach, es_start_t *start);
+
+/* ---- replay: a client that knows no event ------------------------------- */
+
+/** More events than there can be. */
+#define ES_REPLAY_ALL APR_UINT64_C(0x7fffffffffffffff)
+
+/** The part of a channel that is replayed. */
+typedef struct es_replay_t {
+    es_slot_t slot;
+    es_pos_t from; /* its events that stand before are not */
+} es_replay_t;
+
+/**
+ * Find the latest events of each channel.
+ *
+ * @param slots   what the client has subscribed to, count of them
+ * @param latest  events of each channel, at most
+ * @param replay  filled, an entry for each slot
+ * @param start   in: from es_store_subscribe; out: pos is that of the first
+ *                event, and id is one just before it, so that who is cut now
+ *                and resumes gets all the same. Unchanged when there is none
+ * @return APR_SUCCESS; APR_EGENERAL: the segment is not usable any more
+ *
+ * Context: WORKER; takes the store lock, for short times.
+ */
+apr_status_t es_store_replay(es_store_t *store, const es_slot_t *slots,
+                             int count, apr_uint64_t latest,
+                             const es_resume_reach_t *reach,
+                             es_replay_t *replay, es_start_t *start);
 
 #endif

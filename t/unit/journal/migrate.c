@@ -5,7 +5,7 @@
 #include "base/context.h"
 #include "journal/close.h"
 #include "journal/migrate.h"
-#include "journal/replay.h"
+#include "journal/resume.h"
 
 #define NAMES 12
 #define EVENTS 400

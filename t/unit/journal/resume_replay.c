@@ -3,7 +3,7 @@
 #include "t/unit/store_kit.h"
 
 #include "journal/close.h"
-#include "journal/replay.h"
+#include "journal/resume.h"
 
 #define RING (16 * 1024)
 #define MANY 150 /* channels; more than are read under the lock at a time */
