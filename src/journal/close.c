@@ -69,15 +69,14 @@ static apr_status_t try_close(es_store_t *store, closing_t *closing,
     return write_close(store, closing, slot, &closing->done.id);
 }
 
-apr_status_t es_close_channel(es_store_t *store, es_slice_t name,
-                              apr_uint64_t now_ms, apr_uint64_t until_ms,
-                              apr_uint64_t *touched, es_closed_t *out)
+apr_status_t es_store_close_any(es_store_t *store, es_slice_t name,
+                                apr_uint64_t now_ms, apr_uint64_t until_ms,
+                                apr_uint64_t *touched, es_closed_t *out)
 {
     closing_t closing = {.name = name, .now_ms = now_ms, .until_ms = until_ms};
     es_repair_report_t news;
     apr_status_t rv;
 
-    ES_CONTEXT(ES_WORKER);
     if (name.len < 1 || name.len > ES_CHANNEL_NAME_MAX) {
         return APR_EINVAL;
     }
@@ -98,6 +97,14 @@ apr_status_t es_close_channel(es_store_t *store, es_slice_t name,
         *out = closing.done;
     }
     return rv;
+}
+
+apr_status_t es_close_channel(es_store_t *store, es_slice_t name,
+                              apr_uint64_t now_ms, apr_uint64_t until_ms,
+                              apr_uint64_t *touched, es_closed_t *out)
+{
+    ES_CONTEXT(ES_WORKER);
+    return es_store_close_any(store, name, now_ms, until_ms, touched, out);
 }
 
 int es_close_is_closed(const es_store_t *store, es_slot_t slot,

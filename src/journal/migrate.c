@@ -209,7 +209,7 @@ static apr_status_t repeat(migration_t *migration, const es_record_t *record,
     /* from there, at that time, just this id is the next one */
     set_last(migration, &before);
     if (record->closes) {
-        return es_close_channel(
+        return es_store_close_any(
             migration->to, migration->names[0], record->id.ms,
             es_journal_until(&migration->from->journal, record),
             migration->touched, &closed);

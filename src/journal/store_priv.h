@@ -7,6 +7,7 @@
 #define ES_JOURNAL_STORE_PRIV_H
 
 #include "journal/channels.h"
+#include "journal/close.h"
 #include "journal/journal.h"
 #include "journal/layout.h"
 #include "journal/publisher_ids.h"
@@ -67,6 +68,11 @@ apr_status_t es_store_evict_until(es_store_t *store, es_pos_t end);
 apr_status_t es_store_append_any(es_store_t *store, const es_entry_t *entries,
                                  int count, apr_uint64_t now_ms,
                                  apr_uint64_t *touched, es_appended_t *out);
+
+/** es_close_channel for any context, as above. */
+apr_status_t es_store_close_any(es_store_t *store, es_slice_t name,
+                                apr_uint64_t now_ms, apr_uint64_t until_ms,
+                                apr_uint64_t *touched, es_closed_t *out);
 
 /**
  * Make anew all that follows from head, tail and the records: chains, free
