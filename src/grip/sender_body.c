@@ -8,7 +8,7 @@
 #include "grip/sender_body.h"
 
 #include "base/buf.h"
-#include "journal/missed_link.h"
+#include "journal/missed.h"
 #include "grip/channel.h"
 #include "grip/item.h"
 

@@ -10,7 +10,7 @@
 #include <http_protocol.h>
 
 #include "base/frame.h"
-#include "journal/missed_last_ids.h"
+#include "journal/missed.h"
 #include "grip/instruct.h"
 #include "grip/link.h"
 #include "server/log.h"

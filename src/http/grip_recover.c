@@ -18,7 +18,7 @@
 #include "base/frame.h"
 #include "base/sigblock.h"
 #include "journal/close.h"
-#include "journal/missed_last_ids.h"
+#include "journal/missed.h"
 #include "journal/resume.h"
 #include "grip/channel.h"
 #include "grip/instruct.h"

@@ -1,7 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A frame is copied to its place in the body first and proven afterwards; if
- * the ring was faster it is not counted. */
+/*
+ * All of it reads a store for those that hold clients elsewhere.
+ */
 #include "journal/missed.h"
+
+#include <apr_siphash.h>
+
+#include "journal/store_priv.h"
+
+/* ---- an excerpt ----------------------------------------------------------
+ *
+ * A frame is copied to its place in the body first and proven afterwards; if
+ * the ring was faster it is not counted.
+ */
 
 static int is_wanted(const es_missed_t *excerpt, const es_record_t *record)
 {
@@ -84,4 +95,131 @@ apr_status_t es_missed_collect(es_missed_t *excerpt, es_buf_t *body)
         excerpt->pos = record.next;
     }
     return APR_SUCCESS;
+}
+
+/* ---- last ids and the seal -----------------------------------------------
+ *
+ * The seal takes the secret key of the hash of names, which never leaves the
+ * segment, nor do hashes made with it. A seal is the hash of a hash with a word
+ * in front, which no name or id has the form of.
+ */
+
+#define SEAL_WORD "seal" /* with NULs behind it */
+
+static es_id_t last_of(es_store_t *store, es_slot_t slot)
+{
+    const es_chan_t *chan = es_channels_at(&store->tab, slot);
+    es_id_t id = {0, 0};
+    es_record_t newest;
+
+    if (!chan) {
+        return id;
+    }
+    id.ms = chan->evicted_ms;
+    id.n = chan->evicted_n;
+    if (chan->newest != 0 &&
+        es_store_look(store, chan->newest, &newest) == APR_SUCCESS) {
+        id = newest.id;
+    }
+    return id;
+}
+
+apr_status_t es_store_last_ids(es_store_t *store, const es_slot_t *slots,
+                               int count, es_id_t *last_ids,
+                               es_start_t *present)
+{
+    es_repair_report_t news;
+    apr_status_t rv = es_store_lock(store, &news);
+    int i;
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    for (i = 0; i < count; i++) {
+        last_ids[i] = last_of(store, slots[i]);
+    }
+    present->pos = es_journal_head(&store->journal);
+    present->id = es_store_last_id(store);
+    es_store_unlock(store, &news);
+    return APR_SUCCESS;
+}
+
+apr_uint64_t es_store_seal(const es_store_t *store, es_slice_t text)
+{
+    const unsigned char *key = (const unsigned char *)store->tab.key;
+    struct {
+        char word[8];
+        apr_uint64_t hash;
+    } outer = {SEAL_WORD, 0};
+
+    outer.hash = apr_siphash24(text.data, text.len, key);
+    return apr_siphash24(&outer, sizeof(outer), key);
+}
+
+/* ---- links ---------------------------------------------------------------
+ *
+ * A slot is its channel's as long as a record of it is retained. So the name
+ * is copied without the lock, and good if the record is still there
+ * afterwards.
+ *
+ * The event before is mostly retained, too, and has its id in its record.
+ * Else it is the newest that the channel has lost: what was evicted stands in
+ * the slot, and nothing newer can have gone while this record is there. (Only
+ * the close of a channel says so of records that are still there: then the id
+ * is that of the close, and its readers end anyway.)
+ */
+
+static int is_retained(const es_store_t *store, const es_record_t *record)
+{
+    /* acquire: what was copied before is older than this tail */
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    return es_journal_tail(&store->journal) <= record->pos;
+}
+
+/** The id from the slot. @return as es_store_link */
+static apr_status_t read_evicted(es_store_t *store, const es_record_t *record,
+                                 es_slot_t slot, es_id_t *id)
+{
+    es_repair_report_t news;
+    apr_status_t rv = es_store_lock(store, &news);
+    const es_chan_t *chan;
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    chan = es_channels_at(&store->tab, slot);
+    if (!chan) {
+        rv = APR_EGENERAL;
+    }
+    else if (!is_retained(store, record)) {
+        rv = APR_ENOENT;
+    }
+    else {
+        id->ms = chan->evicted_ms;
+        id->n = chan->evicted_n;
+    }
+    es_store_unlock(store, &news);
+    return rv;
+}
+
+apr_status_t es_store_link(es_store_t *store, const es_record_t *record, int i,
+                           es_linked_t *out)
+{
+    es_slice_t name = es_channels_name(&store->tab, record->slots[i]);
+    es_record_t before;
+
+    if (name.len == 0) {
+        return APR_EGENERAL;
+    }
+    memcpy(out->name, name.data, name.len);
+    out->name_len = name.len;
+    if (!is_retained(store, record)) {
+        return APR_ENOENT;
+    }
+    if (record->previous[i] != 0 &&
+        es_store_look(store, record->previous[i], &before) == APR_SUCCESS) {
+        out->before = before.id;
+        return APR_SUCCESS;
+    }
+    return read_evicted(store, record, record->slots[i], &out->before);
 }

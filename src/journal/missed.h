@@ -39,4 +39,57 @@ typedef struct es_missed_t {
  */
 apr_status_t es_missed_collect(es_missed_t *excerpt, es_buf_t *body);
 
+/* ---- what a GRIP proxy is told of a store ------------------------------- */
+
+/**
+ * Our id of each channel's last event, in one step with the present position.
+ * Of a channel without an event in the journal it is an id up to which all
+ * is evicted, as es_store_link tells for its next event.
+ *
+ * @param slots    subscribed; count of them
+ * @param lasts    count ids, filled; of a new store that of its birth
+ * @param present  filled
+ * @return APR_SUCCESS; APR_EGENERAL: the segment is not usable any more
+ *
+ * Context: WORKER; takes the store lock.
+ */
+apr_status_t es_store_last_ids(es_store_t *store, const es_slot_t *slots,
+                               int count, es_id_t *last_ids,
+                               es_start_t *present);
+
+/**
+ * A number that only this store can make of the text: who brings text and
+ * number has them from us. Good as long as the store lives.
+ *
+ * Context: ANY.
+ */
+apr_uint64_t es_store_seal(const es_store_t *store, es_slice_t text);
+
+/* ---- links ---------------------------------------------------------------
+ *
+ * What a record says of one of its channels, for who has a record and is no
+ * subscriber: names and ids are read back from the channel table.
+ */
+
+/** What one link of a record leads to. */
+typedef struct es_linked_t {
+    char name[ES_CHANNEL_NAME_MAX]; /* of the channel; name_len bytes */
+    apr_size_t name_len;
+    es_id_t before; /* our id of the channel's event before this record, just
+                     * as es_store_last_ids had it before this one; when it had
+                     * none yet, an id up to which none is retained */
+} es_linked_t;
+
+/**
+ * Follow a link of a record that es_store_look has found.
+ *
+ * @param i  below record->nslots
+ * @return APR_SUCCESS; APR_ENOENT: overtaken, the record is no longer
+ *         retained; APR_EGENERAL: damaged, or the segment is not usable
+ *
+ * Context: WORKER, or another thread that may block; may take the store lock.
+ */
+apr_status_t es_store_link(es_store_t *store, const es_record_t *record, int i,
+                           es_linked_t *out);
+
 #endif

@@ -192,6 +192,213 @@ static void others_that_were_overtaken_are_no_loss(void **state)
     assert_string_equal(data_of(), "1");
 }
 
+/* ---- last ids and the seal ---------------------------------------------- */
+
+static void assert_last(kit_t *kit, es_slot_t slot, es_id_t should)
+{
+    es_start_t present;
+    es_id_t last;
+
+    assert_int_equal(es_store_last_ids(kit->store, &slot, 1, &last, &present),
+                     0);
+    assert_int_equal(es_id_compare(&last, &should), 0);
+    assert_true(present.pos == es_store_head(kit->store));
+}
+
+static void a_channel_without_events_starts_at_birth(void **state)
+{
+    kit_t *kit = kit_open(RING, 8, 0);
+    es_slot_t slot;
+
+    (void)state;
+    assert_int_equal(kit_subscribe(kit, 1, "a", &slot), 0);
+    assert_last(kit, slot, es_store_epoch(kit->store));
+    kit_close(kit, 0);
+}
+
+static void the_last_event_of_each_channel(void **state)
+{
+    kit_t *kit = kit_open(RING, 8, 0);
+    es_appended_t done;
+    es_slot_t slots[2];
+    es_start_t present;
+    es_id_t last_ids[2];
+
+    (void)state;
+    kit_subscribe(kit, 1, "a", &slots[0]);
+    kit_subscribe(kit, 1, "b", &slots[1]);
+    kit_append(kit, "a", "data: 1\n\n", &done);
+    kit_append(kit, "b", "data: 2\n\n", &done);
+    kit_append(kit, "a", "data: 3\n\n", &done);
+    kit_append(kit, "c", "data: 4\n\n", &done);
+    assert_int_equal(
+        es_store_last_ids(kit->store, slots, 2, last_ids, &present), 0);
+    assert_int_equal(kit_number(last_ids[0]), 3);
+    assert_int_equal(kit_number(last_ids[1]), 2);
+    assert_int_equal(kit_number(present.id), 4);
+    kit_close(kit, 0);
+}
+
+static void an_evicted_event_is_still_the_last(void **state)
+{
+    kit_t *kit = kit_open(RING, 8, 0);
+    es_appended_t done;
+    es_slot_t slot;
+    int i;
+
+    (void)state;
+    kit_subscribe(kit, 1, "a", &slot);
+    kit_append(kit, "a", "data: 1\n\n", &done);
+    for (i = 0; i < 1000; i++) {
+        kit_append(kit, "b", "data: x\n\n", &done);
+        assert_last(kit, slot, kit_id(1));
+    }
+    assert_true(es_store_tail(kit->store) > 0);
+    kit_close(kit, 0);
+}
+
+static void a_seal_is_one_of_a_store_and_a_text(void **state)
+{
+    kit_t *one = kit_open(RING, 8, 0), *two = kit_open(RING, 8, 0);
+    es_slice_t text = es_slice_of("text");
+    apr_uint64_t seal = es_store_seal(one->store, text);
+
+    (void)state;
+    assert_true(seal == es_store_seal(one->store, es_slice_of("text")));
+    assert_true(seal != es_store_seal(one->store, es_slice_of("Text")));
+    assert_true(seal != es_store_seal(two->store, text));
+    /* and not what the table of channels makes of it */
+    assert_true(seal != es_channels_hash(&one->store->tab, text));
+    kit_close(two, 0);
+    kit_close(one, 0);
+}
+
+/* ---- links -------------------------------------------------------------- */
+
+static void look(kit_t *kit, es_pos_t pos, es_record_t *record)
+{
+    assert_int_equal(es_store_look(kit->store, pos, record), APR_SUCCESS);
+}
+
+static void append_to(kit_t *kit, const char *channel, es_appended_t *done)
+{
+    assert_int_equal(kit_append(kit, channel, "data: x\n\n", done),
+                     APR_SUCCESS);
+}
+
+static es_id_t last_id_of(kit_t *kit, const char *channel)
+{
+    es_id_t id = {0, 0};
+    es_start_t present;
+    es_slot_t slot;
+
+    assert_int_equal(kit_subscribe(kit, 1, channel, &slot), APR_SUCCESS);
+    assert_int_equal(es_store_last_ids(kit->store, &slot, 1, &id, &present),
+                     APR_SUCCESS);
+    es_store_unsubscribe(kit->store, 1, &slot, 1);
+    return id;
+}
+
+static void a_link_has_name_and_id_before(void **state)
+{
+    kit_t *kit = kit_open(8192, 8, 0);
+    es_appended_t one, other, two;
+    es_record_t record;
+    es_linked_t linked;
+
+    (void)state;
+    append_to(kit, "a", &one);
+    append_to(kit, "b", &other);
+    append_to(kit, "a", &two);
+    look(kit, two.from, &record);
+    assert_int_equal(es_store_link(kit->store, &record, 0, &linked), 0);
+    assert_int_equal(linked.name_len, 1);
+    assert_int_equal(linked.name[0], 'a');
+    assert_int_equal(es_id_compare(&linked.before, &one.last_id), 0);
+    kit_close(kit, 0);
+}
+
+/* What a channel's last event is called by, the next record's link says. */
+static void last_is_what_the_next_link_says(void **state)
+{
+    kit_t *kit = kit_open(4096, 8, 0);
+    es_appended_t done;
+    es_record_t record;
+    es_linked_t linked;
+    es_id_t last;
+    int i;
+
+    (void)state;
+    for (i = 0; i < 400; i++) {
+        const char *channel = kit_random(12) == 0 ? "rare" : "often";
+
+        last = last_id_of(kit, channel);
+        append_to(kit, channel, &done);
+        look(kit, done.from, &record);
+        assert_int_equal(es_store_link(kit->store, &record, 0, &linked), 0);
+        assert_int_equal(es_id_compare(&linked.before, &last), 0);
+        last = last_id_of(kit, channel);
+        assert_int_equal(es_id_compare(&last, &done.last_id), 0);
+    }
+    kit_close(kit, 0);
+}
+
+static void the_event_before_may_have_gone(void **state)
+{
+    kit_t *kit = kit_open(4096, 8, 0);
+    es_appended_t one, two, done;
+    es_record_t record;
+    es_linked_t linked;
+
+    (void)state;
+    append_to(kit, "a", &one);
+    append_to(kit, "b", &done);
+    append_to(kit, "a", &two);
+    do {
+        append_to(kit, "b", &done);
+    } while (es_store_tail(kit->store) <= one.from);
+    look(kit, two.from, &record);
+    assert_int_equal(es_store_link(kit->store, &record, 0, &linked), 0);
+    assert_int_equal(es_id_compare(&linked.before, &one.last_id), 0);
+    kit_close(kit, 0);
+}
+
+static void the_record_may_go(void **state)
+{
+    kit_t *kit = kit_open(4096, 8, 0);
+    es_appended_t one, done;
+    es_record_t record;
+    es_linked_t linked;
+
+    (void)state;
+    append_to(kit, "a", &one);
+    look(kit, one.from, &record);
+    do {
+        append_to(kit, "b", &done);
+    } while (es_store_tail(kit->store) <= one.from);
+    assert_int_equal(es_store_link(kit->store, &record, 0, &linked),
+                     APR_ENOENT);
+    kit_close(kit, 0);
+}
+
+static void a_channel_without_events_links_to_birth(void **state)
+{
+    kit_t *kit = kit_open(4096, 8, 0);
+    es_id_t epoch = es_store_epoch(kit->store), last;
+    es_appended_t done;
+    es_record_t record;
+    es_linked_t linked;
+
+    (void)state;
+    last = last_id_of(kit, "a");
+    assert_int_equal(es_id_compare(&last, &epoch), 0);
+    append_to(kit, "a", &done);
+    look(kit, done.from, &record);
+    assert_int_equal(es_store_link(kit->store, &record, 0, &linked), 0);
+    assert_int_equal(es_id_compare(&linked.before, &epoch), 0);
+    kit_close(kit, 0);
+}
+
 #define FACT(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 static const struct CMUnitTest tests[] = {
@@ -204,6 +411,15 @@ static const struct CMUnitTest tests[] = {
     FACT(a_close_is_the_end),
     FACT(what_was_overtaken_is_lost),
     FACT(others_that_were_overtaken_are_no_loss),
+    cmocka_unit_test(a_channel_without_events_starts_at_birth),
+    cmocka_unit_test(the_last_event_of_each_channel),
+    cmocka_unit_test(an_evicted_event_is_still_the_last),
+    cmocka_unit_test(a_seal_is_one_of_a_store_and_a_text),
+    cmocka_unit_test(a_link_has_name_and_id_before),
+    cmocka_unit_test(last_is_what_the_next_link_says),
+    cmocka_unit_test(the_event_before_may_have_gone),
+    cmocka_unit_test(the_record_may_go),
+    cmocka_unit_test(a_channel_without_events_links_to_birth),
 };
 
 int main(void)
