@@ -22,8 +22,6 @@
  */
 #include "journal/channels.h"
 
-#include "journal/channels_priv.h"
-
 #include <apr_siphash.h>
 
 #define SWEEP_MAX 1024

@@ -103,24 +103,37 @@ void es_channels_forget(const es_channels_t *tab, const es_id_t *id);
 /** 1 when a slot can be made without taking that of another channel. */
 int es_channels_has_room(const es_channels_t *tab);
 
-/* ---- repair: start, count for each record, then finish ----------------- */
+/* ---- single words of the table, for its repair and its check; lock held -- */
 
-/** Make chains and free list anew; forget what is retained. */
-void es_channels_rebuild(const es_channels_t *tab);
+static inline apr_uint32_t *es_channels_bucket(const es_channels_t *tab,
+                                               apr_uint64_t hash)
+{
+    return &tab->buckets[hash & (tab->nbuckets - 1)];
+}
 
-/** A record of the slot is retained. @return 0 when the slot is not used */
-int es_channels_recount(const es_channels_t *tab, es_slot_t slot, es_pos_t pos,
-                        const es_id_t *id);
+static inline void es_channels_set_state(es_chan_t *chan, apr_uint32_t state)
+{
+    __atomic_store_n(&chan->state, state, __ATOMIC_RELEASE);
+}
 
-/** All records are gone: forget the recounts, all up to id is evicted. */
-void es_channels_lose(const es_channels_t *tab, const es_id_t *id);
+/** Death between the two leaves the new ms with the old n. As ms only rises
+ * here, that is above the old id and at worst above the new one, too: some
+ * client is told of a gap that is none. */
+static inline void es_channels_store_id(apr_uint64_t *ms, apr_uint64_t *n,
+                                        const es_id_t *id)
+{
+    __atomic_store_n(ms, id->ms, __ATOMIC_RELEASE);
+    __atomic_store_n(n, id->n, __ATOMIC_RELEASE);
+}
 
-/** Publish what was recounted; tail is where the journal begins, last the
- * highest id that was given. */
-void es_channels_recounted(const es_channels_t *tab, es_pos_t tail,
-                           const es_id_t *last);
+/** Put a slot into its bucket's chain, by one store. */
+static inline void es_channels_link(const es_channels_t *tab, es_slot_t slot)
+{
+    es_chan_t *chan = es_channels_at(tab, slot);
+    apr_uint32_t *bucket = es_channels_bucket(tab, chan->hash);
 
-/** Walk chains and free list. @return NULL, or what is wrong */
-const char *es_channels_check(const es_channels_t *tab, apr_pool_t *p);
+    chan->next = *bucket;
+    __atomic_store_n(bucket, slot, __ATOMIC_RELEASE);
+}
 
 #endif

@@ -10,6 +10,50 @@
 
 #define POS APR_UINT64_T_FMT
 
+/** Walk each chain and the free list, by which all slots must be met once. */
+static const char *check_channels(const es_channels_t *tab, apr_pool_t *p)
+{
+    apr_uint32_t used = 0;
+    apr_uint32_t linked = 0;
+    apr_uint32_t unused = 0;
+    apr_uint32_t i;
+    es_slot_t at;
+
+    if (tab->table->fresh > tab->count) {
+        return "more fresh slots than there are";
+    }
+    for (i = 0; i < tab->nbuckets; i++) {
+        for (at = tab->buckets[i]; at != 0; at = tab->slots[at - 1].next) {
+            const es_chan_t *chan = es_channels_at(tab, at);
+
+            if (chan == NULL || at > tab->table->fresh ||
+                chan->state != ES_CHAN_USED ||
+                es_channels_bucket(tab, chan->hash) != &tab->buckets[i] ||
+                chan->hash !=
+                    es_channels_hash(tab, es_channels_name(tab, at)) ||
+                ++linked > tab->count) {
+                return apr_psprintf(p, "bucket %u: slot %u is wrong", i, at);
+            }
+        }
+    }
+    for (at = tab->table->free; at != 0; at = tab->slots[at - 1].next) {
+        const es_chan_t *chan = es_channels_at(tab, at);
+
+        if (chan == NULL || at > tab->table->fresh ||
+            chan->state != ES_CHAN_FREE || ++unused > tab->count) {
+            return apr_psprintf(p, "free list: slot %u is wrong", at);
+        }
+    }
+    for (at = 1; at <= tab->table->fresh; at++) {
+        used += tab->slots[at - 1].state == ES_CHAN_USED;
+    }
+    if (used != linked || used + unused != tab->table->fresh) {
+        return apr_psprintf(p, "%u slots used, %u linked, %u free of %u", used,
+                            linked, unused, tab->table->fresh);
+    }
+    return NULL;
+}
+
 /** One record against the table; scan counts and remembers for the next. */
 static const char *check_record(es_store_t *store, const es_record_t *record,
                                 apr_uint32_t *seen, apr_pool_t *p)
@@ -116,7 +160,7 @@ static const char *find_fault(es_store_t *store, apr_pool_t *p)
     if (!es_journal_is_sane(&store->journal)) {
         return "head and tail make no sense";
     }
-    why = es_channels_check(&store->tab, p);
+    why = check_channels(&store->tab, p);
     if (why == NULL) {
         for (slot = 1; slot <= store->tab.table->fresh; slot++) {
             es_channels_at(&store->tab, slot)->scan = 0;

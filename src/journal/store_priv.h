@@ -83,4 +83,8 @@ apr_status_t es_store_close_any(es_store_t *store, es_slice_t name,
  */
 apr_status_t es_store_repair(es_store_t *store, es_repair_report_t *news);
 
+/** The first step of it: what is made anew is empty. A test's way to die in
+ * the middle of a repair. Lock held. */
+void es_repair_begin(es_store_t *store);
+
 #endif

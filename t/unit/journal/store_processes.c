@@ -414,8 +414,7 @@ static void die_indexing(es_store_t *store)
 /** In the middle of a repair. */
 static void die_repairing(es_store_t *store)
 {
-    es_channels_rebuild(&store->tab);
-    es_publisher_ids_clear(&store->publisher_ids);
+    es_repair_begin(store);
 }
 
 static apr_status_t append_own(kit_t *kit, es_appended_t *done)
