@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Appending a batch, in this order:
+ * Appends a batch of events, in this order:
  *
- *     without the lock   check sizes, hash names and ids, find twins
+ *     without the lock   check sizes, hash names and ids, find duplicates
  *     lock
- *       slots            find or make one for each channel; may fail, and
- *                        then nothing but some idle slots was made
+ *       slots            find or make one for each channel; a failure here
+ *                        leaves nothing but some idle slots
  *       known            look up the publishers' ids; may fail as well
- *       for each event   id, place, evict what is in the way, write
+ *       for each event   id, position, evict what is in the way, write
  *       commit           one store of the head
  *     unlock, log
  *
- * The batch, with the pad that it may need, fits into the ring: it is not
- * larger than half of it, and neither is the pad, being smaller than the
- * record that did not fit. So eviction never comes to the batch itself.
+ * The batch and the pad that it may need fit into the ring: the batch is not
+ * larger than half of it, and neither is the pad, which is smaller than the
+ * record that did not fit. So eviction never reaches the batch itself.
  *
- * When the chains or a record turn out to be damaged (a stray write), all is
- * repaired and done again, once: after the repair there is
- * nothing left that could be damaged.
+ * If the chains or a record are damaged (by a stray write), the store is
+ * repaired and the batch is appended once more. It cannot fail again for that
+ * reason: the repair leaves nothing damaged.
  */
 #include "base/context.h"
 #include "journal/batch_dups.h"
@@ -25,41 +25,41 @@
 
 #include <stdlib.h>
 
-/** Links, and so events, of a batch that fit on the stack. */
-#define LINKS_SMALL ES_EVENT_CHANNELS_MAX
+/** A batch of so many channels, and hence events, needs no malloc. */
+#define SMALL_BATCH ES_EVENT_CHANNELS_MAX
 
-/** A channel of an event of the batch. */
-typedef struct use_t {
+/** One channel of one event. */
+typedef struct batch_channel_t {
     apr_uint64_t hash;
     es_slot_t slot; /* found under the lock */
-} use_t;
+} batch_channel_t;
 
-/** What is known of an event of the batch. */
-typedef struct mark_t {
+/** What the lookups find out about one event. */
+typedef struct batch_event_t {
     apr_uint64_t publisher_hash; /* of the publisher's id, if it has one */
-    int is_known;                /* 1 = retained; found under the lock */
-} mark_t;
+    int is_known; /* 1 = retained already; found under the lock */
+} batch_event_t;
 
-/** A batch on its way. */
+/** The arguments, what was found out about them, and the result. */
 typedef struct batch_t {
     const es_entry_t *entries;
     int count;
     apr_uint64_t now_ms;
-    use_t *uses;   /* of all entries, one after the other */
-    mark_t *marks; /* count */
-    int *dups;     /* count; as es_batch_dups_find has them */
-    use_t few_uses[LINKS_SMALL];
-    mark_t few_marks[LINKS_SMALL];
-    int few_dups[LINKS_SMALL];
-    es_appended_t done;
+    batch_channel_t *channels; /* those of all entries in a row */
+    batch_event_t *events;     /* count of them */
+    int *dups;                 /* count; from es_batch_dups_find */
+    batch_channel_t small_channels[SMALL_BATCH];
+    batch_event_t small_events[SMALL_BATCH];
+    int small_dups[SMALL_BATCH];
+    es_appended_t result;
 } batch_t;
 
 /* ---- before the lock --------------------------------------------------- */
 
-/** Number of links, or 0 when the batch is not one. */
-static apr_size_t count_uses(const es_entry_t *entries, int count)
+/** @return the channels of all entries, or 0: an argument is out of range */
+static apr_size_t count_channels(const es_entry_t *entries, int count)
 {
-    apr_size_t uses = 0;
+    apr_size_t channels = 0;
     int i, k;
 
     for (i = 0; i < count; i++) {
@@ -73,12 +73,12 @@ static apr_size_t count_uses(const es_entry_t *entries, int count)
                 return 0;
             }
         }
-        uses += entries[i].nchannels;
+        channels += entries[i].nchannels;
     }
-    return uses;
+    return channels;
 }
 
-/** Does the batch fit? With room for the longest id that we could give. */
+/** Does the batch fit? An id of ours counts with its longest text. */
 static int fits(const es_store_t *store, const es_entry_t *entries, int count)
 {
     apr_uint64_t most = store->layout.params.ring_bytes / 2;
@@ -101,77 +101,76 @@ static int fits(const es_store_t *store, const es_entry_t *entries, int count)
     return 1;
 }
 
-/** Room for what is noted of the batch. No pool here: it is needed as long
- * as this call. @return 0 when there is no memory */
-static int make_notes(batch_t *batch, apr_size_t uses)
+/** malloc and not a pool: it is freed when the call ends. @return 0 without
+ * memory; free_batch is due all the same */
+static int alloc_batch(batch_t *batch, apr_size_t channels)
 {
     apr_size_t count = (apr_size_t)batch->count;
 
-    batch->uses = batch->few_uses;
-    batch->marks = batch->few_marks;
-    batch->dups = batch->few_dups;
-    if (uses > LINKS_SMALL) {
-        batch->uses = malloc(uses * sizeof(use_t));
-        batch->marks = malloc(count * sizeof(mark_t));
+    batch->channels = batch->small_channels;
+    batch->events = batch->small_events;
+    batch->dups = batch->small_dups;
+    if (channels > SMALL_BATCH) {
+        batch->channels = malloc(channels * sizeof(batch_channel_t));
+        batch->events = malloc(count * sizeof(batch_event_t));
         batch->dups = malloc(count * sizeof(int));
     }
-    return batch->uses != NULL && batch->marks != NULL && batch->dups != NULL;
+    return batch->channels != NULL && batch->events != NULL &&
+           batch->dups != NULL;
 }
 
-static void free_notes(const batch_t *batch)
+static void free_batch(const batch_t *batch)
 {
-    if (batch->uses != batch->few_uses) {
-        free(batch->uses);
-        free(batch->marks);
+    if (batch->channels != batch->small_channels) {
+        free(batch->channels);
+        free(batch->events);
         free(batch->dups);
     }
 }
 
 static void hash_all(const es_store_t *store, batch_t *batch)
 {
-    use_t *use = batch->uses;
+    batch_channel_t *channel = batch->channels;
     int i, k;
 
     for (i = 0; i < batch->count; i++) {
         es_slice_t publisher_id = batch->entries[i].frame->publisher_id;
 
-        batch->marks[i].publisher_hash =
+        batch->events[i].publisher_hash =
             publisher_id.len != 0
                 ? es_publisher_ids_hash(&store->publisher_ids, publisher_id)
                 : 0;
-        batch->marks[i].is_known = 0;
-        for (k = 0; k < batch->entries[i].nchannels; k++, use++) {
-            use->hash =
-                es_channels_hash(&store->tab, batch->entries[i].channels[k]);
-            use->slot = 0;
+        for (k = 0; k < batch->entries[i].nchannels; k++, channel++) {
+            channel->hash = es_channels_hash(&store->channels,
+                                             batch->entries[i].channels[k]);
         }
     }
 }
 
 /* ---- under the lock: slots --------------------------------------------- */
 
-/** A slot for each channel, and the clients of each, once. When it fails,
- * touched may have bits of channels before: a needless wake-up at worst. */
+/** Find or make the slots and count the clients of each channel once. A
+ * failure may leave bits in touched: at worst a child wakes up for nothing. */
 static apr_status_t find_slots(es_store_t *store, batch_t *batch,
                                apr_uint64_t *touched)
 {
-    use_t *use = batch->uses;
+    batch_channel_t *channel = batch->channels;
     int i, k;
 
-    batch->done.clients = 0;
-    es_channels_begin(&store->tab);
+    batch->result.clients = 0;
+    es_channels_begin_batch(&store->channels);
     for (i = 0; i < batch->count; i++) {
-        for (k = 0; k < batch->entries[i].nchannels; k++, use++) {
-            apr_status_t rv =
-                es_channels_make(&store->tab, batch->entries[i].channels[k],
-                                 use->hash, &use->slot);
+        for (k = 0; k < batch->entries[i].nchannels; k++, channel++) {
+            apr_status_t rv = es_channels_make(&store->channels,
+                                               batch->entries[i].channels[k],
+                                               channel->hash, &channel->slot);
 
             if (rv != APR_SUCCESS) {
                 return rv;
             }
-            if (es_channels_use_slot(&store->tab, use->slot)) {
-                batch->done.clients +=
-                    es_subscriptions_sum(&store->counts, use->slot, touched);
+            if (es_channels_use_slot(&store->channels, channel->slot)) {
+                batch->result.clients += es_subscriptions_of_slot(
+                    &store->subscriptions, channel->slot, touched);
             }
         }
     }
@@ -180,14 +179,13 @@ static apr_status_t find_slots(es_store_t *store, batch_t *batch,
 
 /* ---- under the lock: known events ----------------------------------------
  *
- * A publisher that got no answer sends its event once more, under the same
- * id. The same event is one with the same id, the same channels and the same
- * frame, byte for byte; under the lock these bytes can be looked at where they
- * stand.
+ * A publisher that got no answer sends its event again with the same id. Two
+ * events are the same if they have the same id, channels and frame, byte for
+ * byte. The lock keeps the bytes in the ring, so they are compared in place.
  */
 
 static int is_same(const es_store_t *store, const es_record_t *record,
-                   const es_entry_t *entry, const use_t *uses)
+                   const es_entry_t *entry, const batch_channel_t *channels)
 {
     int i;
 
@@ -195,7 +193,7 @@ static int is_same(const es_store_t *store, const es_record_t *record,
         return 0;
     }
     for (i = 0; i < entry->nchannels; i++) {
-        if (!es_journal_record_has(record, uses[i].slot)) {
+        if (!es_journal_record_has(record, channels[i].slot)) {
             return 0;
         }
     }
@@ -203,99 +201,102 @@ static int is_same(const es_store_t *store, const es_record_t *record,
 }
 
 /**
- * Look an event with a publisher's id up.
+ * Look up an event by its publisher's id.
  *
- * @param found    the record that is this event; pos is 0 when it is new
+ * @param found    the record of this event; pos is 0 if the event is new
  * @param channel  on APR_EEXIST the number of the channel
- * @return APR_SUCCESS; APR_EEXIST: a channel retains another event with the
- *         id; APR_EGENERAL: the index is damaged, repair
+ * @return APR_SUCCESS; APR_EEXIST: a channel retains another event with this
+ *         id; APR_EGENERAL: the index is damaged, repair it
  */
-static apr_status_t find_same(const es_store_t *store, const es_entry_t *entry,
-                              const mark_t *mark, const use_t *uses,
-                              es_record_t *found, int *channel)
+static apr_status_t find_published(const es_store_t *store,
+                                   const es_entry_t *entry,
+                                   const batch_event_t *event,
+                                   const batch_channel_t *channels,
+                                   es_record_t *found, int *channel)
 {
     int i;
 
     for (i = 0; i < entry->nchannels; i++) {
-        apr_status_t rv = es_publisher_ids_find(
-            &store->publisher_ids, mark->publisher_hash, uses[i].slot,
-            entry->frame->publisher_id, found);
+        es_slot_t slot = channels[i].slot;
+        apr_status_t rv =
+            es_publisher_ids_find(&store->publisher_ids, event->publisher_hash,
+                                  slot, entry->frame->publisher_id, found);
 
         if (rv != APR_SUCCESS) {
             return rv;
         }
         if (found->pos != 0 &&
-            es_channels_has_dropped(&store->tab, uses[i].slot, found->pos)) {
+            es_channels_has_dropped(&store->channels, slot, found->pos)) {
             found->pos = 0;
         }
         if (found->pos != 0) {
-            /* of the same channels, if it is the same: then there is nothing
-             * else to be found in them */
+            /* the same event has the same channels, so the other channels
+             * hold nothing else with this id */
             *channel = i;
-            return is_same(store, found, entry, uses) ? APR_SUCCESS
-                                                      : APR_EEXIST;
+            return is_same(store, found, entry, channels) ? APR_SUCCESS
+                                                          : APR_EEXIST;
         }
     }
     return APR_SUCCESS;
 }
 
-/** The id of the batch is the highest of its events. */
-static void raise_id(batch_t *batch, const es_id_t *id)
+/** The id of the batch is the highest id of its events. */
+static void raise_last_id(batch_t *batch, const es_id_t *id)
 {
-    if (es_id_compare(id, &batch->done.last_id) > 0) {
-        batch->done.last_id = *id;
+    if (es_id_compare(id, &batch->result.last_id) > 0) {
+        batch->result.last_id = *id;
     }
 }
 
-static void add_known(es_appended_t *done, const es_record_t *found)
+static void add_known(es_appended_t *appended, const es_record_t *found)
 {
-    if (done->known_from == 0 || found->pos < done->known_from) {
-        done->known_from = found->pos;
+    if (appended->known_from == 0 || found->pos < appended->known_from) {
+        appended->known_from = found->pos;
     }
-    if (found->next > done->known_to) {
-        done->known_to = found->next;
+    if (found->next > appended->known_to) {
+        appended->known_to = found->next;
     }
 }
 
-/** Is the event retained? */
+/** Is event number i retained already? */
 static apr_status_t find_known_one(const es_store_t *store, batch_t *batch,
-                                   int event, const use_t *uses)
+                                   int i, const batch_channel_t *channels)
 {
-    mark_t *mark = &batch->marks[event];
+    batch_event_t *event = &batch->events[i];
     es_record_t found;
-    apr_status_t rv = find_same(store, &batch->entries[event], mark, uses,
-                                &found, &batch->done.clash.channel);
+    apr_status_t rv = find_published(store, &batch->entries[i], event, channels,
+                                     &found, &batch->result.clash.channel);
 
     if (rv == APR_SUCCESS && found.pos != 0) {
-        mark->is_known = 1;
-        raise_id(batch, &found.id);
-        add_known(&batch->done, &found);
+        event->is_known = 1;
+        raise_last_id(batch, &found.id);
+        add_known(&batch->result, &found);
     }
-    batch->done.clash.event = event;
+    batch->result.clash.event = i;
     return rv;
 }
 
-/** Which events are not to be written, as they are there? */
+/** Find the events that are retained already and so are not written. */
 static apr_status_t find_known(es_store_t *store, batch_t *batch)
 {
-    const use_t *uses = batch->uses;
+    const batch_channel_t *channels = batch->channels;
     int i;
 
-    batch->done.last_id.ms = batch->done.last_id.n = 0;
-    batch->done.known = 0;
-    batch->done.known_from = batch->done.known_to = 0;
+    batch->result.last_id.ms = batch->result.last_id.n = 0;
+    batch->result.known = 0;
+    batch->result.known_from = batch->result.known_to = 0;
     for (i = 0; i < batch->count; i++) {
-        batch->marks[i].is_known = batch->dups[i] >= 0;
+        batch->events[i].is_known = batch->dups[i] >= 0;
         if (batch->entries[i].frame->publisher_id.len != 0 &&
-            !batch->marks[i].is_known) {
-            apr_status_t rv = find_known_one(store, batch, i, uses);
+            !batch->events[i].is_known) {
+            apr_status_t rv = find_known_one(store, batch, i, channels);
 
             if (rv != APR_SUCCESS) {
                 return rv;
             }
         }
-        batch->done.known += batch->marks[i].is_known;
-        uses += batch->entries[i].nchannels;
+        batch->result.known += batch->events[i].is_known;
+        channels += batch->entries[i].nchannels;
     }
     return APR_SUCCESS;
 }
@@ -314,15 +315,15 @@ apr_status_t es_store_evict_oldest(es_store_t *store)
         return rv == APR_EOF ? APR_EOF : APR_EGENERAL;
     }
     if (oldest.pos != tail) {
-        /* a pad stood there, and that may be enough */
-        es_journal_drop(journal, oldest.pos);
+        /* the tail was at a pad; dropping it may make enough room */
+        es_journal_set_tail(journal, oldest.pos);
         return APR_SUCCESS;
     }
-    /* the table first, then the tail: see es_channels_evict */
+    /* the table first, then the tail; es_channels_evict tells why */
     for (i = 0; i < oldest.nslots; i++) {
-        es_channels_evict(&store->tab, oldest.slots[i], tail, &oldest.id);
+        es_channels_evict(&store->channels, oldest.slots[i], tail, &oldest.id);
     }
-    es_journal_drop(journal, oldest.next);
+    es_journal_set_tail(journal, oldest.next);
     return APR_SUCCESS;
 }
 
@@ -336,9 +337,10 @@ apr_status_t es_store_evict_until(es_store_t *store, es_pos_t end)
     return APR_SUCCESS;
 }
 
-/** Write one event behind at. @return where it ends, 0 when damaged */
+/** Write one event at or after at. @return its end, 0 when damaged */
 static es_pos_t write_event(es_store_t *store, const es_entry_t *entry,
-                            const mark_t *mark, const use_t *uses, es_pos_t at,
+                            const batch_event_t *event,
+                            const batch_channel_t *channels, es_pos_t at,
                             const es_id_t *id)
 {
     int has_publisher_id = entry->frame->publisher_id.len != 0;
@@ -358,44 +360,46 @@ static es_pos_t write_event(es_store_t *store, const es_entry_t *entry,
     content.nlinks = entry->nchannels;
     size = es_journal_record_size(
         entry->nchannels, es_frame_size(entry->frame, content.id_text.len));
-    pos = es_journal_place(&store->journal, at, size);
+    pos = es_journal_record_pos(&store->journal, at, size);
     if (es_store_evict_until(store, pos + size) != APR_SUCCESS) {
         return 0;
     }
     for (i = 0; i < entry->nchannels; i++) {
-        links[i].slot = uses[i].slot;
+        es_slot_t slot = channels[i].slot;
+
+        links[i].slot = slot;
         links[i].spare = 0;
         links[i].previous = es_channels_append(
-            &store->tab, uses[i].slot, pos, es_journal_tail(&store->journal));
+            &store->channels, slot, pos, es_journal_tail(&store->journal));
         links[i].publisher_before =
-            has_publisher_id ? es_publisher_ids_add(&store->publisher_ids,
-                                                    mark->publisher_hash,
-                                                    uses[i].slot, pos, i)
-                             : 0;
+            has_publisher_id
+                ? es_publisher_ids_add(&store->publisher_ids,
+                                       event->publisher_hash, slot, pos, i)
+                : 0;
     }
     es_journal_write(&store->journal, at, pos, size, &content);
     return pos + size;
 }
 
-/** Who publishes to a closed channel opens it again. */
-static void reopen(const es_store_t *store, const batch_t *batch)
+/** An event opens its channels again. */
+static void reopen_channels(const es_store_t *store, const batch_t *batch)
 {
-    const use_t *use = batch->uses;
+    const batch_channel_t *channel = batch->channels;
     int i, k;
 
     for (i = 0; i < batch->count; i++) {
-        for (k = 0; k < batch->entries[i].nchannels; k++, use++) {
-            if (!batch->marks[i].is_known) {
-                es_channels_until(&store->tab, use->slot, 0);
+        for (k = 0; k < batch->entries[i].nchannels; k++, channel++) {
+            if (!batch->events[i].is_known) {
+                es_channels_set_closed(&store->channels, channel->slot, 0);
             }
         }
     }
 }
 
-/** Write all events and commit. */
+/** Write the events that are new, and commit. */
 static apr_status_t write_batch(es_store_t *store, batch_t *batch)
 {
-    const use_t *uses = batch->uses;
+    const batch_channel_t *channels = batch->channels;
     es_id_t id = es_store_last_id(store);
     es_pos_t at;
     int i;
@@ -403,22 +407,22 @@ static apr_status_t write_batch(es_store_t *store, batch_t *batch)
     if (!es_journal_is_sane(&store->journal)) {
         return APR_EGENERAL;
     }
-    at = batch->done.from = es_journal_head(&store->journal);
+    at = batch->result.from = es_journal_head(&store->journal);
     for (i = 0; i < batch->count; i++) {
-        if (!batch->marks[i].is_known) {
+        if (!batch->events[i].is_known) {
             id = es_id_next(&id, batch->now_ms);
-            at = write_event(store, &batch->entries[i], &batch->marks[i], uses,
-                             at, &id);
+            at = write_event(store, &batch->entries[i], &batch->events[i],
+                             channels, at, &id);
             if (at == 0) {
                 return APR_EGENERAL;
             }
-            raise_id(batch, &id);
+            raise_last_id(batch, &id);
         }
-        uses += batch->entries[i].nchannels;
+        channels += batch->entries[i].nchannels;
     }
     es_journal_commit(&store->journal, at, &id);
-    reopen(store, batch);
-    batch->done.head = at;
+    reopen_channels(store, batch);
+    batch->result.head = at;
     return APR_SUCCESS;
 }
 
@@ -430,20 +434,17 @@ static apr_status_t try_append(es_store_t *store, batch_t *batch,
     if (rv == APR_SUCCESS) {
         rv = find_known(store, batch);
     }
-    if (rv == APR_SUCCESS) {
-        rv = write_batch(store, batch);
-    }
-    return rv;
+    return rv == APR_SUCCESS ? write_batch(store, batch) : rv;
 }
 
 static apr_status_t append_locked(es_store_t *store, batch_t *batch,
                                   apr_uint64_t *touched,
-                                  es_repair_report_t *news)
+                                  es_repair_report_t *report)
 {
     apr_status_t rv = try_append(store, batch, touched);
 
     if (rv == APR_EGENERAL) {
-        rv = es_store_repair(store, news);
+        rv = es_store_repair(store, report);
         if (rv == APR_SUCCESS) {
             rv = try_append(store, batch, touched);
         }
@@ -455,12 +456,12 @@ apr_status_t es_store_append_any(es_store_t *store, const es_entry_t *entries,
                                  int count, apr_uint64_t now_ms,
                                  apr_uint64_t *touched, es_appended_t *out)
 {
-    apr_size_t uses = count_uses(entries, count);
-    es_repair_report_t news;
+    apr_size_t channels = count_channels(entries, count);
+    es_repair_report_t report;
     batch_t batch;
-    apr_status_t rv;
+    apr_status_t rv = APR_ENOMEM;
 
-    if (uses == 0) {
+    if (channels == 0) {
         return APR_EINVAL;
     }
     if (!fits(store, entries, count)) {
@@ -469,22 +470,21 @@ apr_status_t es_store_append_any(es_store_t *store, const es_entry_t *entries,
     batch.entries = entries;
     batch.count = count;
     batch.now_ms = now_ms;
-    rv = APR_ENOMEM;
-    if (make_notes(&batch, uses)) {
+    if (alloc_batch(&batch, channels)) {
         hash_all(store, &batch);
         rv = es_batch_dups_find(entries, count, store->publisher_ids.key,
-                                batch.dups, &batch.done.clash);
+                                batch.dups, &batch.result.clash);
     }
     if (rv == APR_SUCCESS) {
-        rv = es_store_lock(store, &news);
+        rv = es_store_lock(store, &report);
         if (rv == APR_SUCCESS) {
-            rv = append_locked(store, &batch, touched, &news);
-            es_store_unlock(store, &news);
+            rv = append_locked(store, &batch, touched, &report);
+            es_store_unlock(store, &report);
         }
     }
-    free_notes(&batch);
+    free_batch(&batch);
     if (rv == APR_SUCCESS || rv == APR_EEXIST) {
-        *out = batch.done;
+        *out = batch.result;
     }
     return rv;
 }

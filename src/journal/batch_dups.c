@@ -11,18 +11,18 @@
 #include <stdlib.h>
 
 /** A channel of an event; event is its number + 1, 0 = an empty place. */
-typedef struct pair_t {
+typedef struct id_pair_t {
     apr_uint64_t hash;
     int event;
     int channel;
-} pair_t;
+} id_pair_t;
 
-typedef struct table_t {
+typedef struct dup_table_t {
     const es_entry_t *entries;
     const unsigned char *key;
-    pair_t *pairs;
+    id_pair_t *pairs;
     apr_size_t mask;
-} table_t;
+} dup_table_t;
 
 static apr_size_t count_pairs(const es_entry_t *entries, int count)
 {
@@ -37,8 +37,8 @@ static apr_size_t count_pairs(const es_entry_t *entries, int count)
     return pairs;
 }
 
-static int is_same_pair(const table_t *table, const pair_t *pair, int event,
-                        int channel)
+static int is_same_pair(const dup_table_t *table, const id_pair_t *pair,
+                        int event, int channel)
 {
     const es_entry_t *a = &table->entries[pair->event - 1];
     const es_entry_t *b = &table->entries[event];
@@ -48,8 +48,8 @@ static int is_same_pair(const table_t *table, const pair_t *pair, int event,
 }
 
 /** The place of the pair: its own, or an empty one where it belongs. */
-static pair_t *place_of(const table_t *table, apr_uint64_t hash, int event,
-                        int channel)
+static id_pair_t *find_pair(const dup_table_t *table, apr_uint64_t hash,
+                            int event, int channel)
 {
     apr_size_t at = (apr_size_t)hash & table->mask;
 
@@ -82,7 +82,7 @@ int es_batch_dups_same_names(const es_entry_t *a, const es_entry_t *b)
 }
 
 /** Put an event's pairs in. @return 0 when it clashes in channel *channel */
-static int put(const table_t *table, int event, int *dup, int *channel)
+static int put(const dup_table_t *table, int event, int *dup, int *channel)
 {
     const es_entry_t *entry = &table->entries[event];
     apr_uint64_t id = apr_siphash24(entry->frame->publisher_id.data,
@@ -93,7 +93,7 @@ static int put(const table_t *table, int event, int *dup, int *channel)
         apr_uint64_t hash =
             id ^ apr_siphash24(entry->channels[k].data, entry->channels[k].len,
                                table->key);
-        pair_t *pair = place_of(table, hash, event, k);
+        id_pair_t *pair = find_pair(table, hash, event, k);
 
         if (pair->event != 0) {
             const es_entry_t *before = &table->entries[pair->event - 1];
@@ -115,7 +115,7 @@ apr_status_t es_batch_dups_find(const es_entry_t *entries, int count,
                                 es_clash_t *clash)
 {
     apr_size_t pairs = count > 1 ? count_pairs(entries, count) : 0;
-    table_t table = {entries, (const unsigned char *)key, NULL, 1};
+    dup_table_t table = {entries, (const unsigned char *)key, NULL, 1};
     apr_status_t rv = APR_SUCCESS;
     int i, channel;
 

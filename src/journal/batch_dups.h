@@ -13,7 +13,7 @@
  * Find the twins of a batch.
  *
  * @param key    secret of the hash
- * @param twins  count places: the index of the earlier event that is the
+ * @param dups  count places: the index of the earlier event that is the
  *               same, or -1
  * @param clash  filled on APR_EEXIST
  * @return APR_SUCCESS; APR_EEXIST: two of them clash; APR_ENOMEM

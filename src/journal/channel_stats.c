@@ -10,13 +10,13 @@
 
 /* Slots that are looked at under the lock at a time: their counts are spread
  * over a row for each child. */
-#define SLICE 64
+#define SLOTS_PER_LOCK 64
 
 /** Copy a slot's figures. @return 0 when the channel is not known */
 static int copy_slot(const es_store_t *store, es_slot_t slot,
                      apr_uint64_t now_ms, es_channel_stats_t *out)
 {
-    const es_chan_t *chan = es_channels_at(&store->tab, slot);
+    const es_chan_t *chan = es_channels_at(&store->channels, slot);
 
     if (chan == NULL || chan->state != ES_CHAN_USED) {
         return 0;
@@ -24,7 +24,7 @@ static int copy_slot(const es_store_t *store, es_slot_t slot,
     out->slot = slot;
     out->name_len = chan->name_len;
     memcpy(out->name, chan->name, chan->name_len);
-    out->clients = es_subscriptions_sum(&store->counts, slot, NULL);
+    out->clients = es_subscriptions_of_slot(&store->subscriptions, slot, NULL);
     out->events =
         chan->retained > chan->dropped ? chan->retained - chan->dropped : 0;
     out->closed_until = chan->closed_until_ms;
@@ -36,20 +36,20 @@ static int copy_slot(const es_store_t *store, es_slot_t slot,
 int es_channel_stats_find(es_store_t *store, es_slice_t name,
                           apr_uint64_t now_ms, es_channel_stats_t *out)
 {
-    apr_uint64_t hash = es_channels_hash(&store->tab, name);
+    apr_uint64_t hash = es_channels_hash(&store->channels, name);
     es_slot_t slot = 0;
-    es_repair_report_t news;
+    es_repair_report_t report;
     int known = 0;
 
     memset(out, 0, sizeof(*out));
-    if (es_store_lock(store, &news) != APR_SUCCESS) {
+    if (es_store_lock(store, &report) != APR_SUCCESS) {
         return 0;
     }
-    if (es_channels_find(&store->tab, name, hash, &slot) == APR_SUCCESS &&
+    if (es_channels_find(&store->channels, name, hash, &slot) == APR_SUCCESS &&
         slot != 0) {
         known = copy_slot(store, slot, now_ms, out);
     }
-    es_store_unlock(store, &news);
+    es_store_unlock(store, &report);
     return known;
 }
 
@@ -62,29 +62,29 @@ static int begins_with(const es_chan_t *chan, es_slice_t prefix)
 int es_channel_stats_next(es_store_t *store, es_slot_t *at, es_slice_t prefix,
                           apr_uint64_t now_ms, es_channel_stats_t *out, int max)
 {
-    es_repair_report_t news;
+    es_repair_report_t report;
     int found = 0;
-    int looks;
+    int slots;
 
-    if (es_store_lock(store, &news) != APR_SUCCESS) {
+    if (es_store_lock(store, &report) != APR_SUCCESS) {
         *at = 0;
         return 0;
     }
-    for (looks = 0; looks < SLICE && found < max; looks++) {
-        if (*at >= store->tab.table->fresh) {
+    for (slots = 0; slots < SLOTS_PER_LOCK && found < max; slots++) {
+        if (*at >= store->channels.table->high_slot) {
             *at = 0;
             break;
         }
         (*at)++;
-        if (es_channels_at(&store->tab, *at) == NULL) {
+        if (es_channels_at(&store->channels, *at) == NULL) {
             *at = 0;
             break;
         }
-        if (begins_with(es_channels_at(&store->tab, *at), prefix)) {
+        if (begins_with(es_channels_at(&store->channels, *at), prefix)) {
             found += copy_slot(store, *at, now_ms, &out[found]);
         }
     }
-    es_store_unlock(store, &news);
+    es_store_unlock(store, &report);
     return found;
 }
 
@@ -92,16 +92,16 @@ void es_channel_stats_add(es_store_t *store, es_slot_t *at, apr_uint64_t now_ms,
                           es_channel_totals_t *totals)
 {
     es_channel_stats_t stats;
-    es_repair_report_t news;
-    int looks;
+    es_repair_report_t report;
+    int slots;
 
-    if (es_store_lock(store, &news) != APR_SUCCESS) {
+    if (es_store_lock(store, &report) != APR_SUCCESS) {
         *at = 0;
         return;
     }
-    for (looks = 0; looks < SLICE; looks++) {
-        if (*at >= store->tab.table->fresh ||
-            !es_channels_at(&store->tab, *at + 1)) {
+    for (slots = 0; slots < SLOTS_PER_LOCK; slots++) {
+        if (*at >= store->channels.table->high_slot ||
+            !es_channels_at(&store->channels, *at + 1)) {
             *at = 0;
             break;
         }
@@ -111,12 +111,13 @@ void es_channel_stats_add(es_store_t *store, es_slot_t *at, apr_uint64_t now_ms,
             totals->events += stats.events;
         }
     }
-    es_store_unlock(store, &news);
+    es_store_unlock(store, &report);
 }
 
 /** Is pos an event's of the channel: retained, and behind its last close? */
-static int look(const es_store_t *store, const es_channel_stats_t *stats,
-                es_pos_t pos, es_record_t *record)
+static int look_at_event(const es_store_t *store,
+                         const es_channel_stats_t *stats, es_pos_t pos,
+                         es_record_t *record)
 {
     return pos > stats->closed &&
            es_store_look(store, pos, record) == APR_SUCCESS &&
@@ -128,7 +129,7 @@ int es_channel_stats_last(const es_store_t *store,
 {
     es_record_t record;
 
-    if (!look(store, stats, stats->newest, &record)) {
+    if (!look_at_event(store, stats, stats->newest, &record)) {
         return 0;
     }
     *id = record.id;
@@ -140,8 +141,8 @@ int es_channel_stats_last(const es_store_t *store,
  *
  * @return 1 when it is the channel's first
  */
-static int is_first(const es_store_t *store, const es_channel_stats_t *stats,
-                    es_pos_t *ahead, es_id_t *id)
+static int look_ahead(const es_store_t *store, const es_channel_stats_t *stats,
+                      es_pos_t *ahead, es_id_t *id)
 {
     es_pos_t tail = es_store_tail(store);
     es_record_t record;
@@ -173,11 +174,11 @@ int es_channel_stats_first(const es_store_t *store,
     es_record_t record;
     int found = 0;
 
-    while (look(store, stats, pos, &record)) {
+    while (look_at_event(store, stats, pos, &record)) {
         *id = record.id;
         found = 1;
         pos = es_journal_record_before(&record, stats->slot);
-        if (is_first(store, stats, &ahead, id)) {
+        if (look_ahead(store, stats, &ahead, id)) {
             break;
         }
     }

@@ -26,74 +26,77 @@
 
 #define SWEEP_MAX 1024
 
-void es_channels_use(es_channels_t *tab, const es_layout_t *layout, void *mem,
-                     const es_subscriptions_t *counts)
+void es_channels_attach(es_channels_t *channels, const es_layout_t *layout,
+                        void *mem, const es_subscriptions_t *subscriptions)
 {
     es_store_segment_t *segment = mem;
 
-    tab->table = &segment->table;
-    tab->buckets = (apr_uint32_t *)((char *)mem + layout->buckets);
-    tab->slots = (es_chan_t *)((char *)mem + layout->slots);
-    tab->count = layout->params.channels;
-    tab->nbuckets = layout->nbuckets;
-    tab->key[0] = segment->facts.key[0];
-    tab->key[1] = segment->facts.key[1];
-    tab->counts = counts;
+    channels->table = &segment->table;
+    channels->buckets = (apr_uint32_t *)((char *)mem + layout->buckets);
+    channels->slots = (es_chan_t *)((char *)mem + layout->slots);
+    channels->nslots = layout->params.channels;
+    channels->nbuckets = layout->nbuckets;
+    channels->key[0] = segment->hdr.key[0];
+    channels->key[1] = segment->hdr.key[1];
+    channels->subscriptions = subscriptions;
 }
 
-es_chan_t *es_channels_at(const es_channels_t *tab, es_slot_t slot)
+es_chan_t *es_channels_at(const es_channels_t *channels, es_slot_t slot)
 {
-    return slot != 0 && slot <= tab->count ? &tab->slots[slot - 1] : NULL;
+    return slot != 0 && slot <= channels->nslots ? &channels->slots[slot - 1]
+                                                 : NULL;
 }
 
-es_slice_t es_channels_name(const es_channels_t *tab, es_slot_t slot)
+es_slice_t es_channels_name(const es_channels_t *channels, es_slot_t slot)
 {
-    const es_chan_t *chan = es_channels_at(tab, slot);
+    const es_chan_t *chan = es_channels_at(channels, slot);
 
     /* name_len is a byte and cannot be more than there is room */
     return chan != NULL ? es_slice(chan->name, chan->name_len)
                         : es_slice(NULL, 0);
 }
 
-apr_uint64_t es_channels_hash(const es_channels_t *tab, es_slice_t name)
+apr_uint64_t es_channels_hash(const es_channels_t *channels, es_slice_t name)
 {
     /* with a secret key: names come from clients, who could choose such that
      * all fall into one bucket */
-    return apr_siphash24(name.data, name.len, (const unsigned char *)tab->key);
+    return apr_siphash24(name.data, name.len,
+                         (const unsigned char *)channels->key);
 }
 
-void es_channels_begin(const es_channels_t *tab)
+void es_channels_begin_batch(const es_channels_t *channels)
 {
-    tab->table->batch++;
+    channels->table->batch++;
 }
 
-void es_channels_clock(const es_channels_t *tab, apr_uint64_t now_ms)
+void es_channels_set_clock(const es_channels_t *channels, apr_uint64_t now_ms)
 {
     /* relaxed: of two that come at once either is right */
-    __atomic_store_n(&tab->table->now_ms, now_ms, __ATOMIC_RELAXED);
+    __atomic_store_n(&channels->table->now_ms, now_ms, __ATOMIC_RELAXED);
 }
 
-int es_channels_use_slot(const es_channels_t *tab, es_slot_t slot)
+int es_channels_use_slot(const es_channels_t *channels, es_slot_t slot)
 {
-    es_chan_t *chan = es_channels_at(tab, slot);
+    es_chan_t *chan = es_channels_at(channels, slot);
 
-    if (chan == NULL || chan->batch == tab->table->batch) {
+    if (chan == NULL || chan->batch == channels->table->batch) {
         return 0;
     }
-    chan->batch = tab->table->batch;
+    chan->batch = channels->table->batch;
     return 1;
 }
 
-apr_status_t es_channels_find(const es_channels_t *tab, es_slice_t name,
+apr_status_t es_channels_find(const es_channels_t *channels, es_slice_t name,
                               apr_uint64_t hash, es_slot_t *slot)
 {
-    apr_uint32_t at = *es_channels_bucket(tab, hash);
+    apr_uint32_t at = *es_channels_bucket(channels, hash);
     apr_uint32_t steps;
 
     for (steps = 0; at != 0; steps++) {
-        const es_chan_t *chan = es_channels_at(tab, at);
+        const es_chan_t *chan = es_channels_at(channels, at);
 
-        if (chan == NULL || chan->state != ES_CHAN_USED || steps > tab->count) {
+        if (chan == NULL || chan->state != ES_CHAN_USED ||
+            steps > channels->nslots) {
             return APR_EGENERAL;
         }
         if (chan->hash == hash &&
@@ -107,14 +110,14 @@ apr_status_t es_channels_find(const es_channels_t *tab, es_slice_t name,
 }
 
 /** Take a slot out of its bucket's chain. */
-static apr_status_t unlink_slot(const es_channels_t *tab, es_slot_t slot)
+static apr_status_t unlink_slot(const es_channels_t *channels, es_slot_t slot)
 {
-    es_chan_t *chan = es_channels_at(tab, slot);
-    apr_uint32_t *from = es_channels_bucket(tab, chan->hash);
+    es_chan_t *chan = es_channels_at(channels, slot);
+    apr_uint32_t *from = es_channels_bucket(channels, chan->hash);
     apr_uint32_t steps;
 
-    for (steps = 0; steps <= tab->count; steps++) {
-        es_chan_t *at = es_channels_at(tab, *from);
+    for (steps = 0; steps <= channels->nslots; steps++) {
+        es_chan_t *at = es_channels_at(channels, *from);
 
         if (at == NULL) {
             break;
@@ -129,59 +132,63 @@ static apr_status_t unlink_slot(const es_channels_t *tab, es_slot_t slot)
     return APR_EGENERAL;
 }
 
-static int is_idle(const es_channels_t *tab, es_slot_t slot)
+static int is_idle(const es_channels_t *channels, es_slot_t slot)
 {
-    const es_chan_t *chan = es_channels_at(tab, slot);
+    const es_chan_t *chan = es_channels_at(channels, slot);
 
     return chan->state == ES_CHAN_USED && chan->retained == 0 &&
-           chan->batch != tab->table->batch &&
+           chan->batch != channels->table->batch &&
            chan->closed_until_ms <=
-               __atomic_load_n(&tab->table->now_ms, __ATOMIC_RELAXED) &&
-           es_subscriptions_is_idle(tab->counts, slot);
+               __atomic_load_n(&channels->table->now_ms, __ATOMIC_RELAXED) &&
+           es_subscriptions_is_idle(channels->subscriptions, slot);
 }
 
-void es_channels_forget(const es_channels_t *tab, const es_id_t *id)
+void es_channels_raise_forgotten(const es_channels_t *channels,
+                                 const es_id_t *id)
 {
-    es_id_t forgotten = {tab->table->forgotten_ms, tab->table->forgotten_n};
+    es_id_t forgotten = {channels->table->forgotten_ms,
+                         channels->table->forgotten_n};
 
     if (es_id_compare(id, &forgotten) > 0) {
-        es_channels_store_id(&tab->table->forgotten_ms,
-                             &tab->table->forgotten_n, id);
+        es_channels_store_id(&channels->table->forgotten_ms,
+                             &channels->table->forgotten_n, id);
     }
 }
 
-static apr_status_t reclaim(const es_channels_t *tab, es_slot_t slot)
+static apr_status_t reclaim(const es_channels_t *channels, es_slot_t slot)
 {
-    es_chan_t *chan = es_channels_at(tab, slot);
+    es_chan_t *chan = es_channels_at(channels, slot);
     es_id_t evicted = {chan->evicted_ms, chan->evicted_n};
-    apr_status_t rv = unlink_slot(tab, slot);
+    apr_status_t rv = unlink_slot(channels, slot);
 
     if (rv != APR_SUCCESS) {
         return rv;
     }
     /* death before: a repair keeps the channel, and the higher value of
      * forgotten only costs a needless reset */
-    es_channels_forget(tab, &evicted);
+    es_channels_raise_forgotten(channels, &evicted);
     /* death after: a repair puts it into the free list */
     es_channels_set_state(chan, ES_CHAN_FREE);
     return APR_SUCCESS;
 }
 
 /** Find an idle slot with the hand, see the head of this file. */
-static apr_status_t sweep(const es_channels_t *tab, es_slot_t *slot)
+static apr_status_t sweep(const es_channels_t *channels, es_slot_t *slot)
 {
-    es_table_t *table = tab->table;
-    apr_uint32_t left = table->barren < tab->count ? tab->count : SWEEP_MAX;
+    es_table_t *table = channels->table;
+    apr_uint32_t left =
+        table->sweep_misses < channels->nslots ? channels->nslots : SWEEP_MAX;
 
     for (; left > 0; left--) {
-        table->hand = table->hand < tab->count ? table->hand + 1 : 1;
-        if (is_idle(tab, table->hand)) {
-            table->barren = 0;
-            *slot = table->hand;
-            return reclaim(tab, table->hand);
+        table->sweep_slot =
+            table->sweep_slot < channels->nslots ? table->sweep_slot + 1 : 1;
+        if (is_idle(channels, table->sweep_slot)) {
+            table->sweep_misses = 0;
+            *slot = table->sweep_slot;
+            return reclaim(channels, table->sweep_slot);
         }
-        if (table->barren < tab->count) {
-            table->barren++;
+        if (table->sweep_misses < channels->nslots) {
+            table->sweep_misses++;
         }
     }
     return APR_ENOMEM;
@@ -189,12 +196,12 @@ static apr_status_t sweep(const es_channels_t *tab, es_slot_t *slot)
 
 /** Get a slot that is in no chain and no list; its state is free. Death of
  * the caller before it sets the state: a repair finds a free slot. */
-static apr_status_t take_slot(const es_channels_t *tab, es_slot_t *slot)
+static apr_status_t take_slot(const es_channels_t *channels, es_slot_t *slot)
 {
-    es_table_t *table = tab->table;
+    es_table_t *table = channels->table;
 
     if (table->free != 0) {
-        const es_chan_t *chan = es_channels_at(tab, table->free);
+        const es_chan_t *chan = es_channels_at(channels, table->free);
 
         if (chan == NULL || chan->state != ES_CHAN_FREE) {
             return APR_EGENERAL;
@@ -203,51 +210,51 @@ static apr_status_t take_slot(const es_channels_t *tab, es_slot_t *slot)
         table->free = chan->next;
         return APR_SUCCESS;
     }
-    if (table->fresh < tab->count) {
-        table->fresh++;
-        *slot = table->fresh;
+    if (table->high_slot < channels->nslots) {
+        table->high_slot++;
+        *slot = table->high_slot;
         return APR_SUCCESS;
     }
-    return sweep(tab, slot);
+    return sweep(channels, slot);
 }
 
-apr_status_t es_channels_make(const es_channels_t *tab, es_slice_t name,
+apr_status_t es_channels_make(const es_channels_t *channels, es_slice_t name,
                               apr_uint64_t hash, es_slot_t *slot)
 {
-    apr_status_t rv = es_channels_find(tab, name, hash, slot);
+    apr_status_t rv = es_channels_find(channels, name, hash, slot);
     es_chan_t *chan;
 
     if (rv != APR_SUCCESS || *slot != 0) {
         return rv;
     }
-    rv = take_slot(tab, slot);
+    rv = take_slot(channels, slot);
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    chan = es_channels_at(tab, *slot);
+    chan = es_channels_at(channels, *slot);
     chan->hash = hash;
     chan->name_len = (unsigned char)name.len;
     memcpy(chan->name, name.data, name.len);
     /* relaxed: nobody else knows the slot yet */
     __atomic_store_n(&chan->newest, 0, __ATOMIC_RELAXED);
-    __atomic_store_n(&chan->gone, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&chan->evicted_pos, 0, __ATOMIC_RELAXED);
     __atomic_store_n(&chan->closed_pos, 0, __ATOMIC_RELAXED);
     __atomic_store_n(&chan->closed_until_ms, 0, __ATOMIC_RELAXED);
     chan->retained = 0;
     chan->dropped = 0;
     chan->batch = 0;
-    chan->evicted_ms = tab->table->forgotten_ms;
-    chan->evicted_n = tab->table->forgotten_n;
+    chan->evicted_ms = channels->table->forgotten_ms;
+    chan->evicted_n = channels->table->forgotten_n;
     /* death before: free; after: used, and a repair links it */
     es_channels_set_state(chan, ES_CHAN_USED);
-    es_channels_link(tab, *slot);
+    es_channels_link(channels, *slot);
     return APR_SUCCESS;
 }
 
-es_pos_t es_channels_append(const es_channels_t *tab, es_slot_t slot,
+es_pos_t es_channels_append(const es_channels_t *channels, es_slot_t slot,
                             es_pos_t pos, es_pos_t tail)
 {
-    es_chan_t *chan = es_channels_at(tab, slot);
+    es_chan_t *chan = es_channels_at(channels, slot);
     es_pos_t previous;
 
     if (chan == NULL) {
@@ -265,10 +272,10 @@ es_pos_t es_channels_append(const es_channels_t *tab, es_slot_t slot,
     return previous;
 }
 
-void es_channels_evict(const es_channels_t *tab, es_slot_t slot, es_pos_t pos,
-                       const es_id_t *id)
+void es_channels_evict(const es_channels_t *channels, es_slot_t slot,
+                       es_pos_t pos, const es_id_t *id)
 {
-    es_chan_t *chan = es_channels_at(tab, slot);
+    es_chan_t *chan = es_channels_at(channels, slot);
     es_id_t evicted;
 
     if (chan == NULL) {
@@ -284,7 +291,7 @@ void es_channels_evict(const es_channels_t *tab, es_slot_t slot, es_pos_t pos,
         es_channels_store_id(&chan->evicted_ms, &chan->evicted_n, id);
     }
     /* relaxed: the release of the tail that follows orders it */
-    __atomic_store_n(&chan->gone, pos, __ATOMIC_RELAXED);
+    __atomic_store_n(&chan->evicted_pos, pos, __ATOMIC_RELAXED);
     if (chan->retained > 0) {
         chan->retained--;
     }
@@ -293,10 +300,10 @@ void es_channels_evict(const es_channels_t *tab, es_slot_t slot, es_pos_t pos,
     }
 }
 
-void es_channels_drop(const es_channels_t *tab, es_slot_t slot, es_pos_t pos,
-                      const es_id_t *id)
+void es_channels_drop(const es_channels_t *channels, es_slot_t slot,
+                      es_pos_t pos, const es_id_t *id)
 {
-    es_chan_t *chan = es_channels_at(tab, slot);
+    es_chan_t *chan = es_channels_at(channels, slot);
 
     if (chan == NULL) {
         return;
@@ -309,17 +316,17 @@ void es_channels_drop(const es_channels_t *tab, es_slot_t slot, es_pos_t pos,
     __atomic_store_n(&chan->closed_pos, pos, __ATOMIC_RELAXED);
 }
 
-void es_channels_close(const es_channels_t *tab, es_slot_t slot, es_pos_t pos,
-                       const es_id_t *id, apr_uint64_t until_ms)
+void es_channels_close(const es_channels_t *channels, es_slot_t slot,
+                       es_pos_t pos, const es_id_t *id, apr_uint64_t until_ms)
 {
-    es_channels_drop(tab, slot, pos, id);
-    es_channels_until(tab, slot, until_ms);
+    es_channels_drop(channels, slot, pos, id);
+    es_channels_set_closed(channels, slot, until_ms);
 }
 
-void es_channels_until(const es_channels_t *tab, es_slot_t slot,
-                       apr_uint64_t until_ms)
+void es_channels_set_closed(const es_channels_t *channels, es_slot_t slot,
+                            apr_uint64_t until_ms)
 {
-    es_chan_t *chan = es_channels_at(tab, slot);
+    es_chan_t *chan = es_channels_at(channels, slot);
 
     if (chan != NULL && chan->closed_until_ms != until_ms) {
         /* relaxed: as closed_pos above */
@@ -327,27 +334,27 @@ void es_channels_until(const es_channels_t *tab, es_slot_t slot,
     }
 }
 
-int es_channels_has_dropped(const es_channels_t *tab, es_slot_t slot,
+int es_channels_has_dropped(const es_channels_t *channels, es_slot_t slot,
                             es_pos_t pos)
 {
-    const es_chan_t *chan = es_channels_at(tab, slot);
+    const es_chan_t *chan = es_channels_at(channels, slot);
 
     return chan != NULL && pos <= chan->closed_pos;
 }
 
-void es_channels_mark(const es_channels_t *tab, es_slot_t slot,
-                      const es_id_t *id)
+void es_channels_set_evicted(const es_channels_t *channels, es_slot_t slot,
+                             const es_id_t *id)
 {
-    es_chan_t *chan = es_channels_at(tab, slot);
+    es_chan_t *chan = es_channels_at(channels, slot);
 
     if (chan != NULL) {
         es_channels_store_id(&chan->evicted_ms, &chan->evicted_n, id);
     }
 }
 
-es_id_t es_channels_evicted(const es_channels_t *tab, es_slot_t slot)
+es_id_t es_channels_evicted(const es_channels_t *channels, es_slot_t slot)
 {
-    const es_chan_t *chan = es_channels_at(tab, slot);
+    const es_chan_t *chan = es_channels_at(channels, slot);
     es_id_t evicted = {0, 0};
 
     if (chan != NULL) {
@@ -357,7 +364,8 @@ es_id_t es_channels_evicted(const es_channels_t *tab, es_slot_t slot)
     return evicted;
 }
 
-int es_channels_has_room(const es_channels_t *tab)
+int es_channels_has_room(const es_channels_t *channels)
 {
-    return tab->table->free != 0 || tab->table->fresh < tab->count;
+    return channels->table->free != 0 ||
+           channels->table->high_slot < channels->nslots;
 }

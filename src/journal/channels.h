@@ -18,38 +18,38 @@ typedef struct es_channels_t {
     es_table_t *table;
     apr_uint32_t *buckets;
     es_chan_t *slots;
-    apr_uint32_t count;    /* slots */
+    apr_uint32_t nslots;
     apr_uint32_t nbuckets; /* a power of 2 */
     apr_uint64_t key[2];   /* own copy */
-    const es_subscriptions_t *counts;
+    const es_subscriptions_t *subscriptions;
 } es_channels_t;
 
-void es_channels_use(es_channels_t *tab, const es_layout_t *layout, void *mem,
-                     const es_subscriptions_t *counts);
+void es_channels_attach(es_channels_t *channels, const es_layout_t *layout,
+                        void *mem, const es_subscriptions_t *subscriptions);
 
 /** @return NULL when the slot is out of range */
-es_chan_t *es_channels_at(const es_channels_t *tab, es_slot_t slot);
+es_chan_t *es_channels_at(const es_channels_t *channels, es_slot_t slot);
 
-es_slice_t es_channels_name(const es_channels_t *tab, es_slot_t slot);
+es_slice_t es_channels_name(const es_channels_t *channels, es_slot_t slot);
 
 /** Needs no lock; to be done before it is taken. */
-apr_uint64_t es_channels_hash(const es_channels_t *tab, es_slice_t name);
+apr_uint64_t es_channels_hash(const es_channels_t *channels, es_slice_t name);
 
 /** A new batch: slots used by the one before may be reclaimed again. */
-void es_channels_begin(const es_channels_t *tab);
+void es_channels_begin_batch(const es_channels_t *channels);
 
 /** What the clock says: channels that are closed until later stay. Needs no
  * lock. */
-void es_channels_clock(const es_channels_t *tab, apr_uint64_t now_ms);
+void es_channels_set_clock(const es_channels_t *channels, apr_uint64_t now_ms);
 
 /** Used by the present batch. @return 1 the first time in this batch */
-int es_channels_use_slot(const es_channels_t *tab, es_slot_t slot);
+int es_channels_use_slot(const es_channels_t *channels, es_slot_t slot);
 
 /**
  * @param slot  0 when the channel has none
  * @return APR_SUCCESS, or APR_EGENERAL: the chains are damaged, repair
  */
-apr_status_t es_channels_find(const es_channels_t *tab, es_slice_t name,
+apr_status_t es_channels_find(const es_channels_t *channels, es_slice_t name,
                               apr_uint64_t hash, es_slot_t *slot);
 
 /**
@@ -58,57 +58,58 @@ apr_status_t es_channels_find(const es_channels_t *tab, es_slice_t name,
  * @return APR_SUCCESS; APR_ENOMEM: all slots are in use; APR_EGENERAL: the
  *         chains are damaged, repair
  */
-apr_status_t es_channels_make(const es_channels_t *tab, es_slice_t name,
+apr_status_t es_channels_make(const es_channels_t *channels, es_slice_t name,
                               apr_uint64_t hash, es_slot_t *slot);
 
 /** The journal has got a record of the slot. @return the one before, or 0 */
-es_pos_t es_channels_append(const es_channels_t *tab, es_slot_t slot,
+es_pos_t es_channels_append(const es_channels_t *channels, es_slot_t slot,
                             es_pos_t pos, es_pos_t tail);
 
 /** The journal is about to lose the record of the slot at pos. */
-void es_channels_evict(const es_channels_t *tab, es_slot_t slot, es_pos_t pos,
-                       const es_id_t *id);
+void es_channels_evict(const es_channels_t *channels, es_slot_t slot,
+                       es_pos_t pos, const es_id_t *id);
 
 /**
  * The journal has got a close of the slot, and it is committed: what was
  * before it is dropped.
  */
-void es_channels_close(const es_channels_t *tab, es_slot_t slot, es_pos_t pos,
-                       const es_id_t *id, apr_uint64_t until_ms);
+void es_channels_close(const es_channels_t *channels, es_slot_t slot,
+                       es_pos_t pos, const es_id_t *id, apr_uint64_t until_ms);
 
 /** The first half of it: drop what was before the close. */
-void es_channels_drop(const es_channels_t *tab, es_slot_t slot, es_pos_t pos,
-                      const es_id_t *id);
+void es_channels_drop(const es_channels_t *channels, es_slot_t slot,
+                      es_pos_t pos, const es_id_t *id);
 
 /** The other one: it is closed until then; 0 = open, as after an event. */
-void es_channels_until(const es_channels_t *tab, es_slot_t slot,
-                       apr_uint64_t until_ms);
+void es_channels_set_closed(const es_channels_t *channels, es_slot_t slot,
+                            apr_uint64_t until_ms);
 
 /** 1 when a record of the slot at pos is not after its last close. */
-int es_channels_has_dropped(const es_channels_t *tab, es_slot_t slot,
+int es_channels_has_dropped(const es_channels_t *channels, es_slot_t slot,
                             es_pos_t pos);
 
 /* ---- carrying over ----------------------------------------------------- */
 
 /** Records of the slot up to id were evicted before the slot was made. */
-void es_channels_mark(const es_channels_t *tab, es_slot_t slot,
-                      const es_id_t *id);
+void es_channels_set_evicted(const es_channels_t *channels, es_slot_t slot,
+                             const es_id_t *id);
 
 /** Up to which id records of the slot are gone; {0, 0} without slot. */
-es_id_t es_channels_evicted(const es_channels_t *tab, es_slot_t slot);
+es_id_t es_channels_evicted(const es_channels_t *channels, es_slot_t slot);
 
 /** Records up to id were evicted of channels that have no slot. */
-void es_channels_forget(const es_channels_t *tab, const es_id_t *id);
+void es_channels_raise_forgotten(const es_channels_t *channels,
+                                 const es_id_t *id);
 
 /** 1 when a slot can be made without taking that of another channel. */
-int es_channels_has_room(const es_channels_t *tab);
+int es_channels_has_room(const es_channels_t *channels);
 
 /* ---- single words of the table, for its repair and its check; lock held -- */
 
-static inline apr_uint32_t *es_channels_bucket(const es_channels_t *tab,
+static inline apr_uint32_t *es_channels_bucket(const es_channels_t *channels,
                                                apr_uint64_t hash)
 {
-    return &tab->buckets[hash & (tab->nbuckets - 1)];
+    return &channels->buckets[hash & (channels->nbuckets - 1)];
 }
 
 static inline void es_channels_set_state(es_chan_t *chan, apr_uint32_t state)
@@ -127,10 +128,11 @@ static inline void es_channels_store_id(apr_uint64_t *ms, apr_uint64_t *n,
 }
 
 /** Put a slot into its bucket's chain, by one store. */
-static inline void es_channels_link(const es_channels_t *tab, es_slot_t slot)
+static inline void es_channels_link(const es_channels_t *channels,
+                                    es_slot_t slot)
 {
-    es_chan_t *chan = es_channels_at(tab, slot);
-    apr_uint32_t *bucket = es_channels_bucket(tab, chan->hash);
+    es_chan_t *chan = es_channels_at(channels, slot);
+    apr_uint32_t *bucket = es_channels_bucket(channels, chan->hash);
 
     chan->next = *bucket;
     __atomic_store_n(bucket, slot, __ATOMIC_RELEASE);

@@ -11,7 +11,7 @@
 #define POS APR_UINT64_T_FMT
 
 /** Walk each chain and the free list, by which all slots must be met once. */
-static const char *check_channels(const es_channels_t *tab, apr_pool_t *p)
+static const char *check_channels(const es_channels_t *channels, apr_pool_t *p)
 {
     apr_uint32_t used = 0;
     apr_uint32_t linked = 0;
@@ -19,37 +19,40 @@ static const char *check_channels(const es_channels_t *tab, apr_pool_t *p)
     apr_uint32_t i;
     es_slot_t at;
 
-    if (tab->table->fresh > tab->count) {
+    if (channels->table->high_slot > channels->nslots) {
         return "more fresh slots than there are";
     }
-    for (i = 0; i < tab->nbuckets; i++) {
-        for (at = tab->buckets[i]; at != 0; at = tab->slots[at - 1].next) {
-            const es_chan_t *chan = es_channels_at(tab, at);
+    for (i = 0; i < channels->nbuckets; i++) {
+        for (at = channels->buckets[i]; at != 0;
+             at = channels->slots[at - 1].next) {
+            const es_chan_t *chan = es_channels_at(channels, at);
 
-            if (chan == NULL || at > tab->table->fresh ||
+            if (chan == NULL || at > channels->table->high_slot ||
                 chan->state != ES_CHAN_USED ||
-                es_channels_bucket(tab, chan->hash) != &tab->buckets[i] ||
-                chan->hash !=
-                    es_channels_hash(tab, es_channels_name(tab, at)) ||
-                ++linked > tab->count) {
+                es_channels_bucket(channels, chan->hash) !=
+                    &channels->buckets[i] ||
+                chan->hash != es_channels_hash(
+                                  channels, es_channels_name(channels, at)) ||
+                ++linked > channels->nslots) {
                 return apr_psprintf(p, "bucket %u: slot %u is wrong", i, at);
             }
         }
     }
-    for (at = tab->table->free; at != 0; at = tab->slots[at - 1].next) {
-        const es_chan_t *chan = es_channels_at(tab, at);
+    for (at = channels->table->free; at != 0;
+         at = channels->slots[at - 1].next) {
+        const es_chan_t *chan = es_channels_at(channels, at);
 
-        if (chan == NULL || at > tab->table->fresh ||
-            chan->state != ES_CHAN_FREE || ++unused > tab->count) {
+        if (chan == NULL || at > channels->table->high_slot ||
+            chan->state != ES_CHAN_FREE || ++unused > channels->nslots) {
             return apr_psprintf(p, "free list: slot %u is wrong", at);
         }
     }
-    for (at = 1; at <= tab->table->fresh; at++) {
-        used += tab->slots[at - 1].state == ES_CHAN_USED;
+    for (at = 1; at <= channels->table->high_slot; at++) {
+        used += channels->slots[at - 1].state == ES_CHAN_USED;
     }
-    if (used != linked || used + unused != tab->table->fresh) {
+    if (used != linked || used + unused != channels->table->high_slot) {
         return apr_psprintf(p, "%u slots used, %u linked, %u free of %u", used,
-                            linked, unused, tab->table->fresh);
+                            linked, unused, channels->table->high_slot);
     }
     return NULL;
 }
@@ -62,11 +65,11 @@ static const char *check_record(es_store_t *store, const es_record_t *record,
     int i;
 
     for (i = 0; i < record->nslots; i++) {
-        es_chan_t *chan = es_channels_at(&store->tab, record->slots[i]);
+        es_chan_t *chan = es_channels_at(&store->channels, record->slots[i]);
         es_id_t evicted = {chan->evicted_ms, chan->evicted_n};
 
         if (chan->state != ES_CHAN_USED ||
-            record->slots[i] > store->tab.table->fresh) {
+            record->slots[i] > store->channels.table->high_slot) {
             return apr_psprintf(p, "record %" POS ": slot %u is not used",
                                 record->pos, record->slots[i]);
         }
@@ -125,8 +128,8 @@ static const char *check_slots(es_store_t *store, const apr_uint32_t *seen,
     es_pos_t tail = es_journal_tail(&store->journal);
     es_slot_t slot;
 
-    for (slot = 1; slot <= store->tab.table->fresh; slot++) {
-        const es_chan_t *chan = es_channels_at(&store->tab, slot);
+    for (slot = 1; slot <= store->channels.table->high_slot; slot++) {
+        const es_chan_t *chan = es_channels_at(&store->channels, slot);
 
         if (chan->state != ES_CHAN_USED) {
             continue;
@@ -160,10 +163,10 @@ static const char *find_fault(es_store_t *store, apr_pool_t *p)
     if (!es_journal_is_sane(&store->journal)) {
         return "head and tail make no sense";
     }
-    why = check_channels(&store->tab, p);
+    why = check_channels(&store->channels, p);
     if (why == NULL) {
-        for (slot = 1; slot <= store->tab.table->fresh; slot++) {
-            es_channels_at(&store->tab, slot)->scan = 0;
+        for (slot = 1; slot <= store->channels.table->high_slot; slot++) {
+            es_channels_at(&store->channels, slot)->scan = 0;
         }
         why = check_records(store, seen, p);
     }
@@ -173,7 +176,7 @@ static const char *find_fault(es_store_t *store, apr_pool_t *p)
     if (why == NULL) {
         why = es_publisher_ids_check(&store->publisher_ids, p);
     }
-    if (why == NULL && !es_subscriptions_check(&store->counts, &child)) {
+    if (why == NULL && !es_subscriptions_check(&store->subscriptions, &child)) {
         why = apr_psprintf(p, "place %u: counts and total differ", child);
     }
     return why;
@@ -181,13 +184,13 @@ static const char *find_fault(es_store_t *store, apr_pool_t *p)
 
 int es_store_check(es_store_t *store, const char **why, apr_pool_t *p)
 {
-    es_repair_report_t news;
+    es_repair_report_t report;
 
-    if (es_store_lock(store, &news) != APR_SUCCESS) {
+    if (es_store_lock(store, &report) != APR_SUCCESS) {
         *why = "the lock is not to be had";
         return 0;
     }
     *why = find_fault(store, p);
-    es_store_unlock(store, &news);
+    es_store_unlock(store, &report);
     return *why == NULL;
 }

@@ -10,16 +10,16 @@
 #include "journal/store_priv.h"
 
 /** A close on its way. */
-typedef struct closing_t {
+typedef struct close_t {
     es_slice_t name;
     apr_uint64_t hash;
     apr_uint64_t now_ms;
     apr_uint64_t until_ms;
-    es_closed_t done;
-} closing_t;
+    es_closed_t closed;
+} close_t;
 
 /** Write the record and commit it. */
-static apr_status_t write_close(es_store_t *store, closing_t *closing,
+static apr_status_t write_close(es_store_t *store, close_t *request,
                                 es_slot_t slot, const es_id_t *id)
 {
     es_journal_t *journal = &store->journal;
@@ -32,69 +32,71 @@ static apr_status_t write_close(es_store_t *store, closing_t *closing,
         return APR_EGENERAL;
     }
     head = es_journal_head(journal);
-    pos = es_journal_place(journal, head, size);
+    pos = es_journal_record_pos(journal, head, size);
     if (es_store_evict_until(store, pos + size) != APR_SUCCESS) {
         return APR_EGENERAL;
     }
     link.slot = slot;
-    link.previous =
-        es_channels_append(&store->tab, slot, pos, es_journal_tail(journal));
+    link.previous = es_channels_append(&store->channels, slot, pos,
+                                       es_journal_tail(journal));
     content.id = *id;
-    content.until_ms = closing->until_ms;
+    content.until_ms = request->until_ms;
     content.links = &link;
     content.nlinks = 1;
     es_journal_write(journal, head, pos, size, &content);
     es_journal_commit(journal, pos + size, id);
-    closing->done.from = head;
-    closing->done.head = pos + size;
-    es_channels_close(&store->tab, slot, pos, id, closing->until_ms);
+    request->closed.from = head;
+    request->closed.head = pos + size;
+    es_channels_close(&store->channels, slot, pos, id, request->until_ms);
     return APR_SUCCESS;
 }
 
-static apr_status_t try_close(es_store_t *store, closing_t *closing,
+static apr_status_t try_close(es_store_t *store, close_t *request,
                               apr_uint64_t *touched)
 {
     es_id_t last = es_store_last_id(store);
     es_slot_t slot;
     apr_status_t rv;
 
-    es_channels_begin(&store->tab);
-    rv = es_channels_make(&store->tab, closing->name, closing->hash, &slot);
+    es_channels_begin_batch(&store->channels);
+    rv =
+        es_channels_make(&store->channels, request->name, request->hash, &slot);
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    (void)es_channels_use_slot(&store->tab, slot);
-    closing->done.clients = es_subscriptions_sum(&store->counts, slot, touched);
-    closing->done.id = es_id_next(&last, closing->now_ms);
-    return write_close(store, closing, slot, &closing->done.id);
+    (void)es_channels_use_slot(&store->channels, slot);
+    request->closed.clients =
+        es_subscriptions_of_slot(&store->subscriptions, slot, touched);
+    request->closed.id = es_id_next(&last, request->now_ms);
+    return write_close(store, request, slot, &request->closed.id);
 }
 
 apr_status_t es_store_close_any(es_store_t *store, es_slice_t name,
                                 apr_uint64_t now_ms, apr_uint64_t until_ms,
                                 apr_uint64_t *touched, es_closed_t *out)
 {
-    closing_t closing = {.name = name, .now_ms = now_ms, .until_ms = until_ms};
-    es_repair_report_t news;
+    close_t request = {.name = name, .now_ms = now_ms, .until_ms = until_ms};
+    es_repair_report_t report;
     apr_status_t rv;
 
     if (name.len < 1 || name.len > ES_CHANNEL_NAME_MAX) {
         return APR_EINVAL;
     }
-    closing.hash = es_channels_hash(&store->tab, name);
-    rv = es_store_lock(store, &news);
+    request.hash = es_channels_hash(&store->channels, name);
+    rv = es_store_lock(store, &report);
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    rv = try_close(store, &closing, touched);
+    rv = try_close(store, &request, touched);
     if (rv == APR_EGENERAL) {
-        rv = es_store_repair(store, &news);
+        rv = es_store_repair(store, &report);
         if (rv == APR_SUCCESS) {
-            rv = try_close(store, &closing, touched);
+            rv = try_close(store, &request, touched);
         }
     }
-    es_store_unlock(store, &news);
+    es_store_unlock(store, &report);
     if (rv == APR_SUCCESS) {
-        *out = closing.done;
+        *out = request.closed;
     }
     return rv;
 }
@@ -110,7 +112,7 @@ apr_status_t es_close_channel(es_store_t *store, es_slice_t name,
 int es_close_is_closed(const es_store_t *store, es_slot_t slot,
                        apr_uint64_t now_ms)
 {
-    const es_chan_t *chan = es_channels_at(&store->tab, slot);
+    const es_chan_t *chan = es_channels_at(&store->channels, slot);
 
     /* relaxed: the lock that was taken to subscribe orders it */
     return chan != NULL &&
@@ -126,7 +128,7 @@ int es_close_was_since(const es_store_t *store, const es_slot_t *slots,
      * was stored before that tail */
     __atomic_thread_fence(__ATOMIC_ACQUIRE);
     for (i = 0; i < count; i++) {
-        const es_chan_t *chan = es_channels_at(&store->tab, slots[i]);
+        const es_chan_t *chan = es_channels_at(&store->channels, slots[i]);
 
         if (chan != NULL &&
             __atomic_load_n(&chan->closed_pos, __ATOMIC_RELAXED) >= pos) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A word for each place in the segment. It is written by its child alone, and
- * zeroed by the parent when that is dead (es_store_forget). All is relaxed: a
+ * zeroed by the parent when that is dead (es_store_reap). All is relaxed: a
  * value that is seen late makes a pause a little longer or shorter, nothing
  * else hangs on it.
  *

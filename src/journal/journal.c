@@ -32,27 +32,28 @@
 #endif
 #endif
 
-void es_journal_use(es_journal_t *journal, const es_layout_t *layout, void *mem)
+void es_journal_attach(es_journal_t *journal, const es_layout_t *layout,
+                       void *mem)
 {
     es_store_segment_t *segment = mem;
 
-    journal->end = &segment->end;
-    journal->begin = &segment->begin;
+    journal->head = &segment->head;
+    journal->tail = &segment->tail;
     journal->ring = (char *)mem + layout->ring;
     journal->bytes = layout->params.ring_bytes;
-    journal->channels = layout->params.channels;
+    journal->nslots = layout->params.channels;
 }
 
 es_pos_t es_journal_head(const es_journal_t *journal)
 {
     /* acquire: pairs with es_journal_commit */
-    return __atomic_load_n(&journal->end->head, __ATOMIC_ACQUIRE);
+    return __atomic_load_n(&journal->head->pos, __ATOMIC_ACQUIRE);
 }
 
 es_pos_t es_journal_tail(const es_journal_t *journal)
 {
     /* relaxed: readers that need an order have their fence */
-    return __atomic_load_n(&journal->begin->tail, __ATOMIC_RELAXED);
+    return __atomic_load_n(&journal->tail->pos, __ATOMIC_RELAXED);
 }
 
 int es_journal_is_sane(const es_journal_t *journal)
@@ -145,7 +146,7 @@ static int fill(const es_journal_t *journal, es_record_t *record,
     record->id.n = rec->id_n;
     record->nslots = rec->nslots;
     for (i = 0; i < rec->nslots; i++) {
-        if (links[i].slot == 0 || links[i].slot > journal->channels ||
+        if (links[i].slot == 0 || links[i].slot > journal->nslots ||
             links[i].previous >= rec->pos || links[i].previous % ES_LINE != 0) {
             return 0;
         }
@@ -225,7 +226,7 @@ apr_status_t es_journal_copy(const es_journal_t *journal,
 
 /* The parts are within the record: es_journal_look has checked that. */
 
-static char *place_of(const es_journal_t *journal, const es_record_t *record)
+static char *record_at(const es_journal_t *journal, const es_record_t *record)
 {
     return journal->ring + record->pos % journal->bytes;
 }
@@ -240,15 +241,15 @@ es_slice_t es_journal_id(const es_journal_t *journal, const es_record_t *record)
 es_slice_t es_journal_frame(const es_journal_t *journal,
                             const es_record_t *record)
 {
-    return es_slice(place_of(journal, record) + wire_of(record) +
+    return es_slice(record_at(journal, record) + wire_of(record) +
                         record->head_len,
                     record->frame_len);
 }
 
-apr_uint64_t es_journal_until(const es_journal_t *journal,
-                              const es_record_t *record)
+apr_uint64_t es_journal_closed_until(const es_journal_t *journal,
+                                     const es_record_t *record)
 {
-    return ((const es_record_hdr_t *)place_of(journal, record))->until_ms;
+    return ((const es_record_hdr_t *)record_at(journal, record))->until_ms;
 }
 
 es_link_t *es_journal_link_at(const es_journal_t *journal, es_pos_t pos,
@@ -300,20 +301,20 @@ apr_uint64_t es_journal_record_size(int nlinks, apr_uint64_t frame_len)
     return ES_ALIGN_UP(size, ES_LINE);
 }
 
-es_pos_t es_journal_place(const es_journal_t *journal, es_pos_t at,
-                          apr_uint64_t size)
+es_pos_t es_journal_record_pos(const es_journal_t *journal, es_pos_t at,
+                               apr_uint64_t size)
 {
     apr_uint64_t rest = journal->bytes - at % journal->bytes;
 
     return size <= rest ? at : at + rest;
 }
 
-void es_journal_drop(const es_journal_t *journal, es_pos_t pos)
+void es_journal_set_tail(const es_journal_t *journal, es_pos_t pos)
 {
     /* release, so that who sees this tail sees what the table says of the
      * records before it; then a release fence, see the head of this file.
      * Death here: the record is gone, nothing was written over it yet. */
-    __atomic_store_n(&journal->begin->tail, pos, __ATOMIC_RELEASE);
+    __atomic_store_n(&journal->tail->pos, pos, __ATOMIC_RELEASE);
     __atomic_thread_fence(__ATOMIC_RELEASE);
 }
 
@@ -343,8 +344,8 @@ static apr_uint16_t flags_of(const es_frame_t *frame)
 void es_journal_write(const es_journal_t *journal, es_pos_t at, es_pos_t pos,
                       apr_uint64_t size, const es_content_t *content)
 {
-    char *place = journal->ring + pos % journal->bytes;
-    es_record_hdr_t *rec = (es_record_hdr_t *)place;
+    char *start = journal->ring + pos % journal->bytes;
+    es_record_hdr_t *rec = (es_record_hdr_t *)start;
     apr_size_t links_len = content->nlinks * sizeof(es_link_t);
     const es_frame_t *frame = content->frame;
     apr_size_t frame_len =
@@ -370,8 +371,8 @@ void es_journal_write(const es_journal_t *journal, es_pos_t at, es_pos_t pos,
     rec->frame_len = (apr_uint32_t)frame_len;
     rec->id_len = (apr_uint32_t)content->id_text.len;
 
-    memcpy(place + sizeof(*rec), content->links, links_len);
-    wire = place + rec->wire_off;
+    memcpy(start + sizeof(*rec), content->links, links_len);
+    wire = start + rec->wire_off;
     memcpy(wire, head, rec->head_len);
     wire += rec->head_len;
     if (frame != NULL) {
@@ -384,15 +385,15 @@ void es_journal_write(const es_journal_t *journal, es_pos_t at, es_pos_t pos,
 void es_journal_commit(const es_journal_t *journal, es_pos_t head,
                        const es_id_t *last)
 {
-    es_head_t *end = journal->end;
+    es_head_t *words = journal->head;
 
     /* ms first: death between the two leaves an id above the last one that
      * was committed ({new ms, old n}; with the same ms, one store changes
      * all), and ids of what was not committed were seen by nobody. Release:
      * the compiler must keep the order. */
-    __atomic_store_n(&end->last_ms, last->ms, __ATOMIC_RELEASE);
-    __atomic_store_n(&end->last_n, last->n, __ATOMIC_RELEASE);
+    __atomic_store_n(&words->last_ms, last->ms, __ATOMIC_RELEASE);
+    __atomic_store_n(&words->last_n, last->n, __ATOMIC_RELEASE);
     /* release: whoever sees this head sees all records before it. Death
      * before it: none of the batch is there; after it: all. */
-    __atomic_store_n(&end->head, head, __ATOMIC_RELEASE);
+    __atomic_store_n(&words->pos, head, __ATOMIC_RELEASE);
 }

@@ -10,11 +10,11 @@
 #include "journal/layout.h"
 
 typedef struct es_journal_t {
-    es_head_t *end;
-    es_tail_t *begin;
+    es_head_t *head;
+    es_tail_t *tail;
     char *ring;
-    apr_uint64_t bytes;    /* of the ring, from the params */
-    apr_uint32_t channels; /* highest slot */
+    apr_uint64_t bytes;  /* of the ring, from the params */
+    apr_uint32_t nslots; /* slots are 1..nslots */
 } es_journal_t;
 
 /** What a record is made of. */
@@ -27,8 +27,8 @@ typedef struct es_content_t {
     int nlinks; /* 1..ES_EVENT_CHANNELS_MAX */
 } es_content_t;
 
-void es_journal_use(es_journal_t *journal, const es_layout_t *layout,
-                    void *mem);
+void es_journal_attach(es_journal_t *journal, const es_layout_t *layout,
+                       void *mem);
 
 /** Head, with acquire order: all before it is complete. */
 es_pos_t es_journal_head(const es_journal_t *journal);
@@ -65,8 +65,8 @@ es_slice_t es_journal_frame(const es_journal_t *journal,
                             const es_record_t *record);
 
 /** Until when a close closes. */
-apr_uint64_t es_journal_until(const es_journal_t *journal,
-                              const es_record_t *record);
+apr_uint64_t es_journal_closed_until(const es_journal_t *journal,
+                                     const es_record_t *record);
 
 /** Link number index of a record at pos, if there is one. @return NULL when
  * that would be beyond the ring */
@@ -83,15 +83,15 @@ es_link_t *es_journal_link_at(const es_journal_t *journal, es_pos_t pos,
 apr_uint64_t es_journal_record_size(int nlinks, apr_uint64_t frame_len);
 
 /** Where a record of this size starts when at is the next free place. */
-es_pos_t es_journal_place(const es_journal_t *journal, es_pos_t at,
-                          apr_uint64_t size);
+es_pos_t es_journal_record_pos(const es_journal_t *journal, es_pos_t at,
+                               apr_uint64_t size);
 
 /**
  * Give up all before pos; es_journal_write may overwrite it afterwards.
  *
  * @param pos  the start of a record, or the head
  */
-void es_journal_drop(const es_journal_t *journal, es_pos_t pos);
+void es_journal_set_tail(const es_journal_t *journal, es_pos_t pos);
 
 /**
  * Write a record, and a pad from at up to it. Nobody sees it before
@@ -99,7 +99,7 @@ void es_journal_drop(const es_journal_t *journal, es_pos_t pos);
  * than the ring.
  *
  * @param at    end of what was written before, the head at first
- * @param pos   from es_journal_place
+ * @param pos   from es_journal_record_pos
  * @param size  from es_journal_record_size
  */
 void es_journal_write(const es_journal_t *journal, es_pos_t at, es_pos_t pos,

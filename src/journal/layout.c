@@ -7,7 +7,7 @@
 
 /* Bytes of the ring for one bucket of publishers' ids: about as many buckets
  * as there are records when all of them have an id and are small. */
-#define RING_FOR_OWN 256
+#define RING_PER_BUCKET 256
 
 /** The least power of 2 that is not below least. */
 static apr_uint64_t power_of_two(apr_uint64_t least)
@@ -23,7 +23,7 @@ static apr_uint64_t power_of_two(apr_uint64_t least)
 int es_layout_of(es_layout_t *layout, const es_store_params_t *params)
 {
     apr_uint64_t at = sizeof(es_store_segment_t);
-    es_store_params_t *own = &layout->params;
+    es_store_params_t *rounded = &layout->params;
 
     if (params->ring_bytes == 0 || params->ring_bytes > ES_LAYOUT_RING_MAX ||
         params->channels == 0 || params->channels > ES_LAYOUT_CHANNELS_MAX ||
@@ -31,25 +31,27 @@ int es_layout_of(es_layout_t *layout, const es_store_params_t *params)
         params->max_children > ES_LAYOUT_CHILDREN_MAX) {
         return 0;
     }
-    *own = *params;
-    own->ring_bytes = ES_ALIGN_UP(own->ring_bytes, ES_LAYOUT_PAGE);
+    *rounded = *params;
+    rounded->ring_bytes = ES_ALIGN_UP(rounded->ring_bytes, ES_LAYOUT_PAGE);
 
-    layout->nbuckets = (apr_uint32_t)power_of_two(own->channels);
-    layout->npublisher_ids = power_of_two(own->ring_bytes / RING_FOR_OWN);
+    layout->nbuckets = (apr_uint32_t)power_of_two(rounded->channels);
+    layout->npublisher_ids =
+        power_of_two(rounded->ring_bytes / RING_PER_BUCKET);
     layout->buckets = at;
     at = ES_ALIGN_UP(at + (apr_uint64_t)layout->nbuckets * 4, ES_LINE);
     layout->slots = at;
-    at += (apr_uint64_t)own->channels * sizeof(es_chan_t);
-    layout->totals = at;
-    at = ES_ALIGN_UP(at + (apr_uint64_t)own->max_children * 4, ES_LINE);
-    layout->counts = at;
-    layout->row_bytes = ES_ALIGN_UP((apr_uint64_t)own->channels * 4, ES_LINE);
-    at += layout->row_bytes * own->max_children;
+    at += (apr_uint64_t)rounded->channels * sizeof(es_chan_t);
+    layout->subscription_totals = at;
+    at = ES_ALIGN_UP(at + (apr_uint64_t)rounded->max_children * 4, ES_LINE);
+    layout->subscriptions = at;
+    layout->row_bytes =
+        ES_ALIGN_UP((apr_uint64_t)rounded->channels * 4, ES_LINE);
+    at += layout->row_bytes * rounded->max_children;
     layout->publisher_ids = at;
     at = ES_ALIGN_UP(at + layout->npublisher_ids * 8, ES_LINE);
     layout->progress = at;
-    at += (apr_uint64_t)own->max_children * 8;
+    at += (apr_uint64_t)rounded->max_children * 8;
     layout->ring = ES_ALIGN_UP(at, ES_LAYOUT_PAGE);
-    layout->size = layout->ring + own->ring_bytes;
+    layout->size = layout->ring + rounded->ring_bytes;
     return layout->size <= APR_SIZE_MAX / 2;
 }

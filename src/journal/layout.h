@@ -1,23 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * The layout of a store's segment: what stands where, and how wide it is.
- * Only the parts of the store include this.
+ * Only the store's own files include this.
  *
- *     0     facts     written once by es_store_format      \  es_store_
- *     64    lock      robust mutex                          | segment_t,
- *     128   head      end of the journal, last id           | one cache
- *     192   tail      where the journal begins              | line each
- *     256   table     the channel table's own values       /
- *     320   buckets   u32 each: slot, 0 = empty
- *     …     slots     es_chan_t each, slot s at s - 1
- *     …     totals    u32 each: subscriptions of place p at p - 1
- *     …     counts    a row for each place, in it a u32 for each slot
- *     …     owns      u64 each: newest link of publishers' ids, 0 = empty
- *     …     paces     u64 each: how far the delivery of place p is, at p - 1
- *     …     ring      ring_bytes; starts on a page
+ *     0     hdr        written once by es_store_format      \  es_store_
+ *     64    guard      the lock, a robust mutex              | segment_t,
+ *     128   head       end of the journal, last id           | one cache
+ *     192   tail       where the journal begins              | line each
+ *     256   table      the channel table's own values       /
+ *     320   buckets    u32 each: slot, 0 = empty
+ *     …     slots      es_chan_t each, slot s at s - 1
+ *     …     subscription_totals  u32 each: subscriptions of child c at c - 1
+ *     …     subscriptions        a row for each child, in it a u32 for each
+ *                                slot: the child's subscriptions to it
+ *     …     publisher_ids        u64 each: newest link of the bucket, 0 = empty
+ *     …     progress   u64 each: how far the delivery of child c is, at c - 1
+ *     …     ring       ring_bytes; starts on a page
  *
  * Sections start at multiples of 64. There are no pointers, as processes may
- * map the segment anywhere; 0 is "none". A process computes all places and
+ * map the segment anywhere; 0 is "none". A process computes all offsets and
  * sizes from the params it was given (es_layout_of), never from the segment.
  *
  * A record in the ring; it never wraps, and starts at multiples of 64:
@@ -35,15 +36,15 @@
 #include "shm/lock.h"
 #include "journal/store.h"
 
-/** "esstore" and a byte that is no text. */
+/** "esstore" and a byte that is not text. */
 #define ES_LAYOUT_MAGIC APR_UINT64_C(0x657373746f7265f1)
-/** Raised with every change to a struct below or to what a field means. */
+/** Raised with every change to a struct below or to the meaning of a field. */
 #define ES_LAYOUT_VERSION 7
 
-/** Sections and records are aligned to it: a cache line. */
+/** Alignment of sections and records: a cache line. */
 #define ES_LINE 64
-/** The ring starts on a page and has whole pages; fixed, unlike the system's,
- * so that a layout is the same on all machines. */
+/** The ring starts on a page and consists of whole pages. Fixed, unlike the
+ * system's page size, so that a layout is the same on all machines. */
 #define ES_LAYOUT_PAGE 4096
 
 #define ES_LAYOUT_RING_MAX (APR_UINT64_C(1) << 40)
@@ -59,14 +60,14 @@ typedef struct es_segment_hdr_t {
     apr_uint64_t ring_bytes; /* as in the params, rounded */
     apr_uint32_t channels;
     apr_uint32_t max_children;
-    apr_uint64_t key[2];   /* of the hash of names; random */
-    apr_uint64_t epoch_ms; /* ids are above it, and of its epoch */
+    apr_uint64_t key[2];   /* of the hash of names and ids; random */
+    apr_uint64_t epoch_ms; /* ids are above it and have its epoch */
     apr_uint64_t epoch_n;
 } es_segment_hdr_t;
 
-/** The end of the journal. Written under the lock, head is read without. */
+/** The end of the journal. Written under the lock; pos is read without. */
 typedef struct es_head_t {
-    apr_uint64_t head;    /* atomic; where the next record will start */
+    apr_uint64_t pos;     /* atomic; where the next record will start */
     apr_uint64_t last_ms; /* id of the last event; guarded by lock */
     apr_uint64_t last_n;
     apr_uint64_t spare[5];
@@ -74,57 +75,56 @@ typedef struct es_head_t {
 
 /** The beginning of the journal. Written under the lock, read without. */
 typedef struct es_tail_t {
-    apr_uint64_t tail; /* atomic; <= head, not less than head - ring_bytes */
-    apr_uint64_t
-        segment_id; /* written once; positions are of this segment only */
+    apr_uint64_t pos; /* atomic; <= head, not less than head - ring_bytes */
+    apr_uint64_t segment_id; /* written once, random */
     apr_uint64_t spare[6];
 } es_tail_t;
 
-/** The channel table's own values; guarded by lock but for now_ms. */
+/** The channel table's own values; guarded by the lock, except now_ms. */
 typedef struct es_table_t {
-    apr_uint64_t batch;        /* number of the present append */
+    apr_uint64_t batch;        /* number of the present batch */
     apr_uint64_t forgotten_ms; /* highest evicted id of reclaimed slots */
     apr_uint64_t forgotten_n;
-    apr_uint64_t now_ms; /* atomic; see es_store_clock */
-    apr_uint32_t fresh;  /* slots 1..fresh were used once, others never */
-    apr_uint32_t free;   /* first of the free list */
-    apr_uint32_t hand;   /* slot that was swept last */
-    apr_uint32_t barren; /* slots swept in vain since one was found */
-    apr_uint32_t rows;   /* highest place that ever subscribed */
+    apr_uint64_t now_ms;       /* atomic; see es_store_clock */
+    apr_uint32_t high_slot;    /* slots above it were never used */
+    apr_uint32_t free;         /* first of the free list */
+    apr_uint32_t sweep_slot;   /* the slot that the sweep examined last */
+    apr_uint32_t sweep_misses; /* slots examined since one was idle */
+    apr_uint32_t high_child;   /* the highest child that ever subscribed */
     apr_uint32_t spare[3];
 } es_table_t;
 
 typedef struct es_store_segment_t {
-    es_segment_hdr_t facts;
+    es_segment_hdr_t hdr;
     union {
         es_lock_t lock;
         char line[ES_LINE];
     } guard;
-    es_head_t end;
-    es_tail_t begin;
+    es_head_t head;
+    es_tail_t tail;
     es_table_t table;
 } es_store_segment_t;
 
 enum { ES_CHAN_FREE = 0, ES_CHAN_USED = 1 };
 
-/** A slot of the channel table; guarded by lock but for newest, gone,
- * closed_pos, closed_until_ms and name. */
+/** A slot of the channel table; guarded by the lock, except newest,
+ * evicted_pos, closed_pos, closed_until_ms and name. */
 typedef struct es_chan_t {
     apr_uint64_t newest;     /* atomic; its newest record, evicted or not */
-    apr_uint64_t evicted_ms; /* up to this id its records are gone */
+    apr_uint64_t evicted_ms; /* its records up to this id are gone */
     apr_uint64_t evicted_n;
-    apr_uint64_t gone;       /* atomic; its newest record that was evicted */
-    apr_uint64_t hash;       /* of the name */
-    apr_uint64_t batch;      /* es_table_t.batch of the append that used it */
-    apr_uint64_t scan;       /* scratch of a repair: newest as found */
-    apr_uint64_t closed_pos; /* atomic; its newest close, 0 = none */
+    apr_uint64_t evicted_pos; /* atomic; its newest evicted record, 0 = none */
+    apr_uint64_t hash;        /* of the name */
+    apr_uint64_t batch; /* es_table_t.batch of the last batch that used it */
+    apr_uint64_t scan;  /* scratch of repair and check: newest as found */
+    apr_uint64_t closed_pos;      /* atomic; its newest close, 0 = none */
     apr_uint64_t closed_until_ms; /* atomic; of es_store_clock */
-    apr_uint32_t next;     /* slot, in the bucket's chain or the free list */
-    apr_uint32_t retained; /* records of it between tail and head */
+    apr_uint32_t next;     /* slot, in the bucket's chain or in the free list */
+    apr_uint32_t retained; /* its records between tail and head */
     apr_uint32_t dropped;  /* of these, the close and those before it */
     apr_uint32_t state;    /* ES_CHAN_… */
     unsigned char name_len;
-    char name[ES_CHANNEL_NAME_MAX]; /* fixed while subscribed to */
+    char name[ES_CHANNEL_NAME_MAX]; /* fixed while a child subscribes to it */
 } es_chan_t;
 
 enum {
@@ -138,12 +138,12 @@ enum {
 typedef struct es_record_hdr_t {
     apr_uint64_t pos;    /* its own position */
     apr_uint32_t size;   /* bytes up to the next record */
-    apr_uint16_t flags;  /* ES_REC_… */
+    apr_uint16_t flags;  /* ES_RECORD_… */
     apr_uint16_t nslots; /* links that follow; 0 in a pad */
-    apr_uint64_t id_ms;  /* our id, also when the publisher's is sent */
+    apr_uint64_t id_ms;  /* our id, also if the publisher's is sent */
     apr_uint64_t id_n;
     apr_uint32_t wire_off; /* from pos */
-    apr_uint32_t head_len; /* chunk head */
+    apr_uint32_t head_len; /* of the chunk head */
     apr_uint32_t frame_len;
     apr_uint32_t id_off; /* the text after "id: ", from the frame's start */
     apr_uint32_t id_len;
@@ -151,12 +151,11 @@ typedef struct es_record_hdr_t {
     apr_uint64_t until_ms; /* with CLOSE: of es_store_clock */
 } es_record_hdr_t;
 
-/** A channel of a record. own_before is read under the lock only, and made
- * anew by a repair. */
+/** A channel of a record. publisher_before is read under the lock only, and a
+ * repair computes it again. */
 typedef struct es_link_t {
-    apr_uint64_t previous; /* the channel's record before, 0 = none */
-    apr_uint64_t
-        publisher_before; /* of the index of publishers' ids, 0 = none */
+    apr_uint64_t previous; /* the channel's record before it, 0 = none */
+    apr_uint64_t publisher_before; /* next older link of its bucket, 0 = none */
     apr_uint32_t slot;
     apr_uint32_t spare;
 } es_link_t;
@@ -165,10 +164,10 @@ typedef struct es_link_t {
     typedef char es_assert_##name[(fact) ? 1 : -1]
 
 ES_LAYOUT_ASSERT(lock_fits, sizeof(es_lock_t) <= ES_LINE);
-ES_LAYOUT_ASSERT(facts_size, sizeof(es_segment_hdr_t) == ES_LINE);
+ES_LAYOUT_ASSERT(hdr_size, sizeof(es_segment_hdr_t) == ES_LINE);
 ES_LAYOUT_ASSERT(guard_at, offsetof(es_store_segment_t, guard) == 64);
-ES_LAYOUT_ASSERT(end_at, offsetof(es_store_segment_t, end) == 128);
-ES_LAYOUT_ASSERT(begin_at, offsetof(es_store_segment_t, begin) == 192);
+ES_LAYOUT_ASSERT(head_at, offsetof(es_store_segment_t, head) == 128);
+ES_LAYOUT_ASSERT(tail_at, offsetof(es_store_segment_t, tail) == 192);
 ES_LAYOUT_ASSERT(table_at, offsetof(es_store_segment_t, table) == 256);
 ES_LAYOUT_ASSERT(segment_size, sizeof(es_store_segment_t) == 320);
 ES_LAYOUT_ASSERT(chan_name_at, offsetof(es_chan_t, name) == 89);
@@ -177,15 +176,16 @@ ES_LAYOUT_ASSERT(rec_wire_at, offsetof(es_record_hdr_t, wire_off) == 32);
 ES_LAYOUT_ASSERT(rec_size, sizeof(es_record_hdr_t) == ES_LINE);
 ES_LAYOUT_ASSERT(link_size, sizeof(es_link_t) == 24);
 
-/** Where the sections start, computed by each process for itself. */
+/** Where the sections start, in bytes from the segment's start. Each process
+ * computes it for itself. */
 typedef struct es_layout_t {
     es_store_params_t params; /* with ring_bytes rounded */
     apr_uint32_t nbuckets;    /* a power of 2 */
-    apr_uint64_t buckets;     /* offsets from the segment's start */
+    apr_uint64_t buckets;     /* this and the following: offsets */
     apr_uint64_t slots;
-    apr_uint64_t totals;
-    apr_uint64_t counts;
-    apr_uint64_t row_bytes; /* from one row of counts to the next */
+    apr_uint64_t subscription_totals;
+    apr_uint64_t subscriptions;
+    apr_uint64_t row_bytes; /* from one row of subscriptions to the next */
     apr_uint64_t publisher_ids;
     apr_uint64_t npublisher_ids; /* a power of 2 */
     apr_uint64_t progress;
@@ -196,7 +196,7 @@ typedef struct es_layout_t {
 /**
  * Compute the layout for params.
  *
- * @return 1, or 0 when a value is out of range
+ * @return 1, or 0 if a value is out of range
  */
 int es_layout_of(es_layout_t *layout, const es_store_params_t *params);
 

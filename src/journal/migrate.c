@@ -2,19 +2,20 @@
 /*
  * The old journal is read from tail to head, and each event is appended to the
  * new store with the id that it had. So the new store evicts what does not
- * fit, and notes it, as it always does.
+ * fit, and records that, as it always does.
  *
- * A channel's mark (up to which id its records are gone) is carried when its
- * first record is met, before that is appended; marks of channels without
- * records follow at the end. While records are appended, ids rise, so whatever
- * the new store evicts or reclaims on the way is below what is yet to come:
- * no record that is retained is ever below its channel's mark.
+ * A channel's evicted id (its records up to this id are gone) is copied when
+ * its first record is read, before that record is appended; evicted ids of
+ * channels without records follow at the end. While records are appended, ids
+ * rise, so whatever the new store evicts or reclaims meanwhile is below what is
+ * still to be appended: no retained record is ever below its channel's evicted
+ * id.
  *
- * What a child may have written is copied before it is looked at, and lengths,
- * order and epoch are checked. Where the new store is well by that and the old
- * one was lying, only clients are told less than there is, or more often that
- * something is missing. All loops are bounded by the layout that the parent
- * knows itself.
+ * What a child may have written is copied before it is used; lengths, order
+ * and epoch are checked. If the old store is damaged and the new one passes
+ * all checks nevertheless, clients receive fewer events than there were, or
+ * are reset more often than needed; nothing worse. All loops are bounded by
+ * the layout, which the parent computes itself.
  */
 #include "journal/migrate.h"
 
@@ -27,67 +28,68 @@
 typedef struct migration_t {
     es_store_t *to;
     const es_store_t *from;
-    es_id_t last;          /* of the record before */
-    unsigned char *met;    /* by old slot - 1: 1 = its mark was carried */
+    es_id_t last;          /* id of the record before */
+    unsigned char *seen;   /* by old slot - 1: 1 = its evicted id is copied */
     apr_uint64_t *touched; /* for es_store_append_any; there are no clients */
     char *bytes;           /* a copy of a frame and the CR LF behind it */
-    apr_size_t room;       /* of bytes */
+    apr_size_t bytes_size; /* of bytes */
     es_migrated_t *migrated;
-    es_slice_t names[ES_EVENT_CHANNELS_MAX]; /* of the record at hand */
+    es_slice_t names[ES_EVENT_CHANNELS_MAX]; /* of the present record */
     char text[ES_EVENT_CHANNELS_MAX][ES_CHANNEL_NAME_MAX];
 } migration_t;
 
-/* ---- marks ------------------------------------------------------------- */
+/* ---- evicted ids -------------------------------------------------------- */
 
-/** Evict until nothing of the slot is retained. */
-static void give_up(const migration_t *migration, es_slot_t slot)
+/** Evict until no record of the slot is retained. */
+static void evict_channel(const migration_t *migration, es_slot_t slot)
 {
-    const es_chan_t *chan = es_channels_at(&migration->to->tab, slot);
+    const es_chan_t *chan = es_channels_at(&migration->to->channels, slot);
 
     while (chan != NULL && chan->retained != 0 &&
            es_store_evict_oldest(migration->to) == APR_SUCCESS) {
     }
 }
 
-/** Note that all of a channel up to id is gone. */
-static void mark_name(const migration_t *migration, es_slice_t name,
-                      const es_id_t *id)
+/** All records of a channel up to id are gone. */
+static void set_evicted(const migration_t *migration, es_slice_t name,
+                        const es_id_t *id)
 {
-    const es_channels_t *tab = &migration->to->tab;
+    const es_channels_t *channels = &migration->to->channels;
     es_id_t evicted;
     es_slot_t slot;
 
-    if (es_channels_make(tab, name, es_channels_hash(tab, name), &slot) !=
-        APR_SUCCESS) {
-        es_channels_forget(tab, id);
+    if (es_channels_make(channels, name, es_channels_hash(channels, name),
+                         &slot) != APR_SUCCESS) {
+        es_channels_raise_forgotten(channels, id);
         return;
     }
-    give_up(migration, slot);
-    evicted = es_channels_evicted(tab, slot);
+    evict_channel(migration, slot);
+    evicted = es_channels_evicted(channels, slot);
     if (es_id_compare(id, &evicted) > 0) {
-        es_channels_mark(tab, slot, id);
+        es_channels_set_evicted(channels, slot, id);
     }
 }
 
 /**
- * The mark of an old slot, or the id that it cannot be above if it is one that
- * this store has never given.
+ * The evicted id of an old slot. If it cannot be an id of this store: most,
+ * which is the highest value that it can have.
  */
-static es_id_t mark_of(const es_chan_t *chan, const es_id_t *most)
+static es_id_t evicted_of(const es_chan_t *chan, const es_id_t *most)
 {
-    es_id_t mark;
+    es_id_t evicted;
 
-    mark.ms = chan->evicted_ms;
-    mark.n = chan->evicted_n;
-    return es_id_is_kin(&mark, most) && es_id_compare(&mark, most) <= 0 ? mark
-                                                                        : *most;
+    evicted.ms = chan->evicted_ms;
+    evicted.n = chan->evicted_n;
+    return es_id_is_kin(&evicted, most) && es_id_compare(&evicted, most) <= 0
+               ? evicted
+               : *most;
 }
 
-/** Copy the name of an old slot. @return 0 when it has none */
+/** Copy the name of an old slot. @return 0 if it has none */
 static int read_name(const migration_t *migration, es_slot_t slot, char *text,
                      es_slice_t *name)
 {
-    es_slice_t there = es_channels_name(&migration->from->tab, slot);
+    es_slice_t there = es_channels_name(&migration->from->channels, slot);
 
     if (there.len < 1 || there.len > ES_CHANNEL_NAME_MAX) {
         return 0;
@@ -113,8 +115,8 @@ static int are_distinct(const es_slice_t *names, int count)
     return 1;
 }
 
-/** The names of a record's channels, and their marks if they are met first. */
-static int take_names(migration_t *migration, const es_record_t *record)
+/** Copy the names of a record's channels. @return 0 if they make no sense */
+static int read_names(migration_t *migration, const es_record_t *record)
 {
     int i;
 
@@ -127,41 +129,42 @@ static int take_names(migration_t *migration, const es_record_t *record)
     return are_distinct(migration->names, record->nslots);
 }
 
-static void take_marks(migration_t *migration, const es_record_t *record)
+/** Copy the evicted ids of channels whose first record this is. */
+static void migrate_evicted(migration_t *migration, const es_record_t *record)
 {
     es_id_t before = es_id_before(&record->id);
     int i;
 
     for (i = 0; i < record->nslots; i++) {
         es_slot_t slot = record->slots[i];
-        es_id_t mark =
-            mark_of(es_channels_at(&migration->from->tab, slot), &before);
+        es_id_t evicted = evicted_of(
+            es_channels_at(&migration->from->channels, slot), &before);
 
-        if (!migration->met[slot - 1]) {
-            migration->met[slot - 1] = 1;
-            mark_name(migration, migration->names[i], &mark);
+        if (!migration->seen[slot - 1]) {
+            migration->seen[slot - 1] = 1;
+            set_evicted(migration, migration->names[i], &evicted);
         }
     }
 }
 
-/** Copy a record's frame. @return 0 when it is none, or without memory */
-static int take_frame(migration_t *migration, const es_record_t *record,
+/** Copy a record's frame. @return 0 if it is none, or without memory */
+static int read_frame(migration_t *migration, const es_record_t *record,
                       es_frame_t *frame)
 {
     apr_size_t len = record->chunk_len - record->head_len;
-    char own[ES_ID_TEXT_SIZE];
+    char text[ES_ID_TEXT_SIZE];
     es_slice_t id;
 
-    if (len > migration->room) {
+    if (len > migration->bytes_size) {
         char *larger = realloc(migration->bytes, len);
 
         if (larger == NULL) {
             return 0;
         }
         migration->bytes = larger;
-        migration->room = len;
+        migration->bytes_size = len;
     }
-    /* "id: " stands before the id, and a line end behind it */
+    /* before the id there is "id: ", after it a line end */
     if (es_store_copy(migration->from, record, record->head_len,
                       migration->bytes) != APR_SUCCESS ||
         record->id_off < 4 || record->id_len < 1 ||
@@ -177,60 +180,62 @@ static int take_frame(migration_t *migration, const es_record_t *record,
         return id.len <= ES_EVENT_FIELD_MAX;
     }
     frame->publisher_id = es_slice(NULL, 0);
-    return es_slice_equal(id, es_slice(own, es_id_format(own, &record->id)));
+    return es_slice_equal(id, es_slice(text, es_id_format(text, &record->id)));
 }
 
-/** There is no room for an event: its channels have lost it, and with it all
- * that came before. */
-static void lose(const migration_t *migration, const es_record_t *record)
+/** The new store has no room for an event: its channels lose it and all
+ * events before it. */
+static void lose_record(const migration_t *migration, const es_record_t *record)
 {
     int i;
 
     for (i = 0; i < record->nslots; i++) {
-        mark_name(migration, migration->names[i], &record->id);
+        set_evicted(migration, migration->names[i], &record->id);
     }
 }
 
 static void set_last(const migration_t *migration, const es_id_t *id)
 {
-    migration->to->segment->end.last_ms = id->ms;
-    migration->to->segment->end.last_n = id->n;
+    migration->to->segment->head.last_ms = id->ms;
+    migration->to->segment->head.last_n = id->n;
 }
 
-/** Give the new store what the old one has been given. */
-static apr_status_t repeat(migration_t *migration, const es_record_t *record,
-                           const es_frame_t *frame)
+/** Append a record of the old store to the new one. */
+static apr_status_t append_record(migration_t *migration,
+                                  const es_record_t *record,
+                                  const es_frame_t *frame)
 {
     es_entry_t entry = {migration->names, record->nslots, frame};
     es_id_t before = es_id_before(&record->id);
     es_appended_t appended;
     es_closed_t closed;
 
-    /* from there, at that time, just this id is the next one */
+    /* after this id and at that time, es_id_next gives the record's id */
     set_last(migration, &before);
     if (record->closes) {
         return es_store_close_any(
             migration->to, migration->names[0], record->id.ms,
-            es_journal_until(&migration->from->journal, record),
+            es_journal_closed_until(&migration->from->journal, record),
             migration->touched, &closed);
     }
     return es_store_append_any(migration->to, &entry, 1, record->id.ms,
                                migration->touched, &appended);
 }
 
-static apr_status_t append(migration_t *migration, const es_record_t *record,
-                           const es_frame_t *frame)
+static apr_status_t append_or_lose(migration_t *migration,
+                                   const es_record_t *record,
+                                   const es_frame_t *frame)
 {
     apr_status_t rv;
 
     do {
-        rv = repeat(migration, record, frame);
-        /* all slots are in use by older events */
+        rv = append_record(migration, record, frame);
+        /* older events use all slots */
     } while (rv == APR_ENOMEM &&
              es_store_evict_oldest(migration->to) == APR_SUCCESS);
-    /* an id of a publisher that stands there twice is never written */
+    /* EEXIST: a publisher's id is there twice, which no writer does */
     if (rv == APR_ENOMEM || rv == APR_ENOSPC || rv == APR_EEXIST) {
-        lose(migration, record);
+        lose_record(migration, record);
         rv = APR_SUCCESS;
     }
     set_last(migration, &record->id);
@@ -258,18 +263,18 @@ static apr_status_t migrate_records(migration_t *migration)
             return APR_SUCCESS;
         }
         if (rv != APR_SUCCESS || !is_next(migration, &record) ||
-            !take_names(migration, &record) ||
+            !read_names(migration, &record) ||
             (record.closes ? record.nslots != 1
-                           : !take_frame(migration, &record, &frame))) {
+                           : !read_frame(migration, &record, &frame))) {
             break;
         }
-        take_marks(migration, &record);
-        rv = append(migration, &record, &frame);
+        migrate_evicted(migration, &record);
+        rv = append_or_lose(migration, &record, &frame);
         if (rv != APR_SUCCESS) {
             break;
         }
         migration->last = record.id;
-        migration->migrated->lost++; /* until they are counted in the new one */
+        migration->migrated->lost++; /* count_events subtracts the retained */
         pos = record.next;
     }
     return APR_EGENERAL;
@@ -277,7 +282,7 @@ static apr_status_t migrate_records(migration_t *migration)
 
 /* ---- the rest ---------------------------------------------------------- */
 
-/** The id that was given last: no lower one may be given again. */
+/** The last id that the old store gave: the new one continues after it. */
 static void migrate_last(migration_t *migration)
 {
     es_id_t last = es_store_last_id(migration->from);
@@ -291,47 +296,49 @@ static void migrate_last(migration_t *migration)
 
 static void migrate_forgotten(const migration_t *migration)
 {
-    const es_table_t *table = migration->from->tab.table;
+    const es_table_t *table = migration->from->channels.table;
     es_id_t forgotten = {table->forgotten_ms, table->forgotten_n};
 
     if (!es_id_is_kin(&forgotten, &migration->last) ||
         es_id_compare(&forgotten, &migration->last) > 0) {
         forgotten = migration->last;
     }
-    es_channels_forget(&migration->to->tab, &forgotten);
+    es_channels_raise_forgotten(&migration->to->channels, &forgotten);
 }
 
-/** Channels of which nothing is retained. One with a slot knows more of its
- * past than one without. */
+/** Copy channels that retain no record: a channel with a slot knows better
+ * what it has lost than one without. */
 static void migrate_idle(const migration_t *migration)
 {
-    const es_channels_t *tab = &migration->to->tab;
+    const es_channels_t *channels = &migration->to->channels;
     char text[ES_CHANNEL_NAME_MAX];
     es_slice_t name;
     es_slot_t slot, made;
 
-    for (slot = 1; slot <= migration->from->tab.count; slot++) {
-        const es_chan_t *chan = es_channels_at(&migration->from->tab, slot);
-        es_id_t mark;
+    for (slot = 1; slot <= migration->from->channels.nslots; slot++) {
+        const es_chan_t *chan =
+            es_channels_at(&migration->from->channels, slot);
+        es_id_t evicted;
 
-        if (slot > migration->from->tab.table->fresh) {
+        if (slot > migration->from->channels.table->high_slot) {
             break;
         }
-        if (migration->met[slot - 1] || chan->state != ES_CHAN_USED ||
+        if (migration->seen[slot - 1] || chan->state != ES_CHAN_USED ||
             !read_name(migration, slot, text, &name)) {
             continue;
         }
-        mark = mark_of(chan, &migration->last);
-        if (es_channels_find(tab, name, es_channels_hash(tab, name), &made) ==
-                APR_SUCCESS &&
-            made == 0 && es_channels_has_room(tab) &&
-            es_channels_make(tab, name, es_channels_hash(tab, name), &made) ==
-                APR_SUCCESS) {
-            /* it may be closed, by a record that is gone */
-            es_channels_close(tab, made, 0, &mark, chan->closed_until_ms);
+        evicted = evicted_of(chan, &migration->last);
+        if (es_channels_find(channels, name, es_channels_hash(channels, name),
+                             &made) == APR_SUCCESS &&
+            made == 0 && es_channels_has_room(channels) &&
+            es_channels_make(channels, name, es_channels_hash(channels, name),
+                             &made) == APR_SUCCESS) {
+            /* it may be closed by a record that is evicted */
+            es_channels_close(channels, made, 0, &evicted,
+                              chan->closed_until_ms);
         }
         else {
-            es_channels_forget(tab, &mark);
+            es_channels_raise_forgotten(channels, &evicted);
         }
     }
 }
@@ -379,10 +386,10 @@ apr_status_t es_store_migrate(es_store_t *to, const es_store_t *from,
     migration->to = to;
     migration->from = from;
     migration->migrated = migrated;
-    migration->met = calloc(from->tab.count, 1);
+    migration->seen = calloc(from->channels.nslots, 1);
     migration->touched = calloc((to->layout.params.max_children + 63) / 64,
                                 sizeof(*migration->touched));
-    if (migration->met != NULL && migration->touched != NULL) {
+    if (migration->seen != NULL && migration->touched != NULL) {
         rv = es_id_compare(&to->epoch, &from->epoch) == 0 &&
                      es_journal_is_sane(&from->journal)
                  ? migrate_all(migration)
@@ -390,7 +397,7 @@ apr_status_t es_store_migrate(es_store_t *to, const es_store_t *from,
     }
     free(migration->bytes);
     free(migration->touched);
-    free(migration->met);
+    free(migration->seen);
     free(migration);
     return rv;
 }

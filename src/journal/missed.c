@@ -8,19 +8,19 @@
 
 #include "journal/store_priv.h"
 
-/* ---- an excerpt ----------------------------------------------------------
+/* ---- an missed ----------------------------------------------------------
  *
  * A frame is copied to its place in the body first and proven afterwards; if
  * the ring was faster it is not counted.
  */
 
-static int is_wanted(const es_missed_t *excerpt, const es_record_t *record)
+static int is_wanted(const es_missed_t *missed, const es_record_t *record)
 {
     int i, k;
 
     for (i = 0; i < record->nslots; i++) {
-        for (k = 0; k < excerpt->count; k++) {
-            const es_missed_part_t *part = &excerpt->parts[k];
+        for (k = 0; k < missed->count; k++) {
+            const es_missed_part_t *part = &missed->parts[k];
 
             if (record->slots[i] == part->slot && record->pos >= part->from &&
                 es_id_compare(&record->id, &part->seen) > 0) {
@@ -32,8 +32,8 @@ static int is_wanted(const es_missed_t *excerpt, const es_record_t *record)
 }
 
 /* es_store_copy writes the chunk's end, too: CR LF behind the frame. */
-static apr_status_t add(const es_missed_t *excerpt, const es_record_t *record,
-                        es_buf_t *body)
+static apr_status_t add_frame(const es_missed_t *missed,
+                              const es_record_t *record, es_buf_t *body)
 {
     apr_status_t rv =
         es_buf_reserve(body, record->chunk_len - record->head_len);
@@ -41,7 +41,7 @@ static apr_status_t add(const es_missed_t *excerpt, const es_record_t *record,
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    rv = es_store_copy(excerpt->store, record, record->head_len,
+    rv = es_store_copy(missed->store, record, record->head_len,
                        body->data + body->len);
     if (rv != APR_SUCCESS) {
         return APR_ENOENT;
@@ -51,48 +51,48 @@ static apr_status_t add(const es_missed_t *excerpt, const es_record_t *record,
 }
 
 /* Have only others' records gone? Then pos moves to where there are some. */
-static int skip_lost(es_missed_t *excerpt)
+static int skip_to_tail(es_missed_t *missed)
 {
     int i;
 
-    for (i = 0; i < excerpt->count; i++) {
+    for (i = 0; i < missed->count; i++) {
         es_pos_t tail;
 
-        if (es_store_has_lost(excerpt->store, &excerpt->parts[i].slot, 1,
-                              excerpt->pos, &tail)) {
+        if (es_store_has_lost(missed->store, &missed->parts[i].slot, 1,
+                              missed->pos, &tail)) {
             return 0;
         }
-        if (i + 1 == excerpt->count) {
-            excerpt->pos = tail;
+        if (i + 1 == missed->count) {
+            missed->pos = tail;
         }
     }
-    return excerpt->count > 0;
+    return missed->count > 0;
 }
 
-apr_status_t es_missed_collect(es_missed_t *excerpt, es_buf_t *body)
+apr_status_t es_missed_collect(es_missed_t *missed, es_buf_t *body)
 {
     es_record_t record;
 
-    while (excerpt->pos < excerpt->stop) {
-        apr_status_t rv = es_store_look(excerpt->store, excerpt->pos, &record);
+    while (missed->pos < missed->stop) {
+        apr_status_t rv = es_store_look(missed->store, missed->pos, &record);
 
-        if (rv == APR_ENOENT && skip_lost(excerpt)) {
+        if (rv == APR_ENOENT && skip_to_tail(missed)) {
             continue;
         }
         if (rv != APR_SUCCESS) {
             return APR_ENOENT;
         }
-        if (is_wanted(excerpt, &record)) {
+        if (is_wanted(missed, &record)) {
             if (record.closes) {
                 return APR_EOF;
             }
-            rv = add(excerpt, &record, body);
+            rv = add_frame(missed, &record, body);
             if (rv != APR_SUCCESS) {
                 return rv;
             }
-            excerpt->last = record.id;
+            missed->last = record.id;
         }
-        excerpt->pos = record.next;
+        missed->pos = record.next;
     }
     return APR_SUCCESS;
 }
@@ -106,9 +106,9 @@ apr_status_t es_missed_collect(es_missed_t *excerpt, es_buf_t *body)
 
 #define SEAL_WORD "seal" /* with NULs behind it */
 
-static es_id_t last_of(es_store_t *store, es_slot_t slot)
+static es_id_t last_id_of(es_store_t *store, es_slot_t slot)
 {
-    const es_chan_t *chan = es_channels_at(&store->tab, slot);
+    const es_chan_t *chan = es_channels_at(&store->channels, slot);
     es_id_t id = {0, 0};
     es_record_t newest;
 
@@ -128,25 +128,25 @@ apr_status_t es_store_last_ids(es_store_t *store, const es_slot_t *slots,
                                int count, es_id_t *last_ids,
                                es_start_t *present)
 {
-    es_repair_report_t news;
-    apr_status_t rv = es_store_lock(store, &news);
+    es_repair_report_t report;
+    apr_status_t rv = es_store_lock(store, &report);
     int i;
 
     if (rv != APR_SUCCESS) {
         return rv;
     }
     for (i = 0; i < count; i++) {
-        last_ids[i] = last_of(store, slots[i]);
+        last_ids[i] = last_id_of(store, slots[i]);
     }
     present->pos = es_journal_head(&store->journal);
     present->id = es_store_last_id(store);
-    es_store_unlock(store, &news);
+    es_store_unlock(store, &report);
     return APR_SUCCESS;
 }
 
 apr_uint64_t es_store_seal(const es_store_t *store, es_slice_t text)
 {
-    const unsigned char *key = (const unsigned char *)store->tab.key;
+    const unsigned char *key = (const unsigned char *)store->channels.key;
     struct {
         char word[8];
         apr_uint64_t hash;
@@ -180,14 +180,14 @@ static int is_retained(const es_store_t *store, const es_record_t *record)
 static apr_status_t read_evicted(es_store_t *store, const es_record_t *record,
                                  es_slot_t slot, es_id_t *id)
 {
-    es_repair_report_t news;
-    apr_status_t rv = es_store_lock(store, &news);
+    es_repair_report_t report;
+    apr_status_t rv = es_store_lock(store, &report);
     const es_chan_t *chan;
 
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    chan = es_channels_at(&store->tab, slot);
+    chan = es_channels_at(&store->channels, slot);
     if (!chan) {
         rv = APR_EGENERAL;
     }
@@ -198,14 +198,14 @@ static apr_status_t read_evicted(es_store_t *store, const es_record_t *record,
         id->ms = chan->evicted_ms;
         id->n = chan->evicted_n;
     }
-    es_store_unlock(store, &news);
+    es_store_unlock(store, &report);
     return rv;
 }
 
 apr_status_t es_store_link(es_store_t *store, const es_record_t *record, int i,
                            es_linked_t *out)
 {
-    es_slice_t name = es_channels_name(&store->tab, record->slots[i]);
+    es_slice_t name = es_channels_name(&store->channels, record->slots[i]);
     es_record_t before;
 
     if (name.len == 0) {

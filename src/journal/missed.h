@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * An excerpt of the journal: what a client has missed, as a body that ends. It
+ * An missed of the journal: what a client has missed, as a body that ends. It
  * is for clients that somebody else holds; who is served here reads the
  * journal by itself (deliver/client.h).
  */
@@ -10,7 +10,7 @@
 #include "base/buf.h"
 #include "journal/store.h"
 
-/** A channel of an excerpt: events from this position on, behind this id. */
+/** A channel of an missed: events from this position on, behind this id. */
 typedef struct es_missed_part_t {
     es_slot_t slot; /* subscribed */
     es_pos_t from;
@@ -37,7 +37,7 @@ typedef struct es_missed_t {
  *
  * Context: WORKER, no lock.
  */
-apr_status_t es_missed_collect(es_missed_t *excerpt, es_buf_t *body);
+apr_status_t es_missed_collect(es_missed_t *missed, es_buf_t *body);
 
 /* ---- what a GRIP proxy is told of a store ------------------------------- */
 

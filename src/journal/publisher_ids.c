@@ -27,39 +27,39 @@
 
 ES_LAYOUT_ASSERT(link_in_reference, ES_EVENT_CHANNELS_MAX <= ES_LINE);
 
-void es_publisher_ids_use(es_publisher_ids_t *tab, const es_layout_t *layout,
-                          void *mem, const es_journal_t *journal)
+void es_publisher_ids_attach(es_publisher_ids_t *ids, const es_layout_t *layout,
+                             void *mem, const es_journal_t *journal)
 {
     const es_store_segment_t *segment = mem;
 
-    tab->buckets = (apr_uint64_t *)((char *)mem + layout->publisher_ids);
-    tab->nbuckets = layout->npublisher_ids;
-    tab->key[0] = segment->facts.key[0];
-    tab->key[1] = segment->facts.key[1];
-    tab->journal = journal;
+    ids->buckets = (apr_uint64_t *)((char *)mem + layout->publisher_ids);
+    ids->nbuckets = layout->npublisher_ids;
+    ids->key[0] = segment->hdr.key[0];
+    ids->key[1] = segment->hdr.key[1];
+    ids->journal = journal;
 }
 
-apr_uint64_t es_publisher_ids_hash(const es_publisher_ids_t *tab, es_slice_t id)
+apr_uint64_t es_publisher_ids_hash(const es_publisher_ids_t *ids, es_slice_t id)
 {
     /* with a secret key: what a client resumes with is its choice */
-    return apr_siphash24(id.data, id.len, (const unsigned char *)tab->key);
+    return apr_siphash24(id.data, id.len, (const unsigned char *)ids->key);
 }
 
-static apr_uint64_t *bucket_of(const es_publisher_ids_t *tab, apr_uint64_t hash,
+static apr_uint64_t *bucket_of(const es_publisher_ids_t *ids, apr_uint64_t hash,
                                es_slot_t slot)
 {
     /* an odd factor: slots that differ in their low bits give products that
      * do, so one id of many channels spreads over the buckets */
     apr_uint64_t spread = slot * APR_UINT64_C(0x9e3779b97f4a7c15);
 
-    return &tab->buckets[(hash ^ spread) & (tab->nbuckets - 1)];
+    return &ids->buckets[(hash ^ spread) & (ids->nbuckets - 1)];
 }
 
-apr_uint64_t es_publisher_ids_add(const es_publisher_ids_t *tab,
+apr_uint64_t es_publisher_ids_add(const es_publisher_ids_t *ids,
                                   apr_uint64_t hash, es_slot_t slot,
                                   es_pos_t pos, int index)
 {
-    apr_uint64_t *bucket = bucket_of(tab, hash, slot);
+    apr_uint64_t *bucket = bucket_of(ids, hash, slot);
     apr_uint64_t before = *bucket;
 
     *bucket = pos | (apr_uint64_t)index;
@@ -73,41 +73,41 @@ apr_uint64_t es_publisher_ids_add(const es_publisher_ids_t *tab,
  * @return APR_SUCCESS; APR_EOF: the record is no longer retained;
  *         APR_EGENERAL: damaged
  */
-static apr_status_t follow(const es_publisher_ids_t *tab, apr_uint64_t ref,
+static apr_status_t follow(const es_publisher_ids_t *ids, apr_uint64_t ref,
                            const es_link_t **link)
 {
     es_pos_t pos = ref & ~INDEX_MASK;
 
-    if (pos < es_journal_tail(tab->journal)) {
+    if (pos < es_journal_tail(ids->journal)) {
         return APR_EOF;
     }
-    *link = pos < es_journal_head(tab->journal)
-                ? es_journal_link_at(tab->journal, pos, (int)(ref & INDEX_MASK))
+    *link = pos < es_journal_head(ids->journal)
+                ? es_journal_link_at(ids->journal, pos, (int)(ref & INDEX_MASK))
                 : NULL;
     return *link != NULL && (*link)->publisher_before < ref ? APR_SUCCESS
                                                             : APR_EGENERAL;
 }
 
 /** The record that ref refers into. @return 0 when damaged */
-static int look(const es_publisher_ids_t *tab, apr_uint64_t ref,
+static int look(const es_publisher_ids_t *ids, apr_uint64_t ref,
                 es_record_t *record)
 {
     es_pos_t pos = ref & ~INDEX_MASK;
 
-    return es_journal_look(tab->journal, pos, record) == APR_SUCCESS &&
+    return es_journal_look(ids->journal, pos, record) == APR_SUCCESS &&
            record->pos == pos && record->has_publisher_id &&
            (int)(ref & INDEX_MASK) < record->nslots;
 }
 
-apr_status_t es_publisher_ids_find(const es_publisher_ids_t *tab,
+apr_status_t es_publisher_ids_find(const es_publisher_ids_t *ids,
                                    apr_uint64_t hash, es_slot_t slot,
                                    es_slice_t id, es_record_t *found)
 {
-    apr_uint64_t ref = *bucket_of(tab, hash, slot);
+    apr_uint64_t ref = *bucket_of(ids, hash, slot);
     const es_link_t *link;
 
     for (; ref != 0; ref = link->publisher_before) {
-        apr_status_t rv = follow(tab, ref, &link);
+        apr_status_t rv = follow(ids, ref, &link);
 
         if (rv == APR_EOF) {
             break;
@@ -118,10 +118,10 @@ apr_status_t es_publisher_ids_find(const es_publisher_ids_t *tab,
         if (link->slot != slot) {
             continue;
         }
-        if (!look(tab, ref, found)) {
+        if (!look(ids, ref, found)) {
             return APR_EGENERAL;
         }
-        if (es_slice_equal(es_journal_id(tab->journal, found), id)) {
+        if (es_slice_equal(es_journal_id(ids->journal, found), id)) {
             return APR_SUCCESS;
         }
     }
@@ -129,12 +129,12 @@ apr_status_t es_publisher_ids_find(const es_publisher_ids_t *tab,
     return APR_SUCCESS;
 }
 
-void es_publisher_ids_clear(const es_publisher_ids_t *tab)
+void es_publisher_ids_clear(const es_publisher_ids_t *ids)
 {
-    memset(tab->buckets, 0, (apr_size_t)tab->nbuckets * sizeof(*tab->buckets));
+    memset(ids->buckets, 0, (apr_size_t)ids->nbuckets * sizeof(*ids->buckets));
 }
 
-void es_publisher_ids_restore(const es_publisher_ids_t *tab,
+void es_publisher_ids_restore(const es_publisher_ids_t *ids,
                               const es_record_t *record)
 {
     apr_uint64_t hash;
@@ -143,47 +143,47 @@ void es_publisher_ids_restore(const es_publisher_ids_t *tab,
     if (!record->has_publisher_id) {
         return;
     }
-    hash = es_publisher_ids_hash(tab, es_journal_id(tab->journal, record));
+    hash = es_publisher_ids_hash(ids, es_journal_id(ids->journal, record));
     for (i = 0; i < record->nslots; i++) {
-        es_journal_link_at(tab->journal, record->pos, i)->publisher_before =
-            es_publisher_ids_add(tab, hash, record->slots[i], record->pos, i);
+        es_journal_link_at(ids->journal, record->pos, i)->publisher_before =
+            es_publisher_ids_add(ids, hash, record->slots[i], record->pos, i);
     }
 }
 
 /** Links of retained records with an id of a publisher. */
-static apr_uint64_t count_links(const es_publisher_ids_t *tab)
+static apr_uint64_t count_links(const es_publisher_ids_t *ids)
 {
-    es_pos_t pos = es_journal_tail(tab->journal);
+    es_pos_t pos = es_journal_tail(ids->journal);
     apr_uint64_t links = 0;
     es_record_t record;
 
-    for (; es_journal_look(tab->journal, pos, &record) == APR_SUCCESS;
+    for (; es_journal_look(ids->journal, pos, &record) == APR_SUCCESS;
          pos = record.next) {
         links += record.has_publisher_id ? (apr_uint64_t)record.nslots : 0;
     }
     return links;
 }
 
-const char *es_publisher_ids_check(const es_publisher_ids_t *tab, apr_pool_t *p)
+const char *es_publisher_ids_check(const es_publisher_ids_t *ids, apr_pool_t *p)
 {
-    apr_uint64_t links = count_links(tab);
+    apr_uint64_t links = count_links(ids);
     apr_uint64_t seen = 0;
     apr_uint64_t i, ref;
     es_record_t record;
     const es_link_t *link;
 
-    for (i = 0; i < tab->nbuckets; i++) {
-        for (ref = tab->buckets[i]; ref != 0; ref = link->publisher_before) {
-            apr_status_t rv = follow(tab, ref, &link);
+    for (i = 0; i < ids->nbuckets; i++) {
+        for (ref = ids->buckets[i]; ref != 0; ref = link->publisher_before) {
+            apr_status_t rv = follow(ids, ref, &link);
 
             if (rv == APR_EOF) {
                 break;
             }
-            if (rv != APR_SUCCESS || !look(tab, ref, &record) ||
-                bucket_of(tab,
+            if (rv != APR_SUCCESS || !look(ids, ref, &record) ||
+                bucket_of(ids,
                           es_publisher_ids_hash(
-                              tab, es_journal_id(tab->journal, &record)),
-                          link->slot) != &tab->buckets[i]) {
+                              ids, es_journal_id(ids->journal, &record)),
+                          link->slot) != &ids->buckets[i]) {
                 return apr_psprintf(p,
                                     "own ids: bucket %" APR_UINT64_T_FMT
                                     " refers to %" APR_UINT64_T_FMT,

@@ -20,11 +20,11 @@ typedef struct es_publisher_ids_t {
     const es_journal_t *journal;
 } es_publisher_ids_t;
 
-void es_publisher_ids_use(es_publisher_ids_t *tab, const es_layout_t *layout,
-                          void *mem, const es_journal_t *journal);
+void es_publisher_ids_attach(es_publisher_ids_t *ids, const es_layout_t *layout,
+                             void *mem, const es_journal_t *journal);
 
 /** Needs no lock; to be done before it is taken. */
-apr_uint64_t es_publisher_ids_hash(const es_publisher_ids_t *tab,
+apr_uint64_t es_publisher_ids_hash(const es_publisher_ids_t *ids,
                                    es_slice_t id);
 
 /**
@@ -33,7 +33,7 @@ apr_uint64_t es_publisher_ids_hash(const es_publisher_ids_t *tab,
  *
  * @return what the link holds as own_before
  */
-apr_uint64_t es_publisher_ids_add(const es_publisher_ids_t *tab,
+apr_uint64_t es_publisher_ids_add(const es_publisher_ids_t *ids,
                                   apr_uint64_t hash, es_slot_t slot,
                                   es_pos_t pos, int index);
 
@@ -44,23 +44,23 @@ apr_uint64_t es_publisher_ids_add(const es_publisher_ids_t *tab,
  * @param found  pos is 0 when there is none
  * @return APR_SUCCESS, or APR_EGENERAL: the chains are damaged, repair
  */
-apr_status_t es_publisher_ids_find(const es_publisher_ids_t *tab,
+apr_status_t es_publisher_ids_find(const es_publisher_ids_t *ids,
                                    apr_uint64_t hash, es_slot_t slot,
                                    es_slice_t id, es_record_t *found);
 
 /* ---- repair: clear, then restore each record from the tail on ---------- */
 
 /** Forget all. */
-void es_publisher_ids_clear(const es_publisher_ids_t *tab);
+void es_publisher_ids_clear(const es_publisher_ids_t *ids);
 
 /** A retained record, newer than those before; one without own id is none
  * of ours. */
-void es_publisher_ids_restore(const es_publisher_ids_t *tab,
+void es_publisher_ids_restore(const es_publisher_ids_t *ids,
                               const es_record_t *record);
 
 /** Walk all chains and compare them with the journal. @return NULL, or what
  * is wrong */
-const char *es_publisher_ids_check(const es_publisher_ids_t *tab,
+const char *es_publisher_ids_check(const es_publisher_ids_t *ids,
                                    apr_pool_t *p);
 
 #endif

@@ -21,47 +21,51 @@
  */
 
 /** Slots that were ever used; the value is not trusted. */
-static apr_uint32_t fresh_of(const es_channels_t *tab)
+static apr_uint32_t used_slots(const es_channels_t *channels)
 {
-    return tab->table->fresh < tab->count ? tab->table->fresh : tab->count;
+    return channels->table->high_slot < channels->nslots
+               ? channels->table->high_slot
+               : channels->nslots;
 }
 
 /** Make chains and free list anew; forget what is retained. */
-static void rebuild_chains(const es_channels_t *tab)
+static void rebuild_chains(const es_channels_t *channels)
 {
-    apr_uint32_t fresh = fresh_of(tab);
+    apr_uint32_t used = used_slots(channels);
     es_slot_t slot;
 
-    tab->table->fresh = fresh;
-    tab->table->free = 0;
-    tab->table->barren = 0;
-    tab->table->batch++;
-    memset(tab->buckets, 0, (apr_size_t)tab->nbuckets * 4);
-    for (slot = fresh; slot > 0; slot--) {
-        es_chan_t *chan = es_channels_at(tab, slot);
+    channels->table->high_slot = used;
+    channels->table->free = 0;
+    channels->table->sweep_misses = 0;
+    channels->table->batch++;
+    memset(channels->buckets, 0, (apr_size_t)channels->nbuckets * 4);
+    for (slot = used; slot > 0; slot--) {
+        es_chan_t *chan = es_channels_at(channels, slot);
 
         chan->retained = 0;
         chan->dropped = 0;
         chan->scan = 0;
         if (chan->state == ES_CHAN_USED && chan->name_len != 0) {
-            chan->hash = es_channels_hash(tab, es_channels_name(tab, slot));
-            es_channels_link(tab, slot);
+            chan->hash =
+                es_channels_hash(channels, es_channels_name(channels, slot));
+            es_channels_link(channels, slot);
             continue;
         }
         es_channels_set_state(chan, ES_CHAN_FREE);
-        chan->next = tab->table->free;
-        tab->table->free = slot;
+        chan->next = channels->table->free;
+        channels->table->free = slot;
     }
 }
 
 /** A record of the slot is retained. @return 0 when the slot is not used */
-static int recount_slot(const es_channels_t *tab, es_slot_t slot, es_pos_t pos,
-                        const es_id_t *id)
+static int recount_slot(const es_channels_t *channels, es_slot_t slot,
+                        es_pos_t pos, const es_id_t *id)
 {
-    es_chan_t *chan = es_channels_at(tab, slot);
+    es_chan_t *chan = es_channels_at(channels, slot);
     es_id_t evicted;
 
-    if (chan == NULL || slot > fresh_of(tab) || chan->state != ES_CHAN_USED) {
+    if (chan == NULL || slot > used_slots(channels) ||
+        chan->state != ES_CHAN_USED) {
         return 0;
     }
     evicted.ms = chan->evicted_ms;
@@ -76,15 +80,16 @@ static int recount_slot(const es_channels_t *tab, es_slot_t slot, es_pos_t pos,
 }
 
 /** All records are gone: forget the recounts, all up to id is evicted. */
-static void lose_all(const es_channels_t *tab, const es_id_t *id)
+static void evict_all(const es_channels_t *channels, const es_id_t *id)
 {
     es_chan_t *chan;
 
-    es_channels_store_id(&tab->table->forgotten_ms, &tab->table->forgotten_n,
-                         id);
-    for (chan = tab->slots; chan < tab->slots + fresh_of(tab); chan++) {
+    es_channels_store_id(&channels->table->forgotten_ms,
+                         &channels->table->forgotten_n, id);
+    for (chan = channels->slots; chan < channels->slots + used_slots(channels);
+         chan++) {
         es_channels_store_id(&chan->evicted_ms, &chan->evicted_n, id);
-        __atomic_store_n(&chan->gone, chan->newest, __ATOMIC_RELAXED);
+        __atomic_store_n(&chan->evicted_pos, chan->newest, __ATOMIC_RELAXED);
         chan->retained = 0;
         chan->dropped = 0;
         chan->scan = 0;
@@ -112,13 +117,14 @@ static void bound_forgotten(es_table_t *table, const es_id_t *last)
  * Of a channel of which nothing is retained we know only that its newest
  * record was before the tail; a value that is too high does no harm.
  */
-static void publish_recounts(const es_channels_t *tab, es_pos_t tail,
+static void publish_recounts(const es_channels_t *channels, es_pos_t tail,
                              const es_id_t *last)
 {
     es_chan_t *chan;
 
-    bound_forgotten(tab->table, last);
-    for (chan = tab->slots; chan < tab->slots + fresh_of(tab); chan++) {
+    bound_forgotten(channels->table, last);
+    for (chan = channels->slots; chan < channels->slots + used_slots(channels);
+         chan++) {
         es_pos_t newest = chan->newest;
 
         if (chan->retained != 0) {
@@ -135,13 +141,13 @@ static void publish_recounts(const es_channels_t *tab, es_pos_t tail,
 /* ---- the store ---------------------------------------------------------- */
 
 /** The id of the last event must not be below one that was committed. */
-static void raise_last(es_store_t *store, const es_id_t *id)
+static void raise_last_id(es_store_t *store, const es_id_t *id)
 {
     es_id_t last = es_store_last_id(store);
 
     if (es_id_compare(id, &last) > 0) {
-        store->segment->end.last_ms = id->ms;
-        store->segment->end.last_n = id->n;
+        store->segment->head.last_ms = id->ms;
+        store->segment->head.last_n = id->n;
     }
 }
 
@@ -149,7 +155,7 @@ static void raise_last(es_store_t *store, const es_id_t *id)
 static void recount_close(es_store_t *store, const es_record_t *record)
 {
     if (record->closes) {
-        es_channels_drop(&store->tab, record->slots[0], record->pos,
+        es_channels_drop(&store->channels, record->slots[0], record->pos,
                          &record->id);
     }
 }
@@ -160,13 +166,13 @@ static void recount_close(es_store_t *store, const es_record_t *record)
  * final value, since readers look at it meanwhile: who finds an open channel
  * closed for an instant tells its client to stop for good.
  */
-static void settle_closed(es_store_t *store)
+static void restore_closed(es_store_t *store)
 {
     es_record_t record;
     es_slot_t slot;
 
-    for (slot = 1; slot <= store->tab.table->fresh; slot++) {
-        const es_chan_t *chan = es_channels_at(&store->tab, slot);
+    for (slot = 1; slot <= store->channels.table->high_slot; slot++) {
+        const es_chan_t *chan = es_channels_at(&store->channels, slot);
         apr_uint64_t until_ms = 0;
 
         if (chan == NULL || chan->retained == 0) {
@@ -176,14 +182,14 @@ static void settle_closed(es_store_t *store)
             es_journal_look(&store->journal, chan->newest, &record) ==
                 APR_SUCCESS &&
             record.closes) {
-            until_ms = es_journal_until(&store->journal, &record);
+            until_ms = es_journal_closed_until(&store->journal, &record);
         }
-        es_channels_until(&store->tab, slot, until_ms);
+        es_channels_set_closed(&store->channels, slot, until_ms);
     }
 }
 
 /** Count the records into the table. @return 0 when one is damaged */
-static int recount(es_store_t *store, es_repair_report_t *news)
+static int recount(es_store_t *store, es_repair_report_t *report)
 {
     es_pos_t head = es_journal_head(&store->journal);
     es_pos_t pos = es_journal_tail(&store->journal);
@@ -198,7 +204,7 @@ static int recount(es_store_t *store, es_repair_report_t *news)
             return 0;
         }
         for (i = 0; i < record.nslots; i++) {
-            if (!recount_slot(&store->tab, record.slots[i], record.pos,
+            if (!recount_slot(&store->channels, record.slots[i], record.pos,
                               &record.id)) {
                 return 0;
             }
@@ -206,67 +212,67 @@ static int recount(es_store_t *store, es_repair_report_t *news)
         recount_close(store, &record);
         es_publisher_ids_restore(&store->publisher_ids, &record);
         before = record.id;
-        news->records++;
+        report->records++;
     }
-    raise_last(store, &before);
+    raise_last_id(store, &before);
     return 1;
 }
 
 void es_repair_begin(es_store_t *store)
 {
-    rebuild_chains(&store->tab);
+    rebuild_chains(&store->channels);
     es_publisher_ids_clear(&store->publisher_ids);
 }
 
-apr_status_t es_store_repair(es_store_t *store, es_repair_report_t *news)
+apr_status_t es_store_repair(es_store_t *store, es_repair_report_t *report)
 {
     es_id_t last;
 
     if (!es_journal_is_sane(&store->journal)) {
-        news->broken = 1;
+        report->unusable = 1;
         return APR_EGENERAL;
     }
     es_repair_begin(store);
-    news->records = 0;
-    if (!recount(store, news)) {
-        raise_last(store, &store->epoch);
+    report->records = 0;
+    if (!recount(store, report)) {
+        raise_last_id(store, &store->epoch);
         last = es_store_last_id(store);
         /* first the ids, then the records: death between the two and the
          * next repair comes to the same end */
-        lose_all(&store->tab, &last);
-        es_journal_drop(&store->journal, es_journal_head(&store->journal));
+        evict_all(&store->channels, &last);
+        es_journal_set_tail(&store->journal, es_journal_head(&store->journal));
         es_publisher_ids_clear(&store->publisher_ids);
-        news->emptied = 1;
-        news->records = 0;
+        report->emptied = 1;
+        report->records = 0;
     }
     last = es_store_last_id(store);
-    publish_recounts(&store->tab, es_journal_tail(&store->journal), &last);
-    settle_closed(store);
-    news->mended = 1;
+    publish_recounts(&store->channels, es_journal_tail(&store->journal), &last);
+    restore_closed(store);
+    report->rebuilt = 1;
     return APR_SUCCESS;
 }
 
-apr_status_t es_store_lock(es_store_t *store, es_repair_report_t *news)
+apr_status_t es_store_lock(es_store_t *store, es_repair_report_t *report)
 {
     es_lock_t *lock = &store->segment->guard.lock;
     apr_status_t rv = es_lock_take(lock);
 
-    memset(news, 0, sizeof(*news));
+    memset(report, 0, sizeof(*report));
     if (rv == APR_SUCCESS) {
         return APR_SUCCESS;
     }
     if (rv == APR_INCOMPLETE) {
-        rv = es_store_repair(store, news);
+        rv = es_store_repair(store, report);
         if (rv == APR_SUCCESS) {
             es_lock_repaired(lock);
-            news->repaired = 1;
+            report->repaired = 1;
             return APR_SUCCESS;
         }
         /* not repaired: from now on the lock is not to be had */
-        es_store_unlock(store, news);
+        es_store_unlock(store, report);
         return APR_EGENERAL;
     }
-    if (!__atomic_exchange_n(&store->told_dead, 1, __ATOMIC_RELAXED)) {
+    if (!__atomic_exchange_n(&store->unusable_logged, 1, __ATOMIC_RELAXED)) {
         es_log(ES_LOG_CRIT, APR_SUCCESS, "ES0204",
                "the lock of the shared segment is beyond recovery; nothing "
                "can be published or subscribed to until the server is "
@@ -275,28 +281,28 @@ apr_status_t es_store_lock(es_store_t *store, es_repair_report_t *news)
     return APR_EGENERAL;
 }
 
-void es_store_unlock(es_store_t *store, const es_repair_report_t *news)
+void es_store_unlock(es_store_t *store, const es_repair_report_t *report)
 {
     es_lock_give(&store->segment->guard.lock);
-    if (news->repaired) {
+    if (report->repaired) {
         es_log(ES_LOG_WARNING, APR_SUCCESS, "ES0201",
                "a child died while it held the store; it was repaired, "
                "%" APR_UINT64_T_FMT " events are retained",
-               news->records);
+               report->records);
     }
-    else if (news->mended) {
+    else if (report->rebuilt) {
         es_log(ES_LOG_ERR, APR_SUCCESS, "ES0205",
                "the channel table was damaged by a stray write and has been "
                "made anew, %" APR_UINT64_T_FMT " events are retained",
-               news->records);
+               report->records);
     }
-    if (news->emptied) {
+    if (report->emptied) {
         es_log(ES_LOG_ERR, APR_SUCCESS, "ES0202",
                "the journal was damaged and has been emptied; clients that "
                "resume are told that events are missing");
     }
-    if (news->broken &&
-        !__atomic_exchange_n(&store->told_dead, 1, __ATOMIC_RELAXED)) {
+    if (report->unusable &&
+        !__atomic_exchange_n(&store->unusable_logged, 1, __ATOMIC_RELAXED)) {
         es_log(ES_LOG_CRIT, APR_SUCCESS, "ES0203",
                "the shared segment is damaged: the ends of its journal make "
                "no sense; nothing can be published or subscribed to until "
@@ -306,7 +312,7 @@ void es_store_unlock(es_store_t *store, const es_repair_report_t *news)
 
 es_id_t es_store_last_id(const es_store_t *store)
 {
-    es_id_t last = {store->segment->end.last_ms, store->segment->end.last_n};
+    es_id_t last = {store->segment->head.last_ms, store->segment->head.last_n};
 
     return last;
 }

@@ -19,11 +19,11 @@
 /** Channels that are read under the lock at a time. */
 #define ENDS_MAX 64
 
-typedef struct ends_t {
+typedef struct chain_ends_t {
     es_pos_t newest[ENDS_MAX]; /* of each channel; 0 = none */
     es_pos_t tail;
     es_id_t evicted; /* of all of them, the highest id that is gone */
-} ends_t;
+} chain_ends_t;
 
 /** How many of the rest are read next. */
 static int count_next(int rest)
@@ -39,10 +39,10 @@ static int count_next(int rest)
  * @return APR_SUCCESS; APR_EGENERAL: the segment is not usable any more
  */
 static apr_status_t read_ends(es_store_t *store, const es_slot_t *slots,
-                              int count, ends_t *ends)
+                              int count, chain_ends_t *ends)
 {
-    es_repair_report_t news;
-    apr_status_t rv = es_store_lock(store, &news);
+    es_repair_report_t report;
+    apr_status_t rv = es_store_lock(store, &report);
     int i;
 
     if (rv != APR_SUCCESS) {
@@ -51,7 +51,7 @@ static apr_status_t read_ends(es_store_t *store, const es_slot_t *slots,
     ends->tail = es_journal_tail(&store->journal);
     ends->evicted.ms = ends->evicted.n = 0;
     for (i = 0; i < count; i++) {
-        const es_chan_t *chan = es_channels_at(&store->tab, slots[i]);
+        const es_chan_t *chan = es_channels_at(&store->channels, slots[i]);
         es_id_t evicted = {0, 0};
 
         ends->newest[i] = 0;
@@ -64,34 +64,34 @@ static apr_status_t read_ends(es_store_t *store, const es_slot_t *slots,
             ends->evicted = evicted;
         }
     }
-    es_store_unlock(store, &news);
+    es_store_unlock(store, &report);
     return APR_SUCCESS;
 }
 
 /* ---- a publisher's id -------------------------------------------------- */
 
 /** What is known of a publisher's id so far. */
-typedef struct own_t {
+typedef struct id_match_t {
     es_pos_t pos; /* 0 = not found yet */
     es_id_t id;   /* ours, of the event at pos */
-} own_t;
+} id_match_t;
 
 /** @return 0 when the id stands in two places: which one is meant? */
-static int note_own(own_t *own, const es_record_t *found)
+static int add_match(id_match_t *match, const es_record_t *found)
 {
     if (found->pos == 0) {
         return 1;
     }
-    if (own->pos != 0 && own->pos != found->pos) {
+    if (match->pos != 0 && match->pos != found->pos) {
         return 0;
     }
-    own->pos = found->pos;
-    own->id = found->id;
+    match->pos = found->pos;
+    match->id = found->id;
     return 1;
 }
 
 static apr_status_t search_locked(es_store_t *store, const es_slot_t *slots,
-                                  int count, es_slice_t text, own_t *own)
+                                  int count, es_slice_t text, id_match_t *match)
 {
     apr_uint64_t hash = es_publisher_ids_hash(&store->publisher_ids, text);
     es_record_t found;
@@ -104,7 +104,7 @@ static apr_status_t search_locked(es_store_t *store, const es_slot_t *slots,
         if (rv != APR_SUCCESS) {
             return rv;
         }
-        if (!note_own(own, &found)) {
+        if (!add_match(match, &found)) {
             return APR_NOTFOUND;
         }
     }
@@ -112,30 +112,31 @@ static apr_status_t search_locked(es_store_t *store, const es_slot_t *slots,
 }
 
 static apr_status_t search_some(es_store_t *store, const es_slot_t *slots,
-                                int count, es_slice_t text, own_t *own)
+                                int count, es_slice_t text, id_match_t *match)
 {
-    es_repair_report_t news;
-    apr_status_t rv = es_store_lock(store, &news);
+    es_repair_report_t report;
+    apr_status_t rv = es_store_lock(store, &report);
 
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    rv = search_locked(store, slots, count, text, own);
+    rv = search_locked(store, slots, count, text, match);
     if (rv == APR_EGENERAL) {
-        rv = es_store_repair(store, &news);
+        rv = es_store_repair(store, &report);
         if (rv == APR_SUCCESS) {
-            rv = search_locked(store, slots, count, text, own);
+            rv = search_locked(store, slots, count, text, match);
         }
     }
-    es_store_unlock(store, &news);
+    es_store_unlock(store, &report);
     return rv;
 }
 
 /** Our id of the one event that has the publisher's id. */
-static apr_status_t resolve_own(es_store_t *store, const es_slot_t *slots,
-                                int count, es_slice_t text, es_id_t *id)
+static apr_status_t resolve_publisher_id(es_store_t *store,
+                                         const es_slot_t *slots, int count,
+                                         es_slice_t text, es_id_t *id)
 {
-    own_t own = {0, {0, 0}};
+    id_match_t match = {0, {0, 0}};
     apr_status_t rv = APR_SUCCESS;
     int i;
 
@@ -143,10 +144,10 @@ static apr_status_t resolve_own(es_store_t *store, const es_slot_t *slots,
         return APR_NOTFOUND;
     }
     for (i = 0; i < count && rv == APR_SUCCESS; i += ENDS_MAX) {
-        rv = search_some(store, slots + i, count_next(count - i), text, &own);
+        rv = search_some(store, slots + i, count_next(count - i), text, &match);
     }
-    *id = own.id;
-    return rv == APR_SUCCESS && own.pos == 0 ? APR_NOTFOUND : rv;
+    *id = match.id;
+    return rv == APR_SUCCESS && match.pos == 0 ? APR_NOTFOUND : rv;
 }
 
 static apr_status_t resolve(es_store_t *store, const es_slot_t *slots,
@@ -155,7 +156,7 @@ static apr_status_t resolve(es_store_t *store, const es_slot_t *slots,
     if (es_id_is_ours(text)) {
         return es_id_parse(id, text) ? APR_SUCCESS : APR_NOTFOUND;
     }
-    return resolve_own(store, slots, count, text, id);
+    return resolve_publisher_id(store, slots, count, text, id);
 }
 
 /* ---- reach --------------------------------------------------------------- */
@@ -185,11 +186,11 @@ static int is_in_reach(const es_resume_reach_t *reach, apr_uint64_t since_ms,
 /* ---- the position ------------------------------------------------------ */
 
 /** What a client comes with, and how far back it may go. */
-typedef struct wish_t {
+typedef struct resume_query_t {
     es_id_t id; /* the event that it knows */
     const es_resume_reach_t *reach;
     apr_uint64_t since_ms; /* events before are out of reach */
-} wish_t;
+} resume_query_t;
 
 /**
  * Walk a channel back to the id.
@@ -201,7 +202,7 @@ typedef struct wish_t {
  */
 static apr_status_t walk_back(const es_store_t *store, es_slot_t slot,
                               es_pos_t newest, es_pos_t tail,
-                              const wish_t *wish, es_pos_t *first)
+                              const resume_query_t *query, es_pos_t *first)
 {
     es_pos_t pos = newest;
     apr_uint64_t seen = 0;
@@ -213,10 +214,10 @@ static apr_status_t walk_back(const es_store_t *store, es_slot_t slot,
         if (rv != APR_SUCCESS) {
             return rv;
         }
-        if (es_id_compare(&record.id, &wish->id) <= 0) {
+        if (es_id_compare(&record.id, &query->id) <= 0) {
             return APR_SUCCESS;
         }
-        if (!is_in_reach(wish->reach, wish->since_ms, &record.id, seen++)) {
+        if (!is_in_reach(query->reach, query->since_ms, &record.id, seen++)) {
             return APR_NOTFOUND;
         }
         if (pos < *first) {
@@ -228,8 +229,9 @@ static apr_status_t walk_back(const es_store_t *store, es_slot_t slot,
 }
 
 /** Read the ends. @return APR_NOTFOUND: a record after id is evicted */
-static apr_status_t read_vouching(es_store_t *store, const es_slot_t *slots,
-                                  int count, const es_id_t *id, ends_t *ends)
+static apr_status_t read_ends_after(es_store_t *store, const es_slot_t *slots,
+                                    int count, const es_id_t *id,
+                                    chain_ends_t *ends)
 {
     apr_status_t rv = read_ends(store, slots, count, ends);
 
@@ -240,15 +242,17 @@ static apr_status_t read_vouching(es_store_t *store, const es_slot_t *slots,
 }
 
 static apr_status_t walk_some(es_store_t *store, const es_slot_t *slots,
-                              int count, const wish_t *wish, es_pos_t *first)
+                              int count, const resume_query_t *query,
+                              es_pos_t *first)
 {
-    ends_t ends;
-    apr_status_t rv = read_vouching(store, slots, count, &wish->id, &ends);
+    chain_ends_t ends;
+    apr_status_t rv = read_ends_after(store, slots, count, &query->id, &ends);
     int overtaken = 0;
     int i;
 
     for (i = 0; i < count && rv == APR_SUCCESS; i++) {
-        rv = walk_back(store, slots[i], ends.newest[i], ends.tail, wish, first);
+        rv =
+            walk_back(store, slots[i], ends.newest[i], ends.tail, query, first);
         if (rv == APR_ENOENT) {
             overtaken = 1;
             rv = APR_SUCCESS;
@@ -259,7 +263,7 @@ static apr_status_t walk_some(es_store_t *store, const es_slot_t *slots,
     }
     if (rv == APR_SUCCESS && overtaken) {
         /* what went was before id, and then all after it was seen; or not */
-        rv = read_vouching(store, slots, count, &wish->id, &ends);
+        rv = read_ends_after(store, slots, count, &query->id, &ends);
     }
     return rv;
 }
@@ -268,22 +272,22 @@ apr_status_t es_store_resume(es_store_t *store, const es_slot_t *slots,
                              int count, es_slice_t id_text,
                              const es_resume_reach_t *reach, es_start_t *start)
 {
-    wish_t wish = {{0, 0}, reach, reach_since(reach, &start->id)};
+    resume_query_t query = {{0, 0}, reach, reach_since(reach, &start->id)};
     es_pos_t first = start->pos;
-    apr_status_t rv = resolve(store, slots, count, id_text, &wish.id);
+    apr_status_t rv = resolve(store, slots, count, id_text, &query.id);
     int i;
 
     /* of another store; or from the future, which we have not given */
-    if (rv == APR_SUCCESS && (!es_id_is_kin(&wish.id, &store->epoch) ||
-                              es_id_compare(&wish.id, &start->id) > 0)) {
+    if (rv == APR_SUCCESS && (!es_id_is_kin(&query.id, &store->epoch) ||
+                              es_id_compare(&query.id, &start->id) > 0)) {
         rv = APR_NOTFOUND;
     }
     for (i = 0; i < count && rv == APR_SUCCESS; i += ENDS_MAX) {
-        rv = walk_some(store, slots + i, count_next(count - i), &wish, &first);
+        rv = walk_some(store, slots + i, count_next(count - i), &query, &first);
     }
     if (rv == APR_SUCCESS) {
         start->pos = first;
-        start->id = wish.id;
+        start->id = query.id;
     }
     return rv;
 }
@@ -300,13 +304,13 @@ apr_status_t es_store_resume(es_store_t *store, const es_slot_t *slots,
  */
 
 /** What is looked for, and the first event that was found. */
-typedef struct search_t {
+typedef struct replay_query_t {
     apr_uint64_t latest;
     const es_resume_reach_t *reach;
     apr_uint64_t since_ms;
     es_pos_t first;
     es_id_t id; /* of it */
-} search_t;
+} replay_query_t;
 
 /**
  * @param head  of the subscription: what stands behind it comes live, however
@@ -315,27 +319,27 @@ typedef struct search_t {
  */
 static es_pos_t walk_latest(const es_store_t *store, es_slot_t slot,
                             es_pos_t newest, es_pos_t tail, es_pos_t head,
-                            search_t *search)
+                            replay_query_t *query)
 {
     es_pos_t from = head;
     es_pos_t pos = newest;
     apr_uint64_t seen = 0;
     es_record_t record;
 
-    while (seen < search->latest && pos != 0 && pos >= tail &&
+    while (seen < query->latest && pos != 0 && pos >= tail &&
            es_store_look(store, pos, &record) == APR_SUCCESS) {
         if (record.closes) {
             break; /* what was before it is dropped */
         }
         if (pos < head) {
-            if (!is_in_reach(search->reach, search->since_ms, &record.id,
+            if (!is_in_reach(query->reach, query->since_ms, &record.id,
                              seen++)) {
                 break;
             }
             from = pos;
-            if (pos < search->first) {
-                search->first = pos;
-                search->id = record.id;
+            if (pos < query->first) {
+                query->first = pos;
+                query->id = record.id;
             }
         }
         pos = es_journal_record_before(&record, slot);
@@ -348,10 +352,10 @@ apr_status_t es_store_replay(es_store_t *store, const es_slot_t *slots,
                              const es_resume_reach_t *reach,
                              es_replay_t *replay, es_start_t *start)
 {
-    search_t search = {latest, reach, reach_since(reach, &start->id),
-                       start->pos, start->id};
+    replay_query_t query = {latest, reach, reach_since(reach, &start->id),
+                            start->pos, start->id};
     apr_status_t rv = APR_SUCCESS;
-    ends_t ends;
+    chain_ends_t ends;
     int i;
 
     for (i = 0; i < count; i++) {
@@ -363,11 +367,11 @@ apr_status_t es_store_replay(es_store_t *store, const es_slot_t *slots,
         }
         replay[i].slot = slots[i];
         replay[i].from = walk_latest(store, slots[i], ends.newest[i % ENDS_MAX],
-                                     ends.tail, start->pos, &search);
+                                     ends.tail, start->pos, &query);
     }
-    if (search.first < start->pos) {
-        start->pos = search.first;
-        start->id = es_id_before(&search.id);
+    if (query.first < start->pos) {
+        start->pos = query.first;
+        start->id = es_id_before(&query.id);
     }
     return APR_SUCCESS;
 }

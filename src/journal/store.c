@@ -27,7 +27,7 @@ apr_status_t es_store_format(void *mem, const es_store_params_t *params,
                              const es_id_t *epoch)
 {
     es_store_segment_t *segment = mem;
-    es_segment_hdr_t *facts = &segment->facts;
+    es_segment_hdr_t *facts = &segment->hdr;
     es_layout_t layout;
     apr_status_t rv;
 
@@ -39,8 +39,8 @@ apr_status_t es_store_format(void *mem, const es_store_params_t *params,
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    rv = apr_generate_random_bytes((unsigned char *)&segment->begin.segment_id,
-                                   sizeof(segment->begin.segment_id));
+    rv = apr_generate_random_bytes((unsigned char *)&segment->tail.segment_id,
+                                   sizeof(segment->tail.segment_id));
     if (rv != APR_SUCCESS) {
         return rv;
     }
@@ -53,10 +53,10 @@ apr_status_t es_store_format(void *mem, const es_store_params_t *params,
     facts->ring_bytes = layout.params.ring_bytes;
     facts->channels = layout.params.channels;
     facts->max_children = layout.params.max_children;
-    facts->epoch_ms = segment->end.last_ms = epoch->ms;
-    facts->epoch_n = segment->end.last_n = epoch->n;
-    segment->end.head = layout.params.ring_bytes;
-    segment->begin.tail = layout.params.ring_bytes;
+    facts->epoch_ms = segment->head.last_ms = epoch->ms;
+    facts->epoch_n = segment->head.last_n = epoch->n;
+    segment->head.pos = layout.params.ring_bytes;
+    segment->tail.pos = layout.params.ring_bytes;
     /* of what was before this store, nothing is known */
     segment->table.forgotten_ms = epoch->ms;
     segment->table.forgotten_n = epoch->n;
@@ -68,7 +68,7 @@ apr_status_t es_store_attach(es_store_t **out, void *mem, apr_size_t mem_size,
                              const es_store_params_t *params, apr_pool_t *pool)
 {
     es_store_segment_t *segment = mem;
-    const es_segment_hdr_t *facts = &segment->facts;
+    const es_segment_hdr_t *facts = &segment->hdr;
     es_layout_t layout;
     es_store_t *store;
 
@@ -86,10 +86,11 @@ apr_status_t es_store_attach(es_store_t **out, void *mem, apr_size_t mem_size,
     store->segment = segment;
     store->epoch.ms = facts->epoch_ms;
     store->epoch.n = facts->epoch_n;
-    es_subscriptions_use(&store->counts, &layout, mem);
-    es_channels_use(&store->tab, &layout, mem, &store->counts);
-    es_journal_use(&store->journal, &layout, mem);
-    es_publisher_ids_use(&store->publisher_ids, &layout, mem, &store->journal);
+    es_subscriptions_attach(&store->subscriptions, &layout, mem);
+    es_channels_attach(&store->channels, &layout, mem, &store->subscriptions);
+    es_journal_attach(&store->journal, &layout, mem);
+    es_publisher_ids_attach(&store->publisher_ids, &layout, mem,
+                            &store->journal);
     *out = store;
     return APR_SUCCESS;
 }
@@ -106,7 +107,7 @@ es_id_t es_store_epoch(const es_store_t *store)
 
 apr_uint64_t es_store_segment_id(const es_store_t *store)
 {
-    return store->segment->begin.segment_id;
+    return store->segment->tail.segment_id;
 }
 
 int es_store_is_sound(const es_store_t *store)
@@ -130,22 +131,23 @@ static int are_names(const es_slice_t *names, int count)
 
 static apr_status_t subscribe_one(es_store_t *store, apr_uint32_t child,
                                   es_slice_t name, es_slot_t *slot,
-                                  es_repair_report_t *news)
+                                  es_repair_report_t *report)
 {
-    apr_uint64_t hash = es_channels_hash(&store->tab, name);
-    apr_status_t rv = es_channels_make(&store->tab, name, hash, slot);
+    apr_uint64_t hash = es_channels_hash(&store->channels, name);
+    apr_status_t rv = es_channels_make(&store->channels, name, hash, slot);
 
     if (rv == APR_EGENERAL) {
-        rv = es_store_repair(store, news);
+        rv = es_store_repair(store, report);
         if (rv == APR_SUCCESS) {
-            rv = es_channels_make(&store->tab, name, hash, slot);
+            rv = es_channels_make(&store->channels, name, hash, slot);
         }
     }
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    return es_subscriptions_raise(&store->counts, child, *slot) ? APR_SUCCESS
-                                                                : APR_EINVAL;
+    return es_subscriptions_raise(&store->subscriptions, child, *slot)
+               ? APR_SUCCESS
+               : APR_EINVAL;
 }
 
 static void read_start(const es_store_t *store, es_start_t *start)
@@ -156,14 +158,14 @@ static void read_start(const es_store_t *store, es_start_t *start)
 
 void es_store_clock(es_store_t *store, apr_uint64_t now_ms)
 {
-    es_channels_clock(&store->tab, now_ms);
+    es_channels_set_clock(&store->channels, now_ms);
 }
 
 apr_status_t es_store_subscribe(es_store_t *store, apr_uint32_t child,
                                 const es_slice_t *names, int count,
                                 es_slot_t *slots, es_start_t *start)
 {
-    es_repair_report_t news;
+    es_repair_report_t report;
     apr_status_t rv;
     int i;
 
@@ -171,20 +173,20 @@ apr_status_t es_store_subscribe(es_store_t *store, apr_uint32_t child,
     if (!are_names(names, count)) {
         return APR_EINVAL;
     }
-    rv = es_store_lock(store, &news);
+    rv = es_store_lock(store, &report);
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    es_channels_begin(&store->tab);
+    es_channels_begin_batch(&store->channels);
     for (i = 0; i < count; i++) {
-        rv = subscribe_one(store, child, names[i], &slots[i], &news);
+        rv = subscribe_one(store, child, names[i], &slots[i], &report);
         if (rv != APR_SUCCESS) {
             es_store_unsubscribe(store, child, slots, i);
             break;
         }
     }
     read_start(store, start);
-    es_store_unlock(store, &news);
+    es_store_unlock(store, &report);
     return rv;
 }
 
@@ -194,43 +196,43 @@ void es_store_unsubscribe(es_store_t *store, apr_uint32_t child,
     int i;
 
     for (i = 0; i < count; i++) {
-        es_subscriptions_lower(&store->counts, child, slots[i]);
+        es_subscriptions_lower(&store->subscriptions, child, slots[i]);
     }
 }
 
-void es_store_forget(es_store_t *store, apr_uint32_t child)
+void es_store_reap(es_store_t *store, apr_uint32_t child)
 {
     ES_CONTEXT(ES_PARENT);
-    es_subscriptions_forget(&store->counts, child);
+    es_subscriptions_clear(&store->subscriptions, child);
     es_flow_control_report(store, child, 0);
 }
 
 apr_uint64_t es_store_clients(es_store_t *store, es_slice_t name)
 {
-    apr_uint64_t hash = es_channels_hash(&store->tab, name);
+    apr_uint64_t hash = es_channels_hash(&store->channels, name);
     apr_uint64_t clients = 0;
     es_slot_t slot = 0;
-    es_repair_report_t news;
+    es_repair_report_t report;
 
-    if (es_store_lock(store, &news) != APR_SUCCESS) {
+    if (es_store_lock(store, &report) != APR_SUCCESS) {
         return 0;
     }
-    if (es_channels_find(&store->tab, name, hash, &slot) == APR_SUCCESS &&
+    if (es_channels_find(&store->channels, name, hash, &slot) == APR_SUCCESS &&
         slot != 0) {
-        clients = es_subscriptions_sum(&store->counts, slot, NULL);
+        clients = es_subscriptions_of_slot(&store->subscriptions, slot, NULL);
     }
-    es_store_unlock(store, &news);
+    es_store_unlock(store, &report);
     return clients;
 }
 
 apr_uint64_t es_store_load(const es_store_t *store, apr_uint32_t child)
 {
-    return es_subscriptions_total(&store->counts, child);
+    return es_subscriptions_of_child(&store->subscriptions, child);
 }
 
 es_slice_t es_store_name(const es_store_t *store, es_slot_t slot)
 {
-    return es_channels_name(&store->tab, slot);
+    return es_channels_name(&store->channels, slot);
 }
 
 /* ---- reading ----------------------------------------------------------- */
@@ -252,7 +254,7 @@ es_pos_t es_store_tail(const es_store_t *store)
  */
 es_pos_t es_store_newest(const es_store_t *store, es_slot_t slot)
 {
-    const es_chan_t *chan = es_channels_at(&store->tab, slot);
+    const es_chan_t *chan = es_channels_at(&store->channels, slot);
 
     /* relaxed: a reader has loaded the head with acquire before, so it sees
      * at least what was stored before that head */
@@ -268,10 +270,10 @@ int es_store_has_lost(const es_store_t *store, const es_slot_t *slots,
     /* acquire: gone of each record before this tail was stored before it */
     __atomic_thread_fence(__ATOMIC_ACQUIRE);
     for (i = 0; i < count; i++) {
-        const es_chan_t *chan = es_channels_at(&store->tab, slots[i]);
+        const es_chan_t *chan = es_channels_at(&store->channels, slots[i]);
 
         if (chan == NULL ||
-            __atomic_load_n(&chan->gone, __ATOMIC_RELAXED) >= pos) {
+            __atomic_load_n(&chan->evicted_pos, __ATOMIC_RELAXED) >= pos) {
             return 1;
         }
     }
@@ -292,12 +294,12 @@ apr_status_t es_store_copy(const es_store_t *store, const es_record_t *record,
 
 apr_status_t es_store_present(es_store_t *store, es_start_t *start)
 {
-    es_repair_report_t news;
-    apr_status_t rv = es_store_lock(store, &news);
+    es_repair_report_t report;
+    apr_status_t rv = es_store_lock(store, &report);
 
     if (rv == APR_SUCCESS) {
         read_start(store, start);
-        es_store_unlock(store, &news);
+        es_store_unlock(store, &report);
     }
     return rv;
 }

@@ -169,7 +169,7 @@ void es_store_unsubscribe(es_store_t *store, apr_uint32_t child,
  * Context: PARENT. Touches only the row at place, whose address does not
  * depend on anything a child can write.
  */
-void es_store_forget(es_store_t *store, apr_uint32_t child);
+void es_store_reap(es_store_t *store, apr_uint32_t child);
 
 /** Subscriptions to a channel over all children. Context: ANY, takes lock. */
 apr_uint64_t es_store_clients(es_store_t *store, es_slice_t name);

@@ -16,20 +16,20 @@
 struct es_store_t {
     es_layout_t layout;
     es_store_segment_t *segment;
-    es_subscriptions_t counts;
-    es_channels_t tab;
+    es_subscriptions_t subscriptions;
+    es_channels_t channels;
     es_journal_t journal;
     es_publisher_ids_t publisher_ids;
-    es_id_t epoch;          /* own copy */
-    apr_uint32_t told_dead; /* atomic; 1 = this process has logged it */
+    es_id_t epoch;                /* own copy */
+    apr_uint32_t unusable_logged; /* atomic; 1 = this process has logged it */
 };
 
 /** What happened under the lock, to be logged once it is given back. */
 typedef struct es_repair_report_t {
     int repaired; /* the owner before died, all is well again */
-    int mended;   /* chains or records were found damaged */
+    int rebuilt;  /* chains or records were found damaged */
     int emptied;  /* the journal was damaged and was emptied */
-    int broken;   /* the segment is not usable */
+    int unusable; /* the segment is not usable */
     apr_uint64_t records;
 } es_repair_report_t;
 
@@ -38,10 +38,10 @@ typedef struct es_repair_report_t {
  *
  * @return APR_SUCCESS, held; APR_EGENERAL, not held
  */
-apr_status_t es_store_lock(es_store_t *store, es_repair_report_t *news);
+apr_status_t es_store_lock(es_store_t *store, es_repair_report_t *report);
 
-/** Give the lock back, then log the news. */
-void es_store_unlock(es_store_t *store, const es_repair_report_t *news);
+/** Give the lock back, then log the report. */
+void es_store_unlock(es_store_t *store, const es_repair_report_t *report);
 
 /** The id of the last event, or of birth. Lock held. */
 es_id_t es_store_last_id(const es_store_t *store);
@@ -81,7 +81,7 @@ apr_status_t es_store_close_any(es_store_t *store, es_slice_t name,
  *
  * @return APR_SUCCESS, or APR_EGENERAL: head and tail make no sense
  */
-apr_status_t es_store_repair(es_store_t *store, es_repair_report_t *news);
+apr_status_t es_store_repair(es_store_t *store, es_repair_report_t *report);
 
 /** The first step of it: what is made anew is empty. A test's way to die in
  * the middle of a repair. Lock held. */

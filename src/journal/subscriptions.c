@@ -5,63 +5,66 @@
  * It is raised before the count and lowered after it: a total of 0 means that
  * the whole row is 0, also when the child died between the two. A child that
  * dies with either changed leaves numbers that are too high, until the parent
- * calls es_subscriptions_forget.
+ * calls es_subscriptions_clear.
  */
 #include "journal/subscriptions.h"
 
-void es_subscriptions_use(es_subscriptions_t *counts, const es_layout_t *layout,
-                          void *mem)
+void es_subscriptions_attach(es_subscriptions_t *subscriptions,
+                             const es_layout_t *layout, void *mem)
 {
-    counts->totals = (apr_uint32_t *)((char *)mem + layout->totals);
-    counts->rows = (char *)mem + layout->counts;
-    counts->high = &((es_store_segment_t *)mem)->table.rows;
-    counts->row_bytes = layout->row_bytes;
-    counts->max_children = layout->params.max_children;
-    counts->channels = layout->params.channels;
+    subscriptions->totals =
+        (apr_uint32_t *)((char *)mem + layout->subscription_totals);
+    subscriptions->rows = (char *)mem + layout->subscriptions;
+    subscriptions->high_child = &((es_store_segment_t *)mem)->table.high_child;
+    subscriptions->row_bytes = layout->row_bytes;
+    subscriptions->max_children = layout->params.max_children;
+    subscriptions->nslots = layout->params.channels;
 }
 
-static apr_uint32_t *total_at(const es_subscriptions_t *counts,
+static apr_uint32_t *total_at(const es_subscriptions_t *subscriptions,
                               apr_uint32_t child)
 {
-    return child != 0 && child <= counts->max_children
-               ? &counts->totals[child - 1]
+    return child != 0 && child <= subscriptions->max_children
+               ? &subscriptions->totals[child - 1]
                : NULL;
 }
 
-static apr_uint32_t *count_at(const es_subscriptions_t *counts,
+static apr_uint32_t *count_at(const es_subscriptions_t *subscriptions,
                               apr_uint32_t child, es_slot_t slot)
 {
     char *row;
 
-    if (child == 0 || child > counts->max_children || slot == 0 ||
-        slot > counts->channels) {
+    if (child == 0 || child > subscriptions->max_children || slot == 0 ||
+        slot > subscriptions->nslots) {
         return NULL;
     }
-    row = counts->rows + (child - 1) * counts->row_bytes;
+    row = subscriptions->rows + (child - 1) * subscriptions->row_bytes;
     return (apr_uint32_t *)row + (slot - 1);
 }
 
 /** Places that can have subscriptions: the rest was never used. */
-static apr_uint32_t rows_of(const es_subscriptions_t *counts)
+static apr_uint32_t used_rows(const es_subscriptions_t *subscriptions)
 {
-    apr_uint32_t high = *counts->high;
+    apr_uint32_t high = *subscriptions->high_child;
 
-    return high < counts->max_children ? high : counts->max_children;
+    return high < subscriptions->max_children ? high
+                                              : subscriptions->max_children;
 }
 
-int es_subscriptions_raise(const es_subscriptions_t *counts, apr_uint32_t child,
-                           es_slot_t slot)
+int es_subscriptions_raise(const es_subscriptions_t *subscriptions,
+                           apr_uint32_t child, es_slot_t slot)
 {
-    apr_uint32_t *count = count_at(counts, child, slot);
+    apr_uint32_t *count = count_at(subscriptions, child, slot);
 
     if (count == NULL) {
         return 0;
     }
-    if (*counts->high < child) {
-        *counts->high = child; /* first, or the row would not be seen */
+    if (*subscriptions->high_child < child) {
+        *subscriptions->high_child =
+            child; /* first, or the row would not be seen */
     }
     /* relaxed: whoever needs the sum reads it under the lock we hold */
-    __atomic_fetch_add(total_at(counts, child), 1, __ATOMIC_RELAXED);
+    __atomic_fetch_add(total_at(subscriptions, child), 1, __ATOMIC_RELAXED);
     __atomic_fetch_add(count, 1, __ATOMIC_RELAXED);
     return 1;
 }
@@ -81,38 +84,38 @@ static int lower(apr_uint32_t *count)
     return 0;
 }
 
-void es_subscriptions_lower(const es_subscriptions_t *counts,
+void es_subscriptions_lower(const es_subscriptions_t *subscriptions,
                             apr_uint32_t child, es_slot_t slot)
 {
-    apr_uint32_t *count = count_at(counts, child, slot);
+    apr_uint32_t *count = count_at(subscriptions, child, slot);
 
     if (count != NULL && lower(count)) {
-        lower(total_at(counts, child));
+        lower(total_at(subscriptions, child));
     }
 }
 
-void es_subscriptions_forget(const es_subscriptions_t *counts,
-                             apr_uint32_t child)
+void es_subscriptions_clear(const es_subscriptions_t *subscriptions,
+                            apr_uint32_t child)
 {
-    apr_uint32_t *total = total_at(counts, child);
+    apr_uint32_t *total = total_at(subscriptions, child);
     es_slot_t slot;
 
     /* a total of 0 is a row of 0s: the walk would only make its pages */
     if (total == NULL || __atomic_load_n(total, __ATOMIC_ACQUIRE) == 0) {
         return;
     }
-    for (slot = 1; slot <= counts->channels; slot++) {
-        apr_uint32_t *count = count_at(counts, child, slot);
+    for (slot = 1; slot <= subscriptions->nslots; slot++) {
+        apr_uint32_t *count = count_at(subscriptions, child, slot);
 
         __atomic_store_n(count, 0, __ATOMIC_RELEASE);
     }
     __atomic_store_n(total, 0, __ATOMIC_RELEASE);
 }
 
-apr_uint64_t es_subscriptions_sum(const es_subscriptions_t *counts,
-                                  es_slot_t slot, apr_uint64_t *touched)
+apr_uint64_t es_subscriptions_of_slot(const es_subscriptions_t *subscriptions,
+                                      es_slot_t slot, apr_uint64_t *touched)
 {
-    apr_uint32_t rows = rows_of(counts);
+    apr_uint32_t rows = used_rows(subscriptions);
     apr_uint64_t sum = 0;
     apr_uint32_t child;
 
@@ -120,11 +123,11 @@ apr_uint64_t es_subscriptions_sum(const es_subscriptions_t *counts,
         apr_uint32_t *count;
         apr_uint32_t n;
 
-        if (__atomic_load_n(&counts->totals[child - 1], __ATOMIC_RELAXED) ==
-            0) {
+        if (__atomic_load_n(&subscriptions->totals[child - 1],
+                            __ATOMIC_RELAXED) == 0) {
             continue;
         }
-        count = count_at(counts, child, slot);
+        count = count_at(subscriptions, child, slot);
         n = count != NULL ? __atomic_load_n(count, __ATOMIC_RELAXED) : 0;
         sum += n;
         if (n != 0 && touched != NULL) {
@@ -134,20 +137,21 @@ apr_uint64_t es_subscriptions_sum(const es_subscriptions_t *counts,
     return sum;
 }
 
-int es_subscriptions_is_idle(const es_subscriptions_t *counts, es_slot_t slot)
+int es_subscriptions_is_idle(const es_subscriptions_t *subscriptions,
+                             es_slot_t slot)
 {
-    apr_uint32_t rows = rows_of(counts);
+    apr_uint32_t rows = used_rows(subscriptions);
     apr_uint32_t child;
 
     for (child = 1; child <= rows; child++) {
         apr_uint32_t *count;
 
         /* acquire, here and below: pairs with lower(), see there */
-        if (__atomic_load_n(&counts->totals[child - 1], __ATOMIC_ACQUIRE) ==
-            0) {
+        if (__atomic_load_n(&subscriptions->totals[child - 1],
+                            __ATOMIC_ACQUIRE) == 0) {
             continue;
         }
-        count = count_at(counts, child, slot);
+        count = count_at(subscriptions, child, slot);
         if (count == NULL || __atomic_load_n(count, __ATOMIC_ACQUIRE) != 0) {
             return 0;
         }
@@ -155,26 +159,26 @@ int es_subscriptions_is_idle(const es_subscriptions_t *counts, es_slot_t slot)
     return 1;
 }
 
-apr_uint64_t es_subscriptions_total(const es_subscriptions_t *counts,
-                                    apr_uint32_t child)
+apr_uint64_t es_subscriptions_of_child(const es_subscriptions_t *subscriptions,
+                                       apr_uint32_t child)
 {
-    const apr_uint32_t *total = total_at(counts, child);
+    const apr_uint32_t *total = total_at(subscriptions, child);
 
     return total != NULL ? __atomic_load_n(total, __ATOMIC_RELAXED) : 0;
 }
 
-int es_subscriptions_check(const es_subscriptions_t *counts,
+int es_subscriptions_check(const es_subscriptions_t *subscriptions,
                            apr_uint32_t *child)
 {
-    for (*child = 1; *child <= counts->max_children; (*child)++) {
+    for (*child = 1; *child <= subscriptions->max_children; (*child)++) {
         apr_uint64_t sum = 0;
         es_slot_t slot;
 
-        for (slot = 1; slot <= counts->channels; slot++) {
-            sum += *count_at(counts, *child, slot);
+        for (slot = 1; slot <= subscriptions->nslots; slot++) {
+            sum += *count_at(subscriptions, *child, slot);
         }
-        if (sum != es_subscriptions_total(counts, *child) ||
-            (sum != 0 && *child > *counts->high)) {
+        if (sum != es_subscriptions_of_child(subscriptions, *child) ||
+            (sum != 0 && *child > *subscriptions->high_child)) {
             return 0;
         }
     }

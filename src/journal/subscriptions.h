@@ -11,44 +11,45 @@
 typedef struct es_subscriptions_t {
     apr_uint32_t *totals; /* of each place */
     char *rows;
-    apr_uint32_t *high; /* es_table_t.rows */
+    apr_uint32_t *high_child; /* es_table_t.high_child */
     apr_uint64_t row_bytes;
     apr_uint32_t max_children;
-    apr_uint32_t channels;
+    apr_uint32_t nslots;
 } es_subscriptions_t;
 
-void es_subscriptions_use(es_subscriptions_t *counts, const es_layout_t *layout,
-                          void *mem);
+void es_subscriptions_attach(es_subscriptions_t *subscriptions,
+                             const es_layout_t *layout, void *mem);
 
 /** One subscription more. @return 1, or 0 when out of range. Under lock. */
-int es_subscriptions_raise(const es_subscriptions_t *counts, apr_uint32_t child,
-                           es_slot_t slot);
+int es_subscriptions_raise(const es_subscriptions_t *subscriptions,
+                           apr_uint32_t child, es_slot_t slot);
 
 /** One less, never below 0. Context: ANY, without lock. */
-void es_subscriptions_lower(const es_subscriptions_t *counts,
+void es_subscriptions_lower(const es_subscriptions_t *subscriptions,
                             apr_uint32_t child, es_slot_t slot);
 
 /** All of a place to 0. Context: PARENT. */
-void es_subscriptions_forget(const es_subscriptions_t *counts,
-                             apr_uint32_t child);
+void es_subscriptions_clear(const es_subscriptions_t *subscriptions,
+                            apr_uint32_t child);
 
 /**
  * Subscriptions to a slot over all places. Under lock.
  *
  * @param touched  NULL, or bits of the places that have one are set in it
  */
-apr_uint64_t es_subscriptions_sum(const es_subscriptions_t *counts,
-                                  es_slot_t slot, apr_uint64_t *touched);
+apr_uint64_t es_subscriptions_of_slot(const es_subscriptions_t *subscriptions,
+                                      es_slot_t slot, apr_uint64_t *touched);
 
 /** 1 when nobody subscribes to the slot. Under lock. */
-int es_subscriptions_is_idle(const es_subscriptions_t *counts, es_slot_t slot);
+int es_subscriptions_is_idle(const es_subscriptions_t *subscriptions,
+                             es_slot_t slot);
 
 /** All subscriptions of a place. */
-apr_uint64_t es_subscriptions_total(const es_subscriptions_t *counts,
-                                    apr_uint32_t child);
+apr_uint64_t es_subscriptions_of_child(const es_subscriptions_t *subscriptions,
+                                       apr_uint32_t child);
 
 /** 1 when the rows add up to the totals; for a store at rest. */
-int es_subscriptions_check(const es_subscriptions_t *counts,
+int es_subscriptions_check(const es_subscriptions_t *subscriptions,
                            apr_uint32_t *child);
 
 #endif

@@ -388,7 +388,7 @@ void es_runtime_reap(pid_t pid)
             return;
         }
         for (i = 0; i < runtime->nhubs; i++) {
-            es_store_forget(runtime->stores[i], child);
+            es_store_reap(runtime->stores[i], child);
         }
         es_client_count_forget(runtime->client_count, child);
         es_children_free(runtime->children, child);

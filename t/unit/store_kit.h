@@ -28,7 +28,7 @@
 
 #define KIT_NOW 1700000000000u
 #define KIT_EPOCH 7 /* of a store that kit_open makes */
-#define KIT_PLACES 70
+#define KIT_CHILDREN 70
 
 typedef struct kit_t {
     apr_pool_t *pool;
@@ -49,7 +49,7 @@ static __attribute__((unused)) kit_t *kit_open(apr_uint64_t ring_bytes,
     apr_pool_create(&kit->pool, NULL);
     kit->params.ring_bytes = ring_bytes;
     kit->params.channels = channels;
-    kit->params.max_children = KIT_PLACES;
+    kit->params.max_children = KIT_CHILDREN;
     kit->size = es_store_size(&kit->params);
     assert_true(kit->size > ring_bytes);
     if (plain) {

@@ -123,10 +123,10 @@ static void learn(events_t *all, const events_t *events)
 static es_slot_t slot_of(const es_store_t *store, char name)
 {
     es_slice_t slice = es_slice(&name, 1);
-    apr_uint64_t hash = es_channels_hash(&store->tab, slice);
+    apr_uint64_t hash = es_channels_hash(&store->channels, slice);
     es_slot_t slot = 0;
 
-    assert_int_equal(es_channels_find(&store->tab, slice, hash, &slot), 0);
+    assert_int_equal(es_channels_find(&store->channels, slice, hash, &slot), 0);
     return slot;
 }
 
@@ -134,10 +134,10 @@ static es_slot_t slot_of(const es_store_t *store, char name)
 static es_id_t mark_of(const es_store_t *store, char name)
 {
     es_slot_t slot = slot_of(store, name);
-    es_id_t forgotten = {store->tab.table->forgotten_ms,
-                         store->tab.table->forgotten_n};
+    es_id_t forgotten = {store->channels.table->forgotten_ms,
+                         store->channels.table->forgotten_n};
 
-    return slot != 0 ? es_channels_evicted(&store->tab, slot) : forgotten;
+    return slot != 0 ? es_channels_evicted(&store->channels, slot) : forgotten;
 }
 
 /** Is the name's event number i of all behind a later close? */

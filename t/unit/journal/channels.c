@@ -6,24 +6,25 @@
 
 static es_slot_t make(kit_t *kit, const char *channel, apr_status_t expected)
 {
-    const es_channels_t *tab = &kit->store->tab;
+    const es_channels_t *channels = &kit->store->channels;
     es_slice_t name = es_slice_of(channel);
     es_slot_t slot = 0;
 
-    assert_int_equal(
-        es_channels_make(tab, name, es_channels_hash(tab, name), &slot),
-        expected);
+    assert_int_equal(es_channels_make(channels, name,
+                                      es_channels_hash(channels, name), &slot),
+                     expected);
     return slot;
 }
 
 static es_slot_t find(kit_t *kit, const char *channel)
 {
-    const es_channels_t *tab = &kit->store->tab;
+    const es_channels_t *channels = &kit->store->channels;
     es_slice_t name = es_slice_of(channel);
     es_slot_t slot = 77;
 
-    assert_int_equal(
-        es_channels_find(tab, name, es_channels_hash(tab, name), &slot), 0);
+    assert_int_equal(es_channels_find(channels, name,
+                                      es_channels_hash(channels, name), &slot),
+                     0);
     return slot;
 }
 
@@ -124,7 +125,7 @@ static void test_batch_is_not_reclaimed(void **state)
 static void test_forgotten(void **state)
 {
     kit_t *kit = kit_open(4096, 2, 1);
-    const es_table_t *table = kit->store->tab.table;
+    const es_table_t *table = kit->store->channels.table;
     es_appended_t first;
     es_appended_t done;
     es_slot_t slot;
@@ -140,7 +141,7 @@ static void test_forgotten(void **state)
     assert_int_equal(find(kit, "a"), 0);
     assert_true(table->forgotten_ms == first.last_id.ms);
     assert_true(table->forgotten_n == first.last_id.n);
-    assert_true(es_channels_at(&kit->store->tab, slot)->evicted_n ==
+    assert_true(es_channels_at(&kit->store->channels, slot)->evicted_n ==
                 first.last_id.n);
     kit_check(kit);
     kit_close(kit, 1);
@@ -166,7 +167,7 @@ static void test_forgotten_only_rises(void **state)
     assert_int_equal(kit_subscribe(kit, 1, "one", &slot), 0);
     assert_int_equal(slot, slots[0]); /* it is given up first */
     assert_int_equal(kit_subscribe(kit, 1, "two", &slot), 0);
-    assert_true(es_channels_at(&kit->store->tab, slot)->evicted_n ==
+    assert_true(es_channels_at(&kit->store->channels, slot)->evicted_n ==
                 high.last_id.n);
     kit_check(kit);
     kit_close(kit, 1);

@@ -201,7 +201,7 @@ static void test_mark_stays(void **state)
     while (es_store_tail(kit->store) == pos) {
         say(kit, "b");
     }
-    mark = es_channels_evicted(&kit->store->tab, slot);
+    mark = es_channels_evicted(&kit->store->channels, slot);
     assert_int_equal(es_id_compare(&mark, &closed.id), 0);
     kit_check(kit);
     kit_close(kit, 1);
@@ -215,7 +215,8 @@ static void test_broken_chain(void **state)
 
     (void)state;
     assert_int_equal(kit_subscribe(kit, 2, "a", &slot), 0);
-    memset(kit->store->tab.buckets, 0xff, kit->store->tab.nbuckets * 4);
+    memset(kit->store->channels.buckets, 0xff,
+           kit->store->channels.nbuckets * 4);
     assert_int_equal(shut(kit, "a").clients, 1);
     assert_true(es_close_is_closed(kit->store, slot, KIT_NOW));
     kit_check(kit);
@@ -264,7 +265,7 @@ static void test_repair(void **state)
     es_store_t *store = kit->store;
     es_slot_t a, b;
     es_id_t old;
-    es_repair_report_t news;
+    es_repair_report_t report;
     int i;
 
     (void)state;
@@ -276,15 +277,16 @@ static void test_repair(void **state)
     shut(kit, "b");
     say(kit, "b");
     for (i = 0; i < 2; i++) {
-        assert_int_equal(es_store_lock(store, &news), 0);
+        assert_int_equal(es_store_lock(store, &report), 0);
         if (i == 1) { /* death before the table learned of them */
-            es_chan_t *chan = es_channels_at(&store->tab, a);
+            es_chan_t *chan = es_channels_at(&store->channels, a);
 
             chan->closed_until_ms = chan->closed_pos = 0;
             chan->evicted_ms = chan->evicted_n = 0;
-            es_channels_at(&store->tab, b)->closed_until_ms = KIT_NOW + MINUTE;
+            es_channels_at(&store->channels, b)->closed_until_ms =
+                KIT_NOW + MINUTE;
         }
-        assert_int_equal(es_store_repair(store, &news), 0);
+        assert_int_equal(es_store_repair(store, &report), 0);
         es_lock_give(&store->segment->guard.lock);
         assert_true(es_close_is_closed(store, a, KIT_NOW));
         assert_false(es_close_is_closed(store, b, KIT_NOW));

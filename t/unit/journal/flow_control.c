@@ -85,11 +85,11 @@ static void places_are_told_apart(void **state)
 
     write_up_to(w, RING);
     es_flow_control_report(w->kit->store, 1, es_store_head(w->kit->store));
-    es_flow_control_report(w->kit->store, KIT_PLACES, w->start);
+    es_flow_control_report(w->kit->store, KIT_CHILDREN, w->start);
     assert_true(is_held(w, NOW));
     assert_int_equal(w->late[0], 0);
-    assert_int_equal(w->late[1], 1 << (KIT_PLACES - 1 - 64));
-    assert_int_equal(es_flow_control_reported(w->kit->store, KIT_PLACES),
+    assert_int_equal(w->late[1], 1 << (KIT_CHILDREN - 1 - 64));
+    assert_int_equal(es_flow_control_reported(w->kit->store, KIT_CHILDREN),
                      w->start);
 }
 
@@ -133,7 +133,7 @@ static void the_dead_are_not_waited_for(void **state)
     es_flow_control_report(w->kit->store, 2, w->start);
     write_up_to(w, RING);
     assert_true(is_held(w, NOW));
-    es_store_forget(w->kit->store, 2);
+    es_store_reap(w->kit->store, 2);
     assert_false(is_held(w, NOW));
     assert_int_equal(es_flow_control_reported(w->kit->store, 2), 0);
 }
@@ -145,10 +145,10 @@ static void rubbish_is_passed_over(void **state)
     write_up_to(w, RING);
     es_flow_control_report(w->kit->store, 1, ~(es_pos_t)0);
     es_flow_control_report(w->kit->store, 0, w->start);
-    es_flow_control_report(w->kit->store, KIT_PLACES + 1, w->start);
+    es_flow_control_report(w->kit->store, KIT_CHILDREN + 1, w->start);
     assert_false(is_held(w, NOW));
     assert_int_equal(es_flow_control_reported(w->kit->store, 0), 0);
-    assert_int_equal(es_flow_control_reported(w->kit->store, KIT_PLACES + 1),
+    assert_int_equal(es_flow_control_reported(w->kit->store, KIT_CHILDREN + 1),
                      0);
     kit_check(w->kit);
 }

@@ -365,16 +365,16 @@ static void test_torn_ids(void **state)
         say(old, i, 4);
     }
     for (slot = 1; slot <= 4; slot++) {
-        chan = es_channels_at(&old->store->tab, slot);
+        chan = es_channels_at(&old->store->channels, slot);
         whole[slot - 1] = *chan;
         chan->evicted_n = es_store_epoch(old->store).n + 4000;
         chan->evicted_ms++;
     }
-    old->store->segment->end.last_ms++;
+    old->store->segment->head.last_ms++;
     new = carry(old, 64 * 1024, NAMES, &migrated);
     assert_true(migrated.events > 20);
     for (slot = 1; slot <= 4; slot++) {
-        *es_channels_at(&old->store->tab, slot) = whole[slot - 1];
+        *es_channels_at(&old->store->channels, slot) = whole[slot - 1];
     }
     compare_answers(old, new, 200, 4);
     kit_close(new, 1);
@@ -465,7 +465,7 @@ static void test_forgotten(void **state)
         assert_int_equal(kit_append(old, "b", "data: 1\n\n", &done), 0);
     }
     assert_int_equal(kit_subscribe(old, 1, "c", &slot), 0);
-    assert_int_equal(es_channels_evicted(&old->store->tab, slot).n,
+    assert_int_equal(es_channels_evicted(&old->store->channels, slot).n,
                      first.last_id.n);
     kit = carry(old, 8192, 8, &migrated);
     assert_int_equal(es_store_subscribe(kit->store, 1, &name, 1, &slot, &start),

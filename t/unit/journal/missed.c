@@ -268,7 +268,7 @@ static void a_seal_is_one_of_a_store_and_a_text(void **state)
     assert_true(seal != es_store_seal(one->store, es_slice_of("Text")));
     assert_true(seal != es_store_seal(two->store, text));
     /* and not what the table of channels makes of it */
-    assert_true(seal != es_channels_hash(&one->store->tab, text));
+    assert_true(seal != es_channels_hash(&one->store->channels, text));
     kit_close(two, 0);
     kit_close(one, 0);
 }

@@ -35,8 +35,8 @@ static es_pos_t find(kit_t *kit, const char *channel, const char *id)
     es_record_t found;
     es_slot_t slot;
 
-    assert_int_equal(es_channels_find(&store->tab, name,
-                                      es_channels_hash(&store->tab, name),
+    assert_int_equal(es_channels_find(&store->channels, name,
+                                      es_channels_hash(&store->channels, name),
                                       &slot),
                      0);
     assert_int_equal(es_publisher_ids_find(

@@ -32,11 +32,11 @@ static void damage(kit_t *kit, es_pos_t pos)
            sizeof(es_record_hdr_t));
 }
 
-static void repair(kit_t *kit, es_repair_report_t *news)
+static void repair(kit_t *kit, es_repair_report_t *report)
 {
-    assert_int_equal(es_store_lock(kit->store, news), 0);
-    assert_int_equal(es_store_repair(kit->store, news), 0);
-    es_store_unlock(kit->store, news);
+    assert_int_equal(es_store_lock(kit->store, report), 0);
+    assert_int_equal(es_store_repair(kit->store, report), 0);
+    es_store_unlock(kit->store, report);
 }
 
 /** Nobody is told that nothing was missed: neither clients of a channel that
@@ -45,7 +45,7 @@ static void test_emptied(void **state)
 {
     kit_t *kit = kit_open(RING, 8, 1);
     es_appended_t first, last, done;
-    es_repair_report_t news;
+    es_repair_report_t report;
     es_slot_t slot;
     es_pos_t tail;
 
@@ -55,8 +55,8 @@ static void test_emptied(void **state)
     assert_int_equal(kit_append(kit, "a", "data: 2\n\n", &last), 0);
     assert_int_equal(resume(kit, "a", &first.last_id), APR_SUCCESS);
     damage(kit, last.from);
-    repair(kit, &news);
-    assert_true(news.emptied);
+    repair(kit, &report);
+    assert_true(report.emptied);
     assert_int_equal(es_store_tail(kit->store), es_store_head(kit->store));
     kit_check(kit);
     assert_true(es_store_has_lost(kit->store, &slot, 1, last.from, &tail));
@@ -75,13 +75,13 @@ static void test_record_of_a_free_slot(void **state)
 {
     kit_t *kit = kit_open(RING, 8, 1);
     es_appended_t done;
-    es_repair_report_t news;
+    es_repair_report_t report;
 
     (void)state;
     assert_int_equal(kit_append(kit, "a", "data: 1\n\n", &done), 0);
-    kit->store->tab.slots[0].state = ES_CHAN_FREE;
-    repair(kit, &news);
-    assert_true(news.emptied);
+    kit->store->channels.slots[0].state = ES_CHAN_FREE;
+    repair(kit, &report);
+    assert_true(report.emptied);
     kit_check(kit);
     kit_close(kit, 1);
 }
@@ -92,15 +92,15 @@ static void test_emptied_without_last(void **state)
     kit_t *kit = kit_open(RING, 8, 1);
     es_id_t epoch = es_store_epoch(kit->store);
     es_appended_t done;
-    es_repair_report_t news;
+    es_repair_report_t report;
 
     (void)state;
     assert_int_equal(kit_append(kit, "a", "data: 1\n\n", &done), 0);
     damage(kit, done.from);
-    kit->store->segment->end.last_ms = 0;
-    kit->store->segment->end.last_n = 0;
-    repair(kit, &news);
-    assert_true(news.emptied);
+    kit->store->segment->head.last_ms = 0;
+    kit->store->segment->head.last_n = 0;
+    repair(kit, &report);
+    assert_true(report.emptied);
     assert_int_equal(kit_append(kit, "a", "data: 2\n\n", &done), 0);
     assert_true(es_id_is_kin(&done.last_id, &epoch));
     assert_true(es_id_compare(&done.last_id, &epoch) > 0);
@@ -112,16 +112,16 @@ static void test_last_is_raised(void **state)
 {
     kit_t *kit = kit_open(RING, 8, 1);
     es_appended_t first, done;
-    es_repair_report_t news;
+    es_repair_report_t report;
 
     (void)state;
     assert_int_equal(kit_append(kit, "a", "data: 1\n\n", &first), 0);
     assert_int_equal(kit_append(kit, "a", "data: 2\n\n", &done), 0);
-    kit->store->segment->end.last_n = first.last_id.n;
+    kit->store->segment->head.last_n = first.last_id.n;
     first = done;
-    repair(kit, &news);
-    assert_false(news.emptied);
-    assert_int_equal(news.records, 2);
+    repair(kit, &report);
+    assert_false(report.emptied);
+    assert_int_equal(report.records, 2);
     assert_int_equal(kit_append(kit, "a", "data: 3\n\n", &done), 0);
     assert_true(es_id_compare(&done.last_id, &first.last_id) > 0);
     kit_check(kit);
@@ -141,7 +141,7 @@ static void test_broken(void **state)
         _exit(es_lock_take(&kit->store->segment->guard.lock) != 0);
     }
     kit_wait(pid);
-    kit->store->segment->end.head = 1;
+    kit->store->segment->head.pos = 1;
     alarm(20);
     assert_int_equal(es_store_present(kit->store, &start), APR_EGENERAL);
     assert_int_equal(es_store_present(kit->store, &start), APR_EGENERAL);

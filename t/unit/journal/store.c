@@ -48,7 +48,7 @@ static void test_attach(void **state)
     assert_int_equal(
         es_store_attach(&store, kit->mem, kit->size, &other, kit->pool),
         APR_EMISMATCH);
-    segment->facts.version++;
+    segment->hdr.version++;
     assert_int_equal(
         es_store_attach(&store, kit->mem, kit->size, &kit->params, kit->pool),
         APR_EMISMATCH);
@@ -106,7 +106,7 @@ static void test_counts(void **state)
     assert_int_equal(kit->touched[0], 1);
     assert_int_equal(kit->touched[1], 1 << (69 - 64));
 
-    es_store_forget(kit->store, 70);
+    es_store_reap(kit->store, 70);
     assert_int_equal(es_store_load(kit->store, 70), 0);
     assert_int_equal(es_store_clients(kit->store, es_slice_of("a")), 1);
     kit_check(kit);
@@ -119,8 +119,8 @@ static void test_counts(void **state)
     /* out of range is nothing */
     one = 11;
     es_store_unsubscribe(kit->store, 1, &one, 1);
-    es_store_forget(kit->store, 0);
-    es_store_forget(kit->store, 71);
+    es_store_reap(kit->store, 0);
+    es_store_reap(kit->store, 71);
     assert_int_equal(es_store_load(kit->store, 71), 0);
     assert_int_equal(kit_subscribe(kit, 71, "a", &one), APR_EINVAL);
     kit_check(kit);
@@ -215,14 +215,14 @@ static void scribble(kit_t *kit)
                              256,
                              layout->buckets,
                              layout->slots,
-                             layout->totals,
-                             layout->counts,
+                             layout->subscription_totals,
+                             layout->subscriptions,
                              layout->ring};
     apr_uint64_t ends[] = {256,
                            320,
                            layout->slots,
-                           layout->totals,
-                           layout->counts,
+                           layout->subscription_totals,
+                           layout->subscriptions,
                            layout->ring,
                            layout->size};
     /* the ends of the journal seldom, as nothing works then */
@@ -301,8 +301,8 @@ static void test_hostile_bytes(void **state)
 static void test_broken_chain(void **state)
 {
     kit_t *kit = kit_open(RING, 10, 1);
-    const es_channels_t *tab = &kit->store->tab;
-    apr_uint64_t loop = es_channels_hash(tab, es_slice_of("a"));
+    const es_channels_t *channels = &kit->store->channels;
+    apr_uint64_t loop = es_channels_hash(channels, es_slice_of("a"));
     es_appended_t done;
     es_slot_t slot;
     es_slot_t again;
@@ -312,15 +312,15 @@ static void test_broken_chain(void **state)
     (void)state;
     assert_int_equal(kit_subscribe(kit, 1, "a", &slot), 0);
     assert_int_equal(kit_append(kit, "a", "data: 1\n\n", &done), 0);
-    memset(kit->store->tab.buckets, 0xff, kit->store->layout.nbuckets * 4);
+    memset(kit->store->channels.buckets, 0xff, kit->store->layout.nbuckets * 4);
     assert_int_equal(kit_append(kit, "a", "data: 2\n\n", &done), 0);
     assert_int_equal(done.clients, 1);
     kit_check(kit);
-    es_channels_at(tab, slot)->next = slot; /* a loop */
-    do {                                    /* one that is looked for in it */
+    es_channels_at(channels, slot)->next = slot; /* a loop */
+    do { /* one that is looked for in it */
         snprintf(name, sizeof(name), "%d", i++);
-    } while (((es_channels_hash(tab, es_slice_of(name)) ^ loop) &
-              (tab->nbuckets - 1)) != 0);
+    } while (((es_channels_hash(channels, es_slice_of(name)) ^ loop) &
+              (channels->nbuckets - 1)) != 0);
     assert_int_equal(kit_subscribe(kit, 1, name, &again), 0);
     assert_int_equal(es_store_head(kit->store), done.head);
     kit_close(kit, 1);
@@ -335,7 +335,7 @@ static void test_forget_all(void **state)
     (void)state;
     assert_int_equal(kit_subscribe(kit, 3, "a", &slots[0]), 0);
     assert_int_equal(kit_subscribe(kit, 3, "b", &slots[1]), 0);
-    es_store_forget(kit->store, 3);
+    es_store_reap(kit->store, 3);
     assert_int_equal(kit_subscribe(kit, 3, "a", &slots[0]), 0);
     assert_int_equal(es_store_clients(kit->store, es_slice_of("a")), 1);
     assert_int_equal(es_store_clients(kit->store, es_slice_of("b")), 0);

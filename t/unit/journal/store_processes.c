@@ -302,7 +302,7 @@ static void survive(kit_t *kit, es_id_t *last)
     assert_true(now_ms() - begin < 1000);
     assert_true(es_id_compare(&done.last_id, last) > 0);
     *last = done.last_id;
-    es_store_forget(kit->store, 1);
+    es_store_reap(kit->store, 1);
     kit_check(kit);
 }
 
@@ -354,7 +354,7 @@ static void die_writing(es_store_t *store)
     es_pos_t head = es_store_head(store);
 
     memset(store->journal.ring + head % RING, 0x55, 64);
-    es_channels_append(&store->tab, 1, head, es_store_tail(store));
+    es_channels_append(&store->channels, 1, head, es_store_tail(store));
 }
 
 /** The table knows that the tail goes, but the tail has not moved. */
@@ -363,22 +363,23 @@ static void die_evicting(es_store_t *store)
     es_record_t oldest;
 
     es_store_look(store, es_store_tail(store), &oldest);
-    es_channels_evict(&store->tab, oldest.slots[0], oldest.pos, &oldest.id);
+    es_channels_evict(&store->channels, oldest.slots[0], oldest.pos,
+                      &oldest.id);
 }
 
 /** A slot that is taken, but has no name. */
 static void die_making(es_store_t *store)
 {
-    store->tab.table->fresh++;
-    store->tab.slots[store->tab.table->fresh - 1].hash = 1;
+    store->channels.table->high_slot++;
+    store->channels.slots[store->channels.table->high_slot - 1].hash = 1;
 }
 
 /** A slot that is used, but in no chain. */
 static void die_linking(es_store_t *store)
 {
-    es_chan_t *chan = &store->tab.slots[store->tab.table->fresh];
+    es_chan_t *chan = &store->channels.slots[store->channels.table->high_slot];
 
-    store->tab.table->fresh++;
+    store->channels.table->high_slot++;
     chan->name_len = 1;
     chan->name[0] = 'z';
     chan->state = ES_CHAN_USED;
@@ -390,15 +391,15 @@ static void die_reclaiming(es_store_t *store)
     es_slice_t name = es_slice_of("idle");
     es_slot_t slot;
 
-    es_channels_find(&store->tab, name, es_channels_hash(&store->tab, name),
-                     &slot);
-    store->tab.slots[slot - 1].state = ES_CHAN_FREE;
+    es_channels_find(&store->channels, name,
+                     es_channels_hash(&store->channels, name), &slot);
+    store->channels.slots[slot - 1].state = ES_CHAN_FREE;
 }
 
 /** The last id is raised, the head not yet. */
 static void die_committing(es_store_t *store)
 {
-    store->segment->end.last_n += 3;
+    store->segment->head.last_n += 3;
 }
 
 /** An id is in the index, its record is not committed. */

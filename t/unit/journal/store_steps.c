@@ -150,12 +150,12 @@ static void freed(void)
     pid = fork();
     if (pid == 0) {
         es_lock_take(&kit->store->segment->guard.lock);
-        kit->store->tab.table->fresh++;
+        kit->store->channels.table->high_slot++;
         _exit(0);
     }
     kit_wait(pid);
     tell("a", NULL, 20, 2);
-    assert_true(kit->store->tab.table->free != 0);
+    assert_true(kit->store->channels.table->free != 0);
 }
 
 /** All slots are taken, and one of them is idle. What is forgotten has a
@@ -274,7 +274,7 @@ static apr_status_t do_subscribe(void)
 
 static apr_status_t do_subscribe_high(void)
 {
-    return subscribe(KIT_PLACES, "a");
+    return subscribe(KIT_CHILDREN, "a");
 }
 
 static apr_status_t do_subscribe_crowded(void)
@@ -287,8 +287,8 @@ static apr_status_t do_unsubscribe(void)
     es_slice_t name = es_slice_of("b");
     es_slot_t slot;
 
-    es_channels_find(&kit->store->tab, name,
-                     es_channels_hash(&kit->store->tab, name), &slot);
+    es_channels_find(&kit->store->channels, name,
+                     es_channels_hash(&kit->store->channels, name), &slot);
     es_store_unsubscribe(kit->store, DEAD, &slot, 1);
     return APR_SUCCESS;
 }
@@ -413,8 +413,8 @@ static apr_uint64_t living[256]; /* clients of channels, of the living */
 /** The parent has learnt of the death. */
 static void forget_dead(void)
 {
-    es_store_forget(kit->store, DEAD);
-    es_store_forget(kit->store, KIT_PLACES);
+    es_store_reap(kit->store, DEAD);
+    es_store_reap(kit->store, KIT_CHILDREN);
 }
 
 static void count_living(apr_uint64_t *counts)
@@ -524,7 +524,7 @@ static void open_scene(const deed_t *deed)
 {
     kit = kit_open(RING, CHANNELS, 0);
     /* the same in each run */
-    memset(kit->store->segment->facts.key, 7, 16);
+    memset(kit->store->segment->hdr.key, 7, 16);
     assert_int_equal(es_store_attach(&kit->store, kit->mem, kit->size,
                                      &kit->params, kit->pool),
                      0);
