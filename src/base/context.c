@@ -39,7 +39,7 @@ void es_context_refuse(const char *function, int contexts)
     fprintf(stderr,
             "eventstream: %s was called by the %s; it is for:", function,
             name_of(mine));
-    for (context = ES_PARENT; context <= ES_COURIER; context <<= 1) {
+    for (context = ES_PARENT; context <= ES_SENDER; context <<= 1) {
         if (contexts & context) {
             fprintf(stderr, " %s", name_of(context));
         }

@@ -16,7 +16,7 @@ enum {
     ES_CHILD_INIT = 2, /* a child's main thread */
     ES_WORKER = 4,     /* under prefork the child's main thread becomes one */
     ES_DELIVERY = 8,
-    ES_COURIER = 16
+    ES_SENDER = 16
 };
 
 /** From now on this thread is of that context; 0 = it has said nothing. */

@@ -30,7 +30,7 @@ es_id_t es_id_epoch(apr_uint32_t random, apr_uint64_t now_ms)
     return epoch;
 }
 
-int es_id_is_kin(const es_id_t *a, const es_id_t *b)
+int es_id_is_same_epoch(const es_id_t *a, const es_id_t *b)
 {
     return a->n >> ES_ID_COUNT_BITS == b->n >> ES_ID_COUNT_BITS;
 }

@@ -38,7 +38,7 @@ typedef struct es_id_t {
 es_id_t es_id_epoch(apr_uint32_t random, apr_uint64_t now_ms);
 
 /** 1 when both ids are of the same epoch. */
-int es_id_is_kin(const es_id_t *a, const es_id_t *b);
+int es_id_is_same_epoch(const es_id_t *a, const es_id_t *b);
 
 /** Less than, equal to or greater than 0, as memcmp tells. */
 int es_id_compare(const es_id_t *a, const es_id_t *b);

@@ -48,7 +48,7 @@ const char *es_path_parse(const es_path_t **out, const char *pattern,
     const char *what;
     int i;
 
-    what = es_pattern_parse(&pieces, pattern, ES_PIECES_PATH, p);
+    what = es_pattern_parse(&pieces, pattern, ES_PATTERN_PATH, p);
     if (what != NULL) {
         return what;
     }

@@ -117,7 +117,7 @@ static const char *take_name(parser_t *parser)
     const char *name = from + 1;
     const char *close = strchr(from, '}');
     const char *c;
-    int query = parser->syntax == ES_PIECES_TEMPLATE && *name == '?';
+    int query = parser->syntax == ES_PATTERN_TEMPLATE && *name == '?';
 
     name += query;
     if (close == NULL) {
@@ -154,7 +154,7 @@ static const char *take(parser_t *parser)
     if (at[0] == '{') {
         return take_name(parser);
     }
-    if (at[0] == '%' && at[1] == '{' && parser->syntax == ES_PIECES_TEMPLATE) {
+    if (at[0] == '%' && at[1] == '{' && parser->syntax == ES_PATTERN_TEMPLATE) {
         return take_expression(parser);
     }
     take_literal(parser, 1);

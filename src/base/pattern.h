@@ -30,8 +30,8 @@ typedef struct es_pattern_part_t {
 
 /** What may stand in a pattern. */
 enum {
-    ES_PIECES_PATH = 0,    /* literals and tokens; '%' is a literal */
-    ES_PIECES_TEMPLATE = 1 /* all kinds */
+    ES_PATTERN_PATH = 0,    /* literals and tokens; '%' is a literal */
+    ES_PATTERN_TEMPLATE = 1 /* all kinds */
 };
 
 /**

@@ -54,7 +54,7 @@ const char *es_template_parse(const es_template_t **out, const char *text,
     int i;
 
     template->text = apr_pstrdup(p, text);
-    error = es_pattern_parse(&pieces, text, ES_PIECES_TEMPLATE, p);
+    error = es_pattern_parse(&pieces, text, ES_PATTERN_TEMPLATE, p);
     if (error != NULL) {
         return error;
     }
@@ -234,7 +234,7 @@ apr_status_t es_template_expand(const es_template_t *template,
         return APR_SUCCESS;
     }
     do {
-        if (in_vain >= ES_TEMPLATE_IN_VAIN_MAX) {
+        if (in_vain >= ES_TEMPLATE_REPEATS_MAX) {
             return APR_ENOSPC;
         }
         rv = add(&expansion, &added);

@@ -53,7 +53,7 @@ const char *es_template_token(const es_template_t *template, int i,
                               int *column);
 
 /** Most combinations of one expansion that may give no new name. */
-#define ES_TEMPLATE_IN_VAIN_MAX 4096
+#define ES_TEMPLATE_REPEATS_MAX 4096
 
 /** Where values come from; baton is handed to each. */
 typedef struct es_template_values_t {
@@ -72,7 +72,7 @@ typedef struct es_template_values_t {
  * twice in one template takes the same value in both places. A token or
  * parameter without value gives nothing; an expression without value gives
  * no channel. Stops at the first new name that finds the set full, and after
- * ES_TEMPLATE_IN_VAIN_MAX combinations that gave no new name, however many
+ * ES_TEMPLATE_REPEATS_MAX combinations that gave no new name, however many
  * more there would be.
  *
  * @param p  the bytes of the names live in p

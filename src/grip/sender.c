@@ -174,7 +174,7 @@ static void on_thread(void *arg)
 {
     es_sender_t *sender = arg;
 
-    es_context_enter(ES_COURIER);
+    es_context_enter(ES_SENDER);
     run(sender);
     close_sendings(sender);
     es_waiters_close(&sender->waiters);

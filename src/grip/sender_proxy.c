@@ -362,7 +362,7 @@ int es_sender_proxy_step(es_sender_proxy_t *sending)
 {
     const es_sender_proxy_params_t *params = &sending->params;
 
-    ES_CONTEXT(ES_COURIER);
+    ES_CONTEXT(ES_SENDER);
     sending->is_blocked = 0;
     if (sending->is_busy ||
         (!sending->resend.is_wanted &&
@@ -379,7 +379,7 @@ int es_sender_proxy_step(es_sender_proxy_t *sending)
 
 int es_sender_proxy_ended(es_sender_proxy_t *sending, int outcome)
 {
-    ES_CONTEXT(ES_COURIER);
+    ES_CONTEXT(ES_SENDER);
     end_post(sending, outcome);
     go_on(sending);
     return 1;

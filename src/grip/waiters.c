@@ -66,7 +66,7 @@ int es_waiters_answer(es_waiters_t *waiters, es_waiters_look_fn_t *look,
     es_list_t *at;
     int waiting = 0;
 
-    ES_CONTEXT(ES_COURIER);
+    ES_CONTEXT(ES_SENDER);
     pthread_mutex_lock(&waiters->lock);
     for (at = waiters->waiting.next; at != &waiters->waiting; at = at->next) {
         es_waiter_t *waiter = ES_LIST_OWNER(at, es_waiter_t, link);

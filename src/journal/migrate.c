@@ -80,7 +80,8 @@ static es_id_t evicted_of(const es_chan_t *chan, const es_id_t *most)
 
     evicted.ms = chan->evicted_ms;
     evicted.n = chan->evicted_n;
-    return es_id_is_kin(&evicted, most) && es_id_compare(&evicted, most) <= 0
+    return es_id_is_same_epoch(&evicted, most) &&
+                   es_id_compare(&evicted, most) <= 0
                ? evicted
                : *most;
 }
@@ -244,7 +245,7 @@ static apr_status_t append_or_lose(migration_t *migration,
 
 static int is_next(const migration_t *migration, const es_record_t *record)
 {
-    return es_id_is_kin(&record->id, &migration->to->epoch) &&
+    return es_id_is_same_epoch(&record->id, &migration->to->epoch) &&
            es_id_compare(&record->id, &migration->last) > 0;
 }
 
@@ -287,7 +288,7 @@ static void migrate_last(migration_t *migration)
 {
     es_id_t last = es_store_last_id(migration->from);
 
-    if (es_id_is_kin(&last, &migration->last) &&
+    if (es_id_is_same_epoch(&last, &migration->last) &&
         es_id_compare(&last, &migration->last) > 0) {
         migration->last = last;
     }
@@ -299,7 +300,7 @@ static void migrate_forgotten(const migration_t *migration)
     const es_table_t *table = migration->from->channels.table;
     es_id_t forgotten = {table->forgotten_ms, table->forgotten_n};
 
-    if (!es_id_is_kin(&forgotten, &migration->last) ||
+    if (!es_id_is_same_epoch(&forgotten, &migration->last) ||
         es_id_compare(&forgotten, &migration->last) > 0) {
         forgotten = migration->last;
     }

@@ -278,7 +278,7 @@ apr_status_t es_store_resume(es_store_t *store, const es_slot_t *slots,
     int i;
 
     /* of another store; or from the future, which we have not given */
-    if (rv == APR_SUCCESS && (!es_id_is_kin(&query.id, &store->epoch) ||
+    if (rv == APR_SUCCESS && (!es_id_is_same_epoch(&query.id, &store->epoch) ||
                               es_id_compare(&query.id, &start->id) > 0)) {
         rv = APR_NOTFOUND;
     }

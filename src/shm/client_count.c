@@ -140,7 +140,7 @@ static es_client_count_result_t over_limit(
     if (limits->child_clients &&
         __atomic_load_n(&row->clients, __ATOMIC_RELAXED) >
             limits->child_clients) {
-        return ES_CLIENT_COUNT_PROCESS_FULL;
+        return ES_CLIENT_COUNT_CHILD_FULL;
     }
     if (limits->clients &&
         es_client_count_total(client_count, 0) > limits->clients) {
@@ -165,7 +165,7 @@ es_client_count_result_t es_client_count_enter(es_client_count_t *client_count,
     ES_CONTEXT(ES_WORKER | ES_DELIVERY);
     memset(counted, 0, sizeof(*counted));
     if (!row) {
-        return ES_CLIENT_COUNT_PROCESS_FULL;
+        return ES_CLIENT_COUNT_CHILD_FULL;
     }
     /* counted first and looked at then: of two at once for the last place
      * at least one sees the other */

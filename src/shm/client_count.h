@@ -26,7 +26,7 @@ typedef enum es_client_count_result_t {
     ES_CLIENT_COUNT_OK,
     ES_CLIENT_COUNT_FULL,         /* max_clients are there */
     ES_CLIENT_COUNT_ADDRESS_FULL, /* max_address_clients of this address */
-    ES_CLIENT_COUNT_PROCESS_FULL  /* this child's descriptors are used up */
+    ES_CLIENT_COUNT_CHILD_FULL    /* this child's descriptors are used up */
 } es_client_count_result_t;
 
 typedef struct es_client_limits_t {

@@ -17,7 +17,7 @@ static void compose(const char *pattern, es_slice_t path,
     es_slice_t part;
     int i, n = 0;
 
-    PROMISE(es_pattern_parse(&pieces, pattern, ES_PIECES_PATH, p) == NULL);
+    PROMISE(es_pattern_parse(&pieces, pattern, ES_PATTERN_PATH, p) == NULL);
     for (i = 0; i < pieces->nelts; i++) {
         piece = &APR_ARRAY_IDX(pieces, i, es_pattern_part_t);
         part = piece->kind == ES_PATTERN_TOKEN ? values[n++] : piece->text;

@@ -30,6 +30,6 @@ FUZZ(text, p)
 {
     const char *pattern = fuzz_string(text, p);
 
-    parse(pattern, ES_PIECES_PATH, p);
-    parse(pattern, ES_PIECES_TEMPLATE, p);
+    parse(pattern, ES_PATTERN_PATH, p);
+    parse(pattern, ES_PATTERN_TEMPLATE, p);
 }

@@ -104,13 +104,13 @@ FACTS(kin_are_of_one_epoch_whatever_the_time)
     es_id_t a = id_of(5, 3 * E1 + 7);
     es_id_t b = id_of(MAX, 3 * E1 + FULL);
 
-    assert_true(es_id_is_kin(&a, &b));
+    assert_true(es_id_is_same_epoch(&a, &b));
     b.n++; /* into the next epoch */
-    assert_false(es_id_is_kin(&a, &b));
+    assert_false(es_id_is_same_epoch(&a, &b));
     b = id_of(5, 7);
-    assert_false(es_id_is_kin(&a, &b));
+    assert_false(es_id_is_same_epoch(&a, &b));
     b = id_of(5, a.n | (apr_uint64_t)1 << 36);
-    assert_false(es_id_is_kin(&a, &b));
+    assert_false(es_id_is_same_epoch(&a, &b));
 }
 
 FACTS(a_later_millisecond_counts_from_0)
@@ -170,7 +170,7 @@ FACTS(before_undoes_next_within_an_epoch)
         next = es_id_next(&id, 0);
         before = es_id_before(&next);
         assert_true(order(before, id) == 0);
-        assert_true(es_id_is_kin(&before, &next));
+        assert_true(es_id_is_same_epoch(&before, &next));
     }
     id = id_of(0, E1); /* nothing is below it */
     before = es_id_before(&id);
@@ -188,7 +188,7 @@ FACTS(ids_rise_whatever_the_clock_does)
     for (i = 0; i < sizeof(clock) / sizeof(clock[0]); i++) {
         next = es_id_next(&last, clock[i]);
         assert_true(es_id_compare(&next, &last) > 0);
-        assert_true(es_id_is_kin(&next, &epoch));
+        assert_true(es_id_is_same_epoch(&next, &epoch));
         last = next;
     }
 }

@@ -30,9 +30,9 @@ static const char *pieces_of(const char *pattern, int syntax)
 }
 
 #define assert_template(pattern, pieces) \
-    assert_string_equal(pieces_of(pattern, ES_PIECES_TEMPLATE), pieces)
+    assert_string_equal(pieces_of(pattern, ES_PATTERN_TEMPLATE), pieces)
 #define assert_path(pattern, pieces) \
-    assert_string_equal(pieces_of(pattern, ES_PIECES_PATH), pieces)
+    assert_string_equal(pieces_of(pattern, ES_PATTERN_PATH), pieces)
 
 FACTS(nothing_has_no_pieces)
 {

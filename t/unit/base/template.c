@@ -258,7 +258,7 @@ FACTS(an_explosion_of_duplicates_stops_too)
 FACTS(tries_in_vain_are_taken_up_to_the_limit)
 {
     es_channel_set_t *set = es_channel_set_create(pool, 50);
-    const int limit = ES_TEMPLATE_IN_VAIN_MAX;
+    const int limit = ES_TEMPLATE_REPEATS_MAX;
 
     assert_int_equal(expand_into(set, "{?a}", many("a", limit + 1, 0)),
                      APR_SUCCESS);

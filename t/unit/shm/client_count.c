@@ -77,7 +77,7 @@ FACTS(limit_of_a_child)
 
     assert_int_equal(enter(client_count, 1, 1, one, &a), ES_CLIENT_COUNT_OK);
     assert_int_equal(enter(client_count, 1, 2, one, &b),
-                     ES_CLIENT_COUNT_PROCESS_FULL);
+                     ES_CLIENT_COUNT_CHILD_FULL);
     assert_int_equal(enter(client_count, 2, 2, one, &b), ES_CLIENT_COUNT_OK);
 }
 
@@ -120,9 +120,9 @@ FACTS(refuses_places_that_there_are_not)
     es_counted_t counted;
 
     assert_int_equal(enter(client_count, 0, 1, none, &counted),
-                     ES_CLIENT_COUNT_PROCESS_FULL);
+                     ES_CLIENT_COUNT_CHILD_FULL);
     assert_int_equal(enter(client_count, PLACES + 1, 1, none, &counted),
-                     ES_CLIENT_COUNT_PROCESS_FULL);
+                     ES_CLIENT_COUNT_CHILD_FULL);
     assert_null(counted.client_count);
 }
 
