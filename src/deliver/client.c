@@ -11,7 +11,6 @@
 #include "base/context.h"
 #include "base/jitter.h"
 #include "journal/close.h"
-#include "deliver/client_body.h"
 #include "deliver/control_frame.h"
 
 #include <stdlib.h>
@@ -37,7 +36,8 @@ static int equip(es_client_t *client, const es_client_params_t *params)
         }
     }
     if (params->replay != NULL) {
-        client->backlog = es_backlog_create(params->replay, params->nslots);
+        client->backlog =
+            es_reader_backlog_create(params->replay, params->nslots);
         if (client->backlog == NULL) {
             return 0;
         }
@@ -203,8 +203,8 @@ static es_step_t caught_up(es_client_t *client)
 static int has_lost(const es_client_t *client, es_pos_t *tail)
 {
     return client->backlog != NULL
-               ? es_backlog_has_lost(client->backlog, client->store,
-                                     client->cursor, tail)
+               ? es_reader_backlog_has_lost(client->backlog, client->store,
+                                            client->cursor, tail)
                : es_store_has_lost(client->store, client->slots, client->nslots,
                                    client->cursor, tail);
 }

@@ -6,7 +6,6 @@
 #include "deliver/client_priv.h"
 
 #include "journal/close.h"
-#include "deliver/client_body.h"
 
 void es_client_rebase(es_client_t *client, apr_time_t now)
 {

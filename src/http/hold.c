@@ -27,7 +27,7 @@
 #include "base/frame.h"
 #include "base/jitter.h"
 #include "base/sigblock.h"
-#include "deliver/tcp_keepalive.h"
+#include "deliver/sink_socket.h"
 #include "server/stats.h"
 #include "http/budget.h"
 
@@ -170,7 +170,7 @@ typedef struct saved_conn_t {
     conn_rec *c;
     int has_timeout;
     apr_interval_time_t timeout;
-    es_tcp_keepalive_t probe;
+    es_sink_socket_tcp_t probe;
 } saved_conn_t;
 
 /* Looked up each time: at a restart the MPM may have closed it. */
@@ -190,8 +190,8 @@ static void limit_writes(const es_stream_t *stream, saved_conn_t *saved)
     apr_socket_t *socket = c->master ? NULL : ap_get_conn_socket(c);
 
     saved->c = c->master ? c->master : c;
-    es_tcp_keepalive_save(descriptor_of(saved->c), &saved->probe);
-    es_tcp_keepalive_set(descriptor_of(saved->c), limit);
+    es_sink_socket_tcp_save(descriptor_of(saved->c), &saved->probe);
+    es_sink_socket_tcp_set(descriptor_of(saved->c), limit);
     saved->has_timeout =
         socket && limit > 0 &&
         apr_socket_timeout_get(socket, &saved->timeout) == APR_SUCCESS &&
@@ -206,7 +206,7 @@ static void restore_conn(const saved_conn_t *saved)
     if (saved->has_timeout) {
         apr_socket_timeout_set(ap_get_conn_socket(saved->c), saved->timeout);
     }
-    es_tcp_keepalive_restore(descriptor_of(saved->c), &saved->probe);
+    es_sink_socket_tcp_restore(descriptor_of(saved->c), &saved->probe);
 }
 
 static int with_grant(es_stream_t *stream, es_grant_t grant)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "t/unit/deliver_fixture.h"
 
-#include "deliver/client_body.h"
 #include "deliver/client_priv.h"
 #include "deliver/round.h"
 

@@ -2,7 +2,6 @@
 /* A client that gets a part of the past first. */
 #include "t/unit/deliver_fixture.h"
 
-#include "deliver/backlog.h"
 #include "deliver/client_priv.h"
 
 #define SECOND APR_USEC_PER_SEC
