@@ -77,14 +77,11 @@ es_client_t *es_client_create(const es_client_params_t *params, es_sink_t *sink,
     client->sink = sink;
     client->cursor = params->pos;
     client->last = now;
-    client->as_comment = params->keepalive_as_comment != 0;
     client->hub = params->hub;
-    client->keepalive = params->keepalive;
-    client->send_timeout = params->send_timeout;
-    client->lifetime = params->lifetime;
-    client->end_at = params->lifetime > 0 ? now + params->lifetime : 0;
+    client->opts = params->opts;
+    client->end_at =
+        client->opts.lifetime > 0 ? now + client->opts.lifetime : 0;
     client->store = params->store;
-    client->retry_ms = params->retry_ms;
     client->child = params->child;
     client->counted = params->counted;
     return client;
@@ -118,8 +115,8 @@ static apr_status_t put(es_client_t *client, const struct iovec *iov, int count,
         client->last = now;
         client->blocked = 1;
     }
-    else if (client->send_timeout > 0 &&
-             now - client->last >= client->send_timeout) {
+    else if (client->opts.send_timeout > 0 &&
+             now - client->last >= client->opts.send_timeout) {
         client->broken = 1;
     }
     return rv;
@@ -140,10 +137,11 @@ static apr_status_t make_control(const es_client_t *client,
                                       client->slots, client->nslots,
                                       client->sink->chunked);
     case ES_CONTROL_END:
-        es_control_frame_end(frame, client->retry_ms, client->sink->chunked);
+        es_control_frame_end(frame, client->opts.retry_ms,
+                             client->sink->chunked);
         return APR_SUCCESS;
     default:
-        es_control_frame_keepalive(frame, client->as_comment,
+        es_control_frame_keepalive(frame, client->opts.keepalive_as_comment,
                                    client->sink->chunked);
         return APR_SUCCESS;
     }
@@ -213,7 +211,7 @@ static int has_lost(const es_client_t *client, es_pos_t *tail)
  * is spread by a fifth. */
 void es_client_end_closed(es_client_t *client)
 {
-    client->retry_ms += es_jitter_below(client->retry_ms / 5 + 1);
+    client->opts.retry_ms += es_jitter_below(client->opts.retry_ms / 5 + 1);
     client->ending = 1;
 }
 
@@ -300,7 +298,8 @@ static es_step_t catch_up(es_client_t *client, es_pos_t limit, apr_time_t now,
 
 static int is_silent(const es_client_t *client, apr_time_t now)
 {
-    return client->keepalive > 0 && now - client->last >= client->keepalive;
+    return client->opts.keepalive > 0 &&
+           now - client->last >= client->opts.keepalive;
 }
 
 es_step_t es_client_step_to(es_client_t *client, es_pos_t limit, apr_time_t now,
@@ -378,14 +377,14 @@ void es_client_end(es_client_t *client, apr_int64_t retry_ms)
 {
     if (!client->ending) {
         client->ending = 1;
-        client->retry_ms = retry_ms;
+        client->opts.retry_ms = retry_ms;
     }
 }
 
 apr_time_t es_client_due(const es_client_t *client)
 {
     apr_interval_time_t wait =
-        client->blocked ? client->send_timeout : client->keepalive;
+        client->blocked ? client->opts.send_timeout : client->opts.keepalive;
     apr_time_t due = wait > 0 ? client->last + wait : 0;
 
     if (client->end_at != 0 && !client->ending &&
@@ -429,7 +428,7 @@ apr_uint32_t es_client_hub(const es_client_t *client)
 
 apr_int64_t es_client_retry_ms(const es_client_t *client)
 {
-    return client->retry_ms;
+    return client->opts.retry_ms;
 }
 
 const es_slot_t *es_client_slots(const es_client_t *client, int *count)

@@ -19,22 +19,31 @@
 
 typedef struct es_client_t es_client_t;
 
-/** How a client is served; the values of its Location. */
+/**
+ * How a client is served: the values of its Location. They go with the client
+ * as they are, to another process too; only http (which fills them) and the
+ * codec of handover messages name each.
+ */
+typedef struct es_client_opts_t {
+    apr_interval_time_t keepalive;    /* silence before keep-alive; 0 = none */
+    apr_interval_time_t send_timeout; /* taking nothing; 0 = for ever */
+    apr_interval_time_t lifetime;     /* until a clean end; 0 = none */
+    apr_int64_t retry_ms;             /* sent before an end that we choose */
+    int keepalive_as_comment;         /* 1 = a comment, 0 = an event */
+} es_client_opts_t;
+
+/** What a client is made of. */
 typedef struct es_client_params_t {
     es_store_t *store;      /* the hub's; outlives the client */
     apr_uint32_t hub;       /* its number, from 0 */
     apr_uint32_t child;     /* of this child */
     const es_slot_t *slots; /* subscribed: copied, counts taken over */
     int nslots;
-    es_pos_t pos;                  /* the first record not seen yet */
-    const es_replay_t *replay;     /* for each slot: from where, if that is
-                                    * not pos; copied. NULL = from pos */
-    apr_interval_time_t keepalive; /* silence before keep-alive; 0 = none */
-    int keepalive_as_comment;
-    apr_interval_time_t send_timeout; /* taking nothing; 0 = for ever */
-    apr_interval_time_t lifetime;     /* until a clean end; 0 = none */
-    apr_int64_t retry_ms;             /* told before an end that we choose */
-    es_counted_t counted;             /* of the census; taken over */
+    es_pos_t pos;              /* the first record not seen yet */
+    const es_replay_t *replay; /* for each slot: from where, if that is
+                                * not pos; copied. NULL = from pos */
+    es_client_opts_t opts;     /* copied */
+    es_counted_t counted;      /* what counts it; taken over */
 } es_client_params_t;
 
 /** What a step came to. */

@@ -97,21 +97,17 @@ struct es_client_t {
     unsigned char ending;   /* es_client_end was called */
     unsigned char finished; /* the end was told to the sink */
     unsigned char broken;   /* no more writes */
-    unsigned char as_comment;
     apr_uint32_t hub;
-    apr_interval_time_t keepalive;
-    apr_interval_time_t send_timeout;
-    apr_interval_time_t lifetime;
+    apr_uint32_t child;
+    es_client_opts_t opts;
     apr_time_t end_at; /* its lifetime is over then; 0 = never */
     es_store_t *store;
     /* and what few do, last */
-    apr_int64_t retry_ms;
     apr_size_t control_offset; /* bytes of the control frame taken */
     es_id_t reset_id;          /* of the reset at hand */
     es_slot_t *slots;          /* sorted; one_slot, or malloc'ed */
     int nslots;
     es_slot_t one_slot;
-    apr_uint32_t child;
     es_counted_t counted;
 };
 

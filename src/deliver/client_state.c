@@ -11,7 +11,7 @@ void es_client_rebase(es_client_t *client, apr_time_t now)
 {
     client->last = now;
     if (client->end_at != 0) {
-        client->end_at = now + client->lifetime;
+        client->end_at = now + client->opts.lifetime;
     }
 }
 
@@ -41,13 +41,10 @@ int es_client_save(es_client_t *client, apr_time_t now,
     params->hub = client->hub;
     params->slots = client->slots;
     params->nslots = client->nslots;
-    params->keepalive = client->keepalive;
-    params->keepalive_as_comment = client->as_comment;
-    params->send_timeout = client->send_timeout;
-    params->retry_ms = client->retry_ms;
+    params->opts = client->opts;
     params->counted = client->counted;
     if (client->end_at != 0) {
-        params->lifetime = client->end_at > now ? client->end_at - now : 1;
+        params->opts.lifetime = client->end_at > now ? client->end_at - now : 1;
     }
     state->cursor = client->cursor;
     state->skip = client->skip;

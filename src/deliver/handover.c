@@ -122,11 +122,7 @@ static int describe(es_handover_t *handover, es_conn_t *conn,
     handed->segment_id = es_store_segment_id(params.store);
     handed->known = known_at(handover, params.store, handed->state.cursor);
     handed->chunked = conn->chunked;
-    handed->keepalive = params.keepalive;
-    handed->keepalive_as_comment = params.keepalive_as_comment;
-    handed->send_timeout = params.send_timeout;
-    handed->lifetime = params.lifetime;
-    handed->retry_ms = params.retry_ms;
+    handed->opts = params.opts;
     handed->is_counted = params.counted.client_count != NULL;
     handed->address = params.counted.address;
     handed->names = handover->names;
@@ -272,11 +268,7 @@ static es_client_t *make_client(es_handover_t *handover,
     params.slots = handover->slots;
     params.nslots = handed->nnames;
     params.pos = present.pos;
-    params.keepalive = handed->keepalive;
-    params.keepalive_as_comment = handed->keepalive_as_comment;
-    params.send_timeout = handed->send_timeout;
-    params.lifetime = handed->lifetime;
-    params.retry_ms = handed->retry_ms;
+    params.opts = handed->opts;
     count_in(handover, handed, &params.counted);
     client = es_client_create(&params, sink, now);
     if (client == NULL) {
@@ -329,7 +321,7 @@ static int take_over(es_handover_t *handover, const es_handed_t *handed,
         return 0;
     }
     sink = es_sink_socket_create(handed->fd, handed->chunked,
-                                 handed->send_timeout);
+                                 handed->opts.send_timeout);
     if (sink == NULL) {
         return 0;
     }

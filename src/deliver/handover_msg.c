@@ -151,11 +151,11 @@ static void fill_wire(wire_t *wire, const es_handed_t *handed)
     wire->known_n = handed->known.n;
     wire->address = handed->address;
     wire->is_counted = handed->is_counted != 0;
-    wire->keepalive = handed->keepalive;
-    wire->as_comment = handed->keepalive_as_comment != 0;
-    wire->send_timeout = handed->send_timeout;
-    wire->lifetime = handed->lifetime;
-    wire->retry_ms = handed->retry_ms;
+    wire->keepalive = handed->opts.keepalive;
+    wire->as_comment = handed->opts.keepalive_as_comment != 0;
+    wire->send_timeout = handed->opts.send_timeout;
+    wire->lifetime = handed->opts.lifetime;
+    wire->retry_ms = handed->opts.retry_ms;
     wire->chunked = handed->chunked != 0;
     wire->nnames = (apr_uint32_t)handed->nnames;
 }
@@ -359,11 +359,11 @@ static void fill_handed(es_handed_t *handed, const wire_t *wire,
     handed->known.n = wire->known_n;
     handed->address = wire->address;
     handed->is_counted = wire->is_counted != 0;
-    handed->keepalive = wire->keepalive;
-    handed->keepalive_as_comment = wire->as_comment != 0;
-    handed->send_timeout = wire->send_timeout;
-    handed->lifetime = wire->lifetime;
-    handed->retry_ms = wire->retry_ms;
+    handed->opts.keepalive = wire->keepalive;
+    handed->opts.keepalive_as_comment = wire->as_comment != 0;
+    handed->opts.send_timeout = wire->send_timeout;
+    handed->opts.lifetime = wire->lifetime;
+    handed->opts.retry_ms = wire->retry_ms;
     handed->chunked = wire->chunked != 0;
     handed->names = msg->names;
     handed->nnames = (int)wire->nnames;

@@ -30,11 +30,7 @@ typedef struct es_handed_t {
                         * segment when it lands; {0, 0} = not to be told */
     int chunked;
     es_client_state_t state;
-    apr_interval_time_t keepalive;
-    int keepalive_as_comment;
-    apr_interval_time_t send_timeout;
-    apr_interval_time_t lifetime; /* what is left of it; 0 = no end */
-    apr_int64_t retry_ms;
+    es_client_opts_t opts;   /* lifetime: what is left of it */
     apr_uint64_t address;    /* its key in the census */
     int is_counted;          /* 1 = it has a ticket of the census */
     const es_slice_t *names; /* its channels; slots may be given away while

@@ -40,12 +40,12 @@ es_client_t *es_stream_client(es_stream_t *stream, es_sink_t *sink)
     params.nslots = stream->nslots;
     params.pos = stream->start.pos;
     params.replay = stream->replay;
-    params.keepalive = stream->conf->keepalive_us;
-    params.keepalive_as_comment = (int)stream->conf->keepalive_comment;
-    params.send_timeout = stream->conf->send_timeout_us;
-    params.lifetime =
+    params.opts.keepalive = stream->conf->keepalive_us;
+    params.opts.keepalive_as_comment = (int)stream->conf->keepalive_comment;
+    params.opts.send_timeout = stream->conf->send_timeout_us;
+    params.opts.lifetime =
         es_jitter_around(stream->conf->lifetime_us, VARIED_PERCENT);
-    params.retry_ms = stream->conf->retry_us / 1000;
+    params.opts.retry_ms = stream->conf->retry_us / 1000;
     params.counted = stream->counted;
     client = es_client_create(&params, sink, es_clock_now());
     if (client) {

@@ -18,9 +18,9 @@ static es_client_t *join(hub_t *hub, fake_sink_t *fake, const char *channels)
     params.child = 1;
     params.nslots = hub_subscribe(hub, channels, slots, &params.pos);
     params.slots = slots;
-    params.keepalive = 20 * SECOND;
-    params.send_timeout = 60 * SECOND;
-    params.retry_ms = 3000;
+    params.opts.keepalive = 20 * SECOND;
+    params.opts.send_timeout = 60 * SECOND;
+    params.opts.retry_ms = 3000;
     client = es_client_create(&params, &fake->sink, 0);
     assert_non_null(client);
     return client;
@@ -759,14 +759,14 @@ static void test_save(void **state)
     params.child = 1;
     params.nslots = hub_subscribe(&hub, "a", &slot, &params.pos);
     params.slots = &slot;
-    params.lifetime = SECOND;
+    params.opts.lifetime = SECOND;
     client = es_client_create(&params, &fake.sink, 0);
     hub_say(&hub, "b", "not its own");
     assert_true(es_client_save(client, SECOND / 4, &params, &where));
     assert_int_equal(where.cursor, es_store_head(hub.store));
-    assert_int_equal(params.lifetime, SECOND * 3 / 4);
+    assert_int_equal(params.opts.lifetime, SECOND * 3 / 4);
     assert_true(es_client_save(client, 5 * SECOND, &params, &where));
-    assert_int_equal(params.lifetime, 1); /* 0 would be for ever */
+    assert_int_equal(params.opts.lifetime, 1); /* 0 would be for ever */
     es_client_end(client, 1);
     assert_false(es_client_save(client, 0, &params, &where));
     part(client, &fake);

@@ -29,7 +29,7 @@ static es_client_t *join(hub_t *hub, fake_sink_t *fake, const char *channels,
     params.pos = start.pos;
     params.slots = slots;
     params.replay = replay;
-    params.keepalive = 20 * SECOND;
+    params.opts.keepalive = 20 * SECOND;
     client = es_client_create(&params, &fake->sink, 0);
     assert_non_null(client);
     return client;

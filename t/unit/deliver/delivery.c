@@ -91,9 +91,9 @@ static es_client_t *make_client(world_t *w, int fd, const char *channels,
     params.child = 1;
     params.nslots = hub_subscribe(&w->hub, channels, slots, &params.pos);
     params.slots = slots;
-    params.keepalive = keepalive;
-    params.send_timeout = send_timeout;
-    params.retry_ms = 3000;
+    params.opts.keepalive = keepalive;
+    params.opts.send_timeout = send_timeout;
+    params.opts.retry_ms = 3000;
     sink = es_sink_socket_create(fd, chunked, 0);
     assert_non_null(sink);
     client = es_client_create(&params, sink, apr_time_now());

@@ -56,7 +56,7 @@ static void world_open(world_t *w)
     w->handed.fd = pair[1];
     w->handed.epoch = es_store_epoch(w->hub.store);
     w->handed.segment_id = es_store_segment_id(w->hub.store);
-    w->handed.retry_ms = 1000;
+    w->handed.opts.retry_ms = 1000;
     w->handed.names = &w->name;
     w->handed.nnames = 1;
 }
@@ -445,7 +445,7 @@ static void test_above_the_limit(void **state)
     w.handed.state.cursor = es_store_head(w.hub.store);
     retry = strstr(cross(&w), "retry: ");
     assert_non_null(retry);
-    assert_true(strtol(retry + 7, NULL, 10) > w.handed.retry_ms);
+    assert_true(strtol(retry + 7, NULL, 10) > w.handed.opts.retry_ms);
     assert_true(is_ended(&w));
     world_close(&w);
     free(mem);

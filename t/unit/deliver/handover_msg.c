@@ -62,10 +62,10 @@ static es_handed_t passenger_of(int fd, const es_slice_t *names, int count)
     handed.state.control = 1;
     handed.state.control_offset = 5;
     handed.state.reset_id.ms = 9;
-    handed.keepalive = 20 * SECOND;
-    handed.send_timeout = 60 * SECOND;
-    handed.lifetime = 5;
-    handed.retry_ms = 3000;
+    handed.opts.keepalive = 20 * SECOND;
+    handed.opts.send_timeout = 60 * SECOND;
+    handed.opts.lifetime = 5;
+    handed.opts.retry_ms = 3000;
     handed.address = ~APR_UINT64_C(0);
     handed.is_counted = 1;
     handed.names = names;
@@ -111,10 +111,10 @@ static void test_there_and_back(void **state)
         assert_int_equal(got.state.control, 1);
         assert_int_equal(got.state.control_offset, 5);
         assert_int_equal(got.state.reset_id.ms, 9);
-        assert_int_equal(got.keepalive, sent.keepalive);
-        assert_int_equal(got.send_timeout, sent.send_timeout);
-        assert_int_equal(got.lifetime, 5);
-        assert_int_equal(got.retry_ms, 3000);
+        assert_int_equal(got.opts.keepalive, sent.opts.keepalive);
+        assert_int_equal(got.opts.send_timeout, sent.opts.send_timeout);
+        assert_int_equal(got.opts.lifetime, 5);
+        assert_int_equal(got.opts.retry_ms, 3000);
         assert_int_equal(got.address, sent.address);
         assert_int_equal(got.is_counted, 1);
     }
@@ -451,8 +451,8 @@ static void join(world_t *w, peer_t *peer, const char *channels, int buffer,
     params.child = 1;
     params.nslots = hub_subscribe(&w->hub, channels, slots, &params.pos);
     params.slots = slots;
-    params.lifetime = lifetime;
-    params.retry_ms = 3000;
+    params.opts.lifetime = lifetime;
+    params.opts.retry_ms = 3000;
     client = es_client_create(&params, es_sink_socket_create(fds[1], 1, 0),
                               apr_time_now());
     assert_non_null(client);
