@@ -41,6 +41,7 @@ static int equip(es_client_t *client, const es_client_params_t *params)
         if (client->backlog == NULL) {
             return 0;
         }
+        es_client_change(client, ES_CLIENT_ON_DUE);
     }
     return 1;
 }
@@ -96,7 +97,19 @@ void es_client_close(es_client_t *client)
     destroy(client);
 }
 
-/* Write, and see what the answer says of the client. */
+static int is_blocked(const es_client_t *client)
+{
+    return client->state == ES_CLIENT_BLOCKED ||
+           client->state == ES_CLIENT_ENDING_BLOCKED;
+}
+
+static es_step_t fail(es_client_t *client)
+{
+    es_client_change(client, ES_CLIENT_ON_FAIL);
+    return ES_STEP_ENDED;
+}
+
+/* Write, and change the state by what the sink answers. */
 static apr_status_t put(es_client_t *client, const struct iovec *iov, int count,
                         apr_time_t now, apr_size_t *taken)
 {
@@ -106,18 +119,18 @@ static apr_status_t put(es_client_t *client, const struct iovec *iov, int count,
     rv = client->sink->ops->write(client->sink, iov, count, taken);
     if (rv == APR_SUCCESS) {
         client->last = now;
-        client->blocked = 0;
+        es_client_change(client, ES_CLIENT_ON_TAKEN);
     }
     else if (!APR_STATUS_IS_EAGAIN(rv)) {
-        client->broken = 1;
+        es_client_change(client, ES_CLIENT_ON_FAIL);
     }
-    else if (!client->blocked || *taken > 0) {
+    else if (!is_blocked(client) || *taken > 0) {
         client->last = now;
-        client->blocked = 1;
+        es_client_change(client, ES_CLIENT_ON_FULL);
     }
     else if (client->opts.send_timeout > 0 &&
              now - client->last >= client->opts.send_timeout) {
-        client->broken = 1;
+        es_client_change(client, ES_CLIENT_ON_FAIL);
     }
     return rv;
 }
@@ -125,7 +138,7 @@ static apr_status_t put(es_client_t *client, const struct iovec *iov, int count,
 /* The step that an unfinished write comes to. */
 static es_step_t halted(const es_client_t *client)
 {
-    return client->broken ? ES_STEP_ENDED : ES_STEP_BLOCKED;
+    return client->state == ES_CLIENT_BROKEN ? ES_STEP_ENDED : ES_STEP_BLOCKED;
 }
 
 static apr_status_t make_control(const es_client_t *client,
@@ -147,7 +160,7 @@ static apr_status_t make_control(const es_client_t *client,
     }
 }
 
-/* Write the control frame at hand, or its rest. */
+/* Write the control frame, or its rest. */
 static es_step_t step_control(es_client_t *client, apr_time_t now)
 {
     es_control_frame_t frame;
@@ -155,8 +168,7 @@ static es_step_t step_control(es_client_t *client, apr_time_t now)
     apr_size_t taken;
 
     if (make_control(client, &frame) != APR_SUCCESS) {
-        client->broken = 1;
-        return ES_STEP_ENDED;
+        return fail(client);
     }
     es_control_frame_skip(&frame, client->control_offset);
     rv = APR_SUCCESS;
@@ -169,12 +181,13 @@ static es_step_t step_control(es_client_t *client, apr_time_t now)
         return halted(client);
     }
     if (client->control == ES_CONTROL_END) {
-        client->finished = 1;
+        es_client_change(client, ES_CLIENT_ON_DONE);
         client->sink->ops->finish(client->sink);
+        return ES_STEP_ENDED;
     }
     client->control = ES_CONTROL_NONE;
     client->control_offset = 0;
-    return client->finished ? ES_STEP_ENDED : ES_STEP_CURRENT;
+    return ES_STEP_CURRENT;
 }
 
 static apr_status_t settle(es_client_t *client)
@@ -212,7 +225,7 @@ static int has_lost(const es_client_t *client, es_pos_t *tail)
 void es_client_end_closed(es_client_t *client)
 {
     client->opts.retry_ms += es_jitter_below(client->opts.retry_ms / 5 + 1);
-    client->ending = 1;
+    es_client_change(client, ES_CLIENT_ON_END);
 }
 
 /* The ring was faster, or the journal is damaged where the client stands. */
@@ -233,13 +246,11 @@ static es_step_t overtaken(es_client_t *client, apr_status_t why)
     }
     if (client->skip > 0 ||
         es_store_present(client->store, &start) != APR_SUCCESS) {
-        client->broken = 1; /* cut, so that it is seen not to be the end */
-        return ES_STEP_ENDED;
+        return fail(client); /* cut, so that it is seen not to be the end */
     }
     client->cursor = start.pos;
     client->reset_id = start.id;
-    client->control = ES_CONTROL_RESET;
-    client->control_offset = 0;
+    es_client_owe(client, ES_CONTROL_RESET);
     return ES_STEP_MORE;
 }
 
@@ -265,10 +276,9 @@ static es_step_t catch_up(es_client_t *client, es_pos_t limit, apr_time_t now,
         return caught_up(client);
     }
     rv = es_reader_collect(&reader, &got, client->cursor, client->skip, stop,
-                           client->ending, scratch, scratch_size);
+                           !es_client_is_open(client), scratch, scratch_size);
     if (rv == APR_ENOMEM) {
-        client->broken = 1; /* it comes back, maybe to a better time */
-        return ES_STEP_ENDED;
+        return fail(client); /* it comes back, maybe to a better time */
     }
     if (rv != APR_SUCCESS) {
         return overtaken(client, rv);
@@ -302,6 +312,67 @@ static int is_silent(const es_client_t *client, apr_time_t now)
            now - client->last >= client->opts.keepalive;
 }
 
+/* A control frame that is due, and the rest of a record that is begun. */
+static es_step_t step_frame(es_client_t *client, apr_time_t now)
+{
+    es_step_t step = ES_STEP_CURRENT;
+
+    if (client->control != ES_CONTROL_NONE) {
+        step = step_control(client, now);
+    }
+    if (step == ES_STEP_CURRENT && settle(client) != APR_SUCCESS) {
+        step = fail(client); /* overtaken within a frame */
+    }
+    return step;
+}
+
+/* LIVE, BEHIND, BLOCKED: the records below limit, or a keep-alive. */
+static es_step_t step_open(es_client_t *client, es_pos_t limit, apr_time_t now,
+                           char *scratch, apr_size_t scratch_size)
+{
+    es_step_t step = step_frame(client, now);
+
+    if (step == ES_STEP_CURRENT) {
+        step = catch_up(client, limit, now, scratch, scratch_size);
+    }
+    if (step == ES_STEP_MORE) {
+        es_client_change(client, ES_CLIENT_ON_DUE);
+    }
+    if (step == ES_STEP_CURRENT) {
+        /* its frame or its backlog may go on beyond limit */
+        es_client_change(client, client->skip == 0 && client->backlog == NULL
+                                     ? ES_CLIENT_ON_SEEN
+                                     : ES_CLIENT_ON_TAKEN);
+        if (is_silent(client, now)) {
+            es_client_owe(client, ES_CONTROL_KEEPALIVE);
+        }
+    }
+    return step;
+}
+
+/* ENDING, ENDING_BLOCKED: the frame that is begun, then the end. */
+static es_step_t step_ending(es_client_t *client, es_pos_t limit,
+                             apr_time_t now, char *scratch,
+                             apr_size_t scratch_size)
+{
+    es_step_t step = step_frame(client, now);
+
+    if (step != ES_STEP_CURRENT) {
+        return step;
+    }
+    if (client->skip > 0) {
+        return catch_up(client, limit, now, scratch, scratch_size);
+    }
+    es_client_owe(client, ES_CONTROL_END);
+    return ES_STEP_MORE;
+}
+
+/* Does a frame stand between the client and its rest, or its end? */
+static int is_owing(const es_client_t *client)
+{
+    return client->control != ES_CONTROL_NONE || !es_client_is_open(client);
+}
+
 es_step_t es_client_step_to(es_client_t *client, es_pos_t limit, apr_time_t now,
                             char *scratch, apr_size_t scratch_size)
 {
@@ -309,38 +380,23 @@ es_step_t es_client_step_to(es_client_t *client, es_pos_t limit, apr_time_t now,
     int turn;
 
     if (client->end_at != 0 && now >= client->end_at) {
-        client->ending = 1;
+        es_client_change(client, ES_CLIENT_ON_END);
     }
     for (turn = 0; turn < TURNS_MAX; turn++) {
-        if (client->broken || client->finished) {
-            return ES_STEP_ENDED;
+        switch (client->state) {
+        case ES_CLIENT_LIVE:
+        case ES_CLIENT_BEHIND:
+        case ES_CLIENT_BLOCKED:
+            step = step_open(client, limit, now, scratch, scratch_size);
+            break;
+        case ES_CLIENT_ENDING:
+        case ES_CLIENT_ENDING_BLOCKED:
+            step = step_ending(client, limit, now, scratch, scratch_size);
+            break;
+        default: return ES_STEP_ENDED; /* FINISHED, BROKEN */
         }
-        if (client->control != ES_CONTROL_NONE) {
-            step = step_control(client, now);
-            if (step != ES_STEP_CURRENT) {
-                return step;
-            }
-        }
-        if (settle(client) != APR_SUCCESS) {
-            client->broken = 1; /* overtaken within a frame */
-            return ES_STEP_ENDED;
-        }
-        if (client->ending && client->skip == 0) {
-            client->control = ES_CONTROL_END;
-            continue;
-        }
-        step = catch_up(client, limit, now, scratch, scratch_size);
-        if (step == ES_STEP_CURRENT && !client->ending) {
-            client->blocked = 0;
-            if (!is_silent(client, now)) {
-                return ES_STEP_CURRENT;
-            }
-            client->control = ES_CONTROL_KEEPALIVE;
-        }
-        else if (step == ES_STEP_BLOCKED || step == ES_STEP_ENDED) {
-            return step;
-        }
-        else if (!client->ending && client->control == ES_CONTROL_NONE) {
+        if (step == ES_STEP_BLOCKED || step == ES_STEP_ENDED ||
+            !is_owing(client)) {
             return step;
         }
     }
@@ -359,9 +415,7 @@ es_step_t es_client_offer(es_client_t *client, es_pos_t round_start,
 {
     apr_size_t taken;
 
-    if (client->cursor > round_start || client->skip != 0 ||
-        client->control != ES_CONTROL_NONE || client->blocked ||
-        client->ending || client->broken || client->backlog != NULL) {
+    if (client->state != ES_CLIENT_LIVE || client->cursor > round_start) {
         return ES_STEP_MORE;
     }
     if (put(client, iov, count, now, &taken) == APR_SUCCESS) {
@@ -375,19 +429,19 @@ es_step_t es_client_offer(es_client_t *client, es_pos_t round_start,
 
 void es_client_end(es_client_t *client, apr_int64_t retry_ms)
 {
-    if (!client->ending) {
-        client->ending = 1;
+    if (es_client_is_open(client)) {
         client->opts.retry_ms = retry_ms;
+        es_client_change(client, ES_CLIENT_ON_END);
     }
 }
 
 apr_time_t es_client_due(const es_client_t *client)
 {
     apr_interval_time_t wait =
-        client->blocked ? client->opts.send_timeout : client->opts.keepalive;
+        is_blocked(client) ? client->opts.send_timeout : client->opts.keepalive;
     apr_time_t due = wait > 0 ? client->last + wait : 0;
 
-    if (client->end_at != 0 && !client->ending &&
+    if (client->end_at != 0 && es_client_is_open(client) &&
         (due == 0 || client->end_at < due)) {
         due = client->end_at;
     }
@@ -413,7 +467,7 @@ void es_client_seek(es_client_t *client, es_pos_t pos)
 
 int es_client_is_finished(const es_client_t *client)
 {
-    return client->finished;
+    return client->state == ES_CLIENT_FINISHED;
 }
 
 es_sink_t *es_client_sink(const es_client_t *client)

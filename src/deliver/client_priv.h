@@ -8,14 +8,14 @@
 #include "deliver/client.h"
 #include "deliver/reader.h"
 
-/** What stands between two owners of a client, beside its params. */
-typedef struct es_client_state_t {
+/** Where a client stands, for its next owner, in addition to its params. */
+typedef struct es_client_saved_t {
     es_pos_t cursor;
     apr_size_t skip;           /* bytes done of the frame at the cursor */
-    apr_size_t control_offset; /* bytes done of the control frame at hand */
-    es_id_t reset_id;          /* told by a stream-reset at hand */
+    apr_size_t control_offset; /* bytes done of the control frame */
+    es_id_t reset_id;          /* the id in a stream-reset that is due */
     unsigned char control;     /* kind of the control frame, 0 = none */
-} es_client_state_t;
+} es_client_saved_t;
 
 #define ES_CLIENT_CONTROL_MAX 2 /* kinds above it do not move */
 
@@ -49,7 +49,7 @@ void es_client_rebase(es_client_t *client, apr_time_t now);
  *         frame that another process could not make again
  */
 int es_client_save(es_client_t *client, apr_time_t now,
-                   es_client_params_t *params, es_client_state_t *state);
+                   es_client_params_t *params, es_client_saved_t *saved);
 
 /**
  * A client that was just made goes on where another one stood.
@@ -57,7 +57,7 @@ int es_client_save(es_client_t *client, apr_time_t now,
  * @param lost  1 = the journal cannot vouch for all since then: it is told by
  *              stream-reset with present, or cut if it stood within a frame
  */
-void es_client_load(es_client_t *client, const es_client_state_t *state,
+void es_client_load(es_client_t *client, const es_client_saved_t *saved,
                     int lost, const es_start_t *present);
 
 /** 1 when its end has been told to the sink: the peer may read it first. */
@@ -70,11 +70,64 @@ apr_int64_t es_client_retry_ms(const es_client_t *client);
 /** Its channels, sorted. They live as long as the client. */
 const es_slot_t *es_client_slots(const es_client_t *client, int *count);
 
-/* ---- its body ----------------------------------------------------------- */
+/* ---- its body ------------------------------------------------------------ */
 
 /* Only deliver/client.c and deliver/client_state.c use what follows. */
 
-/** The control frame at hand. These numbers travel in the lifeboat, too. */
+/**
+ * A client is in one state at a time:
+ *
+ *                 ┌───────── seen ────────┐
+ *                 ▼                       │
+ *     create ─► LIVE ──────── due ─────► BEHIND ◄─ create with a backlog
+ *                │ ▲                      │ ▲
+ *           full │ │ seen            full │ │ taken
+ *                ▼ │                      ▼ │
+ *              ┌────────────────────────────┐
+ *              │          BLOCKED           │
+ *              └────────────────────────────┘
+ *
+ *     LIVE, BEHIND ── end ─► ENDING ── done ─► FINISHED
+ *                         full │ ▲ taken
+ *                              ▼ │
+ *     BLOCKED ─────── end ─► ENDING_BLOCKED
+ *
+ *     any of these but FINISHED ── fail ─► BROKEN
+ *
+ * LIVE: all records are seen, up to the limit of the last step, and no frame
+ * is begun. A round writes to this state only. BEHIND: there is more, for its
+ * own steps only. BLOCKED: the sink takes no more. ENDING: the frame that is
+ * begun is completed, then the end is written. FINISHED: the body is complete.
+ * BROKEN: the stream is cut, nothing more is written.
+ *
+ * What is half-written is data, not state: skip counts the bytes of a record,
+ * control and control_offset those of a control frame.
+ */
+typedef enum es_client_state_t {
+    ES_CLIENT_LIVE,
+    ES_CLIENT_BEHIND,
+    ES_CLIENT_BLOCKED, /* up to here the client is open */
+    ES_CLIENT_ENDING,
+    ES_CLIENT_ENDING_BLOCKED,
+    ES_CLIENT_FINISHED,
+    ES_CLIENT_BROKEN,
+    ES_CLIENT_STATES
+} es_client_state_t;
+
+/** What changes the state of a client. */
+typedef enum es_client_cause_t {
+    ES_CLIENT_ON_DUE,   /* only a step can write what is due */
+    ES_CLIENT_ON_TAKEN, /* the sink took all of a write */
+    ES_CLIENT_ON_FULL,  /* the sink took a part of a write, or nothing */
+    ES_CLIENT_ON_SEEN,  /* nothing is due, and all records are written */
+    ES_CLIENT_ON_END,   /* the stream shall end */
+    ES_CLIENT_ON_DONE,  /* the end is written */
+    ES_CLIENT_ON_FAIL,  /* the sink is broken, or bytes are lost in a frame */
+    ES_CLIENT_CAUSES
+} es_client_cause_t;
+
+/** The control frame that is due or half-written. Handover messages carry
+ * these numbers. */
 enum {
     ES_CONTROL_NONE,
     ES_CONTROL_KEEPALIVE,
@@ -89,27 +142,48 @@ struct es_client_t {
     /* what each write touches comes first */
     es_sink_t *sink; /* owned */
     es_pos_t cursor;
-    apr_time_t last;        /* a byte was taken then, or it became blocked */
-    apr_size_t skip;        /* bytes, see deliver/reader.h */
-    es_backlog_t *backlog;  /* NULL = none, or it is over */
-    unsigned char control;  /* half-written or due: ES_CONTROL_… */
-    unsigned char blocked;  /* the sink takes no more for now */
-    unsigned char ending;   /* es_client_end was called */
-    unsigned char finished; /* the end was told to the sink */
-    unsigned char broken;   /* no more writes */
+    apr_time_t last;       /* a byte was taken then, or it became blocked */
+    apr_size_t skip;       /* bytes, see deliver/reader.h */
+    es_backlog_t *backlog; /* owned; NULL = none, or it is over */
+    unsigned char state;   /* es_client_state_t */
+    unsigned char control; /* ES_CONTROL_… */
     apr_uint32_t hub;
-    apr_uint32_t child;
     es_client_opts_t opts;
     apr_time_t end_at; /* its lifetime is over then; 0 = never */
     es_store_t *store;
     /* and what few do, last */
-    apr_size_t control_offset; /* bytes of the control frame taken */
-    es_id_t reset_id;          /* of the reset at hand */
+    apr_size_t control_offset; /* bytes of the control frame that are taken */
+    es_id_t reset_id;          /* the id in the reset that is due */
     es_slot_t *slots;          /* sorted; one_slot, or malloc'ed */
     int nslots;
     es_slot_t one_slot;
+    apr_uint32_t child;
     es_counted_t counted;
 };
+
+/** The state that follows on each cause. */
+extern const unsigned char es_client_state_next[ES_CLIENT_STATES]
+                                               [ES_CLIENT_CAUSES];
+
+static inline void es_client_change(es_client_t *client,
+                                    es_client_cause_t cause)
+{
+    client->state = es_client_state_next[client->state][cause];
+}
+
+/** 1 = it can be written to, and its end was not asked for. */
+static inline int es_client_is_open(const es_client_t *client)
+{
+    return client->state <= ES_CLIENT_BLOCKED;
+}
+
+/** A control frame becomes due. */
+static inline void es_client_owe(es_client_t *client, int control)
+{
+    client->control = (unsigned char)control;
+    client->control_offset = 0;
+    es_client_change(client, ES_CLIENT_ON_DUE);
+}
 
 /** One of its channels is closed: it ends, and comes back with the others, as
  * a client is one stream. */

@@ -1,11 +1,42 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A client on its way to another owner. Its backlog stays behind: of the past
- * that is left it gets all then, in order, and each event once.
+ * The table of a client's states, and what a client takes along to another
+ * owner. Its backlog stays behind: the new owner sends all of the past that is
+ * left, in order and each event once.
  */
 #include "deliver/client_priv.h"
 
 #include "journal/close.h"
+
+#define LIVE ES_CLIENT_LIVE
+#define BEHIND ES_CLIENT_BEHIND
+#define BLOCKED ES_CLIENT_BLOCKED
+#define ENDING ES_CLIENT_ENDING
+#define ENDING_B ES_CLIENT_ENDING_BLOCKED
+#define FINISHED ES_CLIENT_FINISHED
+#define BROKEN ES_CLIENT_BROKEN
+
+/* clang-format off */
+const unsigned char
+es_client_state_next[ES_CLIENT_STATES][ES_CLIENT_CAUSES] = {
+    /* on          DUE       TAKEN     FULL      SEEN
+     *             END       DONE      FAIL */
+    [LIVE] =     {BEHIND,   LIVE,     BLOCKED,  LIVE,
+                  ENDING,   LIVE,     BROKEN},
+    [BEHIND] =   {BEHIND,   BEHIND,   BLOCKED,  LIVE,
+                  ENDING,   BEHIND,   BROKEN},
+    [BLOCKED] =  {BLOCKED,  BEHIND,   BLOCKED,  LIVE,
+                  ENDING_B, BLOCKED,  BROKEN},
+    [ENDING] =   {ENDING,   ENDING,   ENDING_B, ENDING,
+                  ENDING,   FINISHED, BROKEN},
+    [ENDING_B] = {ENDING_B, ENDING,   ENDING_B, ENDING_B,
+                  ENDING_B, ENDING_B, BROKEN},
+    [FINISHED] = {FINISHED, FINISHED, FINISHED, FINISHED,
+                  FINISHED, FINISHED, FINISHED},
+    [BROKEN] =   {BROKEN,   BROKEN,   BROKEN,   BROKEN,
+                  BROKEN,   BROKEN,   BROKEN},
+};
+/* clang-format on */
 
 void es_client_rebase(es_client_t *client, apr_time_t now)
 {
@@ -28,10 +59,9 @@ static void skip_others(es_client_t *client)
 }
 
 int es_client_save(es_client_t *client, apr_time_t now,
-                   es_client_params_t *params, es_client_state_t *state)
+                   es_client_params_t *params, es_client_saved_t *saved)
 {
-    if (client->ending || client->finished || client->broken ||
-        client->control > ES_CLIENT_CONTROL_MAX ||
+    if (!es_client_is_open(client) ||
         (client->control == ES_CONTROL_RESET && client->control_offset > 0)) {
         return 0; /* the names in a reset stand in the order of our slots */
     }
@@ -46,35 +76,46 @@ int es_client_save(es_client_t *client, apr_time_t now,
     if (client->end_at != 0) {
         params->opts.lifetime = client->end_at > now ? client->end_at - now : 1;
     }
-    state->cursor = client->cursor;
-    state->skip = client->skip;
-    state->control = client->control;
-    state->control_offset = client->control_offset;
-    state->reset_id = client->reset_id;
+    saved->cursor = client->cursor;
+    saved->skip = client->skip;
+    saved->control = client->control;
+    saved->control_offset = client->control_offset;
+    saved->reset_id = client->reset_id;
     return 1;
 }
 
-void es_client_load(es_client_t *client, const es_client_state_t *state,
+/* The journal cannot vouch for all records since the client was saved. */
+static void load_lost(es_client_t *client, const es_client_saved_t *saved,
+                      const es_start_t *present)
+{
+    client->cursor = present->pos;
+    if (saved->skip > 0 || saved->control_offset > 0) {
+        /* cut, so that the client does not take it for the end */
+        es_client_change(client, ES_CLIENT_ON_FAIL);
+    }
+    else if (es_close_was_since(client->store, client->slots, client->nslots,
+                                saved->cursor)) {
+        es_client_end_closed(client); /* its cursor is beyond the close now */
+    }
+    else {
+        client->reset_id = present->id;
+        es_client_owe(client, ES_CONTROL_RESET);
+    }
+}
+
+void es_client_load(es_client_t *client, const es_client_saved_t *saved,
                     int lost, const es_start_t *present)
 {
-    client->control = state->control;
-    client->control_offset = state->control_offset;
-    client->reset_id = state->reset_id;
-    if (!lost) {
-        client->cursor = state->cursor;
-        client->skip = state->skip;
+    client->control = saved->control;
+    client->control_offset = saved->control_offset;
+    client->reset_id = saved->reset_id;
+    if (lost) {
+        load_lost(client, saved, present);
         return;
     }
-    client->cursor = present->pos;
-    if (state->skip > 0 || state->control_offset > 0) {
-        client->broken = 1; /* cut, so that it is seen not to be the end */
-        return;
+    client->cursor = saved->cursor;
+    client->skip = saved->skip;
+    if (client->skip > 0 || client->control != ES_CONTROL_NONE) {
+        es_client_change(client, ES_CLIENT_ON_DUE);
     }
-    if (es_close_was_since(client->store, client->slots, client->nslots,
-                           state->cursor)) {
-        es_client_end_closed(client); /* it goes on behind the close */
-        return;
-    }
-    client->control = ES_CONTROL_RESET;
-    client->reset_id = present->id;
 }

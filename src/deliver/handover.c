@@ -224,7 +224,7 @@ static void count_in(es_handover_t *handover, const es_handed_t *handed,
  */
 static int find_start(es_handover_t *handover, const es_handed_t *handed,
                       es_store_t *store, const es_start_t *present,
-                      es_client_state_t *state)
+                      es_client_saved_t *state)
 {
     static const es_resume_reach_t all = {0, 0, 0};
     es_start_t start = *present;
@@ -251,7 +251,7 @@ static es_client_t *make_client(es_handover_t *handover,
                                 es_sink_t *sink, apr_time_t now)
 {
     es_client_params_t params = {0};
-    es_client_state_t state;
+    es_client_saved_t state;
     es_client_t *client;
     es_start_t present;
     int vouched;

@@ -135,7 +135,7 @@ static apr_size_t size_of(const es_handed_t *handed)
 
 static void fill_wire(wire_t *wire, const es_handed_t *handed)
 {
-    const es_client_state_t *state = &handed->state;
+    const es_client_saved_t *state = &handed->state;
 
     memset(wire, 0, sizeof(*wire));
     wire->cursor = state->cursor;
@@ -343,7 +343,7 @@ static int take_names(es_handover_msg_t *msg, apr_uint32_t count)
 static void fill_handed(es_handed_t *handed, const wire_t *wire,
                         es_handover_msg_t *msg)
 {
-    es_client_state_t *state = &handed->state;
+    es_client_saved_t *state = &handed->state;
 
     memset(handed, 0, sizeof(*handed));
     state->cursor = wire->cursor;

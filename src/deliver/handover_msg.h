@@ -29,7 +29,7 @@ typedef struct es_handed_t {
     es_id_t known; /* what it has seen for sure, should there be another
                         * segment when it lands; {0, 0} = not to be told */
     int chunked;
-    es_client_state_t state;
+    es_client_saved_t state;
     es_client_opts_t opts;   /* lifetime: what is left of it */
     apr_uint64_t address;    /* its key in the census */
     int is_counted;          /* 1 = it has a ticket of the census */

@@ -63,6 +63,7 @@ static es_handed_t passenger_of(int fd, const es_slice_t *names, int count)
     handed.state.control_offset = 5;
     handed.state.reset_id.ms = 9;
     handed.opts.keepalive = 20 * SECOND;
+    handed.opts.keepalive_as_comment = 1;
     handed.opts.send_timeout = 60 * SECOND;
     handed.opts.lifetime = 5;
     handed.opts.retry_ms = 3000;
@@ -112,6 +113,7 @@ static void test_there_and_back(void **state)
         assert_int_equal(got.state.control_offset, 5);
         assert_int_equal(got.state.reset_id.ms, 9);
         assert_int_equal(got.opts.keepalive, sent.opts.keepalive);
+        assert_int_equal(got.opts.keepalive_as_comment, 1);
         assert_int_equal(got.opts.send_timeout, sent.opts.send_timeout);
         assert_int_equal(got.opts.lifetime, 5);
         assert_int_equal(got.opts.retry_ms, 3000);
