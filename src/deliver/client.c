@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where a client stands is told by its cursor and skip, see deliver/reader.h. A
- * write that was taken in part needs no list of what was in it: skip grows by
- * what was taken. skip 0 is the border between two frames, and only there may
- * a control frame or another position follow. A control frame that was taken
- * in part is remembered by its kind and its own offset, and made again.
+ * Two numbers give the position of a client, its cursor and skip: see
+ * deliver/reader.h. When the sink takes only a part of a write, the client
+ * needs no list of what was in it: skip grows by the bytes that were taken.
+ * skip 0 is the border between two frames; only there may a control frame or
+ * another position follow. Of a control frame that was taken in part, the
+ * client keeps the kind and the number of bytes, and makes the frame again.
+ *
+ * A step is a few turns. Each does what the state asks for (the drawing is in
+ * client_priv.h): a write changes the state by what the sink answers.
  */
 #include "deliver/client_priv.h"
 
@@ -15,7 +19,7 @@
 
 #include <stdlib.h>
 
-#define TURNS_MAX 8 /* control frames and writes of a step */
+#define TURNS_MAX 8 /* control frames and writes in a step */
 
 static int compare_slots(const void *a, const void *b)
 {
@@ -25,8 +29,8 @@ static int compare_slots(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* Room for slots, and the backlog. @return 0 without memory */
-static int equip(es_client_t *client, const es_client_params_t *params)
+/* Allocate slots and backlog. @return 0 without memory */
+static int allocate(es_client_t *client, const es_client_params_t *params)
 {
     client->slots = &client->one_slot;
     if (params->nslots > 1) {
@@ -41,7 +45,6 @@ static int equip(es_client_t *client, const es_client_params_t *params)
         if (client->backlog == NULL) {
             return 0;
         }
-        es_client_change(client, ES_CLIENT_ON_DUE);
     }
     return 1;
 }
@@ -64,7 +67,7 @@ es_client_t *es_client_create(const es_client_params_t *params, es_sink_t *sink,
     if (client == NULL) {
         return NULL;
     }
-    if (!equip(client, params)) {
+    if (!allocate(client, params)) {
         destroy(client);
         return NULL;
     }
@@ -75,6 +78,7 @@ es_client_t *es_client_create(const es_client_params_t *params, es_sink_t *sink,
               compare_slots);
     }
     client->nslots = params->nslots;
+    client->state = client->backlog != NULL ? ES_CLIENT_BEHIND : ES_CLIENT_LIVE;
     client->sink = sink;
     client->cursor = params->pos;
     client->last = now;
@@ -135,7 +139,7 @@ static apr_status_t put(es_client_t *client, const struct iovec *iov, int count,
     return rv;
 }
 
-/* The step that an unfinished write comes to. */
+/* The result of a step whose write is not complete. */
 static es_step_t halted(const es_client_t *client)
 {
     return client->state == ES_CLIENT_BROKEN ? ES_STEP_ENDED : ES_STEP_BLOCKED;
@@ -160,7 +164,7 @@ static apr_status_t make_control(const es_client_t *client,
     }
 }
 
-/* Write the control frame, or its rest. */
+/* Write the control frame that is due, or its rest. */
 static es_step_t step_control(es_client_t *client, apr_time_t now)
 {
     es_control_frame_t frame;
@@ -201,7 +205,7 @@ static apr_status_t settle(es_client_t *client)
     return es_reader_settle(&reader, &client->cursor, &client->skip);
 }
 
-/* All up to the cursor is done, and so is the backlog if it ends there. */
+/* All records up to the cursor are written; the backlog may be over. */
 static es_step_t caught_up(es_client_t *client)
 {
     if (client->backlog != NULL && client->cursor >= client->backlog->end) {
@@ -220,15 +224,16 @@ static int has_lost(const es_client_t *client, es_pos_t *tail)
                                    client->cursor, tail);
 }
 
-/* Those that share the channel shall not all come at once: the time to wait
- * is spread by a fifth. */
+/* The clients of the channel shall not all come back at once: retry is
+ * lengthened by up to a fifth. */
 void es_client_end_closed(es_client_t *client)
 {
     client->opts.retry_ms += es_jitter_below(client->opts.retry_ms / 5 + 1);
     es_client_change(client, ES_CLIENT_ON_END);
 }
 
-/* The ring was faster, or the journal is damaged where the client stands. */
+/* The ring has overtaken the client, or the journal is damaged where the
+ * client stands. */
 static es_step_t overtaken(es_client_t *client, apr_status_t why)
 {
     es_start_t start;
@@ -241,12 +246,12 @@ static es_step_t overtaken(es_client_t *client, apr_status_t why)
     if (client->skip == 0 &&
         es_close_was_since(client->store, client->slots, client->nslots,
                            client->cursor)) {
-        es_client_end_closed(client); /* it would never meet the close */
+        es_client_end_closed(client); /* the record of the close is gone */
         return ES_STEP_MORE;
     }
     if (client->skip > 0 ||
         es_store_present(client->store, &start) != APR_SUCCESS) {
-        return fail(client); /* cut, so that it is seen not to be the end */
+        return fail(client); /* cut: the client sees that it is no clean end */
     }
     client->cursor = start.pos;
     client->reset_id = start.id;
@@ -254,7 +259,7 @@ static es_step_t overtaken(es_client_t *client, apr_status_t why)
     return ES_STEP_MORE;
 }
 
-/* Write a haul of what the client has not seen below limit. */
+/* Write once of the records below limit that the client has not seen. */
 static es_step_t catch_up(es_client_t *client, es_pos_t limit, apr_time_t now,
                           char *scratch, apr_size_t scratch_size)
 {
@@ -278,7 +283,7 @@ static es_step_t catch_up(es_client_t *client, es_pos_t limit, apr_time_t now,
     rv = es_reader_collect(&reader, &got, client->cursor, client->skip, stop,
                            !es_client_is_open(client), scratch, scratch_size);
     if (rv == APR_ENOMEM) {
-        return fail(client); /* it comes back, maybe to a better time */
+        return fail(client); /* it comes back, when there may be memory */
     }
     if (rv != APR_SUCCESS) {
         return overtaken(client, rv);
@@ -293,7 +298,7 @@ static es_step_t catch_up(es_client_t *client, es_pos_t limit, apr_time_t now,
         }
         if (rv != APR_SUCCESS) {
             client->skip += taken;
-            (void)settle(client); /* else the next step finds out */
+            (void)settle(client); /* on an error, the next step fails */
             return halted(client);
         }
     }
@@ -312,7 +317,8 @@ static int is_silent(const es_client_t *client, apr_time_t now)
            now - client->last >= client->opts.keepalive;
 }
 
-/* A control frame that is due, and the rest of a record that is begun. */
+/* Write the control frame that is due; pass over records that are written as a
+ * whole. */
 static es_step_t step_frame(es_client_t *client, apr_time_t now)
 {
     es_step_t step = ES_STEP_CURRENT;
@@ -350,7 +356,7 @@ static es_step_t step_open(es_client_t *client, es_pos_t limit, apr_time_t now,
     return step;
 }
 
-/* ENDING, ENDING_BLOCKED: the frame that is begun, then the end. */
+/* ENDING, ENDING_BLOCKED: the rest of a frame, then the end. */
 static es_step_t step_ending(es_client_t *client, es_pos_t limit,
                              apr_time_t now, char *scratch,
                              apr_size_t scratch_size)
@@ -367,7 +373,7 @@ static es_step_t step_ending(es_client_t *client, es_pos_t limit,
     return ES_STEP_MORE;
 }
 
-/* Does a frame stand between the client and its rest, or its end? */
+/* Is a control frame due, be it the one that ends the stream? */
 static int is_owing(const es_client_t *client)
 {
     return client->control != ES_CONTROL_NONE || !es_client_is_open(client);
@@ -453,40 +459,9 @@ es_pos_t es_client_pos(const es_client_t *client)
     return client->cursor;
 }
 
-apr_time_t es_client_moved(const es_client_t *client)
-{
-    return client->last;
-}
-
 void es_client_seek(es_client_t *client, es_pos_t pos)
 {
     if (client->cursor < pos && client->skip == 0) {
         client->cursor = pos;
     }
-}
-
-int es_client_is_finished(const es_client_t *client)
-{
-    return client->state == ES_CLIENT_FINISHED;
-}
-
-es_sink_t *es_client_sink(const es_client_t *client)
-{
-    return client->sink;
-}
-
-apr_uint32_t es_client_hub(const es_client_t *client)
-{
-    return client->hub;
-}
-
-apr_int64_t es_client_retry_ms(const es_client_t *client)
-{
-    return client->opts.retry_ms;
-}
-
-const es_slot_t *es_client_slots(const es_client_t *client, int *count)
-{
-    *count = client->nslots;
-    return client->slots;
 }

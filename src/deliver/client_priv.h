@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * What a client is beside deliver/client.h to the delivery that owns it.
+ * What the delivery uses of a client in addition to deliver/client.h, and the
+ * states and the struct of a client, which only client.c, client_state.c and
+ * their tests use.
  */
 #ifndef ES_DELIVER_CLIENT_PRIV_H
 #define ES_DELIVER_CLIENT_PRIV_H
@@ -8,59 +10,69 @@
 #include "deliver/client.h"
 #include "deliver/reader.h"
 
+/* ---- for the delivery ---------------------------------------------------- */
+
 /** Where a client stands, for its next owner, in addition to its params. */
 typedef struct es_client_saved_t {
     es_pos_t cursor;
-    apr_size_t skip;           /* bytes done of the frame at the cursor */
-    apr_size_t control_offset; /* bytes done of the control frame */
+    apr_size_t skip;           /* bytes written of the frame at the cursor */
+    apr_size_t control_offset; /* bytes written of the control frame */
     es_id_t reset_id;          /* the id in a stream-reset that is due */
-    unsigned char control;     /* kind of the control frame, 0 = none */
+    unsigned char control;     /* ES_CONTROL_…: what is due or half-written */
 } es_client_saved_t;
 
-#define ES_CLIENT_CONTROL_MAX 2 /* kinds above it do not move */
+/** A client with a control frame of a higher number is not handed over. */
+#define ES_CLIENT_CONTROL_MAX 2
 
 /**
- * es_client_step that sees the journal up to limit only, so that its client
- * stands just where the next round starts. A cursor beyond the limit (where a
- * subscription or a stream-reset has set it) stays.
+ * es_client_step that sees the journal up to limit only, so that the client
+ * stands just where the next round starts. A cursor that is beyond limit (set
+ * there by the subscription or by a stream-reset) stays.
  */
 es_step_t es_client_step_to(es_client_t *client, es_pos_t limit, apr_time_t now,
                             char *scratch, apr_size_t scratch_size);
 
-/** When its sink has last taken a byte, or has begun to take no more. */
+/** When its sink last took a byte, or began to take no more. */
 apr_time_t es_client_moved(const es_client_t *client);
 
-/** All of its records below pos are known to be seen. */
+/** The client has seen all of its records below pos. Its cursor never moves
+ * back, and stays while a record's frame is half-written. */
 void es_client_seek(es_client_t *client, es_pos_t pos);
 
-/** Times count from now on: it has come to an owner with another clock. */
+/** Let silence and lifetime count from now on: the client has come to an owner
+ * with another clock. */
 void es_client_rebase(es_client_t *client, apr_time_t now);
 
 /**
- * Where the client stands, and how it is served, for an owner in another
- * process. The client itself is left as it is, but for a cursor that moves
- * over records that are none of its own.
+ * Save where the client stands and how it is served, for an owner in another
+ * process. The client itself stays as it is, except that its cursor may move
+ * over records of other channels.
  *
- * @param params  filled but for place and pos, which is in state; what it
- *                points to lives as long as the client, its store and ticket
- *                are this process's. A backlog does not move along: of what
- *                is left of it, the client gets all
- * @return 0 when it cannot move: it ends, is broken, or stands within a
- *         frame that another process could not make again
+ * @param params  filled, except for child and pos; the cursor is in saved.
+ *                slots lives as long as the client; store and counted are this
+ *                process's. opts.lifetime is what is left of it: 0 = no end,
+ *                else 1 or more. A backlog is not saved: the next owner sends
+ *                all that is left of the past
+ * @return 1; 0: the client cannot be handed over, since it ends, is broken, or
+ *         stands within a stream-reset, whose bytes depend on this process's
+ *         slots
  */
 int es_client_save(es_client_t *client, apr_time_t now,
                    es_client_params_t *params, es_client_saved_t *saved);
 
 /**
- * A client that was just made goes on where another one stood.
+ * Let a client that was just created continue where another one was saved.
  *
- * @param lost  1 = the journal cannot vouch for all since then: it is told by
- *              stream-reset with present, or cut if it stood within a frame
+ * @param lost     1 = the journal cannot vouch for all records since then. A
+ *                 client that stood within a frame is cut; one of whose
+ *                 channels was closed since then, ends; any other gets a
+ *                 stream-reset with present
+ * @param present  the present position; read only if lost
  */
 void es_client_load(es_client_t *client, const es_client_saved_t *saved,
                     int lost, const es_start_t *present);
 
-/** 1 when its end has been told to the sink: the peer may read it first. */
+/** 1 when the sink has the end of the body: the peer may still read it. */
 int es_client_is_finished(const es_client_t *client);
 
 es_sink_t *es_client_sink(const es_client_t *client);
@@ -70,9 +82,7 @@ apr_int64_t es_client_retry_ms(const es_client_t *client);
 /** Its channels, sorted. They live as long as the client. */
 const es_slot_t *es_client_slots(const es_client_t *client, int *count);
 
-/* ---- its body ------------------------------------------------------------ */
-
-/* Only deliver/client.c and deliver/client_state.c use what follows. */
+/* ---- for client.c and client_state.c ------------------------------------- */
 
 /**
  * A client is in one state at a time:
@@ -95,13 +105,13 @@ const es_slot_t *es_client_slots(const es_client_t *client, int *count);
  *     any of these but FINISHED ── fail ─► BROKEN
  *
  * LIVE: all records are seen, up to the limit of the last step, and no frame
- * is begun. A round writes to this state only. BEHIND: there is more, for its
- * own steps only. BLOCKED: the sink takes no more. ENDING: the frame that is
- * begun is completed, then the end is written. FINISHED: the body is complete.
- * BROKEN: the stream is cut, nothing more is written.
+ * is half-written; a round writes in this state only. BEHIND: a step of its
+ * own has to write first. BLOCKED: the sink takes no more. ENDING: the frame
+ * that is half-written is completed, then the end is written. FINISHED: the
+ * body is complete. BROKEN: the stream is cut, nothing more is written.
  *
  * What is half-written is data, not state: skip counts the bytes of a record,
- * control and control_offset those of a control frame.
+ * control and control_offset are the kind and the bytes of a control frame.
  */
 typedef enum es_client_state_t {
     ES_CLIENT_LIVE,
@@ -114,15 +124,15 @@ typedef enum es_client_state_t {
     ES_CLIENT_STATES
 } es_client_state_t;
 
-/** What changes the state of a client. */
+/** What changes the state of a client: the arrows. */
 typedef enum es_client_cause_t {
-    ES_CLIENT_ON_DUE,   /* only a step can write what is due */
+    ES_CLIENT_ON_DUE,   /* there is more, and only a step can write it */
     ES_CLIENT_ON_TAKEN, /* the sink took all of a write */
     ES_CLIENT_ON_FULL,  /* the sink took a part of a write, or nothing */
-    ES_CLIENT_ON_SEEN,  /* nothing is due, and all records are written */
+    ES_CLIENT_ON_SEEN,  /* all records are written, and no backlog is left */
     ES_CLIENT_ON_END,   /* the stream shall end */
     ES_CLIENT_ON_DONE,  /* the end is written */
-    ES_CLIENT_ON_FAIL,  /* the sink is broken, or bytes are lost in a frame */
+    ES_CLIENT_ON_FAIL,  /* the sink is broken, or a frame cannot be completed */
     ES_CLIENT_CAUSES
 } es_client_cause_t;
 
@@ -148,12 +158,12 @@ struct es_client_t {
     unsigned char state;   /* es_client_state_t */
     unsigned char control; /* ES_CONTROL_… */
     apr_uint32_t hub;
-    es_client_opts_t opts;
-    apr_time_t end_at; /* its lifetime is over then; 0 = never */
+    es_client_opts_t opts; /* retry_ms: also that of an end */
+    apr_time_t end_at;     /* its lifetime is over then; 0 = never */
     es_store_t *store;
-    /* and what few do, last */
+    /* and what is rarely used, last */
     apr_size_t control_offset; /* bytes of the control frame that are taken */
-    es_id_t reset_id;          /* the id in the reset that is due */
+    es_id_t reset_id;          /* the id in a stream-reset that is due */
     es_slot_t *slots;          /* sorted; one_slot, or malloc'ed */
     int nslots;
     es_slot_t one_slot;
@@ -171,7 +181,7 @@ static inline void es_client_change(es_client_t *client,
     client->state = es_client_state_next[client->state][cause];
 }
 
-/** 1 = it can be written to, and its end was not asked for. */
+/** 1 = it can be written to, and it is not to end. */
 static inline int es_client_is_open(const es_client_t *client)
 {
     return client->state <= ES_CLIENT_BLOCKED;
@@ -185,8 +195,8 @@ static inline void es_client_owe(es_client_t *client, int control)
     es_client_change(client, ES_CLIENT_ON_DUE);
 }
 
-/** One of its channels is closed: it ends, and comes back with the others, as
- * a client is one stream. */
+/** One of its channels is closed. A client is one stream: it ends, and comes
+ * back for the other channels. */
 void es_client_end_closed(es_client_t *client);
 
 /** Its part of the journal. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The table of a client's states, and what a client takes along to another
- * owner. Its backlog stays behind: the new owner sends all of the past that is
- * left, in order and each event once.
+ * The table of a client's states, what the delivery asks of a client, and what
+ * its next owner gets. A backlog is not saved: the next owner sends all that is
+ * left of the past, in order and each event once.
  */
 #include "deliver/client_priv.h"
 
@@ -38,6 +38,39 @@ es_client_state_next[ES_CLIENT_STATES][ES_CLIENT_CAUSES] = {
 };
 /* clang-format on */
 
+int es_client_is_finished(const es_client_t *client)
+{
+    return client->state == ES_CLIENT_FINISHED;
+}
+
+es_sink_t *es_client_sink(const es_client_t *client)
+{
+    return client->sink;
+}
+
+apr_uint32_t es_client_hub(const es_client_t *client)
+{
+    return client->hub;
+}
+
+apr_int64_t es_client_retry_ms(const es_client_t *client)
+{
+    return client->opts.retry_ms;
+}
+
+const es_slot_t *es_client_slots(const es_client_t *client, int *count)
+{
+    *count = client->nslots;
+    return client->slots;
+}
+
+apr_time_t es_client_moved(const es_client_t *client)
+{
+    return client->last;
+}
+
+/* ---- to another owner ---------------------------------------------------- */
+
 void es_client_rebase(es_client_t *client, apr_time_t now)
 {
     client->last = now;
@@ -46,7 +79,8 @@ void es_client_rebase(es_client_t *client, apr_time_t now)
     }
 }
 
-/* Else the ring might pass a quiet client while nobody holds its slots. */
+/* Else the ring could overtake a client of quiet channels while no child holds
+ * its slots. */
 static void skip_others(es_client_t *client)
 {
     es_reader_t reader = es_client_reader(client);
@@ -63,7 +97,7 @@ int es_client_save(es_client_t *client, apr_time_t now,
 {
     if (!es_client_is_open(client) ||
         (client->control == ES_CONTROL_RESET && client->control_offset > 0)) {
-        return 0; /* the names in a reset stand in the order of our slots */
+        return 0; /* a reset lists names in the order of our slots */
     }
     skip_others(client);
     memset(params, 0, sizeof(*params));
@@ -90,7 +124,7 @@ static void load_lost(es_client_t *client, const es_client_saved_t *saved,
 {
     client->cursor = present->pos;
     if (saved->skip > 0 || saved->control_offset > 0) {
-        /* cut, so that the client does not take it for the end */
+        /* cut: the client sees that it is no clean end */
         es_client_change(client, ES_CLIENT_ON_FAIL);
     }
     else if (es_close_was_since(client->store, client->slots, client->nslots,

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A frame is a few iovecs: the chunk's head, the text, the chunk's tail. Only
+ * the text of a stream-reset is of any length; it lives in a pool.
+ */
 #include "deliver/control_frame.h"
 
 static void add(es_control_frame_t *control, es_slice_t part)
@@ -52,8 +56,8 @@ apr_status_t es_control_frame_reset(es_control_frame_t *control,
     int i;
 
     begin(control);
-    /* A pool with an allocator of its own: the thread shares none. It is
-     * rare enough. */
+    /* The thread shares no pool. One with an allocator of its own costs
+     * more, but resets are rare. */
     rv = apr_pool_create_unmanaged_ex(&control->pool, NULL, NULL);
     if (rv != APR_SUCCESS) {
         control->pool = NULL;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A list under a lock, taken as a whole. The descriptor is written to only by
- * who finds the list empty: as long as there are notes, an earlier write has
- * told so, or the taker is on its way.
+ * A list under a lock, taken as a whole. Only a post that finds the list empty
+ * writes to the descriptor: as long as there are notes, an earlier post has
+ * written, or the taking thread is about to take them.
  */
 #include "deliver/inbox.h"
 
@@ -19,7 +19,7 @@ struct es_inbox_t {
     es_note_t *first; /* guarded by lock; also read as a hint */
     es_note_t *last;  /* guarded by lock; not valid without first */
     int is_shut;      /* guarded by lock */
-    int fd;           /* eventfd, without blocking */
+    int fd;           /* eventfd, non-blocking */
 };
 
 apr_status_t es_inbox_open(es_inbox_t **out)
@@ -57,7 +57,7 @@ apr_status_t es_inbox_post(es_inbox_t *inbox, es_note_t *note)
     if (!is_shut) {
         was_empty = inbox->first == NULL;
         if (was_empty) {
-            /* Atomic for the hint alone; the lock orders all else. */
+            /* atomic for the hint alone; the lock orders all else */
             __atomic_store_n(&inbox->first, note, __ATOMIC_RELAXED);
         }
         else {

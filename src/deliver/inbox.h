@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * The inbox: any thread puts notes in, one thread takes them all out in
- * order. It has a descriptor that becomes readable when there is something.
+ * An inbox: any thread posts notes, one thread takes them all, in order. It
+ * has a descriptor that becomes readable when there are notes.
  *
- * A note is embedded in what it hands over; what it means is settled between
- * those who post and take.
+ * A note is embedded in what it hands over. The inbox does not know what a
+ * note means; the thread that posts and the thread that takes it do.
  */
 #ifndef ES_DELIVER_INBOX_H
 #define ES_DELIVER_INBOX_H
@@ -14,21 +14,24 @@
 typedef struct es_inbox_t es_inbox_t;
 
 typedef struct es_note_t {
-    struct es_note_t *next; /* the inbox's, then the taker's */
-    int kind;               /* set by who posts it */
+    struct es_note_t *next; /* the inbox's, then the taking thread's */
+    int kind;               /* set by the thread that posts it */
 } es_note_t;
 
-/** @return APR_SUCCESS, or why there is no memory or descriptor */
+/**
+ * @param out  to be closed by es_inbox_close
+ * @return APR_SUCCESS; APR_ENOMEM; else why there is no descriptor
+ */
 apr_status_t es_inbox_open(es_inbox_t **out);
 
-/** Readable = there are notes, or it was poked. Lives as long as it. */
+/** Readable = there are notes, or it was poked. Lives as long as the inbox. */
 int es_inbox_fd(const es_inbox_t *inbox);
 
 /**
- * Put a note in.
+ * Post a note.
  *
- * @return APR_SUCCESS: it belongs to the taker; APR_EOF: the inbox was shut,
- *         the note is still the caller's
+ * @return APR_SUCCESS: it belongs to the thread that takes it; APR_EOF: the
+ *         inbox is shut, the note is still the caller's
  *
  * Context: ANY; takes the inbox lock.
  */
@@ -37,23 +40,23 @@ apr_status_t es_inbox_post(es_inbox_t *inbox, es_note_t *note);
 /**
  * Make the descriptor readable.
  *
- * Context: ANY, also a signal handler: writes to the descriptor only.
+ * Context: ANY, also a signal handler: it only writes to the descriptor.
  */
 void es_inbox_poke(es_inbox_t *inbox);
 
 /** Make the descriptor unreadable again, before es_inbox_take. */
 void es_inbox_calm(es_inbox_t *inbox);
 
-/** A hint without lock: 1 when nothing is in it. Context: ANY. */
+/** A hint without a lock: 1 when it holds no note. Context: ANY. */
 int es_inbox_is_empty(const es_inbox_t *inbox);
 
 /** All notes, oldest first, linked by next; NULL = none. */
 es_note_t *es_inbox_take(es_inbox_t *inbox);
 
-/** From now on posts are refused; what is in it can still be taken. */
+/** Refuse posts from now on; notes that it holds can still be taken. */
 void es_inbox_shut(es_inbox_t *inbox);
 
-/** Give back all. Nobody may know it any more; notes in it are forgotten. */
+/** Free the inbox. No thread may use it any more; it forgets its notes. */
 void es_inbox_close(es_inbox_t *inbox);
 
 #endif

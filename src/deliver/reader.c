@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Skipping what is not ours without looking at it (es_reader_is_all_seen):
- * the head H is read first, with acquire order, then newest of each channel.
- * An append sets newest of its channels before it moves the head, both under
- * the lock, and newest never falls while we are subscribed, also not by
- * eviction. So newest, read after H, is at or after the channel's last record
- * below H; if it is below the cursor, no record of ours stands between cursor
- * and H, and none did that was evicted meanwhile. 0 is a channel without a
- * record since we subscribed. A newest that is ahead of H only keeps us from
- * skipping.
+ * es_reader_is_all_seen passes over other channels' records without reading
+ * them. The caller reads the head H first, with acquire order; then newest of
+ * each channel is read. An append sets newest of its channels before it moves
+ * the head, both under the lock; newest never falls while the reader is
+ * subscribed, not even by eviction. Thus newest, read after H, is at or after
+ * the channel's last record below H. If newest is below the cursor, no record
+ * of the reader stands between cursor and H, nor did one that was evicted
+ * meanwhile. 0 is a channel without a record since the subscription. A newest
+ * beyond H only keeps the reader from skipping.
  */
 #include "deliver/reader.h"
 
 #include <stdlib.h>
 
-#define SCANS_MAX 2048 /* records that one collect looks at */
+#define SCANS_MAX 2048 /* records that one es_reader_collect reads */
 
-/* Are events of this slot mine, at this position? */
+/* Do events of this slot belong to the reader, at this position? */
 static int has_slot(const es_reader_t *reader, es_slot_t slot, es_pos_t pos)
 {
     int low = 0;
@@ -38,7 +38,7 @@ static int has_slot(const es_reader_t *reader, es_slot_t slot, es_pos_t pos)
     return 0;
 }
 
-static int is_mine(const es_reader_t *reader, const es_record_t *record)
+static int is_own(const es_reader_t *reader, const es_record_t *record)
 {
     int i;
 
@@ -61,7 +61,7 @@ static apr_size_t wire_start(const es_reader_t *reader,
 static apr_size_t wire_len(const es_reader_t *reader, const es_record_t *record)
 {
     if (record->closes) {
-        return 0; /* it is for the reader, not for the client */
+        return 0; /* a close is for the reader; the client gets no bytes */
     }
     return reader->chunked ? record->chunk_len : record->frame_len;
 }
@@ -77,7 +77,7 @@ apr_status_t es_reader_settle(const es_reader_t *reader, es_pos_t *cursor,
         if (rv != APR_SUCCESS) {
             return rv;
         }
-        if (is_mine(reader, &record)) {
+        if (is_own(reader, &record)) {
             if (*skip < wire_len(reader, &record)) {
                 break;
             }
@@ -102,7 +102,7 @@ int es_reader_is_all_seen(const es_reader_t *reader, es_pos_t cursor)
     return 1;
 }
 
-/* Add the bytes of a record, from skip on. APR_ENOSPC: it did not fit. */
+/* Add the bytes of a record, from skip on. @return APR_ENOSPC: no room */
 static apr_status_t add_record(const es_reader_t *reader, es_collected_t *got,
                                const es_record_t *record, apr_size_t skip,
                                apr_size_t room)
@@ -112,7 +112,7 @@ static apr_status_t add_record(const es_reader_t *reader, es_collected_t *got,
     apr_status_t rv;
 
     if (skip > wire_len(reader, record)) {
-        return APR_EGENERAL; /* not the record that it was */
+        return APR_EGENERAL; /* this is another record */
     }
     if (need > room - got->len) {
         if (got->len > 0) {
@@ -126,8 +126,8 @@ static apr_status_t add_record(const es_reader_t *reader, es_collected_t *got,
     }
     rv = es_store_copy(reader->store, record, offset, got->data + got->len);
     if (rv == APR_SUCCESS) {
-        /* The CR LF of a chunk is copied too; it is written over by the
-         * next frame if the body is not chunked. */
+        /* The CR LF of a chunk is copied too; if the body is not chunked,
+         * the next frame overwrites it. */
         got->len += wire_len(reader, record) - skip;
     }
     return rv;
@@ -139,7 +139,7 @@ apr_status_t es_reader_collect(const es_reader_t *reader, es_collected_t *got,
 {
     es_record_t record;
     apr_status_t rv = APR_SUCCESS;
-    int scans, mine;
+    int scans, own;
 
     got->data = scratch;
     got->len = 0;
@@ -151,12 +151,12 @@ apr_status_t es_reader_collect(const es_reader_t *reader, es_collected_t *got,
         if (rv != APR_SUCCESS) {
             break;
         }
-        mine = is_mine(reader, &record);
-        if (mine && record.closes) {
+        own = is_own(reader, &record);
+        if (own && record.closes) {
             got->closes = 1;
             break;
         }
-        if (mine) {
+        if (own) {
             rv = add_record(reader, got, &record, skip, scratch_size);
             if (rv != APR_SUCCESS) {
                 break;
@@ -164,17 +164,17 @@ apr_status_t es_reader_collect(const es_reader_t *reader, es_collected_t *got,
             skip = 0;
         }
         got->end = record.next;
-        if (got->big != NULL || (mine && one)) {
+        if (got->big != NULL || (own && one)) {
             break;
         }
     }
     got->more = got->end < stop;
     if (got->len == 0) {
-        free(got->big); /* its copy was in vain */
+        free(got->big); /* its copy failed */
         got->big = NULL;
     }
     if (got->end > cursor || got->closes) {
-        return APR_SUCCESS; /* what was collected is good, come what may */
+        return APR_SUCCESS; /* what was collected is good; rv is for later */
     }
     return APR_STATUS_IS_EOF(rv) ? APR_EGENERAL : rv;
 }
@@ -222,7 +222,7 @@ int es_reader_backlog_has_lost(const es_backlog_t *backlog,
     for (i = 0; backlog->is_begun && i < backlog->count; i++) {
         const es_replay_t *part = &backlog->parts[i];
 
-        /* the first tail counts: what each look sees is at least as new */
+        /* the first tail counts: each look sees a tail that is not older */
         if (es_store_has_lost(store, &part->slot, 1,
                               cursor > part->from ? cursor : part->from,
                               &later)) {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * A reader: the part of a journal that belongs to a set of channels, as
- * bytes on the wire, read by position. It keeps no position itself.
+ * A reader: reads by position the records of a journal that belong to a set of
+ * channels, as bytes on the wire. It keeps no position itself.
  *
- * Where one stands is told by two numbers: the cursor, where a record starts,
- * and skip, how many wire bytes of one's own records from there on are done:
+ * Two numbers give the position of a client: the cursor, where a record starts,
+ * and skip, how many wire bytes of its own records from there on are written:
  *
- *     journal   ┌─ mine ─┬ other's ┬── mine ──┬─ mine …
+ *     journal   ┌─ own ──┬ other's ┬─── own ──┬─ own …
  *               cursor
  *     wire      ├────────┤         ├────▌     skip = all up to ▌
  */
@@ -20,23 +20,23 @@ typedef struct es_reader_t {
     const es_slot_t *slots; /* sorted, nslots of them */
     int nslots;
     int chunked;               /* 1 = frames in chunks, 0 = as they are */
-    const es_replay_t *replay; /* for each slot from where its events are
-                                * mine; NULL = all are */
+    const es_replay_t *replay; /* for each slot, from where on its events are
+                                * the reader's; NULL = all are */
 } es_reader_t;
 
 /** Bytes of records that are ready to be written. */
 typedef struct es_collected_t {
     char *data;     /* len bytes, in scratch or in big */
-    apr_size_t len; /* 0 = nothing that is mine */
-    char *big;      /* to be freed; for a record larger than scratch */
-    es_pos_t end;   /* where to go on when all of it is taken */
-    int more;       /* there is more between end and stop */
-    int closes;     /* at end one of my channels is closed: go no further */
+    apr_size_t len; /* 0 = no record is the reader's */
+    char *big;      /* freed by the caller; a record larger than scratch */
+    es_pos_t end;   /* where to continue when all of it is taken */
+    int more;       /* 1 = end is below stop */
+    int closes;     /* 1 = at end a channel is closed: the stream ends there */
 } es_collected_t;
 
 /**
- * Move the cursor over what is done as a whole, so that skip is 0 or less
- * than the frame at the cursor.
+ * Move the cursor over the records that are written as a whole, so that skip
+ * becomes 0, or less than the frame at the cursor.
  *
  * @return APR_SUCCESS; else why the record at the cursor cannot be read
  */
@@ -44,44 +44,47 @@ apr_status_t es_reader_settle(const es_reader_t *reader, es_pos_t *cursor,
                               apr_size_t *skip);
 
 /**
- * Is there nothing of mine between cursor and a head that was read (with
- * es_store_head) before this call?
+ * Does no record of the reader stand between cursor and the head? The caller
+ * has read that head (with es_store_head) before this call.
  */
 int es_reader_is_all_seen(const es_reader_t *reader, es_pos_t cursor);
 
 /**
- * Collect what stands between cursor and stop, a bounded part of it; the
- * bytes are proven good.
+ * Collect the reader's records between cursor and stop, a bounded number of
+ * them. The bytes are copies that are proven good.
  *
- * @param one  1 = end with the first record that is mine
+ * @param got   filled
+ * @param skip  bytes of the record at cursor that are written
+ * @param one   1 = end with the first record of the reader
  * @return APR_SUCCESS; else why the record at cursor cannot be read:
- *         APR_ENOENT, APR_EGENERAL, APR_ENOMEM
+ *         APR_ENOENT (overtaken by the ring), APR_EGENERAL, APR_ENOMEM
  */
 apr_status_t es_reader_collect(const es_reader_t *reader, es_collected_t *got,
                                es_pos_t cursor, apr_size_t skip, es_pos_t stop,
                                int one, char *scratch, apr_size_t scratch_size);
 
 /**
- * The backlog: what a new client gets of the past before it is live. Each of
- * its channels has a start of its own there, while the client has one cursor.
- * The backlog is gone once the cursor is beyond it.
+ * A backlog: what a new client gets of the past before it is live. Each of its
+ * channels starts at a position of its own, while the client has one cursor.
+ * The client frees the backlog once the cursor is beyond it.
  */
 typedef struct es_backlog_t {
-    es_pos_t end;        /* all starts are at it or before */
-    int is_begun;        /* 1 = something of it was written */
+    es_pos_t end;        /* no start is beyond it */
+    int is_begun;        /* 1 = some of it is written */
     int count;           /* of parts */
     es_replay_t parts[]; /* sorted by slot */
 } es_backlog_t;
 
-/** @return the backlog, to be freed; NULL without memory */
+/** @return the backlog, to be freed by free; NULL without memory */
 es_backlog_t *es_reader_backlog_create(const es_replay_t *parts, int count);
 
 /**
- * The client was overtaken by the ring at cursor: has it lost what it should
- * have got? Nothing of what it has not seen the beginning of: it gets what is
- * retained, and nobody has told it what that is.
+ * The ring has overtaken the client at cursor: has the client lost events?
+ * Not as long as it has got none: it gets what is retained, and does not know
+ * yet what that is. What the ring took of a channel before its start is no
+ * loss either.
  *
- * @param tail  where it may go on, if it has lost nothing
+ * @param tail  filled: where the client may continue if it has lost nothing
  */
 int es_reader_backlog_has_lost(const es_backlog_t *backlog,
                                const es_store_t *store, es_pos_t cursor,

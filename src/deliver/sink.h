@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * A sink: where a client's frames are written. Three functions in a table; the
- * client does not ask which. The plain socket (deliver/sink_socket.h) is one,
- * the request that a worker holds (http/sink_held.h) another; a suspended TLS
- * connection will be the third.
+ * A sink: where a client's frames are written. It is three functions in a
+ * table; the client does not ask which. One sink is the plain socket
+ * (deliver/sink_socket.h), another the request that a worker holds
+ * (http/sink_held.h); a suspended TLS connection will be the third.
+ *
+ * Context of all functions: the client's owner.
  */
 #ifndef ES_DELIVER_SINK_H
 #define ES_DELIVER_SINK_H
@@ -17,19 +19,19 @@ typedef struct es_sink_t es_sink_t;
 
 typedef struct es_sink_ops_t {
     /**
-     * Write what the sink takes now. The bytes are the body as it stands on
-     * the wire: within chunks if the sink frames its body itself.
+     * Write as many bytes as the sink takes now. They are the body as it
+     * stands on the wire, with its chunks if the sink is chunked.
      *
      * @param iov    count parts; not changed, valid during the call only
-     * @param taken  bytes that were taken, also when an error is returned
-     * @return APR_SUCCESS: all was taken; APR_EAGAIN: the rest must wait
+     * @param taken  filled: bytes that were taken, also on an error
+     * @return APR_SUCCESS: all were taken; APR_EAGAIN: the rest must wait
      *         until the sink is writable; else: the client is gone
      */
     apr_status_t (*write)(es_sink_t *sink, const struct iovec *iov, int count,
                           apr_size_t *taken);
-    /** The body is complete: tell the client that nothing follows. */
+    /** The body is complete: let the peer see that nothing follows. */
     void (*finish)(es_sink_t *sink);
-    /** Give back all that the sink holds, itself too. Exactly once. */
+    /** Free the sink and all that it holds. To be called once. */
     void (*close)(es_sink_t *sink);
 } es_sink_ops_t;
 

@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One iovec goes out by send, which is cheaper than sendmsg; several by
- * sendmsg, at most IOV_MAX at a time.
+ * One iovec goes out by send, which is cheaper than sendmsg; several go out by
+ * sendmsg, IOV_MAX at a time.
+ *
+ * TCP has two ways to find a peer that has vanished, keep-alive and
+ * TCP_USER_TIMEOUT. Once the latter is set, the kernel ends the connection at
+ * that time even if it is keep-alive that gets no answer; TCP_KEEPCNT counts
+ * only without it. Keep-alive therefore begins early enough to have asked
+ * three times by then, since a single lost packet proves nothing.
  */
 #include "deliver/sink_socket.h"
 
@@ -13,13 +19,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* What is read and dropped in one call, so that a client that only talks
- * does not keep the delivery from the others. */
+/* Bytes of a read, and reads of a call: a client that sends all the time must
+ * not keep the delivery from the others. */
 #define DRAIN_READ 4096
 #define DRAIN_READS 16
 
-/* Nothing is expected of a client after its request. What it sends all the
- * same (the body of a GET, pipelined requests) is read away up to this. */
+/* A client has nothing to send after its request. What it sends all the same
+ * (the body of a GET, pipelined requests) is dropped, up to this many bytes. */
 #define DRAIN_MAX (256 * 1024)
 
 /* More iovecs than this are sent in several calls. */
@@ -78,7 +84,7 @@ static apr_status_t on_write(es_sink_t *sink, const struct iovec *iov,
         }
         *taken += (apr_size_t)n;
         if ((apr_size_t)n < want) {
-            return APR_EAGAIN; /* the buffer is full: no need to ask again */
+            return APR_EAGAIN; /* the buffer is full: no need to try again */
         }
     }
     return APR_SUCCESS;
@@ -91,8 +97,8 @@ static void on_finish(es_sink_t *sink)
 
 static void on_close(es_sink_t *sink)
 {
-    /* Closing with unread bytes makes a reset, which would throw away what
-     * the client has not read yet. */
+    /* Closing with unread bytes sends a reset, and the peer's kernel would
+     * drop what the client has not read yet. */
     (void)es_sink_socket_drain(sink);
     close(es_sink_socket_fd(sink));
     free(sink);
@@ -114,7 +120,7 @@ es_sink_t *es_sink_socket_create(int fd, int chunked,
     s->sink.chunked = chunked != 0;
     s->fd = fd;
     s->drained = 0;
-    /* fails when it is no TCP socket, which is of no matter */
+    /* fails if it is no TCP socket; that does not matter */
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     es_sink_socket_tcp_set(fd, patience);
     return &s->sink;
@@ -148,27 +154,19 @@ apr_status_t es_sink_socket_drain(es_sink_t *sink)
             return APR_ENOSPC;
         }
     }
-    return APR_SUCCESS; /* the rest is told again by epoll */
+    return APR_SUCCESS; /* epoll reports the rest again */
 }
 
-/* ---- a peer that vanishes ------------------------------------------------ */
+/* ---- a peer that has vanished ------------------------------------------ */
 
-/*
- * TCP's two ways to find a peer that vanished are one, once TCP_USER_TIMEOUT
- * is set: the kernel then ends the connection by that time also when it is
- * keep-alive that gets no answer, and TCP_KEEPCNT counts only without it. So
- * keep-alive begins early enough to have asked three times by then, as a
- * single lost packet proves nothing.
- *
- * Failure is of no matter: the descriptor may be no TCP socket.
- */
+/* Errors are ignored: the descriptor may be no TCP socket. */
 
-/* without a limit: silence, then so many questions that far apart */
+/* without a patience: seconds of silence, seconds between probes, probes */
 #define SILENCE_S 60
 #define EVERY_S 10
 #define TIMES 6
 
-/* what the kernel takes is less than 32768; longer makes no sense to it */
+/* the kernel takes less than 32768 seconds; longer makes no sense here */
 #define SECONDS_MAX 7200
 
 static const struct {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A flag under a lock, and a condition to wait for it. The signaller always
- * takes the lock, also when the flag is set already: so what it has seen of
- * the journal is seen by the worker that takes the flag after it.
+ * A flag under a lock, and a condition to wait for it. The delivery takes the
+ * lock at each signal, even if the flag is set already: thus the worker that
+ * finds the flag sees all of the journal that the delivery has seen.
  *
- * Where the client stands goes the other way, without lock and all relaxed:
- * delivery makes an estimate of it, nothing hangs on it.
+ * Where the client stands goes the other way, without a lock and with relaxed
+ * atomics: the delivery only estimates progress by it.
  */
 #include "deliver/watch_priv.h"
 
@@ -22,8 +22,8 @@ struct es_watch_t {
     pthread_cond_t cond; /* news or stopped has been set */
     int news;            /* guarded by lock */
     int stopped;         /* guarded by lock */
-    es_pos_t behind;     /* atomic; as of es_watch_stands */
-    apr_time_t told;     /* atomic; when that was told */
+    es_pos_t behind;     /* atomic; see es_watch_stands */
+    apr_time_t reported; /* atomic; when that was reported */
     es_slot_t slots[1];  /* nslots of them */
 };
 
@@ -117,13 +117,13 @@ int es_watch_wait(es_watch_t *watch, apr_interval_time_t timeout)
 
 void es_watch_stands(es_watch_t *watch, es_pos_t pos, apr_time_t now)
 {
-    __atomic_store_n(&watch->told, now, __ATOMIC_RELAXED);
+    __atomic_store_n(&watch->reported, now, __ATOMIC_RELAXED);
     __atomic_store_n(&watch->behind, pos, __ATOMIC_RELAXED);
 }
 
 es_pos_t es_watch_behind(const es_watch_t *watch, apr_time_t since)
 {
-    return __atomic_load_n(&watch->told, __ATOMIC_RELAXED) > since
+    return __atomic_load_n(&watch->reported, __ATOMIC_RELAXED) > since
                ? __atomic_load_n(&watch->behind, __ATOMIC_RELAXED)
                : 0;
 }

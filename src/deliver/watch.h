@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * A watch: how a worker that holds a client waits for news of its channels
- * without looking at the journal all the time.
+ * A watch: a worker that holds a client waits on it for news of the client's
+ * channels, instead of reading the journal all the time. This header is the
+ * worker's side; es_delivery_watch makes a watch, es_delivery_unwatch gives it
+ * back.
  */
 #ifndef ES_DELIVER_WATCH_H
 #define ES_DELIVER_WATCH_H
@@ -16,15 +18,15 @@ typedef struct es_watch_t es_watch_t;
  * Wait until there was news since the last wait, the watch was stopped, or
  * timeout is over.
  *
- * @return 1 news, 0 time is over, -1 the child stops: end the stream
+ * @return 1: news; 0: timeout is over; -1: the child stops, end the stream
  *
  * Context: WORKER, blocks.
  */
 int es_watch_wait(es_watch_t *watch, apr_interval_time_t timeout);
 
 /**
- * Tell where the client stands that waits on this watch, before each step and
- * after the last one.
+ * Report where the client of this watch stands, before each step and after the
+ * last one.
  *
  * @param pos  the first record that it has not seen; 0 = it has seen all
  *
