@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * For the tests of src/deliver: a small store, events to put into it, and a
- * sink that takes what the test lets it take.
+ * For the tests of src/deliver: a small store, functions that publish to it,
+ * and a sink that takes as many bytes as the test lets it.
  */
 #ifndef T_UNIT_DELIVER_FIXTURE_H
 #define T_UNIT_DELIVER_FIXTURE_H
@@ -31,7 +31,7 @@ typedef struct hub_t {
     es_store_t *store;
     void *mem;
     apr_uint64_t now_ms;
-    es_appended_t appended; /* by the last publish */
+    es_appended_t appended; /* result of the last publish */
 } hub_t;
 
 static UNUSED void hub_open_wide(hub_t *hub, apr_uint64_t ring_bytes,
@@ -122,7 +122,7 @@ static UNUSED void hub_shut(hub_t *hub, const char *channel)
                      APR_SUCCESS);
 }
 
-/* Subscribe place 1 to channels, separated by commas. @return how many */
+/* Subscribe child 1 to channels, separated by commas. @return how many */
 static UNUSED int hub_subscribe(hub_t *hub, const char *channels,
                                 es_slot_t *slots, es_pos_t *pos)
 {
@@ -145,7 +145,7 @@ static UNUSED int hub_subscribe(hub_t *hub, const char *channels,
     return n;
 }
 
-/* What a delivery knows of it. */
+/* The delivery's view of this hub. */
 static UNUSED void hub_begin(const hub_t *hub, es_hub_t *own)
 {
     memset(own, 0, sizeof(*own));
@@ -164,7 +164,7 @@ typedef struct fake_sink_t {
     char *got; /* all bytes that were taken */
     apr_size_t len;
     apr_size_t room;
-    apr_size_t budget; /* bytes it takes before it says EAGAIN */
+    apr_size_t budget; /* bytes it takes before it returns EAGAIN */
     int writes;        /* calls that took something */
     int finished;
     int closed;
@@ -234,10 +234,10 @@ static UNUSED void fake_clear(fake_sink_t *fake)
 /* ---- bytes ------------------------------------------------------------- */
 
 /*
- * Take the chunk framing off, in place.
+ * Remove the chunk framing, in place.
  *
- * @return 1 when the last chunk was seen, 0 when the body is cut between
- *         chunks, -1 when it is cut within one, -2 when it is malformed
+ * @return 1: the last chunk is there; 0: the body is cut between chunks; -1:
+ *         it is cut within one; -2: it is malformed
  */
 static UNUSED int unchunk(char *body, apr_size_t *len)
 {

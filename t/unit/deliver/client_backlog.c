@@ -1,16 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A client that gets a part of the past first. */
-#include "t/unit/deliver_fixture.h"
+/* A client that gets a part of the past before it is live. */
+#include "t/unit/client_fixture.h"
 
-#include "deliver/client_priv.h"
-
-#define SECOND APR_USEC_PER_SEC
-
-static char scratch[ES_CLIENT_SCRATCH_MIN];
-
-/* A client that gets the latest events of each of its channels. */
-static es_client_t *join(hub_t *hub, fake_sink_t *fake, const char *channels,
-                         apr_uint64_t latest)
+/* A client that gets the latest events of each of its channels first. */
+static es_client_t *join_for_latest(hub_t *hub, fake_sink_t *fake,
+                                    const char *channels, apr_uint64_t latest)
 {
     static const es_resume_reach_t all = {0, 0, 0};
     es_slot_t slots[ES_EVENT_CHANNELS_MAX];
@@ -35,17 +29,8 @@ static es_client_t *join(hub_t *hub, fake_sink_t *fake, const char *channels,
     return client;
 }
 
-static es_step_t settle(es_client_t *client)
-{
-    es_step_t step;
-
-    do {
-        step = es_client_step(client, 0, scratch, sizeof(scratch));
-    } while (step == ES_STEP_MORE);
-    return step;
-}
-
-/* The data of the events that were taken, "a b c", resets as "reset". */
+/* The data of the events that the sink took, as "a b c"; a stream-reset as
+ * "reset". */
 static const char *taken(const fake_sink_t *fake)
 {
     static char words[4096];
@@ -65,13 +50,7 @@ static const char *taken(const fake_sink_t *fake)
     return words;
 }
 
-static void part(es_client_t *client, fake_sink_t *fake)
-{
-    es_client_close(client);
-    fake_clear(fake);
-}
-
-static void say_large(hub_t *hub, const char *channel, const char *word)
+static void publish_large(hub_t *hub, const char *channel, const char *word)
 {
     char data[2000];
 
@@ -98,19 +77,19 @@ static void test_each_channel_has_its_start(void **state)
     hub_say(&hub, "a,b", "ab");
     hub_say(&hub, "b", "b3");
     hub_say(&hub, "b", "b4");
-    client = join(&hub, &fake, "b,a,d", 2);
+    client = join_for_latest(&hub, &fake, "b,a,d", 2);
     hub_say(&hub, "b", "b5");
     hub_say(&hub, "d", "d1");
-    assert_int_equal(settle(client), ES_STEP_CURRENT);
+    assert_int_equal(settle(client, 0), ES_STEP_CURRENT);
     assert_string_equal(taken(&fake), "a2 ab b3 b4 b5 d1 ");
     hub_say(&hub, "a", "a3");
-    assert_int_equal(settle(client), ES_STEP_CURRENT);
+    assert_int_equal(settle(client, 0), ES_STEP_CURRENT);
     assert_string_equal(taken(&fake), "a2 ab b3 b4 b5 d1 a3 ");
     part(client, &fake);
     hub_close(&hub);
 }
 
-/* Cut at each byte, it goes on with the byte after. */
+/* Wherever the sink stops, the client continues with the next byte. */
 static void cut_everywhere(int chunked)
 {
     apr_size_t cut, len = 1;
@@ -126,9 +105,9 @@ static void cut_everywhere(int chunked)
         hub_say(&hub, "b", "b1");
         hub_say(&hub, "b", "b2");
         hub_say(&hub, "a", "a2");
-        client = join(&hub, &fake, "a,b", cut % 2 ? 1 : 2);
+        client = join_for_latest(&hub, &fake, "a,b", cut % 2 ? 1 : 2);
         fake.budget = cut;
-        while (settle(client) == ES_STEP_BLOCKED) {
+        while (settle(client, 0) == ES_STEP_BLOCKED) {
             fake.budget += 1 + cut % 7;
         }
         len = fake.len;
@@ -145,8 +124,8 @@ static void test_cut_at_each_byte(void **state)
     cut_everywhere(1);
 }
 
-/* The ring takes the start before anything was sent: it gets what is left,
- * without a reset. */
+/* The ring overwrites the start before anything was sent: the client gets what
+ * is left, without a reset. */
 static void test_overtaken_before_it_begins(void **state)
 {
     es_client_t *client;
@@ -160,23 +139,23 @@ static void test_overtaken_before_it_begins(void **state)
     fake_init(&fake, 0);
     for (i = 0; i < 20; i++) {
         snprintf(word, sizeof(word), "%d", i);
-        say_large(&hub, "a", word);
+        publish_large(&hub, "a", word);
     }
-    client = join(&hub, &fake, "a", ES_REPLAY_ALL);
+    client = join_for_latest(&hub, &fake, "a", ES_REPLAY_ALL);
     fake.budget = 0;
-    assert_int_equal(settle(client), ES_STEP_BLOCKED);
-    say_large(&hub, "a", "20");
-    say_large(&hub, "a", "21");
+    assert_int_equal(settle(client, 0), ES_STEP_BLOCKED);
+    publish_large(&hub, "a", "20");
+    publish_large(&hub, "a", "21");
     fake.budget = (apr_size_t)-1;
-    assert_int_equal(settle(client), ES_STEP_CURRENT);
+    assert_int_equal(settle(client, 0), ES_STEP_CURRENT);
     assert_null(strstr(fake.got, "stream-reset"));
     assert_string_equal(strstr(taken(&fake), "20 "), "20 21 ");
-    assert_null(strstr(taken(&fake), "13 ")); /* it is not retained */
+    assert_null(strstr(taken(&fake), "13 ")); /* no longer retained */
     part(client, &fake);
     hub_close(&hub);
 }
 
-/* Once something was sent, what goes missing is told. */
+/* Once something was sent, a reset reports what the client has missed. */
 static void test_overtaken_within_it(void **state)
 {
     es_client_t *client;
@@ -188,27 +167,27 @@ static void test_overtaken_within_it(void **state)
     hub_open(&hub, 16 * 1024);
     fake_init(&fake, 0);
     for (i = 0; i < 4; i++) {
-        say_large(&hub, "a", "before");
+        publish_large(&hub, "a", "before");
     }
-    client = join(&hub, &fake, "a,b", 2);
-    /* exactly one record: "id: " and so on, as long as all are */
+    client = join_for_latest(&hub, &fake, "a,b", 2);
+    /* scratch has room for one record */
     fake.budget = (apr_size_t)-1;
     assert_int_equal(
         es_client_step_to(client, es_store_head(hub.store), 0, scratch, 3000),
         ES_STEP_MORE);
     fake.budget = 0;
     for (i = 0; i < 9; i++) {
-        say_large(&hub, "a", "after");
+        publish_large(&hub, "a", "after");
     }
     fake.budget = (apr_size_t)-1;
-    assert_int_equal(settle(client), ES_STEP_CURRENT);
+    assert_int_equal(settle(client, 0), ES_STEP_CURRENT);
     assert_string_equal(taken(&fake), "before reset ");
     part(client, &fake);
     hub_close(&hub);
 }
 
-/* What the ring takes of a channel before its start is no loss. */
-static void test_overtaken_by_what_was_not_asked_for(void **state)
+/* What the ring overwrites of a channel before its start is no loss. */
+static void test_overtaken_before_its_start(void **state)
 {
     es_client_t *client;
     fake_sink_t fake;
@@ -220,25 +199,26 @@ static void test_overtaken_by_what_was_not_asked_for(void **state)
     fake_init(&fake, 0);
     hub_say(&hub, "quiet", "q");
     for (i = 0; i < 4; i++) {
-        say_large(&hub, "busy", "old");
+        publish_large(&hub, "busy", "old");
     }
-    say_large(&hub, "busy", "new");
-    client = join(&hub, &fake, "quiet,busy", 1);
+    publish_large(&hub, "busy", "new");
+    client = join_for_latest(&hub, &fake, "quiet,busy", 1);
     fake.budget = (apr_size_t)-1;
     assert_int_equal(
         es_client_step_to(client, es_store_head(hub.store), 0, scratch, 100),
         ES_STEP_MORE);
     assert_string_equal(taken(&fake), "q ");
     for (i = 0; i < 5; i++) {
-        say_large(&hub, "other", "x"); /* takes the old ones */
+        publish_large(&hub, "other", "x"); /* overwrites the old ones */
     }
-    assert_int_equal(settle(client), ES_STEP_CURRENT);
+    assert_int_equal(settle(client, 0), ES_STEP_CURRENT);
     assert_string_equal(taken(&fake), "q new ");
     part(client, &fake);
     hub_close(&hub);
 }
 
-/* A live client that has got nothing yet is no exception any more. */
+/* Once the backlog is over, a client that has got nothing has lost events like
+ * any other. */
 static void test_overtaken_after_it(void **state)
 {
     es_client_t *client;
@@ -249,19 +229,19 @@ static void test_overtaken_after_it(void **state)
     (void)state;
     hub_open(&hub, 16 * 1024);
     fake_init(&fake, 0);
-    client = join(&hub, &fake, "a", ES_REPLAY_ALL);
-    assert_int_equal(settle(client), ES_STEP_CURRENT);
+    client = join_for_latest(&hub, &fake, "a", ES_REPLAY_ALL);
+    assert_int_equal(settle(client, 0), ES_STEP_CURRENT);
     for (i = 0; i < 20; i++) {
-        say_large(&hub, "a", "x");
+        publish_large(&hub, "a", "x");
     }
     fake.budget = (apr_size_t)-1;
-    assert_int_equal(settle(client), ES_STEP_CURRENT);
+    assert_int_equal(settle(client, 0), ES_STEP_CURRENT);
     assert_string_equal(taken(&fake), "reset ");
     part(client, &fake);
     hub_close(&hub);
 }
 
-/* A round knows nothing of starts. */
+/* A round would also write events of before a channel's start. */
 static void test_no_round_before_it_is_over(void **state)
 {
     struct iovec iov = {NULL, 0};
@@ -277,7 +257,7 @@ static void test_no_round_before_it_is_over(void **state)
     hub_say(&hub, "a", "a1");
     before = es_store_head(hub.store);
     hub_say(&hub, "a", "a2");
-    client = join(&hub, &fake, "a,b", ES_REPLAY_ALL);
+    client = join_for_latest(&hub, &fake, "a,b", ES_REPLAY_ALL);
     assert_int_equal(client->state, ES_CLIENT_BEHIND);
     assert_int_equal(
         es_client_offer(client, before, es_store_head(hub.store), &iov, 1, 0),
@@ -289,7 +269,7 @@ static void test_no_round_before_it_is_over(void **state)
     assert_int_equal(
         es_client_offer(client, before, es_store_head(hub.store), &iov, 1, 0),
         ES_STEP_MORE);
-    assert_int_equal(settle(client), ES_STEP_CURRENT);
+    assert_int_equal(settle(client, 0), ES_STEP_CURRENT);
     assert_string_equal(taken(&fake), "a1 a2 ");
     assert_int_equal(client->state, ES_CLIENT_LIVE);
     before = es_store_head(hub.store);
@@ -306,7 +286,7 @@ int main(void)
         cmocka_unit_test(test_cut_at_each_byte),
         cmocka_unit_test(test_overtaken_before_it_begins),
         cmocka_unit_test(test_overtaken_within_it),
-        cmocka_unit_test(test_overtaken_by_what_was_not_asked_for),
+        cmocka_unit_test(test_overtaken_before_its_start),
         cmocka_unit_test(test_overtaken_after_it),
         cmocka_unit_test(test_no_round_before_it_is_over),
     };

@@ -44,7 +44,7 @@ static void test_order_and_wake(void **state)
     assert_null(note);
     assert_true(es_inbox_is_empty(inbox));
     es_inbox_post(inbox, &notes[0]);
-    assert_true(is_readable(inbox)); /* it tells again */
+    assert_true(is_readable(inbox)); /* again */
     es_inbox_close(inbox);
 }
 
@@ -83,8 +83,8 @@ static void *on_poster(void *arg)
     return NULL;
 }
 
-/* Whoever sleeps on the descriptor misses no note, and each thread's come in
- * the order in which they were posted. */
+/* A thread that sleeps on the descriptor misses no note, and gets those of each
+ * other thread in the order in which they were posted. */
 static void test_many_threads(void **state)
 {
     static poster_t posters[THREADS];
