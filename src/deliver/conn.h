@@ -8,12 +8,11 @@
 #define ES_DELIVER_CONN_H
 
 #include "base/list.h"
-#include "journal/flow_control.h"
 #include "deliver/channel_index.h"
 #include "deliver/client.h"
+#include "deliver/hub.h"
 #include "deliver/inbox.h"
 #include "deliver/timer_wheel.h"
-#include "deliver/watch.h"
 
 typedef enum es_conn_state_t {
     ES_CONN_CURRENT,
@@ -25,28 +24,6 @@ typedef enum es_conn_state_t {
 } es_conn_state_t;
 
 typedef struct es_conn_t es_conn_t;
-
-/** How far the clients of a hub have come, see deliver/progress.h. */
-typedef struct es_progress_t {
-    es_list_t lagging;  /* members that are READY, or BLOCKED since lately */
-    es_pos_t behind;    /* the least position of these; 0 = none */
-    apr_time_t look_at; /* no sooner is it found out anew */
-    es_pos_t reported;  /* to the writers */
-} es_progress_t;
-
-/** A hub as the delivery sees it. */
-typedef struct es_hub_t {
-    es_store_t *store;
-    int is_closed;               /* it is configured no more: clients end */
-    es_pos_t pos;                /* all below it has been offered */
-    es_channel_index_t *clients; /* channel → links of members */
-    es_channel_index_t *watches; /* channel → links of watches */
-    es_watch_t *known;           /* all its watches, the first of a list */
-    es_pos_t nudged;             /* all its watches were signalled then */
-    es_list_t ahead;             /* members in state AHEAD */
-    es_progress_t progress;      /* how far they have come */
-    apr_time_t complained;       /* of es_log_limit_level: messages about it */
-} es_hub_t;
 
 struct es_conn_t {
     es_client_t *client; /* owned */

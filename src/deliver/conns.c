@@ -19,7 +19,6 @@
 #include "base/jitter.h"
 #include "base/log.h"
 #include "deliver/client_priv.h"
-#include "deliver/progress.h"
 #include "deliver/sink_socket.h"
 
 #define LINGER (2 * APR_USEC_PER_SEC)
@@ -196,8 +195,7 @@ static apr_status_t add_links(es_conn_t *conn)
 
     slots = es_client_slots(conn->client, &nslots);
     for (i = 0; i < nslots; i++) {
-        rv =
-            es_channel_index_add(conn->hub->clients, slots[i], &conn->links[i]);
+        rv = es_channel_index_add(conn->hub->conns, slots[i], &conn->links[i]);
         if (rv != APR_SUCCESS) {
             return rv; /* those that are in are taken out with it */
         }
@@ -452,7 +450,7 @@ static void reap(es_conns_t *conns, es_conn_t *conn)
     apr_uint32_t i;
 
     for (i = 0; i < conn->nslots; i++) {
-        es_channel_index_remove(conn->hub->clients, &conn->links[i]);
+        es_channel_index_remove(conn->hub->conns, &conn->links[i]);
     }
     es_timer_wheel_unset(&conns->wheel, &conn->timer);
     if (conn->is_polled) {

@@ -15,8 +15,7 @@
 #include "base/context.h"
 #include "base/log.h"
 #include "deliver/client_priv.h"
-#include "deliver/progress.h"
-#include "deliver/watch_priv.h"
+#include "deliver/round.h"
 
 #define ROUND_BYTES (512 * 1024)
 #define AHEAD 4 /* members to fetch ahead */
@@ -51,16 +50,11 @@ void es_fanout_destroy(es_fanout_t *fanout)
     }
 }
 
-int es_fanout_is_due(const es_hub_t *hub)
-{
-    return es_store_head(hub->store) != hub->pos;
-}
-
 static int on_wants(void *baton, es_slot_t slot)
 {
     const es_hub_t *hub = baton;
 
-    return es_channel_index_list(hub->clients, slot).count != 0 ||
+    return es_channel_index_list(hub->conns, slot).count != 0 ||
            es_channel_index_list(hub->watches, slot).count != 0;
 }
 
@@ -115,7 +109,7 @@ static void offer_channel(es_fanout_t *fanout, es_hub_t *hub, int i,
 {
     es_round_t *round = fanout->round;
     es_channel_list_t list =
-        es_channel_index_list(hub->clients, es_round_slot(round, i));
+        es_channel_index_list(hub->conns, es_round_slot(round, i));
     const es_wire_t *wires[2] = {NULL, NULL};
     const es_conn_t *next;
     es_conn_t *conn;
@@ -147,40 +141,6 @@ static void offer_channel(es_fanout_t *fanout, es_hub_t *hub, int i,
     }
 }
 
-static void signal_channel(es_hub_t *hub, es_slot_t slot)
-{
-    es_channel_list_t list = es_channel_index_list(hub->watches, slot);
-    apr_uint32_t i;
-
-    for (i = 0; i < list.count; i++) {
-        es_watch_signal(list.links[i]->owner);
-    }
-}
-
-static void signal_all(es_hub_t *hub)
-{
-    es_watch_t *watch;
-
-    for (watch = hub->known; watch; watch = es_watch_part(watch)->next) {
-        es_watch_signal(watch);
-    }
-}
-
-/*
- * The ring has gone on by a part of what it retains: those who hold clients
- * of quiet channels are to step them once, or they would be overtaken by
- * records that are none of theirs.
- */
-static void nudge(es_hub_t *hub)
-{
-    es_pos_t retained = es_store_head(hub->store) - es_store_tail(hub->store);
-
-    if (hub->pos - hub->nudged > retained / 4) {
-        hub->nudged = hub->pos;
-        signal_all(hub);
-    }
-}
-
 /* Members go on by themselves, from the position that is left here. */
 static void jump(es_fanout_t *fanout, es_hub_t *hub, es_pos_t head,
                  apr_status_t reason, apr_time_t now)
@@ -188,20 +148,19 @@ static void jump(es_fanout_t *fanout, es_hub_t *hub, es_pos_t head,
     es_conns_hub_jumps(fanout->conns, hub);
     hub->pos = head;
     es_conns_hub_moved(fanout->conns, hub);
-    hub->nudged = head;
-    signal_all(hub);
+    es_hub_signal_all(hub);
     if (es_progress_is_idle(hub)) {
         return; /* it was asleep, as nobody here had missed anything */
     }
     if (APR_STATUS_IS_ENOENT(reason)) {
-        es_log(es_log_limit_level(&hub->complained, ES_LOG_WARNING, now),
+        es_log(es_log_limit_level(&hub->logged, ES_LOG_WARNING, now),
                APR_SUCCESS, "ES0302",
                "events come faster than they are delivered: the journal has "
                "overtaken this child; clients that have missed events are "
                "told by stream-reset; EventStreamHub size= is too small");
     }
     else {
-        es_log(es_log_limit_level(&hub->complained, ES_LOG_ERR, now), reason,
+        es_log(es_log_limit_level(&hub->logged, ES_LOG_ERR, now), reason,
                "ES0303",
                "new events of a hub cannot be read; clients go on from the "
                "present position and are told by stream-reset");
@@ -229,68 +188,9 @@ void es_fanout_round(es_fanout_t *fanout, es_hub_t *hub, apr_time_t now)
     fanout->turn++;
     for (i = 0; i < es_round_count(round); i++) {
         offer_channel(fanout, hub, i, now);
-        signal_channel(hub, es_round_slot(round, i));
+        es_hub_signal_channel(hub, es_round_slot(round, i));
     }
     hub->pos = es_round_end(round);
     es_conns_hub_moved(fanout->conns, hub);
-    nudge(hub);
-}
-
-void es_fanout_watch(es_hub_t *hub, es_watch_t *watch)
-{
-    es_watch_part_t *part = es_watch_part(watch);
-    int i;
-
-    ES_CONTEXT(ES_DELIVERY);
-    part->is_known = 1;
-    part->prev = NULL;
-    part->next = hub->known;
-    if (hub->known != NULL) {
-        es_watch_part(hub->known)->prev = watch;
-    }
-    hub->known = watch;
-    for (i = 0; i < part->nslots; i++) {
-        /* Without memory it is not told of this channel; its worker looks at
-         * the journal from time to time anyway. */
-        (void)es_channel_index_add(hub->watches, es_watch_slot(watch, i),
-                                   &part->links[i]);
-    }
-    es_watch_signal(watch);
-}
-
-void es_fanout_unwatch(es_hub_t *hub, es_watch_t *watch)
-{
-    es_watch_part_t *part = es_watch_part(watch);
-    int i;
-
-    ES_CONTEXT(ES_DELIVERY);
-    if (!part->is_known) {
-        return;
-    }
-    part->is_known = 0;
-    for (i = 0; i < part->nslots; i++) {
-        es_channel_index_remove(hub->watches, &part->links[i]);
-    }
-    if (part->next != NULL) {
-        es_watch_part(part->next)->prev = part->prev;
-    }
-    if (part->prev != NULL) {
-        es_watch_part(part->prev)->next = part->next;
-    }
-    else {
-        hub->known = part->next;
-    }
-}
-
-void es_fanout_stop_watches(es_hub_t *hub)
-{
-    es_watch_t *watch;
-
-    ES_CONTEXT(ES_DELIVERY);
-    while (hub->known != NULL) {
-        watch = hub->known;
-        /* First let go: the worker that waits may give it back at once. */
-        es_fanout_unwatch(hub, watch);
-        es_watch_stop(watch);
-    }
+    es_hub_signal_quiet(hub);
 }

@@ -29,7 +29,6 @@
 #include "deliver/fanout.h"
 #include "deliver/handover.h"
 #include "deliver/handover_recv.h"
-#include "deliver/progress.h"
 #include "deliver/watch_priv.h"
 
 #define EVENTS_MAX 256 /* of one epoll_wait */
@@ -75,14 +74,14 @@ static void take_watch(es_loop_t *loop, es_note_t *note)
         es_watch_stop(watch);
         return;
     }
-    es_fanout_watch(&loop->hubs[es_watch_part(watch)->hub], watch);
+    es_hub_add_watch(&loop->hubs[es_watch_part(watch)->hub], watch);
 }
 
 static void drop_watch(es_loop_t *loop, es_note_t *note)
 {
     es_watch_t *watch = es_watch_of_go(note);
 
-    es_fanout_unwatch(&loop->hubs[es_watch_part(watch)->hub], watch);
+    es_hub_remove_watch(&loop->hubs[es_watch_part(watch)->hub], watch);
     es_watch_destroy(watch);
 }
 
@@ -106,7 +105,7 @@ static int is_any_due(const es_loop_t *loop)
     apr_uint32_t i;
 
     for (i = 0; i < loop->nhubs; i++) {
-        if (es_fanout_is_due(&loop->hubs[i])) {
+        if (es_hub_has_unread(&loop->hubs[i])) {
             return 1;
         }
     }
@@ -281,28 +280,18 @@ void es_loop_run(es_loop_t *loop)
 static apr_status_t make_hubs(es_loop_t *loop,
                               const es_delivery_params_t *params)
 {
-    es_hub_t *hub;
+    apr_status_t rv = APR_SUCCESS;
     apr_uint32_t i;
 
     loop->hubs = calloc((size_t)loop->nhubs + 1, sizeof(*loop->hubs));
     if (loop->hubs == NULL) {
         return APR_ENOMEM;
     }
-    for (i = 0; i < loop->nhubs; i++) {
-        hub = &loop->hubs[i];
-        hub->store = params->hubs[i];
-        hub->is_closed = params->closed != NULL && params->closed[i];
-        hub->pos = es_store_head(hub->store);
-        hub->nudged = hub->pos;
-        es_list_init(&hub->ahead);
-        es_progress_init(hub);
-        hub->clients = es_channel_index_create();
-        hub->watches = es_channel_index_create();
-        if (hub->clients == NULL || hub->watches == NULL) {
-            return APR_ENOMEM;
-        }
+    for (i = 0; rv == APR_SUCCESS && i < loop->nhubs; i++) {
+        rv = es_hub_init(&loop->hubs[i], params->hubs[i],
+                         params->closed != NULL && params->closed[i]);
     }
-    return APR_SUCCESS;
+    return rv;
 }
 
 static apr_status_t poll_fd(es_loop_t *loop, int fd, void *tag)
@@ -432,8 +421,7 @@ void es_loop_destroy(es_loop_t *loop)
     es_fanout_destroy(loop->fanout);
     es_conns_destroy(loop->conns);
     for (i = 0; loop->hubs != NULL && i < loop->nhubs; i++) {
-        es_channel_index_destroy(loop->hubs[i].clients);
-        es_channel_index_destroy(loop->hubs[i].watches);
+        es_hub_clear(&loop->hubs[i]);
     }
     free(loop->hubs);
     if (loop->epoll_fd >= 0) {

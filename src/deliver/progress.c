@@ -17,6 +17,7 @@
 
 #include "base/context.h"
 #include "deliver/client_priv.h"
+#include "deliver/conn.h"
 #include "deliver/watch_priv.h"
 
 #define GRACE APR_USEC_PER_SEC
@@ -24,9 +25,9 @@
 #define PAUSE (2 * 1000)
 #define PAUSE_PER_CONN 4
 
-void es_progress_init(es_hub_t *hub)
+void es_progress_init(es_progress_t *progress)
 {
-    es_list_init(&hub->progress.lagging);
+    es_list_init(&progress->lagging);
 }
 
 static es_conn_t *conn_of(es_list_t *link)
@@ -95,7 +96,7 @@ static es_pos_t walk_watches(const es_hub_t *hub, apr_time_t now)
     es_pos_t behind = 0;
     es_watch_t *watch;
 
-    for (watch = hub->known; watch; watch = es_watch_part(watch)->next) {
+    for (watch = hub->first_watch; watch; watch = es_watch_part(watch)->next) {
         behind = lesser(behind, es_watch_behind(watch, now - GRACE));
     }
     return behind;

@@ -11,15 +11,29 @@
 #ifndef ES_DELIVER_PROGRESS_H
 #define ES_DELIVER_PROGRESS_H
 
-#include "deliver/conn.h"
+#include <apr_time.h>
+
+#include "base/list.h"
+#include "journal/flow_control.h"
+
+struct es_conn_t;
+struct es_hub_t;
+
+/** How far the clients of a hub have come. */
+typedef struct es_progress_t {
+    es_list_t lagging;  /* members that are READY, or BLOCKED since lately */
+    es_pos_t behind;    /* the least position of these; 0 = none */
+    apr_time_t look_at; /* no sooner is it found out anew */
+    es_pos_t reported;  /* to the writers */
+} es_progress_t;
 
 /** Between two looks at clients that are behind, in a quiet loop. */
 #define ES_PROGRESS_LOOK (20 * 1000)
 
-void es_progress_init(es_hub_t *hub);
+void es_progress_init(es_progress_t *progress);
 
 /** A member has been stepped, or is in another state. */
-void es_progress_update(es_conn_t *conn);
+void es_progress_update(struct es_conn_t *conn);
 
 /**
  * Tell the writers, if there is something new.
@@ -28,12 +42,13 @@ void es_progress_update(es_conn_t *conn);
  * @return 1 when somebody is behind: to be called again after
  *         ES_PROGRESS_LOOK, also if nothing happens
  */
-int es_progress_report(es_hub_t *hub, apr_uint32_t child, apr_time_t now);
+int es_progress_report(struct es_hub_t *hub, apr_uint32_t child,
+                       apr_time_t now);
 
 /** 1 when the hub has no clients here, as far as was told last. */
-int es_progress_is_idle(const es_hub_t *hub);
+int es_progress_is_idle(const struct es_hub_t *hub);
 
 /** The child ends: nobody waits for it any more. */
-void es_progress_end(es_hub_t *hub, apr_uint32_t child);
+void es_progress_end(struct es_hub_t *hub, apr_uint32_t child);
 
 #endif

@@ -5,7 +5,6 @@
 
 #include "base/context.h"
 #include "base/log.h"
-#include "deliver/fanout.h"
 
 #define END_WITHIN (2 * APR_USEC_PER_SEC)
 #define END_AT_LEAST (APR_USEC_PER_SEC / 4)
@@ -68,7 +67,7 @@ static void begin(es_shutdown_t *shutdown, apr_time_t now)
                         shutdown->handover_fd, NULL);
     }
     for (i = 0; i < shutdown->nhubs; i++) {
-        es_fanout_stop_watches(&shutdown->hubs[i]);
+        es_hub_stop_watches(&shutdown->hubs[i]);
     }
 }
 

@@ -19,7 +19,7 @@
 #include "journal/close.h"
 #include "journal/store.h"
 #include "deliver/conn.h"
-#include "deliver/progress.h"
+#include "deliver/hub.h"
 #include "deliver/sink.h"
 
 #define UNUSED __attribute__((unused))
@@ -148,13 +148,7 @@ static UNUSED int hub_subscribe(hub_t *hub, const char *channels,
 /* The delivery's view of this hub. */
 static UNUSED void hub_begin(const hub_t *hub, es_hub_t *own)
 {
-    memset(own, 0, sizeof(*own));
-    own->store = hub->store;
-    own->pos = es_store_head(hub->store);
-    es_list_init(&own->ahead);
-    es_progress_init(own);
-    own->clients = es_channel_index_create();
-    assert_non_null(own->clients);
+    assert_int_equal(es_hub_init(own, hub->store, 0), APR_SUCCESS);
 }
 
 /* ---- a sink ------------------------------------------------------------ */

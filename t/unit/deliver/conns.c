@@ -36,7 +36,7 @@ static void world_close(world_t *w)
 {
     es_conns_close_all(w->conns, &w->own, 1);
     es_conns_destroy(w->conns);
-    es_channel_index_destroy(w->own.clients);
+    es_hub_clear(&w->own);
     close(w->epoll_fd);
     hub_close(&w->hub);
 }

@@ -89,7 +89,7 @@ static void world_close(world_t *w)
     es_handover_destroy(w->handover);
     es_conns_close_all(w->conns, &w->own, 1);
     es_conns_destroy(w->conns);
-    es_channel_index_destroy(w->own.clients);
+    es_hub_clear(&w->own);
     close(w->epoll_fd);
     close(w->crew_fd);
     close(w->msg[0]);

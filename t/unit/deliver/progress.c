@@ -25,9 +25,7 @@ static int open_world(void **state)
     world_t *w = calloc(1, sizeof(*w));
 
     hub_open(&w->hub, 65536);
-    w->own.store = w->hub.store;
-    w->own.pos = es_store_head(w->hub.store);
-    es_progress_init(&w->own);
+    hub_begin(&w->hub, &w->own);
     *state = w;
     return 0;
 }
@@ -43,6 +41,7 @@ static int close_world(void **state)
         es_conn_destroy(w->conn);
         fake_clear(&w->fake);
     }
+    es_hub_clear(&w->own);
     hub_close(&w->hub);
     free(w);
     return 0;
@@ -198,7 +197,7 @@ static void held_clients_count_as_long_as_they_are_stepped(void **state)
     int nslots = hub_subscribe(&w->hub, "a", slots, &stands);
 
     watch = es_watch_create(0, slots, nslots);
-    w->own.known = watch;
+    w->own.first_watch = watch;
     w->own.pos = hub_say(&w->hub, "a", "one");
     assert_int_equal(reported(w, NOW), w->own.pos);
     es_watch_stands(watch, stands, NOW + SECOND);

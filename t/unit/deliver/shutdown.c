@@ -95,7 +95,7 @@ static void world_close(world_t *w)
 {
     es_handover_destroy(w->handover);
     es_conns_destroy(w->conns);
-    es_channel_index_destroy(w->own.clients);
+    es_hub_clear(&w->own);
     free(w->mem);
     close(w->peer);
     close(w->epoll_fd);

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * A hub as the delivery of this child sees it: its store, the position up to
+ * which the journal has been read, and an index of the conns and the watches
+ * that want each of its channels.
+ *
+ * It writes to no client: deliver/fanout.h reads the journal and delivers,
+ * deliver/conns.h owns the conns.
+ *
+ * Context of all: DELIVERY, except es_hub_init and es_hub_clear.
+ */
+#ifndef ES_DELIVER_HUB_H
+#define ES_DELIVER_HUB_H
+
+#include "base/list.h"
+#include "journal/store.h"
+#include "deliver/channel_index.h"
+#include "deliver/progress.h"
+#include "deliver/watch.h"
+
+typedef struct es_hub_t {
+    es_store_t *store;           /* not owned */
+    int is_closed;               /* no longer configured: clients end */
+    es_pos_t pos;                /* all records below have been offered */
+    es_channel_index_t *conns;   /* channel → links of conns; owned */
+    es_channel_index_t *watches; /* channel → links of watches; owned */
+    es_watch_t *first_watch;     /* of the list of all its watches */
+    es_pos_t signalled_at;       /* pos when all watches were last signalled */
+    es_list_t ahead;             /* conns in state AHEAD */
+    es_progress_t progress;      /* how far its clients have got */
+    apr_time_t logged;           /* of es_log_limit_level: ES0302, ES0303 */
+} es_hub_t;
+
+/**
+ * Begin at the journal's head, without conns and watches.
+ *
+ * @param store      outlives the hub
+ * @param is_closed  1 = it is no longer configured
+ * @return APR_SUCCESS or APR_ENOMEM; es_hub_clear is to be called either way
+ *
+ * Context: the thread that makes the loop.
+ */
+apr_status_t es_hub_init(es_hub_t *hub, es_store_t *store, int is_closed);
+
+/**
+ * Free what es_hub_init made. Conns and watches are gone before. A hub that
+ * is all zero may be cleared, too.
+ *
+ * Context: the thread that destroys the loop.
+ */
+void es_hub_clear(es_hub_t *hub);
+
+/** 1 when the journal has records that have not been offered yet. */
+int es_hub_has_unread(const es_hub_t *hub);
+
+/**
+ * Add a watch and signal it, as records may have come before it was added.
+ */
+void es_hub_add_watch(es_hub_t *hub, es_watch_t *watch);
+
+/** Remove a watch; one that was not added is left alone. */
+void es_hub_remove_watch(es_hub_t *hub, es_watch_t *watch);
+
+/** Stop all watches and remove them. */
+void es_hub_stop_watches(es_hub_t *hub);
+
+/** A record of this channel has been read: signal its watches. */
+void es_hub_signal_channel(const es_hub_t *hub, es_slot_t slot);
+
+/** Signal all watches. */
+void es_hub_signal_all(es_hub_t *hub);
+
+/**
+ * The position has risen. Signal all watches if it has risen by a quarter of
+ * what the ring retains since they were last signalled: the worker that holds
+ * a client of quiet channels then steps it once, and the ring does not
+ * overtake the client with records of other channels.
+ */
+void es_hub_signal_quiet(es_hub_t *hub);
+
+#endif
