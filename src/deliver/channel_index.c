@@ -152,6 +152,19 @@ apr_status_t es_channel_index_add(es_channel_index_t *index, es_slot_t slot,
     return APR_SUCCESS;
 }
 
+apr_status_t es_channel_index_add_all(es_channel_index_t *index,
+                                      const es_slot_t *slots, int nslots,
+                                      es_channel_link_t *links)
+{
+    apr_status_t rv = APR_SUCCESS;
+    int i;
+
+    for (i = 0; rv == APR_SUCCESS && i < nslots; i++) {
+        rv = es_channel_index_add(index, slots[i], &links[i]);
+    }
+    return rv;
+}
+
 /* Free an entry, and move up those that passed over it to find a place. */
 static void free_entry(es_channel_index_t *index, entry_t *entry)
 {
@@ -195,6 +208,16 @@ void es_channel_index_remove(es_channel_index_t *index, es_channel_link_t *link)
     last = entry->links.many[--entry->count];
     entry->links.many[link->place] = last;
     last->place = link->place;
+}
+
+void es_channel_index_remove_all(es_channel_index_t *index,
+                                 es_channel_link_t *links, int nslots)
+{
+    int i;
+
+    for (i = 0; i < nslots; i++) {
+        es_channel_index_remove(index, &links[i]);
+    }
 }
 
 es_channel_list_t es_channel_index_list(const es_channel_index_t *index,

@@ -40,9 +40,23 @@ void es_channel_index_destroy(es_channel_index_t *index);
 apr_status_t es_channel_index_add(es_channel_index_t *index, es_slot_t slot,
                                   es_channel_link_t *link);
 
+/**
+ * Put nslots links into the lists of nslots slots.
+ *
+ * @return APR_SUCCESS, or APR_ENOMEM: some may be in, for
+ *         es_channel_index_remove_all
+ */
+apr_status_t es_channel_index_add_all(es_channel_index_t *index,
+                                      const es_slot_t *slots, int nslots,
+                                      es_channel_link_t *links);
+
 /** Take a link out, at constant cost; one that is in no index stays so. */
 void es_channel_index_remove(es_channel_index_t *index,
                              es_channel_link_t *link);
+
+/** Take nslots links out; those that are in no index stay so. */
+void es_channel_index_remove_all(es_channel_index_t *index,
+                                 es_channel_link_t *links, int nslots);
 
 /** The list of a slot; its count is 0 when nobody wants it. */
 es_channel_list_t es_channel_index_list(const es_channel_index_t *index,

@@ -11,7 +11,6 @@
 #include "deliver/conns.h"
 
 #include <errno.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 
@@ -39,12 +38,51 @@ static es_conn_t *conn_of(es_list_t *link)
     return ES_LIST_OWNER(link, es_conn_t, list);
 }
 
-static es_conn_t *first_of(es_list_t *list)
+/* ---- one conn ---------------------------------------------------------- */
+
+es_conn_t *es_conns_prepare(es_client_t *client)
 {
-    return conn_of(list->next);
+    es_conn_t *conn = calloc(1, sizeof(*conn));
+    int nslots, i;
+
+    if (conn == NULL) {
+        return NULL;
+    }
+    (void)es_client_slots(client, &nslots);
+    conn->links = &conn->link;
+    if (nslots > 1) {
+        conn->links = calloc((size_t)nslots, sizeof(es_channel_link_t));
+        if (conn->links == NULL) {
+            free(conn);
+            return NULL;
+        }
+    }
+    for (i = 0; i < nslots; i++) {
+        conn->links[i].owner = conn;
+    }
+    conn->client = client;
+    conn->sink = es_client_sink(client);
+    conn->chunked = conn->sink->chunked != 0;
+    conn->nslots = (apr_uint32_t)nslots;
+    es_timer_wheel_timer_init(&conn->timer);
+    es_list_init(&conn->lag);
+    return conn;
 }
 
-/* ---- the crew ---------------------------------------------------------- */
+void es_conns_discard(es_conn_t *conn)
+{
+    if (conn->links != &conn->link) {
+        free(conn->links);
+    }
+    free(conn);
+}
+
+es_conn_t *es_conns_from_note(es_note_t *note)
+{
+    return ES_LIST_OWNER(note, es_conn_t, note);
+}
+
+/* ---- all conns --------------------------------------------------------- */
 
 es_conns_t *es_conns_create(int epoll_fd, apr_time_t now)
 {
@@ -103,7 +141,7 @@ static void make_ready(es_conns_t *conns, es_conn_t *conn)
     }
 }
 
-static void die(es_conns_t *conns, es_conn_t *conn)
+void es_conns_drop(es_conns_t *conns, es_conn_t *conn)
 {
     enter(conns, conn, ES_CONN_DEAD);
 }
@@ -112,10 +150,7 @@ static apr_status_t poll_for(es_conns_t *conns, es_conn_t *conn, int operation)
 {
     struct epoll_event event = {0};
 
-    event.events = EPOLLIN | EPOLLRDHUP;
-    if (conn->wants_out) {
-        event.events |= EPOLLOUT;
-    }
+    event.events = EPOLLIN | EPOLLRDHUP | (conn->wants_out ? EPOLLOUT : 0);
     event.data.ptr = conn;
     if (epoll_ctl(conns->epoll_fd, operation, es_sink_socket_fd(conn->sink),
                   &event) != 0) {
@@ -132,7 +167,7 @@ static void want_out(es_conns_t *conns, es_conn_t *conn, int wants)
     }
     conn->wants_out = (unsigned char)wants;
     if (poll_for(conns, conn, EPOLL_CTL_MOD) != APR_SUCCESS) {
-        die(conns, conn); /* it would never be heard of again */
+        es_conns_drop(conns, conn); /* it would never be heard of again */
     }
 }
 
@@ -170,7 +205,7 @@ static void react(es_conns_t *conns, es_conn_t *conn, es_step_t step,
             linger(conns, conn, now);
         }
         else {
-            die(conns, conn);
+            es_conns_drop(conns, conn);
         }
         return;
     }
@@ -187,26 +222,12 @@ static void step(es_conns_t *conns, es_conn_t *conn, apr_time_t now)
           now);
 }
 
-static apr_status_t add_links(es_conn_t *conn)
-{
-    const es_slot_t *slots;
-    apr_status_t rv;
-    int nslots, i;
-
-    slots = es_client_slots(conn->client, &nslots);
-    for (i = 0; i < nslots; i++) {
-        rv = es_channel_index_add(conn->hub->conns, slots[i], &conn->links[i]);
-        if (rv != APR_SUCCESS) {
-            return rv; /* those that are in are taken out with it */
-        }
-    }
-    return APR_SUCCESS;
-}
-
 void es_conns_add(es_conns_t *conns, es_conn_t *conn, es_hub_t *hub,
                   apr_time_t now)
 {
+    const es_slot_t *slots;
     apr_status_t rv;
+    int nslots;
 
     ES_CONTEXT(ES_DELIVERY);
     conn->hub = hub;
@@ -215,7 +236,8 @@ void es_conns_add(es_conns_t *conns, es_conn_t *conn, es_hub_t *hub,
     count_by(conns, 1);
     es_client_rebase(conn->client, now);
 
-    rv = add_links(conn);
+    slots = es_client_slots(conn->client, &nslots);
+    rv = es_channel_index_add_all(hub->conns, slots, nslots, conn->links);
     if (rv == APR_SUCCESS) {
         rv = poll_for(conns, conn, EPOLL_CTL_ADD);
         conn->is_polled = rv == APR_SUCCESS;
@@ -226,7 +248,7 @@ void es_conns_add(es_conns_t *conns, es_conn_t *conn, es_hub_t *hub,
                "cannot take up a client (%u are served); its connection is "
                "closed and it comes back",
                es_conns_count(conns) - 1);
-        die(conns, conn);
+        es_conns_drop(conns, conn);
         return;
     }
     step(conns, conn, now);
@@ -240,11 +262,11 @@ void es_conns_on_event(es_conns_t *conns, es_conn_t *conn, unsigned int events,
         return;
     }
     if (events & (EPOLLHUP | EPOLLERR | EPOLLRDHUP)) {
-        die(conns, conn);
+        es_conns_drop(conns, conn);
         return;
     }
     if ((events & EPOLLIN) && es_sink_socket_drain(conn->sink) != APR_SUCCESS) {
-        die(conns, conn);
+        es_conns_drop(conns, conn);
         return;
     }
     if ((events & EPOLLOUT) && conn->state == ES_CONN_BLOCKED) {
@@ -294,7 +316,7 @@ int es_conns_run(es_conns_t *conns, int steps, apr_time_t now)
 {
     ES_CONTEXT(ES_DELIVERY);
     while (steps-- > 0 && !es_list_is_empty(&conns->ready)) {
-        step(conns, first_of(&conns->ready), now);
+        step(conns, conn_of(conns->ready.next), now);
     }
     return !es_list_is_empty(&conns->ready);
 }
@@ -314,7 +336,7 @@ static void on_timer(es_conns_t *conns, es_conn_t *conn, apr_time_t now)
         return;
     }
     switch (conn->state) {
-    case ES_CONN_LINGER: die(conns, conn); break;
+    case ES_CONN_LINGER: es_conns_drop(conns, conn); break;
     case ES_CONN_READY:
         set_timer(conns, conn, now + ES_TIMER_WHEEL_TICK); /* its step comes */
         break;
@@ -328,9 +350,7 @@ void es_conns_expire(es_conns_t *conns, apr_time_t now)
 
     ES_CONTEXT(ES_DELIVERY);
     while (entry != NULL) {
-        on_timer(conns,
-                 (es_conn_t *)((char *)entry - offsetof(es_conn_t, timer)),
-                 now);
+        on_timer(conns, ES_LIST_OWNER(entry, es_conn_t, timer), now);
         entry = es_timer_wheel_pop(&conns->wheel, now);
     }
 }
@@ -412,53 +432,38 @@ int es_conns_detach(es_conns_t *conns, es_conn_t *conn)
     return 1;
 }
 
-void es_conns_drop(es_conns_t *conns, es_conn_t *conn)
-{
-    die(conns, conn);
-}
-
 void es_conns_keep(es_conns_t *conns, es_conn_t *conn)
 {
     ES_CONTEXT(ES_DELIVERY);
     conn->is_polled = poll_for(conns, conn, EPOLL_CTL_ADD) == APR_SUCCESS;
     if (!conn->is_polled) {
-        die(conns, conn); /* it would never be heard of again */
+        es_conns_drop(conns, conn); /* it would never be heard of again */
     }
 }
 
-static void close_list(es_conns_t *conns, es_list_t *list)
+static int on_close(void *baton, es_conn_t *conn)
 {
-    while (!es_list_is_empty(list)) {
-        die(conns, first_of(list));
-    }
+    es_conns_drop(baton, conn);
+    return 1;
 }
 
 void es_conns_close_all(es_conns_t *conns, es_hub_t *hubs, apr_uint32_t nhubs)
 {
-    apr_uint32_t i;
-
-    close_list(conns, &conns->ready);
-    close_list(conns, &conns->resting);
-    for (i = 0; i < nhubs; i++) {
-        close_list(conns, &hubs[i].ahead);
-    }
+    es_conns_each(conns, hubs, nhubs, on_close, conns);
     es_conns_reap(conns);
 }
 
 static void reap(es_conns_t *conns, es_conn_t *conn)
 {
-    apr_uint32_t i;
-
-    for (i = 0; i < conn->nslots; i++) {
-        es_channel_index_remove(conn->hub->conns, &conn->links[i]);
-    }
+    es_channel_index_remove_all(conn->hub->conns, conn->links,
+                                (int)conn->nslots);
     es_timer_wheel_unset(&conns->wheel, &conn->timer);
     if (conn->is_polled) {
         (void)epoll_ctl(conns->epoll_fd, EPOLL_CTL_DEL,
                         es_sink_socket_fd(conn->sink), NULL);
     }
     es_client_close(conn->client);
-    es_conn_destroy(conn);
+    es_conns_discard(conn);
     count_by(conns, -1);
 }
 
@@ -468,7 +473,7 @@ void es_conns_reap(es_conns_t *conns)
 
     ES_CONTEXT(ES_DELIVERY);
     while (!es_list_is_empty(&conns->dead)) {
-        conn = first_of(&conns->dead);
+        conn = conn_of(conns->dead.next);
         es_list_remove(&conn->list);
         reap(conns, conn);
     }

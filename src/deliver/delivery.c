@@ -120,14 +120,14 @@ apr_status_t es_delivery_submit(es_delivery_t *d, es_client_t *client)
     if (es_client_hub(client) >= d->nhubs) {
         return APR_EINVAL;
     }
-    conn = es_conn_create(client);
+    conn = es_conns_prepare(client);
     if (conn == NULL) {
         return APR_ENOMEM;
     }
     conn->note.kind = ES_NOTE_CLIENT;
     rv = es_inbox_post(d->inbox, &conn->note);
     if (rv != APR_SUCCESS) {
-        es_conn_destroy(conn);
+        es_conns_discard(conn);
     }
     return rv;
 }

@@ -13,10 +13,18 @@
 
 #include "shm/children.h"
 #include "deliver/client.h"
-#include "deliver/successor.h"
 #include "deliver/watch.h"
 
 typedef struct es_delivery_t es_delivery_t;
+
+/** Why a child stops, as far as it knows; a higher one overrules. */
+typedef enum es_stop_t {
+    ES_STOP_NONE,
+    ES_STOP_GRACEFUL, /* the parent wishes it, in peace */
+    ES_STOP_OWN,      /* it has served its share; the parent goes on */
+    ES_STOP_NOW,      /* at once: a restart, or who knows what */
+    ES_STOP_FINAL     /* the server stops: nobody is left to go to */
+} es_stop_t;
 
 typedef struct es_delivery_params_t {
     es_children_t *children;
@@ -29,8 +37,8 @@ typedef struct es_delivery_params_t {
         *client_count;        /* for those who come by boat; NULL = none */
     apr_uint32_t clients_max; /* of this child; 0 = no limit */
     const int *handover;      /* send here, receive there; NULL = none */
-    const int *running;       /* generation of the server, see es_successor_t */
-    apr_uint64_t generation;  /* of this child */
+    const int *running; /* generation of the server, see es_shutdown_server_t */
+    apr_uint64_t generation; /* of this child */
 } es_delivery_params_t;
 
 /**
@@ -81,7 +89,7 @@ int es_delivery_is_stopping(const es_delivery_t *d);
 
 /**
  * Begin to stop: watches are stopped, and clients go to other children, as far
- * as there are some or will be (deliver/successor.h); the others' streams end
+ * as there are some or will be (deliver/shutdown.h); the others' streams end
  * cleanly. The thread ends when all are gone and es_delivery_join waits for it.
  * Returns at once, may be called again, with a stronger reason.
  *

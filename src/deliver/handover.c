@@ -19,7 +19,9 @@
  */
 #include "deliver/handover.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 
 #include "base/context.h"
@@ -29,6 +31,11 @@
 #include "deliver/handover_msg.h"
 #include "deliver/sink_socket.h"
 
+/* Other children have this long to take what this one has no room for: new
+ * ones may be about to start. */
+#define OTHERS_WITHIN (3 * APR_USEC_PER_SEC)
+#define RETRY_EVERY (APR_USEC_PER_SEC / 10)
+
 struct es_handover_t {
     es_handover_params_t params;
     es_handover_msg_t *msg;
@@ -36,6 +43,7 @@ struct es_handover_t {
     apr_status_t state;                       /* of leaving, until now */
     apr_time_t now;
     apr_uint32_t gone;
+    apr_time_t full_since;  /* not listening since then; 0 = listening */
     es_store_t *present_of; /* what present is of; NULL = of none */
     es_start_t present;
     apr_time_t logged_lost;    /* of es_log_limit_level */
@@ -297,7 +305,7 @@ static es_hub_t *hub_of(const es_handover_t *handover,
     return NULL;
 }
 
-int es_handover_has_room(const es_handover_t *handover, apr_uint32_t clients)
+static int has_room(const es_handover_t *handover, apr_uint32_t clients)
 {
     const es_handover_params_t *params = &handover->params;
 
@@ -330,13 +338,13 @@ static int take_over(es_handover_t *handover, const es_handed_t *handed,
         sink->ops->close(sink);
         return 0;
     }
-    conn = es_conn_create(client);
+    conn = es_conns_prepare(client);
     if (conn == NULL) {
         es_client_close(client);
         return 0;
     }
     es_conns_add(handover->params.conns, conn, hub, now);
-    if (hub->is_closed || !es_handover_has_room(handover, 0)) {
+    if (hub->is_closed || !has_room(handover, 0)) {
         es_conns_end(handover->params.conns, conn, handover->params.drain_ms);
     }
     return 1;
@@ -389,4 +397,80 @@ int es_handover_receive(es_handover_t *handover, int messages, apr_time_t now)
         }
     }
     return received;
+}
+
+/* ---- listening --------------------------------------------------------- */
+
+/* If epoll refuses (max_user_watches), es_handover_run tries again. */
+static apr_status_t listen_again(es_handover_t *handover)
+{
+    struct epoll_event event = {0};
+
+    event.events = EPOLLIN;
+    event.data.ptr = handover;
+    if (epoll_ctl(handover->params.epoll_fd, EPOLL_CTL_ADD,
+                  handover->params.receive_fd, &event) != 0) {
+        return APR_FROM_OS_ERROR(errno);
+    }
+    handover->full_since = 0;
+    return APR_SUCCESS;
+}
+
+static void stop_polling(const es_handover_t *handover)
+{
+    struct epoll_event unused = {0};
+
+    (void)epoll_ctl(handover->params.epoll_fd, EPOLL_CTL_DEL,
+                    handover->params.receive_fd, &unused);
+}
+
+apr_status_t es_handover_listen(es_handover_t *handover)
+{
+    return es_handover_is_open(handover) ? listen_again(handover) : APR_SUCCESS;
+}
+
+void es_handover_on_event(es_handover_t *handover, apr_time_t now)
+{
+    ES_CONTEXT(ES_DELIVERY);
+    if (has_room(handover, ES_HANDOVER_MSG_CLIENTS)) {
+        (void)es_handover_receive(handover, 1, now); /* epoll reports again */
+    }
+    else {
+        handover->full_since = now;
+        stop_polling(handover);
+    }
+}
+
+void es_handover_run(es_handover_t *handover, apr_time_t now)
+{
+    ES_CONTEXT(ES_DELIVERY);
+    if (handover->full_since == 0) {
+        return;
+    }
+    if (has_room(handover, ES_HANDOVER_MSG_CLIENTS)) {
+        (void)listen_again(handover);
+    }
+    else if (now - handover->full_since >= OTHERS_WITHIN &&
+             has_room(handover, 0) &&
+             es_handover_receive(handover, 1, now) == 0) {
+        (void)listen_again(handover); /* the next message may wait again */
+    }
+}
+
+apr_interval_time_t es_handover_wait(const es_handover_t *handover)
+{
+    return handover->full_since != 0 ? RETRY_EVERY : -1;
+}
+
+void es_handover_stop_listening(es_handover_t *handover)
+{
+    ES_CONTEXT(ES_DELIVERY);
+    if (es_handover_is_open(handover)) {
+        stop_polling(handover);
+    }
+}
+
+int es_handover_is_open(const es_handover_t *handover)
+{
+    return handover->params.receive_fd >= 0;
 }

@@ -29,8 +29,9 @@ typedef struct es_handover_params_t {
     es_hub_t *hubs; /* nhubs of them */
     apr_uint32_t nhubs;
     apr_uint32_t child;
-    int send_fd;                     /* of the boat; -1 = there is none */
-    int receive_fd;                  /* of the boat; -1 = there is none */
+    int epoll_fd;                    /* in which receive_fd is watched */
+    int send_fd;                     /* -1 = clients are not handed over */
+    int receive_fd;                  /* the same */
     es_client_count_t *client_count; /* NULL = clients are not counted */
     apr_uint32_t clients_max;        /* of this child; 0 = no limit */
     apr_int64_t drain_ms;            /* for those who end when they arrive */
@@ -51,9 +52,6 @@ void es_handover_destroy(es_handover_t *handover);
  */
 apr_status_t es_handover_send(es_handover_t *handover, apr_time_t now);
 
-/** 1 when so many passengers more can stay. */
-int es_handover_has_room(const es_handover_t *handover, apr_uint32_t clients);
-
 /**
  * Bring passengers ashore. Those above clients_max end.
  *
@@ -61,6 +59,31 @@ int es_handover_has_room(const es_handover_t *handover, apr_uint32_t clients);
  * @return how many clients came
  */
 int es_handover_receive(es_handover_t *handover, int messages, apr_time_t now);
+
+/**
+ * Receive clients of other children from now on: epoll reports messages with
+ * the address of handover. Nothing is done if clients are not handed over.
+ *
+ * @return APR_SUCCESS, or the error of epoll
+ *
+ * Context: the thread that makes the loop.
+ */
+apr_status_t es_handover_listen(es_handover_t *handover);
+
+/** Epoll reports a message. */
+void es_handover_on_event(es_handover_t *handover, apr_time_t now);
+
+/** To be called in each turn of the loop while it listens. */
+void es_handover_run(es_handover_t *handover, apr_time_t now);
+
+/** Microseconds until es_handover_run has to be called; -1 = no need. */
+apr_interval_time_t es_handover_wait(const es_handover_t *handover);
+
+/** Leave messages to other children from now on. */
+void es_handover_stop_listening(es_handover_t *handover);
+
+/** 1 when clients can be handed over at all. Context: ANY. */
+int es_handover_is_open(const es_handover_t *handover);
 
 /** Clients that have left with it so far. */
 apr_uint32_t es_handover_sent(const es_handover_t *handover);

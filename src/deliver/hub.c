@@ -60,16 +60,13 @@ void es_hub_add_watch(es_hub_t *hub, es_watch_t *watch)
 void es_hub_remove_watch(es_hub_t *hub, es_watch_t *watch)
 {
     es_watch_part_t *part = es_watch_part(watch);
-    int i;
 
     ES_CONTEXT(ES_DELIVERY);
     if (!part->is_known) {
         return;
     }
     part->is_known = 0;
-    for (i = 0; i < part->nslots; i++) {
-        es_channel_index_remove(hub->watches, &part->links[i]);
-    }
+    es_channel_index_remove_all(hub->watches, part->links, part->nslots);
     if (part->next != NULL) {
         es_watch_part(part->next)->prev = part->prev;
     }

@@ -28,7 +28,6 @@
 #include "deliver/client_priv.h"
 #include "deliver/fanout.h"
 #include "deliver/handover.h"
-#include "deliver/handover_recv.h"
 #include "deliver/watch_priv.h"
 
 #define EVENTS_MAX 256 /* of one epoll_wait */
@@ -46,18 +45,16 @@ struct es_loop_t {
     es_conns_t *conns;
     es_fanout_t *fanout;
     es_handover_t *handover;
-    es_handover_recv_t recv;
     es_shutdown_t shutdown;
     int epoll_fd;
-    int wake_fd;     /* the board's; -1 = none */
-    int handover_fd; /* where clients of other children come from; -1 = none */
-    int is_behind;   /* some client is; see deliver/progress.h */
-    int is_broken;   /* epoll fails */
+    int wake_fd;   /* the board's; -1 = none */
+    int is_behind; /* some client is; see deliver/progress.h */
+    int is_broken; /* epoll fails */
 };
 
 static void take_client(es_loop_t *loop, es_note_t *note, apr_time_t now)
 {
-    es_conn_t *conn = es_conn_of_note(note);
+    es_conn_t *conn = es_conns_from_note(note);
     apr_uint32_t hub = es_client_hub(conn->client);
 
     es_conns_add(loop->conns, conn, &loop->hubs[hub], now);
@@ -155,7 +152,7 @@ static int work(es_loop_t *loop, apr_time_t now)
     }
     es_shutdown_step(&loop->shutdown, now);
     if (loop->shutdown.phase == ES_PHASE_SERVING) {
-        es_handover_recv_run(&loop->recv, now);
+        es_handover_run(loop->handover, now);
     }
     more = es_conns_run(loop->conns, STEPS_MAX, now);
     es_conns_expire(loop->conns, now);
@@ -178,7 +175,7 @@ static int patience(const es_loop_t *loop, apr_time_t now)
     apr_interval_time_t wait = SLEEP_MAX;
     apr_interval_time_t timer = es_conns_wait(loop->conns, now);
     apr_interval_time_t ask = es_shutdown_wait(&loop->shutdown);
-    apr_interval_time_t handover_wait = es_handover_recv_wait(&loop->recv);
+    apr_interval_time_t handover_wait = es_handover_wait(loop->handover);
 
     if (loop->is_behind) {
         wait = ES_PROGRESS_LOOK;
@@ -204,9 +201,9 @@ static void on_event(es_loop_t *loop, const struct epoll_event *event,
     else if (event->data.ptr == &loop->wake_fd) {
         es_wakeup_drain(loop->wake_fd);
     }
-    else if (event->data.ptr == &loop->recv) {
+    else if (event->data.ptr == loop->handover) {
         if (loop->shutdown.phase == ES_PHASE_SERVING) {
-            es_handover_recv_on_event(&loop->recv, now);
+            es_handover_on_event(loop->handover, now);
         }
     }
     else {
@@ -315,8 +312,9 @@ static apr_status_t make_handover(es_loop_t *loop,
     handover.hubs = loop->hubs;
     handover.nhubs = loop->nhubs;
     handover.child = loop->child;
+    handover.epoll_fd = loop->epoll_fd;
     handover.send_fd = params->handover != NULL ? params->handover[0] : -1;
-    handover.receive_fd = loop->handover_fd;
+    handover.receive_fd = params->handover != NULL ? params->handover[1] : -1;
     handover.client_count = params->client_count;
     handover.clients_max = params->clients_max;
     handover.drain_ms = params->drain_ms;
@@ -329,17 +327,15 @@ static void plan_shutdown(es_loop_t *loop, const es_delivery_params_t *params)
     es_shutdown_t *shutdown = &loop->shutdown;
 
     shutdown->children = params->children;
-    shutdown->successor.children = params->children;
-    shutdown->successor.child = params->child;
-    shutdown->successor.running = params->running;
-    shutdown->successor.generation = params->generation;
+    shutdown->server.children = params->children;
+    shutdown->server.child = params->child;
+    shutdown->server.running = params->running;
+    shutdown->server.generation = params->generation;
     shutdown->conns = loop->conns;
     shutdown->hubs = loop->hubs;
     shutdown->nhubs = loop->nhubs;
     shutdown->drain_ms = params->drain_ms;
     shutdown->handover = loop->handover;
-    shutdown->epoll_fd = loop->epoll_fd;
-    shutdown->handover_fd = loop->handover_fd;
     shutdown->orders = loop->orders;
 }
 
@@ -373,8 +369,7 @@ static apr_status_t make_parts(es_loop_t *loop,
         rv = poll_fd(loop, loop->wake_fd, &loop->wake_fd);
     }
     if (rv == APR_SUCCESS) {
-        rv = es_handover_recv_open(&loop->recv, loop->handover, loop->epoll_fd,
-                                   loop->handover_fd);
+        rv = es_handover_listen(loop->handover);
     }
     return rv;
 }
@@ -393,7 +388,6 @@ apr_status_t es_loop_create(es_loop_t **out, const es_delivery_params_t *params,
     loop->nhubs = params->nhubs;
     loop->inbox = inbox;
     loop->orders = orders;
-    loop->handover_fd = params->handover != NULL ? params->handover[1] : -1;
     loop->epoll_fd = -1;
     loop->wake_fd = es_children_wake_fd(loop->children, loop->child);
     rv = make_parts(loop, params);

@@ -17,7 +17,7 @@
 
 #include "base/context.h"
 #include "deliver/client_priv.h"
-#include "deliver/conn.h"
+#include "deliver/conns.h"
 #include "deliver/watch_priv.h"
 
 #define GRACE APR_USEC_PER_SEC

@@ -1,7 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * httpd does not tell its children why they have to go. Two things do:
+ *
+ * The generation in the scoreboard rises before children are told of a
+ * restart, graceful or not, and stays when the server stops. So if it is
+ * above ours, there will be other children, and the boat, which the parent
+ * keeps, may be filled even while there is none. Should the new
+ * configuration be without this module, its children will never come: at
+ * graceful we see that the parent has not opened the board for them. Should
+ * another configuration bring the module back meanwhile, its children have a
+ * new boat, and ours leads nowhere.
+ *
+ * If it is ours, either only this child has to go (its connections are used
+ * up, or there are too many idle ones), or all: then they say so on the board
+ * within moments of each other. Those who are too hasty are no harm: the last
+ * one to go brings ashore who is left in the boat. A child that knows to be
+ * alone in this (ES_STOP_OWN) need not look at the others: they may be used
+ * up at the same moment, and the parent makes new ones.
+ */
 #include "deliver/shutdown.h"
-
-#include <sys/epoll.h>
 
 #include "base/context.h"
 #include "base/log.h"
@@ -11,6 +28,85 @@
 #define HANDOVER_WITHIN APR_USEC_PER_SEC  /* if the boat is full for now */
 #define ASK_EVERY (APR_USEC_PER_SEC / 50) /* for a refuge */
 #define MESSAGES_MAX 2                    /* of the boat in a step */
+
+/* for a child of the next generation to announce itself */
+#define NEXT_WITHIN (3 * APR_USEC_PER_SEC)
+/* for other children to say that they stop, too */
+#define OTHERS_WITHIN (APR_USEC_PER_SEC / 3)
+
+/* ---- who takes the clients over ----------------------------------------- */
+
+static int is_reborn(const es_shutdown_server_t *server)
+{
+    /* relaxed: read again and again, and nothing else hangs on it */
+    int now = server->running != NULL
+                  ? __atomic_load_n(server->running, __ATOMIC_RELAXED)
+                  : (int)server->generation;
+
+    return now > 0 && (apr_uint64_t)now > server->generation;
+}
+
+/* The configuration after ours has the module, or there would be no hope. If
+ * its children are gone again, another restart has come meanwhile, and the
+ * parent waits for us. */
+static es_shutdown_action_t ask_next(const es_shutdown_server_t *server,
+                                     es_stop_t why, apr_interval_time_t since)
+{
+    if (es_children_has_successor(server->children, server->child,
+                                  server->generation + 1)) {
+        return ES_SHUTDOWN_HAND_OVER;
+    }
+    if (why == ES_STOP_NOW) {
+        return ES_SHUTDOWN_HAND_OVER; /* they come when we have gone */
+    }
+    if (since < NEXT_WITHIN) {
+        return ES_SHUTDOWN_WAIT;
+    }
+    return es_children_opened(server->children) > server->generation
+               ? ES_SHUTDOWN_HAND_OVER
+               : ES_SHUTDOWN_END_STREAMS;
+}
+
+static es_shutdown_action_t ask_others(const es_shutdown_server_t *server,
+                                       es_stop_t why, apr_interval_time_t since)
+{
+    int others = es_children_has_successor(server->children, server->child, 0);
+
+    if (why == ES_STOP_OWN) {
+        return others || since >= NEXT_WITHIN ? ES_SHUTDOWN_HAND_OVER
+                                              : ES_SHUTDOWN_WAIT;
+    }
+    if (!others) {
+        return ES_SHUTDOWN_END_STREAMS;
+    }
+    return since < OTHERS_WITHIN ? ES_SHUTDOWN_WAIT : ES_SHUTDOWN_HAND_OVER;
+}
+
+es_shutdown_action_t es_shutdown_choose(const es_shutdown_server_t *server,
+                                        es_stop_t why,
+                                        apr_interval_time_t since)
+{
+    es_shutdown_action_t where;
+
+    if (why == ES_STOP_FINAL) {
+        return ES_SHUTDOWN_END_STREAMS;
+    }
+    where = is_reborn(server) ? ask_next(server, why, since)
+                              : ask_others(server, why, since);
+    if (where == ES_SHUTDOWN_HAND_OVER &&
+        es_children_handover_since(server->children) > server->generation) {
+        where = ES_SHUTDOWN_END_STREAMS;
+    }
+    return where;
+}
+
+int es_shutdown_is_last(const es_shutdown_server_t *server, es_stop_t why)
+{
+    return why != ES_STOP_OWN && !is_reborn(server) &&
+           !es_children_has_successor(server->children, server->child, 0);
+}
+
+/* ---- its steps --------------------------------------------------------- */
 
 static es_stop_t stop_order(const es_shutdown_t *shutdown)
 {
@@ -24,13 +120,13 @@ static int is_to_part(const es_shutdown_t *shutdown)
     return __atomic_load_n(&shutdown->orders->part, __ATOMIC_RELAXED);
 }
 
-static es_successor_answer_t where_to(const es_shutdown_t *shutdown,
-                                      apr_time_t now)
+static es_shutdown_action_t where_to(const es_shutdown_t *shutdown,
+                                     apr_time_t now)
 {
-    return shutdown->handover_fd < 0
-               ? ES_WHERE_END
-               : es_successor_ask(&shutdown->successor, stop_order(shutdown),
-                                  now - shutdown->since);
+    return !es_handover_is_open(shutdown->handover)
+               ? ES_SHUTDOWN_END_STREAMS
+               : es_shutdown_choose(&shutdown->server, stop_order(shutdown),
+                                    now - shutdown->since);
 }
 
 /* How long clients may take their end. When the server stops it is to be over
@@ -40,9 +136,8 @@ static apr_interval_time_t patience(const es_shutdown_t *shutdown)
     apr_interval_time_t half = apr_time_from_msec(shutdown->drain_ms) / 2;
     es_stop_t why = stop_order(shutdown);
 
-    if (half > END_WITHIN ||
-        (why != ES_STOP_FINAL &&
-         !es_successor_is_last(&shutdown->successor, why))) {
+    if (half > END_WITHIN || (why != ES_STOP_FINAL &&
+                              !es_shutdown_is_last(&shutdown->server, why))) {
         return END_WITHIN;
     }
     return half > END_AT_LEAST ? half : END_AT_LEAST;
@@ -61,11 +156,8 @@ static void begin(es_shutdown_t *shutdown, apr_time_t now)
 
     shutdown->phase = ES_PHASE_LEAVING;
     shutdown->since = now;
-    es_children_stops(shutdown->children, shutdown->successor.child);
-    if (shutdown->handover_fd >= 0) {
-        (void)epoll_ctl(shutdown->epoll_fd, EPOLL_CTL_DEL,
-                        shutdown->handover_fd, NULL);
-    }
+    es_children_stops(shutdown->children, shutdown->server.child);
+    es_handover_stop_listening(shutdown->handover);
     for (i = 0; i < shutdown->nhubs; i++) {
         es_hub_stop_watches(&shutdown->hubs[i]);
     }
@@ -87,8 +179,8 @@ static void begin_end(es_shutdown_t *shutdown, apr_time_t now)
 static void leave(es_shutdown_t *shutdown, apr_time_t now)
 {
     switch (where_to(shutdown, now)) {
-    case ES_WHERE_WAIT: break;
-    case ES_WHERE_HANDOVER:
+    case ES_SHUTDOWN_WAIT: break;
+    case ES_SHUTDOWN_HAND_OVER:
         shutdown->was_handed_over = 1;
         shutdown->phase = ES_PHASE_HANDOVER;
         shutdown->end_by = now + HANDOVER_WITHIN;
@@ -117,8 +209,7 @@ static void end(es_shutdown_t *shutdown, apr_time_t now)
     apr_uint32_t left;
 
     shutdown->has_arrived =
-        shutdown->handover_fd >= 0 &&
-        es_successor_is_last(&shutdown->successor, stop_order(shutdown)) &&
+        es_shutdown_is_last(&shutdown->server, stop_order(shutdown)) &&
         es_handover_receive(shutdown->handover, MESSAGES_MAX, now) > 0;
     if (shutdown->has_arrived) {
         end_all(shutdown, now);
@@ -154,7 +245,7 @@ void es_shutdown_step(es_shutdown_t *shutdown, apr_time_t now)
 void es_shutdown_follow(es_shutdown_t *shutdown, apr_time_t now)
 {
     if (shutdown->was_handed_over &&
-        where_to(shutdown, now) == ES_WHERE_HANDOVER) {
+        where_to(shutdown, now) == ES_SHUTDOWN_HAND_OVER) {
         (void)es_handover_send(shutdown->handover, now);
     }
     end_all(shutdown, now);

@@ -16,9 +16,24 @@
 #ifndef ES_DELIVER_SHUTDOWN_H
 #define ES_DELIVER_SHUTDOWN_H
 
+#include "shm/children.h"
 #include "deliver/conns.h"
+#include "deliver/delivery.h"
 #include "deliver/handover.h"
-#include "deliver/successor.h"
+
+typedef enum es_shutdown_action_t {
+    ES_SHUTDOWN_WAIT,       /* go on serving, ask again soon */
+    ES_SHUTDOWN_HAND_OVER,  /* into the lifeboat */
+    ES_SHUTDOWN_END_STREAMS /* nowhere: the streams end */
+} es_shutdown_action_t;
+
+typedef struct es_shutdown_server_t {
+    const es_children_t *children;
+    apr_uint32_t child;      /* of this child */
+    const int *running;      /* atomic; the server's generation, that of the
+                              * children it makes now; NULL = never changes */
+    apr_uint64_t generation; /* of this child */
+} es_shutdown_server_t;
 
 /** What the loop is told from outside; each is followed by a poke of the
  * inbox. */
@@ -37,14 +52,12 @@ typedef enum es_shutdown_phase_t {
 typedef struct es_shutdown_t {
     /* filled by the owner */
     es_children_t *children;
-    es_successor_t successor;
+    es_shutdown_server_t server;
     es_conns_t *conns;
     es_hub_t *hubs;
     apr_uint32_t nhubs;
     apr_int64_t drain_ms;
     es_handover_t *handover;
-    int epoll_fd;
-    int handover_fd; /* where clients come from, in the epoll set; -1 = none */
     const es_shutdown_orders_t *orders;
     /* its own, all zero at first */
     es_shutdown_phase_t phase;
@@ -67,5 +80,20 @@ int es_shutdown_is_due(const es_shutdown_t *shutdown);
 apr_interval_time_t es_shutdown_wait(const es_shutdown_t *shutdown);
 
 int es_shutdown_is_over(const es_shutdown_t *shutdown);
+
+/**
+ * @param since  how long it has been stopping
+ *
+ * Context: DELIVERY.
+ */
+es_shutdown_action_t es_shutdown_choose(const es_shutdown_server_t *server,
+                                        es_stop_t why,
+                                        apr_interval_time_t since);
+
+/**
+ * Is it upon this child to bring ashore those that are still in the boat, as
+ * nobody comes who would?
+ */
+int es_shutdown_is_last(const es_shutdown_server_t *server, es_stop_t why);
 
 #endif

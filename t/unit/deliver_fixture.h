@@ -18,7 +18,7 @@
 #include "base/frame.h"
 #include "journal/close.h"
 #include "journal/store.h"
-#include "deliver/conn.h"
+#include "deliver/conns.h"
 #include "deliver/hub.h"
 #include "deliver/sink.h"
 

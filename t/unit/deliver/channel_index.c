@@ -58,6 +58,27 @@ static void test_one_and_more(void **state)
     es_channel_index_destroy(index);
 }
 
+static void test_several_at_once(void **state)
+{
+    static const es_slot_t slots[3] = {7, 5, 9};
+    es_channel_index_t *index = es_channel_index_create();
+    es_channel_link_t links[3] = {{0}}, other = {0};
+
+    (void)state;
+    es_channel_index_add(index, 5, &other);
+    assert_int_equal(es_channel_index_add_all(index, slots, 3, links),
+                     APR_SUCCESS);
+    assert_true(has(index, 7, &links[0]));
+    assert_true(has(index, 5, &links[1]));
+    assert_true(has(index, 9, &links[2]));
+    es_channel_index_remove(index, &links[0]);
+    es_channel_index_remove_all(index, links, 3);
+    assert_int_equal(es_channel_index_list(index, 7).count, 0);
+    assert_int_equal(es_channel_index_list(index, 5).count, 1);
+    assert_int_equal(es_channel_index_list(index, 9).count, 0);
+    es_channel_index_destroy(index);
+}
+
 static void test_against_a_simple_one(void **state)
 {
     es_channel_link_t *links = calloc(LINKS, sizeof(*links));
@@ -110,6 +131,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_empty),
         cmocka_unit_test(test_one_and_more),
+        cmocka_unit_test(test_several_at_once),
         cmocka_unit_test(test_against_a_simple_one),
     };
 

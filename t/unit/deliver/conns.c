@@ -57,7 +57,7 @@ static es_conn_t *make_member(world_t *w, int fd)
     assert_non_null(sink);
     client = es_client_create(&params, sink, 0);
     assert_non_null(client);
-    conn = es_conn_create(client);
+    conn = es_conns_prepare(client);
     assert_non_null(conn);
     return conn;
 }

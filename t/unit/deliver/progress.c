@@ -38,7 +38,7 @@ static int close_world(void **state)
         w->conn->state = ES_CONN_DEAD;
         es_progress_update(w->conn);
         es_client_close(w->conn->client);
-        es_conn_destroy(w->conn);
+        es_conns_discard(w->conn);
         fake_clear(&w->fake);
     }
     es_hub_clear(&w->own);
@@ -59,7 +59,7 @@ static void join(world_t *w)
     params.slots = slots;
     fake_init(&w->fake, 0);
     client = es_client_create(&params, &w->fake.sink, 0);
-    w->conn = es_conn_create(client);
+    w->conn = es_conns_prepare(client);
     assert_non_null(w->conn);
     w->conn->hub = &w->own;
 }

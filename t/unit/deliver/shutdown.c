@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of src/deliver/shutdown.c: how long a stop waits for clients. */
+/*
+ * Tests of src/deliver/shutdown.c: what becomes of the clients for each reason
+ * to stop and each state of the other children, and how long a stop waits for
+ * them.
+ */
 #include "t/unit/deliver_fixture.h"
 
 #include <sys/epoll.h>
@@ -13,6 +17,158 @@
 
 #define PLACE 1
 #define MS 1000
+#define SECOND APR_USEC_PER_SEC
+
+/* ---- who takes the clients over ---------------------------------------- */
+
+#define PLACES 3
+
+static apr_pool_t *pool;
+static void *mem;
+static es_children_t *children;
+static int wake[PLACES] = {-1, -1, -1};
+static int running;
+
+/* This child is at place 1, of generation 5. */
+static es_shutdown_server_t server_open(void)
+{
+    es_shutdown_server_t server = {0};
+
+    running = 5;
+    apr_pool_create(&pool, NULL);
+    assert_int_equal(posix_memalign(&mem, 64, es_children_size(PLACES)), 0);
+    memset(mem, 0, es_children_size(PLACES));
+    es_children_format(mem, PLACES);
+    assert_int_equal(es_children_attach(&children, mem,
+                                        es_children_size(PLACES), PLACES, wake,
+                                        pool),
+                     APR_SUCCESS);
+    es_children_open(children, 5, 1);
+    assert_int_equal(es_children_claim(children, 5, 100), 1);
+    server.children = children;
+    server.child = 1;
+    server.running = &running;
+    server.generation = 5;
+    return server;
+}
+
+static void server_close(void)
+{
+    apr_pool_destroy(pool);
+    free(mem);
+}
+
+static void test_nobody_else(void **state)
+{
+    es_shutdown_server_t server = server_open();
+
+    (void)state;
+    assert_int_equal(es_shutdown_choose(&server, ES_STOP_GRACEFUL, 0),
+                     ES_SHUTDOWN_END_STREAMS);
+    assert_int_equal(es_shutdown_choose(&server, ES_STOP_NOW, 0),
+                     ES_SHUTDOWN_END_STREAMS);
+    assert_int_equal(es_shutdown_choose(&server, ES_STOP_FINAL, 0),
+                     ES_SHUTDOWN_END_STREAMS);
+    /* another child will be made in its place */
+    assert_int_equal(es_shutdown_choose(&server, ES_STOP_OWN, 0),
+                     ES_SHUTDOWN_WAIT);
+    assert_int_equal(es_shutdown_choose(&server, ES_STOP_OWN, 3 * SECOND),
+                     ES_SHUTDOWN_HAND_OVER);
+    assert_int_equal(es_shutdown_is_last(&server, ES_STOP_GRACEFUL), 1);
+    assert_int_equal(es_shutdown_is_last(&server, ES_STOP_OWN), 0);
+    server_close();
+}
+
+static void test_another_child(void **state)
+{
+    es_shutdown_server_t server = server_open();
+
+    (void)state;
+    assert_int_equal(es_children_claim(children, 5, 101), 2);
+    assert_int_equal(es_shutdown_choose(&server, ES_STOP_OWN, 0),
+                     ES_SHUTDOWN_HAND_OVER);
+    assert_int_equal(es_shutdown_choose(&server, ES_STOP_FINAL, 0),
+                     ES_SHUTDOWN_END_STREAMS);
+    /* will it stop, too? */
+    assert_int_equal(es_shutdown_choose(&server, ES_STOP_GRACEFUL, 0),
+                     ES_SHUTDOWN_WAIT);
+    assert_int_equal(es_shutdown_choose(&server, ES_STOP_NOW, SECOND),
+                     ES_SHUTDOWN_HAND_OVER);
+    assert_int_equal(es_shutdown_is_last(&server, ES_STOP_GRACEFUL), 0);
+    es_children_stops(children, 2);
+    assert_int_equal(es_shutdown_choose(&server, ES_STOP_GRACEFUL, SECOND),
+                     ES_SHUTDOWN_END_STREAMS);
+    assert_int_equal(es_shutdown_is_last(&server, ES_STOP_GRACEFUL), 1);
+    /* who takes the place anew does not stop */
+    es_children_free(children, 2);
+    assert_int_equal(es_children_has_successor(children, 1, 0), 0);
+    assert_int_equal(es_children_claim(children, 5, 102), 2);
+    assert_int_equal(es_children_has_successor(children, 1, 0), 1);
+    assert_int_equal(es_children_has_successor(children, 2, 6), 0);
+    server_close();
+}
+
+static void test_restart(void **state)
+{
+    es_shutdown_server_t server = server_open();
+
+    (void)state;
+    running = 6;
+    assert_int_equal(es_children_claim(children, 5, 101), 2);
+    assert_int_equal(es_shutdown_choose(&server, ES_STOP_NOW, 0),
+                     ES_SHUTDOWN_HAND_OVER);
+    assert_int_equal(es_shutdown_choose(&server, ES_STOP_GRACEFUL, 2 * SECOND),
+                     ES_SHUTDOWN_WAIT);
+    /* the module is not part of the new configuration, or is */
+    assert_int_equal(es_shutdown_choose(&server, ES_STOP_GRACEFUL, 3 * SECOND),
+                     ES_SHUTDOWN_END_STREAMS);
+    es_children_open(children, 6, 1);
+    /* another restart came before its children did */
+    running = 7;
+    assert_int_equal(es_shutdown_choose(&server, ES_STOP_GRACEFUL, 2 * SECOND),
+                     ES_SHUTDOWN_WAIT);
+    assert_int_equal(es_shutdown_choose(&server, ES_STOP_GRACEFUL, 3 * SECOND),
+                     ES_SHUTDOWN_HAND_OVER);
+    running = 6;
+    assert_int_equal(es_shutdown_choose(&server, ES_STOP_GRACEFUL, 3 * SECOND),
+                     ES_SHUTDOWN_HAND_OVER);
+    assert_int_equal(es_children_claim(children, 6, 102), 3);
+    assert_int_equal(es_shutdown_choose(&server, ES_STOP_GRACEFUL, 0),
+                     ES_SHUTDOWN_HAND_OVER);
+    /* the boat is for those who come */
+    es_children_stops(children, 3);
+    assert_int_equal(es_shutdown_is_last(&server, ES_STOP_NOW), 0);
+    server_close();
+}
+
+/* A configuration without the module was in between. */
+static void test_another_boat(void **state)
+{
+    es_shutdown_server_t server = server_open();
+
+    (void)state;
+    running = 7;
+    assert_int_equal(es_shutdown_choose(&server, ES_STOP_GRACEFUL, 0),
+                     ES_SHUTDOWN_WAIT);
+    es_children_open(children, 7, 7);
+    assert_int_equal(es_children_handover_since(children), 7);
+    assert_int_equal(es_shutdown_choose(&server, ES_STOP_GRACEFUL, 0),
+                     ES_SHUTDOWN_WAIT);
+    assert_int_equal(es_shutdown_choose(&server, ES_STOP_GRACEFUL, 3 * SECOND),
+                     ES_SHUTDOWN_END_STREAMS);
+    assert_int_equal(es_children_claim(children, 7, 101), 2);
+    assert_int_equal(es_shutdown_choose(&server, ES_STOP_GRACEFUL, 0),
+                     ES_SHUTDOWN_END_STREAMS);
+    assert_int_equal(es_shutdown_choose(&server, ES_STOP_OWN, 0),
+                     ES_SHUTDOWN_END_STREAMS);
+    /* those who come have the new one */
+    server.generation = 7;
+    assert_int_equal(es_shutdown_choose(&server, ES_STOP_OWN, 0),
+                     ES_SHUTDOWN_HAND_OVER);
+    server_close();
+}
+
+/* ---- how long it waits ------------------------------------------------- */
 
 typedef struct world_t {
     hub_t hub;
@@ -40,10 +196,10 @@ static void add_client(world_t *w, int fd)
     params.slots = slots;
     client = es_client_create(&params, es_sink_socket_create(fd, 1, 0), 0);
     assert_non_null(client);
-    es_conns_add(w->conns, es_conn_create(client), &w->own, 0);
+    es_conns_add(w->conns, es_conns_prepare(client), &w->own, 0);
 }
 
-static void make_retreat(world_t *w, apr_int64_t drain_ms)
+static void make_shutdown(world_t *w, apr_int64_t drain_ms)
 {
     es_children_t *children;
 
@@ -53,18 +209,16 @@ static void make_retreat(world_t *w, apr_int64_t drain_ms)
                                         2, w->wake, w->hub.pool),
                      APR_SUCCESS);
     w->shutdown.children = children;
-    w->shutdown.successor.children = children;
-    w->shutdown.successor.child = PLACE;
-    w->shutdown.successor.running = &w->running;
-    w->shutdown.successor.generation = 1;
+    w->shutdown.server.children = children;
+    w->shutdown.server.child = PLACE;
+    w->shutdown.server.running = &w->running;
+    w->shutdown.server.generation = 1;
     w->running = 1;
     w->shutdown.conns = w->conns;
     w->shutdown.hubs = &w->own;
     w->shutdown.nhubs = 1;
     w->shutdown.drain_ms = drain_ms;
     w->shutdown.handover = w->handover;
-    w->shutdown.epoll_fd = w->epoll_fd;
-    w->shutdown.handover_fd = -1;
     w->shutdown.orders = &w->orders;
 }
 
@@ -88,7 +242,7 @@ static void world_open(world_t *w, apr_int64_t drain_ms)
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
     w->peer = pair[0];
     add_client(w, pair[1]);
-    make_retreat(w, drain_ms);
+    make_shutdown(w, drain_ms);
 }
 
 static void world_close(world_t *w)
@@ -165,6 +319,10 @@ static void test_graceful(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_nobody_else),
+        cmocka_unit_test(test_another_child),
+        cmocka_unit_test(test_restart),
+        cmocka_unit_test(test_another_boat),
         cmocka_unit_test(test_stop_within_drain),
         cmocka_unit_test(test_graceful),
     };
