@@ -12,9 +12,9 @@
 #define FIRST_SIZE 64
 
 typedef struct entry_t {
-    es_slot_t slot;     /* 0 = free */
-    apr_uint32_t count; /* links, 1 or more unless free */
-    apr_uint32_t room;  /* of many; 0 = the link stands in one */
+    es_slot_t slot;        /* 0 = free */
+    apr_uint32_t count;    /* links, 1 or more unless free */
+    apr_uint32_t capacity; /* of many; 0 = the link stands in one */
     union {
         es_channel_link_t *one;
         es_channel_link_t **many;
@@ -51,7 +51,7 @@ void es_channel_index_destroy(es_channel_index_t *index)
         return;
     }
     for (i = 0; i < index->size; i++) {
-        if (index->entries[i].room != 0) {
+        if (index->entries[i].capacity != 0) {
             free(index->entries[i].links.many);
         }
     }
@@ -76,7 +76,7 @@ static entry_t *entry_at(const es_channel_index_t *index, es_slot_t slot)
     return &index->entries[i];
 }
 
-static apr_status_t make_room(es_channel_index_t *index)
+static apr_status_t grow_table(es_channel_index_t *index)
 {
     entry_t *old = index->entries;
     apr_uint32_t old_size = index->size;
@@ -102,25 +102,25 @@ static apr_status_t make_room(es_channel_index_t *index)
 }
 
 /* Make sure that one more link fits into the entry. */
-static apr_status_t make_place(entry_t *entry)
+static apr_status_t grow_list(entry_t *entry)
 {
     es_channel_link_t **many;
-    apr_uint32_t room;
+    apr_uint32_t capacity;
 
-    if (entry->count == 0 || entry->count < entry->room) {
+    if (entry->count == 0 || entry->count < entry->capacity) {
         return APR_SUCCESS;
     }
-    room = entry->count * 2 < 4 ? 4 : entry->count * 2;
-    many = realloc(entry->room != 0 ? entry->links.many : NULL,
-                   room * sizeof(*many));
+    capacity = entry->count * 2 < 4 ? 4 : entry->count * 2;
+    many = realloc(entry->capacity != 0 ? entry->links.many : NULL,
+                   capacity * sizeof(*many));
     if (many == NULL) {
         return APR_ENOMEM;
     }
-    if (entry->room == 0) {
+    if (entry->capacity == 0) {
         many[0] = entry->links.one;
     }
     entry->links.many = many;
-    entry->room = room;
+    entry->capacity = capacity;
     return APR_SUCCESS;
 }
 
@@ -129,20 +129,20 @@ apr_status_t es_channel_index_add(es_channel_index_t *index, es_slot_t slot,
 {
     entry_t *entry;
 
-    if (make_room(index) != APR_SUCCESS) {
+    if (grow_table(index) != APR_SUCCESS) {
         return APR_ENOMEM;
     }
     entry = entry_at(index, slot);
-    if (make_place(entry) != APR_SUCCESS) {
+    if (grow_list(entry) != APR_SUCCESS) {
         return APR_ENOMEM;
     }
     link->slot = slot;
-    link->place = entry->count;
+    link->position = entry->count;
     if (entry->slot == 0) {
         entry->slot = slot;
         index->used++;
     }
-    if (entry->room != 0) {
+    if (entry->capacity != 0) {
         entry->links.many[entry->count] = link;
     }
     else {
@@ -173,7 +173,7 @@ static void free_entry(es_channel_index_t *index, entry_t *entry)
     apr_uint32_t i = hole;
     apr_uint32_t home;
 
-    if (entry->room != 0) {
+    if (entry->capacity != 0) {
         free(entry->links.many);
     }
     for (;;) {
@@ -206,8 +206,8 @@ void es_channel_index_remove(es_channel_index_t *index, es_channel_link_t *link)
         return;
     }
     last = entry->links.many[--entry->count];
-    entry->links.many[link->place] = last;
-    last->place = link->place;
+    entry->links.many[link->position] = last;
+    last->position = link->position;
 }
 
 void es_channel_index_remove_all(es_channel_index_t *index,
@@ -231,7 +231,8 @@ es_channel_list_t es_channel_index_list(const es_channel_index_t *index,
     }
     entry = entry_at(index, slot);
     if (entry->slot == slot) {
-        list.links = entry->room != 0 ? entry->links.many : &entry->links.one;
+        list.links =
+            entry->capacity != 0 ? entry->links.many : &entry->links.one;
         list.count = entry->count;
     }
     return list;

@@ -15,9 +15,9 @@ typedef struct es_channel_index_t es_channel_index_t;
 
 /** One owner's wish for one channel. */
 typedef struct es_channel_link_t {
-    void *owner;        /* set by the owner */
-    es_slot_t slot;     /* the channel; 0 = not in an index */
-    apr_uint32_t place; /* in the list; the index's */
+    void *owner;           /* set by the owner */
+    es_slot_t slot;        /* the channel; 0 = not in an index */
+    apr_uint32_t position; /* in the list; the index's */
 } es_channel_link_t;
 
 /** The links of a channel; valid until the next add or remove. */

@@ -25,17 +25,17 @@
 struct es_conns_t {
     int epoll_fd;       /* not owned */
     apr_uint32_t count; /* atomic: read by any thread */
-    es_list_t resting;  /* CURRENT, BLOCKED, LINGER */
+    es_list_t waiting;  /* CURRENT, BLOCKED, LINGER */
     es_list_t ready;    /* READY */
     es_list_t dead;     /* DEAD */
     es_timer_wheel_t wheel;
-    apr_time_t complained; /* of es_log_limit_level: clients not taken up */
+    apr_time_t logged; /* of es_log_limit_level: clients not taken up */
     char scratch[ES_CLIENT_SCRATCH_MIN];
 };
 
 static es_conn_t *conn_of(es_list_t *link)
 {
-    return ES_LIST_OWNER(link, es_conn_t, list);
+    return ES_LIST_OWNER(link, es_conn_t, state_link);
 }
 
 /* ---- one conn ---------------------------------------------------------- */
@@ -65,7 +65,7 @@ es_conn_t *es_conns_prepare(es_client_t *client)
     conn->chunked = conn->sink->chunked != 0;
     conn->nslots = (apr_uint32_t)nslots;
     es_timer_wheel_timer_init(&conn->timer);
-    es_list_init(&conn->lag);
+    es_list_init(&conn->behind_link);
     return conn;
 }
 
@@ -92,7 +92,7 @@ es_conns_t *es_conns_create(int epoll_fd, apr_time_t now)
         return NULL;
     }
     conns->epoll_fd = epoll_fd;
-    es_list_init(&conns->resting);
+    es_list_init(&conns->waiting);
     es_list_init(&conns->ready);
     es_list_init(&conns->dead);
     es_timer_wheel_init(&conns->wheel, now);
@@ -105,7 +105,7 @@ apr_uint32_t es_conns_count(const es_conns_t *conns)
     return __atomic_load_n(&conns->count, __ATOMIC_RELAXED);
 }
 
-static void count_by(es_conns_t *conns, int n)
+static void add_to_count(es_conns_t *conns, int n)
 {
     __atomic_store_n(&conns->count, conns->count + (apr_uint32_t)n,
                      __ATOMIC_RELAXED);
@@ -117,15 +117,15 @@ static es_list_t *list_of(es_conns_t *conns, es_conn_t *conn)
     case ES_CONN_READY: return &conns->ready;
     case ES_CONN_AHEAD: return &conn->hub->ahead;
     case ES_CONN_DEAD: return &conns->dead;
-    default: return &conns->resting;
+    default: return &conns->waiting;
     }
 }
 
-static void enter(es_conns_t *conns, es_conn_t *conn, es_conn_state_t state)
+static void set_state(es_conns_t *conns, es_conn_t *conn, es_conn_state_t state)
 {
-    es_list_remove(&conn->list);
+    es_list_remove(&conn->state_link);
     conn->state = (unsigned char)state;
-    es_list_append(list_of(conns, conn), &conn->list);
+    es_list_append(list_of(conns, conn), &conn->state_link);
     es_progress_update(conn);
 }
 
@@ -137,13 +137,13 @@ static void make_ready(es_conns_t *conns, es_conn_t *conn)
         es_client_seek(conn->client, conn->hub->pos);
     }
     if (conn->state != ES_CONN_READY) {
-        enter(conns, conn, ES_CONN_READY);
+        set_state(conns, conn, ES_CONN_READY);
     }
 }
 
 void es_conns_drop(es_conns_t *conns, es_conn_t *conn)
 {
-    enter(conns, conn, ES_CONN_DEAD);
+    set_state(conns, conn, ES_CONN_DEAD);
 }
 
 static apr_status_t poll_for(es_conns_t *conns, es_conn_t *conn, int operation)
@@ -160,7 +160,7 @@ static apr_status_t poll_for(es_conns_t *conns, es_conn_t *conn, int operation)
 }
 
 /* Be told when the socket is writable, or no more. */
-static void want_out(es_conns_t *conns, es_conn_t *conn, int wants)
+static void set_wants_out(es_conns_t *conns, es_conn_t *conn, int wants)
 {
     if (conn->wants_out == wants) {
         return;
@@ -182,24 +182,25 @@ static void set_timer(es_conns_t *conns, es_conn_t *conn, apr_time_t due)
 
 static void linger(es_conns_t *conns, es_conn_t *conn, apr_time_t now)
 {
-    enter(conns, conn, ES_CONN_LINGER);
+    set_state(conns, conn, ES_CONN_LINGER);
     conn->deadline = now + LINGER;
     set_timer(conns, conn, conn->deadline);
-    want_out(conns, conn, 0);
+    set_wants_out(conns, conn, 0);
 }
 
 /* A step or an offer came to this. */
-static void react(es_conns_t *conns, es_conn_t *conn, es_step_t step,
-                  apr_time_t now)
+static void apply_step(es_conns_t *conns, es_conn_t *conn, es_step_t step,
+                       apr_time_t now)
 {
     switch (step) {
     case ES_STEP_CURRENT:
-        enter(conns, conn,
-              es_client_pos(conn->client) > conn->hub->pos ? ES_CONN_AHEAD
-                                                           : ES_CONN_CURRENT);
+        set_state(conns, conn,
+                  es_client_pos(conn->client) > conn->hub->pos
+                      ? ES_CONN_AHEAD
+                      : ES_CONN_CURRENT);
         break;
-    case ES_STEP_BLOCKED: enter(conns, conn, ES_CONN_BLOCKED); break;
-    case ES_STEP_MORE: enter(conns, conn, ES_CONN_READY); break;
+    case ES_STEP_BLOCKED: set_state(conns, conn, ES_CONN_BLOCKED); break;
+    case ES_STEP_MORE: set_state(conns, conn, ES_CONN_READY); break;
     default:
         if (es_client_is_finished(conn->client)) {
             linger(conns, conn, now);
@@ -210,16 +211,16 @@ static void react(es_conns_t *conns, es_conn_t *conn, es_step_t step,
         return;
     }
     set_timer(conns, conn, es_client_due(conn->client));
-    want_out(conns, conn, step == ES_STEP_BLOCKED);
+    set_wants_out(conns, conn, step == ES_STEP_BLOCKED);
 }
 
 static void step(es_conns_t *conns, es_conn_t *conn, apr_time_t now)
 {
     make_ready(conns, conn);
-    react(conns, conn,
-          es_client_step_to(conn->client, conn->hub->pos, now, conns->scratch,
-                            sizeof(conns->scratch)),
-          now);
+    apply_step(conns, conn,
+               es_client_step_to(conn->client, conn->hub->pos, now,
+                                 conns->scratch, sizeof(conns->scratch)),
+               now);
 }
 
 void es_conns_add(es_conns_t *conns, es_conn_t *conn, es_hub_t *hub,
@@ -232,8 +233,8 @@ void es_conns_add(es_conns_t *conns, es_conn_t *conn, es_hub_t *hub,
     ES_CONTEXT(ES_DELIVERY);
     conn->hub = hub;
     conn->state = ES_CONN_READY;
-    es_list_append(&conns->ready, &conn->list);
-    count_by(conns, 1);
+    es_list_append(&conns->ready, &conn->state_link);
+    add_to_count(conns, 1);
     es_client_rebase(conn->client, now);
 
     slots = es_client_slots(conn->client, &nslots);
@@ -243,7 +244,7 @@ void es_conns_add(es_conns_t *conns, es_conn_t *conn, es_hub_t *hub,
         conn->is_polled = rv == APR_SUCCESS;
     }
     if (rv != APR_SUCCESS) {
-        es_log(es_log_limit_level(&conns->complained, ES_LOG_ERR, now), rv,
+        es_log(es_log_limit_level(&conns->logged, ES_LOG_ERR, now), rv,
                "ES0301",
                "cannot take up a client (%u are served); its connection is "
                "closed and it comes back",
@@ -281,10 +282,10 @@ void es_conns_stepped(es_conns_t *conns, es_conn_t *conn, es_step_t step,
     if (step == ES_STEP_MORE) {
         es_client_seek(conn->client, conn->hub->pos);
     }
-    react(conns, conn, step, now);
+    apply_step(conns, conn, step, now);
 }
 
-void es_conns_hub_moved(es_conns_t *conns, es_hub_t *hub)
+void es_conns_hub_advanced(es_conns_t *conns, es_hub_t *hub)
 {
     es_list_t *at, *next;
     es_conn_t *conn;
@@ -298,12 +299,12 @@ void es_conns_hub_moved(es_conns_t *conns, es_hub_t *hub)
     }
 }
 
-void es_conns_hub_jumps(es_conns_t *conns, es_hub_t *hub)
+void es_conns_catch_up(es_conns_t *conns, es_hub_t *hub)
 {
     es_list_t *at, *next;
     es_conn_t *conn;
 
-    for (at = conns->resting.next; at != &conns->resting; at = next) {
+    for (at = conns->waiting.next; at != &conns->waiting; at = next) {
         next = at->next;
         conn = conn_of(at);
         if (conn->hub == hub && conn->state == ES_CONN_CURRENT) {
@@ -388,7 +389,7 @@ void es_conns_each(es_conns_t *conns, es_hub_t *hubs, apr_uint32_t nhubs,
                    int (*visit)(void *baton, es_conn_t *conn), void *baton)
 {
     int goes_on = each_of(&conns->ready, visit, baton) &&
-                  each_of(&conns->resting, visit, baton);
+                  each_of(&conns->waiting, visit, baton);
     apr_uint32_t i;
 
     for (i = 0; goes_on && i < nhubs; i++) {
@@ -464,7 +465,7 @@ static void reap(es_conns_t *conns, es_conn_t *conn)
     }
     es_client_close(conn->client);
     es_conns_discard(conn);
-    count_by(conns, -1);
+    add_to_count(conns, -1);
 }
 
 void es_conns_reap(es_conns_t *conns)
@@ -474,7 +475,7 @@ void es_conns_reap(es_conns_t *conns)
     ES_CONTEXT(ES_DELIVERY);
     while (!es_list_is_empty(&conns->dead)) {
         conn = conn_of(conns->dead.next);
-        es_list_remove(&conn->list);
+        es_list_remove(&conn->state_link);
         reap(conns, conn);
     }
 }

@@ -44,17 +44,17 @@ typedef struct es_conn_t {
     apr_uint32_t nslots;
     unsigned char state; /* es_conn_state_t */
     unsigned char chunked;
-    unsigned char wants_out;   /* epoll tells when it is writable */
-    unsigned char is_polled;   /* it is in the epoll set */
-    unsigned char was_current; /* since it was last blocked */
-    apr_uint32_t turn;         /* number of the round it took part in */
-    es_channel_link_t link;    /* if it has one channel */
-    es_channel_link_t *links;  /* nslots: link, or malloc'ed */
-    es_hub_t *hub;             /* NULL before it is taken up */
-    es_list_t list;            /* of its state */
-    es_list_t lag;             /* in its hub's headway, or alone */
-    apr_time_t moved;          /* es_client_moved when it was last blocked */
-    apr_time_t counts_until;   /* BLOCKED: writers wait for it until then */
+    unsigned char wants_out;     /* epoll tells when it is writable */
+    unsigned char is_polled;     /* it is in the epoll set */
+    unsigned char was_current;   /* since it was last blocked */
+    apr_uint32_t round_number;   /* number of the round it took part in */
+    es_channel_link_t link;      /* if it has one channel */
+    es_channel_link_t *links;    /* nslots: link, or malloc'ed */
+    es_hub_t *hub;               /* NULL before it is taken up */
+    es_list_t state_link;        /* of its state */
+    es_list_t behind_link;       /* in its hub's headway, or alone */
+    apr_time_t last_progress;    /* es_client_moved when it was last blocked */
+    apr_time_t waited_for_until; /* BLOCKED: writers wait for it until then */
     es_timer_t timer;
     apr_time_t deadline; /* LINGER: closed then at the latest */
     es_note_t note;      /* by which it comes */
@@ -103,11 +103,11 @@ void es_conns_stepped(es_conns_t *conns, es_conn_t *conn, es_step_t step,
                       apr_time_t now);
 
 /** The hub's position has risen: those ahead may be reached. */
-void es_conns_hub_moved(es_conns_t *conns, es_hub_t *hub);
+void es_conns_hub_advanced(es_conns_t *conns, es_hub_t *hub);
 
 /** The hub's position is about to jump: current members go on by themselves
  * from where it is now. */
-void es_conns_hub_jumps(es_conns_t *conns, es_hub_t *hub);
+void es_conns_catch_up(es_conns_t *conns, es_hub_t *hub);
 
 /** Step members that are ready, steps at most. @return 1 when some remain */
 int es_conns_run(es_conns_t *conns, int steps, apr_time_t now);

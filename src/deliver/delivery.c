@@ -95,7 +95,7 @@ void es_delivery_stop(es_delivery_t *d)
 
 apr_status_t es_delivery_join(es_delivery_t *d, apr_interval_time_t patience)
 {
-    __atomic_store_n(&d->orders.part, 1, __ATOMIC_RELEASE);
+    __atomic_store_n(&d->orders.finish, 1, __ATOMIC_RELEASE);
     es_inbox_poke(d->inbox);
     return es_thread_join(&d->thread, patience);
 }

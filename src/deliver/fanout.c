@@ -18,12 +18,12 @@
 #include "deliver/round.h"
 
 #define ROUND_BYTES (512 * 1024)
-#define AHEAD 4 /* members to fetch ahead */
+#define PREFETCH 4 /* members to fetch ahead */
 
 struct es_fanout_t {
     es_conns_t *conns;
     es_round_t *round;
-    apr_uint32_t turn; /* number of the round */
+    apr_uint32_t round_number; /* number of the round */
 };
 
 es_fanout_t *es_fanout_create(es_conns_t *conns)
@@ -58,14 +58,14 @@ static int on_wants(void *baton, es_slot_t slot)
            es_channel_index_list(hub->watches, slot).count != 0;
 }
 
-static void offer(es_fanout_t *fanout, es_conn_t *conn, const es_wire_t *wire,
-                  apr_time_t now)
+static void offer(es_fanout_t *fanout, es_conn_t *conn,
+                  const es_round_frames_t *frames, apr_time_t now)
 {
     es_step_t step;
 
     step = es_client_offer(conn->client, es_round_start(fanout->round),
-                           es_round_end(fanout->round), wire->iov, wire->count,
-                           now);
+                           es_round_end(fanout->round), frames->iov,
+                           frames->count, now);
     if (step != ES_STEP_CURRENT) {
         es_conns_stepped(fanout->conns, conn, step, now);
     }
@@ -76,23 +76,23 @@ static void offer(es_fanout_t *fanout, es_conn_t *conn, const es_wire_t *wire,
 static void offer_merged(es_fanout_t *fanout, es_conn_t *conn, apr_time_t now)
 {
     const es_slot_t *slots;
-    const es_wire_t *wire;
+    const es_round_frames_t *frames;
     int nslots;
 
-    if (conn->turn == fanout->turn) {
+    if (conn->round_number == fanout->round_number) {
         return;
     }
-    conn->turn = fanout->turn;
+    conn->round_number = fanout->round_number;
     slots = es_client_slots(conn->client, &nslots);
-    wire = es_round_merge(fanout->round, slots, nslots, conn->chunked);
-    if (wire != NULL) {
-        offer(fanout, conn, wire, now);
+    frames = es_round_merge(fanout->round, slots, nslots, conn->chunked);
+    if (frames != NULL) {
+        offer(fanout, conn, frames, now);
     }
 }
 
 /* A member of a channel that was closed ends after what came before the
  * close, and not all of the round did: it finds out by itself. */
-static int sees_close(es_fanout_t *fanout, const es_conn_t *conn)
+static int is_closed_in_round(es_fanout_t *fanout, const es_conn_t *conn)
 {
     const es_slot_t *slots;
     int nslots;
@@ -110,15 +110,15 @@ static void offer_channel(es_fanout_t *fanout, es_hub_t *hub, int i,
     es_round_t *round = fanout->round;
     es_channel_list_t list =
         es_channel_index_list(hub->conns, es_round_slot(round, i));
-    const es_wire_t *wires[2] = {NULL, NULL};
+    const es_round_frames_t *frames[2] = {NULL, NULL};
     const es_conn_t *next;
     es_conn_t *conn;
     apr_uint32_t m;
 
     for (m = 0; m < list.count; m++) {
-        if (m + AHEAD < list.count) {
-            __builtin_prefetch(list.links[m + AHEAD]);
-            next = list.links[m + AHEAD / 2]->owner;
+        if (m + PREFETCH < list.count) {
+            __builtin_prefetch(list.links[m + PREFETCH]);
+            next = list.links[m + PREFETCH / 2]->owner;
             __builtin_prefetch(next->client);
             __builtin_prefetch(next->sink);
         }
@@ -126,7 +126,7 @@ static void offer_channel(es_fanout_t *fanout, es_hub_t *hub, int i,
         if (conn->state != ES_CONN_CURRENT) {
             continue; /* it catches up by itself */
         }
-        if (sees_close(fanout, conn)) {
+        if (is_closed_in_round(fanout, conn)) {
             es_conns_stepped(fanout->conns, conn, ES_STEP_MORE, now);
             continue;
         }
@@ -134,20 +134,20 @@ static void offer_channel(es_fanout_t *fanout, es_hub_t *hub, int i,
             offer_merged(fanout, conn, now);
             continue;
         }
-        if (wires[conn->chunked] == NULL) {
-            wires[conn->chunked] = es_round_wire(round, i, conn->chunked);
+        if (frames[conn->chunked] == NULL) {
+            frames[conn->chunked] = es_round_frames(round, i, conn->chunked);
         }
-        offer(fanout, conn, wires[conn->chunked], now);
+        offer(fanout, conn, frames[conn->chunked], now);
     }
 }
 
 /* Members go on by themselves, from the position that is left here. */
-static void jump(es_fanout_t *fanout, es_hub_t *hub, es_pos_t head,
-                 apr_status_t reason, apr_time_t now)
+static void skip_to_head(es_fanout_t *fanout, es_hub_t *hub, es_pos_t head,
+                         apr_status_t reason, apr_time_t now)
 {
-    es_conns_hub_jumps(fanout->conns, hub);
+    es_conns_catch_up(fanout->conns, hub);
     hub->pos = head;
-    es_conns_hub_moved(fanout->conns, hub);
+    es_conns_hub_advanced(fanout->conns, hub);
     es_hub_signal_all(hub);
     if (es_progress_is_idle(hub)) {
         return; /* it was asleep, as nobody here had missed anything */
@@ -182,15 +182,15 @@ void es_fanout_round(es_fanout_t *fanout, es_hub_t *hub, apr_time_t now)
              ? es_round_take(round, hub->store, hub->pos, head, on_wants, hub)
              : APR_EGENERAL;
     if (rv != APR_SUCCESS) {
-        jump(fanout, hub, head, rv, now);
+        skip_to_head(fanout, hub, head, rv, now);
         return;
     }
-    fanout->turn++;
+    fanout->round_number++;
     for (i = 0; i < es_round_count(round); i++) {
         offer_channel(fanout, hub, i, now);
         es_hub_signal_channel(hub, es_round_slot(round, i));
     }
     hub->pos = es_round_end(round);
-    es_conns_hub_moved(fanout->conns, hub);
+    es_conns_hub_advanced(fanout->conns, hub);
     es_hub_signal_quiet(hub);
 }

@@ -40,14 +40,14 @@ struct es_handover_t {
     es_handover_params_t params;
     es_handover_msg_t *msg;
     es_conn_t *sent[ES_HANDOVER_MSG_CLIENTS]; /* of the message at hand */
-    apr_status_t state;                       /* of leaving, until now */
+    apr_status_t send_status;                 /* of sending, until now */
     apr_time_t now;
-    apr_uint32_t gone;
+    apr_uint32_t nsent;
     apr_time_t full_since;  /* not listening since then; 0 = listening */
     es_store_t *present_of; /* what present is of; NULL = of none */
     es_start_t present;
-    apr_time_t logged_lost;    /* of es_log_limit_level */
-    apr_time_t logged_strange; /* the same */
+    apr_time_t logged_lost;      /* of es_log_limit_level */
+    apr_time_t logged_malformed; /* the same */
     es_slice_t names[ES_HANDOVER_MSG_NAMES];
     es_slot_t slots[ES_HANDOVER_MSG_NAMES];
 };
@@ -78,10 +78,10 @@ void es_handover_destroy(es_handover_t *handover)
 
 apr_uint32_t es_handover_sent(const es_handover_t *handover)
 {
-    return handover->gone;
+    return handover->nsent;
 }
 
-/* ---- leaving ----------------------------------------------------------- */
+/* ---- sending ----------------------------------------------------------- */
 
 /* The id at the head of a store, read once for all who stand there. */
 static int is_present(es_handover_t *handover, es_store_t *store,
@@ -96,19 +96,19 @@ static int is_present(es_handover_t *handover, es_store_t *store,
 }
 
 /* What a client has seen that goes on at cursor: all before the next record. */
-static es_id_t known_at(es_handover_t *handover, es_store_t *store,
-                        es_pos_t cursor)
+static es_id_t seen_id_at(es_handover_t *handover, es_store_t *store,
+                          es_pos_t cursor)
 {
-    es_id_t known = {0, 0};
+    es_id_t seen = {0, 0};
     es_record_t record;
 
     if (is_present(handover, store, cursor)) {
-        known = handover->present.id;
+        seen = handover->present.id;
     }
     else if (es_store_look(store, cursor, &record) == APR_SUCCESS) {
-        known = es_id_before(&record.id);
+        seen = es_id_before(&record.id);
     }
-    return known;
+    return seen;
 }
 
 static int describe(es_handover_t *handover, es_conn_t *conn,
@@ -128,7 +128,7 @@ static int describe(es_handover_t *handover, es_conn_t *conn,
     handed->fd = es_sink_socket_fd(conn->sink);
     handed->epoch = es_store_epoch(params.store);
     handed->segment_id = es_store_segment_id(params.store);
-    handed->known = known_at(handover, params.store, handed->state.cursor);
+    handed->seen_id = seen_id_at(handover, params.store, handed->state.cursor);
     handed->chunked = conn->chunked;
     handed->opts = params.opts;
     handed->is_counted = params.counted.client_count != NULL;
@@ -144,12 +144,12 @@ static void send_msg(es_handover_t *handover)
     int count = es_handover_msg_count(handover->msg);
     int i;
 
-    handover->state =
+    handover->send_status =
         es_handover_msg_send(handover->msg, handover->params.send_fd);
     for (i = 0; i < count; i++) {
-        if (handover->state == APR_SUCCESS) {
+        if (handover->send_status == APR_SUCCESS) {
             es_conns_drop(handover->params.conns, handover->sent[i]);
-            handover->gone++;
+            handover->nsent++;
         }
         else {
             es_conns_keep(handover->params.conns, handover->sent[i]);
@@ -176,9 +176,9 @@ static int add_to_msg(void *baton, es_conn_t *conn)
     rv = es_handover_msg_add(handover->msg, &handed);
     if (rv == APR_ENOSPC) {
         send_msg(handover);
-        rv = handover->state == APR_SUCCESS
+        rv = handover->send_status == APR_SUCCESS
                  ? es_handover_msg_add(handover->msg, &handed)
-                 : handover->state;
+                 : handover->send_status;
     }
     if (rv != APR_SUCCESS) {
         es_conns_keep(handover->params.conns, conn);
@@ -186,7 +186,7 @@ static int add_to_msg(void *baton, es_conn_t *conn)
     else {
         handover->sent[es_handover_msg_count(handover->msg) - 1] = conn;
     }
-    return handover->state == APR_SUCCESS;
+    return handover->send_status == APR_SUCCESS;
 }
 
 apr_status_t es_handover_send(es_handover_t *handover, apr_time_t now)
@@ -198,20 +198,20 @@ apr_status_t es_handover_send(es_handover_t *handover, apr_time_t now)
         return APR_ENOTIMPL;
     }
     handover->now = now;
-    handover->state = APR_SUCCESS;
+    handover->send_status = APR_SUCCESS;
     es_handover_msg_begin(handover->msg);
     es_conns_each(params->conns, params->hubs, params->nhubs, add_to_msg,
                   handover);
     if (es_handover_msg_count(handover->msg) > 0) {
         send_msg(handover);
     }
-    return handover->state;
+    return handover->send_status;
 }
 
-/* ---- arriving ---------------------------------------------------------- */
+/* ---- receiving ---------------------------------------------------------- */
 
-static void count_in(es_handover_t *handover, const es_handed_t *handed,
-                     es_counted_t *counted)
+static void count_client(es_handover_t *handover, const es_handed_t *handed,
+                         es_counted_t *counted)
 {
     static const es_client_limits_t none = {0, 0, 0};
 
@@ -245,7 +245,7 @@ static int find_start(es_handover_t *handover, const es_handed_t *handed,
     }
     /* the hub has got another size, and its events have moved */
     if (es_store_resume(store, handover->slots, handed->nnames,
-                        es_slice(text, es_id_format(text, &handed->known)),
+                        es_slice(text, es_id_format(text, &handed->seen_id)),
                         &all, &start) != APR_SUCCESS) {
         state->cursor = es_store_tail(store); /* closes from there on count */
         return 0;
@@ -262,14 +262,14 @@ static es_client_t *make_client(es_handover_t *handover,
     es_client_saved_t state;
     es_client_t *client;
     es_start_t present;
-    int vouched;
+    int is_complete;
 
     if (es_store_subscribe(hub->store, handover->params.child, handed->names,
                            handed->nnames, handover->slots,
                            &present) != APR_SUCCESS) {
         return NULL;
     }
-    vouched = find_start(handover, handed, hub->store, &present, &state);
+    is_complete = find_start(handover, handed, hub->store, &present, &state);
     params.store = hub->store;
     params.hub = (apr_uint32_t)(hub - handover->params.hubs);
     params.child = handover->params.child;
@@ -277,7 +277,7 @@ static es_client_t *make_client(es_handover_t *handover,
     params.nslots = handed->nnames;
     params.pos = present.pos;
     params.opts = handed->opts;
-    count_in(handover, handed, &params.counted);
+    count_client(handover, handed, &params.counted);
     client = es_client_create(&params, sink, now);
     if (client == NULL) {
         es_store_unsubscribe(hub->store, handover->params.child,
@@ -285,7 +285,7 @@ static es_client_t *make_client(es_handover_t *handover,
         es_client_count_leave(&params.counted);
         return NULL;
     }
-    es_client_load(client, &state, !vouched, &present);
+    es_client_load(client, &state, !is_complete, &present);
     return client;
 }
 
@@ -352,7 +352,7 @@ static int take_over(es_handover_t *handover, const es_handed_t *handed,
 
 static int take_over_all(es_handover_t *handover, apr_time_t now)
 {
-    int promised = es_handover_msg_count(handover->msg);
+    int announced = es_handover_msg_count(handover->msg);
     es_handed_t handed;
     apr_status_t rv;
     int received = 0;
@@ -362,13 +362,13 @@ static int take_over_all(es_handover_t *handover, apr_time_t now)
         received += take_over(handover, &handed, now);
         rv = es_handover_msg_take(handover->msg, &handed);
     }
-    if (received < promised) {
+    if (received < announced) {
         es_log(es_log_limit_level(&handover->logged_lost, ES_LOG_WARNING, now),
                APR_STATUS_IS_EOF(rv) ? APR_SUCCESS : rv, "ES0320",
                "%d of %d clients of another child could not be taken over and "
                "were closed; the limit of open files may be reached, or their "
                "hub is gone",
-               promised - received, promised);
+               announced - received, announced);
     }
     return received;
 }
@@ -386,8 +386,8 @@ int es_handover_receive(es_handover_t *handover, int messages, apr_time_t now)
             received += take_over_all(handover, now);
         }
         else if (rv == APR_EINVAL) {
-            es_log(es_log_limit_level(&handover->logged_strange, ES_LOG_WARNING,
-                                      now),
+            es_log(es_log_limit_level(&handover->logged_malformed,
+                                      ES_LOG_WARNING, now),
                    rv, "ES0321",
                    "another child has sent what is no message of clients; it "
                    "was dropped");

@@ -47,7 +47,7 @@ void es_handover_destroy(es_handover_t *handover);
  * Send all members that can move, as long as the boat takes them; the others
  * go on as they are.
  *
- * @return APR_SUCCESS: all who can have gone; APR_EAGAIN: the boat is full
+ * @return APR_SUCCESS: all were sent that can be; APR_EAGAIN: the boat is full
  *         for now; else it will take nobody
  */
 apr_status_t es_handover_send(es_handover_t *handover, apr_time_t now);

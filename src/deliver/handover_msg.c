@@ -39,8 +39,8 @@ typedef struct wire_t {
     apr_uint64_t epoch_ms;
     apr_uint64_t epoch_n;
     apr_uint64_t segment_id;
-    apr_uint64_t known_ms;
-    apr_uint64_t known_n;
+    apr_uint64_t seen_ms;
+    apr_uint64_t seen_n;
     apr_uint64_t address;
     apr_int64_t keepalive;
     apr_int64_t send_timeout;
@@ -147,8 +147,8 @@ static void fill_wire(wire_t *wire, const es_handed_t *handed)
     wire->epoch_ms = handed->epoch.ms;
     wire->epoch_n = handed->epoch.n;
     wire->segment_id = handed->segment_id;
-    wire->known_ms = handed->known.ms;
-    wire->known_n = handed->known.n;
+    wire->seen_ms = handed->seen_id.ms;
+    wire->seen_n = handed->seen_id.n;
     wire->address = handed->address;
     wire->is_counted = handed->is_counted != 0;
     wire->keepalive = handed->opts.keepalive;
@@ -304,7 +304,7 @@ static int is_time(apr_int64_t value)
     return value >= 0 && value < TIME_MAX;
 }
 
-static int is_sound(const wire_t *wire)
+static int is_valid(const wire_t *wire)
 {
     return wire->nnames >= 1 && wire->nnames <= ES_HANDOVER_MSG_NAMES &&
            is_time(wire->keepalive) && is_time(wire->send_timeout) &&
@@ -355,8 +355,8 @@ static void fill_handed(es_handed_t *handed, const wire_t *wire,
     handed->epoch.ms = wire->epoch_ms;
     handed->epoch.n = wire->epoch_n;
     handed->segment_id = wire->segment_id;
-    handed->known.ms = wire->known_ms;
-    handed->known.n = wire->known_n;
+    handed->seen_id.ms = wire->seen_ms;
+    handed->seen_id.n = wire->seen_n;
     handed->address = wire->address;
     handed->is_counted = wire->is_counted != 0;
     handed->opts.keepalive = wire->keepalive;
@@ -384,7 +384,7 @@ apr_status_t es_handover_msg_take(es_handover_msg_t *msg, es_handed_t *handed)
     }
     memcpy(&wire, msg->bytes + msg->at, sizeof(wire));
     msg->at += sizeof(wire);
-    if (!is_sound(&wire) || !take_names(msg, wire.nnames)) {
+    if (!is_valid(&wire) || !take_names(msg, wire.nnames)) {
         es_handover_msg_begin(msg);
         return APR_EINVAL;
     }

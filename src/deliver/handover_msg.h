@@ -26,7 +26,7 @@ typedef struct es_handed_t {
     int fd;
     es_id_t epoch;           /* of its hub's store, by which the hub is known */
     apr_uint64_t segment_id; /* of the same: positions are of this one only */
-    es_id_t known; /* what it has seen for sure, should there be another
+    es_id_t seen_id; /* what it has seen for sure, should there be another
                         * segment when it lands; {0, 0} = not to be told */
     int chunked;
     es_client_saved_t state;

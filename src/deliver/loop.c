@@ -58,8 +58,8 @@ static void take_client(es_loop_t *loop, es_note_t *note, apr_time_t now)
     apr_uint32_t hub = es_client_hub(conn->client);
 
     es_conns_add(loop->conns, conn, &loop->hubs[hub], now);
-    if (loop->shutdown.phase == ES_PHASE_ENDING) {
-        es_shutdown_follow(&loop->shutdown, now);
+    if (loop->shutdown.phase == ES_SHUTDOWN_ENDING) {
+        es_shutdown_on_client(&loop->shutdown, now);
     }
 }
 
@@ -67,7 +67,7 @@ static void take_watch(es_loop_t *loop, es_note_t *note)
 {
     es_watch_t *watch = es_watch_of_come(note);
 
-    if (loop->shutdown.phase != ES_PHASE_SERVING) {
+    if (loop->shutdown.phase != ES_SHUTDOWN_SERVING) {
         es_watch_stop(watch);
         return;
     }
@@ -97,7 +97,7 @@ static void take_notes(es_loop_t *loop, apr_time_t now)
     }
 }
 
-static int is_any_due(const es_loop_t *loop)
+static int has_unread(const es_loop_t *loop)
 {
     apr_uint32_t i;
 
@@ -109,12 +109,12 @@ static int is_any_due(const es_loop_t *loop)
     return 0;
 }
 
-static void make_rounds(es_loop_t *loop, apr_time_t now)
+static void run_rounds(es_loop_t *loop, apr_time_t now)
 {
     int rounds;
     apr_uint32_t i;
 
-    for (rounds = 0; rounds < ROUNDS_MAX && is_any_due(loop); rounds++) {
+    for (rounds = 0; rounds < ROUNDS_MAX && has_unread(loop); rounds++) {
         for (i = 0; i < loop->nhubs; i++) {
             es_fanout_round(loop->fanout, &loop->hubs[i], now);
         }
@@ -128,7 +128,7 @@ static void report_progress(es_loop_t *loop, apr_time_t now)
 
     loop->is_behind = 0;
     for (i = 0; i < loop->nhubs; i++) {
-        if (loop->shutdown.phase == ES_PHASE_ENDING) {
+        if (loop->shutdown.phase == ES_SHUTDOWN_ENDING) {
             es_progress_end(&loop->hubs[i], loop->child);
         }
         else if (es_progress_report(&loop->hubs[i], loop->child, now)) {
@@ -147,11 +147,11 @@ static int work(es_loop_t *loop, apr_time_t now)
     if (!es_inbox_is_empty(loop->inbox)) {
         take_notes(loop, now);
     }
-    if (loop->shutdown.phase != ES_PHASE_ENDING) {
-        make_rounds(loop, now);
+    if (loop->shutdown.phase != ES_SHUTDOWN_ENDING) {
+        run_rounds(loop, now);
     }
     es_shutdown_step(&loop->shutdown, now);
-    if (loop->shutdown.phase == ES_PHASE_SERVING) {
+    if (loop->shutdown.phase == ES_SHUTDOWN_SERVING) {
         es_handover_run(loop->handover, now);
     }
     more = es_conns_run(loop->conns, STEPS_MAX, now);
@@ -162,32 +162,32 @@ static int work(es_loop_t *loop, apr_time_t now)
 }
 
 /* Did anything come since it was looked at? */
-static int is_news(const es_loop_t *loop)
+static int has_work(const es_loop_t *loop)
 {
     return !es_inbox_is_empty(loop->inbox) ||
            es_shutdown_is_due(&loop->shutdown) ||
-           (loop->shutdown.phase != ES_PHASE_ENDING && is_any_due(loop));
+           (loop->shutdown.phase != ES_SHUTDOWN_ENDING && has_unread(loop));
 }
 
 /* Milliseconds that it may sleep. */
-static int patience(const es_loop_t *loop, apr_time_t now)
+static int sleep_ms(const es_loop_t *loop, apr_time_t now)
 {
     apr_interval_time_t wait = SLEEP_MAX;
     apr_interval_time_t timer = es_conns_wait(loop->conns, now);
-    apr_interval_time_t ask = es_shutdown_wait(&loop->shutdown);
-    apr_interval_time_t handover_wait = es_handover_wait(loop->handover);
+    apr_interval_time_t decide = es_shutdown_wait(&loop->shutdown);
+    apr_interval_time_t handover_retry = es_handover_wait(loop->handover);
 
     if (loop->is_behind) {
-        wait = ES_PROGRESS_LOOK;
+        wait = ES_PROGRESS_INTERVAL;
     }
     if (timer >= 0 && timer < wait) {
         wait = timer;
     }
-    if (ask >= 0 && ask < wait) {
-        wait = ask;
+    if (decide >= 0 && decide < wait) {
+        wait = decide;
     }
-    if (handover_wait >= 0 && handover_wait < wait) {
-        wait = handover_wait;
+    if (handover_retry >= 0 && handover_retry < wait) {
+        wait = handover_retry;
     }
     return (int)((wait + 999) / 1000); /* up, or it would spin */
 }
@@ -202,7 +202,7 @@ static void on_event(es_loop_t *loop, const struct epoll_event *event,
         es_wakeup_drain(loop->wake_fd);
     }
     else if (event->data.ptr == loop->handover) {
-        if (loop->shutdown.phase == ES_PHASE_SERVING) {
+        if (loop->shutdown.phase == ES_SHUTDOWN_SERVING) {
             es_handover_on_event(loop->handover, now);
         }
     }
@@ -212,7 +212,7 @@ static void on_event(es_loop_t *loop, const struct epoll_event *event,
 }
 
 /* Sleep, unless there is more to do, and hear what the sockets tell. */
-static void listen_once(es_loop_t *loop, int more, apr_time_t now)
+static void poll_once(es_loop_t *loop, int more, apr_time_t now)
 {
     struct epoll_event events[EVENTS_MAX];
     int timeout = 0;
@@ -220,7 +220,7 @@ static void listen_once(es_loop_t *loop, int more, apr_time_t now)
 
     if (!more) {
         es_children_sleeps(loop->children, loop->child);
-        timeout = is_news(loop) ? 0 : patience(loop, now);
+        timeout = has_work(loop) ? 0 : sleep_ms(loop, now);
     }
     count = epoll_wait(loop->epoll_fd, events, EVENTS_MAX, timeout);
     if (!more) {
@@ -265,7 +265,7 @@ void es_loop_run(es_loop_t *loop)
     while (!is_over(loop)) {
         more = work(loop, now);
         if (!is_over(loop)) {
-            listen_once(loop, more, now);
+            poll_once(loop, more, now);
         }
         now = es_clock_now();
     }
@@ -322,7 +322,7 @@ static apr_status_t make_handover(es_loop_t *loop,
     return loop->handover != NULL ? APR_SUCCESS : APR_ENOMEM;
 }
 
-static void plan_shutdown(es_loop_t *loop, const es_delivery_params_t *params)
+static void init_shutdown(es_loop_t *loop, const es_delivery_params_t *params)
 {
     es_shutdown_t *shutdown = &loop->shutdown;
 
@@ -363,7 +363,7 @@ static apr_status_t make_parts(es_loop_t *loop,
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    plan_shutdown(loop, params);
+    init_shutdown(loop, params);
     rv = poll_fd(loop, es_inbox_fd(loop->inbox), &loop->inbox);
     if (rv == APR_SUCCESS && loop->wake_fd >= 0) {
         rv = poll_fd(loop, loop->wake_fd, &loop->wake_fd);

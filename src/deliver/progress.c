@@ -8,7 +8,7 @@
  * each to count for a second whenever it takes some, a few dozens of them
  * would stop all writers.
  *
- * The walk touches each member that is behind; it waits the longer for the
+ * The walk touches each conn that is behind; it waits the longer for the
  * next one the more there are, so that it never takes more than a small part
  * of the time. Held clients are stepped by their workers, who tell their
  * watches where they stand.
@@ -20,47 +20,47 @@
 #include "deliver/conns.h"
 #include "deliver/watch_priv.h"
 
-#define GRACE APR_USEC_PER_SEC
+#define WAITED_FOR APR_USEC_PER_SEC
 /* Until the next walk: at least, and for each member that was met. */
-#define PAUSE (2 * 1000)
-#define PAUSE_PER_CONN 4
+#define WALK_INTERVAL (2 * 1000)
+#define WALK_INTERVAL_PER_CONN 4
 
 void es_progress_init(es_progress_t *progress)
 {
-    es_list_init(&progress->lagging);
+    es_list_init(&progress->conns);
 }
 
 static es_conn_t *conn_of(es_list_t *link)
 {
-    return ES_LIST_OWNER(link, es_conn_t, lag);
+    return ES_LIST_OWNER(link, es_conn_t, behind_link);
 }
 
 /* A blocked one: does it count, and how long? */
-static void note_blocked(es_conn_t *conn)
+static void on_blocked(es_conn_t *conn)
 {
     apr_time_t moved = es_client_moved(conn->client);
 
-    if (moved == conn->moved) {
+    if (moved == conn->last_progress) {
         return; /* it was stepped in vain */
     }
-    if (conn->was_current || moved - conn->moved < GRACE) {
-        conn->counts_until = moved + GRACE;
+    if (conn->was_current || moved - conn->last_progress < WAITED_FOR) {
+        conn->waited_for_until = moved + WAITED_FOR;
     }
     conn->was_current = 0;
-    conn->moved = moved;
+    conn->last_progress = moved;
 }
 
 void es_progress_update(es_conn_t *conn)
 {
     if (conn->state == ES_CONN_BLOCKED) {
-        note_blocked(conn);
+        on_blocked(conn);
     }
     else if (conn->state == ES_CONN_CURRENT || conn->state == ES_CONN_AHEAD) {
         conn->was_current = 1;
     }
-    es_list_remove(&conn->lag);
+    es_list_remove(&conn->behind_link);
     if (conn->state == ES_CONN_READY || conn->state == ES_CONN_BLOCKED) {
-        es_list_append(&conn->hub->progress.lagging, &conn->lag);
+        es_list_append(&conn->hub->progress.conns, &conn->behind_link);
     }
 }
 
@@ -72,34 +72,34 @@ static es_pos_t lesser(es_pos_t a, es_pos_t b)
 
 static es_pos_t walk_conns(es_progress_t *progress, apr_time_t now)
 {
-    es_pos_t behind = 0;
-    apr_interval_time_t pause = PAUSE;
+    es_pos_t lowest = 0;
+    apr_interval_time_t interval = WALK_INTERVAL;
     es_list_t *at, *next;
 
-    for (at = progress->lagging.next; at != &progress->lagging; at = next) {
+    for (at = progress->conns.next; at != &progress->conns; at = next) {
         es_conn_t *conn = conn_of(at);
 
         next = at->next;
-        pause += PAUSE_PER_CONN;
-        if (conn->state == ES_CONN_BLOCKED && now >= conn->counts_until) {
+        interval += WALK_INTERVAL_PER_CONN;
+        if (conn->state == ES_CONN_BLOCKED && now >= conn->waited_for_until) {
             es_list_remove(at);
             continue;
         }
-        behind = lesser(behind, es_client_pos(conn->client));
+        lowest = lesser(lowest, es_client_pos(conn->client));
     }
-    progress->look_at = now + pause;
-    return behind;
+    progress->next_walk = now + interval;
+    return lowest;
 }
 
 static es_pos_t walk_watches(const es_hub_t *hub, apr_time_t now)
 {
-    es_pos_t behind = 0;
+    es_pos_t lowest = 0;
     es_watch_t *watch;
 
     for (watch = hub->first_watch; watch; watch = es_watch_part(watch)->next) {
-        behind = lesser(behind, es_watch_behind(watch, now - GRACE));
+        lowest = lesser(lowest, es_watch_behind(watch, now - WAITED_FOR));
     }
-    return behind;
+    return lowest;
 }
 
 int es_progress_report(es_hub_t *hub, apr_uint32_t child, apr_time_t now)
@@ -109,17 +109,17 @@ int es_progress_report(es_hub_t *hub, apr_uint32_t child, apr_time_t now)
 
     ES_CONTEXT(ES_DELIVERY);
     if (es_store_load(hub->store, child) != 0) {
-        if (now >= progress->look_at) {
-            progress->behind =
+        if (now >= progress->next_walk) {
+            progress->lowest =
                 lesser(walk_conns(progress, now), walk_watches(hub, now));
         }
-        pos = lesser(hub->pos, progress->behind);
+        pos = lesser(hub->pos, progress->lowest);
     }
     if (pos != progress->reported) {
         progress->reported = pos;
         es_flow_control_report(hub->store, child, pos);
     }
-    return pos != 0 && progress->behind != 0;
+    return pos != 0 && progress->lowest != 0;
 }
 
 int es_progress_is_idle(const es_hub_t *hub)

@@ -21,14 +21,14 @@ struct es_hub_t;
 
 /** How far the clients of a hub have come. */
 typedef struct es_progress_t {
-    es_list_t lagging;  /* members that are READY, or BLOCKED since lately */
-    es_pos_t behind;    /* the least position of these; 0 = none */
-    apr_time_t look_at; /* no sooner is it found out anew */
-    es_pos_t reported;  /* to the writers */
+    es_list_t conns;      /* members that are READY, or BLOCKED since lately */
+    es_pos_t lowest;      /* the least position of these; 0 = none */
+    apr_time_t next_walk; /* no sooner is it found out anew */
+    es_pos_t reported;    /* to the writers */
 } es_progress_t;
 
 /** Between two looks at clients that are behind, in a quiet loop. */
-#define ES_PROGRESS_LOOK (20 * 1000)
+#define ES_PROGRESS_INTERVAL (20 * 1000)
 
 void es_progress_init(es_progress_t *progress);
 
@@ -40,7 +40,7 @@ void es_progress_update(struct es_conn_t *conn);
  *
  * @param place  of this child
  * @return 1 when somebody is behind: to be called again after
- *         ES_PROGRESS_LOOK, also if nothing happens
+ *         ES_PROGRESS_INTERVAL, also if nothing happens
  */
 int es_progress_report(struct es_hub_t *hub, apr_uint32_t child,
                        apr_time_t now);

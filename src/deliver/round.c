@@ -2,7 +2,7 @@
 /*
  *   records   ┌ 0 ┬ 1 ┬ 2 ┬ 3 ┐   in order; each knows its copy in bytes
  *   touched   │ A: 0→1→3   B: 1→2 │   a list of pairs for each channel
- *   wires     A chunked, A identity, B chunked…: made when first asked for
+ *   frames     A chunked, A identity, B chunked…: made when first asked for
  *
  * The copies stand one behind the other in their chunks, so the chunks of a
  * channel alone in the round are one part, however many they are.
@@ -14,63 +14,64 @@
 #include <stdlib.h>
 
 #define RECORDS_MAX 2048
-#define PAIRS_MAX 4096 /* record and channel; ES_EVENT_CHANNELS_MAX fit */
+#define LISTINGS_MAX 4096 /* record and channel; ES_EVENT_CHANNELS_MAX fit */
 #define TOUCHED_MAX 1024
 #define HASH_SIZE 2048  /* twice TOUCHED_MAX, a power of two */
 #define SCANS_MAX 16384 /* records that are looked at, wanted or not */
 
-typedef struct taken_t {
+typedef struct copy_t {
     apr_size_t offset; /* of its copy */
     apr_uint32_t chunk_len;
     apr_uint32_t head_len;
     apr_uint32_t frame_len;
-    apr_uint32_t mark; /* the merge that it belongs to */
-} taken_t;
+    apr_uint32_t merge_number; /* the merge that it belongs to */
+} copy_t;
 
-typedef struct pair_t {
+typedef struct listing_t {
     apr_uint32_t record; /* index */
     apr_uint32_t next;   /* pair of the same channel, index + 1; 0 = none */
-} pair_t;
+} listing_t;
 
 typedef struct touched_t {
     es_slot_t slot;
     apr_uint32_t count; /* records */
     apr_uint32_t first; /* pair, index + 1 */
     apr_uint32_t last;
-    int closes;         /* 1 = closed in this round */
-    es_wire_t wires[2]; /* identity, chunked; iov NULL = not made yet */
+    int closes; /* 1 = closed in this round */
+    es_round_frames_t
+        frames[2]; /* identity, chunked; iov NULL = not made yet */
 } touched_t;
 
-typedef struct hashed_t {
+typedef struct bucket_t {
     apr_uint32_t round; /* valid only in the round of this number */
     apr_uint32_t touched;
-} hashed_t;
+} bucket_t;
 
 struct es_round_t {
     char *bytes;
-    apr_size_t room;   /* of bytes */
-    apr_size_t normal; /* room between rounds */
+    apr_size_t capacity;        /* of bytes */
+    apr_size_t normal_capacity; /* room between rounds */
     apr_size_t used;
     es_pos_t start;
     es_pos_t end;
     apr_uint32_t number;
-    apr_uint32_t marks; /* merges so far */
+    apr_uint32_t merges; /* merges so far */
     int nrecords;
-    int npairs;
+    int nlistings;
     int ntouched;
     int nparts;
     int ncloses;
-    int nkey; /* -1 = no merge is kept */
-    int key_chunked;
-    es_wire_t merged;
+    int nmerged_key; /* -1 = no merge is kept */
+    int merged_chunked;
+    es_round_frames_t merged;
     es_record_t record; /* the one that is looked at */
-    taken_t records[RECORDS_MAX];
-    pair_t pairs[PAIRS_MAX];
+    copy_t records[RECORDS_MAX];
+    listing_t listings[LISTINGS_MAX];
     touched_t touched[TOUCHED_MAX];
-    hashed_t hash[HASH_SIZE];
-    struct iovec parts[2 * PAIRS_MAX]; /* of all wires */
+    bucket_t hash[HASH_SIZE];
+    struct iovec parts[2 * LISTINGS_MAX]; /* of all frames */
     struct iovec merged_parts[RECORDS_MAX];
-    apr_uint32_t key[TOUCHED_MAX]; /* channels of the merge kept */
+    apr_uint32_t merged_key[TOUCHED_MAX]; /* channels of the merge kept */
     apr_uint32_t new_key[TOUCHED_MAX];
 };
 
@@ -86,8 +87,8 @@ es_round_t *es_round_create(apr_size_t bytes)
         free(round);
         return NULL;
     }
-    round->room = bytes;
-    round->normal = bytes;
+    round->capacity = bytes;
+    round->normal_capacity = bytes;
     return round;
 }
 
@@ -99,20 +100,20 @@ void es_round_destroy(es_round_t *round)
     }
 }
 
-static apr_status_t resize(es_round_t *round, apr_size_t room)
+static apr_status_t resize(es_round_t *round, apr_size_t capacity)
 {
     char *bytes;
 
-    if (round->room == room) {
+    if (round->capacity == capacity) {
         return APR_SUCCESS;
     }
-    bytes = malloc(room); /* what stood there is of no use any more */
+    bytes = malloc(capacity); /* what stood there is of no use any more */
     if (bytes == NULL) {
         return APR_ENOMEM;
     }
     free(round->bytes);
     round->bytes = bytes;
-    round->room = room;
+    round->capacity = capacity;
     return APR_SUCCESS;
 }
 
@@ -122,21 +123,21 @@ static apr_status_t begin(es_round_t *round, es_pos_t start)
     round->end = start;
     round->used = 0;
     round->nrecords = 0;
-    round->npairs = 0;
+    round->nlistings = 0;
     round->ntouched = 0;
     round->nparts = 0;
     round->ncloses = 0;
-    round->nkey = -1;
+    round->nmerged_key = -1;
     round->number++;
     if (round->number == 0) {
         memset(round->hash, 0, sizeof(round->hash)); /* came round */
         round->number = 1;
     }
-    return resize(round, round->normal);
+    return resize(round, round->normal_capacity);
 }
 
 /* The place of slot in the hash: of its channel, or a free one. */
-static hashed_t *hashed_at(es_round_t *round, es_slot_t slot)
+static bucket_t *bucket_at(es_round_t *round, es_slot_t slot)
 {
     apr_uint32_t i = (slot * 2654435761u >> 7) & (HASH_SIZE - 1);
 
@@ -149,38 +150,39 @@ static hashed_t *hashed_at(es_round_t *round, es_slot_t slot)
 
 static touched_t *touch(es_round_t *round, es_slot_t slot)
 {
-    hashed_t *hashed = hashed_at(round, slot);
+    bucket_t *bucket = bucket_at(round, slot);
     touched_t *touched;
 
-    if (hashed->round != round->number) {
-        hashed->round = round->number;
-        hashed->touched = (apr_uint32_t)round->ntouched++;
-        touched = &round->touched[hashed->touched];
+    if (bucket->round != round->number) {
+        bucket->round = round->number;
+        bucket->touched = (apr_uint32_t)round->ntouched++;
+        touched = &round->touched[bucket->touched];
         memset(touched, 0, sizeof(*touched));
         touched->slot = slot;
     }
-    return &round->touched[hashed->touched];
+    return &round->touched[bucket->touched];
 }
 
 /* Put record number i into the list of a channel. */
-static void pair(es_round_t *round, es_slot_t slot, apr_uint32_t i)
+static void list_record(es_round_t *round, es_slot_t slot, apr_uint32_t i)
 {
     touched_t *touched = touch(round, slot);
-    pair_t *pair = &round->pairs[round->npairs];
+    listing_t *listing = &round->listings[round->nlistings];
 
-    if (touched->last != 0 && round->pairs[touched->last - 1].record == i) {
+    if (touched->last != 0 && round->listings[touched->last - 1].record == i) {
         return; /* a channel twice in a record: only if it was damaged */
     }
-    pair->record = i;
-    pair->next = 0;
-    round->npairs++;
+    listing->record = i;
+    listing->next = 0;
+    round->nlistings++;
     if (touched->last == 0) {
-        touched->first = (apr_uint32_t)round->npairs;
+        touched->first = (apr_uint32_t)round->nlistings;
     }
     else {
-        round->pairs[touched->last - 1].next = (apr_uint32_t)round->npairs;
+        round->listings[touched->last - 1].next =
+            (apr_uint32_t)round->nlistings;
     }
-    touched->last = (apr_uint32_t)round->npairs;
+    touched->last = (apr_uint32_t)round->nlistings;
     touched->count++;
 }
 
@@ -207,16 +209,16 @@ static int is_wanted(const es_record_t *record, es_round_wants_fn_t *wants,
 static int has_room(const es_round_t *round, const es_record_t *record)
 {
     return round->nrecords < RECORDS_MAX &&
-           round->npairs + record->nslots <= PAIRS_MAX &&
+           round->nlistings + record->nslots <= LISTINGS_MAX &&
            round->ntouched + record->nslots <= TOUCHED_MAX &&
-           record->chunk_len <= round->room - round->used;
+           record->chunk_len <= round->capacity - round->used;
 }
 
-static apr_status_t copy(es_round_t *round, const es_store_t *store,
-                         es_round_wants_fn_t *wants, void *baton)
+static apr_status_t copy_record(es_round_t *round, const es_store_t *store,
+                                es_round_wants_fn_t *wants, void *baton)
 {
     const es_record_t *record = &round->record;
-    taken_t *taken = &round->records[round->nrecords];
+    copy_t *copied = &round->records[round->nrecords];
     apr_status_t rv;
     int i;
 
@@ -224,14 +226,14 @@ static apr_status_t copy(es_round_t *round, const es_store_t *store,
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    taken->offset = round->used;
-    taken->chunk_len = (apr_uint32_t)record->chunk_len;
-    taken->head_len = (apr_uint32_t)record->head_len;
-    taken->frame_len = (apr_uint32_t)record->frame_len;
-    taken->mark = 0;
+    copied->offset = round->used;
+    copied->chunk_len = (apr_uint32_t)record->chunk_len;
+    copied->head_len = (apr_uint32_t)record->head_len;
+    copied->frame_len = (apr_uint32_t)record->frame_len;
+    copied->merge_number = 0;
     for (i = 0; i < record->nslots; i++) {
         if (wants(baton, record->slots[i])) {
-            pair(round, record->slots[i], (apr_uint32_t)round->nrecords);
+            list_record(round, record->slots[i], (apr_uint32_t)round->nrecords);
         }
     }
     round->used += record->chunk_len;
@@ -246,8 +248,8 @@ static apr_status_t add(es_round_t *round, const es_store_t *store,
     const es_record_t *record = &round->record;
     apr_status_t rv = APR_SUCCESS;
 
-    /* not behind closes: they have taken of the room for channels */
-    if (round->ntouched == 0 && record->chunk_len > round->room) {
+    /* not behind closes: they take room for channels, too */
+    if (round->ntouched == 0 && record->chunk_len > round->capacity) {
         rv = resize(round, record->chunk_len);
     }
     else if (!has_room(round, record)) {
@@ -257,7 +259,7 @@ static apr_status_t add(es_round_t *round, const es_store_t *store,
         note_close(round, record);
     }
     else if (rv == APR_SUCCESS) {
-        rv = copy(round, store, wants, baton);
+        rv = copy_record(round, store, wants, baton);
     }
     return rv;
 }
@@ -284,7 +286,7 @@ apr_status_t es_round_take(es_round_t *round, const es_store_t *store,
         }
         round->end = record->next;
     }
-    /* What was taken before is proven good. The trouble is met again by the
+    /* What was copied before is proven good. The trouble is met again by the
      * next round. */
     if (round->end > start) {
         return APR_SUCCESS;
@@ -313,62 +315,62 @@ es_slot_t es_round_slot(const es_round_t *round, int i)
 }
 
 /* Add a record to a wire whose parts have room. */
-static void add_part(const es_round_t *round, es_wire_t *wire,
-                     struct iovec *parts, const taken_t *taken, int chunked)
+static void add_part(const es_round_t *round, es_round_frames_t *frames,
+                     struct iovec *parts, const copy_t *copied, int chunked)
 {
-    char *data = round->bytes + taken->offset;
-    apr_size_t len = taken->chunk_len;
+    char *data = round->bytes + copied->offset;
+    apr_size_t len = copied->chunk_len;
     struct iovec *last;
 
     if (!chunked) {
-        data += taken->head_len;
-        len = taken->frame_len;
+        data += copied->head_len;
+        len = copied->frame_len;
     }
-    wire->total += len;
-    if (wire->count > 0) {
-        last = &parts[wire->count - 1];
+    frames->total += len;
+    if (frames->count > 0) {
+        last = &parts[frames->count - 1];
         if ((char *)last->iov_base + last->iov_len == data) {
             last->iov_len += len;
             return;
         }
     }
-    parts[wire->count].iov_base = data;
-    parts[wire->count].iov_len = len;
-    wire->count++;
+    parts[frames->count].iov_base = data;
+    parts[frames->count].iov_len = len;
+    frames->count++;
 }
 
-const es_wire_t *es_round_wire(es_round_t *round, int i, int chunked)
+const es_round_frames_t *es_round_frames(es_round_t *round, int i, int chunked)
 {
     touched_t *touched = &round->touched[i];
-    es_wire_t *wire = &touched->wires[chunked != 0];
+    es_round_frames_t *frames = &touched->frames[chunked != 0];
     struct iovec *parts;
     apr_uint32_t p;
 
-    if (wire->iov != NULL) {
-        return wire;
+    if (frames->iov != NULL) {
+        return frames;
     }
-    /* Two wires for each pair at most, so there is room. */
+    /* Two frames for each pair at most, so there is room. */
     parts = &round->parts[round->nparts];
-    for (p = touched->first; p != 0; p = round->pairs[p - 1].next) {
-        add_part(round, wire, parts,
-                 &round->records[round->pairs[p - 1].record], chunked);
+    for (p = touched->first; p != 0; p = round->listings[p - 1].next) {
+        add_part(round, frames, parts,
+                 &round->records[round->listings[p - 1].record], chunked);
     }
-    round->nparts += wire->count;
-    wire->iov = parts;
-    return wire;
+    round->nparts += frames->count;
+    frames->iov = parts;
+    return frames;
 }
 
 /* The touched ones among the channels, into new_key. @return how many */
 static int find_touched(es_round_t *round, const es_slot_t *slots, int count)
 {
-    const hashed_t *hashed;
+    const bucket_t *bucket;
     int n = 0;
     int i;
 
     for (i = 0; i < count && n < round->ntouched; i++) {
-        hashed = hashed_at(round, slots[i]);
-        if (hashed->round == round->number) {
-            round->new_key[n++] = hashed->touched;
+        bucket = bucket_at(round, slots[i]);
+        if (bucket->round == round->number) {
+            round->new_key[n++] = bucket->touched;
         }
     }
     return n;
@@ -392,24 +394,26 @@ int es_round_closes(es_round_t *round, const es_slot_t *slots, int count)
 }
 
 /* Mark the records of these channels, then go through all in order. */
-static void merge(es_round_t *round, int nkey, int chunked)
+static void merge(es_round_t *round, int nmerged_key, int chunked)
 {
-    apr_uint32_t mark = ++round->marks;
+    apr_uint32_t merge_number = ++round->merges;
     apr_uint32_t p;
     int i;
 
-    if (mark == 0) {
-        mark = round->marks = 1; /* came round; records of a round start at 0 */
+    if (merge_number == 0) {
+        merge_number = round->merges =
+            1; /* came round; records of a round start at 0 */
     }
-    for (i = 0; i < nkey; i++) {
-        p = round->touched[round->key[i]].first;
-        for (; p != 0; p = round->pairs[p - 1].next) {
-            round->records[round->pairs[p - 1].record].mark = mark;
+    for (i = 0; i < nmerged_key; i++) {
+        p = round->touched[round->merged_key[i]].first;
+        for (; p != 0; p = round->listings[p - 1].next) {
+            round->records[round->listings[p - 1].record].merge_number =
+                merge_number;
         }
     }
     memset(&round->merged, 0, sizeof(round->merged));
     for (i = 0; i < round->nrecords; i++) {
-        if (round->records[i].mark == mark) {
+        if (round->records[i].merge_number == merge_number) {
             add_part(round, &round->merged, round->merged_parts,
                      &round->records[i], chunked);
         }
@@ -417,8 +421,9 @@ static void merge(es_round_t *round, int nkey, int chunked)
     round->merged.iov = round->merged_parts;
 }
 
-const es_wire_t *es_round_merge(es_round_t *round, const es_slot_t *slots,
-                                int count, int chunked)
+const es_round_frames_t *es_round_merge(es_round_t *round,
+                                        const es_slot_t *slots, int count,
+                                        int chunked)
 {
     int n = find_touched(round, slots, count);
 
@@ -426,14 +431,16 @@ const es_wire_t *es_round_merge(es_round_t *round, const es_slot_t *slots,
         return NULL;
     }
     if (n == 1) {
-        return es_round_wire(round, (int)round->new_key[0], chunked);
+        return es_round_frames(round, (int)round->new_key[0], chunked);
     }
     /* Clients with the same channels mostly come one after the other. */
-    if (n != round->nkey || round->key_chunked != (chunked != 0) ||
-        memcmp(round->key, round->new_key, n * sizeof(round->key[0])) != 0) {
-        memcpy(round->key, round->new_key, n * sizeof(round->key[0]));
-        round->nkey = n;
-        round->key_chunked = chunked != 0;
+    if (n != round->nmerged_key || round->merged_chunked != (chunked != 0) ||
+        memcmp(round->merged_key, round->new_key,
+               n * sizeof(round->merged_key[0])) != 0) {
+        memcpy(round->merged_key, round->new_key,
+               n * sizeof(round->merged_key[0]));
+        round->nmerged_key = n;
+        round->merged_chunked = chunked != 0;
         merge(round, n, chunked);
     }
     return &round->merged;

@@ -14,11 +14,11 @@
 typedef struct es_round_t es_round_t;
 
 /** What to write to a client. */
-typedef struct es_wire_t {
+typedef struct es_round_frames_t {
     const struct iovec *iov;
     int count;        /* parts, 1 or more; adjacent ones are merged */
     apr_size_t total; /* bytes */
-} es_wire_t;
+} es_round_frames_t;
 
 /** Does anybody want this channel? What nobody wants is not copied. */
 typedef int es_round_wants_fn_t(void *baton, es_slot_t slot);
@@ -45,7 +45,7 @@ apr_status_t es_round_take(es_round_t *round, const es_store_t *store,
 
 es_pos_t es_round_start(const es_round_t *round);
 
-/** Up to where records were taken: where the next round starts. */
+/** Up to where records were copied: where the next round starts. */
 es_pos_t es_round_end(const es_round_t *round);
 
 /** Wanted channels that have new records, and each of them, from 0. */
@@ -63,7 +63,7 @@ int es_round_closes(es_round_t *round, const es_slot_t *slots, int count);
  *
  * @param chunked  1 = each in its chunk, 0 = as they are
  */
-const es_wire_t *es_round_wire(es_round_t *round, int i, int chunked);
+const es_round_frames_t *es_round_frames(es_round_t *round, int i, int chunked);
 
 /**
  * The frames of a set of channels, each once and in order. Valid until the
@@ -72,7 +72,8 @@ const es_wire_t *es_round_wire(es_round_t *round, int i, int chunked);
  * @param slots  sorted
  * @return NULL when none of them was touched
  */
-const es_wire_t *es_round_merge(es_round_t *round, const es_slot_t *slots,
-                                int count, int chunked);
+const es_round_frames_t *es_round_merge(es_round_t *round,
+                                        const es_slot_t *slots, int count,
+                                        int chunked);
 
 #endif

@@ -25,18 +25,18 @@
 
 #define END_WITHIN (2 * APR_USEC_PER_SEC)
 #define END_AT_LEAST (APR_USEC_PER_SEC / 4)
-#define HANDOVER_WITHIN APR_USEC_PER_SEC  /* if the boat is full for now */
-#define ASK_EVERY (APR_USEC_PER_SEC / 50) /* for a refuge */
-#define MESSAGES_MAX 2                    /* of the boat in a step */
+#define HANDOVER_WITHIN APR_USEC_PER_SEC     /* if the boat is full for now */
+#define DECIDE_EVERY (APR_USEC_PER_SEC / 50) /* for a refuge */
+#define MESSAGES_MAX 2                       /* of the boat in a step */
 
 /* for a child of the next generation to announce itself */
-#define NEXT_WITHIN (3 * APR_USEC_PER_SEC)
+#define NEXT_GENERATION_WITHIN (3 * APR_USEC_PER_SEC)
 /* for other children to say that they stop, too */
-#define OTHERS_WITHIN (APR_USEC_PER_SEC / 3)
+#define OTHERS_STOP_WITHIN (APR_USEC_PER_SEC / 3)
 
 /* ---- who takes the clients over ----------------------------------------- */
 
-static int is_reborn(const es_shutdown_server_t *server)
+static int is_restarted(const es_shutdown_server_t *server)
 {
     /* relaxed: read again and again, and nothing else hangs on it */
     int now = server->running != NULL
@@ -49,8 +49,9 @@ static int is_reborn(const es_shutdown_server_t *server)
 /* The configuration after ours has the module, or there would be no hope. If
  * its children are gone again, another restart has come meanwhile, and the
  * parent waits for us. */
-static es_shutdown_action_t ask_next(const es_shutdown_server_t *server,
-                                     es_stop_t why, apr_interval_time_t since)
+static es_shutdown_action_t choose_at_restart(
+    const es_shutdown_server_t *server, es_stop_t why,
+    apr_interval_time_t since)
 {
     if (es_children_has_successor(server->children, server->child,
                                   server->generation + 1)) {
@@ -59,7 +60,7 @@ static es_shutdown_action_t ask_next(const es_shutdown_server_t *server,
     if (why == ES_STOP_NOW) {
         return ES_SHUTDOWN_HAND_OVER; /* they come when we have gone */
     }
-    if (since < NEXT_WITHIN) {
+    if (since < NEXT_GENERATION_WITHIN) {
         return ES_SHUTDOWN_WAIT;
     }
     return es_children_opened(server->children) > server->generation
@@ -67,42 +68,44 @@ static es_shutdown_action_t ask_next(const es_shutdown_server_t *server,
                : ES_SHUTDOWN_END_STREAMS;
 }
 
-static es_shutdown_action_t ask_others(const es_shutdown_server_t *server,
-                                       es_stop_t why, apr_interval_time_t since)
+static es_shutdown_action_t choose_by_others(const es_shutdown_server_t *server,
+                                             es_stop_t why,
+                                             apr_interval_time_t since)
 {
     int others = es_children_has_successor(server->children, server->child, 0);
 
     if (why == ES_STOP_OWN) {
-        return others || since >= NEXT_WITHIN ? ES_SHUTDOWN_HAND_OVER
-                                              : ES_SHUTDOWN_WAIT;
+        return others || since >= NEXT_GENERATION_WITHIN ? ES_SHUTDOWN_HAND_OVER
+                                                         : ES_SHUTDOWN_WAIT;
     }
     if (!others) {
         return ES_SHUTDOWN_END_STREAMS;
     }
-    return since < OTHERS_WITHIN ? ES_SHUTDOWN_WAIT : ES_SHUTDOWN_HAND_OVER;
+    return since < OTHERS_STOP_WITHIN ? ES_SHUTDOWN_WAIT
+                                      : ES_SHUTDOWN_HAND_OVER;
 }
 
 es_shutdown_action_t es_shutdown_choose(const es_shutdown_server_t *server,
                                         es_stop_t why,
                                         apr_interval_time_t since)
 {
-    es_shutdown_action_t where;
+    es_shutdown_action_t action;
 
     if (why == ES_STOP_FINAL) {
         return ES_SHUTDOWN_END_STREAMS;
     }
-    where = is_reborn(server) ? ask_next(server, why, since)
-                              : ask_others(server, why, since);
-    if (where == ES_SHUTDOWN_HAND_OVER &&
+    action = is_restarted(server) ? choose_at_restart(server, why, since)
+                                  : choose_by_others(server, why, since);
+    if (action == ES_SHUTDOWN_HAND_OVER &&
         es_children_handover_since(server->children) > server->generation) {
-        where = ES_SHUTDOWN_END_STREAMS;
+        action = ES_SHUTDOWN_END_STREAMS;
     }
-    return where;
+    return action;
 }
 
 int es_shutdown_is_last(const es_shutdown_server_t *server, es_stop_t why)
 {
-    return why != ES_STOP_OWN && !is_reborn(server) &&
+    return why != ES_STOP_OWN && !is_restarted(server) &&
            !es_children_has_successor(server->children, server->child, 0);
 }
 
@@ -115,13 +118,13 @@ static es_stop_t stop_order(const es_shutdown_t *shutdown)
                                       __ATOMIC_RELAXED);
 }
 
-static int is_to_part(const es_shutdown_t *shutdown)
+static int is_to_finish(const es_shutdown_t *shutdown)
 {
-    return __atomic_load_n(&shutdown->orders->part, __ATOMIC_RELAXED);
+    return __atomic_load_n(&shutdown->orders->finish, __ATOMIC_RELAXED);
 }
 
-static es_shutdown_action_t where_to(const es_shutdown_t *shutdown,
-                                     apr_time_t now)
+static es_shutdown_action_t choose(const es_shutdown_t *shutdown,
+                                   apr_time_t now)
 {
     return !es_handover_is_open(shutdown->handover)
                ? ES_SHUTDOWN_END_STREAMS
@@ -131,7 +134,7 @@ static es_shutdown_action_t where_to(const es_shutdown_t *shutdown,
 
 /* How long clients may take their end. When the server stops it is to be over
  * within EventStreamDrain, and httpd needs up to a second to notice. */
-static apr_interval_time_t patience(const es_shutdown_t *shutdown)
+static apr_interval_time_t end_timeout(const es_shutdown_t *shutdown)
 {
     apr_interval_time_t half = apr_time_from_msec(shutdown->drain_ms) / 2;
     es_stop_t why = stop_order(shutdown);
@@ -145,16 +148,16 @@ static apr_interval_time_t patience(const es_shutdown_t *shutdown)
 
 static void end_all(es_shutdown_t *shutdown, apr_time_t now)
 {
-    shutdown->end_by = now + patience(shutdown);
+    shutdown->end_by = now + end_timeout(shutdown);
     es_conns_end_all(shutdown->conns, shutdown->hubs, shutdown->nhubs,
                      shutdown->drain_ms);
 }
 
-static void begin(es_shutdown_t *shutdown, apr_time_t now)
+static void begin_stop(es_shutdown_t *shutdown, apr_time_t now)
 {
     apr_uint32_t i;
 
-    shutdown->phase = ES_PHASE_LEAVING;
+    shutdown->phase = ES_SHUTDOWN_DECIDING;
     shutdown->since = now;
     es_children_stops(shutdown->children, shutdown->server.child);
     es_handover_stop_listening(shutdown->handover);
@@ -163,7 +166,7 @@ static void begin(es_shutdown_t *shutdown, apr_time_t now)
     }
 }
 
-static void begin_end(es_shutdown_t *shutdown, apr_time_t now)
+static void begin_ending(es_shutdown_t *shutdown, apr_time_t now)
 {
     if (es_handover_sent(shutdown->handover) != 0) {
         es_log(ES_LOG_INFO, APR_SUCCESS, "ES0322",
@@ -172,24 +175,24 @@ static void begin_end(es_shutdown_t *shutdown, apr_time_t now)
                es_handover_sent(shutdown->handover),
                es_conns_count(shutdown->conns));
     }
-    shutdown->phase = ES_PHASE_ENDING;
+    shutdown->phase = ES_SHUTDOWN_ENDING;
     end_all(shutdown, now);
 }
 
-static void leave(es_shutdown_t *shutdown, apr_time_t now)
+static void decide(es_shutdown_t *shutdown, apr_time_t now)
 {
-    switch (where_to(shutdown, now)) {
+    switch (choose(shutdown, now)) {
     case ES_SHUTDOWN_WAIT: break;
     case ES_SHUTDOWN_HAND_OVER:
-        shutdown->was_handed_over = 1;
-        shutdown->phase = ES_PHASE_HANDOVER;
+        shutdown->hands_over = 1;
+        shutdown->phase = ES_SHUTDOWN_SENDING;
         shutdown->end_by = now + HANDOVER_WITHIN;
         break;
-    default: begin_end(shutdown, now);
+    default: begin_ending(shutdown, now);
     }
 }
 
-static void children(es_shutdown_t *shutdown, apr_time_t now)
+static void send_clients(es_shutdown_t *shutdown, apr_time_t now)
 {
     apr_status_t rv = APR_EOF;
 
@@ -198,20 +201,20 @@ static void children(es_shutdown_t *shutdown, apr_time_t now)
         es_conns_reap(shutdown->conns);
     }
     if (!APR_STATUS_IS_EAGAIN(rv) || now >= shutdown->end_by) {
-        begin_end(shutdown, now);
+        begin_ending(shutdown, now);
     }
 }
 
 /* Those who are told to end have time until end_by. Should this child be the
  * last one, it ends those who are still in the boat, too. */
-static void end(es_shutdown_t *shutdown, apr_time_t now)
+static void end_streams(es_shutdown_t *shutdown, apr_time_t now)
 {
     apr_uint32_t left;
 
-    shutdown->has_arrived =
+    shutdown->has_received =
         es_shutdown_is_last(&shutdown->server, stop_order(shutdown)) &&
         es_handover_receive(shutdown->handover, MESSAGES_MAX, now) > 0;
-    if (shutdown->has_arrived) {
+    if (shutdown->has_received) {
         end_all(shutdown, now);
     }
     left = es_conns_count(shutdown->conns);
@@ -227,25 +230,25 @@ static void end(es_shutdown_t *shutdown, apr_time_t now)
 void es_shutdown_step(es_shutdown_t *shutdown, apr_time_t now)
 {
     ES_CONTEXT(ES_DELIVERY);
-    if (shutdown->phase == ES_PHASE_SERVING &&
+    if (shutdown->phase == ES_SHUTDOWN_SERVING &&
         stop_order(shutdown) != ES_STOP_NONE) {
-        begin(shutdown, now);
+        begin_stop(shutdown, now);
     }
-    if (shutdown->phase == ES_PHASE_LEAVING) {
-        leave(shutdown, now);
+    if (shutdown->phase == ES_SHUTDOWN_DECIDING) {
+        decide(shutdown, now);
     }
-    if (shutdown->phase == ES_PHASE_HANDOVER) {
-        children(shutdown, now);
+    if (shutdown->phase == ES_SHUTDOWN_SENDING) {
+        send_clients(shutdown, now);
     }
-    if (shutdown->phase == ES_PHASE_ENDING) {
-        end(shutdown, now);
+    if (shutdown->phase == ES_SHUTDOWN_ENDING) {
+        end_streams(shutdown, now);
     }
 }
 
-void es_shutdown_follow(es_shutdown_t *shutdown, apr_time_t now)
+void es_shutdown_on_client(es_shutdown_t *shutdown, apr_time_t now)
 {
-    if (shutdown->was_handed_over &&
-        where_to(shutdown, now) == ES_SHUTDOWN_HAND_OVER) {
+    if (shutdown->hands_over &&
+        choose(shutdown, now) == ES_SHUTDOWN_HAND_OVER) {
         (void)es_handover_send(shutdown->handover, now);
     }
     end_all(shutdown, now);
@@ -253,23 +256,23 @@ void es_shutdown_follow(es_shutdown_t *shutdown, apr_time_t now)
 
 int es_shutdown_is_due(const es_shutdown_t *shutdown)
 {
-    return (shutdown->phase == ES_PHASE_SERVING &&
+    return (shutdown->phase == ES_SHUTDOWN_SERVING &&
             stop_order(shutdown) != ES_STOP_NONE) ||
-           shutdown->has_arrived || es_shutdown_is_over(shutdown);
+           shutdown->has_received || es_shutdown_is_over(shutdown);
 }
 
 apr_interval_time_t es_shutdown_wait(const es_shutdown_t *shutdown)
 {
-    if (shutdown->phase == ES_PHASE_SERVING ||
-        (shutdown->phase == ES_PHASE_ENDING &&
+    if (shutdown->phase == ES_SHUTDOWN_SERVING ||
+        (shutdown->phase == ES_SHUTDOWN_ENDING &&
          es_conns_count(shutdown->conns) == 0)) {
         return -1;
     }
-    return ASK_EVERY;
+    return DECIDE_EVERY;
 }
 
 int es_shutdown_is_over(const es_shutdown_t *shutdown)
 {
-    return shutdown->phase == ES_PHASE_ENDING && is_to_part(shutdown) &&
-           !shutdown->has_arrived && es_conns_count(shutdown->conns) == 0;
+    return shutdown->phase == ES_SHUTDOWN_ENDING && is_to_finish(shutdown) &&
+           !shutdown->has_received && es_conns_count(shutdown->conns) == 0;
 }

@@ -38,15 +38,15 @@ typedef struct es_shutdown_server_t {
 /** What the loop is told from outside; each is followed by a poke of the
  * inbox. */
 typedef struct es_shutdown_orders_t {
-    int stop; /* atomic; es_stop_t, only rises */
-    int part; /* atomic; 1 = nobody brings clients any more */
+    int stop;   /* atomic; es_stop_t, only rises */
+    int finish; /* atomic; 1 = nobody brings clients any more */
 } es_shutdown_orders_t;
 
 typedef enum es_shutdown_phase_t {
-    ES_PHASE_SERVING,
-    ES_PHASE_LEAVING,
-    ES_PHASE_HANDOVER,
-    ES_PHASE_ENDING
+    ES_SHUTDOWN_SERVING,
+    ES_SHUTDOWN_DECIDING,
+    ES_SHUTDOWN_SENDING,
+    ES_SHUTDOWN_ENDING
 } es_shutdown_phase_t;
 
 typedef struct es_shutdown_t {
@@ -61,17 +61,17 @@ typedef struct es_shutdown_t {
     const es_shutdown_orders_t *orders;
     /* its own, all zero at first */
     es_shutdown_phase_t phase;
-    int was_handed_over; /* late ones are sent after the others */
-    int has_arrived;     /* ENDING: somebody came by boat; there may be more */
-    apr_time_t since;    /* it was told to stop, or entered the phase */
-    apr_time_t end_by;   /* ENDING: close what is left then */
+    int hands_over;    /* late ones are sent after the others */
+    int has_received;  /* ENDING: somebody came by boat; there may be more */
+    apr_time_t since;  /* it was told to stop, or entered the phase */
+    apr_time_t end_by; /* ENDING: close what is left then */
 } es_shutdown_t;
 
 /** Do what is to be done now. Nobody may hold a pointer to a dead member. */
 void es_shutdown_step(es_shutdown_t *shutdown, apr_time_t now);
 
 /** A client has come while the phase is ENDING. */
-void es_shutdown_follow(es_shutdown_t *shutdown, apr_time_t now);
+void es_shutdown_on_client(es_shutdown_t *shutdown, apr_time_t now);
 
 /** 1 when es_shutdown_step has to be called at once. */
 int es_shutdown_is_due(const es_shutdown_t *shutdown);

@@ -49,18 +49,18 @@ void es_timer_wheel_set(es_timer_wheel_t *wheel, es_timer_t *entry,
                         apr_time_t due)
 {
     apr_int64_t tick = tick_of(due);
-    es_timer_t *spoke;
+    es_timer_t *slot;
 
     es_timer_wheel_unset(wheel, entry);
     if (tick < wheel->tick) {
-        tick = wheel->tick; /* that spoke has been passed: the next one */
+        tick = wheel->tick; /* that slot has been passed: the next one */
     }
-    spoke = &wheel->slots[tick % ES_TIMER_WHEEL_SLOTS];
+    slot = &wheel->slots[tick % ES_TIMER_WHEEL_SLOTS];
     entry->due = due;
-    entry->prev = spoke->prev;
-    entry->next = spoke;
-    spoke->prev->next = entry;
-    spoke->prev = entry;
+    entry->prev = slot->prev;
+    entry->next = slot;
+    slot->prev->next = entry;
+    slot->prev = entry;
     wheel->count++;
 }
 
@@ -76,20 +76,20 @@ void es_timer_wheel_unset(es_timer_wheel_t *wheel, es_timer_t *entry)
 }
 
 /*
- * A spoke is emptied into passed before its entries are looked at, and the
+ * A slot is emptied into passed before its entries are looked at, and the
  * tick goes on: so what the caller sets meanwhile for a time in the past is
  * found with the next tick, and not again and again in this one.
  */
-static void pass_slot(es_timer_wheel_t *wheel)
+static void take_slot(es_timer_wheel_t *wheel)
 {
-    es_timer_t *spoke = &wheel->slots[wheel->tick % ES_TIMER_WHEEL_SLOTS];
+    es_timer_t *slot = &wheel->slots[wheel->tick % ES_TIMER_WHEEL_SLOTS];
 
-    if (spoke->next != spoke) {
-        spoke->next->prev = wheel->passed.prev;
-        wheel->passed.prev->next = spoke->next;
-        spoke->prev->next = &wheel->passed;
-        wheel->passed.prev = spoke->prev;
-        list_init(spoke);
+    if (slot->next != slot) {
+        slot->next->prev = wheel->passed.prev;
+        wheel->passed.prev->next = slot->next;
+        slot->prev->next = &wheel->passed;
+        wheel->passed.prev = slot->prev;
+        list_init(slot);
     }
     wheel->tick++;
 }
@@ -109,7 +109,7 @@ es_timer_t *es_timer_wheel_pop(es_timer_wheel_t *wheel, apr_time_t now)
             if (wheel->tick > last) {
                 return NULL;
             }
-            pass_slot(wheel);
+            take_slot(wheel);
         }
         else if (entry->due <= now) {
             es_timer_wheel_unset(wheel, entry);

@@ -180,7 +180,7 @@ static void test_order_and_once(void **state)
     es_step_t states[CLIENTS];
     char *data = malloc(3000);
     const es_slot_t *slots;
-    const es_wire_t *wire;
+    const es_round_frames_t *wire;
     es_pos_t pos, head;
     char channels[8];
     int nslots, i, n, c;

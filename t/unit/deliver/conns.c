@@ -13,7 +13,7 @@
 #include "deliver/conns.h"
 #include "deliver/sink_socket.h"
 
-#define PLACE 1
+#define CHILD 1
 
 typedef struct world_t {
     hub_t hub;    /* the store */
@@ -41,7 +41,7 @@ static void world_close(world_t *w)
     hub_close(&w->hub);
 }
 
-static es_conn_t *make_member(world_t *w, int fd)
+static es_conn_t *make_conn(world_t *w, int fd)
 {
     es_slot_t slots[ES_EVENT_CHANNELS_MAX];
     es_client_params_t params = {0};
@@ -50,7 +50,7 @@ static es_conn_t *make_member(world_t *w, int fd)
     es_sink_t *sink;
 
     params.store = w->hub.store;
-    params.child = PLACE;
+    params.child = CHILD;
     params.nslots = hub_subscribe(&w->hub, "a,b", slots, &params.pos);
     params.slots = slots;
     sink = es_sink_socket_create(fd, 1, 0);
@@ -82,14 +82,14 @@ static void test_refused_by_epoll(void **state)
     (void)state;
     world_open(&w);
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
-    es_conns_add(w.conns, make_member(&w, pair[0]), &w.own, 0);
-    es_conns_add(w.conns, make_member(&w, refused), &w.own, 0);
+    es_conns_add(w.conns, make_conn(&w, pair[0]), &w.own, 0);
+    es_conns_add(w.conns, make_conn(&w, refused), &w.own, 0);
     assert_int_equal(es_conns_count(w.conns), 2);
     es_conns_reap(w.conns);
     /* closed and counted out, and the other one stays */
     assert_int_equal(fcntl(refused, F_GETFD), -1);
     assert_int_equal(es_conns_count(w.conns), 1);
-    assert_int_equal(es_store_load(w.hub.store, PLACE), 2);
+    assert_int_equal(es_store_load(w.hub.store, CHILD), 2);
     /* nothing of it is left to be done: the loop may sleep */
     assert_int_equal(es_conns_run(w.conns, 10, 0), 0);
     world_close(&w);
@@ -97,24 +97,24 @@ static void test_refused_by_epoll(void **state)
 }
 
 static int levels[8];
-static int told;
+static int nlogged;
 
 static void on_log(int level, apr_status_t rv UNUSED, const char *tag,
                    const char *text UNUSED)
 {
     assert_string_equal(tag, "ES0301");
-    assert_true(told < 8);
-    levels[told++] = level;
+    assert_true(nlogged < 8);
+    levels[nlogged++] = level;
 }
 
 static void refuse_at(world_t *w, apr_time_t now)
 {
-    es_conns_add(w->conns, make_member(w, open_refused()), &w->own, now);
+    es_conns_add(w->conns, make_conn(w, open_refused()), &w->own, now);
     es_conns_reap(w->conns);
 }
 
 /* Thousands may come at once. */
-static void test_refusals_are_told_seldom(void **state)
+static void test_refusals_are_logged_once_in_a_while(void **state)
 {
     world_t w;
 
@@ -125,7 +125,7 @@ static void test_refusals_are_told_seldom(void **state)
     refuse_at(&w, 2);
     refuse_at(&w, ES_LOG_LIMIT_PAUSE + 1);
     es_log_to(NULL);
-    assert_int_equal(told, 3);
+    assert_int_equal(nlogged, 3);
     assert_int_equal(levels[0], ES_LOG_ERR);
     assert_int_equal(levels[1], ES_LOG_DEBUG);
     assert_int_equal(levels[2], ES_LOG_ERR);
@@ -133,7 +133,7 @@ static void test_refusals_are_told_seldom(void **state)
 }
 
 /* @return what epoll tells of the socket, once it has got something to read */
-static int is_heard(world_t *w, int peer)
+static int is_reported(world_t *w, int peer)
 {
     struct epoll_event event;
 
@@ -142,7 +142,7 @@ static int is_heard(world_t *w, int peer)
 }
 
 /* The connection lives on elsewhere: here as a copy, else in another child. */
-static void test_gone_is_not_heard_of(void **state)
+static void test_dropped_is_not_reported(void **state)
 {
     es_conn_t *conn;
     int pair[2], copy, i;
@@ -154,16 +154,16 @@ static void test_gone_is_not_heard_of(void **state)
         world_open(&w);
         assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
         copy = dup(pair[0]);
-        conn = make_member(&w, pair[0]);
+        conn = make_conn(&w, pair[0]);
         es_conns_add(w.conns, conn, &w.own, 0);
-        assert_int_equal(is_heard(&w, pair[1]), 1);
+        assert_int_equal(is_reported(&w, pair[1]), 1);
         if (i == 1) {
             assert_true(es_conns_detach(w.conns, conn));
         }
         es_conns_drop(w.conns, conn);
         es_conns_reap(w.conns);
         assert_int_equal(es_conns_count(w.conns), 0);
-        assert_int_equal(is_heard(&w, pair[1]), 0);
+        assert_int_equal(is_reported(&w, pair[1]), 0);
         close(copy);
         close(pair[1]);
         world_close(&w);
@@ -171,7 +171,7 @@ static void test_gone_is_not_heard_of(void **state)
 }
 
 /* It has got its end: no other child has anything to tell it. */
-static void test_ended_does_not_part(void **state)
+static void test_ended_is_not_handed_over(void **state)
 {
     es_conn_t *conn;
     int pair[2];
@@ -180,7 +180,7 @@ static void test_ended_does_not_part(void **state)
     (void)state;
     world_open(&w);
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
-    conn = make_member(&w, pair[0]);
+    conn = make_conn(&w, pair[0]);
     es_conns_add(w.conns, conn, &w.own, 0);
     es_conns_end(w.conns, conn, 0);
     while (es_conns_run(w.conns, 10, 0)) {
@@ -195,9 +195,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_refused_by_epoll),
-        cmocka_unit_test(test_gone_is_not_heard_of),
-        cmocka_unit_test(test_ended_does_not_part),
-        cmocka_unit_test(test_refusals_are_told_seldom),
+        cmocka_unit_test(test_dropped_is_not_reported),
+        cmocka_unit_test(test_ended_is_not_handed_over),
+        cmocka_unit_test(test_refusals_are_logged_once_in_a_while),
     };
     int failed;
 

@@ -14,7 +14,7 @@
 #include "deliver/handover.h"
 #include "deliver/handover_msg.h"
 
-#define PLACE 1
+#define CHILD 1
 #define RING 65536
 #define SECOND APR_USEC_PER_SEC
 
@@ -48,7 +48,7 @@ static void world_open(world_t *w)
     params.conns = w->conns;
     params.hubs = &w->own;
     params.nhubs = 1;
-    params.child = PLACE;
+    params.child = CHILD;
     params.send_fd = -1;
     params.receive_fd = w->msg[1];
     w->handover = es_handover_create(&params);
@@ -150,7 +150,7 @@ static void test_same_segment(void **state)
     world_close(&w);
 }
 
-static void test_overtaken_in_the_boat(void **state)
+static void test_overtaken_on_the_way(void **state)
 {
     world_t w;
 
@@ -171,7 +171,7 @@ static void test_another_segment(void **state)
     (void)state;
     world_open(&w);
     hub_say(&w.hub, "a", "seen");
-    w.handed.known = w.hub.appended.last_id;
+    w.handed.seen_id = w.hub.appended.last_id;
     hub_say(&w.hub, "a", "new");
     from_elsewhere(&w, (es_pos_t)1 << 40);
     assert_null(strstr(cross(&w), "seen"));
@@ -189,7 +189,7 @@ static void test_old_close(void **state)
     (void)state;
     world_open(&w);
     hub_say(&w.hub, "a", "seen");
-    w.handed.known = w.hub.appended.last_id;
+    w.handed.seen_id = w.hub.appended.last_id;
     hub_say(&w.hub, "a", "missed");
     hub_shut(&w.hub, "a");
     hub_say(&w.hub, "a", "again");
@@ -208,7 +208,7 @@ static void test_new_close(void **state)
     (void)state;
     world_open(&w);
     hub_say(&w.hub, "a", "seen");
-    w.handed.known = w.hub.appended.last_id;
+    w.handed.seen_id = w.hub.appended.last_id;
     hub_say(&w.hub, "a", "missed");
     roll(&w);
     hub_shut(&w.hub, "a");
@@ -221,7 +221,7 @@ static void test_new_close(void **state)
 
 /* Its slot may have been another channel's meanwhile: what the slot says of
  * evictions is of no use, though nothing of the channel was evicted. */
-static void test_unknown_channel_in_the_boat(void **state)
+static void test_unknown_channel_on_the_way(void **state)
 {
     world_t w;
 
@@ -247,7 +247,7 @@ static void test_from_the_future(void **state)
 }
 
 /* Of a hub that is no more, or one that has no slot for it: closed. */
-static void test_cannot_land(void **state)
+static void test_cannot_be_taken_over(void **state)
 {
     es_handover_msg_t *msg;
     es_slice_t none;
@@ -290,7 +290,7 @@ static es_handed_t leave(world_t *w, es_handover_msg_t *msg)
     params.conns = w->conns;
     params.hubs = &w->own;
     params.nhubs = 1;
-    params.child = PLACE;
+    params.child = CHILD;
     params.send_fd = w->msg[0];
     params.receive_fd = -1;
     handover = es_handover_create(&params);
@@ -306,7 +306,7 @@ static es_handed_t leave(world_t *w, es_handover_msg_t *msg)
 
 /* By its id it is found again in another segment: what it has not been sent
  * is not of what it knows. */
-static void test_leaves_with_what_it_knows(void **state)
+static void test_sends_the_id_it_has_seen(void **state)
 {
     es_handover_msg_t *msg = es_handover_msg_create();
     es_handed_t handed;
@@ -331,13 +331,13 @@ static void test_leaves_with_what_it_knows(void **state)
     assert_false(handed.is_counted);
     assert_int_equal(es_store_look(w.hub.store, pos, &record), APR_SUCCESS);
     known = es_id_before(&record.id);
-    assert_int_equal(es_id_compare(&handed.known, &known), 0);
-    assert_true(es_id_compare(&handed.known, &present.id) >= 0);
+    assert_int_equal(es_id_compare(&handed.seen_id, &known), 0);
+    assert_true(es_id_compare(&handed.seen_id, &present.id) >= 0);
     es_handover_msg_destroy(msg);
     world_close(&w);
 }
 
-static void test_leaves_at_the_present(void **state)
+static void test_sends_the_present_id(void **state)
 {
     es_handover_msg_t *msg = es_handover_msg_create();
     es_handed_t handed;
@@ -352,13 +352,13 @@ static void test_leaves_at_the_present(void **state)
     assert_int_equal(es_store_present(w.hub.store, &present), 0);
     handed = leave(&w, msg);
     assert_int_equal(handed.state.cursor, present.pos);
-    assert_int_equal(es_id_compare(&handed.known, &present.id), 0);
+    assert_int_equal(es_id_compare(&handed.seen_id, &present.id), 0);
     es_handover_msg_destroy(msg);
     world_close(&w);
 }
 
 /* The boat is not to be had: it stays a client, and may leave later. */
-static void test_stays_when_it_cannot_leave(void **state)
+static void test_stays_when_it_cannot_be_sent(void **state)
 {
     es_handover_msg_t *msg = es_handover_msg_create();
     es_handover_params_t params = {0};
@@ -384,7 +384,7 @@ static void test_stays_when_it_cannot_leave(void **state)
 }
 
 /* One that no limit counts is not counted by the next child either. */
-static void test_census(void **state)
+static void test_client_count(void **state)
 {
     int counted;
 
@@ -400,7 +400,7 @@ static void test_census(void **state)
         params.conns = w.conns;
         params.hubs = &w.own;
         params.nhubs = 1;
-        params.child = PLACE;
+        params.child = CHILD;
         params.send_fd = -1;
         params.receive_fd = w.msg[1];
         params.client_count = client_count;
@@ -411,9 +411,9 @@ static void test_census(void **state)
         w.handed.state.cursor = es_store_head(w.hub.store);
         cross(&w);
         assert_false(is_ended(&w));
-        assert_int_equal(es_client_count_total(client_count, PLACE), counted);
+        assert_int_equal(es_client_count_total(client_count, CHILD), counted);
         world_close(&w);
-        assert_int_equal(es_client_count_total(client_count, PLACE), 0);
+        assert_int_equal(es_client_count_total(client_count, CHILD), 0);
         free(mem);
     }
 }
@@ -433,7 +433,7 @@ static void test_above_the_limit(void **state)
     params.conns = w.conns;
     params.hubs = &w.own;
     params.nhubs = 1;
-    params.child = PLACE;
+    params.child = CHILD;
     params.send_fd = -1;
     params.receive_fd = w.msg[1];
     params.client_count = es_client_count_attach(mem, 2, w.hub.pool);
@@ -441,7 +441,7 @@ static void test_above_the_limit(void **state)
     params.drain_ms = 1000000000;
     es_handover_destroy(w.handover);
     w.handover = es_handover_create(&params);
-    es_client_count_enter(params.client_count, PLACE, 1, &none, &counted);
+    es_client_count_enter(params.client_count, CHILD, 1, &none, &counted);
     w.handed.is_counted = 1;
     w.handed.state.cursor = es_store_head(w.hub.store);
     retry = strstr(cross(&w), "retry: ");
@@ -473,7 +473,7 @@ static es_counted_t enter(listener_t *w)
     es_counted_t counted;
 
     assert_int_equal(
-        es_client_count_enter(w->client_count, PLACE, 1, &none, &counted),
+        es_client_count_enter(w->client_count, CHILD, 1, &none, &counted),
         ES_CLIENT_COUNT_OK);
     return counted;
 }
@@ -501,7 +501,7 @@ static void listener_open(listener_t *w, apr_uint32_t clients_max)
     params.conns = w->conns;
     params.hubs = &w->own;
     params.nhubs = 1;
-    params.child = PLACE;
+    params.child = CHILD;
     params.epoll_fd = w->epoll_fd;
     params.send_fd = -1;
     params.receive_fd = w->msg[1];
@@ -585,21 +585,21 @@ static void test_little_room(void **state)
 /* No room at all: it is for others, until somebody has gone. */
 static void test_no_room(void **state)
 {
-    es_counted_t tickets[ES_HANDOVER_MSG_CLIENTS + 1];
+    es_counted_t counted[ES_HANDOVER_MSG_CLIENTS + 1];
     listener_t w;
     int i;
 
     (void)state;
     listener_open(&w, ES_HANDOVER_MSG_CLIENTS);
     for (i = 0; i <= ES_HANDOVER_MSG_CLIENTS; i++) {
-        tickets[i] = enter(&w);
+        counted[i] = enter(&w);
     }
     es_handover_on_event(w.handover, SECOND);
     es_handover_run(w.handover, 60 * SECOND);
     assert_int_equal(es_conns_count(w.conns), 0);
     assert_false(is_answered(&w));
     for (i = 0; i <= ES_HANDOVER_MSG_CLIENTS; i++) {
-        es_client_count_leave(&tickets[i]);
+        es_client_count_leave(&counted[i]);
     }
     es_handover_run(w.handover, 61 * SECOND);
     assert_true(is_answered(&w));
@@ -634,16 +634,16 @@ static void test_refused_by_epoll(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_unknown_channel_in_the_boat),
+        cmocka_unit_test(test_unknown_channel_on_the_way),
         cmocka_unit_test(test_from_the_future),
-        cmocka_unit_test(test_cannot_land),
-        cmocka_unit_test(test_stays_when_it_cannot_leave),
-        cmocka_unit_test(test_leaves_with_what_it_knows),
-        cmocka_unit_test(test_leaves_at_the_present),
-        cmocka_unit_test(test_census),
+        cmocka_unit_test(test_cannot_be_taken_over),
+        cmocka_unit_test(test_stays_when_it_cannot_be_sent),
+        cmocka_unit_test(test_sends_the_id_it_has_seen),
+        cmocka_unit_test(test_sends_the_present_id),
+        cmocka_unit_test(test_client_count),
         cmocka_unit_test(test_above_the_limit),
         cmocka_unit_test(test_same_segment),
-        cmocka_unit_test(test_overtaken_in_the_boat),
+        cmocka_unit_test(test_overtaken_on_the_way),
         cmocka_unit_test(test_another_segment),
         cmocka_unit_test(test_old_close),
         cmocka_unit_test(test_new_close),

@@ -17,16 +17,16 @@
 #include "deliver/sink_socket.h"
 
 #define SECOND APR_USEC_PER_SEC
-#define HEAD 8   /* bytes before the first seat */
-#define SEAT 128 /* of a seat without its names */
+#define HEAD 8     /* bytes before the first seat */
+#define CLIENT 128 /* of a seat without its names */
 
-static void open_boat(int *fds)
+static void open_pair(int *fds)
 {
     assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds),
                      0);
 }
 
-static void close_boat(const int *fds)
+static void close_pair(const int *fds)
 {
     close(fds[0]);
     close(fds[1]);
@@ -45,7 +45,7 @@ static int count_fds(void)
 
 /* ---- the message ------------------------------------------------------- */
 
-static es_handed_t passenger_of(int fd, const es_slice_t *names, int count)
+static es_handed_t handed_of(int fd, const es_slice_t *names, int count)
 {
     es_handed_t handed;
 
@@ -54,8 +54,8 @@ static es_handed_t passenger_of(int fd, const es_slice_t *names, int count)
     handed.epoch.ms = 77;
     handed.epoch.n = 1;
     handed.segment_id = ~APR_UINT64_C(1);
-    handed.known.ms = 78;
-    handed.known.n = 2;
+    handed.seen_id.ms = 78;
+    handed.seen_id.n = 2;
     handed.chunked = 1;
     handed.state.cursor = APR_UINT64_C(1) << 40;
     handed.state.skip = 12;
@@ -82,11 +82,11 @@ static void test_there_and_back(void **state)
     int fds[2], before, i;
 
     (void)state;
-    open_boat(fds);
+    open_pair(fds);
     before = count_fds();
     names[0] = es_slice_of("a");
     names[1] = es_slice_of("b\xc3\xa4");
-    sent = passenger_of(0, names, 2);
+    sent = handed_of(0, names, 2);
     assert_int_equal(es_handover_msg_receive(msg, fds[1]), APR_EAGAIN);
     for (i = 0; i < 3; i++) {
         assert_int_equal(es_handover_msg_add(msg, &sent), APR_SUCCESS);
@@ -105,7 +105,7 @@ static void test_there_and_back(void **state)
         assert_true(es_slice_is(got.names[1], "b\xc3\xa4"));
         assert_memory_equal(&got.epoch, &sent.epoch, sizeof(sent.epoch));
         assert_true(got.segment_id == sent.segment_id);
-        assert_memory_equal(&got.known, &sent.known, sizeof(sent.known));
+        assert_memory_equal(&got.seen_id, &sent.seen_id, sizeof(sent.seen_id));
         assert_int_equal(got.chunked, 1);
         assert_int_equal(got.state.cursor, sent.state.cursor);
         assert_int_equal(got.state.skip, 12);
@@ -122,24 +122,24 @@ static void test_there_and_back(void **state)
     }
     assert_int_equal(es_handover_msg_take(msg, &got), APR_EOF);
     assert_int_equal(count_fds(), before);
-    close_boat(fds);
+    close_pair(fds);
     es_handover_msg_destroy(msg);
 }
 
-static void test_seats_and_bytes(void **state)
+static void test_limits(void **state)
 {
     static char text[255];
     static es_slice_t names[ES_HANDOVER_MSG_NAMES + 1];
     es_handover_msg_t *msg = es_handover_msg_create();
     es_handed_t handed;
-    int i, most = (ES_HANDOVER_MSG_BYTES - HEAD - SEAT) / 256;
+    int i, most = (ES_HANDOVER_MSG_BYTES - HEAD - CLIENT) / 256;
 
     (void)state;
     memset(text, 'x', sizeof(text));
     for (i = 0; i <= ES_HANDOVER_MSG_NAMES; i++) {
         names[i] = es_slice(text, 1);
     }
-    handed = passenger_of(0, names, 1);
+    handed = handed_of(0, names, 1);
     for (i = 0; i < ES_HANDOVER_MSG_CLIENTS; i++) {
         assert_int_equal(es_handover_msg_add(msg, &handed), APR_SUCCESS);
     }
@@ -162,16 +162,16 @@ static void test_seats_and_bytes(void **state)
     es_handover_msg_destroy(msg);
 }
 
-static void test_full_boat(void **state)
+static void test_full_socket(void **state)
 {
     es_slice_t name = es_slice_of("a");
     es_handover_msg_t *msg = es_handover_msg_create();
-    es_handed_t handed = passenger_of(0, &name, 1);
+    es_handed_t handed = handed_of(0, &name, 1);
     apr_status_t rv = APR_SUCCESS;
     int fds[2], before, sent = 0, got = 0, i;
 
     (void)state;
-    open_boat(fds);
+    open_pair(fds);
     before = count_fds();
     while (rv == APR_SUCCESS) {
         es_handover_msg_begin(msg);
@@ -190,7 +190,7 @@ static void test_full_boat(void **state)
     assert_int_equal(got, sent);
     es_handover_msg_begin(msg);
     assert_int_equal(count_fds(), before);
-    close_boat(fds);
+    close_pair(fds);
     es_handover_msg_destroy(msg);
 }
 
@@ -231,7 +231,7 @@ static void send_raw(int fd, const char *bytes, apr_size_t len, int nfds)
 static apr_size_t good_bytes(int *fds, char *bytes)
 {
     es_slice_t name = es_slice_of("abc");
-    es_handed_t handed = passenger_of(0, &name, 1);
+    es_handed_t handed = handed_of(0, &name, 1);
     es_handover_msg_t *msg = es_handover_msg_create();
     ssize_t n;
 
@@ -239,7 +239,7 @@ static apr_size_t good_bytes(int *fds, char *bytes)
     assert_int_equal(es_handover_msg_add(msg, &handed), APR_SUCCESS);
     assert_int_equal(es_handover_msg_send(msg, fds[0]), APR_SUCCESS);
     n = recv(fds[1], bytes, ES_HANDOVER_MSG_BYTES, 0);
-    assert_int_equal(n, HEAD + 2 * (SEAT + 4));
+    assert_int_equal(n, HEAD + 2 * (CLIENT + 4));
     es_handover_msg_destroy(msg);
     return (apr_size_t)n;
 }
@@ -276,7 +276,7 @@ static void test_hostile_messages(void **state)
     int fds[2], before;
 
     (void)state;
-    open_boat(fds);
+    open_pair(fds);
     before = count_fds();
     len = good_bytes(fds, bytes);
     send_raw(fds[0], bytes, len, 2);
@@ -293,9 +293,9 @@ static void test_hostile_messages(void **state)
     /* cut anywhere */
     for (cut = 1; cut < len; cut++) {
         send_raw(fds[0], bytes, cut, 2);
-        assert_int_equal(take_all(msg, fds[1]), cut < HEAD              ? -1
-                                                : cut < HEAD + SEAT + 4 ? 0
-                                                                        : 1);
+        assert_int_equal(take_all(msg, fds[1]), cut < HEAD                ? -1
+                                                : cut < HEAD + CLIENT + 4 ? 0
+                                                                          : 1);
     }
     /* each byte another one: whatever it makes of it, it is in bounds */
     for (at = 0; at < len; at++) {
@@ -313,7 +313,7 @@ static void test_hostile_messages(void **state)
     send_raw(fds[0], bad, len, 2);
     assert_int_equal(take_all(msg, fds[1]), -1);
     memcpy(bad, bytes, len);
-    bad[HEAD + SEAT] = (char)255;
+    bad[HEAD + CLIENT] = (char)255;
     send_raw(fds[0], bad, len, 2);
     assert_int_equal(take_all(msg, fds[1]), 0);
     /* of another build */
@@ -338,7 +338,7 @@ static void test_hostile_messages(void **state)
 
 typedef struct world_t {
     hub_t hub;
-    void *board_mem;
+    void *children_mem;
     int wakes[2];
     int msg[2];
     int running; /* generation of the server */
@@ -375,7 +375,7 @@ static void start_child(world_t *w, int i)
 }
 
 /* A child goes, as httpd's would. */
-static void part_child(world_t *w, int i)
+static void end_child(world_t *w, int i)
 {
     if (w->child[i] != NULL) {
         assert_int_equal(es_delivery_join(w->child[i], 8 * SECOND),
@@ -396,11 +396,12 @@ static void world_open(world_t *w, apr_uint64_t ring_bytes)
     for (i = 0; i < 2; i++) {
         w->wakes[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     }
-    open_boat(w->msg);
-    assert_int_equal(posix_memalign(&w->board_mem, 64, es_children_size(2)), 0);
-    memset(w->board_mem, 0, es_children_size(2));
-    es_children_format(w->board_mem, 2);
-    assert_int_equal(es_children_attach(&w->children, w->board_mem,
+    open_pair(w->msg);
+    assert_int_equal(posix_memalign(&w->children_mem, 64, es_children_size(2)),
+                     0);
+    memset(w->children_mem, 0, es_children_size(2));
+    es_children_format(w->children_mem, 2);
+    assert_int_equal(es_children_attach(&w->children, w->children_mem,
                                         es_children_size(2), 2, w->wakes,
                                         w->pool),
                      APR_SUCCESS);
@@ -414,7 +415,7 @@ static void world_close(world_t *w)
     for (i = 0; i < 2; i++) {
         if (w->child[i] != NULL) {
             es_delivery_stop(w->child[i]);
-            part_child(w, i);
+            end_child(w, i);
         }
     }
     apr_pool_destroy(w->pool);
@@ -422,7 +423,7 @@ static void world_close(world_t *w)
         close(w->wakes[i]);
         close(w->msg[i]);
     }
-    free(w->board_mem);
+    free(w->children_mem);
     hub_close(&w->hub);
 }
 
@@ -555,7 +556,7 @@ static void test_hand_over(void **state)
     assert_true(clients_become(w.child[1], 301));
     say(&w, "a", "late");
     assert_true(sees(&both, "late"));
-    part_child(&w, 0);
+    end_child(&w, 0);
     for (i = 0; i < 300; i++) {
         peer_close(&peers[i]);
     }
@@ -583,7 +584,7 @@ static void test_half_written(void **state)
     apr_sleep(SECOND / 10);
     start_child(&w, 1);
     es_delivery_leave(w.child[0], ES_STOP_GRACEFUL);
-    part_child(&w, 0);
+    end_child(&w, 0);
     say(&w, "a", "the end");
     assert_true(sees(&peer, "the end"));
     assert_int_equal(unchunk(peer.got, &peer.len), 0);
@@ -611,7 +612,7 @@ static void overtake(int in_frame)
     }
     w.running++;
     es_delivery_leave(w.child[0], ES_STOP_NOW); /* a restart */
-    part_child(&w, 0);
+    end_child(&w, 0);
     say(&w, "a", "missed");
     for (i = 0; i < 10; i++) {
         say(&w, "b", text);
@@ -631,7 +632,7 @@ static void overtake(int in_frame)
     world_close(&w);
 }
 
-static void test_overtaken_in_the_boat(void **state)
+static void test_overtaken_on_the_way(void **state)
 {
     (void)state;
     overtake(0);
@@ -657,7 +658,7 @@ static void test_restart_and_quiet(void **state)
     assert_true(sees(&busy, "before"));
     w.running++;
     es_delivery_leave(w.child[0], ES_STOP_NOW);
-    part_child(&w, 0);
+    end_child(&w, 0);
     say(&w, "a", "meanwhile");
     start_child(&w, 0);
     assert_true(clients_become(w.child[0], 2));
@@ -691,7 +692,7 @@ static void test_last_one(void **state)
     es_children_stops(w.children, 2);
     assert_true(sees(&peer, NULL));
     assert_int_equal(unchunk(peer.got, &peer.len), 1);
-    part_child(&w, 0);
+    end_child(&w, 0);
     peer_close(&peer);
     world_close(&w);
 }
@@ -750,12 +751,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_there_and_back),
-        cmocka_unit_test(test_seats_and_bytes),
-        cmocka_unit_test(test_full_boat),
+        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_full_socket),
         cmocka_unit_test(test_hostile_messages),
         cmocka_unit_test(test_hand_over),
         cmocka_unit_test(test_half_written),
-        cmocka_unit_test(test_overtaken_in_the_boat),
+        cmocka_unit_test(test_overtaken_on_the_way),
         cmocka_unit_test(test_restart_and_quiet),
         cmocka_unit_test(test_last_one),
         cmocka_unit_test(test_ends),

@@ -16,7 +16,7 @@
 
 typedef struct world_t {
     hub_t hub;
-    void *board_mem;
+    void *children_mem;
     int wake;
     es_delivery_params_t params;
     apr_pool_t *pool;
@@ -28,9 +28,10 @@ static void world_open(world_t *w)
     hub_open(&w->hub, 65536);
     apr_pool_create(&w->pool, NULL);
     w->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    assert_int_equal(posix_memalign(&w->board_mem, 64, es_children_size(1)), 0);
-    es_children_format(w->board_mem, 1);
-    assert_int_equal(es_children_attach(&w->params.children, w->board_mem,
+    assert_int_equal(posix_memalign(&w->children_mem, 64, es_children_size(1)),
+                     0);
+    es_children_format(w->children_mem, 1);
+    assert_int_equal(es_children_attach(&w->params.children, w->children_mem,
                                         es_children_size(1), 1, &w->wake,
                                         w->pool),
                      APR_SUCCESS);
@@ -43,7 +44,7 @@ static void world_close(world_t *w)
 {
     apr_pool_destroy(w->pool);
     close(w->wake);
-    free(w->board_mem);
+    free(w->children_mem);
     hub_close(&w->hub);
 }
 

@@ -8,7 +8,7 @@
 #include "deliver/progress.h"
 #include "deliver/watch_priv.h"
 
-#define PLACE 1
+#define CHILD 1
 #define SECOND APR_USEC_PER_SEC
 #define NOW (100 * SECOND)
 
@@ -54,7 +54,7 @@ static void join(world_t *w)
     es_client_t *client;
 
     params.store = w->hub.store;
-    params.child = PLACE;
+    params.child = CHILD;
     params.nslots = hub_subscribe(&w->hub, "a", slots, &params.pos);
     params.slots = slots;
     fake_init(&w->fake, 0);
@@ -82,8 +82,8 @@ static void take(world_t *w, apr_size_t bytes, apr_time_t now)
 
 static es_pos_t reported(world_t *w, apr_time_t now)
 {
-    es_progress_report(&w->own, PLACE, now);
-    return es_flow_control_reported(w->hub.store, PLACE);
+    es_progress_report(&w->own, CHILD, now);
+    return es_flow_control_reported(w->hub.store, CHILD);
 }
 
 static void without_clients_nobody_is_to_be_waited_for(void **state)
@@ -105,7 +105,7 @@ static void clients_that_are_current_are_where_the_hub_is(void **state)
     is_now(w, ES_CONN_CURRENT);
     w->own.pos = hub_say(&w->hub, "a", "one");
     assert_int_equal(reported(w, NOW), w->own.pos);
-    assert_false(es_progress_report(&w->own, PLACE, NOW));
+    assert_false(es_progress_report(&w->own, CHILD, NOW));
 }
 
 static void one_that_is_ready_is_where_it_stands(void **state)
@@ -118,7 +118,7 @@ static void one_that_is_ready_is_where_it_stands(void **state)
     w->own.pos = hub_say(&w->hub, "a", "one");
     is_now(w, ES_CONN_READY);
     assert_int_equal(reported(w, NOW), stands);
-    assert_true(es_progress_report(&w->own, PLACE, NOW));
+    assert_true(es_progress_report(&w->own, CHILD, NOW));
     is_now(w, ES_CONN_CURRENT);
     assert_int_equal(reported(w, NOW + SECOND / 10), w->own.pos);
 }
@@ -135,7 +135,7 @@ static void one_that_is_blocked_counts_for_a_second(void **state)
     take(w, 3, NOW);
     assert_int_equal(reported(w, NOW + SECOND / 2), stands);
     assert_int_equal(reported(w, NOW + SECOND), w->own.pos);
-    assert_false(es_progress_report(&w->own, PLACE, NOW + SECOND));
+    assert_false(es_progress_report(&w->own, CHILD, NOW + SECOND));
     /* it is stepped and takes nothing */
     take(w, 0, NOW + 2 * SECOND);
     assert_int_equal(reported(w, NOW + 2 * SECOND), w->own.pos);
@@ -158,7 +158,7 @@ static void one_that_reads_now_and_then_does_not_count(void **state)
     assert_int_equal(reported(w, NOW + 3 * SECOND), stands);
     take(w, 0, NOW + 3 * SECOND + 1);
     assert_int_equal(reported(w, NOW + 4 * SECOND - 2), stands);
-    assert_int_equal(reported(w, NOW + 4 * SECOND + ES_PROGRESS_LOOK),
+    assert_int_equal(reported(w, NOW + 4 * SECOND + ES_PROGRESS_INTERVAL),
                      w->own.pos);
 }
 
@@ -185,7 +185,7 @@ static void looks_are_not_too_frequent(void **state)
     assert_int_equal(reported(w, NOW), stands);
     is_now(w, ES_CONN_CURRENT);
     assert_int_equal(reported(w, NOW + 1), stands);
-    assert_int_equal(reported(w, NOW + ES_PROGRESS_LOOK), w->own.pos);
+    assert_int_equal(reported(w, NOW + ES_PROGRESS_INTERVAL), w->own.pos);
 }
 
 static void held_clients_count_as_long_as_they_are_stepped(void **state)
@@ -203,13 +203,13 @@ static void held_clients_count_as_long_as_they_are_stepped(void **state)
     es_watch_stands(watch, stands, NOW + SECOND);
     assert_int_equal(reported(w, NOW + SECOND), stands);
     assert_int_equal(reported(w, NOW + 2 * SECOND - 1), stands);
-    assert_int_equal(reported(w, NOW + 2 * SECOND + ES_PROGRESS_LOOK),
+    assert_int_equal(reported(w, NOW + 2 * SECOND + ES_PROGRESS_INTERVAL),
                      w->own.pos);
     es_watch_stands(watch, stands, NOW + 3 * SECOND);
     assert_int_equal(reported(w, NOW + 3 * SECOND), stands);
     es_watch_stands(watch, 0, NOW + 3 * SECOND);
     assert_int_equal(reported(w, NOW + 4 * SECOND - 1), w->own.pos);
-    es_store_unsubscribe(w->hub.store, PLACE, slots, nslots);
+    es_store_unsubscribe(w->hub.store, CHILD, slots, nslots);
     es_watch_destroy(watch);
 }
 
@@ -220,8 +220,8 @@ static void the_end_is_told(void **state)
     join(w);
     is_now(w, ES_CONN_READY);
     assert_int_not_equal(reported(w, NOW), 0);
-    es_progress_end(&w->own, PLACE);
-    assert_int_equal(es_flow_control_reported(w->hub.store, PLACE), 0);
+    es_progress_end(&w->own, CHILD);
+    assert_int_equal(es_flow_control_reported(w->hub.store, CHILD), 0);
 }
 
 #define UNIT(name) \

@@ -17,7 +17,7 @@ static int on_wants(void *baton, es_slot_t slot)
 }
 
 /* All bytes of a wire, as a string to be freed. */
-static char *flat(const es_wire_t *wire)
+static char *flat(const es_round_frames_t *wire)
 {
     char *text = malloc(wire->total + 1);
     apr_size_t len = 0;
@@ -32,13 +32,14 @@ static char *flat(const es_wire_t *wire)
     return text;
 }
 
-static const es_wire_t *wire_of(es_round_t *round, es_slot_t slot, int chunked)
+static const es_round_frames_t *wire_of(es_round_t *round, es_slot_t slot,
+                                        int chunked)
 {
     int i;
 
     for (i = 0; i < es_round_count(round); i++) {
         if (es_round_slot(round, i) == slot) {
-            return es_round_wire(round, i, chunked);
+            return es_round_frames(round, i, chunked);
         }
     }
     return NULL;
@@ -61,7 +62,7 @@ static void test_wires(void **state)
 {
     es_slot_t slots[4], wanted[3];
     es_round_t *round = es_round_create(64 * 1024);
-    const es_wire_t *wire;
+    const es_round_frames_t *wire;
     es_pos_t start;
     char *text;
     apr_size_t len;
@@ -105,7 +106,7 @@ static void test_merge(void **state)
 {
     es_slot_t slots[4], other[2] = {200, 0};
     es_round_t *round = es_round_create(64 * 1024);
-    const es_wire_t *wire;
+    const es_round_frames_t *wire;
     es_pos_t start;
     char *text, *at;
     apr_size_t len;
@@ -170,14 +171,14 @@ static void test_what_does_not_fit_waits(void **state)
     assert_int_equal(
         es_round_take(round, hub.store, start, head, on_wants, slots),
         APR_SUCCESS);
-    assert_true(es_round_wire(round, 0, 0)->total < 2000);
-    assert_true(es_round_wire(round, 0, 0)->total > 1800);
+    assert_true(es_round_frames(round, 0, 0)->total < 2000);
+    assert_true(es_round_frames(round, 0, 0)->total > 1800);
     start = es_round_end(round);
     es_round_take(round, hub.store, start, head, on_wants, slots);
-    assert_true(es_round_wire(round, 0, 0)->total < 1000);
+    assert_true(es_round_frames(round, 0, 0)->total < 1000);
     start = es_round_end(round);
     es_round_take(round, hub.store, start, head, on_wants, slots);
-    assert_true(es_round_wire(round, 0, 0)->total > 5000);
+    assert_true(es_round_frames(round, 0, 0)->total > 5000);
     start = es_round_end(round);
     es_round_take(round, hub.store, start, head, on_wants, slots);
     assert_true(es_round_end(round) == head);
@@ -208,7 +209,7 @@ static void test_many_records(void **state)
             APR_SUCCESS);
         assert_true(es_round_end(round) > start);
         start = es_round_end(round);
-        text = flat(es_round_wire(round, 0, 0));
+        text = flat(es_round_frames(round, 0, 0));
         for (at = strstr(text, "data: x\n"); at; total++) {
             at = strstr(at + 1, "data: x\n");
         }
@@ -318,7 +319,7 @@ static void test_large_record_behind_many_closes(void **state)
         es_round_take(round, hub.store, end, head, on_wants_all, NULL),
         APR_SUCCESS);
     assert_int_equal(es_round_count(round), 1);
-    assert_true(es_round_wire(round, 0, 0)->total > 5000);
+    assert_true(es_round_frames(round, 0, 0)->total > 5000);
     free(data);
     es_round_destroy(round);
     hub_close(&hub);
@@ -367,7 +368,7 @@ static void test_many_channels(void **state)
             APR_SUCCESS);
         head = es_round_end(round);
         assert_int_equal(es_round_count(round), ES_EVENT_CHANNELS_MAX);
-        text = flat(es_round_wire(round, 0, 0));
+        text = flat(es_round_frames(round, 0, 0));
         for (at = strstr(text, "data: x\n"); at; total++) {
             at = strstr(at + 1, "data: x\n");
         }

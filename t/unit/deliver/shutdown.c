@@ -15,18 +15,18 @@
 #include "deliver/shutdown.h"
 #include "deliver/sink_socket.h"
 
-#define PLACE 1
+#define CHILD 1
 #define MS 1000
 #define SECOND APR_USEC_PER_SEC
 
 /* ---- who takes the clients over ---------------------------------------- */
 
-#define PLACES 3
+#define CHILDREN 3
 
 static apr_pool_t *pool;
 static void *mem;
 static es_children_t *children;
-static int wake[PLACES] = {-1, -1, -1};
+static int wake[CHILDREN] = {-1, -1, -1};
 static int running;
 
 /* This child is at place 1, of generation 5. */
@@ -36,12 +36,12 @@ static es_shutdown_server_t server_open(void)
 
     running = 5;
     apr_pool_create(&pool, NULL);
-    assert_int_equal(posix_memalign(&mem, 64, es_children_size(PLACES)), 0);
-    memset(mem, 0, es_children_size(PLACES));
-    es_children_format(mem, PLACES);
+    assert_int_equal(posix_memalign(&mem, 64, es_children_size(CHILDREN)), 0);
+    memset(mem, 0, es_children_size(CHILDREN));
+    es_children_format(mem, CHILDREN);
     assert_int_equal(es_children_attach(&children, mem,
-                                        es_children_size(PLACES), PLACES, wake,
-                                        pool),
+                                        es_children_size(CHILDREN), CHILDREN,
+                                        wake, pool),
                      APR_SUCCESS);
     es_children_open(children, 5, 1);
     assert_int_equal(es_children_claim(children, 5, 100), 1);
@@ -142,7 +142,7 @@ static void test_restart(void **state)
 }
 
 /* A configuration without the module was in between. */
-static void test_another_boat(void **state)
+static void test_another_socket_pair(void **state)
 {
     es_shutdown_server_t server = server_open();
 
@@ -191,7 +191,7 @@ static void add_client(world_t *w, int fd)
     es_client_t *client;
 
     params.store = w->hub.store;
-    params.child = PLACE;
+    params.child = CHILD;
     params.nslots = hub_subscribe(&w->hub, "a", slots, &params.pos);
     params.slots = slots;
     client = es_client_create(&params, es_sink_socket_create(fd, 1, 0), 0);
@@ -210,7 +210,7 @@ static void make_shutdown(world_t *w, apr_int64_t drain_ms)
                      APR_SUCCESS);
     w->shutdown.children = children;
     w->shutdown.server.children = children;
-    w->shutdown.server.child = PLACE;
+    w->shutdown.server.child = CHILD;
     w->shutdown.server.running = &w->running;
     w->shutdown.server.generation = 1;
     w->running = 1;
@@ -235,7 +235,7 @@ static void world_open(world_t *w, apr_int64_t drain_ms)
     params.conns = w->conns;
     params.hubs = &w->own;
     params.nhubs = 1;
-    params.child = PLACE;
+    params.child = CHILD;
     params.send_fd = -1;
     params.receive_fd = -1;
     w->handover = es_handover_create(&params);
@@ -279,7 +279,7 @@ static void waits(es_stop_t stop, int running, apr_int64_t drain_ms,
     assert_int_equal(turn(&w, begun - MS), 1);
     w.running = running;
     w.orders.stop = (int)stop;
-    w.orders.part = 1;
+    w.orders.finish = 1;
     assert_int_equal(turn(&w, begun), 1);
     assert_true(recv(w.peer, end, sizeof(end) - 1, MSG_DONTWAIT) > 0);
     assert_non_null(strstr(end, "retry: "));
@@ -322,7 +322,7 @@ int main(void)
         cmocka_unit_test(test_nobody_else),
         cmocka_unit_test(test_another_child),
         cmocka_unit_test(test_restart),
-        cmocka_unit_test(test_another_boat),
+        cmocka_unit_test(test_another_socket_pair),
         cmocka_unit_test(test_stop_within_drain),
         cmocka_unit_test(test_graceful),
     };
