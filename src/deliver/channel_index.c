@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A hash table with open addressing, keyed by slot, at most half full. An
- * entry with one link holds it itself; from the second on there is an array.
- * A removed entry is closed up by moving the ones behind it, so that there
+ * entry with one link points to it directly; from the second link on it has an
+ * array. When an entry is removed, later entries are moved up, so that there
  * are no tombstones however long the child lives.
  */
 #include "deliver/channel_index.h"
@@ -14,7 +14,7 @@
 typedef struct entry_t {
     es_slot_t slot;        /* 0 = free */
     apr_uint32_t count;    /* links, 1 or more unless free */
-    apr_uint32_t capacity; /* of many; 0 = the link stands in one */
+    apr_uint32_t capacity; /* of many; 0 = one is used */
     union {
         es_channel_link_t *one;
         es_channel_link_t **many;
@@ -59,13 +59,13 @@ void es_channel_index_destroy(es_channel_index_t *index)
     free(index);
 }
 
-/* Slots are given out in order, so neighbours need to be spread. */
+/* Slots are assigned in order: the factor spreads neighbours. */
 static apr_uint32_t home_of(const es_channel_index_t *index, es_slot_t slot)
 {
     return (slot * 2654435761u >> 7) & (index->size - 1);
 }
 
-/* The entry of slot, or the free one where it would stand. */
+/* The entry of a slot, or the free entry where it belongs. */
 static entry_t *entry_at(const es_channel_index_t *index, es_slot_t slot)
 {
     apr_uint32_t i = home_of(index, slot);
@@ -76,6 +76,7 @@ static entry_t *entry_at(const es_channel_index_t *index, es_slot_t slot)
     return &index->entries[i];
 }
 
+/* Make room for one more entry. */
 static apr_status_t grow_table(es_channel_index_t *index)
 {
     entry_t *old = index->entries;
@@ -101,7 +102,7 @@ static apr_status_t grow_table(es_channel_index_t *index)
     return APR_SUCCESS;
 }
 
-/* Make sure that one more link fits into the entry. */
+/* Make room for one more link of an entry. */
 static apr_status_t grow_list(entry_t *entry)
 {
     es_channel_link_t **many;
@@ -165,7 +166,7 @@ apr_status_t es_channel_index_add_all(es_channel_index_t *index,
     return rv;
 }
 
-/* Free an entry, and move up those that passed over it to find a place. */
+/* Free an entry, and move up those that were displaced past it. */
 static void free_entry(es_channel_index_t *index, entry_t *entry)
 {
     apr_uint32_t mask = index->size - 1;
@@ -227,7 +228,7 @@ es_channel_list_t es_channel_index_list(const es_channel_index_t *index,
     const entry_t *entry;
 
     if (slot == 0) {
-        return list; /* would match the free entries */
+        return list; /* it would match free entries */
     }
     entry = entry_at(index, slot);
     if (entry->slot == slot) {

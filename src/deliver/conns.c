@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A round writes to a member without moving it or its timer: a timer that
- * fires too early, as something was written since it was set, is set again.
- * It is set earlier only when a member becomes blocked or lingers.
+ * A round writes to a conn without changing its list or its timer. So a timer
+ * may fire too early, because something was written after it had been set; it
+ * is then set again. A timer is set to an earlier time only when its conn
+ * becomes BLOCKED or LINGER.
  *
- * A member's descriptor leaves the epoll set before it is closed, since the
- * open file description may live on in another process or thread, and epoll
- * would go on telling of it.
+ * A socket is taken out of the epoll set before it is closed: its open file
+ * description may stay open in another process or thread, and epoll would
+ * continue to report it.
  */
 #include "deliver/conns.h"
 
@@ -29,7 +30,7 @@ struct es_conns_t {
     es_list_t ready;    /* READY */
     es_list_t dead;     /* DEAD */
     es_timer_wheel_t wheel;
-    apr_time_t logged; /* of es_log_limit_level: clients not taken up */
+    apr_time_t logged; /* of es_log_limit_level: clients that cannot be added */
     char scratch[ES_CLIENT_SCRATCH_MIN];
 };
 
@@ -101,7 +102,7 @@ es_conns_t *es_conns_create(int epoll_fd, apr_time_t now)
 
 apr_uint32_t es_conns_count(const es_conns_t *conns)
 {
-    /* relaxed: a figure to show, nothing hangs on it */
+    /* relaxed: for display, no other memory depends on it */
     return __atomic_load_n(&conns->count, __ATOMIC_RELAXED);
 }
 
@@ -129,11 +130,11 @@ static void set_state(es_conns_t *conns, es_conn_t *conn, es_conn_state_t state)
     es_progress_update(conn);
 }
 
-/* It will be stepped. */
+/* es_conns_run is to step it. */
 static void make_ready(es_conns_t *conns, es_conn_t *conn)
 {
     if (conn->state == ES_CONN_CURRENT) {
-        /* It does not know itself how far it has come. */
+        /* Rounds that did not concern it left its cursor behind. */
         es_client_seek(conn->client, conn->hub->pos);
     }
     if (conn->state != ES_CONN_READY) {
@@ -159,7 +160,7 @@ static apr_status_t poll_for(es_conns_t *conns, es_conn_t *conn, int operation)
     return APR_SUCCESS;
 }
 
-/* Be told when the socket is writable, or no more. */
+/* Ask epoll for EPOLLOUT, or no longer. */
 static void set_wants_out(es_conns_t *conns, es_conn_t *conn, int wants)
 {
     if (conn->wants_out == wants) {
@@ -167,11 +168,11 @@ static void set_wants_out(es_conns_t *conns, es_conn_t *conn, int wants)
     }
     conn->wants_out = (unsigned char)wants;
     if (poll_for(conns, conn, EPOLL_CTL_MOD) != APR_SUCCESS) {
-        es_conns_drop(conns, conn); /* it would never be heard of again */
+        es_conns_drop(conns, conn); /* epoll would never report it again */
     }
 }
 
-/* See to it that the timer does not fire later than due. */
+/* Make the timer fire at due or earlier; 0 = no timer is needed. */
 static void set_timer(es_conns_t *conns, es_conn_t *conn, apr_time_t due)
 {
     if (due != 0 &&
@@ -188,7 +189,7 @@ static void linger(es_conns_t *conns, es_conn_t *conn, apr_time_t now)
     set_wants_out(conns, conn, 0);
 }
 
-/* A step or an offer came to this. */
+/* Change to the state that follows from a step or an offer. */
 static void apply_step(es_conns_t *conns, es_conn_t *conn, es_step_t step,
                        apr_time_t now)
 {
@@ -246,8 +247,9 @@ void es_conns_add(es_conns_t *conns, es_conn_t *conn, es_hub_t *hub,
     if (rv != APR_SUCCESS) {
         es_log(es_log_limit_level(&conns->logged, ES_LOG_ERR, now), rv,
                "ES0301",
-               "cannot take up a client (%u are served); its connection is "
-               "closed and it comes back",
+               "cannot add a client to the %u that are served; its connection "
+               "is closed and the client reconnects; EventStreamMaxClients "
+               "may be too high",
                es_conns_count(conns) - 1);
         es_conns_drop(conns, conn);
         return;
@@ -322,7 +324,7 @@ int es_conns_run(es_conns_t *conns, int steps, apr_time_t now)
     return !es_list_is_empty(&conns->ready);
 }
 
-/* The timer has fired; it may have been set for an earlier state. */
+/* The timer may have been set in an earlier state. */
 static void on_timer(es_conns_t *conns, es_conn_t *conn, apr_time_t now)
 {
     apr_time_t due;
@@ -339,7 +341,8 @@ static void on_timer(es_conns_t *conns, es_conn_t *conn, apr_time_t now)
     switch (conn->state) {
     case ES_CONN_LINGER: es_conns_drop(conns, conn); break;
     case ES_CONN_READY:
-        set_timer(conns, conn, now + ES_TIMER_WHEEL_TICK); /* its step comes */
+        set_timer(conns, conn,
+                  now + ES_TIMER_WHEEL_TICK); /* about to be stepped */
         break;
     default: step(conns, conn, now);
     }
@@ -377,7 +380,8 @@ static int each_of(es_list_t *list, int (*visit)(void *baton, es_conn_t *conn),
     es_list_t *last = list->prev;
 
     for (at = list->next; at != list; at = next) {
-        next = at == last ? list : at->next; /* it may move to the end */
+        /* a visit may move it to the end of the list */
+        next = at == last ? list : at->next;
         if (!visit(baton, conn_of(at))) {
             return 0;
         }
@@ -438,7 +442,7 @@ void es_conns_keep(es_conns_t *conns, es_conn_t *conn)
     ES_CONTEXT(ES_DELIVERY);
     conn->is_polled = poll_for(conns, conn, EPOLL_CTL_ADD) == APR_SUCCESS;
     if (!conn->is_polled) {
-        es_conns_drop(conns, conn); /* it would never be heard of again */
+        es_conns_drop(conns, conn); /* epoll would never report it again */
     }
 }
 

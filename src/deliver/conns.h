@@ -1,23 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * The crew: the clients that a delivery owns, as members, and all that
- * happens to one of them: it is taken up, stepped, hears from its socket,
- * falls due, ends, is buried. Who gets which record is the fan-out's matter.
+ * A conn is a client's socket with its epoll state and its timer. A delivery
+ * owns a set of conns and does all that happens to one of them: it adds the
+ * conn, steps its client, handles events of its socket, runs its timer, ends
+ * its stream and frees it. Which client gets which record is decided by
+ * deliver/fanout.h.
  *
- * A member is in one state, and in one ring, at a time:
+ * A conn is in one state, and in one list, at a time:
  *
- *     adopt ─► READY ─step─► CURRENT ⇄ round     all below its hub's position
+ *     added ─► READY ─step─► CURRENT ⇄ round     has seen all below hub->pos
  *              ▲ ▲ │ │  └──► AHEAD ──────┐       its cursor is beyond that
  *              │ │ │ └─────► BLOCKED ─┐  │       until the socket is writable
  *              │ └─┼─ writable ───────┘  │
- *              └───┼─ the hub has moved ─┘
+ *              └───┼─ the hub advances ──┘
  *                  └─end───► LINGER ──► DEAD     the peer may read the end
  *
- * Any state may become DEAD; a dead member is touched no more, and freed when
- * the turn of the loop is over, so pointers from epoll and lists stay valid
- * as long.
+ * Any state may become DEAD. Nothing is done to a dead conn any more; it is
+ * freed at the end of the loop's turn, so that pointers to it from epoll and
+ * from lists stay valid until then.
  *
- * Context of all: DELIVERY.
+ * Context of all: DELIVERY, unless another is named.
  */
 #ifndef ES_DELIVER_CONNS_H
 #define ES_DELIVER_CONNS_H
@@ -30,12 +32,12 @@
 #include "deliver/timer_wheel.h"
 
 typedef enum es_conn_state_t {
-    ES_CONN_CURRENT,
-    ES_CONN_READY,
-    ES_CONN_AHEAD,
-    ES_CONN_BLOCKED,
-    ES_CONN_LINGER,
-    ES_CONN_DEAD
+    ES_CONN_CURRENT, /* takes part in rounds */
+    ES_CONN_READY,   /* its client is about to be stepped */
+    ES_CONN_AHEAD,   /* waits for its hub to reach its cursor */
+    ES_CONN_BLOCKED, /* waits for its socket to become writable */
+    ES_CONN_LINGER,  /* waits for the peer to read the end and close */
+    ES_CONN_DEAD     /* es_conns_reap frees it */
 } es_conn_state_t;
 
 typedef struct es_conn_t {
@@ -44,26 +46,26 @@ typedef struct es_conn_t {
     apr_uint32_t nslots;
     unsigned char state; /* es_conn_state_t */
     unsigned char chunked;
-    unsigned char wants_out;     /* epoll tells when it is writable */
-    unsigned char is_polled;     /* it is in the epoll set */
-    unsigned char was_current;   /* since it was last blocked */
-    apr_uint32_t round_number;   /* number of the round it took part in */
-    es_channel_link_t link;      /* if it has one channel */
-    es_channel_link_t *links;    /* nslots: link, or malloc'ed */
-    es_hub_t *hub;               /* NULL before it is taken up */
-    es_list_t state_link;        /* of its state */
-    es_list_t behind_link;       /* in its hub's headway, or alone */
-    apr_time_t last_progress;    /* es_client_moved when it was last blocked */
-    apr_time_t waited_for_until; /* BLOCKED: writers wait for it until then */
+    unsigned char wants_out;   /* EPOLLOUT is asked for */
+    unsigned char is_polled;   /* the socket is in the epoll set */
+    unsigned char was_current; /* since it was last BLOCKED */
+    apr_uint32_t round_number; /* of the last round it took part in */
+    es_channel_link_t link;    /* of its channel, if it has one */
+    es_channel_link_t *links;  /* nslots of them: &link, or malloc'ed */
+    es_hub_t *hub;             /* NULL before es_conns_add */
+    es_list_t state_link;      /* in its state's list */
+    es_list_t behind_link;     /* in its hub's progress.conns, or alone */
+    apr_time_t last_progress;  /* es_client_moved when it last became BLOCKED */
+    apr_time_t waited_for_until; /* BLOCKED: publishers wait until then */
     es_timer_t timer;
-    apr_time_t deadline; /* LINGER: closed then at the latest */
-    es_note_t note;      /* by which it comes */
+    apr_time_t deadline; /* LINGER: closed at that time */
+    es_note_t note;      /* by which it is posted to the inbox */
 } es_conn_t;
 
 typedef struct es_conns_t es_conns_t;
 
 /**
- * Make a conn of a client that is about to be posted to the delivery.
+ * Make a conn for a client, to be added by es_conns_add.
  *
  * @param client  owned by the conn on success
  * @return the conn, or NULL without memory
@@ -72,66 +74,79 @@ typedef struct es_conns_t es_conns_t;
  */
 es_conn_t *es_conns_prepare(es_client_t *client);
 
-/** Free a conn that was never added, but not its client. Context: WORKER. */
+/** Free a conn that was never added; its client is the caller's again.
+ * Context: WORKER. */
 void es_conns_discard(es_conn_t *conn);
 
-/** The conn that a note is embedded in. */
+/** The conn in which the note is embedded. */
 es_conn_t *es_conns_from_note(es_note_t *note);
 
 /**
- * @param epoll_fd  where sockets are watched, told by their member's address
- * @return the crew, empty, or NULL without memory
+ * Make an empty set of conns.
+ *
+ * @param epoll_fd  where sockets are watched; not owned. The data.ptr of their
+ *                  events is the conn
+ * @return the set, or NULL without memory
+ *
+ * Context: the thread that makes the loop.
  */
 es_conns_t *es_conns_create(int epoll_fd, apr_time_t now);
 
-/** Free a crew without members. */
+/** Free an empty set. Context: the thread that destroys the loop. */
 void es_conns_destroy(es_conns_t *conns);
 
-/** Members that are not buried. Context: ANY. */
+/** The number of conns that are not freed yet. Context: ANY. */
 apr_uint32_t es_conns_count(const es_conns_t *conns);
 
-/** Take up a member. It is DEAD at once if that fails. */
+/**
+ * Add a conn and step its client.
+ *
+ * @param conn  owned by the set; DEAD on return if it could not be added
+ */
 void es_conns_add(es_conns_t *conns, es_conn_t *conn, es_hub_t *hub,
                   apr_time_t now);
 
-/** What epoll tells of a member. */
+/** Handle an event of a conn's socket. @param events  of epoll */
 void es_conns_on_event(es_conns_t *conns, es_conn_t *conn, unsigned int events,
                        apr_time_t now);
 
-/** A round's offer came to something else than ES_STEP_CURRENT. */
+/** A round's offer to a conn returned a step other than ES_STEP_CURRENT. */
 void es_conns_stepped(es_conns_t *conns, es_conn_t *conn, es_step_t step,
                       apr_time_t now);
 
-/** The hub's position has risen: those ahead may be reached. */
+/** The hub's position has risen: conns that are AHEAD may become READY. */
 void es_conns_hub_advanced(es_conns_t *conns, es_hub_t *hub);
 
-/** The hub's position is about to jump: current members go on by themselves
- * from where it is now. */
+/**
+ * The fan-out is about to raise the hub's position without offering the
+ * records between: make its CURRENT conns READY, so that they read these
+ * records themselves, from the present position on.
+ */
 void es_conns_catch_up(es_conns_t *conns, es_hub_t *hub);
 
-/** Step members that are ready, steps at most. @return 1 when some remain */
+/** Step READY conns, at most steps times. @return 1 when some are left */
 int es_conns_run(es_conns_t *conns, int steps, apr_time_t now);
 
-/** Do what time asks for. */
+/** Run the timers that are due. */
 void es_conns_expire(es_conns_t *conns, apr_time_t now);
 
-/** How long until es_conns_expire is needed; -1 = no timer. */
+/** Microseconds until es_conns_expire has to be called; -1 = no timer. */
 apr_interval_time_t es_conns_wait(const es_conns_t *conns, apr_time_t now);
 
 /**
- * Begin to end all streams; es_conns_run does it. Each is told to come back
- * within drain_ms beyond its own retry value, at random, so that they do not
- * all come at once.
+ * Begin to end all streams; es_conns_run writes the ends. Each client is
+ * asked to reconnect after its own retry value plus a random time up to
+ * drain_ms, so that not all reconnect at once.
  */
 void es_conns_end_all(es_conns_t *conns, es_hub_t *hubs, apr_uint32_t nhubs,
                       apr_int64_t drain_ms);
 
-/** The same for one member that is not dead. */
+/** The same for one conn. Nothing is done if it is LINGER or DEAD. */
 void es_conns_end(es_conns_t *conns, es_conn_t *conn, apr_int64_t drain_ms);
 
 /**
- * Visit all members that are not dead; to visit may drop or keep the one
- * visited and those visited before.
+ * Visit all conns that are not dead. A visit may drop or keep the conn that
+ * is visited and those that were visited before.
  *
  * @param visit  returns 0 to stop
  */
@@ -139,24 +154,25 @@ void es_conns_each(es_conns_t *conns, es_hub_t *hubs, apr_uint32_t nhubs,
                    int (*visit)(void *baton, es_conn_t *conn), void *baton);
 
 /**
- * A member's socket is about to be handed over: its client knows how far it
- * has come, epoll tells of it no more, and nobody may step it before
- * es_conns_keep.
+ * Prepare a conn to be handed over: its client is at the position that it has
+ * really reached, and epoll does not report its socket. It must not be stepped
+ * before es_conns_keep.
  *
- * @return 0 when it only waits for its peer to read the end
+ * @return 0 when it is LINGER or its socket is not in the epoll set: nothing
+ *         was done
  */
 int es_conns_detach(es_conns_t *conns, es_conn_t *conn);
 
-/** It was handed over: close it here, without a word to its peer. */
+/** Make a conn DEAD: es_conns_reap closes it without writing to the peer. */
 void es_conns_drop(es_conns_t *conns, es_conn_t *conn);
 
-/** It was not handed over: all is as before es_conns_detach. */
+/** It was not handed over: undo es_conns_detach. */
 void es_conns_keep(es_conns_t *conns, es_conn_t *conn);
 
-/** Close and free all members now. */
+/** Close and free all conns at once. */
 void es_conns_close_all(es_conns_t *conns, es_hub_t *hubs, apr_uint32_t nhubs);
 
-/** Free the dead. Nobody may hold a pointer to one of them. */
+/** Free dead conns. The caller holds no pointer to one of them. */
 void es_conns_reap(es_conns_t *conns);
 
 #endif

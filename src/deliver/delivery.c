@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Workers know the inbox, the thread knows the loop, and the flag to stop is
- * the only thing else that both touch. What the thread uses is freed when it
- * was joined, not when it ends, so that workers may ask how many clients it has
- * until then.
+ * Workers use the inbox, the thread uses the loop, and both use the orders by
+ * which the thread is stopped. The loop is freed after the thread was joined
+ * and not when it ends, because workers may ask for the number of clients until
+ * then.
  */
 #include "deliver/delivery.h"
 
@@ -71,8 +71,8 @@ apr_status_t es_delivery_start(es_delivery_t **out,
 
 int es_delivery_is_stopping(const es_delivery_t *d)
 {
-    /* acquire: pairs with es_delivery_leave, for good measure only; nothing
-     * else is handed over by the reason */
+    /* acquire: pairs with es_delivery_leave. Relaxed would do, as no other
+     * memory depends on the reason. */
     return __atomic_load_n(&d->orders.stop, __ATOMIC_ACQUIRE) != ES_STOP_NONE;
 }
 
@@ -83,7 +83,7 @@ void es_delivery_leave(es_delivery_t *d, es_stop_t why)
     while (before < (int)why &&
            !__atomic_compare_exchange_n(&d->orders.stop, &before, (int)why, 1,
                                         __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {
-        continue; /* before was read anew */
+        continue; /* before was read again */
     }
     es_inbox_poke(d->inbox);
 }
@@ -93,11 +93,11 @@ void es_delivery_stop(es_delivery_t *d)
     es_delivery_leave(d, ES_STOP_FINAL);
 }
 
-apr_status_t es_delivery_join(es_delivery_t *d, apr_interval_time_t patience)
+apr_status_t es_delivery_join(es_delivery_t *d, apr_interval_time_t timeout)
 {
     __atomic_store_n(&d->orders.finish, 1, __ATOMIC_RELEASE);
     es_inbox_poke(d->inbox);
-    return es_thread_join(&d->thread, patience);
+    return es_thread_join(&d->thread, timeout);
 }
 
 /* ---- for workers ------------------------------------------------------- */
@@ -113,7 +113,7 @@ apr_status_t es_delivery_submit(es_delivery_t *d, es_client_t *client)
     apr_status_t rv;
 
     ES_CONTEXT(ES_WORKER);
-    /* relaxed: should it be set just now, the stream is ended instead */
+    /* relaxed: if it is set at this moment, the loop ends the stream */
     if (__atomic_load_n(&d->orders.stop, __ATOMIC_RELAXED) == ES_STOP_FINAL) {
         return APR_EOF;
     }
@@ -165,9 +165,9 @@ void es_delivery_unwatch(es_delivery_t *d, es_watch_t *watch)
     ES_CONTEXT(ES_WORKER);
     es_watch_part(watch)->go.kind = ES_NOTE_UNWATCH;
     if (es_inbox_post(d->inbox, &es_watch_part(watch)->go) == APR_SUCCESS) {
-        return; /* destroyed by the thread, that may be about to signal it */
+        return; /* the thread may be about to signal it, and destroys it */
     }
-    /* The thread is at its last lines, but may just be stopping this one. */
+    /* The thread is ending, but may be stopping this watch at the moment. */
     es_thread_wait(&d->thread);
     es_watch_destroy(watch);
 }

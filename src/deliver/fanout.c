@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The inner loop is what the server does for each client and event, so it
- * touches little: the link, the member, its client, its sink, and then the
- * kernel. All are spread over the heap, and are fetched ahead: the member of
- * the one after the next, and client and sink of the next.
+ * The inner loop runs once for each client and event, so it touches little:
+ * the conn by its link, its client, its sink, and then the kernel. All of them
+ * are spread over the heap and are prefetched: the conn four iterations ahead,
+ * its client and its sink two iterations ahead.
  *
- * While it runs, members only change their state; the lists of the index stay
- * as they are until the dead are buried.
+ * While the loop runs, conns only change their state. The lists of the index
+ * stay as they are until es_conns_reap frees dead conns.
  */
 #include "deliver/fanout.h"
 
@@ -18,12 +18,12 @@
 #include "deliver/round.h"
 
 #define ROUND_BYTES (512 * 1024)
-#define PREFETCH 4 /* members to fetch ahead */
+#define PREFETCH 4 /* conns to prefetch */
 
 struct es_fanout_t {
     es_conns_t *conns;
     es_round_t *round;
-    apr_uint32_t round_number; /* number of the round */
+    apr_uint32_t round_number; /* of the present or last round */
 };
 
 es_fanout_t *es_fanout_create(es_conns_t *conns)
@@ -71,8 +71,8 @@ static void offer(es_fanout_t *fanout, es_conn_t *conn,
     }
 }
 
-/* A member of several channels: it is met in the list of each of them that
- * was touched, and gets all at the first. */
+/* A conn of several channels is in the list of each of them. It gets the
+ * frames of all its channels when its first list is processed. */
 static void offer_merged(es_fanout_t *fanout, es_conn_t *conn, apr_time_t now)
 {
     const es_slot_t *slots;
@@ -90,8 +90,9 @@ static void offer_merged(es_fanout_t *fanout, es_conn_t *conn, apr_time_t now)
     }
 }
 
-/* A member of a channel that was closed ends after what came before the
- * close, and not all of the round did: it finds out by itself. */
+/* If the round closes a channel of the conn, its stream ends with the records
+ * before the close, and the round may hold later ones: step the client
+ * instead. */
 static int is_closed_in_round(es_fanout_t *fanout, const es_conn_t *conn)
 {
     const es_slot_t *slots;
@@ -124,7 +125,7 @@ static void offer_channel(es_fanout_t *fanout, es_hub_t *hub, int i,
         }
         conn = list.links[m]->owner;
         if (conn->state != ES_CONN_CURRENT) {
-            continue; /* it catches up by itself */
+            continue; /* it reads the journal itself */
         }
         if (is_closed_in_round(fanout, conn)) {
             es_conns_stepped(fanout->conns, conn, ES_STEP_MORE, now);
@@ -141,7 +142,7 @@ static void offer_channel(es_fanout_t *fanout, es_hub_t *hub, int i,
     }
 }
 
-/* Members go on by themselves, from the position that is left here. */
+/* Skip unread records. Conns read them themselves, as far as they exist. */
 static void skip_to_head(es_fanout_t *fanout, es_hub_t *hub, es_pos_t head,
                          apr_status_t reason, apr_time_t now)
 {
@@ -150,20 +151,20 @@ static void skip_to_head(es_fanout_t *fanout, es_hub_t *hub, es_pos_t head,
     es_conns_hub_advanced(fanout->conns, hub);
     es_hub_signal_all(hub);
     if (es_progress_is_idle(hub)) {
-        return; /* it was asleep, as nobody here had missed anything */
+        return; /* it had no clients that could miss a record */
     }
     if (APR_STATUS_IS_ENOENT(reason)) {
         es_log(es_log_limit_level(&hub->logged, ES_LOG_WARNING, now),
                APR_SUCCESS, "ES0302",
-               "events come faster than they are delivered: the journal has "
-               "overtaken this child; clients that have missed events are "
-               "told by stream-reset; EventStreamHub size= is too small");
+               "events come faster than this child delivers them: the journal "
+               "has overwritten some before it read them; clients that missed "
+               "events get a stream-reset; EventStreamHub size= is too small");
     }
     else {
         es_log(es_log_limit_level(&hub->logged, ES_LOG_ERR, now), reason,
                "ES0303",
-               "new events of a hub cannot be read; clients go on from the "
-               "present position and are told by stream-reset");
+               "cannot read new events of a hub: clients get a stream-reset "
+               "and continue at the present position");
     }
 }
 

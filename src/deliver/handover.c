@@ -1,21 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A child that dies here: before the send its clients die with it, as ever;
- * after it the boat has them, and the copies that close with the child are of
- * no matter. Between the two nobody writes to them. Likewise at the other
- * end: who dies after receiving takes his passengers along.
+ * If a child dies here: before it sends, its clients are lost with it, as with
+ * any child that dies. After it has sent, the handover socket holds the
+ * descriptors, and closing the child's own copies does no harm. Between the
+ * two, no process writes to these clients. If a child dies after it has
+ * received, the clients that it took over are lost with it.
  *
- * Does the journal vouch? We subscribe first and look at the tail then. If
- * the cursor is not below it, all records since the cursor are retained, so
- * none of the client's channels can have lost one, nor its slot: a slot with
- * a retained record is not given away. From now on our subscription holds the
- * slots. A cursor below the tail is taken for a loss: what became of the
- * slots meanwhile is not known. That takes a whole ring while it was in the
- * boat, since quiet clients leave with their cursor at the head.
+ * Are all records since the cursor retained? The child subscribes first and
+ * reads the tail then. If the cursor is not below the tail, all records since
+ * the cursor are retained. So no channel of the client has lost a record, and
+ * no channel has lost its slot, since a slot with a retained record is not
+ * given to another channel. From then on the subscription keeps the slots. A
+ * cursor below the tail counts as a loss, because it is unknown what became of
+ * the slots meanwhile. That takes a whole ring of records while the client is
+ * in the handover socket: even a client of quiet channels is sent with its
+ * cursor at the head.
  *
- * When the hub's events were carried over to another segment meanwhile, the
- * cursor says nothing. Then a passenger resumes by the id of what it has seen;
- * within a frame it goes on within the same one, as its bytes are the same.
+ * If the hub's events were migrated to another segment meanwhile, the cursor
+ * means nothing there. The client then resumes by the id of the last record
+ * that it has seen. Within a frame it continues in the same frame, whose bytes
+ * are the same.
+ *
+ * All children listen, and all wake up for a message. With EPOLLEXCLUSIVE only
+ * one would; if that one were about to stop, the others would never learn of
+ * the message. A child that has no room takes the socket out of its epoll set,
+ * which would otherwise report it again and again.
+ *
+ * Clients above the limit use descriptors until they have read their end, so a
+ * child takes one message of them at a time.
  */
 #include "deliver/handover.h"
 
@@ -31,23 +43,23 @@
 #include "deliver/handover_msg.h"
 #include "deliver/sink_socket.h"
 
-/* Other children have this long to take what this one has no room for: new
- * ones may be about to start. */
+/* How long a child without room leaves a message to other children: new ones
+ * may be about to start. */
 #define OTHERS_WITHIN (3 * APR_USEC_PER_SEC)
 #define RETRY_EVERY (APR_USEC_PER_SEC / 10)
 
 struct es_handover_t {
     es_handover_params_t params;
     es_handover_msg_t *msg;
-    es_conn_t *sent[ES_HANDOVER_MSG_CLIENTS]; /* of the message at hand */
-    apr_status_t send_status;                 /* of sending, until now */
+    es_conn_t *sent[ES_HANDOVER_MSG_CLIENTS]; /* conns in msg, in order */
+    apr_status_t send_status;                 /* of es_handover_send so far */
     apr_time_t now;
     apr_uint32_t nsent;
-    apr_time_t full_since;  /* not listening since then; 0 = listening */
-    es_store_t *present_of; /* what present is of; NULL = of none */
+    apr_time_t full_since;  /* stopped listening then; 0 = listens */
+    es_store_t *present_of; /* the store of present; NULL = none */
     es_start_t present;
-    apr_time_t logged_lost;      /* of es_log_limit_level */
-    apr_time_t logged_malformed; /* the same */
+    apr_time_t logged_lost;      /* of es_log_limit_level: ES0320 */
+    apr_time_t logged_malformed; /* the same: ES0321 */
     es_slice_t names[ES_HANDOVER_MSG_NAMES];
     es_slot_t slots[ES_HANDOVER_MSG_NAMES];
 };
@@ -83,7 +95,7 @@ apr_uint32_t es_handover_sent(const es_handover_t *handover)
 
 /* ---- sending ----------------------------------------------------------- */
 
-/* The id at the head of a store, read once for all who stand there. */
+/* Is cursor at the head? Reads the head once for all clients that are there. */
 static int is_present(es_handover_t *handover, es_store_t *store,
                       es_pos_t cursor)
 {
@@ -95,7 +107,7 @@ static int is_present(es_handover_t *handover, es_store_t *store,
     return handover->present_of != NULL && handover->present.pos == cursor;
 }
 
-/* What a client has seen that goes on at cursor: all before the next record. */
+/* The id up to which a client at cursor has seen all; {0, 0} = unknown. */
 static es_id_t seen_id_at(es_handover_t *handover, es_store_t *store,
                           es_pos_t cursor)
 {
@@ -111,6 +123,7 @@ static es_id_t seen_id_at(es_handover_t *handover, es_store_t *store,
     return seen;
 }
 
+/* @return 0 when the client cannot be handed over */
 static int describe(es_handover_t *handover, es_conn_t *conn,
                     es_handed_t *handed)
 {
@@ -138,7 +151,7 @@ static int describe(es_handover_t *handover, es_conn_t *conn,
     return 1;
 }
 
-/* Send the message at hand. */
+/* Send msg, and drop or keep its conns. */
 static void send_msg(es_handover_t *handover)
 {
     int count = es_handover_msg_count(handover->msg);
@@ -155,11 +168,11 @@ static void send_msg(es_handover_t *handover)
             es_conns_keep(handover->params.conns, handover->sent[i]);
         }
     }
-    /* these descriptors are not the message's to close */
+    /* msg does not own these descriptors: empty it without closing them */
     es_handover_msg_begin(handover->msg);
 }
 
-/* @return 1 to go on with the next member */
+/* @return 1 to continue with the next conn */
 static int add_to_msg(void *baton, es_conn_t *conn)
 {
     es_handover_t *handover = baton;
@@ -224,11 +237,11 @@ static void count_client(es_handover_t *handover, const es_handed_t *handed,
 }
 
 /**
- * Where does a passenger go on?
+ * Find the position where a received client continues.
  *
- * @param state    its cursor becomes one of this segment
- * @param present  where it was subscribed anew
- * @return 1, or 0: the journal cannot vouch for all since it left
+ * @param present  where it was subscribed again
+ * @param state    filled; its cursor is one of this store's segment
+ * @return 1, or 0: some record since it was sent may be lost
  */
 static int find_start(es_handover_t *handover, const es_handed_t *handed,
                       es_store_t *store, const es_start_t *present,
@@ -243,11 +256,12 @@ static int find_start(es_handover_t *handover, const es_handed_t *handed,
         return state->cursor >= es_store_tail(store) &&
                state->cursor <= present->pos;
     }
-    /* the hub has got another size, and its events have moved */
+    /* the hub's size has changed, and its events were migrated */
     if (es_store_resume(store, handover->slots, handed->nnames,
                         es_slice(text, es_id_format(text, &handed->seen_id)),
                         &all, &start) != APR_SUCCESS) {
-        state->cursor = es_store_tail(store); /* closes from there on count */
+        state->cursor =
+            es_store_tail(store); /* it ends for a close that is retained */
         return 0;
     }
     state->cursor = start.pos;
@@ -289,7 +303,7 @@ static es_client_t *make_client(es_handover_t *handover,
     return client;
 }
 
-/* Hubs may be numbered anew by each configuration. */
+/* Each configuration may number hubs in another way: find it by epoch. */
 static es_hub_t *hub_of(const es_handover_t *handover,
                         const es_handed_t *handed)
 {
@@ -305,6 +319,7 @@ static es_hub_t *hub_of(const es_handover_t *handover,
     return NULL;
 }
 
+/* Are there at most clients_max clients if so many more come? */
 static int has_room(const es_handover_t *handover, apr_uint32_t clients)
 {
     const es_handover_params_t *params = &handover->params;
@@ -315,7 +330,7 @@ static int has_room(const es_handover_t *handover, apr_uint32_t clients)
                params->clients_max;
 }
 
-/* @return 1, or 0: it could not be taken up and was closed */
+/* @return 1, or 0: the client could not be taken over and was closed */
 static int take_over(es_handover_t *handover, const es_handed_t *handed,
                      apr_time_t now)
 {
@@ -365,9 +380,9 @@ static int take_over_all(es_handover_t *handover, apr_time_t now)
     if (received < announced) {
         es_log(es_log_limit_level(&handover->logged_lost, ES_LOG_WARNING, now),
                APR_STATUS_IS_EOF(rv) ? APR_SUCCESS : rv, "ES0320",
-               "%d of %d clients of another child could not be taken over and "
-               "were closed; the limit of open files may be reached, or their "
-               "hub is gone",
+               "cannot take over %d of %d clients of another child: they are "
+               "closed and reconnect; the limit of open files may be reached, "
+               "or their hub is no longer configured",
                announced - received, announced);
     }
     return received;
@@ -389,8 +404,8 @@ int es_handover_receive(es_handover_t *handover, int messages, apr_time_t now)
             es_log(es_log_limit_level(&handover->logged_malformed,
                                       ES_LOG_WARNING, now),
                    rv, "ES0321",
-                   "another child has sent what is no message of clients; it "
-                   "was dropped");
+                   "another child has sent a malformed handover message: its "
+                   "clients are closed and reconnect");
         }
         else {
             break;

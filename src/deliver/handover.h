@@ -1,20 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * The ferry: takes a crew's members aboard the lifeboat when their child
- * stops, and brings passengers of other children ashore, as members of this
- * one's crew.
+ * The handover: when a child stops, it sends its clients to other children of
+ * the same parent; while it serves, it receives clients of children that stop.
+ * Both use the handover socket, a pair that the parent makes and keeps
+ * (deliver/handover_msg.h).
  *
- *     member ─► out of epoll ─► message ─► the boat took it: closed here,
- *                                          without a word to the client
- *                                      └─► it did not: a member as before
+ *     sending    conn ─► out of epoll ─► message ─► sent: the conn is dropped,
+ *                                             │     its peer gets no byte of it
+ *                                             └─► not sent: a conn as before
  *
- *     message ─► subscribed anew by names ─► does the journal vouch for all
- *                since the cursor? ─► member, or told by stream-reset
+ *     receiving  message ─► subscribed again by names ─► are all records since
+ *                the cursor retained? ─► yes: a conn that continues
+ *                                     └► no: a conn that gets a stream-reset
  *
- * While a client is in the boat, no child counts it and nobody holds its
- * slots; that is why it travels with names.
+ *     listening  message ─► room for a full one? ─► yes: received at once
+ *                └► no: stops listening ─► room again: listens
+ *                                       └► after 3 s, not above its limit:
+ *                                          receives; clients above it end
  *
- * Context of all: DELIVERY, but for es_handover_create and _destroy.
+ * A child at its limit leaves messages to other children, because one that
+ * starts early would otherwise take all of them. If no child has taken them
+ * after 3 s, it takes them itself.
+ *
+ * While a client is in the handover socket, no child counts it and no child is
+ * subscribed for it, so its slots may be given to other channels. That is why
+ * a message carries the names of channels.
+ *
+ * Context of all: DELIVERY, unless another is named.
  */
 #ifndef ES_DELIVER_HANDOVER_H
 #define ES_DELIVER_HANDOVER_H
@@ -28,64 +40,71 @@ typedef struct es_handover_params_t {
     es_conns_t *conns;
     es_hub_t *hubs; /* nhubs of them */
     apr_uint32_t nhubs;
-    apr_uint32_t child;
+    apr_uint32_t child;              /* of this process, from 1 */
     int epoll_fd;                    /* in which receive_fd is watched */
     int send_fd;                     /* -1 = clients are not handed over */
-    int receive_fd;                  /* the same */
+    int receive_fd;                  /* the same; both or none */
     es_client_count_t *client_count; /* NULL = clients are not counted */
     apr_uint32_t clients_max;        /* of this child; 0 = no limit */
-    apr_int64_t drain_ms;            /* for those who end when they arrive */
+    apr_int64_t drain_ms;            /* for clients that end when received */
 } es_handover_params_t;
 
-/** @return the ferry, or NULL without memory */
+/**
+ * @param params  copied
+ * @return the handover, or NULL without memory
+ *
+ * Context: the thread that makes the loop.
+ */
 es_handover_t *es_handover_create(const es_handover_params_t *params);
 
-/** NULL is nothing. */
+/** NULL is ignored. Context: the thread that destroys the loop. */
 void es_handover_destroy(es_handover_t *handover);
 
 /**
- * Send all members that can move, as long as the boat takes them; the others
- * go on as they are.
+ * Send all conns that can be sent, until the handover socket is full. The
+ * others stay as they are.
  *
- * @return APR_SUCCESS: all were sent that can be; APR_EAGAIN: the boat is full
- *         for now; else it will take nobody
+ * @return APR_SUCCESS: all that can be sent were sent; APR_EAGAIN: the handover
+ *         socket is full at present; APR_ENOTIMPL: clients are not handed over;
+ *         else it cannot be written to
  */
 apr_status_t es_handover_send(es_handover_t *handover, apr_time_t now);
 
+/** The number of clients that were sent so far. */
+apr_uint32_t es_handover_sent(const es_handover_t *handover);
+
 /**
- * Bring passengers ashore. Those above clients_max end.
+ * Receive clients of other children. The streams of those above clients_max
+ * end.
  *
  * @param messages  at most
- * @return how many clients came
+ * @return the number of clients that were received
  */
 int es_handover_receive(es_handover_t *handover, int messages, apr_time_t now);
 
 /**
- * Receive clients of other children from now on: epoll reports messages with
- * the address of handover. Nothing is done if clients are not handed over.
+ * Listen for messages: the data.ptr of their epoll events is handover. Nothing
+ * is done if clients are not handed over.
  *
- * @return APR_SUCCESS, or the error of epoll
+ * @return APR_SUCCESS, or the errno of epoll
  *
  * Context: the thread that makes the loop.
  */
 apr_status_t es_handover_listen(es_handover_t *handover);
 
-/** Epoll reports a message. */
+/** Handle an event of epoll: there is a message. */
 void es_handover_on_event(es_handover_t *handover, apr_time_t now);
 
-/** To be called in each turn of the loop while it listens. */
+/** The loop calls this in each turn, until es_handover_stop_listening. */
 void es_handover_run(es_handover_t *handover, apr_time_t now);
 
-/** Microseconds until es_handover_run has to be called; -1 = no need. */
+/** Microseconds until es_handover_run has to be called; -1 = no limit. */
 apr_interval_time_t es_handover_wait(const es_handover_t *handover);
 
-/** Leave messages to other children from now on. */
+/** Leave messages to other children for good. */
 void es_handover_stop_listening(es_handover_t *handover);
 
-/** 1 when clients can be handed over at all. Context: ANY. */
+/** 1 when clients are handed over at all. Context: ANY. */
 int es_handover_is_open(const es_handover_t *handover);
-
-/** Clients that have left with it so far. */
-apr_uint32_t es_handover_sent(const es_handover_t *handover);
 
 #endif

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A message, all numbers as the machine has them, since both ends are
- * children of one parent:
+ * A message. Numbers have the machine's own form, since both ends are children
+ * of one parent:
  *
- *     ┌──────┬──────┬───────────────────────┬──────┬──────
- *     │ head │ seat │ 3 abc 5 hello …       │ seat │ …
- *     └──────┴──────┴───────────────────────┴──────┴──────
- *                     names, each behind a byte with its length
+ *     ┌──────┬────────┬───────────────────────┬────────┬──────
+ *     │ head │ client │ 3 abc 5 hello …       │ client │ …
+ *     └──────┴────────┴───────────────────────┴────────┴──────
+ *                       its names, each after a byte with its length
  *
- * The descriptors travel beside it, one for each seat and in their order.
- * Should the receiver have no room for all, the kernel drops the last ones.
+ * The descriptors are sent as ancillary data (SCM_RIGHTS), one for each client
+ * and in the same order. If the receiver can open too few, the kernel drops
+ * the last ones.
  */
 #include "deliver/handover_msg.h"
 
@@ -27,7 +28,7 @@
 
 typedef struct head_t {
     apr_uint32_t version;
-    apr_uint32_t count; /* seats */
+    apr_uint32_t count; /* clients */
 } head_t;
 
 typedef struct wire_t {
@@ -57,10 +58,10 @@ typedef char assert_wire_size[sizeof(wire_t) == 128 ? 1 : -1];
 
 struct es_handover_msg_t {
     apr_size_t len; /* of bytes */
-    apr_size_t at;  /* the next seat to be taken */
-    int count;      /* seats */
+    apr_size_t at;  /* in bytes: the next client to be taken */
+    int count;      /* clients in it, not taken yet */
     int nfds;       /* descriptors; those received are owned */
-    int taken;      /* of them */
+    int taken;      /* of fds, by the caller or closed */
     int fds[ES_HANDOVER_MSG_CLIENTS];
     es_slice_t names[ES_HANDOVER_MSG_NAMES];
     char bytes[ES_HANDOVER_MSG_BYTES];
@@ -115,7 +116,7 @@ int es_handover_msg_count(const es_handover_msg_t *msg)
 
 /* ---- sending ----------------------------------------------------------- */
 
-/* Bytes of a passenger, or 0 if it cannot be told in any message. */
+/* Bytes of a client, or 0 if it fits into no message. */
 static apr_size_t size_of(const es_handed_t *handed)
 {
     apr_size_t size = sizeof(wire_t);
@@ -223,8 +224,8 @@ apr_status_t es_handover_msg_send(es_handover_msg_t *msg, int fd)
         n = sendmsg(fd, &hdr, MSG_DONTWAIT | MSG_NOSIGNAL);
     } while (n < 0 && errno == EINTR);
     if (n < 0) {
-        /* each is a boat that holds no more just now: its buffer, or the
-         * descriptors that a user may have in flight */
+        /* all mean that the socket is full at present: its buffer, or the
+         * number of descriptors that a user may have in flight */
         return errno == EWOULDBLOCK || errno == ENOBUFS || errno == ETOOMANYREFS
                    ? APR_EAGAIN
                    : APR_FROM_OS_ERROR(errno);
@@ -234,7 +235,7 @@ apr_status_t es_handover_msg_send(es_handover_msg_t *msg, int fd)
 
 /* ---- receiving --------------------------------------------------------- */
 
-/* All descriptors become ours, whatever the rest of the message is like. */
+/* Own all descriptors, even if the rest of the message is malformed. */
 static void take_descriptors(es_handover_msg_t *msg, struct msghdr *hdr)
 {
     struct cmsghdr *header;
@@ -282,7 +283,7 @@ apr_status_t es_handover_msg_receive(es_handover_msg_t *msg, int fd)
         return errno == EWOULDBLOCK ? APR_EAGAIN : APR_FROM_OS_ERROR(errno);
     }
     if (n == 0 && hdr.msg_controllen == 0) {
-        return APR_EOF; /* nobody can send any more */
+        return APR_EOF; /* no process can send any more */
     }
     take_descriptors(msg, &hdr);
     if ((apr_size_t)n < sizeof(head) || (hdr.msg_flags & MSG_TRUNC) != 0) {
@@ -313,7 +314,7 @@ static int is_valid(const wire_t *wire)
            wire->control <= ES_CLIENT_CONTROL_MAX;
 }
 
-/* @return 0 if they are not names, or not all in the message */
+/* @return 0 if they are not valid names, or exceed the message */
 static int take_names(es_handover_msg_t *msg, apr_uint32_t count)
 {
     const char *at = msg->bytes + msg->at;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * The lifeboat's message: clients on their way from one child to another,
- * each as a descriptor and what its next owner must know, many in a message.
- * It knows the bytes and the socket; who goes aboard and where they land is
- * the ferry's matter.
+ * A handover message: clients on their way from one child to another, many in
+ * one message, each as a descriptor and what its next child must know. It
+ * knows the bytes and the handover socket; deliver/handover.h decides which
+ * clients are sent and how they continue.
  *
- * The boat is a SOCK_SEQPACKET pair that the parent keeps; what is in it
- * outlives the child that sent it. What is received comes from another
- * process, and is checked field by field.
+ * The handover socket is a SOCK_SEQPACKET pair that the parent keeps open, so
+ * that messages in it outlive the child that sent them. A received message
+ * comes from another process: each field is checked.
  */
 #ifndef ES_DELIVER_HANDOVER_MSG_H
 #define ES_DELIVER_HANDOVER_MSG_H
@@ -15,26 +15,27 @@
 #include "base/slice.h"
 #include "deliver/client_priv.h"
 
-/** Most bytes and most clients of a message. The kernel's limit is 253. */
+/** Most bytes and most clients of a message. The kernel's limit is 253
+ * descriptors. */
 #define ES_HANDOVER_MSG_BYTES 65536
 #define ES_HANDOVER_MSG_CLIENTS 128
-/** Most channels of a client that can move. */
+/** Most channels of a client that can be handed over. */
 #define ES_HANDOVER_MSG_NAMES 4096
 
-/** A client without its owner. */
+/** A client between two children. */
 typedef struct es_handed_t {
     int fd;
-    es_id_t epoch;           /* of its hub's store, by which the hub is known */
-    apr_uint64_t segment_id; /* of the same: positions are of this one only */
-    es_id_t seen_id; /* what it has seen for sure, should there be another
-                        * segment when it lands; {0, 0} = not to be told */
+    es_id_t epoch;           /* of its hub's store; identifies the hub */
+    apr_uint64_t segment_id; /* of the segment in which cursor is a position */
+    es_id_t seen_id; /* all records up to it are seen; used if the segment has
+                      * changed; {0, 0} = unknown */
     int chunked;
     es_client_saved_t state;
-    es_client_opts_t opts;   /* lifetime: what is left of it */
-    apr_uint64_t address;    /* its key in the census */
-    int is_counted;          /* 1 = it has a ticket of the census */
-    const es_slice_t *names; /* its channels; slots may be given away while
-                              * nobody is subscribed for it */
+    es_client_opts_t opts;   /* lifetime: what is left of it; 0 = no end */
+    apr_uint64_t address;    /* its key in shm/client_count */
+    int is_counted;          /* 1 = a limit counts it */
+    const es_slice_t *names; /* its channels; not slots, as these may be
+                              * reused while no child is subscribed for it */
     int nnames;              /* 1..ES_HANDOVER_MSG_NAMES */
 } es_handed_t;
 
@@ -43,49 +44,52 @@ typedef struct es_handover_msg_t es_handover_msg_t;
 /** @return an empty message, or NULL without memory */
 es_handover_msg_t *es_handover_msg_create(void);
 
-/** Free it and close the descriptors that were received and not taken. NULL
- * is nothing. */
+/** Free a message and close the descriptors that were received and not taken.
+ * NULL is ignored. */
 void es_handover_msg_destroy(es_handover_msg_t *msg);
 
-/** Make it empty. */
+/** Empty a message; closes descriptors as es_handover_msg_destroy. */
 void es_handover_msg_begin(es_handover_msg_t *msg);
 
-/** Clients in the message at hand. */
+/** The number of clients in the message. */
 int es_handover_msg_count(const es_handover_msg_t *msg);
 
 /**
  * Add a client to the message.
  *
- * @param passenger  copied; its descriptor stays the caller's
- * @return APR_SUCCESS; APR_ENOSPC: it has to go with the next message;
- *         APR_EINVAL: it fits into none
+ * @param handed  copied; its descriptor stays the caller's and is open until
+ *                the message was sent
+ * @return APR_SUCCESS; APR_ENOSPC: the message is full, the client fits into
+ *         an empty one; APR_EINVAL: it fits into none
  */
 apr_status_t es_handover_msg_add(es_handover_msg_t *msg,
                                  const es_handed_t *handed);
 
 /**
- * Send the message; all of it or nothing. Never blocks.
+ * Send the message as a whole. Never blocks.
  *
- * @return APR_SUCCESS: the boat holds copies of the descriptors; else nothing
- *         was sent, APR_EAGAIN meaning that the boat is full for now
+ * @return APR_SUCCESS: the handover socket holds copies of the descriptors;
+ *         APR_EAGAIN: it is full at present, nothing was sent; else nothing
+ *         was sent, with the errno of sendmsg
  */
 apr_status_t es_handover_msg_send(es_handover_msg_t *msg, int fd);
 
 /**
  * Receive a message. Never blocks.
  *
- * @return APR_SUCCESS; APR_EAGAIN: there is none; APR_EINVAL: there was
- *         rubbish, and it is gone; else the boat cannot be read
+ * @return APR_SUCCESS; APR_EAGAIN: there is none; APR_EINVAL: it was malformed
+ *         and has been dropped, with its descriptors closed; APR_EOF: no
+ *         process can send any more; else the errno of recvmsg
  */
 apr_status_t es_handover_msg_receive(es_handover_msg_t *msg, int fd);
 
 /**
  * Take the next client out of a received message.
  *
- * @param passenger  filled; the descriptor is the caller's, names live until
- *                   the next call
+ * @param handed  filled; the descriptor is the caller's, names live until the
+ *                next call for msg
  * @return APR_SUCCESS; APR_EOF: all are taken; APR_EINVAL: the rest is
- *         rubbish and its connections were closed
+ *         malformed, and its descriptors were closed
  */
 apr_status_t es_handover_msg_take(es_handover_msg_t *msg, es_handed_t *handed);
 

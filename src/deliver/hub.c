@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A watch has a link in the index for each of its channels, by which it is
- * signalled, and is in a list of all watches of the hub, by which all are
- * signalled or stopped. Both parts lie in the watch (deliver/watch_priv.h).
+ * A watch is in the index once for each of its channels, and in a list of all
+ * watches of the hub. The index is used to signal a channel, the list to
+ * signal or stop all. The links of both are embedded in the watch
+ * (deliver/watch_priv.h).
  */
 #include "deliver/hub.h"
 

@@ -7,7 +7,7 @@
  * It writes to no client: deliver/fanout.h reads the journal and delivers,
  * deliver/conns.h owns the conns.
  *
- * Context of all: DELIVERY, except es_hub_init and es_hub_clear.
+ * Context of all: DELIVERY, unless another is named.
  */
 #ifndef ES_DELIVER_HUB_H
 #define ES_DELIVER_HUB_H
@@ -21,7 +21,7 @@
 typedef struct es_hub_t {
     es_store_t *store;           /* not owned */
     int is_closed;               /* no longer configured: clients end */
-    es_pos_t pos;                /* all records below have been offered */
+    es_pos_t pos;                /* all records below it have been offered */
     es_channel_index_t *conns;   /* channel → links of conns; owned */
     es_channel_index_t *watches; /* channel → links of watches; owned */
     es_watch_t *first_watch;     /* of the list of all its watches */
@@ -32,49 +32,50 @@ typedef struct es_hub_t {
 } es_hub_t;
 
 /**
- * Begin at the journal's head, without conns and watches.
+ * Begin at the head of the journal, without conns and watches.
  *
  * @param store      outlives the hub
- * @param is_closed  1 = it is no longer configured
- * @return APR_SUCCESS or APR_ENOMEM; es_hub_clear is to be called either way
+ * @param is_closed  1 = the hub is no longer configured: its clients end
+ * @return APR_SUCCESS or APR_ENOMEM; the caller calls es_hub_clear either way
  *
  * Context: the thread that makes the loop.
  */
 apr_status_t es_hub_init(es_hub_t *hub, es_store_t *store, int is_closed);
 
 /**
- * Free what es_hub_init made. Conns and watches are gone before. A hub that
- * is all zero may be cleared, too.
+ * Free what es_hub_init made, after all conns and watches were removed. A hub
+ * that is all zero may be cleared, too.
  *
  * Context: the thread that destroys the loop.
  */
 void es_hub_clear(es_hub_t *hub);
 
-/** 1 when the journal has records that have not been offered yet. */
+/** 1 when the journal has records that were not offered to clients yet. */
 int es_hub_has_unread(const es_hub_t *hub);
 
 /**
- * Add a watch and signal it, as records may have come before it was added.
+ * Add a watch and signal it, since records may have been appended before it
+ * was added.
  */
 void es_hub_add_watch(es_hub_t *hub, es_watch_t *watch);
 
-/** Remove a watch; one that was not added is left alone. */
+/** Remove a watch. Nothing is done if it was not added. */
 void es_hub_remove_watch(es_hub_t *hub, es_watch_t *watch);
 
 /** Stop all watches and remove them. */
 void es_hub_stop_watches(es_hub_t *hub);
 
-/** A record of this channel has been read: signal its watches. */
+/** The journal has a new record of this channel: signal its watches. */
 void es_hub_signal_channel(const es_hub_t *hub, es_slot_t slot);
 
 /** Signal all watches. */
 void es_hub_signal_all(es_hub_t *hub);
 
 /**
- * The position has risen. Signal all watches if it has risen by a quarter of
- * what the ring retains since they were last signalled: the worker that holds
- * a client of quiet channels then steps it once, and the ring does not
- * overtake the client with records of other channels.
+ * The position has risen. Signal all watches if it has risen by more than a
+ * quarter of what the ring retains since they were last signalled. A worker
+ * then steps its held client even if nothing is published to the client's
+ * channels, and the ring does not overtake the client with other records.
  */
 void es_hub_signal_quiet(es_hub_t *hub);
 

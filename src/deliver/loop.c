@@ -2,17 +2,18 @@
 /*
  * A turn of the loop:
  *
- *     notes ─► rounds of all hubs ─► members that are ready ─► timers
- *       ▲                                                        │
- *       └── sockets ◄── epoll_wait ◄── nothing more to do? ◄─ bury the dead
+ *   notes ─► rounds of all hubs ─► shutdown, handover ─► READY conns ─► timers
+ *     ▲                                                                    │
+ *     └── sockets ◄── epoll_wait ◄── report progress ◄── free dead conns ◄─┘
  *
- * Each part is bounded, so that none keeps the others waiting. Before it
- * sleeps it says so on the board and looks at heads and inbox once more; a
- * publisher that comes later than this look finds it sleeping and wakes it.
- * Should a wake-up be lost all the same, it looks once a second.
+ * Each part is bounded, so that none holds up the others. The loop sleeps in
+ * epoll_wait if nothing is left to do. Before it sleeps it sets its flag in
+ * shm/children, and then looks at the heads of all hubs and at the inbox once
+ * more: a publisher that appends after this look sees the flag and wakes it.
+ * If a wake-up is lost all the same, the loop looks again after a second.
  *
- * How it stops is told in deliver/shutdown.h. When that is over, the inbox is
- * shut, and what came to it at the last instant is closed.
+ * deliver/shutdown.h tells how it stops. When that is over, the inbox is shut,
+ * and the clients that were posted in the last moment are closed.
  */
 #include "deliver/loop.h"
 
@@ -32,7 +33,7 @@
 
 #define EVENTS_MAX 256 /* of one epoll_wait */
 #define ROUNDS_MAX 16  /* of each hub in a turn */
-#define STEPS_MAX 64   /* of members in a turn */
+#define STEPS_MAX 64   /* of READY conns in a turn */
 #define SLEEP_MAX APR_USEC_PER_SEC
 
 struct es_loop_t {
@@ -47,9 +48,9 @@ struct es_loop_t {
     es_handover_t *handover;
     es_shutdown_t shutdown;
     int epoll_fd;
-    int wake_fd;   /* the board's; -1 = none */
-    int is_behind; /* some client is; see deliver/progress.h */
-    int is_broken; /* epoll fails */
+    int wake_fd;   /* by which other processes wake it; -1 = none */
+    int is_behind; /* 1 = a client is, see deliver/progress.h */
+    int is_broken; /* 1 = epoll has failed */
 };
 
 static void take_client(es_loop_t *loop, es_note_t *note, apr_time_t now)
@@ -88,7 +89,7 @@ static void take_notes(es_loop_t *loop, apr_time_t now)
     es_note_t *next;
 
     for (; note != NULL; note = next) {
-        next = note->next; /* the note may go with what it brought */
+        next = note->next; /* the note may be freed with what it is in */
         switch (note->kind) {
         case ES_NOTE_CLIENT: take_client(loop, note, now); break;
         case ES_NOTE_WATCH: take_watch(loop, note); break;
@@ -121,7 +122,7 @@ static void run_rounds(es_loop_t *loop, apr_time_t now)
     }
 }
 
-/* For the writers: the last that is done in a turn. */
+/* The last thing in a turn, so that publishers get its result. */
 static void report_progress(es_loop_t *loop, apr_time_t now)
 {
     apr_uint32_t i;
@@ -139,7 +140,7 @@ static void report_progress(es_loop_t *loop, apr_time_t now)
 
 /* ---- a turn ------------------------------------------------------------ */
 
-/* @return 1 when there is more to do at once */
+/* @return 1 when conns are left to be stepped */
 static int work(es_loop_t *loop, apr_time_t now)
 {
     int more;
@@ -161,7 +162,7 @@ static int work(es_loop_t *loop, apr_time_t now)
     return more;
 }
 
-/* Did anything come since it was looked at? */
+/* Has anything arrived since this turn took it? */
 static int has_work(const es_loop_t *loop)
 {
     return !es_inbox_is_empty(loop->inbox) ||
@@ -169,7 +170,7 @@ static int has_work(const es_loop_t *loop)
            (loop->shutdown.phase != ES_SHUTDOWN_ENDING && has_unread(loop));
 }
 
-/* Milliseconds that it may sleep. */
+/* Milliseconds until there is something to do at the latest. */
 static int sleep_ms(const es_loop_t *loop, apr_time_t now)
 {
     apr_interval_time_t wait = SLEEP_MAX;
@@ -189,7 +190,7 @@ static int sleep_ms(const es_loop_t *loop, apr_time_t now)
     if (handover_retry >= 0 && handover_retry < wait) {
         wait = handover_retry;
     }
-    return (int)((wait + 999) / 1000); /* up, or it would spin */
+    return (int)((wait + 999) / 1000); /* rounded up, or the loop would spin */
 }
 
 static void on_event(es_loop_t *loop, const struct epoll_event *event,
@@ -211,7 +212,7 @@ static void on_event(es_loop_t *loop, const struct epoll_event *event,
     }
 }
 
-/* Sleep, unless there is more to do, and hear what the sockets tell. */
+/* Sleep, unless there is more to do, and handle events. */
 static void poll_once(es_loop_t *loop, int more, apr_time_t now)
 {
     struct epoll_event events[EVENTS_MAX];
@@ -228,7 +229,8 @@ static void poll_once(es_loop_t *loop, int more, apr_time_t now)
     }
     if (count < 0 && errno != EINTR) {
         es_log(ES_LOG_CRIT, APR_FROM_OS_ERROR(errno), "ES0304",
-               "cannot wait for sockets: event streams of this child end");
+               "epoll_wait failed: all event streams of this child end, and "
+               "clients reconnect");
         __atomic_store_n(&loop->orders->stop, ES_STOP_FINAL, __ATOMIC_RELEASE);
         loop->is_broken = 1;
         return;
@@ -326,7 +328,6 @@ static void init_shutdown(es_loop_t *loop, const es_delivery_params_t *params)
 {
     es_shutdown_t *shutdown = &loop->shutdown;
 
-    shutdown->children = params->children;
     shutdown->server.children = params->children;
     shutdown->server.child = params->child;
     shutdown->server.running = params->running;

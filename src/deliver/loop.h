@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * The loop that the delivery's thread runs: notes, rounds, members, timers,
- * sockets. It is made and destroyed by other threads, before and after.
+ * The loop that the delivery's thread runs: notes, rounds, conns, timers,
+ * sockets. Other threads make it before the thread starts, and destroy it after
+ * the thread was joined.
  */
 #ifndef ES_DELIVER_LOOP_H
 #define ES_DELIVER_LOOP_H
@@ -12,27 +13,34 @@
 
 typedef struct es_loop_t es_loop_t;
 
-/** What a note brings. */
+/** What a note is embedded in, by its kind. */
 enum {
-    ES_NOTE_CLIENT, /* an es_conn_t, by its note */
-    ES_NOTE_WATCH,  /* an es_watch_t, by its come */
-    ES_NOTE_UNWATCH /* an es_watch_t, by its go: it is destroyed */
+    ES_NOTE_CLIENT, /* an es_conn_t: add it */
+    ES_NOTE_WATCH,  /* an es_watch_t: add it */
+    ES_NOTE_UNWATCH /* an es_watch_t: remove and destroy it */
 };
 
 /**
- * @param inbox   not owned, outlives the loop, as orders do
- * @return APR_SUCCESS, or what could not be had
+ * @param params  copied, except what it points to
+ * @param inbox   not owned; like orders it outlives the loop
+ * @return APR_SUCCESS; APR_ENOMEM; or the errno of a descriptor that could not
+ *         be made: then nothing is left behind
+ *
+ * Context: CHILD_INIT.
  */
 apr_status_t es_loop_create(es_loop_t **out, const es_delivery_params_t *params,
                             es_inbox_t *inbox, es_shutdown_orders_t *orders);
 
-/** Run until it is to part and all clients have gone. Context: DELIVERY. */
+/**
+ * Run until the shutdown is over: orders->finish is set and all clients are
+ * gone. Context: DELIVERY.
+ */
 void es_loop_run(es_loop_t *loop);
 
-/** Members just now. Context: ANY. */
+/** The number of clients. Context: ANY. */
 apr_uint32_t es_loop_clients(const es_loop_t *loop);
 
-/** Nobody runs it. NULL is nothing. */
+/** NULL is ignored. Context: ANY, while no thread runs it. */
 void es_loop_destroy(es_loop_t *loop);
 
 #endif

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Members that are not current stand in a ring. One that was current, or took
- * bytes twice within a second, counts for a second from then. One whose second
- * is over is dropped from the ring when that is walked, and comes back with its
- * next step, which is when its socket is writable again. So those that never
- * read cost nothing, and many that read a little by turns hold up nobody: were
- * each to count for a second whenever it takes some, a few dozens of them
- * would stop all writers.
+ * Conns that are READY or BLOCKED are in the list of those behind. Publishers
+ * wait for a BLOCKED conn for one second after its socket took bytes, if it
+ * was CURRENT before or has taken bytes twice within a second. When that
+ * second is over, the next walk removes the conn from the list; its next step,
+ * made when the socket is writable again, puts it back. So conns that never
+ * read cost nothing, and many conns that each read a little now and then hold
+ * up no publisher: if each read bought a second, a few dozen of these conns
+ * would stop all publishers.
  *
- * The walk touches each conn that is behind; it waits the longer for the
- * next one the more there are, so that it never takes more than a small part
- * of the time. Held clients are stepped by their workers, who tell their
- * watches where they stand.
+ * A walk visits each conn that is behind. The more there are, the later is the
+ * next walk, so that walks take only a small part of the time. Held clients
+ * are stepped by their workers, which report the client's position to its
+ * watch.
  */
 #include "deliver/progress.h"
 
@@ -21,7 +22,7 @@
 #include "deliver/watch_priv.h"
 
 #define WAITED_FOR APR_USEC_PER_SEC
-/* Until the next walk: at least, and for each member that was met. */
+/* Until the next walk, in microseconds: at least, and for each conn visited. */
 #define WALK_INTERVAL (2 * 1000)
 #define WALK_INTERVAL_PER_CONN 4
 
@@ -35,13 +36,13 @@ static es_conn_t *conn_of(es_list_t *link)
     return ES_LIST_OWNER(link, es_conn_t, behind_link);
 }
 
-/* A blocked one: does it count, and how long? */
+/* Until when do publishers wait for this BLOCKED conn? */
 static void on_blocked(es_conn_t *conn)
 {
     apr_time_t moved = es_client_moved(conn->client);
 
     if (moved == conn->last_progress) {
-        return; /* it was stepped in vain */
+        return; /* its last step wrote nothing */
     }
     if (conn->was_current || moved - conn->last_progress < WAITED_FOR) {
         conn->waited_for_until = moved + WAITED_FOR;
@@ -64,8 +65,8 @@ void es_progress_update(es_conn_t *conn)
     }
 }
 
-/* The lesser of two positions, of which 0 is none. */
-static es_pos_t lesser(es_pos_t a, es_pos_t b)
+/* The lower of two positions, where 0 is none. */
+static es_pos_t lower(es_pos_t a, es_pos_t b)
 {
     return a == 0 || (b != 0 && b < a) ? b : a;
 }
@@ -85,7 +86,7 @@ static es_pos_t walk_conns(es_progress_t *progress, apr_time_t now)
             es_list_remove(at);
             continue;
         }
-        lowest = lesser(lowest, es_client_pos(conn->client));
+        lowest = lower(lowest, es_client_pos(conn->client));
     }
     progress->next_walk = now + interval;
     return lowest;
@@ -97,7 +98,7 @@ static es_pos_t walk_watches(const es_hub_t *hub, apr_time_t now)
     es_watch_t *watch;
 
     for (watch = hub->first_watch; watch; watch = es_watch_part(watch)->next) {
-        lowest = lesser(lowest, es_watch_behind(watch, now - WAITED_FOR));
+        lowest = lower(lowest, es_watch_behind(watch, now - WAITED_FOR));
     }
     return lowest;
 }
@@ -111,9 +112,9 @@ int es_progress_report(es_hub_t *hub, apr_uint32_t child, apr_time_t now)
     if (es_store_load(hub->store, child) != 0) {
         if (now >= progress->next_walk) {
             progress->lowest =
-                lesser(walk_conns(progress, now), walk_watches(hub, now));
+                lower(walk_conns(progress, now), walk_watches(hub, now));
         }
-        pos = lesser(hub->pos, progress->lowest);
+        pos = lower(hub->pos, progress->lowest);
     }
     if (pos != progress->reported) {
         progress->reported = pos;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * The headway: how far the clients of a hub have come that take bytes, so that
- * writers do not lap them (journal/flow_control.h). A client that is behind
- * counts as long as its socket takes bytes at least once a second: so one that
- * reads steadily counts, and one that never reads, or a little now and then,
- * does not.
+ * The progress of a hub's clients in this child, reported to publishers so
+ * that they do not overtake clients that read (journal/flow_control.h).
+ * Publishers wait for a client that is behind as long as its socket takes
+ * bytes at least once a second. So they wait for a client that reads steadily,
+ * and not for one that never reads or reads a little now and then.
  *
- * Context of all: DELIVERY.
+ * Context of all: DELIVERY, except es_progress_init.
  */
 #ifndef ES_DELIVER_PROGRESS_H
 #define ES_DELIVER_PROGRESS_H
@@ -19,36 +19,38 @@
 struct es_conn_t;
 struct es_hub_t;
 
-/** How far the clients of a hub have come. */
+/** How far the clients of a hub have got. */
 typedef struct es_progress_t {
-    es_list_t conns;      /* members that are READY, or BLOCKED since lately */
-    es_pos_t lowest;      /* the least position of these; 0 = none */
-    apr_time_t next_walk; /* no sooner is it found out anew */
-    es_pos_t reported;    /* to the writers */
+    es_list_t conns;      /* those behind: READY, or BLOCKED and waited for */
+    es_pos_t lowest;      /* position of any client behind; 0 = none is */
+    apr_time_t next_walk; /* lowest is not recomputed before then */
+    es_pos_t reported;    /* to publishers; 0 = they need not wait */
 } es_progress_t;
 
-/** Between two looks at clients that are behind, in a quiet loop. */
+/** Microseconds between two reports while a client is behind. */
 #define ES_PROGRESS_INTERVAL (20 * 1000)
 
+/** Begin without clients. Context: the thread that makes the loop. */
 void es_progress_init(es_progress_t *progress);
 
-/** A member has been stepped, or is in another state. */
+/** The conn has been stepped, or its state has changed. */
 void es_progress_update(struct es_conn_t *conn);
 
 /**
- * Tell the writers, if there is something new.
+ * Report the position up to which all clients have got to publishers, if it
+ * has changed.
  *
- * @param place  of this child
- * @return 1 when somebody is behind: to be called again after
- *         ES_PROGRESS_INTERVAL, also if nothing happens
+ * @param child  of this process, from 1
+ * @return 1 when a client is behind: the caller reports again after
+ *         ES_PROGRESS_INTERVAL, even if nothing happens until then
  */
 int es_progress_report(struct es_hub_t *hub, apr_uint32_t child,
                        apr_time_t now);
 
-/** 1 when the hub has no clients here, as far as was told last. */
+/** 1 when the hub had no clients in this child at the last report. */
 int es_progress_is_idle(const struct es_hub_t *hub);
 
-/** The child ends: nobody waits for it any more. */
+/** The delivery stops: publishers no longer wait for it. */
 void es_progress_end(struct es_hub_t *hub, apr_uint32_t child);
 
 #endif

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- *   records   ┌ 0 ┬ 1 ┬ 2 ┬ 3 ┐   in order; each knows its copy in bytes
- *   touched   │ A: 0→1→3   B: 1→2 │   a list of pairs for each channel
- *   frames     A chunked, A identity, B chunked…: made when first asked for
+ *   records   ┌ 0 ┬ 1 ┬ 2 ┬ 3 ┐   in order; each has its offset in bytes
+ *   touched   │ A: 0→1→3   B: 1→2 │   channels, each with a list of records
+ *   frames    A chunked, A identity, B chunked…: made when first asked for
  *
- * The copies stand one behind the other in their chunks, so the chunks of a
- * channel alone in the round are one part, however many they are.
+ * Records are copied with their chunk framing, one directly after the other.
+ * So the frames of a channel that has the round to itself are one part,
+ * however many they are.
  *
  * All arrays are of fixed size: a round ends when one of them is full.
  */
@@ -14,64 +15,67 @@
 #include <stdlib.h>
 
 #define RECORDS_MAX 2048
-#define LISTINGS_MAX 4096 /* record and channel; ES_EVENT_CHANNELS_MAX fit */
+#define LISTINGS_MAX 4096 /* at least ES_EVENT_CHANNELS_MAX */
 #define TOUCHED_MAX 1024
 #define HASH_SIZE 2048  /* twice TOUCHED_MAX, a power of two */
-#define SCANS_MAX 16384 /* records that are looked at, wanted or not */
+#define SCANS_MAX 16384 /* records that are read, wanted or not */
 
+/* A record that was copied. */
 typedef struct copy_t {
-    apr_size_t offset; /* of its copy */
+    apr_size_t offset; /* in bytes */
     apr_uint32_t chunk_len;
     apr_uint32_t head_len;
     apr_uint32_t frame_len;
-    apr_uint32_t merge_number; /* the merge that it belongs to */
+    apr_uint32_t merge_number; /* of the last merge that it was in */
 } copy_t;
 
+/* A record in the list of a channel. */
 typedef struct listing_t {
-    apr_uint32_t record; /* index */
-    apr_uint32_t next;   /* pair of the same channel, index + 1; 0 = none */
+    apr_uint32_t record; /* index in records */
+    apr_uint32_t next;   /* in the list: index in listings, + 1; 0 = none */
 } listing_t;
 
+/* A channel that has new records. */
 typedef struct touched_t {
     es_slot_t slot;
     apr_uint32_t count; /* records */
-    apr_uint32_t first; /* pair, index + 1 */
+    apr_uint32_t first; /* of its list: index in listings, + 1 */
     apr_uint32_t last;
-    int closes; /* 1 = closed in this round */
-    es_round_frames_t
-        frames[2]; /* identity, chunked; iov NULL = not made yet */
+    int closes;                  /* 1 = the round closes it */
+    es_round_frames_t frames[2]; /* identity, chunked; iov NULL = none yet */
 } touched_t;
 
+/* Of the hash table that finds a channel by its slot. */
 typedef struct bucket_t {
-    apr_uint32_t round; /* valid only in the round of this number */
-    apr_uint32_t touched;
+    apr_uint32_t round;   /* valid only in the round of this number */
+    apr_uint32_t touched; /* index */
 } bucket_t;
 
 struct es_round_t {
-    char *bytes;
+    char *bytes;                /* copies of records */
     apr_size_t capacity;        /* of bytes */
-    apr_size_t normal_capacity; /* room between rounds */
+    apr_size_t normal_capacity; /* of a round without larger records */
     apr_size_t used;
     es_pos_t start;
     es_pos_t end;
     apr_uint32_t number;
-    apr_uint32_t merges; /* merges so far */
+    apr_uint32_t merges; /* number of the last merge */
     int nrecords;
     int nlistings;
     int ntouched;
     int nparts;
     int ncloses;
-    int nmerged_key; /* -1 = no merge is kept */
+    int nmerged_key; /* channels in merged_key; -1 = merged is not valid */
     int merged_chunked;
     es_round_frames_t merged;
-    es_record_t record; /* the one that is looked at */
+    es_record_t record; /* the one that is being read */
     copy_t records[RECORDS_MAX];
     listing_t listings[LISTINGS_MAX];
     touched_t touched[TOUCHED_MAX];
     bucket_t hash[HASH_SIZE];
     struct iovec parts[2 * LISTINGS_MAX]; /* of all frames */
     struct iovec merged_parts[RECORDS_MAX];
-    apr_uint32_t merged_key[TOUCHED_MAX]; /* channels of the merge kept */
+    apr_uint32_t merged_key[TOUCHED_MAX]; /* channels of merged */
     apr_uint32_t new_key[TOUCHED_MAX];
 };
 
@@ -107,7 +111,7 @@ static apr_status_t resize(es_round_t *round, apr_size_t capacity)
     if (round->capacity == capacity) {
         return APR_SUCCESS;
     }
-    bytes = malloc(capacity); /* what stood there is of no use any more */
+    bytes = malloc(capacity); /* old copies are not needed */
     if (bytes == NULL) {
         return APR_ENOMEM;
     }
@@ -130,13 +134,13 @@ static apr_status_t begin(es_round_t *round, es_pos_t start)
     round->nmerged_key = -1;
     round->number++;
     if (round->number == 0) {
-        memset(round->hash, 0, sizeof(round->hash)); /* came round */
+        memset(round->hash, 0, sizeof(round->hash)); /* it has wrapped */
         round->number = 1;
     }
     return resize(round, round->normal_capacity);
 }
 
-/* The place of slot in the hash: of its channel, or a free one. */
+/* The bucket of a slot, or the free bucket where it belongs. */
 static bucket_t *bucket_at(es_round_t *round, es_slot_t slot)
 {
     apr_uint32_t i = (slot * 2654435761u >> 7) & (HASH_SIZE - 1);
@@ -163,14 +167,14 @@ static touched_t *touch(es_round_t *round, es_slot_t slot)
     return &round->touched[bucket->touched];
 }
 
-/* Put record number i into the list of a channel. */
+/* Add record number i to the list of a channel. */
 static void list_record(es_round_t *round, es_slot_t slot, apr_uint32_t i)
 {
     touched_t *touched = touch(round, slot);
     listing_t *listing = &round->listings[round->nlistings];
 
     if (touched->last != 0 && round->listings[touched->last - 1].record == i) {
-        return; /* a channel twice in a record: only if it was damaged */
+        return; /* a damaged record has the channel twice */
     }
     listing->record = i;
     listing->next = 0;
@@ -186,7 +190,7 @@ static void list_record(es_round_t *round, es_slot_t slot, apr_uint32_t i)
     touched->count++;
 }
 
-/* A close has no bytes: it is noted, and members find it by themselves. */
+/* A close has no bytes. Clients of the channel are stepped and read it. */
 static void note_close(es_round_t *round, const es_record_t *record)
 {
     touch(round, record->slots[0])->closes = 1;
@@ -241,14 +245,14 @@ static apr_status_t copy_record(es_round_t *round, const es_store_t *store,
     return APR_SUCCESS;
 }
 
-/* Take the record that is looked at. APR_ENOSPC: the round is full. */
+/* Take the record that was read. @return APR_ENOSPC when the round is full */
 static apr_status_t add(es_round_t *round, const es_store_t *store,
                         es_round_wants_fn_t *wants, void *baton)
 {
     const es_record_t *record = &round->record;
     apr_status_t rv = APR_SUCCESS;
 
-    /* not behind closes: they take room for channels, too */
+    /* Not after closes, as these have used up room for channels. */
     if (round->ntouched == 0 && record->chunk_len > round->capacity) {
         rv = resize(round, record->chunk_len);
     }
@@ -286,8 +290,8 @@ apr_status_t es_round_take(es_round_t *round, const es_store_t *store,
         }
         round->end = record->next;
     }
-    /* What was copied before is proven good. The trouble is met again by the
-     * next round. */
+    /* What was copied before is verified. The next round meets the error
+     * again. */
     if (round->end > start) {
         return APR_SUCCESS;
     }
@@ -314,7 +318,7 @@ es_slot_t es_round_slot(const es_round_t *round, int i)
     return round->touched[i].slot;
 }
 
-/* Add a record to a wire whose parts have room. */
+/* Add a record to frames; parts has room for one more. */
 static void add_part(const es_round_t *round, es_round_frames_t *frames,
                      struct iovec *parts, const copy_t *copied, int chunked)
 {
@@ -349,7 +353,7 @@ const es_round_frames_t *es_round_frames(es_round_t *round, int i, int chunked)
     if (frames->iov != NULL) {
         return frames;
     }
-    /* Two frames for each pair at most, so there is room. */
+    /* A listing is a part of two frames at most, so there is room. */
     parts = &round->parts[round->nparts];
     for (p = touched->first; p != 0; p = round->listings[p - 1].next) {
         add_part(round, frames, parts,
@@ -360,7 +364,7 @@ const es_round_frames_t *es_round_frames(es_round_t *round, int i, int chunked)
     return frames;
 }
 
-/* The touched ones among the channels, into new_key. @return how many */
+/* Write those channels that have new records to new_key. @return how many */
 static int find_touched(es_round_t *round, const es_slot_t *slots, int count)
 {
     const bucket_t *bucket;
@@ -393,7 +397,7 @@ int es_round_closes(es_round_t *round, const es_slot_t *slots, int count)
     return 0;
 }
 
-/* Mark the records of these channels, then go through all in order. */
+/* Mark the records of these channels, then collect all marked in order. */
 static void merge(es_round_t *round, int nmerged_key, int chunked)
 {
     apr_uint32_t merge_number = ++round->merges;
@@ -401,8 +405,8 @@ static void merge(es_round_t *round, int nmerged_key, int chunked)
     int i;
 
     if (merge_number == 0) {
-        merge_number = round->merges =
-            1; /* came round; records of a round start at 0 */
+        merge_number = 1; /* it has wrapped; 0 is of records in no merge */
+        round->merges = 1;
     }
     for (i = 0; i < nmerged_key; i++) {
         p = round->touched[round->merged_key[i]].first;
@@ -433,7 +437,7 @@ const es_round_frames_t *es_round_merge(es_round_t *round,
     if (n == 1) {
         return es_round_frames(round, (int)round->new_key[0], chunked);
     }
-    /* Clients with the same channels mostly come one after the other. */
+    /* Clients with the same channels mostly follow each other. */
     if (n != round->nmerged_key || round->merged_chunked != (chunked != 0) ||
         memcmp(round->merged_key, round->new_key,
                n * sizeof(round->merged_key[0])) != 0) {

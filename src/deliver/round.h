@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * A round: the new records of a journal, copied once and proven good, and
- * for each channel that was touched the parts to write, ready for any number
- * of clients. It knows no clients. One thread at a time.
+ * A round is a batch of new records of a journal, copied once and verified,
+ * with the frames of each channel ready to be written to any number of
+ * clients. It does not know the clients. One thread at a time.
  */
 #ifndef ES_DELIVER_ROUND_H
 #define ES_DELIVER_ROUND_H
@@ -13,31 +13,36 @@
 
 typedef struct es_round_t es_round_t;
 
-/** What to write to a client. */
+/** Frames that are ready to be written to a client. */
 typedef struct es_round_frames_t {
     const struct iovec *iov;
     int count;        /* parts, 1 or more; adjacent ones are merged */
     apr_size_t total; /* bytes */
 } es_round_frames_t;
 
-/** Does anybody want this channel? What nobody wants is not copied. */
+/** @return 1 when a client here wants the channel. A record is copied only if
+ * one of its channels is wanted. */
 typedef int es_round_wants_fn_t(void *baton, es_slot_t slot);
 
 /**
- * @param bytes  for copies; a record that is larger gets a round of its own
- * @return the round, empty, or NULL without memory
+ * Make an empty round.
+ *
+ * @param bytes  room for copies; a larger record gets a round of its own
+ * @return the round, or NULL without memory
  */
 es_round_t *es_round_create(apr_size_t bytes);
 
+/** NULL is ignored. */
 void es_round_destroy(es_round_t *round);
 
 /**
- * Begin anew: take the records from start on, as many as fit, up to stop.
+ * Begin again: take as many records as fit, from start on, up to stop.
  *
  * @param start  where a record starts, less than stop
  * @param stop   a head that was read before
- * @return APR_SUCCESS: es_round_end is beyond start; APR_ENOENT: overtaken by
- *         the ring; APR_EGENERAL: what stands there is no record; APR_ENOMEM
+ * @return APR_SUCCESS: es_round_end is beyond start; APR_ENOENT: the ring has
+ *         overwritten start; APR_EGENERAL: there is no valid record at start;
+ *         APR_ENOMEM
  */
 apr_status_t es_round_take(es_round_t *round, const es_store_t *store,
                            es_pos_t start, es_pos_t stop,
@@ -45,32 +50,35 @@ apr_status_t es_round_take(es_round_t *round, const es_store_t *store,
 
 es_pos_t es_round_start(const es_round_t *round);
 
-/** Up to where records were copied: where the next round starts. */
+/** The end of the last record that was taken: the next round starts there. */
 es_pos_t es_round_end(const es_round_t *round);
 
-/** Wanted channels that have new records, and each of them, from 0. */
+/** The number of wanted channels that have new records. */
 int es_round_count(const es_round_t *round);
+
+/** Channel i of these, from 0. */
 es_slot_t es_round_slot(const es_round_t *round, int i);
 
-/** 1 when a channel was closed in this round. */
+/** 1 when the round closes a channel. */
 int es_round_has_closes(const es_round_t *round);
 
-/** 1 when one of these channels was: there is more than frames to do. */
+/** 1 when the round closes one of these channels: writing the frames is not
+ * enough then. */
 int es_round_closes(es_round_t *round, const es_slot_t *slots, int count);
 
 /**
- * The frames of channel i. Valid until the next es_round_take.
+ * The frames of channel i, valid until the next es_round_take.
  *
- * @param chunked  1 = each in its chunk, 0 = as they are
+ * @param chunked  1 = each frame in an HTTP chunk, 0 = frames alone
  */
 const es_round_frames_t *es_round_frames(es_round_t *round, int i, int chunked);
 
 /**
- * The frames of a set of channels, each once and in order. Valid until the
- * next call.
+ * The frames of a set of channels, each once and in the order of the journal.
+ * Valid until the next call.
  *
  * @param slots  sorted
- * @return NULL when none of them was touched
+ * @return NULL when none of the channels has new records
  */
 const es_round_frames_t *es_round_merge(es_round_t *round,
                                         const es_slot_t *slots, int count,

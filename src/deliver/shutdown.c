@@ -1,22 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * httpd does not tell its children why they have to go. Two things do:
+ * httpd does not tell its children why they stop. Two things show it:
  *
- * The generation in the scoreboard rises before children are told of a
- * restart, graceful or not, and stays when the server stops. So if it is
- * above ours, there will be other children, and the boat, which the parent
- * keeps, may be filled even while there is none. Should the new
- * configuration be without this module, its children will never come: at
- * graceful we see that the parent has not opened the board for them. Should
- * another configuration bring the module back meanwhile, its children have a
- * new boat, and ours leads nowhere.
+ * The generation in the scoreboard rises before children are asked to stop for
+ * a restart, graceful or not, and does not change when the server stops. So if
+ * it is above that of this child, there will be other children. Clients may
+ * then be sent while there is no other child yet, since the parent keeps the
+ * handover socket. If the new configuration is without this module, its
+ * children never take clients: the parent has not called es_children_open for
+ * its generation, which a child sees at graceful. If yet another configuration
+ * loads the module again meanwhile, its children have another handover socket,
+ * and messages in the old one would be lost.
  *
- * If it is ours, either only this child has to go (its connections are used
- * up, or there are too many idle ones), or all: then they say so on the board
- * within moments of each other. Those who are too hasty are no harm: the last
- * one to go brings ashore who is left in the boat. A child that knows to be
- * alone in this (ES_STOP_OWN) need not look at the others: they may be used
- * up at the same moment, and the parent makes new ones.
+ * If the generation is that of this child, either only this child stops (it has
+ * served its connections, or there are too many idle children), or all do. In
+ * that case all say so in shm/children within a moment. A child that decides
+ * too early does no harm: the last child to stop ends the streams of clients
+ * that are in the handover socket. A child that stops alone (ES_STOP_OWN) does
+ * not wait for the others to say so: they may stop for the same reason at the
+ * same moment, and the parent makes new ones.
  */
 #include "deliver/shutdown.h"
 
@@ -25,20 +27,20 @@
 
 #define END_WITHIN (2 * APR_USEC_PER_SEC)
 #define END_AT_LEAST (APR_USEC_PER_SEC / 4)
-#define HANDOVER_WITHIN APR_USEC_PER_SEC     /* if the boat is full for now */
-#define DECIDE_EVERY (APR_USEC_PER_SEC / 50) /* for a refuge */
-#define MESSAGES_MAX 2                       /* of the boat in a step */
+#define HANDOVER_WITHIN APR_USEC_PER_SEC /* if the handover socket is full */
+#define DECIDE_EVERY (APR_USEC_PER_SEC / 50) /* while DECIDING or SENDING */
+#define MESSAGES_MAX 2                       /* received in a step */
 
-/* for a child of the next generation to announce itself */
+/* Time for a child of the next generation to start. */
 #define NEXT_GENERATION_WITHIN (3 * APR_USEC_PER_SEC)
-/* for other children to say that they stop, too */
+/* Time for other children to say that they stop, too. */
 #define OTHERS_STOP_WITHIN (APR_USEC_PER_SEC / 3)
 
 /* ---- who takes the clients over ----------------------------------------- */
 
 static int is_restarted(const es_shutdown_server_t *server)
 {
-    /* relaxed: read again and again, and nothing else hangs on it */
+    /* relaxed: it is read again and again, no other memory depends on it */
     int now = server->running != NULL
                   ? __atomic_load_n(server->running, __ATOMIC_RELAXED)
                   : (int)server->generation;
@@ -46,9 +48,9 @@ static int is_restarted(const es_shutdown_server_t *server)
     return now > 0 && (apr_uint64_t)now > server->generation;
 }
 
-/* The configuration after ours has the module, or there would be no hope. If
- * its children are gone again, another restart has come meanwhile, and the
- * parent waits for us. */
+/* The server restarts. If the next configuration has the module but none of its
+ * children is there, yet another restart has ended them, and the parent waits
+ * for this child. */
 static es_shutdown_action_t choose_at_restart(
     const es_shutdown_server_t *server, es_stop_t why,
     apr_interval_time_t since)
@@ -58,7 +60,7 @@ static es_shutdown_action_t choose_at_restart(
         return ES_SHUTDOWN_HAND_OVER;
     }
     if (why == ES_STOP_NOW) {
-        return ES_SHUTDOWN_HAND_OVER; /* they come when we have gone */
+        return ES_SHUTDOWN_HAND_OVER; /* new children start later */
     }
     if (since < NEXT_GENERATION_WITHIN) {
         return ES_SHUTDOWN_WAIT;
@@ -113,7 +115,7 @@ int es_shutdown_is_last(const es_shutdown_server_t *server, es_stop_t why)
 
 static es_stop_t stop_order(const es_shutdown_t *shutdown)
 {
-    /* relaxed: nothing is handed over by it, and the poke comes after */
+    /* relaxed: no other memory depends on it, and a poke follows it */
     return (es_stop_t)__atomic_load_n(&shutdown->orders->stop,
                                       __ATOMIC_RELAXED);
 }
@@ -132,8 +134,8 @@ static es_shutdown_action_t choose(const es_shutdown_t *shutdown,
                                     now - shutdown->since);
 }
 
-/* How long clients may take their end. When the server stops it is to be over
- * within EventStreamDrain, and httpd needs up to a second to notice. */
+/* How long clients may take to read their end. A stop of the server is to be
+ * over within EventStreamDrain, and httpd needs up to a second to notice it. */
 static apr_interval_time_t end_timeout(const es_shutdown_t *shutdown)
 {
     apr_interval_time_t half = apr_time_from_msec(shutdown->drain_ms) / 2;
@@ -159,7 +161,7 @@ static void begin_stop(es_shutdown_t *shutdown, apr_time_t now)
 
     shutdown->phase = ES_SHUTDOWN_DECIDING;
     shutdown->since = now;
-    es_children_stops(shutdown->children, shutdown->server.child);
+    es_children_stops(shutdown->server.children, shutdown->server.child);
     es_handover_stop_listening(shutdown->handover);
     for (i = 0; i < shutdown->nhubs; i++) {
         es_hub_stop_watches(&shutdown->hubs[i]);
@@ -170,8 +172,8 @@ static void begin_ending(es_shutdown_t *shutdown, apr_time_t now)
 {
     if (es_handover_sent(shutdown->handover) != 0) {
         es_log(ES_LOG_INFO, APR_SUCCESS, "ES0322",
-               "this child stops: %u clients went to other children, %u are "
-               "asked to come back",
+               "this child stops: %u clients were handed over to other "
+               "children, %u are asked to reconnect",
                es_handover_sent(shutdown->handover),
                es_conns_count(shutdown->conns));
     }
@@ -205,8 +207,8 @@ static void send_clients(es_shutdown_t *shutdown, apr_time_t now)
     }
 }
 
-/* Those who are told to end have time until end_by. Should this child be the
- * last one, it ends those who are still in the boat, too. */
+/* Clients have until end_by to read their end. If this child is the last one,
+ * it also ends the streams of those that are in the handover socket. */
 static void end_streams(es_shutdown_t *shutdown, apr_time_t now)
 {
     apr_uint32_t left;
@@ -221,8 +223,8 @@ static void end_streams(es_shutdown_t *shutdown, apr_time_t now)
     if (left != 0 && now >= shutdown->end_by) {
         es_conns_close_all(shutdown->conns, shutdown->hubs, shutdown->nhubs);
         es_log(ES_LOG_INFO, APR_SUCCESS, "ES0305",
-               "%u clients did not take the end of their stream in time; "
-               "their connections were closed",
+               "%u clients did not read the end of their stream in time: "
+               "their connections are closed",
                left);
     }
 }

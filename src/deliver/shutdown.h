@@ -1,15 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * The retreat: how a delivery stops.
+ * The shutdown: how a delivery stops.
  *
- *     SERVING ─► LEAVING ─► BOARDING ─► ENDING
- *       until      rounds     members     the others are told to end, and
- *       told       go on,     go into     stepped until none is left or the
- *       to stop    where to?  the boat    time is over; late ones follow
+ *     SERVING ─► DECIDING ─► SENDING ─► ENDING
+ *                    └───────────────────▲
  *
- * With the first step watches are stopped and the boat's arrivals are left to
- * other children. It is over when nobody is left and nobody brings clients
- * any more.
+ *     SERVING   until it is ordered to stop
+ *     DECIDING  rounds go on until it is known whether other children take
+ *               clients over; if none does, ENDING is next
+ *     SENDING   clients are handed over; rounds go on
+ *     ENDING    the streams of clients that are left end: they are stepped
+ *               until all are gone or their time is over; a client that comes
+ *               now is handed over or ended, too
+ *
+ * When DECIDING begins, watches are stopped, and the handover socket is left
+ * to other children. The shutdown is over when no client is left and no worker
+ * can submit one any more.
  *
  * Context of all: DELIVERY.
  */
@@ -21,25 +27,27 @@
 #include "deliver/delivery.h"
 #include "deliver/handover.h"
 
+/** What a child that stops does with its clients. */
 typedef enum es_shutdown_action_t {
-    ES_SHUTDOWN_WAIT,       /* go on serving, ask again soon */
-    ES_SHUTDOWN_HAND_OVER,  /* into the lifeboat */
-    ES_SHUTDOWN_END_STREAMS /* nowhere: the streams end */
+    ES_SHUTDOWN_WAIT,       /* serve them, and decide again soon */
+    ES_SHUTDOWN_HAND_OVER,  /* send them to other children */
+    ES_SHUTDOWN_END_STREAMS /* end their streams */
 } es_shutdown_action_t;
 
+/** What a child knows of its server. */
 typedef struct es_shutdown_server_t {
-    const es_children_t *children;
-    apr_uint32_t child;      /* of this child */
-    const int *running;      /* atomic; the server's generation, that of the
-                              * children it makes now; NULL = never changes */
+    es_children_t *children;
+    apr_uint32_t child;      /* of this process, from 1 */
+    const int *running;      /* atomic; the server's generation, which its new
+                              * children have; NULL = never changes */
     apr_uint64_t generation; /* of this child */
 } es_shutdown_server_t;
 
-/** What the loop is told from outside; each is followed by a poke of the
+/** Orders of other threads to the loop. After setting one, they poke the
  * inbox. */
 typedef struct es_shutdown_orders_t {
     int stop;   /* atomic; es_stop_t, only rises */
-    int finish; /* atomic; 1 = nobody brings clients any more */
+    int finish; /* atomic; 1 = no worker submits clients any more */
 } es_shutdown_orders_t;
 
 typedef enum es_shutdown_phase_t {
@@ -51,48 +59,49 @@ typedef enum es_shutdown_phase_t {
 
 typedef struct es_shutdown_t {
     /* filled by the owner */
-    es_children_t *children;
     es_shutdown_server_t server;
     es_conns_t *conns;
-    es_hub_t *hubs;
+    es_hub_t *hubs; /* nhubs of them */
     apr_uint32_t nhubs;
-    apr_int64_t drain_ms;
+    apr_int64_t drain_ms; /* ended clients reconnect within this longer time */
     es_handover_t *handover;
     const es_shutdown_orders_t *orders;
     /* its own, all zero at first */
     es_shutdown_phase_t phase;
-    int hands_over;    /* late ones are sent after the others */
-    int has_received;  /* ENDING: somebody came by boat; there may be more */
-    apr_time_t since;  /* it was told to stop, or entered the phase */
-    apr_time_t end_by; /* ENDING: close what is left then */
+    int hands_over;    /* clients that come later are sent, too */
+    int has_received;  /* ENDING: a message was received, there may be more */
+    apr_time_t since;  /* DECIDING began */
+    apr_time_t end_by; /* SENDING: do not send after it; ENDING: close clients
+                        * that are left then */
 } es_shutdown_t;
 
-/** Do what is to be done now. Nobody may hold a pointer to a dead member. */
+/** Do what is to be done now. The caller holds no pointer to a dead conn. */
 void es_shutdown_step(es_shutdown_t *shutdown, apr_time_t now);
 
-/** A client has come while the phase is ENDING. */
+/** A client has been added in the phase ENDING. */
 void es_shutdown_on_client(es_shutdown_t *shutdown, apr_time_t now);
 
 /** 1 when es_shutdown_step has to be called at once. */
 int es_shutdown_is_due(const es_shutdown_t *shutdown);
 
-/** Most time until the next step; -1 = it waits for an order. */
+/** Microseconds until the next step; -1 = it waits for an order. */
 apr_interval_time_t es_shutdown_wait(const es_shutdown_t *shutdown);
 
+/** 1 when the loop may end. */
 int es_shutdown_is_over(const es_shutdown_t *shutdown);
 
 /**
- * @param since  how long it has been stopping
+ * Choose what to do with the clients of a child that stops.
  *
- * Context: DELIVERY.
+ * @param since  time since it began to stop
  */
 es_shutdown_action_t es_shutdown_choose(const es_shutdown_server_t *server,
                                         es_stop_t why,
                                         apr_interval_time_t since);
 
 /**
- * Is it upon this child to bring ashore those that are still in the boat, as
- * nobody comes who would?
+ * 1 when no other child takes clients, or will: this child ends the streams of
+ * those that are still in the handover socket.
  */
 int es_shutdown_is_last(const es_shutdown_server_t *server, es_stop_t why);
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Spoke t % ES_TIMER_WHEEL_SLOTS holds the entries that are due in tick t, and
- * those of one turn of the wheel later, two turns later…, which are passed
- * over. An entry's tick is its due time rounded up, so none is early. A turn
- * takes 64 seconds: most timers are passed over never or once.
+ * Slot t % ES_TIMER_WHEEL_SLOTS holds the timers that are due in tick t, and
+ * those that are due one revolution later, two revolutions later, and so on.
+ * The later ones are set again when the slot is passed. A timer's tick is its
+ * time rounded up, so that none is early. A revolution takes 64 seconds: most
+ * timers are set again once or not at all.
  */
 #include "deliver/timer_wheel.h"
 
@@ -28,16 +29,16 @@ void es_timer_wheel_init(es_timer_wheel_t *wheel, apr_time_t now)
     wheel->count = 0;
 }
 
-void es_timer_wheel_timer_init(es_timer_t *entry)
+void es_timer_wheel_timer_init(es_timer_t *timer)
 {
-    entry->next = NULL;
-    entry->prev = NULL;
-    entry->due = 0;
+    timer->next = NULL;
+    timer->prev = NULL;
+    timer->due = 0;
 }
 
-int es_timer_wheel_is_set(const es_timer_t *entry)
+int es_timer_wheel_is_set(const es_timer_t *timer)
 {
-    return entry->next != NULL;
+    return timer->next != NULL;
 }
 
 static apr_int64_t tick_of(apr_time_t due)
@@ -45,40 +46,40 @@ static apr_int64_t tick_of(apr_time_t due)
     return due / ES_TIMER_WHEEL_TICK + (due % ES_TIMER_WHEEL_TICK != 0);
 }
 
-void es_timer_wheel_set(es_timer_wheel_t *wheel, es_timer_t *entry,
+void es_timer_wheel_set(es_timer_wheel_t *wheel, es_timer_t *timer,
                         apr_time_t due)
 {
     apr_int64_t tick = tick_of(due);
     es_timer_t *slot;
 
-    es_timer_wheel_unset(wheel, entry);
+    es_timer_wheel_unset(wheel, timer);
     if (tick < wheel->tick) {
-        tick = wheel->tick; /* that slot has been passed: the next one */
+        tick = wheel->tick; /* its own slot was passed: use the next */
     }
     slot = &wheel->slots[tick % ES_TIMER_WHEEL_SLOTS];
-    entry->due = due;
-    entry->prev = slot->prev;
-    entry->next = slot;
-    slot->prev->next = entry;
-    slot->prev = entry;
+    timer->due = due;
+    timer->prev = slot->prev;
+    timer->next = slot;
+    slot->prev->next = timer;
+    slot->prev = timer;
     wheel->count++;
 }
 
-void es_timer_wheel_unset(es_timer_wheel_t *wheel, es_timer_t *entry)
+void es_timer_wheel_unset(es_timer_wheel_t *wheel, es_timer_t *timer)
 {
-    if (entry->next != NULL) {
-        entry->prev->next = entry->next;
-        entry->next->prev = entry->prev;
-        entry->next = NULL;
-        entry->prev = NULL;
+    if (timer->next != NULL) {
+        timer->prev->next = timer->next;
+        timer->next->prev = timer->prev;
+        timer->next = NULL;
+        timer->prev = NULL;
         wheel->count--;
     }
 }
 
 /*
- * A slot is emptied into passed before its entries are looked at, and the
- * tick goes on: so what the caller sets meanwhile for a time in the past is
- * found with the next tick, and not again and again in this one.
+ * The slot is emptied into passed before its timers are looked at, and the
+ * tick advances. So a timer that the caller sets for a time in the past
+ * meanwhile is found in the next tick, and not again and again in this one.
  */
 static void take_slot(es_timer_wheel_t *wheel)
 {
@@ -97,26 +98,27 @@ static void take_slot(es_timer_wheel_t *wheel)
 es_timer_t *es_timer_wheel_pop(es_timer_wheel_t *wheel, apr_time_t now)
 {
     apr_int64_t last = now / ES_TIMER_WHEEL_TICK;
-    es_timer_t *entry;
+    es_timer_t *timer;
 
     if (last - wheel->tick >= ES_TIMER_WHEEL_SLOTS) {
         wheel->tick =
-            last - ES_TIMER_WHEEL_SLOTS + 1; /* one turn sees them all */
+            last - ES_TIMER_WHEEL_SLOTS + 1; /* one revolution passes all */
     }
     for (;;) {
-        entry = wheel->passed.next;
-        if (entry == &wheel->passed) {
+        timer = wheel->passed.next;
+        if (timer == &wheel->passed) {
             if (wheel->tick > last) {
                 return NULL;
             }
             take_slot(wheel);
         }
-        else if (entry->due <= now) {
-            es_timer_wheel_unset(wheel, entry);
-            return entry;
+        else if (timer->due <= now) {
+            es_timer_wheel_unset(wheel, timer);
+            return timer;
         }
         else {
-            es_timer_wheel_set(wheel, entry, entry->due); /* a later turn's */
+            /* it is due in a later revolution */
+            es_timer_wheel_set(wheel, timer, timer->due);
         }
     }
 }

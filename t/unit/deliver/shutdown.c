@@ -208,7 +208,6 @@ static void make_shutdown(world_t *w, apr_int64_t drain_ms)
     assert_int_equal(es_children_attach(&children, w->mem, es_children_size(2),
                                         2, w->wake, w->hub.pool),
                      APR_SUCCESS);
-    w->shutdown.children = children;
     w->shutdown.server.children = children;
     w->shutdown.server.child = CHILD;
     w->shutdown.server.running = &w->running;
