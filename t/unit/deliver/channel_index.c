@@ -79,7 +79,7 @@ static void test_several_at_once(void **state)
     es_channel_index_destroy(index);
 }
 
-static void test_against_a_simple_one(void **state)
+static void test_against_a_simple_model(void **state)
 {
     es_channel_link_t *links = calloc(LINKS, sizeof(*links));
     es_slot_t *slots = calloc(LINKS, sizeof(*slots)); /* 0 = not in */
@@ -100,7 +100,7 @@ static void test_against_a_simple_one(void **state)
         else {
             slots[i] = (es_slot_t)(rand() % SLOTS) + 1;
             if (rand() % 2) {
-                slots[i] = slots[i] % 10 + 1; /* some are crowded */
+                slots[i] = slots[i] % 10 + 1; /* ten slots have many links */
             }
             counts[slots[i]]++;
             assert_int_equal(es_channel_index_add(index, slots[i], &links[i]),
@@ -132,7 +132,7 @@ int main(void)
         cmocka_unit_test(test_empty),
         cmocka_unit_test(test_one_and_more),
         cmocka_unit_test(test_several_at_once),
-        cmocka_unit_test(test_against_a_simple_one),
+        cmocka_unit_test(test_against_a_simple_model),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

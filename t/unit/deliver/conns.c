@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of src/deliver/conns.c: what epoll refuses, and has to forget. */
+/* Tests of src/deliver/conns.c: sockets that epoll refuses, and sockets that it
+ * must no longer report. */
 #include "t/unit/deliver_fixture.h"
 
 #include <fcntl.h>
@@ -17,7 +18,7 @@
 
 typedef struct world_t {
     hub_t hub;    /* the store */
-    es_hub_t own; /* what delivery knows of it */
+    es_hub_t own; /* as the delivery sees it */
     es_conns_t *conns;
     int epoll_fd;
 } world_t;
@@ -62,10 +63,10 @@ static es_conn_t *make_conn(world_t *w, int fd)
     return conn;
 }
 
-/* epoll takes no regular file, as it takes no socket above max_user_watches. */
+/* epoll refuses a regular file as it does a socket above max_user_watches. */
 static int open_refused(void)
 {
-    char name[] = "/tmp/es-crew-XXXXXX";
+    char name[] = "/tmp/es-conns-XXXXXX";
     int fd = mkstemp(name);
 
     assert_true(fd >= 0);
@@ -86,11 +87,11 @@ static void test_refused_by_epoll(void **state)
     es_conns_add(w.conns, make_conn(&w, refused), &w.own, 0);
     assert_int_equal(es_conns_count(w.conns), 2);
     es_conns_reap(w.conns);
-    /* closed and counted out, and the other one stays */
+    /* it is closed and no longer counted, and the other one stays */
     assert_int_equal(fcntl(refused, F_GETFD), -1);
     assert_int_equal(es_conns_count(w.conns), 1);
     assert_int_equal(es_store_load(w.hub.store, CHILD), 2);
-    /* nothing of it is left to be done: the loop may sleep */
+    /* nothing is left to be done: the loop may sleep */
     assert_int_equal(es_conns_run(w.conns, 10, 0), 0);
     world_close(&w);
     close(pair[1]);
@@ -113,7 +114,7 @@ static void refuse_at(world_t *w, apr_time_t now)
     es_conns_reap(w->conns);
 }
 
-/* Thousands may come at once. */
+/* Thousands of clients may connect at once. */
 static void test_refusals_are_logged_once_in_a_while(void **state)
 {
     world_t w;
@@ -132,7 +133,7 @@ static void test_refusals_are_logged_once_in_a_while(void **state)
     world_close(&w);
 }
 
-/* @return what epoll tells of the socket, once it has got something to read */
+/* Make the socket readable. @return the number of events that epoll reports */
 static int is_reported(world_t *w, int peer)
 {
     struct epoll_event event;
@@ -141,7 +142,7 @@ static int is_reported(world_t *w, int peer)
     return epoll_wait(w->epoll_fd, &event, 1, 0);
 }
 
-/* The connection lives on elsewhere: here as a copy, else in another child. */
+/* The connection stays open: here by a copy, else in another child. */
 static void test_dropped_is_not_reported(void **state)
 {
     es_conn_t *conn;
@@ -170,7 +171,7 @@ static void test_dropped_is_not_reported(void **state)
     }
 }
 
-/* It has got its end: no other child has anything to tell it. */
+/* Its stream has ended: no other child has anything to write to it. */
 static void test_ended_is_not_handed_over(void **state)
 {
     es_conn_t *conn;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The whole delivery with its thread: small stores, a board, and sockets. */
+/* Tests of src/deliver/delivery.c: the whole delivery with its thread, small
+ * stores and sockets. */
 #include "t/unit/deliver_fixture.h"
 
 #include <arpa/inet.h>
@@ -27,7 +28,7 @@ typedef struct world_t {
     apr_pool_t *pool;
 } world_t;
 
-/* A client as the browser sees it. */
+/* The browser's end of a connection. */
 typedef struct peer_t {
     int fd;
     char *got;
@@ -181,7 +182,7 @@ static ssize_t peer_read(peer_t *peer, int timeout_ms)
     return n;
 }
 
-/* Read until text was seen, with a deadline. */
+/* Read until text is seen, with a deadline. */
 static int peer_sees(peer_t *peer, const char *text)
 {
     apr_time_t end = apr_time_now() + 10 * SECOND;
@@ -195,11 +196,11 @@ static int peer_sees(peer_t *peer, const char *text)
     return 1;
 }
 
-/* Say text until it was seen. The reset that a peer reads may be followed by
- * another that is made when it reads, whose position is behind what was said
- * in between: of that, it is told no more. */
-static int peer_sees_said(world_t *w, peer_t *peer, const char *channels,
-                          const char *text)
+/* Publish text until it is seen. The reset that a peer reads may be followed by
+ * another, made while the peer reads, whose position is after what was
+ * published in between: the peer does not get that. */
+static int peer_sees_published(world_t *w, peer_t *peer, const char *channels,
+                               const char *text)
 {
     apr_time_t end = apr_time_now() + 10 * SECOND;
 
@@ -293,7 +294,7 @@ static void test_keepalive_and_hangup(void **state)
     world_close(&w);
 }
 
-/* Numbered events to a peer that reads none, others are not kept waiting. */
+/* A peer that does not read holds up no other, and gets all events later. */
 static void test_slow_reader(void **state)
 {
     peer_t *peers = calloc(MANY, sizeof(*peers));
@@ -333,7 +334,8 @@ static void test_slow_reader(void **state)
         text[8] = 'x';
         say(&w, "c", text);
         if (i % 50 == 0) {
-            apr_sleep(1000); /* the many do not read: they block in turn */
+            apr_sleep(
+                1000); /* the others do not read either and become blocked */
         }
     }
     say(&w, "c", "VERY LAST");
@@ -406,9 +408,9 @@ static void test_overtaken_reader(void **state)
             apr_sleep(500);
         }
     }
-    /* It was cut within a frame, or told of the reset: never torn. */
+    /* It was cut within a frame, or gets a reset; no frame is damaged. */
     if (peer_sees(&peer, "event: stream-reset\n") &&
-        peer_sees_said(&w, &peer, "c", "THE END")) {
+        peer_sees_published(&w, &peer, "c", "THE END")) {
         assert_int_equal(unchunk(peer.got, &peer.len), 0);
     }
     else { /* cut, maybe later on */
@@ -419,7 +421,7 @@ static void test_overtaken_reader(void **state)
     world_close(&w);
 }
 
-/* The ring laps the delivery itself while it sleeps, as nobody wakes it. */
+/* The ring overtakes the delivery itself, which is not woken. */
 static void test_overtaken_delivery(void **state)
 {
     peer_t busy, quiet, both;
@@ -447,7 +449,7 @@ static void test_overtaken_delivery(void **state)
     assert_true(peer_sees(&busy, "GOES ON"));
     assert_true(peer_sees(&both, "GOES ON"));
     assert_true(peer_sees(&quiet, "GOES ON"));
-    assert_null(strstr(quiet.got, "stream-reset")); /* it missed nothing */
+    assert_null(strstr(quiet.got, "stream-reset")); /* it has missed no event */
     assert_null(strstr(strstr(quiet.got, "GOES ON") + 1, "GOES ON"));
     peer_close(&busy);
     peer_close(&quiet);
@@ -499,7 +501,7 @@ static void test_stop_ends_streams(void **state)
     world_close(&w);
 }
 
-/* A peer that never closes does not keep the child. */
+/* A peer that never closes does not hold up the stop. */
 static void test_stop_is_bounded(void **state)
 {
     apr_time_t start;
@@ -532,7 +534,7 @@ static void test_watch(void **state)
     hub_subscribe(&w.hub, "a,b", slots, &pos);
     assert_int_equal(es_delivery_watch(w.delivery, 0, slots, 2, &watch),
                      APR_SUCCESS);
-    assert_int_equal(es_watch_wait(watch, 5 * SECOND), 1); /* taken up */
+    assert_int_equal(es_watch_wait(watch, 5 * SECOND), 1); /* it was added */
     while (es_watch_wait(watch, SECOND / 5) == 1) {
         continue;
     }
@@ -541,12 +543,12 @@ static void test_watch(void **state)
     say(&w, "b", "one");
     assert_int_equal(es_watch_wait(watch, 5 * SECOND), 1);
     es_delivery_unwatch(w.delivery, watch);
-    say(&w, "a", "nobody");
+    say(&w, "a", "unwatched");
     es_store_unsubscribe(w.hub.store, 1, slots, 2);
     world_close(&w);
 }
 
-/* ---- all at once ------------------------------------------------------- */
+/* ---- many threads ------------------------------------------------------ */
 
 typedef struct publisher_t {
     world_t *w;
@@ -556,7 +558,7 @@ typedef struct publisher_t {
 static void *on_publisher(void *arg)
 {
     publisher_t *self = arg;
-    hub_t hub = self->w->hub; /* its own clock and answer */
+    hub_t hub = self->w->hub; /* with a clock and results of its own */
     char text[400];
     char channels[8];
     int i;
@@ -576,7 +578,8 @@ static void *on_publisher(void *arg)
     return NULL;
 }
 
-/* Each event of p once and in order; first is where the peer came in. */
+/* Each event of a publisher once and in order, from the first that the peer got
+ * on. */
 static void check_order(const char *got, int number, int channel)
 {
     char text[32];
@@ -654,7 +657,7 @@ int main(void)
         cmocka_unit_test(test_many_threads),
     };
 
-    /* Not ended: a test that fails leaves its delivery running. */
+    /* No apr_terminate: a test that fails leaves its delivery running. */
     apr_initialize();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

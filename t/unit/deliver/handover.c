@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Tests of src/deliver/handover.c: where a passenger goes on, that another
- * child has sent, in the same segment and in another one.
+ * Tests of src/deliver/handover.c: where a client continues that another child
+ * has sent, in the same segment and in another one; what is sent of a client;
+ * how a child at its limit leaves messages to others.
  */
 #include "t/unit/deliver_fixture.h"
 
@@ -20,7 +21,7 @@
 
 typedef struct world_t {
     hub_t hub;    /* the store */
-    es_hub_t own; /* what delivery knows of it */
+    es_hub_t own; /* as the delivery sees it */
     es_conns_t *conns;
     es_handover_t *handover;
     es_handed_t handed; /* of channel "a" */
@@ -75,8 +76,8 @@ static void world_close(world_t *w)
     hub_close(&w->hub);
 }
 
-/* The passenger arrives and is served. @return what it gets */
-static const char *cross(world_t *w)
+/* The client is received and served. @return what its peer reads */
+static const char *receive(world_t *w)
 {
     es_handover_msg_t *msg = es_handover_msg_create();
     ssize_t n;
@@ -85,9 +86,9 @@ static const char *cross(world_t *w)
     assert_int_equal(es_handover_msg_add(msg, &w->handed), APR_SUCCESS);
     assert_int_equal(es_handover_msg_send(msg, w->msg[0]), APR_SUCCESS);
     close(w->handed.fd);
-    es_handover_msg_begin(msg); /* what it held is closed */
+    es_handover_msg_begin(msg); /* msg does not own the descriptor */
     es_handover_msg_destroy(msg);
-    w->own.pos = es_store_head(w->hub.store); /* as its delivery has read */
+    w->own.pos = es_store_head(w->hub.store); /* as after its rounds */
     assert_int_equal(es_handover_receive(w->handover, 1, 0), 1);
     while (es_conns_run(w->conns, 10, 0)) {
     }
@@ -103,8 +104,8 @@ static int is_ended(world_t *w)
     return recv(w->peer, &byte, 1, MSG_DONTWAIT) == 0;
 }
 
-/* Publish to another channel until what was there before is gone. */
-static void roll(world_t *w)
+/* Publish to another channel until all present records are evicted. */
+static void evict_all(world_t *w)
 {
     static char text[4096];
     es_pos_t head = es_store_head(w->hub.store);
@@ -115,14 +116,14 @@ static void roll(world_t *w)
     }
 }
 
-/* It comes from a segment whose positions say nothing here. */
+/* It comes from another segment, whose positions mean nothing here. */
 static void from_elsewhere(world_t *w, es_pos_t cursor)
 {
     w->handed.segment_id ^= 1;
     w->handed.state.cursor = cursor;
 }
 
-/* All slots are in use. */
+/* Use up all slots. */
 static void fill_table(world_t *w)
 {
     es_slot_t slot;
@@ -144,7 +145,7 @@ static void test_same_segment(void **state)
     world_open(&w);
     w.handed.state.cursor = hub_say(&w.hub, "a", "seen");
     hub_say(&w.hub, "a", "new");
-    assert_null(strstr(cross(&w), "seen"));
+    assert_null(strstr(receive(&w), "seen"));
     assert_non_null(strstr(w.got, "data: new"));
     assert_null(strstr(w.got, "stream-reset"));
     world_close(&w);
@@ -158,8 +159,8 @@ static void test_overtaken_on_the_way(void **state)
     world_open(&w);
     w.handed.state.cursor = es_store_head(w.hub.store);
     hub_say(&w.hub, "a", "missed");
-    roll(&w);
-    assert_non_null(strstr(cross(&w), "event: stream-reset"));
+    evict_all(&w);
+    assert_non_null(strstr(receive(&w), "event: stream-reset"));
     assert_false(is_ended(&w));
     world_close(&w);
 }
@@ -174,14 +175,14 @@ static void test_another_segment(void **state)
     w.handed.seen_id = w.hub.appended.last_id;
     hub_say(&w.hub, "a", "new");
     from_elsewhere(&w, (es_pos_t)1 << 40);
-    assert_null(strstr(cross(&w), "seen"));
+    assert_null(strstr(receive(&w), "seen"));
     assert_non_null(strstr(w.got, "data: new"));
     assert_null(strstr(w.got, "stream-reset"));
     world_close(&w);
 }
 
-/* What it has seen is gone. A close that is gone, too, is no reason to end it,
- * however low its old cursor was ... */
+/* The last record that it has seen is evicted. A close that is evicted, too, is
+ * no reason to end it, however low its old cursor is ... */
 static void test_old_close(void **state)
 {
     world_t w;
@@ -193,14 +194,14 @@ static void test_old_close(void **state)
     hub_say(&w.hub, "a", "missed");
     hub_shut(&w.hub, "a");
     hub_say(&w.hub, "a", "again");
-    roll(&w);
+    evict_all(&w);
     from_elsewhere(&w, 1);
-    assert_non_null(strstr(cross(&w), "event: stream-reset"));
+    assert_non_null(strstr(receive(&w), "event: stream-reset"));
     assert_false(is_ended(&w));
     world_close(&w);
 }
 
-/* ... one that is there is, however high. */
+/* ... a close that is retained is one, however high its old cursor is. */
 static void test_new_close(void **state)
 {
     world_t w;
@@ -210,17 +211,17 @@ static void test_new_close(void **state)
     hub_say(&w.hub, "a", "seen");
     w.handed.seen_id = w.hub.appended.last_id;
     hub_say(&w.hub, "a", "missed");
-    roll(&w);
+    evict_all(&w);
     hub_shut(&w.hub, "a");
     from_elsewhere(&w, (es_pos_t)1 << 40);
-    assert_null(strstr(cross(&w), "stream-reset"));
+    assert_null(strstr(receive(&w), "stream-reset"));
     assert_non_null(strstr(w.got, "retry: "));
     assert_true(is_ended(&w));
     world_close(&w);
 }
 
-/* Its slot may have been another channel's meanwhile: what the slot says of
- * evictions is of no use, though nothing of the channel was evicted. */
+/* Another channel may have had its slot meanwhile. So what the slot knows of
+ * evictions does not count, though no record of the channel was evicted. */
 static void test_unknown_channel_on_the_way(void **state)
 {
     world_t w;
@@ -229,12 +230,12 @@ static void test_unknown_channel_on_the_way(void **state)
     world_open(&w);
     w.handed.state.cursor = es_store_head(w.hub.store);
     hub_say(&w.hub, "b", "first");
-    roll(&w);
-    assert_non_null(strstr(cross(&w), "event: stream-reset"));
+    evict_all(&w);
+    assert_non_null(strstr(receive(&w), "event: stream-reset"));
     world_close(&w);
 }
 
-/* A position that this segment has never had. */
+/* A position beyond the head of this segment. */
 static void test_from_the_future(void **state)
 {
     world_t w;
@@ -242,11 +243,11 @@ static void test_from_the_future(void **state)
     (void)state;
     world_open(&w);
     w.handed.state.cursor = es_store_head(w.hub.store) + 4096;
-    assert_non_null(strstr(cross(&w), "event: stream-reset"));
+    assert_non_null(strstr(receive(&w), "event: stream-reset"));
     world_close(&w);
 }
 
-/* Of a hub that is no more, or one that has no slot for it: closed. */
+/* Its hub is not configured, or has no free slot: the client is closed. */
 static void test_cannot_be_taken_over(void **state)
 {
     es_handover_msg_t *msg;
@@ -278,10 +279,10 @@ static void test_cannot_be_taken_over(void **state)
     }
 }
 
-/* ---- leaving ------------------------------------------------------------- */
+/* ---- sending ------------------------------------------------------------- */
 
-/* The one client of the crew, as another child gets it. */
-static es_handed_t leave(world_t *w, es_handover_msg_t *msg)
+/* Send the one client. @return it as another child receives it */
+static es_handed_t send_one(world_t *w, es_handover_msg_t *msg)
 {
     es_handover_params_t params = {0};
     es_handed_t handed;
@@ -304,8 +305,8 @@ static es_handed_t leave(world_t *w, es_handover_msg_t *msg)
     return handed;
 }
 
-/* By its id it is found again in another segment: what it has not been sent
- * is not of what it knows. */
+/* In another segment it continues after this id. A record that it has not been
+ * sent is not before it. */
 static void test_sends_the_id_it_has_seen(void **state)
 {
     es_handover_msg_t *msg = es_handover_msg_create();
@@ -320,13 +321,13 @@ static void test_sends_the_id_it_has_seen(void **state)
     world_open(&w);
     hub_say(&w.hub, "a", "seen");
     w.handed.state.cursor = es_store_head(w.hub.store);
-    cross(&w);
+    receive(&w);
     assert_int_equal(es_store_present(w.hub.store, &present), 0);
     hub_say(&w.hub, "b", "others'");
-    pos = w.own.pos = es_store_head(w.hub.store); /* its round has gone by */
+    pos = w.own.pos = es_store_head(w.hub.store); /* a round has read it */
     hub_say(&w.hub, "a", "one");
     hub_say(&w.hub, "a", "two");
-    handed = leave(&w, msg);
+    handed = send_one(&w, msg);
     assert_int_equal(handed.state.cursor, pos);
     assert_false(handed.is_counted);
     assert_int_equal(es_store_look(w.hub.store, pos, &record), APR_SUCCESS);
@@ -348,16 +349,16 @@ static void test_sends_the_present_id(void **state)
     world_open(&w);
     hub_say(&w.hub, "a", "seen");
     w.handed.state.cursor = es_store_head(w.hub.store);
-    cross(&w);
+    receive(&w);
     assert_int_equal(es_store_present(w.hub.store, &present), 0);
-    handed = leave(&w, msg);
+    handed = send_one(&w, msg);
     assert_int_equal(handed.state.cursor, present.pos);
     assert_int_equal(es_id_compare(&handed.seen_id, &present.id), 0);
     es_handover_msg_destroy(msg);
     world_close(&w);
 }
 
-/* The boat is not to be had: it stays a client, and may leave later. */
+/* The socket cannot be written to: the client stays and can be sent later. */
 static void test_stays_when_it_cannot_be_sent(void **state)
 {
     es_handover_msg_t *msg = es_handover_msg_create();
@@ -368,7 +369,7 @@ static void test_stays_when_it_cannot_be_sent(void **state)
     (void)state;
     world_open(&w);
     w.handed.state.cursor = es_store_head(w.hub.store);
-    cross(&w);
+    receive(&w);
     params.conns = w.conns;
     params.hubs = &w.own;
     params.nhubs = 1;
@@ -378,12 +379,12 @@ static void test_stays_when_it_cannot_be_sent(void **state)
     assert_int_equal(es_handover_sent(handover), 0);
     es_handover_destroy(handover);
     assert_int_equal(es_conns_count(w.conns), 1);
-    leave(&w, msg);
+    send_one(&w, msg);
     es_handover_msg_destroy(msg);
     world_close(&w);
 }
 
-/* One that no limit counts is not counted by the next child either. */
+/* A client that no limit counts is not counted by the next child either. */
 static void test_client_count(void **state)
 {
     int counted;
@@ -404,12 +405,12 @@ static void test_client_count(void **state)
         params.send_fd = -1;
         params.receive_fd = w.msg[1];
         params.client_count = client_count;
-        params.clients_max = 1; /* it is the last one to have room */
+        params.clients_max = 1; /* there is room for this one */
         es_handover_destroy(w.handover);
         w.handover = es_handover_create(&params);
         w.handed.is_counted = counted;
         w.handed.state.cursor = es_store_head(w.hub.store);
-        cross(&w);
+        receive(&w);
         assert_false(is_ended(&w));
         assert_int_equal(es_client_count_total(client_count, CHILD), counted);
         world_close(&w);
@@ -418,7 +419,7 @@ static void test_client_count(void **state)
     }
 }
 
-/* It has its end, and its time to come back is spread. */
+/* Its stream ends, and its time to reconnect is spread. */
 static void test_above_the_limit(void **state)
 {
     static const es_client_limits_t none = {0, 0, 0};
@@ -444,7 +445,7 @@ static void test_above_the_limit(void **state)
     es_client_count_enter(params.client_count, CHILD, 1, &none, &counted);
     w.handed.is_counted = 1;
     w.handed.state.cursor = es_store_head(w.hub.store);
-    retry = strstr(cross(&w), "retry: ");
+    retry = strstr(receive(&w), "retry: ");
     assert_non_null(retry);
     assert_true(strtol(retry + 7, NULL, 10) > w.handed.opts.retry_ms);
     assert_true(is_ended(&w));
@@ -459,9 +460,9 @@ typedef struct listener_t {
     es_hub_t own;
     es_conns_t *conns;
     es_handover_t *handover;
-    void *mem; /* of census */
+    void *mem; /* of client_count */
     es_client_count_t *client_count;
-    int epoll_fd; /* of the boat alone */
+    int epoll_fd; /* of the handover socket alone */
     int conns_fd;
     int msg[2];
     int peer;
@@ -478,7 +479,7 @@ static es_counted_t enter(listener_t *w)
     return counted;
 }
 
-/* A child that takes clients_max, and one passenger in the boat. */
+/* A child with room for clients_max, and one client in the handover socket. */
 static void listener_open(listener_t *w, apr_uint32_t clients_max)
 {
     es_handover_msg_t *msg = es_handover_msg_create();
@@ -537,8 +538,8 @@ static void listener_close(listener_t *w)
     hub_close(&w->hub);
 }
 
-/* Does epoll tell of the boat? */
-static int is_answered(const listener_t *w)
+/* Does epoll report the message? */
+static int is_reported(const listener_t *w)
 {
     struct epoll_event event;
 
@@ -551,15 +552,15 @@ static void test_room(void **state)
 
     (void)state;
     listener_open(&w, ES_HANDOVER_MSG_CLIENTS);
-    assert_true(is_answered(&w));
+    assert_true(is_reported(&w));
     assert_int_equal(es_handover_wait(w.handover), -1);
     es_handover_on_event(w.handover, SECOND);
     assert_int_equal(es_conns_count(w.conns), 1);
-    assert_false(is_answered(&w));
+    assert_false(is_reported(&w));
     listener_close(&w);
 }
 
-/* No room for a boatload: others have three seconds, then it takes one. */
+/* No room for a full message: it is left to others for 3 s, then received. */
 static void test_little_room(void **state)
 {
     es_counted_t counted;
@@ -569,20 +570,20 @@ static void test_little_room(void **state)
     listener_open(&w, ES_HANDOVER_MSG_CLIENTS);
     counted = enter(&w);
     es_handover_on_event(w.handover, SECOND);
-    assert_false(is_answered(&w));
+    assert_false(is_reported(&w));
     assert_true(es_handover_wait(w.handover) > 0);
     es_handover_run(w.handover, 4 * SECOND - 1);
     assert_int_equal(es_conns_count(w.conns), 0);
     es_handover_run(w.handover, 4 * SECOND);
     assert_int_equal(es_conns_count(w.conns), 1);
-    /* nobody is left: what comes next may wait again */
+    /* no message is left: the next one may wait again */
     es_handover_run(w.handover, 4 * SECOND);
     assert_int_equal(es_handover_wait(w.handover), -1);
     es_client_count_leave(&counted);
     listener_close(&w);
 }
 
-/* No room at all: it is for others, until somebody has gone. */
+/* Above its limit: the message is left to others until clients are gone. */
 static void test_no_room(void **state)
 {
     es_counted_t counted[ES_HANDOVER_MSG_CLIENTS + 1];
@@ -597,17 +598,17 @@ static void test_no_room(void **state)
     es_handover_on_event(w.handover, SECOND);
     es_handover_run(w.handover, 60 * SECOND);
     assert_int_equal(es_conns_count(w.conns), 0);
-    assert_false(is_answered(&w));
+    assert_false(is_reported(&w));
     for (i = 0; i <= ES_HANDOVER_MSG_CLIENTS; i++) {
         es_client_count_leave(&counted[i]);
     }
     es_handover_run(w.handover, 61 * SECOND);
-    assert_true(is_answered(&w));
+    assert_true(is_reported(&w));
     assert_int_equal(es_handover_wait(w.handover), -1);
     listener_close(&w);
 }
 
-/* epoll does not take the boat back: it is tried again. */
+/* epoll refuses the socket: it is added later. */
 static void test_refused_by_epoll(void **state)
 {
     es_counted_t counted;
@@ -626,7 +627,7 @@ static void test_refused_by_epoll(void **state)
     assert_int_equal(dup2(copy, w.epoll_fd), w.epoll_fd);
     close(copy);
     es_handover_run(w.handover, 3 * SECOND);
-    assert_true(is_answered(&w));
+    assert_true(is_reported(&w));
     assert_int_equal(es_handover_wait(w.handover), -1);
     listener_close(&w);
 }

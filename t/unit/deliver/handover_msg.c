@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The lifeboat: its messages, also such as no child of ours would send, and
- * two deliveries in one process that hand over their clients.
+ * Tests of src/deliver/handover_msg.c: messages, also malformed ones; and two
+ * deliveries in one process that hand over their clients.
  */
 #include "t/unit/deliver_fixture.h"
 
@@ -17,8 +17,8 @@
 #include "deliver/sink_socket.h"
 
 #define SECOND APR_USEC_PER_SEC
-#define HEAD 8     /* bytes before the first seat */
-#define CLIENT 128 /* of a seat without its names */
+#define HEAD 8     /* bytes before the first client */
+#define CLIENT 128 /* bytes of a client without its names */
 
 static void open_pair(int *fds)
 {
@@ -32,7 +32,7 @@ static void close_pair(const int *fds)
     close(fds[1]);
 }
 
-/* Descriptors of this process. */
+/* @return the number of descriptors of this process */
 static int count_fds(void)
 {
     int fd, count = 0;
@@ -99,7 +99,8 @@ static void test_there_and_back(void **state)
     for (i = 0; i < 3; i++) {
         assert_int_equal(es_handover_msg_take(msg, &got), APR_SUCCESS);
         assert_true(got.fd > 2);
-        assert_true(fcntl(got.fd, F_GETFD) & FD_CLOEXEC); /* not for CGI */
+        assert_true(fcntl(got.fd, F_GETFD) &
+                    FD_CLOEXEC); /* closed in CGI scripts */
         close(got.fd);
         assert_int_equal(got.nnames, 2);
         assert_true(es_slice_is(got.names[1], "b\xc3\xa4"));
@@ -194,7 +195,7 @@ static void test_full_socket(void **state)
     es_handover_msg_destroy(msg);
 }
 
-/* ---- hostile messages -------------------------------------------------- */
+/* ---- malformed messages ------------------------------------------------ */
 
 /* Send bytes and copies of descriptor 0. */
 static void send_raw(int fd, const char *bytes, apr_size_t len, int nfds)
@@ -227,7 +228,7 @@ static void send_raw(int fd, const char *bytes, apr_size_t len, int nfds)
     assert_int_equal(sendmsg(fd, &msg, 0), (ssize_t)len);
 }
 
-/* A good message with two clients, as bytes. @return how many */
+/* Make the bytes of a valid message with two clients. @return how many */
 static apr_size_t good_bytes(int *fds, char *bytes)
 {
     es_slice_t name = es_slice_of("abc");
@@ -244,7 +245,7 @@ static apr_size_t good_bytes(int *fds, char *bytes)
     return (apr_size_t)n;
 }
 
-/* @return clients taken out of the message, all closed again */
+/* @return how many clients the message has; all are closed */
 static int take_all(es_handover_msg_t *msg, int fd)
 {
     es_handed_t handed;
@@ -266,7 +267,7 @@ static int take_all(es_handover_msg_t *msg, int fd)
     return count;
 }
 
-static void test_hostile_messages(void **state)
+static void test_malformed_messages(void **state)
 {
     static char bytes[ES_HANDOVER_MSG_BYTES * 2],
         bad[ES_HANDOVER_MSG_BYTES * 2];
@@ -297,7 +298,7 @@ static void test_hostile_messages(void **state)
                                                 : cut < HEAD + CLIENT + 4 ? 0
                                                                           : 1);
     }
-    /* each byte another one: whatever it makes of it, it is in bounds */
+    /* each byte changed: whatever is taken, it stays in bounds */
     for (at = 0; at < len; at++) {
         memcpy(bad, bytes, len);
         bad[at] = (char)0xff;
@@ -307,7 +308,7 @@ static void test_hostile_messages(void **state)
         send_raw(fds[0], bad, len, 2);
         (void)take_all(msg, fds[1]);
     }
-    /* more seats than there are, more names than there are */
+    /* more clients than there are, a longer name than there is */
     memcpy(bad, bytes, len);
     memcpy(bad + 4, &many, 4);
     send_raw(fds[0], bad, len, 2);
@@ -316,18 +317,18 @@ static void test_hostile_messages(void **state)
     bad[HEAD + CLIENT] = (char)255;
     send_raw(fds[0], bad, len, 2);
     assert_int_equal(take_all(msg, fds[1]), 0);
-    /* of another build */
+    /* the version of another build */
     memcpy(bad, bytes, len);
     bad[0] ^= 1;
     send_raw(fds[0], bad, len, 2);
     assert_int_equal(take_all(msg, fds[1]), -1);
-    /* longer than any */
+    /* longer than any message */
     memcpy(bad, bytes, len);
     send_raw(fds[0], bad, ES_HANDOVER_MSG_BYTES + 1, 2);
     assert_int_equal(take_all(msg, fds[1]), -1);
     es_handover_msg_begin(msg);
     assert_int_equal(count_fds(), before);
-    /* nobody is left who could send */
+    /* no process can send any more */
     close(fds[0]);
     assert_int_equal(es_handover_msg_receive(msg, fds[1]), APR_EOF);
     close(fds[1]);
@@ -343,7 +344,7 @@ typedef struct world_t {
     int msg[2];
     int running; /* generation of the server */
     es_children_t *children;
-    es_delivery_t *child[2]; /* at places 1 and 2 */
+    es_delivery_t *child[2]; /* children 1 and 2 */
     unsigned char closed;
     apr_pool_t *pool;
 } world_t;
@@ -374,7 +375,7 @@ static void start_child(world_t *w, int i)
                      APR_SUCCESS);
 }
 
-/* A child goes, as httpd's would. */
+/* End a child as httpd does. */
 static void end_child(world_t *w, int i)
 {
     if (w->child[i] != NULL) {
@@ -434,7 +435,7 @@ static void say(world_t *w, const char *channels, const char *text)
     es_children_wake(w->children, 2);
 }
 
-/* A client of the first child. */
+/* Submit a client to the first child. */
 static void join(world_t *w, peer_t *peer, const char *channels, int buffer,
                  apr_interval_time_t lifetime)
 {
@@ -462,7 +463,7 @@ static void join(world_t *w, peer_t *peer, const char *channels, int buffer,
     assert_int_equal(es_delivery_submit(w->child[0], client), APR_SUCCESS);
 }
 
-/* Read until text was seen, or the end if it is NULL. @return 1 when so */
+/* Read until text is seen, or the end if it is NULL. @return 0 at a timeout */
 static int sees(peer_t *peer, const char *text)
 {
     apr_time_t until = apr_time_now() + 10 * SECOND;
@@ -550,7 +551,7 @@ static void test_hand_over(void **state)
     assert_int_equal(es_store_load(w.hub.store, 1), 0);
     assert_int_equal(es_store_load(w.hub.store, 2), 302);
 
-    /* who comes now follows */
+    /* a client that is submitted now is handed over, too */
     peer_close(&both);
     join(&w, &both, "a", 0, 0);
     assert_true(clients_become(w.child[1], 301));
@@ -565,7 +566,7 @@ static void test_hand_over(void **state)
     world_close(&w);
 }
 
-/* Half of a frame was written: the other child writes its rest. */
+/* A frame was written in part: the other child writes the rest. */
 static void test_half_written(void **state)
 {
     static char text[60000];
@@ -594,7 +595,8 @@ static void test_half_written(void **state)
     world_close(&w);
 }
 
-/* While it is in the boat, nobody holds its slots, and the ring goes on. */
+/* While it is in the handover socket, no child is subscribed for it, and the
+ * ring advances. */
 static void overtake(int in_frame)
 {
     static char text[60000];
@@ -652,7 +654,7 @@ static void test_restart_and_quiet(void **state)
     join(&w, &busy, "a", 0, 0);
     join(&w, &quiet, "q", 0, 0);
     for (i = 0; i < 10; i++) {
-        say(&w, "b", text); /* quiet's own position is far behind */
+        say(&w, "b", text); /* quiet's own cursor is far behind */
     }
     say(&w, "a", "before");
     assert_true(sees(&busy, "before"));
@@ -674,7 +676,8 @@ static void test_restart_and_quiet(void **state)
     world_close(&w);
 }
 
-/* A full stop while the others do not know it yet: the last one ends all. */
+/* The server stops, and another child does not know it yet: the last child to
+ * stop ends the streams. */
 static void test_last_one(void **state)
 {
     peer_t peer;
@@ -684,7 +687,7 @@ static void test_last_one(void **state)
     world_open(&w, 256 * 1024);
     join(&w, &peer, "a", 0, 0);
     assert_true(clients_become(w.child[0], 1));
-    /* a child that never takes anybody: its place alone */
+    /* a child that receives no clients: it is only listed */
     assert_int_equal(es_children_claim(w.children, 0, 999), 2);
     es_delivery_leave(w.child[0], ES_STOP_GRACEFUL);
     assert_true(clients_become(w.child[0], 0));
@@ -703,7 +706,7 @@ static void test_ends(void **state)
     world_t w;
 
     (void)state;
-    /* nobody else, and the server does not restart */
+    /* there is no other child, and the server does not restart */
     world_open(&w, 256 * 1024);
     join(&w, &peer, "a", 0, 0);
     es_delivery_leave(w.child[0], ES_STOP_GRACEFUL);
@@ -713,7 +716,7 @@ static void test_ends(void **state)
     peer_close(&peer);
     world_close(&w);
 
-    /* its hub is configured no more */
+    /* its hub is no longer configured */
     world_open(&w, 256 * 1024);
     join(&w, &peer, "a", 0, 0);
     assert_true(clients_become(w.child[0], 1));
@@ -726,7 +729,7 @@ static void test_ends(void **state)
     world_close(&w);
 }
 
-/* Its lifetime goes with it. */
+/* The rest of its lifetime is handed over. */
 static void test_lifetime(void **state)
 {
     apr_time_t from = apr_time_now();
@@ -753,7 +756,7 @@ int main(void)
         cmocka_unit_test(test_there_and_back),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_full_socket),
-        cmocka_unit_test(test_hostile_messages),
+        cmocka_unit_test(test_malformed_messages),
         cmocka_unit_test(test_hand_over),
         cmocka_unit_test(test_half_written),
         cmocka_unit_test(test_overtaken_on_the_way),

@@ -8,12 +8,12 @@
 
 typedef struct world_t {
     hub_t hub;          /* the store */
-    es_hub_t own;       /* what delivery knows of it */
+    es_hub_t own;       /* as the delivery sees it */
     es_slot_t slots[2]; /* channels a and b */
     es_watch_t *a, *b, *both;
 } world_t;
 
-/* Is it signalled, or stopped (-1)? */
+/* @return 1 when it was signalled, -1 when it was stopped */
 static int signalled(es_watch_t *watch)
 {
     return es_watch_wait(watch, 0);
@@ -33,7 +33,7 @@ static int open_world(void **state)
     es_hub_add_watch(&w->own, w->a);
     es_hub_add_watch(&w->own, w->b);
     es_hub_add_watch(&w->own, w->both);
-    /* records may have come before it was added */
+    /* records may have been appended before it was added */
     assert_int_equal(signalled(w->a), 1);
     assert_int_equal(signalled(w->b), 1);
     assert_int_equal(signalled(w->both), 1);

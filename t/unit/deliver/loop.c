@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of src/deliver/loop.c: it starts whole, or not at all. */
+/* Tests of src/deliver/loop.c: it starts as a whole or leaves nothing open. */
 #include "t/unit/deliver_fixture.h"
 
 #include <fcntl.h>
@@ -12,7 +12,7 @@
 
 #include "deliver/loop.h"
 
-#define LOOK_AT 64 /* descriptors of this test are below */
+#define LOOK_AT 64 /* all descriptors of this test are below it */
 
 typedef struct world_t {
     hub_t hub;
@@ -59,8 +59,8 @@ static int count_descriptors(void)
     return count;
 }
 
-/* All that are free below the limit are taken, but so many. */
-static int leave(int *taken, int spare)
+/* Use up all descriptors below the limit, except spare ones. */
+static int use_up(int *taken, int spare)
 {
     int count = 0;
     int fd = dup(0);
@@ -76,7 +76,7 @@ static int leave(int *taken, int spare)
     return count;
 }
 
-/* Start and destroy with so many descriptors left. */
+/* Start and destroy while spare descriptors are left. */
 static apr_status_t start_with(world_t *w, int spare)
 {
     int taken[LOOK_AT];
@@ -84,7 +84,7 @@ static apr_status_t start_with(world_t *w, int spare)
     es_inbox_t *inbox;
     es_loop_t *loop;
     apr_status_t rv;
-    int count = leave(taken, spare);
+    int count = use_up(taken, spare);
 
     rv = es_inbox_open(&inbox);
     if (rv == APR_SUCCESS) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of deliver/progress.c: members whose states the test sets, and
- * clients that take what the test lets them take. */
+/* Tests of src/deliver/progress.c: conns whose states the test sets, and
+ * clients that take as many bytes as the test allows. */
 #include "t/unit/deliver_fixture.h"
 
 #include <apr_general.h>
@@ -14,7 +14,7 @@
 
 typedef struct world_t {
     hub_t hub;    /* the store */
-    es_hub_t own; /* what delivery knows of it */
+    es_hub_t own; /* as the delivery sees it */
     fake_sink_t fake;
     es_conn_t *conn;
     char scratch[ES_CLIENT_SCRATCH_MIN];
@@ -70,7 +70,7 @@ static void is_now(world_t *w, es_conn_state_t state)
     es_progress_update(w->conn);
 }
 
-/* Its socket takes so many bytes more, and the client is stepped. */
+/* The sink takes so many more bytes, and the client is stepped. */
 static void take(world_t *w, apr_size_t bytes, apr_time_t now)
 {
     w->fake.budget = bytes;
@@ -86,7 +86,7 @@ static es_pos_t reported(world_t *w, apr_time_t now)
     return es_flow_control_reported(w->hub.store, CHILD);
 }
 
-static void without_clients_nobody_is_to_be_waited_for(void **state)
+static void without_clients_publishers_do_not_wait(void **state)
 {
     world_t *w = *state;
 
@@ -97,7 +97,7 @@ static void without_clients_nobody_is_to_be_waited_for(void **state)
     assert_false(es_progress_is_idle(&w->own));
 }
 
-static void clients_that_are_current_are_where_the_hub_is(void **state)
+static void current_clients_have_the_position_of_the_hub(void **state)
 {
     world_t *w = *state;
 
@@ -108,7 +108,7 @@ static void clients_that_are_current_are_where_the_hub_is(void **state)
     assert_false(es_progress_report(&w->own, CHILD, NOW));
 }
 
-static void one_that_is_ready_is_where_it_stands(void **state)
+static void a_ready_client_reports_its_own_position(void **state)
 {
     world_t *w = *state;
     es_pos_t stands;
@@ -123,7 +123,7 @@ static void one_that_is_ready_is_where_it_stands(void **state)
     assert_int_equal(reported(w, NOW + SECOND / 10), w->own.pos);
 }
 
-static void one_that_is_blocked_counts_for_a_second(void **state)
+static void a_blocked_client_is_waited_for_a_second(void **state)
 {
     world_t *w = *state;
     es_pos_t stands;
@@ -136,12 +136,12 @@ static void one_that_is_blocked_counts_for_a_second(void **state)
     assert_int_equal(reported(w, NOW + SECOND / 2), stands);
     assert_int_equal(reported(w, NOW + SECOND), w->own.pos);
     assert_false(es_progress_report(&w->own, CHILD, NOW + SECOND));
-    /* it is stepped and takes nothing */
+    /* it is stepped, and its sink takes nothing */
     take(w, 0, NOW + 2 * SECOND);
     assert_int_equal(reported(w, NOW + 2 * SECOND), w->own.pos);
 }
 
-static void one_that_reads_now_and_then_does_not_count(void **state)
+static void a_client_that_reads_now_and_then_is_not_waited_for(void **state)
 {
     world_t *w = *state;
     es_pos_t stands;
@@ -153,7 +153,7 @@ static void one_that_reads_now_and_then_does_not_count(void **state)
     assert_int_equal(reported(w, NOW), w->own.pos);
     take(w, 1, NOW + 2 * SECOND);
     assert_int_equal(reported(w, NOW + 2 * SECOND), w->own.pos);
-    /* twice within a second: it reads steadily after all */
+    /* twice within a second: now it reads steadily */
     take(w, 1, NOW + 3 * SECOND - 1);
     assert_int_equal(reported(w, NOW + 3 * SECOND), stands);
     take(w, 0, NOW + 3 * SECOND + 1);
@@ -162,7 +162,7 @@ static void one_that_reads_now_and_then_does_not_count(void **state)
                      w->own.pos);
 }
 
-static void one_that_ends_does_not_count(void **state)
+static void a_client_that_ends_is_not_waited_for(void **state)
 {
     world_t *w = *state;
 
@@ -173,7 +173,7 @@ static void one_that_ends_does_not_count(void **state)
     assert_int_equal(reported(w, NOW), w->own.pos);
 }
 
-static void looks_are_not_too_frequent(void **state)
+static void walks_are_not_too_frequent(void **state)
 {
     world_t *w = *state;
     es_pos_t stands;
@@ -188,7 +188,7 @@ static void looks_are_not_too_frequent(void **state)
     assert_int_equal(reported(w, NOW + ES_PROGRESS_INTERVAL), w->own.pos);
 }
 
-static void held_clients_count_as_long_as_they_are_stepped(void **state)
+static void held_clients_are_waited_for_while_they_are_stepped(void **state)
 {
     world_t *w = *state;
     es_slot_t slots[ES_EVENT_CHANNELS_MAX];
@@ -213,7 +213,7 @@ static void held_clients_count_as_long_as_they_are_stepped(void **state)
     es_watch_destroy(watch);
 }
 
-static void the_end_is_told(void **state)
+static void the_end_is_reported(void **state)
 {
     world_t *w = *state;
 
@@ -230,15 +230,15 @@ static void the_end_is_told(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        UNIT(without_clients_nobody_is_to_be_waited_for),
-        UNIT(clients_that_are_current_are_where_the_hub_is),
-        UNIT(one_that_is_ready_is_where_it_stands),
-        UNIT(one_that_is_blocked_counts_for_a_second),
-        UNIT(one_that_reads_now_and_then_does_not_count),
-        UNIT(one_that_ends_does_not_count),
-        UNIT(looks_are_not_too_frequent),
-        UNIT(held_clients_count_as_long_as_they_are_stepped),
-        UNIT(the_end_is_told),
+        UNIT(without_clients_publishers_do_not_wait),
+        UNIT(current_clients_have_the_position_of_the_hub),
+        UNIT(a_ready_client_reports_its_own_position),
+        UNIT(a_blocked_client_is_waited_for_a_second),
+        UNIT(a_client_that_reads_now_and_then_is_not_waited_for),
+        UNIT(a_client_that_ends_is_not_waited_for),
+        UNIT(walks_are_not_too_frequent),
+        UNIT(held_clients_are_waited_for_while_they_are_stepped),
+        UNIT(the_end_is_reported),
     };
     int failed;
 

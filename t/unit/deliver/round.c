@@ -3,7 +3,7 @@
 
 #include "deliver/round.h"
 
-/* The channels that are wanted: all slots of the array, up to a 0. */
+/* The channels in the array are wanted; 0 ends it. */
 static int on_wants(void *baton, es_slot_t slot)
 {
     const es_slot_t *wanted = baton;
@@ -16,24 +16,24 @@ static int on_wants(void *baton, es_slot_t slot)
     return 0;
 }
 
-/* All bytes of a wire, as a string to be freed. */
-static char *flat(const es_round_frames_t *wire)
+/* All bytes of frames, as a string that the caller frees. */
+static char *flat(const es_round_frames_t *frames)
 {
-    char *text = malloc(wire->total + 1);
+    char *text = malloc(frames->total + 1);
     apr_size_t len = 0;
     int i;
 
-    for (i = 0; i < wire->count; i++) {
-        memcpy(text + len, wire->iov[i].iov_base, wire->iov[i].iov_len);
-        len += wire->iov[i].iov_len;
+    for (i = 0; i < frames->count; i++) {
+        memcpy(text + len, frames->iov[i].iov_base, frames->iov[i].iov_len);
+        len += frames->iov[i].iov_len;
     }
-    assert_int_equal(len, wire->total);
+    assert_int_equal(len, frames->total);
     text[len] = '\0';
     return text;
 }
 
-static const es_round_frames_t *wire_of(es_round_t *round, es_slot_t slot,
-                                        int chunked)
+static const es_round_frames_t *frames_of(es_round_t *round, es_slot_t slot,
+                                          int chunked)
 {
     int i;
 
@@ -45,7 +45,7 @@ static const es_round_frames_t *wire_of(es_round_t *round, es_slot_t slot,
     return NULL;
 }
 
-/* a: one two four, b: two three; c is not wanted. */
+/* a has one, two, four; b has two, three; c is not wanted. */
 static void open_abc(hub_t *hub, es_slot_t slots[4], es_pos_t *start)
 {
     hub_open(hub, 256 * 1024);
@@ -58,11 +58,11 @@ static void open_abc(hub_t *hub, es_slot_t slots[4], es_pos_t *start)
     hub_say(hub, "a", "four");
 }
 
-static void test_wires(void **state)
+static void test_frames(void **state)
 {
     es_slot_t slots[4], wanted[3];
     es_round_t *round = es_round_create(64 * 1024);
-    const es_round_frames_t *wire;
+    const es_round_frames_t *frames;
     es_pos_t start;
     char *text;
     apr_size_t len;
@@ -79,13 +79,14 @@ static void test_wires(void **state)
     assert_true(es_round_start(round) == start);
     assert_true(es_round_end(round) == es_store_head(hub.store));
     assert_int_equal(es_round_count(round), 2);
-    assert_null(wire_of(round, slots[2], 1));
+    assert_null(frames_of(round, slots[2], 1));
 
-    wire = wire_of(round, slots[0], 1);
-    assert_int_equal(wire->count, 2); /* one+two stand together, four alone */
-    assert_ptr_equal(wire, wire_of(round, slots[0], 1));
-    text = flat(wire);
-    len = wire->total;
+    frames = frames_of(round, slots[0], 1);
+    assert_int_equal(frames->count,
+                     2); /* one and two are adjacent, four is not */
+    assert_ptr_equal(frames, frames_of(round, slots[0], 1));
+    text = flat(frames);
+    len = frames->total;
     assert_int_equal(unchunk(text, &len), 0);
     assert_non_null(strstr(text, "data: one\n\nid:"));
     assert_non_null(strstr(text, "data: two\n\nid:"));
@@ -93,7 +94,7 @@ static void test_wires(void **state)
     assert_non_null(strstr(text, "data: four\n\n"));
     free(text);
 
-    text = flat(wire_of(round, slots[1], 0));
+    text = flat(frames_of(round, slots[1], 0));
     assert_memory_equal(text, "id: ", 4);
     assert_non_null(strstr(text, "data: two\n\nid: "));
     assert_string_equal(strstr(text, "data: three"), "data: three\n\n");
@@ -106,7 +107,7 @@ static void test_merge(void **state)
 {
     es_slot_t slots[4], other[2] = {200, 0};
     es_round_t *round = es_round_create(64 * 1024);
-    const es_round_frames_t *wire;
+    const es_round_frames_t *frames;
     es_pos_t start;
     char *text, *at;
     apr_size_t len;
@@ -119,10 +120,10 @@ static void test_merge(void **state)
                      APR_SUCCESS);
     assert_null(es_round_merge(round, other, 1, 1));
     assert_ptr_equal(es_round_merge(round, slots, 1, 1),
-                     wire_of(round, slots[0], 1));
-    wire = es_round_merge(round, slots, 2, 1);
-    text = flat(wire);
-    len = wire->total;
+                     frames_of(round, slots[0], 1));
+    frames = es_round_merge(round, slots, 2, 1);
+    text = flat(frames);
+    len = frames->total;
     assert_int_equal(unchunk(text, &len), 0);
     at = strstr(text, "one");
     at = strstr(at, "two");
@@ -138,14 +139,14 @@ static void test_merge(void **state)
     assert_true(strstr(text, "two") < strstr(text, "none"));
     assert_true(strstr(text, "none") < strstr(text, "three"));
     free(text);
-    /* the same channels in the other form */
+    /* the same channels, without chunks */
     text = flat(es_round_merge(round, slots, 2, 1));
     assert_int_not_equal(strncmp(text, "id: ", 4), 0);
     free(text);
     text = flat(es_round_merge(round, slots, 2, 0));
     assert_int_equal(strncmp(text, "id: ", 4), 0);
     free(text);
-    /* all of it is one part */
+    /* all records of the round are one part */
     assert_int_equal(es_round_merge(round, slots, 3, 1)->count, 1);
     es_round_destroy(round);
     hub_close(&hub);
@@ -166,7 +167,7 @@ static void test_what_does_not_fit_waits(void **state)
     hub_publish(&hub, "a", data, 900);
     hub_publish(&hub, "a", data, 900);
     hub_publish(&hub, "a", data, 900);
-    hub_publish(&hub, "a", data, 5000); /* larger than all of the round */
+    hub_publish(&hub, "a", data, 5000); /* larger than a round */
     head = hub_publish(&hub, "a", data, 1);
     assert_int_equal(
         es_round_take(round, hub.store, start, head, on_wants, slots),
@@ -239,7 +240,7 @@ static void test_overtaken(void **state)
     assert_int_equal(es_round_take(round, hub.store, start,
                                    es_store_head(hub.store), on_wants, slots),
                      APR_ENOENT);
-    /* not a record's start */
+    /* no record starts there */
     start = es_store_tail(hub.store) + 8;
     assert_int_equal(es_round_take(round, hub.store, start,
                                    es_store_head(hub.store), on_wants, slots),
@@ -272,7 +273,7 @@ static void test_closes(void **state)
     assert_true(es_round_closes(round, slots, 2));
     assert_false(es_round_closes(round, &c, 1));
 
-    /* and no more in the next one */
+    /* the next round does not close it any more */
     start = es_store_head(hub.store);
     hub_say(&hub, "b", "six");
     assert_int_equal(es_round_take(round, hub.store, start,
@@ -290,7 +291,7 @@ static int on_wants_all(void *baton, es_slot_t slot)
     return slot != 0;
 }
 
-/* A round has room for so many channels; closes take it, and no bytes. */
+/* A round has room for 1024 channels. Closes take this room, but no bytes. */
 static void test_large_record_behind_many_closes(void **state)
 {
     es_round_t *round = es_round_create(2000);
@@ -314,7 +315,7 @@ static void test_large_record_behind_many_closes(void **state)
         APR_SUCCESS);
     assert_int_equal(es_round_count(round), 1024);
     end = es_round_end(round);
-    assert_true(end < head); /* it waits for the next round, which it has */
+    assert_true(end < head); /* the record gets the next round */
     assert_int_equal(
         es_round_take(round, hub.store, end, head, on_wants_all, NULL),
         APR_SUCCESS);
@@ -325,7 +326,7 @@ static void test_large_record_behind_many_closes(void **state)
     hub_close(&hub);
 }
 
-/* More channels than a round has room for, and more of them in its records. */
+/* More channels than fit into a round, closed or in its records. */
 static void test_many_channels(void **state)
 {
     es_round_t *round = es_round_create(512 * 1024);
@@ -382,7 +383,7 @@ static void test_many_channels(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_wires),
+        cmocka_unit_test(test_frames),
         cmocka_unit_test(test_merge),
         cmocka_unit_test(test_what_does_not_fit_waits),
         cmocka_unit_test(test_many_records),

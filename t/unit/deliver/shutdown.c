@@ -29,7 +29,7 @@ static es_children_t *children;
 static int wake[CHILDREN] = {-1, -1, -1};
 static int running;
 
-/* This child is at place 1, of generation 5. */
+/* This is child 1, of generation 5. */
 static es_shutdown_server_t server_open(void)
 {
     es_shutdown_server_t server = {0};
@@ -58,7 +58,7 @@ static void server_close(void)
     free(mem);
 }
 
-static void test_nobody_else(void **state)
+static void test_no_other_child(void **state)
 {
     es_shutdown_server_t server = server_open();
 
@@ -69,7 +69,7 @@ static void test_nobody_else(void **state)
                      ES_SHUTDOWN_END_STREAMS);
     assert_int_equal(es_shutdown_choose(&server, ES_STOP_FINAL, 0),
                      ES_SHUTDOWN_END_STREAMS);
-    /* another child will be made in its place */
+    /* the parent will make another child */
     assert_int_equal(es_shutdown_choose(&server, ES_STOP_OWN, 0),
                      ES_SHUTDOWN_WAIT);
     assert_int_equal(es_shutdown_choose(&server, ES_STOP_OWN, 3 * SECOND),
@@ -89,7 +89,7 @@ static void test_another_child(void **state)
                      ES_SHUTDOWN_HAND_OVER);
     assert_int_equal(es_shutdown_choose(&server, ES_STOP_FINAL, 0),
                      ES_SHUTDOWN_END_STREAMS);
-    /* will it stop, too? */
+    /* the other child may stop, too */
     assert_int_equal(es_shutdown_choose(&server, ES_STOP_GRACEFUL, 0),
                      ES_SHUTDOWN_WAIT);
     assert_int_equal(es_shutdown_choose(&server, ES_STOP_NOW, SECOND),
@@ -99,7 +99,7 @@ static void test_another_child(void **state)
     assert_int_equal(es_shutdown_choose(&server, ES_STOP_GRACEFUL, SECOND),
                      ES_SHUTDOWN_END_STREAMS);
     assert_int_equal(es_shutdown_is_last(&server, ES_STOP_GRACEFUL), 1);
-    /* who takes the place anew does not stop */
+    /* a new child of the same number does not stop */
     es_children_free(children, 2);
     assert_int_equal(es_children_has_successor(children, 1, 0), 0);
     assert_int_equal(es_children_claim(children, 5, 102), 2);
@@ -119,11 +119,11 @@ static void test_restart(void **state)
                      ES_SHUTDOWN_HAND_OVER);
     assert_int_equal(es_shutdown_choose(&server, ES_STOP_GRACEFUL, 2 * SECOND),
                      ES_SHUTDOWN_WAIT);
-    /* the module is not part of the new configuration, or is */
+    /* the new configuration does not load the module, or does */
     assert_int_equal(es_shutdown_choose(&server, ES_STOP_GRACEFUL, 3 * SECOND),
                      ES_SHUTDOWN_END_STREAMS);
     es_children_open(children, 6, 1);
-    /* another restart came before its children did */
+    /* another restart came before its children started */
     running = 7;
     assert_int_equal(es_shutdown_choose(&server, ES_STOP_GRACEFUL, 2 * SECOND),
                      ES_SHUTDOWN_WAIT);
@@ -135,13 +135,13 @@ static void test_restart(void **state)
     assert_int_equal(es_children_claim(children, 6, 102), 3);
     assert_int_equal(es_shutdown_choose(&server, ES_STOP_GRACEFUL, 0),
                      ES_SHUTDOWN_HAND_OVER);
-    /* the boat is for those who come */
+    /* new children receive what is in the handover socket */
     es_children_stops(children, 3);
     assert_int_equal(es_shutdown_is_last(&server, ES_STOP_NOW), 0);
     server_close();
 }
 
-/* A configuration without the module was in between. */
+/* A configuration without the module was in force in between. */
 static void test_another_socket_pair(void **state)
 {
     es_shutdown_server_t server = server_open();
@@ -161,7 +161,7 @@ static void test_another_socket_pair(void **state)
                      ES_SHUTDOWN_END_STREAMS);
     assert_int_equal(es_shutdown_choose(&server, ES_STOP_OWN, 0),
                      ES_SHUTDOWN_END_STREAMS);
-    /* those who come have the new one */
+    /* new children have the new socket pair */
     server.generation = 7;
     assert_int_equal(es_shutdown_choose(&server, ES_STOP_OWN, 0),
                      ES_SHUTDOWN_HAND_OVER);
@@ -177,7 +177,7 @@ typedef struct world_t {
     es_handover_t *handover;
     es_shutdown_orders_t orders;
     es_shutdown_t shutdown;
-    void *mem; /* of the board */
+    void *mem; /* of children */
     int wake[2];
     int running; /* the server's generation; ours is 1 */
     int epoll_fd;
@@ -255,7 +255,7 @@ static void world_close(world_t *w)
     hub_close(&w->hub);
 }
 
-/* What a loop does at that time. @return the clients that are left */
+/* Do a turn of the loop. @return the number of clients that are left */
 static apr_uint32_t turn(world_t *w, apr_time_t now)
 {
     es_shutdown_step(&w->shutdown, now);
@@ -266,9 +266,9 @@ static apr_uint32_t turn(world_t *w, apr_time_t now)
     return es_conns_count(w->conns);
 }
 
-/* A client that does not close is there until patience is over. */
+/* A client that does not close is kept until the time is over. */
 static void waits(es_stop_t stop, int running, apr_int64_t drain_ms,
-                  apr_time_t patience)
+                  apr_time_t timeout)
 {
     apr_time_t begun = 60 * APR_USEC_PER_SEC;
     char end[64] = "";
@@ -282,15 +282,15 @@ static void waits(es_stop_t stop, int running, apr_int64_t drain_ms,
     assert_int_equal(turn(&w, begun), 1);
     assert_true(recv(w.peer, end, sizeof(end) - 1, MSG_DONTWAIT) > 0);
     assert_non_null(strstr(end, "retry: "));
-    assert_int_equal(turn(&w, begun + patience - MS), 1);
+    assert_int_equal(turn(&w, begun + timeout - MS), 1);
     assert_false(es_shutdown_is_over(&w.shutdown));
-    assert_int_equal(turn(&w, begun + patience + MS), 0);
+    assert_int_equal(turn(&w, begun + timeout + MS), 0);
     assert_true(es_shutdown_is_over(&w.shutdown));
     assert_int_equal(recv(w.peer, end, sizeof(end), MSG_DONTWAIT), 0);
     world_close(&w);
 }
 
-/* stop; and graceful-stop, of which a child is not told */
+/* stop, and graceful-stop, which a child cannot tell from a graceful restart */
 static void test_stop_within_drain(void **state)
 {
     static const es_stop_t stops[] = {ES_STOP_FINAL, ES_STOP_GRACEFUL};
@@ -307,7 +307,8 @@ static void test_stop_within_drain(void **state)
     }
 }
 
-/* Others come, though not for these clients: there is no hurry. */
+/* New children start, but do not take these clients: EventStreamDrain does not
+ * limit the time. */
 static void test_graceful(void **state)
 {
     (void)state;
@@ -318,7 +319,7 @@ static void test_graceful(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_nobody_else),
+        cmocka_unit_test(test_no_other_child),
         cmocka_unit_test(test_another_child),
         cmocka_unit_test(test_restart),
         cmocka_unit_test(test_another_socket_pair),

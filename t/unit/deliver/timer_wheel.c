@@ -5,8 +5,8 @@
 
 #define TIMERS 500
 
-typedef struct timer_t_ {
-    es_timer_t entry; /* first */
+typedef struct timed_t {
+    es_timer_t timer; /* first */
     int fired;
 } timed_t;
 
@@ -14,17 +14,17 @@ static es_timer_wheel_t wheel;
 
 static void test_never_early_and_little_late(void **state)
 {
-    es_timer_t entry;
+    es_timer_t timer;
     apr_time_t start = 12345678901;
     apr_time_t due = start + 20 * APR_USEC_PER_SEC + 1;
     apr_time_t now;
 
     (void)state;
     es_timer_wheel_init(&wheel, start);
-    es_timer_wheel_timer_init(&entry);
+    es_timer_wheel_timer_init(&timer);
     assert_int_equal(es_timer_wheel_wait(&wheel, start), -1);
-    es_timer_wheel_set(&wheel, &entry, due);
-    assert_true(es_timer_wheel_is_set(&entry));
+    es_timer_wheel_set(&wheel, &timer, due);
+    assert_true(es_timer_wheel_is_set(&timer));
     for (now = start; now < due; now += 10000) {
         assert_null(es_timer_wheel_pop(&wheel, now));
         assert_true(es_timer_wheel_wait(&wheel, now) >= 0);
@@ -32,29 +32,29 @@ static void test_never_early_and_little_late(void **state)
     }
     assert_null(es_timer_wheel_pop(&wheel, due - 1));
     assert_ptr_equal(es_timer_wheel_pop(&wheel, due + ES_TIMER_WHEEL_TICK),
-                     &entry);
-    assert_false(es_timer_wheel_is_set(&entry));
+                     &timer);
+    assert_false(es_timer_wheel_is_set(&timer));
     assert_null(es_timer_wheel_pop(&wheel, due + ES_TIMER_WHEEL_TICK));
     assert_int_equal(es_timer_wheel_wait(&wheel, due), -1);
 }
 
 static void test_beyond_one_turn(void **state)
 {
-    es_timer_t entry;
+    es_timer_t timer;
     apr_time_t hour = 3600 * APR_USEC_PER_SEC;
     apr_time_t now;
 
     (void)state;
     es_timer_wheel_init(&wheel, 0);
-    es_timer_wheel_timer_init(&entry);
-    es_timer_wheel_set(&wheel, &entry, hour);
+    es_timer_wheel_timer_init(&timer);
+    es_timer_wheel_set(&wheel, &timer, hour);
     for (now = 0; now < hour; now += 7 * APR_USEC_PER_SEC) {
         assert_null(es_timer_wheel_pop(&wheel, now));
     }
-    assert_ptr_equal(es_timer_wheel_pop(&wheel, hour), &entry);
-    es_timer_wheel_set(&wheel, &entry, 2 * hour);
-    /* nobody looked for a day */
-    assert_ptr_equal(es_timer_wheel_pop(&wheel, 24 * hour), &entry);
+    assert_ptr_equal(es_timer_wheel_pop(&wheel, hour), &timer);
+    es_timer_wheel_set(&wheel, &timer, 2 * hour);
+    /* not popped for a day */
+    assert_ptr_equal(es_timer_wheel_pop(&wheel, 24 * hour), &timer);
 }
 
 static void test_moved_and_removed(void **state)
@@ -90,7 +90,7 @@ static void test_set_again_while_popping(void **state)
     assert_ptr_equal(es_timer_wheel_pop(&wheel, now), &b);
     assert_null(es_timer_wheel_pop(&wheel, now));
     assert_ptr_equal(es_timer_wheel_pop(&wheel, now + ES_TIMER_WHEEL_TICK), &a);
-    /* one that waits for its turn in what has just passed can be removed */
+    /* a timer of a slot that was just passed can be unset */
     es_timer_wheel_set(&wheel, &a, 2 * now);
     es_timer_wheel_set(&wheel, &b, 2 * now);
     assert_ptr_equal(es_timer_wheel_pop(&wheel, 2 * now), &a);
@@ -102,7 +102,7 @@ static void test_set_again_while_popping(void **state)
 static void test_many(void **state)
 {
     timed_t *timers = calloc(TIMERS, sizeof(*timers));
-    es_timer_t *entry;
+    es_timer_t *timer;
     apr_time_t now;
     int fired = 0;
     int i;
@@ -111,21 +111,21 @@ static void test_many(void **state)
     srand(7);
     es_timer_wheel_init(&wheel, 0);
     for (i = 0; i < TIMERS; i++) {
-        es_timer_wheel_timer_init(&timers[i].entry);
-        es_timer_wheel_set(&wheel, &timers[i].entry,
+        es_timer_wheel_timer_init(&timers[i].timer);
+        es_timer_wheel_set(&wheel, &timers[i].timer,
                            (apr_time_t)(rand() % 200000) * 1000);
     }
     for (now = 0; now <= 201 * APR_USEC_PER_SEC; now += rand() % 2000000) {
-        entry = es_timer_wheel_pop(&wheel, now);
-        while (entry != NULL) {
-            assert_true(entry->due <= now);
-            ((timed_t *)entry)->fired++;
+        timer = es_timer_wheel_pop(&wheel, now);
+        while (timer != NULL) {
+            assert_true(timer->due <= now);
+            ((timed_t *)timer)->fired++;
             fired++;
-            entry = es_timer_wheel_pop(&wheel, now);
+            timer = es_timer_wheel_pop(&wheel, now);
         }
         for (i = 0; i < TIMERS; i++) {
             assert_true(timers[i].fired ||
-                        timers[i].entry.due > now - 2 * ES_TIMER_WHEEL_TICK);
+                        timers[i].timer.due > now - 2 * ES_TIMER_WHEEL_TICK);
         }
     }
     assert_int_equal(fired, TIMERS);
