@@ -13,7 +13,7 @@
 
 #include "bench/clock.h"
 #include "bench/procs.h"
-#include "bench/publisher.h"
+#include "bench/pipeline.h"
 
 #define STEP_NS (EB_NS_PER_MS / 2)
 #define LINGER_NS (EB_NS_PER_MS * 250) /* for doubles behind the last event */
@@ -22,7 +22,7 @@
 typedef struct {
     const eb_options_t *opts;
     const eb_readers_t *team;
-    eb_publisher_t publisher;
+    eb_pipeline_t pipeline;
     uint64_t start_ns;
     uint64_t delivered; /* when last looked */
     uint64_t news_ns;   /* when last something changed */
@@ -30,11 +30,11 @@ typedef struct {
 
 static int all_delivered(const state_t *state)
 {
-    const eb_publisher_t *publisher = &state->publisher;
+    const eb_pipeline_t *pipeline = &state->pipeline;
 
-    return publisher->answered == publisher->queued &&
+    return pipeline->answered == pipeline->queued &&
            state->delivered >=
-               eb_options_deliveries(state->opts, publisher->queued);
+               eb_options_deliveries(state->opts, pipeline->queued);
 }
 
 /* Events that may be queued by now, in all, before the window is applied. */
@@ -44,7 +44,7 @@ static uint64_t due_by_now(const state_t *state, uint64_t now_ns)
     double bursts;
 
     if (opts->lockstep) {
-        return state->publisher.queued +
+        return state->pipeline.queued +
                (all_delivered(state) ? opts->burst : 0);
     }
     if (opts->rate > 0) {
@@ -65,8 +65,8 @@ static uint32_t allowed_by_now(const state_t *state, uint64_t now_ns)
     if (opts->rate > 0 && window < RATE_WINDOW) {
         window = RATE_WINDOW;
     }
-    if (allowed > (uint64_t)state->publisher.answered + window) {
-        allowed = (uint64_t)state->publisher.answered + window;
+    if (allowed > (uint64_t)state->pipeline.answered + window) {
+        allowed = (uint64_t)state->pipeline.answered + window;
     }
     if (allowed >= opts->events) {
         return opts->events;
@@ -77,7 +77,7 @@ static uint32_t allowed_by_now(const state_t *state, uint64_t now_ns)
 static uint64_t stamp_of(const state_t *state, uint64_t now_ns)
 {
     const eb_options_t *opts = state->opts;
-    uint32_t first = state->publisher.queued;
+    uint32_t first = state->pipeline.queued;
 
     if (opts->lockstep || opts->rate <= 0) {
         return now_ns;
@@ -89,17 +89,17 @@ static uint64_t stamp_of(const state_t *state, uint64_t now_ns)
 
 static int offer_due(state_t *state, uint64_t now_ns)
 {
-    eb_publisher_t *publisher = &state->publisher;
+    eb_pipeline_t *pipeline = &state->pipeline;
     uint32_t allowed = allowed_by_now(state, now_ns);
     uint32_t burst = state->opts->burst;
     uint32_t part;
 
-    while (publisher->queued < allowed) {
-        part = burst - publisher->queued % burst;
-        if (part > allowed - publisher->queued) {
-            part = allowed - publisher->queued;
+    while (pipeline->queued < allowed) {
+        part = burst - pipeline->queued % burst;
+        if (part > allowed - pipeline->queued) {
+            part = allowed - pipeline->queued;
         }
-        if (eb_publisher_offer(publisher, part, stamp_of(state, now_ns)) != 0) {
+        if (eb_pipeline_offer(pipeline, part, stamp_of(state, now_ns)) != 0) {
             return -1;
         }
     }
@@ -113,8 +113,8 @@ static int gives_up(state_t *state, uint32_t answered_before, uint64_t now_ns)
     uint64_t delivered = eb_readers_sum(state->team, EB_DELIVERED);
 
     if (delivered != state->delivered ||
-        state->publisher.answered != answered_before ||
-        (!opts->lockstep && state->publisher.queued < opts->events)) {
+        state->pipeline.answered != answered_before ||
+        (!opts->lockstep && state->pipeline.queued < opts->events)) {
         state->delivered = delivered;
         state->news_ns = now_ns;
     }
@@ -130,12 +130,12 @@ static int publish_all(state_t *state, uint64_t deadline_ns)
     state->news_ns = now_ns;
     while (now_ns < deadline_ns) {
         if (all_delivered(state) &&
-            state->publisher.queued == state->opts->events) {
+            state->pipeline.queued == state->opts->events) {
             return 0;
         }
-        answered = state->publisher.answered;
+        answered = state->pipeline.answered;
         if (offer_due(state, now_ns) != 0 ||
-            eb_publisher_step(&state->publisher, STEP_NS) != 0) {
+            eb_pipeline_step(&state->pipeline, STEP_NS) != 0) {
             return -1;
         }
         now_ns = eb_clock_ns();
@@ -168,7 +168,7 @@ int eb_run(eb_run_t *run, const eb_options_t *opts, const eb_readers_t *team,
     memset(&state, 0, sizeof(state));
     state.opts = opts;
     state.team = team;
-    rc = eb_publisher_open(&state.publisher, opts);
+    rc = eb_pipeline_open(&state.pipeline, opts);
     read_cpu(&server_before, &load_before, opts);
     if (rc == 0) {
         rc = publish_all(&state, deadline_ns);
@@ -178,9 +178,9 @@ int eb_run(eb_run_t *run, const eb_options_t *opts, const eb_readers_t *team,
     run->load_cpu_us -= load_before;
     run->first_ns = state.start_ns;
     run->last_ns = eb_readers_sum(team, EB_LAST_NS);
-    run->published = state.publisher.answered;
+    run->published = state.pipeline.answered;
     run->expected = eb_options_deliveries(opts, run->published);
-    eb_publisher_close(&state.publisher);
+    eb_pipeline_close(&state.pipeline);
     eb_clock_sleep(LINGER_NS);
     return rc;
 }

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * publisher: POSTs the events over one kept-alive HTTP/1.1 connection.
+ * pipeline: POSTs the events over one kept-alive HTTP/1.1 connection.
  *
  * Event k (from 0) goes to channel k % channels and has the number
  * k / channels there. Requests may be pipelined. Knows nothing of time or
  * of what is delivered; its caller decides when an event is due.
  */
-#ifndef EB_PUBLISHER_H
-#define EB_PUBLISHER_H
+#ifndef EB_PIPELINE_H
+#define EB_PIPELINE_H
 
 #include "bench/held_bytes.h"
 #include "bench/load_options.h"
@@ -20,23 +20,23 @@ typedef struct {
     uint32_t queued;     /* events in requests that were made, in all */
     uint32_t answered;   /* events the server has answered with 200, in all */
     int fd;
-} eb_publisher_t;
+} eb_pipeline_t;
 
 /**
  * Connect to the first server.
  *
- * @return 0, or -1 (said on stderr); eb_publisher_close() either way
+ * @return 0, or -1 (said on stderr); eb_pipeline_close() either way
  */
-int eb_publisher_open(eb_publisher_t *publisher, const eb_options_t *opts);
+int eb_pipeline_open(eb_pipeline_t *pipeline, const eb_options_t *opts);
 
 /**
  * Make requests for the next events. In batch format all go into one.
  *
- * @param stamp_ns  sender's stamp of these events
+ * @param stamp_ns  the publisher's stamp of these events
  * @return 0, or -1: no memory
  */
-int eb_publisher_offer(eb_publisher_t *publisher, uint32_t events,
-                       uint64_t stamp_ns);
+int eb_pipeline_offer(eb_pipeline_t *pipeline, uint32_t events,
+                      uint64_t stamp_ns);
 
 /**
  * Write what can be written, wait for an answer, and read what has come.
@@ -46,8 +46,8 @@ int eb_publisher_offer(eb_publisher_t *publisher, uint32_t events,
  * @param wait_ns  how long to wait at most
  * @return 0, or -1 (said on stderr): refused, or the connection was lost
  */
-int eb_publisher_step(eb_publisher_t *publisher, uint64_t wait_ns);
+int eb_pipeline_step(eb_pipeline_t *pipeline, uint64_t wait_ns);
 
-void eb_publisher_close(eb_publisher_t *publisher);
+void eb_pipeline_close(eb_pipeline_t *pipeline);
 
 #endif

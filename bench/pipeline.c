@@ -7,7 +7,7 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE 1 /* ppoll */
 #endif
-#include "bench/publisher.h"
+#include "bench/pipeline.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -31,38 +31,38 @@ static int complain(const char *what, const char *why)
     return -1;
 }
 
-static int reconnect(eb_publisher_t *publisher)
+static int reconnect(eb_pipeline_t *pipeline)
 {
-    if (publisher->fd >= 0) {
-        close(publisher->fd);
+    if (pipeline->fd >= 0) {
+        close(pipeline->fd);
     }
-    eb_held_bytes_clear(&publisher->out);
-    eb_held_bytes_clear(&publisher->in);
-    publisher->queued = publisher->answered;
-    publisher->fd = eb_net_connect(&publisher->opts->servers.addr[0], 0);
-    return publisher->fd >= 0 ? 0 : complain("connect", strerror(errno));
+    eb_held_bytes_clear(&pipeline->out);
+    eb_held_bytes_clear(&pipeline->in);
+    pipeline->queued = pipeline->answered;
+    pipeline->fd = eb_net_connect(&pipeline->opts->servers.addr[0], 0);
+    return pipeline->fd >= 0 ? 0 : complain("connect", strerror(errno));
 }
 
-int eb_publisher_open(eb_publisher_t *publisher, const eb_options_t *opts)
+int eb_pipeline_open(eb_pipeline_t *pipeline, const eb_options_t *opts)
 {
-    memset(publisher, 0, sizeof(*publisher));
-    publisher->opts = opts;
-    publisher->fd = -1;
-    publisher->payload = malloc(opts->size);
-    return publisher->payload != NULL ? reconnect(publisher)
-                                      : complain("payload", "no memory");
+    memset(pipeline, 0, sizeof(*pipeline));
+    pipeline->opts = opts;
+    pipeline->fd = -1;
+    pipeline->payload = malloc(opts->size);
+    return pipeline->payload != NULL ? reconnect(pipeline)
+                                     : complain("payload", "no memory");
 }
 
-void eb_publisher_close(eb_publisher_t *publisher)
+void eb_pipeline_close(eb_pipeline_t *pipeline)
 {
-    if (publisher->fd >= 0) {
-        close(publisher->fd);
+    if (pipeline->fd >= 0) {
+        close(pipeline->fd);
     }
-    publisher->fd = -1;
-    eb_held_bytes_clear(&publisher->out);
-    eb_held_bytes_clear(&publisher->in);
-    free(publisher->payload);
-    publisher->payload = NULL;
+    pipeline->fd = -1;
+    eb_held_bytes_clear(&pipeline->out);
+    eb_held_bytes_clear(&pipeline->in);
+    free(pipeline->payload);
+    pipeline->payload = NULL;
 }
 
 static int add(eb_held_bytes_t *hold, const void *bytes, size_t len)
@@ -71,21 +71,21 @@ static int add(eb_held_bytes_t *hold, const void *bytes, size_t len)
 }
 
 /* Fill in the next event's data; name receives its channel's. */
-static void next_event(eb_publisher_t *publisher, char name[MAX_NAME],
+static void next_event(eb_pipeline_t *pipeline, char name[MAX_NAME],
                        uint64_t stamp_ns)
 {
-    const eb_options_t *opts = publisher->opts;
+    const eb_options_t *opts = pipeline->opts;
     eb_payload_t payload;
 
-    payload.channel = publisher->queued % opts->channels;
-    payload.number = publisher->queued / opts->channels;
+    payload.channel = pipeline->queued % opts->channels;
+    payload.number = pipeline->queued / opts->channels;
     payload.stamp_ns = stamp_ns;
-    eb_payload_write(publisher->payload, opts->size, &payload);
+    eb_payload_write(pipeline->payload, opts->size, &payload);
     eb_options_expand(name, MAX_NAME, opts->channel, payload.channel);
-    publisher->queued++;
+    pipeline->queued++;
 }
 
-static int add_head(eb_publisher_t *publisher, const char *query,
+static int add_head(eb_pipeline_t *pipeline, const char *query,
                     const char *type, size_t body_len)
 {
     char head[MAX_NAME * 2 + 256];
@@ -94,43 +94,43 @@ static int add_head(eb_publisher_t *publisher, const char *query,
     len = snprintf(head, sizeof(head),
                    "POST %.512s%s HTTP/1.1\r\nHost: localhost\r\n"
                    "Content-Type: %s\r\nContent-Length: %zu\r\n\r\n",
-                   publisher->opts->publish, query, type, body_len);
-    return add(&publisher->out, head, (size_t)len);
+                   pipeline->opts->publish, query, type, body_len);
+    return add(&pipeline->out, head, (size_t)len);
 }
 
-static int add_object(eb_publisher_t *publisher, eb_held_bytes_t *body,
+static int add_object(eb_pipeline_t *pipeline, eb_held_bytes_t *body,
                       uint64_t stamp_ns)
 {
     char name[MAX_NAME];
     char start[MAX_NAME + 64];
     int len;
 
-    next_event(publisher, name, stamp_ns);
+    next_event(pipeline, name, stamp_ns);
     len =
         snprintf(start, sizeof(start), "{\"channel\":\"%s\",\"text\":\"", name);
     if (add(body, start, (size_t)len) != 0 ||
-        add(body, publisher->payload, publisher->opts->size) != 0) {
+        add(body, pipeline->payload, pipeline->opts->size) != 0) {
         return -1;
     }
     return add(body, "\"}", 2);
 }
 
-static int offer_raw(eb_publisher_t *publisher, uint64_t stamp_ns)
+static int offer_raw(eb_pipeline_t *pipeline, uint64_t stamp_ns)
 {
     char query[MAX_NAME + 16] = "?channel=";
     size_t len = strlen(query);
 
-    next_event(publisher, query + len, stamp_ns);
-    if (add_head(publisher, query, "text/plain", publisher->opts->size) != 0) {
+    next_event(pipeline, query + len, stamp_ns);
+    if (add_head(pipeline, query, "text/plain", pipeline->opts->size) != 0) {
         return -1;
     }
-    return add(&publisher->out, publisher->payload, publisher->opts->size);
+    return add(&pipeline->out, pipeline->payload, pipeline->opts->size);
 }
 
-static int offer_json(eb_publisher_t *publisher, uint32_t events,
+static int offer_json(eb_pipeline_t *pipeline, uint32_t events,
                       uint64_t stamp_ns)
 {
-    int is_array = publisher->opts->format == EB_BATCH;
+    int is_array = pipeline->opts->format == EB_BATCH;
     eb_held_bytes_t body = {0};
     uint32_t i;
     int rc = 0;
@@ -140,44 +140,44 @@ static int offer_json(eb_publisher_t *publisher, uint32_t events,
             rc = add(&body, i == 0 ? "[" : ",", 1);
         }
         if (rc == 0) {
-            rc = add_object(publisher, &body, stamp_ns);
+            rc = add_object(pipeline, &body, stamp_ns);
         }
     }
     if (rc == 0 && is_array) {
         rc = add(&body, "]", 1);
     }
     if (rc == 0) {
-        rc = add_head(publisher, "", "application/json", body.len);
+        rc = add_head(pipeline, "", "application/json", body.len);
     }
     if (rc == 0) {
-        rc = add(&publisher->out, body.bytes, body.len);
+        rc = add(&pipeline->out, body.bytes, body.len);
     }
     eb_held_bytes_clear(&body);
     return rc;
 }
 
-int eb_publisher_offer(eb_publisher_t *publisher, uint32_t events,
-                       uint64_t stamp_ns)
+int eb_pipeline_offer(eb_pipeline_t *pipeline, uint32_t events,
+                      uint64_t stamp_ns)
 {
     int rc = 0;
 
-    if (publisher->opts->format == EB_BATCH) {
-        rc = offer_json(publisher, events, stamp_ns);
+    if (pipeline->opts->format == EB_BATCH) {
+        rc = offer_json(pipeline, events, stamp_ns);
         events = 0;
     }
     for (; events > 0 && rc == 0; events--) {
-        rc = publisher->opts->format == EB_RAW
-                 ? offer_raw(publisher, stamp_ns)
-                 : offer_json(publisher, 1, stamp_ns);
+        rc = pipeline->opts->format == EB_RAW
+                 ? offer_raw(pipeline, stamp_ns)
+                 : offer_json(pipeline, 1, stamp_ns);
     }
     return rc == 0 ? 0 : complain("request", "no memory");
 }
 
 /* The events that the oldest request still unanswered carries. */
-static uint32_t events_of_request(const eb_publisher_t *publisher)
+static uint32_t events_of_request(const eb_pipeline_t *pipeline)
 {
-    const eb_options_t *opts = publisher->opts;
-    uint32_t rest = opts->events - publisher->answered;
+    const eb_options_t *opts = pipeline->opts;
+    uint32_t rest = opts->events - pipeline->answered;
 
     if (opts->format != EB_BATCH) {
         return 1;
@@ -186,9 +186,9 @@ static uint32_t events_of_request(const eb_publisher_t *publisher)
 }
 
 /* 1: an answer was read; 0: none is whole; -1: it is not what we want. */
-static int read_answer(eb_publisher_t *publisher, int *closes)
+static int read_answer(eb_pipeline_t *pipeline, int *closes)
 {
-    eb_held_bytes_t *in = &publisher->in;
+    eb_held_bytes_t *in = &pipeline->in;
     eb_answer_t answer;
     size_t head_len;
     char status[64];
@@ -224,74 +224,73 @@ static int read_answer(eb_publisher_t *publisher, int *closes)
     return 1;
 }
 
-static int read_answers(eb_publisher_t *publisher)
+static int read_answers(eb_pipeline_t *pipeline)
 {
     int closes = 0;
     int rc;
 
     for (;;) {
-        rc = read_answer(publisher, &closes);
+        rc = read_answer(pipeline, &closes);
         if (rc <= 0) {
             return rc;
         }
-        publisher->answered += events_of_request(publisher);
+        pipeline->answered += events_of_request(pipeline);
         if (closes) {
             /* requests behind this answer were not read by the server */
-            return reconnect(publisher);
+            return reconnect(pipeline);
         }
     }
 }
 
-static int receive(eb_publisher_t *publisher)
+static int receive(eb_pipeline_t *pipeline)
 {
     char bytes[16384];
     ssize_t len;
 
-    len = recv(publisher->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+    len = recv(pipeline->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
     if (len < 0 && (errno == EAGAIN || errno == EINTR)) {
         return 0;
     }
     if (len <= 0) {
-        if (publisher->queued == publisher->answered) {
-            return reconnect(publisher); /* kept alive long enough */
+        if (pipeline->queued == pipeline->answered) {
+            return reconnect(pipeline); /* kept alive long enough */
         }
         return complain("no answer",
                         len == 0 ? "connection closed" : strerror(errno));
     }
-    if (eb_held_bytes_add(&publisher->in, bytes, (size_t)len, MAX_ANSWER) !=
-        0) {
+    if (eb_held_bytes_add(&pipeline->in, bytes, (size_t)len, MAX_ANSWER) != 0) {
         return complain("answer", "too long");
     }
-    return read_answers(publisher);
+    return read_answers(pipeline);
 }
 
-static int write_out(eb_publisher_t *publisher)
+static int write_out(eb_pipeline_t *pipeline)
 {
     ssize_t len;
 
-    len = send(publisher->fd, publisher->out.bytes, publisher->out.len,
+    len = send(pipeline->fd, pipeline->out.bytes, pipeline->out.len,
                MSG_DONTWAIT | MSG_NOSIGNAL);
     if (len < 0) {
         return errno == EAGAIN || errno == EINTR || errno == ENOTCONN
                    ? 0
                    : complain("send", strerror(errno));
     }
-    eb_held_bytes_drop(&publisher->out, (size_t)len);
+    eb_held_bytes_drop(&pipeline->out, (size_t)len);
     return 0;
 }
 
-int eb_publisher_step(eb_publisher_t *publisher, uint64_t wait_ns)
+int eb_pipeline_step(eb_pipeline_t *pipeline, uint64_t wait_ns)
 {
     struct timespec wait;
     struct pollfd poll;
 
-    if (publisher->out.len > 0 && write_out(publisher) != 0) {
+    if (pipeline->out.len > 0 && write_out(pipeline) != 0) {
         return -1;
     }
-    poll.fd = publisher->fd;
+    poll.fd = pipeline->fd;
     poll.events = POLLIN;
     poll.revents = 0;
-    if (publisher->out.len > 0) {
+    if (pipeline->out.len > 0) {
         poll.events |= POLLOUT;
     }
     wait.tv_sec = (time_t)(wait_ns / EB_NS_PER_SEC);
@@ -300,5 +299,5 @@ int eb_publisher_step(eb_publisher_t *publisher, uint64_t wait_ns)
         (poll.revents & (POLLIN | POLLHUP | POLLERR)) == 0) {
         return 0;
     }
-    return receive(publisher);
+    return receive(pipeline);
 }
