@@ -6,14 +6,14 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE 1 /* memmem */
 #endif
-#include "bench/follower.h"
+#include "bench/eventsource.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "bench/clock.h"
-#include "bench/errors.h"
+#include "bench/stats.h"
 #include "bench/load_options.h"
 
 #define MAX_NAME 256

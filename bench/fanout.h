@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-#include "bench/held_bytes.h"
+#include "bench/buf.h"
 #include "bench/mistakes.h"
 
 #define EB_CHANNEL_NAME 128

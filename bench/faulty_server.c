@@ -26,7 +26,7 @@
 #include "bench/http.h"
 #include "bench/net.h"
 #include "bench/stream_faults.h"
-#include "bench/stream_out.h"
+#include "bench/faulty_stream.h"
 
 #define MAX_REQUEST (EB_CHECKSUM_MAX + 8192)
 #define MAX_READY 256

@@ -9,7 +9,7 @@
 #ifndef EB_PIPELINE_H
 #define EB_PIPELINE_H
 
-#include "bench/held_bytes.h"
+#include "bench/buf.h"
 #include "bench/load_options.h"
 
 typedef struct {

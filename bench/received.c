@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bench/errors.h"
+#include "bench/stats.h"
 
 #define FIRST_ROOM 32
 

@@ -18,7 +18,7 @@
 
 #include <stdint.h>
 
-#include "bench/channel_log.h"
+#include "bench/published.h"
 
 #define EB_RECEIVED_CHANNELS 8
 

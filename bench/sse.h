@@ -9,7 +9,7 @@
 #ifndef EB_SSE_H
 #define EB_SSE_H
 
-#include "bench/held_bytes.h"
+#include "bench/buf.h"
 
 /* Slices lie in the bytes fed, or in the hold, until the callback returns. */
 typedef struct {

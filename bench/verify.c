@@ -19,8 +19,8 @@
 #include <unistd.h>
 
 #include "bench/clock.h"
-#include "bench/errors.h"
-#include "bench/followers.h"
+#include "bench/stats.h"
+#include "bench/verify_loop.h"
 
 #define EXIT_SOUND 0
 #define EXIT_FAULTY 1

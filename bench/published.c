@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An array of entries for each channel; see channel_log.h. */
-#include "bench/channel_log.h"
+/* An array of entries for each channel; see published.h. */
+#include "bench/published.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "bench/errors.h"
+#include "bench/stats.h"
 
 #define FIRST_SIZE 64
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * held_bytes: bytes kept until the rest of them has come, or until a socket
+ * buf: bytes kept until the rest of them has come, or until a socket
  * takes them. Born empty ({0}); takes memory only while it holds something.
  */
-#ifndef EB_HELD_BYTES_H
-#define EB_HELD_BYTES_H
+#ifndef EB_BUF_H
+#define EB_BUF_H
 
 #include <stddef.h>
 

@@ -5,7 +5,7 @@
  * and the connection is given up, since a late answer would be taken for
  * that to the next request.
  */
-#include "bench/poster.h"
+#include "bench/publisher.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "bench/clock.h"
-#include "bench/errors.h"
+#include "bench/stats.h"
 #include "bench/http.h"
 #include "bench/load_options.h"
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * errors: what verify has counted. One for the whole program: all
+ * stats: what verify has counted. One for the whole program: all
  * of it runs in one thread.
  */
-#ifndef EB_ERRORS_H
-#define EB_ERRORS_H
+#ifndef EB_STATS_H
+#define EB_STATS_H
 
 #include <stdint.h>
 

@@ -4,7 +4,7 @@
  * that of a poster behind all followers. New sockets are made by ticks only,
  * between two waits, so that no event of a socket meets its successor.
  */
-#include "bench/followers.h"
+#include "bench/verify_loop.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * follower: one subscriber that behaves as a browser's EventSource does:
+ * eventsource: one subscriber that behaves as a browser's EventSource does:
  * comes back after the last retry: time, with the last id it has seen.
  */
-#ifndef EB_FOLLOWER_H
-#define EB_FOLLOWER_H
+#ifndef EB_EVENTSOURCE_H
+#define EB_EVENTSOURCE_H
 
 #include "bench/histogram.h"
 #include "bench/http.h"

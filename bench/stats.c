@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Each kind of finding is told a few times, then only counted. */
-#include "bench/errors.h"
+#include "bench/stats.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An array in order of ids, searched by halves; see id_index.h. */
-#include "bench/id_index.h"
+/* An array in order of ids, searched by halves; see store.h. */
+#include "bench/store.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
  * Each stream has a position in the past and is brought forward from there,
  * live or resumed alike; lies are told on the way.
  */
-#include "bench/stream_out.h"
+#include "bench/faulty_stream.h"
 
 #include <errno.h>
 #include <stdio.h>

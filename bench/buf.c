@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A growing run of bytes; see held_bytes.h. */
-#include "bench/held_bytes.h"
+/* A growing run of bytes; see buf.h. */
+#include "bench/buf.h"
 
 #include <stdlib.h>
 #include <string.h>

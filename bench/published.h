@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * channel_log: what was published, and what the server said about it.
+ * published: what was published, and what the server said about it.
  *
  * The order of a channel's events is that of their ids. For acknowledged
  * ones it is also that of their numbers, since the next event of a channel
@@ -8,8 +8,8 @@
  * may be stored later than its number says: its id is learned from the
  * first client that receives it.
  */
-#ifndef EB_CHANNEL_LOG_H
-#define EB_CHANNEL_LOG_H
+#ifndef EB_PUBLISHED_H
+#define EB_PUBLISHED_H
 
 #include <stdint.h>
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * eb_stream_out: faulty_server's streams: what one client is told, truly or
+ * faulty_stream: faulty_server's streams: what one client is told, truly or
  * not.
  */
-#ifndef EB_STREAM_OUT_H
-#define EB_STREAM_OUT_H
+#ifndef EB_FAULTY_STREAM_H
+#define EB_FAULTY_STREAM_H
 
-#include "bench/held_bytes.h"
-#include "bench/id_index.h"
+#include "bench/buf.h"
+#include "bench/store.h"
 
 #define EB_STREAM_OUT_CHANNELS 8
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * poster: one kept-alive connection that publishes to its channels, one
+ * publisher: one kept-alive connection that publishes to its channels, one
  * event at a time, and enters into the book what the server answered.
  */
-#ifndef EB_POSTER_H
-#define EB_POSTER_H
+#ifndef EB_PUBLISHER_H
+#define EB_PUBLISHER_H
 
-#include "bench/channel_log.h"
-#include "bench/held_bytes.h"
+#include "bench/published.h"
+#include "bench/buf.h"
 #include "bench/random.h"
 #include "bench/verify_options.h"
 

@@ -4,7 +4,7 @@
  * is over. An event that has not come whole is forgotten then, and so comes
  * again, as its id was never seen.
  */
-#include "bench/follower.h"
+#include "bench/eventsource.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "bench/clock.h"
-#include "bench/errors.h"
+#include "bench/stats.h"
 #include "bench/load_options.h"
 
 #define MAX_HEAD 8192

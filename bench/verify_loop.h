@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * followers: all followers and posters, and the one loop that serves them.
+ * verify_loop: all followers and posters, and the one loop that serves them.
  */
-#ifndef EB_FOLLOWERS_H
-#define EB_FOLLOWERS_H
+#ifndef EB_VERIFY_LOOP_H
+#define EB_VERIFY_LOOP_H
 
-#include "bench/follower.h"
-#include "bench/poster.h"
+#include "bench/eventsource.h"
+#include "bench/publisher.h"
 
 typedef struct {
     const eb_verify_options_t *plan;

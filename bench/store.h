@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * id_index: faulty_server's journal: all events it has taken, in memory, none
+ * store: faulty_server's journal: all events it has taken, in memory, none
  * is ever evicted.
  */
-#ifndef EB_ID_INDEX_H
-#define EB_ID_INDEX_H
+#ifndef EB_STORE_H
+#define EB_STORE_H
 
 #include <stddef.h>
 #include <stdint.h>
