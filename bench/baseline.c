@@ -56,19 +56,19 @@ static void on_signal(int number)
     is_over = 1;
 }
 
-static void conn_close(eb_conn_t *conn)
+static void conn_close(eb_fanout_conn_t *conn)
 {
     eb_fanout_leave(conn);
-    eb_held_bytes_clear(&conn->in);
-    eb_held_bytes_clear(&conn->out);
-    eb_held_bytes_clear(&conn->late);
+    eb_buf_clear(&conn->in);
+    eb_buf_clear(&conn->out);
+    eb_buf_clear(&conn->late);
     close(conn->fd);
     free(conn);
 }
 
 /* Copy what stands in the request line behind prefix; 0 when it differs. */
-static int read_name(char name[EB_CHANNEL_NAME], size_t at, const char *head,
-                     const char *prefix)
+static int read_name(char name[EB_FANOUT_NAME_SIZE], size_t at,
+                     const char *head, const char *prefix)
 {
     size_t len;
 
@@ -77,7 +77,7 @@ static int read_name(char name[EB_CHANNEL_NAME], size_t at, const char *head,
     }
     head += strlen(prefix);
     len = strcspn(head, " \r\n");
-    if (at + len >= EB_CHANNEL_NAME) {
+    if (at + len >= EB_FANOUT_NAME_SIZE) {
         return 0;
     }
     memcpy(name + at, head, len);
@@ -85,7 +85,7 @@ static int read_name(char name[EB_CHANNEL_NAME], size_t at, const char *head,
     return 1;
 }
 
-static void answer(eb_conn_t *conn, uint32_t clients)
+static void answer(eb_fanout_conn_t *conn, uint32_t clients)
 {
     char body[128];
     char head[256];
@@ -106,9 +106,9 @@ static void answer(eb_conn_t *conn, uint32_t clients)
  * Serve the first request among len bytes; returns how many it took, 0 when
  * it is not whole, -1 when it is none of ours.
  */
-static long serve_one(eb_conn_t *conn, const char *bytes, size_t len)
+static long serve_one(eb_fanout_conn_t *conn, const char *bytes, size_t len)
 {
-    char name[EB_CHANNEL_NAME] = "room-";
+    char name[EB_FANOUT_NAME_SIZE] = "room-";
     const char *length;
     size_t head_len;
     size_t body_len;
@@ -137,12 +137,12 @@ static long serve_one(eb_conn_t *conn, const char *bytes, size_t len)
 }
 
 /* Requests may come pipelined, and in pieces. Returns -1 to close. */
-static int serve(eb_conn_t *conn, const char *bytes, size_t len)
+static int serve(eb_fanout_conn_t *conn, const char *bytes, size_t len)
 {
     size_t used = 0;
     long one;
 
-    if (eb_held_bytes_add(&conn->in, bytes, len, MAX_REQUEST) != 0) {
+    if (eb_buf_add(&conn->in, bytes, len, MAX_REQUEST) != 0) {
         return -1;
     }
     do {
@@ -152,11 +152,11 @@ static int serve(eb_conn_t *conn, const char *bytes, size_t len)
         }
         used += (size_t)one;
     } while (one > 0 && used < conn->in.len);
-    eb_held_bytes_drop(&conn->in, used);
+    eb_buf_drop(&conn->in, used);
     return 0;
 }
 
-static void on_ready(eb_conn_t *conn)
+static void on_ready(eb_fanout_conn_t *conn)
 {
     ssize_t len;
 
@@ -178,7 +178,7 @@ static void on_ready(eb_conn_t *conn)
 static void accept_all(int epoll_fd, int listen_fd)
 {
     struct epoll_event event;
-    eb_conn_t *conn;
+    eb_fanout_conn_t *conn;
     int on = 1;
     int fd;
 
@@ -226,7 +226,7 @@ static void loop(int epoll_fd, int *listen_fds, size_t count)
     }
 }
 
-static int listen_all(int epoll_fd, int *listen_fds, eb_addrs_t *addrs)
+static int listen_all(int epoll_fd, int *listen_fds, eb_net_addrs_t *addrs)
 {
     struct epoll_event event;
     size_t i;
@@ -246,14 +246,14 @@ static int listen_all(int epoll_fd, int *listen_fds, eb_addrs_t *addrs)
     return 0;
 }
 
-static int read_options(eb_addrs_t *addrs, unsigned int *seconds, int argc,
+static int read_options(eb_net_addrs_t *addrs, unsigned int *seconds, int argc,
                         char **argv)
 {
     int i;
 
     for (i = 1; i + 1 < argc; i += 2) {
         if (strcmp(argv[i], "--listen") == 0) {
-            if (eb_addrs_parse(addrs, argv[i + 1]) != 0) {
+            if (eb_net_addrs_parse(addrs, argv[i + 1]) != 0) {
                 return -1;
             }
         }
@@ -277,7 +277,7 @@ int main(int argc, char **argv)
     int listen_fds[EB_NET_MAX_ADDRS];
     struct sigaction action;
     unsigned int seconds = 600;
-    eb_addrs_t addrs = {0};
+    eb_net_addrs_t addrs = {0};
     int epoll_fd;
 
     if (read_options(&addrs, &seconds, argc, argv) != 0) {

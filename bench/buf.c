@@ -7,44 +7,43 @@
 
 #define FIRST_SIZE 256
 
-int eb_held_bytes_add(eb_held_bytes_t *hold, const void *bytes, size_t len,
-                      size_t max_bytes)
+int eb_buf_add(eb_buf_t *buf, const void *bytes, size_t len, size_t max_bytes)
 {
     size_t size;
     char *grown;
 
-    if (hold->len > max_bytes || len > max_bytes - hold->len) {
+    if (buf->len > max_bytes || len > max_bytes - buf->len) {
         return -1;
     }
-    size = hold->size != 0 ? hold->size : FIRST_SIZE;
-    while (size < hold->len + len) {
+    size = buf->size != 0 ? buf->size : FIRST_SIZE;
+    while (size < buf->len + len) {
         size *= 2;
     }
-    if (size != hold->size) {
-        grown = realloc(hold->bytes, size);
+    if (size != buf->size) {
+        grown = realloc(buf->bytes, size);
         if (grown == NULL) {
             return -1;
         }
-        hold->bytes = grown;
-        hold->size = size;
+        buf->bytes = grown;
+        buf->size = size;
     }
-    memcpy(hold->bytes + hold->len, bytes, len);
-    hold->len += len;
+    memcpy(buf->bytes + buf->len, bytes, len);
+    buf->len += len;
     return 0;
 }
 
-void eb_held_bytes_drop(eb_held_bytes_t *hold, size_t len)
+void eb_buf_drop(eb_buf_t *buf, size_t len)
 {
-    if (len >= hold->len) {
-        eb_held_bytes_clear(hold);
+    if (len >= buf->len) {
+        eb_buf_clear(buf);
         return;
     }
-    memmove(hold->bytes, hold->bytes + len, hold->len - len);
-    hold->len -= len;
+    memmove(buf->bytes, buf->bytes + len, buf->len - len);
+    buf->len -= len;
 }
 
-void eb_held_bytes_clear(eb_held_bytes_t *hold)
+void eb_buf_clear(eb_buf_t *buf)
 {
-    free(hold->bytes);
-    memset(hold, 0, sizeof(*hold));
+    free(buf->bytes);
+    memset(buf, 0, sizeof(*buf));
 }

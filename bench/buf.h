@@ -12,7 +12,7 @@ typedef struct {
     char *bytes; /* ours; NULL while nothing was ever held */
     size_t len;  /* bytes held */
     size_t size; /* bytes allocated */
-} eb_held_bytes_t;
+} eb_buf_t;
 
 /**
  * Append a copy.
@@ -20,13 +20,12 @@ typedef struct {
  * @param max_bytes  ceiling of all that is held
  * @return 0, or -1: over the ceiling or no memory, nothing was appended
  */
-int eb_held_bytes_add(eb_held_bytes_t *hold, const void *bytes, size_t len,
-                      size_t max_bytes);
+int eb_buf_add(eb_buf_t *buf, const void *bytes, size_t len, size_t max_bytes);
 
 /** Let go of the first len bytes; of all of them: give the memory back. */
-void eb_held_bytes_drop(eb_held_bytes_t *hold, size_t len);
+void eb_buf_drop(eb_buf_t *buf, size_t len);
 
 /** Let go of everything. */
-void eb_held_bytes_clear(eb_held_bytes_t *hold);
+void eb_buf_clear(eb_buf_t *buf);
 
 #endif

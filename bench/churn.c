@@ -44,17 +44,17 @@ typedef struct {
     int fd; /* -1: free */
     int by_reset;
     int has_asked;
-} visit_t;
+} conn_t;
 
 typedef struct {
     const char *subscribe; /* path, {} is the channel's number */
     struct sockaddr_in server;
     unsigned long connects; /* to be made */
     unsigned long channels;
-    visit_t *visits;
+    conn_t *conns;
     size_t at_once;
     int epoll_fd;
-    uint64_t news_ns; /* when a visit has ended last */
+    uint64_t news_ns; /* when a conn has ended last */
     /* what came of it */
     unsigned long begun;
     unsigned long ended;
@@ -71,26 +71,26 @@ static int usage(void)
     return 2;
 }
 
-static void leave(churn_t *churn, visit_t *visit)
+static void leave(churn_t *churn, conn_t *conn)
 {
     struct linger linger = {1, 0};
 
-    if (visit->by_reset) {
-        setsockopt(visit->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+    if (conn->by_reset) {
+        setsockopt(conn->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
         churn->resets++;
     }
-    close(visit->fd);
-    visit->fd = -1;
+    close(conn->fd);
+    conn->fd = -1;
     churn->ended++;
     churn->news_ns = eb_clock_ns();
 }
 
-static void fail(churn_t *churn, visit_t *visit, const char *why)
+static void fail(churn_t *churn, conn_t *conn, const char *why)
 {
     if (churn->failed++ == 0) {
         fprintf(stderr, "churn: %s\n", why);
     }
-    leave(churn, visit);
+    leave(churn, conn);
 }
 
 static leaves_t leaves_of(unsigned long number)
@@ -102,78 +102,77 @@ static leaves_t leaves_of(unsigned long number)
     }
 }
 
-static void begin(churn_t *churn, visit_t *visit)
+static void begin(churn_t *churn, conn_t *conn)
 {
     struct epoll_event event = {0};
     unsigned long number = churn->begun++;
 
-    visit->len = 0;
-    visit->has_asked = 0;
-    visit->by_reset = number % 2 != 0;
-    visit->leaves = leaves_of(number);
-    visit->fd =
+    conn->len = 0;
+    conn->has_asked = 0;
+    conn->by_reset = number % 2 != 0;
+    conn->leaves = leaves_of(number);
+    conn->fd =
         eb_net_connect(&churn->server, 1 + (unsigned int)(number % LOCALS));
     event.events = EPOLLIN | EPOLLOUT;
-    event.data.ptr = visit;
-    if (visit->fd < 0 ||
-        epoll_ctl(churn->epoll_fd, EPOLL_CTL_ADD, visit->fd, &event) != 0) {
-        fail(churn, visit, strerror(errno));
+    event.data.ptr = conn;
+    if (conn->fd < 0 ||
+        epoll_ctl(churn->epoll_fd, EPOLL_CTL_ADD, conn->fd, &event) != 0) {
+        fail(churn, conn, strerror(errno));
     }
 }
 
-static void ask(churn_t *churn, visit_t *visit)
+static void ask(churn_t *churn, conn_t *conn)
 {
     struct epoll_event event = {0};
     char path[MAX_PATH];
     char request[MAX_PATH + 100];
     int len;
 
-    eb_options_expand(path, sizeof(path), churn->subscribe,
-                      (uint32_t)(churn->begun % churn->channels));
+    eb_http_expand(path, sizeof(path), churn->subscribe,
+                   (uint32_t)(churn->begun % churn->channels));
     len = snprintf(request, sizeof(request),
                    "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", path);
-    if (send(visit->fd, request, (size_t)len, MSG_NOSIGNAL) != len) {
-        fail(churn, visit, strerror(errno));
+    if (send(conn->fd, request, (size_t)len, MSG_NOSIGNAL) != len) {
+        fail(churn, conn, strerror(errno));
         return;
     }
-    visit->has_asked = 1;
+    conn->has_asked = 1;
     event.events = EPOLLIN;
-    event.data.ptr = visit;
-    if (epoll_ctl(churn->epoll_fd, EPOLL_CTL_MOD, visit->fd, &event) != 0) {
-        fail(churn, visit, strerror(errno));
+    event.data.ptr = conn;
+    if (epoll_ctl(churn->epoll_fd, EPOLL_CTL_MOD, conn->fd, &event) != 0) {
+        fail(churn, conn, strerror(errno));
     }
-    else if (visit->leaves == AT_ONCE) {
-        leave(churn, visit);
+    else if (conn->leaves == AT_ONCE) {
+        leave(churn, conn);
     }
 }
 
-static void listen_to(churn_t *churn, visit_t *visit)
+static void listen_to(churn_t *churn, conn_t *conn)
 {
-    ssize_t len = recv(visit->fd, visit->answer + visit->len,
-                       sizeof(visit->answer) - visit->len, MSG_DONTWAIT);
+    ssize_t len = recv(conn->fd, conn->answer + conn->len,
+                       sizeof(conn->answer) - conn->len, MSG_DONTWAIT);
 
     if (len < 0 && (errno == EAGAIN || errno == EINTR)) {
         return;
     }
     if (len <= 0) {
-        fail(churn, visit, len == 0 ? "closed by the server" : strerror(errno));
+        fail(churn, conn, len == 0 ? "closed by the server" : strerror(errno));
         return;
     }
-    visit->len += (size_t)len;
-    if (visit->len >= sizeof(STATUS) - 1 &&
-        memcmp(visit->answer, STATUS, sizeof(STATUS) - 1) != 0) {
-        fail(churn, visit, "an answer that is no stream");
+    conn->len += (size_t)len;
+    if (conn->len >= sizeof(STATUS) - 1 &&
+        memcmp(conn->answer, STATUS, sizeof(STATUS) - 1) != 0) {
+        fail(churn, conn, "an answer that is no stream");
     }
-    else if (visit->leaves == AT_ANSWER) {
-        leave(churn, visit);
+    else if (conn->leaves == AT_ANSWER) {
+        leave(churn, conn);
     }
-    else if (memmem(visit->answer, visit->len, OPEN, sizeof(OPEN) - 1) !=
-             NULL) {
+    else if (memmem(conn->answer, conn->len, OPEN, sizeof(OPEN) - 1) != NULL) {
         churn->opened++;
-        leave(churn, visit);
+        leave(churn, conn);
     }
-    else if (visit->len == sizeof(visit->answer)) {
-        fail(churn, visit, "no stream-open");
+    else if (conn->len == sizeof(conn->answer)) {
+        fail(churn, conn, "no stream-open");
     }
 }
 
@@ -182,8 +181,8 @@ static void fill(churn_t *churn)
     size_t i;
 
     for (i = 0; i < churn->at_once && churn->begun < churn->connects; i++) {
-        if (churn->visits[i].fd < 0) {
-            begin(churn, &churn->visits[i]);
+        if (churn->conns[i].fd < 0) {
+            begin(churn, &churn->conns[i]);
         }
     }
 }
@@ -192,7 +191,7 @@ static void fill(churn_t *churn)
 static int run(churn_t *churn)
 {
     struct epoll_event ready[MOST_AT_ONCE];
-    visit_t *visit;
+    conn_t *conn;
     int count;
     int i;
 
@@ -201,12 +200,12 @@ static int run(churn_t *churn)
         fill(churn);
         count = epoll_wait(churn->epoll_fd, ready, MOST_AT_ONCE, WAIT_MS);
         for (i = 0; i < count; i++) {
-            visit = ready[i].data.ptr;
-            if (visit->fd >= 0 && !visit->has_asked) {
-                ask(churn, visit);
+            conn = ready[i].data.ptr;
+            if (conn->fd >= 0 && !conn->has_asked) {
+                ask(churn, conn);
             }
-            else if (visit->fd >= 0) {
-                listen_to(churn, visit);
+            else if (conn->fd >= 0) {
+                listen_to(churn, conn);
             }
         }
         if (eb_clock_ns() > churn->news_ns + STALLED_NS) {
@@ -229,14 +228,14 @@ static int read_number(unsigned long *number, const char *text,
 
 int main(int argc, char **argv)
 {
-    eb_addrs_t addrs = {0};
+    eb_net_addrs_t addrs = {0};
     churn_t churn = {0};
     unsigned long at_once;
     uint64_t start_ns = eb_clock_ns();
     size_t i;
     int rc;
 
-    if (argc < 5 || argc > 6 || eb_addrs_parse(&addrs, argv[1]) != 0 ||
+    if (argc < 5 || argc > 6 || eb_net_addrs_parse(&addrs, argv[1]) != 0 ||
         read_number(&churn.connects, argv[2], 100000000) != 0 ||
         read_number(&at_once, argv[3], MOST_AT_ONCE) != 0 ||
         read_number(&churn.channels, argv[4], 100000) != 0) {
@@ -246,21 +245,21 @@ int main(int argc, char **argv)
     churn.subscribe = argc == 6 ? argv[5] : "/events/c{}";
     churn.at_once = at_once;
     eb_net_raise_limit();
-    churn.visits = calloc(at_once, sizeof(*churn.visits));
+    churn.conns = calloc(at_once, sizeof(*churn.conns));
     churn.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    if (churn.visits == NULL || churn.epoll_fd < 0) {
+    if (churn.conns == NULL || churn.epoll_fd < 0) {
         fprintf(stderr, "churn: %s\n", strerror(errno));
-        free(churn.visits);
+        free(churn.conns);
         return 2;
     }
     for (i = 0; i < at_once; i++) {
-        churn.visits[i].fd = -1;
+        churn.conns[i].fd = -1;
     }
     rc = run(&churn);
     printf("churn connects=%lu resets=%lu opened=%lu failed=%lu "
            "seconds=%.1f\n",
            churn.ended, churn.resets, churn.opened, churn.failed,
            (double)(eb_clock_ns() - start_ns) / (double)EB_NS_PER_SEC);
-    free(churn.visits);
+    free(churn.conns);
     return rc == 0 && churn.failed == 0 ? 0 : 1;
 }

@@ -25,9 +25,9 @@
 /* Who gets an event: what the parser's callback needs to know. */
 typedef struct {
     eb_client_t *client;
-    eb_reading_t *reading;
+    eb_client_shared_t *shared;
     uint64_t now_ns; /* when these bytes were read */
-} taker_t;
+} context_t;
 
 void eb_client_close(eb_client_t *client)
 {
@@ -35,54 +35,55 @@ void eb_client_close(eb_client_t *client)
         close(client->fd);
     }
     client->fd = -1;
-    client->stage = EB_CLIENT_GONE;
-    eb_held_bytes_clear(&client->sse.rest);
+    client->state = EB_CLIENT_GONE;
+    eb_buf_clear(&client->sse.rest);
     eb_gaps_clear(&client->ledger);
 }
 
-static int refuse(eb_client_t *client, eb_reading_t *reading, const char *what,
-                  const char *why)
+static int refuse(eb_client_t *client, eb_client_shared_t *shared,
+                  const char *what, const char *why)
 {
-    if (eb_counts_get(reading->tally, EB_REFUSED) == 0) {
+    if (eb_counts_get(shared->counts, EB_COUNTS_REFUSED) == 0) {
         fprintf(stderr, "load: a client is refused: %s: %s\n", what, why);
     }
-    eb_counts_add(reading->tally, EB_REFUSED);
+    eb_counts_add(shared->counts, EB_COUNTS_REFUSED);
     eb_client_close(client);
     return -1;
 }
 
 /* A stream that ended: refused while it was not open yet, cut later. */
-static void end(eb_client_t *client, eb_reading_t *reading, const char *why)
+static void end(eb_client_t *client, eb_client_shared_t *shared,
+                const char *why)
 {
-    if (client->stage != EB_CLIENT_LIVE) {
-        refuse(client, reading, "no stream", why);
+    if (client->state != EB_CLIENT_LIVE) {
+        refuse(client, shared, "no stream", why);
         return;
     }
-    if (eb_counts_get(reading->tally, EB_CUT) == 0) {
+    if (eb_counts_get(shared->counts, EB_COUNTS_CUT) == 0) {
         fprintf(stderr, "load: a stream is cut: %s\n", why);
     }
-    eb_counts_add(reading->tally, EB_CUT);
+    eb_counts_add(shared->counts, EB_COUNTS_CUT);
     eb_client_close(client);
 }
 
-int eb_client_connect(eb_client_t *client, eb_reading_t *reading,
+int eb_client_connect(eb_client_t *client, eb_client_shared_t *shared,
                       uint32_t index)
 {
-    const eb_options_t *opts = reading->opts;
+    const eb_load_options_t *opts = shared->opts;
     uint32_t servers = (uint32_t)opts->servers.count;
 
     memset(client, 0, sizeof(*client));
     client->channel = index % opts->channels;
-    client->stage = EB_CLIENT_CONNECTING;
+    client->state = EB_CLIENT_CONNECTING;
     client->fd = eb_net_connect(&opts->servers.addr[index % servers],
                                 1 + index / servers % opts->locals);
     if (client->fd < 0) {
-        return refuse(client, reading, "connect", strerror(errno));
+        return refuse(client, shared, "connect", strerror(errno));
     }
     return 0;
 }
 
-int eb_client_ask(eb_client_t *client, eb_reading_t *reading)
+int eb_client_ask(eb_client_t *client, eb_client_shared_t *shared)
 {
     char request[MAX_REQUEST];
     char path[MAX_REQUEST / 2];
@@ -92,168 +93,168 @@ int eb_client_ask(eb_client_t *client, eb_reading_t *reading)
 
     getsockopt(client->fd, SOL_SOCKET, SO_ERROR, &error, &size);
     if (error != 0) {
-        return refuse(client, reading, "connect", strerror(error));
+        return refuse(client, shared, "connect", strerror(error));
     }
-    eb_options_expand(path, sizeof(path), reading->opts->subscribe,
-                      client->channel);
+    eb_http_expand(path, sizeof(path), shared->opts->subscribe,
+                   client->channel);
     len = snprintf(request, sizeof(request),
                    "GET %s HTTP/1.1\r\nHost: localhost\r\n"
                    "Accept: text/event-stream\r\n\r\n",
                    path);
     if (send(client->fd, request, (size_t)len, MSG_NOSIGNAL) != len) {
-        return refuse(client, reading, "send", strerror(errno));
+        return refuse(client, shared, "send", strerror(errno));
     }
-    client->stage = EB_CLIENT_HEAD;
+    client->state = EB_CLIENT_HEAD;
     return 0;
 }
 
 /* An event of the default type is ours, or should be. */
-static void take_data(const taker_t *taker, const eb_event_t *event)
+static void take_data(const context_t *context, const eb_sse_event_t *event)
 {
-    eb_client_t *client = taker->client;
-    eb_counts_t *tally = taker->reading->tally;
+    eb_client_t *client = context->client;
+    eb_counts_t *counts = context->shared->counts;
     eb_payload_t payload;
     eb_verdict_t verdict;
 
     if (event->data == NULL || event->id == NULL ||
         eb_payload_read(&payload, event->data, event->data_len,
-                        taker->reading->opts->size) != 0) {
-        eb_counts_add(tally, EB_MALFORMED);
+                        context->shared->opts->size) != 0) {
+        eb_counts_add(counts, EB_COUNTS_MALFORMED);
         return;
     }
     if (payload.channel != client->channel) {
-        eb_counts_add(tally, EB_FOREIGN);
+        eb_counts_add(counts, EB_COUNTS_WRONG_CHANNEL);
         return;
     }
     verdict = eb_gaps_enter(&client->ledger, payload.number);
     if (verdict == EB_AGAIN) {
-        eb_counts_add(tally, EB_DOUBLED);
+        eb_counts_add(counts, EB_COUNTS_DOUBLED);
         return;
     }
     if (verdict == EB_LATE) {
-        eb_counts_add(tally, EB_REORDERED);
+        eb_counts_add(counts, EB_COUNTS_REORDERED);
     }
-    eb_histogram_add(&tally->latency, taker->now_ns > payload.stamp_ns
-                                          ? taker->now_ns - payload.stamp_ns
-                                          : 0);
-    eb_counts_set(tally, EB_LAST_NS, taker->now_ns);
-    eb_counts_add(tally, EB_DELIVERED);
+    eb_histogram_add(&counts->latency, context->now_ns > payload.stamp_ns
+                                           ? context->now_ns - payload.stamp_ns
+                                           : 0);
+    eb_counts_set(counts, EB_COUNTS_LAST_NS, context->now_ns);
+    eb_counts_add(counts, EB_COUNTS_DELIVERED);
 }
 
-static void on_event(void *who, const eb_event_t *event)
+static void on_event(void *arg, const eb_sse_event_t *event)
 {
-    const taker_t *taker = who;
-    eb_counts_t *tally = taker->reading->tally;
+    const context_t *context = arg;
+    eb_counts_t *counts = context->shared->counts;
 
     if (TYPE_IS(event, "message")) {
         /* an event without data is none to EventSource: the retry: line */
         if (event->data != NULL) {
-            take_data(taker, event);
+            take_data(context, event);
         }
     }
     else if (TYPE_IS(event, "stream-open")) {
-        if (taker->client->stage == EB_CLIENT_WAITING) {
-            taker->client->stage = EB_CLIENT_LIVE;
-            eb_counts_add(tally, EB_READY);
+        if (context->client->state == EB_CLIENT_WAITING) {
+            context->client->state = EB_CLIENT_LIVE;
+            eb_counts_add(counts, EB_COUNTS_READY);
         }
     }
     else if (TYPE_IS(event, "keep-alive")) {
-        eb_counts_add(tally, EB_KEEPALIVES);
+        eb_counts_add(counts, EB_COUNTS_KEEPALIVES);
     }
     else if (TYPE_IS(event, "stream-reset")) {
-        eb_counts_add(tally, EB_RESETS);
+        eb_counts_add(counts, EB_COUNTS_RESETS);
     }
     else {
-        eb_counts_add(tally, EB_MALFORMED);
+        eb_counts_add(counts, EB_COUNTS_MALFORMED);
     }
 }
 
 /* Returns 0, or -1 when the client is gone. */
-static int take_body(const taker_t *taker, char *bytes, size_t len)
+static int take_body(const context_t *context, char *bytes, size_t len)
 {
-    eb_client_t *client = taker->client;
+    eb_client_t *client = context->client;
     char *piece;
     long run;
 
     for (;;) {
-        run = eb_body_next(&client->body, &bytes, &len, &piece);
+        run = eb_http_body_next(&client->body, &bytes, &len, &piece);
         if (run < 0) {
-            eb_counts_add(taker->reading->tally, EB_MALFORMED);
-            end(client, taker->reading, "broken chunk");
+            eb_counts_add(context->shared->counts, EB_COUNTS_MALFORMED);
+            end(client, context->shared, "broken chunk");
             return -1;
         }
         if (run == 0) {
             break;
         }
         if (eb_sse_feed(&client->sse, piece, (size_t)run, on_event,
-                        (void *)taker) != 0) {
-            eb_counts_add(taker->reading->tally, EB_MALFORMED);
-            end(client, taker->reading, "event without end");
+                        (void *)context) != 0) {
+            eb_counts_add(context->shared->counts, EB_COUNTS_MALFORMED);
+            end(client, context->shared, "event without end");
             return -1;
         }
     }
-    if (client->body.state == EB_BODY_DONE) {
-        end(client, taker->reading, "ended by the server");
+    if (client->body.state == EB_HTTP_BODY_DONE) {
+        end(client, context->shared, "ended by the server");
         return -1;
     }
     return 0;
 }
 
 /* Returns 0, or -1 when the client is gone. */
-static int take_head(const taker_t *taker, char *bytes, size_t len)
+static int take_head(const context_t *context, char *bytes, size_t len)
 {
-    eb_client_t *client = taker->client;
-    eb_held_bytes_t head = client->sse.rest;
-    eb_answer_t answer;
+    eb_client_t *client = context->client;
+    eb_buf_t head = client->sse.rest;
+    eb_http_response_t response;
     char status[32];
     size_t head_len;
     int rc;
 
-    if (eb_held_bytes_add(&head, bytes, len, MAX_HEAD) != 0) {
+    if (eb_buf_add(&head, bytes, len, MAX_HEAD) != 0) {
         client->sse.rest = head;
-        return refuse(client, taker->reading, "head", "too long");
+        return refuse(client, context->shared, "head", "too long");
     }
     client->sse.rest = head;
     head_len = eb_http_head_len(head.bytes, head.len);
     if (head_len == 0) {
         return 0; /* more to come */
     }
-    if (eb_http_head_read(&answer, head.bytes, head_len) != 0) {
-        return refuse(client, taker->reading, "head", "not HTTP/1");
+    if (eb_http_head_read(&response, head.bytes, head_len) != 0) {
+        return refuse(client, context->shared, "head", "not HTTP/1");
     }
-    if (answer.status != 200) {
-        snprintf(status, sizeof(status), "status %d", answer.status);
-        return refuse(client, taker->reading, "head", status);
+    if (response.status != 200) {
+        snprintf(status, sizeof(status), "status %d", response.status);
+        return refuse(client, context->shared, "head", status);
     }
-    client->body = answer.body;
-    client->stage = EB_CLIENT_WAITING;
+    client->body = response.body;
+    client->state = EB_CLIENT_WAITING;
     memset(&client->sse.rest, 0, sizeof(client->sse.rest));
-    rc = take_body(taker, head.bytes + head_len, head.len - head_len);
-    eb_held_bytes_clear(&head);
+    rc = take_body(context, head.bytes + head_len, head.len - head_len);
+    eb_buf_clear(&head);
     return rc;
 }
 
-void eb_client_read(eb_client_t *client, eb_reading_t *reading)
+void eb_client_read(eb_client_t *client, eb_client_shared_t *shared)
 {
-    taker_t taker;
+    context_t context;
     ssize_t len;
     int rc;
 
-    taker.client = client;
-    taker.reading = reading;
+    context.client = client;
+    context.shared = shared;
     do {
-        len = recv(client->fd, reading->buffer, reading->size, MSG_DONTWAIT);
+        len = recv(client->fd, shared->buffer, shared->size, MSG_DONTWAIT);
         if (len < 0 && (errno == EAGAIN || errno == EINTR)) {
             return;
         }
         if (len <= 0) {
-            end(client, reading,
+            end(client, shared,
                 len == 0 ? "closed without an end" : strerror(errno));
             return;
         }
-        taker.now_ns = eb_clock_ns();
-        rc = client->stage == EB_CLIENT_HEAD
-                 ? take_head(&taker, reading->buffer, (size_t)len)
-                 : take_body(&taker, reading->buffer, (size_t)len);
-    } while (rc == 0 && (size_t)len == reading->size);
+        context.now_ns = eb_clock_ns();
+        rc = client->state == EB_CLIENT_HEAD
+                 ? take_head(&context, shared->buffer, (size_t)len)
+                 : take_body(&context, shared->buffer, (size_t)len);
+    } while (rc == 0 && (size_t)len == shared->size);
 }

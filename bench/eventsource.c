@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A connection that ends brings the follower to rest until its retry time
+ * A connection that ends brings the client to rest until its retry time
  * is over. An event that has not come whole is forgotten then, and so comes
  * again, as its id was never seen.
  */
@@ -27,268 +27,273 @@
 #define HASTY_BUFFER (256 * 1024)
 #define TURN_MS 500 /* a fickle one rests up to that */
 
-static eb_habit_t habit_of(const eb_verify_options_t *plan, uint32_t index)
+static eb_eventsource_kind_t kind_of(const eb_verify_options_t *opts,
+                                     uint32_t index)
 {
     /* 37 and 100 have no common factor: all percentages are well mixed */
     uint32_t place = index * 37 % 100;
 
-    if (place < plan->slow) {
-        return place % 2 == 0 ? EB_SLOW : EB_MUTE;
+    if (place < opts->slow) {
+        return place % 2 == 0 ? EB_EVENTSOURCE_SLOW : EB_EVENTSOURCE_STALLED;
     }
-    return place < plan->slow + plan->fickle ? EB_FICKLE : EB_STEADY;
+    return place < opts->slow + opts->fickle ? EB_EVENTSOURCE_CHURNING
+                                             : EB_EVENTSOURCE_STEADY;
 }
 
-void eb_follower_init(eb_follower_t *follower, eb_followers_conf_t *company,
-                      uint32_t index)
+void eb_eventsource_init(eb_eventsource_t *client,
+                         eb_eventsource_shared_t *shared, uint32_t index)
 {
-    const eb_verify_options_t *plan = company->plan;
+    const eb_verify_options_t *opts = shared->opts;
     uint32_t width = 1;
 
-    memset(follower, 0, sizeof(*follower));
-    follower->company = company;
-    follower->habit = habit_of(plan, index);
-    follower->fd = -1;
-    follower->retry_ms = FIRST_RETRY_MS;
-    if (index * 59 % 100 < plan->broad) {
+    memset(client, 0, sizeof(*client));
+    client->shared = shared;
+    client->kind = kind_of(opts, index);
+    client->fd = -1;
+    client->retry_ms = FIRST_RETRY_MS;
+    if (index * 59 % 100 < opts->broad) {
         width = 2 + index % (EB_RECEIVED_CHANNELS - 1);
-        width = width < plan->channels ? width : plan->channels;
+        width = width < opts->channels ? width : opts->channels;
     }
-    eb_received_init(&follower->witness, index, index % plan->channels, width);
+    eb_received_init(&client->received, index, index % opts->channels, width);
 }
 
-int eb_follower_is_slow(const eb_follower_t *follower)
+int eb_eventsource_is_slow(const eb_eventsource_t *client)
 {
-    return follower->habit == EB_SLOW || follower->habit == EB_MUTE;
+    return client->kind == EB_EVENTSOURCE_SLOW ||
+           client->kind == EB_EVENTSOURCE_STALLED;
 }
 
-static void rest(eb_follower_t *follower, uint64_t ms)
+static void rest(eb_eventsource_t *client, uint64_t ms)
 {
-    if (follower->fd >= 0) {
-        close(follower->fd);
+    if (client->fd >= 0) {
+        close(client->fd);
     }
-    follower->fd = -1;
-    follower->stage = EB_RESTING;
-    follower->since_ns = 0;
-    follower->due_ns = follower->company->now_ns + ms * EB_NS_PER_MS;
-    eb_held_bytes_clear(&follower->sse.rest);
+    client->fd = -1;
+    client->state = EB_EVENTSOURCE_CLOSED;
+    client->since_ns = 0;
+    client->due_ns = client->shared->now_ns + ms * EB_NS_PER_MS;
+    eb_buf_clear(&client->sse.rest);
 }
 
 /* The connection ended, not by our will. */
-static void end(eb_follower_t *follower, int is_clean, const char *why)
+static void end(eb_eventsource_t *client, int is_clean, const char *why)
 {
-    uint32_t who = follower->witness.who;
+    uint32_t number = client->received.client;
 
-    if (follower->stage != EB_LISTENING) {
-        eb_findings[EB_UNCONNECTED]++;
+    if (client->state != EB_EVENTSOURCE_STREAMING) {
+        eb_stats[EB_STATS_FAILED_CONNECTS]++;
     }
     else if (is_clean) {
-        eb_findings[EB_ENDS]++;
-        if (follower->sse.rest.len != 0) {
-            eb_errors_count(EB_TORN, "client %u: a clean end within an event",
-                            who);
+        eb_stats[EB_STATS_CLEAN_ENDS]++;
+        if (client->sse.rest.len != 0) {
+            eb_stats_log(EB_STATS_TORN,
+                         "client %u: a clean end within an event", number);
         }
     }
-    else if (eb_follower_is_slow(follower)) {
-        eb_findings[EB_CUTS_SLOW]++;
+    else if (eb_eventsource_is_slow(client)) {
+        eb_stats[EB_STATS_CUT_SLOW]++;
     }
     else {
-        eb_errors_count(EB_CUTS, "client %u: %s", who, why);
+        eb_stats_log(EB_STATS_CUT, "client %u: %s", number, why);
     }
-    follower->is_back = 1;
-    follower->company->news_ns = follower->company->now_ns;
-    rest(follower, follower->retry_ms);
+    client->is_back = 1;
+    client->shared->news_ns = client->shared->now_ns;
+    rest(client, client->retry_ms);
 }
 
-static void deny(eb_follower_t *follower, const char *why)
+static void deny(eb_eventsource_t *client, const char *why)
 {
-    eb_errors_count(EB_DENIED, "client %u: %s", follower->witness.who, why);
-    follower->is_back = 1;
-    rest(follower, follower->retry_ms);
+    eb_stats_log(EB_STATS_REFUSED, "client %u: %s", client->received.client,
+                 why);
+    client->is_back = 1;
+    rest(client, client->retry_ms);
 }
 
 /* ---- connecting -------------------------------------------------------- */
 
-static int call(eb_follower_t *follower)
+static int call(eb_eventsource_t *client)
 {
-    const eb_addrs_t *servers = &follower->company->plan->servers;
+    const eb_net_addrs_t *servers = &client->shared->opts->servers;
     const struct sockaddr_in *server;
 
-    server = &servers->addr[follower->witness.who % servers->count];
-    follower->fd =
-        eb_follower_is_slow(follower) && !follower->company->is_ending
-            ? eb_net_connect_narrow(server, SLOW_BUFFER)
-            : eb_net_connect(server, 0);
-    if (follower->fd < 0) {
-        end(follower, 0, strerror(errno));
+    server = &servers->addr[client->received.client % servers->count];
+    client->fd = eb_eventsource_is_slow(client) && !client->shared->is_ending
+                     ? eb_net_connect_narrow(server, SLOW_BUFFER)
+                     : eb_net_connect(server, 0);
+    if (client->fd < 0) {
+        end(client, 0, strerror(errno));
         return 0;
     }
-    follower->stage = EB_CALLING;
+    client->state = EB_EVENTSOURCE_CONNECTING;
     return 1;
 }
 
-static void make_path(const eb_follower_t *follower, char *dst, size_t size)
+static void make_path(const eb_eventsource_t *client, char *dst, size_t size)
 {
-    const eb_verify_options_t *plan = follower->company->plan;
-    const eb_received_t *witness = &follower->witness;
+    const eb_verify_options_t *opts = client->shared->opts;
+    const eb_received_t *received = &client->received;
     size_t len;
     uint32_t i;
 
-    if (witness->width == 1) {
-        eb_options_expand(dst, size, plan->subscribe, witness->first);
+    if (received->width == 1) {
+        eb_http_expand(dst, size, opts->subscribe, received->first);
         return;
     }
-    snprintf(dst, size, "%s", plan->wide);
-    for (i = 0; i < witness->width; i++) {
+    snprintf(dst, size, "%s", opts->wide);
+    for (i = 0; i < received->width; i++) {
         len = strlen(dst);
         if (i > 0 && len + 1 < size) {
             dst[len++] = '&';
         }
-        eb_options_expand(dst + len, size - len, plan->wide_item,
-                          (witness->first + i) % plan->channels);
+        eb_http_expand(dst + len, size - len, opts->wide_item,
+                       (received->first + i) % opts->channels);
     }
 }
 
-static void ask(eb_follower_t *follower)
+static void ask(eb_eventsource_t *client)
 {
     char request[MAX_REQUEST];
     char path[MAX_REQUEST / 2];
-    int resumes = follower->last_id[0] != '\0';
+    int resumes = client->last_id[0] != '\0';
     socklen_t size = sizeof(int);
     int error = 0;
     int len;
 
-    getsockopt(follower->fd, SOL_SOCKET, SO_ERROR, &error, &size);
+    getsockopt(client->fd, SOL_SOCKET, SO_ERROR, &error, &size);
     if (error != 0) {
-        end(follower, 0, strerror(error));
+        end(client, 0, strerror(error));
         return;
     }
-    make_path(follower, path, sizeof(path));
+    make_path(client, path, sizeof(path));
     len = snprintf(request, sizeof(request),
                    "GET %s HTTP/1.1\r\nHost: localhost\r\n"
                    "Accept: text/event-stream\r\n%s%s%s\r\n",
-                   path, resumes ? "Last-Event-ID: " : "", follower->last_id,
+                   path, resumes ? "Last-Event-ID: " : "", client->last_id,
                    resumes ? "\r\n" : "");
-    if (send(follower->fd, request, (size_t)len, MSG_NOSIGNAL) != len) {
-        end(follower, 0, strerror(errno));
+    if (send(client->fd, request, (size_t)len, MSG_NOSIGNAL) != len) {
+        end(client, 0, strerror(errno));
         return;
     }
-    follower->stage = EB_ASKED;
+    client->state = EB_EVENTSOURCE_REQUESTED;
 }
 
 /* ---- bytes ------------------------------------------------------------- */
 
-static void take_body(eb_follower_t *follower, char *bytes, size_t len)
+static void take_body(eb_eventsource_t *client, char *bytes, size_t len)
 {
     char *piece;
     long run;
 
     for (;;) {
-        run = eb_body_next(&follower->body, &bytes, &len, &piece);
+        run = eb_http_body_next(&client->body, &bytes, &len, &piece);
         if (run <= 0) {
             break;
         }
-        if (eb_sse_feed(&follower->sse, piece, (size_t)run, eb_follower_hear,
-                        follower) != 0) {
+        if (eb_sse_feed(&client->sse, piece, (size_t)run, eb_check_event,
+                        client) != 0) {
             run = -1;
             break;
         }
     }
     if (run < 0) {
-        eb_errors_count(EB_TORN,
-                        "client %u: broken chunk, or event without end",
-                        follower->witness.who);
-        end(follower, 0, "broken stream");
+        eb_stats_log(EB_STATS_TORN,
+                     "client %u: broken chunk, or event without end",
+                     client->received.client);
+        end(client, 0, "broken stream");
     }
-    else if (follower->body.state == EB_BODY_DONE) {
-        end(follower, 1, "");
+    else if (client->body.state == EB_HTTP_BODY_DONE) {
+        end(client, 1, "");
     }
 }
 
-static void begin(eb_follower_t *follower, const eb_answer_t *answer)
+static void begin(eb_eventsource_t *client, const eb_http_response_t *response)
 {
-    eb_findings[EB_CONNECTS]++;
-    eb_findings[EB_RECONNECTS] += follower->is_back ? 1 : 0;
-    eb_findings[EB_RESUMES] += follower->last_id[0] != '\0' ? 1 : 0;
-    follower->is_back = 0;
-    follower->body = answer->body;
-    follower->stage = EB_LISTENING;
-    memset(&follower->sse.rest, 0, sizeof(follower->sse.rest));
+    eb_stats[EB_STATS_CONNECTS]++;
+    eb_stats[EB_STATS_RECONNECTS] += client->is_back ? 1 : 0;
+    eb_stats[EB_STATS_RESUMES] += client->last_id[0] != '\0' ? 1 : 0;
+    client->is_back = 0;
+    client->body = response->body;
+    client->state = EB_EVENTSOURCE_STREAMING;
+    memset(&client->sse.rest, 0, sizeof(client->sse.rest));
 }
 
-static void take_head(eb_follower_t *follower, char *bytes, size_t len)
+static void take_head(eb_eventsource_t *client, char *bytes, size_t len)
 {
     static const char MEDIA[] = "text/event-stream";
-    eb_held_bytes_t *head = &follower->sse.rest;
-    eb_held_bytes_t whole;
-    eb_answer_t answer;
+    eb_buf_t *head = &client->sse.rest;
+    eb_buf_t whole;
+    eb_http_response_t response;
     const char *type;
     char status[64];
     size_t head_len;
 
-    if (eb_held_bytes_add(head, bytes, len, READ_SIZE + MAX_HEAD) != 0) {
-        deny(follower, "head too long");
+    if (eb_buf_add(head, bytes, len, READ_SIZE + MAX_HEAD) != 0) {
+        deny(client, "head too long");
         return;
     }
     head_len = eb_http_head_len(head->bytes, head->len);
     if (head_len == 0) {
         return; /* more to come */
     }
-    if (eb_http_head_read(&answer, head->bytes, head_len) != 0) {
-        deny(follower, "not HTTP/1");
+    if (eb_http_head_read(&response, head->bytes, head_len) != 0) {
+        deny(client, "not HTTP/1");
         return;
     }
     type = eb_http_header(head->bytes, head_len, "Content-Type");
-    if (answer.status != 200 || type == NULL ||
+    if (response.status != 200 || type == NULL ||
         strncmp(type, MEDIA, sizeof(MEDIA) - 1) != 0) {
-        snprintf(status, sizeof(status), "no stream, status %d", answer.status);
-        deny(follower, status);
+        snprintf(status, sizeof(status), "no stream, status %d",
+                 response.status);
+        deny(client, status);
         return;
     }
     whole = *head;
-    begin(follower, &answer);
-    take_body(follower, whole.bytes + head_len, whole.len - head_len);
-    eb_held_bytes_clear(&whole);
+    begin(client, &response);
+    take_body(client, whole.bytes + head_len, whole.len - head_len);
+    eb_buf_clear(&whole);
 }
 
 /*
  * Read once, up to size bytes; 1: there may be more. Also a short read may
  * be followed by the stream's end, of which no second edge tells.
  */
-static int take_some(eb_follower_t *follower, size_t size)
+static int take_some(eb_eventsource_t *client, size_t size)
 {
     static char buffer[READ_SIZE];
     ssize_t len;
 
-    len = recv(follower->fd, buffer, size, MSG_DONTWAIT);
+    len = recv(client->fd, buffer, size, MSG_DONTWAIT);
     if (len < 0 && (errno == EAGAIN || errno == EINTR)) {
         return 0;
     }
     if (len <= 0) {
-        end(follower,
-            len == 0 && follower->stage == EB_LISTENING &&
-                follower->body.state == EB_BODY_TO_EOF,
+        end(client,
+            len == 0 && client->state == EB_EVENTSOURCE_STREAMING &&
+                client->body.state == EB_HTTP_BODY_TO_EOF,
             len == 0 ? "closed without an end" : strerror(errno));
         return 0;
     }
-    if (follower->stage == EB_ASKED) {
-        take_head(follower, buffer, (size_t)len);
+    if (client->state == EB_EVENTSOURCE_REQUESTED) {
+        take_head(client, buffer, (size_t)len);
     }
     else {
-        take_body(follower, buffer, (size_t)len);
+        take_body(client, buffer, (size_t)len);
     }
-    return follower->fd >= 0;
+    return client->fd >= 0;
 }
 
-void eb_follower_ready(eb_follower_t *follower)
+void eb_eventsource_ready(eb_eventsource_t *client)
 {
-    if (follower->stage == EB_CALLING) {
-        ask(follower);
+    if (client->state == EB_EVENTSOURCE_CONNECTING) {
+        ask(client);
     }
-    if (follower->stage == EB_ASKED || follower->stage == EB_LISTENING) {
-        if (eb_follower_is_slow(follower)) {
+    if (client->state == EB_EVENTSOURCE_REQUESTED ||
+        client->state == EB_EVENTSOURCE_STREAMING) {
+        if (eb_eventsource_is_slow(client)) {
             return; /* on its ticks */
         }
-        while (take_some(follower, READ_SIZE)) {
+        while (take_some(client, READ_SIZE)) {
             continue;
         }
     }
@@ -296,84 +301,85 @@ void eb_follower_ready(eb_follower_t *follower)
 
 /* ---- time -------------------------------------------------------------- */
 
-static void tick_slow(eb_follower_t *follower)
+static void tick_slow(eb_eventsource_t *client)
 {
-    eb_followers_conf_t *company = follower->company;
+    eb_eventsource_shared_t *shared = client->shared;
     int large = HASTY_BUFFER;
 
-    if (company->is_ending) {
-        setsockopt(follower->fd, SOL_SOCKET, SO_RCVBUF, &large, sizeof(large));
-        while (take_some(follower, READ_SIZE)) {
+    if (shared->is_ending) {
+        setsockopt(client->fd, SOL_SOCKET, SO_RCVBUF, &large, sizeof(large));
+        while (take_some(client, READ_SIZE)) {
             continue;
         }
     }
-    else if (follower->since_ns == 0) {
-        take_some(follower, SLOW_SIZE);
+    else if (client->since_ns == 0) {
+        take_some(client, SLOW_SIZE);
     }
-    else if (follower->habit == EB_SLOW &&
-             company->now_ns >= follower->due_ns) {
-        follower->due_ns = company->now_ns + SLOW_NS;
-        take_some(follower, SLOW_SIZE);
+    else if (client->kind == EB_EVENTSOURCE_SLOW &&
+             shared->now_ns >= client->due_ns) {
+        client->due_ns = shared->now_ns + SLOW_NS;
+        take_some(client, SLOW_SIZE);
     }
 }
 
 /* A fickle one goes; sometimes it returns as another. */
-static void leave(eb_follower_t *follower)
+static void leave(eb_eventsource_t *client)
 {
-    eb_followers_conf_t *company = follower->company;
+    eb_eventsource_shared_t *shared = client->shared;
     struct linger linger = {1, 0};
 
-    if (eb_random_throw(&company->dice, 2) == 0) {
-        setsockopt(follower->fd, SOL_SOCKET, SO_LINGER, &linger,
+    if (eb_random_throw(&shared->random, 2) == 0) {
+        setsockopt(client->fd, SOL_SOCKET, SO_LINGER, &linger,
                    sizeof(linger)); /* close() sends RST */
     }
-    rest(follower, eb_random_throw(&company->dice, TURN_MS));
-    eb_findings[EB_LEAVES]++;
-    if (eb_random_throw(&company->dice, 4) == 0) {
-        eb_received_judge(&follower->witness, company->book, 1);
-        follower->last_id[0] = '\0';
+    rest(client, eb_random_throw(&shared->random, TURN_MS));
+    eb_stats[EB_STATS_CLIENT_CLOSES]++;
+    if (eb_random_throw(&shared->random, 4) == 0) {
+        eb_received_check(&client->received, shared->published, 1);
+        client->last_id[0] = '\0';
     }
 }
 
-int eb_follower_tick(eb_follower_t *follower)
+int eb_eventsource_tick(eb_eventsource_t *client)
 {
-    eb_followers_conf_t *company = follower->company;
+    eb_eventsource_shared_t *shared = client->shared;
 
-    if (follower->stage == EB_RESTING) {
-        return company->now_ns >= follower->due_ns && call(follower);
+    if (client->state == EB_EVENTSOURCE_CLOSED) {
+        return shared->now_ns >= client->due_ns && call(client);
     }
-    if (follower->stage == EB_CALLING) {
+    if (client->state == EB_EVENTSOURCE_CONNECTING) {
         return 0;
     }
-    if (eb_follower_is_slow(follower)) {
-        tick_slow(follower);
+    if (eb_eventsource_is_slow(client)) {
+        tick_slow(client);
     }
-    else if (follower->habit == EB_FICKLE && company->has_begun &&
-             !company->is_ending && follower->since_ns != 0 &&
-             company->now_ns >= follower->due_ns) {
-        leave(follower);
+    else if (client->kind == EB_EVENTSOURCE_CHURNING && shared->has_begun &&
+             !shared->is_ending && client->since_ns != 0 &&
+             shared->now_ns >= client->due_ns) {
+        leave(client);
     }
     return 0;
 }
 
-void eb_follower_finish(eb_follower_t *follower)
+void eb_eventsource_close(eb_eventsource_t *client)
 {
     static const char *const HABITS[] = {"is steady", "comes and goes",
                                          "reads slowly", "reads nothing"};
     static const char *const STAGES[] = {"is away", "connects", "has asked",
                                          "listens"};
 
-    if (!eb_received_is_complete(&follower->witness, follower->company->book)) {
+    if (!eb_received_is_complete(&client->received,
+                                 client->shared->published)) {
         fprintf(stderr,
                 "verify: client %u has not got all: it %s, %s, its last id "
                 "is %s\n",
-                follower->witness.who, HABITS[follower->habit],
-                STAGES[follower->stage], follower->last_id);
+                client->received.client, HABITS[client->kind],
+                STAGES[client->state], client->last_id);
     }
-    rest(follower, 0);
-    if (follower->witness.open_ns == 0) {
-        eb_errors_count(EB_DENIED, "client %u: has no stream at the end",
-                        follower->witness.who);
+    rest(client, 0);
+    if (client->received.open_ns == 0) {
+        eb_stats_log(EB_STATS_REFUSED, "client %u: has no stream at the end",
+                     client->received.client);
     }
-    eb_received_judge(&follower->witness, follower->company->book, 0);
+    eb_received_check(&client->received, client->shared->published, 0);
 }

@@ -22,21 +22,21 @@
 typedef struct {
     int fd;
     int is_slow; /* look at conn first: it holds something back */
-    eb_conn_t *conn;
+    eb_fanout_conn_t *conn;
 } subscriber_t;
 
-struct eb_channel {
-    char name[EB_CHANNEL_NAME];
+struct eb_fanout_channel {
+    char name[EB_FANOUT_NAME_SIZE];
     subscriber_t *subscribers;
     uint32_t count;
     uint32_t size; /* allocated */
 };
 
-static eb_channel_t *channels[MAX_CHANNELS];
+static eb_fanout_channel_t *channels[MAX_CHANNELS];
 static uint32_t nchannels;
 static char frame[FRAME_SIZE];
 
-static eb_channel_t *find(const char *name)
+static eb_fanout_channel_t *find(const char *name)
 {
     uint32_t i;
 
@@ -48,9 +48,9 @@ static eb_channel_t *find(const char *name)
     return NULL;
 }
 
-static eb_channel_t *find_or_create(const char *name)
+static eb_fanout_channel_t *find_or_create(const char *name)
 {
-    eb_channel_t *channel = find(name);
+    eb_fanout_channel_t *channel = find(name);
 
     if (channel != NULL || nchannels == MAX_CHANNELS) {
         return channel;
@@ -63,9 +63,9 @@ static eb_channel_t *find_or_create(const char *name)
     return channel;
 }
 
-int eb_fanout_join(eb_conn_t *conn, const char *name)
+int eb_fanout_join(eb_fanout_conn_t *conn, const char *name)
 {
-    eb_channel_t *channel = find_or_create(name);
+    eb_fanout_channel_t *channel = find_or_create(name);
     subscriber_t *grown;
     uint32_t size;
 
@@ -82,7 +82,7 @@ int eb_fanout_join(eb_conn_t *conn, const char *name)
         channel->size = size;
     }
     conn->channel = channel;
-    conn->place = channel->count;
+    conn->index = channel->count;
     channel->subscribers[channel->count].fd = conn->fd;
     channel->subscribers[channel->count].is_slow = 0;
     channel->subscribers[channel->count].conn = conn;
@@ -90,17 +90,17 @@ int eb_fanout_join(eb_conn_t *conn, const char *name)
     return 0;
 }
 
-void eb_fanout_leave(eb_conn_t *conn)
+void eb_fanout_leave(eb_fanout_conn_t *conn)
 {
-    eb_channel_t *channel = conn->channel;
+    eb_fanout_channel_t *channel = conn->channel;
     subscriber_t *last;
 
     if (channel == NULL) {
         return;
     }
     last = &channel->subscribers[--channel->count];
-    channel->subscribers[conn->place] = *last;
-    last->conn->place = conn->place;
+    channel->subscribers[conn->index] = *last;
+    last->conn->index = conn->index;
     conn->channel = NULL;
 }
 
@@ -116,15 +116,15 @@ static size_t send_some(int fd, const char *bytes, size_t len)
     return sent > 0 ? (size_t)sent : 0;
 }
 
-static void keep(eb_conn_t *conn, eb_held_bytes_t *where, const char *bytes,
+static void keep(eb_fanout_conn_t *conn, eb_buf_t *where, const char *bytes,
                  size_t len)
 {
-    if (eb_held_bytes_add(where, bytes, len, MAX_OUT) != 0) {
+    if (eb_buf_add(where, bytes, len, MAX_OUT) != 0) {
         shutdown(conn->fd, SHUT_RDWR);
     }
 }
 
-void eb_fanout_write(eb_conn_t *conn, const char *bytes, size_t len)
+void eb_fanout_write(eb_fanout_conn_t *conn, const char *bytes, size_t len)
 {
     size_t sent = conn->out.len == 0 ? send_some(conn->fd, bytes, len) : 0;
 
@@ -133,19 +133,19 @@ void eb_fanout_write(eb_conn_t *conn, const char *bytes, size_t len)
     }
 }
 
-static int holds_back(const eb_conn_t *conn)
+static int holds_back(const eb_fanout_conn_t *conn)
 {
     return conn->out.len != 0 || conn->late.len != 0;
 }
 
-void eb_fanout_flush(eb_conn_t *conn)
+void eb_fanout_flush(eb_fanout_conn_t *conn)
 {
     if (conn->out.len > 0) {
-        eb_held_bytes_drop(&conn->out,
-                           send_some(conn->fd, conn->out.bytes, conn->out.len));
+        eb_buf_drop(&conn->out,
+                    send_some(conn->fd, conn->out.bytes, conn->out.len));
     }
     if (conn->channel != NULL) {
-        conn->channel->subscribers[conn->place].is_slow = holds_back(conn);
+        conn->channel->subscribers[conn->index].is_slow = holds_back(conn);
     }
 }
 
@@ -173,7 +173,7 @@ static size_t make_frame(const char *data, size_t len)
 /* A client with something kept, or one that is to suffer a fault. */
 static void send_specially(subscriber_t *to, eb_mistake_t fault, size_t len)
 {
-    eb_conn_t *conn = to->conn;
+    eb_fanout_conn_t *conn = to->conn;
 
     switch (fault) {
     case EB_MISTAKE_DROP: break;
@@ -192,7 +192,7 @@ static void send_specially(subscriber_t *to, eb_mistake_t fault, size_t len)
         eb_fanout_write(conn, frame, len);
         if (conn->late.len != 0) {
             eb_fanout_write(conn, conn->late.bytes, conn->late.len);
-            eb_held_bytes_clear(&conn->late);
+            eb_buf_clear(&conn->late);
         }
         break;
     }
@@ -202,7 +202,7 @@ static void send_specially(subscriber_t *to, eb_mistake_t fault, size_t len)
 uint32_t eb_fanout_send(const char *name, const char *data, size_t len,
                         eb_mistakes_t *faults)
 {
-    eb_channel_t *channel = find(name);
+    eb_fanout_channel_t *channel = find(name);
     size_t frame_len = make_frame(data, len);
     subscriber_t *to;
     eb_mistake_t fault;

@@ -11,29 +11,29 @@
 #include "bench/buf.h"
 #include "bench/mistakes.h"
 
-#define EB_CHANNEL_NAME 128
+#define EB_FANOUT_NAME_SIZE 128
 
-typedef struct eb_channel eb_channel_t;
+typedef struct eb_fanout_channel eb_fanout_channel_t;
 
 /* One connection of baseline, subscribed or not. */
 typedef struct {
-    eb_held_bytes_t in;    /* a request that has not come whole */
-    eb_held_bytes_t out;   /* what the socket did not take */
-    eb_held_bytes_t late;  /* EB_MISTAKE_SWAP: goes after the next frame */
-    eb_channel_t *channel; /* subscribed to; NULL: none */
-    uint32_t place;        /* index among the channel's subscribers */
+    eb_buf_t in;   /* a request that has not come whole */
+    eb_buf_t out;  /* what the socket did not take */
+    eb_buf_t late; /* EB_MISTAKE_SWAP: goes after the next frame */
+    eb_fanout_channel_t *channel; /* subscribed to; NULL: none */
+    uint32_t index;               /* index among the channel's subscribers */
     int fd;
-} eb_conn_t;
+} eb_fanout_conn_t;
 
 /**
  * Subscribe a connection to the channel of that name, created if needed.
  *
  * @return 0, or -1: too many channels, or no memory
  */
-int eb_fanout_join(eb_conn_t *conn, const char *name);
+int eb_fanout_join(eb_fanout_conn_t *conn, const char *name);
 
 /** Take a connection out of its channel, if it is in one. */
-void eb_fanout_leave(eb_conn_t *conn);
+void eb_fanout_leave(eb_fanout_conn_t *conn);
 
 /**
  * Send data as an event to all subscribers of a channel.
@@ -48,9 +48,9 @@ uint32_t eb_fanout_send(const char *name, const char *data, size_t len,
                         eb_mistakes_t *faults);
 
 /** The socket is writable again: send what was kept. */
-void eb_fanout_flush(eb_conn_t *conn);
+void eb_fanout_flush(eb_fanout_conn_t *conn);
 
 /** Send these bytes, or keep what the socket does not take. */
-void eb_fanout_write(eb_conn_t *conn, const char *bytes, size_t len);
+void eb_fanout_write(eb_fanout_conn_t *conn, const char *bytes, size_t len);
 
 #endif

@@ -44,7 +44,7 @@ static void on_signal(int number)
     is_over = 1;
 }
 
-static void reply(eb_stream_out_t *talk, int status, const char *body)
+static void reply(eb_faulty_stream_t *stream, int status, const char *body)
 {
     char text[512];
     int len;
@@ -53,26 +53,26 @@ static void reply(eb_stream_out_t *talk, int status, const char *body)
                    "HTTP/1.1 %d %s\r\nContent-Type: application/json\r\n"
                    "Content-Length: %zu\r\n\r\n%s",
                    status, status == 200 ? "OK" : "Error", strlen(body), body);
-    eb_stream_out_write(talk, text, (size_t)len);
+    eb_faulty_stream_write(stream, text, (size_t)len);
 }
 
-static void add_channel(eb_stream_out_t *talk, const char *name)
+static void add_channel(eb_faulty_stream_t *stream, const char *name)
 {
-    if (talk->nchannels < EB_STREAM_OUT_CHANNELS) {
-        snprintf(talk->channels[talk->nchannels++], EB_ID_INDEX_NAME,
+    if (stream->nchannels < EB_FAULTY_STREAM_CHANNELS) {
+        snprintf(stream->channels[stream->nchannels++], EB_STORE_NAME_SIZE,
                  "room-%.*s", (int)strcspn(name, " &\r\n"), name);
     }
 }
 
 /* Returns 0, or -1: this asks for no stream. */
-static int read_channels(eb_stream_out_t *talk, const char *head)
+static int read_channels(eb_faulty_stream_t *stream, const char *head)
 {
     size_t len = strcspn(head, "\r\n"); /* the head is whole */
     const char *end = head + len;
     const char *at;
 
     if (strncmp(head, EVENTS_PATH, sizeof(EVENTS_PATH) - 1) == 0) {
-        add_channel(talk, head + sizeof(EVENTS_PATH) - 1);
+        add_channel(stream, head + sizeof(EVENTS_PATH) - 1);
         return 0;
     }
     if (strncmp(head, WIDE_PATH, sizeof(WIDE_PATH) - 1) != 0) {
@@ -85,103 +85,103 @@ static int read_channels(eb_stream_out_t *talk, const char *head)
             return 0;
         }
         at += sizeof(WIDE_ITEM) - 1;
-        add_channel(talk, at);
+        add_channel(stream, at);
     }
 }
 
-static int subscribe(eb_stream_out_t *talk, const char *head, size_t len)
+static int subscribe(eb_faulty_stream_t *stream, const char *head, size_t len)
 {
     const char *text = eb_http_header(head, len, "Last-Event-ID");
     eb_id_t id;
 
-    if (read_channels(talk, head) != 0) {
+    if (read_channels(stream, head) != 0) {
         return -1;
     }
     if (text == NULL || eb_id_parse(&id, text, strcspn(text, "\r")) != 0) {
-        eb_stream_out_begin(talk, NULL);
+        eb_faulty_stream_begin(stream, NULL);
     }
     else if (eb_stream_faults_is_due(EB_STREAM_FAULT_DENY)) {
-        reply(talk, 503, "not now\n");
+        reply(stream, 503, "not now\n");
         return -1;
     }
     else {
-        eb_stream_out_begin(talk, &id);
+        eb_faulty_stream_begin(stream, &id);
     }
     return 0;
 }
 
-static void publish(eb_stream_out_t *talk, const char *head, const char *data,
-                    size_t len)
+static void publish(eb_faulty_stream_t *stream, const char *head,
+                    const char *data, size_t len)
 {
     const char *name = head + sizeof(PUBLISH_PATH) - 1;
     int refuses = eb_stream_faults_is_due(EB_STREAM_FAULT_REFUSE);
     int grudges = eb_stream_faults_is_due(EB_STREAM_FAULT_GRUDGE);
-    char channel[EB_ID_INDEX_NAME];
-    const eb_indexed_t *deed = NULL;
+    char channel[EB_STORE_NAME_SIZE];
+    const eb_store_event_t *event = NULL;
     char body[128];
 
     snprintf(channel, sizeof(channel), "%.*s", (int)strcspn(name, " "), name);
     if (!refuses) {
-        deed = eb_id_index_add(channel, data, len,
-                               eb_stream_faults_is_due(EB_STREAM_FAULT_HIDE));
-        eb_stream_out_spread();
+        event = eb_store_add(channel, data, len,
+                             eb_stream_faults_is_due(EB_STREAM_FAULT_HIDE));
+        eb_faulty_stream_send_new();
     }
-    if (deed == NULL || grudges) {
-        reply(talk, 500, "no\n");
+    if (event == NULL || grudges) {
+        reply(stream, 500, "no\n");
         return;
     }
     snprintf(body, sizeof(body), "{\"published\":1,\"id\":\"%llu-%llu\"}\n",
-             (unsigned long long)deed->id.ms, (unsigned long long)deed->id.n);
-    reply(talk, 200, body);
+             (unsigned long long)event->id.ms, (unsigned long long)event->id.n);
+    reply(stream, 200, body);
 }
 
 /* Serve the one request that is there. Returns -1 to close. */
-static int serve(eb_stream_out_t *talk, const char *bytes, size_t len)
+static int serve(eb_faulty_stream_t *stream, const char *bytes, size_t len)
 {
     const char *length;
     const char *head;
     size_t head_len;
     size_t body_len;
 
-    if (eb_held_bytes_add(&talk->in, bytes, len, MAX_REQUEST) != 0) {
+    if (eb_buf_add(&stream->in, bytes, len, MAX_REQUEST) != 0) {
         return -1;
     }
-    head = talk->in.bytes;
-    head_len = eb_http_head_len(head, talk->in.len);
+    head = stream->in.bytes;
+    head_len = eb_http_head_len(head, stream->in.len);
     if (head_len == 0) {
         return 0;
     }
     if (strncmp(head, PUBLISH_PATH, sizeof(PUBLISH_PATH) - 1) != 0) {
-        return subscribe(talk, head, head_len);
+        return subscribe(stream, head, head_len);
     }
     length = eb_http_header(head, head_len, "Content-Length");
     body_len = length != NULL ? strtoul(length, NULL, 10) : 0;
     if (body_len == 0 || body_len > EB_CHECKSUM_MAX) {
         return -1;
     }
-    if (talk->in.len >= head_len + body_len) {
-        publish(talk, head, head + head_len, body_len);
-        eb_held_bytes_clear(&talk->in);
+    if (stream->in.len >= head_len + body_len) {
+        publish(stream, head, head + head_len, body_len);
+        eb_buf_clear(&stream->in);
     }
     return 0;
 }
 
-static void on_ready(eb_stream_out_t *talk)
+static void on_ready(eb_faulty_stream_t *stream)
 {
     static char buffer[64 * 1024];
     ssize_t len;
 
-    eb_stream_out_flush(talk);
+    eb_faulty_stream_flush(stream);
     do {
-        len = recv(talk->fd, buffer, sizeof(buffer), MSG_DONTWAIT);
+        len = recv(stream->fd, buffer, sizeof(buffer), MSG_DONTWAIT);
         if (len < 0 && (errno == EAGAIN || errno == EINTR)) {
             return;
         }
         if (len <= 0 ||
-            (talk->prev == NULL && serve(talk, buffer, (size_t)len) != 0)) {
-            eb_stream_out_end(talk);
-            close(talk->fd);
-            free(talk);
+            (stream->prev == NULL && serve(stream, buffer, (size_t)len) != 0)) {
+            eb_faulty_stream_end(stream);
+            close(stream->fd);
+            free(stream);
             return;
         }
     } while ((size_t)len == sizeof(buffer));
@@ -190,7 +190,7 @@ static void on_ready(eb_stream_out_t *talk)
 static void accept_all(int epoll_fd, int listen_fd)
 {
     struct epoll_event event;
-    eb_stream_out_t *talk;
+    eb_faulty_stream_t *stream;
     int on = 1;
     int fd;
 
@@ -199,19 +199,19 @@ static void accept_all(int epoll_fd, int listen_fd)
         if (fd < 0) {
             return;
         }
-        talk = calloc(1, sizeof(*talk));
-        if (talk == NULL) {
+        stream = calloc(1, sizeof(*stream));
+        if (stream == NULL) {
             close(fd);
             return;
         }
-        talk->fd = fd;
+        stream->fd = fd;
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
         memset(&event, 0, sizeof(event));
         event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
-        event.data.ptr = talk;
+        event.data.ptr = stream;
         if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0) {
             close(fd);
-            free(talk);
+            free(stream);
         }
     }
 }
@@ -239,7 +239,7 @@ static int start(int *listen_fd)
 {
     struct epoll_event event;
     struct sigaction action;
-    eb_addrs_t addrs = {0};
+    eb_net_addrs_t addrs = {0};
     int epoll_fd;
 
     memset(&action, 0, sizeof(action));
@@ -250,7 +250,7 @@ static int start(int *listen_fd)
     alarm(SECONDS);
     eb_net_raise_limit();
 
-    eb_addrs_parse(&addrs, "127.0.0.1:0");
+    eb_net_addrs_parse(&addrs, "127.0.0.1:0");
     epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     *listen_fd = eb_net_listen(&addrs.addr[0]);
     memset(&event, 0, sizeof(event));

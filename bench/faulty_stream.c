@@ -22,57 +22,59 @@ static const char HEAD[] =
     "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
     "Transfer-Encoding: chunked\r\n\r\n";
 
-static eb_stream_out_t *all;
+static eb_faulty_stream_t *all;
 
-static void hang_up(eb_stream_out_t *talk, int by_reset)
+static void hang_up(eb_faulty_stream_t *stream, int by_reset)
 {
     struct linger linger = {1, 0};
 
     if (by_reset) {
-        setsockopt(talk->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+        setsockopt(stream->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
     }
     /* with a linger of 0 the owner's close() sends the reset */
-    shutdown(talk->fd, by_reset ? SHUT_RD : SHUT_RDWR);
-    talk->is_over = 1;
-    eb_held_bytes_clear(&talk->out);
+    shutdown(stream->fd, by_reset ? SHUT_RD : SHUT_RDWR);
+    stream->is_over = 1;
+    eb_buf_clear(&stream->out);
 }
 
-void eb_stream_out_flush(eb_stream_out_t *talk)
+void eb_faulty_stream_flush(eb_faulty_stream_t *stream)
 {
     ssize_t sent;
 
-    if (talk->out.len > 0) {
-        sent = send(talk->fd, talk->out.bytes, talk->out.len,
+    if (stream->out.len > 0) {
+        sent = send(stream->fd, stream->out.bytes, stream->out.len,
                     MSG_DONTWAIT | MSG_NOSIGNAL);
         if (sent > 0) {
-            eb_held_bytes_drop(&talk->out, (size_t)sent);
+            eb_buf_drop(&stream->out, (size_t)sent);
         }
         else if (errno != EAGAIN) {
-            hang_up(talk, 0);
+            hang_up(stream, 0);
         }
     }
-    if (talk->is_over && talk->out.len == 0) {
-        shutdown(talk->fd, SHUT_WR);
+    if (stream->is_over && stream->out.len == 0) {
+        shutdown(stream->fd, SHUT_WR);
     }
 }
 
-void eb_stream_out_write(eb_stream_out_t *talk, const char *bytes, size_t len)
+void eb_faulty_stream_write(eb_faulty_stream_t *stream, const char *bytes,
+                            size_t len)
 {
-    if (eb_held_bytes_add(&talk->out, bytes, len, MAX_OUT) != 0) {
-        hang_up(talk, 0);
+    if (eb_buf_add(&stream->out, bytes, len, MAX_OUT) != 0) {
+        hang_up(stream, 0);
         return;
     }
-    eb_stream_out_flush(talk);
+    eb_faulty_stream_flush(stream);
 }
 
-static void write_chunk(eb_stream_out_t *talk, const char *bytes, size_t len)
+static void write_chunk(eb_faulty_stream_t *stream, const char *bytes,
+                        size_t len)
 {
     char size[32];
 
-    eb_stream_out_write(talk, size,
-                        (size_t)snprintf(size, sizeof(size), "%zx\r\n", len));
-    eb_stream_out_write(talk, bytes, len);
-    eb_stream_out_write(talk, "\r\n", 2);
+    eb_faulty_stream_write(
+        stream, size, (size_t)snprintf(size, sizeof(size), "%zx\r\n", len));
+    eb_faulty_stream_write(stream, bytes, len);
+    eb_faulty_stream_write(stream, "\r\n", 2);
 }
 
 /* Data with its line feeds as an event; returns its length. */
@@ -96,18 +98,18 @@ static size_t make_frame(char *frame, const eb_id_t *id, const char *data,
     return at + 2;
 }
 
-static void write_event(eb_stream_out_t *talk, const eb_id_t *id,
+static void write_event(eb_faulty_stream_t *stream, const eb_id_t *id,
                         const char *data, size_t len)
 {
     static char frame[FRAME_SIZE];
 
-    write_chunk(talk, frame, make_frame(frame, id, data, len));
+    write_chunk(stream, frame, make_frame(frame, id, data, len));
 }
 
-static void write_reset(eb_stream_out_t *talk, const eb_id_t *id,
+static void write_reset(eb_faulty_stream_t *stream, const eb_id_t *id,
                         const char *channel)
 {
-    char text[EB_ID_INDEX_NAME + 128];
+    char text[EB_STORE_NAME_SIZE + 128];
     int len;
 
     len = snprintf(text, sizeof(text),
@@ -115,46 +117,47 @@ static void write_reset(eb_stream_out_t *talk, const eb_id_t *id,
                    "data: {\"channels\":[\"%s\"]}\n\n",
                    (unsigned long long)id->ms, (unsigned long long)id->n,
                    channel);
-    write_chunk(talk, text, (size_t)len);
+    write_chunk(stream, text, (size_t)len);
 }
 
-static void write_torn(eb_stream_out_t *talk, const eb_indexed_t *deed)
+static void write_torn(eb_faulty_stream_t *stream,
+                       const eb_store_event_t *event)
 {
     char data[EB_CHECKSUM_MAX];
 
-    memcpy(data, deed->data, deed->len);
-    data[deed->len - 1] ^= 1;
-    write_event(talk, &deed->id, data, deed->len);
+    memcpy(data, event->data, event->len);
+    data[event->len - 1] ^= 1;
+    write_event(stream, &event->id, data, event->len);
 }
 
 /* A whole and proper event, of another number or channel. */
-static void write_other(eb_stream_out_t *talk, const eb_indexed_t *deed,
-                        int is_forged)
+static void write_other(eb_faulty_stream_t *stream,
+                        const eb_store_event_t *event, int is_forged)
 {
     char data[EB_CHECKSUM_MAX];
     eb_checksum_t proof;
-    eb_id_t id = deed->id;
+    eb_id_t id = event->id;
 
-    if (eb_checksum_read(&proof, deed->data, deed->len) != 0) {
+    if (eb_checksum_read(&proof, event->data, event->len) != 0) {
         return;
     }
     proof.number += is_forged ? 1000000 : 0;
     proof.channel += is_forged ? 0 : 1;
     eb_checksum_write(data, &proof);
-    write_event(talk, &id, data, deed->len);
+    write_event(stream, &id, data, event->len);
 }
 
-static void write_cut(eb_stream_out_t *talk, const eb_indexed_t *deed,
+static void write_cut(eb_faulty_stream_t *stream, const eb_store_event_t *event,
                       int by_reset)
 {
     static char frame[FRAME_SIZE];
     char size[32];
-    size_t len = make_frame(frame, &deed->id, deed->data, deed->len);
+    size_t len = make_frame(frame, &event->id, event->data, event->len);
 
-    eb_stream_out_write(talk, size,
-                        (size_t)snprintf(size, sizeof(size), "%zx\r\n", len));
-    eb_stream_out_write(talk, frame, len / 2);
-    hang_up(talk, by_reset);
+    eb_faulty_stream_write(
+        stream, size, (size_t)snprintf(size, sizeof(size), "%zx\r\n", len));
+    eb_faulty_stream_write(stream, frame, len / 2);
+    hang_up(stream, by_reset);
 }
 
 /* A position behind the event before this one, and before this one. */
@@ -173,169 +176,171 @@ static eb_id_t just_before(const eb_id_t *id)
 }
 
 /* Returns 1: a lie was told in the event's place. */
-static int tells_instead(eb_stream_out_t *talk, const eb_indexed_t *deed)
+static int inject_instead(eb_faulty_stream_t *stream,
+                          const eb_store_event_t *event)
 {
-    eb_id_t id = deed->id;
+    eb_id_t id = event->id;
 
     if (eb_stream_faults_is_due(EB_STREAM_FAULT_DROP)) {
         return 1;
     }
     if (eb_stream_faults_is_due(EB_STREAM_FAULT_TEAR)) {
-        write_torn(talk, deed);
+        write_torn(stream, event);
         return 1;
     }
     if (eb_stream_faults_is_due(EB_STREAM_FAULT_SHORT)) {
-        write_event(talk, &id, deed->data, deed->len - 1);
+        write_event(stream, &id, event->data, event->len - 1);
         return 1;
     }
     if (eb_stream_faults_is_due(EB_STREAM_FAULT_MISID)) {
         id.n += 1000;
-        write_event(talk, &id, deed->data, deed->len);
+        write_event(stream, &id, event->data, event->len);
         return 1;
     }
     if (eb_stream_faults_is_due(EB_STREAM_FAULT_CUT)) {
-        write_cut(talk, deed, 0);
+        write_cut(stream, event, 0);
         return 1;
     }
     if (eb_stream_faults_is_due(EB_STREAM_FAULT_RESET)) {
-        write_cut(talk, deed, 1);
+        write_cut(stream, event, 1);
         return 1;
     }
     if (eb_stream_faults_is_due(EB_STREAM_FAULT_END)) {
-        eb_stream_out_write(talk, "0\r\n\r\n", 5);
-        talk->is_over = 1;
-        eb_stream_out_flush(talk);
+        eb_faulty_stream_write(stream, "0\r\n\r\n", 5);
+        stream->is_over = 1;
+        eb_faulty_stream_flush(stream);
         return 1;
     }
     if (eb_stream_faults_is_due(EB_STREAM_FAULT_SKIP)) {
-        write_reset(talk, &id, deed->channel);
+        write_reset(stream, &id, event->channel);
         return 1;
     }
     if (eb_stream_faults_is_due(EB_STREAM_FAULT_EARLY)) {
         id = just_before(&id);
-        write_reset(talk, &id, deed->channel);
+        write_reset(stream, &id, event->channel);
         return 1;
     }
     if (eb_stream_faults_is_due(EB_STREAM_FAULT_BLAME)) {
-        write_reset(talk, &id, "room-of-nobody");
+        write_reset(stream, &id, "room-of-nobody");
         return 1;
     }
     return 0;
 }
 
-static void tell(eb_stream_out_t *talk, const eb_indexed_t *deed)
+static void tell(eb_faulty_stream_t *stream, const eb_store_event_t *event)
 {
     static char frame[FRAME_SIZE];
     eb_id_t before;
 
-    if (tells_instead(talk, deed)) {
+    if (inject_instead(stream, event)) {
         return;
     }
-    if (eb_stream_faults_is_due(EB_STREAM_FAULT_SWAP) && talk->late.len == 0) {
-        eb_held_bytes_add(&talk->late, frame,
-                          make_frame(frame, &deed->id, deed->data, deed->len),
-                          MAX_OUT);
+    if (eb_stream_faults_is_due(EB_STREAM_FAULT_SWAP) &&
+        stream->late.len == 0) {
+        eb_buf_add(&stream->late, frame,
+                   make_frame(frame, &event->id, event->data, event->len),
+                   MAX_OUT);
         return;
     }
     if (eb_stream_faults_is_due(EB_STREAM_FAULT_MOAN)) {
-        before = just_before(&deed->id);
-        write_reset(talk, &before, deed->channel);
+        before = just_before(&event->id);
+        write_reset(stream, &before, event->channel);
     }
-    write_event(talk, &deed->id, deed->data, deed->len);
+    write_event(stream, &event->id, event->data, event->len);
     if (eb_stream_faults_is_due(EB_STREAM_FAULT_DOUBLE)) {
-        write_event(talk, &deed->id, deed->data, deed->len);
+        write_event(stream, &event->id, event->data, event->len);
     }
     if (eb_stream_faults_is_due(EB_STREAM_FAULT_FORGE)) {
-        write_other(talk, deed, 1);
+        write_other(stream, event, 1);
     }
     if (eb_stream_faults_is_due(EB_STREAM_FAULT_STRAY)) {
-        write_other(talk, deed, 0);
+        write_other(stream, event, 0);
     }
-    if (talk->late.len != 0) {
-        write_chunk(talk, talk->late.bytes, talk->late.len);
-        eb_held_bytes_clear(&talk->late);
+    if (stream->late.len != 0) {
+        write_chunk(stream, stream->late.bytes, stream->late.len);
+        eb_buf_clear(&stream->late);
     }
 }
 
-static int listens_to(const eb_stream_out_t *talk, const char *channel)
+static int has_channel(const eb_faulty_stream_t *stream, const char *channel)
 {
     int i;
 
-    for (i = 0; i < talk->nchannels; i++) {
-        if (strcmp(talk->channels[i], channel) == 0) {
+    for (i = 0; i < stream->nchannels; i++) {
+        if (strcmp(stream->channels[i], channel) == 0) {
             return 1;
         }
     }
     return 0;
 }
 
-static void bring_forward(eb_stream_out_t *talk)
+static void catch_up(eb_faulty_stream_t *stream)
 {
-    const eb_indexed_t *deed;
+    const eb_store_event_t *event;
 
-    while (!talk->is_over) {
-        deed = eb_id_index_after(&talk->at);
-        if (deed == NULL) {
+    while (!stream->is_over) {
+        event = eb_store_after(&stream->at);
+        if (event == NULL) {
             return;
         }
-        talk->at = deed->id;
-        if (!deed->is_hidden && listens_to(talk, deed->channel)) {
-            tell(talk, deed);
+        stream->at = event->id;
+        if (!event->is_hidden && has_channel(stream, event->channel)) {
+            tell(stream, event);
         }
     }
 }
 
-void eb_stream_out_spread(void)
+void eb_faulty_stream_send_new(void)
 {
-    eb_stream_out_t *talk;
+    eb_faulty_stream_t *stream;
 
-    for (talk = all; talk != NULL; talk = talk->next) {
-        bring_forward(talk);
+    for (stream = all; stream != NULL; stream = stream->next) {
+        catch_up(stream);
     }
 }
 
-void eb_stream_out_begin(eb_stream_out_t *talk, const eb_id_t *id)
+void eb_faulty_stream_begin(eb_faulty_stream_t *stream, const eb_id_t *id)
 {
-    const eb_indexed_t *last;
+    const eb_store_event_t *last;
     char text[160];
     int len;
 
-    talk->at = id != NULL ? *id : eb_id_index_present();
-    talk->next = all;
-    talk->prev = &all;
+    stream->at = id != NULL ? *id : eb_store_last_id();
+    stream->next = all;
+    stream->prev = &all;
     if (all != NULL) {
-        all->prev = &talk->next;
+        all->prev = &stream->next;
     }
-    all = talk;
-    eb_stream_out_write(talk, HEAD, sizeof(HEAD) - 1);
+    all = stream;
+    eb_faulty_stream_write(stream, HEAD, sizeof(HEAD) - 1);
     len = snprintf(text, sizeof(text),
                    "retry: %d\n\nevent: stream-open\nid: %llu-%llu\ndata: "
                    "\n\n",
-                   RETRY_MS, (unsigned long long)talk->at.ms,
-                   (unsigned long long)talk->at.n);
-    write_chunk(talk, text, (size_t)len);
+                   RETRY_MS, (unsigned long long)stream->at.ms,
+                   (unsigned long long)stream->at.n);
+    write_chunk(stream, text, (size_t)len);
     if (id != NULL && eb_stream_faults_is_due(EB_STREAM_FAULT_GAP)) {
-        talk->at = eb_id_index_present();
+        stream->at = eb_store_last_id();
     }
     if (id != NULL && eb_stream_faults_is_due(EB_STREAM_FAULT_AGAIN)) {
-        last = eb_id_index_at(id);
-        if (last != NULL && listens_to(talk, last->channel)) {
-            write_event(talk, &last->id, last->data, last->len);
+        last = eb_store_at(id);
+        if (last != NULL && has_channel(stream, last->channel)) {
+            write_event(stream, &last->id, last->data, last->len);
         }
     }
-    bring_forward(talk);
+    catch_up(stream);
 }
 
-void eb_stream_out_end(eb_stream_out_t *talk)
+void eb_faulty_stream_end(eb_faulty_stream_t *stream)
 {
-    if (talk->prev != NULL) {
-        *talk->prev = talk->next;
-        if (talk->next != NULL) {
-            talk->next->prev = talk->prev;
+    if (stream->prev != NULL) {
+        *stream->prev = stream->next;
+        if (stream->next != NULL) {
+            stream->next->prev = stream->prev;
         }
     }
-    talk->prev = NULL;
-    eb_held_bytes_clear(&talk->in);
-    eb_held_bytes_clear(&talk->out);
-    eb_held_bytes_clear(&talk->late);
+    stream->prev = NULL;
+    eb_buf_clear(&stream->in);
+    eb_buf_clear(&stream->out);
+    eb_buf_clear(&stream->late);
 }

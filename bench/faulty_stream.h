@@ -9,39 +9,40 @@
 #include "bench/buf.h"
 #include "bench/store.h"
 
-#define EB_STREAM_OUT_CHANNELS 8
+#define EB_FAULTY_STREAM_CHANNELS 8
 
 /* One connection of faulty_server, subscribed or not. */
-typedef struct eb_stream_out {
-    struct eb_stream_out *next;  /* among the subscribed ones */
-    struct eb_stream_out **prev; /* NULL: not subscribed */
-    char channels[EB_STREAM_OUT_CHANNELS][EB_ID_INDEX_NAME];
+typedef struct eb_faulty_stream {
+    struct eb_faulty_stream *next;  /* among the subscribed ones */
+    struct eb_faulty_stream **prev; /* NULL: not subscribed */
+    char channels[EB_FAULTY_STREAM_CHANNELS][EB_STORE_NAME_SIZE];
     int nchannels;
     int fd;
-    int is_over;          /* nothing more is written once out is empty */
-    eb_held_bytes_t in;   /* a request that has not come whole */
-    eb_held_bytes_t out;  /* what the socket did not take */
-    eb_held_bytes_t late; /* EB_STREAM_FAULT_SWAP: goes behind the next event */
-    eb_id_t at;           /* the last event it was (to be) told */
-} eb_stream_out_t;
+    int is_over;   /* nothing more is written once out is empty */
+    eb_buf_t in;   /* a request that has not come whole */
+    eb_buf_t out;  /* what the socket did not take */
+    eb_buf_t late; /* EB_STREAM_FAULT_SWAP: goes behind the next event */
+    eb_id_t at;    /* the last event it was (to be) told */
+} eb_faulty_stream_t;
 
 /**
  * Begin the stream: head, stream-open, then what there is.
  *
  * @param id  where to go on, or NULL: at the present
  */
-void eb_stream_out_begin(eb_stream_out_t *talk, const eb_id_t *id);
+void eb_faulty_stream_begin(eb_faulty_stream_t *stream, const eb_id_t *id);
 
 /** Tell all streams of the channel about a new event. */
-void eb_stream_out_spread(void);
+void eb_faulty_stream_send_new(void);
 
 /** Send these bytes, or keep what the socket does not take. */
-void eb_stream_out_write(eb_stream_out_t *talk, const char *bytes, size_t len);
+void eb_faulty_stream_write(eb_faulty_stream_t *stream, const char *bytes,
+                            size_t len);
 
 /** The socket is writable again. */
-void eb_stream_out_flush(eb_stream_out_t *talk);
+void eb_faulty_stream_flush(eb_faulty_stream_t *stream);
 
 /** Take it out of the subscribed ones and give back what it holds. */
-void eb_stream_out_end(eb_stream_out_t *talk);
+void eb_faulty_stream_end(eb_faulty_stream_t *stream);
 
 #endif

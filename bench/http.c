@@ -40,32 +40,33 @@ const char *eb_http_header(const char *head, size_t len, const char *name)
     return NULL;
 }
 
-int eb_http_head_read(eb_answer_t *answer, const char *head, size_t len)
+int eb_http_head_read(eb_http_response_t *response, const char *head,
+                      size_t len)
 {
     const char *value;
 
-    memset(answer, 0, sizeof(*answer));
+    memset(response, 0, sizeof(*response));
     if (len < 16 || strncmp(head, "HTTP/1.", 7) != 0) {
         return -1;
     }
-    answer->status = atoi(head + 9);
+    response->status = atoi(head + 9);
     value = eb_http_header(head, len, "Connection");
-    answer->closes = head[7] == '0' ||
-                     (value != NULL && strncasecmp(value, "close", 5) == 0);
+    response->closes = head[7] == '0' ||
+                       (value != NULL && strncasecmp(value, "close", 5) == 0);
 
     value = eb_http_header(head, len, "Transfer-Encoding");
     if (value != NULL && strncasecmp(value, "chunked", 7) == 0) {
-        answer->body.state = EB_BODY_CHUNK_SIZE;
+        response->body.state = EB_HTTP_BODY_CHUNK_SIZE;
         return 0;
     }
     value = eb_http_header(head, len, "Content-Length");
     if (value != NULL) {
-        answer->body.left = strtoull(value, NULL, 10);
-        answer->body.state =
-            answer->body.left != 0 ? EB_BODY_LENGTH : EB_BODY_DONE;
+        response->body.left = strtoull(value, NULL, 10);
+        response->body.state =
+            response->body.left != 0 ? EB_HTTP_BODY_LENGTH : EB_HTTP_BODY_DONE;
         return 0;
     }
-    answer->body.state = EB_BODY_TO_EOF;
+    response->body.state = EB_HTTP_BODY_TO_EOF;
     return 0;
 }
 
@@ -78,11 +79,12 @@ static int hex_digit(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-static int step_size(eb_body_t *body, char c)
+static int step_size(eb_http_body_t *body, char c)
 {
     if (c == '\n') {
         body->in_ext = 0;
-        body->state = body->left != 0 ? EB_BODY_CHUNK_DATA : EB_BODY_TRAILER;
+        body->state =
+            body->left != 0 ? EB_HTTP_BODY_CHUNK_DATA : EB_HTTP_BODY_TRAILER;
         return 0;
     }
     if (c == ';' || c == '\r' || body->in_ext) {
@@ -97,19 +99,19 @@ static int step_size(eb_body_t *body, char c)
 }
 
 /* One byte of what is not data; -1: broken. */
-static int step(eb_body_t *body, char c)
+static int step(eb_http_body_t *body, char c)
 {
     switch (body->state) {
-    case EB_BODY_CHUNK_SIZE: return step_size(body, c);
-    case EB_BODY_CHUNK_END:
+    case EB_HTTP_BODY_CHUNK_SIZE: return step_size(body, c);
+    case EB_HTTP_BODY_CHUNK_END:
         if (c == '\n') {
-            body->state = EB_BODY_CHUNK_SIZE;
+            body->state = EB_HTTP_BODY_CHUNK_SIZE;
             return 0;
         }
         return c == '\r' ? 0 : -1;
-    case EB_BODY_TRAILER:
+    case EB_HTTP_BODY_TRAILER:
         if (c == '\n' && body->left == 0) {
-            body->state = EB_BODY_DONE;
+            body->state = EB_HTTP_BODY_DONE;
         }
         else if (c == '\n') {
             body->left = 0;
@@ -122,15 +124,16 @@ static int step(eb_body_t *body, char c)
     }
 }
 
-static int is_data(const eb_body_t *body)
+static int is_data(const eb_http_body_t *body)
 {
-    return body->state == EB_BODY_TO_EOF || body->state == EB_BODY_LENGTH ||
-           body->state == EB_BODY_CHUNK_DATA;
+    return body->state == EB_HTTP_BODY_TO_EOF ||
+           body->state == EB_HTTP_BODY_LENGTH ||
+           body->state == EB_HTTP_BODY_CHUNK_DATA;
 }
 
-static size_t take_run(eb_body_t *body, size_t len)
+static size_t take_run(eb_http_body_t *body, size_t len)
 {
-    if (body->state == EB_BODY_TO_EOF) {
+    if (body->state == EB_HTTP_BODY_TO_EOF) {
         return len;
     }
     if (len > body->left) {
@@ -138,17 +141,19 @@ static size_t take_run(eb_body_t *body, size_t len)
     }
     body->left -= len;
     if (body->left == 0) {
-        body->state =
-            body->state == EB_BODY_LENGTH ? EB_BODY_DONE : EB_BODY_CHUNK_END;
+        body->state = body->state == EB_HTTP_BODY_LENGTH
+                          ? EB_HTTP_BODY_DONE
+                          : EB_HTTP_BODY_CHUNK_END;
     }
     return len;
 }
 
-long eb_body_next(eb_body_t *body, char **bytes, size_t *len, char **piece)
+long eb_http_body_next(eb_http_body_t *body, char **bytes, size_t *len,
+                       char **piece)
 {
     size_t run;
 
-    while (*len > 0 && body->state != EB_BODY_DONE) {
+    while (*len > 0 && body->state != EB_HTTP_BODY_DONE) {
         if (is_data(body)) {
             run = take_run(body, *len);
             *piece = *bytes;

@@ -10,26 +10,26 @@
 #include <stdint.h>
 
 typedef enum {
-    EB_BODY_TO_EOF,     /* ends with the connection */
-    EB_BODY_LENGTH,     /* left bytes to come */
-    EB_BODY_CHUNK_SIZE, /* in a chunk's size line; left is the size so far */
-    EB_BODY_CHUNK_DATA, /* left bytes of the chunk to come */
-    EB_BODY_CHUNK_END,  /* in the line end after a chunk's bytes */
-    EB_BODY_TRAILER,    /* after the last chunk; left is the line's length */
-    EB_BODY_DONE        /* complete */
-} eb_body_state_t;
+    EB_HTTP_BODY_TO_EOF,     /* ends with the connection */
+    EB_HTTP_BODY_LENGTH,     /* left bytes to come */
+    EB_HTTP_BODY_CHUNK_SIZE, /* in a size line; left is the size so far */
+    EB_HTTP_BODY_CHUNK_DATA, /* left bytes of the chunk to come */
+    EB_HTTP_BODY_CHUNK_END,  /* in the line end after a chunk's bytes */
+    EB_HTTP_BODY_TRAILER, /* after the last chunk; left is the line's length */
+    EB_HTTP_BODY_DONE     /* complete */
+} eb_http_body_state_t;
 
 typedef struct {
     uint64_t left; /* by state, see there */
-    eb_body_state_t state;
+    eb_http_body_state_t state;
     unsigned char in_ext; /* behind the ';' of a chunk's size line */
-} eb_body_t;
+} eb_http_body_t;
 
 typedef struct {
-    eb_body_t body;
+    eb_http_body_t body;
     int status; /* 200 */
     int closes; /* the server closes the connection after this answer */
-} eb_answer_t;
+} eb_http_response_t;
 
 /** The length of the head at bytes (blank line included), 0: not whole. */
 size_t eb_http_head_len(const char *bytes, size_t len);
@@ -40,7 +40,8 @@ size_t eb_http_head_len(const char *bytes, size_t len);
  * @param len  what eb_http_head_len() gave
  * @return 0, or -1: this is no HTTP/1.x answer
  */
-int eb_http_head_read(eb_answer_t *answer, const char *head, size_t len);
+int eb_http_head_read(eb_http_response_t *response, const char *head,
+                      size_t len);
 
 /**
  * Find a header's value.
@@ -57,8 +58,9 @@ const char *eb_http_header(const char *head, size_t len, const char *name);
  * @param len    reduced by as much
  * @param piece  set to the run, which lies in bytes
  * @return length of the run; 0: bytes are used up or the body is complete
- *         (its state is EB_BODY_DONE); -1: framing broken
+ *         (its state is EB_HTTP_BODY_DONE); -1: framing broken
  */
-long eb_body_next(eb_body_t *body, char **bytes, size_t *len, char **piece);
+long eb_http_body_next(eb_http_body_t *body, char **bytes, size_t *len,
+                       char **piece);
 
 #endif

@@ -29,7 +29,7 @@
 
 #define GRACE_S 15 /* behind the deadline, for stopping and reporting */
 
-static int measure_memory(uint64_t *bytes, const eb_options_t *opts)
+static int measure_memory(uint64_t *bytes, const eb_load_options_t *opts)
 {
     if (opts->pid == 0) {
         return 0;
@@ -42,15 +42,15 @@ static int measure_memory(uint64_t *bytes, const eb_options_t *opts)
     return 0;
 }
 
-static int wait_until_live(const eb_readers_t *team, const eb_options_t *opts,
-                           uint64_t deadline_ns)
+static int wait_until_live(const eb_readers_t *readers,
+                           const eb_load_options_t *opts, uint64_t deadline_ns)
 {
     uint64_t refused;
     uint64_t ready;
 
     do {
-        ready = eb_readers_sum(team, EB_READY);
-        refused = eb_readers_sum(team, EB_REFUSED);
+        ready = eb_readers_sum(readers, EB_COUNTS_READY);
+        refused = eb_readers_sum(readers, EB_COUNTS_REFUSED);
         if (ready == opts->clients) {
             return 0;
         }
@@ -67,13 +67,13 @@ static int wait_until_live(const eb_readers_t *team, const eb_options_t *opts,
 int main(int argc, char **argv)
 {
     uint64_t deadline_ns;
-    eb_options_t opts;
+    eb_load_options_t opts;
     eb_memory_t memory;
-    eb_readers_t team;
+    eb_readers_t readers;
     eb_run_t run = {0};
     int rc;
 
-    if (eb_options_read(&opts, argc, argv) != 0) {
+    if (eb_load_options_read(&opts, argc, argv) != 0) {
         return EXIT_NO_RUN;
     }
     /* the last resort: nobody waits for us longer than they allowed */
@@ -84,25 +84,25 @@ int main(int argc, char **argv)
     if (measure_memory(&memory.before_bytes, &opts) != 0) {
         return EXIT_NO_RUN;
     }
-    rc = eb_readers_start(&team, &opts);
+    rc = eb_readers_start(&readers, &opts);
     if (rc == 0) {
-        rc = wait_until_live(&team, &opts, deadline_ns);
+        rc = wait_until_live(&readers, &opts, deadline_ns);
     }
     if (rc == 0) {
         eb_clock_sleep(opts.idle_ns);
         rc = measure_memory(&memory.idle_bytes, &opts);
     }
     if (rc == 0 && opts.events > 0) {
-        rc = eb_run(&run, &opts, &team, deadline_ns);
+        rc = eb_run(&run, &opts, &readers, deadline_ns);
     }
-    if (eb_readers_stop(&team) != 0) {
+    if (eb_readers_stop(&readers) != 0) {
         fprintf(stderr, "load: a reading process failed\n");
         rc = -1;
     }
     if (rc != 0 && run.published == 0) {
         return EXIT_NO_RUN;
     }
-    if (!eb_report(&opts, &team, &run, opts.pid != 0 ? &memory : NULL)) {
+    if (!eb_report(&opts, &readers, &run, opts.pid != 0 ? &memory : NULL)) {
         return EXIT_FAULTY;
     }
     return rc == 0 ? EXIT_OK : EXIT_NO_RUN;

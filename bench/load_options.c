@@ -115,26 +115,26 @@ static int read_rate(double *rate, const char *text)
     return end != text && *end == '\0' && *rate >= 0 && *rate <= 1e7 ? 0 : -1;
 }
 
-static int read_format(eb_format_t *format, const char *text)
+static int read_format(eb_load_options_format_t *format, const char *text)
 {
     static const char *const NAMES[] = {"raw", "json", "batch"};
     size_t i;
 
     for (i = 0; i < sizeof(NAMES) / sizeof(NAMES[0]); i++) {
         if (strcmp(text, NAMES[i]) == 0) {
-            *format = (eb_format_t)i;
+            *format = (eb_load_options_format_t)i;
             return 0;
         }
     }
     return -1;
 }
 
-static int read_option(eb_options_t *opts, int option, const char *value)
+static int read_option(eb_load_options_t *opts, int option, const char *value)
 {
     uint32_t number;
 
     switch (option) {
-    case OPT_SERVERS: return eb_addrs_parse(&opts->servers, value);
+    case OPT_SERVERS: return eb_net_addrs_parse(&opts->servers, value);
     case OPT_CLIENTS: return read_count(&opts->clients, value, 1, 1000000);
     case OPT_CHANNELS: return read_count(&opts->channels, value, 1, 999999);
     case OPT_EVENTS: return read_count(&opts->events, value, 0, 100000000);
@@ -169,7 +169,7 @@ static int read_option(eb_options_t *opts, int option, const char *value)
     }
 }
 
-static void preset(eb_options_t *opts)
+static void preset(eb_load_options_t *opts)
 {
     memset(opts, 0, sizeof(*opts));
     opts->subscribe = "/events/c{}";
@@ -187,7 +187,7 @@ static void preset(eb_options_t *opts)
     opts->patience_ns = 3 * EB_NS_PER_SEC;
 }
 
-int eb_options_read(eb_options_t *opts, int argc, char **argv)
+int eb_load_options_read(eb_load_options_t *opts, int argc, char **argv)
 {
     int option;
     int index = 0;
@@ -215,8 +215,8 @@ int eb_options_read(eb_options_t *opts, int argc, char **argv)
     return 0;
 }
 
-void eb_options_expand(char *dst, size_t size, const char *pattern,
-                       uint32_t number)
+void eb_http_expand(char *dst, size_t size, const char *pattern,
+                    uint32_t number)
 {
     const char *place = strstr(pattern, "{}");
 
@@ -228,7 +228,8 @@ void eb_options_expand(char *dst, size_t size, const char *pattern,
              (unsigned int)number, place + 2);
 }
 
-uint64_t eb_options_clients_of(const eb_options_t *opts, uint32_t channels)
+uint64_t eb_load_options_clients_of(const eb_load_options_t *opts,
+                                    uint32_t channels)
 {
     uint32_t rest = opts->clients % opts->channels;
 
@@ -236,8 +237,9 @@ uint64_t eb_options_clients_of(const eb_options_t *opts, uint32_t channels)
            (channels < rest ? channels : rest);
 }
 
-uint64_t eb_options_deliveries(const eb_options_t *opts, uint32_t events)
+uint64_t eb_load_options_deliveries(const eb_load_options_t *opts,
+                                    uint32_t events)
 {
     return (uint64_t)(events / opts->channels) * opts->clients +
-           eb_options_clients_of(opts, events % opts->channels);
+           eb_load_options_clients_of(opts, events % opts->channels);
 }

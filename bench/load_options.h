@@ -12,17 +12,17 @@
 #include "bench/net.h"
 
 typedef enum {
-    EB_RAW,  /* a POST for each event, the body is the data */
-    EB_JSON, /* a POST for each event, the body is an object */
-    EB_BATCH /* a POST for each burst, the body is an array */
-} eb_format_t;
+    EB_LOAD_OPTIONS_RAW,  /* a POST for each event, the body is the data */
+    EB_LOAD_OPTIONS_JSON, /* a POST for each event, the body is an object */
+    EB_LOAD_OPTIONS_BATCH /* a POST for each burst, the body is an array */
+} eb_load_options_format_t;
 
 typedef struct {
-    eb_addrs_t servers;    /* at least one */
-    const char *subscribe; /* path, "{}" stands for the channel's number */
-    const char *publish;   /* path, without query */
-    const char *channel;   /* name to publish to, "{}" as above */
-    double rate;           /* events/s, 0 = as fast as possible */
+    eb_net_addrs_t servers; /* at least one */
+    const char *subscribe;  /* path, "{}" stands for the channel's number */
+    const char *publish;    /* path, without query */
+    const char *channel;    /* name to publish to, "{}" as above */
+    double rate;            /* events/s, 0 = as fast as possible */
     uint32_t clients;
     uint32_t channels;
     uint32_t events;      /* in all; 0 = only connect and measure memory */
@@ -37,24 +37,26 @@ typedef struct {
     uint64_t nap_ns;      /* a reader's rest before it looks again */
     pid_t pid;            /* root of the server's processes; 0 = unknown */
     int lockstep;         /* the next burst waits for the last one */
-    eb_format_t format;
-} eb_options_t;
+    eb_load_options_format_t format;
+} eb_load_options_t;
 
 /**
  * Read the command line; says on stderr what is wrong with it.
  *
  * @return 0, or -1
  */
-int eb_options_read(eb_options_t *opts, int argc, char **argv);
+int eb_load_options_read(eb_load_options_t *opts, int argc, char **argv);
 
 /** Write pattern to dst with "{}" replaced; cut at size. */
-void eb_options_expand(char *dst, size_t size, const char *pattern,
-                       uint32_t number);
+void eb_http_expand(char *dst, size_t size, const char *pattern,
+                    uint32_t number);
 
 /** Clients of the first `channels` channels: client i takes i % channels. */
-uint64_t eb_options_clients_of(const eb_options_t *opts, uint32_t channels);
+uint64_t eb_load_options_clients_of(const eb_load_options_t *opts,
+                                    uint32_t channels);
 
 /** Deliveries that are due once the first `events` events were published. */
-uint64_t eb_options_deliveries(const eb_options_t *opts, uint32_t events);
+uint64_t eb_load_options_deliveries(const eb_load_options_t *opts,
+                                    uint32_t events);
 
 #endif

@@ -37,7 +37,7 @@ static int parse_one(struct sockaddr_in *addr, char *text)
     return inet_pton(AF_INET, text, &addr->sin_addr) == 1 ? 0 : -1;
 }
 
-int eb_addrs_parse(eb_addrs_t *addrs, const char *text)
+int eb_net_addrs_parse(eb_net_addrs_t *addrs, const char *text)
 {
     char one[MAX_ADDR_LEN];
     size_t len;

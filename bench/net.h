@@ -13,14 +13,14 @@
 typedef struct {
     struct sockaddr_in addr[EB_NET_MAX_ADDRS];
     size_t count;
-} eb_addrs_t;
+} eb_net_addrs_t;
 
 /**
  * Read "127.0.0.1:8080,127.0.0.2:8080" and append it to addrs.
  *
  * @return 0, or -1: not of that form, or too many
  */
-int eb_addrs_parse(eb_addrs_t *addrs, const char *text);
+int eb_net_addrs_parse(eb_net_addrs_t *addrs, const char *text);
 
 /**
  * Start to connect.

@@ -36,14 +36,14 @@ static int reconnect(eb_pipeline_t *pipeline)
     if (pipeline->fd >= 0) {
         close(pipeline->fd);
     }
-    eb_held_bytes_clear(&pipeline->out);
-    eb_held_bytes_clear(&pipeline->in);
+    eb_buf_clear(&pipeline->out);
+    eb_buf_clear(&pipeline->in);
     pipeline->queued = pipeline->answered;
     pipeline->fd = eb_net_connect(&pipeline->opts->servers.addr[0], 0);
     return pipeline->fd >= 0 ? 0 : complain("connect", strerror(errno));
 }
 
-int eb_pipeline_open(eb_pipeline_t *pipeline, const eb_options_t *opts)
+int eb_pipeline_open(eb_pipeline_t *pipeline, const eb_load_options_t *opts)
 {
     memset(pipeline, 0, sizeof(*pipeline));
     pipeline->opts = opts;
@@ -59,29 +59,29 @@ void eb_pipeline_close(eb_pipeline_t *pipeline)
         close(pipeline->fd);
     }
     pipeline->fd = -1;
-    eb_held_bytes_clear(&pipeline->out);
-    eb_held_bytes_clear(&pipeline->in);
+    eb_buf_clear(&pipeline->out);
+    eb_buf_clear(&pipeline->in);
     free(pipeline->payload);
     pipeline->payload = NULL;
 }
 
-static int add(eb_held_bytes_t *hold, const void *bytes, size_t len)
+static int add(eb_buf_t *buf, const void *bytes, size_t len)
 {
-    return eb_held_bytes_add(hold, bytes, len, MAX_OUT);
+    return eb_buf_add(buf, bytes, len, MAX_OUT);
 }
 
 /* Fill in the next event's data; name receives its channel's. */
 static void next_event(eb_pipeline_t *pipeline, char name[MAX_NAME],
                        uint64_t stamp_ns)
 {
-    const eb_options_t *opts = pipeline->opts;
+    const eb_load_options_t *opts = pipeline->opts;
     eb_payload_t payload;
 
     payload.channel = pipeline->queued % opts->channels;
     payload.number = pipeline->queued / opts->channels;
     payload.stamp_ns = stamp_ns;
     eb_payload_write(pipeline->payload, opts->size, &payload);
-    eb_options_expand(name, MAX_NAME, opts->channel, payload.channel);
+    eb_http_expand(name, MAX_NAME, opts->channel, payload.channel);
     pipeline->queued++;
 }
 
@@ -98,7 +98,7 @@ static int add_head(eb_pipeline_t *pipeline, const char *query,
     return add(&pipeline->out, head, (size_t)len);
 }
 
-static int add_object(eb_pipeline_t *pipeline, eb_held_bytes_t *body,
+static int add_object(eb_pipeline_t *pipeline, eb_buf_t *body,
                       uint64_t stamp_ns)
 {
     char name[MAX_NAME];
@@ -130,8 +130,8 @@ static int offer_raw(eb_pipeline_t *pipeline, uint64_t stamp_ns)
 static int offer_json(eb_pipeline_t *pipeline, uint32_t events,
                       uint64_t stamp_ns)
 {
-    int is_array = pipeline->opts->format == EB_BATCH;
-    eb_held_bytes_t body = {0};
+    int is_array = pipeline->opts->format == EB_LOAD_OPTIONS_BATCH;
+    eb_buf_t body = {0};
     uint32_t i;
     int rc = 0;
 
@@ -152,7 +152,7 @@ static int offer_json(eb_pipeline_t *pipeline, uint32_t events,
     if (rc == 0) {
         rc = add(&pipeline->out, body.bytes, body.len);
     }
-    eb_held_bytes_clear(&body);
+    eb_buf_clear(&body);
     return rc;
 }
 
@@ -161,12 +161,12 @@ int eb_pipeline_offer(eb_pipeline_t *pipeline, uint32_t events,
 {
     int rc = 0;
 
-    if (pipeline->opts->format == EB_BATCH) {
+    if (pipeline->opts->format == EB_LOAD_OPTIONS_BATCH) {
         rc = offer_json(pipeline, events, stamp_ns);
         events = 0;
     }
     for (; events > 0 && rc == 0; events--) {
-        rc = pipeline->opts->format == EB_RAW
+        rc = pipeline->opts->format == EB_LOAD_OPTIONS_RAW
                  ? offer_raw(pipeline, stamp_ns)
                  : offer_json(pipeline, 1, stamp_ns);
     }
@@ -176,20 +176,20 @@ int eb_pipeline_offer(eb_pipeline_t *pipeline, uint32_t events,
 /* The events that the oldest request still unanswered carries. */
 static uint32_t events_of_request(const eb_pipeline_t *pipeline)
 {
-    const eb_options_t *opts = pipeline->opts;
+    const eb_load_options_t *opts = pipeline->opts;
     uint32_t rest = opts->events - pipeline->answered;
 
-    if (opts->format != EB_BATCH) {
+    if (opts->format != EB_LOAD_OPTIONS_BATCH) {
         return 1;
     }
     return rest < opts->burst ? rest : opts->burst;
 }
 
 /* 1: an answer was read; 0: none is whole; -1: it is not what we want. */
-static int read_answer(eb_pipeline_t *pipeline, int *closes)
+static int read_response(eb_pipeline_t *pipeline, int *closes)
 {
-    eb_held_bytes_t *in = &pipeline->in;
-    eb_answer_t answer;
+    eb_buf_t *in = &pipeline->in;
+    eb_http_response_t response;
     size_t head_len;
     char status[64];
     char *bytes;
@@ -201,36 +201,36 @@ static int read_answer(eb_pipeline_t *pipeline, int *closes)
     if (head_len == 0) {
         return 0;
     }
-    if (eb_http_head_read(&answer, in->bytes, head_len) != 0) {
+    if (eb_http_head_read(&response, in->bytes, head_len) != 0) {
         return complain("answer", "not HTTP/1");
     }
-    if (answer.status != 200) {
-        snprintf(status, sizeof(status), "status %d", answer.status);
+    if (response.status != 200) {
+        snprintf(status, sizeof(status), "status %d", response.status);
         return complain("answer", status);
     }
     bytes = in->bytes + head_len;
     len = in->len - head_len;
     do {
-        run = eb_body_next(&answer.body, &bytes, &len, &piece);
+        run = eb_http_body_next(&response.body, &bytes, &len, &piece);
     } while (run > 0);
-    if (run < 0 || answer.body.state == EB_BODY_TO_EOF) {
+    if (run < 0 || response.body.state == EB_HTTP_BODY_TO_EOF) {
         return complain("answer", "its end cannot be told");
     }
-    if (answer.body.state != EB_BODY_DONE) {
+    if (response.body.state != EB_HTTP_BODY_DONE) {
         return 0;
     }
-    *closes = answer.closes;
-    eb_held_bytes_drop(in, in->len - len);
+    *closes = response.closes;
+    eb_buf_drop(in, in->len - len);
     return 1;
 }
 
-static int read_answers(eb_pipeline_t *pipeline)
+static int read_responses(eb_pipeline_t *pipeline)
 {
     int closes = 0;
     int rc;
 
     for (;;) {
-        rc = read_answer(pipeline, &closes);
+        rc = read_response(pipeline, &closes);
         if (rc <= 0) {
             return rc;
         }
@@ -258,10 +258,10 @@ static int receive(eb_pipeline_t *pipeline)
         return complain("no answer",
                         len == 0 ? "connection closed" : strerror(errno));
     }
-    if (eb_held_bytes_add(&pipeline->in, bytes, (size_t)len, MAX_ANSWER) != 0) {
+    if (eb_buf_add(&pipeline->in, bytes, (size_t)len, MAX_ANSWER) != 0) {
         return complain("answer", "too long");
     }
-    return read_answers(pipeline);
+    return read_responses(pipeline);
 }
 
 static int write_out(eb_pipeline_t *pipeline)
@@ -275,7 +275,7 @@ static int write_out(eb_pipeline_t *pipeline)
                    ? 0
                    : complain("send", strerror(errno));
     }
-    eb_held_bytes_drop(&pipeline->out, (size_t)len);
+    eb_buf_drop(&pipeline->out, (size_t)len);
     return 0;
 }
 

@@ -13,12 +13,12 @@
 #include "bench/load_options.h"
 
 typedef struct {
-    const eb_options_t *opts;
-    char *payload;       /* ours: one event's data */
-    eb_held_bytes_t out; /* requests the socket has not taken yet */
-    eb_held_bytes_t in;  /* an answer that has not come whole */
-    uint32_t queued;     /* events in requests that were made, in all */
-    uint32_t answered;   /* events the server has answered with 200, in all */
+    const eb_load_options_t *opts;
+    char *payload;     /* ours: one event's data */
+    eb_buf_t out;      /* requests the socket has not taken yet */
+    eb_buf_t in;       /* an answer that has not come whole */
+    uint32_t queued;   /* events in requests that were made, in all */
+    uint32_t answered; /* events the server has answered with 200, in all */
     int fd;
 } eb_pipeline_t;
 
@@ -27,7 +27,7 @@ typedef struct {
  *
  * @return 0, or -1 (said on stderr); eb_pipeline_close() either way
  */
-int eb_pipeline_open(eb_pipeline_t *pipeline, const eb_options_t *opts);
+int eb_pipeline_open(eb_pipeline_t *pipeline, const eb_load_options_t *opts);
 
 /**
  * Make requests for the next events. In batch format all go into one.

@@ -23,95 +23,97 @@
 #define MAX_NAME 256
 #define AGAIN_NS (50 * EB_NS_PER_MS)
 
-void eb_poster_init(eb_poster_t *poster, const eb_verify_options_t *plan,
-                    eb_channel_log_t *book, uint32_t index)
+void eb_publisher_init(eb_publisher_t *publisher,
+                       const eb_verify_options_t *opts,
+                       eb_published_t *published, uint32_t index)
 {
-    memset(poster, 0, sizeof(*poster));
-    poster->plan = plan;
-    poster->book = book;
-    poster->dice.state = plan->seed * UINT64_C(1000003) + index + 1;
-    poster->first = index;
+    memset(publisher, 0, sizeof(*publisher));
+    publisher->opts = opts;
+    publisher->published = published;
+    publisher->random.state = opts->seed * UINT64_C(1000003) + index + 1;
+    publisher->first = index;
     /* the first event goes to the first channel */
-    poster->channel = plan->channels;
-    poster->fd = -1;
+    publisher->channel = opts->channels;
+    publisher->fd = -1;
 }
 
-void eb_poster_close(eb_poster_t *poster)
+void eb_publisher_close(eb_publisher_t *publisher)
 {
-    if (poster->stage == EB_POSTER_ASKING) {
-        eb_channel_log_give_up(poster->book, poster->channel, poster->number);
+    if (publisher->state == EB_PUBLISHER_POSTING) {
+        eb_published_set_unknown(publisher->published, publisher->channel,
+                                 publisher->number);
     }
-    if (poster->fd >= 0) {
-        close(poster->fd);
+    if (publisher->fd >= 0) {
+        close(publisher->fd);
     }
-    poster->fd = -1;
-    poster->stage = EB_POSTER_AWAY;
-    eb_held_bytes_clear(&poster->out);
-    eb_held_bytes_clear(&poster->in);
+    publisher->fd = -1;
+    publisher->state = EB_PUBLISHER_CLOSED;
+    eb_buf_clear(&publisher->out);
+    eb_buf_clear(&publisher->in);
 }
 
-static void fail(eb_poster_t *poster, uint64_t now_ns)
+static void fail(eb_publisher_t *publisher, uint64_t now_ns)
 {
-    eb_poster_close(poster);
-    poster->due_ns = now_ns + AGAIN_NS;
+    eb_publisher_close(publisher);
+    publisher->due_ns = now_ns + AGAIN_NS;
 }
 
-int eb_poster_tick(eb_poster_t *poster, uint64_t now_ns)
+int eb_publisher_tick(eb_publisher_t *publisher, uint64_t now_ns)
 {
-    const eb_addrs_t *servers = &poster->plan->servers;
+    const eb_net_addrs_t *servers = &publisher->opts->servers;
 
-    if (poster->stage == EB_POSTER_FREE || now_ns < poster->due_ns) {
+    if (publisher->state == EB_PUBLISHER_IDLE || now_ns < publisher->due_ns) {
         return 0;
     }
-    if (poster->stage != EB_POSTER_AWAY) {
-        fail(poster, now_ns);
+    if (publisher->state != EB_PUBLISHER_CLOSED) {
+        fail(publisher, now_ns);
         return 0;
     }
-    poster->fd =
-        eb_net_connect(&servers->addr[poster->first % servers->count], 0);
-    poster->due_ns = now_ns + poster->plan->timeout_ns;
-    if (poster->fd < 0) {
-        poster->due_ns = now_ns + AGAIN_NS;
+    publisher->fd =
+        eb_net_connect(&servers->addr[publisher->first % servers->count], 0);
+    publisher->due_ns = now_ns + publisher->opts->timeout_ns;
+    if (publisher->fd < 0) {
+        publisher->due_ns = now_ns + AGAIN_NS;
         return 0;
     }
-    poster->stage = EB_POSTER_CONNECTING;
+    publisher->state = EB_PUBLISHER_CONNECTING;
     return 1;
 }
 
 /* Each doubling is as frequent as any other. */
-static uint32_t draw_size(eb_poster_t *poster)
+static uint32_t draw_size(eb_publisher_t *publisher)
 {
-    uint32_t max = poster->plan->max_size;
-    uint32_t low = poster->plan->min_size;
+    uint32_t max = publisher->opts->max_size;
+    uint32_t low = publisher->opts->min_size;
     uint32_t octaves = 1;
     uint32_t high;
 
     while (low << octaves <= max) {
         octaves++;
     }
-    low <<= eb_random_throw(&poster->dice, octaves);
+    low <<= eb_random_throw(&publisher->random, octaves);
     high = low * 2 - 1 < max ? low * 2 - 1 : max;
-    return low + eb_random_throw(&poster->dice, high - low + 1);
+    return low + eb_random_throw(&publisher->random, high - low + 1);
 }
 
-static void write_out(eb_poster_t *poster, uint64_t now_ns)
+static void write_out(eb_publisher_t *publisher, uint64_t now_ns)
 {
     ssize_t len;
 
-    if (poster->out.len == 0) {
+    if (publisher->out.len == 0) {
         return;
     }
-    len = send(poster->fd, poster->out.bytes, poster->out.len,
+    len = send(publisher->fd, publisher->out.bytes, publisher->out.len,
                MSG_DONTWAIT | MSG_NOSIGNAL);
     if (len >= 0) {
-        eb_held_bytes_drop(&poster->out, (size_t)len);
+        eb_buf_drop(&publisher->out, (size_t)len);
     }
     else if (errno != EAGAIN && errno != EINTR) {
-        fail(poster, now_ns);
+        fail(publisher, now_ns);
     }
 }
 
-void eb_poster_post(eb_poster_t *poster, uint64_t now_ns)
+void eb_publisher_post(eb_publisher_t *publisher, uint64_t now_ns)
 {
     char data[EB_CHECKSUM_MAX];
     char name[MAX_NAME];
@@ -119,29 +121,29 @@ void eb_poster_post(eb_poster_t *poster, uint64_t now_ns)
     eb_checksum_t proof;
     int len;
 
-    poster->channel += poster->plan->publishers;
-    if (poster->channel >= poster->plan->channels) {
-        poster->channel = poster->first;
+    publisher->channel += publisher->opts->publishers;
+    if (publisher->channel >= publisher->opts->channels) {
+        publisher->channel = publisher->first;
     }
-    proof.channel = poster->channel;
-    proof.size = draw_size(poster);
-    proof.number =
-        eb_channel_log_offer(poster->book, proof.channel, proof.size, now_ns);
-    poster->number = proof.number;
+    proof.channel = publisher->channel;
+    proof.size = draw_size(publisher);
+    proof.number = eb_published_add(publisher->published, proof.channel,
+                                    proof.size, now_ns);
+    publisher->number = proof.number;
     eb_checksum_write(data, &proof);
-    eb_options_expand(name, sizeof(name), poster->plan->channel, proof.channel);
+    eb_http_expand(name, sizeof(name), publisher->opts->channel, proof.channel);
     len = snprintf(head, sizeof(head),
                    "POST %.255s?channel=%s HTTP/1.1\r\nHost: localhost\r\n"
                    "Content-Type: text/plain\r\nContent-Length: %u\r\n\r\n",
-                   poster->plan->publish, name, (unsigned int)proof.size);
-    poster->stage = EB_POSTER_ASKING;
-    poster->due_ns = now_ns + poster->plan->timeout_ns;
-    if (eb_held_bytes_add(&poster->out, head, (size_t)len, MAX_OUT) != 0 ||
-        eb_held_bytes_add(&poster->out, data, proof.size, MAX_OUT) != 0) {
-        fail(poster, now_ns);
+                   publisher->opts->publish, name, (unsigned int)proof.size);
+    publisher->state = EB_PUBLISHER_POSTING;
+    publisher->due_ns = now_ns + publisher->opts->timeout_ns;
+    if (eb_buf_add(&publisher->out, head, (size_t)len, MAX_OUT) != 0 ||
+        eb_buf_add(&publisher->out, data, proof.size, MAX_OUT) != 0) {
+        fail(publisher, now_ns);
         return;
     }
-    write_out(poster, now_ns);
+    write_out(publisher, now_ns);
 }
 
 /* The id in {"published":1,"id":"…"}; -1: there is none. */
@@ -167,10 +169,10 @@ static int find_id(eb_id_t *id, const char *body, size_t len)
 }
 
 /* Returns 1: an answer was read; 0: not whole; -1: not what we want. */
-static int read_answer(eb_poster_t *poster, int *closes)
+static int read_response(eb_publisher_t *publisher, int *closes)
 {
-    eb_held_bytes_t *in = &poster->in;
-    eb_answer_t answer;
+    eb_buf_t *in = &publisher->in;
+    eb_http_response_t response;
     eb_id_t id;
     size_t head_len;
     char *bytes;
@@ -183,14 +185,14 @@ static int read_answer(eb_poster_t *poster, int *closes)
     if (head_len == 0) {
         return 0;
     }
-    if (eb_http_head_read(&answer, in->bytes, head_len) != 0 ||
-        answer.status != 200) {
+    if (eb_http_head_read(&response, in->bytes, head_len) != 0 ||
+        response.status != 200) {
         return -1;
     }
     bytes = in->bytes + head_len;
     len = in->len - head_len;
     for (;;) {
-        run = eb_body_next(&answer.body, &bytes, &len, &piece);
+        run = eb_http_body_next(&response.body, &bytes, &len, &piece);
         if (run <= 0) {
             break;
         }
@@ -198,70 +200,72 @@ static int read_answer(eb_poster_t *poster, int *closes)
             found = find_id(&id, piece, (size_t)run);
         }
     }
-    if (run < 0 || answer.body.state == EB_BODY_TO_EOF) {
+    if (run < 0 || response.body.state == EB_HTTP_BODY_TO_EOF) {
         return -1;
     }
-    if (answer.body.state != EB_BODY_DONE) {
+    if (response.body.state != EB_HTTP_BODY_DONE) {
         return 0;
     }
     if (found != 0) {
         return -1;
     }
-    *closes = answer.closes;
-    eb_channel_log_ack(poster->book, poster->channel, poster->number, &id);
+    *closes = response.closes;
+    eb_published_ack(publisher->published, publisher->channel,
+                     publisher->number, &id);
     return 1;
 }
 
 /* Returns 1: there may be more, the end of the connection perhaps. */
-static int receive(eb_poster_t *poster, uint64_t now_ns)
+static int receive(eb_publisher_t *publisher, uint64_t now_ns)
 {
     char bytes[16384];
     ssize_t len;
     int closes = 0;
     int rc;
 
-    len = recv(poster->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+    len = recv(publisher->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
     if (len < 0 && (errno == EAGAIN || errno == EINTR)) {
         return 0;
     }
-    if (len <= 0 || poster->stage != EB_POSTER_ASKING ||
-        eb_held_bytes_add(&poster->in, bytes, (size_t)len, MAX_ANSWER) != 0) {
-        fail(poster, now_ns);
+    if (len <= 0 || publisher->state != EB_PUBLISHER_POSTING ||
+        eb_buf_add(&publisher->in, bytes, (size_t)len, MAX_ANSWER) != 0) {
+        fail(publisher, now_ns);
         return 0;
     }
-    rc = read_answer(poster, &closes);
+    rc = read_response(publisher, &closes);
     if (rc < 0) {
-        fail(poster, now_ns);
+        fail(publisher, now_ns);
     }
     else if (rc > 0) {
-        eb_held_bytes_clear(&poster->in);
-        poster->stage = EB_POSTER_FREE;
+        eb_buf_clear(&publisher->in);
+        publisher->state = EB_PUBLISHER_IDLE;
         if (closes) {
-            eb_poster_close(poster);
-            poster->due_ns = now_ns;
+            eb_publisher_close(publisher);
+            publisher->due_ns = now_ns;
         }
     }
-    return poster->stage != EB_POSTER_AWAY;
+    return publisher->state != EB_PUBLISHER_CLOSED;
 }
 
-void eb_poster_ready(eb_poster_t *poster, uint64_t now_ns)
+void eb_publisher_ready(eb_publisher_t *publisher, uint64_t now_ns)
 {
     socklen_t size = sizeof(int);
     int error = 0;
 
-    if (poster->stage == EB_POSTER_AWAY) {
+    if (publisher->state == EB_PUBLISHER_CLOSED) {
         return;
     }
-    if (poster->stage == EB_POSTER_CONNECTING) {
-        getsockopt(poster->fd, SOL_SOCKET, SO_ERROR, &error, &size);
+    if (publisher->state == EB_PUBLISHER_CONNECTING) {
+        getsockopt(publisher->fd, SOL_SOCKET, SO_ERROR, &error, &size);
         if (error != 0) {
-            fail(poster, now_ns);
+            fail(publisher, now_ns);
             return;
         }
-        poster->stage = EB_POSTER_FREE;
+        publisher->state = EB_PUBLISHER_IDLE;
     }
-    write_out(poster, now_ns);
-    while (poster->stage != EB_POSTER_AWAY && receive(poster, now_ns)) {
+    write_out(publisher, now_ns);
+    while (publisher->state != EB_PUBLISHER_CLOSED &&
+           receive(publisher, now_ns)) {
         continue;
     }
 }

@@ -12,12 +12,12 @@ typedef struct {
 } eb_random_t;
 
 /** 0 … sides - 1; xorshift64*. */
-static inline uint32_t eb_random_throw(eb_random_t *dice, uint32_t sides)
+static inline uint32_t eb_random_throw(eb_random_t *random, uint32_t sides)
 {
-    dice->state ^= dice->state >> 12;
-    dice->state ^= dice->state << 25;
-    dice->state ^= dice->state >> 27;
-    return (uint32_t)((dice->state * UINT64_C(2685821657736338717) >> 32) %
+    random->state ^= random->state >> 12;
+    random->state ^= random->state << 25;
+    random->state ^= random->state >> 27;
+    return (uint32_t)((random->state * UINT64_C(2685821657736338717) >> 32) %
                       sides);
 }
 

@@ -26,7 +26,7 @@ static int complain(const char *what)
 }
 
 /* As few as hold all clients, or as many as were asked for. */
-static uint32_t needed(const eb_options_t *opts)
+static uint32_t needed(const eb_load_options_t *opts)
 {
     size_t limit = eb_net_raise_limit();
     size_t each = limit > 2 * SPARE_FDS ? limit - SPARE_FDS : SPARE_FDS;
@@ -35,16 +35,16 @@ static uint32_t needed(const eb_options_t *opts)
     return count > opts->procs ? (uint32_t)count : opts->procs;
 }
 
-static void be_reader(eb_readers_t *team, const eb_options_t *opts, uint32_t me,
-                      int stop_fd)
+static void run_reader(eb_readers_t *readers, const eb_load_options_t *opts,
+                       uint32_t me, int stop_fd)
 {
     uint64_t clients = opts->clients;
-    uint32_t first = (uint32_t)(clients * me / team->count);
-    uint32_t behind = (uint32_t)(clients * (me + 1) / team->count);
-    uint32_t connecting = opts->connecting / team->count;
+    uint32_t first = (uint32_t)(clients * me / readers->count);
+    uint32_t behind = (uint32_t)(clients * (me + 1) / readers->count);
+    uint32_t connecting = opts->connecting / readers->count;
     int rc;
 
-    rc = eb_subscribers_run(opts, &team->tallies[me], first, behind - first,
+    rc = eb_subscribers_run(opts, &readers->counts[me], first, behind - first,
                             connecting > 0 ? connecting : 1, stop_fd);
     if (rc != 0) {
         complain("a reading process cannot start");
@@ -52,36 +52,36 @@ static void be_reader(eb_readers_t *team, const eb_options_t *opts, uint32_t me,
     _exit(rc == 0 ? 0 : 1);
 }
 
-int eb_readers_start(eb_readers_t *team, const eb_options_t *opts)
+int eb_readers_start(eb_readers_t *readers, const eb_load_options_t *opts)
 {
     uint32_t count = needed(opts);
     int ends[2];
     uint32_t i;
 
-    memset(team, 0, sizeof(*team));
-    team->stop_fd = -1;
+    memset(readers, 0, sizeof(*readers));
+    readers->stop_fd = -1;
     if (count > EB_READERS_MAX) {
         fprintf(stderr, "load: %u clients need %u processes, %d at most\n",
                 (unsigned int)opts->clients, (unsigned int)count,
                 EB_READERS_MAX);
         return -1;
     }
-    team->tallies =
-        mmap(NULL, count * sizeof(*team->tallies), PROT_READ | PROT_WRITE,
+    readers->counts =
+        mmap(NULL, count * sizeof(*readers->counts), PROT_READ | PROT_WRITE,
              MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (team->tallies == MAP_FAILED || pipe(ends) != 0) {
+    if (readers->counts == MAP_FAILED || pipe(ends) != 0) {
         return complain("shared memory or pipe");
     }
-    team->stop_fd = ends[1];
-    team->count = count;
+    readers->stop_fd = ends[1];
+    readers->count = count;
     for (i = 0; i < count; i++) {
-        team->pids[i] = fork();
-        if (team->pids[i] == 0) {
+        readers->pids[i] = fork();
+        if (readers->pids[i] == 0) {
             close(ends[1]);
-            be_reader(team, opts, i, ends[0]);
+            run_reader(readers, opts, i, ends[0]);
         }
-        if (team->pids[i] < 0) {
-            team->count = i;
+        if (readers->pids[i] < 0) {
+            readers->count = i;
             close(ends[0]);
             return complain("fork");
         }
@@ -90,15 +90,15 @@ int eb_readers_start(eb_readers_t *team, const eb_options_t *opts)
     return 0;
 }
 
-uint64_t eb_readers_sum(const eb_readers_t *team, eb_counter_t which)
+uint64_t eb_readers_sum(const eb_readers_t *readers, eb_counts_kind_t which)
 {
     uint64_t sum = 0;
     uint64_t value;
     uint32_t i;
 
-    for (i = 0; i < team->count; i++) {
-        value = eb_counts_get(&team->tallies[i], which);
-        if (which != EB_LAST_NS) {
+    for (i = 0; i < readers->count; i++) {
+        value = eb_counts_get(&readers->counts[i], which);
+        if (which != EB_COUNTS_LAST_NS) {
             sum += value;
         }
         else if (value > sum) {
@@ -127,18 +127,18 @@ static int wait_for(pid_t pid, uint64_t deadline_ns)
     }
 }
 
-int eb_readers_stop(eb_readers_t *team)
+int eb_readers_stop(eb_readers_t *readers)
 {
     uint64_t deadline_ns = eb_clock_ns() + STOP_NS;
     uint32_t i;
     int rc = 0;
 
-    if (team->stop_fd >= 0) {
-        close(team->stop_fd);
-        team->stop_fd = -1;
+    if (readers->stop_fd >= 0) {
+        close(readers->stop_fd);
+        readers->stop_fd = -1;
     }
-    for (i = 0; i < team->count; i++) {
-        if (wait_for(team->pids[i], deadline_ns) != 0) {
+    for (i = 0; i < readers->count; i++) {
+        if (wait_for(readers->pids[i], deadline_ns) != 0) {
             rc = -1;
         }
     }

@@ -15,7 +15,7 @@
 #define EB_READERS_MAX 64
 
 typedef struct {
-    eb_counts_t *tallies; /* shared, one for each process */
+    eb_counts_t *counts; /* shared, one for each process */
     pid_t pids[EB_READERS_MAX];
     uint32_t count;
     int stop_fd; /* the pipe's end that, closed, ends them */
@@ -26,16 +26,16 @@ typedef struct {
  *
  * @return 0, or -1 (said on stderr); eb_readers_stop() either way
  */
-int eb_readers_start(eb_readers_t *team, const eb_options_t *opts);
+int eb_readers_start(eb_readers_t *readers, const eb_load_options_t *opts);
 
-/** A counter's sum over all processes; of EB_LAST_NS: the latest. */
-uint64_t eb_readers_sum(const eb_readers_t *team, eb_counter_t which);
+/** A counter's sum over all processes; of EB_COUNTS_LAST_NS: the latest. */
+uint64_t eb_readers_sum(const eb_readers_t *readers, eb_counts_kind_t which);
 
 /**
  * End the processes, in ten seconds at most. The tallies stay.
  *
  * @return 0, or -1: one of them had not ended as it should
  */
-int eb_readers_stop(eb_readers_t *team);
+int eb_readers_stop(eb_readers_t *readers);
 
 #endif

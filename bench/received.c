@@ -12,61 +12,63 @@
 
 #define FIRST_ROOM 32
 
-void eb_received_init(eb_received_t *witness, uint32_t who, uint32_t first,
+void eb_received_init(eb_received_t *received, uint32_t client, uint32_t first,
                       uint32_t width)
 {
-    memset(witness, 0, sizeof(*witness));
-    witness->who = who;
-    witness->first = first;
-    witness->width = width;
+    memset(received, 0, sizeof(*received));
+    received->client = client;
+    received->first = first;
+    received->width = width;
 }
 
-static void forget(eb_received_t *witness)
+static void forget(eb_received_t *received)
 {
     uint32_t i;
 
-    for (i = 0; i < witness->width; i++) {
-        free(witness->seen[i]);
+    for (i = 0; i < received->width; i++) {
+        free(received->seen[i]);
     }
-    free(witness->excuses);
-    eb_received_init(witness, witness->who, witness->first, witness->width);
+    free(received->gaps);
+    eb_received_init(received, received->client, received->first,
+                     received->width);
 }
 
-void eb_received_open(eb_received_t *witness, const eb_id_t *id,
+void eb_received_open(eb_received_t *received, const eb_id_t *id,
                       uint64_t now_ns)
 {
-    if (witness->open_ns == 0) {
-        witness->open_ns = now_ns;
-        witness->base = *id;
-        witness->at = *id;
+    if (received->open_ns == 0) {
+        received->open_ns = now_ns;
+        received->base = *id;
+        received->at = *id;
     }
 }
 
 /* Which of its channels; -1: none. */
-static int place_of(const eb_received_t *witness, const eb_channel_log_t *book,
-                    uint32_t channel)
+static int index_of(const eb_received_t *received,
+                    const eb_published_t *published, uint32_t channel)
 {
-    uint32_t place =
-        (channel + book->channels - witness->first) % book->channels;
+    uint32_t index =
+        (channel + published->channels - received->first) % published->channels;
 
-    return place < witness->width ? (int)place : -1;
+    return index < received->width ? (int)index : -1;
 }
 
-static const eb_page_t *page_at(const eb_received_t *witness,
-                                const eb_channel_log_t *book, uint32_t place)
+static const eb_published_channel_t *chan_at(const eb_received_t *received,
+                                             const eb_published_t *published,
+                                             uint32_t index)
 {
-    return &book->pages[(witness->first + place) % book->channels];
+    return &published->chans[(received->first + index) % published->channels];
 }
 
-static int has(const eb_received_t *witness, uint32_t place, uint32_t number)
+static int has(const eb_received_t *received, uint32_t index, uint32_t number)
 {
-    return number / 8 < witness->room[place] &&
-           (witness->seen[place][number / 8] >> number % 8 & 1) != 0;
+    return number / 8 < received->room[index] &&
+           (received->seen[index][number / 8] >> number % 8 & 1) != 0;
 }
 
-static void mark(eb_received_t *witness, uint32_t place, uint32_t number)
+static void mark(eb_received_t *received, uint32_t index, uint32_t number)
 {
-    uint32_t room = witness->room[place];
+    uint32_t room = received->room[index];
     unsigned char *grown;
 
     if (number / 8 >= room) {
@@ -74,170 +76,178 @@ static void mark(eb_received_t *witness, uint32_t place, uint32_t number)
         while (number / 8 >= room) {
             room *= 2;
         }
-        grown = realloc(witness->seen[place], room);
+        grown = realloc(received->seen[index], room);
         if (grown == NULL) {
             abort(); /* no verdict without it */
         }
-        memset(grown + witness->room[place], 0, room - witness->room[place]);
-        witness->seen[place] = grown;
-        witness->room[place] = room;
+        memset(grown + received->room[index], 0, room - received->room[index]);
+        received->seen[index] = grown;
+        received->room[index] = room;
     }
-    witness->seen[place][number / 8] |= (unsigned char)(1 << number % 8);
+    received->seen[index][number / 8] |= (unsigned char)(1 << number % 8);
 }
 
-eb_seen_t eb_received_event(eb_received_t *witness, eb_channel_log_t *book,
-                            const eb_checksum_t *proof, const eb_id_t *id,
-                            const eb_entry_t **entry)
+eb_received_verdict_t eb_received_event(eb_received_t *received,
+                                        eb_published_t *published,
+                                        const eb_checksum_t *proof,
+                                        const eb_id_t *id,
+                                        const eb_published_entry_t **entry)
 {
-    int place = place_of(witness, book, proof->channel);
+    int index = index_of(received, published, proof->channel);
 
-    *entry = place >= 0 ? eb_channel_log_find(book, proof, id) : NULL;
+    *entry = index >= 0 ? eb_published_find(published, proof, id) : NULL;
     if (*entry == NULL) {
-        return EB_SEEN_NEVER;
+        return EB_RECEIVED_UNKNOWN;
     }
-    if (has(witness, (uint32_t)place, proof->number)) {
-        return EB_SEEN_BEFORE;
+    if (has(received, (uint32_t)index, proof->number)) {
+        return EB_RECEIVED_AGAIN;
     }
-    mark(witness, (uint32_t)place, proof->number);
-    if (eb_id_compare(id, &witness->at) <= 0) {
-        return EB_SEEN_BEHIND;
+    mark(received, (uint32_t)index, proof->number);
+    if (eb_id_compare(id, &received->at) <= 0) {
+        return EB_RECEIVED_LATE;
     }
-    witness->at = *id;
-    return EB_SEEN_NEW;
+    received->at = *id;
+    return EB_RECEIVED_NEW;
 }
 
-void eb_received_reset(eb_received_t *witness, const eb_id_t *id,
+void eb_received_reset(eb_received_t *received, const eb_id_t *id,
                        uint32_t named)
 {
-    eb_excuse_t *grown;
+    eb_received_gap_t *grown;
 
-    grown = realloc(witness->excuses, (witness->nexcuses + 1) * sizeof(*grown));
+    grown = realloc(received->gaps, (received->ngaps + 1) * sizeof(*grown));
     if (grown == NULL) {
         abort();
     }
-    witness->excuses = grown;
-    grown += witness->nexcuses++;
-    grown->from = witness->at;
+    received->gaps = grown;
+    grown += received->ngaps++;
+    grown->from = received->at;
     grown->to = *id;
     grown->named = named;
     grown->used = 0;
-    if (eb_id_compare(id, &witness->at) > 0) {
-        witness->at = *id;
+    if (eb_id_compare(id, &received->at) > 0) {
+        received->at = *id;
     }
 }
 
-static int lies_in(const eb_excuse_t *excuse, uint32_t place, const eb_id_t *id)
+static int is_in_gap(const eb_received_gap_t *gap, uint32_t index,
+                     const eb_id_t *id)
 {
-    return (excuse->named >> place & 1) != 0 &&
-           eb_id_compare(id, &excuse->from) > 0 &&
-           eb_id_compare(id, &excuse->to) <= 0;
+    return (gap->named >> index & 1) != 0 &&
+           eb_id_compare(id, &gap->from) > 0 &&
+           eb_id_compare(id, &gap->to) <= 0;
 }
 
-static eb_excuse_t *excuse_of(const eb_received_t *witness, uint32_t place,
-                              const eb_id_t *id)
+static eb_received_gap_t *gap_of(const eb_received_t *received, uint32_t index,
+                                 const eb_id_t *id)
 {
     uint32_t i;
 
-    for (i = 0; i < witness->nexcuses; i++) {
-        if (lies_in(&witness->excuses[i], place, id)) {
-            return &witness->excuses[i];
+    for (i = 0; i < received->ngaps; i++) {
+        if (is_in_gap(&received->gaps[i], index, id)) {
+            return &received->gaps[i];
         }
     }
     return NULL;
 }
 
 /* Was it owed to this client at all? */
-static int is_due(const eb_received_t *witness, const eb_entry_t *entry)
+static int is_due(const eb_received_t *received,
+                  const eb_published_entry_t *entry)
 {
-    return entry->fate == EB_ACKED && witness->open_ns != 0 &&
-           (eb_id_compare(&entry->id, &witness->base) > 0 ||
-            entry->offered_ns > witness->open_ns);
+    return entry->state == EB_PUBLISHED_ACKED && received->open_ns != 0 &&
+           (eb_id_compare(&entry->id, &received->base) > 0 ||
+            entry->posted_ns > received->open_ns);
 }
 
-int eb_received_is_complete(const eb_received_t *witness,
-                            const eb_channel_log_t *book)
+int eb_received_is_complete(const eb_received_t *received,
+                            const eb_published_t *published)
 {
-    const eb_page_t *page;
-    const eb_entry_t *entry;
+    const eb_published_channel_t *chan;
+    const eb_published_entry_t *entry;
     uint32_t i;
 
-    for (i = 0; i < witness->width; i++) {
-        page = page_at(witness, book, i);
-        if (page->last_acked == 0) {
+    for (i = 0; i < received->width; i++) {
+        chan = chan_at(received, published, i);
+        if (chan->last_acked == 0) {
             continue;
         }
-        entry = &page->entries[page->last_acked - 1];
-        if (witness->open_ns == 0 ||
-            (is_due(witness, entry) && !has(witness, i, page->last_acked - 1) &&
-             excuse_of(witness, i, &entry->id) == NULL)) {
+        entry = &chan->entries[chan->last_acked - 1];
+        if (received->open_ns == 0 ||
+            (is_due(received, entry) &&
+             !has(received, i, chan->last_acked - 1) &&
+             gap_of(received, i, &entry->id) == NULL)) {
             return 0;
         }
     }
     return 1;
 }
 
-static void judge_channel(const eb_received_t *witness, const eb_page_t *page,
-                          uint32_t place, int has_left)
+static void check_channel(const eb_received_t *received,
+                          const eb_published_channel_t *chan, uint32_t index,
+                          int has_left)
 {
-    const eb_entry_t *entry;
-    eb_excuse_t *excuse;
+    const eb_published_entry_t *entry;
+    eb_received_gap_t *gap;
     uint32_t run = 0; /* lost since the last event that came */
     uint32_t i;
 
-    for (i = 0; i < page->count; i++) {
-        entry = &page->entries[i];
-        if (has(witness, place, i)) {
+    for (i = 0; i < chan->count; i++) {
+        entry = &chan->entries[i];
+        if (has(received, index, i)) {
             if (run > 0) {
-                eb_errors_count(
-                    EB_GAPS,
+                eb_stats_log(
+                    EB_STATS_SILENT_GAPS,
                     "client %u, channel %u: %u events before %u (%llu-%llu"
                     ") are missing",
-                    witness->who, place + witness->first, run, i,
+                    received->client, index + received->first, run, i,
                     (unsigned long long)entry->id.ms,
                     (unsigned long long)entry->id.n);
             }
             run = 0;
             continue;
         }
-        if (!is_due(witness, entry) ||
-            (has_left && eb_id_compare(&entry->id, &witness->at) > 0)) {
+        if (!is_due(received, entry) ||
+            (has_left && eb_id_compare(&entry->id, &received->at) > 0)) {
             continue;
         }
-        excuse = excuse_of(witness, place, &entry->id);
-        if (excuse != NULL) {
-            excuse->used++;
-            eb_findings[EB_EXCUSED]++;
+        gap = gap_of(received, index, &entry->id);
+        if (gap != NULL) {
+            gap->used++;
+            eb_stats[EB_STATS_REPORTED_MISSING]++;
             continue;
         }
         run++;
-        eb_errors_count(
-            EB_LOST,
+        eb_stats_log(
+            EB_STATS_LOST,
             "client %u, channel %u: event %u (%llu-%llu); it joined at "
             "%llu-%llu and has come to %llu-%llu",
-            witness->who, place + witness->first, i,
+            received->client, index + received->first, i,
             (unsigned long long)entry->id.ms, (unsigned long long)entry->id.n,
-            (unsigned long long)witness->base.ms,
-            (unsigned long long)witness->base.n,
-            (unsigned long long)witness->at.ms,
-            (unsigned long long)witness->at.n);
+            (unsigned long long)received->base.ms,
+            (unsigned long long)received->base.n,
+            (unsigned long long)received->at.ms,
+            (unsigned long long)received->at.n);
     }
 }
 
 /* Could an event of unknown fate be what this reset told of? */
-static int may_excuse(const eb_received_t *witness,
-                      const eb_channel_log_t *book, const eb_excuse_t *excuse)
+static int may_explain(const eb_received_t *received,
+                       const eb_published_t *published,
+                       const eb_received_gap_t *gap)
 {
-    const eb_page_t *page;
-    const eb_entry_t *entry;
-    uint32_t place;
+    const eb_published_channel_t *chan;
+    const eb_published_entry_t *entry;
+    uint32_t index;
     uint32_t i;
 
-    for (place = 0; place < witness->width; place++) {
-        page = page_at(witness, book, place);
-        for (i = 0; i < page->count; i++) {
-            entry = &page->entries[i];
-            if (entry->fate != EB_ACKED && !has(witness, place, i) &&
-                (!entry->has_id || lies_in(excuse, place, &entry->id))) {
+    for (index = 0; index < received->width; index++) {
+        chan = chan_at(received, published, index);
+        for (i = 0; i < chan->count; i++) {
+            entry = &chan->entries[i];
+            if (entry->state != EB_PUBLISHED_ACKED &&
+                !has(received, index, i) &&
+                (!entry->has_id || is_in_gap(gap, index, &entry->id))) {
                 return 1;
             }
         }
@@ -245,37 +255,37 @@ static int may_excuse(const eb_received_t *witness,
     return 0;
 }
 
-static void judge_reset(const eb_received_t *witness,
-                        const eb_channel_log_t *book, const eb_excuse_t *excuse)
+static void check_reset(const eb_received_t *received,
+                        const eb_published_t *published,
+                        const eb_received_gap_t *gap)
 {
-    if (excuse->used > 0) {
-        eb_findings[EB_TOLD]++;
+    if (gap->used > 0) {
+        eb_stats[EB_STATS_REPORTED_GAPS]++;
     }
-    else if (may_excuse(witness, book, excuse)) {
-        eb_findings[EB_UNSURE]++;
+    else if (may_explain(received, published, gap)) {
+        eb_stats[EB_STATS_UNCERTAIN_RESETS]++;
     }
     else {
-        eb_errors_count(
-            EB_NEEDLESS,
+        eb_stats_log(
+            EB_STATS_NEEDLESS_RESETS,
             "client %u: at %llu-%llu, brought to %llu-%llu, nothing was "
             "missed",
-            witness->who, (unsigned long long)excuse->from.ms,
-            (unsigned long long)excuse->from.n,
-            (unsigned long long)excuse->to.ms,
-            (unsigned long long)excuse->to.n);
+            received->client, (unsigned long long)gap->from.ms,
+            (unsigned long long)gap->from.n, (unsigned long long)gap->to.ms,
+            (unsigned long long)gap->to.n);
     }
 }
 
-void eb_received_judge(eb_received_t *witness, const eb_channel_log_t *book,
+void eb_received_check(eb_received_t *received, const eb_published_t *published,
                        int has_left)
 {
     uint32_t i;
 
-    for (i = 0; i < witness->width; i++) {
-        judge_channel(witness, page_at(witness, book, i), i, has_left);
+    for (i = 0; i < received->width; i++) {
+        check_channel(received, chan_at(received, published, i), i, has_left);
     }
-    for (i = 0; i < witness->nexcuses; i++) {
-        judge_reset(witness, book, &witness->excuses[i]);
+    for (i = 0; i < received->ngaps; i++) {
+        check_reset(received, published, &received->gaps[i]);
     }
-    forget(witness);
+    forget(received);
 }

@@ -28,15 +28,15 @@ typedef struct {
     eb_id_t to;     /* R, included */
     uint32_t named; /* bit i: channel first + i */
     uint32_t used;  /* missing events that it excuses */
-} eb_excuse_t;
+} eb_received_gap_t;
 
 typedef struct {
     unsigned char *seen[EB_RECEIVED_CHANNELS]; /* ours; bit by number */
     uint32_t room[EB_RECEIVED_CHANNELS];       /* bytes allocated */
-    eb_excuse_t *excuses;                      /* ours */
-    uint32_t nexcuses;
-    uint32_t who;   /* the client's number, for what is told */
-    uint32_t first; /* its channels: first, first + 1 … modulo all */
+    eb_received_gap_t *gaps;                   /* ours */
+    uint32_t ngaps;
+    uint32_t client; /* the client's number, for what is told */
+    uint32_t first;  /* its channels: first, first + 1 … modulo all */
     uint32_t width;
     eb_id_t base;
     eb_id_t at;       /* the highest position it was brought to */
@@ -44,31 +44,33 @@ typedef struct {
 } eb_received_t;
 
 typedef enum {
-    EB_SEEN_NEW,
-    EB_SEEN_BEHIND, /* new, but a later one came before */
-    EB_SEEN_BEFORE, /* again */
-    EB_SEEN_NEVER   /* nothing like it was published to its channels */
-} eb_seen_t;
+    EB_RECEIVED_NEW,
+    EB_RECEIVED_LATE,   /* new, but a later one came before */
+    EB_RECEIVED_AGAIN,  /* again */
+    EB_RECEIVED_UNKNOWN /* nothing like it was published to its channels */
+} eb_received_verdict_t;
 
-void eb_received_init(eb_received_t *witness, uint32_t who, uint32_t first,
+void eb_received_init(eb_received_t *received, uint32_t client, uint32_t first,
                       uint32_t width);
 
 /** Its first stream-open, at this position; later ones change nothing. */
-void eb_received_open(eb_received_t *witness, const eb_id_t *id,
+void eb_received_open(eb_received_t *received, const eb_id_t *id,
                       uint64_t now_ns);
 
-/** An event. @param entry  what the book says, NULL when it is EB_SEEN_NEVER */
-eb_seen_t eb_received_event(eb_received_t *witness, eb_channel_log_t *book,
-                            const eb_checksum_t *proof, const eb_id_t *id,
-                            const eb_entry_t **entry);
+/** An event. @param entry  set to what was published; NULL: nothing like it */
+eb_received_verdict_t eb_received_event(eb_received_t *received,
+                                        eb_published_t *published,
+                                        const eb_checksum_t *proof,
+                                        const eb_id_t *id,
+                                        const eb_published_entry_t **entry);
 
 /** A stream-reset. @param named  bit i: channel first + i */
-void eb_received_reset(eb_received_t *witness, const eb_id_t *id,
+void eb_received_reset(eb_received_t *received, const eb_id_t *id,
                        uint32_t named);
 
 /** Has it, of each channel, the last acknowledged event, or its excuse? */
-int eb_received_is_complete(const eb_received_t *witness,
-                            const eb_channel_log_t *book);
+int eb_received_is_complete(const eb_received_t *received,
+                            const eb_published_t *published);
 
 /**
  * Count what is missing, and the resets; then forget all.
@@ -76,7 +78,7 @@ int eb_received_is_complete(const eb_received_t *witness,
  * @param has_left  the client went by itself: what lies above its last
  *                  event was not awaited
  */
-void eb_received_judge(eb_received_t *witness, const eb_channel_log_t *book,
+void eb_received_check(eb_received_t *received, const eb_published_t *published,
                        int has_left);
 
 #endif

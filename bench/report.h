@@ -19,7 +19,7 @@ typedef struct {
  * @param memory  NULL: the server's processes are not known
  * @return 1 when each client got each event once and in order, else 0
  */
-int eb_report(const eb_options_t *opts, const eb_readers_t *team,
+int eb_report(const eb_load_options_t *opts, const eb_readers_t *readers,
               const eb_run_t *run, const eb_memory_t *memory);
 
 #endif

@@ -20,8 +20,8 @@
 #define RATE_WINDOW 1000u              /* unanswered at most, at a rate */
 
 typedef struct {
-    const eb_options_t *opts;
-    const eb_readers_t *team;
+    const eb_load_options_t *opts;
+    const eb_readers_t *readers;
     eb_pipeline_t pipeline;
     uint64_t start_ns;
     uint64_t delivered; /* when last looked */
@@ -34,13 +34,13 @@ static int all_delivered(const state_t *state)
 
     return pipeline->answered == pipeline->queued &&
            state->delivered >=
-               eb_options_deliveries(state->opts, pipeline->queued);
+               eb_load_options_deliveries(state->opts, pipeline->queued);
 }
 
 /* Events that may be queued by now, in all, before the window is applied. */
 static uint64_t due_by_now(const state_t *state, uint64_t now_ns)
 {
-    const eb_options_t *opts = state->opts;
+    const eb_load_options_t *opts = state->opts;
     double bursts;
 
     if (opts->lockstep) {
@@ -58,7 +58,7 @@ static uint64_t due_by_now(const state_t *state, uint64_t now_ns)
 /* Whole bursts only: a batch is one request. */
 static uint32_t allowed_by_now(const state_t *state, uint64_t now_ns)
 {
-    const eb_options_t *opts = state->opts;
+    const eb_load_options_t *opts = state->opts;
     uint32_t window = opts->burst;
     uint64_t allowed = due_by_now(state, now_ns);
 
@@ -76,7 +76,7 @@ static uint32_t allowed_by_now(const state_t *state, uint64_t now_ns)
 
 static uint64_t stamp_of(const state_t *state, uint64_t now_ns)
 {
-    const eb_options_t *opts = state->opts;
+    const eb_load_options_t *opts = state->opts;
     uint32_t first = state->pipeline.queued;
 
     if (opts->lockstep || opts->rate <= 0) {
@@ -109,8 +109,8 @@ static int offer_due(state_t *state, uint64_t now_ns)
 /* Waiting for the clock is no reason to give up, waiting for clients is. */
 static int gives_up(state_t *state, uint32_t answered_before, uint64_t now_ns)
 {
-    const eb_options_t *opts = state->opts;
-    uint64_t delivered = eb_readers_sum(state->team, EB_DELIVERED);
+    const eb_load_options_t *opts = state->opts;
+    uint64_t delivered = eb_readers_sum(state->readers, EB_COUNTS_DELIVERED);
 
     if (delivered != state->delivered ||
         state->pipeline.answered != answered_before ||
@@ -147,7 +147,7 @@ static int publish_all(state_t *state, uint64_t deadline_ns)
 }
 
 static void read_cpu(uint64_t *server_us, uint64_t *load_us,
-                     const eb_options_t *opts)
+                     const eb_load_options_t *opts)
 {
     *server_us = 0;
     if (opts->pid != 0) {
@@ -156,8 +156,8 @@ static void read_cpu(uint64_t *server_us, uint64_t *load_us,
     eb_procs_cpu_us(load_us, getpid());
 }
 
-int eb_run(eb_run_t *run, const eb_options_t *opts, const eb_readers_t *team,
-           uint64_t deadline_ns)
+int eb_run(eb_run_t *run, const eb_load_options_t *opts,
+           const eb_readers_t *readers, uint64_t deadline_ns)
 {
     uint64_t server_before;
     uint64_t load_before;
@@ -167,7 +167,7 @@ int eb_run(eb_run_t *run, const eb_options_t *opts, const eb_readers_t *team,
     memset(run, 0, sizeof(*run));
     memset(&state, 0, sizeof(state));
     state.opts = opts;
-    state.team = team;
+    state.readers = readers;
     rc = eb_pipeline_open(&state.pipeline, opts);
     read_cpu(&server_before, &load_before, opts);
     if (rc == 0) {
@@ -177,9 +177,9 @@ int eb_run(eb_run_t *run, const eb_options_t *opts, const eb_readers_t *team,
     run->server_cpu_us -= server_before;
     run->load_cpu_us -= load_before;
     run->first_ns = state.start_ns;
-    run->last_ns = eb_readers_sum(team, EB_LAST_NS);
+    run->last_ns = eb_readers_sum(readers, EB_COUNTS_LAST_NS);
     run->published = state.pipeline.answered;
-    run->expected = eb_options_deliveries(opts, run->published);
+    run->expected = eb_load_options_deliveries(opts, run->published);
     eb_pipeline_close(&state.pipeline);
     eb_clock_sleep(LINGER_NS);
     return rc;

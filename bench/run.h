@@ -25,7 +25,7 @@ typedef struct {
  * @return 0, or -1: publishing failed (said on stderr); run is filled in
  *         either way
  */
-int eb_run(eb_run_t *run, const eb_options_t *opts, const eb_readers_t *team,
-           uint64_t deadline_ns);
+int eb_run(eb_run_t *run, const eb_load_options_t *opts,
+           const eb_readers_t *readers, uint64_t deadline_ns);
 
 #endif

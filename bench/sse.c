@@ -33,7 +33,7 @@ static size_t event_len(const char *bytes, size_t len)
 }
 
 /* Further data lines are moved up to stand behind the first, LF between. */
-static void add_data(eb_event_t *event, char *value, size_t len)
+static void add_data(eb_sse_event_t *event, char *value, size_t len)
 {
     char *end;
 
@@ -48,7 +48,7 @@ static void add_data(eb_event_t *event, char *value, size_t len)
     event->data_len += len + 1;
 }
 
-static void read_line(eb_event_t *event, char *line, size_t len)
+static void read_line(eb_sse_event_t *event, char *line, size_t len)
 {
     size_t name_len;
     char *value;
@@ -79,7 +79,7 @@ static void read_line(eb_event_t *event, char *line, size_t len)
     }
 }
 
-static void read_event(eb_event_t *event, char *bytes, size_t len)
+static void read_event(eb_sse_event_t *event, char *bytes, size_t len)
 {
     char *end = bytes + len;
     char *eol;
@@ -105,10 +105,10 @@ static void read_event(eb_event_t *event, char *bytes, size_t len)
 }
 
 /* Hand out all whole events; returns how many bytes they took. */
-static size_t read_all(char *bytes, size_t len, eb_event_fn_t *on_event,
-                       void *who)
+static size_t read_all(char *bytes, size_t len, eb_sse_event_fn_t *on_event,
+                       void *arg)
 {
-    eb_event_t event;
+    eb_sse_event_t event;
     size_t used = 0;
     size_t one;
 
@@ -118,26 +118,26 @@ static size_t read_all(char *bytes, size_t len, eb_event_fn_t *on_event,
             return used;
         }
         read_event(&event, bytes + used, one);
-        on_event(who, &event);
+        on_event(arg, &event);
         used += one;
     }
 }
 
-int eb_sse_feed(eb_sse_t *sse, char *bytes, size_t len, eb_event_fn_t *on_event,
-                void *who)
+int eb_sse_feed(eb_sse_t *sse, char *bytes, size_t len,
+                eb_sse_event_fn_t *on_event, void *arg)
 {
     size_t used;
 
     if (sse->rest.len == 0) {
-        used = read_all(bytes, len, on_event, who);
-        return used < len ? eb_held_bytes_add(&sse->rest, bytes + used,
-                                              len - used, MAX_EVENT)
-                          : 0;
+        used = read_all(bytes, len, on_event, arg);
+        return used < len
+                   ? eb_buf_add(&sse->rest, bytes + used, len - used, MAX_EVENT)
+                   : 0;
     }
-    if (eb_held_bytes_add(&sse->rest, bytes, len, MAX_EVENT) != 0) {
+    if (eb_buf_add(&sse->rest, bytes, len, MAX_EVENT) != 0) {
         return -1;
     }
-    used = read_all(sse->rest.bytes, sse->rest.len, on_event, who);
-    eb_held_bytes_drop(&sse->rest, used);
+    used = read_all(sse->rest.bytes, sse->rest.len, on_event, arg);
+    eb_buf_drop(&sse->rest, used);
     return 0;
 }

@@ -11,7 +11,7 @@
 
 #include "bench/buf.h"
 
-/* Slices lie in the bytes fed, or in the hold, until the callback returns. */
+/* Slices lie in the bytes fed, or in the buf, until the callback returns. */
 typedef struct {
     const char *type; /* "message" when the stream gave none */
     size_t type_len;
@@ -21,13 +21,13 @@ typedef struct {
     size_t data_len;
     const char *retry; /* NULL: no retry line */
     size_t retry_len;
-} eb_event_t;
+} eb_sse_event_t;
 
-typedef void eb_event_fn_t(void *who, const eb_event_t *event);
+typedef void eb_sse_event_fn_t(void *arg, const eb_sse_event_t *event);
 
-/* Born empty ({0}); cleared with eb_held_bytes_clear(&sse->rest). */
+/* Born empty ({0}); cleared with eb_buf_clear(&sse->rest). */
 typedef struct {
-    eb_held_bytes_t rest; /* an event of which the end has not come yet */
+    eb_buf_t rest; /* an event of which the end has not come yet */
 } eb_sse_t;
 
 /**
@@ -37,7 +37,7 @@ typedef struct {
  * @param on_event  called for each whole event, in order
  * @return 0, or -1: an event is larger than 1 MB, or no memory
  */
-int eb_sse_feed(eb_sse_t *sse, char *bytes, size_t len, eb_event_fn_t *on_event,
-                void *who);
+int eb_sse_feed(eb_sse_t *sse, char *bytes, size_t len,
+                eb_sse_event_fn_t *on_event, void *arg);
 
 #endif

@@ -7,9 +7,9 @@
 
 #define TOLD_AT_MOST 8
 
-uint64_t eb_findings[EB_FINDINGS];
+uint64_t eb_stats[EB_STATS_KINDS];
 
-static const char *const NAMES[EB_FINDINGS] = {
+static const char *const NAMES[EB_STATS_KINDS] = {
     "lost",         "untold_gaps", "doubled",     "reordered",
     "torn",         "forged",      "misnumbered", "needless_resets",
     "wrong_resets", "denied",      "cut",         "cut_slow",
@@ -19,12 +19,12 @@ static const char *const NAMES[EB_FINDINGS] = {
     "acknowledged", "unknown",
 };
 
-void eb_errors_count(eb_error_t what, const char *format, ...)
+void eb_stats_log(eb_stats_kind_t what, const char *format, ...)
 {
     va_list args;
 
-    eb_findings[what]++;
-    if (eb_findings[what] > TOLD_AT_MOST) {
+    eb_stats[what]++;
+    if (eb_stats[what] > TOLD_AT_MOST) {
         return;
     }
     fprintf(stderr, "verify: %s: ", NAMES[what]);
@@ -34,23 +34,23 @@ void eb_errors_count(eb_error_t what, const char *format, ...)
     fputc('\n', stderr);
 }
 
-void eb_errors_print(int is_sound)
+void eb_stats_print(int is_sound)
 {
     int i;
 
     printf("verify result=%s", is_sound ? "sound" : "faulty");
-    for (i = 0; i < EB_FINDINGS; i++) {
-        printf(" %s=%llu", NAMES[i], (unsigned long long)eb_findings[i]);
+    for (i = 0; i < EB_STATS_KINDS; i++) {
+        printf(" %s=%llu", NAMES[i], (unsigned long long)eb_stats[i]);
     }
 }
 
-uint64_t eb_errors_faults(void)
+uint64_t eb_stats_faults(void)
 {
     uint64_t sum = 0;
     int i;
 
-    for (i = EB_LOST; i <= EB_DENIED; i++) {
-        sum += eb_findings[i];
+    for (i = EB_STATS_LOST; i <= EB_STATS_REFUSED; i++) {
+        sum += eb_stats[i];
     }
     return sum;
 }

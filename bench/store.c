@@ -8,20 +8,20 @@
 
 #include "bench/clock.h"
 
-static eb_indexed_t *deeds;
+static eb_store_event_t *events;
 static size_t count;
 static size_t room;
 
-eb_id_t eb_id_index_present(void)
+eb_id_t eb_store_last_id(void)
 {
     static const eb_id_t FIRST = {1, 0};
 
-    return count != 0 ? deeds[count - 1].id : FIRST;
+    return count != 0 ? events[count - 1].id : FIRST;
 }
 
 static eb_id_t next_id(void)
 {
-    eb_id_t id = eb_id_index_present();
+    eb_id_t id = eb_store_last_id();
     uint64_t ms = eb_clock_ns() / EB_NS_PER_MS;
 
     if (ms > id.ms) {
@@ -34,33 +34,33 @@ static eb_id_t next_id(void)
     return id;
 }
 
-const eb_indexed_t *eb_id_index_add(const char *channel, const char *data,
-                                    size_t len, int is_hidden)
+const eb_store_event_t *eb_store_add(const char *channel, const char *data,
+                                     size_t len, int is_hidden)
 {
-    eb_indexed_t *grown;
-    eb_indexed_t *deed;
+    eb_store_event_t *grown;
+    eb_store_event_t *event;
 
     if (count == room) {
-        grown = realloc(deeds, (room * 2 + 256) * sizeof(*deeds));
+        grown = realloc(events, (room * 2 + 256) * sizeof(*events));
         if (grown == NULL) {
             return NULL;
         }
-        deeds = grown;
+        events = grown;
         room = room * 2 + 256;
     }
-    deed = &deeds[count];
-    memset(deed, 0, sizeof(*deed));
-    deed->data = malloc(len + 1);
-    if (deed->data == NULL) {
+    event = &events[count];
+    memset(event, 0, sizeof(*event));
+    event->data = malloc(len + 1);
+    if (event->data == NULL) {
         return NULL;
     }
-    deed->id = next_id();
-    snprintf(deed->channel, sizeof(deed->channel), "%s", channel);
-    memcpy(deed->data, data, len);
-    deed->len = len;
-    deed->is_hidden = is_hidden;
+    event->id = next_id();
+    snprintf(event->channel, sizeof(event->channel), "%s", channel);
+    memcpy(event->data, data, len);
+    event->len = len;
+    event->is_hidden = is_hidden;
     count++;
-    return deed;
+    return event;
 }
 
 /* How many events are not above id. */
@@ -72,7 +72,7 @@ static size_t rank(const eb_id_t *id)
 
     while (low < high) {
         middle = low + (high - low) / 2;
-        if (eb_id_compare(&deeds[middle].id, id) <= 0) {
+        if (eb_id_compare(&events[middle].id, id) <= 0) {
             low = middle + 1;
         }
         else {
@@ -82,16 +82,16 @@ static size_t rank(const eb_id_t *id)
     return low;
 }
 
-const eb_indexed_t *eb_id_index_after(const eb_id_t *id)
+const eb_store_event_t *eb_store_after(const eb_id_t *id)
 {
     size_t at = rank(id);
 
-    return at < count ? &deeds[at] : NULL;
+    return at < count ? &events[at] : NULL;
 }
 
-const eb_indexed_t *eb_id_index_at(const eb_id_t *id)
+const eb_store_event_t *eb_store_at(const eb_id_t *id)
 {
     size_t at = rank(id);
 
-    return at > 0 ? &deeds[at - 1] : NULL;
+    return at > 0 ? &events[at - 1] : NULL;
 }

@@ -11,27 +11,27 @@
 
 #include "bench/id.h"
 
-#define EB_ID_INDEX_NAME 128
+#define EB_STORE_NAME_SIZE 128
 
 typedef struct {
     eb_id_t id;
-    char channel[EB_ID_INDEX_NAME];
+    char channel[EB_STORE_NAME_SIZE];
     char *data; /* ours */
     size_t len;
     int is_hidden; /* nobody gets it */
-} eb_indexed_t;
+} eb_store_event_t;
 
 /** The id that the last event has, or one before all of them. */
-eb_id_t eb_id_index_present(void);
+eb_id_t eb_store_last_id(void);
 
 /** Append an event; its id is above all others. @return it, or NULL */
-const eb_indexed_t *eb_id_index_add(const char *channel, const char *data,
-                                    size_t len, int is_hidden);
+const eb_store_event_t *eb_store_add(const char *channel, const char *data,
+                                     size_t len, int is_hidden);
 
 /** The first event above id, NULL: there is none. */
-const eb_indexed_t *eb_id_index_after(const eb_id_t *id);
+const eb_store_event_t *eb_store_after(const eb_id_t *id);
 
 /** The last one that is not above id, NULL: there is none. */
-const eb_indexed_t *eb_id_index_at(const eb_id_t *id);
+const eb_store_event_t *eb_store_at(const eb_id_t *id);
 
 #endif

@@ -24,7 +24,7 @@
 #define MAX_READY 512
 
 typedef struct {
-    eb_reading_t reading;
+    eb_client_shared_t shared;
     eb_client_t *clients;
     uint32_t first; /* number of clients[0] among all */
     uint32_t count;
@@ -32,76 +32,76 @@ typedef struct {
     uint32_t under_way;  /* started, and neither live nor gone */
     uint32_t connecting; /* ceiling of under_way */
     int epoll_fd;
-} crowd_t;
+} reader_t;
 
 static int is_under_way(const eb_client_t *client)
 {
-    return client->stage == EB_CLIENT_CONNECTING ||
-           client->stage == EB_CLIENT_HEAD ||
-           client->stage == EB_CLIENT_WAITING;
+    return client->state == EB_CLIENT_CONNECTING ||
+           client->state == EB_CLIENT_HEAD ||
+           client->state == EB_CLIENT_WAITING;
 }
 
-static int watch(crowd_t *crowd, eb_client_t *client, int op, uint32_t what)
+static int watch(reader_t *reader, eb_client_t *client, int op, uint32_t what)
 {
     struct epoll_event event;
 
     memset(&event, 0, sizeof(event));
     event.events = what;
     event.data.ptr = client;
-    return epoll_ctl(crowd->epoll_fd, op, client->fd, &event);
+    return epoll_ctl(reader->epoll_fd, op, client->fd, &event);
 }
 
-static void start_some(crowd_t *crowd)
+static void start_some(reader_t *reader)
 {
     eb_client_t *client;
     uint32_t index;
 
-    while (crowd->started < crowd->count &&
-           crowd->under_way < crowd->connecting) {
-        client = &crowd->clients[crowd->started];
-        index = crowd->first + crowd->started;
-        crowd->started++;
-        if (eb_client_connect(client, &crowd->reading, index) != 0) {
+    while (reader->started < reader->count &&
+           reader->under_way < reader->connecting) {
+        client = &reader->clients[reader->started];
+        index = reader->first + reader->started;
+        reader->started++;
+        if (eb_client_connect(client, &reader->shared, index) != 0) {
             continue;
         }
-        if (watch(crowd, client, EPOLL_CTL_ADD, EPOLLOUT) != 0) {
+        if (watch(reader, client, EPOLL_CTL_ADD, EPOLLOUT) != 0) {
             abort(); /* no memory: no figure would be right */
         }
-        crowd->under_way++;
+        reader->under_way++;
     }
 }
 
-static void serve(crowd_t *crowd, eb_client_t *client)
+static void serve(reader_t *reader, eb_client_t *client)
 {
     int was_under_way = is_under_way(client);
 
-    if (client->stage == EB_CLIENT_CONNECTING) {
-        if (eb_client_ask(client, &crowd->reading) == 0 &&
-            watch(crowd, client, EPOLL_CTL_MOD,
+    if (client->state == EB_CLIENT_CONNECTING) {
+        if (eb_client_ask(client, &reader->shared) == 0 &&
+            watch(reader, client, EPOLL_CTL_MOD,
                   EPOLLIN | EPOLLRDHUP | EPOLLET) != 0) {
             abort();
         }
     }
-    else if (client->stage != EB_CLIENT_GONE) {
-        eb_client_read(client, &crowd->reading);
+    else if (client->state != EB_CLIENT_GONE) {
+        eb_client_read(client, &reader->shared);
     }
     if (was_under_way && !is_under_way(client)) {
-        crowd->under_way--;
+        reader->under_way--;
     }
 }
 
-static void loop(crowd_t *crowd)
+static void loop(reader_t *reader)
 {
     struct epoll_event ready[MAX_READY];
     int count;
     int i;
 
     for (;;) {
-        start_some(crowd);
-        if (crowd->reading.opts->nap_ns != 0) {
-            eb_clock_sleep(crowd->reading.opts->nap_ns);
+        start_some(reader);
+        if (reader->shared.opts->nap_ns != 0) {
+            eb_clock_sleep(reader->shared.opts->nap_ns);
         }
-        count = epoll_wait(crowd->epoll_fd, ready, MAX_READY, -1);
+        count = epoll_wait(reader->epoll_fd, ready, MAX_READY, -1);
         if (count < 0 && errno != EINTR) {
             return;
         }
@@ -109,53 +109,53 @@ static void loop(crowd_t *crowd)
             if (ready[i].data.ptr == NULL) {
                 return; /* stop_fd hung up */
             }
-            serve(crowd, ready[i].data.ptr);
+            serve(reader, ready[i].data.ptr);
         }
     }
 }
 
-static int set_up(crowd_t *crowd, int stop_fd)
+static int set_up(reader_t *reader, int stop_fd)
 {
     struct epoll_event event;
 
-    crowd->reading.buffer = malloc(BUFFER_SIZE);
-    crowd->reading.size = BUFFER_SIZE;
-    crowd->clients = calloc(crowd->count, sizeof(*crowd->clients));
-    crowd->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    if (crowd->reading.buffer == NULL || crowd->clients == NULL ||
-        crowd->epoll_fd < 0) {
+    reader->shared.buffer = malloc(BUFFER_SIZE);
+    reader->shared.size = BUFFER_SIZE;
+    reader->clients = calloc(reader->count, sizeof(*reader->clients));
+    reader->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    if (reader->shared.buffer == NULL || reader->clients == NULL ||
+        reader->epoll_fd < 0) {
         return -1;
     }
     memset(&event, 0, sizeof(event));
     event.events = EPOLLIN;
-    return epoll_ctl(crowd->epoll_fd, EPOLL_CTL_ADD, stop_fd, &event);
+    return epoll_ctl(reader->epoll_fd, EPOLL_CTL_ADD, stop_fd, &event);
 }
 
-int eb_subscribers_run(const eb_options_t *opts, eb_counts_t *tally,
+int eb_subscribers_run(const eb_load_options_t *opts, eb_counts_t *counts,
                        uint32_t first, uint32_t count, uint32_t connecting,
                        int stop_fd)
 {
-    crowd_t crowd;
+    reader_t reader;
     uint32_t i;
     int rc;
 
-    memset(&crowd, 0, sizeof(crowd));
-    crowd.reading.opts = opts;
-    crowd.reading.tally = tally;
-    crowd.first = first;
-    crowd.count = count;
-    crowd.connecting = connecting;
-    rc = set_up(&crowd, stop_fd);
+    memset(&reader, 0, sizeof(reader));
+    reader.shared.opts = opts;
+    reader.shared.counts = counts;
+    reader.first = first;
+    reader.count = count;
+    reader.connecting = connecting;
+    rc = set_up(&reader, stop_fd);
     if (rc == 0) {
-        loop(&crowd);
-        for (i = 0; i < crowd.started; i++) {
-            eb_client_close(&crowd.clients[i]);
+        loop(&reader);
+        for (i = 0; i < reader.started; i++) {
+            eb_client_close(&reader.clients[i]);
         }
     }
-    if (crowd.epoll_fd >= 0) {
-        close(crowd.epoll_fd);
+    if (reader.epoll_fd >= 0) {
+        close(reader.epoll_fd);
     }
-    free(crowd.clients);
-    free(crowd.reading.buffer);
+    free(reader.clients);
+    free(reader.shared.buffer);
     return rc;
 }

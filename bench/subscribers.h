@@ -17,7 +17,7 @@
  *                    when the parent dies
  * @return 0, or -1 with errno set: no loop could be set up
  */
-int eb_subscribers_run(const eb_options_t *opts, eb_counts_t *tally,
+int eb_subscribers_run(const eb_load_options_t *opts, eb_counts_t *counts,
                        uint32_t first, uint32_t count, uint32_t connecting,
                        int stop_fd);
 

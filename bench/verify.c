@@ -43,44 +43,44 @@ static void on_signal(int number)
 }
 
 /* A line each second, for those who watch or disturb the run. */
-static void log_line(const eb_followers_t *flock)
+static void log_line(const eb_verify_loop_t *loop)
 {
     static uint64_t next_ns;
-    uint64_t now_ns = flock->company.now_ns;
+    uint64_t now_ns = loop->shared.now_ns;
 
     if (log_file == NULL || now_ns < next_ns) {
         return;
     }
     next_ns = now_ns + EB_NS_PER_SEC;
-    fprintf(
-        log_file,
-        "seconds=%llu listening=%u acknowledged=%llu deliveries=%llu "
-        "cut=%llu clean_ends=%llu reconnects=%llu\n",
-        (unsigned long long)((now_ns - start_ns) / EB_NS_PER_SEC),
-        eb_followers_listening(flock),
-        (unsigned long long)eb_findings[EB_ACKNOWLEDGED],
-        (unsigned long long)eb_findings[EB_DELIVERIES],
-        (unsigned long long)(eb_findings[EB_CUTS] + eb_findings[EB_CUTS_SLOW]),
-        (unsigned long long)eb_findings[EB_ENDS],
-        (unsigned long long)eb_findings[EB_RECONNECTS]);
+    fprintf(log_file,
+            "seconds=%llu listening=%u acknowledged=%llu deliveries=%llu "
+            "cut=%llu clean_ends=%llu reconnects=%llu\n",
+            (unsigned long long)((now_ns - start_ns) / EB_NS_PER_SEC),
+            eb_verify_loop_streaming(loop),
+            (unsigned long long)eb_stats[EB_STATS_ACKNOWLEDGED],
+            (unsigned long long)eb_stats[EB_STATS_DELIVERIES],
+            (unsigned long long)(eb_stats[EB_STATS_CUT] +
+                                 eb_stats[EB_STATS_CUT_SLOW]),
+            (unsigned long long)eb_stats[EB_STATS_CLEAN_ENDS],
+            (unsigned long long)eb_stats[EB_STATS_RECONNECTS]);
     fflush(log_file);
 }
 
-static void step(eb_followers_t *flock, uint64_t due)
+static void step(eb_verify_loop_t *loop, uint64_t due)
 {
-    eb_followers_step(flock, due);
-    log_line(flock);
+    eb_verify_loop_step(loop, due);
+    log_line(loop);
 }
 
-static int connect_all(eb_followers_t *flock)
+static int connect_all(eb_verify_loop_t *loop)
 {
     uint64_t until_ns = start_ns + CONNECT_NS;
 
-    while (eb_followers_opened(flock) < flock->plan->clients) {
-        step(flock, 0);
-        if (flock->company.now_ns > until_ns) {
+    while (eb_verify_loop_opened(loop) < loop->opts->clients) {
+        step(loop, 0);
+        if (loop->shared.now_ns > until_ns) {
             fprintf(stderr, "verify: %u of %u clients have a stream\n",
-                    eb_followers_opened(flock), flock->plan->clients);
+                    eb_verify_loop_opened(loop), loop->opts->clients);
             return -1;
         }
     }
@@ -88,29 +88,29 @@ static int connect_all(eb_followers_t *flock)
 }
 
 /* After a pause of the server its publishers make up for one second. */
-static void publish(eb_followers_t *flock)
+static void publish(eb_verify_loop_t *loop)
 {
-    const eb_verify_options_t *plan = flock->plan;
+    const eb_verify_options_t *opts = loop->opts;
     uint64_t begin_ns = eb_clock_ns();
     double skipped = 0;
     double due = 0;
 
-    flock->company.has_begun = 1;
+    loop->shared.has_begun = 1;
     while (!is_enough &&
-           (plan->events != 0
-                ? flock->offered < plan->events
-                : flock->company.now_ns < begin_ns + plan->seconds_ns)) {
-        due = (double)(eb_clock_ns() - begin_ns) * 1e-9 * plan->rate - skipped;
-        if (due > (double)flock->offered + plan->rate + 1) {
-            skipped += due - (double)flock->offered - plan->rate - 1;
+           (opts->events != 0
+                ? loop->offered < opts->events
+                : loop->shared.now_ns < begin_ns + opts->seconds_ns)) {
+        due = (double)(eb_clock_ns() - begin_ns) * 1e-9 * opts->rate - skipped;
+        if (due > (double)loop->offered + opts->rate + 1) {
+            skipped += due - (double)loop->offered - opts->rate - 1;
         }
-        if (plan->events != 0 && due > plan->events) {
-            due = plan->events;
+        if (opts->events != 0 && due > opts->events) {
+            due = opts->events;
         }
-        step(flock, (uint64_t)due);
+        step(loop, (uint64_t)due);
     }
-    while (eb_followers_is_posting(flock)) {
-        step(flock, 0);
+    while (eb_verify_loop_is_posting(loop)) {
+        step(loop, 0);
     }
 }
 
@@ -118,59 +118,59 @@ static void publish(eb_followers_t *flock)
  * What waits for a slow reader may lie in the server's kernel, which tries
  * again after pauses that are longer than our patience: to the last for them.
  */
-static void wait_for_rest(eb_followers_t *flock)
+static void wait_for_rest(eb_verify_loop_t *loop)
 {
-    eb_followers_conf_t *company = &flock->company;
-    uint64_t last_ns = company->now_ns + flock->plan->patience_ns + LAST_NS;
+    eb_eventsource_shared_t *shared = &loop->shared;
+    uint64_t last_ns = shared->now_ns + loop->opts->patience_ns + LAST_NS;
     uint64_t look_ns = 0;
     int is_complete = 0;
     int is_owed = 0;
 
-    company->is_ending = 1;
-    company->news_ns = company->now_ns;
-    while (!is_complete && company->now_ns < last_ns &&
+    shared->is_ending = 1;
+    shared->news_ns = shared->now_ns;
+    while (!is_complete && shared->now_ns < last_ns &&
            (is_owed ||
-            company->now_ns < company->news_ns + flock->plan->patience_ns)) {
-        step(flock, 0);
-        if (company->now_ns >= look_ns) {
-            is_complete = eb_followers_is_complete(flock);
-            is_owed = eb_followers_is_owed(flock);
-            look_ns = company->now_ns + LOOK_NS;
+            shared->now_ns < shared->news_ns + loop->opts->patience_ns)) {
+        step(loop, 0);
+        if (shared->now_ns >= look_ns) {
+            is_complete = eb_verify_loop_is_complete(loop);
+            is_owed = eb_verify_loop_awaits_slow(loop);
+            look_ns = shared->now_ns + LOOK_NS;
         }
     }
     /* nothing should come any more */
-    last_ns = company->now_ns + SETTLE_NS;
-    while (company->now_ns < last_ns) {
-        step(flock, 0);
+    last_ns = shared->now_ns + SETTLE_NS;
+    while (shared->now_ns < last_ns) {
+        step(loop, 0);
     }
 }
 
-static int report(const eb_verify_options_t *plan,
+static int report(const eb_verify_options_t *opts,
                   const eb_histogram_t *latency)
 {
-    uint64_t faults = eb_errors_faults();
+    uint64_t faults = eb_stats_faults();
 
-    if (plan->no_cuts) {
-        faults += eb_findings[EB_CUTS];
+    if (opts->no_cuts) {
+        faults += eb_stats[EB_STATS_CUT];
     }
-    printf(
-        "%llu of %llu events acknowledged; %llu deliveries to %u clients, "
-        "%llu missing with notice\n%llu streams cut, %llu ended cleanly, "
-        "%llu times come back\n%llu faults%s\n",
-        (unsigned long long)eb_findings[EB_ACKNOWLEDGED],
-        (unsigned long long)eb_findings[EB_OFFERED],
-        (unsigned long long)eb_findings[EB_DELIVERIES], plan->clients,
-        (unsigned long long)eb_findings[EB_EXCUSED],
-        (unsigned long long)(eb_findings[EB_CUTS] + eb_findings[EB_CUTS_SLOW]),
-        (unsigned long long)eb_findings[EB_ENDS],
-        (unsigned long long)eb_findings[EB_RECONNECTS],
-        (unsigned long long)faults,
-        faults == 0 ? "" : ": see lost to denied in the next line");
-    eb_errors_print(faults == 0);
+    printf("%llu of %llu events acknowledged; %llu deliveries to %u clients, "
+           "%llu missing with notice\n%llu streams cut, %llu ended cleanly, "
+           "%llu times come back\n%llu faults%s\n",
+           (unsigned long long)eb_stats[EB_STATS_ACKNOWLEDGED],
+           (unsigned long long)eb_stats[EB_STATS_POSTED],
+           (unsigned long long)eb_stats[EB_STATS_DELIVERIES], opts->clients,
+           (unsigned long long)eb_stats[EB_STATS_REPORTED_MISSING],
+           (unsigned long long)(eb_stats[EB_STATS_CUT] +
+                                eb_stats[EB_STATS_CUT_SLOW]),
+           (unsigned long long)eb_stats[EB_STATS_CLEAN_ENDS],
+           (unsigned long long)eb_stats[EB_STATS_RECONNECTS],
+           (unsigned long long)faults,
+           faults == 0 ? "" : ": see lost to denied in the next line");
+    eb_stats_print(faults == 0);
     printf(" latency_p50_us=%llu latency_p99_us=%llu\n",
            (unsigned long long)(eb_histogram_at(latency, 0.5) / EB_NS_PER_US),
            (unsigned long long)(eb_histogram_at(latency, 0.99) / EB_NS_PER_US));
-    if (eb_findings[EB_ACKNOWLEDGED] == 0) {
+    if (eb_stats[EB_STATS_ACKNOWLEDGED] == 0) {
         fprintf(stderr, "verify: no event was acknowledged\n");
         return EXIT_NO_RUN;
     }
@@ -179,38 +179,38 @@ static int report(const eb_verify_options_t *plan,
 
 int main(int argc, char **argv)
 {
-    eb_followers_t flock;
-    eb_verify_options_t plan;
+    eb_verify_loop_t loop;
+    eb_verify_options_t opts;
     int rc;
 
-    if (eb_verify_options_read(&plan, argc, argv) != 0) {
+    if (eb_verify_options_read(&opts, argc, argv) != 0) {
         return EXIT_NO_RUN;
     }
-    if (plan.log != NULL) {
-        log_file = fopen(plan.log, "w");
+    if (opts.log != NULL) {
+        log_file = fopen(opts.log, "w");
         if (log_file == NULL) {
-            fprintf(stderr, "verify: %s: %s\n", plan.log, strerror(errno));
+            fprintf(stderr, "verify: %s: %s\n", opts.log, strerror(errno));
             return EXIT_NO_RUN;
         }
     }
     signal(SIGPIPE, SIG_IGN);
     signal(SIGUSR1, on_signal);
     /* the last resort: a run always ends */
-    alarm((unsigned int)((plan.seconds_ns + plan.patience_ns) / EB_NS_PER_SEC) +
+    alarm((unsigned int)((opts.seconds_ns + opts.patience_ns) / EB_NS_PER_SEC) +
           GRACE_S);
     eb_net_raise_limit();
     start_ns = eb_clock_ns();
-    if (eb_followers_open(&flock, &plan) != 0) {
+    if (eb_verify_loop_open(&loop, &opts) != 0) {
         return EXIT_NO_RUN;
     }
-    rc = connect_all(&flock);
+    rc = connect_all(&loop);
     if (rc == 0) {
-        publish(&flock);
-        wait_for_rest(&flock);
+        publish(&loop);
+        wait_for_rest(&loop);
     }
-    eb_followers_close(&flock);
+    eb_verify_loop_close(&loop);
     if (log_file != NULL) {
         fclose(log_file);
     }
-    return rc == 0 ? report(&plan, &flock.company.latency) : EXIT_NO_RUN;
+    return rc == 0 ? report(&opts, &loop.shared.latency) : EXIT_NO_RUN;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One epoll set, edge-triggered; its data is the index of a follower, or
- * that of a poster behind all followers. New sockets are made by ticks only,
+ * One epoll set, edge-triggered; its data is the index of a client, or
+ * that of a publisher behind all clients. New sockets are made by ticks only,
  * between two waits, so that no event of a socket meets its successor.
  */
 #include "bench/verify_loop.h"
@@ -20,86 +20,87 @@
 #define WAIT_MS 5
 #define CALLS_A_TICK 20 /* else the listen queue would run over */
 
-int eb_followers_open(eb_followers_t *flock, const eb_verify_options_t *plan)
+int eb_verify_loop_open(eb_verify_loop_t *loop, const eb_verify_options_t *opts)
 {
     uint32_t i;
 
-    memset(flock, 0, sizeof(*flock));
-    flock->plan = plan;
-    flock->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    flock->followers = calloc(plan->clients, sizeof(*flock->followers));
-    flock->posters = calloc(plan->publishers, sizeof(*flock->posters));
-    if (flock->epoll_fd < 0 || flock->followers == NULL ||
-        flock->posters == NULL ||
-        eb_channel_log_open(&flock->book, plan->channels) != 0) {
+    memset(loop, 0, sizeof(*loop));
+    loop->opts = opts;
+    loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    loop->clients = calloc(opts->clients, sizeof(*loop->clients));
+    loop->publishers = calloc(opts->publishers, sizeof(*loop->publishers));
+    if (loop->epoll_fd < 0 || loop->clients == NULL ||
+        loop->publishers == NULL ||
+        eb_published_open(&loop->published, opts->channels) != 0) {
         fprintf(stderr, "verify: %s\n", strerror(errno));
         return -1;
     }
-    flock->company.plan = plan;
-    flock->company.book = &flock->book;
-    flock->company.dice.state = plan->seed;
-    flock->company.now_ns = eb_clock_ns();
-    for (i = 0; i < plan->clients; i++) {
-        eb_follower_init(&flock->followers[i], &flock->company, i);
+    loop->shared.opts = opts;
+    loop->shared.published = &loop->published;
+    loop->shared.random.state = opts->seed;
+    loop->shared.now_ns = eb_clock_ns();
+    for (i = 0; i < opts->clients; i++) {
+        eb_eventsource_init(&loop->clients[i], &loop->shared, i);
     }
-    for (i = 0; i < plan->publishers; i++) {
-        eb_poster_init(&flock->posters[i], plan, &flock->book, i);
+    for (i = 0; i < opts->publishers; i++) {
+        eb_publisher_init(&loop->publishers[i], opts, &loop->published, i);
     }
     return 0;
 }
 
-static void watch(eb_followers_t *flock, int fd, uint32_t index)
+static void watch(eb_verify_loop_t *loop, int fd, uint32_t index)
 {
     struct epoll_event event;
 
     memset(&event, 0, sizeof(event));
     event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
     event.data.u32 = index;
-    if (epoll_ctl(flock->epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0) {
+    if (epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0) {
         abort(); /* no memory: no verdict would be right */
     }
 }
 
-static void tick(eb_followers_t *flock, uint64_t now_ns)
+static void tick(eb_verify_loop_t *loop, uint64_t now_ns)
 {
-    const eb_verify_options_t *plan = flock->plan;
+    const eb_verify_options_t *opts = loop->opts;
     uint32_t calls = 0;
     uint32_t i;
 
-    flock->ticked_ns = now_ns;
-    for (i = 0; i < plan->clients; i++) {
-        if (flock->followers[i].stage == EB_RESTING && calls == CALLS_A_TICK) {
+    loop->ticked_ns = now_ns;
+    for (i = 0; i < opts->clients; i++) {
+        if (loop->clients[i].state == EB_EVENTSOURCE_CLOSED &&
+            calls == CALLS_A_TICK) {
             continue;
         }
-        if (eb_follower_tick(&flock->followers[i])) {
-            watch(flock, flock->followers[i].fd, i);
+        if (eb_eventsource_tick(&loop->clients[i])) {
+            watch(loop, loop->clients[i].fd, i);
             calls++;
         }
     }
-    for (i = 0; i < plan->publishers; i++) {
-        if (eb_poster_tick(&flock->posters[i], now_ns)) {
-            watch(flock, flock->posters[i].fd, plan->clients + i);
+    for (i = 0; i < opts->publishers; i++) {
+        if (eb_publisher_tick(&loop->publishers[i], now_ns)) {
+            watch(loop, loop->publishers[i].fd, opts->clients + i);
         }
     }
 }
 
 /* In turns, so that no channel falls behind. */
-static void post(eb_followers_t *flock, uint64_t due, uint64_t now_ns)
+static void post(eb_verify_loop_t *loop, uint64_t due, uint64_t now_ns)
 {
-    eb_poster_t *poster;
+    eb_publisher_t *publisher;
     uint32_t i;
 
-    for (i = 0; i < flock->plan->publishers && flock->offered < due; i++) {
-        poster = &flock->posters[flock->turn];
-        flock->turn = (flock->turn + 1) % flock->plan->publishers;
-        if (poster->stage == EB_POSTER_FREE) {
-            eb_poster_post(poster, now_ns);
-            flock->offered++;
+    for (i = 0; i < loop->opts->publishers && loop->offered < due; i++) {
+        publisher = &loop->publishers[loop->turn];
+        loop->turn = (loop->turn + 1) % loop->opts->publishers;
+        if (publisher->state == EB_PUBLISHER_IDLE) {
+            eb_publisher_post(publisher, now_ns);
+            loop->offered++;
         }
     }
 }
 
-void eb_followers_step(eb_followers_t *flock, uint64_t due)
+void eb_verify_loop_step(eb_verify_loop_t *loop, uint64_t due)
 {
     struct epoll_event ready[MAX_READY];
     uint64_t now_ns = eb_clock_ns();
@@ -107,99 +108,99 @@ void eb_followers_step(eb_followers_t *flock, uint64_t due)
     int count;
     int i;
 
-    flock->company.now_ns = now_ns;
-    if (now_ns >= flock->ticked_ns + TICK_NS) {
-        tick(flock, now_ns);
+    loop->shared.now_ns = now_ns;
+    if (now_ns >= loop->ticked_ns + TICK_NS) {
+        tick(loop, now_ns);
     }
-    post(flock, due, now_ns);
-    count = epoll_wait(flock->epoll_fd, ready, MAX_READY, WAIT_MS);
+    post(loop, due, now_ns);
+    count = epoll_wait(loop->epoll_fd, ready, MAX_READY, WAIT_MS);
     for (i = 0; i < count; i++) {
-        flock->company.now_ns = eb_clock_ns();
+        loop->shared.now_ns = eb_clock_ns();
         index = ready[i].data.u32;
-        if (index < flock->plan->clients) {
-            eb_follower_ready(&flock->followers[index]);
+        if (index < loop->opts->clients) {
+            eb_eventsource_ready(&loop->clients[index]);
         }
         else {
-            eb_poster_ready(&flock->posters[index - flock->plan->clients],
-                            flock->company.now_ns);
+            eb_publisher_ready(&loop->publishers[index - loop->opts->clients],
+                               loop->shared.now_ns);
         }
     }
 }
 
-uint32_t eb_followers_listening(const eb_followers_t *flock)
+uint32_t eb_verify_loop_streaming(const eb_verify_loop_t *loop)
 {
     uint32_t sum = 0;
     uint32_t i;
 
-    for (i = 0; i < flock->plan->clients; i++) {
-        sum += flock->followers[i].stage == EB_LISTENING ? 1 : 0;
+    for (i = 0; i < loop->opts->clients; i++) {
+        sum += loop->clients[i].state == EB_EVENTSOURCE_STREAMING ? 1 : 0;
     }
     return sum;
 }
 
-uint32_t eb_followers_opened(const eb_followers_t *flock)
+uint32_t eb_verify_loop_opened(const eb_verify_loop_t *loop)
 {
     uint32_t sum = 0;
     uint32_t i;
 
-    for (i = 0; i < flock->plan->clients; i++) {
-        sum += flock->followers[i].witness.open_ns != 0 ? 1 : 0;
+    for (i = 0; i < loop->opts->clients; i++) {
+        sum += loop->clients[i].received.open_ns != 0 ? 1 : 0;
     }
     return sum;
 }
 
-int eb_followers_is_posting(const eb_followers_t *flock)
+int eb_verify_loop_is_posting(const eb_verify_loop_t *loop)
 {
     uint32_t i;
 
-    for (i = 0; i < flock->plan->publishers; i++) {
-        if (flock->posters[i].stage == EB_POSTER_ASKING) {
+    for (i = 0; i < loop->opts->publishers; i++) {
+        if (loop->publishers[i].state == EB_PUBLISHER_POSTING) {
             return 1;
         }
     }
     return 0;
 }
 
-int eb_followers_is_complete(const eb_followers_t *flock)
+int eb_verify_loop_is_complete(const eb_verify_loop_t *loop)
 {
     uint32_t i;
 
-    for (i = 0; i < flock->plan->clients; i++) {
-        if (!eb_received_is_complete(&flock->followers[i].witness,
-                                     &flock->book)) {
+    for (i = 0; i < loop->opts->clients; i++) {
+        if (!eb_received_is_complete(&loop->clients[i].received,
+                                     &loop->published)) {
             return 0;
         }
     }
     return 1;
 }
 
-int eb_followers_is_owed(const eb_followers_t *flock)
+int eb_verify_loop_awaits_slow(const eb_verify_loop_t *loop)
 {
-    const eb_follower_t *follower;
+    const eb_eventsource_t *client;
     uint32_t i;
 
-    for (i = 0; i < flock->plan->clients; i++) {
-        follower = &flock->followers[i];
-        if (eb_follower_is_slow(follower) &&
-            !eb_received_is_complete(&follower->witness, &flock->book)) {
+    for (i = 0; i < loop->opts->clients; i++) {
+        client = &loop->clients[i];
+        if (eb_eventsource_is_slow(client) &&
+            !eb_received_is_complete(&client->received, &loop->published)) {
             return 1;
         }
     }
     return 0;
 }
 
-void eb_followers_close(eb_followers_t *flock)
+void eb_verify_loop_close(eb_verify_loop_t *loop)
 {
     uint32_t i;
 
-    for (i = 0; i < flock->plan->publishers; i++) {
-        eb_poster_close(&flock->posters[i]);
+    for (i = 0; i < loop->opts->publishers; i++) {
+        eb_publisher_close(&loop->publishers[i]);
     }
-    for (i = 0; i < flock->plan->clients; i++) {
-        eb_follower_finish(&flock->followers[i]);
+    for (i = 0; i < loop->opts->clients; i++) {
+        eb_eventsource_close(&loop->clients[i]);
     }
-    free(flock->followers);
-    free(flock->posters);
-    eb_channel_log_close(&flock->book);
-    close(flock->epoll_fd);
+    free(loop->clients);
+    free(loop->publishers);
+    eb_published_close(&loop->published);
+    close(loop->epoll_fd);
 }

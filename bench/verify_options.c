@@ -95,13 +95,13 @@ static int set_number(void *field, const option_t *option, const char *text)
     }
 }
 
-static int set(eb_verify_options_t *plan, const option_t *option,
+static int set(eb_verify_options_t *opts, const option_t *option,
                const char *text)
 {
-    void *field = (char *)plan + option->offset;
+    void *field = (char *)opts + option->offset;
 
     switch (option->as) {
-    case AS_ADDRS: return eb_addrs_parse(field, text);
+    case AS_ADDRS: return eb_net_addrs_parse(field, text);
     case AS_TEXT: *(const char **)field = text; return 0;
     default: return set_number(field, option, text);
     }
@@ -119,52 +119,52 @@ static const option_t *find(const char *name)
     return NULL;
 }
 
-static void preset(eb_verify_options_t *plan)
+static void preset(eb_verify_options_t *opts)
 {
-    memset(plan, 0, sizeof(*plan));
-    plan->subscribe = "/events/c{}";
-    plan->wide = "/wide?";
-    plan->wide_item = "room=c{}";
-    plan->publish = "/publish";
-    plan->channel = "room-c{}";
-    plan->rate = 100;
-    plan->clients = 100;
-    plan->channels = 10;
-    plan->min_size = EB_CHECKSUM_MIN;
-    plan->max_size = 40 * 1024;
-    plan->publishers = 4;
-    plan->seed = 1;
-    plan->seconds_ns = 10 * EB_NS_PER_SEC;
-    plan->timeout_ns = 5 * EB_NS_PER_SEC;
-    plan->patience_ns = 5 * EB_NS_PER_SEC;
+    memset(opts, 0, sizeof(*opts));
+    opts->subscribe = "/events/c{}";
+    opts->wide = "/wide?";
+    opts->wide_item = "room=c{}";
+    opts->publish = "/publish";
+    opts->channel = "room-c{}";
+    opts->rate = 100;
+    opts->clients = 100;
+    opts->channels = 10;
+    opts->min_size = EB_CHECKSUM_MIN;
+    opts->max_size = 40 * 1024;
+    opts->publishers = 4;
+    opts->seed = 1;
+    opts->seconds_ns = 10 * EB_NS_PER_SEC;
+    opts->timeout_ns = 5 * EB_NS_PER_SEC;
+    opts->patience_ns = 5 * EB_NS_PER_SEC;
 }
 
-int eb_verify_options_read(eb_verify_options_t *plan, int argc, char **argv)
+int eb_verify_options_read(eb_verify_options_t *opts, int argc, char **argv)
 {
     const option_t *option;
     int i;
 
-    preset(plan);
+    preset(opts);
     for (i = 1; i < argc; i++) {
         option = find(argv[i]);
         if (option == NULL) {
             return usage();
         }
         if (option->as == AS_FLAG) {
-            *(int *)((char *)plan + option->offset) = 1;
+            *(int *)((char *)opts + option->offset) = 1;
             continue;
         }
-        if (i + 1 == argc || set(plan, option, argv[i + 1]) != 0) {
+        if (i + 1 == argc || set(opts, option, argv[i + 1]) != 0) {
             fprintf(stderr, "verify: bad value for %s\n", option->name);
             return -1;
         }
         i++;
     }
-    if (plan->publishers > plan->channels) {
-        plan->publishers = plan->channels;
+    if (opts->publishers > opts->channels) {
+        opts->publishers = opts->channels;
     }
-    if (plan->servers.count == 0 || plan->max_size < plan->min_size ||
-        plan->slow + plan->fickle > 100) {
+    if (opts->servers.count == 0 || opts->max_size < opts->min_size ||
+        opts->slow + opts->fickle > 100) {
         return usage();
     }
     return 0;

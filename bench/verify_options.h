@@ -10,14 +10,14 @@
 #include "bench/net.h"
 
 typedef struct {
-    eb_addrs_t servers;    /* at least one */
-    const char *subscribe; /* path, "{}" stands for the channel's number */
-    const char *wide;      /* path for several channels; see wide_item */
-    const char *wide_item; /* appended for each of them, '&' between */
-    const char *publish;   /* path, without query */
-    const char *channel;   /* name to publish to, "{}" as above */
-    const char *log;       /* a file that gets a line each second, or NULL */
-    double rate;           /* events/s in all */
+    eb_net_addrs_t servers; /* at least one */
+    const char *subscribe;  /* path, "{}" stands for the channel's number */
+    const char *wide;       /* path for several channels; see wide_item */
+    const char *wide_item;  /* appended for each of them, '&' between */
+    const char *publish;    /* path, without query */
+    const char *channel;    /* name to publish to, "{}" as above */
+    const char *log;        /* a file that gets a line each second, or NULL */
+    double rate;            /* events/s in all */
     uint32_t clients;
     uint32_t channels;
     uint32_t events;     /* to publish in all; 0 = by seconds */
@@ -39,6 +39,6 @@ typedef struct {
  *
  * @return 0, or -1
  */
-int eb_verify_options_read(eb_verify_options_t *plan, int argc, char **argv);
+int eb_verify_options_read(eb_verify_options_t *opts, int argc, char **argv);
 
 #endif
