@@ -27,7 +27,7 @@
 #include "bench/net.h"
 #include "bench/payload.h"
 
-#define MAX_REQUEST (EB_PAYLOAD_MAX + 8192)
+#define MAX_REQUEST (EB_PAYLOAD_TIMED_MAX + 8192)
 #define READ_SIZE (256 * 1024)
 #define MAX_READY 256
 #define EVENTS_PATH "GET /events/"
@@ -126,7 +126,7 @@ static long serve_one(eb_fanout_conn_t *conn, const char *bytes, size_t len)
         return -1;
     }
     body_len = strtoul(length, NULL, 10);
-    if (body_len > EB_PAYLOAD_MAX) {
+    if (body_len > EB_PAYLOAD_TIMED_MAX) {
         return -1;
     }
     if (len < head_len + body_len) {

@@ -13,8 +13,8 @@
 #include <string.h>
 
 #include "bench/clock.h"
-#include "bench/stats.h"
 #include "bench/load_options.h"
+#include "bench/stats.h"
 
 #define MAX_NAME 256
 #define STAY_LEAST_MS 200 /* a fickle one stays so long … */
@@ -51,34 +51,34 @@ static void take_data(eb_eventsource_t *client, const eb_sse_event_t *event)
 {
     eb_received_t *received = &client->received;
     const eb_published_entry_t *entry;
-    eb_checksum_t proof;
+    eb_payload_checked_t payload;
     eb_id_t id;
 
     if (event->id == NULL || eb_id_parse(&id, event->id, event->id_len) != 0 ||
-        eb_checksum_read(&proof, event->data, event->data_len) != 0) {
+        eb_payload_checked_read(&payload, event->data, event->data_len) != 0) {
         torn(client, "no event of ours", event);
         return;
     }
-    switch (eb_received_event(received, client->shared->published, &proof, &id,
-                              &entry)) {
+    switch (eb_received_event(received, client->shared->published, &payload,
+                              &id, &entry)) {
     case EB_RECEIVED_UNKNOWN:
         eb_stats_log(EB_STATS_FORGED,
                      "client %u, channel %u, event %u, id %.*s",
-                     received->client, proof.channel, proof.number,
+                     received->client, payload.channel, payload.number,
                      (int)event->id_len, event->id);
         return;
     case EB_RECEIVED_AGAIN:
         eb_stats_log(EB_STATS_DOUBLED,
                      "client %u, channel %u, event %u, id %.*s",
-                     received->client, proof.channel, proof.number,
+                     received->client, payload.channel, payload.number,
                      (int)event->id_len, event->id);
         return;
     case EB_RECEIVED_LATE:
         eb_stats_log(
             EB_STATS_REORDERED,
             "client %u, channel %u, event %u, id %.*s behind %llu-%llu",
-            received->client, proof.channel, proof.number, (int)event->id_len,
-            event->id, (unsigned long long)received->at.ms,
+            received->client, payload.channel, payload.number,
+            (int)event->id_len, event->id, (unsigned long long)received->at.ms,
             (unsigned long long)received->at.n);
         break;
     case EB_RECEIVED_NEW: break;

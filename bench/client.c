@@ -113,12 +113,12 @@ static void take_data(const context_t *context, const eb_sse_event_t *event)
 {
     eb_client_t *client = context->client;
     eb_counts_t *counts = context->shared->counts;
-    eb_payload_t payload;
+    eb_payload_timed_t payload;
     eb_verdict_t verdict;
 
     if (event->data == NULL || event->id == NULL ||
-        eb_payload_read(&payload, event->data, event->data_len,
-                        context->shared->opts->size) != 0) {
+        eb_payload_timed_read(&payload, event->data, event->data_len,
+                              context->shared->opts->size) != 0) {
         eb_counts_add(counts, EB_COUNTS_MALFORMED);
         return;
     }

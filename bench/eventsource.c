@@ -14,8 +14,8 @@
 #include <unistd.h>
 
 #include "bench/clock.h"
-#include "bench/stats.h"
 #include "bench/load_options.h"
+#include "bench/stats.h"
 
 #define MAX_HEAD 8192
 #define MAX_REQUEST 2048

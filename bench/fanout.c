@@ -17,7 +17,7 @@
 
 #define MAX_CHANNELS 4096
 #define MAX_OUT (64u * 1024 * 1024)
-#define FRAME_SIZE (EB_PAYLOAD_MAX + 256)
+#define FRAME_SIZE (EB_PAYLOAD_TIMED_MAX + 256)
 
 typedef struct {
     int fd;

@@ -22,13 +22,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "bench/checksum.h"
+#include "bench/faulty_stream.h"
 #include "bench/http.h"
 #include "bench/net.h"
+#include "bench/payload.h"
 #include "bench/stream_faults.h"
-#include "bench/faulty_stream.h"
 
-#define MAX_REQUEST (EB_CHECKSUM_MAX + 8192)
+#define MAX_REQUEST (EB_PAYLOAD_CHECKED_MAX + 8192)
 #define MAX_READY 256
 #define EVENTS_PATH "GET /events/"
 #define WIDE_PATH "GET /wide?"
@@ -156,7 +156,7 @@ static int serve(eb_faulty_stream_t *stream, const char *bytes, size_t len)
     }
     length = eb_http_header(head, head_len, "Content-Length");
     body_len = length != NULL ? strtoul(length, NULL, 10) : 0;
-    if (body_len == 0 || body_len > EB_CHECKSUM_MAX) {
+    if (body_len == 0 || body_len > EB_PAYLOAD_CHECKED_MAX) {
         return -1;
     }
     if (stream->in.len >= head_len + body_len) {

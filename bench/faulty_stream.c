@@ -11,11 +11,11 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "bench/checksum.h"
+#include "bench/payload.h"
 #include "bench/stream_faults.h"
 
 #define MAX_OUT (64u * 1024 * 1024)
-#define FRAME_SIZE (EB_CHECKSUM_MAX * 2 + 1024)
+#define FRAME_SIZE (EB_PAYLOAD_CHECKED_MAX * 2 + 1024)
 #define RETRY_MS 100
 
 static const char HEAD[] =
@@ -123,7 +123,7 @@ static void write_reset(eb_faulty_stream_t *stream, const eb_id_t *id,
 static void write_torn(eb_faulty_stream_t *stream,
                        const eb_store_event_t *event)
 {
-    char data[EB_CHECKSUM_MAX];
+    char data[EB_PAYLOAD_CHECKED_MAX];
 
     memcpy(data, event->data, event->len);
     data[event->len - 1] ^= 1;
@@ -134,16 +134,16 @@ static void write_torn(eb_faulty_stream_t *stream,
 static void write_other(eb_faulty_stream_t *stream,
                         const eb_store_event_t *event, int is_forged)
 {
-    char data[EB_CHECKSUM_MAX];
-    eb_checksum_t proof;
+    char data[EB_PAYLOAD_CHECKED_MAX];
+    eb_payload_checked_t payload;
     eb_id_t id = event->id;
 
-    if (eb_checksum_read(&proof, event->data, event->len) != 0) {
+    if (eb_payload_checked_read(&payload, event->data, event->len) != 0) {
         return;
     }
-    proof.number += is_forged ? 1000000 : 0;
-    proof.channel += is_forged ? 0 : 1;
-    eb_checksum_write(data, &proof);
+    payload.number += is_forged ? 1000000 : 0;
+    payload.channel += is_forged ? 0 : 1;
+    eb_payload_checked_write(data, &payload);
     write_event(stream, &id, data, event->len);
 }
 

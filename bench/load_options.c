@@ -139,7 +139,8 @@ static int read_option(eb_load_options_t *opts, int option, const char *value)
     case OPT_CHANNELS: return read_count(&opts->channels, value, 1, 999999);
     case OPT_EVENTS: return read_count(&opts->events, value, 0, 100000000);
     case OPT_SIZE:
-        return read_count(&opts->size, value, EB_PAYLOAD_MIN, EB_PAYLOAD_MAX);
+        return read_count(&opts->size, value, EB_PAYLOAD_TIMED_MIN,
+                          EB_PAYLOAD_TIMED_MAX);
     case OPT_RATE: return read_rate(&opts->rate, value);
     case OPT_BURST: return read_count(&opts->burst, value, 1, 100000);
     case OPT_LOCKSTEP: opts->lockstep = 1; return 0;

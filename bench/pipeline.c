@@ -75,12 +75,12 @@ static void next_event(eb_pipeline_t *pipeline, char name[MAX_NAME],
                        uint64_t stamp_ns)
 {
     const eb_load_options_t *opts = pipeline->opts;
-    eb_payload_t payload;
+    eb_payload_timed_t payload;
 
     payload.channel = pipeline->queued % opts->channels;
     payload.number = pipeline->queued / opts->channels;
     payload.stamp_ns = stamp_ns;
-    eb_payload_write(pipeline->payload, opts->size, &payload);
+    eb_payload_timed_write(pipeline->payload, opts->size, &payload);
     eb_http_expand(name, MAX_NAME, opts->channel, payload.channel);
     pipeline->queued++;
 }

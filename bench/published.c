@@ -82,18 +82,18 @@ void eb_published_set_unknown(eb_published_t *published, uint32_t channel,
     eb_stats[EB_STATS_UNKNOWN]++;
 }
 
-const eb_published_entry_t *eb_published_find(eb_published_t *published,
-                                              const eb_checksum_t *proof,
-                                              const eb_id_t *id)
+const eb_published_entry_t *eb_published_find(
+    eb_published_t *published, const eb_payload_checked_t *payload,
+    const eb_id_t *id)
 {
     eb_published_entry_t *entry;
 
-    if (proof->channel >= published->channels ||
-        proof->number >= published->chans[proof->channel].count) {
+    if (payload->channel >= published->channels ||
+        payload->number >= published->chans[payload->channel].count) {
         return NULL;
     }
-    entry = &published->chans[proof->channel].entries[proof->number];
-    if (entry->size != proof->size) {
+    entry = &published->chans[payload->channel].entries[payload->number];
+    if (entry->size != payload->size) {
         return NULL;
     }
     if (!entry->has_id) {

@@ -13,8 +13,8 @@
 
 #include <stdint.h>
 
-#include "bench/checksum.h"
 #include "bench/id.h"
+#include "bench/payload.h"
 
 typedef enum {
     EB_PUBLISHED_PENDING, /* no answer yet */
@@ -65,8 +65,8 @@ void eb_published_set_unknown(eb_published_t *published, uint32_t channel,
  * @return the entry, or NULL: such an event was never published, or it has
  *         another id
  */
-const eb_published_entry_t *eb_published_find(eb_published_t *published,
-                                              const eb_checksum_t *proof,
-                                              const eb_id_t *id);
+const eb_published_entry_t *eb_published_find(
+    eb_published_t *published, const eb_payload_checked_t *payload,
+    const eb_id_t *id);
 
 #endif

@@ -14,9 +14,9 @@
 #include <unistd.h>
 
 #include "bench/clock.h"
-#include "bench/stats.h"
 #include "bench/http.h"
 #include "bench/load_options.h"
+#include "bench/stats.h"
 
 #define MAX_OUT (256 * 1024)
 #define MAX_ANSWER (64 * 1024)
@@ -115,31 +115,32 @@ static void write_out(eb_publisher_t *publisher, uint64_t now_ns)
 
 void eb_publisher_post(eb_publisher_t *publisher, uint64_t now_ns)
 {
-    char data[EB_CHECKSUM_MAX];
+    char data[EB_PAYLOAD_CHECKED_MAX];
     char name[MAX_NAME];
     char head[MAX_NAME * 3];
-    eb_checksum_t proof;
+    eb_payload_checked_t payload;
     int len;
 
     publisher->channel += publisher->opts->publishers;
     if (publisher->channel >= publisher->opts->channels) {
         publisher->channel = publisher->first;
     }
-    proof.channel = publisher->channel;
-    proof.size = draw_size(publisher);
-    proof.number = eb_published_add(publisher->published, proof.channel,
-                                    proof.size, now_ns);
-    publisher->number = proof.number;
-    eb_checksum_write(data, &proof);
-    eb_http_expand(name, sizeof(name), publisher->opts->channel, proof.channel);
+    payload.channel = publisher->channel;
+    payload.size = draw_size(publisher);
+    payload.number = eb_published_add(publisher->published, payload.channel,
+                                      payload.size, now_ns);
+    publisher->number = payload.number;
+    eb_payload_checked_write(data, &payload);
+    eb_http_expand(name, sizeof(name), publisher->opts->channel,
+                   payload.channel);
     len = snprintf(head, sizeof(head),
                    "POST %.255s?channel=%s HTTP/1.1\r\nHost: localhost\r\n"
                    "Content-Type: text/plain\r\nContent-Length: %u\r\n\r\n",
-                   publisher->opts->publish, name, (unsigned int)proof.size);
+                   publisher->opts->publish, name, (unsigned int)payload.size);
     publisher->state = EB_PUBLISHER_POSTING;
     publisher->due_ns = now_ns + publisher->opts->timeout_ns;
     if (eb_buf_add(&publisher->out, head, (size_t)len, MAX_OUT) != 0 ||
-        eb_buf_add(&publisher->out, data, proof.size, MAX_OUT) != 0) {
+        eb_buf_add(&publisher->out, data, payload.size, MAX_OUT) != 0) {
         fail(publisher, now_ns);
         return;
     }

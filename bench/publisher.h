@@ -6,8 +6,8 @@
 #ifndef EB_PUBLISHER_H
 #define EB_PUBLISHER_H
 
-#include "bench/published.h"
 #include "bench/buf.h"
+#include "bench/published.h"
 #include "bench/random.h"
 #include "bench/verify_options.h"
 

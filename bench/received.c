@@ -89,20 +89,20 @@ static void mark(eb_received_t *received, uint32_t index, uint32_t number)
 
 eb_received_verdict_t eb_received_event(eb_received_t *received,
                                         eb_published_t *published,
-                                        const eb_checksum_t *proof,
+                                        const eb_payload_checked_t *payload,
                                         const eb_id_t *id,
                                         const eb_published_entry_t **entry)
 {
-    int index = index_of(received, published, proof->channel);
+    int index = index_of(received, published, payload->channel);
 
-    *entry = index >= 0 ? eb_published_find(published, proof, id) : NULL;
+    *entry = index >= 0 ? eb_published_find(published, payload, id) : NULL;
     if (*entry == NULL) {
         return EB_RECEIVED_UNKNOWN;
     }
-    if (has(received, (uint32_t)index, proof->number)) {
+    if (has(received, (uint32_t)index, payload->number)) {
         return EB_RECEIVED_AGAIN;
     }
-    mark(received, (uint32_t)index, proof->number);
+    mark(received, (uint32_t)index, payload->number);
     if (eb_id_compare(id, &received->at) <= 0) {
         return EB_RECEIVED_LATE;
     }

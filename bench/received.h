@@ -60,7 +60,7 @@ void eb_received_open(eb_received_t *received, const eb_id_t *id,
 /** An event. @param entry  set to what was published; NULL: nothing like it */
 eb_received_verdict_t eb_received_event(eb_received_t *received,
                                         eb_published_t *published,
-                                        const eb_checksum_t *proof,
+                                        const eb_payload_checked_t *payload,
                                         const eb_id_t *id,
                                         const eb_published_entry_t **entry);
 

@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 #include "bench/clock.h"
-#include "bench/procs.h"
 #include "bench/pipeline.h"
+#include "bench/procs.h"
 
 #define STEP_NS (EB_NS_PER_MS / 2)
 #define LINGER_NS (EB_NS_PER_MS * 250) /* for doubles behind the last event */

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bench/checksum.h"
 #include "bench/clock.h"
+#include "bench/payload.h"
 
 typedef enum { AS_ADDRS, AS_TEXT, AS_COUNT, AS_REAL, AS_SECONDS, AS_FLAG } as_t;
 
@@ -26,17 +26,17 @@ typedef struct {
 static const option_t OPTIONS[] = {
     {"--servers", AS_ADDRS, FIELD(servers), 0, 0, "ADDR:PORT[,ADDR:PORT...]"},
     {"--clients", AS_COUNT, FIELD(clients), 1, 100000, "N (100)"},
-    {"--channels", AS_COUNT, FIELD(channels), 1, EB_CHECKSUM_CHANNELS,
+    {"--channels", AS_COUNT, FIELD(channels), 1, EB_PAYLOAD_CHECKED_CHANNELS,
      "N (10)"},
     {"--rate", AS_REAL, FIELD(rate), 0.01, 1e6, "events/s in all (100)"},
     {"--seconds", AS_SECONDS, FIELD(seconds_ns), 0, 86400,
      "how long to publish (10)"},
     {"--events", AS_COUNT, FIELD(events), 0, 1e8,
      "end after so many instead (0)"},
-    {"--min-size", AS_COUNT, FIELD(min_size), EB_CHECKSUM_MIN, EB_CHECKSUM_MAX,
-     "bytes of data (32)"},
-    {"--max-size", AS_COUNT, FIELD(max_size), EB_CHECKSUM_MIN, EB_CHECKSUM_MAX,
-     "log-uniform up to (40960)"},
+    {"--min-size", AS_COUNT, FIELD(min_size), EB_PAYLOAD_CHECKED_MIN,
+     EB_PAYLOAD_CHECKED_MAX, "bytes of data (32)"},
+    {"--max-size", AS_COUNT, FIELD(max_size), EB_PAYLOAD_CHECKED_MIN,
+     EB_PAYLOAD_CHECKED_MAX, "log-uniform up to (40960)"},
     {"--slow", AS_COUNT, FIELD(slow), 0, 100,
      "per cent reading 1 KB/s or never (0)"},
     {"--fickle", AS_COUNT, FIELD(fickle), 0, 100,
@@ -130,7 +130,7 @@ static void preset(eb_verify_options_t *opts)
     opts->rate = 100;
     opts->clients = 100;
     opts->channels = 10;
-    opts->min_size = EB_CHECKSUM_MIN;
+    opts->min_size = EB_PAYLOAD_CHECKED_MIN;
     opts->max_size = 40 * 1024;
     opts->publishers = 4;
     opts->seed = 1;
