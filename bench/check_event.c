@@ -13,7 +13,6 @@
 #include <string.h>
 
 #include "bench/clock.h"
-#include "bench/load_options.h"
 #include "bench/stats.h"
 
 #define MAX_NAME 256
@@ -52,9 +51,10 @@ static void take_data(eb_eventsource_t *client, const eb_sse_event_t *event)
     eb_received_t *received = &client->received;
     const eb_published_entry_t *entry;
     eb_payload_checked_t payload;
-    eb_id_t id;
+    eb_sse_id_t id;
 
-    if (event->id == NULL || eb_id_parse(&id, event->id, event->id_len) != 0 ||
+    if (event->id == NULL ||
+        eb_sse_id_parse(&id, event->id, event->id_len) != 0 ||
         eb_payload_checked_read(&payload, event->data, event->data_len) != 0) {
         torn(client, "no event of ours", event);
         return;
@@ -92,9 +92,9 @@ static void take_open(eb_eventsource_t *client, const eb_sse_event_t *event)
     eb_eventsource_shared_t *shared = client->shared;
     uint64_t stay_ms =
         STAY_LEAST_MS + eb_random_throw(&shared->random, STAY_MORE_MS);
-    eb_id_t id;
+    eb_sse_id_t id;
 
-    if (event->id != NULL ? eb_id_parse(&id, event->id, event->id_len) != 0
+    if (event->id != NULL ? eb_sse_id_parse(&id, event->id, event->id_len) != 0
                           : client->received.open_ns == 0) {
         torn(client, "stream-open without id", event);
         return;
@@ -117,7 +117,7 @@ static void take_reset(eb_eventsource_t *client, const eb_sse_event_t *event)
     char name[MAX_NAME];
     char quoted[MAX_NAME + 2];
     uint32_t named = 0;
-    eb_id_t id;
+    eb_sse_id_t id;
     uint32_t i;
     int len;
 
@@ -129,8 +129,9 @@ static void take_reset(eb_eventsource_t *client, const eb_sse_event_t *event)
             named |= 1u << i;
         }
     }
-    if (event->id == NULL || eb_id_parse(&id, event->id, event->id_len) != 0 ||
-        named == 0 || eb_id_compare(&id, &received->at) < 0) {
+    if (event->id == NULL ||
+        eb_sse_id_parse(&id, event->id, event->id_len) != 0 || named == 0 ||
+        eb_sse_id_compare(&id, &received->at) < 0) {
         eb_stats_log(EB_STATS_INVALID_RESETS,
                      "client %u at %llu-%llu: id %.*s, %.*s", received->client,
                      (unsigned long long)received->at.ms,

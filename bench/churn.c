@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 #include "bench/clock.h"
-#include "bench/load_options.h"
+#include "bench/http.h"
 #include "bench/net.h"
 
 #define MOST_AT_ONCE 1000

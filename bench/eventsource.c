@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 #include "bench/clock.h"
-#include "bench/load_options.h"
 #include "bench/stats.h"
 
 #define MAX_HEAD 8192

@@ -47,7 +47,7 @@ typedef struct {
     uint64_t due_ns;   /* resting: to connect; fickle: to leave */
     uint64_t since_ns; /* when this connection's stream-open came; 0: not */
     uint64_t retry_ms; /* the last that was told */
-    char last_id[EB_ID_TEXT];
+    char last_id[EB_SSE_ID_SIZE];
     int fd;
     eb_eventsource_kind_t kind;
     eb_eventsource_state_t state;

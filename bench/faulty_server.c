@@ -92,12 +92,12 @@ static int read_channels(eb_faulty_stream_t *stream, const char *head)
 static int subscribe(eb_faulty_stream_t *stream, const char *head, size_t len)
 {
     const char *text = eb_http_header(head, len, "Last-Event-ID");
-    eb_id_t id;
+    eb_sse_id_t id;
 
     if (read_channels(stream, head) != 0) {
         return -1;
     }
-    if (text == NULL || eb_id_parse(&id, text, strcspn(text, "\r")) != 0) {
+    if (text == NULL || eb_sse_id_parse(&id, text, strcspn(text, "\r")) != 0) {
         eb_faulty_stream_begin(stream, NULL);
     }
     else if (eb_stream_faults_is_due(EB_STREAM_FAULT_DENY)) {

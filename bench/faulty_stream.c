@@ -78,7 +78,7 @@ static void write_chunk(eb_faulty_stream_t *stream, const char *bytes,
 }
 
 /* Data with its line feeds as an event; returns its length. */
-static size_t make_frame(char *frame, const eb_id_t *id, const char *data,
+static size_t make_frame(char *frame, const eb_sse_id_t *id, const char *data,
                          size_t len)
 {
     size_t at;
@@ -98,7 +98,7 @@ static size_t make_frame(char *frame, const eb_id_t *id, const char *data,
     return at + 2;
 }
 
-static void write_event(eb_faulty_stream_t *stream, const eb_id_t *id,
+static void write_event(eb_faulty_stream_t *stream, const eb_sse_id_t *id,
                         const char *data, size_t len)
 {
     static char frame[FRAME_SIZE];
@@ -106,7 +106,7 @@ static void write_event(eb_faulty_stream_t *stream, const eb_id_t *id,
     write_chunk(stream, frame, make_frame(frame, id, data, len));
 }
 
-static void write_reset(eb_faulty_stream_t *stream, const eb_id_t *id,
+static void write_reset(eb_faulty_stream_t *stream, const eb_sse_id_t *id,
                         const char *channel)
 {
     char text[EB_STORE_NAME_SIZE + 128];
@@ -136,7 +136,7 @@ static void write_other(eb_faulty_stream_t *stream,
 {
     char data[EB_PAYLOAD_CHECKED_MAX];
     eb_payload_checked_t payload;
-    eb_id_t id = event->id;
+    eb_sse_id_t id = event->id;
 
     if (eb_payload_checked_read(&payload, event->data, event->len) != 0) {
         return;
@@ -161,9 +161,9 @@ static void write_cut(eb_faulty_stream_t *stream, const eb_store_event_t *event,
 }
 
 /* A position behind the event before this one, and before this one. */
-static eb_id_t just_before(const eb_id_t *id)
+static eb_sse_id_t just_before(const eb_sse_id_t *id)
 {
-    eb_id_t before = *id;
+    eb_sse_id_t before = *id;
 
     if (before.n > 0) {
         before.n--;
@@ -179,7 +179,7 @@ static eb_id_t just_before(const eb_id_t *id)
 static int inject_instead(eb_faulty_stream_t *stream,
                           const eb_store_event_t *event)
 {
-    eb_id_t id = event->id;
+    eb_sse_id_t id = event->id;
 
     if (eb_stream_faults_is_due(EB_STREAM_FAULT_DROP)) {
         return 1;
@@ -230,7 +230,7 @@ static int inject_instead(eb_faulty_stream_t *stream,
 static void tell(eb_faulty_stream_t *stream, const eb_store_event_t *event)
 {
     static char frame[FRAME_SIZE];
-    eb_id_t before;
+    eb_sse_id_t before;
 
     if (inject_instead(stream, event)) {
         return;
@@ -299,7 +299,7 @@ void eb_faulty_stream_send_new(void)
     }
 }
 
-void eb_faulty_stream_begin(eb_faulty_stream_t *stream, const eb_id_t *id)
+void eb_faulty_stream_begin(eb_faulty_stream_t *stream, const eb_sse_id_t *id)
 {
     const eb_store_event_t *last;
     char text[160];

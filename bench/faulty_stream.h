@@ -18,11 +18,11 @@ typedef struct eb_faulty_stream {
     char channels[EB_FAULTY_STREAM_CHANNELS][EB_STORE_NAME_SIZE];
     int nchannels;
     int fd;
-    int is_over;   /* nothing more is written once out is empty */
-    eb_buf_t in;   /* a request that has not come whole */
-    eb_buf_t out;  /* what the socket did not take */
-    eb_buf_t late; /* EB_STREAM_FAULT_SWAP: goes behind the next event */
-    eb_id_t at;    /* the last event it was (to be) told */
+    int is_over;    /* nothing more is written once out is empty */
+    eb_buf_t in;    /* a request that has not come whole */
+    eb_buf_t out;   /* what the socket did not take */
+    eb_buf_t late;  /* EB_STREAM_FAULT_SWAP: goes behind the next event */
+    eb_sse_id_t at; /* the last event it was (to be) told */
 } eb_faulty_stream_t;
 
 /**
@@ -30,7 +30,7 @@ typedef struct eb_faulty_stream {
  *
  * @param id  where to go on, or NULL: at the present
  */
-void eb_faulty_stream_begin(eb_faulty_stream_t *stream, const eb_id_t *id);
+void eb_faulty_stream_begin(eb_faulty_stream_t *stream, const eb_sse_id_t *id);
 
 /** Tell all streams of the channel about a new event. */
 void eb_faulty_stream_send_new(void);

@@ -8,6 +8,7 @@
 #endif
 #include "bench/http.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -168,4 +169,17 @@ long eb_http_body_next(eb_http_body_t *body, char **bytes, size_t *len,
         (*len)--;
     }
     return 0;
+}
+
+void eb_http_expand(char *dst, size_t size, const char *pattern,
+                    uint32_t number)
+{
+    const char *braces = strstr(pattern, "{}");
+
+    if (braces == NULL) {
+        snprintf(dst, size, "%s", pattern);
+        return;
+    }
+    snprintf(dst, size, "%.*s%u%s", (int)(braces - pattern), pattern,
+             (unsigned int)number, braces + 2);
 }

@@ -63,4 +63,11 @@ const char *eb_http_header(const char *head, size_t len, const char *name);
 long eb_http_body_next(eb_http_body_t *body, char **bytes, size_t *len,
                        char **piece);
 
+/**
+ * Make a path or a channel's name from a pattern: "{}" in it becomes the
+ * number. Truncated to size, NUL included.
+ */
+void eb_http_expand(char *dst, size_t size, const char *pattern,
+                    uint32_t number);
+
 #endif

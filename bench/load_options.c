@@ -216,19 +216,6 @@ int eb_load_options_read(eb_load_options_t *opts, int argc, char **argv)
     return 0;
 }
 
-void eb_http_expand(char *dst, size_t size, const char *pattern,
-                    uint32_t number)
-{
-    const char *place = strstr(pattern, "{}");
-
-    if (place == NULL) {
-        snprintf(dst, size, "%s", pattern);
-        return;
-    }
-    snprintf(dst, size, "%.*s%u%s", (int)(place - pattern), pattern,
-             (unsigned int)number, place + 2);
-}
-
 uint64_t eb_load_options_clients_of(const eb_load_options_t *opts,
                                     uint32_t channels)
 {

@@ -47,10 +47,6 @@ typedef struct {
  */
 int eb_load_options_read(eb_load_options_t *opts, int argc, char **argv);
 
-/** Write pattern to dst with "{}" replaced; cut at size. */
-void eb_http_expand(char *dst, size_t size, const char *pattern,
-                    uint32_t number);
-
 /** Clients of the first `channels` channels: client i takes i % channels. */
 uint64_t eb_load_options_clients_of(const eb_load_options_t *opts,
                                     uint32_t channels);

@@ -52,18 +52,18 @@ uint32_t eb_published_add(eb_published_t *published, uint32_t channel,
 }
 
 void eb_published_ack(eb_published_t *published, uint32_t channel,
-                      uint32_t number, const eb_id_t *id)
+                      uint32_t number, const eb_sse_id_t *id)
 {
     eb_published_channel_t *chan = &published->chans[channel];
     eb_published_entry_t *entry = &chan->entries[number];
 
     if (chan->last_acked != 0 &&
-        eb_id_compare(id, &chan->entries[chan->last_acked - 1].id) <= 0) {
+        eb_sse_id_compare(id, &chan->entries[chan->last_acked - 1].id) <= 0) {
         eb_stats_log(EB_STATS_MISNUMBERED,
                      "channel %u, event %u: id not above event %u", channel,
                      number, chan->last_acked - 1);
     }
-    if (entry->has_id && eb_id_compare(id, &entry->id) != 0) {
+    if (entry->has_id && eb_sse_id_compare(id, &entry->id) != 0) {
         eb_stats_log(EB_STATS_FORGED,
                      "channel %u, event %u: delivered under another id",
                      channel, number);
@@ -84,7 +84,7 @@ void eb_published_set_unknown(eb_published_t *published, uint32_t channel,
 
 const eb_published_entry_t *eb_published_find(
     eb_published_t *published, const eb_payload_checked_t *payload,
-    const eb_id_t *id)
+    const eb_sse_id_t *id)
 {
     eb_published_entry_t *entry;
 
@@ -100,5 +100,5 @@ const eb_published_entry_t *eb_published_find(
         entry->id = *id;
         entry->has_id = 1;
     }
-    return eb_id_compare(id, &entry->id) == 0 ? entry : NULL;
+    return eb_sse_id_compare(id, &entry->id) == 0 ? entry : NULL;
 }

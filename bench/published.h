@@ -13,8 +13,8 @@
 
 #include <stdint.h>
 
-#include "bench/id.h"
 #include "bench/payload.h"
+#include "bench/sse.h"
 
 typedef enum {
     EB_PUBLISHED_PENDING, /* no answer yet */
@@ -23,7 +23,7 @@ typedef enum {
 } eb_published_state_t;
 
 typedef struct {
-    eb_id_t id;          /* valid if has_id */
+    eb_sse_id_t id;      /* valid if has_id */
     uint64_t posted_ns;  /* when the request was made */
     uint32_t size;       /* bytes of its data */
     unsigned char state; /* eb_published_state_t */
@@ -53,7 +53,7 @@ uint32_t eb_published_add(eb_published_t *published, uint32_t channel,
 
 /** The server has acknowledged it under this id. */
 void eb_published_ack(eb_published_t *published, uint32_t channel,
-                      uint32_t number, const eb_id_t *id);
+                      uint32_t number, const eb_sse_id_t *id);
 
 /** It is not known what became of it. */
 void eb_published_set_unknown(eb_published_t *published, uint32_t channel,
@@ -67,6 +67,6 @@ void eb_published_set_unknown(eb_published_t *published, uint32_t channel,
  */
 const eb_published_entry_t *eb_published_find(
     eb_published_t *published, const eb_payload_checked_t *payload,
-    const eb_id_t *id);
+    const eb_sse_id_t *id);
 
 #endif

@@ -15,7 +15,6 @@
 
 #include "bench/clock.h"
 #include "bench/http.h"
-#include "bench/load_options.h"
 #include "bench/stats.h"
 
 #define MAX_OUT (256 * 1024)
@@ -148,7 +147,7 @@ void eb_publisher_post(eb_publisher_t *publisher, uint64_t now_ns)
 }
 
 /* The id in {"published":1,"id":"…"}; -1: there is none. */
-static int find_id(eb_id_t *id, const char *body, size_t len)
+static int find_id(eb_sse_id_t *id, const char *body, size_t len)
 {
     static const char KEY[] = "\"id\"";
     char text[256];
@@ -166,7 +165,7 @@ static int find_id(eb_id_t *id, const char *body, size_t len)
     if (*start++ != '"') {
         return -1;
     }
-    return eb_id_parse(id, start, strcspn(start, "\""));
+    return eb_sse_id_parse(id, start, strcspn(start, "\""));
 }
 
 /* Returns 1: an answer was read; 0: not whole; -1: not what we want. */
@@ -174,7 +173,7 @@ static int read_response(eb_publisher_t *publisher, int *closes)
 {
     eb_buf_t *in = &publisher->in;
     eb_http_response_t response;
-    eb_id_t id;
+    eb_sse_id_t id;
     size_t head_len;
     char *bytes;
     char *piece;

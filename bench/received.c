@@ -33,7 +33,7 @@ static void forget(eb_received_t *received)
                      received->width);
 }
 
-void eb_received_open(eb_received_t *received, const eb_id_t *id,
+void eb_received_open(eb_received_t *received, const eb_sse_id_t *id,
                       uint64_t now_ns)
 {
     if (received->open_ns == 0) {
@@ -90,7 +90,7 @@ static void mark(eb_received_t *received, uint32_t index, uint32_t number)
 eb_received_verdict_t eb_received_event(eb_received_t *received,
                                         eb_published_t *published,
                                         const eb_payload_checked_t *payload,
-                                        const eb_id_t *id,
+                                        const eb_sse_id_t *id,
                                         const eb_published_entry_t **entry)
 {
     int index = index_of(received, published, payload->channel);
@@ -103,14 +103,14 @@ eb_received_verdict_t eb_received_event(eb_received_t *received,
         return EB_RECEIVED_AGAIN;
     }
     mark(received, (uint32_t)index, payload->number);
-    if (eb_id_compare(id, &received->at) <= 0) {
+    if (eb_sse_id_compare(id, &received->at) <= 0) {
         return EB_RECEIVED_LATE;
     }
     received->at = *id;
     return EB_RECEIVED_NEW;
 }
 
-void eb_received_reset(eb_received_t *received, const eb_id_t *id,
+void eb_received_reset(eb_received_t *received, const eb_sse_id_t *id,
                        uint32_t named)
 {
     eb_received_gap_t *grown;
@@ -125,21 +125,21 @@ void eb_received_reset(eb_received_t *received, const eb_id_t *id,
     grown->to = *id;
     grown->named = named;
     grown->used = 0;
-    if (eb_id_compare(id, &received->at) > 0) {
+    if (eb_sse_id_compare(id, &received->at) > 0) {
         received->at = *id;
     }
 }
 
 static int is_in_gap(const eb_received_gap_t *gap, uint32_t index,
-                     const eb_id_t *id)
+                     const eb_sse_id_t *id)
 {
     return (gap->named >> index & 1) != 0 &&
-           eb_id_compare(id, &gap->from) > 0 &&
-           eb_id_compare(id, &gap->to) <= 0;
+           eb_sse_id_compare(id, &gap->from) > 0 &&
+           eb_sse_id_compare(id, &gap->to) <= 0;
 }
 
 static eb_received_gap_t *gap_of(const eb_received_t *received, uint32_t index,
-                                 const eb_id_t *id)
+                                 const eb_sse_id_t *id)
 {
     uint32_t i;
 
@@ -156,7 +156,7 @@ static int is_due(const eb_received_t *received,
                   const eb_published_entry_t *entry)
 {
     return entry->state == EB_PUBLISHED_ACKED && received->open_ns != 0 &&
-           (eb_id_compare(&entry->id, &received->base) > 0 ||
+           (eb_sse_id_compare(&entry->id, &received->base) > 0 ||
             entry->posted_ns > received->open_ns);
 }
 
@@ -208,7 +208,7 @@ static void check_channel(const eb_received_t *received,
             continue;
         }
         if (!is_due(received, entry) ||
-            (has_left && eb_id_compare(&entry->id, &received->at) > 0)) {
+            (has_left && eb_sse_id_compare(&entry->id, &received->at) > 0)) {
             continue;
         }
         gap = gap_of(received, index, &entry->id);

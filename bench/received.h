@@ -24,10 +24,10 @@
 
 /* A stream-reset. */
 typedef struct {
-    eb_id_t from;   /* L, itself received */
-    eb_id_t to;     /* R, included */
-    uint32_t named; /* bit i: channel first + i */
-    uint32_t used;  /* missing events that it excuses */
+    eb_sse_id_t from; /* L, itself received */
+    eb_sse_id_t to;   /* R, included */
+    uint32_t named;   /* bit i: channel first + i */
+    uint32_t used;    /* missing events that it excuses */
 } eb_received_gap_t;
 
 typedef struct {
@@ -38,8 +38,8 @@ typedef struct {
     uint32_t client; /* the client's number, for what is told */
     uint32_t first;  /* its channels: first, first + 1 … modulo all */
     uint32_t width;
-    eb_id_t base;
-    eb_id_t at;       /* the highest position it was brought to */
+    eb_sse_id_t base;
+    eb_sse_id_t at;   /* the highest position it was brought to */
     uint64_t open_ns; /* when its first stream-open came; 0: not yet */
 } eb_received_t;
 
@@ -54,18 +54,18 @@ void eb_received_init(eb_received_t *received, uint32_t client, uint32_t first,
                       uint32_t width);
 
 /** Its first stream-open, at this position; later ones change nothing. */
-void eb_received_open(eb_received_t *received, const eb_id_t *id,
+void eb_received_open(eb_received_t *received, const eb_sse_id_t *id,
                       uint64_t now_ns);
 
 /** An event. @param entry  set to what was published; NULL: nothing like it */
 eb_received_verdict_t eb_received_event(eb_received_t *received,
                                         eb_published_t *published,
                                         const eb_payload_checked_t *payload,
-                                        const eb_id_t *id,
+                                        const eb_sse_id_t *id,
                                         const eb_published_entry_t **entry);
 
 /** A stream-reset. @param named  bit i: channel first + i */
-void eb_received_reset(eb_received_t *received, const eb_id_t *id,
+void eb_received_reset(eb_received_t *received, const eb_sse_id_t *id,
                        uint32_t named);
 
 /** Has it, of each channel, the last acknowledged event, or its excuse? */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An event that lies whole in the bytes fed, the usual case, is read where
- * it is. What begins there and does not end is held, and the next piece is
- * appended to it.
+ * An event that lies whole in the bytes fed, the usual case, is parsed in
+ * place. One that is not complete yet is copied to rest, and the next bytes
+ * are appended to it.
  */
 #include "bench/sse.h"
 
@@ -13,7 +13,7 @@
 #define FIELD_IS(line, len, name) \
     ((len) == sizeof(name) - 1 && memcmp((line), (name), (len)) == 0)
 
-/* The length of the first event, its blank line included; 0: not whole. */
+/* Returns the length of the first event with its blank line; 0: incomplete. */
 static size_t event_len(const char *bytes, size_t len)
 {
     const char *end = bytes + len;
@@ -32,7 +32,7 @@ static size_t event_len(const char *bytes, size_t len)
     }
 }
 
-/* Further data lines are moved up to stand behind the first, LF between. */
+/* Moves a further data line up behind those before it, with an LF between. */
 static void add_data(eb_sse_event_t *event, char *value, size_t len)
 {
     char *end;
@@ -104,7 +104,7 @@ static void read_event(eb_sse_event_t *event, char *bytes, size_t len)
     }
 }
 
-/* Hand out all whole events; returns how many bytes they took. */
+/* Calls on_event for each complete event; returns the bytes of all of them. */
 static size_t read_all(char *bytes, size_t len, eb_sse_event_fn_t *on_event,
                        void *arg)
 {
@@ -140,4 +140,35 @@ int eb_sse_feed(eb_sse_t *sse, char *bytes, size_t len,
     used = read_all(sse->rest.bytes, sse->rest.len, on_event, arg);
     eb_buf_drop(&sse->rest, used);
     return 0;
+}
+
+/* ---- ids ----------------------------------------------------------------- */
+
+/* Returns the number of digits at text; 0: none, or the value is too large. */
+static size_t read_number(uint64_t *value, const char *text, size_t len)
+{
+    uint64_t sum = 0;
+    size_t i;
+
+    for (i = 0; i < len && text[i] >= '0' && text[i] <= '9'; i++) {
+        if (sum > (UINT64_MAX - 9) / 10) {
+            return 0;
+        }
+        sum = sum * 10 + (uint64_t)(text[i] - '0');
+    }
+    *value = sum;
+    return i;
+}
+
+int eb_sse_id_parse(eb_sse_id_t *id, const char *text, size_t len)
+{
+    size_t first;
+    size_t second;
+
+    first = read_number(&id->ms, text, len);
+    if (first == 0 || first + 1 >= len || text[first] != '-') {
+        return -1;
+    }
+    second = read_number(&id->n, text + first + 1, len - first - 1);
+    return second != 0 && first + 1 + second == len ? 0 : -1;
 }

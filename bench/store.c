@@ -12,16 +12,16 @@ static eb_store_event_t *events;
 static size_t count;
 static size_t room;
 
-eb_id_t eb_store_last_id(void)
+eb_sse_id_t eb_store_last_id(void)
 {
-    static const eb_id_t FIRST = {1, 0};
+    static const eb_sse_id_t FIRST = {1, 0};
 
     return count != 0 ? events[count - 1].id : FIRST;
 }
 
-static eb_id_t next_id(void)
+static eb_sse_id_t next_id(void)
 {
-    eb_id_t id = eb_store_last_id();
+    eb_sse_id_t id = eb_store_last_id();
     uint64_t ms = eb_clock_ns() / EB_NS_PER_MS;
 
     if (ms > id.ms) {
@@ -64,7 +64,7 @@ const eb_store_event_t *eb_store_add(const char *channel, const char *data,
 }
 
 /* How many events are not above id. */
-static size_t rank(const eb_id_t *id)
+static size_t rank(const eb_sse_id_t *id)
 {
     size_t low = 0;
     size_t high = count;
@@ -72,7 +72,7 @@ static size_t rank(const eb_id_t *id)
 
     while (low < high) {
         middle = low + (high - low) / 2;
-        if (eb_id_compare(&events[middle].id, id) <= 0) {
+        if (eb_sse_id_compare(&events[middle].id, id) <= 0) {
             low = middle + 1;
         }
         else {
@@ -82,14 +82,14 @@ static size_t rank(const eb_id_t *id)
     return low;
 }
 
-const eb_store_event_t *eb_store_after(const eb_id_t *id)
+const eb_store_event_t *eb_store_after(const eb_sse_id_t *id)
 {
     size_t at = rank(id);
 
     return at < count ? &events[at] : NULL;
 }
 
-const eb_store_event_t *eb_store_at(const eb_id_t *id)
+const eb_store_event_t *eb_store_at(const eb_sse_id_t *id)
 {
     size_t at = rank(id);
 
