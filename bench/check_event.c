@@ -19,10 +19,6 @@
 #define STAY_LEAST_MS 200 /* a fickle one stays so long … */
 #define STAY_MORE_MS 2000 /* … and up to that longer */
 
-#define TYPE_IS(event, name)                  \
-    ((event)->type_len == sizeof(name) - 1 && \
-     memcmp((event)->type, (name), sizeof(name) - 1) == 0)
-
 static void torn(const eb_eventsource_t *client, const char *what,
                  const eb_sse_event_t *event)
 {
@@ -156,19 +152,19 @@ void eb_check_event(void *arg, const eb_sse_event_t *event)
         memcpy(client->last_id, event->id, event->id_len);
         client->last_id[event->id_len] = '\0';
     }
-    if (TYPE_IS(event, "message")) {
+    if (eb_sse_is(event, "message")) {
         /* an event without data is none to EventSource: the retry: line */
         if (event->data != NULL) {
             take_data(client, event);
         }
     }
-    else if (TYPE_IS(event, "stream-open")) {
+    else if (eb_sse_is(event, "stream-open")) {
         take_open(client, event);
     }
-    else if (TYPE_IS(event, "stream-reset")) {
+    else if (eb_sse_is(event, "stream-reset")) {
         take_reset(client, event);
     }
-    else if (TYPE_IS(event, "keep-alive")) {
+    else if (eb_sse_is(event, "keep-alive")) {
         eb_stats[EB_STATS_KEEPALIVES]++;
     }
     else {

@@ -92,7 +92,7 @@ look() {
 publish() {
     "$build/bench/verify" --servers "127.0.0.1:$port" --clients 40 \
         --channels "$channels" --rate "$2" --seconds "$1" --slow 10 \
-        --patience 2 >"$tmp/report" 2>"$tmp/findings" && return 0
+        --give-up 2 >"$tmp/report" 2>"$tmp/findings" && return 0
     cat "$tmp/report" "$tmp/findings" >&2
     return 1
 }

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Sockets are watched edge-triggered. A read that did not fill the buffer
- * has emptied the socket: one system call for what one wake-up brought.
+ * Sockets are watched edge-triggered. A read that did not fill the buffer has
+ * emptied the socket, so that a wake-up usually costs one system call.
  */
 #include "bench/client.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -17,17 +18,106 @@
 
 #define MAX_HEAD 8192
 #define MAX_REQUEST 1024
+#define MAX_GAPS 256
 
-#define TYPE_IS(event, name)                  \
-    ((event)->type_len == sizeof(name) - 1 && \
-     memcmp((event)->type, (name), sizeof(name) - 1) == 0)
-
-/* Who gets an event: what the parser's callback needs to know. */
+/* The argument of the parser's callback. */
 typedef struct {
     eb_client_t *client;
     eb_client_shared_t *shared;
     uint64_t now_ns; /* when these bytes were read */
 } context_t;
+
+typedef enum {
+    IN_ORDER,     /* new, and higher than all before */
+    OUT_OF_ORDER, /* new, but a higher one came before */
+    DUPLICATE
+} order_t;
+
+/* ---- the numbers received ------------------------------------------------ */
+
+static void remove_gap(eb_client_received_t *received, uint32_t at)
+{
+    received->ngaps--;
+    memmove(&received->gaps[at], &received->gaps[at + 1],
+            (received->ngaps - at) * sizeof(*received->gaps));
+}
+
+/* Inserts before index at. If all are in use, the oldest is dropped. */
+static void insert_gap(eb_client_received_t *received, uint32_t at,
+                       uint32_t from, uint32_t to)
+{
+    if (received->gaps == NULL) {
+        received->gaps = malloc(MAX_GAPS * sizeof(*received->gaps));
+        if (received->gaps == NULL) {
+            abort(); /* without this gap the counts would be wrong */
+        }
+    }
+    if (received->ngaps == MAX_GAPS) {
+        remove_gap(received, 0);
+        if (at > 0) {
+            at--;
+        }
+    }
+    memmove(&received->gaps[at + 1], &received->gaps[at],
+            (received->ngaps - at) * sizeof(*received->gaps));
+    received->gaps[at].from = from;
+    received->gaps[at].to = to;
+    received->ngaps++;
+}
+
+static void fill_gap(eb_client_received_t *received, uint32_t at,
+                     uint32_t number)
+{
+    eb_client_gap_t *gap = &received->gaps[at];
+
+    if (gap->to - gap->from == 1) {
+        remove_gap(received, at);
+    }
+    else if (number == gap->from) {
+        gap->from++;
+    }
+    else if (number == gap->to - 1) {
+        gap->to--;
+    }
+    else {
+        uint32_t to = gap->to;
+
+        gap->to = number;
+        insert_gap(received, at + 1, number + 1, to);
+    }
+}
+
+/*
+ * Once the oldest gap was dropped, an event that would fill it counts as a
+ * duplicate, so that the number of new events is never too high.
+ */
+static order_t take_number(eb_client_received_t *received, uint32_t number)
+{
+    uint32_t i;
+
+    if (number >= received->next) {
+        if (number > received->next) {
+            insert_gap(received, received->ngaps, received->next, number);
+        }
+        received->next = number + 1;
+        return IN_ORDER;
+    }
+    for (i = received->ngaps; i-- > 0;) {
+        if (number >= received->gaps[i].from && number < received->gaps[i].to) {
+            fill_gap(received, i, number);
+            return OUT_OF_ORDER;
+        }
+    }
+    return DUPLICATE;
+}
+
+static void received_clear(eb_client_received_t *received)
+{
+    free(received->gaps);
+    memset(received, 0, sizeof(*received));
+}
+
+/* ---- connecting ---------------------------------------------------------- */
 
 void eb_client_close(eb_client_t *client)
 {
@@ -35,23 +125,23 @@ void eb_client_close(eb_client_t *client)
         close(client->fd);
     }
     client->fd = -1;
-    client->state = EB_CLIENT_GONE;
+    client->state = EB_CLIENT_CLOSED;
     eb_buf_clear(&client->sse.rest);
-    eb_gaps_clear(&client->ledger);
+    received_clear(&client->received);
 }
 
 static int refuse(eb_client_t *client, eb_client_shared_t *shared,
                   const char *what, const char *why)
 {
     if (eb_counts_get(shared->counts, EB_COUNTS_REFUSED) == 0) {
-        fprintf(stderr, "load: a client is refused: %s: %s\n", what, why);
+        fprintf(stderr, "load: a client was refused: %s: %s\n", what, why);
     }
     eb_counts_add(shared->counts, EB_COUNTS_REFUSED);
     eb_client_close(client);
     return -1;
 }
 
-/* A stream that ended: refused while it was not open yet, cut later. */
+/* The server ended the stream: refused before stream-open, cut after it. */
 static void end(eb_client_t *client, eb_client_shared_t *shared,
                 const char *why)
 {
@@ -60,7 +150,7 @@ static void end(eb_client_t *client, eb_client_shared_t *shared,
         return;
     }
     if (eb_counts_get(shared->counts, EB_COUNTS_CUT) == 0) {
-        fprintf(stderr, "load: a stream is cut: %s\n", why);
+        fprintf(stderr, "load: a stream was cut: %s\n", why);
     }
     eb_counts_add(shared->counts, EB_COUNTS_CUT);
     eb_client_close(client);
@@ -83,7 +173,7 @@ int eb_client_connect(eb_client_t *client, eb_client_shared_t *shared,
     return 0;
 }
 
-int eb_client_ask(eb_client_t *client, eb_client_shared_t *shared)
+int eb_client_request(eb_client_t *client, eb_client_shared_t *shared)
 {
     char request[MAX_REQUEST];
     char path[MAX_REQUEST / 2];
@@ -104,17 +194,19 @@ int eb_client_ask(eb_client_t *client, eb_client_shared_t *shared)
     if (send(client->fd, request, (size_t)len, MSG_NOSIGNAL) != len) {
         return refuse(client, shared, "send", strerror(errno));
     }
-    client->state = EB_CLIENT_HEAD;
+    client->state = EB_CLIENT_REQUESTED;
     return 0;
 }
 
-/* An event of the default type is ours, or should be. */
+/* ---- the stream ---------------------------------------------------------- */
+
+/* An event of the default type must be one that this program published. */
 static void take_data(const context_t *context, const eb_sse_event_t *event)
 {
     eb_client_t *client = context->client;
     eb_counts_t *counts = context->shared->counts;
     eb_payload_timed_t payload;
-    eb_verdict_t verdict;
+    order_t order;
 
     if (event->data == NULL || event->id == NULL ||
         eb_payload_timed_read(&payload, event->data, event->data_len,
@@ -126,12 +218,12 @@ static void take_data(const context_t *context, const eb_sse_event_t *event)
         eb_counts_add(counts, EB_COUNTS_WRONG_CHANNEL);
         return;
     }
-    verdict = eb_gaps_enter(&client->ledger, payload.number);
-    if (verdict == EB_AGAIN) {
+    order = take_number(&client->received, payload.number);
+    if (order == DUPLICATE) {
         eb_counts_add(counts, EB_COUNTS_DOUBLED);
         return;
     }
-    if (verdict == EB_LATE) {
+    if (order == OUT_OF_ORDER) {
         eb_counts_add(counts, EB_COUNTS_REORDERED);
     }
     eb_histogram_add(&counts->latency, context->now_ns > payload.stamp_ns
@@ -146,22 +238,22 @@ static void on_event(void *arg, const eb_sse_event_t *event)
     const context_t *context = arg;
     eb_counts_t *counts = context->shared->counts;
 
-    if (TYPE_IS(event, "message")) {
-        /* an event without data is none to EventSource: the retry: line */
+    if (eb_sse_is(event, "message")) {
+        /* EventSource ignores an event without data, such as retry: alone */
         if (event->data != NULL) {
             take_data(context, event);
         }
     }
-    else if (TYPE_IS(event, "stream-open")) {
-        if (context->client->state == EB_CLIENT_WAITING) {
+    else if (eb_sse_is(event, "stream-open")) {
+        if (context->client->state == EB_CLIENT_OPENING) {
             context->client->state = EB_CLIENT_LIVE;
             eb_counts_add(counts, EB_COUNTS_READY);
         }
     }
-    else if (TYPE_IS(event, "keep-alive")) {
+    else if (eb_sse_is(event, "keep-alive")) {
         eb_counts_add(counts, EB_COUNTS_KEEPALIVES);
     }
-    else if (TYPE_IS(event, "stream-reset")) {
+    else if (eb_sse_is(event, "stream-reset")) {
         eb_counts_add(counts, EB_COUNTS_RESETS);
     }
     else {
@@ -169,7 +261,7 @@ static void on_event(void *arg, const eb_sse_event_t *event)
     }
 }
 
-/* Returns 0, or -1 when the client is gone. */
+/* Returns 0, or -1: the client is closed. */
 static int take_body(const context_t *context, char *bytes, size_t len)
 {
     eb_client_t *client = context->client;
@@ -189,7 +281,7 @@ static int take_body(const context_t *context, char *bytes, size_t len)
         if (eb_sse_feed(&client->sse, piece, (size_t)run, on_event,
                         (void *)context) != 0) {
             eb_counts_add(context->shared->counts, EB_COUNTS_MALFORMED);
-            end(client, context->shared, "event without end");
+            end(client, context->shared, "event too large");
             return -1;
         }
     }
@@ -200,7 +292,7 @@ static int take_body(const context_t *context, char *bytes, size_t len)
     return 0;
 }
 
-/* Returns 0, or -1 when the client is gone. */
+/* Returns 0, or -1: the client is closed. */
 static int take_head(const context_t *context, char *bytes, size_t len)
 {
     eb_client_t *client = context->client;
@@ -227,7 +319,7 @@ static int take_head(const context_t *context, char *bytes, size_t len)
         return refuse(client, context->shared, "head", status);
     }
     client->body = response.body;
-    client->state = EB_CLIENT_WAITING;
+    client->state = EB_CLIENT_OPENING;
     memset(&client->sse.rest, 0, sizeof(client->sse.rest));
     rc = take_body(context, head.bytes + head_len, head.len - head_len);
     eb_buf_clear(&head);
@@ -249,11 +341,11 @@ void eb_client_read(eb_client_t *client, eb_client_shared_t *shared)
         }
         if (len <= 0) {
             end(client, shared,
-                len == 0 ? "closed without an end" : strerror(errno));
+                len == 0 ? "closed without a last chunk" : strerror(errno));
             return;
         }
         context.now_ns = eb_clock_ns();
-        rc = client->state == EB_CLIENT_HEAD
+        rc = client->state == EB_CLIENT_REQUESTED
                  ? take_head(&context, shared->buffer, (size_t)len)
                  : take_body(&context, shared->buffer, (size_t)len);
     } while (rc == 0 && (size_t)len == shared->size);

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * client: one subscriber: connects, asks for its channel, reads its
- * stream, and enters what it gets into its ledger and the counts.
+ * client: a subscriber of load. It connects, requests its channel, reads the
+ * stream, checks each event and counts what it finds.
  */
 #ifndef EB_CLIENT_H
 #define EB_CLIENT_H
 
 #include "bench/counts.h"
-#include "bench/gaps.h"
 #include "bench/http.h"
 #include "bench/load_options.h"
 #include "bench/sse.h"
@@ -15,18 +14,35 @@
 typedef enum {
     EB_CLIENT_NEW,
     EB_CLIENT_CONNECTING, /* until the socket is writable */
-    EB_CLIENT_HEAD,       /* asked, the head has not come yet */
-    EB_CLIENT_WAITING,    /* head read, stream-open has not come yet */
+    EB_CLIENT_REQUESTED,  /* the response's head is not complete */
+    EB_CLIENT_OPENING,    /* before the stream-open event */
     EB_CLIENT_LIVE,
-    EB_CLIENT_GONE /* closed */
+    EB_CLIENT_CLOSED
 } eb_client_state_t;
 
+/* A range of event numbers that have not been received. */
 typedef struct {
-    eb_sse_t sse; /* also holds a head that has not come whole */
-    eb_gaps_t ledger;
+    uint32_t from;
+    uint32_t to; /* not included */
+} eb_client_gap_t;
+
+/*
+ * The numbers of the events that a client has received. Gaps are kept as
+ * ranges, so that an event out of order is distinguished from a duplicate; the
+ * usual case, the next number, costs one comparison. {0} is an empty one.
+ */
+typedef struct {
+    eb_client_gap_t *gaps; /* ours; ascending */
+    uint32_t next;         /* the highest number received, plus one */
+    uint32_t ngaps;
+} eb_client_received_t;
+
+typedef struct {
+    eb_sse_t sse; /* while EB_CLIENT_REQUESTED: the incomplete head */
+    eb_client_received_t received;
     eb_http_body_t body;
     uint32_t channel;
-    int fd; /* -1 before and after */
+    int fd; /* -1: none */
     eb_client_state_t state;
 } eb_client_t;
 
@@ -35,30 +51,32 @@ typedef struct {
     const eb_load_options_t *opts;
     eb_counts_t *counts;
     char *buffer; /* all reads go here */
-    size_t size;  /* its size */
+    size_t size;  /* of buffer, in bytes */
 } eb_client_shared_t;
 
 /**
- * Start to connect client number `index` of all: it determines channel,
- * server and own address. Refusals are counted and, the first time in this
- * process, explained on stderr.
+ * Start to connect.
  *
- * @return 0, or -1: refused, the client is gone
+ * The first failure in this process is explained on stderr, all are counted.
+ *
+ * @param index  number of the client among all; its channel, its server and
+ *               its own address follow from it
+ * @return 0, or -1: the client is closed and counted as refused
  */
 int eb_client_connect(eb_client_t *client, eb_client_shared_t *shared,
                       uint32_t index);
 
 /**
- * The connection stands or failed: ask for the stream.
+ * Send the request, once the socket is writable.
  *
- * @return 0, or -1: refused, the client is gone
+ * @return 0, or -1: the client is closed and counted as refused
  */
-int eb_client_ask(eb_client_t *client, eb_client_shared_t *shared);
+int eb_client_request(eb_client_t *client, eb_client_shared_t *shared);
 
-/** Read all there is. Its state tells what became of it. */
+/** Read until the socket is empty; client->state is the result. */
 void eb_client_read(eb_client_t *client, eb_client_shared_t *shared);
 
-/** Close and give back; any state. */
+/** Close the socket and free what the client holds; in any state. */
 void eb_client_close(eb_client_t *client);
 
 #endif

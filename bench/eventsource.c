@@ -35,8 +35,8 @@ static eb_eventsource_kind_t kind_of(const eb_verify_options_t *opts,
     if (place < opts->slow) {
         return place % 2 == 0 ? EB_EVENTSOURCE_SLOW : EB_EVENTSOURCE_STALLED;
     }
-    return place < opts->slow + opts->fickle ? EB_EVENTSOURCE_CHURNING
-                                             : EB_EVENTSOURCE_STEADY;
+    return place < opts->slow + opts->churn ? EB_EVENTSOURCE_CHURNING
+                                            : EB_EVENTSOURCE_STEADY;
 }
 
 void eb_eventsource_init(eb_eventsource_t *client,
@@ -50,7 +50,7 @@ void eb_eventsource_init(eb_eventsource_t *client,
     client->kind = kind_of(opts, index);
     client->fd = -1;
     client->retry_ms = FIRST_RETRY_MS;
-    if (index * 59 % 100 < opts->broad) {
+    if (index * 59 % 100 < opts->multi) {
         width = 2 + index % (EB_RECEIVED_CHANNELS - 1);
         width = width < opts->channels ? width : opts->channels;
     }
@@ -139,13 +139,13 @@ static void make_path(const eb_eventsource_t *client, char *dst, size_t size)
         eb_http_expand(dst, size, opts->subscribe, received->first);
         return;
     }
-    snprintf(dst, size, "%s", opts->wide);
+    snprintf(dst, size, "%s", opts->multi_path);
     for (i = 0; i < received->width; i++) {
         len = strlen(dst);
         if (i > 0 && len + 1 < size) {
             dst[len++] = '&';
         }
-        eb_http_expand(dst + len, size - len, opts->wide_item,
+        eb_http_expand(dst + len, size - len, opts->multi_item,
                        (received->first + i) % opts->channels);
     }
 }

@@ -4,7 +4,7 @@
  * the lies that it is told to tell. It shows that verify sees them.
  *
  *     GET /events/NAME                   the stream of channel room-NAME
- *     GET /wide?room=NAME&room=NAME…     of several
+ *     GET /multi?room=NAME&room=NAME…     of several
  *     POST /publish?channel=room-NAME    the body is the data
  *
  * At its end (SIGTERM) it prints how many lies it has told.
@@ -31,8 +31,8 @@
 #define MAX_REQUEST (EB_PAYLOAD_CHECKED_MAX + 8192)
 #define MAX_READY 256
 #define EVENTS_PATH "GET /events/"
-#define WIDE_PATH "GET /wide?"
-#define WIDE_ITEM "room="
+#define MULTI_PATH "GET /multi?"
+#define MULTI_ITEM "room="
 #define PUBLISH_PATH "POST /publish?channel="
 #define SECONDS 120 /* the end of everything */
 
@@ -75,16 +75,16 @@ static int read_channels(eb_faulty_stream_t *stream, const char *head)
         add_channel(stream, head + sizeof(EVENTS_PATH) - 1);
         return 0;
     }
-    if (strncmp(head, WIDE_PATH, sizeof(WIDE_PATH) - 1) != 0) {
+    if (strncmp(head, MULTI_PATH, sizeof(MULTI_PATH) - 1) != 0) {
         return -1;
     }
     at = head;
     for (;;) {
-        at = memmem(at, (size_t)(end - at), WIDE_ITEM, sizeof(WIDE_ITEM) - 1);
+        at = memmem(at, (size_t)(end - at), MULTI_ITEM, sizeof(MULTI_ITEM) - 1);
         if (at == NULL) {
             return 0;
         }
-        at += sizeof(WIDE_ITEM) - 1;
+        at += sizeof(MULTI_ITEM) - 1;
         add_channel(stream, at);
     }
 }

@@ -73,7 +73,7 @@ EventStreamDrain 2
     SetHandler eventstream
     EventStreamChannel "room-{room}"
 </LocationMatch>
-<Location "/wide">
+<Location "/multi">
     SetHandler eventstream
     EventStreamChannel "room-{?room}"
 </Location>

@@ -1,23 +1,48 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Parent and readers share the tallies and a pipe. The parent alone holds
- * the pipe's writing end, so its end, wanted or not, is theirs too.
+ * The parent and the processes share counters and a pipe. The parent alone has
+ * the pipe's writing end, so the processes end with the parent, however it
+ * ends.
+ *
+ * A process has one epoll set. A client is watched for writability until it is
+ * connected, then for input, edge-triggered. The next clients are started when
+ * those under way have their stream, so that the server's listen queue is never
+ * longer than `connecting`.
+ *
+ * A process that sleeps in epoll_wait() is woken by the server's send(), and
+ * the server pays for that. One that pauses between polls finds many clients
+ * ready and is woken by its own timer.
  */
 #include "bench/readers.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bench/client.h"
 #include "bench/clock.h"
-#include "bench/subscribers.h"
 
-#define SPARE_FDS 64 /* of a reader, for what is not a client */
+#define BUFFER_SIZE (256 * 1024)
+#define MAX_READY 512
+#define SPARE_FDS 64 /* of a process, for what is not a client */
 #define STOP_NS (10 * EB_NS_PER_SEC)
+
+typedef struct {
+    eb_client_shared_t shared;
+    eb_client_t *clients;
+    uint32_t first; /* number of clients[0] among all */
+    uint32_t count;
+    uint32_t started;    /* clients that are not EB_CLIENT_NEW any more */
+    uint32_t under_way;  /* started, and neither live nor closed */
+    uint32_t connecting; /* ceiling of under_way */
+    int epoll_fd;
+} reader_t;
 
 static int complain(const char *what)
 {
@@ -25,7 +50,151 @@ static int complain(const char *what)
     return -1;
 }
 
-/* As few as hold all clients, or as many as were asked for. */
+/* ---- one process --------------------------------------------------------- */
+
+static int is_under_way(const eb_client_t *client)
+{
+    return client->state == EB_CLIENT_CONNECTING ||
+           client->state == EB_CLIENT_REQUESTED ||
+           client->state == EB_CLIENT_OPENING;
+}
+
+static int watch(reader_t *reader, eb_client_t *client, int op, uint32_t what)
+{
+    struct epoll_event event;
+
+    memset(&event, 0, sizeof(event));
+    event.events = what;
+    event.data.ptr = client;
+    return epoll_ctl(reader->epoll_fd, op, client->fd, &event);
+}
+
+static void start_some(reader_t *reader)
+{
+    eb_client_t *client;
+    uint32_t index;
+
+    while (reader->started < reader->count &&
+           reader->under_way < reader->connecting) {
+        client = &reader->clients[reader->started];
+        index = reader->first + reader->started;
+        reader->started++;
+        if (eb_client_connect(client, &reader->shared, index) != 0) {
+            continue;
+        }
+        if (watch(reader, client, EPOLL_CTL_ADD, EPOLLOUT) != 0) {
+            abort(); /* no memory: the counts would be wrong */
+        }
+        reader->under_way++;
+    }
+}
+
+static void serve(reader_t *reader, eb_client_t *client)
+{
+    int was_under_way = is_under_way(client);
+
+    if (client->state == EB_CLIENT_CONNECTING) {
+        if (eb_client_request(client, &reader->shared) == 0 &&
+            watch(reader, client, EPOLL_CTL_MOD,
+                  EPOLLIN | EPOLLRDHUP | EPOLLET) != 0) {
+            abort();
+        }
+    }
+    else if (client->state != EB_CLIENT_CLOSED) {
+        eb_client_read(client, &reader->shared);
+    }
+    if (was_under_way && !is_under_way(client)) {
+        reader->under_way--;
+    }
+}
+
+static void run_loop(reader_t *reader)
+{
+    struct epoll_event ready[MAX_READY];
+    int count;
+    int i;
+
+    for (;;) {
+        start_some(reader);
+        if (reader->shared.opts->poll_interval_ns != 0) {
+            eb_clock_sleep(reader->shared.opts->poll_interval_ns);
+        }
+        count = epoll_wait(reader->epoll_fd, ready, MAX_READY, -1);
+        if (count < 0 && errno != EINTR) {
+            return;
+        }
+        for (i = 0; i < count; i++) {
+            if (ready[i].data.ptr == NULL) {
+                return; /* the pipe was closed */
+            }
+            serve(reader, ready[i].data.ptr);
+        }
+    }
+}
+
+static int reader_open(reader_t *reader, int stop_fd)
+{
+    struct epoll_event event;
+
+    reader->shared.buffer = malloc(BUFFER_SIZE);
+    reader->shared.size = BUFFER_SIZE;
+    reader->clients = calloc(reader->count, sizeof(*reader->clients));
+    reader->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    if (reader->shared.buffer == NULL || reader->clients == NULL ||
+        reader->epoll_fd < 0) {
+        return -1;
+    }
+    memset(&event, 0, sizeof(event));
+    event.events = EPOLLIN;
+    return epoll_ctl(reader->epoll_fd, EPOLL_CTL_ADD, stop_fd, &event);
+}
+
+static void reader_close(reader_t *reader)
+{
+    uint32_t i;
+
+    for (i = 0; i < reader->started; i++) {
+        eb_client_close(&reader->clients[i]);
+    }
+    if (reader->epoll_fd >= 0) {
+        close(reader->epoll_fd);
+    }
+    free(reader->clients);
+    free(reader->shared.buffer);
+}
+
+/* Process `index` of all; does not return. */
+static void run_reader(eb_readers_t *readers, const eb_load_options_t *opts,
+                       uint32_t index, int stop_fd)
+{
+    uint64_t clients = opts->clients;
+    reader_t reader;
+    int rc;
+
+    memset(&reader, 0, sizeof(reader));
+    reader.shared.opts = opts;
+    reader.shared.counts = &readers->counts[index];
+    reader.first = (uint32_t)(clients * index / readers->count);
+    reader.count =
+        (uint32_t)(clients * (index + 1) / readers->count) - reader.first;
+    reader.connecting = opts->connecting / readers->count;
+    if (reader.connecting == 0) {
+        reader.connecting = 1;
+    }
+    rc = reader_open(&reader, stop_fd);
+    if (rc == 0) {
+        run_loop(&reader);
+    }
+    else {
+        complain("a reading process cannot start");
+    }
+    reader_close(&reader);
+    _exit(rc == 0 ? 0 : 1);
+}
+
+/* ---- all processes ------------------------------------------------------- */
+
+/* As few as hold all clients, or --procs. */
 static uint32_t needed(const eb_load_options_t *opts)
 {
     size_t limit = eb_net_raise_limit();
@@ -33,23 +202,6 @@ static uint32_t needed(const eb_load_options_t *opts)
     size_t count = (opts->clients + each - 1) / each;
 
     return count > opts->procs ? (uint32_t)count : opts->procs;
-}
-
-static void run_reader(eb_readers_t *readers, const eb_load_options_t *opts,
-                       uint32_t me, int stop_fd)
-{
-    uint64_t clients = opts->clients;
-    uint32_t first = (uint32_t)(clients * me / readers->count);
-    uint32_t behind = (uint32_t)(clients * (me + 1) / readers->count);
-    uint32_t connecting = opts->connecting / readers->count;
-    int rc;
-
-    rc = eb_subscribers_run(opts, &readers->counts[me], first, behind - first,
-                            connecting > 0 ? connecting : 1, stop_fd);
-    if (rc != 0) {
-        complain("a reading process cannot start");
-    }
-    _exit(rc == 0 ? 0 : 1);
 }
 
 int eb_readers_start(eb_readers_t *readers, const eb_load_options_t *opts)
@@ -90,15 +242,15 @@ int eb_readers_start(eb_readers_t *readers, const eb_load_options_t *opts)
     return 0;
 }
 
-uint64_t eb_readers_sum(const eb_readers_t *readers, eb_counts_kind_t which)
+uint64_t eb_readers_sum(const eb_readers_t *readers, eb_counts_kind_t kind)
 {
     uint64_t sum = 0;
     uint64_t value;
     uint32_t i;
 
     for (i = 0; i < readers->count; i++) {
-        value = eb_counts_get(&readers->counts[i], which);
-        if (which != EB_COUNTS_LAST_NS) {
+        value = eb_counts_get(&readers->counts[i], kind);
+        if (kind != EB_COUNTS_LAST_NS) {
             sum += value;
         }
         else if (value > sum) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * readers: the processes that read, each with a share of the clients and a
- * tally in shared memory. More than one, since a process has only so many
- * descriptors.
+ * readers: the processes of load that hold the clients. Each has a share of
+ * them, a loop, and counters in shared memory. There is more than one if the
+ * clients need more descriptors than one process may have.
  */
 #ifndef EB_READERS_H
 #define EB_READERS_H
@@ -15,26 +15,26 @@
 #define EB_READERS_MAX 64
 
 typedef struct {
-    eb_counts_t *counts; /* shared, one for each process */
+    eb_counts_t *counts; /* shared; one for each process */
     pid_t pids[EB_READERS_MAX];
     uint32_t count;
-    int stop_fd; /* the pipe's end that, closed, ends them */
+    int stop_fd; /* writing end of a pipe; closing it ends the processes */
 } eb_readers_t;
 
 /**
  * Start the processes; they begin to connect at once.
  *
- * @return 0, or -1 (said on stderr); eb_readers_stop() either way
+ * @return 0, or -1 (logged to stderr); call eb_readers_stop() in either case
  */
 int eb_readers_start(eb_readers_t *readers, const eb_load_options_t *opts);
 
-/** A counter's sum over all processes; of EB_COUNTS_LAST_NS: the latest. */
-uint64_t eb_readers_sum(const eb_readers_t *readers, eb_counts_kind_t which);
+/** A counter's sum over all processes; of EB_COUNTS_LAST_NS the latest. */
+uint64_t eb_readers_sum(const eb_readers_t *readers, eb_counts_kind_t kind);
 
 /**
- * End the processes, in ten seconds at most. The tallies stay.
+ * End the processes, within ten seconds. The counters remain.
  *
- * @return 0, or -1: one of them had not ended as it should
+ * @return 0, or -1: one of them failed or had to be killed
  */
 int eb_readers_stop(eb_readers_t *readers);
 

@@ -118,7 +118,7 @@ static int gives_up(state_t *state, uint32_t answered_before, uint64_t now_ns)
         state->delivered = delivered;
         state->news_ns = now_ns;
     }
-    return now_ns - state->news_ns > opts->patience_ns;
+    return now_ns - state->news_ns > opts->give_up_ns;
 }
 
 static int publish_all(state_t *state, uint64_t deadline_ns)
@@ -151,7 +151,7 @@ static void read_cpu(uint64_t *server_us, uint64_t *load_us,
 {
     *server_us = 0;
     if (opts->pid != 0) {
-        eb_procs_cpu_us(server_us, opts->pid);
+        eb_procs_cpu_us(server_us, (pid_t)opts->pid);
     }
     eb_procs_cpu_us(load_us, getpid());
 }

@@ -187,7 +187,7 @@ load() {
         say "$row, side $side: load says $rc"
         running "$pid" || say "its server, process $pid, is gone"
         cat "$tmp/stderr" >&2
-        sed -n '/^unpublished/,$p' "$tmp/one" |
+        sed -n '/^unacknowledged/,$p' "$tmp/one" |
             awk '$2 != 0 { print "  " $0 }' >&2
     fi
 }
@@ -219,8 +219,8 @@ cpu_row() {
     shift 2
     round=0
     while [ "$round" -lt "$rounds" ]; do
-        load a "$row" --idle 0.5 --nap 1000 "$@"
-        load b "$row" --idle 0.5 --nap 1000 "$@"
+        load a "$row" --idle 0.5 --poll-interval 1000 "$@"
+        load b "$row" --idle 0.5 --poll-interval 1000 "$@"
         round=$((round + 1))
     done
     name=server_cpu_us_per_delivery

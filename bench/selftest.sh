@@ -96,7 +96,7 @@ lies() {
     # shellcheck disable=SC2086 # one word each
     start_liar $1
     verify --clients 10 --channels 1 --events 100 --rate 200 \
-        --max-size 4000 --patience 0.8
+        --max-size 4000 --give-up 0.8
     first=$(told "${1%%:*}")
     last=${1##* }
     last=$(told "${last%%:*}")
@@ -107,7 +107,7 @@ lies() {
 # load OPTIONS: sets $rc, leaves the report in $tmp/report
 load() {
     "$bin/load" --servers "127.0.0.1:$port" --idle 0 --seconds 20 \
-        --patience 0.5 "$@" >"$tmp/report" 2>"$tmp/stderr"
+        --give-up 0.5 "$@" >"$tmp/report" 2>"$tmp/stderr"
     rc=$?
 }
 
@@ -147,7 +147,7 @@ test_load() {
     is "$rc" 0 "seven channels, two readers, bursts in lockstep: exit status 0"
     # 14 events each (two channels 15), 6 clients each (three channels 7)
     is "$(value deliveries)" 644 "channels of several sizes: all counted"
-    load --clients 10 --events 30 --rate 200 --size 65536 --nap 500
+    load --clients 10 --events 30 --rate 200 --size 65536 --poll-interval 500
     is "$rc" 0 "64 KB events at a rate: exit status 0"
 
     # 2,000 deliveries, each 97th is hit: 20 of them
@@ -185,7 +185,7 @@ test_load() {
 
 test_verify() {
     start_liar
-    verify --clients 10 --channels 1 --events 100 --rate 200 --patience 0.8
+    verify --clients 10 --channels 1 --events 100 --rate 200 --give-up 0.8
     is "$rc $(value deliveries) $(found)" "0 1000 " "a sound server"
 
     lies drop:97 "lost=L untold_gaps=L" "dropped"
@@ -219,19 +219,19 @@ test_verify() {
         "  no fault, unknown"
 
     start_liar cut:47 gap:3
-    verify --clients 10 --channels 1 --events 100 --rate 200 --patience 0.8
+    verify --clients 10 --channels 1 --events 100 --rate 200 --give-up 0.8
     is "$rc $([ "$(value untold_gaps)" -gt 0 ] && echo seen)" "1 seen" \
         "resumed with a gap"
     start_liar misid:97
-    verify --clients 10 --channels 1 --events 100 --rate 200 --patience 0.8
+    verify --clients 10 --channels 1 --events 100 --rate 200 --give-up 0.8
     is "$rc $([ "$(value forged)" -ge 10 ] && echo seen)" "1 seen" \
         "delivered under another id"
     start_liar cut:97
     verify --clients 10 --channels 1 --events 100 --rate 200 --no-cuts
     is "$rc" 1 "cuts are faults where they are said to be"
     start_liar cut:197 end:203
-    verify --clients 60 --channels 6 --seconds 2 --slow 20 --fickle 40 \
-        --broad 30
+    verify --clients 60 --channels 6 --seconds 2 --slow 20 --churn 40 \
+        --multi 30
     is "$rc $(found | sed 's/^cut=[0-9]*//')" "0 " \
         "slow, fickle and broad clients, cuts and ends: sound"
 }

@@ -19,8 +19,8 @@
 #   TIMES     how many (as many as fit; the last second is left in peace)
 #
 #   ES_VICTIM     busiest (preset) or random: which child that has clients
-#   ES_CLIENTS 200  ES_CHANNELS 20  ES_RATE 100  ES_SLOW 5  ES_FICKLE 20
-#   ES_BROAD 10   as verify's options of these names
+#   ES_CLIENTS 200  ES_CHANNELS 20  ES_RATE 100  ES_SLOW 5  ES_CHURN 20
+#   ES_MULTI 10   as verify's options of these names
 #   ES_VERIFY     more of its options
 #   ES_FRONT      address:port that verify asks, if that is not httpd itself
 #                 but a proxy before it, such as a client of TLS
@@ -176,7 +176,7 @@ esac
     --seconds "$((seconds * 4))" \
     --clients "$clients" --channels "${ES_CHANNELS:-20}" \
     --rate "${ES_RATE:-100}" --slow "${ES_SLOW:-5}" \
-    --fickle "${ES_FICKLE:-20}" --broad "${ES_BROAD:-10}" \
+    --churn "${ES_CHURN:-20}" --multi "${ES_MULTI:-10}" \
     --publishers "$publishers" --seed "$$" --log "$tmp/progress" \
     $may_cut ${ES_VERIFY:-} >"$tmp/report" 2>"$tmp/findings" &
 verify=$!

@@ -12,6 +12,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "bench/buf.h"
 
@@ -43,6 +44,12 @@ typedef struct {
  */
 int eb_sse_feed(eb_sse_t *sse, char *bytes, size_t len,
                 eb_sse_event_fn_t *on_event, void *arg);
+
+static inline int eb_sse_is(const eb_sse_event_t *event, const char *type)
+{
+    return event->type_len == strlen(type) &&
+           memcmp(event->type, type, event->type_len) == 0;
+}
 
 #define EB_SSE_ID_SIZE 48 /* bytes of an id as text, NUL included */
 

@@ -121,7 +121,7 @@ static void publish(eb_verify_loop_t *loop)
 static void wait_for_rest(eb_verify_loop_t *loop)
 {
     eb_eventsource_shared_t *shared = &loop->shared;
-    uint64_t last_ns = shared->now_ns + loop->opts->patience_ns + LAST_NS;
+    uint64_t last_ns = shared->now_ns + loop->opts->give_up_ns + LAST_NS;
     uint64_t look_ns = 0;
     int is_complete = 0;
     int is_owed = 0;
@@ -130,7 +130,7 @@ static void wait_for_rest(eb_verify_loop_t *loop)
     shared->news_ns = shared->now_ns;
     while (!is_complete && shared->now_ns < last_ns &&
            (is_owed ||
-            shared->now_ns < shared->news_ns + loop->opts->patience_ns)) {
+            shared->now_ns < shared->news_ns + loop->opts->give_up_ns)) {
         step(loop, 0);
         if (shared->now_ns >= look_ns) {
             is_complete = eb_verify_loop_is_complete(loop);
@@ -196,7 +196,7 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     signal(SIGUSR1, on_signal);
     /* the last resort: a run always ends */
-    alarm((unsigned int)((opts.seconds_ns + opts.patience_ns) / EB_NS_PER_SEC) +
+    alarm((unsigned int)((opts.seconds_ns + opts.give_up_ns) / EB_NS_PER_SEC) +
           GRACE_S);
     eb_net_raise_limit();
     start_ns = eb_clock_ns();
