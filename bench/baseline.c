@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * baseline: the least that a server of event streams can do. One thread,
- * one epoll set, and for each event one send() of a ready frame to each
- * client. It answers as the module does:
+ * baseline: a server of event streams that does the least possible: one
+ * thread, one epoll set, and for each event one send() of a finished frame to
+ * each client. Its cost is what the module's is compared with. It answers as
+ * the module does:
  *
  *     GET /events/NAME                   the stream of channel room-NAME
  *     POST /publish?channel=room-NAME    the body is the data
  *
- * It checks nothing that load does not need, and --break makes it err.
+ * It checks nothing that load does not need. --fault injects faults, to test
+ * load.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE 1 /* accept4 */
@@ -35,9 +37,9 @@
 
 static const char USAGE[] =
     "usage: baseline --listen ADDR:PORT[,ADDR:PORT...] [options]\n"
-    "  --break FAULT:N   err at each N-th delivery: drop, double, swap,\n"
-    "                    spoil or cut\n"
-    "  --seconds SECS    end of everything (600)\n";
+    "  --fault FAULT:N   inject a fault at each N-th delivery: drop, double,\n"
+    "                    swap, spoil or cut\n"
+    "  --seconds SECS    exit after so long (600)\n";
 
 static const char STREAM_HEAD[] =
     "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
@@ -47,7 +49,6 @@ static const char STREAM_HEAD[] =
     "id: 0000000000000-00000000000\ndata: \n\n\r\n";
 
 static volatile sig_atomic_t is_over;
-static eb_mistakes_t faults;
 static char buffer[READ_SIZE];
 
 static void on_signal(int number)
@@ -66,7 +67,7 @@ static void conn_close(eb_fanout_conn_t *conn)
     free(conn);
 }
 
-/* Copy what stands in the request line behind prefix; 0 when it differs. */
+/* Copies what follows prefix in the request line; 0: another prefix. */
 static int read_name(char name[EB_FANOUT_NAME_SIZE], size_t at,
                      const char *head, const char *prefix)
 {
@@ -103,8 +104,8 @@ static void answer(eb_fanout_conn_t *conn, uint32_t clients)
 }
 
 /*
- * Serve the first request among len bytes; returns how many it took, 0 when
- * it is not whole, -1 when it is none of ours.
+ * Serves the first request among len bytes. Returns its length; 0: it is
+ * incomplete; -1: close the connection.
  */
 static long serve_one(eb_fanout_conn_t *conn, const char *bytes, size_t len)
 {
@@ -132,11 +133,11 @@ static long serve_one(eb_fanout_conn_t *conn, const char *bytes, size_t len)
     if (len < head_len + body_len) {
         return 0;
     }
-    answer(conn, eb_fanout_send(name, bytes + head_len, body_len, &faults));
+    answer(conn, eb_fanout_send(name, bytes + head_len, body_len));
     return (long)(head_len + body_len);
 }
 
-/* Requests may come pipelined, and in pieces. Returns -1 to close. */
+/* Requests may be pipelined, and in pieces. Returns -1: close. */
 static int serve(eb_fanout_conn_t *conn, const char *bytes, size_t len)
 {
     size_t used = 0;
@@ -166,7 +167,7 @@ static void on_ready(eb_fanout_conn_t *conn)
         if (len < 0 && (errno == EAGAIN || errno == EINTR)) {
             return;
         }
-        /* what a subscriber sends is dropped, as the module does */
+        /* what a subscriber sends is discarded, as by the module */
         if (len <= 0 ||
             (conn->channel == NULL && serve(conn, buffer, (size_t)len) != 0)) {
             conn_close(conn);
@@ -193,7 +194,7 @@ static void accept_all(int epoll_fd, int listen_fd)
             return;
         }
         conn->fd = fd;
-        /* as httpd does: else the kernel would join frames of a burst */
+        /* as httpd does; else the kernel would join the frames of a burst */
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
         memset(&event, 0, sizeof(event));
         event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
@@ -204,7 +205,7 @@ static void accept_all(int epoll_fd, int listen_fd)
     }
 }
 
-/* listen_fds[i] is watched with a pointer to itself, connections with theirs */
+/* The epoll data is a pointer: to an element of listen_fds, or to a conn. */
 static void loop(int epoll_fd, int *listen_fds, size_t count)
 {
     struct epoll_event ready[MAX_READY];
@@ -257,8 +258,8 @@ static int read_options(eb_net_addrs_t *addrs, unsigned int *seconds, int argc,
                 return -1;
             }
         }
-        else if (strcmp(argv[i], "--break") == 0) {
-            if (eb_mistakes_parse(&faults, argv[i + 1]) != 0) {
+        else if (strcmp(argv[i], "--fault") == 0) {
+            if (eb_fanout_set_fault(argv[i + 1]) != 0) {
                 return -1;
             }
         }
@@ -285,7 +286,8 @@ int main(int argc, char **argv)
         return 2;
     }
     memset(&action, 0, sizeof(action));
-    action.sa_handler = on_signal; /* no SA_RESTART: ends epoll_wait() */
+    action.sa_handler =
+        on_signal; /* no SA_RESTART: it interrupts epoll_wait() */
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGALRM, &action, NULL);

@@ -94,8 +94,8 @@ fault() {
     soak=$(grep '^soak ' "$tmp/out")
     found=$(grep '^verify ' "$tmp/out")
     text="$(of "$soak" times) times"
-    for key in lost doubled reordered torn forged untold_gaps needless_resets \
-        denied cut told_gaps deliveries; do
+    for key in lost doubled reordered torn forged silent_gaps needless_resets \
+        refused cut reported_gaps deliveries; do
         text="$text, $(of "$found" "$key") $key"
     done
     # a slow machine may have had no time for all of them: that is no verdict
@@ -103,7 +103,7 @@ fault() {
         echo "$(of "$soak" times) of $times faults" >>"$tmp/err"
         rc=1
     fi
-    if [ "$name" = journal ] && [ "$(of "$found" told_gaps)" = 0 ]; then
+    if [ "$name" = journal ] && [ "$(of "$found" reported_gaps)" = 0 ]; then
         echo "the journal was never too small: this shows nothing" >>"$tmp/err"
         rc=1
     fi

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A channel's subscribers stand in one dense array of descriptor and flag,
- * so that the loop touches no other memory of a client whose socket takes
- * its frame: this is the floor, nothing is to be cheaper.
+ * A channel's subscribers are one dense array of descriptor and flag, so that
+ * the loop touches no other memory of a client whose socket takes its frame:
+ * the baseline must be as cheap as can be.
  */
 #include "bench/fanout.h"
 
@@ -19,9 +19,18 @@
 #define MAX_OUT (64u * 1024 * 1024)
 #define FRAME_SIZE (EB_PAYLOAD_TIMED_MAX + 256)
 
+typedef enum {
+    FAULT_NONE,
+    FAULT_DROP,
+    FAULT_DOUBLE,
+    FAULT_SWAP,
+    FAULT_SPOIL,
+    FAULT_CUT
+} fault_t;
+
 typedef struct {
     int fd;
-    int is_slow; /* look at conn first: it holds something back */
+    int is_slow; /* conn keeps bytes: not by the fast path */
     eb_fanout_conn_t *conn;
 } subscriber_t;
 
@@ -35,6 +44,43 @@ struct eb_fanout_channel {
 static eb_fanout_channel_t *channels[MAX_CHANNELS];
 static uint32_t nchannels;
 static char frame[FRAME_SIZE];
+static fault_t fault_kind;
+static uint64_t fault_every;
+static uint64_t fault_count; /* deliveries so far */
+
+int eb_fanout_set_fault(const char *text)
+{
+    static const struct {
+        const char *name;
+        fault_t fault;
+    } FAULTS[] = {
+        {"drop:", FAULT_DROP}, {"double:", FAULT_DOUBLE},
+        {"swap:", FAULT_SWAP}, {"spoil:", FAULT_SPOIL},
+        {"cut:", FAULT_CUT},
+    };
+    size_t len;
+    size_t i;
+
+    for (i = 0; i < sizeof(FAULTS) / sizeof(FAULTS[0]); i++) {
+        len = strlen(FAULTS[i].name);
+        if (strncmp(text, FAULTS[i].name, len) == 0) {
+            fault_kind = FAULTS[i].fault;
+            fault_every = strtoull(text + len, NULL, 10);
+            return fault_every > 0 ? 0 : -1;
+        }
+    }
+    return -1;
+}
+
+/* Counted, not random, so that each run of a test has the same faults. */
+static fault_t next_fault(void)
+{
+    if (fault_kind == FAULT_NONE) {
+        return FAULT_NONE;
+    }
+    fault_count++;
+    return fault_count % fault_every == 0 ? fault_kind : FAULT_NONE;
+}
 
 static eb_fanout_channel_t *find(const char *name)
 {
@@ -104,7 +150,7 @@ void eb_fanout_leave(eb_fanout_conn_t *conn)
     conn->channel = NULL;
 }
 
-/* How many bytes the socket took; one that fails is shut down. */
+/* Returns how many bytes the socket took. A socket that fails is shut down. */
 static size_t send_some(int fd, const char *bytes, size_t len)
 {
     ssize_t sent;
@@ -133,7 +179,7 @@ void eb_fanout_write(eb_fanout_conn_t *conn, const char *bytes, size_t len)
     }
 }
 
-static int holds_back(const eb_fanout_conn_t *conn)
+static int has_kept(const eb_fanout_conn_t *conn)
 {
     return conn->out.len != 0 || conn->late.len != 0;
 }
@@ -145,11 +191,11 @@ void eb_fanout_flush(eb_fanout_conn_t *conn)
                     send_some(conn->fd, conn->out.bytes, conn->out.len));
     }
     if (conn->channel != NULL) {
-        conn->channel->subscribers[conn->index].is_slow = holds_back(conn);
+        conn->channel->subscribers[conn->index].is_slow = has_kept(conn);
     }
 }
 
-/* The frame as the module writes it: one chunk with id and data. */
+/* Makes the frame as the module does: one chunk with id and data. */
 static size_t make_frame(const char *data, size_t len)
 {
     static uint64_t last_ms;
@@ -170,21 +216,21 @@ static size_t make_frame(const char *data, size_t len)
     return (size_t)head_len + len + 4;
 }
 
-/* A client with something kept, or one that is to suffer a fault. */
-static void send_specially(subscriber_t *to, eb_mistake_t fault, size_t len)
+/* For a client that keeps bytes, or gets a fault. */
+static void send_specially(subscriber_t *to, fault_t fault, size_t len)
 {
     eb_fanout_conn_t *conn = to->conn;
 
     switch (fault) {
-    case EB_MISTAKE_DROP: break;
-    case EB_MISTAKE_CUT: shutdown(conn->fd, SHUT_RDWR); break;
-    case EB_MISTAKE_SWAP: keep(conn, &conn->late, frame, len); break;
-    case EB_MISTAKE_SPOIL:
+    case FAULT_DROP: break;
+    case FAULT_CUT: shutdown(conn->fd, SHUT_RDWR); break;
+    case FAULT_SWAP: keep(conn, &conn->late, frame, len); break;
+    case FAULT_SPOIL:
         frame[len - 5] ^= 1;
         eb_fanout_write(conn, frame, len);
         frame[len - 5] ^= 1;
         break;
-    case EB_MISTAKE_DOUBLE:
+    case FAULT_DOUBLE:
         eb_fanout_write(conn, frame, len);
         eb_fanout_write(conn, frame, len);
         break;
@@ -196,23 +242,22 @@ static void send_specially(subscriber_t *to, eb_mistake_t fault, size_t len)
         }
         break;
     }
-    to->is_slow = holds_back(conn);
+    to->is_slow = has_kept(conn);
 }
 
-uint32_t eb_fanout_send(const char *name, const char *data, size_t len,
-                        eb_mistakes_t *faults)
+uint32_t eb_fanout_send(const char *name, const char *data, size_t len)
 {
     eb_fanout_channel_t *channel = find(name);
     size_t frame_len = make_frame(data, len);
     subscriber_t *to;
-    eb_mistake_t fault;
+    fault_t fault;
     uint32_t i;
     size_t sent;
 
     for (i = 0; channel != NULL && i < channel->count; i++) {
         to = &channel->subscribers[i];
-        fault = eb_mistakes_next(faults);
-        if (fault != EB_MISTAKE_NONE || to->is_slow) {
+        fault = next_fault();
+        if (fault != FAULT_NONE || to->is_slow) {
             send_specially(to, fault, frame_len);
             continue;
         }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * fanout: baseline's channels and the one thing that is measured there:
- * one send() of a ready frame to each subscriber of a channel.
+ * fanout: the channels of baseline, and what is measured there: one send() of
+ * a finished frame to each subscriber of a channel.
  */
 #ifndef EB_FANOUT_H
 #define EB_FANOUT_H
@@ -9,19 +9,18 @@
 #include <stdint.h>
 
 #include "bench/buf.h"
-#include "bench/mistakes.h"
 
-#define EB_FANOUT_NAME_SIZE 128
+#define EB_FANOUT_NAME_SIZE 128 /* of a channel's name, NUL included */
 
 typedef struct eb_fanout_channel eb_fanout_channel_t;
 
-/* One connection of baseline, subscribed or not. */
+/* A connection to baseline, subscribed or not. */
 typedef struct {
-    eb_buf_t in;   /* a request that has not come whole */
-    eb_buf_t out;  /* what the socket did not take */
-    eb_buf_t late; /* EB_MISTAKE_SWAP: goes after the next frame */
-    eb_fanout_channel_t *channel; /* subscribed to; NULL: none */
-    uint32_t index;               /* index among the channel's subscribers */
+    eb_buf_t in;                  /* an incomplete request */
+    eb_buf_t out;                 /* bytes that the socket did not take */
+    eb_buf_t late;                /* "swap": sent after the next frame */
+    eb_fanout_channel_t *channel; /* that it subscribes to; NULL: none */
+    uint32_t index;               /* among the channel's subscribers */
     int fd;
 } eb_fanout_conn_t;
 
@@ -32,25 +31,36 @@ typedef struct {
  */
 int eb_fanout_join(eb_fanout_conn_t *conn, const char *name);
 
-/** Take a connection out of its channel, if it is in one. */
+/** Remove a connection from its channel, if it has one. */
 void eb_fanout_leave(eb_fanout_conn_t *conn);
 
 /**
  * Send data as an event to all subscribers of a channel.
  *
- * A socket that takes no more is not waited for: the rest is kept in
- * conn->out until eb_fanout_flush(). One that fails is shut down, which
- * its owner sees as a hang-up.
+ * What a socket does not take is kept in conn->out until eb_fanout_flush(). A
+ * socket that fails is shut down; its owner is notified by a hang-up.
  *
  * @return number of subscribers
  */
-uint32_t eb_fanout_send(const char *name, const char *data, size_t len,
-                        eb_mistakes_t *faults);
+uint32_t eb_fanout_send(const char *name, const char *data, size_t len);
 
-/** The socket is writable again: send what was kept. */
+/** Send what was kept, once the socket is writable again. */
 void eb_fanout_flush(eb_fanout_conn_t *conn);
 
-/** Send these bytes, or keep what the socket does not take. */
+/** Send these bytes; what the socket does not take is kept. */
 void eb_fanout_write(eb_fanout_conn_t *conn, const char *bytes, size_t len);
+
+/**
+ * Inject a fault at each N-th delivery, so that load can be tested:
+ *
+ *     drop:N    the event is not sent to this client
+ *     double:N  it is sent twice
+ *     swap:N    it is sent after the client's next one
+ *     spoil:N   one byte of its data is changed
+ *     cut:N     the connection is shut down instead
+ *
+ * @return 0, or -1: not of that form
+ */
+int eb_fanout_set_fault(const char *text);
 
 #endif

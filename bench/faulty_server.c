@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * faulty_server: a small server of event streams that resumes properly, but for
- * the lies that it is told to tell. It shows that verify sees them.
+ * faulty_server: a small server of event streams that resumes correctly, except
+ * for the faults that its command line requests. It is there to test verify.
  *
  *     GET /events/NAME                   the stream of channel room-NAME
- *     GET /multi?room=NAME&room=NAME…     of several
+ *     GET /multi?room=NAME&room=NAME…     the stream of several
  *     POST /publish?channel=room-NAME    the body is the data
  *
- * At its end (SIGTERM) it prints how many lies it has told.
+ * When it ends (SIGTERM) it prints how often it has injected each fault.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE 1 /* accept4, memmem */
@@ -26,7 +26,6 @@
 #include "bench/http.h"
 #include "bench/net.h"
 #include "bench/payload.h"
-#include "bench/stream_faults.h"
 
 #define MAX_REQUEST (EB_PAYLOAD_CHECKED_MAX + 8192)
 #define MAX_READY 256
@@ -34,7 +33,7 @@
 #define MULTI_PATH "GET /multi?"
 #define MULTI_ITEM "room="
 #define PUBLISH_PATH "POST /publish?channel="
-#define SECONDS 120 /* the end of everything */
+#define SECONDS 120 /* then it exits */
 
 static volatile sig_atomic_t is_over;
 
@@ -64,10 +63,10 @@ static void add_channel(eb_faulty_stream_t *stream, const char *name)
     }
 }
 
-/* Returns 0, or -1: this asks for no stream. */
+/* Returns 0, or -1: this is no request of a stream. */
 static int read_channels(eb_faulty_stream_t *stream, const char *head)
 {
-    size_t len = strcspn(head, "\r\n"); /* the head is whole */
+    size_t len = strcspn(head, "\r\n"); /* the head is complete */
     const char *end = head + len;
     const char *at;
 
@@ -100,8 +99,8 @@ static int subscribe(eb_faulty_stream_t *stream, const char *head, size_t len)
     if (text == NULL || eb_sse_id_parse(&id, text, strcspn(text, "\r")) != 0) {
         eb_faulty_stream_begin(stream, NULL);
     }
-    else if (eb_stream_faults_is_due(EB_STREAM_FAULT_DENY)) {
-        reply(stream, 503, "not now\n");
+    else if (eb_faulty_stream_has_fault(EB_FAULTY_STREAM_RESUME_REFUSE)) {
+        reply(stream, 503, "refused\n");
         return -1;
     }
     else {
@@ -114,19 +113,20 @@ static void publish(eb_faulty_stream_t *stream, const char *head,
                     const char *data, size_t len)
 {
     const char *name = head + sizeof(PUBLISH_PATH) - 1;
-    int refuses = eb_stream_faults_is_due(EB_STREAM_FAULT_REFUSE);
-    int grudges = eb_stream_faults_is_due(EB_STREAM_FAULT_GRUDGE);
+    int drops = eb_faulty_stream_has_fault(EB_FAULTY_STREAM_NACK_DROP);
+    int denies = eb_faulty_stream_has_fault(EB_FAULTY_STREAM_NACK_SEND);
     char channel[EB_STORE_NAME_SIZE];
     const eb_store_event_t *event = NULL;
     char body[128];
 
     snprintf(channel, sizeof(channel), "%.*s", (int)strcspn(name, " "), name);
-    if (!refuses) {
-        event = eb_store_add(channel, data, len,
-                             eb_stream_faults_is_due(EB_STREAM_FAULT_HIDE));
+    if (!drops) {
+        event =
+            eb_store_add(channel, data, len,
+                         eb_faulty_stream_has_fault(EB_FAULTY_STREAM_ACK_DROP));
         eb_faulty_stream_send_new();
     }
-    if (event == NULL || grudges) {
+    if (event == NULL || denies) {
         reply(stream, 500, "no\n");
         return;
     }
@@ -135,7 +135,7 @@ static void publish(eb_faulty_stream_t *stream, const char *head,
     reply(stream, 200, body);
 }
 
-/* Serve the one request that is there. Returns -1 to close. */
+/* Serves the request in stream->in, if it is complete. Returns -1: close. */
 static int serve(eb_faulty_stream_t *stream, const char *bytes, size_t len)
 {
     const char *length;
@@ -243,7 +243,8 @@ static int start(int *listen_fd)
     int epoll_fd;
 
     memset(&action, 0, sizeof(action));
-    action.sa_handler = on_signal; /* no SA_RESTART: ends epoll_wait() */
+    action.sa_handler =
+        on_signal; /* no SA_RESTART: it interrupts epoll_wait() */
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGALRM, &action, NULL);
@@ -272,9 +273,10 @@ int main(int argc, char **argv)
     int i;
 
     for (i = 1; i < argc; i++) {
-        if (eb_stream_faults_parse(argv[i]) != 0) {
-            fprintf(stderr,
-                    "usage: faulty_server [LIE:N ...]; see stream_faults.h\n");
+        if (eb_faulty_stream_set_fault(argv[i]) != 0) {
+            fprintf(
+                stderr,
+                "usage: faulty_server [FAULT:N ...]; see faulty_stream.h\n");
             return 2;
         }
     }
@@ -283,6 +285,6 @@ int main(int argc, char **argv)
         return 1;
     }
     loop(epoll_fd, listen_fd);
-    eb_stream_faults_print();
+    eb_faulty_stream_print_faults();
     return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Each stream has a position in the past and is brought forward from there,
- * live or resumed alike; lies are told on the way.
+ * Each stream has a position in the store and is brought forward from there,
+ * whether it is live or resumed. Faults are injected on the way.
  */
 #include "bench/faulty_stream.h"
 
@@ -12,7 +12,6 @@
 #include <sys/socket.h>
 
 #include "bench/payload.h"
-#include "bench/stream_faults.h"
 
 #define MAX_OUT (64u * 1024 * 1024)
 #define FRAME_SIZE (EB_PAYLOAD_CHECKED_MAX * 2 + 1024)
@@ -24,6 +23,79 @@ static const char HEAD[] =
 
 static eb_faulty_stream_t *all;
 
+/* ---- faults -------------------------------------------------------------- */
+
+static const char *const NAMES[EB_FAULTY_STREAM_FAULTS] = {
+    [EB_FAULTY_STREAM_DROP] = "drop",
+    [EB_FAULTY_STREAM_DOUBLE] = "double",
+    [EB_FAULTY_STREAM_SWAP] = "swap",
+    [EB_FAULTY_STREAM_TEAR] = "tear",
+    [EB_FAULTY_STREAM_TRUNCATE] = "truncate",
+    [EB_FAULTY_STREAM_FORGE] = "forge",
+    [EB_FAULTY_STREAM_WRONG_CHANNEL] = "wrong-channel",
+    [EB_FAULTY_STREAM_WRONG_ID] = "wrong-id",
+    [EB_FAULTY_STREAM_CUT] = "cut",
+    [EB_FAULTY_STREAM_RST] = "rst",
+    [EB_FAULTY_STREAM_END] = "end",
+    [EB_FAULTY_STREAM_NEEDLESS_RESET] = "needless-reset",
+    [EB_FAULTY_STREAM_SKIP] = "skip",
+    [EB_FAULTY_STREAM_EARLY_RESET] = "early-reset",
+    [EB_FAULTY_STREAM_WRONG_RESET] = "wrong-reset",
+    [EB_FAULTY_STREAM_RESUME_GAP] = "resume-gap",
+    [EB_FAULTY_STREAM_RESUME_DOUBLE] = "resume-double",
+    [EB_FAULTY_STREAM_RESUME_REFUSE] = "resume-refuse",
+    [EB_FAULTY_STREAM_ACK_DROP] = "ack-drop",
+    [EB_FAULTY_STREAM_NACK_DROP] = "nack-drop",
+    [EB_FAULTY_STREAM_NACK_SEND] = "nack-send",
+};
+
+static struct {
+    uint64_t every; /* 0: never */
+    uint64_t occasions;
+    uint64_t injected;
+} faults[EB_FAULTY_STREAM_FAULTS];
+
+int eb_faulty_stream_set_fault(const char *text)
+{
+    size_t len = strcspn(text, ":");
+    int i;
+
+    for (i = 0; i < EB_FAULTY_STREAM_FAULTS; i++) {
+        if (text[len] == ':' && strlen(NAMES[i]) == len &&
+            strncmp(text, NAMES[i], len) == 0) {
+            faults[i].every = strtoull(text + len + 1, NULL, 10);
+            return faults[i].every > 0 ? 0 : -1;
+        }
+    }
+    return -1;
+}
+
+/* Counted, not random, so that each run of a test has the same faults. */
+int eb_faulty_stream_has_fault(eb_faulty_stream_fault_t fault)
+{
+    if (faults[fault].every == 0 ||
+        ++faults[fault].occasions % faults[fault].every != 0) {
+        return 0;
+    }
+    faults[fault].injected++;
+    return 1;
+}
+
+void eb_faulty_stream_print_faults(void)
+{
+    int i;
+
+    for (i = 0; i < EB_FAULTY_STREAM_FAULTS; i++) {
+        if (faults[i].every != 0) {
+            printf("fault %s %llu\n", NAMES[i],
+                   (unsigned long long)faults[i].injected);
+        }
+    }
+    fflush(stdout);
+}
+
+/* ---- bytes --------------------------------------------------------------- */
+
 static void hang_up(eb_faulty_stream_t *stream, int by_reset)
 {
     struct linger linger = {1, 0};
@@ -31,7 +103,7 @@ static void hang_up(eb_faulty_stream_t *stream, int by_reset)
     if (by_reset) {
         setsockopt(stream->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
     }
-    /* with a linger of 0 the owner's close() sends the reset */
+    /* with a linger of 0 the caller's close() sends the reset */
     shutdown(stream->fd, by_reset ? SHUT_RD : SHUT_RDWR);
     stream->is_over = 1;
     eb_buf_clear(&stream->out);
@@ -77,7 +149,9 @@ static void write_chunk(eb_faulty_stream_t *stream, const char *bytes,
     eb_faulty_stream_write(stream, "\r\n", 2);
 }
 
-/* Data with its line feeds as an event; returns its length. */
+/* ---- events -------------------------------------------------------------- */
+
+/* Makes an event; data may have line feeds. Returns the frame's length. */
 static size_t make_frame(char *frame, const eb_sse_id_t *id, const char *data,
                          size_t len)
 {
@@ -130,7 +204,7 @@ static void write_torn(eb_faulty_stream_t *stream,
     write_event(stream, &event->id, data, event->len);
 }
 
-/* A whole and proper event, of another number or channel. */
+/* Writes a well-formed event with another number or channel. */
 static void write_other(eb_faulty_stream_t *stream,
                         const eb_store_event_t *event, int is_forged)
 {
@@ -160,7 +234,7 @@ static void write_cut(eb_faulty_stream_t *stream, const eb_store_event_t *event,
     hang_up(stream, by_reset);
 }
 
-/* A position behind the event before this one, and before this one. */
+/* A position before this id, but not before the event that precedes it. */
 static eb_sse_id_t just_before(const eb_sse_id_t *id)
 {
     eb_sse_id_t before = *id;
@@ -175,85 +249,86 @@ static eb_sse_id_t just_before(const eb_sse_id_t *id)
     return before;
 }
 
-/* Returns 1: a lie was told in the event's place. */
-static int inject_instead(eb_faulty_stream_t *stream,
-                          const eb_store_event_t *event)
+/* Returns 1: a fault replaced the event. */
+static int replace_event(eb_faulty_stream_t *stream,
+                         const eb_store_event_t *event)
 {
     eb_sse_id_t id = event->id;
 
-    if (eb_stream_faults_is_due(EB_STREAM_FAULT_DROP)) {
+    if (eb_faulty_stream_has_fault(EB_FAULTY_STREAM_DROP)) {
         return 1;
     }
-    if (eb_stream_faults_is_due(EB_STREAM_FAULT_TEAR)) {
+    if (eb_faulty_stream_has_fault(EB_FAULTY_STREAM_TEAR)) {
         write_torn(stream, event);
         return 1;
     }
-    if (eb_stream_faults_is_due(EB_STREAM_FAULT_SHORT)) {
+    if (eb_faulty_stream_has_fault(EB_FAULTY_STREAM_TRUNCATE)) {
         write_event(stream, &id, event->data, event->len - 1);
         return 1;
     }
-    if (eb_stream_faults_is_due(EB_STREAM_FAULT_MISID)) {
+    if (eb_faulty_stream_has_fault(EB_FAULTY_STREAM_WRONG_ID)) {
         id.n += 1000;
         write_event(stream, &id, event->data, event->len);
         return 1;
     }
-    if (eb_stream_faults_is_due(EB_STREAM_FAULT_CUT)) {
+    if (eb_faulty_stream_has_fault(EB_FAULTY_STREAM_CUT)) {
         write_cut(stream, event, 0);
         return 1;
     }
-    if (eb_stream_faults_is_due(EB_STREAM_FAULT_RESET)) {
+    if (eb_faulty_stream_has_fault(EB_FAULTY_STREAM_RST)) {
         write_cut(stream, event, 1);
         return 1;
     }
-    if (eb_stream_faults_is_due(EB_STREAM_FAULT_END)) {
+    if (eb_faulty_stream_has_fault(EB_FAULTY_STREAM_END)) {
         eb_faulty_stream_write(stream, "0\r\n\r\n", 5);
         stream->is_over = 1;
         eb_faulty_stream_flush(stream);
         return 1;
     }
-    if (eb_stream_faults_is_due(EB_STREAM_FAULT_SKIP)) {
+    if (eb_faulty_stream_has_fault(EB_FAULTY_STREAM_SKIP)) {
         write_reset(stream, &id, event->channel);
         return 1;
     }
-    if (eb_stream_faults_is_due(EB_STREAM_FAULT_EARLY)) {
+    if (eb_faulty_stream_has_fault(EB_FAULTY_STREAM_EARLY_RESET)) {
         id = just_before(&id);
         write_reset(stream, &id, event->channel);
         return 1;
     }
-    if (eb_stream_faults_is_due(EB_STREAM_FAULT_BLAME)) {
-        write_reset(stream, &id, "room-of-nobody");
+    if (eb_faulty_stream_has_fault(EB_FAULTY_STREAM_WRONG_RESET)) {
+        write_reset(stream, &id, "room-none");
         return 1;
     }
     return 0;
 }
 
-static void tell(eb_faulty_stream_t *stream, const eb_store_event_t *event)
+static void send_event(eb_faulty_stream_t *stream,
+                       const eb_store_event_t *event)
 {
     static char frame[FRAME_SIZE];
     eb_sse_id_t before;
 
-    if (inject_instead(stream, event)) {
+    if (replace_event(stream, event)) {
         return;
     }
-    if (eb_stream_faults_is_due(EB_STREAM_FAULT_SWAP) &&
+    if (eb_faulty_stream_has_fault(EB_FAULTY_STREAM_SWAP) &&
         stream->late.len == 0) {
         eb_buf_add(&stream->late, frame,
                    make_frame(frame, &event->id, event->data, event->len),
                    MAX_OUT);
         return;
     }
-    if (eb_stream_faults_is_due(EB_STREAM_FAULT_MOAN)) {
+    if (eb_faulty_stream_has_fault(EB_FAULTY_STREAM_NEEDLESS_RESET)) {
         before = just_before(&event->id);
         write_reset(stream, &before, event->channel);
     }
     write_event(stream, &event->id, event->data, event->len);
-    if (eb_stream_faults_is_due(EB_STREAM_FAULT_DOUBLE)) {
+    if (eb_faulty_stream_has_fault(EB_FAULTY_STREAM_DOUBLE)) {
         write_event(stream, &event->id, event->data, event->len);
     }
-    if (eb_stream_faults_is_due(EB_STREAM_FAULT_FORGE)) {
+    if (eb_faulty_stream_has_fault(EB_FAULTY_STREAM_FORGE)) {
         write_other(stream, event, 1);
     }
-    if (eb_stream_faults_is_due(EB_STREAM_FAULT_STRAY)) {
+    if (eb_faulty_stream_has_fault(EB_FAULTY_STREAM_WRONG_CHANNEL)) {
         write_other(stream, event, 0);
     }
     if (stream->late.len != 0) {
@@ -261,6 +336,8 @@ static void tell(eb_faulty_stream_t *stream, const eb_store_event_t *event)
         eb_buf_clear(&stream->late);
     }
 }
+
+/* ---- streams ------------------------------------------------------------- */
 
 static int has_channel(const eb_faulty_stream_t *stream, const char *channel)
 {
@@ -285,7 +362,7 @@ static void catch_up(eb_faulty_stream_t *stream)
         }
         stream->at = event->id;
         if (!event->is_hidden && has_channel(stream, event->channel)) {
-            tell(stream, event);
+            send_event(stream, event);
         }
     }
 }
@@ -319,10 +396,11 @@ void eb_faulty_stream_begin(eb_faulty_stream_t *stream, const eb_sse_id_t *id)
                    RETRY_MS, (unsigned long long)stream->at.ms,
                    (unsigned long long)stream->at.n);
     write_chunk(stream, text, (size_t)len);
-    if (id != NULL && eb_stream_faults_is_due(EB_STREAM_FAULT_GAP)) {
+    if (id != NULL && eb_faulty_stream_has_fault(EB_FAULTY_STREAM_RESUME_GAP)) {
         stream->at = eb_store_last_id();
     }
-    if (id != NULL && eb_stream_faults_is_due(EB_STREAM_FAULT_AGAIN)) {
+    if (id != NULL &&
+        eb_faulty_stream_has_fault(EB_FAULTY_STREAM_RESUME_DOUBLE)) {
         last = eb_store_at(id);
         if (last != NULL && has_channel(stream, last->channel)) {
             write_event(stream, &last->id, last->data, last->len);

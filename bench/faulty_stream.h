@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * faulty_stream: faulty_server's streams: what one client is told, truly or
- * not.
+ * faulty_stream: the event streams of faulty_server, and the faults that are
+ * injected into them.
  */
 #ifndef EB_FAULTY_STREAM_H
 #define EB_FAULTY_STREAM_H
@@ -11,38 +11,81 @@
 
 #define EB_FAULTY_STREAM_CHANNELS 8
 
-/* One connection of faulty_server, subscribed or not. */
+/* A connection to faulty_server, subscribed or not. */
 typedef struct eb_faulty_stream {
-    struct eb_faulty_stream *next;  /* among the subscribed ones */
+    struct eb_faulty_stream *next;  /* in the list of subscribed ones */
     struct eb_faulty_stream **prev; /* NULL: not subscribed */
     char channels[EB_FAULTY_STREAM_CHANNELS][EB_STORE_NAME_SIZE];
     int nchannels;
     int fd;
     int is_over;    /* nothing more is written once out is empty */
-    eb_buf_t in;    /* a request that has not come whole */
-    eb_buf_t out;   /* what the socket did not take */
-    eb_buf_t late;  /* EB_STREAM_FAULT_SWAP: goes behind the next event */
-    eb_sse_id_t at; /* the last event it was (to be) told */
+    eb_buf_t in;    /* an incomplete request */
+    eb_buf_t out;   /* bytes that the socket did not take */
+    eb_buf_t late;  /* the fault "swap": sent after the next event */
+    eb_sse_id_t at; /* the last event that was sent, or left out */
 } eb_faulty_stream_t;
 
 /**
- * Begin the stream: head, stream-open, then what there is.
+ * Begin the stream: head, stream-open, then the events since id.
  *
- * @param id  where to go on, or NULL: at the present
+ * @param id  of the last event that the client has; NULL: the present
  */
 void eb_faulty_stream_begin(eb_faulty_stream_t *stream, const eb_sse_id_t *id);
 
-/** Tell all streams of the channel about a new event. */
+/** Send what was added to the store to all streams of its channel. */
 void eb_faulty_stream_send_new(void);
 
-/** Send these bytes, or keep what the socket does not take. */
+/** Send these bytes; what the socket does not take is kept. */
 void eb_faulty_stream_write(eb_faulty_stream_t *stream, const char *bytes,
                             size_t len);
 
-/** The socket is writable again. */
+/** Send what was kept, once the socket is writable again. */
 void eb_faulty_stream_flush(eb_faulty_stream_t *stream);
 
-/** Take it out of the subscribed ones and give back what it holds. */
+/** Remove it from the list and free what it holds. */
 void eb_faulty_stream_end(eb_faulty_stream_t *stream);
+
+/* The faults; the name on the command line is in faulty_stream.c. */
+typedef enum {
+    /* at each N-th delivery */
+    EB_FAULTY_STREAM_DROP,           /* not sent */
+    EB_FAULTY_STREAM_DOUBLE,         /* sent twice */
+    EB_FAULTY_STREAM_SWAP,           /* sent after the client's next one */
+    EB_FAULTY_STREAM_TEAR,           /* a byte of its data is changed */
+    EB_FAULTY_STREAM_TRUNCATE,       /* the last byte of its data is missing */
+    EB_FAULTY_STREAM_FORGE,          /* followed by one never published */
+    EB_FAULTY_STREAM_WRONG_CHANNEL,  /* followed by one of another channel */
+    EB_FAULTY_STREAM_WRONG_ID,       /* sent under another id */
+    EB_FAULTY_STREAM_CUT,            /* cut within it; sent at the resume */
+    EB_FAULTY_STREAM_RST,            /* the same, with a TCP reset */
+    EB_FAULTY_STREAM_END,            /* clean end before it: allowed */
+    EB_FAULTY_STREAM_NEEDLESS_RESET, /* stream-reset before it, without gap */
+    EB_FAULTY_STREAM_SKIP,           /* a stream-reset instead: allowed */
+    EB_FAULTY_STREAM_EARLY_RESET,    /* skip, but the position is before it */
+    EB_FAULTY_STREAM_WRONG_RESET,    /* skip, but it names another channel */
+    /* at each N-th stream with an id */
+    EB_FAULTY_STREAM_RESUME_GAP,    /* resumes at the present, silently */
+    EB_FAULTY_STREAM_RESUME_DOUBLE, /* sends the event with that id again */
+    EB_FAULTY_STREAM_RESUME_REFUSE, /* 503 */
+    /* at each N-th POST */
+    EB_FAULTY_STREAM_ACK_DROP,  /* 200, and never delivered */
+    EB_FAULTY_STREAM_NACK_DROP, /* 500, and never delivered: allowed */
+    EB_FAULTY_STREAM_NACK_SEND, /* 500, but delivered: allowed */
+    EB_FAULTY_STREAM_FAULTS
+} eb_faulty_stream_fault_t;
+
+/**
+ * Switch a fault on.
+ *
+ * @param text  "drop:97": at each 97th delivery
+ * @return 0, or -1: not of that form
+ */
+int eb_faulty_stream_set_fault(const char *text);
+
+/** Count an occasion for this fault. @return 1: inject it now; 0 */
+int eb_faulty_stream_has_fault(eb_faulty_stream_fault_t fault);
+
+/** Print "fault NAME COUNT" for each that is switched on. */
+void eb_faulty_stream_print_faults(void);
 
 #endif

@@ -209,7 +209,7 @@ cat "$tmp/findings" >&2
 
 [ -s "$tmp/report" ] || die "verify gave no report, status $rc"
 say_why=
-cuts=$(($(value cut) + $(value cut_slow) + $(value unconnected)))
+cuts=$(($(value cut) + $(value cut_slow) + $(value failed_connects)))
 ends=$(value clean_ends)
 running "$server" || say_why="httpd is gone"
 [ "$hits" -eq "$done_times" ] || say_why="a fault hit an idle child"

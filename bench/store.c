@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An array in order of ids, searched by halves; see store.h. */
+/* An array, searched by bisection. */
 #include "bench/store.h"
 
 #include <stdio.h>
@@ -10,7 +10,7 @@
 
 static eb_store_event_t *events;
 static size_t count;
-static size_t room;
+static size_t size; /* allocated */
 
 eb_sse_id_t eb_store_last_id(void)
 {
@@ -40,13 +40,13 @@ const eb_store_event_t *eb_store_add(const char *channel, const char *data,
     eb_store_event_t *grown;
     eb_store_event_t *event;
 
-    if (count == room) {
-        grown = realloc(events, (room * 2 + 256) * sizeof(*events));
+    if (count == size) {
+        grown = realloc(events, (size * 2 + 256) * sizeof(*events));
         if (grown == NULL) {
             return NULL;
         }
         events = grown;
-        room = room * 2 + 256;
+        size = size * 2 + 256;
     }
     event = &events[count];
     memset(event, 0, sizeof(*event));
@@ -63,7 +63,7 @@ const eb_store_event_t *eb_store_add(const char *channel, const char *data,
     return event;
 }
 
-/* How many events are not above id. */
+/* The number of events that are not above id. */
 static size_t rank(const eb_sse_id_t *id)
 {
     size_t low = 0;

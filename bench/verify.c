@@ -148,7 +148,7 @@ static void wait_for_rest(eb_verify_loop_t *loop)
 static int report(const eb_verify_options_t *opts,
                   const eb_histogram_t *latency)
 {
-    uint64_t faults = eb_stats_faults();
+    uint64_t faults = eb_stats_errors();
 
     if (opts->no_cuts) {
         faults += eb_stats[EB_STATS_CUT];
