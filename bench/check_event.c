@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a client makes of the events in its stream; eventsource.c brings
- * the bytes.
+ * Compares each event of a client's stream with what was published, and counts
+ * the errors.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE 1 /* memmem */
@@ -16,11 +16,11 @@
 #include "bench/stats.h"
 
 #define MAX_NAME 256
-#define STAY_LEAST_MS 200 /* a fickle one stays so long … */
-#define STAY_MORE_MS 2000 /* … and up to that longer */
+#define STAY_MIN_MS 200    /* a churning one stays so long, … */
+#define STAY_RANGE_MS 2000 /* … and up to that longer */
 
-static void torn(const eb_eventsource_t *client, const char *what,
-                 const eb_sse_event_t *event)
+static void log_torn(const eb_eventsource_t *client, const char *what,
+                     const eb_sse_event_t *event)
 {
     eb_stats_log(EB_STATS_TORN,
                  "client %u: %s: type %.*s, id %.*s, %zu bytes: %.*s",
@@ -42,7 +42,7 @@ static void measure(eb_eventsource_t *client, const eb_published_entry_t *entry)
     }
 }
 
-static void take_data(eb_eventsource_t *client, const eb_sse_event_t *event)
+static void check_data(eb_eventsource_t *client, const eb_sse_event_t *event)
 {
     eb_received_t *received = &client->received;
     const eb_published_entry_t *entry;
@@ -52,30 +52,30 @@ static void take_data(eb_eventsource_t *client, const eb_sse_event_t *event)
     if (event->id == NULL ||
         eb_sse_id_parse(&id, event->id, event->id_len) != 0 ||
         eb_payload_checked_read(&payload, event->data, event->data_len) != 0) {
-        torn(client, "no event of ours", event);
+        log_torn(client, "not an event of verify", event);
         return;
     }
     switch (eb_received_event(received, client->shared->published, &payload,
                               &id, &entry)) {
-    case EB_RECEIVED_UNKNOWN:
+    case EB_RECEIVED_FORGED:
         eb_stats_log(EB_STATS_FORGED,
                      "client %u, channel %u, event %u, id %.*s",
                      received->client, payload.channel, payload.number,
                      (int)event->id_len, event->id);
         return;
-    case EB_RECEIVED_AGAIN:
+    case EB_RECEIVED_DOUBLED:
         eb_stats_log(EB_STATS_DOUBLED,
                      "client %u, channel %u, event %u, id %.*s",
                      received->client, payload.channel, payload.number,
                      (int)event->id_len, event->id);
         return;
-    case EB_RECEIVED_LATE:
-        eb_stats_log(
-            EB_STATS_REORDERED,
-            "client %u, channel %u, event %u, id %.*s behind %llu-%llu",
-            received->client, payload.channel, payload.number,
-            (int)event->id_len, event->id, (unsigned long long)received->at.ms,
-            (unsigned long long)received->at.n);
+    case EB_RECEIVED_REORDERED:
+        eb_stats_log(EB_STATS_REORDERED,
+                     "client %u, channel %u, event %u, id %.*s after %llu-%llu",
+                     received->client, payload.channel, payload.number,
+                     (int)event->id_len, event->id,
+                     (unsigned long long)received->at.ms,
+                     (unsigned long long)received->at.n);
         break;
     case EB_RECEIVED_NEW: break;
     }
@@ -83,20 +83,20 @@ static void take_data(eb_eventsource_t *client, const eb_sse_event_t *event)
     measure(client, entry);
 }
 
-static void take_open(eb_eventsource_t *client, const eb_sse_event_t *event)
+static void check_open(eb_eventsource_t *client, const eb_sse_event_t *event)
 {
     eb_eventsource_shared_t *shared = client->shared;
     uint64_t stay_ms =
-        STAY_LEAST_MS + eb_random_throw(&shared->random, STAY_MORE_MS);
+        STAY_MIN_MS + (uint64_t)nrand48(shared->random) % STAY_RANGE_MS;
     eb_sse_id_t id;
 
     if (event->id != NULL ? eb_sse_id_parse(&id, event->id, event->id_len) != 0
                           : client->received.open_ns == 0) {
-        torn(client, "stream-open without id", event);
+        log_torn(client, "stream-open without id", event);
         return;
     }
     if (event->id != NULL) {
-        /* where a stream-reset follows, the old id stays until then */
+        /* before a stream-reset the position stays the old one */
         eb_received_open(&client->received, &id, shared->now_ns);
     }
     client->since_ns = shared->now_ns;
@@ -106,7 +106,7 @@ static void take_open(eb_eventsource_t *client, const eb_sse_event_t *event)
     }
 }
 
-static void take_reset(eb_eventsource_t *client, const eb_sse_event_t *event)
+static void check_reset(eb_eventsource_t *client, const eb_sse_event_t *event)
 {
     const eb_verify_options_t *opts = client->shared->opts;
     eb_received_t *received = &client->received;
@@ -153,21 +153,21 @@ void eb_check_event(void *arg, const eb_sse_event_t *event)
         client->last_id[event->id_len] = '\0';
     }
     if (eb_sse_is(event, "message")) {
-        /* an event without data is none to EventSource: the retry: line */
+        /* EventSource ignores an event without data, such as retry: alone */
         if (event->data != NULL) {
-            take_data(client, event);
+            check_data(client, event);
         }
     }
     else if (eb_sse_is(event, "stream-open")) {
-        take_open(client, event);
+        check_open(client, event);
     }
     else if (eb_sse_is(event, "stream-reset")) {
-        take_reset(client, event);
+        check_reset(client, event);
     }
     else if (eb_sse_is(event, "keep-alive")) {
         eb_stats[EB_STATS_KEEPALIVES]++;
     }
     else {
-        torn(client, "unknown type", event);
+        log_torn(client, "unknown type", event);
     }
 }

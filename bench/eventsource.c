@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A connection that ends brings the client to rest until its retry time
- * is over. An event that has not come whole is forgotten then, and so comes
- * again, as its id was never seen.
+ * A client whose connection ends is closed until its retry time is over. It
+ * discards an incomplete event, which comes again, as its id was not received.
  */
 #include "bench/eventsource.h"
 
@@ -19,23 +18,23 @@
 #define MAX_HEAD 8192
 #define MAX_REQUEST 2048
 #define READ_SIZE (64 * 1024)
-#define FIRST_RETRY_MS 1000 /* before a server has told its own */
-#define SLOW_SIZE 256       /* bytes of a slow read … */
-#define SLOW_NS (EB_NS_PER_SEC / 4)
-#define SLOW_BUFFER 4096
-#define HASTY_BUFFER (256 * 1024)
-#define TURN_MS 500 /* a fickle one rests up to that */
+#define FIRST_RETRY_MS 1000         /* until the server has sent its own */
+#define SLOW_SIZE 256               /* bytes of a slow client's read … */
+#define SLOW_NS (EB_NS_PER_SEC / 4) /* … and the time between two */
+#define SLOW_BUFFER 4096            /* SO_RCVBUF of a slow client … */
+#define END_BUFFER (256 * 1024)     /* … and at the end */
+#define PAUSE_MS 500 /* a churning one is closed up to that long */
 
 static eb_eventsource_kind_t kind_of(const eb_verify_options_t *opts,
                                      uint32_t index)
 {
-    /* 37 and 100 have no common factor: all percentages are well mixed */
-    uint32_t place = index * 37 % 100;
+    /* 37 and 100 have no common factor: the kinds are evenly spread */
+    uint32_t share = index * 37 % 100;
 
-    if (place < opts->slow) {
-        return place % 2 == 0 ? EB_EVENTSOURCE_SLOW : EB_EVENTSOURCE_STALLED;
+    if (share < opts->slow) {
+        return share % 2 == 0 ? EB_EVENTSOURCE_SLOW : EB_EVENTSOURCE_STALLED;
     }
-    return place < opts->slow + opts->churn ? EB_EVENTSOURCE_CHURNING
+    return share < opts->slow + opts->churn ? EB_EVENTSOURCE_CHURNING
                                             : EB_EVENTSOURCE_STEADY;
 }
 
@@ -63,7 +62,7 @@ int eb_eventsource_is_slow(const eb_eventsource_t *client)
            client->kind == EB_EVENTSOURCE_STALLED;
 }
 
-static void rest(eb_eventsource_t *client, uint64_t ms)
+static void close_for(eb_eventsource_t *client, uint64_t ms)
 {
     if (client->fd >= 0) {
         close(client->fd);
@@ -75,7 +74,7 @@ static void rest(eb_eventsource_t *client, uint64_t ms)
     eb_buf_clear(&client->sse.rest);
 }
 
-/* The connection ended, not by our will. */
+/* The server, or the network, ended the connection. */
 static void end(eb_eventsource_t *client, int is_clean, const char *why)
 {
     uint32_t number = client->received.client;
@@ -98,20 +97,20 @@ static void end(eb_eventsource_t *client, int is_clean, const char *why)
     }
     client->is_back = 1;
     client->shared->news_ns = client->shared->now_ns;
-    rest(client, client->retry_ms);
+    close_for(client, client->retry_ms);
 }
 
-static void deny(eb_eventsource_t *client, const char *why)
+static void refused(eb_eventsource_t *client, const char *why)
 {
     eb_stats_log(EB_STATS_REFUSED, "client %u: %s", client->received.client,
                  why);
     client->is_back = 1;
-    rest(client, client->retry_ms);
+    close_for(client, client->retry_ms);
 }
 
-/* ---- connecting -------------------------------------------------------- */
+/* ---- connecting ---------------------------------------------------------- */
 
-static int call(eb_eventsource_t *client)
+static int start_connect(eb_eventsource_t *client)
 {
     const eb_net_addrs_t *servers = &client->shared->opts->servers;
     const struct sockaddr_in *server;
@@ -150,7 +149,7 @@ static void make_path(const eb_eventsource_t *client, char *dst, size_t size)
     }
 }
 
-static void ask(eb_eventsource_t *client)
+static void send_request(eb_eventsource_t *client)
 {
     char request[MAX_REQUEST];
     char path[MAX_REQUEST / 2];
@@ -177,7 +176,7 @@ static void ask(eb_eventsource_t *client)
     client->state = EB_EVENTSOURCE_REQUESTED;
 }
 
-/* ---- bytes ------------------------------------------------------------- */
+/* ---- the stream ---------------------------------------------------------- */
 
 static void take_body(eb_eventsource_t *client, char *bytes, size_t len)
 {
@@ -197,7 +196,7 @@ static void take_body(eb_eventsource_t *client, char *bytes, size_t len)
     }
     if (run < 0) {
         eb_stats_log(EB_STATS_TORN,
-                     "client %u: broken chunk, or event without end",
+                     "client %u: broken chunk, or event too large",
                      client->received.client);
         end(client, 0, "broken stream");
     }
@@ -228,7 +227,7 @@ static void take_head(eb_eventsource_t *client, char *bytes, size_t len)
     size_t head_len;
 
     if (eb_buf_add(head, bytes, len, READ_SIZE + MAX_HEAD) != 0) {
-        deny(client, "head too long");
+        refused(client, "head too long");
         return;
     }
     head_len = eb_http_head_len(head->bytes, head->len);
@@ -236,7 +235,7 @@ static void take_head(eb_eventsource_t *client, char *bytes, size_t len)
         return; /* more to come */
     }
     if (eb_http_head_read(&response, head->bytes, head_len) != 0) {
-        deny(client, "not HTTP/1");
+        refused(client, "not HTTP/1");
         return;
     }
     type = eb_http_header(head->bytes, head_len, "Content-Type");
@@ -244,7 +243,7 @@ static void take_head(eb_eventsource_t *client, char *bytes, size_t len)
         strncmp(type, MEDIA, sizeof(MEDIA) - 1) != 0) {
         snprintf(status, sizeof(status), "no stream, status %d",
                  response.status);
-        deny(client, status);
+        refused(client, status);
         return;
     }
     whole = *head;
@@ -254,10 +253,10 @@ static void take_head(eb_eventsource_t *client, char *bytes, size_t len)
 }
 
 /*
- * Read once, up to size bytes; 1: there may be more. Also a short read may
- * be followed by the stream's end, of which no second edge tells.
+ * Reads once, up to size bytes. Returns 1: there may be more. Even a short read
+ * may be followed by the end of the stream, for which there is no second edge.
  */
-static int take_some(eb_eventsource_t *client, size_t size)
+static int read_some(eb_eventsource_t *client, size_t size)
 {
     static char buffer[READ_SIZE];
     ssize_t len;
@@ -270,7 +269,7 @@ static int take_some(eb_eventsource_t *client, size_t size)
         end(client,
             len == 0 && client->state == EB_EVENTSOURCE_STREAMING &&
                 client->body.state == EB_HTTP_BODY_TO_EOF,
-            len == 0 ? "closed without an end" : strerror(errno));
+            len == 0 ? "closed without a last chunk" : strerror(errno));
         return 0;
     }
     if (client->state == EB_EVENTSOURCE_REQUESTED) {
@@ -285,55 +284,55 @@ static int take_some(eb_eventsource_t *client, size_t size)
 void eb_eventsource_ready(eb_eventsource_t *client)
 {
     if (client->state == EB_EVENTSOURCE_CONNECTING) {
-        ask(client);
+        send_request(client);
     }
     if (client->state == EB_EVENTSOURCE_REQUESTED ||
         client->state == EB_EVENTSOURCE_STREAMING) {
         if (eb_eventsource_is_slow(client)) {
-            return; /* on its ticks */
+            return; /* it reads in ticks */
         }
-        while (take_some(client, READ_SIZE)) {
+        while (read_some(client, READ_SIZE)) {
             continue;
         }
     }
 }
 
-/* ---- time -------------------------------------------------------------- */
+/* ---- ticks --------------------------------------------------------------- */
 
-static void tick_slow(eb_eventsource_t *client)
+static void read_slowly(eb_eventsource_t *client)
 {
     eb_eventsource_shared_t *shared = client->shared;
-    int large = HASTY_BUFFER;
+    int large = END_BUFFER;
 
     if (shared->is_ending) {
         setsockopt(client->fd, SOL_SOCKET, SO_RCVBUF, &large, sizeof(large));
-        while (take_some(client, READ_SIZE)) {
+        while (read_some(client, READ_SIZE)) {
             continue;
         }
     }
     else if (client->since_ns == 0) {
-        take_some(client, SLOW_SIZE);
+        read_some(client, SLOW_SIZE);
     }
     else if (client->kind == EB_EVENTSOURCE_SLOW &&
              shared->now_ns >= client->due_ns) {
         client->due_ns = shared->now_ns + SLOW_NS;
-        take_some(client, SLOW_SIZE);
+        read_some(client, SLOW_SIZE);
     }
 }
 
-/* A fickle one goes; sometimes it returns as another. */
-static void leave(eb_eventsource_t *client)
+/* One in four comes back as a new client, without an id. */
+static void disconnect(eb_eventsource_t *client)
 {
     eb_eventsource_shared_t *shared = client->shared;
     struct linger linger = {1, 0};
 
-    if (eb_random_throw(&shared->random, 2) == 0) {
+    if (nrand48(shared->random) % 2 == 0) {
         setsockopt(client->fd, SOL_SOCKET, SO_LINGER, &linger,
                    sizeof(linger)); /* close() sends RST */
     }
-    rest(client, eb_random_throw(&shared->random, TURN_MS));
+    close_for(client, (uint64_t)nrand48(shared->random) % PAUSE_MS);
     eb_stats[EB_STATS_CLIENT_CLOSES]++;
-    if (eb_random_throw(&shared->random, 4) == 0) {
+    if (nrand48(shared->random) % 4 == 0) {
         eb_received_check(&client->received, shared->published, 1);
         client->last_id[0] = '\0';
     }
@@ -344,40 +343,38 @@ int eb_eventsource_tick(eb_eventsource_t *client)
     eb_eventsource_shared_t *shared = client->shared;
 
     if (client->state == EB_EVENTSOURCE_CLOSED) {
-        return shared->now_ns >= client->due_ns && call(client);
+        return shared->now_ns >= client->due_ns && start_connect(client);
     }
     if (client->state == EB_EVENTSOURCE_CONNECTING) {
         return 0;
     }
     if (eb_eventsource_is_slow(client)) {
-        tick_slow(client);
+        read_slowly(client);
     }
     else if (client->kind == EB_EVENTSOURCE_CHURNING && shared->has_begun &&
              !shared->is_ending && client->since_ns != 0 &&
              shared->now_ns >= client->due_ns) {
-        leave(client);
+        disconnect(client);
     }
     return 0;
 }
 
 void eb_eventsource_close(eb_eventsource_t *client)
 {
-    static const char *const HABITS[] = {"is steady", "comes and goes",
-                                         "reads slowly", "reads nothing"};
-    static const char *const STAGES[] = {"is away", "connects", "has asked",
-                                         "listens"};
+    static const char *const KINDS[] = {"steady", "churning", "slow",
+                                        "stalled"};
+    static const char *const STATES[] = {"closed", "connecting", "requested",
+                                         "streaming"};
 
     if (!eb_received_is_complete(&client->received,
                                  client->shared->published)) {
-        fprintf(stderr,
-                "verify: client %u has not got all: it %s, %s, its last id "
-                "is %s\n",
-                client->received.client, HABITS[client->kind],
-                STAGES[client->state], client->last_id);
+        fprintf(stderr, "verify: client %u misses events: %s, %s, last id %s\n",
+                client->received.client, KINDS[client->kind],
+                STATES[client->state], client->last_id);
     }
-    rest(client, 0);
+    close_for(client, 0);
     if (client->received.open_ns == 0) {
-        eb_stats_log(EB_STATS_REFUSED, "client %u: has no stream at the end",
+        eb_stats_log(EB_STATS_REFUSED, "client %u: never had a stream",
                      client->received.client);
     }
     eb_received_check(&client->received, client->shared->published, 0);

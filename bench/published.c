@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An array of entries for each channel; see published.h. */
+/* For each channel an array of its events, by number. */
 #include "bench/published.h"
 
 #include <stdlib.h>
@@ -38,7 +38,7 @@ uint32_t eb_published_add(eb_published_t *published, uint32_t channel,
         chan->size = chan->size != 0 ? chan->size * 2 : FIRST_SIZE;
         grown = realloc(chan->entries, chan->size * sizeof(*grown));
         if (grown == NULL) {
-            abort(); /* no verdict without the truth */
+            abort(); /* without it nothing could be checked */
         }
         chan->entries = grown;
     }

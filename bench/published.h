@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * published: what was published, and what the server said about it.
+ * published: the events that verify has published, and how the server answered.
  *
- * The order of a channel's events is that of their ids. For acknowledged
- * ones it is also that of their numbers, since the next event of a channel
- * is offered only when the fate of the last is known. One of unknown fate
- * may be stored later than its number says: its id is learned from the
- * first client that receives it.
+ * The order of a channel's events is that of their ids. For acknowledged events
+ * it is also that of their numbers, since the next event of a channel is posted
+ * only after the answer to the last one. An event without a 200 is unknown: the
+ * server may have stored it, even after events with higher numbers. Its id is
+ * taken from the first client that receives it.
  */
 #ifndef EB_PUBLISHED_H
 #define EB_PUBLISHED_H
@@ -18,8 +18,8 @@
 
 typedef enum {
     EB_PUBLISHED_PENDING, /* no answer yet */
-    EB_PUBLISHED_ACKED,   /* 200 and an id: every client must be told of it */
-    EB_PUBLISHED_UNKNOWN  /* an error: it may arrive, once, or not */
+    EB_PUBLISHED_ACKED,   /* 200 and an id: every client must receive it */
+    EB_PUBLISHED_UNKNOWN  /* anything else: it may be delivered, once */
 } eb_published_state_t;
 
 typedef struct {
@@ -38,8 +38,8 @@ typedef struct {
 } eb_published_channel_t;
 
 typedef struct {
-    eb_published_channel_t *chans; /* by channel */
-    uint32_t channels;
+    eb_published_channel_t *chans; /* ours; by channel */
+    uint32_t channels;             /* number of chans */
 } eb_published_t;
 
 /** @return 0, or -1: no memory */
@@ -47,23 +47,23 @@ int eb_published_open(eb_published_t *published, uint32_t channels);
 
 void eb_published_close(eb_published_t *published);
 
-/** Enter an event that is about to be sent; returns its number. */
+/** Add an event that is about to be posted. @return its number */
 uint32_t eb_published_add(eb_published_t *published, uint32_t channel,
                           uint32_t size, uint64_t now_ns);
 
-/** The server has acknowledged it under this id. */
+/** The server has acknowledged the event under this id. */
 void eb_published_ack(eb_published_t *published, uint32_t channel,
                       uint32_t number, const eb_sse_id_t *id);
 
-/** It is not known what became of it. */
+/** The server has not acknowledged the event. */
 void eb_published_set_unknown(eb_published_t *published, uint32_t channel,
                               uint32_t number);
 
 /**
- * A client has received this under that id.
+ * Find the event that a client has received under this id.
  *
- * @return the entry, or NULL: such an event was never published, or it has
- *         another id
+ * @return the entry, or NULL: no such event was published, or it has another
+ *         id
  */
 const eb_published_entry_t *eb_published_find(
     eb_published_t *published, const eb_payload_checked_t *payload,

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Once a byte of a request may have reached the server, only a 200 with an
- * id makes its event an acknowledged one; everything else leaves it unknown,
- * and the connection is given up, since a late answer would be taken for
- * that to the next request.
+ * Once a byte of a request may have reached the server, its event is
+ * acknowledged by a 200 with an id only. After anything else it is unknown, and
+ * the connection is closed, since a late answer would be taken for the answer
+ * to the next request.
  */
 #include "bench/publisher.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -20,7 +21,7 @@
 #define MAX_OUT (256 * 1024)
 #define MAX_ANSWER (64 * 1024)
 #define MAX_NAME 256
-#define AGAIN_NS (50 * EB_NS_PER_MS)
+#define RECONNECT_NS (50 * EB_NS_PER_MS)
 
 void eb_publisher_init(eb_publisher_t *publisher,
                        const eb_verify_options_t *opts,
@@ -29,7 +30,9 @@ void eb_publisher_init(eb_publisher_t *publisher,
     memset(publisher, 0, sizeof(*publisher));
     publisher->opts = opts;
     publisher->published = published;
-    publisher->random.state = opts->seed * UINT64_C(1000003) + index + 1;
+    publisher->random[0] = (unsigned short)opts->seed;
+    publisher->random[1] = (unsigned short)(opts->seed >> 16);
+    publisher->random[2] = (unsigned short)(index + 1);
     publisher->first = index;
     /* the first event goes to the first channel */
     publisher->channel = opts->channels;
@@ -54,7 +57,7 @@ void eb_publisher_close(eb_publisher_t *publisher)
 static void fail(eb_publisher_t *publisher, uint64_t now_ns)
 {
     eb_publisher_close(publisher);
-    publisher->due_ns = now_ns + AGAIN_NS;
+    publisher->due_ns = now_ns + RECONNECT_NS;
 }
 
 int eb_publisher_tick(eb_publisher_t *publisher, uint64_t now_ns)
@@ -72,14 +75,20 @@ int eb_publisher_tick(eb_publisher_t *publisher, uint64_t now_ns)
         eb_net_connect(&servers->addr[publisher->first % servers->count], 0);
     publisher->due_ns = now_ns + publisher->opts->timeout_ns;
     if (publisher->fd < 0) {
-        publisher->due_ns = now_ns + AGAIN_NS;
+        publisher->due_ns = now_ns + RECONNECT_NS;
         return 0;
     }
     publisher->state = EB_PUBLISHER_CONNECTING;
     return 1;
 }
 
-/* Each doubling is as frequent as any other. */
+/* 0 ... limit - 1 */
+static uint32_t draw(eb_publisher_t *publisher, uint32_t limit)
+{
+    return (uint32_t)nrand48(publisher->random) % limit;
+}
+
+/* Sizes of each octave are equally frequent. */
 static uint32_t draw_size(eb_publisher_t *publisher)
 {
     uint32_t max = publisher->opts->max_size;
@@ -90,9 +99,9 @@ static uint32_t draw_size(eb_publisher_t *publisher)
     while (low << octaves <= max) {
         octaves++;
     }
-    low <<= eb_random_throw(&publisher->random, octaves);
+    low <<= draw(publisher, octaves);
     high = low * 2 - 1 < max ? low * 2 - 1 : max;
-    return low + eb_random_throw(&publisher->random, high - low + 1);
+    return low + draw(publisher, high - low + 1);
 }
 
 static void write_out(eb_publisher_t *publisher, uint64_t now_ns)
@@ -146,7 +155,7 @@ void eb_publisher_post(eb_publisher_t *publisher, uint64_t now_ns)
     write_out(publisher, now_ns);
 }
 
-/* The id in {"published":1,"id":"…"}; -1: there is none. */
+/* Finds the id in {"published":1,"id":"…"}. Returns 0, or -1: none. */
 static int find_id(eb_sse_id_t *id, const char *body, size_t len)
 {
     static const char KEY[] = "\"id\"";
@@ -168,7 +177,7 @@ static int find_id(eb_sse_id_t *id, const char *body, size_t len)
     return eb_sse_id_parse(id, start, strcspn(start, "\""));
 }
 
-/* Returns 1: an answer was read; 0: not whole; -1: not what we want. */
+/* Returns 1: acknowledged; 0: incomplete; -1: any other answer. */
 static int read_response(eb_publisher_t *publisher, int *closes)
 {
     eb_buf_t *in = &publisher->in;
@@ -215,7 +224,7 @@ static int read_response(eb_publisher_t *publisher, int *closes)
     return 1;
 }
 
-/* Returns 1: there may be more, the end of the connection perhaps. */
+/* Returns 1: there may be more, such as the end of the connection. */
 static int receive(eb_publisher_t *publisher, uint64_t now_ns)
 {
     char bytes[16384];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A bit for each event received. What is missing is found at the end only:
- * then it is known what was acknowledged and under which ids.
+ * A bit for each event received. Missing events are counted at the end, when
+ * all acknowledgements and ids are known.
  */
 #include "bench/received.h"
 
@@ -10,7 +10,7 @@
 
 #include "bench/stats.h"
 
-#define FIRST_ROOM 32
+#define FIRST_SIZE 32
 
 void eb_received_init(eb_received_t *received, uint32_t client, uint32_t first,
                       uint32_t width)
@@ -21,12 +21,12 @@ void eb_received_init(eb_received_t *received, uint32_t client, uint32_t first,
     received->width = width;
 }
 
-static void forget(eb_received_t *received)
+static void clear(eb_received_t *received)
 {
     uint32_t i;
 
     for (i = 0; i < received->width; i++) {
-        free(received->seen[i]);
+        free(received->bits[i]);
     }
     free(received->gaps);
     eb_received_init(received, received->client, received->first,
@@ -43,7 +43,7 @@ void eb_received_open(eb_received_t *received, const eb_sse_id_t *id,
     }
 }
 
-/* Which of its channels; -1: none. */
+/* Returns 0 ... width - 1, or -1: not one of its channels. */
 static int index_of(const eb_received_t *received,
                     const eb_published_t *published, uint32_t channel)
 {
@@ -62,29 +62,29 @@ static const eb_published_channel_t *chan_at(const eb_received_t *received,
 
 static int has(const eb_received_t *received, uint32_t index, uint32_t number)
 {
-    return number / 8 < received->room[index] &&
-           (received->seen[index][number / 8] >> number % 8 & 1) != 0;
+    return number / 8 < received->size[index] &&
+           (received->bits[index][number / 8] >> number % 8 & 1) != 0;
 }
 
 static void mark(eb_received_t *received, uint32_t index, uint32_t number)
 {
-    uint32_t room = received->room[index];
+    uint32_t size = received->size[index];
     unsigned char *grown;
 
-    if (number / 8 >= room) {
-        room = room != 0 ? room : FIRST_ROOM;
-        while (number / 8 >= room) {
-            room *= 2;
+    if (number / 8 >= size) {
+        size = size != 0 ? size : FIRST_SIZE;
+        while (number / 8 >= size) {
+            size *= 2;
         }
-        grown = realloc(received->seen[index], room);
+        grown = realloc(received->bits[index], size);
         if (grown == NULL) {
-            abort(); /* no verdict without it */
+            abort(); /* the counts would be wrong */
         }
-        memset(grown + received->room[index], 0, room - received->room[index]);
-        received->seen[index] = grown;
-        received->room[index] = room;
+        memset(grown + received->size[index], 0, size - received->size[index]);
+        received->bits[index] = grown;
+        received->size[index] = size;
     }
-    received->seen[index][number / 8] |= (unsigned char)(1 << number % 8);
+    received->bits[index][number / 8] |= (unsigned char)(1 << number % 8);
 }
 
 eb_received_verdict_t eb_received_event(eb_received_t *received,
@@ -97,14 +97,14 @@ eb_received_verdict_t eb_received_event(eb_received_t *received,
 
     *entry = index >= 0 ? eb_published_find(published, payload, id) : NULL;
     if (*entry == NULL) {
-        return EB_RECEIVED_UNKNOWN;
+        return EB_RECEIVED_FORGED;
     }
     if (has(received, (uint32_t)index, payload->number)) {
-        return EB_RECEIVED_AGAIN;
+        return EB_RECEIVED_DOUBLED;
     }
     mark(received, (uint32_t)index, payload->number);
     if (eb_sse_id_compare(id, &received->at) <= 0) {
-        return EB_RECEIVED_LATE;
+        return EB_RECEIVED_REORDERED;
     }
     received->at = *id;
     return EB_RECEIVED_NEW;
@@ -124,7 +124,7 @@ void eb_received_reset(eb_received_t *received, const eb_sse_id_t *id,
     grown->from = received->at;
     grown->to = *id;
     grown->named = named;
-    grown->used = 0;
+    grown->missing = 0;
     if (eb_sse_id_compare(id, &received->at) > 0) {
         received->at = *id;
     }
@@ -151,7 +151,7 @@ static eb_received_gap_t *gap_of(const eb_received_t *received, uint32_t index,
     return NULL;
 }
 
-/* Was it owed to this client at all? */
+/* Must the client have this event? */
 static int is_due(const eb_received_t *received,
                   const eb_published_entry_t *entry)
 {
@@ -189,7 +189,7 @@ static void check_channel(const eb_received_t *received,
 {
     const eb_published_entry_t *entry;
     eb_received_gap_t *gap;
-    uint32_t run = 0; /* lost since the last event that came */
+    uint32_t run = 0; /* lost since the last event received */
     uint32_t i;
 
     for (i = 0; i < chan->count; i++) {
@@ -213,15 +213,15 @@ static void check_channel(const eb_received_t *received,
         }
         gap = gap_of(received, index, &entry->id);
         if (gap != NULL) {
-            gap->used++;
+            gap->missing++;
             eb_stats[EB_STATS_REPORTED_MISSING]++;
             continue;
         }
         run++;
         eb_stats_log(
             EB_STATS_LOST,
-            "client %u, channel %u: event %u (%llu-%llu); it joined at "
-            "%llu-%llu and has come to %llu-%llu",
+            "client %u, channel %u: event %u (%llu-%llu); the client's first "
+            "position is %llu-%llu, its last one %llu-%llu",
             received->client, index + received->first, i,
             (unsigned long long)entry->id.ms, (unsigned long long)entry->id.n,
             (unsigned long long)received->base.ms,
@@ -231,10 +231,10 @@ static void check_channel(const eb_received_t *received,
     }
 }
 
-/* Could an event of unknown fate be what this reset told of? */
-static int may_explain(const eb_received_t *received,
-                       const eb_published_t *published,
-                       const eb_received_gap_t *gap)
+/* May the stream-reset be due to an event that was not acknowledged? */
+static int may_be_unknown(const eb_received_t *received,
+                          const eb_published_t *published,
+                          const eb_received_gap_t *gap)
 {
     const eb_published_channel_t *chan;
     const eb_published_entry_t *entry;
@@ -259,20 +259,20 @@ static void check_reset(const eb_received_t *received,
                         const eb_published_t *published,
                         const eb_received_gap_t *gap)
 {
-    if (gap->used > 0) {
+    if (gap->missing > 0) {
         eb_stats[EB_STATS_REPORTED_GAPS]++;
     }
-    else if (may_explain(received, published, gap)) {
+    else if (may_be_unknown(received, published, gap)) {
         eb_stats[EB_STATS_UNCERTAIN_RESETS]++;
     }
     else {
-        eb_stats_log(
-            EB_STATS_NEEDLESS_RESETS,
-            "client %u: at %llu-%llu, brought to %llu-%llu, nothing was "
-            "missed",
-            received->client, (unsigned long long)gap->from.ms,
-            (unsigned long long)gap->from.n, (unsigned long long)gap->to.ms,
-            (unsigned long long)gap->to.n);
+        eb_stats_log(EB_STATS_NEEDLESS_RESETS,
+                     "client %u: from %llu-%llu to %llu-%llu, where nothing is "
+                     "missing",
+                     received->client, (unsigned long long)gap->from.ms,
+                     (unsigned long long)gap->from.n,
+                     (unsigned long long)gap->to.ms,
+                     (unsigned long long)gap->to.n);
     }
 }
 
@@ -287,5 +287,5 @@ void eb_received_check(eb_received_t *received, const eb_published_t *published,
     for (i = 0; i < received->ngaps; i++) {
         check_reset(received, published, &received->gaps[i]);
     }
-    forget(received);
+    clear(received);
 }

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * verify: does every client receive every acknowledged event, once and
- * in order, or is it told in the stream?
+ * verify: does every client receive every acknowledged event, once and in
+ * order, or a stream-reset that reports the gap?
  *
- * Clients that behave as EventSource do, publishers that know what was
- * acknowledged, and a judgement at the end. Everything in one thread. What
- * happens to the server meanwhile is others' business (soak.sh).
+ * Its clients behave as EventSource does, its publishers record what the server
+ * acknowledged, and at the end the two are compared. Everything runs in one
+ * thread. Others cause the faults of the server meanwhile (soak.sh).
  *
- *     connect all → publish for a while → wait for what is still due → judge
+ *     connect all → publish for a while → wait for what is still due → compare
  *
- * At the end the slow readers read on at full speed and the fickle ones stay:
- * they too must have everything then, or have been told.
+ * At the end slow clients read at full speed and churning clients stay
+ * connected, so that these, too, must have everything or a stream-reset.
  */
 #include <errno.h>
 #include <signal.h>
@@ -22,17 +22,17 @@
 #include "bench/stats.h"
 #include "bench/verify_loop.h"
 
-#define EXIT_SOUND 0
+#define EXIT_OK 0
 #define EXIT_FAULTY 1
 #define EXIT_NO_RUN 2
 
 #define CONNECT_NS (20 * EB_NS_PER_SEC)
-#define LAST_NS (30 * EB_NS_PER_SEC) /* beyond the patience, at the end */
+#define LAST_NS (30 * EB_NS_PER_SEC) /* for slow clients, at the end */
 #define SETTLE_NS (EB_NS_PER_SEC / 2)
 #define LOOK_NS (EB_NS_PER_SEC / 10)
 #define GRACE_S 120
 
-static volatile sig_atomic_t is_enough; /* SIGUSR1: publish no more */
+static volatile sig_atomic_t is_enough; /* SIGUSR1: stop publishing */
 static FILE *log_file;
 static uint64_t start_ns;
 
@@ -42,7 +42,7 @@ static void on_signal(int number)
     is_enough = 1;
 }
 
-/* A line each second, for those who watch or disturb the run. */
+/* A line each second, read by the scripts that cause the faults. */
 static void log_line(const eb_verify_loop_t *loop)
 {
     static uint64_t next_ns;
@@ -53,7 +53,7 @@ static void log_line(const eb_verify_loop_t *loop)
     }
     next_ns = now_ns + EB_NS_PER_SEC;
     fprintf(log_file,
-            "seconds=%llu listening=%u acknowledged=%llu deliveries=%llu "
+            "seconds=%llu streaming=%u acknowledged=%llu deliveries=%llu "
             "cut=%llu clean_ends=%llu reconnects=%llu\n",
             (unsigned long long)((now_ns - start_ns) / EB_NS_PER_SEC),
             eb_verify_loop_streaming(loop),
@@ -79,7 +79,7 @@ static int connect_all(eb_verify_loop_t *loop)
     while (eb_verify_loop_opened(loop) < loop->opts->clients) {
         step(loop, 0);
         if (loop->shared.now_ns > until_ns) {
-            fprintf(stderr, "verify: %u of %u clients have a stream\n",
+            fprintf(stderr, "verify: only %u of %u clients have a stream\n",
                     eb_verify_loop_opened(loop), loop->opts->clients);
             return -1;
         }
@@ -87,7 +87,7 @@ static int connect_all(eb_verify_loop_t *loop)
     return 0;
 }
 
-/* After a pause of the server its publishers make up for one second. */
+/* After a pause of the server, up to one second of events is made up for. */
 static void publish(eb_verify_loop_t *loop)
 {
     const eb_verify_options_t *opts = loop->opts;
@@ -98,11 +98,11 @@ static void publish(eb_verify_loop_t *loop)
     loop->shared.has_begun = 1;
     while (!is_enough &&
            (opts->events != 0
-                ? loop->offered < opts->events
+                ? loop->posted < opts->events
                 : loop->shared.now_ns < begin_ns + opts->seconds_ns)) {
         due = (double)(eb_clock_ns() - begin_ns) * 1e-9 * opts->rate - skipped;
-        if (due > (double)loop->offered + opts->rate + 1) {
-            skipped += due - (double)loop->offered - opts->rate - 1;
+        if (due > (double)loop->posted + opts->rate + 1) {
+            skipped += due - (double)loop->posted - opts->rate - 1;
         }
         if (opts->events != 0 && due > opts->events) {
             due = opts->events;
@@ -115,8 +115,9 @@ static void publish(eb_verify_loop_t *loop)
 }
 
 /*
- * What waits for a slow reader may lie in the server's kernel, which tries
- * again after pauses that are longer than our patience: to the last for them.
+ * Bytes for a slow client may be in the send buffer of the server's kernel,
+ * which retries after pauses that are longer than --give-up. So slow clients
+ * are waited for until the deadline.
  */
 static void wait_for_rest(eb_verify_loop_t *loop)
 {
@@ -124,21 +125,21 @@ static void wait_for_rest(eb_verify_loop_t *loop)
     uint64_t last_ns = shared->now_ns + loop->opts->give_up_ns + LAST_NS;
     uint64_t look_ns = 0;
     int is_complete = 0;
-    int is_owed = 0;
+    int awaits_slow = 0;
 
     shared->is_ending = 1;
     shared->news_ns = shared->now_ns;
     while (!is_complete && shared->now_ns < last_ns &&
-           (is_owed ||
+           (awaits_slow ||
             shared->now_ns < shared->news_ns + loop->opts->give_up_ns)) {
         step(loop, 0);
         if (shared->now_ns >= look_ns) {
             is_complete = eb_verify_loop_is_complete(loop);
-            is_owed = eb_verify_loop_awaits_slow(loop);
+            awaits_slow = eb_verify_loop_awaits_slow(loop);
             look_ns = shared->now_ns + LOOK_NS;
         }
     }
-    /* nothing should come any more */
+    /* no further event may come */
     last_ns = shared->now_ns + SETTLE_NS;
     while (shared->now_ns < last_ns) {
         step(loop, 0);
@@ -148,25 +149,26 @@ static void wait_for_rest(eb_verify_loop_t *loop)
 static int report(const eb_verify_options_t *opts,
                   const eb_histogram_t *latency)
 {
-    uint64_t faults = eb_stats_errors();
+    uint64_t errors = eb_stats_errors();
 
     if (opts->no_cuts) {
-        faults += eb_stats[EB_STATS_CUT];
+        errors += eb_stats[EB_STATS_CUT];
     }
-    printf("%llu of %llu events acknowledged; %llu deliveries to %u clients, "
-           "%llu missing with notice\n%llu streams cut, %llu ended cleanly, "
-           "%llu times come back\n%llu faults%s\n",
-           (unsigned long long)eb_stats[EB_STATS_ACKNOWLEDGED],
-           (unsigned long long)eb_stats[EB_STATS_POSTED],
-           (unsigned long long)eb_stats[EB_STATS_DELIVERIES], opts->clients,
-           (unsigned long long)eb_stats[EB_STATS_REPORTED_MISSING],
-           (unsigned long long)(eb_stats[EB_STATS_CUT] +
-                                eb_stats[EB_STATS_CUT_SLOW]),
-           (unsigned long long)eb_stats[EB_STATS_CLEAN_ENDS],
-           (unsigned long long)eb_stats[EB_STATS_RECONNECTS],
-           (unsigned long long)faults,
-           faults == 0 ? "" : ": see lost to denied in the next line");
-    eb_stats_print(faults == 0);
+    printf(
+        "%llu of %llu events acknowledged; %llu deliveries to %u clients, "
+        "%llu missing in reported gaps\n%llu streams cut, %llu ended cleanly, "
+        "%llu reconnects\n%llu errors%s\n",
+        (unsigned long long)eb_stats[EB_STATS_ACKNOWLEDGED],
+        (unsigned long long)eb_stats[EB_STATS_POSTED],
+        (unsigned long long)eb_stats[EB_STATS_DELIVERIES], opts->clients,
+        (unsigned long long)eb_stats[EB_STATS_REPORTED_MISSING],
+        (unsigned long long)(eb_stats[EB_STATS_CUT] +
+                             eb_stats[EB_STATS_CUT_SLOW]),
+        (unsigned long long)eb_stats[EB_STATS_CLEAN_ENDS],
+        (unsigned long long)eb_stats[EB_STATS_RECONNECTS],
+        (unsigned long long)errors,
+        errors == 0 ? "" : ": see lost to refused in the next line");
+    eb_stats_print(errors == 0);
     printf(" latency_p50_us=%llu latency_p99_us=%llu\n",
            (unsigned long long)(eb_histogram_at(latency, 0.5) / EB_NS_PER_US),
            (unsigned long long)(eb_histogram_at(latency, 0.99) / EB_NS_PER_US));
@@ -174,7 +176,7 @@ static int report(const eb_verify_options_t *opts,
         fprintf(stderr, "verify: no event was acknowledged\n");
         return EXIT_NO_RUN;
     }
-    return faults == 0 ? EXIT_SOUND : EXIT_FAULTY;
+    return errors == 0 ? EXIT_OK : EXIT_FAULTY;
 }
 
 int main(int argc, char **argv)
@@ -195,7 +197,7 @@ int main(int argc, char **argv)
     }
     signal(SIGPIPE, SIG_IGN);
     signal(SIGUSR1, on_signal);
-    /* the last resort: a run always ends */
+    /* the run ends even if this program hangs */
     alarm((unsigned int)((opts.seconds_ns + opts.give_up_ns) / EB_NS_PER_SEC) +
           GRACE_S);
     eb_net_raise_limit();

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One epoll set, edge-triggered; its data is the index of a client, or
- * that of a publisher behind all clients. New sockets are made by ticks only,
- * between two waits, so that no event of a socket meets its successor.
+ * One epoll set, edge-triggered; its data is the index of a client, or the
+ * number of clients plus the index of a publisher. Sockets are made by ticks
+ * only, between two waits, so that no event of a closed socket is taken for one
+ * of the next socket with its number.
  */
 #include "bench/verify_loop.h"
 
@@ -18,7 +19,7 @@
 #define MAX_READY 256
 #define TICK_NS (5 * EB_NS_PER_MS)
 #define WAIT_MS 5
-#define CALLS_A_TICK 20 /* else the listen queue would run over */
+#define CONNECTS_PER_TICK 20 /* or the listen queue would overflow */
 
 int eb_verify_loop_open(eb_verify_loop_t *loop, const eb_verify_options_t *opts)
 {
@@ -37,7 +38,8 @@ int eb_verify_loop_open(eb_verify_loop_t *loop, const eb_verify_options_t *opts)
     }
     loop->shared.opts = opts;
     loop->shared.published = &loop->published;
-    loop->shared.random.state = opts->seed;
+    loop->shared.random[0] = (unsigned short)opts->seed;
+    loop->shared.random[1] = (unsigned short)(opts->seed >> 16);
     loop->shared.now_ns = eb_clock_ns();
     for (i = 0; i < opts->clients; i++) {
         eb_eventsource_init(&loop->clients[i], &loop->shared, i);
@@ -56,25 +58,25 @@ static void watch(eb_verify_loop_t *loop, int fd, uint32_t index)
     event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
     event.data.u32 = index;
     if (epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0) {
-        abort(); /* no memory: no verdict would be right */
+        abort(); /* no memory: the counts would be wrong */
     }
 }
 
 static void tick(eb_verify_loop_t *loop, uint64_t now_ns)
 {
     const eb_verify_options_t *opts = loop->opts;
-    uint32_t calls = 0;
+    uint32_t connects = 0;
     uint32_t i;
 
     loop->ticked_ns = now_ns;
     for (i = 0; i < opts->clients; i++) {
         if (loop->clients[i].state == EB_EVENTSOURCE_CLOSED &&
-            calls == CALLS_A_TICK) {
+            connects == CONNECTS_PER_TICK) {
             continue;
         }
         if (eb_eventsource_tick(&loop->clients[i])) {
             watch(loop, loop->clients[i].fd, i);
-            calls++;
+            connects++;
         }
     }
     for (i = 0; i < opts->publishers; i++) {
@@ -90,12 +92,12 @@ static void post(eb_verify_loop_t *loop, uint64_t due, uint64_t now_ns)
     eb_publisher_t *publisher;
     uint32_t i;
 
-    for (i = 0; i < loop->opts->publishers && loop->offered < due; i++) {
+    for (i = 0; i < loop->opts->publishers && loop->posted < due; i++) {
         publisher = &loop->publishers[loop->turn];
         loop->turn = (loop->turn + 1) % loop->opts->publishers;
         if (publisher->state == EB_PUBLISHER_IDLE) {
             eb_publisher_post(publisher, now_ns);
-            loop->offered++;
+            loop->posted++;
         }
     }
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * verify_loop: all clients and publishers, and the one loop that serves them.
+ * verify_loop: all clients and publishers of verify, and the loop that serves
+ * them.
  */
 #ifndef EB_VERIFY_LOOP_H
 #define EB_VERIFY_LOOP_H
@@ -14,39 +15,39 @@ typedef struct {
     eb_publisher_t *publishers; /* ours */
     eb_published_t published;
     eb_eventsource_shared_t shared;
-    uint64_t offered;   /* events handed to publishers */
-    uint64_t ticked_ns; /* when time was last told to the clients */
-    uint32_t turn;      /* the publisher that is asked next */
+    uint64_t posted;    /* events */
+    uint64_t ticked_ns; /* time of the last ticks */
+    uint32_t turn;      /* the publisher that posts next */
     int epoll_fd;
 } eb_verify_loop_t;
 
-/** @return 0, or -1 (said on stderr) */
+/** @return 0, or -1 (logged to stderr) */
 int eb_verify_loop_open(eb_verify_loop_t *loop,
                         const eb_verify_options_t *opts);
 
 /**
- * Serve all for a moment.
+ * Do what is due, then wait for events for a few milliseconds.
  *
- * @param due  events that are to have been offered by now, in all
+ * @param due  number of events that should have been posted by now
  */
 void eb_verify_loop_step(eb_verify_loop_t *loop, uint64_t due);
 
-/** Clients that have a stream now. */
+/** Number of clients that have a stream now. */
 uint32_t eb_verify_loop_streaming(const eb_verify_loop_t *loop);
 
-/** Clients that had a stream-open. */
+/** Number of clients that have ever received stream-open. */
 uint32_t eb_verify_loop_opened(const eb_verify_loop_t *loop);
 
-/** Are there events offered whose fate is not known yet? */
+/** Does any publisher await an answer? */
 int eb_verify_loop_is_posting(const eb_verify_loop_t *loop);
 
-/** Has every client all that is due to it? */
+/** Has every client all events that are due? */
 int eb_verify_loop_is_complete(const eb_verify_loop_t *loop);
 
-/** Is there a slow one that has not all that is due to it? */
+/** Does a slow client miss events that are due? */
 int eb_verify_loop_awaits_slow(const eb_verify_loop_t *loop);
 
-/** Judge all clients, and give everything back. */
+/** Close all connections, count what each client misses, free all memory. */
 void eb_verify_loop_close(eb_verify_loop_t *loop);
 
 #endif
