@@ -2,8 +2,8 @@
 /*
  * baseline: a server of event streams that does the least possible: one
  * thread, one epoll set, and for each event one send() of a finished frame to
- * each client. Its cost is what the module's is compared with. It answers as
- * the module does:
+ * each client. The module's cost is compared with its cost. It serves the same
+ * requests as the module:
  *
  *     GET /events/NAME                   the stream of channel room-NAME
  *     POST /publish?channel=room-NAME    the body is the data
@@ -86,7 +86,7 @@ static int read_name(char name[EB_FANOUT_NAME_SIZE], size_t at,
     return 1;
 }
 
-static void answer(eb_fanout_conn_t *conn, uint32_t clients)
+static void respond(eb_fanout_conn_t *conn, uint32_t clients)
 {
     char body[128];
     char head[256];
@@ -133,7 +133,7 @@ static long serve_one(eb_fanout_conn_t *conn, const char *bytes, size_t len)
     if (len < head_len + body_len) {
         return 0;
     }
-    answer(conn, eb_fanout_send(name, bytes + head_len, body_len));
+    respond(conn, eb_fanout_send(name, bytes + head_len, body_len));
     return (long)(head_len + body_len);
 }
 

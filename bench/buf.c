@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A growing run of bytes; see buf.h. */
+/* The size doubles; the bytes always start at the front. */
 #include "bench/buf.h"
 
 #include <stdlib.h>

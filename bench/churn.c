@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * churn: many clients that come and go. What a server keeps of them is
- * for others to measure, before and after (check-soak.sh).
+ * churn: clients that connect and disconnect. What the server keeps of them is
+ * measured by churn.sh, before and after.
  *
- * So many connections at a time, each in turn: connect, ask for a stream, and
- * leave: every second one by a reset (RST), the others by an ordinary close.
- * Of each kind a quarter leaves as soon as it has asked, so that the server
- * finds the connection gone when it answers, a quarter when the answer has
- * begun, and the others when they have their stream-open.
+ * AT_ONCE connections at a time; each one connects, requests a stream and
+ * closes: every second one by a TCP reset, the others normally. Of both a
+ * quarter closes right after the request, so that the server finds the
+ * connection closed when it responds, a quarter after the first bytes of the
+ * response, and the others after stream-open.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE 1 /* memmem */
@@ -24,26 +24,26 @@
 #include "bench/http.h"
 #include "bench/net.h"
 
-#define MOST_AT_ONCE 1000
+#define MAX_AT_ONCE 1000
 #define MAX_PATH 512
-#define HEAD_SIZE 4096 /* of an answer up to its stream-open */
-#define LOCALS 8       /* loopback addresses to come from: more ports */
+#define HEAD_SIZE 4096 /* of a response with its stream-open */
+#define LOCALS 8       /* loopback addresses to connect from, for more ports */
 #define WAIT_MS 100
 #define STALLED_NS (20 * EB_NS_PER_SEC)
 
 static const char OPEN[] = "event: stream-open";
 static const char STATUS[] = "HTTP/1.1 200 ";
 
-typedef enum { AT_ONCE, AT_ANSWER, AT_OPEN } leaves_t;
+typedef enum { AFTER_REQUEST, AFTER_RESPONSE, AFTER_OPEN } close_when_t;
 
-/* One place for a connection; the next one takes it over. */
+/* A connection; reused for the next one once it is closed. */
 typedef struct {
-    char answer[HEAD_SIZE];
+    char response[HEAD_SIZE];
     size_t len;
-    leaves_t leaves;
+    close_when_t close_when;
     int fd; /* -1: free */
     int by_reset;
-    int has_asked;
+    int has_requested;
 } conn_t;
 
 typedef struct {
@@ -54,13 +54,13 @@ typedef struct {
     conn_t *conns;
     size_t at_once;
     int epoll_fd;
-    uint64_t news_ns; /* when a conn has ended last */
-    /* what came of it */
+    uint64_t news_ns; /* when a connection was closed last */
+    /* results */
     unsigned long begun;
     unsigned long ended;
     unsigned long resets;
-    unsigned long opened; /* those that have read their stream-open */
-    unsigned long failed; /* no connection, or another answer than a stream */
+    unsigned long opened; /* those that received stream-open */
+    unsigned long failed; /* no connection, or no stream */
 } churn_t;
 
 static int usage(void)
@@ -71,7 +71,7 @@ static int usage(void)
     return 2;
 }
 
-static void leave(churn_t *churn, conn_t *conn)
+static void disconnect(churn_t *churn, conn_t *conn)
 {
     struct linger linger = {1, 0};
 
@@ -90,15 +90,15 @@ static void fail(churn_t *churn, conn_t *conn, const char *why)
     if (churn->failed++ == 0) {
         fprintf(stderr, "churn: %s\n", why);
     }
-    leave(churn, conn);
+    disconnect(churn, conn);
 }
 
-static leaves_t leaves_of(unsigned long number)
+static close_when_t close_when_of(unsigned long number)
 {
     switch (number / 2 % 4) {
-    case 0: return AT_ONCE;
-    case 1: return AT_ANSWER;
-    default: return AT_OPEN;
+    case 0: return AFTER_REQUEST;
+    case 1: return AFTER_RESPONSE;
+    default: return AFTER_OPEN;
     }
 }
 
@@ -108,9 +108,9 @@ static void begin(churn_t *churn, conn_t *conn)
     unsigned long number = churn->begun++;
 
     conn->len = 0;
-    conn->has_asked = 0;
+    conn->has_requested = 0;
     conn->by_reset = number % 2 != 0;
-    conn->leaves = leaves_of(number);
+    conn->close_when = close_when_of(number);
     conn->fd =
         eb_net_connect(&churn->server, 1 + (unsigned int)(number % LOCALS));
     event.events = EPOLLIN | EPOLLOUT;
@@ -121,7 +121,7 @@ static void begin(churn_t *churn, conn_t *conn)
     }
 }
 
-static void ask(churn_t *churn, conn_t *conn)
+static void send_request(churn_t *churn, conn_t *conn)
 {
     struct epoll_event event = {0};
     char path[MAX_PATH];
@@ -136,21 +136,21 @@ static void ask(churn_t *churn, conn_t *conn)
         fail(churn, conn, strerror(errno));
         return;
     }
-    conn->has_asked = 1;
+    conn->has_requested = 1;
     event.events = EPOLLIN;
     event.data.ptr = conn;
     if (epoll_ctl(churn->epoll_fd, EPOLL_CTL_MOD, conn->fd, &event) != 0) {
         fail(churn, conn, strerror(errno));
     }
-    else if (conn->leaves == AT_ONCE) {
-        leave(churn, conn);
+    else if (conn->close_when == AFTER_REQUEST) {
+        disconnect(churn, conn);
     }
 }
 
-static void listen_to(churn_t *churn, conn_t *conn)
+static void read_response(churn_t *churn, conn_t *conn)
 {
-    ssize_t len = recv(conn->fd, conn->answer + conn->len,
-                       sizeof(conn->answer) - conn->len, MSG_DONTWAIT);
+    ssize_t len = recv(conn->fd, conn->response + conn->len,
+                       sizeof(conn->response) - conn->len, MSG_DONTWAIT);
 
     if (len < 0 && (errno == EAGAIN || errno == EINTR)) {
         return;
@@ -161,17 +161,18 @@ static void listen_to(churn_t *churn, conn_t *conn)
     }
     conn->len += (size_t)len;
     if (conn->len >= sizeof(STATUS) - 1 &&
-        memcmp(conn->answer, STATUS, sizeof(STATUS) - 1) != 0) {
-        fail(churn, conn, "an answer that is no stream");
+        memcmp(conn->response, STATUS, sizeof(STATUS) - 1) != 0) {
+        fail(churn, conn, "the response is no stream");
     }
-    else if (conn->leaves == AT_ANSWER) {
-        leave(churn, conn);
+    else if (conn->close_when == AFTER_RESPONSE) {
+        disconnect(churn, conn);
     }
-    else if (memmem(conn->answer, conn->len, OPEN, sizeof(OPEN) - 1) != NULL) {
+    else if (memmem(conn->response, conn->len, OPEN, sizeof(OPEN) - 1) !=
+             NULL) {
         churn->opened++;
-        leave(churn, conn);
+        disconnect(churn, conn);
     }
-    else if (conn->len == sizeof(conn->answer)) {
+    else if (conn->len == sizeof(conn->response)) {
         fail(churn, conn, "no stream-open");
     }
 }
@@ -187,10 +188,10 @@ static void fill(churn_t *churn)
     }
 }
 
-/* @return 0, or -1: it stands still */
+/* Returns 0, or -1: no connection has ended for STALLED_NS. */
 static int run(churn_t *churn)
 {
-    struct epoll_event ready[MOST_AT_ONCE];
+    struct epoll_event ready[MAX_AT_ONCE];
     conn_t *conn;
     int count;
     int i;
@@ -198,18 +199,18 @@ static int run(churn_t *churn)
     churn->news_ns = eb_clock_ns();
     while (churn->ended < churn->connects) {
         fill(churn);
-        count = epoll_wait(churn->epoll_fd, ready, MOST_AT_ONCE, WAIT_MS);
+        count = epoll_wait(churn->epoll_fd, ready, MAX_AT_ONCE, WAIT_MS);
         for (i = 0; i < count; i++) {
             conn = ready[i].data.ptr;
-            if (conn->fd >= 0 && !conn->has_asked) {
-                ask(churn, conn);
+            if (conn->fd >= 0 && !conn->has_requested) {
+                send_request(churn, conn);
             }
             else if (conn->fd >= 0) {
-                listen_to(churn, conn);
+                read_response(churn, conn);
             }
         }
         if (eb_clock_ns() > churn->news_ns + STALLED_NS) {
-            fputs("churn: no answer for 20 seconds\n", stderr);
+            fputs("churn: no response for 20 seconds\n", stderr);
             return -1;
         }
     }
@@ -237,7 +238,7 @@ int main(int argc, char **argv)
 
     if (argc < 5 || argc > 6 || eb_net_addrs_parse(&addrs, argv[1]) != 0 ||
         read_number(&churn.connects, argv[2], 100000000) != 0 ||
-        read_number(&at_once, argv[3], MOST_AT_ONCE) != 0 ||
+        read_number(&at_once, argv[3], MAX_AT_ONCE) != 0 ||
         read_number(&churn.channels, argv[4], 100000) != 0) {
         return usage();
     }

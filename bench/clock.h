@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * clock: the one clock of the load generator.
+ * clock: CLOCK_MONOTONIC in nanoseconds.
  *
- * CLOCK_MONOTONIC is the same for all processes of a machine, so that an
- * event's stamp, made by the publishing process, can be compared with the
- * time at which a reading process saw it.
+ * It is the same for all processes of a machine, so that the stamp of an event,
+ * made by the publishing process, can be compared with the time at which a
+ * reading process received it.
  */
 #ifndef EB_CLOCK_H
 #define EB_CLOCK_H
@@ -16,7 +16,7 @@
 #define EB_NS_PER_MS UINT64_C(1000000)
 #define EB_NS_PER_US UINT64_C(1000)
 
-/** Nanoseconds since some fixed moment in the past. */
+/** Nanoseconds since a fixed moment in the past. */
 static inline uint64_t eb_clock_ns(void)
 {
     struct timespec ts;
@@ -25,7 +25,7 @@ static inline uint64_t eb_clock_ns(void)
     return (uint64_t)ts.tv_sec * EB_NS_PER_SEC + (uint64_t)ts.tv_nsec;
 }
 
-/** Sleep; a signal may end it early. */
+/** Sleep; a signal may wake it early. */
 static inline void eb_clock_sleep(uint64_t ns)
 {
     struct timespec ts;

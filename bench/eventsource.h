@@ -23,7 +23,7 @@ typedef enum {
 typedef enum {
     EB_EVENTSOURCE_CLOSED,     /* until due_ns */
     EB_EVENTSOURCE_CONNECTING, /* until the socket is writable, or failed */
-    EB_EVENTSOURCE_REQUESTED,  /* the answer's head is incomplete */
+    EB_EVENTSOURCE_REQUESTED,  /* the response's head is incomplete */
     EB_EVENTSOURCE_STREAMING
 } eb_eventsource_state_t;
 

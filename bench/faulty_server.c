@@ -4,7 +4,7 @@
  * for the faults that its command line requests. It is there to test verify.
  *
  *     GET /events/NAME                   the stream of channel room-NAME
- *     GET /multi?room=NAME&room=NAME…     the stream of several
+ *     GET /multi?room=NAME&room=NAME…    the stream of several
  *     POST /publish?channel=room-NAME    the body is the data
  *
  * When it ends (SIGTERM) it prints how often it has injected each fault.
@@ -43,7 +43,7 @@ static void on_signal(int number)
     is_over = 1;
 }
 
-static void reply(eb_faulty_stream_t *stream, int status, const char *body)
+static void respond(eb_faulty_stream_t *stream, int status, const char *body)
 {
     char text[512];
     int len;
@@ -100,7 +100,7 @@ static int subscribe(eb_faulty_stream_t *stream, const char *head, size_t len)
         eb_faulty_stream_begin(stream, NULL);
     }
     else if (eb_faulty_stream_has_fault(EB_FAULTY_STREAM_RESUME_REFUSE)) {
-        reply(stream, 503, "refused\n");
+        respond(stream, 503, "refused\n");
         return -1;
     }
     else {
@@ -127,12 +127,12 @@ static void publish(eb_faulty_stream_t *stream, const char *head,
         eb_faulty_stream_send_new();
     }
     if (event == NULL || denies) {
-        reply(stream, 500, "no\n");
+        respond(stream, 500, "no\n");
         return;
     }
     snprintf(body, sizeof(body), "{\"published\":1,\"id\":\"%llu-%llu\"}\n",
              (unsigned long long)event->id.ms, (unsigned long long)event->id.n);
-    reply(stream, 200, body);
+    respond(stream, 200, body);
 }
 
 /* Serves the request in stream->in, if it is complete. Returns -1: close. */

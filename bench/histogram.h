@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * histogram: how often each latency was seen.
+ * histogram: a histogram of latencies.
  *
- * Buckets are 1/32 of a power of two wide, so a percentile is right within
- * about 3 %. The struct holds no pointers: it lives in memory shared by
- * processes, is written by one of them, and added up by another once the
- * writer has stopped.
+ * Buckets are 1/32 of a power of two wide, so that a percentile is accurate
+ * within about 3 %. The struct has no pointers: it may be in memory that
+ * processes share. One process writes it; another may read it once the writer
+ * has ended.
  */
 #ifndef EB_HISTOGRAM_H
 #define EB_HISTOGRAM_H
@@ -21,7 +21,7 @@ typedef struct {
     uint64_t max_ns; /* the largest of them */
 } eb_histogram_t;
 
-/** Count one value; what is too large for the last bucket lands there. */
+/** Count a value; the last bucket also takes larger ones. */
 void eb_histogram_add(eb_histogram_t *histogram, uint64_t ns);
 
 /** Add all of other's values to sum. */
@@ -31,7 +31,7 @@ void eb_histogram_merge(eb_histogram_t *sum, const eb_histogram_t *other);
  * The value below which the given share of all values lies.
  *
  * @param share  0.0 to 1.0: 0.99 is the 99th percentile
- * @return nanoseconds (the bucket's upper edge); 0 when nothing was recorded
+ * @return nanoseconds (the bucket's upper edge); 0: no values
  */
 uint64_t eb_histogram_at(const eb_histogram_t *histogram, double share);
 

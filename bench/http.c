@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Chunk sizes are read byte by byte, chunk data in whole runs: an event
- * that the server sent as one chunk costs a few steps and no copy.
+ * Chunk sizes are parsed byte by byte, chunk data in whole runs: an event that
+ * the server sent as one chunk costs a few steps and no copy.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE 1 /* memmem */
@@ -99,7 +99,7 @@ static int step_size(eb_http_body_t *body, char c)
     return 0;
 }
 
-/* One byte of what is not data; -1: broken. */
+/* Parses a byte that is not data. Returns 0, or -1: invalid. */
 static int step(eb_http_body_t *body, char c)
 {
     switch (body->state) {

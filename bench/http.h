@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * http: as much of HTTP/1.1 answers as the load generator needs: the
- * head, and the body in its three framings.
+ * http: a parser of HTTP/1.1 responses: the head, and the body in its three
+ * framings.
  */
 #ifndef EB_HTTP_H
 #define EB_HTTP_H
@@ -11,9 +11,9 @@
 
 typedef enum {
     EB_HTTP_BODY_TO_EOF,     /* ends with the connection */
-    EB_HTTP_BODY_LENGTH,     /* left bytes to come */
+    EB_HTTP_BODY_LENGTH,     /* left bytes follow */
     EB_HTTP_BODY_CHUNK_SIZE, /* in a size line; left is the size so far */
-    EB_HTTP_BODY_CHUNK_DATA, /* left bytes of the chunk to come */
+    EB_HTTP_BODY_CHUNK_DATA, /* left bytes of the chunk follow */
     EB_HTTP_BODY_CHUNK_END,  /* in the line end after a chunk's bytes */
     EB_HTTP_BODY_TRAILER, /* after the last chunk; left is the line's length */
     EB_HTTP_BODY_DONE     /* complete */
@@ -22,23 +22,23 @@ typedef enum {
 typedef struct {
     uint64_t left; /* by state, see there */
     eb_http_body_state_t state;
-    unsigned char in_ext; /* behind the ';' of a chunk's size line */
+    unsigned char in_ext; /* after the ';' of a size line */
 } eb_http_body_t;
 
 typedef struct {
     eb_http_body_t body;
-    int status; /* 200 */
-    int closes; /* the server closes the connection after this answer */
+    int status; /* such as 200 */
+    int closes; /* the server closes the connection after this response */
 } eb_http_response_t;
 
-/** The length of the head at bytes (blank line included), 0: not whole. */
+/** The length of the head at bytes, its blank line included; 0: incomplete. */
 size_t eb_http_head_len(const char *bytes, size_t len);
 
 /**
- * Read a whole head.
+ * Parse a complete head.
  *
- * @param len  what eb_http_head_len() gave
- * @return 0, or -1: this is no HTTP/1.x answer
+ * @param len  result of eb_http_head_len()
+ * @return 0, or -1: not an HTTP/1.x response
  */
 int eb_http_head_read(eb_http_response_t *response, const char *head,
                       size_t len);
@@ -47,18 +47,18 @@ int eb_http_head_read(eb_http_response_t *response, const char *head,
  * Find a header's value.
  *
  * @param name  in any case, without the colon
- * @return where the value begins (it ends at the CR), or NULL
+ * @return the value, which ends at the CR, or NULL
  */
 const char *eb_http_header(const char *head, size_t len, const char *name);
 
 /**
- * Take framing off: give the next run of the body's bytes.
+ * Remove the framing: return the next run of the body's bytes.
  *
- * @param bytes  moved forward over what was used
+ * @param bytes  moved over the bytes that were parsed
  * @param len    reduced by as much
- * @param piece  set to the run, which lies in bytes
- * @return length of the run; 0: bytes are used up or the body is complete
- *         (its state is EB_HTTP_BODY_DONE); -1: framing broken
+ * @param piece  set to the run, in place
+ * @return length of the run; 0: all bytes are parsed, or the body is complete
+ *         (its state is EB_HTTP_BODY_DONE); -1: invalid framing
  */
 long eb_http_body_next(eb_http_body_t *body, char **bytes, size_t *len,
                        char **piece);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sockets for the load generator and the floor. */
+/* Each function that fails closes its socket and keeps errno. */
 #include "bench/net.h"
 
 #include <arpa/inet.h>
@@ -74,7 +74,7 @@ static int bind_loopback(int fd, unsigned int local)
     struct sockaddr_in addr;
     int on = 1;
 
-    /* without it, bind() takes a port that no other address may share */
+    /* without it bind() takes a port that no other address can share */
     if (setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on)) !=
         0) {
         return -1;
@@ -85,7 +85,7 @@ static int bind_loopback(int fd, unsigned int local)
     return bind(fd, (struct sockaddr *)&addr, sizeof(addr));
 }
 
-/* A socket, before it is connected. */
+/* Makes a socket that is not connected. */
 static int make_socket(unsigned int local)
 {
     int on = 1;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * net: IPv4 addresses and non-blocking TCP sockets on them.
+ * net: IPv4 addresses and non-blocking TCP sockets.
  */
 #ifndef EB_NET_H
 #define EB_NET_H
@@ -16,7 +16,7 @@ typedef struct {
 } eb_net_addrs_t;
 
 /**
- * Read "127.0.0.1:8080,127.0.0.2:8080" and append it to addrs.
+ * Parse "127.0.0.1:8080,127.0.0.2:8080" and append it to addrs.
  *
  * @return 0, or -1: not of that form, or too many
  */
@@ -25,32 +25,34 @@ int eb_net_addrs_parse(eb_net_addrs_t *addrs, const char *text);
 /**
  * Start to connect.
  *
- * @param local  number of the loopback address to come from: 1 = 127.0.0.1;
- *               0 leaves the choice to the kernel
- * @return a non-blocking socket, the connection perhaps still under way; or
- *         -1 with errno set
+ * @param local  number of the loopback address to bind to: 1 = 127.0.0.1;
+ *               0: the kernel chooses
+ * @return a non-blocking socket that may still be connecting, or -1 with errno
+ *         set
  */
 int eb_net_connect(const struct sockaddr_in *server, unsigned int local);
 
 /**
- * The same with a receive buffer of so many bytes, from the first packet on:
- * made smaller later, packets under way would be dropped, and the sender's
- * pauses before it tries again become long. The segments are small, as from
- * afar: those of loopback do not fit into such a window, and the sender's
- * kernel then waits for its persist timer, whose pauses double (seen: 2.8 MB
- * that waited for longer than our patience).
+ * The same for a slow reader: with a small receive buffer and small segments.
+ *
+ * The buffer is small from the first packet on. If it were reduced later,
+ * packets in flight would be dropped, and the sender's retransmission timer
+ * would back off. The segments are small, as on a real network, since a segment
+ * of the loopback device does not fit into such a window: the sender's kernel
+ * would wait for its persist timer, whose pauses double. (Seen: 2.8 MB that
+ * waited for longer than --give-up.)
  */
 int eb_net_connect_narrow(const struct sockaddr_in *server, int buffer_bytes);
 
 /**
  * Listen.
  *
- * @param addr  port 0 is replaced by the one that was chosen
+ * @param addr  port 0 is replaced by the one that the kernel chose
  * @return a non-blocking socket, or -1 with errno set
  */
 int eb_net_listen(struct sockaddr_in *addr);
 
-/** Raise this process's limit of descriptors to its ceiling; return it. */
+/** Raise the limit on open files to the hard one. @return the limit */
 size_t eb_net_raise_limit(void);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Answers come in the order of the requests, so two counters are all there
- * is to remember. An answer is parsed from its beginning each time bytes
- * come: it is short.
+ * Responses arrive in the order of the requests, so that two counters are the
+ * whole state. A response is parsed from its beginning each time bytes arrive:
+ * it is short.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE 1 /* ppoll */
@@ -22,12 +22,12 @@
 #include "bench/payload.h"
 
 #define MAX_OUT (256u * 1024 * 1024)
-#define MAX_ANSWER (64 * 1024)
+#define MAX_RESPONSE (64 * 1024)
 #define MAX_NAME 512
 
 static int complain(const char *what, const char *why)
 {
-    fprintf(stderr, "load: publishing fails: %s: %s\n", what, why);
+    fprintf(stderr, "load: cannot publish: %s: %s\n", what, why);
     return -1;
 }
 
@@ -70,7 +70,7 @@ static int add(eb_buf_t *buf, const void *bytes, size_t len)
     return eb_buf_add(buf, bytes, len, MAX_OUT);
 }
 
-/* Fill in the next event's data; name receives its channel's. */
+/* Makes the next event's data, and the name of its channel. */
 static void next_event(eb_pipeline_t *pipeline, char name[MAX_NAME],
                        uint64_t stamp_ns)
 {
@@ -173,7 +173,7 @@ int eb_pipeline_offer(eb_pipeline_t *pipeline, uint32_t events,
     return rc == 0 ? 0 : complain("request", "no memory");
 }
 
-/* The events that the oldest request still unanswered carries. */
+/* Returns the number of events in the oldest unanswered request. */
 static uint32_t events_of_request(const eb_pipeline_t *pipeline)
 {
     const eb_load_options_t *opts = pipeline->opts;
@@ -185,7 +185,7 @@ static uint32_t events_of_request(const eb_pipeline_t *pipeline)
     return rest < opts->burst ? rest : opts->burst;
 }
 
-/* 1: an answer was read; 0: none is whole; -1: it is not what we want. */
+/* Returns 1: 200; 0: incomplete; -1: any other response (logged). */
 static int read_response(eb_pipeline_t *pipeline, int *closes)
 {
     eb_buf_t *in = &pipeline->in;
@@ -202,11 +202,11 @@ static int read_response(eb_pipeline_t *pipeline, int *closes)
         return 0;
     }
     if (eb_http_head_read(&response, in->bytes, head_len) != 0) {
-        return complain("answer", "not HTTP/1");
+        return complain("response", "not HTTP/1");
     }
     if (response.status != 200) {
         snprintf(status, sizeof(status), "status %d", response.status);
-        return complain("answer", status);
+        return complain("response", status);
     }
     bytes = in->bytes + head_len;
     len = in->len - head_len;
@@ -214,7 +214,7 @@ static int read_response(eb_pipeline_t *pipeline, int *closes)
         run = eb_http_body_next(&response.body, &bytes, &len, &piece);
     } while (run > 0);
     if (run < 0 || response.body.state == EB_HTTP_BODY_TO_EOF) {
-        return complain("answer", "its end cannot be told");
+        return complain("response", "neither length nor chunks");
     }
     if (response.body.state != EB_HTTP_BODY_DONE) {
         return 0;
@@ -236,7 +236,7 @@ static int read_responses(eb_pipeline_t *pipeline)
         }
         pipeline->answered += events_of_request(pipeline);
         if (closes) {
-            /* requests behind this answer were not read by the server */
+            /* the server did not read the requests after this one */
             return reconnect(pipeline);
         }
     }
@@ -253,13 +253,13 @@ static int receive(eb_pipeline_t *pipeline)
     }
     if (len <= 0) {
         if (pipeline->queued == pipeline->answered) {
-            return reconnect(pipeline); /* kept alive long enough */
+            return reconnect(pipeline); /* the end of keep-alive */
         }
-        return complain("no answer",
+        return complain("no response",
                         len == 0 ? "connection closed" : strerror(errno));
     }
-    if (eb_buf_add(&pipeline->in, bytes, (size_t)len, MAX_ANSWER) != 0) {
-        return complain("answer", "too long");
+    if (eb_buf_add(&pipeline->in, bytes, (size_t)len, MAX_RESPONSE) != 0) {
+        return complain("response", "too long");
     }
     return read_responses(pipeline);
 }

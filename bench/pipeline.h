@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * pipeline: POSTs the events over one kept-alive HTTP/1.1 connection.
+ * pipeline: the connection of load that publishes: HTTP/1.1, kept alive, with
+ * pipelined POSTs.
  *
- * Event k (from 0) goes to channel k % channels and has the number
- * k / channels there. Requests may be pipelined. Knows nothing of time or
- * of what is delivered; its caller decides when an event is due.
+ * Event k (from 0) goes to channel k % channels and has the number k / channels
+ * there. The pipeline knows neither time nor deliveries; its caller decides
+ * when an event is due.
  */
 #ifndef EB_PIPELINE_H
 #define EB_PIPELINE_H
@@ -15,22 +16,22 @@
 typedef struct {
     const eb_load_options_t *opts;
     char *payload;     /* ours: one event's data */
-    eb_buf_t out;      /* requests the socket has not taken yet */
-    eb_buf_t in;       /* an answer that has not come whole */
-    uint32_t queued;   /* events in requests that were made, in all */
-    uint32_t answered; /* events the server has answered with 200, in all */
+    eb_buf_t out;      /* bytes that the socket did not take */
+    eb_buf_t in;       /* an incomplete response */
+    uint32_t queued;   /* events in all requests that were made */
+    uint32_t answered; /* events that were answered with 200 */
     int fd;
 } eb_pipeline_t;
 
 /**
  * Connect to the first server.
  *
- * @return 0, or -1 (said on stderr); eb_pipeline_close() either way
+ * @return 0, or -1 (logged to stderr); call eb_pipeline_close() in either case
  */
 int eb_pipeline_open(eb_pipeline_t *pipeline, const eb_load_options_t *opts);
 
 /**
- * Make requests for the next events. In batch format all go into one.
+ * Make requests for the next events; a single one with --format batch.
  *
  * @param stamp_ns  the publisher's stamp of these events
  * @return 0, or -1: no memory
@@ -39,12 +40,13 @@ int eb_pipeline_offer(eb_pipeline_t *pipeline, uint32_t events,
                       uint64_t stamp_ns);
 
 /**
- * Write what can be written, wait for an answer, and read what has come.
- * When the server closes the connection in good order, queued falls back to
- * answered and a new connection is made: offer again.
+ * Send what the socket takes, wait for a response, and read it.
+ * When the server closes the connection between two requests, queued is set
+ * back to answered, and the pipeline reconnects: the caller must offer the
+ * events again.
  *
- * @param wait_ns  how long to wait at most
- * @return 0, or -1 (said on stderr): refused, or the connection was lost
+ * @param wait_ns  timeout
+ * @return 0, or -1 (logged to stderr): an error response, or no connection
  */
 int eb_pipeline_step(eb_pipeline_t *pipeline, uint64_t wait_ns);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One walk over /proc gives pid, parent and times of every process; the
- * tree is then found in that table. A process that ends during the walk is
- * left out, its time stands in its parent's "children" fields.
+ * One pass over /proc gives pid, parent and times of every process, from which
+ * the tree is built. A process that ends meanwhile is missing, but its time is
+ * in its parent's fields for waited-for children.
  */
 #include "bench/procs.h"
 
@@ -17,8 +17,8 @@
 typedef struct {
     pid_t pid;
     pid_t parent;
-    uint64_t ticks; /* own and waited-for children's, user and system */
-    int ours;       /* root, or a descendant of it */
+    uint64_t ticks; /* its own and of waited-for children, user and system */
+    int is_in_tree; /* root, or a descendant of it */
 } proc_t;
 
 typedef struct {
@@ -48,7 +48,7 @@ static int read_stat(proc_t *proc, const char *pid)
     fclose(file);
     line[len] = '\0';
 
-    /* the name before it may hold blanks and brackets of its own */
+    /* the name before it may contain blanks and brackets */
     rest = strrchr(line, ')');
     if (rest == NULL ||
         sscanf(rest + 1,
@@ -62,19 +62,19 @@ static int read_stat(proc_t *proc, const char *pid)
     return 1;
 }
 
-static int is_ours(const table_t *table, pid_t pid)
+static int is_in_tree(const table_t *table, pid_t pid)
 {
     size_t i;
 
     for (i = 0; i < table->count; i++) {
         if (table->procs[i].pid == pid) {
-            return table->procs[i].ours;
+            return table->procs[i].is_in_tree;
         }
     }
     return 0;
 }
 
-/* Pids may wrap around, so a child can stand before its parent: repeat. */
+/* Pids wrap around, so that a child may precede its parent: repeat. */
 static int mark_tree(table_t *table, pid_t root)
 {
     int found;
@@ -83,15 +83,15 @@ static int mark_tree(table_t *table, pid_t root)
 
     found = 0;
     for (i = 0; i < table->count; i++) {
-        table->procs[i].ours = table->procs[i].pid == root;
-        found += table->procs[i].ours;
+        table->procs[i].is_in_tree = table->procs[i].pid == root;
+        found += table->procs[i].is_in_tree;
     }
     do {
         more = 0;
         for (i = 0; i < table->count; i++) {
-            if (!table->procs[i].ours &&
-                is_ours(table, table->procs[i].parent)) {
-                table->procs[i].ours = 1;
+            if (!table->procs[i].is_in_tree &&
+                is_in_tree(table, table->procs[i].parent)) {
+                table->procs[i].is_in_tree = 1;
                 more = 1;
             }
         }
@@ -134,7 +134,7 @@ int eb_procs_cpu_us(uint64_t *cpu_us, pid_t root)
     ticks = 0;
     found = table_read(&table, root);
     for (i = 0; found && i < table.count; i++) {
-        if (table.procs[i].ours) {
+        if (table.procs[i].is_in_tree) {
             ticks += table.procs[i].ticks;
         }
     }
@@ -176,7 +176,7 @@ int eb_procs_pss_bytes(uint64_t *pss_bytes, pid_t root)
     *pss_bytes = 0;
     found = table_read(&table, root);
     for (i = 0; found && i < table.count; i++) {
-        if (table.procs[i].ours) {
+        if (table.procs[i].is_in_tree) {
             found = read_pss(pss_bytes, table.procs[i].pid);
         }
     }

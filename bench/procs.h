@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * procs: what a process and all its descendants have used.
- *
- * Reads /proc; needs to be the same user as these processes, or root.
+ * procs: processor time and memory of a process and all its descendants, read
+ * from /proc. The caller must be their user, or root.
  */
 #ifndef EB_PROCS_H
 #define EB_PROCS_H

@@ -3,10 +3,10 @@
  * published: the events that verify has published, and how the server answered.
  *
  * The order of a channel's events is that of their ids. For acknowledged events
- * it is also that of their numbers, since the next event of a channel is posted
- * only after the answer to the last one. An event without a 200 is unknown: the
- * server may have stored it, even after events with higher numbers. Its id is
- * taken from the first client that receives it.
+ * it is also that of their numbers, since a publisher posts the next event of a
+ * channel only after the response to the last one. An event without a 200 is
+ * unknown: the server may have stored it, even after events with higher
+ * numbers. Its id is taken from the first client that receives it.
  */
 #ifndef EB_PUBLISHED_H
 #define EB_PUBLISHED_H
@@ -17,7 +17,7 @@
 #include "bench/sse.h"
 
 typedef enum {
-    EB_PUBLISHED_PENDING, /* no answer yet */
+    EB_PUBLISHED_PENDING, /* no response yet */
     EB_PUBLISHED_ACKED,   /* 200 and an id: every client must receive it */
     EB_PUBLISHED_UNKNOWN  /* anything else: it may be delivered, once */
 } eb_published_state_t;

@@ -2,8 +2,8 @@
 /*
  * Once a byte of a request may have reached the server, its event is
  * acknowledged by a 200 with an id only. After anything else it is unknown, and
- * the connection is closed, since a late answer would be taken for the answer
- * to the next request.
+ * the connection is closed, since a late response would be taken for the one to
+ * the next request.
  */
 #include "bench/publisher.h"
 
@@ -19,7 +19,7 @@
 #include "bench/stats.h"
 
 #define MAX_OUT (256 * 1024)
-#define MAX_ANSWER (64 * 1024)
+#define MAX_RESPONSE (64 * 1024)
 #define MAX_NAME 256
 #define RECONNECT_NS (50 * EB_NS_PER_MS)
 
@@ -177,7 +177,7 @@ static int find_id(eb_sse_id_t *id, const char *body, size_t len)
     return eb_sse_id_parse(id, start, strcspn(start, "\""));
 }
 
-/* Returns 1: acknowledged; 0: incomplete; -1: any other answer. */
+/* Returns 1: acknowledged; 0: incomplete; -1: any other response. */
 static int read_response(eb_publisher_t *publisher, int *closes)
 {
     eb_buf_t *in = &publisher->in;
@@ -237,7 +237,7 @@ static int receive(eb_publisher_t *publisher, uint64_t now_ns)
         return 0;
     }
     if (len <= 0 || publisher->state != EB_PUBLISHER_POSTING ||
-        eb_buf_add(&publisher->in, bytes, (size_t)len, MAX_ANSWER) != 0) {
+        eb_buf_add(&publisher->in, bytes, (size_t)len, MAX_RESPONSE) != 0) {
         fail(publisher, now_ns);
         return 0;
     }

@@ -14,14 +14,14 @@ typedef enum {
     EB_PUBLISHER_CLOSED,     /* no connection before due_ns */
     EB_PUBLISHER_CONNECTING, /* until the socket is writable */
     EB_PUBLISHER_IDLE,       /* the next event may be posted */
-    EB_PUBLISHER_POSTING     /* awaits the answer until due_ns */
+    EB_PUBLISHER_POSTING     /* awaits the response until due_ns */
 } eb_publisher_state_t;
 
 typedef struct {
     const eb_verify_options_t *opts;
     eb_published_t *published;
     eb_buf_t out; /* bytes that the socket did not take */
-    eb_buf_t in;  /* an incomplete answer */
+    eb_buf_t in;  /* an incomplete response */
     uint64_t due_ns;
     uint32_t channel;         /* of the last event */
     uint32_t number;          /* its number there */
@@ -50,7 +50,7 @@ void eb_publisher_post(eb_publisher_t *publisher, uint64_t now_ns);
 /** Handle an event of the socket. */
 void eb_publisher_ready(eb_publisher_t *publisher, uint64_t now_ns);
 
-/** Close the connection; an event without answer becomes unknown. */
+/** Close the connection; an event without response becomes unknown. */
 void eb_publisher_close(eb_publisher_t *publisher);
 
 #endif

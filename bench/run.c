@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A loop of half a millisecond: which events are due, offer them, see what
- * was delivered. In lockstep the next burst is due when the last one is
- * delivered; at a rate by the clock, and then the stamp is the moment at
- * which the event was due, so that a server which holds up its publisher
- * does not look faster than it is; else as fast as the answers come.
+ * Every half millisecond the loop offers the events that are due and looks how
+ * many were delivered. In lockstep the next burst is due when the last one is
+ * delivered. With a rate the clock decides, and an event's stamp is the time at
+ * which it was due, so that a server that delays its publisher does not look
+ * faster than it is. Else events are due as fast as the server responds.
  */
 #include "bench/run.h"
 
@@ -16,16 +16,16 @@
 #include "bench/procs.h"
 
 #define STEP_NS (EB_NS_PER_MS / 2)
-#define LINGER_NS (EB_NS_PER_MS * 250) /* for doubles behind the last event */
-#define RATE_WINDOW 1000u              /* unanswered at most, at a rate */
+#define LINGER_NS (EB_NS_PER_MS * 250) /* for duplicates of the last event */
+#define RATE_WINDOW 1000u /* unanswered events at most, with a rate */
 
 typedef struct {
     const eb_load_options_t *opts;
     const eb_readers_t *readers;
     eb_pipeline_t pipeline;
     uint64_t start_ns;
-    uint64_t delivered; /* when last looked */
-    uint64_t news_ns;   /* when last something changed */
+    uint64_t delivered; /* as seen last */
+    uint64_t news_ns;   /* when anything changed last */
 } state_t;
 
 static int all_delivered(const state_t *state)
@@ -37,7 +37,7 @@ static int all_delivered(const state_t *state)
                eb_load_options_deliveries(state->opts, pipeline->queued);
 }
 
-/* Events that may be queued by now, in all, before the window is applied. */
+/* The number of events that are due by now, regardless of the window. */
 static uint64_t due_by_now(const state_t *state, uint64_t now_ns)
 {
     const eb_load_options_t *opts = state->opts;
@@ -55,7 +55,7 @@ static uint64_t due_by_now(const state_t *state, uint64_t now_ns)
     return opts->events;
 }
 
-/* Whole bursts only: a batch is one request. */
+/* The number of events that may be queued: whole bursts, as a batch is one. */
 static uint32_t allowed_by_now(const state_t *state, uint64_t now_ns)
 {
     const eb_load_options_t *opts = state->opts;
@@ -106,7 +106,7 @@ static int offer_due(state_t *state, uint64_t now_ns)
     return 0;
 }
 
-/* Waiting for the clock is no reason to give up, waiting for clients is. */
+/* Waiting for deliveries leads to giving up, waiting for the clock does not. */
 static int gives_up(state_t *state, uint32_t answered_before, uint64_t now_ns)
 {
     const eb_load_options_t *opts = state->opts;

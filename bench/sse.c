@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An event that lies whole in the bytes fed, the usual case, is parsed in
- * place. One that is not complete yet is copied to rest, and the next bytes
+ * An event that is complete in the bytes fed, the usual case, is parsed in
+ * place. An incomplete one is copied to rest, and the next bytes
  * are appended to it.
  */
 #include "bench/sse.h"

@@ -19,13 +19,13 @@ typedef enum {
     EB_STATS_MISNUMBERED,     /* acknowledged id not above the last one */
     EB_STATS_NEEDLESS_RESETS, /* stream-resets without a gap */
     EB_STATS_INVALID_RESETS,  /* without id or channel, or backwards */
-    EB_STATS_REFUSED,         /* answers to a client that are no stream */
+    EB_STATS_REFUSED,         /* responses to a client that are no stream */
     /* an error with --no-cuts */
     EB_STATS_CUT, /* streams without a clean end */
     /* facts */
     EB_STATS_CUT_SLOW,         /* the same of clients that read slowly */
     EB_STATS_CLEAN_ENDS,       /* streams that the server ended */
-    EB_STATS_FAILED_CONNECTS,  /* connections that failed before an answer */
+    EB_STATS_FAILED_CONNECTS,  /* connections that failed before a response */
     EB_STATS_CONNECTS,         /* streams, the first of each client included */
     EB_STATS_RECONNECTS,       /* streams after a cut, an end or a failure */
     EB_STATS_RESUMES,          /* streams that were requested with an id */
@@ -37,7 +37,7 @@ typedef enum {
     EB_STATS_KEEPALIVES,       /* keep-alive events */
     EB_STATS_POSTED,           /* events sent to the server */
     EB_STATS_ACKNOWLEDGED,     /* those that it answered with 200 and an id */
-    EB_STATS_UNKNOWN,          /* those with an error, or without answer */
+    EB_STATS_UNKNOWN,          /* those with an error, or without response */
     EB_STATS_KINDS
 } eb_stats_kind_t;
 

@@ -36,7 +36,7 @@ static const eb_options_row_t ROWS[] = {
     {"--publishers", EB_OPTIONS_COUNT, FIELD(publishers), 1, 64,
      "connections that publish (4)"},
     {"--timeout", EB_OPTIONS_SECONDS, FIELD(timeout_ns), 0.1, 600,
-     "seconds to wait for the answer to a POST (5)"},
+     "seconds to wait for the response to a POST (5)"},
     {"--give-up", EB_OPTIONS_SECONDS, FIELD(give_up_ns), 0.1, 600,
      "at the end, seconds without an event until the rest is lost (5)"},
     {"--no-cuts", EB_OPTIONS_FLAG, FIELD(no_cuts), 0, 0,
