@@ -1,22 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-# A private httpd with the built module, for soak.sh, churn.sh and slow.sh,
-# which read this file. They say what die() and say() do, and set $tmp, a
-# folder that is theirs.
+# A private httpd with the built module, for the scripts that read this file.
+# They set $here, the folder of this file, and $tmp, a temporary folder.
 #
-#   start_httpd      sets $server and $port; dies if it cannot
-#   children         their numbers
-#   and what shell.sh gives
+#   start_httpd      sets $server and $port; exits if httpd does not start
+#   children         prints the pids of its children
+#   check_build      exits if something is missing
+#   and the functions of shell.sh
 #
 #   ES_BUILDDIR   the build: .libs/mod_eventstream.so and bench/
-#                 (../build beside the sources)
+#                 (build in the folder of the sources)
 #   ES_CHILDREN   children of httpd (4), ES_LIMIT its ServerLimit (twice that;
-#                 with the same, new children wait until old ones are gone)
+#                 if equal, new children wait until old ones have ended)
 #   $spare        MinSpareThreads, if set before
-#   ES_HUB        size of the hub (64m), and more of EventStreamHub's words
-#   ES_PORT       first port to try (of its own choice)
+#   ES_HUB        size of the hub (64m), and more arguments of EventStreamHub
+#   ES_PORT       first port to try (by the process id)
 #   ES_MPM        event (preset), worker or prefork
 #   ES_HTTPD      the server (apache2 or httpd)
-#   ES_MODULES    its modules' folder (asked of apxs)
+#   ES_MODULES    folder of its modules (as apxs has it)
 #   ES_EXTRA_CONF a file to be included in httpd's configuration
 #   $bare         "yes", if set before: httpd without the module
 
@@ -33,20 +33,19 @@ server=
 # shellcheck source=bench/shell.sh
 . "$here/shell.sh"
 
-# what all of it needs
 check_build() {
     [ -n "$build" ] || die "no build folder, set ES_BUILDDIR"
     [ -x "$build/bench/verify" ] ||
         die "no $build/bench/verify: make bench"
     [ -f "$build/.libs/mod_eventstream.so" ] || die "build the module first"
     [ -n "$httpd" ] || die "no httpd found, set ES_HTTPD"
-    # shellcheck disable=SC3045 # all shells that matter know them
+    # shellcheck disable=SC3045 # all relevant shells have it
     ulimit -n "$(ulimit -H -n)"
     # shellcheck disable=SC3045
     ulimit -c 0
 }
 
-# conf_of_mpm: how many of what
+# conf_of_mpm: numbers of children and threads
 conf_of_mpm() {
     echo "StartServers $children"
     echo "ServerLimit $limit"
@@ -110,28 +109,28 @@ write_conf() {
     } >"$tmp/httpd.conf"
 }
 
-# listens PORT: does anybody?
+# listens PORT: is a socket listening there?
 listens() {
     awk -v at="$(printf ':%04X' "$1")" \
         '$2 ~ at "$" && $4 == "0A" { found = 1 } END { exit !found }' \
         /proc/net/tcp
 }
 
-# children: their numbers
+# children: their pids
 children() {
     for stat in /proc/[0-9]*/stat; do
         sed -n 's/^\([0-9]*\) (.*) [^Z] \([0-9]*\) .*/\1 \2/p' "$stat"
     done 2>/dev/null | awk -v parent="$server" '$2 == parent { print $1 }'
 }
 
-# is_up: 0 yes; 1 not yet; 2 it has gone
+# is_up: 0 yes; 1 not yet; 2 it has ended
 is_up() {
     running "$server" || return 2
     listens "$port" && [ "$(children | wc -l)" -ge "$children" ]
 }
 
-# sanitized COMMAND...: instead of this shell's child, with what a build with
-# sanitizers wants to be loaded first (see EventStream::Httpd)
+# sanitized COMMAND...: replaces the subshell by the command, with the libraries
+# that a build with sanitizers must load first (see EventStream::Httpd)
 sanitized() {
     preload=$(sed -n 's/^preload=//p' "$build/t/build.conf" 2>/dev/null)
     if [ -n "$preload" ]; then
@@ -142,7 +141,7 @@ sanitized() {
     exec "$@"
 }
 
-# somebody else may take the port just before we do
+# another process may take the port just before httpd does
 try_port() {
     while listens "$port"; do
         port=$((port + 1))
@@ -151,7 +150,7 @@ try_port() {
     : >"$tmp/error.log"
     (sanitized "$httpd" -f "$tmp/httpd.conf" -t) >"$tmp/syntax" 2>&1 ||
         die "httpd refuses its configuration: $(cat "$tmp/syntax")"
-    # of a process group of its own: prefork signals all of its group
+    # in its own process group: prefork signals all of its group
     sanitized setsid "$httpd" -f "$tmp/httpd.conf" -D FOREGROUND \
         2>"$tmp/syntax" &
     server=$!

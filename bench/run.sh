@@ -1,24 +1,24 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Measures the module against the floor, A B A B … in one run, and prints
-# medians and ratios. Starts a private httpd and baseline on a few loopback
-# addresses, and takes both down again.
+# How much slower is the module than a server that does nothing else? Measures
+# the module and baseline in turns, A B A B ..., and prints medians and ratios.
+# Starts a private httpd and baseline on a few loopback addresses.
 #
 #   sh bench/run.sh [all|quick|cpu|memory]
 #
 #   ES_BUILDDIR   the build: .libs/mod_eventstream.so and bench/load
-#                 (../build beside the sources)
+#                 (build in the folder of the sources)
 #   ES_ROUNDS     pairs for each row (5; quick: 3)
-#   ES_CHILDREN   children of httpd (1, as the floor has one process)
+#   ES_CHILDREN   children of httpd (1, as baseline has one process)
 #   ES_PORT       first of two ports to try (18080)
 #   ES_HTTPD      the server (apache2 or httpd)
-#   ES_MODULES    its modules' folder (asked of apxs)
+#   ES_MODULES    folder of its modules (as apxs has it)
 #   ES_EXTRA_CONF a file to be included in httpd's configuration
-#   ES_AGAINST    "floor": a second floor takes the module's place; the
-#                 ratios then show the noise of the machine
+#   ES_AGAINST    "baseline": baseline takes the place of the module, so that
+#                 the ratios show the noise of the machine
 #
-# Exit status: 0; 1 a run lost, doubled or reordered something; 2 could not
-# run. A figure that misses its target is marked, and is no failure.
+# Exit status: 0; 1 a run lost, doubled or reordered an event; 2 could not run.
+# A value that misses its target is marked "MISSED", and is not a failure.
 
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
@@ -31,14 +31,10 @@ httpd=${ES_HTTPD:-$(command -v apache2 || command -v httpd)}
 modules=${ES_MODULES:-$(apxs -q LIBEXECDIR 2>/dev/null)}
 addresses="127.0.0.1 127.0.0.2"
 locals=4
-limit=1800 # seconds, the ceiling of each server's life
+limit=1800 # seconds until baseline exits by itself
 pid_a=
 pid_b=
 faulty=0
-
-say() {
-    echo "run.sh: $*" >&2
-}
 
 # shellcheck source=bench/shell.sh
 . "$here/shell.sh"
@@ -48,11 +44,6 @@ stop_servers() {
     pid_a=
     end "$pid_b"
     pid_b=
-}
-
-die() {
-    say "$@"
-    exit 2
 }
 
 tmp=$(mktemp -d) || exit 2
@@ -68,7 +59,7 @@ esac
 [ -x "$build/bench/load" ] || die "no $build/bench/load: make bench"
 ulimit -n "$(ulimit -H -n)"
 
-# at PORT: all our addresses with that port, as load and baseline take it
+# at PORT: all addresses with that port, as load and baseline expect it
 at() {
     list=
     for address in $addresses; do
@@ -123,15 +114,15 @@ CONF
     } >"$tmp/httpd.conf"
 }
 
-# start_floor a|b PORT: sets $pid_a or $pid_b
-start_floor() {
+# start_baseline a|b PORT: sets $pid_a or $pid_b
+start_baseline() {
     "$build/bench/baseline" --listen "$(at "$2")" --seconds "$limit" \
-        >"$tmp/floor.$2" 2>&1 &
+        >"$tmp/baseline.$2" 2>&1 &
     eval "pid_$1=\$!"
-    wait_for "$!" "$2" "$tmp/floor.$2"
+    wait_for "$!" "$2" "$tmp/baseline.$2"
 }
 
-# wait_for PID PORT LOG: until it listens on all our addresses
+# wait_for PID PORT LOG: until it listens on all addresses
 wait_for() {
     hex=$(printf ':%04X' "$2")
     tries=0
@@ -149,8 +140,8 @@ wait_for() {
 }
 
 start_module() {
-    if [ "${ES_AGAINST:-}" = floor ]; then
-        start_floor a "$port_a"
+    if [ "${ES_AGAINST:-}" = baseline ]; then
+        start_baseline a "$port_a"
         return
     fi
     [ -f "$build/.libs/mod_eventstream.so" ] ||
@@ -169,10 +160,10 @@ start_module() {
 start_servers() {
     stop_servers
     start_module
-    start_floor b "$port_b"
+    start_baseline b "$port_b"
 }
 
-# load a|b ROW OPTIONS: one run, its report appended to the row's
+# load a|b ROW OPTIONS: one run; appends its report to those of the row
 load() {
     side=$1
     row=$2
@@ -184,8 +175,8 @@ load() {
     cat "$tmp/one" >>"$tmp/$row.$side"
     if [ "$rc" -ne 0 ]; then
         faulty=1
-        say "$row, side $side: load says $rc"
-        running "$pid" || say "its server, process $pid, is gone"
+        warn "$row, side $side: load exits with status $rc"
+        running "$pid" || warn "its server, process $pid, has ended"
         cat "$tmp/stderr" >&2
         sed -n '/^unacknowledged/,$p' "$tmp/one" |
             awk '$2 != 0 { print "  " $0 }' >&2
@@ -203,7 +194,8 @@ median() {
              }'
 }
 
-# ratios ROW NAME: each pair's own ratio, less moved by drift, ascending
+# ratios ROW NAME: of each pair, ascending; a drift of the machine moves these
+# less than it moves the two medians
 ratios() {
     awk -v name="$2" '$1 == name { print $2 }' "$tmp/$1.a" >"$tmp/va"
     awk -v name="$2" '$1 == name { print $2 }' "$tmp/$1.b" >"$tmp/vb"
@@ -212,7 +204,7 @@ ratios() {
         sort -k 2 -n >"$tmp/ratio.a"
 }
 
-# cpu_row ROW TARGET OPTIONS: $rounds pairs and a line of the table
+# cpu_row ROW TARGET OPTIONS: runs $rounds pairs, prints a line of the table
 cpu_row() {
     row=$1
     target=$2
@@ -245,9 +237,10 @@ cpu_row() {
 
 cpu_table() {
     start_servers
-    echo "server CPU in us per delivery; deliveries per second; latency in us"
+    echo "server CPU in us per delivery; deliveries per second; latency in us" \
+        "(base: bench/baseline)"
     printf '%-13s %7s %7s %6s %6s %6s %6s %-7s %9s %9s %9s %9s %9s %9s\n' \
-        "" module floor ratio low high target "" dlv/s floor p50 floor p99 floor
+        "" module base ratio low high target "" dlv/s base p50 base p99 base
     if [ "$mode" = quick ]; then
         cpu_row single-1000 1.15 --clients 1000 --events 60 --lockstep
         cpu_row burst-1000 1.00 --clients 1000 --events 100 --burst 20 \
@@ -270,7 +263,7 @@ memory_table() {
     name=pss_bytes_per_client
     bytes=$(median memory a "$name")
     echo "process memory (PSS), $clients idle clients"
-    printf '%-14s %8s %8s %7s %7s %s\n' "" module floor "" target ""
+    printf '%-14s %8s %8s %7s %7s %s\n' "" module base "" target ""
     printf '%-14s %8s %8s %7s %7s %s\n' "bytes/client" "$bytes" \
         "$(median memory b "$name")" "" "< 1500" \
         "$(awk -v b="$bytes" \

@@ -1,13 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-# What all that starts servers here needs. Set $modules, httpd's folder of
-# modules, first.
+# Functions of the scripts that start servers. The caller sets $modules, the
+# folder of httpd's modules.
 #
-#   running PID      is it a child of ours?
-#   end PID          asks it to go, then insists
-#   load_module NAME the line that loads it, if it is there
+#   warn TEXT...     logs TEXT to stderr
+#   die TEXT...      the same; exits with status 2
+#   running PID      is it a running child of this shell?
+#   end PID          sends SIGTERM and waits; after ten seconds SIGKILL
+#   load_module NAME prints the LoadModule line, if the module is there
 
-# The shell may have reaped it, and its number may be another's by now; nor is
-# a zombie one that runs.
+warn() {
+    echo "${0##*/}: $*" >&2
+}
+
+die() {
+    warn "$@"
+    exit 2
+}
+
+# The shell may have reaped the child, so that its number may be that of another
+# process; and a zombie does not run.
 running() {
     awk -v us="$$" '/^State:/ { state = $2 }
                     /^PPid:/ { parent = $2 }
@@ -15,7 +26,6 @@ running() {
         "/proc/$1/status" 2>/dev/null
 }
 
-# it has ten seconds
 end() {
     [ -n "$1" ] && running "$1" || return 0
     kill "$1"
@@ -28,7 +38,7 @@ end() {
     wait "$1" 2>/dev/null
 }
 
-# shared modules only: what is built in cannot be loaded
+# shared modules only: httpd cannot load what is built in
 load_module() {
     if [ -f "$modules/mod_$1.so" ]; then
         echo "LoadModule ${1}_module $modules/mod_$1.so"

@@ -1,19 +1,19 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Do clients that read slowly, or never, keep the others waiting? The same 800
-# clients are served in turns without and with 200 more, of which half read
-# nothing and half 1 KB/s, and the latency of the 800 is compared.
+# Do clients that read slowly, or not at all, delay the others? 800 clients are
+# served in turns without and with 200 more, half of which read nothing and half
+# 1 KB/s, and the latency of the 800 is compared.
 #
 #   sh bench/slow.sh [full|brief]      5 pairs of 10 s; a pair of 3 s
 #
 #   ES_RATE       events/s (100)
-#   and those of httpd.sh
+#   and the variables of httpd.sh
 #
 # Prints a line for each run and "slow key=value ...": the medians of the p99 in
-# microseconds, that of the ratios of neighbouring runs, and by how many bytes
-# the server's private memory grew for each slow client while they took nothing
-# more. Exit status: 0 the median ratio is at most 1.2, memory is constant and
-# all runs were sound; 1 not so; 2 could not run.
+# microseconds, the median of the ratios of neighbouring runs, and by how many
+# bytes the server's private memory grew for each slow client in the second half
+# of a run. Exit status: 0 the median ratio is at most 1.2, memory is constant
+# and verify found no errors; 1 otherwise; 2 could not run.
 
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
@@ -28,15 +28,6 @@ verify=
 
 # shellcheck source=bench/httpd.sh
 . "$here/httpd.sh"
-
-say() {
-    echo "slow.sh: $*" >&2
-}
-
-die() {
-    say "$@"
-    exit 2
-}
 
 clean_up() {
     end "$verify"
@@ -56,8 +47,8 @@ memory() {
     done | awk '/^Pss_Anon:/ { sum += $2 } END { print sum }'
 }
 
-# at SECOND: wait until events have flowed for so long
-at() {
+# wait_until SECOND: of the run of verify
+wait_until() {
     until grep -q "^seconds=$1 " "$tmp/progress" 2>/dev/null; do
         running "$verify" || return 1
         sleep 0.2
@@ -70,13 +61,13 @@ serve() {
     rm -f "$tmp/progress"
     "$build/bench/verify" --servers "127.0.0.1:$port" --clients "$1" \
         --slow "$2" --channels 20 --rate "$rate" --seconds "$seconds" \
-        --log "$tmp/progress" >"$tmp/report" 2>"$tmp/findings" &
+        --log "$tmp/progress" >"$tmp/report" 2>"$tmp/errors" &
     verify=$!
-    at $((seconds / 2)) && early=$(memory)
-    at $((seconds - 1)) && late=$(memory)
+    wait_until $((seconds / 2)) && early=$(memory)
+    wait_until $((seconds - 1)) && late=$(memory)
     wait "$verify" || {
-        cat "$tmp/report" "$tmp/findings" >&2
-        why="a run was not sound"
+        cat "$tmp/report" "$tmp/errors" >&2
+        why="verify has found errors"
     }
     verify=
     p99=$(sed -n 's/.* latency_p99_us=\([0-9]*\).*/\1/p' "$tmp/report")
@@ -109,7 +100,7 @@ ratio=$(median "$tmp/ratios")
 bytes=$(median "$tmp/bytes")
 awk -v ratio="$ratio" 'BEGIN { exit !(ratio <= 1.2) }' ||
     why="the others are delayed"
-[ "$bytes" -lt 4096 ] || why="memory grows with what they have not read"
+[ "$bytes" -lt 4096 ] || why="memory grows with unread events"
 echo "slow without_us=$(median "$tmp/without") with_us=$(median "$tmp/with")" \
     "ratio=$ratio ratios=$(sort -n "$tmp/ratios" | tr '\n' '/')" \
     "bytes_per_slow=$bytes problem=\"$why\""

@@ -322,7 +322,7 @@ for my $how (qw(close reset)) {
     $feed = feed($httpd, '/publish');
     $feed->send(chunk(line($how) . '{"channel":"a","data":"half'));
     is data($sse), qq("$how"), "a writer that dies by $how";
-    $how eq 'close' ? $feed->close : shed($feed);
+    $how eq 'close' ? $feed->close : reset_client($feed);
 }
 $feed = EventStream::Client->connect($httpd->port);
 $feed->send(head('/publish', 'Content-Length: 1000') . $good . line('half')

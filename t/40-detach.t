@@ -100,7 +100,7 @@ sub crowd
         '... with 200, and not as aborted';
 
     my @half = splice @clients, 0, $half;
-    shed($_) for @half;
+    reset_client($_) for @half;
     is wait_clients($httpd, 'news', $half, 10), $half,
         '... those that reset their connections are gone';
     is received($httpd, 'third', @clients), $half,

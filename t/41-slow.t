@@ -204,13 +204,13 @@ for my $how (qw(close reset)) {
     my $client = subscribe($httpd, '/events');
     is wait_clients($httpd, 'news', 1, 5), 1, "one to $how";
     my $before = time;
-    $how eq 'close' ? $client->close : shed($client);
+    $how eq 'close' ? $client->close : reset_client($client);
     is wait_clients($httpd, 'news', 0, 5), 0, "... is gone";
 
     my $blocked = slow('/events');
     publish($httpd, 'news', big($_)) for 1 .. 10;
     is clients($httpd, 'news'), 1, "one with unread events to $how";
-    $how eq 'close' ? $blocked->close : shed($blocked);
+    $how eq 'close' ? $blocked->close : reset_client($blocked);
     is wait_clients($httpd, 'news', 0, 5), 0, "... is gone";
 }
 unlike $httpd->error_log, qr/:(?:error|crit|alert|emerg)\]/,

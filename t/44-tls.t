@@ -238,7 +238,7 @@ for my $how (qw(close reset)) {
     my $client = subscribe($httpd, '/substitute', rcvbuf => 4096);
     ok opens($client), 'behind a filter: one that reads no more';
     ok stuff($httpd->port), '... its worker waits to write';
-    $how eq 'close' ? $client->close : shed($client);
+    $how eq 'close' ? $client->close : reset_client($client);
     idle_again("... a $how frees the worker", 4);
 }
 is wait_clients($httpd, 'news', 0, 4), 0, '... and none is counted any more';

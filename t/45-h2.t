@@ -173,7 +173,7 @@ sub try_full_window
         is clients($httpd, 'news'), 1, '... is there';
         $connection->send(frame($RST_STREAM, 0, 1, pack 'N', $CANCEL))
             if $how eq 'reset of the stream';
-        shed($connection) if $how eq 'reset';
+        reset_client($connection) if $how eq 'reset';
         $connection->close if $how eq 'close';
         is wait_clients($httpd, 'news', 0, 4), 0, '... and gone';
     }

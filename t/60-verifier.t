@@ -1,9 +1,9 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
 #
-# The verifying client of bench/ sees what it is there to see: a small server
-# loses, doubles, tears and forges events when it is told to, and each is
-# counted exactly (bench/selftest.sh).
+# bench/verify detects the faults that it is made for: a small server loses,
+# doubles, tears and forges events on request, and verify counts exactly these
+# (bench/selftest.sh).
 
 use strict;
 use warnings;

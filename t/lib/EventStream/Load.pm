@@ -3,8 +3,8 @@ package EventStream::Load;
 
 =head1 NAME
 
-EventStream::Load - a server under load: its workers, its descriptors, what
-many clients have received
+EventStream::Load - what a server under load uses: workers, descriptors,
+clients
 
 =head1 SYNOPSIS
 
@@ -19,49 +19,50 @@ many clients have received
 
 =item need_descriptors($count)
 
-Starts the test again with as many descriptors if it has fewer, for it and
-the servers it starts; skips the test where that is not allowed.
+Restarts the test with a limit of $count open files if its limit is lower, for
+itself and the servers that it starts; skips the test if that is not allowed.
 
 =item status_conf
 
-Configuration for the next ones.
+The configuration that the next two functions need.
 
 =item server_status($httpd), busy_workers($httpd)
 
-server-status?auto as a hash reference; BusyWorkers of it without the worker
-that answers this request, undef when there was no answer.
+server-status?auto as a hash reference; its BusyWorkers without the worker that
+serves this request. undef if the response is not 200.
 
 =item descriptors($httpd)
 
-Sockets that the children have open, all together. One that several children
-have inherited (a listener) is counted in each.
+The number of sockets that all children have open. One that several children
+have inherited (a listener) counts once for each.
 
 =item unsent($port)
 
-Bytes that the server has written to connections to this port (of IPv4), and the
-clients have not taken.
+Bytes that the server has written to connections to this IPv4 port and that the
+clients' kernels have not acknowledged.
 
 =item static_file($httpd)
 
-Whether /page.txt is served.
+Whether /page.txt is served as it should be.
 
 =item sum($text), checked($event)
 
-Data whose second line is a checksum of its first; whether an event's data
-still have theirs.
+The text with its checksum as the second line; whether the data of an event have
+the right one.
 
-=item shed($client)
+=item reset_client($client)
 
-Closes the client's socket with a reset (RST).
+Closes the client's socket with a TCP reset.
 
 =item clients($httpd, $channel)
 
-How many clients a channel has, as an answer to publishing tells. It
-publishes.
+The number of clients of a channel, from the response to an event that it
+publishes; -1 if the response has none.
 
 =item wait_clients($httpd, $channel, $count, $seconds)
 
-Waits until there are as many; returns how many there are.
+Waits until the channel has $count clients, for $seconds (5) at most. Returns
+how many it has.
 
 =back
 
@@ -80,7 +81,8 @@ use EventStream::Again;
 use EventStream::Client;
 
 our @EXPORT = qw(need_descriptors status_conf server_status busy_workers
-    descriptors unsent static_file sum checked shed clients wait_clients);
+    descriptors unsent static_file sum checked reset_client clients
+    wait_clients);
 
 sub need_descriptors
 {
@@ -166,7 +168,7 @@ sub checked
     return Digest::MD5::md5_hex($text) eq $sum;
 }
 
-sub shed
+sub reset_client
 {
     my ($client) = @_;
     setsockopt $client->socket, SOL_SOCKET, SO_LINGER, pack 'ii', 1, 0;

@@ -1,18 +1,18 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# What does publishing a stream of lines (application/x-ndjson) cost? One
-# writer, one channel, no clients, one child.
+# What does publishing by NDJSON (a body of lines, each of them an event) cost?
+# One publisher, one channel, no clients, one child.
 #
-#   sh bench/feed.sh
+#   sh bench/ndjson.sh
 #
 #   ES_EVENTS     lines of a body (1000000)
 #   ES_ROUNDS     bodies (5)
 #   ES_DATA       bytes of an event's data (100)
-#   and those of httpd.sh
+#   and the variables of httpd.sh
 #
-# Prints a row for each body: CPU of the child in us per event, of it in the
-# kernel, and the events that a core could take in a second at that; then the
-# median. Exit status: 0; 1 an answer was not as it should be, or the median is
+# Prints a row for each body: CPU of the child in us per event, the part of it
+# in the kernel, and the events per second of one core that follow; then the
+# median. Exit status: 0; 1 a response was not as expected, or the median is
 # above 3.3 us (300,000 events a second); 2 could not run.
 
 set -u
@@ -22,15 +22,6 @@ bodies=${ES_ROUNDS:-5}
 data=${ES_DATA:-100}
 ES_CHILDREN=1
 ES_LIMIT=1
-
-say() {
-    echo "feed.sh: $*" >&2
-}
-
-die() {
-    say "$@"
-    exit 2
-}
 
 # shellcheck source=bench/httpd.sh
 . "$here/httpd.sh"
@@ -44,15 +35,15 @@ tmp=$(mktemp -d) || exit 2
 trap clean_up EXIT
 trap 'exit 2' HUP INT TERM
 check_build
-[ "$data" -ge 2 ] || die "ES_DATA is 2 at least, two quotes"
+[ "$data" -ge 2 ] || die "ES_DATA is at least 2, for the quotes"
 
-cat >"$tmp/feed.conf" <<'CONF'
+cat >"$tmp/extra.conf" <<'CONF'
 LogLevel eventstream:warn
 <Location "/publish">
     LimitRequestBody 0
 </Location>
 CONF
-ES_EXTRA_CONF="$tmp/feed.conf"
+ES_EXTRA_CONF="$tmp/extra.conf"
 awk -v events="$events" -v data="$data" 'BEGIN {
     while (length(text) < data - 2) text = text "x"
     for (i = 0; i < events; i++)
@@ -70,13 +61,13 @@ ticks=$(getconf CLK_TCK)
 : >"$tmp/rows"
 for round in $(seq "$bodies"); do
     before=$(cpu)
-    answer=$(curl -s -T "$tmp/lines" -X POST -H 'Expect:' \
+    response=$(curl -s -T "$tmp/lines" -X POST -H 'Expect:' \
         -H 'Content-Type: application/x-ndjson' \
         "http://127.0.0.1:$port/publish")
-    case $answer in
+    case $response in
     '{"published": '"$events,"*) ;;
     *)
-        say "answered with $answer"
+        warn "unexpected response: $response"
         exit 1
         ;;
     esac
@@ -84,13 +75,14 @@ for round in $(seq "$bodies"); do
         -v round="$round" '{
             us = 1e6 / ticks / n
             all = ($3 - $1 + $4 - $2) * us
-            printf "feed round=%d us_per_event=%.2f kernel=%.2f per_core=%d\n",
-                round, all, ($4 - $2) * us, 1e6 / all }' |
+            printf "ndjson round=%d us_per_event=%.2f kernel=%.2f", round, all,
+                ($4 - $2) * us
+            printf " per_core=%d\n", 1e6 / all }' |
         tee -a "$tmp/rows"
 done
 sed 's/.*us_per_event=\([0-9.]*\).*/\1/' "$tmp/rows" | sort -n |
     awk '{ row[NR] = $1 }
          END { median = row[int((NR + 1) / 2)]
-               printf "feed median us_per_event=%.2f per_core=%d\n",
+               printf "ndjson median us_per_event=%.2f per_core=%d\n",
                    median, 1e6 / median
                exit median > 3.3 }'
