@@ -95,8 +95,8 @@ static void check_open(eb_eventsource_t *client, const eb_sse_event_t *event)
         log_torn(client, "stream-open without id", event);
         return;
     }
+    /* without an id: a stream-reset follows, the old id is valid until then */
     if (event->id != NULL) {
-        /* before a stream-reset the position stays the old one */
         eb_received_open(&client->received, &id, shared->now_ns);
     }
     client->since_ns = shared->now_ns;

@@ -5,7 +5,7 @@
  *
  * Its clients behave as EventSource does, its publishers record what the server
  * acknowledged, and at the end the two are compared. Everything runs in one
- * thread. Others cause the faults of the server meanwhile (soak.sh).
+ * thread. A script causes the faults of the server meanwhile (soak.sh).
  *
  *     connect all → publish for a while → wait for what is still due → compare
  *
@@ -139,7 +139,7 @@ static void wait_for_rest(eb_verify_loop_t *loop)
             look_ns = shared->now_ns + LOOK_NS;
         }
     }
-    /* no further event may come */
+    /* anything that still arrives is an error, and must be counted */
     last_ns = shared->now_ns + SETTLE_NS;
     while (shared->now_ns < last_ns) {
         step(loop, 0);
