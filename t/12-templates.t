@@ -308,9 +308,9 @@ mistake('a path that does not start with a slash',
     location('EventStreamPath "events/{room}"'), $line, 'EventStreamPath',
     "starts with '/'");
 mistake('tokens that touch', location('EventStreamPath "/{a}{b}"'), $line,
-    'EventStreamPath', 'touch', 'column 5');
+    'EventStreamPath', 'need a literal', 'column 5');
 mistake('a token twice', location('EventStreamPath "/{a}/{A}"'), $line,
-    'EventStreamPath', 'before');
+    'EventStreamPath', 'same name');
 mistake('a path with a parameter', location('EventStreamPath "/{?a}"'), $line,
     'EventStreamPath');
 mistake('an unknown hub', location('EventStreamUseHub shop'), $line,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The rules are those of system calls that take structs (clone3, openat2): the
- * shorter of both sizes is copied, the rest has to be 0 or becomes it.
+ * shorter of both sizes is copied; the rest must be 0 in what is read, and
+ * becomes 0 in what is written.
  */
 #include "base/abi.h"
 

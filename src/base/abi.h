@@ -1,26 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * Structs that cross the border to modules that were compiled with another
- * version of our header. Such a struct begins with its size, an apr_size_t set
- * by whoever made it, and grows at its end only; a field that is 0 means the
- * same as one that is not there. Pure.
+ * Structs that we exchange with modules that were compiled with another version
+ * of our header. Each begins with its size, an apr_size_t that its maker sets,
+ * and gets new fields at its end only; a field that is 0 means the same as one
+ * that is missing. Pure.
  */
 #ifndef ES_BASE_ABI_H
 #define ES_BASE_ABI_H
 
 #include <apr.h>
 
-/** More than any struct of ours will ever have: a size above was never set. */
+/** More bytes than any struct of ours will have: a larger size was not set. */
 #define ES_ABI_SIZE_MAX 4096
 
 typedef enum es_abi_t {
     ES_ABI_OK,
-    ES_ABI_BAD,  /* NULL, shorter than its first version, or never set */
-    ES_ABI_NEWER /* it has a field that we do not know, and it is not 0 */
+    ES_ABI_BAD,  /* NULL, shorter than its first version, or without size */
+    ES_ABI_NEWER /* it has a field that we do not know and that is not 0 */
 } es_abi_t;
 
 /**
- * Read a struct of theirs. What an older one lacks is 0.
+ * Copy their struct into ours. Fields that an older version lacks become 0.
  *
  * @param ours   known bytes, filled unless BAD
  * @param known  sizeof our version
@@ -32,10 +32,10 @@ es_abi_t es_abi_read(void *ours, apr_size_t known, const void *theirs,
                      apr_size_t first);
 
 /**
- * Fill a struct of theirs, but its size: an older one gets less, and what we
- * do not know of a newer one is 0.
+ * Fill their struct from ours, except its size: an older version gets the
+ * fields that it has; fields of a newer version that we do not know become 0.
  *
- * @return ES_ABI_OK or ES_ABI_BAD; then theirs is as it was
+ * @return ES_ABI_OK; ES_ABI_BAD: theirs is unchanged
  *
  * Context: ANY.
  */

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/**
- * The Accept header: a list of ranges, each with parameters, read in one pass
- * from left to right. Of ranges that are equally specific the most favourable
- * counts. We are as strict as we can afford to be: "q=.2" and more than three
- * digits are let pass, since clients in use send them.
+/*
+ * The header is a list of ranges, each with parameters; it is read in one pass
+ * from left to right. The parser is strict with two exceptions: "q=.2" and more
+ * than three digits are accepted, since clients in use send them.
  */
 #include "base/accept.h"
 
@@ -13,7 +12,7 @@
 
 #include "base/slice.h"
 
-/* How well a range fits; of two the greater one counts. */
+/* How well a range fits; the greatest value decides. */
 enum { FITS_NOT, FITS_ANY, FITS_TYPE, FITS_WHOLE };
 
 static int is_blank(char c)
@@ -47,7 +46,7 @@ static es_slice_t take_token(const char **at)
     return es_slice(from, (apr_size_t)(*at - from));
 }
 
-/* Skip to the next ',' or, when semicolons count, ';' outside of quotes. */
+/* Skip to the next ',', or ';' if semicolons is set, outside of quotes. */
 static const char *skip_rest(const char *at, int semicolons)
 {
     int quoted = 0;
@@ -76,7 +75,7 @@ static int is_star(es_slice_t token)
     return equals(token, "*", 1);
 }
 
-/* How the range type/subtype fits media_type; malformed ones do not. */
+/* How the range type/subtype fits media_type; a malformed one does not. */
 static int fit(es_slice_t type, es_slice_t subtype, const char *media_type)
 {
     const char *slash = strchr(media_type, '/');
@@ -100,7 +99,7 @@ static int take_weight(const char **at)
     const char *c = *at;
     int whole = 0;
     int digits = 0;
-    int part = 0; /* 1: a digit behind the point is not 0 */
+    int part = 0; /* 1: a digit after the point is not 0 */
 
     if (*c == '0' || *c == '1') {
         whole = *c++ == '1';
@@ -121,8 +120,8 @@ static int take_weight(const char **at)
 }
 
 /*
- * Read the parameters. The first q is the weight; what follows it may be an
- * extension of older HTTP and bear any name. @return as take_weight
+ * Read the parameters. The first q is the weight; parameters after it are
+ * extensions of older HTTP and may have any name. @return as take_weight
  */
 static int take_parameters(const char **at)
 {
@@ -150,7 +149,7 @@ static int take_parameters(const char **at)
 }
 
 /*
- * Read one range, from its first byte up to the comma behind it.
+ * Read one range, from its first byte up to the comma after it.
  *
  * @param weight  1 or 0
  * @return how it fits media_type

@@ -7,13 +7,13 @@
 
 /**
  * Does an Accept header admit the media type "type/subtype"? The most
- * specific range counts (type/subtype, then type/ *, then * / *), q=0
- * excludes, other parameters are not looked at, names ignore case; a range
- * that is malformed counts for nothing. Of equally specific ranges one that
- * is not excluded is enough.
+ * specific range decides (type/subtype, then type/ *, then * / *); q=0
+ * excludes; other parameters and malformed ranges are ignored; names are
+ * compared without case. Of equally specific ranges one that does not exclude
+ * is enough.
  *
- * @param accept      the header's value; NULL or no range at all (only blanks
- *                    and commas) = all is admitted
+ * @param accept      the header's value; NULL, or no range (only blanks and
+ *                    commas): every type is admitted
  * @param media_type  "type/subtype", without parameters
  * @return 1 or 0
  */

@@ -23,7 +23,7 @@ static int value_of(char c, es_base64_form_t form)
     return -1;
 }
 
-/* Padding is there as a whole or not at all. */
+/* Padding is complete or absent. */
 static int take_padding(es_slice_t *text)
 {
     apr_size_t pads = 0;
@@ -42,7 +42,7 @@ static int take_padding(es_slice_t *text)
 int es_base64_decode(es_slice_t *out, es_slice_t text, es_base64_form_t form,
                      apr_pool_t *p)
 {
-    apr_uint32_t bits = 0; /* those of count below are not written yet */
+    apr_uint32_t bits = 0; /* the lowest count of them are not written yet */
     int count = 0;
     apr_size_t i, len = 0;
     char *bytes;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The room doubles, so that a body that comes in small pieces is copied a
- * constant number of times.
+ * The room doubles, so that the cost of copying a body that comes in small
+ * pieces stays proportional to its size.
  */
 #include "base/buf.h"
 

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/**
- * Channel names, sets of them, patterns.
- *
- * A set is an array in order of arrival. Above a handful of names a hash
- * table finds the ones that are there: open addressing, a place holds the
- * name's number in the array, counted from 1, and 0 is a free place. Names
- * come from outside, so the hash is keyed (apr_hash is not): who does not
- * know the key cannot make names that fall into one place.
+/*
+ * A set is an array of names in the order in which they were added. From a few
+ * names on, a hash table with open addressing finds a name: a bucket contains
+ * the name's number in the array, counted from 1, or 0 if it is free. Names
+ * come from outside, so the hash is keyed (apr_hash is not): a client that does
+ * not know the key cannot choose names that collide.
  */
 #include "base/channel.h"
 
@@ -15,17 +13,17 @@
 
 #include "base/utf8.h"
 
-/* Up to here comparing with each name is as fast as hashing. */
+/* Up to this number, comparing with each name is as fast as hashing. */
 #define FEW_NAMES 8
-/* Bytes of a name that are shown in a sentence. */
+/* Most bytes of es_channel_printable. */
 #define SHOWN_MAX 64
 
 struct es_channel_set_t {
     apr_pool_t *p;
     apr_array_header_t *names;            /* of es_slice_t */
     int max;                              /* most names */
-    apr_uint32_t *places;                 /* NULL while names are few */
-    apr_uint32_t mask;                    /* number of places - 1 */
+    apr_uint32_t *buckets;                /* NULL while names are few */
+    apr_uint32_t mask;                    /* number of buckets - 1 */
     unsigned char key[APR_SIPHASH_KSIZE]; /* of the hash */
 };
 
@@ -132,8 +130,8 @@ es_channel_set_t *es_channel_set_create(apr_pool_t *p, int max)
     set->p = p;
     set->names = apr_array_make(p, FEW_NAMES, sizeof(es_slice_t));
     set->max = max;
-    /* Where things lie differs from request to request and is not seen from
-     * outside: secret enough for a table that lives this short. */
+    /* Addresses differ between requests and are not visible from outside:
+     * secret enough for a table of one request. */
     addresses[0] = set;
     addresses[1] = &addresses;
     memcpy(set->key, addresses,
@@ -142,18 +140,18 @@ es_channel_set_t *es_channel_set_create(apr_pool_t *p, int max)
     return set;
 }
 
-/* The place that holds name, or the free one where it belongs. */
-static apr_uint32_t *place_of(const es_channel_set_t *set, es_slice_t name)
+/* The bucket of name, or the free one where it belongs. */
+static apr_uint32_t *bucket_of(const es_channel_set_t *set, es_slice_t name)
 {
     const es_slice_t *names = es_channel_set_names(set);
     apr_uint32_t at =
         (apr_uint32_t)apr_siphash24(name.data, name.len, set->key) & set->mask;
 
-    while (set->places[at] != 0 &&
-           !es_slice_equal(names[set->places[at] - 1], name)) {
+    while (set->buckets[at] != 0 &&
+           !es_slice_equal(names[set->buckets[at] - 1], name)) {
         at = (at + 1) & set->mask;
     }
-    return &set->places[at];
+    return &set->buckets[at];
 }
 
 static int contains(const es_channel_set_t *set, es_slice_t name)
@@ -161,8 +159,8 @@ static int contains(const es_channel_set_t *set, es_slice_t name)
     const es_slice_t *names = es_channel_set_names(set);
     int i;
 
-    if (set->places != NULL) {
-        return *place_of(set, name) != 0;
+    if (set->buckets != NULL) {
+        return *bucket_of(set, name) != 0;
     }
     for (i = 0; i < set->names->nelts; i++) {
         if (es_slice_equal(names[i], name)) {
@@ -172,18 +170,18 @@ static int contains(const es_channel_set_t *set, es_slice_t name)
     return 0;
 }
 
-/* Make places for twice the names there are, at most half of them taken. */
-static void make_places(es_channel_set_t *set)
+/* Make twice as many buckets; at most half of them are taken. */
+static void make_buckets(es_channel_set_t *set)
 {
     const es_slice_t *names = es_channel_set_names(set);
     apr_uint32_t count =
-        set->places != NULL ? (set->mask + 1) * 2 : FEW_NAMES * 4;
+        set->buckets != NULL ? (set->mask + 1) * 2 : FEW_NAMES * 4;
     int i;
 
-    set->places = apr_pcalloc(set->p, count * sizeof(*set->places));
+    set->buckets = apr_pcalloc(set->p, count * sizeof(*set->buckets));
     set->mask = count - 1;
     for (i = 0; i < set->names->nelts; i++) {
-        *place_of(set, names[i]) = (apr_uint32_t)i + 1;
+        *bucket_of(set, names[i]) = (apr_uint32_t)i + 1;
     }
 }
 
@@ -203,11 +201,11 @@ apr_status_t es_channel_set_add(es_channel_set_t *set, es_slice_t name)
     if (count <= FEW_NAMES) {
         return APR_SUCCESS;
     }
-    if (set->places == NULL || count > (set->mask + 1) / 2) {
-        make_places(set); /* with the new name */
+    if (set->buckets == NULL || count > (set->mask + 1) / 2) {
+        make_buckets(set); /* with the new name */
     }
     else {
-        *place_of(set, name) = count;
+        *bucket_of(set, name) = count;
     }
     return APR_SUCCESS;
 }
@@ -222,14 +220,14 @@ int es_channel_set_count(const es_channel_set_t *set)
     return set->names->nelts;
 }
 
-/* What stands between two stars of a pattern, '\' resolved. */
+/* The bytes of a pattern between two stars, '\' resolved. */
 typedef struct run_t {
     unsigned char bytes[ES_CHANNEL_NAME_MAX];
     unsigned int len;
     int star; /* 1: a star follows; 0: the pattern ends */
 } run_t;
 
-/* Take a run off the pattern. @return 0 when no name is long enough for it */
+/* Take a run off the pattern. @return 0: no name is long enough for it */
 static int run_take(run_t *run, es_slice_t *pattern)
 {
     const char *at = pattern->data;
@@ -257,50 +255,55 @@ static int run_is_at(const run_t *run, const char *at)
 }
 
 /*
- * Where the run is first in the bytes, after Knuth, Morris and Pratt: no byte
- * is looked at twice. @return the offset behind it, or 0 when it is not there
+ * Find the run in bytes with the algorithm of Knuth, Morris and Pratt, which
+ * takes linear time: prefix[i] is the length of the longest shorter prefix of
+ * the run that ends at its byte i, too.
+ *
+ * @return the offset after the first occurrence; 0 = there is none
  */
 static apr_size_t run_find(const run_t *run, es_slice_t bytes)
 {
-    unsigned char fall[ES_CHANNEL_NAME_MAX]; /* matched, when i + 1 fit */
-    unsigned int fits = 0;
+    unsigned char prefix[ES_CHANNEL_NAME_MAX];
+    unsigned int matched = 0;
     apr_size_t i;
 
-    fall[0] = 0;
+    prefix[0] = 0;
     for (i = 1; i < run->len; i++) {
-        while (fits > 0 && run->bytes[i] != run->bytes[fits]) {
-            fits = fall[fits - 1];
+        while (matched > 0 && run->bytes[i] != run->bytes[matched]) {
+            matched = prefix[matched - 1];
         }
-        fits += run->bytes[i] == run->bytes[fits];
-        fall[i] = (unsigned char)fits;
+        matched += run->bytes[i] == run->bytes[matched];
+        prefix[i] = (unsigned char)matched;
     }
-    fits = 0;
+    matched = 0;
     for (i = 0; i < bytes.len; i++) {
-        while (fits > 0 && (unsigned char)bytes.data[i] != run->bytes[fits]) {
-            fits = fall[fits - 1];
+        while (matched > 0 &&
+               (unsigned char)bytes.data[i] != run->bytes[matched]) {
+            matched = prefix[matched - 1];
         }
-        fits += (unsigned char)bytes.data[i] == run->bytes[fits];
-        if (fits == run->len) {
+        matched += (unsigned char)bytes.data[i] == run->bytes[matched];
+        if (matched == run->len) {
             return i + 1;
         }
     }
     return 0;
 }
 
-/* Empty slices may have NULL, with which C allows no arithmetic. */
+/* The data of an empty slice may be NULL: C allows no arithmetic with it. */
 static es_slice_t not_null(es_slice_t slice)
 {
     return slice.len != 0 ? slice : es_slice("", 0);
 }
 
 /*
- * The first run must start the name, the last one must end it, and each
- * between is taken where it comes first, which leaves most for the others.
+ * The name must start with the first run and end with the last one. Each run
+ * in between is matched at its first occurrence, which leaves the most bytes to
+ * the runs after it.
  */
 int es_channel_match(es_slice_t name, es_slice_t pattern)
 {
     run_t run;
-    apr_size_t behind;
+    apr_size_t after;
 
     name = not_null(name);
     pattern = not_null(pattern);
@@ -317,11 +320,11 @@ int es_channel_match(es_slice_t name, es_slice_t pattern)
             return run_is_at(&run, name.data + name.len - run.len);
         }
         if (run.len > 0) {
-            behind = run_find(&run, name);
-            if (behind == 0) {
+            after = run_find(&run, name);
+            if (after == 0) {
                 return 0;
             }
-            name = es_slice(name.data + behind, name.len - behind);
+            name = es_slice(name.data + after, name.len - after);
         }
     }
     return name.len == 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * Channel names: which are names at all, sets of them, and the patterns of
+ * Channel names: how they are checked, sets of them, and the patterns of
  * EventStreamAllowChannel. Pure.
  */
 #ifndef ES_BASE_CHANNEL_H
@@ -18,7 +18,7 @@
 es_slice_t es_channel_trim(es_slice_t name);
 
 /**
- * Is name a channel's name: not empty, at most ES_CHANNEL_NAME_MAX bytes,
+ * Is name valid for a channel: not empty, at most ES_CHANNEL_NAME_MAX bytes,
  * valid UTF-8, no control character (below 0x20, 0x7f)?
  *
  * @param why  400, naming the channel (shortened, made printable) and reason
@@ -27,24 +27,24 @@ es_slice_t es_channel_trim(es_slice_t name);
 int es_channel_check(es_slice_t name, apr_pool_t *p, es_problem_t *why);
 
 /**
- * The name as a sentence or log line can show it: at most 64 bytes, then
- * "..."; what is no valid UTF-8 or a control character becomes '?'.
+ * The name in a form for sentences and log lines: at most 64 bytes, then
+ * "..."; control characters and bytes that are not valid UTF-8 become '?'.
  *
  * @return in p, with a NUL
  */
 const char *es_channel_printable(es_slice_t name, apr_pool_t *p);
 
-/** A set of names in order of arrival; each name once. */
+/** A set of names in the order in which they were added; each name once. */
 typedef struct es_channel_set_t es_channel_set_t;
 
-/** @param max  most names; es_channel_set_add tells when one more comes */
+/** @param max  most names; es_channel_set_add refuses more */
 es_channel_set_t *es_channel_set_create(apr_pool_t *p, int max);
 
 /**
- * Add a name after trimming; empty ones and ones that are there are passed
- * over. The bytes are not copied.
+ * Trim a name and add it, unless it is empty or the set contains it. The bytes
+ * are not copied.
  *
- * @return APR_SUCCESS, or APR_ENOSPC when the name is new and the set is full
+ * @return APR_SUCCESS; APR_ENOSPC: the name is new and the set is full
  */
 apr_status_t es_channel_set_add(es_channel_set_t *set, es_slice_t name);
 
@@ -53,10 +53,10 @@ const es_slice_t *es_channel_set_names(const es_channel_set_t *set);
 int es_channel_set_count(const es_channel_set_t *set);
 
 /**
- * Does name match pattern? '*' stands for any bytes (also none), '\' takes
- * the next byte as it is (at the end it stands for itself), all else for
- * itself; linear time and no recursion, since names come from outside. A name
- * above ES_CHANNEL_NAME_MAX matches nothing.
+ * Does name match pattern? '*' stands for any number of bytes, '\' for the
+ * byte after it (at the end, for itself), every other byte for itself. Takes
+ * linear time and no recursion, since names come from outside. A name longer
+ * than ES_CHANNEL_NAME_MAX matches nothing.
  */
 int es_channel_match(es_slice_t name, es_slice_t pattern);
 

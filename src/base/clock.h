@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * The clock by which clients are served: it only goes on, also when somebody
- * sets the time of day.
+ * The monotonic clock, by which clients are served: it goes on steadily, also
+ * when an administrator sets the time of day.
  */
 #ifndef ES_BASE_CLOCK_H
 #define ES_BASE_CLOCK_H
@@ -10,7 +10,11 @@
 
 #include <time.h>
 
-/** Microseconds since some moment. Context: ANY. */
+/**
+ * Microseconds since a moment that is the same in all processes.
+ *
+ * Context: ANY.
+ */
 static inline apr_time_t es_clock_now(void)
 {
     struct timespec now;
@@ -19,7 +23,7 @@ static inline apr_time_t es_clock_now(void)
     return (apr_time_t)now.tv_sec * APR_USEC_PER_SEC + now.tv_nsec / 1000;
 }
 
-/** The same in milliseconds: what es_store_clock is told. Context: ANY. */
+/** The same in milliseconds, the unit of es_store_clock. Context: ANY. */
 static inline apr_uint64_t es_clock_ms(void)
 {
     return (apr_uint64_t)(es_clock_now() / 1000);

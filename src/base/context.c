@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A variable of each thread; a child's main thread inherits its parent's. */
+/* A thread-local variable: after fork, a child's main thread still has the
+ * context of its parent. */
 #include "base/context.h"
 
 #ifdef ES_DEBUG
@@ -28,7 +29,7 @@ static const char *name_of(int context)
     case ES_CHILD_INIT: return "child's main thread";
     case ES_WORKER: return "worker";
     case ES_DELIVERY: return "delivery";
-    default: return "courier";
+    default: return "GRIP sender";
     }
 }
 
@@ -37,8 +38,8 @@ void es_context_refuse(const char *function, int contexts)
     int context;
 
     fprintf(stderr,
-            "eventstream: %s was called by the %s; it is for:", function,
-            name_of(mine));
+            "eventstream: %s was called by the %s; it may be called by:",
+            function, name_of(mine));
     for (context = ES_PARENT; context <= ES_SENDER; context <<= 1) {
         if (contexts & context) {
             fprintf(stderr, " %s", name_of(context));

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * The context: what kind of thread this is. Contracts name the contexts that a
- * function is for; builds with --enable-debug hold callers to it at the borders
- * between threads and processes, and end the process where one is crossed.
+ * The context of a thread: what kind of thread it is. The contract of a
+ * function names the contexts that may call it. Builds with --enable-debug
+ * check this where threads and processes meet, and abort the process on a
+ * wrong call.
  *
- * A thread says what it is. One that has not, such as a unit test or another
- * module's, may call all.
+ * Each thread sets its context. One that has set none, such as a unit test's or
+ * another module's, may call everything.
  */
 #ifndef ES_BASE_CONTEXT_H
 #define ES_BASE_CONTEXT_H
 
-/** To be or-ed. */
+/** May be combined by "or". */
 enum {
     ES_PARENT = 1,
     ES_CHILD_INIT = 2, /* a child's main thread */
@@ -19,18 +20,19 @@ enum {
     ES_SENDER = 16
 };
 
-/** From now on this thread is of that context; 0 = it has said nothing. */
+/** Set the context of the calling thread; 0 = none. */
 void es_context_enter(int context);
 
-/** May a function for these contexts be called here? */
+/** 1 if the calling thread may call a function for these contexts. */
 int es_context_allows(int contexts);
 
 #ifdef ES_DEBUG
 
+/** Report on stderr which thread has called function, and abort. */
 void es_context_refuse(const char *function, int contexts)
     __attribute__((noreturn));
 
-/** First thing in a function that is for these contexts. */
+/** The first statement of a function for these contexts. */
 #define ES_CONTEXT(contexts)                         \
     do {                                             \
         if (!es_context_allows(contexts)) {          \

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * Decimal digits, written by hand: ids and retry times are written for each
- * event, where a printf would cost more than all the rest. Header only. Pure.
+ * Decimal digits without printf: ids and retry times are written for each
+ * event, where a printf would cost more than everything else. Header only.
+ * Pure.
  */
 #ifndef ES_BASE_DECIMAL_H
 #define ES_BASE_DECIMAL_H
@@ -13,7 +14,11 @@
 /** Most digits of a number: those of 2^64 - 1. */
 #define ES_DECIMAL_MAX 20
 
-/** Write value, without NUL, into room for it. @return bytes written. */
+/**
+ * Write value, without NUL, to dst, which has es_decimal_size bytes.
+ *
+ * @return bytes written
+ */
 static inline apr_size_t es_decimal_write(char *dst, apr_uint64_t value)
 {
     char digits[ES_DECIMAL_MAX];

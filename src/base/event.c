@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The cheap checks come first, so that what is too large is not even read.
+ * The cheap checks come first, so that data that is too large is not read.
  */
 #include "base/event.h"
 
@@ -10,7 +10,7 @@
 
 #include <apr_strings.h>
 
-/* The longest time that clients can count in milliseconds. */
+/* The longest time in milliseconds that all clients can hold. */
 #define RETRY_MAX 0x7fffffff
 
 static int check_utf8(const char *name, es_slice_t value, apr_pool_t *p,
@@ -27,7 +27,7 @@ static int check_utf8(const char *name, es_slice_t value, apr_pool_t *p,
     return 1;
 }
 
-/* The checks of a field that goes onto a line of its own. */
+/* The checks of a field that is written as one line. */
 static int check_line(const char *name, es_slice_t value, apr_pool_t *p,
                       es_problem_t *why)
 {
@@ -46,7 +46,7 @@ static int check_line(const char *name, es_slice_t value, apr_pool_t *p,
 
 /* A client sends the id back in a header, where httpd refuses control
  * characters and drops blanks at the ends. */
-static int comes_back(es_slice_t id)
+static int fits_header(es_slice_t id)
 {
     apr_size_t i;
 
@@ -70,13 +70,13 @@ static int check_id(es_slice_t id, apr_pool_t *p, es_problem_t *why)
                               "The field 'id' has the form of the server's "
                               "own ids, digits-digits.");
     }
-    if (!comes_back(id)) {
+    if (!fits_header(id)) {
         return es_problem_set(why, p, 400,
                               "The field 'id' contains a control character, "
                               "or a blank at an end.");
     }
     if (es_slice_is(id, "error")) {
-        /* who resumes with it is refused, and an EventSource then stops */
+        /* a client that resumes with it is refused: EventSource stops */
         return es_problem_set(why, p, 400,
                               "The field 'id' may not be 'error'.");
     }

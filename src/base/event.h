@@ -17,7 +17,7 @@
 #define ES_EVENT_CHANNELS_MAX 64
 /** Most bytes of an event's type and of a publisher's id. */
 #define ES_EVENT_FIELD_MAX 255
-/** What clients resume with that want all that is retained; no event's id. */
+/** The id that a client sends to get all retained events; no event has it. */
 #define ES_EVENT_EARLIEST "earliest"
 
 typedef struct es_event_t {
@@ -30,12 +30,15 @@ typedef struct es_event_t {
 } es_event_t;
 
 /**
- * Is the event fit to be published? Checks: type and id without CR, LF, NUL,
- * valid UTF-8, not longer than ES_EVENT_FIELD_MAX; id not in the form of our
- * own ids, not "error", and such that a header can bring it back (no control
- * characters, no blank at an end); data valid UTF-8 and at most max_data bytes
- * (else 413); retry within 0..2^31-1 or -1.
- * Channels are checked by es_channel_check.
+ * May the event be published? The checks:
+ *
+ *     type, id  no CR, LF, NUL; valid UTF-8; at most ES_EVENT_FIELD_MAX bytes
+ *     id        not in the form of our own ids; not "error" or "earliest"; a
+ *               header can carry it (no control character, no blank at an end)
+ *     data      valid UTF-8; at most max_data bytes (else 413)
+ *     retry     0..2^31-1, or -1
+ *
+ * es_channel_check checks the channels.
  *
  * @param max_data  bytes
  * @param why       filled on refusal; the sentence names the field
@@ -47,30 +50,31 @@ int es_event_check(const es_event_t *event, apr_size_t max_data, apr_pool_t *p,
 /* ---- filling in -------------------------------------------------------- */
 
 /**
- * The event that a request's query presets: channel (any number), event, id.
+ * Fill in what the query of a publish request gives to each of its events:
+ * channel (any number of times), event, id.
  *
- * @param preset  nchannels is 0 when the query names none; in p
- * @param query   as it came, may be empty
+ * @param preset  its slices live in p; nchannels is 0 if query has no channel
+ * @param query   not decoded; may be empty
  * @param why     400
  * @return 1, or 0 with why
  */
 int es_event_preset(es_event_t *preset, es_slice_t query, apr_pool_t *p,
                     es_problem_t *why);
 
-/** A set for the channels of one event. */
+/** Make a set for the channels of one event. */
 es_channel_set_t *es_event_channel_set(apr_pool_t *p);
 
 /**
- * Add a channel's name to an event's set after trimming and checking it. An
- * empty one is refused: whoever writes one has forgotten something.
+ * Trim and check a channel's name, and add it to the set of an event. An empty
+ * name is refused: the publisher has made a mistake.
  *
- * @param why  400: no name at all, or too many
+ * @param why  400: it is not a channel's name, or there are too many
  * @return 1, or 0 with why
  */
 int es_event_add_channel(es_channel_set_t *set, es_slice_t name, apr_pool_t *p,
                          es_problem_t *why);
 
-/** Give the event these channels; set is not added to any more. */
+/** Give the event the channels of set, which is not changed any more. */
 void es_event_set_channels(es_event_t *event, const es_channel_set_t *set);
 
 /* ---- batches ----------------------------------------------------------- */
@@ -78,19 +82,20 @@ void es_event_set_channels(es_event_t *event, const es_channel_set_t *set);
 typedef struct es_batch_t {
     es_event_t *events; /* count, 1 or more */
     int count;
-    int is_list;             /* the body is a list: events are told by index */
-    int unnamed;             /* the first event without channel; -1 = none */
+    int is_list; /* the body is a list: errors name an event's index */
+    int unnamed; /* index of the first event without channel; -1 = none */
     const char *unnamed_has; /* what it has instead, as half a sentence */
 } es_batch_t;
 
 /**
- * A reader of bodies of one kind: fills a batch from a body. Which channels,
- * types and ids the events have is checked by whoever stores them, but each
- * channel's name is checked here.
+ * A reader of one kind of body: it fills a batch from a body. It checks the
+ * name of each channel; es_event_check, and which channels the publisher may
+ * use, are left to the code that stores the batch.
  *
  * @param batch   its slices live in p or in body
- * @param preset  each event starts as this one; its fields win over it
- * @param why     400, telling the place in the body
+ * @param preset  each event starts with these fields; those in body replace
+ *                them
+ * @param why     400, naming the position in the body
  * @return 1, or 0 with why
  */
 typedef int es_batch_read_fn_t(es_batch_t *batch, es_slice_t body,
@@ -98,8 +103,8 @@ typedef int es_batch_read_fn_t(es_batch_t *batch, es_slice_t body,
                                es_problem_t *why);
 
 /**
- * Put the place of an event before a sentence about it, if it is one of a
- * list: "[2]: …", counted from 0, as in the list itself.
+ * Put the index of an event before the sentence that refuses it, if the batch
+ * is a list: "[2]: …", counted from 0, as in the list itself.
  *
  * @return always 0, as es_problem_set
  */

@@ -8,7 +8,7 @@
  *     \n
  *
  * Head and tail are measured first and then written into bytes of just that
- * size. The put functions write at a position and return the one behind.
+ * size. The put functions write at a position and return the next one.
  */
 #include "base/frame.h"
 
@@ -130,7 +130,7 @@ int es_frame_equal(const es_frame_t *a, const es_frame_t *b)
            es_slice_equal(a->tail, b->tail);
 }
 
-/* Takes bytes off the front of rest. @return 0 when it begins otherwise */
+/* Take with off the front of rest. @return 0: rest does not begin with it */
 static int begins(es_slice_t *rest, es_slice_t with)
 {
     if (rest->len < with.len ||

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * A frame: the bytes of an event on the wire, WHATWG HTML section
- * "Server-sent events". The id of an event is given under the journal's lock,
- * so a frame is made in two steps: all that does not depend on the id before
- * the lock, the joining under it. Order: event, id, data…, retry, blank line.
- * Pure.
+ * "Server-sent events". The journal assigns the id of an event under its lock,
+ * so a frame is made in two steps: all that does not depend on the id is made
+ * before the lock is taken, and joined with the id under it. Order: event, id,
+ * data…, retry, blank line. Pure.
  *
  * Control frames, which are about the stream itself (open, keep-alive, reset,
  * retry), are written whole into the caller's bytes.
@@ -23,34 +23,34 @@
 
 typedef struct es_frame_t {
     es_slice_t head;         /* "event: …\n" or empty */
-    es_slice_t publisher_id; /* the publisher's id; empty = ours goes there */
+    es_slice_t publisher_id; /* empty = the id is ours */
     es_slice_t tail;         /* "data: …\n"… "retry: …\n" "\n" */
 } es_frame_t;
 
 /**
- * Make the parts of event's frame. Data is split at CR LF, CR and LF, each
- * line a data line, empty ones too; empty data is one line "data: ". The
- * event has passed es_event_check.
+ * Make the parts of an event's frame. Data is split at CR LF, CR and LF; each
+ * line, also an empty one, becomes a data line; empty data is one line
+ * "data: ". The event has passed es_event_check.
  *
- * @param frame  its slices live in p, own_id where the event's id lives
+ * @param frame  its slices live in p, publisher_id where the event's id lives
  */
 void es_frame_make(es_frame_t *frame, const es_event_t *event, apr_pool_t *p);
 
-/** Bytes of the frame with an id text of id_len bytes ("id: " + LF added). */
+/** Bytes of the frame with an id of id_len bytes, "id: " and LF included. */
 apr_size_t es_frame_size(const es_frame_t *frame, apr_size_t id_len);
 
 /**
  * Join the frame into dst, which has es_frame_size bytes.
  *
- * @param id  the text after "id: ": own_id, or ours
- * @return where the id text starts, as an offset into dst
+ * @param id  the text after "id: ": publisher_id, or ours
+ * @return the offset of the id in dst
  */
 apr_size_t es_frame_write(char *dst, const es_frame_t *frame, es_slice_t id);
 
-/** Are both frames the same bytes, with the same id? */
+/** 1 if both frames have the same bytes and the same publisher_id. */
 int es_frame_equal(const es_frame_t *a, const es_frame_t *b);
 
-/** Is it what es_frame_write has made of frame with its own id? */
+/** 1 if written is what es_frame_write makes of frame and its publisher_id. */
 int es_frame_is(const es_frame_t *frame, es_slice_t written);
 
 /* ---- control frames ---------------------------------------------------- */
@@ -62,7 +62,7 @@ int es_frame_is(const es_frame_t *frame, es_slice_t written);
  * "retry: <retry_ms>\n\nevent: stream-open\nid: <id>\ndata: \n\n", the first
  * bytes of each stream.
  *
- * @param id  NULL = no id line, the client keeps the position that it has
+ * @param id  NULL = no id line: the client keeps the position that it has
  * @return bytes written, no NUL
  */
 apr_size_t es_frame_open(char dst[ES_FRAME_CONTROL_SIZE], apr_int64_t retry_ms,
@@ -76,9 +76,10 @@ apr_size_t es_frame_retry(char dst[ES_FRAME_CONTROL_SIZE],
 es_slice_t es_frame_keepalive(int as_comment);
 
 /**
- * "event: stream-reset\nid: <id>\ndata: {\"channels\":[…]}\n\n": names as JSON
- * strings (RFC 8259), the names being valid UTF-8.
+ * "event: stream-reset\nid: <id>\ndata: {\"channels\":[…]}\n\n", with the names
+ * as JSON strings (RFC 8259).
  *
+ * @param channels  names in valid UTF-8
  * @return the frame, in p
  */
 es_slice_t es_frame_reset(const es_id_t *id, const es_slice_t *channels,
@@ -98,10 +99,10 @@ apr_size_t es_frame_chunk_head(char dst[ES_FRAME_CHUNK_HEAD_SIZE],
 /** Bytes that es_frame_chunk_head would write. */
 apr_size_t es_frame_chunk_head_size(apr_size_t size);
 
-/** The CR LF behind a chunk's data. */
+/** The CR LF after a chunk's data. */
 es_slice_t es_frame_chunk_tail(void);
 
-/** "0\r\n\r\n": the body has ended as it was meant to. */
+/** "0\r\n\r\n", by which the client sees that the body is complete. */
 es_slice_t es_frame_chunk_last(void);
 
 #endif

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/**
- * Ids: two numbers that are compared, counted up, written and read.
- */
+/* An id is two numbers: they are compared, counted up, written and read. */
 #include "base/id.h"
 
 #include "base/decimal.h"
@@ -77,7 +75,7 @@ apr_size_t es_id_format(char text[ES_ID_TEXT_SIZE], const es_id_t *id)
     return len;
 }
 
-/* Bytes from at on that are digits. */
+/* The number of digits from at on. */
 static apr_size_t count_digits(es_slice_t text, apr_size_t at)
 {
     apr_size_t end = at;

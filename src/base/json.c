@@ -15,7 +15,7 @@ apr_size_t es_json_string_room(apr_size_t len)
     return len * BYTE_MAX + 2;
 }
 
-/* What stands behind the backslash, where one letter will do; else 0. */
+/* The letter of an escape that has one; 0 = c has none. */
 static char short_of(unsigned char c)
 {
     switch (c) {

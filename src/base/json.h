@@ -26,7 +26,7 @@ apr_size_t es_json_string_room(apr_size_t len);
  *
  * @param at    has es_json_string_room bytes
  * @param text  valid UTF-8
- * @return behind the last byte written; there is no NUL
+ * @return the position after the last byte written; there is no NUL
  */
 char *es_json_string_put(char *at, es_slice_t text);
 
@@ -47,7 +47,7 @@ es_json_text_t es_json_text_of(es_slice_t document);
 /** Step into the object or array that starts here. */
 void es_json_text_enter(es_json_text_t *text);
 
-/** Step out of it behind its last value. */
+/** After its last value: step out of it. */
 void es_json_text_leave(es_json_text_t *text);
 
 /** In an object: step over the next name, to its value. */

@@ -3,8 +3,8 @@
  *     taken lines │ rest of a line: no LF in it │ not looked at │
  *     0           at                            seen            len
  *
- * What was taken goes when the next bytes come: the rest moves to the front,
- * and it is never more than a line. Each byte is looked at once, also when
+ * Taken lines are dropped when the next bytes come: the rest, which is never
+ * more than a line, moves to the front. Each byte is searched once, also when
  * they come one by one.
  *
  * In a whole text the next CR and the next LF are both remembered: to look for
@@ -49,7 +49,7 @@ static es_slice_t without_cr(es_slice_t line)
     return line;
 }
 
-/* Of a rest that ends with CR it is not known yet whether that belongs. */
+/* A CR at the end of the rest may be the start of a CR LF. */
 static int is_too_long(const es_lines_t *lines, es_slice_t line)
 {
     return line.len > lines->max && without_cr(line).len > lines->max;

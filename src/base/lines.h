@@ -15,20 +15,20 @@ typedef struct es_lines_t {
     apr_size_t at;       /* where the next line starts */
     apr_size_t seen;     /* no LF from at up to here */
     apr_size_t max;      /* bytes of a line */
-    apr_uint64_t number; /* of the line that was taken last; from 1 */
+    apr_uint64_t number; /* of the line that was taken last, from 1 */
 } es_lines_t;
 
-/** What es_lines_take has found. */
+/** What es_lines_take returns. */
 typedef enum es_line_t {
-    ES_LINE_NONE, /* no whole line: more bytes are needed */
+    ES_LINE_NONE, /* there is no whole line: add more bytes */
     ES_LINE_TAKEN,
-    ES_LINE_TOO_LONG /* the line at hand is, whole or not; there is no way on */
+    ES_LINE_TOO_LONG /* the next line is; the stream cannot go on */
 } es_line_t;
 
 /**
- * Begin with an empty stream.
+ * Start with an empty stream.
  *
- * @param p          its buffer grows there, up to the sum of the two
+ * @param p          the buffer grows there, up to about max_line + max_piece
  * @param max_line   most bytes of a line, without its end
  * @param max_piece  most bytes of a piece
  */
@@ -36,28 +36,28 @@ void es_lines_init(es_lines_t *lines, apr_pool_t *p, apr_size_t max_line,
                    apr_size_t max_piece);
 
 /**
- * Add bytes; lines that were taken are invalid from now on.
+ * Add bytes; lines that were taken before become invalid.
  *
- * @return APR_SUCCESS, or APR_ENOSPC: more than max_piece since
- *         es_lines_take said ES_LINE_NONE
+ * @return APR_SUCCESS; APR_ENOSPC: more than max_piece bytes since
+ *         es_lines_take has returned ES_LINE_NONE
  */
 apr_status_t es_lines_add(es_lines_t *lines, es_slice_t bytes);
 
 /**
- * Take the next line, which ended with LF or CR LF, without that end. Valid
- * until the next es_lines_add.
+ * Take the next line, without the LF or CR LF at its end. It is valid until the
+ * next es_lines_add.
  */
 es_line_t es_lines_take(es_lines_t *lines, es_slice_t *line);
 
 /**
- * The stream has come to its end: take what is left as its last line. Valid
- * as above; es_lines_take said ES_LINE_NONE before.
+ * The stream has ended: take the rest as its last line. It is valid as above;
+ * es_lines_take has returned ES_LINE_NONE before.
  *
- * @return ES_LINE_TAKEN, or ES_LINE_NONE when the last byte was an LF
+ * @return ES_LINE_TAKEN; ES_LINE_NONE: the last byte was an LF
  */
 es_line_t es_lines_last(es_lines_t *lines, es_slice_t *line);
 
-/** 1 when a line has begun and not ended. */
+/** 1 if a line has begun and not ended. */
 int es_lines_is_within(const es_lines_t *lines);
 
 /* ---- a whole text ----------------------------------------------------- */
@@ -69,17 +69,17 @@ typedef struct es_lines_split_t {
     const char *lf; /* the first LF from at on, or end */
 } es_lines_split_t;
 
+/** Start with a whole text, which must outlive split. */
 void es_lines_split_init(es_lines_split_t *split, es_slice_t text);
 
 /**
- * Cut off the next line. A text with n line ends has n + 1 lines; behind the
- * last one nothing is left: es_lines_split_is_done.
+ * Cut off the next line. A text with n line ends has n + 1 lines.
  *
- * @return 1, or 0: there is no more
+ * @return 1; 0: there are no more lines
  */
 int es_lines_split_next(es_lines_split_t *split, es_slice_t *line);
 
-/** 1 when the line that was cut off last had no line end. */
+/** 1 if the last line of the text, which has no line end, was cut off. */
 int es_lines_split_is_done(const es_lines_split_t *split);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * A ring of things that are in one ring at a time, linked by an es_list_t
- * within them; its head is an es_list_t too. Header only. (APR_RING computes
- * with null pointers, of which clang warns.)
+ * A doubly linked list. An element has an es_list_t as a field, its link, and
+ * is in one list at a time by it; the head of the list is an es_list_t, too.
+ * Header only. (APR_RING computes with null pointers, about which clang warns.)
  */
 #ifndef ES_BASE_LIST_H
 #define ES_BASE_LIST_H
@@ -14,11 +14,11 @@ typedef struct es_list_t {
     struct es_list_t *prev;
 } es_list_t;
 
-/** What the link is within. */
+/** The struct whose field link is. */
 #define ES_LIST_OWNER(link, type, field) \
     ((type *)((char *)(link)-offsetof(type, field)))
 
-/** A head without members, or a link that may be removed. */
+/** Make the head of an empty list, or a link that is in no list. */
 static inline void es_list_init(es_list_t *list)
 {
     list->next = list;
@@ -30,7 +30,7 @@ static inline int es_list_is_empty(const es_list_t *head)
     return head->next == head;
 }
 
-/** Put a link that is in no ring at the end. */
+/** Append a link that is in no list. */
 static inline void es_list_append(es_list_t *head, es_list_t *link)
 {
     link->prev = head->prev;
@@ -39,6 +39,7 @@ static inline void es_list_append(es_list_t *head, es_list_t *link)
     head->prev = link;
 }
 
+/** Remove a link from its list; a link that is in none stays so. */
 static inline void es_list_remove(es_list_t *link)
 {
     link->prev->next = link->next;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/**
- * Path patterns. Between two tokens there is always a literal, and a token
- * ends where that literal comes first. This needs no trying back: whatever
- * else fits with the literal further on, fits also with the first one, since
- * the bytes between go to the next token, and contain no '/'.
+/*
+ * Between two tokens there is always a literal, and a token ends at the first
+ * occurrence of that literal. There is no need to backtrack: if the rest of the
+ * path matches with a later occurrence, it matches with the first one, too, as
+ * the bytes in between go to the next token and contain no '/'.
  */
 #include "base/path.h"
 
@@ -13,29 +13,29 @@
 #include "base/pattern.h"
 
 struct es_path_t {
-    const es_pattern_part_t *pieces;
-    int npieces;
+    const es_pattern_part_t *parts;
+    int nparts;
     const char **tokens; /* their names */
     int ntokens;
 };
 
-/* What is wrong with piece i, the ones before it being right; or NULL. */
+/* What is wrong with part i, if the parts before it are right; or NULL. */
 static const char *mistake(const es_path_t *path, int i)
 {
-    const es_pattern_part_t *piece = &path->pieces[i];
+    const es_pattern_part_t *part = &path->parts[i];
 
     if (i == 0 &&
-        (piece->kind != ES_PATTERN_LITERAL || piece->text.data[0] != '/')) {
+        (part->kind != ES_PATTERN_LITERAL || part->text.data[0] != '/')) {
         return "a path starts with '/'";
     }
-    if (piece->kind != ES_PATTERN_TOKEN) {
+    if (part->kind != ES_PATTERN_TOKEN) {
         return NULL;
     }
-    if (path->pieces[i - 1].kind == ES_PATTERN_TOKEN) {
-        return "two tokens touch, nothing tells where one ends";
+    if (path->parts[i - 1].kind == ES_PATTERN_TOKEN) {
+        return "two tokens need a literal between them";
     }
-    if (es_path_find(path, piece->text.data) >= 0) {
-        return "a token of this name was there before";
+    if (es_path_find(path, part->text.data) >= 0) {
+        return "an earlier token has the same name";
     }
     return NULL;
 }
@@ -44,27 +44,27 @@ const char *es_path_parse(const es_path_t **out, const char *pattern,
                           apr_pool_t *p)
 {
     es_path_t *path = apr_pcalloc(p, sizeof(*path));
-    const apr_array_header_t *pieces;
+    const apr_array_header_t *parts;
     const char *what;
     int i;
 
-    what = es_pattern_parse(&pieces, pattern, ES_PATTERN_PATH, p);
+    what = es_pattern_parse(&parts, pattern, ES_PATTERN_PATH, p);
     if (what != NULL) {
         return what;
     }
-    if (pieces->nelts == 0) {
+    if (parts->nelts == 0) {
         return es_pattern_error(pattern, 1, "a path starts with '/'", p);
     }
-    path->pieces = (const es_pattern_part_t *)pieces->elts;
-    path->npieces = pieces->nelts;
-    path->tokens = apr_pcalloc(p, sizeof(char *) * (apr_size_t)pieces->nelts);
-    for (i = 0; i < path->npieces; i++) {
+    path->parts = (const es_pattern_part_t *)parts->elts;
+    path->nparts = parts->nelts;
+    path->tokens = apr_pcalloc(p, sizeof(char *) * (apr_size_t)parts->nelts);
+    for (i = 0; i < path->nparts; i++) {
         what = mistake(path, i);
         if (what != NULL) {
-            return es_pattern_error(pattern, path->pieces[i].column, what, p);
+            return es_pattern_error(pattern, path->parts[i].column, what, p);
         }
-        if (path->pieces[i].kind == ES_PATTERN_TOKEN) {
-            path->tokens[path->ntokens++] = path->pieces[i].text.data;
+        if (path->parts[i].kind == ES_PATTERN_TOKEN) {
+            path->tokens[path->ntokens++] = path->parts[i].text.data;
         }
     }
     *out = path;
@@ -93,7 +93,7 @@ int es_path_find(const es_path_t *path, const char *name)
     return -1;
 }
 
-/* Where the token that is piece i and starts at at ends; NULL = nowhere. */
+/* The end of the token that is part i and starts at at; NULL = no match. */
 static const char *token_end(const es_path_t *path, int i, const char *at,
                              const char *end)
 {
@@ -104,19 +104,19 @@ static const char *token_end(const es_path_t *path, int i, const char *at,
     es_slice_t next;
     apr_size_t room;
 
-    if (i + 1 == path->npieces) {
+    if (i + 1 == path->nparts) {
         stop = end;
     }
     else {
-        next = path->pieces[i + 1].text;
+        next = path->parts[i + 1].text;
         if (left <= next.len) {
             return NULL;
         }
-        if (i + 2 == path->npieces) {
+        if (i + 2 == path->nparts) {
             stop = end - next.len;
         }
         else {
-            /* it may start at the slash, but not behind it */
+            /* it may start at the slash, but not after it */
             room = (apr_size_t)(segment - at) + next.len;
             room = room < left ? room : left;
             stop = memmem(at + 1, room - 1, next.data, next.len);
@@ -137,8 +137,8 @@ int es_path_match(const es_path_t *path, es_slice_t subject, es_slice_t *values)
         return 0;
     }
     end = at + subject.len;
-    for (i = 0; i < path->npieces; i++) {
-        if (path->pieces[i].kind == ES_PATTERN_TOKEN) {
+    for (i = 0; i < path->nparts; i++) {
+        if (path->parts[i].kind == ES_PATTERN_TOKEN) {
             stop = token_end(path, i, at, end);
             if (stop == NULL) {
                 return 0;
@@ -147,7 +147,7 @@ int es_path_match(const es_path_t *path, es_slice_t subject, es_slice_t *values)
             at = stop;
         }
         else {
-            text = path->pieces[i].text;
+            text = path->parts[i].text;
             if ((apr_size_t)(end - at) < text.len ||
                 memcmp(at, text.data, text.len) != 0) {
                 return 0;

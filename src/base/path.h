@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * A path pattern, EventStreamPath "/events/{room}/{topic}": it matches a
- * whole decoded path; each {token} takes one non-empty segment or a part of
- * one, never a '/'; where there is a choice, the earlier token takes less:
- * "{a}-{b}" takes "1-2-3" as "1" and "2-3". "{{" and "}}" are literal braces,
- * '%' is a literal. A pattern starts with '/'; two tokens may not touch nor
- * bear the same name (case counts not). Pure.
+ * A path pattern, as in EventStreamPath "/events/{room}/{topic}". It matches a
+ * whole decoded path; each {token} matches a segment or a part of one, at least
+ * one byte and never a '/'. Where there is a choice, the earlier token takes
+ * less: "{a}-{b}" matches "1-2-3" as "1" and "2-3". "{{" and "}}" are literal
+ * braces, '%' is a literal. A pattern starts with '/'; two tokens may not touch
+ * or have the same name, in whatever case. Pure.
  */
 #ifndef ES_BASE_PATH_H
 #define ES_BASE_PATH_H
@@ -26,15 +26,15 @@ int es_path_count(const es_path_t *path);
 /** Name of token i, from 0. */
 const char *es_path_token(const es_path_t *path, int i);
 
-/** Place of the token with this name (case counts not), or -1. */
+/** The number of the token with this name, in whatever case; -1 = none. */
 int es_path_find(const es_path_t *path, const char *name);
 
 /**
  * Match a path.
  *
- * @param values  es_path_count slices into subject; their contents count only
- *                on a match
- * @return 1 when the pattern matches the whole subject
+ * @param values  es_path_count slices, set to parts of subject; undefined
+ *                without a match
+ * @return 1 if the pattern matches the whole subject
  */
 int es_path_match(const es_path_t *path, es_slice_t subject,
                   es_slice_t *values);

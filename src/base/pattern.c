@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/**
- * The parser of patterns: one pass from left to right. Literal bytes are
- * collected in a buffer as long as the pattern; the collected ones become a
- * piece when another kind of piece or the end comes.
+/*
+ * The parser makes one pass from left to right. It collects literal bytes in a
+ * buffer as long as the pattern; they become a part when another kind of part
+ * or the end follows.
  */
 #include "base/pattern.h"
 
@@ -10,16 +10,16 @@
 
 typedef struct parser_t {
     const char *pattern;
-    const char *at; /* what comes next */
+    const char *at; /* the next byte */
     apr_pool_t *p;
-    apr_array_header_t *pieces; /* of es_pattern_part_t */
-    char *literal;              /* start of the literal being collected */
-    char *fill;                 /* its end */
-    const char *literal_at;     /* where it starts in the pattern */
+    apr_array_header_t *parts; /* of es_pattern_part_t */
+    char *literal;             /* start of the literal being collected */
+    char *fill;                /* its end */
+    const char *literal_at;    /* where it starts in the pattern */
     int syntax;
 } parser_t;
 
-/* Columns count characters, as an editor does: bytes that start one. */
+/* Columns count characters, as editors do: bytes that start one. */
 static int column_of(const parser_t *parser, const char *at)
 {
     const char *c;
@@ -47,11 +47,11 @@ static const char *fail(const parser_t *parser, const char *at,
 static void push(parser_t *parser, es_pattern_kind_t kind, es_slice_t text,
                  const char *at)
 {
-    es_pattern_part_t *piece = apr_array_push(parser->pieces);
+    es_pattern_part_t *part = apr_array_push(parser->parts);
 
-    piece->kind = kind;
-    piece->text = text;
-    piece->column = column_of(parser, at);
+    part->kind = kind;
+    part->text = text;
+    part->column = column_of(parser, at);
 }
 
 static void end_literal(parser_t *parser)
@@ -65,7 +65,7 @@ static void end_literal(parser_t *parser)
     parser->literal = parser->fill;
 }
 
-/* Collect the next byte, which stands there in size bytes. */
+/* Collect the next byte, which takes size bytes of the pattern. */
 static void take_literal(parser_t *parser, int size)
 {
     if (parser->fill == parser->literal) {
@@ -142,7 +142,7 @@ static const char *take_name(parser_t *parser)
     return NULL;
 }
 
-/* Take what comes next. @return NULL or the error */
+/* Take the next byte or part. @return NULL or the error */
 static const char *take(parser_t *parser)
 {
     const char *at = parser->at;
@@ -170,7 +170,7 @@ const char *es_pattern_parse(const apr_array_header_t **out,
     parser.pattern = pattern;
     parser.at = pattern;
     parser.p = p;
-    parser.pieces = apr_array_make(p, 4, sizeof(es_pattern_part_t));
+    parser.parts = apr_array_make(p, 4, sizeof(es_pattern_part_t));
     parser.literal = apr_palloc(p, strlen(pattern) + 1);
     parser.fill = parser.literal;
     parser.literal_at = pattern;
@@ -183,6 +183,6 @@ const char *es_pattern_parse(const apr_array_header_t **out,
         }
     }
     end_literal(&parser);
-    *out = parser.pieces;
+    *out = parser.parts;
     return NULL;
 }

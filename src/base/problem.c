@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/**
- * A problem: its sentence is formatted and made one line.
- */
+/* The sentence is sent as one line: control characters are replaced. */
 #include "base/problem.h"
 
 #include <stdarg.h>

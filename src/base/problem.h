@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * A problem: why a request is refused, as a client is told. One is filled by
- * whoever finds the reason, and answered by whoever holds the request; it
- * knows no httpd.
+ * A problem: why a request is refused, in the words of the answer. The code
+ * that finds the reason fills it in, and the code that has the request sends
+ * it. It knows no httpd.
  */
 #ifndef ES_BASE_PROBLEM_H
 #define ES_BASE_PROBLEM_H
 
 #include <apr_pools.h>
 
-/** Seconds after which one may try again who is refused for now. */
+/** Seconds after which a client that was refused for now may try again. */
 #define ES_RETRY_AFTER_S 5
 
 typedef struct es_problem_t {
     int status;           /* HTTP status, 400..599; 0 = no problem */
     int retry_after;      /* seconds for Retry-After; 0 = no such header */
-    const char *sentence; /* without line end; of the pool given */
-    const char *remedy;   /* for the error log only, NULL = log nothing */
+    const char *sentence; /* without line end */
+    const char *remedy;   /* for the error log; NULL = log nothing */
 } es_problem_t;
 
 /**
@@ -26,8 +26,7 @@ typedef struct es_problem_t {
  * @param p      the sentence lives as long as this pool
  * @param status HTTP status
  * @param fmt    apr_psprintf format of the sentence; bytes below 0x20 and
- *               0x7f in the result are replaced by '?', since it goes out as
- *               one line
+ *               0x7f in the result become '?', since it is sent as one line
  * @return always 0, so that a check can end with "return es_problem_set(…)"
  *
  * Context: ANY.

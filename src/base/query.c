@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/**
- * Form data. Names are compared while they are decoded, so that only values
- * that are asked for take memory, and only those that are encoded.
+/*
+ * Names are decoded while they are compared. So the only memory that is taken
+ * is for values that the caller wants and that need decoding.
  */
 #include "base/query.h"
 
@@ -38,7 +38,7 @@ static char take_byte(es_slice_t *text)
     return c;
 }
 
-/* Take off all up to the next c, which goes too. */
+/* Take off all bytes up to the next c, and c. */
 static es_slice_t take_until(es_slice_t *text, char c)
 {
     const char *hit = text->len != 0 ? memchr(text->data, c, text->len) : NULL;
@@ -53,7 +53,7 @@ static es_slice_t take_until(es_slice_t *text, char c)
     return taken;
 }
 
-/* 1 when the encoded text stands for name. */
+/* 1 if the encoded text decodes to name. */
 static int stands_for(es_slice_t encoded, es_slice_t name)
 {
     apr_size_t i;
@@ -81,7 +81,7 @@ static es_slice_t decode(es_slice_t encoded, apr_pool_t *p)
     return es_slice(bytes, len);
 }
 
-/* Find the next pair with this name and take all up to it off the query. */
+/* Find the next pair with this name; take it and all before it off query. */
 static int take_value(es_slice_t *encoded, es_slice_t *query, es_slice_t name)
 {
     es_slice_t pair;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * application/x-www-form-urlencoded, WHATWG URL section 5.1: split at '&',
- * name and value at the first '=', '+' is a blank, %HH is decoded once; a '%'
- * without two hex digits stands for itself. Pure.
+ * Query strings and form data, application/x-www-form-urlencoded, WHATWG URL
+ * section 5.1: pairs end at '&', a name at the first '='; '+' is a blank, %HH
+ * is decoded once; a '%' without two hex digits stands for itself. Pure.
  */
 #ifndef ES_BASE_QUERY_H
 #define ES_BASE_QUERY_H
@@ -13,18 +13,18 @@
 #include "base/slice.h"
 
 /**
- * All values of a name, in order: array of es_slice_t in p, maybe empty. What
- * needed no decoding still points into query. A name without '=' has an empty
- * value.
+ * All values of a name, in order: array of es_slice_t in p, maybe empty. A
+ * value that needs no decoding points into query. A name without '=' has an
+ * empty value.
  */
 const apr_array_header_t *es_query_values(es_slice_t query, const char *name,
                                           apr_pool_t *p);
 
-/** The first value of a name. @return 1, or 0 when it does not occur */
+/** The first value of a name. @return 1; 0: the name does not occur */
 int es_query_value(es_slice_t *value, es_slice_t query, const char *name,
                    apr_pool_t *p);
 
-/** A value as a number from 0 to most, digits alone; -1 = it is none. */
+/** A value as a number from 0 to most, digits only; -1 = it is none. */
 apr_int64_t es_query_number(es_slice_t value, apr_int64_t most);
 
 #endif

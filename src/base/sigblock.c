@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A page of code for two calls, so that they are in one place. */
+/*
+ * A child of prefork exits in its handlers of SIGTERM and SIGHUP. On SIGUSR1
+ * (graceful) it only closes its listeners, so that signal is not blocked.
+ */
 #include "base/sigblock.h"
 
-static int needed; /* written before threads start */
+static int needed; /* set before threads start */
 
 void es_sigblock_need(int is_needed)
 {

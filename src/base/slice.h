@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * A slice: some bytes of somebody else's, with their length. It owns nothing,
- * is not terminated by NUL and may contain one. An empty slice may have data
- * NULL. Header only: each function is one or two instructions.
+ * A slice: a pointer to bytes that it does not own, and their number. The bytes
+ * are not terminated by NUL and may contain one. The data of an empty slice may
+ * be NULL. Header only: each function is one or two instructions.
  */
 #ifndef ES_BASE_SLICE_H
 #define ES_BASE_SLICE_H
@@ -29,19 +29,19 @@ static inline es_slice_t es_slice_of(const char *text)
     return es_slice(text, text ? strlen(text) : 0);
 }
 
-/** 1 when both hold the same bytes. */
+/** 1 if both have the same bytes. */
 static inline int es_slice_equal(es_slice_t a, es_slice_t b)
 {
     return a.len == b.len && (a.len == 0 || !memcmp(a.data, b.data, a.len));
 }
 
-/** 1 when the slice holds just the bytes of the C string text. */
+/** 1 if the slice has the same bytes as the C string text. */
 static inline int es_slice_is(es_slice_t slice, const char *text)
 {
     return es_slice_equal(slice, es_slice_of(text));
 }
 
-/** 1 when byte c stands in the slice. */
+/** 1 if the slice contains the byte c. */
 static inline int es_slice_has(es_slice_t slice, char c)
 {
     return slice.len != 0 && memchr(slice.data, c, slice.len) != NULL;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Line by line; an empty line ends a block. The data of all events stands in
- * one buffer, which the text's length is enough for: each line of it is
- * shorter by its field's name.
+ * The text is read line by line; an empty line ends a block. The data of all
+ * events is written to one buffer, which need not be longer than the text: each
+ * line loses its field name.
  */
 #include "base/sse_text.h"
 
@@ -12,14 +12,14 @@
 #define RETRY_MAX 0x7fffffff
 
 static const char partial[] = "it ends within an event";
-static const char barren[] = "it has an event without data";
+static const char without_data[] = "it has an event without data";
 
 typedef struct block_t {
     es_event_t event;
-    char *data;     /* where the data of the block begins */
-    char *data_end; /* and ends */
+    char *data;     /* start of the data of the block */
+    char *data_end; /* its end */
     int has_data;
-    int has_fields; /* any line but comments */
+    int has_fields; /* a line that is not a comment */
 } block_t;
 
 static void begin(block_t *block)
@@ -100,10 +100,10 @@ const char *es_sse_text_read(const apr_array_header_t **events, es_slice_t text,
             continue;
         }
         if (es_lines_split_is_done(&split)) {
-            break; /* no line, but what follows the last line end */
+            break; /* not a line: nothing follows the last line end */
         }
         if (block.has_fields && !block.has_data) {
-            return barren;
+            return without_data;
         }
         if (block.has_data) {
             block.event.data =

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/**
- * Templates. A template is its pieces; each query piece knows its parameter,
- * of which there is one for each distinct name.
+/*
+ * A template is the list of its parts. A query part refers to its parameter, of
+ * which there is one for each distinct name.
  *
- * To expand, all that is the same in each name is looked up once. The
- * parameters then turn like the wheels of a counter, the last one fastest,
- * and each position of the wheels gives a name.
+ * An expansion looks up once what is the same in each name. Then it goes
+ * through all combinations of the parameters' values, the last parameter
+ * fastest; each combination gives a name.
  */
 #include "base/template.h"
 
@@ -14,9 +14,9 @@
 #include "base/pattern.h"
 
 typedef struct part_t {
-    es_pattern_part_t piece;
+    es_pattern_part_t pattern;
     void *compiled; /* of an expression */
-    int parameter;  /* of a query piece: its place in parameters */
+    int parameter;  /* of a query: its index in parameters */
 } part_t;
 
 struct es_template_t {
@@ -27,7 +27,7 @@ struct es_template_t {
     int nparameters;
 };
 
-/* The place of the parameter with this name, a new one when need be. */
+/* The index of the parameter with this name, which is added if it is new. */
 static int parameter_of(es_template_t *template, const char *name)
 {
     int i;
@@ -47,33 +47,33 @@ const char *es_template_parse(const es_template_t **out, const char *text,
                               apr_pool_t *p)
 {
     es_template_t *template = apr_pcalloc(p, sizeof(*template));
-    const apr_array_header_t *pieces;
+    const apr_array_header_t *parsed;
     apr_size_t count;
     const char *error;
     part_t *part;
     int i;
 
     template->text = apr_pstrdup(p, text);
-    error = es_pattern_parse(&pieces, text, ES_PATTERN_TEMPLATE, p);
+    error = es_pattern_parse(&parsed, text, ES_PATTERN_TEMPLATE, p);
     if (error != NULL) {
         return error;
     }
-    template->nparts = pieces->nelts;
-    count = (apr_size_t)pieces->nelts + 1; /* never nothing */
+    template->nparts = parsed->nelts;
+    count = (apr_size_t)parsed->nelts + 1; /* never 0 bytes */
     template->parts = apr_pcalloc(p, count * sizeof(*template->parts));
     template->parameters =
         apr_pcalloc(p, count * sizeof(*template->parameters));
-    for (i = 0; i < pieces->nelts; i++) {
+    for (i = 0; i < parsed->nelts; i++) {
         part = &template->parts[i];
-        part->piece = APR_ARRAY_IDX(pieces, i, es_pattern_part_t);
-        if (part->piece.kind == ES_PATTERN_QUERY) {
-            part->parameter = parameter_of(template, part->piece.text.data);
+        part->pattern = APR_ARRAY_IDX(parsed, i, es_pattern_part_t);
+        if (part->pattern.kind == ES_PATTERN_QUERY) {
+            part->parameter = parameter_of(template, part->pattern.text.data);
         }
-        else if (part->piece.kind == ES_PATTERN_EXPRESSION) {
+        else if (part->pattern.kind == ES_PATTERN_EXPRESSION) {
             error = "the expression is wrong";
-            part->compiled = compile(baton, part->piece.text.data, &error);
+            part->compiled = compile(baton, part->pattern.text.data, &error);
             if (part->compiled == NULL) {
-                return es_pattern_error(text, part->piece.column, error, p);
+                return es_pattern_error(text, part->pattern.column, error, p);
             }
         }
     }
@@ -88,14 +88,14 @@ const char *es_template_text(const es_template_t *template)
 
 const char *es_template_token(const es_template_t *template, int i, int *column)
 {
-    const es_pattern_part_t *piece;
+    const es_pattern_part_t *part;
     int at;
 
     for (at = 0; at < template->nparts; at++) {
-        piece = &template->parts[at].piece;
-        if (piece->kind == ES_PATTERN_TOKEN && i-- == 0) {
-            *column = piece->column;
-            return piece->text.data;
+        part = &template->parts[at].pattern;
+        if (part->kind == ES_PATTERN_TOKEN && i-- == 0) {
+            *column = part->column;
+            return part->text.data;
         }
     }
     return NULL;
@@ -106,14 +106,14 @@ typedef struct expansion_t {
     const es_template_t *template;
     es_channel_set_t *set;
     apr_pool_t *p;
-    es_slice_t *values;                 /* of each part, in this turn */
+    es_slice_t *values;                 /* of each part, in this combination */
     const apr_array_header_t **choices; /* the values of each parameter */
-    int *turns;                         /* which of them is on */
-    char *spare;                        /* bytes that no name needed */
+    int *chosen;                        /* index in choices, of each */
+    char *spare;                        /* bytes that no name has kept */
     apr_size_t spare_size;
 } expansion_t;
 
-/* Look up all values. @return 0 when an expression removes the channel */
+/* Look up all values. @return 0: an expression removes the channel */
 static int look_up(expansion_t *expansion, const es_template_values_t *from)
 {
     const es_template_t *template = expansion->template;
@@ -124,10 +124,10 @@ static int look_up(expansion_t *expansion, const es_template_values_t *from)
     for (i = 0; i < template->nparts; i++) {
         part = &template->parts[i];
         value = &expansion->values[i];
-        switch (part->piece.kind) {
-        case ES_PATTERN_LITERAL: *value = part->piece.text; break;
+        switch (part->pattern.kind) {
+        case ES_PATTERN_LITERAL: *value = part->pattern.text; break;
         case ES_PATTERN_TOKEN:
-            *value = from->token(from->baton, part->piece.text.data);
+            *value = from->token(from->baton, part->pattern.text.data);
             break;
         case ES_PATTERN_EXPRESSION:
             *value = from->expression(from->baton, part->compiled);
@@ -135,7 +135,7 @@ static int look_up(expansion_t *expansion, const es_template_values_t *from)
                 return 0;
             }
             break;
-        case ES_PATTERN_QUERY: /* in each turn */ break;
+        case ES_PATTERN_QUERY: /* in each combination */ break;
         }
     }
     for (i = 0; i < template->nparameters; i++) {
@@ -145,34 +145,34 @@ static int look_up(expansion_t *expansion, const es_template_values_t *from)
     return 1;
 }
 
-/* The value of a parameter in this turn; empty when it has none. */
-static es_slice_t choice(const expansion_t *expansion, int parameter)
+/* The value of a parameter in this combination; empty if it has none. */
+static es_slice_t chosen_value(const expansion_t *expansion, int parameter)
 {
     const apr_array_header_t *choices = expansion->choices[parameter];
 
     if (choices == NULL || choices->nelts == 0) {
         return es_slice(NULL, 0);
     }
-    return APR_ARRAY_IDX(choices, expansion->turns[parameter], es_slice_t);
+    return APR_ARRAY_IDX(choices, expansion->chosen[parameter], es_slice_t);
 }
 
-/* Turn the wheels on by one. @return 0 when all are back at their start */
-static int turn(expansion_t *expansion)
+/* Choose the next combination. @return 0: this was the last */
+static int next_combination(expansion_t *expansion)
 {
     int i;
 
     for (i = expansion->template->nparameters - 1; i >= 0; i--) {
         if (expansion->choices[i] != NULL &&
-            expansion->turns[i] + 1 < expansion->choices[i]->nelts) {
-            expansion->turns[i]++;
+            expansion->chosen[i] + 1 < expansion->choices[i]->nelts) {
+            expansion->chosen[i]++;
             return 1;
         }
-        expansion->turns[i] = 0;
+        expansion->chosen[i] = 0;
     }
     return 0;
 }
 
-/* Put the name of this turn into the spare bytes. */
+/* Write the name of this combination to the spare bytes. */
 static es_slice_t join(expansion_t *expansion)
 {
     const es_template_t *template = expansion->template;
@@ -181,9 +181,9 @@ static es_slice_t join(expansion_t *expansion)
     int i;
 
     for (i = 0; i < template->nparts; i++) {
-        if (template->parts[i].piece.kind == ES_PATTERN_QUERY) {
+        if (template->parts[i].pattern.kind == ES_PATTERN_QUERY) {
             expansion->values[i] =
-                choice(expansion, template->parts[i].parameter);
+                chosen_value(expansion, template->parts[i].parameter);
         }
         len += expansion->values[i].len;
     }
@@ -201,14 +201,14 @@ static es_slice_t join(expansion_t *expansion)
     return es_slice(expansion->spare, len);
 }
 
-/* Add the name of this turn. @param added  1 when it was a new one */
+/* Add the name of this combination. @param added  1 if it is a new name */
 static apr_status_t add(expansion_t *expansion, int *added)
 {
     int count = es_channel_set_count(expansion->set);
     apr_status_t rv = es_channel_set_add(expansion->set, join(expansion));
 
     *added = es_channel_set_count(expansion->set) != count;
-    if (*added) { /* the set holds on to the bytes */
+    if (*added) { /* the set keeps the bytes */
         expansion->spare = NULL;
         expansion->spare_size = 0;
     }
@@ -223,22 +223,22 @@ apr_status_t es_template_expand(const es_template_t *template,
     apr_size_t nparts = (apr_size_t) template->nparts + 1;
     apr_size_t nparameters = (apr_size_t) template->nparameters + 1;
     apr_status_t rv;
-    int in_vain = 0;
+    int repeats = 0;
     int added;
 
     expansion.values = apr_pcalloc(p, nparts * sizeof(*expansion.values));
     expansion.choices =
         apr_pcalloc(p, nparameters * sizeof(*expansion.choices));
-    expansion.turns = apr_pcalloc(p, nparameters * sizeof(*expansion.turns));
+    expansion.chosen = apr_pcalloc(p, nparameters * sizeof(*expansion.chosen));
     if (!look_up(&expansion, values)) {
         return APR_SUCCESS;
     }
     do {
-        if (in_vain >= ES_TEMPLATE_REPEATS_MAX) {
+        if (repeats >= ES_TEMPLATE_REPEATS_MAX) {
             return APR_ENOSPC;
         }
         rv = add(&expansion, &added);
-        in_vain += !added;
-    } while (rv == APR_SUCCESS && turn(&expansion));
+        repeats += !added;
+    } while (rv == APR_SUCCESS && next_combination(&expansion));
     return rv;
 }

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * Channel templates: "room-{room}", "user-%{REMOTE_USER}", "{?topic}".
- * Literal text; {token}; {?name}, the values of a query parameter; %{…}, an
- * expression of httpd, which is compiled and evaluated by callbacks, so that
- * this part stays pure. "{{" is a literal "{", "}}" a literal "}"; a lone "}"
- * stands for itself. A '%' that is not followed by '{' is a '%'. The end of
- * %{…} is the matching '}', braces nest. Names are as base/pattern.h tells.
+ * Channel templates: "room-{room}", "user-%{REMOTE_USER}", "{?topic}". A
+ * template consists of literal text; {token}; {?name}, the values of a query
+ * parameter; and %{…}, an expression of httpd, which callbacks compile and
+ * evaluate, so that this file stays pure. "{{" is a literal "{", "}}" a literal
+ * "}"; a single "}" stands for itself, and so does a '%' before anything but
+ * '{'. The end of %{…} is the matching '}': braces nest. base/pattern.h
+ * describes the names.
  *
- * What a client sends is data: expanded values are never scanned again.
+ * What a client sends is data: expanded values are never expanded again.
  */
 #ifndef ES_BASE_TEMPLATE_H
 #define ES_BASE_TEMPLATE_H
@@ -23,7 +24,7 @@ typedef struct es_template_t es_template_t;
 /**
  * Compile the expression text ("%{…}" whole) at configuration time.
  *
- * @param err  on failure what is wrong, in words
+ * @param err  on failure, what is wrong, in words
  * @return what es_template_values_t.expression gets, or NULL with *err
  */
 typedef void *es_template_compile_fn_t(void *baton, const char *text,
@@ -34,31 +35,32 @@ typedef void *es_template_compile_fn_t(void *baton, const char *text,
  *
  * @param out      lives in p
  * @param compile  called for each %{…}
- * @return NULL, or the error with the template and the column (from 1), such
- *         as: "room-{room": column 6: '{' is never closed; {{ is a literal one
+ * @return NULL, or the error with the template and the column (from 1), for
+ *         example: "room-{room": column 6: '{' is never closed; {{ is a literal
+ *         one
  */
 const char *es_template_parse(const es_template_t **out, const char *text,
                               es_template_compile_fn_t *compile, void *baton,
                               apr_pool_t *p);
 
-/** The text it was made of. */
+/** The text that it was parsed from. */
 const char *es_template_text(const es_template_t *template);
 
 /**
  * The name of the i-th {token} (from 0; query names do not count), and its
- * column (characters, from 1); NULL when there are no more, *column untouched.
- * For checks at configuration time.
+ * column (characters, from 1); NULL if there are no more, *column is unchanged
+ * then. For checks at configuration time.
  */
 const char *es_template_token(const es_template_t *template, int i,
                               int *column);
 
-/** Most combinations of one expansion that may give no new name. */
+/** Most combinations in one expansion that give no new name. */
 #define ES_TEMPLATE_REPEATS_MAX 4096
 
-/** Where values come from; baton is handed to each. */
+/** Where values come from; each function gets baton. */
 typedef struct es_template_values_t {
     void *baton;
-    /** The value of a {token}; empty when it has none. */
+    /** The value of a {token}; empty if it has none. */
     es_slice_t (*token)(void *baton, const char *name);
     /** The values of a query parameter: array of es_slice_t, maybe empty. */
     const apr_array_header_t *(*query)(void *baton, const char *name);
@@ -67,16 +69,16 @@ typedef struct es_template_values_t {
 } es_template_values_t;
 
 /**
- * Expand into names, each added to the set. A parameter with several values
- * gives a name each, several parameters all combinations; the same parameter
- * twice in one template takes the same value in both places. A token or
- * parameter without value gives nothing; an expression without value gives
- * no channel. Stops at the first new name that finds the set full, and after
- * ES_TEMPLATE_REPEATS_MAX combinations that gave no new name, however many
- * more there would be.
+ * Expand into names and add each to the set. Each value of a parameter gives a
+ * name, and each combination of the values of several parameters; a parameter
+ * that occurs twice has the same value in both positions. A token or parameter
+ * without value is replaced by nothing; an expression without value gives no
+ * channel. The expansion stops at a new name if the set is full, and after
+ * ES_TEMPLATE_REPEATS_MAX combinations that gave no new name, since a client
+ * can ask for any number of combinations.
  *
  * @param p  the bytes of the names live in p
- * @return APR_SUCCESS, or APR_ENOSPC when it stopped early
+ * @return APR_SUCCESS; APR_ENOSPC: it has stopped early
  */
 apr_status_t es_template_expand(const es_template_t *template,
                                 const es_template_values_t *values,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/**
- * UTF-8 after the table of RFC 3629 section 4: the lead byte tells how many
- * bytes follow and which range the first of them has; that range keeps out
+/*
+ * The check follows the table of RFC 3629 section 4: the lead byte determines
+ * how many bytes follow and the range of the first of them; that range excludes
  * overlong forms, surrogates and all above U+10FFFF.
  */
 #include "base/utf8.h"
@@ -31,7 +31,7 @@ static int is_continuation(unsigned char c)
     return (c & 0xc0) == 0x80;
 }
 
-/* Bytes of the character of several bytes at s; 0 when it is none. */
+/* The size of the character of several bytes at s; 0 = it is not valid. */
 static apr_size_t sequence_size(const unsigned char *s, apr_size_t left)
 {
     unsigned char lead = s[0];

@@ -9,14 +9,14 @@
 
 /**
  * Check text: no overlong forms, no surrogates, nothing above U+10FFFF.
- * Fast on ASCII (a word at a time).
+ * Fast on ASCII (two words at a time).
  *
- * @return the offset of the first byte that starts no valid character (the
- *         lead byte of one that is cut off), or text.len when all is valid
+ * @return the offset of the first byte that does not start a valid character
+ *         (of one that is cut off, its lead byte), or text.len if all is valid
  */
 apr_size_t es_utf8_check(es_slice_t text);
 
-/** 1 when all of text is valid UTF-8. */
+/** 1 if all of text is valid UTF-8. */
 int es_utf8_is_valid(es_slice_t text);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * What the unit tests of src/base share: cmocka with the headers it wants
- * before it, a pool that is cleared after each test, and slices.
+ * What unit tests share: cmocka with the headers that it needs before it, a
+ * pool that is cleared after each test, and slices.
  */
 #ifndef T_UNIT_UNIT_H
 #define T_UNIT_UNIT_H
@@ -24,14 +24,14 @@
 /** The bytes of a string literal; it may contain NUL. */
 #define S(literal) es_slice("" literal, sizeof(literal) - 1)
 
-/** A test that takes no state. */
+/** A test without state; its name is the fact that it checks. */
 #define FACTS(name) static void name(void **state __attribute__((unused)))
 
-/** The slice holds just the bytes of the string literal. */
+/** Assert that the slice has the same bytes as the string literal. */
 #define assert_slice(slice, literal) \
     assert_slices(slice, S(literal), #literal, __FILE__, __LINE__)
 
-/** For each test: created before the first, cleared after each. */
+/** Created before the first test, cleared after each. */
 static apr_pool_t *pool;
 
 static inline void assert_slices(es_slice_t is, es_slice_t should,
@@ -44,7 +44,7 @@ static inline void assert_slices(es_slice_t is, es_slice_t should,
     }
 }
 
-/** size bytes of c. */
+/** A slice of size bytes c. */
 static inline es_slice_t repeat(char c, apr_size_t size)
 {
     char *bytes = apr_palloc(pool, size + 1);
@@ -55,8 +55,8 @@ static inline es_slice_t repeat(char c, apr_size_t size)
 }
 
 /**
- * The same bytes in an allocation of just their size, where a sanitizer sees
- * each step beyond them. Given back with exact_free.
+ * A copy in an allocation of exactly its size, where a sanitizer sees each
+ * access beyond it. Free it with exact_free.
  */
 static inline es_slice_t exact(es_slice_t slice)
 {

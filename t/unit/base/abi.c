@@ -4,7 +4,7 @@
 
 #include "base/abi.h"
 
-/* the same struct as three versions have it */
+/* the same struct in three versions */
 typedef struct first_t {
     apr_size_t size;
     apr_uint64_t a;
@@ -23,7 +23,7 @@ typedef struct third_t {
     apr_uint64_t c;
 } third_t;
 
-/* we are the second */
+/* our version is the second */
 static es_abi_t read_second(second_t *ours, const void *theirs)
 {
     memset(ours, 0xee, sizeof(*ours));
@@ -39,7 +39,7 @@ FACTS(the_same_version_is_copied)
     assert_int_equal(ours.b, 2);
 }
 
-FACTS(what_an_older_one_lacks_is_zero)
+FACTS(fields_that_an_older_version_lacks_are_zero)
 {
     first_t theirs = {sizeof(theirs), 1};
     second_t ours;
@@ -49,7 +49,7 @@ FACTS(what_an_older_one_lacks_is_zero)
     assert_int_equal(ours.b, 0);
 }
 
-FACTS(a_newer_one_that_asks_for_nothing_new_is_taken)
+FACTS(a_newer_version_whose_new_field_is_zero_is_read)
 {
     third_t theirs = {sizeof(theirs), 1, 2, 0};
     second_t ours;
@@ -58,7 +58,7 @@ FACTS(a_newer_one_that_asks_for_nothing_new_is_taken)
     assert_int_equal(ours.b, 2);
 }
 
-FACTS(a_newer_one_that_asks_for_something_is_told)
+FACTS(a_newer_version_whose_new_field_is_set_is_newer)
 {
     third_t theirs = {sizeof(theirs), 1, 2, (apr_uint64_t)1 << 63};
     second_t ours;
@@ -67,7 +67,7 @@ FACTS(a_newer_one_that_asks_for_something_is_told)
     assert_int_equal(ours.b, 2);
 }
 
-FACTS(what_has_no_size_is_refused)
+FACTS(a_struct_without_valid_size_is_not_read)
 {
     second_t theirs = {0, 1, 2}, ours;
 
@@ -81,9 +81,9 @@ FACTS(what_has_no_size_is_refused)
     assert_int_equal(read_second(&ours, &theirs), ES_ABI_BAD);
 }
 
-FACTS(no_byte_of_theirs_is_read_beyond_its_size)
+FACTS(no_byte_is_read_beyond_the_size)
 {
-    first_t *theirs = malloc(sizeof(*theirs)); /* a sanitizer looks on */
+    first_t *theirs = malloc(sizeof(*theirs)); /* a sanitizer sees an overrun */
     second_t ours;
 
     theirs->size = sizeof(*theirs);
@@ -93,13 +93,13 @@ FACTS(no_byte_of_theirs_is_read_beyond_its_size)
     free(theirs);
 }
 
-FACTS(writing_keeps_their_size)
+FACTS(writing_keeps_the_size)
 {
     second_t ours = {sizeof(ours), 1, 2};
     third_t newer = {sizeof(newer), 7, 7, 7};
     struct {
         first_t first;
-        apr_uint64_t behind;
+        apr_uint64_t after;
     } older = {{sizeof(first_t), 7}, 9};
 
     assert_int_equal(es_abi_write(&newer, &ours, sizeof(ours), sizeof(first_t)),
@@ -111,10 +111,10 @@ FACTS(writing_keeps_their_size)
                      ES_ABI_OK);
     assert_int_equal(older.first.size, sizeof(first_t));
     assert_int_equal(older.first.a, 1);
-    assert_int_equal(older.behind, 9);
+    assert_int_equal(older.after, 9);
 }
 
-FACTS(what_has_no_size_is_not_written)
+FACTS(a_struct_without_valid_size_is_not_written)
 {
     second_t ours = {sizeof(ours), 1, 2};
     second_t theirs = {0, 7, 7};
@@ -129,13 +129,13 @@ FACTS(what_has_no_size_is_not_written)
 
 static const struct CMUnitTest tests[] = {
     UNIT(the_same_version_is_copied),
-    UNIT(what_an_older_one_lacks_is_zero),
-    UNIT(a_newer_one_that_asks_for_nothing_new_is_taken),
-    UNIT(a_newer_one_that_asks_for_something_is_told),
-    UNIT(what_has_no_size_is_refused),
-    UNIT(no_byte_of_theirs_is_read_beyond_its_size),
-    UNIT(writing_keeps_their_size),
-    UNIT(what_has_no_size_is_not_written),
+    UNIT(fields_that_an_older_version_lacks_are_zero),
+    UNIT(a_newer_version_whose_new_field_is_zero_is_read),
+    UNIT(a_newer_version_whose_new_field_is_set_is_newer),
+    UNIT(a_struct_without_valid_size_is_not_read),
+    UNIT(no_byte_is_read_beyond_the_size),
+    UNIT(writing_keeps_the_size),
+    UNIT(a_struct_without_valid_size_is_not_written),
 };
 
 UNIT_MAIN(tests)

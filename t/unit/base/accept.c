@@ -17,7 +17,7 @@ FACTS(no_header_admits_all)
     assert_true(admits(" , ,"));
 }
 
-FACTS(the_type_itself_admits)
+FACTS(the_exact_type_admits)
 {
     assert_true(admits("text/event-stream"));
     assert_true(admits("TEXT/Event-Stream"));
@@ -33,7 +33,7 @@ FACTS(wildcards_admit)
     assert_true(admits("text/html,application/xml;q=0.9,*/*;q=0.8"));
 }
 
-FACTS(other_types_do_not)
+FACTS(other_types_do_not_admit)
 {
     assert_false(admits("text/html"));
     assert_false(admits("application/*"));
@@ -62,7 +62,7 @@ FACTS(q_above_0_admits)
     assert_true(admits("*/*;q=0.33333"));
 }
 
-FACTS(the_most_specific_range_counts)
+FACTS(the_most_specific_range_decides)
 {
     assert_false(admits("text/event-stream;q=0, */*"));
     assert_false(admits("*/*, text/event-stream;q=0"));
@@ -78,7 +78,7 @@ FACTS(of_equal_ranges_one_is_enough)
     assert_true(admits("text/event-stream, text/event-stream;q=0"));
 }
 
-FACTS(other_parameters_are_not_looked_at)
+FACTS(other_parameters_are_ignored)
 {
     assert_true(admits("text/event-stream;charset=utf-8"));
     assert_false(admits("text/event-stream;charset=utf-8;q=0"));
@@ -90,7 +90,7 @@ FACTS(other_parameters_are_not_looked_at)
     assert_true(admits("text/event-stream;q=0.5;ext"));
 }
 
-FACTS(malformed_ranges_count_for_nothing)
+FACTS(malformed_ranges_are_ignored)
 {
     assert_false(admits("text"));
     assert_false(admits("text/"));
@@ -105,7 +105,7 @@ FACTS(malformed_ranges_count_for_nothing)
     assert_true(admits("text/event-stream/x;q=0, */*"));
 }
 
-FACTS(malformed_weights_spoil_their_range)
+FACTS(a_range_with_a_malformed_weight_is_ignored)
 {
     assert_false(admits("text/event-stream;q"));
     assert_false(admits("text/event-stream;q="));
@@ -136,16 +136,16 @@ FACTS(long_headers_cost_linear_time)
 
 static const struct CMUnitTest tests[] = {
     UNIT(no_header_admits_all),
-    UNIT(the_type_itself_admits),
+    UNIT(the_exact_type_admits),
     UNIT(wildcards_admit),
-    UNIT(other_types_do_not),
+    UNIT(other_types_do_not_admit),
     UNIT(q_0_excludes),
     UNIT(q_above_0_admits),
-    UNIT(the_most_specific_range_counts),
+    UNIT(the_most_specific_range_decides),
     UNIT(of_equal_ranges_one_is_enough),
-    UNIT(other_parameters_are_not_looked_at),
-    UNIT(malformed_ranges_count_for_nothing),
-    UNIT(malformed_weights_spoil_their_range),
+    UNIT(other_parameters_are_ignored),
+    UNIT(malformed_ranges_are_ignored),
+    UNIT(a_range_with_a_malformed_weight_is_ignored),
     UNIT(open_quotes_end_with_the_header),
     UNIT(long_headers_cost_linear_time),
 };

@@ -13,7 +13,7 @@ static int decodes(const char *text, es_base64_form_t form, es_slice_t *out)
     return rc;
 }
 
-FACTS(both_alphabets_and_padding)
+FACTS(both_alphabets_and_padding_are_decoded)
 {
     es_slice_t out;
 
@@ -41,7 +41,7 @@ FACTS(the_url_form_is_one_alphabet_without_padding)
     assert_false(decodes("Zg==", ES_BASE64_URL, &out));
 }
 
-FACTS(what_is_not_strict_is_refused)
+FACTS(malformed_text_is_refused)
 {
     es_slice_t out = S("as it was");
 
@@ -53,12 +53,12 @@ FACTS(what_is_not_strict_is_refused)
     assert_false(decodes("Zg===", ES_BASE64_ANY, &out));
     assert_false(decodes("====", ES_BASE64_ANY, &out));
     assert_false(decodes("Z===", ES_BASE64_ANY, &out));
-    assert_false(decodes("Zh", ES_BASE64_ANY, &out)); /* bits left over */
+    assert_false(decodes("Zh", ES_BASE64_ANY, &out)); /* leftover bits */
     assert_false(decodes("Zm9", ES_BASE64_ANY, &out));
     assert_slice(out, "as it was");
 }
 
-FACTS(what_is_encoded_comes_back)
+FACTS(encoded_bytes_decode_to_the_same_bytes)
 {
     es_slice_t all = repeat('\xff', 65), out;
     apr_size_t len;
@@ -76,10 +76,10 @@ FACTS(what_is_encoded_comes_back)
 }
 
 static const struct CMUnitTest tests[] = {
-    UNIT(both_alphabets_and_padding),
+    UNIT(both_alphabets_and_padding_are_decoded),
     UNIT(the_url_form_is_one_alphabet_without_padding),
-    UNIT(what_is_not_strict_is_refused),
-    UNIT(what_is_encoded_comes_back),
+    UNIT(malformed_text_is_refused),
+    UNIT(encoded_bytes_decode_to_the_same_bytes),
 };
 
 UNIT_MAIN(tests)

@@ -24,7 +24,7 @@ FACTS(keeps_what_was_added_in_order)
     assert_slice(es_buf_slice(&buf), "abc\0d");
 }
 
-FACTS(takes_its_ceiling_and_not_a_byte_more)
+FACTS(takes_its_maximum_and_not_a_byte_more)
 {
     es_buf_t buf;
 
@@ -48,7 +48,7 @@ FACTS(grows_over_many_small_pieces)
     assert_true(es_slice_equal(es_buf_slice(&buf), repeat('x', 100000)));
 }
 
-FACTS(room_is_made_for_who_writes_it)
+FACTS(reserve_makes_room_that_the_caller_fills)
 {
     es_buf_t buf;
 
@@ -65,9 +65,9 @@ FACTS(room_is_made_for_who_writes_it)
 static const struct CMUnitTest tests[] = {
     UNIT(begins_empty),
     UNIT(keeps_what_was_added_in_order),
-    UNIT(takes_its_ceiling_and_not_a_byte_more),
+    UNIT(takes_its_maximum_and_not_a_byte_more),
     UNIT(grows_over_many_small_pieces),
-    UNIT(room_is_made_for_who_writes_it),
+    UNIT(reserve_makes_room_that_the_caller_fills),
 };
 
 UNIT_MAIN(tests)

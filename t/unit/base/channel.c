@@ -18,7 +18,7 @@ static int passes(es_slice_t name)
     return es_channel_check(name, pool, &why);
 }
 
-/* In bytes of their own, so that reading beyond them shows. */
+/* Name and pattern in exact memory, so that a sanitizer sees an overrun. */
 static int match(es_slice_t name, es_slice_t pattern)
 {
     es_slice_t n = exact(name);
@@ -53,7 +53,7 @@ FACTS(an_empty_name_is_refused)
     assert_true(refused(es_slice(NULL, 0), "empty"));
 }
 
-FACTS(names_have_a_greatest_length)
+FACTS(a_name_has_a_maximum_length)
 {
     assert_true(passes(repeat('a', ES_CHANNEL_NAME_MAX)));
     assert_true(refused(repeat('a', ES_CHANNEL_NAME_MAX + 1),
@@ -62,7 +62,7 @@ FACTS(names_have_a_greatest_length)
     assert_true(strlen(why.sentence) < 150);
 }
 
-FACTS(control_characters_are_refused_with_their_place)
+FACTS(control_characters_are_refused_with_their_position)
 {
     assert_true(refused(S("ab\n"), "'ab?' has a control character at byte 3"));
     assert_true(refused(S("\0"), "at byte 1"));
@@ -72,21 +72,21 @@ FACTS(control_characters_are_refused_with_their_place)
     assert_true(passes(S("a b")));
 }
 
-FACTS(invalid_utf8_is_refused_with_its_place)
+FACTS(invalid_utf8_is_refused_with_its_position)
 {
     assert_true(refused(S("ab\xff"), "'ab?' is not valid UTF-8 at byte 3"));
     assert_true(refused(S("\xc0\x80"), "at byte 1"));
     assert_true(refused(S("a\xe2\x82"), "at byte 2"));
 }
 
-FACTS(printable_leaves_what_is)
+FACTS(printable_keeps_printable_characters)
 {
     assert_string_equal(es_channel_printable(S("k\303\274che"), pool),
                         "k\303\274che");
     assert_string_equal(es_channel_printable(S(""), pool), "");
 }
 
-FACTS(printable_replaces_what_is_not)
+FACTS(printable_replaces_other_bytes)
 {
     assert_string_equal(es_channel_printable(S("a\0\n\x7f\xff\xc3"), pool),
                         "a?????");
@@ -112,7 +112,7 @@ FACTS(printable_shortens_between_characters)
     assert_string_equal(text + strlen(text) - 4, "?...");
 }
 
-FACTS(a_set_keeps_the_order_of_arrival)
+FACTS(a_set_keeps_the_order_of_adding)
 {
     es_channel_set_t *set = es_channel_set_create(pool, 3);
 
@@ -134,7 +134,7 @@ FACTS(a_set_holds_each_name_once)
     assert_int_equal(es_channel_set_count(set), 2);
 }
 
-FACTS(a_set_passes_over_empty_names)
+FACTS(a_set_ignores_empty_names)
 {
     es_channel_set_t *set = es_channel_set_create(pool, 0);
 
@@ -144,7 +144,7 @@ FACTS(a_set_passes_over_empty_names)
     assert_int_equal(es_channel_set_count(set), 0);
 }
 
-FACTS(a_full_set_tells_when_a_new_name_comes)
+FACTS(a_full_set_refuses_a_new_name)
 {
     es_channel_set_t *set = es_channel_set_create(pool, 2);
 
@@ -155,13 +155,13 @@ FACTS(a_full_set_tells_when_a_new_name_comes)
     assert_int_equal(es_channel_set_count(set), 2);
 }
 
-FACTS(a_set_of_none_takes_none)
+FACTS(a_set_of_at_most_0_names_takes_none)
 {
     assert_int_equal(es_channel_set_add(es_channel_set_create(pool, 0), S("a")),
                      APR_ENOSPC);
 }
 
-FACTS(names_may_be_told_apart_by_nul_and_length_only)
+FACTS(names_may_differ_in_nul_bytes_and_length_only)
 {
     es_channel_set_t *set = es_channel_set_create(pool, 100);
     int i;
@@ -172,7 +172,7 @@ FACTS(names_may_be_told_apart_by_nul_and_length_only)
     assert_int_equal(es_channel_set_count(set), 20);
 }
 
-FACTS(a_large_set_is_as_right_as_a_small_one)
+FACTS(a_large_set_is_as_correct_as_a_small_one)
 {
     const int count = 50000;
     es_channel_set_t *set = es_channel_set_create(pool, count);
@@ -205,7 +205,7 @@ FACTS(without_stars_a_pattern_is_the_name)
     assert_true(es_channel_match(es_slice(NULL, 0), es_slice(NULL, 0)));
 }
 
-FACTS(a_star_stands_for_any_bytes_also_none)
+FACTS(a_star_matches_any_number_of_bytes)
 {
     assert_true(match(S("room-a"), S("room-*")));
     assert_true(match(S("room-"), S("room-*")));
@@ -231,7 +231,7 @@ FACTS(stars_in_the_middle_match)
     assert_true(match(S("abcabcabd"), S("*abcabd*")));
 }
 
-FACTS(no_byte_counts_for_both_ends)
+FACTS(no_byte_matches_two_runs)
 {
     assert_false(match(S("aba"), S("ab*ba")));
     assert_true(match(S("abba"), S("ab*ba")));
@@ -239,7 +239,7 @@ FACTS(no_byte_counts_for_both_ends)
     assert_true(match(S("abba"), S("*ab*ba*")));
 }
 
-FACTS(a_backslash_takes_the_next_byte_as_it_is)
+FACTS(a_backslash_makes_the_next_byte_literal)
 {
     assert_true(match(S("a*b"), S("a\\*b")));
     assert_false(match(S("axb"), S("a\\*b")));
@@ -256,7 +256,7 @@ FACTS(a_backslash_at_the_end_stands_for_itself)
     assert_true(match(S("x\\"), S("*\\")));
 }
 
-FACTS(long_names_and_patterns_are_taken)
+FACTS(long_names_and_patterns_match)
 {
     es_slice_t most = repeat('a', ES_CHANNEL_NAME_MAX);
     es_slice_t more = repeat('a', ES_CHANNEL_NAME_MAX + 1);
@@ -285,20 +285,20 @@ FACTS(hostile_names_cost_linear_time)
     }
 }
 
-/* The plainest matcher there is, to compare with. */
-static int plain_match(const char *name, const char *pattern)
+/* The simplest matcher, to compare with. */
+static int simple_match(const char *name, const char *pattern)
 {
     if (*pattern == '\0') {
         return *name == '\0';
     }
     if (*pattern == '*') {
-        return plain_match(name, pattern + 1) ||
-               (*name != '\0' && plain_match(name + 1, pattern));
+        return simple_match(name, pattern + 1) ||
+               (*name != '\0' && simple_match(name + 1, pattern));
     }
-    return *name == *pattern && plain_match(name + 1, pattern + 1);
+    return *name == *pattern && simple_match(name + 1, pattern + 1);
 }
 
-FACTS(all_short_patterns_match_as_a_plain_matcher_does)
+FACTS(all_short_patterns_match_as_with_a_simple_matcher)
 {
     static const char letters[] = "ab*";
     char name[7];
@@ -319,7 +319,7 @@ FACTS(all_short_patterns_match_as_a_plain_matcher_does)
             }
             name[6] = '\0';
             if (es_channel_match(es_slice_of(name), es_slice_of(pattern)) !=
-                plain_match(name, pattern)) {
+                simple_match(name, pattern)) {
                 fail_msg("%s with %s", name, pattern);
             }
         }
@@ -330,28 +330,28 @@ static const struct CMUnitTest tests[] = {
     UNIT(trim_takes_blanks_and_tabs_off_both_ends),
     UNIT(usual_names_pass),
     UNIT(an_empty_name_is_refused),
-    UNIT(names_have_a_greatest_length),
-    UNIT(control_characters_are_refused_with_their_place),
-    UNIT(invalid_utf8_is_refused_with_its_place),
-    UNIT(printable_leaves_what_is),
-    UNIT(printable_replaces_what_is_not),
+    UNIT(a_name_has_a_maximum_length),
+    UNIT(control_characters_are_refused_with_their_position),
+    UNIT(invalid_utf8_is_refused_with_its_position),
+    UNIT(printable_keeps_printable_characters),
+    UNIT(printable_replaces_other_bytes),
     UNIT(printable_shortens_between_characters),
-    UNIT(a_set_keeps_the_order_of_arrival),
+    UNIT(a_set_keeps_the_order_of_adding),
     UNIT(a_set_holds_each_name_once),
-    UNIT(a_set_passes_over_empty_names),
-    UNIT(a_full_set_tells_when_a_new_name_comes),
-    UNIT(a_set_of_none_takes_none),
-    UNIT(names_may_be_told_apart_by_nul_and_length_only),
-    UNIT(a_large_set_is_as_right_as_a_small_one),
+    UNIT(a_set_ignores_empty_names),
+    UNIT(a_full_set_refuses_a_new_name),
+    UNIT(a_set_of_at_most_0_names_takes_none),
+    UNIT(names_may_differ_in_nul_bytes_and_length_only),
+    UNIT(a_large_set_is_as_correct_as_a_small_one),
     UNIT(without_stars_a_pattern_is_the_name),
-    UNIT(a_star_stands_for_any_bytes_also_none),
+    UNIT(a_star_matches_any_number_of_bytes),
     UNIT(stars_in_the_middle_match),
-    UNIT(no_byte_counts_for_both_ends),
-    UNIT(a_backslash_takes_the_next_byte_as_it_is),
+    UNIT(no_byte_matches_two_runs),
+    UNIT(a_backslash_makes_the_next_byte_literal),
     UNIT(a_backslash_at_the_end_stands_for_itself),
-    UNIT(long_names_and_patterns_are_taken),
+    UNIT(long_names_and_patterns_match),
     UNIT(hostile_names_cost_linear_time),
-    UNIT(all_short_patterns_match_as_a_plain_matcher_does),
+    UNIT(all_short_patterns_match_as_with_a_simple_matcher),
 };
 
 UNIT_MAIN(tests)

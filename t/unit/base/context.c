@@ -10,13 +10,13 @@
 
 #include "base/context.h"
 
-FACTS(who_has_said_nothing_may_all)
+FACTS(a_thread_without_context_may_call_everything)
 {
     assert_true(es_context_allows(ES_PARENT));
     assert_true(es_context_allows(ES_DELIVERY));
 }
 
-FACTS(who_has_said_what_it_is_may_that)
+FACTS(a_thread_may_call_functions_of_its_context)
 {
     es_context_enter(ES_WORKER);
     assert_true(es_context_allows(ES_WORKER));
@@ -33,7 +33,7 @@ static void *on_thread(void *arg)
     return NULL;
 }
 
-FACTS(each_thread_is_what_it_says)
+FACTS(each_thread_has_its_own_context)
 {
     pthread_t thread;
     int allowed = 0;
@@ -51,8 +51,8 @@ static void for_delivery(void)
     ES_CONTEXT(ES_DELIVERY);
 }
 
-/* Only builds with --enable-debug look. */
-FACTS(who_is_wrong_is_ended)
+/* Only builds with --enable-debug check. */
+FACTS(a_debug_build_aborts_on_a_wrong_call)
 {
     pid_t pid = fork();
     int status;
@@ -61,7 +61,7 @@ FACTS(who_is_wrong_is_ended)
         es_context_enter(ES_DELIVERY);
         for_delivery();
         es_context_enter(ES_WORKER);
-        fclose(stderr); /* what it says is not for the tests' reader */
+        fclose(stderr); /* the expected message */
         for_delivery();
         _exit(0);
     }
@@ -74,10 +74,10 @@ FACTS(who_is_wrong_is_ended)
 }
 
 static const struct CMUnitTest tests[] = {
-    UNIT(who_has_said_nothing_may_all),
-    UNIT(who_has_said_what_it_is_may_that),
-    UNIT(each_thread_is_what_it_says),
-    UNIT(who_is_wrong_is_ended),
+    UNIT(a_thread_without_context_may_call_everything),
+    UNIT(a_thread_may_call_functions_of_its_context),
+    UNIT(each_thread_has_its_own_context),
+    UNIT(a_debug_build_aborts_on_a_wrong_call),
 };
 
 UNIT_MAIN(tests)

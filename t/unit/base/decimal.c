@@ -32,7 +32,7 @@ FACTS(the_greatest_number_has_twenty_digits)
     assert_int_equal(es_decimal_size(UINT64_MAX), ES_DECIMAL_MAX);
 }
 
-FACTS(all_powers_are_as_printf_has_them)
+FACTS(all_powers_are_written_as_by_printf)
 {
     apr_uint64_t value = 1;
     int bit;
@@ -48,7 +48,7 @@ static const struct CMUnitTest tests[] = {
     UNIT(zero_is_one_digit),
     UNIT(digits_change_at_powers_of_ten),
     UNIT(the_greatest_number_has_twenty_digits),
-    UNIT(all_powers_are_as_printf_has_them),
+    UNIT(all_powers_are_written_as_by_printf),
 };
 
 UNIT_MAIN(tests)

@@ -25,7 +25,7 @@ static int passes(void)
     return es_event_check(&event, MAX_DATA, pool, &why);
 }
 
-/* 1 when the event is refused with status and a sentence with these words. */
+/* 1 if the event is refused with status and a sentence with these words. */
 static int refused(int status, const char *words)
 {
     return passes() == 0 && why.status == status &&
@@ -67,7 +67,7 @@ FACTS(line_ends_and_nul_in_the_id_are_refused)
     assert_true(refused(400, "'id'"));
 }
 
-FACTS(type_and_id_have_a_greatest_length)
+FACTS(type_and_id_have_a_maximum_length)
 {
     event.type = repeat('t', ES_EVENT_FIELD_MAX);
     event.id = repeat('i', ES_EVENT_FIELD_MAX);
@@ -79,7 +79,7 @@ FACTS(type_and_id_have_a_greatest_length)
     assert_true(refused(400, "'id' has more than 255 bytes"));
 }
 
-FACTS(invalid_utf8_is_refused_with_its_place)
+FACTS(invalid_utf8_is_refused_with_its_position)
 {
     event.type = S("ab\xff");
     assert_true(refused(400, "'event' is not valid UTF-8 at byte 3"));
@@ -101,7 +101,7 @@ FACTS(an_id_in_the_form_of_ours_is_refused)
     assert_true(passes());
 }
 
-FACTS(an_id_nobody_could_resume_with_is_refused)
+FACTS(an_id_that_no_client_could_resume_with_is_refused)
 {
     event.id = S("error");
     assert_true(refused(400, "'id'"));
@@ -121,7 +121,7 @@ FACTS(an_id_nobody_could_resume_with_is_refused)
     assert_true(passes());
 }
 
-FACTS(data_has_a_greatest_size)
+FACTS(data_has_a_maximum_size)
 {
     event.data = repeat('a', MAX_DATA);
     assert_true(passes());
@@ -194,7 +194,7 @@ FACTS(a_bad_channel_is_refused)
     assert_int_equal(why.status, 400);
 }
 
-FACTS(an_event_has_so_many_channels)
+FACTS(an_event_has_a_maximum_of_channels)
 {
     es_channel_set_t *set = es_event_channel_set(pool);
     int i;
@@ -209,7 +209,7 @@ FACTS(an_event_has_so_many_channels)
     assert_non_null(strstr(why.sentence, "at most 64"));
 }
 
-FACTS(the_place_is_told_in_lists_only)
+FACTS(the_index_is_named_in_lists_only)
 {
     es_batch_t batch = {NULL, 3, 0, -1, NULL};
 
@@ -226,19 +226,19 @@ static const struct CMUnitTest tests[] = {
     EVENT_UNIT(a_full_event_passes),
     EVENT_UNIT(line_ends_and_nul_in_the_type_are_refused),
     EVENT_UNIT(line_ends_and_nul_in_the_id_are_refused),
-    EVENT_UNIT(type_and_id_have_a_greatest_length),
-    EVENT_UNIT(invalid_utf8_is_refused_with_its_place),
+    EVENT_UNIT(type_and_id_have_a_maximum_length),
+    EVENT_UNIT(invalid_utf8_is_refused_with_its_position),
     EVENT_UNIT(an_id_in_the_form_of_ours_is_refused),
-    EVENT_UNIT(an_id_nobody_could_resume_with_is_refused),
-    EVENT_UNIT(data_has_a_greatest_size),
+    EVENT_UNIT(an_id_that_no_client_could_resume_with_is_refused),
+    EVENT_UNIT(data_has_a_maximum_size),
     EVENT_UNIT(data_may_contain_nul_and_line_ends),
     EVENT_UNIT(retry_has_its_range),
     EVENT_UNIT(an_empty_query_presets_nothing),
     EVENT_UNIT(channels_event_and_id_are_preset),
     EVENT_UNIT(a_channel_twice_is_once),
     EVENT_UNIT(a_bad_channel_is_refused),
-    EVENT_UNIT(an_event_has_so_many_channels),
-    EVENT_UNIT(the_place_is_told_in_lists_only),
+    EVENT_UNIT(an_event_has_a_maximum_of_channels),
+    EVENT_UNIT(the_index_is_named_in_lists_only),
 };
 
 UNIT_MAIN(tests)

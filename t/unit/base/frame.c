@@ -14,7 +14,7 @@ static es_event_t event_of(es_slice_t data)
     return event;
 }
 
-/* The whole frame, joined in bytes of just the size announced. */
+/* The whole frame, written to memory of exactly es_frame_size bytes. */
 static es_slice_t frame_of(const es_event_t *event, es_slice_t id)
 {
     es_frame_t frame;
@@ -61,7 +61,7 @@ FACTS(the_default_type_has_no_line)
     assert_slice(frame_of_data(S("x")), "id: 1-0\ndata: x\n\n");
 }
 
-FACTS(the_publishers_id_is_written_as_it_is)
+FACTS(the_publishers_id_is_written_unchanged)
 {
     es_event_t event = event_of(S("x"));
 
@@ -118,19 +118,19 @@ FACTS(only_line_ends_give_only_empty_lines)
                  "id: 1-0\ndata: \ndata: \ndata: \ndata: \n\n");
 }
 
-FACTS(mixed_line_ends_are_cut_each)
+FACTS(each_of_mixed_line_ends_is_cut)
 {
     assert_slice(frame_of_data(S("a\rb\nc\r\nd\n\ne")),
                  "id: 1-0\ndata: a\ndata: b\ndata: c\ndata: d\ndata: \n"
                  "data: e\n\n");
 }
 
-FACTS(blanks_colons_and_nul_in_data_are_left)
+FACTS(blanks_colons_and_nul_in_data_are_kept)
 {
     assert_slice(frame_of_data(S(" id: 5\0:")), "id: 1-0\ndata:  id: 5\0:\n\n");
 }
 
-FACTS(other_line_separators_are_no_line_ends)
+FACTS(other_line_separators_are_not_line_ends)
 {
     assert_slice(frame_of_data(S("a\342\200\250b\013c\014d\xc2\x85")),
                  "id: 1-0\ndata: a\342\200\250b\013c\014d\xc2\x85\n\n");
@@ -256,7 +256,7 @@ FACTS(the_greatest_size_fits_its_room)
     assert_slice(head((apr_size_t)1 << 32), "100000000\r\n");
 }
 
-FACTS(tail_and_last_chunk_are_the_rfcs)
+FACTS(tail_and_last_chunk_are_those_of_the_rfc)
 {
     assert_slice(es_frame_chunk_tail(), "\r\n");
     assert_int_equal(es_frame_chunk_tail().len, ES_FRAME_CHUNK_TAIL_SIZE);
@@ -266,7 +266,7 @@ FACTS(tail_and_last_chunk_are_the_rfcs)
 static const struct CMUnitTest tests[] = {
     UNIT(the_order_is_event_id_data_retry),
     UNIT(the_default_type_has_no_line),
-    UNIT(the_publishers_id_is_written_as_it_is),
+    UNIT(the_publishers_id_is_written_unchanged),
     UNIT(empty_data_is_one_empty_line),
     UNIT(data_is_cut_at_lf),
     UNIT(data_is_cut_at_cr),
@@ -275,9 +275,9 @@ static const struct CMUnitTest tests[] = {
     UNIT(cr_cr_lf_is_two_line_ends),
     UNIT(line_ends_at_the_end_give_an_empty_line),
     UNIT(only_line_ends_give_only_empty_lines),
-    UNIT(mixed_line_ends_are_cut_each),
-    UNIT(blanks_colons_and_nul_in_data_are_left),
-    UNIT(other_line_separators_are_no_line_ends),
+    UNIT(each_of_mixed_line_ends_is_cut),
+    UNIT(blanks_colons_and_nul_in_data_are_kept),
+    UNIT(other_line_separators_are_not_line_ends),
     UNIT(a_million_line_ends_are_cut_in_linear_time),
     UNIT(retry_0_is_written_and_minus_1_is_not),
     UNIT(a_stream_is_opened_with_retry_and_id),
@@ -289,7 +289,7 @@ static const struct CMUnitTest tests[] = {
     UNIT(a_head_is_hex_and_crlf),
     UNIT(digits_change_at_powers_of_16),
     UNIT(the_greatest_size_fits_its_room),
-    UNIT(tail_and_last_chunk_are_the_rfcs),
+    UNIT(tail_and_last_chunk_are_those_of_the_rfc),
 };
 
 UNIT_MAIN(tests)

@@ -64,7 +64,7 @@ FACTS(compare_looks_at_ms_first)
     assert_true(order(id_of(2, 1), id_of(2, 1)) == 0);
 }
 
-FACTS(compare_is_right_beyond_the_signed_range)
+FACTS(compare_is_correct_beyond_the_signed_range)
 {
     assert_true(order(id_of(0, 0), id_of(MAX, 0)) < 0);
     assert_true(order(id_of(5, 0), id_of(5, MAX)) < 0);
@@ -77,7 +77,7 @@ FACTS(compare_is_right_beyond_the_signed_range)
 #define TOP ((((apr_uint64_t)1 << ES_ID_EPOCH_BITS) - 1) << ES_ID_COUNT_BITS)
 #define FULL (E1 - 1)
 
-FACTS(a_birth_has_an_epoch_that_is_not_0)
+FACTS(an_epoch_is_never_0)
 {
     es_id_t epoch = es_id_epoch(0, 1000);
 
@@ -86,7 +86,7 @@ FACTS(a_birth_has_an_epoch_that_is_not_0)
     assert_true(order(epoch, id_of(0, 6 * E1)) == 0);
     epoch = es_id_epoch((1u << ES_ID_EPOCH_BITS) - 2, 1);
     assert_true(order(epoch, id_of(1, TOP)) == 0);
-    epoch = es_id_epoch((1u << ES_ID_EPOCH_BITS) - 1, 1); /* came round */
+    epoch = es_id_epoch((1u << ES_ID_EPOCH_BITS) - 1, 1); /* wraps around */
     assert_true(order(epoch, id_of(1, E1)) == 0);
     epoch = es_id_epoch(UINT32_MAX, 1);
     assert_true(epoch.n >= E1 && epoch.n <= TOP);
@@ -99,7 +99,7 @@ FACTS(n_is_exact_in_javascript)
                         "1700000000000-68719476735");
 }
 
-FACTS(kin_are_of_one_epoch_whatever_the_time)
+FACTS(ids_of_one_epoch_are_recognized_at_any_time)
 {
     es_id_t a = id_of(5, 3 * E1 + 7);
     es_id_t b = id_of(MAX, 3 * E1 + FULL);
@@ -129,7 +129,7 @@ FACTS(within_a_millisecond_n_counts)
     assert_true(is_next(id_of(5, TOP + FULL - 1), 5, id_of(5, TOP + FULL)));
 }
 
-FACTS(a_clock_that_steps_back_is_not_followed)
+FACTS(ids_do_not_follow_a_clock_that_steps_back)
 {
     assert_true(is_next(id_of(1000, 7), 999, id_of(1000, 8)));
     assert_true(is_next(id_of(1000, 7), 0, id_of(1000, 8)));
@@ -146,7 +146,7 @@ FACTS(a_count_overflows_into_ms_and_not_into_the_epoch)
                         id_of((apr_uint64_t)1 << 63, TOP)));
 }
 
-FACTS(the_last_id_of_all_stays)
+FACTS(the_greatest_id_has_no_successor)
 {
     assert_true(is_next(id_of(MAX, TOP + FULL), MAX, id_of(MAX, TOP + FULL)));
     assert_true(is_next(id_of(MAX, TOP + FULL), 0, id_of(MAX, TOP + FULL)));
@@ -239,7 +239,7 @@ FACTS(parse_refuses_leading_zeros)
     assert_true(is_refused(S("1-01")));
 }
 
-FACTS(parse_refuses_what_is_no_id)
+FACTS(parse_refuses_text_that_is_not_an_id)
 {
     assert_true(is_refused(S("")));
     assert_true(is_refused(S("-")));
@@ -259,7 +259,7 @@ FACTS(parse_refuses_what_is_no_id)
     assert_true(is_refused(S("error")));
 }
 
-FACTS(digits_dash_digits_looks_like_ours)
+FACTS(digits_dash_digits_is_the_form_of_our_ids)
 {
     assert_true(es_id_is_ours(S("0-0")));
     assert_true(es_id_is_ours(S("1700000000000-12")));
@@ -267,7 +267,7 @@ FACTS(digits_dash_digits_looks_like_ours)
     assert_true(es_id_is_ours(S("184467440737095516150000-0")));
 }
 
-FACTS(anything_else_does_not)
+FACTS(any_other_text_is_not)
 {
     assert_false(es_id_is_ours(S("")));
     assert_false(es_id_is_ours(es_slice(NULL, 0)));
@@ -283,15 +283,15 @@ FACTS(anything_else_does_not)
 
 static const struct CMUnitTest tests[] = {
     UNIT(compare_looks_at_ms_first),
-    UNIT(compare_is_right_beyond_the_signed_range),
-    UNIT(a_birth_has_an_epoch_that_is_not_0),
+    UNIT(compare_is_correct_beyond_the_signed_range),
+    UNIT(an_epoch_is_never_0),
     UNIT(n_is_exact_in_javascript),
-    UNIT(kin_are_of_one_epoch_whatever_the_time),
+    UNIT(ids_of_one_epoch_are_recognized_at_any_time),
     UNIT(a_later_millisecond_counts_from_0),
     UNIT(within_a_millisecond_n_counts),
-    UNIT(a_clock_that_steps_back_is_not_followed),
+    UNIT(ids_do_not_follow_a_clock_that_steps_back),
     UNIT(a_count_overflows_into_ms_and_not_into_the_epoch),
-    UNIT(the_last_id_of_all_stays),
+    UNIT(the_greatest_id_has_no_successor),
     UNIT(before_undoes_next_within_an_epoch),
     UNIT(ids_rise_whatever_the_clock_does),
     UNIT(format_writes_both_numbers),
@@ -299,9 +299,9 @@ static const struct CMUnitTest tests[] = {
     UNIT(parse_reads_what_format_writes),
     UNIT(parse_refuses_numbers_that_do_not_fit),
     UNIT(parse_refuses_leading_zeros),
-    UNIT(parse_refuses_what_is_no_id),
-    UNIT(digits_dash_digits_looks_like_ours),
-    UNIT(anything_else_does_not),
+    UNIT(parse_refuses_text_that_is_not_an_id),
+    UNIT(digits_dash_digits_is_the_form_of_our_ids),
+    UNIT(any_other_text_is_not),
 };
 
 UNIT_MAIN(tests)

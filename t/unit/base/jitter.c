@@ -74,7 +74,7 @@ FACTS(thirty_days_are_varied_too)
     assert_true(others > 90);
 }
 
-/* A parent that has drawn before it forks does not make its children alike. */
+/* The parent has drawn numbers before it forks. */
 FACTS(each_process_that_seeds_draws_its_own_numbers)
 {
     apr_int64_t numbers[2] = {0};

@@ -82,8 +82,8 @@ FACTS(numbers_and_escapes_stay_as_written)
     assert_slice(compacted(S("[1E5, \"\\u00e9\\/\"]")), "[1E5,\"\\u00e9\\/\"]");
 }
 
-/* It checks nothing, but never reads beyond the text: each piece of a
- * document, in an allocation of its size. */
+/* Each piece of a document, in exact memory: the walk does not check the text,
+ * but never reads beyond it. */
 FACTS(no_text_is_read_beyond)
 {
     es_slice_t whole = S("[{\"a\\\"\":[1,\"x\\\\\"],\"b\":{}},]}\"\\");

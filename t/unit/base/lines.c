@@ -7,7 +7,7 @@
 #define MAX_LINE 8
 #define MAX_PIECE 64
 
-/* All lines that can be taken, each in brackets, behind what is in list. */
+/* Append all lines that can be taken to list, each in brackets. */
 static es_line_t take_all(es_lines_t *lines, char *list)
 {
     es_line_t what;
@@ -22,7 +22,7 @@ static es_line_t take_all(es_lines_t *lines, char *list)
     }
 }
 
-/* What the stream comes to, cut into two pieces at at. */
+/* The lines of the stream, which comes in two pieces, split at at. */
 static const char *cut_at(es_slice_t stream, apr_size_t at)
 {
     char *list = apr_pcalloc(pool, 4 * stream.len + 16);
@@ -65,7 +65,7 @@ FACTS(cuts_at_lf_and_cr_lf)
     cut_everywhere(S("a\nbc\r\n\nd\n"), "[a][bc][][d] 4");
 }
 
-FACTS(has_no_last_line_behind_an_lf)
+FACTS(has_no_last_line_after_an_lf)
 {
     cut_everywhere(S(""), " 0");
     cut_everywhere(S("\n"), "[] 1");
@@ -94,13 +94,13 @@ FACTS(keeps_nul)
     assert_slice(line, "a\0b");
 }
 
-FACTS(takes_a_line_of_the_most_bytes)
+FACTS(takes_a_line_of_maximum_length)
 {
     cut_everywhere(S("12345678\n12345678\r\n12345678"),
                    "[12345678][12345678](12345678) 3");
 }
 
-FACTS(refuses_a_line_of_a_byte_more)
+FACTS(refuses_a_line_of_one_byte_more)
 {
     cut_everywhere(S("1\n123456789\n2\n"), "[1]! 2");
     cut_everywhere(S("1\n123456789"), "[1]! 2");
@@ -193,14 +193,14 @@ static const char *lines_of(es_slice_t text)
     return list;
 }
 
-FACTS(all_three_ends_end_a_line)
+FACTS(cr_lf_and_cr_lf_pairs_end_a_line)
 {
     assert_string_equal(lines_of(S("a\nb\rc\r\nd")), "[a][b][c][d]");
     assert_string_equal(lines_of(S("a\n\rb")), "[a][][b]");
     assert_string_equal(lines_of(S("\r\r\n\n")), "[][][][]");
 }
 
-FACTS(behind_the_last_end_is_an_empty_line)
+FACTS(after_the_last_line_end_is_an_empty_line)
 {
     assert_string_equal(lines_of(S("")), "[]");
     assert_string_equal(lines_of(S("a\n")), "[a][]");
@@ -224,18 +224,18 @@ FACTS(many_lines_cost_linear_time)
 
 static const struct CMUnitTest tests[] = {
     UNIT(cuts_at_lf_and_cr_lf),
-    UNIT(has_no_last_line_behind_an_lf),
+    UNIT(has_no_last_line_after_an_lf),
     UNIT(has_a_last_line_without_lf),
     UNIT(keeps_a_cr_that_ends_no_line),
     UNIT(keeps_nul),
-    UNIT(takes_a_line_of_the_most_bytes),
-    UNIT(refuses_a_line_of_a_byte_more),
+    UNIT(takes_a_line_of_maximum_length),
+    UNIT(refuses_a_line_of_one_byte_more),
     UNIT(takes_bytes_one_by_one),
     UNIT(knows_that_it_is_within_a_line),
     UNIT(does_not_grow_with_the_stream),
     UNIT(refuses_a_piece_that_is_too_large),
-    UNIT(all_three_ends_end_a_line),
-    UNIT(behind_the_last_end_is_an_empty_line),
+    UNIT(cr_lf_and_cr_lf_pairs_end_a_line),
+    UNIT(after_the_last_line_end_is_an_empty_line),
     UNIT(many_lines_cost_linear_time),
 };
 

@@ -67,7 +67,7 @@ FACTS(the_first_is_logged_at_its_level)
 {
     apr_time_t last = 0;
 
-    /* also just after the host has started */
+    /* 1: the clock of a host that has just started */
     assert_int_equal(es_log_limit_level(&last, ES_LOG_ERR, 1), ES_LOG_ERR);
 }
 

@@ -19,7 +19,7 @@ static const char *error_of(const char *pattern)
     return es_path_parse(&path, pattern, pool);
 }
 
-/* The values with '|' between, or NULL when the pattern does not match. */
+/* The values, separated by '|'; NULL if the pattern does not match. */
 static const char *match(const char *pattern, es_slice_t subject)
 {
     const es_path_t *path = parse(pattern);
@@ -41,7 +41,7 @@ static const char *match(const char *pattern, es_slice_t subject)
     return all;
 }
 
-FACTS(a_path_without_tokens_is_itself)
+FACTS(a_pattern_without_tokens_matches_its_text)
 {
     assert_string_equal(match("/events", S("/events")), "");
     assert_null(match("/events", S("/events/")));
@@ -51,7 +51,7 @@ FACTS(a_path_without_tokens_is_itself)
     assert_null(match("/", es_slice(NULL, 0)));
 }
 
-FACTS(tokens_take_a_segment_each)
+FACTS(each_token_takes_a_segment)
 {
     assert_string_equal(match("/events/{room}", S("/events/kitchen")),
                         "kitchen");
@@ -91,7 +91,7 @@ FACTS(the_earlier_token_takes_less)
     assert_string_equal(match("/{a}--{b}", S("/1---2")), "1|-2");
 }
 
-FACTS(a_literal_at_the_end_is_the_last_one)
+FACTS(a_literal_at_the_end_matches_its_last_occurrence)
 {
     assert_string_equal(match("/{a}.x", S("/1.x.x")), "1.x");
     assert_string_equal(match("/{a}-{b}.x", S("/1-2.x-3.x")), "1|2.x-3");
@@ -103,7 +103,7 @@ FACTS(a_token_may_start_with_what_follows_it)
     assert_string_equal(match("/{a}.x", S("/.x.x")), ".x");
 }
 
-FACTS(literals_over_a_slash_are_found)
+FACTS(literals_that_contain_a_slash_are_found)
 {
     assert_string_equal(match("/{a}-e/s-{b}", S("/1-e/s-2")), "1|2");
     assert_string_equal(match("/{a}-e/s-{b}", S("/1-e-e/s-2")), "1-e|2");
@@ -112,7 +112,7 @@ FACTS(literals_over_a_slash_are_found)
     assert_string_equal(match("/{a}/x/", S("/1/x/")), "1");
 }
 
-FACTS(decoded_bytes_are_bytes)
+FACTS(a_path_may_contain_any_bytes)
 {
     assert_string_equal(match("/{a}", S("/%2F")), "%2F");
     assert_string_equal(match("/{a}", S("/..")), "..");
@@ -141,7 +141,7 @@ FACTS(tokens_are_counted_and_named)
     assert_int_equal(es_path_count(parse("/")), 0);
 }
 
-FACTS(tokens_are_found_whatever_their_case)
+FACTS(tokens_are_found_in_any_case)
 {
     const es_path_t *path = parse("/{room}/{Topic}");
 
@@ -152,7 +152,7 @@ FACTS(tokens_are_found_whatever_their_case)
     assert_int_equal(es_path_find(path, ""), -1);
 }
 
-FACTS(mistakes_are_told_with_their_place)
+FACTS(errors_name_their_column)
 {
     assert_string_equal(error_of("/a/{b"),
                         "\"/a/{b\": column 4: "
@@ -163,15 +163,15 @@ FACTS(mistakes_are_told_with_their_place)
     assert_string_equal(error_of("{b}"),
                         "\"{b}\": column 1: a path starts with '/'");
     assert_string_equal(error_of("/{a}{b}"),
-                        "\"/{a}{b}\": column 5: two tokens touch, nothing "
-                        "tells where one ends");
+                        "\"/{a}{b}\": column 5: two tokens need a literal "
+                        "between them");
     assert_string_equal(error_of("/{a}/{A}"),
-                        "\"/{a}/{A}\": column 6: a token of this name was "
-                        "there before");
+                        "\"/{a}/{A}\": column 6: an earlier token has the "
+                        "same name");
 }
 
-/* The plainest matcher there is: tokens of all lengths are tried. */
-static int plain_match(const char *subject, const char *pattern)
+/* The simplest matcher: it tries all lengths of each token. */
+static int simple_match(const char *subject, const char *pattern)
 {
     if (*pattern == '\0') {
         return *subject == '\0';
@@ -179,16 +179,16 @@ static int plain_match(const char *subject, const char *pattern)
     if (*pattern == '{') {
         while (*subject != '\0' && *subject != '/') {
             subject++;
-            if (plain_match(subject, pattern + 3)) {
+            if (simple_match(subject, pattern + 3)) {
                 return 1;
             }
         }
         return 0;
     }
-    return *subject == *pattern && plain_match(subject + 1, pattern + 1);
+    return *subject == *pattern && simple_match(subject + 1, pattern + 1);
 }
 
-FACTS(what_a_plain_matcher_matches_matches)
+FACTS(paths_match_as_with_a_simple_matcher)
 {
     static const char *const patterns[] = {
         "/{x}a{y}",   "/{x}a{y}a", "/{x}/{y}",   "/{x}aa{y}a{z}", "/{x}a/a{y}",
@@ -207,7 +207,7 @@ FACTS(what_a_plain_matcher_matches_matches)
                 subject[i] = "ab/"[rest % 3];
             }
             if (es_path_match(parse(patterns[p]), es_slice_of(subject),
-                              values) != plain_match(subject, patterns[p])) {
+                              values) != simple_match(subject, patterns[p])) {
                 fail_msg("%s with %s", subject, patterns[p]);
             }
         }
@@ -216,22 +216,22 @@ FACTS(what_a_plain_matcher_matches_matches)
 }
 
 static const struct CMUnitTest tests[] = {
-    UNIT(a_path_without_tokens_is_itself),
-    UNIT(tokens_take_a_segment_each),
+    UNIT(a_pattern_without_tokens_matches_its_text),
+    UNIT(each_token_takes_a_segment),
     UNIT(a_token_is_never_empty),
     UNIT(a_token_never_takes_a_slash),
     UNIT(a_token_may_be_part_of_a_segment),
     UNIT(the_earlier_token_takes_less),
-    UNIT(a_literal_at_the_end_is_the_last_one),
+    UNIT(a_literal_at_the_end_matches_its_last_occurrence),
     UNIT(a_token_may_start_with_what_follows_it),
-    UNIT(literals_over_a_slash_are_found),
-    UNIT(decoded_bytes_are_bytes),
+    UNIT(literals_that_contain_a_slash_are_found),
+    UNIT(a_path_may_contain_any_bytes),
     UNIT(doubled_braces_are_literal),
     UNIT(a_percent_is_literal),
     UNIT(tokens_are_counted_and_named),
-    UNIT(tokens_are_found_whatever_their_case),
-    UNIT(mistakes_are_told_with_their_place),
-    UNIT(what_a_plain_matcher_matches_matches),
+    UNIT(tokens_are_found_in_any_case),
+    UNIT(errors_name_their_column),
+    UNIT(paths_match_as_with_a_simple_matcher),
 };
 
 UNIT_MAIN(tests)

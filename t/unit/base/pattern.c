@@ -4,42 +4,42 @@
 
 #include "base/pattern.h"
 
-/* The pieces as text: kind, text and column of each, such as L(a)1 T(b)2. */
-static const char *pieces_of(const char *pattern, int syntax)
+/* The parts as text: kind, text and column of each, for example L(a)1 T(b)2. */
+static const char *parts_of(const char *pattern, int syntax)
 {
-    const apr_array_header_t *pieces = NULL;
-    const char *error = es_pattern_parse(&pieces, pattern, syntax, pool);
+    const apr_array_header_t *parts = NULL;
+    const char *error = es_pattern_parse(&parts, pattern, syntax, pool);
     static const char kinds[] = "LTQE";
     const char *text = "";
-    const es_pattern_part_t *piece;
+    const es_pattern_part_t *part;
     int i;
 
     if (error != NULL) {
         return error;
     }
-    for (i = 0; i < pieces->nelts; i++) {
-        piece = &APR_ARRAY_IDX(pieces, i, es_pattern_part_t);
+    for (i = 0; i < parts->nelts; i++) {
+        part = &APR_ARRAY_IDX(parts, i, es_pattern_part_t);
         text = apr_psprintf(pool, "%s%s%c(%.*s)%d", text, i > 0 ? " " : "",
-                            kinds[piece->kind], (int)piece->text.len,
-                            piece->text.data, piece->column);
-        if (piece->kind != ES_PATTERN_LITERAL) {
-            assert_int_equal(strlen(piece->text.data), piece->text.len);
+                            kinds[part->kind], (int)part->text.len,
+                            part->text.data, part->column);
+        if (part->kind != ES_PATTERN_LITERAL) {
+            assert_int_equal(strlen(part->text.data), part->text.len);
         }
     }
     return text;
 }
 
-#define assert_template(pattern, pieces) \
-    assert_string_equal(pieces_of(pattern, ES_PATTERN_TEMPLATE), pieces)
-#define assert_path(pattern, pieces) \
-    assert_string_equal(pieces_of(pattern, ES_PATTERN_PATH), pieces)
+#define assert_template(pattern, parts) \
+    assert_string_equal(parts_of(pattern, ES_PATTERN_TEMPLATE), parts)
+#define assert_path(pattern, parts) \
+    assert_string_equal(parts_of(pattern, ES_PATTERN_PATH), parts)
 
-FACTS(nothing_has_no_pieces)
+FACTS(an_empty_pattern_has_no_parts)
 {
     assert_template("", "");
 }
 
-FACTS(each_kind_is_told)
+FACTS(each_kind_is_recognized)
 {
     assert_template("news", "L(news)1");
     assert_template("{room}", "T(room)1");
@@ -58,7 +58,7 @@ FACTS(doubled_braces_are_literal)
     assert_template("{{{{", "L({{)1");
 }
 
-FACTS(a_lone_closing_brace_stands_for_itself)
+FACTS(a_single_closing_brace_stands_for_itself)
 {
     assert_template("a}b", "L(a}b)1");
     assert_template("}", "L(})1");
@@ -102,7 +102,7 @@ FACTS(empty_names_are_errors)
     assert_template("a{?}", "\"a{?}\": column 2: the braces hold no name");
 }
 
-FACTS(strange_names_are_errors)
+FACTS(names_with_other_characters_are_errors)
 {
     assert_template("{a b}", "\"{a b}\": column 3: a name consists of "
                              "letters, digits, '_' and '-'");
@@ -121,7 +121,7 @@ FACTS(parameters_may_have_any_name)
     assert_template("{??}", "Q(?)1");
 }
 
-FACTS(paths_know_only_tokens)
+FACTS(paths_have_only_literals_and_tokens)
 {
     assert_path("/a/{b_1-c}", "L(/a/)1 T(b_1-c)4");
     assert_path("/%{a}", "L(/%)1 T(a)3");
@@ -130,18 +130,18 @@ FACTS(paths_know_only_tokens)
 }
 
 static const struct CMUnitTest tests[] = {
-    UNIT(nothing_has_no_pieces),
-    UNIT(each_kind_is_told),
+    UNIT(an_empty_pattern_has_no_parts),
+    UNIT(each_kind_is_recognized),
     UNIT(doubled_braces_are_literal),
-    UNIT(a_lone_closing_brace_stands_for_itself),
+    UNIT(a_single_closing_brace_stands_for_itself),
     UNIT(a_percent_without_brace_is_a_percent),
     UNIT(braces_nest_in_expressions),
     UNIT(columns_count_characters),
     UNIT(open_braces_are_errors),
     UNIT(empty_names_are_errors),
-    UNIT(strange_names_are_errors),
+    UNIT(names_with_other_characters_are_errors),
     UNIT(parameters_may_have_any_name),
-    UNIT(paths_know_only_tokens),
+    UNIT(paths_have_only_literals_and_tokens),
 };
 
 UNIT_MAIN(tests)

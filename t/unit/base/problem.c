@@ -4,7 +4,7 @@
 
 #include "base/problem.h"
 
-FACTS(setting_a_problem_answers_0)
+FACTS(setting_a_problem_returns_0)
 {
     es_problem_t why;
 
@@ -20,7 +20,7 @@ FACTS(status_and_sentence_are_set)
     assert_string_equal(why.sentence, "Channel 'a' has 7.");
 }
 
-FACTS(what_was_there_before_is_overwritten)
+FACTS(an_earlier_problem_is_overwritten)
 {
     es_problem_t why = {500, 30, "old", "old"};
 
@@ -37,7 +37,7 @@ FACTS(the_sentence_is_one_line)
     assert_string_equal(why.sentence, "a??X-Evil: 1???? ");
 }
 
-FACTS(bytes_above_ascii_are_left)
+FACTS(bytes_above_ascii_are_kept)
 {
     es_problem_t why;
 
@@ -55,12 +55,9 @@ FACTS(a_sentence_may_be_long)
 }
 
 static const struct CMUnitTest tests[] = {
-    UNIT(setting_a_problem_answers_0),
-    UNIT(status_and_sentence_are_set),
-    UNIT(what_was_there_before_is_overwritten),
-    UNIT(the_sentence_is_one_line),
-    UNIT(bytes_above_ascii_are_left),
-    UNIT(a_sentence_may_be_long),
+    UNIT(setting_a_problem_returns_0),       UNIT(status_and_sentence_are_set),
+    UNIT(an_earlier_problem_is_overwritten), UNIT(the_sentence_is_one_line),
+    UNIT(bytes_above_ascii_are_kept),        UNIT(a_sentence_may_be_long),
 };
 
 UNIT_MAIN(tests)

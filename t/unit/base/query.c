@@ -4,7 +4,7 @@
 
 #include "base/query.h"
 
-/* The first value, copied; "absent" when there is none. */
+/* The first value, copied; "absent" if there is none. */
 static es_slice_t value_of(es_slice_t query, const char *name)
 {
     es_slice_t bytes = exact(query);
@@ -32,7 +32,7 @@ FACTS(a_value_is_found_by_its_name)
     assert_slice(value_of(S("a=1"), "ab"), "absent");
 }
 
-FACTS(nothing_has_no_values)
+FACTS(an_empty_query_has_no_values)
 {
     assert_slice(value_of(S(""), "a"), "absent");
     assert_slice(value_of(es_slice(NULL, 0), "a"), "absent");
@@ -53,7 +53,7 @@ FACTS(all_values_come_in_order)
     assert_slice(APR_ARRAY_IDX(values, 3, es_slice_t), "2");
 }
 
-FACTS(the_first_equals_sign_parts)
+FACTS(a_name_ends_at_the_first_equals_sign)
 {
     assert_slice(value_of(S("a=b=c"), "a"), "b=c");
     assert_slice(value_of(S("a=="), "a"), "=");
@@ -105,7 +105,7 @@ FACTS(names_are_decoded_too)
     assert_slice(value_of(S("a%3D1=2"), "a=1"), "2");
 }
 
-FACTS(semicolons_do_not_part)
+FACTS(semicolons_do_not_end_a_pair)
 {
     assert_slice(value_of(S("a=1;b=2"), "a"), "1;b=2");
 }
@@ -134,16 +134,16 @@ FACTS(a_number_is_digits_within_its_limit)
 static const struct CMUnitTest tests[] = {
     UNIT(a_number_is_digits_within_its_limit),
     UNIT(a_value_is_found_by_its_name),
-    UNIT(nothing_has_no_values),
+    UNIT(an_empty_query_has_no_values),
     UNIT(all_values_come_in_order),
-    UNIT(the_first_equals_sign_parts),
+    UNIT(a_name_ends_at_the_first_equals_sign),
     UNIT(a_name_alone_has_an_empty_value),
     UNIT(a_plus_is_a_blank),
     UNIT(hex_is_decoded_in_both_cases),
     UNIT(hex_is_decoded_once),
     UNIT(a_percent_without_hex_stands_for_itself),
     UNIT(names_are_decoded_too),
-    UNIT(semicolons_do_not_part),
+    UNIT(semicolons_do_not_end_a_pair),
     UNIT(hostile_queries_cost_linear_time),
 };
 

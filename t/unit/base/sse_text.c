@@ -31,7 +31,7 @@ FACTS(an_event_has_all_fields)
     assert_int_equal(events[0].nchannels, 0);
 }
 
-FACTS(what_is_not_there_is_empty)
+FACTS(missing_fields_are_empty)
 {
     assert_null(read_text(S("data\n\n")));
     assert_int_equal(count, 1);
@@ -47,7 +47,7 @@ FACTS(data_lines_are_joined)
     assert_slice(events[0].data, "a\n b\n\nc");
 }
 
-FACTS(several_events_share_nothing)
+FACTS(a_field_belongs_to_its_event_only)
 {
     assert_null(read_text(S("event: x\nid: 1\ndata: a\n\ndata: b\n\n\n")));
     assert_int_equal(count, 2);
@@ -69,7 +69,7 @@ FACTS(comments_and_unknown_fields_are_dropped)
     assert_int_equal(count, 0);
 }
 
-FACTS(a_retry_that_is_no_number_is_none)
+FACTS(a_retry_that_is_not_a_number_is_dropped)
 {
     assert_null(read_text(S("retry: 1s\ndata\n\n")));
     assert_int_equal(events[0].retry_ms, -1);
@@ -110,11 +110,11 @@ FACTS(hostile_texts_cost_linear_time)
 
 static const struct CMUnitTest tests[] = {
     UNIT(an_event_has_all_fields),
-    UNIT(what_is_not_there_is_empty),
+    UNIT(missing_fields_are_empty),
     UNIT(data_lines_are_joined),
-    UNIT(several_events_share_nothing),
+    UNIT(a_field_belongs_to_its_event_only),
     UNIT(comments_and_unknown_fields_are_dropped),
-    UNIT(a_retry_that_is_no_number_is_none),
+    UNIT(a_retry_that_is_not_a_number_is_dropped),
     UNIT(a_partial_event_is_refused),
     UNIT(an_event_without_data_is_refused),
     UNIT(hostile_texts_cost_linear_time),

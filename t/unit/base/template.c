@@ -5,10 +5,10 @@
 #include "base/query.h"
 #include "base/template.h"
 
-/* What the values come from: a query string, and a few fixed ones. */
+/* The source of the values: a query string, and a few that are fixed. */
 typedef struct source_t {
     const char *query;
-    int expressions; /* how often one was evaluated */
+    int expressions; /* number of evaluations */
 } source_t;
 
 static void *compile(void *baton, const char *text, const char **err)
@@ -91,7 +91,7 @@ static const char *join(const es_channel_set_t *set)
     return all;
 }
 
-/* The names, with a blank between. */
+/* The names, separated by blanks. */
 static const char *expand(const char *text, const char *query_string)
 {
     es_channel_set_t *set = es_channel_set_create(pool, 100);
@@ -173,13 +173,13 @@ FACTS(a_parameter_without_value_gives_nothing)
     assert_string_equal(expand("{?a}-{?b}", "b=1&b=2"), "-1 -2");
 }
 
-FACTS(duplicates_merge)
+FACTS(a_duplicate_is_added_once)
 {
     assert_string_equal(expand("{?a}", "a=1&a=2&a=1"), "1 2");
     assert_string_equal(expand("{?a}{?b}", "a=1&a=11&b=1&b=11"), "11 111 1111");
 }
 
-FACTS(values_are_never_scanned_again)
+FACTS(values_are_never_expanded_again)
 {
     assert_string_equal(expand("{evil}", ""), "{room}%{user}{?a}{{");
     assert_string_equal(expand("{?a}", "a={room}&a=%25{user}"),
@@ -195,7 +195,7 @@ FACTS(several_templates_share_a_set)
     assert_string_equal(join(set), "kitchen hall");
 }
 
-FACTS(names_outlive_the_ones_tried_after_them)
+FACTS(names_stay_valid_after_later_duplicates)
 {
     assert_string_equal(expand("{?a}", "a=long&a=long&a=x&a=long&a=longer"),
                         "long x longer");
@@ -210,7 +210,7 @@ FACTS(just_as_many_as_fit_are_no_error)
     assert_int_equal(es_channel_set_count(set), 4);
 }
 
-FACTS(one_too_many_is_told)
+FACTS(one_name_too_many_is_refused)
 {
     es_channel_set_t *set = es_channel_set_create(pool, 3);
 
@@ -235,7 +235,7 @@ static const char *many(const char *names, int count, int distinct)
     return apr_array_pstrcat(pool, pairs, '&');
 }
 
-FACTS(an_explosion_of_names_stops_when_the_set_is_full)
+FACTS(many_combinations_stop_when_the_set_is_full)
 {
     es_channel_set_t *set = es_channel_set_create(pool, 50);
 
@@ -245,7 +245,7 @@ FACTS(an_explosion_of_names_stops_when_the_set_is_full)
     assert_int_equal(es_channel_set_count(set), 50);
 }
 
-FACTS(an_explosion_of_duplicates_stops_too)
+FACTS(many_duplicates_stop_at_a_limit)
 {
     es_channel_set_t *set = es_channel_set_create(pool, 50);
 
@@ -255,7 +255,7 @@ FACTS(an_explosion_of_duplicates_stops_too)
     assert_int_equal(es_channel_set_count(set), 1);
 }
 
-FACTS(tries_in_vain_are_taken_up_to_the_limit)
+FACTS(duplicates_are_tried_up_to_the_limit)
 {
     es_channel_set_t *set = es_channel_set_create(pool, 50);
     const int limit = ES_TEMPLATE_REPEATS_MAX;
@@ -267,7 +267,7 @@ FACTS(tries_in_vain_are_taken_up_to_the_limit)
                      APR_ENOSPC);
 }
 
-FACTS(new_names_do_not_count_as_tries)
+FACTS(new_names_do_not_count_as_duplicates)
 {
     es_channel_set_t *set = es_channel_set_create(pool, 20000);
 
@@ -276,7 +276,7 @@ FACTS(new_names_do_not_count_as_tries)
     assert_int_equal(es_channel_set_count(set), 20000);
 }
 
-FACTS(tokens_are_told_with_their_column)
+FACTS(tokens_are_listed_with_their_column)
 {
     const es_template_t *template = parse("a-{b}-{?q}-%{user}-{c_d}");
     int column = 0;
@@ -289,7 +289,7 @@ FACTS(tokens_are_told_with_their_column)
     assert_null(es_template_token(template, -1, &column));
 }
 
-FACTS(mistakes_are_told_with_their_place)
+FACTS(errors_name_their_column)
 {
     assert_string_equal(error_of("room-{room"),
                         "\"room-{room\": column 6: "
@@ -321,18 +321,18 @@ static const struct CMUnitTest tests[] = {
     UNIT(two_parameters_give_all_combinations),
     UNIT(the_same_parameter_twice_has_the_same_value),
     UNIT(a_parameter_without_value_gives_nothing),
-    UNIT(duplicates_merge),
-    UNIT(values_are_never_scanned_again),
+    UNIT(a_duplicate_is_added_once),
+    UNIT(values_are_never_expanded_again),
     UNIT(several_templates_share_a_set),
-    UNIT(names_outlive_the_ones_tried_after_them),
+    UNIT(names_stay_valid_after_later_duplicates),
     UNIT(just_as_many_as_fit_are_no_error),
-    UNIT(one_too_many_is_told),
-    UNIT(an_explosion_of_names_stops_when_the_set_is_full),
-    UNIT(an_explosion_of_duplicates_stops_too),
-    UNIT(tries_in_vain_are_taken_up_to_the_limit),
-    UNIT(new_names_do_not_count_as_tries),
-    UNIT(tokens_are_told_with_their_column),
-    UNIT(mistakes_are_told_with_their_place),
+    UNIT(one_name_too_many_is_refused),
+    UNIT(many_combinations_stop_when_the_set_is_full),
+    UNIT(many_duplicates_stop_at_a_limit),
+    UNIT(duplicates_are_tried_up_to_the_limit),
+    UNIT(new_names_do_not_count_as_duplicates),
+    UNIT(tokens_are_listed_with_their_column),
+    UNIT(errors_name_their_column),
     UNIT(each_expression_is_compiled_once),
 };
 

@@ -8,7 +8,7 @@
     assert_int_equal(check(S(literal)), sizeof(literal) - 1)
 #define assert_bad_at(literal, at) assert_int_equal(check(S(literal)), at)
 
-/* In bytes of their own, so that reading beyond them shows. */
+/* The text in exact memory, so that a sanitizer sees an overrun. */
 static apr_size_t check(es_slice_t text)
 {
     es_slice_t bytes = exact(text);
@@ -19,7 +19,7 @@ static apr_size_t check(es_slice_t text)
     return at;
 }
 
-/* Write the code point as its number says, also where it is forbidden. */
+/* Encode the code point, also one that UTF-8 forbids. */
 static es_slice_t encode(unsigned long c, int size)
 {
     static const unsigned char leads[] = {0, 0, 0xc0, 0xe0, 0xf0};
@@ -34,7 +34,7 @@ static es_slice_t encode(unsigned long c, int size)
     return es_slice((const char *)bytes, (apr_size_t)size);
 }
 
-FACTS(nothing_is_valid)
+FACTS(empty_text_is_valid)
 {
     assert_valid("");
     assert_true(es_utf8_is_valid(es_slice(NULL, 0)));
@@ -95,7 +95,7 @@ FACTS(lone_continuation_bytes_are_refused)
     assert_bad_at("\xc3\xbc\xbc", 2);
 }
 
-FACTS(cut_characters_are_refused_at_their_lead)
+FACTS(characters_that_are_cut_off_are_refused_at_their_lead_byte)
 {
     assert_bad_at("abc\xc3", 3);
     assert_bad_at("abc\xe2\x82", 3);
@@ -144,7 +144,7 @@ FACTS(all_code_points_but_surrogates_are_valid)
     }
 }
 
-FACTS(all_pairs_of_bytes_are_judged_as_the_rfc_says)
+FACTS(all_pairs_of_bytes_are_judged_by_the_rfc)
 {
     unsigned int a;
     unsigned int b;
@@ -163,7 +163,7 @@ FACTS(all_pairs_of_bytes_are_judged_as_the_rfc_says)
 }
 
 static const struct CMUnitTest tests[] = {
-    UNIT(nothing_is_valid),
+    UNIT(empty_text_is_valid),
     UNIT(ascii_is_valid_also_nul),
     UNIT(the_ends_of_each_length_are_valid),
     UNIT(both_sides_of_the_surrogates_are_valid),
@@ -171,11 +171,11 @@ static const struct CMUnitTest tests[] = {
     UNIT(overlong_forms_are_refused),
     UNIT(code_points_above_10ffff_are_refused),
     UNIT(lone_continuation_bytes_are_refused),
-    UNIT(cut_characters_are_refused_at_their_lead),
+    UNIT(characters_that_are_cut_off_are_refused_at_their_lead_byte),
     UNIT(a_bad_byte_is_found_at_each_offset),
     UNIT(a_character_is_taken_at_each_offset),
     UNIT(all_code_points_but_surrogates_are_valid),
-    UNIT(all_pairs_of_bytes_are_judged_as_the_rfc_says),
+    UNIT(all_pairs_of_bytes_are_judged_by_the_rfc),
 };
 
 UNIT_MAIN(tests)
