@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Layout: a line of facts, then a line for each place, so that two children
- * never fight for one cache line. A place is taken as long as its pid is not
- * 0: claiming is the one store of the pid, so a child that is killed while it
- * claims leaves either nothing or a place that the parent finds by its pid.
+ * Layout: a header, then an entry for each child, each a cache line, so that
+ * two children never contend for one. A number is in use as long as the pid of
+ * its entry is not 0. The store of the pid is all there is to a claim: a child
+ * that is killed while it claims leaves either nothing, or an entry that the
+ * parent finds by its pid.
  */
 #include "shm/children.h"
 
@@ -16,38 +17,38 @@
 #define CHILDREN_VERSION 3
 #define CHILDREN_MAX (1u << 16)
 
-typedef struct facts_t {
+typedef struct header_t {
     apr_uint64_t magic; /* written last */
     apr_uint32_t version;
     apr_uint32_t max_children;
-    apr_uint64_t opened; /* atomic; generation, written by the parent */
-    apr_uint64_t
-        handover_since; /* atomic; as opened: since when the lifeboat is */
+    apr_uint64_t opened;         /* atomic; of es_children_open, as the next */
+    apr_uint64_t handover_since; /* atomic */
     apr_uint64_t spare[4];
-} facts_t;
+} header_t;
 
 typedef struct child_t {
-    apr_uint64_t pid;        /* atomic; 0 = free */
+    apr_uint64_t pid;        /* atomic; 0 = the number is free */
     apr_uint64_t generation; /* atomic; of the child */
-    apr_uint32_t sleeping;   /* atomic; 1 = wants a write to wake up */
-    apr_uint32_t stopping;   /* atomic; 1 = takes no clients of others */
+    apr_uint32_t sleeping;   /* atomic; of shm/wakeup.h */
+    apr_uint32_t stopping;   /* atomic; 1 = takes no clients from others */
     apr_uint32_t spare[10];
 } child_t;
 
-typedef char assert_facts_size[sizeof(facts_t) == 64 ? 1 : -1];
+typedef char assert_header_size[sizeof(header_t) == 64 ? 1 : -1];
 typedef char assert_child_size[sizeof(child_t) == 64 ? 1 : -1];
 
 struct es_children_t {
-    facts_t *facts;
-    child_t *slots;
+    header_t *header;
+    child_t *entries;
     apr_uint32_t count; /* of the caller, not of the segment */
     const int *wake;
 };
 
 static child_t *child_at(const es_children_t *children, apr_uint32_t child)
 {
-    return child != 0 && child <= children->count ? &children->slots[child - 1]
-                                                  : NULL;
+    return child != 0 && child <= children->count
+               ? &children->entries[child - 1]
+               : NULL;
 }
 
 apr_size_t es_children_size(apr_uint32_t max_children)
@@ -55,35 +56,35 @@ apr_size_t es_children_size(apr_uint32_t max_children)
     if (max_children == 0 || max_children > CHILDREN_MAX) {
         return 0;
     }
-    return sizeof(facts_t) + (apr_size_t)max_children * sizeof(child_t);
+    return sizeof(header_t) + (apr_size_t)max_children * sizeof(child_t);
 }
 
 void es_children_format(void *mem, apr_uint32_t max_children)
 {
-    facts_t *facts = mem;
+    header_t *header = mem;
 
     memset(mem, 0, es_children_size(max_children));
-    facts->version = CHILDREN_VERSION;
-    facts->max_children = max_children;
-    facts->magic = CHILDREN_MAGIC;
+    header->version = CHILDREN_VERSION;
+    header->max_children = max_children;
+    header->magic = CHILDREN_MAGIC;
 }
 
 apr_status_t es_children_attach(es_children_t **out, void *mem,
                                 apr_size_t mem_size, apr_uint32_t max_children,
                                 const int *wake, apr_pool_t *pool)
 {
-    const facts_t *facts = mem;
+    const header_t *header = mem;
     apr_size_t need = es_children_size(max_children);
     es_children_t *children;
 
-    if (need == 0 || mem_size < need || facts->magic != CHILDREN_MAGIC ||
-        facts->version != CHILDREN_VERSION ||
-        facts->max_children != max_children) {
+    if (need == 0 || mem_size < need || header->magic != CHILDREN_MAGIC ||
+        header->version != CHILDREN_VERSION ||
+        header->max_children != max_children) {
         return APR_EMISMATCH;
     }
     children = apr_palloc(pool, sizeof(*children));
-    children->facts = mem;
-    children->slots = (child_t *)((char *)mem + sizeof(facts_t));
+    children->header = mem;
+    children->entries = (child_t *)((char *)mem + sizeof(header_t));
     children->count = max_children;
     children->wake = wake;
     *out = children;
@@ -103,12 +104,12 @@ apr_uint32_t es_children_claim(es_children_t *children, apr_uint64_t generation,
     ES_CONTEXT(ES_CHILD_INIT);
     for (i = 1; i <= children->count; i++) {
         child_t *child = child_at(children, i);
-        apr_uint64_t nobody = 0;
+        apr_uint64_t none = 0;
 
-        /* acquire: what es_children_free wrote before is seen after it */
-        if (__atomic_compare_exchange_n(&child->pid, &nobody, pid, 0,
+        /* acquire: the zeros of es_children_free are stored before */
+        if (__atomic_compare_exchange_n(&child->pid, &none, pid, 0,
                                         __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)) {
-            /* relaxed: others only show it, nothing hangs on it */
+            /* relaxed: no other data depends on it */
             __atomic_store_n(&child->generation, generation, __ATOMIC_RELAXED);
             return i;
         }
@@ -121,7 +122,7 @@ apr_uint32_t es_children_find(const es_children_t *children, apr_uint64_t pid)
     apr_uint32_t i;
 
     for (i = 1; pid != 0 && i <= children->count; i++) {
-        /* relaxed: the process is gone, nobody else changes its place */
+        /* relaxed: the process is gone, and no other changes its entry */
         if (__atomic_load_n(&child_at(children, i)->pid, __ATOMIC_RELAXED) ==
             pid) {
             return i;
@@ -141,7 +142,7 @@ void es_children_free(es_children_t *children, apr_uint32_t child)
     __atomic_store_n(&at->sleeping, 0, __ATOMIC_RELAXED);
     __atomic_store_n(&at->stopping, 0, __ATOMIC_RELAXED);
     __atomic_store_n(&at->generation, 0, __ATOMIC_RELAXED);
-    /* release: the next to claim it must not have its values zeroed */
+    /* release: these zeros must not overwrite what the next child stores */
     __atomic_store_n(&at->pid, 0, __ATOMIC_RELEASE);
 }
 
@@ -150,9 +151,10 @@ void es_children_stops(es_children_t *children, apr_uint32_t child)
     child_t *at = child_at(children, child);
 
     if (at != NULL) {
-        /* Sequentially consistent, as in es_children_has_successor: of a child
-         * that stops and then looks into the lifeboat, and one that fills it
-         * and then looks for a refuge, one sees what the other did. */
+        /* Sequentially consistent, as in es_children_has_successor: one child
+         * stops, then looks for clients in the handover socket; another puts
+         * clients into it, then looks for a successor. At least one of the two
+         * sees what the other did. */
         __atomic_store_n(&at->stopping, 1, __ATOMIC_SEQ_CST);
     }
 }
@@ -178,29 +180,29 @@ int es_children_has_successor(const es_children_t *children, apr_uint32_t child,
 void es_children_open(es_children_t *children, apr_uint64_t generation,
                       apr_uint64_t handover_since)
 {
-    /* relaxed, then release: who sees the generation, or one of its children,
-     * sees of which boat they are */
-    __atomic_store_n(&children->facts->handover_since, handover_since,
+    /* relaxed, then release: a child that sees the generation, or a child of
+     * it, sees its handover_since, too */
+    __atomic_store_n(&children->header->handover_since, handover_since,
                      __ATOMIC_RELAXED);
-    __atomic_store_n(&children->facts->opened, generation, __ATOMIC_RELEASE);
+    __atomic_store_n(&children->header->opened, generation, __ATOMIC_RELEASE);
 }
 
 apr_uint64_t es_children_opened(const es_children_t *children)
 {
-    return __atomic_load_n(&children->facts->opened, __ATOMIC_ACQUIRE);
+    return __atomic_load_n(&children->header->opened, __ATOMIC_ACQUIRE);
 }
 
 apr_uint64_t es_children_handover_since(const es_children_t *children)
 {
-    /* relaxed: the order comes with what was read before, see the contract */
-    return __atomic_load_n(&children->facts->handover_since, __ATOMIC_RELAXED);
+    /* relaxed: the call before it has the acquire, see the contract */
+    return __atomic_load_n(&children->header->handover_since, __ATOMIC_RELAXED);
 }
 
 apr_uint64_t es_children_pid(const es_children_t *children, apr_uint32_t child)
 {
     const child_t *at = child_at(children, child);
 
-    /* relaxed: true only for this instant anyway */
+    /* relaxed: it may change at any time anyway */
     return at != NULL ? __atomic_load_n(&at->pid, __ATOMIC_RELAXED) : 0;
 }
 

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * The board: a shared segment with a place for each child, where a child
- * tells that it is there and whether its delivery sleeps, and by which it is
- * woken. One for the whole server; it knows no hubs.
+ * The table of children: a shared segment with an entry for each child, by
+ * which the others see that it is there, whether its delivery sleeps and
+ * whether it takes clients, and wake it. There is one for the server; it knows
+ * no hubs.
  *
- * A place is claimed by a child (compare-and-swap) and given back by the
- * parent, so that a killed child's place comes back too.
+ * A child is known by its number, from 1. A child claims a free number
+ * (compare-and-swap) and the parent frees it, so that the number of a killed
+ * child comes back, too.
  */
 #ifndef ES_SHM_CHILDREN_H
 #define ES_SHM_CHILDREN_H
@@ -14,17 +16,20 @@
 
 typedef struct es_children_t es_children_t;
 
-/** Bytes for a board with so many places (1..2^16). */
+/** Bytes of a table of max_children entries (1..2^16). */
 apr_size_t es_children_size(apr_uint32_t max_children);
 
-/** Make an empty board in mem, all zero. Context: PARENT. */
+/** Make mem an empty table; all of it is zeroed first. Context: PARENT. */
 void es_children_format(void *mem, apr_uint32_t max_children);
 
 /**
- * Use a board.
+ * Use a table.
  *
- * @param wake  places descriptors (eventfd), which live as long as the board
- * @return APR_SUCCESS, APR_EMISMATCH when mem holds none of this layout
+ * @param out   lives in pool
+ * @param wake  max_children descriptors (shm/wakeup.h), which live as long as
+ *              the table
+ * @return APR_SUCCESS; APR_EMISMATCH: mem contains no table of this layout and
+ *         size
  */
 apr_status_t es_children_attach(es_children_t **out, void *mem,
                                 apr_size_t mem_size, apr_uint32_t max_children,
@@ -33,9 +38,9 @@ apr_status_t es_children_attach(es_children_t **out, void *mem,
 apr_uint32_t es_children_max(const es_children_t *children);
 
 /**
- * Claim a free place for the calling process.
+ * Claim a free number for the calling process.
  *
- * @return the place from 1, or 0 when all are taken
+ * @return the child's number, from 1; 0: all are in use
  *
  * Context: CHILD_INIT.
  */
@@ -43,25 +48,28 @@ apr_uint32_t es_children_claim(es_children_t *children, apr_uint64_t generation,
                                apr_uint64_t pid);
 
 /**
- * The place that a process holds, 0 = none; to be called again until it is
- * 0, as a child could have claimed several. Context: PARENT.
+ * The number that a process has; 0 = none. Call it again, after
+ * es_children_free, until it returns 0: a child may have claimed several.
+ *
+ * Context: PARENT.
  */
 apr_uint32_t es_children_find(const es_children_t *children, apr_uint64_t pid);
 
-/** Free a place whose child is gone. Context: PARENT. */
+/** Free the number of a child that is gone. Context: PARENT. */
 void es_children_free(es_children_t *children, apr_uint32_t child);
 
 /**
- * The child at place takes no clients from others any more. Context: ANY
- * thread of the child.
+ * The child takes no clients from others any more.
+ *
+ * Context: ANY thread of the child.
  */
 void es_children_stops(es_children_t *children, apr_uint32_t child);
 
 /**
  * Is there another child that takes clients?
  *
- * @param place  the caller's
- * @param since  it must be of this generation or a later one
+ * @param child  the caller's number
+ * @param since  the other must be of this generation or a later one
  *
  * Context: ANY.
  */
@@ -72,44 +80,50 @@ int es_children_has_successor(const es_children_t *children, apr_uint32_t child,
  * The configuration of this generation has been read, and its children will
  * take clients.
  *
- * @param afloat  the first generation that has the lifeboat which they have
+ * @param handover_since  the first generation that has the handover sockets of
+ *                        this one
  *
  * Context: PARENT.
  */
 void es_children_open(es_children_t *children, apr_uint64_t generation,
                       apr_uint64_t handover_since);
 
-/** The last generation that es_children_open has named. Context: ANY. */
+/** The generation of the last es_children_open. Context: ANY. */
 apr_uint64_t es_children_opened(const es_children_t *children);
 
 /**
- * The first generation that has the present lifeboat; children of an earlier
- * one have another, which leads nowhere. To be asked after es_children_opened
- * or es_children_has_successor has told of children that came. Context: ANY.
+ * The first generation that has the present handover sockets; children of an
+ * earlier one have sockets that no other child reads. Call it after
+ * es_children_opened or es_children_has_successor has returned that there are
+ * later children: then it is at least as new as they are.
+ *
+ * Context: ANY.
  */
 apr_uint64_t es_children_handover_since(const es_children_t *children);
 
-/** The pid of the child at place, 0 = it is free. Context: ANY. */
+/** The pid of a child; 0 = the number is free. Context: ANY. */
 apr_uint64_t es_children_pid(const es_children_t *children, apr_uint32_t child);
 
-/** 1 when the place is taken by a child. Context: ANY. */
+/** 1 if a child has this number. Context: ANY. */
 int es_children_is_present(const es_children_t *children, apr_uint32_t child);
 
-/** The descriptor that wakes the child at place; readable = wake up. */
+/** The descriptor that is readable when the child is woken; -1 = no child. */
 int es_children_wake_fd(const es_children_t *children, apr_uint32_t child);
 
 /**
- * The delivery at place says that it is going to sleep. It must look at the
- * heads once more after this call and before it sleeps. Context: DELIVERY.
+ * The child's delivery is about to sleep. It must look at the journals' heads
+ * once more after this call, as es_wakeup_sleeps says.
+ *
+ * Context: DELIVERY.
  */
 void es_children_sleeps(es_children_t *children, apr_uint32_t child);
 
-/** It is awake: nobody needs to write to its descriptor. Context: DELIVERY. */
+/** The child's delivery is awake. Context: DELIVERY. */
 void es_children_wakes(es_children_t *children, apr_uint32_t child);
 
 /**
- * Tell a child that there is news: a write to its descriptor if it sleeps,
- * nothing if it is awake and will look by itself. Never blocks.
+ * Wake a child's delivery, as something has changed for it: one that is awake
+ * looks by itself. Never blocks.
  *
  * Context: ANY, without locks.
  */

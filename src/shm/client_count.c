@@ -6,11 +6,12 @@
  *   │ clients │ sketch: 4 lines of 4096 counters of 16 bits  │
  *   └─────────┴──────────────────────────────────────────────┘
  *
- * An address has one counter in each line, at a place that its key gives;
- * what it counts at most is the smallest of the four, summed over all rows.
- * Only the child of a row writes it, so counters are raised and lowered with
- * relaxed atomics; a child that dies between two of them leaves a row that
- * the parent zeroes anyway.
+ * An address has one counter in each line, at an index that is computed from
+ * its number. The counters of a line are summed over all rows; the smallest of
+ * the four sums is an upper bound of the clients of the address. Only the child
+ * of a row writes to it, so relaxed atomics raise and lower the counters. A
+ * child that dies between two of them leaves a row that the parent zeroes
+ * anyway.
  */
 #include "shm/client_count.h"
 
@@ -54,9 +55,9 @@ static row_t *row_at(const es_client_count_t *client_count, apr_uint32_t child)
                : NULL;
 }
 
-/* The finisher of MurmurHash3: each bit of the key moves each of the result.
- * Addresses are no secrets and a collision only counts too many, so the hash
- * need not be keyed. */
+/* The finisher of MurmurHash3: each bit of the key changes each bit of the
+ * result with probability 1/2. The hash need not be keyed: addresses are not
+ * secret, and a collision only counts too many. */
 static apr_uint64_t mix(apr_uint64_t key)
 {
     key ^= key >> 33;
@@ -106,7 +107,7 @@ static apr_uint32_t address_clients(const es_client_count_t *client_count,
         for (child = 0; child < client_count->max_children; child++) {
             const row_t *row = &client_count->rows[child];
 
-            /* most places are empty: their sketches stay untouched */
+            /* most rows are empty: their sketches are not touched */
             if (__atomic_load_n(&row->clients, __ATOMIC_RELAXED) != 0) {
                 sum +=
                     __atomic_load_n(&row->cells[line][cell], __ATOMIC_RELAXED);
@@ -167,8 +168,8 @@ es_client_count_result_t es_client_count_enter(es_client_count_t *client_count,
     if (!row) {
         return ES_CLIENT_COUNT_CHILD_FULL;
     }
-    /* counted first and looked at then: of two at once for the last place
-     * at least one sees the other */
+    /* Count first, then check: of two clients that come at the same time, at
+     * least one sees the other. */
     __atomic_fetch_add(&row->clients, 1, __ATOMIC_SEQ_CST);
     count_address(row, address, 1);
     counted->client_count = client_count;
@@ -199,7 +200,7 @@ void es_client_count_forget(es_client_count_t *client_count, apr_uint32_t child)
     row_t *row = row_at(client_count, child);
 
     ES_CONTEXT(ES_PARENT);
-    /* no clients, no addresses: see the order in enter and leave */
+    /* no clients means no addresses: see the order in enter and leave */
     if (row && row->clients != 0) {
         memset(row, 0, sizeof(*row));
     }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * The census: how many clients there are, in all children and from each
- * address, so that the limits hold for the server and not only for a child.
- * A shared segment with a row for each place; a row is zeroed when its child
- * is gone, so that a killed child takes its clients with it.
+ * The count of clients, in all children and from each address, so that limits
+ * hold for the server and not only for a child. A shared segment with a row for
+ * each child; the parent zeroes the row of a child that is gone, so that the
+ * clients of a killed child count no longer.
  *
- * Addresses are counted in a count-min sketch: it never counts too few; it
- * may count too many when several thousand addresses are there at once.
+ * Addresses are counted in a count-min sketch: an address never counts too few
+ * clients; it may count too many when several thousand addresses have clients.
  */
 #ifndef ES_SHM_CLIENT_COUNT_H
 #define ES_SHM_CLIENT_COUNT_H
@@ -15,18 +15,18 @@
 
 typedef struct es_client_count_t es_client_count_t;
 
-/** What a client has taken from the census, to be given back. */
+/** As what a client is counted, for es_client_count_leave. */
 typedef struct es_counted_t {
-    es_client_count_t *client_count; /* NULL = took nothing */
+    es_client_count_t *client_count; /* NULL = it is not counted */
     apr_uint32_t child;
     apr_uint64_t address;
 } es_counted_t;
 
 typedef enum es_client_count_result_t {
     ES_CLIENT_COUNT_OK,
-    ES_CLIENT_COUNT_FULL,         /* max_clients are there */
-    ES_CLIENT_COUNT_ADDRESS_FULL, /* max_address_clients of this address */
-    ES_CLIENT_COUNT_CHILD_FULL    /* this child's descriptors are used up */
+    ES_CLIENT_COUNT_FULL,         /* limits.clients is reached */
+    ES_CLIENT_COUNT_ADDRESS_FULL, /* limits.address_clients is reached */
+    ES_CLIENT_COUNT_CHILD_FULL /* limits.child_clients: no descriptors left */
 } es_client_count_result_t;
 
 typedef struct es_client_limits_t {
@@ -35,21 +35,23 @@ typedef struct es_client_limits_t {
     apr_uint32_t child_clients;   /* of one child; 0 = no limit */
 } es_client_limits_t;
 
-/** Bytes for so many places (1..2^16). */
+/** Bytes of the segment (max_children 1..2^16). */
 apr_size_t es_client_count_size(apr_uint32_t max_children);
 
-/** Use mem, which was all zero when it was made. Lives in pool. */
+/** Use mem, which is all zero when it is made. The result lives in pool. */
 es_client_count_t *es_client_count_attach(void *mem, apr_uint32_t max_children,
                                           apr_pool_t *pool);
 
 /**
  * Count a client in, unless a limit is reached.
  *
- * @param address  any number that stands for its address (es_client_count_key)
- * @param ticket   filled; on a limit it holds nothing
+ * @param child    the caller's number; not a valid one: CHILD_FULL
+ * @param address  a number for the client's address (es_client_count_key)
+ * @param counted  filled; if a limit is reached, the client is not counted
  *
- * Context: WORKER or DELIVERY; takes no lock. Two at once for the last place
- * may both be refused, never both let in.
+ * Context: WORKER or DELIVERY; takes no lock. If two clients come at the same
+ * time and a limit has room for one, both may be refused, but never both
+ * counted.
  */
 es_client_count_result_t es_client_count_enter(es_client_count_t *client_count,
                                                apr_uint32_t child,
@@ -57,18 +59,22 @@ es_client_count_result_t es_client_count_enter(es_client_count_t *client_count,
                                                const es_client_limits_t *limits,
                                                es_counted_t *counted);
 
-/** Count it out again. Context: ANY thread of the child. */
+/**
+ * Count a client no longer, if it is counted.
+ *
+ * Context: ANY thread of the child.
+ */
 void es_client_count_leave(const es_counted_t *counted);
 
-/** The clients of one child, or of all (place 0). Context: ANY. */
+/** The clients of a child, or of all (child 0). Context: ANY. */
 apr_uint32_t es_client_count_total(const es_client_count_t *client_count,
                                    apr_uint32_t child);
 
-/** Zero the row of a child that is gone. Context: PARENT. */
+/** Forget the clients of a child that is gone. Context: PARENT. */
 void es_client_count_forget(es_client_count_t *client_count,
                             apr_uint32_t child);
 
-/** Make a key of an address's bytes. */
+/** A number for an address, made of its bytes. */
 apr_uint64_t es_client_count_key(const void *bytes, apr_size_t len);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One number for all children, and not one for each: it is raised once for a
- * batch or a refusal, which is seldom enough for a cache line to travel, and
- * nothing has to be put right when a child dies.
+ * A counter is one number for all children, not one for each: it is raised once
+ * for a batch or a refusal, so that its cache line rarely moves between cores,
+ * and nothing has to be repaired when a child dies.
  */
 #include "shm/counters.h"
 
@@ -20,7 +20,7 @@ es_counters_t *es_counters_attach(void *mem)
     return mem;
 }
 
-/* relaxed: a counter says nothing of anything else */
+/* relaxed: no other data depends on a counter */
 
 void es_counters_add(es_counters_t *counters, apr_uint32_t counter,
                      apr_uint64_t n)

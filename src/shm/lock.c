@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A robust mutex: the kernel walks a dying thread's list of held robust
- * mutexes and marks them, so that the next to lock gets EOWNERDEAD instead of
- * waiting for ever. Whoever gives it back without having said "repaired"
- * makes it ENOTRECOVERABLE for all: better no service than a service on
- * broken chains.
+ * When a thread dies, the kernel walks its list of the robust mutexes that it
+ * holds and marks them, so that the next thread that locks one gets EOWNERDEAD
+ * instead of waiting for ever. If that thread unlocks the mutex without marking
+ * it as consistent, all later calls get ENOTRECOVERABLE: no service is better
+ * than one on damaged data.
  */
 #include "shm/lock.h"
 

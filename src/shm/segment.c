@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * APR's anonymous segment is a shared mapping of zeroed memory, but APR keeps
- * its own size at the front of it, so what it hands out is not page-aligned.
- * We ask for a page more and begin at the first whole page. The memory is
- * not touched here: pages that nobody uses are never made.
+ * APR's anonymous segment is a shared mapping of zeroed memory, but APR stores
+ * its size at the front, so the address that it returns is not page-aligned. We
+ * ask for one page more and start at the first whole page. We do not touch the
+ * memory here: the kernel allocates a page when it is first used.
  *
- * The cleanup that APR registers on the pool is its own code, so it is still
- * there when our module has been unloaded.
+ * The cleanup that APR registers on the pool is APR's code, so it is still
+ * loaded when our module has been unloaded.
  */
 #include "shm/segment.h"
 

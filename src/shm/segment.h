@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * Anonymous shared memory through APR, zeroed and page-aligned, inherited by
- * the children that are forked later.
+ * A segment: anonymous shared memory from APR, zeroed and page-aligned, which
+ * children that are forked later inherit.
  */
 #ifndef ES_SHM_SEGMENT_H
 #define ES_SHM_SEGMENT_H
@@ -9,10 +9,13 @@
 #include <apr_pools.h>
 
 /**
- * @param mem   the address, the same in all children
+ * Make a segment.
+ *
+ * @param mem   its address, the same in all children
  * @param size  bytes
- * @param pool  the memory goes with it; the parent's process pool, so that
- *              it outlives restarts
+ * @param pool  its cleanup frees the memory; the parent's process pool, so that
+ *              the segment outlives restarts
+ * @return APR_SUCCESS, APR_EINVAL (size), or why there is no memory
  *
  * Context: PARENT.
  */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The board: places are claimed once and come back, sleepers are woken. */
+/* Tests of shm/children.c: numbers are claimed once and freed, sleeping
+ * deliveries are woken. */
 #include "t/unit/store_kit.h"
 
 #include <poll.h>
@@ -8,35 +9,35 @@
 
 #include "shm/children.h"
 
-#define PLACES 3
+#define CHILDREN 3
 
 static apr_pool_t *pool;
 static void *mem;
-static int wake[PLACES];
+static int wake[CHILDREN];
 
 static es_children_t *make_children(void)
 {
-    apr_size_t size = es_children_size(PLACES);
+    apr_size_t size = es_children_size(CHILDREN);
     es_children_t *children;
     int i;
 
     apr_pool_create(&pool, NULL);
     assert_int_equal(es_segment_create(&mem, size, pool), 0);
-    es_children_format(mem, PLACES);
-    for (i = 0; i < PLACES; i++) {
+    es_children_format(mem, CHILDREN);
+    for (i = 0; i < CHILDREN; i++) {
         wake[i] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
         assert_true(wake[i] >= 0);
     }
     assert_int_equal(
-        es_children_attach(&children, mem, size, PLACES, wake, pool), 0);
+        es_children_attach(&children, mem, size, CHILDREN, wake, pool), 0);
     return children;
 }
 
-static void drop_board(void)
+static void drop_children(void)
 {
     int i;
 
-    for (i = 0; i < PLACES; i++) {
+    for (i = 0; i < CHILDREN; i++) {
         close(wake[i]);
     }
     apr_pool_destroy(pool);
@@ -57,14 +58,15 @@ static void test_sizes(void **state)
     assert_int_equal(es_children_size(0), 0);
     assert_int_equal(es_children_size(65537), 0);
     assert_true(es_children_size(65536) > 65536);
-    assert_int_equal(es_children_max(children), PLACES);
+    assert_int_equal(es_children_max(children), CHILDREN);
     assert_int_equal(es_children_attach(&children, mem,
-                                        es_children_size(PLACES), PLACES - 1,
-                                        wake, pool),
+                                        es_children_size(CHILDREN),
+                                        CHILDREN - 1, wake, pool),
                      APR_EMISMATCH);
-    assert_int_equal(es_children_attach(&children, mem, 64, PLACES, wake, pool),
-                     APR_EMISMATCH);
-    drop_board();
+    assert_int_equal(
+        es_children_attach(&children, mem, 64, CHILDREN, wake, pool),
+        APR_EMISMATCH);
+    drop_children();
 }
 
 static void test_claim_and_free(void **state)
@@ -73,7 +75,7 @@ static void test_claim_and_free(void **state)
     apr_uint32_t i;
 
     (void)state;
-    for (i = 1; i <= PLACES; i++) {
+    for (i = 1; i <= CHILDREN; i++) {
         assert_false(es_children_is_present(children, i));
         assert_int_equal(es_children_claim(children, 1, 100 + i), i);
         assert_true(es_children_is_present(children, i));
@@ -86,7 +88,7 @@ static void test_claim_and_free(void **state)
     assert_int_equal(es_children_find(children, 102), 0);
     assert_false(es_children_is_present(children, 2));
     assert_int_equal(es_children_claim(children, 2, 200), 2);
-    drop_board();
+    drop_children();
 }
 
 static void test_out_of_range(void **state)
@@ -95,41 +97,41 @@ static void test_out_of_range(void **state)
 
     (void)state;
     es_children_free(children, 0);
-    es_children_free(children, PLACES + 1);
-    es_children_wake(children, PLACES + 1);
+    es_children_free(children, CHILDREN + 1);
+    es_children_wake(children, CHILDREN + 1);
     es_children_sleeps(children, 0);
     es_children_wakes(children, 0);
     assert_false(es_children_is_present(children, 0));
-    assert_false(es_children_is_present(children, PLACES + 1));
+    assert_false(es_children_is_present(children, CHILDREN + 1));
     assert_int_equal(es_children_wake_fd(children, 0), -1);
     assert_int_equal(es_children_wake_fd(children, 2), wake[1]);
-    drop_board();
+    drop_children();
 }
 
 static void test_children_claim(void **state)
 {
     es_children_t *children = make_children();
-    pid_t pids[PLACES];
+    pid_t pids[CHILDREN];
     int i;
 
     (void)state;
-    for (i = 0; i < PLACES; i++) {
+    for (i = 0; i < CHILDREN; i++) {
         pids[i] = fork();
         if (pids[i] == 0) {
             _exit(es_children_claim(children, 1, getpid()) == 0);
         }
     }
-    for (i = 0; i < PLACES; i++) {
+    for (i = 0; i < CHILDREN; i++) {
         kit_wait(pids[i]);
     }
-    for (i = 0; i < PLACES; i++) {
+    for (i = 0; i < CHILDREN; i++) {
         apr_uint32_t child = es_children_find(children, pids[i]);
 
         assert_int_not_equal(child, 0);
         es_children_free(children, child);
         assert_int_equal(es_children_find(children, pids[i]), 0);
     }
-    drop_board();
+    drop_children();
 }
 
 static void test_wake(void **state)
@@ -150,7 +152,7 @@ static void test_wake(void **state)
     es_children_wakes(children, 1);
     es_children_wake(children, 1);
     assert_false(is_readable(wake[0], 0));
-    drop_board();
+    drop_children();
 }
 
 static void test_full_counter_does_not_block(void **state)
@@ -163,10 +165,10 @@ static void test_full_counter_does_not_block(void **state)
     es_children_sleeps(children, 1);
     es_children_wake(children, 1);
     assert_true(is_readable(wake[0], 0));
-    drop_board();
+    drop_children();
 }
 
-/* One counts up and wakes, one sleeps until there is more: none is missed. */
+/* One process counts up and wakes; the other sleeps until there is more. */
 static void test_no_wake_is_lost(void **state)
 {
     enum { ROUNDS = 20000 };
@@ -179,7 +181,7 @@ static void test_no_wake_is_lost(void **state)
 
     (void)state;
     assert_int_equal(es_segment_create(&shared, 4096, pool), 0);
-    heads = shared; /* [0] is made, [8] is seen */
+    heads = shared; /* [0] the writer's, [8] the reader's */
     pid = fork();
     if (pid == 0) {
         apr_uint64_t i;
@@ -207,7 +209,7 @@ static void test_no_wake_is_lost(void **state)
         __atomic_store_n(&heads[8], seen, __ATOMIC_RELEASE);
     }
     kit_wait(pid);
-    drop_board();
+    drop_children();
 }
 
 int main(void)

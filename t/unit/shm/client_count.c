@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of src/shm/client_count.c: limits hold over all children. */
+/* Tests of shm/client_count.c. */
 #include "t/unit/unit.h"
 
 #include "shm/client_count.h"
 
-#define PLACES 3
+#define CHILDREN 3
 
 static es_client_count_t *make(void)
 {
     return es_client_count_attach(
-        apr_pcalloc(pool, es_client_count_size(PLACES)), PLACES, pool);
+        apr_pcalloc(pool, es_client_count_size(CHILDREN)), CHILDREN, pool);
 }
 
 static es_client_count_result_t enter(es_client_count_t *client_count,
@@ -21,7 +21,7 @@ static es_client_count_result_t enter(es_client_count_t *client_count,
                                  counted);
 }
 
-FACTS(counts_in_and_out)
+FACTS(clients_are_counted_until_they_leave)
 {
     es_client_count_t *client_count = make();
     es_client_limits_t none = {0, 0, 0};
@@ -38,7 +38,7 @@ FACTS(counts_in_and_out)
     assert_int_equal(es_client_count_total(client_count, 0), 1);
 }
 
-FACTS(limit_of_all_children)
+FACTS(a_limit_holds_over_all_children)
 {
     es_client_count_t *client_count = make();
     es_client_limits_t two = {2, 0, 0};
@@ -53,7 +53,7 @@ FACTS(limit_of_all_children)
     assert_int_equal(enter(client_count, 3, 3, two, &c), ES_CLIENT_COUNT_OK);
 }
 
-FACTS(limit_of_an_address)
+FACTS(a_limit_of_an_address_holds_over_all_children)
 {
     es_client_count_t *client_count = make();
     es_client_limits_t two = {0, 2, 0};
@@ -69,7 +69,7 @@ FACTS(limit_of_an_address)
     assert_int_equal(enter(client_count, 1, 9, two, &c), ES_CLIENT_COUNT_OK);
 }
 
-FACTS(limit_of_a_child)
+FACTS(a_limit_of_a_child_holds_for_that_child)
 {
     es_client_count_t *client_count = make();
     es_client_limits_t one = {0, 0, 1};
@@ -81,7 +81,7 @@ FACTS(limit_of_a_child)
     assert_int_equal(enter(client_count, 2, 2, one, &b), ES_CLIENT_COUNT_OK);
 }
 
-FACTS(a_dead_child_takes_its_clients_with_it)
+FACTS(the_clients_of_a_dead_child_are_forgotten)
 {
     es_client_count_t *client_count = make();
     es_client_limits_t one = {0, 1, 0};
@@ -95,7 +95,7 @@ FACTS(a_dead_child_takes_its_clients_with_it)
     assert_int_equal(enter(client_count, 2, 5, one, &b), ES_CLIENT_COUNT_OK);
 }
 
-FACTS(never_counts_an_address_too_low)
+FACTS(an_address_never_counts_too_few)
 {
     es_client_count_t *client_count = make();
     es_client_limits_t none = {0, 0, 0}, one = {0, 1, 0};
@@ -113,7 +113,7 @@ FACTS(never_counts_an_address_too_low)
     assert_int_equal(refused, 5000);
 }
 
-FACTS(refuses_places_that_there_are_not)
+FACTS(an_invalid_child_number_counts_nothing)
 {
     es_client_count_t *client_count = make();
     es_client_limits_t none = {0, 0, 0};
@@ -121,12 +121,12 @@ FACTS(refuses_places_that_there_are_not)
 
     assert_int_equal(enter(client_count, 0, 1, none, &counted),
                      ES_CLIENT_COUNT_CHILD_FULL);
-    assert_int_equal(enter(client_count, PLACES + 1, 1, none, &counted),
+    assert_int_equal(enter(client_count, CHILDREN + 1, 1, none, &counted),
                      ES_CLIENT_COUNT_CHILD_FULL);
     assert_null(counted.client_count);
 }
 
-FACTS(keys_tell_addresses_apart)
+FACTS(different_addresses_have_different_keys)
 {
     assert_true(es_client_count_key("\177\0\0\1", 4) !=
                 es_client_count_key("\177\0\0\2", 4));
@@ -134,14 +134,14 @@ FACTS(keys_tell_addresses_apart)
 }
 
 static const struct CMUnitTest tests[] = {
-    UNIT(counts_in_and_out),
-    UNIT(limit_of_all_children),
-    UNIT(limit_of_an_address),
-    UNIT(limit_of_a_child),
-    UNIT(a_dead_child_takes_its_clients_with_it),
-    UNIT(never_counts_an_address_too_low),
-    UNIT(refuses_places_that_there_are_not),
-    UNIT(keys_tell_addresses_apart),
+    UNIT(clients_are_counted_until_they_leave),
+    UNIT(a_limit_holds_over_all_children),
+    UNIT(a_limit_of_an_address_holds_over_all_children),
+    UNIT(a_limit_of_a_child_holds_for_that_child),
+    UNIT(the_clients_of_a_dead_child_are_forgotten),
+    UNIT(an_address_never_counts_too_few),
+    UNIT(an_invalid_child_number_counts_nothing),
+    UNIT(different_addresses_have_different_keys),
 };
 
 UNIT_MAIN(tests)

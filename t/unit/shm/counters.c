@@ -8,7 +8,7 @@
 #include "shm/counters.h"
 #include "shm/segment.h"
 
-FACTS(each_counter_counts_by_itself)
+FACTS(counters_are_independent)
 {
     es_counters_t *counters =
         es_counters_attach(apr_pcalloc(pool, es_counters_size()));
@@ -21,7 +21,7 @@ FACTS(each_counter_counts_by_itself)
     assert_int_equal(es_counters_read(counters, ES_COUNTERS_MAX - 1), 1);
 }
 
-FACTS(beyond_the_last_there_is_nothing)
+FACTS(a_counter_beyond_the_last_is_ignored)
 {
     char *mem = apr_pcalloc(pool, es_counters_size() + 64);
     es_counters_t *counters = es_counters_attach(mem);
@@ -34,7 +34,7 @@ FACTS(beyond_the_last_there_is_nothing)
     }
 }
 
-FACTS(processes_lose_nothing)
+FACTS(no_count_is_lost_between_processes)
 {
     void *mem;
     es_counters_t *counters;
@@ -61,9 +61,9 @@ FACTS(processes_lose_nothing)
 }
 
 static const struct CMUnitTest tests[] = {
-    UNIT(each_counter_counts_by_itself),
-    UNIT(beyond_the_last_there_is_nothing),
-    UNIT(processes_lose_nothing),
+    UNIT(counters_are_independent),
+    UNIT(a_counter_beyond_the_last_is_ignored),
+    UNIT(no_count_is_lost_between_processes),
 };
 
 UNIT_MAIN(tests)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The lock: a dead owner is seen, and only a repair makes it good again. */
+/* Tests of shm/lock.c: the death of an owner is reported, and only a repair
+ * makes the lock usable again. */
 #include "t/unit/store_kit.h"
 
 #include "shm/lock.h"
@@ -15,7 +16,7 @@ static es_lock_t *make_lock(apr_pool_t **pool)
     return mem;
 }
 
-/** A child takes the lock and dies with it. */
+/** A child takes the lock and dies while it holds it. */
 static void die_with(es_lock_t *lock, apr_status_t expected)
 {
     pid_t pid = fork();

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Death at every instruction of what children do to the shared memory beside
- * the stores: outboxes and mailroom, the census, the board and the meter. */
+/*
+ * Death at every instruction of what children do to shared memory outside of
+ * the journals: outboxes and their wake-ups, the count of clients, the table of
+ * children and the counters.
+ */
 #include "t/unit/stepper.h"
 #include "t/unit/store_kit.h"
 
@@ -12,27 +15,27 @@
 #include "shm/counters.h"
 #include "grip/outbox_shm.h"
 
-#define PLACES 3
-#define DEAD 1
+#define CHILDREN 3
+#define DYING 1
 #define LIVING 2
-#define PID 4711 /* of who dies, as it tells the board */
+#define PID 4711 /* the pid that the dying child claims a number for */
 #define LIMIT_S 120
 
 static apr_pool_t *pool;
 static void *mem;
 static apr_size_t size;
-static int wake_fds[PLACES];
+static int wake_fds[CHILDREN];
 static es_outbox_t *outbox;
 static es_outbox_shm_t *outbox_shm;
 static es_client_count_t *client_count;
 static es_children_t *children;
 
-typedef struct deed_t {
+typedef struct action_t {
     const char *name;
-    void (*scene)(void); /* makes what is shared, in pool */
-    void (*run)(void);
-    void (*judge)(void); /* somebody has died doing it */
-} deed_t;
+    void (*prepare)(void); /* makes the segment, in pool */
+    void (*run)(void);     /* what the dying child does */
+    void (*check)(void);   /* after its death */
+} action_t;
 
 static void share(apr_size_t bytes)
 {
@@ -42,8 +45,8 @@ static void share(apr_size_t bytes)
 
 /* ---- outboxes ----------------------------------------------------------- */
 
-/* 0..100 were taken, 100..200 failed; 200.. are to be sent */
-static void open_box(void)
+/* 0..100 were taken, 100..200 failed; 200.. is to be sent */
+static void prepare_outbox(void)
 {
     share(sizeof(*outbox));
     outbox = mem;
@@ -52,12 +55,12 @@ static void open_box(void)
     es_outbox_report(outbox, 100, 200, 500);
 }
 
-/* The same, and there have been more failures than are remembered. */
-static void open_full_box(void)
+/* The same, after more failures than the outbox remembers. */
+static void prepare_full_outbox(void)
 {
     es_pos_t pos;
 
-    open_box();
+    prepare_outbox();
     for (pos = 200; pos < 200 + 2 * ES_OUTBOX_RESULTS; pos++) {
         es_outbox_report(outbox, pos, pos + 1, pos % 2 ? 500 : 503);
     }
@@ -96,9 +99,9 @@ static void send_failed_full(void)
     post(200 + 2 * ES_OUTBOX_RESULTS, 300 + 2 * ES_OUTBOX_RESULTS, 404);
 }
 
-/** What was sent is told as it was noted, or sent once more: then the last
- * word counts. */
-static void judge_sent(es_pos_t from, es_pos_t to, int outcome, int next)
+/** The outcome is the one that was stored, or the range is sent again: then the
+ * later outcome counts. */
+static void check_sent(es_pos_t from, es_pos_t to, int outcome, int next)
 {
     int is_done = es_outbox_sent(outbox) == to;
 
@@ -116,41 +119,41 @@ static void judge_sent(es_pos_t from, es_pos_t to, int outcome, int next)
     assert_int_equal(es_outbox_outcome(outbox, to, to + 100), ES_OUTCOME_TAKEN);
 }
 
-static void judge_old(void)
+static void check_old(void)
 {
     assert_int_equal(es_outbox_outcome(outbox, 0, 100), ES_OUTCOME_TAKEN);
     assert_int_equal(es_outbox_outcome(outbox, 100, 200), 500);
 }
 
-static void judge_taken(void)
+static void check_taken(void)
 {
-    judge_old();
-    judge_sent(200, 300, ES_OUTCOME_TAKEN, 404);
-    judge_old();
+    check_old();
+    check_sent(200, 300, ES_OUTCOME_TAKEN, 404);
+    check_old();
 }
 
-static void judge_failed(void)
+static void check_failed(void)
 {
-    judge_old();
-    judge_sent(200, 300, 503, ES_OUTCOME_TAKEN);
-    judge_old();
+    check_old();
+    check_sent(200, 300, 503, ES_OUTCOME_TAKEN);
+    check_old();
 }
 
-static void judge_failed_twice(void)
+static void check_failed_twice(void)
 {
-    judge_old();
-    judge_sent(200, 300, 503, 404);
-    judge_old();
+    check_old();
+    check_sent(200, 300, 503, 404);
+    check_old();
 }
 
-static void judge_failed_alike(void)
+static void check_failed_alike(void)
 {
-    judge_old();
-    judge_sent(200, 300, 500, ES_OUTCOME_TAKEN);
-    judge_old();
+    check_old();
+    check_sent(200, 300, 500, ES_OUTCOME_TAKEN);
+    check_old();
 }
 
-static void judge_again(void)
+static void check_again(void)
 {
     int outcome = es_outbox_outcome(outbox, 100, 200);
 
@@ -161,139 +164,143 @@ static void judge_again(void)
     assert_int_equal(es_outbox_outcome(outbox, 0, 100), ES_OUTCOME_TAKEN);
 }
 
-static void judge_full(void)
+static void check_full(void)
 {
     es_pos_t end = 200 + 2 * ES_OUTBOX_RESULTS, pos;
 
-    /* the oldest may just be written over */
+    /* the oldest may be overwritten */
     for (pos = end - ES_OUTBOX_RESULTS + 2; pos < end; pos++) {
         assert_int_equal(es_outbox_outcome(outbox, pos, pos + 1),
                          pos % 2 ? 500 : 503);
     }
-    judge_sent(end, end + 100, 404, ES_OUTCOME_TAKEN);
+    check_sent(end, end + 100, 404, ES_OUTCOME_TAKEN);
 }
 
-/* ---- the mailroom ------------------------------------------------------- */
+/* ---- wake-ups of outboxes ----------------------------------------------- */
 
-static void open_room(void)
+static void prepare_outbox_shm(void)
 {
     int i;
 
-    share(es_outbox_shm_size(PLACES));
-    assert_int_equal(es_outbox_shm_format(mem, PLACES), 0);
-    for (i = 0; i < PLACES; i++) {
+    share(es_outbox_shm_size(CHILDREN));
+    assert_int_equal(es_outbox_shm_format(mem, CHILDREN), 0);
+    for (i = 0; i < CHILDREN; i++) {
         wake_fds[i] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
         assert_true(wake_fds[i] >= 0);
     }
     assert_int_equal(
-        es_outbox_shm_attach(&outbox_shm, mem, PLACES, wake_fds, pool), 0);
+        es_outbox_shm_attach(&outbox_shm, mem, CHILDREN, wake_fds, pool), 0);
     es_outbox_shm_sleeps(outbox_shm, 2);
     es_outbox_shm_sleeps(outbox_shm, 3);
 }
 
-static void close_bells(void)
+static void close_wake_fds(void)
 {
     int i;
 
-    for (i = 0; i < PLACES; i++) {
+    for (i = 0; i < CHILDREN; i++) {
         close(wake_fds[i]);
     }
 }
 
-static int has_rung(int wake_fd)
+static int was_woken(apr_uint32_t child)
 {
     apr_uint64_t count;
 
-    return read(wake_fds[wake_fd - 1], &count, sizeof(count)) == sizeof(count);
+    return read(wake_fds[child - 1], &count, sizeof(count)) == sizeof(count);
 }
 
-static void wait_and_wake(void)
+static void sleep_and_wake(void)
 {
-    es_outbox_shm_sleeps(outbox_shm, DEAD);
-    es_outbox_shm_wakes(outbox_shm, DEAD);
+    es_outbox_shm_sleeps(outbox_shm, DYING);
+    es_outbox_shm_wakes(outbox_shm, DYING);
 }
 
-static void ring_all(void)
+static void wake_all(void)
 {
     es_outbox_shm_wake_all(outbox_shm);
 }
 
-/** Who rings next calls those that were not called yet, but for the one that
- * was just to be called: that looks by itself once a second. */
-static void judge_bells(void)
+/** The next child that wakes all wakes those that were not woken yet. The one
+ * that was just to be woken may miss it: it looks by itself once a second. */
+static void check_wake_ups(void)
 {
-    int called;
+    int woken;
 
     es_outbox_shm_wake_all(outbox_shm);
-    called = has_rung(2) + has_rung(3);
-    assert_true(called >= 1);
+    woken = was_woken(2) + was_woken(3);
+    assert_true(woken >= 1);
     es_outbox_shm_sleeps(outbox_shm, 2);
     es_outbox_shm_sleeps(outbox_shm, 3);
     es_outbox_shm_wake_all(outbox_shm);
-    assert_true(has_rung(2) && has_rung(3));
-    (void)has_rung(DEAD);
+    assert_true(was_woken(2) && was_woken(3));
+    (void)was_woken(DYING);
 }
 
-/* ---- the census --------------------------------------------------------- */
+/* ---- the count of clients ----------------------------------------------- */
 
 static const es_client_limits_t no_limits = {0, 0, 0};
 static const es_client_limits_t one_each = {0, 1, 0};
 
-/** Each child has a client of address 7, who dies one of 8 as well. */
-static es_counted_t tickets[3];
+/** Each child has a client of address 7, the dying one also one of 8. */
+static es_counted_t counted_clients[3];
 
-static void open_census(void)
+static void prepare_count(void)
 {
-    share(es_client_count_size(PLACES));
-    client_count = es_client_count_attach(mem, PLACES, pool);
-    es_client_count_enter(client_count, LIVING, 7, &no_limits, &tickets[0]);
-    es_client_count_enter(client_count, DEAD, 7, &no_limits, &tickets[1]);
-    es_client_count_enter(client_count, DEAD, 8, &no_limits, &tickets[2]);
+    share(es_client_count_size(CHILDREN));
+    client_count = es_client_count_attach(mem, CHILDREN, pool);
+    es_client_count_enter(client_count, LIVING, 7, &no_limits,
+                          &counted_clients[0]);
+    es_client_count_enter(client_count, DYING, 7, &no_limits,
+                          &counted_clients[1]);
+    es_client_count_enter(client_count, DYING, 8, &no_limits,
+                          &counted_clients[2]);
 }
 
-/* Who dies has none yet. */
-static void open_empty_census(void)
+/* The dying child has no client yet. */
+static void prepare_empty_count(void)
 {
-    share(es_client_count_size(PLACES));
-    client_count = es_client_count_attach(mem, PLACES, pool);
-    es_client_count_enter(client_count, LIVING, 7, &no_limits, &tickets[0]);
+    share(es_client_count_size(CHILDREN));
+    client_count = es_client_count_attach(mem, CHILDREN, pool);
+    es_client_count_enter(client_count, LIVING, 7, &no_limits,
+                          &counted_clients[0]);
 }
 
 static void enter(void)
 {
     es_counted_t counted;
 
-    es_client_count_enter(client_count, DEAD, 9, &no_limits, &counted);
+    es_client_count_enter(client_count, DYING, 9, &no_limits, &counted);
 }
 
-static void enter_in_vain(void)
+static void enter_over_limit(void)
 {
     es_counted_t counted;
 
-    es_client_count_enter(client_count, DEAD, 7, &one_each, &counted);
+    es_client_count_enter(client_count, DYING, 7, &one_each, &counted);
 }
 
 static void leave(void)
 {
-    es_client_count_leave(&tickets[2]);
-    es_client_count_leave(&tickets[1]);
+    es_client_count_leave(&counted_clients[2]);
+    es_client_count_leave(&counted_clients[1]);
 }
 
-static void judge_census(void)
+static void check_count(void)
 {
     es_client_limits_t two_each = {0, 2, 0};
     es_counted_t counted;
 
     assert_true(es_client_count_total(client_count, 0) >= 1);
-    es_client_count_forget(client_count, DEAD);
-    assert_int_equal(es_client_count_total(client_count, DEAD), 0);
+    es_client_count_forget(client_count, DYING);
+    assert_int_equal(es_client_count_total(client_count, DYING), 0);
     assert_int_equal(es_client_count_total(client_count, 0), 1);
-    /* there is another child at this place now, and nothing of the old one */
+    /* a new child has this number now, and no client of the old one */
     assert_int_equal(
-        es_client_count_enter(client_count, DEAD, 8, &one_each, &counted),
+        es_client_count_enter(client_count, DYING, 8, &one_each, &counted),
         ES_CLIENT_COUNT_OK);
     assert_int_equal(
-        es_client_count_enter(client_count, DEAD, 9, &one_each, &counted),
+        es_client_count_enter(client_count, DYING, 9, &one_each, &counted),
         ES_CLIENT_COUNT_OK);
     assert_int_equal(
         es_client_count_enter(client_count, 3, 7, &one_each, &counted),
@@ -304,18 +311,18 @@ static void judge_census(void)
     assert_int_equal(es_client_count_total(client_count, 0), 4);
 }
 
-/* ---- the board ---------------------------------------------------------- */
+/* ---- the table of children ---------------------------------------------- */
 
-static void open_board(void)
+static void prepare_children(void)
 {
-    share(es_children_size(PLACES));
-    es_children_format(mem, PLACES);
+    share(es_children_size(CHILDREN));
+    es_children_format(mem, CHILDREN);
     assert_int_equal(
-        es_children_attach(&children, mem, size, PLACES, wake_fds, pool), 0);
+        es_children_attach(&children, mem, size, CHILDREN, wake_fds, pool), 0);
     assert_int_equal(es_children_claim(children, 1, 1000), 1);
 }
 
-static void live_on_board(void)
+static void live(void)
 {
     apr_uint32_t child = es_children_claim(children, 5, PID);
 
@@ -325,8 +332,9 @@ static void live_on_board(void)
     es_children_stops(children, child);
 }
 
-/** The parent finds it by its pid, if it was there, and then it never was. */
-static void judge_board(void)
+/** If the child had claimed a number, the parent finds it by its pid; freed, it
+ * is as if it had never been claimed. */
+static void check_children(void)
 {
     apr_uint32_t child = es_children_find(children, PID);
 
@@ -340,20 +348,20 @@ static void judge_board(void)
     assert_int_equal(es_children_claim(children, 5, 1002), 3);
 }
 
-/* ---- the meter ---------------------------------------------------------- */
+/* ---- counters ----------------------------------------------------------- */
 
-static void open_meter(void)
+static void prepare_counters(void)
 {
     share(es_counters_size());
     es_counters_add(es_counters_attach(mem), 1, 0xffffffff);
 }
 
-static void count_on(void)
+static void count_one(void)
 {
     es_counters_add(es_counters_attach(mem), 1, 1);
 }
 
-static void judge_meter(void)
+static void check_counter(void)
 {
     apr_uint64_t count = es_counters_read(es_counters_attach(mem), 1);
 
@@ -362,70 +370,73 @@ static void judge_meter(void)
 
 /* ---- deaths ------------------------------------------------------------- */
 
-static const deed_t deeds[] = {
-    {"send, and it is taken", open_box, send_taken, judge_taken},
-    {"send, and it fails", open_box, send_failed, judge_failed},
-    {"send, and it fails twice", open_box, send_failed, judge_failed_twice},
-    {"send, and it fails as before", open_box, send_failed_alike,
-     judge_failed_alike},
-    {"send once more", open_box, send_again, judge_again},
-    {"send, and the oldest note goes", open_full_box, send_failed_full,
-     judge_full},
-    {"wait for an outbox", open_room, wait_and_wake, judge_bells},
-    {"call who waits", open_room, ring_all, judge_bells},
-    {"enter", open_census, enter, judge_census},
-    {"enter as the first", open_empty_census, enter, judge_census},
-    {"enter in vain", open_census, enter_in_vain, judge_census},
-    {"leave", open_census, leave, judge_census},
-    {"live on the board", open_board, live_on_board, judge_board},
-    {"count", open_meter, count_on, judge_meter},
+static const action_t actions[] = {
+    {"send, and it is taken", prepare_outbox, send_taken, check_taken},
+    {"send, and it fails", prepare_outbox, send_failed, check_failed},
+    {"send, and it fails twice", prepare_outbox, send_failed,
+     check_failed_twice},
+    {"send, and it fails as before", prepare_outbox, send_failed_alike,
+     check_failed_alike},
+    {"send once more", prepare_outbox, send_again, check_again},
+    {"send, and the oldest result is dropped", prepare_full_outbox,
+     send_failed_full, check_full},
+    {"sleep and wake", prepare_outbox_shm, sleep_and_wake, check_wake_ups},
+    {"wake all", prepare_outbox_shm, wake_all, check_wake_ups},
+    {"enter", prepare_count, enter, check_count},
+    {"enter as the first", prepare_empty_count, enter, check_count},
+    {"enter over a limit", prepare_count, enter_over_limit, check_count},
+    {"leave", prepare_count, leave, check_count},
+    {"claim, sleep and stop", prepare_children, live, check_children},
+    {"count", prepare_counters, count_one, check_counter},
 };
 
-#define DEEDS (sizeof(deeds) / sizeof(deeds[0]))
+#define ACTIONS (sizeof(actions) / sizeof(actions[0]))
 
 static void on_run(void *data)
 {
-    ((const deed_t *)data)->run();
+    ((const action_t *)data)->run();
 }
 
-static void test_deed(void **state)
+static void test_action(void **state)
 {
     static stepper_t stepper;
-    const deed_t *deed = *state;
-    char *scene;
+    const action_t *action = *state;
+    char *before;
     int k;
 
     apr_pool_create(&pool, NULL);
-    deed->scene();
-    scene = apr_pmemdup(pool, mem, size);
+    action->prepare();
+    before = apr_pmemdup(pool, mem, size);
     stepper.run = on_run;
     stepper.data = *state;
     stepper.mem = mem;
     stepper.size = size;
-    /* an outbox has its lock at the start */
-    stepper.own =
-        deed->scene == open_box || deed->scene == open_full_box ? mem : NULL;
+    /* the lock of an outbox is at its start */
+    stepper.own = action->prepare == prepare_outbox ||
+                          action->prepare == prepare_full_outbox
+                      ? mem
+                      : NULL;
     stepper_trace(&stepper);
     assert_true(stepper.count > 0);
     for (k = 0; k < stepper.count; k++) {
-        if (deed->scene == open_room) {
-            (void)(has_rung(1) + has_rung(2) + has_rung(3));
+        if (action->prepare == prepare_outbox_shm) {
+            (void)(was_woken(1) + was_woken(2) + was_woken(3));
         }
-        memcpy(mem, scene, size);
+        memcpy(mem, before, size);
         stepper_die(&stepper, &stepper.stops[k]);
-        deed->judge();
+        action->check();
     }
-    print_message("# %s: %lu instructions, %d deaths\n", deed->name,
+    print_message("# %s: %lu instructions, %d deaths\n", action->name,
                   stepper.steps, stepper.count);
-    if (deed->scene == open_room) {
-        close_bells();
+    if (action->prepare == prepare_outbox_shm) {
+        close_wake_fds();
     }
     apr_pool_destroy(pool);
 }
 
 int main(void)
 {
-    static struct CMUnitTest tests[DEEDS];
+    static struct CMUnitTest tests[ACTIONS];
     const char *why = stepper_refusal();
     apr_size_t i;
 
@@ -433,10 +444,10 @@ int main(void)
         printf("1..0 # SKIP %s\n", why);
         return 0;
     }
-    for (i = 0; i < DEEDS; i++) {
-        tests[i].name = deeds[i].name;
-        tests[i].test_func = test_deed;
-        tests[i].initial_state = (void *)(uintptr_t)&deeds[i];
+    for (i = 0; i < ACTIONS; i++) {
+        tests[i].name = actions[i].name;
+        tests[i].test_func = test_action;
+        tests[i].initial_state = (void *)(uintptr_t)&actions[i];
     }
     alarm(LIMIT_S);
     apr_initialize();

@@ -41,7 +41,7 @@ FACTS(each_child_has_its_own_descriptor)
     close(wake_fds[2]);
 }
 
-/* A parent tries again at each restart. */
+/* A parent tries again at each restart: it must not leak. */
 FACTS(without_descriptors_for_all_there_is_none)
 {
     struct rlimit before, few;
