@@ -41,6 +41,7 @@ static UNUSED void hub_open_wide(hub_t *hub, apr_uint64_t ring_bytes,
     apr_size_t size;
     es_id_t epoch;
 
+    memset(hub, 0, sizeof(*hub));
     params.ring_bytes = ring_bytes;
     params.channels = channels;
     params.max_children = 2;

@@ -130,7 +130,7 @@ static void test_overtaken_before_it_begins(void **state)
 {
     es_client_t *client;
     fake_sink_t fake;
-    char word[8];
+    char word[16];
     hub_t hub;
     int i;
 
