@@ -1,9 +1,9 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
 #
-# Publishing lines as they come, in a body that may be endless: what is
-# published and when, what a bad line, a limit or the writer's death leaves,
-# and what it costs.
+# Publishing NDJSON, line by line, in a body that may be endless: when a line is
+# published, what remains after a bad line, a limit or the publisher's death,
+# and how much memory a long body takes.
 
 use strict;
 use warnings;
@@ -64,12 +64,12 @@ MaxSpareThreads 8
 MPM
 
 my @notices = $httpd->error_log =~ /notice\].*(ES0110: .*)/g;
-is @notices, 1, 'LimitRequestBody is told at start, once';
-like $notices[0], qr/in 1 section\(s\), first in .*httpd\.conf, line \d+/,
-    '... with the place';
+is @notices, 1, 'LimitRequestBody is logged once at start';
+like $notices[0], qr/\b1\b.*httpd\.conf.*line \d+/,
+    'the message has the number of Locations and the first line';
 
 my $sse = subscribe($httpd, '/events');
-is $sse->next_event(5)->{event}, 'stream-open', 'the stream is open';
+is $sse->next_event(5)->{event}, 'stream-open', 'the stream opens';
 
 my $type = 'Content-Type: application/x-ndjson';
 
@@ -80,8 +80,8 @@ sub head
         @headers, '', '';
 }
 
-# A writer whose body is open.
-sub feed
+# A publisher whose body is open.
+sub open_body
 {
     my ($where, $path, @headers) = @_;
     my $client = EventStream::Client->connect(
@@ -128,7 +128,7 @@ sub data
     return $event ? $event->{data} : 'nothing';
 }
 
-# A whole body at once.
+# Publishes a whole body at once.
 sub post
 {
     my ($path, $body, @headers) = @_;
@@ -139,7 +139,7 @@ sub post
     return answer($client);
 }
 
-sub curl_feed
+sub curl_body
 {
     my (@arguments) = @_;
     open my $in, '|-', 'curl', '-s', '-k', '-N', '-T', '.', '-X', 'POST',
@@ -156,67 +156,76 @@ sub slurp
     return <$in> // '';
 }
 
-# ---- As they come ----------------------------------------------------------
+# ---- Lines are published as they arrive ------------------------------------
 
-my $feed = feed($httpd, '/publish');
+my $writer = open_body($httpd, '/publish');
 for my $n (1 .. 3) {
-    $feed->send(chunk(line($n)));
+    $writer->send(chunk(line($n)));
     is data($sse), $n, "line $n is published while the body is open";
 }
-my $answer = finish($feed);
-is $answer->{status}, 200, 'the end';
-is $answer->{json}{published}, 3, 'how many';
-is $answer->{json}{id}, $sse->last_id, 'the last id';
-is $answer->{json}{clients}, 1, 'the clients of the last one';
-ok !$feed->is_open, 'the connection is closed';
+my $answer = finish($writer);
+is $answer->{status}, 200, 'the end of the body gets 200';
+is $answer->{json}{published}, 3, 'the answer counts the events';
+is $answer->{json}{id}, $sse->last_id, 'the answer has the last id';
+is $answer->{json}{clients}, 1,
+    'the answer counts the clients of the last event';
+ok !$writer->is_open, 'the connection is closed after the answer';
 
-$feed = feed($httpd, '/publish');
+$writer = open_body($httpd, '/publish');
 for my $byte (split //, chunk(line('byte')) . chunk(line('by')) . chunk("\n")) {
-    $feed->send($byte);
+    $writer->send($byte);
     sleep 0.002;
 }
-is data($sse), '"byte"', 'sent byte by byte';
-is data($sse), '"by"', '... and the next one';
-$feed->send(chunk($_)) for split //, line('chunks of a byte');
-is data($sse), '"chunks of a byte"', 'in chunks of a byte';
-is finish($feed)->{json}{published}, 3, '... all are counted';
+is data($sse), '"byte"', 'a line that is sent byte by byte is published';
+is data($sse), '"by"', 'the next line of such a body is published';
+$writer->send(chunk($_)) for split //, line('chunks of a byte');
+is data($sse), '"chunks of a byte"',
+    'a line in chunks of one byte is published';
+is finish($writer)->{json}{published}, 3,
+    'lines that are sent byte by byte are counted';
 
-$feed = feed($httpd, '/publish');
-$feed->send(chunk("\n\r\n \t\n" . line(1) . "\n" . line(2) . line(3)));
-is join(' ', map { data($sse) } 1 .. 3), '1 2 3', 'empty lines are nothing';
-$feed->send(chunk('{"channel": "a", "data": 4}' . "\r\n"));
-is data($sse), 4, 'CR LF';
-$feed->send(chunk('{"channel":"a","text":"5",'));
-$feed->send(chunk('"event":"e","id":"mine","retry":7}'));
-is finish($feed)->{json}{published}, 5, 'a last line without LF counts';
+$writer = open_body($httpd, '/publish');
+$writer->send(chunk("\n\r\n \t\n" . line(1) . "\n" . line(2) . line(3)));
+is join(' ', map { data($sse) } 1 .. 3), '1 2 3',
+    'empty lines between events are skipped';
+$writer->send(chunk('{"channel": "a", "data": 4}' . "\r\n"));
+is data($sse), 4, 'a line may end with CR LF';
+$writer->send(chunk('{"channel":"a","text":"5",'));
+$writer->send(chunk('"event":"e","id":"mine","retry":7}'));
+is finish($writer)->{json}{published}, 5, 'a last line without LF is published';
 my $event = $sse->next_event(5);
-is "@$event{qw(event data id retry)}", 'e 5 mine 7', '... with all fields';
+is "@$event{qw(event data id retry)}", 'e 5 mine 7',
+    'the last line has all its fields';
 
-$answer = finish(feed($httpd, '/publish'));
+$answer = finish(open_body($httpd, '/publish'));
 is $answer->{body}, qq({"published": 0, "id": null, "clients": 0}\n),
-    'no line at all';
+    'a body without lines publishes nothing';
 $answer = post('/publish', line(1) . line(2));
-is $answer->{json}{published}, 2, 'with Content-Length';
-is data($sse) . data($sse), 12, '... they arrive';
+is $answer->{json}{published}, 2, 'a body with Content-Length is published';
+is data($sse) . data($sse), 12, 'its lines arrive';
 
 my $many = join '', map { line($_) } 1 .. 5000;
-is post('/publish', $many)->{json}{published}, 5000, 'many at once';
+is post('/publish', $many)->{json}{published}, 5000,
+    '5000 lines at once are published';
 is join(' ', map { $_->{data} } $sse->events(5000, 10)), join(' ', 1 .. 5000),
-    '... all, in order';
+    '5000 lines at once arrive in order';
 
 # ---- Channels and presets --------------------------------------------------
 
 is post('/publish?channel=b&event=preset', qq({"data":1}\n{"data":2,)
     . qq("event":"own"}\n{"data":3,"channel":["a","b"]}))->{json}{clients}, 2,
-    'presets of the query';
+    'presets of the query are accepted';
 is join(' ', map { "$_->{event} $_->{data}" } $sse->events(3, 5)),
-    'preset 1 own 2 preset 3', '... and what wins over them';
+    'preset 1 own 2 preset 3', 'fields of a line win over presets of the query';
 is post('/publish/kitchen', qq({"data":1}\n{"data":2,"channel":"b"}\n)
-    . qq({"data":3}))->{json}{published}, 3, 'the channel of the Location';
-is join('', map { data($sse) } 1 .. 3), '123', '... they arrive';
+    . qq({"data":3}))->{json}{published}, 3,
+    'lines without channel are accepted where the Location has one';
+is join('', map { data($sse) } 1 .. 3), '123',
+    'they go to the channel of the Location';
 $answer = post('/publish?channel=a&id=x', line('bad'));
-is $answer->{status}, 400, 'an id for all lines';
-like $answer->{body}, qr/'id' is for one event/, '... is told';
+is $answer->{status}, 400, 'an id in the query is refused';
+like $answer->{body}, qr/'id' is for one event/,
+    'the answer says that an id is for one event';
 
 # ---- Bad lines -------------------------------------------------------------
 
@@ -239,24 +248,25 @@ for my $case (@bad) {
     my ($bad, $status, $sentence) = @$case;
     my $name = substr $bad, 0, 30;
     $name =~ s/[^ -~]/?/g;
-    $feed = feed($httpd, '/publish');
-    $feed->send(chunk($good . "\n" . "$bad\n" . line('never')));
-    $answer = answer($feed);
-    is $answer->{status}, $status, "$name: refused at once";
-    like $answer->{body}, $sentence, '... tells the line';
+    $writer = open_body($httpd, '/publish');
+    $writer->send(chunk($good . "\n" . "$bad\n" . line('never')));
+    $answer = answer($writer);
+    is $answer->{status}, $status, "bad line $name: refused at once";
+    like $answer->{body}, $sentence, "bad line $name: the answer names it";
     like $answer->{body}, qr/ Events published before: 1\.\n\z/,
-        '... and how many were published';
-    is data($sse), '"good"', '... which were';
+        "bad line $name: the answer counts the events before it";
+    is data($sse), '"good"', "bad line $name: the event before it arrives";
 }
-$feed = feed($httpd, '/publish');
-$feed->send(chunk("bad\n") . chunk(line('x' x 60000)) x 60);
-is answer($feed)->{status}, 400, 'who goes on after a bad line hears of it';
+$writer = open_body($httpd, '/publish');
+$writer->send(chunk("bad\n") . chunk(line('x' x 60000)) x 60);
+is answer($writer)->{status}, 400,
+    'a publisher that goes on after a bad line reads the answer';
 
 $answer = post('/limited', $good . line('bad', 'b'));
-is $answer->{status}, 403, 'a channel that is not allowed';
+is $answer->{status}, 403, 'a line with a channel that is not allowed gets 403';
 like $answer->{body}, qr/^Line 2: Channel not allowed: b\. .*before: 1\./,
-    '... with its line';
-is data($sse), '"good"', '... the one before is published';
+    'the answer has the number of that line';
+is data($sse), '"good"', 'the line before it is published';
 
 sub with_id
 {
@@ -265,86 +275,95 @@ sub with_id
 }
 
 $answer = post('/publish', with_id('i', 1) . with_id('j', 2));
-is $answer->{json}{published}, 2, 'ids of the publisher';
-is data($sse) . data($sse), 12, '... arrive';
+is $answer->{json}{published}, 2, 'lines with ids are published';
+is data($sse) . data($sse), 12, 'lines with ids arrive';
 $answer = post('/publish', with_id('i', 1) . with_id('k', 3) . "\n"
     . with_id('j', 7) . with_id('never', 8));
-is $answer->{status}, 409, 'an id that belongs to another event';
+is $answer->{status}, 409, 'an id that another event has gets 409';
 like $answer->{body}, qr/^Line 4: .*before: 2\./,
-    '... is told, with its line';
-is data($sse), 3, '... those before it stand, the known one is not sent again';
+    'the answer has the number of that line';
+is data($sse), 3,
+    'lines before it are published, those with a known id are not sent again';
 
-my $room = 100 - length('{"channel":"a","text":""}');
-is post('/small', '{"channel":"a","text":"' . 'x' x $room . "\"}\n")
-    ->{json}{published}, 1, 'a line of just EventStreamMaxBody';
-is length data($sse), $room, '... arrives';
+my $text_bytes = 100 - length('{"channel":"a","text":""}');
+is post('/small', '{"channel":"a","text":"' . 'x' x $text_bytes . "\"}\n")
+    ->{json}{published}, 1, 'a line of just EventStreamMaxBody is published';
+is length data($sse), $text_bytes, 'a line of just EventStreamMaxBody arrives';
 for my $end ("\n", '') {
-    $feed = feed($httpd, '/small');
-    $feed->send(chunk($good . '{"channel":"a","text":"' . 'x' x ($room + 1)
-        . '"}' . $end));
-    $answer = answer($feed);
-    is $answer->{status}, 413, 'a byte more, whole or not';
+    $writer = open_body($httpd, '/small');
+    $writer->send(chunk($good . '{"channel":"a","text":"'
+        . 'x' x ($text_bytes + 1) . '"}' . $end));
+    $answer = answer($writer);
+    is $answer->{status}, 413,
+        'a longer line gets 413, with and without its end';
     like $answer->{body}, qr/^Line 2: .*EventStreamMaxBody.*before: 1\./,
-        '... is told';
-    is data($sse), '"good"', '... the one before is published';
+        'the answer has the line and the directive';
+    is data($sse), '"good"', 'the line before it is published';
 }
 
-# ---- How the body comes ----------------------------------------------------
+# ---- How the body is sent --------------------------------------------------
 
-$feed = feed($httpd, '/publish', 'Trailer: X-Sum');
-$feed->send(chunk(line('extended'), ';name="va lue"'));
-is data($sse), '"extended"', 'chunk extensions';
-$feed->send("0\r\nX-Sum: 7\r\n\r\n");
-is answer($feed)->{json}{published}, 1, 'trailers';
+$writer = open_body($httpd, '/publish', 'Trailer: X-Sum');
+$writer->send(chunk(line('extended'), ';name="va lue"'));
+is data($sse), '"extended"', 'chunk extensions are ignored';
+$writer->send("0\r\nX-Sum: 7\r\n\r\n");
+is answer($writer)->{json}{published}, 1, 'trailers are ignored';
 
-$feed = feed($httpd, '/publish');
-$feed->send(chunk(line('trailer')) . "0\r\nX-Sum:");
-is data($sse), '"trailer"', 'trailers that do not come';
-$answer = answer($feed);
-is $answer->{status}, 400, '... are not waited for';
-like $answer->{body}, qr/before: 1\./, '... the lines stand';
+$writer = open_body($httpd, '/publish');
+$writer->send(chunk(line('trailer')) . "0\r\nX-Sum:");
+is data($sse), '"trailer"',
+    'a line before a trailer that is cut off is published';
+$answer = answer($writer);
+is $answer->{status}, 400, 'a trailer that is cut off gets 400';
+like $answer->{body}, qr/before: 1\./, 'the answer counts the lines before it';
 
-$feed = feed($httpd, '/publish');
-$feed->send(chunk($good . '{"channel":"a","data":"half') . "zz\r\n");
-$answer = answer($feed);
-is $answer->{status}, 400, 'a broken chunk';
-like $answer->{body}, qr/before: 1\./, '... how many were published';
-is data($sse), '"good"', '... which were, and not the half one';
+$writer = open_body($httpd, '/publish');
+$writer->send(chunk($good . '{"channel":"a","data":"half') . "zz\r\n");
+$answer = answer($writer);
+is $answer->{status}, 400, 'a broken chunk gets 400';
+like $answer->{body}, qr/before: 1\./,
+    'the answer counts the lines before the broken chunk';
+is data($sse), '"good"',
+    'the whole line before the broken chunk is published, the half one is not';
 
-$feed = feed($httpd, '/publish');
-$feed->send(chunk(line('before')) . 'f' x 20 . "\r\n");
-is data($sse), '"before"', 'what came before a chunk that cannot be';
-$answer = answer($feed);
-is $answer->{status}, 413, '... which httpd calls too large';
-like $answer->{body}, qr/size of a chunk.*before: 1\./, '... is told';
+$writer = open_body($httpd, '/publish');
+$writer->send(chunk(line('before')) . 'f' x 20 . "\r\n");
+is data($sse), '"before"',
+    'a line before a chunk of an impossible size is published';
+$answer = answer($writer);
+is $answer->{status}, 413, 'a chunk of an impossible size gets 413';
+like $answer->{body}, qr/size of a chunk.*before: 1\./,
+    'the answer names the size and counts the lines before it';
 
 for my $how (qw(close reset)) {
-    $feed = feed($httpd, '/publish');
-    $feed->send(chunk(line($how) . '{"channel":"a","data":"half'));
-    is data($sse), qq("$how"), "a writer that dies by $how";
-    $how eq 'close' ? $feed->close : reset_client($feed);
+    $writer = open_body($httpd, '/publish');
+    $writer->send(chunk(line($how) . '{"channel":"a","data":"half'));
+    is data($sse), qq("$how"),
+        "a line is published before the connection ends by $how";
+    $how eq 'close' ? $writer->close : close_with_rst($writer);
 }
-$feed = EventStream::Client->connect($httpd->port);
-$feed->send(head('/publish', 'Content-Length: 1000') . $good . line('half')
+$writer = EventStream::Client->connect($httpd->port);
+$writer->send(head('/publish', 'Content-Length: 1000') . $good . line('half')
     =~ s/\n//r);
-shutdown $feed->socket, 1;
-$answer = answer($feed);
-is $answer->{status}, 400, 'an end before Content-Length';
-is data($sse), '"good"', '... whole lines are published';
+shutdown $writer->socket, 1;
+$answer = answer($writer);
+is $answer->{status}, 400, 'an end before Content-Length gets 400';
+is data($sse), '"good"', 'whole lines before that end are published';
 
 is post('/publish', Compress::Zlib::memGzip($good), 'Content-Encoding: gzip')
-    ->{status}, 415, 'gzip';
+    ->{status}, 415, 'a body in gzip gets 415';
 is post('/inflate', Compress::Zlib::memGzip(line('zipped')),
     'Content-Encoding: gzip')->{json}{published}, 1,
-    'with a filter that undoes it';
-is data($sse), '"zipped"', '... it is undone';
+    'a body in gzip is published where a filter decodes it';
+is data($sse), '"zipped"', 'its lines arrive decoded';
 
-$feed = feed($httpd, '/publish', 'Expect: 100-continue');
-$feed->fill(5);
-is $feed->wire, "HTTP/1.1 100 Continue\r\n\r\n", '100 Continue';
-$feed->send(chunk(line('continued')));
-is data($sse), '"continued"', '... then lines';
-is finish($feed)->{status}, 200, '... and the end';
+$writer = open_body($httpd, '/publish', 'Expect: 100-continue');
+$writer->fill(5);
+is $writer->wire, "HTTP/1.1 100 Continue\r\n\r\n",
+    '100 Continue is sent before the body';
+$writer->send(chunk(line('continued')));
+is data($sse), '"continued"', 'lines after 100 Continue are published';
+is finish($writer)->{status}, 200, 'their body gets 200';
 
 # ---- Time and size ---------------------------------------------------------
 
@@ -352,46 +371,53 @@ my %by = (TLS => ['--http1.1', $httpd->ssl_url('/publish')]);
 %by = (%by, h2c => ['--http2-prior-knowledge', $httpd->url('/publish')],
     h2 => ['--http2', $httpd->ssl_url('/publish')]) if $with_h2;
 my %answers = map { $_ => $httpd->root . "/answer-$_" } keys %by;
-my %in = map { $_ => curl_feed('-o', $answers{$_}, @{$by{$_}}) } keys %by;
-$feed = feed($httpd, '/publish');
-$feed->send(chunk(line('before')));
-is data($sse), '"before"', 'RequestReadTimeout body=1';
+my %in = map { $_ => curl_body('-o', $answers{$_}, @{$by{$_}}) } keys %by;
+$writer = open_body($httpd, '/publish');
+$writer->send(chunk(line('before')));
+is data($sse), '"before"',
+    'a line is published under RequestReadTimeout body=1';
 print $_ line('quiet', 'none') for values %in;
 sleep 1.7;
 print $_ line('quiet', 'none') for values %in;
-$feed->send(chunk(line('after')));
-is data($sse), '"after"', '... does not count for lines';
-is finish($feed)->{json}{published}, 2, '... nor for the end';
+$writer->send(chunk(line('after')));
+is data($sse), '"after"',
+    'a line after a pause longer than RequestReadTimeout is published';
+is finish($writer)->{json}{published}, 2, 'its body ends with 200';
 close $in{$_} for keys %in;
-like slurp($answers{$_}), qr/"published": 2,/, "... nor over $_"
+like slurp($answers{$_}), qr/"published": 2,/,
+    "$_: a body outlives RequestReadTimeout, too"
     for sort keys %in;
 
-$feed = feed($httpd, '/hasty');
-$feed->send(chunk(line('in time') . '{"channel":'));
-is data($sse), '"in time"', 'EventStreamPublishTimeout';
-$answer = answer($feed);
-is $answer->{status}, 408, '... counts between lines';
+$writer = open_body($httpd, '/hasty');
+$writer->send(chunk(line('in time') . '{"channel":'));
+is data($sse), '"in time"',
+    'a line within EventStreamPublishTimeout is published';
+$answer = answer($writer);
+is $answer->{status}, 408,
+    'a pause longer than EventStreamPublishTimeout gets 408';
 like $answer->{body}, qr/EventStreamPublishTimeout\. .*before: 1\./,
-    '... and is told';
-$feed = feed($httpd, '/hasty');
+    'the answer names the directive and counts the lines before it';
+$writer = open_body($httpd, '/hasty');
 for (1 .. 3) {
     sleep 0.5;
-    $feed->send(chunk("\n"));
+    $writer->send(chunk("\n"));
 }
-$feed->send(chunk(line('kept')));
-is data($sse), '"kept"', 'an empty line keeps the body open';
-is finish($feed)->{status}, 200, '... to its end';
+$writer->send(chunk(line('kept')));
+is data($sse), '"kept"',
+    'empty lines keep a body open beyond EventStreamPublishTimeout';
+is finish($writer)->{status}, 200, 'its body ends with 200';
 
-$feed = feed($httpd, '/limited');
+$writer = open_body($httpd, '/limited');
 for my $n (1 .. 20) {
-    $feed->send(chunk(line($n)));
+    $writer->send(chunk(line($n)));
 }
-$answer = answer($feed);
-is $answer->{status}, 413, 'LimitRequestBody';
-like $answer->{body}, qr/LimitRequestBody.*before: (\d+)\./, '... is told';
+$answer = answer($writer);
+is $answer->{status}, 413, 'a body above LimitRequestBody gets 413';
+like $answer->{body}, qr/LimitRequestBody.*before: (\d+)\./,
+    'the answer names the directive and counts the lines before it';
 my ($count) = $answer->{body} =~ /before: (\d+)/;
 is join(' ', map { data($sse) } 1 .. $count), join(' ', 1 .. $count),
-    '... with what was published';
+    'the lines that it counts arrive';
 
 # ---- Memory ----------------------------------------------------------------
 
@@ -405,27 +431,28 @@ sub resident
 
 SKIP: {
     my $block = join '', map { chunk(line("$_ " . 'x' x 80, 'none')) } 1 .. 500;
-    $feed = feed($httpd, '/publish');
+    $writer = open_body($httpd, '/publish');
     my $blocks = 0;
     my $more = sub {
-        $feed->send($block) for 1 .. $_[0];
+        $writer->send($block) for 1 .. $_[0];
         $blocks += $_[0];
-        $feed->send(chunk(line("mark $blocks")));
+        $writer->send(chunk(line("mark $blocks")));
         return data($sse) eq qq("mark $blocks");
     };
-    ok $more->(40), 'a long body';
+    ok $more->(40), 'a body of 20,000 lines is published';
     my $before = resident();
-    skip 'no figures of memory here', 1
+    skip 'no memory statistics of the child here', 1
         if !$before || (EventStream::Httpd->build('sanitize') || '') eq 'yes';
-    ok $more->(200), '... a longer one';
+    ok $more->(200), 'a body of 100,000 more lines is published';
     cmp_ok resident() - $before, '<', 1024,
-        '... of 12 MB takes no memory (KB of growth)';
-    is finish($feed)->{json}{published}, $blocks * 500 + 2, '... all counted';
+        'these 12 MB let the child grow by less than 1024 KB';
+    is finish($writer)->{json}{published}, $blocks * 500 + 2,
+        'the answer counts all lines of a long body';
 }
 my $last_id = $sse->last_id;
 $sse->close;
 
-# ---- Other ways in, other MPMs, and the child's end -------------------------
+# ---- TLS, HTTP/2, other MPMs, and the child's end ---------------------------
 
 sub by_curl
 {
@@ -433,17 +460,18 @@ sub by_curl
     my $to = $other->root . '/answer';
     my $stream = subscribe($other, '/events');
     $stream->next_event(5);
-    my ($in) = curl_feed('-o', $to, @arguments, $url);
+    my ($in) = curl_body('-o', $to, @arguments, $url);
     for my $n (1 .. 3) {
         print $in line("$name $n");
-        is data($stream), qq("$name $n"), "$name: line $n as it comes";
+        is data($stream), qq("$name $n"),
+            "$name: line $n is published while the body is open";
     }
     close $in;
     is slurp($to) =~ /\A\{"published": 3, / ? 1 : slurp($to), 1,
-        "$name: the answer";
-    print {curl_feed('-o', $to, @arguments, $url)} line('x') . "bad\n";
+        "$name: the answer counts the lines";
+    print {curl_body('-o', $to, @arguments, $url)} line('x') . "bad\n";
     wait_for(sub { slurp($to) =~ /^JSON, line 2, .*before: 1\./ }, 5,
-        "$name: a bad line");
+        "$name: a bad line ends the body");
 }
 
 sub h2_answers
@@ -468,32 +496,34 @@ for my $mpm (qw(event worker prefork)) {
 
     my $stream = subscribe($other, '/events');
     $stream->next_event(5);
-    my $open = feed($other, '/publish');
+    my $open = open_body($other, '/publish');
     my $h2_before = h2_answers($other);
-    my ($in) = $h2 ? curl_feed('-o', '/dev/null', '--http2',
+    my ($in) = $h2 ? curl_body('-o', '/dev/null', '--http2',
         $other->ssl_url('/publish')) : ();
     $open->send(chunk(line('whole') . '{"channel":"a","data":"half'));
-    is data($stream), '"whole"', "$mpm: an open body";
+    is data($stream), '"whole"', "$mpm: a line is published before graceful";
     print $in line('h2') if $h2;
-    is data($stream), '"h2"', '... and one of HTTP/2' if $h2;
+    is data($stream), '"h2"',
+        "$mpm: a line is published over HTTP/2 before graceful" if $h2;
     $other->graceful;
     $answer = answer($open);
-    is $answer->{status}, 200, "$mpm: graceful ends it well";
-    is $answer->{json}{published}, 1, '... with its count';
-    # curl itself would look for the answer when it has something to send
+    is $answer->{status}, 200, "$mpm: an open body gets 200 at graceful";
+        is $answer->{json}{published}, 1,
+            "$mpm: the answer counts its lines";
+    # curl reads the answer only when it has more to send
     wait_for(sub { h2_answers($other) == $h2_before + 1 }, 5,
-        '... HTTP/2, too') if $h2;
+        "$mpm: an open body over HTTP/2 gets 200 at graceful") if $h2;
     close $in if $h2;
 
     unlike $other->error_log,
         qr/eventstream:(?:error|crit|alert|emerg)\]|exit signal/,
-        '... no error in the log';
+        "$mpm: the error log has no error";
 }
 
-$feed = feed($httpd, '/publish');
-$feed->send(chunk(line('last')));
+$writer = open_body($httpd, '/publish');
+$writer->send(chunk(line('last')));
 my $lost = subscribe($httpd, '/events', headers => ["Last-Event-ID: $last_id"]);
-ok $lost->skip_to('message', 5), 'an open body';
-is $httpd->stop, 0, '... does not keep httpd from stopping';
+ok $lost->skip_to('message', 5), 'a line is published before stop';
+is $httpd->stop, 0, 'an open body does not keep httpd from stopping';
 unlike $httpd->error_log, qr/exit signal/, 'no child has crashed';
 done_testing;

@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
 #
-# Plain clients keep no worker: far more of them than workers, and the site
-# answers as if they were not there.
+# Plain clients occupy no worker: with far more clients than workers the site
+# answers as if there were none.
 
 use strict;
 use warnings;
@@ -17,8 +17,8 @@ use EventStream::Load;
 
 need_descriptors(6000);
 
-# With what Debian's presets and many sites put in the way of each request. %X
-# tells an aborted connection from one that was closed.
+# With modules that Debian's presets and many sites put into each request. %X
+# distinguishes an aborted connection from one that was closed.
 my $conf = status_conf() . <<'CONF';
 AddOutputFilterByType DEFLATE text/html text/plain text/css
 Header set X-Site "here"
@@ -36,8 +36,8 @@ CustomLog "@ROOT@/logs/end_log" end "expr=%{REQUEST_URI} == '/events'"
 </Location>
 CONF
 
-# One event to all of them: how many have received just that next. What
-# wait_clients has published (it is empty) does not count.
+# Publishes one event. Returns how many clients received just that event next,
+# apart from the empty ones that wait_clients has published.
 sub received
 {
     my ($httpd, $data, @clients) = @_;
@@ -62,7 +62,7 @@ sub slurp
     return <$in>;
 }
 
-sub crowd
+sub test_mpm
 {
     my ($mpm, $count, $workers) = @_;
     my $httpd = EventStream::Httpd->start(
@@ -76,50 +76,51 @@ sub crowd
 
     my @clients = map { subscribe($httpd, '/events') } 1 .. $count;
     is scalar(grep { $_->status == 200 } @clients), $count,
-        "$mpm: $count clients, $workers workers in a child";
+        "$mpm: $count clients are served by $workers workers in a child";
     is scalar(grep { ($_->next_event(10) || {event => ''})->{event}
-        eq 'stream-open' } @clients), $count, '... each stream opens';
+        eq 'stream-open' } @clients), $count, "$mpm: each stream opens";
 
     wait_for(sub { (busy_workers($httpd) // 1) == 0 }, 5,
-        '... no worker is busy');
+        "$mpm: no worker is busy");
     cmp_ok server_status($httpd)->{IdleWorkers}, '>=', 1,
-        '... workers are idle';
-    ok static_file($httpd), '... a file is served';
+        "$mpm: workers are idle";
+    ok static_file($httpd), "$mpm: a file is served";
     cmp_ok descriptors($httpd), '>=', $count,
-        '... their sockets are held';
+        "$mpm: the children have the clients' sockets";
     is publish($httpd, 'news', 'first')->{json}{clients}, $count,
-        '... the publisher is told how many there are';
+        "$mpm: the publisher's answer counts the clients";
     is scalar(grep { ($_->next_event(10) || {data => ''})->{data} eq 'first' }
-        @clients), $count, '... all receive the event';
-    is received($httpd, 'second', @clients), $count, '... and it came once';
+        @clients), $count, "$mpm: all clients receive the event";
+    is received($httpd, 'second', @clients), $count,
+        "$mpm: they receive it once";
 
     my $log = $httpd->root . '/logs/end_log';
     wait_for(sub { my @lines = slurp($log); @lines >= $count }, 5,
-        '... each stands in the access log');
+        "$mpm: the access log has each client");
     is scalar(grep { $_ eq "200 -\n" } slurp($log)), $count,
-        '... with 200, and not as aborted';
+        "$mpm: the access log has them with 200, not as aborted";
 
     my @half = splice @clients, 0, $half;
-    reset_client($_) for @half;
+    close_with_rst($_) for @half;
     is wait_clients($httpd, 'news', $half, 10), $half,
-        '... those that reset their connections are gone';
+        "$mpm: clients that reset their connections are not counted any more";
     is received($httpd, 'third', @clients), $half,
-        '... the others go on';
+        "$mpm: the other clients receive events";
     $_->close for @clients;
     is wait_clients($httpd, 'news', 0, 10), 0,
-        '... those that close theirs are gone, too';
+        "$mpm: clients that close their connections are not counted any more";
     wait_for(sub { descriptors($httpd) <= $before + $workers }, 10,
-        '... their descriptors are given back');
+        "$mpm: the children have closed their descriptors");
 
     my @now = $httpd->children;
-    is_deeply \@now, \@children, '... the same children still live'
+    is_deeply \@now, \@children, "$mpm: the children are the same"
         if $mpm ne 'prefork';
     unlike $httpd->error_log, qr/:(?:error|crit|alert|emerg)\]/,
-        '... no error in the log';
+        "$mpm: the error log has no error";
     return;
 }
 
-crowd('event', 2000, 25);
-crowd('worker', 300, 25);
-crowd('prefork', 200, 8);
+test_mpm('event', 2000, 25);
+test_mpm('worker', 300, 25);
+test_mpm('prefork', 200, 8);
 done_testing;

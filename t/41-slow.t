@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
 #
-# Clients that read slowly, or never: others are not kept waiting, and what
-# they read is whole and in order, or ends.
+# Clients that read slowly or never: they do not delay others, and what they
+# read is whole and in order, or ends.
 
 use strict;
 use warnings;
@@ -42,11 +42,11 @@ EventStreamHub small size=1m
 </Location>
 CONF
 
-# Data of nearly 64 KB that begins with its number and tells if it is torn.
+# Data of nearly 64 KB that starts with its number and shows if it is torn.
 sub big
 {
     my ($number) = @_;
-    return sum(join ' ', $number, ($number . 'abcdefgh') x 5500);
+    return with_checksum(join ' ', $number, ($number . 'abcdefgh') x 5500);
 }
 
 sub number_of
@@ -58,23 +58,24 @@ sub number_of
 sub is_whole
 {
     my ($event) = @_;
-    return checked($event) && $event->{data} eq big(number_of($event));
+    return has_checksum($event) && $event->{data} eq big(number_of($event));
 }
 
 sub slow
 {
     my ($path) = @_;
     my $client = subscribe($httpd, $path, rcvbuf => 4096);
-    is $client->next_event(5)->{event}, 'stream-open', "slow at $path";
+    is $client->next_event(5)->{event}, 'stream-open',
+        "a slow client of $path opens";
     return $client;
 }
 
-# ---- One that never reads --------------------------------------------------
+# ---- A client that never reads -----------------------------------------------
 
 my $never = slow('/hasty');
 my @others = map { subscribe($httpd, $_) } qw(/events /hasty) x 5;
 is scalar(grep { ($_->next_event(5) || {event => ''})->{event}
-    eq 'stream-open' } @others), 10, 'others beside one that never reads';
+    eq 'stream-open' } @others), 10, 'ten other clients open';
 
 my ($late, $wrong, $refused) = (0, 0, 0);
 for my $number (1 .. 30) {
@@ -88,11 +89,11 @@ for my $number (1 .. 30) {
             && !(number_of($event) == $number && is_whole($event));
     }
 }
-is $refused, 0, 'publishing goes on';
-is $late, 0, 'the others receive all, in time';
-is $wrong, 0, '... in order, each event whole';
+is $refused, 0, 'publishing works while a client never reads';
+is $late, 0, 'the other clients receive all events in time';
+is $wrong, 0, 'the other clients receive whole events in order';
 is wait_clients($httpd, 'news', 10, 10), 10,
-    'EventStreamSendTimeout ends the one that takes nothing';
+    'EventStreamSendTimeout ends the client that takes nothing';
 ok static_file($httpd), 'a file is served';
 
 1 while $never->fill(2);
@@ -100,14 +101,16 @@ my @read;
 while (my $event = $never->next_event(0)) {
     push @read, $event;
 }
-is scalar(grep { !is_whole($_) } @read), 0, 'what it was sent is whole';
-is_deeply [map { number_of($_) } @read], [1 .. @read], '... and in order';
-ok $never->is_cut, '... and cut: it can tell this from an end';
+is scalar(grep { !is_whole($_) } @read), 0,
+    'the events that it was sent are whole';
+is_deeply [map { number_of($_) } @read], [1 .. @read],
+    'the events that it was sent are in order';
+ok $never->is_cut, 'its stream is cut, which differs from an end';
 $_->close for @others;
 
-# ---- Many that never read --------------------------------------------------
+# ---- Many clients that never read ------------------------------------------
 
-# Memory of the children that is theirs alone; the journal is not.
+# Memory of the children alone, without the journal.
 sub own_kb
 {
     my $kb = 0;
@@ -119,38 +122,42 @@ sub own_kb
 }
 
 {
-    my @deaf = map { subscribe($httpd, '/events', rcvbuf => 4096) } 1 .. 30;
-    is wait_clients($httpd, 'news', 30, 10), 30, '30 clients that read nothing';
+    my @silent = map { subscribe($httpd, '/events', rcvbuf => 4096) } 1 .. 30;
+    is wait_clients($httpd, 'news', 30, 10), 30,
+        '30 clients that read nothing are counted';
     publish($httpd, 'news', big($_)) for 1 .. 30; # their buffers are full now
     my $before = own_kb();
   SKIP: {
-        # AddressSanitizer keeps what was freed
-        skip 'no memory to look at', 1
+        # AddressSanitizer keeps freed memory
+        skip 'no memory statistics of the children here', 1
             if !$before || EventStream::Httpd->build('sanitize') ne 'no';
         publish($httpd, 'news', big($_)) for 1 .. 200;
-        # 13 MB each; what is left are httpd's pools
+        # 13 MB for each client; what grows are httpd's pools
         cmp_ok own_kb() - $before, '<', 4096,
-            '... take no memory for what they have not read';
+            '30 clients that read nothing take no memory for unread events';
     }
-    $_->close for @deaf;
-    is wait_clients($httpd, 'news', 0, 10), 0, '... and go';
+    $_->close for @silent;
+    is wait_clients($httpd, 'news', 0, 10), 0,
+        'clients that read nothing and close are not counted any more';
 }
 
-# ---- One that catches up ---------------------------------------------------
+# ---- A client that catches up ----------------------------------------------
 
-my $lazy = slow('/events');
+my $late_reader = slow('/events');
 publish($httpd, 'news', big($_)) for 1 .. 40;
-my @events = $lazy->events(40, 30);
+my @events = $late_reader->events(40, 30);
 is join(' ', map { number_of($_) } @events), join(' ', 1 .. 40),
-    'a lazy client receives all, in order';
-is scalar(grep { !is_whole($_) } @events), 0, '... each event whole';
+    'a client that starts to read late receives all events in order';
+is scalar(grep { !is_whole($_) } @events), 0,
+    'a client that starts to read late receives whole events';
 publish($httpd, 'news', big(41));
-is number_of($lazy->next_event(5) || {data => ''}), 41, '... and goes on live';
-$lazy->close;
+is number_of($late_reader->next_event(5) || {data => ''}), 41,
+    'it receives new events then';
+$late_reader->close;
 
-# ---- One that is overtaken -------------------------------------------------
+# ---- A client that is overtaken --------------------------------------------
 
-# Twelve of them stop reading at different points within a frame.
+# Twelve of them stop reading at different bytes of a frame.
 my @slow = map { slow('/small') } 1 .. 12;
 for my $number (1 .. 60) {
     publish($httpd, 'news', big($number), path => '/publish/small');
@@ -178,41 +185,47 @@ for my $client (@slow) {
     $end{$client->is_cut ? 'cut' : $reset ? 'reset' : 'whole'}++;
     $torn++ if $client->{bad_framing};
 }
-is $torn // 0, 0, 'clients that were overtaken: no event is torn';
-is $doubled // 0, 0, '... none comes twice';
-is $gap // 0, 0, '... none is missing unless stream-reset tells';
-is $end{whole} // 0, 0, '... each is cut or told by stream-reset';
+is $torn // 0, 0, 'overtaken clients receive no torn event';
+is $doubled // 0, 0, 'overtaken clients receive no event twice';
+is $gap // 0, 0, 'overtaken clients miss no event without a stream-reset';
+is $end{whole} // 0, 0, 'overtaken clients are cut or get a stream-reset';
 note join ', ', map { "$_: $end{$_}" } sort keys %end;
 
-# One that was cut comes back with what it has seen: it is told.
+# A client that was cut resumes after the last event that it saw.
 my ($cut) = grep { $_->is_cut } @slow;
 SKIP: {
-    skip 'none was cut', 2 if !$cut;
+    skip 'no client was cut', 2 if !$cut;
     my $back = subscribe($httpd, '/small',
         headers => ['Last-Event-ID: ' . $cut->last_id]);
     $back->next_event(5);
     my $reset = $back->next_event(5) || {event => ''};
-    is $reset->{event}, 'stream-reset', 'who was cut is told at its return';
+    is $reset->{event}, 'stream-reset',
+        'a client that was cut and resumes gets a stream-reset';
     publish($httpd, 'news', big(61), path => '/publish/small');
-    is number_of($back->next_event(5) || {data => ''}), 61, '... and goes on';
+    is number_of($back->next_event(5) || {data => ''}), 61,
+        'it receives new events then';
 }
 $_->close for @slow;
 
-# ---- Hanging up ------------------------------------------------------------
+# ---- Clients that close ----------------------------------------------------
 
 for my $how (qw(close reset)) {
     my $client = subscribe($httpd, '/events');
-    is wait_clients($httpd, 'news', 1, 5), 1, "one to $how";
+    is wait_clients($httpd, 'news', 1, 5), 1,
+        "a client is counted before it ends by $how";
     my $before = time;
-    $how eq 'close' ? $client->close : reset_client($client);
-    is wait_clients($httpd, 'news', 0, 5), 0, "... is gone";
+    $how eq 'close' ? $client->close : close_with_rst($client);
+    is wait_clients($httpd, 'news', 0, 5), 0,
+        "a client that ends by $how is not counted any more";
 
     my $blocked = slow('/events');
     publish($httpd, 'news', big($_)) for 1 .. 10;
-    is clients($httpd, 'news'), 1, "one with unread events to $how";
-    $how eq 'close' ? $blocked->close : reset_client($blocked);
-    is wait_clients($httpd, 'news', 0, 5), 0, "... is gone";
+    is clients($httpd, 'news'), 1,
+        "a client with unread events is counted before it ends by $how";
+    $how eq 'close' ? $blocked->close : close_with_rst($blocked);
+    is wait_clients($httpd, 'news', 0, 5), 0,
+        "a client with unread events that ends by $how is not counted any more";
 }
 unlike $httpd->error_log, qr/:(?:error|crit|alert|emerg)\]/,
-    'no error in the log';
+    'the error log has no error';
 done_testing;

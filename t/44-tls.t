@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
 #
-# Clients that cannot be detached, over HTTP/1.1: TLS, or a filter in the way.
-# Some are held, the others served in turns, and the site goes on.
+# Clients over HTTP/1.1 that cannot be detached because of TLS or a filter: some
+# are held, the others are served in turns, and the site goes on.
 
 use strict;
 use warnings;
@@ -67,72 +67,76 @@ sub opens
         eq 'stream-open';
 }
 
-sub idle_again
+sub workers_are_idle
 {
     my ($name, $seconds) = @_;
     return wait_for(sub { (busy_workers($httpd) // 1) == 0 }, $seconds, $name);
 }
 
-# ---- Held ------------------------------------------------------------------
+# ---- Held clients ----------------------------------------------------------
 
 my @held = map { subscribe($httpd, '/events', tls => 1) } 1 .. $HELD;
 is join(' ', map { $_->status } @held), join(' ', (200) x $HELD),
-    'TLS: streams';
-is $held[0]->header('content-type'), 'text/event-stream', '... their type';
-is scalar(grep { opens($_) } @held), $HELD, '... which open';
+    'TLS: as many clients as EventStreamMaxHeld get 200';
+is $held[0]->header('content-type'), 'text/event-stream',
+    'TLS: the answer is a stream';
+is scalar(grep { opens($_) } @held), $HELD, 'TLS: their streams open';
 is publish($httpd, 'news', 'hello')->{json}{clients}, $HELD,
-    '... and are counted';
+    'TLS: they are counted';
 is join(' ', map { ($_->next_event(5) || {data => ''})->{data} } @held),
-    join(' ', ('hello') x $HELD), '... receive an event';
-is $held[0]->next_event(1), undef, '... once';
-ok $held[0]->is_open && $held[1]->is_open, '... and stay, longer than a turn';
-is busy_workers($httpd), $HELD, '... each keeps a worker';
+    join(' ', ('hello') x $HELD), 'TLS: they receive an event';
+is $held[0]->next_event(1), undef, 'TLS: they receive it once';
+ok $held[0]->is_open && $held[1]->is_open,
+    'TLS: they stay for longer than a turn';
+is busy_workers($httpd), $HELD, 'TLS: each occupies a worker';
 
-# ---- In turns --------------------------------------------------------------
+# ---- Clients in turns ------------------------------------------------------
 
 my $turn = subscribe($httpd, '/events', tls => 1);
 my $began = time;
-ok opens($turn), 'beyond EventStreamMaxHeld: a stream opens';
+ok opens($turn), 'TLS: a client above EventStreamMaxHeld opens';
 publish($httpd, 'news', 'in my turn');
-is $turn->next_event(5)->{data}, 'in my turn', '... is live';
-ok $turn->is_ended(5), '... and ends cleanly';
-cmp_ok time - $began, '<', 5, '... soon';
-like $turn->bytes, qr/\n\nretry: \d+\n\n\z/, '... with retry';
+is $turn->next_event(5)->{data}, 'in my turn',
+    'TLS: it receives an event during its turn';
+ok $turn->is_ended(5), 'TLS: its turn ends cleanly';
+cmp_ok time - $began, '<', 5, 'TLS: its turn ends soon';
+like $turn->bytes, qr/\n\nretry: \d+\n\n\z/, 'TLS: its turn ends with a retry';
 my $missed = publish($httpd, 'news', 'missed')->{json}{id};
 my $next = subscribe($httpd, '/events', tls => 1,
     headers => ['Last-Event-ID: ' . $turn->last_id]);
-ok opens($next), '... and when it comes back';
+ok opens($next), 'TLS: it opens again when it reconnects';
 is(($next->next_event(5) || {data => ''})->{data}, 'missed',
-    '... it gets what it has missed');
+    'TLS: it receives what it has missed');
 $next->close;
 $_->next_event(5), $_->next_event(5) for @held;
 
-# several turns of one connection
+# several turns on one connection
 my ($exit, $text) = curl('--http1.1', '-i', '-w', "connects %{num_connects}\n",
     ($httpd->ssl_url('/events')) x 2, $httpd->ssl_url('/page.txt'));
-is $exit, 0, 'two turns and a file on one connection';
-is join(' ', $text =~ /^connects (\d)/mg), '1 0 0', '... which is used again';
-is scalar(() = $text =~ /\n\nretry: \d+\n\n/g), 2, '... after a clean end';
-like $text, qr/^a page$/m, '... the file is served';
+is $exit, 0, 'two turns and a file on one connection succeed';
+is join(' ', $text =~ /^connects (\d)/mg), '1 0 0',
+    'the connection is used again';
+is scalar(() = $text =~ /\n\nretry: \d+\n\n/g), 2, 'both turns end cleanly';
+like $text, qr/^a page$/m, 'the file is served after them';
 
-# a turn that has much to catch up with
+# a turn of a client that has missed many events
 my $away = subscribe($httpd, '/events', tls => 1);
 opens($away);
-ok $away->is_ended(5), 'a client is away';
+ok $away->is_ended(5), 'the turn of a client ends before 50 events';
 publish($httpd, 'news', "$_ " . 'x' x 20000) for 1 .. 50;
-# in one turn, or as many as this machine needs for it
+# in one turn, or in as many as this machine needs for it
 my ($last, @came) = ($away->last_id);
 for (1 .. 50) {
     my $busy = subscribe($httpd, '/events', tls => 1,
         headers => ["Last-Event-ID: $last"]);
     opens($busy);
     push @came, map { $_->{data} =~ /^(\d+) / } $busy->events(50 - @came, 10);
-    ok $busy->is_ended(5), '... its turn ends';
+    ok $busy->is_ended(5), 'a turn of the client with 50 missed events ends';
     $last = $busy->last_id;
     last if @came >= 50;
 }
 is "@came", join(' ', 1 .. 50),
-    '... and gets all of a megabyte when it is back';
+    'it receives all of the megabyte that it has missed';
 $_->events(50, 5) for @held;
 
 # ---- More clients than workers ---------------------------------------------
@@ -146,18 +150,19 @@ for (1 .. 10) {
     my $took = time - $before;
     $slowest = $took if $took > $slowest;
 }
-is $served, 10, 'many more clients than workers: files are served';
-cmp_ok $slowest, '<', 5, '... in time';
+is $served, 10, 'files are served while there are more clients than workers';
+cmp_ok $slowest, '<', 5, 'files are served in time';
 is scalar(grep { $_->read_head(20) && $_->status == 200 } @many), @many + 0,
-    '... all of them are answered';
-is scalar(grep { opens($_) } @many), @many + 0, '... their streams open';
-is scalar(grep { $_->is_ended(10) } @many), @many + 0, '... and end cleanly';
+    'all of these clients get 200';
+is scalar(grep { opens($_) } @many), @many + 0, 'all of their streams open';
+is scalar(grep { $_->is_ended(10) } @many), @many + 0,
+    'all of their streams end cleanly';
 publish($httpd, 'news', 'still');
 is join(' ', map { ($_->next_event(5) || {data => ''})->{data} } @held),
-    join(' ', ('still') x $HELD), '... who is held is not disturbed';
+    join(' ', ('still') x $HELD), 'held clients receive events meanwhile';
 $_->close for @many;
 
-# ---- Going away ------------------------------------------------------------
+# ---- Clients that close ----------------------------------------------------
 
 my $victim = shift @held;
 kill KILL => $victim->pid;
@@ -165,58 +170,63 @@ wait_for(sub { (busy_workers($httpd) // 0) == $HELD - 1 }, 4,
     'a client that is killed frees its worker');
 $victim->close;
 $_->close for @held;
-idle_again('clients that close free theirs', 4);
-is wait_clients($httpd, 'news', 0, 4), 0, '... and are not counted any more';
+workers_are_idle('clients that close free their workers', 4);
+is wait_clients($httpd, 'news', 0, 4), 0,
+    'clients that close are not counted any more';
 my $new = subscribe($httpd, '/events', tls => 1);
-ok opens($new), 'their places are free again';
-is $new->next_event(1.5), undef, '... and nothing comes unasked';
-ok $new->is_open, '... for longer than a turn';
+ok opens($new), 'a new client is served then';
+is $new->next_event(1.5), undef,
+    'a new client receives nothing that was not published';
+ok $new->is_open, 'a new client is held for longer than a turn';
 $new->close;
-idle_again('... until it goes', 4);
+workers_are_idle('the new client frees its worker when it closes', 4);
 
 my $often = subscribe($httpd, '/often', tls => 1);
 opens($often);
 is(($often->next_event(5) || {raw => ''})->{raw},
-    "event: keep-alive\ndata: \n", 'a keep-alive after silence')
+    "event: keep-alive\ndata: \n",
+    'a keep-alive follows a second without events')
     for 1 .. 2;
 $often->close;
-idle_again('... until it goes', 4);
+workers_are_idle('that client frees its worker when it closes', 4);
 
-# ---- Filters in the way ----------------------------------------------------
+# ---- Filters ---------------------------------------------------------------
 
 for my $path ('/deflate', '/substitute') {
     for my $coding ('', 'Accept-Encoding: gzip') {
         my $client = subscribe($httpd, $path,
             headers => $coding ? [$coding] : []);
         my $name = "$path, " . ($coding || 'no Accept-Encoding');
-        is $client->status, 200, "$name: a stream";
-        is $client->header('content-encoding'), undef, '... as it is';
-        ok opens($client), '... opens at once';
+        is $client->status, 200, "$name: the answer is 200";
+        is $client->header('content-encoding'), undef,
+            "$name: the answer is not encoded";
+        ok opens($client), "$name: the stream opens at once";
         for my $text ('one', 'sheep') {
             publish($httpd, 'news', $text);
             my $want = $path eq '/substitute' && $text eq 'sheep' ? 'wolf'
                 : $text;
             is +($client->next_event(3) || {data => ''})->{data}, $want,
-                "... and nothing is held back: $want";
+                "$name: the filter passes an event on at once: $want";
         }
         $client->close;
-        idle_again('... its worker is free when it goes', 4);
+        workers_are_idle("$name: the client frees its worker when it closes",
+            4);
     }
 }
 
-# ---- One that never reads ---------------------------------------------------
+# ---- A client that never reads ----------------------------------------------
 
 my $never = subscribe($httpd, '/hasty', rcvbuf => 4096);
-ok opens($never), 'one that never reads';
+ok opens($never), 'a client that never reads opens';
 publish($httpd, 'news', 'x' x 60000) for 1 .. 10;
-idle_again('... is ended after EventStreamSendTimeout', 8);
-ok static_file($httpd), '... and the site goes on';
+workers_are_idle('EventStreamSendTimeout frees its worker', 8);
+ok static_file($httpd), 'a file is served then';
 
-# ---- Those that never read, and go ------------------------------------------
+# ---- Clients that stop reading and close ------------------------------------
 
-# Published until the client's end and the server's buffer are full: the worker
-# waits in the middle of a write, which lasts for Timeout if nothing happens.
-sub stuff
+# Published until the buffers of client and server are full: the worker blocks
+# in a write, which lasts for Timeout if nothing else happens.
+sub fill_buffers
 {
     my ($port) = @_;
     for (1 .. 400) {
@@ -228,22 +238,23 @@ sub stuff
 
 for my $how (qw(KILL TERM)) {
     my $client = subscribe($httpd, '/events', tls => 1);
-    ok opens($client), 'TLS: one that reads no more';
-    ok stuff($httpd->ssl_port), '... its worker waits to write';
+    ok opens($client), 'TLS: a client that stops reading opens';
+    ok fill_buffers($httpd->ssl_port), 'TLS: its worker blocks in a write';
     kill $how => $client->pid;
-    idle_again("... $how frees the worker", 4);
+    workers_are_idle("TLS: $how of the client frees the worker", 4);
     $client->close;
 }
 for my $how (qw(close reset)) {
     my $client = subscribe($httpd, '/substitute', rcvbuf => 4096);
-    ok opens($client), 'behind a filter: one that reads no more';
-    ok stuff($httpd->port), '... its worker waits to write';
-    $how eq 'close' ? $client->close : reset_client($client);
-    idle_again("... a $how frees the worker", 4);
+    ok opens($client), 'a filter: a client that stops reading opens';
+    ok fill_buffers($httpd->port), 'a filter: its worker blocks in a write';
+    $how eq 'close' ? $client->close : close_with_rst($client);
+    workers_are_idle("a filter: $how of the client frees the worker", 4);
 }
-is wait_clients($httpd, 'news', 0, 4), 0, '... and none is counted any more';
+is wait_clients($httpd, 'news', 0, 4), 0,
+    'none of these clients is counted any more';
 
-# httpd itself may say that all workers are busy: that was the test
+# httpd may log that all workers are busy: the test provokes that
 unlike $httpd->error_log =~ s/^.*AH00484.*\n//mgr,
-    qr/:(?:error|crit|alert|emerg)\]/, 'no error in the log';
+    qr/:(?:error|crit|alert|emerg)\]/, 'the error log has no other error';
 done_testing;

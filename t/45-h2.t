@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
 #
-# HTTP/2: each connection has one stream that is held, the others are served in
-# turns, and neither the connection nor the site runs out of workers.
+# HTTP/2: of each connection one stream is held, the others are served in turns,
+# and neither the connection nor the site runs out of workers.
 
 use strict;
 use warnings;
@@ -68,8 +68,8 @@ sub slurp
     return scalar(<$in>) // '';
 }
 
-# curl in the background; what it tells (%{stderr} is not buffered) goes to a
-# file.
+# curl in the background; what it writes to stderr (which is not buffered) goes
+# to a file.
 my %running;
 END {
     local $?;
@@ -100,7 +100,7 @@ sub end_curl
     return;
 }
 
-# ---- A client that can reset a stream, which curl cannot ---------------------
+# ---- A client that can reset a stream, as curl cannot ------------------------
 
 sub frame
 {
@@ -126,7 +126,7 @@ sub h2_get
     return frame($HEADERS, $END_STREAM | $END_HEADERS, $stream, $block);
 }
 
-# The data of a stream, when they match; else what came within the time.
+# The data of a stream, once they match; otherwise what arrived within the time.
 sub h2_data
 {
     my ($connection, $stream, $pattern, $seconds) = @_;
@@ -158,28 +158,31 @@ sub h2_connect
             . frame($SETTINGS, 0, 0, $settings));
 }
 
-# A stream whose window of flow control is full, so that its worker waits in the
-# middle of a write: it ends all the same when the client goes.
+# A stream whose flow-control window is full, so that its worker blocks in a
+# write: the stream ends when the client does.
 sub try_full_window
 {
     for my $how ('reset of the stream', 'close', 'reset') {
         my $connection = h2_connect(pack 'nN', $INITIAL_WINDOW_SIZE, 1000);
         $connection->send(h2_get(1, '/events'));
         like h2_data($connection, 1, qr/data: \n\n/, 5),
-            qr/^event: stream-open$/m, "$how: a stream with a small window";
+            qr/^event: stream-open$/m,
+            "$how: a stream with a small window opens";
         publish($httpd, 'news', 'x' x 60000) for 1 .. 5;
         my $data = h2_data($connection, 1, qr/x{1000}/, 0.5);
-        is length $data, 1000, '... which is full';
-        is clients($httpd, 'news'), 1, '... is there';
+        is length $data, 1000, "$how: its window is full";
+        is clients($httpd, 'news'), 1, "$how: it is counted";
         $connection->send(frame($RST_STREAM, 0, 1, pack 'N', $CANCEL))
             if $how eq 'reset of the stream';
-        reset_client($connection) if $how eq 'reset';
+        close_with_rst($connection) if $how eq 'reset';
         $connection->close if $how eq 'close';
-        is wait_clients($httpd, 'news', 0, 4), 0, '... and gone';
+        is wait_clients($httpd, 'news', 0, 4), 0,
+            "$how: it is not counted any more";
     }
     my @new = map { subscribe($httpd, '/events', http2 => 1) } 1 .. $HELD;
-    is scalar(grep { opens($_) } @new), $HELD, 'all their places';
-    is scalar(grep { !$_->is_ended(1) } @new), $HELD, '... are free';
+    is scalar(grep { opens($_) } @new), $HELD,
+        'as many new streams as EventStreamMaxHeld open';
+    is scalar(grep { !$_->is_ended(1) } @new), $HELD, 'all of them are held';
     return;
 }
 
@@ -191,20 +194,22 @@ sub try_reset
         $connection->send(h2_get($stream, '/events'));
         my $data = h2_data($connection, $stream, qr/data: \n\n/, 5);
         like $data, qr/^event: stream-open$/m, "stream $stream opens";
-        is wait_clients($httpd, 'news', 1, 4), 1, '... is the only one';
+        is wait_clients($httpd, 'news', 1, 4), 1,
+            "stream $stream is counted alone";
         like h2_data($connection, $stream, qr/\nid: $id\ndata: \n\nid: /, 5),
-            qr/\nid: $id\ndata: \n\nid: /, '... is live';
+            qr/\nid: $id\ndata: \n\nid: /, "stream $stream receives an event";
         $connection->send(
             frame($RST_STREAM, 0, $stream, pack 'N', $CANCEL));
-        is wait_clients($httpd, 'news', 0, 4), 0, '... is reset and gone';
+        is wait_clients($httpd, 'news', 0, 4), 0,
+            "stream $stream is not counted any more when it is reset";
         $connection->send(h2_get($stream + 2, '/page.txt'));
         is h2_data($connection, $stream + 2, qr/page\n/, 5), "a page\n",
-            '... and its connection goes on';
+            "the connection serves a file after the reset of stream $stream";
     }
     return;
 }
 
-# ---- The rest with curl, over TLS and without ------------------------------
+# ---- The same with curl, over TLS and without ------------------------------
 
 sub try
 {
@@ -221,32 +226,38 @@ sub try
     # ---- One stream --------------------------------------------------------
 
     my $held = subscribe($httpd, '/events', @how);
-    is $held->proto, 'HTTP/2', "$name: HTTP/2";
-    is $held->status, 200, '... status 200';
-    is $held->header('content-type'), 'text/event-stream', '... its type';
-    is $held->header('cache-control'), 'no-cache, no-store', '... not stored';
-    ok opens($held), '... the stream opens';
+    is $held->proto, 'HTTP/2', "$name: the answer is HTTP/2";
+    is $held->status, 200, "$name: the answer is 200";
+    is $held->header('content-type'), 'text/event-stream',
+        "$name: the answer is a stream";
+    is $held->header('cache-control'), 'no-cache, no-store',
+        "$name: the answer is not stored";
+    ok opens($held), "$name: the stream opens";
     like $held->bytes,
         qr/\Aretry: 3000\n\nevent: stream-open\nid: $id\ndata: \n\n\z/,
-        '... with these bytes';
-    is publish($httpd, 'news', 'hello')->{json}{clients}, 1, '... is counted';
+        "$name: the stream starts with these bytes";
+    is publish($httpd, 'news', 'hello')->{json}{clients}, 1,
+        "$name: the stream is counted";
     is(($held->next_event(5) || {data => ''})->{data}, 'hello',
-        '... receives an event');
-    is $held->next_event(1), undef, '... once';
-    ok $held->is_open, '... and stays, longer than a turn';
+        "$name: the stream receives an event");
+    is $held->next_event(1), undef, "$name: the stream receives it once";
+    ok $held->is_open, "$name: the stream stays for longer than a turn";
     my $head = subscribe($httpd, '/events', @how, method => 'HEAD');
-    is $head->status, 200, 'HEAD is answered';
+    is $head->status, 200, "$name: HEAD gets 200";
     $head->close;
     $held->close;
-    is wait_clients($httpd, 'news', 0, 4), 0, 'a closed connection is noticed';
+    is wait_clients($httpd, 'news', 0, 4), 0,
+        "$name: a closed connection is not counted any more";
 
     my $often = subscribe($httpd, '/often', @how);
     opens($often);
     is(($often->next_event(5) || {raw => ''})->{raw},
-        "event: keep-alive\ndata: \n", 'a keep-alive after silence')
+        "event: keep-alive\ndata: \n",
+        "$name: a keep-alive follows a second without events")
         for 1 .. 2;
     $often->close;
-    is wait_clients($httpd, 'news', 0, 4), 0, '... until it goes';
+    is wait_clients($httpd, 'news', 0, 4), 0,
+        "$name: that stream is not counted any more when it is closed";
 
     # ---- Many on one connection --------------------------------------------
 
@@ -258,65 +269,72 @@ sub try
         (map { ('-o', "$dir/s$_", $url->('/events')) } 1 .. $streams),
         '-o', "$dir/page", $url->('/page.txt'));
     wait_for(sub { slurp("$dir/page") eq "a page\n" }, 10,
-        "$streams streams on one connection: its next request is answered");
+        "$name: $streams streams on one connection leave room for a request");
     wait_for(sub { (() = slurp("$dir/done") =~ m{/s\d+ 200 }g)
-        == $streams - 1 }, 10, '... all streams but one end');
+        == $streams - 1 }, 10, "$name: all of them but one end");
     my ($stays) = grep { my $n = $_; slurp("$dir/done") !~ m{/s$n } }
         1 .. $streams;
     is scalar(grep { slurp("$dir/s$_") =~ /\n\nretry: \d+\n\n\z/ }
         grep { $_ != $stays } 1 .. $streams), $streams - 1,
-        '... with retry';
+        "$name: they end with a retry";
     is scalar(grep { slurp("$dir/s$_") =~ /^event: stream-open$/m }
-        1 .. $streams), $streams, '... after having opened';
-    is publish($httpd, 'news', 'for one')->{json}{clients}, 1, '... one stays';
+        1 .. $streams), $streams, "$name: all of them opened before";
+    is publish($httpd, 'news', 'for one')->{json}{clients}, 1,
+        "$name: one of them stays";
     wait_for(sub { slurp("$dir/s$stays") =~ /^data: for one$/m }, 5,
-        '... and is live');
+        "$name: that one receives events");
     my $connects = 0;
     $connects += $_ for slurp("$dir/done") =~ /connects (\d)/g;
-    cmp_ok $connects, '<=', 1, '... it was one connection';
+    cmp_ok $connects, '<=', 1, "$name: it was one connection";
     end_curl($pid);
-    is wait_clients($httpd, 'news', 0, 4), 0, '... and is gone with it';
+    is wait_clients($httpd, 'news', 0, 4), 0,
+        "$name: it ends with its connection";
 
     # ---- More clients than workers -----------------------------------------
 
     my @held = map { subscribe($httpd, '/events', @how) } 1 .. $HELD;
-    is scalar(grep { opens($_) } @held), $HELD, "$HELD are held";
+    is scalar(grep { opens($_) } @held), $HELD, "$name: $HELD streams are held";
     my @many = map { subscribe($httpd, '/events', @how, head => 0) }
         1 .. 2 * $WORKERS;
-    ok $page_is_served->(), 'many more clients than workers: a file is served';
-    ok static_file($httpd), '... over HTTP/1.1, too';
+    ok $page_is_served->(),
+        "$name: a file is served while there are more clients than workers";
+    ok static_file($httpd), "$name: a file is served over HTTP/1.1, too";
     is scalar(grep { $_->read_head(20) && $_->status == 200 } @many),
-        scalar @many, '... all are answered';
-    is scalar(grep { opens($_) } @many), scalar @many, '... all open';
+        scalar @many, "$name: all of these clients get 200";
+    is scalar(grep { opens($_) } @many), scalar @many,
+        "$name: all of their streams open";
     is scalar(grep { $_->is_ended(10) } @many), scalar @many,
-        '... and end cleanly, in turns';
+        "$name: their turns end cleanly";
     publish($httpd, 'news', 'still');
     is join(' ', map { ($_->next_event(5) || {data => ''})->{data} } @held),
-        join(' ', ('still') x $HELD), '... who is held is not disturbed';
+        join(' ', ('still') x $HELD),
+        "$name: held clients receive events meanwhile";
 
-    # coming back with the last id, nothing is missed
+    # a client that resumes with its last id misses nothing
     my $turn = subscribe($httpd, '/events', @how);
     opens($turn);
-    ok $turn->is_ended(5), 'a turn ends';
+    ok $turn->is_ended(5), "$name: a turn ends";
     publish($httpd, 'news', 'missed');
     my $back = subscribe($httpd, '/events', @how,
         headers => ['Last-Event-ID: ' . $turn->last_id]);
     opens($back);
     is(($back->next_event(5) || {data => ''})->{data}, 'missed',
-        '... and the next one goes on where it was');
+        "$name: the client that resumes receives what it has missed");
 
     # ---- Killed clients ----------------------------------------------------
 
     kill KILL => map { $_->pid } @held;
     $_->close for @held, @many, $turn, $back;
     is wait_clients($httpd, 'news', 0, 5), 0,
-        'clients that are killed are not counted any more';
+        "$name: killed clients are not counted any more";
     my $new = subscribe($httpd, '/events', @how);
-    ok opens($new), 'their places are free';
-    is $new->next_event(1), undef, '... and nothing comes unasked';
-    ok $new->is_open, '... for longer than a turn';
+    ok opens($new), "$name: a new client is served then";
+    is $new->next_event(1), undef,
+        "$name: a new client receives nothing that was not published";
+    ok $new->is_open, "$name: a new client is held for longer than a turn";
     $new->close;
-    is wait_clients($httpd, 'news', 0, 4), 0, '... until it goes';
+    is wait_clients($httpd, 'news', 0, 4), 0,
+        "$name: the new client is not counted any more when it closes";
     return;
 }
 
@@ -325,5 +343,5 @@ try('h2c', 0);
 try_reset();
 try_full_window();
 unlike $httpd->error_log, qr/:(?:error|crit|alert|emerg)\]/,
-    'no error in the log';
+    'the error log has no error';
 done_testing;

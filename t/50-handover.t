@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
 #
-# Plain clients keep their connections when their child stops, and miss
-# nothing, while events keep flowing. A full stop ends all streams cleanly.
+# Plain clients keep their connections when their child stops, and miss nothing
+# while events keep coming. A full stop ends all streams cleanly.
 
 use strict;
 use warnings;
@@ -19,7 +19,7 @@ use EventStream::Httpd;
 use EventStream::Load;
 
 my $clients = 200;
-my $long = 90;    # seconds for what comes as fast as this machine allows
+my $long = 90;    # seconds for what takes as long as this machine needs
 need_descriptors(1000);
 
 my $conf = <<'CONF';
@@ -33,10 +33,11 @@ EventStreamDrain 1
 </Location>
 CONF
 
-# ---- A publisher that never stops ------------------------------------------
+# ---- A publisher that goes on ----------------------------------------------
 
-# Publishes 1, 2, 3 ... to two channels in turn; what was acknowledged goes to
-# a file. A number without an answer is not tried again: nobody knows.
+# Publishes 1, 2, 3 ... to two channels in turn and writes the acknowledged
+# numbers to a file. A number without answer is not tried again: it may have
+# been stored.
 sub start_publisher
 {
     my ($httpd) = @_;
@@ -53,8 +54,8 @@ sub start_publisher
     for (my $n = 1; !$ended && getppid == $parent; $n++) {
         my $channel = $n % 2 ? 'a' : 'b';
         my $answer = eval {
-            publish($httpd, $channel, sum("$n " . 'x' x ($n * 37 % 900)),
-                timeout => 3)
+            publish($httpd, $channel,
+                with_checksum("$n " . 'x' x ($n * 37 % 900)), timeout => 3)
         };
         print {$out} "$n $channel\n" if $answer && $answer->{status} == 200;
         sleep 0.01;
@@ -83,14 +84,15 @@ sub stop_publisher
 sub join_all
 {
     my ($httpd, $count) = @_;
-    # in two rounds, so that all are there before their heads are awaited
+    # in two rounds, so that all requests are sent before the first answer is
+    # read
     my @all = map { subscribe($httpd, '/events/' . ($_ % 2 ? 'a' : 'b'),
         head => 0) } 1 .. $count;
     $_->read_head(10) for @all;
     return @all;
 }
 
-# Reads what is there, of all of them.
+# Reads what has arrived for all of them.
 sub read_all
 {
     my ($all, $seconds) = @_;
@@ -115,8 +117,8 @@ sub read_for
     return !$condition;
 }
 
-# What went wrong, in all clients together.
-sub judge
+# Counts what went wrong, over all clients together.
+sub faults_of
 {
     my ($all, $acknowledged) = @_;
     my %bad = map { ($_ => 0) } qw(lost order torn cut ended reset);
@@ -131,10 +133,10 @@ sub judge
             $bad{reset}++ if $event->{event} eq 'stream-reset';
             next if $event->{event} ne 'message';
             my ($n) = $event->{data} =~ /^(\d+) /;
-            $bad{torn}++ if !$n || !checked($event);
+            $bad{torn}++ if !$n || !has_checksum($event);
             next if !$n;
             $bad{order}++ if $got{$n}++;
-            # one that got no answer in time may have been stored later on
+            # an event that got no answer in time may have been stored later
             next if !$acknowledged{$n};
             $bad{order}++ if $n <= $last;
             $last = $n;
@@ -150,13 +152,14 @@ sub judge
 my $none = {lost => 0, order => 0, torn => 0, cut => 0, ended => 0,
     reset => 0};
 
-# Events flow while $action is done; then all must have everything.
-sub survive
+# Does $action while events are published. All clients must receive all events.
+sub survives
 {
     my ($name, $httpd, $count, $action) = @_;
     my @all = join_all($httpd, $count);
-    is scalar(grep { $_->status == 200 } @all), $count, "$name: all are in";
-    # those who have joined have seen where they start
+    is scalar(grep { $_->status == 200 } @all), $count,
+        "$name: all clients get 200";
+    # clients that have received stream-open know where they start
     read_for(\@all, $long, sub { !grep { $_->bytes !~ /stream-open/ } @all });
     my $publisher = start_publisher($httpd);
     read_for(\@all, 1);
@@ -164,122 +167,129 @@ sub survive
     read_for(\@all, 1);
     read_for(\@all, $long, sub { @{acknowledged($publisher)} > 50 });
     my $acknowledged = stop_publisher($publisher);
-    cmp_ok scalar @$acknowledged, '>', 50, '... events were flowing';
-    publish($httpd, $_, sum('999999 last')) for qw(a b);
+    cmp_ok scalar @$acknowledged, '>', 50,
+        "$name: more than 50 events were acknowledged";
+    publish($httpd, $_, with_checksum('999999 last')) for qw(a b);
     read_for(\@all, $long,
         sub { !grep { $_->is_open && $_->wire !~ /999999 last/ } @all });
     my @ends = map { [999999, $_] } qw(a b);
-    is_deeply judge(\@all, [@$acknowledged, @ends]), $none,
-        '... each client, on its connection, got each event once, in order';
+    is_deeply faults_of(\@all, [@$acknowledged, @ends]), $none,
+        "$name: each client received each event once, in order, on its"
+        . " connection";
     is wait_clients($httpd, 'a', $count / 2, 30), $count / 2,
-        '... and is counted once';
+        "$name: each client is counted once";
     unlike $httpd->error_log,
         qr/\[(?:error|crit|alert|emerg)\]|signal \w|Segm|ES0320|ES0321/,
-        '... nothing to complain about';
+        "$name: the error log has no error and no lost client";
     return @all;
 }
 
-# A graceful, and until all children of before have gone.
-sub pass_over
+# Sends the signal and waits until all old children have exited.
+sub replace_children
 {
     my ($httpd, $signal, $all, $publisher) = @_;
     my %old = map { ($_ => 1) } $httpd->children;
-    # no request is under way at a restart: see EventStream::Httpd
+    # no request is under way at restart: see EventStream::Httpd
     my $pause = $signal eq 'HUP' ? $publisher->{pid} : undef;
     if ($pause) {
         kill STOP => $pause;
         read_for($all, 0.3);
-        $httpd->rest;
+        $httpd->wait_until_idle;
     }
     kill $signal => $httpd->pid;
     read_for($all, 0.3) if $pause;
     kill CONT => $pause if $pause;
     my $gone = read_for($all, $long, sub { my @now = $httpd->children;
         @now && !grep { $old{$_} } @now });
-    ok $gone, "... children of before have gone after $signal";
+    ok $gone, "the old children exit after $signal";
     read_for($all, 0.5);
     return;
 }
 
 # ---- graceful --------------------------------------------------------------
 
-my $roomy = "StartServers 2\nServerLimit 8\nThreadsPerChild 8\n"
+my $many_children = "StartServers 2\nServerLimit 8\nThreadsPerChild 8\n"
     . "MaxRequestWorkers 64\nMinSpareThreads 8\nMaxSpareThreads 24\n";
-my $tight = "StartServers 2\nServerLimit 2\nThreadsPerChild 8\n"
+my $two_children = "StartServers 2\nServerLimit 2\nThreadsPerChild 8\n"
     . "MaxRequestWorkers 16\nMinSpareThreads 8\nMaxSpareThreads 16\n";
 my $processes = "StartServers 4\nServerLimit 12\nMaxRequestWorkers 12\n"
     . "MinSpareServers 2\nMaxSpareServers 8\n";
 
-sub gracefuls
+sub test_gracefuls
 {
     my ($mpm, $size, $what) = @_;
     my $httpd = EventStream::Httpd->start(mpm => $mpm, mpm_conf => $size,
         conf => $conf);
-    my @all = survive("$mpm, $what", $httpd, $clients,
-        sub { pass_over($httpd, 'USR1', @_) for 1 .. 3 });
+    my @all = survives("$mpm, $what", $httpd, $clients,
+        sub { replace_children($httpd, 'USR1', @_) for 1 .. 3 });
     return ($httpd, @all);
 }
 
 {
-    my ($httpd, @all) = gracefuls('event', $roomy, '3 gracefuls');
+    my ($httpd, @all) = test_gracefuls('event', $many_children, '3 gracefuls');
 
-    # A client whose frame is half-written goes along with its place in it.
+    # A client in the middle of a frame is handed over with its position in it.
     my $slow = subscribe($httpd, '/events/slow', rcvbuf => 4096);
-    my $big = sum('y' x 60000);
+    my $big = with_checksum('y' x 60000);
     publish($httpd, 'slow', $big) for 1 .. 150;
     $_->close for @all;
-    pass_over($httpd, 'USR1', [$slow]);
+    replace_children($httpd, 'USR1', [$slow]);
     my @got = grep { $_->{event} eq 'message' } $slow->events(151, 20);
-    is scalar(@got), 150, 'a slow client gets all that was published';
-    is scalar(grep { checked($_) } @got), 150, '... nothing is torn';
-    publish($httpd, 'slow', sum('z'));
-    ok checked($slow->next_event(5)), '... and it is live again';
+    is scalar(@got), 150,
+        'a slow client receives all that was published before graceful';
+    is scalar(grep { has_checksum($_) } @got), 150,
+        'a slow client receives no torn event';
+    publish($httpd, 'slow', with_checksum('z'));
+    ok has_checksum($slow->next_event(5)),
+        'a slow client receives new events then';
 
-    is wait_clients($httpd, 'slow', 1, 5), 1, '... counted once';
+    is wait_clients($httpd, 'slow', 1, 5), 1, 'a slow client is counted once';
 
     @all = join_all($httpd, 20);
-    is $httpd->stop, 0, 'httpd stops';
+    is $httpd->stop, 0, 'httpd stops with exit status 0';
     is scalar(grep { $_->is_ended(5) } @all, $slow), 21,
-        '... and all streams end cleanly';
+        'all streams end cleanly at stop';
 }
 
 {
-    my ($httpd, @all) = gracefuls('event', $tight, 'ServerLimit children');
+    my ($httpd, @all) = test_gracefuls('event', $two_children,
+        'ServerLimit children');
 
-    # restart: nobody is there to adopt them for a while
+    # restart: for a while no child can take over the clients
     $_->close for @all;
     wait_clients($httpd, 'a', 0, 5);
-    @all = survive('event, restart', $httpd, $clients,
-        sub { pass_over($httpd, 'HUP', @_) });
+    @all = survives('event, restart', $httpd, $clients,
+        sub { replace_children($httpd, 'HUP', @_) });
     my $from = time;
-    is $httpd->graceful_stop, 0, 'httpd stops in peace';
-    cmp_ok time - $from, '<', 8, '... in time';
+    is $httpd->graceful_stop, 0, 'httpd exits with status 0 at graceful-stop';
+    cmp_ok time - $from, '<', 8, 'graceful-stop takes less than 8 seconds';
     is scalar(grep { $_->is_ended(5) } @all), $clients,
-        '... and all streams end cleanly';
+        'all streams end cleanly at graceful-stop';
 }
 
 {
-    my ($httpd) = gracefuls('worker', $roomy, '3 gracefuls');
+    my ($httpd) = test_gracefuls('worker', $many_children, '3 gracefuls');
     $httpd->stop;
 }
 
 {
-    my ($httpd, @all) = gracefuls('prefork', $processes, '3 gracefuls');
-    is $httpd->stop, 0, 'httpd stops';
+    my ($httpd, @all) = test_gracefuls('prefork', $processes, '3 gracefuls');
+    is $httpd->stop, 0, 'prefork: httpd stops with exit status 0';
     is scalar(grep { $_->is_ended(5) } @all), $clients,
-        '... and all streams end cleanly';
+        'prefork: all streams end cleanly at stop';
 }
 
-# ---- one child of several --------------------------------------------------
+# ---- One child of several --------------------------------------------------
 
 for my $mpm (qw(event worker)) {
     my $httpd = EventStream::Httpd->start(mpm => $mpm,
-        mpm_conf => $roomy . "MaxConnectionsPerChild 120\n", conf => $conf);
+        mpm_conf => $many_children . "MaxConnectionsPerChild 120\n",
+        conf => $conf);
     my %seen;
-    survive("$mpm, MaxConnectionsPerChild", $httpd, $clients,
+    survives("$mpm, MaxConnectionsPerChild", $httpd, $clients,
         sub { read_for($_[0], $long, sub { $seen{$_} = 1 for $httpd->children;
             keys %seen >= 8 }) });
-    cmp_ok scalar keys %seen, '>', 4, '... several children came and went';
+    cmp_ok scalar keys %seen, '>', 4, "$mpm: several children were replaced";
     $httpd->stop;
 }
 
@@ -289,20 +299,21 @@ for my $mpm (qw(event worker)) {
         . "MaxRequestWorkers 25\nMinSpareThreads 1\nMaxSpareThreads 25\n"
         . "MaxConnectionsPerChild 300\n");
     my ($first) = $httpd->children;
-    survive('event, the only child is used up', $httpd, 100,
+    survives('event, the only child reaches MaxConnectionsPerChild',
+        $httpd, 100,
         sub { read_for($_[0], $long, sub { my @now = $httpd->children;
             @now && !grep { $_ == $first } @now }) });
     my ($now) = $httpd->children;
-    isnt $now, $first, '... another child has taken its place';
+    isnt $now, $first, 'another child has replaced it';
 }
 
 {
     my $httpd = EventStream::Httpd->start(mpm => 'event', conf => $conf,
         mpm_conf => "StartServers 5\nServerLimit 8\nThreadsPerChild 8\n"
         . "MaxRequestWorkers 64\nMinSpareThreads 8\nMaxSpareThreads 16\n");
-    survive('event, idle children are reaped', $httpd, $clients,
+    survives('event, idle children are ended', $httpd, $clients,
         sub { read_for($_[0], $long, sub { 2 >= (() = $httpd->children) }) });
-    cmp_ok scalar(() = $httpd->children), '<=', 3, '... some have gone';
+    cmp_ok scalar(() = $httpd->children), '<=', 3, 'idle children have exited';
 }
 
 {
@@ -311,66 +322,72 @@ for my $mpm (qw(event worker)) {
         . "MinSpareServers 2\nMaxSpareServers 5\n"
         . "MaxConnectionsPerChild 150\n");
     my %seen;
-    survive('prefork, idle and used up children', $httpd, $clients,
+    survives('prefork, idle children and MaxConnectionsPerChild',
+        $httpd, $clients,
         sub { read_for($_[0], $long, sub { $seen{$_} = 1 for $httpd->children;
             keys %seen >= 14 }) });
-    cmp_ok scalar keys %seen, '>', 10, '... several children came and went';
+    cmp_ok scalar keys %seen, '>', 10,
+        'prefork: several children were replaced';
 }
 
-# ---- the module or a hub goes ----------------------------------------------
+# ---- The module or a hub is removed ----------------------------------------
 
 {
     my $hub = "EventStreamHub other size=1m\n<Location /other>\n"
         . "SetHandler eventstream\nEventStreamUseHub other\n"
         . "EventStreamChannel a\n</Location>\n";
-    my $httpd = EventStream::Httpd->start(mpm_conf => $roomy,
+    my $httpd = EventStream::Httpd->start(mpm_conf => $many_children,
         conf => $conf . $hub);
     my $other = subscribe($httpd, '/other');
     my $stays = subscribe($httpd, '/events/a');
     $httpd->rewrite_conf($conf);
-    pass_over($httpd, 'USR1', [$other, $stays]);
-    ok $other->is_ended(5), 'a hub is removed: its streams end cleanly';
+    replace_children($httpd, 'USR1', [$other, $stays]);
+    ok $other->is_ended(5), 'the streams of a removed hub end cleanly';
     publish($httpd, 'a', 'still here');
-    is(($stays->events(2, 5))[1]{data}, 'still here', '... others go on');
+    is(($stays->events(2, 5))[1]{data}, 'still here',
+        'the streams of other hubs go on');
 
     @$httpd{qw(module log)} = (0, 'info');
     $httpd->rewrite_conf('');
-    pass_over($httpd, 'USR1', [$stays]);
-    ok $stays->is_ended(8), 'the module is removed: streams end cleanly';
+    replace_children($httpd, 'USR1', [$stays]);
+    ok $stays->is_ended(8), 'streams end cleanly when the module is removed';
 }
 
 {
-    my $httpd = EventStream::Httpd->start(mpm_conf => $roomy, conf => $conf);
+    my $httpd = EventStream::Httpd->start(mpm_conf => $many_children,
+        conf => $conf);
     my $client = subscribe($httpd, '/events/a');
     @$httpd{qw(module log)} = (0, 'info');
     $httpd->rewrite_conf('');
-    pass_over($httpd, 'HUP', [$client]);
+    replace_children($httpd, 'HUP', [$client]);
     read_for([$client], 5, sub { !$client->is_open });
-    ok !$client->is_open, 'removed at restart: no connection is left behind';
+    ok !$client->is_open,
+        'no connection is left when the module is removed at restart';
 }
 
-# Removed and back at once: children of before still wait for others, which
-# have another boat than theirs.
+# Removed and loaded again at once: old children still wait for others, which
+# have another socket pair than they.
 for my $how (qw(graceful restart)) {
-    my $httpd = EventStream::Httpd->start(mpm_conf => $roomy, conf => $conf);
+    my $httpd = EventStream::Httpd->start(mpm_conf => $many_children,
+        conf => $conf);
     my @all = $how eq 'graceful' ? join_all($httpd, 20) : ();
     my $log = $httpd->{log};
     @$httpd{qw(module log)} = (0, 'info');
     $httpd->rewrite_conf('');
-    ok $httpd->$how, "$how without the module";
+    ok $httpd->$how, "$how without the module succeeds";
     @$httpd{qw(module log)} = (1, $log);
     $httpd->rewrite_conf($conf);
-    ok $httpd->$how, '... and with it again';
+    ok $httpd->$how, "$how with the module again succeeds";
     is scalar(grep { ($_->is_ended(8) || 0) == 1 } @all), scalar @all,
-        '... streams end cleanly, none is cut';
+        "$how without and with the module: streams end cleanly, none is cut";
     my $stays = subscribe($httpd, '/events/a');
-    pass_over($httpd, 'USR1', [$stays]);
+    replace_children($httpd, 'USR1', [$stays]);
     publish($httpd, 'a', 'still here');
     my @got = $stays->events(2, 5);
     is $got[1] && $got[1]{data}, 'still here',
-        '... and clients keep their connections from then on';
+        "$how without and with the module: clients keep connections again";
     unlike $httpd->error_log, qr/\[(?:error|crit|alert|emerg)\]|ES032[013]/,
-        '... without an error';
+        "$how without and with the module: the error log has no error";
 }
 
 done_testing;

@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
 #
-# A hub gets another size: it waits for a restart that is not graceful, and
-# takes its events along. A hub that is no longer named gives back its memory.
+# A hub whose size is changed keeps it until a restart that is not graceful, and
+# takes its events along. A hub that is removed frees its memory.
 
 use strict;
 use warnings;
@@ -51,20 +51,20 @@ sub publish_id
 
 my $marks = 0;
 
-sub told_after
+sub received_after
 {
     my ($channel, $id) = @_;
     my $client = subscribe($httpd, "/events?c=$channel",
         headers => ["Last-Event-ID: $id"]);
     my $mark = 'mark' . ++$marks;
     publish($httpd, $channel, $mark);
-    my @told;
+    my @received;
     while (my $event = $client->next_event(5)) {
         last if $event->{data} eq $mark;
-        push @told, $event->{event} eq 'message'
+        push @received, $event->{event} eq 'message'
             ? $event->{data} : $event->{event} =~ /^stream-(.*)/;
     }
-    return join ' ', grep { !/^mark/ } @told;
+    return join ' ', grep { !/^mark/ } @received;
 }
 
 sub order
@@ -72,81 +72,92 @@ sub order
     return sprintf '%020d-%020d', split /-/, $_[0];
 }
 
-# ---- A larger one ----------------------------------------------------------
+# ---- A larger hub ----------------------------------------------------------
 
 my $quiet = publish_id('quiet', 'q1');
 publish_id('gone', 'g1');
 my $gone = publish_id('gone', 'g2');
 publish_id('gone', 'g3');
-publish($httpd, 'busy', 'x' x 20000) for 1 .. 60;    # takes all of them
+publish($httpd, 'busy', 'x' x 20000) for 1 .. 60;    # evicts all before
 my @id = map { publish_id('a', "a$_") } 1 .. 3;
 publish_id('a', 'a4', id => 'mine');
 my $last = publish_id('a', 'a5');
 my $client = subscribe($httpd, '/events?c=a');
 $client->next_event(5);
-my $asleep = subscribe($httpd, '/events?c=quiet');
-$asleep->next_event(5);
-is told_after('gone', $gone), 'open reset', 'evicted from a small hub';
+my $quiet_client = subscribe($httpd, '/events?c=quiet');
+$quiet_client->next_event(5);
+is received_after('gone', $gone), 'open reset',
+    'an event that a small hub has evicted gets a reset';
 
 log_since();
 $httpd->rewrite_conf(sized('4m', 200));
-ok $httpd->graceful, 'another size, at graceful';
-like log_since(), qr/notice.*ES0002: hub default keeps its size/,
-    'it has to wait, which is told';
-is told_after('a', $id[1]), 'open a3 a4 a5', 'all is as it was';
-ok $httpd->restart, 'restart';
+ok $httpd->graceful, 'graceful with another size succeeds';
+like log_since(), qr/notice.*ES0002.*\bdefault\b/,
+    'the hub keeps its size, which is logged';
+is received_after('a', $id[1]), 'open a3 a4 a5',
+    'ids from before graceful resume';
+ok $httpd->restart, 'restart with another size succeeds';
 like log_since(),
-    qr/notice.*ES0206: hub default has a new size: \d+ events/,
-    'the events are carried over';
-is told_after('a', $id[1]), 'open a3 a4 a5', 'ids resume';
-is told_after('a', 'mine'), 'open a5', 'also those of publishers';
-is told_after('quiet', $quiet), 'open', 'nothing of it was missed: no reset';
-is told_after('gone', $gone), 'open reset', 'what was evicted stays evicted';
+    qr/notice.*ES0206.*\bdefault\b\D*\d+ events/,
+    'the events are carried over, which is logged';
+is received_after('a', $id[1]), 'open a3 a4 a5',
+    'ids from before restart resume';
+is received_after('a', 'mine'), 'open a5',
+    'ids of publishers from before restart resume';
+is received_after('quiet', $quiet), 'open',
+    'a channel that missed nothing gets no reset';
+is received_after('gone', $gone), 'open reset',
+    'an event that was evicted before gets a reset';
 is publish($httpd, 'a', 'a4', id => 'mine')->{json}{published}, 1,
-    'a known event';
-is told_after('a', 'mine'), 'open a5', '... is known there, too';
+    'an event from before restart is acknowledged again';
+is received_after('a', 'mine'), 'open a5', 'it is not sent again';
 my $next = publish_id('a', 'a6');
-cmp_ok order($next), 'gt', order($last), 'ids rise';
+cmp_ok order($next), 'gt', order($last), 'ids go on rising';
 
-ok $client->is_open, 'a client keeps its connection';
-my @heard = grep { !/^mark/ } map { $_->{data} } $client->events(5, 5);
-is $heard[-1], 'a6', '... and hears what comes';
-is publish($httpd, 'quiet', 'q2')->{json}{clients}, 1, 'a quiet one is there';
-my $event = $asleep->next_event(5);
-$event = $asleep->next_event(5) while $event && $event->{data} =~ /^mark/;
-is $event->{data}, 'q2', '... and hears it';
+ok $client->is_open, 'a client keeps its connection over the change';
+my @received = grep { !/^mark/ } map { $_->{data} } $client->events(5, 5);
+is $received[-1], 'a6', 'it receives new events';
+is publish($httpd, 'quiet', 'q2')->{json}{clients}, 1,
+    'a quiet client is counted after the change';
+my $event = $quiet_client->next_event(5);
+$event = $quiet_client->next_event(5) while $event && $event->{data} =~ /^mark/;
+is $event->{data}, 'q2', 'a quiet client receives new events';
 
-ok $httpd->restart, 'once more, with the same size';
-unlike log_since(), qr/ES0206/, '... and nothing to do';
-is told_after('a', $next), 'open', '... the hub has what it had';
+ok $httpd->restart, 'restart with the same size succeeds';
+unlike log_since(), qr/ES0206/, 'nothing is carried over then';
+is received_after('a', $next), 'open', 'ids resume after it';
 
-# ---- With room for what comes ----------------------------------------------
+# ---- Room for new events ---------------------------------------------------
 
 publish($httpd, 'busy', 'y' x 20000) for 1 .. 100;
-is told_after('a', $next), 'open', 'the new size is there: 2 MB fit';
-is told_after('a', $id[0]), 'open a2 a3 a4 a5 a6', '... and nothing was lost';
+is received_after('a', $next), 'open',
+    'two megabytes of events fit into the larger hub';
+is received_after('a', $id[0]), 'open a2 a3 a4 a5 a6',
+    'no older event was evicted';
 
-# ---- A smaller one, while clients are slow ---------------------------------
+# ---- A smaller hub, while clients are slow ---------------------------------
 
 my $recent = publish_id('recent', 'r1');
 publish($httpd, 'recent', 'r2');
 my $slow = subscribe($httpd, '/events?c=slow', rcvbuf => 4096);
 $slow->next_event(5);
 publish($httpd, 'slow', "$_ " . 'z' x 30000) for 1 .. 20;
-sleep 0.3;    # let its buffers fill: it stands within a frame then
+sleep 0.3;    # its buffers fill: it is in the middle of a frame
 my $lagging = subscribe($httpd, '/events?c=a');
 $httpd->rewrite_conf(sized('1m', 50));
-ok $httpd->restart, 'a smaller hub at restart';
-like log_since(), qr/ES0206: .* oldest [1-9]\d* did not fit/,
-    '... some events have no room';
+ok $httpd->restart, 'restart with a smaller size succeeds';
+like log_since(), qr/ES0206\D*\d+\D+[1-9]/,
+    'some events are dropped, which is logged';
 is join(' ', map { /^(\d+) z{30000}$/ ? $1 : 'torn' } map { $_->{data} }
     $slow->events(20, 20)), join(' ', 1 .. 20),
-    'one that was within a frame gets all, and none torn';
-is told_after('a', $id[1]), 'open reset', 'what had no room is told';
-is told_after('recent', $recent), 'open r2', '... and nothing else';
-$_->close for $client, $asleep, $slow, $lagging;
+    'a client in the middle of a frame receives all events, none torn';
+is received_after('a', $id[1]), 'open reset',
+    'a dropped event gets a reset';
+is received_after('recent', $recent), 'open r2',
+    'an event that was kept gets none';
+$_->close for $client, $quiet_client, $slow, $lagging;
 
-# ---- A hub goes, and comes back --------------------------------------------
+# ---- A hub is removed and named again --------------------------------------
 
 my $extra = <<'CONF';
 EventStreamHub extra size=2m
@@ -169,7 +180,7 @@ sub extra
 
 sub segments
 {
-    # anonymous shared memory of the size of that hub and more
+    # anonymous shared memory of at least the size of that hub
     no warnings 'portable';
     open my $in, '<', '/proc/' . $httpd->pid . '/maps' or return -1;
     return scalar grep {
@@ -181,42 +192,45 @@ sub segments
 my $before = segments();
 for my $how (qw(graceful restart)) {
     $httpd->rewrite_conf(sized('1m', 50) . $extra);
-    ok $httpd->$how, "$how: one more hub";
-    is segments(), $before + 1, '... has its memory';
+    ok $httpd->$how, "$how with one more hub succeeds";
+    is segments(), $before + 1, "$how: the hub has its memory";
     my $e1 = publish_id('e', 'e1', path => '/extra/publish');
     my $in = extra();
     $in->next_event(5);
     $httpd->rewrite_conf(sized('1m', 50));
-    ok $httpd->$how, "$how: it goes";
-    is $in->is_ended(10), 1, '... its streams end cleanly';
-    is segments(), $before + 1, '... its memory stays for those who use it';
+    ok $httpd->$how, "$how without the hub succeeds";
+    is $in->is_ended(10), 1, "$how: its streams end cleanly";
+    is segments(), $before + 1, "$how: its memory stays for old children";
     $httpd->rewrite_conf(sized('1m', 50) . $extra);
-    ok $httpd->$how, "$how: it is named again";
+    ok $httpd->$how, "$how with the hub again succeeds";
     my $again = extra("Last-Event-ID: $e1");
-    is $again->next_event(5)->{event}, 'stream-open', '... opens';
+    is $again->next_event(5)->{event}, 'stream-open',
+        "$how: a stream of the hub opens";
     publish($httpd, 'e', 'e2', path => '/extra/publish');
-    is $again->next_event(5)->{data}, 'e2', '... and knows its past';
+    is $again->next_event(5)->{data}, 'e2',
+        "$how: the stream receives new events, without a reset";
     $again->close;
 
     $httpd->rewrite_conf(sized('1m', 50));
-    ok $httpd->$how, "$how: it goes again";
-    # gone for good once all children are of a configuration without it
+    ok $httpd->$how, "$how without the hub again succeeds";
+    # its memory is freed once all children have a configuration without it
     my $given = wait_for(sub {
         $httpd->$how;
         return segments() == $before;
-    }, 20, '... and gives back its memory at a later one');
+    }, 20, "$how: its memory is freed at a later one");
     $httpd->rewrite_conf(sized('1m', 50) . $extra);
-    ok $httpd->$how, "$how: a new hub of that name";
+    ok $httpd->$how, "$how with a new hub of that name succeeds";
     is join(' ', map { $_->{event} } extra("Last-Event-ID: $e1")->events(2, 5)),
-        'stream-open stream-reset', '... is another one';
+        'stream-open stream-reset',
+        "$how: the new hub does not know the old ids";
     $httpd->rewrite_conf(sized('1m', 50));
     wait_for(sub {
         $httpd->restart;
         return segments() == $before;
-    }, 20, '... and goes');
+    }, 20, "$how: its memory is freed, too");
 }
 
-# ---- The module itself goes, and comes back --------------------------------
+# ---- The module is removed and loaded again --------------------------------
 
 for my $how (qw(graceful restart)) {
     my $stays = subscribe($httpd, '/events?c=a');
@@ -225,25 +239,26 @@ for my $how (qw(graceful restart)) {
     my $log = $httpd->{log};
     @$httpd{qw(module log)} = (0, 'info');
     $httpd->rewrite_conf('');
-    ok $httpd->$how, "$how without the module";
-    ok defined $stays->is_ended(10), '... its streams end';
-    ok !$stays->is_open, '... for sure';
-    is get($httpd, '/events?c=a')->{status}, 404, '... nobody serves them';
+    ok $httpd->$how, "$how without the module succeeds";
+    ok defined $stays->is_ended(10), "$how without the module: its streams end";
+    ok !$stays->is_open, "$how without the module: no connection is left";
+    is get($httpd, '/events?c=a')->{status}, 404,
+        "$how without the module: its paths are 404";
     @$httpd{qw(module log)} = (1, $log);
     $httpd->rewrite_conf(sized('1m', 50));
-    ok $httpd->$how, "$how with it again";
-    is told_after('a', $id), 'open', '... and the hub is there';
+    ok $httpd->$how, "$how with the module again succeeds";
+    is received_after('a', $id), 'open', "$how: ids from before resume";
     my $sum = sub { publish($httpd, 'a', 'x')->{json}{clients} };
     my $one = subscribe($httpd, '/events?c=a');
     $one->next_event(5);
-    wait_for(sub { $sum->() == 1 }, 10, '... and counts its clients right');
+    wait_for(sub { $sum->() == 1 }, 10, "$how: clients are counted right");
     $one->close;
 }
-is $httpd->stop, 0, 'httpd stops';
+is $httpd->stop, 0, 'httpd stops with exit status 0';
 unlike $httpd->error_log, qr/\[(?:error|crit|alert|emerg)\]|signal|Segm/,
-    'no error in the log';
+    'the error log has no error';
 
-# ---- With many clients, and events that keep coming ------------------------
+# ---- With many clients and a publisher that goes on ------------------------
 
 $httpd = EventStream::Httpd->start(conf => sized('8m', 100));
 my @many = map { subscribe($httpd, '/events?c=m', head => 0) } 1 .. 150;
@@ -255,7 +270,7 @@ if (!$publisher) {
     local $SIG{TERM} = sub { $end = 1 };
     my $n = 1;
     while (!$end) {
-        # who gets no answer asks once more, by the same id
+        # an event without answer is published again under the same id
         my $done = eval { publish($httpd, 'm', $n, id => "n$n", timeout => 3) };
         $n++ if $done && $done->{status} == 200;
         sleep 0.005;
@@ -269,19 +284,19 @@ if (!$publisher) {
 sleep 0.3;
 for my $size ('2m', '16m') {
     $httpd->rewrite_conf(sized($size, 100));
-    kill STOP => $publisher; # restart waits for those who are at work
+    kill STOP => $publisher; # restart waits for requests that are under way
     my $before = $httpd->log_size;
     $httpd->restart(wait => 0);
     sleep 0.1;
     kill CONT => $publisher;
     ok $httpd->wait_for(
         sub { $httpd->error_log($before) =~ /resuming normal operations/ }),
-        "restart to $size while events flow";
+        "restart to $size succeeds while events are published";
     sleep 0.3;
 }
 kill TERM => $publisher;
 waitpid $publisher, 0;
-is $httpd->faults // '', '', 'the shared memory is well';
+is $httpd->faults // '', '', 'the shared memory is consistent';
 my ($bad, $cut) = (0, 0);
 for my $one (@many) {
     my ($n, $is_last, $wrong) = (0, 0, 0);
@@ -298,12 +313,12 @@ for my $one (@many) {
     $bad++ if $wrong || !$is_last;
 }
 is $cut, 0, 'no client lost its connection';
-is $bad, 0, '... and each has got each event once, in order';
+is $bad, 0, 'each client received each event once, in order';
 $httpd->stop;
 
 # ---- Other MPMs ------------------------------------------------------------
 
-# The parent knows by them when no child is left.
+# By the MPM's hook the parent knows when no child is left.
 for my $mpm (qw(worker prefork)) {
     $httpd = EventStream::Httpd->start(mpm => $mpm, conf => sized('1m', 100));
     $from = 0;
@@ -313,21 +328,23 @@ for my $mpm (qw(worker prefork)) {
     $stays->next_event(5);
     $httpd->rewrite_conf(sized('2m', 100));
     my %old = map { ($_ => 1) } $httpd->children;
-    ok $httpd->graceful, "$mpm: graceful";
-    like log_since(), qr/ES0002/, '... another size has to wait';
-    # a child that is just being forked would not hear of the restart
+    ok $httpd->graceful, "$mpm: graceful with another size succeeds";
+    like log_since(), qr/ES0002/,
+        "$mpm: the hub keeps its size, which is logged";
+    # a child that is just being forked would miss the restart
     ok $httpd->wait_for(sub { my @now = $httpd->children;
         @now && !grep { $old{$_} } @now }),
-        '... there are new children';
-    ok $httpd->restart, "$mpm: restart";
-    like log_since(), qr/ES0206: hub default has a new size: 2 events/,
-        '... and comes';
-    is told_after('a', $one), 'open 2', '... with the events';
+        "$mpm: there are new children";
+    ok $httpd->restart, "$mpm: restart succeeds";
+    like log_since(), qr/ES0206\D*\b2 events/,
+        "$mpm: the events are carried over, which is logged";
+    is received_after('a', $one), 'open 2', "$mpm: ids from before resume";
     publish($httpd, 'b', 'here');
-    is $stays->next_event(10)->{data}, 'here', '... a client has stayed';
-    is $httpd->stop, 0, '... httpd stops';
+    is $stays->next_event(10)->{data}, 'here',
+        "$mpm: a client keeps its connection";
+    is $httpd->stop, 0, "$mpm: httpd stops with exit status 0";
     unlike $httpd->error_log, qr/\[(?:error|crit|alert|emerg)\]|signal Seg/,
-        '... without an error';
+        "$mpm: the error log has no error";
 }
 
 done_testing;

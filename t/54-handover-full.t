@@ -1,9 +1,9 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
 #
-# At restart all children end before a new one starts. Clients that the
-# lifeboat cannot hold end cleanly, and miss nothing when they come back. Here
-# it holds few, as the kernel lets a user have no more descriptors under way
+# At restart all children end before a new one starts. Clients that find no room
+# in the handover end cleanly, and miss nothing when they reconnect. Here there
+# is room for few, as the kernel lets a user have no more descriptors under way
 # than a process may open.
 
 use strict;
@@ -30,7 +30,7 @@ EventStreamDrain 1
 </Location>
 CONF
 
-# So many children, whatever they have to do.
+# Configuration for just so many children.
 sub children
 {
     my ($count) = @_;
@@ -40,21 +40,21 @@ sub children
         . "MaxSpareThreads $threads\n";
 }
 
-# Clients are there over a restart; what became of them, and were they all told
-# what they should?
+# Opens clients, restarts, and checks what became of each and whether it
+# received all events.
 sub over_restart
 {
     my ($httpd, $clients, $most, $conf_after) = @_;
     my @all = map { subscribe($httpd, '/events', head => 0) } 1 .. $clients;
     $_->read_head(20) for @all;
-    # a child that got more than its share sends clients away at once: they
-    # are none of those that are meant here
+    # a child that got more than its share ends the streams of clients at once:
+    # those do not count here
     @all = grep { my $open = $_->next_event(10); $open && $_->is_open } @all;
-    cmp_ok scalar @all, '>', $clients * 0.8, 'most clients have found a place';
+    cmp_ok scalar @all, '>', $clients * 0.8, 'most clients are served';
     publish($httpd, 'a', $_) for 1 .. 5;
     @$httpd{qw(mpm_conf conf)} = @$conf_after if $conf_after;
     $httpd->write_conf if $conf_after;
-    ok $httpd->restart, '... restart';
+    ok $httpd->restart, 'restart succeeds';
     publish($httpd, 'a', $_) for 6 .. 10;
 
     my %count = map { $_ => 0 } qw(kept ended cut wrong);
@@ -83,36 +83,40 @@ sub over_restart
         }
         $count{wrong}++ if "@got" ne '1 2 3 4 5 6 7 8 9 10';
     }
-    # who is above the limit of a child may hear the last event before its end
+    # a client above the limit of a child may receive the last event before its
+    # end
     $httpd->wait_for(sub { clients($httpd, 'a') <= $most }, 20) if $most;
     my $kept = clients($httpd, 'a');
     $_->fill(0) for @{$count{open}};
     $count{ended} += grep { !$_->is_open } @{$count{open}};
     $count{cut} += grep { $_->is_cut } @{$count{open}};
-    cmp_ok $count{ended}, '>', 20, "... $count{ended} have no seat and end";
-    is $count{cut}, 0, '... cleanly';
+    cmp_ok $count{ended}, '>', 20, "$count{ended} clients find no room and end";
+    is $count{cut}, 0, 'they end cleanly';
     is $count{wrong}, 0,
-        '... and each gets each event once, in order, on whatever connection';
+        'each client receives each event once, in order, on whichever'
+        . ' connection';
     $_->close for @all;
-    is wait_clients($httpd, 'a', 0, 5), 0, '... all are counted out';
-    is $httpd->stop, 0, '... httpd stops';
+    is wait_clients($httpd, 'a', 0, 5), 0,
+        'clients that have closed are not counted any more';
+    is $httpd->stop, 0, 'httpd stops with exit status 0';
     unlike $httpd->error_log,
         qr/\[(?:error|crit|alert|emerg)\]|signal Seg|ES0320/,
-        '... without an error';
+        'the error log has no error';
     return $kept;
 }
 
-# A child takes 300 of them, and all together they have 400 seats at least.
+# A child sends 300 clients, and there is room for 400 at least.
 my $httpd = EventStream::Httpd->start(
     descriptors => 400, mpm_conf => children(3), conf => $conf);
 cmp_ok over_restart($httpd, 600, 0), '>', 300,
-    'children share those that have a seat: one would not hold them';
+    'the children share the clients: one alone could not hold them';
 
-# Afterwards there is one child, which holds 600.
+# After the restart there is one child, which can hold 600.
 $httpd = EventStream::Httpd->start(
     descriptors => 800, mpm_conf => children(3), conf => $conf);
 my $kept = over_restart($httpd, 950, 600, [children(1), $conf]);
-cmp_ok $kept, '>', 450, "a child alone takes those that it can hold ($kept)";
-cmp_ok $kept, '<=', 600, '... and no more';
+cmp_ok $kept, '>', 450,
+    "a single child takes over as many as it can hold ($kept)";
+cmp_ok $kept, '<=', 600, 'it takes over no more';
 
 done_testing;

@@ -107,7 +107,7 @@ is $clients[0]->next_event(10)->{data}, 2, 'the clients of the other get it';
 
 # It is up again, and its client reconnects with the last id that it has.
 my $last = $clients[1]->{last_id};
-$pushpins[1]->start_again;
+$pushpins[1]->restart;
 my $back = subscribe($pushpins[1], '/events/kitchen',
     headers => ["Last-Event-ID: $last"]);
 is $back->skip_to('message', 10)->{data}, 2,

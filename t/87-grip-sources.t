@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
 #
-# GRIP proxies get what is published, however it is published, under each MPM;
-# and a bounded number of workers waits for them.
+# GRIP proxies receive what is published, however it is published, under each
+# MPM; and a limited number of workers waits for them.
 
 use strict;
 use warnings;
@@ -12,7 +12,7 @@ use Test::More;
 
 use JSON::PP ();
 
-use EventStream::Beside;
+use EventStream::Background;
 use EventStream::Client;
 use EventStream::FakeProxy;
 use EventStream::Httpd;
@@ -94,18 +94,22 @@ my @items = (
 is items(@items)->{body}, "Published\n", 'GRIP items are published';
 my @got = $proxy->items;
 is_deeply [map { $_->{channel} } @got], [qw(events-a events-a events-b)],
-    'and go on to the proxy';
-like +(contents(@got))[0], qr/\Aid: \S+\ndata: one\n\n\z/, 'as we send them';
-is $got[1]{formats}{'http-stream'}{action}, 'close', 'ends, too';
+    'GRIP items are sent on to the proxy';
+like +(contents(@got))[0], qr/\Aid: \S+\ndata: one\n\n\z/,
+    'their content has an id of ours';
+is $got[1]{formats}{'http-stream'}{action}, 'close',
+    'the action close is sent on, too';
 $proxy->mode('status 500');
 my $answer = items(@items);
-is $answer->{status}, 502, 'a proxy does not take them';
-like $answer->{body}, qr/^Stored.*status 500\.$/, 'says the answer';
+is $answer->{status}, 502, 'a failure of the proxy is 502';
+like $answer->{body}, qr/^Stored.*status 500\.$/,
+    'the answer has the status of the proxy';
 $proxy->mode('ok');
-is items($items[2])->{status}, 200, 'it does again';
-is scalar(contents($proxy->items)), 4, 'what has failed is not sent again';
+is items($items[2])->{status}, 200,
+    'the proxy accepts again: the answer is 200';
+is scalar(contents($proxy->items)), 4, 'failed items are not sent again';
 
-# ---- Lines -----------------------------------------------------------------
+# ---- NDJSON ----------------------------------------------------------------
 
 sub lines
 {
@@ -116,50 +120,53 @@ sub lines
     return ($answer->{status}, JSON::PP::decode_json($answer->{body}));
 }
 
-sub said
+sub grip_result
 {
     my ($error) = @_;
     return [{proxy => $proxy->url . '/', $error
         ? (ok => JSON::PP::false, error => $error) : (ok => JSON::PP::true)}];
 }
 
-$proxy->forget;
-my ($status, $told) = lines('/publish', 1 .. 3);
-is $status, 200, 'lines are published';
+$proxy->clear;
+my ($status, $result) = lines('/publish', 1 .. 3);
+is $status, 200, 'NDJSON is published';
 is_deeply [map { /^data: (.*)$/m } contents($proxy->items)], [1 .. 3],
-    'and go on to the proxy';
-is_deeply $told->{grip}, said(), 'which took them, says the answer';
+    'its events are sent on to the proxy';
+is_deeply $result->{grip}, grip_result(), 'the answer lists the proxy as ok';
 $proxy->mode('status 500');
-($status, $told) = lines('/publish', 4);
-is $status, 502, 'it does not take one';
-is $told->{published}, 1, 'which is stored';
-is_deeply $told->{grip}, said('status 500'), 'the answer tells what it said';
-like $told->{error}, qr/^Stored.*status 500\.$/, 'also in a sentence';
-($status, $told) = lines('/publish');
-is_deeply $told, {published => 0, id => undef, clients => 0},
-    'nothing is told of proxies where nothing was stored';
+($status, $result) = lines('/publish', 4);
+is $status, 502, 'a failure of the proxy is 502';
+is $result->{published}, 1, 'the event is published all the same';
+is_deeply $result->{grip}, grip_result('status 500'),
+    'the answer lists the error';
+like $result->{error}, qr/^Stored.*status 500\.$/,
+    'the answer has a sentence with the error';
+($status, $result) = lines('/publish');
+is_deeply $result, {published => 0, id => undef, clients => 0},
+    'a body without events lists no proxy';
 
-# The journal is so small that these are several batches.
-$proxy->mode('picky poison');
-($status, $told) = lines('/tiny', 'poison', ('x' x 1000) x 40);
-is $status, 200, 'with EventStreamGripOnError ignore a stream goes on';
-is $told->{published}, 41, 'to its end';
-is_deeply $told->{grip}, said('status 400'),
-    'a failure is told, though later lines were taken';
+# The journal is so small that these lines are several batches.
+$proxy->mode('reject bad');
+($status, $result) = lines('/tiny', 'bad', ('x' x 1000) x 40);
+is $status, 200, 'EventStreamGripOnError ignore: a body with a failure is 200';
+is $result->{published}, 41,
+    'EventStreamGripOnError ignore: all its events are published';
+is_deeply $result->{grip}, grip_result('status 400'),
+    'the failure is listed although later events were accepted';
 $proxy->mode('ok');
 
-# All of it is more than the connection holds: when it was written, it was read.
-$proxy->forget;
+# All of it is more than the connection holds: if it was written, it was read.
+$proxy->clear;
 $proxy->mode('silent');
 my $body = join '', map {
     qq({"channel": "lines", "text": "$_ ) . 'x' x 1000 . qq("}\n)
 } 1 .. 6_000;
-my $writer = beside(sub {
+my $writer = in_background(sub {
     my $answer = request($httpd, 'POST', '/patient', body => $body,
         headers => ['Content-Type: application/x-ndjson'], timeout => 60);
     return {status => $answer->{status}, body => $answer->{body}};
 });
-wait_for(sub { $proxy->requests }, 10, 'the first of many lines were sent');
+wait_for(sub { $proxy->requests }, 10, 'the first of many lines are sent');
 my $stored = sub {
     my $answer = get($httpd, '/patient?channel=lines');
     return JSON::PP::decode_json($answer->{body})->{channels}[0]{events};
@@ -167,67 +174,74 @@ my $stored = sub {
 my $before = $stored->();
 sleep 1;
 is $stored->(), $before, 'no line is read while the proxy does not answer';
-cmp_ok $before, '<', 6_000, 'and not all were';
+cmp_ok $before, '<', 6_000, 'not all lines were read';
 $proxy->mode('ok');
-$proxy->hang_up;
-like $writer->()->{body}, qr/"published": 6000,/, 'then all are published';
+$proxy->drop_waiting;
+like $writer->()->{body}, qr/"published": 6000,/,
+    'all lines are published when the proxy answers';
 
 # ---- Other modules ---------------------------------------------------------
 
-$proxy->forget;
+$proxy->clear;
 $answer = request($httpd, 'POST', '/order?table=4&dish=soup');
 is $answer->{status}, 200, 'another module publishes';
 is_deeply [map { $_->{channel} } $proxy->items],
-    [qw(events-kitchen events-table-4)], 'and it goes on to the proxy';
+    [qw(events-kitchen events-table-4)], 'its events are sent on to the proxy';
 
-# ---- What curl says --------------------------------------------------------
+# ---- Errors of libcurl -----------------------------------------------------
 
 $answer = publish($httpd, 'a', 'x', path => '/tls');
 is $answer->{json}{grip}[0]{error}, 'TLS failed',
-    'a certificate that nobody knows';
+    'a certificate that is not trusted';
 $answer = publish($httpd, 'a', 'x', path => '/nowhere');
 like $answer->{json}{grip}[0]{error}, qr/cannot be resolved|in time/,
-    'a host that is not there, as fast as the resolver knows';
+    'a host name that does not resolve, as soon as the resolver knows';
 
-# ---- Who waits -------------------------------------------------------------
+# ---- Workers that wait -----------------------------------------------------
 
 $proxy->mode('silent');
-my @answers = map { $_->() } map { publish_beside($httpd, 'a', $_) } 1 .. 3;
-is scalar(grep { $_->{status} == 502 } @answers), 3, 'nobody gets 200';
+my @answers = map { $_->() }
+    map { publish_in_background($httpd, 'a', $_) } 1 .. 3;
+is scalar(grep { $_->{status} == 502 } @answers), 3,
+    'no publisher gets 200 while the proxy does not answer';
 my @sent_away = grep { $_->{body} =~ /too many wait/ } @answers;
-is scalar @sent_away, 2, 'one waits, the others are sent away';
-is scalar(grep { ($_->{retry} || 0) > 0 } @sent_away), 2, 'for a while';
+is scalar @sent_away, 2, 'one publisher waits, the others are refused';
+is scalar(grep { ($_->{retry} || 0) > 0 } @sent_away), 2,
+    'a refusal has Retry-After';
 is scalar(grep { /no answer in time/ } map { $_->{body} } @answers), 1,
-    'the one waits to the end';
+    'the publisher that waits gets the timeout';
 $proxy->mode('ok');
-$proxy->hang_up;
-is publish($httpd, 'a', 'y')->{status}, 200, 'then all is well';
+$proxy->drop_waiting;
+is publish($httpd, 'a', 'y')->{status}, 200,
+    'publishing gets 200 when the proxy answers again';
 
 # ---- A proxy that the journal has overtaken --------------------------------
 
-$proxy->forget;
+$proxy->clear;
 $proxy->mode('silent');
-my $first = publish_beside($httpd, 'a', 'first', path => '/tiny');
-wait_for(sub { $proxy->requests }, 10, 'an event is on its way');
+my $first = publish_in_background($httpd, 'a', 'first', path => '/tiny');
+wait_for(sub { $proxy->requests }, 10, 'an event is being sent');
 my @big = map {
     request($httpd, 'POST', '/tiny', timeout => 30,
         headers => ['Content-Type: application/json'],
         body => JSON::PP::encode_json(
             [map { {channel => 'a', text => $_ x 30_000} } 1 .. 3]))->{status}
 } 1 .. 5;
-is_deeply \@big, [(200) x 5], 'more than the journal holds comes meanwhile';
+is_deeply \@big, [(200) x 5],
+    'more events than the journal holds are published meanwhile';
 $proxy->mode('ok');
-$proxy->hang_up;
-is $first->()->{status}, 200, 'the proxy answers again';
+$proxy->drop_waiting;
+is $first->()->{status}, 200,
+    'the first publisher gets 200 when the proxy answers';
 is publish($httpd, 'a', 'last', path => '/tiny')->{json}{grip}[0]{ok},
-    JSON::PP::true, 'and takes what comes';
+    JSON::PP::true, 'the next event is accepted';
 my @texts = map { /^data: (.)(.*)$/m ? "$1$2" : () } contents($proxy->items);
-is $texts[-1], 'last', 'the newest is there';
-cmp_ok scalar @texts, '<', 16, 'what was gone by then is not';
-is substr($texts[-2], 0, 1), 3, 'but what the journal has';
-like $httpd->error_log, qr/ES0630: hub tiny/, 'and that is logged';
+is $texts[-1], 'last', 'the proxy has the last event';
+cmp_ok scalar @texts, '<', 16, 'the proxy does not have the evicted events';
+is substr($texts[-2], 0, 1), 3, 'the proxy has the events that the journal has';
+like $httpd->error_log, qr/ES0630.*\btiny\b/, 'the overtaken proxy is logged';
 
-is $httpd->stop, 0, 'httpd ends well';
+is $httpd->stop, 0, 'httpd stops with exit status 0';
 
 # ---- The other MPMs --------------------------------------------------------
 
@@ -236,17 +250,18 @@ for my $mpm (qw(worker prefork)) {
     my $other = EventStream::Httpd->start(mpm => $mpm,
         conf => "EventStreamGrip \"@{[$proxy->url]}\"\n$handlers");
     $proxy->mode('ok');
-    $proxy->forget;
+    $proxy->clear;
     my $bad = grep { publish($other, 'a', $_)->{status} != 200 } 1 .. 10;
-    is $bad, 0, "$mpm: published";
+    is $bad, 0, "$mpm: 10 events are published";
     is_deeply [map { /^data: (.*)$/m } contents($proxy->items)], [1 .. 10],
-        "$mpm: in order";
+        "$mpm: the proxy has them in order";
     $proxy->mode('silent');
-    my $waiting = publish_beside($other, 'a', 'waits');
+    my $waiting = publish_in_background($other, 'a', 'waits');
     wait_for(sub { grep { /waits/ } map { $_->{body} } $proxy->requests }, 10,
-        "$mpm: one waits");
-    is $other->stop, 0, "$mpm: it ends all the same";
-    unlike $other->error_log, qr/ES0635/, "$mpm: the courier in time";
+        "$mpm: a publisher waits");
+    is $other->stop, 0, "$mpm: httpd stops with exit status 0 meanwhile";
+    unlike $other->error_log, qr/ES0635/,
+        "$mpm: the sender thread ends in time";
     $waiting->();
 }
 done_testing;

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
 #
-# Publishing through real Pushpins: proxied and direct clients get the same
+# Publishing through real Pushpins: proxied and direct clients receive the same
 # events in the same order, whichever child publishes, also when a Pushpin is
 # down for a while.
 
@@ -67,15 +67,19 @@ sub data_of
 
 # ---- One Pushpin -----------------------------------------------------------
 
-my $proxied = open_stream($one, '/events?c=a&c=b', 'through Pushpin');
-my $direct = open_stream($httpd, '/events?c=a&c=b', 'a direct client');
+my $proxied = open_stream($one, '/events?c=a&c=b',
+    'a client opens through Pushpin');
+my $direct = open_stream($httpd, '/events?c=a&c=b', 'a direct client opens');
 my $answer = publish($httpd, 'a', "two\nlines", event => 'order');
-is $answer->{status}, 200, 'published';
-is $answer->{json}{grip}[0]{ok}, JSON::PP::true, 'Pushpin took it';
+is $answer->{status}, 200, 'publishing gets 200';
+is $answer->{json}{grip}[0]{ok}, JSON::PP::true,
+    'the answer lists Pushpin as ok';
 is $proxied->next_event(10)->{raw}, $direct->next_event(10)->{raw},
-    'the same bytes for both';
-is publish($httpd, 'b', 'b')->{status}, 200, 'to another channel';
-is $proxied->next_event(10)->{data}, 'b', 'which the same client has';
+    'both clients receive the same bytes';
+is publish($httpd, 'b', 'b')->{status}, 200,
+    'publishing to another channel gets 200';
+is $proxied->next_event(10)->{data}, 'b',
+    'a client of both channels receives it through Pushpin';
 $direct->next_event(10);
 
 # ---- Order -----------------------------------------------------------------
@@ -93,47 +97,56 @@ for my $writer (1 .. 4) {
 }
 my $got = data_of($proxied, 100);
 my $failed = grep { waitpid($_, 0) && $? } @writers;
-is $failed, 0, '4 publish 25 events each, over three children';
-is_deeply $got, data_of($direct, 100), 'in the same order for both';
+is $failed, 0, '4 processes publish 25 events each, over three children';
+is_deeply $got, data_of($direct, 100),
+    'both clients receive them in the same order';
 
 # ---- Sizes -----------------------------------------------------------------
 
 my $large = 'x' x 60_000;
-is publish($httpd, 'a', $large)->{status}, 200, 'an event of 60,000 bytes';
-is length($proxied->next_event(10)->{data}), 60_000, 'arrives as a whole';
+is publish($httpd, 'a', $large)->{status}, 200,
+    'an event of 60,000 bytes gets 200';
+is length($proxied->next_event(10)->{data}), 60_000,
+    'an event of 60,000 bytes arrives whole';
 $direct->next_event(10);
 
 # ---- The end of a channel --------------------------------------------------
 
-my $ends = open_stream($one, '/events?c=c', 'one of another channel');
-is request($httpd, 'DELETE', '/publish?channel=c')->{status}, 200, 'closed';
+my $ends = open_stream($one, '/events?c=c',
+    'a client of another channel opens');
+is request($httpd, 'DELETE', '/publish?channel=c')->{status}, 200,
+    'the channel is closed';
 ok $ends->is_ended(10), 'its stream ends at Pushpin';
-ok !$ends->is_cut, 'with its last chunk';
+ok !$ends->is_cut, 'its stream ends with its last chunk';
 
 # ---- Two Pushpins ----------------------------------------------------------
 
-my @clients = map { open_stream($_, '/both/events?c=a', 'through each') }
+my @clients = map { open_stream($_, '/both/events?c=a',
+    'a client of each Pushpin opens') }
     $one, $two;
 $answer = publish($httpd, 'a', 'both', path => '/both/publish');
-is $answer->{status}, 200, 'published to two Pushpins';
+is $answer->{status}, 200, 'publishing to two Pushpins gets 200';
 is_deeply [map { $_->next_event(10)->{data} } @clients], [qw(both both)],
-    'their clients have it';
+    'the clients of both receive it';
 
 $two->stop;
 $answer = publish($httpd, 'a', 'down', path => '/both/publish');
-is $answer->{status}, 502, 'one is down';
+is $answer->{status}, 502, 'a Pushpin that is down is 502';
 is_deeply [map { $_->{ok} ? 1 : 0 } @{$answer->{json}{grip}}], [1, 0],
-    'and told by its name';
-is $clients[0]->next_event(10)->{data}, 'down', 'the other has it';
-$two->start_again;
+    'the answer lists which one';
+is $clients[0]->next_event(10)->{data}, 'down',
+    'the client of the other one receives the event';
+$two->restart;
 is publish($httpd, 'a', 'up', path => '/both/publish')->{status}, 200,
-    'it is up again';
-is $clients[0]->next_event(10)->{data}, 'up', 'the other goes on';
-my $resumed = open_stream($two, '/both/events?c=a', 'a client comes back',
+    'Pushpin runs again: the answer is 200';
+is $clients[0]->next_event(10)->{data}, 'up',
+    'the client of the other one goes on';
+my $resumed = open_stream($two, '/both/events?c=a',
+    'a client of the restarted Pushpin opens',
     headers => ["Last-Event-ID: $answer->{json}{id}"]);
-is $resumed->next_event(10)->{data}, 'up', 'and gets what it has missed';
+is $resumed->next_event(10)->{data}, 'up', 'it receives what it has missed';
 publish($httpd, 'a', 'live', path => '/both/publish');
-is $resumed->next_event(10)->{data}, 'live', 'and what follows';
+is $resumed->next_event(10)->{data}, 'live', 'it receives new events then';
 
-is $httpd->stop, 0, 'httpd ends well';
+is $httpd->stop, 0, 'httpd stops with exit status 0';
 done_testing;

@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
 #
-# Publishing to GRIP proxies over restarts: proxies that come and go with the
-# configuration, and publishers that wait meanwhile.
+# Publishing to GRIP proxies over restarts: proxies are added to the
+# configuration and removed while publishers wait.
 
 use strict;
 use warnings;
@@ -10,13 +10,13 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use Test::More;
 
-use EventStream::Beside;
+use EventStream::Background;
 use EventStream::Client;
 use EventStream::FakeProxy;
 use EventStream::Httpd;
 
 my $proxy = EventStream::FakeProxy->start;
-# with room for a new generation beside the old one
+# with room for a new generation of children besides the old one
 my $httpd = EventStream::Httpd->start(
     mpm_conf => "StartServers 2\nServerLimit 6\nThreadsPerChild 10\n"
         . "MaxRequestWorkers 60\nMinSpareThreads 10\nMaxSpareThreads 30\n",
@@ -47,8 +47,8 @@ my $without = $httpd->{conf};
 my $line = 'EventStreamGrip hub=short "' . $second->url . '"';
 (my $with = $without) =~ s/^EventStreamGripTimeout hub=short/$line\n$&/m;
 
-# Publishes when no child of the old configuration is left.
-sub reconfigured
+# Publishes after all children of the old configuration have exited.
+sub publish_after
 {
     my ($conf, $how, $number) = @_;
     my %old = map { $_ => 1 } $httpd->children;
@@ -58,46 +58,51 @@ sub reconfigured
     return publish($httpd, 'b', "b$number", path => '/short')->{status};
 }
 
-$proxy->forget;
-is reconfigured($with, 'graceful', 6), 200, 'one more proxy';
-is reconfigured($without, 'graceful', 7), 200, 'it goes';
-is reconfigured($with, 'restart', 8), 200, 'and comes back';
-is reconfigured($with, 'restart', 9), 200, 'and stays';
+$proxy->clear;
+is publish_after($with, 'graceful', 6), 200,
+    'graceful with one more proxy: publishing gets 200';
+is publish_after($without, 'graceful', 7), 200,
+    'graceful without it: publishing gets 200';
+is publish_after($with, 'restart', 8), 200,
+    'restart with it again: publishing gets 200';
+is publish_after($with, 'restart', 9), 200,
+    'restart with the same configuration: publishing gets 200';
 is_deeply [map { /^data: (b\d)$/m } contents($second->items)], [qw(b6 b8 b9)],
-    'it gets what is published while it is there';
+    'a proxy receives what is published while it is configured';
 is_deeply [map { /^data: (b\d)$/m } contents($proxy->items)],
-    [qw(b6 b7 b8 b9)], 'and the other one all, once';
+    [qw(b6 b7 b8 b9)], 'the other proxy receives all, once';
 (my $larger = $without) =~ s/size=8m/size=16m/;
-is reconfigured($larger, 'restart', 'x'), 200, 'the hub gets another size';
+is publish_after($larger, 'restart', 'x'), 200,
+    'restart with another size: publishing gets 200';
 is +(contents($proxy->items))[-1] =~ /^data: (.*)$/m ? $1 : '', 'bx',
-    'and goes on';
-is scalar(my @all = $proxy->items), 5, 'with what is new';
+    'the hub sends the new event then';
+is scalar(my @all = $proxy->items), 5, 'the hub sends no old event then';
 $httpd->rewrite_conf($without);
 $httpd->graceful;
 
-# ---- The end ---------------------------------------------------------------
+# ---- The end of a child ----------------------------------------------------
 
-sub waits
+sub publish_and_wait
 {
     my ($data) = @_;
     $proxy->mode('silent');
-    my $answer = publish_beside($httpd, 'a', $data);
+    my $answer = publish_in_background($httpd, 'a', $data);
     wait_for(sub { ($proxy->requests)[-1]{body} =~ /$data/ }, 10,
-        "$data: a child waits");
+        "$data: a child waits for the proxy");
     $proxy->mode('ok');
     return $answer;
 }
 
-my $waiting = waits('old');
+my $waiting = publish_and_wait('old');
 $httpd->graceful;
 is publish($httpd, 'b', 'new', path => '/short')->{status}, 200,
-    'a new generation publishes, while the old one waits';
-$proxy->hang_up;
-is $waiting->()->{status}, 502, 'which is told what has happened';
-is publish($httpd, 'a', 'newer')->{status}, 200, 'and goes on';
+    'a new child publishes while an old one waits';
+$proxy->drop_waiting;
+is $waiting->()->{status}, 502, 'the publisher that waited gets 502';
+is publish($httpd, 'a', 'newer')->{status}, 200, 'publishing works then';
 
-$waiting = waits('last');
-is $httpd->stop, 0, 'httpd ends';
-unlike $httpd->error_log, qr/ES0635/, 'and couriers in time';
+$waiting = publish_and_wait('last');
+is $httpd->stop, 0, 'httpd stops with exit status 0 while a publisher waits';
+unlike $httpd->error_log, qr/ES0635/, 'the sender threads end in time';
 $waiting->();
 done_testing;

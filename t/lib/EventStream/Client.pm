@@ -10,12 +10,12 @@ EventStream::Client - requests and event streams as a test sees them
     use EventStream::Client;    # exports all functions below
 
     my $sse = subscribe($httpd, '/events/kitchen');
-    is $sse->status, 200, 'a stream';
-    is $sse->header('content-type'), 'text/event-stream', 'its type';
-    is next_event($sse, 5)->{event}, 'stream-open', 'opens';
+    is $sse->status, 200, 'the status is 200';
+    is $sse->header('content-type'), 'text/event-stream', 'it is a stream';
+    is next_event($sse, 5)->{event}, 'stream-open', 'the stream opens';
 
     publish($httpd, 'news', 'hello');           # to /publish, as raw data
-    is next_event($sse, 5)->{data}, 'hello', 'arrives';
+    is next_event($sse, 5)->{data}, 'hello', 'the event arrives';
 
 =head1 FUNCTIONS
 
@@ -23,16 +23,16 @@ EventStream::Client - requests and event streams as a test sees them
 
 =item request($where, $method, $path, %options)
 
-One request on its own connection, answer read to its end. $where is an
-EventStream::Httpd or a port. Returns a hash reference: status, reason,
-headers (names in lower case, several of a name joined by ", "), body, head
-(as it came), proto, complete (false if the body was cut). Status 0 when
-there was no answer at all. Options:
+Sends one request on a connection of its own and reads the answer to its end.
+$where is an EventStream::Httpd or a port. Returns a hash reference: status (0
+if there was no answer), reason, headers (names in lower case, several of a name
+joined by ", "), body, head (as it arrived), proto, complete (false if the body
+was cut). Options:
 
     headers => ['Name: value', ...]     body => '...'
     version => '1.0'    preset 1.1      timeout => 10
     length => 12        a Content-Length other than the body's
-    raw    => '...'     these bytes instead of all that
+    raw    => '...'     these bytes instead of the request
 
 =item get($where, $path, @headers)
 
@@ -40,35 +40,36 @@ The same as request($where, 'GET', $path, headers => [...]).
 
 =item publish($where, $channel, $data, %options)
 
-POST to /publish (or path => ...): as the raw body, channel and the presets
-event => , id => , retry => in the query; with json => 1 as a JSON body built
-from data ($data may be a reference), text => 1 the same with "text". Returns
-what request returns, and json, the decoded answer. Further: headers => [...].
+Publishes by POST to /publish (or path => ...). $data is the raw body; $channel
+and the options event => , id => and retry => are in the query. With json => 1
+all of them are a JSON body ($data may be a reference), with text => 1 the same
+with "text" instead of "data". Returns what request returns, and json, the
+decoded answer. Further option: headers => [...].
 
 =item subscribe($where, $path, %options)
 
-A Client (below), its head read. Options:
+Returns a Client (below) whose head is read. Options:
 
     headers => [...]    version => '1.0'    method => 'GET'
     http2 => 1          with curl over h2 (h2c by prior knowledge, or TLS)
     tls => 1            to the TLS port, with curl
     rcvbuf => 4096      a small receive buffer, for slow clients
-    segment => 1400     TCP's segments, of which a small buffer must hold some
-                        if it is to be read from steadily
+    segment => 1400     the size of TCP's segments; a small buffer must hold
+                        several of them if it is to be filled steadily
     head => 0           do not wait for the head
     raw => '...'        send these bytes instead of a request
     timeout => 10       for the head
     host => '127.0.0.2' another loopback address to connect to
-    from => '127.0.0.3' the address to come from
+    from => '127.0.0.3' the address to connect from
 
 =item next_event($client, $seconds), wait_for(\&condition, $seconds, $name)
 
-wait_for returns what the condition returned once that is true. With a name it
-is a test: ok or, when the time is over, not ok.
+wait_for returns the value of the condition once it is true, or the last one
+when the time is over. With a name it is a test.
 
 =item curl(@arguments)
 
-Runs curl -s -k with these; returns (exit status, what it printed).
+Runs curl -s -k with these arguments. Returns its exit status and its output.
 
 =back
 
@@ -78,20 +79,19 @@ Runs curl -s -k with these; returns (exit status, what it printed).
 
 =item next_event($seconds)
 
-The next event that is dispatched (as the WHATWG says, so a block without
-data lines is none): {event, data, id, retry, raw}; undef when none came in
-time or the stream ended. event is 'message' for the default type; id is the
-block's own id, undef without one, last_id the last one seen; retry undef
-unless set in this block. raw is the block's text.
-Comments and blocks without data are skipped: comments() lists those met.
+The next event by the rules of the WHATWG: {event, data, id, retry, raw}. undef
+if none arrived in time or the stream ended. event is 'message' for the default
+type, id the id in the block or undef, retry that in the block or undef, raw the
+text of the block. Comments and blocks without data lines are skipped;
+comments() returns the comments so far, last_id the last id.
 
 =item events($count, $seconds)
 
-As many events as come, at most $count, within the time. As a list.
+A list of the events that arrive within the time, $count at most.
 
 =item skip_to($type, $seconds)
 
-The next event of this type, others dropped.
+The next event of this type; others are dropped.
 
 =item status, reason, header($name), headers, head, proto
 
@@ -99,19 +99,18 @@ The next event of this type, others dropped.
 
 =item bytes
 
-All bytes of the body so far, without chunk framing; fill($seconds) reads
-what is there (or waits for something); wire the bytes as they came.
+All bytes of the body so far, without chunk framing. wire returns the bytes as
+they arrived. fill($seconds) reads once, waiting for bytes if there are none.
 
 =item is_open, is_ended($seconds), is_cut
 
-is_ended waits for the end and tells whether it was a clean one: last chunk
-seen, or for an HTTP/1.0 body simply its end. is_cut: ended without it.
+is_ended waits for the end and returns true if it was clean: the last chunk was
+seen, or for an HTTP/1.0 body simply its end. is_cut: the end was not clean.
 
 =item send($bytes), close, socket, pid
 
-Raw access; pid is curl's. Nothing is read while the test does not ask,
-so a client is as slow as the test wants; fill(0, $max_bytes) reads at most
-that much.
+Raw access; pid is that of curl. A client reads only when the test calls it, so
+it is as slow as the test wants; fill(0, $max_bytes) reads no more than that.
 
 =back
 
@@ -296,7 +295,8 @@ sub connect
     return $class->new(socket => $socket, framing => 'http');
 }
 
-# curl undoes TLS, HTTP/2 and chunks; its exit status tells a cut stream.
+# curl decodes TLS, HTTP/2 and chunks; its exit status shows if a stream was
+# cut.
 sub connect_curl
 {
     my ($class, $where, $path, %opt) = @_;
@@ -356,8 +356,8 @@ sub DESTROY
     return;
 }
 
-# Reads once; returns the number of bytes that came, 0 at the end or when
-# nothing came within the time.
+# Reads once. Returns the number of bytes that arrived, 0 at the end or if
+# nothing arrived within the time.
 sub fill
 {
     my ($self, $seconds, $max) = @_;
@@ -401,7 +401,7 @@ sub read_head
     my ($first, @lines) = split /\r?\n/, $self->{head};
     ($self->{proto}, $self->{status}, $self->{reason}) =
         $first =~ m{^(HTTP/[\d.]+) (\d+) ?(.*)$} or return 0;
-    # 100 Continue, or curl's answer to an upgrade: the real one follows.
+    # 100 Continue, or curl's answer to an upgrade: the final one follows
     if ($self->{status} < 200) {
         $self->{status} = 0;
         return $self->read_head($until - time);
@@ -481,7 +481,7 @@ sub is_ended
 
 # ---- Events ----------------------------------------------------------------
 
-# One block's lines to an event; undef if it dispatches nothing.
+# The event of a block's lines; undef if it has no data.
 sub parse_block
 {
     my ($self, $block) = @_;

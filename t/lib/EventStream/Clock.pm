@@ -3,7 +3,7 @@ package EventStream::Clock;
 
 =head1 NAME
 
-EventStream::Clock - a time of day that a test sets, for the httpd it starts
+EventStream::Clock - a time of day that a test sets for the httpd that it starts
 
 =head1 SYNOPSIS
 
@@ -11,9 +11,9 @@ EventStream::Clock - a time of day that a test sets, for the httpd it starts
 
     my $clock = EventStream::Clock->new;
     my $httpd = EventStream::Httpd->start($clock->options, conf => ...);
-    $clock->step(-3600);        # an hour back, for all its processes at once
+    $clock->step(-3600);        # an hour back, for all processes at once
     $clock->set(4294967295);    # seconds since 1970
-    my $now = $clock->now;      # what httpd thinks, in seconds
+    my $now = $clock->now;      # the time that httpd sees, in seconds
 
 =head1 METHODS
 
@@ -23,7 +23,7 @@ EventStream::Clock - a time of day that a test sets, for the httpd it starts
 
 =item options
 
-Options for EventStream::Httpd->start. Several servers may share a clock.
+Options for EventStream::Httpd->start. Several servers may have the same clock.
 
 =item step($seconds), set($seconds), now
 
@@ -58,7 +58,7 @@ sub options
         env => {ES_CLOCK_FILE => $self->{file}->filename});
 }
 
-# Eight bytes in one write: a reader sees the old or the new ones.
+# One write of eight bytes: a reader sees the old or the new ones.
 sub shift_to
 {
     my ($self, $seconds) = @_;

@@ -3,7 +3,7 @@ package EventStream::FakeProxy;
 
 =head1 NAME
 
-EventStream::FakeProxy - what a GRIP proxy is to a publisher, and nothing else
+EventStream::FakeProxy - the part of a GRIP proxy that a publisher sees
 
 =head1 SYNOPSIS
 
@@ -17,8 +17,9 @@ EventStream::FakeProxy - what a GRIP proxy is to a publisher, and nothing else
     my ($item) = $proxy->items;         # decoded, in the order of arrival
     $proxy->mode('status 500');         # from now on
 
-A process that listens on 127.0.0.1, takes what is posted, and keeps it for the
-test. It answers several connections at once and closes each, as Pushpin does.
+A process that listens on 127.0.0.1, accepts posts and logs them for the test.
+It serves several connections at once and closes each after its answer, as
+Pushpin does.
 
 =head1 METHODS
 
@@ -30,14 +31,14 @@ Options: mode => as below; keep => 1: connections stay open after an answer.
 
 =item mode($mode)
 
-    ok              200, as Pushpin says it
+    ok              200, as Pushpin answers
     slow 300        the same, after so many milliseconds
-    status 401      this status; 3xx leads to /elsewhere of this proxy
-    picky word      400 if the word is in the body, else 200
-    large           200 with an answer of 1 MB
-    silent          reads, and never answers
-    cut             closes when it has read the request
-    deaf            closes at once
+    status 401      this status; 3xx has a Location /elsewhere
+    reject word     400 if the word is in the body, else 200
+    large           200 with a body of 1 MB
+    silent          reads the request and never answers
+    drop            closes the connection when it has read the request
+    refuse          closes the connection at once
 
 =item port, url
 
@@ -45,26 +46,25 @@ url is http://127.0.0.1:port
 
 =item requests
 
-Those that were read: method, path, headers (names in lower case), body,
-connection (its number), status (0 when it got none), others (how many were
-being answered meanwhile).
-Those of a mode that refuses are among them.
+The requests that were read, with those of modes that reject: method, path,
+headers (names in lower case), body, connection (its number), status (0 if there
+was no answer), others (how many other requests were under way).
 
 =item items
 
 The items of all requests that were answered with 200.
 
-=item hang_up
+=item drop_waiting
 
-Closes the connections that were not answered (mode silent), and goes on.
+Closes the connections whose requests wait for an answer (mode silent).
 
-=item forget
+=item clear
 
-All that it has got so far.
+Empties the log of requests.
 
-=item stop, start_again
+=item stop, restart
 
-start_again has the same port.
+restart listens on the same port.
 
 =back
 
@@ -137,7 +137,7 @@ sub stop
     return;
 }
 
-sub start_again
+sub restart
 {
     my ($self) = @_;
     $self->stop;
@@ -159,13 +159,13 @@ sub serve
     my ($self, $listener) = @_;
     my $select = IO::Select->new($listener);
     my (%peers, $count);
-    open my $book, '>>', "$self->{root}/book" or die $!;
-    $book->autoflush(1);
+    open my $log, '>>', "$self->{root}/requests" or die $!;
+    $log->autoflush(1);
     for (;;) {
         for my $fh ($select->can_read(0.01)) {
             if ($fh == $listener) {
                 my $peer = $listener->accept or next;
-                if (($self->mode_now)[0] eq 'deaf') {
+                if (($self->mode_now)[0] eq 'refuse') {
                     close $peer;
                     next;
                 }
@@ -181,14 +181,14 @@ sub serve
                 close $fh;
             }
         }
-        my $hang_up = unlink "$self->{root}/hang-up";
+        my $drops = unlink "$self->{root}/drop-waiting";
         for my $peer (values %peers) {
-            if ($hang_up && $peer->{due} && !$peer->{answer}[1]) {
-                $peer->{due} = 1;    # answers nothing, and so closes
+            if ($drops && $peer->{due} && !$peer->{answer}[1]) {
+                $peer->{due} = 1;    # has no answer, so it is closed
             }
             if (!$peer->{due}) {
                 my $request = take_request($peer) or next;
-                $self->begin($peer, $request, \%peers, $book);
+                $self->begin($peer, $request, \%peers, $log);
             }
             if ($peer->{due} && time >= $peer->{due}
                 && !$self->answer($peer)) {
@@ -217,20 +217,20 @@ sub take_request
 
 sub begin
 {
-    my ($self, $peer, $request, $peers, $book) = @_;
+    my ($self, $peer, $request, $peers, $log) = @_;
     my ($mode, $value) = $self->mode_now;
     $request->{others} = grep { $_ != $peer && $_->{due} } values %$peers;
     $request->{status} = $mode eq 'status' ? $value
-        : $mode eq 'picky' ? ($request->{body} =~ /\Q$value/ ? 400 : 200)
+        : $mode eq 'reject' ? ($request->{body} =~ /\Q$value/ ? 400 : 200)
         : $mode =~ /^(ok|slow|large)$/ ? 200 : 0;
-    print {$book} JSON::PP->new->latin1->canonical->encode($request), "\n";
+    print {$log} JSON::PP->new->latin1->canonical->encode($request), "\n";
     $peer->{due} = time + ($mode eq 'slow' ? $value / 1000 : 0);
     $peer->{due} += 1e6 if $mode eq 'silent';
     $peer->{answer} = [$mode, $request->{status}];
     return;
 }
 
-# Returns whether the connection stays.
+# Returns true if the connection stays open.
 sub answer
 {
     my ($self, $peer) = @_;
@@ -241,7 +241,7 @@ sub answer
     $text = 'x' x 1_000_000 if $mode eq 'large';
     my $keep = $self->{keep} ? 'keep-alive' : 'close';
     my $where = $status =~ /^3/ ? "Location: /elsewhere\r\n" : '';
-    my $bytes = "HTTP/1.1 $status Said\r\nContent-Type: text/plain\r\n"
+    my $bytes = "HTTP/1.1 $status Answer\r\nContent-Type: text/plain\r\n"
         . "${where}Connection: $keep\r\nContent-Length: " . length($text)
         . "\r\n\r\n$text";
     while (length $bytes) {
@@ -251,12 +251,12 @@ sub answer
     return $self->{keep};
 }
 
-# ---- What it has got --------------------------------------------------------
+# ---- The log of requests ----------------------------------------------------
 
 sub requests
 {
     my ($self) = @_;
-    open my $in, '<', "$self->{root}/book" or return;
+    open my $in, '<', "$self->{root}/requests" or return;
     return map { JSON::PP->new->latin1->decode($_) } grep { /\n\z/ } <$in>;
 }
 
@@ -267,18 +267,18 @@ sub items
         grep { $_->{status} == 200 } $self->requests;
 }
 
-sub hang_up
+sub drop_waiting
 {
     my ($self) = @_;
-    open my $out, '>', "$self->{root}/hang-up" or die $!;
+    open my $out, '>', "$self->{root}/drop-waiting" or die $!;
     close $out;
     return;
 }
 
-sub forget
+sub clear
 {
     my ($self) = @_;
-    truncate "$self->{root}/book", 0 or die $!;
+    truncate "$self->{root}/requests", 0 or die $!;
     return;
 }
 

@@ -3,7 +3,7 @@ package EventStream::Httpd;
 
 =head1 NAME
 
-EventStream::Httpd - an httpd of its own for each system test
+EventStream::Httpd - an httpd for one system test
 
 =head1 SYNOPSIS
 
@@ -13,7 +13,7 @@ EventStream::Httpd - an httpd of its own for each system test
 
     my $httpd = EventStream::Httpd->start(
         mpm     => 'event',                 # preset; worker, prefork
-        modules => ['status', 'rewrite'],   # beside the base ones
+        modules => ['status', 'rewrite'],   # besides the base ones
         log     => 'info',                  # LogLevel, preset debug for us
         files   => {'hello.txt' => "hello\n"},  # into the DocumentRoot
         conf    => <<'CONF');
@@ -23,12 +23,12 @@ EventStream::Httpd - an httpd of its own for each system test
     </Location>
     CONF
 
-The configuration is the given text after a prelude that loads the modules
-and listens on a free port of 127.0.0.1. These marks are replaced in it:
+The configuration is this text after a prelude that loads the modules and
+listens on a free port of 127.0.0.1. These marks are replaced in it:
 
     @PORT@              the port; @PORT:name@ is one more free port
     @SSL_PORT@          the port of the TLS host (ssl => 1)
-    @ROOT@              the ServerRoot, a folder for temporary things
+    @ROOT@              the ServerRoot, a temporary folder
     @DOCROOT@           the DocumentRoot, @ROOT@/htdocs
     @CERT@ @KEY@        a self-signed certificate for localhost (ssl => 1)
 
@@ -38,8 +38,8 @@ and listens on a free port of 127.0.0.1. These marks are replaced in it:
 
 =item start(%options)
 
-Starts httpd and returns when it answers; dies with the error log if it does
-not. Further options:
+Starts httpd and returns when it answers. Dies with the error log if it does
+not answer. Further options:
 
     ssl     => 1        load mod_ssl; a TLS host inherits the whole conf
     h2      => 1        load mod_http2, Protocols h2 h2c http/1.1
@@ -47,23 +47,24 @@ not. Further options:
     prelude => '...'    text before everything else, LoadModule included
     mpm_conf => '...'   replaces the preset sizes (2 children, 25 threads)
     env     => {K => V} for httpd
-    preload => 'x.so'   a library to be loaded before all others
+    preload => 'x.so'   a library for LD_PRELOAD
     descriptors => 256  the limit of open files, soft and hard
     user    => 'daemon' to run as, where the test is root
     deadline => 20      seconds to wait for the first answer
 
 =item config_test($conf, %options)
 
-httpd -t with this text: returns (1 or 0, what it printed). Options as start,
-and arguments => [...] for its command line.
+Runs httpd -t with this text. Returns 1 or 0, and its output. Options as for
+start, and arguments => [...] for its command line.
 
 =item build($key)
 
-What configure found (t/build.conf): httpd, moduledir, sanitize, version...
+A value that configure found (t/build.conf): httpd, moduledir, sanitize,
+version...
 
 =item has_module($name)
 
-Whether this httpd has mod_NAME to load.
+True if this httpd can load mod_NAME.
 
 =back
 
@@ -77,32 +78,32 @@ Whether this httpd has mod_NAME to load.
 
 =item pid
 
-Of the parent. children returns the pids of its children, in order, and
-threads($pid) how many threads a process has.
+The pid of the parent. children returns the pids of its children in order,
+threads($pid) the number of threads of a process.
 
 =item graceful, restart
 
-Send the signal and return when the new generation has started. wait => 0
-returns at once.
+Send the signal and return true when the new generation has started. With
+wait => 0 they return at once.
 
-=item rest
+=item wait_until_idle
 
-Waits until all threads of the children sleep, for two seconds at most; restart
-and stop do so first.
+Waits until all threads of the children sleep, for two seconds at most. restart
+and stop begin with it.
 
 =item stop, graceful_stop
 
-End httpd and wait for it; return its exit status, or undef when it had to be
-killed. Called when the object goes, whatever happens.
+End httpd and wait for it. Return its exit status, or undef if it had to be
+killed. stop is called when the object is destroyed, whatever happens.
 
 =item kill_child($pid)
 
-kill -9, and waits until the parent has replaced it.
+Kills a child by SIGKILL and waits until the parent has replaced it.
 
 =item error_log, access_log, log_size
 
-The whole text; error_log($from) from that byte on. The access log is without
-the line of our own first request.
+The text of a log; error_log($from) that from this byte on. The access log is
+without the line of the request of start.
 
 =item rewrite_conf($conf)
 
@@ -110,15 +111,15 @@ Writes a new configuration for the next graceful or restart.
 
 =item faults
 
-What inspect finds wrong in the shared memory of all hubs, '' if all is well;
-undef where this user may not look. Nobody may be publishing.
+The faults that t/inspect finds in the shared memory of all hubs, '' if there
+are none; undef where this user may not read it. No request may be publishing.
 
 =item is_alive
 
 =back
 
-On a failed test (Test::More) the error log's tail is printed when the object
-goes.
+If a test has failed, the end of the error log is printed when the object is
+destroyed.
 
 =cut
 
@@ -138,7 +139,7 @@ my %objects;    # address => object (weak); ended in END, whatever happens
 my $build;
 my $owner = $$;
 
-# A test that is ended must end its servers too: make END run.
+# A test that is ended by a signal must end its servers, too: END does.
 $SIG{TERM} = $SIG{INT} = $SIG{HUP} = sub { exit 130 };
 
 sub builddir
@@ -171,7 +172,7 @@ sub has_module
     return -f $class->build('moduledir') . "/mod_$name.so";
 }
 
-# Free at this moment; held together, so that they differ.
+# Ports that are free at this moment; all are held at once, so that they differ.
 sub free_ports
 {
     my ($count) = @_;
@@ -333,8 +334,7 @@ sub rewrite_conf
 }
 
 # In a build with sanitizers the module needs their runtime first in httpd.
-# What httpd keeps until it exits is no leak of ours, and it never frees its
-# pools in children: leaks are looked for by the unit tests.
+# Leaks are left to the unit tests: httpd never frees its pools in children.
 sub set_environment
 {
     my ($self) = @_;
@@ -360,7 +360,8 @@ sub spawn
     die "fork: $!" if !defined $pid;
     if ($pid == 0) {
         $SIG{$_} = 'DEFAULT' for qw(TERM INT HUP PIPE);
-        # prefork signals its whole process group, which is ours otherwise
+        # prefork signals its whole process group, which would be that of the
+        # test
         setpgrp if $self->{mpm} eq 'prefork';
         $self->set_environment;
         open STDIN, '<', '/dev/null';
@@ -407,7 +408,7 @@ sub wait_until_up
         my $sock = IO::Socket::INET->new(
             PeerAddr => '127.0.0.1', PeerPort => $self->{ports}{''},
             Timeout => 2);
-        # Whoever else took the port has not written our pid file.
+        # another process that took the port has not written our pid file
         if ($sock && -s "$self->{root}/run/httpd.pid") {
             print {$sock} "OPTIONS * HTTP/1.0\r\n\r\n";
             my $in = '';
@@ -525,8 +526,8 @@ sub wait_for
     return 0;
 }
 
-# All threads of all children sleep.
-sub is_at_rest
+# True if all threads of all children sleep.
+sub is_idle
 {
     my ($self) = @_;
     for my $child ($self->children) {
@@ -538,14 +539,15 @@ sub is_at_rest
 }
 
 # At restart and stop httpd's event MPM closes the sockets of its workers, and
-# crashes when one is just closing its own (without the module, too: see
-# bench/bare.sh). So who is at work may finish; who waits does not matter.
-sub rest
+# crashes if a worker is just closing its own (without the module, too: see
+# bench/bare.sh). So busy workers may finish first; those that wait do not
+# matter.
+sub wait_until_idle
 {
     my ($self) = @_;
-    my $looks = 0;
+    my $idle = 0;
     return $self->wait_for(
-        sub { $looks = $self->is_at_rest ? $looks + 1 : 0; return $looks > 2 },
+        sub { $idle = $self->is_idle ? $idle + 1 : 0; return $idle > 2 },
         2);
 }
 
@@ -553,7 +555,7 @@ sub generation
 {
     my ($self, $signal, %opt) = @_;
     my $from = $self->log_size;
-    $self->rest if $signal eq 'HUP';
+    $self->wait_until_idle if $signal eq 'HUP';
     kill $signal => $self->{pid};
     return 1 if exists $opt{wait} && !$opt{wait};
     return $self->wait_for(
@@ -581,7 +583,7 @@ sub end_with
 sub stop
 {
     my ($self) = @_;
-    $self->rest if $self->{pid};
+    $self->wait_until_idle if $self->{pid};
     return end_with($self, 'TERM', 20);
 }
 
@@ -606,14 +608,14 @@ sub access_log
         split /^/, slurp("$self->{root}/logs/access_log");
 }
 
-# The error log, and what httpd printed before it had one.
+# The error log, and the output of httpd before it had one.
 sub all_output
 {
     my ($self) = @_;
     return slurp("$self->{root}/logs/output") . $self->error_log;
 }
 
-# Ends httpd, tells its log when the test failed, and clears up.
+# Ends httpd, prints its log if the test failed, and removes its folder.
 sub finish
 {
     my ($self, $died) = @_;
@@ -627,7 +629,7 @@ sub finish
         splice @lines, 0, -60 if @lines > 60;
         Test::More::diag(join "\n", 'error log:', @lines);
     }
-    # A report of a sanitizer fails the test, wherever it came from.
+    # A report of a sanitizer fails the test, whichever process it is from.
     if ($text =~ /(ERROR: AddressSanitizer[^\n]*|runtime error:[^\n]*)/) {
         Test::More::fail("no sanitizer report: $1");
         Test::More::diag($text);
@@ -639,7 +641,7 @@ sub finish
 sub DESTROY
 {
     my ($self) = @_;
-    return if $$ != $owner;    # a forked helper of the test
+    return if $$ != $owner;    # a forked process of the test
     local ($?, $@, $!);
     $self->finish;
     return;

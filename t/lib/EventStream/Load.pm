@@ -3,8 +3,8 @@ package EventStream::Load;
 
 =head1 NAME
 
-EventStream::Load - what a server under load uses: workers, descriptors,
-clients
+EventStream::Load - a server under load: its workers, its descriptors, and what
+many clients have received
 
 =head1 SYNOPSIS
 
@@ -19,50 +19,49 @@ clients
 
 =item need_descriptors($count)
 
-Restarts the test with a limit of $count open files if its limit is lower, for
-itself and the servers that it starts; skips the test if that is not allowed.
+Executes the test again with as many descriptors if it has fewer, for itself and
+the servers that it starts. Skips the test where that is not allowed.
 
 =item status_conf
 
-The configuration that the next two functions need.
+The configuration that the next functions need.
 
 =item server_status($httpd), busy_workers($httpd)
 
 server-status?auto as a hash reference; its BusyWorkers without the worker that
-serves this request. undef if the response is not 200.
+answers this request. Both are undef if there was no answer.
 
 =item descriptors($httpd)
 
-The number of sockets that all children have open. One that several children
-have inherited (a listener) counts once for each.
+The number of sockets that all children together have open. A socket that
+several children have inherited (a listener) is counted in each.
 
 =item unsent($port)
 
-Bytes that the server has written to connections to this IPv4 port and that the
-clients' kernels have not acknowledged.
+Bytes that the server has written to connections to this port (of IPv4) and that
+the clients have not read.
 
 =item static_file($httpd)
 
-Whether /page.txt is served as it should be.
+True if /page.txt is served.
 
-=item sum($text), checked($event)
+=item with_checksum($text), has_checksum($event)
 
-The text with its checksum as the second line; whether the data of an event have
+Data whose second line is a checksum of its first; true if an event's data have
 the right one.
 
-=item reset_client($client)
+=item close_with_rst($client)
 
-Closes the client's socket with a TCP reset.
+Closes the client's socket by a reset (RST).
 
 =item clients($httpd, $channel)
 
-The number of clients of a channel, from the response to an event that it
-publishes; -1 if the response has none.
+How many clients a channel has, by the answer to a publication of an empty
+event.
 
 =item wait_clients($httpd, $channel, $count, $seconds)
 
-Waits until the channel has $count clients, for $seconds (5) at most. Returns
-how many it has.
+Waits until a channel has as many clients; returns how many it has.
 
 =back
 
@@ -77,12 +76,12 @@ use Socket qw(SOL_SOCKET SO_LINGER);
 use Test::More ();
 use Time::HiRes qw(sleep time);
 
-use EventStream::Again;
+use EventStream::Reexec;
 use EventStream::Client;
 
 our @EXPORT = qw(need_descriptors status_conf server_status busy_workers
-    descriptors unsent static_file sum checked reset_client clients
-    wait_clients);
+    descriptors unsent static_file with_checksum has_checksum close_with_rst
+    clients wait_clients);
 
 sub need_descriptors
 {
@@ -90,7 +89,7 @@ sub need_descriptors
     open my $in, '<', '/proc/self/limits' or die "/proc/self/limits: $!";
     my ($now) = map { /^Max open files\s+(\d+)/ ? $1 : () } <$in>;
     return if !defined $now || $now >= $count;    # or unlimited
-    start_again('ES_DESCRIPTORS_RAISED', '/bin/sh', '-c',
+    reexec('ES_DESCRIPTORS_RAISED', '/bin/sh', '-c',
         "ulimit -n $count 2>/dev/null; exec \"\$\@\"", 'sh');
     Test::More::plan(skip_all => "needs $count descriptors, may have $now");
     return;
@@ -154,13 +153,13 @@ sub static_file
     return $answer->{status} == 200 && $answer->{body} eq "a page\n";
 }
 
-sub sum
+sub with_checksum
 {
     my ($text) = @_;
     return $text . "\n" . Digest::MD5::md5_hex($text);
 }
 
-sub checked
+sub has_checksum
 {
     my ($event) = @_;
     my ($text, $sum) = $event->{data} =~ /\A(.*)\n([0-9a-f]{32})\z/s
@@ -168,7 +167,7 @@ sub checked
     return Digest::MD5::md5_hex($text) eq $sum;
 }
 
-sub reset_client
+sub close_with_rst
 {
     my ($client) = @_;
     setsockopt $client->socket, SOL_SOCKET, SO_LINGER, pack 'ii', 1, 0;

@@ -3,7 +3,7 @@ package EventStream::Pushpin;
 
 =head1 NAME
 
-EventStream::Pushpin - a Pushpin of its own for a test, in front of an httpd
+EventStream::Pushpin - a Pushpin for one test, in front of an httpd
 
 =head1 SYNOPSIS
 
@@ -19,8 +19,8 @@ EventStream::Pushpin - a Pushpin of its own for a test, in front of an httpd
     my $sse = subscribe($pushpin, '/events');   # as with an httpd
     $pushpin->publish('events-news', "data: hello\n\n");
 
-It is Debian's (pushpin, condure, zurl), run in a temporary folder with its own
-sockets, and listens on 127.0.0.1 only. The system's service is not touched.
+It is Debian's (pushpin, condure, zurl). It runs in a temporary folder with its
+own sockets and listens on 127.0.0.1 only. The system's service is not touched.
 
 =head1 CLASS METHODS
 
@@ -28,7 +28,7 @@ sockets, and listens on 127.0.0.1 only. The system's service is not touched.
 
 =item or_skip
 
-Skips the whole test where Pushpin is not installed; in CI that is a failure.
+Skips the test where Pushpin is not installed; in CI it fails instead.
 
 =item start(%options)
 
@@ -36,17 +36,17 @@ Starts it and returns when it answers. Options:
 
     origin  => 8080      port of the httpd behind it; or
     routes  => '...'     the text of its file of routes
-    control => 5561      the port that it takes publishes on; preset a free one
-    iss, key             what signs its requests; preset pushpin, changeme;
-                         a key "file:k.pem" may come from files
-    files   => {'k.pem' => '...'} beside its configuration
-    proxy   => {name => value}, handler => {...} other settings than those
-                         of conf/pushpin/pushpin.conf
+    control => 5561      the port where it accepts items; preset a free one
+    iss, key             its requests are signed with them; preset pushpin and
+                         changeme; a key "file:k.pem" may come from files
+    files   => {'k.pem' => '...'} in the folder of its configuration
+    proxy   => {name => value}, handler => {...} settings that differ from
+                         conf/pushpin/pushpin.conf
 
 =item sign($key, %claims)
 
-A Grip-Sig of HS256 as Pushpin makes it, for requests without one; iss and
-an exp in an hour are preset.
+A Grip-Sig of HS256 as Pushpin makes it, for requests that do not go through
+Pushpin; iss and an exp in an hour are preset.
 
 =back
 
@@ -58,16 +58,17 @@ an exp in an hour are preset.
 
 =item publish($channel, $content, %more)
 
-Publishes one item of the format http-stream, as @fanoutio/grip does: more are
-id, 'prev-id', and the like. Returns what EventStream::Client::request does.
+Publishes one item of the format http-stream, as @fanoutio/grip does. %more are
+further fields, such as id and 'prev-id'. Returns what
+EventStream::Client::request does.
 
-=item stop, start_again
+=item stop, restart
 
-start_again takes the ports that it had.
+restart listens on the same ports.
 
 =item log
 
-All that it has written.
+The text of all its logs.
 
 =back
 
@@ -96,8 +97,7 @@ my $owner = $$;
 my $conf = Cwd::abs_path(File::Basename::dirname(__FILE__))
     . '/../../../conf/pushpin';
 
-# The PATH of a test may have other places only; pushpin looks there for the
-# others.
+# The PATH of a test may be without these; pushpin looks there for its services.
 my $path = "$ENV{PATH}:/usr/sbin:/usr/bin";
 
 sub missing
@@ -111,7 +111,7 @@ sub missing
 sub or_skip
 {
     my @missing = missing() or return;
-    die "CI is to run the tests with Pushpin; not there: @missing\n"
+    die "CI must run the tests with Pushpin; not installed: @missing\n"
         if ($ENV{CI} || '') eq 'true';
     Test::More::plan(skip_all => "not installed: @missing");
 }
@@ -151,9 +151,9 @@ sub slurp
     return scalar <$in>;
 }
 
-# conf/pushpin/pushpin.conf with other values. Debian's zurl is a service of its
-# own, with sockets of its own: ours is named. What is usually a TCP port is a
-# socket in the folder here.
+# conf/pushpin/pushpin.conf with other values. Debian's zurl is a separate
+# service with its own sockets, so those of ours are named. Where it usually
+# listens on TCP, it has a socket in the folder here.
 sub write_conf
 {
     my ($self) = @_;
@@ -177,8 +177,8 @@ sub write_conf
             or die "pushpin.conf has no $name\n";
     }
     spew("$root/pushpin.conf", $text);
-    my $usher = $self->{usher}->sockport;
-    spew("$root/routes", "*,path_beg=/is-it-up 127.0.0.1:$usher\n"
+    my $ready = $self->{ready}->sockport;
+    spew("$root/routes", "*,path_beg=/is-it-up 127.0.0.1:$ready\n"
         . ($self->{routes} || "* 127.0.0.1:$self->{origin}\n"));
     for my $name (keys %{$self->{files} || {}}) {
         spew("$root/$name", $self->{files}{$name});
@@ -218,16 +218,16 @@ sub answers
     return ($held->status || 0) == 200;
 }
 
-# Its parts find each other one by one, and lose what comes before they have. So
-# it is up when it holds a request; this is the origin of that one.
-sub serve_usher
+# Pushpin's services connect to each other one by one, and lose what arrives
+# before. So it is up once it holds a request; this is the origin of that one.
+sub serve_ready
 {
     my ($self) = @_;
     my $pid = fork;
     die "fork: $!" if !defined $pid;
     return $pid if $pid != 0;
     $SIG{$_} = 'DEFAULT' for qw(TERM INT HUP);
-    while (my $socket = $self->{usher}->accept) {
+    while (my $socket = $self->{ready}->accept) {
         sysread $socket, my $request, 8192;
         syswrite $socket, "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
             . "Grip-Hold: stream\r\nGrip-Channel: is-it-up\r\n"
@@ -240,19 +240,19 @@ sub run
 {
     my ($self) = @_;
     my $until = time + 30;
-    my $usher = $self->serve_usher;
+    my $origin = $self->serve_ready;
     $self->spawn;
     while (!$self->answers) {
         if (waitpid($self->{pid}, POSIX::WNOHANG) != 0 || time > $until) {
             my $log = $self->log;
-            kill 'KILL', $usher;
+            kill 'KILL', $origin;
             $self->stop;
             die "Pushpin does not answer:\n$log\n";
         }
         sleep 0.05;
     }
-    kill 'KILL', $usher;
-    waitpid $usher, 0;
+    kill 'KILL', $origin;
+    waitpid $origin, 0;
     return;
 }
 
@@ -263,7 +263,7 @@ sub start
     Scalar::Util::weaken($objects{0 + $self} = $self);
     $self->{root} = File::Temp::tempdir('es-pp-XXXXXX', TMPDIR => 1);
     mkdir "$self->{root}/$_" for qw(run log);
-    $self->{usher} = IO::Socket::INET->new(
+    $self->{ready} = IO::Socket::INET->new(
         Listen => 5, LocalAddr => '127.0.0.1') or die "no free port: $!";
     $self->{port} = free_port();
     $self->{control} ||= free_port();
@@ -272,7 +272,7 @@ sub start
     return $self;
 }
 
-sub start_again
+sub restart
 {
     my ($self) = @_;
     $self->stop;
@@ -317,7 +317,7 @@ sub children_of
     return split ' ', defined $line ? $line : '';
 }
 
-# It ends its services; should it not, they are ended one by one.
+# Pushpin ends its services; if it does not, they are killed.
 sub stop
 {
     my ($self) = @_;
@@ -352,7 +352,7 @@ sub finish
 sub DESTROY
 {
     my ($self) = @_;
-    return if $$ != $owner;    # a forked helper of the test
+    return if $$ != $owner;    # a forked process of the test
     local ($?, $@, $!);
     $self->finish;
     return;

@@ -13,20 +13,20 @@ EventStream::Source - the project's files, for the guards (t/00-*.t)
 
 =item c_files, project_files
 
-Paths relative to srcdir: our C files and headers (the module's, not those of
-tests); all text files that we wrote.
+Paths relative to srcdir: the C files and headers of the module, without those
+of tests; all text files of the project.
 
 =item text_of($path)
 
-A file of srcdir as characters.
+The text of a file of srcdir, as characters.
 
 =item directives
 
-The names in the table of directives.
+The names of our directives, from the table.
 
 =item complain($name, @complaints)
 
-One test that fails with the complaints, if there are any.
+One test that fails if there are complaints, and prints them.
 
 =back
 

@@ -1,8 +1,9 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
 #
-# Peers that vanish without a word, whatever they were doing: TCP finds out, and
-# all that they held is given back. Those that are only slow stay.
+# Peers that vanish without closing, whatever they were doing: TCP finds out,
+# and the server gives back all that it held for them. Peers that are only slow
+# stay.
 
 use strict;
 use warnings;
@@ -11,16 +12,16 @@ use lib "$FindBin::Bin/lib";
 use Test::More;
 use Time::HiRes qw(sleep time);
 
-use EventStream::Cable;
+use EventStream::Netns;
 use EventStream::Client;
 use EventStream::Httpd;
 use EventStream::Load;
 
-my $cable = EventStream::Cable->lay;
+my $netns = EventStream::Netns->new;
 my $has_h2 = EventStream::Httpd->has_module('http2')
     && `curl --version` =~ /^Features:.* HTTP2\b/m;
 
-# One client of each kind has its place, and two that do not vanish.
+# One client of each kind is allowed, and two clients that do not vanish.
 my @kinds = (qw(quiet silent busy full tls), $has_h2 ? 'h2' : ());
 my $httpd = EventStream::Httpd->start(
     ssl => 1, h2 => $has_h2, modules => ['status'],
@@ -43,11 +44,11 @@ Listen 192.0.2.1:@PORT:tls@ https
     SetHandler eventstream
     EventStreamChannel "{name}"
 </LocationMatch>
-# nothing is ever under way: only TCP's keep-alive finds out
+# nothing is ever under way: only TCP's keep-alive finds the dead peer
 <Location "/events/silent">
     EventStreamKeepAlive 0
 </Location>
-# it must be there still when the cable is cut
+# it must be there still when the network fails
 <Location "/events/full">
     EventStreamSendTimeout 4
 </Location>
@@ -59,48 +60,48 @@ Listen 192.0.2.1:@PORT:tls@ https
 </Location>
 CONF
 
-# so that little fills the one who does not read
-note 'the far end keeps its receive buffers'
-    if EventStream::Cable::fails($cable->far('sh', '-c',
+# so that few bytes fill the buffers of the client that does not read
+note 'the clients keep their receive buffers'
+    if EventStream::Netns::fails($netns->in_client('sh', '-c',
         'echo 4096 16384 32768 > /proc/sys/net/ipv4/tcp_rmem'));
 
-# ---- Clients at the far end --------------------------------------------------
+# ---- Clients in the other network ------------------------------------------
 
-my %far;
+my %clients;
 END {
     local $?;
-    leave($_) for keys %far;
+    end_client($_) for keys %clients;
 }
 
-sub connect_far
+sub connect_client
 {
     my ($kind) = @_;
     my ($scheme, $port) = $kind eq 'tls' ? ('https', 'tls') : ('http', 'plain');
-    my @command = $cable->far('curl', '-skN',
+    my @command = $netns->in_client('curl', '-skN',
         $kind eq 'h2' ? '--http2-prior-knowledge' : '--http1.1',
         "$scheme://192.0.2.1:" . $httpd->port_of($port) . "/events/$kind");
     my $pid = open my $out, '-|', @command or die "nsenter: $!";
-    $far{$kind} = {pid => $pid, out => $out};
-    sysread $out, $far{$kind}{text}, 4096;
-    return $far{$kind}{text};
+    $clients{$kind} = {pid => $pid, out => $out};
+    sysread $out, $clients{$kind}{text}, 4096;
+    return $clients{$kind}{text};
 }
 
-sub leave
+sub end_client
 {
     my ($kind) = @_;
-    my $client = delete $far{$kind} or return;
+    my $client = delete $clients{$kind} or return;
     kill KILL => $client->{pid};
     close $client->{out};
     return;
 }
 
-# Connections of the far end that the server has. (Children's descriptors would
-# tell the same, but for connections that linger.)
+# Connections of the clients' network that the server has. (The children's
+# descriptors would show the same, apart from connections that linger.)
 sub connections
 {
     open my $in, '<', '/proc/net/tcp' or die "/proc/net/tcp: $!";
-    my $near = join '', map { sprintf '%02X', $_ } 1, 2, 0, 192;
-    return scalar grep { /^\s*\d+: $near:\S+ \S+ 01 / } <$in>;
+    my $server = join '', map { sprintf '%02X', $_ } 1, 2, 0, 192;
+    return scalar grep { /^\s*\d+: $server:\S+ \S+ 01 / } <$in>;
 }
 
 sub wait_connections
@@ -114,7 +115,7 @@ sub wait_connections
     return connections();
 }
 
-# httpd lets its own connections go a little after they are over.
+# httpd closes its own connections a little after they are over.
 sub settled_descriptors
 {
     my $least = descriptors($httpd);
@@ -127,54 +128,58 @@ sub settled_descriptors
 }
 
 my $stays = subscribe($httpd, '/events/stays');
-is $stays->next_event(5)->{event}, 'stream-open', 'one that stays';
+is $stays->next_event(5)->{event}, 'stream-open',
+    'a client that does not vanish opens';
 my $patient = subscribe($httpd, '/events/patient', rcvbuf => 4096);
 publish($httpd, 'patient', 'x' x 60000) for 1 .. 8;
 is clients($httpd, 'patient'), 1,
-    'one that never reads, where there is no EventStreamSendTimeout';
+    'a client that never reads is counted, without EventStreamSendTimeout';
 my $descriptors = settled_descriptors();
 
-# Publishing to know the number of clients would disturb the quiet ones: what
-# is waited for is seen from outside.
-for my $way (qw(lose vanish)) {
+# To publish in order to count clients would disturb the quiet ones: what is
+# waited for is seen from outside.
+for my $way (qw(drop_packets remove_address)) {
     for my $kind (@kinds) {
-        like connect_far($kind), qr/^retry: \d+$/m, "$way: $kind is connected";
+        like connect_client($kind), qr/^retry: \d+$/m,
+            "$way: client $kind opens";
     }
-    is connections(), scalar @kinds, '... so many connections';
-    is clients($httpd, $_), 1, "... $_ is counted" for @kinds;
+    is connections(), scalar @kinds, "$way: the server has a connection each";
+    is clients($httpd, $_), 1, "$way: client $_ is counted" for @kinds;
     sleep 0.2;    # acknowledged, so that nothing is under way to the silent one
     publish($httpd, 'full', 'x' x 60000) for 1 .. 8;
-    $cable->$way;
+    $netns->$way;
     is wait_connections(0, sub { publish($httpd, 'busy', 'x') }), 0,
-        '... the server gives all connections up';
+        "$way: the server ends all connections";
     wait_for(sub { descriptors($httpd) <= $descriptors }, 10,
-        '... and their descriptors');
-    is clients($httpd, $_), 0, "... $_ is not counted any more" for @kinds;
-    wait_for(sub { busy_workers($httpd) == 0 }, 10, '... no worker is kept');
-    leave($_) for @kinds;
-    $cable->mend;
+        "$way: the children close their descriptors");
+    is clients($httpd, $_), 0, "$way: client $_ is not counted any more"
+        for @kinds;
+    wait_for(sub { busy_workers($httpd) == 0 }, 10, "$way: no worker is busy");
+    end_client($_) for @kinds;
+    $netns->restore;
 }
 
-# ---- Their places are free -------------------------------------------------
+# ---- Other clients are served again ----------------------------------------
 
 my @new = map { subscribe($httpd, "/events/$_") } grep { !/tls|h2/ } @kinds;
 push @new, subscribe($httpd, '/events/tls', tls => 1);
 push @new, subscribe($httpd, '/events/h2', http2 => 1) if $has_h2;
 is scalar(grep { ($_->next_event(5) || {event => ''})->{event}
-    eq 'stream-open' } @new), scalar @kinds, 'as many new ones are served';
+    eq 'stream-open' } @new), scalar @kinds, 'as many new clients are served';
 my $over = subscribe($httpd, '/events/over');
-ok $over->is_ended(5), '... but one more is above EventStreamMaxClients';
-ok !$_->is_ended(1) && $_->is_open, '... longer than a turn'
+ok $over->is_ended(5), 'one more is above EventStreamMaxClients';
+ok !$_->is_ended(1) && $_->is_open, 'a held client stays longer than a turn'
     for @new[-1 - $has_h2 .. -1];
 $_->close for @new;
 
-# ---- Slow is not gone --------------------------------------------------------
+# ---- Slow clients stay -------------------------------------------------------
 
-is clients($httpd, 'patient'), 1, 'the one that never reads is still there';
+is clients($httpd, 'patient'), 1,
+    'the client that never reads is still counted';
 is $stays->skip_to('keep-alive', 5)->{event}, 'keep-alive',
-    'the other one is live';
+    'the client that did not vanish receives keep-alives';
 publish($httpd, 'stays', 'still');
-is $stays->skip_to('message', 5)->{data}, 'still', '... and receives';
+is $stays->skip_to('message', 5)->{data}, 'still', 'it receives events';
 unlike $httpd->error_log, qr/:(?:error|crit|alert|emerg)\]/,
-    'no error in the log';
+    'the error log has no error';
 done_testing;

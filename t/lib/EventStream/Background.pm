@@ -1,31 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
-package EventStream::Beside;
+package EventStream::Background;
 
 =head1 NAME
 
-EventStream::Beside - work in a process of its own, while the test goes on
+EventStream::Background - work in another process while the test goes on
 
 =head1 SYNOPSIS
 
-    use EventStream::Beside;
+    use EventStream::Background;    # exports all functions below
 
-    my $answer = publish_beside($httpd, 'news', 'hello');
+    my $answer = publish_in_background($httpd, 'news', 'hello');
     ...                             # while it waits
-    is $answer->()->{status}, 200, 'published';
+    is $answer->()->{status}, 200, 'publishing gets 200';
 
 =head1 FUNCTIONS
 
 =over
 
-=item beside(\&work)
+=item in_background(\&work)
 
 Runs work in another process. Returns a function that waits for its end and
-gives what it returned (data that JSON can hold), or undef if it died.
+returns what it returned (data that JSON can hold), or undef if it died.
 
-=item publish_beside(@arguments)
+=item publish_in_background(@arguments)
 
-EventStream::Client::publish, with its arguments: status, body and retry (the
-header Retry-After) of the answer.
+EventStream::Client::publish with its arguments. The function that it returns
+returns status, body and retry (the header Retry-After) of the answer.
 
 =back
 
@@ -40,9 +40,9 @@ use POSIX ();
 
 use EventStream::Client;
 
-our @EXPORT = qw(beside publish_beside);
+our @EXPORT = qw(in_background publish_in_background);
 
-sub beside
+sub in_background
 {
     my ($work) = @_;
     pipe my $from, my $to or die "pipe: $!";
@@ -63,10 +63,10 @@ sub beside
     };
 }
 
-sub publish_beside
+sub publish_in_background
 {
     my @arguments = @_;
-    return beside(sub {
+    return in_background(sub {
         my $got = publish(@arguments, timeout => 30);
         return {
             status => $got->{status}, body => $got->{body},
