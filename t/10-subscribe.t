@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
 #
-# Subscribing: who is refused and how, the head, and what the stream holds,
-# byte by byte.
+# Subscribing: which requests are refused and how, the head of the answer, and
+# the stream, byte by byte.
 
 use strict;
 use warnings;
@@ -83,14 +83,17 @@ sub refusal
 
 for my $method (qw(POST PUT DELETE PATCH PROPFIND)) {
     my $answer = request($httpd, $method, '/events');
-    is $answer->{status}, 405, "$method is refused";
-    is $answer->{headers}{allow}, 'GET, HEAD, OPTIONS', "... with Allow";
-    is $answer->{body}, "Method not allowed: $method.\n", '... and a sentence';
+    is $answer->{status}, 405, "$method is refused with 405";
+    is $answer->{headers}{allow}, 'GET, HEAD, OPTIONS',
+        "$method: 405 has Allow";
+    is $answer->{body}, "Method not allowed: $method.\n",
+        "$method: 405 names the method";
 }
 my $answer = request($httpd, 'OPTIONS', '/events');
-is $answer->{status}, 204, 'OPTIONS is answered';
-is $answer->{headers}{allow}, 'GET, HEAD, OPTIONS', '... with Allow';
-is $answer->{body}, '', '... and no body';
+is $answer->{status}, 204, 'OPTIONS is answered with 204';
+is $answer->{headers}{allow}, 'GET, HEAD, OPTIONS',
+    'OPTIONS: Allow lists the methods';
+is $answer->{body}, '', 'OPTIONS: no body';
 
 # ---- Accept ----------------------------------------------------------------
 
@@ -101,96 +104,117 @@ my @accepted = (
     'text/*;q=0, text/event-stream;q=0.5', '*/*;q=0, text/*',
     'text/html,*/*;q=0.8', 'text/event-stream; charset=utf-8',
 );
-is status('/events', "Accept: $_"), 200, "accepted: $_" for @accepted;
-is status('/events'), 200, 'accepted: no Accept at all';
+is status('/events', "Accept: $_"), 200,
+    "Accept: $_ gets the stream" for @accepted;
+is status('/events'), 200, 'a request without Accept gets the stream';
 my @excluded = (
     'text/html', 'application/json', 'text/event-stream;q=0', '*/*;q=0',
     'text/event-stream;q=0, */*', 'text/event-stream;q=0.000, text/*',
     'text/*;q=0, */*;q=1', 'text/event', 'text/html;q=1, image/*',
 );
-is refusal('/events', "Accept: $_"), "406 Not Acceptable.\n", "excluded: $_"
+is refusal('/events', "Accept: $_"), "406 Not Acceptable.\n",
+    "Accept: $_ is refused with 406"
     for @excluded;
 is status('/events', 'Accept: text/html', 'Accept: text/event-stream'), 200,
-    'two Accept headers are one list';
+    'two Accept headers count as one list';
 
-# ---- Refusals in their order -----------------------------------------------
+# ---- The order of the checks -----------------------------------------------
 
 is refusal('/events', 'Last-Event-ID: error'),
-    "400 last-event-id header may not be 'error'.\n", 'Last-Event-ID: error';
+    "400 last-event-id header may not be 'error'.\n",
+    'Last-Event-ID: error is refused with 400';
 is refusal('/events', 'Last-Event-ID: error', 'Accept: image/png'),
-    "406 Not Acceptable.\n", 'Accept is looked at before Last-Event-ID';
+    "406 Not Acceptable.\n", 'Accept is checked before Last-Event-ID';
 is refusal('/events/none', 'Last-Event-ID: error'),
     "400 last-event-id header may not be 'error'.\n",
-    'Last-Event-ID is looked at before channels';
+    'Last-Event-ID is checked before the channels';
 is request($httpd, 'POST', '/events/none', headers => ['Accept: a/b'])
-    ->{status}, 405, 'the method is looked at first';
-is refusal('/events/none'), "400 No specified channels.\n", 'no channel';
+    ->{status}, 405, 'the method is checked first';
+is refusal('/events/none'), "400 No specified channels.\n",
+    'a request without channel is refused with 400';
 is refusal('/events/none?c=%20%09'), "400 No specified channels.\n",
-    'no channel after trimming';
+    'a channel of blanks is no channel';
 is refusal('/events/query?c=' . 'x' x 256), '400 The channel name \''
-    . 'x' x 64 . "...' has more than 255 bytes.\n", 'a name too long is named';
-is status('/events/query?c=' . 'x' x 255), 200, 'one of 255 bytes is not';
+    . 'x' x 64 . "...' has more than 255 bytes.\n",
+    'a channel name of 256 bytes is refused; the answer names it';
+is status('/events/query?c=' . 'x' x 255), 200,
+    'a channel name of 255 bytes is accepted';
 is refusal('/events/query?c=a%07b'),
     "400 The channel name 'a?b' has a control character at byte 2.\n",
-    'a control character';
+    'a control character in a channel name is refused with its position';
 is refusal('/events/query?c=%00'),
-    "400 The channel name '?' has a control character at byte 1.\n", 'a NUL';
+    "400 The channel name '?' has a control character at byte 1.\n",
+    'a NUL in a channel name is refused';
 is refusal('/events/query?c=a%0Ab'),
     "400 The channel name 'a?b' has a control character at byte 2.\n",
-    'a line end';
+    'a line end in a channel name is refused';
 is refusal('/events/query?c=%ff'),
-    "400 The channel name '?' is not valid UTF-8 at byte 1.\n", 'no UTF-8';
+    "400 The channel name '?' is not valid UTF-8 at byte 1.\n",
+    'a channel name that is not UTF-8 is refused';
 is refusal('/events/query?c=1&c=2&c=3&c=4'),
-    "400 Too many channels: at most 3 for a client.\n", 'too many channels';
-is status('/events/query?c=1&c=2&c=3'), 200, 'as many as allowed';
-is status('/events/query?c=1&c=2&c=3&c=1'), 200, 'the same again is not more';
+    "400 Too many channels: at most 3 for a client.\n",
+    'four channels are refused where the limit is three';
+is status('/events/query?c=1&c=2&c=3'), 200,
+    'three channels are accepted where the limit is three';
+is status('/events/query?c=1&c=2&c=3&c=1'), 200,
+    'a channel that is named twice counts once';
 is refusal('/events/allowed?c=kitchen'),
-    "403 Channel not allowed: kitchen.\n", 'a channel that is not allowed';
+    "403 Channel not allowed: kitchen.\n",
+    'a channel that EventStreamAllowChannel does not match is refused';
 is refusal('/events/allowed?c=room-1&c=kitchen'),
-    "403 Channel not allowed: kitchen.\n", 'one of two that is not';
-is status('/events/allowed?c=room-1&c=lobby'), 200, 'allowed ones';
-is refusal('/events/path/a/b'), "404 Not found.\n", 'another path';
+    "403 Channel not allowed: kitchen.\n",
+    'one forbidden channel of two refuses the request';
+is status('/events/allowed?c=room-1&c=lobby'), 200,
+    'channels that EventStreamAllowChannel matches are accepted';
+is refusal('/events/path/a/b'), "404 Not found.\n",
+    'a path that EventStreamPath does not match is 404';
 
 my $refused = get($httpd, '/events', 'Accept: image/png');
-like $refused->{headers}{'content-type'}, qr{^text/plain}, 'plain text';
+like $refused->{headers}{'content-type'}, qr{^text/plain},
+    'a refusal is text/plain';
 is $refused->{headers}{'content-length'}, length $refused->{body},
-    'with its length';
+    'a refusal has a Content-Length';
 is get($httpd, '/nowhere')->{body}, "a nicer page\n",
-    'ErrorDocument is there for others';
+    'ErrorDocument still serves other errors';
 
 # ---- The head --------------------------------------------------------------
 
 my $sse = ask('/events');
-is $sse->proto, 'HTTP/1.1', 'HTTP/1.1';
-is $sse->status, 200, 'status 200';
-is $sse->header('content-type'), 'text/event-stream', 'its type';
-is $sse->header('cache-control'), 'no-cache, no-store', 'is never stored';
-is $sse->header('x-accel-buffering'), 'no', 'nor held back by nginx';
-is $sse->header('transfer-encoding'), 'chunked', 'chunked';
+is $sse->proto, 'HTTP/1.1', 'the answer is HTTP/1.1';
+is $sse->status, 200, 'the status is 200';
+is $sse->header('content-type'), 'text/event-stream',
+    'the type is text/event-stream';
+is $sse->header('cache-control'), 'no-cache, no-store',
+    'no cache stores the stream';
+is $sse->header('x-accel-buffering'), 'no', 'nginx does not buffer the stream';
+is $sse->header('transfer-encoding'), 'chunked', 'the stream is chunked';
 is join(' ', sort keys %{$sse->headers}), 'cache-control content-type date '
-    . 'server transfer-encoding x-accel-buffering', 'no other header';
+    . 'server transfer-encoding x-accel-buffering',
+    'the head has no other header';
 
 for my $header ('Range: bytes=0-3', 'If-None-Match: *',
     'If-Modified-Since: Fri, 31 Dec 2100 23:59:59 GMT', 'If-Match: "x"',
     'If-Unmodified-Since: Thu, 01 Jan 1970 00:00:01 GMT') {
     my $other = ask('/events', $header);
-    is $other->status, 200, "ignored: $header";
-    is $other->next_event(5)->{event}, 'stream-open', '... the whole stream';
+    is $other->status, 200, "$header is ignored";
+    is $other->next_event(5)->{event}, 'stream-open',
+        "$header: the stream starts at its beginning";
 }
 
 my $head = subscribe($httpd, '/events', method => 'HEAD');
 $head->{headers}{date} = $sse->{headers}{date};
-is $head->status, 200, 'HEAD';
+is $head->status, 200, 'HEAD is answered with 200';
 is_deeply [map { "$_: " . $head->header($_) } grep { !/transfer/ }
         sort keys %{$head->headers}],
     [map { "$_: " . $sse->header($_) } grep { !/transfer/ }
-        sort keys %{$sse->headers}], 'HEAD has the same head';
+        sort keys %{$sse->headers}], 'HEAD has the same head as GET';
 $head->send("GET /error.html HTTP/1.0\r\n\r\n");
 $head->is_ended(5);
 $head->fill(5);
-like $head->{rest}, qr{\AHTTP/1\.1 200}, 'HEAD ends with the head';
+like $head->{rest}, qr{\AHTTP/1\.1 200},
+    'the connection serves the next request after HEAD';
 is subscribe($httpd, '/events', method => 'HEAD',
-    headers => ['Accept: image/png'])->status, 406, 'HEAD is checked, too';
+    headers => ['Accept: image/png'])->status, 406, 'HEAD is refused as GET is';
 
 # ---- The start of the stream -----------------------------------------------
 
@@ -198,13 +222,14 @@ my $open = $sse->next_event(5);
 my $id = qr/\d{13}-\d+/;
 like $sse->bytes,
     qr/\Aretry: 3000\n\nevent: stream-open\nid: $id\ndata: \n\n\z/,
-    'retry, then stream-open with an id';
-is $open->{data}, '', 'it has no data';
-like ask('/events/often')->next_event(5)->{id}, qr/^$id$/, 'everywhere';
+    'the stream starts with retry, then stream-open with an id';
+is $open->{data}, '', 'stream-open has no data';
+like ask('/events/often')->next_event(5)->{id}, qr/^$id$/,
+    'stream-open has an id at another Location, too';
 is do { my $c = ask('/events/often'); $c->next_event(5); $c->retry }, 250,
-    'EventStreamRetry 250ms';
+    'EventStreamRetry 250ms sends retry: 250';
 is do { my $c = ask('/events/comment'); $c->next_event(5); $c->retry }, 0,
-    'EventStreamRetry 0 is said too';
+    'EventStreamRetry 0 sends retry: 0';
 
 # ---- Events ----------------------------------------------------------------
 
@@ -217,31 +242,40 @@ sub raw_of
 }
 
 like raw_of('hello'), qr/\Aid: $id\ndata: hello\n\z/,
-    'the default type has no event line';
+    'an event of the default type has no event line';
 like raw_of('hello', event => 'greet'),
-    qr/\Aevent: greet\nid: $id\ndata: hello\n\z/, 'event, id, data';
+    qr/\Aevent: greet\nid: $id\ndata: hello\n\z/,
+    'the order is event, id, data';
 like raw_of('x', event => 'e', retry => 1234, text => 1),
-    qr/\Aevent: e\nid: $id\ndata: x\nretry: 1234\n\z/, 'and retry';
+    qr/\Aevent: e\nid: $id\ndata: x\nretry: 1234\n\z/, 'retry follows data';
 like raw_of('x', id => 'my own'), qr/\Aid: my own\ndata: x\n\z/,
-    "a publisher's id";
+    "the publisher's id is sent as it is";
 like raw_of("a\nb"), qr/\ndata: a\ndata: b\n\z/, 'data is split at LF';
-like raw_of("a\rb"), qr/\ndata: a\ndata: b\n\z/, 'at CR';
-like raw_of("a\r\nb"), qr/\ndata: a\ndata: b\n\z/, 'at CR LF';
-like raw_of("a\n\rb"), qr/\ndata: a\ndata: \ndata: b\n\z/, 'LF CR is two';
-like raw_of("\n"), qr/\ndata: \ndata: \n\z/, 'a line end is two empty lines';
-like raw_of("a\n"), qr/\ndata: a\ndata: \n\z/, 'one at the end stays';
-like raw_of(''), qr/\Aid: $id\ndata: \n\z/, 'empty data';
-like raw_of(': x'), qr/\ndata: : x\n\z/, 'data like a comment';
-like raw_of(' x '), qr/\ndata:  x \n\z/, 'blanks stay';
-is publish($httpd, 'other', 'x')->{status}, 200, 'another channel';
-like raw_of('y'), qr/\ndata: y\n\z/, 'is not received';
+like raw_of("a\rb"), qr/\ndata: a\ndata: b\n\z/, 'CR in data ends a line';
+like raw_of("a\r\nb"), qr/\ndata: a\ndata: b\n\z/, 'CR LF in data ends a line';
+like raw_of("a\n\rb"), qr/\ndata: a\ndata: \ndata: b\n\z/,
+    'LF CR in data ends two lines';
+like raw_of("\n"), qr/\ndata: \ndata: \n\z/,
+    'data of a line end is two empty lines';
+like raw_of("a\n"), qr/\ndata: a\ndata: \n\z/,
+    'a line end at the end of data is kept';
+like raw_of(''), qr/\Aid: $id\ndata: \n\z/,
+    'empty data is sent as an empty data line';
+like raw_of(': x'), qr/\ndata: : x\n\z/,
+    'data that looks like a comment is sent as data';
+like raw_of(' x '), qr/\ndata:  x \n\z/, 'blanks around data are kept';
+is publish($httpd, 'other', 'x')->{status}, 200,
+    'an event is published to another channel';
+like raw_of('y'), qr/\ndata: y\n\z/, 'the client does not receive it';
 
 my @ids = map { publish($httpd, 'news', $_)->{json}{id} } 1 .. 5;
 my @events = $sse->events(5, 5);
-is join(' ', map { $_->{data} } @events), '1 2 3 4 5', 'in order';
-is join(' ', map { $_->{id} } @events), "@ids", 'the ids the publisher got';
+is join(' ', map { $_->{data} } @events), '1 2 3 4 5', 'events arrive in order';
+is join(' ', map { $_->{id} } @events), "@ids",
+    'events have the ids that the publisher was answered';
 is_deeply [sort { order($a) cmp order($b) } @ids], \@ids, 'ids rise';
-cmp_ok order($open->{id}), 'lt', order($ids[0]), 'from that of stream-open on';
+cmp_ok order($open->{id}), 'lt', order($ids[0]),
+    'the id of stream-open is below that of the next event';
 
 sub order
 {
@@ -253,21 +287,22 @@ sub order
 
 my $two = ask('/events/two');
 $two->next_event(5);
-is publish($httpd, 'one', 'a')->{json}{clients}, 1, 'one client hears it';
+is publish($httpd, 'one', 'a')->{json}{clients}, 1,
+    'the answer counts one client';
 publish($httpd, 'two', 'b');
 is join(' ', map { $_->{data} } $two->events(2, 5)), 'a b',
-    'two channels on one connection';
+    'a client of two channels receives both';
 $answer = request($httpd, 'POST', '/publish',
     headers => ['Content-Type: application/json'],
     body => '[{"channel": ["one", "two"], "text": "both"},
         {"channel": "one", "text": "then"}]');
-is $answer->{status}, 200, 'an event for both';
+is $answer->{status}, 200, 'an event is published to two channels';
 is join(' ', map { $_->{data} } $two->events(2, 5)), 'both then',
-    'comes once';
+    'a client of both receives it once';
 
 # ---- Framing ---------------------------------------------------------------
 
-# All chunks of the wire: each must be framed exactly.
+# All chunks of the wire. None if one of them is not framed exactly.
 sub chunks
 {
     my ($wire) = @_;
@@ -284,29 +319,33 @@ sub chunks
 
 my @chunks = chunks($sse->wire);
 cmp_ok scalar @chunks, '>', 10, 'each chunk is framed exactly';
-is join('', @chunks), $sse->bytes, 'they hold the stream';
+is join('', @chunks), $sse->bytes, 'the chunks hold the stream';
 my $big = 'x' x 65000;
 raw_of($big);
-is join('', chunks($sse->wire)), $sse->bytes, 'a large event, too';
-like $sse->bytes, qr/\ndata: $big\n\n\z/, 'which is whole';
+is join('', chunks($sse->wire)), $sse->bytes,
+    'a large event is framed exactly, too';
+like $sse->bytes, qr/\ndata: $big\n\n\z/, 'a large event arrives whole';
 
 my $old = subscribe($httpd, '/events', version => '1.0');
-is $old->status, 200, 'HTTP/1.0';
-is $old->header('transfer-encoding'), undef, 'has no chunks';
-is $old->header('content-length'), undef, 'and no length';
+is $old->status, 200, 'HTTP/1.0 is answered with 200';
+is $old->header('transfer-encoding'), undef, 'HTTP/1.0: no chunks';
+is $old->header('content-length'), undef, 'HTTP/1.0: no Content-Length';
 $old->next_event(5);
 publish($httpd, 'news', 'plain');
 $old->next_event(5);
 like $old->bytes, qr/\Aretry:\ 3000\n\n
     event:\ stream-open\nid:\ $id\ndata:\ \n\n
-    id:\ $id\ndata:\ plain\n\n\z/x, 'its body is the stream as it is';
+    id:\ $id\ndata:\ plain\n\n\z/x, 'HTTP/1.0: the body is the bare stream';
 $old = subscribe($httpd, '/events', version => '1.0',
     headers => ['Connection: keep-alive']);
-is $old->header('transfer-encoding'), undef, 'nor with keep-alive';
-is $old->next_event(5)->{event}, 'stream-open', 'it opens';
+is $old->header('transfer-encoding'), undef,
+    'HTTP/1.0 with keep-alive: no chunks';
+is $old->next_event(5)->{event}, 'stream-open',
+    'HTTP/1.0 with keep-alive: the stream opens';
 my $closing = ask('/events', 'Connection: close');
-is $closing->status, 200, 'Connection: close';
-is $closing->next_event(5)->{event}, 'stream-open', 'streams all the same';
+is $closing->status, 200, 'Connection: close is answered with 200';
+is $closing->next_event(5)->{event}, 'stream-open',
+    'Connection: close: the stream opens';
 
 # ---- Keep-alive ------------------------------------------------------------
 
@@ -315,29 +354,32 @@ my $comment = ask('/events/comment');
 my $silent = ask('/events/silent');
 $_->next_event(5) for $often, $comment, $silent;
 is $often->next_event(3)->{raw}, "event: keep-alive\ndata: \n",
-    'EventStreamKeepAlive 1: an event';
-is $often->next_event(3)->{event}, 'keep-alive', 'and again';
+    'EventStreamKeepAlive 1 sends an event after a second';
+is $often->next_event(3)->{event}, 'keep-alive', 'another one follows';
 $comment->fill(3) while !$comment->comments && $comment->is_open
     && !$comment->next_event(0.2) && !$comment->comments;
-is +($comment->comments)[0], ' keep-alive', 'a comment, by directive';
-is $silent->next_event(0), undef, 'none where it is 0';
+is +($comment->comments)[0], ' keep-alive',
+    'EventStreamKeepAliveForm comment sends a comment';
+is $silent->next_event(0), undef, 'EventStreamKeepAlive 0 sends none';
 
 # ---- Pages of other sites --------------------------------------------------
 
 my $page = ask('/events/query?c=a', 'Origin: https://app.example');
 is $page->header('access-control-allow-origin'), 'https://app.example',
-    'CORS where it is set';
-is $page->header('vary'), 'Origin', 'with Vary';
+    'a listed origin is answered with its CORS header';
+is $page->header('vary'), 'Origin', 'Vary: Origin goes with it';
 is ask('/events', 'Origin: https://app.example')
-    ->header('access-control-allow-origin'), undef, 'and not elsewhere';
+    ->header('access-control-allow-origin'), undef,
+    'no CORS header without EventStreamAllowOrigin';
 is ask('/events/query', 'Origin: https://app.example')
     ->header('access-control-allow-origin'), 'https://app.example',
-    'on an error, too';
+    'an error has the CORS header, too';
 
 # ---- The log ---------------------------------------------------------------
 
-like $httpd->access_log, qr{"GET /events HTTP/1\.1" 200 }, 'it is logged';
+like $httpd->access_log, qr{"GET /events HTTP/1\.1" 200 },
+    'the access log has the request';
 unlike $httpd->error_log, qr/\[(?:error|crit|alert|emerg)\]/,
-    'no error in the log';
+    'the error log has no error';
 
 done_testing;

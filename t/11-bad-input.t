@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
 #
-# What a client may send that nobody meant it to: after each the server
-# answers the next client, and no child has died.
+# Hostile and broken requests of clients: after each the server answers the next
+# client, and no child has died.
 
 use strict;
 use warnings;
@@ -46,8 +46,6 @@ sub flood
     }
     return 0;
 }
-
-
 # The next client of /events is served, by the same children.
 sub serves
 {
@@ -57,12 +55,13 @@ sub serves
     my $event = $client->next_event(5);
     publish($httpd, 'next', $after);
     my $next = $client->next_event(5);
-    is $next && $next->{data}, $after, "after $after the next one is served";
-    is join(' ', $httpd->children), "@children", '... and no child has died';
+    is $next && $next->{data}, $after, "after $after the next client is served";
+    is join(' ', $httpd->children), "@children",
+        "after $after no child has died";
     return;
 }
 
-# Status, whatever the bytes: 0 when the connection just ended.
+# The status, whatever the bytes: 0 if the connection ended without an answer.
 sub status_of
 {
     my ($path) = @_;
@@ -77,75 +76,85 @@ sub receives
     return $event ? $event->{data} : undef;
 }
 
-# ---- Bytes behind the request ----------------------------------------------
+# ---- Bytes after the request -----------------------------------------------
 
 my $request = "GET /events?c=a HTTP/1.1\r\nHost: localhost\r\n";
 my $file = "GET /file.txt HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
 my $client = subscribe($httpd, '/events?c=a', body => 'some body');
 is $client->status, 200, 'a GET with a body is served';
-is $client->next_event(5)->{event}, 'stream-open', '... opens';
-is receives($client, 'a', 'x'), 'x', '... and goes on';
+is $client->next_event(5)->{event}, 'stream-open',
+    'GET with a body: the stream opens';
+is receives($client, 'a', 'x'), 'x', 'GET with a body: the stream goes on';
 serves('a GET with a body');
 
 $client = subscribe($httpd, '', raw => $request
     . "Content-Length: 1000000\r\n\r\n" . 'x' x 1000);
 is $client->status, 200, 'a GET whose body never ends is served';
 $client->next_event(5);
-is receives($client, 'a', 'y'), 'y', '... and goes on';
+is receives($client, 'a', 'y'), 'y',
+    'GET whose body never ends: the stream goes on';
 serves('a GET with half a body');
 
 $client = subscribe($httpd, '', raw => $request
     . "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n$file");
 is $client->status, 200, 'a GET with a chunked body is served';
 $client->next_event(5);
-is receives($client, 'a', 'z'), 'z', '... and goes on';
+is receives($client, 'a', 'z'), 'z',
+    'GET with a chunked body: the stream goes on';
 serves('a GET with a chunked body');
 
 $client = subscribe($httpd, '', raw => "$request\r\n$file$file");
-is $client->status, 200, 'a request with others behind it is served';
+is $client->status, 200, 'a GET with two requests after it is served';
 $client->next_event(5);
-is receives($client, 'a', 'one'), 'one', '... and goes on';
+is receives($client, 'a', 'one'), 'one',
+    'pipelined requests: the stream goes on';
 $client->send($file);
-is receives($client, 'a', 'two'), 'two', '... also when more come later';
+is receives($client, 'a', 'two'), 'two',
+    'pipelined requests: the stream goes on when one more comes';
 $client->send('x' x 65536) for 1 .. 2;
-is receives($client, 'a', 'three'), 'three', '... and a lot of rubbish';
-unlike $client->wire, qr{HTTP/1.*HTTP/1|a file}s, 'the others get no answer';
-unlike $httpd->access_log, qr{/file\.txt}, '... and were never served';
+is receives($client, 'a', 'three'), 'three',
+    'pipelined requests: the stream goes on after 128 KB more';
+unlike $client->wire, qr{HTTP/1.*HTTP/1|a file}s,
+    'pipelined requests are not answered';
+unlike $httpd->access_log, qr{/file\.txt},
+    'pipelined requests are not logged as served';
 serves('pipelined requests');
 
 $client = subscribe($httpd, '', raw => "$request\r\n");
 $client->next_event(5);
-is flood($client), 1, 'a client that talks without end is closed';
+is flood($client), 1, 'a client that never stops sending is closed';
 serves('a flood of bytes');
 
 $client = subscribe($httpd, '', raw => "$request\r\n");
 $client->next_event(5);
 shutdown $client->socket, 1;
 wait_for(sub { $client->fill(0.1); !$client->is_open }, 20,
-    'a client that shuts down its sending side counts as gone');
-serves('half a connection');
+    'a client that shuts down its sending side is closed');
+serves('a half-closed connection');
 
 $client = subscribe($httpd, '', raw => "$request\r\n\0\xff\r\n\r\ngarbage");
-is $client->status, 200, 'garbage behind the request';
+is $client->status, 200, 'a GET with garbage after it is served';
 $client->next_event(5);
-is receives($client, 'a', 'four'), 'four', '... is dropped';
+is receives($client, 'a', 'four'), 'four',
+    'garbage after the request is dropped';
 serves('garbage');
 
 $client = subscribe($httpd, '', raw => $file
     . "GET /events?c=a HTTP/1.1\r\nHost: localhost\r\n\r\n");
-is $client->status, 200, 'a file, and behind it a stream';
+is $client->status, 200, 'a file is served before a stream on one connection';
 wait_for(sub { $client->fill(0.1); $client->wire =~ /stream-open.*\n\n/s }, 5,
-    '... the stream opens on the same connection');
+    'the stream opens on the same connection');
 like $client->wire, qr{\A[^\n]*200\ OK\r\n.*?\r\n\r\na\ file\n
-    HTTP/1\.1\ 200\ OK\r\n[^\0]*text/event-stream}sx, '... with its own head';
-serves('a file before it');
+    HTTP/1\.1\ 200\ OK\r\n[^\0]*text/event-stream}sx,
+    'the stream has a head of its own';
+serves('a file before the stream');
 
 # ---- Names -----------------------------------------------------------------
 
 my %answers = (
     '/events?c=' . 'x' x 7900 => 400,
-    '/rooms/' . 'x' x 7900 => 403,    # httpd's own: no file can be named so
+    '/rooms/' . 'x' x 7900 => 403,    # httpd's own: no file has that name
     '/events?c=' . '%41' x 2600 => 400,
     '/events?c=%00' => 400,
     '/events?c=a%00b' => 400,
@@ -171,12 +180,13 @@ for my $path (sort keys %answers) {
     my $name = length $path > 60 ? substr($path, 0, 60) . '...' : $path;
     is status_of($path), $answers{$path}, "$answers{$path}: $name";
 }
-is status_of('/events?c=' . 'x' x 65536), 414, 'a request line of 64 KB';
+is status_of('/events?c=' . 'x' x 65536), 414, 'a request line of 64 KB is 414';
 serves('odd names');
 
 $client = subscribe($httpd, '/rooms/a+b%25c');
 $client->next_event(5);
-is receives($client, 'room-a+b%c', 'x'), 'x', '+ and %25 in a path';
+is receives($client, 'room-a+b%c', 'x'), 'x',
+    '+ and %25 in a path are decoded once';
 
 # ---- Many channels ---------------------------------------------------------
 
@@ -186,11 +196,12 @@ sub many
     return '/events?' . join '&', map { "c=$_" } 1 .. $count;
 }
 $client = subscribe($httpd, many(200));
-is $client->status, 200, '200 channels on one request';
+is $client->status, 200, 'a request for 200 channels is served';
 $client->next_event(5);
-is receives($client, $_, "on $_"), "on $_", "... hears $_" for 1, 100, 200;
-is status_of(many(201)), 400, '201 are too many here';
-is status_of(many(1000)), 400, 'so are 1000';
+is receives($client, $_, "on $_"), "on $_",
+    "the client receives from channel $_" for 1, 100, 200;
+is status_of(many(201)), 400, '201 channels are refused where the limit is 200';
+is status_of(many(1000)), 400, '1000 channels are refused';
 $client->close;
 serves('many channels');
 
@@ -199,26 +210,29 @@ serves('many channels');
 for my $kb (7, 64, 200) {
     my $long = subscribe($httpd, '', raw => $request . 'X-Long: '
         . 'x' x ($kb * 1024) . "\r\n\r\n");
-    is $long->status, $kb < 8 ? 200 : 400, "a header of $kb KB";
+    is $long->status, $kb < 8 ? 200 : 400,
+        "a header of $kb KB is answered with the right status";
 }
 is subscribe($httpd, '', raw => $request
     . join('', map { "X-$_: y\r\n" } 1 .. 200) . "\r\n")->status, 400,
-    '200 headers';
+    '200 headers are refused';
 is subscribe($httpd, '', raw => $request . "Last-Event-ID: "
-    . 'x' x 8000 . "\r\n\r\n")->status, 200, 'a long Last-Event-ID';
+    . 'x' x 8000 . "\r\n\r\n")->status, 200,
+    'a Last-Event-ID of 8000 bytes is accepted';
 is subscribe($httpd, '', raw => $request . "Last-Event-ID: \xff\x01\r\n\r\n")
-    ->status, 400, 'control characters in a header';
+    ->status, 400, 'a header with control characters is refused';
 is subscribe($httpd, '', raw => $request . "Accept: " . ',' x 8000
     . "\r\n\r\n")->status, 200, 'an Accept of commas excludes nothing';
 is subscribe($httpd, '', raw => $request . "Accept: "
-    . 'a/b;q=' x 1300 . "\r\n\r\n")->status, 406, 'a strange Accept';
+    . 'a/b;q=' x 1300 . "\r\n\r\n")->status, 406,
+    'an Accept without a single media type excludes the stream';
 is subscribe($httpd, '', raw => "GET /events?c=a HTTP/1.1\r\n\r\n")->status,
-    400, 'no Host';
+    400, 'a request without Host is refused';
 is subscribe($httpd, '', raw => "GET  /events?c=a\r\n\r\n", timeout => 5)
-    ->status, 400, 'no protocol';
+    ->status, 400, 'a request without protocol is refused';
 serves('odd heads');
 
-# ---- Slow and silent ones --------------------------------------------------
+# ---- Slow and silent clients -----------------------------------------------
 
 my $silent = subscribe($httpd, '', raw => '', head => 0);
 my $slow = subscribe($httpd, '', raw => '', head => 0);
@@ -232,32 +246,33 @@ while (time < $until && !$slow->fill(0) && $slow->is_open) {
     $sent++;
     $slow->fill(0.1);
 }
-cmp_ok $sent, '<', 40, 'one that sends a byte now and then is ended';
+cmp_ok $sent, '<', 40, 'a client that sends a byte every 100 ms is ended';
 ok !$_->is_ended(5) && !$_->is_open || $_->status == 408
-    || $_->wire =~ /\A(HTTP\/1\.1 408|\z)/, 'so is one that sends nothing more'
+    || $_->wire =~ /\A(HTTP\/1\.1 408|\z)/, 'a silent client is ended'
     for $silent, $half;
-serves('slow ones');
+serves('slow clients');
 
 my @gone = map { subscribe($httpd, '/events?c=gone', head => 0) } 1 .. 50;
 $_->close for @gone;
-serves('50 that went at once');
+serves('50 clients that closed at once');
 wait_for(sub { publish($httpd, 'gone', 'x')->{json}{clients} == 0 }, 5,
-    'they are forgotten');
+    'clients that closed at once are not counted any more');
 
-# One that reads a little at a time gets all there is, and delays nobody.
+# A client that reads a little at a time gets all events and delays no other
+# client.
 my $reader = subscribe($httpd, '/events?c=big', rcvbuf => 2048);
 my $fast = subscribe($httpd, '/events?c=big');
 $fast->next_event(5);
 publish($httpd, 'big', $_ . 'x' x 60000) for 1 .. 9;
 my @fast = $fast->events(9, 5);
-is scalar @fast, 9, 'a fast reader has everything';
+is scalar @fast, 9, 'a fast reader receives all events';
 $reader->fill(0.05, 100) for 1 .. 20;
-serves('one that reads slowly');
+serves('a client that reads slowly');
 my @slow = grep { $_->{event} eq 'message' } $reader->events(10, 10);
 is join(' ', map { substr $_->{data}, 0, 1 } @slow), '1 2 3 4 5 6 7 8 9',
-    'the slow one has it, too, in the end';
+    'the slow reader receives all events, too';
 
 unlike $httpd->error_log, qr/\[(?:crit|alert|emerg)\]|signal|Segm/,
-    'nothing bad in the log';
+    'the error log has no crash';
 
 done_testing;

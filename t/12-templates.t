@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
 #
-# How a Location and a request make channels, and what a configuration may
-# not say.
+# Which channels a Location and a request yield, and which configurations are
+# refused.
 
 use strict;
 use warnings;
@@ -108,7 +108,7 @@ EventStreamMaxChannelsPerClient 12
 CONF
 
 # Is the stream of $path subscribed to exactly these channels?
-sub hears
+sub yields
 {
     my ($path, $channels, $name, @headers) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
@@ -124,15 +124,15 @@ sub hears
         return is $answer->{body}, '', $name if $answer->{status} != 200;
     }
     publish($httpd, $channels->[0], 'end');
-    my @heard;
+    my @received;
     while (my $event = $client->next_event(5)) {
         last if $event->{data} eq 'end';
-        push @heard, $event->{data};
+        push @received, $event->{data};
     }
-    return is join(' | ', sort @heard), join(' | ', sort @$channels), $name;
+    return is join(' | ', sort @received), join(' | ', sort @$channels), $name;
 }
 
-sub refused
+sub refusal
 {
     my ($path, @headers) = @_;
     my $answer = get($httpd, $path, @headers);
@@ -144,43 +144,47 @@ my $many = "400 Too many channels: at most 12 for a client.\n";
 
 # ---- Tokens ----------------------------------------------------------------
 
-hears('/t/group/kitchen/news', ['room-kitchen', 'topic-news'],
-    'named groups, in any case');
-hears('/t/group/kitchen', ['room-kitchen', 'topic-'],
-    'a group without value is nothing');
-hears('/t/group/a%20b%2541', ['room-a b%41', 'topic-'],
+yields('/t/group/kitchen/news', ['room-kitchen', 'topic-news'],
+    'named groups give tokens, in any case');
+yields('/t/group/kitchen', ['room-kitchen', 'topic-'],
+    'a group without value gives an empty token');
+yields('/t/group/a%20b%2541', ['room-a b%41', 'topic-'],
     'a path is decoded once');
-hears('/t/group/a+b', ['room-a+b', 'topic-'], 'a plus stays one in a path');
-hears('/t/group/K%C3%BCche', ["room-K\xc3\xbcche", 'topic-'], 'UTF-8');
-hears('/t/tilde/x', ['x'], 'groups of <Location ~>');
-hears('/t/outer/x', ['in-x'], 'groups around an <If>');
-hears('/t/path/kitchen/orders.events', ['kitchen:orders'],
-    'tokens of EventStreamPath');
-hears('/t/path/a%20b/c%2541.events', ['a b:c%41'], 'decoded once');
-is refused($_), "404 Not found.\n", "404: $_"
+yields('/t/group/a+b', ['room-a+b', 'topic-'],
+    'a plus in a path stays a plus');
+yields('/t/group/K%C3%BCche', ["room-K\xc3\xbcche", 'topic-'],
+    'a token may be UTF-8');
+yields('/t/tilde/x', ['x'], 'groups of <Location ~> give tokens');
+yields('/t/outer/x', ['in-x'], 'groups give tokens inside an <If>');
+yields('/t/path/kitchen/orders.events', ['kitchen:orders'],
+    'EventStreamPath gives tokens');
+yields('/t/path/a%20b/c%2541.events', ['a b:c%41'],
+    'tokens of EventStreamPath are decoded once');
+is refusal($_), "404 Not found.\n", "EventStreamPath does not match $_: 404"
     for qw(/t/path /t/path/a /t/path/a/b /t/path/a/b.events/c
     /t/path/a/b/c.events /t/path//b.events /t/path/a/.events);
 
 # ---- Parameters ------------------------------------------------------------
 
-hears('/t/query?q=a', ['q-a'], 'a parameter');
-hears('/t/query?q=a&x=1&q=b&q=c', ['q-a', 'q-b', 'q-c'],
-    'each of its values is a channel');
-hears('/t/query', ['q-'], 'without a value it is nothing');
-hears('/t/query?q', ['q-'], 'neither with a name only');
-hears('/t/query?Q=a', ['q-'], 'names are case-sensitive');
-is refused('/t/bare'), $nothing, 'a channel of nothing is none';
-is refused('/t/bare?q='), $nothing, 'nor is one of an empty value';
-hears('/t/bare?q=%20a%09', ['a'], 'blanks around it go');
-hears('/t/bare?q=a+b%2Bc', ['a b+c'], 'a query is decoded');
-hears('/t/bare?q=%2541', ['%41'], 'once');
-hears('/t/bare?%71=a', ['a'], 'its names, too');
-hears('/t/both?a=1&a=2&b=x&b=y', ['1-x', '1-y', '2-x', '2-y'],
+yields('/t/query?q=a', ['q-a'], 'a query parameter gives a channel');
+yields('/t/query?q=a&x=1&q=b&q=c', ['q-a', 'q-b', 'q-c'],
+    'each value of a parameter gives a channel');
+yields('/t/query', ['q-'], 'a missing parameter gives an empty value');
+yields('/t/query?q', ['q-'], 'a parameter without = gives an empty value');
+yields('/t/query?Q=a', ['q-'], 'names of parameters are case-sensitive');
+is refusal('/t/bare'), $nothing, 'a channel without any text is no channel';
+is refusal('/t/bare?q='), $nothing, 'a channel of an empty value is no channel';
+yields('/t/bare?q=%20a%09', ['a'], 'blanks around a channel are trimmed');
+yields('/t/bare?q=a+b%2Bc', ['a b+c'], 'a value of the query is decoded');
+yields('/t/bare?q=%2541', ['%41'], 'a value of the query is decoded once');
+yields('/t/bare?%71=a', ['a'], 'a name in the query is decoded');
+yields('/t/both?a=1&a=2&b=x&b=y', ['1-x', '1-y', '2-x', '2-y'],
     'two parameters give all combinations');
-hears('/t/both?a=1&a=2', ['1-', '2-'], 'one of them may be missing');
-hears('/t/both', ['-'], 'or both');
-hears('/t/twice?a=x&a=y', ['xx', 'yy'],
-    'a parameter named twice has one value at a time');
+yields('/t/both?a=1&a=2', ['1-', '2-'],
+    'combinations with a missing parameter have an empty value');
+yields('/t/both', ['-'], 'two missing parameters give one channel');
+yields('/t/twice?a=x&a=y', ['xx', 'yy'],
+    'a parameter that occurs twice has the same value in both');
 
 sub values_of
 {
@@ -188,63 +192,80 @@ sub values_of
     return join '&', map { "$name=$_" } 1 .. $count;
 }
 
-hears('/t/both?' . values_of('a', 3) . '&' . values_of('b', 4),
-    [map { my $a = $_; map { "$a-$_" } 1 .. 4 } 1 .. 3], 'up to the limit');
-is refused('/t/both?' . values_of('a', 4) . '&' . values_of('b', 4)), $many,
-    'but not above';
-is refused('/t/both?' . values_of('a', 500) . '&' . values_of('b', 500)),
-    $many, 'nor far above';
+yields('/t/both?' . values_of('a', 3) . '&' . values_of('b', 4),
+    [map { my $a = $_; map { "$a-$_" } 1 .. 4 } 1 .. 3],
+    'combinations up to the limit are accepted');
+is refusal('/t/both?' . values_of('a', 4) . '&' . values_of('b', 4)), $many,
+    'combinations above the limit are refused';
+is refusal('/t/both?' . values_of('a', 500) . '&' . values_of('b', 500)),
+    $many, 'combinations far above the limit are refused';
 
 # ---- Expressions -----------------------------------------------------------
 
-hears('/t/user', ['all'], 'an expression of nothing removes its channel');
-hears('/t/user/private', ['user-anna', 'all'], 'else its value is in it',
+yields('/t/user', ['all'],
+    'an expression that yields nothing removes its channel');
+yields('/t/user/private', ['user-anna', 'all'],
+    'an expression gives its value',
     'Authorization: Basic YW5uYTpzZWNyZXQ=');
-hears('/t/expression?q=1', ['anna-1'], 'functions', 'X-Name: ANNA');
-is refused('/t/expression?q=1'), $nothing, 'of nothing: no channel';
-hears('/t/method?x', ['GETx'], 'two expressions');
+yields('/t/expression?q=1', ['anna-1'], 'an expression may call functions',
+    'X-Name: ANNA');
+is refusal('/t/expression?q=1'), $nothing,
+    'an expression that yields nothing leaves no channel';
+yields('/t/method?x', ['GETx'], 'a template may have two expressions');
 
 my %warned;
-hears('/t/broken', ['all'], 'what fails gives no channel') for 1 .. 9;
+yields('/t/broken', ['all'],
+    'an expression that fails removes its channel') for 1 .. 9;
 $warned{$_}++ for $httpd->error_log =~ /:warn\] \[pid (\d+).*ES0401: /g;
 is_deeply [grep { $_ != 1 } values %warned], [],
-    '... which is told, by each child but not each time';
-ok %warned, '... once at least';
+    'a failing expression is logged once by each child';
+ok %warned, 'a failing expression is logged';
 
 my $brown = '{?q}%{REMOTE_USER}{room}{{';
-hears('/t/expression?q=1', [lc($brown) . '-1'],
-    'what a client sends in a header is data', "X-Name: $brown");
-hears('/t/bare?q=%7B%3Fq%7D%25%7BREMOTE_USER%7D', ['{?q}%{REMOTE_USER}'],
-    'in a parameter');
-hears('/t/group/%7B%3Fq%7D%25%7BREMOTE_USER%7D?q=1',
-    ['room-{?q}%{REMOTE_USER}', 'topic-'], 'in a path');
+yields('/t/expression?q=1', [lc($brown) . '-1'],
+    'tokens and expressions in a header are data', "X-Name: $brown");
+yields('/t/bare?q=%7B%3Fq%7D%25%7BREMOTE_USER%7D', ['{?q}%{REMOTE_USER}'],
+    'tokens and expressions in a parameter are data');
+yields('/t/group/%7B%3Fq%7D%25%7BREMOTE_USER%7D?q=1',
+    ['room-{?q}%{REMOTE_USER}', 'topic-'],
+    'tokens and expressions in a path are data');
 
 # ---- Lists -----------------------------------------------------------------
 
-hears('/t/list', ['x', 'y', 'z'], 'a list of channels',
+yields('/t/list', ['x', 'y', 'z'],
+    'EventStreamChannelList splits its value into channels',
     'X-Groups: x, y ,, z,x,');
-hears('/t/list', ['one'], 'of one', 'X-Groups: one');
-hears('/t/list', ['{?q}', '%{REMOTE_USER}'], 'its values are data',
+yields('/t/list', ['one'], 'a list may have one channel', 'X-Groups: one');
+yields('/t/list', ['{?q}', '%{REMOTE_USER}'],
+    'tokens and expressions in a list are data',
     'X-Groups: {?q},%{REMOTE_USER}');
-is refused('/t/list'), $nothing, 'of none';
-is refused('/t/list', 'X-Groups: , ,'), $nothing, 'of blanks';
-is refused('/t/list', 'X-Groups: ' . join ',', 1 .. 13), $many, 'too many';
-hears('/t/wide', ['x:y', 'z', 'all', 'a'], 'a separator of two characters',
+is refusal('/t/list'), $nothing, 'an empty list gives no channel';
+is refusal('/t/list', 'X-Groups: , ,'), $nothing,
+    'a list of blanks gives no channel';
+is refusal('/t/list', 'X-Groups: ' . join ',', 1 .. 13), $many,
+    'a list above the limit is refused';
+yields('/t/wide', ['x:y', 'z', 'all', 'a'],
+    'a separator may have two characters',
     'X-Groups: x:y::z');
-hears('/t/wide', ['all', 'a'], 'an empty list beside others');
+yields('/t/wide', ['all', 'a'], 'an empty list does not remove other channels');
 
 # ---- Literals and sections -------------------------------------------------
 
-hears('/t/brace', ['{room}', '{{', '}', 'a}b', '100%', '%x'], 'braces');
-hears('/t/same?q=a', ['a'], 'the same channel counts once');
-hears('/t/same?q=b', ['a', 'b'], 'another beside it');
-hears('/t/add', ['a', 'b', 'c', 'd'], 'directives of a section add up',
+yields('/t/brace', ['{room}', '{{', '}', 'a}b', '100%', '%x'],
+    '{{ is a literal brace; } and % are literal');
+yields('/t/same?q=a', ['a'], 'a channel that is named four times counts once');
+yields('/t/same?q=b', ['a', 'b'], 'a parameter adds a channel to literal ones');
+yields('/t/add', ['a', 'b', 'c', 'd'], 'several directives of a section add up',
     'X-Groups: d');
-hears('/t/add/same', ['a', 'b', 'c', 'd'], 'an inner section inherits them',
+yields('/t/add/same', ['a', 'b', 'c', 'd'],
+    'an inner section without channels inherits them',
     'X-Groups: d');
-hears('/t/add/inner', ['inner'], 'or replaces them all', 'X-Groups: d');
-is request($httpd, 'GET', '/if')->{status}, 404, 'outside of its <If>';
-hears('/if', ['if'], 'a conditional endpoint', 'Accept: text/event-stream');
+yields('/t/add/inner', ['inner'],
+    'an inner section with channels replaces the outer ones', 'X-Groups: d');
+is request($httpd, 'GET', '/if')->{status}, 404,
+    'an endpoint inside <If> is absent where the condition is false';
+yields('/if', ['if'], 'an endpoint inside <If> serves where it is true',
+    'Accept: text/event-stream');
 
 # ---- Publishing ------------------------------------------------------------
 
@@ -252,19 +273,20 @@ my $sse = subscribe($httpd, '/t/group/kitchen');
 $sse->next_event(5);
 request($httpd, 'POST', '/publish/kitchen', body => 'by its Location');
 is $sse->next_event(5)->{data}, 'by its Location',
-    'a publish Location has templates, too';
+    'a publish Location may have templates, too';
 
 # ---- Mistakes --------------------------------------------------------------
 
-sub mistake
+sub refuses
 {
     my ($name, $conf, @wanted) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
-    my ($ok, $said) = EventStream::Httpd->config_test($conf);
-    $said =~ s/\s+/ /g;
-    my @missing = grep { ref $_ ? $said !~ $_ : index($said, $_) < 0 } @wanted;
-    ok !$ok && !@missing, $name
-        or diag "said: $said", map { "\n  without: $_" } @missing;
+    my ($ok, $output) = EventStream::Httpd->config_test($conf);
+    $output =~ s/\s+/ /g;
+    my @missing = grep { ref $_ ? $output !~ $_ : index($output, $_) < 0 }
+        @wanted;
+    ok !$ok && !@missing, "$name is refused; the message says where and why"
+        or diag "printed: $output", map { "\n  without: $_" } @missing;
     return;
 }
 
@@ -275,61 +297,61 @@ sub location
 }
 
 my $line = qr/line \d+/;
-mistake('an unclosed brace', location('EventStreamChannel "a-{room"'),
+refuses('an unclosed brace', location('EventStreamChannel "a-{room"'),
     $line, 'EventStreamChannel', 'a-{room', 'column 3', '{{');
-mistake('an unclosed expression', location('EventStreamChannel "%{REMOTE"'),
+refuses('an unclosed expression', location('EventStreamChannel "%{REMOTE"'),
     $line, 'EventStreamChannel', 'column 1');
-mistake('a token without name', location('EventStreamChannel "a{}"'),
+refuses('a token without name', location('EventStreamChannel "a{}"'),
     $line, 'EventStreamChannel', 'column 2');
-mistake('a parameter without name', location('EventStreamChannel "a{?}"'),
+refuses('a parameter without name', location('EventStreamChannel "a{?}"'),
     $line, 'EventStreamChannel', 'column 2');
-mistake('a token that nothing can set',
+refuses('a token that nothing can set',
     location('EventStreamChannel "room-{room}"'), $line,
     'EventStreamChannel "room-{room}"', 'column 6',
     'nothing can set {room}', '(?<room>...)', 'EventStreamPath');
-mistake('a group of another section',
+refuses('a group of another section',
     "<LocationMatch ^/(?<room>.*)\$>\nSetHandler eventstream\n"
     . "</LocationMatch>\n" . location('EventStreamChannel "{room}"'),
     'nothing can set {room}');
-mistake('a path of another section',
+refuses('a path of another section',
     "<Location /y>\nEventStreamPath /y/{room}\n</Location>\n"
     . location('EventStreamChannel "{room}"'), 'nothing can set {room}');
-mistake('a token at server level', 'EventStreamChannel "{room}"',
+refuses('a token at server level', 'EventStreamChannel "{room}"',
     'nothing can set {room}', $line);
-mistake('a bad expression', location('EventStreamChannel "a-%{nope:x}"'),
+refuses('a bad expression', location('EventStreamChannel "a-%{nope:x}"'),
     $line, 'EventStreamChannel', 'column 3', 'nope');
-mistake('a bad expression in a list',
+refuses('a bad expression in a list',
     location('EventStreamChannelList "," "%{nope:x}"'), $line,
     'EventStreamChannelList', 'nope');
-mistake('a list without separator',
+refuses('a list without separator',
     location('EventStreamChannelList "" "%{REMOTE_USER}"'), $line,
     'EventStreamChannelList', 'separator');
-mistake('a path that does not start with a slash',
+refuses('a path that does not start with a slash',
     location('EventStreamPath "events/{room}"'), $line, 'EventStreamPath',
     "starts with '/'");
-mistake('tokens that touch', location('EventStreamPath "/{a}{b}"'), $line,
+refuses('tokens that touch', location('EventStreamPath "/{a}{b}"'), $line,
     'EventStreamPath', 'need a literal', 'column 5');
-mistake('a token twice', location('EventStreamPath "/{a}/{A}"'), $line,
+refuses('a token twice', location('EventStreamPath "/{a}/{A}"'), $line,
     'EventStreamPath', 'same name');
-mistake('a path with a parameter', location('EventStreamPath "/{?a}"'), $line,
+refuses('a path with a parameter', location('EventStreamPath "/{?a}"'), $line,
     'EventStreamPath');
-mistake('an unknown hub', location('EventStreamUseHub shop'), $line,
+refuses('an unknown hub', location('EventStreamUseHub shop'), $line,
     'EventStreamUseHub shop', 'no such hub', 'EventStreamHub shop');
-mistake('an unknown parameter of a hub', 'EventStreamHub shop color=red',
+refuses('an unknown parameter of a hub', 'EventStreamHub shop color=red',
     $line, 'EventStreamHub shop', 'color=red', 'size=');
-mistake('a hub too small', 'EventStreamHub shop size=1k', $line,
+refuses('a hub too small', 'EventStreamHub shop size=1k', $line,
     'EventStreamHub shop', '256k');
-mistake('a hub of no size', 'EventStreamHub shop size=big', $line,
+refuses('a hub of no size', 'EventStreamHub shop size=big', $line,
     'EventStreamHub shop', 'big');
-mistake('a hub without name', 'EventStreamHub', $line, 'EventStreamHub');
-mistake('a hub with a strange name', 'EventStreamHub a/b', $line,
+refuses('a hub without name', 'EventStreamHub', $line, 'EventStreamHub');
+refuses('a hub with a strange name', 'EventStreamHub a/b', $line,
     'EventStreamHub', 'letters');
-mistake('a hub in a virtual host',
+refuses('a hub in a virtual host',
     "<VirtualHost *:80>\nEventStreamHub shop\n</VirtualHost>", $line,
     'EventStreamHub', 'VirtualHost');
-mistake('a number of the whole server in a section',
+refuses('a number of the whole server in a section',
     location('EventStreamMaxClients 5'), $line, 'EventStreamMaxClients');
-mistake('a number of the whole server in a virtual host',
+refuses('a number of the whole server in a virtual host',
     "<VirtualHost *:80>\nEventStreamMaxClients 5\n</VirtualHost>", $line,
     'EventStreamMaxClients');
 my %range = (
@@ -347,24 +369,25 @@ my %range = (
     EventStreamDrain => ['601', 'between 0 and 600 seconds'],
 );
 for my $directive (sort keys %range) {
-    my ($value, $said) = @{$range{$directive}};
-    mistake("$directive $value", "$directive $value", $line, $directive, $said);
-    mistake("$directive soon", "$directive soon", $line, $directive, 'soon');
+    my ($value, $words) = @{$range{$directive}};
+    refuses("$directive $value", "$directive $value", $line, $directive,
+        $words);
+    refuses("$directive soon", "$directive soon", $line, $directive, 'soon');
 }
-mistake('a huge number', 'EventStreamMaxClients 99999999999999999999', $line,
+refuses('a huge number', 'EventStreamMaxClients 99999999999999999999', $line,
     'EventStreamMaxClients', '2147483647');
-mistake('a time that is too long', 'EventStreamRetry 99999999999999999999',
+refuses('a time that is too long', 'EventStreamRetry 99999999999999999999',
     $line, 'EventStreamRetry');
-mistake('a strange form of keep-alive', 'EventStreamKeepAliveForm both',
+refuses('a strange form of keep-alive', 'EventStreamKeepAliveForm both',
     $line, 'EventStreamKeepAliveForm', 'event or comment', "'both'");
-mistake('a strange origin', 'EventStreamAllowOrigin example.com', $line,
+refuses('a strange origin', 'EventStreamAllowOrigin example.com', $line,
     'EventStreamAllowOrigin', 'https://www.example.com');
-mistake('a strange address', 'EventStreamPublishFrom 10.1.0.0/99', $line,
+refuses('a strange address', 'EventStreamPublishFrom 10.1.0.0/99', $line,
     'EventStreamPublishFrom', '10.1.0.0/99');
-mistake('an empty pattern', 'EventStreamAllowChannel ""', $line,
+refuses('an empty pattern', 'EventStreamAllowChannel ""', $line,
     'EventStreamAllowChannel');
 
-my ($ok, $said) = EventStream::Httpd->config_test(<<'CONF');
+my ($ok, $output) = EventStream::Httpd->config_test(<<'CONF');
 <LocationMatch "^/(?<a>x)/(?<b>y)$">
     SetHandler eventstream
     EventStreamUseHub later
@@ -373,7 +396,7 @@ my ($ok, $said) = EventStream::Httpd->config_test(<<'CONF');
 </LocationMatch>
 EventStreamHub later size=1m
 CONF
-ok $ok, 'what comes later may set a token, and define a hub' or diag $said;
+ok $ok, 'a later line may set a token and define a hub' or diag $output;
 
 # ---- .htaccess -------------------------------------------------------------
 
@@ -395,7 +418,7 @@ for my $directive ('EventStreamChannel a', 'EventStreamPath /a',
     my $from = $outer->log_size;
     is get($outer, '/')->{status}, 500, "$name is refused in .htaccess";
     like $outer->error_log($from), qr/\.htaccess: $name not allowed here/,
-        '... and the log says so';
+        "$name in .htaccess is logged";
 }
 
 done_testing;

@@ -1,8 +1,9 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
 #
-# A Location of ours wins over whatever else takes all requests of a site,
-# which goes on as before for all others; redirects and refusals still apply.
+# A Location with our handlers wins over directives that take all requests of a
+# site; all other requests are served as before. Redirects and refusals still
+# apply.
 
 use strict;
 use warnings;
@@ -33,26 +34,28 @@ sub body_of
     return "$answer->{status} $answer->{body}";
 }
 
-# The whole way: subscribe, publish, receive.
+# Subscribes, publishes and receives; all of it under the name of the case.
 sub works
 {
     my ($httpd, $name, @headers) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     my $sse = subscribe($httpd, '/events/kitchen', headers => \@headers);
-    is $sse->status, 200, "$name: a stream";
-    is $sse->header('content-type'), 'text/event-stream', '... with its type';
+    is $sse->status, 200, "$name: the subscription gets 200";
+    is $sse->header('content-type'), 'text/event-stream',
+        "$name: the answer is a stream";
     my $open = $sse->next_event(5);
-    is $open && $open->{event}, 'stream-open', '... opens';
+    is $open && $open->{event}, 'stream-open', "$name: the stream opens";
     my $answer = publish($httpd, 'room-kitchen', 'order',
         headers => \@headers);
-    is $answer->{status}, 200, '... publishing works';
+    is $answer->{status}, 200, "$name: publishing works";
     my $event = $sse->next_event(5);
-    is $event && $event->{data}, 'order', '... and the event arrives';
+    is $event && $event->{data}, 'order', "$name: the event arrives";
     is get($httpd, '/events/kitchen', @headers, 'Accept: text/html')
-        ->{status}, 406, '... our refusals are ours';
+        ->{status}, 406, "$name: a bad Accept gets our 406";
     my $head = subscribe($httpd, '/events/kitchen', method => 'HEAD',
         headers => \@headers);
-    is $head->header('content-type'), 'text/event-stream', '... HEAD, too';
+    is $head->header('content-type'), 'text/event-stream',
+        "$name: HEAD works";
     return;
 }
 
@@ -75,8 +78,9 @@ $conf
 </VirtualHost>
 CONF
     works($httpd, $name);
-    is body_of($httpd, '/other'), "200 backend\n", '... others are proxied';
-    unlike $httpd->error_log, qr/proxy:error/, '... and no error in the log';
+    is body_of($httpd, '/other'), "200 backend\n",
+        "$name: other requests are proxied";
+    unlike $httpd->error_log, qr/proxy:error/, "$name: no error of the proxy";
     return;
 }
 
@@ -97,7 +101,8 @@ $ours
 ProxyPass "/" "http://127.0.0.1:1/"
 CONF
 works($closed, 'a backend that is down');
-is get($closed, '/other')->{status}, 503, '... 503 for others only';
+is get($closed, '/other')->{status}, 503,
+    'a backend that is down: other requests get 503';
 
 # ---- .htaccess -------------------------------------------------------------
 
@@ -160,34 +165,39 @@ for my $name (sort keys %controllers) {
     htaccess($controllers{$name});
     works($site, $name);
     like get($site, '/other')->{body}, qr/\A$front\z/,
-        '... others go to the front controller';
+        "$name: other requests go to the front controller";
 }
 htaccess($controllers{WordPress});
-is body_of($site, '/static.txt'), "200 static\n", 'files are files';
+is body_of($site, '/static.txt'), "200 static\n",
+    'a front controller leaves a static file alone';
 
 htaccess("RewriteEngine On\nRewriteRule ^events/kitchen /elsewhere [R=302,L]\n"
     . "RewriteRule ^publish - [F]\nRewriteRule ^events/gone - [G]\n"
     . "RewriteRule ^ index.txt\n");
 my $redirect = get($site, '/events/kitchen');
-is $redirect->{status}, 302, 'a redirect applies';
-like $redirect->{headers}{location}, qr{/elsewhere$}, '... with its target';
-is get($site, '/events/gone')->{status}, 410, '[G] applies';
-is publish($site, 'a', 'x')->{status}, 403, '[F] applies';
+is $redirect->{status}, 302, 'a redirect of .htaccess applies';
+like $redirect->{headers}{location}, qr{/elsewhere$},
+    'the redirect has its target';
+is get($site, '/events/gone')->{status}, 410, 'RewriteRule [G] applies';
+is publish($site, 'a', 'x')->{status}, 403,
+    'RewriteRule [F] applies to publishing';
 is get($site, '/events/cellar', 'Accept: a/b')->{status}, 406,
-    'others are still ours';
+    'other paths of the same Location are still ours';
 
 htaccess("Require all denied\n");
 is get($site, '/events/kitchen')->{status}, 403, 'Require all denied applies';
-is publish($site, 'a', 'x')->{status}, 403, '... to publishing, too';
+is publish($site, 'a', 'x')->{status}, 403,
+    'Require all denied applies to publishing, too';
 
 htaccess("AuthType Basic\nAuthName x\nAuthUserFile \@ROOT@/htdocs/users\n"
     . "Require valid-user\nRewriteEngine On\nRewriteRule ^ index.txt\n");
 is get($site, '/events/kitchen')->{status}, 401, 'Require valid-user applies';
-is publish($site, 'a', 'x')->{status}, 401, '... to publishing, too';
+is publish($site, 'a', 'x')->{status}, 401,
+    'Require valid-user applies to publishing, too';
 works($site, 'with a login', $authorization);
 
 htaccess('');
-is get($site, '/other')->{status}, 404, 'without rules others are not found';
+is get($site, '/other')->{status}, 404, 'without rules an unknown path is 404';
 
 # ---- In the configuration --------------------------------------------------
 
@@ -229,18 +239,24 @@ RewriteRule "^/gone" - [F]
     Require all denied
 </LocationMatch>
 CONF
-is get($rules, '/other')->{body}, $front, 'rules in a <Directory>';
+is get($rules, '/other')->{body}, $front,
+    'rules in a <Directory> serve other requests';
 works($rules, 'in a <Directory>');
-is subscribe($rules, $_)->header('content-type'), 'text/event-stream', $_
+is subscribe($rules, $_)->header('content-type'), 'text/event-stream',
+    "$_ is a stream, whatever file has that name"
     for '/real', '/old/kitchen', '/events/', '/events/kitchen',
     '/events/kitchen.txt', '/events/none.txt';
 for my $path ('/events/cellar', '/events/cellar.fr.gz', '/events/x.fr.gz') {
     my $named = subscribe($rules, $path);
-    is $named->header('content-type'), 'text/event-stream', $path;
-    is $named->header('content-encoding'), undef, '... has no encoding';
-    is $named->header('content-language'), undef, '... nor language';
+    is $named->header('content-type'), 'text/event-stream',
+        "$path is a stream, whatever file has that name";
+    is $named->header('content-encoding'), undef,
+        "$path: no Content-Encoding of a file";
+    is $named->header('content-language'), undef,
+        "$path: no Content-Language of a file";
 }
-is get($rules, '/gone')->{status}, 403, '[F] of the server applies';
-is get($rules, '/denied')->{status}, 403, 'Require all denied in ours applies';
+is get($rules, '/gone')->{status}, 403, 'RewriteRule [F] of the server applies';
+is get($rules, '/denied')->{status}, 403,
+    'Require all denied in our Location applies';
 
 done_testing;

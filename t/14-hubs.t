@@ -1,8 +1,9 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
 #
-# Hubs are separate worlds, and their journals outlive each restart but a
-# full stop. t/52-migrate.t is about those that change or go.
+# Each hub is a name space of its own, and its journal is kept over every
+# restart, though not over a full stop. t/52-migrate.t tests hubs that change or
+# are removed.
 
 use strict;
 use warnings;
@@ -68,7 +69,7 @@ sub order
     return sprintf '%020d-%020d', split /-/, $id;
 }
 
-# ---- Separate worlds -------------------------------------------------------
+# ---- One name space each ---------------------------------------------------
 
 my %client = (
     default => opened($httpd, '/events'),
@@ -78,38 +79,42 @@ my %client = (
     plain => opened($httpd->port_of('plain'), '/events'),
 );
 
-sub heard_by
+sub received_by
 {
     my ($text) = @_;
-    my @heard;
+    my @received;
     for my $name (sort keys %client) {
         my $event = $client{$name}->next_event(
             $text eq 'to shop' ? $name =~ /shop|vhost/ ? 5 : 0.1
             : $name =~ /shop|vhost/ ? 0.1 : 5);
-        push @heard, $name if $event && $event->{data} eq $text;
+        push @received, $name if $event && $event->{data} eq $text;
     }
-    return "@heard";
+    return "@received";
 }
 
 my $answer = publish($httpd, 'news', 'to default');
-is $answer->{json}{clients}, 3, 'clients are counted in their hub';
-is heard_by('to default'), 'default own plain',
-    'all virtual hosts share the default hub unless they say otherwise';
+is $answer->{json}{clients}, 3, 'the answer counts the clients of its hub';
+is received_by('to default'), 'default own plain',
+    'all virtual hosts share the default hub unless they name another';
 $answer = publish($httpd, 'news', 'to shop', path => '/shop/publish');
-is $answer->{json}{clients}, 2, 'and so in another';
-is heard_by('to shop'), 'shop vhost', 'a hub of a Location and of a host';
+is $answer->{json}{clients}, 2, 'clients of another hub are counted apart';
+is received_by('to shop'), 'shop vhost',
+    'an event reaches the clients of its hub only';
 is publish($vhost, 'news', 'to shop')->{json}{clients}, 2,
     'a virtual host publishes into its hub';
-is heard_by('to shop'), 'shop vhost', '... where it is heard';
+is received_by('to shop'), 'shop vhost',
+    'its event reaches the clients of that hub';
 
 is publish($httpd, 'news', 'to default', id => 'same')->{status}, 200,
-    'an id of a publisher';
-is heard_by('to default'), 'default own plain', '... is heard in one hub';
+    'an event with its publisher\'s id is published';
+is received_by('to default'), 'default own plain',
+    'it reaches the clients of its hub';
 is publish($httpd, 'news', 'to shop', id => 'same', path => '/shop/publish')
-    ->{status}, 200, '... may be used in another one';
-is heard_by('to shop'), 'shop vhost', '... and in the other';
+    ->{status}, 200, 'the same id may be used in another hub';
+is received_by('to shop'), 'shop vhost',
+    'that event reaches the clients of the other hub';
 
-# What one hub has in excess another does not feel: the ring of shop turns.
+# Events of one hub do not move another: the ring of shop wraps around here.
 my $before = opened($httpd, '/events')->last_id;
 publish($httpd, 'other', 'x' x 60000, path => '/shop/publish') for 1 .. 40;
 is opened($httpd, '/events')->last_id, $before,
@@ -118,37 +123,40 @@ $_->close for values %client;
 
 # ---- Restarts --------------------------------------------------------------
 
-# In the same segment ids go on rising, and what was published is there.
+# The segment is the same, so ids go on rising and events stay.
 for my $how (qw(graceful restart graceful)) {
     my $old = opened($httpd, '/events');
     my $id = publish($httpd, 'news', "before $how")->{json}{id};
-    is $old->next_event(5)->{data}, "before $how", "an event before $how";
+    is $old->next_event(5)->{data}, "before $how",
+        "an event is delivered before $how";
     my @children = $httpd->children;
     $httpd->$how;
-    ok $httpd->is_alive, '... which httpd survives';
+    ok $httpd->is_alive, "httpd runs after $how";
     my $new = opened($httpd, '/events');
     cmp_ok order($new->last_id), 'ge', order($id),
-        '... its position is not before';
+        "the position is not lower after $how";
     my $after = publish($httpd, 'news', "after $how");
-    is $after->{status}, 200, '... publishing works';
-    cmp_ok order($after->{json}{id}), 'gt', order($id), '... ids rise';
-    is $new->next_event(5)->{data}, "after $how", '... and are heard';
+    is $after->{status}, 200, "publishing works after $how";
+    cmp_ok order($after->{json}{id}), 'gt', order($id),
+        "ids go on rising over $how";
+    is $new->next_event(5)->{data}, "after $how",
+        "an event is delivered after $how";
     $_->close for $old, $new;
     ok $httpd->wait_for(
         sub {
             my %now = map { $_ => 1 } $httpd->children;
             return !grep { $now{$_} } @children;
-        }, 15), '... the old children go';
+        }, 15), "the old children exit after $how";
 }
 
-# The id that a hub gave last is retained, not only later than the clock: a
-# publisher's id of before is known.
+# The journal is kept, not only the clock: a publisher's id from before graceful
+# is still known.
 is publish($httpd, 'news', 'once', id => 'mine')->{status}, 200,
-    'an event with an id of its publisher';
+    "an event with its publisher's id is accepted";
 my $mine = publish($httpd, 'news', 'once', id => 'mine');
 $httpd->graceful;
 is_deeply publish($httpd, 'news', 'once', id => 'mine')->{json}{id},
-    $mine->{json}{id}, 'is known after a graceful restart'
+    $mine->{json}{id}, 'the id is known after graceful'
     if $mine->{json} && $mine->{json}{id} eq 'mine';
 
 # ---- A hub comes, another one changes --------------------------------------
@@ -170,22 +178,22 @@ $httpd->rewrite_conf($changed);
 $httpd->graceful;
 like $httpd->error_log($from),
     qr/\[eventstream:notice\].*ES0002: hub shop keeps/,
-    'a hub whose size was changed keeps it, with a notice';
+    'a hub keeps its size at graceful, with a notice';
 my $third = wait_for(
     sub {
         my $client = subscribe($httpd, '/third/events');
         return $client->status == 200 ? $client : undef;
-    }, 5, 'a hub that is new at a graceful restart');
+    }, 5, 'a new hub is usable after graceful');
 $third->next_event(5);
 is publish($httpd, 'news', 'x', path => '/third/publish')->{json}{clients}, 1,
-    'is a world of its own';
-is $third->next_event(5)->{data}, 'x', 'that works';
+    'the new hub has clients of its own';
+is $third->next_event(5)->{data}, 'x', 'the new hub delivers';
 my $shop = opened($httpd, '/shop/events');
 publish($httpd, 'news', 'y', path => '/shop/publish');
-is $shop->next_event(5)->{data}, 'y', 'the changed one works, too';
+is $shop->next_event(5)->{data}, 'y', 'the hub whose size was changed delivers';
 $_->close for $third, $shop;
 
-# ---- A hub that cannot be made ---------------------------------------------
+# ---- A hub that cannot be created ------------------------------------------
 
 $from = $httpd->log_size;
 $httpd->rewrite_conf($changed . <<'CONF');
@@ -198,28 +206,28 @@ EventStreamHub huge size=900g
 CONF
 $httpd->graceful;
 like $httpd->error_log($from), qr/ES0004: .* for hub huge/,
-    'a hub that is too large for this machine is told at graceful';
+    'a hub that is too large for this machine is logged at graceful';
 is subscribe($httpd, '/shop/events')->next_event(5)->{event}, 'stream-open',
-    'the others go on';
-# a child of before may still accept one, and does not know the place
+    'the other hubs serve streams';
+# an old child may still accept a request, and does not know the Location
 my $huge = wait_for(
     sub {
         my $client = subscribe($httpd, '/huge/events');
         return $client->status == 200 ? $client : undef;
-    }, 5, 'its clients are not refused for good');
-is $huge->is_ended(5), 1, 'but asked to come back';
+    }, 5, 'a client of the failed hub gets 200');
+is $huge->is_ended(5), 1, 'its stream ends at once';
 $huge->next_event(0);
-ok $huge->retry > 0, 'later';
+ok $huge->retry > 0, 'its stream has a retry';
 is publish($httpd, 'news', 'x', path => '/publish')->{status}, 200,
-    'and publishing works';
+    'publishing into other hubs works';
 $httpd->rewrite_conf($changed);
 $httpd->graceful;
 
 # ---- Stop and start --------------------------------------------------------
 
-is $httpd->stop, 0, 'httpd stops';
+is $httpd->stop, 0, 'httpd stops with exit status 0';
 my $log = $httpd->error_log =~ s/^.*ES0004.*\n//gmr;
 unlike $log, qr/\[(?:error|crit|alert|emerg)\]|signal|Segm/,
-    'no error in the log';
+    'the error log has no other error';
 
 done_testing;

@@ -1,9 +1,9 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
 #
-# Each limit at it, over it, and back under it. Who comes over a limit is
-# sent away to come back later, and not with an error: an EventSource that
-# gets one never comes back.
+# Each limit at it, above it and below it again. A client above a limit gets a
+# stream that ends, not an error: an EventSource that gets an error never comes
+# back.
 
 use strict;
 use warnings;
@@ -31,57 +31,53 @@ EventStreamDrain 1
 </Location>
 CONF
 
-# A client that stays, or undef: then it was sent away as it should be.
-sub enter
+# A client whose stream stays open, or undef if the stream ended at once.
+sub stays
 {
     my ($httpd, %options) = @_;
     my $path = delete $options{path} || '/events';
     my $client = subscribe($httpd, $path, %options);
     $client->next_event(5);
-    return is_away($client, 0.15) ? undef : $client;
+    return $client->is_ended(0.15) ? undef : $client;
 }
 
-sub is_away
-{
-    my ($client, $seconds) = @_;
-    return $client->is_ended($seconds);
-}
-
-sub over
+sub is_sent_away
 {
     my ($httpd, $name, %options) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     my $opens = delete $options{opens};
     my $client = subscribe($httpd, $options{path} || '/events', %options);
-    is $client->status, 200, "$name: over it a stream of 200";
-    is $client->header('content-type'), 'text/event-stream', '... its type';
-    is $client->is_ended(5), 1, '... with a clean end';
+    is $client->status, 200, "$name: a client above it gets 200";
+    is $client->header('content-type'), 'text/event-stream',
+        "$name: it gets a stream";
+    is $client->is_ended(5), 1, "$name: the stream ends cleanly";
     my $open = $client->next_event(0);
-    is $open && $open->{event}, 'stream-open', '... that opens';
+    is $open && $open->{event}, 'stream-open', "$name: the stream opens";
     is defined $open->{id} ? 1 : 0, defined $opens ? 0 : 1,
-        '... with a position if it has one';
+        "$name: stream-open has an id if the hub has a position";
     like $client->bytes, qr/\Aretry: 2000\n\n(?:.*\n\n)?retry: \d+\n\n\z/s,
-        '... and a retry at its end';
+        "$name: the stream has a retry at its end";
     $client->next_event(0);
-    cmp_ok $client->retry, '>=', 1600, '... of some seconds';
-    cmp_ok $client->retry, '<=', 3400, '... varied';
+    cmp_ok $client->retry, '>=', 1600, "$name: the retry is some seconds";
+    cmp_ok $client->retry, '<=', 3400, "$name: the retry is not much longer";
     return;
 }
 
-# Waits until one more client may stay.
-sub back
+# Waits until the stream of one more client stays open.
+sub stays_later
 {
     my ($httpd, $name, %options) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
-    return wait_for(sub { enter($httpd, %options) }, 5,
-        "$name: back under it one stays");
+    return wait_for(sub { stays($httpd, %options) }, 5,
+        "$name: a client below it stays");
 }
 
 sub all_stay
 {
     my ($name, @clients) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
-    is scalar(grep { $_ } @clients), scalar @clients, "$name: at it all stay";
+    is scalar(grep { $_ } @clients), scalar @clients,
+        "$name: as many as allowed stay";
     return;
 }
 
@@ -90,22 +86,23 @@ sub all_stay
 my $httpd = EventStream::Httpd->start(conf => $locations
     . "EventStreamMaxClients 5\n");
 my $name = 'EventStreamMaxClients';
-my @clients = map { enter($httpd) } 1 .. 5;
+my @clients = map { stays($httpd) } 1 .. 5;
 all_stay($name, @clients);
-over($httpd, $name) for 1 .. 3;
+is_sent_away($httpd, $name) for 1 .. 3;
 my %retries = map { my $c = subscribe($httpd, '/events'); $c->is_ended(5);
     $c->next_event(0); $c->next_event(0); $c->retry => 1 } 1 .. 8;
-cmp_ok scalar keys %retries, '>', 1, '... not all at the same time';
+cmp_ok scalar keys %retries, '>', 1, "$name: retries differ";
 my $answer = publish($httpd, 'news', 'hello');
-is $answer->{json}{clients}, 5, '... the others are still counted';
+is $answer->{json}{clients}, 5,
+    "$name: clients that are sent away are not counted";
 is join(' ', map { $_->next_event(5)->{data} } @clients),
-    join(' ', ('hello') x 5), '... and served';
+    join(' ', ('hello') x 5), "$name: the others receive events";
 (shift @clients)->close;
-push @clients, back($httpd, $name);
-over($httpd, $name);
+push @clients, stays_later($httpd, $name);
+is_sent_away($httpd, $name);
 $_->close for splice @clients, 0, 2;
-push @clients, back($httpd, $name), back($httpd, $name);
-over($httpd, $name);
+push @clients, stays_later($httpd, $name), stays_later($httpd, $name);
+is_sent_away($httpd, $name);
 my ($victim) = $httpd->children;
 $httpd->kill_child($victim);
 my @left = grep { !$_->is_ended(0.1) && !$_->is_cut } @clients;
@@ -113,10 +110,10 @@ my $room = @clients - @left;
 my @more;
 ok wait_for(
     sub {
-        push @more, enter($httpd) || ();
+        push @more, stays($httpd) || ();
         return @more >= $room;
-    }, 10), "... a killed child's $room clients are not counted any more";
-over($httpd, $name);
+    }, 10), "$name: the clients of a killed child are not counted any more";
+is_sent_away($httpd, $name);
 $_->close for @left, @more;
 undef $httpd;
 
@@ -127,20 +124,22 @@ EventStreamMaxClientsPerAddress 2
 Listen [::ffff:127.0.0.3]:@PORT@
 CONF
 $name = 'EventStreamMaxClientsPerAddress';
-@clients = map { enter($httpd) } 1 .. 2;
+@clients = map { stays($httpd) } 1 .. 2;
 all_stay($name, @clients);
-over($httpd, $name);
-is publish($httpd, 'news', 'x')->{json}{clients}, 2, '... counted';
-my @others = map { enter($httpd, from => "127.0.0.$_") } 2 .. 4;
-is grep({ $_ } @others), 3, '... each other address has its own';
+is_sent_away($httpd, $name);
+is publish($httpd, 'news', 'x')->{json}{clients}, 2,
+    "$name: clients that are sent away are not counted";
+my @others = map { stays($httpd, from => "127.0.0.$_") } 2 .. 4;
+is grep({ $_ } @others), 3, "$name: each other address has a count of its own";
 # httpd's preset "Listen 80" shows IPv4 clients as ::ffff:a.b.c.d
 my @mapped = map {
-    enter($httpd, from => "127.0.0.$_", host => '127.0.0.3')
+    stays($httpd, from => "127.0.0.$_", host => '127.0.0.3')
 } 5 .. 8;
-is grep({ $_ } @mapped), 4, '... also by a socket for IPv4 and IPv6';
+is grep({ $_ } @mapped), 4,
+    "$name: the same through a socket for IPv4 and IPv6";
 (shift @clients)->close;
-push @clients, back($httpd, $name);
-over($httpd, $name);
+push @clients, stays_later($httpd, $name);
+is_sent_away($httpd, $name);
 $_->close for grep { $_ } @clients, @others, @mapped;
 undef $httpd;
 
@@ -149,19 +148,20 @@ undef $httpd;
 $httpd = EventStream::Httpd->start(conf => $locations
     . "EventStreamMaxChannels 8\n");
 $name = 'EventStreamMaxChannels';
-@clients = map { enter($httpd, path => "/events?c=$_") } 1 .. 7;
+@clients = map { stays($httpd, path => "/events?c=$_") } 1 .. 7;
 all_stay($name, @clients);
-my $same = enter($httpd, path => '/events?c=1');
-ok $same, '... one more on channels that there are';
-over($httpd, $name, path => '/events?c=8', opens => 0);
-over($httpd, $name, path => '/events?c=8&c=9&c=10', opens => 0);
+my $same = stays($httpd, path => '/events?c=1');
+ok $same, "$name: a client of known channels stays";
+is_sent_away($httpd, $name, path => '/events?c=8', opens => 0);
+is_sent_away($httpd, $name, path => '/events?c=8&c=9&c=10', opens => 0);
 is publish($httpd, '8', 'x')->{status}, 503,
-    '... publishing to one more is refused';
+    "$name: publishing to one more channel is 503";
 $answer = publish($httpd, '7', 'x');
-is $answer->{status}, 200, '... publishing to one that there is works';
-is $clients[6]->next_event(5)->{data}, 'x', '... and is heard';
+is $answer->{status}, 200, "$name: publishing to a known channel works";
+is $clients[6]->next_event(5)->{data}, 'x',
+    "$name: the client of that channel receives it";
 (splice @clients, 1, 1)->close;
-push @clients, back($httpd, $name, path => '/events?c=8');
+push @clients, stays_later($httpd, $name, path => '/events?c=8');
 $_->close for @clients, $same;
 undef $httpd;
 
@@ -169,14 +169,17 @@ undef $httpd;
 
 $httpd = EventStream::Httpd->start(conf => $locations);
 $name = 'EventStreamMaxChannelsPerClient';
-is subscribe($httpd, '/few?c=1&c=2&c=3')->status, 200, "$name: at it";
+is subscribe($httpd, '/few?c=1&c=2&c=3')->status, 200,
+    "$name: as many channels as allowed get 200";
 my $refused = get($httpd, '/few?c=1&c=2&c=3&c=4');
-is $refused->{status}, 400, '... over it';
+is $refused->{status}, 400, "$name: one more gets 400";
 is $refused->{body}, "Too many channels: at most 3 for a client.\n",
-    '... it says so';
-is subscribe($httpd, '/few?c=1&c=2')->status, 200, '... under it';
+    "$name: 400 names the limit";
+is subscribe($httpd, '/few?c=1&c=2')->status, 200, "$name: fewer get 200";
 my $list = join '&', map { "c=$_" } 1 .. 99;
-is subscribe($httpd, "/events?$list")->status, 200, '... the preset is 100';
-is subscribe($httpd, "/events?$list&c=100")->status, 400, '... not 101';
+is subscribe($httpd, "/events?$list")->status, 200,
+    "$name: the preset allows 100";
+is subscribe($httpd, "/events?$list&c=100")->status, 400,
+    "$name: the preset does not allow 101";
 
 done_testing;

@@ -35,7 +35,7 @@ sub children_of
 for my $mpm (qw(event worker prefork)) {
     SKIP: {
         skip "$mpm: not there", 1
-            if !EventStream::Httpd->has_module("mpm_$mpm");
+            if !EventStream::Httpd->has_module("no mod_mpm_$mpm");
         my $httpd = EventStream::Httpd->start(
             mpm => $mpm, mpm_conf => $sizes{$mpm}, conf => <<'CONF');
 EventStreamDrain 1
@@ -47,13 +47,13 @@ EventStreamDrain 1
     SetHandler eventstream-publish
 </Location>
 CONF
-        # more clients than workers: they are held by none
+        # more clients than workers: a client occupies none
         my @clients = map { subscribe($httpd, '/events') } 1 .. 30;
         is scalar(grep { $_->status == 200 } @clients), 30,
-            "$mpm: more clients than workers";
+            "$mpm: more clients than workers are served";
         is scalar(grep { my $event = $_->next_event(5);
             $event && $event->{event} eq 'stream-open' } @clients), 30,
-            '... all open';
+            "$mpm: all streams open";
 
         my (@ids, %counts);
         for my $n (1 .. 60) {
@@ -61,9 +61,10 @@ CONF
             push @ids, $answer->{json}{id};
             $counts{$answer->{json}{clients}}++;
         }
-        is_deeply \%counts, {30 => 60}, '... each child counts all of them';
+        is_deeply \%counts, {30 => 60},
+            "$mpm: each child counts the clients of all children";
         cmp_ok children_of($httpd, qr/ES0502/), '>', 1,
-            '... several children have published';
+            "$mpm: several children have published";
 
         my $wanted = join "\n", map { "$ids[$_ - 1] event $_" } 1 .. 60;
         my $same = 0;
@@ -72,12 +73,12 @@ CONF
                 $client->events(60, 10);
             $same++ if $got eq $wanted;
         }
-        is $same, 30, '... every client has every event, in order';
+        is $same, 30, "$mpm: every client receives every event, in order";
         publish($httpd, 'a', 'last');
         is scalar(grep { $_->next_event(5)->{data} eq 'last' } @clients), 30,
-            '... and each once';
+            "$mpm: every client receives each event once";
 
-        # Many at the same time, from connections that wait for each other.
+        # Many at the same time, each on a connection of its own.
         my @posts = map { subscribe($httpd, '', head => 0,
             raw => "POST /publish?channel=a HTTP/1.1\r\nHost: localhost\r\n"
             . "Content-Type: text/plain\r\nConnection: close\r\n"
@@ -87,31 +88,33 @@ CONF
             sub {
                 $_->status || $_->read_head(0.001) for @posts;
                 $taken += grep { $_->status == 200 } @posts;
-                # httpd waits for the client's end before it takes the next
+                # httpd waits for the client to close before it takes the next
                 @posts = grep { !$_->status } @posts;
                 return !@posts;
             }, 10);
-        is $taken, 40, '... many publishers at once';
+        is $taken, 40, "$mpm: many publishers at once are answered 200";
         my %orders;
         for my $client (@clients) {
             my @got = $client->events(40, 10);
             $orders{join ' ', map { "$_->{id} $_->{data}" } @got}++;
         }
-        is scalar(keys %orders), 1, '... all clients see the same order';
+        is scalar(keys %orders), 1,
+            "$mpm: all clients receive the events in the same order";
         my ($order) = keys %orders;
         is join(' ', sort grep { /^\d{3}$/ } split ' ', $order),
-            join(' ', map { sprintf '%03d', $_ } 1 .. 40), '... of all';
+            join(' ', map { sprintf '%03d', $_ } 1 .. 40),
+            "$mpm: all clients receive all of them";
 
         $clients[$_]->close for 0 .. 14;
         wait_for(
             sub { publish($httpd, 'x', 'x');
                 publish($httpd, 'a', 'gone')->{json}{clients} == 15 }, 5,
-            '... who went is counted out');
+            "$mpm: clients that have closed are not counted any more");
         $_->close for @clients;
-        is $httpd->stop, 0, '... and it stops';
+        is $httpd->stop, 0, "$mpm: httpd stops with exit status 0";
         unlike $httpd->error_log,
             qr/\[(?:error|crit|alert|emerg)\]|signal \w|Segm/,
-            '... no error in the log';
+            "$mpm: the error log has no error";
     }
 }
 

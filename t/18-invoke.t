@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # The recipes of docs/invoking.md, as they stand there: a condition, a hook in
-# Lua, a CGI script, a program that speaks SCGI and a proxied application decide
-# over a stream. And redirects within httpd, by which most of them work.
+# Lua, a CGI script, an SCGI program and a proxied application decide whether a
+# request becomes a stream. And internal redirects, by which most of them work.
 
 use strict;
 use warnings;
@@ -29,7 +29,7 @@ my $publish = <<'CONF';
 CONF
 my %used;
 
-# Paths and ports of the docs are those of the test.
+# The docs' paths and ports are replaced by those of the test.
 sub snippet
 {
     my ($name) = @_;
@@ -40,33 +40,34 @@ sub snippet
     return $text;
 }
 
-sub hears
+sub is_stream_of
 {
     my ($httpd, $path, $channels, %opt) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     my $sse = subscribe($httpd, $path, %opt);
-    is $sse->status, 200, "$path: 200";
+    is $sse->status, 200, "$path: the answer is 200";
     my $open = $sse->next_event(5);
-    is $open && $open->{event}, 'stream-open', '... a stream';
+    is $open && $open->{event}, 'stream-open', "$path: the stream opens";
     for my $channel (@$channels) {
         is publish($httpd, $channel, "to $channel")->{json}{clients}, 1,
-            "... of $channel";
+            "$path: is subscribed to $channel";
         my $event = $sse->next_event(5);
-        is $event && $event->{data}, "to $channel", '... events arrive';
+        is $event && $event->{data}, "to $channel",
+            "$path: receives events of $channel";
     }
-    ok $sse->is_open, '... it goes on';
+    ok $sse->is_open, "$path: the stream goes on";
     return $sse;
 }
 
-sub refuses
+sub has_status
 {
     my ($httpd, $path, $status, @headers) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     return is get($httpd, $path, @headers)->{status}, $status,
-        "$path: $status";
+        "$path: the answer is $status";
 }
 
-# Resuming goes through whatever has decided.
+# A client resumes at the path that decides, whoever answers behind it.
 sub resumes
 {
     my ($httpd, $path, $channel, @headers) = @_;
@@ -76,7 +77,7 @@ sub resumes
     my $sse = subscribe($httpd, $path,
         headers => [@headers, "Last-Event-ID: $id"]);
     $sse->next_event(5);
-    return is $sse->next_event(5)->{data}, 'missed', "$path: resumes";
+    return is $sse->next_event(5)->{data}, 'missed', "$path: a client resumes";
 }
 
 # ---- A condition -----------------------------------------------------------
@@ -100,13 +101,14 @@ my $httpd = EventStream::Httpd->start(
 </Location>
 CONF
 is get($httpd, '/rooms', 'Accept: text/html')->{body}, "a page\n",
-    'outside of its condition the page is served';
-hears($httpd, '/rooms', ['rooms'], headers => ['Accept: text/event-stream']);
-refuses($httpd, '/mine', 401);
-hears($httpd, '/mine', ['user-anna'], headers => [$login]);
-hears($httpd, '/mine', ['user-anna', 'debug'],
+    'outside its condition the page is served';
+is_stream_of($httpd, '/rooms', ['rooms'],
+    headers => ['Accept: text/event-stream']);
+has_status($httpd, '/mine', 401);
+is_stream_of($httpd, '/mine', ['user-anna'], headers => [$login]);
+is_stream_of($httpd, '/mine', ['user-anna', 'debug'],
     headers => [$login, 'X-Debug: 1']);
-hears($httpd, '/seen', ['nobody'], headers => [$login]);
+is_stream_of($httpd, '/seen', ['nobody'], headers => [$login]);
 
 # ---- mod_lua ---------------------------------------------------------------
 
@@ -117,17 +119,17 @@ SKIP: {
     $httpd = EventStream::Httpd->start(
         modules => ['lua'], files => {'channels.lua' => snippet($names[1])},
         conf => $publish . snippet($names[0]));
-    my $sse = hears($httpd, '/tables?table=4', [qw(menu table-4)]);
+    my $sse = is_stream_of($httpd, '/tables?table=4', [qw(menu table-4)]);
     is publish($httpd, 'table-5', 'x')->{json}{clients}, 0,
-        '... and of no other';
-    refuses($httpd, $_, 403)
+        '/tables: is not subscribed to another table';
+    has_status($httpd, $_, 403)
         for '/tables', '/tables?table=4,table-5', '/tables?table=';
     resumes($httpd, '/tables?table=4', 'table-4');
 }
 
 # ---- CGI, SCGI, a proxied application ---------------------------------------
 
-# What it answers does not depend on the request.
+# The answer is the same for each request.
 sub answer_scgi
 {
     my ($peer) = @_;
@@ -143,7 +145,7 @@ sub record
     return pack('CCnnCC', 1, $type, 1, length $content, 0, 0) . $content;
 }
 
-# Answers each request, whatever it says, as an application would.
+# Answers each request in the same way, as an application does.
 sub answer_fcgi
 {
     my ($peer) = @_;
@@ -160,7 +162,7 @@ sub answer_fcgi
     return;
 }
 
-my (@servers, @files);    # that end with the test, whatever happens
+my (@servers, @files);    # ended and removed with the test
 
 END {
     local $?;
@@ -170,7 +172,7 @@ END {
     }
 }
 
-# @return a port
+# Starts a process that answers each connection. Returns its port.
 sub serve
 {
     my ($answer) = @_;
@@ -189,14 +191,14 @@ sub serve
     return $listen->sockport;
 }
 
-# PHP's own server. 0 without PHP.
+# Starts PHP's built-in server. Returns its port, 0 without PHP.
 sub serve_php
 {
     my $file = File::Temp->new(SUFFIX => '.php');
     print {$file} snippet('app.php');
     close $file or die $!;
     if (system('command -v php > /dev/null 2>&1') != 0) {
-        diag 'docs/invoking.md, app.php: not run, there is no php here';
+        diag 'docs/invoking.md, app.php: not run, no php on this machine';
         return 0;
     }
     push @files, $file;
@@ -227,7 +229,7 @@ sub scripts
     return \%files;
 }
 
-# The recipe for an application, elsewhere.
+# The recipe for an application, with another path and backend.
 sub app_at
 {
     my ($path, $url) = @_;
@@ -284,58 +286,61 @@ for my $way (['cgid', 'event'], ['cgi', 'prefork']) {
     SKIP: {
         skip "needs mod_$cgi", 1 if !EventStream::Httpd->has_module($cgi);
         my $site = start_site($cgi, mpm => $mpm);
-        my $sse = hears($site, '/cgi-bin/listen.cgi?room=kitchen',
+        my $sse = is_stream_of($site, '/cgi-bin/listen.cgi?room=kitchen',
             [qw(room-kitchen news)]);
-        is $sse->header('location'), undef, 'the redirect is not told';
+        is $sse->header('location'), undef,
+            "mod_$cgi: the client does not see the internal redirect";
         $sse->close;
-        refuses($site, '/cgi-bin/listen.cgi?room=cellar', 403);
-        refuses($site, '/internal/events?channel=news', 403);
+        has_status($site, '/cgi-bin/listen.cgi?room=cellar', 403);
+        has_status($site, '/internal/events?channel=news', 403);
         resumes($site, '/cgi-bin/listen.cgi?room=hall', 'room-hall');
 
-        hears($site, '/app', ['user-anna'], headers => [$cookie])->close;
+        is_stream_of($site, '/app', ['user-anna'], headers => [$cookie])->close;
         is get($site, '/app')->{body}, "Log in.\n",
-            'other answers of the application are its own';
-        refuses($site, '/internal/app-events?channel=news', 403);
+            "mod_$cgi: other answers of the application are passed on";
+        has_status($site, '/internal/app-events?channel=news', 403);
         resumes($site, '/app', 'user-anna', $cookie);
         is subscribe($site, '/app', headers => [$cookie], version => '1.0')
-            ->next_event(5)->{event}, 'stream-open', '... over HTTP/1.0, too';
-        hears($site, '/lists', ['news', 'room 1'])->close;
-        hears($site, '/scgi', ['scgi'])->close;
-        hears($site, '/fcgi', ['fcgi'])->close;
+            ->next_event(5)->{event}, 'stream-open',
+            "mod_$cgi: a stream over HTTP/1.0";
+        is_stream_of($site, '/lists', ['news', 'room 1'])->close;
+        is_stream_of($site, '/scgi', ['scgi'])->close;
+        is_stream_of($site, '/fcgi', ['fcgi'])->close;
         SKIP: {
             skip 'needs php', 1 if !$php_port;
-            hears($site, '/php', ['user-anna'],
+            is_stream_of($site, '/php', ['user-anna'],
                 headers => [$cookie])->close;
             is get($site, '/php')->{body}, "Log in.\n",
-                'other answers of PHP are its own';
+                "mod_$cgi: other answers of PHP are passed on";
         }
         like $site->access_log, qr{"GET /app HTTP/1\.1" 200 },
-            'the access log tells 200';
+            "mod_$cgi: the access log has status 200";
     }
 }
 
-# A worker that was kept ends its stream once, too.
+# A held stream after an internal redirect ends once, as others do.
 SKIP: {
     skip 'needs mod_cgid', 1 if !EventStream::Httpd->has_module('cgid');
     my $site = EventStream::Httpd->start(
         modules => [qw(cgid rewrite)], ssl => 1, files => scripts(),
         conf => $publish . $cgi_conf . snippet('internal.conf'));
     make_executable($site);
-    my $sse = hears($site, '/cgi-bin/listen.cgi?room=hall', ['room-hall'],
-        tls => 1);
+    my $sse = is_stream_of($site, '/cgi-bin/listen.cgi?room=hall',
+        ['room-hall'], tls => 1);
     $site->graceful;
-    ok $sse->is_ended(10), 'over TLS: it ends cleanly';
-    like $sse->bytes, qr/^retry: \d+\n\n\z/m, '... with a retry';
+    ok $sse->is_ended(10), 'over TLS: the stream ends cleanly at graceful';
+    like $sse->bytes, qr/^retry: \d+\n\n\z/m, 'over TLS: it ends with a retry';
 
     open my $out, '>', $site->docroot . '/.htaccess' or die $!;
     print {$out} "RewriteEngine On\n"
         . "RewriteRule ^old/(.*) /internal/events?channel=\$1\n"
         . "ErrorDocument 404 /internal/events?channel=lost\n";
     close $out or die $!;
-    hears($site, '/old/kitchen', ['kitchen']);
-    hears($site, '/nowhere', ['lost']);
+    is_stream_of($site, '/old/kitchen', ['kitchen']);
+    is_stream_of($site, '/nowhere', ['lost']);
     is subscribe($site, '/old/kitchen', method => 'HEAD')
-        ->header('content-type'), 'text/event-stream', 'HEAD';
+        ->header('content-type'), 'text/event-stream',
+        'HEAD after an internal redirect is a stream';
 }
 
 is_deeply [grep { !$used{$_} } sort keys %$docs], [],

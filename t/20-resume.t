@@ -1,9 +1,9 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
 #
-# Resuming: a client that comes back with the last id it knows gets what it
-# has missed, each event once and in order, and then what is new; or it is
-# told that something may be missing.
+# Resuming: a client that reconnects with the id of the last event it saw
+# receives what it has missed, each event once and in order, and then new
+# events; if events may be missing, it gets stream-reset.
 
 use strict;
 use warnings;
@@ -50,66 +50,73 @@ sub publish_id
     return ($answer->{json} || {})->{id};
 }
 
-# What a client is told that comes like this, in short: "open 1 2", "open
-# reset". A mark that is published behind it ends the list.
+# What a client receives that subscribes in this way, in short: "open 1 2",
+# "open reset". A mark that is published after it subscribed ends the list.
 my $marks = 0;
 
-sub told
+sub received
 {
     my ($channel, $query, @headers) = @_;
     my $path = "/events?c=$channel$query";
     my $client = subscribe($httpd, $path, headers => \@headers);
     my $mark = 'mark' . ++$marks;
     publish($httpd, $channel =~ /^([^&]*)/, $mark);
-    my @told;
+    my @received;
     while (my $event = $client->next_event(5)) {
         last if $event->{data} eq $mark;
-        push @told, $event->{event} eq 'message'
+        push @received, $event->{event} eq 'message'
             ? $event->{data} : $event->{event} =~ /^stream-(.*)/;
     }
-    # marks of other calls are of no interest
-    return join ' ', grep { !/^mark/ } @told;
+    # marks of other calls do not count
+    return join ' ', grep { !/^mark/ } @received;
 }
 
-sub told_after
+sub received_after
 {
     my ($channel, $id) = @_;
-    return told($channel, '', "Last-Event-ID: $id");
+    return received($channel, '', "Last-Event-ID: $id");
 }
 
 # ---- Where the id comes from -----------------------------------------------
 
 my @id = map { publish_id('a', $_) } 0 .. 4;
 
-is told('a', ''), 'open', 'no id: no replay, and no reset';
-is told_after('a', $id[0]), 'open 1 2 3 4', 'Last-Event-ID';
-is told_after('a', $id[3]), 'open 4', 'the last but one';
-is told('a', "&lastEventId=$id[2]"), 'open 3 4', 'lastEventId';
-is told('a', "&last-event-id=$id[2]"), 'open 3 4', 'last-event-id';
-is told('a', "&lastEventId=%20$id[2]+"), 'open 3 4', 'blanks do no harm';
+is received('a', ''), 'open', 'no id: no replay, no reset';
+is received_after('a', $id[0]), 'open 1 2 3 4',
+    'Last-Event-ID resumes after that event';
+is received_after('a', $id[3]), 'open 4', 'the last id but one gets one event';
+is received('a', "&lastEventId=$id[2]"), 'open 3 4',
+    'the parameter lastEventId resumes';
+is received('a', "&last-event-id=$id[2]"), 'open 3 4',
+    'the parameter last-event-id resumes';
+is received('a', "&lastEventId=%20$id[2]+"), 'open 3 4',
+    'blanks around an id do not matter';
 (my $encoded = $id[2]) =~ s/-/%2D/;
-is told('a', "&lastEventId=$encoded"), 'open 3 4', 'encoded';
-is told('a', "&lastEventId=$id[1]", "Last-Event-ID: $id[3]"), 'open 4',
-    'the header wins';
-is told('a', "&last-event-id=$id[1]", "Last-Event-ID: $id[3]"), 'open 4',
-    'over both';
-is told('a', "&lastEventId=$id[2]", 'Last-Event-ID: '), 'open 3 4',
-    'an empty header says nothing';
-is told('a', '&lastEventId='), 'open', 'nor does an empty parameter';
-is told('a', "&lastEventId=&last-event-id=$id[2]"), 'open 3 4',
-    '... beside the other one';
+is received('a', "&lastEventId=$encoded"), 'open 3 4', 'an encoded id resumes';
+is received('a', "&lastEventId=$id[1]", "Last-Event-ID: $id[3]"), 'open 4',
+    'the header wins over lastEventId';
+is received('a', "&last-event-id=$id[1]", "Last-Event-ID: $id[3]"), 'open 4',
+    'the header wins over last-event-id';
+is received('a', "&lastEventId=$id[2]", 'Last-Event-ID: '), 'open 3 4',
+    'an empty header does not hide the parameter';
+is received('a', '&lastEventId='), 'open', 'an empty parameter is no id';
+is received('a', "&lastEventId=&last-event-id=$id[2]"), 'open 3 4',
+    'an empty lastEventId does not hide last-event-id';
 
 my $open = subscribe($httpd, '/events?c=a',
     headers => ["Last-Event-ID: $id[2]"])->next_event(5);
-is $open->{event}, 'stream-open', 'it opens';
-is $open->{id}, $id[2], 'with the id that was brought';
+is $open->{event}, 'stream-open', 'a resumed stream opens';
+is $open->{id}, $id[2], 'stream-open has the id that the client sent';
 my $fresh = subscribe($httpd, '/events?c=a')->next_event(5)->{id};
-is told_after('b', $fresh), 'open', 'the id of stream-open resumes';
+is received_after('b', $fresh), 'open',
+    'resuming with the id of stream-open replays nothing';
 my $b = publish_id('b', 'b1');
-is told_after('b', $fresh), 'open b1', '... all that came after it';
-is told_after('a', $fresh), 'open', '... in its channels';
+is received_after('b', $fresh), 'open b1',
+    'resuming with it later replays what came since';
+is received_after('a', $fresh), 'open',
+    'resuming with it replays events of its channels only';
 
-# ---- Not to be vouched for -------------------------------------------------
+# ---- Ids after which events may be missing ---------------------------------
 
 my ($ms, $n) = split /-/, $b;
 my %unknown = (
@@ -121,24 +128,27 @@ my %unknown = (
     'very long' => 'x' x 3000, 'not ASCII' => "\xc3\xa4",
     'not UTF-8' => "\xff", 'two of them' => "$b, $b",
 );
-is told_after('b', $unknown{$_}), 'open reset', "told: $_"
+is received_after('b', $unknown{$_}), 'open reset', "an id gets a reset: $_"
     for sort keys %unknown;
-is told('b', '&lastEventId=a%0Ad%00%0D'), 'open reset', 'told: line ends';
-is told('b', '&lastEventId=error'), 'open reset', 'told: error';
+is received('b', '&lastEventId=a%0Ad%00%0D'), 'open reset',
+    'an id gets a reset: line ends';
+is received('b', '&lastEventId=error'), 'open reset',
+    'an id gets a reset: the word error';
 
 my $present = publish_id('other', 'x');
 my $client = subscribe($httpd, '/events?c=b&c=%22%C3%A4&c=a',
     headers => ['Last-Event-ID: 1-0']);
 $client->next_event(5);
 my $reset = $client->next_event(5);
-is $reset->{event}, 'stream-reset', 'a reset';
-like $reset->{id}, qr/^\d{13}-\d+$/, 'has an id';
-is $reset->{id}, $present, 'the present position';
+is $reset->{event}, 'stream-reset', 'an id that is not known gets stream-reset';
+like $reset->{id}, qr/^\d{13}-\d+$/, 'stream-reset has an id';
+is $reset->{id}, $present, 'its id is the present position';
 is_deeply JSON::PP::decode_json($reset->{data}),
-    {channels => ['b', "\"\x{e4}", 'a']}, 'and the channels';
+    {channels => ['b', "\"\x{e4}", 'a']}, 'its data list the channels';
 publish($httpd, 'b', 'live');
-is $client->next_event(5)->{data}, 'live', 'then live events go on';
-is told_after('b', $reset->{id}), 'open live', 'its id resumes';
+is $client->next_event(5)->{data}, 'live', 'live events follow the reset';
+is received_after('b', $reset->{id}), 'open live',
+    'the id of stream-reset resumes';
 
 # ---- Several channels ------------------------------------------------------
 
@@ -157,15 +167,17 @@ publish_all('/publish',
     {channel => 'm2', text => 'second'}, {channel => 'm3', text => 'not'},
     {channel => ['m2', 'm1'], text => 'again'},
     {channel => 'm1', text => 'first'});
-is told('m1&c=m2', "&lastEventId=$before"), 'open both second again first',
+is received('m1&c=m2', "&lastEventId=$before"), 'open both second again first',
     'an event of two channels is replayed once, in order';
-is told_after('m2', $before), 'open both second again', 'or of one of them';
+is received_after('m2', $before), 'open both second again',
+    'a client of one of the channels gets the same event';
 
 my @many = map { "many$_" } 1 .. 90;
 $before = publish_id('many1', 'before');
 publish($httpd, $_, $_) for reverse @many[0, 40, 63, 64, 65, 89];
-is told(join('&c=', @many), "&lastEventId=$before"),
-    'open many90 many66 many65 many64 many41 many1', 'ninety channels';
+is received(join('&c=', @many), "&lastEventId=$before"),
+    'open many90 many66 many65 many64 many41 many1',
+    'ninety channels are replayed in order';
 
 # ---- Publishers' ids -------------------------------------------------------
 
@@ -177,22 +189,28 @@ publish_all('/publish',
     {channel => ['own1', 'own2'], text => 'shared', id => 'shared'},
     {channel => 'own1', text => 'a', id => "caf\x{e9} 1/2, 3"},
     {channel => 'own1', text => 'z'});
-is told_after('own1', 'one'), 'open 2 3 shared a z', 'a publisher\'s id';
-is told_after('own1', 'two'), 'open 3 shared a z', 'another';
-is told_after('own1&c=own2', 'one'), 'open 2 3 1 shared a z',
-    'found in one of two channels';
-is told_after('own1&c=own2', 'two'), 'open reset',
-    'in two channels: which is meant?';
-is told_after('own1&c=own2', 'shared'), 'open a z', 'one event of both';
-is told_after('own2', 'one'), 'open reset', 'not in this channel';
-is told_after('own1', "caf\xc3\xa9 1/2, 3"), 'open z', 'any text';
-is told('own1', '&lastEventId=caf%C3%A9+1%2F2%2C%203'), 'open z',
-    '... in the query';
+is received_after('own1', 'one'), 'open 2 3 shared a z',
+    'a publisher\'s id resumes';
+is received_after('own1', 'two'), 'open 3 shared a z',
+    'another publisher\'s id resumes';
+is received_after('own1&c=own2', 'one'), 'open 2 3 1 shared a z',
+    'an id that one of two channels has resumes';
+is received_after('own1&c=own2', 'two'), 'open reset',
+    'an id that both channels have gets a reset';
+is received_after('own1&c=own2', 'shared'), 'open a z',
+    'the id of one event of both channels resumes';
+is received_after('own2', 'one'), 'open reset',
+    'an id of another channel gets a reset';
+is received_after('own1', "caf\xc3\xa9 1/2, 3"), 'open z',
+    'a publisher\'s id may be any text';
+is received('own1', '&lastEventId=caf%C3%A9+1%2F2%2C%203'), 'open z',
+    'any text resumes in the query, too';
 $client = subscribe($httpd, '/events?c=own1',
     headers => ['Last-Event-ID: shared']);
 $open = $client->next_event(5)->{id};
-like $open, qr/^\d{13}-\d+$/, 'stream-open tells our id of it';
-is told_after('own1', $open), 'open a z', 'which resumes at the same place';
+like $open, qr/^\d{13}-\d+$/, 'stream-open has our id of that event';
+is received_after('own1', $open), 'open a z',
+    'our id resumes after the same event';
 
 # ---- Publishers and followers ----------------------------------------------
 
@@ -218,7 +236,7 @@ sub connected
 }
 
 # A process that publishes 1..count, $opt{batch} of them at a time, into these
-# channels in turn. Every seventh has an id of its own.
+# channels in turn. Every seventh has an id of its publisher.
 sub publisher
 {
     my ($port, $count, $channels, %opt) = @_;
@@ -251,14 +269,15 @@ sub publisher
     POSIX::_exit($next > $count ? 0 : 1);
 }
 
-# A follower does as an EventSource does, but loses its connection often: what
-# has come and was not yet read is lost with it.
+# A follower does as an EventSource does, but loses its connection often, and
+# with it what has arrived and is not yet read.
 sub follower
 {
     my ($where, $path, $id, %opt) = @_;
     return {
         where => $where, path => $path, id => $id, opt => \%opt, got => [],
-        resets => 0, odd => 0, cuts => 0, ends => 0, doubtful => 0, at => 0,
+        resets => 0, wrong_opens => 0, cuts => 0, ends => 0, unclean_ends => 0,
+        at => 0,
     };
 }
 
@@ -269,7 +288,7 @@ sub reconnect
     my %opt = %{$self->{opt}{with} || {}};
     $self->{client} = subscribe($self->{where}, $self->{path}, %opt,
         headers => ["Last-Event-ID: $self->{id}"]);
-    $self->{brought} = $self->{id};
+    $self->{sent} = $self->{id};
     $self->{left} = $self->{opt}{cut} ? 1 + int rand $self->{opt}{cut} : 1e9;
     return;
 }
@@ -282,14 +301,14 @@ sub take
     } elsif ($event->{event} eq 'stream-reset') {
         $self->{resets}++;
     } elsif ($event->{event} eq 'stream-open') {
-        my $brought = delete $self->{brought};
-        $self->{odd}++ if $brought =~ /^\d+-\d+$/ && $event->{id} ne $brought;
+        my $sent = delete $self->{sent};
+        $self->{wrong_opens}++ if $sent =~ /^\d+-\d+$/ && $event->{id} ne $sent;
     }
     $self->{id} = $event->{id} if defined $event->{id};
     return;
 }
 
-# All that is there, up to the next cut.
+# Reads what has arrived, up to the next cut.
 sub follow
 {
     my ($self) = @_;
@@ -303,7 +322,7 @@ sub follow
     my $is_cut = $self->{left} <= 0;
     return if $client->is_open && !$is_cut;
     $self->{$is_cut ? 'cuts' : 'ends'}++;
-    $self->{doubtful}++ if !$is_cut && !$client->is_ended(0);
+    $self->{unclean_ends}++ if !$is_cut && !$client->is_ended(0);
     $client->close;
     delete $self->{client};
     $self->{at} = time + ($is_cut ? 0 : 0.02);
@@ -322,12 +341,12 @@ sub follow_all
     return;
 }
 
-# What is wrong with what a follower got: '' is good.
-sub wrong
+# What is wrong with the events of a follower: '' is good.
+sub faults_of
 {
     my ($self, $count) = @_;
-    my @wrong = map { $self->{$_} ? "$self->{$_} $_" : () }
-        qw(resets odd doubtful);
+    my @faults = map { $self->{$_} ? "$self->{$_} $_" : () }
+        qw(resets wrong_opens unclean_ends);
     my %seen;
     $seen{$_}++ for @{$self->{got}};
     my @lost = grep { !$seen{$_} } 1 .. $count;
@@ -338,10 +357,10 @@ sub wrong
         $disorder++ if $number < $last;
         $last = $number;
     }
-    push @wrong, @lost . ' lost' if @lost;
-    push @wrong, @double . ' double' if @double;
-    push @wrong, "$disorder in disorder" if $disorder;
-    return join ', ', @wrong;
+    push @faults, @lost . ' lost' if @lost;
+    push @faults, @double . ' double' if @double;
+    push @faults, "$disorder in disorder" if $disorder;
+    return join ', ', @faults;
 }
 
 sub sum_of
@@ -366,10 +385,11 @@ sub joins
     follow_all($count, 60, @followers);
     waitpid $pid, 0;
     is $?, 0, "$name: $count events are published";
-    is wrong($followers[$_ - 1], $count), '',
-        "$name: follower $_ got each once, in order" for 1 .. $followers;
+    is faults_of($followers[$_ - 1], $count), '',
+        "$name: follower $_ received each event once, in order"
+        for 1 .. $followers;
     cmp_ok sum_of('cuts', @followers), '>=', $followers * 5,
-        "$name: they were cut often";
+        "$name: the followers were cut often";
     return;
 }
 
@@ -382,9 +402,10 @@ sub serving_children
     my %pids = map { /^(\d+) GET/ ? ($1 => 1) : () } <$in>;
     return scalar keys %pids;
 }
-cmp_ok serving_children(), '>=', 2, 'more than one child has served them';
+cmp_ok serving_children(), '>=', 2,
+    'more than one child has served the followers';
 
-# A long replay that is cut again and again, with nothing new.
+# A long replay that is cut again and again, without new events.
 my $large = 'x' x 2000;
 my $start = publish_id('long', 'start');
 publish_all('/publish',
@@ -393,19 +414,22 @@ publish_all('/publish',
 my $long = follower($httpd, '/events?c=long', $start, cut => 60,
     with => {rcvbuf => 4096});
 follow_all(1000, 60, $long);
-is wrong($long, 1000), '', 'a replay cut in its middle loses nothing';
-cmp_ok $long->{cuts}, '>=', 10, '... and it was cut there';
+is faults_of($long, 1000), '',
+    'a client that is cut in the middle of a replay loses nothing';
+cmp_ok $long->{cuts}, '>=', 10, 'it was cut there often';
 
 # ---- The server comes back -------------------------------------------------
 
 for my $how (qw(graceful restart)) {
     my $last = publish_id('back', "before $how");
     publish($httpd, 'back', 'seen');
-    ok $httpd->$how, $how;
+    ok $httpd->$how, "$how succeeds";
     publish($httpd, 'back', 'new');
-    is told_after('back', $last), 'open seen new', "ids resume after $how";
+    is received_after('back', $last), 'open seen new',
+        "an id from before $how resumes";
     my $newest = publish_id('back', 'newest');
-    is told_after('back', $newest), 'open', '... the newest one, too';
+    is received_after('back', $newest), 'open',
+        "the newest id resumes after $how";
 }
 
 # ---- A small journal -------------------------------------------------------
@@ -433,64 +457,70 @@ sub flood
 
 my $quiet1 = small_id('quiet', 1);
 my $quiet2 = small_id('quiet', 2);
-my $living = small(['quiet'], $quiet1);
-is join(' ', map { $_->{data} } $living->events(2, 5)), ' 2',
-    'a small journal still has it';
+my $stayed = small(['quiet'], $quiet1);
+is join(' ', map { $_->{data} } $stayed->events(2, 5)), ' 2',
+    'an event that a small journal still has is replayed';
 flood('busy', 30);
 
 $client = small(['quiet'], $quiet2);
-is $client->next_event(5)->{id}, $quiet2, 'nothing was missed: no reset';
+is $client->next_event(5)->{id}, $quiet2,
+    'after events of other channels only there is no reset';
 my $quiet3 = small_id('quiet', 3);
-is $client->next_event(5)->{data}, 3, '... the next event follows at once';
-is $living->next_event(5)->{data}, 3, '... nor for one that stayed';
+is $client->next_event(5)->{data}, 3, 'the next event follows at once';
+is $stayed->next_event(5)->{data}, 3, 'a client that stayed receives it, too';
 
 $client = small(['quiet'], $quiet1);
 $client->next_event(5);
 $reset = $client->next_event(5);
-is $reset->{event}, 'stream-reset', 'one was evicted by another channel: reset';
-is $reset->{id}, $quiet3, 'with the present position';
-is $reset->{data}, '{"channels":["quiet"]}', 'and its channels';
+is $reset->{event}, 'stream-reset',
+    'an event that another channel evicted gets a reset';
+is $reset->{id}, $quiet3, 'the reset has the present position';
+is $reset->{data}, '{"channels":["quiet"]}', 'the reset lists the channel';
 my $quiet4 = small_id('quiet', 4);
 my $next = $client->next_event(5);
-is $next->{data}, 4, 'live events go on, what is retained is not replayed';
-is $next->{id}, $quiet4, '... with their ids';
+is $next->{data}, 4, 'after a reset live events follow, and no replay';
+is $next->{id}, $quiet4, 'live events after a reset have their ids';
 
 $client = small(['quiet', 'busy'], $quiet2);
 $client->next_event(5);
 is $client->next_event(5)->{data}, '{"channels":["quiet","busy"]}',
-    'evicted from the busy one: told who has both';
+    'a client of two channels gets a reset when one has evicted';
 my $busy = small_id('busy', 'b');
 flood('busy', 5);
 $client = small(['busy'], $busy);
-is $client->next_event(5)->{id}, $busy, 'what is retained is replayed';
+is $client->next_event(5)->{id}, $busy,
+    'a position that the journal has is accepted';
 is scalar(grep { length $_->{data} == 20000 } $client->events(5, 5)), 5,
-    '... from a small journal, too';
+    'a small journal replays what it has';
 flood('busy', 30);
 is join(' ', map { $_->{event} } small(['busy'], $busy)->events(2, 5)),
-    'stream-open stream-reset', 'until it is evicted';
+    'stream-open stream-reset',
+    'the same position gets a reset when its event is evicted';
 publish($httpd, 'own', 1, id => 'mine', path => '/small/publish');
 is small(['own'], 'mine')->next_event(5)->{event}, 'stream-open',
-    'a publisher\'s id, before';
+    'a publisher\'s id resumes while its event is kept';
 flood('busy', 30);
 is join(' ', map { $_->{event} } small(['own'], 'mine')->events(2, 5)),
-    'stream-open stream-reset', '... and after it was evicted';
+    'stream-open stream-reset',
+    'a publisher\'s id gets a reset when its event is evicted';
 
-# ---- Stopped, and started again --------------------------------------------
+# ---- Stopped and started ---------------------------------------------------
 
 my $old = publish_id('back', 'old');
-is $httpd->stop, 0, 'stopped';
+is $httpd->stop, 0, 'httpd stops with exit status 0';
 unlike $httpd->error_log, qr/\[(?:error|crit|alert|emerg)\]/,
-    'no error in the log';
+    'the error log has no error';
 $httpd = EventStream::Httpd->start(conf => $conf);
-is told_after('back', $old), 'open reset', 'another journal: told';
+is received_after('back', $old), 'open reset',
+    'an id of the journal before the stop gets a reset';
 my $new = publish_id('back', 'new');
-is told_after('back', $new), 'open', 'and ids are good again';
-# as if the clock had been set back while httpd was stopped
+is received_after('back', $new), 'open', 'an id of the new journal resumes';
+# as if the clock was set back while httpd was stopped
 (my $late = $old) =~ s/^\d+/(split m{-}, $new)[0]/e;
 publish($httpd, 'back', 'newer');
-is told_after('back', $late), 'open reset',
-    'an id of the old journal, though its time is within the new one';
-like $_, qr/^\d{13}-\d{4,11}$/, "$_ is no longer than need be" for $old, $new;
+is received_after('back', $late), 'open reset',
+    'an id of the old journal gets a reset, even if its time is in the new one';
+like $_, qr/^\d{13}-\d{4,11}$/, "$_ is as short as it can be" for $old, $new;
 $httpd->stop;
 
 # ---- Served in turns -------------------------------------------------------
@@ -521,10 +551,11 @@ SKIP: {
         with => {tls => 1}) } 1 .. 4;
     follow_all(600, 60, @followers);
     waitpid $pid, 0;
-    is $?, 0, 'TLS: all are published';
-    is wrong($followers[$_ - 1], 600), '',
-        "TLS: client $_ got each once, in order" for 1 .. 4;
-    cmp_ok sum_of('ends', @followers), '>=', 6, 'TLS: in turns';
+    is $?, 0, 'TLS: all events are published';
+    is faults_of($followers[$_ - 1], 600), '',
+        "TLS: client $_ received each event once, in order" for 1 .. 4;
+    cmp_ok sum_of('ends', @followers), '>=', 6,
+        'TLS: the clients were served in turns';
     $_->{client} && $_->{client}->close for @followers;
     $httpd->stop;
 }
@@ -540,10 +571,11 @@ my $pid = publisher($httpd->port, 600, ['limit'], batch => 3,
 my $above = follower($httpd, '/events?c=limit', $start);
 follow_all(600, 60, $above);
 waitpid $pid, 0;
-is $?, 0, 'a full server: all are published';
-is wrong($above, 600), '', 'who is above the limit gets each, by coming again';
-cmp_ok $above->{ends}, '>=', 3, '... and came often';
-ok $first->is_open, 'the one within it stays';
+is $?, 0, 'above a limit: all events are published';
+is faults_of($above, 600), '',
+    'above a limit: a client receives each event by reconnecting';
+cmp_ok $above->{ends}, '>=', 3, 'above a limit: it reconnected often';
+ok $first->is_open, 'the client within the limit stays';
 $httpd->stop;
 
 done_testing;

@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
 #
-# What a client gets of the past: a new one by EventStreamReplay or by the id
-# "earliest", one that comes back within history= and age=.
+# Which past events a client receives: a new client by EventStreamReplay or by
+# the id "earliest", a client that reconnects within history= and age=.
 
 use strict;
 use warnings;
@@ -17,7 +17,7 @@ use Time::HiRes qw(sleep);
 use EventStream::Client;
 use EventStream::Httpd;
 
-# each hub by a path of its own
+# each hub has paths of its own
 my $hubs = join '', map { <<"CONF" } qw(few young small);
 <LocationMatch "^/$_/">
     EventStreamUseHub $_
@@ -73,24 +73,24 @@ sub publish_id
         ->{json}{id};
 }
 
-# What a client is told that comes like this, up to a mark that is published
-# when it is there: "open 1 2", "open reset".
+# What a client receives that subscribes in this way, up to a mark that is
+# published after it subscribed: "open 1 2", "open reset".
 my $marks = 0;
 
-sub told
+sub received
 {
     my ($path, @headers) = @_;
     my ($hub, $channel) = $path =~ m{^((?:/few|/young|/small)?)/.*?c=([^&]*)};
     my $client = subscribe($httpd, $path, headers => \@headers);
     my $mark = 'mark' . ++$marks;
-    my @told;
+    my @received;
     publish_id($channel, $mark, $hub);
     while (my $event = $client->next_event(30)) {
         last if $event->{data} eq $mark;
-        push @told, $event->{event} eq 'message'
+        push @received, $event->{event} eq 'message'
             ? $event->{data} : $event->{event} =~ /^stream-(.*)/;
     }
-    return join ' ', @told;
+    return join ' ', @received;
 }
 
 # ---- New clients -----------------------------------------------------------
@@ -101,51 +101,60 @@ sub fill
     return map { publish_id($channel, $_, $hub) } 1 .. 5;
 }
 
-is told('/all?c=empty'), 'open', 'nothing to replay';
+is received('/all?c=empty'), 'open', 'an empty channel has nothing to replay';
 my @id = fill('a');
-is told('/events?c=a'), 'open', 'the preset: none';
+is received('/events?c=a'), 'open', 'the preset replays nothing';
 @id = fill('b');
-is told('/two?c=b'), 'open 4 5', 'the latest two';
+is received('/two?c=b'), 'open 4 5',
+    'EventStreamReplay 2 replays the latest two';
 @id = fill('c');
-is told('/all?c=c'), 'open 1 2 3 4 5', 'all';
+is received('/all?c=c'), 'open 1 2 3 4 5', 'EventStreamReplay all replays all';
 @id = fill('d');
-is told('/two?c=d&nothing'), 'open', 'none, in an inner section';
+is received('/two?c=d&nothing'), 'open',
+    'EventStreamReplay none holds in an inner section';
 @id = fill('e');
-is told('/all?c=e', "Last-Event-ID: $id[2]"), 'open 4 5', 'an id goes before';
+is received('/all?c=e', "Last-Event-ID: $id[2]"), 'open 4 5',
+    'a Last-Event-ID goes before EventStreamReplay';
 @id = fill('f');
-is told("/all?c=f&lastEventId=$id[3]"), 'open 5', '... in the query, too';
-is told('/all?c=f', 'Last-Event-ID: unknown'), 'open reset',
-    '... also one that is not known';
+is received("/all?c=f&lastEventId=$id[3]"), 'open 5',
+    'an id in the query goes before EventStreamReplay';
+is received('/all?c=f', 'Last-Event-ID: unknown'), 'open reset',
+    'an unknown id goes before EventStreamReplay, too';
 @id = fill('g');
-is told('/all?c=g', 'Last-Event-ID: '), 'open 1 2 3 4 5',
-    '... but no empty one';
+is received('/all?c=g', 'Last-Event-ID: '), 'open 1 2 3 4 5',
+    'an empty Last-Event-ID does not';
 
 # ---- The id "earliest" -----------------------------------------------------
 
 @id = fill('h');
-is told('/events?c=h&lastEventId=earliest'), 'open 1 2 3 4 5', 'lastEventId';
+is received('/events?c=h&lastEventId=earliest'), 'open 1 2 3 4 5',
+    'lastEventId=earliest replays all';
 @id = fill('i');
-is told('/events?c=i&last-event-id=earliest'), 'open 1 2 3 4 5',
-    'last-event-id';
+is received('/events?c=i&last-event-id=earliest'), 'open 1 2 3 4 5',
+    'last-event-id=earliest replays all';
 @id = fill('j');
-is told('/one?c=j', 'Last-Event-ID: earliest'), 'open 1 2 3 4 5', 'the header';
+is received('/one?c=j', 'Last-Event-ID: earliest'), 'open 1 2 3 4 5',
+    'Last-Event-ID: earliest replays all';
 @id = fill('k');
-is told("/events?c=k&lastEventId=earliest", "Last-Event-ID: $id[3]"), 'open 5',
-    'a browser that comes back to that URL brings its last id';
-is told('/events?c=none&lastEventId=earliest'), 'open', 'an empty channel';
+is received("/events?c=k&lastEventId=earliest", "Last-Event-ID: $id[3]"),
+    'open 5',
+    'an EventSource that reconnects to that URL sends its last id, which wins';
+is received('/events?c=none&lastEventId=earliest'), 'open',
+    'earliest in an empty channel replays nothing';
 my $refused = publish($httpd, 'h', 'x', id => 'earliest');
-is $refused->{status}, 400, 'no event may have that id';
-like $refused->{body}, qr/'earliest'/, '... which is told';
+is $refused->{status}, 400, 'an event with the id earliest is refused';
+like $refused->{body}, qr/'earliest'/, 'the answer names that id';
 
 # ---- stream-open -----------------------------------------------------------
 
 @id = fill('l');
 my $client = subscribe($httpd, '/two?c=l');
 my $open = $client->next_event(5);
-is $open->{event}, 'stream-open', 'it opens';
-is join(' ', map { $_->{id} } $client->events(2, 5)), "@id[3, 4]", 'events';
-is told('/two?c=l', "Last-Event-ID: $open->{id}"), 'open 4 5',
-    'who is cut after stream-open gets them all the same';
+is $open->{event}, 'stream-open', 'the stream opens';
+is join(' ', map { $_->{id} } $client->events(2, 5)), "@id[3, 4]",
+    'replayed events have their ids';
+is received('/two?c=l', "Last-Event-ID: $open->{id}"), 'open 4 5',
+    'a client that is cut after stream-open resumes before the replay';
 
 # ---- Several channels ------------------------------------------------------
 
@@ -153,58 +162,64 @@ publish_id('quiet', $_) for qw(q1 q2);
 fill('busy');
 publish_id('quiet', 'q3');
 publish_id('busy', 6);
-is told('/two?c=busy&c=quiet&c=nobody'), 'open q2 5 q3 6',
-    'of each channel, in order';
+is received('/two?c=busy&c=quiet&c=unused'), 'open q2 5 q3 6',
+    'the latest two of each channel are replayed in order';
 publish($httpd, 'x', 'x1');
 my $answer = request($httpd, 'POST', '/publish',
     headers => ['Content-Type: application/json'], body =>
         '[{"channel": ["x", "y"], "text": "xy"}, {"channel": "x", "text": "x2"},
           {"channel": "y", "text": "y2"}]');
-is $answer->{status}, 200, 'an event of two channels';
-is told('/two?c=x&c=y'), 'open xy x2 y2', '... is replayed once';
+is $answer->{status}, 200, 'an event is published to two channels';
+is received('/two?c=x&c=y'), 'open xy x2 y2',
+    'an event of two channels is replayed once';
 
 # ---- history= --------------------------------------------------------------
 
 @id = fill('a', '/few');
-is told('/few/events?c=a', "Last-Event-ID: $id[4]"), 'open', 'nothing missed';
+is received('/few/events?c=a', "Last-Event-ID: $id[4]"), 'open',
+    'history= is no limit where nothing was missed';
 @id = fill('b', '/few');
-is told('/few/events?c=b', "Last-Event-ID: $id[1]"), 'open 3 4 5',
-    'as many as history= says';
+is received('/few/events?c=b', "Last-Event-ID: $id[1]"), 'open 3 4 5',
+    'as many missed events as history= allows are replayed';
 @id = fill('c', '/few');
-is told('/few/events?c=c', "Last-Event-ID: $id[0]"), 'open reset',
-    'one more: told';
+is received('/few/events?c=c', "Last-Event-ID: $id[0]"), 'open reset',
+    'one more missed event gets a reset';
 @id = fill('d', '/few');
-is told('/few/all?c=d'), 'open 3 4 5', 'all is not more';
+is received('/few/all?c=d'), 'open 3 4 5',
+    'EventStreamReplay all stays within history=';
 @id = fill('e', '/few');
-is told('/few/events?c=e&lastEventId=earliest'), 'open 3 4 5', 'nor earliest';
+is received('/few/events?c=e&lastEventId=earliest'), 'open 3 4 5',
+    'earliest stays within history=';
 @id = fill('f', '/few');
 publish_id('other', $_, '/few') for 1 .. 9;
-is told('/few/events?c=f', "Last-Event-ID: $id[1]"), 'open 3 4 5',
-    'events of others do not count';
+is received('/few/events?c=f', "Last-Event-ID: $id[1]"), 'open 3 4 5',
+    'events of other channels do not count for history=';
 
 # ---- age= ------------------------------------------------------------------
 
 my $young = publish_id('a', 'old', '/young');
 publish_id('d', 'old', '/young');
-# an age is reckoned by the clock: this one is past it
+# an age is taken from the clock: this event is past it
 sleep 1.1;
-is told('/young/all?c=a'), 'open', 'too old to be replayed';
+is received('/young/all?c=a'), 'open',
+    'EventStreamReplay leaves out events older than age=';
 $client = subscribe($httpd, '/young/events?c=d&lastEventId=earliest');
-is $client->next_event(5)->{event}, 'stream-open', 'nor for who asks for it';
+is $client->next_event(5)->{event}, 'stream-open',
+    'earliest leaves out events older than age=';
 publish_id('d', 'new', '/young');
-is $client->next_event(5)->{data}, 'new', '... who is live at once';
-is told('/young/events?c=b', "Last-Event-ID: $young"), 'open',
-    'nothing missed, however old the id';
+is $client->next_event(5)->{data}, 'new', 'live events follow at once';
+is received('/young/events?c=b', "Last-Event-ID: $young"), 'open',
+    'an old id is good as long as nothing was missed';
 my $known = publish_id('c', 'known', '/young');
 publish_id('c', 'missed', '/young');
 sleep 1.1;
-is told('/young/events?c=c', "Last-Event-ID: $known"), 'open reset',
-    'what was missed is too old: told';
+is received('/young/events?c=c', "Last-Event-ID: $known"), 'open reset',
+    'a missed event older than age= gets a reset';
 
 # ---- Ceilings follow the configuration -------------------------------------
 
-# Until the children that know the old ceilings have gone: they may accept when
-# the new ones do already.
+# Waits until the old children have exited: they accept for a while besides the
+# new ones, with the old ceilings.
 sub renew
 {
     my ($text) = @_;
@@ -217,15 +232,15 @@ sub renew
 
 @id = fill('late');
 (my $tight = $conf) =~ s/^/EventStreamHub default history=2 age=1h\n/;
-ok renew($tight), 'graceful';
-is told('/events?c=late', "Last-Event-ID: $id[2]"), 'open 4 5',
-    'a new ceiling holds after graceful';
-is told('/events?c=late', "Last-Event-ID: $id[1]"), 'open reset',
-    '... and cuts';
-ok renew($conf), 'graceful again';
-is told('/events?c=late', "Last-Event-ID: $id[2]"),
+ok renew($tight), 'graceful with a lower ceiling';
+is received('/events?c=late', "Last-Event-ID: $id[2]"), 'open 4 5',
+    'after graceful the lower ceiling allows two missed events';
+is received('/events?c=late', "Last-Event-ID: $id[1]"), 'open reset',
+    'after graceful the lower ceiling does not allow three';
+ok renew($conf), 'graceful with the first ceiling';
+is received('/events?c=late', "Last-Event-ID: $id[2]"),
     'open 4 5 mark' . ($marks - 2) . ' mark' . ($marks - 1),
-    'without it all is there again';
+    'without the lower ceiling all events are replayed again';
 
 # ---- Replay joins the live stream ------------------------------------------
 
@@ -247,8 +262,8 @@ sub publisher
     POSIX::_exit(0);
 }
 
-# What is wrong with what a client gets up to $count: '' is good.
-sub wrong
+# What is wrong with the events of a client up to $count: '' is good.
+sub faults_of
 {
     my ($count, $from, $path) = @_;
     my $new = subscribe($httpd, $path);
@@ -279,23 +294,25 @@ for my $case (['all', 1, 'j1'], ['all', 1, map { "k$_" } 1 .. 7],
         die "fork: $!" if !defined $reader;
         if (!$reader) {
             sleep 0.04 * $i;
-            my $wrong = wrong($count, $from, "/$path?$query");
+            my $wrong = faults_of($count, $from, "/$path?$query");
             print STDERR "# reader $i: $wrong\n" if $wrong;
             POSIX::_exit($wrong ? 1 : 0);
         }
         push @readers, $reader;
     }
     waitpid $pid, 0;
-    is $?, 0, "/$path, " . @channels . ' channel(s): published';
+    is $?, 0, "/$path, " . @channels . ' channel(s): all events are published';
     my $bad = 0;
     for (@readers) {
         waitpid $_, 0;
         $bad++ if $?;
     }
-    is $bad, 0, '... replay and live make one row in each of 8 clients';
+    is $bad, 0, "/$path, " . @channels . ' channel(s): each of 8 clients '
+        . 'receives replay and live events in one sequence';
 }
 
-# A full ring that goes on: earliest is not told of what nobody promised.
+# The journal wraps around all the time. The id "earliest" gets no reset, since
+# it does not name an event that could be missed.
 my $flood = fork;
 die "fork: $!" if !defined $flood;
 if (!$flood) {
@@ -313,7 +330,7 @@ for my $i (1 .. 10) {
 }
 waitpid $flood, 0;
 is "@began", join(' ', ('message') x 10),
-    'while the ring goes round: no reset for who asked for the earliest';
+    'earliest gets no reset while the journal wraps around';
 
 $httpd->stop;
 
@@ -326,9 +343,11 @@ SKIP: {
     $httpd = EventStream::Httpd->start(conf => $conf, ssl => 1);
     fill('tls');
     my $tls = subscribe($httpd, '/two?c=tls', tls => 1);
-    is join(' ', map { $_->{data} } $tls->events(3, 5)), ' 4 5', 'over TLS';
+    is join(' ', map { $_->{data} } $tls->events(3, 5)), ' 4 5',
+        'a client over TLS gets its replay';
     publish($httpd, 'tls', 'live');
-    is $tls->next_event(5)->{data}, 'live', '... then live';
+    is $tls->next_event(5)->{data}, 'live',
+        'a client over TLS gets live events after it';
     $tls->close;
     $httpd->stop;
 }
@@ -337,7 +356,8 @@ my $first = subscribe($httpd, '/events?c=z');
 $first->next_event(5);
 fill('above');
 $client = subscribe($httpd, '/two?c=above');
-is join(' ', map { $_->{data} } $client->events(3, 5)), ' 4 5', 'above a limit';
+is join(' ', map { $_->{data} } $client->events(3, 5)), ' 4 5',
+    'a client above a limit gets its replay';
 $httpd->stop;
 
 # ---- Mistakes --------------------------------------------------------------
@@ -359,11 +379,11 @@ my %mistakes = (
 for my $line (sort keys %mistakes) {
     my ($ok, $text) = EventStream::Httpd->config_test("$line\n");
     ok !$ok, "refused: $line";
-    like $text, $mistakes{$line}, '... saying why';
+    like $text, $mistakes{$line}, "refused with the reason: $line";
 }
 my ($ok, $text) = EventStream::Httpd->config_test(
     "EventStreamHub a history=1 age=1s\nEventStreamHub b age=8760h\n"
     . "EventStreamReplay 1000000\n");
-ok $ok, 'at the limits' or diag $text;
+ok $ok, 'values at their limits are accepted' or diag $text;
 
 done_testing;
