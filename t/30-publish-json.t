@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Publishing JSON: one event, a list of events (all or none), where the channel
-# comes from, and what is refused with which words.
+# comes from, and which bodies are refused with which words.
 
 use strict;
 use warnings;
@@ -37,7 +37,7 @@ EventStreamRetry 1
 CONF
 
 my $sse = subscribe($httpd, '/events?c=a&c=b');
-is $sse->next_event(5)->{event}, 'stream-open', 'the stream is open';
+is $sse->next_event(5)->{event}, 'stream-open', 'the stream opens';
 
 sub post
 {
@@ -50,15 +50,17 @@ sub post
     return $answer;
 }
 
-# Refused with this status and these words, as one line of text.
+# The body is refused with this status and these words, as one line of text.
 sub refused
 {
     my ($body, $status, $words, $name, %opt) = @_;
     my $answer = post($body, %opt);
     local $Test::Builder::Level = $Test::Builder::Level + 1;
-    is $answer->{status}, $status, "$name: $status";
-    like $answer->{body}, qr/\A[^\r\n]*$words[^\r\n]*\n\z/, "$name: words";
-    like $answer->{headers}{'content-type'}, qr{^text/plain}, "$name: text";
+    is $answer->{status}, $status, "$name: the status is $status";
+    like $answer->{body}, qr/\A[^\r\n]*$words[^\r\n]*\n\z/,
+        "$name: the answer is one line with the reason";
+    like $answer->{headers}{'content-type'}, qr{^text/plain},
+        "$name: the answer is text/plain";
     return;
 }
 
@@ -66,16 +68,17 @@ sub refused
 
 my $answer = post('{"channel": "a", "event": "order", "data": {"table": 4}, '
     . '"retry": 2500}');
-is $answer->{status}, 200, 'published';
-like $answer->{headers}{'content-type'}, qr{^application/json}, 'JSON';
-is $answer->{json}{published}, 1, 'one event';
-is $answer->{json}{clients}, 1, 'for one client';
-like $answer->{json}{id}, qr/^\d+-\d+$/, 'its id';
+is $answer->{status}, 200, 'an event is published';
+like $answer->{headers}{'content-type'}, qr{^application/json},
+    'the answer is JSON';
+is $answer->{json}{published}, 1, 'the answer counts one event';
+is $answer->{json}{clients}, 1, 'the answer counts one client';
+like $answer->{json}{id}, qr/^\d+-\d+$/, 'the answer has the event\'s id';
 my $event = $sse->next_event(5);
-is $event->{event}, 'order', 'type';
-is $event->{data}, '{"table":4}', 'data is compact';
-is $event->{id}, $answer->{json}{id}, 'the id that was answered';
-is $event->{retry}, 2500, 'retry';
+is $event->{event}, 'order', 'the event has its type';
+is $event->{data}, '{"table":4}', 'data is sent as compact JSON';
+is $event->{id}, $answer->{json}{id}, 'the event has the id of the answer';
+is $event->{retry}, 2500, 'the event has its retry';
 
 my %data = (
     '"hello"' => '"hello"', '{"text":1}' => '{"text":1}', ' null ' => 'null',
@@ -84,56 +87,64 @@ my %data = (
         '9223372036854775807', "\"\xe2\x82\xac\"" => "\"\xe2\x82\xac\"");
 for my $json (sort keys %data) {
     post("{\"channel\":\"a\",\"data\":$json}");
-    is $sse->next_event(5)->{data}, $data{$json}, "data $json";
+    is $sse->next_event(5)->{data}, $data{$json},
+        "data $json is sent as compact JSON";
 }
 post('{"channel":"a","text":"one\ntwo\rthree\r\n\nfive"}');
 is $sse->next_event(5)->{data}, "one\ntwo\nthree\n\nfive",
-    'line ends of text make lines of data';
+    'line ends in text make lines of data';
 post('{"channel":"a","text":"plain"}');
-is $sse->next_event(5)->{data}, 'plain', 'text has no quotes';
+is $sse->next_event(5)->{data}, 'plain', 'text is sent without quotes';
 post('{"channel":"a"}');
-is $sse->next_event(5)->{data}, '', 'neither is empty data';
+is $sse->next_event(5)->{data}, '',
+    'an event without data and text has empty data';
 post('{"channel":"a","id":"mine","text":"x"}');
-is $sse->next_event(5)->{id}, 'mine', 'an id of the publisher';
+is $sse->next_event(5)->{id}, 'mine', "the publisher's id is sent as it is";
 post('{"channel":"a","color":{"x":[1]},"text":"x"}');
-is $sse->next_event(5)->{data}, 'x', 'unknown fields are passed over';
+is $sse->next_event(5)->{data}, 'x', 'unknown fields are ignored';
 is post('{"channel":"a","text":"put"}', method => 'PUT')->{status}, 200,
-    'PUT';
+    'PUT gets 200';
 is $sse->next_event(5)->{data}, 'put', 'PUT publishes';
 is post('{"channel":"a","text":"cs"}',
     type => 'Application/JSON ; charset=utf-8')->{status}, 200,
-    'a type with parameter';
-is $sse->next_event(5)->{data}, 'cs', 'is JSON';
+    'a Content-Type with a parameter gets 200';
+is $sse->next_event(5)->{data}, 'cs', 'a Content-Type with a parameter is JSON';
 
 # ---- Channels --------------------------------------------------------------
 
 $answer = post('{"channel":["a","b"," a "],"text":"both"}');
-is $answer->{json}{clients}, 2, 'two subscriptions of one client';
-is $sse->next_event(5)->{data}, 'both', 'for several channels';
+is $answer->{json}{clients}, 2,
+    'the answer counts each subscription of a client';
+is $sse->next_event(5)->{data}, 'both', 'an event of several channels arrives';
 post('{"channel":"a","text":"next"}');
-is $sse->next_event(5)->{data}, 'next', 'it came once';
-is post('{"channel":"nobody","text":"x"}')->{json}{clients}, 0, 'no client';
+is $sse->next_event(5)->{data}, 'next', 'it arrives once';
+is post('{"channel":"unused","text":"x"}')->{json}{clients}, 0,
+    'the answer counts no client of an unused channel';
 is post('{"text":"q"}', path => '/publish?channel=a&event=e&id=i')->{status},
-    200, 'presets in the query';
+    200, 'the query may give channel, event and id';
 $event = $sse->next_event(5);
-is "$event->{data} $event->{event} $event->{id}", 'q e i', 'are used';
+is "$event->{data} $event->{event} $event->{id}", 'q e i',
+    'presets of the query are used';
 post('{"text":"q","channel":"b","event":"f","id":"j"}',
     path => '/publish?channel=a&event=e&id=i');
 $event = $sse->next_event(5);
-is "$event->{event} $event->{id}", 'f j', 'the body wins';
+is "$event->{event} $event->{id}", 'f j',
+    'fields of the body win over presets of the query';
 
 my $room = subscribe($httpd, '/events?c=room-1');
 $room->next_event(5);
 is post('{"text":"r"}', path => '/rooms/1')->{status}, 200,
-    'the channel of the Location';
-is $room->next_event(5)->{data}, 'r', 'is the last resort';
+    'an event without channel is accepted where the Location has one';
+is $room->next_event(5)->{data}, 'r', 'it goes to the channel of the Location';
 refused('{"text":"r","channel":"a"}', 403, 'Channel not allowed: a',
-    'EventStreamAllowChannel', path => '/rooms/1');
-refused('{"data":1,"chanel":"a"}', 400, q{'data', 'chanel'}, 'no channel');
-refused('{}', 400, 'no fields', 'nothing at all');
+    'a channel that EventStreamAllowChannel does not match',
+    path => '/rooms/1');
+refused('{"data":1,"chanel":"a"}', 400, q{'data', 'chanel'},
+    'an event without channel');
+refused('{}', 400, 'no fields', 'an empty object');
 refused('{"channel":""}', 400, 'empty', 'an empty channel');
-refused('{"channel":"' . 'x' x 8192 . '"}', 400, '255', 'a long channel');
-refused('{"channel":"a\u0000b"}', 400, 'a\?b', 'NUL in a channel');
+refused('{"channel":"' . 'x' x 8192 . '"}', 400, '255', 'a channel of 8 KB');
+refused('{"channel":"a\u0000b"}', 400, 'a\?b', 'a NUL in a channel');
 my $many = join ',', map { "\"c$_\"" } 1 .. 65;
 refused("{\"channel\":[$many]}", 400, 'at most 64', '65 channels');
 
@@ -141,39 +152,47 @@ refused("{\"channel\":[$many]}", 400, 'at most 64', '65 channels');
 
 $answer = post('[{"channel":"a","text":"1"},{"channel":"b","text":"2"},'
     . '{"channel":"a","text":"3"}]');
-is $answer->{json}{published}, 3, 'a list';
-is join(' ', map { $_->{data} } $sse->events(3, 5)), '1 2 3', 'in its order';
-is $sse->last_id, $answer->{json}{id}, 'the id is the last one';
+is $answer->{json}{published}, 3, 'the answer counts the events of a list';
+is join(' ', map { $_->{data} } $sse->events(3, 5)), '1 2 3',
+    'the events of a list arrive in order';
+is $sse->last_id, $answer->{json}{id},
+    'the answer has the id of the last event';
 refused('[]', 400, 'no events', 'an empty list');
 refused('[{"channel":"a","text":"lost"},{"channel":"a","event":1}]', 400,
-    q{\[1\]: The field 'event'}, 'a bad event');
+    q{\[1\]: The field 'event'}, 'a list with a bad event');
 refused('[{"channel":"a","text":"lost"},{"text":"x"}]', 400, '\[1\]: No ch',
-    'one without channel');
+    'a list with an event without channel');
 refused('[{"channel":"a","text":"lost"},{"channel":"a","id":"1-1"}]', 400,
-    q{\[1\]: The field 'id'}, 'one with an id of our form');
+    q{\[1\]: The field 'id'}, 'a list with an id of our form');
 refused('[{"text":"lost"},{"text":"x"}]', 400, q{query's 'id'},
-    'an id for several', path => '/publish?channel=a&id=i');
+    'an id in the query for several events', path => '/publish?channel=a&id=i');
 refused('[{"channel":"room-1","text":"lost"},{"channel":"a"}]', 403,
-    '\[1\]: Channel not allowed', 'one not allowed', path => '/rooms/1');
+    '\[1\]: Channel not allowed', 'a list with a channel that is not allowed',
+    path => '/rooms/1');
 post('{"channel":"a","text":"after"}');
-is $sse->next_event(5)->{data}, 'after', 'all or none: none';
+is $sse->next_event(5)->{data}, 'after',
+    'no event of a refused list is published';
 
 # ---- Refusals --------------------------------------------------------------
 
-refused('', 400, 'empty', 'no body');
-refused('{"channel": "a",' . "\n  oops}", 400, 'line 2, column 6', 'malformed');
-refused('{"channel":"a"} x', 400, 'more text', 'more behind it');
-refused('{"channel":"a","channel":"b"}', 400, 'twice', 'a name twice');
-refused('{"channel":"a","data":' . '[' x 5000, 400, 'too deep', 'deep');
+refused('', 400, 'empty', 'an empty body');
+refused('{"channel": "a",' . "\n  oops}", 400, 'line 2, column 6',
+    'malformed JSON');
+refused('{"channel":"a"} x', 400, 'more text', 'text after the event');
+refused('{"channel":"a","channel":"b"}', 400, 'twice',
+    'a name that occurs twice');
+refused('{"channel":"a","data":' . '[' x 5000, 400, 'too deep',
+    '5000 nested lists');
 refused("{\"channel\":\"a\",\"data\":\"\xff\"}", 400, 'UTF-8', 'bad UTF-8');
-refused('{"channel":"a","data":1,"text":""}', 400, 'not both', 'both');
-refused('"hello"', 400, 'must be an object', 'a string');
+refused('{"channel":"a","data":1,"text":""}', 400, 'not both',
+    'data and text in one event');
+refused('"hello"', 400, 'must be an object', 'a string instead of an event');
 refused('{"channel":7}', 400, q{'channel' must be}, 'channel 7');
 refused('{"channel":"a","text":7}', 400, q{'text' must be}, 'text 7');
 refused('{"channel":"a","retry":"7"}', 400, q{'retry' must be}, 'retry "7"');
 refused('{"channel":"a","retry":2147483648}', 400, q{'retry'}, 'retry 2^31');
 refused('{"channel":"a","data":18446744073709551616}', 400, 'too large',
-    'a number beyond 64 bits');
+    'a number that needs more than 64 bits');
 for my $bad ('\n', '\r', '\u0000') {
     refused("{\"channel\":\"a\",\"event\":\"x${bad}y\"}", 400, q{'event'},
         "$bad in event");
@@ -182,22 +201,25 @@ for my $bad ('\n', '\r', '\u0000') {
 }
 
 is post('{"channel":"a","text":"' . 'x' x 65536 . '"}')->{status}, 200,
-    '64 KB';
-is length $sse->next_event(5)->{data}, 65536, 'arrive';
+    '64 KB of data get 200';
+is length $sse->next_event(5)->{data}, 65536, '64 KB of data arrive';
 refused('{"channel":"a","text":"' . 'x' x 65537 . '"}', 413, q{'data'},
-    '64 KB and 1');
+    '64 KB and 1 byte of data');
 is post('{"channel":"a","text":"0123456789"}', path => '/small')->{status},
-    200, 'at the size of the Location';
-is $sse->next_event(5)->{data}, '0123456789', 'arrives';
+    200, 'data of just EventStreamMaxEventSize get 200';
+is $sse->next_event(5)->{data}, '0123456789',
+    'data of just EventStreamMaxEventSize arrive';
 refused('{"channel":"a","text":"0123456789x"}', 413, q{'data'},
-    'above it', path => '/small');
+    'data above EventStreamMaxEventSize', path => '/small');
 my $body = sprintf '%-100s', '{"channel":"a","text":"x"}';
-is post($body, path => '/small')->{status}, 200, 'a body at its limit';
-is $sse->next_event(5)->{data}, 'x', 'arrives';
-refused("$body ", 413, 'EventStreamMaxBody', 'a body above it',
+is post($body, path => '/small')->{status}, 200,
+    'a body of just EventStreamMaxBody gets 200';
+is $sse->next_event(5)->{data}, 'x',
+    'a body of just EventStreamMaxBody arrives';
+refused("$body ", 413, 'EventStreamMaxBody', 'a body above EventStreamMaxBody',
     path => '/small');
 
 post('{"channel":"a","text":"last"}');
-is $sse->next_event(5)->{data}, 'last', 'nothing refused was published';
+is $sse->next_event(5)->{data}, 'last', 'nothing that was refused is published';
 unlike $httpd->error_log, qr/oops|lost/, 'bodies are not logged';
 done_testing;

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Publishing data as it is, with presets in the query; and how a body of any
-# type is read: lengths, chunks, codings, 100 Continue, what follows it.
+# type is read: lengths, chunks, codings, 100 Continue, and what follows it.
 
 use strict;
 use warnings;
@@ -35,7 +35,7 @@ RequestReadTimeout body=2
 CONF
 
 my $sse = subscribe($httpd, '/events');
-is $sse->next_event(5)->{event}, 'stream-open', 'the stream is open';
+is $sse->next_event(5)->{event}, 'stream-open', 'the stream opens';
 
 sub post
 {
@@ -44,8 +44,8 @@ sub post
         headers => \@headers);
 }
 
-# Raw bytes, all answers that come back until the connection ends.
-sub talk
+# Sends raw bytes and returns all answers up to the end of the connection.
+sub answers
 {
     my (@parts) = @_;
     my $client = EventStream::Client->connect($httpd->port);
@@ -74,22 +74,26 @@ sub head
 # ---- Data ------------------------------------------------------------------
 
 my $answer = post('hello');
-is $answer->{status}, 200, 'without a type';
+is $answer->{status}, 200, 'a body without Content-Type gets 200';
 like $answer->{body}, qr/\A\{"published": 1, "id": "\d+-\d+", "clients": 1\}\n/,
-    'the answer';
-is $sse->next_event(5)->{data}, 'hello', 'the body is the data';
+    'the answer has the count, the id and the clients';
+is $sse->next_event(5)->{data}, 'hello', 'the body is sent as data';
 post("one\r\ntwo\rthree\n", 'Content-Type: text/plain');
-is $sse->next_event(5)->{data}, "one\ntwo\nthree\n", 'lines';
+is $sse->next_event(5)->{data}, "one\ntwo\nthree\n",
+    'lines of the body are lines of data';
 post('{"channel":"b"}', 'Content-Type: application/vnd.x+json');
-is $sse->next_event(5)->{data}, '{"channel":"b"}', 'any other type';
+is $sse->next_event(5)->{data}, '{"channel":"b"}',
+    'a body of an unknown type is sent as data';
 post('');
-is $sse->next_event(5)->{data}, '', 'nothing';
+is $sse->next_event(5)->{data}, '', 'an empty body is empty data';
 publish($httpd, 'a', 'x', event => 'order', id => 'o-1');
 my $event = $sse->next_event(5);
-is "$event->{event} $event->{id}", 'order o-1', 'event and id in the query';
-is publish($httpd, 'a', 'x' x 65536)->{status}, 200, '64 KB';
-is length $sse->next_event(5)->{data}, 65536, 'arrive';
-is publish($httpd, 'a', 'x' x 65537)->{status}, 413, '64 KB and 1';
+is "$event->{event} $event->{id}", 'order o-1',
+    'event and id may be in the query';
+is publish($httpd, 'a', 'x' x 65536)->{status}, 200, '64 KB of data get 200';
+is length $sse->next_event(5)->{data}, 65536, '64 KB of data arrive';
+is publish($httpd, 'a', 'x' x 65537)->{status}, 413,
+    '64 KB and 1 byte of data get 413';
 
 my @bad = (
     ['/publish?channel=a&event=x%0Ay', 'a line end in event'],
@@ -106,38 +110,43 @@ for my $case (@bad) {
     $answer = request($httpd, 'POST', $case->[0], body => 'bad');
     is $answer->{status}, 400, $case->[1];
 }
-like $answer->{body}, qr/query has no 'channel'/, 'which is said';
-is post("bad \xff")->{status}, 400, 'bad UTF-8';
+like $answer->{body}, qr/query has no 'channel'/,
+    'the answer says that the query has no channel';
+is post("bad \xff")->{status}, 400, 'a body that is not UTF-8 gets 400';
 
 # ---- A form ----------------------------------------------------------------
 
 my $form = 'Content-Type: application/x-www-form-urlencoded';
 is request($httpd, 'POST', '/publish', headers => [$form],
-    body => 'topic=a&type=order&data=one+%26%0Atwo')->{status}, 200, 'a form';
+    body => 'topic=a&type=order&data=one+%26%0Atwo')->{status}, 200,
+    'a form gets 200';
 $event = $sse->next_event(5);
-is $event->{data}, "one &\ntwo", 'its data is decoded';
-is $event->{event}, 'order', 'and its type';
+is $event->{data}, "one &\ntwo", 'data of a form is decoded';
+is $event->{event}, 'order', 'type of a form is the type of the event';
 $answer = request($httpd, 'POST', '/publish', headers => [$form],
     body => 'data=bad');
-is $answer->{status}, 400, 'a form without channel';
-like $answer->{body}, qr/'channel' or 'topic'/, 'is told what it lacks';
+is $answer->{status}, 400, 'a form without channel gets 400';
+like $answer->{body}, qr/'channel' or 'topic'/,
+    'the answer names what the form lacks';
 
 # ---- How a body comes ------------------------------------------------------
 
 is request($httpd, 'POST', '', raw => head('/publish?channel=a',
     'Transfer-Encoding: chunked', 'Connection: close')
-    . "3\r\nchu\r\n4\r\nnked\r\n0\r\n\r\n")->{status}, 200, 'chunked';
-is $sse->next_event(5)->{data}, 'chunked', 'is put together';
-like talk(head('/publish?channel=a', 'Transfer-Encoding: chunked')
-    . "3\r\nbad\r\nzz\r\n"), qr/^HTTP\/1.1 400/, 'a broken chunk';
+    . "3\r\nchu\r\n4\r\nnked\r\n0\r\n\r\n")->{status}, 200,
+    'a chunked body gets 200';
+is $sse->next_event(5)->{data}, 'chunked', 'chunks are joined';
+like answers(head('/publish?channel=a', 'Transfer-Encoding: chunked')
+    . "3\r\nbad\r\nzz\r\n"), qr/^HTTP\/1.1 400/, 'a broken chunk gets 400';
 
 my $big = 'x' x 1048577;
-is post($big)->{status}, 413, '1 MB and 1';
-like talk(head('/publish?channel=a', 'Transfer-Encoding: chunked')
+is post($big)->{status}, 413, 'a body of 1 MB and 1 byte gets 413';
+like answers(head('/publish?channel=a', 'Transfer-Encoding: chunked')
     . sprintf("%x\r\n", length $big) . "$big\r\n0\r\n\r\n"),
-    qr/^HTTP\/1.1 413.*EventStreamMaxBody/s, '1 MB and 1, chunked';
+    qr/^HTTP\/1.1 413.*EventStreamMaxBody/s,
+    'a chunked body of 1 MB and 1 byte gets 413';
 $answer = request($httpd, 'POST', '/limited?channel=a', body => 'x' x 101);
-is $answer->{status}, 413, 'LimitRequestBody';
+is $answer->{status}, 413, 'a body above LimitRequestBody gets 413';
 
 for my $length (10, 100000) {
     my $client = EventStream::Client->connect($httpd->port);
@@ -146,59 +155,66 @@ for my $length (10, 100000) {
     shutdown $client->socket, 1;
     1 while $client->fill(5);
     like $client->wire, qr/\A(HTTP\/1.1 400.*too early.*)?\z/s,
-        "a body shorter than $length";
+        "a body shorter than its length of $length gets 400 or nothing";
 }
-like talk(head('/publish?channel=a', 'Content-Length: 10') . 'slow'),
-    qr/^HTTP\/1.1 408/, 'a body that does not come';
+like answers(head('/publish?channel=a', 'Content-Length: 10') . 'slow'),
+    qr/^HTTP\/1.1 408/, 'a body that does not arrive gets 408';
 
 my $zipped = Compress::Zlib::memGzip('zipped');
-is post($zipped, 'Content-Encoding: gzip')->{status}, 415, 'gzip';
+is post($zipped, 'Content-Encoding: gzip')->{status}, 415,
+    'a body in gzip gets 415';
 is request($httpd, 'POST', '/inflate?channel=a', body => $zipped,
     headers => ['Content-Encoding: gzip'])->{status}, 200,
-    'with a filter that undoes it';
-is $sse->next_event(5)->{data}, 'zipped', 'it is undone';
+    'a body in gzip gets 200 where a filter decodes it';
+is $sse->next_event(5)->{data}, 'zipped', 'the decoded body is sent';
 is request($httpd, 'POST', '/inflate?channel=a',
     body => Compress::Zlib::memGzip('x' x 1001),
     headers => ['Content-Encoding: gzip'])->{status}, 413,
-    'the limit is for what comes out';
-is post('as it is', 'Content-Encoding: identity')->{status}, 200, 'identity';
-is $sse->next_event(5)->{data}, 'as it is', 'is none';
+    'EventStreamMaxBody limits the decoded body';
+is post('as it is', 'Content-Encoding: identity')->{status}, 200,
+    'Content-Encoding: identity gets 200';
+is $sse->next_event(5)->{data}, 'as it is',
+    'a body in identity is sent as it is';
 
 # ---- 100 Continue and what follows -----------------------------------------
 
 my @wait = ('Expect: 100-continue', 'Connection: close');
-is statuses(talk(head('/publish?channel=a', @wait, 'Content-Length: 4'),
-    'cont')), '100 200', '100 Continue';
-is $sse->next_event(5)->{data}, 'cont', 'then the body';
-is statuses(talk(head('/publish?channel=a', @wait, 'Content-Length: 9999999'))),
-    '413', 'too large: told before the body is sent';
+is statuses(answers(head('/publish?channel=a', @wait, 'Content-Length: 4'),
+    'cont')), '100 200', '100 Continue comes before the body is sent';
+is $sse->next_event(5)->{data}, 'cont', 'the body is read after 100 Continue';
+is statuses(answers(head('/publish?channel=a', @wait,
+    'Content-Length: 9999999'))),
+    '413', 'a body that is too large gets 413 before it is sent';
 my $foreign = 'Origin: http://elsewhere.example';
-is statuses(talk(head('/publish?channel=a', @wait, 'Content-Length: 4',
-    $foreign))), '403', 'also who may not publish';
+is statuses(answers(head('/publish?channel=a', @wait, 'Content-Length: 4',
+    $foreign))), '403',
+    'a publisher that is not allowed gets 403 before it sends the body';
 
 my $next = "GET /none HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
-is statuses(talk(head('/publish?channel=a', 'Content-Length: 4')
-    . "keep$next")), '200 404', 'the connection serves the next request';
-is $sse->next_event(5)->{data}, 'keep', 'after a publication';
-is statuses(talk(head('/publish', 'Content-Length: 3') . "bad$next")),
-    '400', 'a bad request ends the connection, as httpd has it';
-is statuses(talk(head('/publish?channel=a', 'Content-Length: 3', $foreign)
+is statuses(answers(head('/publish?channel=a', 'Content-Length: 4')
+    . "keep$next")), '200 404',
+    'the connection serves the next request after a publication';
+is $sse->next_event(5)->{data}, 'keep', 'that publication arrives';
+is statuses(answers(head('/publish', 'Content-Length: 3') . "bad$next")),
+    '400', 'a 400 ends the connection, as in httpd';
+is statuses(answers(head('/publish?channel=a', 'Content-Length: 3', $foreign)
     . "bad$next")), '403 404',
-    'a small body that was not read is read away';
-is statuses(talk(head('/publish?channel=a', 'Content-Length: 70000',
+    'the rest of a small body is discarded';
+is statuses(answers(head('/publish?channel=a', 'Content-Length: 70000',
     $foreign) . 'x' x 70000 . $next)), '403',
-    'a large one ends the connection';
-is statuses(talk("GET /publish?channel=a HTTP/1.1\r\nHost: localhost\r\n"
-    . "Content-Length: 3\r\n\r\nbad$next")), '200 404', 'GET with a body';
+    'the rest of a large body ends the connection';
+is statuses(answers("GET /publish?channel=a HTTP/1.1\r\nHost: localhost\r\n"
+    . "Content-Length: 3\r\n\r\nbad$next")), '200 404',
+    'a GET with a body gets 200, and the connection serves the next request';
 
 for my $method (qw(PATCH TRACK MKCOL)) {
     $answer = request($httpd, $method, '/publish?channel=a');
-    is $answer->{status}, 405, "$method: not allowed";
+    is $answer->{status}, 405, "$method gets 405";
     is $answer->{headers}{allow}, 'GET, HEAD, POST, PUT, DELETE, OPTIONS',
-        "$method: Allow";
+        "$method: 405 has Allow";
 }
 
 post('last');
-is $sse->next_event(5)->{data}, 'last', 'nothing refused was published';
+is $sse->next_event(5)->{data}, 'last', 'nothing that was refused is published';
 unlike $httpd->error_log, qr/exit signal/, 'no child has crashed';
 done_testing;

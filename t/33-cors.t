@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
 #
-# Pages of other sites: which may read (EventStreamAllowOrigin), on answers of
-# every kind, and which may publish.
+# Pages of other sites: which ones may read an answer (EventStreamAllowOrigin),
+# whatever its status, and which ones may publish.
 
 use strict;
 use warnings;
@@ -62,42 +62,48 @@ my $app = 'Origin: https://app.example';
 
 # ---- Reading ---------------------------------------------------------------
 
-is marks(ask('GET', '/off', $app)), '- - -', 'off unless listed';
+is marks(ask('GET', '/off', $app)), '- - -',
+    'no CORS headers without EventStreamAllowOrigin';
 is marks(ask('GET', '/events', $app)), 'https://app.example true Origin',
-    'a listed origin';
+    'a listed origin is answered with its name';
 is marks(ask('GET', '/events', 'Origin: HTTPS://App.Example')),
-    'HTTPS://App.Example true Origin', 'in any case';
+    'HTTPS://App.Example true Origin', 'origins are compared without case';
 is marks(ask('GET', '/events', 'Origin: https://b.example:8443')),
-    'https://b.example:8443 true Origin', 'with port';
-is marks(ask('GET', '/events')), '- - Origin', 'no origin: Vary all the same';
+    'https://b.example:8443 true Origin',
+    'an origin with port is compared with it';
+is marks(ask('GET', '/events')), '- - Origin',
+    'a request without Origin gets Vary, too';
 for my $origin ('https://evil.example', 'http://app.example', 'null', '*',
     'https://app.example.evil.example', 'https://b.example',
     'https://app.example:444', 'https://app.example, https://b.example') {
     is marks(ask('GET', '/events', "Origin: $origin")), '- - Origin',
-        "not $origin";
+        "origin $origin is not listed";
 }
 is marks(ask('GET', '/open', 'Origin: https://any.example')), '* - Origin',
-    '* is for all, without login';
+    '* allows any origin, without credentials';
 is marks(ask('GET', '/open', $app)), 'https://app.example true Origin',
-    'beside * a listed one is told';
+    'a listed origin is answered with its name besides *';
 is marks(ask('GET', '/open', 'Origin: null')), '* - Origin',
-    'null is nobody in particular';
+    'the origin null gets * even if it is listed';
 
 # ---- Errors too ------------------------------------------------------------
 
 my $refused = ask('GET', '/login', $app);
-is $refused->status, 401, 'refused by Require';
-is marks($refused), 'https://app.example true Origin', '401 has the headers';
+is $refused->status, 401, 'Require refuses a request';
+is marks($refused), 'https://app.example true Origin',
+    '401 has the CORS headers';
 $refused = ask('DELETE', '/events', $app);
-is $refused->status, 405, 'a wrong method';
-is marks($refused), 'https://app.example true Origin', '405 has the headers';
+is $refused->status, 405, 'a wrong method is refused';
+is marks($refused), 'https://app.example true Origin',
+    '405 has the CORS headers';
 $refused = ask('GET', '/events', $app, 'Accept: text/html');
-is $refused->status, 406, 'a wrong Accept';
-is marks($refused), 'https://app.example true Origin', '406 has the headers';
+is $refused->status, 406, 'a wrong Accept is refused';
+is marks($refused), 'https://app.example true Origin',
+    '406 has the CORS headers';
 $refused = ask('GET', '/empty', $app);
-is $refused->status, 403, 'a channel that is not allowed';
+is $refused->status, 403, 'a channel that is not allowed is refused';
 is marks($refused), 'https://app.example true Origin, Cookie',
-    'Vary of others stays';
+    '403 has the CORS headers, and Vary of others is kept';
 
 # ---- Preflights ------------------------------------------------------------
 
@@ -105,26 +111,37 @@ my @preflight = ('Access-Control-Request-Method: GET',
     'Access-Control-Request-Headers: last-event-id,cache-control');
 my $answer = ask('OPTIONS', '/login', $app, @preflight);
 is $answer->status, 204, 'a preflight needs no login';
-is marks($answer), 'https://app.example true Origin', 'it is marked';
-like $answer->header('access-control-allow-methods'), qr/\bGET\b/, 'methods';
+is marks($answer), 'https://app.example true Origin',
+    'the answer to a preflight has the CORS headers';
+like $answer->header('access-control-allow-methods'), qr/\bGET\b/,
+    'the answer to a preflight lists the methods';
 is $answer->header('access-control-allow-headers'),
-    'last-event-id,cache-control', 'the headers that were asked for';
-like $answer->header('access-control-max-age'), qr/^\d+$/, 'its age';
-like $answer->header('allow'), qr/\bGET\b/, 'Allow';
+    'last-event-id,cache-control',
+    'the answer to a preflight allows the headers of the request';
+like $answer->header('access-control-max-age'), qr/^\d+$/,
+    'the answer to a preflight has its maximum age';
+like $answer->header('allow'), qr/\bGET\b/,
+    'the answer to a preflight has Allow';
 is ask('OPTIONS', '/login', 'Origin: https://evil.example',
-    @preflight)->status, 401, 'another site: none without login';
-is ask('OPTIONS', '/login', $app)->status, 401, 'nor what is no preflight';
+    @preflight)->status, 401,
+    'a preflight of a site that is not listed needs a login';
+is ask('OPTIONS', '/login', $app)->status, 401,
+    'OPTIONS that is no preflight needs a login';
 $answer = ask('OPTIONS', '/events', 'Origin: https://evil.example',
     @preflight);
-is $answer->status, 204, 'OPTIONS of another site';
-is $answer->header('access-control-allow-methods'), undef, 'allows nothing';
+is $answer->status, 204, 'a preflight of a site that is not listed gets 204';
+is $answer->header('access-control-allow-methods'), undef,
+    'the answer to it allows no method';
 $answer = ask('OPTIONS', '/publish', $app,
     'Access-Control-Request-Method: POST',
     'Access-Control-Request-Headers: content-type');
-is $answer->status, 204, 'a preflight of a publisher';
-like $answer->header('access-control-allow-methods'), qr/\bPOST\b/, 'POST';
-is $answer->header('access-control-allow-headers'), 'content-type', 'its type';
-is $answer->header('allow'), 'GET, HEAD, POST, PUT, DELETE, OPTIONS', 'Allow';
+is $answer->status, 204, 'a preflight of a publisher gets 204';
+like $answer->header('access-control-allow-methods'), qr/\bPOST\b/,
+    'the answer to a publisher\'s preflight allows POST';
+is $answer->header('access-control-allow-headers'), 'content-type',
+    'the answer to a publisher\'s preflight allows Content-Type';
+is $answer->header('allow'), 'GET, HEAD, POST, PUT, DELETE, OPTIONS',
+    'the answer to a publisher\'s preflight has Allow';
 unlike $answer->head, qr/content-length|transfer-encoding/i, '204 has no body';
 
 # ---- Publishing ------------------------------------------------------------
@@ -132,50 +149,61 @@ unlike $answer->head, qr/content-length|transfer-encoding/i, '204 has no body';
 my $sse = subscribe($httpd, '/events');
 $sse->next_event(5);
 
-sub may
+sub status_of
 {
     my ($path, @headers) = @_;
     return request($httpd, 'POST', "$path?channel=a", body => 'x',
         headers => \@headers)->{status};
 }
 
-is may('/closed'), 200, 'no browser';
+is status_of('/closed'), 200,
+    'a request without headers of a browser may publish';
 my $own = 'Origin: http://localhost';
-is may('/closed', $own), 200, 'a page of our own';
-is may('/closed', 'Origin: https://localhost'), 200,
-    'whose TLS ends at a proxy';
-is may('/closed', 'Host: localhost:81', 'Origin: http://LOCALHOST:81'), 200,
-    'with a port';
-is may('/closed', 'Host: x.example', 'Origin: http://x.example:81'), 403,
-    'not one of another port';
-is may('/closed', 'Host: x.example', 'Origin: http://evil.x.example'), 403,
-    'nor of a name below';
-is may('/closed', $app), 403, 'a page of another site';
-is may('/closed', 'Origin: null'), 403, 'a page of no site';
-is may('/closed', 'Sec-Fetch-Site: same-origin', $own), 200, 'same-origin';
-is may('/closed', 'Sec-Fetch-Site: none'), 200, 'the user himself';
-is may('/closed', 'Sec-Fetch-Site: same-site'), 403, 'same-site';
-is may('/closed', 'Sec-Fetch-Site: cross-site'), 403, 'cross-site';
-is may('/closed', 'Sec-Fetch-Site: cross-site', $own), 403,
-    'cross-site, whatever the origin';
-is may('/publish', 'Sec-Fetch-Site: cross-site', $app), 200,
-    'a listed site may';
-is may('/publish', 'Origin: https://evil.example'), 403, 'another may not';
-is may('/star', 'Origin: https://any.example'), 403, '* lets nobody publish';
-is may('/star', 'Origin: null'), 403, 'nor null';
-is may('/star', 'Origin: *'), 403, 'nor an origin *';
-is may('/star', $app), 200, 'a site listed beside it may';
+is status_of('/closed', $own), 200, 'a page of the same host may publish';
+is status_of('/closed', 'Origin: https://localhost'), 200,
+    'a page over https may publish where a proxy ends TLS';
+is status_of('/closed', 'Host: localhost:81', 'Origin: http://LOCALHOST:81'),
+    200, 'a page of the same host and port may publish';
+is status_of('/closed', 'Host: x.example', 'Origin: http://x.example:81'), 403,
+    'a page of another port may not publish';
+is status_of('/closed', 'Host: x.example', 'Origin: http://evil.x.example'),
+    403, 'a page of a subdomain may not publish';
+is status_of('/closed', $app), 403, 'a page of another site may not publish';
+is status_of('/closed', 'Origin: null'), 403,
+    'a page with the origin null may not publish';
+is status_of('/closed', 'Sec-Fetch-Site: same-origin', $own), 200,
+    'Sec-Fetch-Site: same-origin may publish';
+is status_of('/closed', 'Sec-Fetch-Site: none'), 200,
+    'Sec-Fetch-Site: none may publish';
+is status_of('/closed', 'Sec-Fetch-Site: same-site'), 403,
+    'Sec-Fetch-Site: same-site may not publish';
+is status_of('/closed', 'Sec-Fetch-Site: cross-site'), 403,
+    'Sec-Fetch-Site: cross-site may not publish';
+is status_of('/closed', 'Sec-Fetch-Site: cross-site', $own), 403,
+    'Sec-Fetch-Site: cross-site may not publish, whatever its Origin';
+is status_of('/publish', 'Sec-Fetch-Site: cross-site', $app), 200,
+    'a listed site may publish';
+is status_of('/publish', 'Origin: https://evil.example'), 403,
+    'a site that is not listed may not publish';
+is status_of('/star', 'Origin: https://any.example'), 403,
+    '* does not allow any site to publish';
+is status_of('/star', 'Origin: null'), 403,
+    '* does not allow the origin null to publish';
+is status_of('/star', 'Origin: *'), 403,
+    '* does not allow the origin * to publish';
+is status_of('/star', $app), 200, 'a site that is listed besides * may publish';
 
 my $from = $httpd->log_size;
 $answer = request($httpd, 'POST', '/publish?channel=a', body => 'x',
     headers => [$app, 'Content-Type: application/json']);
-is $answer->{status}, 400, 'a bad body';
+is $answer->{status}, 400, 'a bad body of a listed site gets 400';
 is $answer->{headers}{'access-control-allow-origin'}, 'https://app.example',
-    'the page may read why';
+    'the page of a listed site may read the reason';
 $answer = request($httpd, 'POST', '/closed?channel=a', body => 'x',
     headers => [$app]);
 is $answer->{body}, "Pages of other sites may not publish.\n",
-    'a page that may not is told';
+    'the answer to a page of another site gives the reason';
 like $httpd->error_log($from),
-    qr{https://app\.example.*EventStreamAllowOrigin}, 'and the administrator';
+    qr{https://app\.example.*EventStreamAllowOrigin},
+    'the error log names the origin and the directive';
 done_testing;

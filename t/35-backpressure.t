@@ -1,9 +1,10 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
 #
-# A stream of lines that comes faster than clients read: it is read no faster
-# than those do that read steadily, so that the ring does not lap them; a client
-# that never reads, and a child that is stopped, do not hold it up.
+# NDJSON that is sent faster than clients read: it is read no faster than the
+# clients that read steadily, so that the journal does not overtake them. A
+# client that never reads and a child that is stopped do not slow the publisher
+# down.
 
 use strict;
 use warnings;
@@ -24,9 +25,9 @@ use EventStream::Load;
 
 my $proxy = EventStream::FakeProxy->start(mode => 'slow 300');
 
-# The ring is small, and the buffers of the kernel are less than half of it:
-# should this test not be run for a second, so that its clients seem to be
-# slow, what is on its way does not lap them.
+# The journal is small, and the buffers of the kernel are less than half of it.
+# So even if this test is not scheduled for a second and its clients look slow,
+# the events that are under way do not overtake them.
 my $httpd = EventStream::Httpd->start(
     modules => ['substitute'],
     conf => "EventStreamGrip hub=grip @{[$proxy->url]}\n" . <<'CONF',
@@ -68,7 +69,7 @@ MinSpareThreads 1
 MaxSpareThreads 16
 MPM
 
-my $EVENTS = 40000;    # of 192 bytes each in the ring: nearly four rings
+my $EVENTS = 40000;    # of 192 bytes each in the journal: nearly four times it
 my $DEADLINE = 60;
 my $number = 0;        # of the last event
 
@@ -78,20 +79,20 @@ sub chunk
     return sprintf("%x\r\n", length $bytes) . "$bytes\r\n";
 }
 
-sub feed
+sub open_body
 {
     my ($path) = @_;
-    my $feed = EventStream::Client->connect($httpd->port);
-    setsockopt $feed->socket, SOL_SOCKET, SO_SNDBUF, pack 'i', 65536;
-    $feed->{method} = 'POST';
-    $feed->send("POST @{[$path || '/publish']} HTTP/1.1\r\n"
+    my $writer = EventStream::Client->connect($httpd->port);
+    setsockopt $writer->socket, SOL_SOCKET, SO_SNDBUF, pack 'i', 65536;
+    $writer->{method} = 'POST';
+    $writer->send("POST @{[$path || '/publish']} HTTP/1.1\r\n"
         . "Host: localhost\r\n"
         . "Content-Type: application/x-ndjson\r\n"
         . "Transfer-Encoding: chunked\r\n\r\n");
-    return $feed;
+    return $writer;
 }
 
-# The next events as chunks of a body.
+# The next lines of a body, as chunks.
 sub lines
 {
     my ($count) = @_;
@@ -106,18 +107,18 @@ sub lines
     return $bytes;
 }
 
-# Sends the body and its end as fast as the server takes it. The readers take a
-# little with each piece that is sent, and more while the writer is held.
-sub pour
+# Sends the body and its end as fast as the server takes it. The readers read a
+# little with each piece that is sent, and more while the publisher is blocked.
+sub send_all
 {
-    my ($feed, $body, @readers) = @_;
+    my ($writer, $body, @readers) = @_;
     my $until = time + $DEADLINE;
-    my $writer = IO::Select->new($feed->socket);
+    my $select = IO::Select->new($writer->socket);
     $body .= "0\r\n\r\n";
-    IO::Handle::blocking($feed->socket, 0);
+    IO::Handle::blocking($writer->socket, 0);
     while (length $body && time < $until) {
-        my $sent = $writer->can_write(@readers ? 0.01 : 1)
-            ? syswrite $feed->socket, $body, 65536 : 0;
+        my $sent = $select->can_write(@readers ? 0.01 : 1)
+            ? syswrite $writer->socket, $body, 65536 : 0;
         substr $body, 0, $sent, '' if $sent;
         $_->fill(0, $sent ? 1024 : 16384) for @readers;
     }
@@ -126,13 +127,13 @@ sub pour
 
 sub answer
 {
-    my ($feed) = @_;
-    $feed->read_head($DEADLINE);
-    $feed->is_ended($DEADLINE);
-    return eval { JSON::PP::decode_json($feed->bytes) } || {};
+    my ($writer) = @_;
+    $writer->read_head($DEADLINE);
+    $writer->is_ended($DEADLINE);
+    return eval { JSON::PP::decode_json($writer->bytes) } || {};
 }
 
-# Reads on up to the last event; tells what is wrong with what was received.
+# Reads up to the last event. Returns what is wrong with what was received.
 sub faults
 {
     my ($client, $first) = @_;
@@ -148,7 +149,7 @@ sub faults
     return "$expected did not come";
 }
 
-# A reader with small buffers, whose window moves with each read.
+# A reader with small buffers, whose TCP window moves with each read.
 my @steady = (rcvbuf => 65536, segment => 1400);
 
 sub opened
@@ -156,7 +157,7 @@ sub opened
     my ($path, %options) = @_;
     my $client = subscribe($httpd, $path, %options);
     is +($client->next_event(5) || {event => ''})->{event}, 'stream-open',
-        "a stream at $path";
+        "$path: the stream opens";
     return $client;
 }
 
@@ -164,55 +165,62 @@ sub opened
 
 for my $path ('/events', '/held') {
     my $busy = opened($path, @steady);
-    my $feed = feed();
+    my $writer = open_body();
     my $first = $number + 1;
-    ok pour($feed, lines($EVENTS), $busy), 'a fast writer gets through';
+    ok send_all($writer, lines($EVENTS), $busy), "$path: a fast body is taken";
     is faults($busy, $first), 'none',
-        '... a busy client is not lapped, and has all in order';
-    is answer($feed)->{published}, $EVENTS, '... and all were published';
+        "$path: a busy client receives all events in order";
+    is answer($writer)->{published}, $EVENTS, "$path: all events are published";
     $busy->close;
 }
 
-# ---- One that never reads --------------------------------------------------
+# ---- A client that never reads ---------------------------------------------
 
 my $never = opened('/events', rcvbuf => 4096);
 my $busy = opened('/events', @steady);
-my $feed = feed();
+my $writer = open_body();
 my $first = $number + 1;
-ok pour($feed, lines($EVENTS), $busy), 'beside a client that never reads';
-is faults($busy, $first), 'none', '... a busy one has all';
-is answer($feed)->{published}, $EVENTS, '... and all were published';
+ok send_all($writer, lines($EVENTS), $busy),
+    'a body is taken while one client never reads';
+is faults($busy, $first), 'none',
+    'a busy client receives all events while another never reads';
+is answer($writer)->{published}, $EVENTS,
+    'all events are published while one client never reads';
 $busy->close;
 
-$feed = feed();
-ok pour($feed, lines($EVENTS)), 'a client that never reads, alone';
-is answer($feed)->{published}, $EVENTS, '... does not hold up the writer';
-my $told = 0;
+$writer = open_body();
+ok send_all($writer, lines($EVENTS)), 'a body is taken while no client reads';
+is answer($writer)->{published}, $EVENTS,
+    'all events are published while no client reads';
+my $was_reset = 0;
 while (my $event = $never->next_event(5)) {
-    $told = $event->{event} eq 'stream-reset';
-    last if $told;
+    $was_reset = $event->{event} eq 'stream-reset';
+    last if $was_reset;
 }
-ok $told || $never->is_cut, '... but was lapped, and told so, or cut';
+ok $was_reset || $never->is_cut,
+    'the client that never reads was overtaken and got a reset, or was cut';
 $never->close;
 
 # ---- A GRIP proxy that is slow ---------------------------------------------
 
 my $direct = opened('/grip/events');
-$feed = feed('/grip/publish');
-$feed->send(lines(1));
-is $direct->next_event(5)->{event}, 'message', 'a line in a hub with a proxy';
-$feed->send(lines(1));
-is $direct->next_event(5)->{event}, 'message', '... and the next one';
+$writer = open_body('/grip/publish');
+$writer->send(lines(1));
+is $direct->next_event(5)->{event}, 'message',
+    'a line is published in a hub with a slow proxy';
+$writer->send(lines(1));
+is $direct->next_event(5)->{event}, 'message', 'the next line is published';
 cmp_ok scalar(my @items = $proxy->items), '>=', 1,
-    '... which was not read before the proxy had taken the first';
-$feed->send("0\r\n\r\n");
-is answer($feed)->{published}, 2, '... and the end';
-is scalar(@items = $proxy->items), 2, '... when the proxy has all';
+    'the second line was read when the proxy had taken the first';
+$writer->send("0\r\n\r\n");
+is answer($writer)->{published}, 2, 'the answer counts both lines';
+is scalar(@items = $proxy->items), 2,
+    'the answer comes when the proxy has both';
 $direct->close;
 
 # ---- A child that is stopped -----------------------------------------------
 
-# The child that has the server's end of a connection.
+# The child that owns the server's end of a connection.
 sub child_of
 {
     my ($client) = @_;
@@ -233,7 +241,7 @@ sub child_of
     return 0;
 }
 
-# The signal takes its time to reach all threads.
+# The signal takes a while to reach all threads.
 sub is_stopped
 {
     my ($pid) = @_;
@@ -244,51 +252,55 @@ sub is_stopped
     return 1;
 }
 
-$feed = feed();
-$feed->send(lines(1));
-my $writer;
-wait_for(sub { $writer = child_of($feed) }, 5, 'the child of the writer');
-my ($asleep, $client, @others);
+$writer = open_body();
+$writer->send(lines(1));
+my $writer_child;
+wait_for(sub { $writer_child = child_of($writer) }, 5,
+    'the child of the publisher is known');
+my ($stopped, $client, @others);
 for (1 .. 20) {
     $client = opened('/events', @steady);
     publish($httpd, 'news', 'detached');
     $client->skip_to('message', 5);
-    wait_for(sub { $asleep = child_of($client) }, 5);
-    last if $asleep && $asleep != $writer;
+    wait_for(sub { $stopped = child_of($client) }, 5);
+    last if $stopped && $stopped != $writer_child;
     push @others, $client;
 }
 SKIP: {
     skip 'all connections went to one child', 7
-        if !$asleep || $asleep == $writer;
+        if !$stopped || $stopped == $writer_child;
     $_->close for @others;
-    kill STOP => $asleep;
-    wait_for(sub { is_stopped($asleep) }, 10);
+    kill STOP => $stopped;
+    wait_for(sub { is_stopped($stopped) }, 10);
     my $start = time;
-    my $done = pour($feed, lines($EVENTS));
-    my $answer = answer($feed);
+    my $done = send_all($writer, lines($EVENTS));
+    my $answer = answer($writer);
     my $seconds = time - $start;
-    kill CONT => $asleep;
-    ok $done, 'a writer beside a stopped child';
-    is $answer->{published}, $EVENTS + 1, '... gets through';
-    cmp_ok $seconds, '>', 0.9, '... after a pause';
+    kill CONT => $stopped;
+    ok $done, 'a body is taken while another child is stopped';
+    is $answer->{published}, $EVENTS + 1,
+        'all events are published while another child is stopped';
+    cmp_ok $seconds, '>', 0.9, 'the publisher waited for the stopped child';
     ok +($client->skip_to('stream-reset', 10) || {})->{id},
-        'its client is told that it has missed something';
+        'the client of the stopped child gets a reset';
     publish($httpd, 'news', 'again');
     my $event;
     do { $event = $client->next_event(10) }
         while $event && $event->{data} ne 'again';
-    ok $event, '... and goes on';
+    ok $event, 'the client of the stopped child receives events again';
 
-    # It moves again, and is waited for again.
-    $feed = feed();
+    # The child runs again, and the publisher waits for its clients again.
+    $writer = open_body();
     $first = $number + 1;
-    ok pour($feed, lines($EVENTS), $client), 'a writer when it is awake again';
-    is faults($client, $first), 'none', '... does not lap its client';
+    ok send_all($writer, lines($EVENTS), $client),
+        'a body is taken when the child runs again';
+    is faults($client, $first), 'none',
+        'the client of that child receives all events';
     $client->close;
 }
-# The stopped child may say so once; that without clients has not to.
+# The stopped child may log that it was overtaken, once.
 my @overtaken = $httpd->error_log =~ /\[pid (\d+).*ES0302/g;
-is_deeply [grep { $_ != ($asleep || 0) } @overtaken], [],
-    'no child was overtaken but the stopped one';
+is_deeply [grep { $_ != ($stopped || 0) } @overtaken], [],
+    'only the stopped child was overtaken';
 unlike $httpd->error_log, qr/exit signal/, 'no child has crashed';
 done_testing;

@@ -1,9 +1,9 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
 #
-# Channels from outside: their figures (GET) and their end (DELETE): streams
-# end in order, over all children and however they are held, who comes again
-# is told to stay away, and an event opens the channel again.
+# A channel's statistics (GET) and its end (DELETE): streams end in order, in
+# all children and however they are held; a client that reconnects gets 204; an
+# event opens the channel again.
 
 use strict;
 use warnings;
@@ -51,7 +51,7 @@ sub ask
     return $answer;
 }
 
-sub figures
+sub stats
 {
     my ($query, $path) = @_;
     return ask('GET', ($path || '/publish') . $query)->{json}{channels};
@@ -61,36 +61,40 @@ sub open_stream
 {
     my ($query, %opt) = @_;
     my $sse = subscribe($httpd, "/events?$query", %opt);
-    is $sse->next_event(10)->{event}, 'stream-open', "a stream of $query";
+    is $sse->next_event(10)->{event}, 'stream-open',
+        "the stream of $query opens";
     return $sse;
 }
 
-# ---- Figures ---------------------------------------------------------------
+# ---- Statistics ------------------------------------------------------------
 
 my $answer = ask('GET', '/publish?channel=quiet');
-is $answer->{status}, 200, 'figures of a channel';
-is $answer->{headers}{'content-type'}, 'application/json', 'JSON';
-is $answer->{headers}{'cache-control'}, 'no-store', 'not to be kept';
+is $answer->{status}, 200, 'GET gets 200';
+is $answer->{headers}{'content-type'}, 'application/json', 'the answer is JSON';
+is $answer->{headers}{'cache-control'}, 'no-store',
+    'the answer is not to be stored';
 is_deeply $answer->{json}, {channels => [{channel => 'quiet', clients => 0,
     events => 0, closed => 0, first => undef, last => undef}]},
-    'of one that nobody knows';
+    'an unknown channel has no clients and no events';
 
 my @ids = map { publish($httpd, 'a', "event $_")->{json}{id} } 1 .. 3;
 my @listeners = map { open_stream('c=a') } 1 .. 6;
-is_deeply figures('?channel=a'), [{channel => 'a', clients => 6,
+is_deeply stats('?channel=a'), [{channel => 'a', clients => 6,
     events => 3, closed => 0, first => $ids[0], last => $ids[2]}],
-    'clients of all children, events, first and last id';
-is_deeply [map { $_->{channel} } @{figures('?channel=a&channel=b%22')}],
-    ['a', 'b"'], 'of several, in the order asked';
+    'the statistics have the clients of all children, the events and their ids';
+is_deeply [map { $_->{channel} } @{stats('?channel=a&channel=b%22')}],
+    ['a', 'b"'],
+    'the statistics of several channels are in the order of the request';
 publish($httpd, 'room-1', 'hello');
-is figures('', '/rooms/1')->[0]{events}, 1, 'of the Location\'s own channel';
+is stats('', '/rooms/1')->[0]{events}, 1,
+    'without a name the channel is that of the Location';
 $_->close for @listeners;
-wait_for(sub { figures('?channel=a')->[0]{clients} == 0 }, 10,
-    'clients that have gone count no more');
+wait_for(sub { stats('?channel=a')->[0]{clients} == 0 }, 10,
+    'clients that have closed are not counted');
 
 $answer = ask('HEAD', '/publish?channel=a');
-is $answer->{status}, 200, 'HEAD';
-is $answer->{body}, '', '... has no body';
+is $answer->{status}, 200, 'HEAD gets 200';
+is $answer->{body}, '', 'HEAD has no body';
 
 # ---- A list ----------------------------------------------------------------
 
@@ -99,44 +103,47 @@ my (%seen, $pages);
 my $next = '';
 while (defined $next && ++$pages < 20) {
     my $page = ask('GET', "/publish?list=list-&limit=10$next")->{json};
-    ok @{$page->{channels}} <= 10, 'a page is not longer than its limit';
+    ok @{$page->{channels}} <= 10,
+        'a page of the list is not longer than its limit';
     $seen{$_->{channel}}++ for @{$page->{channels}};
     $next = defined $page->{next} ? "&after=$page->{next}" : undef;
 }
 is_deeply \%seen, {map { ("list-$_" => 1) } 1 .. 25},
-    'pages list each channel once';
-my ($one) = grep { $_->{channel} eq 'list-7' } @{figures('?list=list-7')};
-is $one->{events}, 1, 'with its figures';
-ok grep({ $_->{channel} eq 'a' } @{figures('?list=')}), 'all of them';
-is_deeply [grep { $_->{channel} !~ /^room-/ } @{figures('?list=',
-    '/rooms/1')}], [], 'EventStreamAllowChannel counts in lists';
+    'the pages list each channel once';
+my ($one) = grep { $_->{channel} eq 'list-7' } @{stats('?list=list-7')};
+is $one->{events}, 1, 'the list has the statistics of a channel';
+ok grep({ $_->{channel} eq 'a' } @{stats('?list=')}),
+    'an empty prefix lists all channels';
+is_deeply [grep { $_->{channel} !~ /^room-/ } @{stats('?list=',
+    '/rooms/1')}], [], 'EventStreamAllowChannel applies to lists';
 for my $bad ('limit=x', 'limit=1001', 'after=-1', 'after=') {
-    is ask('GET', "/publish?list=&$bad")->{status}, 400, "$bad: 400";
+    is ask('GET', "/publish?list=&$bad")->{status}, 400, "$bad gets 400";
 }
 
-# ---- Who may, and how ------------------------------------------------------
+# ---- Allowed publishers and channels ---------------------------------------
 
 for my $method (qw(GET HEAD DELETE)) {
     is ask($method, '/closed?channel=a')->{status}, 403,
-        "$method: EventStreamPublishFrom";
+        "$method: EventStreamPublishFrom applies";
     is ask($method, '/publish?channel=a', 'Origin: https://evil.example')
-        ->{status}, 403, "$method: a page of another site";
-    is ask($method, '/publish')->{status}, 400, "$method: no channel";
+        ->{status}, 403, "$method: a page of another site gets 403";
+    is ask($method, '/publish')->{status}, 400, "$method: no channel gets 400";
     is ask($method, '/publish?channel=a%01b')->{status}, 400,
-        "$method: a bad name";
+        "$method: a bad channel name gets 400";
 }
 for my $method (qw(GET DELETE)) {
     is ask($method, '/rooms/1?channel=a')->{body}, "Channel not allowed: a.\n",
-        "$method: EventStreamAllowChannel";
+        "$method: EventStreamAllowChannel applies";
 }
 $answer = ask('GET', '/pages?channel=a', 'Origin: https://app.example');
-is $answer->{status}, 200, 'a page that is listed';
+is $answer->{status}, 200, 'a page of a listed site gets 200';
 is $answer->{headers}{'access-control-allow-origin'}, 'https://app.example',
-    '... may read it';
+    'a page of a listed site may read the answer';
 my $methods = 'GET, HEAD, POST, PUT, DELETE, OPTIONS';
-is ask('OPTIONS', '/publish')->{headers}{allow}, $methods, 'OPTIONS';
-is ask('PATCH', '/publish')->{headers}{allow}, $methods, '405 with Allow';
-is ask('DELETE', "/publish?channel=a&for=$_")->{status}, 400, "for=$_: 400"
+is ask('OPTIONS', '/publish')->{headers}{allow}, $methods,
+    'OPTIONS has Allow';
+is ask('PATCH', '/publish')->{headers}{allow}, $methods, '405 has Allow';
+is ask('DELETE', "/publish?channel=a&for=$_")->{status}, 400, "for=$_ gets 400"
     for 'x', '-1', '2678401';
 
 # ---- The end ---------------------------------------------------------------
@@ -152,71 +159,75 @@ push @held, open_stream('c=shop', http2 => 1, tls => 1)
 my $before = publish($httpd, 'shop', 'last orders')->{json}{id};
 
 $answer = ask('DELETE', '/publish?channel=shop&for=30');
-is $answer->{status}, 200, 'DELETE';
-is $answer->{json}{closed}, 1, 'one channel';
-is $answer->{json}{clients}, 8 + @held, 'clients of all children';
+is $answer->{status}, 200, 'DELETE gets 200';
+is $answer->{json}{closed}, 1, 'the answer counts one channel';
+is $answer->{json}{clients}, 8 + @held,
+    'the answer counts the clients of all children';
 for my $sse (@plain, $old, $two, @held) {
     is $sse->next_event(10)->{data}, 'last orders',
-        'what was published before is delivered';
-    ok $sse->is_ended(10), '... then the stream ends cleanly';
-    cmp_ok $sse->retry, '>=', 1000, '... with a retry';
-    cmp_ok $sse->retry, '<=', 1200, '... that is near';
+        'an event from before DELETE is delivered';
+    ok $sse->is_ended(10), 'the stream of a closed channel ends cleanly';
+    cmp_ok $sse->retry, '>=', 1000, 'it ends with a retry';
+    cmp_ok $sse->retry, '<=', 1200, 'the retry is short';
     $sse->close;
 }
 is subscribe($httpd, '/events?c=shop')->status, 204,
-    'who comes again gets 204';
+    'a client of the closed channel gets 204';
 is subscribe($httpd, '/events?c=shop', headers => ["Last-Event-ID: $before"])
-    ->status, 204, '... also with an id';
+    ->status, 204, 'a client of the closed channel that resumes gets 204';
 my $left = open_stream('c=shop&c=street');
 my $shop;
-wait_for(sub { ($shop) = @{figures('?channel=shop')}; !$shop->{clients} }, 10,
-    'its clients have gone');
+wait_for(sub { ($shop) = @{stats('?channel=shop')}; !$shop->{clients} }, 10,
+    'a closed channel has no clients');
 is_deeply [@$shop{qw(events first last)}], [0, undef, undef],
-    'its records are dropped';
-ok $shop->{closed} > 20 && $shop->{closed} <= 30, 'it is closed for a time';
+    'the records of a closed channel are dropped';
+ok $shop->{closed} > 20 && $shop->{closed} <= 30,
+    'the channel is closed for the time of the request';
 publish($httpd, 'street', 'cars');
-is $_->next_event(5)->{data}, 'cars', 'other channels go on'
+is $_->next_event(5)->{data}, 'cars', 'clients of other channels receive events'
     for $other, $left;
 
 publish($httpd, 'shop', 'open');
 is $left->next_event(1), undef,
-    'who came while it was closed is not subscribed to it';
+    'a client that subscribed while the channel was closed gets nothing of it';
 my $again = subscribe($httpd, '/events?c=shop',
     headers => ["Last-Event-ID: $before"]);
-is $again->status, 200, 'an event has opened it again';
+is $again->status, 200, 'an event opens the channel again';
 $again->next_event(5);
 is $again->next_event(5)->{event}, 'stream-reset',
-    'what was dropped is told as missed';
-is figures('?channel=shop')->[0]{events}, 1, 'the new event is there';
+    'a client that resumes over the end gets a reset';
+is stats('?channel=shop')->[0]{events}, 1, 'the new event is counted';
 my $all = open_stream('c=shop&c=a&lastEventId=earliest');
 is_deeply [map { $_->{data} } $all->events(4, 5)],
-    ['event 1', 'event 2', 'event 3', 'open'], 'and alone is replayed';
+    ['event 1', 'event 2', 'event 3', 'open'],
+    'the new event is replayed, those before the end are not';
 
-# ---- At once, and of the Location -------------------------------------------
+# ---- Closed for no time, and by Location ------------------------------------
 
 my $room = open_stream('c=room-9');
 is ask('DELETE', '/rooms/9?for=0')->{status}, 200,
-    'the Location\'s own channel, for no time';
+    'DELETE closes the Location\'s channel for no time';
 ok $room->is_ended(10), 'its stream ends';
 open_stream('c=room-9')->close;
 is ask('DELETE', '/publish?channel=never&channel=seen')->{json}{closed}, 2,
-    'channels that nobody knew';
+    'DELETE closes channels that had no client and no event';
 is subscribe($httpd, '/events?c=never&c=seen')->status, 204,
-    '... are closed for those who come';
+    'a client of these channels gets 204';
 
-is $other->next_event(0), undef, 'nothing else came to the others';
+is $other->next_event(0), undef, 'other clients received nothing else';
 
-# ---- Clients that have moved -------------------------------------------------
+# ---- Clients that were handed over -------------------------------------------
 
 my @moved = map { open_stream('c=moved') } 1 .. 4;
 $httpd->graceful;
-wait_for(sub { figures('?channel=moved')->[0]{clients} == 4 }, 10,
-    'other children have taken them over');
+wait_for(sub { stats('?channel=moved')->[0]{clients} == 4 }, 10,
+    'other children have taken over the clients');
 publish($httpd, 'moved', 'last');
 ask('DELETE', '/publish?channel=moved');
 for my $sse (@moved) {
-    is $sse->next_event(10)->{data}, 'last', 'a client that has moved';
-    ok $sse->is_ended(10), '... gets the end, too';
+    is $sse->next_event(10)->{data}, 'last',
+        'a client that was handed over receives the last event';
+    ok $sse->is_ended(10), 'its stream ends when its channel is closed';
 }
 $httpd->finish;
 done_testing;

@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
 #
-# GRIP items published here as to a proxy: what clients get, and the answers.
-# 72-grip-libraries.t does it with libraries.
+# GRIP items published to us as if we were a proxy: what clients receive, and
+# the answers. t/72-grip-libraries.t does the same with GRIP libraries.
 
 use strict;
 use warnings;
@@ -65,62 +65,65 @@ sub item
 }
 
 my $sse = subscribe($httpd, '/events?c=a&c=room-1');
-is $sse->next_event(5)->{event}, 'stream-open', 'the stream is open';
+is $sse->next_event(5)->{event}, 'stream-open', 'the stream opens';
 
 # ---- What arrives ----------------------------------------------------------
 
 my $answer = post([item('a', "event: order\ndata: {\"n\":1}\n\n")]);
-is $answer->{status}, 200, 'an item';
-is $answer->{body}, "Published\n", 'the answer of a proxy';
-is $answer->{headers}{'content-type'}, 'text/plain', 'as text';
+is $answer->{status}, 200, 'an item gets 200';
+is $answer->{body}, "Published\n", 'the answer is that of Pushpin';
+is $answer->{headers}{'content-type'}, 'text/plain', 'the answer is text/plain';
 my $event = $sse->next_event(5);
-is $event->{event}, 'order', 'its type';
-is $event->{data}, '{"n":1}', 'its data';
-like $event->{id}, qr/^\d+-\d+$/, 'an id of ours';
+is $event->{event}, 'order', 'the event has its type';
+is $event->{data}, '{"n":1}', 'the event has its data';
+like $event->{id}, qr/^\d+-\d+$/, 'the event has an id of ours';
 
 post([item('a', ": comment\ndata: one\r\ndata: two\r\n\r\nid: mine\n"
     . "retry: 77\ndata: three\n\n"),
     {channel => 'room-1', 'http-stream' => {content => "data: four\n\n"},
         id => '18', 'prev-id' => '17'}]);
-is $sse->next_event(5)->{data}, "one\ntwo", 'two lines';
+is $sse->next_event(5)->{data}, "one\ntwo",
+    'two data lines of an item are one event';
 $event = $sse->next_event(5);
-is $event->{data}, 'three', 'the next event of the same item';
-is $event->{id}, 'mine', '... with the publisher\'s id';
-is $event->{retry}, 77, '... and its retry';
-is $sse->next_event(5)->{data}, 'four', 'an item without formats';
+is $event->{data}, 'three', 'the next event of the same item arrives';
+is $event->{id}, 'mine', 'it has its publisher\'s id';
+is $event->{retry}, 77, 'it has its retry';
+is $sse->next_event(5)->{data}, 'four', 'an item without formats arrives';
 post([item('a', "id: mine\nretry: 77\ndata: three\n\n")]);
 is post([item('a', "id: mine\ndata: other\n\n")])->{status}, 409,
-    'another event with that id';
+    'another event with that id gets 409';
 
 post([{channel => 'a', formats => {'http-stream' => {content => 'no',
     'content-bin' => encode_base64("data: \xc3\xa4\n\n", '')}}}]);
-is $sse->next_event(5)->{data}, "\xc3\xa4", 'content-bin wins';
+is $sse->next_event(5)->{data}, "\xc3\xa4", 'content-bin wins over content';
 
 for my $path ('/publish', '/publish/', '/publish/publish') {
     post([item('a', "data: $path\n\n")], path => $path);
-    is $sse->next_event(5)->{data}, $path, "published to $path";
+    is $sse->next_event(5)->{data}, $path, "an item is accepted at $path";
 }
 post('{"items": [{"channel": "a", "formats": {"http-stream": {"content": '
     . '"data: curl\n\n"}}}]}', type => 'application/x-www-form-urlencoded');
-is $sse->next_event(5)->{data}, 'curl', 'what curl -d calls a form';
+is $sse->next_event(5)->{data}, 'curl',
+    'an item arrives that curl -d sends as a form';
 
 # ---- Channels --------------------------------------------------------------
 
 post([item('events-a', "data: prefixed\n\n")]);
 is $sse->next_event(5)->{data}, 'prefixed',
-    'the preset prefix of names is taken off';
+    'the preset prefix of channel names is removed';
 my $other = subscribe($httpd, '/other?c=a&c=events-a');
 $other->next_event(5);
 post([item('app/a', "data: 1\n\n"), item('events-a', "data: 2\n\n"),
     item('a', "data: 3\n\n")], path => '/other');
 is_deeply [map { $_->{data} } $other->events(3, 5)], [1, 2, 3],
-    'EventStreamGripPrefix of another hub';
+    'EventStreamGripPrefix of another hub is removed there';
 $answer = post([item('room-1', "data: 1\n\n"), item('b', "data: 1\n\n")],
     path => '/rooms');
-is $answer->{status}, 403, 'a channel that is not allowed';
-is $answer->{body}, "item 1: Channel not allowed: b.\n", '... tells it';
+is $answer->{status}, 403, 'a channel that is not allowed gets 403';
+is $answer->{body}, "item 1: Channel not allowed: b.\n",
+    '403 names the item and the channel';
 is post([item('a', "data: x\n\n")], path => '/closed')->{status}, 403,
-    'EventStreamPublishFrom';
+    'EventStreamPublishFrom applies to items';
 
 # ---- The end of streams ----------------------------------------------------
 
@@ -128,25 +131,28 @@ my $room = subscribe($httpd, '/events?c=room-2');
 $room->next_event(5);
 $answer = post([item('room-2', "data: last\n\n"), {channel => 'room-2',
     formats => {'http-stream' => {action => 'close', content => ''}}}]);
-is $answer->{body}, "Published\n", 'an action close';
-is $room->next_event(5)->{data}, 'last', 'what was before it arrives';
-ok $room->is_ended(10), 'then the stream ends';
+is $answer->{body}, "Published\n", 'an item with the action close is accepted';
+is $room->next_event(5)->{data}, 'last', 'the event before it arrives';
+ok $room->is_ended(10), 'the stream ends then';
 is subscribe($httpd, '/events?c=room-2')->status, 200,
-    'and may be opened again';
+    'the channel may be subscribed again';
 is post([{channel => 'a', formats => {'http-stream' => {action => 'hint'}}}])
-    ->{body}, "Published\n", 'hint means nothing here';
+    ->{body}, "Published\n", 'the action hint does nothing';
 
 # ---- The answers -----------------------------------------------------------
 
-is post([])->{body}, "Published\n", 'no items';
+is post([])->{body}, "Published\n", 'an empty list of items is accepted';
 is post([{channel => 'a', formats => {foo => {}}}])->{body}, "Published\n",
-    'unknown formats';
+    'an item of unknown formats is accepted';
 $answer = post([], headers => ['Accept: application/json']);
-is $answer->{body}, qq({"message":"Published"}\n), 'Accept: JSON';
-is $answer->{headers}{'content-type'}, 'application/json', '... as JSON';
-is post([], headers => ['Accept: */*'])->{body}, "Published\n", 'Accept: all';
+is $answer->{body}, qq({"message":"Published"}\n),
+    'Accept: application/json gets the answer as JSON';
+is $answer->{headers}{'content-type'}, 'application/json',
+    'that answer has the type of JSON';
+is post([], headers => ['Accept: */*'])->{body}, "Published\n",
+    'Accept: */* gets the answer as text';
 is post([item('a', "data: 406\n\n")], headers => ['Accept: image/png'])
-    ->{status}, 406, 'Accept: something else';
+    ->{status}, 406, 'an Accept without text and JSON gets 406';
 
 for (
     ['items', '{"items": 1}', "object contains 'items' with wrong type"],
@@ -172,18 +178,18 @@ for (
 ) {
     my ($name, $body, $words) = @$_;
     $answer = post($body);
-    is $answer->{status}, 400, "$name: 400";
+    is $answer->{status}, 400, "$name gets 400";
     like $answer->{body}, ref $words ? qr/\AInvalid format: $words.*\n\z/
-        : qr/\AInvalid format: \Q$words\E\n\z/, "$name: words";
+        : qr/\AInvalid format: \Q$words\E\n\z/, "$name: 400 gives the reason";
 }
 is post([item('a', "data: 1\n\n"), item('a', 'data: ' . 'x' x 101 . "\n\n")])
-    ->{status}, 413, 'too large an event';
+    ->{status}, 413, 'an event that is too large gets 413';
 
 publish($httpd, 'a', 'mark');
-is $sse->next_event(5)->{data}, 'mark', 'nothing refused was published';
+is $sse->next_event(5)->{data}, 'mark', 'nothing that was refused is published';
 $answer = post('{"channel": "a", "text": "plain", "items": []}');
 like $answer->{body}, qr/"published": 1/, 'an event may have a field items';
-is $sse->next_event(5)->{data}, 'plain', '... and is published';
+is $sse->next_event(5)->{data}, 'plain', 'an event with a field items arrives';
 
 $httpd->finish;
 done_testing;

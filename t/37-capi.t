@@ -1,9 +1,9 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
 #
-# include/mod_eventstream.h, by modules that know nothing else of us, in
-# t/example: mod_es_example.c does all that it offers, mod_es_misuse.c and
-# mod_es_nuisance.c what nobody should do.
+# include/mod_eventstream.h, used by modules that know nothing else of us, in
+# t/example: mod_es_example.c calls all that it offers, mod_es_misuse.c and
+# mod_es_faulty.c make the mistakes that a caller can make.
 
 use strict;
 use warnings;
@@ -20,7 +20,7 @@ plan skip_all => "needs $examples (make check builds it)"
 
 my $load = join '', map {
     "LoadModule es_${_}_module \"$examples/mod_es_$_.so\"\n"
-} qw(example misuse nuisance);
+} qw(example misuse faulty);
 
 my $handlers = <<'CONF';
 <Location "/order">
@@ -38,15 +38,15 @@ my $handlers = <<'CONF';
 <Location "/misuse/">
     SetHandler es-misuse
 </Location>
-<Location "/nuisance-run">
-    SetHandler es-nuisance-run
+<Location "/faulty-run">
+    SetHandler es-faulty-run
 </Location>
-<Location "/nuisance-grip">
-    SetHandler es-nuisance-run
+<Location "/faulty-grip">
+    SetHandler es-faulty-run
     EventStreamUseHub proxied
 </Location>
-<Location "/nuisance-sub">
-    SetHandler es-nuisance-sub
+<Location "/faulty-sub">
+    SetHandler es-faulty-sub
 </Location>
 CONF
 
@@ -83,7 +83,7 @@ EventStreamMaxEventSize 100
     AuthUserFile "@DOCROOT@/users"
     Require valid-user
 </Location>
-<Location "/nuisance-run">
+<Location "/faulty-run">
     EventStreamAllowOrigin https://www.example.com
     EventStreamMaxChannelsPerClient 3
     EventStreamRetry 7
@@ -91,7 +91,7 @@ EventStreamMaxEventSize 100
 </Location>
 REST
 
-# The module that they use comes last: the order does not matter.
+# The module that they call is loaded last: the order does not matter.
 my $httpd = EventStream::Httpd->start(
     modules => [qw(auth_basic authn_file authz_user)], prelude => $load,
     files => {'users' => 'anna:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=' . "\n"},
@@ -111,7 +111,7 @@ sub opened
     my ($path, @headers) = @_;
     my $sse = subscribe($httpd, $path, headers => \@headers);
     my $open = $sse->next_event(5);
-    is $open && $open->{event}, 'stream-open', "$path opens";
+    is $open && $open->{event}, 'stream-open', "$path: the stream opens";
     return $sse;
 }
 
@@ -123,7 +123,7 @@ sub journal
     return $text;
 }
 
-sub says
+sub answers
 {
     my ($path, $expected, $name) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
@@ -136,7 +136,7 @@ sub misuse
 {
     my ($call, $status, $sentence) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
-    return says("/misuse/$call", "$status $status $sentence", $call);
+    return answers("/misuse/$call", "$status $status $sentence", $call);
 }
 
 # ---- The example -----------------------------------------------------------
@@ -145,81 +145,95 @@ my $kitchen = opened('/events?c=kitchen');
 my $guest = opened('/watch?table=4');
 my $cook = opened('/kitchen/watch?table=9', $login);
 
-says('/order?table=4&dish=two%20soups', qr/^id $id, clients 3$/,
-    'an event for two channels; the answer counts their clients');
-for my $who ($kitchen, $guest, $cook) {
-    my $event = $who->next_event(5);
+answers('/order?table=4&dish=two%20soups', qr/^id $id, clients 3$/,
+    'an event for two channels is published, the answer counts their clients');
+for my $client ($kitchen, $guest, $cook) {
+    my $event = $client->next_event(5);
     is_deeply [@$event{qw(event data)}], ['order', 'two soups'],
-        '... reaches each of them';
+        'it reaches each of them';
 }
-says('/order?table=9&dish=fish', qr/clients 3/, 'both channels of one client');
-is $cook->next_event(5)->{data}, 'fish', '... who gets it';
-is $cook->next_event(0.2), undef, '... once';
-is $kitchen->next_event(5)->{data}, 'fish', 'the kitchen, too';
+answers('/order?table=9&dish=fish', qr/clients 3/,
+    'an event for both channels of one client is published');
+is $cook->next_event(5)->{data}, 'fish', 'the client receives it';
+is $cook->next_event(0.2), undef, 'the client receives it once';
+is $kitchen->next_event(5)->{data}, 'fish', 'the other client receives it, too';
 
-says('/close', qr/^id $id, clients 2$/, 'a batch');
-is $kitchen->next_event(5)->{data}, 'put out the fire', '... has arrived';
+answers('/close', qr/^id $id, clients 2$/, 'a batch is published');
+is $kitchen->next_event(5)->{data}, 'put out the fire',
+    'an event of the batch arrives';
 like journal(), qr/^($id) kitchen message: put out the fire
 \1 waiters message: bring the bills$/m,
-    'the publisher saw both events, in order, with the id';
-says('/count?channel=kitchen', 'id none, clients 2', 'counting');
-says('/count?channel=nobody', 'id none, clients 0', '... where nobody is');
-says('/count', 'A channel name is empty.', '... without a name');
-is get($httpd, '/count')->{status}, 400, '... is a mistake';
+    'the publisher module received both events, in order, with the id';
+answers('/count?channel=kitchen', 'id none, clients 2',
+    'the clients of a channel are counted');
+answers('/count?channel=unused', 'id none, clients 0',
+    'a channel without clients counts 0');
+answers('/count', 'A channel name is empty.',
+    'an empty channel name is a mistake');
+is get($httpd, '/count')->{status}, 400, 'an empty channel name gets 400';
 
-is publish($httpd, 'nothing', "two\nlines")->{status}, 200, 'by HTTP';
+is publish($httpd, 'nothing', "two\nlines")->{status}, 200,
+    'an event is published by HTTP';
 like journal(), qr/^$id nothing message: two\nlines$/m,
-    '... the publisher sees it, too';
+    'the publisher module receives it, too';
 
 # ---- Streams ---------------------------------------------------------------
 
-sub ran
+sub runs
 {
     my ($query, $status, $sentence, %opt) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
-    my $answer = request($httpd, $opt{method} || 'GET', "/nuisance-run$query",
+    my $answer = request($httpd, $opt{method} || 'GET', "/faulty-run$query",
         headers => $opt{headers} || []);
-    is $answer->{status}, $status, "$query: $status";
-    is $answer->{body}, "$sentence\n", '... and why' if defined $sentence;
+    is $answer->{status}, $status, "eventstream_run$query: $status";
+    is $answer->{body}, "$sentence\n", "eventstream_run$query: the reason"
+        if defined $sentence;
     return $answer;
 }
 
-my $run = opened('/nuisance-run?a&%20b%20&NULL&&a');
-like $run->bytes, qr/^retry: 7000$/m, 'settings of the Location count';
-says('/misuse/good', '200 200 ', 'an event for others');
-is $run->next_event(0.2), undef, '... reaches others only';
-is $run->header('cache-control'), 'no-cache, no-store', 'the usual head';
-ran('', 400, 'No specified channels.');
-ran('?NULL', 400, 'No specified channels.');
-ran('?a&b&c&d', 400, 'Too many channels: at most 3 for a client.');
-ran('?a%01', 400);
-ran('?e', 403, 'Channel not allowed: e.');
-ran('?a', 405, 'Method not allowed: POST.', method => 'POST');
-ran('?a', 406, 'Not Acceptable.', headers => ['Accept: text/html']);
-ran('?a', 400, q(last-event-id header may not be 'error'.),
+my $run = opened('/faulty-run?a&%20b%20&NULL&&a');
+like $run->bytes, qr/^retry: 7000$/m,
+    'settings of the Location apply to eventstream_run';
+answers('/misuse/good', '200 200 ', 'an event for other channels is published');
+is $run->next_event(0.2), undef, 'the stream does not receive it';
+is $run->header('cache-control'), 'no-cache, no-store',
+    'the answer has our head';
+runs('', 400, 'No specified channels.');
+runs('?NULL', 400, 'No specified channels.');
+runs('?a&b&c&d', 400, 'Too many channels: at most 3 for a client.');
+runs('?a%01', 400);
+runs('?e', 403, 'Channel not allowed: e.');
+runs('?a', 405, 'Method not allowed: POST.', method => 'POST');
+runs('?a', 406, 'Not Acceptable.', headers => ['Accept: text/html']);
+runs('?a', 400, q(last-event-id header may not be 'error'.),
     headers => ['Last-Event-ID: error']);
-my $cors = subscribe($httpd, '/nuisance-run?a',
+my $cors = subscribe($httpd, '/faulty-run?a',
     headers => ['Origin: https://www.example.com']);
 is $cors->header('access-control-allow-origin'), 'https://www.example.com',
-    'a listed origin may read';
-is $cors->header('vary'), 'Origin', '... and caches know';
-my $head = subscribe($httpd, '/nuisance-run?a', method => 'HEAD');
-is $head->header('content-type'), 'text/event-stream', 'HEAD';
-is request($httpd, 'OPTIONS', '/nuisance-run?a')->{status}, 204, 'OPTIONS';
-my $proxied_run = get($httpd, '/nuisance-grip?a', 'Grip-Sig: any');
-is $proxied_run->{headers}{'grip-hold'}, 'stream', 'behind a GRIP proxy';
+    'a listed origin may read a stream of eventstream_run';
+is $cors->header('vary'), 'Origin', 'Vary: Origin goes with it';
+my $head = subscribe($httpd, '/faulty-run?a', method => 'HEAD');
+is $head->header('content-type'), 'text/event-stream',
+    'HEAD is answered by eventstream_run';
+is request($httpd, 'OPTIONS', '/faulty-run?a')->{status}, 204,
+    'OPTIONS is answered by eventstream_run';
+my $proxied_run = get($httpd, '/faulty-grip?a', 'Grip-Sig: any');
+is $proxied_run->{headers}{'grip-hold'}, 'stream',
+    'a request through a GRIP proxy is held there';
 is $proxied_run->{headers}{'grip-channel'} =~ s/;.*//r, 'events-a',
-    '... the channel is held there';
-says('/nuisance-sub', '500', 'not in a subrequest');
-like $httpd->error_log, qr/ES0523/, '... which is told';
+    'it is held on the channel of the caller';
+answers('/faulty-sub', '500', 'eventstream_run in a subrequest is 500');
+like $httpd->error_log, qr/ES0523/, 'eventstream_run in a subrequest is logged';
 
 my $resumed = do {
-    says('/order?table=7&dish=one', qr/^id $id/, 'an event');
+    answers('/order?table=7&dish=one', qr/^id $id/, 'an event is published');
     my ($last) = journal() =~ /^($id) kitchen order: one$/m;
-    says('/order?table=7&dish=two', qr/^id $id/, '... and one more');
+    answers('/order?table=7&dish=two', qr/^id $id/,
+        'one more event is published');
     opened('/watch?table=7', "Last-Event-ID: $last");
 };
-is $resumed->next_event(5)->{data}, 'two', 'it resumes';
+is $resumed->next_event(5)->{data}, 'two',
+    'a stream of eventstream_run resumes';
 
 # ---- Mistakes --------------------------------------------------------------
 
@@ -228,46 +242,53 @@ my $shop = opened('/shop?c=news');
 
 misuse('good', 200, '');
 misuse('main-server', 200, '');
-is $news->next_event(5)->{data}, 'text', 'arrives' for 1 .. 2;
+is $news->next_event(5)->{data}, 'text',
+    'an event of misuse arrives' for 1 .. 2;
 misuse('other-hub', 200, '');
-is $shop->next_event(5)->{data}, 'text', 'in the hub that it names';
+is $shop->next_event(5)->{data}, 'text',
+    'an event arrives in the hub that it names';
 my $proxied = opened('/proxied?c=news');
-says('/misuse/proxied-hub', qr{^502\ 502\ Stored,\ and\ local\ clients\ have
+answers('/misuse/proxied-hub', qr{^502\ 502\ Stored,\ and\ local\ clients\ have
     \ it,\ but\ not\ taken\ by\ http://127\.0\.0\.1:1/:\ .+\ id\ \d}x,
-    'a GRIP proxy that is down');
-is $proxied->next_event(5)->{data}, 'text', '... and local clients have it';
+    'a GRIP proxy that is down is reported as 502');
+is $proxied->next_event(5)->{data}, 'text',
+    'local clients receive the event all the same';
 misuse('no-hub', 404, q(There is no hub 'no?ne'.));
 misuse('no-pool', 400, 'There is no pool.');
 misuse('no-event', 400, 'The event is NULL, or its size was not set.');
-says('/misuse/no-result', '200 0 ', 'who wants no result gets none');
-is $news->next_event(5)->{data}, 'text', '... and the event is out';
-says('/misuse/result-without-size', '400 0 ', 'a result without size');
-says('/misuse/result-never-set', '400 0 ', 'a result that was never set');
+answers('/misuse/no-result', '200 0 ', 'a caller without result gets none');
+is $news->next_event(5)->{data}, 'text', 'its event is published';
+answers('/misuse/result-without-size', '400 0 ',
+    'a result without size is not written');
+answers('/misuse/result-never-set', '400 0 ',
+    'a result whose size is not set is not written');
 misuse('event-without-size', 400,
     'The event is NULL, or its size was not set.');
 misuse('older-event', 400, 'The event is NULL, or its size was not set.');
-misuse('newer-without-wish', 200, '');
+misuse('newer-field-unset', 200, '');
 is $news->next_event(5)->{data}, 'text',
-    'a newer caller that wants nothing new';
-misuse('newer-with-wish', 501,
+    'an event of a newer caller without new fields arrives';
+misuse('newer-field-set', 501,
     'The event has a field that this version of mod_eventstream does not '
     . 'know.');
 misuse('newer-result', 200, '');
-is $news->next_event(5)->{data}, 'text', 'a result of a newer caller';
+is $news->next_event(5)->{data}, 'text',
+    'an event of a newer caller with a larger result arrives';
 misuse('no-channels', 400, 'No channel.');
 misuse('negative-channels', 400, 'No channel.');
-says("/misuse/$_", qr/^400 400 \S/, $_)
+answers("/misuse/$_", qr/^400 400 \S/, $_)
     for qw(channel-null control-channel long-channel latin-channel);
 misuse('too-many-channels', 400,
     'Too many channels: at most 64 for an event.');
 misuse('most-channels', 200, '');
 misuse('data-null', 400, q(The field 'data' is NULL, but has a length.));
 misuse('no-data', 200, '');
-is $news->next_event(5)->{data}, '', 'no data are empty data';
+is $news->next_event(5)->{data}, '', 'an event without data has empty data';
 misuse('large-data', 413,
     q(The field 'data' has 101 bytes, more than the 100 allowed.));
 misuse('most-data', 200, '');
-is $news->next_event(5)->{data}, 'x' x 100, 'as much as is allowed';
+is $news->next_event(5)->{data}, 'x' x 100,
+    'data of just EventStreamMaxEventSize arrive';
 misuse('latin-data', 400,
     q(The field 'data' is not valid UTF-8 at byte 4.));
 misuse('line-in-type', 400,
@@ -277,50 +298,56 @@ misuse('our-id', 400, q(The field 'id' has the form of the server's own )
 misuse('negative-retry', 400, q(The field 'retry_ms' is negative.));
 misuse('all-fields', 200, '');
 is_deeply [@{$news->next_event(5)}{qw(event id retry data)}],
-    ['kind', 'mine', 1, "two\nlines"], 'all fields';
+    ['kind', 'mine', 1, "two\nlines"], 'all fields of an event arrive';
 misuse('all-fields', 200, '');
 misuse('same-id', 409, q(The id 'mine' belongs to another event of channel )
     . q('news'.));
 my $mine = () = journal() =~ /^$id news kind: two$/mg;
-is $mine, 2, 'what is acknowledged again goes to publishers again';
+is $mine, 2,
+    'an event that is acknowledged again is passed to publishers again';
 misuse($_, 400, 'No events.') for qw(no-batch empty-batch);
 misuse('null-in-batch', 400,
     '[1]: The event is NULL, or its size was not set.');
 misuse('large-in-batch', 413,
     q([1]: The field 'data' has 101 bytes, more than the 100 allowed.));
-says('/misuse/large-batch', qr/^413 413 \S/, 'more than half of the journal');
-says('/misuse/count-nothing', qr/^400 400 \S/, 'counting nothing');
-says('/misuse/count-without-result', '400 0 ', 'counting for nobody');
+answers('/misuse/large-batch', qr/^413 413 \S/,
+    'a batch of more than half of the journal is refused');
+answers('/misuse/count-nothing', qr/^400 400 \S/,
+    'counting without channel is refused');
+answers('/misuse/count-without-result', '400 0 ',
+    'counting without result is refused');
 misuse('count-in-no-hub', 404, q(There is no hub 'none'.));
 misuse('count-quiet', 200, '');
 misuse('good', 200, '');
-is $news->next_event(5)->{data}, 'text', 'of all that, nothing was published';
-is $shop->next_event(0.2), undef, '... in the other hub, too';
+is $news->next_event(5)->{data}, 'text', 'no event of a refused call arrives';
+is $shop->next_event(0.2), undef,
+    'no event of a refused call arrives in another hub';
 like $httpd->error_log,
-    qr/nuisance in the parent: 503 No events are served here\./,
-    'in the parent: 503';
+    qr/faulty module in the parent: 503 No events are served here\./,
+    'a call in the parent gets 503';
 
 # ---- Publishers ------------------------------------------------------------
 
 my $from = $httpd->log_size;
 my $chain = opened('/events?c=chain');
 my $answer = publish($httpd, 'chain', 'x');
-is $answer->{status}, 502, 'a publisher that publishes';
+is $answer->{status}, 502,
+    'a publisher that publishes lets the call fail with 502';
 is $answer->{body} =~ s/$id/ID/r, "Stored as ID, but the publisher 'chained' "
     . "did not take it: 508 A publisher may not publish in turn.\n",
-    '... is stopped, and the one who began is told';
-is $chain->next_event(5)->{data}, 'x', '... the event is out all the same';
+    'the answer names that publisher and the reason';
+is $chain->next_event(5)->{data}, 'x', 'the event is published all the same';
 like journal(), qr/^$id chain message: x$/m,
-    '... and the other publishers have got it';
+    'the other publishers receive the event';
 like publish($httpd, 'silent', 'x')->{body},
     qr/the publisher 'silent' did not take it: it does not say why\.$/,
-    'one that does not say why';
-like $httpd->error_log($from), qr/:warn\].*ES0521: the publisher chained/,
-    'the error log tells it';
-my @unsized = $httpd->error_log =~ /ES0522: the publisher (\w+) has no size/g;
-is_deeply [grep { /unsized|empty/ } @unsized], \@unsized,
-    'publishers that cannot be called are told at start';
-ok scalar @unsized, '... indeed';
+    'a publisher that fails without a reason is reported';
+like $httpd->error_log($from), qr/:warn\].*ES0521.*\bchained\b/,
+    'a publisher that fails is logged';
+my @unsized = $httpd->error_log =~ /(ES0522.*)/g;
+is_deeply [grep { !/\b(unsized|empty)\b/ } @unsized], [],
+    'only publishers that cannot be called are logged at start';
+ok scalar @unsized, 'publishers that cannot be called are logged at start';
 
 # ---- Reload ----------------------------------------------------------------
 
@@ -328,10 +355,11 @@ sub goes_on
 {
     my ($name) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
-    says('/order?table=4&dish=cake', qr/^id $id, clients \d+$/, $name);
+    answers('/order?table=4&dish=cake', qr/^id $id, clients \d+$/, $name);
     is $guest->next_event(5)->{data}, 'cake',
-        '... a stream from before gets it';
-    like journal(), qr/^$id kitchen order: cake$/m, '... the publisher, too';
+        "$name: a stream from before receives the event";
+    like journal(), qr/^$id kitchen order: cake$/m,
+        "$name: the publisher module receives it, too";
     unlink $httpd->root . '/tmp/journal';
     return;
 }
@@ -339,26 +367,26 @@ sub goes_on
 1 while $guest->next_event(0.1);
 unlink $httpd->root . '/tmp/journal';
 for my $how (qw(graceful restart)) {
-    ok $httpd->$how, $how;
+    ok $httpd->$how, "$how succeeds";
     goes_on("after $how");
 }
 
 (my $moved = $conf) =~ s{/tmp/journal}{/none/journal};
 $httpd->rewrite_conf($moved);
-ok $httpd->graceful, 'graceful, with a journal that cannot be written';
+ok $httpd->graceful, 'graceful with a journal that cannot be written succeeds';
 $answer = get($httpd, '/order?table=4&dish=tea');
-is $answer->{status}, 502, 'C callers are told 502';
+is $answer->{status}, 502, 'a publisher that fails is 502 for callers in C';
 like $answer->{body}, qr/^Stored as $id, but the publisher 'restaurant' did /,
-    '... by whom';
+    'the answer names the publisher';
 like $answer->{body}, qr/ take it: the journal cannot be written/,
-    '... and why';
-is $guest->next_event(5)->{data}, 'tea', '... the event is out';
+    'the answer gives its reason';
+is $guest->next_event(5)->{data}, 'tea', 'the event is published all the same';
 $httpd->rewrite_conf($conf);
-ok $httpd->graceful, 'graceful, as it was';
-goes_on('all is well again');
+ok $httpd->graceful, 'graceful with the first configuration succeeds';
+goes_on('with the first configuration');
 $_->close for $kitchen, $guest, $cook, $run, $cors, $resumed, $news, $shop,
     $chain;
-is $httpd->stop, 0, 'stops cleanly';
+is $httpd->stop, 0, 'httpd stops with exit status 0';
 
 # ---- Without us ------------------------------------------------------------
 
@@ -371,7 +399,7 @@ my $alone = EventStream::Httpd->start(
     SetHandler es-example-watch
 </Location>
 CONF
-is get($alone, $_)->{status}, 503, "$_ without mod_eventstream: 503"
+is get($alone, $_)->{status}, 503, "$_ without mod_eventstream gets 503"
     for qw(/order /watch);
 
 for my $mpm (qw(worker prefork)) {
@@ -383,9 +411,11 @@ for my $mpm (qw(worker prefork)) {
                 . $handlers);
         my $sse = opened('/watch?table=1');
         my $tls = subscribe($httpd, '/watch?table=1', tls => 1);
-        is $tls->next_event(5)->{event}, 'stream-open', "$mpm, over TLS";
-        says('/order?table=1&dish=egg', qr/clients 2$/, "$mpm: published");
-        is $_->next_event(5)->{data}, 'egg', '... and received'
+        is $tls->next_event(5)->{event}, 'stream-open',
+            "$mpm: the stream opens over TLS";
+        answers('/order?table=1&dish=egg', qr/clients 2$/,
+            "$mpm: an event is published");
+        is $_->next_event(5)->{data}, 'egg', "$mpm: the event arrives"
             for $sse, $tls;
     }
 }

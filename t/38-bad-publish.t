@@ -1,9 +1,9 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
 #
-# What a publisher may send that nobody meant it to, the same things in each
-# format: refused with the words that help, and nothing of it is published.
-# And a great many good ones on one connection.
+# Hostile and broken requests of publishers, the same ones in each format:
+# refused with a sentence that helps, and nothing of them is published. And
+# 10,000 good requests on one connection.
 
 use strict;
 use warnings;
@@ -31,7 +31,7 @@ MaxKeepAliveRequests 0
 CONF
 
 my $sse = subscribe($httpd, '/events');
-is $sse->next_event(5)->{event}, 'stream-open', 'the stream is open';
+is $sse->next_event(5)->{event}, 'stream-open', 'the stream opens';
 
 my $json = JSON::PP->new->canonical->allow_nonref;    # of bytes, not UTF-8
 
@@ -123,14 +123,14 @@ for my $name (sort keys %formats) {
         my $answer = post($format, $format->{body}->(%$fields));
         is $answer->{status}, $status, "$name: $what: $status";
         like $answer->{body}, qr/\A[^\n]*$words[^\n]*\n\z/,
-            "$name: $what: words";
+            "$name: $what: one line gives the reason";
     }
     is post($format, Compress::Zlib::memGzip($format->{body}->(channel => 'a',
         data => 'x')), headers => ['Content-Encoding: gzip'])->{status}, 415,
-        "$name: Content-Encoding";
+        "$name: a body in gzip gets 415";
     publish($httpd, 'a', 'mark ' . ++$mark);
     is $sse->next_event(5)->{data}, "mark $mark",
-        "$name: nothing refused was published";
+        "$name: nothing that was refused is published";
 
     my $good = $format->{body}->(channel => 'a', data => $name,
         $name eq 'item' ? () : (color => 'red'));
@@ -140,12 +140,13 @@ for my $name (sort keys %formats) {
         $format->{type}, 'Transfer-Encoding: chunked', '', '')
         . join('', map { sprintf("%x;name=\"a b\";c\r\n%s\r\n", length $_, $_) }
             @parts) . "0;last\r\nTrailer: x\r\n\r\n");
-    is $answer->{status}, 200, "$name: chunk extensions and a trailer";
+    is $answer->{status}, 200,
+        "$name: chunk extensions and a trailer are accepted";
     my @texts = map { $_->{data} } $sse->events($name eq 'list' ? 2 : 1, 5);
-    is $texts[-1], $name, "... and unknown fields: it arrives";
+    is $texts[-1], $name, "$name: an event with unknown fields arrives";
 }
 like post($formats{JSON}, '{"chanel":"a","data":1}')->{body},
-    qr/'chanel', 'data'.*'channel'/, 'a typing error is shown';
+    qr/'chanel', 'data'.*'channel'/, 'a misspelled field is shown';
 
 # ---- Many ------------------------------------------------------------------
 
@@ -164,19 +165,20 @@ for my $window (1 .. $COUNT / $WINDOW) {
     my $until = time + 20;
     while ($answers < $window * $WINDOW && time < $until) {
         sysread $client->socket, $rest, 65536, length $rest or last;
-        # an answer ends with the LF behind its JSON
+        # an answer ends with the LF after its JSON
         while ($rest =~ s/\AHTTP\/1\.1 (\d+).*?\r\n\r\n\{[^\n]*\}\n//s) {
             $answers++;
             $refused++ if $1 != 200;
         }
     }
 }
-is $answers, $COUNT, "$COUNT answers on one connection";
-is $refused, 0, '... all of them good';
+is $answers, $COUNT, "$COUNT requests on one connection get answers";
+is $refused, 0, 'each of them gets 200';
 $client->close;
-my $figures = JSON::PP::decode_json(
+my $stats = JSON::PP::decode_json(
     request($httpd, 'GET', '/publish?channel=many')->{body});
-is $figures->{channels}[0]{events}, $COUNT, '... and all are there';
+is $stats->{channels}[0]{events}, $COUNT,
+    'all of their events are in the journal';
 unlike $httpd->error_log, qr/exit signal/, 'no child has crashed';
 $httpd->finish;
 done_testing;

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
 #
-# Our figures in mod_status: clients, hubs, and how often each limit was
+# What mod_status shows of us: clients, hubs, and how often each limit was
 # reached, over all children and restarts.
 
 use strict;
@@ -43,19 +43,19 @@ EventStreamMaxChannels 6
 </Location>
 CONF
 
-# All of ours in ?auto, the beginning of the key taken off.
-sub figures
+# Our lines of ?auto, without the start of each key.
+sub stats
 {
     my $body = get($httpd, '/server-status?auto')->{body};
     return {$body =~ /^EventStream\.(\S+): (\d+)$/mg};
 }
 
-sub is_figure
+sub is_stat
 {
     my ($key, $value, $name) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     my $now;
-    wait_for(sub { ($now = figures()->{$key}) == $value }, 5);
+    wait_for(sub { ($now = stats()->{$key}) == $value }, 5);
     return is $now, $value, $name;
 }
 
@@ -63,39 +63,49 @@ my @limits = qw(MaxClients MaxClientsPerAddress OpenFiles MaxHeld MaxChannels
     MaxChannelsPerClient MaxEventSize MaxBody GripMaxWaiting);
 my @hub = qw(Subscriptions Channels Retained Published JournalUsed
     JournalSize);
-my $at_start = figures();
+my $at_start = stats();
 is_deeply [sort keys %$at_start],
     [sort 'Clients', map({ "Reached.$_" } @limits),
         map({ ("Hub.default.$_", "Hub.shop.$_") } @hub)],
-    'the keys of ?auto';
+    'the keys of ?auto are as documented';
 is_deeply [grep { $at_start->{$_} } sort keys %$at_start],
-    ['Hub.default.JournalSize', 'Hub.shop.JournalSize'], 'all is 0 at first';
-is $at_start->{'Hub.shop.JournalSize'}, 256 * 1024, 'but the sizes';
+    ['Hub.default.JournalSize', 'Hub.shop.JournalSize'],
+    'all statistics but sizes start at 0';
+is $at_start->{'Hub.shop.JournalSize'}, 256 * 1024,
+    'the size of a journal is that of the directive';
 
 # ---- Hubs ------------------------------------------------------------------
 
 my $both = subscribe($httpd, '/events?c=a&c=b');
 my $other = subscribe($httpd, '/shop?c=a');
-is_figure('Clients', 2, 'clients');
-is_figure('Hub.default.Subscriptions', 2, 'subscriptions of one hub');
-is_figure('Hub.shop.Subscriptions', 1, '... and of the other');
-is_figure('Hub.default.Channels', 2, 'channels of a hub');
+is_stat('Clients', 2, 'clients are counted over all hubs');
+is_stat('Hub.default.Subscriptions', 2,
+    'subscriptions are counted in their hub');
+is_stat('Hub.shop.Subscriptions', 1,
+    'subscriptions of another hub are counted apart');
+is_stat('Hub.default.Channels', 2, 'channels of a hub are counted');
 publish($httpd, ['b', 'c'], 'x', json => 1);
 publish($httpd, 'b', 'y', id => 'mine') for 1 .. 2;
 publish($httpd, 'b', 'x' x 50, path => '/sell') for 1 .. 3;
-my $now = figures();
+my $now = stats();
 is $now->{'Hub.default.Published'}, 2,
-    'published: one for two channels, one twice with the same id';
-is $now->{'Hub.default.Retained'}, 3, 'retained: in each of its channels';
-is $now->{'Hub.default.Channels'}, 3, 'a channel without clients counts';
-is $now->{'Hub.shop.Published'}, 3, 'published in the other hub';
-is $now->{'Hub.shop.Retained'}, 3, '... and retained';
-cmp_ok $now->{'Hub.shop.JournalUsed'}, '>', 150, '... which takes room';
+    'an event of two channels counts once, an event under a known id does not';
+is $now->{'Hub.default.Retained'}, 3,
+    'a retained event counts in each of its channels';
+is $now->{'Hub.default.Channels'}, 3, 'a channel without clients is counted';
+is $now->{'Hub.shop.Published'}, 3, 'events of another hub are counted apart';
+is $now->{'Hub.shop.Retained'}, 3,
+    'retained events of another hub are counted apart';
+cmp_ok $now->{'Hub.shop.JournalUsed'}, '>', 150,
+    'retained events use the journal';
 publish($httpd, 'b', 'z' x 100, path => '/sell') for 1 .. 1500;
-$now = figures();
-is $now->{'Hub.shop.Published'}, 1503, 'more than the journal holds';
-cmp_ok $now->{'Hub.shop.Retained'}, '<', 1503, '... is not all retained';
-cmp_ok $now->{'Hub.shop.JournalUsed'}, '<=', 256 * 1024, '... in its size';
+$now = stats();
+is $now->{'Hub.shop.Published'}, 1503,
+    'events that were evicted still count as published';
+cmp_ok $now->{'Hub.shop.Retained'}, '<', 1503,
+    'events that were evicted do not count as retained';
+cmp_ok $now->{'Hub.shop.JournalUsed'}, '<=', 256 * 1024,
+    'the journal uses no more than its size';
 
 # ---- Limits ----------------------------------------------------------------
 
@@ -106,9 +116,10 @@ sub reach
     my ($limit, $count) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     $reached{$limit} += $count;
-    my $figures = figures();
-    return is_deeply {map { ($_ => $figures->{"Reached.$_"}) } @limits},
-        {map { ($_ => $reached{$_} || 0) } @limits}, "reached: $limit";
+    my $stats = stats();
+    return is_deeply {map { ($_ => $stats->{"Reached.$_"}) } @limits},
+        {map { ($_ => $reached{$_} || 0) } @limits},
+        "a reached limit is counted, and no other: $limit";
 }
 
 sub ends
@@ -125,7 +136,7 @@ my @more = map { subscribe($httpd, '/events?c=a', host => '127.0.0.1',
 ends('/events?c=a', from => '127.0.0.4');
 reach('MaxClients', 1);
 $_->close for @more;
-is_figure('Clients', 2, 'those that have gone are not counted');
+is_stat('Clients', 2, 'clients that have closed are not counted');
 get($httpd, '/events?c=a&c=b&c=c');
 reach('MaxChannelsPerClient', 1);
 publish($httpd, 'a', 'x' x 101);
@@ -141,26 +152,28 @@ request($httpd, 'POST', '/publish', body => 'x' x 1001 . "\n",
 reach('MaxBody', 2);
 publish($httpd, $_, 'x') for 'd' .. 'f';
 reach('none', 0);
-is publish($httpd, 'g', 'x')->{status}, 503, 'no more channels';
+is publish($httpd, 'g', 'x')->{status}, 503, 'one channel more gets 503';
 ends('/events?c=h', from => '127.0.0.2');
 reach('MaxChannels', 2);
 
 $both->close;
 $other->close;
-is_figure('Clients', 0, 'all have gone');
+is_stat('Clients', 0, 'no client is counted when all have closed');
 
-# ---- People, restarts ------------------------------------------------------
+# ---- The page, restarts ----------------------------------------------------
 
 my $page = get($httpd, '/server-status')->{body};
-like $page, qr{<h2>Event streams</h2>\n<p>0 clients</p>}, 'the page';
+like $page, qr{<h2>Event streams</h2>\n<p>0 clients</p>},
+    'the page of mod_status shows the clients';
 like $page, qr{<td>shop</td><td>0</td><td>1</td><td>\d+</td><td>1503</td>},
-    '... has hubs';
-like $page, qr{<td>EventStreamMaxBody</td><td>2</td>}, '... and limits';
-ok $httpd->graceful, 'graceful';
-is_figure('Hub.shop.Published', 1503, 'what was counted stays');
-is_figure('Reached.MaxBody', 2, '... of limits, too');
-ok $httpd->kill_child(($httpd->children)[0]), 'a child is killed';
-is_figure('Hub.shop.Published', 1503, '... also then');
+    'the page shows hubs';
+like $page, qr{<td>EventStreamMaxBody</td><td>2</td>}, 'the page shows limits';
+ok $httpd->graceful, 'graceful succeeds';
+is_stat('Hub.shop.Published', 1503,
+    'counters of events are kept over graceful');
+is_stat('Reached.MaxBody', 2, 'counters of limits are kept over graceful');
+ok $httpd->kill_child(($httpd->children)[0]), 'a killed child is replaced';
+is_stat('Hub.shop.Published', 1503, 'counters are kept over a killed child');
 
 # ---- Clients that hold a worker --------------------------------------------
 
@@ -172,16 +185,16 @@ EventStreamMaxHeld 1
     EventStreamChannel a
 </Location>
 CONF
-# two children hold one each; httpd may start more of them under load
+# two children hold one client each; httpd may start more children under load
 my @held = map { subscribe($httpd, '/events', tls => 1) } 1 .. 2;
-cmp_ok figures()->{Clients}, '>=', 1, 'held clients are clients';
+cmp_ok stats()->{Clients}, '>=', 1, 'held clients are counted';
 wait_for(sub {
     push @held, subscribe($httpd, '/events', tls => 1);
-    return figures()->{'Reached.MaxHeld'} >= 1;
-}, 10, 'reached: MaxHeld');
+    return stats()->{'Reached.MaxHeld'} >= 1;
+}, 10, 'MaxHeld is counted when it is reached');
 $_->close for @held;
-is_figure('Clients', 0, 'they free their place');
+is_stat('Clients', 0, 'held clients that have closed are not counted');
 
 my $plain = EventStream::Httpd->start(conf => '');
-is get($plain, '/')->{status} > 0, 1, 'without mod_status httpd runs, too';
+is get($plain, '/')->{status} > 0, 1, 'httpd runs without mod_status, too';
 done_testing;
