@@ -1,9 +1,9 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
 #
-# Stopping, in all its ways: a stream goes on in another child, or ends with
-# retry and its last chunk, never by a reset; the server goes on, or ends in
-# time. (t/50-handover.t looks closer at streams that go on.)
+# All ways to stop: a stream goes on in another child, or it ends with a retry
+# and its last chunk, never by a reset; the server goes on or ends in time.
+# (t/50-handover.t looks closer at streams that go on.)
 
 use strict;
 use warnings;
@@ -18,8 +18,8 @@ use EventStream::Client;
 use EventStream::Httpd;
 use EventStream::Load;
 
-# A client is held where a filter stands in its way. With TLS it would be the
-# same, but without it the test sees how the connection ends.
+# A client is held if there is a filter. TLS would do the same, but without it
+# the test sees how the connection ends.
 my $conf = <<'CONF';
 EventStreamMaxHeld 4
 <LocationMatch "^/(events|held)$">
@@ -43,15 +43,15 @@ sub start
         %opt);
 }
 
-sub crowd
+sub open_streams
 {
     my ($httpd, $held) = @_;
     my @plain = map { subscribe($httpd, '/events') } 1 .. 8;
     my @held = map { subscribe($httpd, '/held') } 1 .. $held;
     my $open = grep { ($_->next_event(5) || {event => ''})->{event}
         eq 'stream-open' } @plain, @held;
-    is $open, 8 + $held, 'streams are open';
-    # an event after stream-open: the worker has handed them over
+    is $open, 8 + $held, 'the streams open';
+    # an event after stream-open: the worker has handed over the sockets
     publish($httpd, 'news', 'ready');
     for my $client (@plain, @held) {
         my $event;
@@ -62,7 +62,7 @@ sub crowd
     return (\@plain, \@held);
 }
 
-# Behind the last chunk comes the end of the connection, no reset.
+# The last chunk is followed by the end of the connection, not by a reset.
 sub ends_well
 {
     my ($client) = @_;
@@ -90,8 +90,8 @@ sub all_end
     return;
 }
 
-# A request that is being served when httpd stops at once is cut: httpd
-# closes the sockets of its workers before it tells anybody.
+# A request that is being served when httpd stops at once is cut: httpd closes
+# the sockets of its workers before any module can act.
 sub all_are_gone
 {
     my ($clients, $name) = @_;
@@ -100,21 +100,22 @@ sub all_are_gone
     return;
 }
 
-# Publishes without a pause, until finish_publisher has closed its pipe; that
-# tells how many answers were 200, and how many something else or none at all.
-# A process: it is to be started first, or it would inherit clients' sockets.
+# Publishes without a pause until finish_publisher closes its pipe. That one
+# returns how many answers were 200, and how many were something else or
+# missing. The process has to be started first, or it would inherit the clients'
+# sockets.
 sub publisher
 {
     my ($httpd) = @_;
     pipe my $in, my $out or die "pipe: $!";
-    pipe my $told, my $tell or die "pipe: $!";
+    pipe my $stop, my $stop_writer or die "pipe: $!";
     my $pid = fork;
     die "fork: $!" if !defined $pid;
     if ($pid == 0) {
-        close $_ for $in, $tell;
+        close $_ for $in, $stop_writer;
         my ($good, $bad) = (0, 0);
         my $until = time + 20;
-        until ($good && IO::Select->new($told)->can_read(0.005)
+        until ($good && IO::Select->new($stop)->can_read(0.005)
             || time > $until) {
             my $answer = eval { publish($httpd, 'news', 'x') } or last;
             $answer->{status} == 200 && $answer->{json} ? $good++ : $bad++;
@@ -122,14 +123,14 @@ sub publisher
         syswrite $out, "$good $bad\n";
         POSIX::_exit(0);
     }
-    close $_ for $out, $told;
-    return {pid => $pid, in => $in, tell => $tell};
+    close $_ for $out, $stop;
+    return {pid => $pid, in => $in, stop_writer => $stop_writer};
 }
 
 sub finish_publisher
 {
     my ($publisher) = @_;
-    close $publisher->{tell};
+    close $publisher->{stop_writer};
     my $line = readline $publisher->{in};
     waitpid $publisher->{pid}, 0;
     return split ' ', $line // '0 0';
@@ -141,9 +142,9 @@ sub serves
     my $client = subscribe($httpd, '/events');
     $client->next_event(5);
     is publish($httpd, 'news', $name)->{json}{clients}, 1,
-        "$name: it counts those that are there";
+        "$name: the answer counts the client";
     is(($client->next_event(5) || {data => ''})->{data}, $name,
-        '... and serves them');
+        "$name: the client receives the event");
     return;
 }
 
@@ -154,28 +155,30 @@ sub goes_on
     my ($mpm, $how, $held) = @_;
     my $httpd = start($mpm);
     # At restart httpd's event MPM closes the sockets of its workers while they
-    # may be closing them themselves, and sometimes crashes (without us, too):
-    # so then no request is under way.
+    # may be closing them themselves, and sometimes crashes (without us, too).
+    # So no request is under way then.
     my $publisher = $how eq 'graceful' ? publisher($httpd) : undef;
-    my ($plain, $some_held) = crowd($httpd, $held);
+    my ($plain, $some_held) = open_streams($httpd, $held);
     my $before = time;
     sleep 0.3 if !$publisher;
     $httpd->$how(wait => 0);
     $how eq 'graceful' ? all_end($some_held, "$mpm, $how: held streams end")
         : all_are_gone($some_held, "$mpm, $how: held streams end");
     wait_for(sub { $httpd->error_log =~ /resuming.*resuming/s }, 10,
-        '... the server goes on');
+        "$mpm, $how: the server goes on");
     if ($publisher) {
         my ($good, $bad) = finish_publisher($publisher);
-        is $bad, 0, '... publishers get their answer';
-        cmp_ok $good, '>', 0, '... 200 that is';
+        is $bad, 0, "$mpm, $how: no publisher is left without its answer";
+        cmp_ok $good, '>', 0, "$mpm, $how: publishers got 200";
     }
     publish($httpd, 'news', 'the last');
     is scalar(grep { reads_to($_, 'the last') } @$plain), scalar @$plain,
-        '... plain streams go on, on their connection';
+        "$mpm, $how: plain streams go on, on their connections";
     $_->close for @$plain, @$some_held;
-    is wait_clients($httpd, 'news', 0, 5), 0, '... until they are closed';
-    cmp_ok time - $before, '<', 20, '... in time';
+    is wait_clients($httpd, 'news', 0, 5), 0,
+        "$mpm, $how: closed clients are not counted any more";
+    cmp_ok time - $before, '<', 20,
+        "$mpm, $how: all of it takes less than 20 seconds";
     serves($httpd, "$mpm after $how");
     return;
 }
@@ -200,14 +203,15 @@ MaxSpareThreads 20
 MaxConnectionsPerChild 30
 CONF
     my @first = $httpd->children;
-    my ($plain, $held) = crowd($httpd, 1);
+    my ($plain, $held) = open_streams($httpd, 1);
     my $answers = 0;
     for my $number (1 .. 60) {
         $answers++ if publish($httpd, 'news', $number)->{status} == 200;
     }
-    is $answers, 60, 'MaxConnectionsPerChild: all publishers are answered';
+    is $answers, 60, 'MaxConnectionsPerChild: all publishers get their answers';
     wait_for(sub { my %now = map { $_ => 1 } $httpd->children;
-        !grep { $now{$_} } @first }, 20, '... children are replaced');
+        !grep { $now{$_} } @first }, 20,
+            'MaxConnectionsPerChild: children are replaced');
     my (@all, $wrong);
     for my $client (@$plain, @$held) {
         my @numbers;
@@ -217,11 +221,13 @@ CONF
         }
         $wrong++ if join(' ', @numbers) ne join ' ', 1 .. @numbers;
     }
-    is $wrong, undef, '... streams have no gap until they end';
-    all_end($held, '... held ones with retry');
+    is $wrong, undef,
+        'MaxConnectionsPerChild: streams have no gap before they end';
+    all_end($held, 'MaxConnectionsPerChild: held streams end with a retry');
     $_->close for @$plain;
-    is wait_clients($httpd, 'news', 0, 5), 0, '... plain ones go on';
-    serves($httpd, 'the children that are new');
+    is wait_clients($httpd, 'news', 0, 5), 0,
+        'MaxConnectionsPerChild: closed clients are not counted any more';
+    serves($httpd, 'after MaxConnectionsPerChild');
 }
 
 # ---- The server ends -------------------------------------------------------
@@ -230,22 +236,23 @@ for my $how (qw(stop graceful_stop)) {
     for my $mpm (qw(event worker prefork)) {
         my $httpd = start($mpm);
         my $publisher = publisher($httpd);
-        my ($plain, $held) = crowd($httpd, $mpm eq 'prefork' ? 0 : 2);
+        my ($plain, $held) = open_streams($httpd, $mpm eq 'prefork' ? 0 : 2);
         my $before = time;
         kill $how eq 'stop' ? 'TERM' : 'WINCH', $httpd->pid;
-        all_end($plain, "$mpm, $how: plain streams end with retry");
-        $how eq 'graceful_stop' ? all_end($held, '... held ones, too')
-            : all_are_gone($held, '... held ones end');
-        is $httpd->$how, 0, '... then httpd';
-        cmp_ok time - $before, '<', 9, '... in time';
+        all_end($plain, "$mpm, $how: plain streams end with a retry");
+        $how eq 'graceful_stop'
+            ? all_end($held, "$mpm, $how: held streams end with a retry")
+            : all_are_gone($held, "$mpm, $how: held streams end");
+        is $httpd->$how, 0, "$mpm, $how: httpd exits with status 0";
+        cmp_ok time - $before, '<', 9, "$mpm, $how: it exits in time";
         finish_publisher($publisher);
     }
-    # who does not read and does not go cannot keep it
+    # clients that do not read and do not close cannot keep httpd from exiting
     my $httpd = start('event');
-    my ($plain) = crowd($httpd, 0);
+    my ($plain) = open_streams($httpd, 0);
     my $before = time;
-    is $httpd->$how, 0, "$how with clients that stay";
-    cmp_ok time - $before, '<', 9, '... in time';
-    all_end($plain, '... they find the end later');
+    is $httpd->$how, 0, "$how: httpd exits while clients stay open";
+    cmp_ok time - $before, '<', 9, "$how: it exits in time";
+    all_end($plain, "$how: these clients read the end later");
 }
 done_testing;

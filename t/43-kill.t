@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # kill -9 of a child while it publishes and delivers, again and again: what was
-# acknowledged reaches all clients of the other children, and counts are right.
+# acknowledged reaches all clients of the other children, and counters are
+# right.
 
 use strict;
 use warnings;
@@ -40,20 +41,20 @@ EventStreamHub default size=16m
 </Location>
 CONF
 
-# Publishes batches until told to stop, and reports the numbers of the events
+# Publishes batches until its pipe is closed. Returns the numbers of the events
 # that were acknowledged.
 sub start_publisher
 {
     my ($name) = @_;
     pipe my $in, my $out or die "pipe: $!";
-    pipe my $told, my $tell or die "pipe: $!";
+    pipe my $stop, my $stop_writer or die "pipe: $!";
     my $pid = fork;
     die "fork: $!" if !defined $pid;
     if ($pid == 0) {
-        close $_ for $in, $tell;
+        close $_ for $in, $stop_writer;
         my $number = 0;
         my @acknowledged;
-        until (IO::Select->new($told)->can_read(0.01)) {
+        until (IO::Select->new($stop)->can_read(0.01)) {
             my @batch = map { "$name-" . $number++ } 1 .. $BATCH;
             my $body = '[' . join(',', map {
                 '{"channel": "news", "text": "' . $_ . ' ' . 'x' x 500 . '"}'
@@ -68,14 +69,14 @@ sub start_publisher
         close $out;
         POSIX::_exit(0);
     }
-    close $_ for $out, $told;
-    return {pid => $pid, in => $in, tell => $tell};
+    close $_ for $out, $stop;
+    return {pid => $pid, in => $in, stop_writer => $stop_writer};
 }
 
 sub acknowledged
 {
     my (@publishers) = @_;
-    close $_->{tell} for @publishers;
+    close $_->{stop_writer} for @publishers;
     my @names;
     for my $publisher (@publishers) {
         my $in = $publisher->{in};
@@ -85,7 +86,7 @@ sub acknowledged
     return @names;
 }
 
-# Reads all clients for a while, so that delivery is at work.
+# Reads all clients for a while, so that delivery threads have work.
 sub read_all
 {
     my ($seconds, @clients) = @_;
@@ -151,9 +152,9 @@ for my $round (1 .. $ROUNDS) {
         $seen{doubled}++ if grep { $_ > 1 } values %count;
         my %order;
         for my $name (@got) {
-            my ($who, $number) = $name =~ /^(.*)-(\d+)$/ or next;
-            $seen{disordered}++ if ($order{$who} // -1) >= $number;
-            $order{$who} = $number;
+            my ($publisher, $number) = $name =~ /^(.*)-(\d+)$/ or next;
+            $seen{disordered}++ if ($order{$publisher} // -1) >= $number;
+            $order{$publisher} = $number;
         }
         if ($client->{eof}) {
             $seen{cut}++;
@@ -177,20 +178,21 @@ for my $round (1 .. $ROUNDS) {
     $faults .= $httpd->faults // '';
 }
 cmp_ok $seen{cut}, '>', 0, "clients of killed children were cut ($seen{cut})";
-cmp_ok $seen{stayed}, '>', 0, "others stayed ($seen{stayed})";
-is $seen{missing}, 0, 'those miss nothing that was acknowledged';
-is $seen{doubled}, 0, 'nothing comes twice';
-is $seen{disordered}, 0, 'nothing comes out of order';
-is $seen{torn}, 0, 'nothing is torn';
-is $seen{partial}, 0, 'of each list there is all or nothing';
+cmp_ok $seen{stayed}, '>', 0,
+    "clients of other children stayed ($seen{stayed})";
+is $seen{missing}, 0, 'clients that stayed miss no event that was acknowledged';
+is $seen{doubled}, 0, 'no client receives an event twice';
+is $seen{disordered}, 0, 'no client receives events out of order';
+is $seen{torn}, 0, 'no client receives a torn event';
+is $seen{partial}, 0, 'a client receives all events of a list or none';
 is $stuck, 0, 'publishing works after each kill';
-cmp_ok $slowest, '<', 3, '... at once';
-is $silent, 0, '... and goes on';
+cmp_ok $slowest, '<', 3, 'publishing takes less than 3 seconds after each kill';
+is $silent, 0, 'publishing works at the end of each round';
 is $not_replaced, 0, 'each killed child is replaced';
-is $miscounted, 0, 'the count of clients is right after each kill';
-is $faults, '', 'the shared memory is well after each kill';
+is $miscounted, 0, 'clients are counted right after each kill';
+is $faults, '', 'the shared memory is consistent after each kill';
 unlike $httpd->error_log, qr/exit signal (?!Killed)/,
-    'no child died of anything else';
+    'no child was ended by another signal';
 unlike $httpd->error_log, qr/:(?:error|crit|alert|emerg)\]/,
-    'no error in the log';
+    'the error log has no error';
 done_testing;

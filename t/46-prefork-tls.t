@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
 #
-# TLS where a worker is a process: none is held unless EventStreamMaxHeld says
-# so; each client gets what waits for it and comes back.
+# TLS where a worker is a process: no client is held unless EventStreamMaxHeld
+# allows it; each client receives its missed events and reconnects.
 
 use strict;
 use warnings;
@@ -47,39 +47,44 @@ sub opens
 
 my $httpd = start('');
 my $client = subscribe($httpd, '/events', tls => 1);
-is $client->status, 200, 'a stream';
-ok opens($client), '... opens';
-ok $client->is_ended(5), '... ends at once';
-like $client->bytes, qr/\n\nretry: \d+\n\n\z/, '... with retry';
+is $client->status, 200, 'a client over TLS gets 200';
+ok opens($client), 'its stream opens';
+ok $client->is_ended(5), 'its stream ends at once';
+like $client->bytes, qr/\n\nretry: \d+\n\n\z/, 'its stream ends with a retry';
 my @missed = map { "$_ " . 'x' x 20000 } 1 .. 50;
 publish($httpd, 'news', $_) for @missed;
 my $back = subscribe($httpd, '/events', tls => 1,
     headers => ['Last-Event-ID: ' . $client->last_id]);
-ok opens($back), 'it comes back';
+ok opens($back), 'the client opens again when it reconnects';
 is_deeply [map { $_->{data} } $back->events(50, 10)], \@missed,
-    '... and gets all that it has missed';
-ok $back->is_ended(5), '... then the end';
+    'it receives all that it has missed';
+ok $back->is_ended(5), 'its stream ends then';
 
 my @many = map { subscribe($httpd, '/events', tls => 1, head => 0) } 1 .. 16;
-ok static_file($httpd), 'more clients than processes: a file is served';
+ok static_file($httpd),
+    'a file is served while there are more clients than processes';
 is scalar(grep { $_->read_head(20) && opens($_) && $_->is_ended(10) } @many),
-    16, '... all get their stream';
+    16, 'all of these clients get their stream';
 my @plain = map { subscribe($httpd, '/events') } 1 .. 16;
-is scalar(grep { opens($_) } @plain), 16, 'more plain clients than processes';
+is scalar(grep { opens($_) } @plain), 16,
+    'more plain clients than processes open';
 publish($httpd, 'news', 'hello');
 is scalar(grep { ($_->next_event(5) || {data => ''})->{data} eq 'hello' }
-    @plain), 16, '... all receive events';
-ok static_file($httpd), '... a file is served';
+    @plain), 16, 'all plain clients receive an event';
+ok static_file($httpd), 'a file is served meanwhile';
 
 $httpd = start("EventStreamMaxHeld 1\n");
 my $held = subscribe($httpd, '/events', tls => 1);
-ok opens($held), 'EventStreamMaxHeld 1: a stream';
-is $held->next_event(2), undef, '... is held';
-ok $held->is_open, '... by a process';
+ok opens($held), 'EventStreamMaxHeld 1: a client opens';
+is $held->next_event(2), undef,
+    'EventStreamMaxHeld 1: it receives nothing that was not published';
+ok $held->is_open, 'EventStreamMaxHeld 1: it is held by a process';
 publish($httpd, 'news', 'hello');
-is(($held->next_event(5) || {data => ''})->{data}, 'hello', '... and live');
+is(($held->next_event(5) || {data => ''})->{data}, 'hello',
+    'EventStreamMaxHeld 1: it receives an event');
 $held->close;
-is wait_clients($httpd, 'news', 0, 4), 0, '... until it goes';
+is wait_clients($httpd, 'news', 0, 4), 0,
+    'EventStreamMaxHeld 1: it is not counted any more when it closes';
 unlike $httpd->error_log, qr/:(?:error|crit|alert|emerg)\]/,
-    'no error in the log';
+    'the error log has no error';
 done_testing;

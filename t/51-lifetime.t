@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # EventStreamLifetime ends a stream cleanly after about that time, wherever it
-# is served; and the lifeboat does not prolong it.
+# is served; a handover does not prolong it.
 
 use strict;
 use warnings;
@@ -47,20 +47,21 @@ publish($httpd, 'a', 'hello');
 
 my @ends;
 for my $client (@short) {
-    ok $client->is_ended(5), 'a stream ends cleanly' or last;
+    ok $client->is_ended(5), 'a stream ends cleanly after its lifetime' or last;
     push @ends, time - $from;
 }
-cmp_ok $ends[-1], '<', 3.5, '... in time';
+cmp_ok $ends[-1], '<', 3.5, 'the streams end in time';
 is scalar(grep { $_->bytes =~ /retry: ?7000\n\n\z/ } @short), 20,
-    '... with the value of EventStreamRetry';
+    'they end with the value of EventStreamRetry';
 is scalar(grep { my @got = $_->events(3, 1); @got == 2 || @got == 3 ||
     grep { $_->{data} eq 'hello' } @got } @short), 20,
-    '... and with what was published';
-ok $http10->is_ended(3), 'so does one over HTTP/1.0';
-ok $held->is_ended(3), '... and one that is held';
-ok $long->is_open && $none->is_open, 'others stay';
+    'they received the event';
+ok $http10->is_ended(3), 'a stream over HTTP/1.0 ends after its lifetime';
+ok $held->is_ended(3), 'a held stream ends after its lifetime';
+ok $long->is_open && $none->is_open,
+    'streams with a longer lifetime or none stay';
 
-# not all at once: by a fifth earlier or later
+# not all at once: each up to a fifth earlier or later
 my @when;
 $from = time;
 @short = map { subscribe($httpd, '/short') } 1 .. 30;
@@ -70,15 +71,15 @@ while (time - $from < 4 && @when < 30) {
         push @when, time - $from if !$client->is_open;
     }
 }
-is scalar(@when), 30, 'all end';
-cmp_ok $when[-1] - $when[0], '>', 0.2, '... spread';
-cmp_ok $when[0], '>', 1.5, '... none too early';
+is scalar(@when), 30, 'all streams end';
+cmp_ok $when[-1] - $when[0], '>', 0.2, 'they do not end at the same time';
+cmp_ok $when[0], '>', 1.5, 'no stream ends too early';
 
-# The rest of a lifetime travels with its client.
+# A client is handed over with the rest of its lifetime.
 my $log = $httpd->log_size;
 $httpd->graceful;
 wait_for(sub { $httpd->error_log($log) =~ /ES0322/ }, 10,
-    'children hand over their clients');
-ok $long->is_ended(14), 'a lifetime counts from the beginning';
-ok $none->is_open, '... and none is none';
+    'children hand over their clients at graceful');
+ok $long->is_ended(14), 'a lifetime counts from the start of the stream';
+ok $none->is_open, 'a stream without lifetime stays';
 done_testing;

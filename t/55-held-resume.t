@@ -1,9 +1,9 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
 #
-# Clients that hold a worker, over TLS and HTTP/2, when children end: those end
-# cleanly at graceful, are cut by a kill and may be at restart, and in each case
-# come back by their last id and have missed nothing.
+# Clients that hold a worker, over TLS and HTTP/2, when children end: their
+# streams end cleanly at graceful, are cut by a kill and may be cut at restart.
+# In each case they resume by their last id and miss nothing.
 
 use strict;
 use warnings;
@@ -45,12 +45,12 @@ sub with
     my $client = subscribe($httpd, '/events', %$how,
         headers => [defined $last ? "Last-Event-ID: $last" : ()]);
     my $open = $client->next_event(10);
-    is $open && $open->{event}, 'stream-open', '... a stream';
+    is $open && $open->{event}, 'stream-open', 'the stream opens';
     return $client;
 }
 
-# The data of its next so many events.
-sub heard
+# The data of its next $count events.
+sub data_of
 {
     my ($client, $count) = @_;
     return join ' ',
@@ -65,26 +65,29 @@ for my $how (['TLS', {tls => 1}],
     my $client = with($options);
     for my $fault (qw(graceful kill restart)) {
         publish($httpd, 'news', ++$n);
-        is heard($client, 1), $n, "$name: an event, then $fault";
+        is data_of($client, 1), $n, "$name: an event arrives before $fault";
         if ($fault eq 'kill') {
             $httpd->kill_child($_) for $httpd->children;
         } else {
             $httpd->$fault;
         }
-        ok defined $client->is_ended(10), '... the stream ends';
+        ok defined $client->is_ended(10), "$name: the stream ends at $fault";
         if ($fault eq 'graceful') {
-            ok !$client->is_cut, '... cleanly';
-            cmp_ok $client->retry // 0, '>=', 1000, '... with retry';
+            ok !$client->is_cut, "$name: the stream ends cleanly at $fault";
+            cmp_ok $client->retry // 0, '>=', 1000,
+                "$name: the stream ends with a retry at $fault";
         }
         my $last = $client->last_id;
         $client->close;
         publish($httpd, 'news', ++$n) for 1 .. 3;
         $client = with($options, $last);
-        is heard($client, 3), join(' ', $n - 2 .. $n),
-            '... and the next one goes on where it was';
+        is data_of($client, 3), join(' ', $n - 2 .. $n),
+            "$name: the client that resumes after $fault receives what it has"
+            . " missed";
     }
     $client->close;
-    is wait_clients($httpd, 'news', 0, 10), 0, "$name: all are counted out";
+    is wait_clients($httpd, 'news', 0, 10), 0,
+        "$name: clients that have closed are not counted any more";
 }
-is $httpd->faults // '', '', 'the shared memory is well';
+is $httpd->faults // '', '', 'the shared memory is consistent';
 done_testing;

@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
 #
-# A child with 256 descriptors, and no more left: those who have a stream keep
-# it, others are asked to come back, no thread spins, and when clients leave
+# A child with 256 descriptors that has none left: clients keep their streams,
+# new clients get a stream that ends, no thread spins, and when clients close
 # all is as before.
 
 use strict;
@@ -22,10 +22,11 @@ my $MOST = $LIMIT * 3 / 4;    # streams of a child: see ES0007
 my $HERTZ = 100;              # of the times in /proc
 my $PAUSE = 1.5;
 
-# One child, and room for the one that takes its place. Keep-alive connections
-# do not count as workers, so that many of them use up descriptors. A user of
-# its own: the kernel limits descriptors on their way between processes by user,
-# and other tests send many. (Seen: no client could move to another child.)
+# One child, and room for the one that replaces it. Keep-alive connections do
+# not count as workers, so that many of them use up descriptors. The server has
+# a user of its own: the kernel limits descriptors that are under way between
+# processes by user, and other tests send many. (Seen: no client could be handed
+# over.)
 my $httpd = EventStream::Httpd->start(
     descriptors => $LIMIT, user => 'daemon',
     files => {'page.txt' => "a page\n"},
@@ -55,8 +56,8 @@ EventStreamDrain 1
 </Location>
 CONF
 my ($child) = $httpd->children;
-like $httpd->error_log, qr/ES0007: .* at most $MOST clients in a child/,
-    'the limit is told at start';
+like $httpd->error_log, qr/ES0007.*\b$MOST\b/,
+    'the limit of clients is logged at start';
 
 sub descriptors_of
 {
@@ -75,7 +76,7 @@ sub cpu
 }
 
 # A loop that spins takes all of a core, or its share of a busy machine.
-sub is_calm
+sub does_not_spin
 {
     my ($pid, $name) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
@@ -83,10 +84,10 @@ sub is_calm
     sleep $PAUSE;
     my $used = cpu($pid) - $before;
     return cmp_ok $used, '<', $PAUSE / 10,
-        "$name: no spin ($used s of CPU in $PAUSE s)";
+        "$name: no thread spins ($used s of CPU in $PAUSE s)";
 }
 
-# A connection that stays after its answer.
+# A connection that stays open after its answer.
 sub keep
 {
     my $socket = IO::Socket::INET->new(
@@ -115,9 +116,9 @@ sub publish_over
         . length($text) . "\r\n\r\n$text");
 }
 
-# How many of the clients have this as their next event; what is asked for
-# counts (clients) has published nothing but empty ones.
-sub heard
+# How many of the clients have this as their next event, apart from the empty
+# ones that clients() has published.
+sub received_by
 {
     my ($text, @clients) = @_;
     my $count = 0;
@@ -136,27 +137,30 @@ sub is_sent_away
     my ($name) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     my $client = subscribe($httpd, '/events');
-    is $client->status, 200, "$name: another one gets a stream";
-    is $client->is_ended(5), 1, '... that ends cleanly';
-    like $client->bytes, qr/\nretry: \d+\n\n\z/, '... and says come back';
+    is $client->status, 200, "$name: one more client gets 200";
+    is $client->is_ended(5), 1, "$name: its stream ends cleanly";
+    like $client->bytes, qr/\nretry: \d+\n\n\z/,
+        "$name: its stream ends with a retry";
     return;
 }
 
 # ---- The limit on clients of a child ---------------------------------------
 
-is_calm($child, 'idle');
+does_not_spin($child, 'idle');
 my @clients = map { subscribe($httpd, '/events') } 1 .. $MOST;
 is scalar(grep { ($_->next_event(5) || {event => ''})->{event}
     eq 'stream-open' } @clients), $MOST, "$MOST clients have a stream";
-is_sent_away('at the limit');
-is publish($httpd, 'news', 'one')->{status}, 200, '... publishing works';
-is heard('one', @clients), $MOST, '... and is heard by all';
-ok static_file($httpd), '... a file is served';
-is_calm($child, '... idle');
+is_sent_away('at the limit of clients');
+is publish($httpd, 'news', 'one')->{status}, 200,
+    'at the limit of clients: publishing works';
+is received_by('one', @clients), $MOST,
+    'at the limit of clients: all of them receive the event';
+ok static_file($httpd), 'at the limit of clients: a file is served';
+does_not_spin($child, 'at the limit of clients');
 
-# ---- One descriptor left: it takes the connection, not its copy ------------
+# ---- One descriptor left: the connection takes it, no copy is possible -----
 
-(pop @clients)->close;    # so that the limit on clients is not met
+(pop @clients)->close;    # so that the limit of clients is not reached
 wait_clients($httpd, 'news', $MOST - 1);
 my @kept;
 while (descriptors_of($child) < $LIMIT - 1 && @kept < $LIMIT) {
@@ -164,47 +168,54 @@ while (descriptors_of($child) < $LIMIT - 1 && @kept < $LIMIT) {
     push @kept, $socket;
 }
 is descriptors_of($child), $LIMIT - 1, 'one descriptor is left';
-is_sent_away('no descriptor to detach with');
-like $httpd->error_log, qr/ES0340/, '... it is told';
-is_calm($child, '... one descriptor left');
+is_sent_away('one descriptor left');
+like $httpd->error_log, qr/ES0340/, 'one descriptor left: it is logged';
+does_not_spin($child, 'one descriptor left');
 
 # ---- None left -------------------------------------------------------------
 
 wait_for(sub { descriptors_of($child) == $LIMIT - 1 }, 5);
 push @kept, keep();
-is descriptors_of($child), $LIMIT, 'none is left';
+is descriptors_of($child), $LIMIT, 'no descriptor is left';
 like publish_over($kept[0], 'two'), qr/^HTTP\/1.1 200 /,
-    '... publishing over an open connection works';
-is heard('two', @clients), $MOST - 1, '... all clients hear it';
-is_calm($child, '... none left');
+    'no descriptor left: publishing over an open connection works';
+is received_by('two', @clients), $MOST - 1,
+    'no descriptor left: all clients receive the event';
+does_not_spin($child, 'no descriptor left');
 
-# ---- httpd cannot accept: the child goes, its clients stay -----------------
+# ---- httpd cannot accept: the child ends, its clients stay -----------------
 
 is publish($httpd, 'news', 'three')->{status}, 200,
-    'one more connection is served, by another child';
-is heard('three', @clients), $MOST - 1, '... all clients hear of it';
-is scalar(grep { $_->is_open } @clients), $MOST - 1, '... over their stream';
+    'another child serves one more connection';
+is received_by('three', @clients), $MOST - 1,
+    'all clients receive its event';
+is scalar(grep { $_->is_open } @clients), $MOST - 1,
+    'all clients keep their streams';
 ok wait_for(sub { !grep { $_ == $child } $httpd->children }, 10),
-    '... the child without descriptors is gone';
+    'the child without descriptors exits';
 close $_ for @kept;
 ok wait_for(
     sub {
         my @now = $httpd->children;
         return @now == 1 && descriptors_of($now[0]) < $LIMIT - 8;
-    }, 15), '... and a new one has room';
+    }, 15), 'a single child is left, with free descriptors';
 my ($new) = $httpd->children;
-is_calm($new, '... the new one');
-is publish($httpd, 'news', 'four')->{status}, 200, '... publishing works';
-is heard('four', @clients), $MOST - 1, '... all clients hear it';
+does_not_spin($new, 'the new child');
+is publish($httpd, 'news', 'four')->{status}, 200,
+    'the new child: publishing works';
+is received_by('four', @clients), $MOST - 1,
+    'the new child: all clients receive the event';
 
-# ---- Back under it ---------------------------------------------------------
+# ---- Below the limit again -------------------------------------------------
 
 $_->close for @clients;
-is wait_clients($httpd, 'news', 0, 10), 0, 'when all have left';
+is wait_clients($httpd, 'news', 0, 10), 0,
+    'clients that close are not counted any more';
 my $again = subscribe($httpd, '/events');
-is $again->next_event(5)->{event}, 'stream-open', '... one comes';
-is publish($httpd, 'news', 'five')->{status}, 200, '... publishing works';
-is $again->skip_to('message', 5)->{data}, 'five', '... it is served';
-ok static_file($httpd), '... and a file';
+is $again->next_event(5)->{event}, 'stream-open', 'a new client is served';
+is publish($httpd, 'news', 'five')->{status}, 200, 'publishing works after all';
+is $again->skip_to('message', 5)->{data}, 'five',
+    'the new client receives the event';
+ok static_file($httpd), 'a file is served after all';
 unlike $httpd->error_log, qr/exit signal/, 'no child has crashed';
 done_testing;

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # A channel was closed until a time of day. When the clock was set back by an
-# hour, clients that came again got 204 for an hour more, and no event helped
-# them, as EventSource stops for good; set ahead, it was open at once.
+# hour, clients that reconnected got 204 for an hour more, and EventSource stops
+# for good at that. When the clock was set ahead, the channel was open at once.
 
 use strict;
 use warnings;
@@ -47,28 +47,31 @@ sub status
     return $status;
 }
 
-sub shut
+sub close_channel
 {
     my ($seconds) = @_;
     return request($httpd, 'DELETE', "/publish?channel=room&for=$seconds");
 }
 
-is shut(60)->{status}, 200, 'closed for a minute';
+is close_channel(60)->{status}, 200, 'a channel is closed for a minute';
 $clock->step($HOUR);
-is status(), 204, 'an hour ahead it is still closed';
-cmp_ok seconds_left(), '>', 0, '... and says so';
+is status(), 204, 'an hour ahead the channel is still closed';
+cmp_ok seconds_left(), '>', 0,
+    'an hour ahead the statistics say that it is closed';
 
-is shut($FOR)->{status}, 200, 'closed for two seconds';
+is close_channel($FOR)->{status}, 200, 'a channel is closed for two seconds';
 $clock->step(-$HOUR);
-cmp_ok seconds_left(), '<=', $FOR, 'an hour back it is closed no longer';
-wait_for(sub { status() == 200 }, 20, '... and open when that time is over');
-is seconds_left(), 0, '... and says so';
+cmp_ok seconds_left(), '<=', $FOR, 'an hour back it is not closed for longer';
+wait_for(sub { status() == 200 }, 20, 'it is open when that time is over');
+is seconds_left(), 0, 'the statistics say that it is open';
 
-# What was closed and is empty gives its place to another, set back or not.
-is shut($FOR)->{status}, 200, 'closed again';
+# A channel that was closed and has no records is forgotten when another one
+# needs room, whatever the clock says.
+is close_channel($FOR)->{status}, 200, 'a channel is closed again';
 $clock->step(-$HOUR);
-is publish($httpd, 'other', 'x' x 60000)->{status}, 200, 'one more channel'
-    for 1 .. 5;    # the record of the end goes
+is publish($httpd, 'other', 'x' x 60000)->{status}, 200,
+    'another channel fills the journal'
+    for 1 .. 5;    # evicts the record of the end
 wait_for(sub { publish($httpd, 'third', 'x')->{status} == 200 }, 20,
-    'a third one has room when that time is over');
+    'a third channel has room when that time is over');
 done_testing;

@@ -1,9 +1,9 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
 #
-# A proxy whose name was looked up without end kept all others waiting: libcurl
+# A proxy whose host name was looked up without end blocked all others: libcurl
 # looks it up in a thread of its own, but waited for that thread when the post
-# was given up, and the courier with it.
+# was given up, and the sender thread waited with it.
 
 use strict;
 use warnings;
@@ -34,15 +34,17 @@ EventStreamGripTimeout hub=other 10
 </Location>
 CONF
 
-# Twice the time of a post, a third of what the lookup takes: with the first
+# Twice the time of a post, a third of the time of the lookup: with the first
 # answers the posts to stuck.test have been given up.
 for my $number (1 .. 3) {
-    is publish($httpd, 'a', $number)->{status}, 502, 'one is not found';
+    is publish($httpd, 'a', $number)->{status}, 502,
+        'a proxy whose name is not found is 502';
     is publish($httpd, 'a', $number, path => '/other')->{status}, 200,
-        '... and does not keep the other one waiting';
+        'it does not delay the other proxy';
 }
-is scalar(my @items = $proxy->items), 3, 'which has got all';
-like $httpd->error_log, qr/ES0630: .*stuck\.test/, 'the log tells of the first';
-is $httpd->stop, 0, 'httpd stops';
-unlike $httpd->error_log, qr/ES0635/, 'without waiting for it, too';
+is scalar(my @items = $proxy->items), 3, 'the other proxy has all events';
+like $httpd->error_log, qr/ES0630.*stuck\.test/,
+    'the failure is logged with the name';
+is $httpd->stop, 0, 'httpd stops with exit status 0';
+unlike $httpd->error_log, qr/ES0635/, 'the sender thread ends in time';
 done_testing;
