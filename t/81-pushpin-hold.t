@@ -1,9 +1,9 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
 #
-# Clients behind a real Pushpin: held there by our instruction, beside those
-# that are served here. What is published to Pushpin here goes to its control
-# port by hand.
+# Clients behind a real Pushpin, held there by our instruction, besides clients
+# that are served here. The test itself publishes to Pushpin, at its control
+# port.
 
 use strict;
 use warnings;
@@ -53,7 +53,7 @@ sub frame
     return ($id ? "id: $id\n" : '') . "data: $data\n\n";
 }
 
-# The stream's events but keep-alives.
+# Data of the stream's next event that is no keep-alive.
 sub next_data
 {
     my ($client) = @_;
@@ -72,79 +72,92 @@ sub open_stream
     return ($client, $event);
 }
 
-# ---- the stream --------------------------------------------------------------
+# ---- The stream --------------------------------------------------------------
 
-my ($one, $open) = open_stream($pushpin, '/events/a?also=b', 'through Pushpin');
-is $one->header('content-type'), 'text/event-stream', 'its type';
-is $one->header('content-encoding'), undef, 'not compressed';
-unlike $one->head, qr/^(Grip-|Content-Length)/mi, 'nothing of GRIP in its head';
-like $one->head, qr/^Transfer-Encoding: chunked/mi, 'chunked by Pushpin';
-like $open->{id}, qr/^\d+-\d+$/, 'it has the present position';
-my ($two) = open_stream($pushpin, '/events/a', 'another client');
-my ($direct) = open_stream($httpd, '/events/a', 'a direct one beside them');
-my ($quiet) = open_stream($pushpin, '/quiet', 'one of another channel');
+my ($one, $open) = open_stream($pushpin, '/events/a?also=b',
+    'a stream opens through Pushpin');
+is $one->header('content-type'), 'text/event-stream',
+    'its type is text/event-stream';
+is $one->header('content-encoding'), undef, 'it is not compressed';
+unlike $one->head, qr/^(Grip-|Content-Length)/mi,
+    'its head has no header of GRIP';
+like $one->head, qr/^Transfer-Encoding: chunked/mi,
+    'Pushpin sends it in chunks';
+like $open->{id}, qr/^\d+-\d+$/, 'stream-open has the present position';
+my ($two) = open_stream($pushpin, '/events/a', 'another client opens');
+my ($direct) = open_stream($httpd, '/events/a', 'a direct client opens');
+my ($quiet) = open_stream($pushpin, '/quiet',
+    'a client of another channel opens');
 
-is $pushpin->publish('events-a', frame($_))->{status}, 200, "publish $_"
+is $pushpin->publish('events-a', frame($_))->{status}, 200,
+    "Pushpin takes event $_"
     for 1 .. 5;
-is $pushpin->publish('events-b', frame('b'))->{status}, 200, 'to the other';
+is $pushpin->publish('events-b', frame('b'))->{status}, 200,
+    'Pushpin takes an event of another channel';
 is_deeply [map { next_data($one) } 1 .. 6], [1 .. 5, 'b'],
-    'events of both channels, in order';
+    'a client receives the events of both its channels in order';
 is_deeply [map { next_data($two) } 1 .. 5], [1 .. 5],
-    'the other client has its own';
-is $one->skip_to('keep-alive', 10)->{data}, '', 'keep-alive from Pushpin';
+    'the other client receives those of its channel';
+is $one->skip_to('keep-alive', 10)->{data}, '', 'Pushpin sends keep-alives';
 is $direct->skip_to('keep-alive', 10)->{raw},
-    $two->skip_to('keep-alive', 10)->{raw}, 'which is as ours, to the byte';
-is $quiet->fill(0), 0, 'the quiet stream is quiet';
+    $two->skip_to('keep-alive', 10)->{raw},
+    'a keep-alive of Pushpin has the bytes of ours';
+is $quiet->fill(0), 0, 'a client of another channel receives nothing';
 like $quiet->bytes,
     qr/\Aretry: 3000\n\nevent: stream-open\nid: \S+\ndata: \n\n\z/,
-    'and has what a direct one begins with';
+    'its stream starts as a direct one does';
 
 my $old = subscribe($pushpin, '/events/a', version => '1.0');
-is next_data($old), '', 'an HTTP/1.0 client';
-unlike $old->head, qr/^Transfer-Encoding/mi, 'gets no chunks';
+is next_data($old), '', 'an HTTP/1.0 client opens';
+unlike $old->head, qr/^Transfer-Encoding/mi,
+    'an HTTP/1.0 client gets no chunks';
 $pushpin->publish('events-a', frame('old'));
-is next_data($old), 'old', 'but events';
+is next_data($old), 'old', 'an HTTP/1.0 client receives events';
 
 my $odd = "caf\xc3\xa9, \"x;y\" 50%";
 (my $path = $odd) =~ s/([^a-z0-9])/sprintf '%%%02X', ord $1/ge;
-my ($strange) = open_stream($pushpin, "/events/$path", 'a name with anything');
+my ($strange) = open_stream($pushpin, "/events/$path",
+    'a channel name with any character opens');
 $pushpin->publish("events-$path", frame('odd'));
-is next_data($strange), 'odd', 'is the channel that Pushpin has';
+is next_data($strange), 'odd', 'Pushpin has the channel under the same name';
 
-# ---- requests ----------------------------------------------------------------
+# ---- Requests ----------------------------------------------------------------
 
 my $head = request($pushpin, 'HEAD', '/events/a');
-is $head->{status}, 200, 'HEAD through Pushpin';
-is $head->{headers}{'content-type'}, 'text/event-stream', 'has the type';
-ok $head->{complete}, 'and ends';
+is $head->{status}, 200, 'HEAD through Pushpin gets 200';
+is $head->{headers}{'content-type'}, 'text/event-stream',
+    'HEAD through Pushpin has the type of a stream';
+ok $head->{complete}, 'HEAD through Pushpin is complete';
 
 my $refused = get($pushpin, '/keyed/a');
-is $refused->{status}, 403, 'signed with another key: refused';
-is $refused->{body}, "GRIP Signature Invalid.\n", 'the sentence passes Pushpin';
+is $refused->{status}, 403,
+    'a request that Pushpin signs with another key gets 403';
+is $refused->{body}, "GRIP Signature Invalid.\n",
+    'Pushpin passes the reason on';
 my $forged = get($pushpin, '/keyed/a',
     'Grip-Sig: ' . EventStream::Pushpin->sign('another'));
-is $forged->{status}, 403, 'what a client itself sends does not pass Pushpin';
+is $forged->{status}, 403, 'Pushpin replaces a Grip-Sig that a client sends';
 is get($pushpin, '/events/a', 'Accept: text/html')->{status}, 406,
-    'refusals pass';
+    'Pushpin passes a 406 on';
 
 # ---- Last-Event-ID -----------------------------------------------------------
 
 publish($httpd, 'c', $_) for 1 .. 3;
-my ($late) = open_stream($pushpin, '/events/c', 'one more');
-my ($again) = open_stream($pushpin, '/events/c', 'one that comes back',
+my ($late) = open_stream($pushpin, '/events/c', 'one more client opens');
+my ($again) = open_stream($pushpin, '/events/c', 'a client that resumes opens',
     headers => ["Last-Event-ID: $open->{id}"]);
 is_deeply [map { next_data($again) } 1 .. 3], [1 .. 3],
-    'gets through Pushpin what it has missed';
+    'a client that resumes through Pushpin receives what it has missed';
 $pushpin->publish('events-c', frame(4));
-is next_data($again), 4, 'and what follows';
-is next_data($late), 4, 'as the other one, which had missed nothing';
+is next_data($again), 4, 'it receives new events then';
+is next_data($late), 4, 'a client that missed nothing receives new events, too';
 
-# ---- the end -----------------------------------------------------------------
+# ---- The end -----------------------------------------------------------------
 
 $pushpin->publish('events-a', '', formats => {
     'http-stream' => {action => 'close'}});
-ok $one->is_ended(10), 'a close ends the stream cleanly';
-is $httpd->stop, 0, 'httpd stops in good order';
+ok $one->is_ended(10), 'the action close ends the stream cleanly';
+is $httpd->stop, 0, 'httpd stops with exit status 0';
 $pushpin->publish('events-b', frame('after'));
-ok $quiet->is_open, 'the streams at Pushpin outlive it';
+ok $quiet->is_open, 'streams at Pushpin stay open when httpd stops';
 done_testing;

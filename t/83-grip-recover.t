@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
 #
-# Reliable mode, as a proxy sees it: ids in the hold, and what is answered when
-# it asks by the link for what was missed.
+# Reliable mode as a proxy sees it: the ids in the hold, and the answer when the
+# proxy asks by the link for missed events.
 
 use strict;
 use warnings;
@@ -116,7 +116,7 @@ sub last_header
         map { "$_; last-id=$last->{$_}" } sort keys %$last;
 }
 
-# As a proxy asks: with what it knows.
+# Asks as a proxy does, with the ids that it knows.
 sub ask
 {
     my ($grip, %more) = @_;
@@ -124,25 +124,28 @@ sub ask
         last_header({%{$grip->{last} || {}}, %{$more{last} || {}}})));
 }
 
-# ---- the hold ----------------------------------------------------------------
+# ---- The hold ----------------------------------------------------------------
 
 my $grip = hold('/small?c=a&c=b');
-is $grip->{hold}, 'stream', 'a hold';
+is $grip->{hold}, 'stream', 'a request is held';
 is_deeply [sort keys %{$grip->{last}}], ['events-a', 'events-b'],
-    'with an id for each channel, also for one that had no event';
-like $grip->{link}, qr{^/small/grip-next/[\w-]+$}, 'and a link below its path';
-is_deeply $grip->{events}, ['stream-open'], 'it opens the stream';
+    'the hold has an id for each channel, also for one without events';
+like $grip->{link}, qr{^/small/grip-next/[\w-]+$},
+    'the hold has a link below its path';
+is_deeply $grip->{events}, ['stream-open'], 'the hold opens the stream';
 
-# ---- nothing missed ----------------------------------------------------------
+# ---- Nothing was missed ------------------------------------------------------
 
 my $next = ask($grip);
-is $next->{status}, 200, 'asked at once: an answer';
-is $next->{body}, '', 'nothing new, and no stream-open';
+is $next->{status}, 200, 'the link is answered with 200';
+is $next->{body}, '', 'the answer has no event and no stream-open';
 is_deeply {%$next, body => 0, data => 0, events => 0},
-    {%$grip, body => 0, data => 0, events => 0}, 'the hold is as before';
-like $next->{keep}, qr/^: keep-alive/, 'with the keep-alive of the Location';
+    {%$grip, body => 0, data => 0, events => 0},
+    'the answer has the same instruction as the hold';
+like $next->{keep}, qr/^: keep-alive/,
+    'the answer has the keep-alive of the Location';
 
-# ---- something missed --------------------------------------------------------
+# ---- Events were missed ------------------------------------------------------
 
 sub fill
 {
@@ -161,114 +164,128 @@ sub fill_hub
 my $id = fill('a', 1, 2);
 fill('other', 'x');
 $next = ask($grip);
-is_deeply $next->{data}, [1, 2], 'what was missed, and only of its channels';
-is_deeply $next->{events}, [], 'no stream-open, no stream-reset';
-is $next->{last}{'events-a'}, $id, 'the last id of the channel';
-is $next->{last}{'events-b'}, $grip->{last}{'events-b'}, 'the other as before';
-is $next->{link}, $grip->{link}, 'the link is the same';
-is ask($grip)->{body}, $next->{body}, 'the same question gets the same answer';
-is ask($next)->{body}, '', 'with the new ids there is nothing more';
+is_deeply $next->{data}, [1, 2],
+    'the answer has the missed events of its channels only';
+is_deeply $next->{events}, [],
+    'the answer has no stream-open and no stream-reset';
+is $next->{last}{'events-a'}, $id, 'the answer has the last id of the channel';
+is $next->{last}{'events-b'}, $grip->{last}{'events-b'},
+    'the answer has the same id for the other channel';
+is $next->{link}, $grip->{link}, 'the answer has the same link';
+is ask($grip)->{body}, $next->{body}, 'the same request gets the same answer';
+is ask($next)->{body}, '', 'a request with the new ids gets no event';
 
 fill('b', 3);
 fill('a', 4);
 my $both = ask($next, last => {'events-a' => ask($next)->{last}{'events-a'}});
-is_deeply $both->{data}, [3], 'each channel from what was seen of it';
-is_deeply ask($next)->{data}, [3, 4], 'events of both in order';
+is_deeply $both->{data}, [3],
+    'each channel is answered from the id that was seen of it';
+is_deeply ask($next)->{data}, [3, 4],
+    'missed events of both channels are in order';
 is_deeply hold('/small?c=a')->{data}, [''],
-    'a new client gets no events of before';
+    'a new client gets no earlier events';
 is hold('/small?c=a')->{last}{'events-a'}, ask($next)->{last}{'events-a'},
-    'but the same id';
+    'a new client gets the same id as one that resumes';
 
-# ---- what cannot be vouched for ----------------------------------------------
+# ---- When events may be missing ----------------------------------------------
 
 sub is_reset
 {
     my ($got, $name) = @_;
-    is_deeply $got->{events}, ['stream-reset'], $name;
-    is $got->{hold}, 'stream', '... the client is held further on';
-    is ask($got)->{body}, '', '... and has missed nothing then';
+    is_deeply $got->{events}, ['stream-reset'], "$name gets a reset";
+    is $got->{hold}, 'stream', "$name: the client is held";
+    is ask($got)->{body}, '', "$name: the client has missed nothing then";
     return;
 }
 
 is_reset(ask($grip, last => {'events-b' => '1-1'}), 'an id of another journal');
-is_reset(ask($grip, last => {'events-b' => 'x'}), 'one that is none');
-is_reset(grip_of(get($httpd, $grip->{link}, $good)), 'none at all');
+is_reset(ask($grip, last => {'events-b' => 'x'}), 'an id that is none');
+is_reset(grip_of(get($httpd, $grip->{link}, $good)), 'no id');
 is_reset(ask($grip, last => {'events-a' => '99999999999999-'
-    . ($grip->{last}{'events-a'} =~ s/.*-//r)}), 'one from the future');
+    . ($grip->{last}{'events-a'} =~ s/.*-//r)}), 'an id from the future');
 my $old = hold('/small?c=a');
 fill('a', map { $_ . 'x' x 50_000 } 1 .. 8);
-is_reset(ask($old), 'events that the ring has evicted');
+is_reset(ask($old), 'an event that the journal has evicted');
 
-# quiet channels are not reset by the turning of the ring
+# a quiet channel gets no reset when the journal wraps around
 my $quiet = hold('/small?c=quiet');
 fill('a', map { $_ . 'x' x 50_000 } 1 .. 8);
 is ask($quiet)->{body}, '', 'a quiet channel has missed nothing';
 
-# ---- how far back ------------------------------------------------------------
+# ---- history= and age= -------------------------------------------------------
 
 my $few = hold('/hub/few?c=a');
 fill_hub('/few', 'a', 1 .. 10);
-is_deeply ask($few)->{data}, [1 .. 10], 'as many events as history= says';
+is_deeply ask($few)->{data}, [1 .. 10],
+    'as many events as history= allows are recovered';
 fill_hub('/few', 'b', 1 .. 10);
-is_deeply ask($few)->{data}, [1 .. 10], '... of each channel';
+is_deeply ask($few)->{data}, [1 .. 10],
+    'events of another channel do not count for history=';
 fill_hub('/few', 'a', 11);
-is_reset(ask($few), 'one more');
+is_reset(ask($few), 'one event more than history= allows');
 my $known = 'Last-Event-ID: ' . $few->{last}{'events-a'};
 is_deeply grip_of(get($httpd, '/hub/few?c=a', $good, $known))->{events},
-    ['stream-open', 'stream-reset'], '... as who comes anew is told';
+    ['stream-open', 'stream-reset'],
+    'a client that subscribes with that id gets the same reset';
 
 $few = hold('/hub/few?c=long');
 fill_hub('/few', 'long', map { $_ . '-' x 60_000 } 1 .. 10);
 my $first = ask($few);
-is $first->{hold}, undef, 'an answer of several pieces';
+is $first->{hold}, undef, 'an answer with a part of the events holds nothing';
 fill_hub('/few', 'long', 11 .. 20);
 my @rest = map { /^(\d+)/ } @{$first->{data}}, @{ask($first)->{data}};
-is_deeply \@rest, [1 .. 20], '... goes on to its end, as a stream does';
+is_deeply \@rest, [1 .. 20],
+    'the next answer has the rest, more events than history= allows';
 
 my $brief = hold('/hub/brief?c=a&c=quiet');
 fill_hub('/brief', 'a', 1);
 sleep 2;
-is_reset(ask($brief), 'an event that is older than age=');
+is_reset(ask($brief), 'an event older than age=');
 my $calm = hold('/hub/brief?c=quiet');
-is ask($calm)->{body}, '', 'but not when there was none';
+is ask($calm)->{body}, '',
+    'a channel without events has missed nothing, however old the hold';
 
-# ---- long answers ------------------------------------------------------------
+# ---- Long answers ------------------------------------------------------------
 
 my $odd = '/o,d;d%20%C3%A9/grip-next/x';
 my $long = hold("$odd?c=long");
 like $long->{link}, qr{^/o%2Cd%3Bd%20%C3%A9/grip-next/x/grip-next/}i,
-    'what ends a URI in a header is encoded in the link';
+    'the link encodes characters that end a URI in a header';
 publish($httpd, 'long', $_ . '-' x 60_000) for 1 .. 20;
 my (@pieces, @got);
 for ($next = ask($long); @pieces < 9; $next = ask($next)) {
     push @pieces, $next;
     push @got, map { /^(\d+)/ } @{$next->{data}};
     last if $next->{hold};
-    ok length $next->{body} <= 512 * 1024, 'a piece is bounded';
+    ok length $next->{body} <= 512 * 1024,
+        'an answer is no longer than its limit';
 }
-is_deeply \@got, [1 .. 20], 'a long answer comes in pieces, each event once';
-is scalar @pieces, 3, 'of half a megabyte';
-is $pieces[0]{hold}, undef, 'those before the last hold nothing';
-is_deeply ask($pieces[-1])->{data}, [], 'after the last there is nothing';
-is $pieces[-1]{link}, $long->{link}, 'and the link is that of the hold';
+is_deeply \@got, [1 .. 20], 'several answers have each event once';
+is scalar @pieces, 3, 'there are three of them';
+is $pieces[0]{hold}, undef, 'the first holds nothing';
+is_deeply ask($pieces[-1])->{data}, [], 'the last has all that was missed';
+is $pieces[-1]{link}, $long->{link}, 'the last has the link of the hold';
 
 my $names = join '&', map { 'c=' . $_ x 240 } 'a' .. 't';
 $got[0] = get($httpd, "/small?$names", $good);
-is $got[0]{status}, 400, 'names that do not fit into a link are refused';
-is $got[0]{headers}{'grip-hold'}, undef, 'and not held without one';
+is $got[0]{status}, 400,
+    'channel names that do not fit into a link are refused';
+is $got[0]{headers}{'grip-hold'}, undef,
+    'a request that is refused is not held';
 $names =~ s/&.*//;
-ok hold("/small?$names")->{link}, 'one of them fits';
+ok hold("/small?$names")->{link}, 'one of these names fits into a link';
 
-# ---- who may ask -------------------------------------------------------------
+# ---- Requests that are refused ----------------------------------------------
 
 $grip = hold('/exact?c=a');
-is ask($grip)->{hold}, 'stream', 'no Location need let the link in';
+is ask($grip)->{hold}, 'stream',
+    'the link is answered though no Location matches it';
 is get($httpd, $grip->{link})->{status}, 403,
-    'without Grip-Sig the path is what its Location says';
+    'without Grip-Sig the path belongs to its Location';
 is ask($grip, sig => 'Grip-Sig: ' . EventStream::Pushpin->sign('x'))->{body},
     "GRIP Signature Invalid.\n", 'a bad signature is refused';
 is request($httpd, 'POST', $grip->{link}, headers => [$good])->{status}, 403,
-    'only GET';
+    'the link takes GET only';
 (my $forged = $grip->{link}) =~ s/(.)$/$1 eq 'A' ? 'B' : 'A'/e;
 for my $link ($grip->{link} =~ s/(next\/.)./$1_/r, $grip->{link} =~ s/.$//r) {
     my $got = get($httpd, $link, $good, last_header($grip->{last}));
@@ -276,30 +293,34 @@ for my $link ($grip->{link} =~ s/(next\/.)./$1_/r, $grip->{link} =~ s/.$//r) {
 }
 my $got = get($httpd, $forged, $good, last_header($grip->{last}));
 ok $got->{status} == 403 || $got->{body} =~ /\Aretry: \d+\n\n\z/,
-    'and ends the stream with a retry';
+    'a forged link is refused or ends the stream with a retry';
 
-# ---- closed, and restarts ----------------------------------------------------
+# ---- Closed channels and restarts --------------------------------------------
 
 my $still = hold('/small?c=a');
 my $closing = hold('/small?c=done');
 $got = request($httpd, 'DELETE', '/fill?channel=done');
 is $got->{status}, 200, 'a channel is closed';
 $next = ask($closing);
-is $next->{body}, "retry: 2000\n\n", 'its held clients end when they ask';
-is $next->{hold}, undef, 'no hold';
-is $next->{link}, undef, 'and no link';
-is get($httpd, '/small?c=done', $good)->{status}, 204, 'and are to stay away';
-is ask($still)->{hold}, 'stream', 'others stay';
+is $next->{body}, "retry: 2000\n\n",
+    'a client of the closed channel gets the end when its proxy asks';
+is $next->{hold}, undef, 'it is not held';
+is $next->{link}, undef, 'it has no link';
+is get($httpd, '/small?c=done', $good)->{status}, 204,
+    'a client that reconnects to the closed channel gets 204';
+is ask($still)->{hold}, 'stream', 'a client of another channel is held';
 
-# One that was stopped and started has another journal, as any other one has.
-my $stranger = EventStream::Httpd->start(conf => $conf);
-$got = get($stranger, $still->{link}, $good, last_header($still->{last}));
-is $got->{body}, "retry: 3000\n\n", 'a link of another journal: the end';
-is grip_of($got)->{hold}, undef, 'and is not held';
-$stranger->stop;
+# A server that was stopped and started has another journal, as any other server
+# has.
+my $another = EventStream::Httpd->start(conf => $conf);
+$got = get($another, $still->{link}, $good, last_header($still->{last}));
+is $got->{body}, "retry: 3000\n\n",
+    'a link of another journal ends the stream with a retry';
+is grip_of($got)->{hold}, undef, 'a link of another journal is not held';
+$another->stop;
 
 $httpd->graceful;
-is ask($still)->{body}, '', 'a link outlives graceful';
-is ask($still)->{hold}, 'stream', 'and holds';
-is $httpd->stop, 0, 'httpd stops in good order';
+is ask($still)->{body}, '', 'a link is good after graceful';
+is ask($still)->{hold}, 'stream', 'a link holds after graceful';
+is $httpd->stop, 0, 'httpd stops with exit status 0';
 done_testing;

@@ -1,11 +1,11 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
 #
-# Reliable mode with a real Pushpin: items that never reach it are noticed and
-# asked for, and each client gets each event once.
+# Reliable mode with a real Pushpin: it notices items that it has not received
+# and asks for them, and each client receives each event once.
 #
-# What is published here comes to Pushpin by hand, so that it can be lost: the
-# address that httpd knows is one where nobody listens.
+# The test itself passes events to Pushpin, so that some can be lost: no proxy
+# listens at the address that httpd knows.
 
 use strict;
 use warnings;
@@ -45,7 +45,7 @@ EventStreamGripOnError hub=small ignore
     EventStreamUseHub small
 </Location>
 CONF
-# a late item is waited for, 5 seconds usually
+# a late item is waited for, usually 5 seconds
 my $pushpin = EventStream::Pushpin->start(
     origin => $httpd->port, handler => {message_wait => 500});
 
@@ -55,12 +55,13 @@ sub stream
 {
     my ($where, $path, %opt) = @_;
     my $client = subscribe($where, $path, %opt);
-    is +($client->next_event(10) || {})->{event}, 'stream-open', "open $path";
+    is +($client->next_event(10) || {})->{event}, 'stream-open',
+        "the stream of $path opens";
     return $client;
 }
 
-# What the hold says a channel's last event is.
-sub look
+# The id of a channel's last event, as the hold has it.
+sub last_id
 {
     my ($path, $channel) = @_;
     my $got = get($httpd, $path,
@@ -70,7 +71,7 @@ sub look
     return $id;
 }
 
-# Stores an event; Pushpin is told of it only by forward.
+# Stores an event; Pushpin receives it only by forward.
 sub store
 {
     my ($channel, $data, $path) = @_;
@@ -93,7 +94,7 @@ sub forward
     return;
 }
 
-# Data of the next events, keep-alives aside; short, as some are long.
+# Data of the next events without keep-alives, cut to 8 bytes, as some are long.
 sub next_data
 {
     my ($client, $count) = @_;
@@ -106,16 +107,16 @@ sub next_data
     return \@data;
 }
 
-# The channels of a client are ordered each in itself.
+# Events of a client's channels are in order only within each channel.
 sub sorted { return [sort @{$_[0]}] }
 
-# ---- gaps --------------------------------------------------------------------
+# ---- Gaps --------------------------------------------------------------------
 
 my $one = stream($pushpin, '/events/a');
 my $two = stream($pushpin, '/events/a');
 my $both = stream($pushpin, '/events/a?also=b');
 my $direct = stream($httpd, '/events/a');
-$last{$_} = look("/events/$_", $_) for qw(a b);
+$last{$_} = last_id("/events/$_", $_) for qw(a b);
 
 my $lost;
 forward(store('a', 1));
@@ -124,64 +125,66 @@ $lost = store('a', 3);
 forward(store('a', 4));
 forward(store('a', 5));
 forward(store('b', 6));
-is_deeply next_data($one, 5), [1 .. 5], 'a lost event is recovered, in order';
-is_deeply next_data($two, 5), [1 .. 5], 'by the other client, too';
+is_deeply next_data($one, 5), [1 .. 5], 'a lost event is recovered in order';
+is_deeply next_data($two, 5), [1 .. 5], 'another client receives it, too';
 is_deeply sorted(next_data($both, 6)), [1 .. 6],
-    'and by the one that has another channel, too';
-is_deeply next_data($direct, 5), [1 .. 5], 'direct clients know nothing of it';
+    'a client of another channel besides receives it, too';
+is_deeply next_data($direct, 5), [1 .. 5], 'a direct client is not affected';
 
-# the second of two channels; the first in a row of several
+# the second of two channels; the first of several in sequence
 store('b', $_) for 7, 8;
 forward(store('b', 9));
 forward(store('a', 'end'));
 is_deeply sorted(next_data($both, 4)), [7 .. 9, 'end'],
-    'several that are lost in a row';
-is_deeply next_data($one, 1), ['end'], 'others hear nothing of them';
+    'several lost events in sequence are recovered';
+is_deeply next_data($one, 1), ['end'],
+    'a client of the other channel does not receive them';
 
-# items in the wrong order, and one twice
+# items in the wrong order, one of them twice
 my @late = map { store('a', "late$_") } 1 .. 3;
 forward(@late[1, 0, 0, 2]);
 is_deeply next_data($one, 3), ['late1', 'late2', 'late3'],
-    'order is mended, and none is doubled';
+    'items are put in order, and none is delivered twice';
 
-# ---- what is too long, and what is gone --------------------------------------
+# ---- Events that are too long or evicted -------------------------------------
 
 my $long = stream($pushpin, '/events/long');
-$last{long} = look('/events/long', 'long');
+$last{long} = last_id('/events/long', 'long');
 my @stored = map { store('long', sprintf('%07d-', $_) . 'x' x 60_000) } 1 .. 20;
 forward(store('long', 'end'));
 is_deeply next_data($long, 21),
     [(map { sprintf '%07d-', $_ } 1 .. 20), 'end'],
-    'a megabyte is recovered, in pieces';
+    'a megabyte is recovered in several answers';
 
 my $gone = stream($pushpin, '/small/gone');
-$last{gone} = look('/small/gone', 'gone');
+$last{gone} = last_id('/small/gone', 'gone');
 store('gone', $_ . 'x' x 50_000, '/fill') for 1 .. 9;
 forward(store('gone', 'after', '/fill'));
 my $reset = $gone->skip_to('stream-reset', 20);
 is $reset->{data}, '{"channels":["gone"]}',
-    'what the journal has no more: stream-reset';
-is $reset->{id}, $last{gone}, 'with the present position';
+    'events that the journal has evicted give a reset';
+is $reset->{id}, $last{gone}, 'the reset has the present position';
 forward(store('gone', 'further', '/fill'));
-is_deeply next_data($gone, 1), ['further'], 'and events go on';
+is_deeply next_data($gone, 1), ['further'], 'new events follow';
 
-# ---- Pushpin asks without a reason -------------------------------------------
+# ---- Pushpin asks without a gap ----------------------------------------------
 
 my $log = $httpd->error_log;
-ok scalar(() = $log =~ /ES0603/g) > 4, 'Pushpin has asked';
+ok scalar(() = $log =~ /ES0603/g) > 4, 'Pushpin has asked for missed events';
 my $fresh = stream($pushpin, '/events/fresh');
 wait_for(sub { scalar(() = $httpd->error_log =~ /ES0603/g) >
-    scalar(() = $log =~ /ES0603/g) }, 10, 'it asks after a first subscription');
-$last{fresh} = look('/events/fresh', 'fresh');
+    scalar(() = $log =~ /ES0603/g) }, 10,
+    'Pushpin asks after a first subscription');
+$last{fresh} = last_id('/events/fresh', 'fresh');
 forward(store('fresh', 'end'));
 is_deeply next_data($fresh, 1), ['end'],
-    'and gets nothing new by that, nor a second stream-open';
+    'the client then receives no old event and no second stream-open';
 
-# ---- the end -----------------------------------------------------------------
+# ---- The end -----------------------------------------------------------------
 
 is request($httpd, 'DELETE', '/publish?channel=fresh')->{status}, 200,
-    'a channel is closed, and Pushpin does not hear of it';
+    'a channel is closed, which Pushpin does not know';
 $pushpin->publish('events-fresh', "data: x\n\n", id => 'x', 'prev-id' => 'y');
-ok $fresh->is_ended(20), 'the stream ends when it asks';
-is $httpd->stop, 0, 'httpd stops in good order';
+ok $fresh->is_ended(20), 'the stream ends when Pushpin asks';
+is $httpd->stop, 0, 'httpd stops with exit status 0';
 done_testing;

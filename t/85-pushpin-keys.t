@@ -1,9 +1,9 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
 #
-# Signatures of a real Pushpin by key pairs made here: ES256 and RS256, the
-# public key as PEM, as base64 and as JWK, from the directive, a file and the
-# environment; and no key fits another's signature.
+# Signatures of a real Pushpin by key pairs that the test makes: ES256 and
+# RS256, the public key as PEM, as base64 and as JWK, from the directive, from a
+# file and from the environment; and no key verifies the signature of another.
 
 use strict;
 use warnings;
@@ -54,7 +54,7 @@ my $ec = pair('ec', '-algorithm', 'EC', '-pkeyopt',
 my $rsa = pair('rsa', '-algorithm', 'RSA', '-pkeyopt',
     'rsa_keygen_bits:2048');
 
-# The point stands at the end of a P-256 public key.
+# The point is at the end of a P-256 public key.
 sub jwk
 {
     my ($pem) = @_;
@@ -116,13 +116,14 @@ held_by(pushpin($ec, 'pushpin'), %with_ec);
 held_by(pushpin($ec, 'fastly:x'), %with_ec, iss => 1);
 held_by(pushpin($rsa, 'pushpin'), rsa => 1);
 
-# a public key, which everybody may know, is no secret for HS256
+# a public key is no secret, so it must not serve for HS256
 for my $text ($ec->{public}, $ec->{public} =~ s/\n\z//r) {
     my $got = get($httpd, '/file',
         'Grip-Sig: ' . EventStream::Pushpin->sign($text));
-    is $got->{status}, 403, 'a token of HS256, made with the public key';
+    is $got->{status}, 403,
+        'a token of HS256 that is signed with the public key is refused';
 }
 unlike $httpd->error_log, qr/BEGIN PUBLIC/,
     'the error log has no key';
-is $httpd->stop, 0, 'httpd stops in good order';
+is $httpd->stop, 0, 'httpd stops with exit status 0';
 done_testing;

@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
 #
-# 500 clients behind a real Pushpin, in reliable mode: each gets each event
-# once, in order, also those that come while events are published.
+# 500 clients behind a real Pushpin in reliable mode: each receives each event
+# once, in order, also those that subscribe while events are published.
 
 use strict;
 use warnings;
@@ -39,7 +39,7 @@ my @clients = map { subscribe($pushpin, '/events') } 1 .. CLIENTS - 50;
 my $opened = grep {
     (($_->next_event(20) || {})->{event} || '') eq 'stream-open'
 } @clients;
-is $opened, CLIENTS - 50, 'clients are held by Pushpin';
+is $opened, CLIENTS - 50, 'Pushpin holds 450 clients';
 
 my ($taken, @late) = 0;
 for my $number (1 .. EVENTS) {
@@ -48,10 +48,10 @@ for my $number (1 .. EVENTS) {
     push @late, subscribe($pushpin, '/events') if @late < 50;
     push @late, subscribe($pushpin, '/events') if @late < 50;
 }
-is $taken, EVENTS, 'Pushpin has taken all events';
+is $taken, EVENTS, 'Pushpin accepts all events';
 
-# What a client has got up to the last event, as one text. On a busy machine 20
-# seconds may go by before the first: then keep-alives are right.
+# The data of a client up to the last event, as one text. On a busy machine 20
+# seconds may pass before the first one: then keep-alives are right.
 sub received
 {
     my ($client) = @_;
@@ -67,13 +67,15 @@ sub received
 
 my $all = join ' ', 1 .. EVENTS;
 my %early = map { received($_) => 1 } @clients;
-is_deeply [keys %early], [$all], 'each client has each event once, in order';
+is_deeply [keys %early], [$all],
+    'each client receives each event once, in order';
 my @torn = grep { $_ eq '' || $all !~ /(^| )\Q$_\E$/ }
     map { received($_) } @late;
-is_deeply \@torn, [], 'and those that came meanwhile all from then on';
+is_deeply \@torn, [],
+    'a client that subscribed meanwhile receives all later events in order';
 
 is request($httpd, 'DELETE', '/publish?channel=a')->{status}, 200,
     'the channel is closed';
 is scalar(grep { !$_->is_ended(10) || $_->is_cut } @clients, @late), 0,
-    'and all streams end';
+    'all streams end cleanly';
 done_testing;
