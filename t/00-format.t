@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
 #
-# The form of what we write: clang-format where it is, and what can be seen
-# without it.
+# The format of all text files: what clang-format checks, and what can be
+# checked without it.
 
 use strict;
 use warnings;
@@ -34,16 +34,16 @@ for my $path (project_files()) {
     push @long, "$path: $number lines"
         if $number > 500 && $path =~ /^(src|mod_eventstream)/;
 }
-complain('a file ends with one LF, and no line with CR', @ends);
+complain('a file ends with one LF and has no CR', @ends);
 complain('code starts with its SPDX line', @spdx);
-complain('no tabs', @tabs);
-complain('no blanks at the end of a line', @blanks);
-complain('80 columns', @wide);
+complain('no line has a tab', @tabs);
+complain('no line ends with a blank', @blanks);
+complain('no line of code has more than 80 columns', @wide);
 complain('C comments are /* */', @comments);
-complain('no assignment inside if', @assigned);
-complain('a file has one noun (500 lines)', @long);
+complain('no if has an assignment', @assigned);
+complain('no file of src/ has more than 500 lines', @long);
 
-# Versions of clang-format differ; Debian 12's is the one we look at.
+# Versions of clang-format differ; that of Debian 12 counts.
 SKIP: {
     my $version = `clang-format --version 2>/dev/null` || '';
     skip 'no clang-format 14', 1 if $version !~ /version 14\./;
@@ -51,7 +51,7 @@ SKIP: {
     my @files = map { "'$dir/$_'" } grep { /\.[ch]$/ } project_files();
     my @found = `clang-format --style=file --dry-run @files 2>&1`;
     my %seen;
-    complain('as clang-format has it (clang-format -i mends it)',
+    complain('clang-format changes nothing (clang-format -i does it)',
         grep { !$seen{$_}++ }
             map { m{^\Q$dir\E/(.*?:\d+):\d+: warning} } @found);
 }

@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
 #
-# Include lines go down or stay level; layers below server know no httpd; each
-# foreign library has its door.
+# Includes go down or stay level; layers below server do not include httpd; each
+# foreign library is included by its own files only.
 
 use strict;
 use warnings;
@@ -12,7 +12,7 @@ use Test::More;
 
 use EventStream::Source;
 
-my %may_see = (
+my %may_include = (
     base => [qw(base)],
     shm => [qw(shm base)],
     journal => [qw(journal shm base)],
@@ -24,8 +24,8 @@ my %may_see = (
     config => [qw(config http server deliver grip cluster journal shm base)],
 );
 
-# library => [its headers, files that may include them]
-my %doors = (
+# library => [its headers, the files that may include them]
+my %users_of = (
     libjwt => [qr/^jwt\.h$/, qr/^jwt\.c$/],
     libcrypto => [qr/^openssl\//, qr/^pem\.c$/],
     libcurl => [qr/^curl\//, qr/^client\.c$/],
@@ -36,15 +36,15 @@ my %doors = (
 
 my $httpd = qr/^(httpd|http_\w+|ap_\w+|util_\w+|mpm_common|scoreboard|mod_\w+
     |unixd)\.h$/x;
-my $impure = qr{^(pthread|signal|unistd|fcntl|poll|time|apr_(thread_\w+|file_io
+my $system = qr{^(pthread|signal|unistd|fcntl|poll|time|apr_(thread_\w+|file_io
     |network_io|poll|shm|global_mutex|proc_mutex))\.h$|^sys/(?!types\.h)}x;
 
-# base does nothing but compute; what touches the system is in these files
-my $touches = qr/^(clock|sigblock|thread)\.[ch]$/;
+# the files of base that may call the system; the others only compute
+my $calls_system = qr/^(clock|sigblock|thread)\.[ch]$/;
 
-my (@rooms, @levels, @foreign, @own_first);
+my (@folders, @levels, @foreign, @own_first);
 for my $path (c_files()) {
-    my ($room, $file) = $path =~ m{^src/(\w+)/([^/]+)$};
+    my ($folder, $file) = $path =~ m{^src/(\w+)/([^/]+)$};
     my $text = text_of($path);
     my @ours = $text =~ /^\s*#\s*include\s+"([^"]+)"/mg;
     my @theirs = $text =~ /^\s*#\s*include\s+<([^>]+)>/mg;
@@ -53,35 +53,36 @@ for my $path (c_files()) {
         my ($to) = $include =~ m{^(\w+)/[^/]+\.h$};
         if ($include eq 'mod_eventstream.h') {
             push @levels, "$path: $include"
-                if defined $room && $room !~ /^(server|http|config)$/;
+                if defined $folder && $folder !~ /^(server|http|config)$/;
         } elsif (!defined $to || !-f srcdir() . "/src/$include") {
-            push @rooms, "$path: \"$include\" is not a header in src/";
-        } elsif (defined $room
-            && !grep { $_ eq $to } @{$may_see{$room} || []}) {
-            push @levels, "$path: $room may not see $include";
+            push @folders, "$path: \"$include\" is not a header in src/";
+        } elsif (defined $folder
+            && !grep { $_ eq $to } @{$may_include{$folder} || []}) {
+            push @levels, "$path: $folder may not include $include";
         }
     }
-    next if !defined $room;
+    next if !defined $folder;
     for my $include (@theirs) {
-        push @levels, "$path: $room may not know httpd (<$include>)"
-            if $include =~ $httpd && $room !~ /^(server|http|config)$/;
-        push @levels, "$path: base is pure (<$include>)"
-            if $include =~ $impure && $room eq 'base' && $file !~ $touches;
-        for my $library (sort keys %doors) {
-            my ($header, $door) = @{$doors{$library}};
-            push @foreign, "$path: $library has another door"
-                if $include =~ $header && $file !~ $door;
+        push @levels, "$path: $folder may not include httpd (<$include>)"
+            if $include =~ $httpd && $folder !~ /^(server|http|config)$/;
+        push @levels, "$path: base may not call the system (<$include>)"
+            if $include =~ $system && $folder eq 'base'
+                && $file !~ $calls_system;
+        for my $library (sort keys %users_of) {
+            my ($header, $users) = @{$users_of{$library}};
+            push @foreign, "$path: may not include $library"
+                if $include =~ $header && $file !~ $users;
         }
     }
     # client.c may start with client_priv.h, which has client.h
-    (my $own = "$room/$file") =~ s/\.[ch]$//;
+    (my $own = "$folder/$file") =~ s/\.[ch]$//;
     push @own_first, "$path: its first include is not \"$own.h\""
         if $path =~ /\.c$/ && -f srcdir() . "/src/$own.h"
             && (!@ours || $ours[0] !~ /^\Q$own\E(_priv)?\.h$/);
 }
 
-complain('an include line of ours names the room', @rooms);
+complain('an include of ours names the folder', @folders);
 complain('includes go down or stay level', @levels);
-complain('foreign libraries enter through their door', @foreign);
+complain('a foreign library is included by its own files only', @foreign);
 complain('a file includes its own header first', @own_first);
 done_testing;

@@ -14,9 +14,10 @@ use EventStream::Source;
 my $module = builddir() . '/.libs/mod_eventstream.so';
 ok -f $module, 'the module is built' or diag $module;
 my @lines = `nm -D --defined-only '$module'`;
-is $?, 0, 'nm reads it (package binutils)';
+is $?, 0, 'nm reads the module (package binutils)';
 my @names = map { (split)[-1] } @lines;
-# what the compiler adds in a build with sanitizers
+# symbols that the compiler adds in a build with sanitizers
 @names = grep { !/^__(asan|odr_asan|ubsan|sanitizer|tsan)/ } @names;
-is_deeply \@names, ['eventstream_module'], 'only eventstream_module';
+is_deeply \@names, ['eventstream_module'],
+    'the only exported symbol is eventstream_module';
 done_testing;

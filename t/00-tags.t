@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
 #
-# Each message of the error log has a tag of its own, and docs/messages.md tells
-# what it means.
+# Each message of the error log has a tag of its own, which docs/messages.md
+# explains.
 
 use strict;
 use warnings;
@@ -15,19 +15,20 @@ use EventStream::Source;
 # 00 start and stop ... 08 cluster
 my $areas = qr/^ES0[0-8]/;
 
-my (%places, @areas);
+my (%uses, @areas);
 for my $path (c_files()) {
     my $text = text_of($path);
     while ($text =~ /"(ES\d{4})\b/g) {
         my $tag = $1;
         my $line = 1 + (substr($text, 0, $-[0]) =~ tr/\n//);
-        push @{$places{$tag}}, "$path:$line";
+        push @{$uses{$tag}}, "$path:$line";
         push @areas, "$path:$line: $tag" if $tag !~ $areas;
     }
 }
-my %told = map { ($_ => 1) } text_of('docs/messages.md') =~ /\b(ES\d{4})\b/g;
+my %documented =
+    map { ($_ => 1) } text_of('docs/messages.md') =~ /\b(ES\d{4})\b/g;
 
-# a call that logs, with its level and without a tag in its next words
+# calls that log with a level from debug upwards and without a tag
 my @untagged;
 for my $path (c_files()) {
     my $text = text_of($path);
@@ -37,19 +38,19 @@ for my $path (c_files()) {
         next if $arguments !~
             /\b(APLOG|ES_LOG)_(CRIT|ERR|WARNING|NOTICE|INFO|DEBUG)\b/;
         next if $arguments =~ /"ES\d{4}\b/;
-        # what hands on a message that has its tag already
+        # functions that pass on a message with its tag
         next if $arguments =~ /\btag\b/;
         my $line = 1 + (substr($text, 0, $-[0]) =~ tr/\n//);
         push @untagged, "$path:$line: $call";
     }
 }
 
-complain('one place, one tag',
-    map { "$_: @{$places{$_}}" } grep { @{$places{$_}} > 1 }
-        sort keys %places);
+complain('no tag is used twice',
+    map { "$_: @{$uses{$_}}" } grep { @{$uses{$_}} > 1 }
+        sort keys %uses);
 complain('tags are in the areas 00 to 08', @areas);
-complain('messages from debug upwards have a tag', @untagged);
-# the level that a message has in the code: the one named last before its tag
+complain('each message from debug upwards has a tag', @untagged);
+# the level of a message in the code is the last one before its tag
 my %level;
 for my $path (c_files()) {
     my ($text, $last) = text_of($path);
@@ -65,14 +66,15 @@ for my $path (c_files()) {
 my %word = (EMERG => 'emerg', CRIT => 'crit', ERR => 'error',
     WARNING => 'warning', NOTICE => 'notice', INFO => 'info',
     DEBUG => 'debug');
-my %told_level = text_of('docs/messages.md') =~ /^### (ES\d{4}) \((\w+)\)/mg;
+my %documented_level =
+    text_of('docs/messages.md') =~ /^### (ES\d{4}) \((\w+)\)/mg;
 
-complain('docs/messages.md tells the level of each',
-    map { "$_: $told_level{$_}, in the code $word{$level{$_}}" }
-        grep { $level{$_} && $told_level{$_} ne $word{$level{$_}} }
-        sort keys %told_level);
-complain('docs/messages.md tells each tag',
-    map { "$_ ($places{$_}[0])" } grep { !$told{$_} } sort keys %places);
-complain('docs/messages.md tells no tag that nothing logs',
-    grep { !$places{$_} } sort keys %told);
+complain('docs/messages.md has the level of each message',
+    map { "$_: $documented_level{$_}, in the code $word{$level{$_}}" }
+        grep { $level{$_} && $documented_level{$_} ne $word{$level{$_}} }
+        sort keys %documented_level);
+complain('docs/messages.md explains each tag',
+    map { "$_ ($uses{$_}[0])" } grep { !$documented{$_} } sort keys %uses);
+complain('docs/messages.md has no tag that is not logged',
+    grep { !$uses{$_} } sort keys %documented);
 done_testing;

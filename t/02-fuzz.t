@@ -18,16 +18,16 @@ my @targets = map { m{/fuzz_(\w+)\.c$} ? $1 : () }
     glob srcdir() . '/t/fuzz/fuzz_*.c';
 my %left = map { m{([^/]+)$} ? ($1 => 1) : () } glob "$seeds/*";
 
-cmp_ok scalar @targets, '>', 0, 'there are targets';
+cmp_ok scalar @targets, '>', 0, 'there are fuzz targets';
 for my $target (@targets) {
     my @files = glob "$seeds/$target/*";
-    my $said = `'$built/fuzz_$target' '$seeds/$target' 2>&1`;
+    my $output = `'$built/fuzz_$target' '$seeds/$target' 2>&1`;
     my $status = $?;
-    is $status, 0, "$target: all seeds";
-    diag($said) if $status != 0;
-    like $said, qr/^@{[scalar @files]}$/m, '... ' . @files . ' of them';
-    cmp_ok scalar @files, '>', 0, '... which is some';
+    is $status, 0, "$target: keeps its promises for all seeds";
+    diag($output) if $status != 0;
+    like $output, qr/^@{[scalar @files]}$/m, "$target: reads every seed";
+    cmp_ok scalar @files, '>', 0, "$target: has seeds";
     delete $left{$target};
 }
-is join(' ', sort keys %left), '', 'all seeds belong to a target';
+is join(' ', sort keys %left), '', 'each folder of seeds belongs to a target';
 done_testing;
