@@ -32,7 +32,7 @@ for my $path (project_files()) {
             if $line =~ /^\s*(\} else )?if\s*\(.*[\w\])] = [^=]/;
     }
     push @long, "$path: $number lines"
-        if $number > 500 && $path =~ /^(src|mod_eventstream)/;
+        if $number > 560 && $path =~ /^(src|mod_eventstream)/;
 }
 complain('a file ends with one LF and has no CR', @ends);
 complain('code starts with its SPDX line', @spdx);
@@ -41,7 +41,7 @@ complain('no line ends with a blank', @blanks);
 complain('no line of code has more than 80 columns', @wide);
 complain('C comments are /* */', @comments);
 complain('no if has an assignment', @assigned);
-complain('no file of src/ has more than 500 lines', @long);
+complain('no file of src/ has more than 560 lines', @long);
 
 # Versions of clang-format differ; that of Debian 12 counts.
 SKIP: {
