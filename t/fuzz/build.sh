@@ -1,13 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# make fuzz: builds the targets with libFuzzer and the sanitizers into fuzz/ of
+# make fuzz: builds the targets with libFuzzer and the sanitizers, into fuzz/ of
 # the build folder.
 #
 #   CC=clang CFLAGS=... LIBS=... sh build.sh SOURCES TARGETS
 #
-# The arguments are lists, of the library's sources and of the targets; paths
-# are those of the source folder ($srcdir).
+# Both arguments are lists: the library's sources and the targets, with paths in
+# the source folder ($srcdir).
 
 set -eu
 

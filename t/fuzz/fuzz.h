@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * What the fuzz targets share. A target is a function of bytes from outside,
- * which may be any; it calls the code under test and aborts where a promise of
- * that code is not kept. Sanitizers see the rest.
+ * Shared by the fuzz targets. A target is a function of any bytes from outside.
+ * It calls the code under test and aborts if a promise of that code is not
+ * kept. Sanitizers find the other faults.
  *
  *     FUZZ(text, p)
  *     {
@@ -32,7 +32,7 @@
 /** Called by libFuzzer, or by replay.c. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/** What must hold whatever comes in. */
+/** Aborts unless the fact holds, whatever the input. */
 #define PROMISE(fact)                                                    \
     do {                                                                 \
         if (!(fact)) {                                                   \
@@ -42,7 +42,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
         }                                                                \
     } while (0)
 
-/** Defines the target's function; text has just its bytes, and no NUL. */
+/** Defines the target's function; text has no NUL after its last byte. */
 #define FUZZ(text, p)                                                         \
     static void fuzz_one(es_slice_t text, apr_pool_t *p);                     \
     int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)              \
@@ -74,7 +74,7 @@ static inline apr_status_t fuzz_free(void *bytes)
     return APR_SUCCESS;
 }
 
-/* An allocation of its own, where a sanitizer sees each step beyond it. */
+/* A separate allocation, so that a sanitizer finds each access beyond it. */
 static inline char *fuzz_alloc(apr_size_t size, apr_pool_t *pool)
 {
     char *bytes = calloc(1, size + (size == 0));
@@ -86,7 +86,7 @@ static inline char *fuzz_alloc(apr_size_t size, apr_pool_t *pool)
     return bytes;
 }
 
-/** The same bytes by themselves. */
+/** A copy of the bytes in an allocation of its own. */
 static inline es_slice_t fuzz_exact(es_slice_t slice, apr_pool_t *pool)
 {
     char *bytes = fuzz_alloc(slice.len, pool);
@@ -97,7 +97,7 @@ static inline es_slice_t fuzz_exact(es_slice_t slice, apr_pool_t *pool)
     return es_slice(bytes, slice.len);
 }
 
-/** The bytes up to the first NUL, as a string by itself. */
+/** A copy of the bytes up to the first NUL, as a string. */
 static inline char *fuzz_string(es_slice_t slice, apr_pool_t *pool)
 {
     const char *nul =
@@ -112,7 +112,7 @@ static inline char *fuzz_string(es_slice_t slice, apr_pool_t *pool)
     return bytes;
 }
 
-/** Take the first line off; the rest is left in *rest, maybe empty. */
+/** Takes the first line off *rest, which may be empty then. */
 static inline es_slice_t fuzz_line(es_slice_t *rest)
 {
     const char *lf = rest->len > 0 ? memchr(rest->data, '\n', rest->len) : NULL;

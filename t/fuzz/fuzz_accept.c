@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A header Accept. */
+/* The value of a header Accept. */
 #include "fuzz.h"
 
 #include "base/accept.h"

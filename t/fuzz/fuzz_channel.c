@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A pattern of channels, and behind its line a name. */
+/* The first line is a pattern of channels, the rest a channel name. */
 #include "fuzz.h"
 
 #include "base/channel.h"
 
-/* A pattern that the name alone matches. */
+/* A pattern that only this name matches. */
 static es_slice_t literal(es_slice_t name, apr_pool_t *p)
 {
     char *bytes = fuzz_alloc(2 * name.len, p);

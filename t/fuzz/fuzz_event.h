@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * What holds for each event that a body was read into: once it has passed the
- * check it makes a frame, and the frame is read again as that event.
+ * What holds for each event that a body contains: if it passes the check, a
+ * frame can be made of it, and the frame is read as the same event again.
  */
 #ifndef T_FUZZ_FUZZ_EVENT_H
 #define T_FUZZ_FUZZ_EVENT_H
@@ -10,7 +10,7 @@
 #include "base/sse_text.h"
 #include "fuzz.h"
 
-/* Data as a browser joins its lines again. */
+/* The data after a browser has joined its lines. */
 static inline es_slice_t fuzz_joined(es_slice_t data, apr_pool_t *p)
 {
     char *bytes = fuzz_alloc(data.len, p);
@@ -48,7 +48,7 @@ static inline void fuzz_frame(const es_event_t *event, apr_pool_t *p)
     PROMISE(again->retry_ms == event->retry_ms);
 }
 
-/** An event as it came out of a body; its channel may be missing. */
+/** An event as a body reader returns it; its channel may be missing. */
 static inline void fuzz_event(const es_event_t *event, apr_pool_t *p)
 {
     es_slice_t channel = es_slice_of("c");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A web form. */
+/* The body of a web form. */
 #include "fuzz_event.h"
 
 #include "http/body_form.c"

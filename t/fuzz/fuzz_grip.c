@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a GRIP proxy sends, and what an administrator writes of one. Lines: a
- * key, a token, a channel; the rest is a Grip-Last. The first line is read as
- * a GRIP_URL too. Of libjwt we want no more than that it does not crash.
+ * What a GRIP proxy sends, and what an administrator configures for it. The
+ * lines are a key, a token and a channel; the rest is a Grip-Last. The first
+ * line is read as a GRIP_URL, too. libjwt must not crash, nothing else.
  */
 #include "fuzz.h"
 
@@ -12,7 +12,7 @@
 #include "grip/key.h"
 #include "grip/url.h"
 
-/* Unlike a token that is bad, one that is good is signed with this. */
+/* A valid token in the seeds is signed with this. */
 static const char secret[] = "changeme";
 
 static void verify(const char *token, const es_key_t *key, apr_pool_t *p)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Ids: those of ours have one text, and rise. */
+/* An id of ours has one text only, and the next id is higher. */
 #include "fuzz.h"
 
 #include "base/id.h"

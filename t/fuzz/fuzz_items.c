@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* GRIP items: the frames in them are read into events. */
+/* A body of GRIP items, whose content is read as events. */
 #include "fuzz_event.h"
 
 #include "http/body_items.c"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A JSON body: the first line is the query of its request. */
+/* The first line is the query of a request, the rest its JSON body. */
 #include "fuzz_event.h"
 
 #include "http/body_json.c"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * NDJSON: the first byte tells in what pieces the rest comes. Cut into lines
- * it is the same whatever the pieces are; each line is read as an event.
+ * NDJSON that arrives in pieces; the first byte gives their size. The lines are
+ * the same whatever that size; each line is read as an event.
  */
 #include "fuzz_event.h"
 
@@ -32,16 +32,16 @@ static void read_line(es_slice_t line, apr_uint64_t number, apr_pool_t *p)
     }
 }
 
-static void took(expected_t *expected, const es_lines_t *lines, es_slice_t line,
-                 apr_pool_t *p)
+static void check_line(expected_t *expected, const es_lines_t *lines,
+                       es_slice_t line, apr_pool_t *p)
 {
-    es_slice_t should = fuzz_line(&expected->rest);
+    es_slice_t wanted = fuzz_line(&expected->rest);
 
-    if (should.len > 0 && should.data[should.len - 1] == '\r' &&
-        !(line.len == should.len)) {
-        should.len--;
+    if (wanted.len > 0 && wanted.data[wanted.len - 1] == '\r' &&
+        !(line.len == wanted.len)) {
+        wanted.len--;
     }
-    PROMISE(es_slice_equal(line, should));
+    PROMISE(es_slice_equal(line, wanted));
     PROMISE(lines->number == ++expected->number);
     read_line(fuzz_exact(line, p), lines->number, p);
 }
@@ -69,12 +69,12 @@ FUZZ(text, p)
         for (found = es_lines_take(&lines, &line); found == ES_LINE_TAKEN;
              found = es_lines_take(&lines, &line)) {
             PROMISE(line.len <= LINE_MAX_BYTES);
-            took(&expected, &lines, line, p);
+            check_line(&expected, &lines, line, p);
         }
     }
     if (found == ES_LINE_NONE &&
         es_lines_last(&lines, &line) == ES_LINE_TAKEN) {
-        took(&expected, &lines, line, p);
+        check_line(&expected, &lines, line, p);
     }
     PROMISE(found == ES_LINE_TOO_LONG || expected.rest.len == 0);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A pattern of paths, and behind its line a path: put together again from the
- * pattern's pieces and the values found, it is the path. */
+/*
+ * The first line is a pattern of paths, the rest a path. If it matches, the
+ * parts of the pattern with the values found give the path again.
+ */
 #include "fuzz.h"
 
 #include "base/path.h"
@@ -11,21 +13,21 @@
 static void compose(const char *pattern, es_slice_t path,
                     const es_slice_t *values, apr_pool_t *p)
 {
-    const apr_array_header_t *pieces;
-    const es_pattern_part_t *piece;
+    const apr_array_header_t *parts;
+    const es_pattern_part_t *part;
     apr_size_t at = 0;
-    es_slice_t part;
+    es_slice_t text;
     int i, n = 0;
 
-    PROMISE(es_pattern_parse(&pieces, pattern, ES_PATTERN_PATH, p) == NULL);
-    for (i = 0; i < pieces->nelts; i++) {
-        piece = &APR_ARRAY_IDX(pieces, i, es_pattern_part_t);
-        part = piece->kind == ES_PATTERN_TOKEN ? values[n++] : piece->text;
-        PROMISE(part.len > 0 && part.len <= path.len - at);
-        PROMISE(memcmp(path.data + at, part.data, part.len) == 0);
-        PROMISE(piece->kind != ES_PATTERN_TOKEN ||
-                memchr(part.data, '/', part.len) == NULL);
-        at += part.len;
+    PROMISE(es_pattern_parse(&parts, pattern, ES_PATTERN_PATH, p) == NULL);
+    for (i = 0; i < parts->nelts; i++) {
+        part = &APR_ARRAY_IDX(parts, i, es_pattern_part_t);
+        text = part->kind == ES_PATTERN_TOKEN ? values[n++] : part->text;
+        PROMISE(text.len > 0 && text.len <= path.len - at);
+        PROMISE(memcmp(path.data + at, text.data, text.len) == 0);
+        PROMISE(part->kind != ES_PATTERN_TOKEN ||
+                memchr(text.data, '/', text.len) == NULL);
+        at += text.len;
     }
     PROMISE(at == path.len);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A name, and behind its line a query or a form. */
+/* The first line is a name, the rest a query or a form. */
 #include "fuzz.h"
 
 #include "base/query.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A template and what clients send for it. Lines: the template, the value of
- * each token, the value of each expression, and the others are the values of
- * each parameter.
+ * A template and the values that clients send for it. The lines are the
+ * template, the value of every token, the value of every expression, and the
+ * values of every parameter.
  */
 #include "fuzz.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* UTF-8, held against a decoder that takes its time (RFC 3629). */
+/* The validator of UTF-8, compared with a slow decoder (RFC 3629). */
 #include "fuzz.h"
 
-/* @return bytes of the character at the start, 0 = none */
+/* @return the length of the character at the start, 0 = none */
 static apr_size_t character(const unsigned char *at, apr_size_t left)
 {
     static const unsigned long least[] = {0, 0, 0x80, 0x800, 0x10000};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Instead of libFuzzer, where there is none: runs the target once for each
- * file that is named, or stands in a folder that is named.
+ * Replaces libFuzzer in make check: runs the target once for each file that is
+ * an argument, or that is in a folder that is an argument.
  */
 #include "fuzz.h"
 
@@ -14,7 +14,7 @@ static void replay(const char *name)
 {
     FILE *in = fopen(name, "rb");
     uint8_t *bytes = NULL;
-    size_t size = 0, room = 0, got = 0;
+    size_t size = 0, capacity = 0, got = 0;
 
     if (in == NULL) {
         perror(name);
@@ -22,17 +22,17 @@ static void replay(const char *name)
     }
     do {
         size += got;
-        if (size == room) {
-            room = room * 2 + 4096;
-            bytes = realloc(bytes, room);
+        if (size == capacity) {
+            capacity = capacity * 2 + 4096;
+            bytes = realloc(bytes, capacity);
             if (bytes == NULL) {
                 abort();
             }
         }
-        got = fread(bytes + size, 1, room - size, in);
+        got = fread(bytes + size, 1, capacity - size, in);
     } while (got > 0);
     fclose(in);
-    fprintf(stderr, "%s\n", name); /* the last one is to blame */
+    fprintf(stderr, "%s\n", name); /* the last one printed caused an abort */
     LLVMFuzzerTestOneInput(bytes, size);
     free(bytes);
     count++;
