@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A clock for httpd that a test can set: preloaded, it adds to the time of
- * day what stands in the file that ES_CLOCK_FILE names, microseconds as an
- * int64_t. All processes that httpd forks share the mapping, so a step comes
- * to all of them at once, between any two of their instructions.
+ * A clock for httpd that a test can set. When it is preloaded, it adds the
+ * value in the file of ES_CLOCK_FILE to the time of day: microseconds, an
+ * int64_t. All processes that httpd forks share the mapping, so a step reaches
+ * all of them at once, between any two of their instructions.
  *
- * CLOCK_MONOTONIC is not touched, as no clock that is set touches it. Waits
- * of the kernel until a time of day (none of httpd's own here) know nothing
- * of the step.
+ * CLOCK_MONOTONIC stays the same, as when a real clock is set. The kernel does
+ * not know of the step when it waits until a time of day (httpd does not).
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE 1 /* syscall */
@@ -27,7 +26,7 @@
 EXPORT int clock_gettime(clockid_t clock, struct timespec *at);
 EXPORT time_t time(time_t *at);
 
-static const int64_t *shift_us; /* of the file; NULL = the clock is right */
+static const int64_t *shift_us; /* in the file; NULL = no shift */
 
 __attribute__((constructor)) static void open_shift(void)
 {
@@ -54,8 +53,8 @@ static void shift(struct timespec *at)
     at->tv_nsec = us % SECOND_US * 1000 + at->tv_nsec % 1000;
 }
 
-/* By a system call: the C library's own would be found by dlsym(), which is
- * not there yet when a sanitizer asks for the time first. */
+/* A system call, since dlsym() would be needed for the function of the C
+ * library, and a sanitizer asks for the time before dlsym() works. */
 int clock_gettime(clockid_t clock, struct timespec *at)
 {
     int rc = (int)syscall(SYS_clock_gettime, clock, at);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An example for modules that work with mod_eventstream: a restaurant. It
- * publishes, counts clients, serves streams of channels that it chooses, and
- * keeps a copy of all that is published. Take from it what you need.
+ * An example of a module that uses mod_eventstream: a restaurant. It publishes,
+ * counts clients, serves streams of channels that it chooses, and keeps a copy
+ * of all published events. Copy what you need.
  *
  *     LoadModule es_example_module modules/mod_es_example.so
  *     EsExampleJournal /var/log/restaurant
@@ -13,8 +13,8 @@
  *
  *     apxs -c mod_es_example.c
  *
- * It does not matter which of the two modules is loaded first, and this one
- * starts without the other, too.
+ * Either of the two modules may be loaded first. This one also starts without
+ * mod_eventstream.
  */
 #include <httpd.h>
 #include <http_config.h>
@@ -39,9 +39,9 @@ static APR_OPTIONAL_FN_TYPE(eventstream_count_clients) *count_clients;
 static APR_OPTIONAL_FN_TYPE(eventstream_run) *run;
 
 /*
- * httpd runs this hook when all modules have registered theirs, and again at
- * each restart. Look nowhere else: then the pointers would be those of a
- * module that httpd has unloaded.
+ * httpd runs this hook when all modules have registered their functions, and
+ * again at each restart. Retrieve them nowhere else: otherwise the pointers may
+ * be those of a module that httpd has unloaded.
  */
 static void on_optional_fn_retrieve(void)
 {
@@ -69,7 +69,7 @@ static const char *parameter(request_rec *r, const char *name)
     return value ? value : "";
 }
 
-/* Answer with what came of a call. */
+/* Answers the request with the result of a call. */
 static int reply(request_rec *r, const eventstream_result_t *result)
 {
     r->status = result->status;
@@ -89,7 +89,7 @@ static int reply(request_rec *r, const eventstream_result_t *result)
 
 /* ---- One event --------------------------------------------------------- */
 
-/* /order?table=4&dish=soup: the kitchen is told, and the table. */
+/* /order?table=4&dish=soup publishes to the kitchen and to the table. */
 static int on_order(request_rec *r)
 {
     eventstream_event_t event = EVENTSTREAM_EVENT_INIT;
@@ -115,7 +115,7 @@ static int on_order(request_rec *r)
 
 /* ---- Several events, all or none ---------------------------------------- */
 
-/* /close: the kitchen hears of it, and the waiters. */
+/* /close publishes one event to the kitchen and one to the waiters. */
 static int on_close(request_rec *r)
 {
     static const char *const kitchen = "kitchen";
@@ -145,7 +145,7 @@ static int on_close(request_rec *r)
 
 /* ---- Counting ---------------------------------------------------------- */
 
-/* /count?channel=kitchen: is anybody there? */
+/* /count?channel=kitchen returns the number of clients. */
 static int on_count(request_rec *r)
 {
     eventstream_result_t result = EVENTSTREAM_RESULT_INIT;
@@ -163,9 +163,9 @@ static int on_count(request_rec *r)
 /* ---- A stream ---------------------------------------------------------- */
 
 /*
- * /watch?table=4: a guest sees what is on for the table, a cook (somebody who
- * has logged in) sees the kitchen as well. Whatever decides over the channels
- * can stand here: a session, a database, another service.
+ * /watch?table=4: a guest receives the events of the table, a cook (a user who
+ * has logged in) those of the kitchen, too. A real module decides here on the
+ * channels: by a session, a database or another service.
  */
 static int on_watch(request_rec *r)
 {
@@ -183,13 +183,13 @@ static int on_watch(request_rec *r)
     if (r->user) {
         channels[count++] = "kitchen";
     }
-    return run(r, channels, count); /* and touch r no more */
+    return run(r, channels, count); /* r must not be used after this */
 }
 
-/* ---- A copy of all that is published ------------------------------------ */
+/* ---- A copy of all published events ------------------------------------- */
 
-/* Of the main server: a publisher belongs to no request. */
-static const char *journal; /* file; NULL = none is kept */
+/* A setting of the main server: a publisher belongs to no request. */
+static const char *journal; /* file name; NULL = no copy */
 
 static const char *set_journal(cmd_parms *cmd, void *dir, const char *file)
 {
@@ -200,7 +200,7 @@ static const char *set_journal(cmd_parms *cmd, void *dir, const char *file)
         return err;
     }
     journal = ap_server_root_relative(cmd->pool, file);
-    return journal ? NULL : "EsExampleJournal: no such path";
+    return journal ? NULL : "EsExampleJournal: invalid path";
 }
 
 static apr_status_t append(const char *line, apr_pool_t *p)
@@ -220,9 +220,9 @@ static apr_status_t append(const char *line, apr_pool_t *p)
 }
 
 /*
- * Several threads at once, and several processes: one write for a line keeps
- * lines whole. Whoever publishes waits for this; what takes long belongs into
- * a thread of its own.
+ * Called by several threads and processes at once: one write for each line
+ * keeps lines whole. The caller that publishes waits for this function; slow
+ * work belongs in a thread of its own.
  */
 static int on_published(const eventstream_batch_t *batch, const char **why,
                         apr_pool_t *p)
@@ -242,7 +242,7 @@ static int on_published(const eventstream_batch_t *batch, const char **why,
                     p);
     }
     if (rv != APR_SUCCESS) {
-        /* whoever publishes is told 502 and this */
+        /* the caller that publishes gets 502 and this reason */
         *why = apr_psprintf(p, "the journal cannot be written (%d).", rv);
         return HTTP_INSUFFICIENT_STORAGE;
     }
@@ -254,7 +254,7 @@ static const eventstream_publisher_t publisher = {sizeof(publisher),
 
 /* ---- The module -------------------------------------------------------- */
 
-/* What a configuration of before has set is not to count any more. */
+/* Resets the value of an earlier configuration. */
 static int on_pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
 {
     (void)pconf;
@@ -279,7 +279,7 @@ static void register_hooks(apr_pool_t *p)
 
 static const command_rec directives[] = {
     AP_INIT_TAKE1("EsExampleJournal", set_journal, NULL, RSRC_CONF,
-                  "file that keeps a copy of all that is published"),
+                  "file for a copy of all published events"),
     {.name = NULL},
 };
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What no module should do, for t/37-capi.t: each path of the handler
- * es-misuse is a call with something wrong, or of another age than ours. The
- * answer is the returned status, the result's, and its sentence.
+ * Wrong calls, for t/37-capi.t: each path of the handler es-misuse is a call
+ * with a mistake, or by a module that was built with an older or newer header.
+ * The answer is the returned status, that of the result, and its sentence.
  */
 #include <httpd.h>
 #include <http_config.h>
@@ -19,15 +19,15 @@ static APR_OPTIONAL_FN_TYPE(eventstream_count_clients) *count_clients;
 
 static const char *const news = "news";
 
-/* An event and a result as a later header might have them. */
+/* An event and a result as a later header might define them. */
 typedef struct newer_event_t {
     eventstream_event_t now;
-    apr_int64_t wish;
+    apr_int64_t added;
 } newer_event_t;
 
 typedef struct newer_result_t {
     eventstream_result_t now;
-    apr_int64_t gift;
+    apr_int64_t added;
 } newer_result_t;
 
 typedef struct misuse_t {
@@ -58,7 +58,7 @@ static int other_hub(misuse_t *m)
     return publish(m->r->server, "shop", &m->event, &m->result, m->r->pool);
 }
 
-/* The id is told although it failed. */
+/* The result has the id although the call failed. */
 static int proxied_hub(misuse_t *m)
 {
     int status =
@@ -109,24 +109,24 @@ static int event_without_size(misuse_t *m)
 
 static int older_event(misuse_t *m)
 {
-    m->event.size -= 1; /* there was none before this one */
+    m->event.size -= 1; /* no earlier header had this size */
     return send_event(m);
 }
 
-static int newer_event(misuse_t *m, apr_int64_t wish)
+static int newer_event(misuse_t *m, apr_int64_t added)
 {
-    newer_event_t newer = {m->event, wish};
+    newer_event_t newer = {m->event, added};
 
     newer.now.size = sizeof(newer);
     return publish(m->r->server, NULL, &newer.now, &m->result, m->r->pool);
 }
 
-static int newer_without_wish(misuse_t *m)
+static int newer_field_unset(misuse_t *m)
 {
     return newer_event(m, 0);
 }
 
-static int newer_with_wish(misuse_t *m)
+static int newer_field_set(misuse_t *m)
 {
     return newer_event(m, 1);
 }
@@ -139,7 +139,7 @@ static int newer_result(misuse_t *m)
     newer.now.size = sizeof(newer);
     status = publish(m->r->server, NULL, &m->event, &newer.now, m->r->pool);
     m->result = newer.now;
-    return newer.gift == 0 && newer.now.size == sizeof(newer) ? status : 0;
+    return newer.added == 0 && newer.now.size == sizeof(newer) ? status : 0;
 }
 
 static int no_channels(misuse_t *m)
@@ -361,8 +361,8 @@ static const struct {
     {"result-never-set", result_never_set},
     {"event-without-size", event_without_size},
     {"older-event", older_event},
-    {"newer-without-wish", newer_without_wish},
-    {"newer-with-wish", newer_with_wish},
+    {"newer-field-unset", newer_field_unset},
+    {"newer-field-set", newer_field_set},
     {"newer-result", newer_result},
     {"no-channels", no_channels},
     {"channel-null", channel_null},

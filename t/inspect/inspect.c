@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * Looks into the segments of a running httpd from outside and walks all of
- * their chains: es_store_check on a copy. For tests, when nobody publishes.
+ * Checks the segments of a running httpd from outside: es_store_check on a copy
+ * of each. For tests, while no request publishes.
  *
  *     inspect PID
  *
- * prints a line for each hub's segment, "well" or what is wrong. Ends with 0,
- * with 1 when something is wrong or there is no segment, with 77 when the
- * memory of that process may not be read.
+ * prints a line for each hub's segment: "consistent" or the fault. The exit
+ * status is 0, 1 if there is a fault or no segment, 77 if the memory of that
+ * process cannot be read for lack of permission.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,8 +23,8 @@
 #include "journal/layout.h"
 
 #define PAGE 4096
-#define MAY_NOT 77
-#define PATIENCE 30 /* seconds; a lock that is held in the copy stays so */
+#define NO_PERMISSION 77
+#define TIMEOUT 30 /* seconds; a lock that is held in the copy stays held */
 
 static int read_at(int fd, uint64_t at, void *to, size_t len)
 {
@@ -42,66 +42,67 @@ static int read_at(int fd, uint64_t at, void *to, size_t len)
     return 1;
 }
 
-/** @return 1 when it is well */
+/** @return 1 if it is consistent */
 static int check(int fd, uint64_t at, const es_store_params_t *params,
                  apr_pool_t *p)
 {
     apr_size_t size = es_store_size(params);
-    const char *why = "it cannot be read";
+    const char *fault = "cannot be read";
     es_store_t *store;
     void *copy = NULL;
-    int well = 0;
+    int consistent = 0;
 
     if (size != 0 && posix_memalign(&copy, PAGE, size) == 0 &&
         read_at(fd, at, copy, size)) {
-        why = "it cannot be attached to";
-        well = es_store_attach(&store, copy, size, params, p) == APR_SUCCESS &&
-               es_store_check(store, &why, p);
+        fault = "cannot be attached";
+        consistent =
+            es_store_attach(&store, copy, size, params, p) == APR_SUCCESS &&
+            es_store_check(store, &fault, p);
     }
     printf("%" PRIu64 " bytes, %u channels: %s\n", params->ring_bytes,
-           params->channels, well ? "well" : why);
+           params->channels, consistent ? "consistent" : fault);
     free(copy);
-    return well;
+    return consistent;
 }
 
-/** @return 1 well, 0 not, -1 no segment of ours */
-static int look(int fd, uint64_t mapping, apr_pool_t *p)
+/** @return 1 consistent, 0 not, -1 no segment of ours */
+static int check_mapping(int fd, uint64_t mapping, apr_pool_t *p)
 {
     es_store_params_t params = {0};
-    es_segment_hdr_t facts;
+    es_segment_hdr_t header;
 
-    /* shm/segment.c: APR's own size stands on the first page */
-    if (!read_at(fd, mapping + PAGE, &facts, sizeof(facts)) ||
-        facts.magic != ES_LAYOUT_MAGIC) {
+    /* shm/segment.c: the first page holds APR's size */
+    if (!read_at(fd, mapping + PAGE, &header, sizeof(header)) ||
+        header.magic != ES_LAYOUT_MAGIC) {
         return -1;
     }
-    params.ring_bytes = facts.ring_bytes;
-    params.channels = facts.channels;
-    params.max_children = facts.max_children;
+    params.ring_bytes = header.ring_bytes;
+    params.channels = header.channels;
+    params.max_children = header.max_children;
     return check(fd, mapping + PAGE, &params, p);
 }
 
-static int look_at_all(FILE *maps, int fd, apr_pool_t *p)
+static int check_all(FILE *maps, int fd, apr_pool_t *p)
 {
     char line[1024];
     int found = 0;
-    int wrong = 0;
+    int faulty = 0;
 
     while (fgets(line, sizeof(line), maps) != NULL) {
         uint64_t from, to;
         char rights[8];
-        int is;
+        int result;
 
         if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %7s", &from, &to, rights) !=
                 3 ||
             strcmp(rights, "rw-s") != 0 || to - from < 2 * PAGE) {
             continue;
         }
-        is = look(fd, from, p);
-        found += is >= 0;
-        wrong += is == 0;
+        result = check_mapping(fd, from, p);
+        found += result >= 0;
+        faulty += result == 0;
     }
-    return found == 0 || wrong != 0;
+    return found == 0 || faulty != 0;
 }
 
 int main(int argc, char **argv)
@@ -123,10 +124,10 @@ int main(int argc, char **argv)
     maps = fopen(path, "re");
     if (fd < 0 || maps == NULL) {
         fprintf(stderr, "inspect: %s\n", strerror(errno));
-        return MAY_NOT;
+        return NO_PERMISSION;
     }
-    alarm(PATIENCE);
-    rc = look_at_all(maps, fd, p);
+    alarm(TIMEOUT);
+    rc = check_all(maps, fd, p);
     fclose(maps);
     close(fd);
     apr_pool_destroy(p);

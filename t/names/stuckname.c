@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A resolver that a test can have stuck: preloaded, it leaves whoever asks for
- * the host "stuck.test" without an answer for half a minute. libcurl asks in a
- * thread of its own, and waits for that when a post is given up.
+ * A resolver that blocks. When it is preloaded, a lookup of the host
+ * "stuck.test" takes half a minute and fails. libcurl looks names up in a
+ * thread of its own, and waits for that thread when a post is given up.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE 1 /* RTLD_NEXT */

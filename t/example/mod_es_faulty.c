@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A module that is a nuisance to others, for t/37-capi.t: streams of channels
- * that the client names, or within another request; publishers that fail,
- * publish themselves or are none; and publishing from the parent.
+ * A module with faults, for t/37-capi.t: streams of channels that the client
+ * names, or in a subrequest; publishers that fail, that publish, or that cannot
+ * be called; and publishing from the parent.
  */
 #include <httpd.h>
 #include <http_config.h>
@@ -14,7 +14,7 @@
 
 #include "mod_eventstream.h"
 
-module AP_MODULE_DECLARE_DATA es_nuisance_module;
+module AP_MODULE_DECLARE_DATA es_faulty_module;
 
 static APR_OPTIONAL_FN_TYPE(eventstream_publish) *publish;
 static APR_OPTIONAL_FN_TYPE(eventstream_run) *run;
@@ -23,13 +23,13 @@ static const char *const news = "news";
 
 /* ---- Streams ----------------------------------------------------------- */
 
-/* es-nuisance-run: the words of the query are the channels. */
+/* es-faulty-run: the query lists the channels, separated by '&'. */
 static int on_run(request_rec *r)
 {
     apr_array_header_t *names;
     char *rest = r->args ? apr_pstrdup(r->pool, r->args) : NULL, *word;
 
-    if (!r->handler || strcmp(r->handler, "es-nuisance-run")) {
+    if (!r->handler || strcmp(r->handler, "es-faulty-run")) {
         return DECLINED;
     }
     if (!rest) {
@@ -45,15 +45,15 @@ static int on_run(request_rec *r)
     return run(r, (const char *const *)names->elts, names->nelts);
 }
 
-/* es-nuisance-sub: the same in a subrequest. */
+/* es-faulty-sub: the same in a subrequest. */
 static int on_sub(request_rec *r)
 {
     request_rec *sub;
 
-    if (!r->handler || strcmp(r->handler, "es-nuisance-sub")) {
+    if (!r->handler || strcmp(r->handler, "es-faulty-sub")) {
         return DECLINED;
     }
-    sub = ap_sub_req_lookup_uri("/nuisance-run?a", r, r->output_filters);
+    sub = ap_sub_req_lookup_uri("/faulty-run?a", r, r->output_filters);
     ap_rprintf(r, "%d\n", ap_run_sub_req(sub));
     ap_destroy_sub_req(sub);
     return OK;
@@ -61,7 +61,7 @@ static int on_sub(request_rec *r)
 
 /* ---- Publishers -------------------------------------------------------- */
 
-/* What is published to the channel "chain" is answered by publishing. */
+/* A publisher that publishes what the channel "chain" receives. */
 static int on_published(const eventstream_batch_t *batch, const char **why,
                         apr_pool_t *p)
 {
@@ -78,7 +78,7 @@ static int on_published(const eventstream_batch_t *batch, const char **why,
     return result.status;
 }
 
-/* One that does not tell why, and then one that is never called. */
+/* A publisher that fails without a reason. */
 static int on_silent(const eventstream_batch_t *batch, const char **why,
                      apr_pool_t *p)
 {
@@ -107,7 +107,7 @@ static void on_optional_fn_retrieve(void)
     run = APR_RETRIEVE_OPTIONAL_FN(eventstream_run);
 }
 
-/* In the parent nobody serves events. The hook above comes later only. */
+/* The parent serves no events. httpd runs the hook above after this one. */
 static int on_post_config(apr_pool_t *pconf, apr_pool_t *plog,
                           apr_pool_t *ptemp, server_rec *s)
 {
@@ -121,7 +121,7 @@ static int on_post_config(apr_pool_t *pconf, apr_pool_t *plog,
     on_optional_fn_retrieve();
     publish(s, NULL, &event, &result, ptemp);
     ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s,
-                 "nuisance in the parent: %d %s", result.status,
+                 "faulty module in the parent: %d %s", result.status,
                  result.sentence);
     return OK;
 }
@@ -139,7 +139,7 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_handler(on_sub, NULL, NULL, APR_HOOK_MIDDLE);
 }
 
-module AP_MODULE_DECLARE_DATA es_nuisance_module = {
+module AP_MODULE_DECLARE_DATA es_faulty_module = {
     STANDARD20_MODULE_STUFF, NULL, NULL, NULL, NULL, NULL, register_hooks,
     AP_MODULE_FLAG_NONE,
 };
