@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The demo page: one EventSource for the chosen room, a bounded list of what
- * it brought, and a form that publishes through the real publish Location.
+ * The demo page: one EventSource for the chosen room, a bounded list of the
+ * events that it received, and a form that publishes to the publish Location.
  *
  *     #kitchen ── select() ──> Stream ── events ──> room ── draw ──> page
  *                                                     ^
- *     form, "every second" ── publish() ── POST ──────┘ (comes back as event)
+ *     form, "every second" ── publish() ── POST ──────┘ (received as an event)
  *
- * Each room keeps its own list, figures and position; a room that is left is
- * closed, since browsers allow six HTTP/1.1 connections to one host. When it
- * is chosen again, the stream resumes after that position.
+ * Each room keeps its own list, statistics and position. When another room is
+ * chosen, the stream of the old one is closed, since browsers allow six
+ * HTTP/1.1 connections to one host. When the room is chosen again, its stream
+ * resumes after the position.
  *
- * This file knows everyone. The others, each importing only from the left:
+ * This file imports all others. Each of them imports only files on its left:
  *
- *     page.js   rooms.js   stream.js, meter.js   feed.js   publish.js
+ *     page.js   rooms.js   stream.js, stats.js   list.js   publish.js
  *     auto.js, shell.js
  */
 
@@ -21,10 +22,10 @@ import {$, setText} from "./page.js";
 import {channelOf, current, enterRoom, nameFromHash, startRooms, urlOf}
     from "./rooms.js";
 import {Stream} from "./stream.js";
-import {countSecond, drawDetail, drawRate, drawState, frameHeard,
-    nothingHeard} from "./meter.js";
-import {addEvent, addNote, draw, showFeed, startFeed} from "./feed.js";
-import {cameBack, showResult, startForm} from "./publish.js";
+import {countSecond, drawDetail, drawRate, drawState, frameReceived,
+    nothingReceived} from "./stats.js";
+import {addEvent, addNote, draw, showList, startList} from "./list.js";
+import {markOwn, showResult, startForm} from "./publish.js";
 import {drawAuto, startAuto, stopAuto} from "./auto.js";
 import {drawShell, startShell} from "./shell.js";
 
@@ -34,19 +35,19 @@ function openStream(room)
 {
     return new Stream(room, {
         changed: drawState,
-        heard: () => {
-            frameHeard();
+        received: () => {
+            frameReceived();
             draw();
         },
         note: (tone, text) => addNote(room, tone, text),
         event: (e) => {
             addEvent(room, e);
-            cameBack(e.lastEventId);
+            markOwn(e.lastEventId);
         },
     });
 }
 
-/* Another room: everything anew. */
+/* Shows the room in the hash, with a new stream. */
 function select()
 {
     const name = nameFromHash();
@@ -60,8 +61,8 @@ function select()
     stopAuto();
     enterRoom(name);
     showResult("", "");
-    showFeed();
-    nothingHeard();
+    showList();
+    nothingReceived();
     setText($("channel"), channelOf(current));
     setText($("stream-url"), urlOf(current));
     $("second").href = "#" + encodeURIComponent(current.name);
@@ -82,7 +83,7 @@ function listen()
     window.addEventListener("hashchange", select);
     window.addEventListener("pagehide", () => stream.close());
     window.addEventListener("pageshow", (e) => {
-        if (e.persisted) { /* from the browser's Back cache */
+        if (e.persisted) { /* from the browser's back/forward cache */
             stream.open();
         }
     });
@@ -93,13 +94,13 @@ function listen()
     });
     $("reconnect").addEventListener("click", () => stream.open());
     $("skip").addEventListener("click", (e) => {
-        e.preventDefault(); /* the hash is the room's */
+        e.preventDefault(); /* the hash names the room */
         $("publish").focus();
     });
 }
 
 startRooms();
-startFeed();
+startList();
 startForm(drawShell);
 startAuto();
 startShell();

@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * "Send one every second": sample events for the current room, published like
- * the form's, until someone stops it, leaves the room, or is refused.
+ * "Send one every second": sample events for the current room, published as
+ * the form does, until the user stops it or chooses another room, or until the
+ * server refuses one.
  */
 
 import {$, setText} from "./page.js";
 import {channelOf, current} from "./rooms.js";
-import {cameBack, publish, showResult} from "./publish.js";
+import {markOwn, publish, showResult} from "./publish.js";
 
 const DISHES = ["Tomato soup", "Risotto", "Green salad", "Grilled trout",
-    "Lemon tart", "Espresso", "Lentil curry", "Cheese board"];
+    "Lemon tart", "Espresso", "Lentil curry", "Cheese plate"];
 
 let timer = 0;               /* 0 = off */
-let count = 0;               /* tried since it was started */
-let busy = false;            /* one is on its way */
+let count = 0;               /* attempts since it was started */
+let busy = false;            /* a request is under way */
 
 function sample(room, n)
 {
@@ -37,13 +38,13 @@ function sample(room, n)
 async function autoSend()
 {
     if (busy) {
-        return; /* a slow server is not asked twice */
+        return; /* one request at a time, however slow the server */
     }
     busy = true;
     try {
         const answer = await publish(sample(current, ++count));
 
-        cameBack(answer.id);
+        markOwn(answer.id);
         if ($("result").dataset.outcome === "error") {
             showResult("", "");
         }
@@ -51,14 +52,14 @@ async function autoSend()
     catch (e) {
         showResult("error", e.message);
         if (e.status >= 400 && e.status < 500) {
-            stopAuto(); /* it will not be allowed in a second either */
+            stopAuto(); /* the next one would be refused, too */
         }
     }
     busy = false;
     drawAuto();
 }
 
-/** The button, and how often it has tried. */
+/** Draw the button with the number of attempts. */
 export function drawAuto()
 {
     setText($("auto-label"), timer === 0 ? "Send one every second"

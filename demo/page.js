@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What all parts of the page use: its nodes, and words for what is shown.
+ * Shared by all files of the page: access to its nodes, and texts for times
+ * and numbers.
  *
- * Whatever comes from the network reaches the page through these, as text,
- * never as markup.
+ * Data from the network reaches the page through these functions only, as
+ * text, never as markup.
  */
 
 export const $ = (id) => document.getElementById(id);
 
-/** A new element with a class and a text, both of which may be left out. */
+/** A new element with a class and a text; both may be left out. */
 export function make(tag, className, text)
 {
     const node = document.createElement(tag);
@@ -24,7 +25,7 @@ export function make(tag, className, text)
 
 export function setText(node, text)
 {
-    if (node.textContent !== text) { /* spares screen readers a repeat */
+    if (node.textContent !== text) { /* a screen reader reads it once */
         node.textContent = text;
     }
 }
@@ -52,7 +53,7 @@ export function span(ms)
     return Math.floor(s / 3600) + " h " + Math.floor(s % 3600 / 60) + " min";
 }
 
-/** The same, with tenths of a second where they tell something. */
+/** The same, with tenths of a second below 10 seconds. */
 export function duration(ms)
 {
     return ms < 10000 ? (ms / 1000).toFixed(1) + " s" : span(ms);
@@ -64,8 +65,8 @@ export function plural(n, word)
 }
 
 /**
- * What the server says about a refusal; its errors are one plain sentence.
- * Reads the body of the response.
+ * The reason in an error response: its body is one plain sentence. Reads the
+ * body of the response.
  */
 export async function problemOf(response)
 {

@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The form, and publishing through the real publish Location. What is
- * published comes back over the stream like anybody else's event; then it is
- * marked in the list, and the result tells how long the way took.
+ * The form, and publishing to the publish Location. The page receives its own
+ * event over the stream as any other client does; then the event is marked in
+ * the list, and the result shows how long that took.
  */
 
 import {$, plural, problemOf} from "./page.js";
 import {channelOf, current} from "./rooms.js";
-import {claimEvent} from "./feed.js";
+import {markEvent} from "./list.js";
 
-const PUBLISH_MS = 10000;    /* an answer later than that is none */
+const PUBLISH_MS = 10000;    /* the longest wait for an answer */
 const SENT_KEPT = 100;       /* ids of our own events */
 
-const sent = new Map();      /* id of our own event to when it was sent */
+const sent = new Map();      /* id of our own event to its time of sending */
 
 /**
- * Publish one event; the answer {published, id, clients}, or an Error whose
- * message can be shown and whose status is 0 when there was no answer.
+ * Publish one event. Returns the answer {published, id, clients} or throws an
+ * Error whose message can be shown; its status is 0 if there was no answer.
  */
 export async function publish(event)
 {
@@ -50,17 +50,17 @@ export async function publish(event)
 }
 
 /**
- * If the event with this id is our own and has been seen, say so beside it,
- * and how long the way took. Called when it arrives and when it is
- * acknowledged, since either may come first.
+ * If the event with this id is our own and has arrived, mark it and show how
+ * long that took. Called when it arrives and when it is acknowledged, since
+ * either may be first.
  */
-export function cameBack(id)
+export function markOwn(id)
 {
     const result = $("result");
-    const entry = sent.has(id) ? claimEvent(id) : null;
+    const entry = sent.has(id) ? markEvent(id) : null;
 
     if (entry !== null && result.dataset.id === id) {
-        result.append(", back here after " +
+        result.append(", received here after " +
             Math.max(1, Math.round(entry.at - sent.get(id))) + " ms");
     }
 }
@@ -73,7 +73,7 @@ const drafts = {
 };
 let mode = "json";
 
-/** What became of publishing: the outcome is "ok", "error" or "". */
+/** Show the result of publishing; the outcome is "ok", "error" or "". */
 export function showResult(outcome, text, id)
 {
     const result = $("result");
@@ -84,7 +84,7 @@ export function showResult(outcome, text, id)
     $("data").removeAttribute("aria-invalid");
 }
 
-/** The event as the form has it; throws where the data is not JSON. */
+/** The event in the form; throws if the data is not JSON. */
 export function eventFromForm()
 {
     const form = $("form");
@@ -129,7 +129,7 @@ async function publishForm()
         if (room === current) {
             showResult("ok", "Published " + answer.id + " to " +
                 plural(answer.clients, "client"), answer.id);
-            cameBack(answer.id);
+            markOwn(answer.id);
         }
     }
     catch (e) {
@@ -148,7 +148,7 @@ function changeMode()
     showResult("", "");
 }
 
-/** Listen to the form; changed() is called when its event is another. */
+/** Listen to the form; changed() is called when its event changes. */
 export function startForm(changed)
 {
     $("form").addEventListener("submit", (e) => {

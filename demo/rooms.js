@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The rooms and the row of links to them. The hash of the page's address
- * decides which one is shown: links, Back and bookmarks work.
+ * decides which one is shown, so links, Back and bookmarks work.
  *
- * Three rooms are always there; those that were added last as long as the
- * browser's storage.
+ * Three rooms always exist; the browser's storage keeps those that the user
+ * adds.
  */
 
 import {$, make, setText} from "./page.js";
@@ -21,13 +21,13 @@ function newRoom(name)
 {
     return {
         name: name,
-        entries: [],         /* newest last; feed.js bounds it */
+        entries: [],         /* newest last; list.js limits it */
         position: "",        /* last event id, "" = none yet */
         total: 0,
         seconds: [],         /* events of each past second, newest last */
-        second: 0,           /* events of the running second */
-        link: null,          /* its <a> in the row of rooms */
-        count: null,         /* and the number in it */
+        second: 0,           /* events of the current second */
+        link: null,          /* its <a> in the row */
+        count: null,         /* the number in that <a> */
     };
 }
 
@@ -46,7 +46,7 @@ export function urlOf(room)
     return "/events/" + encodeURIComponent(room.name);
 }
 
-/* Why a name cannot be one segment of a path, or "" if it can. */
+/* The reason why a name cannot be a segment of a path, "" if it can. */
 function nameProblem(name)
 {
     if (name === "") {
@@ -75,7 +75,7 @@ function storedRooms()
             ? names.filter((n) => typeof n === "string" && !nameProblem(n))
             : [];
     }
-    catch (e) { /* storage switched off, or written by someone else */
+    catch (e) { /* no storage, or written by another page */
         return [];
     }
 }
@@ -87,7 +87,7 @@ function storeRooms()
             [...rooms.keys()].filter((name) => !ROOMS.includes(name))));
     }
     catch (e) {
-        /* then they last as long as the page */
+        /* then the rooms last as long as the page */
     }
 }
 
@@ -135,9 +135,9 @@ export function drawCounts()
     }
 }
 
-/* ---- The chosen one --------------------------------------------------- */
+/* ---- The current room ------------------------------------------------- */
 
-/** The room's name in the hash; a hash that is none becomes the first's. */
+/** The room's name in the hash; a bad hash is replaced by the first room. */
 export function nameFromHash()
 {
     let name = "";
@@ -184,7 +184,7 @@ function submitName(e)
     location.hash = encodeURIComponent(name);
 }
 
-/** Fill the row, and listen to the form that adds rooms. */
+/** Fill the row and listen to the form that adds rooms. */
 export function startRooms()
 {
     for (const name of new Set([...ROOMS, ...storedRooms()])) {

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * "The same from a shell": the curl lines that publish what stands in the
- * form and listen to the current room, and the buttons that copy them.
+ * "The same from a shell": the curl commands that publish the form's event and
+ * subscribe to the current room, and the buttons that copy them.
  */
 
 import {$, setText} from "./page.js";
 import {current, urlOf} from "./rooms.js";
 import {eventFromForm} from "./publish.js";
 
-const COPIED_MS = 1500;      /* how long a button says so */
+const COPIED_MS = 1500;      /* how long a button shows "Copied" */
 
-/* One word of a POSIX shell, whatever the text has in it. */
+/* The text as one quoted word of a POSIX shell. */
 function quoted(text)
 {
     return "'" + text.replaceAll("'", "'\\''") + "'";
@@ -36,7 +36,7 @@ export function drawShell()
         event = eventFromForm();
     }
     catch (e) {
-        /* half-typed JSON: the last line that was right stays */
+        /* incomplete JSON: the last valid command stays */
     }
     if (event !== null) {
         setText($("curl-publish"), publishLine(event));
@@ -54,7 +54,7 @@ async function copyFrom(button)
         label.data = "Copied";
         setTimeout(() => { label.data = "Copy"; }, COPIED_MS);
     }
-    catch (e) { /* not a secure context: the reader copies by hand */
+    catch (e) { /* not a secure context: select it for the user */
         getSelection().selectAllChildren(source);
     }
 }

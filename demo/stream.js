@@ -3,13 +3,13 @@
  * EventSource with a state that can be shown:
  *
  *     connecting ──> open <──> lost          EventSource retries by itself
- *          └──────────┴──────────┴──> refused    we try again, see explain()
+ *          └──────────┴──────────┴──> refused    we retry, see explain()
  *                                └──> closed     for good (204)
  *
- * It retries by itself after a lost connection; where it gives up for good
- * (an answer other than 200), we ask why, keep the sentence, and try again
- * with growing pauses. The stream moves its room's position, and knows
- * nothing else of the page: what happens is told to the hooks.
+ * EventSource retries by itself after a lost connection. Where it gives up for
+ * good (an answer other than 200), we request the reason, keep the sentence and
+ * retry after growing pauses. The stream sets its room's position and knows
+ * nothing else of the page: it calls the hooks.
  */
 
 import {duration, problemOf, span} from "./page.js";
@@ -22,10 +22,10 @@ const REOPEN_MOST_MS = 30000;
 /**
  * The stream of a room, opened at once.
  *
- * The hooks: changed(stream) after each step of the state, also from within
- * the constructor; heard() for each frame; event(e) for a published event, a
- * MessageEvent; note(tone, text) for what a reader of the list should know,
- * the tone being "good" or "warn".
+ * The hooks: changed(stream) after each change of the state, also from within
+ * the constructor; received() for each frame; event(e) for a published event, a
+ * MessageEvent; note(tone, text) for a note in the list, the tone being "good"
+ * or "warn".
  */
 export class Stream {
     constructor(room, hooks)
@@ -35,7 +35,7 @@ export class Stream {
         this.source = null;
         this.state = "";
         this.since = performance.now(); /* of this state */
-        this.lostAt = 0;     /* when the connection went; 0 = it has not */
+        this.lostAt = 0;     /* when the connection was lost; 0 = it is not */
         this.retries = 0;
         this.why = "";       /* the server's sentence; "" = none */
         this.reopenMs = REOPEN_FIRST_MS;
@@ -44,7 +44,7 @@ export class Stream {
         this.open();
     }
 
-    /** Open, or open anew, after the room's position if it has one. */
+    /** Open the stream (again), after the room's position if it has one. */
     open()
     {
         const room = this.room;
@@ -56,20 +56,20 @@ export class Stream {
         }
         this.source = new EventSource(url);
         this.source.addEventListener("stream-open", (e) => {
-            this.heard(e);
+            this.received(e);
         });
         this.source.addEventListener("keep-alive", (e) => {
-            this.heard(e);
+            this.received(e);
         });
         this.source.addEventListener("stream-reset", (e) => {
-            this.heard(e);
+            this.received(e);
             this.hooks.note("warn",
                 "Some events were missed: the server no longer has all of " +
                 "them (stream-reset).");
         });
         for (const type of TYPES) {
             this.source.addEventListener(type, (e) => {
-                this.heard(e);
+                this.received(e);
                 this.hooks.event(e);
             });
         }
@@ -95,13 +95,13 @@ export class Stream {
         this.hooks.changed(this);
     }
 
-    /* Anything that arrives proves the stream, and may move the position. */
-    heard(e)
+    /* A frame shows that the stream is open, and may set the position. */
+    received(e)
     {
         if (e.lastEventId !== "") {
             this.room.position = e.lastEventId;
         }
-        this.hooks.heard();
+        this.hooks.received();
         if (this.lostAt !== 0) {
             this.hooks.note("good", "Connected again after " +
                 duration(performance.now() - this.lostAt) + ".");
@@ -133,7 +133,7 @@ export class Stream {
         this.enter("lost");
     }
 
-    /* The source does not tell what it was answered, so we ask again. */
+    /* The source does not expose the answer, so we request it again. */
     async explain(source)
     {
         const abort = new AbortController();
@@ -157,11 +157,11 @@ export class Stream {
             }
         }
         catch (e) {
-            /* no answer at all: lost, as it says */
+            /* no answer at all: the state is lost */
         }
         abort.abort();
         if (this.source !== source) {
-            return; /* the room was left, or opened again, meanwhile */
+            return; /* closed or opened again meanwhile */
         }
         this.why = why;
         if (state !== "closed") {
@@ -172,7 +172,7 @@ export class Stream {
         this.enter(state);
     }
 
-    /** A few words beside the state, true at this moment. */
+    /** A few words on the state, as of now. */
     detail()
     {
         const now = performance.now();
@@ -189,7 +189,7 @@ export class Stream {
             return "next try in " +
                 span(Math.max(0, this.reopenAt - now));
         default:
-            return "the server ended it for good";
+            return "the server closed it for good";
         }
     }
 }

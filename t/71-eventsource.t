@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# The npm package eventsource receives what is published, in order and with
-# ids, also after a reconnect. The facts are in browser/eventsource.mjs.
+# The npm package eventsource receives what is published, in order and with ids,
+# also after a reconnect. The checks are in browser/eventsource.mjs.
 
 use strict;
 use warnings;
@@ -15,5 +15,5 @@ Driver::need('eventsource');
 
 my $httpd = Driver::demo_httpd();
 Driver::run('eventsource.mjs', $httpd);
-is $httpd->stop, 0, 'httpd stops in good order';
+is $httpd->stop, 0, 'httpd stops with exit status 0';
 done_testing;

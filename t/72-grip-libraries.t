@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# GRIP libraries publish here unchanged, as to a proxy: the npm packages
-# @fanoutio/grip and @fanoutio/eventstream. The facts are in
-# browser/grip-libraries.mjs.
+# GRIP libraries publish to us unchanged, as to a proxy: the npm packages
+# @fanoutio/grip and @fanoutio/eventstream. The checks are in
+# browser/grip-publishers.mjs.
 
 use strict;
 use warnings;
@@ -15,6 +15,6 @@ use Test::More;
 Driver::need($_) for qw(eventsource @fanoutio/grip @fanoutio/eventstream);
 
 my $httpd = Driver::demo_httpd();
-Driver::run('grip-libraries.mjs', $httpd);
-is $httpd->stop, 0, 'httpd stops in good order';
+Driver::run('grip-publishers.mjs', $httpd);
+is $httpd->stop, 0, 'httpd stops with exit status 0';
 done_testing;

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# A channel that is closed by DELETE is the end for EventSource: Chromium's and
-# that of the npm package eventsource come back once, and then stop for good.
-# The facts are in browser/closed.mjs.
+# A channel that is closed by DELETE ends an EventSource: Chromium's and that of
+# the npm package eventsource reconnect once and then stop for good. The checks
+# are in browser/closed.mjs.
 
 use strict;
 use warnings;
@@ -17,5 +17,5 @@ Driver::need('playwright-core', browser => 1);
 
 my $httpd = Driver::demo_httpd();
 Driver::run('closed.mjs', $httpd);
-is $httpd->stop, 0, 'httpd stops in good order';
+is $httpd->stop, 0, 'httpd stops with exit status 0';
 done_testing;

@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
 #
-# The npm package @fanoutio/eventstream and we answer a GRIP proxy alike, to the
-# byte: id: and retry: lines, which are ours in addition, aside.
+# The npm package @fanoutio/eventstream and we answer a GRIP proxy in the same
+# way, to the byte, apart from id: and retry: lines, which are ours in addition.
 
 use strict;
 use warnings;
@@ -21,7 +21,7 @@ Driver::need('@fanoutio/eventstream');
 
 my $url = 'http://127.0.0.1:9/?iss=me&key=changeme';
 my $node = open2(my $out, my $in, 'node',
-    "$FindBin::Bin/browser/grip-library.mjs", $url);
+    "$FindBin::Bin/browser/grip-server.mjs", $url);
 my $port = <$out>;
 BAIL_OUT('the library does not start') if !$port;
 chomp $port;
@@ -48,38 +48,39 @@ sub answer
         $_ => $got->{headers}{$_}} @names};
 }
 
-sub alike
+sub is_same
 {
     my ($name, $path, @headers) = @_;
     my $theirs = answer($port, $path, @headers);
     my $ours = answer($httpd, $path, @headers);
-    # we say the charset of a sentence, and the library no type at all
+    # we send the charset of a sentence, the library no type at all
     delete $_->{'content-type'} for grep { $_->{status} >= 400 } $theirs, $ours;
     is_deeply $ours, $theirs, $name or diag explain $theirs;
     return $theirs;
 }
 
 my $sig = 'Grip-Sig: ' . EventStream::Pushpin->sign('changeme');
-my $hold = alike('a hold', '/events?c=room1', $sig);
-is $hold->{'grip-hold'}, 'stream', '... it is one';
-alike('two channels', '/events?c=a&c=b', $sig);
-alike('Accept */*', '/events?c=a', $sig, 'Accept: */*');
-alike('Accept text/event-stream', '/events?c=a', $sig,
+my $hold = is_same('a proxied request', '/events?c=room1', $sig);
+is $hold->{'grip-hold'}, 'stream', 'a proxied request is held';
+is_same('two channels', '/events?c=a&c=b', $sig);
+is_same('Accept */*', '/events?c=a', $sig, 'Accept: */*');
+is_same('Accept text/event-stream', '/events?c=a', $sig,
     'Accept: text/event-stream');
-alike('another Accept', '/events?c=a', $sig, 'Accept: text/html');
-alike('another Accept of a direct client', '/events?c=a', 'Accept: text/html');
-alike('Last-Event-ID: error', '/events?c=a', $sig, 'Last-Event-ID: error');
-alike('no channel', '/events', $sig);
-alike('no channel of a direct client', '/events');
+is_same('another Accept', '/events?c=a', $sig, 'Accept: text/html');
+is_same('another Accept of a direct client', '/events?c=a',
+    'Accept: text/html');
+is_same('Last-Event-ID: error', '/events?c=a', $sig, 'Last-Event-ID: error');
+is_same('no channel', '/events', $sig);
+is_same('no channel of a direct client', '/events');
 
-# where the library is wrong: it does not wait for its own check
+# the library is wrong here: it does not wait for its own check
 my $wrong = 'Grip-Sig: ' . EventStream::Pushpin->sign('wrong');
 is get($port, '/events?c=a', $wrong)->{status}, 200,
-    'the library takes any signature';
+    'the library accepts any signature';
 is get($httpd, '/events?c=a', $wrong)->{body}, "GRIP Signature Invalid.\n",
-    'we do not';
+    'we refuse a bad signature';
 
 close $in;
 waitpid $node, 0;
-is $httpd->stop, 0, 'httpd stops in good order';
+is $httpd->stop, 0, 'httpd stops with exit status 0';
 done_testing;

@@ -3,7 +3,7 @@ package Driver;
 
 =head1 NAME
 
-Driver - runs the Node programs beside it against an httpd of its own
+Driver - runs the Node programs of this folder against an httpd
 
 =head1 SYNOPSIS
 
@@ -20,21 +20,25 @@ Driver - runs the Node programs beside it against an httpd of its own
 
 =item need($package, %options)
 
-Ends the test here if Node, the npm package or (browser => 1) Chromium is
-missing: skipped with the reason, or failed if CI=true. Packages are looked for
-in $ES_NODE_MODULES, preset $ES_BUILDDIR/node_modules (npm ci with the
-package.json beside this file); Chromium is $ES_CHROMIUM, preset the first of
-chromium, chromium-browser and google-chrome in the PATH.
+Ends the test if Node, the npm package or (browser => 1) Chromium is missing: it
+is skipped with the reason, or fails if CI=true. Packages are in
+$ES_NODE_MODULES, preset $ES_BUILDDIR/node_modules (npm ci with the package.json
+of this folder). Chromium is $ES_CHROMIUM, preset the first of chromium,
+chromium-browser and google-chrome in the PATH.
+
+=item lacking($package, %options)
+
+The reason for which need would end the test, or nothing.
 
 =item demo_httpd()
 
-An EventStream::Httpd that serves demo/ as the sample configuration does.
+An EventStream::Httpd that serves demo/ as conf/demo.conf.in does.
 
 =item run($program, $httpd)
 
-Runs it with the URL; each "ok NAME" and "not ok NAME" becomes a fact of this
-test, other lines diagnostics. The program has a deadline of its own and ends
-with the line "end".
+Runs the program with the URL. Each of its lines "ok NAME" and "not ok NAME" is
+a test here, other lines are diagnostics. The program has a deadline of its own
+and prints "end" as its last line.
 
 =back
 
@@ -51,7 +55,7 @@ use Test::More ();
 my $here = Cwd::abs_path(dirname(__FILE__));
 my $pid;    # of the running program
 
-# When the test is ended, so is its program, which ends its browser.
+# A test that ends takes its program along, which ends its browser.
 END {
     if ($pid) {
         local $?;
@@ -146,7 +150,7 @@ sub run
     close $out;
     my $status = $?;
     undef $pid;
-    Test::More::ok($ended && $status == 0, "$program comes to its end")
+    Test::More::ok($ended && $status == 0, "$program runs to its end")
         or Test::More::diag("status $status");
     return;
 }

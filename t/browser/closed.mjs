@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * EventSource when its channel is closed: node closed.mjs URL.
+ * An EventSource whose channel is closed: node closed.mjs URL.
  *
  * Environment: ES_NODE_MODULES (eventsource, playwright-core), ES_CHROMIUM.
  */
 
-import {drive, fact, load, publish, until} from "./common.mjs";
+import {fact, load, publish, run, until} from "./common.mjs";
 
 const ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic",
     "--no-first-run", "--disable-background-networking",
@@ -16,8 +16,8 @@ const base = process.argv[2];
 const room = "closed-" + process.pid;
 const channel = "room-" + room;
 
-/* The package's source: state and data so far. */
-function byPackage()
+/* An EventSource of the package. Returns a function for its state and data. */
+function inNode()
 {
     const {EventSource} = load("eventsource");
     const source = new EventSource(base + "events/" + room);
@@ -27,8 +27,8 @@ function byPackage()
     return async () => ({state: source.readyState, data: data.join()});
 }
 
-/* The browser's, in a page of its own. */
-async function byBrowser(browser)
+/* The same in a page of the browser. */
+async function inBrowser(browser)
 {
     const page = await browser.newPage();
 
@@ -50,11 +50,11 @@ async function main()
 
     try {
         const sources = {
-            "eventsource": byPackage(),
-            "Chromium": await byBrowser(browser),
+            "eventsource": inNode(),
+            "Chromium": await inBrowser(browser),
         };
 
-        fact("both are subscribed", await until(async () =>
+        fact("both clients are subscribed", await until(async () =>
             (await publish(base, {channel, text: "hello"})).clients === 2));
         await publish(base, {channel, text: "last"});
 
@@ -62,20 +62,20 @@ async function main()
             new URL("/publish?for=60&channel=" + channel, base),
             {method: "DELETE"});
 
-        fact("the channel is closed", response.status === 200,
+        fact("DELETE closes the channel", response.status === 200,
             response.status);
-        for (const [name, look] of Object.entries(sources)) {
+        for (const [name, stateOf] of Object.entries(sources)) {
             fact(name + " stops for good", await until(async () =>
-                (await look()).state === CLOSED, 20000), await look());
-            fact(name + " has got all before",
-                (await look()).data.endsWith("last"), await look());
+                (await stateOf()).state === CLOSED, 20000), await stateOf());
+            fact(name + " received all events before DELETE",
+                (await stateOf()).data.endsWith("last"), await stateOf());
         }
-        fact("nobody is subscribed then", await until(async () =>
+        fact("no client is subscribed then", await until(async () =>
             (await publish(base, {channel, text: "open"})).clients === 0));
-        for (const [name, look] of Object.entries(sources)) {
-            fact(name + " does not hear that it is open again",
-                (await look()).state === CLOSED &&
-                (await look()).data.endsWith("last"), await look());
+        for (const [name, stateOf] of Object.entries(sources)) {
+            fact(name + " does not receive events of the reopened channel",
+                (await stateOf()).state === CLOSED &&
+                (await stateOf()).data.endsWith("last"), await stateOf());
         }
     }
     finally {
@@ -83,4 +83,4 @@ async function main()
     }
 }
 
-drive(main, 90000);
+run(main, 90000);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the drivers share: facts for the Perl test ("ok NAME" or "not ok
- * NAME", one a line), waiting with a deadline, publishing, and a relay that
- * can cut the wire between a browser and httpd.
+ * Shared by the programs of this folder: results for the Perl test ("ok NAME"
+ * or "not ok NAME", one a line), waiting with a deadline, publishing, and a
+ * relay that can cut the connections between a browser and httpd.
  */
 
 import {createRequire} from "node:module";
@@ -13,9 +13,9 @@ const ANSWER_MS = 10000;
 
 /** Load a package from $ES_NODE_MODULES, a folder called node_modules. */
 export const load = createRequire(
-    path.join(path.resolve(process.env.ES_NODE_MODULES), "driver.js"));
+    path.join(path.resolve(process.env.ES_NODE_MODULES), "test.js"));
 
-/** Say whether a fact holds; what was seen goes beside one that does not. */
+/** Report whether a fact holds; if not, print what was seen, too. */
 export function fact(name, holds, seen)
 {
     console.log((holds ? "ok " : "not ok ") + name);
@@ -25,29 +25,29 @@ export function fact(name, holds, seen)
 }
 
 /**
- * Ask until the answer is true, at most `ms` milliseconds. Returns the last
- * answer; a question that throws counts as false.
+ * Call the condition until it is true, at most `ms` milliseconds. Returns its
+ * last value; a condition that throws counts as false.
  */
-export async function until(question, ms = ANSWER_MS)
+export async function until(condition, ms = ANSWER_MS)
 {
     const end = Date.now() + ms;
-    let answer = false;
+    let value = false;
 
     for (;;) {
         try {
-            answer = await question();
+            value = await condition();
         }
         catch (e) {
-            answer = false;
+            value = false;
         }
-        if (answer || Date.now() >= end) {
-            return answer;
+        if (value || Date.now() >= end) {
+            return value;
         }
         await new Promise((done) => setTimeout(done, 25));
     }
 }
 
-/** Publish as an application does; the answer, or an Error with its text. */
+/** Publish as an application does. Returns the answer, or throws its text. */
 export async function publish(base, event)
 {
     const response = await fetch(new URL("/publish", base), {
@@ -64,7 +64,7 @@ export async function publish(base, event)
     return JSON.parse(text);
 }
 
-/** Whether id a of our form comes before id b. */
+/** Whether id a is below id b; both have our form. */
 export function isBefore(a, b)
 {
     const [aMs, aN] = a.split("-").map(Number);
@@ -73,7 +73,7 @@ export function isBefore(a, b)
     return aMs < bMs || (aMs === bMs && aN < bN);
 }
 
-/** TCP from a port of its own to the server's; the wire that can be cut. */
+/** A TCP relay to the server on a port of its own, which can be cut. */
 export class Relay {
     constructor(base)
     {
@@ -83,14 +83,15 @@ export class Relay {
         this.server = null;
     }
 
-    /** Take connections, on the same port as before. */
+    /** Accept connections, on the same port as before. */
     async restore()
     {
-        this.server = net.createServer((near) => {
-            const far = net.connect(Number(this.target.port),
+        this.server = net.createServer((client) => {
+            const server = net.connect(Number(this.target.port),
                 this.target.hostname);
 
-            for (const [one, other] of [[near, far], [far, near]]) {
+            for (const [one, other] of [[client, server],
+                [server, client]]) {
                 this.sockets.add(one);
                 one.on("error", () => {}); /* close follows */
                 one.on("close", () => {
@@ -107,7 +108,7 @@ export class Relay {
         this.port = this.server.address().port;
     }
 
-    /** Reset all connections, and refuse new ones until restore(). */
+    /** Reset all connections and refuse new ones until restore(). */
     async cut()
     {
         const closed = new Promise((done) => this.server.close(done));
@@ -124,11 +125,11 @@ export class Relay {
     }
 }
 
-/** Run a driver to its end, and not for ever; exits the process. */
-export async function drive(main, ms)
+/** Run main with a deadline; exits the process. */
+export async function run(main, ms)
 {
     const watchdog = setTimeout(() => {
-        fact("the driver ends within " + ms / 1000 + " s", false);
+        fact("the program ends within " + ms / 1000 + " s", false);
         process.exit(1);
     }, ms);
     let code = 0;
@@ -138,7 +139,7 @@ export async function drive(main, ms)
         console.log("end");
     }
     catch (e) {
-        fact("the driver runs through", false, String(e.stack));
+        fact("the program throws no error", false, String(e.stack));
         code = 1;
     }
     clearTimeout(watchdog);

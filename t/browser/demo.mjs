@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Drives the demo page in Chromium: node demo.mjs URL. Page "here" stands
- * behind a relay that is cut, page "there" talks to httpd directly.
+ * The demo page in Chromium: node demo.mjs URL. The page `here` connects
+ * through a relay that is cut, the page `there` directly.
  *
  * Environment: ES_NODE_MODULES (playwright-core), ES_CHROMIUM (the browser);
- * ES_PROXIED=1 when a GRIP proxy stands at URL, which holds the clients.
+ * ES_PROXIED=1 if URL is that of a GRIP proxy, which then holds the clients.
  */
 
-import {drive, fact, isBefore, load, publish, Relay, until}
+import {fact, isBefore, load, publish, Relay, run, until}
     from "./common.mjs";
 
 const ID = /^\d+-\d+$/;
@@ -21,14 +21,15 @@ const clients = process.env.ES_PROXIED === "1" ? 0 : 2;   /* of httpd */
 const room = "test-" + process.pid;
 const channel = "room-" + room;
 
-let complaints = [];         /* of any page, since they were last taken */
-const foreign = [];          /* requests that left our host */
+let errors = [];             /* of any page, since takeErrors() */
+const foreign = [];          /* requests to other hosts */
 
-function takeComplaints()
+/* Empties the list of errors and returns it. */
+function takeErrors()
 {
-    const taken = complaints;
+    const taken = errors;
 
-    complaints = [];
+    errors = [];
     return taken;
 }
 
@@ -38,10 +39,10 @@ async function openPage(context, url)
 
     page.on("console", (message) => {
         if (["error", "warning"].includes(message.type())) {
-            complaints.push(message.text());
+            errors.push(message.text());
         }
     });
-    page.on("pageerror", (error) => complaints.push(error.message));
+    page.on("pageerror", (error) => errors.push(error.message));
     page.on("request", (request) => {
         if (new URL(request.url()).hostname !== "127.0.0.1") {
             foreign.push(request.url());
@@ -58,7 +59,7 @@ const isOpen = (page) =>
 /* The events on a page, oldest first. */
 function eventsOn(page)
 {
-    return page.$$eval("#feed .event", (items) => items.map((item) => ({
+    return page.$$eval("#events .event", (items) => items.map((item) => ({
         id: item.dataset.id,
         type: item.dataset.type,
         data: item.querySelector(".data").textContent,
@@ -80,15 +81,15 @@ async function fill(page, type, mode, data)
     await page.fill("#data", data);
 }
 
-async function firstSight(here, there)
+async function opening(here, there)
 {
-    fact("the stream opens", await isOpen(here), await stateOf(here));
-    fact("the state is written out",
+    fact("the stream of a page opens", await isOpen(here), await stateOf(here));
+    fact("the state is shown in words",
         await here.textContent("#state-label") === "Open");
     fact("the position is shown before the first event",
         ID.test(await here.textContent("#position")),
         await here.textContent("#position"));
-    fact("the second page opens as well", await isOpen(there));
+    fact("the stream of a second page opens", await isOpen(there));
 }
 
 async function publishing(here, there)
@@ -99,24 +100,24 @@ async function publishing(here, there)
     const seen = await arrives(here, '{"table":7,"dish":"Pie"}');
     const own = await arrives(there, '{"table":7,"dish":"Pie"}');
 
-    fact("what one page publishes is seen in another", seen);
-    fact("with its type", seen.type === "order", seen);
-    fact("with its id", ID.test(seen.id), seen);
-    fact("the page sees its own event too, and marks it", await until(
+    fact("an event that one page publishes is shown in another", seen);
+    fact("the event has its type", seen.type === "order", seen);
+    fact("the event has its id", ID.test(seen.id), seen);
+    fact("the page shows its own event and marks it", await until(
         async () => (await arrives(there, own.data)).mine));
-    fact("the other one does not claim it", seen.mine === false, seen);
+    fact("the other page does not mark it", seen.mine === false, seen);
 
     const result = await there.textContent("#result");
 
-    fact("the result names the id and the clients of httpd itself",
+    fact("the result has the id and the number of httpd's clients",
         result.includes(seen.id) && result.includes(`to ${clients} clients`),
         result);
-    fact("the position moves to the event", await until(async () =>
+    fact("the position is that of the event", await until(async () =>
         await here.textContent("#position") === seen.id));
     fact("the event is counted",
         await here.textContent("#total") === "1",
         await here.textContent("#total"));
-    fact("the rate rises", await until(async () =>
+    fact("the rate is above 0", await until(async () =>
         Number(await here.textContent("#rate")) > 0));
 }
 
@@ -125,14 +126,14 @@ async function asText(here, there)
     await fill(there, "message", "text", MARKUP);
     await there.focus("#data");
     await there.keyboard.press("Control+Enter");
-    fact("Ctrl + Enter publishes, and markup arrives as text",
+    fact("Ctrl + Enter publishes, and markup is shown as text",
         await arrives(here, MARKUP), await eventsOn(here));
-    fact("no element comes of it", await here.$$eval(
-        "#feed img, #feed b", (found) => found.length) === 0);
+    fact("markup gives no element", await here.$$eval(
+        "#events img, #events b", (found) => found.length) === 0);
 
     await fill(there, "alert", "text", "two\nlines");
     await there.click("#form [type=submit]");
-    fact("lines stay lines", await arrives(here, "two\nlines"));
+    fact("lines are shown as lines", await arrives(here, "two\nlines"));
 
     await fill(there, "message", "json", '"in quotes \\u00e9 \\ud83c\\udf70"');
     await there.click("#form [type=submit]");
@@ -149,24 +150,24 @@ async function mistakes(here, there)
     fact("broken JSON is refused by the page", await until(async () =>
         await there.getAttribute("#data", "aria-invalid") === "true" &&
         /not JSON/.test(await there.textContent("#result"))));
-    fact("nothing complains so far", complaints.length === 0,
-        takeComplaints());
+    fact("the console has no error so far", errors.length === 0,
+        takeErrors());
 
     await fill(there, "order", "text", "x".repeat(70000));
     await there.click("#form [type=submit]");
-    fact("the server's own refusal is shown", await until(async () =>
+    fact("a refusal of the server is shown", await until(async () =>
         await there.getAttribute("#result", "data-outcome") === "error" &&
         /\w.*\(413\)$/.test(await there.textContent("#result"))),
         await there.textContent("#result"));
-    takeComplaints(); /* the browser notes the 413 */
+    takeErrors(); /* the browser logs the 413 */
     await publish(base, {channel, text: "after the mistakes"});
     await arrives(here, "after the mistakes");
-    fact("neither arrives",
+    fact("no event of a mistake arrives",
         (await eventsOn(here)).length === before + 1);
 }
 
-/* What is shown as soon as the page has turned to another room. */
-function stateAfterTurn(page, name)
+/* The state as soon as the page shows another room. */
+function stateOfNewRoom(page, name)
 {
     return page.evaluate((hash) => new Promise((done) => {
         addEventListener("hashchange", () => {
@@ -178,25 +179,26 @@ function stateAfterTurn(page, name)
 
 async function rooms(here, there)
 {
-    const turned = await stateAfterTurn(there, room + "-a");
+    const state = await stateOfNewRoom(there, room + "-a");
 
-    fact("another room begins with a state of its own",
-        turned === "connecting", turned);
+    fact("another room starts with a state of its own",
+        state === "connecting", state);
     await isOpen(there);
     await there.goBack();
     await isOpen(there);
     await there.fill("#add-name", room + "-b");
     await there.keyboard.press("Enter");
-    fact("a room can be added, and its stream opens", await until(
+    fact("the stream of a new room opens", await until(
         async () => await there.textContent("#channel") === channel + "-b" &&
             await stateOf(there) === "open"));
     await publish(base, {channel, text: "for the first room"});
     await publish(base, {channel: channel + "-b", text: "for the second"});
     await arrives(there, "for the second");
-    fact("rooms are apart", (await eventsOn(there)).length === 1,
+    fact("a room shows its own events only",
+        (await eventsOn(there)).length === 1,
         await eventsOn(there));
     await there.goBack();
-    fact("Back leads to the room before, with its list", await until(
+    fact("Back shows the room before with its list", await until(
         async () => await there.textContent("#channel") === channel &&
             await stateOf(there) === "open" &&
             await arrives(there, "two\nlines")));
@@ -208,10 +210,11 @@ async function oneASecond(here, there)
     const before = (await eventsOn(here)).length;
 
     await there.click("#auto");
-    fact("one every second: they arrive elsewhere", await until(async () =>
+    fact("the events of every second arrive in the other page",
+        await until(async () =>
         (await eventsOn(here)).length >= before + 2));
     await there.click("#auto");
-    fact("and it can be stopped",
+    fact("the button stops them",
         await there.getAttribute("#auto", "aria-pressed") === "false");
 }
 
@@ -220,40 +223,43 @@ async function pausing(here)
     await here.click("#pause");
     const before = (await eventsOn(here)).length;
     await publish(base, {channel, text: "while paused"});
-    fact("Pause holds the list, and counts", await until(async () =>
+    fact("Pause keeps the list and counts new events", await until(async () =>
         /\(\d+ new\)/.test(await here.textContent("#pause"))) &&
         (await eventsOn(here)).length === before);
     await here.click("#pause");
-    fact("Resume shows what came", await arrives(here, "while paused"));
+    fact("Resume shows the new events", await arrives(here, "while paused"));
 }
 
-async function theCut(here, relay)
+async function cutting(here, relay)
 {
     const before = await here.textContent("#position");
 
-    fact("nothing complains until the cut", complaints.length === 0,
-        takeComplaints());
+    fact("the console has no error before the cut", errors.length === 0,
+        takeErrors());
     await relay.cut();
     fact("a cut connection is shown as lost", await until(
         async () => await stateOf(here) === "lost"), await stateOf(here));
-    fact("in words", await here.textContent("#state-label") ===
-        "Lost, retrying");
+    fact("the lost connection is shown in words",
+        await here.textContent("#state-label") === "Lost, retrying");
     await here.click("#form [type=submit]");
-    fact("publishing tells that nobody answers", await until(async () =>
-        await here.getAttribute("#result", "data-outcome") === "error"));
+    fact("publishing shows that the server does not answer",
+        await until(async () => await here.getAttribute("#result",
+            "data-outcome") === "error"));
     await relay.restore();
-    fact("the restored connection opens by itself", await isOpen(here),
-        await stateOf(here));
-    takeComplaints(); /* the browser notes what the cut did */
+    fact("the stream opens again when the connection is restored",
+        await isOpen(here), await stateOf(here));
+    takeErrors(); /* the browser logs those of the cut */
 
     const after = await publish(base, {channel, event: "alert",
         text: "after the cut"});
 
-    fact("both pages are clients again", after.clients === clients, after);
+    fact("both pages are counted as clients again",
+        after.clients === clients, after);
     fact("an event after the cut arrives",
         await arrives(here, "after the cut"), await eventsOn(here));
-    fact("the position has moved on", await until(async () => isBefore(before,
-        await here.textContent("#position"))));
+    fact("the position is above that before the cut",
+        await until(async () =>
+            isBefore(before, await here.textContent("#position"))));
     fact("no event is shown twice", await (async () => {
         const ids = (await eventsOn(here)).map((event) => event.id);
 
@@ -261,7 +267,7 @@ async function theCut(here, relay)
     })());
 }
 
-async function otherLooks(browser)
+async function otherDevices(browser)
 {
     const context = await browser.newContext({viewport: {width: 390,
         height: 844}, colorScheme: "dark", reducedMotion: "reduce"});
@@ -270,11 +276,12 @@ async function otherLooks(browser)
     await isOpen(page);
     await publish(base, {channel, text: "wide".repeat(100)});
     await arrives(page, "wide".repeat(100));
-    fact("a phone has nothing to scroll sideways", await page.evaluate(
+    fact("the page does not scroll sideways on a phone", await page.evaluate(
         () => document.documentElement.scrollWidth <= innerWidth));
-    fact("dark is dark", await page.evaluate(() => getComputedStyle(
-        document.body).backgroundColor.match(/\d+/g).every((n) => n < 64)));
-    fact("reduced motion is none", await page.evaluate(
+    fact("a dark colour scheme has a dark background",
+        await page.evaluate(() => getComputedStyle(document.body)
+            .backgroundColor.match(/\d+/g).every((n) => n < 64)));
+    fact("reduced motion: no animation runs", await page.evaluate(
         () => document.getAnimations().length) === 0);
     await context.close();
 }
@@ -294,18 +301,17 @@ async function main()
         const here = await openPage(context, relay.base + "#" + room);
         const there = await openPage(context, base + "#" + room);
 
-        await firstSight(here, there);
+        await opening(here, there);
         await publishing(here, there);
         await asText(here, there);
         await mistakes(here, there);
         await rooms(here, there);
         await oneASecond(here, there);
         await pausing(here);
-        await theCut(here, relay);
-        await otherLooks(browser);
-        fact("no page complains in the console", complaints.length === 0,
-            complaints);
-        fact("nothing is fetched from elsewhere", foreign.length === 0,
+        await cutting(here, relay);
+        await otherDevices(browser);
+        fact("the console has no error", errors.length === 0, errors);
+        fact("nothing is fetched from another host", foreign.length === 0,
             foreign);
     }
     finally {
@@ -313,4 +319,4 @@ async function main()
     }
 }
 
-drive(main, 150000);
+run(main, 150000);

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The tiles and the pill: the stream's state, the current room's position,
- * rate and total. Most of what they show is kept by the rooms and the stream.
+ * The tiles and the state in the top bar: the stream's state, and the current
+ * room's position, rate and total. The rooms and the stream hold most of the
+ * values.
  */
 
 import {$, setText, span} from "./page.js";
 import {allRooms, current, drawCounts} from "./rooms.js";
 
 const RATE_SECONDS = 5;      /* the rate is a mean over these */
-const SPARK_SECONDS = 60;    /* width of the little chart */
-const SPARK_WIDTH = 240;     /* its viewBox in index.html */
+const CHART_SECONDS = 60;    /* width of the chart */
+const CHART_WIDTH = 240;     /* its viewBox in index.html */
 
 const LABELS = {
     connecting: "Connecting",
@@ -19,9 +20,9 @@ const LABELS = {
     closed: "Closed",
 };
 
-let heardAt = 0;             /* the last frame's time; 0 = none yet */
+let receivedAt = 0;          /* the last frame's time; 0 = none yet */
 
-export function drawFigures()
+export function drawStats()
 {
     setText($("position"), current.position || "–");
     setText($("total"), current.total.toLocaleString("en"));
@@ -42,33 +43,33 @@ export function drawState(stream)
     drawDetail(stream);
 }
 
-/** The part of the state that changes with the time alone. */
+/** Draw the parts of the state that change with time. */
 export function drawDetail(stream)
 {
     setText($("stream-detail"), stream.detail());
-    setText($("heard"), heardAt === 0 ? "nothing yet"
-        : "last heard " + span(performance.now() - heardAt) + " ago");
+    setText($("received"), receivedAt === 0 ? "nothing yet"
+        : "last one " + span(performance.now() - receivedAt) + " ago");
 }
 
-/** A frame has come from the current room. */
-export function frameHeard()
+/** A frame has arrived from the current room. */
+export function frameReceived()
 {
-    heardAt = performance.now();
+    receivedAt = performance.now();
 }
 
-/** Another room: none has come yet. */
-export function nothingHeard()
+/** Another room is shown: no frame has arrived yet. */
+export function nothingReceived()
 {
-    heardAt = 0;
+    receivedAt = 0;
 }
 
-/** A second is over, in every room. */
+/** Called each second: count its events, in every room. */
 export function countSecond()
 {
     for (const room of allRooms()) {
         room.seconds.push(room.second);
         room.second = 0;
-        if (room.seconds.length > SPARK_SECONDS) {
+        if (room.seconds.length > CHART_SECONDS) {
             room.seconds.shift();
         }
     }
@@ -80,18 +81,18 @@ export function drawRate()
     const rate = last.reduce((sum, n) => sum + n, 0) /
         Math.max(1, last.length);
     const most = Math.max(4, ...current.seconds);
-    const step = SPARK_WIDTH / SPARK_SECONDS;
+    const step = CHART_WIDTH / CHART_SECONDS;
     let path = "";
 
     current.seconds.forEach((n, i) => {
-        const x = SPARK_WIDTH - step * (current.seconds.length - i - 0.5);
+        const x = CHART_WIDTH - step * (current.seconds.length - i - 0.5);
 
         if (n !== 0) {
             path += "M" + x + " 28v" + (-1 - 26 * n / most).toFixed(1);
         }
     });
-    $("spark").setAttribute("d", path);
+    $("chart").setAttribute("d", path);
     setText($("rate"), rate.toFixed(1));
-    /* A screen reader reads single events out, but not a torrent. */
-    $("feed").setAttribute("aria-live", rate > 0.5 ? "off" : "polite");
+    /* A screen reader reads out single events, but not many in a second. */
+    $("events").setAttribute("aria-live", rate > 0.5 ? "off" : "polite");
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The list of what arrived in the current room, newest on top. Entries wait
- * in `pending` until the next picture; while the list is paused, or the page
- * hidden, they wait longer, and no more are kept than the list can show.
+ * The list of events of the current room, newest on top. Entries wait in
+ * `pending` until the next frame is drawn. While the list is paused or the page
+ * hidden, they wait longer; no more are kept than the list can show.
  *
  * An entry is an event {id, type, data, date, at, mine, node} or a note
  * {note, text, date, node}; node is null until it is drawn.
@@ -10,7 +10,7 @@
 
 import {$, clock, make, plural, setText} from "./page.js";
 import {current} from "./rooms.js";
-import {drawFigures} from "./meter.js";
+import {drawStats} from "./stats.js";
 
 const KEPT = 100;            /* entries of a room's list */
 const SHOWN_CHARS = 1500;    /* of one event's data */
@@ -18,9 +18,9 @@ const SHOWN_CHARS = 1500;    /* of one event's data */
 let paused = false;
 let unseen = 0;              /* arrived while paused or hidden */
 let pending = [];            /* entries of the current room, not yet drawn */
-let drawing = false;         /* drawNow() is on its way */
+let drawing = false;         /* drawNow() is scheduled */
 
-/* ---- What arrived ----------------------------------------------------- */
+/* ---- Entries ---------------------------------------------------------- */
 
 function append(room, entry)
 {
@@ -31,13 +31,13 @@ function append(room, entry)
     if (room === current) {
         pending.push(entry);
         if (pending.length > KEPT) {
-            pending.shift(); /* a hidden page is not drawn, but bounded */
+            pending.shift(); /* a hidden page is not drawn: keep the limit */
         }
         draw();
     }
 }
 
-/** Add a line of our own; the tone is "good" or "warn". */
+/** Add a note of the page itself; the tone is "good" or "warn". */
 export function addNote(room, tone, text)
 {
     append(room, {note: tone, text: text, date: new Date(), node: null});
@@ -63,10 +63,10 @@ export function addEvent(room, e)
 }
 
 /**
- * Mark the event with this id as this page's own. Returns its entry, or null
- * if it has not arrived or is marked already.
+ * Mark the event with this id as published by this page. Returns its entry, or
+ * null if it has not arrived or is marked already.
  */
-export function claimEvent(id)
+export function markEvent(id)
 {
     const entry = current.entries.findLast((e) => e.id === id);
 
@@ -85,7 +85,7 @@ export function claimEvent(id)
 const JSON_PARTS =
     /("(?:[^"\\]|\\.)*")(\s*:)?|-?\d[\d.]*(?:[eE][+-]?\d+)?|true|false|null/g;
 
-/* The data as it came, with JSON in colours: text nodes and spans only. */
+/* The data as received, with JSON in colours: text nodes and spans only. */
 function dataNode(data)
 {
     const node = make("code", "data");
@@ -147,7 +147,7 @@ function entryNode(entry)
 
 /* ---- Drawing ---------------------------------------------------------- */
 
-/** Many events between two pictures are drawn in one go. */
+/** Schedule a redraw; events that arrive before it are drawn together. */
 export function draw()
 {
     if (drawing) {
@@ -166,7 +166,7 @@ function drawNow()
 {
     drawing = false;
     if (!paused && pending.length !== 0) {
-        const feed = $("feed");
+        const list = $("events");
         const fragment = document.createDocumentFragment();
 
         for (const entry of pending) {
@@ -174,13 +174,13 @@ function drawNow()
             fragment.prepend(entry.node);
         }
         pending = [];
-        feed.prepend(fragment);
-        while (feed.childElementCount > KEPT) {
-            feed.lastElementChild.remove();
+        list.prepend(fragment);
+        while (list.childElementCount > KEPT) {
+            list.lastElementChild.remove();
         }
         $("empty").hidden = true;
     }
-    drawFigures();
+    drawStats();
     drawUnseen();
 }
 
@@ -192,13 +192,13 @@ function drawUnseen()
         " · mod_eventstream";
 }
 
-/** Show the current room's list instead of the one before, not paused. */
-export function showFeed()
+/** Show the list of the current room, not paused. */
+export function showList()
 {
     pending = current.entries.slice();
-    $("feed").replaceChildren();
+    $("events").replaceChildren();
     $("empty").hidden = pending.length !== 0;
-    setText($("feed-room"), current.name);
+    setText($("list-room"), current.name);
     setPaused(false);
 }
 
@@ -212,21 +212,21 @@ function setPaused(on)
     draw();
 }
 
-function clearFeed()
+function clearList()
 {
     current.entries = [];
     pending = [];
     unseen = 0;
-    $("feed").replaceChildren();
+    $("events").replaceChildren();
     $("empty").hidden = false;
     draw();
 }
 
-/** Listen to the list's buttons, and to the page being looked at again. */
-export function startFeed()
+/** Listen to the list's buttons, and to the page becoming visible again. */
+export function startList()
 {
     $("pause").addEventListener("click", () => setPaused(!paused));
-    $("clear").addEventListener("click", clearFeed);
+    $("clear").addEventListener("click", clearList);
     document.addEventListener("visibilitychange", () => {
         if (!document.hidden && !paused) {
             unseen = 0;

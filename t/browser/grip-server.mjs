@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The npm package @fanoutio/eventstream as a server of its own, whose answers
- * ours are compared with: node grip-library.mjs GRIP_URL. It prints its port,
- * and ends with its standard input.
+ * The npm package @fanoutio/eventstream as a server, whose answers are compared
+ * with ours: node grip-server.mjs GRIP_URL. It prints its port and ends when
+ * its standard input does.
  *
  * Environment: ES_NODE_MODULES (@fanoutio/eventstream).
  */

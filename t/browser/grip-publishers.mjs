@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * GRIP libraries as publishers: node grip-libraries.mjs URL. They know the
- * server as their proxy, by a GRIP_URL, and nothing else of it.
+ * GRIP libraries as publishers: node grip-publishers.mjs URL. For them the
+ * server is a proxy with a GRIP_URL.
  *
  * Environment: ES_NODE_MODULES (eventsource, @fanoutio/grip and
  * @fanoutio/eventstream).
@@ -9,7 +9,7 @@
 
 import {pathToFileURL} from "node:url";
 
-import {drive, fact, load, until} from "./common.mjs";
+import {fact, load, run, until} from "./common.mjs";
 
 const base = process.argv[2];
 const room = "grip-" + process.pid;
@@ -46,7 +46,7 @@ async function publishByGrip()
 
         await publisher.publishHttpStream(channel,
             "event: order\ndata: " + JSON.stringify({name}) + "\n\n");
-        fact("@fanoutio/grip " + name, await arrived(before + 1) &&
+        fact("@fanoutio/grip publishes " + name, await arrived(before + 1) &&
             JSON.parse(events.at(-1).data).name === name, events.at(-1)?.data);
     }
 
@@ -55,12 +55,13 @@ async function publishByGrip()
 
     await publisher.publishHttpStream(channel,
         Buffer.from("data: caf\u00e9\n\n"));
-    fact("bytes", await arrived(before + 1) &&
+    fact("@fanoutio/grip publishes bytes", await arrived(before + 1) &&
         events.at(-1).data === "caf\u00e9", events.at(-1)?.data);
     await publisher.publish(channel, new Item(
         new HttpStreamFormat("id: own-" + room + "\ndata: with ids\n\n"),
         "18", "17"));
-    fact("an item with id and prev-id", await arrived(before + 2) &&
+    fact("@fanoutio/grip publishes an item with id and prev-id",
+        await arrived(before + 2) &&
         events.at(-1).data === "with ids" &&
         events.at(-1).lastEventId === "own-" + room, events.at(-1)?.data);
 
@@ -72,7 +73,7 @@ async function publishByGrip()
     catch (e) {
         refusal = e;
     }
-    fact("a half event is an error in the library", refusal !== null);
+    fact("a partial event is an error in the library", refusal !== null);
 }
 
 async function publishByEventStream()
@@ -83,7 +84,8 @@ async function publishByEventStream()
 
     await stream.publishEvent(channel,
         {event: "order", data: {table: 4, note: "line\nline"}});
-    fact("publishEvent of @fanoutio/eventstream", await arrived(before + 1) &&
+    fact("publishEvent of @fanoutio/eventstream publishes",
+        await arrived(before + 1) &&
         events.at(-1).type === "order" &&
         JSON.parse(events.at(-1).data).note === "line\nline",
         events.at(-1)?.data);
@@ -93,7 +95,8 @@ async function publishByEventStream()
     for (let n = 1; n <= 20; n++) {
         await publisher.publishEvent({event: "message", data: n});
     }
-    fact("getChannelPublisher: all in order", await arrived(before + 21) &&
+    fact("getChannelPublisher: all events arrive in order",
+        await arrived(before + 21) &&
         events.slice(before + 1).every((e, i) => Number(e.data) === i + 1),
         events.slice(before + 1).map((e) => e.data));
 
@@ -106,7 +109,8 @@ async function publishByEventStream()
         writable.on("error", failed);
         writable.end(done);
     });
-    fact("createChannelWritable: all in order", await arrived(before + 41) &&
+    fact("createChannelWritable: all events arrive in order",
+        await arrived(before + 41) &&
         events.slice(before + 21).every((e, i) => Number(e.data) === i + 1),
         events.slice(before + 21).map((e) => e.data));
 }
@@ -122,7 +126,7 @@ async function closeByGrip(source)
 
     await publisher.publish(channel,
         new Item(new HttpStreamFormat(null, true)));
-    fact("a close ends the stream, and the source comes back",
+    fact("the action close ends the stream, and the source reconnects",
         await until(() => opened() > before, 20000) &&
         source.readyState === source.OPEN, opened());
 }
@@ -131,7 +135,7 @@ async function main()
 {
     const source = listen(base + "events/" + room);
 
-    fact("the stream is open", await arrived(1) &&
+    fact("the stream opens", await arrived(1) &&
         events[0].type === "stream-open", events[0]);
     await publishByGrip();
     await publishByEventStream();
@@ -139,4 +143,4 @@ async function main()
     source.close();
 }
 
-drive(main, 90000);
+run(main, 90000);
