@@ -1,15 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# From a checkout to event streams in a browser:
+# Builds the module and shows event streams in a browser:
 #
 #   sh quickstart.sh          build and run the demo at http://localhost:8080/
 #   sh quickstart.sh grip     the same through a GRIP proxy, Pushpin
 #   sh quickstart.sh check    build and run all tests
 #
-# On Debian and as root the packages that are missing are installed; the
-# system's httpd is neither needed nor touched. All that is built and run is in
-# build/. ES_PORT=8090 takes another port; grip takes the next two as well.
+# On Debian it installs missing packages if it runs as root. It uses a private
+# httpd and leaves the system's service alone. All files are in build/.
+# ES_PORT=8090 selects another port; grip uses the next two as well.
 
 set -eu
 
@@ -18,7 +18,7 @@ build=$top/build
 port=${ES_PORT:-8080}
 PATH=$PATH:/usr/sbin:/sbin
 
-say()
+report()
 {
     echo "quickstart: $*"
 }
@@ -101,8 +101,8 @@ look_for_test_tools()
     want iproute2 has ip
 }
 
-# Debian's, which brings zurl along. It starts services when it is installed,
-# which nobody has asked for: install_quietly.
+# Debian's pushpin depends on zurl. Both start a service when they are
+# installed, which is not wanted here: see install_without_services.
 has_pushpin()
 {
     has pushpin && has condure && has zurl
@@ -121,9 +121,9 @@ look_for_browser_tools()
     want chromium has chromium
 }
 
-# install_quietly: as install_missing, but no service starts, neither now nor at
-# the next boot. A policy that is there stays, and is trusted to be as strict.
-install_quietly()
+# Like install_missing, but no service starts, neither now nor at the next boot.
+# An existing policy-rc.d is kept and expected to do the same.
+install_without_services()
 {
     if [ -z "$missing" ] || [ "$(id -u)" -ne 0 ]; then
         return
@@ -144,7 +144,7 @@ install_quietly()
     fi
 }
 
-# Leaves in $missing what could not be installed.
+# Leaves the packages that it cannot install in $missing.
 install_missing()
 {
     if [ -z "$missing" ]; then
@@ -153,7 +153,7 @@ install_missing()
     if [ "$(id -u)" -ne 0 ] || ! has apt-get > /dev/null; then
         return
     fi
-    say "installing$missing"
+    report "installing$missing"
     if [ -z "${apt_updated-}" ]; then
         apt-get -q -o Acquire::Retries=3 update
         apt_updated=yes
@@ -174,44 +174,44 @@ install_build_tools()
     esac
     install_missing
     if [ -n "$missing" ]; then
-        die "please install (names of Debian's packages):$missing"
+        die "please install these packages (names of Debian):$missing"
     fi
 }
 
-# Without it the tests with Pushpin are skipped, but not in CI.
+# Without Pushpin its tests are skipped; in CI that is an error.
 install_pushpin()
 {
     look_for_pushpin
-    install_quietly
+    install_without_services
     if [ -n "$missing" ]; then
         if [ "${CI-}" = true ]; then
-            die "the tests with a GRIP proxy need:$missing"
+            die "CI must run the tests with Pushpin; missing:$missing"
         fi
-        say "without$missing: the tests with a GRIP proxy will be skipped"
+        report "missing:$missing; the tests with Pushpin are skipped"
         missing=
     fi
 }
 
-# The demo behind Pushpin cannot do without.
+# The demo behind Pushpin needs it.
 need_pushpin()
 {
     look_for_pushpin
-    install_quietly
+    install_without_services
     if [ -n "$missing" ]; then
-        die "please install (names of Debian's packages):$missing"
+        die "please install these packages (names of Debian):$missing"
     fi
 }
 
-# Without these the browser tests are skipped, but not in CI.
+# Without these packages the browser tests are skipped; in CI that is an error.
 install_browser_tools()
 {
     look_for_browser_tools
     install_missing
     if [ -n "$missing" ]; then
         if [ "${CI-}" = true ]; then
-            die "the browser tests need:$missing"
+            die "CI must run the browser tests; missing:$missing"
         fi
-        say "without$missing: the browser tests will be skipped"
+        report "missing:$missing; the browser tests are skipped"
         return
     fi
     mkdir -p "$build"
@@ -219,16 +219,16 @@ install_browser_tools()
         "$build/node_modules/.from-lock.json"; then
         return
     fi
-    say 'fetching the npm packages of the browser tests'
+    report 'installing the npm packages of the browser tests'
     cp "$top/t/browser/package.json" "$top/t/browser/package-lock.json" \
         "$build/"
     if (cd "$build" && npm ci --ignore-scripts --no-audit --no-fund \
         --loglevel=error); then
         cp "$build/package-lock.json" "$build/node_modules/.from-lock.json"
     elif [ "${CI-}" = true ]; then
-        die 'npm ci failed, and CI is to run the browser tests'
+        die 'npm ci failed; CI must run the browser tests'
     else
-        say 'npm ci failed: the browser tests will be skipped'
+        report 'npm ci failed; the browser tests are skipped'
     fi
 }
 
@@ -249,7 +249,7 @@ build_module()
     if [ ! -f "$top/configure" ] ||
         [ -n "$(find "$top" \( -name configure.ac -o -name '*.am' \) \
             -newer "$top/configure")" ]; then
-        say 'autoreconf'
+        report 'running autoreconf'
         (cd "$top" && autoreconf -fi) > "$build/autoreconf.log" 2>&1 || {
             cat "$build/autoreconf.log"
             die 'autoreconf failed'
@@ -258,10 +258,10 @@ build_module()
     if [ ! -f "$build/config.status" ] ||
         { [ "$1" = check ] &&
             ! grep -q '^cmocka=yes' "$build/t/build.conf"; }; then
-        say 'configure'
+        report 'running configure'
         configure
     fi
-    say 'make'
+    report 'running make'
     make -C "$build" -j"$(nproc)" --no-print-directory
 }
 
@@ -272,7 +272,7 @@ setting()
     sed -n "s/^$1=//p" "$build/t/build.conf"
 }
 
-# httpd gives up root for this user, who may not see into root's home.
+# httpd started by root runs as this user, who may not read root's home.
 find_user()
 {
     user=
@@ -303,7 +303,7 @@ load_lines()
     done
 }
 
-# What comes from Pushpin comes to this host's IPv4 address.
+# Pushpin connects to httpd by IPv4.
 listen_lines()
 {
     echo "Listen 127.0.0.1:$httpd_port"
@@ -321,8 +321,8 @@ grip_lines()
     if [ "$httpd_port" != "$port" ]; then
         cat << CONF
 
-# The GRIP proxy in front: Pushpin takes what is published here, and signs what
-# it asks with this secret.
+# The GRIP proxy in front: httpd publishes to Pushpin at this URL, and Pushpin
+# signs its requests with this secret.
 EventStreamGrip "http://127.0.0.1:$control_port" verify-key=changeme
 EventStreamGripReliable on
 CONF
@@ -342,7 +342,7 @@ Group $(id -gn "$user")"
         ES_MODULES=$(load_lines) ES_USER=$user_lines \
         ES_MODULE=$build/.libs/mod_eventstream.so \
         awk '
-        # each mark by plain text, as paths may hold what sub() takes special
+        # not by sub(), since a path may have characters that are special to it
         {
             while (match($0, /@[A-Z]+@/)) {
                 name = substr($0, RSTART + 1, RLENGTH - 2)
@@ -353,20 +353,20 @@ Group $(id -gn "$user")"
         }' "$top/conf/demo.conf.in" > "$root/httpd.conf"
 }
 
-# Two demos of one checkout would share build/demo.
+# Two demos of one checkout would use the same build/demo.
 refuse_second()
 {
     if [ -s "$root/httpd.pid" ]; then
         other=$(cat "$root/httpd.pid")
         if grep -qsF "$root/httpd.conf" "/proc/$other/cmdline"; then
-            die "the demo runs already (process $other)"
+            die "the demo is already running (process $other)"
         fi
     fi
 }
 
-# conf/pushpin/ with ports and folders of the demo. What the page publishes goes
-# past GRIP (no_grip) and with no address: for httpd it comes from this host, as
-# it does.
+# conf/pushpin/ with the ports and folders of the demo. Pushpin passes the
+# page's POST on without Grip-Sig (no_grip) and without X-Forwarded-For, so that
+# httpd takes it for a request of this host, which it is.
 write_pushpin_conf()
 {
     mkdir -p "$root/run" "$root/log"
@@ -417,16 +417,16 @@ wait_for_httpd()
         if [ "$tries" -gt 100 ] || ! kill -0 "$httpd_pid" 2> /dev/null; then
             if grep -qs 'Address already in use' "$root/output" \
                 "$root/error_log"; then
-                die "port $port is taken; try: ES_PORT=8081 sh quickstart.sh"
+                die "port $port is in use; try: ES_PORT=8081 sh quickstart.sh"
             fi
             cat "$root/output" "$root/error_log" 2> /dev/null || :
-            die 'httpd does not start'
+            die 'httpd did not start'
         fi
         sleep 0.1
     done
 }
 
-# Its parts find each other one by one, so it is up when it holds a stream.
+# Pushpin's services connect one by one, so it is up once it holds a stream.
 is_holding()
 {
     curl -sN -m 0.5 "http://127.0.0.1:$port/events/kitchen" |
@@ -443,22 +443,22 @@ start_pushpin()
         tries=$((tries + 1))
         if [ "$tries" -gt 100 ] || ! kill -0 "$pushpin_pid" 2> /dev/null; then
             cat "$root/pushpin_log"
-            die "Pushpin does not start; are the ports $port and $control_port \
+            die "Pushpin did not start; are the ports $port and $control_port \
 free? Try: ES_PORT=8090 sh quickstart.sh grip"
         fi
         sleep 0.1
     done
 }
 
-tell()
+show_usage()
 {
     cat << TEXT
 
-The demo runs$1. Open
+The demo is running$1. Open
 
     http://localhost:$port/
 
-or listen in one terminal and publish in another:
+or subscribe in one terminal and publish in another:
 
     curl -N http://localhost:$port/events/kitchen
 
@@ -467,8 +467,9 @@ or listen in one terminal and publish in another:
 
     curl http://localhost:$httpd_port/server-status?auto
 
-Its configuration is build/demo/httpd.conf, its log build/demo/error_log.$2
-Ctrl-C ends it.
+The configuration is in build/demo/httpd.conf, the log in
+build/demo/error_log.$2
+Press Ctrl-C to stop.
 TEXT
 }
 
@@ -495,17 +496,17 @@ run_demo()
     httpd_pid=$!
     wait_for_httpd
     if [ "$httpd_port" = "$port" ]; then
-        tell '' ''
+        show_usage '' ''
     else
         start_pushpin
-        tell ' behind Pushpin' "
-Pushpin's are build/demo/pushpin.conf and build/demo/log/. The same page past
-Pushpin is http://localhost:$httpd_port/: both get all events."
+        show_usage ' behind Pushpin' "
+Those of Pushpin are in build/demo/pushpin.conf and build/demo/log/. The same
+page without Pushpin is http://localhost:$httpd_port/: both receive all events."
     fi
     rc=0
     wait "$httpd_pid" || rc=$?
     httpd_pid=
-    die "httpd ended ($rc); see build/demo/error_log"
+    die "httpd exited with status $rc; see build/demo/error_log"
 }
 
 # ---- Main -------------------------------------------------------------------
@@ -531,7 +532,7 @@ check)
     install_browser_tools
     build_module check
     make -C "$build" --no-print-directory check
-    say 'all tests passed'
+    report 'all tests passed'
     ;;
 *)
     die "usage: sh quickstart.sh [grip | check]"

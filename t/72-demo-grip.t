@@ -1,8 +1,9 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
 #
-# sh quickstart.sh grip: the demo behind Pushpin. What its page and the package
-# eventsource do is as without; the end of the script is the end of all.
+# sh quickstart.sh grip: the demo behind Pushpin. The page and the package
+# eventsource behave as without Pushpin; when the script ends, so does all that
+# it started.
 
 use strict;
 use warnings;
@@ -36,15 +37,14 @@ END {
     }
 }
 
-sub told
+sub output
 {
     open my $in, '<', $log or return '';
     local $/;
     return scalar <$in> // '';
 }
 
-# Three ports in a row that nobody listens on, below those that the kernel gives
-# to connections.
+# Three free ports in a row, below those that the kernel gives to connections.
 sub choose_port
 {
     for (1 .. 100) {
@@ -71,48 +71,51 @@ sub spawn
     exec 'sh', srcdir() . '/quickstart.sh', 'grip' or POSIX::_exit(127);
 }
 
-# Somebody else may take a port meanwhile; then once more.
+# Another process may take a port meanwhile; then it tries again.
 for my $try (1 .. 3) {
     spawn();
     wait_for(sub {
         $pid = 0 if waitpid($pid, POSIX::WNOHANG) != 0;
-        return !$pid || told() =~ /Ctrl-C ends it/;
+        return !$pid || output() =~ /Press Ctrl-C to stop/;
     }, 120);
     last if $pid;
-    diag told();
+    diag output();
 }
 die "quickstart.sh grip does not run\n" if !$pid;
-like told(), qr{^    http://localhost:$port/$}m, 'it tells what to open';
+like output(), qr{^    http://localhost:$port/$}m,
+    'it prints the URL to open';
 
 # the page, and the streams, through Pushpin
 {
-    package Place;
+    package Site;
     sub url { return "http://127.0.0.1:$port" . ($_[1] || '/') }
     sub port { return $port }
 }
-my $place = bless {}, 'Place';
-my $page = get($place, '/');
-is $page->{status}, 200, 'the page comes';
-my $sse = subscribe($place, '/events/kitchen');
-is $sse->next_event(10)->{event}, 'stream-open', 'a stream through Pushpin';
+my $site = bless {}, 'Site';
+my $page = get($site, '/');
+is $page->{status}, 200, 'the page is served through Pushpin';
+my $sse = subscribe($site, '/events/kitchen');
+is $sse->next_event(10)->{event}, 'stream-open',
+    'a stream opens through Pushpin';
 my $past = subscribe($port + 1, '/events/kitchen');
-is $past->next_event(10)->{event}, 'stream-open', 'and one past it';
-is publish($place, 'room-kitchen', 'hello')->{status}, 200,
-    'published as the page does';
-is $_->next_event(10)->{data}, 'hello', 'both get it' for $sse, $past;
+is $past->next_event(10)->{event}, 'stream-open', 'a stream opens directly';
+is publish($site, 'room-kitchen', 'hello')->{status}, 200,
+    'an event is published as the page does';
+is $_->next_event(10)->{data}, 'hello',
+    'both streams receive it' for $sse, $past;
 $ENV{ES_PROXIED} = 1;
-Driver::run('eventsource.mjs', $place);
+Driver::run('eventsource.mjs', $site);
 SKIP: {
     my $reason = Driver::lacking('playwright-core', browser => 1);
     skip $reason, 1 if $reason;
-    Driver::run('demo.mjs', $place);
+    Driver::run('demo.mjs', $site);
 }
 
 kill 'TERM', $pid;
 waitpid $pid, 0;
 $pid = 0;
-is $?, 0, 'it ends when it is told to';
+is $?, 0, 'the script exits with status 0 at SIGTERM';
 ok !IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $_),
-    "and nobody listens on port $_ any more" for $port .. $port + 2;
+    "port $_ is free after the script" for $port .. $port + 2;
 unlink $log;
 done_testing;
