@@ -54,7 +54,7 @@ typedef struct batch_t {
     es_appended_t result;
 } batch_t;
 
-/* ---- before the lock --------------------------------------------------- */
+/* ---- before the lock ---------------------------------------------------- */
 
 /** @return the channels of all entries, or 0: an argument is out of range */
 static apr_size_t count_channels(const es_entry_t *entries, int count)
@@ -147,7 +147,7 @@ static void hash_all(const es_store_t *store, batch_t *batch)
     }
 }
 
-/* ---- under the lock: slots --------------------------------------------- */
+/* ---- under the lock: slots ---------------------------------------------- */
 
 /** Find or make the slots and count the clients of each channel once. A
  * failure may leave bits in touched: at worst a child wakes up for nothing. */
@@ -177,7 +177,7 @@ static apr_status_t find_slots(es_store_t *store, batch_t *batch,
     return APR_SUCCESS;
 }
 
-/* ---- under the lock: known events ----------------------------------------
+/* ---- under the lock: known events ---------------------------------------
  *
  * A publisher that got no answer sends its event again with the same id. Two
  * events are the same if they have the same id, channels and frame, byte for
@@ -301,7 +301,7 @@ static apr_status_t find_known(es_store_t *store, batch_t *batch)
     return APR_SUCCESS;
 }
 
-/* ---- under the lock: writing ------------------------------------------- */
+/* ---- under the lock: writing -------------------------------------------- */
 
 apr_status_t es_store_evict_oldest(es_store_t *store)
 {
@@ -319,7 +319,7 @@ apr_status_t es_store_evict_oldest(es_store_t *store)
         es_journal_set_tail(journal, oldest.pos);
         return APR_SUCCESS;
     }
-    /* the table first, then the tail; es_channels_evict tells why */
+    /* the table first, then the tail: see es_channels_evict */
     for (i = 0; i < oldest.nslots; i++) {
         es_channels_evict(&store->channels, oldest.slots[i], tail, &oldest.id);
     }

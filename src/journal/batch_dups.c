@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A hash table with open addressing, of pairs of an id and a channel: one
- * entry for each channel of each event that has an id. It is twice as large
- * as needed, so that runs stay short. malloc, since it lives as long as the
- * search.
+ * A hash table with open addressing, of pairs of an id and a channel: one entry
+ * for each channel of each event that has an id. It is twice as large as
+ * needed, so that runs stay short. It comes from malloc, as it lives no longer
+ * than the search.
  */
 #include "journal/batch_dups.h"
 
 #include <apr_siphash.h>
 #include <stdlib.h>
 
-/** A channel of an event; event is its number + 1, 0 = an empty place. */
+/** A channel of an event; event is its number + 1, 0 = an empty entry. */
 typedef struct id_pair_t {
     apr_uint64_t hash;
     int event;
@@ -47,7 +47,7 @@ static int is_same_pair(const dup_table_t *table, const id_pair_t *pair,
            es_slice_equal(a->channels[pair->channel], b->channels[channel]);
 }
 
-/** The place of the pair: its own, or an empty one where it belongs. */
+/** The entry of the pair, or an empty one where it belongs. */
 static id_pair_t *find_pair(const dup_table_t *table, apr_uint64_t hash,
                             int event, int channel)
 {
@@ -81,7 +81,10 @@ int es_batch_dups_same_names(const es_entry_t *a, const es_entry_t *b)
     return 1;
 }
 
-/** Put an event's pairs in. @return 0 when it clashes in channel *channel */
+/** Insert an event's pairs.
+ *
+ * @param dup  the event that it repeats or clashes with, else unchanged
+ * @return 1, or 0: it clashes in channel *channel */
 static int put(const dup_table_t *table, int event, int *dup, int *channel)
 {
     const es_entry_t *entry = &table->entries[event];

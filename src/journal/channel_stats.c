@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Names and counts are copied under the lock, a few slots at a time; ids are
- * read from the journal without it. Should the ring pass a walk meanwhile,
- * what was seen last is the answer.
+ * Names and numbers are copied under the lock, a few slots at a time; ids are
+ * read from the journal without it. If the ring overtakes a walk meanwhile, the
+ * last id that the walk found is the result.
  */
 #include "journal/channel_stats.h"
 
 #include "journal/store_priv.h"
 
-/* Slots that are looked at under the lock at a time: their counts are spread
- * over a row for each child. */
+/* So many slots are examined at a time under the lock: their subscriptions are
+ * spread over a row for each child. */
 #define SLOTS_PER_LOCK 64
 
-/** Copy a slot's figures. @return 0 when the channel is not known */
+/** Copy a slot's statistics. @return 0: the store does not know a channel */
 static int copy_slot(const es_store_t *store, es_slot_t slot,
                      apr_uint64_t now_ms, es_channel_stats_t *out)
 {
@@ -114,7 +114,8 @@ void es_channel_stats_add(es_store_t *store, es_slot_t *at, apr_uint64_t now_ms,
     es_store_unlock(store, &report);
 }
 
-/** Is pos an event's of the channel: retained, and behind its last close? */
+/** Is there an event of the channel at pos: retained, and after its last
+ * close? */
 static int look_at_event(const es_store_t *store,
                          const es_channel_stats_t *stats, es_pos_t pos,
                          es_record_t *record)
@@ -137,9 +138,9 @@ int es_channel_stats_last(const es_store_t *store,
 }
 
 /**
- * Look at the record at *ahead and step over it.
+ * Look at the record at *ahead and go to the next one.
  *
- * @return 1 when it is the channel's first
+ * @return 1 if it is the channel's first event
  */
 static int look_ahead(const es_store_t *store, const es_channel_stats_t *stats,
                       es_pos_t *ahead, es_id_t *id)
@@ -163,8 +164,9 @@ static int look_ahead(const es_store_t *store, const es_channel_stats_t *stats,
 }
 
 /*
- * From both sides at a time: back along the channel, which is short if it is
- * a quiet one, and on from the tail, where a busy one has a record soon.
+ * Walks from both ends at the same time: back along the channel's chain, which
+ * is short if the channel is quiet, and forward from the tail, where a busy
+ * channel has a record soon.
  */
 int es_channel_stats_first(const es_store_t *store,
                            const es_channel_stats_t *stats, es_id_t *id)

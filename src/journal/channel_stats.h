@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * The roster: the channels that a store knows, each with its figures. A
- * channel is known while somebody subscribes to it, an event of it is
- * retained, or it is closed.
+ * Statistics of the channels that a store knows. It knows a channel while a
+ * child subscribes to it, an event of it is retained, or it is closed.
  */
 #ifndef ES_JOURNAL_CHANNEL_STATS_H
 #define ES_JOURNAL_CHANNEL_STATS_H
@@ -16,13 +15,16 @@ typedef struct es_channel_stats_t {
     apr_uint64_t clients;      /* subscriptions, all children */
     apr_uint32_t events;       /* retained */
     apr_uint64_t closed_until; /* of es_store_clock; 0 or past = open */
-    es_pos_t newest;           /* its newest record */
-    es_pos_t closed;           /* its newest close */
+    es_pos_t newest;           /* of its newest record, 0 = none */
+    es_pos_t closed;           /* of its newest close, 0 = none */
 } es_channel_stats_t;
 
 /**
+ * Statistics of one channel.
+ *
  * @param now_ms  of es_store_clock
- * @return 1, or 0: it is not known, and all figures are 0
+ * @return 1, or 0: the store does not know the channel, which then is open and
+ *         has neither clients nor events; or the segment is unusable
  *
  * Context: ANY; takes the store lock.
  */
@@ -30,13 +32,13 @@ int es_channel_stats_find(es_store_t *store, es_slice_t name,
                           apr_uint64_t now_ms, es_channel_stats_t *out);
 
 /**
- * The next channels whose names begin with prefix. It looks at a bounded
- * number of slots, so it may find none though there are more.
+ * The next channels whose names begin with prefix. It examines a bounded number
+ * of slots, so it may return 0 though there are more.
  *
- * @param at   where it goes on, 0 at first; the channels have no order that
- *             means anything, but each that stays is met once
- * @param max  places in out
- * @return how many were found; *at is 0 when there are no more
+ * @param at   where to continue, 0 at first; the order means nothing, but each
+ *             channel that stays known is returned once
+ * @param max  size of out
+ * @return how many are in out; *at is 0 if there are no more
  *
  * Context: ANY; takes the store lock for a short time.
  */
@@ -44,14 +46,14 @@ int es_channel_stats_next(es_store_t *store, es_slot_t *at, es_slice_t prefix,
                           apr_uint64_t now_ms, es_channel_stats_t *out,
                           int max);
 
-/** What many channels have together. */
+/** Sums over channels. */
 typedef struct es_channel_totals_t {
-    apr_uint64_t channels; /* that are known */
+    apr_uint64_t channels; /* known */
     apr_uint64_t events;   /* retained; one counts in each of its channels */
 } es_channel_totals_t;
 
 /**
- * Add the next channels to the totals: a bounded number of slots.
+ * Add the next channels to the totals. It examines a bounded number of slots.
  *
  * @param at  as for es_channel_stats_next
  *
@@ -61,7 +63,7 @@ void es_channel_stats_add(es_store_t *store, es_slot_t *at, apr_uint64_t now_ms,
                           es_channel_totals_t *totals);
 
 /**
- * The id of a channel's last event that is retained.
+ * The id of a channel's last retained event.
  *
  * @return 1, or 0: there is none
  *
@@ -71,7 +73,7 @@ int es_channel_stats_last(const es_store_t *store,
                           const es_channel_stats_t *stats, es_id_t *id);
 
 /**
- * The id of a channel's first event that is retained; a walk over some of the
+ * The id of a channel's first retained event. It walks over some of the
  * records.
  *
  * @return 1, or 0: there is none

@@ -5,20 +5,20 @@
  *     buckets  [ 0 ][ 3 ][ 0 ][ 1 ] …        hash & (nbuckets - 1)
  *                     │         │
  *     slots    [1: used, next 0][2: free, next 0][3: used, next 0] … [n]
- *                                 ▲ table->free           fresh ▲
+ *                                 ▲ table->free           high_slot ▲
  *
- * Slots above fresh were never used, so that a big table costs no memory
- * until it is needed. When none is free or fresh, a hand goes round and takes
- * the first idle slot. After a whole round in vain it looks at no more than
- * SWEEP_MAX slots a call until it finds one again, so that a full table does
- * not make each call a long one.
+ * Slots above high_slot were never used, so a big table costs no memory until
+ * it is needed. If none is free or unused, a sweep goes round the slots and
+ * takes the first idle one. After a whole round without success it examines at
+ * most SWEEP_MAX slots a call, until it finds one again. So a call is short in
+ * a full table, too.
  *
- * The lock makes all of this one step for the living. For a process that dies
- * half-way, the state word decides: a slot is a channel's from the store of
- * ES_CHAN_USED to that of ES_CHAN_FREE; chains and free list are made anew by
- * a repair. These stores are release stores, as the compiler must not move
- * the others past them; the processor finishes a dead process's stores in
- * order as seen by whoever takes the lock after it.
+ * The lock makes each change one step for living processes. If a process dies
+ * half-way, the state word decides: a slot belongs to a channel from the store
+ * of ES_CHAN_USED to that of ES_CHAN_FREE; a repair computes chains and free
+ * list again. These stores are release stores, as the compiler must not move
+ * other stores past them; the processor completes a dead process's stores in
+ * the order in which the next owner of the lock sees them.
  */
 #include "journal/channels.h"
 
@@ -51,15 +51,15 @@ es_slice_t es_channels_name(const es_channels_t *channels, es_slot_t slot)
 {
     const es_chan_t *chan = es_channels_at(channels, slot);
 
-    /* name_len is a byte and cannot be more than there is room */
+    /* name_len is a byte, so it cannot exceed ES_CHANNEL_NAME_MAX */
     return chan != NULL ? es_slice(chan->name, chan->name_len)
                         : es_slice(NULL, 0);
 }
 
 apr_uint64_t es_channels_hash(const es_channels_t *channels, es_slice_t name)
 {
-    /* with a secret key: names come from clients, who could choose such that
-     * all fall into one bucket */
+    /* with a secret key: names come from clients, which could choose names
+     * that all fall into one bucket */
     return apr_siphash24(name.data, name.len,
                          (const unsigned char *)channels->key);
 }
@@ -71,7 +71,7 @@ void es_channels_begin_batch(const es_channels_t *channels)
 
 void es_channels_set_clock(const es_channels_t *channels, apr_uint64_t now_ms)
 {
-    /* relaxed: of two that come at once either is right */
+    /* relaxed: if two callers store at once, either value is right */
     __atomic_store_n(&channels->table->now_ms, now_ms, __ATOMIC_RELAXED);
 }
 
@@ -123,7 +123,7 @@ static apr_status_t unlink_slot(const es_channels_t *channels, es_slot_t slot)
             break;
         }
         if (*from == slot) {
-            /* death here: used, but in no chain; a repair links it again */
+            /* death after it: used, but in no chain; a repair links it */
             *from = chan->next;
             return APR_SUCCESS;
         }
@@ -164,15 +164,15 @@ static apr_status_t reclaim(const es_channels_t *channels, es_slot_t slot)
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    /* death before: a repair keeps the channel, and the higher value of
-     * forgotten only costs a needless reset */
+    /* death after it: a repair keeps the channel; at worst the higher value
+     * of forgotten resets a client that has missed nothing */
     es_channels_raise_forgotten(channels, &evicted);
-    /* death after: a repair puts it into the free list */
+    /* death after it: a repair puts the slot into the free list */
     es_channels_set_state(chan, ES_CHAN_FREE);
     return APR_SUCCESS;
 }
 
-/** Find an idle slot with the hand, see the head of this file. */
+/** Find an idle slot and reclaim it, see the head of this file. */
 static apr_status_t sweep(const es_channels_t *channels, es_slot_t *slot)
 {
     es_table_t *table = channels->table;
@@ -194,8 +194,8 @@ static apr_status_t sweep(const es_channels_t *channels, es_slot_t *slot)
     return APR_ENOMEM;
 }
 
-/** Get a slot that is in no chain and no list; its state is free. Death of
- * the caller before it sets the state: a repair finds a free slot. */
+/** Take a slot that is in no chain and no list; its state is free. If the
+ * caller dies before it sets the state, a repair finds a free slot. */
 static apr_status_t take_slot(const es_channels_t *channels, es_slot_t *slot)
 {
     es_table_t *table = channels->table;
@@ -235,7 +235,7 @@ apr_status_t es_channels_make(const es_channels_t *channels, es_slice_t name,
     chan->hash = hash;
     chan->name_len = (unsigned char)name.len;
     memcpy(chan->name, name.data, name.len);
-    /* relaxed: nobody else knows the slot yet */
+    /* relaxed: no other process knows the slot yet */
     __atomic_store_n(&chan->newest, 0, __ATOMIC_RELAXED);
     __atomic_store_n(&chan->evicted_pos, 0, __ATOMIC_RELAXED);
     __atomic_store_n(&chan->closed_pos, 0, __ATOMIC_RELAXED);
@@ -245,7 +245,7 @@ apr_status_t es_channels_make(const es_channels_t *channels, es_slice_t name,
     chan->batch = 0;
     chan->evicted_ms = channels->table->forgotten_ms;
     chan->evicted_n = channels->table->forgotten_n;
-    /* death before: free; after: used, and a repair links it */
+    /* death before it: the slot is free; after it: used, a repair links it */
     es_channels_set_state(chan, ES_CHAN_USED);
     es_channels_link(channels, *slot);
     return APR_SUCCESS;
@@ -265,9 +265,9 @@ es_pos_t es_channels_append(const es_channels_t *channels, es_slot_t slot,
         previous = 0;
     }
     chan->retained++;
-    /* relaxed: the store of head that follows makes it visible. A reader may
-     * see it before, and then looks for a record where none is to be seen
-     * yet. Death: a repair recounts both. */
+    /* relaxed: the store of the head that follows makes it visible. A reader
+     * that sees it earlier looks there and finds the head. Death: a repair
+     * counts retained and finds newest again. */
     __atomic_store_n(&chan->newest, pos, __ATOMIC_RELAXED);
     return previous;
 }
@@ -283,20 +283,20 @@ void es_channels_evict(const es_channels_t *channels, es_slot_t slot,
     }
     evicted.ms = chan->evicted_ms;
     evicted.n = chan->evicted_n;
-    /* Death after it, with the tail still there: the id of a record that is
-     * retained counts as evicted, which costs a needless reset at worst. The
-     * other order would lose a record silently. newest stays, see
+    /* Death after it, before the tail moves: a retained record counts as
+     * evicted; at worst a client is reset that has missed nothing. The other
+     * order would lose a record silently. newest stays, see
      * es_store_newest. */
-    if (es_id_compare(id, &evicted) > 0) { /* a close has dropped it before */
+    if (es_id_compare(id, &evicted) > 0) { /* else a close has dropped it */
         es_channels_store_id(&chan->evicted_ms, &chan->evicted_n, id);
     }
-    /* relaxed: the release of the tail that follows orders it */
+    /* relaxed: the release store of the tail that follows orders it */
     __atomic_store_n(&chan->evicted_pos, pos, __ATOMIC_RELAXED);
     if (chan->retained > 0) {
         chan->retained--;
     }
     if (chan->dropped > 0) {
-        chan->dropped--; /* the oldest are the dropped ones */
+        chan->dropped--; /* the oldest records are the dropped ones */
     }
 }
 
@@ -308,11 +308,12 @@ void es_channels_drop(const es_channels_t *channels, es_slot_t slot,
     if (chan == NULL) {
         return;
     }
-    /* Death in here: the record is committed, and a repair finds it. */
+    /* Death in here: the close is committed, and a repair finds it. */
     es_channels_store_id(&chan->evicted_ms, &chan->evicted_n, id);
     chan->dropped = chan->retained;
-    /* relaxed: who has subscribed before finds the record itself, or learns
-     * by the tail that it is gone, which is stored later, with release */
+    /* relaxed: a client that subscribed before finds the record itself, or
+     * sees by the tail that it is evicted; the tail is stored later, with
+     * release */
     __atomic_store_n(&chan->closed_pos, pos, __ATOMIC_RELAXED);
 }
 
@@ -329,7 +330,7 @@ void es_channels_set_closed(const es_channels_t *channels, es_slot_t slot,
     es_chan_t *chan = es_channels_at(channels, slot);
 
     if (chan != NULL && chan->closed_until_ms != until_ms) {
-        /* relaxed: as closed_pos above */
+        /* relaxed: for the same reason as closed_pos */
         __atomic_store_n(&chan->closed_until_ms, until_ms, __ATOMIC_RELAXED);
     }
 }

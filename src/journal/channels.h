@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * The channel table: which slot belongs to which channel, and what the
- * journal holds of it. All is done under the store's lock, but for
- * es_channels_at, es_channels_name and reading a slot's newest.
+ * The channel table: which slot belongs to which channel, and what the journal
+ * holds of it. All functions need the store's lock, except es_channels_at,
+ * es_channels_name and where stated.
  *
- * A slot is idle when nothing of it is retained, nobody subscribes to it and
- * the present batch does not use it; idle slots keep their channel until the
- * table is full, and are then given to another one.
+ * A slot is idle if none of its records is retained, no child subscribes to it,
+ * its channel is not closed, and the present batch does not use it. An idle
+ * slot keeps its channel until the table is full; then it is given to another
+ * one.
  */
 #ifndef ES_JOURNAL_CHANNELS_H
 #define ES_JOURNAL_CHANNELS_H
@@ -20,91 +21,96 @@ typedef struct es_channels_t {
     es_chan_t *slots;
     apr_uint32_t nslots;
     apr_uint32_t nbuckets; /* a power of 2 */
-    apr_uint64_t key[2];   /* own copy */
+    apr_uint64_t key[2];   /* copied: the segment may be damaged */
     const es_subscriptions_t *subscriptions;
 } es_channels_t;
 
+/** Compute the addresses in the segment at mem. */
 void es_channels_attach(es_channels_t *channels, const es_layout_t *layout,
                         void *mem, const es_subscriptions_t *subscriptions);
 
-/** @return NULL when the slot is out of range */
+/** @return NULL if the slot is out of range */
 es_chan_t *es_channels_at(const es_channels_t *channels, es_slot_t slot);
 
 es_slice_t es_channels_name(const es_channels_t *channels, es_slot_t slot);
 
-/** Needs no lock; to be done before it is taken. */
+/** The hash of a name. Needs no lock; callers compute it before they lock. */
 apr_uint64_t es_channels_hash(const es_channels_t *channels, es_slice_t name);
 
-/** A new batch: slots used by the one before may be reclaimed again. */
+/** Begin a batch: slots that the batch before used may be reclaimed again. */
 void es_channels_begin_batch(const es_channels_t *channels);
 
-/** What the clock says: channels that are closed until later stay. Needs no
- * lock. */
+/** Set the time, see es_store_clock: channels that are closed until later keep
+ * their slots. Needs no lock. */
 void es_channels_set_clock(const es_channels_t *channels, apr_uint64_t now_ms);
 
-/** Used by the present batch. @return 1 the first time in this batch */
+/** The present batch uses the slot. @return 1 the first time in this batch */
 int es_channels_use_slot(const es_channels_t *channels, es_slot_t slot);
 
 /**
- * @param slot  0 when the channel has none
- * @return APR_SUCCESS, or APR_EGENERAL: the chains are damaged, repair
+ * Find a channel's slot.
+ *
+ * @param slot  0 if the channel has none
+ * @return APR_SUCCESS; APR_EGENERAL: the chains are damaged, repair the store
  */
 apr_status_t es_channels_find(const es_channels_t *channels, es_slice_t name,
                               apr_uint64_t hash, es_slot_t *slot);
 
 /**
- * Find a channel's slot or give it one.
+ * Find a channel's slot, or give it one.
  *
  * @return APR_SUCCESS; APR_ENOMEM: all slots are in use; APR_EGENERAL: the
- *         chains are damaged, repair
+ *         chains are damaged, repair the store
  */
 apr_status_t es_channels_make(const es_channels_t *channels, es_slice_t name,
                               apr_uint64_t hash, es_slot_t *slot);
 
-/** The journal has got a record of the slot. @return the one before, or 0 */
+/** The journal is about to receive a record of the slot at pos. @return where
+ * the slot's record before starts, 0 = none is retained */
 es_pos_t es_channels_append(const es_channels_t *channels, es_slot_t slot,
                             es_pos_t pos, es_pos_t tail);
 
-/** The journal is about to lose the record of the slot at pos. */
+/** The journal is about to evict the record of the slot at pos. */
 void es_channels_evict(const es_channels_t *channels, es_slot_t slot,
                        es_pos_t pos, const es_id_t *id);
 
 /**
- * The journal has got a close of the slot, and it is committed: what was
- * before it is dropped.
+ * A close of the slot at pos is committed: the records before it are dropped,
+ * and the channel is closed.
  */
 void es_channels_close(const es_channels_t *channels, es_slot_t slot,
                        es_pos_t pos, const es_id_t *id, apr_uint64_t until_ms);
 
-/** The first half of it: drop what was before the close. */
+/** The first half of es_channels_close: drop the records up to the close. */
 void es_channels_drop(const es_channels_t *channels, es_slot_t slot,
                       es_pos_t pos, const es_id_t *id);
 
-/** The other one: it is closed until then; 0 = open, as after an event. */
+/** The second half: the channel is closed until then; 0 = open, as after an
+ * event. */
 void es_channels_set_closed(const es_channels_t *channels, es_slot_t slot,
                             apr_uint64_t until_ms);
 
-/** 1 when a record of the slot at pos is not after its last close. */
+/** 1 if the record of the slot at pos is not after the slot's last close. */
 int es_channels_has_dropped(const es_channels_t *channels, es_slot_t slot,
                             es_pos_t pos);
 
-/* ---- carrying over ----------------------------------------------------- */
+/* ---- for migration ------------------------------------------------------ */
 
 /** Records of the slot up to id were evicted before the slot was made. */
 void es_channels_set_evicted(const es_channels_t *channels, es_slot_t slot,
                              const es_id_t *id);
 
-/** Up to which id records of the slot are gone; {0, 0} without slot. */
+/** The slot's records up to this id are evicted; {0, 0}: out of range. */
 es_id_t es_channels_evicted(const es_channels_t *channels, es_slot_t slot);
 
-/** Records up to id were evicted of channels that have no slot. */
+/** Records up to id were evicted of channels that have no slot any more. */
 void es_channels_raise_forgotten(const es_channels_t *channels,
                                  const es_id_t *id);
 
-/** 1 when a slot can be made without taking that of another channel. */
+/** 1 if a slot can be made without reclaiming that of another channel. */
 int es_channels_has_room(const es_channels_t *channels);
 
-/* ---- single words of the table, for its repair and its check; lock held -- */
+/* ---- single words of the table, for check and repair; lock held --------- */
 
 static inline apr_uint32_t *es_channels_bucket(const es_channels_t *channels,
                                                apr_uint64_t hash)
@@ -117,9 +123,9 @@ static inline void es_channels_set_state(es_chan_t *chan, apr_uint32_t state)
     __atomic_store_n(&chan->state, state, __ATOMIC_RELEASE);
 }
 
-/** Death between the two leaves the new ms with the old n. As ms only rises
- * here, that is above the old id and at worst above the new one, too: some
- * client is told of a gap that is none. */
+/** Store an id. Death between the two stores leaves the new ms with the old n.
+ * As ms only rises here, that is above the old id, and at worst above the new
+ * one, too: then a client is reset though it has missed nothing. */
 static inline void es_channels_store_id(apr_uint64_t *ms, apr_uint64_t *n,
                                         const es_id_t *id)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Looks at everything that the parts of a store say about each other. Tests
- * call it after each bad day; it changes nothing but the scratch field of
- * the slots.
+ * Compares everything that the parts of a store say about each other. Tests
+ * call it after each death. It changes nothing but the scratch field of the
+ * slots.
  */
 #include "journal/store_priv.h"
 
@@ -10,7 +10,7 @@
 
 #define POS APR_UINT64_T_FMT
 
-/** Walk each chain and the free list, by which all slots must be met once. */
+/** Walk the chains and the free list: together they have each slot once. */
 static const char *check_channels(const es_channels_t *channels, apr_pool_t *p)
 {
     apr_uint32_t used = 0;
@@ -20,7 +20,7 @@ static const char *check_channels(const es_channels_t *channels, apr_pool_t *p)
     es_slot_t at;
 
     if (channels->table->high_slot > channels->nslots) {
-        return "more fresh slots than there are";
+        return "high_slot is beyond the table";
     }
     for (i = 0; i < channels->nbuckets; i++) {
         for (at = channels->buckets[i]; at != 0;
@@ -57,7 +57,8 @@ static const char *check_channels(const es_channels_t *channels, apr_pool_t *p)
     return NULL;
 }
 
-/** One record against the table; scan counts and remembers for the next. */
+/** Compare a record with the table. scan and seen are kept for the next ones
+ * of its channels. */
 static const char *check_record(es_store_t *store, const es_record_t *record,
                                 apr_uint32_t *seen, apr_pool_t *p)
 {
@@ -83,7 +84,7 @@ static const char *check_record(es_store_t *store, const es_record_t *record,
         }
         if (es_id_compare(&evicted, &record->id) > 0 &&
             record->pos > chan->closed_pos) {
-            return apr_psprintf(p, "record %" POS ": its id is told evicted",
+            return apr_psprintf(p, "record %" POS ": its id counts as evicted",
                                 record->pos);
         }
         chan->scan = record->pos;
@@ -121,7 +122,7 @@ static const char *check_records(es_store_t *store, apr_uint32_t *seen,
     return NULL;
 }
 
-/** What the slots say against what was seen. */
+/** Compare the slots with the records that were seen. */
 static const char *check_slots(es_store_t *store, const apr_uint32_t *seen,
                                apr_pool_t *p)
 {
@@ -161,7 +162,7 @@ static const char *find_fault(es_store_t *store, apr_pool_t *p)
     es_slot_t slot;
 
     if (!es_journal_is_sane(&store->journal)) {
-        return "head and tail make no sense";
+        return "head and tail are not plausible";
     }
     why = check_channels(&store->channels, p);
     if (why == NULL) {
@@ -177,7 +178,8 @@ static const char *find_fault(es_store_t *store, apr_pool_t *p)
         why = es_publisher_ids_check(&store->publisher_ids, p);
     }
     if (why == NULL && !es_subscriptions_check(&store->subscriptions, &child)) {
-        why = apr_psprintf(p, "place %u: counts and total differ", child);
+        why =
+            apr_psprintf(p, "child %u: subscriptions and total differ", child);
     }
     return why;
 }
@@ -187,7 +189,7 @@ int es_store_check(es_store_t *store, const char **why, apr_pool_t *p)
     es_repair_report_t report;
 
     if (es_store_lock(store, &report) != APR_SUCCESS) {
-        *why = "the lock is not to be had";
+        *why = "the lock cannot be taken";
         return 0;
     }
     *why = find_fault(store, p);

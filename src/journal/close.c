@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Like an append of one record: room is made, the record written, the head
- * moved. Only then the table learns of it; who dies in between leaves a lock
- * to repair, and the repair finds the record.
+ * Like an append of one record: evict what is in the way, write the record,
+ * move the head. Only then the table is changed. A child that dies in between
+ * leaves the lock to be repaired, and the repair finds the record.
  */
 #include "journal/close.h"
 
 #include "base/context.h"
 #include "journal/store_priv.h"
 
-/** A close on its way. */
+/** The arguments of a close, and its result. */
 typedef struct close_t {
     es_slice_t name;
     apr_uint64_t hash;
@@ -18,7 +18,7 @@ typedef struct close_t {
     es_closed_t closed;
 } close_t;
 
-/** Write the record and commit it. */
+/** Write the record and commit it, then change the table. */
 static apr_status_t write_close(es_store_t *store, close_t *request,
                                 es_slot_t slot, const es_id_t *id)
 {
@@ -114,7 +114,7 @@ int es_close_is_closed(const es_store_t *store, es_slot_t slot,
 {
     const es_chan_t *chan = es_channels_at(&store->channels, slot);
 
-    /* relaxed: the lock that was taken to subscribe orders it */
+    /* relaxed: the caller's subscribe took the lock, which orders it */
     return chan != NULL &&
            __atomic_load_n(&chan->closed_until_ms, __ATOMIC_RELAXED) > now_ms;
 }
@@ -124,8 +124,8 @@ int es_close_was_since(const es_store_t *store, const es_slot_t *slots,
 {
     int i;
 
-    /* acquire: closed_pos of a close before the tail that made the caller ask
-     * was stored before that tail */
+    /* acquire: the caller has loaded a tail; closed_pos of a close before this
+     * tail was stored before it */
     __atomic_thread_fence(__ATOMIC_ACQUIRE);
     for (i = 0; i < count; i++) {
         const es_chan_t *chan = es_channels_at(&store->channels, slots[i]);

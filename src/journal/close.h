@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * Closing a channel. The end stands in the journal like an event, so that
- * each reader meets it in order: what was published before is delivered, then
- * the stream ends. All of the channel's records before it are dropped: they
- * are not replayed, and a client that comes with an older id is told so.
+ * Closes a channel. The close is a record in the journal, like an event, so
+ * each reader finds it in order: what was published before is delivered, then
+ * the stream ends. All records of the channel before it are dropped: they are
+ * not replayed, and a client that resumes with an older id is reset.
  *
- * The channel is closed for a time, to those who come again; an event opens
- * it at once.
+ * The channel stays closed for a time for clients that reconnect; an event
+ * opens it at once.
  */
 #ifndef ES_JOURNAL_CLOSE_H
 #define ES_JOURNAL_CLOSE_H
@@ -15,21 +15,21 @@
 
 /** What a close did. */
 typedef struct es_closed_t {
-    es_id_t id;           /* its own */
-    es_pos_t from;        /* head before it */
-    es_pos_t head;        /* head after it */
+    es_id_t id;           /* of the close */
+    es_pos_t from;        /* the head before it */
+    es_pos_t head;        /* the head after it */
     apr_uint64_t clients; /* subscriptions to the channel, all children */
 } es_closed_t;
 
 /**
- * Close a channel, known or not.
+ * Close a channel, whether it has a slot or not.
  *
- * @param name      checked
- * @param now_ms    the time of day, for its id
+ * @param now_ms    the time of day, for the id
  * @param until_ms  of es_store_clock: es_close_is_closed until then
- * @param touched   as es_store_append
- * @return APR_SUCCESS; APR_ENOMEM: no slot for it, all are in use;
- *         APR_EGENERAL: the segment is not usable any more
+ * @param touched   as for es_store_append
+ * @param out       filled on success
+ * @return APR_SUCCESS; APR_EINVAL: the name is empty or too long; APR_ENOMEM:
+ *         all slots are in use; APR_EGENERAL: the segment is unusable
  *
  * Context: WORKER; takes the store lock.
  */
@@ -38,21 +38,21 @@ apr_status_t es_close_channel(es_store_t *store, es_slice_t name,
                               apr_uint64_t *touched, es_closed_t *out);
 
 /**
- * Is a channel closed now? To be asked after subscribing to it: a close that
- * comes later is found in the journal.
+ * Is a channel closed now? The caller subscribes first: it finds a later close
+ * in the journal.
  *
  * @param now_ms  of es_store_clock
  *
- * Context: ANY, no lock; subscribed to the slot.
+ * Context: ANY, no lock; the caller subscribes to the slot.
  */
 int es_close_is_closed(const es_store_t *store, es_slot_t slot,
                        apr_uint64_t now_ms);
 
 /**
- * Was one of these channels closed at or behind pos? For who could not read
- * on from there.
+ * Was one of these channels closed at or after pos? A reader asks that cannot
+ * continue at pos, since the record there is evicted.
  *
- * Context: ANY, no lock; subscribed to the slots.
+ * Context: ANY, no lock; the caller subscribes to the slots.
  */
 int es_close_was_since(const es_store_t *store, const es_slot_t *slots,
                        int count, es_pos_t pos);

@@ -1,26 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A word for each place in the segment. It is written by its child alone, and
- * zeroed by the parent when that is dead (es_store_reap). All is relaxed: a
- * value that is seen late makes a pause a little longer or shorter, nothing
- * else hangs on it.
+ * A word for each child in the segment. Its child alone writes it; the parent
+ * zeroes it when the child has ended (es_store_reap). All accesses are relaxed:
+ * a value that is seen late makes a pause a little longer or shorter, and
+ * nothing else depends on it.
  *
- * A stopped child is told from one that is merely busy by the value: as long
- * as that is the same, time runs, and when it is over the child is passed
- * over until the value changes. So it costs one wait, not one for each batch.
+ * The value shows whether a child is stopped or merely busy. The time of
+ * patience runs as long as the value is the same; when it is over, the
+ * publisher ignores the child until the value changes. So a stopped child costs
+ * one wait, not one for each batch.
  */
 #include "journal/flow_control.h"
 
 #include "journal/store_priv.h"
 
 typedef struct seen_t {
-    es_pos_t pos;     /* what was told when it was first seen behind */
-    apr_time_t since; /* then; 0 = it is not behind */
+    es_pos_t pos;     /* reported when the child was first found behind */
+    apr_time_t since; /* when that was; 0 = it is not behind */
 } seen_t;
 
 struct es_flow_control_t {
     const es_store_t *store;
-    seen_t *seen; /* of each place */
+    seen_t *seen; /* of each child, child c at c - 1 */
     apr_uint32_t max_children;
 };
 

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * The pace: how fast a writer may go without lapping clients that read.
+ * Flow control: how fast a publisher may append without overtaking clients that
+ * read.
  *
- * The ring never refuses an event. So each delivery tells for each hub how far
- * it has come, and a writer that can wait looks whether one of them has more
- * than half of the ring before it. Nobody is waited for that does not move for
- * a second, be it stopped, dead or told wrong: what a child tells has no other
- * effect than a pause.
+ * The ring never refuses an event. So each delivery reports for each hub how
+ * far it is, and a publisher that can wait checks whether more than half of the
+ * ring is ahead of one of them. It does not wait for a delivery that has made
+ * no progress for a second, because that is stopped, dead or misreported: a
+ * report has no other effect than a pause.
  */
 #ifndef ES_JOURNAL_FLOW_CONTROL_H
 #define ES_JOURNAL_FLOW_CONTROL_H
@@ -15,38 +16,38 @@
 
 #include "journal/store.h"
 
-/** A delivery that has come no further for so long is not waited for. */
+/** A publisher does not wait for a delivery without progress for so long. */
 #define ES_FLOW_CONTROL_PATIENCE APR_USEC_PER_SEC
 
 /**
- * The delivery at place has offered all below pos to those of its clients that
- * take bytes.
+ * The child's delivery has offered all records before pos to those of its
+ * clients whose sockets take bytes.
  *
- * @param pos  0 = it has nobody to wait for
+ * @param pos  0 = publishers need not wait for it
  *
  * Context: DELIVERY, no lock.
  */
 void es_flow_control_report(es_store_t *store, apr_uint32_t child,
                             es_pos_t pos);
 
-/** What it has told last. Context: ANY. */
+/** The child's last report. Context: ANY. */
 es_pos_t es_flow_control_reported(const es_store_t *store, apr_uint32_t child);
 
-/** One writer's view of all deliveries. */
+/** One publisher's view of all deliveries. */
 typedef struct es_flow_control_t es_flow_control_t;
 
-/** Context: WORKER. */
+/** Make one, in p. Context: WORKER. */
 es_flow_control_t *es_flow_control_create(const es_store_t *store,
                                           apr_pool_t *p);
 
 /**
- * Is the writer to wait before it appends more?
+ * Must the publisher wait before it appends more?
  *
- * @param now   of a clock that only goes on
- * @param late  places that are behind, as bits (see es_store_append), others
- *              are cleared: they may be asleep
+ * @param now   of a clock that only rises
+ * @param late  bits as of touched in es_store_append: set for children that are
+ *              behind and may have to be woken up, cleared for all others
  *
- * Context: the writer's thread, no lock.
+ * Context: the publisher's thread, no lock.
  */
 int es_flow_control_is_held(es_flow_control_t *flow, apr_time_t now,
                             apr_uint64_t *late);

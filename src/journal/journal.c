@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Positions rise for ever; position p stands at p % bytes. The first record
- * is at position bytes, so that 0 is none.
+ * Positions rise forever; position p is stored at p % bytes. The first record
+ * is at position bytes, so that 0 is "none".
  *
  *       tail                       head        tail + bytes
  *        │ event │ event │ pad │ event │ free …… │
  *
- * A writer, under the lock:                A reader, without:
- *     tail = beyond what goes                  copy of the record
+ * A writer, with the lock:                 A reader, without:
+ *     tail = after the evicted records         copy of the record
  *     fence (release)                          fence (acquire)
- *     overwrite                                good if tail <= pos
- *     head = end (release), once for all
+ *     overwrite                                valid if tail <= pos
+ *     head = end (release), once a batch
  *
- * Why the reader's test is right: if a byte that it copied comes from the
- * overwriting, the two fences order the writer's store of tail before the
- * reader's load of it (C11 7.17.4), so the load gives the new tail, which is
- * beyond pos. And all that was copied is first used after the test.
+ * Why the reader's test is correct: if it copied a byte of what the writer
+ * wrote over the record, the two fences order the writer's store of tail before
+ * the reader's load of it (C11 7.17.4). So the load yields the new tail, which
+ * is beyond pos. And the reader uses nothing of the copy before the test.
  *
  * A writer that dies leaves the records from tail to head as they were, since
- * it overwrites only what is before the tail or behind the head.
+ * it overwrites only what is before the tail or after the head.
  */
 #include "journal/journal.h"
 
@@ -52,7 +52,7 @@ es_pos_t es_journal_head(const es_journal_t *journal)
 
 es_pos_t es_journal_tail(const es_journal_t *journal)
 {
-    /* relaxed: readers that need an order have their fence */
+    /* relaxed: readers that need an order use a fence */
     return __atomic_load_n(&journal->tail->pos, __ATOMIC_RELAXED);
 }
 
@@ -66,12 +66,13 @@ int es_journal_is_sane(const es_journal_t *journal)
            head - tail <= journal->bytes && head <= APR_UINT64_MAX / 2;
 }
 
-/* ---- reading ----------------------------------------------------------- */
+/* ---- reading ------------------------------------------------------------ */
 
 /**
- * A copy of bytes that may be overwritten at the same time; the caller finds
- * out afterwards. ThreadSanitizer is told not to look, and as it looks into
- * memcpy all the same, it gets a loop that the compiler cannot make one of.
+ * Copy bytes that may be overwritten at the same time; the caller tests
+ * afterwards whether they were. ThreadSanitizer must not report this race. It
+ * intercepts memcpy in spite of the attribute, so under it this is a loop that
+ * the compiler does not replace by memcpy.
  */
 __attribute__((no_sanitize("thread"), noinline)) static void copy_racy(
     void *dst, const void *src, apr_size_t len)
@@ -89,7 +90,7 @@ __attribute__((no_sanitize("thread"), noinline)) static void copy_racy(
 #endif
 }
 
-/** @return 1 when len bytes from pos on are within the ring */
+/** @return 1 if len bytes from pos on do not cross the end of the ring */
 static int is_inside(const es_journal_t *journal, es_pos_t pos,
                      apr_uint64_t len)
 {
@@ -97,7 +98,7 @@ static int is_inside(const es_journal_t *journal, es_pos_t pos,
            pos % journal->bytes <= journal->bytes - len;
 }
 
-/** Copy from the ring. @return 1, or 0 when it was overwritten meanwhile */
+/** Copy from the ring. @return 1, or 0: it was overwritten meanwhile */
 static int take(const es_journal_t *journal, es_pos_t record_pos,
                 apr_uint64_t offset, void *dst, apr_size_t len)
 {
@@ -107,7 +108,7 @@ static int take(const es_journal_t *journal, es_pos_t record_pos,
     return es_journal_tail(journal) <= record_pos;
 }
 
-/** Is what was copied from pos the head of a record? */
+/** Is this copy from pos the header of a record? */
 static int is_record(const es_journal_t *journal, const es_record_hdr_t *rec,
                      es_pos_t pos, es_pos_t head)
 {
@@ -134,7 +135,7 @@ static int is_record(const es_journal_t *journal, const es_record_hdr_t *rec,
            (apr_uint64_t)rec->id_off + rec->id_len <= rec->frame_len;
 }
 
-/** Fill record from the copied head and links. @return 0 when damaged */
+/** Fill record from the copied header and links. @return 0 if damaged */
 static int fill(const es_journal_t *journal, es_record_t *record,
                 const es_record_hdr_t *rec, const es_link_t *links)
 {
@@ -188,7 +189,7 @@ apr_status_t es_journal_look(const es_journal_t *journal, es_pos_t pos,
         if (rec.flags != ES_RECORD_PAD) {
             break;
         }
-        pos += rec.size; /* one pad, then the ring begins anew */
+        pos += rec.size; /* after the pad comes the start of the ring */
     }
     if (rec.flags == ES_RECORD_PAD) {
         return APR_EGENERAL;
@@ -224,7 +225,7 @@ apr_status_t es_journal_copy(const es_journal_t *journal,
                : APR_ENOENT;
 }
 
-/* The parts are within the record: es_journal_look has checked that. */
+/* es_journal_look has checked that the parts are within the record. */
 
 static char *record_at(const es_journal_t *journal, const es_record_t *record)
 {
@@ -264,7 +265,7 @@ es_link_t *es_journal_link_at(const es_journal_t *journal, es_pos_t pos,
     return (es_link_t *)(journal->ring + pos % journal->bytes + offset);
 }
 
-/** @return the number of the slot's link, -1 when there is none */
+/** @return the number of the slot's link, -1 if there is none */
 static int find_slot(const es_record_t *record, es_slot_t slot)
 {
     int i;
@@ -289,7 +290,7 @@ es_pos_t es_journal_record_before(const es_record_t *record, es_slot_t slot)
     return i >= 0 ? record->previous[i] : 0;
 }
 
-/* ---- writing ----------------------------------------------------------- */
+/* ---- writing ------------------------------------------------------------ */
 
 apr_uint64_t es_journal_record_size(int nlinks, apr_uint64_t frame_len)
 {
@@ -311,14 +312,14 @@ es_pos_t es_journal_record_pos(const es_journal_t *journal, es_pos_t at,
 
 void es_journal_set_tail(const es_journal_t *journal, es_pos_t pos)
 {
-    /* release, so that who sees this tail sees what the table says of the
-     * records before it; then a release fence, see the head of this file.
-     * Death here: the record is gone, nothing was written over it yet. */
+    /* release: a reader that sees this tail sees what the table says of the
+     * records before it. Then a release fence, see the head of this file.
+     * Death here: the record is evicted and not yet overwritten. */
     __atomic_store_n(&journal->tail->pos, pos, __ATOMIC_RELEASE);
     __atomic_thread_fence(__ATOMIC_RELEASE);
 }
 
-/** Fill the end of the ring. Death in here: it is behind the head. */
+/** Fill the end of the ring. Death in here: readers stop at the head. */
 static void write_pad(const es_journal_t *journal, es_pos_t at,
                       apr_uint64_t size)
 {
@@ -354,7 +355,7 @@ void es_journal_write(const es_journal_t *journal, es_pos_t at, es_pos_t pos,
     char head[ES_FRAME_CHUNK_HEAD_SIZE];
     char *wire;
 
-    /* Death anywhere in here: all of it is behind the head, not seen. */
+    /* Death anywhere in here: it is after the head, where readers stop. */
     if (pos != at) {
         write_pad(journal, at, pos - at);
     }
@@ -387,13 +388,14 @@ void es_journal_commit(const es_journal_t *journal, es_pos_t head,
 {
     es_head_t *words = journal->head;
 
-    /* ms first: death between the two leaves an id above the last one that
-     * was committed ({new ms, old n}; with the same ms, one store changes
-     * all), and ids of what was not committed were seen by nobody. Release:
-     * the compiler must keep the order. */
+    /* ms first: death between the two stores leaves {new ms, old n}, an id
+     * above the last committed one. (With the same ms one store changes all.)
+     * No reader has seen an id of the batch yet. Release: the compiler must
+     * keep the order. */
     __atomic_store_n(&words->last_ms, last->ms, __ATOMIC_RELEASE);
     __atomic_store_n(&words->last_n, last->n, __ATOMIC_RELEASE);
-    /* release: whoever sees this head sees all records before it. Death
-     * before it: none of the batch is there; after it: all. */
+    /* release: a reader that sees this head sees all records before it.
+     * Death before it: nothing of the batch is in the journal; after it: all
+     * is. */
     __atomic_store_n(&words->pos, head, __ATOMIC_RELEASE);
 }

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Computes where the sections of a segment start. All sums are done in 64
- * bits: with the largest params they stay below 2^41.
+ * Computes where the sections of a segment start. All sums are of 64 bits: with
+ * the largest params they stay below 2^41.
  */
 #include "journal/layout.h"
 
-/* Bytes of the ring for one bucket of publishers' ids: about as many buckets
- * as there are records when all of them have an id and are small. */
+/* There is a bucket of publishers' ids for so many bytes of the ring: about one
+ * for each record if all records are small and have such an id. */
 #define RING_PER_BUCKET 256
 
-/** The least power of 2 that is not below least. */
+/** The smallest power of 2 that is not below least. */
 static apr_uint64_t power_of_two(apr_uint64_t least)
 {
     apr_uint64_t power = 1;

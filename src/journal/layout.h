@@ -111,7 +111,7 @@ enum { ES_CHAN_FREE = 0, ES_CHAN_USED = 1 };
  * evicted_pos, closed_pos, closed_until_ms and name. */
 typedef struct es_chan_t {
     apr_uint64_t newest;     /* atomic; its newest record, evicted or not */
-    apr_uint64_t evicted_ms; /* its records up to this id are gone */
+    apr_uint64_t evicted_ms; /* its records up to this id are evicted */
     apr_uint64_t evicted_n;
     apr_uint64_t evicted_pos; /* atomic; its newest evicted record, 0 = none */
     apr_uint64_t hash;        /* of the name */

@@ -4,7 +4,7 @@
  * new store with the id that it had. So the new store evicts what does not
  * fit, and records that, as it always does.
  *
- * A channel's evicted id (its records up to this id are gone) is copied when
+ * A channel's evicted id (its records up to this id are evicted) is copied when
  * its first record is read, before that record is appended; evicted ids of
  * channels without records follow at the end. While records are appended, ids
  * rise, so whatever the new store evicts or reclaims meanwhile is below what is
@@ -31,7 +31,7 @@ typedef struct migration_t {
     es_id_t last;          /* id of the record before */
     unsigned char *seen;   /* by old slot - 1: 1 = its evicted id is copied */
     apr_uint64_t *touched; /* for es_store_append_any; there are no clients */
-    char *bytes;           /* a copy of a frame and the CR LF behind it */
+    char *bytes;           /* a copy of a frame and the CR LF after it */
     apr_size_t bytes_size; /* of bytes */
     es_migrated_t *migrated;
     es_slice_t names[ES_EVENT_CHANNELS_MAX]; /* of the present record */
@@ -50,7 +50,7 @@ static void evict_channel(const migration_t *migration, es_slot_t slot)
     }
 }
 
-/** All records of a channel up to id are gone. */
+/** All records of a channel up to id are evicted. */
 static void set_evicted(const migration_t *migration, es_slice_t name,
                         const es_id_t *id)
 {
@@ -100,7 +100,7 @@ static int read_name(const migration_t *migration, es_slot_t slot, char *text,
     return 1;
 }
 
-/* ---- records ----------------------------------------------------------- */
+/* ---- records ------------------------------------------------------------ */
 
 static int are_distinct(const es_slice_t *names, int count)
 {
@@ -116,7 +116,7 @@ static int are_distinct(const es_slice_t *names, int count)
     return 1;
 }
 
-/** Copy the names of a record's channels. @return 0 if they make no sense */
+/** Copy the names of a record's channels. @return 0: they are not valid */
 static int read_names(migration_t *migration, const es_record_t *record)
 {
     int i;
@@ -281,7 +281,7 @@ static apr_status_t migrate_records(migration_t *migration)
     return APR_EGENERAL;
 }
 
-/* ---- the rest ---------------------------------------------------------- */
+/* ---- the rest ----------------------------------------------------------- */
 
 /** The last id that the old store gave: the new one continues after it. */
 static void migrate_last(migration_t *migration)

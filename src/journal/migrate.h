@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * Carrying over: a hub gets a segment of another size, and its events go
- * along with their ids. What each channel has lost is known as before, so a
- * client that comes with an id is answered as if nothing had happened, unless
- * what it has missed does not fit any more.
+ * Migration: copies the events of a hub's segment to a new segment of another
+ * size. Events keep their ids, and the new store knows what each channel has
+ * lost. So a client that resumes by an id notices nothing, unless what it has
+ * missed does not fit any more.
  *
- * Positions do not go along: they are of one segment only
+ * Positions are not copied: each is valid in one segment only
  * (es_store_segment_id).
  */
 #ifndef ES_JOURNAL_MIGRATE_H
@@ -15,19 +15,19 @@
 
 typedef struct es_migrated_t {
     apr_uint64_t events; /* retained by the new store */
-    apr_uint64_t lost;   /* the oldest, for which there is no room */
+    apr_uint64_t lost;   /* the oldest, for which it has no room */
 } es_migrated_t;
 
 /**
  * Fill a new store with what an old one retains.
  *
- * @param to    just formatted, with the birth that the old one had
+ * @param to    just formatted, with the epoch of the old one
  * @param from  no child uses it any more; its bytes are not trusted
- * @return APR_SUCCESS; else the old store makes no sense (or there is no
- *         memory), and to has to be formatted again, with another birth
+ * @return APR_SUCCESS; APR_EGENERAL: the old store is damaged; APR_ENOMEM. On
+ *         an error the caller formats to again, with another epoch
  *
- * Context: PARENT, before any other process sees to. Takes no lock of from,
- * which a child may have died with.
+ * Context: PARENT, before any other process sees to. It does not take the lock
+ * of from: a child may have died with it.
  */
 apr_status_t es_store_migrate(es_store_t *to, const es_store_t *from,
                               es_migrated_t *migrated);

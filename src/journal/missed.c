@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * All of it reads a store for those that hold clients elsewhere.
+ * Reads without the lock where it can: a copy is valid if its record is still
+ * retained afterwards.
  */
 #include "journal/missed.h"
 
@@ -8,10 +9,10 @@
 
 #include "journal/store_priv.h"
 
-/* ---- an missed ----------------------------------------------------------
+/* ---- the missed events --------------------------------------------------
  *
- * A frame is copied to its place in the body first and proven afterwards; if
- * the ring was faster it is not counted.
+ * A frame is copied to the end of the body first and tested afterwards. If the
+ * ring has overtaken the reader, the body does not grow.
  */
 
 static int is_wanted(const es_missed_t *missed, const es_record_t *record)
@@ -31,7 +32,7 @@ static int is_wanted(const es_missed_t *missed, const es_record_t *record)
     return 0;
 }
 
-/* es_store_copy writes the chunk's end, too: CR LF behind the frame. */
+/* es_store_copy also writes the end of the chunk: CR LF after the frame. */
 static apr_status_t add_frame(const es_missed_t *missed,
                               const es_record_t *record, es_buf_t *body)
 {
@@ -50,7 +51,7 @@ static apr_status_t add_frame(const es_missed_t *missed,
     return APR_SUCCESS;
 }
 
-/* Have only others' records gone? Then pos moves to where there are some. */
+/* Are only records of other channels evicted? Then move pos to the tail. */
 static int skip_to_tail(es_missed_t *missed)
 {
     int i;
@@ -97,14 +98,14 @@ apr_status_t es_missed_collect(es_missed_t *missed, es_buf_t *body)
     return APR_SUCCESS;
 }
 
-/* ---- last ids and the seal -----------------------------------------------
+/* ---- last ids and the seal ----------------------------------------------
  *
- * The seal takes the secret key of the hash of names, which never leaves the
- * segment, nor do hashes made with it. A seal is the hash of a hash with a word
- * in front, which no name or id has the form of.
+ * The seal uses the secret key of the hash of names. Neither this key nor a
+ * hash made with it leaves the segment: a seal is the hash of a hash with a
+ * word in front, and no name or id has this form.
  */
 
-#define SEAL_WORD "seal" /* with NULs behind it */
+#define SEAL_WORD "seal" /* padded with NULs */
 
 static es_id_t last_id_of(es_store_t *store, es_slot_t slot)
 {
@@ -156,27 +157,27 @@ apr_uint64_t es_store_seal(const es_store_t *store, es_slice_t text)
     return apr_siphash24(&outer, sizeof(outer), key);
 }
 
-/* ---- links ---------------------------------------------------------------
+/* ---- links --------------------------------------------------------------
  *
- * A slot is its channel's as long as a record of it is retained. So the name
- * is copied without the lock, and good if the record is still there
+ * A slot belongs to its channel as long as a record of it is retained. So the
+ * name is copied without the lock, and is valid if the record is still retained
  * afterwards.
  *
- * The event before is mostly retained, too, and has its id in its record.
- * Else it is the newest that the channel has lost: what was evicted stands in
- * the slot, and nothing newer can have gone while this record is there. (Only
- * the close of a channel says so of records that are still there: then the id
- * is that of the close, and its readers end anyway.)
+ * The event before is usually retained, too, and its record has its id. If not,
+ * it is the newest evicted event of the channel, whose id is in the slot: no
+ * newer one can be evicted while this record is retained. (After a close the
+ * slot has the id of the close, though older records are still retained. Then
+ * before is this id; readers end at the close anyway.)
  */
 
 static int is_retained(const es_store_t *store, const es_record_t *record)
 {
-    /* acquire: what was copied before is older than this tail */
+    /* acquire: what was copied was copied before this tail is loaded */
     __atomic_thread_fence(__ATOMIC_ACQUIRE);
     return es_journal_tail(&store->journal) <= record->pos;
 }
 
-/** The id from the slot. @return as es_store_link */
+/** Read the evicted id of the slot. @return as es_store_link */
 static apr_status_t read_evicted(es_store_t *store, const es_record_t *record,
                                  es_slot_t slot, es_id_t *id)
 {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * An missed of the journal: what a client has missed, as a body that ends. It
- * is for clients that somebody else holds; who is served here reads the
- * journal by itself (deliver/client.h).
+ * What GRIP reads of a store for clients that a proxy holds: the events that a
+ * client has missed, as a body that ends; the last id of each channel, with a
+ * seal; and the id that a record follows. Clients that are served here read the
+ * journal themselves (deliver/client.h).
  */
 #ifndef ES_JOURNAL_MISSED_H
 #define ES_JOURNAL_MISSED_H
@@ -10,9 +11,9 @@
 #include "base/buf.h"
 #include "journal/store.h"
 
-/** A channel of an missed: events from this position on, behind this id. */
+/** A channel and where it starts: at this position, and after this id. */
 typedef struct es_missed_part_t {
-    es_slot_t slot; /* subscribed */
+    es_slot_t slot; /* the caller subscribes to it */
     es_pos_t from;
     es_id_t seen;
 } es_missed_part_t;
@@ -21,35 +22,35 @@ typedef struct es_missed_t {
     const es_store_t *store;
     const es_missed_part_t *parts;
     int count;
-    es_pos_t pos;  /* where to start; moves */
+    es_pos_t pos;  /* where to start; where to continue */
     es_pos_t stop; /* where to end */
-    es_id_t last;  /* id of the last event put into the body */
+    es_id_t last;  /* id of the last event in the body */
 } es_missed_t;
 
 /**
- * Put the frames of the events between pos and stop into a body.
+ * Append the frames of the channels' events between pos and stop to a body.
  *
  * @param body  has room for one event at least
  * @return APR_SUCCESS: up to stop; APR_EOF: up to where one of the channels
- *         was closed; APR_ENOSPC: the body is full, pos is where to go on and
- *         last is set; APR_ENOENT: overtaken by the ring, or damaged: all
- *         that is in the body is good, what follows is lost
+ *         was closed; APR_ENOSPC: the body is full, continue at pos, last is
+ *         set; APR_ENOENT: overtaken by the ring, or damaged: the body is
+ *         valid, later events are lost
  *
  * Context: WORKER, no lock.
  */
 apr_status_t es_missed_collect(es_missed_t *missed, es_buf_t *body);
 
-/* ---- what a GRIP proxy is told of a store ------------------------------- */
+/* ---- what a GRIP proxy is sent ------------------------------------------ */
 
 /**
  * Our id of each channel's last event, in one step with the present position.
- * Of a channel without an event in the journal it is an id up to which all
- * is evicted, as es_store_link tells for its next event.
+ * If no event of a channel is retained, it is the id up to which its events are
+ * evicted; es_store_link returns the same for its next event.
  *
- * @param slots    subscribed; count of them
- * @param lasts    count ids, filled; of a new store that of its birth
- * @param present  filled
- * @return APR_SUCCESS; APR_EGENERAL: the segment is not usable any more
+ * @param slots     the caller subscribes to them; count of them
+ * @param last_ids  count ids, filled; in a new store each is its epoch
+ * @param present   filled
+ * @return APR_SUCCESS; APR_EGENERAL: the segment is unusable
  *
  * Context: WORKER; takes the store lock.
  */
@@ -58,34 +59,35 @@ apr_status_t es_store_last_ids(es_store_t *store, const es_slot_t *slots,
                                es_start_t *present);
 
 /**
- * A number that only this store can make of the text: who brings text and
- * number has them from us. Good as long as the store lives.
+ * A number that only this store can compute from the text: a request that has
+ * both received them from us. It is valid as long as the store exists.
  *
  * Context: ANY.
  */
 apr_uint64_t es_store_seal(const es_store_t *store, es_slice_t text);
 
-/* ---- links ---------------------------------------------------------------
+/* ---- links --------------------------------------------------------------
  *
- * What a record says of one of its channels, for who has a record and is no
- * subscriber: names and ids are read back from the channel table.
+ * The name of a record's channel and the id of the channel's event before it,
+ * for a caller that does not subscribe to the channel.
  */
 
-/** What one link of a record leads to. */
+/** One channel of a record. */
 typedef struct es_linked_t {
     char name[ES_CHANNEL_NAME_MAX]; /* of the channel; name_len bytes */
     apr_size_t name_len;
-    es_id_t before; /* our id of the channel's event before this record, just
-                     * as es_store_last_ids had it before this one; when it had
-                     * none yet, an id up to which none is retained */
+    es_id_t before; /* our id of the channel's event before this record, as
+                     * es_store_last_ids returned it before this record; if
+                     * there was none, an id up to which none is retained */
 } es_linked_t;
 
 /**
- * Follow a link of a record that es_store_look has found.
+ * Look up a channel of a record that es_store_look has found.
  *
- * @param i  below record->nslots
+ * @param i    number of the channel, below record->nslots
+ * @param out  filled on success
  * @return APR_SUCCESS; APR_ENOENT: overtaken, the record is no longer
- *         retained; APR_EGENERAL: damaged, or the segment is not usable
+ *         retained; APR_EGENERAL: damaged, or the segment is unusable
  *
  * Context: WORKER, or another thread that may block; may take the store lock.
  */

@@ -6,17 +6,18 @@
  *     buckets  [ 0 ][ r3 ][ 0 ] …       (hash of the id, slot) -> bucket
  *                     │
  *     journal  …[r1 rec│links]…[r2]……[r3 rec│links]…
- *                 ▲──────own_before──────┘
- *          ▲ tail: a reference below it is dead, and so are all after it
+ *                 ▲───publisher_before───┘
+ *          ▲ tail: a chain ends at the first reference below it
  *
  * A reference is the position of a record, which is a multiple of 64, and in
  * its low six bits the number of the link. References fall along a chain, so
- * that each walk ends. An id is looked up for one channel, and links of other
- * channels with the same id (publishers that count for each channel have
- * many) stand in other buckets; so chains stay short whatever is published.
+ * each walk ends. An id is looked up for one channel. Links of other channels
+ * with the same id are in other buckets (publishers that count for each channel
+ * use the same ids in many), so chains stay short whatever is published.
  *
- * Death of a writer leaves buckets that refer behind the head; as it held the
- * lock, a repair makes all anew from the records before anybody looks.
+ * A writer that dies leaves buckets that refer beyond the head. It held the
+ * lock, so a repair computes all of them from the records before the next
+ * lookup.
  */
 #include "journal/publisher_ids.h"
 
@@ -41,15 +42,15 @@ void es_publisher_ids_attach(es_publisher_ids_t *ids, const es_layout_t *layout,
 
 apr_uint64_t es_publisher_ids_hash(const es_publisher_ids_t *ids, es_slice_t id)
 {
-    /* with a secret key: what a client resumes with is its choice */
+    /* with a secret key: a client chooses the id with which it resumes */
     return apr_siphash24(id.data, id.len, (const unsigned char *)ids->key);
 }
 
 static apr_uint64_t *bucket_of(const es_publisher_ids_t *ids, apr_uint64_t hash,
                                es_slot_t slot)
 {
-    /* an odd factor: slots that differ in their low bits give products that
-     * do, so one id of many channels spreads over the buckets */
+    /* an odd factor: slots that differ in their low bits have products that
+     * do, so one id in many channels spreads over the buckets */
     apr_uint64_t spread = slot * APR_UINT64_C(0x9e3779b97f4a7c15);
 
     return &ids->buckets[(hash ^ spread) & (ids->nbuckets - 1)];
@@ -67,8 +68,8 @@ apr_uint64_t es_publisher_ids_add(const es_publisher_ids_t *ids,
 }
 
 /**
- * The link that ref refers to. Its record is not looked at: a walk passes
- * others' links, each of which would cost two more lines of memory.
+ * The link that ref refers to. Its record is not checked: a walk passes links
+ * of other ids, and each check would load two more cache lines.
  *
  * @return APR_SUCCESS; APR_EOF: the record is no longer retained;
  *         APR_EGENERAL: damaged
@@ -88,7 +89,7 @@ static apr_status_t follow(const es_publisher_ids_t *ids, apr_uint64_t ref,
                                                             : APR_EGENERAL;
 }
 
-/** The record that ref refers into. @return 0 when damaged */
+/** The record that ref refers to. @return 0 if damaged */
 static int look(const es_publisher_ids_t *ids, apr_uint64_t ref,
                 es_record_t *record)
 {
@@ -150,7 +151,7 @@ void es_publisher_ids_restore(const es_publisher_ids_t *ids,
     }
 }
 
-/** Links of retained records with an id of a publisher. */
+/** Number of links of retained records with a publisher's id. */
 static apr_uint64_t count_links(const es_publisher_ids_t *ids)
 {
     es_pos_t pos = es_journal_tail(ids->journal);
@@ -185,18 +186,18 @@ const char *es_publisher_ids_check(const es_publisher_ids_t *ids, apr_pool_t *p)
                               ids, es_journal_id(ids->journal, &record)),
                           link->slot) != &ids->buckets[i]) {
                 return apr_psprintf(p,
-                                    "own ids: bucket %" APR_UINT64_T_FMT
+                                    "publishers' ids: bucket %" APR_UINT64_T_FMT
                                     " refers to %" APR_UINT64_T_FMT,
                                     i, ref);
             }
             seen++;
         }
     }
-    /* they fall along a chain and each stands in its own bucket, so none was
-     * seen twice */
+    /* references fall along a chain, and each link is in its own bucket only,
+     * so none was seen twice */
     if (seen != links) {
         return apr_psprintf(p,
-                            "own ids: %" APR_UINT64_T_FMT
+                            "publishers' ids: %" APR_UINT64_T_FMT
                             " in the index, %" APR_UINT64_T_FMT " in records",
                             seen, links);
     }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * The index of publishers' ids: which record of a channel has an id, so that
- * an event that is published once more is known again, and a client that
- * resumes with it is found. All is done under the store's lock.
+ * The index of publishers' ids: which record of a channel has a given id. By it
+ * the store recognizes an event that is published again, and finds where a
+ * client resumes. All functions need the store's lock, except where stated.
  *
- * It knows records that are retained only; eviction needs no work, as what is
- * below the tail is passed over.
+ * It finds retained records only. Eviction needs no work here, as a lookup
+ * ignores everything below the tail.
  */
 #ifndef ES_JOURNAL_PUBLISHER_IDS_H
 #define ES_JOURNAL_PUBLISHER_IDS_H
@@ -14,24 +14,25 @@
 #include "journal/layout.h"
 
 typedef struct es_publisher_ids_t {
-    apr_uint64_t *buckets; /* references, 0 = empty */
+    apr_uint64_t *buckets; /* references to links, 0 = empty */
     apr_uint64_t nbuckets; /* a power of 2 */
-    apr_uint64_t key[2];   /* own copy */
+    apr_uint64_t key[2];   /* copied: the segment may be damaged */
     const es_journal_t *journal;
 } es_publisher_ids_t;
 
+/** Compute the addresses in the segment at mem. */
 void es_publisher_ids_attach(es_publisher_ids_t *ids, const es_layout_t *layout,
                              void *mem, const es_journal_t *journal);
 
-/** Needs no lock; to be done before it is taken. */
+/** The hash of an id. Needs no lock; callers compute it before they lock. */
 apr_uint64_t es_publisher_ids_hash(const es_publisher_ids_t *ids,
                                    es_slice_t id);
 
 /**
- * The record at pos, which is about to be written, has the id with this hash
- * and the slot in its link number index.
+ * Add the record at pos, which is about to be written: it has the id with this
+ * hash, and the slot in its link number index.
  *
- * @return what the link holds as own_before
+ * @return the link's publisher_before
  */
 apr_uint64_t es_publisher_ids_add(const es_publisher_ids_t *ids,
                                   apr_uint64_t hash, es_slot_t slot,
@@ -41,25 +42,25 @@ apr_uint64_t es_publisher_ids_add(const es_publisher_ids_t *ids,
  * The newest retained record of the slot with this id.
  *
  * @param hash   of id, from es_publisher_ids_hash
- * @param found  pos is 0 when there is none
- * @return APR_SUCCESS, or APR_EGENERAL: the chains are damaged, repair
+ * @param found  filled; pos is 0 if there is none
+ * @return APR_SUCCESS; APR_EGENERAL: the chains are damaged, repair the store
  */
 apr_status_t es_publisher_ids_find(const es_publisher_ids_t *ids,
                                    apr_uint64_t hash, es_slot_t slot,
                                    es_slice_t id, es_record_t *found);
 
-/* ---- repair: clear, then restore each record from the tail on ---------- */
+/* ---- repair: clear, then add each record, starting at the tail ---------- */
 
-/** Forget all. */
+/** Empty the index. */
 void es_publisher_ids_clear(const es_publisher_ids_t *ids);
 
-/** A retained record, newer than those before; one without own id is none
- * of ours. */
+/** Add a retained record, which is newer than those before; one without a
+ * publisher's id is ignored. */
 void es_publisher_ids_restore(const es_publisher_ids_t *ids,
                               const es_record_t *record);
 
 /** Walk all chains and compare them with the journal. @return NULL, or what
- * is wrong */
+ * is wrong, in p */
 const char *es_publisher_ids_check(const es_publisher_ids_t *ids,
                                    apr_pool_t *p);
 

@@ -1,26 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * After a death under the lock. What is believed: head and tail (each is one
- * store), the records between them, the names of used slots. What is made
- * anew: everything else that has an order. What stands behind the head is
- * dropped by not looking at it. A repairer may die, too: the next one starts
- * again from the same facts.
+ * Takes the store's lock, and repairs the store after a death under the lock.
+ * The repair trusts head and tail (each is one store), the records between
+ * them, and the names of used slots. It computes again everything else that
+ * has an order. What is after the head is dropped: nothing reads it. A
+ * repairing process may die, too: the next one starts again from the same
+ * values.
  *
- * It ends: each record has at least 64 bytes, and there are at most
- * ring_bytes of them; slots are visited by number, not along chains.
+ * The repair ends: each record has at least 64 bytes, and all together at most
+ * ring_bytes; slots are visited by number, not along chains.
  */
 #include "journal/store_priv.h"
 
 #include "base/log.h"
 
-/* ---- the channel table ----------------------------------------------------
+/* ---- the channel table --------------------------------------------------
  *
- * It is made anew from its state words and names, and from what the journal
- * retains. Nothing else in it is trusted: the one before may have died
- * anywhere, also in here.
+ * It is computed from its state words and names, and from what the journal
+ * retains. Nothing else in it is trusted: the last owner of the lock may have
+ * died anywhere, also in here.
  */
 
-/** Slots that were ever used; the value is not trusted. */
+/** The highest slot that was ever used; the value is not trusted. */
 static apr_uint32_t used_slots(const es_channels_t *channels)
 {
     return channels->table->high_slot < channels->nslots
@@ -28,7 +29,7 @@ static apr_uint32_t used_slots(const es_channels_t *channels)
                : channels->nslots;
 }
 
-/** Make chains and free list anew; forget what is retained. */
+/** Build chains and free list; no record is counted. */
 static void rebuild_chains(const es_channels_t *channels)
 {
     apr_uint32_t used = used_slots(channels);
@@ -57,7 +58,7 @@ static void rebuild_chains(const es_channels_t *channels)
     }
 }
 
-/** A record of the slot is retained. @return 0 when the slot is not used */
+/** Count a retained record of the slot. @return 0 if the slot is not used */
 static int recount_slot(const es_channels_t *channels, es_slot_t slot,
                         es_pos_t pos, const es_id_t *id)
 {
@@ -79,7 +80,7 @@ static int recount_slot(const es_channels_t *channels, es_slot_t slot,
     return 1;
 }
 
-/** All records are gone: forget the recounts, all up to id is evicted. */
+/** Evict all records, up to id: nothing is counted. */
 static void evict_all(const es_channels_t *channels, const es_id_t *id)
 {
     es_chan_t *chan;
@@ -96,9 +97,9 @@ static void evict_all(const es_channels_t *channels, const es_id_t *id)
     }
 }
 
-/** Where half of it was stored (es_channels_store_id), forgotten may be above
- * all ids that were given; a channel that is made next would then be told to
- * have lost what is yet to be published to it. */
+/** If half of it was stored (es_channels_store_id), forgotten may be above all
+ * ids that were given. A channel that is made next would then seem to have
+ * lost events that are still to be published. */
 static void bound_forgotten(es_table_t *table, const es_id_t *last)
 {
     es_id_t forgotten = {table->forgotten_ms, table->forgotten_n};
@@ -109,13 +110,14 @@ static void bound_forgotten(es_table_t *table, const es_id_t *last)
 }
 
 /*
- * Publish what was recounted; tail is where the journal begins, last the
- * highest id that was given.
+ * Publish what was counted.
  *
- * newest is stored once, with its final value: readers look at it meanwhile,
- * and a value that is too low for an instant would make them skip a record.
- * Of a channel of which nothing is retained we know only that its newest
- * record was before the tail; a value that is too high does no harm.
+ * @param last  the highest id that was given
+ *
+ * newest is stored once, with its final value: readers load it meanwhile, and
+ * would skip a record if the value were too low for an instant. Of a channel
+ * that retains nothing we know only that its newest record was before the tail;
+ * a value that is too high does no harm.
  */
 static void publish_recounts(const es_channels_t *channels, es_pos_t tail,
                              const es_id_t *last)
@@ -133,14 +135,14 @@ static void publish_recounts(const es_channels_t *channels, es_pos_t tail,
         else if (newest >= tail) {
             newest = tail - ES_LINE;
         }
-        /* relaxed: any value on the way is safe, see above */
+        /* relaxed: old and new value are both safe, see above */
         __atomic_store_n(&chan->newest, newest, __ATOMIC_RELAXED);
     }
 }
 
 /* ---- the store ---------------------------------------------------------- */
 
-/** The id of the last event must not be below one that was committed. */
+/** Raise the id of the last event to that of a committed record. */
 static void raise_last_id(es_store_t *store, const es_id_t *id)
 {
     es_id_t last = es_store_last_id(store);
@@ -151,7 +153,7 @@ static void raise_last_id(es_store_t *store, const es_id_t *id)
     }
 }
 
-/** A close that was committed counts. */
+/** A committed close drops the records before it. */
 static void recount_close(es_store_t *store, const es_record_t *record)
 {
     if (record->closes) {
@@ -161,10 +163,10 @@ static void recount_close(es_store_t *store, const es_record_t *record)
 }
 
 /**
- * A channel is closed when its newest record is a close, and open when that is
- * an event; of one without records the table knows it. Stored once, with its
- * final value, since readers look at it meanwhile: who finds an open channel
- * closed for an instant tells its client to stop for good.
+ * A channel is closed if its newest record is a close, and open if that is an
+ * event; without records, the table's value stays. It is stored once, with its
+ * final value, since readers load it meanwhile: if an open channel looked
+ * closed for an instant, its clients would be told to stop reconnecting.
  */
 static void restore_closed(es_store_t *store)
 {
@@ -188,7 +190,7 @@ static void restore_closed(es_store_t *store)
     }
 }
 
-/** Count the records into the table. @return 0 when one is damaged */
+/** Count the records into the table. @return 0 if one is damaged */
 static int recount(es_store_t *store, es_repair_report_t *report)
 {
     es_pos_t head = es_journal_head(&store->journal);
@@ -237,8 +239,8 @@ apr_status_t es_store_repair(es_store_t *store, es_repair_report_t *report)
     if (!recount(store, report)) {
         raise_last_id(store, &store->epoch);
         last = es_store_last_id(store);
-        /* first the ids, then the records: death between the two and the
-         * next repair comes to the same end */
+        /* first the ids, then the records: after a death between the two, the
+         * next repair has the same result */
         evict_all(&store->channels, &last);
         es_journal_set_tail(&store->journal, es_journal_head(&store->journal));
         es_publisher_ids_clear(&store->publisher_ids);
@@ -268,15 +270,15 @@ apr_status_t es_store_lock(es_store_t *store, es_repair_report_t *report)
             report->repaired = 1;
             return APR_SUCCESS;
         }
-        /* not repaired: from now on the lock is not to be had */
+        /* released without repair: from now on it cannot be taken */
         es_store_unlock(store, report);
         return APR_EGENERAL;
     }
     if (!__atomic_exchange_n(&store->unusable_logged, 1, __ATOMIC_RELAXED)) {
         es_log(ES_LOG_CRIT, APR_SUCCESS, "ES0204",
-               "the lock of the shared segment is beyond recovery; nothing "
-               "can be published or subscribed to until the server is "
-               "restarted, not gracefully");
+               "cannot take the lock of a hub's shared memory, as its state "
+               "is not recoverable; publishing to this hub and subscribing "
+               "to it fail until httpd is restarted (not gracefully)");
     }
     return APR_EGENERAL;
 }
@@ -286,33 +288,27 @@ void es_store_unlock(es_store_t *store, const es_repair_report_t *report)
     es_lock_give(&store->segment->guard.lock);
     if (report->repaired) {
         es_log(ES_LOG_WARNING, APR_SUCCESS, "ES0201",
-               "a child died while it held the store; it was repaired, "
-               "%" APR_UINT64_T_FMT " events are retained",
+               "a child died while it held the lock of a hub's shared "
+               "memory; repaired, %" APR_UINT64_T_FMT " events are retained",
                report->records);
     }
     else if (report->rebuilt) {
         es_log(ES_LOG_ERR, APR_SUCCESS, "ES0205",
-               "the channel table was damaged by a stray write and has been "
-               "made anew, %" APR_UINT64_T_FMT " events are retained",
+               "the channel table in a hub's shared memory was damaged; "
+               "rebuilt, %" APR_UINT64_T_FMT " events are retained",
                report->records);
     }
     if (report->emptied) {
         es_log(ES_LOG_ERR, APR_SUCCESS, "ES0202",
-               "the journal was damaged and has been emptied; clients that "
-               "resume are told that events are missing");
+               "the journal in a hub's shared memory was damaged; emptied, "
+               "clients that resume receive stream-reset");
     }
     if (report->unusable &&
         !__atomic_exchange_n(&store->unusable_logged, 1, __ATOMIC_RELAXED)) {
         es_log(ES_LOG_CRIT, APR_SUCCESS, "ES0203",
-               "the shared segment is damaged: the ends of its journal make "
-               "no sense; nothing can be published or subscribed to until "
-               "the server is restarted, not gracefully");
+               "a hub's shared memory is damaged: head and tail of its "
+               "journal are not plausible; publishing to this hub and "
+               "subscribing to it fail until httpd is restarted (not "
+               "gracefully)");
     }
-}
-
-es_id_t es_store_last_id(const es_store_t *store)
-{
-    es_id_t last = {store->segment->head.last_ms, store->segment->head.last_n};
-
-    return last;
 }

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From an id back to a position. A channel's records are linked from the
- * newest to the oldest, so that a walk costs what the client has missed, not
- * what others have published.
+ * From an id back to a position. A channel's records are linked from the newest
+ * to the oldest, so a walk costs what the client has missed, not what others
+ * have published.
  *
- * A publisher's id is looked up in the index of ids, under the lock: a step
- * or two for each channel, whatever a client comes with.
+ * A publisher's id is looked up in the index of ids, under the lock. That takes
+ * a step or two for each channel, whatever id a client sends.
  *
- * The walks need no lock: should the ring pass them, the look says so, and
- * then it is read once more what was evicted.
+ * The walks need no lock: if the ring overtakes a walk, es_store_look fails,
+ * and the evicted ids are read once more.
  */
 #include "journal/resume.h"
 
@@ -16,13 +16,13 @@
 
 /* ---- the ends of chains ------------------------------------------------- */
 
-/** Channels that are read under the lock at a time. */
+/** So many channels are read at a time under the lock. */
 #define ENDS_MAX 64
 
 typedef struct chain_ends_t {
     es_pos_t newest[ENDS_MAX]; /* of each channel; 0 = none */
     es_pos_t tail;
-    es_id_t evicted; /* of all of them, the highest id that is gone */
+    es_id_t evicted; /* the highest evicted id of all these channels */
 } chain_ends_t;
 
 /** How many of the rest are read next. */
@@ -32,11 +32,11 @@ static int count_next(int rest)
 }
 
 /**
- * Read the ends under the lock, as they must agree: up to which id a channel
- * was evicted, its newest record, and the tail. Walks need no lock then.
+ * Read where the channels' chains begin and end: newest record, evicted id,
+ * tail. They are read under the lock, as they must agree; then walks need none.
  *
  * @param count  ENDS_MAX at most
- * @return APR_SUCCESS; APR_EGENERAL: the segment is not usable any more
+ * @return APR_SUCCESS; APR_EGENERAL: the segment is unusable
  */
 static apr_status_t read_ends(es_store_t *store, const es_slot_t *slots,
                               int count, chain_ends_t *ends)
@@ -68,15 +68,15 @@ static apr_status_t read_ends(es_store_t *store, const es_slot_t *slots,
     return APR_SUCCESS;
 }
 
-/* ---- a publisher's id -------------------------------------------------- */
+/* ---- a publisher's id --------------------------------------------------- */
 
-/** What is known of a publisher's id so far. */
+/** The event that was found by a publisher's id. */
 typedef struct id_match_t {
-    es_pos_t pos; /* 0 = not found yet */
-    es_id_t id;   /* ours, of the event at pos */
+    es_pos_t pos; /* 0 = none yet */
+    es_id_t id;   /* our id of it */
 } id_match_t;
 
-/** @return 0 when the id stands in two places: which one is meant? */
+/** @return 0: two events have the id, and either may be meant */
 static int add_match(id_match_t *match, const es_record_t *found)
 {
     if (found->pos == 0) {
@@ -159,7 +159,7 @@ static apr_status_t resolve(es_store_t *store, const es_slot_t *slots,
     return resolve_publisher_id(store, slots, count, text, id);
 }
 
-/* ---- reach --------------------------------------------------------------- */
+/* ---- reach -------------------------------------------------------------- */
 
 /** The time of the oldest event within reach. */
 static apr_uint64_t reach_since(const es_resume_reach_t *reach,
@@ -183,22 +183,22 @@ static int is_in_reach(const es_resume_reach_t *reach, apr_uint64_t since_ms,
     return (reach->events == 0 || newer < reach->events) && id->ms >= since_ms;
 }
 
-/* ---- the position ------------------------------------------------------ */
+/* ---- the position ------------------------------------------------------- */
 
-/** What a client comes with, and how far back it may go. */
+/** The event that the client knows, and how far back it may go. */
 typedef struct resume_query_t {
-    es_id_t id; /* the event that it knows */
+    es_id_t id; /* of the event */
     const es_resume_reach_t *reach;
-    apr_uint64_t since_ms; /* events before are out of reach */
+    apr_uint64_t since_ms; /* older events are out of reach */
 } resume_query_t;
 
 /**
  * Walk a channel back to the id.
  *
- * @param first  lowered to the first record after it
- * @return APR_SUCCESS; APR_ENOENT: overtaken by the ring on the way;
+ * @param first  lowered to the first record after the id
+ * @return APR_SUCCESS; APR_ENOENT: the ring has overtaken the walk;
  *         APR_NOTFOUND: a record after the id is out of reach; APR_EGENERAL:
- *         damaged
+ *         a record is damaged
  */
 static apr_status_t walk_back(const es_store_t *store, es_slot_t slot,
                               es_pos_t newest, es_pos_t tail,
@@ -262,7 +262,7 @@ static apr_status_t walk_some(es_store_t *store, const es_slot_t *slots,
         }
     }
     if (rv == APR_SUCCESS && overtaken) {
-        /* what went was before id, and then all after it was seen; or not */
+        /* if only records up to the id are evicted, the walk saw all others */
         rv = read_ends_after(store, slots, count, &query->id, &ends);
     }
     return rv;
@@ -277,7 +277,7 @@ apr_status_t es_store_resume(es_store_t *store, const es_slot_t *slots,
     apr_status_t rv = resolve(store, slots, count, id_text, &query.id);
     int i;
 
-    /* of another store; or from the future, which we have not given */
+    /* of another store, or not given yet */
     if (rv == APR_SUCCESS && (!es_id_is_same_epoch(&query.id, &store->epoch) ||
                               es_id_compare(&query.id, &start->id) > 0)) {
         rv = APR_NOTFOUND;
@@ -294,28 +294,29 @@ apr_status_t es_store_resume(es_store_t *store, const es_slot_t *slots,
 
 /* ---- replay -------------------------------------------------------------
  *
- * Each channel is walked from its newest record back until there are enough,
- * one is out of reach, the channel was closed, or the ring has taken the next.
- * That is no loss here: nobody was promised more than what is retained.
+ * Each channel is walked back from its newest record until there are enough
+ * events, or one is out of reach, evicted, or a close. An evicted event is no
+ * loss here: the client is promised retained events only.
  *
- * A client has one cursor for all of its channels, which starts at the first
- * of these records. So of a busy channel older ones stand behind it, too;
- * from tells them apart.
+ * A client has one cursor for all of its channels, which starts at the first of
+ * these events. So it meets older events of a busy channel, too; from excludes
+ * them.
  */
 
-/** What is looked for, and the first event that was found. */
+/** The arguments of a replay, and the first event that was found. */
 typedef struct replay_query_t {
     apr_uint64_t latest;
     const es_resume_reach_t *reach;
     apr_uint64_t since_ms;
     es_pos_t first;
-    es_id_t id; /* of it */
+    es_id_t id; /* of the event at first */
 } replay_query_t;
 
 /**
- * @param head  of the subscription: what stands behind it comes live, however
- *              much that is
- * @return where the part of the channel starts; head when nothing does
+ * Walk a channel back over its latest events.
+ *
+ * @param head  of the subscription: later events arrive live, however many
+ * @return where the channel's replay starts; head if it has none
  */
 static es_pos_t walk_latest(const es_store_t *store, es_slot_t slot,
                             es_pos_t newest, es_pos_t tail, es_pos_t head,
@@ -329,7 +330,7 @@ static es_pos_t walk_latest(const es_store_t *store, es_slot_t slot,
     while (seen < query->latest && pos != 0 && pos >= tail &&
            es_store_look(store, pos, &record) == APR_SUCCESS) {
         if (record.closes) {
-            break; /* what was before it is dropped */
+            break; /* the events before it are dropped */
         }
         if (pos < head) {
             if (!is_in_reach(query->reach, query->since_ms, &record.id,

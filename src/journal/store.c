@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The front door: making and using a store, subscriptions, and the reader's
- * side. journal/append.c appends, journal/repair.c mends, journal/check.c
- * looks; what they share is journal/store_priv.h, and journal/layout.h draws
- * the segment.
+ * The front door: formats and attaches to a store, subscribes, and reads.
+ * journal/append.c appends, journal/repair.c locks and repairs,
+ * journal/check.c checks; they share journal/store_priv.h. journal/layout.h
+ * draws the segment.
  *
- * A process that dies in es_store_subscribe leaves made slots (idle ones, to
- * be reclaimed) and raised counts (the parent zeroes them).
+ * A child that dies in es_store_subscribe leaves slots, which are idle and can
+ * be reclaimed, and subscriptions, which the parent removes by es_store_reap.
  */
 #include "journal/store.h"
 
@@ -57,7 +57,7 @@ apr_status_t es_store_format(void *mem, const es_store_params_t *params,
     facts->epoch_n = segment->head.last_n = epoch->n;
     segment->head.pos = layout.params.ring_bytes;
     segment->tail.pos = layout.params.ring_bytes;
-    /* of what was before this store, nothing is known */
+    /* what was before this store counts as evicted */
     segment->table.forgotten_ms = epoch->ms;
     segment->table.forgotten_n = epoch->n;
     facts->magic = ES_LAYOUT_MAGIC;
@@ -115,7 +115,7 @@ int es_store_is_sound(const es_store_t *store)
     return es_journal_is_sane(&store->journal);
 }
 
-/* ---- subscriptions ----------------------------------------------------- */
+/* ---- subscriptions ------------------------------------------------------ */
 
 static int are_names(const es_slice_t *names, int count)
 {
@@ -148,6 +148,13 @@ static apr_status_t subscribe_one(es_store_t *store, apr_uint32_t child,
     return es_subscriptions_raise(&store->subscriptions, child, *slot)
                ? APR_SUCCESS
                : APR_EINVAL;
+}
+
+es_id_t es_store_last_id(const es_store_t *store)
+{
+    es_id_t last = {store->segment->head.last_ms, store->segment->head.last_n};
+
+    return last;
 }
 
 static void read_start(const es_store_t *store, es_start_t *start)
@@ -235,7 +242,7 @@ es_slice_t es_store_name(const es_store_t *store, es_slot_t slot)
     return es_channels_name(&store->channels, slot);
 }
 
-/* ---- reading ----------------------------------------------------------- */
+/* ---- reading ------------------------------------------------------------ */
 
 es_pos_t es_store_head(const es_store_t *store)
 {
@@ -248,16 +255,16 @@ es_pos_t es_store_tail(const es_store_t *store)
 }
 
 /*
- * The position stays when its record is evicted: were it 0 then, a reader
- * that is behind would take it for "nothing for you" and pass over a record
- * that it has lost, instead of finding out that it was overtaken.
+ * The position stays when its record is evicted. If it became 0, a reader that
+ * is behind would conclude that the channel has no record for it, and would
+ * skip a record that it has lost instead of noticing that it was overtaken.
  */
 es_pos_t es_store_newest(const es_store_t *store, es_slot_t slot)
 {
     const es_chan_t *chan = es_channels_at(&store->channels, slot);
 
-    /* relaxed: a reader has loaded the head with acquire before, so it sees
-     * at least what was stored before that head */
+    /* relaxed: a reader loads the head first, with acquire, so it sees at
+     * least what was stored before that head */
     return chan != NULL ? __atomic_load_n(&chan->newest, __ATOMIC_RELAXED) : 0;
 }
 
@@ -267,7 +274,8 @@ int es_store_has_lost(const es_store_t *store, const es_slot_t *slots,
     int i;
 
     *tail = es_journal_tail(&store->journal);
-    /* acquire: gone of each record before this tail was stored before it */
+    /* acquire: evicted_pos of each record before this tail was stored before
+     * the tail */
     __atomic_thread_fence(__ATOMIC_ACQUIRE);
     for (i = 0; i < count; i++) {
         const es_chan_t *chan = es_channels_at(&store->channels, slots[i]);

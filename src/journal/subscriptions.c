@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A row of u32 for each place, and a total for each row. The total lets an
- * append pass over a child without subscriptions without touching its row.
- * It is raised before the count and lowered after it: a total of 0 means that
- * the whole row is 0, also when the child died between the two. A child that
- * dies with either changed leaves numbers that are too high, until the parent
+ * A row of u32 for each child, and a total for each row. An append skips a
+ * child whose total is 0, without loading its row.
+ *
+ * The total is raised before the count and lowered after it. So a total of 0
+ * means that the whole row is 0, also if the child died between the two. A
+ * child that dies there leaves a number that is too high, until the parent
  * calls es_subscriptions_clear.
  */
 #include "journal/subscriptions.h"
@@ -42,7 +43,7 @@ static apr_uint32_t *count_at(const es_subscriptions_t *subscriptions,
     return (apr_uint32_t *)row + (slot - 1);
 }
 
-/** Places that can have subscriptions: the rest was never used. */
+/** The highest child that can have subscriptions: no other ever had one. */
 static apr_uint32_t used_rows(const es_subscriptions_t *subscriptions)
 {
     apr_uint32_t high = *subscriptions->high_child;
@@ -61,16 +62,16 @@ int es_subscriptions_raise(const es_subscriptions_t *subscriptions,
     }
     if (*subscriptions->high_child < child) {
         *subscriptions->high_child =
-            child; /* first, or the row would not be seen */
+            child; /* first, or the sum would miss the row */
     }
-    /* relaxed: whoever needs the sum reads it under the lock we hold */
+    /* relaxed: the sum is read under the lock that the caller holds */
     __atomic_fetch_add(total_at(subscriptions, child), 1, __ATOMIC_RELAXED);
     __atomic_fetch_add(count, 1, __ATOMIC_RELAXED);
     return 1;
 }
 
-/** Release: what the caller read of the slot was read before, as the slot may
- * be given to another channel once the count is 0. */
+/** Release: the caller's loads of the slot come before it, as the slot may be
+ * given to another channel once the count is 0. */
 static int lower(apr_uint32_t *count)
 {
     apr_uint32_t now = __atomic_load_n(count, __ATOMIC_RELAXED);
@@ -100,7 +101,7 @@ void es_subscriptions_clear(const es_subscriptions_t *subscriptions,
     apr_uint32_t *total = total_at(subscriptions, child);
     es_slot_t slot;
 
-    /* a total of 0 is a row of 0s: the walk would only make its pages */
+    /* a total of 0 means a row of 0s; a walk would only allocate its pages */
     if (total == NULL || __atomic_load_n(total, __ATOMIC_ACQUIRE) == 0) {
         return;
     }
@@ -146,7 +147,7 @@ int es_subscriptions_is_idle(const es_subscriptions_t *subscriptions,
     for (child = 1; child <= rows; child++) {
         apr_uint32_t *count;
 
-        /* acquire, here and below: pairs with lower(), see there */
+        /* acquire, here and below: pairs with the release in lower() */
         if (__atomic_load_n(&subscriptions->totals[child - 1],
                             __ATOMIC_ACQUIRE) == 0) {
             continue;

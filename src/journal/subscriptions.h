@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * How many subscriptions the child at each place has to each slot. Counts are
- * raised under the store's lock and lowered without it, so all are atomic.
+ * Counts subscriptions: how many each child has to each slot. The store's lock
+ * is held to add one, but not to remove one, so all counts are atomic.
  */
 #ifndef ES_JOURNAL_SUBSCRIPTIONS_H
 #define ES_JOURNAL_SUBSCRIPTIONS_H
@@ -9,46 +9,50 @@
 #include "journal/layout.h"
 
 typedef struct es_subscriptions_t {
-    apr_uint32_t *totals; /* of each place */
-    char *rows;
+    apr_uint32_t *totals;     /* of each child, child c at c - 1 */
+    char *rows;               /* of each child */
     apr_uint32_t *high_child; /* es_table_t.high_child */
     apr_uint64_t row_bytes;
     apr_uint32_t max_children;
     apr_uint32_t nslots;
 } es_subscriptions_t;
 
+/** Compute the addresses in the segment at mem. */
 void es_subscriptions_attach(es_subscriptions_t *subscriptions,
                              const es_layout_t *layout, void *mem);
 
-/** One subscription more. @return 1, or 0 when out of range. Under lock. */
+/** Add one. @return 1, or 0: child or slot is out of range. Under lock. */
 int es_subscriptions_raise(const es_subscriptions_t *subscriptions,
                            apr_uint32_t child, es_slot_t slot);
 
-/** One less, never below 0. Context: ANY, without lock. */
+/** Remove one, never below 0. Context: ANY, without lock. */
 void es_subscriptions_lower(const es_subscriptions_t *subscriptions,
                             apr_uint32_t child, es_slot_t slot);
 
-/** All of a place to 0. Context: PARENT. */
+/** Remove all of a child that has ended. Context: PARENT. */
 void es_subscriptions_clear(const es_subscriptions_t *subscriptions,
                             apr_uint32_t child);
 
 /**
- * Subscriptions to a slot over all places. Under lock.
+ * Subscriptions of all children to a slot. Under lock.
  *
- * @param touched  NULL, or bits of the places that have one are set in it
+ * @param touched  NULL, or as for es_store_append
  */
 apr_uint64_t es_subscriptions_of_slot(const es_subscriptions_t *subscriptions,
                                       es_slot_t slot, apr_uint64_t *touched);
 
-/** 1 when nobody subscribes to the slot. Under lock. */
+/** 1 if no child subscribes to the slot. Under lock. */
 int es_subscriptions_is_idle(const es_subscriptions_t *subscriptions,
                              es_slot_t slot);
 
-/** All subscriptions of a place. */
+/** Subscriptions of a child to all slots. */
 apr_uint64_t es_subscriptions_of_child(const es_subscriptions_t *subscriptions,
                                        apr_uint32_t child);
 
-/** 1 when the rows add up to the totals; for a store at rest. */
+/** Compare the rows with the totals, while no other thread uses the store.
+ *
+ * @param child  on 0: the first whose row differs
+ * @return 1 if all are equal */
 int es_subscriptions_check(const es_subscriptions_t *subscriptions,
                            apr_uint32_t *child);
 

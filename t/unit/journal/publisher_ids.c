@@ -160,7 +160,7 @@ static void test_damage(void **state)
     memset(store->publisher_ids.buckets, 0x41,
            store->publisher_ids.nbuckets * 8);
     assert_false(es_store_check(store, &why, kit->pool));
-    assert_non_null(strstr(why, "own ids: bucket 0"));
+    assert_non_null(strstr(why, "publishers' ids: bucket 0"));
 
     frame.publisher_id = es_slice_of("one");
     assert_int_equal(
