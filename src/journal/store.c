@@ -27,15 +27,14 @@ apr_status_t es_store_format(void *mem, const es_store_params_t *params,
                              const es_id_t *epoch)
 {
     es_store_segment_t *segment = mem;
-    es_segment_hdr_t *facts = &segment->hdr;
+    es_segment_hdr_t *hdr = &segment->hdr;
     es_layout_t layout;
     apr_status_t rv;
 
     if (!es_layout_of(&layout, params)) {
         return APR_EINVAL;
     }
-    rv = apr_generate_random_bytes((unsigned char *)facts->key,
-                                   sizeof(facts->key));
+    rv = apr_generate_random_bytes((unsigned char *)hdr->key, sizeof(hdr->key));
     if (rv != APR_SUCCESS) {
         return rv;
     }
@@ -48,19 +47,19 @@ apr_status_t es_store_format(void *mem, const es_store_params_t *params,
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    facts->version = ES_LAYOUT_VERSION;
-    facts->chan_size = sizeof(es_chan_t);
-    facts->ring_bytes = layout.params.ring_bytes;
-    facts->channels = layout.params.channels;
-    facts->max_children = layout.params.max_children;
-    facts->epoch_ms = segment->head.last_ms = epoch->ms;
-    facts->epoch_n = segment->head.last_n = epoch->n;
+    hdr->version = ES_LAYOUT_VERSION;
+    hdr->chan_size = sizeof(es_chan_t);
+    hdr->ring_bytes = layout.params.ring_bytes;
+    hdr->channels = layout.params.channels;
+    hdr->max_children = layout.params.max_children;
+    hdr->epoch_ms = segment->head.last_ms = epoch->ms;
+    hdr->epoch_n = segment->head.last_n = epoch->n;
     segment->head.pos = layout.params.ring_bytes;
     segment->tail.pos = layout.params.ring_bytes;
     /* what was before this store counts as evicted */
     segment->table.forgotten_ms = epoch->ms;
     segment->table.forgotten_n = epoch->n;
-    facts->magic = ES_LAYOUT_MAGIC;
+    hdr->magic = ES_LAYOUT_MAGIC;
     return APR_SUCCESS;
 }
 
@@ -68,24 +67,23 @@ apr_status_t es_store_attach(es_store_t **out, void *mem, apr_size_t mem_size,
                              const es_store_params_t *params, apr_pool_t *pool)
 {
     es_store_segment_t *segment = mem;
-    const es_segment_hdr_t *facts = &segment->hdr;
+    const es_segment_hdr_t *hdr = &segment->hdr;
     es_layout_t layout;
     es_store_t *store;
 
     if (!es_layout_of(&layout, params) || mem_size < layout.size ||
-        facts->magic != ES_LAYOUT_MAGIC ||
-        facts->version != ES_LAYOUT_VERSION ||
-        facts->chan_size != sizeof(es_chan_t) ||
-        facts->ring_bytes != layout.params.ring_bytes ||
-        facts->channels != layout.params.channels ||
-        facts->max_children != layout.params.max_children) {
+        hdr->magic != ES_LAYOUT_MAGIC || hdr->version != ES_LAYOUT_VERSION ||
+        hdr->chan_size != sizeof(es_chan_t) ||
+        hdr->ring_bytes != layout.params.ring_bytes ||
+        hdr->channels != layout.params.channels ||
+        hdr->max_children != layout.params.max_children) {
         return APR_EMISMATCH;
     }
     store = apr_pcalloc(pool, sizeof(*store));
     store->layout = layout;
     store->segment = segment;
-    store->epoch.ms = facts->epoch_ms;
-    store->epoch.n = facts->epoch_n;
+    store->epoch.ms = hdr->epoch_ms;
+    store->epoch.n = hdr->epoch_n;
     es_subscriptions_attach(&store->subscriptions, &layout, mem);
     es_channels_attach(&store->channels, &layout, mem, &store->subscriptions);
     es_journal_attach(&store->journal, &layout, mem);

@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * Death at any instruction. A stepper has a child do something with shared
- * memory, one instruction at a time (ptrace), and finds out after which of
- * them a death would leave something else than after the one before. Then it
- * can have children die at each of these, and at no other place need they.
+ * Death at any instruction. A stepper has a child process do something with
+ * shared memory, one instruction at a time (ptrace), and finds the instructions
+ * after which a death leaves something else than after the one before. Then
+ * children die at each of these stops; a death anywhere else would show nothing
+ * new.
  *
- * What a death leaves is the shared memory, and what the kernel does to it for
- * the sake of robust mutexes; for that it looks at a list in the dying thread,
- * so the head of this list is watched like the memory. Those who read at the
- * same time see what stands there between two instructions, and can be asked
- * at each change.
+ * A death leaves the shared memory, and what the kernel does to it for robust
+ * mutexes. For those the kernel reads a list in the dying thread, so the head
+ * of this list is watched like the memory. A reader at the same time sees the
+ * memory between two instructions; the look function reads it at each change.
  *
- * Stepping all the way to each stop again would take long. A stop is known by
- * its address and by how often the child comes there; a breakpoint leads to
- * it. Both passes must see the same: what they do may depend on nothing but
- * the memory, and a checksum at each stop tells if it did.
+ * To step to each stop again would take long. A stop is known by its address
+ * and by how often the child comes there; a breakpoint leads to it. Both passes
+ * must take the same path: it may depend on nothing but the memory, and a
+ * checksum at each stop proves that it did not.
  *
- * All in static functions, as each test is a program.
+ * All functions are static, as each test is a program.
  */
 #ifndef T_UNIT_STEPPER_H
 #define T_UNIT_STEPPER_H
@@ -41,17 +41,17 @@
 
 #define STEPPER_UNUSED __attribute__((unused))
 
-/** Most instructions of what a child does, and most stops in it. */
+/** At most so many instructions of a child, and so many stops. */
 #define STEPPER_STEPS_MAX 2000000
 #define STEPPER_STOPS_MAX 2000
-/** No child lives longer. */
+/** No child process lives longer. */
 #define STEPPER_LIMIT_S 100
 
 /** Between two instructions. */
 typedef struct stepper_stop_t {
-    unsigned long pc; /* of the second */
-    unsigned visit;   /* it is there for the so-many-th time, from 1 */
-    uint64_t sum;     /* of what was shared then */
+    unsigned long pc; /* of the second one */
+    unsigned visit;   /* how often the child was there, from 1 */
+    uint64_t sum;     /* of the shared memory then */
 } stepper_stop_t;
 
 typedef struct stepper_t {
@@ -59,11 +59,11 @@ typedef struct stepper_t {
     void (*look)(void *data); /* NULL, or called by the parent at each stop
                                * of stepper_trace */
     void *data;
-    const char *mem; /* what is shared */
+    const char *mem; /* the shared memory */
     size_t size;
-    const char *own; /* in it 64 bytes that differ from child to child: the
-                      * lock, which has its owner's number; or NULL */
-    int count;       /* of stops */
+    const char *excluded; /* in it 64 bytes that differ from child to child:
+                           * the lock, which has its owner's number; or NULL */
+    int count;            /* of stops */
     unsigned long steps;
     stepper_stop_t stops[STEPPER_STOPS_MAX];
 } stepper_t;
@@ -87,7 +87,7 @@ static void stepper_set_pc(pid_t pid, unsigned long pc)
 
 #else
 
-/* Elsewhere stepper_refusal says no. */
+/* On other processors stepper_refusal returns a reason. */
 #define STEPPER_BREAK 0ul
 
 static unsigned long stepper_pc(pid_t pid)
@@ -103,7 +103,7 @@ static void stepper_set_pc(pid_t pid, unsigned long pc)
 
 #endif
 
-/** The signal that a child has stopped for. */
+/** Wait until a child stops. @return the signal that stopped it */
 static int stepper_wait(pid_t pid)
 {
     int status;
@@ -113,7 +113,7 @@ static int stepper_wait(pid_t pid)
     return WSTOPSIG(status);
 }
 
-/** A child that has stopped before it runs. */
+/** Start a child, which stops before it runs. */
 static pid_t stepper_start(const stepper_t *stepper)
 {
     pid_t pid = fork();
@@ -130,7 +130,7 @@ static pid_t stepper_start(const stepper_t *stepper)
     }
     assert_true(pid > 0);
     assert_int_equal(stepper_wait(pid), SIGSTOP);
-    /* should a test end here, so does its child */
+    /* if the test ends here, its child ends, too */
     ptrace(PTRACE_SETOPTIONS, pid, NULL, PTRACE_O_EXITKILL);
     return pid;
 }
@@ -144,7 +144,7 @@ static STEPPER_UNUSED void stepper_end(pid_t pid)
     assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
 }
 
-/** One instruction. @return 0 when the child has run to its end */
+/** One instruction. @return 0 if the child has run to its end */
 static int stepper_step(pid_t pid)
 {
     int sig;
@@ -160,7 +160,7 @@ static int stepper_step(pid_t pid)
 
 /* ---- what a death leaves ------------------------------------------------ */
 
-/** FNV-1a, over words. */
+/** FNV-1a over words of the shared memory. */
 static uint64_t stepper_sum(const stepper_t *stepper)
 {
     uint64_t sum = 14695981039346656037u;
@@ -169,8 +169,9 @@ static uint64_t stepper_sum(const stepper_t *stepper)
     for (at = 0; at < stepper->size; at += 8) {
         uint64_t word;
 
-        if (stepper->own != NULL && stepper->mem + at >= stepper->own &&
-            stepper->mem + at < stepper->own + 64) {
+        if (stepper->excluded != NULL &&
+            stepper->mem + at >= stepper->excluded &&
+            stepper->mem + at < stepper->excluded + 64) {
             continue;
         }
         memcpy(&word, stepper->mem + at, 8);
@@ -179,8 +180,8 @@ static uint64_t stepper_sum(const stepper_t *stepper)
     return sum;
 }
 
-/** What the kernel looks at when a thread dies: the first of the robust
- * mutexes that it holds, and the one that it is about to take or give back. */
+/** What the kernel reads when a thread dies: the first of the robust mutexes
+ * that it holds, and the one that it is about to take or release. */
 typedef struct stepper_robust_t {
     long first;
     long pending;
@@ -193,7 +194,7 @@ static stepper_robust_t stepper_robust(pid_t pid)
     size_t len;
 
     if (head == NULL) {
-        /* a forked child has it where its parent has it */
+        /* a forked child has it at the same address as its parent */
         syscall(SYS_get_robust_list, 0, &head, &len);
     }
     robust.first = ptrace(PTRACE_PEEKDATA, pid, &head->list.next, NULL);
@@ -203,8 +204,8 @@ static stepper_robust_t stepper_robust(pid_t pid)
 
 /* ---- all stops ---------------------------------------------------------- */
 
-/** A child has come to the last of these addresses: that is a stop. */
-static void stepper_note(stepper_t *stepper, const unsigned long *pcs)
+/** Add a stop: the child has come to the last of these addresses. */
+static void stepper_add_stop(stepper_t *stepper, const unsigned long *pcs)
 {
     stepper_stop_t *stop = &stepper->stops[stepper->count++];
     unsigned long i;
@@ -218,7 +219,7 @@ static void stepper_note(stepper_t *stepper, const unsigned long *pcs)
     stop->sum = stepper_sum(stepper);
 }
 
-/** Have a child run to its end, and note the stops. */
+/** Run a child to its end, and collect the stops. */
 static STEPPER_UNUSED void stepper_trace(stepper_t *stepper)
 {
     static unsigned long pcs[STEPPER_STEPS_MAX];
@@ -239,7 +240,7 @@ static STEPPER_UNUSED void stepper_trace(stepper_t *stepper)
             memcmp(&robust, &now, sizeof(now)) != 0) {
             memcpy(before, stepper->mem, stepper->size);
             robust = now;
-            stepper_note(stepper, pcs);
+            stepper_add_stop(stepper, pcs);
             if (stepper->look != NULL) {
                 stepper->look(stepper->data);
             }
@@ -249,8 +250,8 @@ static STEPPER_UNUSED void stepper_trace(stepper_t *stepper)
     free(before);
 }
 
-/** Lead a child to a stop. */
-static void stepper_lead(pid_t pid, const stepper_stop_t *stop)
+/** Run a child up to a stop. */
+static void stepper_run_to(pid_t pid, const stepper_stop_t *stop)
 {
     long text = ptrace(PTRACE_PEEKTEXT, pid, stop->pc, NULL);
     unsigned visit = 0;
@@ -263,7 +264,7 @@ static void stepper_lead(pid_t pid, const stepper_stop_t *stop)
         assert_true(stepper_pc(pid) == stop->pc + 1);
         stepper_set_pc(pid, stop->pc);
         ptrace(PTRACE_POKETEXT, pid, stop->pc, text);
-        /* a step of a string instruction comes to where it was */
+        /* a step of a string instruction may stay at its address */
         while (stepper_pc(pid) == stop->pc) {
             visit++;
             if (visit == stop->visit) {
@@ -274,25 +275,25 @@ static void stepper_lead(pid_t pid, const stepper_stop_t *stop)
     }
 }
 
-/** A child that stands at a stop. */
+/** Start a child and run it up to a stop. */
 static STEPPER_UNUSED pid_t stepper_stop(const stepper_t *stepper,
                                          const stepper_stop_t *stop)
 {
     pid_t pid = stepper_start(stepper);
 
-    stepper_lead(pid, stop);
+    stepper_run_to(pid, stop);
     assert_true(stepper_sum(stepper) == stop->sum);
     return pid;
 }
 
-/** Have a child die at a stop. */
+/** Start a child, which dies at a stop. */
 static STEPPER_UNUSED void stepper_die(const stepper_t *stepper,
                                        const stepper_stop_t *stop)
 {
     stepper_end(stepper_stop(stepper, stop));
 }
 
-/* ---- where it cannot be done -------------------------------------------- */
+/* ---- where it is not possible ------------------------------------------- */
 
 #if defined(__SANITIZE_THREAD__)
 #define STEPPER_UNDER_TSAN 1
@@ -305,7 +306,7 @@ static STEPPER_UNUSED void stepper_die(const stepper_t *stepper,
 #define STEPPER_UNDER_TSAN 0
 #endif
 
-static void stepper_nothing(void *data)
+static void stepper_do_nothing(void *data)
 {
     (void)data;
 }
@@ -313,7 +314,7 @@ static void stepper_nothing(void *data)
 /** @return NULL, or why children cannot be stepped here */
 static STEPPER_UNUSED const char *stepper_refusal(void)
 {
-    const stepper_t nothing = {.run = stepper_nothing};
+    const stepper_t idle = {.run = stepper_do_nothing};
     int status;
     pid_t pid;
 
@@ -330,7 +331,7 @@ static STEPPER_UNUSED const char *stepper_refusal(void)
     if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0) {
         return "ptrace is not allowed";
     }
-    pid = stepper_start(&nothing);
+    pid = stepper_start(&idle);
     status = ptrace(PTRACE_SINGLESTEP, pid, NULL, NULL);
     if (status == 0) {
         status = stepper_wait(pid) != SIGTRAP;

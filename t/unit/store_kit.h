@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * What the tests of the store share: a store of their own in shared memory,
- * and short ways to append to it. All in static functions, as each test is a
- * program.
+ * What the tests of the store share: a store in shared memory, and short ways
+ * to append to it. All functions are static, as each test is a program.
  */
 #ifndef T_UNIT_STORE_KIT_H
 #define T_UNIT_STORE_KIT_H
@@ -27,7 +26,7 @@
 #include "journal/store_priv.h"
 
 #define KIT_NOW 1700000000000u
-#define KIT_EPOCH 7 /* of a store that kit_open makes */
+#define KIT_EPOCH 7 /* of the stores of kit_open */
 #define KIT_CHILDREN 70
 
 typedef struct kit_t {
@@ -39,7 +38,7 @@ typedef struct kit_t {
     apr_uint64_t touched[2];
 } kit_t;
 
-/** Make a store; with plain, in memory that ASan watches. */
+/** Make a store; if plain, in memory that AddressSanitizer checks. */
 static __attribute__((unused)) kit_t *kit_open(apr_uint64_t ring_bytes,
                                                apr_uint32_t channels, int plain)
 {
@@ -76,7 +75,7 @@ static __attribute__((unused)) void kit_close(kit_t *kit, int plain)
     free(kit);
 }
 
-/** An event's number when all come at KIT_NOW: the first is 1. */
+/** An event's number if all are published at KIT_NOW: the first is 1. */
 static __attribute__((unused)) apr_uint64_t kit_number(es_id_t id)
 {
     return ((id.ms - KIT_NOW) << ES_ID_COUNT_BITS) +
@@ -93,7 +92,7 @@ static __attribute__((unused)) es_id_t kit_id(apr_uint64_t number)
     return id;
 }
 
-/** The frame of an event with this data. */
+/** The frame of an event with these lines. */
 static __attribute__((unused)) es_frame_t kit_frame(const char *tail)
 {
     es_frame_t frame = {{NULL, 0}, {NULL, 0}, es_slice_of(tail)};
@@ -115,7 +114,7 @@ static __attribute__((unused)) apr_status_t kit_append(kit_t *kit,
     return es_store_append(kit->store, &entry, 1, KIT_NOW, kit->touched, done);
 }
 
-/** Subscribe place to one channel. */
+/** Subscribe a child to one channel. */
 static __attribute__((unused)) apr_status_t kit_subscribe(kit_t *kit,
                                                           apr_uint32_t child,
                                                           const char *channel,
@@ -127,7 +126,7 @@ static __attribute__((unused)) apr_status_t kit_subscribe(kit_t *kit,
     return es_store_subscribe(kit->store, child, &name, 1, slot, &start);
 }
 
-/** es_store_check, with its reason when it fails. */
+/** es_store_check, with its reason if it fails. */
 static __attribute__((unused)) void kit_check(kit_t *kit)
 {
     const char *why = NULL;
@@ -135,7 +134,7 @@ static __attribute__((unused)) void kit_check(kit_t *kit)
 
     apr_pool_create(&p, kit->pool);
     if (!es_store_check(kit->store, &why, p)) {
-        fail_msg("store is not well: %s", why);
+        fail_msg("the store is damaged: %s", why);
     }
     apr_pool_destroy(p);
 }
@@ -151,6 +150,7 @@ static __attribute__((unused)) unsigned kit_random(unsigned limit)
     return (unsigned)(state >> 20) % limit;
 }
 
+/** Wait for a child process, which must end with 0. */
 static __attribute__((unused)) void kit_wait(pid_t pid)
 {
     int status;

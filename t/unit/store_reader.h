@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * The witness: what was said in a store, and what must therefore be there and
- * be told when somebody has died. It looks as readers do, without the lock,
- * and once a survivor has had the lock it looks at everything.
+ * Reads a store as a client does, and compares it with what was published:
+ * which events must be retained, which must count as evicted, which channels
+ * must be closed after the death of a child. It reads without the lock; once a
+ * survivor has had the lock, it checks everything.
  *
  * Channels have names of one letter, from a to k.
  */
@@ -13,9 +14,9 @@
 
 #include "journal/close.h"
 
-#define WITNESS_RING 4096
-#define WITNESS_EVENTS 64 /* most that are ever said */
-#define WITNESS_NAMES "abcdefghijk"
+#define READER_RING 4096
+#define READER_EVENTS 64 /* at most in a test */
+#define READER_NAMES "abcdefghijk"
 
 /** An event, or a close. */
 typedef struct event_t {
@@ -23,15 +24,15 @@ typedef struct event_t {
     char names[ES_EVENT_CHANNELS_MAX + 1];
     int closes;
     apr_size_t len;
-    char wire[WITNESS_RING / 2];
+    char wire[READER_RING / 2];
 } event_t;
 
 typedef struct events_t {
     int count;
-    event_t at[WITNESS_EVENTS];
+    event_t at[READER_EVENTS];
 } events_t;
 
-/* ---- what is there ------------------------------------------------------ */
+/* ---- what is retained --------------------------------------------------- */
 
 static void read_event(const es_store_t *store, const es_record_t *record,
                        event_t *event)
@@ -49,12 +50,12 @@ static void read_event(const es_store_t *store, const es_record_t *record,
 
         assert_int_equal(name.len, 1);
         event->names[i] = name.data[0];
-        /* or a reader would pass over it */
+        /* or a reader would skip it */
         assert_true(es_store_newest(store, record->slots[i]) >= record->pos);
     }
 }
 
-/** All that a reader finds. */
+/** Read all events from the tail to the head. */
 static void read_all(const es_store_t *store, events_t *events)
 {
     es_pos_t pos = es_store_tail(store);
@@ -67,7 +68,7 @@ static void read_all(const es_store_t *store, events_t *events)
         if (rv != APR_SUCCESS) {
             break;
         }
-        assert_true(events->count < WITNESS_EVENTS);
+        assert_true(events->count < READER_EVENTS);
         read_event(store, &record, &events->at[events->count++]);
         pos = record.next;
     }
@@ -91,7 +92,7 @@ static int is_same(const event_t *a, const event_t *b)
            memcmp(a->wire, b->wire, a->len) == 0;
 }
 
-/** Are these the last of all, each once and in order? */
+/** Are these the last events of all, each once and in order? */
 static int is_end(const events_t *events, const events_t *all)
 {
     int from = all->count - events->count, i;
@@ -104,21 +105,21 @@ static int is_end(const events_t *events, const events_t *all)
     return from >= 0;
 }
 
-/** Add to all what is newer. */
-static void learn(events_t *all, const events_t *events)
+/** Add the newer events to all. */
+static void add_newer(events_t *all, const events_t *events)
 {
     int i;
 
     for (i = 0; i < events->count; i++) {
         if (all->count == 0 ||
             es_id_compare(&events->at[i].id, last_of(all)) > 0) {
-            assert_true(all->count < WITNESS_EVENTS);
+            assert_true(all->count < READER_EVENTS);
             all->at[all->count++] = events->at[i];
         }
     }
 }
 
-/* ---- what is told ------------------------------------------------------- */
+/* ---- what counts as evicted --------------------------------------------- */
 
 static es_slot_t slot_of(const es_store_t *store, char name)
 {
@@ -130,8 +131,8 @@ static es_slot_t slot_of(const es_store_t *store, char name)
     return slot;
 }
 
-/** Up to which id a channel's events are told to be gone. */
-static es_id_t mark_of(const es_store_t *store, char name)
+/** The id up to which a channel's events count as evicted. */
+static es_id_t evicted_id_of(const es_store_t *store, char name)
 {
     es_slot_t slot = slot_of(store, name);
     es_id_t forgotten = {store->channels.table->forgotten_ms,
@@ -140,7 +141,7 @@ static es_id_t mark_of(const es_store_t *store, char name)
     return slot != 0 ? es_channels_evicted(&store->channels, slot) : forgotten;
 }
 
-/** Is the name's event number i of all behind a later close? */
+/** Does a close of the channel follow event number i of all? */
 static int is_dropped(const events_t *all, int i, char name)
 {
     for (; i < all->count; i++) {
@@ -152,41 +153,41 @@ static int is_dropped(const events_t *all, int i, char name)
 }
 
 /**
- * Whoever resumes is told of what is gone, and only of that.
+ * Clients that resume are reset if an event is evicted, and only then.
  *
- * @param all    ever said
- * @param there  the last of them
- * @param going  id of the event that was the oldest when somebody died: it may
- *               have been on its way out, and count as gone
+ * @param all       all that were published
+ * @param retained  the last of them
+ * @param oldest    id of the event that was the oldest when the child died: the
+ *                  child may have been evicting it, so it may count as evicted
  */
-static void judge_marks(const es_store_t *store, const events_t *all,
-                        const events_t *there, const es_id_t *going)
+static void check_evicted(const es_store_t *store, const events_t *all,
+                          const events_t *retained, const es_id_t *oldest)
 {
     const char *name;
     int i;
 
     for (i = 0; i < all->count; i++) {
         const event_t *event = &all->at[i];
-        int is_gone = i < all->count - there->count;
+        int is_evicted = i < all->count - retained->count;
 
         for (name = event->names; *name != '\0'; name++) {
-            es_id_t mark = mark_of(store, *name);
-            int told = es_id_compare(&mark, &event->id);
+            es_id_t evicted = evicted_id_of(store, *name);
+            int order = es_id_compare(&evicted, &event->id);
 
-            if (is_gone || is_dropped(all, i, *name)) {
-                assert_true(told >= 0);
+            if (is_evicted || is_dropped(all, i, *name)) {
+                assert_true(order >= 0);
             }
-            else if (es_id_compare(&event->id, going) == 0) {
-                assert_true(told <= 0);
+            else if (es_id_compare(&event->id, oldest) == 0) {
+                assert_true(order <= 0);
             }
             else {
-                assert_true(told < 0);
+                assert_true(order < 0);
             }
         }
     }
 }
 
-/** A channel is closed when nothing came after its close. */
+/** A channel is closed if no event follows its close. */
 static int must_be_closed(const events_t *all, char name)
 {
     int closed = 0, i;
@@ -204,11 +205,11 @@ static int is_closed(const es_store_t *store, char name)
     return es_close_is_closed(store, slot_of(store, name), KIT_NOW);
 }
 
-static void judge_closed(const es_store_t *store, const events_t *all)
+static void check_closed(const es_store_t *store, const events_t *all)
 {
     const char *name;
 
-    for (name = WITNESS_NAMES; *name != '\0'; name++) {
+    for (name = READER_NAMES; *name != '\0'; name++) {
         assert_int_equal(is_closed(store, *name), must_be_closed(all, *name));
     }
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Events of one batch with the same id. */
+/* Duplicates and clashes within one batch. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -35,7 +35,7 @@ static int setup(void **state)
     return 0;
 }
 
-static void test_same_and_other(void **state)
+static void a_duplicate_repeats_or_clashes(void **state)
 {
     es_frame_t x = frame_of("x", "data: 1\n\n");
     es_frame_t other = frame_of("x", "data: 2\n\n");
@@ -44,41 +44,41 @@ static void test_same_and_other(void **state)
                          {ba, 2, &x}, {ab, 2, &none},  {ab, 2, &x}};
     es_entry_t clash[] = {{ab, 2, &x}, {&c, 1, &x}, {ba, 1, &x}};
     es_entry_t content[] = {{ab, 2, &x}, {ab, 2, &other}};
-    es_clash_t where = {-1, -1};
+    es_clash_t clash_at = {-1, -1};
     int dups[6];
 
     (void)state;
-    assert_int_equal(es_batch_dups_find(same, 6, key, dups, &where), 0);
+    assert_int_equal(es_batch_dups_find(same, 6, key, dups, &clash_at), 0);
     assert_int_equal(dups[0], -1);
     assert_int_equal(dups[1], -1);
     assert_int_equal(dups[2], -1);
     assert_int_equal(dups[3], 0);
     assert_int_equal(dups[4], -1);
     assert_int_equal(dups[5], 0);
-    assert_int_equal(where.event, -1);
-    assert_int_equal(es_batch_dups_find(clash, 3, key, dups, &where),
+    assert_int_equal(clash_at.event, -1);
+    assert_int_equal(es_batch_dups_find(clash, 3, key, dups, &clash_at),
                      APR_EEXIST);
-    assert_int_equal(where.event, 2);
-    assert_int_equal(where.channel, 0);
-    assert_int_equal(es_batch_dups_find(content, 2, key, dups, &where),
+    assert_int_equal(clash_at.event, 2);
+    assert_int_equal(clash_at.channel, 0);
+    assert_int_equal(es_batch_dups_find(content, 2, key, dups, &clash_at),
                      APR_EEXIST);
-    assert_int_equal(where.event, 1);
+    assert_int_equal(clash_at.event, 1);
 }
 
-static void test_one(void **state)
+static void a_batch_of_one_has_no_duplicates(void **state)
 {
     es_frame_t x = frame_of("x", "data: 1\n\n");
     es_entry_t entry = {ab, 2, &x};
-    es_clash_t where;
+    es_clash_t clash_at;
     int dup = 7;
 
     (void)state;
-    assert_int_equal(es_batch_dups_find(&entry, 1, key, &dup, &where), 0);
+    assert_int_equal(es_batch_dups_find(&entry, 1, key, &dup, &clash_at), 0);
     assert_int_equal(dup, -1);
 }
 
-/** One id in many channels, and many ids: neither takes long. */
-static void test_many(void **state)
+/** One id in many channels, and many ids in one channel: neither takes long. */
+static void large_batches_do_not_take_long(void **state)
 {
     static char names[MANY][8];
     static char ids[MANY][8];
@@ -87,7 +87,7 @@ static void test_many(void **state)
     static es_entry_t entries[MANY * 2];
     static int dups[MANY * 2];
     es_frame_t five = frame_of("5", "data: 1\n\n");
-    es_clash_t where;
+    es_clash_t clash_at;
     int i;
 
     (void)state;
@@ -103,23 +103,23 @@ static void test_many(void **state)
         entries[MANY + i].nchannels = 1;
         entries[MANY + i].frame = &frames[i];
     }
-    assert_int_equal(es_batch_dups_find(entries, MANY * 2, key, dups, &where),
-                     0);
+    assert_int_equal(
+        es_batch_dups_find(entries, MANY * 2, key, dups, &clash_at), 0);
     for (i = 0; i < MANY * 2; i++) {
         assert_int_equal(dups[i], -1);
     }
     entries[MANY * 2 - 1].frame = &frames[0];
-    assert_int_equal(es_batch_dups_find(entries, MANY * 2, key, dups, &where),
-                     0);
+    assert_int_equal(
+        es_batch_dups_find(entries, MANY * 2, key, dups, &clash_at), 0);
     assert_int_equal(dups[MANY * 2 - 1], MANY);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_same_and_other),
-        cmocka_unit_test(test_one),
-        cmocka_unit_test(test_many),
+        cmocka_unit_test(a_duplicate_repeats_or_clashes),
+        cmocka_unit_test(a_batch_of_one_has_no_duplicates),
+        cmocka_unit_test(large_batches_do_not_take_long),
     };
 
     apr_initialize();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The channels of a store with their figures. */
+/* Statistics of the channels of a store. */
 #include "t/unit/store_kit.h"
 
 #include "journal/channel_stats.h"
@@ -11,7 +11,7 @@ static int name_is(const es_channel_stats_t *stats, const char *name)
     return es_slice_is(es_slice(stats->name, stats->name_len), name);
 }
 
-static void test_find(void **state)
+static void a_channel_is_known_by_subscriptions_or_events(void **state)
 {
     kit_t *kit = kit_open(16 * 1024, 8, 1);
     es_slice_t both[] = {es_slice_of("b"), es_slice_of("a")};
@@ -42,7 +42,7 @@ static void test_find(void **state)
     assert_true(es_channel_stats_last(kit->store, &stats, &id));
     assert_int_equal(es_id_compare(&id, &last.last_id), 0);
 
-    /* a subscription alone makes it known, and has no ids */
+    /* a channel with a subscription alone is known, and has no ids */
     assert_int_equal(kit_subscribe(kit, 1, "d", &slot), 0);
     assert_true(
         es_channel_stats_find(kit->store, es_slice_of("d"), KIT_NOW, &stats));
@@ -55,8 +55,8 @@ static void test_find(void **state)
     kit_close(kit, 1);
 }
 
-/** The first one that is retained, when others are evicted. */
-static void test_first_evicted(void **state)
+/** The first event that is retained, after others were evicted. */
+static void the_first_event_is_the_oldest_retained(void **state)
 {
     kit_t *kit = kit_open(4096, 8, 1);
     es_appended_t first, done;
@@ -77,7 +77,7 @@ static void test_first_evicted(void **state)
     assert_int_equal(es_id_compare(&id, &record.id), 0);
     assert_true(stats.events < 100);
 
-    /* a channel that is busy from its first event on, behind others */
+    /* a channel that is busy from its first event, after other channels */
     while (es_store_tail(kit->store) < stats.newest) {
         assert_int_equal(kit_append(kit, "other", "data: 1\n\n", &done), 0);
     }
@@ -92,7 +92,7 @@ static void test_first_evicted(void **state)
     kit_close(kit, 1);
 }
 
-static void test_list(void **state)
+static void the_list_has_each_channel_of_the_prefix_once(void **state)
 {
     kit_t *kit = kit_open(256 * 1024, CHANNELS, 1);
     char seen[CHANNELS] = {0};
@@ -123,7 +123,7 @@ static void test_list(void **state)
         }
     } while (at != 0);
     assert_int_equal(total, CHANNELS / 2);
-    /* a place that is none */
+    /* out of range */
     at = CHANNELS + 5;
     assert_int_equal(es_channel_stats_next(kit->store, &at, es_slice_of(""),
                                            KIT_NOW, found, 7),
@@ -132,7 +132,7 @@ static void test_list(void **state)
     kit_close(kit, 1);
 }
 
-static void test_totals(void **state)
+static void totals_add_up_all_channels(void **state)
 {
     kit_t *kit = kit_open(256 * 1024, CHANNELS, 1);
     es_channel_totals_t totals = {0, 0};
@@ -161,10 +161,10 @@ static void test_totals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_find),
-        cmocka_unit_test(test_first_evicted),
-        cmocka_unit_test(test_list),
-        cmocka_unit_test(test_totals),
+        cmocka_unit_test(a_channel_is_known_by_subscriptions_or_events),
+        cmocka_unit_test(the_first_event_is_the_oldest_retained),
+        cmocka_unit_test(the_list_has_each_channel_of_the_prefix_once),
+        cmocka_unit_test(totals_add_up_all_channels),
     };
 
     apr_initialize();

@@ -28,7 +28,7 @@ static es_slot_t find(kit_t *kit, const char *channel)
     return slot;
 }
 
-static void test_names(void **state)
+static void each_name_has_one_slot(void **state)
 {
     kit_t *kit = kit_open(RING, 1000, 1);
     char longest[256];
@@ -59,7 +59,7 @@ static void test_names(void **state)
     kit_close(kit, 1);
 }
 
-static void test_full_then_reclaim(void **state)
+static void an_idle_slot_of_a_full_table_is_reclaimed(void **state)
 {
     kit_t *kit = kit_open(RING, 4, 1);
     es_slot_t slots[4];
@@ -85,7 +85,7 @@ static void test_full_then_reclaim(void **state)
     kit_close(kit, 1);
 }
 
-static void test_retained_is_not_reclaimed(void **state)
+static void a_slot_with_retained_events_is_not_reclaimed(void **state)
 {
     kit_t *kit = kit_open(RING, 1, 1);
     es_appended_t done;
@@ -98,7 +98,7 @@ static void test_retained_is_not_reclaimed(void **state)
     kit_close(kit, 1);
 }
 
-static void test_batch_is_not_reclaimed(void **state)
+static void a_slot_of_the_batch_is_not_reclaimed(void **state)
 {
     kit_t *kit = kit_open(RING, 2, 1);
     es_slice_t names[] = {es_slice_of("a"), es_slice_of("b"), es_slice_of("c")};
@@ -121,8 +121,8 @@ static void test_batch_is_not_reclaimed(void **state)
     kit_close(kit, 1);
 }
 
-/* What the table has forgotten counts as evicted for all new channels. */
-static void test_forgotten(void **state)
+/* The evicted id of a reclaimed slot counts for all channels that are new. */
+static void a_new_channel_has_lost_what_a_reclaimed_one_had(void **state)
 {
     kit_t *kit = kit_open(4096, 2, 1);
     const es_table_t *table = kit->store->channels.table;
@@ -147,8 +147,8 @@ static void test_forgotten(void **state)
     kit_close(kit, 1);
 }
 
-/* It is the highest id of all channels that were given up, in any order. */
-static void test_forgotten_only_rises(void **state)
+/* It is the highest evicted id of all reclaimed slots, in any order. */
+static void forgotten_only_rises(void **state)
 {
     kit_t *kit = kit_open(4096, 3, 1);
     es_appended_t low, high, done;
@@ -165,7 +165,7 @@ static void test_forgotten_only_rises(void **state)
     }
     es_store_unsubscribe(kit->store, 1, slots, 2);
     assert_int_equal(kit_subscribe(kit, 1, "one", &slot), 0);
-    assert_int_equal(slot, slots[0]); /* it is given up first */
+    assert_int_equal(slot, slots[0]); /* it is reclaimed first */
     assert_int_equal(kit_subscribe(kit, 1, "two", &slot), 0);
     assert_true(es_channels_at(&kit->store->channels, slot)->evicted_n ==
                 high.last_id.n);
@@ -173,8 +173,8 @@ static void test_forgotten_only_rises(void **state)
     kit_close(kit, 1);
 }
 
-/* The first that finds a large table full looks at all of it. */
-static void test_large_table(void **state)
+/* The first call that finds a large table full examines all of it. */
+static void one_idle_slot_of_a_large_table_is_found(void **state)
 {
     kit_t *kit = kit_open(RING, 3000, 1);
     es_slot_t slot, idle = 0;
@@ -193,8 +193,8 @@ static void test_large_table(void **state)
     kit_close(kit, 1);
 }
 
-/* A full table with one slot coming free is found within bounded calls. */
-static void test_barren_table(void **state)
+/* If one slot of a full table becomes idle, a few calls find it. */
+static void one_idle_slot_is_found_within_bounded_calls(void **state)
 {
     enum { CHANNELS = 5000 };
     kit_t *kit = kit_open(RING, CHANNELS, 1);
@@ -220,8 +220,8 @@ static void test_barren_table(void **state)
     kit_close(kit, 1);
 }
 
-/* Many names come and go, with chains that get long. */
-static void test_churn(void **state)
+/* Many names come and go; the chains become long. */
+static void names_come_and_go(void **state)
 {
     kit_t *kit = kit_open(RING, 50, 1);
     es_slot_t slots[40] = {0};
@@ -250,15 +250,15 @@ static void test_churn(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_names),
-        cmocka_unit_test(test_full_then_reclaim),
-        cmocka_unit_test(test_retained_is_not_reclaimed),
-        cmocka_unit_test(test_batch_is_not_reclaimed),
-        cmocka_unit_test(test_forgotten),
-        cmocka_unit_test(test_forgotten_only_rises),
-        cmocka_unit_test(test_large_table),
-        cmocka_unit_test(test_barren_table),
-        cmocka_unit_test(test_churn),
+        cmocka_unit_test(each_name_has_one_slot),
+        cmocka_unit_test(an_idle_slot_of_a_full_table_is_reclaimed),
+        cmocka_unit_test(a_slot_with_retained_events_is_not_reclaimed),
+        cmocka_unit_test(a_slot_of_the_batch_is_not_reclaimed),
+        cmocka_unit_test(a_new_channel_has_lost_what_a_reclaimed_one_had),
+        cmocka_unit_test(forgotten_only_rises),
+        cmocka_unit_test(one_idle_slot_of_a_large_table_is_found),
+        cmocka_unit_test(one_idle_slot_is_found_within_bounded_calls),
+        cmocka_unit_test(names_come_and_go),
     };
 
     apr_initialize();

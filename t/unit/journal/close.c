@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Closing a channel: what is dropped, for how long, and what a repair finds. */
+/* A closed channel: what is dropped, for how long, and what a repair finds. */
 #include "t/unit/store_kit.h"
 
 #include "base/log.h"
@@ -8,20 +8,21 @@
 #include "journal/resume.h"
 
 #define RING (16 * 1024)
-#define MINUTE 60000
+#define MINUTE_MS 60000
 
-static es_closed_t shut(kit_t *kit, const char *channel)
+static es_closed_t close_channel(kit_t *kit, const char *channel)
 {
     es_closed_t closed;
 
     memset(kit->touched, 0, sizeof(kit->touched));
     assert_int_equal(es_close_channel(kit->store, es_slice_of(channel), KIT_NOW,
-                                      KIT_NOW + MINUTE, kit->touched, &closed),
+                                      KIT_NOW + MINUTE_MS, kit->touched,
+                                      &closed),
                      0);
     return closed;
 }
 
-static es_appended_t say(kit_t *kit, const char *channel)
+static es_appended_t publish(kit_t *kit, const char *channel)
 {
     es_appended_t done;
 
@@ -49,11 +50,11 @@ static apr_status_t resume(kit_t *kit, es_slot_t slot, const es_id_t *id)
                            &start);
 }
 
-static void test_close(void **state)
+static void a_close_drops_what_was_before(void **state)
 {
     kit_t *kit = kit_open(RING, 8, 1);
-    es_id_t before = say(kit, "a").last_id;
-    es_pos_t pos = say(kit, "a").head;
+    es_id_t before = publish(kit, "a").last_id;
+    es_pos_t pos = publish(kit, "a").head;
     es_closed_t closed;
     es_record_t record;
     es_slot_t slot;
@@ -62,12 +63,12 @@ static void test_close(void **state)
     assert_int_equal(kit_subscribe(kit, 2, "a", &slot), 0);
     assert_int_equal(kit_subscribe(kit, 3, "a", &slot), 0);
     assert_false(es_close_is_closed(kit->store, slot, KIT_NOW));
-    closed = shut(kit, "a");
+    closed = close_channel(kit, "a");
     assert_int_equal(closed.clients, 2);
     assert_int_equal(kit->touched[0], 6);
     assert_true(es_id_compare(&closed.id, &before) > 0);
 
-    /* it stands in the journal, in order */
+    /* the close is in the journal, in order */
     assert_int_equal(es_store_look(kit->store, pos, &record), 0);
     assert_true(record.closes);
     assert_int_equal(record.nslots, 1);
@@ -77,8 +78,8 @@ static void test_close(void **state)
     assert_false(es_close_was_since(kit->store, &slot, 1, pos + 64));
 
     assert_true(es_close_is_closed(kit->store, slot, KIT_NOW));
-    assert_true(es_close_is_closed(kit->store, slot, KIT_NOW + MINUTE - 1));
-    assert_false(es_close_is_closed(kit->store, slot, KIT_NOW + MINUTE));
+    assert_true(es_close_is_closed(kit->store, slot, KIT_NOW + MINUTE_MS - 1));
+    assert_false(es_close_is_closed(kit->store, slot, KIT_NOW + MINUTE_MS));
     assert_int_equal(events(kit, "a"), 0);
     assert_int_equal(resume(kit, slot, &before), APR_NOTFOUND);
     assert_int_equal(resume(kit, slot, &closed.id), APR_SUCCESS);
@@ -86,17 +87,17 @@ static void test_close(void **state)
     kit_close(kit, 1);
 }
 
-static void test_reopen(void **state)
+static void an_event_opens_the_channel(void **state)
 {
     kit_t *kit = kit_open(RING, 8, 1);
-    es_id_t old = say(kit, "a").last_id;
+    es_id_t old = publish(kit, "a").last_id;
     es_id_t after;
     es_slot_t slot;
 
     (void)state;
     assert_int_equal(kit_subscribe(kit, 2, "a", &slot), 0);
-    shut(kit, "a");
-    after = say(kit, "a").last_id;
+    close_channel(kit, "a");
+    after = publish(kit, "a").last_id;
     assert_false(es_close_is_closed(kit->store, slot, KIT_NOW));
     assert_int_equal(events(kit, "a"), 1);
     /* what was dropped stays dropped */
@@ -106,8 +107,8 @@ static void test_reopen(void **state)
     kit_close(kit, 1);
 }
 
-/** The id of a dropped event is free again. */
-static void test_own_id(void **state)
+/** The publisher's id of a dropped event may be used again. */
+static void a_dropped_publisher_id_is_free(void **state)
 {
     kit_t *kit = kit_open(RING, 8, 1);
     es_slice_t name = es_slice_of("a");
@@ -120,7 +121,7 @@ static void test_own_id(void **state)
     assert_int_equal(
         es_store_append(kit->store, &entry, 1, KIT_NOW, kit->touched, &done),
         0);
-    shut(kit, "a");
+    close_channel(kit, "a");
     assert_int_equal(
         es_store_append(kit->store, &entry, 1, KIT_NOW, kit->touched, &done),
         0);
@@ -133,9 +134,8 @@ static void test_own_id(void **state)
     kit_close(kit, 1);
 }
 
-/** The ring goes over dropped records, the close, and on. */
-/** One that is there already opens none of its channels. */
-static void test_known_does_not_reopen(void **state)
+/** A known event does not open its channels. */
+static void a_known_event_does_not_open(void **state)
 {
     kit_t *kit = kit_open(RING, 8, 1);
     es_slice_t names[] = {es_slice_of("a"), es_slice_of("b")};
@@ -150,16 +150,17 @@ static void test_known_does_not_reopen(void **state)
     assert_int_equal(
         es_store_append(kit->store, &entry, 1, KIT_NOW, kit->touched, &done),
         0);
-    shut(kit, "a");
+    close_channel(kit, "a");
     assert_int_equal(
         es_store_append(kit->store, &entry, 1, KIT_NOW, kit->touched, &done),
         0);
-    assert_int_equal(done.known, 1); /* b has it */
+    assert_int_equal(done.known, 1); /* channel b retains it */
     assert_true(es_close_is_closed(kit->store, slot, KIT_NOW));
     kit_close(kit, 1);
 }
 
-static void test_evicted(void **state)
+/** The ring evicts dropped records, then the close. */
+static void a_close_lasts_when_it_is_evicted(void **state)
 {
     kit_t *kit = kit_open(4096, 8, 1);
     es_slot_t slot;
@@ -168,24 +169,24 @@ static void test_evicted(void **state)
 
     (void)state;
     assert_int_equal(kit_subscribe(kit, 2, "a", &slot), 0);
-    id = say(kit, "a").last_id;
-    say(kit, "a");
-    id = shut(kit, "a").id;
+    id = publish(kit, "a").last_id;
+    publish(kit, "a");
+    id = close_channel(kit, "a").id;
     for (i = 0; i < 100; i++) {
-        say(kit, i % 2 ? "b" : "c");
+        publish(kit, i % 2 ? "b" : "c");
         kit_check(kit);
         assert_int_equal(events(kit, "a"), 0);
     }
     assert_true(es_close_is_closed(kit->store, slot, KIT_NOW));
     assert_int_equal(resume(kit, slot, &id), APR_SUCCESS);
-    say(kit, "a");
+    publish(kit, "a");
     assert_int_equal(events(kit, "a"), 1);
     kit_check(kit);
     kit_close(kit, 1);
 }
 
-/** What is evicted afterwards was dropped by the close. */
-static void test_mark_stays(void **state)
+/** A later eviction of dropped records does not lower the evicted id. */
+static void eviction_does_not_lower_the_evicted_id(void **state)
 {
     kit_t *kit = kit_open(4096, 3, 1);
     es_pos_t pos = es_store_head(kit->store);
@@ -195,11 +196,11 @@ static void test_mark_stays(void **state)
 
     (void)state;
     assert_int_equal(kit_subscribe(kit, 2, "a", &slot), 0);
-    say(kit, "a");
-    say(kit, "a");
-    closed = shut(kit, "a");
+    publish(kit, "a");
+    publish(kit, "a");
+    closed = close_channel(kit, "a");
     while (es_store_tail(kit->store) == pos) {
-        say(kit, "b");
+        publish(kit, "b");
     }
     mark = es_channels_evicted(&kit->store->channels, slot);
     assert_int_equal(es_id_compare(&mark, &closed.id), 0);
@@ -207,8 +208,8 @@ static void test_mark_stays(void **state)
     kit_close(kit, 1);
 }
 
-/** Broken chains are mended on the way. */
-static void test_broken_chain(void **state)
+/** A close repairs damaged chains first. */
+static void a_close_repairs_damaged_chains(void **state)
 {
     kit_t *kit = kit_open(RING, 8, 1);
     es_slot_t slot;
@@ -217,14 +218,15 @@ static void test_broken_chain(void **state)
     assert_int_equal(kit_subscribe(kit, 2, "a", &slot), 0);
     memset(kit->store->channels.buckets, 0xff,
            kit->store->channels.nbuckets * 4);
-    assert_int_equal(shut(kit, "a").clients, 1);
+    assert_int_equal(close_channel(kit, "a").clients, 1);
     assert_true(es_close_is_closed(kit->store, slot, KIT_NOW));
     kit_check(kit);
     kit_close(kit, 1);
 }
 
-/** Unknown before; and kept while it is closed, though the table is full. */
-static void test_table(void **state)
+/** A channel without slot can be closed, and a closed one keeps its slot in a
+ * full table. */
+static void a_closed_channel_keeps_its_slot(void **state)
 {
     kit_t *kit = kit_open(4096, 3, 1);
     es_slot_t slots[3];
@@ -232,9 +234,9 @@ static void test_table(void **state)
     int i;
 
     (void)state;
-    assert_int_equal(shut(kit, "a").clients, 0);
+    assert_int_equal(close_channel(kit, "a").clients, 0);
     for (i = 0; i < 100; i++) {
-        say(kit, "b"); /* its record is evicted */
+        publish(kit, "b"); /* evicts the record of the close */
     }
     assert_int_equal(kit_subscribe(kit, 2, "c", &slots[0]), 0);
     assert_int_equal(kit_subscribe(kit, 2, "d", &slots[1]), APR_ENOMEM);
@@ -244,22 +246,23 @@ static void test_table(void **state)
     assert_int_equal(es_close_channel(kit->store, es_slice_of("d"), KIT_NOW,
                                       KIT_NOW, kit->touched, &closed),
                      APR_ENOMEM);
-    /* the time of day alone ends nothing */
+    /* the time of day does not end the close */
     assert_int_equal(es_close_channel(kit->store, es_slice_of("d"),
-                                      KIT_NOW + MINUTE, KIT_NOW, kit->touched,
-                                      &closed),
+                                      KIT_NOW + MINUTE_MS, KIT_NOW,
+                                      kit->touched, &closed),
                      APR_ENOMEM);
-    /* its time is over */
-    es_store_clock(kit->store, KIT_NOW + MINUTE);
+    /* the time of the close is over */
+    es_store_clock(kit->store, KIT_NOW + MINUTE_MS);
     assert_int_equal(es_close_channel(kit->store, es_slice_of("d"), KIT_NOW,
-                                      KIT_NOW + MINUTE, kit->touched, &closed),
+                                      KIT_NOW + MINUTE_MS, kit->touched,
+                                      &closed),
                      0);
     kit_check(kit);
     kit_close(kit, 1);
 }
 
-/** A repair finds closes and what opened again, from the records alone. */
-static void test_repair(void **state)
+/** A repair finds closed and reopened channels from the records alone. */
+static void a_repair_finds_closes(void **state)
 {
     kit_t *kit = kit_open(RING, 8, 1);
     es_store_t *store = kit->store;
@@ -271,20 +274,20 @@ static void test_repair(void **state)
     (void)state;
     assert_int_equal(kit_subscribe(kit, 2, "a", &a), 0);
     assert_int_equal(kit_subscribe(kit, 2, "b", &b), 0);
-    old = say(kit, "a").last_id;
-    say(kit, "b");
-    shut(kit, "a");
-    shut(kit, "b");
-    say(kit, "b");
+    old = publish(kit, "a").last_id;
+    publish(kit, "b");
+    close_channel(kit, "a");
+    close_channel(kit, "b");
+    publish(kit, "b");
     for (i = 0; i < 2; i++) {
         assert_int_equal(es_store_lock(store, &report), 0);
-        if (i == 1) { /* death before the table learned of them */
+        if (i == 1) { /* as after a death before the table was changed */
             es_chan_t *chan = es_channels_at(&store->channels, a);
 
             chan->closed_until_ms = chan->closed_pos = 0;
             chan->evicted_ms = chan->evicted_n = 0;
             es_channels_at(&store->channels, b)->closed_until_ms =
-                KIT_NOW + MINUTE;
+                KIT_NOW + MINUTE_MS;
         }
         assert_int_equal(es_store_repair(store, &report), 0);
         es_lock_give(&store->segment->guard.lock);
@@ -301,15 +304,15 @@ static void test_repair(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_close),
-        cmocka_unit_test(test_reopen),
-        cmocka_unit_test(test_own_id),
-        cmocka_unit_test(test_known_does_not_reopen),
-        cmocka_unit_test(test_evicted),
-        cmocka_unit_test(test_mark_stays),
-        cmocka_unit_test(test_broken_chain),
-        cmocka_unit_test(test_table),
-        cmocka_unit_test(test_repair),
+        cmocka_unit_test(a_close_drops_what_was_before),
+        cmocka_unit_test(an_event_opens_the_channel),
+        cmocka_unit_test(a_dropped_publisher_id_is_free),
+        cmocka_unit_test(a_known_event_does_not_open),
+        cmocka_unit_test(a_close_lasts_when_it_is_evicted),
+        cmocka_unit_test(eviction_does_not_lower_the_evicted_id),
+        cmocka_unit_test(a_close_repairs_damaged_chains),
+        cmocka_unit_test(a_closed_channel_keeps_its_slot),
+        cmocka_unit_test(a_repair_finds_closes),
     };
 
     apr_initialize();

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The ring: what was appended is read back, up to the last byte. */
+/* The ring: what was appended is read back, byte for byte. */
 #include "t/unit/store_kit.h"
 
 #include "base/frame.h"
 
 #define RING (16 * 1024)
 
-/** What we know of an appended event. */
-typedef struct known_t {
+/** An appended event. */
+typedef struct event_t {
     es_id_t id;
     es_pos_t pos;
     unsigned len; /* of the data */
     char fill;    /* the data's bytes */
     unsigned channel;
-} known_t;
+} event_t;
 
 /** "data: xxxx\n\n" in a buffer of its own. */
 static const char *data_of(unsigned len, char fill)
@@ -34,7 +34,7 @@ static es_pos_t append(kit_t *kit, const char *tail)
     return done.head;
 }
 
-static void test_bytes(void **state)
+static void a_record_has_the_bytes_of_its_frame(void **state)
 {
     kit_t *kit = kit_open(RING, 8, 1);
     es_record_t record;
@@ -66,7 +66,7 @@ static void test_bytes(void **state)
     kit_close(kit, 1);
 }
 
-static void test_no_record(void **state)
+static void there_is_no_record_at_other_positions(void **state)
 {
     kit_t *kit = kit_open(RING, 8, 1);
     es_pos_t head = append(kit, "data: 1\n\n");
@@ -84,7 +84,7 @@ static void test_no_record(void **state)
     kit_close(kit, 1);
 }
 
-static void test_back_links(void **state)
+static void a_record_links_back_in_each_channel(void **state)
 {
     kit_t *kit = kit_open(RING, 8, 1);
     es_slice_t names[] = {es_slice_of("a"), es_slice_of("b")};
@@ -109,32 +109,32 @@ static void test_back_links(void **state)
     kit_close(kit, 1);
 }
 
-/** Read the record at pos and compare it with what is known of it. */
-static es_pos_t compare(kit_t *kit, es_pos_t pos, const known_t *known)
+/** Read the record at pos and compare it with the event. */
+static es_pos_t compare(kit_t *kit, es_pos_t pos, const event_t *event)
 {
-    const char *data = data_of(known->len, known->fill);
+    const char *data = data_of(event->len, event->fill);
     char wire[RING];
     char name[24];
     es_record_t record;
 
     assert_int_equal(es_store_look(kit->store, pos, &record), 0);
-    assert_int_equal(es_id_compare(&record.id, &known->id), 0);
-    assert_int_equal(record.pos, known->pos);
+    assert_int_equal(es_id_compare(&record.id, &event->id), 0);
+    assert_int_equal(record.pos, event->pos);
     assert_int_equal(es_store_copy(kit->store, &record, 0, wire), 0);
     assert_memory_equal(wire + record.chunk_len - 2 - strlen(data), data,
                         strlen(data));
     assert_memory_equal(wire + record.chunk_len - 2, "\r\n", 2);
-    snprintf(name, sizeof(name), "%u", known->channel);
+    snprintf(name, sizeof(name), "%u", event->channel);
     assert_true(es_slice_is(es_store_name(kit->store, record.slots[0]), name));
     return record.next;
 }
 
-/* Random sizes over many laps: the ring holds the newest events, all that
+/* Random sizes, many times round the ring: it holds the newest events, all that
  * fit, and each as it was. */
-static void test_laps(void **state)
+static void the_ring_holds_all_newest_events_that_fit(void **state)
 {
     enum { EVENTS = 4000 };
-    static known_t known[EVENTS];
+    static event_t events[EVENTS];
     kit_t *kit = kit_open(RING, 20, 1);
     int oldest = 0;
     int i, k;
@@ -148,24 +148,25 @@ static void test_laps(void **state)
         char name[24];
         es_pos_t pos;
 
-        known[i].len = kit_random(most);
-        known[i].fill = (char)('a' + i % 26);
-        known[i].channel = kit_random(20);
-        snprintf(name, sizeof(name), "%u", known[i].channel);
+        events[i].len = kit_random(most);
+        events[i].fill = (char)('a' + i % 26);
+        events[i].channel = kit_random(20);
+        snprintf(name, sizeof(name), "%u", events[i].channel);
         pos = es_store_head(kit->store);
-        assert_int_equal(
-            kit_append(kit, name, data_of(known[i].len, known[i].fill), &done),
-            0);
+        assert_int_equal(kit_append(kit, name,
+                                    data_of(events[i].len, events[i].fill),
+                                    &done),
+                         0);
         assert_int_equal(es_store_look(kit->store, pos, &record), 0);
-        known[i].id = done.last_id;
-        known[i].pos = record.pos;
+        events[i].id = done.last_id;
+        events[i].pos = record.pos;
         assert_true(i == 0 ||
-                    es_id_compare(&known[i - 1].id, &known[i].id) < 0);
+                    es_id_compare(&events[i - 1].id, &events[i].id) < 0);
         assert_true(record.pos % RING + (record.next - record.pos) <= RING);
 
-        /* what went had to go, and no more went */
-        while (known[oldest].pos < es_store_tail(kit->store)) {
-            assert_true(done.head - known[oldest].pos > RING);
+        /* only what had to be evicted was evicted */
+        while (events[oldest].pos < es_store_tail(kit->store)) {
+            assert_true(done.head - events[oldest].pos > RING);
             oldest++;
         }
         if (done.head - tail <= RING) {
@@ -173,7 +174,7 @@ static void test_laps(void **state)
         }
         pos = es_store_tail(kit->store);
         for (k = oldest; k <= i; k++) {
-            pos = compare(kit, pos, &known[k]);
+            pos = compare(kit, pos, &events[k]);
         }
         assert_int_equal(pos, done.head);
         if (i % 50 == 0) {
@@ -185,7 +186,7 @@ static void test_laps(void **state)
     kit_close(kit, 1);
 }
 
-static void test_overtaken(void **state)
+static void a_reader_notices_that_it_was_overtaken(void **state)
 {
     kit_t *kit = kit_open(RING, 8, 1);
     es_pos_t first = es_store_head(kit->store);
@@ -209,9 +210,9 @@ static void test_overtaken(void **state)
     kit_close(kit, 1);
 }
 
-/* A channel whose only event is evicted must not look as if it never had
- * one: a reader that is behind would pass over it. */
-static void test_newest_of_evicted(void **state)
+/* A channel whose only event is evicted must not look like one that never had
+ * an event: a reader that is behind would skip it. */
+static void newest_stays_when_it_is_evicted(void **state)
 {
     kit_t *kit = kit_open(RING, 8, 1);
     es_pos_t first = es_store_head(kit->store);
@@ -230,7 +231,7 @@ static void test_newest_of_evicted(void **state)
     kit_close(kit, 1);
 }
 
-static void test_own_id(void **state)
+static void a_record_has_the_id_of_its_publisher(void **state)
 {
     kit_t *kit = kit_open(RING, 8, 1);
     es_slice_t name = es_slice_of("a");
@@ -260,9 +261,9 @@ static void test_own_id(void **state)
     kit_close(kit, 1);
 }
 
-/* A stray write into the oldest record: it is noticed when the record is to
- * be evicted, the journal is emptied, and publishing goes on. */
-static void test_damaged_tail(void **state)
+/* A stray write into the oldest record is noticed when the record is to be
+ * evicted: the journal is emptied, and publishing continues. */
+static void a_damaged_oldest_record_empties_the_journal(void **state)
 {
     kit_t *kit = kit_open(RING, 8, 1);
     es_pos_t first = es_store_head(kit->store);
@@ -292,13 +293,13 @@ static void expect_damage(kit_t *kit, es_pos_t pos, const char *what)
     apr_status_t rv = es_store_look(kit->store, pos, &record);
 
     if (rv != APR_EGENERAL) {
-        fail_msg("%s: %d, though it makes no sense", what, rv);
+        fail_msg("%s: %d, though it is not valid", what, rv);
     }
 }
 
-/* Readers trust what es_store_look has found: each number that makes no sense
- * is noticed. */
-static void test_damaged_numbers(void **state)
+/* Readers trust what es_store_look returns: it notices each number that is not
+ * valid. */
+static void a_damaged_number_is_noticed(void **state)
 {
     kit_t *kit = kit_open(RING, 8, 1);
     es_pos_t pos = es_store_head(kit->store);
@@ -351,15 +352,15 @@ static void test_damaged_numbers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bytes),
-        cmocka_unit_test(test_no_record),
-        cmocka_unit_test(test_back_links),
-        cmocka_unit_test(test_laps),
-        cmocka_unit_test(test_overtaken),
-        cmocka_unit_test(test_newest_of_evicted),
-        cmocka_unit_test(test_own_id),
-        cmocka_unit_test(test_damaged_tail),
-        cmocka_unit_test(test_damaged_numbers),
+        cmocka_unit_test(a_record_has_the_bytes_of_its_frame),
+        cmocka_unit_test(there_is_no_record_at_other_positions),
+        cmocka_unit_test(a_record_links_back_in_each_channel),
+        cmocka_unit_test(the_ring_holds_all_newest_events_that_fit),
+        cmocka_unit_test(a_reader_notices_that_it_was_overtaken),
+        cmocka_unit_test(newest_stays_when_it_is_evicted),
+        cmocka_unit_test(a_record_has_the_id_of_its_publisher),
+        cmocka_unit_test(a_damaged_oldest_record_empties_the_journal),
+        cmocka_unit_test(a_damaged_number_is_noticed),
     };
 
     apr_initialize();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A store of another size with the events of the old one. */
+/* A store of another size receives the events of the old one. */
 #include "t/unit/store_kit.h"
 
 #include "base/context.h"
@@ -15,19 +15,19 @@ static const char *const names[NAMES] = {"a", "b", "c", "d", "e", "f",
 static const es_resume_reach_t ALL = {0, 0, 0};
 
 /** An event as it was published. */
-typedef struct said_t {
+typedef struct published_t {
     es_id_t id;
-    char own[16];
+    char publisher_id[16];
     char data[300];
     int channels[3]; /* indexes into names */
     int nchannels;
-} said_t;
+} published_t;
 
-static said_t said[EVENTS];
+static published_t published[EVENTS];
 
-/** A store of these params, with the birth of another one. */
-static kit_t *reborn(const kit_t *old, apr_uint64_t ring_bytes,
-                     apr_uint32_t channels)
+/** A new store of this size, with the epoch of the old one. */
+static kit_t *open_with_epoch_of(const kit_t *old, apr_uint64_t ring_bytes,
+                                 apr_uint32_t channels)
 {
     kit_t *kit = kit_open(ring_bytes, channels, 1);
     es_id_t epoch = es_store_epoch(old->store);
@@ -40,19 +40,19 @@ static kit_t *reborn(const kit_t *old, apr_uint64_t ring_bytes,
     return kit;
 }
 
-static kit_t *carry(kit_t *old, apr_uint64_t ring_bytes, apr_uint32_t channels,
-                    es_migrated_t *migrated)
+static kit_t *migrate(kit_t *old, apr_uint64_t ring_bytes,
+                      apr_uint32_t channels, es_migrated_t *migrated)
 {
-    kit_t *kit = reborn(old, ring_bytes, channels);
+    kit_t *kit = open_with_epoch_of(old, ring_bytes, channels);
 
-    es_context_enter(ES_PARENT); /* debug builds hold it to that */
+    es_context_enter(ES_PARENT); /* debug builds check it */
     assert_int_equal(es_store_migrate(kit->store, old->store, migrated), 0);
     es_context_enter(0);
     kit_check(kit);
     return kit;
 }
 
-static apr_status_t publish(kit_t *kit, said_t *event, apr_uint64_t now_ms)
+static apr_status_t publish(kit_t *kit, published_t *event, apr_uint64_t now_ms)
 {
     es_slice_t channels[3];
     es_frame_t frame = kit_frame(event->data);
@@ -64,7 +64,7 @@ static apr_status_t publish(kit_t *kit, said_t *event, apr_uint64_t now_ms)
     for (i = 0; i < event->nchannels; i++) {
         channels[i] = es_slice_of(names[event->channels[i]]);
     }
-    frame.publisher_id = es_slice_of(event->own);
+    frame.publisher_id = es_slice_of(event->publisher_id);
     rv = es_store_append(kit->store, &entry, 1, now_ms, kit->touched, &done);
     if (rv == APR_SUCCESS) {
         event->id = done.last_id;
@@ -72,10 +72,10 @@ static apr_status_t publish(kit_t *kit, said_t *event, apr_uint64_t now_ms)
     return rv;
 }
 
-/** Event number i, for some channels of the first so many. */
-static void say(kit_t *kit, int i, int of)
+/** Publish event number i, to some of the first so many channels. */
+static void publish_number(kit_t *kit, int i, int of)
 {
-    said_t *event = &said[i];
+    published_t *event = &published[i];
     int k;
 
     memset(event, 0, sizeof(*event));
@@ -94,12 +94,12 @@ static void say(kit_t *kit, int i, int of)
              "................................................................"
              "........");
     if (i % 5 == 0) {
-        snprintf(event->own, sizeof(event->own), "own-%d", i);
+        snprintf(event->publisher_id, sizeof(event->publisher_id), "own-%d", i);
     }
     assert_int_equal(publish(kit, event, KIT_NOW + (unsigned)i / 3), 0);
 }
 
-/** All that a client of these channels gets from its start on, as numbers. */
+/** The numbers of all events that a client of these channels receives. */
 static int read_on(kit_t *kit, const es_slot_t *slots, int nslots, es_pos_t pos,
                    int *numbers)
 {
@@ -125,8 +125,9 @@ static int read_on(kit_t *kit, const es_slot_t *slots, int nslots, es_pos_t pos,
             data = strstr(wire, "data: ");
             assert_non_null(data);
             i = atoi(data + 6);
-            assert_int_equal(es_id_compare(&record.id, &said[i].id), 0);
-            assert_memory_equal(data, said[i].data, strlen(said[i].data));
+            assert_int_equal(es_id_compare(&record.id, &published[i].id), 0);
+            assert_memory_equal(data, published[i].data,
+                                strlen(published[i].data));
             numbers[count++] = i;
         }
         pos = record.next;
@@ -134,8 +135,10 @@ static int read_on(kit_t *kit, const es_slot_t *slots, int nslots, es_pos_t pos,
     return count;
 }
 
-/** What a client of two channels gets that comes with this id; -1 = a reset. */
-static int after(kit_t *kit, int one, int two, const char *text, int *numbers)
+/** The numbers of the events that a client of two channels receives when it
+ * resumes with this id. @return how many; -1 = a reset */
+static int resume_after(kit_t *kit, int one, int two, const char *text,
+                        int *numbers)
 {
     es_slice_t channels[] = {es_slice_of(names[one]), es_slice_of(names[two])};
     int nslots = one == two ? 1 : 2;
@@ -155,13 +158,13 @@ static int after(kit_t *kit, int one, int two, const char *text, int *numbers)
     return count;
 }
 
-/** Both answer alike, or the new one tells that something is missing.
- * @return how often it does so where the old one did not */
-static int compare_answers(kit_t *old, kit_t *new, int events, int of)
+/** Compare where both stores let clients resume: it is the same, or the new
+ * store resets. @return how often it resets where the old one did not */
+static int compare_resumes(kit_t *old, kit_t *new, int events, int of)
 {
     static int before[EVENTS], now[EVENTS];
     char text[ES_ID_TEXT_SIZE];
-    int told = 0;
+    int resets = 0;
     int i, one, two;
 
     for (i = 0; i < events; i++) {
@@ -169,14 +172,14 @@ static int compare_answers(kit_t *old, kit_t *new, int events, int of)
             int was, is;
 
             two = (int)kit_random((unsigned)of);
-            es_id_format(text, &said[i].id);
-            was = after(old, one, two, text, before);
-            is = after(new, one, two, text, now);
+            es_id_format(text, &published[i].id);
+            was = resume_after(old, one, two, text, before);
+            is = resume_after(new, one, two, text, now);
             if (was < 0) {
-                assert_int_equal(is, -1); /* never lies */
+                assert_int_equal(is, -1); /* an event is missing, as before */
             }
             else if (is < 0) {
-                told++;
+                resets++;
             }
             else {
                 assert_int_equal(is, was);
@@ -184,14 +187,14 @@ static int compare_answers(kit_t *old, kit_t *new, int events, int of)
             }
         }
     }
-    return told;
+    return resets;
 }
 
-static void test_nothing(void **state)
+static void an_empty_store_is_migrated(void **state)
 {
     kit_t *old = kit_open(8192, 8, 1);
     es_migrated_t migrated;
-    kit_t *new = carry(old, 16384, 16, &migrated);
+    kit_t *new = migrate(old, 16384, 16, &migrated);
     es_start_t was, is;
 
     (void)state;
@@ -206,8 +209,8 @@ static void test_nothing(void **state)
     kit_close(old, 1);
 }
 
-/* To a larger store: whatever is asked, it answers just as the old one. */
-static void test_larger(void **state)
+/* Clients resume in a larger store just as in the old one. */
+static void a_larger_store_has_all_events(void **state)
 {
     kit_t *old = kit_open(32 * 1024, NAMES, 1);
     es_migrated_t migrated;
@@ -216,17 +219,18 @@ static void test_larger(void **state)
 
     (void)state;
     for (i = 0; i < EVENTS; i++) {
-        say(old, i, i < 100 ? NAMES : NAMES - 4); /* some have only a past */
+        /* all events of some channels are evicted */
+        publish_number(old, i, i < 100 ? NAMES : NAMES - 4);
     }
-    new = carry(old, 256 * 1024, 2 * NAMES, &migrated);
+    new = migrate(old, 256 * 1024, 2 * NAMES, &migrated);
     assert_true(migrated.events > 50 && migrated.events < EVENTS);
     assert_int_equal(migrated.lost, 0);
-    assert_int_equal(compare_answers(old, new, EVENTS, NAMES), 0);
+    assert_int_equal(compare_resumes(old, new, EVENTS, NAMES), 0);
     kit_close(new, 1);
     kit_close(old, 1);
 }
 
-static void test_smaller_ring(void **state)
+static void a_smaller_ring_loses_the_oldest(void **state)
 {
     kit_t *old = kit_open(64 * 1024, NAMES, 1);
     es_migrated_t migrated;
@@ -237,22 +241,23 @@ static void test_smaller_ring(void **state)
 
     (void)state;
     for (i = 0; i < EVENTS; i++) {
-        say(old, i, NAMES);
+        publish_number(old, i, NAMES);
     }
-    new = carry(old, 16 * 1024, NAMES, &migrated);
+    new = migrate(old, 16 * 1024, NAMES, &migrated);
     assert_true(migrated.events > 20);
     assert_true(migrated.lost > 20);
-    assert_true(compare_answers(old, new, EVENTS, NAMES) > 0);
-    back = carry(new, 64 * 1024, NAMES, &again); /* and what is gone is gone */
+    assert_true(compare_resumes(old, new, EVENTS, NAMES) > 0);
+    back = migrate(new, 64 * 1024, NAMES, &again); /* what is lost stays lost */
     assert_int_equal(again.events, migrated.events);
-    assert_int_equal(compare_answers(new, back, EVENTS, NAMES), 0);
+    assert_int_equal(compare_resumes(new, back, EVENTS, NAMES), 0);
     kit_close(back, 1);
     kit_close(new, 1);
     kit_close(old, 1);
 }
 
-/* Fewer channels than there are: the oldest go, none is mistaken. */
-static void test_smaller_table(void **state)
+/* Fewer slots than channels: the oldest channels are lost, and clients that
+ * resume in them are reset. */
+static void a_smaller_table_loses_channels(void **state)
 {
     static const apr_uint32_t sizes[] = {1, 2, 3, 5, NAMES - 1};
     es_migrated_t migrated;
@@ -265,20 +270,20 @@ static void test_smaller_table(void **state)
         kit_t *new;
 
         for (k = 0; k < EVENTS; k++) {
-            say(old, k, NAMES);
+            publish_number(old, k, NAMES);
         }
-        new = carry(old, 64 * 1024, sizes[i], &migrated);
+        new = migrate(old, 64 * 1024, sizes[i], &migrated);
         assert_true(migrated.lost > 0);
-        compare_answers(old, new, EVENTS, NAMES);
+        compare_resumes(old, new, EVENTS, NAMES);
         kit_check(new);
         kit_close(new, 1);
         kit_close(old, 1);
     }
 }
 
-/* An event that no longer fits by itself: its channels have lost it, and all
- * before, and nothing else. */
-static void test_event_too_large(void **state)
+/* An event that is larger than the new store allows: its channels lose it and
+ * all events before it, and nothing else. */
+static void an_event_too_large_is_lost(void **state)
 {
     kit_t *old = kit_open(64 * 1024, NAMES, 1);
     char data[6000];
@@ -292,32 +297,36 @@ static void test_event_too_large(void **state)
     kit_t *new;
 
     (void)state;
-    memset(said, 0, sizeof(said[0]) * 4);
-    said[0] = (said_t){.channels = {0}, .nchannels = 1, .data = "data: 0\n\n"};
-    said[1] = (said_t){.channels = {1}, .nchannels = 1, .data = "data: 1\n\n"};
-    said[2] = (said_t){.channels = {0}, .nchannels = 1, .data = "data: 2\n\n"};
-    said[3] = (said_t){.channels = {1}, .nchannels = 1, .data = "data: 3\n\n"};
-    assert_int_equal(publish(old, &said[1], KIT_NOW), 0);
-    assert_int_equal(publish(old, &said[0], KIT_NOW), 0);
+    memset(published, 0, sizeof(published[0]) * 4);
+    published[0] =
+        (published_t){.channels = {0}, .nchannels = 1, .data = "data: 0\n\n"};
+    published[1] =
+        (published_t){.channels = {1}, .nchannels = 1, .data = "data: 1\n\n"};
+    published[2] =
+        (published_t){.channels = {0}, .nchannels = 1, .data = "data: 2\n\n"};
+    published[3] =
+        (published_t){.channels = {1}, .nchannels = 1, .data = "data: 3\n\n"};
+    assert_int_equal(publish(old, &published[1], KIT_NOW), 0);
+    assert_int_equal(publish(old, &published[0], KIT_NOW), 0);
     memset(data, 'x', sizeof(data));
     frame = kit_frame("");
     frame.tail = es_slice(data, sizeof(data));
     assert_int_equal(
         es_store_append(old->store, &entry, 1, KIT_NOW, old->touched, &done),
         0);
-    assert_int_equal(publish(old, &said[2], KIT_NOW), 0);
-    assert_int_equal(publish(old, &said[3], KIT_NOW), 0);
-    new = carry(old, 8192, NAMES, &migrated);
-    es_id_format(text, &said[0].id);
-    assert_int_equal(after(new, 0, 0, text, numbers), 1);
-    assert_int_equal(after(new, 1, 1, text, numbers), -1);
+    assert_int_equal(publish(old, &published[2], KIT_NOW), 0);
+    assert_int_equal(publish(old, &published[3], KIT_NOW), 0);
+    new = migrate(old, 8192, NAMES, &migrated);
+    es_id_format(text, &published[0].id);
+    assert_int_equal(resume_after(new, 0, 0, text, numbers), 1);
+    assert_int_equal(resume_after(new, 1, 1, text, numbers), -1);
     es_id_format(text, &done.last_id);
-    assert_int_equal(after(new, 1, 1, text, numbers), 1);
+    assert_int_equal(resume_after(new, 1, 1, text, numbers), 1);
     kit_close(new, 1);
     kit_close(old, 1);
 }
 
-static void test_goes_on(void **state)
+static void the_new_store_continues(void **state)
 {
     kit_t *old = kit_open(64 * 1024, NAMES, 1);
     int numbers[EVENTS];
@@ -328,29 +337,29 @@ static void test_goes_on(void **state)
 
     (void)state;
     for (i = 0; i < 21; i++) {
-        say(old, i, 3);
+        publish_number(old, i, 3);
     }
     assert_int_equal(es_store_present(old->store, &was), 0);
-    new = carry(old, 128 * 1024, NAMES, &migrated);
+    new = migrate(old, 128 * 1024, NAMES, &migrated);
     assert_int_equal(migrated.events, 21);
-    /* a publisher's id is known there, too */
-    assert_int_equal(after(new, said[20].channels[0], said[20].channels[0],
-                           "own-20", numbers),
+    /* the new store knows a publisher's id */
+    assert_int_equal(resume_after(new, published[20].channels[0],
+                                  published[20].channels[0], "own-20", numbers),
                      0);
     i = (int)es_store_head(new->store);
-    assert_int_equal(publish(new, &said[20], KIT_NOW + 99), 0);
+    assert_int_equal(publish(new, &published[20], KIT_NOW + 99), 0);
     assert_int_equal(es_store_head(new->store), i);
-    /* and ids rise, also when the clock has stepped back */
-    said[21] = said[19];
-    assert_int_equal(publish(new, &said[21], 5), 0);
-    assert_true(es_id_compare(&said[21].id, &was.id) > 0);
+    /* and ids rise, also if the clock has stepped back */
+    published[21] = published[19];
+    assert_int_equal(publish(new, &published[21], 5), 0);
+    assert_true(es_id_compare(&published[21].id, &was.id) > 0);
     kit_check(new);
     kit_close(new, 1);
     kit_close(old, 1);
 }
 
-/* Children died while they wrote: at a commit, and within an eviction. */
-static void test_torn_ids(void **state)
+/* Children died while they stored ids: in a commit, and in an eviction. */
+static void half_stored_ids_are_migrated(void **state)
 {
     kit_t *old = kit_open(16 * 1024, NAMES, 1);
     es_chan_t whole[4];
@@ -362,7 +371,7 @@ static void test_torn_ids(void **state)
 
     (void)state;
     for (i = 0; i < 200; i++) {
-        say(old, i, 4);
+        publish_number(old, i, 4);
     }
     for (slot = 1; slot <= 4; slot++) {
         chan = es_channels_at(&old->store->channels, slot);
@@ -371,18 +380,18 @@ static void test_torn_ids(void **state)
         chan->evicted_ms++;
     }
     old->store->segment->head.last_ms++;
-    new = carry(old, 64 * 1024, NAMES, &migrated);
+    new = migrate(old, 64 * 1024, NAMES, &migrated);
     assert_true(migrated.events > 20);
     for (slot = 1; slot <= 4; slot++) {
         *es_channels_at(&old->store->channels, slot) = whole[slot - 1];
     }
-    compare_answers(old, new, 200, 4);
+    compare_resumes(old, new, 200, 4);
     kit_close(new, 1);
     kit_close(old, 1);
 }
 
-/* A channel that was closed stays closed, and its past dropped. */
-static void test_closed(void **state)
+/* A closed channel stays closed, and its events stay dropped. */
+static void closed_channels_are_migrated(void **state)
 {
     kit_t *old = kit_open(16 * 1024, NAMES, 1);
     es_slice_t channels[] = {es_slice_of("a"), es_slice_of("b"),
@@ -398,18 +407,20 @@ static void test_closed(void **state)
 
     (void)state;
     for (i = 0; i < 3; i++) {
-        said[i] = (said_t){.channels = {i}, .nchannels = 1};
-        snprintf(said[i].data, sizeof(said[i].data), "data: %d\n\n", i);
-        assert_int_equal(publish(old, &said[i], KIT_NOW), 0);
+        published[i] = (published_t){.channels = {i}, .nchannels = 1};
+        snprintf(published[i].data, sizeof(published[i].data), "data: %d\n\n",
+                 i);
+        assert_int_equal(publish(old, &published[i], KIT_NOW), 0);
     }
     for (i = 0; i < 2; i++) {
         assert_int_equal(es_close_channel(old->store, channels[i], KIT_NOW + 5,
                                           KIT_NOW + 100, old->touched, &closed),
                          0);
     }
-    said[3] = (said_t){.channels = {1}, .nchannels = 1, .data = "data: 3\n\n"};
-    assert_int_equal(publish(old, &said[3], KIT_NOW + 9), 0); /* opens b */
-    new = carry(old, 64 * 1024, NAMES, &migrated);
+    published[3] =
+        (published_t){.channels = {1}, .nchannels = 1, .data = "data: 3\n\n"};
+    assert_int_equal(publish(old, &published[3], KIT_NOW + 9), 0); /* opens b */
+    new = migrate(old, 64 * 1024, NAMES, &migrated);
     assert_int_equal(migrated.events, 6);
     assert_int_equal(
         es_store_subscribe(new->store, 1, channels, 3, slots, &start), 0);
@@ -417,27 +428,27 @@ static void test_closed(void **state)
     assert_false(es_close_is_closed(new->store, slots[0], KIT_NOW + 100));
     assert_false(es_close_is_closed(new->store, slots[1], KIT_NOW + 99));
     es_store_unsubscribe(new->store, 1, slots, 3);
-    es_id_format(text, &said[0].id);
-    assert_int_equal(after(new, 0, 0, text, numbers), -1);
+    es_id_format(text, &published[0].id);
+    assert_int_equal(resume_after(new, 0, 0, text, numbers), -1);
     es_id_format(text, &closed.id);
-    assert_int_equal(after(new, 1, 1, text, numbers), 1);
+    assert_int_equal(resume_after(new, 1, 1, text, numbers), 1);
     kit_close(new, 1);
 
-    /* also when the close itself was evicted */
+    /* also if the close itself is evicted */
     for (i = 10; i < 200; i++) {
-        say(old, i, 4);
-        said[i].channels[0] = 3;
+        publish_number(old, i, 4);
+        published[i].channels[0] = 3;
     }
     assert_int_equal(es_close_channel(old->store, channels[0], KIT_NOW + 5,
                                       KIT_NOW + 1000, old->touched, &closed),
                      0);
     for (i = 0; i < 60; i++) {
-        said[i] = (said_t){.channels = {3}, .nchannels = 1};
-        snprintf(said[i].data, sizeof(said[i].data), "data: %d %0200d\n\n", i,
-                 i);
-        assert_int_equal(publish(old, &said[i], KIT_NOW + 5), 0);
+        published[i] = (published_t){.channels = {3}, .nchannels = 1};
+        snprintf(published[i].data, sizeof(published[i].data),
+                 "data: %d %0200d\n\n", i, i);
+        assert_int_equal(publish(old, &published[i], KIT_NOW + 5), 0);
     }
-    new = carry(old, 64 * 1024, NAMES, &migrated);
+    new = migrate(old, 64 * 1024, NAMES, &migrated);
     assert_int_equal(
         es_store_subscribe(new->store, 1, channels, 1, slots, &start), 0);
     assert_true(es_close_is_closed(new->store, slots[0], KIT_NOW + 999));
@@ -445,8 +456,8 @@ static void test_closed(void **state)
     kit_close(old, 1);
 }
 
-/* A channel that the old table has given up, and nobody knows any more. */
-static void test_forgotten(void **state)
+/* A channel whose slot the old table had reclaimed. */
+static void a_reclaimed_channel_has_lost_its_events(void **state)
 {
     kit_t *old = kit_open(4096, 2, 1);
     kit_t *kit;
@@ -467,7 +478,7 @@ static void test_forgotten(void **state)
     assert_int_equal(kit_subscribe(old, 1, "c", &slot), 0);
     assert_int_equal(es_channels_evicted(&old->store->channels, slot).n,
                      first.last_id.n);
-    kit = carry(old, 8192, 8, &migrated);
+    kit = migrate(old, 8192, 8, &migrated);
     assert_int_equal(es_store_subscribe(kit->store, 1, &name, 1, &slot, &start),
                      0);
     assert_int_equal(es_store_resume(kit->store, &slot, 1,
@@ -478,7 +489,7 @@ static void test_forgotten(void **state)
     kit_close(old, 1);
 }
 
-static void test_not_of_this_birth(void **state)
+static void a_store_of_another_epoch_is_refused(void **state)
 {
     kit_t *old = kit_open(8192, 8, 1);
     kit_t *new = kit_open(8192, 8, 1);
@@ -497,11 +508,11 @@ static void test_not_of_this_birth(void **state)
     kit_close(old, 1);
 }
 
-/* Whatever stands in the old segment, the parent stays within its bounds, and
- * what it makes is well. */
-static void test_hostile_bytes(void **state)
+/* Whatever bytes are in the old segment, the parent stays within its bounds,
+ * and the new store is valid. */
+static void any_bytes_are_survived(void **state)
 {
-    int carried_some = 0;
+    int migrated_some = 0;
     int refused = 0;
     int i, k;
 
@@ -514,10 +525,10 @@ static void test_hostile_bytes(void **state)
         apr_status_t rv;
 
         for (k = 0; k < 60; k++) {
-            say(old, k, 6);
+            publish_number(old, k, 6);
         }
         for (k = (int)kit_random(12); k >= 0; k--) {
-            /* not the facts, which attaching has checked */
+            /* not the header, which es_store_attach has checked */
             apr_size_t at = 32 + kit_random((unsigned)(old->size / 4 - 32));
             static const apr_uint32_t bad[] = {
                 0, 1, 64, 0x7fffffff, ~0u, 4095, 8192, 0xffff, 0x80000000};
@@ -525,11 +536,11 @@ static void test_hostile_bytes(void **state)
             words[at] = kit_random(2) ? bad[kit_random(9)]
                                       : words[at] ^ 1u << kit_random(32);
         }
-        new = reborn(old, i % 2 ? 4096 : 32768, i % 3 ? 3 : 12);
+        new = open_with_epoch_of(old, i % 2 ? 4096 : 32768, i % 3 ? 3 : 12);
         rv = es_store_migrate(new->store, old->store, &migrated);
         if (rv == APR_SUCCESS) {
             kit_check(new);
-            carried_some++;
+            migrated_some++;
         }
         else {
             assert_int_equal(rv, APR_EGENERAL);
@@ -538,24 +549,24 @@ static void test_hostile_bytes(void **state)
         kit_close(new, 1);
         kit_close(old, 1);
     }
-    assert_true(carried_some > 20);
+    assert_true(migrated_some > 20);
     assert_true(refused > 20);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_nothing),
-        cmocka_unit_test(test_larger),
-        cmocka_unit_test(test_smaller_ring),
-        cmocka_unit_test(test_smaller_table),
-        cmocka_unit_test(test_event_too_large),
-        cmocka_unit_test(test_goes_on),
-        cmocka_unit_test(test_torn_ids),
-        cmocka_unit_test(test_closed),
-        cmocka_unit_test(test_forgotten),
-        cmocka_unit_test(test_not_of_this_birth),
-        cmocka_unit_test(test_hostile_bytes),
+        cmocka_unit_test(an_empty_store_is_migrated),
+        cmocka_unit_test(a_larger_store_has_all_events),
+        cmocka_unit_test(a_smaller_ring_loses_the_oldest),
+        cmocka_unit_test(a_smaller_table_loses_channels),
+        cmocka_unit_test(an_event_too_large_is_lost),
+        cmocka_unit_test(the_new_store_continues),
+        cmocka_unit_test(half_stored_ids_are_migrated),
+        cmocka_unit_test(closed_channels_are_migrated),
+        cmocka_unit_test(a_reclaimed_channel_has_lost_its_events),
+        cmocka_unit_test(a_store_of_another_epoch_is_refused),
+        cmocka_unit_test(any_bytes_are_survived),
     };
 
     apr_initialize();

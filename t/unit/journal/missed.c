@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of journal/missed.c. */
+/* What GRIP reads of a store: missed events, last ids, the seal, links. */
 #include "t/unit/store_kit.h"
 
 #include "base/buf.h"
@@ -10,10 +10,10 @@
 
 static kit_t *kit;
 static es_missed_part_t parts[2];
-static es_missed_t excerpt;
+static es_missed_t missed;
 static es_buf_t body;
 
-/* Channels a and b from the beginning, of a journal that is still empty. */
+/* Channels a and b, from the beginning of a journal that is still empty. */
 static int begin(void **state)
 {
     (void)state;
@@ -21,11 +21,11 @@ static int begin(void **state)
     memset(parts, 0, sizeof(parts));
     kit_subscribe(kit, 1, "a", &parts[0].slot);
     kit_subscribe(kit, 1, "b", &parts[1].slot);
-    memset(&excerpt, 0, sizeof(excerpt));
-    excerpt.store = kit->store;
-    excerpt.parts = parts;
-    excerpt.count = 2;
-    excerpt.pos = es_store_head(kit->store);
+    memset(&missed, 0, sizeof(missed));
+    missed.store = kit->store;
+    missed.parts = parts;
+    missed.count = 2;
+    missed.pos = es_store_head(kit->store);
     es_buf_init(&body, kit->pool, 8192);
     return 0;
 }
@@ -49,8 +49,8 @@ static void append(const char *channel, const char *data)
 
 static apr_status_t collect(void)
 {
-    excerpt.stop = es_store_head(kit->store);
-    return es_missed_collect(&excerpt, &body);
+    missed.stop = es_store_head(kit->store);
+    return es_missed_collect(&missed, &body);
 }
 
 /* The data that was collected, with commas between. */
@@ -77,19 +77,19 @@ static void events_of_its_channels(void **state)
     append("a", "3");
     assert_int_equal(collect(), APR_SUCCESS);
     assert_string_equal(data_of(), "1,2,3");
-    assert_int_equal(kit_number(excerpt.last), 4);
-    assert_true(excerpt.pos == excerpt.stop);
+    assert_int_equal(kit_number(missed.last), 4);
+    assert_true(missed.pos == missed.stop);
     assert_memory_equal(body.data + body.len - 2, "\n\n", 2);
 }
 
-static void nothing_of_nothing(void **state)
+static void without_events_the_body_is_empty(void **state)
 {
     (void)state;
     assert_int_equal(collect(), APR_SUCCESS);
     assert_int_equal(body.len, 0);
 }
 
-static void each_channel_from_what_was_seen(void **state)
+static void each_channel_starts_after_its_id(void **state)
 {
     (void)state;
     append("a", "1");
@@ -102,7 +102,7 @@ static void each_channel_from_what_was_seen(void **state)
     assert_string_equal(data_of(), "2,4");
 }
 
-static void each_channel_from_its_position(void **state)
+static void each_channel_starts_at_its_position(void **state)
 {
     (void)state;
     append("a", "1");
@@ -124,12 +124,13 @@ static void an_event_of_both_channels_comes_once(void **state)
     assert_int_equal(
         es_store_append(kit->store, &entry, 1, KIT_NOW, kit->touched, &done),
         0);
-    parts[0].seen = done.last_id; /* of one it was seen, of the other not */
+    /* it was received in one channel, in the other it was not */
+    parts[0].seen = done.last_id;
     assert_int_equal(collect(), APR_SUCCESS);
     assert_string_equal(data_of(), "both");
 }
 
-static void a_full_body_can_be_gone_on_with(void **state)
+static void collecting_continues_after_a_full_body(void **state)
 {
     int i, rounds = 0;
 
@@ -140,12 +141,12 @@ static void a_full_body_can_be_gone_on_with(void **state)
     es_buf_init(&body, kit->pool, 1000);
     while (collect() == APR_ENOSPC) {
         assert_true(body.len > 900);
-        parts[0].seen = parts[1].seen = excerpt.last;
+        parts[0].seen = parts[1].seen = missed.last;
         es_buf_init(&body, kit->pool, 1000);
         rounds++;
     }
     assert_true(rounds > 1);
-    assert_int_equal(kit_number(excerpt.last), 100);
+    assert_int_equal(kit_number(missed.last), 100);
 }
 
 static void a_close_is_the_end(void **state)
@@ -165,7 +166,7 @@ static void a_close_is_the_end(void **state)
     assert_string_equal(data_of(), "1");
 }
 
-static void what_was_overtaken_is_lost(void **state)
+static void an_evicted_event_is_lost(void **state)
 {
     int i;
 
@@ -178,7 +179,7 @@ static void what_was_overtaken_is_lost(void **state)
     assert_int_equal(body.len, 0);
 }
 
-static void others_that_were_overtaken_are_no_loss(void **state)
+static void evicted_events_of_other_channels_are_no_loss(void **state)
 {
     int i;
 
@@ -187,7 +188,7 @@ static void others_that_were_overtaken_are_no_loss(void **state)
         append("other", "x");
     }
     append("b", "1");
-    assert_true(es_store_tail(kit->store) > excerpt.pos);
+    assert_true(es_store_tail(kit->store) > missed.pos);
     assert_int_equal(collect(), APR_SUCCESS);
     assert_string_equal(data_of(), "1");
 }
@@ -205,7 +206,7 @@ static void assert_last(kit_t *kit, es_slot_t slot, es_id_t should)
     assert_true(present.pos == es_store_head(kit->store));
 }
 
-static void a_channel_without_events_starts_at_birth(void **state)
+static void a_channel_without_events_has_the_epoch(void **state)
 {
     kit_t *kit = kit_open(RING, 8, 0);
     es_slot_t slot;
@@ -257,7 +258,7 @@ static void an_evicted_event_is_still_the_last(void **state)
     kit_close(kit, 0);
 }
 
-static void a_seal_is_one_of_a_store_and_a_text(void **state)
+static void a_seal_depends_on_store_and_text(void **state)
 {
     kit_t *one = kit_open(RING, 8, 0), *two = kit_open(RING, 8, 0);
     es_slice_t text = es_slice_of("text");
@@ -267,7 +268,7 @@ static void a_seal_is_one_of_a_store_and_a_text(void **state)
     assert_true(seal == es_store_seal(one->store, es_slice_of("text")));
     assert_true(seal != es_store_seal(one->store, es_slice_of("Text")));
     assert_true(seal != es_store_seal(two->store, text));
-    /* and not what the table of channels makes of it */
+    /* and it is not the channel table's hash */
     assert_true(seal != es_channels_hash(&one->store->channels, text));
     kit_close(two, 0);
     kit_close(one, 0);
@@ -318,8 +319,8 @@ static void a_link_has_name_and_id_before(void **state)
     kit_close(kit, 0);
 }
 
-/* What a channel's last event is called by, the next record's link says. */
-static void last_is_what_the_next_link_says(void **state)
+/* The id of a channel's last event is the one that the next record follows. */
+static void the_next_record_follows_the_last_id(void **state)
 {
     kit_t *kit = kit_open(4096, 8, 0);
     es_appended_t done;
@@ -343,7 +344,7 @@ static void last_is_what_the_next_link_says(void **state)
     kit_close(kit, 0);
 }
 
-static void the_event_before_may_have_gone(void **state)
+static void the_event_before_may_be_evicted(void **state)
 {
     kit_t *kit = kit_open(4096, 8, 0);
     es_appended_t one, two, done;
@@ -363,7 +364,7 @@ static void the_event_before_may_have_gone(void **state)
     kit_close(kit, 0);
 }
 
-static void the_record_may_go(void **state)
+static void a_link_of_an_evicted_record_is_refused(void **state)
 {
     kit_t *kit = kit_open(4096, 8, 0);
     es_appended_t one, done;
@@ -381,7 +382,7 @@ static void the_record_may_go(void **state)
     kit_close(kit, 0);
 }
 
-static void a_channel_without_events_links_to_birth(void **state)
+static void the_first_event_follows_the_epoch(void **state)
 {
     kit_t *kit = kit_open(4096, 8, 0);
     es_id_t epoch = es_store_epoch(kit->store), last;
@@ -403,23 +404,23 @@ static void a_channel_without_events_links_to_birth(void **state)
 
 static const struct CMUnitTest tests[] = {
     FACT(events_of_its_channels),
-    FACT(nothing_of_nothing),
-    FACT(each_channel_from_what_was_seen),
-    FACT(each_channel_from_its_position),
+    FACT(without_events_the_body_is_empty),
+    FACT(each_channel_starts_after_its_id),
+    FACT(each_channel_starts_at_its_position),
     FACT(an_event_of_both_channels_comes_once),
-    FACT(a_full_body_can_be_gone_on_with),
+    FACT(collecting_continues_after_a_full_body),
     FACT(a_close_is_the_end),
-    FACT(what_was_overtaken_is_lost),
-    FACT(others_that_were_overtaken_are_no_loss),
-    cmocka_unit_test(a_channel_without_events_starts_at_birth),
+    FACT(an_evicted_event_is_lost),
+    FACT(evicted_events_of_other_channels_are_no_loss),
+    cmocka_unit_test(a_channel_without_events_has_the_epoch),
     cmocka_unit_test(the_last_event_of_each_channel),
     cmocka_unit_test(an_evicted_event_is_still_the_last),
-    cmocka_unit_test(a_seal_is_one_of_a_store_and_a_text),
+    cmocka_unit_test(a_seal_depends_on_store_and_text),
     cmocka_unit_test(a_link_has_name_and_id_before),
-    cmocka_unit_test(last_is_what_the_next_link_says),
-    cmocka_unit_test(the_event_before_may_have_gone),
-    cmocka_unit_test(the_record_may_go),
-    cmocka_unit_test(a_channel_without_events_links_to_birth),
+    cmocka_unit_test(the_next_record_follows_the_last_id),
+    cmocka_unit_test(the_event_before_may_be_evicted),
+    cmocka_unit_test(a_link_of_an_evicted_record_is_refused),
+    cmocka_unit_test(the_first_event_follows_the_epoch),
 };
 
 int main(void)

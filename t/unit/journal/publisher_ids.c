@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The index of publishers' ids: found while retained, in its channel, and
- * made anew by a repair. */
+/* The index of publishers' ids: an id is found in its channel while its event
+ * is retained, and after a repair. */
 #include "t/unit/store_kit.h"
 
 #include "base/log.h"
@@ -26,7 +26,7 @@ static void append(kit_t *kit, const char *channel, const char *id,
     *pos = record.pos;
 }
 
-/** Where the id stands in the channel, 0 = nowhere. */
+/** The position of the channel's event with this id, 0 = none. */
 static es_pos_t find(kit_t *kit, const char *channel, const char *id)
 {
     es_store_t *store = kit->store;
@@ -47,7 +47,7 @@ static es_pos_t find(kit_t *kit, const char *channel, const char *id)
     return found.pos;
 }
 
-static void test_find(void **state)
+static void an_id_is_found_in_its_channel(void **state)
 {
     kit_t *kit = kit_open(RING, 8, 1);
     es_pos_t one, two, other;
@@ -65,7 +65,7 @@ static void test_find(void **state)
     kit_close(kit, 1);
 }
 
-static void test_evicted(void **state)
+static void an_evicted_id_is_not_found(void **state)
 {
     kit_t *kit = kit_open(4096, 8, 1);
     es_pos_t first, pos;
@@ -82,7 +82,7 @@ static void test_evicted(void **state)
     }
     assert_int_equal(find(kit, "a", "0"), 0);
     assert_int_equal(find(kit, "a", id), pos);
-    /* and it may be used again */
+    /* the id may be used again */
     append(kit, "a", "0", "data: other\n\n", &pos);
     assert_int_equal(find(kit, "a", "0"), pos);
     kit_check(kit);
@@ -90,7 +90,7 @@ static void test_evicted(void **state)
 }
 
 /** Many ids in few buckets, many times round the ring. */
-static void test_chains(void **state)
+static void ids_are_found_in_long_chains(void **state)
 {
     kit_t *kit = kit_open(4096, 8, 1);
     int i;
@@ -110,7 +110,7 @@ static void test_chains(void **state)
 }
 
 /** All links of one record, and one id in each channel. */
-static void test_many_channels(void **state)
+static void an_id_is_found_in_each_channel_of_an_event(void **state)
 {
     kit_t *kit = kit_open(64 * 1024, 100, 1);
     es_slice_t names[ES_EVENT_CHANNELS_MAX];
@@ -140,8 +140,9 @@ static void test_many_channels(void **state)
     kit_close(kit, 1);
 }
 
-/** A stray write over the buckets: seen, and mended by the next append. */
-static void test_damage(void **state)
+/** A stray write over the buckets: the check finds it, the next append repairs
+ * it. */
+static void a_damaged_index_is_repaired(void **state)
 {
     kit_t *kit = kit_open(RING, 8, 1);
     es_store_t *store = kit->store;
@@ -174,9 +175,11 @@ static void test_damage(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_find),          cmocka_unit_test(test_evicted),
-        cmocka_unit_test(test_chains),        cmocka_unit_test(test_damage),
-        cmocka_unit_test(test_many_channels),
+        cmocka_unit_test(an_id_is_found_in_its_channel),
+        cmocka_unit_test(an_evicted_id_is_not_found),
+        cmocka_unit_test(ids_are_found_in_long_chains),
+        cmocka_unit_test(a_damaged_index_is_repaired),
+        cmocka_unit_test(an_id_is_found_in_each_channel_of_an_event),
     };
 
     apr_initialize();

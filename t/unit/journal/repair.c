@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A journal that cannot be read after a death: what is promised then. */
+/* A journal that cannot be read after a death. */
 #include "t/unit/store_kit.h"
 
 #include "base/log.h"
@@ -25,7 +25,7 @@ static apr_status_t resume(kit_t *kit, const char *channel, const es_id_t *id)
     return rv;
 }
 
-/** The record that starts at pos makes no sense any more. */
+/** Overwrite the header of the record at pos. */
 static void damage(kit_t *kit, es_pos_t pos)
 {
     memset(kit->store->journal.ring + pos % kit->store->journal.bytes, 0xff,
@@ -39,9 +39,9 @@ static void repair(kit_t *kit, es_repair_report_t *report)
     es_store_unlock(kit->store, report);
 }
 
-/** Nobody is told that nothing was missed: neither clients of a channel that
- * was there, nor those of one that is not known any more. */
-static void test_emptied(void **state)
+/** After the journal was emptied, clients with an older id are reset, whether
+ * the table knows their channel or not. */
+static void clients_of_an_emptied_journal_are_reset(void **state)
 {
     kit_t *kit = kit_open(RING, 8, 1);
     es_appended_t first, last, done;
@@ -70,8 +70,8 @@ static void test_emptied(void **state)
     kit_close(kit, 1);
 }
 
-/** An event of a channel that is none cannot be told to anybody. */
-static void test_record_of_a_free_slot(void **state)
+/** An event whose slot is free belongs to no channel. */
+static void a_record_of_a_free_slot_empties_the_journal(void **state)
 {
     kit_t *kit = kit_open(RING, 8, 1);
     es_appended_t done;
@@ -86,8 +86,8 @@ static void test_record_of_a_free_slot(void **state)
     kit_close(kit, 1);
 }
 
-/** With the last id lost, too: ids go on from the birth, of its epoch. */
-static void test_emptied_without_last(void **state)
+/** If the last id is lost, too, ids continue after the epoch. */
+static void ids_continue_without_a_last_id(void **state)
 {
     kit_t *kit = kit_open(RING, 8, 1);
     es_id_t epoch = es_store_epoch(kit->store);
@@ -107,8 +107,8 @@ static void test_emptied_without_last(void **state)
     kit_close(kit, 1);
 }
 
-/** A last id below that of a record: the next one is above all of them. */
-static void test_last_is_raised(void **state)
+/** If the last id is below that of a record, the next one is above all. */
+static void the_last_id_is_raised_to_the_records(void **state)
 {
     kit_t *kit = kit_open(RING, 8, 1);
     es_appended_t first, done;
@@ -128,8 +128,9 @@ static void test_last_is_raised(void **state)
     kit_close(kit, 1);
 }
 
-/** Ends that make no sense: the lock is not to be had, and nobody waits. */
-static void test_broken(void **state)
+/** If head and tail are not plausible, the lock cannot be taken, and no call
+ * waits for it. */
+static void an_unusable_store_is_refused(void **state)
 {
     kit_t *kit = kit_open(RING, 8, 0);
     es_appended_t done;
@@ -153,11 +154,11 @@ static void test_broken(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_emptied),
-        cmocka_unit_test(test_record_of_a_free_slot),
-        cmocka_unit_test(test_emptied_without_last),
-        cmocka_unit_test(test_last_is_raised),
-        cmocka_unit_test(test_broken),
+        cmocka_unit_test(clients_of_an_emptied_journal_are_reset),
+        cmocka_unit_test(a_record_of_a_free_slot_empties_the_journal),
+        cmocka_unit_test(ids_continue_without_a_last_id),
+        cmocka_unit_test(the_last_id_is_raised_to_the_records),
+        cmocka_unit_test(an_unusable_store_is_refused),
     };
 
     apr_initialize();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From an id back to a position: what is vouched for, and what is not. */
+/* From an id back to a position: where a client resumes, when it is reset. */
 #include "t/unit/store_kit.h"
 
 #include "journal/resume.h"
@@ -9,9 +9,9 @@
 #include <time.h>
 
 #define RING (16 * 1024)
-#define MANY 150 /* channels; more than are read under the lock at a time */
+#define MANY 150 /* channels; more than are read at a time under the lock */
 
-/** A client: its channels and where it starts. */
+/** A client: its channels, and where it starts. */
 typedef struct sub_t {
     kit_t *kit;
     es_slot_t slots[MANY];
@@ -49,7 +49,7 @@ static void unsubscribe(sub_t *sub)
     sub->count = 0;
 }
 
-/** One event to some channels, own_id "" for an id of ours. */
+/** Append an event; publisher_id "" = one of our ids. */
 static es_pos_t append_all(kit_t *kit, const es_slice_t *names, int count,
                            const char *publisher_id, es_id_t *id)
 {
@@ -67,7 +67,7 @@ static es_pos_t append_all(kit_t *kit, const es_slice_t *names, int count,
     if (id) {
         *id = done.last_id;
     }
-    /* beyond the pad that may stand there */
+    /* skips a pad */
     assert_int_equal(es_store_look(kit->store, before, &record), 0);
     return record.pos;
 }
@@ -79,15 +79,15 @@ static es_pos_t append(kit_t *kit, const char *channel, es_id_t *id)
     return append_all(kit, &name, 1, "", id);
 }
 
-static es_pos_t append_own(kit_t *kit, const char *channel,
-                           const char *publisher_id)
+static es_pos_t append_with_id(kit_t *kit, const char *channel,
+                               const char *publisher_id)
 {
     es_slice_t name = es_slice_of(channel);
 
     return append_all(kit, &name, 1, publisher_id, NULL);
 }
 
-/** Publish to a channel until pos is evicted. */
+/** Append to a channel until the record at pos is evicted. */
 static void evict(kit_t *kit, es_pos_t pos, const char *channel)
 {
     while (es_store_tail(kit->store) <= pos) {
@@ -117,7 +117,7 @@ static apr_status_t resume(sub_t *sub, es_id_t id)
     return resume_text(sub, text);
 }
 
-/** Resuming fails and leaves the start alone. */
+/** The call returns APR_NOTFOUND and leaves the start unchanged. */
 #define assert_refused(sub, call)                    \
     do {                                             \
         es_start_t was = (sub)->start;               \
@@ -127,7 +127,7 @@ static apr_status_t resume(sub_t *sub, es_id_t id)
         assert_id((sub)->start.id, was.id);          \
     } while (0)
 
-/** Resuming succeeds; it goes on at pos_ after our id_. */
+/** The call succeeds; the client continues at pos_, after our id_. */
 #define assert_resumes(sub, call, pos_, id_)      \
     do {                                          \
         assert_int_equal(call, APR_SUCCESS);      \
@@ -143,7 +143,7 @@ static apr_status_t resume(sub_t *sub, es_id_t id)
 
 /* ---- our ids ----------------------------------------------------------- */
 
-static void test_present_and_older(void **state)
+static void present_and_older_ids_are_resumed(void **state)
 {
     kit_t *kit = kit_open(RING, 8, 1);
     sub_t sub = subscribe(kit, "a");
@@ -169,8 +169,8 @@ static void test_present_and_older(void **state)
     kit_close(kit, 1);
 }
 
-/* What is published between subscribing and resuming is not skipped. */
-static void test_published_meanwhile(void **state)
+/* An event published between subscribing and resuming is not skipped. */
+static void an_event_published_meanwhile_is_not_skipped(void **state)
 {
     kit_t *kit = kit_open(RING, 8, 1);
     es_id_t first;
@@ -182,12 +182,12 @@ static void test_published_meanwhile(void **state)
     append(kit, "a", &first);
     sub = subscribe(kit, "a");
     pos = append(kit, "a", &later);
-    assert_refused(&sub, resume(&sub, later)); /* nobody can know it yet */
+    assert_refused(&sub, resume(&sub, later)); /* no client has received it */
     assert_resumes(&sub, resume(&sub, first), pos, first);
     kit_close(kit, 1);
 }
 
-static void test_not_of_this_store(void **state)
+static void ids_that_the_store_never_gave_are_refused(void **state)
 {
     kit_t *kit = kit_open(RING, 8, 1);
     es_id_t id = {KIT_NOW - 1, 7};
@@ -197,12 +197,12 @@ static void test_not_of_this_store(void **state)
     (void)state;
     append(kit, "a", &last);
     sub = subscribe(kit, "a");
-    assert_refused(&sub, resume(&sub, id)); /* before its birth */
+    assert_refused(&sub, resume(&sub, id)); /* before its epoch */
     id.ms = id.n = 0;
     assert_refused(&sub, resume(&sub, id));
     id = last;
     id.n++;
-    assert_refused(&sub, resume(&sub, id)); /* the future */
+    assert_refused(&sub, resume(&sub, id)); /* from the future */
     id.ms++;
     id.n = 0;
     assert_refused(&sub, resume(&sub, id));
@@ -211,9 +211,9 @@ static void test_not_of_this_store(void **state)
     kit_close(kit, 1);
 }
 
-/* This store's clock is behind that of the one before: by its time alone, an
- * id of that one could be of ours. */
-static void test_other_epoch(void **state)
+/* This store's clock is behind that of the store before. By its time alone, an
+ * id of that store could be of this one. */
+static void an_id_of_another_epoch_is_refused(void **state)
 {
     kit_t *kit = kit_open(RING, 8, 1);
     es_id_t ours;
@@ -239,8 +239,8 @@ static void test_other_epoch(void **state)
     kit_close(kit, 1);
 }
 
-/* The index of publishers' ids is mended by who meets it damaged. */
-static void test_damaged_index(void **state)
+/* A call that finds the index of publishers' ids damaged repairs it. */
+static void a_damaged_index_is_repaired(void **state)
 {
     kit_t *kit = kit_open(RING, 8, 1);
     es_slice_t name = es_slice_of("a");
@@ -266,9 +266,9 @@ static void test_damaged_index(void **state)
     kit_close(kit, 1);
 }
 
-/* An id of another store that lies between two of ours, by its time: neither
+/* An id of another store whose time is between two ids of ours: it is neither
  * evicted nor from the future. */
-static void test_other_epoch_between_ours(void **state)
+static void an_id_of_another_epoch_between_ours_is_refused(void **state)
 {
     kit_t *kit = kit_open(RING, 8, 1);
     es_slice_t name = es_slice_of("a");
@@ -290,9 +290,9 @@ static void test_other_epoch_between_ours(void **state)
     kit_close(kit, 1);
 }
 
-/* An id that no event of the channel has, but between two that were given:
- * that of another channel, or of stream-open. */
-static void test_in_between(void **state)
+/* An id between two events of the channel: that of another channel's event, or
+ * of stream-open. */
+static void an_id_between_two_events_is_resumed(void **state)
 {
     kit_t *kit = kit_open(RING, 8, 1);
     es_id_t other;
@@ -309,7 +309,7 @@ static void test_in_between(void **state)
     kit_close(kit, 1);
 }
 
-static void test_malformed(void **state)
+static void malformed_ids_are_refused(void **state)
 {
     static const char *const texts[] = {
         "",
@@ -339,7 +339,7 @@ static void test_malformed(void **state)
 
     (void)state;
     append(kit, "a", NULL);
-    append_own(kit, "a", "mine");
+    append_with_id(kit, "a", "mine");
     sub = subscribe(kit, "a");
     for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
         assert_refused(&sub, resume_text(&sub, texts[i]));
@@ -354,7 +354,7 @@ static void test_malformed(void **state)
 
 /* ---- evicted ----------------------------------------------------------- */
 
-static void test_evicted(void **state)
+static void a_client_that_missed_an_evicted_event_is_reset(void **state)
 {
     kit_t *kit = kit_open(RING, 8, 1);
     es_id_t ids[3];
@@ -369,7 +369,8 @@ static void test_evicted(void **state)
     evict(kit, pos[1], "a");
     assert_true(es_store_tail(kit->store) == pos[2]);
     sub = subscribe(kit, "a");
-    assert_refused(&sub, resume(&sub, ids[0])); /* the second is missing */
+    assert_refused(&sub,
+                   resume(&sub, ids[0])); /* the second event is missing */
     assert_resumes(&sub, resume(&sub, ids[1]), pos[2], ids[1]);
     evict(kit, pos[2], "a");
     sub = subscribe(kit, "a");
@@ -378,9 +379,9 @@ static void test_evicted(void **state)
     kit_close(kit, 1);
 }
 
-/* A busy channel pushes ours out: a quiet channel's client is told so only if
- * it has missed one of its own. */
-static void test_evicted_by_others(void **state)
+/* A busy channel evicts the events of a quiet one: a client of the quiet one is
+ * reset only if it has missed one of these. */
+static void only_evicted_events_of_its_channels_count(void **state)
 {
     kit_t *kit = kit_open(RING, 8, 1);
     es_id_t first;
@@ -397,14 +398,14 @@ static void test_evicted_by_others(void **state)
     assert_refused(&sub, resume(&sub, first));
     assert_resumes(&sub, resume(&sub, second), es_store_head(kit->store),
                    second);
-    /* the busy one's gap counts for who has subscribed to it */
+    /* evicted events of the busy one count for clients of the busy one */
     sub = subscribe_two(kit, "quiet", "busy");
     assert_refused(&sub, resume(&sub, second));
     kit_close(kit, 1);
 }
 
-/* A channel's slot went to another: what it had lost is remembered. */
-static void test_reclaimed(void **state)
+/* If a channel's slot was reclaimed, its evicted id still counts. */
+static void a_reclaimed_channel_has_lost_its_events(void **state)
 {
     kit_t *kit = kit_open(RING, 2, 1);
     es_id_t first;
@@ -418,7 +419,7 @@ static void test_reclaimed(void **state)
     evict(kit, pos, "busy");
     sub = subscribe(kit, "b"); /* in a's slot */
     unsubscribe(&sub);
-    sub = subscribe(kit, "a"); /* again, anew */
+    sub = subscribe(kit, "a"); /* in another slot */
     assert_refused(&sub, resume(&sub, first));
     assert_resumes(&sub, resume(&sub, second), es_store_head(kit->store),
                    second);
@@ -442,7 +443,7 @@ static const es_slice_t *name_many(void)
     return names;
 }
 
-static void test_many_channels(void **state)
+static void many_channels_are_resumed(void **state)
 {
     const es_slice_t *names = name_many();
     kit_t *kit = kit_open(256 * 1024, MANY, 1);
@@ -472,7 +473,7 @@ static void test_many_channels(void **state)
     kit_close(kit, 1);
 }
 
-static void test_own_id_of_many(void **state)
+static void a_publisher_id_is_found_in_many_channels(void **state)
 {
     const es_slice_t *names = name_many();
     kit_t *kit = kit_open(256 * 1024, MANY, 1);
@@ -486,7 +487,7 @@ static void test_own_id_of_many(void **state)
     pos = append(kit, "c5", NULL);
     sub = subscribe_all(kit, names, MANY);
     assert_resumes(&sub, resume_text(&sub, "one"), pos, id);
-    append_own(kit, "c3", "one");
+    append_with_id(kit, "c3", "one");
     sub = subscribe_all(kit, names, MANY);
     assert_refused(&sub, resume_text(&sub, "one"));
     append_all(kit, far, 2, "both", &id);
@@ -498,7 +499,7 @@ static void test_own_id_of_many(void **state)
 
 /* ---- publishers' ids --------------------------------------------------- */
 
-static void test_own_id(void **state)
+static void a_publisher_id_is_resumed(void **state)
 {
     char longest[ES_EVENT_FIELD_MAX + 1];
     kit_t *kit = kit_open(RING, 8, 1);
@@ -513,7 +514,7 @@ static void test_own_id(void **state)
     sub = subscribe(kit, "a");
     assert_resumes(&sub, resume_text(&sub, "mine"), pos, id);
     sub = subscribe(kit, "a");
-    assert_resumes(&sub, resume(&sub, id), pos, id); /* ours of it, too */
+    assert_resumes(&sub, resume(&sub, id), pos, id); /* by our id of it, too */
     sub = subscribe(kit, "a");
     assert_refused(&sub, resume_text(&sub, "min"));
     assert_refused(&sub, resume_text(&sub, "mine2"));
@@ -529,8 +530,8 @@ static void test_own_id(void **state)
     kit_close(kit, 1);
 }
 
-/** The id of an event that was published twice is where it stands. */
-static void test_own_id_again(void **state)
+/** A client resumes at the one record of an event that was published twice. */
+static void an_event_published_twice_is_resumed_at_its_record(void **state)
 {
     kit_t *kit = kit_open(RING, 8, 1);
     es_slice_t name = es_slice_of("a");
@@ -553,7 +554,7 @@ static void test_own_id_again(void **state)
     kit_close(kit, 1);
 }
 
-static void test_own_id_of_two_channels(void **state)
+static void an_id_of_two_events_is_refused(void **state)
 {
     kit_t *kit = kit_open(RING, 8, 1);
     es_slice_t both[] = {es_slice_of("a"), es_slice_of("b")};
@@ -563,8 +564,8 @@ static void test_own_id_of_two_channels(void **state)
 
     (void)state;
     append_all(kit, both, 2, "shared", &id);
-    pos = append_own(kit, "a", "twice");
-    append_own(kit, "b", "twice");
+    pos = append_with_id(kit, "a", "twice");
+    append_with_id(kit, "b", "twice");
     sub = subscribe_two(kit, "a", "b");
     assert_resumes(&sub, resume_text(&sub, "shared"), pos, id);
     sub = subscribe_two(kit, "a", "b");
@@ -574,10 +575,10 @@ static void test_own_id_of_two_channels(void **state)
     kit_close(kit, 1);
 }
 
-static void test_own_id_evicted(void **state)
+static void an_evicted_publisher_id_is_refused(void **state)
 {
     kit_t *kit = kit_open(RING, 8, 1);
-    es_pos_t pos = append_own(kit, "a", "mine");
+    es_pos_t pos = append_with_id(kit, "a", "mine");
     sub_t sub = subscribe(kit, "a");
 
     (void)state;
@@ -588,9 +589,9 @@ static void test_own_id_evicted(void **state)
     kit_close(kit, 1);
 }
 
-/* ---- a writer that laps the walk --------------------------------------- */
+/* ---- a writer that overtakes the walk ----------------------------------- */
 
-/** Its events have the numbers 1, 2, 3…; channel a gets the even ones. */
+/** Append events with the numbers 1, 2, 3…; the even ones to channel a. */
 static void write_on(kit_t *kit, const int *stop)
 {
     const char *names[] = {"a", "b"};
@@ -607,7 +608,7 @@ static void write_on(kit_t *kit, const int *stop)
     _exit(0);
 }
 
-/** The number of the oldest event; 0 when it went while we looked. */
+/** The number of the oldest event; 0 = it was evicted meanwhile. */
 static apr_uint64_t oldest(kit_t *kit)
 {
     es_record_t record;
@@ -617,8 +618,8 @@ static apr_uint64_t oldest(kit_t *kit)
                : 0;
 }
 
-/** The first event of a that a client reads from its start on, as delivery
- * does; 0 = it was lapped meanwhile, or is told that it has lost some. */
+/** The first event of channel a that a client reads from its start, as delivery
+ * does; 0 = it was overtaken and has lost some. */
 static apr_uint64_t first_read(sub_t *sub)
 {
     es_store_t *store = sub->kit->store;
@@ -647,8 +648,8 @@ static apr_uint64_t first_read(sub_t *sub)
     }
 }
 
-/** Resume once near the tail. @return 1: vouched, 0: not, -1: too late */
-static int resume_lapped(kit_t *kit, sub_t *sub)
+/** Resume near the tail. @return 1: resumed, 0: reset, -1: too late */
+static int resume_near_tail(kit_t *kit, sub_t *sub)
 {
     apr_uint64_t known = oldest(kit) + kit_random(6);
     apr_uint64_t next = known / 2 * 2 + 2;
@@ -661,7 +662,7 @@ static int resume_lapped(kit_t *kit, sub_t *sub)
     }
     rv = resume(sub, kit_id(known));
     if (rv == APR_NOTFOUND) {
-        /* never without a reason: the next one is gone */
+        /* never without a reason: the next event is evicted */
         got = oldest(kit);
         assert_true(got == 0 || got > next);
         return 0;
@@ -674,14 +675,14 @@ static int resume_lapped(kit_t *kit, sub_t *sub)
     return got != 0 ? 1 : -1;
 }
 
-static void test_lapped(void **state)
+static void an_overtaken_walk_misses_nothing(void **state)
 {
     kit_t *kit = kit_open(4096, 8, 0);
     int *stop = mmap(NULL, sizeof(*stop), PROT_READ | PROT_WRITE,
                      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     sub_t sub = subscribe(kit, "a");
     time_t until = time(NULL) + 20;
-    int vouched = 0;
+    int resumed = 0;
     int refused = 0;
     pid_t pid;
 
@@ -691,15 +692,15 @@ static void test_lapped(void **state)
     if (pid == 0) {
         write_on(kit, stop);
     }
-    while ((vouched < 2000 || refused < 200) && time(NULL) < until) {
-        int got = resume_lapped(kit, &sub);
+    while ((resumed < 2000 || refused < 200) && time(NULL) < until) {
+        int got = resume_near_tail(kit, &sub);
 
-        vouched += got == 1;
+        resumed += got == 1;
         refused += got == 0;
     }
     __atomic_store_n(stop, 1, __ATOMIC_RELAXED);
     kit_wait(pid);
-    assert_true(vouched > 0);
+    assert_true(resumed > 0);
     assert_true(refused > 0);
     kit_check(kit);
     munmap(stop, sizeof(*stop));
@@ -709,24 +710,24 @@ static void test_lapped(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_present_and_older),
-        cmocka_unit_test(test_published_meanwhile),
-        cmocka_unit_test(test_not_of_this_store),
-        cmocka_unit_test(test_other_epoch),
-        cmocka_unit_test(test_other_epoch_between_ours),
-        cmocka_unit_test(test_damaged_index),
-        cmocka_unit_test(test_in_between),
-        cmocka_unit_test(test_malformed),
-        cmocka_unit_test(test_evicted),
-        cmocka_unit_test(test_evicted_by_others),
-        cmocka_unit_test(test_reclaimed),
-        cmocka_unit_test(test_many_channels),
-        cmocka_unit_test(test_own_id_of_many),
-        cmocka_unit_test(test_own_id),
-        cmocka_unit_test(test_own_id_again),
-        cmocka_unit_test(test_own_id_of_two_channels),
-        cmocka_unit_test(test_own_id_evicted),
-        cmocka_unit_test(test_lapped),
+        cmocka_unit_test(present_and_older_ids_are_resumed),
+        cmocka_unit_test(an_event_published_meanwhile_is_not_skipped),
+        cmocka_unit_test(ids_that_the_store_never_gave_are_refused),
+        cmocka_unit_test(an_id_of_another_epoch_is_refused),
+        cmocka_unit_test(an_id_of_another_epoch_between_ours_is_refused),
+        cmocka_unit_test(a_damaged_index_is_repaired),
+        cmocka_unit_test(an_id_between_two_events_is_resumed),
+        cmocka_unit_test(malformed_ids_are_refused),
+        cmocka_unit_test(a_client_that_missed_an_evicted_event_is_reset),
+        cmocka_unit_test(only_evicted_events_of_its_channels_count),
+        cmocka_unit_test(a_reclaimed_channel_has_lost_its_events),
+        cmocka_unit_test(many_channels_are_resumed),
+        cmocka_unit_test(a_publisher_id_is_found_in_many_channels),
+        cmocka_unit_test(a_publisher_id_is_resumed),
+        cmocka_unit_test(an_event_published_twice_is_resumed_at_its_record),
+        cmocka_unit_test(an_id_of_two_events_is_refused),
+        cmocka_unit_test(an_evicted_publisher_id_is_refused),
+        cmocka_unit_test(an_overtaken_walk_misses_nothing),
     };
 
     apr_initialize();

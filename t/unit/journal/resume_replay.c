@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where a client starts that gets the latest events, or comes back. */
+/* Where a client starts that receives the latest events, and the ceilings for
+ * clients that resume. */
 #include "t/unit/store_kit.h"
 
 #include "journal/close.h"
 #include "journal/resume.h"
 
 #define RING (16 * 1024)
-#define MANY 150 /* channels; more than are read under the lock at a time */
+#define MANY 150 /* channels; more than are read at a time under the lock */
 #define HOUR APR_UINT64_C(3600000)
 
 static const es_resume_reach_t ALL = {0, 0, 0};
@@ -16,7 +17,7 @@ typedef struct sub_t {
     es_slot_t slots[MANY];
     es_replay_t replay[MANY];
     int count;
-    es_start_t present; /* as it was subscribed */
+    es_start_t present; /* from es_store_subscribe */
     es_start_t start;
 } sub_t;
 
@@ -46,7 +47,7 @@ static void replay(sub_t *sub, apr_uint64_t latest, es_resume_reach_t reach)
                      0);
 }
 
-/** One event at a time. @return its position */
+/** Append an event. @return its position */
 static es_pos_t append_at(kit_t *kit, const char *channel, apr_uint64_t now_ms,
                           es_id_t *id)
 {
@@ -71,7 +72,7 @@ static es_pos_t append(kit_t *kit, const char *channel)
     return append_at(kit, channel, KIT_NOW, NULL);
 }
 
-/** Who knows the id of the start gets all from pos on, and no reset. */
+/** A client that resumes with the id of the start continues at pos. */
 static void assert_leads_to(sub_t *sub, es_pos_t pos)
 {
     char text[ES_ID_TEXT_SIZE];
@@ -86,7 +87,7 @@ static void assert_leads_to(sub_t *sub, es_pos_t pos)
 
 /* ---- new clients ------------------------------------------------------- */
 
-static void test_nothing_to_replay(void **state)
+static void without_events_the_start_is_unchanged(void **state)
 {
     kit_t *kit = kit_open(RING, 8, 1);
     sub_t sub;
@@ -99,8 +100,8 @@ static void test_nothing_to_replay(void **state)
     kit_close(kit, 1);
 }
 
-/** What was dropped by a close is not replayed, what came later is. */
-static void test_closed(void **state)
+/** Events that a close dropped are not replayed, later ones are. */
+static void events_before_a_close_are_not_replayed(void **state)
 {
     kit_t *kit = kit_open(RING, 8, 1);
     es_closed_t closed;
@@ -125,7 +126,7 @@ static void test_closed(void **state)
     kit_close(kit, 1);
 }
 
-static void test_the_latest(void **state)
+static void replay_starts_at_the_latest_events(void **state)
 {
     kit_t *kit = kit_open(RING, 8, 1);
     es_pos_t pos[5];
@@ -152,8 +153,8 @@ static void test_the_latest(void **state)
     kit_close(kit, 1);
 }
 
-/* The first event of all: the id before it is that of the store's birth. */
-static void test_the_first_of_all(void **state)
+/* The id before the first event of all is the store's epoch. */
+static void the_id_before_the_first_event_is_the_epoch(void **state)
 {
     kit_t *kit = kit_open(RING, 8, 1);
     es_id_t epoch = es_store_epoch(kit->store);
@@ -167,7 +168,7 @@ static void test_the_first_of_all(void **state)
     kit_close(kit, 1);
 }
 
-static void test_of_each_channel(void **state)
+static void each_channel_replays_its_latest(void **state)
 {
     kit_t *kit = kit_open(RING, 8, 1);
     es_pos_t quiet, busy[9];
@@ -191,8 +192,8 @@ static void test_of_each_channel(void **state)
     kit_close(kit, 1);
 }
 
-/* What comes after the subscription is live, and is not counted. */
-static void test_published_meanwhile(void **state)
+/* Events after the subscription arrive live and do not count. */
+static void events_after_the_subscription_do_not_count(void **state)
 {
     kit_t *kit = kit_open(RING, 8, 1);
     es_pos_t first = append(kit, "a");
@@ -214,7 +215,7 @@ static void test_published_meanwhile(void **state)
     kit_close(kit, 1);
 }
 
-static void test_many_channels(void **state)
+static void many_channels_are_replayed(void **state)
 {
     kit_t *kit = kit_open(64 * 1024, MANY, 1);
     char text[MANY][8];
@@ -242,8 +243,8 @@ static void test_many_channels(void **state)
     kit_close(kit, 1);
 }
 
-/* All that is retained, whatever was evicted before. */
-static void test_evicted(void **state)
+/* All retained events, whatever was evicted before. */
+static void replay_starts_at_the_oldest_retained(void **state)
 {
     kit_t *kit = kit_open(4096, 8, 1);
     es_record_t record;
@@ -257,7 +258,7 @@ static void test_evicted(void **state)
     }
     pos = es_store_tail(kit->store);
     sub = subscribe(kit, "a", "");
-    do { /* the oldest that is left of it */
+    do { /* its oldest retained event */
         assert_int_equal(es_store_look(kit->store, pos, &record), 0);
         pos = record.next;
     } while (record.slots[0] != sub.slots[0]);
@@ -269,7 +270,7 @@ static void test_evicted(void **state)
 
 /* ---- ceilings ---------------------------------------------------------- */
 
-static void test_history_is_a_ceiling(void **state)
+static void history_is_a_ceiling(void **state)
 {
     kit_t *kit = kit_open(RING, 8, 1);
     es_resume_reach_t reach = {3, 0, 0};
@@ -291,7 +292,7 @@ static void test_history_is_a_ceiling(void **state)
     kit_close(kit, 1);
 }
 
-static void test_age_is_a_ceiling(void **state)
+static void age_is_a_ceiling(void **state)
 {
     kit_t *kit = kit_open(RING, 8, 1);
     es_resume_reach_t reach = {0, HOUR, KIT_NOW + 3 * HOUR};
@@ -309,11 +310,11 @@ static void test_age_is_a_ceiling(void **state)
     reach.now_ms = KIT_NOW + 9 * HOUR;
     replay(&sub, ES_REPLAY_ALL, reach);
     assert_int_equal(sub.start.pos, sub.present.pos);
-    /* the clock has stepped back: the latest event tells the time */
+    /* the clock has stepped back: the latest event's time counts */
     reach.now_ms = KIT_NOW;
     replay(&sub, ES_REPLAY_ALL, reach);
     assert_int_equal(sub.start.pos, pos);
-    /* older than time itself */
+    /* an age above the time */
     reach.age_ms = APR_UINT64_MAX;
     replay(&sub, 4, reach);
     assert_true(sub.start.pos < pos);
@@ -330,7 +331,7 @@ static apr_status_t resume(sub_t *sub, es_id_t id, es_resume_reach_t reach)
                            es_slice_of(text), &reach, &sub->start);
 }
 
-static void test_who_comes_back_is_told_of_a_ceiling(void **state)
+static void a_client_that_resumes_beyond_a_ceiling_is_reset(void **state)
 {
     kit_t *kit = kit_open(RING, 8, 1);
     es_resume_reach_t two = {2, 0, 0};
@@ -352,12 +353,12 @@ static void test_who_comes_back_is_told_of_a_ceiling(void **state)
     assert_int_equal(resume(&sub, id[2], two), 0);
     assert_int_equal(sub.start.pos, pos[3]);
     assert_int_equal(resume(&sub, id[1], two), APR_NOTFOUND);
-    /* the event that it knows may be older; those after it may not */
+    /* the event that the client knows may be older, those after it may not */
     assert_int_equal(resume(&sub, id[4], hour), 0);
     assert_int_equal(resume(&sub, id[3], hour), 0);
     assert_int_equal(sub.start.pos, pos[4]);
     assert_int_equal(resume(&sub, id[2], hour), APR_NOTFOUND);
-    /* nothing was missed: no ceiling is met, however old the id */
+    /* without missed events no ceiling applies, however old the id is */
     hour.now_ms = KIT_NOW + 1000 * HOUR;
     assert_int_equal(resume(&sub, id[4], hour), 0);
     assert_int_equal(resume(&sub, id[3], hour), APR_NOTFOUND);
@@ -367,17 +368,17 @@ static void test_who_comes_back_is_told_of_a_ceiling(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_nothing_to_replay),
-        cmocka_unit_test(test_the_latest),
-        cmocka_unit_test(test_the_first_of_all),
-        cmocka_unit_test(test_of_each_channel),
-        cmocka_unit_test(test_published_meanwhile),
-        cmocka_unit_test(test_many_channels),
-        cmocka_unit_test(test_evicted),
-        cmocka_unit_test(test_history_is_a_ceiling),
-        cmocka_unit_test(test_age_is_a_ceiling),
-        cmocka_unit_test(test_who_comes_back_is_told_of_a_ceiling),
-        cmocka_unit_test(test_closed),
+        cmocka_unit_test(without_events_the_start_is_unchanged),
+        cmocka_unit_test(replay_starts_at_the_latest_events),
+        cmocka_unit_test(the_id_before_the_first_event_is_the_epoch),
+        cmocka_unit_test(each_channel_replays_its_latest),
+        cmocka_unit_test(events_after_the_subscription_do_not_count),
+        cmocka_unit_test(many_channels_are_replayed),
+        cmocka_unit_test(replay_starts_at_the_oldest_retained),
+        cmocka_unit_test(history_is_a_ceiling),
+        cmocka_unit_test(age_is_a_ceiling),
+        cmocka_unit_test(a_client_that_resumes_beyond_a_ceiling_is_reset),
+        cmocka_unit_test(events_before_a_close_are_not_replayed),
     };
 
     apr_initialize();

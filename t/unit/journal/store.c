@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The front door: batches, subscriptions, counts, and hostile bytes. */
+/* The front door: batches, subscriptions, and hostile bytes. */
 #include "t/unit/store_kit.h"
 
 #define RING (64 * 1024)
 
-static void test_params(void **state)
+static void params_out_of_range_are_refused(void **state)
 {
     es_store_params_t params = {4096, 1, 1};
 
@@ -29,9 +29,9 @@ static void test_params(void **state)
     assert_int_equal(es_store_size(&params), 0);
 }
 
-static void test_attach(void **state)
+static void only_the_same_params_attach(void **state)
 {
-    kit_t *kit = kit_open(RING - 100, 10, 1); /* is rounded up */
+    kit_t *kit = kit_open(RING - 100, 10, 1); /* rounded up */
     es_store_params_t other = kit->params;
     es_store_segment_t *segment = kit->mem;
     es_store_t *store;
@@ -55,7 +55,7 @@ static void test_attach(void **state)
     kit_close(kit, 1);
 }
 
-static void test_ids(void **state)
+static void ids_rise_when_the_clock_steps_back(void **state)
 {
     kit_t *kit = kit_open(RING, 10, 1);
     es_slice_t name = es_slice_of("a");
@@ -84,7 +84,7 @@ static void test_ids(void **state)
     kit_close(kit, 1);
 }
 
-static void test_counts(void **state)
+static void subscriptions_are_counted(void **state)
 {
     kit_t *kit = kit_open(RING, 10, 1);
     es_appended_t done;
@@ -116,7 +116,7 @@ static void test_counts(void **state)
     es_store_unsubscribe(kit->store, 1, slots, 1);
     assert_int_equal(es_store_clients(kit->store, es_slice_of("a")), 0);
     assert_int_equal(es_store_load(kit->store, 1), 0);
-    /* out of range is nothing */
+    /* out of range: nothing happens */
     one = 11;
     es_store_unsubscribe(kit->store, 1, &one, 1);
     es_store_reap(kit->store, 0);
@@ -128,7 +128,7 @@ static void test_counts(void **state)
 }
 
 /* Each channel of a batch counts once, however many events name it. */
-static void test_batch(void **state)
+static void each_channel_of_a_batch_counts_once(void **state)
 {
     enum { EVENTS = 100 };
     kit_t *kit = kit_open(RING, 10, 1);
@@ -166,7 +166,7 @@ static void test_batch(void **state)
     kit_close(kit, 1);
 }
 
-static void test_batch_too_large(void **state)
+static void a_batch_above_half_the_ring_is_refused(void **state)
 {
     kit_t *kit = kit_open(RING, 10, 1);
     static char data[RING];
@@ -206,9 +206,9 @@ static void test_batch_too_large(void **state)
     kit_close(kit, 1);
 }
 
-/** Change some bytes of the segment, but not the mutex: its bytes belong to
- * the C library, which trusts them. */
-static void scribble(kit_t *kit)
+/** Change some bytes of the segment, but not of the mutex: the C library trusts
+ * these. */
+static void damage(kit_t *kit)
 {
     const es_layout_t *layout = &kit->store->layout;
     apr_uint64_t starts[] = {128,
@@ -225,7 +225,7 @@ static void scribble(kit_t *kit)
                            layout->subscriptions,
                            layout->ring,
                            layout->size};
-    /* the ends of the journal seldom, as nothing works then */
+    /* head and tail rarely, as nothing works after that */
     unsigned part = kit_random(40) ? 1 + kit_random(6) : 0;
     unsigned times = 1 + kit_random(40);
 
@@ -237,7 +237,7 @@ static void scribble(kit_t *kit)
     }
 }
 
-/** Use everything; no result is expected, it must only come back. */
+/** Call everything: whatever the result, it must return. */
 static void use_all(kit_t *kit)
 {
     static char wire[RING];
@@ -273,7 +273,7 @@ static void use_all(kit_t *kit)
     es_store_present(kit->store, &start);
 }
 
-static void test_hostile_bytes(void **state)
+static void any_bytes_are_survived(void **state)
 {
     kit_t *kit = kit_open(8192, 64, 1);
     es_id_t epoch = es_id_epoch(1, KIT_NOW);
@@ -291,14 +291,14 @@ static void test_hostile_bytes(void **state)
             use_all(kit);
             use_all(kit);
         }
-        scribble(kit);
+        damage(kit);
         use_all(kit);
     }
     kit_close(kit, 1);
 }
 
-/* Broken chains are mended by the next who meets them. */
-static void test_broken_chain(void **state)
+/* The next call that finds damaged chains repairs them. */
+static void damaged_chains_are_repaired(void **state)
 {
     kit_t *kit = kit_open(RING, 10, 1);
     const es_channels_t *channels = &kit->store->channels;
@@ -317,7 +317,7 @@ static void test_broken_chain(void **state)
     assert_int_equal(done.clients, 1);
     kit_check(kit);
     es_channels_at(channels, slot)->next = slot; /* a loop */
-    do { /* one that is looked for in it */
+    do { /* another name of this chain */
         snprintf(name, sizeof(name), "%d", i++);
     } while (((es_channels_hash(channels, es_slice_of(name)) ^ loop) &
               (channels->nbuckets - 1)) != 0);
@@ -326,8 +326,9 @@ static void test_broken_chain(void **state)
     kit_close(kit, 1);
 }
 
-/* A row is zeroed to its end, or its next child would begin with a client. */
-static void test_forget_all(void **state)
+/* A row is zeroed to its end, or the next child would start with
+ * subscriptions. */
+static void a_reaped_child_has_no_subscriptions(void **state)
 {
     kit_t *kit = kit_open(RING, 2, 1);
     es_slot_t slots[2];
@@ -340,7 +341,7 @@ static void test_forget_all(void **state)
     assert_int_equal(es_store_clients(kit->store, es_slice_of("a")), 1);
     assert_int_equal(es_store_clients(kit->store, es_slice_of("b")), 0);
     kit_check(kit);
-    /* once too often: nobody else's */
+    /* once too often: another channel's subscription stays */
     assert_int_equal(kit_subscribe(kit, 3, "b", &slots[1]), 0);
     es_store_unsubscribe(kit->store, 3, slots, 1);
     es_store_unsubscribe(kit->store, 3, slots, 1);
@@ -350,12 +351,12 @@ static void test_forget_all(void **state)
     kit_close(kit, 1);
 }
 
-/* The ring passes a reader: has it lost something, or only others? */
-static void test_lost(void **state)
+/* The ring overtakes a reader: it has lost events of its channels, or not. */
+static void only_events_of_its_channels_are_lost(void **state)
 {
     kit_t *kit = kit_open(RING, 10, 1);
     es_slot_t quiet, busy;
-    es_pos_t first, behind, tail = 0;
+    es_pos_t first, second, tail = 0;
     es_appended_t done;
 
     (void)state;
@@ -363,15 +364,15 @@ static void test_lost(void **state)
     assert_int_equal(kit_subscribe(kit, 1, "busy", &busy), 0);
     first = es_store_head(kit->store);
     assert_int_equal(kit_append(kit, "quiet", "data: 1\n\n", &done), 0);
-    behind = done.head;
+    second = done.head;
     do {
         assert_int_equal(kit_append(kit, "busy", "data: 2\n\n", &done), 0);
-    } while (es_store_tail(kit->store) <= behind);
+    } while (es_store_tail(kit->store) <= second);
 
     assert_int_equal(es_store_has_lost(kit->store, &quiet, 1, first, &tail), 1);
-    assert_int_equal(es_store_has_lost(kit->store, &busy, 1, behind, &tail), 1);
+    assert_int_equal(es_store_has_lost(kit->store, &busy, 1, second, &tail), 1);
     tail = 0;
-    assert_int_equal(es_store_has_lost(kit->store, &quiet, 1, behind, &tail),
+    assert_int_equal(es_store_has_lost(kit->store, &quiet, 1, second, &tail),
                      0);
     assert_int_equal(tail, es_store_tail(kit->store));
     kit_check(kit);
@@ -381,16 +382,16 @@ static void test_lost(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_params),
-        cmocka_unit_test(test_attach),
-        cmocka_unit_test(test_ids),
-        cmocka_unit_test(test_counts),
-        cmocka_unit_test(test_batch),
-        cmocka_unit_test(test_batch_too_large),
-        cmocka_unit_test(test_hostile_bytes),
-        cmocka_unit_test(test_broken_chain),
-        cmocka_unit_test(test_forget_all),
-        cmocka_unit_test(test_lost),
+        cmocka_unit_test(params_out_of_range_are_refused),
+        cmocka_unit_test(only_the_same_params_attach),
+        cmocka_unit_test(ids_rise_when_the_clock_steps_back),
+        cmocka_unit_test(subscriptions_are_counted),
+        cmocka_unit_test(each_channel_of_a_batch_counts_once),
+        cmocka_unit_test(a_batch_above_half_the_ring_is_refused),
+        cmocka_unit_test(any_bytes_are_survived),
+        cmocka_unit_test(damaged_chains_are_repaired),
+        cmocka_unit_test(a_reaped_child_has_no_subscriptions),
+        cmocka_unit_test(only_events_of_its_channels_are_lost),
     };
 
     apr_initialize();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A store at dates whose milliseconds need one bit more, or all of them, and
- * whose clock is set: ids rise, and each is found again.
+ * A store at dates whose milliseconds need one bit more, or all 64, and whose
+ * clock is set: ids rise, and clients resume with each.
  */
 #include "t/unit/store_kit.h"
 
@@ -12,7 +12,7 @@
 #define HOUR_MS 3600000
 #define BIT(n) ((apr_uint64_t)1 << (n))
 
-/* A store that is born at this time. */
+/* A store with an epoch at this time. */
 static kit_t *open_at(apr_uint64_t epoch_ms)
 {
     kit_t *kit = kit_open(RING, 4, 1);
@@ -55,7 +55,7 @@ static apr_status_t resume(kit_t *kit, const es_id_t *id, es_start_t *start)
     return rv;
 }
 
-/* How many events a client gets that knows this id. */
+/* How many events a client receives that resumes with this id. */
 static int rest_after(kit_t *kit, const es_id_t *id)
 {
     es_pos_t head = es_store_head(kit->store);
@@ -72,7 +72,7 @@ static int rest_after(kit_t *kit, const es_id_t *id)
     return count;
 }
 
-/* All of them rise, and behind each are those that came later. */
+/* The ids rise, and after each there are all later events. */
 static void assert_in_order(kit_t *kit, const es_id_t *ids, int count)
 {
     int i;
@@ -84,8 +84,8 @@ static void assert_in_order(kit_t *kit, const es_id_t *ids, int count)
     kit_check(kit);
 }
 
-/* The oldest ids are told as unknown once their events went. */
-static void assert_forgets(kit_t *kit, const es_id_t *id, apr_uint64_t now_ms)
+/* Once its event and a later one are evicted, the id is refused. */
+static void assert_evicts(kit_t *kit, const es_id_t *id, apr_uint64_t now_ms)
 {
     es_pos_t full = es_store_head(kit->store) + 2 * RING;
     es_start_t start;
@@ -99,34 +99,34 @@ static void assert_forgets(kit_t *kit, const es_id_t *id, apr_uint64_t now_ms)
     kit_check(kit);
 }
 
-static void go_over(apr_uint64_t border_ms)
+static void cross(apr_uint64_t at_ms)
 {
-    kit_t *kit = open_at(border_ms - 8);
+    kit_t *kit = open_at(at_ms - 8);
     es_id_t ids[EVENTS];
     int i;
 
     for (i = 0; i < EVENTS; i++) {
-        ids[i] = append_at(kit, border_ms - 4 + (apr_uint64_t)i);
+        ids[i] = append_at(kit, at_ms - 4 + (apr_uint64_t)i);
     }
-    assert_true(ids[0].ms < border_ms && ids[EVENTS - 1].ms > border_ms);
+    assert_true(ids[0].ms < at_ms && ids[EVENTS - 1].ms > at_ms);
     assert_in_order(kit, ids, EVENTS);
-    assert_forgets(kit, &ids[0], border_ms + 10);
+    assert_evicts(kit, &ids[0], at_ms + 10);
     kit_close(kit, 1);
 }
 
-static void test_over_2_32(void **state)
+static void ids_rise_over_2_32(void **state)
 {
     (void)state;
-    go_over(BIT(32));
+    cross(BIT(32));
 }
 
-static void test_over_2_63(void **state)
+static void ids_rise_over_2_63(void **state)
 {
     (void)state;
-    go_over(BIT(63));
+    cross(BIT(63));
 }
 
-static void test_near_the_end_of_time(void **state)
+static void ids_rise_near_the_end_of_time(void **state)
 {
     kit_t *kit = open_at(~(apr_uint64_t)0 - 2);
     es_id_t ids[EVENTS];
@@ -140,7 +140,7 @@ static void test_near_the_end_of_time(void **state)
     kit_close(kit, 1);
 }
 
-static void test_steps_of_the_clock(void **state)
+static void ids_rise_when_the_clock_is_set(void **state)
 {
     static const int hours[EVENTS] = {0, 1, 1, 0, -1, 0, 2, -20000, 0};
     kit_t *kit = open_at(KIT_NOW);
@@ -166,10 +166,10 @@ static void test_steps_of_the_clock(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_over_2_32),
-        cmocka_unit_test(test_over_2_63),
-        cmocka_unit_test(test_near_the_end_of_time),
-        cmocka_unit_test(test_steps_of_the_clock),
+        cmocka_unit_test(ids_rise_over_2_32),
+        cmocka_unit_test(ids_rise_over_2_63),
+        cmocka_unit_test(ids_rise_near_the_end_of_time),
+        cmocka_unit_test(ids_rise_when_the_clock_is_set),
     };
     int failed;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Several processes on one store: order, no torn event, and death at any
- * instruction. */
+/* Several processes use one store: events stay in order and whole, and a child
+ * may be killed at any time. */
 #include "t/unit/store_kit.h"
 
 #include <signal.h>
@@ -14,10 +14,10 @@
 #define READERS 2
 #define EVENTS 20000 /* of each writer */
 #define KILLS 100
-#define LIMIT_S 120 /* no process of ours lives longer */
+#define LIMIT_S 120 /* of each child process */
 
 static int repairs; /* messages of the log in this process */
-static int disasters;
+static int other_messages;
 
 static void on_log(int level, apr_status_t rv, const char *tag,
                    const char *text)
@@ -29,13 +29,14 @@ static void on_log(int level, apr_status_t rv, const char *tag,
         repairs++;
     }
     else {
-        disasters++;
+        other_messages++;
     }
 }
 
 /* ---- order ------------------------------------------------------------- */
 
-/** Event number seq of writer: "data: w seq xxx…\n\n", x telling of both. */
+/** Event number seq of writer: "data: w seq xxx…\n\n"; number and kind of the x
+ * depend on both. */
 static void make_tail(char *tail, unsigned writer, unsigned seq)
 {
     int len = sprintf(tail, "data: %u %u ", writer, seq);
@@ -73,13 +74,13 @@ static void write_events(kit_t *kit, unsigned writer)
         }
         seq += count;
         if (seq % 200 < 3) {
-            usleep(100); /* lets the readers catch up now and then */
+            usleep(100); /* readers catch up now and then */
         }
     }
     _exit(0);
 }
 
-/** @return 0 when the bytes of record are those of an event, else 1 */
+/** @return 0 if these are the bytes of an event, else 1 */
 static int is_torn(const es_record_t *record, const char *wire,
                    unsigned *writer, unsigned *seq)
 {
@@ -113,7 +114,7 @@ static void read_events(kit_t *kit, const apr_uint32_t *stop)
         unsigned seq;
 
         if (rv == APR_EOF && last) {
-            /* the ring holds the end of what both wrote */
+            /* the ring holds the last events of both writers */
             _exit(seen == 0 ? 3 : 0);
         }
         if (rv == APR_EOF) {
@@ -147,7 +148,7 @@ static void read_events(kit_t *kit, const apr_uint32_t *stop)
     }
 }
 
-static void test_order(void **state)
+static void events_stay_whole_and_in_order(void **state)
 {
     kit_t *kit = kit_open(RING, 10, 0);
     pid_t writers[WRITERS];
@@ -187,7 +188,7 @@ static void test_order(void **state)
 
 #define SAME_IDS 3000
 
-/** Append all ids; count those that were new. */
+/** Append events with all ids; count those that were new. */
 static void write_ids(kit_t *kit, apr_uint32_t *written)
 {
     es_slice_t name = es_slice_of("a");
@@ -210,8 +211,9 @@ static void write_ids(kit_t *kit, apr_uint32_t *written)
     _exit(0);
 }
 
-/** Two publishers of the same events at a time: each is there once. */
-static void test_same_ids(void **state)
+/** Two publishers append the same events at the same time: each is retained
+ * once. */
+static void events_of_two_publishers_are_retained_once(void **state)
 {
     kit_t *kit = kit_open(4 * 1024 * 1024, 10, 0);
     es_pos_t pos = es_store_tail(kit->store);
@@ -244,7 +246,7 @@ static void test_same_ids(void **state)
 
 /* ---- death ------------------------------------------------------------- */
 
-/** Do all that takes the lock, until killed. */
+/** Call all that takes the lock, until killed. */
 static void work_until_killed(kit_t *kit, apr_uint32_t *started, unsigned seed)
 {
     char names[4][24];
@@ -252,8 +254,8 @@ static void work_until_killed(kit_t *kit, apr_uint32_t *started, unsigned seed)
     char id[24];
     es_slice_t slices[4];
     es_frame_t frame = kit_frame(tail);
-    es_frame_t own = kit_frame(tail);
-    es_entry_t entries[2] = {{slices, 3, &frame}, {slices + 1, 3, &own}};
+    es_frame_t named = kit_frame(tail);
+    es_entry_t entries[2] = {{slices, 3, &frame}, {slices + 1, 3, &named}};
     es_appended_t done;
     es_closed_t closed;
     es_start_t start;
@@ -264,17 +266,17 @@ static void work_until_killed(kit_t *kit, apr_uint32_t *started, unsigned seed)
     srandom(seed);
     for (;;) {
         for (i = 0; i < 4; i++) {
-            /* distinct, and more than the table holds */
+            /* distinct, and more than the table has slots */
             snprintf(names[i], sizeof(names[i]), "%u-%ld", i, random() % 300);
             slices[i] = es_slice_of(names[i]);
         }
         make_tail(tail, seed, (unsigned)random() % 10000);
-        frame.tail = own.tail = es_slice_of(tail);
-        /* most are new, some known, some clash */
+        frame.tail = named.tail = es_slice_of(tail);
+        /* most are new, some are known, some clash */
         snprintf(id, sizeof(id), "id %ld", random() % 1000);
-        own.publisher_id = es_slice_of(id);
+        named.publisher_id = es_slice_of(id);
         es_store_append(kit->store, entries, 2, KIT_NOW, kit->touched, &done);
-        /* closed for no time, or the table would be full of them */
+        /* closed for no time, or the table would be full of closed channels */
         es_close_channel(kit->store, slices[random() % 4], KIT_NOW, KIT_NOW,
                          kit->touched, &closed);
         if (es_store_subscribe(kit->store, 1, slices, 4, slots, &start) == 0) {
@@ -292,8 +294,8 @@ static apr_int64_t now_ms(void)
     return (apr_int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/** What must hold after somebody died. */
-static void survive(kit_t *kit, es_id_t *last)
+/** What must hold after the death of a child. */
+static void check_survivor(kit_t *kit, es_id_t *last)
 {
     apr_int64_t begin = now_ms();
     es_appended_t done;
@@ -306,7 +308,7 @@ static void survive(kit_t *kit, es_id_t *last)
     kit_check(kit);
 }
 
-static void test_kill(void **state)
+static void a_child_may_be_killed_at_any_time(void **state)
 {
     kit_t *kit = kit_open(RING, 250, 0);
     apr_uint32_t *started;
@@ -318,7 +320,7 @@ static void test_kill(void **state)
     assert_int_equal(es_segment_create(&shared, 4096, kit->pool), 0);
     started = shared;
     repairs = 0;
-    disasters = 0;
+    other_messages = 0;
     for (i = 0; i < KILLS; i++) {
         apr_int64_t begin = now_ms();
         int status;
@@ -337,18 +339,18 @@ static void test_kill(void **state)
         kill(pid, SIGKILL);
         assert_int_equal(waitpid(pid, &status, 0), pid);
         assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
-        survive(kit, &last);
+        check_survivor(kit, &last);
     }
     print_message("# %d of %d died with the lock\n", repairs, KILLS);
-    assert_int_equal(disasters, 0);
+    assert_int_equal(other_messages, 0);
     kit_close(kit, 0);
 }
 
-/* Death at chosen lines, each with what a repair has to find. */
+/* Death at chosen lines: a repair must find what each leaves. */
 
 typedef void die_fn_t(es_store_t *store);
 
-/** A record half-written behind the head. */
+/** A record is half written after the head. */
 static void die_writing(es_store_t *store)
 {
     es_pos_t head = es_store_head(store);
@@ -357,7 +359,7 @@ static void die_writing(es_store_t *store)
     es_channels_append(&store->channels, 1, head, es_store_tail(store));
 }
 
-/** The table knows that the tail goes, but the tail has not moved. */
+/** The table has evicted a record, the tail has not moved. */
 static void die_evicting(es_store_t *store)
 {
     es_record_t oldest;
@@ -367,14 +369,14 @@ static void die_evicting(es_store_t *store)
                       &oldest.id);
 }
 
-/** A slot that is taken, but has no name. */
+/** A slot is taken and has no name. */
 static void die_making(es_store_t *store)
 {
     store->channels.table->high_slot++;
     store->channels.slots[store->channels.table->high_slot - 1].hash = 1;
 }
 
-/** A slot that is used, but in no chain. */
+/** A slot is used and in no chain. */
 static void die_linking(es_store_t *store)
 {
     es_chan_t *chan = &store->channels.slots[store->channels.table->high_slot];
@@ -385,7 +387,7 @@ static void die_linking(es_store_t *store)
     chan->state = ES_CHAN_USED;
 }
 
-/** A slot that is free, but in no list. */
+/** A slot is free and not in the free list. */
 static void die_reclaiming(es_store_t *store)
 {
     es_slice_t name = es_slice_of("idle");
@@ -396,7 +398,7 @@ static void die_reclaiming(es_store_t *store)
     store->channels.slots[slot - 1].state = ES_CHAN_FREE;
 }
 
-/** The last id is raised, the head not yet. */
+/** The last id is raised, the head is not. */
 static void die_committing(es_store_t *store)
 {
     store->segment->head.last_n += 3;
@@ -412,13 +414,13 @@ static void die_indexing(es_store_t *store)
                          0);
 }
 
-/** In the middle of a repair. */
+/** The first step of a repair is done. */
 static void die_repairing(es_store_t *store)
 {
     es_repair_begin(store);
 }
 
-static apr_status_t append_own(kit_t *kit, es_appended_t *done)
+static apr_status_t append_with_id(kit_t *kit, es_appended_t *done)
 {
     es_slice_t name = es_slice_of("a");
     es_frame_t frame = kit_frame("data: 3\n\n");
@@ -428,15 +430,15 @@ static apr_status_t append_own(kit_t *kit, es_appended_t *done)
     return es_store_append(kit->store, &entry, 1, KIT_NOW, kit->touched, done);
 }
 
-static void test_chosen_lines(void **state)
+static void a_repair_finds_what_each_death_leaves(void **state)
 {
-    static die_fn_t *const ways[] = {
+    static die_fn_t *const deaths[] = {
         die_writing,    die_evicting,   die_making,    die_linking,
         die_reclaiming, die_committing, die_repairing, die_indexing};
     apr_size_t i;
 
     (void)state;
-    for (i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+    for (i = 0; i < sizeof(deaths) / sizeof(deaths[0]); i++) {
         kit_t *kit = kit_open(RING, 20, 0);
         es_appended_t done;
         es_record_t record;
@@ -445,10 +447,10 @@ static void test_chosen_lines(void **state)
         pid_t pid;
 
         repairs = 0;
-        disasters = 0;
+        other_messages = 0;
         assert_int_equal(kit_append(kit, "a", "data: 1\n\n", &done), 0);
         assert_int_equal(kit_append(kit, "b", "data: 2\n\n", &done), 0);
-        assert_int_equal(append_own(kit, &done), 0);
+        assert_int_equal(append_with_id(kit, &done), 0);
         assert_int_equal(done.known, 0);
         assert_int_equal(kit_subscribe(kit, 2, "idle", &slot), 0);
         es_store_unsubscribe(kit->store, 2, &slot, 1);
@@ -458,17 +460,17 @@ static void test_chosen_lines(void **state)
             if (es_lock_take(&kit->store->segment->guard.lock) != 0) {
                 _exit(1);
             }
-            ways[i](kit->store);
+            deaths[i](kit->store);
             _exit(0);
         }
         kit_wait(pid);
-        survive(kit, &done.last_id);
+        check_survivor(kit, &done.last_id);
         assert_int_equal(repairs, 1);
-        assert_int_equal(disasters, 0);
+        assert_int_equal(other_messages, 0);
         assert_int_equal(es_store_tail(kit->store), RING);
         assert_int_equal(es_store_look(kit->store, head, &record), 0);
         assert_int_equal(record.next, es_store_head(kit->store));
-        assert_int_equal(append_own(kit, &done), 0);
+        assert_int_equal(append_with_id(kit, &done), 0);
         assert_int_equal(done.known, 1);
         kit_close(kit, 0);
     }
@@ -477,10 +479,10 @@ static void test_chosen_lines(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_order),
-        cmocka_unit_test(test_same_ids),
-        cmocka_unit_test(test_kill),
-        cmocka_unit_test(test_chosen_lines),
+        cmocka_unit_test(events_stay_whole_and_in_order),
+        cmocka_unit_test(events_of_two_publishers_are_retained_once),
+        cmocka_unit_test(a_child_may_be_killed_at_any_time),
+        cmocka_unit_test(a_repair_finds_what_each_death_leaves),
     };
 
     apr_initialize();

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Death at every instruction of what children do to a store, and of the repair
- * that follows: what is there then, and what a survivor finds.
+ * that follows: what is retained then, and what a survivor finds.
  *
- * ES_STEPS=all: all repairs that differ are killed at each of their steps, and
- * not only one for each deed. */
+ * ES_STEPS=all: children die at each step of all repairs that differ, and not
+ * only of one for each operation. */
 #include "t/unit/stepper.h"
 #include "t/unit/store_reader.h"
 
@@ -13,20 +13,20 @@
 #include "journal/flow_control.h"
 #include "journal/migrate.h"
 
-#define RING WITNESS_RING
+#define RING READER_RING
 #define CHANNELS 8
-#define DEAD 1   /* place of who dies */
-#define LIVING 2 /* place of one that has clients of its own */
-#define MINUTE 60000
+#define DEAD 1   /* the child that dies */
+#define LIVING 2 /* a child with subscriptions that survives */
+#define MINUTE_MS 60000
 #define LIMIT_S 280 /* of the whole program */
 
-/* ---- what is done ------------------------------------------------------- */
+/* ---- short ways --------------------------------------------------------- */
 
 static kit_t *kit;
 
-static apr_status_t say_all(const char *const *names,
-                            const char *const *publisher_ids, int count,
-                            unsigned size, unsigned ms)
+static apr_status_t try_publish_all(const char *const *names,
+                                    const char *const *publisher_ids, int count,
+                                    unsigned size, unsigned ms)
 {
     es_slice_t slices[4][ES_EVENT_CHANNELS_MAX];
     es_frame_t frames[4];
@@ -57,18 +57,19 @@ static apr_status_t say_all(const char *const *names,
                            kit->touched, &done);
 }
 
-static apr_status_t say(const char *names, const char *own, unsigned size,
-                        unsigned ms)
+static apr_status_t try_publish(const char *names, const char *publisher_id,
+                                unsigned size, unsigned ms)
 {
-    return say_all(&names, own != NULL ? &own : NULL, 1, size, ms);
+    return try_publish_all(&names, publisher_id != NULL ? &publisher_id : NULL,
+                           1, size, ms);
 }
 
-static apr_status_t shut(const char *name, unsigned ms)
+static apr_status_t try_close(const char *name, unsigned ms)
 {
     es_closed_t closed;
 
     return es_close_channel(kit->store, es_slice_of(name), KIT_NOW + ms,
-                            KIT_NOW + MINUTE, kit->touched, &closed);
+                            KIT_NOW + MINUTE_MS, kit->touched, &closed);
 }
 
 static apr_status_t subscribe(apr_uint32_t child, const char *names)
@@ -84,72 +85,74 @@ static apr_status_t subscribe(apr_uint32_t child, const char *names)
     return es_store_subscribe(kit->store, child, slices, count, slots, &start);
 }
 
-/* ---- scenes ------------------------------------------------------------- */
+/* ---- the store before the operation ------------------------------------- */
 
-static events_t history; /* all that was ever said in it */
+static events_t history; /* all that were published before the operation */
 
-static void learn_history(void)
+static void extend_history(void)
 {
     static events_t events;
 
     read_all(kit->store, &events);
-    learn(&history, &events);
+    add_newer(&history, &events);
 }
 
-static void tell(const char *names, const char *own, unsigned size, unsigned ms)
+static void publish(const char *names, const char *publisher_id, unsigned size,
+                    unsigned ms)
 {
-    assert_int_equal(say(names, own, size, ms), 0);
-    learn_history();
+    assert_int_equal(try_publish(names, publisher_id, size, ms), 0);
+    extend_history();
 }
 
-static void tell_end(const char *name, unsigned ms)
+static void close_channel(const char *name, unsigned ms)
 {
-    assert_int_equal(shut(name, ms), 0);
-    learn_history();
+    assert_int_equal(try_close(name, ms), 0);
+    extend_history();
 }
 
-/** Some channels, one closed, one closed and open again; room in the ring. */
-static void quiet(void)
+/** Some channels, one closed, one closed and reopened; room in the ring. */
+static void few_events(void)
 {
-    tell("a", NULL, 20, 0);
-    tell("b", NULL, 90, 0);
-    tell("ab", NULL, 30, 0);
-    tell("a", "one", 40, 0);
-    tell("c", NULL, 20, 1);
-    tell("d", NULL, 20, 1);
-    tell_end("d", 1);
-    tell("e", NULL, 20, 1);
-    tell_end("e", 1);
-    tell("e", NULL, 20, 2);
+    publish("a", NULL, 20, 0);
+    publish("b", NULL, 90, 0);
+    publish("ab", NULL, 30, 0);
+    publish("a", "one", 40, 0);
+    publish("c", NULL, 20, 1);
+    publish("d", NULL, 20, 1);
+    close_channel("d", 1);
+    publish("e", NULL, 20, 1);
+    close_channel("e", 1);
+    publish("e", NULL, 20, 2);
     assert_int_equal(subscribe(LIVING, "ac"), 0);
     assert_int_equal(subscribe(DEAD, "b"), 0);
 }
 
-/** The ring is full, and has gone round. */
-static void full(void)
+/** The ring is full, and was overwritten more than once. */
+static void ring_full(void)
 {
     static const char *const names[] = {"a", "b", "ab", "c", "e"};
-    char own[] = "A"; /* of every other event */
+    char publisher_id[] = "A"; /* of every other event */
     unsigned i;
 
-    tell("d", NULL, 20, 0);
-    tell_end("d", 0);
+    publish("d", NULL, 20, 0);
+    close_channel("d", 0);
     for (i = 0; i < 40; i++) {
-        own[0] = 'A' + i;
-        tell(names[i % 5], i % 2 ? own : NULL, 20 + i * 97 % 300, i / 7);
+        publisher_id[0] = 'A' + i;
+        publish(names[i % 5], i % 2 ? publisher_id : NULL, 20 + i * 97 % 300,
+                i / 7);
     }
-    tell_end("e", 6);
+    close_channel("e", 6);
     assert_true(es_store_tail(kit->store) > 2 * RING);
     assert_int_equal(subscribe(LIVING, "ac"), 0);
     assert_int_equal(subscribe(DEAD, "b"), 0);
 }
 
-/** As quiet; a repair has put a slot into the free list. */
-static void freed(void)
+/** As few_events; a repair has put a slot into the free list. */
+static void slot_freed(void)
 {
     pid_t pid;
 
-    quiet();
+    few_events();
     pid = fork();
     if (pid == 0) {
         es_lock_take(&kit->store->segment->guard.lock);
@@ -157,117 +160,119 @@ static void freed(void)
         _exit(0);
     }
     kit_wait(pid);
-    tell("a", NULL, 20, 2);
+    publish("a", NULL, 20, 2);
     assert_true(kit->store->channels.table->free != 0);
 }
 
-/** All slots are taken, and one of them is idle. What is forgotten has a
- * higher count in its millisecond than what is to be forgotten next. */
-static void crowd(void)
+/** All slots are taken, and one of them is idle. The evicted id of the slot
+ * that was reclaimed has a higher count in its millisecond than that of the
+ * slot that is to be reclaimed next. */
+static void fill_table(void)
 {
     int i;
 
     for (i = 0; i < 7; i++) {
-        tell("i", NULL, 20, 0);
+        publish("i", NULL, 20, 0);
     }
-    tell("f", NULL, 20, 1);
+    publish("f", NULL, 20, 1);
     for (i = 0; i < 3; i++) {
-        tell("a", NULL, 1500, 1);
+        publish("a", NULL, 1500, 1);
     }
     assert_int_equal(subscribe(LIVING, "bcdeg"), 0);
     assert_int_equal(subscribe(DEAD, "b"), 0);
-    tell("h", NULL, 20, 1); /* takes the first slot */
+    publish("h", NULL, 20, 1); /* takes the first slot */
 }
 
-static void crowded(void)
+static void table_full(void)
 {
-    crowd();
+    fill_table();
     assert_int_equal(slot_of(kit->store, 'i'), 0);
 }
 
-/** As crowded; the idle one has lost less than the forgotten one. */
-static void turned(void)
+/** As table_full; the idle channel has lost less than the reclaimed one. */
+static void table_full_again(void)
 {
-    tell("f", NULL, 20, 0);
-    crowd();
+    publish("f", NULL, 20, 0);
+    fill_table();
     assert_int_equal(slot_of(kit->store, 'f'), 0);
 }
 
-/* ---- deeds -------------------------------------------------------------- */
+/* ---- operations --------------------------------------------------------- */
 
 static apr_status_t do_one(void)
 {
-    return say("a", NULL, 100, 2);
+    return try_publish("a", NULL, 100, 2);
 }
 
 static apr_status_t do_several(void)
 {
     static const char *const names[] = {"ab", "c", "fga"};
 
-    return say_all(names, NULL, 3, 50, 3);
+    return try_publish_all(names, NULL, 3, 50, 3);
 }
 
 static apr_status_t do_wrap(void)
 {
-    return say("ab", NULL, 900, 7);
+    return try_publish("ab", NULL, 900, 7);
 }
 
 static apr_status_t do_make(void)
 {
-    return say("f", NULL, 20, 2);
+    return try_publish("f", NULL, 20, 2);
 }
 
 static apr_status_t do_reclaim(void)
 {
-    return say("k", NULL, 20, 1);
+    return try_publish("k", NULL, 20, 1);
 }
 
-static apr_status_t do_recall(void)
+static apr_status_t do_reclaimed(void)
 {
-    return say("f", NULL, 20, 1);
+    return try_publish("f", NULL, 20, 1);
 }
 
-static apr_status_t do_own(void)
+static apr_status_t do_publisher_ids(void)
 {
     static const char *const names[] = {"a", "b", "ab"};
     static const char *const publisher_ids[] = {"two", "two", "three"};
 
-    return say_all(names, publisher_ids, 3, 100, 3);
+    return try_publish_all(names, publisher_ids, 3, 100, 3);
 }
 
 static apr_status_t do_known(void)
 {
-    return say("a", "one", 40, 3);
+    return try_publish("a", "one", 40, 3);
 }
 
 static apr_status_t do_clash(void)
 {
-    return say("a", "one", 41, 3) == APR_EEXIST ? APR_SUCCESS : APR_EGENERAL;
+    return try_publish("a", "one", 41, 3) == APR_EEXIST ? APR_SUCCESS
+                                                        : APR_EGENERAL;
 }
 
 static apr_status_t do_close(void)
 {
-    return shut("a", 2);
+    return try_close("a", 2);
 }
 
 static apr_status_t do_close_new(void)
 {
-    return shut("g", 2);
+    return try_close("g", 2);
 }
 
 static apr_status_t do_close_again(void)
 {
-    return shut("d", 2);
+    return try_close("d", 2);
 }
 
 static apr_status_t do_close_full(void)
 {
-    return shut("b", 8);
+    return try_close("b", 8);
 }
 
 static apr_status_t do_reopen(void)
 {
-    return say("d", NULL, 20, 2);
+    return try_publish("d", NULL, 20, 2);
 }
 
 static apr_status_t do_subscribe(void)
@@ -275,12 +280,12 @@ static apr_status_t do_subscribe(void)
     return subscribe(DEAD, "agb");
 }
 
-static apr_status_t do_subscribe_high(void)
+static apr_status_t do_subscribe_last(void)
 {
     return subscribe(KIT_CHILDREN, "a");
 }
 
-static apr_status_t do_subscribe_crowded(void)
+static apr_status_t do_subscribe_full(void)
 {
     return subscribe(DEAD, "k");
 }
@@ -303,50 +308,50 @@ static apr_status_t do_present(void)
     return es_store_present(kit->store, &start);
 }
 
-static apr_status_t do_tell(void)
+static apr_status_t do_report(void)
 {
     es_store_clock(kit->store, KIT_NOW + 1);
     es_flow_control_report(kit->store, DEAD, es_store_head(kit->store));
     return APR_SUCCESS;
 }
 
-typedef struct deed_t {
+typedef struct operation_t {
     const char *name;
-    void (*scene)(void);
+    void (*setup)(void);
     apr_status_t (*run)(void);
-    int once; /* done again, nothing of it is there twice */
-} deed_t;
+    int once; /* 1 = run again, it appends nothing */
+} operation_t;
 
-static const deed_t deeds[] = {
-    {"append to a channel", quiet, do_one, 0},
-    {"append to several", quiet, do_several, 0},
-    {"append and evict", full, do_one, 0},
-    {"append round the end of the ring", full, do_wrap, 0},
-    {"append to a new channel", quiet, do_make, 0},
-    {"append, in a freed slot", freed, do_make, 0},
-    {"append, in an idle slot", crowded, do_reclaim, 0},
-    {"append to a forgotten channel", turned, do_recall, 0},
-    {"append with own ids", quiet, do_own, 1},
-    {"append with own ids and evict", full, do_own, 1},
-    {"append what is known", quiet, do_known, 1},
-    {"append what clashes", quiet, do_clash, 1},
-    {"append to a closed channel", quiet, do_reopen, 0},
-    {"close", quiet, do_close, 0},
-    {"close a new channel", quiet, do_close_new, 0},
-    {"close a closed channel", quiet, do_close_again, 0},
-    {"close and evict", full, do_close_full, 0},
-    {"subscribe", quiet, do_subscribe, 0},
-    {"subscribe the last place", quiet, do_subscribe_high, 0},
-    {"subscribe, in an idle slot", crowded, do_subscribe_crowded, 0},
-    {"unsubscribe", quiet, do_unsubscribe, 0},
-    {"ask for the present", quiet, do_present, 0},
-    {"tell clock and pace", quiet, do_tell, 0},
+static const operation_t operations[] = {
+    {"append to a channel", few_events, do_one, 0},
+    {"append to several", few_events, do_several, 0},
+    {"append and evict", ring_full, do_one, 0},
+    {"append round the end of the ring", ring_full, do_wrap, 0},
+    {"append to a new channel", few_events, do_make, 0},
+    {"append, in a freed slot", slot_freed, do_make, 0},
+    {"append, in an idle slot", table_full, do_reclaim, 0},
+    {"append to a reclaimed channel", table_full_again, do_reclaimed, 0},
+    {"append with publishers' ids", few_events, do_publisher_ids, 1},
+    {"append with publishers' ids and evict", ring_full, do_publisher_ids, 1},
+    {"append a known event", few_events, do_known, 1},
+    {"append an event that clashes", few_events, do_clash, 1},
+    {"append to a closed channel", few_events, do_reopen, 0},
+    {"close", few_events, do_close, 0},
+    {"close a new channel", few_events, do_close_new, 0},
+    {"close a closed channel", few_events, do_close_again, 0},
+    {"close and evict", ring_full, do_close_full, 0},
+    {"subscribe", few_events, do_subscribe, 0},
+    {"subscribe the last child", few_events, do_subscribe_last, 0},
+    {"subscribe, in an idle slot", table_full, do_subscribe_full, 0},
+    {"unsubscribe", few_events, do_unsubscribe, 0},
+    {"read the present position", few_events, do_present, 0},
+    {"report clock and progress", few_events, do_report, 0},
 };
 
 /* ---- what must hold ----------------------------------------------------- */
 
 static int repairs; /* messages of the log in this process */
-static int disasters;
+static int other_messages;
 
 static void on_log(int level, apr_status_t rv, const char *tag,
                    const char *text)
@@ -358,18 +363,18 @@ static void on_log(int level, apr_status_t rv, const char *tag,
         repairs++;
     }
     else {
-        disasters++;
+        other_messages++;
     }
 }
 
-static events_t after; /* what is there when the deed is done */
-static int retained;   /* of the history, in it */
-static events_t all;   /* ever said, and stored */
-static es_id_t going;  /* the oldest, when somebody died */
+static events_t after; /* what is retained after the operation */
+static int retained;   /* how many of these are of the history */
+static events_t all;   /* all that were published and committed */
+static es_id_t oldest; /* the oldest event when the child died */
 
-/** It is there whole or not at all, and what was there before is, but for
- * what had to go. @return 1 when it is there */
-static int judge_events(const events_t *seen)
+/** What the operation appends is in the journal whole or not at all, and all
+ * events from before are, except those that it evicts. @return 1 if it is */
+static int check_events(const events_t *seen)
 {
     assert_true(seen->count > 0);
     if (es_id_compare(last_of(seen), last_of(&history)) > 0) {
@@ -382,15 +387,15 @@ static int judge_events(const events_t *seen)
     return 0;
 }
 
-/** No survivor: the server starts anew with a store of another size, and the
- * parent carries over from under the dead one's lock. */
-static void judge_carrying(const events_t *seen)
+/** No child survives: httpd restarts with a store of another size, and the
+ * parent migrates the store whose lock the dead child holds. */
+static void check_migration(const events_t *seen)
 {
     static kit_t *larger;
     es_id_t epoch = es_store_epoch(kit->store);
     es_migrated_t migrated;
     es_store_t *store;
-    events_t there;
+    events_t found;
     apr_pool_t *p;
 
     if (larger == NULL) {
@@ -403,53 +408,53 @@ static void judge_carrying(const events_t *seen)
         es_store_attach(&store, larger->mem, larger->size, &larger->params, p),
         0);
     assert_int_equal(es_store_migrate(store, kit->store, &migrated), 0);
-    read_all(store, &there);
-    assert_int_equal(there.count, seen->count);
-    assert_true(is_end(&there, seen));
-    judge_marks(store, &all, &there, &going);
-    judge_closed(store, &all);
+    read_all(store, &found);
+    assert_int_equal(found.count, seen->count);
+    assert_true(is_end(&found, seen));
+    check_evicted(store, &all, &found, &oldest);
+    check_closed(store, &all);
     apr_pool_destroy(p);
 }
 
-static apr_uint64_t living[256]; /* clients of channels, of the living */
+static apr_uint64_t living[256]; /* subscriptions of living children */
 
-/** The parent has learnt of the death. */
-static void forget_dead(void)
+/** As the parent does after the death. */
+static void reap_dead(void)
 {
     es_store_reap(kit->store, DEAD);
     es_store_reap(kit->store, KIT_CHILDREN);
 }
 
-static void count_living(apr_uint64_t *counts)
+static void count_subscriptions(apr_uint64_t *counts)
 {
     const char *name;
 
-    forget_dead();
-    for (name = WITNESS_NAMES; *name != '\0'; name++) {
+    reap_dead();
+    for (name = READER_NAMES; *name != '\0'; name++) {
         counts[(int)*name] = es_store_clients(kit->store, es_slice(name, 1));
     }
 }
 
-/** All that can be known, once somebody has had the lock. */
-static void judge_store(int least)
+/** Everything, once a survivor has had the lock. */
+static void check_all(int least)
 {
-    static events_t there;
+    static events_t found;
     static apr_uint64_t counts[256];
 
-    read_all(kit->store, &there);
-    learn(&all, &there);
-    assert_true(is_end(&there, &all));
-    assert_true(there.count >= least);
-    judge_marks(kit->store, &all, &there, &going);
-    judge_closed(kit->store, &all);
-    count_living(counts);
+    read_all(kit->store, &found);
+    add_newer(&all, &found);
+    assert_true(is_end(&found, &all));
+    assert_true(found.count >= least);
+    check_evicted(kit->store, &all, &found, &oldest);
+    check_closed(kit->store, &all);
+    count_subscriptions(counts);
     assert_memory_equal(counts, living, sizeof(living));
     assert_int_equal(es_store_load(kit->store, DEAD), 0);
     kit_check(kit);
 }
 
-/** How often the deed's events with publishers' ids are there. */
-static int count_again(const events_t *events)
+/** How often the events that the operation appended are in the journal. */
+static int count_appended(const events_t *events)
 {
     int count = 0, i, k;
 
@@ -472,89 +477,89 @@ static apr_int64_t cpu_ms(void)
     return (apr_int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/** Did somebody die who held the lock? The kernel has marked it. */
+/** Did the child die with the lock? The kernel has marked it. */
 static int is_left_locked(void)
 {
     return (kit->store->segment->guard.lock.mutex.__data.__lock &
             FUTEX_OWNER_DIED) != 0;
 }
 
-/** The next to publish, who takes no longer than it has to: no machine is so
- * busy that this would cost a second of a processor's time. */
-static void publish_next(int room)
+/** The next child publishes, and the repair does not take long. Its time is
+ * processor time, so a busy machine does not lengthen it. */
+static void publish_next(int least)
 {
     int must_repair = is_left_locked();
     apr_int64_t begin = cpu_ms();
     es_appended_t done;
 
-    repairs = disasters = 0;
+    repairs = other_messages = 0;
     assert_int_equal(kit_append(kit, "a", "data: after\n\n", &done), 0);
     assert_true(cpu_ms() - begin < 1000);
     assert_true(es_id_compare(&done.last_id, last_of(&all)) > 0);
     assert_int_equal(repairs, must_repair);
-    judge_store(room);
+    check_all(least);
 }
 
-/** Somebody has died. */
-static void survive(const deed_t *deed)
+/** A child has died: check what it left, and that survivors continue. */
+static void check_survivor(const operation_t *operation)
 {
     static events_t seen;
     static events_t again;
 
     read_all(kit->store, &seen);
-    going = seen.at[0].id;
+    oldest = seen.at[0].id;
     all = history;
-    if (judge_events(&seen)) {
-        learn(&all, &seen);
+    if (check_events(&seen)) {
+        add_newer(&all, &seen);
     }
-    judge_carrying(&seen);
-    /* it is small: in a full ring a few have to go for it */
+    check_migration(&seen);
+    /* this event is small: in a full ring it evicts few others */
     publish_next(seen.count - 2);
-    assert_int_equal(deed->run(), 0);
-    judge_store(1);
-    if (deed->once) {
+    assert_int_equal(operation->run(), 0);
+    check_all(1);
+    if (operation->once) {
         read_all(kit->store, &again);
-        assert_int_equal(count_again(&again), after.count - retained);
+        assert_int_equal(count_appended(&again), after.count - retained);
     }
-    assert_int_equal(disasters, 0);
+    assert_int_equal(other_messages, 0);
 }
 
 /* ---- deaths ------------------------------------------------------------- */
 
-static char *scene; /* the segment as it is before the deed */
+static char *before; /* the segment before the operation */
 
-static void open_scene(const deed_t *deed)
+static void open_store(const operation_t *operation)
 {
     kit = kit_open(RING, CHANNELS, 0);
-    /* the same in each run */
+    /* the same hashes in each run */
     memset(kit->store->segment->hdr.key, 7, 16);
     assert_int_equal(es_store_attach(&kit->store, kit->mem, kit->size,
                                      &kit->params, kit->pool),
                      0);
     history.count = 0;
-    deed->scene();
-    scene = malloc(kit->size);
-    memcpy(scene, kit->mem, kit->size);
-    assert_int_equal(deed->run(), 0);
+    operation->setup();
+    before = malloc(kit->size);
+    memcpy(before, kit->mem, kit->size);
+    assert_int_equal(operation->run(), 0);
     read_all(kit->store, &after);
     retained = after.count;
     while (retained > 0 &&
            es_id_compare(&after.at[retained - 1].id, last_of(&history)) > 0) {
         retained--;
     }
-    count_living(living);
-    memcpy(kit->mem, scene, kit->size);
+    count_subscriptions(living);
+    memcpy(kit->mem, before, kit->size);
 }
 
-static void close_scene(void)
+static void close_store(void)
 {
-    free(scene);
+    free(before);
     kit_close(kit, 0);
 }
 
 static void on_run(void *data)
 {
-    ((const deed_t *)data)->run();
+    ((const operation_t *)data)->run();
 }
 
 static void on_look(void *data)
@@ -563,45 +568,44 @@ static void on_look(void *data)
 
     (void)data;
     read_all(kit->store, &seen);
-    (void)judge_events(&seen);
+    (void)check_events(&seen);
 }
 
 static void set_stepper(stepper_t *stepper, void (*run)(void *),
-                        void (*look)(void *), const deed_t *deed)
+                        void (*look)(void *), const operation_t *operation)
 {
     stepper->run = run;
     stepper->look = look;
-    stepper->data = (void *)(uintptr_t)deed;
+    stepper->data = (void *)(uintptr_t)operation;
     stepper->mem = kit->mem;
     stepper->size = kit->size;
-    stepper->own = (const char *)&kit->store->segment->guard;
+    stepper->excluded = (const char *)&kit->store->segment->guard;
 }
 
-/** From the memory as it was at first, have a child die at a stop. */
+/** Restore the memory, and have a child die at a stop. */
 static void die_at(const stepper_t *stepper, const char *first, int k)
 {
     memcpy(kit->mem, first, kit->size);
     stepper_die(stepper, &stepper->stops[k]);
 }
 
-/** Have children do it and die everywhere, from the memory as it is.
- * @return deaths */
+/** Have children die at all stops. @return deaths */
 static int die_everywhere(const stepper_t *stepper, const char *first,
-                          const deed_t *deed)
+                          const operation_t *operation)
 {
     int k;
 
     for (k = 0; k < stepper->count; k++) {
         die_at(stepper, first, k);
-        survive(deed);
+        check_survivor(operation);
     }
     return stepper->count;
 }
 
-/* ---- the repairer dies, too --------------------------------------------- */
+/* ---- the repairing child dies, too -------------------------------------- */
 
-static int was_closed[CHANNELS];   /* by slot - 1, then */
-static int to_be_closed[CHANNELS]; /* and when all is well again */
+static int was_closed[CHANNELS];   /* by slot - 1: before the repair */
+static int to_be_closed[CHANNELS]; /* and after it */
 
 static void on_repair(void *data)
 {
@@ -609,7 +613,7 @@ static void on_repair(void *data)
     do_present();
 }
 
-static void note_closed(void)
+static void read_closed(void)
 {
     es_slot_t slot;
 
@@ -622,7 +626,7 @@ static void note_closed(void)
     }
 }
 
-/** Readers go on while somebody repairs. */
+/** Readers continue while a child repairs. */
 static void on_look_at_repair(void *data)
 {
     es_slot_t slot;
@@ -638,8 +642,8 @@ static void on_look_at_repair(void *data)
 
 #define FIRSTS_MAX 200
 
-/** The stops where a death leaves something to repair, and more than other
- * bytes behind the head than another one. @return how many */
+/** Find the stops where a death leaves something to repair, and which differ in
+ * more than the bytes after the head. @return how many */
 static int find_firsts(const stepper_t *stepper, int *firsts)
 {
     static uint64_t sums[FIRSTS_MAX];
@@ -648,7 +652,7 @@ static int find_firsts(const stepper_t *stepper, int *firsts)
 
     part.size = kit->store->layout.ring;
     for (k = 0; k < stepper->count; k++) {
-        die_at(stepper, scene, k);
+        die_at(stepper, before, k);
         sums[count] = stepper_sum(&part);
         for (i = 0; sums[i] != sums[count]; i++) {
         }
@@ -660,8 +664,8 @@ static int find_firsts(const stepper_t *stepper, int *firsts)
     return count;
 }
 
-/** Who repairs what a death has left dies everywhere. @return deaths */
-static int die_repairing(const deed_t *deed)
+/** Children that repair die at all stops. @return deaths */
+static int die_repairing(const operation_t *operation)
 {
     static stepper_t stepper;
     static events_t seen;
@@ -671,16 +675,16 @@ static int die_repairing(const deed_t *deed)
     memcpy(left, kit->mem, kit->size);
     read_all(kit->store, &seen);
     all = history;
-    learn(&all, &seen);
-    note_closed();
-    set_stepper(&stepper, on_repair, on_look_at_repair, deed);
+    add_newer(&all, &seen);
+    read_closed();
+    set_stepper(&stepper, on_repair, on_look_at_repair, operation);
     stepper_trace(&stepper);
-    deaths = die_everywhere(&stepper, left, deed);
+    deaths = die_everywhere(&stepper, left, operation);
     free(left);
     return deaths;
 }
 
-/* ---- others wait -------------------------------------------------------- */
+/* ---- other children wait ------------------------------------------------ */
 
 static int is_asleep(pid_t pid)
 {
@@ -697,7 +701,7 @@ static int is_asleep(pid_t pid)
     return end != NULL && end[1] == ' ' && end[2] == 'S';
 }
 
-/** A child that publishes, and sleeps as another has the lock. */
+/** Start a child that publishes, and sleeps as another child has the lock. */
 static pid_t start_waiting(void)
 {
     const int *word = &kit->store->segment->guard.lock.mutex.__data.__lock;
@@ -715,8 +719,8 @@ static pid_t start_waiting(void)
     return pid;
 }
 
-/** Somebody gives the lock back, and dies so many instructions after he has
- * begun to. @return 0 when he is through */
+/** A child releases the lock, and dies so many instructions after it has begun
+ * to. @return 0 if it has finished */
 static int die_giving(stepper_t *stepper, int steps)
 {
     pid_t pid = stepper_start(stepper);
@@ -735,60 +739,60 @@ static int die_giving(stepper_t *stepper, int steps)
         goes_on = stepper_step(pid);
     }
     stepper_end(pid);
-    kit_wait(waiting); /* or its alarm */
+    kit_wait(waiting); /* until its alarm at most */
     return goes_on;
 }
 
-/** The lock is free and its owner dies before he has called who waits for it:
- * then the kernel does. */
+/** The lock is free, and its owner dies before it has woken up the next one:
+ * then the kernel does that. */
 static void test_waiting(void **state)
 {
-    static const deed_t deed = {"", quiet, do_present, 0};
+    static const operation_t operation = {"", few_events, do_present, 0};
     static stepper_t stepper;
     int steps = 0, goes_on;
 
     (void)state;
-    open_scene(&deed);
-    set_stepper(&stepper, on_run, NULL, &deed);
+    open_store(&operation);
+    set_stepper(&stepper, on_run, NULL, &operation);
     do {
-        memcpy(kit->mem, scene, kit->size);
+        memcpy(kit->mem, before, kit->size);
         goes_on = die_giving(&stepper, steps++);
         kit_check(kit);
     } while (goes_on);
     print_message("# %d deaths while another waits\n", steps - 1);
-    close_scene();
+    close_store();
 }
 
 /* ---- all ---------------------------------------------------------------- */
 
-static void test_deed(void **state)
+static void test_operation(void **state)
 {
     static stepper_t stepper;
-    const deed_t *deed = *state;
+    const operation_t *operation = *state;
     int firsts[FIRSTS_MAX];
     int deaths, count, few, i;
 
-    open_scene(deed);
-    set_stepper(&stepper, on_run, on_look, deed);
+    open_store(operation);
+    set_stepper(&stepper, on_run, on_look, operation);
     stepper_trace(&stepper);
-    deaths = die_everywhere(&stepper, scene, deed);
+    deaths = die_everywhere(&stepper, before, operation);
     count = find_firsts(&stepper, firsts);
     few = count == 0 || getenv("ES_STEPS") != NULL ? count : 1;
-    print_message("# %s: %d deaths", deed->name, deaths);
+    print_message("# %s: %d deaths", operation->name, deaths);
     for (i = 0, deaths = 0; i < few; i++) {
-        die_at(&stepper, scene, firsts[(2 * i + 1) * count / (2 * few)]);
-        deaths += die_repairing(deed);
+        die_at(&stepper, before, firsts[(2 * i + 1) * count / (2 * few)]);
+        deaths += die_repairing(operation);
     }
     print_message(", %d more in %d of %d repairs\n", deaths, few, count);
-    close_scene();
+    close_store();
 }
 
-#define DEEDS (sizeof(deeds) / sizeof(deeds[0]))
+#define OPERATIONS (sizeof(operations) / sizeof(operations[0]))
 
 int main(void)
 {
-    static struct CMUnitTest tests[DEEDS + 1] = {
-        [DEEDS] = cmocka_unit_test(test_waiting)};
+    static struct CMUnitTest tests[OPERATIONS + 1] = {
+        [OPERATIONS] = cmocka_unit_test(test_waiting)};
     const char *why = stepper_refusal();
     apr_size_t i;
 
@@ -796,10 +800,10 @@ int main(void)
         printf("1..0 # SKIP %s\n", why);
         return 0;
     }
-    for (i = 0; i < DEEDS; i++) {
-        tests[i].name = deeds[i].name;
-        tests[i].test_func = test_deed;
-        tests[i].initial_state = (void *)(uintptr_t)&deeds[i];
+    for (i = 0; i < OPERATIONS; i++) {
+        tests[i].name = operations[i].name;
+        tests[i].test_func = test_operation;
+        tests[i].initial_state = (void *)(uintptr_t)&operations[i];
     }
     alarm(LIMIT_S);
     apr_initialize();

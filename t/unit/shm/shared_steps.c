@@ -412,10 +412,10 @@ static void test_action(void **state)
     stepper.mem = mem;
     stepper.size = size;
     /* the lock of an outbox is at its start */
-    stepper.own = action->prepare == prepare_outbox ||
-                          action->prepare == prepare_full_outbox
-                      ? mem
-                      : NULL;
+    stepper.excluded = action->prepare == prepare_outbox ||
+                               action->prepare == prepare_full_outbox
+                           ? mem
+                           : NULL;
     stepper_trace(&stepper);
     assert_true(stepper.count > 0);
     for (k = 0; k < stepper.count; k++) {
