@@ -266,8 +266,8 @@ es_pos_t es_channels_append(const es_channels_t *channels, es_slot_t slot,
     }
     chan->retained++;
     /* relaxed: the store of the head that follows makes it visible. A reader
-     * that sees it earlier looks there and finds the head. Death: a repair
-     * counts retained and finds newest again. */
+     * that sees it earlier looks for a record that it cannot see yet. Death: a
+     * repair counts retained and finds newest again. */
     __atomic_store_n(&chan->newest, pos, __ATOMIC_RELAXED);
     return previous;
 }

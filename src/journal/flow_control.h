@@ -6,8 +6,8 @@
  * The ring never refuses an event. So each delivery reports for each hub how
  * far it is, and a publisher that can wait checks whether more than half of the
  * ring is ahead of one of them. It does not wait for a delivery that has made
- * no progress for a second, because that is stopped, dead or misreported: a
- * report has no other effect than a pause.
+ * no progress for a second, whether that is stopped, dead or reports nonsense:
+ * a report has no other effect than a pause.
  */
 #ifndef ES_JOURNAL_FLOW_CONTROL_H
 #define ES_JOURNAL_FLOW_CONTROL_H

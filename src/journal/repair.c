@@ -166,7 +166,7 @@ static void recount_close(es_store_t *store, const es_record_t *record)
  * A channel is closed if its newest record is a close, and open if that is an
  * event; without records, the table's value stays. It is stored once, with its
  * final value, since readers load it meanwhile: if an open channel looked
- * closed for an instant, its clients would be told to stop reconnecting.
+ * closed for an instant, clients would stop reconnecting to it for good.
  */
 static void restore_closed(es_store_t *store)
 {
