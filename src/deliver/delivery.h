@@ -31,8 +31,8 @@ typedef struct es_delivery_params_t {
     apr_uint32_t child;      /* of this process, from 1 */
     es_store_t *const *hubs; /* nhubs stores, by hub number */
     apr_uint32_t nhubs;
-    apr_int64_t drain_ms; /* ended clients reconnect within this longer time */
-    const unsigned char *closed;     /* nhubs flags: 1 = clients of the hub end;
+    apr_int64_t drain_ms;        /* most random extra wait before reconnects */
+    const unsigned char *closed; /* nhubs flags: 1 = clients of the hub end;
                                       * NULL = of none */
     es_client_count_t *client_count; /* counts clients of other children that
                                       * are taken over; NULL = not counted */

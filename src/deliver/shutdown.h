@@ -63,7 +63,7 @@ typedef struct es_shutdown_t {
     es_conns_t *conns;
     es_hub_t *hubs; /* nhubs of them */
     apr_uint32_t nhubs;
-    apr_int64_t drain_ms; /* ended clients reconnect within this longer time */
+    apr_int64_t drain_ms; /* most random extra wait before reconnects */
     es_handover_t *handover;
     const es_shutdown_orders_t *orders;
     /* its own, all zero at first */
