@@ -33,7 +33,7 @@ es_step_t es_client_step_to(es_client_t *client, es_pos_t limit, apr_time_t now,
                             char *scratch, apr_size_t scratch_size);
 
 /** When its sink last took a byte, or began to take no more. */
-apr_time_t es_client_moved(const es_client_t *client);
+apr_time_t es_client_last_progress(const es_client_t *client);
 
 /** The client has seen all of its records below pos. Its cursor never moves
  * back, and stays while a record's frame is half-written. */

@@ -64,7 +64,7 @@ const es_slot_t *es_client_slots(const es_client_t *client, int *count)
     return client->slots;
 }
 
-apr_time_t es_client_moved(const es_client_t *client)
+apr_time_t es_client_last_progress(const es_client_t *client)
 {
     return client->last;
 }

@@ -46,16 +46,16 @@ typedef struct es_conn_t {
     apr_uint32_t nslots;
     unsigned char state; /* es_conn_state_t */
     unsigned char chunked;
-    unsigned char wants_out;   /* EPOLLOUT is asked for */
-    unsigned char is_polled;   /* the socket is in the epoll set */
-    unsigned char was_current; /* since it was last BLOCKED */
-    apr_uint32_t round_number; /* of the last round it took part in */
-    es_channel_link_t link;    /* of its channel, if it has one */
-    es_channel_link_t *links;  /* nslots of them: &link, or malloc'ed */
-    es_hub_t *hub;             /* NULL before es_conns_add */
-    es_list_t state_link;      /* in its state's list */
-    es_list_t behind_link;     /* in its hub's progress.conns, or alone */
-    apr_time_t last_progress;  /* es_client_moved when it last became BLOCKED */
+    unsigned char wants_out;     /* EPOLLOUT is asked for */
+    unsigned char is_polled;     /* the socket is in the epoll set */
+    unsigned char was_current;   /* since it was last BLOCKED */
+    apr_uint32_t round_number;   /* of the last round it took part in */
+    es_channel_link_t link;      /* of its channel, if it has one */
+    es_channel_link_t *links;    /* nslots of them: &link, or malloc'ed */
+    es_hub_t *hub;               /* NULL before es_conns_add */
+    es_list_t state_link;        /* in its state's list */
+    es_list_t behind_link;       /* in its hub's progress.conns, or alone */
+    apr_time_t last_progress;    /* the client's, when it last became BLOCKED */
     apr_time_t waited_for_until; /* BLOCKED: publishers wait until then */
     es_timer_t timer;
     apr_time_t deadline; /* LINGER: closed at that time */

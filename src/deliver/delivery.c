@@ -150,8 +150,8 @@ apr_status_t es_delivery_watch(es_delivery_t *d, apr_uint32_t hub,
     if (watch == NULL) {
         return APR_ENOMEM;
     }
-    es_watch_part(watch)->come.kind = ES_NOTE_WATCH;
-    rv = es_inbox_post(d->inbox, &es_watch_part(watch)->come);
+    es_watch_part(watch)->add_note.kind = ES_NOTE_WATCH;
+    rv = es_inbox_post(d->inbox, &es_watch_part(watch)->add_note);
     if (rv != APR_SUCCESS) {
         es_watch_destroy(watch);
         return rv;
@@ -163,8 +163,9 @@ apr_status_t es_delivery_watch(es_delivery_t *d, apr_uint32_t hub,
 void es_delivery_unwatch(es_delivery_t *d, es_watch_t *watch)
 {
     ES_CONTEXT(ES_WORKER);
-    es_watch_part(watch)->go.kind = ES_NOTE_UNWATCH;
-    if (es_inbox_post(d->inbox, &es_watch_part(watch)->go) == APR_SUCCESS) {
+    es_watch_part(watch)->remove_note.kind = ES_NOTE_UNWATCH;
+    if (es_inbox_post(d->inbox, &es_watch_part(watch)->remove_note) ==
+        APR_SUCCESS) {
         return; /* the thread may be about to signal it, and destroys it */
     }
     /* The thread is ending, but may be stopping this watch at the moment. */

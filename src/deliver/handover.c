@@ -131,7 +131,7 @@ static int describe(es_handover_t *handover, es_conn_t *conn,
     int i;
 
     memset(handed, 0, sizeof(*handed));
-    if (!es_client_save(conn->client, handover->now, &params, &handed->state) ||
+    if (!es_client_save(conn->client, handover->now, &params, &handed->saved) ||
         params.nslots > ES_HANDOVER_MSG_NAMES) {
         return 0;
     }
@@ -141,7 +141,7 @@ static int describe(es_handover_t *handover, es_conn_t *conn,
     handed->fd = es_sink_socket_fd(conn->sink);
     handed->epoch = es_store_epoch(params.store);
     handed->segment_id = es_store_segment_id(params.store);
-    handed->seen_id = seen_id_at(handover, params.store, handed->state.cursor);
+    handed->seen_id = seen_id_at(handover, params.store, handed->saved.cursor);
     handed->chunked = conn->chunked;
     handed->opts = params.opts;
     handed->is_counted = params.counted.client_count != NULL;
@@ -240,31 +240,31 @@ static void count_client(es_handover_t *handover, const es_handed_t *handed,
  * Find the position where a received client continues.
  *
  * @param present  where it was subscribed again
- * @param state    filled; its cursor is one of this store's segment
+ * @param saved    filled; its cursor is one of this store's segment
  * @return 1, or 0: some record since it was sent may be lost
  */
 static int find_start(es_handover_t *handover, const es_handed_t *handed,
                       es_store_t *store, const es_start_t *present,
-                      es_client_saved_t *state)
+                      es_client_saved_t *saved)
 {
     static const es_resume_reach_t all = {0, 0, 0};
     es_start_t start = *present;
     char text[ES_ID_TEXT_SIZE];
 
-    *state = handed->state;
+    *saved = handed->saved;
     if (es_store_segment_id(store) == handed->segment_id) {
-        return state->cursor >= es_store_tail(store) &&
-               state->cursor <= present->pos;
+        return saved->cursor >= es_store_tail(store) &&
+               saved->cursor <= present->pos;
     }
     /* the hub's size has changed, and its events were migrated */
     if (es_store_resume(store, handover->slots, handed->nnames,
                         es_slice(text, es_id_format(text, &handed->seen_id)),
                         &all, &start) != APR_SUCCESS) {
-        state->cursor =
+        saved->cursor =
             es_store_tail(store); /* it ends for a close that is retained */
         return 0;
     }
-    state->cursor = start.pos;
+    saved->cursor = start.pos;
     return 1;
 }
 
@@ -273,7 +273,7 @@ static es_client_t *make_client(es_handover_t *handover,
                                 es_sink_t *sink, apr_time_t now)
 {
     es_client_params_t params = {0};
-    es_client_saved_t state;
+    es_client_saved_t saved;
     es_client_t *client;
     es_start_t present;
     int is_complete;
@@ -283,7 +283,7 @@ static es_client_t *make_client(es_handover_t *handover,
                            &present) != APR_SUCCESS) {
         return NULL;
     }
-    is_complete = find_start(handover, handed, hub->store, &present, &state);
+    is_complete = find_start(handover, handed, hub->store, &present, &saved);
     params.store = hub->store;
     params.hub = (apr_uint32_t)(hub - handover->params.hubs);
     params.child = handover->params.child;
@@ -299,7 +299,7 @@ static es_client_t *make_client(es_handover_t *handover,
         es_client_count_leave(&params.counted);
         return NULL;
     }
-    es_client_load(client, &state, !is_complete, &present);
+    es_client_load(client, &saved, !is_complete, &present);
     return client;
 }
 

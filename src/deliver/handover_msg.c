@@ -136,15 +136,15 @@ static apr_size_t size_of(const es_handed_t *handed)
 
 static void fill_wire(wire_t *wire, const es_handed_t *handed)
 {
-    const es_client_saved_t *state = &handed->state;
+    const es_client_saved_t *saved = &handed->saved;
 
     memset(wire, 0, sizeof(*wire));
-    wire->cursor = state->cursor;
-    wire->skip = state->skip;
-    wire->control_offset = state->control_offset;
-    wire->reset_ms = state->reset_id.ms;
-    wire->reset_n = state->reset_id.n;
-    wire->control = state->control;
+    wire->cursor = saved->cursor;
+    wire->skip = saved->skip;
+    wire->control_offset = saved->control_offset;
+    wire->reset_ms = saved->reset_id.ms;
+    wire->reset_n = saved->reset_id.n;
+    wire->control = saved->control;
     wire->epoch_ms = handed->epoch.ms;
     wire->epoch_n = handed->epoch.n;
     wire->segment_id = handed->segment_id;
@@ -344,15 +344,15 @@ static int take_names(es_handover_msg_t *msg, apr_uint32_t count)
 static void fill_handed(es_handed_t *handed, const wire_t *wire,
                         es_handover_msg_t *msg)
 {
-    es_client_saved_t *state = &handed->state;
+    es_client_saved_t *saved = &handed->saved;
 
     memset(handed, 0, sizeof(*handed));
-    state->cursor = wire->cursor;
-    state->skip = (apr_size_t)wire->skip;
-    state->control_offset = (apr_size_t)wire->control_offset;
-    state->reset_id.ms = wire->reset_ms;
-    state->reset_id.n = wire->reset_n;
-    state->control = wire->control;
+    saved->cursor = wire->cursor;
+    saved->skip = (apr_size_t)wire->skip;
+    saved->control_offset = (apr_size_t)wire->control_offset;
+    saved->reset_id.ms = wire->reset_ms;
+    saved->reset_id.n = wire->reset_n;
+    saved->control = wire->control;
     handed->epoch.ms = wire->epoch_ms;
     handed->epoch.n = wire->epoch_n;
     handed->segment_id = wire->segment_id;

@@ -30,7 +30,7 @@ typedef struct es_handed_t {
     es_id_t seen_id; /* all records up to it are seen; used if the segment has
                       * changed; {0, 0} = unknown */
     int chunked;
-    es_client_saved_t state;
+    es_client_saved_t saved;
     es_client_opts_t opts;   /* lifetime: what is left of it; 0 = no end */
     apr_uint64_t address;    /* its key in shm/client_count */
     int is_counted;          /* 1 = a limit counts it */

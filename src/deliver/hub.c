@@ -42,7 +42,7 @@ void es_hub_add_watch(es_hub_t *hub, es_watch_t *watch)
     int i;
 
     ES_CONTEXT(ES_DELIVERY);
-    part->is_known = 1;
+    part->is_added = 1;
     part->prev = NULL;
     part->next = hub->first_watch;
     if (hub->first_watch != NULL) {
@@ -63,10 +63,10 @@ void es_hub_remove_watch(es_hub_t *hub, es_watch_t *watch)
     es_watch_part_t *part = es_watch_part(watch);
 
     ES_CONTEXT(ES_DELIVERY);
-    if (!part->is_known) {
+    if (!part->is_added) {
         return;
     }
-    part->is_known = 0;
+    part->is_added = 0;
     es_channel_index_remove_all(hub->watches, part->links, part->nslots);
     if (part->next != NULL) {
         es_watch_part(part->next)->prev = part->prev;

@@ -77,7 +77,7 @@ void es_inbox_poke(es_inbox_t *inbox)
     es_wakeup_signal(inbox->fd);
 }
 
-void es_inbox_calm(es_inbox_t *inbox)
+void es_inbox_drain(es_inbox_t *inbox)
 {
     es_wakeup_drain(inbox->fd);
 }

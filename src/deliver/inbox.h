@@ -45,7 +45,7 @@ apr_status_t es_inbox_post(es_inbox_t *inbox, es_note_t *note);
 void es_inbox_poke(es_inbox_t *inbox);
 
 /** Make the descriptor unreadable again, before es_inbox_take. */
-void es_inbox_calm(es_inbox_t *inbox);
+void es_inbox_drain(es_inbox_t *inbox);
 
 /** A hint without a lock: 1 when it holds no note. Context: ANY. */
 int es_inbox_is_empty(const es_inbox_t *inbox);

@@ -66,7 +66,7 @@ static void take_client(es_loop_t *loop, es_note_t *note, apr_time_t now)
 
 static void take_watch(es_loop_t *loop, es_note_t *note)
 {
-    es_watch_t *watch = es_watch_of_come(note);
+    es_watch_t *watch = es_watch_of_add_note(note);
 
     if (loop->shutdown.phase != ES_SHUTDOWN_SERVING) {
         es_watch_stop(watch);
@@ -77,7 +77,7 @@ static void take_watch(es_loop_t *loop, es_note_t *note)
 
 static void drop_watch(es_loop_t *loop, es_note_t *note)
 {
-    es_watch_t *watch = es_watch_of_go(note);
+    es_watch_t *watch = es_watch_of_remove_note(note);
 
     es_hub_remove_watch(&loop->hubs[es_watch_part(watch)->hub], watch);
     es_watch_destroy(watch);
@@ -197,7 +197,7 @@ static void on_event(es_loop_t *loop, const struct epoll_event *event,
                      apr_time_t now)
 {
     if (event->data.ptr == &loop->inbox) {
-        es_inbox_calm(loop->inbox);
+        es_inbox_drain(loop->inbox);
     }
     else if (event->data.ptr == &loop->wake_fd) {
         es_wakeup_drain(loop->wake_fd);

@@ -39,7 +39,7 @@ static es_conn_t *conn_of(es_list_t *link)
 /* Until when do publishers wait for this BLOCKED conn? */
 static void on_blocked(es_conn_t *conn)
 {
-    apr_time_t moved = es_client_moved(conn->client);
+    apr_time_t moved = es_client_last_progress(conn->client);
 
     if (moved == conn->last_progress) {
         return; /* its last step wrote nothing */

@@ -66,14 +66,15 @@ es_watch_part_t *es_watch_part(es_watch_t *watch)
     return &watch->part;
 }
 
-es_watch_t *es_watch_of_come(es_note_t *note)
+es_watch_t *es_watch_of_add_note(es_note_t *note)
 {
-    return (es_watch_t *)((char *)note - offsetof(es_watch_t, part.come));
+    return (es_watch_t *)((char *)note - offsetof(es_watch_t, part.add_note));
 }
 
-es_watch_t *es_watch_of_go(es_note_t *note)
+es_watch_t *es_watch_of_remove_note(es_note_t *note)
 {
-    return (es_watch_t *)((char *)note - offsetof(es_watch_t, part.go));
+    return (es_watch_t *)((char *)note -
+                          offsetof(es_watch_t, part.remove_note));
 }
 
 es_slot_t es_watch_slot(const es_watch_t *watch, int i)

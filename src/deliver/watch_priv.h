@@ -16,12 +16,12 @@
 /** What the delivery knows of a watch. A worker posts the two notes; the rest
  * is the delivery thread's. */
 typedef struct es_watch_part_t {
-    es_note_t come; /* take it up */
-    es_note_t go;   /* let it go, and destroy it */
+    es_note_t add_note;    /* add it to its hub */
+    es_note_t remove_note; /* remove it from its hub, and destroy it */
     apr_uint32_t hub;
     int nslots;
-    int is_known;     /* 1 = it is in the lists */
-    es_watch_t *next; /* list of all known watches of a hub */
+    int is_added;     /* 1 = it is in the lists */
+    es_watch_t *next; /* list of all watches of a hub */
     es_watch_t *prev;
     es_channel_link_t *links; /* nslots; their owner is the watch */
 } es_watch_part_t;
@@ -48,8 +48,8 @@ void es_watch_destroy(es_watch_t *watch);
 es_watch_part_t *es_watch_part(es_watch_t *watch);
 
 /** The watch to which a note belongs. */
-es_watch_t *es_watch_of_come(es_note_t *note);
-es_watch_t *es_watch_of_go(es_note_t *note);
+es_watch_t *es_watch_of_add_note(es_note_t *note);
+es_watch_t *es_watch_of_remove_note(es_note_t *note);
 
 /** The channel of link i, whether the link is in the index or not. */
 es_slot_t es_watch_slot(const es_watch_t *watch, int i);

@@ -120,7 +120,7 @@ static void evict_all(world_t *w)
 static void from_elsewhere(world_t *w, es_pos_t cursor)
 {
     w->handed.segment_id ^= 1;
-    w->handed.state.cursor = cursor;
+    w->handed.saved.cursor = cursor;
 }
 
 /* Use up all slots. */
@@ -143,7 +143,7 @@ static void test_same_segment(void **state)
 
     (void)state;
     world_open(&w);
-    w.handed.state.cursor = hub_say(&w.hub, "a", "seen");
+    w.handed.saved.cursor = hub_say(&w.hub, "a", "seen");
     hub_say(&w.hub, "a", "new");
     assert_null(strstr(receive(&w), "seen"));
     assert_non_null(strstr(w.got, "data: new"));
@@ -157,7 +157,7 @@ static void test_overtaken_on_the_way(void **state)
 
     (void)state;
     world_open(&w);
-    w.handed.state.cursor = es_store_head(w.hub.store);
+    w.handed.saved.cursor = es_store_head(w.hub.store);
     hub_say(&w.hub, "a", "missed");
     evict_all(&w);
     assert_non_null(strstr(receive(&w), "event: stream-reset"));
@@ -228,7 +228,7 @@ static void test_unknown_channel_on_the_way(void **state)
 
     (void)state;
     world_open(&w);
-    w.handed.state.cursor = es_store_head(w.hub.store);
+    w.handed.saved.cursor = es_store_head(w.hub.store);
     hub_say(&w.hub, "b", "first");
     evict_all(&w);
     assert_non_null(strstr(receive(&w), "event: stream-reset"));
@@ -242,7 +242,7 @@ static void test_from_the_future(void **state)
 
     (void)state;
     world_open(&w);
-    w.handed.state.cursor = es_store_head(w.hub.store) + 4096;
+    w.handed.saved.cursor = es_store_head(w.hub.store) + 4096;
     assert_non_null(strstr(receive(&w), "event: stream-reset"));
     world_close(&w);
 }
@@ -320,7 +320,7 @@ static void test_sends_the_id_it_has_seen(void **state)
     (void)state;
     world_open(&w);
     hub_say(&w.hub, "a", "seen");
-    w.handed.state.cursor = es_store_head(w.hub.store);
+    w.handed.saved.cursor = es_store_head(w.hub.store);
     receive(&w);
     assert_int_equal(es_store_present(w.hub.store, &present), 0);
     hub_say(&w.hub, "b", "others'");
@@ -328,7 +328,7 @@ static void test_sends_the_id_it_has_seen(void **state)
     hub_say(&w.hub, "a", "one");
     hub_say(&w.hub, "a", "two");
     handed = send_one(&w, msg);
-    assert_int_equal(handed.state.cursor, pos);
+    assert_int_equal(handed.saved.cursor, pos);
     assert_false(handed.is_counted);
     assert_int_equal(es_store_look(w.hub.store, pos, &record), APR_SUCCESS);
     known = es_id_before(&record.id);
@@ -348,11 +348,11 @@ static void test_sends_the_present_id(void **state)
     (void)state;
     world_open(&w);
     hub_say(&w.hub, "a", "seen");
-    w.handed.state.cursor = es_store_head(w.hub.store);
+    w.handed.saved.cursor = es_store_head(w.hub.store);
     receive(&w);
     assert_int_equal(es_store_present(w.hub.store, &present), 0);
     handed = send_one(&w, msg);
-    assert_int_equal(handed.state.cursor, present.pos);
+    assert_int_equal(handed.saved.cursor, present.pos);
     assert_int_equal(es_id_compare(&handed.seen_id, &present.id), 0);
     es_handover_msg_destroy(msg);
     world_close(&w);
@@ -368,7 +368,7 @@ static void test_stays_when_it_cannot_be_sent(void **state)
 
     (void)state;
     world_open(&w);
-    w.handed.state.cursor = es_store_head(w.hub.store);
+    w.handed.saved.cursor = es_store_head(w.hub.store);
     receive(&w);
     params.conns = w.conns;
     params.hubs = &w.own;
@@ -409,7 +409,7 @@ static void test_client_count(void **state)
         es_handover_destroy(w.handover);
         w.handover = es_handover_create(&params);
         w.handed.is_counted = counted;
-        w.handed.state.cursor = es_store_head(w.hub.store);
+        w.handed.saved.cursor = es_store_head(w.hub.store);
         receive(&w);
         assert_false(is_ended(&w));
         assert_int_equal(es_client_count_total(client_count, CHILD), counted);
@@ -444,7 +444,7 @@ static void test_above_the_limit(void **state)
     w.handover = es_handover_create(&params);
     es_client_count_enter(params.client_count, CHILD, 1, &none, &counted);
     w.handed.is_counted = 1;
-    w.handed.state.cursor = es_store_head(w.hub.store);
+    w.handed.saved.cursor = es_store_head(w.hub.store);
     retry = strstr(receive(&w), "retry: ");
     assert_non_null(retry);
     assert_true(strtol(retry + 7, NULL, 10) > w.handed.opts.retry_ms);
@@ -514,7 +514,7 @@ static void listener_open(listener_t *w, apr_uint32_t clients_max)
     handed.fd = pair[1];
     handed.epoch = es_store_epoch(w->hub.store);
     handed.segment_id = es_store_segment_id(w->hub.store);
-    handed.state.cursor = w->own.pos;
+    handed.saved.cursor = w->own.pos;
     handed.names = &name;
     handed.nnames = 1;
     assert_int_equal(es_handover_msg_add(msg, &handed), APR_SUCCESS);

@@ -34,7 +34,7 @@ static void test_order_and_wake(void **state)
         assert_int_equal(es_inbox_post(inbox, &notes[i]), APR_SUCCESS);
     }
     assert_true(is_readable(inbox));
-    es_inbox_calm(inbox);
+    es_inbox_drain(inbox);
     assert_false(is_readable(inbox));
     assert_false(es_inbox_is_empty(inbox));
     note = es_inbox_take(inbox);
@@ -60,7 +60,7 @@ static void test_shut(void **state)
     assert_int_equal(es_inbox_post(inbox, &after), APR_EOF);
     assert_ptr_equal(es_inbox_take(inbox), &before);
     assert_null(before.next);
-    es_inbox_calm(inbox);
+    es_inbox_drain(inbox);
     es_inbox_poke(inbox);
     assert_true(is_readable(inbox));
     es_inbox_close(inbox);
@@ -106,7 +106,7 @@ static void test_many_threads(void **state)
     poll_fd.events = POLLIN;
     while (total < THREADS * NOTES) {
         assert_int_equal(poll(&poll_fd, 1, 10000), 1);
-        es_inbox_calm(inbox);
+        es_inbox_drain(inbox);
         for (note = es_inbox_take(inbox); note; note = note->next) {
             for (i = 0; i < THREADS; i++) {
                 if (note >= posters[i].notes &&
