@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * If a channel cannot be closed, the channels before it stay closed, and the
+ * answer is the problem.
+ */
 #include "http/publish.h"
 
 #include <apr_strings.h>
@@ -12,8 +16,8 @@
 #define FOR_PRESET 60
 #define FOR_MAX (31 * 24 * 3600)
 
-/* ?for= in seconds. */
-static int read_for(request_rec *r, apr_int64_t *seconds, es_problem_t *why)
+/* The seconds of ?for=. */
+static int read_seconds(request_rec *r, apr_int64_t *seconds, es_problem_t *why)
 {
     es_slice_t text;
 
@@ -31,10 +35,10 @@ static int read_for(request_rec *r, apr_int64_t *seconds, es_problem_t *why)
     return 1;
 }
 
-/* @param dispatch  its grip stays NULL when they could not be closed */
+/* @param result  its grip stays NULL if a channel could not be closed */
 static int close_all(request_rec *r, const es_dir_t *conf,
                      const es_channel_set_t *names, apr_int64_t seconds,
-                     es_closed_t *done, es_publish_result_t *dispatch,
+                     es_closed_t *done, es_publish_result_t *result,
                      es_problem_t *why)
 {
     const es_runtime_hub_t *hub = es_runtime_hub(conf);
@@ -52,14 +56,14 @@ static int close_all(request_rec *r, const es_dir_t *conf,
         done->id = one.id;
         done->clients += one.clients;
     }
-    es_publish_result_wait_close(dispatch, hub, done->from, done->head);
-    return es_publish_result_check(dispatch, r->pool, why);
+    es_publish_result_wait_close(result, hub, done->from, done->head);
+    return es_publish_result_check(result, r->pool, why);
 }
 
-/* @param why  what happened to channels that were closed; NULL = all is well */
+/* @param why  the 502 of channels that were closed; NULL = success */
 static int reply_closed(request_rec *r, const es_channel_set_t *names,
                         apr_int64_t seconds, const es_closed_t *done,
-                        const es_publish_result_t *dispatch,
+                        const es_publish_result_t *result,
                         const es_problem_t *why)
 {
     char id[ES_ID_TEXT_SIZE];
@@ -74,7 +78,7 @@ static int reply_closed(request_rec *r, const es_channel_set_t *names,
                         "{\"closed\": %d, \"id\": \"%s\", "
                         "\"clients\": %" APR_UINT64_T_FMT "%s%s}",
                         es_channel_set_count(names), id, done->clients,
-                        es_publish_result_json(dispatch, r->pool),
+                        es_publish_result_json(result, r->pool),
                         why ? es_publish_result_error(why, r->pool) : "");
     return why ? es_reply_json_problem(r, why, json) : es_reply_json(r, json);
 }
@@ -83,18 +87,17 @@ int es_channel_delete_handler(request_rec *r, const es_dir_t *conf)
 {
     es_channel_set_t *names;
     apr_int64_t seconds;
-    es_publish_result_t dispatch = {0};
+    es_publish_result_t result = {0};
     es_closed_t done;
     es_problem_t why;
 
     if (!es_request_channels_queried(r, conf, &names, &why) ||
-        !read_for(r, &seconds, &why)) {
+        !read_seconds(r, &seconds, &why)) {
         return es_reply_problem(r, &why);
     }
-    if (close_all(r, conf, names, seconds, &done, &dispatch, &why)) {
-        return reply_closed(r, names, seconds, &done, &dispatch, NULL);
+    if (close_all(r, conf, names, seconds, &done, &result, &why)) {
+        return reply_closed(r, names, seconds, &done, &result, NULL);
     }
-    return dispatch.grip
-               ? reply_closed(r, names, seconds, &done, &dispatch, &why)
-               : es_reply_problem(r, &why);
+    return result.grip ? reply_closed(r, names, seconds, &done, &result, &why)
+                       : es_reply_problem(r, &why);
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A page is put together from slices of the channel table, each copied under
- * the lock; in between it is given back, so that a list of a large table does
- * not stop publishers. A page looks at a bounded number of slots as well: one
- * that finds little is short, or empty, and tells where to go on.
+ * A page is built from slices of the channel table. Each slice is copied under
+ * the store lock, which is released in between, so that a list of a large table
+ * does not block publishers. A page also reads a bounded number of slots. If it
+ * finds few channels in them it is short or empty, and its "next" states where
+ * the next page starts.
  */
 #include "http/publish.h"
 
@@ -21,17 +22,17 @@
 
 #define LIMIT_PRESET 100
 #define LIMIT_MAX 1000
-/* slices that one page looks at */
+/* most slices that one page reads */
 #define SLICES_MAX 1024
-/* channels of a slice at a time */
-#define SOME 64
+/* most channels of a slice */
+#define SLICE_CHANNELS 64
 
 typedef struct page_t {
     request_rec *r;
     const es_dir_t *conf;
     es_store_t *store;
     apr_uint64_t now_ms;
-    apr_array_header_t *parts; /* of const char *: the JSON, in pieces */
+    apr_array_header_t *parts; /* const char *: pieces of the JSON */
     int count;
 } page_t;
 
@@ -40,11 +41,11 @@ static void add(page_t *page, const char *text)
     APR_ARRAY_PUSH(page->parts, const char *) = text;
 }
 
-static const char *id_text(const es_id_t *id, int is_there, apr_pool_t *p)
+static const char *id_text(const es_id_t *id, int exists, apr_pool_t *p)
 {
     char text[ES_ID_TEXT_SIZE];
 
-    if (!is_there) {
+    if (!exists) {
         return "null";
     }
     es_id_format(text, id);
@@ -60,13 +61,13 @@ static apr_uint64_t closed_for(const page_t *page,
                : 0;
 }
 
-/** @param with_first  the id of its first event, too, which is a walk */
+/** @param with_first  also the id of its first event, which costs a walk */
 static void add_channel(page_t *page, es_slice_t name,
                         const es_channel_stats_t *stats, int with_first)
 {
     apr_pool_t *p = page->r->pool;
     es_id_t id;
-    int there;
+    int exists;
 
     add(page,
         apr_psprintf(p,
@@ -76,17 +77,17 @@ static void add_channel(page_t *page, es_slice_t name,
                      page->count++ ? ", " : "", es_json_string(name, p),
                      stats->clients, stats->events, closed_for(page, stats)));
     if (with_first) {
-        there = es_channel_stats_first(page->store, stats, &id);
+        exists = es_channel_stats_first(page->store, stats, &id);
         add(page, ", \"first\": ");
-        add(page, id_text(&id, there, p));
+        add(page, id_text(&id, exists, p));
     }
-    there = es_channel_stats_last(page->store, stats, &id);
+    exists = es_channel_stats_last(page->store, stats, &id);
     add(page, ", \"last\": ");
-    add(page, id_text(&id, there, p));
+    add(page, id_text(&id, exists, p));
     add(page, "}");
 }
 
-/* ---- of these ---------------------------------------------------------- */
+/* ---- Named channels ---------------------------------------------------- */
 
 static int add_named(page_t *page, es_problem_t *why)
 {
@@ -110,11 +111,11 @@ static int add_named(page_t *page, es_problem_t *why)
     return 1;
 }
 
-/* ---- a page of all ----------------------------------------------------- */
+/* ---- A page of all channels -------------------------------------------- */
 
-/* A number of the query. */
-static int number(request_rec *r, const char *name, int most, int *value,
-                  es_problem_t *why)
+/* A number in the query. @param value  unchanged if the query has none */
+static int read_number(request_rec *r, const char *name, int max, int *value,
+                       es_problem_t *why)
 {
     es_slice_t text;
     apr_int64_t given;
@@ -122,11 +123,11 @@ static int number(request_rec *r, const char *name, int most, int *value,
     if (!es_query_value(&text, es_slice_of(r->args), name, r->pool)) {
         return 1;
     }
-    given = es_query_number(text, most);
+    given = es_query_number(text, max);
     if (given < 0) {
         return es_problem_set(why, r->pool, HTTP_BAD_REQUEST,
                               "The query's '%s' is no number from 0 to %d.",
-                              name, most);
+                              name, max);
     }
     *value = (int)given;
     return 1;
@@ -151,19 +152,20 @@ static void add_allowed(page_t *page, const es_channel_stats_t *found,
 
 static int add_list(page_t *page, es_slice_t prefix, es_problem_t *why)
 {
-    es_channel_stats_t found[SOME];
+    es_channel_stats_t found[SLICE_CHANNELS];
     int limit = LIMIT_PRESET;
     int after = 0;
     es_slot_t at;
     int slices;
 
-    if (!number(page->r, "limit", LIMIT_MAX, &limit, why) ||
-        !number(page->r, "after", APR_INT32_MAX, &after, why)) {
+    if (!read_number(page->r, "limit", LIMIT_MAX, &limit, why) ||
+        !read_number(page->r, "after", APR_INT32_MAX, &after, why)) {
         return 0;
     }
     at = (es_slot_t)after;
     for (slices = 0; slices < SLICES_MAX && page->count < limit; slices++) {
-        int max = limit - page->count < SOME ? limit - page->count : SOME;
+        int max = limit - page->count < SLICE_CHANNELS ? limit - page->count
+                                                       : SLICE_CHANNELS;
         es_sigblock_t sigblock;
         int count;
 
@@ -183,7 +185,7 @@ static int add_list(page_t *page, es_slice_t prefix, es_problem_t *why)
     return 1;
 }
 
-/* ---- the handler ------------------------------------------------------- */
+/* ---- The handler ------------------------------------------------------- */
 
 int es_channel_get_handler(request_rec *r, const es_dir_t *conf)
 {
@@ -197,7 +199,7 @@ int es_channel_get_handler(request_rec *r, const es_dir_t *conf)
         es_problem_set(&why, r->pool, HTTP_SERVICE_UNAVAILABLE,
                        "This child serves no events.");
         why.retry_after = ES_RETRY_AFTER_S;
-        why.remedy = "It told why when it started.";
+        why.remedy = "It logged why at its start.";
         return es_reply_problem(r, &why);
     }
     page.r = r;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * In this order: the method, who may publish, the kind of body; only then is
- * the body read, to its end, made into a batch, checked, and stored as a whole.
- * Nothing is stored of a request that is refused. A stream of lines, GET and
- * DELETE go their own ways, see http/publish_ndjson.h, http/channel_get.h and
- * http/channel_delete.h.
+ * The order is: the method, the access checks, the type of the body. Only then
+ * the body is read to its end, made into a batch, checked, and stored as a
+ * whole. Nothing is stored of a request that is refused. Streams of lines, GET
+ * and DELETE are served by publish_ndjson.c, channel_get.c and
+ * channel_delete.c.
  */
 #include "http/publish.h"
 
@@ -24,21 +24,21 @@
 
 #define ALLOW "GET, HEAD, POST, PUT, DELETE, OPTIONS"
 
-/* ---- The kind of body -------------------------------------------------- */
+/* ---- The type of the body ---------------------------------------------- */
 
-/* Types that are not here are data as they are. */
+/* A body of any other type is the data of one event as it is. */
 static const struct {
     const char *type;
-    es_batch_read_fn_t *read; /* NULL: a stream, publish_ndjson's */
-} kinds[] = {
+    es_batch_read_fn_t *read; /* NULL: es_publish_ndjson_serve */
+} types[] = {
     {"application/json", es_body_json},
     {"application/x-ndjson", NULL},
     {"application/x-www-form-urlencoded", es_body_form},
 };
 
-#define KINDS (sizeof(kinds) / sizeof(kinds[0]))
+#define TYPES (sizeof(types) / sizeof(types[0]))
 
-/* The media type without parameters; empty when there is none. */
+/* The media type without parameters; "" without Content-Type. */
 static const char *media_type(const request_rec *r)
 {
     const char *type = apr_table_get(r->headers_in, "Content-Type");
@@ -51,9 +51,9 @@ static es_batch_read_fn_t *choose_reader(const request_rec *r)
     const char *type = media_type(r);
     size_t i;
 
-    for (i = 0; i < KINDS; i++) {
-        if (!strcasecmp(type, kinds[i].type)) {
-            return kinds[i].read;
+    for (i = 0; i < TYPES; i++) {
+        if (!strcasecmp(type, types[i].type)) {
+            return types[i].read;
         }
     }
     return es_body_raw;
@@ -82,10 +82,10 @@ static int read_batch(request_rec *r, const es_dir_t *conf,
 
 /* ---- The handler ------------------------------------------------------- */
 
-/* @param why  what happened to a batch that was stored; NULL = all is well */
+/* @param why  the 502 of a batch that was stored; NULL = success */
 static int reply_published(request_rec *r, const es_batch_t *batch,
                            const es_appended_t *done,
-                           const es_publish_result_t *dispatch,
+                           const es_publish_result_t *result,
                            const es_problem_t *why)
 {
     char id[ES_ID_TEXT_SIZE];
@@ -94,13 +94,13 @@ static int reply_published(request_rec *r, const es_batch_t *batch,
     es_id_format(id, &done->last_id);
     es_rlog(APLOG_DEBUG, 0, r, "ES0502",
             "published %d events up to %s for %" APR_UINT64_T_FMT
-            " clients, %d of them were there already",
+            " clients, %d of the events were already stored",
             batch->count, id, done->clients, done->known);
     json = apr_psprintf(r->pool,
                         "{\"published\": %d, \"id\": \"%s\", "
                         "\"clients\": %" APR_UINT64_T_FMT "%s%s}",
                         batch->count, id, done->clients,
-                        es_publish_result_json(dispatch, r->pool),
+                        es_publish_result_json(result, r->pool),
                         why ? es_publish_result_error(why, r->pool) : "");
     return why ? es_reply_json_problem(r, why, json) : es_reply_json(r, json);
 }
@@ -109,24 +109,26 @@ static int publish_batch(request_rec *r, const es_dir_t *conf,
                          es_batch_read_fn_t *read, es_slice_t body)
 {
     es_batch_t batch;
-    es_publish_result_t dispatch = {0};
+    es_publish_result_t result = {0};
     es_appended_t done;
     es_problem_t why;
 
     if (!read_batch(r, conf, read, body, &batch, &why) ||
         !es_publish_check(r, conf, &batch, &why) ||
         !es_publish_store_sent(es_runtime_hub(conf), &batch, r->pool, &done,
-                               &dispatch, &why)) {
-        return dispatch.grip /* stored, so there is more to tell */
-                   ? reply_published(r, &batch, &done, &dispatch, &why)
+                               &result, &why)) {
+        return result.grip /* stored: the answer has its id, too */
+                   ? reply_published(r, &batch, &done, &result, &why)
                    : es_reply_problem(r, &why);
     }
-    return reply_published(r, &batch, &done, &dispatch, NULL);
+    return reply_published(r, &batch, &done, &result, NULL);
 }
 
-/* curl -d calls a form what is given to it, and JSON is given to it in most
- * examples; a form that begins so would have neither channel nor data. */
-static es_batch_read_fn_t *correct(es_batch_read_fn_t *read, es_slice_t body)
+/* curl -d declares its data to be a form, and in most examples the data is
+ * JSON. A body that starts like JSON would be a form without channel and
+ * data. */
+static es_batch_read_fn_t *correct_reader(es_batch_read_fn_t *read,
+                                          es_slice_t body)
 {
     apr_size_t i;
 
@@ -151,7 +153,7 @@ static int publish_body(request_rec *r, const es_dir_t *conf,
         return why.status == AP_FILTER_ERROR ? AP_FILTER_ERROR
                                              : es_reply_problem(r, &why);
     }
-    read = correct(read, es_buf_slice(&body));
+    read = correct_reader(read, es_buf_slice(&body));
     if (read == es_body_json) {
         items = es_body_items_find(es_buf_slice(&body), r->pool);
     }
@@ -167,13 +169,13 @@ static int publish(request_rec *r, const es_dir_t *conf)
                 : es_publish_ndjson_serve(r, conf);
 }
 
-static int tell(request_rec *r, const es_dir_t *conf)
+static int get(request_rec *r, const es_dir_t *conf)
 {
     es_body_leave(r);
     return es_channel_get_handler(r, conf);
 }
 
-static int shut(request_rec *r, const es_dir_t *conf)
+static int delete (request_rec *r, const es_dir_t *conf)
 {
     es_body_leave(r);
     return es_channel_delete_handler(r, conf);
@@ -181,13 +183,13 @@ static int shut(request_rec *r, const es_dir_t *conf)
 
 typedef int serve_fn_t(request_rec *r, const es_dir_t *conf);
 
-static serve_fn_t *server_of(const request_rec *r)
+static serve_fn_t *serve_fn_of(const request_rec *r)
 {
     switch (r->method_number) {
     case M_POST:
     case M_PUT: return publish;
-    case M_GET: return tell; /* and HEAD */
-    case M_DELETE: return shut;
+    case M_GET: return get; /* and HEAD */
+    case M_DELETE: return delete;
     default: return NULL;
     }
 }
@@ -207,7 +209,7 @@ int es_publish_handler(request_rec *r)
         es_body_leave(r);
         return es_cors_options(r, conf, ALLOW);
     }
-    serve = server_of(r);
+    serve = serve_fn_of(r);
     if (!serve) {
         es_body_leave(r);
         return es_reply_method(r, ALLOW);

@@ -1,6 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * Publishing: from a request to events in the journal.
+ * Publishing: from a request to events in the journal, at the GRIP proxies and
+ * at the publishers of other modules; and GET and DELETE of a publish Location.
+ *
+ *     publish ─► publish_auth ─► body and its format ─► publish_store
+ *                                                         │      │
+ *                              publish_result ◄───────────┘      └─► publishers
+ *
+ * publish_ndjson and publish_items serve two formats in ways of their own;
+ * channel_get and channel_delete serve the other methods.
  */
 #ifndef ES_HTTP_PUBLISH_H
 #define ES_HTTP_PUBLISH_H
@@ -18,35 +26,35 @@
 
 /* ---- The handler: publish.c --------------------------------------------- */
 
-/*
- * SetHandler eventstream-publish: the application puts events in. This part
- * knows the request; formats are read by the body readers, es_body_*.h.
+/**
+ * The handler of SetHandler eventstream-publish, to which applications send
+ * events. The formats of bodies are read by http/body_formats.h.
+ *
+ * @return DECLINED for another handler
  */
-
-/** The handler. @return DECLINED when the handler is another */
 int es_publish_handler(request_rec *r);
 
 /* ---- Access: publish_auth.c --------------------------------------------- */
 
 /*
- * The gate: EventStreamPublishFrom, who may publish beside what Require
- * says. Closed unless opened.
+ * EventStreamPublishFrom: which requests may publish, in addition to Require.
+ * A Location without the directive admits "local" only.
  */
 
 /**
- * Does one of the words of EventStreamPublishFrom let the request in?
+ * Does one of the words of EventStreamPublishFrom admit the request?
  *
- *   local      the peer and, as mod_remoteip has it, the client are on this
- *              host, and no header tells of a proxy in between: behind a
- *              proxy on the same host everybody comes from 127.0.0.1
- *   user       authenticated
- *   any        everybody
- *   addresses  the client's address, as Require ip takes it
+ *   local      the peer and the client (as mod_remoteip determines it) are on
+ *              this host, and no header shows a proxy in between: behind a
+ *              proxy on the same host every client comes from 127.0.0.1
+ *   user       the request is authenticated
+ *   any        every request
+ *   addresses  the client's address matches, as with Require ip
  *
- * @param why  403 with the remedy, which tells what was seen
+ * @param why  403 with the remedy, which describes the request
  * @return 1, or 0 with why
  *
- * Context: WORKER; reads nothing of the body.
+ * Context: WORKER; does not read the body.
  */
 int es_publish_auth_admits(request_rec *r, const es_dir_t *conf,
                            es_problem_t *why);
@@ -54,15 +62,15 @@ int es_publish_auth_admits(request_rec *r, const es_dir_t *conf,
 /* ---- Checks of a batch: publish_store.c --------------------------------- */
 
 /*
- * The intake: what a Location has to say of a batch that was read from a
- * request, before it goes to the outlet.
+ * The checks of a batch that was read from a request, by the settings of its
+ * Location, before it is stored.
  */
 
 /**
- * Give events that name no channel those of the Location, the last resort.
+ * Give the events that name no channel the channels of the Location.
  *
- * @param why  400: there are none either, or too many; or as
- * es_request_channels_expand
+ * @param why  400: the Location has none either, or too many; else as
+ *             es_request_channels_expand
  * @return 1, or 0 with why
  *
  * Context: WORKER.
@@ -71,9 +79,10 @@ int es_publish_check_channels(request_rec *r, const es_dir_t *conf,
                               es_batch_t *batch, es_problem_t *why);
 
 /**
- * Is the event fit to be published, as es_event_check says, at this most of
- * bytes?
+ * Check an event with es_event_check, and count a refusal because of its size.
  *
+ * @param max_bytes  of its data
+ * @param why        as es_event_check
  * @return 1, or 0 with why
  *
  * Context: ANY thread of a child.
@@ -82,10 +91,10 @@ int es_publish_check_event(const es_event_t *event, apr_int64_t max_bytes,
                            apr_pool_t *p, es_problem_t *why);
 
 /**
- * May each event be published here, and is it fit to be?
+ * Check each event of a batch: its channels and its contents.
  *
- * @param why  403: EventStreamAllowChannel; else as es_event_check; with the
- *             event's place in the batch
+ * @param why  403: EventStreamAllowChannel; else as es_event_check. The
+ *             sentence states the event's index in the batch
  * @return 1, or 0 with why
  *
  * Context: WORKER.
@@ -96,86 +105,91 @@ int es_publish_check(request_rec *r, const es_dir_t *conf,
 /* ---- The result at the GRIP proxies: publish_result.c ------------------- */
 
 /*
- * A dispatch: what became of a publish at the GRIP proxies of its hub, as its
- * publisher is told.
+ * What became of a publish at the GRIP proxies of its hub: waits for their
+ * outcomes and puts them into the answer to the publisher.
  */
 
 typedef struct es_publish_result_t {
-    apr_time_t
-        by; /* in: until when to wait, of es_publish_result_end; 0 = as long
-                    * as the hub says, from now on */
+    /* in: until when to wait, from es_publish_result_deadline; 0 = for the
+     * timeout of the hub, from now on */
+    apr_time_t by;
     const es_grip_t *grip; /* NULL = the hub has no proxies */
     int outcomes[ES_GRIP_PROXIES_MAX];
 } es_publish_result_t;
 
 /**
- * When waiting is over that begins now: for a request that waits several
- * times, but not for longer. 0 without proxies.
+ * The end of a wait for proxies that begins now. A request that waits several
+ * times passes it on, so that all its waits together take no longer than one.
+ *
+ * @return a time of es_clock_now; 0 without proxies
  */
-apr_time_t es_publish_result_end(const es_runtime_hub_t *hub);
+apr_time_t es_publish_result_deadline(const es_runtime_hub_t *hub);
 
 /**
- * Wait for the proxies, when the hub has some. Of events that were known
- * before, those that a proxy has not taken are sent to it again.
+ * Wait for the proxies, if the hub has any. If some events were stored earlier
+ * already, they are sent again to each proxy that has not taken them.
+ *
+ * @param result  its by is set; the rest is filled
  *
  * Context: WORKER; see es_grip_runtime_wait.
  */
-void es_publish_result_wait(es_publish_result_t *dispatch,
+void es_publish_result_wait(es_publish_result_t *result,
                             const es_runtime_hub_t *hub,
                             const es_appended_t *done);
 
-/** The same for the close of channels, from one position up to another. */
-void es_publish_result_wait_close(es_publish_result_t *dispatch,
+/** The same for closes of channels, between the positions from and to. */
+void es_publish_result_wait_close(es_publish_result_t *result,
                                   const es_runtime_hub_t *hub, es_pos_t from,
                                   es_pos_t to);
 
 /**
- * Add what became of another part of the same publish: a proxy that has not
- * taken one of them has failed, and the last failure counts.
+ * Add the result of another part of the same publish. A proxy that did not take
+ * one of the parts has failed; the outcome of its last failure is kept.
  *
- * @param sum  begins as all 0: nothing was stored yet
+ * @param sum  all 0 before the first part
  */
 void es_publish_result_add(es_publish_result_t *sum,
                            const es_publish_result_t *part);
 
 /**
- * Has every proxy taken it? With EventStreamGripOnError ignore that does not
- * matter.
+ * Has every proxy taken it? Always 1 with EventStreamGripOnError ignore.
  *
- * @param why  502 naming those that have not
+ * @param why  502, naming the proxies that have not
  * @return 1, or 0 with why
  */
-int es_publish_result_check(const es_publish_result_t *dispatch, apr_pool_t *p,
+int es_publish_result_check(const es_publish_result_t *result, apr_pool_t *p,
                             es_problem_t *why);
 
-/** ", \"error\": …" with a problem's sentence, to go behind it; in p. */
-const char *es_publish_result_error(const es_problem_t *why, apr_pool_t *p);
-
-/** ", \"grip\": […]", to go into a JSON object; "" without proxies; in p. */
-const char *es_publish_result_json(const es_publish_result_t *dispatch,
+/** ", \"grip\": […]" for a JSON object; "" without proxies; in p. */
+const char *es_publish_result_json(const es_publish_result_t *result,
                                    apr_pool_t *p);
+
+/** ", \"error\": …" with the problem's sentence, for the same object; in p. */
+const char *es_publish_result_error(const es_problem_t *why, apr_pool_t *p);
 
 /* ---- Storing: publish_store.c ------------------------------------------- */
 
 /*
- * The outlet: where a checked batch goes, whoever publishes it. Into the
- * hub's journal; the children that have clients of its channels are woken;
- * then GRIP proxies and other modules' publishers get it. It knows no request.
+ * Stores a checked batch for a request or for another module: appends it to the
+ * hub's journal, wakes the children that have clients of its channels, calls
+ * the publishers of other modules and waits for GRIP proxies. It knows no
+ * request.
  */
 
 /**
  * Publish a batch: all of its events, or none.
  *
  * @param hub    from es_runtime_hub; NULL: this child serves no events
- * @param batch  passed es_event_check, each event has a channel
- * @param p      for what is needed meanwhile, and for why
- * @param done   the batch's part that was there already counts in it, too;
- *               filled also at 502, else its head is 0
- * @param why    409: a publisher's id stands for another event of a channel;
- *               413: more than half of the journal; 502: in the journal, but
- *               a GRIP proxy or a publisher of another module did not take it;
- *               503: no room for another channel, or the hub is out of
- *               service; 508: called by such a publisher
+ * @param batch  passed es_event_check; each event has a channel
+ * @param p      for temporary memory and for why
+ * @param done   includes events stored earlier; valid on success and on 502,
+ *               otherwise its head is 0
+ * @param why    409: a publisher's id belongs to another event of a channel;
+ *               413: the batch is more than half of the journal; 502: it is in
+ *               the journal, but a GRIP proxy or a publisher of another module
+ *               did not take it; 503: no slot for another channel, or the hub
+ *               is out of service; 508: a publisher of another module called
+ *               this from within its own call
  * @return 1, or 0 with why
  *
  * Context: WORKER; takes the store lock; blocks as long as publishers and
@@ -185,21 +199,23 @@ int es_publish_store(const es_runtime_hub_t *hub, const es_batch_t *batch,
                      apr_pool_t *p, es_appended_t *done, es_problem_t *why);
 
 /**
- * The same, and tell what became of it at the hub's GRIP proxies.
+ * The same; also returns the outcomes at the hub's GRIP proxies.
  *
- * @param dispatch  its by is set, the rest filled; its grip is NULL when
- *                  nothing was stored, too
+ * @param result  its by is set; the rest is filled. Its grip is NULL also if
+ *                nothing was stored
  */
 int es_publish_store_sent(const es_runtime_hub_t *hub, const es_batch_t *batch,
                           apr_pool_t *p, es_appended_t *done,
-                          es_publish_result_t *dispatch, es_problem_t *why);
+                          es_publish_result_t *result, es_problem_t *why);
 
 /**
- * Close a channel for some seconds: its streams end, over all children.
+ * Close a channel: its streams end in all children.
  *
- * @param hub   as es_publish_store
- * @param name  checked
- * @param why   503: no room for another channel, or the hub is out of service
+ * @param hub      as es_publish_store
+ * @param name     checked
+ * @param seconds  for which it stays closed; 0 = clients may reconnect at once
+ * @param why      503: no slot for another channel, or the hub is out of
+ *                 service
  * @return 1, or 0 with why
  *
  * Context: WORKER; takes the store lock.
@@ -211,38 +227,39 @@ int es_publish_store_close(const es_runtime_hub_t *hub, es_slice_t name,
 /* ---- NDJSON: publish_ndjson.c ------------------------------------------- */
 
 /*
- * The feed: a publish request whose body is a stream of events, one on each
- * line (application/x-ndjson). Lines are published as they come, and the body
- * may be endless.
+ * A publish request whose body is a stream of events, one on each line
+ * (application/x-ndjson). Lines are published as they arrive, and the body may
+ * be endless.
  *
  *     bytes ─► body_stream ─► lines ─► es_body_json ─► batch ─► publish_store
  *
- * Lines that are there together are one batch, so that it is fast. Nothing is
- * read while a batch waits to be stored, so TCP pushes back to the writer:
- * while deliveries are behind (flow_control), and as long as es_publish_store
- * takes, be it for a proxy that is slow.
+ * Lines that arrive together make one batch, because a batch costs little more
+ * than an event. Nothing is read while a batch waits to be stored. So TCP slows
+ * the publisher down while deliveries are behind (flow_control), and while
+ * es_publish_store waits, for example for a slow proxy.
  *
- * It ends at the end of the body, at a line that is no event, when no line
- * has come for EventStreamPublishTimeout, when the writer has gone, and when
- * the child stops. What was published by then stays, and is told.
+ * The stream ends at the end of the body, at a line that is no event, when no
+ * line has arrived for EventStreamPublishTimeout, when the publisher has
+ * disconnected, and when the child stops. What was published by then remains,
+ * and the answer states how many events that are.
  */
 
 /**
- * Serve such a request: read, publish, answer. It keeps its worker as long as
- * the body lasts; the connection ends with it.
+ * Serve an NDJSON request: read, publish, answer. It occupies its worker as
+ * long as the body lasts; afterwards the connection ends.
  *
  * @return what the handler returns
  *
- * Context: WORKER; who may publish has been checked, nothing was read.
+ * Context: WORKER; the access checks have passed, nothing was read.
  */
 int es_publish_ndjson_serve(request_rec *r, const es_dir_t *conf);
 
 /* ---- GRIP items: publish_items.c ---------------------------------------- */
 
 /*
- * GRIP items that are published here as to a proxy, so that GRIP libraries
- * need not know the difference: their events go to the clients of this hub,
- * and the answers are a proxy's.
+ * GRIP items, which a GRIP library would otherwise publish to a proxy. Their
+ * events go to the clients of this hub, and the answers are those of a proxy,
+ * so that the library sees no difference.
  */
 
 /**
@@ -250,7 +267,7 @@ int es_publish_ndjson_serve(request_rec *r, const es_dir_t *conf);
  *
  * @return what the handler returns
  *
- * Context: WORKER, who may publish here; takes the store lock.
+ * Context: WORKER; the access checks have passed. Takes the store lock.
  */
 int es_publish_items_serve(request_rec *r, const es_dir_t *conf,
                            const es_body_items_t *json);
@@ -259,22 +276,22 @@ int es_publish_items_serve(request_rec *r, const es_dir_t *conf,
 
 /*
  * The publishers that other modules have registered (mod_eventstream.h, the
- * provider group): each hears of what was published, after the journal took
- * it.
+ * provider group). Each is called with every batch after it was appended to the
+ * journal.
  */
 
 /**
- * Look which there are; one that cannot be called is told in the error log.
+ * Find the registered publishers. One that cannot be called is logged as an
+ * error and left out.
  *
  * Context: PARENT, post_config.
  */
 void es_publishers_find(apr_pool_t *pconf, server_rec *s);
 
 /**
- * Call each of them with a batch, also when one of them fails.
+ * Call each publisher with a batch, even if one of them fails.
  *
- * @param why  502, naming the last that did not take it; told in the error log
- *             already
+ * @param why  502, naming the last one that did not take it; already logged
  * @return 1, or 0 with why
  *
  * Context: WORKER; blocks as long as they do.
@@ -283,43 +300,43 @@ int es_publishers_call(const char *hub, const es_batch_t *batch,
                        const es_id_t *last_id, apr_pool_t *p,
                        es_problem_t *why);
 
-/** 1 within a call of this thread. Context: ANY. */
+/** Is this thread within the call of a publisher? Context: ANY. */
 int es_publishers_is_calling(void);
 
 /* ---- GET on a publish Location: channel_get.c --------------------------- */
 
 /*
- * GET on a publish Location: the figures of channels, as JSON. Of those that
- * are named, or a page of those whose names begin alike.
+ * GET returns the statistics of channels as JSON: of the channels that are
+ * named, or a page of those whose names start with a prefix.
  */
 
 /**
- * Answer with figures.
+ * Answer with statistics.
  *
- *   ?channel=a&channel=b   of these; without, of the Location's own channels
- *   ?list=prefix           a page of all known ones: limit=, after=
+ *   ?channel=a&channel=b   of these channels; without it, of the Location's
+ *   ?list=prefix           a page of all known channels: limit=, after=
  *
  * @return what the handler returns
  *
- * Context: WORKER, who may publish here; takes the store lock, for short
- * times.
+ * Context: WORKER; the access checks have passed. Takes the store lock several
+ * times, each time briefly.
  */
 int es_channel_get_handler(request_rec *r, const es_dir_t *conf);
 
 /* ---- DELETE on a publish Location: channel_delete.c --------------------- */
 
 /*
- * DELETE on a publish Location: closes channels. Their streams end, and who
- * comes again within a time is told to stay away.
+ * DELETE closes channels. Their streams end, and for some time clients that
+ * reconnect get 204, on which an EventSource stops.
  */
 
 /**
- * Close the channels of ?channel=, or of the Location, one after the other;
- * ?for= are the seconds for which they stay closed.
+ * Close the channels of ?channel=, or those of the Location, one after the
+ * other; ?for= is the number of seconds for which they stay closed.
  *
  * @return what the handler returns
  *
- * Context: WORKER, who may publish here; takes the store lock.
+ * Context: WORKER; the access checks have passed. Takes the store lock.
  */
 int es_channel_delete_handler(request_rec *r, const es_dir_t *conf);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Each word of EventStreamPublishFrom is a question; one yes is enough. */
+/* A request is admitted if one word of EventStreamPublishFrom admits it. */
 #include "http/publish.h"
 
 #include <http_core.h>
@@ -11,10 +11,10 @@
 
 #define LOOPBACK_NET 127
 
-/* No directive: closed but for this host. */
+/* Without the directive only requests from this host are admitted. */
 static const es_from_t preset = {0, 1, 0, NULL};
 
-/* Who has one of these came through a proxy, or is one. */
+/* A request with one of these headers came through a proxy, or from one. */
 static const char *const proxy_headers[] = {
     "Grip-Sig", "Forwarded", "X-Forwarded-For", "X-Real-IP", "Via",
 };
@@ -23,7 +23,7 @@ static const char *const proxy_headers[] = {
 
 static int is_loopback6(const struct in6_addr *address)
 {
-    /* ::ffff:127.0.0.0/104 is how a socket for both shows IPv4 */
+    /* a dual-stack socket shows 127.0.0.0/8 as ::ffff:127.0.0.0/104 */
     return IN6_IS_ADDR_LOOPBACK(address) ||
            (IN6_IS_ADDR_V4MAPPED(address) &&
             address->s6_addr[12] == LOOPBACK_NET);
@@ -73,9 +73,9 @@ static int is_loopback_name(const char *host)
            (inet_pton(AF_INET6, host, &v6) == 1 && is_loopback6(&v6));
 }
 
-/* A page whose name was made to resolve to this host (DNS rebinding) comes
- * from a local browser, and is of the same origin as far as that can tell.
- * Its name gives it away: it is not one of this server's. */
+/* DNS rebinding: a page's host name was made to resolve to this host. Its
+ * requests come from a local browser, which takes them for same-origin. They
+ * are recognised by the host name, which is not one of this server's. */
 static int is_rebound(request_rec *r)
 {
     const char *host = r->hostname;
@@ -105,8 +105,8 @@ static int is_in_net(const request_rec *r, const apr_array_header_t *net)
     return 0;
 }
 
-/* For the administrator, who must find out which word would fit. */
-static const char *what_was_seen(request_rec *r)
+/* Lets the administrator find out which word would admit the request. */
+static const char *describe_request(request_rec *r)
 {
     const char *header = proxy_header(r);
     const char *peer = r->connection->client_ip;
@@ -138,8 +138,8 @@ int es_publish_auth_admits(request_rec *r, const es_dir_t *conf,
     es_problem_set(why, r->pool, HTTP_FORBIDDEN,
                    "Publishing is not allowed from here.");
     why->remedy = apr_psprintf(
-        r->pool, "EventStreamPublishFrom %s does not let it in: %s.",
+        r->pool, "EventStreamPublishFrom %s does not admit it: %s.",
         conf->from ? "of this Location" : "local (the preset)",
-        what_was_seen(r));
+        describe_request(r));
     return 0;
 }

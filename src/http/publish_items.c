@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * All items are read and checked before one of them is published. Events that
- * follow each other go as one batch, all or none; a close ends the batch
- * before it, so that the order of the items is that of the journal.
+ * All items are read and checked before the first of them is published.
+ * Successive events are stored as one batch, all or none. A close ends the
+ * batch before it, so that the journal has the order of the items.
  */
 #include "http/publish.h"
 
@@ -17,8 +17,8 @@
 
 /** A batch of events, or a channel to close. */
 typedef struct part_t {
-    es_batch_t batch;  /* count is 0: a close */
-    es_slice_t closes; /* the channel */
+    es_batch_t batch;  /* its count is 0 for a close */
+    es_slice_t closes; /* the channel to close */
 } part_t;
 
 typedef struct items_t {
@@ -26,13 +26,13 @@ typedef struct items_t {
     const es_dir_t *conf;
     const es_runtime_hub_t *hub;
     apr_array_header_t *parts;  /* part_t */
-    apr_array_header_t *events; /* es_event_t, of the batch at hand */
+    apr_array_header_t *events; /* es_event_t, of the present batch */
 } items_t;
 
-/* ---- reading ----------------------------------------------------------- */
+/* ---- Reading ----------------------------------------------------------- */
 
-/* The channel's name in this hub. */
-static es_slice_t name_of(const items_t *items, es_slice_t channel)
+/* The channel's name in this hub: without the prefix of names in GRIP items. */
+static es_slice_t local_name(const items_t *items, es_slice_t channel)
 {
     es_slice_t prefix =
         es_slice_of(items->hub ? items->hub->grip_prefix : NULL);
@@ -97,7 +97,7 @@ static int add_events(items_t *items, const es_channel_set_t *channel,
 static int add_item(items_t *items, const es_item_t *item, es_problem_t *why)
 {
     es_channel_set_t *channel = es_event_channel_set(items->r->pool);
-    es_slice_t name = name_of(items, item->channel);
+    es_slice_t name = local_name(items, item->channel);
 
     if (!es_event_add_channel(channel, name, items->r->pool, why) ||
         !es_request_channels_allowed(items->r, items->conf,
@@ -135,11 +135,11 @@ static int read_items(items_t *items, const es_body_items_t *json,
     return 1;
 }
 
-/* ---- publishing -------------------------------------------------------- */
+/* ---- Publishing -------------------------------------------------------- */
 
-/* Who is closed out comes again at once, as behind a proxy. */
+/* Clients of a closed channel may reconnect at once, as behind a proxy. */
 static int close_channel(const items_t *items, es_slice_t name,
-                         es_publish_result_t *dispatch, es_problem_t *why)
+                         es_publish_result_t *result, es_problem_t *why)
 {
     apr_pool_t *p = items->r->pool;
     es_closed_t closed;
@@ -147,37 +147,36 @@ static int close_channel(const items_t *items, es_slice_t name,
     if (!es_publish_store_close(items->hub, name, 0, p, &closed, why)) {
         return 0;
     }
-    es_publish_result_wait_close(dispatch, items->hub, closed.from,
-                                 closed.head);
-    return es_publish_result_check(dispatch, p, why);
+    es_publish_result_wait_close(result, items->hub, closed.from, closed.head);
+    return es_publish_result_check(result, p, why);
 }
 
 static int publish_part(const items_t *items, const part_t *part, apr_time_t by,
                         es_problem_t *why)
 {
-    es_publish_result_t dispatch = {0};
+    es_publish_result_t result = {0};
     es_appended_t done;
 
-    dispatch.by = by;
+    result.by = by;
     return part->batch.count != 0
                ? es_publish_store_sent(items->hub, &part->batch, items->r->pool,
-                                       &done, &dispatch, why)
-               : close_channel(items, part->closes, &dispatch, why);
+                                       &done, &result, why)
+               : close_channel(items, part->closes, &result, why);
 }
 
-/* 502 tells that the part is in the journal: it goes on. All parts together
- * wait no longer than one would. */
+/* A part with 502 is in the journal, so the next parts follow it. All parts
+ * together wait no longer than one. */
 static int publish(const items_t *items, es_problem_t *why)
 {
-    apr_time_t by = items->hub ? es_publish_result_end(items->hub) : 0;
+    apr_time_t by = items->hub ? es_publish_result_deadline(items->hub) : 0;
     es_problem_t one;
-    int i, done = 0, is_well = 1;
+    int i, done = 0, ok = 1;
 
     for (i = 0; i < items->parts->nelts; i++) {
         if (!publish_part(items, &APR_ARRAY_IDX(items->parts, i, part_t), by,
                           &one)) {
             *why = one;
-            is_well = 0;
+            ok = 0;
             if (one.status != HTTP_BAD_GATEWAY) {
                 break;
             }
@@ -185,12 +184,12 @@ static int publish(const items_t *items, es_problem_t *why)
         done++;
     }
     es_rlog(APLOG_DEBUG, 0, items->r, "ES0511",
-            "GRIP items: %d batches of events and closes, %d done",
+            "GRIP items: %d batches of events and closes, %d of them done",
             items->parts->nelts, done);
-    return is_well;
+    return ok;
 }
 
-/* As JSON for who takes nothing else. */
+/* JSON if the client does not accept text/plain. */
 static int reply(request_rec *r)
 {
     const char *accept = apr_table_get(r->headers_in, "Accept");

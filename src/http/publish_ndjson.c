@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Memory is constant: what a batch needs is in a pool that is cleared before
- * the next one, and what r->pool gets is for the whole request.
+ * Memory is constant: what a batch needs comes from a pool that is cleared
+ * before the next batch. Only what is needed for the whole request comes from
+ * r->pool.
  *
- * A batch ends with the bytes that are at hand, or when it is worth a
- * sixteenth of the journal, so that it is small beside what the journal keeps
- * for those who read it. Before a line that is no event goes what was good.
+ * A batch ends with the bytes that have arrived, or when it takes a sixteenth
+ * of the journal. So it evicts only a small part of what readers may still
+ * need. The events before a line that is no event are published.
  */
 #include "http/publish.h"
 
@@ -25,13 +26,13 @@
 
 /* Most events of a batch. */
 #define EVENTS_MAX 1024
-/* What an event costs in the journal beside its texts, at most. */
+/* Most bytes of the journal that an event takes in addition to its texts. */
 #define EVENT_COST 256
 #define CHANNEL_COST 24
-/* Most time that it does not look whether the child stops. */
-#define LOOK_UP APR_USEC_PER_SEC
-/* Between two looks whether a delivery has caught up. */
-#define PAUSE 2000
+/* Longest wait without a check whether the child stops, in microseconds. */
+#define STOP_CHECK APR_USEC_PER_SEC
+/* Between two checks whether the deliveries have caught up; microseconds. */
+#define HELD_POLL 2000
 
 typedef struct ndjson_t {
     request_rec *r;
@@ -40,49 +41,49 @@ typedef struct ndjson_t {
     es_body_stream_t *body;
     es_lines_t lines;
     es_event_t preset;
-    apr_pool_t *pool;      /* of the batch at hand */
+    apr_pool_t *pool;      /* of the present batch */
     es_batch_t batch;      /* events has room for EVENTS_MAX */
-    apr_uint64_t *numbers; /* lines of its events */
+    apr_uint64_t *numbers; /* of the lines of its events, from 1 */
     apr_uint64_t cost;     /* of the batch, in bytes of the journal */
     apr_uint64_t cost_max;
-    es_flow_control_t *pace; /* NULL without hub */
-    apr_uint64_t *late;      /* for es_flow_control_is_held */
+    es_flow_control_t *flow; /* NULL without a hub */
+    apr_uint64_t *behind;    /* children, from es_flow_control_is_held */
     apr_uint64_t published;
-    es_appended_t done;           /* of the last batch */
-    es_publish_result_t dispatch; /* of all batches */
-    apr_time_t heard; /* when the last line came, or was published */
+    es_appended_t done;         /* of the last batch */
+    es_publish_result_t result; /* of all batches */
+    apr_time_t last_line;       /* when it arrived, or was published */
 } ndjson_t;
 
 /* ---- The batch --------------------------------------------------------- */
 
-static void begin_batch(ndjson_t *ndjson)
+static void clear_batch(ndjson_t *ndjson)
 {
     apr_pool_clear(ndjson->pool);
     ndjson->batch.count = 0;
     ndjson->cost = 0;
 }
 
-/* Wait while somebody reads who would be lapped. What was read goes out before
- * the child stops: its count is told. */
+/* Waits while a batch could overtake clients that read. When the child stops,
+ * it waits no longer: what was read is published, and the answer counts it. */
 static void wait_for_readers(const ndjson_t *ndjson)
 {
     while (
-        ndjson->pace &&
-        es_flow_control_is_held(ndjson->pace, es_clock_now(), ndjson->late) &&
+        ndjson->flow &&
+        es_flow_control_is_held(ndjson->flow, es_clock_now(), ndjson->behind) &&
         !es_runtime_is_stopping()) {
-        es_runtime_wake(ndjson->late);
-        apr_sleep(PAUSE);
+        es_runtime_wake(ndjson->behind);
+        apr_sleep(HELD_POLL);
     }
 }
 
-static int put(ndjson_t *ndjson, const es_batch_t *batch, es_problem_t *why)
+static int append(ndjson_t *ndjson, const es_batch_t *batch, es_problem_t *why)
 {
     es_appended_t done = {0};
-    es_publish_result_t dispatch = {0};
+    es_publish_result_t result = {0};
     int ok = es_publish_store_sent(ndjson->hub, batch, ndjson->pool, &done,
-                                   &dispatch, why);
+                                   &result, why);
 
-    es_publish_result_add(&ndjson->dispatch, &dispatch);
+    es_publish_result_add(&ndjson->result, &result);
     if (done.head != 0) {
         ndjson->published += (apr_uint64_t)batch->count;
         ndjson->done = done;
@@ -90,9 +91,9 @@ static int put(ndjson_t *ndjson, const es_batch_t *batch, es_problem_t *why)
     return ok;
 }
 
-/* One by one, since together they were refused: so those before the one that
- * is to blame are published, or all, if together they are just too large. */
-static int put_each(ndjson_t *ndjson, es_problem_t *why)
+/* Stores the events of a refused batch one by one. Those before the event that
+ * caused the refusal are published; or all, if only the batch was too large. */
+static int append_each(ndjson_t *ndjson, es_problem_t *why)
 {
     es_batch_t one = ndjson->batch;
     int i;
@@ -100,14 +101,14 @@ static int put_each(ndjson_t *ndjson, es_problem_t *why)
     one.count = 1;
     for (i = 0; i < ndjson->batch.count; i++) {
         one.events = &ndjson->batch.events[i];
-        if (!put(ndjson, &one, why)) {
+        if (!append(ndjson, &one, why)) {
             return es_body_json_at_line(ndjson->numbers[i], ndjson->pool, why);
         }
     }
     return 1;
 }
 
-static int put_batch(ndjson_t *ndjson, es_problem_t *why)
+static int publish_batch(ndjson_t *ndjson, es_problem_t *why)
 {
     apr_uint64_t before = ndjson->published;
 
@@ -115,16 +116,17 @@ static int put_batch(ndjson_t *ndjson, es_problem_t *why)
         return 1;
     }
     wait_for_readers(ndjson);
-    /* one that is stored, but did not get to a proxy, ends the stream, too */
-    if (!put(ndjson, &ndjson->batch, why) &&
-        (ndjson->published > before || !put_each(ndjson, why))) {
-        /* the sentence has to outlive the batch */
+    /* a batch that is stored, but that a proxy did not take, also ends the
+     * stream */
+    if (!append(ndjson, &ndjson->batch, why) &&
+        (ndjson->published > before || !append_each(ndjson, why))) {
+        /* the sentence must live longer than the batch's pool */
         why->sentence = apr_pstrdup(ndjson->r->pool, why->sentence);
-        ndjson->batch.count = 0; /* what could be published of it was */
+        ndjson->batch.count = 0; /* nothing more of it can be published */
         return 0;
     }
-    begin_batch(ndjson);
-    ndjson->heard = es_clock_now();
+    clear_batch(ndjson);
+    ndjson->last_line = es_clock_now();
     return 1;
 }
 
@@ -143,9 +145,9 @@ static int is_blank(es_slice_t line)
     return 1;
 }
 
-/* The Location's channels are the same for all lines: found once, they become
- * a preset. */
-static int name_event(ndjson_t *ndjson, es_batch_t *one, es_problem_t *why)
+/* The channels of the Location are the same for all lines. So they are looked
+ * up once and become the preset. */
+static int add_channels(ndjson_t *ndjson, es_batch_t *one, es_problem_t *why)
 {
     if (one->unnamed < 0) {
         return 1;
@@ -168,7 +170,7 @@ static int add_event(ndjson_t *ndjson, es_slice_t line, es_problem_t *why)
                            why)) {
         return 0;
     }
-    if (!name_event(ndjson, &one, why) ||
+    if (!add_channels(ndjson, &one, why) ||
         !es_publish_check(ndjson->r, ndjson->conf, &one, why)) {
         return es_body_json_at_line(number, ndjson->r->pool, why);
     }
@@ -192,7 +194,7 @@ static int add_line(ndjson_t *ndjson, es_slice_t line, es_problem_t *why)
         return 1;
     }
     return add_event(ndjson, line, why) &&
-           (!is_full(ndjson) || put_batch(ndjson, why));
+           (!is_full(ndjson) || publish_batch(ndjson, why));
 }
 
 static int too_long(const ndjson_t *ndjson, es_problem_t *why)
@@ -218,7 +220,7 @@ static int add_lines(ndjson_t *ndjson, int is_last, es_problem_t *why)
         if (found == ES_LINE_NONE) {
             return 1;
         }
-        ndjson->heard = es_clock_now();
+        ndjson->last_line = es_clock_now();
         if (found == ES_LINE_TOO_LONG) {
             return too_long(ndjson, why);
         }
@@ -228,18 +230,18 @@ static int add_lines(ndjson_t *ndjson, int is_last, es_problem_t *why)
     }
 }
 
-/* All that can be published of what has come. */
+/* Publishes the events of the lines that have arrived. */
 static int publish_lines(ndjson_t *ndjson, int is_last, es_problem_t *why)
 {
-    es_problem_t worse;
+    es_problem_t later;
 
     if (add_lines(ndjson, is_last, why)) {
-        return put_batch(ndjson, why);
+        return publish_batch(ndjson, why);
     }
     if (ndjson->batch.count > 0) {
         why->sentence = apr_pstrdup(ndjson->r->pool, why->sentence);
-        if (!put_batch(ndjson, &worse)) {
-            *why = worse;
+        if (!publish_batch(ndjson, &later)) {
+            *why = later;
         }
     }
     return 0;
@@ -247,25 +249,25 @@ static int publish_lines(ndjson_t *ndjson, int is_last, es_problem_t *why)
 
 /* ---- The stream -------------------------------------------------------- */
 
-/* @return 0 when time is over, with why */
+/* @return 0 with why after EventStreamPublishTimeout */
 static int wait_for_more(ndjson_t *ndjson, es_problem_t *why)
 {
     apr_interval_time_t timeout = ndjson->conf->publish_timeout_us;
-    apr_interval_time_t left = LOOK_UP;
+    apr_interval_time_t left = STOP_CHECK;
 
     if (timeout > 0) {
-        left = ndjson->heard + timeout - es_clock_now();
+        left = ndjson->last_line + timeout - es_clock_now();
         if (left <= 0) {
             return es_problem_set(why, ndjson->r->pool, HTTP_REQUEST_TIME_OUT,
                                   "No line has come for "
                                   "EventStreamPublishTimeout.");
         }
     }
-    es_body_stream_wait(ndjson->body, left < LOOK_UP ? left : LOOK_UP);
+    es_body_stream_wait(ndjson->body, left < STOP_CHECK ? left : STOP_CHECK);
     return 1;
 }
 
-/* @return 1 when it has ended well, 0 with why */
+/* @return 1 at the end of the body or when the child stops; 0 with why */
 static int run(ndjson_t *ndjson, es_problem_t *why)
 {
     es_problem_t broken;
@@ -294,7 +296,7 @@ static int run(ndjson_t *ndjson, es_problem_t *why)
     return 1;
 }
 
-static int begin(ndjson_t *ndjson, es_problem_t *why)
+static int open_stream(ndjson_t *ndjson, es_problem_t *why)
 {
     request_rec *r = ndjson->r;
     const es_dir_t *conf = ndjson->conf;
@@ -310,9 +312,9 @@ static int begin(ndjson_t *ndjson, es_problem_t *why)
     ndjson->hub = es_runtime_hub(conf);
     if (ndjson->hub) {
         ndjson->cost_max = es_store_bytes(ndjson->hub->store) / 16;
-        ndjson->pace = es_flow_control_create(ndjson->hub->store, r->pool);
-        ndjson->late =
-            apr_palloc(r->pool, sizeof(*ndjson->late) *
+        ndjson->flow = es_flow_control_create(ndjson->hub->store, r->pool);
+        ndjson->behind =
+            apr_palloc(r->pool, sizeof(*ndjson->behind) *
                                     ((es_runtime_max_children() + 63) / 64));
     }
     es_lines_init(&ndjson->lines, r->pool, (apr_size_t)conf->max_body_bytes,
@@ -323,14 +325,14 @@ static int begin(ndjson_t *ndjson, es_problem_t *why)
     ndjson->numbers =
         apr_palloc(r->pool, sizeof(*ndjson->numbers) * EVENTS_MAX);
     ndjson->batch.unnamed = -1;
-    ndjson->heard = es_clock_now();
+    ndjson->last_line = es_clock_now();
     ndjson->body = es_body_stream_open(r);
     return 1;
 }
 
 /* ---- The answer -------------------------------------------------------- */
 
-/* @param error  what ended it, of es_publish_result_error; "" = nothing */
+/* @param error  from es_publish_result_error; "" = none */
 static const char *count_json(const ndjson_t *ndjson, const char *error)
 {
     apr_pool_t *p = ndjson->r->pool;
@@ -345,29 +347,29 @@ static const char *count_json(const ndjson_t *ndjson, const char *error)
                         "{\"published\": %" APR_UINT64_T_FMT
                         ", \"id\": %s, \"clients\": %" APR_UINT64_T_FMT "%s%s}",
                         ndjson->published, id, ndjson->done.clients,
-                        es_publish_result_json(&ndjson->dispatch, p), error);
+                        es_publish_result_json(&ndjson->result, p), error);
 }
 
-static int reply_ended(const ndjson_t *ndjson)
+static int reply_done(const ndjson_t *ndjson)
 {
     return es_reply_json(ndjson->r, count_json(ndjson, ""));
 }
 
-/* What a proxy has not taken is stored, so there is more to tell. */
-static int reply_unsent(const ndjson_t *ndjson, const es_problem_t *why)
+/* Events that a proxy did not take are stored; the answer counts them. */
+static int reply_not_taken(const ndjson_t *ndjson, const es_problem_t *why)
 {
     const char *error = es_publish_result_error(why, ndjson->r->pool);
 
     return es_reply_json_problem(ndjson->r, why, count_json(ndjson, error));
 }
 
-static int reply_broken(const ndjson_t *ndjson, es_problem_t *why)
+static int reply_failed(const ndjson_t *ndjson, es_problem_t *why)
 {
     if (why->status == AP_FILTER_ERROR) {
         return AP_FILTER_ERROR;
     }
-    if (why->status == HTTP_BAD_GATEWAY && ndjson->dispatch.grip) {
-        return reply_unsent(ndjson, why);
+    if (why->status == HTTP_BAD_GATEWAY && ndjson->result.grip) {
+        return reply_not_taken(ndjson, why);
     }
     why->sentence = apr_psprintf(ndjson->r->pool,
                                  "%s Events published before: "
@@ -380,19 +382,19 @@ int es_publish_ndjson_serve(request_rec *r, const es_dir_t *conf)
 {
     ndjson_t *ndjson = apr_pcalloc(r->pool, sizeof(*ndjson));
     es_problem_t why;
-    int is_well;
+    int ok;
 
     ndjson->r = r;
     ndjson->conf = conf;
-    if (!begin(ndjson, &why)) {
+    if (!open_stream(ndjson, &why)) {
         es_body_leave(r);
         return es_reply_problem(r, &why);
     }
-    is_well = run(ndjson, &why);
+    ok = run(ndjson, &why);
     es_body_stream_close(ndjson->body);
     es_rlog(APLOG_DEBUG, 0, r, "ES0504",
-            "a stream of lines has ended: %" APR_UINT64_T_FMT
-            " lines, %" APR_UINT64_T_FMT " events published",
+            "a stream of lines has ended after %" APR_UINT64_T_FMT
+            " lines; %" APR_UINT64_T_FMT " events were published",
             ndjson->lines.number, ndjson->published);
-    return is_well ? reply_ended(ndjson) : reply_broken(ndjson, &why);
+    return ok ? reply_done(ndjson) : reply_failed(ndjson, &why);
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * The names of proxies have nothing secret (grip/proxy.h).
- */
+/* The names of proxies may be sent to publishers: they contain no secrets (see
+ * grip/proxy.h). */
 #include "http/publish.h"
 
 #include <apr_strings.h>
@@ -11,49 +10,48 @@
 #include "server/grip_runtime.h"
 #include "server/stats.h"
 
-static void wait_until(es_publish_result_t *dispatch,
-                       const es_runtime_hub_t *hub, es_pos_t from, es_pos_t to,
-                       apr_time_t by)
+static void wait_until(es_publish_result_t *result, const es_runtime_hub_t *hub,
+                       es_pos_t from, es_pos_t to, apr_time_t by)
 {
-    dispatch->grip = hub->grip;
-    memset(dispatch->outcomes, 0, sizeof(dispatch->outcomes)); /* taken */
-    if (dispatch->grip && from < to) {
-        es_grip_runtime_wait(hub, from, to, 0, by, dispatch->outcomes);
+    result->grip = hub->grip;
+    memset(result->outcomes, 0, sizeof(result->outcomes)); /* = taken */
+    if (result->grip && from < to) {
+        es_grip_runtime_wait(hub, from, to, 0, by, result->outcomes);
     }
 }
 
-apr_time_t es_publish_result_end(const es_runtime_hub_t *hub)
+apr_time_t es_publish_result_deadline(const es_runtime_hub_t *hub)
 {
     return hub->grip ? es_clock_now() + hub->grip->publish_timeout : 0;
 }
 
-static apr_time_t end_of(const es_publish_result_t *dispatch,
-                         const es_runtime_hub_t *hub)
+static apr_time_t deadline_of(const es_publish_result_t *result,
+                              const es_runtime_hub_t *hub)
 {
-    return dispatch->by != 0 ? dispatch->by : es_publish_result_end(hub);
+    return result->by != 0 ? result->by : es_publish_result_deadline(hub);
 }
 
-/* What is new, then what was known. */
-void es_publish_result_wait(es_publish_result_t *dispatch,
+/* Waits for the new events, then for those that were stored earlier. */
+void es_publish_result_wait(es_publish_result_t *result,
                             const es_runtime_hub_t *hub,
                             const es_appended_t *done)
 {
-    apr_time_t by = end_of(dispatch, hub);
-    es_publish_result_t known = {.grip = hub->grip};
+    apr_time_t by = deadline_of(result, hub);
+    es_publish_result_t earlier = {.grip = hub->grip};
 
-    wait_until(dispatch, hub, done->from, done->head, by);
-    if (dispatch->grip && done->known_from != 0) {
+    wait_until(result, hub, done->from, done->head, by);
+    if (result->grip && done->known_from != 0) {
         es_grip_runtime_wait(hub, done->known_from, done->known_to, 1, by,
-                             known.outcomes);
-        es_publish_result_add(dispatch, &known);
+                             earlier.outcomes);
+        es_publish_result_add(result, &earlier);
     }
 }
 
-void es_publish_result_wait_close(es_publish_result_t *dispatch,
+void es_publish_result_wait_close(es_publish_result_t *result,
                                   const es_runtime_hub_t *hub, es_pos_t from,
                                   es_pos_t to)
 {
-    wait_until(dispatch, hub, from, to, end_of(dispatch, hub));
+    wait_until(result, hub, from, to, deadline_of(result, hub));
 }
 
 void es_publish_result_add(es_publish_result_t *sum,
@@ -72,56 +70,55 @@ void es_publish_result_add(es_publish_result_t *sum,
     }
 }
 
-static const char *name_of(const es_publish_result_t *dispatch, int i)
+static const char *name_of(const es_publish_result_t *result, int i)
 {
-    return APR_ARRAY_IDX(dispatch->grip->proxies, i, const es_proxy_t *)->name;
+    return APR_ARRAY_IDX(result->grip->proxies, i, const es_proxy_t *)->name;
 }
 
-/* "http://a: cannot connect; http://b: status 401", NULL = all took it */
-static const char *failures_of(const es_publish_result_t *dispatch,
-                               apr_pool_t *p)
+/* "http://a: cannot connect; http://b: status 401"; NULL = none failed */
+static const char *failures_of(const es_publish_result_t *result, apr_pool_t *p)
 {
     const char *text = NULL;
     int i;
 
-    for (i = 0; i < dispatch->grip->proxies->nelts; i++) {
-        if (dispatch->outcomes[i] != ES_OUTCOME_TAKEN) {
+    for (i = 0; i < result->grip->proxies->nelts; i++) {
+        if (result->outcomes[i] != ES_OUTCOME_TAKEN) {
             text = apr_psprintf(p, "%s%s%s: %s", text ? text : "",
-                                text ? "; " : "", name_of(dispatch, i),
-                                es_outcome_text(dispatch->outcomes[i], p));
+                                text ? "; " : "", name_of(result, i),
+                                es_outcome_text(result->outcomes[i], p));
         }
     }
     return text;
 }
 
-static int is_crowded(const es_publish_result_t *dispatch)
+static int has_too_many_waiting(const es_publish_result_t *result)
 {
     int i;
 
-    for (i = 0; i < dispatch->grip->proxies->nelts; i++) {
-        if (dispatch->outcomes[i] == ES_OUTCOME_CROWDED) {
+    for (i = 0; i < result->grip->proxies->nelts; i++) {
+        if (result->outcomes[i] == ES_OUTCOME_CROWDED) {
             return 1;
         }
     }
     return 0;
 }
 
-int es_publish_result_check(const es_publish_result_t *dispatch, apr_pool_t *p,
+int es_publish_result_check(const es_publish_result_t *result, apr_pool_t *p,
                             es_problem_t *why)
 {
     const char *failures;
 
-    if (!dispatch->grip || dispatch->grip->ignores_errors) {
+    if (!result->grip || result->grip->ignores_errors) {
         return 1;
     }
-    failures = failures_of(dispatch, p);
+    failures = failures_of(result, p);
     if (!failures) {
         return 1;
     }
     es_problem_set(why, p, 502,
                    "Stored, and local clients have it, but not taken by %s.",
                    failures);
-    if (is_crowded(dispatch)) {
+    if (has_too_many_waiting(result)) {
         es_stats_limit(ES_LIMIT_WAITING);
         why->retry_after = ES_RETRY_AFTER_S;
         why->remedy = "EventStreamGripMaxWaiting is reached.";
@@ -134,31 +131,31 @@ static const char *string(const char *text, apr_pool_t *p)
     return es_json_string(es_slice_of(text), p);
 }
 
-static const char *proxy_json(const es_publish_result_t *dispatch, int i,
+static const char *proxy_json(const es_publish_result_t *result, int i,
                               apr_pool_t *p)
 {
-    const char *name = string(name_of(dispatch, i), p);
+    const char *name = string(name_of(result, i), p);
 
-    if (dispatch->outcomes[i] == ES_OUTCOME_TAKEN) {
+    if (result->outcomes[i] == ES_OUTCOME_TAKEN) {
         return apr_psprintf(p, "{\"proxy\": %s, \"ok\": true}", name);
     }
     return apr_psprintf(p, "{\"proxy\": %s, \"ok\": false, \"error\": %s}",
                         name,
-                        string(es_outcome_text(dispatch->outcomes[i], p), p));
+                        string(es_outcome_text(result->outcomes[i], p), p));
 }
 
-const char *es_publish_result_json(const es_publish_result_t *dispatch,
+const char *es_publish_result_json(const es_publish_result_t *result,
                                    apr_pool_t *p)
 {
     const char *list = "";
     int i;
 
-    if (!dispatch->grip) {
+    if (!result->grip) {
         return "";
     }
-    for (i = 0; i < dispatch->grip->proxies->nelts; i++) {
-        list = apr_pstrcat(p, list, i > 0 ? ", " : "",
-                           proxy_json(dispatch, i, p), NULL);
+    for (i = 0; i < result->grip->proxies->nelts; i++) {
+        list = apr_pstrcat(p, list, i > 0 ? ", " : "", proxy_json(result, i, p),
+                           NULL);
     }
     return apr_pstrcat(p, ", \"grip\": [", list, "]", NULL);
 }

@@ -30,8 +30,8 @@ static const es_entry_t *entries_of(const es_batch_t *batch, apr_pool_t *p)
     return entries;
 }
 
-static int not_now(apr_pool_t *p, es_problem_t *why, const char *sentence,
-                   const char *remedy)
+static int unavailable(apr_pool_t *p, es_problem_t *why, const char *sentence,
+                       const char *remedy)
 {
     es_problem_set(why, p, HTTP_SERVICE_UNAVAILABLE, "%s", sentence);
     why->retry_after = ES_RETRY_AFTER_S;
@@ -39,8 +39,8 @@ static int not_now(apr_pool_t *p, es_problem_t *why, const char *sentence,
     return 0;
 }
 
-static int clashed(const es_batch_t *batch, const es_clash_t *clash,
-                   apr_pool_t *p, es_problem_t *why)
+static int refuse_clash(const es_batch_t *batch, const es_clash_t *clash,
+                        apr_pool_t *p, es_problem_t *why)
 {
     const es_event_t *event = &batch->events[clash->event];
 
@@ -54,34 +54,35 @@ static int clashed(const es_batch_t *batch, const es_clash_t *clash,
 static int append_failed(const es_runtime_hub_t *hub, apr_status_t rv,
                          apr_pool_t *p, es_problem_t *why)
 {
-    static apr_time_t last_told; /* atomic */
+    static apr_time_t last_logged; /* atomic */
     int level;
 
     if (rv == APR_ENOSPC) {
         es_problem_set(why, p, HTTP_REQUEST_ENTITY_TOO_LARGE,
                        "The events of the body are more than half of what "
                        "the hub can hold.");
-        why->remedy = apr_psprintf(
-            p, "EventStreamHub %s size= would have to be larger.", hub->name);
+        why->remedy =
+            apr_psprintf(p, "Raise size= of EventStreamHub %s.", hub->name);
         return 0;
     }
     if (rv == APR_ENOMEM) {
         es_stats_limit(ES_LIMIT_CHANNELS);
-        return not_now(p, why, "No more channels can be held now.",
-                       "EventStreamMaxChannels is reached.");
+        return unavailable(p, why, "No more channels can be held now.",
+                           "EventStreamMaxChannels is reached.");
     }
-    level = es_log_limit_level(&last_told, APLOG_ERR, es_clock_now());
+    level = es_log_limit_level(&last_logged, APLOG_ERR, es_clock_now());
     es_slog(level, rv, ap_server_conf, "ES0503",
-            "the journal of hub %s is not usable any more; nothing can be "
+            "the journal of hub %s is no longer usable; nothing can be "
             "published or received until httpd is restarted",
             hub->name);
-    return not_now(p, why, "Events cannot be stored now.", NULL);
+    return unavailable(p, why, "Events cannot be stored now.", NULL);
 }
 
 static int no_hub(apr_pool_t *p, es_problem_t *why)
 {
-    return not_now(p, why, "Events cannot be stored now.",
-                   "This child serves no events; it told why when it started.");
+    return unavailable(
+        p, why, "Events cannot be stored now.",
+        "This child serves no events; it logged why at its start.");
 }
 
 static apr_uint64_t now_ms(void)
@@ -89,14 +90,14 @@ static apr_uint64_t now_ms(void)
     return (apr_uint64_t)apr_time_as_msec(apr_time_now());
 }
 
-/* A bit for each place. */
-static apr_uint64_t *places_of(apr_pool_t *p)
+/* A bit for each child, all clear. */
+static apr_uint64_t *child_bits(apr_pool_t *p)
 {
     return apr_pcalloc(p, sizeof(apr_uint64_t) *
                               ((es_runtime_max_children() + 63) / 64));
 }
 
-/* Store it, and wake who has to send it. */
+/* Append the batch, and wake the children and the sender of this child. */
 static int store(const es_runtime_hub_t *hub, const es_batch_t *batch,
                  apr_pool_t *p, es_appended_t *done, es_problem_t *why)
 {
@@ -112,7 +113,7 @@ static int store(const es_runtime_hub_t *hub, const es_batch_t *batch,
         return es_problem_set(why, p, HTTP_LOOP_DETECTED,
                               "A publisher may not publish in turn.");
     }
-    touched = places_of(p);
+    touched = child_bits(p);
     es_store_clock(hub->store, es_clock_ms());
     es_sigblock_begin(&sigblock); /* the store has a lock */
     rv = es_store_append(hub->store, entries_of(batch, p), batch->count,
@@ -120,7 +121,7 @@ static int store(const es_runtime_hub_t *hub, const es_batch_t *batch,
     es_sigblock_end(&sigblock);
     if (rv != APR_SUCCESS) {
         done->head = 0;
-        return rv == APR_EEXIST ? clashed(batch, &done->clash, p, why)
+        return rv == APR_EEXIST ? refuse_clash(batch, &done->clash, p, why)
                                 : append_failed(hub, rv, p, why);
     }
     es_runtime_wake(touched);
@@ -129,33 +130,33 @@ static int store(const es_runtime_hub_t *hub, const es_batch_t *batch,
     return 1;
 }
 
-/* Proxies are at work while publishers are. */
+/* The sender posts to the proxies while the publishers are called. */
 int es_publish_store_sent(const es_runtime_hub_t *hub, const es_batch_t *batch,
                           apr_pool_t *p, es_appended_t *done,
-                          es_publish_result_t *dispatch, es_problem_t *why)
+                          es_publish_result_t *result, es_problem_t *why)
 {
-    es_problem_t unsent;
-    int is_well;
+    es_problem_t not_sent;
+    int ok;
 
-    dispatch->grip = NULL;
+    result->grip = NULL;
     if (!store(hub, batch, p, done, why)) {
         return 0;
     }
-    is_well = es_publishers_call(hub->name, batch, &done->last_id, p, why);
-    es_publish_result_wait(dispatch, hub, done);
-    if (!es_publish_result_check(dispatch, p, &unsent)) {
-        *why = unsent;
-        is_well = 0;
+    ok = es_publishers_call(hub->name, batch, &done->last_id, p, why);
+    es_publish_result_wait(result, hub, done);
+    if (!es_publish_result_check(result, p, &not_sent)) {
+        *why = not_sent;
+        ok = 0;
     }
-    return is_well;
+    return ok;
 }
 
 int es_publish_store(const es_runtime_hub_t *hub, const es_batch_t *batch,
                      apr_pool_t *p, es_appended_t *done, es_problem_t *why)
 {
-    es_publish_result_t dispatch = {0};
+    es_publish_result_t result = {0};
 
-    return es_publish_store_sent(hub, batch, p, done, &dispatch, why);
+    return es_publish_store_sent(hub, batch, p, done, &result, why);
 }
 
 int es_publish_store_close(const es_runtime_hub_t *hub, es_slice_t name,
@@ -170,7 +171,7 @@ int es_publish_store_close(const es_runtime_hub_t *hub, es_slice_t name,
     if (!hub) {
         return no_hub(p, why);
     }
-    touched = places_of(p);
+    touched = child_bits(p);
     es_store_clock(hub->store, clock);
     es_sigblock_begin(&sigblock); /* the store has a lock */
     rv = es_close_channel(hub->store, name, now_ms(),

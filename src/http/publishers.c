@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Found once for each reading of the configuration, since modules register anew
- * then, and called in the order of their names. Their structs may be of an
- * older header than ours, or of a newer one: they are read by base/abi.h, and
- * what they get is made of pointers.
+ * The publishers are found each time httpd reads its configuration, because
+ * modules register again then. They are called in the order of their names.
+ * Their structs may be those of an older or a newer header than ours:
+ * base/abi.h reads them, and the structs that they get are passed by pointers.
  */
 #include "http/publish.h"
 
@@ -19,7 +19,7 @@
 #include "server/log.h"
 #include "mod_eventstream.h"
 
-/* the end of the first version */
+/* the end of the struct's first version */
 #define FIRST (offsetof(eventstream_publisher_t, publish) + sizeof(void *))
 
 typedef struct listed_t {
@@ -27,9 +27,9 @@ typedef struct listed_t {
     eventstream_publisher_t publisher;
 } listed_t;
 
-/* of the configuration at hand; lives in its pool */
+/* of the present configuration, in its pool */
 static apr_array_header_t *publishers;
-/* a publisher that publishes would be called for that, too, and so on */
+/* prevents recursion: a publisher that publishes would be called again */
 static __thread int calling;
 
 static apr_status_t forget_publishers(void *unused)
@@ -39,7 +39,7 @@ static apr_status_t forget_publishers(void *unused)
     return APR_SUCCESS;
 }
 
-/* What a newer one has beside is an offer; nobody need take it. */
+/* A newer struct may have more fields; they may be ignored. */
 static void add(const char *name, server_rec *s)
 {
     const void *theirs = ap_lookup_provider(EVENTSTREAM_PUBLISHER_GROUP, name,
@@ -50,7 +50,7 @@ static void add(const char *name, server_rec *s)
     if (es_abi_read(&ours, sizeof(ours), theirs, FIRST) == ES_ABI_BAD ||
         !ours.publish) {
         es_slog(APLOG_ERR, 0, s, "ES0522",
-                "the publisher %s has no size or no function, it is not called",
+                "the publisher %s has no size or no function; it is not called",
                 name);
         return;
     }
@@ -80,7 +80,7 @@ void es_publishers_find(apr_pool_t *pconf, server_rec *s)
     }
 }
 
-/* ---- What they get ----------------------------------------------------- */
+/* ---- The batch that publishers get -------------------------------------- */
 
 static const char *string_of(es_slice_t slice, apr_pool_t *p)
 {
@@ -134,7 +134,7 @@ static void batch_of(eventstream_batch_t *theirs, const char *hub,
 static int call(const listed_t *listed, const eventstream_batch_t *batch,
                 apr_pool_t *p, es_problem_t *why)
 {
-    static apr_time_t last_told; /* atomic */
+    static apr_time_t last_logged; /* atomic */
     const char *reason = NULL;
     int status, level;
 
@@ -148,11 +148,11 @@ static int call(const listed_t *listed, const eventstream_batch_t *batch,
                    "Stored as %s, but the publisher '%s' did not take it: %s",
                    batch->last_id, listed->name,
                    reason ? reason : "it does not say why.");
-    level = es_log_limit_level(&last_told, APLOG_WARNING, es_clock_now());
+    level = es_log_limit_level(&last_logged, APLOG_WARNING, es_clock_now());
     es_slog(level, 0, ap_server_conf, "ES0521",
             "the publisher %s did not take %d events up to %s (%d): %s",
             listed->name, batch->count, batch->last_id, status,
-            reason ? reason : "it does not say why");
+            reason ? reason : "it gave no reason");
     return 0;
 }
 
