@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The limits of httpd (LimitRequestBody, RequestReadTimeout) are filters, and
- * answer by an error of the read. So are decoders: mod_deflate takes away the
- * Content-Encoding that it undoes when it is first read, which is why that
- * header is looked at after the first read only.
+ * httpd enforces its limits (LimitRequestBody, RequestReadTimeout) by filters;
+ * beyond a limit the read returns an error. Decoders are filters, too:
+ * mod_deflate removes the Content-Encoding that it decodes at the first read,
+ * so that header is checked only afterwards.
  */
 #include "http/body.h"
 
@@ -15,10 +15,10 @@
 #include <apr_strings.h>
 #include "http/body_formats.h"
 
-/* Most bytes that are asked of the filters at a time. */
+/* Most bytes of one read. */
 #define READ_BYTES 65536
-/* Up to here a body is read away to keep the connection. */
-#define LEAVE_BYTES 65536
+/* Largest body that is discarded to keep the connection. */
+#define DISCARD_MAX 65536
 
 static int too_large(const request_rec *r, const es_buf_t *body,
                      es_problem_t *why)
@@ -30,13 +30,13 @@ static int too_large(const request_rec *r, const es_buf_t *body,
                           body->max);
 }
 
-/* The length that the request tells, -1 = none, or it is broken. */
-static apr_off_t told_length(const request_rec *r)
+/* The Content-Length; -1 = the request has none, or it is invalid. */
+static apr_off_t content_length(const request_rec *r)
 {
     const char *text = apr_table_get(r->headers_in, "Content-Length");
     apr_off_t length;
 
-    /* ap_parse_strict_length is too young for some of our httpds */
+    /* older releases of httpd 2.4 have no ap_parse_strict_length */
     if (!text || !*text || text[strspn(text, "0123456789")] ||
         apr_strtoff(&length, text, NULL, 10) != APR_SUCCESS) {
         return -1;
@@ -68,7 +68,7 @@ int es_body_failed(request_rec *r, apr_status_t rv, es_problem_t *why)
     }
     es_rlog(APLOG_DEBUG, rv, r, "ES0501", "the body could not be read");
     if (status == HTTP_REQUEST_ENTITY_TOO_LARGE) {
-        /* httpd says so of a chunk's head, too */
+        /* httpd returns this status for a chunk's size, too */
         sentence = "The body is larger than LimitRequestBody allows, or "
                    "tells the size of a chunk that cannot be.";
     }
@@ -84,9 +84,10 @@ int es_body_failed(request_rec *r, apr_status_t rv, es_problem_t *why)
     return es_problem_set(why, r->pool, status, "%s", sentence);
 }
 
-/* Appends what the filters gave; is_whole tells whether it was the last. */
-static int take_brigade(request_rec *r, es_buf_t *body, apr_bucket_brigade *bb,
-                        int *is_whole, es_problem_t *why)
+/* Appends the data of a brigade. @param is_whole  set at the body's end */
+static int append_brigade(request_rec *r, es_buf_t *body,
+                          apr_bucket_brigade *bb, int *is_whole,
+                          es_problem_t *why)
 {
     apr_bucket *b;
 
@@ -114,8 +115,8 @@ static int take_brigade(request_rec *r, es_buf_t *body, apr_bucket_brigade *bb,
     return 1;
 }
 
-/* One read; an empty one would mean that a filter has nothing more to give
- * and does not say so, and asking on would spin. */
+/* One read. If a filter returns nothing and no end, it is treated as a broken
+ * body, because to read again would loop forever. */
 static int read_some(request_rec *r, es_buf_t *body, apr_bucket_brigade *bb,
                      int *is_whole, es_problem_t *why)
 {
@@ -129,7 +130,7 @@ static int read_some(request_rec *r, es_buf_t *body, apr_bucket_brigade *bb,
     if (rv != APR_SUCCESS) {
         return es_body_failed(r, rv, why);
     }
-    ok = es_body_is_plain(r, why) && take_brigade(r, body, bb, is_whole, why);
+    ok = es_body_is_plain(r, why) && append_brigade(r, body, bb, is_whole, why);
     apr_brigade_cleanup(bb);
     return ok;
 }
@@ -140,9 +141,9 @@ int es_body_read(request_rec *r, es_buf_t *body, es_problem_t *why)
     int is_whole = 0;
     int ok = 1;
 
-    if (told_length(r) > 0 &&
-        (apr_uint64_t)told_length(r) > (apr_uint64_t)body->max) {
-        ok = too_large(r, body, why); /* before it is on its way */
+    if (content_length(r) > 0 &&
+        (apr_uint64_t)content_length(r) > (apr_uint64_t)body->max) {
+        ok = too_large(r, body, why); /* the client need not send it */
     }
     bb = apr_brigade_create(r->pool, r->connection->bucket_alloc);
     while (ok && !is_whole) {
@@ -150,7 +151,7 @@ int es_body_read(request_rec *r, es_buf_t *body, es_problem_t *why)
     }
     apr_brigade_destroy(bb);
     if (!ok) {
-        /* where the next request would start is not known */
+        /* it is unknown where the next request would start */
         r->connection->keepalive = AP_CONN_CLOSE;
     }
     return ok;
@@ -158,28 +159,26 @@ int es_body_read(request_rec *r, es_buf_t *body, es_problem_t *why)
 
 void es_body_leave(request_rec *r)
 {
-    int has_body =
-        apr_table_get(r->headers_in, "Transfer-Encoding") || told_length(r) > 0;
+    int has_body = apr_table_get(r->headers_in, "Transfer-Encoding") ||
+                   content_length(r) > 0;
 
     if (!has_body) {
         return;
     }
-    if (r->expecting_100 || told_length(r) < 0 ||
-        told_length(r) > LEAVE_BYTES) {
+    if (r->expecting_100 || content_length(r) < 0 ||
+        content_length(r) > DISCARD_MAX) {
         r->connection->keepalive = AP_CONN_CLOSE;
         return;
     }
-    (void)ap_discard_request_body(r); /* it closes by itself on errors */
+    (void)ap_discard_request_body(r); /* ends the connection on an error */
 }
 
 /* ---- Raw ---------------------------------------------------------------- */
 
-/* The simplest of the body readers. */
-
 int es_body_raw(es_batch_t *batch, es_slice_t body, const es_event_t *preset,
                 apr_pool_t *p, es_problem_t *why)
 {
-    (void)why; /* whether the data is text, es_event_check finds out */
+    (void)why; /* es_event_check checks whether the data is text */
     batch->events = apr_pmemdup(p, preset, sizeof(*preset));
     batch->events[0].data = body;
     batch->count = 1;

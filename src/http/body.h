@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * The body of a publish request, as it comes in.
+ * The body of a publish request, as it arrives through the input filters of the
+ * request: read to its end, read piece by piece, or not read. What it means is
+ * the matter of http/body_formats.h.
  */
 #ifndef ES_HTTP_BODY_H
 #define ES_HTTP_BODY_H
@@ -13,48 +15,44 @@
 
 /* ---- A whole body: body.c ----------------------------------------------- */
 
-/*
- * The body of a request: read whole, up to a ceiling, through the request's
- * input filters, or left alone. What it means is for the body readers,
- * es_body_*.h.
- */
-
 /**
  * Read the body to its end. A client that waits for 100 Continue gets it.
  *
- * @param body  just begun; its max is the ceiling
- * @param why   413: over the ceiling, or over httpd's LimitRequestBody; 415:
- *              a Content-Encoding that no filter has undone; 400: it ended
- *              too early or its framing is broken; 408: it came too slowly.
- *              Status AP_FILTER_ERROR: a filter has answered the request,
- *              and the handler returns just that
- * @return 1, or 0 with why; the connection ends with the answer then
+ * @param body  empty; its max is the limit
+ * @param why   413: larger than the limit or than httpd's LimitRequestBody;
+ *              415: a Content-Encoding that no filter has decoded; 400: it
+ *              ended too early or its framing is broken; 408: it came too
+ *              slowly. Status AP_FILTER_ERROR: a filter has answered the
+ *              request, and the handler must return AP_FILTER_ERROR
+ * @return 1, or 0 with why; then the connection ends with the answer
  *
  * Context: WORKER; blocks while the client sends.
  */
 int es_body_read(request_rec *r, es_buf_t *body, es_problem_t *why);
 
 /**
- * Why a read of the body failed, for who reads it by himself.
+ * Turn the error of a read into a problem, for a caller that reads the body
+ * itself.
  *
- * @param why  as of es_body_read
+ * @param rv   from ap_get_brigade or apr_bucket_read
+ * @param why  as es_body_read
  * @return always 0, as es_problem_set
  */
 int es_body_failed(request_rec *r, apr_status_t rv, es_problem_t *why);
 
 /**
- * Does the body come without Content-Encoding? To be asked after a read: a
- * filter that undoes one takes the header away when it is read through first.
+ * Does the body come without Content-Encoding? Call it after a read: a filter
+ * that decodes the body removes the header at the first read.
  *
  * @return 1, or 0 with why, 415
  */
 int es_body_is_plain(const request_rec *r, es_problem_t *why);
 
 /**
- * Leave a body that will not be read, before the request is answered: a small
- * one is read away, so that the connection can serve its next request; any
- * other ends the connection with the answer, and a client that waits for 100
- * Continue keeps its body.
+ * Leave the body unread; call it before the answer. A small body is discarded,
+ * so that the connection can serve its next request. With any other body the
+ * connection ends with the answer, and a client that waits for 100 Continue
+ * does not send it.
  *
  * Context: WORKER; es_body_read was not called.
  */
@@ -63,9 +61,9 @@ void es_body_leave(request_rec *r);
 /* ---- An endless body: body_stream.c ------------------------------------- */
 
 /*
- * The tap: reads a request's body as it comes, piece by piece, never longer
- * than told, so that an endless body keeps nobody from ending. It knows no
- * events.
+ * Reads a request's body piece by piece as it arrives. No call blocks longer
+ * than its caller allows, so that an endless body does not keep the child from
+ * stopping. It knows no events.
  */
 
 /** Most bytes of a piece. */
@@ -74,41 +72,43 @@ void es_body_leave(request_rec *r);
 typedef struct es_body_stream_t es_body_stream_t;
 
 typedef enum es_body_stream_result_t {
-    ES_BODY_STREAM_SOME,  /* bytes were added, there may be more at once */
-    ES_BODY_STREAM_EMPTY, /* there is nothing just now: es_body_stream_wait */
-    ES_BODY_STREAM_END,   /* the body has come to its proper end */
+    ES_BODY_STREAM_SOME,  /* bytes were added; there may be more already */
+    ES_BODY_STREAM_EMPTY, /* nothing has arrived: es_body_stream_wait */
+    ES_BODY_STREAM_END,   /* the body is complete */
     ES_BODY_STREAM_FAILED /* with why */
 } es_body_stream_result_t;
 
-/** Make its filter known. Context: register_hooks. */
+/** Register the filter of body streams. Context: register_hooks. */
 void es_body_stream_register(void);
 
 /**
- * Begin. The connection ends after this request, and the time limits of
- * mod_reqtimeout do not count for it any more.
+ * Start to read. The connection ends after this request, and the time limits of
+ * mod_reqtimeout no longer apply to it.
  *
- * Context: WORKER; of the body nothing was read.
+ * @return in r's pool
+ *
+ * Context: WORKER; nothing of the body was read.
  */
 es_body_stream_t *es_body_stream_open(request_rec *r);
 
 /**
- * Stop reading; from now on the request may be answered. What is left of the
- * body is httpd's matter.
+ * Stop reading; only now the request may be answered. httpd discards the rest
+ * of the body.
  *
  * Context: WORKER.
  */
 void es_body_stream_close(es_body_stream_t *stream);
 
 /**
- * Read what there is, a piece at most. A client that waits for 100 Continue
+ * Read what has arrived, up to a piece. A client that waits for 100 Continue
  * gets it at the first call.
  *
- * @param lines  the piece is added; also before ES_BODY_STREAM_END,
- * ES_BODY_STREAM_FAILED
- * @param why    as of es_body_read; also when the client has gone
+ * @param lines  the bytes are added to it; bytes may have been added also with
+ *               ES_BODY_STREAM_END and ES_BODY_STREAM_FAILED
+ * @param why    as es_body_read; also if the client has disconnected
  *
- * Context: WORKER; does not block, but for the trailers of a chunked body, a
- * second at most.
+ * Context: WORKER; does not block, except for the trailers of a chunked body,
+ * up to a second.
  */
 es_body_stream_result_t es_body_stream_read(es_body_stream_t *stream,
                                             es_lines_t *lines,
@@ -117,10 +117,11 @@ es_body_stream_result_t es_body_stream_read(es_body_stream_t *stream,
 /**
  * Wait until there may be something to read.
  *
- * @param most  how long
+ * @param max_wait  the longest wait
  *
  * Context: WORKER.
  */
-void es_body_stream_wait(es_body_stream_t *stream, apr_interval_time_t most);
+void es_body_stream_wait(es_body_stream_t *stream,
+                         apr_interval_time_t max_wait);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Fields that the body has win over the query's; channels replace them all. */
+/* A field of the body replaces that of the query; the channels of the body
+ * replace all of the query's. */
 #include "http/body_formats.h"
 
 #include "base/query.h"
@@ -21,7 +22,7 @@ static int add_channels(es_channel_set_t *set, es_slice_t body,
     return 1;
 }
 
-static int take_channels(es_event_t *event, es_slice_t body, apr_pool_t *p,
+static int read_channels(es_event_t *event, es_slice_t body, apr_pool_t *p,
                          es_problem_t *why)
 {
     es_channel_set_t *set = es_event_channel_set(p);
@@ -36,7 +37,7 @@ static int take_channels(es_event_t *event, es_slice_t body, apr_pool_t *p,
     return 1;
 }
 
-static int take_retry(es_event_t *event, es_slice_t body, apr_pool_t *p,
+static int read_retry(es_event_t *event, es_slice_t body, apr_pool_t *p,
                       es_problem_t *why)
 {
     es_slice_t value;
@@ -50,7 +51,7 @@ static int take_retry(es_event_t *event, es_slice_t body, apr_pool_t *p,
             break;
         }
     }
-    /* ten digits are enough to be out of range, which is checked later */
+    /* es_event_check checks the range; ten digits can exceed it */
     if (value.len == 0 || value.len > 10 || i < value.len) {
         return es_problem_set(why, p, 400,
                               "The field 'retry' is no number of "
@@ -68,8 +69,8 @@ int es_body_form(es_batch_t *batch, es_slice_t body, const es_event_t *preset,
     batch->events = event;
     batch->count = 1;
     batch->is_list = 0;
-    if (!take_channels(event, body, p, why) ||
-        !take_retry(event, body, p, why)) {
+    if (!read_channels(event, body, p, why) ||
+        !read_retry(event, body, p, why)) {
         return 0;
     }
     if (!es_query_value(&event->type, body, "event", p)) {

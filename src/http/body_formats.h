@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * The formats of a publish body. They know no httpd.
+ * The formats of a publish body: each has a reader that turns the bytes of a
+ * body into events or GRIP items. They know no httpd.
  */
 #ifndef ES_HTTP_BODY_FORMATS_H
 #define ES_HTTP_BODY_FORMATS_H
@@ -15,11 +16,11 @@
 /* ---- Raw: body.c -------------------------------------------------------- */
 
 /*
- * A body that is an event's data as it is; all else is in the query. It knows
- * no httpd.
+ * A body that is the data of one event as it is; the query has the other
+ * fields.
  */
 
-/** One event with body as its data, which may be empty. */
+/** Reads such a body, which may be empty; see es_batch_read_fn_t. */
 es_batch_read_fn_t es_body_raw;
 
 /* ---- Web form: body_form.c ---------------------------------------------- */
@@ -29,10 +30,9 @@ es_batch_read_fn_t es_body_raw;
  *
  *     channel=c&channel=d&event=order&id=mine&retry=3000&data=as+it+is
  *
- * "topic" is another word for "channel" and "type" for "event", as publishers
- * of other systems say. "data" is sent as it is. Of other fields than the
- * channels the first counts; fields that are not known are passed over. It
- * knows no httpd.
+ * "topic" is another word for "channel" and "type" for "event", because
+ * publishers of other systems use them. "data" is sent as it is. Each channel
+ * counts; of any other field the first one counts. Unknown fields are ignored.
  */
 
 /** Reads such a body; see es_batch_read_fn_t. */
@@ -46,31 +46,31 @@ es_batch_read_fn_t es_body_form;
  *     {"channel": "c" or ["c", "d"], "event": "name", "id": "mine",
  *      "data": any JSON, or "text": "as it is", "retry": 3000}
  *
- * "data" is sent as its JSON text without the blanks between its parts, else
- * as it was written: numbers keep their digits, escapes stay escapes; strings
- * keep their quotes, so that JSON.parse(e.data) always works. A whole number
- * beyond 64 bits is refused anywhere in a body, as is a name that occurs
- * twice in an object. Fields that are not known are passed over. null is a
- * value for "data" only. It knows no httpd.
+ * "data" is sent as its JSON text without the blanks between tokens, and
+ * otherwise as it was written: numbers keep their digits, escapes stay escapes,
+ * and strings keep their quotes, so that JSON.parse(e.data) always works. A
+ * whole number beyond 64 bits is refused anywhere in a body, and so is a name
+ * that occurs twice in an object. Unknown fields are ignored. Only "data" may
+ * be null.
  */
 
 /** Reads such a body; see es_batch_read_fn_t. */
 es_batch_read_fn_t es_body_json;
 
 /**
- * Read a line of a body that has such an object on each line (NDJSON).
+ * Read one line of an NDJSON body, which has such an object on each line.
  *
  * @param batch   filled with one event
- * @param number  of the line, from 1: it is told in why
+ * @param number  of the line, from 1; the sentence of why states it
  *
- * The rest as es_batch_read_fn_t.
+ * All else is as in es_batch_read_fn_t.
  */
 int es_body_json_line(es_batch_t *batch, es_slice_t line, apr_uint64_t number,
                       const es_event_t *preset, apr_pool_t *p,
                       es_problem_t *why);
 
 /**
- * Put the line before a sentence about its event.
+ * Prefix the sentence about an event with the number of its line.
  *
  * @return always 0, as es_problem_set
  */
@@ -79,35 +79,35 @@ int es_body_json_at_line(apr_uint64_t number, apr_pool_t *p, es_problem_t *why);
 /* ---- GRIP items: body_items.c ------------------------------------------- */
 
 /*
- * A body in JSON as GRIP publishers send it to a proxy:
+ * A body in JSON with the items that GRIP publishers send to a proxy:
  *
  *     {"items": [{"channel": "c", "formats": {"http-stream":
  *                     {"content": "event: x\ndata: 1\n\n"}}}]}
  *
- * Names of formats may stand in the item itself, "content-bin" is base64, an
- * "action" is send, close or hint. It knows no httpd.
+ * The formats may also be fields of the item itself. "content-bin" is base64,
+ * and "action" is send, close or hint.
  */
 
-/** A body that has been recognised, in its pool. */
+/** A body that was recognised as items; it lives in the pool of the call. */
 typedef struct es_body_items_t es_body_items_t;
 
 typedef enum es_item_action_t {
     ES_ITEM_SEND,
     ES_ITEM_CLOSE,
-    ES_ITEM_NOTHING /* hint, or nothing for streams in it */
+    ES_ITEM_NOTHING /* a hint, or no format for streams */
 } es_item_action_t;
 
 typedef struct es_item_t {
-    es_slice_t channel; /* as it was written */
+    es_slice_t channel; /* as it was sent, with any prefix */
     es_item_action_t action;
     es_slice_t content; /* of a send */
 } es_item_t;
 
 /**
- * Is the body such a one: an object with "items", and without "channel",
- * which would make it an event?
+ * Recognise a body with items: an object with "items" and without "channel",
+ * which would make it an event.
  *
- * @return NULL when it is not, or no JSON at all
+ * @return NULL for any other body, also if it is not JSON
  */
 const es_body_items_t *es_body_items_find(es_slice_t body, apr_pool_t *p);
 
@@ -115,7 +115,7 @@ const es_body_items_t *es_body_items_find(es_slice_t body, apr_pool_t *p);
  * Read the items.
  *
  * @param items  array of es_item_t; they and their texts live in p
- * @param why    400, in the words of Pushpin where it has some
+ * @param why    400, with Pushpin's sentence if Pushpin has one
  * @return 1, or 0 with why
  */
 int es_body_items_read(const apr_array_header_t **items,

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Libraries show these sentences to their users, so they are Pushpin's.
- */
+/* The sentences are Pushpin's, because GRIP libraries show them to their
+ * users. */
 #include "http/body_formats.h"
 
 #include <apr_strings.h>
@@ -13,7 +12,7 @@ struct es_body_items_t {
     const json_t *root;
 };
 
-/* What is read, and where it is told what is wrong. */
+/* The context of a read: where memory and the problem go. */
 typedef struct reading_t {
     apr_pool_t *p;
     es_problem_t *why;
@@ -28,7 +27,8 @@ static apr_status_t free_json(void *json)
     return APR_SUCCESS;
 }
 
-/* An event with a field of that name parses in vain here, once in a while. */
+/* A cheap test before the body is parsed. It also matches an event whose data
+ * has such a name; that body is parsed twice. */
 static int mentions_items(es_slice_t body)
 {
     static const char name[] = "\"items\"";
@@ -63,14 +63,14 @@ const es_body_items_t *es_body_items_find(es_slice_t body, apr_pool_t *p)
         json_decref(root);
         return NULL;
     }
-    /* strings are used where jansson has them */
+    /* the items point to jansson's strings */
     apr_pool_cleanup_register(p, root, free_json, apr_pool_cleanup_null);
     items = apr_palloc(p, sizeof(*items));
     items->root = root;
     return items;
 }
 
-/* ---- what is wrong ----------------------------------------------------- */
+/* ---- Problems ---------------------------------------------------------- */
 
 static int invalid(const reading_t *reading, const char *reason)
 {
@@ -86,7 +86,7 @@ static int wrong_type(const reading_t *reading, const char *object,
                                 object, field));
 }
 
-/* ---- a format ---------------------------------------------------------- */
+/* ---- A format ---------------------------------------------------------- */
 
 static es_slice_t slice_of(const json_t *string)
 {
@@ -165,15 +165,15 @@ static int read_format(const reading_t *reading, const json_t *format,
         return 1;
     }
     if (json_array_size(filters) > 0) {
-        /* unfiltered it would be another content */
+        /* clients must not get the content unfiltered */
         return invalid(reading, "'content-filters' are not applied here");
     }
     return read_content(reading, format, &item->content);
 }
 
-/* ---- an item ----------------------------------------------------------- */
+/* ---- An item ----------------------------------------------------------- */
 
-/* Fields that mean something to a proxy only, but must be what they are. */
+/* Fields that only a proxy uses; their types are checked all the same. */
 static int check_field(const reading_t *reading, const json_t *item,
                        const char *field, int is_right)
 {
@@ -198,7 +198,7 @@ static int check_fields(const reading_t *reading, const json_t *item)
                        json_is_object(json_object_get(item, "formats")));
 }
 
-/* The formats of an item: in an object of their own, or beside the rest. */
+/* Formats are in an object of their own, or among the fields of the item. */
 static int has_formats(const json_t *item, const json_t *formats)
 {
     return formats ? json_object_size(formats) != 0

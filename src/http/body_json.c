@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * jansson parses and checks the body; then its values and the body's text are
- * walked side by side, since the text of "data" is what is sent. Both have
- * the members of an object in the same order: jansson keeps it (2.8 and
- * later), and no name occurs twice.
+ * jansson parses and checks the body. Then jansson's values and the text of the
+ * body are walked in parallel, because "data" is sent as its text. Both have
+ * the fields of an object in the same order: jansson keeps it (2.8 and later),
+ * and no name occurs twice.
  */
 #include "http/body_formats.h"
 
@@ -12,7 +12,7 @@
 #include <apr_strings.h>
 #include <jansson.h>
 
-/* Most names of fields that a sentence lists. */
+/* Most field names that a sentence lists. */
 #define FIELDS_SHOWN 8
 
 #define PARSE_FLAGS (JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL)
@@ -20,7 +20,7 @@
 /* An event while it is read. */
 typedef struct reading_t {
     es_event_t *event;
-    es_slice_t text; /* of the value at hand */
+    es_slice_t text; /* of the field's value */
     int has_data;
     int has_text;
     apr_pool_t *p;
@@ -47,7 +47,7 @@ static es_slice_t slice_of(const json_t *string)
     return es_slice(json_string_value(string), json_string_length(string));
 }
 
-static int take_string(reading_t *reading, es_slice_t *to, const char *field,
+static int read_string(reading_t *reading, es_slice_t *to, const char *field,
                        const json_t *value)
 {
     if (!json_is_string(value)) {
@@ -57,23 +57,23 @@ static int take_string(reading_t *reading, es_slice_t *to, const char *field,
     return 1;
 }
 
-static int take_event(reading_t *reading, const json_t *value)
+static int read_event(reading_t *reading, const json_t *value)
 {
-    return take_string(reading, &reading->event->type, "event", value);
+    return read_string(reading, &reading->event->type, "event", value);
 }
 
-static int take_id(reading_t *reading, const json_t *value)
+static int read_id(reading_t *reading, const json_t *value)
 {
-    return take_string(reading, &reading->event->id, "id", value);
+    return read_string(reading, &reading->event->id, "id", value);
 }
 
-static int take_text(reading_t *reading, const json_t *value)
+static int read_text(reading_t *reading, const json_t *value)
 {
     reading->has_text = 1;
-    return take_string(reading, &reading->event->data, "text", value);
+    return read_string(reading, &reading->event->data, "text", value);
 }
 
-static int take_data(reading_t *reading, const json_t *value)
+static int read_data(reading_t *reading, const json_t *value)
 {
     (void)value;
     reading->has_data = 1;
@@ -81,9 +81,9 @@ static int take_data(reading_t *reading, const json_t *value)
     return 1;
 }
 
-static int take_retry(reading_t *reading, const json_t *value)
+static int read_retry(reading_t *reading, const json_t *value)
 {
-    /* -1 would mean none */
+    /* -1 stands for none in es_event_t */
     if (!json_is_integer(value) || json_integer_value(value) < 0) {
         return wrong_type(reading, "retry",
                           "a whole number of milliseconds, 0 or more");
@@ -92,7 +92,7 @@ static int take_retry(reading_t *reading, const json_t *value)
     return 1;
 }
 
-static int take_channel(reading_t *reading, const json_t *value)
+static int read_channel(reading_t *reading, const json_t *value)
 {
     static const char must_be[] = "a string or a list of strings";
     es_channel_set_t *set = es_event_channel_set(reading->p);
@@ -124,21 +124,21 @@ static int take_channel(reading_t *reading, const json_t *value)
 
 static const struct {
     const char *name;
-    int (*take)(reading_t *reading, const json_t *value);
+    int (*read)(reading_t *reading, const json_t *value);
 } fields[] = {
-    {"channel", take_channel}, {"data", take_data},   {"event", take_event},
-    {"id", take_id},           {"retry", take_retry}, {"text", take_text},
+    {"channel", read_channel}, {"data", read_data},   {"event", read_event},
+    {"id", read_id},           {"retry", read_retry}, {"text", read_text},
 };
 
 #define FIELDS (sizeof(fields) / sizeof(fields[0]))
 
-static int take_field(reading_t *reading, const char *name, const json_t *value)
+static int read_field(reading_t *reading, const char *name, const json_t *value)
 {
     size_t i;
 
     for (i = 0; i < FIELDS; i++) {
         if (!strcmp(name, fields[i].name)) {
-            return fields[i].take(reading, value);
+            return fields[i].read(reading, value);
         }
     }
     return 1;
@@ -146,8 +146,8 @@ static int take_field(reading_t *reading, const char *name, const json_t *value)
 
 /* ---- Events ------------------------------------------------------------ */
 
-/* Reads the object at text into event, which holds the presets. */
-static int take_object(es_event_t *event, json_t *object, es_json_text_t *text,
+/* @param event  has the presets; the object's fields replace them */
+static int read_object(es_event_t *event, json_t *object, es_json_text_t *text,
                        apr_pool_t *p, es_problem_t *why)
 {
     reading_t reading = {event, {NULL, 0}, 0, 0, p, why};
@@ -161,7 +161,7 @@ static int take_object(es_event_t *event, json_t *object, es_json_text_t *text,
          at = json_object_iter_next(object, at)) {
         es_json_text_name(text);
         reading.text = es_json_text_value(text);
-        if (!take_field(&reading, json_object_iter_key(at),
+        if (!read_field(&reading, json_object_iter_key(at),
                         json_object_iter_value(at))) {
             return 0;
         }
@@ -174,9 +174,9 @@ static int take_object(es_event_t *event, json_t *object, es_json_text_t *text,
     return 1;
 }
 
-/* "the event has the fields 'chanel', 'data', and not 'channel'": what a typing
- * error hides in */
-static const char *fields_of(json_t *object, apr_pool_t *p)
+/* "the event has the fields 'chanel', 'data', and not 'channel'" shows a typing
+ * error. */
+static const char *describe_fields(json_t *object, apr_pool_t *p)
 {
     const char *list = NULL;
     int count = 0;
@@ -197,7 +197,7 @@ static const char *fields_of(json_t *object, apr_pool_t *p)
                        ", and not 'channel'", NULL);
 }
 
-static int take_all(es_batch_t *batch, json_t *root, es_slice_t body,
+static int read_all(es_batch_t *batch, json_t *root, es_slice_t body,
                     const es_event_t *preset, apr_pool_t *p, es_problem_t *why)
 {
     es_json_text_t text = es_json_text_of(body);
@@ -211,12 +211,12 @@ static int take_all(es_batch_t *batch, json_t *root, es_slice_t body,
             batch->is_list ? json_array_get(root, (size_t)i) : root;
 
         batch->events[i] = *preset;
-        if (!take_object(&batch->events[i], object, &text, p, why)) {
+        if (!read_object(&batch->events[i], object, &text, p, why)) {
             return es_event_refuse(batch, i, p, why);
         }
         if (batch->events[i].nchannels == 0 && batch->unnamed < 0) {
             batch->unnamed = i;
-            batch->unnamed_has = fields_of(object, p);
+            batch->unnamed_has = describe_fields(object, p);
         }
     }
     return 1;
@@ -224,7 +224,7 @@ static int take_all(es_batch_t *batch, json_t *root, es_slice_t body,
 
 /* ---- Bodies ------------------------------------------------------------ */
 
-/* In our own words: jansson's quote the body. */
+/* Not jansson's text, because that quotes the body. */
 static const char *reason_of(const json_error_t *error)
 {
     switch (json_error_code(error)) {
@@ -242,7 +242,7 @@ static const char *reason_of(const json_error_t *error)
     }
 }
 
-/* line is where the text starts, from 1 */
+/* @param line  where the text starts, from 1 */
 static int malformed(const json_error_t *error, apr_uint64_t line,
                      apr_pool_t *p, es_problem_t *why)
 {
@@ -252,7 +252,7 @@ static int malformed(const json_error_t *error, apr_uint64_t line,
         error->column < 1 ? 1 : error->column, reason_of(error));
 }
 
-/* @return its value, that lives as long as p; or NULL with why */
+/* @return a value that lives as long as p, or NULL with why */
 static json_t *parse(es_slice_t text, apr_uint64_t line, apr_pool_t *p,
                      es_problem_t *why)
 {
@@ -263,12 +263,12 @@ static json_t *parse(es_slice_t text, apr_uint64_t line, apr_pool_t *p,
         (void)malformed(&error, line, p, why);
         return NULL;
     }
-    /* strings are used where jansson has them */
+    /* the events point to jansson's strings */
     apr_pool_cleanup_register(p, root, free_json, apr_pool_cleanup_null);
     return root;
 }
 
-static int take_root(es_batch_t *batch, json_t *root, es_slice_t text,
+static int read_root(es_batch_t *batch, json_t *root, es_slice_t text,
                      const es_event_t *preset, apr_pool_t *p, es_problem_t *why)
 {
     batch->is_list = json_is_array(root);
@@ -280,7 +280,7 @@ static int take_root(es_batch_t *batch, json_t *root, es_slice_t text,
     }
     batch->events =
         apr_palloc(p, sizeof(*batch->events) * (apr_size_t)batch->count);
-    return take_all(batch, root, text, preset, p, why);
+    return read_all(batch, root, text, preset, p, why);
 }
 
 int es_body_json(es_batch_t *batch, es_slice_t body, const es_event_t *preset,
@@ -293,7 +293,7 @@ int es_body_json(es_batch_t *batch, es_slice_t body, const es_event_t *preset,
                               "The body is empty: an object is expected.");
     }
     root = parse(body, 1, p, why);
-    return root && take_root(batch, root, body, preset, p, why);
+    return root && read_root(batch, root, body, preset, p, why);
 }
 
 int es_body_json_line(es_batch_t *batch, es_slice_t line, apr_uint64_t number,
@@ -303,12 +303,12 @@ int es_body_json_line(es_batch_t *batch, es_slice_t line, apr_uint64_t number,
     json_t *root = parse(line, number, p, why);
 
     if (!root) {
-        return 0; /* the place is in why */
+        return 0; /* the sentence has the line already */
     }
     if (json_is_array(root)) {
         es_problem_set(why, p, 400, "A line is one event, not a list.");
     }
-    else if (take_root(batch, root, line, preset, p, why)) {
+    else if (read_root(batch, root, line, preset, p, why)) {
         return 1;
     }
     return es_body_json_at_line(number, p, why);

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reads never block, and in between the socket is polled: a blocking read
- * with a short timeout would lose the part of a chunk's head that it has
- * taken from the socket when time is over.
+ * Reads never block; in between the socket is polled. A blocking read with a
+ * short timeout would lose the part of a chunk's head that it has already taken
+ * from the socket when it times out.
  *
- * A stream of HTTP/2 has no socket of its own, and mod_http2 tells nobody that
- * there is news but who blocks in a read of it, for Timeout; so it is looked
- * at again after a nap.
+ * An HTTP/2 stream has no socket of its own, and mod_http2 wakes only a thread
+ * that blocks in a read, for up to Timeout. So it is read again after a sleep,
+ * whose time grows.
  *
- * Only the trailers behind the last chunk are read by httpd as a head is,
- * blocking; so the socket's timeout is short meanwhile.
+ * httpd reads the trailers after the last chunk like a head, blocking. So the
+ * socket has a short timeout while the stream is open.
  *
- * When a chunk is broken or LimitRequestBody is reached, httpd's filter answers
- * by itself, by an error bucket that it sends down the output filters. A guard
- * of ours stands in front of these and keeps it, so that the answer can tell
- * how far the body came.
+ * If a chunk is broken or LimitRequestBody is reached, httpd's filter answers
+ * the request itself, by an error bucket that it sends to the output filters.
+ * An output filter of ours in front of them keeps the bucket, so that the
+ * answer can state how many events were published.
  */
 #include "http/body.h"
 
@@ -27,12 +27,12 @@
 #include <util_filter.h>
 
 #define TRAILERS_MAX APR_USEC_PER_SEC
-#define NAP_MIN 1000  /* microseconds */
-#define NAP_MAX 20000 /* microseconds */
-/* Polls in a row that told of bytes of which nothing came through the filters
- * (parts of a TLS record). Should that go on, it naps instead of spinning. */
-#define BARREN_MAX 64
-/* Reads of a piece, should each give next to nothing. */
+#define SLEEP_MIN 1000  /* microseconds */
+#define SLEEP_MAX 20000 /* microseconds */
+/* Polls in a row after which the filters returned nothing (the socket had a
+ * part of a TLS record). After so many it sleeps, so that it does not spin. */
+#define FRUITLESS_MAX 64
+/* Most reads of one piece; each may return few bytes. */
 #define READS_MAX 1024
 
 struct es_body_stream_t {
@@ -40,15 +40,15 @@ struct es_body_stream_t {
     apr_bucket_brigade *bb;
     apr_socket_t *socket;        /* of the connection; NULL = it has none */
     int fd;                      /* the same; -1 = it has none */
-    apr_interval_time_t timeout; /* of the socket, before us */
-    int barren;                  /* see above */
-    int refused;                 /* status that the guard has kept; 0 = none */
-    ap_filter_t *guard;
-    apr_interval_time_t nap; /* the next one */
+    apr_interval_time_t timeout; /* of the socket, to be restored */
+    int fruitless;               /* polls in a row, see FRUITLESS_MAX */
+    int error_status;            /* of the error bucket; 0 = none came */
+    ap_filter_t *error_filter;
+    apr_interval_time_t sleep_time; /* the next one */
 };
 
-/* From all chains: filters of the request point at those of the connection,
- * and httpd's own function mends just one of them. */
+/* Removes it from all chains: those of the request point into that of the
+ * connection, and ap_remove_input_filter updates only one of them. */
 static void remove_reqtimeout(request_rec *r)
 {
     ap_filter_t **heads[] = {&r->input_filters, &r->proto_input_filters,
@@ -68,7 +68,7 @@ static void remove_reqtimeout(request_rec *r)
     }
 }
 
-static ap_filter_rec_t *guard_rec;
+static ap_filter_rec_t *error_filter_rec;
 
 static apr_status_t on_output(ap_filter_t *f, apr_bucket_brigade *bb)
 {
@@ -78,8 +78,8 @@ static apr_status_t on_output(ap_filter_t *f, apr_bucket_brigade *bb)
     for (b = APR_BRIGADE_FIRST(bb); b != APR_BRIGADE_SENTINEL(bb);
          b = APR_BUCKET_NEXT(b)) {
         if (AP_BUCKET_IS_ERROR(b)) {
-            stream->refused = ((ap_bucket_error *)b->data)->status;
-            f->r->eos_sent = 0; /* as the EOS behind it goes nowhere */
+            stream->error_status = ((ap_bucket_error *)b->data)->status;
+            f->r->eos_sent = 0; /* the EOS after it is dropped, too */
             apr_brigade_cleanup(bb);
             return AP_FILTER_ERROR;
         }
@@ -89,11 +89,11 @@ static apr_status_t on_output(ap_filter_t *f, apr_bucket_brigade *bb)
 
 void es_body_stream_register(void)
 {
-    guard_rec = ap_register_output_filter("EVENTSTREAM_TAP", on_output, NULL,
-                                          AP_FTYPE_RESOURCE);
+    error_filter_rec = ap_register_output_filter(
+        "EVENTSTREAM_BODY_ERROR", on_output, NULL, AP_FTYPE_RESOURCE);
 }
 
-static void take_socket(es_body_stream_t *stream, conn_rec *c)
+static void find_socket(es_body_stream_t *stream, conn_rec *c)
 {
     stream->socket = c->master ? NULL : ap_get_conn_socket(c);
     if (!stream->socket ||
@@ -114,23 +114,24 @@ es_body_stream_t *es_body_stream_open(request_rec *r)
 
     stream->r = r;
     stream->bb = apr_brigade_create(r->pool, c->bucket_alloc);
-    take_socket(stream, c);
-    stream->nap = NAP_MIN;
+    find_socket(stream, c);
+    stream->sleep_time = SLEEP_MIN;
     c->keepalive = AP_CONN_CLOSE;
     remove_reqtimeout(r);
-    stream->guard = ap_add_output_filter_handle(guard_rec, stream, r, c);
+    stream->error_filter =
+        ap_add_output_filter_handle(error_filter_rec, stream, r, c);
     return stream;
 }
 
 void es_body_stream_close(es_body_stream_t *stream)
 {
-    ap_remove_output_filter(stream->guard);
+    ap_remove_output_filter(stream->error_filter);
     if (stream->socket) {
         apr_socket_timeout_set(stream->socket, stream->timeout);
     }
 }
 
-/* httpd's filter does it for blocking reads only. */
+/* httpd's filter sends 100 Continue for blocking reads only. */
 static void send_continue(request_rec *r)
 {
     const char *line = r->status_line;
@@ -143,24 +144,25 @@ static void send_continue(request_rec *r)
     r->status_line = line;
 }
 
-static apr_status_t reason_of(int refused)
+static apr_status_t error_of(int status)
 {
-    return refused == HTTP_REQUEST_ENTITY_TOO_LARGE ? APR_ENOSPC
-           : refused == HTTP_NOT_IMPLEMENTED        ? APR_ENOTIMPL
-                                                    : APR_EGENERAL;
+    return status == HTTP_REQUEST_ENTITY_TOO_LARGE ? APR_ENOSPC
+           : status == HTTP_NOT_IMPLEMENTED        ? APR_ENOTIMPL
+                                                   : APR_EGENERAL;
 }
 
 static es_body_stream_result_t failed(es_body_stream_t *stream, apr_status_t rv,
                                       es_problem_t *why)
 {
     (void)es_body_failed(
-        stream->r, stream->refused ? reason_of(stream->refused) : rv, why);
+        stream->r, stream->error_status ? error_of(stream->error_status) : rv,
+        why);
     return ES_BODY_STREAM_FAILED;
 }
 
-static es_body_stream_result_t take_brigade(es_body_stream_t *stream,
-                                            es_lines_t *lines, apr_size_t *got,
-                                            es_problem_t *why)
+static es_body_stream_result_t add_brigade(es_body_stream_t *stream,
+                                           es_lines_t *lines, apr_size_t *got,
+                                           es_problem_t *why)
 {
     apr_bucket *b;
 
@@ -189,7 +191,7 @@ static es_body_stream_result_t take_brigade(es_body_stream_t *stream,
                                          : ES_BODY_STREAM_SOME;
 }
 
-/* One read, which gives a chunk of a chunked body at most. */
+/* One read; of a chunked body it returns no more than a chunk. */
 static es_body_stream_result_t read_once(es_body_stream_t *stream,
                                          es_lines_t *lines, apr_size_t *got,
                                          es_problem_t *why)
@@ -211,7 +213,7 @@ static es_body_stream_result_t read_once(es_body_stream_t *stream,
         result = ES_BODY_STREAM_FAILED;
     }
     else {
-        result = take_brigade(stream, lines, got, why);
+        result = add_brigade(stream, lines, got, why);
     }
     apr_brigade_cleanup(stream->bb);
     return result;
@@ -237,25 +239,26 @@ es_body_stream_result_t es_body_stream_read(es_body_stream_t *stream,
         result = read_once(stream, lines, &got, why);
     }
     if (got > 0) {
-        stream->barren = 0;
-        stream->nap = NAP_MIN;
+        stream->fruitless = 0;
+        stream->sleep_time = SLEEP_MIN;
     }
     return result == ES_BODY_STREAM_EMPTY && got > 0 ? ES_BODY_STREAM_SOME
                                                      : result;
 }
 
-void es_body_stream_wait(es_body_stream_t *stream, apr_interval_time_t most)
+void es_body_stream_wait(es_body_stream_t *stream, apr_interval_time_t max_wait)
 {
     struct pollfd pfd;
 
-    if (stream->fd >= 0 && stream->barren < BARREN_MAX) {
+    if (stream->fd >= 0 && stream->fruitless < FRUITLESS_MAX) {
         pfd.fd = stream->fd;
         pfd.events = POLLIN;
         pfd.revents = 0;
-        /* up, or it would spin */
-        stream->barren += poll(&pfd, 1, (int)((most + 999) / 1000)) > 0;
+        /* rounded up: 0 ms would spin */
+        stream->fruitless += poll(&pfd, 1, (int)((max_wait + 999) / 1000)) > 0;
         return;
     }
-    apr_sleep(stream->nap < most ? stream->nap : most);
-    stream->nap = stream->nap < NAP_MAX / 2 ? stream->nap * 2 : NAP_MAX;
+    apr_sleep(stream->sleep_time < max_wait ? stream->sleep_time : max_wait);
+    stream->sleep_time =
+        stream->sleep_time < SLEEP_MAX / 2 ? stream->sleep_time * 2 : SLEEP_MAX;
 }
