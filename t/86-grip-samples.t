@@ -126,7 +126,8 @@ my $expired = 'eyJ0eXAiOiJKV1QiLCJhbGciOiJFUzI1NiJ9.'
     . 'dPnKjF-tBiUzkA';
 is get($httpd, '/events/a', "Grip-Sig: $expired")->{status}, 403,
     'a token of Fastly that has expired is refused';
-like $httpd->error_log, qr/Grip-Sig of the request is no good: it has expired/,
+like $httpd->error_log,
+    qr/Grip-Sig of the request is not valid: it has expired/,
     '... although the key fits it';
 is subscribe($httpd, '/events/a')->status, 200, 'direct clients are served';
 is $httpd->stop, 0, 'httpd stops cleanly';

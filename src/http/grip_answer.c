@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The ids of Grip-Channel and the end of what is replayed are read in one
- * step: an event is either in the body, or its prev-id is one that the proxy
- * knows from here.
+ * The ids of Grip-Channel and the present position are read in one step. So
+ * each event is either in the body, or it is published later, with a prev-id
+ * that the proxy knows from Grip-Channel.
  */
 #include "http/grip.h"
 
@@ -16,8 +16,8 @@
 #include "server/log.h"
 #include "http/subscribe.h"
 
-/* Of Grip-Link: httpd takes request lines of 8190 bytes, Pushpin heads of
- * some more, and the proxy's other headers need room. */
+/* Longest path of Grip-Link, in bytes: httpd accepts request lines of 8190
+ * bytes, Pushpin heads a little larger, and the proxy adds other headers. */
 #define LINK_MAX 6000
 
 void es_grip_answer_init(es_grip_answer_t *answer, request_rec *r,
@@ -39,7 +39,7 @@ void es_grip_answer_init(es_grip_answer_t *answer, request_rec *r,
     es_buf_init(&answer->body, r->pool, ES_GRIP_ANSWER_MAX);
 }
 
-/* ---- the body ---------------------------------------------------------- */
+/* ---- The body ---------------------------------------------------------- */
 
 static void add_reset(es_grip_answer_t *answer, const es_id_t *id)
 {
@@ -52,27 +52,29 @@ static void add_reset(es_grip_answer_t *answer, const es_id_t *id)
 
 /* How an answer ends. */
 typedef enum ending_t {
-    HOLD,    /* all is in it */
-    PIECE,   /* more is to come */
-    FAREWELL /* a channel was closed, and with it the stream ends */
+    END_HOLD,  /* it has all events: the proxy holds the client */
+    END_PIECE, /* a further piece follows */
+    END_CLOSED /* a channel was closed, so the stream ends */
 } ending_t;
 
-/* @param last  with PIECE: how far it got */
+/* @param last  the id of the last event in the body, for END_PIECE */
 static ending_t add_events(es_grip_answer_t *answer, const es_start_t *present,
                            es_id_t *last)
 {
-    es_missed_t excerpt = {answer->hub->store, answer->parts, answer->count,
-                           answer->pos,        present->pos,  {0, 0}};
-    apr_status_t rv = es_missed_collect(&excerpt, &answer->body);
+    es_missed_t missed = {answer->hub->store, answer->parts, answer->count,
+                          answer->pos,        present->pos,  {0, 0}};
+    apr_status_t rv = es_missed_collect(&missed, &answer->body);
 
-    *last = excerpt.last;
+    *last = missed.last;
     if (rv == APR_ENOENT) {
         add_reset(answer, &present->id);
     }
-    return rv == APR_ENOSPC ? PIECE : APR_STATUS_IS_EOF(rv) ? FAREWELL : HOLD;
+    return rv == APR_ENOSPC        ? END_PIECE
+           : APR_STATUS_IS_EOF(rv) ? END_CLOSED
+                                   : END_HOLD;
 }
 
-/* ---- the head ---------------------------------------------------------- */
+/* ---- The head ---------------------------------------------------------- */
 
 static const char *link_path(const es_grip_answer_t *answer,
                              const es_id_t *from)
@@ -129,7 +131,7 @@ static void set_hold(const es_grip_answer_t *answer, const es_id_t *last_ids)
     }
 }
 
-/* ---- both -------------------------------------------------------------- */
+/* ---- The answer -------------------------------------------------------- */
 
 static int read_last_ids(const es_grip_answer_t *answer, es_id_t *last_ids,
                          es_start_t *present)
@@ -147,7 +149,7 @@ static int read_last_ids(const es_grip_answer_t *answer, es_id_t *last_ids,
 int es_grip_answer_make(es_grip_answer_t *answer, es_problem_t *why)
 {
     static const char *const words[] = {"and holds the client",
-                                        "and more is to come",
+                                        "and a further piece follows",
                                         "and a channel was closed"};
     es_id_t last_ids[ES_INSTRUCT_CHANNELS_MAX], last;
     int is_reliable = answer->hub->grip->is_reliable;
@@ -159,11 +161,11 @@ int es_grip_answer_make(es_grip_answer_t *answer, es_problem_t *why)
                               "No events can be served now.");
     }
     ending = add_events(answer, &present, &last);
-    if (ending != FAREWELL && is_reliable &&
-        !set_link(answer, ending == PIECE ? &last : NULL, why)) {
+    if (ending != END_CLOSED && is_reliable &&
+        !set_link(answer, ending == END_PIECE ? &last : NULL, why)) {
         return 0;
     }
-    if (ending == HOLD) {
+    if (ending == END_HOLD) {
         set_hold(answer, is_reliable ? last_ids : NULL);
     }
     es_rlog(APLOG_DEBUG, 0, answer->r, "ES0602",

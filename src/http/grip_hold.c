@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The client is subscribed while its answer is made, so that its channels
- * keep their slots; it counts as nobody's client here.
+ * The client is subscribed only while its answer is made, so that its channels
+ * keep their slots. It is not counted as a client.
  */
 #include "http/grip.h"
 
@@ -22,8 +22,9 @@ static int refuse_many(request_rec *r)
     return es_reply_problem(r, &why);
 }
 
-/* As send_head of http/subscribe.c, which tells why there may be no id. */
-static void open_body(es_grip_answer_t *answer, const es_stream_t *stream)
+/* As send_head of http/subscribe.c, which explains when there is no id. */
+static void add_first_frames(es_grip_answer_t *answer,
+                             const es_stream_t *stream)
 {
     char frame[ES_FRAME_CONTROL_SIZE];
     apr_size_t len =
@@ -35,8 +36,8 @@ static void open_body(es_grip_answer_t *answer, const es_stream_t *stream)
     es_buf_add(&answer->body, stream->reset);
 }
 
-/* The latest events of each channel, when these were asked for. */
-static void take_replay(es_grip_answer_t *answer, const es_stream_t *stream)
+/* Starts each channel with its latest events, if the stream replays them. */
+static void apply_replay(es_grip_answer_t *answer, const es_stream_t *stream)
 {
     int i, k;
 
@@ -61,8 +62,8 @@ static int make(es_grip_answer_t *answer, es_stream_t *stream,
     answer->keepalive_us = conf->keepalive_us;
     answer->keepalive_as_comment = (int)conf->keepalive_comment;
     answer->retry_ms = conf->retry_us / 1000;
-    take_replay(answer, stream);
-    open_body(answer, stream);
+    apply_replay(answer, stream);
+    add_first_frames(answer, stream);
     return es_grip_answer_make(answer, why);
 }
 
@@ -71,17 +72,17 @@ static int hold(es_stream_t *stream, const es_channel_set_t *names)
     es_grip_answer_t answer;
     es_problem_t why = {0};
     es_sigblock_t sigblock;
-    es_admit_result_t entered;
+    es_admit_result_t admitted;
     int made = 0;
 
     es_sigblock_begin(&sigblock);
-    entered = es_subscribe_admit_uncounted(stream, &names);
-    if (entered == ES_ADMIT_DONE) {
+    admitted = es_subscribe_admit_uncounted(stream, &names);
+    if (admitted == ES_ADMIT_DONE) {
         made = make(&answer, stream, names, &why);
     }
     es_stream_drop(stream);
     es_sigblock_end(&sigblock);
-    switch (entered) {
+    switch (admitted) {
     case ES_ADMIT_NONE:
         return es_grip_answer_end(stream->r, es_stream_retry(stream));
     case ES_ADMIT_CLOSED: return es_stream_refuse_closed(stream);

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Proxies answer all requests with the same path and Grip-Last by one answer,
- * so nothing else is looked at. What was seen of each channel is told by
- * Grip-Last, or for a further piece of a long answer by the path; what has
- * neither, or an id that the journal cannot vouch for, begins anew with a
- * stream-reset. The same question twice gets nothing new.
+ * A proxy uses one answer for all its requests with the same path and
+ * Grip-Last, so the answer depends on nothing else. Grip-Last states the last
+ * event that was seen of each channel; for a further piece of a long answer the
+ * path does. If neither states an id, or if the journal cannot prove that no
+ * event after it was missed, the client starts with a stream-reset. An answer
+ * changes nothing here, so a request may be repeated.
  *
- * A seal that is no good is mostly one of before httpd was stopped and
- * started: the stream is ended, and its client comes back and resumes.
+ * An invalid seal was usually made before httpd was stopped and started. Then
+ * the stream ends, and its client reconnects and resumes.
  */
 #include "http/grip.h"
 
@@ -27,7 +28,7 @@
 #include "http/reply.h"
 #include "http/subscribe.h"
 
-/* What a client is told that must come back, when the link cannot say. */
+/* retry: in milliseconds, if the link is invalid and cannot state it. */
 #define RETRY_MS 3000
 
 typedef struct recovery_t {
@@ -38,10 +39,10 @@ typedef struct recovery_t {
     es_start_t start;
     es_grip_answer_t answer;
     int is_lost;
-    int is_closed; /* one of its channels is */
+    int is_closed; /* one of its channels is closed */
 } recovery_t;
 
-/* The last one, should the stream's own path have one, too. */
+/* The last mark in the path, because the stream's own path may have one. */
 static const char *mark_in(const char *uri)
 {
     const char *mark = NULL, *next = strstr(uri, ES_GRIP_LINK_MARK);
@@ -53,7 +54,7 @@ static const char *mark_in(const char *uri)
     return mark;
 }
 
-/* ---- what was seen ----------------------------------------------------- */
+/* ---- What the client has seen ------------------------------------------ */
 
 static es_slice_t last_id(const recovery_t *recovery, es_slice_t name)
 {
@@ -67,11 +68,9 @@ static es_slice_t last_id(const recovery_t *recovery, es_slice_t name)
         header, es_grip_channel(recovery->hub->grip->prefix, name, r->pool));
 }
 
-/*
- * A client that has missed events at its proxy is told what it would be told
- * when it came again. A further piece goes on with an answer whose reach was
- * looked at when it began.
- */
+/* How far back the client may resume: as far as a client that reconnects. For a
+ * further piece there is no limit, because it was applied to the first
+ * piece. */
 static es_resume_reach_t reach_of(const recovery_t *recovery)
 {
     static const es_resume_reach_t all = {0, 0, 0};
@@ -81,7 +80,7 @@ static es_resume_reach_t reach_of(const recovery_t *recovery)
                : es_subscribe_admit_reach(recovery->hub);
 }
 
-/* @return 0: the journal cannot vouch for all after what was seen of it */
+/* @return 0 if the journal cannot prove that no event of it was missed */
 static int resume_one(recovery_t *recovery, int i)
 {
     es_resume_reach_t reach = reach_of(recovery);
@@ -101,7 +100,7 @@ static int resume_one(recovery_t *recovery, int i)
     return 1;
 }
 
-static void look_for_closed(recovery_t *recovery)
+static void check_closed(recovery_t *recovery)
 {
     apr_uint64_t now_ms = es_clock_ms();
     int i;
@@ -112,10 +111,10 @@ static void look_for_closed(recovery_t *recovery)
     }
 }
 
-/* ---- the answer -------------------------------------------------------- */
+/* ---- The answer -------------------------------------------------------- */
 
-/* Begins the answer; again, when it turns out that all begins anew. */
-static void begin(recovery_t *recovery)
+/* Called a second time if the client starts with stream-reset. */
+static void init_answer(recovery_t *recovery)
 {
     const es_grip_link_t *link = &recovery->link;
     es_grip_answer_t *answer = &recovery->answer;
@@ -145,16 +144,16 @@ static int make(recovery_t *recovery, es_problem_t *why)
 {
     int i;
 
-    look_for_closed(recovery);
+    check_closed(recovery);
     if (recovery->is_closed) {
         return 1;
     }
-    begin(recovery);
+    init_answer(recovery);
     for (i = 0; i < recovery->link.count && !recovery->is_lost; i++) {
         recovery->is_lost = !resume_one(recovery, i);
     }
     if (recovery->is_lost) {
-        begin(recovery);
+        init_answer(recovery);
         add_reset(recovery);
     }
     return es_grip_answer_make(&recovery->answer, why);
@@ -178,7 +177,7 @@ static int subscribe_and_make(recovery_t *recovery, es_problem_t *why)
     return made;
 }
 
-static int answer_it(recovery_t *recovery)
+static int answer_request(recovery_t *recovery)
 {
     es_problem_t why = {0};
     es_sigblock_t sigblock;
@@ -189,9 +188,9 @@ static int answer_it(recovery_t *recovery)
     made = subscribe_and_make(recovery, &why);
     es_sigblock_end(&sigblock);
     es_rlog(APLOG_DEBUG, 0, recovery->r, "ES0603",
-            "a GRIP proxy asked what its clients have missed%s",
-            recovery->is_lost     ? ": they get stream-reset"
-            : recovery->is_closed ? ": their channel is closed"
+            "a GRIP proxy requested events that its clients have missed%s",
+            recovery->is_lost     ? "; they get stream-reset"
+            : recovery->is_closed ? "; their channel is closed"
                                   : "");
     if (!made) {
         return es_reply_problem(recovery->r, &why);
@@ -201,9 +200,9 @@ static int answer_it(recovery_t *recovery)
                : es_grip_answer_send(&recovery->answer);
 }
 
-/* ---- whose request it is ----------------------------------------------- */
+/* ---- The handler ------------------------------------------------------- */
 
-/* @return 1, 0 when the path has nothing that could be ours */
+/* @return 1, or 0 if the path is not one of Grip-Link */
 static int read_path(recovery_t *recovery, es_slice_t *state,
                      apr_uint64_t *seal)
 {
@@ -248,9 +247,9 @@ int es_grip_recover_handler(request_rec *r, int lookup)
     if (!recovery.hub->grip->is_reliable ||
         seal != es_store_seal(recovery.hub->store, state)) {
         es_rlog(APLOG_DEBUG, 0, r, "ES0604",
-                "a GRIP proxy asked by a link that is not good any more: its "
-                "clients are asked to come back");
+                "a GRIP proxy used a link that is no longer valid; its clients "
+                "are asked to reconnect");
         return es_grip_answer_end(r, RETRY_MS);
     }
-    return answer_it(&recovery);
+    return answer_request(&recovery);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A bad signature is refused and not served as a direct client: who sends one
- * is a proxy with another key, and would hold an endless answer. */
+/* A request with an invalid signature is refused and not served as a direct
+ * one: it comes from a proxy with another key, which would wait for the end of
+ * an endless answer. */
 #include "http/grip.h"
 
 #include <apr_strings.h>
@@ -12,8 +13,8 @@ static int refuse_signature(request_rec *r, const char *what, es_problem_t *why)
     es_problem_set(why, r->pool, HTTP_FORBIDDEN, "GRIP Signature Invalid.");
     why->remedy = apr_psprintf(
         r->pool,
-        "The Grip-Sig of the request is no good: %s. Compare verify-key= and "
-        "verify-iss= of EventStreamGrip with what the proxy signs with.",
+        "The Grip-Sig of the request is not valid: %s. Compare verify-key= and "
+        "verify-iss= of EventStreamGrip with the key and the iss of the proxy.",
         what);
     return 0;
 }
@@ -66,8 +67,8 @@ void es_grip_sig_warn(server_rec *s)
 
         if (hub->grip && count_keys(hub->grip) == 0) {
             es_slog(APLOG_WARNING, 0, s, "ES0601",
-                    "hub %s: no proxy has a verify-key=, so whoever sends a "
-                    "Grip-Sig counts as a proxy",
+                    "hub %s: no proxy has a verify-key=, so every request with "
+                    "a Grip-Sig counts as one of a proxy",
                     hub->name);
         }
     }
