@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Callers are trusted, but not to be without mistakes: what they pass is
- * checked as a body from the network is, and answered with a sentence. A
- * result that cannot be written to is answered before anything is done.
+ * Callers are trusted, but they may have bugs. So what they pass is checked
+ * like a body from the network and refused with a sentence. If a result cannot
+ * be written to, the call returns before it has done anything.
  */
 #include "http/hooks.h"
 
@@ -25,7 +25,7 @@
 #include "http/subscribe.h"
 #include "mod_eventstream.h"
 
-/* the ends of the structs' first versions */
+/* The ends of the structs' first versions. */
 #define END_OF(type, last) (offsetof(type, last) + sizeof(((type *)0)->last))
 #define EVENT_FIRST END_OF(eventstream_event_t, retry_ms)
 #define RESULT_FIRST END_OF(eventstream_result_t, clients)
@@ -33,7 +33,7 @@
 /* One call. */
 typedef struct call_t {
     server_rec *s;
-    const es_dir_t *conf; /* of its server's level */
+    const es_dir_t *conf; /* the settings of its server */
     const es_runtime_hub_t *hub;
     apr_pool_t *p;
     es_problem_t why;
@@ -41,7 +41,7 @@ typedef struct call_t {
 
 /* ---- Results ----------------------------------------------------------- */
 
-/* before a pool is at hand, too */
+/* Also called without a pool. */
 static int answer(eventstream_result_t *theirs, int status,
                   const char *sentence, eventstream_result_t *ours)
 {
@@ -59,9 +59,9 @@ static int refuse(const call_t *call, eventstream_result_t *theirs)
     return answer(theirs, call->why.status, call->why.sentence, &ours);
 }
 
-/* ---- Beginning --------------------------------------------------------- */
+/* ---- The call ---------------------------------------------------------- */
 
-static int is_fit(const eventstream_result_t *theirs)
+static int is_writable(const eventstream_result_t *theirs)
 {
     eventstream_result_t ours;
 
@@ -85,20 +85,20 @@ static int find_hub(call_t *call, const char *name)
                               "There is no hub '%s'.", name);
     }
     call->hub = es_runtime_hub_named(name);
-    es_context_enter(ES_WORKER); /* whatever it is to its module */
+    es_context_enter(ES_WORKER); /* a thread of the module's own, too */
     return 1;
 }
 
-/** @return 1, or 0 with *status, the answer */
-static int begin(call_t *call, server_rec *s, const char *hub,
-                 eventstream_result_t *result, apr_pool_t *p, int *status)
+/** @return 1, or 0 with the status that the caller returns */
+static int init_call(call_t *call, server_rec *s, const char *hub,
+                     eventstream_result_t *result, apr_pool_t *p, int *status)
 {
     eventstream_result_t ours = EVENTSTREAM_RESULT_INIT;
 
     memset(call, 0, sizeof(*call));
     call->s = s;
     call->p = p;
-    if (!is_fit(result)) {
+    if (!is_writable(result)) {
         *status = HTTP_BAD_REQUEST;
         return 0;
     }
@@ -130,7 +130,7 @@ static int read_struct(call_t *call, eventstream_event_t *ours,
     }
 }
 
-static int take_channels(call_t *call, es_event_t *event,
+static int read_channels(call_t *call, es_event_t *event,
                          const eventstream_event_t *ours)
 {
     es_channel_set_t *set = es_event_channel_set(call->p);
@@ -150,7 +150,7 @@ static int take_channels(call_t *call, es_event_t *event,
     return 1;
 }
 
-static int take_data(call_t *call, es_event_t *event,
+static int read_data(call_t *call, es_event_t *event,
                      const eventstream_event_t *ours)
 {
     if (ours->data_len == EVENTSTREAM_STRLEN) {
@@ -165,7 +165,7 @@ static int take_data(call_t *call, es_event_t *event,
     return 1;
 }
 
-static int take_retry(call_t *call, es_event_t *event,
+static int read_retry(call_t *call, es_event_t *event,
                       const eventstream_event_t *ours)
 {
     if (ours->retry_ms < 0) {
@@ -176,14 +176,14 @@ static int take_retry(call_t *call, es_event_t *event,
     return 1;
 }
 
-static int take_event(call_t *call, es_event_t *event,
+static int read_event(call_t *call, es_event_t *event,
                       const eventstream_event_t *theirs)
 {
     eventstream_event_t ours;
 
     if (!read_struct(call, &ours, theirs) ||
-        !take_channels(call, event, &ours) || !take_data(call, event, &ours) ||
-        !take_retry(call, event, &ours)) {
+        !read_channels(call, event, &ours) || !read_data(call, event, &ours) ||
+        !read_retry(call, event, &ours)) {
         return 0;
     }
     event->type = es_slice_of(ours.type);
@@ -192,7 +192,7 @@ static int take_event(call_t *call, es_event_t *event,
                                   &call->why);
 }
 
-static int take_batch(call_t *call, es_batch_t *batch,
+static int read_batch(call_t *call, es_batch_t *batch,
                       const eventstream_event_t *const *events, int count)
 {
     int i;
@@ -205,7 +205,7 @@ static int take_batch(call_t *call, es_batch_t *batch,
     batch->count = count;
     batch->unnamed = -1;
     for (i = 0; i < count; i++) {
-        if (!take_event(call, &batch->events[i], events[i])) {
+        if (!read_event(call, &batch->events[i], events[i])) {
             return es_event_refuse(batch, i, call->p, &call->why);
         }
     }
@@ -225,7 +225,7 @@ static int published(const call_t *call, const es_batch_t *batch,
             batch->count, id, done->clients);
     ours.id = apr_pstrdup(call->p, id);
     ours.clients = done->clients;
-    if (call->why.status != 0) { /* stored, but not taken by all */
+    if (call->why.status != 0) { /* 502: it is stored */
         ours.retry_after = call->why.retry_after;
         return answer(result, call->why.status, call->why.sentence, &ours);
     }
@@ -240,10 +240,10 @@ static int publish(server_rec *s, const char *hub, es_batch_t *batch,
     call_t call;
     int status;
 
-    if (!begin(&call, s, hub, result, p, &status)) {
+    if (!init_call(&call, s, hub, result, p, &status)) {
         return status;
     }
-    if (!take_batch(&call, batch, events, count) ||
+    if (!read_batch(&call, batch, events, count) ||
         (!es_publish_store(call.hub, batch, p, &done, &call.why) &&
          done.head == 0)) {
         return refuse(&call, result);
@@ -287,7 +287,7 @@ static int eventstream_count_clients(server_rec *s, const char *hub,
     if (!result) {
         return HTTP_BAD_REQUEST;
     }
-    if (!begin(&call, s, hub, result, p, &status)) {
+    if (!init_call(&call, s, hub, result, p, &status)) {
         return status;
     }
     if (!es_channel_check(name, p, &call.why)) {
@@ -308,18 +308,18 @@ static int eventstream_count_clients(server_rec *s, const char *hub,
 static int eventstream_run(request_rec *r, const char *const *channels,
                            int count)
 {
-    static apr_time_t last_told; /* atomic */
+    static apr_time_t last_logged; /* atomic */
 
     if (!r || r->main) {
-        int level = es_log_limit_level(&last_told, APLOG_ERR, es_clock_now());
+        int level = es_log_limit_level(&last_logged, APLOG_ERR, es_clock_now());
 
         es_slog(level, 0, r ? r->server : ap_server_conf, "ES0523",
-                "another module asks for a stream in a subrequest, which has "
+                "another module requested a stream in a subrequest, which has "
                 "no connection of its own; it is answered with 500");
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     if (!es_route_is_ours(r)) {
-        es_cors_mark(r, es_settings_dir(r)); /* no hook of ours has */
+        es_cors_mark(r, es_settings_dir(r)); /* our hook did not */
     }
     return es_subscribe_run(r, channels, count);
 }

@@ -77,17 +77,17 @@ int es_cors_is_preflight(const request_rec *r, const es_dir_t *conf)
 
 int es_cors_options(request_rec *r, const es_dir_t *conf, const char *allow)
 {
-    const char *asked =
+    const char *requested =
         apr_table_get(r->headers_in, "Access-Control-Request-Headers");
 
     apr_table_setn(r->headers_out, "Allow", allow);
     if (es_cors_is_preflight(r, conf)) {
         apr_table_setn(r->headers_out, "Access-Control-Allow-Methods", allow);
         apr_table_setn(r->headers_out, "Access-Control-Max-Age", MAX_AGE);
-        if (asked) {
+        if (requested) {
             /* allow all: another module may authenticate by any header */
             apr_table_setn(r->headers_out, "Access-Control-Allow-Headers",
-                           asked);
+                           requested);
         }
     }
     r->status = HTTP_NO_CONTENT;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * All figures are of all children, from shared memory, so it does not matter
- * which child answers. Nothing of them is from one moment. Names of hubs are
- * letters, digits, '-' and '_', and need no escaping.
+ * All statistics cover all children and come from shared memory, so any child
+ * can answer. They are not read at one moment. Names of hubs consist of
+ * letters, digits, '-' and '_', so they need no escaping.
  */
 #include "http/hooks.h"
 
@@ -22,7 +22,7 @@
 
 #define NUMBER "%" APR_UINT64_T_FMT
 
-/* ---- The figures of a hub ---------------------------------------------- */
+/* ---- The statistics of a hub ------------------------------------------- */
 
 typedef struct hub_t {
     const char *name;
@@ -44,7 +44,7 @@ static apr_uint64_t subscriptions_of(const es_store_t *store)
     return sum;
 }
 
-/* The lock is given back after each slice of the table. */
+/* The lock is released after each slice of the channel table. */
 static void add_up(es_store_t *store, es_channel_totals_t *totals)
 {
     apr_uint64_t now_ms = es_clock_ms();
@@ -59,7 +59,7 @@ static void add_up(es_store_t *store, es_channel_totals_t *totals)
 }
 
 /** @return 0 when this child does not have it */
-static int look_at(hub_t *hub, const char *name)
+static int read_hub(hub_t *hub, const char *name)
 {
     const es_runtime_hub_t *view = es_runtime_hub_named(name);
     es_pos_t tail;
@@ -72,7 +72,7 @@ static int look_at(hub_t *hub, const char *name)
     hub->subscriptions = subscriptions_of(view->store);
     add_up(view->store, &hub->totals);
     hub->published = es_stats_events(view);
-    tail = es_store_tail(view->store); /* first: it only rises */
+    tail = es_store_tail(view->store); /* before the head: both only rise */
     hub->used_bytes = es_store_head(view->store) - tail;
     hub->bytes = es_store_bytes(view->store);
     return 1;
@@ -87,7 +87,7 @@ static apr_uint32_t clients(void)
 
 /* ---- For programs ------------------------------------------------------ */
 
-/* A directive's name without the beginning that all have. */
+/* The directive's name without "EventStream". */
 static const char *key_of(es_limit_t limit)
 {
     return limit == ES_LIMIT_FILES
@@ -127,7 +127,8 @@ static void lines(request_rec *r, const es_settings_t *global)
                    es_stats_reached(i));
     }
     for (i = 0; i < global->hubs->nelts; i++) {
-        if (look_at(&hub, APR_ARRAY_IDX(global->hubs, i, es_hub_conf_t).name)) {
+        if (read_hub(&hub,
+                     APR_ARRAY_IDX(global->hubs, i, es_hub_conf_t).name)) {
             line_of_hub(r, &hub);
         }
     }
@@ -146,7 +147,8 @@ static void table_of_hubs(request_rec *r, const es_settings_t *global)
              "<th>of</th></tr>\n",
              r);
     for (i = 0; i < global->hubs->nelts; i++) {
-        if (look_at(&hub, APR_ARRAY_IDX(global->hubs, i, es_hub_conf_t).name)) {
+        if (read_hub(&hub,
+                     APR_ARRAY_IDX(global->hubs, i, es_hub_conf_t).name)) {
             ap_rprintf(r,
                        "<tr><td>%s</td><td>" NUMBER "</td><td>" NUMBER
                        "</td><td>" NUMBER "</td><td>" NUMBER "</td><td>" NUMBER
@@ -188,7 +190,7 @@ static int on_status(request_rec *r, int flags)
     const es_settings_t *global = es_settings_of(ap_server_conf);
 
     if (!es_runtime_delivery()) {
-        return DECLINED; /* its start has told why */
+        return DECLINED; /* the child logged why at its start */
     }
     if (flags & AP_STATUS_SHORT) {
         lines(r, global);
