@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tests of http/publish_auth.c: the words of EventStreamPublishFrom. */
+#include "t/unit/unit.h"
+
+#include "http/publish_auth.c"
+#include "t/unit/httpd_stub.h"
+
+static request_rec *r;
+static es_dir_t *conf;
+static es_from_t from;
+static es_problem_t why;
+
+/* A request from this address, without EventStreamPublishFrom. */
+static void request(const char *ip)
+{
+    r = stub_request(pool);
+    conf = stub_conf(r);
+    memset(&from, 0, sizeof(from));
+    r->connection->client_ip = apr_pstrdup(pool, ip);
+    r->connection->client_addr = stub_address(ip, pool);
+    r->useragent_ip = r->connection->client_ip;
+    r->useragent_addr = r->connection->client_addr;
+}
+
+/* The same by way of a proxy that mod_remoteip trusts. */
+static void request_via(const char *peer, const char *ip)
+{
+    request(peer);
+    r->useragent_ip = apr_pstrdup(pool, ip);
+    r->useragent_addr = stub_address(ip, pool);
+}
+
+/* A browser's request for a URL with this host name. */
+static void browser(const char *host, const char *header)
+{
+    request("127.0.0.1");
+    httpd_stub.vhost = "app.example";
+    r->hostname = host;
+    apr_table_setn(r->headers_in, header, "x");
+}
+
+/* EventStreamPublishFrom network */
+static void allow_net(const char *network, const char *bits)
+{
+    apr_ipsubnet_t *net;
+
+    assert_int_equal(apr_ipsubnet_create(&net, network, bits, pool), 0);
+    if (!from.net) {
+        from.net = apr_array_make(pool, 2, sizeof(apr_ipsubnet_t *));
+    }
+    APR_ARRAY_PUSH(from.net, apr_ipsubnet_t *) = net;
+    conf->from = &from;
+}
+
+static int admits(void)
+{
+    return es_publish_auth_admits(r, conf, &why);
+}
+
+static int admits_from(const char *ip)
+{
+    request(ip);
+    return admits();
+}
+
+/* ---- local, which is the preset ---------------------------------------- */
+
+FACTS(this_host_may_publish)
+{
+    assert_true(admits_from("127.0.0.1"));
+    assert_true(admits_from("127.255.0.9"));
+    assert_true(admits_from("::1"));
+    assert_true(admits_from("::ffff:127.0.0.1"));
+}
+
+FACTS(another_host_may_not)
+{
+    assert_false(admits_from("192.0.2.1"));
+    assert_int_equal(why.status, HTTP_FORBIDDEN);
+    assert_string_equal(why.sentence, "Publishing is not allowed from here.");
+    assert_false(admits_from("126.0.0.1"));
+    assert_false(admits_from("128.0.0.1"));
+    assert_false(admits_from("2001:db8::1"));
+    assert_false(admits_from("::ffff:192.0.2.1"));
+    assert_false(admits_from("::7f00:1")); /* no IPv4 in it */
+}
+
+FACTS(a_unix_socket_is_of_this_host)
+{
+    request("127.0.0.1");
+    r->connection->client_addr->family = APR_UNIX;
+    assert_true(admits());
+}
+
+FACTS(an_unknown_kind_of_address_is_not_of_this_host)
+{
+    request("127.0.0.1");
+    r->connection->client_addr->family = APR_UNSPEC;
+    assert_false(admits());
+}
+
+FACTS(both_the_peer_and_the_client_must_be_of_this_host)
+{
+    request_via("127.0.0.1", "192.0.2.1");
+    assert_false(admits());
+    request_via("192.0.2.1", "127.0.0.1");
+    assert_false(admits());
+}
+
+FACTS(a_request_through_a_proxy_is_not_local)
+{
+    static const char *const headers[] = {
+        "Grip-Sig", "Forwarded", "X-Forwarded-For", "X-Real-IP", "Via"};
+    size_t i;
+
+    for (i = 0; i < sizeof(headers) / sizeof(headers[0]); i++) {
+        request("127.0.0.1");
+        apr_table_setn(r->headers_in, headers[i], "");
+        assert_false(admits());
+        assert_non_null(strstr(why.remedy, headers[i]));
+    }
+}
+
+FACTS(a_browser_of_this_host_may_publish_to_a_name_of_this_server)
+{
+    browser("App.Example", "Origin");
+    assert_true(admits());
+    browser("localhost", "Origin");
+    assert_true(admits());
+    browser("127.0.0.5", "Sec-Fetch-Site");
+    assert_true(admits());
+    browser("::1", "Origin");
+    assert_true(admits());
+}
+
+FACTS(a_page_that_rebound_its_name_may_not_publish)
+{
+    browser("evil.example", "Origin");
+    assert_false(admits());
+    browser("evil.example", "Sec-Fetch-Site");
+    assert_false(admits());
+    browser("127.0.0.1.evil.example", "Origin");
+    assert_false(admits());
+    browser("192.0.2.1", "Origin");
+    assert_false(admits());
+    browser(NULL, "Origin");
+    assert_false(admits());
+}
+
+FACTS(a_program_of_this_host_may_use_any_name)
+{
+    request("127.0.0.1");
+    r->hostname = "evil.example";
+    assert_true(admits());
+}
+
+/* ---- The other words --------------------------------------------------- */
+
+FACTS(with_the_directive_local_is_admitted_only_if_it_is_written)
+{
+    request("127.0.0.1");
+    conf->from = &from;
+    assert_false(admits());
+    from.local = 1;
+    assert_true(admits());
+}
+
+FACTS(any_admits_all)
+{
+    request("192.0.2.1");
+    conf->from = &from;
+    from.any = 1;
+    apr_table_setn(r->headers_in, "Via", "1.1 p");
+    assert_true(admits());
+}
+
+FACTS(user_admits_an_authenticated_user)
+{
+    request("192.0.2.1");
+    conf->from = &from;
+    from.user = 1;
+    assert_false(admits());
+    r->user = "alice";
+    assert_true(admits());
+}
+
+FACTS(a_user_is_not_enough_without_the_word)
+{
+    request("192.0.2.1");
+    r->user = "alice";
+    assert_false(admits());
+}
+
+FACTS(a_network_admits_its_addresses)
+{
+    request("192.0.2.77");
+    allow_net("198.51.100.0", "24");
+    assert_false(admits());
+    allow_net("192.0.2.0", "24"); /* any of them is enough */
+    assert_true(admits());
+    request("2001:db8:1::9");
+    allow_net("2001:db8:1::", "48");
+    assert_true(admits());
+    request("2001:db8:2::9");
+    allow_net("2001:db8:1::", "48");
+    assert_false(admits());
+}
+
+FACTS(a_network_is_of_clients_not_of_peers)
+{
+    request_via("192.0.2.1", "203.0.113.9");
+    allow_net("192.0.2.0", "24");
+    assert_false(admits());
+    request_via("192.0.2.1", "203.0.113.9");
+    allow_net("203.0.113.0", "24");
+    assert_true(admits());
+}
+
+FACTS(one_word_that_fits_is_enough)
+{
+    request("192.0.2.1");
+    allow_net("198.51.100.0", "24");
+    from.user = 1;
+    from.local = 1;
+    assert_false(admits());
+    r->user = "alice";
+    assert_true(admits());
+}
+
+/* ---- The remedy -------------------------------------------------------- */
+
+FACTS(the_remedy_describes_the_request)
+{
+    request("192.0.2.1");
+    assert_false(admits());
+    assert_string_equal(why.remedy,
+                        "EventStreamPublishFrom local (the preset) does not "
+                        "admit it: client 192.0.2.1, no proxy's header, no "
+                        "user.");
+    request_via("127.0.0.1", "192.0.2.1");
+    conf->from = &from;
+    r->user = "alice";
+    apr_table_setn(r->headers_in, "Via", "1.1 p");
+    assert_false(admits());
+    assert_string_equal(why.remedy,
+                        "EventStreamPublishFrom of this Location does not "
+                        "admit it: client 192.0.2.1 by way of 127.0.0.1, a "
+                        "proxy's header Via, a user.");
+}
+
+FACTS(the_remedy_names_the_host_of_a_page_that_rebound_it)
+{
+    browser("evil.example", "Origin");
+    assert_false(admits());
+    assert_non_null(strstr(why.remedy, "page of the host evil.example, which "
+                                       "is no ServerName"));
+    browser(NULL, "Origin");
+    assert_false(admits());
+    assert_non_null(strstr(why.remedy, "page of the host (none), which"));
+}
+
+static const struct CMUnitTest tests[] = {
+    UNIT(this_host_may_publish),
+    UNIT(another_host_may_not),
+    UNIT(a_unix_socket_is_of_this_host),
+    UNIT(an_unknown_kind_of_address_is_not_of_this_host),
+    UNIT(both_the_peer_and_the_client_must_be_of_this_host),
+    UNIT(a_request_through_a_proxy_is_not_local),
+    UNIT(a_browser_of_this_host_may_publish_to_a_name_of_this_server),
+    UNIT(a_page_that_rebound_its_name_may_not_publish),
+    UNIT(a_program_of_this_host_may_use_any_name),
+    UNIT(with_the_directive_local_is_admitted_only_if_it_is_written),
+    UNIT(any_admits_all),
+    UNIT(user_admits_an_authenticated_user),
+    UNIT(a_user_is_not_enough_without_the_word),
+    UNIT(a_network_admits_its_addresses),
+    UNIT(a_network_is_of_clients_not_of_peers),
+    UNIT(one_word_that_fits_is_enough),
+    UNIT(the_remedy_describes_the_request),
+    UNIT(the_remedy_names_the_host_of_a_page_that_rebound_it),
+};
+
+UNIT_MAIN(tests)

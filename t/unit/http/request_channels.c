@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tests of http/request_channels.c: the channels of a request. */
+#include "t/unit/unit.h"
+
+#include "http/request_channels.c"
+#include "t/unit/httpd_stub.h"
+#include "t/unit/runtime_stub.h"
+
+static request_rec *r;
+static es_dir_t *conf;
+static es_channel_set_t *set;
+static es_problem_t why;
+
+/* A GET to a Location without channels; the query may be NULL. */
+static void request(const char *uri, const char *query)
+{
+    memset(&runtime_stub, 0, sizeof(runtime_stub));
+    memset(&why, 0, sizeof(why));
+    r = stub_request(pool);
+    r->uri = apr_pstrdup(pool, uri);
+    r->args = query ? apr_pstrdup(pool, query) : NULL;
+    conf = stub_conf(r);
+    conf->max_client_channels = 10;
+}
+
+/* %{…} becomes the expression whose value is its text, with "%{}" failing. */
+static void *compile(void *baton, const char *text, const char **err)
+{
+    (void)baton;
+    (void)err;
+    return stub_expression(strcmp(text, "%{}") ? text : NULL, pool);
+}
+
+static es_source_t *add_source(void)
+{
+    if (!conf->sources) {
+        conf->sources = apr_array_make(pool, 2, sizeof(es_source_t));
+    }
+    return apr_array_push(conf->sources);
+}
+
+/* EventStreamChannel */
+static void add_template(const char *text)
+{
+    es_source_t *source = add_source();
+
+    memset(source, 0, sizeof(*source));
+    assert_null(
+        es_template_parse(&source->template, text, compile, NULL, pool));
+}
+
+/* EventStreamChannelList */
+static void add_list_source(const char *separator, const char *value)
+{
+    es_source_t *source = add_source();
+
+    source->template = NULL;
+    source->separator = separator;
+    source->list = stub_expression(value, pool);
+}
+
+/* EventStreamPath */
+static void set_path(const char *pattern)
+{
+    assert_null(es_path_parse(&conf->path, pattern, pool));
+}
+
+/* EventStreamAllowChannel */
+static void allow(const char *pattern)
+{
+    if (!conf->allow) {
+        conf->allow = apr_array_make(pool, 2, sizeof(const char *));
+    }
+    APR_ARRAY_PUSH(conf->allow, const char *) = pattern;
+}
+
+/* The names of set with '|' between. */
+static const char *names(void)
+{
+    const char *all = "";
+    int i;
+
+    for (i = 0; i < es_channel_set_count(set); i++) {
+        es_slice_t name = es_channel_set_names(set)[i];
+
+        all = apr_psprintf(pool, "%s%s%.*s", all, i > 0 ? "|" : "",
+                           (int)name.len, name.data);
+    }
+    return all;
+}
+
+static int expands(void)
+{
+    return es_request_channels_expand(r, conf, &set, &why);
+}
+
+#define assert_expands(all)                \
+    do {                                   \
+        assert_true(expands());            \
+        assert_string_equal(names(), all); \
+    } while (0)
+
+/* ---- Templates and lists ----------------------------------------------- */
+
+FACTS(a_location_without_sources_has_no_channels)
+{
+    request("/", NULL);
+    assert_expands("");
+}
+
+FACTS(a_token_has_its_value_from_the_path)
+{
+    request("/rooms/red/doors", NULL);
+    set_path("/rooms/{room}/{what}");
+    add_template("{what}-of-{room}");
+    assert_expands("doors-of-red");
+}
+
+FACTS(a_token_has_its_value_from_the_environment)
+{
+    request("/", NULL);
+    add_template("room-{Room}");
+    apr_table_setn(r->subprocess_env, "MATCH_ROOM", "red");
+    assert_expands("room-red");
+}
+
+FACTS(the_path_wins_over_the_environment)
+{
+    request("/blue", NULL);
+    set_path("/{room}");
+    add_template("{room}");
+    add_template("{user}");
+    apr_table_setn(r->subprocess_env, "MATCH_ROOM", "red");
+    apr_table_setn(r->subprocess_env, "MATCH_USER", "al%69ce");
+    assert_expands("blue|al%69ce"); /* not decoded once more */
+}
+
+FACTS(a_path_that_does_not_match_is_not_found)
+{
+    request("/a/b", NULL);
+    set_path("/{room}");
+    add_template("x");
+    assert_false(expands());
+    assert_int_equal(why.status, HTTP_NOT_FOUND);
+}
+
+FACTS(a_parameter_gives_a_channel_for_each_value)
+{
+    request("/", "t=a&u=x&t=b%20c");
+    add_template("news-{?t}");
+    assert_expands("news-a|news-b c");
+}
+
+FACTS(an_expression_gives_its_value)
+{
+    request("/", NULL);
+    add_template("user-%{REMOTE_USER}");
+    assert_expands("user-%{REMOTE_USER}");
+}
+
+FACTS(an_expression_that_fails_leaves_its_channel_out)
+{
+    request("/", NULL);
+    add_template("user-%{}");
+    add_template("all");
+    assert_expands("all");
+    assert_int_equal(httpd_stub.log_level, APLOG_WARNING);
+    assert_non_null(strstr(httpd_stub.logged, "ES0401: "));
+    assert_expands("all");
+    assert_int_equal(httpd_stub.logs, 2);
+    assert_int_equal(httpd_stub.log_level, APLOG_DEBUG);
+}
+
+FACTS(a_list_is_split_at_its_separator)
+{
+    request("/", NULL);
+    add_list_source("::", "a::b:c:::: d");
+    assert_expands("a|b:c|d");
+}
+
+FACTS(sources_add_up_and_a_name_counts_once)
+{
+    request("/", NULL);
+    add_template("a");
+    add_list_source(",", "b,a");
+    add_template("b");
+    assert_expands("a|b");
+}
+
+FACTS(as_many_channels_as_allowed)
+{
+    request("/", NULL);
+    conf->max_client_channels = 2;
+    add_list_source(",", "a,b,a");
+    assert_expands("a|b");
+    assert_int_equal(runtime_stub.reached[ES_LIMIT_CLIENT_CHANNELS], 0);
+}
+
+FACTS(one_channel_more_is_refused_and_counted)
+{
+    request("/", NULL);
+    conf->max_client_channels = 2;
+    add_list_source(",", "a,b");
+    add_template("c");
+    assert_false(expands());
+    assert_int_equal(why.status, HTTP_BAD_REQUEST);
+    assert_string_equal(why.sentence,
+                        "Too many channels: at most 2 for a client.");
+    assert_int_equal(runtime_stub.reached[ES_LIMIT_CLIENT_CHANNELS], 1);
+}
+
+FACTS(a_bad_name_is_refused)
+{
+    request("/", "t=a%0Ab");
+    add_template("{?t}");
+    assert_false(expands());
+    assert_int_equal(why.status, HTTP_BAD_REQUEST);
+}
+
+/* ---- Names that another module has chosen ------------------------------ */
+
+FACTS(given_names_are_trimmed_and_empty_ones_dropped)
+{
+    static const char *const given[] = {" a ", NULL, "", "b", "a"};
+
+    request("/", NULL);
+    assert_true(es_request_channels_take(r, conf, given, 5, &set, &why));
+    assert_string_equal(names(), "a|b");
+    assert_true(es_request_channels_take(r, conf, NULL, 5, &set, &why));
+    assert_string_equal(names(), "");
+}
+
+FACTS(given_names_are_checked)
+{
+    static const char *const given[] = {"a", "b\n", "c"};
+
+    request("/", NULL);
+    assert_false(es_request_channels_take(r, conf, given, 2, &set, &why));
+    assert_int_equal(why.status, HTTP_BAD_REQUEST);
+    conf->max_client_channels = 1;
+    assert_false(es_request_channels_take(r, conf, given, 3, &set, &why));
+    assert_int_equal(runtime_stub.reached[ES_LIMIT_CLIENT_CHANNELS], 1);
+}
+
+/* ---- EventStreamAllowChannel ------------------------------------------- */
+
+static int allows(const char *first, const char *second)
+{
+    es_slice_t both[2] = {es_slice_of(first), es_slice_of(second)};
+
+    return es_request_channels_allowed(r, conf, both, second ? 2 : 1, &why);
+}
+
+FACTS(without_the_directive_all_channels_are_allowed)
+{
+    request("/", NULL);
+    assert_true(allows("a", "b"));
+}
+
+FACTS(each_name_must_match_one_of_the_patterns)
+{
+    request("/", NULL);
+    allow("news-*");
+    allow("chat");
+    assert_true(allows("chat", "news-a"));
+    assert_false(allows("news-a", "chats"));
+    assert_int_equal(why.status, HTTP_FORBIDDEN);
+    assert_string_equal(why.sentence, "Channel not allowed: chats.");
+    assert_false(allows("x", "y"));
+    assert_string_equal(why.sentence, "Channel not allowed: x.");
+}
+
+FACTS(an_empty_list_of_patterns_allows_nothing)
+{
+    request("/", NULL);
+    conf->allow = apr_array_make(pool, 1, sizeof(const char *));
+    assert_false(allows("a", NULL));
+}
+
+/* ---- The channels that a query names ----------------------------------- */
+
+static int queries(void)
+{
+    return es_request_channels_queried(r, conf, &set, &why);
+}
+
+FACTS(the_query_names_channels)
+{
+    request("/", "channel=b&x=y&channel=%20a%20");
+    add_template("c");
+    assert_true(queries());
+    assert_string_equal(names(), "b|a");
+}
+
+FACTS(without_a_query_they_are_those_of_the_location)
+{
+    request("/", "x=y");
+    add_template("c");
+    assert_true(queries());
+    assert_string_equal(names(), "c");
+}
+
+FACTS(without_any_channel_it_is_refused)
+{
+    request("/", NULL);
+    assert_false(queries());
+    assert_int_equal(why.status, HTTP_BAD_REQUEST);
+    assert_non_null(strstr(why.sentence, "No channel: "));
+}
+
+FACTS(an_empty_name_in_the_query_is_refused)
+{
+    request("/", "channel=");
+    add_template("c");
+    assert_false(queries());
+    assert_int_equal(why.status, HTTP_BAD_REQUEST);
+}
+
+FACTS(channels_of_the_query_must_be_allowed)
+{
+    request("/", "channel=a&channel=b");
+    allow("a");
+    assert_false(queries());
+    assert_int_equal(why.status, HTTP_FORBIDDEN);
+}
+
+FACTS(channels_of_the_location_must_be_allowed_too)
+{
+    request("/", NULL);
+    add_template("c");
+    allow("a");
+    assert_false(queries());
+    assert_int_equal(why.status, HTTP_FORBIDDEN);
+}
+
+FACTS(a_query_names_channels_whatever_the_path)
+{
+    request("/a/b", "channel=a");
+    set_path("/{room}");
+    assert_true(queries());
+    request("/a/b", NULL);
+    set_path("/{room}");
+    assert_false(queries());
+    assert_int_equal(why.status, HTTP_NOT_FOUND);
+}
+
+static const struct CMUnitTest tests[] = {
+    UNIT(a_location_without_sources_has_no_channels),
+    UNIT(a_token_has_its_value_from_the_path),
+    UNIT(a_token_has_its_value_from_the_environment),
+    UNIT(the_path_wins_over_the_environment),
+    UNIT(a_path_that_does_not_match_is_not_found),
+    UNIT(a_parameter_gives_a_channel_for_each_value),
+    UNIT(an_expression_gives_its_value),
+    UNIT(an_expression_that_fails_leaves_its_channel_out),
+    UNIT(a_list_is_split_at_its_separator),
+    UNIT(sources_add_up_and_a_name_counts_once),
+    UNIT(as_many_channels_as_allowed),
+    UNIT(one_channel_more_is_refused_and_counted),
+    UNIT(a_bad_name_is_refused),
+    UNIT(given_names_are_trimmed_and_empty_ones_dropped),
+    UNIT(given_names_are_checked),
+    UNIT(without_the_directive_all_channels_are_allowed),
+    UNIT(each_name_must_match_one_of_the_patterns),
+    UNIT(an_empty_list_of_patterns_allows_nothing),
+    UNIT(the_query_names_channels),
+    UNIT(without_a_query_they_are_those_of_the_location),
+    UNIT(without_any_channel_it_is_refused),
+    UNIT(an_empty_name_in_the_query_is_refused),
+    UNIT(channels_of_the_query_must_be_allowed),
+    UNIT(channels_of_the_location_must_be_allowed_too),
+    UNIT(a_query_names_channels_whatever_the_path),
+};
+
+UNIT_MAIN(tests)

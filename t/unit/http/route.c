@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tests of http/route.c: a Location keeps our handler. */
+#include "t/unit/unit.h"
+
+#include "http/route.c"
+#include "t/unit/httpd_stub.h"
+
+static request_rec *r;
+
+/* A request to a Location with this SetHandler. */
+static core_dir_config *location(const char *handler)
+{
+    core_dir_config *core;
+
+    r = stub_request(pool);
+    core = ap_get_core_module_config(r->per_dir_config);
+    core->handler = handler;
+    return core;
+}
+
+FACTS(a_location_with_one_of_our_handlers_is_ours)
+{
+    location("eventstream");
+    assert_true(es_route_is_ours(r));
+    location("eventstream-publish");
+    assert_true(es_route_is_ours(r));
+}
+
+FACTS(another_location_is_not)
+{
+    location("eventstreams");
+    assert_false(es_route_is_ours(r));
+    location(NULL);
+    assert_false(es_route_is_ours(r));
+    assert_int_equal(es_route_choose(r), DECLINED);
+    assert_null(r->handler);
+}
+
+FACTS(a_handler_may_be_an_expression)
+{
+    location(NULL)->expr_handler = stub_expression("eventstream", pool);
+    assert_true(es_route_is_ours(r));
+    location("eventstream")->expr_handler = stub_expression("other", pool);
+    assert_false(es_route_is_ours(r));
+}
+
+FACTS(an_expression_that_fails_is_no_handler)
+{
+    location("eventstream")->expr_handler = stub_expression(NULL, pool);
+    assert_false(es_route_is_ours(r));
+}
+
+FACTS(our_handler_is_chosen_before_another_is_derived)
+{
+    location("eventstream");
+    assert_int_equal(es_route_choose(r), OK);
+    assert_string_equal(r->handler, "eventstream");
+}
+
+FACTS(our_handler_is_restored_after_a_rewrite)
+{
+    location("eventstream");
+    r->handler = "eventstream";
+    assert_int_equal(es_route_remember(r), DECLINED);
+    r->handler = "redirect-handler";
+    assert_int_equal(es_route_restore(r), DECLINED);
+    assert_string_equal(r->handler, "eventstream");
+}
+
+FACTS(a_handler_that_is_not_ours_is_left_alone)
+{
+    location("other");
+    r->handler = "other";
+    es_route_remember(r);
+    r->handler = "redirect-handler";
+    es_route_restore(r);
+    assert_string_equal(r->handler, "redirect-handler");
+}
+
+static const struct CMUnitTest tests[] = {
+    UNIT(a_location_with_one_of_our_handlers_is_ours),
+    UNIT(another_location_is_not),
+    UNIT(a_handler_may_be_an_expression),
+    UNIT(an_expression_that_fails_is_no_handler),
+    UNIT(our_handler_is_chosen_before_another_is_derived),
+    UNIT(our_handler_is_restored_after_a_rewrite),
+    UNIT(a_handler_that_is_not_ours_is_left_alone),
+};
+
+UNIT_MAIN(tests)

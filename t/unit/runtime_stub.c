@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What src/http calls in src/server; see the header. */
+#include "t/unit/runtime_stub.h"
+
+#include "server/grip_runtime.h"
+
+runtime_stub_t runtime_stub;
+
+const es_runtime_hub_t *es_runtime_hub(const es_dir_t *conf)
+{
+    (void)conf;
+    return runtime_stub.hub;
+}
+
+apr_uint32_t es_runtime_child(void)
+{
+    return STUB_CHILD;
+}
+
+apr_uint32_t es_runtime_max_children(void)
+{
+    return runtime_stub.max_children;
+}
+
+es_client_count_t *es_runtime_client_count(es_client_limits_t *limits)
+{
+    *limits = runtime_stub.limits;
+    return runtime_stub.client_count;
+}
+
+void es_runtime_wake(const apr_uint64_t *touched)
+{
+    runtime_stub.woken |= touched[0];
+}
+
+es_settings_t *es_settings_of(const server_rec *s)
+{
+    return ap_get_module_config(s->module_config, &eventstream_module);
+}
+
+/* ---- Statistics -------------------------------------------------------- */
+
+const char *es_stats_name(es_limit_t limit)
+{
+    static const char *const names[ES_LIMITS] = {
+        "CLIENTS",         "ADDRESS_CLIENTS", "FILES", "HELD",   "CHANNELS",
+        "CLIENT_CHANNELS", "EVENT",           "BODY",  "WAITING"};
+
+    return names[limit];
+}
+
+void es_stats_limit(es_limit_t limit)
+{
+    runtime_stub.reached[limit]++;
+}
+
+void es_stats_published(const es_runtime_hub_t *hub, int events)
+{
+    (void)hub;
+    runtime_stub.published += events;
+}
+
+/* ---- The sender -------------------------------------------------------- */
+
+void es_grip_runtime_wake(const es_runtime_hub_t *hub)
+{
+    (void)hub;
+    runtime_stub.sender_wakes++;
+}
+
+void es_grip_runtime_wait(const es_runtime_hub_t *hub, es_pos_t from,
+                          es_pos_t to, int again, apr_time_t by, int *outcomes)
+{
+    (void)hub;
+    runtime_stub.waits[again]++;
+    runtime_stub.wait_from[again] = from;
+    runtime_stub.wait_to[again] = to;
+    runtime_stub.wait_by[again] = by;
+    memcpy(outcomes, runtime_stub.outcomes[again],
+           sizeof(runtime_stub.outcomes[again]));
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * A stub of src/server for the tests of src/http: what a child serves with, as
+ * a test sets it, and what was counted and woken. A test that needs a store
+ * makes one with t/unit/store_kit.h.
+ */
+#ifndef T_UNIT_RUNTIME_STUB_H
+#define T_UNIT_RUNTIME_STUB_H
+
+#include "server/runtime.h"
+#include "server/stats.h"
+
+#define STUB_CHILD 3 /* the number of this child */
+
+typedef struct runtime_stub_t {
+    /* set by a test */
+    const es_runtime_hub_t *hub;     /* NULL = no events are served */
+    es_client_count_t *client_count; /* as the next, for admission only */
+    es_client_limits_t limits;
+    apr_uint32_t max_children;
+    /* of es_grip_runtime_wait, for events that are sent and sent again */
+    int outcomes[2][ES_GRIP_PROXIES_MAX];
+
+    /* what was called */
+    int reached[ES_LIMITS]; /* by es_stats_limit */
+    int published;          /* events, by es_stats_published */
+    apr_uint64_t woken;     /* the first word of es_runtime_wake; or-ed */
+    int sender_wakes;       /* of es_grip_runtime_wake */
+    /* of es_grip_runtime_wait, by again: how often, and the last time */
+    int waits[2];
+    es_pos_t wait_from[2], wait_to[2];
+    apr_time_t wait_by[2];
+} runtime_stub_t;
+
+/** A test clears it. */
+extern runtime_stub_t runtime_stub;
+
+#endif
