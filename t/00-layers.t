@@ -31,7 +31,7 @@ my %users_of = (
     libcurl => [qr/^curl\//, qr/^client\.c$/],
     Redis => [qr/^(hiredis|valkey)\b/, qr/^redis\.c$/],
     jansson => [qr/^jansson\.h$/,
-        qr{^(body_items|body_json|instruct|jwk|status)\.c$}],
+        qr{^(body_items|body_json|instruct|key|status)\.c$}],
 );
 
 my $httpd = qr/^(httpd|http_\w+|ap_\w+|util_\w+|mpm_common|scoreboard|mod_\w+

@@ -9,7 +9,7 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 
-#include "grip/channel.h"
+#include "grip/item.h"
 
 const char *es_instruct_channels(const char *prefix, const es_slice_t *names,
                                  const es_id_t *last_ids, int count,

@@ -24,6 +24,18 @@ typedef struct es_grip_item_t {
 } es_grip_item_t;
 
 /**
+ * The name under which GRIP proxies know a channel: the hub's prefix, then the
+ * percent-encoded name, because commas, semicolons and quotes are syntax in
+ * Grip-Channel. A hold and an item must name the channel in the same way.
+ *
+ * @param prefix  EventStreamGripPrefix, not encoded
+ * @param name    encoded except for letters, digits and -_.!~*'(), as
+ *                JavaScript's encodeURIComponent does
+ * @return in p, followed by a NUL
+ */
+es_slice_t es_grip_channel(const char *prefix, es_slice_t name, apr_pool_t *p);
+
+/**
  * The format of an event. Text that is not UTF-8, which JSON cannot hold,
  * goes as base64.
  *

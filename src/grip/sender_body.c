@@ -9,7 +9,6 @@
 
 #include "base/buf.h"
 #include "journal/missed.h"
-#include "grip/channel.h"
 #include "grip/item.h"
 
 /* Pushpin takes 1,000,000 bytes. */

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of grip/key.c, with grip/pem.c and grip/jwk.c behind it. */
+/* Tests of grip/key.c and grip/pem.c. */
 #include "t/unit/unit.h"
 
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "grip/jwk.h"
-#include "grip/pem.h"
 #include "t/unit/grip_keys.h"
 
 static const char *error_of(const char *value)
