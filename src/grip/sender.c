@@ -74,7 +74,8 @@ typedef struct state_t {
     int blocked; /* shipments that wait for another child */
 } state_t;
 
-static void step_all(es_sender_t *sender, state_t *state)
+static void step_all(es_sender_t *sender, state_t *state,
+                     const es_sender_time_t *time)
 {
     int changed = 0;
     apr_uint32_t hub;
@@ -85,7 +86,7 @@ static void step_all(es_sender_t *sender, state_t *state)
         const route_t *route = &sender->routes[hub];
 
         for (i = 0; i < route->count; i++) {
-            changed |= es_sender_proxy_step(route->sendings[i]);
+            changed |= es_sender_proxy_step(route->sendings[i], time);
             state->busy += es_sender_proxy_is_busy(route->sendings[i]);
             state->blocked += es_sender_proxy_is_blocked(route->sendings[i]);
         }
@@ -95,13 +96,13 @@ static void step_all(es_sender_t *sender, state_t *state)
     }
 }
 
-static void end_posts(es_sender_t *sender)
+static void end_posts(es_sender_t *sender, const es_sender_time_t *time)
 {
     es_sender_proxy_t *sending;
     int outcome, changed = 0;
 
     while ((sending = es_grip_client_done(sender->client, &outcome))) {
-        changed |= es_sender_proxy_ended(sending, outcome);
+        changed |= es_sender_proxy_ended(sending, outcome, time);
     }
     if (changed) {
         es_outbox_shm_wake_all(sender->outbox_shm);
@@ -124,7 +125,8 @@ static void close_sendings(es_sender_t *sender)
 /* ---- The thread -------------------------------------------------------- */
 
 /* Say that we wait for other children, and look once more then. */
-static int look_and_wait(es_sender_t *sender, state_t *state)
+static int look_and_wait(es_sender_t *sender, state_t *state,
+                         const es_sender_time_t *time)
 {
     int waiting = answer_all(sender);
 
@@ -132,7 +134,7 @@ static int look_and_wait(es_sender_t *sender, state_t *state)
         return 0;
     }
     es_outbox_shm_sleeps(sender->outbox_shm, sender->child);
-    step_all(sender, state);
+    step_all(sender, state, time);
     return answer_all(sender);
 }
 
@@ -140,18 +142,21 @@ static void run(es_sender_t *sender)
 {
     int wake_fd = es_outbox_shm_wake_fd(sender->outbox_shm, sender->child);
     apr_time_t until = 0;
+    es_sender_time_t time;
     state_t state;
     int waiting;
 
     for (;;) {
         es_wakeup_drain(wake_fd);
-        end_posts(sender);
-        step_all(sender, &state);
-        waiting = look_and_wait(sender, &state);
+        time.now = es_clock_now();
+        time.date = apr_time_now();
+        end_posts(sender, &time);
+        step_all(sender, &state, &time);
+        waiting = look_and_wait(sender, &state, &time);
         /* acquire: pairs with es_sender_stop; nothing else hangs on it */
         if (__atomic_load_n(&sender->stop, __ATOMIC_ACQUIRE)) {
-            until = until != 0 ? until : es_clock_now() + GRACE;
-            if ((waiting == 0 && state.busy == 0) || es_clock_now() >= until) {
+            until = until != 0 ? until : time.now + GRACE;
+            if ((waiting == 0 && state.busy == 0) || time.now >= until) {
                 break;
             }
         }
@@ -321,8 +326,7 @@ static void wake(void *arg)
 }
 
 int es_sender_wait(es_sender_t *sender, apr_uint32_t hub, es_pos_t from,
-                   es_pos_t to, int again, apr_interval_time_t timeout,
-                   int *outcomes)
+                   es_pos_t to, int again, apr_time_t by, int *outcomes)
 {
     es_waiter_t waiter = {.hub = hub, .from = from, .to = to};
 
@@ -330,5 +334,5 @@ int es_sender_wait(es_sender_t *sender, apr_uint32_t hub, es_pos_t from,
     waiter.is_again = again;
     waiter.outcomes = outcomes;
     waiter.count = sender->routes[hub].count;
-    return es_waiters_wait(&sender->waiters, &waiter, timeout, wake, sender);
+    return es_waiters_wait(&sender->waiters, &waiter, by, wake, sender);
 }

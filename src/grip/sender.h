@@ -59,6 +59,7 @@ void es_sender_wake(es_sender_t *sender);
  * @param to        behind the last
  * @param again     1 = those that were sent before and not taken are sent
  *                  again first
+ * @param by        deadline on es_clock_now; may have passed
  * @param outcomes  one for each proxy; those that are ES_OUTCOME_OPEN are
  *                  filled, or stay so when the time was over before
  * @return 1 when no outcome is open
@@ -66,8 +67,7 @@ void es_sender_wake(es_sender_t *sender);
  * Context: WORKER; takes the lock of the tickets, not while it waits.
  */
 int es_sender_wait(es_sender_t *sender, apr_uint32_t hub, es_pos_t from,
-                   es_pos_t to, int again, apr_interval_time_t timeout,
-                   int *outcomes);
+                   es_pos_t to, int again, apr_time_t by, int *outcomes);
 
 /**
  * Begin to stop: posts on their way have 2 seconds to end, then all who wait

@@ -24,7 +24,6 @@
 
 #include <apr_strings.h>
 
-#include "base/clock.h"
 #include "base/context.h"
 #include "base/log.h"
 #include "grip/sender_body.h"
@@ -89,10 +88,9 @@ void es_sender_proxy_close(es_sender_proxy_t *sending)
 
 /* ---- The log ----------------------------------------------------------- */
 
-static void log_failure(es_sender_proxy_t *sending, int outcome)
+static void log_failure(es_sender_proxy_t *sending, int outcome, apr_time_t now)
 {
     es_outbox_t *outbox = sending->params.outbox;
-    apr_time_t now = es_clock_now();
 
     outbox->unlogged++;
     if (outbox->logged != 0 && now - outbox->logged < LOG_PAUSE) {
@@ -123,7 +121,8 @@ static void log_success(es_sender_proxy_t *sending)
 
 /* ---- One post ---------------------------------------------------------- */
 
-static void note(es_sender_proxy_t *sending, es_pos_t to, int outcome)
+static void note(es_sender_proxy_t *sending, es_pos_t to, int outcome,
+                 apr_time_t now)
 {
     es_outbox_t *outbox = sending->params.outbox;
 
@@ -132,34 +131,34 @@ static void note(es_sender_proxy_t *sending, es_pos_t to, int outcome)
         log_success(sending);
     }
     else {
-        log_failure(sending, outcome);
+        log_failure(sending, outcome, now);
     }
 }
 
 /* @return 0: there is none */
-static int authorize(es_sender_proxy_t *sending)
+static int authorize(es_sender_proxy_t *sending, const es_sender_time_t *time)
 {
     const es_proxy_t *proxy = sending->params.proxy;
-    apr_time_t now = es_clock_now();
 
     if (sending->authorized != 0 &&
-        (proxy->auth != ES_AUTH_JWT || now - sending->authorized < TOKEN_AGE)) {
+        (proxy->auth != ES_AUTH_JWT ||
+         time->now - sending->authorized < TOKEN_AGE)) {
         return 1;
     }
     apr_pool_clear(sending->tokens);
     sending->authorized = 0;
-    if (!es_proxy_authorization(&sending->authorization, proxy, apr_time_now(),
+    if (!es_proxy_authorization(&sending->authorization, proxy, time->date,
                                 sending->tokens)) {
         return 0;
     }
-    sending->authorized = now;
+    sending->authorized = time->now;
     return 1;
 }
 
 /* @return 0, or what prevented it */
-static int post(es_sender_proxy_t *sending)
+static int post(es_sender_proxy_t *sending, const es_sender_time_t *time)
 {
-    if (!authorize(sending)) {
+    if (!authorize(sending, time)) {
         return ES_OUTCOME_TOKEN;
     }
     if (es_grip_line_post(sending->line, sending->authorization,
@@ -179,7 +178,7 @@ static es_sent_pos_t at_of(const es_sender_proxy_t *sending)
 }
 
 /* Load what is next. @return 0: nothing is */
-static int load(es_sender_proxy_t *sending, int *changed)
+static int load(es_sender_proxy_t *sending, int *changed, apr_time_t now)
 {
     const es_sender_proxy_params_t *params = &sending->params;
     apr_status_t rv = APR_SUCCESS;
@@ -203,10 +202,11 @@ static int load(es_sender_proxy_t *sending, int *changed)
             return rv == APR_SUCCESS;
         }
         if (rv == APR_ENOENT && es_store_tail(params->store) > sent) {
-            note(sending, es_store_tail(params->store), ES_OUTCOME_OVERTAKEN);
+            note(sending, es_store_tail(params->store), ES_OUTCOME_OVERTAKEN,
+                 now);
         }
         else {
-            note(sending, head, ES_OUTCOME_LOST);
+            note(sending, head, ES_OUTCOME_LOST, now);
         }
         *changed = 1;
     }
@@ -299,13 +299,13 @@ static void ended_resend(es_sender_proxy_t *sending, int outcome)
 
 /* ---- Sending ----------------------------------------------------------- */
 
-static void ended_first(es_sender_proxy_t *sending, int outcome)
+static void ended_first(es_sender_proxy_t *sending, int outcome, apr_time_t now)
 {
     es_sender_body_t *body = &sending->body;
 
     if (outcome == ES_OUTCOME_TAKEN) {
         if (body->to.pos > body->from.pos) {
-            note(sending, body->to.pos, outcome);
+            note(sending, body->to.pos, outcome, now);
         }
     }
     else if (es_outcome_blames_body(outcome) && body->records > 1) {
@@ -313,44 +313,44 @@ static void ended_first(es_sender_proxy_t *sending, int outcome)
         body->to = body->from;
     }
     else if (es_outcome_is_answer(outcome)) {
-        note(sending, body->end, outcome);
+        note(sending, body->end, outcome, now);
     }
     else {
-        note(sending, sending->covers, outcome);
+        note(sending, sending->covers, outcome, now);
     }
     sending->at = body->to;
 }
 
-static void end_post(es_sender_proxy_t *sending, int outcome)
+static void end_post(es_sender_proxy_t *sending, int outcome, apr_time_t now)
 {
     if (sending->is_resend) {
         ended_resend(sending, outcome);
     }
     else {
-        ended_first(sending, outcome);
+        ended_first(sending, outcome, now);
     }
 }
 
 /* What is to be sent now? @return 0: nothing */
-static int choose(es_sender_proxy_t *sending, int *changed)
+static int choose(es_sender_proxy_t *sending, int *changed, apr_time_t now)
 {
     sending->is_resend = load_resend(sending);
-    return sending->is_resend || load(sending, changed);
+    return sending->is_resend || load(sending, changed, now);
 }
 
 /* Go on, or let others. @return 1 when the outbox has changed */
-static int go_on(es_sender_proxy_t *sending)
+static int go_on(es_sender_proxy_t *sending, const es_sender_time_t *time)
 {
     int changed = 0;
 
-    while (choose(sending, &changed)) {
-        int outcome = post(sending);
+    while (choose(sending, &changed, time->now)) {
+        int outcome = post(sending, time);
 
         if (outcome == 0) {
             sending->is_busy = 1;
             return changed;
         }
-        end_post(sending, outcome);
+        end_post(sending, outcome, time->now);
         changed = 1;
     }
     sending->is_busy = 0;
@@ -358,7 +358,8 @@ static int go_on(es_sender_proxy_t *sending)
     return 1;
 }
 
-int es_sender_proxy_step(es_sender_proxy_t *sending)
+int es_sender_proxy_step(es_sender_proxy_t *sending,
+                         const es_sender_time_t *time)
 {
     const es_sender_proxy_params_t *params = &sending->params;
 
@@ -374,14 +375,15 @@ int es_sender_proxy_step(es_sender_proxy_t *sending)
         return 0;
     }
     sending->at.pos = 0; /* what another has begun, we do not know */
-    return go_on(sending);
+    return go_on(sending, time);
 }
 
-int es_sender_proxy_ended(es_sender_proxy_t *sending, int outcome)
+int es_sender_proxy_ended(es_sender_proxy_t *sending, int outcome,
+                          const es_sender_time_t *time)
 {
     ES_CONTEXT(ES_SENDER);
-    end_post(sending, outcome);
-    go_on(sending);
+    end_post(sending, outcome, time->now);
+    go_on(sending, time);
     return 1;
 }
 

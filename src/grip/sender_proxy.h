@@ -15,6 +15,12 @@
 
 typedef struct es_sender_proxy_t es_sender_proxy_t;
 
+/** The time of one turn of the sender's thread, which reads it once a turn. */
+typedef struct es_sender_time_t {
+    apr_time_t now;  /* as es_clock_now: for ages and pauses */
+    apr_time_t date; /* as apr_time_now: for what a token states */
+} es_sender_time_t;
+
 typedef struct es_sender_proxy_params_t {
     const char *hub; /* its name, for the log */
     es_store_t *store;
@@ -36,10 +42,12 @@ void es_sender_proxy_close(es_sender_proxy_t *sending);
  *
  * @return 1 when the outbox has changed, so that others are to be called
  */
-int es_sender_proxy_step(es_sender_proxy_t *sending);
+int es_sender_proxy_step(es_sender_proxy_t *sending,
+                         const es_sender_time_t *time);
 
 /** Its post has ended (es_grip_client_done). @return as es_sender_proxy_step */
-int es_sender_proxy_ended(es_sender_proxy_t *sending, int outcome);
+int es_sender_proxy_ended(es_sender_proxy_t *sending, int outcome,
+                          const es_sender_time_t *time);
 
 /**
  * Send records again that the proxy has not taken. To be asked until it is

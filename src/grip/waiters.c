@@ -123,11 +123,10 @@ static void take_back(es_waiters_t *waiters, es_waiter_t *waiter)
     es_sigblock_end(&sigblock);
 }
 
-static void wait_for_answer(int wake_fd, apr_interval_time_t timeout)
+static void wait_for_answer(int wake_fd, apr_time_t by)
 {
-    apr_time_t by = es_clock_now() + timeout;
     struct pollfd fd = {wake_fd, POLLIN, 0};
-    apr_interval_time_t left = timeout;
+    apr_interval_time_t left = by - es_clock_now();
 
     while (left > 0 && poll(&fd, 1, (int)(left / 1000) + 1) < 0 &&
            errno == EINTR) {
@@ -135,9 +134,8 @@ static void wait_for_answer(int wake_fd, apr_interval_time_t timeout)
     }
 }
 
-int es_waiters_wait(es_waiters_t *waiters, es_waiter_t *waiter,
-                    apr_interval_time_t timeout, void (*wake)(void *arg),
-                    void *arg)
+int es_waiters_wait(es_waiters_t *waiters, es_waiter_t *waiter, apr_time_t by,
+                    void (*wake)(void *arg), void *arg)
 {
     waiter->is_answered = 0;
     waiter->wake_fd = eventfd(0, EFD_CLOEXEC);
@@ -146,7 +144,7 @@ int es_waiters_wait(es_waiters_t *waiters, es_waiter_t *waiter,
     }
     hand_in(waiters, waiter);
     wake(arg);
-    wait_for_answer(waiter->wake_fd, timeout);
+    wait_for_answer(waiter->wake_fd, by);
     take_back(waiters, waiter);
     close(waiter->wake_fd);
     return waiter->is_answered;

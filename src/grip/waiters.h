@@ -45,16 +45,15 @@ void es_waiters_destroy(es_waiters_t *waiters);
  * Wait until the ticket is told.
  *
  * @param ticket  hub, from, to, outcomes and count are set, all outcomes open
- * @param timeout how long at most
+ * @param by      deadline on es_clock_now; may have passed
  * @param ring    called when the ticket stands in the list
  * @return 1 when it was told; 0 when the time was over, or there was no
  *         descriptor to wait with, some outcomes still being open
  *
  * Context: WORKER.
  */
-int es_waiters_wait(es_waiters_t *waiters, es_waiter_t *waiter,
-                    apr_interval_time_t timeout, void (*wake)(void *arg),
-                    void *arg);
+int es_waiters_wait(es_waiters_t *waiters, es_waiter_t *waiter, apr_time_t by,
+                    void (*wake)(void *arg), void *arg);
 
 /** What is known of records at one proxy: ES_OUTCOME_OPEN, or its outcome. */
 typedef int es_waiters_look_fn_t(void *arg, const es_waiter_t *waiter,

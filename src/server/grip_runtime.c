@@ -209,7 +209,7 @@ static void end_waiting(void)
 void es_grip_runtime_wait(const es_runtime_hub_t *hub, es_pos_t from,
                           es_pos_t to, int again, apr_time_t by, int *outcomes)
 {
-    apr_interval_time_t left = by - es_clock_now();
+    apr_time_t soon = es_clock_now() + SHORT_WAIT;
     int i;
 
     for (i = 0; i < hub->grip->proxies->nelts; i++) {
@@ -220,15 +220,14 @@ void es_grip_runtime_wait(const es_runtime_hub_t *hub, es_pos_t from,
         return;
     }
     if (es_sender_wait(runtime->sender, hub->number, from, to, again,
-                       left < SHORT_WAIT ? left : SHORT_WAIT, outcomes)) {
+                       by < soon ? by : soon, outcomes)) {
         return;
     }
     if (!start_waiting()) {
         fill_open(hub, outcomes, ES_OUTCOME_CROWDED);
         return;
     }
-    es_sender_wait(runtime->sender, hub->number, from, to, again,
-                   by - es_clock_now(), outcomes);
+    es_sender_wait(runtime->sender, hub->number, from, to, again, by, outcomes);
     fill_open(hub, outcomes, ES_OUTCOME_TIMEOUT);
     end_waiting();
 }
