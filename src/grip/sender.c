@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The thread's turn: go on with posts, step all shipments, settle the tickets
- * of those who wait, then sleep until a post can go on, the bell rings, or it
- * is time to look whether anything was left by a child that died.
+ * A turn of the thread: read the clocks, report the requests that have ended,
+ * step the sending to each proxy, answer the waiters whose outcomes are known,
+ * then sleep until a request can go on, a wake-up comes, or it is time to look
+ * for what a child left that died.
  *
- * The bell is rung by this child's workers and by couriers of others.
+ * Wake-ups come from this child's workers and from the senders of other
+ * children.
  */
 #include "grip/sender.h"
 
@@ -17,14 +19,14 @@
 #include "grip/sender_proxy.h"
 #include "grip/waiters.h"
 
-/* How long it sleeps at most: when somebody waits for what a child may have
- * died with, and when nobody does. */
-#define LOOK_SOON (200 * 1000)
-#define LOOK (APR_USEC_PER_SEC)
-/* For posts on their way when the child stops. */
-#define GRACE (2 * APR_USEC_PER_SEC)
+/* The longest sleep. Another child may die with the outbox for which this one
+ * waits, and no wake-up tells of that. */
+#define SLEEP_WAITING (200 * 1000)
+#define SLEEP_IDLE (APR_USEC_PER_SEC)
+/* for the requests in flight when the child stops */
+#define STOP_TIMEOUT (2 * APR_USEC_PER_SEC)
 
-/** A hub with its shipments. */
+/** A hub's proxies. */
 typedef struct route_t {
     es_sender_proxy_t *sendings[ES_GRIP_PROXIES_MAX];
     int count;
@@ -35,7 +37,6 @@ struct es_sender_t {
     apr_uint32_t child;
     route_t *routes; /* by hub number; of the thread */
     apr_uint32_t nhubs;
-    int nsendings;
     es_grip_client_t *client; /* the thread's */
     apr_pool_t *pool;         /* the thread's */
     es_thread_t thread;
@@ -43,9 +44,18 @@ struct es_sender_t {
     int stop; /* atomic */
 };
 
-/* ---- Who waits --------------------------------------------------------- */
+/** What a turn has found. */
+typedef struct turn_t {
+    es_sender_time_t time;
+    int busy;    /* proxies with a request in flight */
+    int blocked; /* proxies whose outbox another child has */
+    int waiting; /* waiters without an answer */
+} turn_t;
 
-static int look(void *arg, const es_waiter_t *waiter, int proxy)
+/* ---- Waiters ----------------------------------------------------------- */
+
+/* The outcome of a waiter's records at one proxy, so far as it is known. */
+static int find_outcome(void *arg, const es_waiter_t *waiter, int proxy)
 {
     const es_sender_t *sender = arg;
     const route_t *route = &sender->routes[waiter->hub];
@@ -61,34 +71,27 @@ static int look(void *arg, const es_waiter_t *waiter, int proxy)
     return outcome;
 }
 
-/* @return how many are still waiting */
-static int answer_all(es_sender_t *sender)
+static void answer_all(es_sender_t *sender, turn_t *turn)
 {
-    return es_waiters_answer(&sender->waiters, look, sender);
+    turn->waiting = es_waiters_answer(&sender->waiters, find_outcome, sender);
 }
 
-/* ---- Shipments --------------------------------------------------------- */
+/* ---- Proxies ----------------------------------------------------------- */
 
-typedef struct state_t {
-    int busy;    /* shipments with a post on its way */
-    int blocked; /* shipments that wait for another child */
-} state_t;
-
-static void step_all(es_sender_t *sender, state_t *state,
-                     const es_sender_time_t *time)
+static void step_all(es_sender_t *sender, turn_t *turn)
 {
     int changed = 0;
     apr_uint32_t hub;
     int i;
 
-    memset(state, 0, sizeof(*state));
+    turn->busy = turn->blocked = 0;
     for (hub = 0; hub < sender->nhubs; hub++) {
         const route_t *route = &sender->routes[hub];
 
         for (i = 0; i < route->count; i++) {
-            changed |= es_sender_proxy_step(route->sendings[i], time);
-            state->busy += es_sender_proxy_is_busy(route->sendings[i]);
-            state->blocked += es_sender_proxy_is_blocked(route->sendings[i]);
+            changed |= es_sender_proxy_step(route->sendings[i], &turn->time);
+            turn->busy += es_sender_proxy_is_busy(route->sendings[i]);
+            turn->blocked += es_sender_proxy_is_blocked(route->sendings[i]);
         }
     }
     if (changed) {
@@ -96,7 +99,7 @@ static void step_all(es_sender_t *sender, state_t *state,
     }
 }
 
-static void end_posts(es_sender_t *sender, const es_sender_time_t *time)
+static void end_requests(es_sender_t *sender, const es_sender_time_t *time)
 {
     es_sender_proxy_t *sending;
     int outcome, changed = 0;
@@ -124,45 +127,61 @@ static void close_sendings(es_sender_t *sender)
 
 /* ---- The thread -------------------------------------------------------- */
 
-/* Say that we wait for other children, and look once more then. */
-static int look_and_wait(es_sender_t *sender, state_t *state,
-                         const es_sender_time_t *time)
+static void read_clocks(es_sender_time_t *time)
 {
-    int waiting = answer_all(sender);
+    time->now = es_clock_now();
+    time->date = apr_time_now();
+}
 
-    if (waiting == 0 && state->blocked == 0) {
+static void take_turn(es_sender_t *sender, turn_t *turn)
+{
+    end_requests(sender, &turn->time);
+    step_all(sender, turn);
+    answer_all(sender, turn);
+    if (turn->waiting != 0 || turn->blocked != 0) {
+        /* ask for wake-ups of other children, then look once more: what they
+         * changed before that wakes nobody */
+        es_outbox_shm_sleeps(sender->outbox_shm, sender->child);
+        step_all(sender, turn);
+        answer_all(sender, turn);
+    }
+}
+
+/* @param stop_by  0 until the child stops, then the end of STOP_TIMEOUT */
+static int is_over(es_sender_t *sender, const turn_t *turn, apr_time_t *stop_by)
+{
+    /* acquire: pairs with es_sender_stop; no other memory depends on it */
+    if (!__atomic_load_n(&sender->stop, __ATOMIC_ACQUIRE)) {
         return 0;
     }
-    es_outbox_shm_sleeps(sender->outbox_shm, sender->child);
-    step_all(sender, state, time);
-    return answer_all(sender);
+    if (*stop_by == 0) {
+        *stop_by = turn->time.now + STOP_TIMEOUT;
+    }
+    return (turn->waiting == 0 && turn->busy == 0) ||
+           turn->time.now >= *stop_by;
+}
+
+static apr_interval_time_t sleep_of(const turn_t *turn, apr_time_t stop_by)
+{
+    return turn->waiting != 0 || turn->blocked != 0 || stop_by != 0
+               ? SLEEP_WAITING
+               : SLEEP_IDLE;
 }
 
 static void run(es_sender_t *sender)
 {
     int wake_fd = es_outbox_shm_wake_fd(sender->outbox_shm, sender->child);
-    apr_time_t until = 0;
-    es_sender_time_t time;
-    state_t state;
-    int waiting;
+    apr_time_t stop_by = 0;
+    turn_t turn;
 
     for (;;) {
         es_wakeup_drain(wake_fd);
-        time.now = es_clock_now();
-        time.date = apr_time_now();
-        end_posts(sender, &time);
-        step_all(sender, &state, &time);
-        waiting = look_and_wait(sender, &state, &time);
-        /* acquire: pairs with es_sender_stop; nothing else hangs on it */
-        if (__atomic_load_n(&sender->stop, __ATOMIC_ACQUIRE)) {
-            until = until != 0 ? until : time.now + GRACE;
-            if ((waiting == 0 && state.busy == 0) || time.now >= until) {
-                break;
-            }
+        read_clocks(&turn.time);
+        take_turn(sender, &turn);
+        if (is_over(sender, &turn, &stop_by)) {
+            break;
         }
-        es_grip_client_wait(sender->client, wake_fd,
-                            waiting || state.blocked || until ? LOOK_SOON
-                                                              : LOOK);
+        es_grip_client_wait(sender->client, wake_fd, sleep_of(&turn, stop_by));
     }
     es_outbox_shm_wakes(sender->outbox_shm, sender->child);
 }
@@ -188,7 +207,8 @@ static void on_thread(void *arg)
 
 /* ---- Start and end ----------------------------------------------------- */
 
-/* The thread's memory: from an allocator of its own, and no other's child. */
+/* The thread's memory: neither its allocator nor its parent is another
+ * thread's. */
 static apr_status_t make_pool(apr_pool_t **pool)
 {
     apr_allocator_t *allocator;
@@ -307,9 +327,9 @@ void es_sender_stop(es_sender_t *sender)
     es_outbox_shm_wake(sender->outbox_shm, sender->child);
 }
 
-apr_status_t es_sender_join(es_sender_t *sender, apr_interval_time_t patience)
+apr_status_t es_sender_join(es_sender_t *sender, apr_interval_time_t timeout)
 {
-    return es_thread_join(&sender->thread, patience);
+    return es_thread_join(&sender->thread, timeout);
 }
 
 /* ---- For workers ------------------------------------------------------- */

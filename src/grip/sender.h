@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * The courier: a thread in each child that sends what is published to the
- * GRIP proxies of all hubs, to all at once. Workers tell it that there is
- * something and may wait for what becomes of it.
+ * The sender: a thread in each child that sends what is published to the GRIP
+ * proxies of all hubs, to all proxies at once. Workers wake it when there is
+ * something to send, and may wait for the outcome.
  *
- * The couriers of all children share the outboxes (grip/outbox_shm.h): one
- * of them sends to a proxy at a time, also what others' workers wait for. So
- * what a proxy gets is in the order of the journal, whichever child has
- * published it, and what a killed child has left is sent by another.
+ * The senders of all children share the outboxes (grip/outbox_shm.h). One of
+ * them at a time sends to a proxy, for all children. So a proxy gets events in
+ * the order of the journal, whichever child has published them, and what a
+ * killed child has left is sent by another.
  */
 #ifndef ES_GRIP_SENDER_H
 #define ES_GRIP_SENDER_H
@@ -36,10 +36,13 @@ typedef struct es_sender_params_t {
 } es_sender_params_t;
 
 /**
- * Start its thread, with all signals blocked.
+ * Start the thread, with all signals blocked.
  *
- * @param out  lives in pool, which is not used by the thread
- * @return APR_SUCCESS or why not
+ * @param out     freed by the cleanup of pool, if the thread was joined
+ * @param params  not used after the call; what it points to must outlive the
+ *                thread
+ * @param pool    not used by the thread
+ * @return APR_SUCCESS, or why there is no thread; then all is given back
  *
  * Context: CHILD_INIT.
  */
@@ -47,42 +50,43 @@ apr_status_t es_sender_start(es_sender_t **out,
                              const es_sender_params_t *params,
                              apr_pool_t *pool);
 
-/** There is something to send. Context: WORKER; does not block. */
+/** Wake the thread: there is something to send. Context: WORKER; does not
+ * block. */
 void es_sender_wake(es_sender_t *sender);
 
 /**
- * Wait for what becomes of records, at all proxies of their hub of which the
- * outcome is open.
+ * Wait for the outcome of records at those proxies of their hub whose outcome
+ * is open.
  *
- * @param hub       its number
- * @param from      where the first starts
- * @param to        behind the last
- * @param again     1 = those that were sent before and not taken are sent
- *                  again first
+ * @param hub       its number, from 0
+ * @param from      where the first record starts
+ * @param to        where the last record ends
+ * @param again     1 = records that a proxy has not taken are first sent to it
+ *                  again
  * @param by        deadline on es_clock_now; may have passed
  * @param outcomes  one for each proxy; those that are ES_OUTCOME_OPEN are
- *                  filled, or stay so when the time was over before
- * @return 1 when no outcome is open
+ *                  set, or stay open if the time was over before
+ * @return 1 if no outcome is open
  *
- * Context: WORKER; takes the lock of the tickets, not while it waits.
+ * Context: WORKER; takes the lock of the waiters, but not while it waits.
  */
 int es_sender_wait(es_sender_t *sender, apr_uint32_t hub, es_pos_t from,
                    es_pos_t to, int again, apr_time_t by, int *outcomes);
 
 /**
- * Begin to stop: posts on their way have 2 seconds to end, then all who wait
- * are told ES_OUTCOME_STOPPING. Returns at once, may be called again.
+ * Begin to stop: requests in flight have 2 seconds to end; then waiters get
+ * ES_OUTCOME_STOPPING. Returns at once and may be called again.
  *
  * Context: async-signal safe, as es_delivery_leave.
  */
 void es_sender_stop(es_sender_t *sender);
 
 /**
- * Wait for the thread to end, after es_sender_stop.
+ * Wait until the thread has ended, after es_sender_stop.
  *
- * @param patience  how long; then the thread is left to the process's end
+ * @param timeout  at most; then the thread lives until the process ends
  * @return APR_SUCCESS, or APR_TIMEUP
  */
-apr_status_t es_sender_join(es_sender_t *sender, apr_interval_time_t patience);
+apr_status_t es_sender_join(es_sender_t *sender, apr_interval_time_t timeout);
 
 #endif

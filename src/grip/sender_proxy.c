@@ -1,24 +1,42 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- *           take, load, post                 ended, more to send
- *     idle ──────────────────► posting ─────────────────────────► posting
- *       ▲                         │
- *       └─────── give ────────────┘  ended, nothing left
+ * The states, and what moves the sending from one to the next:
  *
- * What an outcome means for what waits:
+ *          LOOK: something to send, another child has the outbox
+ *        ┌────────────────────────────────────────────────────► BLOCKED
+ *        │             LOOK: nothing to send                      │ │
+ *      IDLE ◄─────────────────────────────────────────────────────┘ │
+ *      ▲ │                                                          │
+ *      │ │ LOOK: something to send, outbox acquired                 │
+ *      │ └────────────────────────┐ ┌───────────────────────────────┘
+ *      │                          ▼ ▼
+ *      │               ┌─── load and post next ◄────┐
+ *      │               │           │                │ POST_ENDED:
+ *      │  a resend is  │           │ else: from     │ report the outcome
+ *      │  wanted       │           │ the journal    │
+ *      │               ▼           ▼                │
+ *      │           RESENDING    POSTING ────────────┤
+ *      │               └────────────────────────────┤
+ *      └────────────────────────────────────────────┘
+ *           nothing is left: release the outbox
+ *
+ * The outbox is this child's in POSTING and RESENDING, in which exactly one
+ * request is in flight, and in no other state.
+ *
+ * What an outcome means for the records of the request and those after it:
  *
  *   taken               these records are done
  *   400, 413, 422       if there were several, each is sent by itself, since
- *                       one bad record must not spoil those of others
+ *                       one bad record must not spoil the others
  *   another status      these records have failed; the next ones are tried
- *   not reached         all that stood in the journal when the post began has
- *                       failed: each record waits for one try at most, and
+ *   not reached         all that stood in the journal when the request began
+ *                       has failed: each record waits for one try at most, and
  *                       nothing piles up before a proxy that is down
  *
- * Failed records are not tried again by themselves: clients of a proxy that was
- * down come back to it, and get them from the journal. es_sender_proxy_resend
- * sends them once more for a publisher who asks: each alone, before what is
- * next in the journal.
+ * Failed records are not tried again by themselves: when the proxy is back, its
+ * clients return and get them from the journal. es_sender_proxy_resend sends
+ * them once more for a publisher that publishes its events again: each alone,
+ * before what is next in the journal.
  */
 #include "grip/sender_proxy.h"
 
@@ -28,35 +46,53 @@
 #include "base/log.h"
 #include "grip/sender_body.h"
 
-/* A token is good for 10 minutes, made anew after 5. */
+/* A token is valid for 10 minutes and replaced after 5. */
 #define TOKEN_AGE (300 * APR_USEC_PER_SEC)
 /* between two warnings about one proxy */
 #define LOG_PAUSE (10 * APR_USEC_PER_SEC)
 
+typedef enum sending_state_t {
+    IDLE,      /* nothing to send */
+    BLOCKED,   /* something to send, but another child has the outbox */
+    POSTING,   /* records that are next in the journal are in flight */
+    RESENDING, /* a record that was sent before is in flight */
+    SENDING_STATES
+} sending_state_t;
+
+typedef enum sending_event_t {
+    LOOK,       /* once in each turn of the thread */
+    POST_ENDED, /* the request in flight has an outcome */
+    SENDING_EVENTS
+} sending_event_t;
+
+typedef enum resend_state_t {
+    RESEND_NONE,
+    RESEND_WANTED, /* next has not reached to */
+    RESEND_DONE    /* the outcome was not asked for yet */
+} resend_state_t;
+
 /* Records that are sent again, one by one. */
 typedef struct resend_t {
+    resend_state_t state;
     es_pos_t from;
     es_pos_t to;
-    es_sent_pos_t at; /* what is next */
-    int is_wanted;    /* stand has not reached to */
-    int outcome;      /* so far; 0 = taken */
+    es_sent_pos_t next; /* what is sent next */
+    int outcome;        /* the last that is not ES_OUTCOME_TAKEN, so far */
 } resend_t;
 
 struct es_sender_proxy_t {
     es_sender_proxy_params_t params;
     es_grip_line_t *line;
-    apr_pool_t *pool;   /* of the post on its way */
+    apr_pool_t *pool;   /* of the request in flight */
     apr_pool_t *tokens; /* of authorization */
     const char *authorization;
     apr_time_t authorized; /* when it was made; 0 = not yet */
-    es_sender_body_t body; /* on its way */
-    es_sent_pos_t at;      /* what is next, if sent is there, too */
-    es_pos_t covers;       /* head when the post began */
-    es_pos_t alone_until;  /* records before it are sent one by one */
+    sending_state_t state;
+    es_sender_body_t body; /* in flight */
+    es_pos_t head;         /* the journal's, when the request was made */
+    es_sent_pos_t next;    /* what is sent next, if the outbox agrees */
+    es_pos_t split_until;  /* records before it are sent one by one */
     resend_t resend;
-    int is_resend;  /* what is on its way is sent again */
-    int is_busy;    /* the outbox is ours, a post is on its way */
-    int is_blocked; /* another child has the outbox */
 };
 
 apr_status_t es_sender_proxy_open(es_sender_proxy_t **out,
@@ -67,6 +103,7 @@ apr_status_t es_sender_proxy_open(es_sender_proxy_t **out,
     es_grip_line_params_t line = {0};
 
     sending->params = *params;
+    sending->state = IDLE;
     apr_pool_create(&sending->pool, pool);
     apr_pool_create(&sending->tokens, pool);
     line.uri = params->proxy->publish_uri;
@@ -80,10 +117,10 @@ apr_status_t es_sender_proxy_open(es_sender_proxy_t **out,
 void es_sender_proxy_close(es_sender_proxy_t *sending)
 {
     es_grip_line_close(sending->line);
-    if (sending->is_busy) {
-        sending->is_busy = 0;
+    if (es_sender_proxy_is_busy(sending)) {
         es_outbox_release(sending->params.outbox);
     }
+    sending->state = IDLE;
 }
 
 /* ---- The log ----------------------------------------------------------- */
@@ -119,10 +156,9 @@ static void log_success(es_sender_proxy_t *sending)
     }
 }
 
-/* ---- One post ---------------------------------------------------------- */
-
-static void note(es_sender_proxy_t *sending, es_pos_t to, int outcome,
-                 apr_time_t now)
+/* Report the outcome of all records up to a position. */
+static void report(es_sender_proxy_t *sending, es_pos_t to, int outcome,
+                   apr_time_t now)
 {
     es_outbox_t *outbox = sending->params.outbox;
 
@@ -135,7 +171,9 @@ static void note(es_sender_proxy_t *sending, es_pos_t to, int outcome,
     }
 }
 
-/* @return 0: there is none */
+/* ---- One request ------------------------------------------------------- */
+
+/* @return 0: a token could not be made */
 static int authorize(es_sender_proxy_t *sending, const es_sender_time_t *time)
 {
     const es_proxy_t *proxy = sending->params.proxy;
@@ -155,7 +193,7 @@ static int authorize(es_sender_proxy_t *sending, const es_sender_time_t *time)
     return 1;
 }
 
-/* @return 0, or what prevented it */
+/* @return 0: it is in flight; or the outcome */
 static int post(es_sender_proxy_t *sending, const es_sender_time_t *time)
 {
     if (!authorize(sending, time)) {
@@ -168,13 +206,15 @@ static int post(es_sender_proxy_t *sending, const es_sender_time_t *time)
     return 0;
 }
 
-/* Where the next body begins. A place in the middle of a record counts only
- * as long as the outbox has stayed with that record. */
-static es_sent_pos_t at_of(const es_sender_proxy_t *sending)
-{
-    es_sent_pos_t at = {es_outbox_sent(sending->params.outbox), 0};
+/* ---- From the journal -------------------------------------------------- */
 
-    return sending->at.pos == at.pos ? sending->at : at;
+/* Where the next body begins. A place within a record counts only as long as
+ * the outbox is at that record. */
+static es_sent_pos_t next_of(const es_sender_proxy_t *sending)
+{
+    es_sent_pos_t next = {es_outbox_sent(sending->params.outbox), 0};
+
+    return sending->next.pos == next.pos ? sending->next : next;
 }
 
 /* Load what is next. @return 0: nothing is */
@@ -193,55 +233,79 @@ static int load(es_sender_proxy_t *sending, int *changed, apr_time_t now)
             return 0;
         }
         apr_pool_clear(sending->pool);
-        sending->body.from = at_of(sending);
-        sending->covers = head;
+        sending->body.from = next_of(sending);
+        sending->head = head;
         rv = es_sender_body_make(
             &sending->body, params->store, params->grip, head,
-            sent < sending->alone_until ? 1 : APR_INT32_MAX, sending->pool);
+            sent < sending->split_until ? 1 : APR_INT32_MAX, sending->pool);
         if (rv == APR_SUCCESS || rv == APR_EOF) {
             return rv == APR_SUCCESS;
         }
         if (rv == APR_ENOENT && es_store_tail(params->store) > sent) {
-            note(sending, es_store_tail(params->store), ES_OUTCOME_OVERTAKEN,
-                 now);
+            report(sending, es_store_tail(params->store), ES_OUTCOME_OVERTAKEN,
+                   now);
         }
         else {
-            note(sending, head, ES_OUTCOME_LOST, now);
+            report(sending, head, ES_OUTCOME_LOST, now);
         }
         *changed = 1;
     }
 }
 
-/* ---- Once more --------------------------------------------------------- */
+static void report_post(es_sender_proxy_t *sending, int outcome, apr_time_t now)
+{
+    es_sender_body_t *body = &sending->body;
+
+    if (outcome == ES_OUTCOME_TAKEN) {
+        if (body->to.pos > body->from.pos) {
+            report(sending, body->to.pos, outcome, now);
+        }
+    }
+    else if (es_outcome_blames_body(outcome) && body->records > 1) {
+        sending->split_until = body->end;
+        body->to = body->from;
+    }
+    else if (es_outcome_is_answer(outcome)) {
+        report(sending, body->end, outcome, now);
+    }
+    else {
+        report(sending, sending->head, outcome, now);
+    }
+    sending->next = body->to;
+}
+
+/* ---- Again ------------------------------------------------------------- */
 
 int es_sender_proxy_resend(es_sender_proxy_t *sending, es_pos_t from,
                            es_pos_t to)
 {
     resend_t *resend = &sending->resend;
+    int is_same = resend->from == from && resend->to == to;
 
-    if (!resend->is_wanted && (resend->from != from || resend->to != to)) {
-        resend->from = resend->at.pos = from;
-        resend->to = to;
-        resend->at.link = 0;
-        resend->outcome = ES_OUTCOME_TAKEN;
-        resend->is_wanted = 1;
-    }
-    if (resend->is_wanted || resend->from != from || resend->to != to) {
+    if (resend->state == RESEND_WANTED) {
         return ES_OUTCOME_OPEN;
     }
-    resend->from = resend->to = 0; /* told once */
-    return resend->outcome;
+    if (resend->state == RESEND_DONE && is_same) {
+        resend->state = RESEND_NONE;
+        return resend->outcome;
+    }
+    resend->state = RESEND_WANTED;
+    resend->from = resend->next.pos = from;
+    resend->to = to;
+    resend->next.link = 0;
+    resend->outcome = ES_OUTCOME_TAKEN;
+    return ES_OUTCOME_OPEN;
 }
 
-/* It is over, well or not, up to this position. */
-static void pass(resend_t *resend, es_pos_t pos, int outcome)
+/* The records up to pos have this outcome. */
+static void advance(resend_t *resend, es_pos_t pos, int outcome)
 {
     if (outcome != ES_OUTCOME_TAKEN) {
         resend->outcome = outcome;
     }
-    resend->at.pos = pos;
-    resend->at.link = 0;
-    resend->is_wanted = pos < resend->to;
+    resend->next.pos = pos;
+    resend->next.link = 0;
+    resend->state = pos < resend->to ? RESEND_WANTED : RESEND_DONE;
 }
 
 static int was_taken(const es_sender_proxy_t *sending,
@@ -252,149 +316,166 @@ static int was_taken(const es_sender_proxy_t *sending,
 }
 
 /* Load the next of them that the proxy has not taken. @return 0: none */
-static int load_resend(es_sender_proxy_t *sending)
+static int load_again(es_sender_proxy_t *sending)
 {
     const es_sender_proxy_params_t *params = &sending->params;
     resend_t *resend = &sending->resend;
     es_record_t record;
 
-    while (resend->is_wanted) {
-        if (es_store_look(params->store, resend->at.pos, &record) !=
+    while (resend->state == RESEND_WANTED) {
+        if (es_store_look(params->store, resend->next.pos, &record) !=
             APR_SUCCESS) {
-            pass(resend, resend->to, ES_OUTCOME_OVERTAKEN);
+            advance(resend, resend->to, ES_OUTCOME_OVERTAKEN);
             break;
         }
-        if (resend->at.link == 0 && was_taken(sending, &record)) {
-            pass(resend, record.next, ES_OUTCOME_TAKEN);
+        if (resend->next.link == 0 && was_taken(sending, &record)) {
+            advance(resend, record.next, ES_OUTCOME_TAKEN);
             continue;
         }
         apr_pool_clear(sending->pool);
-        sending->body.from = resend->at;
+        sending->body.from = resend->next;
         if (es_sender_body_make(&sending->body, params->store, params->grip,
                                 record.next, 1, sending->pool) == APR_SUCCESS) {
             return 1;
         }
-        pass(resend, record.next, ES_OUTCOME_OVERTAKEN);
+        advance(resend, record.next, ES_OUTCOME_OVERTAKEN);
     }
     return 0;
 }
 
-static void ended_resend(es_sender_proxy_t *sending, int outcome)
+static void report_again(es_sender_proxy_t *sending, int outcome)
 {
     const es_sender_body_t *body = &sending->body;
+    resend_t *resend = &sending->resend;
 
     if (outcome == ES_OUTCOME_TAKEN && body->to.pos < body->end) {
-        sending->resend.at = body->to; /* the rest of its channels */
+        resend->next = body->to; /* the rest of its channels */
         return;
     }
     es_outbox_report(sending->params.outbox, body->from.pos, body->end,
                      outcome);
     if (es_outcome_is_answer(outcome) || outcome == ES_OUTCOME_TAKEN) {
-        pass(&sending->resend, body->end, outcome);
+        advance(resend, body->end, outcome);
     }
     else {
-        pass(&sending->resend, sending->resend.to, outcome);
+        advance(resend, resend->to, outcome);
     }
 }
 
-/* ---- Sending ----------------------------------------------------------- */
+/* ---- States ------------------------------------------------------------ */
 
-static void ended_first(es_sender_proxy_t *sending, int outcome, apr_time_t now)
+/* @return the state in which what is loaded is in flight; IDLE = nothing is */
+static sending_state_t load_next(es_sender_proxy_t *sending, int *changed,
+                                 apr_time_t now)
 {
-    es_sender_body_t *body = &sending->body;
+    if (load_again(sending)) {
+        return RESENDING;
+    }
+    return load(sending, changed, now) ? POSTING : IDLE;
+}
 
-    if (outcome == ES_OUTCOME_TAKEN) {
-        if (body->to.pos > body->from.pos) {
-            note(sending, body->to.pos, outcome, now);
-        }
-    }
-    else if (es_outcome_blames_body(outcome) && body->records > 1) {
-        sending->alone_until = body->end;
-        body->to = body->from;
-    }
-    else if (es_outcome_is_answer(outcome)) {
-        note(sending, body->end, outcome, now);
+static void report_outcome(es_sender_proxy_t *sending, int outcome,
+                           apr_time_t now)
+{
+    if (sending->state == RESENDING) {
+        report_again(sending, outcome);
     }
     else {
-        note(sending, sending->covers, outcome, now);
-    }
-    sending->at = body->to;
-}
-
-static void end_post(es_sender_proxy_t *sending, int outcome, apr_time_t now)
-{
-    if (sending->is_resend) {
-        ended_resend(sending, outcome);
-    }
-    else {
-        ended_first(sending, outcome, now);
+        report_post(sending, outcome, now);
     }
 }
 
-/* What is to be sent now? @return 0: nothing */
-static int choose(es_sender_proxy_t *sending, int *changed, apr_time_t now)
-{
-    sending->is_resend = load_resend(sending);
-    return sending->is_resend || load(sending, changed, now);
-}
-
-/* Go on, or let others. @return 1 when the outbox has changed */
-static int go_on(es_sender_proxy_t *sending, const es_sender_time_t *time)
+/* Post what is next, or release the outbox. @return 1: it has changed */
+static int post_next(es_sender_proxy_t *sending, const es_sender_time_t *time)
 {
     int changed = 0;
 
-    while (choose(sending, &changed, time->now)) {
-        int outcome = post(sending, time);
+    for (;;) {
+        int outcome;
 
+        sending->state = load_next(sending, &changed, time->now);
+        if (sending->state == IDLE) {
+            es_outbox_release(sending->params.outbox);
+            return 1;
+        }
+        outcome = post(sending, time);
         if (outcome == 0) {
-            sending->is_busy = 1;
             return changed;
         }
-        end_post(sending, outcome, time->now);
+        report_outcome(sending, outcome, time->now);
         changed = 1;
     }
-    sending->is_busy = 0;
-    es_outbox_release(sending->params.outbox);
+}
+
+static int on_look(es_sender_proxy_t *sending, int outcome,
+                   const es_sender_time_t *time)
+{
+    const es_sender_proxy_params_t *params = &sending->params;
+
+    (void)outcome;
+    sending->state = IDLE;
+    if (sending->resend.state != RESEND_WANTED &&
+        es_outbox_sent(params->outbox) == es_store_head(params->store)) {
+        return 0;
+    }
+    if (es_outbox_acquire(params->outbox) != APR_SUCCESS) {
+        sending->state = BLOCKED;
+        return 0;
+    }
+    sending->next.pos = 0; /* this child cannot know how far another came */
+    return post_next(sending, time);
+}
+
+static int on_post_ended(es_sender_proxy_t *sending, int outcome,
+                         const es_sender_time_t *time)
+{
+    report_outcome(sending, outcome, time->now);
+    post_next(sending, time);
     return 1;
+}
+
+typedef int action_fn_t(es_sender_proxy_t *sending, int outcome,
+                        const es_sender_time_t *time);
+
+/* NULL: nothing to do */
+static action_fn_t *const actions[SENDING_STATES][SENDING_EVENTS] = {
+    [IDLE] = {[LOOK] = on_look},
+    [BLOCKED] = {[LOOK] = on_look},
+    [POSTING] = {[POST_ENDED] = on_post_ended},
+    [RESENDING] = {[POST_ENDED] = on_post_ended},
+};
+
+/* @return 1 if the outbox has changed */
+static int step(es_sender_proxy_t *sending, sending_event_t event, int outcome,
+                const es_sender_time_t *time)
+{
+    action_fn_t *action = actions[sending->state][event];
+
+    return action != NULL && action(sending, outcome, time);
 }
 
 int es_sender_proxy_step(es_sender_proxy_t *sending,
                          const es_sender_time_t *time)
 {
-    const es_sender_proxy_params_t *params = &sending->params;
-
     ES_CONTEXT(ES_SENDER);
-    sending->is_blocked = 0;
-    if (sending->is_busy ||
-        (!sending->resend.is_wanted &&
-         es_outbox_sent(params->outbox) == es_store_head(params->store))) {
-        return 0;
-    }
-    if (es_outbox_acquire(params->outbox) != APR_SUCCESS) {
-        sending->is_blocked = 1;
-        return 0;
-    }
-    sending->at.pos = 0; /* what another has begun, we do not know */
-    return go_on(sending, time);
+    return step(sending, LOOK, 0, time);
 }
 
 int es_sender_proxy_ended(es_sender_proxy_t *sending, int outcome,
                           const es_sender_time_t *time)
 {
     ES_CONTEXT(ES_SENDER);
-    end_post(sending, outcome, time->now);
-    go_on(sending, time);
-    return 1;
+    return step(sending, POST_ENDED, outcome, time);
 }
 
 int es_sender_proxy_is_busy(const es_sender_proxy_t *sending)
 {
-    return sending->is_busy;
+    return sending->state == POSTING || sending->state == RESENDING;
 }
 
 int es_sender_proxy_is_blocked(const es_sender_proxy_t *sending)
 {
-    return sending->is_blocked;
+    return sending->state == BLOCKED;
 }
 
 const es_outbox_t *es_sender_proxy_outbox(const es_sender_proxy_t *sending)

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * A shipment: all that goes from a hub to one of its GRIP proxies, as this
- * child's courier sees it. When the outbox is to be had it sends what is
- * next, post by post, until there is nothing left; else another child does.
+ * The sending of one hub's records to one of its GRIP proxies, by this child.
+ * If no other child has the proxy's outbox, it posts what comes next in the
+ * journal, one request after another, until nothing is left. If another child
+ * has the outbox, that child sends.
  *
- * It belongs to the courier's thread.
+ * es_proxy_t (grip/proxy.h) is the proxy as configured, an es_sender_proxy_t
+ * is the sending to it. It belongs to the sender's thread.
  */
 #ifndef ES_GRIP_SENDER_PROXY_H
 #define ES_GRIP_SENDER_PROXY_H
@@ -29,41 +31,58 @@ typedef struct es_sender_proxy_params_t {
     es_outbox_t *outbox;
 } es_sender_proxy_params_t;
 
-/** @return APR_SUCCESS, APR_ENOMEM; lives until es_sender_proxy_close */
+/**
+ * @param params  copied; what it points to must outlive the sending
+ * @param pool    the sending lives here, until es_sender_proxy_close
+ * @return APR_SUCCESS, APR_ENOMEM
+ */
 apr_status_t es_sender_proxy_open(es_sender_proxy_t **out,
                                   const es_sender_proxy_params_t *params,
                                   es_grip_client_t *client, apr_pool_t *pool);
 
-/** A post on its way is given up; what was not sent is another child's. */
+/**
+ * Cancel the request in flight and release the outbox; another child sends
+ * what is left.
+ */
 void es_sender_proxy_close(es_sender_proxy_t *sending);
 
 /**
- * Begin to send, if there is something to send and no other child does.
+ * Start to send if there is something to send and no other child sends it.
  *
- * @return 1 when the outbox has changed, so that others are to be called
+ * @return 1 if the outbox has changed, so that other children must be woken
  */
 int es_sender_proxy_step(es_sender_proxy_t *sending,
                          const es_sender_time_t *time);
 
-/** Its post has ended (es_grip_client_done). @return as es_sender_proxy_step */
+/**
+ * The request in flight has ended: report its outcome and go on.
+ *
+ * @param outcome  from es_grip_client_done
+ * @return as es_sender_proxy_step
+ */
 int es_sender_proxy_ended(es_sender_proxy_t *sending, int outcome,
                           const es_sender_time_t *time);
 
 /**
- * Send records again that the proxy has not taken. To be asked until it is
- * done; one range at a time, others wait for their turn.
+ * Send again those of some records that the proxy has not taken. The caller
+ * repeats the call until it gets an outcome, which is returned once. There is
+ * one range at a time; another range gets ES_OUTCOME_OPEN until its turn.
  *
- * @return ES_OUTCOME_OPEN, or what became of them
+ * @param from  where the first record starts
+ * @param to    where the last record ends
+ * @return ES_OUTCOME_OPEN, ES_OUTCOME_TAKEN, or the outcome of one of them
+ *         that was not taken
  */
 int es_sender_proxy_resend(es_sender_proxy_t *sending, es_pos_t from,
                            es_pos_t to);
 
-/** 1 while a post is on its way. */
+/** 1 while a request is in flight. */
 int es_sender_proxy_is_busy(const es_sender_proxy_t *sending);
 
-/** 1 when there is something to send that another child has to send. */
+/** 1 if there is something to send and another child has the outbox. */
 int es_sender_proxy_is_blocked(const es_sender_proxy_t *sending);
 
+/** Its outbox, as given. */
 const es_outbox_t *es_sender_proxy_outbox(const es_sender_proxy_t *sending);
 
 #endif
