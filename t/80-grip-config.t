@@ -32,12 +32,13 @@ is_refused("EventStreamGrip $url iss=me",
 is_refused("EventStreamGrip $url iss= key=pa55",
     qr/EventStreamGrip: iss= is emp/,
     'an empty parameter');
-is_refused("EventStreamGrip $url kye=pa55", qr/there are only iss=, key=/,
+is_refused("EventStreamGrip $url kye=pa55",
+    qr/the only parameters are iss=, key=/,
     'an unknown parameter');
-is_refused("EventStreamGrip $url pa55", qr/no name=value/,
+is_refused("EventStreamGrip $url pa55", qr/not name=value/,
     'a word that is no parameter');
 is_refused("EventStreamGrip $url verify-key=base64:pa55*",
-    qr/verify-key= is no base64/, 'bad base64');
+    qr/verify-key= is not base64/, 'bad base64');
 is_refused("EventStreamGrip $url verify-key=file:no/such/file",
     qr{verify-key= cannot be read from .*no/such/file: No such file},
     'a file that does not exist');

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One multi handle for all lines, one easy handle for each. Pushpin closes
- * its connection after each answer, others keep it: libcurl looks whether one
- * that was kept is still alive, and tries once more on a new one when it was
- * not.
+ * One multi handle for all lines, one easy handle for each line. Pushpin closes
+ * the connection after each answer, other proxies keep it open: libcurl checks
+ * whether a kept connection is alive, and if it was not, tries once more on a
+ * new one.
  *
- * Options are set once, when a line is opened, but for the body and the
- * headers, which are of each post.
+ * Options are set once, when a line is opened, except for the body and the
+ * headers, which differ from request to request.
  */
 #include "grip/client.h"
 
@@ -16,7 +16,7 @@
 
 #include <curl/curl.h>
 
-/* Most bytes of an answer; nobody reads them. */
+/* Most bytes of an answer, which are discarded. */
 #define ANSWER_MAX (64 * 1024)
 
 struct es_grip_client_t {
@@ -26,16 +26,16 @@ struct es_grip_client_t {
 struct es_grip_line_t {
     es_grip_client_t *client;
     CURL *easy;
-    struct curl_slist *headers; /* of the post on its way */
+    struct curl_slist *headers; /* of the request in flight */
     void *owner;
     size_t answered; /* bytes of the answer so far */
-    int is_busy;     /* a post is on its way */
+    int is_busy;     /* a request is in flight */
 };
 
 apr_status_t es_grip_client_setup(void)
 {
-    /* counts its calls, so that another module may use libcurl, too; OpenSSL
-     * is left as mod_ssl has set it up, as from 1.1 on it does so once */
+    /* libcurl counts these calls, so another module may use it, too. OpenSSL
+     * 1.1 and later initializes itself once: mod_ssl's setup stays */
     return curl_global_init(CURL_GLOBAL_ALL) == CURLE_OK ? APR_SUCCESS
                                                          : APR_EGENERAL;
 }
@@ -70,7 +70,7 @@ void es_grip_client_close(es_grip_client_t *client)
 
 /* ---- lines ------------------------------------------------------------- */
 
-/** Read the answer away. A long one is cut: its status is known by then. */
+/** Discard the answer. A long one is cut: its status is known by then. */
 static size_t on_answer(char *bytes, size_t size, size_t count, void *arg)
 {
     es_grip_line_t *line = arg;
@@ -80,7 +80,7 @@ static size_t on_answer(char *bytes, size_t size, size_t count, void *arg)
     return line->answered > ANSWER_MAX ? 0 : size * count;
 }
 
-/** What httpd starts (CGI, piped logs) must not get our connections. */
+/** Programs that httpd starts (CGI, piped logs) must not inherit a socket. */
 static curl_socket_t on_socket(void *arg, curlsocktype purpose,
                                struct curl_sockaddr *address)
 {
@@ -100,14 +100,14 @@ static void set_protocols(CURL *easy)
 #endif
 }
 
-/** A name is looked up in a thread of libcurl's own. One that is stuck is left
- * alone when its post is given up: it clears up when it has ended. */
-static void leave_lookups(CURL *easy)
+/** libcurl resolves a name in a thread of its own. If the request is cancelled,
+ * libcurl does not wait for a thread that hangs: it cleans up when it ends. */
+static void do_not_join_resolver(CURL *easy)
 {
 #if LIBCURL_VERSION_NUM >= 0x075700
     curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
 #else
-    (void)easy; /* waits for it, which nothing can prevent */
+    (void)easy; /* this libcurl waits, and has no option against it */
 #endif
 }
 
@@ -117,7 +117,7 @@ static void set_options(es_grip_line_t *line,
     CURL *easy = line->easy;
 
     set_protocols(easy);
-    leave_lookups(easy);
+    do_not_join_resolver(easy);
     curl_easy_setopt(easy, CURLOPT_URL, params->uri);
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(easy, CURLOPT_POST, 1L);
@@ -127,7 +127,7 @@ static void set_options(es_grip_line_t *line,
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "mod_eventstream/" ES_VERSION);
-    /* signals are httpd's */
+    /* libcurl must not use signals: they belong to httpd */
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
                      (long)apr_time_as_msec(params->connect_timeout));
@@ -161,14 +161,14 @@ apr_status_t es_grip_line_open(es_grip_line_t **out, es_grip_client_t *client,
 
 void es_grip_line_close(es_grip_line_t *line)
 {
-    es_grip_line_give_up(line);
+    es_grip_line_cancel(line);
     curl_easy_cleanup(line->easy);
     free(line);
 }
 
-/* ---- posts ------------------------------------------------------------- */
+/* ---- requests ---------------------------------------------------------- */
 
-/** @return 1, or 0: no memory; then there are no headers */
+/** @return 1; 0: no memory, and all headers are gone */
 static int add_header(es_grip_line_t *line, const char *text)
 {
     struct curl_slist *longer = curl_slist_append(line->headers, text);
@@ -202,7 +202,7 @@ static int add_authorization(es_grip_line_t *line, const char *value)
     return is_added;
 }
 
-/** The post is over, or was never begun. */
+/** The request has ended, or was never begun. */
 static void clear(es_grip_line_t *line)
 {
     curl_easy_setopt(line->easy, CURLOPT_HTTPHEADER, NULL);
@@ -214,7 +214,7 @@ static void clear(es_grip_line_t *line)
 apr_status_t es_grip_line_post(es_grip_line_t *line, const char *authorization,
                                es_slice_t body)
 {
-    /* no waiting for 100 Continue, which Pushpin would not send */
+    /* do not wait for 100 Continue, which Pushpin does not send */
     if (!add_header(line, "Content-Type: application/json") ||
         !add_header(line, "Expect:") ||
         !add_authorization(line, authorization)) {
@@ -234,7 +234,7 @@ apr_status_t es_grip_line_post(es_grip_line_t *line, const char *authorization,
     return APR_SUCCESS;
 }
 
-void es_grip_line_give_up(es_grip_line_t *line)
+void es_grip_line_cancel(es_grip_line_t *line)
 {
     if (line->is_busy) {
         curl_multi_remove_handle(line->client->multi, line->easy);
@@ -275,7 +275,8 @@ void *es_grip_client_done(es_grip_client_t *client, int *outcome)
         msg = curl_multi_info_read(client->multi, &left);
         if (msg != NULL && msg->msg == CURLMSG_DONE) {
             CURL *easy = msg->easy_handle;
-            CURLcode code = msg->data.result; /* msg goes with the handle */
+            CURLcode code =
+                msg->data.result; /* msg lives as long as the handle is in */
             char *mine = NULL;
             es_grip_line_t *line;
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * The publishing client: the one door to libcurl. It posts bodies to GRIP
- * proxies, to many at once, without blocking but in es_grip_client_wait.
+ * The HTTP client that publishes to GRIP proxies: the one door to libcurl. It
+ * posts bodies to many proxies at once, and blocks in es_grip_client_wait only.
  *
- * A line is what leads to one proxy: one post at a time, whose connection is
- * used again if the proxy keeps it. Nothing of the environment counts (no
- * proxies, no .netrc); no redirect is followed; certificates are checked.
+ * A line leads to one proxy. It has one request in flight at a time, and uses
+ * its connection again if the proxy keeps it open. The environment has no
+ * effect (no HTTP proxies, no .netrc), redirects are not followed, certificates
+ * are checked.
  *
  * A client and its lines belong to one thread.
  */
@@ -22,63 +23,66 @@ typedef struct es_grip_client_t es_grip_client_t;
 typedef struct es_grip_line_t es_grip_line_t;
 
 /**
- * Make libcurl ready, in this process and not before a fork.
+ * Initialize libcurl in this process, not before a fork.
  *
- * @return APR_SUCCESS, APR_EGENERAL
+ * @return APR_SUCCESS: es_grip_client_teardown must follow; APR_EGENERAL
  *
- * Context: CHILD_INIT. To be undone by es_grip_client_teardown.
+ * Context: CHILD_INIT.
  */
 apr_status_t es_grip_client_setup(void);
 
-/** Context: after all clients were closed. */
+/** Undo es_grip_client_setup, after all clients were closed. */
 void es_grip_client_teardown(void);
 
 /**
- * @param lines  most lines it will have: as many connections are kept
+ * @param lines  most lines that it will have: so many connections are kept
  * @return APR_SUCCESS, APR_ENOMEM
  */
 apr_status_t es_grip_client_open(es_grip_client_t **out, int lines);
 
-/** Posts on their way are given up. All lines must be closed before. */
+/** All its lines must be closed before. */
 void es_grip_client_close(es_grip_client_t *client);
 
 typedef struct es_grip_line_params_t {
     const char *uri; /* where to post; must outlive the line */
     apr_interval_time_t connect_timeout;
-    apr_interval_time_t timeout; /* of a post, connecting included */
-    void *owner;                 /* what es_grip_client_done gives back */
+    apr_interval_time_t timeout; /* of a request, connecting included */
+    void *owner;                 /* what es_grip_client_done returns */
 } es_grip_line_params_t;
 
 /** @return APR_SUCCESS, APR_ENOMEM */
 apr_status_t es_grip_line_open(es_grip_line_t **out, es_grip_client_t *client,
                                const es_grip_line_params_t *params);
 
+/** The request in flight, if there is one, is cancelled. */
 void es_grip_line_close(es_grip_line_t *line);
 
 /**
- * Begin a post. es_grip_client_done tells how it ended.
+ * Begin a POST request. es_grip_client_done returns its outcome.
  *
+ * @param line           has no request in flight
  * @param authorization  value of the header; NULL = none
- * @param body           JSON; must stay until it is done or given up
- * @return APR_SUCCESS, APR_ENOMEM; the line must have none on its way
+ * @param body           JSON; must stay until the request has ended
+ * @return APR_SUCCESS, APR_ENOMEM
  */
 apr_status_t es_grip_line_post(es_grip_line_t *line, const char *authorization,
                                es_slice_t body);
 
-/** Give up the post on its way, if there is one; its connection closes. */
-void es_grip_line_give_up(es_grip_line_t *line);
+/** Cancel the request in flight, if there is one; its connection closes. */
+void es_grip_line_cancel(es_grip_line_t *line);
 
 /**
- * Go on with all posts, as far as that goes without waiting.
+ * Go on with all requests as far as possible without waiting. The caller
+ * repeats the call until it returns NULL.
  *
- * @param outcome  of a post that has ended
- * @return the line's owner, or NULL: no other has ended; to be called until
- *         then
+ * @param outcome  of a request that has ended: 0 = the proxy took the body,
+ *                 else as grip/outcome.h
+ * @return the owner of its line; NULL: no other request has ended
  */
 void *es_grip_client_done(es_grip_client_t *client, int *outcome);
 
 /**
- * Wait until a post can go on, fd is readable, or the time is over.
+ * Wait until a request can go on, fd is readable, or the time is over.
  */
 void es_grip_client_wait(es_grip_client_t *client, int fd,
                          apr_interval_time_t timeout);

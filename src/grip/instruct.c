@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What Pushpin reads decides on the spelling: a header is cut at ',' and an
- * item at ';', the keep-alive at its first ';', and its cstring knows \\, \r,
- * \n and \xHH only.
+ * Pushpin's parser decides what must be escaped: it splits a header at ',' and
+ * an item at ';', the keep-alive at its first ';', and a cstring has the
+ * escapes \\, \r, \n and \xHH only.
  */
 #include "grip/instruct.h"
 
@@ -113,15 +113,15 @@ static es_slice_t trim(es_slice_t text)
     return text;
 }
 
-/* Takes what stands before c, trimmed, off the front of rest. */
+/* Remove the part before c, and c, from rest. @return the part, trimmed */
 static es_slice_t cut(es_slice_t *rest, char c)
 {
     const char *end = rest->len ? memchr(rest->data, c, rest->len) : NULL;
     apr_size_t len = end ? (apr_size_t)(end - rest->data) : rest->len;
     es_slice_t part = es_slice(rest->data, len);
-    apr_size_t gone = end ? len + 1 : len;
+    apr_size_t removed = end ? len + 1 : len;
 
-    *rest = es_slice(rest->data + gone, rest->len - gone);
+    *rest = es_slice(rest->data + removed, rest->len - removed);
     return trim(part);
 }
 

@@ -8,7 +8,7 @@
 
 #define TEXT(literal) es_slice(literal, sizeof(literal) - 1)
 
-/* The end of a body, for which room is kept. */
+/* The end of a body, for which space is reserved. */
 #define END TEXT("]}")
 
 static char *put(char *at, es_slice_t bytes)
@@ -69,7 +69,7 @@ static es_slice_t send_bytes(es_slice_t frame, apr_pool_t *p)
 {
     const es_slice_t open = TEXT("{\"http-stream\":{\"content-bin\":\"");
     const es_slice_t close = TEXT("\"}}");
-    /* apr's lengths have a NUL, over which close is written */
+    /* apr's lengths include a NUL, which close overwrites */
     int room = apr_base64_encode_len((int)frame.len);
     char *format = apr_palloc(p, open.len + (apr_size_t)room + close.len);
     char *at = put(format, open);
@@ -107,9 +107,10 @@ static void add(pieces_t *pieces, es_slice_t bytes)
     pieces->size += bytes.len;
 }
 
-/* Ids are digits and '-'; a channel's prefix may be anything. */
-static void cut(pieces_t *pieces, const es_grip_item_t *item,
-                es_slice_t channel, int is_first)
+/* Ids are digits and '-', and need no escaping; a channel's prefix may be any
+ * text. */
+static void split(pieces_t *pieces, const es_grip_item_t *item,
+                  es_slice_t channel, int is_first)
 {
     pieces->count = 0;
     pieces->size = 0;
@@ -135,7 +136,7 @@ int es_grip_item_add(es_buf_t *body, const es_grip_item_t *item)
     pieces_t pieces;
     int i;
 
-    cut(&pieces, item, es_slice_of(channel), body->len == 0);
+    split(&pieces, item, es_slice_of(channel), body->len == 0);
     if (room < END.len || pieces.size > room - END.len) {
         return 0;
     }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * Items: what a GRIP proxy takes at its control address, as JSON:
+ * Items: the JSON in which a GRIP proxy takes what is published:
  *
  *   {"items":[{"id":"…","prev-id":"…",
  *              "formats":{"http-stream":{"content":"event: …\n\n"}},
  *              "channel":"events-news"}, …]}
  *
- * A body is filled item by item, up to its ceiling. Pure.
+ * A body is filled item by item, up to its maximum. Pure.
  */
 #ifndef ES_GRIP_ITEM_H
 #define ES_GRIP_ITEM_H
@@ -17,7 +17,7 @@
 #include "base/slice.h"
 
 typedef struct es_grip_item_t {
-    es_slice_t channel; /* as Grip-Channel names it, prefix included */
+    es_slice_t channel; /* from es_grip_channel */
     es_slice_t format;  /* from es_grip_item_send or es_grip_item_close */
     es_slice_t id;      /* ours, as text; empty = neither id nor prev-id */
     es_slice_t prev_id;
@@ -36,8 +36,8 @@ typedef struct es_grip_item_t {
 es_slice_t es_grip_channel(const char *prefix, es_slice_t name, apr_pool_t *p);
 
 /**
- * The format of an event. Text that is not UTF-8, which JSON cannot hold,
- * goes as base64.
+ * The format of an event. Bytes that are not UTF-8 cannot be in JSON, and
+ * become base64.
  *
  * @param frame  the bytes that clients get
  * @return in p
@@ -48,14 +48,15 @@ es_slice_t es_grip_item_send(es_slice_t frame, apr_pool_t *p);
 es_slice_t es_grip_item_close(void);
 
 /**
- * Append an item to a body, or start one when it is empty.
+ * Append an item to a body, or start the body if it is empty.
  *
- * @param body  what it must not become longer than is its max
- * @return 1, or 0: it does not fit, body is as it was
+ * @param body  does not become longer than its max, es_grip_item_finish
+ *              included
+ * @return 1; 0: it does not fit, body is unchanged
  */
 int es_grip_item_add(es_buf_t *body, const es_grip_item_t *item);
 
-/** Nothing more comes to a body that has an item: make it whole. */
+/** Complete a body that has an item or more; none can be added afterwards. */
 void es_grip_item_finish(es_buf_t *body);
 
 #endif

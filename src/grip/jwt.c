@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * libjwt decodes leniently and takes the algorithm from the token: with a
- * public key as its "secret", a token of HS256 that anybody can make would
- * verify. So the form is checked before it, and the algorithm before the key
- * comes into play.
+ * libjwt decodes leniently and takes the algorithm from the token: a token of
+ * HS256 whose "secret" is a public key would be valid, and everyone who has the
+ * public key could make one. So the form is checked before libjwt parses the
+ * token, and the algorithm before libjwt gets the key.
  */
 #include "grip/jwt.h"
 
@@ -88,7 +88,7 @@ static int has_alg(const char *token, jwt_alg_t alg)
     const char *name;
     int has;
 
-    /* without a key nothing is verified, nor is the claim used */
+    /* without a key libjwt verifies nothing; only the header is used */
     if (jwt_decode(&jwt, token, NULL, 0) != 0) {
         return 0;
     }
@@ -99,8 +99,8 @@ static int has_alg(const char *token, jwt_alg_t alg)
 }
 
 /*
- * @return 1, 0 when there is no such claim, -1 when it is no whole number, for
- * which libjwt gives 0
+ * @return 1; 0: there is no such claim; -1: it is not a whole number, for which
+ * libjwt returns 0
  */
 static int read_time(jwt_t *jwt, const char *claim, apr_int64_t *seconds)
 {
@@ -132,7 +132,7 @@ static const char *check_claims(jwt_t *jwt, const es_jwt_rule_t *rule,
     }
     iss = rule->iss ? jwt_get_grant(jwt, "iss") : NULL;
     if (rule->iss && (!iss || strcmp(iss, rule->iss) != 0)) {
-        return "its iss is another one";
+        return "its iss is not the one expected";
     }
     return NULL;
 }
@@ -144,7 +144,7 @@ int es_jwt_verify(const char *token, const es_jwt_rule_t *rule, apr_time_t now,
     jwt_t *jwt = NULL;
 
     if (!is_well_formed(token, p)) {
-        *why = "it is no token";
+        *why = "it is not a token";
         return 0;
     }
     if (!has_alg(token, alg_of(key))) {
@@ -153,7 +153,7 @@ int es_jwt_verify(const char *token, const es_jwt_rule_t *rule, apr_time_t now,
     }
     if (jwt_decode(&jwt, token, bytes_of(key->checks), (int)key->checks.len) !=
         0) {
-        *why = "its signature is not made with the key";
+        *why = "its signature was not made with the key";
         return 0;
     }
     *why = check_claims(jwt, rule, now);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * JSON Web Tokens as GRIP uses them: the one door to libjwt. The algorithm
- * is the key's (HS256, ES256, RS256); what a token says of it is compared,
- * never followed.
+ * JSON Web Tokens as GRIP uses them: the one door to libjwt. The key decides
+ * the algorithm (HS256, ES256, RS256). That of a token is compared with it, and
+ * never used.
  */
 #ifndef ES_GRIP_JWT_H
 #define ES_GRIP_JWT_H
@@ -12,13 +12,13 @@
 
 #include "grip/key.h"
 
-/** Most bytes of a token that is looked at; Pushpin's have some 120. */
+/** Most bytes of a token; Pushpin's have some 120. */
 #define ES_JWT_MAX 4096
 
 /**
  * Make a token with the claims iss and exp.
  *
- * @param expires  when it ends
+ * @param expires  the time of exp; fractions of a second are cut
  * @return the token in p, or NULL: key cannot sign, or no memory
  *
  * Context: ANY; computes only.
@@ -26,10 +26,10 @@
 const char *es_jwt_sign(const es_key_t *key, const char *iss,
                         apr_time_t expires, apr_pool_t *p);
 
-/** What a token is held against. */
+/** What a token is checked with. */
 typedef struct es_jwt_rule_t {
     const es_key_t *key;
-    const char *iss; /* the claim must be just this; NULL = not looked at */
+    const char *iss; /* the claim must be equal; NULL = not checked */
     apr_interval_time_t leeway; /* how far the signer's clock may differ */
 } es_jwt_rule_t;
 
@@ -39,8 +39,8 @@ typedef struct es_jwt_rule_t {
  * after now, iss. (libjwt compares HMACs in constant time since 1.16, Debian's
  * 1.10 since 1.10.2-1+deb12u1.)
  *
- * @param why  when it is no good: what is wrong, static
- * @return 1 when it is good
+ * @param why  on 0: what is wrong, static
+ * @return 1 if the token is valid
  *
  * Context: ANY; computes only.
  */

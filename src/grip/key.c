@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A value is unwrapped once (base64: or file:), then its looks tell what it
- * is. A text that looks like PEM or JWK and cannot be read as one is an error
- * and never a secret: else a mistyped public key would become a password that
- * everybody knows.
+ * base64: or file: is resolved once, then the first bytes of the text decide
+ * what it is. A text that begins like PEM or JWK and cannot be read as one is
+ * an error and never a secret: else a mistyped public key would become a
+ * password that everyone knows.
  */
 #include "grip/key.h"
 
@@ -24,7 +24,7 @@
 typedef struct key_file_t {
     const char *path;
     apr_finfo_t info;
-    es_slice_t content; /* without a last line end */
+    es_slice_t content; /* without line ends at its end */
 } key_file_t;
 
 static const char *complain(const key_file_t *file, apr_pool_t *p,
@@ -40,7 +40,7 @@ static const char *read_open(key_file_t *file, apr_file_t *fd, apr_pool_t *p)
 
     if (apr_file_info_get(&file->info, APR_FINFO_NORM, fd) != APR_SUCCESS ||
         file->info.filetype != APR_REG) {
-        return complain(file, p, "is no regular file");
+        return complain(file, p, "is not a regular file");
     }
     if (file->info.size > KEY_FILE_MAX) {
         return complain(file, p, "is larger than 64k");
@@ -52,7 +52,7 @@ static const char *read_open(key_file_t *file, apr_file_t *fd, apr_pool_t *p)
         return complain(file, p, "cannot be read");
     }
     while (len != 0 && (bytes[len - 1] == '\n' || bytes[len - 1] == '\r')) {
-        len--; /* what an editor has put there */
+        len--; /* editors add one */
     }
     file->content = es_slice(bytes, len);
     return NULL;
@@ -85,17 +85,17 @@ static const char *check_permissions(const key_file_t *file,
                                      const es_key_t *key, apr_pool_t *p)
 {
     if (file->info.protection & WRITABLE) {
-        return complain(file, p, "can be written by others (chmod go-w)");
+        return complain(file, p, "is writable by others (chmod go-w)");
     }
     if (key->signs.len != 0 && (file->info.protection & READABLE)) {
-        return complain(file, p, "can be read by everybody (chmod o-rwx)");
+        return complain(file, p, "is readable by all users (chmod o-rwx)");
     }
     return NULL;
 }
 
 /* ---- JWK --------------------------------------------------------------- */
 
-/* A JSON Web Key (RFC 7517; RFC 7518, section 6). */
+/* A JSON Web Key (RFC 7517; RFC 7518, section 6): a secret or a public key. */
 typedef struct jwk_t {
     int is_secret;
     es_slice_t secret; /* of "oct" */
@@ -115,7 +115,7 @@ static const char *text_of(const json_t *jwk, const char *name)
     return text ? text : "";
 }
 
-/* An empty slice for a member that is missing or no base64url. */
+/* @return empty if the member is missing or not base64url */
 static es_slice_t bytes_of(const json_t *jwk, const char *name, apr_pool_t *p)
 {
     es_slice_t bytes = {NULL, 0};
@@ -124,6 +124,7 @@ static es_slice_t bytes_of(const json_t *jwk, const char *name, apr_pool_t *p)
     return bytes;
 }
 
+/* Other texts that start with a brace are secrets. */
 static int is_jwk(es_slice_t text)
 {
     json_t *jwk;
@@ -145,10 +146,10 @@ static const char *read_members(jwk_t *out, const json_t *jwk, apr_pool_t *p)
     out->is_secret = !strcmp(type, "oct");
     if (out->is_secret) {
         out->secret = bytes_of(jwk, "k", p);
-        return out->secret.len ? NULL : "is a JWK whose k is no base64url";
+        return out->secret.len ? NULL : "is a JWK whose k is not base64url";
     }
     if (json_object_get(jwk, "d")) {
-        return "is a private JWK; write a private key as PEM";
+        return "is a private JWK; give a private key as PEM";
     }
     if (!strcmp(type, "RSA")) {
         return es_pem_of_rsa(&out->pem, bytes_of(jwk, "n", p),
@@ -170,7 +171,7 @@ static const char *read_jwk(jwk_t *out, es_slice_t text, apr_pool_t *p)
     const char *err;
 
     if (!jwk) {
-        return "is no JSON";
+        return "is not JSON";
     }
     err = read_members(out, jwk, p);
     json_decref(jwk);
@@ -223,7 +224,7 @@ static const char *read_form(es_key_t *key, es_slice_t text, apr_pool_t *p)
     return err;
 }
 
-/* A '+' of base64 that was not escaped in a URL has become a blank. */
+/* A '+' of base64 that was not escaped in a URL has been decoded to a blank. */
 static const char *decode(es_slice_t *out, const char *text, apr_pool_t *p)
 {
     char *plus = apr_pstrdup(p, text), *at;
@@ -235,7 +236,7 @@ static const char *decode(es_slice_t *out, const char *text, apr_pool_t *p)
     }
     return es_base64_decode(out, es_slice_of(plus), ES_BASE64_ANY, p)
                ? NULL
-               : "is no base64 behind base64:";
+               : "is not base64 after base64:";
 }
 
 const char *es_key_read(const es_key_t **out, const char *value,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * A key: what key= and verify-key= of a GRIP proxy say, in any of the forms
+ * A key: the value of key= or verify-key= of a GRIP proxy, in any of the forms
  * that GRIP libraries and Pushpin take:
  *
  *   base64:…           decoded first, then read as one of those below
@@ -9,8 +9,8 @@
  *   {"kty": …}         JWK: EC P-256, RSA (public), oct
  *   anything else      a secret for HMAC, its bytes as they are
  *
- * The kind of the key alone decides the algorithm. Nothing here ever returns
- * or logs a byte of a key.
+ * The kind of the key alone decides the algorithm. No error that is returned
+ * here contains a byte of a key.
  */
 #ifndef ES_GRIP_KEY_H
 #define ES_GRIP_KEY_H
@@ -27,7 +27,7 @@ typedef enum es_key_kind_t {
 
 typedef struct es_key_t {
     es_key_kind_t kind;
-    es_slice_t text;   /* as given, file: and base64: undone; never empty */
+    es_slice_t text;   /* as given, file: and base64: resolved; never empty */
     es_slice_t signs;  /* what libjwt signs with; empty = a public key */
     es_slice_t checks; /* what libjwt verifies with */
 } es_key_t;
@@ -35,11 +35,11 @@ typedef struct es_key_t {
 /**
  * Read a key.
  *
- * A file is refused when others than its owner can read it (unless it holds a
- * public key) or write to it; its group may read it.
+ * A file is refused if others than its owner can write to it; or if users that
+ * are neither owner nor group can read it, unless it has a public key.
  *
- * @param value  as in the directive or the URL, percent-decoding done
- * @param root   where the path of file: starts when it is relative
+ * @param value  from the directive or the URL, percent-decoded
+ * @param root   relative paths of file: start here
  * @param p      the key lives here
  * @return NULL, or what is wrong ("is …", "cannot …"), in p or static; it may
  *         name a file

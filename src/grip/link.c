@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A state is lines: version, hub, keep-alive, its form, retry, from, and a
- * line for each channel; neither names nor ids have a line end. The text is
- * base64url of 8 bytes of seal and the state.
+ * A state is a list of lines: version, hub, keep-alive, its form, retry, from,
+ * and one line for each channel. Neither names nor ids contain a line end. The
+ * text is the base64url of the seal, 8 bytes, and the state.
  */
 #include "grip/link.h"
 
@@ -14,7 +14,7 @@
 
 #define VERSION "1"
 #define SEAL_BYTES 8
-#define DIGITS_MAX 18 /* no overflow */
+#define DIGITS_MAX 18 /* so that 64 bits do not overflow */
 
 es_slice_t es_grip_link_pack(const es_grip_link_t *link, apr_pool_t *p)
 {
@@ -35,7 +35,7 @@ es_slice_t es_grip_link_pack(const es_grip_link_t *link, apr_pool_t *p)
 
 /* ---- unpack ------------------------------------------------------------ */
 
-/* Takes a line off. @return 0 when there is none left */
+/* Remove the first line from rest. @return 0: there is none */
 static int take(es_slice_t *rest, es_slice_t *line)
 {
     const char *end;

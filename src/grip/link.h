@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * What a recovery needs to know, as text for the path of Grip-Link. A proxy's
- * recovery request has nothing of the client's, and those with the same path
- * and Grip-Last are answered once for all: so the path has the whole state,
- * and nothing that differs without need. Pure.
+ * The state that a recovery needs, as text for the path of Grip-Link. The
+ * recovery request of a proxy has nothing of the client's request, and the
+ * proxy asks once for all clients with the same path and Grip-Last. So the path
+ * has the whole state, and nothing that differs between clients without need.
+ * Pure.
  */
 #ifndef ES_GRIP_LINK_H
 #define ES_GRIP_LINK_H
@@ -12,7 +13,7 @@
 
 #include "base/slice.h"
 
-/** Stands before the text in the path. */
+/** Precedes the text in the path. */
 #define ES_GRIP_LINK_MARK "/grip-next/"
 
 typedef struct es_grip_link_t {
@@ -20,18 +21,21 @@ typedef struct es_grip_link_t {
     apr_int64_t keepalive_us; /* of the Location; 0 = none */
     int keepalive_as_comment;
     apr_int64_t retry_ms;
-    es_slice_t from; /* id up to which all was sent, when that is not what
-                          * Grip-Last says; mostly empty */
+    es_slice_t from; /* id up to which all was sent, if Grip-Last cannot state
+                      * it; mostly empty */
     const es_slice_t *channels; /* names, 1 or more */
     int count;
 } es_grip_link_t;
 
-/** The state as bytes, to be sealed. @return in p */
+/** The state as bytes, which the caller seals. @return in p */
 es_slice_t es_grip_link_pack(const es_grip_link_t *link, apr_pool_t *p);
 
 /**
- * @param state  from outside: it may be anything
- * @return 1, or 0 when it is not of this form; slices point into state
+ * Read what es_grip_link_pack has made.
+ *
+ * @param link   its slices point into state, its array is in p
+ * @param state  untrusted, any bytes
+ * @return 1; 0: state is not of this form
  */
 int es_grip_link_unpack(es_grip_link_t *link, es_slice_t state, apr_pool_t *p);
 
@@ -39,7 +43,13 @@ int es_grip_link_unpack(es_grip_link_t *link, es_slice_t state, apr_pool_t *p);
 const char *es_grip_link_write(es_slice_t state, apr_uint64_t seal,
                                apr_pool_t *p);
 
-/** @return 1, or 0 when text is not of this form; state is in p */
+/**
+ * Read what es_grip_link_write has made. The caller checks the seal.
+ *
+ * @param state  in p
+ * @param text   untrusted
+ * @return 1; 0: text is not of this form
+ */
 int es_grip_link_read(es_slice_t *state, apr_uint64_t *seal, const char *text,
                       apr_pool_t *p);
 

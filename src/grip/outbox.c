@@ -3,20 +3,21 @@
  *     journal   tail ── taken ── failed ── taken ──┬── to be sent ── head
  *                                                 sent
  *
- * Only failures are noted, and that a record which had failed was taken after
- * all. Notes stand in a ring; a reader copies one, and it is good if the
- * count tells afterwards that nobody can have begun to write over it.
+ * A result is added only for failures, and when a record that had failed was
+ * taken after all. The array of results is used round and round. A reader
+ * copies a result; the copy is good if count shows afterwards that the sender
+ * cannot have begun to overwrite the result.
  *
- * What is seen when the sender dies: before the count, the note is not there
- * and sent is where it was, so the next one sends these records again. Between
- * count and sent the note is there, and so it is when an older one was made to
- * cover them; but what counts is what becomes of them then, so the next one
- * takes that note back. sent is what tells that an outcome is final, and is
- * stored last.
+ * What is left if the sender dies: before count is stored, the result is not
+ * there and sent is unchanged, so the next sender sends these records again.
+ * Between count and sent the result is there, and so it is if an older one was
+ * extended to them. The outcome of the next try is the one that counts, so the
+ * next sender withdraws that result. An outcome is final once sent is beyond
+ * its records; sent is stored last.
  */
 #include "grip/outbox.h"
 
-/* Readings of all notes, each of which the sender may spoil. */
+/* Attempts to read all results, each of which the sender may disturb. */
 #define SCANS 4
 
 typedef char assert_result_size[sizeof(es_outbox_result_t) == 32 ? 1 : -1];
@@ -35,31 +36,32 @@ void es_outbox_begin(es_outbox_t *outbox, es_pos_t pos)
 
 es_pos_t es_outbox_sent(const es_outbox_t *outbox)
 {
-    /* acquire: the notes about all before it are seen, too */
+    /* acquire: the results of all records before it are seen, too */
     return __atomic_load_n(&outbox->sent, __ATOMIC_ACQUIRE);
 }
 
 static void read_result(const es_outbox_t *outbox, apr_uint64_t n,
                         es_outbox_result_t *result)
 {
-    const es_outbox_result_t *at = &outbox->results[n % ES_OUTBOX_RESULTS];
+    const es_outbox_result_t *stored = &outbox->results[n % ES_OUTBOX_RESULTS];
 
-    /* relaxed: whether it is good is found out by the fence and the count */
-    result->from = __atomic_load_n(&at->from, __ATOMIC_RELAXED);
-    result->to = __atomic_load_n(&at->to, __ATOMIC_RELAXED);
-    result->sent = __atomic_load_n(&at->sent, __ATOMIC_RELAXED);
-    result->outcome = __atomic_load_n(&at->outcome, __ATOMIC_RELAXED);
+    /* relaxed: the fence and the count show whether the copy is good */
+    result->from = __atomic_load_n(&stored->from, __ATOMIC_RELAXED);
+    result->to = __atomic_load_n(&stored->to, __ATOMIC_RELAXED);
+    result->sent = __atomic_load_n(&stored->sent, __ATOMIC_RELAXED);
+    result->outcome = __atomic_load_n(&stored->outcome, __ATOMIC_RELAXED);
 }
 
-/** The first note that nobody can be writing over when count are made. */
+/** The first result that the sender cannot be overwriting, if there are so many
+ * results. */
 static apr_uint64_t oldest_of(apr_uint64_t count)
 {
     return count >= ES_OUTBOX_RESULTS ? count - ES_OUTBOX_RESULTS + 1 : 0;
 }
 
-/** A note about all of a range replaces those before it; one about a part of
- * it that has failed is a failure of the range. */
-static void weigh(const es_outbox_result_t *result, es_pos_t from, es_pos_t to,
+/** A result for the whole range replaces those before it; the failure of a part
+ * is a failure of the range. */
+static void apply(const es_outbox_result_t *result, es_pos_t from, es_pos_t to,
                   int *outcome)
 {
     if (result->to <= from || result->from >= to) {
@@ -71,14 +73,14 @@ static void weigh(const es_outbox_result_t *result, es_pos_t from, es_pos_t to,
     }
 }
 
-/** Read the notes. @return 0 when one may have been written over meanwhile */
+/** Read all results. @return 0 if one may have been overwritten meanwhile */
 static int scan(const es_outbox_t *outbox, es_pos_t from, es_pos_t to,
                 int *outcome)
 {
-    /* acquire: the notes up to this count are whole */
+    /* acquire: the results up to this count are complete */
     apr_uint64_t count = __atomic_load_n(&outbox->count, __ATOMIC_ACQUIRE);
     apr_uint64_t oldest = oldest_of(count), n;
-    es_pos_t known = 0; /* of what stands before it notes may be lost */
+    es_pos_t known = 0; /* results of records before it may be lost */
     es_outbox_result_t result;
 
     *outcome = ES_OUTCOME_TAKEN;
@@ -87,12 +89,12 @@ static int scan(const es_outbox_t *outbox, es_pos_t from, es_pos_t to,
         if (n == oldest && oldest != 0) {
             known = result.sent;
         }
-        weigh(&result, from, to, outcome);
+        apply(&result, from, to, outcome);
     }
     if (from < known) {
         *outcome = ES_OUTCOME_UNKNOWN;
     }
-    /* acquire: see the head of this file */
+    /* acquire: count is read after the results, see the head of this file */
     __atomic_thread_fence(__ATOMIC_ACQUIRE);
     count = __atomic_load_n(&outbox->count, __ATOMIC_RELAXED);
     return oldest_of(count) == oldest;
@@ -114,9 +116,9 @@ int es_outbox_outcome(const es_outbox_t *outbox, es_pos_t from, es_pos_t to)
 }
 
 /**
- * Take back what the last note says of records beyond sent. Should they be
- * taken next time, nothing would be noted, and they would count as failed for
- * ever. Death in here: the next one does the same.
+ * Withdraw what the last result states of records beyond sent. If they are
+ * taken next time, no result is added, and they would count as failed for ever.
+ * If this sender dies in here, the next one does the same.
  */
 static void withdraw_result(es_outbox_t *outbox)
 {
@@ -128,8 +130,8 @@ static void withdraw_result(es_outbox_t *outbox)
     if (count == 0 || last->to <= sent) {
         return;
     }
-    /* relaxed, both: nobody asks about what is beyond sent. The note stays,
-     * as readers rely on a count that only rises. */
+    /* relaxed, both: no reader asks for records beyond sent. The result stays,
+     * because readers rely on a count that only rises. */
     if (last->from < sent) {
         __atomic_store_n(&last->to, sent, __ATOMIC_RELAXED);
     }
@@ -150,8 +152,8 @@ apr_status_t es_outbox_acquire(es_outbox_t *outbox)
     return rv;
 }
 
-/** A proxy that is down for long fails the same way again and again: that is
- * one note. @return 1 when the last one was made to cover it */
+/** A proxy that is down for long fails in the same way again and again: that is
+ * one result. @return 1 if the last result was extended */
 static int extend_result(es_outbox_t *outbox, es_pos_t from, es_pos_t to,
                          int outcome)
 {
@@ -163,7 +165,7 @@ static int extend_result(es_outbox_t *outbox, es_pos_t from, es_pos_t to,
         from != __atomic_load_n(&outbox->sent, __ATOMIC_RELAXED)) {
         return 0;
     }
-    /* relaxed: nobody asks about it before sent is stored */
+    /* relaxed: no reader asks for these records before sent is stored */
     __atomic_store_n(&last->to, to, __ATOMIC_RELAXED);
     return 1;
 }
@@ -172,17 +174,17 @@ static void add_result(es_outbox_t *outbox, es_pos_t from, es_pos_t to,
                        int outcome)
 {
     apr_uint64_t count = __atomic_load_n(&outbox->count, __ATOMIC_RELAXED);
-    es_outbox_result_t *at = &outbox->results[count % ES_OUTBOX_RESULTS];
+    es_outbox_result_t *result = &outbox->results[count % ES_OUTBOX_RESULTS];
 
-    /* release: who sees a byte of this note sees a count by which the one
-     * that stood here is no longer good */
+    /* release: a reader that sees a byte of this result also sees a count by
+     * which the result that was here before is no longer good */
     __atomic_thread_fence(__ATOMIC_RELEASE);
-    __atomic_store_n(&at->from, from, __ATOMIC_RELAXED);
-    __atomic_store_n(&at->to, to, __ATOMIC_RELAXED);
-    __atomic_store_n(&at->sent,
+    __atomic_store_n(&result->from, from, __ATOMIC_RELAXED);
+    __atomic_store_n(&result->to, to, __ATOMIC_RELAXED);
+    __atomic_store_n(&result->sent,
                      __atomic_load_n(&outbox->sent, __ATOMIC_RELAXED),
                      __ATOMIC_RELAXED);
-    __atomic_store_n(&at->outcome, outcome, __ATOMIC_RELAXED);
+    __atomic_store_n(&result->outcome, outcome, __ATOMIC_RELAXED);
     __atomic_store_n(&outbox->count, count + 1, __ATOMIC_RELEASE);
 }
 

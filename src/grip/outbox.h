@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * An outbox: up to where a hub's journal has been sent to one GRIP proxy, and
- * what of it the proxy did not take. The journal itself is the queue. It
- * stands in shared memory; all children send from it, one at a time: whoever
- * has taken it sends what comes next, in the order of the journal, also for
- * the others.
+ * An outbox: the position up to which a hub's journal has been sent to one GRIP
+ * proxy, and the records before it that the proxy did not take. The journal
+ * itself is the queue. Outboxes are in shared memory. All children send, but
+ * only one at a time: the child that has acquired the outbox sends what comes
+ * next, in the order of the journal, also for the other children.
  *
- * It knows no proxy and no HTTP: an outcome is a number, 0 = taken.
+ * An outbox knows no proxy and no HTTP: an outcome is a number, 0 = taken.
  */
 #ifndef ES_GRIP_OUTBOX_H
 #define ES_GRIP_OUTBOX_H
@@ -14,7 +14,7 @@
 #include "shm/lock.h"
 #include "journal/store.h"
 
-/** Failures that are remembered; of what is older nothing is known. */
+/** So many results are kept; the outcome of older ones is unknown. */
 #define ES_OUTBOX_RESULTS 64
 
 enum {
@@ -23,81 +23,92 @@ enum {
     ES_OUTCOME_UNKNOWN = -2 /* too long ago */
 };
 
-/** What became of the records from one position up to another. */
+/** The outcome of the records from one position up to another. */
 typedef struct es_outbox_result_t {
     apr_uint64_t from; /* atomic, as the next three */
     apr_uint64_t to;
-    apr_uint64_t sent;   /* the outbox's, when it was noted */
-    apr_int64_t outcome; /* of the sender */
+    apr_uint64_t sent;   /* the outbox's, when the result was added */
+    apr_int64_t outcome; /* ES_OUTCOME_... */
 } es_outbox_result_t;
 
 /** In shared memory. */
 typedef struct es_outbox_t {
     union {
-        es_lock_t lock; /* of who sends, for as long as it sends */
+        es_lock_t lock; /* held by the child that sends, while it sends */
         char line[64];
     } guard;
-    apr_uint64_t sent;     /* atomic; a position: all before it is done with */
-    apr_uint64_t count;    /* atomic; notes ever made */
-    apr_int64_t logged;    /* of who sends: when a failure was last logged, by a
-                         * clock that all children share; 0 = all is well */
-    apr_uint64_t unlogged; /* the same: failures since then */
+    apr_uint64_t sent;  /* atomic; a position: all before it is final */
+    apr_uint64_t count; /* atomic; results ever added */
+    apr_int64_t logged; /* guarded by lock; when a failure was last logged, by
+                         * a clock that all children share; 0 = the proxy takes
+                         * events */
+    apr_uint64_t unlogged; /* guarded by lock; failures since then */
     apr_uint64_t spare[4];
-    es_outbox_result_t results[ES_OUTBOX_RESULTS]; /* note n at n % NOTES */
+    es_outbox_result_t results[ES_OUTBOX_RESULTS]; /* number n at n % RESULTS */
 } es_outbox_t;
 
-/** Make one in zeroed memory. Context: PARENT. */
+/**
+ * Make one in zeroed memory.
+ *
+ * @return APR_SUCCESS, or why the lock could not be made
+ *
+ * Context: PARENT.
+ */
 apr_status_t es_outbox_format(es_outbox_t *outbox);
 
 /**
- * What stands before pos is not to be sent: the proxy is new, or comes back.
+ * Do not send the records before pos: the proxy is new, or configured again.
  *
  * @param pos  the head of the journal
  *
- * Context: PARENT, when no child uses it; or who has taken it.
+ * Context: PARENT, when no child uses the outbox; or the child that has
+ * acquired it.
  */
 void es_outbox_begin(es_outbox_t *outbox, es_pos_t pos);
 
-/** All records before it are done with. Context: ANY. */
+/** The position before which all records have a final outcome. Context: ANY. */
 es_pos_t es_outbox_sent(const es_outbox_t *outbox);
 
 /**
- * What became of the records from one position up to another?
+ * The outcome of the records from one position up to another.
  *
- * @param from  where the first starts
- * @param to    behind the last
+ * @param from  where the first record starts
+ * @param to    where the last record ends
  * @return ES_OUTCOME_TAKEN, _OPEN, _UNKNOWN, or the outcome of one of them
- *         that was not taken; for a single record the last that was noted
+ *         that was not taken; for a single record the last that was reported
  *
  * Context: ANY, no lock.
  */
 int es_outbox_outcome(const es_outbox_t *outbox, es_pos_t from, es_pos_t to);
 
-/* ---- for who sends ----------------------------------------------------- */
+/* ---- for the child that sends ------------------------------------------ */
 
 /**
- * Become the one who sends. Not waiting: who has it may keep it for as long
- * as a proxy may take.
+ * Become the child that sends. Does not wait: the owner may keep the outbox for
+ * as long as a proxy takes to answer.
  *
- * @return APR_SUCCESS; APR_EBUSY: another does; APR_EGENERAL: not usable
+ * @return APR_SUCCESS; APR_EBUSY: another child has it; APR_EGENERAL: not
+ *         usable
  *
- * Context: one thread of each child, which gives it back itself. Should it
- * die, the next gets it; what was on its way may then be sent twice.
+ * Context: one thread of each child, which also releases it. If the child dies
+ * first, the next one gets the outbox; what was in flight may then be sent
+ * twice.
  */
 apr_status_t es_outbox_acquire(es_outbox_t *outbox);
 
 /**
- * Note what became of the records from one position up to another.
+ * Report the outcome of the records from one position up to another.
  *
- * @param from  mostly where sent stands, which then goes on to to; or all
- *              before it, when records are sent again
+ * @param from  sent, which then becomes to; or, if the records were sent again,
+ *              a position before it
+ * @param to    where the last record ends; if from is before sent, at most sent
  *
- * Context: who has taken it.
+ * Context: the child that has acquired the outbox.
  */
 void es_outbox_report(es_outbox_t *outbox, es_pos_t from, es_pos_t to,
                       int outcome);
 
-/** Let others send. */
+/** Let other children send. Context: as es_outbox_report. */
 void es_outbox_release(es_outbox_t *outbox);
 
 #endif

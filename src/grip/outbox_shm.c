@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Layout: a line of facts, the outboxes, a line for each place. Waiting and
- * waking is the exchange of shm/wakeup.c: what changes is an outbox.
+ * Layout: a header, the outboxes, a cache line for each child. The exchange of
+ * sleeper and waker is that of shm/wakeup.c; what changes is an outbox.
  */
 #include "grip/outbox_shm.h"
 
@@ -11,24 +11,24 @@
 #define VERSION 1
 #define CHILDREN_MAX (1u << 16)
 
-typedef struct facts_t {
+typedef struct header_t {
     apr_uint64_t magic; /* written last */
     apr_uint32_t version;
     apr_uint32_t max_children;
     apr_uint64_t spare[6];
-} facts_t;
+} header_t;
 
 typedef struct child_t {
     apr_uint32_t sleeping; /* atomic; 1 = wants a wake-up */
     apr_uint32_t spare[15];
 } child_t;
 
-typedef char assert_facts_size[sizeof(facts_t) == 64 ? 1 : -1];
+typedef char assert_header_size[sizeof(header_t) == 64 ? 1 : -1];
 typedef char assert_child_size[sizeof(child_t) == 64 ? 1 : -1];
 
 struct es_outbox_shm_t {
     es_outbox_t *outboxes;
-    child_t *slots;
+    child_t *children;
     apr_uint32_t max_children; /* of the caller, not of the segment */
     const int *wake_fds;
 };
@@ -38,28 +38,28 @@ apr_size_t es_outbox_shm_size(apr_uint32_t max_children)
     if (max_children == 0 || max_children > CHILDREN_MAX) {
         return 0;
     }
-    return sizeof(facts_t) + ES_OUTBOX_SHM_MAX * sizeof(es_outbox_t) +
+    return sizeof(header_t) + ES_OUTBOX_SHM_MAX * sizeof(es_outbox_t) +
            (apr_size_t)max_children * sizeof(child_t);
 }
 
 static es_outbox_t *outboxes_of(void *mem)
 {
-    return (es_outbox_t *)((char *)mem + sizeof(facts_t));
+    return (es_outbox_t *)((char *)mem + sizeof(header_t));
 }
 
 apr_status_t es_outbox_shm_format(void *mem, apr_uint32_t max_children)
 {
-    facts_t *facts = mem;
+    header_t *header = mem;
     apr_status_t rv = APR_SUCCESS;
     apr_uint32_t i;
 
     for (i = 0; i < ES_OUTBOX_SHM_MAX && rv == APR_SUCCESS; i++) {
         rv = es_outbox_format(&outboxes_of(mem)[i]);
     }
-    facts->version = VERSION;
-    facts->max_children = max_children;
+    header->version = VERSION;
+    header->max_children = max_children;
     if (rv == APR_SUCCESS) {
-        facts->magic = MAGIC;
+        header->magic = MAGIC;
     }
     return rv;
 }
@@ -68,16 +68,17 @@ apr_status_t es_outbox_shm_attach(es_outbox_shm_t **out, void *mem,
                                   apr_uint32_t max_children,
                                   const int *wake_fds, apr_pool_t *pool)
 {
-    const facts_t *facts = mem;
+    const header_t *header = mem;
     es_outbox_shm_t *outbox_shm;
 
-    if (es_outbox_shm_size(max_children) == 0 || facts->magic != MAGIC ||
-        facts->version != VERSION || facts->max_children != max_children) {
+    if (es_outbox_shm_size(max_children) == 0 || header->magic != MAGIC ||
+        header->version != VERSION || header->max_children != max_children) {
         return APR_EMISMATCH;
     }
     outbox_shm = apr_palloc(pool, sizeof(*outbox_shm));
     outbox_shm->outboxes = outboxes_of(mem);
-    outbox_shm->slots = (child_t *)(outbox_shm->outboxes + ES_OUTBOX_SHM_MAX);
+    outbox_shm->children =
+        (child_t *)(outbox_shm->outboxes + ES_OUTBOX_SHM_MAX);
     outbox_shm->max_children = max_children;
     outbox_shm->wake_fds = wake_fds;
     *out = outbox_shm;
@@ -103,14 +104,14 @@ int es_outbox_shm_wake_fd(const es_outbox_shm_t *outbox_shm, apr_uint32_t child)
 void es_outbox_shm_sleeps(es_outbox_shm_t *outbox_shm, apr_uint32_t child)
 {
     if (has_child(outbox_shm, child)) {
-        es_wakeup_sleeps(&outbox_shm->slots[child - 1].sleeping);
+        es_wakeup_sleeps(&outbox_shm->children[child - 1].sleeping);
     }
 }
 
 void es_outbox_shm_wakes(es_outbox_shm_t *outbox_shm, apr_uint32_t child)
 {
     if (has_child(outbox_shm, child)) {
-        es_wakeup_wakes(&outbox_shm->slots[child - 1].sleeping);
+        es_wakeup_wakes(&outbox_shm->children[child - 1].sleeping);
     }
 }
 
@@ -127,7 +128,7 @@ void es_outbox_shm_wake_all(es_outbox_shm_t *outbox_shm)
 
     es_wakeup_fence();
     for (child = 1; child <= outbox_shm->max_children; child++) {
-        es_wakeup_if_asleep(&outbox_shm->slots[child - 1].sleeping,
+        es_wakeup_if_asleep(&outbox_shm->children[child - 1].sleeping,
                             outbox_shm->wake_fds[child - 1]);
     }
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Whatever comes in goes through an EVP_PKEY and comes out in OpenSSL's own
- * spelling, so that libjwt later reads nothing that was not read here.
+ * Each key is parsed into an EVP_PKEY and written again by OpenSSL. So libjwt
+ * later reads only text that was parsed here.
  */
 #include "grip/pem.h"
 
@@ -23,7 +23,7 @@ int es_pem_is(es_slice_t text)
     return text.len > strlen(BEGIN) && !memcmp(text.data, BEGIN, strlen(BEGIN));
 }
 
-/* ---- out --------------------------------------------------------------- */
+/* ---- write ------------------------------------------------------------- */
 
 static const char *text_of(BIO *bio, apr_pool_t *p)
 {
@@ -66,14 +66,14 @@ static const char *check_kind(es_pem_t *out, EVP_PKEY *key)
     if (!EVP_PKEY_is_a(key, "EC") ||
         !EVP_PKEY_get_group_name(key, group, sizeof(group), NULL) ||
         strcmp(group, "prime256v1") != 0) {
-        return "is neither an RSA key nor one of the curve P-256";
+        return "is neither an RSA key nor an EC key of the curve P-256";
     }
     return NULL;
 }
 
-/* Takes key over. */
-static const char *give(es_pem_t *out, EVP_PKEY *key, int is_private,
-                        apr_pool_t *p)
+/* Frees key. */
+static const char *write_pem(es_pem_t *out, EVP_PKEY *key, int is_private,
+                             apr_pool_t *p)
 {
     const char *err = check_kind(out, key);
 
@@ -89,9 +89,9 @@ static const char *give(es_pem_t *out, EVP_PKEY *key, int is_private,
     return err;
 }
 
-/* ---- in ---------------------------------------------------------------- */
+/* ---- read -------------------------------------------------------------- */
 
-/* Without it OpenSSL would ask at the terminal. */
+/* Without this callback OpenSSL asks for a password on the terminal. */
 static int no_password(char *dst, int size, int writes, void *unused)
 {
     (void)dst;
@@ -129,14 +129,14 @@ const char *es_pem_read(es_pem_t *out, es_slice_t text, apr_pool_t *p)
     if (!key) {
         ERR_clear_error();
         return "is PEM that is neither a public key nor a private key "
-               "without password";
+               "without a password";
     }
-    return give(out, key, is_private, p);
+    return write_pem(out, key, is_private, p);
 }
 
-/* Takes params over, NULL too. */
-static const char *make(es_pem_t *out, const char *type, OSSL_PARAM *params,
-                        apr_pool_t *p)
+/* Frees params, which may be NULL. */
+static const char *make_pem(es_pem_t *out, const char *type, OSSL_PARAM *params,
+                            apr_pool_t *p)
 {
     EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, type, NULL);
     EVP_PKEY *key = NULL;
@@ -148,9 +148,9 @@ static const char *make(es_pem_t *out, const char *type, OSSL_PARAM *params,
     OSSL_PARAM_free(params);
     if (!key) {
         ERR_clear_error();
-        return "has numbers that are no public key";
+        return "has numbers that do not make a public key";
     }
-    return give(out, key, 0, p);
+    return write_pem(out, key, 0, p);
 }
 
 const char *es_pem_of_ec(es_pem_t *out, es_slice_t x, es_slice_t y,
@@ -175,7 +175,7 @@ const char *es_pem_of_ec(es_pem_t *out, es_slice_t x, es_slice_t y,
         params = OSSL_PARAM_BLD_to_param(build);
     }
     OSSL_PARAM_BLD_free(build);
-    return make(out, "EC", params, p);
+    return make_pem(out, "EC", params, p);
 }
 
 const char *es_pem_of_rsa(es_pem_t *out, es_slice_t n, es_slice_t e,
@@ -199,5 +199,5 @@ const char *es_pem_of_rsa(es_pem_t *out, es_slice_t n, es_slice_t e,
     OSSL_PARAM_BLD_free(build);
     BN_free(modulus);
     BN_free(exponent);
-    return make(out, "RSA", params, p);
+    return make_pem(out, "RSA", params, p);
 }

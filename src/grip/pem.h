@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * Asymmetric keys as PEM text, which is what libjwt takes: which kind a text
- * is, and texts made from the numbers of a JWK. The one door to OpenSSL's
- * libcrypto. Pure but for that.
+ * Asymmetric keys as PEM text, the form that libjwt takes: reads PEM, and makes
+ * it from the numbers of a JWK. The one door to OpenSSL's libcrypto; otherwise
+ * pure.
  */
 #ifndef ES_GRIP_PEM_H
 #define ES_GRIP_PEM_H
@@ -22,7 +22,7 @@ typedef struct es_pem_t {
     const char *public_text;  /* SubjectPublicKeyInfo */
 } es_pem_t;
 
-/** 1 when text starts as PEM does. */
+/** 1 if text starts as PEM does. */
 int es_pem_is(es_slice_t text);
 
 /**
@@ -35,11 +35,11 @@ int es_pem_is(es_slice_t text);
  */
 const char *es_pem_read(es_pem_t *out, es_slice_t text, apr_pool_t *p);
 
-/** PEM of the point (x, y) of P-256, 32 bytes each. @return as above */
+/** PEM of the point (x, y) of P-256, 32 bytes each. @return as es_pem_read */
 const char *es_pem_of_ec(es_pem_t *out, es_slice_t x, es_slice_t y,
                          apr_pool_t *p);
 
-/** PEM of modulus n and exponent e, both big-endian. @return as above */
+/** PEM of modulus n and exponent e, both big-endian. @return as es_pem_read */
 const char *es_pem_of_rsa(es_pem_t *out, es_slice_t n, es_slice_t e,
                           apr_pool_t *p);
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which authorization: iss makes it a token, else key alone is sent as it is,
- * else user and password. Which verify key: the one that is given; else the
- * secret of the tokens that we send, as one secret is mostly shared both
- * ways. Never what is sent as it is, and never a private key.
+ * Authorization: with iss and key a token is sent; with key alone, the key as
+ * it is; else user and password. Verify key: verify-key; else the secret of the
+ * tokens that are sent, because proxies mostly use one secret both ways. Never
+ * a key that is sent as it is, and never a private key.
  */
 #include "grip/proxy.h"
 
@@ -12,7 +12,7 @@
 
 #include "grip/jwt.h"
 
-/* as long as GRIP libraries make them */
+/* as in the GRIP libraries */
 #define TOKEN_LIFE (600 * APR_USEC_PER_SEC)
 
 static const char *read_key(const es_key_t **out, const char *name,
@@ -38,7 +38,7 @@ static const char *choose_auth(es_proxy_t *proxy, const es_grip_url_t *url)
     }
     if (proxy->key) {
         if (proxy->key->kind != ES_KEY_SECRET) {
-            return "key= is a key to sign with, and needs an iss=";
+            return "key= is an asymmetric key, and needs an iss= to sign for";
         }
         proxy->auth = ES_AUTH_BEARER;
         return NULL;
@@ -47,7 +47,7 @@ static const char *choose_auth(es_proxy_t *proxy, const es_grip_url_t *url)
     return NULL;
 }
 
-/* The key as it is sent becomes a header line. */
+/* The key becomes a part of a header line. */
 static const char *check_bearer(const es_proxy_t *proxy)
 {
     apr_size_t i;
@@ -57,7 +57,7 @@ static const char *check_bearer(const es_proxy_t *proxy)
         unsigned char c = (unsigned char)proxy->key->text.data[i];
 
         if (c <= ' ' || c == 0x7f) {
-            return "key= without iss= is sent as it is, and may not have "
+            return "key= without iss= is sent as it is, and must not contain "
                    "blanks or control characters";
         }
     }
@@ -144,7 +144,7 @@ es_proof_t es_proxy_prove(const es_grip_t *grip, const char *token,
                               grip->leeway};
 
         if (!proxy->verify_key) {
-            continue; /* what it signs with is not known: cannot be proven */
+            continue; /* its signatures cannot be verified */
         }
         if (es_jwt_verify(token, &rule, now, why, p)) {
             return ES_PROOF_GOOD;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * A GRIP proxy (Pushpin, Fastly Fanout) as its hub knows it, and what the hub
- * does with all of its proxies. Made while the configuration is read, only
- * read afterwards.
+ * A GRIP proxy (Pushpin, Fastly Fanout) as configured, and what its hub does
+ * with all of its proxies. Made while the configuration is read, and only read
+ * afterwards. What a child sends to a proxy is in grip/sender_proxy.h.
  */
 #ifndef ES_GRIP_PROXY_H
 #define ES_GRIP_PROXY_H
@@ -14,7 +14,7 @@
 #include "grip/key.h"
 #include "grip/url.h"
 
-/** How we prove to the proxy who publishes. */
+/** How a publish is authorized at the proxy. */
 typedef enum es_proxy_auth_t {
     ES_AUTH_NONE,
     ES_AUTH_JWT,    /* a token with iss, signed with key */
@@ -23,8 +23,8 @@ typedef enum es_proxy_auth_t {
 } es_proxy_auth_t;
 
 typedef struct es_proxy_t {
-    const char *name; /* for answers and logs: the control URI without query,
-                       * and nothing secret */
+    const char *name; /* for answers and logs: the control URI without query
+                       * and without secrets */
     const char *publish_uri;
     es_proxy_auth_t auth;
     const char *iss;     /* of ES_AUTH_JWT */
@@ -46,18 +46,19 @@ typedef struct es_grip_t {
     apr_array_header_t *proxies; /* es_proxy_t *; empty = GRIP is off */
     const char *prefix;          /* before a channel's name; may be "" */
     int is_required;             /* direct clients are refused */
-    int is_reliable;             /* holds name ids; lost items are recovered */
-    int ignores_errors;          /* publishers are not told of a dead proxy */
-    apr_interval_time_t connect_timeout; /* of one publish, to one proxy */
+    int is_reliable;    /* with ids, so that lost items are recovered */
+    int ignores_errors; /* publishers get no error of a proxy */
+    apr_interval_time_t connect_timeout; /* of one request to one proxy */
     apr_interval_time_t publish_timeout; /* the same, connecting included */
     apr_interval_time_t leeway;          /* for exp and nbf of Grip-Sig */
 } es_grip_t;
 
 /**
- * Make a proxy of what a directive says.
+ * Make a proxy from the parameters of a directive.
  *
- * @param root  where relative paths of file: start
- * @return NULL, or what is wrong: it begins with the parameter's name and
+ * @param out   in p; NULL on an error
+ * @param root  relative paths of file: start here
+ * @return NULL, or what is wrong: it begins with the name of the parameter and
  *         shows no secret
  *
  * Context: PARENT; reads key files.
@@ -66,27 +67,29 @@ const char *es_proxy_make(const es_proxy_t **out, const es_grip_url_t *url,
                           const char *root, apr_pool_t *p);
 
 /**
- * The value of the header Authorization for a publish at this time.
+ * The value of the header Authorization for a request.
  *
- * @param out  NULL when the proxy wants none; in p
- * @return 1, or 0: the token could not be made
+ * @param out  in p; NULL = the proxy needs none
+ * @param now  the time of day; a token is valid for 10 minutes from then
+ * @return 1; 0: the token could not be made
  *
  * Context: ANY; computes only.
  */
 int es_proxy_authorization(const char **out, const es_proxy_t *proxy,
                            apr_time_t now, apr_pool_t *p);
 
-/** What a Grip-Sig says of its request. */
+/** What a Grip-Sig proves. */
 typedef enum es_proof_t {
-    ES_PROOF_NONE, /* no key is known: whoever sends one is believed */
-    ES_PROOF_GOOD, /* one of the keys has signed it */
-    ES_PROOF_BAD   /* none has */
+    ES_PROOF_NONE, /* no proxy has a key: any Grip-Sig is accepted */
+    ES_PROOF_GOOD, /* it was signed with one of the keys */
+    ES_PROOF_BAD   /* it was signed with none of them */
 } es_proof_t;
 
 /**
  * Check the value of a Grip-Sig header.
  *
- * @param why  with ES_PROOF_BAD: what was wrong with the last key, static
+ * @param now  the time of day
+ * @param why  on ES_PROOF_BAD: what was wrong with the last key, static
  *
  * Context: ANY; computes only.
  */

@@ -19,8 +19,8 @@
 #include "grip/sender_proxy.h"
 #include "grip/waiters.h"
 
-/* The longest sleep. Another child may die with the outbox for which this one
- * waits, and no wake-up tells of that. */
+/* The longest sleep. Another child may die with the outbox for which this child
+ * waits, and then no wake-up comes. */
 #define SLEEP_WAITING (200 * 1000)
 #define SLEEP_IDLE (APR_USEC_PER_SEC)
 /* for the requests in flight when the child stops */
@@ -139,8 +139,8 @@ static void take_turn(es_sender_t *sender, turn_t *turn)
     step_all(sender, turn);
     answer_all(sender, turn);
     if (turn->waiting != 0 || turn->blocked != 0) {
-        /* ask for wake-ups of other children, then look once more: what they
-         * changed before that wakes nobody */
+        /* ask for wake-ups by other children, then look once more: their
+         * changes until now caused none */
         es_outbox_shm_sleeps(sender->outbox_shm, sender->child);
         step_all(sender, turn);
         answer_all(sender, turn);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The query is cut at '&'; what is none of the four stays as it was written.
+ * The query is split at '&'; other parameters than the four are not changed.
  */
 #include "grip/url.h"
 
@@ -48,12 +48,13 @@ const char *es_grip_url_set(es_grip_url_t *url, const char *word, apr_pool_t *p)
     const char **field;
 
     if (!equals) {
-        return "a word behind the URL is no name=value";
+        return "a word after the URL is not name=value";
     }
     name = es_slice(word, (apr_size_t)(equals - word));
     field = field_of(url, name);
     if (!field) {
-        return "there are only iss=, key=, verify-iss= and verify-key=";
+        return "the only parameters are iss=, key=, verify-iss= and "
+               "verify-key=";
     }
     return set(field, apr_pstrmemdup(p, name.data, name.len),
                es_slice_of(equals + 1), p);
@@ -73,7 +74,7 @@ static const char *take_piece(es_grip_url_t *out, es_slice_t piece,
         if (!es_query_value(&value, piece, names[i], p)) {
             continue;
         }
-        return *field ? apr_psprintf(p, "%s= is there twice", names[i])
+        return *field ? apr_psprintf(p, "%s= is given twice", names[i])
                       : set(field, names[i], value, p);
     }
     *rest = apr_psprintf(p, "%s%s%.*s", *rest, **rest ? "&" : "",
@@ -101,7 +102,7 @@ static const char *take_query(es_grip_url_t *out, const char *query,
 
 /* ---- the rest ---------------------------------------------------------- */
 
-/* Percent-decoding of a user or password, where '+' is itself. */
+/* Percent-decode a user or password, in which '+' is a plus. */
 static const char *decode(const char **out, const char *text, apr_pool_t *p)
 {
     char *dst = apr_palloc(p, strlen(text) + 1);
@@ -133,13 +134,14 @@ static const char *take_user(es_grip_url_t *out, const apr_uri_t *uri,
     }
     err = decode(&out->user, uri->user, p);
     if (!err && strchr(out->user, ':')) {
-        err = "has a colon in its user, which Basic cannot tell";
+        err =
+            "has a colon in its user, which Basic authorization does not allow";
     }
     return err ? err
                : decode(&out->password, uri->password ? uri->password : "", p);
 }
 
-/* One '/' at the end of the path is taken for none. */
+/* A path that ends with '/' gives the same URI as one without. */
 static void make_uris(es_grip_url_t *out, const apr_uri_t *uri,
                       const char *rest, apr_pool_t *p)
 {
@@ -151,7 +153,7 @@ static void make_uris(es_grip_url_t *out, const apr_uri_t *uri,
     const char *query = apr_pstrcat(p, *rest ? "?" : "", rest, NULL);
     apr_size_t len = strlen(path);
 
-    if (strchr(uri->hostname, ':')) { /* IPv6; apr has taken the brackets */
+    if (strchr(uri->hostname, ':')) { /* IPv6, without the brackets */
         base = apr_psprintf(p, "%s://[%s]%s%s", uri->scheme, uri->hostname,
                             uri->port_str && *uri->port_str ? ":" : "",
                             uri->port_str ? uri->port_str : "");

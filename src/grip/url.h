@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * A GRIP_URL: where a proxy takes what is published, and the keys that both
- * share, in one line:
+ * A GRIP_URL: the address at which a proxy takes what is published, and the
+ * keys for it, in one line:
  *
  *   http://user:pass@host:port/path?iss=…&key=…&verify-iss=…&verify-key=…
  *
- * The four parameters and the user are taken out; the rest is the control
+ * Without these four parameters, the user and the password it is the control
  * URI. Pure.
  */
 #ifndef ES_GRIP_URL_H
@@ -15,9 +15,9 @@
 
 typedef struct es_grip_url_t {
     const char *control_uri; /* without the four, user and password */
-    const char *publish_uri; /* "publish/" behind its path */
+    const char *publish_uri; /* the same with "publish/" after its path */
     const char *user;        /* NULL = none; decoded, as the next five */
-    const char *password;    /* "" when there is only a user */
+    const char *password;    /* "" if there is only a user */
     const char *iss;         /* NULL = not given; never empty, as the rest */
     const char *key;
     const char *verify_iss;
@@ -25,17 +25,17 @@ typedef struct es_grip_url_t {
 } es_grip_url_t;
 
 /**
- * Take a GRIP_URL apart.
+ * Parse a GRIP_URL.
  *
- * @param out  filled as a whole; in p
- * @return NULL, or what is wrong as the end of a sentence ("the URL …"), in p
- *         or static: it names the part at fault and shows no value
+ * @param out  all fields are set; in p
+ * @return NULL, or what is wrong ("the URL …"), in p or static: it names the
+ *         part at fault and shows no value
  */
 const char *es_grip_url_parse(es_grip_url_t *out, const char *text,
                               apr_pool_t *p);
 
 /**
- * Set one of the four by its name, as "name=value" of a directive does.
+ * Set one of the four by its name, from "name=value" of a directive.
  *
  * @param word  "key=…"
  * @return NULL, or what is wrong, without the value

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A waiter is in the list from es_waiters_wait's beginning to its end. Workers
+ * block signals while they hold the lock: with prefork a handler ends the child
+ * and would leave the lock taken, for which the sender's thread then waits.
+ */
 #include "grip/waiters.h"
 
 #include <errno.h>
@@ -24,7 +29,7 @@ void es_waiters_destroy(es_waiters_t *waiters)
     pthread_mutex_destroy(&waiters->lock);
 }
 
-/* ---- The courier ------------------------------------------------------- */
+/* ---- The sender -------------------------------------------------------- */
 
 static void answer(es_waiter_t *waiter)
 {
@@ -44,14 +49,15 @@ static void refuse(es_waiter_t *waiter)
     answer(waiter);
 }
 
-static void look_at(es_waiter_t *waiter, es_waiters_look_fn_t *look, void *arg)
+static void find_outcomes(es_waiter_t *waiter, es_waiters_find_fn_t *find,
+                          void *arg)
 {
     int open = 0;
     int i;
 
     for (i = 0; i < waiter->count; i++) {
         if (waiter->outcomes[i] == ES_OUTCOME_OPEN) {
-            waiter->outcomes[i] = look(arg, waiter, i);
+            waiter->outcomes[i] = find(arg, waiter, i);
             open += waiter->outcomes[i] == ES_OUTCOME_OPEN;
         }
     }
@@ -60,19 +66,20 @@ static void look_at(es_waiter_t *waiter, es_waiters_look_fn_t *look, void *arg)
     }
 }
 
-int es_waiters_answer(es_waiters_t *waiters, es_waiters_look_fn_t *look,
+int es_waiters_answer(es_waiters_t *waiters, es_waiters_find_fn_t *find,
                       void *arg)
 {
-    es_list_t *at;
+    es_list_t *link;
     int waiting = 0;
 
     ES_CONTEXT(ES_SENDER);
     pthread_mutex_lock(&waiters->lock);
-    for (at = waiters->waiting.next; at != &waiters->waiting; at = at->next) {
-        es_waiter_t *waiter = ES_LIST_OWNER(at, es_waiter_t, link);
+    for (link = waiters->waiting.next; link != &waiters->waiting;
+         link = link->next) {
+        es_waiter_t *waiter = ES_LIST_OWNER(link, es_waiter_t, link);
 
         if (!waiter->is_answered) {
-            look_at(waiter, look, arg);
+            find_outcomes(waiter, find, arg);
         }
         waiting += !waiter->is_answered;
     }
@@ -82,12 +89,13 @@ int es_waiters_answer(es_waiters_t *waiters, es_waiters_look_fn_t *look,
 
 void es_waiters_close(es_waiters_t *waiters)
 {
-    es_list_t *at;
+    es_list_t *link;
 
     pthread_mutex_lock(&waiters->lock);
     waiters->is_closed = 1;
-    for (at = waiters->waiting.next; at != &waiters->waiting; at = at->next) {
-        es_waiter_t *waiter = ES_LIST_OWNER(at, es_waiter_t, link);
+    for (link = waiters->waiting.next; link != &waiters->waiting;
+         link = link->next) {
+        es_waiter_t *waiter = ES_LIST_OWNER(link, es_waiter_t, link);
 
         if (!waiter->is_answered) {
             refuse(waiter);
@@ -98,7 +106,7 @@ void es_waiters_close(es_waiters_t *waiters)
 
 /* ---- Workers ----------------------------------------------------------- */
 
-static void hand_in(es_waiters_t *waiters, es_waiter_t *waiter)
+static void add_waiter(es_waiters_t *waiters, es_waiter_t *waiter)
 {
     es_sigblock_t sigblock;
 
@@ -112,7 +120,7 @@ static void hand_in(es_waiters_t *waiters, es_waiter_t *waiter)
     es_sigblock_end(&sigblock);
 }
 
-static void take_back(es_waiters_t *waiters, es_waiter_t *waiter)
+static void remove_waiter(es_waiters_t *waiters, es_waiter_t *waiter)
 {
     es_sigblock_t sigblock;
 
@@ -142,10 +150,10 @@ int es_waiters_wait(es_waiters_t *waiters, es_waiter_t *waiter, apr_time_t by,
     if (waiter->wake_fd < 0) {
         return 0;
     }
-    hand_in(waiters, waiter);
+    add_waiter(waiters, waiter);
     wake(arg);
     wait_for_answer(waiter->wake_fd, by);
-    take_back(waiters, waiter);
+    remove_waiter(waiters, waiter);
     close(waiter->wake_fd);
     return waiter->is_answered;
 }

@@ -219,7 +219,7 @@ apr_status_t es_grip_line_open(es_grip_line_t **out, es_grip_client_t *client,
 
 void es_grip_line_close(es_grip_line_t *line)
 {
-    es_grip_line_give_up(line);
+    es_grip_line_cancel(line);
     line->is_closed = 1;
 }
 
@@ -245,7 +245,7 @@ apr_status_t es_grip_line_post(es_grip_line_t *line, const char *authorization,
     return rv;
 }
 
-void es_grip_line_give_up(es_grip_line_t *line)
+void es_grip_line_cancel(es_grip_line_t *line)
 {
     pthread_mutex_lock(&fake.lock);
     line->is_busy = 0;

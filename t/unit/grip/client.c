@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The publishing client against a server that says one thing. */
+/* Tests of grip/client.c against a server that always gives the same answer. */
 #include "t/unit/unit.h"
 
 #include <arpa/inet.h>
@@ -18,7 +18,7 @@ typedef struct server_t {
     char uri[64];
 } server_t;
 
-static int quiet[2]; /* nothing is ever readable here */
+static int never_readable[2]; /* a pipe */
 
 static int listen_on(int *port)
 {
@@ -35,7 +35,7 @@ static int listen_on(int *port)
     return fd;
 }
 
-/* Reads a request whose body ends with a blank line, then says the answer. */
+/* Read a request whose body ends with a blank line, then send the answer. */
 static void serve(int listener, const char *answer)
 {
     for (;;) {
@@ -97,7 +97,7 @@ static int post(const char *uri, apr_interval_time_t timeout)
     for (turns = 0; turns < 1000 && owner == NULL; turns++) {
         owner = es_grip_client_done(client, &outcome);
         if (owner == NULL) {
-            es_grip_client_wait(client, quiet[0], 100 * 1000);
+            es_grip_client_wait(client, never_readable[0], 100 * 1000);
         }
     }
     assert_ptr_equal(owner, &outcome);
@@ -117,13 +117,13 @@ static int post_to(const char *answer, apr_interval_time_t timeout)
 
 #define LONG (20 * APR_USEC_PER_SEC)
 
-FACTS(a_status_of_success_is_taken)
+FACTS(a_status_of_2xx_is_taken)
 {
     assert_int_equal(post_to("HTTP/1.1 200 OK\r\n\r\nPublished\n", LONG), 0);
     assert_int_equal(post_to("HTTP/1.1 202 OK\r\n\r\n", LONG), 0);
 }
 
-FACTS(other_statuses_are_told)
+FACTS(other_statuses_are_the_outcome)
 {
     assert_int_equal(post_to("HTTP/1.1 401 No\r\n\r\n", LONG), 401);
     assert_int_equal(
@@ -132,18 +132,18 @@ FACTS(other_statuses_are_told)
         302);
 }
 
-FACTS(what_is_no_answer)
+FACTS(an_answer_that_is_not_http_is_a_broken_connection)
 {
     assert_int_equal(post_to("", LONG), ES_OUTCOME_BROKEN);
     assert_int_equal(post_to("hello\r\n\r\n", LONG), ES_OUTCOME_BROKEN);
 }
 
-FACTS(no_answer_in_time)
+FACTS(no_answer_is_a_timeout)
 {
     assert_int_equal(post_to(NULL, 200 * 1000), ES_OUTCOME_TIMEOUT);
 }
 
-FACTS(nobody_is_there)
+FACTS(a_closed_port_is_not_connected)
 {
     char uri[64];
     int port;
@@ -153,30 +153,30 @@ FACTS(nobody_is_there)
     assert_int_equal(post(uri, LONG), ES_OUTCOME_CONNECT);
 }
 
-FACTS(only_http)
+FACTS(other_schemes_are_refused)
 {
     assert_int_equal(post("file:///etc/passwd", LONG), ES_OUTCOME_BROKEN);
 }
 
-FACTS(https_to_who_speaks_http)
+FACTS(https_to_a_server_without_tls_times_out)
 {
     server_t server = start("HTTP/1.1 200 OK\r\n\r\n");
     char uri[64];
 
     snprintf(uri, sizeof(uri), "https://127.0.0.1:%d/", server.port);
-    /* the server waits for the end of a request: nobody says TLS */
+    /* the server waits for the end of a request and sends nothing */
     assert_int_equal(post(uri, 500 * 1000), ES_OUTCOME_TIMEOUT);
     stop(&server);
 }
 
-FACTS(the_environment_does_not_count)
+FACTS(proxies_of_the_environment_are_ignored)
 {
     setenv("http_proxy", "http://127.0.0.1:1", 1);
     assert_int_equal(post_to("HTTP/1.1 200 OK\r\n\r\n", LONG), 0);
     unsetenv("http_proxy");
 }
 
-FACTS(given_up)
+FACTS(a_cancelled_request_has_no_outcome)
 {
     server_t server = start(NULL);
     es_grip_line_params_t params = {0};
@@ -191,7 +191,7 @@ FACTS(given_up)
     assert_int_equal(es_grip_line_open(&line, client, &params), 0);
     assert_int_equal(es_grip_line_post(line, NULL, S("{}\n\n")), 0);
     assert_null(es_grip_client_done(client, &outcome));
-    es_grip_line_give_up(line);
+    es_grip_line_cancel(line);
     assert_null(es_grip_client_done(client, &outcome));
     es_grip_line_close(line);
     es_grip_client_close(client);
@@ -201,8 +201,8 @@ FACTS(given_up)
 static int begin(void **state)
 {
     signal(SIGPIPE, SIG_IGN);
-    return pipe2(quiet, O_CLOEXEC) != 0 || es_grip_client_setup() != 0 ||
-           unit_start(state);
+    return pipe2(never_readable, O_CLOEXEC) != 0 ||
+           es_grip_client_setup() != 0 || unit_start(state);
 }
 
 static int end(void **state)
@@ -214,15 +214,15 @@ static int end(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        UNIT(a_status_of_success_is_taken),
-        UNIT(other_statuses_are_told),
-        UNIT(what_is_no_answer),
-        UNIT(no_answer_in_time),
-        UNIT(nobody_is_there),
-        UNIT(only_http),
-        UNIT(https_to_who_speaks_http),
-        UNIT(the_environment_does_not_count),
-        UNIT(given_up),
+        UNIT(a_status_of_2xx_is_taken),
+        UNIT(other_statuses_are_the_outcome),
+        UNIT(an_answer_that_is_not_http_is_a_broken_connection),
+        UNIT(no_answer_is_a_timeout),
+        UNIT(a_closed_port_is_not_connected),
+        UNIT(other_schemes_are_refused),
+        UNIT(https_to_a_server_without_tls_times_out),
+        UNIT(proxies_of_the_environment_are_ignored),
+        UNIT(a_cancelled_request_has_no_outcome),
     };
 
     return cmocka_run_group_tests(tests, begin, end);

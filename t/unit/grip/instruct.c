@@ -43,7 +43,7 @@ FACTS(keepalive_is_a_cstring)
                         "; format=cstring; timeout=5");
 }
 
-FACTS(keepalive_is_told_in_whole_seconds)
+FACTS(keepalive_is_in_whole_seconds)
 {
     assert_non_null(strstr(keepalive(S("x"), 1), "timeout=1"));
     assert_non_null(strstr(keepalive(S("x"), 999999), "timeout=1"));
@@ -95,12 +95,9 @@ FACTS(any_header_can_be_read)
 }
 
 static const struct CMUnitTest tests[] = {
-    UNIT(channels_are_a_list),
-    UNIT(keepalive_is_a_cstring),
-    UNIT(keepalive_is_told_in_whole_seconds),
-    UNIT(a_link_is_a_uri),
-    UNIT(last_ids_are_found_by_channel),
-    UNIT(any_header_can_be_read),
+    UNIT(channels_are_a_list),           UNIT(keepalive_is_a_cstring),
+    UNIT(keepalive_is_in_whole_seconds), UNIT(a_link_is_a_uri),
+    UNIT(last_ids_are_found_by_channel), UNIT(any_header_can_be_read),
 };
 
 UNIT_MAIN(tests)

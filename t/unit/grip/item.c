@@ -4,13 +4,13 @@
 
 #include "grip/item.h"
 
-FACTS(a_plain_name_stays)
+FACTS(a_plain_name_is_not_changed)
 {
     assert_slice(es_grip_channel("events-", S("room_1.~!*'()-Z"), pool),
                  "events-room_1.~!*'()-Z");
 }
 
-FACTS(what_means_something_is_encoded)
+FACTS(what_is_syntax_in_grip_channel_is_encoded)
 {
     assert_slice(es_grip_channel("", S("a,b;c\"d e/f%"), pool),
                  "a%2Cb%3Bc%22d%20e%2Ff%25");
@@ -18,7 +18,7 @@ FACTS(what_means_something_is_encoded)
     assert_slice(es_grip_channel("", S("\0"), pool), "%00");
 }
 
-FACTS(a_nul_stands_behind_it)
+FACTS(a_nul_follows_the_name)
 {
     es_slice_t channel = es_grip_channel("x", S("yz"), pool);
 
@@ -41,7 +41,7 @@ static void begin(apr_size_t max)
     es_buf_init(&body, pool, max);
 }
 
-FACTS(one_event_as_the_library_has_it)
+FACTS(an_event_is_as_the_libraries_send_it)
 {
     es_grip_item_t item =
         item_of(S("event: message\ndata: \"hello\\nworld\"\n\n"));
@@ -55,7 +55,7 @@ FACTS(one_event_as_the_library_has_it)
                  "\"channel\":\"events-a\"}]}");
 }
 
-FACTS(ids_stand_first)
+FACTS(ids_come_first)
 {
     es_grip_item_t item = item_of(S("x"));
 
@@ -70,20 +70,20 @@ FACTS(ids_stand_first)
                  "\"channel\":\"events-a\"}]}");
 }
 
-FACTS(control_characters_are_escaped_and_the_rest_stays)
+FACTS(only_control_characters_are_escaped)
 {
     assert_slice(es_grip_item_send(S("\t\r\n\0\x1f\x7f\xc3\xa9/"), pool),
                  "{\"http-stream\":{\"content\":"
                  "\"\\t\\r\\n\\u0000\\u001f\x7f\xc3\xa9/\"}}");
 }
 
-FACTS(what_is_not_utf8_goes_as_base64)
+FACTS(bytes_that_are_not_utf8_become_base64)
 {
     assert_slice(es_grip_item_send(S("\xff\xfe"), pool),
                  "{\"http-stream\":{\"content-bin\":\"//4=\"}}");
 }
 
-FACTS(an_end_is_an_action)
+FACTS(a_close_is_an_action)
 {
     es_grip_item_t item = item_of(S(""));
 
@@ -96,7 +96,7 @@ FACTS(an_end_is_an_action)
                  "\"close\",\"content\":\"\"}},\"channel\":\"events-a\"}]}");
 }
 
-FACTS(a_body_has_a_ceiling)
+FACTS(a_body_has_a_maximum)
 {
     es_grip_item_t item = item_of(S("x"));
     apr_size_t first, second;
@@ -121,7 +121,7 @@ FACTS(a_body_has_a_ceiling)
     assert_int_equal(body.len, body.max);
 }
 
-FACTS(a_prefix_may_be_anything)
+FACTS(a_prefix_may_need_escaping)
 {
     es_grip_item_t item = item_of(S("x"));
 
@@ -133,16 +133,16 @@ FACTS(a_prefix_may_be_anything)
 }
 
 static const struct CMUnitTest tests[] = {
-    UNIT(a_plain_name_stays),
-    UNIT(what_means_something_is_encoded),
-    UNIT(a_nul_stands_behind_it),
-    UNIT(one_event_as_the_library_has_it),
-    UNIT(ids_stand_first),
-    UNIT(control_characters_are_escaped_and_the_rest_stays),
-    UNIT(what_is_not_utf8_goes_as_base64),
-    UNIT(an_end_is_an_action),
-    UNIT(a_body_has_a_ceiling),
-    UNIT(a_prefix_may_be_anything),
+    UNIT(a_plain_name_is_not_changed),
+    UNIT(what_is_syntax_in_grip_channel_is_encoded),
+    UNIT(a_nul_follows_the_name),
+    UNIT(an_event_is_as_the_libraries_send_it),
+    UNIT(ids_come_first),
+    UNIT(only_control_characters_are_escaped),
+    UNIT(bytes_that_are_not_utf8_become_base64),
+    UNIT(a_close_is_an_action),
+    UNIT(a_body_has_a_maximum),
+    UNIT(a_prefix_may_need_escaping),
 };
 
 UNIT_MAIN(tests)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Tests of grip/jwt.c. Tokens that we would never make are made here with
- * HMAC by hand: one function of libjwt's would not sign them.
+ * Tests of grip/jwt.c. Tokens that es_jwt_sign never makes are made here by
+ * hand, with HMAC, since libjwt would not sign them.
  */
 #include "t/unit/unit.h"
 
@@ -53,19 +53,19 @@ static const char *make(const char *header, const char *claims,
     return apr_pstrcat(pool, head, ".", encode(mac, len), NULL);
 }
 
-FACTS(the_known_token_of_fastly)
+FACTS(a_token_of_fastly_is_valid)
 {
     assert_true(verify(FASTLY_TOKEN, FASTLY, NULL, AT(FASTLY_EXP - 1)));
     assert_true(verify(FASTLY_TOKEN, FASTLY, "fastly", AT(FASTLY_EXP - 1)));
     assert_false(verify(FASTLY_TOKEN, FASTLY, "fastly:x", AT(FASTLY_EXP - 1)));
-    assert_string_equal(why, "its iss is another one");
+    assert_string_equal(why, "its iss is not the one expected");
     assert_false(verify(FASTLY_TOKEN, FASTLY, NULL, AT(FASTLY_EXP)));
     assert_string_equal(why, "it has expired");
     assert_false(verify(FASTLY_TOKEN, EC_PUBLIC, NULL, AT(FASTLY_EXP - 1)));
-    assert_string_equal(why, "its signature is not made with the key");
+    assert_string_equal(why, "its signature was not made with the key");
 }
 
-FACTS(what_we_sign_we_verify)
+FACTS(a_token_that_was_signed_here_is_valid)
 {
     static const char *const pairs[][2] = {{"secret", "secret"},
                                            {EC_PRIVATE, EC_PUBLIC},
@@ -84,12 +84,12 @@ FACTS(what_we_sign_we_verify)
     }
 }
 
-FACTS(a_public_key_does_not_sign)
+FACTS(a_public_key_cannot_sign)
 {
     assert_null(es_jwt_sign(key_of(EC_PUBLIC), "me", AT(1000), pool));
 }
 
-FACTS(a_public_key_is_no_secret_of_hmac)
+FACTS(a_public_key_is_not_an_hmac_secret)
 {
     const char *token = make(HS256, "{\"exp\":1000}", EC_PUBLIC);
 
@@ -97,7 +97,7 @@ FACTS(a_public_key_is_no_secret_of_hmac)
     assert_string_equal(why, "its algorithm is not that of the key");
 }
 
-FACTS(the_algorithm_is_the_keys)
+FACTS(the_key_decides_the_algorithm)
 {
     assert_false(verify(make("{\"alg\":\"none\"}", "{\"exp\":1000}", "k"), "k",
                         NULL, AT(1)));
@@ -118,7 +118,7 @@ static int claims_pass(const char *claims, const char *iss)
     return verify(make(HS256, claims, "k"), "k", iss, AT(500));
 }
 
-FACTS(exp_is_wanted_and_a_number)
+FACTS(exp_must_be_a_number)
 {
     assert_true(claims_pass("{\"exp\":501}", NULL));
     assert_false(claims_pass("{\"exp\":500}", NULL));
@@ -129,14 +129,14 @@ FACTS(exp_is_wanted_and_a_number)
     assert_false(claims_pass("{\"exp\":501.5}", NULL));
 }
 
-FACTS(nbf_is_minded)
+FACTS(nbf_is_checked)
 {
     assert_true(claims_pass("{\"exp\":501,\"nbf\":500}", NULL));
     assert_false(claims_pass("{\"exp\":501,\"nbf\":501}", NULL));
     assert_false(claims_pass("{\"exp\":501,\"nbf\":\"1\"}", NULL));
 }
 
-FACTS(iss_only_when_it_is_asked_for)
+FACTS(iss_is_checked_if_the_rule_has_one)
 {
     assert_true(claims_pass("{\"exp\":501,\"iss\":\"a\"}", NULL));
     assert_true(claims_pass("{\"exp\":501,\"iss\":\"a\"}", "a"));
@@ -145,7 +145,7 @@ FACTS(iss_only_when_it_is_asked_for)
     assert_false(claims_pass("{\"exp\":501}", "a"));
 }
 
-FACTS(leeway_is_for_clocks_that_differ)
+FACTS(leeway_allows_for_clocks_that_differ)
 {
     es_jwt_rule_t rule = {key_of("k"), NULL, AT(10)};
 
@@ -175,35 +175,35 @@ FACTS(the_form_is_strict)
     assert_true(verify(good, "k", NULL, AT(1)));
     for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         assert_false(verify(bad[i], "k", NULL, AT(1)));
-        assert_string_equal(why, "it is no token");
+        assert_string_equal(why, "it is not a token");
     }
-    /* JSON that is none, under a good signature */
+    /* a good signature of what is not JSON */
     assert_false(verify(make(HS256, "[1]", "k"), "k", NULL, AT(1)));
     assert_false(verify(make(HS256, "{", "k"), "k", NULL, AT(1)));
     assert_false(verify(make("[]", "{\"exp\":1000}", "k"), "k", NULL, AT(1)));
 }
 
-FACTS(the_length_is_bounded)
+FACTS(the_length_is_limited)
 {
     const char *claims = apr_psprintf(pool, "{\"exp\":1000,\"x\":\"%s\"}",
                                       repeat('x', ES_JWT_MAX).data);
 
     assert_false(verify(make(HS256, claims, "k"), "k", NULL, AT(1)));
-    assert_string_equal(why, "it is no token");
+    assert_string_equal(why, "it is not a token");
 }
 
 static const struct CMUnitTest tests[] = {
-    UNIT(the_known_token_of_fastly),
-    UNIT(what_we_sign_we_verify),
-    UNIT(a_public_key_does_not_sign),
-    UNIT(a_public_key_is_no_secret_of_hmac),
-    UNIT(the_algorithm_is_the_keys),
-    UNIT(exp_is_wanted_and_a_number),
-    UNIT(nbf_is_minded),
-    UNIT(iss_only_when_it_is_asked_for),
-    UNIT(leeway_is_for_clocks_that_differ),
+    UNIT(a_token_of_fastly_is_valid),
+    UNIT(a_token_that_was_signed_here_is_valid),
+    UNIT(a_public_key_cannot_sign),
+    UNIT(a_public_key_is_not_an_hmac_secret),
+    UNIT(the_key_decides_the_algorithm),
+    UNIT(exp_must_be_a_number),
+    UNIT(nbf_is_checked),
+    UNIT(iss_is_checked_if_the_rule_has_one),
+    UNIT(leeway_allows_for_clocks_that_differ),
     UNIT(the_form_is_strict),
-    UNIT(the_length_is_bounded),
+    UNIT(the_length_is_limited),
 };
 
 UNIT_MAIN(tests)

@@ -38,18 +38,18 @@ FACTS(any_other_text_is_a_secret)
     assert_error("", "is empty");
 }
 
-FACTS(base64_is_undone_once)
+FACTS(base64_is_decoded_once)
 {
     assert_slice(key_of("base64:c2VjcmV0")->signs, "secret");
     assert_slice(key_of("base64:_-8=")->signs, "\xff\xef");
-    /* the '+' of a URL that nobody escaped */
+    /* a '+' that was not escaped in a URL */
     assert_slice(key_of("base64: +8=")->signs, "\xfb\xef");
     assert_slice(key_of("base64:YmFzZTY0OlpnPT0=")->signs, "base64:Zg==");
-    assert_error("base64:c2VjcmV0*", "no base64");
+    assert_error("base64:c2VjcmV0*", "not base64");
     assert_error("base64:", "is empty");
 }
 
-FACTS(pem_tells_its_kind)
+FACTS(pem_has_a_kind)
 {
     assert_int_equal(key_of(EC_PUBLIC)->kind, ES_KEY_EC);
     assert_int_equal(key_of(EC_PUBLIC)->signs.len, 0);
@@ -59,7 +59,7 @@ FACTS(pem_tells_its_kind)
     assert_int_not_equal(key_of(RSA_PRIVATE)->signs.len, 0);
 }
 
-FACTS(a_private_key_knows_its_public_one)
+FACTS(a_private_key_has_its_public_key)
 {
     assert_slice(key_of(EC_PRIVATE)->checks, EC_PUBLIC);
     assert_slice(key_of(EC_PRIVATE)->signs, EC_PRIVATE);
@@ -107,10 +107,10 @@ FACTS(bad_jwk_never_becomes_a_secret)
     assert_error("{\"kty\":\"EC\",\"crv\":\"P-256\","
                  "\"x\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\","
                  "\"y\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"}",
-                 "no public key");
+                 "do not make a public key");
     assert_error("{\"kty\":\"EC\",\"d\":\"AA\"}", "private JWK");
     assert_error("{\"kty\":\"RSA\",\"n\":\"AQAB\",\"e\":\"AQAB\"}", "n or e");
-    assert_error("{\"kty\":\"oct\",\"k\":\"***\"}", "k is no base64url");
+    assert_error("{\"kty\":\"oct\",\"k\":\"***\"}", "k is not base64url");
 }
 
 /* ---- files ------------------------------------------------------------- */
@@ -137,7 +137,7 @@ static const char *read_file(const es_key_t **key, const char *path)
     return err;
 }
 
-FACTS(a_file_holds_a_key_of_any_form)
+FACTS(a_file_may_have_a_key_of_any_form)
 {
     const es_key_t *key;
 
@@ -161,41 +161,41 @@ FACTS(a_relative_file_is_found_from_the_root)
     assert_slice(key->signs, "secret");
 }
 
-FACTS(a_file_that_others_can_touch_is_refused)
+FACTS(a_file_that_others_can_read_or_write_is_refused)
 {
     const es_key_t *key;
     const char *err = read_file(&key, file_with("secret", 0604));
 
     assert_null(key);
-    assert_non_null(strstr(err, "read by everybody"));
+    assert_non_null(strstr(err, "readable by all"));
     err = read_file(&key, file_with("secret", 0660));
-    assert_non_null(strstr(err, "written by others"));
+    assert_non_null(strstr(err, "writable by others"));
     err = read_file(&key, file_with(EC_PUBLIC, 0646));
-    assert_non_null(strstr(err, "written by others"));
+    assert_non_null(strstr(err, "writable by others"));
     err = read_file(&key, file_with(EC_PRIVATE, 0644));
-    assert_non_null(strstr(err, "read by everybody"));
+    assert_non_null(strstr(err, "readable by all"));
 }
 
-FACTS(files_that_hold_no_key)
+FACTS(files_that_have_no_key)
 {
-    assert_error("file:/tmp", "no regular file");
+    assert_error("file:/tmp", "not a regular file");
     assert_error("file:/tmp/key/there/is/none", "/there/is/none");
-    assert_error("file:/dev/zero", "no regular file");
+    assert_error("file:/dev/zero", "not a regular file");
 }
 
 static const struct CMUnitTest tests[] = {
     UNIT(any_other_text_is_a_secret),
-    UNIT(base64_is_undone_once),
-    UNIT(pem_tells_its_kind),
-    UNIT(a_private_key_knows_its_public_one),
+    UNIT(base64_is_decoded_once),
+    UNIT(pem_has_a_kind),
+    UNIT(a_private_key_has_its_public_key),
     UNIT(bad_pem_never_becomes_a_secret),
     UNIT(jwk_of_an_elliptic_curve),
     UNIT(jwk_of_rsa_and_of_a_secret),
     UNIT(bad_jwk_never_becomes_a_secret),
-    UNIT(a_file_holds_a_key_of_any_form),
+    UNIT(a_file_may_have_a_key_of_any_form),
     UNIT(a_relative_file_is_found_from_the_root),
-    UNIT(a_file_that_others_can_touch_is_refused),
-    UNIT(files_that_hold_no_key),
+    UNIT(a_file_that_others_can_read_or_write_is_refused),
+    UNIT(files_that_have_no_key),
 };
 
 UNIT_MAIN(tests)

@@ -28,7 +28,7 @@ static int unpack(es_grip_link_t *link, es_slice_t packed)
     return rc;
 }
 
-FACTS(what_is_packed_comes_back)
+FACTS(a_packed_state_is_unpacked_unchanged)
 {
     int count;
 
@@ -60,7 +60,7 @@ FACTS(from_may_be_empty)
     assert_int_equal(back.from.len, 0);
 }
 
-FACTS(anything_else_is_refused)
+FACTS(any_other_state_is_refused)
 {
     es_grip_link_t link = sample(ES_INSTRUCT_CHANNELS_MAX + 1), back;
 
@@ -79,7 +79,7 @@ FACTS(anything_else_is_refused)
     assert_false(unpack(&back, S("1\nh\n9999999999999999999\n0\n0\n\na")));
 }
 
-FACTS(state_and_seal_are_one_word_of_a_path)
+FACTS(state_and_seal_are_one_segment_of_a_path)
 {
     const char *text =
         es_grip_link_write(S("1\n\xff\xfe?/"), 0x8123456789abcdefULL, pool);
@@ -94,7 +94,7 @@ FACTS(state_and_seal_are_one_word_of_a_path)
     assert_true(seal == 0x8123456789abcdefULL);
 }
 
-FACTS(a_word_that_is_none_is_refused)
+FACTS(any_other_text_is_refused)
 {
     apr_uint64_t seal;
     es_slice_t back;
@@ -106,11 +106,11 @@ FACTS(a_word_that_is_none_is_refused)
 }
 
 static const struct CMUnitTest tests[] = {
-    UNIT(what_is_packed_comes_back),
+    UNIT(a_packed_state_is_unpacked_unchanged),
     UNIT(from_may_be_empty),
-    UNIT(anything_else_is_refused),
-    UNIT(state_and_seal_are_one_word_of_a_path),
-    UNIT(a_word_that_is_none_is_refused),
+    UNIT(any_other_state_is_refused),
+    UNIT(state_and_seal_are_one_segment_of_a_path),
+    UNIT(any_other_text_is_refused),
 };
 
 UNIT_MAIN(tests)

@@ -13,7 +13,7 @@ FACTS(an_answer_has_a_status)
     assert_string_equal(es_outcome_text(503, pool), "status 503");
 }
 
-FACTS(some_answers_blame_the_body)
+FACTS(some_statuses_blame_the_body)
 {
     assert_true(es_outcome_blames_body(400));
     assert_true(es_outcome_blames_body(413));
@@ -37,7 +37,7 @@ FACTS(each_outcome_has_words_of_its_own)
 
 static const struct CMUnitTest tests[] = {
     UNIT(an_answer_has_a_status),
-    UNIT(some_answers_blame_the_body),
+    UNIT(some_statuses_blame_the_body),
     UNIT(each_outcome_has_words_of_its_own),
 };
 

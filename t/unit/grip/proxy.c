@@ -32,7 +32,7 @@ static const char *authorization(const char *text)
     return value;
 }
 
-FACTS(authorization_is_by_what_is_there)
+FACTS(the_parameters_decide_the_authorization)
 {
     const char *value = authorization("http://u:p@h/?iss=me&key=k");
     es_jwt_rule_t rule = {key_of("k"), "me", 0};
@@ -52,23 +52,23 @@ FACTS(authorization_is_by_what_is_there)
 FACTS(the_name_shows_no_secret)
 {
     assert_string_equal(
-        proxy_of("http://me:hush@h:5561/x?token=hush&key=hush")->name,
+        proxy_of("http://me:hidden@h:5561/x?token=hidden&key=hidden")->name,
         "http://h:5561/x");
 }
 
 FACTS(the_verify_key)
 {
-    /* our own secret, when we sign with it */
+    /* the secret that signs our tokens */
     assert_slice(proxy_of("http://h/?iss=a&key=b")->verify_key->checks, "b");
     assert_null(proxy_of("http://h/?iss=a&key=b")->verify_iss);
-    /* never what is sent as it is */
+    /* never a key that is sent as it is */
     assert_null(proxy_of("http://h/?key=b")->verify_key);
     assert_slice(
         proxy_of("http://h/?iss=a&key=b&verify-key=c")->verify_key->checks,
         "c");
 }
 
-FACTS(combinations_that_cannot_be_meant)
+FACTS(combinations_that_make_no_sense_are_refused)
 {
     const es_proxy_t *proxy;
 
@@ -77,13 +77,14 @@ FACTS(combinations_that_cannot_be_meant)
     assert_null(proxy);
     assert_string_equal(make(&proxy, "http://h/?verify-iss=a"),
                         "verify-iss= needs a verify-key=");
-    assert_string_equal(make(&proxy, "http://h/?key=a%20b"),
-                        "key= without iss= is sent as it is, and may not have "
-                        "blanks or control characters");
+    assert_string_equal(
+        make(&proxy, "http://h/?key=a%20b"),
+        "key= without iss= is sent as it is, and must not contain "
+        "blanks or control characters");
     assert_string_equal(make(&proxy, "http://h/?key=base64:*"),
-                        "key= is no base64 behind base64:");
+                        "key= is not base64 after base64:");
     assert_string_equal(make(&proxy, "http://h/?verify-key=base64:*"),
-                        "verify-key= is no base64 behind base64:");
+                        "verify-key= is not base64 after base64:");
 }
 
 static const char *make_with_key(const char *text, const char *key)
@@ -102,9 +103,10 @@ FACTS(asymmetric_keys_sign_and_do_not_verify)
     assert_null(make_with_key("http://h/?iss=a", EC_PRIVATE));
     assert_string_equal(make_with_key("http://h/?iss=a", EC_PUBLIC),
                         "key= is a public key, which cannot sign");
-    assert_string_equal(make_with_key("http://h/", EC_PRIVATE),
-                        "key= is a key to sign with, and needs an iss=");
-    /* verify-iss= alone does not do with it */
+    assert_string_equal(
+        make_with_key("http://h/", EC_PRIVATE),
+        "key= is an asymmetric key, and needs an iss= to sign for");
+    /* it is not a verify key for verify-iss= */
     assert_non_null(make_with_key("http://h/?iss=a&verify-iss=b", EC_PRIVATE));
 }
 
@@ -131,7 +133,7 @@ static es_proof_t prove(const es_grip_t *grip, const char *key)
     return es_proxy_prove(grip, token, NOW, &why, pool);
 }
 
-FACTS(a_signature_needs_one_key_that_fits)
+FACTS(a_signature_is_good_if_one_key_fits)
 {
     const es_grip_t *both =
         grip_of("http://a/?verify-key=one", "http://b/?verify-key=two");
@@ -141,13 +143,13 @@ FACTS(a_signature_needs_one_key_that_fits)
     assert_int_equal(prove(both, "three"), ES_PROOF_BAD);
 }
 
-FACTS(without_any_key_all_are_believed)
+FACTS(without_any_key_all_signatures_are_accepted)
 {
     assert_int_equal(prove(grip_of("http://a/", "http://b/"), "one"),
                      ES_PROOF_NONE);
 }
 
-FACTS(a_proxy_without_key_does_not_open_the_others)
+FACTS(a_proxy_without_key_does_not_weaken_the_others)
 {
     const es_grip_t *some = grip_of("http://a/", "http://b/?verify-key=two");
 
@@ -156,14 +158,14 @@ FACTS(a_proxy_without_key_does_not_open_the_others)
 }
 
 static const struct CMUnitTest tests[] = {
-    UNIT(authorization_is_by_what_is_there),
+    UNIT(the_parameters_decide_the_authorization),
     UNIT(the_name_shows_no_secret),
     UNIT(the_verify_key),
-    UNIT(combinations_that_cannot_be_meant),
+    UNIT(combinations_that_make_no_sense_are_refused),
     UNIT(asymmetric_keys_sign_and_do_not_verify),
-    UNIT(a_signature_needs_one_key_that_fits),
-    UNIT(without_any_key_all_are_believed),
-    UNIT(a_proxy_without_key_does_not_open_the_others),
+    UNIT(a_signature_is_good_if_one_key_fits),
+    UNIT(without_any_key_all_signatures_are_accepted),
+    UNIT(a_proxy_without_key_does_not_weaken_the_others),
 };
 
 UNIT_MAIN(tests)

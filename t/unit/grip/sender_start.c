@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A sender that cannot start gives back all that it has opened. */
+/* Tests of grip/sender.c: a sender that cannot start gives back all that it has
+ * opened. */
 #include "t/unit/unit.h"
 
 #include <dirent.h>
@@ -47,7 +48,7 @@ static es_outbox_shm_t *outbox_shm_make(const int *wake_fds)
     return outbox_shm;
 }
 
-FACTS(a_sender_that_cannot_start_leaves_nothing_behind)
+FACTS(a_failed_start_gives_back_all_descriptors)
 {
     es_sender_params_t params = {0};
     es_sender_hub_t hub;
@@ -61,7 +62,7 @@ FACTS(a_sender_that_cannot_start_leaves_nothing_behind)
     params.hubs = &hub;
     params.nhubs = 1;
     unit_deny_threads();
-    /* what libraries open at their first use stays open */
+    /* libraries open descriptors at their first use, and keep them */
     assert_int_not_equal(es_sender_start(&sender, &params, pool), APR_SUCCESS);
     before = count_descriptors();
     assert_int_not_equal(es_sender_start(&sender, &params, pool), APR_SUCCESS);
@@ -71,7 +72,7 @@ FACTS(a_sender_that_cannot_start_leaves_nothing_behind)
 }
 
 static const struct CMUnitTest tests[] = {
-    UNIT(a_sender_that_cannot_start_leaves_nothing_behind),
+    UNIT(a_failed_start_gives_back_all_descriptors),
 };
 
 UNIT_MAIN(tests)

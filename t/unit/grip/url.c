@@ -25,7 +25,7 @@ static void assert_error(const char *text, const char *part)
         print_error("%s: got \"%s\" without \"%s\"\n", text, err, part);
         fail();
     }
-    assert_null(strstr(err, "hush")); /* the secret of these tests */
+    assert_null(strstr(err, "hidden")); /* the secret of these tests */
 }
 
 FACTS(the_publish_uri_is_below_the_path)
@@ -44,7 +44,7 @@ FACTS(the_publish_uri_is_below_the_path)
     assert_string_equal(url.publish_uri, "https://[::1]:8443/x/publish/");
 }
 
-FACTS(other_parameters_stay_as_they_are)
+FACTS(other_parameters_are_not_changed)
 {
     parse("http://h/a?z=1&key=k&y=%20&iss=i");
     assert_string_equal(url.control_uri, "http://h/a?z=1&y=%20");
@@ -53,7 +53,7 @@ FACTS(other_parameters_stay_as_they_are)
     assert_string_equal(url.iss, "i");
 }
 
-FACTS(the_four_are_decoded)
+FACTS(the_four_parameters_are_decoded)
 {
     parse("https://api.fastly.com/service/SID?key=T%2Fk&verify-iss=fastly:SID"
           "&verify-key=%7B%22kty%22%3A%22EC%22%7D");
@@ -65,42 +65,42 @@ FACTS(the_four_are_decoded)
     assert_string_equal(url.verify_key, "{\"kty\":\"EC\"}");
     assert_null(url.iss);
     assert_null(url.user);
-    /* a '+' that is not escaped: key mends base64, which alone has it */
+    /* a '+' that is not escaped; key.c restores it in base64 */
     parse("http://h/?key=base64:a+b");
     assert_string_equal(url.key, "base64:a b");
 }
 
 FACTS(user_and_password)
 {
-    parse("http://me:hush%40:+@h:81/");
+    parse("http://me:hidden%40:+@h:81/");
     assert_string_equal(url.user, "me");
-    assert_string_equal(url.password, "hush@:+");
+    assert_string_equal(url.password, "hidden@:+");
     assert_string_equal(url.control_uri, "http://h:81/");
     parse("http://me@h/");
     assert_string_equal(url.password, "");
-    assert_error("http://me%3ayou:hush@h/", "colon");
-    assert_error("http://me:hush%4@h/", "percent");
+    assert_error("http://me%3ayou:hidden@h/", "colon");
+    assert_error("http://me:hidden%4@h/", "percent");
 }
 
-FACTS(mistakes_are_named_and_secrets_are_not)
+FACTS(errors_name_the_part_and_show_no_secret)
 {
     assert_error("", "neither http:// nor https://");
-    assert_error("ftp://hush@h/", "neither http:// nor https://");
-    assert_error("hush", "neither http:// nor https://");
+    assert_error("ftp://hidden@h/", "neither http:// nor https://");
+    assert_error("hidden", "neither http:// nor https://");
     assert_error("http://", "no host");
-    assert_error("http:///x?key=hush", "no host");
-    assert_error("http://h:hush/", "no host, or a bad port");
-    assert_error("http://h/?key=hush more", "blank");
-    assert_error("http://h/?key=hush\n", "blank");
-    assert_error("http://h/?key=hush#more", "fragment");
+    assert_error("http:///x?key=hidden", "no host");
+    assert_error("http://h:hidden/", "no host, or a bad port");
+    assert_error("http://h/?key=hidden more", "blank");
+    assert_error("http://h/?key=hidden\n", "blank");
+    assert_error("http://h/?key=hidden#more", "fragment");
     assert_error("http://h/?key=", "key= is empty");
     assert_error("http://h/?key", "key= is empty");
-    assert_error("http://h/?iss=&key=hush", "iss= is empty");
-    assert_error("http://h/?key=hush&key=hush", "key= is there twice");
-    assert_error("http://h/?verify-key=a%00hush", "verify-key= has a NUL");
+    assert_error("http://h/?iss=&key=hidden", "iss= is empty");
+    assert_error("http://h/?key=hidden&key=hidden", "key= is given twice");
+    assert_error("http://h/?verify-key=a%00hidden", "verify-key= has a NUL");
 }
 
-FACTS(a_directive_sets_the_four_by_name)
+FACTS(a_directive_sets_the_four_parameters_by_name)
 {
     parse("http://h/?key=a&iss=b");
     assert_null(es_grip_url_set(&url, "key=c=d", pool));
@@ -111,18 +111,18 @@ FACTS(a_directive_sets_the_four_by_name)
     assert_string_equal(url.verify_iss, "v");
     assert_string_equal(url.verify_key, "w");
     assert_string_equal(es_grip_url_set(&url, "iss=", pool), "iss= is empty");
-    assert_non_null(es_grip_url_set(&url, "kye=hush", pool));
-    assert_null(strstr(es_grip_url_set(&url, "kye=hush", pool), "hush"));
-    assert_null(strstr(es_grip_url_set(&url, "hush", pool), "hush"));
+    assert_non_null(es_grip_url_set(&url, "kye=hidden", pool));
+    assert_null(strstr(es_grip_url_set(&url, "kye=hidden", pool), "hidden"));
+    assert_null(strstr(es_grip_url_set(&url, "hidden", pool), "hidden"));
 }
 
 static const struct CMUnitTest tests[] = {
     UNIT(the_publish_uri_is_below_the_path),
-    UNIT(other_parameters_stay_as_they_are),
-    UNIT(the_four_are_decoded),
+    UNIT(other_parameters_are_not_changed),
+    UNIT(the_four_parameters_are_decoded),
     UNIT(user_and_password),
-    UNIT(mistakes_are_named_and_secrets_are_not),
-    UNIT(a_directive_sets_the_four_by_name),
+    UNIT(errors_name_the_part_and_show_no_secret),
+    UNIT(a_directive_sets_the_four_parameters_by_name),
 };
 
 UNIT_MAIN(tests)
