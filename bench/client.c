@@ -278,8 +278,8 @@ static int take_body(const context_t *context, char *bytes, size_t len)
         if (run == 0) {
             break;
         }
-        if (eb_sse_feed(&client->sse, piece, (size_t)run, on_event,
-                        (void *)context) != 0) {
+        if (eb_sse_parse(&client->sse, piece, (size_t)run, on_event,
+                         (void *)context) != 0) {
             eb_counts_add(context->shared->counts, EB_COUNTS_MALFORMED);
             end(client, context->shared, "event too large");
             return -1;

@@ -188,8 +188,8 @@ static void take_body(eb_eventsource_t *client, char *bytes, size_t len)
         if (run <= 0) {
             break;
         }
-        if (eb_sse_feed(&client->sse, piece, (size_t)run, eb_check_event,
-                        client) != 0) {
+        if (eb_sse_parse(&client->sse, piece, (size_t)run, eb_check_event,
+                         client) != 0) {
             run = -1;
             break;
         }

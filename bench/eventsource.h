@@ -77,7 +77,7 @@ void eb_eventsource_ready(eb_eventsource_t *client);
 void eb_eventsource_close(eb_eventsource_t *client);
 
 /**
- * Check an event of the stream; the callback of eb_sse_feed().
+ * Check an event of the stream; the callback of eb_sse_parse().
  *
  * @param arg  the eb_eventsource_t
  */

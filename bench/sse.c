@@ -123,8 +123,8 @@ static size_t read_all(char *bytes, size_t len, eb_sse_event_fn_t *on_event,
     }
 }
 
-int eb_sse_feed(eb_sse_t *sse, char *bytes, size_t len,
-                eb_sse_event_fn_t *on_event, void *arg)
+int eb_sse_parse(eb_sse_t *sse, char *bytes, size_t len,
+                 eb_sse_event_fn_t *on_event, void *arg)
 {
     size_t used;
 

@@ -36,14 +36,14 @@ typedef struct {
 } eb_sse_t;
 
 /**
- * Feed bytes of the stream.
+ * Parse bytes of the stream.
  *
  * @param bytes     modified in place where an event has several data lines
  * @param on_event  called for each complete event, in order
  * @return 0, or -1: an event is larger than 1 MB, or no memory
  */
-int eb_sse_feed(eb_sse_t *sse, char *bytes, size_t len,
-                eb_sse_event_fn_t *on_event, void *arg);
+int eb_sse_parse(eb_sse_t *sse, char *bytes, size_t len,
+                 eb_sse_event_fn_t *on_event, void *arg);
 
 static inline int eb_sse_is(const eb_sse_event_t *event, const char *type)
 {
