@@ -328,7 +328,7 @@ refuses('a list without separator',
     'EventStreamChannelList', 'separator');
 refuses('a path that does not start with a slash',
     location('EventStreamPath "events/{room}"'), $line, 'EventStreamPath',
-    "starts with '/'");
+    "must start with '/'");
 refuses('tokens that touch', location('EventStreamPath "/{a}{b}"'), $line,
     'EventStreamPath', 'need a literal', 'column 5');
 refuses('a token twice', location('EventStreamPath "/{a}/{A}"'), $line,
@@ -371,13 +371,15 @@ my %range = (
 for my $directive (sort keys %range) {
     my ($value, $words) = @{$range{$directive}};
     refuses("$directive $value", "$directive $value", $line, $directive,
-        $words);
+        $words, "not '$value'");
     refuses("$directive soon", "$directive soon", $line, $directive, 'soon');
 }
 refuses('a huge number', 'EventStreamMaxClients 99999999999999999999', $line,
     'EventStreamMaxClients', '2147483647');
 refuses('a time that is too long', 'EventStreamRetry 99999999999999999999',
     $line, 'EventStreamRetry');
+refuses('two values', location('EventStreamRetry 1 2'), $line,
+    'EventStreamRetry takes one argument, a time, such as 20');
 refuses('a strange form of keep-alive', 'EventStreamKeepAliveForm both',
     $line, 'EventStreamKeepAliveForm', 'event or comment', "'both'");
 refuses('a strange origin', 'EventStreamAllowOrigin example.com', $line,

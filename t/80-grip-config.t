@@ -72,7 +72,8 @@ is_refused('EventStreamGripPrefix ' . 'x' x 65, qr/at most 64 bytes/,
     'a long prefix');
 is_refused(
     "EventStreamGrip $url\nEventStreamGrip http://localhost:5561/ key=pa55",
-    qr/another line has the same URL/, 'a proxy that another line has');
+    qr/another EventStreamGrip of this hub has/,
+    'a proxy that another line has');
 is_refused(join("\n", map { "EventStreamGrip http://localhost/$_" } 1 .. 17),
     qr/a hub has at most 16 proxies/, '17 proxies');
 is_refused('EventStreamGripTimeout 1 2', qr/takes one value/, 'two values');

@@ -26,7 +26,7 @@ static const char *mistake(const es_path_t *path, int i)
 
     if (i == 0 &&
         (part->kind != ES_PATTERN_LITERAL || part->text.data[0] != '/')) {
-        return "a path starts with '/'";
+        return "a path must start with '/'";
     }
     if (part->kind != ES_PATTERN_TOKEN) {
         return NULL;
@@ -53,7 +53,7 @@ const char *es_path_parse(const es_path_t **out, const char *pattern,
         return what;
     }
     if (parts->nelts == 0) {
-        return es_pattern_error(pattern, 1, "a path starts with '/'", p);
+        return es_pattern_error(pattern, 1, "a path must start with '/'", p);
     }
     path->parts = (const es_pattern_part_t *)parts->elts;
     path->nparts = parts->nelts;

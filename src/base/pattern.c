@@ -92,7 +92,7 @@ static const char *take_expression(parser_t *parser)
 
     do {
         if (*c == '\0') {
-            return fail(parser, from, "'%{' is never closed");
+            return fail(parser, from, "'%{' is not closed");
         }
         depth += (*c == '{') - (*c == '}');
         c++;
@@ -121,7 +121,8 @@ static const char *take_name(parser_t *parser)
 
     name += query;
     if (close == NULL) {
-        return fail(parser, from, "'{' is never closed; {{ is a literal one");
+        return fail(parser, from,
+                    "'{' is not closed; write {{ for a literal brace");
     }
     if (close == name) {
         return fail(parser, from, "the braces hold no name");

@@ -70,7 +70,7 @@ const char *es_template_parse(const es_template_t **out, const char *text,
             part->parameter = parameter_of(template, part->pattern.text.data);
         }
         else if (part->pattern.kind == ES_PATTERN_EXPRESSION) {
-            error = "the expression is wrong";
+            error = "the expression is not valid";
             part->compiled = compile(baton, part->pattern.text.data, &error);
             if (part->compiled == NULL) {
                 return es_pattern_error(text, part->pattern.column, error, p);

@@ -53,18 +53,26 @@ typedef const char *setter_t(cmd_parms *cmd, void *dir, const char *text);
 static const char *set_dir_row(cmd_parms *cmd, void *dir, const char *text);
 static const char *set_global_row(cmd_parms *cmd, void *dir, const char *text);
 
-#define DIR_ROW(name, ...)                                                     \
-    AP_INIT_TAKE1(name, set_dir_row, (void *)&((const es_row_t){__VA_ARGS__}), \
-                  IN_SECTIONS, name " takes one value")
+/* httpd shows them as "NAME takes one argument, HELP". */
+#define HELP_ES_SECONDS "a time, such as 20, 500ms or 2min"
+#define HELP_ES_BYTES "a number of bytes, such as 65536, 64k or 2m"
+#define HELP_ES_NUMBER "a whole number"
+#define HELP_ES_FORM "event or comment"
+#define HELP_ES_REPLAY "none, all, or a number of events from 1 to 1000000"
+
+#define DIR_ROW(name, unit, ...)                                               \
+    AP_INIT_TAKE1(name, set_dir_row,                                           \
+                  (void *)&((const es_row_t){unit, __VA_ARGS__}), IN_SECTIONS, \
+                  HELP_##unit)
 #define GRIP_ROW(name, kind, member, help)                                   \
     AP_INIT_TAKE_ARGV(                                                       \
         name, es_grip_setters_row,                                           \
         (void *)&((const es_grip_row_t){kind, offsetof(es_grip_t, member)}), \
         RSRC_CONF, help)
-#define GLOBAL_ROW(name, ...)                                          \
-    AP_INIT_TAKE1(name, set_global_row,                                \
-                  (void *)&((const es_row_t){__VA_ARGS__}), RSRC_CONF, \
-                  name " takes one value")
+#define GLOBAL_ROW(name, unit, ...)                                          \
+    AP_INIT_TAKE1(name, set_global_row,                                      \
+                  (void *)&((const es_row_t){unit, __VA_ARGS__}), RSRC_CONF, \
+                  HELP_##unit)
 
 /* clang-format off */
 const command_rec es_directives_table[] = {
@@ -179,7 +187,7 @@ static const char *read_replay(apr_int64_t *value, const char *text)
     }
     *value = apr_strtoi64(text, &end, 10);
     return end == text || *end || *value < 1 || *value > REPLAY_MAX
-               ? "takes none, all, or a number of events from 1 to 1000000"
+               ? "takes " HELP_ES_REPLAY
                : NULL;
 }
 
@@ -193,34 +201,35 @@ static const char *read_value(apr_int64_t *value, const es_row_t *row,
         /* httpd's function reads "soon" as 0 s */
         if (!apr_isdigit(*text) ||
             ap_timeout_parameter_parse(text, value, "s") != APR_SUCCESS) {
-            return "takes a time, such as 20, 500ms or 2min";
+            return "takes " HELP_ES_SECONDS;
         }
         return NULL;
     case ES_BYTES: return es_setters_read_bytes(value, text);
     case ES_REPLAY: return read_replay(value, text);
     case ES_FORM:
         if (strcasecmp(text, "event") && strcasecmp(text, "comment")) {
-            return "takes event or comment";
+            return "takes " HELP_ES_FORM;
         }
         *value = !strcasecmp(text, "comment");
         return NULL;
     default:
         *value = apr_strtoi64(text, &end, 10);
-        return end == text || *end ? "takes a whole number" : NULL;
+        return end == text || *end ? "takes " HELP_ES_NUMBER : NULL;
     }
 }
 
 static const char *describe_range(apr_pool_t *p, const char *name,
-                                  const es_row_t *row)
+                                  const es_row_t *row, const char *text)
 {
     apr_int64_t unit = row->unit == ES_SECONDS ? APR_USEC_PER_SEC : 1;
     const char *word = row->unit == ES_SECONDS ? " seconds"
                        : row->unit == ES_BYTES ? " bytes"
                                                : "";
 
-    return apr_psprintf(
-        p, "%s must be between %" APR_INT64_T_FMT " and %" APR_INT64_T_FMT "%s",
-        name, row->min / unit, row->max / unit, word);
+    return apr_psprintf(p,
+                        "%s must be between %" APR_INT64_T_FMT
+                        " and %" APR_INT64_T_FMT "%s, not '%s'",
+                        name, row->min / unit, row->max / unit, word, text);
 }
 
 static const char *set_row(cmd_parms *cmd, void *settings, const char *text)
@@ -234,7 +243,7 @@ static const char *set_row(cmd_parms *cmd, void *settings, const char *text)
                             text);
     }
     if (value < row->min || value > row->max) {
-        return describe_range(cmd->pool, cmd->cmd->name, row);
+        return describe_range(cmd->pool, cmd->cmd->name, row, text);
     }
     *field_of(settings, row) = value;
     return NULL;
@@ -337,7 +346,7 @@ int es_directives_check(apr_pool_t *ptemp, server_rec *s)
     err = err ? err : es_setters_check(es_settings_of(s), ptemp);
     err = err ? err : es_grip_setters_check(es_settings_of(s), ptemp);
     if (err) {
-        es_slog(APLOG_EMERG, 0, s, "ES0101", "%s", err);
+        es_slog(APLOG_EMERG, 0, s, "ES0101", "configuration error: %s", err);
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     return OK;

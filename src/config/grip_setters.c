@@ -142,7 +142,7 @@ static const char *check_unique(const es_grip_t *grip, const es_proxy_t *proxy,
             APR_ARRAY_IDX(grip->proxies, i, const es_proxy_t *);
 
         if (!strcmp(other->publish_uri, proxy->publish_uri)) {
-            return "another line has the same URL";
+            return "another EventStreamGrip of this hub has the same URL";
         }
     }
     return i < ES_GRIP_PROXIES_MAX

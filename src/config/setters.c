@@ -85,7 +85,7 @@ const char *es_setters_channel_list(cmd_parms *cmd, void *dir,
     ap_expr_info_t *list;
 
     if (!*separator) {
-        return "EventStreamChannelList: the separator must not be empty";
+        return "EventStreamChannelList takes a separator that is not empty";
     }
     list = ap_expr_parse_cmd(cmd, text, AP_EXPR_FLAG_STRING_RESULT, &err, NULL);
     if (err) {
@@ -274,7 +274,7 @@ static const char *set_size(es_hub_conf_t *hub, const char *text)
 
     if (es_setters_read_bytes(&size, text) || size < HUB_SIZE_MIN ||
         size > APR_INT64_C(1) << 40) {
-        return "takes 256k or more, such as 64m";
+        return "takes a size from 256k to 1024g, such as 64m";
     }
     hub->size_bytes = (apr_uint64_t)size;
     return NULL;
@@ -353,7 +353,7 @@ const char *es_setters_hub(cmd_parms *cmd, void *dir, int argc,
     }
     hub = hub_named(global, argv[0], cmd->pool);
     if (global->hubs->nelts > ES_HUBS_MAX) {
-        return apr_psprintf(cmd->pool, "EventStreamHub: at most %d hubs",
+        return apr_psprintf(cmd->pool, "EventStreamHub takes at most %d hubs",
                             ES_HUBS_MAX);
     }
     for (i = 1; i < argc && !err; i++) {

@@ -156,12 +156,13 @@ FACTS(errors_name_their_column)
 {
     assert_string_equal(error_of("/a/{b"),
                         "\"/a/{b\": column 4: "
-                        "'{' is never closed; {{ is a literal one");
-    assert_string_equal(error_of(""), "\"\": column 1: a path starts with '/'");
+                        "'{' is not closed; write {{ for a literal brace");
+    assert_string_equal(error_of(""),
+                        "\"\": column 1: a path must start with '/'");
     assert_string_equal(error_of("a/{b}"),
-                        "\"a/{b}\": column 1: a path starts with '/'");
+                        "\"a/{b}\": column 1: a path must start with '/'");
     assert_string_equal(error_of("{b}"),
-                        "\"{b}\": column 1: a path starts with '/'");
+                        "\"{b}\": column 1: a path must start with '/'");
     assert_string_equal(error_of("/{a}{b}"),
                         "\"/{a}{b}\": column 5: two tokens need a literal "
                         "between them");

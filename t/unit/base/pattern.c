@@ -86,14 +86,15 @@ FACTS(columns_count_characters)
 
 FACTS(open_braces_are_errors)
 {
-    assert_template("room-{room", "\"room-{room\": column 6: "
-                                  "'{' is never closed; {{ is a literal one");
+    assert_template("room-{room",
+                    "\"room-{room\": column 6: "
+                    "'{' is not closed; write {{ for a literal brace");
     assert_template("{", "\"{\": column 1: "
-                         "'{' is never closed; {{ is a literal one");
+                         "'{' is not closed; write {{ for a literal brace");
     assert_template("a{?", "\"a{?\": column 2: "
-                           "'{' is never closed; {{ is a literal one");
-    assert_template("%{a{b}", "\"%{a{b}\": column 1: '%{' is never closed");
-    assert_template("%{", "\"%{\": column 1: '%{' is never closed");
+                           "'{' is not closed; write {{ for a literal brace");
+    assert_template("%{a{b}", "\"%{a{b}\": column 1: '%{' is not closed");
+    assert_template("%{", "\"%{\": column 1: '%{' is not closed");
 }
 
 FACTS(empty_names_are_errors)

@@ -293,7 +293,7 @@ FACTS(errors_name_their_column)
 {
     assert_string_equal(error_of("room-{room"),
                         "\"room-{room\": column 6: "
-                        "'{' is never closed; {{ is a literal one");
+                        "'{' is not closed; write {{ for a literal brace");
     assert_string_equal(error_of("a-%{wrong}"),
                         "\"a-%{wrong}\": column 3: no such variable");
     assert_non_null(error_of("%{silent}"));
