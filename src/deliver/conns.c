@@ -247,9 +247,9 @@ void es_conns_add(es_conns_t *conns, es_conn_t *conn, es_hub_t *hub,
     if (rv != APR_SUCCESS) {
         es_log(es_log_limit_level(&conns->logged, ES_LOG_ERR, now), rv,
                "ES0301",
-               "cannot add a client to the %u that are served; its connection "
-               "is closed and the client reconnects; EventStreamMaxClients "
-               "may be too high",
+               "cannot add a client to the %u that this child serves; its "
+               "connection is closed and the client reconnects; "
+               "EventStreamMaxClients may be too high",
                es_conns_count(conns) - 1);
         es_conns_drop(conns, conn);
         return;

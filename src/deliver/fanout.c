@@ -158,7 +158,7 @@ static void skip_to_head(es_fanout_t *fanout, es_hub_t *hub, es_pos_t head,
                APR_SUCCESS, "ES0302",
                "events come faster than this child delivers them: the journal "
                "has overwritten some before it read them; clients that missed "
-               "events get a stream-reset; EventStreamHub size= is too small");
+               "events get a stream-reset; raise EventStreamHub size=");
     }
     else {
         es_log(es_log_limit_level(&hub->logged, ES_LOG_ERR, now), reason,

@@ -380,9 +380,9 @@ static int take_over_all(es_handover_t *handover, apr_time_t now)
     if (received < announced) {
         es_log(es_log_limit_level(&handover->logged_lost, ES_LOG_WARNING, now),
                APR_STATUS_IS_EOF(rv) ? APR_SUCCESS : rv, "ES0320",
-               "cannot take over %d of %d clients of another child: they are "
+               "cannot take over %d of %d clients of another child; they are "
                "closed and reconnect; the limit of open files may be reached, "
-               "or their hub is no longer configured",
+               "or their hub is new or no longer configured",
                announced - received, announced);
     }
     return received;
@@ -401,11 +401,12 @@ int es_handover_receive(es_handover_t *handover, int messages, apr_time_t now)
             received += take_over_all(handover, now);
         }
         else if (rv == APR_EINVAL) {
-            es_log(es_log_limit_level(&handover->logged_malformed,
-                                      ES_LOG_WARNING, now),
-                   rv, "ES0321",
-                   "another child has sent a malformed handover message: its "
-                   "clients are closed and reconnect");
+            es_log(
+                es_log_limit_level(&handover->logged_malformed, ES_LOG_WARNING,
+                                   now),
+                rv, "ES0321",
+                "another child sent a malformed handover message; its clients "
+                "are closed and reconnect");
         }
         else {
             break;

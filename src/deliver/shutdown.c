@@ -223,8 +223,8 @@ static void end_streams(es_shutdown_t *shutdown, apr_time_t now)
     if (left != 0 && now >= shutdown->end_by) {
         es_conns_close_all(shutdown->conns, shutdown->hubs, shutdown->nhubs);
         es_log(ES_LOG_INFO, APR_SUCCESS, "ES0305",
-               "%u clients did not read the end of their stream in time: "
-               "their connections are closed",
+               "%u clients did not read the end of their stream in time; "
+               "their connections are closed and they reconnect",
                left);
     }
 }

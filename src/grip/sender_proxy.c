@@ -135,8 +135,9 @@ static void log_failure(es_sender_proxy_t *sending, int outcome, apr_time_t now)
     }
     es_log(ES_LOG_WARNING, 0, "ES0630",
            "hub %s: the GRIP proxy %s did not take events: %s "
-           "(%" APR_UINT64_T_FMT " times); clients that it holds have missed "
-           "them",
+           "(%" APR_UINT64_T_FMT
+           " time(s) since this was last logged); clients "
+           "that it holds have missed them",
            sending->params.hub, sending->params.proxy->name,
            es_outcome_text(outcome, sending->pool), outbox->unlogged);
     outbox->logged = now;

@@ -314,8 +314,8 @@ static int eventstream_run(request_rec *r, const char *const *channels,
         int level = es_log_limit_level(&last_logged, APLOG_ERR, es_clock_now());
 
         es_slog(level, 0, r ? r->server : ap_server_conf, "ES0523",
-                "another module requested a stream in a subrequest, which has "
-                "no connection of its own; it is answered with 500");
+                "another module called eventstream_run in a subrequest, which "
+                "has no connection of its own; the answer is 500");
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     if (!es_route_is_ours(r)) {

@@ -66,7 +66,8 @@ int es_body_failed(request_rec *r, apr_status_t rv, es_problem_t *why)
         why->status = AP_FILTER_ERROR;
         return 0;
     }
-    es_rlog(APLOG_DEBUG, rv, r, "ES0501", "the body could not be read");
+    es_rlog(APLOG_DEBUG, rv, r, "ES0501",
+            "cannot read the body of the request");
     if (status == HTTP_REQUEST_ENTITY_TOO_LARGE) {
         /* httpd returns this status for a chunk's size, too */
         sentence = "The body is larger than LimitRequestBody allows, or "

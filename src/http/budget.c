@@ -47,10 +47,12 @@ void es_budget_init(apr_pool_t *pchild, server_rec *s, int max_held)
     quota_h2.max = share_of(high > 0 ? high : threads, max_held);
     masters = apr_pcalloc(pchild, sizeof(*masters) * (2 * quota_h2.max + 1));
     apr_thread_mutex_create(&lock, APR_THREAD_MUTEX_DEFAULT, pchild);
-    es_slog(APLOG_INFO, 0, s, "ES0402",
-            "of the clients that cannot be detached at most %d are held over "
-            "HTTP/1.1 and %d over HTTP/2, the others are served in turns",
-            quota_h1.max, quota_h2.max);
+    es_slog(
+        APLOG_INFO, 0, s, "ES0402",
+        "clients that cannot be detached: at most %d are held over HTTP/1.1 "
+        "and %d over HTTP/2, the others are served in turns; see "
+        "EventStreamMaxHeld",
+        quota_h1.max, quota_h2.max);
 }
 
 static int index_of(const conn_rec *master)

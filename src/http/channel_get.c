@@ -199,7 +199,7 @@ int es_channel_get_handler(request_rec *r, const es_dir_t *conf)
         es_problem_set(&why, r->pool, HTTP_SERVICE_UNAVAILABLE,
                        "This child serves no events.");
         why.retry_after = ES_RETRY_AFTER_S;
-        why.remedy = "It logged why at its start.";
+        why.remedy = "The child logged why when it started.";
         return es_reply_problem(r, &why);
     }
     page.r = r;

@@ -151,7 +151,7 @@ apr_status_t es_detach(es_stream_t *stream)
     es_sigblock_end(&sigblock);
     if (rv != APR_SUCCESS) {
         es_rlog(APLOG_DEBUG, rv, stream->r, "ES0340",
-                "cannot detach a client, it is asked to reconnect");
+                "cannot detach the client; it is asked to reconnect");
     }
     return rv;
 }

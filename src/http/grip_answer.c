@@ -148,9 +148,9 @@ static int read_last_ids(const es_grip_answer_t *answer, es_id_t *last_ids,
 
 int es_grip_answer_make(es_grip_answer_t *answer, es_problem_t *why)
 {
-    static const char *const words[] = {"and holds the client",
-                                        "and a further piece follows",
-                                        "and a channel was closed"};
+    static const char *const words[] = {"the proxy holds the client",
+                                        "the proxy asks for more",
+                                        "a channel was closed"};
     es_id_t last_ids[ES_INSTRUCT_CHANNELS_MAX], last;
     int is_reliable = answer->hub->grip->is_reliable;
     es_start_t present;
@@ -169,8 +169,8 @@ int es_grip_answer_make(es_grip_answer_t *answer, es_problem_t *why)
         set_hold(answer, is_reliable ? last_ids : NULL);
     }
     es_rlog(APLOG_DEBUG, 0, answer->r, "ES0602",
-            "a GRIP proxy gets %" APR_SIZE_T_FMT " bytes, %s", answer->body.len,
-            words[ending]);
+            "the answer to a GRIP proxy has %" APR_SIZE_T_FMT " bytes; %s",
+            answer->body.len, words[ending]);
     return 1;
 }
 

@@ -67,8 +67,9 @@ void es_grip_sig_warn(server_rec *s)
 
         if (hub->grip && count_keys(hub->grip) == 0) {
             es_slog(APLOG_WARNING, 0, s, "ES0601",
-                    "hub %s: no proxy has a verify-key=, so every request with "
-                    "a Grip-Sig counts as one of a proxy",
+                    "hub %s: no proxy has a verify-key=; every request with a "
+                    "Grip-Sig header counts as a proxy's; add verify-key= to "
+                    "EventStreamGrip",
                     hub->name);
         }
     }

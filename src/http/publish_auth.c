@@ -138,7 +138,7 @@ int es_publish_auth_admits(request_rec *r, const es_dir_t *conf,
     es_problem_set(why, r->pool, HTTP_FORBIDDEN,
                    "Publishing is not allowed from here.");
     why->remedy = apr_psprintf(
-        r->pool, "EventStreamPublishFrom %s does not admit it: %s.",
+        r->pool, "EventStreamPublishFrom %s does not admit the request: %s.",
         conf->from ? "of this Location" : "local (the preset)",
         describe_request(r));
     return 0;

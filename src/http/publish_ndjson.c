@@ -393,7 +393,7 @@ int es_publish_ndjson_serve(request_rec *r, const es_dir_t *conf)
     ok = run(ndjson, &why);
     es_body_stream_close(ndjson->body);
     es_rlog(APLOG_DEBUG, 0, r, "ES0504",
-            "a stream of lines has ended after %" APR_UINT64_T_FMT
+            "an NDJSON body ended after %" APR_UINT64_T_FMT
             " lines; %" APR_UINT64_T_FMT " events were published",
             ndjson->lines.number, ndjson->published);
     return ok ? reply_done(ndjson) : reply_failed(ndjson, &why);

@@ -68,12 +68,12 @@ static int append_failed(const es_runtime_hub_t *hub, apr_status_t rv,
     if (rv == APR_ENOMEM) {
         es_stats_limit(ES_LIMIT_CHANNELS);
         return unavailable(p, why, "No more channels can be held now.",
-                           "EventStreamMaxChannels is reached.");
+                           "EventStreamMaxChannels is reached; raise it.");
     }
     level = es_log_limit_level(&last_logged, APLOG_ERR, es_clock_now());
     es_slog(level, rv, ap_server_conf, "ES0503",
-            "the journal of hub %s is no longer usable; nothing can be "
-            "published or received until httpd is restarted",
+            "cannot use the journal of hub %s; publishing to this hub and "
+            "subscribing to it fail until httpd is restarted (not gracefully)",
             hub->name);
     return unavailable(p, why, "Events cannot be stored now.", NULL);
 }
@@ -82,7 +82,7 @@ static int no_hub(apr_pool_t *p, es_problem_t *why)
 {
     return unavailable(
         p, why, "Events cannot be stored now.",
-        "This child serves no events; it logged why at its start.");
+        "This child serves no events; it logged why when it started.");
 }
 
 static apr_uint64_t now_ms(void)

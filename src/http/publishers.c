@@ -49,9 +49,11 @@ static void add(const char *name, server_rec *s)
 
     if (es_abi_read(&ours, sizeof(ours), theirs, FIRST) == ES_ABI_BAD ||
         !ours.publish) {
-        es_slog(APLOG_ERR, 0, s, "ES0522",
-                "the publisher %s has no size or no function; it is not called",
-                name);
+        es_slog(
+            APLOG_ERR, 0, s, "ES0522",
+            "the publisher %s has no size or no function and is not called; "
+            "update its module",
+            name);
         return;
     }
     listed = apr_array_push(publishers);
@@ -150,7 +152,7 @@ static int call(const listed_t *listed, const eventstream_batch_t *batch,
                    reason ? reason : "it does not say why.");
     level = es_log_limit_level(&last_logged, APLOG_WARNING, es_clock_now());
     es_slog(level, 0, ap_server_conf, "ES0521",
-            "the publisher %s did not take %d events up to %s (%d): %s",
+            "the publisher %s did not take %d events up to %s (status %d): %s",
             listed->name, batch->count, batch->last_id, status,
             reason ? reason : "it gave no reason");
     return 0;

@@ -34,8 +34,8 @@ static void note_problem(request_rec *r, const es_problem_t *why)
         int level =
             es_log_limit_level(&last_remedy, APLOG_WARNING, es_clock_now());
 
-        es_rlog(level, 0, r, "ES0701", "%d %s %s", why->status, why->sentence,
-                why->remedy);
+        es_rlog(level, 0, r, "ES0701", "answered with %d: %s %s", why->status,
+                why->sentence, why->remedy);
     }
     if (why->retry_after) {
         apr_table_setn(r->headers_out, "Retry-After",

@@ -55,8 +55,8 @@ static es_slice_t evaluate(request_rec *r, const ap_expr_info_t *expression)
             es_log_limit_level(&last_logged, APLOG_WARNING, es_clock_now());
 
         es_rlog(level, 0, r, "ES0401",
-                "an expression in EventStreamChannel failed: %s; its channel "
-                "is left out",
+                "an expression of EventStreamChannel or EventStreamChannelList "
+                "failed: %s; this request does not get its channels",
                 err);
         return es_slice_of(NULL);
     }

@@ -156,8 +156,8 @@ static void resume(es_stream_t *stream, const es_channel_set_t *names,
         es_frame_reset(&stream->start.id, es_channel_set_names(names),
                        es_channel_set_count(names), stream->r->pool);
     es_rlog(APLOG_DEBUG, 0, stream->r, "ES0404",
-            "events after the client's last event id may be lost; it gets "
-            "stream-reset");
+            "cannot prove that the client has missed no event after its last "
+            "event id; it gets stream-reset");
 }
 
 static void find_start(es_stream_t *stream, const es_channel_set_t *names)
@@ -201,7 +201,7 @@ es_admit_result_t es_subscribe_admit(es_stream_t *stream,
     if (limit != ES_LIMITS) {
         es_stats_limit(limit);
         es_rlog(APLOG_DEBUG, 0, stream->r, "ES0403",
-                "limit reached (%s), the client is asked to reconnect",
+                "limit reached (%s); the client is asked to reconnect",
                 es_stats_name(limit));
     }
     return result;

@@ -289,19 +289,20 @@ void es_store_unlock(es_store_t *store, const es_repair_report_t *report)
     if (report->repaired) {
         es_log(ES_LOG_WARNING, APR_SUCCESS, "ES0201",
                "a child died while it held the lock of a hub's shared "
-               "memory; repaired, %" APR_UINT64_T_FMT " events are retained",
+               "memory, which was repaired; %" APR_UINT64_T_FMT
+               " events are retained",
                report->records);
     }
     else if (report->rebuilt) {
         es_log(ES_LOG_ERR, APR_SUCCESS, "ES0205",
-               "the channel table in a hub's shared memory was damaged; "
-               "rebuilt, %" APR_UINT64_T_FMT " events are retained",
+               "the channel table in a hub's shared memory was damaged and "
+               "has been rebuilt; %" APR_UINT64_T_FMT " events are retained",
                report->records);
     }
     if (report->emptied) {
         es_log(ES_LOG_ERR, APR_SUCCESS, "ES0202",
-               "the journal in a hub's shared memory was damaged; emptied, "
-               "clients that resume receive stream-reset");
+               "the journal in a hub's shared memory was damaged and has been "
+               "emptied; clients that resume get stream-reset");
     }
     if (report->unusable &&
         !__atomic_exchange_n(&store->unusable_logged, 1, __ATOMIC_RELAXED)) {

@@ -69,9 +69,9 @@ int es_grip_runtime_open(es_outbox_owners_t *outboxes,
     }
     if (rv != APR_SUCCESS) {
         es_slog(APLOG_ERR, rv, s, "ES0632",
-                "cannot make shared memory and descriptors for GRIP proxies, "
-                "nothing is published to them; check ServerLimit and the "
-                "limit of open files");
+                "cannot make or use the shared memory and descriptors for GRIP "
+                "proxies; nothing is published to them; check ServerLimit and "
+                "the limit of open files");
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     return OK;
@@ -102,9 +102,9 @@ int es_grip_runtime_add(const es_runtime_hub_t *view, server_rec *s)
     hub->grip = runtime->outbox_shm ? view->grip : NULL;
     if (hub->grip && find_outboxes(hub) != APR_SUCCESS) {
         es_slog(APLOG_ERR, 0, s, "ES0633",
-                "hub %s: nothing is published to its GRIP proxies, %d proxies "
-                "have been configured since httpd started; stop and start "
-                "httpd",
+                "hub %s: nothing is published to its GRIP proxies, because all "
+                "%d outboxes have been used since httpd started; stop and "
+                "start httpd",
                 hub->name, ES_OUTBOX_SHM_MAX);
         hub->grip = NULL;
         return HTTP_INTERNAL_SERVER_ERROR;
@@ -165,7 +165,7 @@ void es_grip_runtime_join(apr_time_t by, server_rec *s)
     if (es_sender_join(runtime->sender, by - es_clock_now()) != APR_SUCCESS) {
         es_slog(APLOG_WARNING, 0, s, "ES0635",
                 "the GRIP sender thread did not exit in time; another child "
-                "sends the rest to the GRIP proxies");
+                "sends the rest to the GRIP proxies, unless the server stops");
     }
 }
 

@@ -67,7 +67,7 @@ static int fail_to_make(const char *name, const es_store_params_t *params,
 {
     es_slog(APLOG_ERR, rv, s, "ES0004",
             "cannot make %" APR_UINT64_T_FMT " bytes of shared memory "
-            "for hub %s; lower EventStreamHub size=",
+            "for hub %s; lower EventStreamHub size= or EventStreamMaxChannels",
             params->ring_bytes, name);
     return HTTP_INTERNAL_SERVER_ERROR;
 }
@@ -78,10 +78,11 @@ static int make_first(es_retained_t *retained, const char *name,
     apr_status_t rv;
 
     if (retained->nhubs == ES_HUBS_MAX) {
-        es_slog(APLOG_ERR, 0, s, "ES0003",
-                "cannot add hub %s, there are %d hubs, including those of the "
-                "previous configuration; restart httpd",
-                name, ES_HUBS_MAX);
+        es_slog(
+            APLOG_ERR, 0, s, "ES0003",
+            "cannot add hub %s: there are %d hubs, with those of the previous "
+            "configuration; restart httpd once more",
+            name, ES_HUBS_MAX);
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     rv = make_hub(&retained->hubs[retained->nhubs], name, params, NULL,
@@ -155,8 +156,9 @@ static int replace(es_retained_hub_t *hub, const es_store_params_t *params,
         return fail_to_make(hub->name, params, rv, s);
     }
     es_slog(APLOG_WARNING, why, s, "ES0207",
-            "cannot read the journal of hub %s, it is damaged or of another "
-            "build; it starts empty, and clients that resume get stream-reset",
+            "cannot read the journal of hub %s: it is damaged, or a module of "
+            "another version has made it; it starts empty, and clients that "
+            "resume get stream-reset",
             hub->name);
     take_over(hub, &made);
     return OK;
@@ -244,7 +246,8 @@ static void release(es_retained_t *retained, const es_settings_t *global,
                  es_child_pids_is_since(&retained->child_pids,
                                         hub->unnamed_since)) {
             es_slog(APLOG_INFO, 0, s, "ES0208",
-                    "the memory of hub %s was freed", hub->name);
+                    "hub %s is no longer configured; its memory was freed",
+                    hub->name);
             apr_pool_destroy(hub->pool);
             retained->nhubs--;
             memmove(hub, hub + 1, sizeof(*hub) * (retained->nhubs - i));

@@ -88,8 +88,8 @@ static int attach_hubs(es_runtime_t *made, es_retained_t *retained,
 
         if (rv != APR_SUCCESS) {
             es_slog(APLOG_ERR, rv, s, "ES0006",
-                    "cannot use the shared memory of hub %s; restart httpd, "
-                    "not gracefully",
+                    "cannot use the shared memory of hub %s; the hub stays off "
+                    "until httpd is restarted (not gracefully)",
                     hub->name);
             rc = HTTP_INTERNAL_SERVER_ERROR;
             continue;
@@ -154,8 +154,8 @@ static int attach(es_runtime_t *made, es_retained_t *retained, server_rec *s,
 
     if (rv != APR_SUCCESS) {
         es_slog(APLOG_ERR, rv, s, "ES0012",
-                "cannot use the shared table of children, event streams stay "
-                "off; stop and start httpd");
+                "cannot use the shared table of children; event streams stay "
+                "off until httpd is stopped and started");
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     made->client_count = es_client_count_attach(retained->client_count,
@@ -201,7 +201,7 @@ int es_runtime_open(apr_pool_t *pconf, apr_pool_t *plog, server_rec *s)
     }
     if (runtime) {
         es_slog(APLOG_NOTICE, 0, s, "ES0007",
-                "event streams ready: %u hub(s), at most %u clients in a "
+                "event streams ready: %u hub(s), at most %u clients in each "
                 "child",
                 apr_hash_count(made->hubs), made->limits.child_clients);
     }
@@ -231,7 +231,7 @@ static apr_status_t leave(void *unused)
     if (rv != APR_SUCCESS) {
         es_slog(APLOG_WARNING, rv, ap_server_conf, "ES0008",
                 "the delivery thread did not exit in time; its streams are "
-                "cut");
+                "cut, and their clients reconnect");
     }
     es_grip_runtime_join(since + SENDER_PATIENCE, ap_server_conf);
     return APR_SUCCESS;
@@ -282,8 +282,9 @@ void es_runtime_child_init(apr_pool_t *pchild, server_rec *s)
                           (apr_uint64_t)getpid());
     if (runtime->child == 0) {
         es_slog(APLOG_CRIT, 0, s, "ES0009",
-                "all %u child numbers are in use, this child serves no "
-                "events; stop and start httpd if ServerLimit was raised",
+                "all %u child numbers are in use; this child serves no events: "
+                "subscribers are asked to reconnect, publishers get 503; if "
+                "ServerLimit was raised, stop and start httpd",
                 es_children_max(runtime->children));
         return;
     }
@@ -291,14 +292,15 @@ void es_runtime_child_init(apr_pool_t *pchild, server_rec *s)
     if (rv != APR_SUCCESS) {
         runtime->delivery = NULL;
         es_children_stops(runtime->children, runtime->child);
-        es_slog(APLOG_CRIT, rv, s, "ES0010",
-                "cannot start the delivery thread, this child serves no "
-                "events");
+        es_slog(
+            APLOG_CRIT, rv, s, "ES0010",
+            "cannot start the delivery thread; this child serves no events: "
+            "subscribers are asked to reconnect, publishers get 503");
         return;
     }
     es_grip_runtime_child_init(runtime->child, pchild, s);
     apr_pool_pre_cleanup_register(pchild, NULL, leave);
-    es_slog(APLOG_INFO, 0, s, "ES0011", "child %u, delivery thread started",
+    es_slog(APLOG_INFO, 0, s, "ES0011", "child %u: delivery thread started",
             runtime->child);
 }
 

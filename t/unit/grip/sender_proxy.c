@@ -675,7 +675,7 @@ FACTS(failures_are_logged_once_in_ten_seconds)
 
     fail_one("1", 502);
     assert_int_equal(warnings, 1);
-    assert_non_null(strstr(last_log, "(1 times)"));
+    assert_non_null(strstr(last_log, "(1 time(s) since"));
     for (i = 0; i < 5; i++) {
         now.now += 2 * SECOND - 1;
         fail_one("2", 502);
@@ -686,7 +686,7 @@ FACTS(failures_are_logged_once_in_ten_seconds)
     assert_int_equal(warnings, 2);
     assert_non_null(strstr(last_log, "http://a"));
     assert_non_null(strstr(last_log, "status 503"));
-    assert_non_null(strstr(last_log, "(6 times)"));
+    assert_non_null(strstr(last_log, "(6 time(s) since"));
     assert_int_equal(notices, 0);
 }
 

@@ -233,19 +233,21 @@ FACTS(the_remedy_describes_the_request)
 {
     request("192.0.2.1");
     assert_false(admits());
-    assert_string_equal(why.remedy,
-                        "EventStreamPublishFrom local (the preset) does not "
-                        "admit it: client 192.0.2.1, no proxy's header, no "
-                        "user.");
+    assert_string_equal(
+        why.remedy,
+        "EventStreamPublishFrom local (the preset) does not "
+        "admit the request: client 192.0.2.1, no proxy's header, no "
+        "user.");
     request_via("127.0.0.1", "192.0.2.1");
     conf->from = &from;
     r->user = "alice";
     apr_table_setn(r->headers_in, "Via", "1.1 p");
     assert_false(admits());
-    assert_string_equal(why.remedy,
-                        "EventStreamPublishFrom of this Location does not "
-                        "admit it: client 192.0.2.1 by way of 127.0.0.1, a "
-                        "proxy's header Via, a user.");
+    assert_string_equal(
+        why.remedy,
+        "EventStreamPublishFrom of this Location does not "
+        "admit the request: client 192.0.2.1 by way of 127.0.0.1, a "
+        "proxy's header Via, a user.");
 }
 
 FACTS(the_remedy_names_the_host_of_a_page_that_rebound_it)

@@ -57,7 +57,7 @@ FACTS(a_remedy_is_logged_and_not_sent)
     es_reply_problem(r, &why);
     assert_answer(403, "text/plain; charset=utf-8", "No.\n");
     assert_string_equal(httpd_stub.logged,
-                        "ES0701: 403 No. Use the directive.");
+                        "ES0701: answered with 403: No. Use the directive.");
     assert_int_equal(httpd_stub.log_level, APLOG_WARNING);
     /* the next one in this process, soon afterwards */
     es_reply_json_problem(r, &why, "{}");
