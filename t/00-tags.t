@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
 #
-# Each message of the error log has a tag of its own, which docs/messages.md
-# explains.
+# Each message of the error log has a tag of its own. docs/messages.md explains
+# it, under a heading with its level and its first words.
 
 use strict;
 use warnings;
@@ -11,6 +11,9 @@ use lib "$FindBin::Bin/lib";
 use Test::More;
 
 use EventStream::Source;
+
+binmode $_, ':encoding(UTF-8)'
+    for Test::More->builder->output, Test::More->builder->failure_output;
 
 # 00 start and stop ... 08 cluster
 my $areas = qr/^ES0[0-8]/;
@@ -25,8 +28,9 @@ for my $path (c_files()) {
         push @areas, "$path:$line: $tag" if $tag !~ $areas;
     }
 }
-my %documented =
-    map { ($_ => 1) } text_of('docs/messages.md') =~ /\b(ES\d{4})\b/g;
+my $documentation = text_of('docs/messages.md');
+my %mentioned = map { ($_ => 1) } $documentation =~ /\b(ES\d{4})\b/g;
+my %heading = $documentation =~ /^### (ES\d{4})\b(.*)/mg;
 
 # calls that log with a level from debug upwards and without a tag
 my @untagged;
@@ -66,15 +70,40 @@ for my $path (c_files()) {
 my %word = (EMERG => 'emerg', CRIT => 'crit', ERR => 'error',
     WARNING => 'warning', NOTICE => 'notice', INFO => 'info',
     DEBUG => 'debug');
-my %documented_level =
-    text_of('docs/messages.md') =~ /^### (ES\d{4}) \((\w+)\)/mg;
+my %documented_level = $documentation =~ /^### (ES\d{4}) \((\w+)\)/mg;
 
 complain('docs/messages.md has the level of each message',
     map { "$_: $documented_level{$_}, in the code $word{$level{$_}}" }
         grep { $level{$_} && $documented_level{$_} ne $word{$level{$_}} }
         sort keys %documented_level);
+
+# The words that a tag is logged with, with an ellipsis for each value: the
+# string literals after the tag, and the format macros between them, joined.
+my %words;
+for my $path (c_files()) {
+    my $text = text_of($path);
+    while ($text =~ /"(ES\d{4})",((?:\s*(?:"(?:[^"\\]|\\.)*"|\w+_FMT))+)/g) {
+        my ($tag, $format) = ($1, $2);
+        $format =~ s/\G\s*(?:"((?:[^"\\]|\\.)*)"|\w+)/$1 \/\/ 'd'/ge;
+        $format =~ s/\\(.)/$1/g;
+        $format =~ s/%[-+ #0]*[\d.*]*(?:hh?|ll?|[jzt])?[a-zA-Z]/\N{U+2026}/g;
+        $words{$tag} = $format;
+    }
+}
+
+# The heading's words are those at the start of the message, and none is cut.
+sub starts_with
+{
+    my ($message, $heading) = @_;
+    return $heading =~ /^ \(\w+\): (.*\S)/ && $message =~ /^\Q$1\E(?!\w)/;
+}
+
+complain('docs/messages.md has the first words of each message',
+    map { "$_$heading{$_}; in the code: " . ($words{$_} // 'not found') }
+        grep { $uses{$_} && !starts_with($words{$_} // '', $heading{$_}) }
+        sort keys %heading);
 complain('docs/messages.md explains each tag',
-    map { "$_ ($uses{$_}[0])" } grep { !$documented{$_} } sort keys %uses);
+    map { "$_ ($uses{$_}[0])" } grep { !$heading{$_} } sort keys %uses);
 complain('docs/messages.md has no tag that is not logged',
-    grep { !$uses{$_} } sort keys %documented);
+    grep { !$uses{$_} } sort keys %mentioned);
 done_testing;
