@@ -79,7 +79,8 @@ extern "C" {
 /** One event. All text is UTF-8; C strings unless a length is given. */
 typedef struct eventstream_event_t {
     apr_size_t size;             /* sizeof(eventstream_event_t) */
-    const char *const *channels; /* names, up to 255 bytes each */
+    const char *const *channels; /* names, up to 255 bytes each, no blank at an
+                                  * end */
     int nchannels;               /* 1 to 64 */
     const char *type;            /* up to 255 bytes; NULL = "message" */
     const char *id;              /* the caller's; NULL = only the server's */

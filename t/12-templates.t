@@ -13,8 +13,9 @@ use Test::More;
 use EventStream::Client;
 use EventStream::Httpd;
 
-# anna:secret
-my $users = 'anna:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=' . "\n";
+# anna:secret, and a user whose name ends with a blank
+my $sha = '{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=';
+my $users = "anna:$sha\nanna :$sha\n";
 my $httpd = EventStream::Httpd->start(
     modules => [qw(auth_basic authn_file authz_user env setenvif headers
         rewrite)],
@@ -38,6 +39,9 @@ EventStreamMaxChannelsPerClient 12
 </Location>
 <Location "/t/bare">
     EventStreamChannel "{?q}"
+</Location>
+<Location "/t/literal">
+    EventStreamChannel " {?q} " " b "
 </Location>
 <Location "/t/both">
     EventStreamChannel "{?a}-{?b}"
@@ -101,6 +105,12 @@ EventStreamMaxChannelsPerClient 12
 <LocationMatch "^/publish/(?<room>.+)$">
     SetHandler eventstream-publish
     EventStreamChannel "room-{room}"
+</LocationMatch>
+<LocationMatch "^/(t/group|publish)/board$">
+    AuthType Basic
+    AuthName x
+    AuthUserFile "@DOCROOT@/users"
+    Require valid-user
 </LocationMatch>
 <Location "/publish">
     SetHandler eventstream-publish
@@ -174,7 +184,8 @@ yields('/t/query?q', ['q-'], 'a parameter without = gives an empty value');
 yields('/t/query?Q=a', ['q-'], 'names of parameters are case-sensitive');
 is refusal('/t/bare'), $nothing, 'a channel without any text is no channel';
 is refusal('/t/bare?q='), $nothing, 'a channel of an empty value is no channel';
-yields('/t/bare?q=%20a%09', ['a'], 'blanks around a channel are trimmed');
+yields('/t/literal?q=a', ['a', 'b'],
+    'blanks around the text of a template are trimmed');
 yields('/t/bare?q=a+b%2Bc', ['a b+c'], 'a value of the query is decoded');
 yields('/t/bare?q=%2541', ['%41'], 'a value of the query is decoded once');
 yields('/t/bare?%71=a', ['a'], 'a name in the query is decoded');
@@ -199,6 +210,43 @@ is refusal('/t/both?' . values_of('a', 4) . '&' . values_of('b', 4)), $many,
     'combinations above the limit are refused';
 is refusal('/t/both?' . values_of('a', 500) . '&' . values_of('b', 500)),
     $many, 'combinations far above the limit are refused';
+
+# ---- Blanks in values -------------------------------------------------------
+
+sub refuses_blank
+{
+    my ($path, $channel, @headers) = @_;
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    return is refusal($path, @headers), "400 The channel name '$channel' has a "
+        . "value that begins or ends with a blank.\n", "'$channel' is refused";
+}
+
+refuses_blank('/t/group/a%20', 'room-a ');
+refuses_blank('/t/group/a%09', 'room-a?');
+refuses_blank('/t/group/%20a', 'room- a');
+refuses_blank('/t/tilde/%20', ' ');
+refuses_blank('/t/tilde/a%20', 'a ');
+refuses_blank('/t/path/a%20/b.events', 'a :b');
+refuses_blank('/t/bare?q=%20a', ' a');
+refuses_blank('/t/bare?q=a+', 'a ');
+refuses_blank('/t/bare?q=b&q=a%09', 'a?');
+refuses_blank('/t/both?a=x+&b=y', 'x -y');
+refuses_blank('/t/user/private', 'user-anna ',
+    'Authorization: Basic YW5uYSA6c2VjcmV0');
+# httpd has a rule for the room board alone: no other path may lead to it.
+for my $path ('/t/group/board', '/publish/board') {
+    my $method = $path =~ /publish/ ? 'POST' : 'GET';
+    is request($httpd, $method, $path)->{status}, 401, "$path needs a login";
+    is request($httpd, $method, $path . $_)->{status}, 400,
+        "$path$_ gets nothing" for qw(%20 %09 %20%20);
+}
+for my $method (qw(POST GET DELETE)) {
+    my $answer = request($httpd, $method, '/publish?channel=board%20');
+    is "$answer->{status} $answer->{body}", "400 The channel name 'board ' "
+        . "begins or ends with a blank.\n", "$method: channel=board%20 is 400";
+}
+yields('/t/bare?q=%C2%A0a', ["\xc2\xa0a"],
+    'a blank beyond ASCII is a character as any other');
 
 # ---- Expressions -----------------------------------------------------------
 

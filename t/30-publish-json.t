@@ -112,7 +112,7 @@ is $sse->next_event(5)->{data}, 'cs', 'a Content-Type with a parameter is JSON';
 
 # ---- Channels --------------------------------------------------------------
 
-$answer = post('{"channel":["a","b"," a "],"text":"both"}');
+$answer = post('{"channel":["a","b","a"],"text":"both"}');
 is $answer->{json}{clients}, 2,
     'the answer counts each subscription of a client';
 is $sse->next_event(5)->{data}, 'both', 'an event of several channels arrives';
@@ -144,6 +144,8 @@ refused('{"data":1,"chanel":"a"}', 400, q{'data', 'chanel'},
 refused('{}', 400, 'no fields', 'an empty object');
 refused('{"channel":""}', 400, 'empty', 'an empty channel');
 refused('{"channel":"' . 'x' x 8192 . '"}', 400, '255', 'a channel of 8 KB');
+refused('{"channel":["a"," b"]}', 400, "' b' begins or ends with a blank",
+    'a blank before a channel of a list');
 refused('{"channel":"a\u0000b"}', 400, 'a\?b', 'a NUL in a channel');
 my $many = join ',', map { "\"c$_\"" } 1 .. 65;
 refused("{\"channel\":[$many]}", 400, 'at most 64', '65 channels');

@@ -174,7 +174,9 @@ for (
     ['bad UTF-8', [{channel => 'a', 'http-stream' => {'content-bin' =>
         encode_base64("data: \xff\n\n", '')}}],
         "item 0: The field 'data' is not valid UTF-8 at byte 1."],
-    ['an empty channel', [item(' ', "data: 1\n\n")], qr/item 0: .*channel/],
+    ['an empty channel', [item('', "data: 1\n\n")], qr/item 0: .*channel/],
+    ['a blank after the channel', [item('a ', "data: 1\n\n")],
+        "item 0: The channel name 'a ' begins or ends with a blank."],
 ) {
     my ($name, $body, $words) = @$_;
     $answer = post($body);

@@ -281,6 +281,8 @@ answers("/misuse/$_", qr/^400 400 \S/, $_)
 misuse('too-many-channels', 400,
     'Too many channels: at most 64 for an event.');
 misuse('most-channels', 200, '');
+misuse('blank-channel', 400,
+    q(The channel name 'news ' begins or ends with a blank.));
 misuse('data-null', 400, q(The field 'data' is NULL, but has a length.));
 misuse('no-data', 200, '');
 is $news->next_event(5)->{data}, '', 'an event without data has empty data';
@@ -314,6 +316,8 @@ answers('/misuse/large-batch', qr/^413 413 \S/,
     'a batch of more than half of the journal is refused');
 answers('/misuse/count-nothing', qr/^400 400 \S/,
     'counting without channel is refused');
+misuse('count-blank', 400,
+    q(The channel name ' news' begins or ends with a blank.));
 answers('/misuse/count-without-result', '400 0 ',
     'counting without result is refused');
 misuse('count-in-no-hub', 404, q(There is no hub 'none'.));

@@ -68,6 +68,8 @@ is_refused('EventStreamGripTimeout 0', qr/takes a time from 100ms to 5min/,
     'a timeout of 0');
 is_refused('EventStreamGripLeeway soon', qr/takes a time from 0/,
     'a leeway that is no time');
+is_refused("EventStreamGripPrefix '$_'", qr/without a blank at an end/,
+    "a prefix '$_'") for ' a', 'a ';
 is_refused('EventStreamGripPrefix ' . 'x' x 65, qr/at most 64 bytes/,
     'a long prefix');
 is_refused(

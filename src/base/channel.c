@@ -49,6 +49,11 @@ es_slice_t es_channel_trim(es_slice_t name)
     return name;
 }
 
+int es_channel_has_blank_end(es_slice_t text)
+{
+    return es_channel_trim(text).len != text.len;
+}
+
 /* 1 when a C1 control character, U+0080 to U+009F, starts at at. */
 static int is_c1(es_slice_t text, apr_size_t at)
 {
@@ -118,6 +123,11 @@ int es_channel_check(es_slice_t name, apr_pool_t *p, es_problem_t *why)
                               "The channel name '%s' is not valid UTF-8 at "
                               "byte %d.",
                               es_channel_printable(name, p), (int)at + 1);
+    }
+    if (es_channel_has_blank_end(name)) {
+        return es_problem_set(
+            why, p, 400, "The channel name '%s' begins or ends with a blank.",
+            es_channel_printable(name, p));
     }
     return 1;
 }
@@ -189,7 +199,6 @@ apr_status_t es_channel_set_add(es_channel_set_t *set, es_slice_t name)
 {
     apr_uint32_t count;
 
-    name = es_channel_trim(name);
     if (name.len == 0 || contains(set, name)) {
         return APR_SUCCESS;
     }

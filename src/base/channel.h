@@ -14,12 +14,18 @@
 /** Most bytes of a channel name. */
 #define ES_CHANNEL_NAME_MAX 255
 
-/** The name without blanks and tabs at both ends. */
+/**
+ * The name without blanks and tabs at both ends. Never for a client's name:
+ * httpd has authorised it as it is, and the trimmed one may be another channel.
+ */
 es_slice_t es_channel_trim(es_slice_t name);
+
+/** Does text begin or end with a blank or tab? An empty text does not. */
+int es_channel_has_blank_end(es_slice_t text);
 
 /**
  * Is name valid for a channel: not empty, at most ES_CHANNEL_NAME_MAX bytes,
- * valid UTF-8, no control character (below 0x20, 0x7f)?
+ * valid UTF-8, no control character (below 0x20, 0x7f), no blank at an end?
  *
  * @param why  400, naming the channel (shortened, made printable) and reason
  * @return 1, or 0 with why
@@ -41,8 +47,8 @@ typedef struct es_channel_set_t es_channel_set_t;
 es_channel_set_t *es_channel_set_create(apr_pool_t *p, int max);
 
 /**
- * Trim a name and add it, unless it is empty or the set contains it. The bytes
- * are not copied.
+ * Add a name as it is, unless it is empty or the set contains it. The bytes are
+ * not copied.
  *
  * @return APR_SUCCESS; APR_ENOSPC: the name is new and the set is full
  */

@@ -130,7 +130,6 @@ es_channel_set_t *es_event_channel_set(apr_pool_t *p)
 int es_event_add_channel(es_channel_set_t *set, es_slice_t name, apr_pool_t *p,
                          es_problem_t *why)
 {
-    name = es_channel_trim(name);
     if (!es_channel_check(name, p, why)) {
         return 0;
     }

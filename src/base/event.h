@@ -65,8 +65,8 @@ int es_event_preset(es_event_t *preset, es_slice_t query, apr_pool_t *p,
 es_channel_set_t *es_event_channel_set(apr_pool_t *p);
 
 /**
- * Trim and check a channel's name, and add it to the set of an event. An empty
- * name is refused: the publisher has made a mistake.
+ * Check a channel's name, and add it to the set of an event. A name is refused
+ * that is empty or has a blank at an end: the publisher has made a mistake.
  *
  * @param why  400: it is not a channel's name, or there are too many
  * @return 1, or 0 with why

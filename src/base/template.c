@@ -106,6 +106,7 @@ typedef struct expansion_t {
     const es_template_t *template;
     es_channel_set_t *set;
     apr_pool_t *p;
+    es_problem_t *why;
     es_slice_t *values;                 /* of each part, in this combination */
     const apr_array_header_t **choices; /* the values of each parameter */
     int *chosen;                        /* index in choices, of each */
@@ -201,12 +202,37 @@ static es_slice_t join(expansion_t *expansion)
     return es_slice(expansion->spare, len);
 }
 
+/* 1 if a value of this combination, joined already, has a blank at an end. */
+static int has_blank_value(const expansion_t *expansion)
+{
+    const es_template_t *template = expansion->template;
+    int i;
+
+    for (i = 0; i < template->nparts; i++) {
+        if (template->parts[i].pattern.kind != ES_PATTERN_LITERAL &&
+            es_channel_has_blank_end(expansion->values[i])) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 /* Add the name of this combination. @param added  1 if it is a new name */
 static apr_status_t add(expansion_t *expansion, int *added)
 {
     int count = es_channel_set_count(expansion->set);
-    apr_status_t rv = es_channel_set_add(expansion->set, join(expansion));
+    es_slice_t name = join(expansion);
+    apr_status_t rv;
 
+    if (has_blank_value(expansion)) {
+        es_problem_set(expansion->why, expansion->p, 400,
+                       "The channel name '%s' has a value that begins or ends "
+                       "with a blank.",
+                       es_channel_printable(name, expansion->p));
+        return APR_EINVAL;
+    }
+    /* no value has a blank at an end: what is trimmed is literal text */
+    rv = es_channel_set_add(expansion->set, es_channel_trim(name));
     *added = es_channel_set_count(expansion->set) != count;
     if (*added) { /* the set keeps the bytes */
         expansion->spare = NULL;
@@ -217,14 +243,15 @@ static apr_status_t add(expansion_t *expansion, int *added)
 
 apr_status_t es_template_expand(const es_template_t *template,
                                 const es_template_values_t *values,
-                                es_channel_set_t *set, apr_pool_t *p)
+                                es_channel_set_t *set, apr_pool_t *p,
+                                es_problem_t *why)
 {
-    expansion_t expansion = {template, set, p, NULL, NULL, NULL, NULL, 0};
+    expansion_t expansion = {template, set, p, why, NULL, NULL, NULL, NULL, 0};
     apr_size_t nparts = (apr_size_t) template->nparts + 1;
     apr_size_t nparameters = (apr_size_t) template->nparameters + 1;
     apr_status_t rv;
     int repeats = 0;
-    int added;
+    int added = 0;
 
     expansion.values = apr_pcalloc(p, nparts * sizeof(*expansion.values));
     expansion.choices =

@@ -8,7 +8,9 @@
  * '{'. The end of %{…} is the matching '}': braces nest. base/pattern.h
  * describes the names.
  *
- * What a client sends is data: expanded values are never expanded again.
+ * What a client sends is data: expanded values are never expanded again. They
+ * are not trimmed either, because httpd has authorised them as they are; blanks
+ * at the ends of the template's own text are.
  */
 #ifndef ES_BASE_TEMPLATE_H
 #define ES_BASE_TEMPLATE_H
@@ -75,13 +77,16 @@ typedef struct es_template_values_t {
  * without value is replaced by nothing; an expression without value gives no
  * channel. The expansion stops at a new name if the set is full, and after
  * ES_TEMPLATE_REPEATS_MAX combinations that gave no new name, since a client
- * can ask for any number of combinations.
+ * can ask for any number of combinations. It stops, too, at a name with a value
+ * that begins or ends with a blank or tab, wherever the value stands in it.
  *
- * @param p  the bytes of the names live in p
- * @return APR_SUCCESS; APR_ENOSPC: it has stopped early
+ * @param p    the bytes of the names live in p
+ * @param why  at APR_EINVAL: 400, naming the channel
+ * @return APR_SUCCESS; it has stopped early: APR_ENOSPC, APR_EINVAL (a blank)
  */
 apr_status_t es_template_expand(const es_template_t *template,
                                 const es_template_values_t *values,
-                                es_channel_set_t *set, apr_pool_t *p);
+                                es_channel_set_t *set, apr_pool_t *p,
+                                es_problem_t *why);
 
 #endif

@@ -228,7 +228,8 @@ static const char *read_prefix(const char **out, const char *text,
     *out = !strcasecmp(text, "none") ? "" : text; /* httpd drops "" here */
     return strlen(text) > PREFIX_MAX ||
                    (*text && !es_channel_check(es_slice_of(text), p, &why))
-               ? "takes at most 64 bytes without control characters"
+               ? "takes at most 64 bytes without control characters, and "
+                 "without a blank at an end"
                : NULL;
 }
 

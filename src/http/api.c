@@ -279,7 +279,7 @@ static int eventstream_count_clients(server_rec *s, const char *hub,
                                      apr_pool_t *p)
 {
     eventstream_result_t ours = EVENTSTREAM_RESULT_INIT;
-    es_slice_t name = es_channel_trim(es_slice_of(channel));
+    es_slice_t name = es_slice_of(channel);
     es_sigblock_t sigblock;
     call_t call;
     int status;

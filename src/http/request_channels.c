@@ -3,6 +3,11 @@
  * The value of a token comes from EventStreamPath if that names the token, else
  * from the named group that httpd has put into the environment. Both are
  * decoded already and are not decoded again.
+ *
+ * httpd has authorised a request by the values that it has. So they stay as
+ * they are; one with a blank at an end is refused, not trimmed. Elements of
+ * lists, and names of other modules, are trimmed: the server's own side wrote
+ * them, with blanks after the separators.
  */
 #include "http/request_channels.h"
 
@@ -79,7 +84,7 @@ static apr_status_t add_list(request_rec *r, const es_source_t *source,
         const char *end = strstr(rest, source->separator);
         apr_size_t len = end ? (apr_size_t)(end - rest) : strlen(rest);
 
-        rv = es_channel_set_add(set, es_slice(rest, len));
+        rv = es_channel_set_add(set, es_channel_trim(es_slice(rest, len)));
         rest = end ? end + skip : NULL;
     }
     return rv;
@@ -128,13 +133,13 @@ int es_request_channels_expand(request_rec *r, const es_dir_t *conf,
     for (i = 0; i < count; i++) {
         const es_source_t *source =
             &APR_ARRAY_IDX(conf->sources, i, es_source_t);
-        apr_status_t rv =
-            source->template
-                ? es_template_expand(source->template, &from, *out, r->pool)
-                : add_list(r, source, *out);
+        apr_status_t rv = source->template
+                              ? es_template_expand(source->template, &from,
+                                                   *out, r->pool, why)
+                              : add_list(r, source, *out);
 
         if (rv != APR_SUCCESS) {
-            return too_many(r, conf, why);
+            return rv == APR_EINVAL ? 0 : too_many(r, conf, why);
         }
     }
     return check_all(r, *out, why);
@@ -148,7 +153,9 @@ int es_request_channels_take(request_rec *r, const es_dir_t *conf,
 
     *out = es_channel_set_create(r->pool, (int)conf->max_client_channels);
     for (i = 0; given && i < count; i++) {
-        if (es_channel_set_add(*out, es_slice_of(given[i])) != APR_SUCCESS) {
+        es_slice_t name = es_channel_trim(es_slice_of(given[i]));
+
+        if (es_channel_set_add(*out, name) != APR_SUCCESS) {
             return too_many(r, conf, why);
         }
     }

@@ -17,8 +17,9 @@
  * Location.
  *
  * @param out  the names, possibly none; each is valid
- * @param why  404: EventStreamPath does not match; 400: a bad name, or more
- *             than EventStreamMaxChannelsPerClient
+ * @param why  404: EventStreamPath does not match; 400: a bad name, a value of
+ *             a template with a blank at an end, or more names than
+ *             EventStreamMaxChannelsPerClient
  * @return 1, or 0 with why
  *
  * Context: WORKER.

@@ -100,7 +100,10 @@ static const es_channel_set_t *drop_closed(es_stream_t *stream,
 /* ---- Where the stream starts ------------------------------------------- */
 
 /* The header, which a browser sends when it reconnects, wins over the id that a
- * script put into the URL when it opened the stream. */
+ * script put into the URL when it opened the stream. httpd drops the blanks
+ * around a header; those in the URL are dropped, too. No event's id has any at
+ * its ends, and an id selects a position only within the channels that the
+ * client may have. */
 static es_slice_t last_event_id(request_rec *r)
 {
     es_slice_t query = es_slice_of(r->args);

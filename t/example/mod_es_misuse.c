@@ -206,6 +206,15 @@ static int too_many_channels(misuse_t *m)
     return many_channels(m, 65);
 }
 
+static int blank_channel(misuse_t *m)
+{
+    static const char *const names[] = {"news "};
+
+    m->event.channels = names;
+    m->event.nchannels = 1;
+    return send_event(m);
+}
+
 static int data_null(misuse_t *m)
 {
     m->event.data = NULL;
@@ -325,6 +334,11 @@ static int large_batch(misuse_t *m)
                          m->r->pool);
 }
 
+static int count_blank(misuse_t *m)
+{
+    return count_clients(m->r->server, NULL, " news", &m->result, m->r->pool);
+}
+
 static int count_nothing(misuse_t *m)
 {
     return count_clients(m->r->server, NULL, NULL, &m->result, m->r->pool);
@@ -372,6 +386,7 @@ static const struct {
     {"latin-channel", latin_channel},
     {"most-channels", most_channels},
     {"too-many-channels", too_many_channels},
+    {"blank-channel", blank_channel},
     {"data-null", data_null},
     {"no-data", no_data},
     {"most-data", most_data},
@@ -387,6 +402,7 @@ static const struct {
     {"null-in-batch", null_in_batch},
     {"large-in-batch", large_in_batch},
     {"large-batch", large_batch},
+    {"count-blank", count_blank},
     {"count-nothing", count_nothing},
     {"count-without-result", count_without_result},
     {"count-in-no-hub", count_in_no_hub},

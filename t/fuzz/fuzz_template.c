@@ -65,6 +65,7 @@ FUZZ(text, p)
     const es_template_t *template;
     const char *error;
     es_channel_set_t *set;
+    es_problem_t why = {0};
     sent_t sent;
     es_slice_t pattern = fuzz_line(&text);
 
@@ -83,6 +84,8 @@ FUZZ(text, p)
     }
     values.baton = &sent;
     set = es_channel_set_create(p, NAMES_MAX);
-    (void)es_template_expand(template, &values, set, p);
+    if (es_template_expand(template, &values, set, p, &why) == APR_EINVAL) {
+        fuzz_refusal(&why);
+    }
     check_names(set);
 }

@@ -53,6 +53,25 @@ FACTS(an_empty_name_is_refused)
     assert_true(refused(es_slice(NULL, 0), "empty"));
 }
 
+FACTS(a_blank_at_an_end_is_refused)
+{
+    assert_true(refused(S(" a"), "' a' begins or ends with a blank"));
+    assert_true(refused(S("a "), "'a ' begins or ends with a blank"));
+    assert_true(refused(S(" "), "' ' begins or ends with a blank"));
+    assert_true(refused(S("a\t"), "control character at byte 2"));
+    assert_true(passes(S("a\302\240"))); /* a character as any other */
+}
+
+FACTS(a_blank_at_an_end_is_found)
+{
+    assert_true(es_channel_has_blank_end(S(" a")));
+    assert_true(es_channel_has_blank_end(S("a\t")));
+    assert_true(es_channel_has_blank_end(S(" ")));
+    assert_false(es_channel_has_blank_end(S("a b")));
+    assert_false(es_channel_has_blank_end(S("")));
+    assert_false(es_channel_has_blank_end(es_slice(NULL, 0)));
+}
+
 FACTS(a_name_has_a_maximum_length)
 {
     assert_true(passes(repeat('a', ES_CHANNEL_NAME_MAX)));
@@ -129,9 +148,19 @@ FACTS(a_set_holds_each_name_once)
     es_channel_set_t *set = es_channel_set_create(pool, 3);
 
     es_channel_set_add(set, S("a"));
-    assert_int_equal(es_channel_set_add(set, S(" a\t")), APR_SUCCESS);
+    assert_int_equal(es_channel_set_add(set, S("a")), APR_SUCCESS);
     assert_int_equal(es_channel_set_add(set, S("A")), APR_SUCCESS);
     assert_int_equal(es_channel_set_count(set), 2);
+}
+
+FACTS(a_set_keeps_names_as_they_are)
+{
+    es_channel_set_t *set = es_channel_set_create(pool, 3);
+
+    es_channel_set_add(set, S("a"));
+    assert_int_equal(es_channel_set_add(set, S(" a\t")), APR_SUCCESS);
+    assert_int_equal(es_channel_set_count(set), 2);
+    assert_slice(es_channel_set_names(set)[1], " a\t");
 }
 
 FACTS(a_set_ignores_empty_names)
@@ -139,7 +168,6 @@ FACTS(a_set_ignores_empty_names)
     es_channel_set_t *set = es_channel_set_create(pool, 0);
 
     assert_int_equal(es_channel_set_add(set, S("")), APR_SUCCESS);
-    assert_int_equal(es_channel_set_add(set, S(" \t")), APR_SUCCESS);
     assert_int_equal(es_channel_set_add(set, es_slice(NULL, 0)), APR_SUCCESS);
     assert_int_equal(es_channel_set_count(set), 0);
 }
@@ -330,6 +358,8 @@ static const struct CMUnitTest tests[] = {
     UNIT(trim_takes_blanks_and_tabs_off_both_ends),
     UNIT(usual_names_pass),
     UNIT(an_empty_name_is_refused),
+    UNIT(a_blank_at_an_end_is_refused),
+    UNIT(a_blank_at_an_end_is_found),
     UNIT(a_name_has_a_maximum_length),
     UNIT(control_characters_are_refused_with_their_position),
     UNIT(invalid_utf8_is_refused_with_its_position),
@@ -338,6 +368,7 @@ static const struct CMUnitTest tests[] = {
     UNIT(printable_shortens_between_characters),
     UNIT(a_set_keeps_the_order_of_adding),
     UNIT(a_set_holds_each_name_once),
+    UNIT(a_set_keeps_names_as_they_are),
     UNIT(a_set_ignores_empty_names),
     UNIT(a_full_set_refuses_a_new_name),
     UNIT(a_set_of_at_most_0_names_takes_none),

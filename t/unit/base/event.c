@@ -182,7 +182,7 @@ FACTS(channels_event_and_id_are_preset)
 
 FACTS(a_channel_twice_is_once)
 {
-    assert_true(reads(S("channel=a&channel=+a+")));
+    assert_true(reads(S("channel=a&channel=%61")));
     assert_int_equal(preset.nchannels, 1);
 }
 
@@ -192,6 +192,9 @@ FACTS(a_bad_channel_is_refused)
     assert_int_equal(why.status, 400);
     assert_false(reads(S("channel=a&channel=%00")));
     assert_int_equal(why.status, 400);
+    assert_false(reads(S("channel=a&channel=a+")));
+    assert_int_equal(why.status, 400);
+    assert_non_null(strstr(why.sentence, "'a '"));
 }
 
 FACTS(an_event_has_a_maximum_of_channels)

@@ -11,6 +11,8 @@ typedef struct source_t {
     int expressions; /* number of evaluations */
 } source_t;
 
+static es_problem_t why;
+
 static void *compile(void *baton, const char *text, const char **err)
 {
     if (baton != NULL) {
@@ -35,6 +37,9 @@ static es_slice_t token(void *baton, const char *name)
     if (strcmp(name, "evil") == 0) {
         return S("{room}%{user}{?a}{{");
     }
+    if (strcmp(name, "blank") == 0) {
+        return S("board ");
+    }
     return es_slice(NULL, 0);
 }
 
@@ -50,6 +55,9 @@ static es_slice_t expression(void *baton, void *compiled)
     source_t *source = baton;
 
     source->expressions++;
+    if (strcmp(compiled, "%{blank}") == 0) {
+        return S(" joe");
+    }
     return strcmp(compiled, "%{user}") == 0 ? S("joe") : es_slice(NULL, 0);
 }
 
@@ -75,7 +83,8 @@ static apr_status_t expand_into(es_channel_set_t *set, const char *text,
     source_t source = {query_string, 0};
     es_template_values_t values = {&source, token, query, expression};
 
-    return es_template_expand(parse(text), &values, set, pool);
+    memset(&why, 0, sizeof(why));
+    return es_template_expand(parse(text), &values, set, pool, &why);
 }
 
 static const char *join(const es_channel_set_t *set)
@@ -107,10 +116,52 @@ FACTS(literal_text_is_the_name)
     assert_string_equal(expand("", ""), "");
 }
 
-FACTS(names_are_trimmed)
+FACTS(literal_text_is_trimmed)
 {
     assert_string_equal(expand(" news\t", ""), "news");
-    assert_string_equal(expand(" {?a} ", "a=+b+"), "b");
+    assert_string_equal(expand("\t {?a} ", "a=b"), "b");
+    assert_string_equal(expand("room {none}", ""), "room");
+    assert_string_equal(expand(" {none} ", ""), "");
+}
+
+static void assert_blank(const char *text, const char *query_string,
+                         const char *name)
+{
+    es_channel_set_t *set = es_channel_set_create(pool, 100);
+
+    assert_int_equal(expand_into(set, text, query_string), APR_EINVAL);
+    assert_int_equal(why.status, 400);
+    assert_string_equal(why.sentence,
+                        apr_psprintf(pool,
+                                     "The channel name '%s' has a value that "
+                                     "begins or ends with a blank.",
+                                     name));
+    assert_string_equal(join(set), "");
+}
+
+FACTS(a_value_with_a_blank_at_an_end_is_refused)
+{
+    assert_blank("{blank}", "", "board ");
+    assert_blank("%{blank}", "", " joe");
+    assert_blank("{?a}", "a=+b", " b");
+    assert_blank("{?a}", "a=b%09", "b?");
+    assert_blank("{?a}", "a=+", " ");
+    assert_blank(" {?a} ", "a=b+", " b  ");
+    assert_blank("{blank}-{?a}", "a=b", "board -b"); /* wherever it stands */
+    assert_blank("x-%{blank}", "", "x- joe");
+}
+
+FACTS(one_bad_value_of_a_parameter_ends_the_expansion)
+{
+    es_channel_set_t *set = es_channel_set_create(pool, 100);
+
+    assert_int_equal(expand_into(set, "{?a}", "a=1&a=2+&a=3"), APR_EINVAL);
+    assert_string_equal(join(set), "1");
+}
+
+FACTS(blanks_within_a_value_are_kept)
+{
+    assert_string_equal(expand("{?a}", "a=b+c"), "b c");
 }
 
 FACTS(tokens_get_their_value)
@@ -142,7 +193,7 @@ FACTS(an_expression_is_evaluated_once)
     es_template_values_t values = {&source, token, query, expression};
     es_channel_set_t *set = es_channel_set_create(pool, 10);
 
-    es_template_expand(parse("{?a}%{user}"), &values, set, pool);
+    es_template_expand(parse("{?a}%{user}"), &values, set, pool, &why);
     assert_int_equal(source.expressions, 1);
     assert_int_equal(es_channel_set_count(set), 3);
 }
@@ -311,7 +362,10 @@ FACTS(each_expression_is_compiled_once)
 
 static const struct CMUnitTest tests[] = {
     UNIT(literal_text_is_the_name),
-    UNIT(names_are_trimmed),
+    UNIT(literal_text_is_trimmed),
+    UNIT(a_value_with_a_blank_at_an_end_is_refused),
+    UNIT(one_bad_value_of_a_parameter_ends_the_expansion),
+    UNIT(blanks_within_a_value_are_kept),
     UNIT(tokens_get_their_value),
     UNIT(a_token_without_value_gives_nothing),
     UNIT(expressions_get_their_value),

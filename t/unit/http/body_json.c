@@ -64,9 +64,9 @@ FACTS(all_fields_are_taken)
     assert_int_equal(batch.events[0].retry_ms, 3000);
 }
 
-FACTS(several_channels_are_trimmed_and_merged)
+FACTS(several_channels_are_merged)
 {
-    assert_true(reads(S("{\"channel\":[\"c\",\" d \",\"c\"]}")));
+    assert_true(reads(S("{\"channel\":[\"c\",\"d\",\"c\"]}")));
     assert_int_equal(batch.events[0].nchannels, 2);
     assert_slice(batch.events[0].channels[1], "d");
 }
@@ -185,7 +185,9 @@ FACTS(wrong_types_are_told_by_field)
 FACTS(bad_channels_are_refused)
 {
     assert_true(refused(S("{\"channel\":\"\"}"), "empty"));
-    assert_true(refused(S("{\"channel\":\" \"}"), "empty"));
+    assert_true(refused(S("{\"channel\":\" \"}"), "' ' begins or ends with"));
+    assert_true(
+        refused(S("{\"channel\":[\"a\",\"b \"]}"), "'b ' begins or ends with"));
     assert_true(refused(S("{\"channel\":[\"c\",\"\"]}"), "empty"));
     assert_true(refused(S("{\"channel\":\"a\\u0000b\"}"), "channel"));
     assert_true(refused(S("{\"channel\":\"a\\nb\"}"), "channel"));
@@ -258,7 +260,7 @@ FACTS(a_bad_line_is_told_by_its_number)
 
 static const struct CMUnitTest tests[] = {
     JSON_UNIT(all_fields_are_taken),
-    JSON_UNIT(several_channels_are_trimmed_and_merged),
+    JSON_UNIT(several_channels_are_merged),
     JSON_UNIT(data_keeps_how_it_was_written),
     JSON_UNIT(data_is_found_behind_any_fields),
     JSON_UNIT(text_is_sent_as_it_is),

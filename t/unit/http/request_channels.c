@@ -171,10 +171,27 @@ FACTS(an_expression_that_fails_leaves_its_channel_out)
     assert_int_equal(httpd_stub.log_level, APLOG_DEBUG);
 }
 
+FACTS(a_value_is_refused_with_a_blank_at_an_end)
+{
+    request("/", NULL);
+    add_template("room-{room}");
+    apr_table_setn(r->subprocess_env, "MATCH_ROOM", "board ");
+    assert_false(expands());
+    assert_int_equal(why.status, HTTP_BAD_REQUEST);
+    assert_non_null(strstr(why.sentence, "'room-board '"));
+    request("/board ", NULL);
+    set_path("/{room}");
+    add_template("{room}");
+    assert_false(expands());
+    assert_int_equal(why.status, HTTP_BAD_REQUEST);
+    assert_non_null(strstr(why.sentence, "'board '"));
+    assert_int_equal(runtime_stub.reached[ES_LIMIT_CLIENT_CHANNELS], 0);
+}
+
 FACTS(a_list_is_split_at_its_separator)
 {
     request("/", NULL);
-    add_list_source("::", "a::b:c:::: d");
+    add_list_source("::", "a:: b:c\t:: :: d");
     assert_expands("a|b:c|d");
 }
 
@@ -286,10 +303,19 @@ static int queries(void)
 
 FACTS(the_query_names_channels)
 {
-    request("/", "channel=b&x=y&channel=%20a%20");
+    request("/", "channel=b&x=y&channel=a%20c");
     add_template("c");
     assert_true(queries());
-    assert_string_equal(names(), "b|a");
+    assert_string_equal(names(), "b|a c");
+}
+
+FACTS(a_name_in_the_query_is_not_trimmed)
+{
+    request("/", "channel=a&channel=b%20");
+    assert_false(queries());
+    assert_int_equal(why.status, HTTP_BAD_REQUEST);
+    assert_string_equal(why.sentence,
+                        "The channel name 'b ' begins or ends with a blank.");
 }
 
 FACTS(without_a_query_they_are_those_of_the_location)
@@ -353,6 +379,7 @@ static const struct CMUnitTest tests[] = {
     UNIT(a_parameter_gives_a_channel_for_each_value),
     UNIT(an_expression_gives_its_value),
     UNIT(an_expression_that_fails_leaves_its_channel_out),
+    UNIT(a_value_is_refused_with_a_blank_at_an_end),
     UNIT(a_list_is_split_at_its_separator),
     UNIT(sources_add_up_and_a_name_counts_once),
     UNIT(as_many_channels_as_allowed),
@@ -364,6 +391,7 @@ static const struct CMUnitTest tests[] = {
     UNIT(each_name_must_match_one_of_the_patterns),
     UNIT(an_empty_list_of_patterns_allows_nothing),
     UNIT(the_query_names_channels),
+    UNIT(a_name_in_the_query_is_not_trimmed),
     UNIT(without_a_query_they_are_those_of_the_location),
     UNIT(without_any_channel_it_is_refused),
     UNIT(an_empty_name_in_the_query_is_refused),
