@@ -17,7 +17,8 @@ use EventStream::Httpd;
 
 # User "ann", password "secret". One child, since each child warns once.
 my $httpd = EventStream::Httpd->start(
-    modules => [qw(remoteip auth_basic authn_file authz_user)], h2 => 1,
+    modules => [qw(remoteip auth_basic authn_file authn_anon authz_user)],
+    h2 => 1,
     files => {'users' => "ann:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=\n"},
     mpm_conf => <<'MPM', conf => <<'CONF');
 StartServers 1
@@ -33,7 +34,7 @@ RemoteIPInternalProxy 127.0.0.1
     SetHandler eventstream
     EventStreamChannel a
 </Location>
-<LocationMatch "^/(preset|local|user|login|any|net|both|publish)$">
+<LocationMatch "^/(preset|local|user|login|guest|any|net|both|publish)$">
     SetHandler eventstream-publish
 </LocationMatch>
 <Location "/local">
@@ -47,6 +48,17 @@ RemoteIPInternalProxy 127.0.0.1
     AuthType Basic
     AuthName x
     AuthUserFile "@DOCROOT@/users"
+    Require valid-user
+</Location>
+# Some providers let clients in without a name, as mod_auth_openidc's "pass".
+<Location "/guest">
+    EventStreamPublishFrom user
+    AuthType Basic
+    AuthName x
+    AuthBasicProvider anon
+    Anonymous *
+    Anonymous_NoUserID On
+    Anonymous_MustGiveEmail Off
     Require valid-user
 </Location>
 <Location "/any">
@@ -116,6 +128,9 @@ is status_of('/user', $login), 403,
     'user: a login that no Require checked gets 403';
 is status_of('/login'), 401, 'user: Require is checked first';
 is status_of('/login', $login), 200, 'user: a user that logged in gets 200';
+is status_of('/guest', 'Authorization: Basic ' . encode_base64(':', '')), 403,
+    'user: a user with an empty name gets 403';
+is status_of('/guest', $login), 200, 'user: a guest with a name gets 200';
 is status_of('/net'), 403, 'addresses: an address that is not listed gets 403';
 is status_of('/net', 'X-Client: 10.1.255.1', 'Via: 1.1 front'), 200,
     'addresses: an address in a listed network gets 200';

@@ -105,6 +105,20 @@ static int is_in_net(const request_rec *r, const apr_array_header_t *net)
     return 0;
 }
 
+/* Some providers let clients in without a name: r->user is "", for example with
+ * mod_auth_openidc's "pass" and mod_authn_anon's Anonymous_NoUserID. */
+static int is_user(const request_rec *r)
+{
+    return r->user && *r->user;
+}
+
+static const char *describe_user(const request_rec *r)
+{
+    return is_user(r) ? "a user"
+           : r->user  ? "a user with an empty name"
+                      : "no user";
+}
+
 /* Lets the administrator find out which word would admit the request. */
 static const char *describe_request(request_rec *r)
 {
@@ -123,7 +137,7 @@ static const char *describe_request(request_rec *r)
         peer && client && strcmp(peer, client) ? " by way of " : "",
         peer && client && strcmp(peer, client) ? peer : "",
         header ? "a proxy's header " : "no proxy's header",
-        header ? header : "", r->user ? "a user" : "no user");
+        header ? header : "", describe_user(r));
 }
 
 int es_publish_auth_admits(request_rec *r, const es_dir_t *conf,
@@ -131,8 +145,8 @@ int es_publish_auth_admits(request_rec *r, const es_dir_t *conf,
 {
     const es_from_t *from = conf->from ? conf->from : &preset;
 
-    if (from->any || (from->user && r->user) || (from->local && is_local(r)) ||
-        is_in_net(r, from->net)) {
+    if (from->any || (from->user && is_user(r)) ||
+        (from->local && is_local(r)) || is_in_net(r, from->net)) {
         return 1;
     }
     es_problem_set(why, r->pool, HTTP_FORBIDDEN,

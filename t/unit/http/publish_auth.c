@@ -184,6 +184,17 @@ FACTS(user_admits_an_authenticated_user)
     assert_true(admits());
 }
 
+FACTS(an_empty_name_is_no_user)
+{
+    request("192.0.2.1");
+    conf->from = &from;
+    from.user = 1;
+    r->user = "";
+    assert_false(admits());
+    assert_int_equal(why.status, HTTP_FORBIDDEN);
+    assert_non_null(strstr(why.remedy, ", a user with an empty name."));
+}
+
 FACTS(a_user_is_not_enough_without_the_word)
 {
     request("192.0.2.1");
@@ -274,6 +285,7 @@ static const struct CMUnitTest tests[] = {
     UNIT(with_the_directive_local_is_admitted_only_if_it_is_written),
     UNIT(any_admits_all),
     UNIT(user_admits_an_authenticated_user),
+    UNIT(an_empty_name_is_no_user),
     UNIT(a_user_is_not_enough_without_the_word),
     UNIT(a_network_admits_its_addresses),
     UNIT(a_network_is_of_clients_not_of_peers),
