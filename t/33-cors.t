@@ -16,7 +16,7 @@ use EventStream::Httpd;
 my $httpd = EventStream::Httpd->start(
     modules => [qw(auth_basic authn_file authz_user headers)],
     files => {'users' => ''}, conf => <<'CONF');
-<LocationMatch "^/(off|events|open|login|empty)$">
+<LocationMatch "^/(off|events|open|login|empty|sub)$">
     SetHandler eventstream
     EventStreamChannel a
 </LocationMatch>
@@ -26,7 +26,10 @@ my $httpd = EventStream::Httpd->start(
 <LocationMatch "^/(open|star)$">
     EventStreamAllowOrigin * https://app.example null
 </LocationMatch>
-<LocationMatch "^/(publish|star|closed)$">
+<LocationMatch "^/(sub|subpublish)$">
+    EventStreamAllowOrigin https://*.app.example
+</LocationMatch>
+<LocationMatch "^/(publish|star|closed|subpublish)$">
     SetHandler eventstream-publish
 </LocationMatch>
 <LocationMatch "^/login$">
@@ -85,6 +88,18 @@ is marks(ask('GET', '/open', $app)), 'https://app.example true Origin',
     'a listed origin is answered with its name besides *';
 is marks(ask('GET', '/open', 'Origin: null')), '* - Origin',
     'the origin null gets * even if it is listed';
+
+is marks(ask('GET', '/sub', "Origin: $_")), "$_ true Origin",
+    "https://*.app.example lists $_"
+    for qw(https://a.app.example https://c.b-1.app.example
+    HTTPS://A.App.Example);
+is marks(ask('GET', '/sub', "Origin: $_")), '- - Origin',
+    "https://*.app.example does not list $_"
+    for 'https://app.example', 'https://.app.example',
+    'https://evilapp.example', 'http://a.app.example',
+    'https://a.app.example:8443', 'https://*.app.example',
+    'https://a.app.example.evil.example', 'https://evil.example/.app.example',
+    'null', '*';
 
 # ---- Errors too ------------------------------------------------------------
 
@@ -193,6 +208,13 @@ is status_of('/star', 'Origin: *'), 403,
     '* does not allow the origin * to publish';
 is status_of('/star', $app), 200, 'a site that is listed besides * may publish';
 
+is status_of('/subpublish', 'Sec-Fetch-Site: cross-site',
+    'Origin: https://a.b.app.example'), 200, 'a listed subdomain may publish';
+is status_of('/subpublish', 'Sec-Fetch-Site: cross-site', $app), 403,
+    'the domain itself may not';
+is status_of('/subpublish', 'Origin: https://*.app.example'), 403,
+    'nor may an origin that is the listed text';
+
 my $from = $httpd->log_size;
 $answer = request($httpd, 'POST', '/publish?channel=a', body => 'x',
     headers => [$app, 'Content-Type: application/json']);
@@ -206,4 +228,31 @@ is $answer->{body}, "Pages of other sites may not publish.\n",
 like $httpd->error_log($from),
     qr{https://app\.example.*EventStreamAllowOrigin},
     'the error log names the origin and the directive';
+
+# ---- What no browser sends -------------------------------------------------
+
+my %refused = (
+    'https://a.*.example' => 'first part of the host',
+    'https://*' => 'first part of the host',
+    'https://ann@app.example' => "remove the part up to '\@'",
+    "https://'app.example'" => 'quotes', 'https://app.example/' => 'path',
+    'https://app.example/live' => 'path',
+    'https://app.example.' => "must not end with '.'",
+    'https://app.example:443' => 'leave this port out',
+    'wss://app.example' => 'that of the page', 'app.example' => 'scheme',
+    'https://a.example,https://b.example' => 'separate origins by blanks');
+for my $origin (sort keys %refused) {
+    my ($ok, $output) = EventStream::Httpd->config_test(
+        "EventStreamAllowOrigin \"$origin\"\n");
+    ok !$ok, "configtest refuses $origin";
+    like $output,
+        qr/EventStreamAllowOrigin.*'\Q$origin\E'.*\Q$refused{$origin}\E/,
+        'with the reason';
+}
+my ($ok, $output) = EventStream::Httpd->config_test(<<'CONF');
+EventStreamAllowOrigin https://a.example:8443 http://[::1]:3000 null *
+EventStreamAllowOrigin https://*.a.example HTTPS://B.Example
+EventStreamAllowOrigin chrome-extension://abcdefghijklmnop
+CONF
+ok $ok, 'configtest accepts what browsers send' or diag $output;
 done_testing;

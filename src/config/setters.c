@@ -11,6 +11,7 @@
 #include <http_core.h>
 
 #include "base/channel.h"
+#include "base/origin.h"
 #include "server/log.h"
 #include "server/settings.h"
 
@@ -171,24 +172,22 @@ const char *es_setters_from(cmd_parms *cmd, void *dir, const char *who)
     return NULL;
 }
 
-static int is_origin(const char *text)
-{
-    const char *rest = strstr(text, "://");
-
-    return !strcmp(text, "*") || !strcmp(text, "null") ||
-           (rest && rest != text && rest[3] && !strpbrk(rest + 3, "/?# "));
-}
-
 const char *es_setters_origin(cmd_parms *cmd, void *dir, const char *origin)
 {
     es_dir_t *settings = dir;
+    const char *err = NULL;
 
-    if (!is_origin(origin)) {
-        return apr_psprintf(cmd->pool,
-                            "EventStreamAllowOrigin takes origins such as "
-                            "https://www.example.com (scheme, host, optional "
-                            "port, no path) or *, not '%s'",
-                            origin);
+    if (strcmp(origin, "*") && strcmp(origin, "null")) {
+        err = es_origin_check(origin);
+        err = err ? apr_psprintf(cmd->pool,
+                                 "EventStreamAllowOrigin takes origins such as "
+                                 "https://www.example.com, "
+                                 "https://*.example.com, null, or *; '%s': %s",
+                                 origin, err)
+                  : NULL;
+    }
+    if (err) {
+        return err;
     }
     APR_ARRAY_PUSH(list_of(&settings->origins, cmd->pool, sizeof(char *)),
                    const char *) = origin;

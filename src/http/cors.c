@@ -8,6 +8,7 @@
 #include "http/cors.h"
 
 #include "base/channel.h"
+#include "base/origin.h"
 
 #include <http_protocol.h>
 #include <apr_strings.h>
@@ -20,22 +21,22 @@ static const char *origin_of(const request_rec *r)
     return apr_table_get(r->headers_in, "Origin");
 }
 
-/* An origin consists of scheme, host and port, which ignore case. */
 static int has_origin(const es_dir_t *conf, const char *origin)
 {
     int i;
 
     for (i = 0; conf->origins && i < conf->origins->nelts; i++) {
-        if (!strcasecmp(APR_ARRAY_IDX(conf->origins, i, const char *),
-                        origin)) {
+        if (es_origin_matches(APR_ARRAY_IDX(conf->origins, i, const char *),
+                              origin)) {
             return 1;
         }
     }
     return 0;
 }
 
-/* Is the origin listed by name? "*" names none, nor does "null": any page can
- * put itself into a sandboxed frame, which has that origin. */
+/* Is the origin listed by name, or by a "*." with the name of its domain? "*"
+ * alone names none, nor does "null": any page can put itself into a sandboxed
+ * frame, which has that origin. */
 static int is_listed(const es_dir_t *conf, const char *origin)
 {
     return origin && strcmp(origin, "*") && strcasecmp(origin, "null") &&

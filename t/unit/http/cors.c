@@ -93,6 +93,19 @@ FACTS(an_answer_to_no_page_varies_too)
     assert_null(marked("Access-Control-Allow-Origin"));
 }
 
+FACTS(pages_of_all_subdomains_may_read_with_credentials)
+{
+    mark("https://a.b.shop.example", "https://*.shop.example");
+    assert_may_read("https://a.b.shop.example", 1);
+}
+
+FACTS(the_domain_of_listed_subdomains_is_not_listed)
+{
+    mark(SHOP, "https://*.shop.example");
+    assert_null(marked("Access-Control-Allow-Origin"));
+    assert_string_equal(marked("Vary"), "Origin");
+}
+
 FACTS(a_star_lets_all_pages_read_without_credentials)
 {
     mark(OTHER, "*");
@@ -314,6 +327,8 @@ static const struct CMUnitTest tests[] = {
     UNIT(a_page_that_is_not_listed_may_not_read),
     UNIT(a_prefix_of_a_listed_origin_is_another_origin),
     UNIT(an_answer_to_no_page_varies_too),
+    UNIT(pages_of_all_subdomains_may_read_with_credentials),
+    UNIT(the_domain_of_listed_subdomains_is_not_listed),
     UNIT(a_star_lets_all_pages_read_without_credentials),
     UNIT(a_star_does_not_take_credentials_from_a_listed_page),
     UNIT(a_sandboxed_page_never_gets_credentials),
