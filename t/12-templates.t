@@ -12,6 +12,7 @@ use Test::More;
 
 use EventStream::Client;
 use EventStream::Httpd;
+use EventStream::Source;
 
 # anna:secret, and a user whose name ends with a blank
 my $sha = '{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=';
@@ -450,25 +451,70 @@ ok $ok, 'a later line may set a token and define a hub' or diag $output;
 
 # ---- .htaccess -------------------------------------------------------------
 
-my @refused;
-my $outer = EventStream::Httpd->start(conf => <<'CONF');
-<Directory "@DOCROOT@">
+# A value of each directive that would be valid in a section.
+my %value = (EventStreamChannel => 'a', EventStreamChannelList => ', a',
+    EventStreamPath => '/a', EventStreamAllowChannel => 'a',
+    EventStreamAllowOrigin => '*', EventStreamPublishFrom => 'any',
+    EventStreamUseHub => 'default', EventStreamKeepAliveForm => 'comment');
+my @directives = directives();
+my $reference = text_of('docs/directives.md');
+my @listed = grep { $reference =~ /^\| \[$_\].* \| svd \| /m } @directives;
+my $outer = EventStream::Httpd->start(
+    files => {map { ("$_/.htaccess" => '') } qw(plain list)},
+    conf => <<"CONF");
+EventStreamUseHub default
+<Directory "\@DOCROOT\@/plain">
     AllowOverride All
 </Directory>
+<Directory "\@DOCROOT\@/list">
+    AllowOverride All
+    AllowOverrideList Include @listed
+</Directory>
 CONF
-for my $directive ('EventStreamChannel a', 'EventStreamPath /a',
-    'EventStreamChannelList , a', 'EventStreamRetry 1',
-    'EventStreamPublishFrom any', 'EventStreamUseHub default',
-    'EventStreamAllowChannel a', 'EventStreamAllowOrigin *',
-    'EventStreamHub a', 'EventStreamMaxClients 1') {
-    my ($name) = split ' ', $directive;
-    open my $out, '>', $outer->docroot . '/.htaccess' or die $!;
-    print {$out} "$directive\n";
-    close $out;
-    my $from = $outer->log_size;
-    is get($outer, '/')->{status}, 500, "$name is refused in .htaccess";
-    like $outer->error_log($from), qr/\.htaccess: $name not allowed here/,
-        "$name in .htaccess is logged";
+
+sub write_file
+{
+    my ($file, $text) = @_;
+    open my $out, '>', $outer->docroot . "/$file" or die $!;
+    print {$out} $text;
+    close $out or die $!;
+    return;
 }
+
+# The answer, and what the error log has, with these lines in .htaccess.
+sub with_htaccess
+{
+    my ($folder, $text) = @_;
+    write_file("$folder/.htaccess", $text);
+    my $from = $outer->log_size;
+    my $status = get($outer, "/$folder/")->{status};
+    return "$status " . $outer->error_log($from);
+}
+
+for my $name (@directives) {
+    my $line = "$name " . ($value{$name} || '1') . "\n";
+    like with_htaccess('plain', $line),
+        qr/^500 .*\.htaccess: $name not allowed here/s,
+        "$name is refused in .htaccess";
+}
+ok @listed > 15, 'AllowOverrideList can name the directives of sections';
+for my $name (@listed) {
+    my $line = "$name " . ($value{$name} || '1') . "\n";
+    like with_htaccess('list', $line),
+        qr/^500 .*$name not allowed here: it may stand in the server/s,
+        "$name is refused in .htaccess if AllowOverrideList names it";
+}
+my $refused = qr/^500 .*Retry not allowed.*or in a section such as </s;
+for my $section ('If "true"', 'Files "*"', 'IfModule mod_mime.c') {
+    my ($word) = split ' ', $section;
+    like with_htaccess('list', "<$section>\nEventStreamRetry 1\n</$word>\n"),
+        $refused, "and in <$section>";
+}
+write_file('more.conf', "EventStreamRetry 1\n");
+like with_htaccess('list', 'Include "' . $outer->docroot . "/more.conf\"\n"),
+    $refused, 'and in a file that .htaccess includes';
+
+# A restart reads the configuration again.
+ok $outer->graceful, 'graceful takes the directives of the configuration';
 
 done_testing;

@@ -236,8 +236,12 @@ static const char *set_row(cmd_parms *cmd, void *settings, const char *text)
 {
     const es_row_t *row = cmd->info;
     apr_int64_t value;
-    const char *err = read_value(&value, row, text);
+    const char *err = es_setters_misplaced(cmd);
 
+    if (err) {
+        return err;
+    }
+    err = read_value(&value, row, text);
     if (err) {
         return apr_psprintf(cmd->pool, "%s %s, not '%s'", cmd->cmd->name, err,
                             text);
@@ -256,10 +260,8 @@ static const char *set_dir_row(cmd_parms *cmd, void *dir, const char *text)
 
 static const char *set_global_row(cmd_parms *cmd, void *dir, const char *text)
 {
-    const char *err = ap_check_cmd_context(cmd, GLOBAL_ONLY);
-
     (void)dir;
-    return err ? err : set_row(cmd, es_settings_of(cmd->server), text);
+    return set_row(cmd, es_settings_of(cmd->server), text);
 }
 
 static void unset_rows(void *settings, setter_t *setter)
@@ -343,6 +345,7 @@ int es_directives_check(apr_pool_t *ptemp, server_rec *s)
 {
     const char *err = es_tokens_check(ptemp);
 
+    es_setters_end();
     err = err ? err : es_setters_check(es_settings_of(s), ptemp);
     err = err ? err : es_grip_setters_check(es_settings_of(s), ptemp);
     if (err) {

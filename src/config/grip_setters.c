@@ -174,7 +174,7 @@ static const char *add_proxy(cmd_parms *cmd, es_grip_t *grip, int argc,
 const char *es_grip_setters_proxy(cmd_parms *cmd, void *dir, int argc,
                                   char *const argv[])
 {
-    const char *err = ap_check_cmd_context(cmd, GLOBAL_ONLY), *hub;
+    const char *err = es_setters_misplaced(cmd), *hub;
     es_grip_t *grip;
 
     (void)dir;
@@ -251,7 +251,7 @@ const char *es_grip_setters_row(cmd_parms *cmd, void *dir, int argc,
                                 char *const argv[])
 {
     const es_grip_row_t *row = cmd->info;
-    const char *err = ap_check_cmd_context(cmd, GLOBAL_ONLY), *hub;
+    const char *err = es_setters_misplaced(cmd), *hub;
     es_grip_t *grip;
 
     (void)dir;

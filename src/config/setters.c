@@ -40,6 +40,29 @@ const char *es_setters_read_bytes(apr_int64_t *out, const char *text)
     return NULL;
 }
 
+/* ---- Where a directive may stand ---------------------------------------- */
+
+/* The configuration is read: from check_config to the next pre_config. Other
+ * modules (mod_perl) may apply directives before pre_config. */
+static int is_read;
+
+const char *es_setters_misplaced(cmd_parms *cmd)
+{
+    int in_sections = (cmd->cmd->req_override & ACCESS_CONF) != 0;
+
+    if (!is_read) {
+        return in_sections ? NULL : ap_check_cmd_context(cmd, GLOBAL_ONLY);
+    }
+    return apr_psprintf(cmd->pool,
+                        "%s not allowed here: it may stand in the server's "
+                        "configuration only, at server level%s, not in "
+                        ".htaccess",
+                        cmd->cmd->name,
+                        in_sections ? ", in <VirtualHost>, or in a section "
+                                      "such as <Location> or <Directory>"
+                                    : "");
+}
+
 static apr_array_header_t *list_of(apr_array_header_t **list, apr_pool_t *p,
                                    int size)
 {
@@ -63,8 +86,11 @@ const char *es_setters_channel(cmd_parms *cmd, void *dir, const char *text)
     es_dir_t *settings = dir;
     const es_template_t *template;
     es_source_t *source;
-    const char *err;
+    const char *err = es_setters_misplaced(cmd);
 
+    if (err) {
+        return err;
+    }
     err = es_template_parse(&template, text, compile, cmd, cmd->pool);
     if (err) {
         return apr_pstrcat(cmd->pool, "EventStreamChannel ", err, NULL);
@@ -82,9 +108,12 @@ const char *es_setters_channel_list(cmd_parms *cmd, void *dir,
 {
     es_dir_t *settings = dir;
     es_source_t *source;
-    const char *err = NULL;
+    const char *err = es_setters_misplaced(cmd);
     ap_expr_info_t *list;
 
+    if (err) {
+        return err;
+    }
     if (!*separator) {
         return "EventStreamChannelList takes a separator that is not empty";
     }
@@ -104,8 +133,12 @@ const char *es_setters_channel_list(cmd_parms *cmd, void *dir,
 const char *es_setters_path(cmd_parms *cmd, void *dir, const char *pattern)
 {
     es_dir_t *settings = dir;
-    const char *err = es_path_parse(&settings->path, pattern, cmd->pool);
+    const char *err = es_setters_misplaced(cmd);
 
+    if (err) {
+        return err;
+    }
+    err = es_path_parse(&settings->path, pattern, cmd->pool);
     if (err) {
         return apr_pstrcat(cmd->pool, "EventStreamPath ", err, NULL);
     }
@@ -116,7 +149,11 @@ const char *es_setters_path(cmd_parms *cmd, void *dir, const char *pattern)
 const char *es_setters_allow(cmd_parms *cmd, void *dir, const char *pattern)
 {
     es_dir_t *settings = dir;
+    const char *err = es_setters_misplaced(cmd);
 
+    if (err) {
+        return err;
+    }
     if (!*pattern) {
         return "EventStreamAllowChannel takes patterns such as \"room-*\", "
                "not an empty one";
@@ -153,7 +190,11 @@ static const char *add_net(cmd_parms *cmd, es_from_t *from, const char *who)
 const char *es_setters_from(cmd_parms *cmd, void *dir, const char *who)
 {
     es_dir_t *settings = dir;
+    const char *err = es_setters_misplaced(cmd);
 
+    if (err) {
+        return err;
+    }
     if (!settings->from) {
         settings->from = apr_pcalloc(cmd->pool, sizeof(*settings->from));
     }
@@ -175,9 +216,9 @@ const char *es_setters_from(cmd_parms *cmd, void *dir, const char *who)
 const char *es_setters_origin(cmd_parms *cmd, void *dir, const char *origin)
 {
     es_dir_t *settings = dir;
-    const char *err = NULL;
+    const char *err = es_setters_misplaced(cmd);
 
-    if (strcmp(origin, "*") && strcmp(origin, "null")) {
+    if (!err && strcmp(origin, "*") && strcmp(origin, "null")) {
         err = es_origin_check(origin);
         err = err ? apr_psprintf(cmd->pool,
                                  "EventStreamAllowOrigin takes origins such as "
@@ -215,11 +256,18 @@ typedef struct noted_use_t {
     const ap_directive_t *directive;
 } noted_use_t;
 
-static apr_array_header_t *uses; /* noted_use_t, in the configuration pool */
+/* noted_use_t, in the configuration pool; NULL before pre_config */
+static apr_array_header_t *uses;
 
 void es_setters_begin(apr_pool_t *pconf)
 {
     uses = apr_array_make(pconf, 4, sizeof(noted_use_t));
+    is_read = 0;
+}
+
+void es_setters_end(void)
+{
+    is_read = 1;
 }
 
 const char *es_setters_check(const es_settings_t *global, apr_pool_t *p)
@@ -245,7 +293,11 @@ const char *es_setters_use_hub(cmd_parms *cmd, void *dir, const char *name)
 {
     es_dir_t *settings = dir;
     noted_use_t *use;
+    const char *err = es_setters_misplaced(cmd);
 
+    if (err) {
+        return err;
+    }
     if (!is_hub_name(name)) {
         return apr_psprintf(cmd->pool,
                             "EventStreamUseHub takes the name of a hub, "
@@ -253,9 +305,11 @@ const char *es_setters_use_hub(cmd_parms *cmd, void *dir, const char *name)
                             name);
     }
     settings->hub = name;
-    use = apr_array_push(uses);
-    use->name = name;
-    use->directive = cmd->directive;
+    if (uses) {
+        use = apr_array_push(uses);
+        use->name = name;
+        use->directive = cmd->directive;
+    }
     return NULL;
 }
 
@@ -337,7 +391,7 @@ static const char *set_hub_param(cmd_parms *cmd, es_hub_conf_t *hub,
 const char *es_setters_hub(cmd_parms *cmd, void *dir, int argc,
                            char *const argv[])
 {
-    const char *err = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+    const char *err = es_setters_misplaced(cmd);
     es_settings_t *global = es_settings_of(cmd->server);
     es_hub_conf_t *hub;
     int i;

@@ -5,7 +5,9 @@
  * file and line. What can only be checked once the whole configuration is read
  * is noted by a setter and compared by a check.
  *
- * Context of all: PARENT, while the configuration is read.
+ * Context of all: PARENT, while the configuration is read. A child that reads
+ * .htaccess calls a setter, too, if AllowOverrideList names its directive. So
+ * every setter begins with es_setters_misplaced, which refuses that.
  */
 #ifndef ES_CONFIG_SETTERS_H
 #define ES_CONFIG_SETTERS_H
@@ -35,8 +37,24 @@ const char *es_setters_hub(cmd_parms *cmd, void *dir, int argc,
 /** Read a number of bytes: digits and an optional k, m or g. */
 const char *es_setters_read_bytes(apr_int64_t *out, const char *text);
 
-/** Forget the noted uses of hubs. Context: pre_config. */
+/**
+ * May the current directive stand here? A request reads .htaccess, and what it
+ * adds to an array of the configuration would never be freed; other modules,
+ * too, may apply directives to a request.
+ *
+ * @return NULL; or the error in cmd->pool: the configuration has been read, or
+ *         a directive of the whole server stands in a section or <VirtualHost>
+ *
+ * Context: any.
+ */
+const char *es_setters_misplaced(cmd_parms *cmd);
+
+/** Forget the noted uses of hubs; from now on directives are taken. Context:
+ * pre_config. */
 void es_setters_begin(apr_pool_t *pconf);
+
+/** From now on all directives are misplaced. Context: check_config. */
+void es_setters_end(void);
 
 /**
  * Check that each hub that EventStreamUseHub names exists.

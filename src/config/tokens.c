@@ -22,7 +22,7 @@ typedef struct noted_path_t {
     const ap_directive_t *section; /* NULL = server level */
 } noted_path_t;
 
-/* Of the configuration being read, in its pool. */
+/* Of the configuration being read, in its pool; NULL before pre_config. */
 static apr_array_header_t *templates;
 static apr_array_header_t *paths;
 
@@ -79,7 +79,7 @@ void es_tokens_note_template(cmd_parms *cmd, const es_template_t *template)
     noted_template_t *note;
     int column;
 
-    if (es_template_token(template, 0, &column) == NULL) {
+    if (!templates || es_template_token(template, 0, &column) == NULL) {
         return;
     }
     note = apr_array_push(templates);
@@ -90,8 +90,12 @@ void es_tokens_note_template(cmd_parms *cmd, const es_template_t *template)
 
 void es_tokens_note_path(cmd_parms *cmd, const es_path_t *path)
 {
-    noted_path_t *note = apr_array_push(paths);
+    noted_path_t *note;
 
+    if (!paths) {
+        return;
+    }
+    note = apr_array_push(paths);
     note->path = path;
     note->section = cmd->directive->parent;
 }
