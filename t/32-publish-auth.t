@@ -34,12 +34,21 @@ RemoteIPInternalProxy 127.0.0.1
     SetHandler eventstream
     EventStreamChannel a
 </Location>
-<LocationMatch "^/(preset|local|user|login|guest|any|net|both|publish)$">
+<LocationMatch "^/(preset|local|user|login|guest|any|net|both|none|publish)(/\w+)?$">
     SetHandler eventstream-publish
 </LocationMatch>
 <Location "/local">
     EventStreamPublishFrom local
 </Location>
+<Location "/none">
+    EventStreamPublishFrom local
+</Location>
+<Location "/none/open">
+    EventStreamPublishFrom local
+</Location>
+<LocationMatch "^/none$">
+    EventStreamPublishFrom none
+</LocationMatch>
 <Location "/user">
     EventStreamPublishFrom user
 </Location>
@@ -63,6 +72,9 @@ RemoteIPInternalProxy 127.0.0.1
 </Location>
 <Location "/any">
     EventStreamPublishFrom any
+</Location>
+<Location "/any/closed">
+    EventStreamPublishFrom None
 </Location>
 <Location "/net">
     EventStreamPublishFrom 10.1.0.0/16 2001:db8::/32 192.0.2.7
@@ -146,6 +158,17 @@ is status_of('/both', 'X-Client: 10.1.0.1'), 200,
 is status_of('/both', 'X-Client: 10.2.0.1'), 403,
     'two directives add up: neither gets 403';
 
+# ---- none ------------------------------------------------------------------
+
+for my $path ('/none', '/any/closed') {
+    is status_of($path), 403, "$path: none overrides an outer section";
+    is request($httpd, $_, "$path?channel=a")->{status}, 403,
+        "$path: $_ gets 403, too" for qw(GET DELETE);
+}
+like $httpd->error_log, qr/EventStreamPublishFrom none closes this Location/,
+    'the error log names the word';
+is status_of('/none/open'), 200, 'another section of it may open again';
+
 # ---- A page of a name that was made to resolve to this host -----------------
 
 my @rebound = ('Host: evil.example', 'Sec-Fetch-Site: same-origin');
@@ -171,6 +194,16 @@ unlike $client->wire, qr/100 Continue/, 'no 100 Continue follows';
 my ($ok, $output) = EventStream::Httpd->config_test(
     "EventStreamPublishFrom nowhere\n");
 is $ok, 0, 'an unknown word of EventStreamPublishFrom is refused';
-like $output, qr/local, user, any.*'nowhere'/,
+like $output, qr/none, local, user, any.*'nowhere'/,
     'the message lists the known words';
+for my $words ('none any', 'local none', 'none 10.1.0.0/16', 'user none',
+    "none\nEventStreamPublishFrom local") {
+    ($ok, $output) = EventStream::Httpd->config_test(
+        "EventStreamPublishFrom $words\n");
+    ok !$ok, "EventStreamPublishFrom $words is refused";
+    like $output, qr/none cannot be combined/, 'with the reason';
+}
+($ok, $output) = EventStream::Httpd->config_test(
+    "EventStreamPublishFrom none none\n");
+ok $ok, 'none may stand twice' or diag $output;
 done_testing;

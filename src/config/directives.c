@@ -110,7 +110,7 @@ const command_rec es_directives_table[] = {
                     IN_SECTIONS, "patterns of channels, such as \"room-*\""),
     AP_INIT_ITERATE("EventStreamPublishFrom", es_setters_from, NULL,
                     IN_SECTIONS,
-                    "local, user, any, or addresses"),
+                    "none; or local, user, any, and addresses"),
     AP_INIT_ITERATE("EventStreamAllowOrigin", es_setters_origin, NULL,
                     IN_SECTIONS, "origins of web pages, or *"),
     AP_INIT_TAKE1("EventStreamUseHub", es_setters_use_hub, NULL, IN_SECTIONS,

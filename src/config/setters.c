@@ -178,8 +178,9 @@ static const char *add_net(cmd_parms *cmd, es_from_t *from, const char *who)
     rv = apr_ipsubnet_create(&net, address, mask, cmd->pool);
     if (rv != APR_SUCCESS) {
         return apr_psprintf(cmd->pool,
-                            "EventStreamPublishFrom takes local, user, any "
-                            "or addresses such as 10.1.0.0/16, not '%s'",
+                            "EventStreamPublishFrom takes none, local, "
+                            "user, any or addresses such as 10.1.0.0/16, not "
+                            "'%s'",
                             who);
     }
     APR_ARRAY_PUSH(list_of(&from->net, cmd->pool, sizeof(net)),
@@ -187,10 +188,31 @@ static const char *add_net(cmd_parms *cmd, es_from_t *from, const char *who)
     return NULL;
 }
 
+static const char *add_from(cmd_parms *cmd, es_from_t *from, const char *who)
+{
+    if (!strcasecmp(who, "none")) {
+        from->none = 1;
+    }
+    else if (!strcasecmp(who, "any")) {
+        from->any = 1;
+    }
+    else if (!strcasecmp(who, "local")) {
+        from->local = 1;
+    }
+    else if (!strcasecmp(who, "user")) {
+        from->user = 1;
+    }
+    else {
+        return add_net(cmd, from, who);
+    }
+    return NULL;
+}
+
 const char *es_setters_from(cmd_parms *cmd, void *dir, const char *who)
 {
     es_dir_t *settings = dir;
     const char *err = es_setters_misplaced(cmd);
+    es_from_t *from;
 
     if (err) {
         return err;
@@ -198,19 +220,14 @@ const char *es_setters_from(cmd_parms *cmd, void *dir, const char *who)
     if (!settings->from) {
         settings->from = apr_pcalloc(cmd->pool, sizeof(*settings->from));
     }
-    if (!strcasecmp(who, "any")) {
-        settings->from->any = 1;
+    from = settings->from;
+    err = add_from(cmd, from, who);
+    if (!err && from->none &&
+        (from->any || from->local || from->user || from->net)) {
+        return "EventStreamPublishFrom none cannot be combined with other "
+               "words";
     }
-    else if (!strcasecmp(who, "local")) {
-        settings->from->local = 1;
-    }
-    else if (!strcasecmp(who, "user")) {
-        settings->from->user = 1;
-    }
-    else {
-        return add_net(cmd, settings->from, who);
-    }
-    return NULL;
+    return err;
 }
 
 const char *es_setters_origin(cmd_parms *cmd, void *dir, const char *origin)

@@ -12,7 +12,7 @@
 #define LOOPBACK_NET 127
 
 /* Without the directive only requests from this host are admitted. */
-static const es_from_t preset = {0, 1, 0, NULL};
+static const es_from_t preset = {.local = 1};
 
 /* A request with one of these headers came through a proxy, or from one. */
 static const char *const proxy_headers[] = {
@@ -151,6 +151,10 @@ int es_publish_auth_admits(request_rec *r, const es_dir_t *conf,
     }
     es_problem_set(why, r->pool, HTTP_FORBIDDEN,
                    "Publishing is not allowed from here.");
+    if (from->none) {
+        why->remedy = "EventStreamPublishFrom none closes this Location.";
+        return 0;
+    }
     why->remedy = apr_psprintf(
         r->pool, "EventStreamPublishFrom %s does not admit the request: %s.",
         conf->from ? "of this Location" : "local (the preset)",

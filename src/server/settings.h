@@ -33,8 +33,9 @@ typedef struct es_source_t {
     ap_expr_info_t *list;          /* of a list */
 } es_source_t;
 
-/** EventStreamPublishFrom. */
+/** EventStreamPublishFrom. With none all others are unset. */
 typedef struct es_from_t {
+    int none;                /* no request */
     int any;                 /* every request that Require lets in */
     int local;               /* loopback, without a proxy's headers */
     int user;                /* an authenticated user */

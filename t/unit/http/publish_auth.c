@@ -272,6 +272,19 @@ FACTS(the_remedy_names_the_host_of_a_page_that_rebound_it)
     assert_non_null(strstr(why.remedy, "page of the host (none), which"));
 }
 
+/* ---- none -------------------------------------------------------------- */
+
+FACTS(none_closes_to_all_and_the_log_names_it)
+{
+    request("127.0.0.1");
+    r->user = apr_pstrdup(pool, "ann");
+    from.none = 1;
+    conf->from = &from;
+    assert_false(admits());
+    assert_int_equal(why.status, HTTP_FORBIDDEN);
+    assert_non_null(strstr(why.remedy, "EventStreamPublishFrom none"));
+}
+
 static const struct CMUnitTest tests[] = {
     UNIT(this_host_may_publish),
     UNIT(another_host_may_not),
@@ -292,6 +305,7 @@ static const struct CMUnitTest tests[] = {
     UNIT(one_word_that_fits_is_enough),
     UNIT(the_remedy_describes_the_request),
     UNIT(the_remedy_names_the_host_of_a_page_that_rebound_it),
+    UNIT(none_closes_to_all_and_the_log_names_it),
 };
 
 UNIT_MAIN(tests)
