@@ -375,6 +375,18 @@ refuses('a bad expression in a list',
 refuses('a list without separator',
     location('EventStreamChannelList "" "%{REMOTE_USER}"'), $line,
     'EventStreamChannelList', 'separator');
+refuses('a token in a separator',
+    location('EventStreamChannelList "{x}" "%{REMOTE_USER}"'), $line,
+    'EventStreamChannelList', "'{x}'", 'brace');
+refuses('an expression as a separator',
+    location('EventStreamChannelList "%{REMOTE_USER}" ","'), $line,
+    'EventStreamChannelList', 'before the expression');
+refuses('a token in a list',
+    location('EventStreamChannelList "," "a,{room},%{REMOTE_USER}"'), $line,
+    'EventStreamChannelList', 'column 3', 'no {token}');
+refuses('a parameter in a list',
+    location('EventStreamChannelList "," "{?q}"'), $line,
+    'EventStreamChannelList', 'column 1', 'no {?name}');
 refuses('a path that does not start with a slash',
     location('EventStreamPath "events/{room}"'), $line, 'EventStreamPath',
     "must start with '/'");
@@ -439,6 +451,8 @@ refuses('an empty pattern', 'EventStreamAllowChannel ""', $line,
     'EventStreamAllowChannel');
 
 my ($ok, $output) = EventStream::Httpd->config_test(<<'CONF');
+EventStreamChannelList "," "{},{a b},%{env:A},{"
+EventStreamChannelList "," "%{tolower:%{HTTP:X}},{{room}"
 <LocationMatch "^/(?<a>x)/(?<b>y)$">
     SetHandler eventstream
     EventStreamUseHub later
@@ -447,7 +461,8 @@ my ($ok, $output) = EventStream::Httpd->config_test(<<'CONF');
 </LocationMatch>
 EventStreamHub later size=1m
 CONF
-ok $ok, 'a later line may set a token and define a hub' or diag $output;
+ok $ok, 'a later line may set a token and define a hub, and a list may have'
+    . ' braces in another sense' or diag $output;
 
 # ---- .htaccess -------------------------------------------------------------
 

@@ -34,7 +34,7 @@ RemoteIPInternalProxy 127.0.0.1
     SetHandler eventstream
     EventStreamChannel a
 </Location>
-<LocationMatch "^/(preset|local|user|login|guest|any|net|both|none|publish)(/\w+)?$">
+<LocationMatch "^/(preset|local|user|login|guest|any|net|both|none|publish)\b">
     SetHandler eventstream-publish
 </LocationMatch>
 <Location "/local">

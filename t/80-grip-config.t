@@ -72,6 +72,12 @@ is_refused("EventStreamGripPrefix '$_'", qr/without a blank at an end/,
     "a prefix '$_'") for ' a', 'a ';
 is_refused('EventStreamGripPrefix ' . 'x' x 65, qr/at most 64 bytes/,
     'a long prefix');
+is_refused("EventStreamGripPrefix $_", qr/without control characters, ','/,
+    "the prefix $_") for 'a,b', 'a;b', q('a"b'), '" a"', '"a "';
+is_refused('EventStreamGripPrefix "{room}-"', qr/takes no \{tokens\}/,
+    'a token in the prefix');
+is_refused('EventStreamGripPrefix hub=shop "${ES_NO_SUCH_NAME}-"',
+    qr/takes no .*not defined/, 'a variable in the prefix that is not set');
 is_refused(
     "EventStreamGrip $url\nEventStreamGrip http://localhost:5561/ key=pa55",
     qr/another EventStreamGrip of this hub has/,
@@ -91,6 +97,7 @@ EventStreamGripConnectTimeout hub=shop 500ms
 EventStreamGripTimeout hub=shop 2
 EventStreamGripLeeway hub=shop 5
 EventStreamHub shop size=1m
+EventStreamGripPrefix "my site: a-b_c."
 EventStreamGrip off
 CONF
 ok $ok, 'all GRIP directives may stand before the hub is defined'

@@ -220,17 +220,26 @@ static const char *read_time(apr_interval_time_t *out, const char *text,
     return NULL;
 }
 
+/* The prefix goes into Grip-Channel as it is, where ',' ends a channel, ';' its
+ * name, and blanks around it are lost. */
 static const char *read_prefix(const char **out, const char *text,
                                apr_pool_t *p)
 {
+    es_slice_t prefix = es_slice_of(text);
     es_problem_t why;
 
+    if (strpbrk(text, "{}")) {
+        return "takes no {tokens} and no ${variables} that are not defined: "
+               "all channels of the hub have the same prefix";
+    }
+    if (prefix.len > PREFIX_MAX || strpbrk(text, ",;\"") ||
+        es_channel_trim(prefix).len != prefix.len ||
+        (prefix.len != 0 && !es_channel_check(prefix, p, &why))) {
+        return "takes at most 64 bytes without control characters, ',', ';' "
+               "and '\"', and without a blank at an end";
+    }
     *out = !strcasecmp(text, "none") ? "" : text; /* httpd drops "" here */
-    return strlen(text) > PREFIX_MAX ||
-                   (*text && !es_channel_check(es_slice_of(text), p, &why))
-               ? "takes at most 64 bytes without control characters, and "
-                 "without a blank at an end"
-               : NULL;
+    return NULL;
 }
 
 static const char *read_row(void *field, es_grip_value_t value,

@@ -12,6 +12,7 @@
 
 #include "base/channel.h"
 #include "base/origin.h"
+#include "base/pattern.h"
 #include "server/log.h"
 #include "server/settings.h"
 
@@ -103,6 +104,52 @@ const char *es_setters_channel(cmd_parms *cmd, void *dir, const char *text)
     return NULL;
 }
 
+/* The first {token} or {?name} in a text that expands none, or NULL. What is
+ * within %{...} belongs to the expression. */
+static const es_pattern_part_t *find_token(const char *text, apr_pool_t *p)
+{
+    const apr_array_header_t *parts;
+    int i;
+
+    if (es_pattern_parse(&parts, text, ES_PATTERN_TEMPLATE, p)) {
+        return NULL; /* braces in another sense */
+    }
+    for (i = 0; i < parts->nelts; i++) {
+        const es_pattern_part_t *part =
+            &APR_ARRAY_IDX(parts, i, es_pattern_part_t);
+
+        if (part->kind == ES_PATTERN_TOKEN || part->kind == ES_PATTERN_QUERY) {
+            return part;
+        }
+    }
+    return NULL;
+}
+
+static const char *check_list(cmd_parms *cmd, const char *separator,
+                              const char *text)
+{
+    const es_pattern_part_t *token = find_token(text, cmd->temp_pool);
+
+    if (!*separator) {
+        return "EventStreamChannelList: the separator must not be empty";
+    }
+    if (strpbrk(separator, "{}")) {
+        return apr_psprintf(cmd->pool,
+                            "EventStreamChannelList: the separator '%s' has a "
+                            "brace; a separator is taken as it is, and comes "
+                            "before the expression",
+                            separator);
+    }
+    if (token) {
+        return apr_psprintf(cmd->pool,
+                            "EventStreamChannelList \"%s\": column %d: a list "
+                            "has expressions such as %%{REMOTE_USER}, but no "
+                            "{token} and no {?name}; EventStreamChannel has",
+                            text, token->column);
+    }
+    return NULL;
+}
+
 const char *es_setters_channel_list(cmd_parms *cmd, void *dir,
                                     const char *separator, const char *text)
 {
@@ -114,8 +161,9 @@ const char *es_setters_channel_list(cmd_parms *cmd, void *dir,
     if (err) {
         return err;
     }
-    if (!*separator) {
-        return "EventStreamChannelList takes a separator that is not empty";
+    err = check_list(cmd, separator, text);
+    if (err) {
+        return err;
     }
     list = ap_expr_parse_cmd(cmd, text, AP_EXPR_FLAG_STRING_RESULT, &err, NULL);
     if (err) {
