@@ -447,10 +447,14 @@ refuses('a strange origin', 'EventStreamAllowOrigin example.com', $line,
     'EventStreamAllowOrigin', 'https://www.example.com');
 refuses('a strange address', 'EventStreamPublishFrom 10.1.0.0/99', $line,
     'EventStreamPublishFrom', '10.1.0.0/99');
+refuses("the pattern $_", "EventStreamAllowChannel $_", $line,
+    "EventStreamAllowChannel \"$_\"", 'no {token}', '\\{ is a literal')
+    for 'room-{room}', '{?q}', 'user-%{REMOTE_USER}';
 refuses('an empty pattern', 'EventStreamAllowChannel ""', $line,
     'EventStreamAllowChannel');
 
 my ($ok, $output) = EventStream::Httpd->config_test(<<'CONF');
+EventStreamAllowChannel "a\{b}" "\{*" "}" "a\\\\b"
 EventStreamChannelList "," "{},{a b},%{env:A},{"
 EventStreamChannelList "," "%{tolower:%{HTTP:X}},{{room}"
 <LocationMatch "^/(?<a>x)/(?<b>y)$">
@@ -461,8 +465,8 @@ EventStreamChannelList "," "%{tolower:%{HTTP:X}},{{room}"
 </LocationMatch>
 EventStreamHub later size=1m
 CONF
-ok $ok, 'a later line may set a token and define a hub, and a list may have'
-    . ' braces in another sense' or diag $output;
+ok $ok, 'a later line may set a token and define a hub, and braces may'
+    . ' have another sense' or diag $output;
 
 # ---- .htaccess -------------------------------------------------------------
 

@@ -194,6 +194,17 @@ const char *es_setters_path(cmd_parms *cmd, void *dir, const char *pattern)
     return NULL;
 }
 
+/* The first '{' that no '\\' makes plain, or NULL. */
+static const char *find_brace(const char *pattern)
+{
+    for (; *pattern && *pattern != '{'; pattern++) {
+        if (pattern[0] == '\\' && pattern[1]) {
+            pattern++;
+        }
+    }
+    return *pattern ? pattern : NULL;
+}
+
 const char *es_setters_allow(cmd_parms *cmd, void *dir, const char *pattern)
 {
     es_dir_t *settings = dir;
@@ -205,6 +216,13 @@ const char *es_setters_allow(cmd_parms *cmd, void *dir, const char *pattern)
     if (!*pattern) {
         return "EventStreamAllowChannel takes patterns such as \"room-*\", "
                "not an empty one";
+    }
+    if (find_brace(pattern)) {
+        return apr_psprintf(cmd->pool,
+                            "EventStreamAllowChannel \"%s\": a pattern has no "
+                            "{token} and no %%{expression}; '*' matches any "
+                            "characters, and \\{ is a literal brace",
+                            pattern);
     }
     APR_ARRAY_PUSH(list_of(&settings->allow, cmd->pool, sizeof(char *)),
                    const char *) = pattern;
