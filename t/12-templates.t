@@ -415,6 +415,72 @@ refuses('a number of the whole server in a section',
 refuses('a number of the whole server in a virtual host',
     "<VirtualHost *:80>\nEventStreamMaxClients 5\n</VirtualHost>", $line,
     'EventStreamMaxClients');
+
+# ---- A stream without a channel ---------------------------------------------
+
+my $stream = "SetHandler eventstream\n";
+my $room = "EventStreamChannel a\n";
+
+sub within
+{
+    my ($section, @lines) = @_;
+    my ($word) = split ' ', $section;
+    return "<$section>\n" . join('', @lines) . "</$word>\n";
+}
+
+my %without = (
+    'a stream without any channel' => location($stream),
+    'a stream, quoted' => location('SetHandler "eventstream"'),
+    'a stream at server level' => $stream,
+    'a stream in an <If>' => location(within('If "true"', $stream)),
+    'a stream with a channel in another Location' =>
+        location($stream) . within('Location "/y"', $room),
+    'a stream with a channel in a Location of a longer name' =>
+        location($stream) . within('Location /xy', $room),
+    'a stream with a channel in a Location with a slash' =>
+        within('Location "/x/a/"', $stream) . within('Location /x/ab', $room),
+    'a stream with a channel in another virtual host' =>
+        within('VirtualHost *:1', location($stream))
+        . within('VirtualHost *:2', location($room)),
+    'a stream with a path and a pattern only' => location($stream
+            . "EventStreamPath /x\nEventStreamAllowChannel a"),
+);
+refuses($_, $without{$_}, $line, 'SetHandler eventstream',
+    'no EventStreamChannel or EventStreamChannelList can apply here')
+    for sort keys %without;
+
+my %with = (
+    'in the same section' => location($stream . $room),
+    'as a list' => location($stream . 'EventStreamChannelList , a'),
+    'at server level' => $room . location($stream),
+    'in its virtual host' =>
+        within('VirtualHost *:1', $room, location($stream)),
+    'in a virtual host that inherits the stream' =>
+        location($stream) . within('VirtualHost *:1', location($room)),
+    'in an outer Location' => within('Location "/"', $room)
+        . location($stream),
+    'in an outer Location with a slash' => within('Location /x/', $room)
+        . within('Location /x/a', $stream),
+    'in an inner Location' => location($stream)
+        . within('Location /x/y', $room),
+    'in another section of the same path' => location($stream)
+        . within('Location "/x/"', $room),
+    'in a section that may match' => location($stream)
+        . within('LocationMatch "^/[a-z]+$"', $room),
+    'in a Location with a wildcard' => location($stream)
+        . within('Location /*', $room),
+    'in a <Files>' => location($stream) . within('Files x', $room),
+    'in an <If>' => location($stream . within('If "true"', $room)),
+    'for a handler that is no stream' => location('SetHandler none'),
+    'for a publish Location' => location('SetHandler eventstream-publish'),
+);
+for my $where (sort keys %with) {
+    my ($ok, $output) = EventStream::Httpd->config_test($with{$where});
+    ok $ok, "a channel is found $where" or diag $output;
+}
+
+# ---- Values out of range ----------------------------------------------------
+
 my %range = (
     EventStreamRetry => ['3601', 'between 0 and 3600 seconds'],
     EventStreamKeepAlive => ['2h', 'between 0 and 3600 seconds'],

@@ -324,6 +324,7 @@ void *es_directives_create_server(apr_pool_t *p, server_rec *s)
 void es_directives_begin(apr_pool_t *pconf)
 {
     es_tokens_begin(pconf);
+    es_streams_begin(pconf);
     es_setters_begin(pconf);
 }
 
@@ -346,6 +347,7 @@ int es_directives_check(apr_pool_t *ptemp, server_rec *s)
     const char *err = es_tokens_check(ptemp);
 
     es_setters_end();
+    err = err ? err : es_streams_check(ptemp);
     err = err ? err : es_setters_check(es_settings_of(s), ptemp);
     err = err ? err : es_grip_setters_check(es_settings_of(s), ptemp);
     if (err) {

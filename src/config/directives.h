@@ -23,8 +23,8 @@ void es_directives_begin(apr_pool_t *pconf);
 
 /**
  * Check what depends on the whole configuration: tokens that nothing can set,
- * hubs that do not exist. After it no directive is taken any more, from
- * .htaccess for example.
+ * streams that cannot have a channel, hubs that do not exist. After it no
+ * directive is taken any more, from .htaccess for example.
  *
  * @return OK, or HTTP_INTERNAL_SERVER_ERROR after an error was logged
  *

@@ -97,6 +97,7 @@ const char *es_setters_channel(cmd_parms *cmd, void *dir, const char *text)
         return apr_pstrcat(cmd->pool, "EventStreamChannel ", err, NULL);
     }
     es_tokens_note_template(cmd, template);
+    es_streams_note_source(cmd);
     source = apr_array_push(
         list_of(&settings->sources, cmd->pool, sizeof(es_source_t)));
     memset(source, 0, sizeof(*source));
@@ -173,6 +174,7 @@ const char *es_setters_channel_list(cmd_parms *cmd, void *dir,
     source = apr_array_push(
         list_of(&settings->sources, cmd->pool, sizeof(es_source_t)));
     memset(source, 0, sizeof(*source));
+    es_streams_note_source(cmd);
     source->separator = separator;
     source->list = list;
     return NULL;

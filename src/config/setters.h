@@ -81,6 +81,22 @@ void es_tokens_note_path(cmd_parms *cmd, const es_path_t *path);
  */
 const char *es_tokens_check(apr_pool_t *p);
 
+/* ---- Can each stream have a channel? streams.c ------------------------- */
+
+/** Forget the noted lines. Context: pre_config. */
+void es_streams_begin(apr_pool_t *pconf);
+
+/** Note that the current directive gives channels. */
+void es_streams_note_source(cmd_parms *cmd);
+
+/**
+ * Find a SetHandler eventstream to which no noted line can apply. What is not
+ * certain is no error.
+ *
+ * @return NULL, or the error with file and line, in p
+ */
+const char *es_streams_check(apr_pool_t *p);
+
 /* ---- Of a hub: grip_setters.c ------------------------------------------ */
 
 /*
