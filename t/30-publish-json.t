@@ -110,6 +110,25 @@ is post('{"channel":"a","text":"cs"}',
     'a Content-Type with a parameter gets 200';
 is $sse->next_event(5)->{data}, 'cs', 'a Content-Type with a parameter is JSON';
 
+# ---- Range -----------------------------------------------------------------
+
+# A part of the answer under 206 would be no JSON, and some clients count 206 as
+# a failure and publish again.
+for my $how (
+    ['POST', 'application/json', '{"channel":"r","text":"x"}'],
+    ['PUT', 'application/json', '{"channel":"r","text":"x"}'],
+    ['POST', 'application/x-ndjson', qq({"channel":"r","text":"x"}\n)],
+    ['GET', '', ''], ['DELETE', '', '']) {
+    my ($method, $type, $body) = @$how;
+    my $whole = request($httpd, $method, '/publish?channel=r&for=0',
+        body => $body, headers => ["Content-Type: $type", 'Range: bytes=0-3']);
+    is $whole->{status}, 200, "$method $type: a Range is ignored";
+    ok eval { JSON::PP::decode_json($whole->{body}) },
+        "$method $type: the answer is whole";
+    is $whole->{headers}{'content-range'}, undef,
+        "$method $type: it is not a part";
+}
+
 # ---- Channels --------------------------------------------------------------
 
 $answer = post('{"channel":["a","b","a"],"text":"both"}');

@@ -13,8 +13,15 @@
 #include "base/log.h"
 #include "server/log.h"
 
+void es_reply_ignore_range(request_rec *r)
+{
+    apr_table_unset(r->headers_in, "Range");
+    apr_table_unset(r->headers_in, "If-Range");
+}
+
 static int reply(request_rec *r, int status, const char *type, const char *text)
 {
+    es_reply_ignore_range(r);
     r->status = status;
     r->status_line = NULL;
     ap_set_content_type(r, type);

@@ -10,6 +10,16 @@
 #include "base/problem.h"
 
 /**
+ * Let httpd send the whole answer although the request has a Range: RFC 9110
+ * defines it for GET only, and no two answers of ours to a GET have the same
+ * bytes. The answers below do so by themselves. Call it before anything was
+ * sent.
+ *
+ * Context: WORKER.
+ */
+void es_reply_ignore_range(request_rec *r);
+
+/**
  * Answer with a problem: its status, "text/plain" and the sentence with LF; no
  * ErrorDocument. A remedy goes to the error log.
  *

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/jitter.h"
 #include "server/log.h"
+#include "http/reply.h"
 
 void es_stream_set_head(request_rec *r)
 {
@@ -17,9 +18,7 @@ void es_stream_set_head(request_rec *r)
     ap_set_content_type(r, ES_STREAM_TYPE);
     apr_table_setn(r->headers_out, "Cache-Control", "no-cache, no-store");
     apr_table_setn(r->headers_out, "X-Accel-Buffering", "no");
-    /* a stream has no parts and no versions */
-    apr_table_unset(r->headers_in, "Range");
-    apr_table_unset(r->headers_in, "If-Range");
+    es_reply_ignore_range(r);
     apr_table_setn(r->subprocess_env, "no-gzip", "1");
     apr_table_setn(r->subprocess_env, "no-brotli", "1");
 }

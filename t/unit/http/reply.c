@@ -96,6 +96,18 @@ FACTS(json_of_a_problem_replaces_its_sentence)
     assert_string_equal(apr_table_get(r->headers_out, "Retry-After"), "7");
 }
 
+FACTS(an_answer_has_no_parts)
+{
+    r = stub_request(pool);
+    apr_table_setn(r->headers_in, "Range", "bytes=0-3");
+    apr_table_setn(r->headers_in, "If-Range", "\"x\"");
+    es_reply_json(r, "{\"a\": 1}");
+    assert_answer(200, "application/json", "{\"a\": 1}\n");
+    /* httpd's filter would send a part */
+    assert_null(apr_table_get(r->headers_in, "Range"));
+    assert_null(apr_table_get(r->headers_in, "If-Range"));
+}
+
 static const struct CMUnitTest tests[] = {
     UNIT(a_problem_is_a_line_of_text),
     UNIT(a_temporary_problem_has_retry_after),
@@ -103,6 +115,7 @@ static const struct CMUnitTest tests[] = {
     UNIT(a_method_that_is_not_allowed),
     UNIT(text_and_json),
     UNIT(json_of_a_problem_replaces_its_sentence),
+    UNIT(an_answer_has_no_parts),
 };
 
 UNIT_MAIN(tests)
