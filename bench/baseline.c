@@ -42,8 +42,9 @@ static const char USAGE[] =
     "  --seconds SECS    exit after so long (600)\n";
 
 static const char STREAM_HEAD[] =
-    "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
-    "Cache-Control: no-cache, no-store\r\nX-Accel-Buffering: no\r\n"
+    "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\n"
+    "Cache-Control: no-cache, no-store, no-transform\r\n"
+    "X-Accel-Buffering: no\r\n"
     "Transfer-Encoding: chunked\r\n\r\n"
     "46\r\nretry: 3000\n\nevent: stream-open\n"
     "id: 0000000000000-00000000000\ndata: \n\n\r\n";

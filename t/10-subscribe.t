@@ -45,6 +45,7 @@ ErrorDocument 406 "nicer words"
     EventStreamChannel "{room}"
 </Location>
 <Location "/events/often">
+    AddDefaultCharset iso-8859-1
     EventStreamKeepAlive 1
     EventStreamRetry 250ms
 </Location>
@@ -182,10 +183,10 @@ is get($httpd, '/nowhere')->{body}, "a nicer page\n",
 my $sse = ask('/events');
 is $sse->proto, 'HTTP/1.1', 'the answer is HTTP/1.1';
 is $sse->status, 200, 'the status is 200';
-is $sse->header('content-type'), 'text/event-stream',
-    'the type is text/event-stream';
-is $sse->header('cache-control'), 'no-cache, no-store',
-    'no cache stores the stream';
+is $sse->header('content-type'), 'text/event-stream; charset=utf-8',
+    'the type is text/event-stream, in UTF-8';
+is $sse->header('cache-control'), 'no-cache, no-store, no-transform',
+    'no cache stores the stream, no proxy compresses it';
 is $sse->header('x-accel-buffering'), 'no', 'nginx does not buffer the stream';
 is $sse->header('transfer-encoding'), 'chunked', 'the stream is chunked';
 is join(' ', sort keys %{$sse->headers}), 'cache-control content-type date '
@@ -352,6 +353,8 @@ is $closing->next_event(5)->{event}, 'stream-open',
 my $often = ask('/events/often');
 my $comment = ask('/events/comment');
 my $silent = ask('/events/silent');
+is $often->header('content-type'), 'text/event-stream; charset=utf-8',
+    'AddDefaultCharset does not change the type';
 $_->next_event(5) for $often, $comment, $silent;
 is $often->next_event(3)->{raw}, "event: keep-alive\ndata: \n",
     'EventStreamKeepAlive 1 sends an event after a second';

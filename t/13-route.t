@@ -41,7 +41,7 @@ sub works
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     my $sse = subscribe($httpd, '/events/kitchen', headers => \@headers);
     is $sse->status, 200, "$name: the subscription gets 200";
-    is $sse->header('content-type'), 'text/event-stream',
+    is $sse->header('content-type'), 'text/event-stream; charset=utf-8',
         "$name: the answer is a stream";
     my $open = $sse->next_event(5);
     is $open && $open->{event}, 'stream-open', "$name: the stream opens";
@@ -54,7 +54,7 @@ sub works
         ->{status}, 406, "$name: a bad Accept gets our 406";
     my $head = subscribe($httpd, '/events/kitchen', method => 'HEAD',
         headers => \@headers);
-    is $head->header('content-type'), 'text/event-stream',
+    is $head->header('content-type'), 'text/event-stream; charset=utf-8',
         "$name: HEAD works";
     return;
 }
@@ -242,13 +242,14 @@ CONF
 is get($rules, '/other')->{body}, $front,
     'rules in a <Directory> serve other requests';
 works($rules, 'in a <Directory>');
-is subscribe($rules, $_)->header('content-type'), 'text/event-stream',
+is subscribe($rules, $_)->header('content-type'),
+    'text/event-stream; charset=utf-8',
     "$_ is a stream, whatever file has that name"
     for '/real', '/old/kitchen', '/events/', '/events/kitchen',
     '/events/kitchen.txt', '/events/none.txt';
 for my $path ('/events/cellar', '/events/cellar.fr.gz', '/events/x.fr.gz') {
     my $named = subscribe($rules, $path);
-    is $named->header('content-type'), 'text/event-stream',
+    is $named->header('content-type'), 'text/event-stream; charset=utf-8',
         "$path is a stream, whatever file has that name";
     is $named->header('content-encoding'), undef,
         "$path: no Content-Encoding of a file";

@@ -48,7 +48,7 @@ sub is_sent_away
     my $opens = delete $options{opens};
     my $client = subscribe($httpd, $options{path} || '/events', %options);
     is $client->status, 200, "$name: a client above it gets 200";
-    is $client->header('content-type'), 'text/event-stream',
+    is $client->header('content-type'), 'text/event-stream; charset=utf-8',
         "$name: it gets a stream";
     is $client->is_ended(5), 1, "$name: the stream ends cleanly";
     my $open = $client->next_event(0);

@@ -339,7 +339,7 @@ SKIP: {
     is_stream_of($site, '/old/kitchen', ['kitchen']);
     is_stream_of($site, '/nowhere', ['lost']);
     is subscribe($site, '/old/kitchen', method => 'HEAD')
-        ->header('content-type'), 'text/event-stream',
+        ->header('content-type'), 'text/event-stream; charset=utf-8',
         'HEAD after an internal redirect is a stream';
 }
 

@@ -196,7 +196,7 @@ like $run->bytes, qr/^retry: 7000$/m,
     'settings of the Location apply to eventstream_run';
 answers('/misuse/good', '200 200 ', 'an event for other channels is published');
 is $run->next_event(0.2), undef, 'the stream does not receive it';
-is $run->header('cache-control'), 'no-cache, no-store',
+is $run->header('cache-control'), 'no-cache, no-store, no-transform',
     'the answer has our head';
 runs('', 400, 'No specified channels.');
 runs('?NULL', 400, 'No specified channels.');
@@ -213,7 +213,7 @@ is $cors->header('access-control-allow-origin'), 'https://www.example.com',
     'a listed origin may read a stream of eventstream_run';
 is $cors->header('vary'), 'Origin', 'Vary: Origin goes with it';
 my $head = subscribe($httpd, '/faulty-run?a', method => 'HEAD');
-is $head->header('content-type'), 'text/event-stream',
+is $head->header('content-type'), 'text/event-stream; charset=utf-8',
     'HEAD is answered by eventstream_run';
 is request($httpd, 'OPTIONS', '/faulty-run?a')->{status}, 204,
     'OPTIONS is answered by eventstream_run';

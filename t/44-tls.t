@@ -78,7 +78,7 @@ sub workers_are_idle
 my @held = map { subscribe($httpd, '/events', tls => 1) } 1 .. $HELD;
 is join(' ', map { $_->status } @held), join(' ', (200) x $HELD),
     'TLS: as many clients as EventStreamMaxHeld get 200';
-is $held[0]->header('content-type'), 'text/event-stream',
+is $held[0]->header('content-type'), 'text/event-stream; charset=utf-8',
     'TLS: the answer is a stream';
 is scalar(grep { opens($_) } @held), $HELD, 'TLS: their streams open';
 is publish($httpd, 'news', 'hello')->{json}{clients}, $HELD,

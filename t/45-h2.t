@@ -228,9 +228,9 @@ sub try
     my $held = subscribe($httpd, '/events', @how);
     is $held->proto, 'HTTP/2', "$name: the answer is HTTP/2";
     is $held->status, 200, "$name: the answer is 200";
-    is $held->header('content-type'), 'text/event-stream',
+    is $held->header('content-type'), 'text/event-stream; charset=utf-8',
         "$name: the answer is a stream";
-    is $held->header('cache-control'), 'no-cache, no-store',
+    is $held->header('cache-control'), 'no-cache, no-store, no-transform',
         "$name: the answer is not stored";
     ok opens($held), "$name: the stream opens";
     like $held->bytes,

@@ -79,7 +79,7 @@ is $got->{status}, 200, 'a proxied request gets 200';
 ok $got->{complete}, 'its answer is complete';
 is $got->{headers}{'content-length'}, length $got->{body},
     'its answer has a Content-Length';
-is $got->{headers}{'content-type'}, 'text/event-stream',
+is $got->{headers}{'content-type'}, 'text/event-stream; charset=utf-8',
     'its answer has the type of a stream';
 is $got->{headers}{'content-encoding'}, undef, 'its answer is not compressed';
 is grip_headers($got), join("\n",
@@ -104,7 +104,7 @@ is scalar(() = $httpd->error_log =~ /ES0601/g), 1,
 $got = request($httpd, 'HEAD', '/events?c=a', headers => [$good]);
 is $got->{status}, 200, 'HEAD gets 200';
 is grip_headers($got), '', 'HEAD is not held';
-is $got->{headers}{'content-type'}, 'text/event-stream',
+is $got->{headers}{'content-type'}, 'text/event-stream; charset=utf-8',
     'HEAD has the type of a stream';
 
 my %special = ('comma' => 'a,b', 'semicolon' => 'a;b', 'quote' => 'a"b',

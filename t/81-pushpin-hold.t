@@ -76,7 +76,7 @@ sub open_stream
 
 my ($one, $open) = open_stream($pushpin, '/events/a?also=b',
     'a stream opens through Pushpin');
-is $one->header('content-type'), 'text/event-stream',
+is $one->header('content-type'), 'text/event-stream; charset=utf-8',
     'its type is text/event-stream';
 is $one->header('content-encoding'), undef, 'it is not compressed';
 unlike $one->head, qr/^(Grip-|Content-Length)/mi,
@@ -125,7 +125,7 @@ is next_data($strange), 'odd', 'Pushpin has the channel under the same name';
 
 my $head = request($pushpin, 'HEAD', '/events/a');
 is $head->{status}, 200, 'HEAD through Pushpin gets 200';
-is $head->{headers}{'content-type'}, 'text/event-stream',
+is $head->{headers}{'content-type'}, 'text/event-stream; charset=utf-8',
     'HEAD through Pushpin has the type of a stream';
 ok $head->{complete}, 'HEAD through Pushpin is complete';
 

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # The npm package @fanoutio/eventstream and we answer a GRIP proxy in the same
-# way, to the byte, apart from id: and retry: lines, which are ours in addition.
+# way, to the byte, apart from id: and retry: lines and the charset of a stream,
+# which are ours in addition.
 
 use strict;
 use warnings;
@@ -55,6 +56,9 @@ sub is_same
     my $ours = answer($httpd, $path, @headers);
     # we send the charset of a sentence, the library no type at all
     delete $_->{'content-type'} for grep { $_->{status} >= 400 } $theirs, $ours;
+    # nor a charset of a stream
+    $ours->{'content-type'} =~ s/^text\/event-stream\K; charset=utf-8$//
+        if $ours->{'content-type'};
     is_deeply $ours, $theirs, $name or diag explain $theirs;
     return $theirs;
 }

@@ -15,8 +15,9 @@ void es_stream_set_head(request_rec *r)
      * a browser would take for a refusal */
     r->status = HTTP_OK;
     r->status_line = NULL;
-    ap_set_content_type(r, ES_STREAM_TYPE);
-    apr_table_setn(r->headers_out, "Cache-Control", "no-cache, no-store");
+    ap_set_content_type(r, ES_STREAM_TYPE "; charset=utf-8");
+    apr_table_setn(r->headers_out, "Cache-Control",
+                   "no-cache, no-store, no-transform");
     apr_table_setn(r->headers_out, "X-Accel-Buffering", "no");
     es_reply_ignore_range(r);
     apr_table_setn(r->subprocess_env, "no-gzip", "1");

@@ -37,6 +37,7 @@ int es_subscribe_run(request_rec *r, const char *const *channels, int count);
  * hold need to serve it.
  */
 
+/* the media type of a stream, as in Accept: without a charset */
 #define ES_STREAM_TYPE "text/event-stream"
 
 typedef struct es_stream_t {
