@@ -89,6 +89,16 @@ is received('a', "&lastEventId=$id[2]"), 'open 3 4',
     'the parameter lastEventId resumes';
 is received('a', "&last-event-id=$id[2]"), 'open 3 4',
     'the parameter last-event-id resumes';
+for my $name ('Last-Event-ID', 'lastEventID', 'last_event_id', 'LASTEVENTID') {
+    is received('a', "&$name=$id[2]"), 'open 3 4',
+        "the parameter $name resumes";
+}
+is received('a', "&lastEventId=$id[1]&lastEventId=$id[3]"), 'open 4',
+    'of two parameters the last one counts';
+is received('a', "&last-event-id=$id[3]&lastEventId=$id[1]"), 'open 2 3 4',
+    'in whatever spelling';
+is received('a', "&lastEventId=$id[3]&lastEventId="), 'open 4',
+    'an empty one does not count';
 is received('a', "&lastEventId=%20$id[2]+"), 'open 3 4',
     'blanks around an id do not matter';
 (my $encoded = $id[2]) =~ s/-/%2D/;

@@ -66,6 +66,29 @@ static int stands_for(es_slice_t encoded, es_slice_t name)
     return encoded.len == 0;
 }
 
+static char to_lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+/* The same, ignoring case, '-' and '_'. */
+static int is_spelling_of(es_slice_t encoded, es_slice_t name)
+{
+    apr_size_t i = 0;
+
+    while (encoded.len > 0) {
+        char c = to_lower(take_byte(&encoded));
+
+        if (c == '-' || c == '_') {
+            continue;
+        }
+        if (i == name.len || c != name.data[i++]) {
+            return 0;
+        }
+    }
+    return i == name.len;
+}
+
 static es_slice_t decode(es_slice_t encoded, apr_pool_t *p)
 {
     char *bytes;
@@ -81,14 +104,17 @@ static es_slice_t decode(es_slice_t encoded, apr_pool_t *p)
     return es_slice(bytes, len);
 }
 
+typedef int is_name_fn_t(es_slice_t encoded, es_slice_t name);
+
 /* Find the next pair with this name; take it and all before it off query. */
-static int take_value(es_slice_t *encoded, es_slice_t *query, es_slice_t name)
+static int take_value(es_slice_t *encoded, es_slice_t *query, es_slice_t name,
+                      is_name_fn_t *is_name)
 {
     es_slice_t pair;
 
     while (query->len > 0) {
         pair = take_until(query, '&');
-        if (pair.len != 0 && stands_for(take_until(&pair, '='), name)) {
+        if (pair.len != 0 && is_name(take_until(&pair, '='), name)) {
             *encoded = pair;
             return 1;
         }
@@ -103,7 +129,7 @@ const apr_array_header_t *es_query_values(es_slice_t query, const char *name,
     es_slice_t wanted = es_slice_of(name);
     es_slice_t encoded;
 
-    while (take_value(&encoded, &query, wanted)) {
+    while (take_value(&encoded, &query, wanted, stands_for)) {
         APR_ARRAY_PUSH(values, es_slice_t) = decode(encoded, p);
     }
     return values;
@@ -114,10 +140,26 @@ int es_query_value(es_slice_t *value, es_slice_t query, const char *name,
 {
     es_slice_t encoded;
 
-    if (!take_value(&encoded, &query, es_slice_of(name))) {
+    if (!take_value(&encoded, &query, es_slice_of(name), stands_for)) {
         return 0;
     }
     *value = decode(encoded, p);
+    return 1;
+}
+
+int es_query_last_value(es_slice_t *value, es_slice_t query, const char *name,
+                        apr_pool_t *p)
+{
+    es_slice_t wanted = es_slice_of(name);
+    es_slice_t encoded, last = es_slice(NULL, 0);
+
+    while (take_value(&encoded, &query, wanted, is_spelling_of)) {
+        last = encoded.len != 0 ? encoded : last;
+    }
+    if (last.len == 0) {
+        return 0;
+    }
+    *value = decode(last, p);
     return 1;
 }
 

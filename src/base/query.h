@@ -24,6 +24,16 @@ const apr_array_header_t *es_query_values(es_slice_t query, const char *name,
 int es_query_value(es_slice_t *value, es_slice_t query, const char *name,
                    apr_pool_t *p);
 
+/**
+ * The last value that is not empty among those of a name in any spelling: case,
+ * '-' and '_' do not count.
+ *
+ * @param name  in lower case, without '-' and '_'
+ * @return 1; 0: no value, *value is unchanged
+ */
+int es_query_last_value(es_slice_t *value, es_slice_t query, const char *name,
+                        apr_pool_t *p);
+
 /** A value as a number from 0 to most, digits only; -1 = it is none. */
 apr_int64_t es_query_number(es_slice_t value, apr_int64_t most);
 

@@ -100,20 +100,19 @@ static const es_channel_set_t *drop_closed(es_stream_t *stream,
 /* ---- Where the stream starts ------------------------------------------- */
 
 /* The header, which a browser sends when it reconnects, wins over the id that a
- * script put into the URL when it opened the stream. httpd drops the blanks
- * around a header; those in the URL are dropped, too. No event's id has any at
- * its ends, and an id selects a position only within the channels that the
- * client may have. */
+ * script put into the URL when it opened the stream. Polyfills and scripts made
+ * for other servers spell the parameter differently, and polyfills append
+ * theirs to a URL that may have one already. httpd drops the blanks around a
+ * header; those in the URL are dropped, too. No event's id has any at its ends,
+ * and an id selects a position only within the channels that the client may
+ * have. */
 static es_slice_t last_event_id(request_rec *r)
 {
     es_slice_t query = es_slice_of(r->args);
     es_slice_t id = es_slice_of(apr_table_get(r->headers_in, "Last-Event-ID"));
 
     if (id.len == 0) {
-        es_query_value(&id, query, "lastEventId", r->pool);
-    }
-    if (id.len == 0) {
-        es_query_value(&id, query, "last-event-id", r->pool);
+        es_query_last_value(&id, query, "lasteventid", r->pool);
     }
     return es_channel_trim(id);
 }

@@ -19,7 +19,11 @@ FUZZ(text, p)
         sum += APR_ARRAY_IDX(values, i, es_slice_t).len;
     }
     PROMISE(sum <= query.len);
+    if (es_query_last_value(&value, query, name, p)) {
+        PROMISE(value.len > 0 && value.len <= query.len);
+    }
     if (values->nelts > 0) {
+        es_query_value(&value, query, name, p);
         PROMISE(es_slice_equal(value, APR_ARRAY_IDX(values, 0, es_slice_t)));
         number = es_query_number(value, 1000);
         PROMISE(number >= -1 && number <= 1000);

@@ -110,11 +110,52 @@ FACTS(semicolons_do_not_end_a_pair)
     assert_slice(value_of(S("a=1;b=2"), "a"), "1;b=2");
 }
 
+/* The last value of the name "lastid", copied; "absent" if there is none. */
+static es_slice_t last_of(const char *text)
+{
+    es_slice_t bytes = exact(es_slice_of(text));
+    es_slice_t value = S("absent");
+
+    if (es_query_last_value(&value, bytes, "lastid", pool)) {
+        value.data = apr_pmemdup(pool, value.data, value.len);
+    }
+    exact_free(bytes);
+    return value;
+}
+
+FACTS(a_last_value_is_found_in_any_spelling)
+{
+    assert_slice(last_of("lastid=1"), "1");
+    assert_slice(last_of("lastId=1"), "1");
+    assert_slice(last_of("Last-ID=1"), "1");
+    assert_slice(last_of("LAST_ID=1"), "1");
+    assert_slice(last_of("last%2did=%31"), "1");
+    assert_slice(last_of("last=1"), "absent");
+    assert_slice(last_of("lastids=1"), "absent");
+    assert_slice(last_of("last+id=1"), "absent");
+    assert_slice(last_of("last.id=1"), "absent");
+    assert_slice(last_of("=1&-=1&_"), "absent");
+    assert_slice(last_of(""), "absent");
+}
+
+FACTS(a_last_value_is_the_last_that_is_not_empty)
+{
+    assert_slice(last_of("lastId=1&last-id=2&x=3"), "2");
+    assert_slice(last_of("last-id=1&lastId=2"), "2");
+    assert_slice(last_of("lastId=1&lastId=&last_id"), "1");
+    assert_slice(last_of("lastId="), "absent");
+    assert_slice(last_of("lastId"), "absent");
+}
+
 FACTS(hostile_queries_cost_linear_time)
 {
+    es_slice_t value;
+
     assert_int_equal(count(repeat('&', 1000000), "a"), 0);
     assert_int_equal(count(repeat('%', 1000000), "a"), 0);
     assert_int_equal(count(repeat('=', 1000000), ""), 1);
+    assert_int_equal(
+        es_query_last_value(&value, repeat('-', 1000000), "a", pool), 0);
 }
 
 FACTS(a_number_is_digits_within_its_limit)
@@ -144,6 +185,8 @@ static const struct CMUnitTest tests[] = {
     UNIT(a_percent_without_hex_stands_for_itself),
     UNIT(names_are_decoded_too),
     UNIT(semicolons_do_not_end_a_pair),
+    UNIT(a_last_value_is_found_in_any_spelling),
+    UNIT(a_last_value_is_the_last_that_is_not_empty),
     UNIT(hostile_queries_cost_linear_time),
 };
 

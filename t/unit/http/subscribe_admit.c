@@ -326,6 +326,20 @@ FACTS(a_script_resumes_by_the_query)
     stream.r->args = apr_pstrcat(pool, "last-event-id=", id_of(1), NULL);
     admit("a");
     assert_int_equal(stream.start.pos, second);
+    next_client("127.0.0.1");
+    stream.r->args = apr_pstrcat(pool, "Last_Event_ID=", id_of(1), NULL);
+    admit("a");
+    assert_int_equal(stream.start.pos, second);
+}
+
+FACTS(of_several_ids_in_the_query_the_last_one_counts)
+{
+    es_pos_t second = publish_three();
+
+    stream.r->args = apr_pstrcat(pool, "lastEventId=", id_of(3),
+                                 "&last-event-id=", id_of(1), NULL);
+    admit("a");
+    assert_int_equal(stream.start.pos, second);
 }
 
 FACTS(the_header_wins_over_the_query)
@@ -520,6 +534,7 @@ static const struct CMUnitTest tests[] = {
     HUB(an_event_opens_a_channel),
     HUB(a_client_resumes_after_the_event_of_its_header),
     HUB(a_script_resumes_by_the_query),
+    HUB(of_several_ids_in_the_query_the_last_one_counts),
     HUB(the_header_wins_over_the_query),
     HUB(blanks_around_an_id_do_not_matter),
     HUB(a_client_with_an_unknown_id_gets_stream_reset),
