@@ -189,8 +189,9 @@ is $sse->header('cache-control'), 'no-cache, no-store, no-transform',
     'no cache stores the stream, no proxy compresses it';
 is $sse->header('x-accel-buffering'), 'no', 'nginx does not buffer the stream';
 is $sse->header('transfer-encoding'), 'chunked', 'the stream is chunked';
-is join(' ', sort keys %{$sse->headers}), 'cache-control content-type date '
-    . 'server transfer-encoding x-accel-buffering',
+is $sse->header('connection'), 'close', 'the connection ends with the stream';
+is join(' ', sort keys %{$sse->headers}), 'cache-control connection '
+    . 'content-type date server transfer-encoding x-accel-buffering',
     'the head has no other header';
 
 for my $header ('Range: bytes=0-3', 'If-None-Match: *',
@@ -207,8 +208,9 @@ $head->{headers}{date} = $sse->{headers}{date};
 is $head->status, 200, 'HEAD is answered with 200';
 is_deeply [map { "$_: " . $head->header($_) } grep { !/transfer/ }
         sort keys %{$head->headers}],
-    [map { "$_: " . $sse->header($_) } grep { !/transfer/ }
-        sort keys %{$sse->headers}], 'HEAD has the same head as GET';
+    [map { "$_: " . $sse->header($_) } grep { !/transfer|connection/ }
+        sort keys %{$sse->headers}],
+    'HEAD has the same head as GET, and its connection stays';
 $head->send("GET /error.html HTTP/1.0\r\n\r\n");
 $head->is_ended(5);
 $head->fill(5);
@@ -347,6 +349,22 @@ my $closing = ask('/events', 'Connection: close');
 is $closing->status, 200, 'Connection: close is answered with 200';
 is $closing->next_event(5)->{event}, 'stream-open',
     'Connection: close: the stream opens';
+
+# A client that believes in keep-alive would send its next request on the dead
+# connection (the agents of Node).
+my $agent = ask('/events/query?c=ends', 'Connection: keep-alive');
+is $agent->header('connection'), 'close',
+    'asked for keep-alive: the connection ends with the stream';
+is $agent->header('keep-alive'), undef, 'asked for keep-alive: no Keep-Alive';
+is $agent->header('transfer-encoding'), 'chunked',
+    'asked for keep-alive: the stream is chunked';
+is $agent->next_event(5)->{event}, 'stream-open',
+    'asked for keep-alive: the stream opens';
+is request($httpd, 'DELETE', '/publish?channel=ends&for=0')->{status}, 200,
+    'its channel is closed';
+ok $agent->is_ended(5), 'its stream ends with the last chunk';
+wait_for(sub { $agent->fill(0.1); $agent->{eof} }, 5,
+    'its connection ends with it');
 
 # ---- Keep-alive ------------------------------------------------------------
 

@@ -116,8 +116,18 @@ my ($exit, $text) = curl('--http1.1', '-i', '-w', "connects %{num_connects}\n",
 is $exit, 0, 'two turns and a file on one connection succeed';
 is join(' ', $text =~ /^connects (\d)/mg), '1 0 0',
     'the connection is used again';
+unlike $text, qr/^Connection:.*close/mi, 'the heads do not say otherwise';
 is scalar(() = $text =~ /\n\nretry: \d+\n\n/g), 2, 'both turns end cleanly';
 like $text, qr/^a page$/m, 'the file is served after them';
+
+# A plain client with a filter: before the head it is not known that the filter
+# stays, so the head says that the connection ends, and it does.
+($exit, $text) = curl('-i', '-w', "connects %{num_connects}\n", '-H',
+    'Connection: keep-alive', ($httpd->url('/substitute')) x 2);
+is $exit, 0, 'two turns of a plain client with a filter succeed';
+is join(' ', $text =~ /^connects (\d)/mg), '1 1', 'each has its own connection';
+is scalar(() = $text =~ /^Connection: close\r$/mg), 2, 'as their heads say';
+is scalar(() = $text =~ /\n\nretry: \d+\n\n/g), 2, 'both turns end cleanly';
 
 # a turn of a client that has missed many events
 my $away = subscribe($httpd, '/events', tls => 1);

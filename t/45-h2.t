@@ -232,6 +232,7 @@ sub try
         "$name: the answer is a stream";
     is $held->header('cache-control'), 'no-cache, no-store, no-transform',
         "$name: the answer is not stored";
+    is $held->header('connection'), undef, "$name: HTTP/2 has no Connection";
     ok opens($held), "$name: the stream opens";
     like $held->bytes,
         qr/\Aretry: 3000\n\nevent: stream-open\nid: $id\ndata: \n\n\z/,

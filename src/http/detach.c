@@ -2,9 +2,10 @@
 /*
  * How httpd releases a socket without closing it:
  *
- *   1. The head was sent with keepalive as httpd had set it, because that value
- *      decides on chunked framing. Only now keepalive becomes AP_CONN_CLOSE and
- *      eos_sent is set; otherwise httpd would write the last chunk.
+ *   1. The head has "Connection: close", but keepalive was as httpd had set it,
+ *      because that value decides on chunked framing; the header does not. Only
+ *      now keepalive becomes AP_CONN_CLOSE and eos_sent is set; otherwise httpd
+ *      would write the last chunk.
  *   2. The delivery gets a copy of the descriptor.
  *   3. A cleanup of the request's pool, which runs after logging, marks the
  *      connection aborted. Then the lingering close does not shut the socket
@@ -52,19 +53,34 @@ static int is_transparent(const char *name)
     return 0;
 }
 
-int es_detach_is_possible(request_rec *r)
+static int are_transparent(const ap_filter_t *filter)
 {
-    const ap_filter_t *filter;
-
-    if (r->connection->master || !ap_get_conn_socket(r->connection)) {
-        return 0;
-    }
-    for (filter = r->output_filters; filter; filter = filter->next) {
+    for (; filter; filter = filter->next) {
         if (!is_transparent(filter->frec->name)) {
             return 0;
         }
     }
     return 1;
+}
+
+static int has_own_socket(const request_rec *r)
+{
+    return !r->connection->master && ap_get_conn_socket(r->connection);
+}
+
+/* The filters of the request may remove themselves; those of the connection
+ * stay. */
+void es_detach_announce(request_rec *r)
+{
+    if (has_own_socket(r) && are_transparent(r->connection->output_filters)) {
+        /* merged: httpd may have put "Upgrade" there */
+        apr_table_mergen(r->headers_out, "Connection", "close");
+    }
+}
+
+int es_detach_is_possible(request_rec *r)
+{
+    return has_own_socket(r) && are_transparent(r->output_filters);
 }
 
 static int copy_descriptor(const request_rec *r)

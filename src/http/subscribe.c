@@ -89,6 +89,9 @@ static int send_head(es_stream_t *stream, es_admit_result_t admitted)
     apr_size_t len = es_frame_open(frame, stream->conf->retry_us / 1000,
                                    has_id ? &stream->start.id : NULL);
 
+    if (admitted == ES_ADMIT_DONE) {
+        es_detach_announce(r);
+    }
     APR_BRIGADE_INSERT_TAIL(bb, apr_bucket_transient_create(frame, len, alloc));
     if (stream->reset.len != 0) {
         APR_BRIGADE_INSERT_TAIL(

@@ -134,6 +134,16 @@ es_resume_reach_t es_subscribe_admit_reach(const es_runtime_hub_t *hub);
  */
 
 /**
+ * Put "Connection: close" into the head if the client may be detached, because
+ * its connection ends with the stream. httpd then closes the connection also if
+ * the client is held after all, for filters of the request. A client that is
+ * surely held (TLS, HTTP/2) may use its connection again.
+ *
+ * Context: WORKER, before the head was sent.
+ */
+void es_detach_announce(request_rec *r);
+
+/**
  * Can the client of this request be detached? Only if all filters between the
  * handler and the socket are known to leave bytes alone. Call it after the head
  * was sent: filters that act on the head have removed themselves by then.

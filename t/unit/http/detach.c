@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tests of http/detach.c: which clients can be detached, and their head. */
+#include "t/unit/unit.h"
+
+#include "http/detach.c"
+#include "t/unit/httpd_stub.h"
+
+static request_rec *r;
+static int has_socket;
+
+apr_socket_t *ap_get_conn_socket(conn_rec *c)
+{
+    return has_socket ? (apr_socket_t *)c : NULL; /* never looked into */
+}
+
+/* No client is submitted here. */
+es_delivery_t *es_runtime_delivery(void)
+{
+    return NULL;
+}
+
+es_client_t *es_stream_client(es_stream_t *stream, es_sink_t *sink)
+{
+    (void)stream, (void)sink;
+    return NULL;
+}
+
+static ap_filter_t *filter(const char *name, ap_filter_t *next)
+{
+    ap_filter_rec_t *frec = apr_pcalloc(pool, sizeof(*frec));
+    ap_filter_t *f = apr_pcalloc(pool, sizeof(*f));
+
+    frec->name = name;
+    f->frec = frec;
+    f->next = next;
+    return f;
+}
+
+/* A request whose connection has this filter besides httpd's. */
+static void request_with(const char *of_connection)
+{
+    ap_filter_t *last = filter("core", NULL);
+
+    r = stub_request(pool);
+    has_socket = 1;
+    r->connection->output_filters =
+        of_connection ? filter(of_connection, last) : last;
+    r->output_filters = filter(
+        "byterange", filter("http_header", r->connection->output_filters));
+}
+
+/* Connection in the head; "" = none. */
+static const char *announced(void)
+{
+    const char *value;
+
+    es_detach_announce(r);
+    value = apr_table_get(r->headers_out, "Connection");
+    return value ? value : "";
+}
+
+FACTS(the_head_of_a_plain_client_has_connection_close)
+{
+    request_with(NULL);
+    assert_string_equal(announced(), "close");
+    assert_true(es_detach_is_possible(r));
+    request_with("LOGIO");
+    assert_string_equal(announced(), "close");
+    assert_true(es_detach_is_possible(r));
+}
+
+FACTS(an_offer_of_other_protocols_stays)
+{
+    request_with(NULL);
+    apr_table_setn(r->headers_out, "Connection", "Upgrade");
+    assert_string_equal(announced(), "Upgrade, close");
+}
+
+FACTS(a_client_whose_connection_has_other_filters_keeps_it)
+{
+    request_with("ssl/tls filter");
+    assert_string_equal(announced(), "");
+    assert_false(es_detach_is_possible(r));
+}
+
+FACTS(a_stream_of_http2_has_no_connection_header)
+{
+    request_with(NULL);
+    r->connection->master = apr_pcalloc(pool, sizeof(conn_rec));
+    assert_string_equal(announced(), "");
+    assert_false(es_detach_is_possible(r));
+}
+
+FACTS(without_a_socket_nothing_is_detached)
+{
+    request_with(NULL);
+    has_socket = 0;
+    assert_string_equal(announced(), "");
+    assert_false(es_detach_is_possible(r));
+}
+
+/* mod_deflate, for instance, removes itself when it sees the head. */
+FACTS(filters_of_the_request_may_go_so_the_end_is_announced)
+{
+    ap_filter_t *rest;
+
+    request_with(NULL);
+    rest = r->output_filters;
+    r->output_filters = filter("deflate", rest);
+    assert_string_equal(announced(), "close");
+    assert_false(es_detach_is_possible(r));
+    r->output_filters = rest;
+    assert_true(es_detach_is_possible(r));
+}
+
+static const struct CMUnitTest tests[] = {
+    UNIT(the_head_of_a_plain_client_has_connection_close),
+    UNIT(an_offer_of_other_protocols_stays),
+    UNIT(a_client_whose_connection_has_other_filters_keeps_it),
+    UNIT(a_stream_of_http2_has_no_connection_header),
+    UNIT(without_a_socket_nothing_is_detached),
+    UNIT(filters_of_the_request_may_go_so_the_end_is_announced),
+};
+
+UNIT_MAIN(tests)
