@@ -109,6 +109,20 @@ is post('{"channel":"a","text":"cs"}',
     type => 'Application/JSON ; charset=utf-8')->{status}, 200,
     'a Content-Type with a parameter gets 200';
 is $sse->next_event(5)->{data}, 'cs', 'a Content-Type with a parameter is JSON';
+for my $type ('text/json', 'application/x-json',
+    'application/json, application/json')
+{
+    is post('{"channel":"a","text":"other name"}', type => $type)->{status},
+        200, "$type gets 200";
+    is $sse->next_event(5)->{data}, 'other name', "$type is JSON";
+}
+for my $types ('application/x-www-form-urlencoded, application/json',
+    'application/json, application/x-ndjson',
+    'application/json, text/plain', 'text/plain, application/json')
+{
+    refused('{"channel":"a","text":"lost"}', 415, 'sent twice', $types,
+        type => $types, path => '/publish?channel=a');
+}
 
 # ---- Range -----------------------------------------------------------------
 

@@ -129,6 +129,15 @@ is $answer->{status}, 400, 'a form without channel gets 400';
 like $answer->{body}, qr/'channel' or 'topic'/,
     'the answer names what the form lacks';
 
+# ---- Types that are no data ------------------------------------------------
+
+for my $type ('multipart/mixed; boundary=XX', 'multipart/related') {
+    $answer = post("--XX\r\n\r\nlost\r\n--XX--\r\n", "Content-Type: $type");
+    is $answer->{status}, 415, "$type gets 415";
+    like $answer->{body}, qr/multipart.*urlencoded/,
+        "$type: the answer has a remedy";
+}
+
 # ---- How a body comes ------------------------------------------------------
 
 is request($httpd, 'POST', '', raw => head('/publish?channel=a',

@@ -210,6 +210,32 @@ is post('/publish', $many)->{json}{published}, 5000,
 is join(' ', map { $_->{data} } $sse->events(5000, 10)), join(' ', 1 .. 5000),
     '5000 lines at once arrive in order';
 
+# ---- Names of the type -----------------------------------------------------
+
+# The number of events that were published, or the refusal.
+sub post_as
+{
+    my ($as, $body) = @_;
+    $answer = request($httpd, 'POST', '/publish', body => $body,
+        headers => ["Content-Type: $as"]);
+    my ($count) = $answer->{body} =~ /\A\{"published": (\d+)/;
+    return defined $count ? $count : "$answer->{status} $answer->{body}";
+}
+
+for my $as (qw(application/ndjson application/jsonl application/x-jsonlines
+    application/stream+json text/x-ndjson), 'application/jsonl; charset=utf-8')
+{
+    is post_as($as, line(1) . line(2)), 2, "$as is a stream of lines";
+    is data($sse) . data($sse), 12, "$as: the lines arrive";
+}
+is post_as('application/json-seq', "\x1e" . line(1) . "\x1e\x1e" . line(2)
+    . "\x1e\n" . "\x1e" . line(3)), 3, 'application/json-seq is such a stream';
+is join('', map { data($sse) } 1 .. 3), '123', 'its texts arrive';
+like post_as('application/json-seq', "\x1e" . line(1) . "\x1e{\n\"data\":1}\n"),
+    qr/^400 JSON, line 2.*published before: 1/,
+    'a text of several lines is refused';
+is data($sse), 1, 'the text before it is published';
+
 # ---- Channels and presets --------------------------------------------------
 
 is post('/publish?channel=b&event=preset', qq({"data":1}\n{"data":2,)

@@ -13,6 +13,29 @@
 #include "base/problem.h"
 #include "base/slice.h"
 
+/* ---- The format of a body: body_type.c ---------------------------------- */
+
+typedef enum es_body_kind_t {
+    ES_BODY_RAW,
+    ES_BODY_JSON,
+    ES_BODY_LINES, /* a stream of lines, each in JSON */
+    ES_BODY_FORM,
+    ES_BODY_MULTIPART
+} es_body_kind_t;
+
+/**
+ * Find out which format a Content-Type stands for. Formats that are known here
+ * have several names, such as application/jsonl for application/x-ndjson. A
+ * type that is not known stands for ES_BODY_RAW.
+ *
+ * @param content_type  the value of the header field; NULL = there is none
+ * @param why           415: several types of different formats, or a multipart
+ *                      type
+ * @return 1, or 0 with why
+ */
+int es_body_kind(es_body_kind_t *kind, const char *content_type, apr_pool_t *p,
+                 es_problem_t *why);
+
 /* ---- Raw: body.c -------------------------------------------------------- */
 
 /*
@@ -56,6 +79,14 @@ es_batch_read_fn_t es_body_form;
 
 /** Reads such a body; see es_batch_read_fn_t. */
 es_batch_read_fn_t es_body_json;
+
+/**
+ * Take off what may stand before the JSON text of a line: the RS (0x1e) with
+ * which application/json-seq begins each text, RFC 7464.
+ *
+ * @return 1; 0: the line is blank
+ */
+int es_body_json_line_trim(es_slice_t *line);
 
 /**
  * Read one line of an NDJSON body, which has such an object on each line.

@@ -15,6 +15,9 @@
 /* Most field names that a sentence lists. */
 #define FIELDS_SHOWN 8
 
+/* Record separator; it stands before each text of application/json-seq. */
+#define RS '\x1e'
+
 #define PARSE_FLAGS (JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL)
 
 /* An event while it is read. */
@@ -294,6 +297,20 @@ int es_body_json(es_batch_t *batch, es_slice_t body, const es_event_t *preset,
     }
     root = parse(body, 1, p, why);
     return root && read_root(batch, root, body, preset, p, why);
+}
+
+int es_body_json_line_trim(es_slice_t *line)
+{
+    apr_size_t i = 0;
+
+    while (line->len > 0 && line->data[0] == RS) {
+        *line = es_slice(line->data + 1, line->len - 1);
+    }
+    while (i < line->len && (line->data[i] == ' ' || line->data[i] == '\t' ||
+                             line->data[i] == '\r')) {
+        i++;
+    }
+    return i < line->len;
 }
 
 int es_body_json_line(es_batch_t *batch, es_slice_t line, apr_uint64_t number,

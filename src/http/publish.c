@@ -26,37 +26,14 @@
 
 /* ---- The type of the body ---------------------------------------------- */
 
-/* A body of any other type is the data of one event as it is. */
-static const struct {
-    const char *type;
-    es_batch_read_fn_t *read; /* NULL: es_publish_ndjson_serve */
-} types[] = {
-    {"application/json", es_body_json},
-    {"application/x-ndjson", NULL},
-    {"application/x-www-form-urlencoded", es_body_form},
-};
-
-#define TYPES (sizeof(types) / sizeof(types[0]))
-
-/* The media type without parameters; "" without Content-Type. */
-static const char *media_type(const request_rec *r)
+/* @return of a whole body; a stream of lines has es_publish_ndjson_serve */
+static es_batch_read_fn_t *reader_of(es_body_kind_t kind)
 {
-    const char *type = apr_table_get(r->headers_in, "Content-Type");
-
-    return type ? apr_pstrmemdup(r->pool, type, strcspn(type, "; \t")) : "";
-}
-
-static es_batch_read_fn_t *choose_reader(const request_rec *r)
-{
-    const char *type = media_type(r);
-    size_t i;
-
-    for (i = 0; i < TYPES; i++) {
-        if (!strcasecmp(type, types[i].type)) {
-            return types[i].read;
-        }
+    switch (kind) {
+    case ES_BODY_JSON: return es_body_json;
+    case ES_BODY_FORM: return es_body_form;
+    default: return es_body_raw;
     }
-    return es_body_raw;
 }
 
 /* ---- The batch --------------------------------------------------------- */
@@ -163,10 +140,16 @@ static int publish_body(request_rec *r, const es_dir_t *conf,
 
 static int publish(request_rec *r, const es_dir_t *conf)
 {
-    es_batch_read_fn_t *read = choose_reader(r);
+    es_body_kind_t kind;
+    es_problem_t why;
 
-    return read ? publish_body(r, conf, read)
-                : es_publish_ndjson_serve(r, conf);
+    if (!es_body_kind(&kind, apr_table_get(r->headers_in, "Content-Type"),
+                      r->pool, &why)) {
+        es_body_leave(r);
+        return es_reply_problem(r, &why);
+    }
+    return kind == ES_BODY_LINES ? es_publish_ndjson_serve(r, conf)
+                                 : publish_body(r, conf, reader_of(kind));
 }
 
 static int get(request_rec *r, const es_dir_t *conf)

@@ -132,19 +132,6 @@ static int publish_batch(ndjson_t *ndjson, es_problem_t *why)
 
 /* ---- Lines ------------------------------------------------------------- */
 
-static int is_blank(es_slice_t line)
-{
-    apr_size_t i;
-
-    for (i = 0; i < line.len; i++) {
-        if (line.data[i] != ' ' && line.data[i] != '\t' &&
-            line.data[i] != '\r') {
-            return 0;
-        }
-    }
-    return 1;
-}
-
 /* The channels of the Location are the same for all lines. So they are looked
  * up once and become the preset. */
 static int add_channels(ndjson_t *ndjson, es_batch_t *one, es_problem_t *why)
@@ -190,7 +177,7 @@ static int is_full(const ndjson_t *ndjson)
 
 static int add_line(ndjson_t *ndjson, es_slice_t line, es_problem_t *why)
 {
-    if (is_blank(line)) {
+    if (!es_body_json_line_trim(&line)) {
         return 1;
     }
     return add_event(ndjson, line, why) &&

@@ -242,6 +242,24 @@ FACTS(a_line_is_one_event)
     assert_int_equal(batch.unnamed, 0);
 }
 
+/* What is left of the line; "blank" for a blank line. */
+static es_slice_t trimmed(es_slice_t line)
+{
+    return es_body_json_line_trim(&line) ? line : S("blank");
+}
+
+FACTS(a_line_may_begin_with_a_record_separator)
+{
+    assert_slice(trimmed(S("{}")), "{}");
+    assert_slice(trimmed(S(" {}")), " {}");
+    assert_slice(trimmed(S("\x1e{}")), "{}");
+    assert_slice(trimmed(S("\x1e\x1e {}\x1e")), " {}\x1e");
+    assert_slice(trimmed(S("")), "blank");
+    assert_slice(trimmed(S(" \t\r")), "blank");
+    assert_slice(trimmed(S("\x1e")), "blank");
+    assert_slice(trimmed(S("\x1e ")), "blank");
+}
+
 FACTS(a_bad_line_is_told_by_its_number)
 {
     assert_false(read_line(S("{\"data\" 1}")));
@@ -276,6 +294,7 @@ static const struct CMUnitTest tests[] = {
     JSON_UNIT(malformed_text_is_told_by_place),
     JSON_UNIT(nesting_has_an_end),
     JSON_UNIT(a_line_is_one_event),
+    JSON_UNIT(a_line_may_begin_with_a_record_separator),
     JSON_UNIT(a_bad_line_is_told_by_its_number),
 };
 

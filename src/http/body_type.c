@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Publishers name the same format in many ways: a type is the same in
+ * application/ and in text/, and with "x-" before it. */
+#include "http/body_formats.h"
+
+#include <apr_lib.h>
+#include <apr_strings.h>
+
+#include "base/channel.h"
+#include "base/media_type.h"
+
+static const struct {
+    const char *name;
+    es_body_kind_t kind;
+} names[] = {
+    {"json", ES_BODY_JSON},
+    {"ndjson", ES_BODY_LINES},
+    {"jsonl", ES_BODY_LINES},
+    {"jsonlines", ES_BODY_LINES},
+    {"json-lines", ES_BODY_LINES},
+    {"json-seq", ES_BODY_LINES},
+    {"json-stream", ES_BODY_LINES},
+    {"stream+json", ES_BODY_LINES},
+    {"www-form-urlencoded", ES_BODY_FORM},
+};
+
+#define NAMES (sizeof(names) / sizeof(names[0]))
+
+/* Take prefix off. @return 1, or 0: text does not begin with it */
+static int take(es_slice_t *text, const char *prefix)
+{
+    apr_size_t len = strlen(prefix);
+
+    if (text->len < len || strncasecmp(text->data, prefix, len)) {
+        return 0;
+    }
+    *text = es_slice(text->data + len, text->len - len);
+    return 1;
+}
+
+static es_body_kind_t kind_of(es_slice_t type)
+{
+    size_t i;
+
+    if (take(&type, "multipart/")) {
+        return ES_BODY_MULTIPART;
+    }
+    if (!take(&type, "application/") && !take(&type, "text/")) {
+        return ES_BODY_RAW;
+    }
+    (void)take(&type, "x-");
+    for (i = 0; i < NAMES; i++) {
+        if (es_media_type_is(type, names[i].name)) {
+            return names[i].kind;
+        }
+    }
+    return ES_BODY_RAW;
+}
+
+/* Its parts must not become the data of an event. */
+static int refuse_multipart(es_slice_t name, apr_pool_t *p, es_problem_t *why)
+{
+    return es_problem_set(why, p, 415,
+                          "A body of type '%s' is not read here: send a form "
+                          "as application/x-www-form-urlencoded.",
+                          es_channel_printable(name, p));
+}
+
+/* Two fields Content-Type, of the program and of its library, make one list. */
+static int check_rest(es_body_kind_t kind, es_slice_t first, es_slice_t rest,
+                      apr_pool_t *p, es_problem_t *why)
+{
+    es_slice_t element;
+
+    while (es_media_type_next(&element, &rest)) {
+        if (kind_of(es_media_type_name(element)) != kind) {
+            return es_problem_set(
+                why, p, 415,
+                "The Content-Type is sent twice, as '%s' and as '%s': send "
+                "one.",
+                es_channel_printable(es_media_type_name(first), p),
+                es_channel_printable(es_media_type_name(element), p));
+        }
+    }
+    return 1;
+}
+
+int es_body_kind(es_body_kind_t *kind, const char *content_type, apr_pool_t *p,
+                 es_problem_t *why)
+{
+    es_slice_t list = es_slice_of(content_type);
+    es_slice_t first;
+
+    *kind = ES_BODY_RAW;
+    if (!es_media_type_next(&first, &list)) {
+        return 1;
+    }
+    *kind = kind_of(es_media_type_name(first));
+    return check_rest(*kind, first, list, p, why) &&
+           (*kind != ES_BODY_MULTIPART ||
+            refuse_multipart(es_media_type_name(first), p, why));
+}
