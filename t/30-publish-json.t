@@ -116,6 +116,12 @@ for my $type ('text/json', 'application/x-json',
         200, "$type gets 200";
     is $sse->next_event(5)->{data}, 'other name', "$type is JSON";
 }
+post("\xef\xbb\xbf" . '{"channel":"a","text":"marked"}');
+is $sse->next_event(5)->{data}, 'marked', 'a byte order mark is skipped';
+post("\xef\xbb\xbf" . '{"channel":"a","text":"curl"}',
+    type => 'application/x-www-form-urlencoded');
+is $sse->next_event(5)->{data}, 'curl',
+    'a byte order mark is skipped in JSON that curl -d sends as a form';
 for my $types ('application/x-www-form-urlencoded, application/json',
     'application/json, application/x-ndjson',
     'application/json, text/plain', 'text/plain, application/json')

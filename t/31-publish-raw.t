@@ -123,6 +123,13 @@ is request($httpd, 'POST', '/publish', headers => [$form],
 $event = $sse->next_event(5);
 is $event->{data}, "one &\ntwo", 'data of a form is decoded';
 is $event->{event}, 'order', 'type of a form is the type of the event';
+request($httpd, 'POST', '/publish', headers => [$form],
+    body => "\xef\xbb\xbfdata=marked&channel=a");
+is $sse->next_event(5)->{data}, 'marked',
+    'a byte order mark before a form is skipped';
+post("\xef\xbb\xbftext", 'Content-Type: text/plain');
+is $sse->next_event(5)->{data}, "\xef\xbb\xbftext",
+    'a byte order mark in raw data is data';
 $answer = request($httpd, 'POST', '/publish', headers => [$form],
     body => 'data=bad');
 is $answer->{status}, 400, 'a form without channel gets 400';

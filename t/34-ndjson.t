@@ -236,6 +236,11 @@ like post_as('application/json-seq', "\x1e" . line(1) . "\x1e{\n\"data\":1}\n"),
     'a text of several lines is refused';
 is data($sse), 1, 'the text before it is published';
 
+my $marked = "\xef\xbb\xbf" . line(1);
+is post_as('application/x-ndjson', $marked x 2), 2,
+    'a byte order mark before a line is skipped';
+is data($sse) . data($sse), 11, 'lines with a byte order mark arrive';
+
 # ---- Channels and presets --------------------------------------------------
 
 is post('/publish?channel=b&event=preset', qq({"data":1}\n{"data":2,)

@@ -106,6 +106,11 @@ post('{"items": [{"channel": "a", "formats": {"http-stream": {"content": '
 is $sse->next_event(5)->{data}, 'curl',
     'an item arrives that curl -d sends as a form';
 
+post("\xef\xbb\xbf" . '{"items": [{"channel": "a", "formats": '
+    . '{"http-stream": {"content": "data: marked\n\n"}}}]}');
+is $sse->next_event(5)->{data}, 'marked',
+    'a byte order mark before items is skipped';
+
 # ---- Channels --------------------------------------------------------------
 
 post([item('events-a', "data: prefixed\n\n")]);

@@ -98,3 +98,13 @@ int es_utf8_is_valid(es_slice_t text)
 {
     return es_utf8_check(text) == text.len;
 }
+
+es_slice_t es_utf8_without_mark(es_slice_t text)
+{
+    static const char mark[] = "\xef\xbb\xbf";
+    apr_size_t len = sizeof(mark) - 1;
+
+    return text.len >= len && !memcmp(text.data, mark, len)
+               ? es_slice(text.data + len, text.len - len)
+               : text;
+}

@@ -19,4 +19,10 @@ apr_size_t es_utf8_check(es_slice_t text);
 /** 1 if all of text is valid UTF-8. */
 int es_utf8_is_valid(es_slice_t text);
 
+/**
+ * The text without the byte order mark (EF BB BF) that it may begin with: some
+ * editors and PowerShell write one, and it is no part of the text.
+ */
+es_slice_t es_utf8_without_mark(es_slice_t text);
+
 #endif

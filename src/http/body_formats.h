@@ -81,8 +81,9 @@ es_batch_read_fn_t es_body_form;
 es_batch_read_fn_t es_body_json;
 
 /**
- * Take off what may stand before the JSON text of a line: the RS (0x1e) with
- * which application/json-seq begins each text, RFC 7464.
+ * Take off what may stand before the JSON text of a line: a byte order mark,
+ * also where a file was appended to another one, and the RS (0x1e) with which
+ * application/json-seq begins each text, RFC 7464.
  *
  * @return 1; 0: the line is blank
  */

@@ -8,6 +8,7 @@
 #include "http/body_formats.h"
 
 #include "base/json.h"
+#include "base/utf8.h"
 
 #include <apr_strings.h>
 #include <jansson.h>
@@ -303,6 +304,7 @@ int es_body_json_line_trim(es_slice_t *line)
 {
     apr_size_t i = 0;
 
+    *line = es_utf8_without_mark(*line);
     while (line->len > 0 && line->data[0] == RS) {
         *line = es_slice(line->data + 1, line->len - 1);
     }

@@ -10,6 +10,7 @@
 
 #include "base/event.h"
 #include "base/context.h"
+#include "base/utf8.h"
 #include "server/log.h"
 #include "server/runtime.h"
 #include "server/settings.h"
@@ -123,6 +124,7 @@ static int publish_body(request_rec *r, const es_dir_t *conf,
 {
     const es_body_items_t *items = NULL;
     es_problem_t why;
+    es_slice_t text;
     es_buf_t body;
 
     es_buf_init(&body, r->pool, (apr_size_t)conf->max_body_bytes);
@@ -130,12 +132,16 @@ static int publish_body(request_rec *r, const es_dir_t *conf,
         return why.status == AP_FILTER_ERROR ? AP_FILTER_ERROR
                                              : es_reply_problem(r, &why);
     }
-    read = correct_reader(read, es_buf_slice(&body));
+    text = es_buf_slice(&body);
+    if (read != es_body_raw) {
+        text = es_utf8_without_mark(text); /* JSON and forms cannot have one */
+    }
+    read = correct_reader(read, text);
     if (read == es_body_json) {
-        items = es_body_items_find(es_buf_slice(&body), r->pool);
+        items = es_body_items_find(text, r->pool);
     }
     return items ? es_publish_items_serve(r, conf, items)
-                 : publish_batch(r, conf, read, es_buf_slice(&body));
+                 : publish_batch(r, conf, read, text);
 }
 
 static int publish(request_rec *r, const es_dir_t *conf)

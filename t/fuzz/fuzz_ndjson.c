@@ -23,6 +23,9 @@ static void read_line(es_slice_t line, apr_uint64_t number, apr_pool_t *p)
     es_batch_t batch = {0};
 
     preset.retry_ms = -1;
+    if (!es_body_json_line_trim(&line)) {
+        return;
+    }
     if (es_body_json_line(&batch, line, number, &preset, p, &why)) {
         PROMISE(batch.count == 1);
         fuzz_event(&batch.events[0], p);

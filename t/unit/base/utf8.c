@@ -162,6 +162,25 @@ FACTS(all_pairs_of_bytes_are_judged_by_the_rfc)
     }
 }
 
+static es_slice_t without_mark(es_slice_t text)
+{
+    es_slice_t bytes = exact(text);
+    apr_size_t left = es_utf8_without_mark(bytes).len;
+
+    exact_free(bytes);
+    return es_slice(text.data + text.len - left, left);
+}
+
+FACTS(a_byte_order_mark_is_taken_off_once)
+{
+    assert_slice(without_mark(S("\xef\xbb\xbf{}")), "{}");
+    assert_slice(without_mark(S("\xef\xbb\xbf\xef\xbb\xbf")), "\xef\xbb\xbf");
+    assert_slice(without_mark(S("\xef\xbb\xbf")), "");
+    assert_slice(without_mark(S("\xef\xbb")), "\xef\xbb");
+    assert_slice(without_mark(S("a\xef\xbb\xbf")), "a\xef\xbb\xbf");
+    assert_slice(without_mark(S("")), "");
+}
+
 static const struct CMUnitTest tests[] = {
     UNIT(empty_text_is_valid),
     UNIT(ascii_is_valid_also_nul),
@@ -175,6 +194,7 @@ static const struct CMUnitTest tests[] = {
     UNIT(a_bad_byte_is_found_at_each_offset),
     UNIT(a_character_is_taken_at_each_offset),
     UNIT(all_code_points_but_surrogates_are_valid),
+    UNIT(a_byte_order_mark_is_taken_off_once),
     UNIT(all_pairs_of_bytes_are_judged_by_the_rfc),
 };
 

@@ -248,6 +248,15 @@ static es_slice_t trimmed(es_slice_t line)
     return es_body_json_line_trim(&line) ? line : S("blank");
 }
 
+FACTS(a_line_may_begin_with_a_byte_order_mark)
+{
+    assert_slice(trimmed(S("\xef\xbb\xbf{}")), "{}");
+    assert_slice(trimmed(S("\xef\xbb\xbf\x1e{}")), "{}");
+    assert_slice(trimmed(S("\xef\xbb\xbf")), "blank");
+    assert_slice(trimmed(S("\xef\xbb{}")), "\xef\xbb{}");
+    assert_slice(trimmed(S(" \xef\xbb\xbf{}")), " \xef\xbb\xbf{}");
+}
+
 FACTS(a_line_may_begin_with_a_record_separator)
 {
     assert_slice(trimmed(S("{}")), "{}");
@@ -294,6 +303,7 @@ static const struct CMUnitTest tests[] = {
     JSON_UNIT(malformed_text_is_told_by_place),
     JSON_UNIT(nesting_has_an_end),
     JSON_UNIT(a_line_is_one_event),
+    JSON_UNIT(a_line_may_begin_with_a_byte_order_mark),
     JSON_UNIT(a_line_may_begin_with_a_record_separator),
     JSON_UNIT(a_bad_line_is_told_by_its_number),
 };
