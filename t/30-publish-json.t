@@ -95,9 +95,10 @@ is $sse->next_event(5)->{data}, "one\ntwo\nthree\n\nfive",
     'line ends in text make lines of data';
 post('{"channel":"a","text":"plain"}');
 is $sse->next_event(5)->{data}, 'plain', 'text is sent without quotes';
-post('{"channel":"a"}');
-is $sse->next_event(5)->{data}, '',
-    'an event without data and text has empty data';
+for my $empty ('"event":"e"', '"id":"e"', '"retry":1', '"text":""') {
+    post("{\"channel\":\"a\",$empty}");
+    is $sse->next_event(5)->{data}, '', "an event with $empty has empty data";
+}
 post('{"channel":"a","id":"mine","text":"x"}');
 is $sse->next_event(5)->{id}, 'mine', "the publisher's id is sent as it is";
 post('{"channel":"a","color":{"x":[1]},"text":"x"}');
@@ -181,6 +182,9 @@ refused('{"text":"r","channel":"a"}', 403, 'Channel not allowed: a',
 refused('{"data":1,"chanel":"a"}', 400, q{'data', 'chanel'},
     'an event without channel');
 refused('{}', 400, 'no fields', 'an empty object');
+is post('{}', path => '/publish?channel=a&event=e')->{status}, 200,
+    'an empty object is accepted where the query has the event';
+is $sse->next_event(5)->{event}, 'e', 'the event of the query arrives';
 refused('{"channel":""}', 400, 'empty', 'an empty channel');
 refused('{"channel":"' . 'x' x 8192 . '"}', 400, '255', 'a channel of 8 KB');
 refused('{"channel":["a"," b"]}', 400, "' b' begins or ends with a blank",
@@ -188,6 +192,19 @@ refused('{"channel":["a"," b"]}', 400, "' b' begins or ends with a blank",
 refused('{"channel":"a\u0000b"}', 400, 'a\?b', 'a NUL in a channel');
 my $many = join ',', map { "\"c$_\"" } 1 .. 65;
 refused("{\"channel\":[$many]}", 400, 'at most 64', '65 channels');
+
+# An event that loses what its publisher meant to send is refused.
+refused('{"message":"lost"}', 400, q{No data: .*'message'.*'data' or 'text'},
+    'an event without known fields', path => '/publish?channel=a');
+refused('{"channel":"a"}', 400, q{No data: .*'channel', and not},
+    'an event with a channel only');
+refused('{"channel":"a","event":"e","message":"lost"}', 400,
+    q{No data: .*'message'}, 'an event with a misspelled field');
+refused('{"message":"lost"}', 400, q{'message'},
+    'such an event where the query has the event',
+    path => '/publish?channel=a&event=e');
+refused('[{"channel":"a","text":"lost"},{"channel":"a","message":"lost"}]',
+    400, '\[1\]: No data', 'a list with such an event');
 
 # ---- Lists -----------------------------------------------------------------
 
@@ -207,7 +224,7 @@ refused('[{"channel":"a","text":"lost"},{"channel":"a","id":"1-1"}]', 400,
     q{\[1\]: The field 'id'}, 'a list with an id of our form');
 refused('[{"text":"lost"},{"text":"x"}]', 400, q{query's 'id'},
     'an id in the query for several events', path => '/publish?channel=a&id=i');
-refused('[{"channel":"room-1","text":"lost"},{"channel":"a"}]', 403,
+refused('[{"channel":"room-1","text":"lost"},{"channel":"a","text":"x"}]', 403,
     '\[1\]: Channel not allowed', 'a list with a channel that is not allowed',
     path => '/rooms/1');
 post('{"channel":"a","text":"after"}');

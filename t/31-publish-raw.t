@@ -136,6 +136,23 @@ is $answer->{status}, 400, 'a form without channel gets 400';
 like $answer->{body}, qr/'channel' or 'topic'/,
     'the answer names what the form lacks';
 
+# curl -d sends any text as a form.
+for my $text ('lost', 'message=lost', '"lost"', 'channel=a&event=e&text=lost') {
+    $answer = post($text, $form);
+    is $answer->{status}, 400, "the form $text gets 400";
+    like $answer->{body}, qr/No data: .*\blost\b|'(message|text)'/,
+        "the form $text: the answer has its fields";
+    like $answer->{body}, qr{text/plain}, "the form $text: and a remedy";
+}
+for my $empty ('data=', 'event=refresh', 'retry=5') {
+    is post($empty, $form)->{status}, 200, "the form $empty gets 200";
+    is $sse->next_event(5)->{data}, '', "the form $empty has empty data";
+}
+is request($httpd, 'POST', '/publish?channel=a&event=refresh',
+    headers => [$form], body => '')->{status}, 200,
+    'an empty form gets 200 where the query has the event';
+is $sse->next_event(5)->{event}, 'refresh', 'the event of the query arrives';
+
 # ---- Types that are no data ------------------------------------------------
 
 for my $type ('multipart/mixed; boundary=XX', 'multipart/related') {

@@ -170,6 +170,11 @@ int es_event_preset(es_event_t *preset, es_slice_t query, apr_pool_t *p,
 
 /* ---- batches ----------------------------------------------------------- */
 
+int es_event_may_lack_data(const es_event_t *event)
+{
+    return event->type.len != 0 || event->id.len != 0 || event->retry_ms >= 0;
+}
+
 int es_event_refuse(const es_batch_t *batch, int index, apr_pool_t *p,
                     es_problem_t *why)
 {

@@ -77,6 +77,12 @@ int es_event_add_channel(es_channel_set_t *set, es_slice_t name, apr_pool_t *p,
 /** Give the event the channels of set, which is not changed any more. */
 void es_event_set_channels(es_event_t *event, const es_channel_set_t *set);
 
+/**
+ * May a publisher leave the data of this event out? Only if it says something
+ * else: its type, id or retry is set, by the body or by the query.
+ */
+int es_event_may_lack_data(const es_event_t *event);
+
 /* ---- batches ----------------------------------------------------------- */
 
 typedef struct es_batch_t {

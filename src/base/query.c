@@ -163,6 +163,19 @@ int es_query_last_value(es_slice_t *value, es_slice_t query, const char *name,
     return 1;
 }
 
+int es_query_next(es_slice_t *name, es_slice_t *query, apr_pool_t *p)
+{
+    while (query->len > 0) {
+        es_slice_t pair = take_until(query, '&');
+
+        if (pair.len != 0) {
+            *name = decode(take_until(&pair, '='), p);
+            return 1;
+        }
+    }
+    return 0;
+}
+
 apr_int64_t es_query_number(es_slice_t value, apr_int64_t most)
 {
     apr_int64_t number = 0;

@@ -34,6 +34,14 @@ int es_query_value(es_slice_t *value, es_slice_t query, const char *name,
 int es_query_last_value(es_slice_t *value, es_slice_t query, const char *name,
                         apr_pool_t *p);
 
+/**
+ * Take the next pair off a query.
+ *
+ * @param name   decoded; in p or in query
+ * @return 1, or 0 at the end of the query
+ */
+int es_query_next(es_slice_t *name, es_slice_t *query, apr_pool_t *p);
+
 /** A value as a number from 0 to most, digits only; -1 = it is none. */
 apr_int64_t es_query_number(es_slice_t value, apr_int64_t most);
 

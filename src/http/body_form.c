@@ -3,6 +3,7 @@
  * replace all of the query's. */
 #include "http/body_formats.h"
 
+#include "base/field_list.h"
 #include "base/query.h"
 
 #include <apr_strings.h>
@@ -61,6 +62,58 @@ static int read_retry(es_event_t *event, es_slice_t body, apr_pool_t *p,
     return 1;
 }
 
+static int is_known(es_slice_t name)
+{
+    static const char *const names[] = {"channel", "topic", "event",
+                                        "type",    "id",    "retry"};
+    size_t i;
+
+    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (es_slice_is(name, names[i])) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static int has_unknown(es_slice_t body, apr_pool_t *p)
+{
+    es_slice_t name;
+
+    while (es_query_next(&name, &body, p)) {
+        if (!is_known(name)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static const char *describe_fields(es_slice_t body, apr_pool_t *p)
+{
+    es_field_list_t list = {0};
+    es_slice_t name;
+
+    while (!es_field_list_is_cut(&list) && es_query_next(&name, &body, p)) {
+        es_field_list_add(&list, name, p);
+    }
+    return es_field_list_describe(&list, "form", "'data'", p);
+}
+
+/* curl -d sends any text as a form: its name is then the whole text, and it
+ * must not be lost. */
+static int read_data(es_event_t *event, es_slice_t body, apr_pool_t *p,
+                     es_problem_t *why)
+{
+    if (es_query_value(&event->data, body, "data", p) ||
+        (es_event_may_lack_data(event) && !has_unknown(body, p))) {
+        return 1;
+    }
+    return es_problem_set(why, p, 400,
+                          "No data: %s (a text that is no form needs "
+                          "Content-Type: text/plain).",
+                          describe_fields(body, p));
+}
+
 int es_body_form(es_batch_t *batch, es_slice_t body, const es_event_t *preset,
                  apr_pool_t *p, es_problem_t *why)
 {
@@ -77,7 +130,9 @@ int es_body_form(es_batch_t *batch, es_slice_t body, const es_event_t *preset,
         es_query_value(&event->type, body, "type", p);
     }
     es_query_value(&event->id, body, "id", p);
-    es_query_value(&event->data, body, "data", p);
+    if (!read_data(event, body, p, why)) {
+        return 0;
+    }
     batch->unnamed = event->nchannels ? -1 : 0;
     batch->unnamed_has = "the form has no 'channel' or 'topic'";
     return 1;

@@ -55,7 +55,9 @@ es_batch_read_fn_t es_body_raw;
  *
  * "topic" is another word for "channel" and "type" for "event", because
  * publishers of other systems use them. "data" is sent as it is. Each channel
- * counts; of any other field the first one counts. Unknown fields are ignored.
+ * counts; of any other field the first one counts. Unknown fields are ignored
+ * if there is "data". Without it they are refused, and the event must have a
+ * type, an id or retry.
  */
 
 /** Reads such a body; see es_batch_read_fn_t. */
@@ -73,8 +75,9 @@ es_batch_read_fn_t es_body_form;
  * otherwise as it was written: numbers keep their digits, escapes stay escapes,
  * and strings keep their quotes, so that JSON.parse(e.data) always works. A
  * whole number beyond 64 bits is refused anywhere in a body, and so is a name
- * that occurs twice in an object. Unknown fields are ignored. Only "data" may
- * be null.
+ * that occurs twice in an object. Unknown fields are ignored if there is "data"
+ * or "text". Without both they are refused, and the event must have a type, an
+ * id or retry. Only "data" may be null.
  */
 
 /** Reads such a body; see es_batch_read_fn_t. */

@@ -7,14 +7,12 @@
  */
 #include "http/body_formats.h"
 
+#include "base/field_list.h"
 #include "base/json.h"
 #include "base/utf8.h"
 
 #include <apr_strings.h>
 #include <jansson.h>
-
-/* Most field names that a sentence lists. */
-#define FIELDS_SHOWN 8
 
 /* Record separator; it stands before each text of application/json-seq. */
 #define RS '\x1e'
@@ -27,6 +25,7 @@ typedef struct reading_t {
     es_slice_t text; /* of the field's value */
     int has_data;
     int has_text;
+    int has_unknown; /* a field that is not in the table */
     apr_pool_t *p;
     es_problem_t *why;
 } reading_t;
@@ -145,16 +144,46 @@ static int read_field(reading_t *reading, const char *name, const json_t *value)
             return fields[i].read(reading, value);
         }
     }
+    reading->has_unknown = 1;
     return 1;
 }
 
 /* ---- Events ------------------------------------------------------------ */
 
+static const char *describe_fields(json_t *object, const char *missing,
+                                   apr_pool_t *p)
+{
+    es_field_list_t list = {0};
+    void *at;
+
+    for (at = json_object_iter(object); at && !es_field_list_is_cut(&list);
+         at = json_object_iter_next(object, at)) {
+        es_field_list_add(&list, es_slice_of(json_object_iter_key(at)), p);
+    }
+    return es_field_list_describe(&list, "event", missing, p);
+}
+
+/* A field with a misspelled name must not leave an event without its data. */
+static int check_data(const reading_t *reading, json_t *object)
+{
+    if (reading->has_data && reading->has_text) {
+        return es_problem_set(reading->why, reading->p, 400,
+                              "An event has 'data' or 'text', not both.");
+    }
+    if (reading->has_data || reading->has_text ||
+        (!reading->has_unknown && es_event_may_lack_data(reading->event))) {
+        return 1;
+    }
+    return es_problem_set(
+        reading->why, reading->p, 400, "No data: %s.",
+        describe_fields(object, "'data' or 'text'", reading->p));
+}
+
 /* @param event  has the presets; the object's fields replace them */
 static int read_object(es_event_t *event, json_t *object, es_json_text_t *text,
                        apr_pool_t *p, es_problem_t *why)
 {
-    reading_t reading = {event, {NULL, 0}, 0, 0, p, why};
+    reading_t reading = {event, {NULL, 0}, 0, 0, 0, p, why};
     void *at;
 
     if (!json_is_object(object)) {
@@ -171,34 +200,7 @@ static int read_object(es_event_t *event, json_t *object, es_json_text_t *text,
         }
     }
     es_json_text_leave(text);
-    if (reading.has_data && reading.has_text) {
-        return es_problem_set(why, p, 400,
-                              "An event has 'data' or 'text', not both.");
-    }
-    return 1;
-}
-
-/* "the event has the fields 'chanel', 'data', and not 'channel'" shows a typing
- * error. */
-static const char *describe_fields(json_t *object, apr_pool_t *p)
-{
-    const char *list = NULL;
-    int count = 0;
-    void *at;
-
-    for (at = json_object_iter(object); at && count < FIELDS_SHOWN;
-         at = json_object_iter_next(object, at)) {
-        es_slice_t name = es_slice_of(json_object_iter_key(at));
-
-        list = apr_psprintf(p, "%s%s'%s'", list ? list : "", list ? ", " : "",
-                            es_channel_printable(name, p));
-        count++;
-    }
-    if (!list) {
-        return "the event has no fields";
-    }
-    return apr_pstrcat(p, "the event has the fields ", list, at ? ", ..." : "",
-                       ", and not 'channel'", NULL);
+    return check_data(&reading, object);
 }
 
 static int read_all(es_batch_t *batch, json_t *root, es_slice_t body,
@@ -220,7 +222,7 @@ static int read_all(es_batch_t *batch, json_t *root, es_slice_t body,
         }
         if (batch->events[i].nchannels == 0 && batch->unnamed < 0) {
             batch->unnamed = i;
-            batch->unnamed_has = describe_fields(object, p);
+            batch->unnamed_has = describe_fields(object, "'channel'", p);
         }
     }
     return 1;

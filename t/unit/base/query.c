@@ -147,6 +147,23 @@ FACTS(a_last_value_is_the_last_that_is_not_empty)
     assert_slice(last_of("lastId"), "absent");
 }
 
+FACTS(pairs_are_taken_in_order)
+{
+    es_slice_t query = S("a=1&&b&=2&c%3D=3&");
+    es_slice_t name;
+
+    assert_true(es_query_next(&name, &query, pool));
+    assert_slice(name, "a");
+    assert_true(es_query_next(&name, &query, pool));
+    assert_slice(name, "b");
+    assert_true(es_query_next(&name, &query, pool));
+    assert_slice(name, "");
+    assert_true(es_query_next(&name, &query, pool));
+    assert_slice(name, "c=");
+    assert_false(es_query_next(&name, &query, pool));
+    assert_false(es_query_next(&name, &query, pool));
+}
+
 FACTS(hostile_queries_cost_linear_time)
 {
     es_slice_t value;
@@ -187,6 +204,7 @@ static const struct CMUnitTest tests[] = {
     UNIT(semicolons_do_not_end_a_pair),
     UNIT(a_last_value_is_found_in_any_spelling),
     UNIT(a_last_value_is_the_last_that_is_not_empty),
+    UNIT(pairs_are_taken_in_order),
     UNIT(hostile_queries_cost_linear_time),
 };
 

@@ -45,7 +45,7 @@ FACTS(all_fields_are_taken)
 FACTS(topic_and_type_are_taken_too)
 {
     begin(NULL);
-    assert_true(reads(S("topic=d&channel=c&topic=e&type=t")));
+    assert_true(reads(S("topic=d&channel=c&topic=e&type=t&data=x")));
     assert_int_equal(batch.events[0].nchannels, 3);
     assert_slice(batch.events[0].channels[0], "c");
     assert_slice(batch.events[0].channels[2], "e");
@@ -77,8 +77,59 @@ FACTS(a_form_without_channel_says_so)
     assert_true(reads(S("chanel=c&data=x")));
     assert_int_equal(batch.unnamed, 0);
     assert_non_null(strstr(batch.unnamed_has, "'topic'"));
+    preset.type = S("refresh");
     assert_true(reads(S("")));
+    assert_int_equal(batch.unnamed, 0);
+}
+
+FACTS(empty_data_may_be_written)
+{
+    begin(NULL);
+    assert_true(reads(S("channel=c&data=")));
     assert_int_equal(batch.events[0].data.len, 0);
+    assert_true(reads(S("channel=c&data&x=1")));
+    assert_int_equal(batch.events[0].data.len, 0);
+}
+
+FACTS(a_form_that_says_something_else_needs_no_data)
+{
+    begin(NULL);
+    assert_true(reads(S("channel=c&event=refresh")));
+    assert_int_equal(batch.events[0].data.len, 0);
+    assert_true(reads(S("channel=c&type=refresh")));
+    assert_true(reads(S("channel=c&id=i")));
+    assert_true(reads(S("&channel=c&&retry=0&")));
+    assert_true(reads(S("channel=1&channel=2&channel=3&channel=4&channel=5&"
+                        "channel=6&channel=7&channel=8&channel=9&type=t")));
+    preset.id = S("i");
+    assert_true(reads(S("channel=c")));
+    assert_true(reads(S("")));
+}
+
+FACTS(a_form_that_says_nothing_is_refused)
+{
+    begin(NULL);
+    assert_true(refused(S("hello"), "No data: the form has the fields 'hello', "
+                                    "and not 'data' (a text that is no form "
+                                    "needs Content-Type: text/plain)."));
+    assert_true(refused(S("channel=c&message=h+i"), "'channel', 'message',"));
+    assert_true(refused(S("channel=c"), "No data"));
+    assert_true(refused(S("channel=c&event="), "No data"));
+    assert_true(refused(S(""), "No data: the form has no fields ("));
+    assert_true(refused(S("=x"), "the fields '',"));
+    assert_true(refused(S("a&b&c&d&e&f&g&h&i"), "'h', ..., and not"));
+    assert_true(refused(repeat('x', 100000), "xxx...'"));
+}
+
+FACTS(a_misspelled_field_does_not_lose_the_data)
+{
+    begin(NULL);
+    assert_true(refused(S("event=e&text=hi"), "'event', 'text'"));
+    preset.type = S("preset");
+    assert_true(refused(S("hello"), "'hello'"));
+    assert_true(refused(S("channel=1&channel=2&channel=3&channel=4&channel=5&"
+                          "channel=6&channel=7&channel=8&channel=9&x"),
+                        "No data"));
 }
 
 FACTS(bad_values_are_refused)
@@ -93,8 +144,14 @@ FACTS(bad_values_are_refused)
 }
 
 static const struct CMUnitTest tests[] = {
-    UNIT(all_fields_are_taken),   UNIT(topic_and_type_are_taken_too),
-    UNIT(the_query_is_a_preset),  UNIT(a_form_without_channel_says_so),
+    UNIT(all_fields_are_taken),
+    UNIT(topic_and_type_are_taken_too),
+    UNIT(the_query_is_a_preset),
+    UNIT(a_form_without_channel_says_so),
+    UNIT(empty_data_may_be_written),
+    UNIT(a_form_that_says_something_else_needs_no_data),
+    UNIT(a_form_that_says_nothing_is_refused),
+    UNIT(a_misspelled_field_does_not_lose_the_data),
     UNIT(bad_values_are_refused),
 };
 

@@ -66,7 +66,7 @@ FACTS(all_fields_are_taken)
 
 FACTS(several_channels_are_merged)
 {
-    assert_true(reads(S("{\"channel\":[\"c\",\"d\",\"c\"]}")));
+    assert_true(reads(S("{\"channel\":[\"c\",\"d\",\"c\"],\"data\":1}")));
     assert_int_equal(batch.events[0].nchannels, 2);
     assert_slice(batch.events[0].channels[1], "d");
 }
@@ -96,10 +96,44 @@ FACTS(text_is_sent_as_it_is)
     assert_slice(batch.events[0].data, "a\n\0\xc3\xa9");
 }
 
-FACTS(neither_is_empty_data)
+FACTS(empty_data_may_be_written)
 {
-    assert_true(reads(S("{\"channel\":\"c\"}")));
+    assert_true(reads(S("{\"channel\":\"c\",\"text\":\"\"}")));
     assert_int_equal(batch.events[0].data.len, 0);
+    assert_true(reads(S("{\"channel\":\"c\",\"data\":\"\",\"x\":1}")));
+    assert_slice(batch.events[0].data, "\"\"");
+    assert_true(reads(S("{\"channel\":\"c\",\"data\":null}")));
+}
+
+FACTS(an_event_that_says_something_else_needs_no_data)
+{
+    assert_true(reads(S("{\"channel\":\"c\",\"event\":\"refresh\"}")));
+    assert_int_equal(batch.events[0].data.len, 0);
+    assert_true(reads(S("{\"channel\":\"c\",\"id\":\"i\"}")));
+    assert_true(reads(S("{\"channel\":\"c\",\"retry\":0}")));
+    preset.type = S("refresh");
+    assert_true(reads(S("{\"channel\":\"c\"}")));
+    assert_true(reads(S("{}")));
+}
+
+FACTS(an_event_that_says_nothing_is_refused)
+{
+    assert_true(refused(S("{\"channel\":\"c\"}"),
+                        "No data: the event has the fields 'channel', and not "
+                        "'data' or 'text'."));
+    assert_true(refused(S("{}"), "No data: the event has no fields."));
+    assert_true(refused(S("{\"channel\":\"c\",\"event\":\"\"}"), "'event'"));
+    assert_true(refused(S("[{\"text\":\"\"},{\"message\":\"hi\"}]"),
+                        "[1]: No data: the event has the fields 'message'"));
+}
+
+FACTS(a_misspelled_field_does_not_lose_the_data)
+{
+    assert_true(refused(S("{\"event\":\"e\",\"message\":\"hi\"}"),
+                        "'event', 'message'"));
+    preset.type = S("preset");
+    preset.id = S("pre");
+    assert_true(refused(S("{\"Data\":\"hi\"}"), "'Data'"));
 }
 
 FACTS(nul_is_left_for_others_to_judge)
@@ -130,16 +164,18 @@ FACTS(fields_win_over_presets)
 
 FACTS(an_event_without_channel_tells_its_fields)
 {
-    assert_true(reads(S("[{\"channel\":\"c\"},{\"chanel\":1,\"x\\n\":2}]")));
+    assert_true(reads(S("[{\"channel\":\"c\",\"data\":1},"
+                        "{\"chanel\":1,\"x\\n\":2,\"text\":\"\"}]")));
     assert_int_equal(batch.unnamed, 1);
     assert_string_equal(
         batch.unnamed_has,
-        "the event has the fields 'chanel', 'x?', and not 'channel'");
+        "the event has the fields 'chanel', 'x?', 'text', and not 'channel'");
+    preset.type = S("refresh");
     assert_true(reads(S("{}")));
     assert_int_equal(batch.unnamed, 0);
     assert_string_equal(batch.unnamed_has, "the event has no fields");
     assert_true(reads(S("{\"1\":1,\"2\":1,\"3\":1,\"4\":1,\"5\":1,\"6\":1,"
-                        "\"7\":1,\"8\":1,\"9\":1}")));
+                        "\"7\":1,\"8\":1,\"data\":1}")));
     assert_non_null(strstr(batch.unnamed_has, "'8', ..."));
 }
 
@@ -147,7 +183,8 @@ FACTS(an_event_without_channel_tells_its_fields)
 
 FACTS(a_list_keeps_its_order)
 {
-    assert_true(reads(S(" [ {\"data\":1} , {\"text\":\"2\"},{}, "
+    assert_true(reads(S(" [ {\"data\":1} , {\"text\":\"2\"}, "
+                        "{\"text\":\"\"},"
                         "{\"data\":[ ]} ] ")));
     assert_int_equal(batch.count, 4);
     assert_slice(batch.events[0].data, "1");
@@ -159,7 +196,8 @@ FACTS(a_list_keeps_its_order)
 FACTS(a_list_of_nothing_is_refused)
 {
     assert_true(refused(S("[]"), "no events"));
-    assert_true(refused(S("[{},1]"), "[1]: An event must be an object"));
+    assert_true(
+        refused(S("[{\"data\":2},1]"), "[1]: An event must be an object"));
     assert_true(refused(S("[[]]"), "[0]: An event must be an object"));
     assert_true(refused(S("1"), "An event must be an object"));
     assert_true(refused(S("null"), "An event must be an object"));
@@ -179,7 +217,8 @@ FACTS(wrong_types_are_told_by_field)
     assert_true(refused(S("{\"retry\":\"1\"}"), "'retry'"));
     assert_true(refused(S("{\"retry\":1.5}"), "'retry'"));
     assert_true(refused(S("{\"retry\":-1}"), "'retry'"));
-    assert_true(refused(S("[{},{\"event\":[]}]"), "[1]: The field 'event'"));
+    assert_true(
+        refused(S("[{\"data\":2},{\"event\":[]}]"), "[1]: The field 'event'"));
 }
 
 FACTS(bad_channels_are_refused)
@@ -238,7 +277,7 @@ FACTS(a_line_is_one_event)
     assert_int_equal(batch.count, 1);
     assert_slice(batch.events[0].data, "1");
     assert_int_equal(batch.unnamed, -1);
-    assert_true(read_line(S("{}")));
+    assert_true(read_line(S("{\"data\":1}")));
     assert_int_equal(batch.unnamed, 0);
 }
 
@@ -291,7 +330,10 @@ static const struct CMUnitTest tests[] = {
     JSON_UNIT(data_keeps_how_it_was_written),
     JSON_UNIT(data_is_found_behind_any_fields),
     JSON_UNIT(text_is_sent_as_it_is),
-    JSON_UNIT(neither_is_empty_data),
+    JSON_UNIT(empty_data_may_be_written),
+    JSON_UNIT(an_event_that_says_something_else_needs_no_data),
+    JSON_UNIT(an_event_that_says_nothing_is_refused),
+    JSON_UNIT(a_misspelled_field_does_not_lose_the_data),
     JSON_UNIT(nul_is_left_for_others_to_judge),
     JSON_UNIT(fields_win_over_presets),
     JSON_UNIT(an_event_without_channel_tells_its_fields),
