@@ -153,12 +153,47 @@ is request($httpd, 'POST', '/publish?channel=a&event=refresh',
     'an empty form gets 200 where the query has the event';
 is $sse->next_event(5)->{event}, 'refresh', 'the event of the query arrives';
 
+# ---- A multipart form ------------------------------------------------------
+
+sub part
+{
+    my ($name, $value, $more) = @_;
+    return "--XX\r\nContent-Disposition: form-data; name=\"$name\"$more\r\n"
+        . "\r\n$value\r\n";
+}
+
+my $multipart = 'Content-Type: multipart/form-data; boundary=XX';
+$answer = request($httpd, 'POST', '/publish', headers => [$multipart],
+    body => part('channel', 'a', '') . part('event', 'note', '')
+        . part('data', "{salt} & 100%\r\n+pepper\xe2\x82\xac", '; filename="f"')
+        . "--XX--\r\n");
+is $answer->{status}, 200, 'a multipart form gets 200';
+$event = $sse->next_event(5);
+is $event->{event}, 'note', 'the multipart form has its event';
+is $event->{data}, "{salt} & 100%\n+pepper\xe2\x82\xac", '... and its data';
+for (
+    [part('data', 'lost', ''), 400, qr/part 1: it has no boundary/],
+    ['lost', 400, qr/boundary/],
+    [part('message', 'lost', '') . '--XX--', 400, qr/No data: .*'message'/],
+    [part('data', "lost\xff", '') . '--XX--', 400, qr/UTF-8/],
+    [part('data', 'x' x 65537, '') . '--XX--', 413, qr/'data'/],
+    [part('data', 'x' x 1048577, '') . '--XX--', 413, qr/EventStreamMaxBody/],
+) {
+    my ($body, $status, $words) = @$_;
+    $answer = post($body, $multipart);
+    is $answer->{status}, $status, "a bad multipart form gets $status";
+    like $answer->{body}, $words, "... and the reason, $words";
+}
+$answer = post(part('data', 'lost', '') . '--XX--',
+    'Content-Type: multipart/form-data');
+is $answer->{status}, 400, 'a multipart form without boundary gets 400';
+
 # ---- Types that are no data ------------------------------------------------
 
 for my $type ('multipart/mixed; boundary=XX', 'multipart/related') {
     $answer = post("--XX\r\n\r\nlost\r\n--XX--\r\n", "Content-Type: $type");
     is $answer->{status}, 415, "$type gets 415";
-    like $answer->{body}, qr/multipart.*urlencoded/,
+    like $answer->{body}, qr/multipart.*form-data/,
         "$type: the answer has a remedy";
 }
 

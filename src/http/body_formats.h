@@ -23,17 +23,23 @@ typedef enum es_body_kind_t {
     ES_BODY_MULTIPART
 } es_body_kind_t;
 
+typedef struct es_body_type_t {
+    es_body_kind_t kind;
+    es_slice_t boundary; /* of ES_BODY_MULTIPART */
+} es_body_type_t;
+
 /**
  * Find out which format a Content-Type stands for. Formats that are known here
  * have several names, such as application/jsonl for application/x-ndjson. A
  * type that is not known stands for ES_BODY_RAW.
  *
+ * @param type          its boundary lives in p or in content_type
  * @param content_type  the value of the header field; NULL = there is none
  * @param why           415: several types of different formats, or a multipart
- *                      type
+ *                      type that is no form; 400: a bad boundary
  * @return 1, or 0 with why
  */
-int es_body_kind(es_body_kind_t *kind, const char *content_type, apr_pool_t *p,
+int es_body_type(es_body_type_t *type, const char *content_type, apr_pool_t *p,
                  es_problem_t *why);
 
 /* ---- Raw: body.c -------------------------------------------------------- */
@@ -62,6 +68,21 @@ es_batch_read_fn_t es_body_raw;
 
 /** Reads such a body; see es_batch_read_fn_t. */
 es_batch_read_fn_t es_body_form;
+
+/* ---- Multipart form: body_multipart.c ----------------------------------- */
+
+/**
+ * Write a form that comes as multipart/form-data, RFC 7578, as the same web
+ * form for es_body_form. A file is a field as any other; its name and its type
+ * are dropped.
+ *
+ * @param form      in p, not much longer than body
+ * @param boundary  from es_body_type
+ * @param why       400, naming the part; 415: a part has a transfer encoding
+ * @return 1, or 0 with why
+ */
+int es_body_multipart(es_slice_t *form, es_slice_t body, es_slice_t boundary,
+                      apr_pool_t *p, es_problem_t *why);
 
 /* ---- JSON and NDJSON: body_json.c --------------------------------------- */
 

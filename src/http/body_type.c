@@ -9,6 +9,9 @@
 #include "base/channel.h"
 #include "base/media_type.h"
 
+/* Longest boundary, RFC 2046 section 5.1.1. */
+#define BOUNDARY_MAX 70
+
 static const struct {
     const char *name;
     es_body_kind_t kind;
@@ -57,23 +60,36 @@ static es_body_kind_t kind_of(es_slice_t type)
     return ES_BODY_RAW;
 }
 
-/* Its parts must not become the data of an event. */
-static int refuse_multipart(es_slice_t name, apr_pool_t *p, es_problem_t *why)
+static int read_boundary(es_body_type_t *type, es_slice_t element,
+                         apr_pool_t *p, es_problem_t *why)
 {
-    return es_problem_set(why, p, 415,
-                          "A body of type '%s' is not read here: send a form "
-                          "as application/x-www-form-urlencoded.",
-                          es_channel_printable(name, p));
+    es_slice_t name = es_media_type_name(element);
+
+    if (!es_media_type_is(name, "multipart/form-data")) {
+        return es_problem_set(
+            why, p, 415,
+            "A body of type '%s' is not read here: send a form "
+            "as multipart/form-data.",
+            es_channel_printable(name, p));
+    }
+    if (!es_media_type_param(&type->boundary, element, "boundary", p) ||
+        type->boundary.len == 0 || type->boundary.len > BOUNDARY_MAX) {
+        return es_problem_set(why, p, 400,
+                              "The Content-Type multipart/form-data needs a "
+                              "boundary of up to %d bytes.",
+                              BOUNDARY_MAX);
+    }
+    return 1;
 }
 
 /* Two fields Content-Type, of the program and of its library, make one list. */
-static int check_rest(es_body_kind_t kind, es_slice_t first, es_slice_t rest,
-                      apr_pool_t *p, es_problem_t *why)
+static int check_rest(const es_body_type_t *type, es_slice_t first,
+                      es_slice_t rest, apr_pool_t *p, es_problem_t *why)
 {
     es_slice_t element;
 
     while (es_media_type_next(&element, &rest)) {
-        if (kind_of(es_media_type_name(element)) != kind) {
+        if (kind_of(es_media_type_name(element)) != type->kind) {
             return es_problem_set(
                 why, p, 415,
                 "The Content-Type is sent twice, as '%s' and as '%s': send "
@@ -85,18 +101,19 @@ static int check_rest(es_body_kind_t kind, es_slice_t first, es_slice_t rest,
     return 1;
 }
 
-int es_body_kind(es_body_kind_t *kind, const char *content_type, apr_pool_t *p,
+int es_body_type(es_body_type_t *type, const char *content_type, apr_pool_t *p,
                  es_problem_t *why)
 {
     es_slice_t list = es_slice_of(content_type);
     es_slice_t first;
 
-    *kind = ES_BODY_RAW;
+    type->kind = ES_BODY_RAW;
+    type->boundary = es_slice(NULL, 0);
     if (!es_media_type_next(&first, &list)) {
         return 1;
     }
-    *kind = kind_of(es_media_type_name(first));
-    return check_rest(*kind, first, list, p, why) &&
-           (*kind != ES_BODY_MULTIPART ||
-            refuse_multipart(es_media_type_name(first), p, why));
+    type->kind = kind_of(es_media_type_name(first));
+    return check_rest(type, first, list, p, why) &&
+           (type->kind != ES_BODY_MULTIPART ||
+            read_boundary(type, first, p, why));
 }

@@ -27,12 +27,27 @@
 
 /* ---- The type of the body ---------------------------------------------- */
 
+/* curl -d declares its data to be a form, and in most examples the data is
+ * JSON. A body that starts like JSON would be a form without channel and
+ * data. */
+static int starts_as_json(es_slice_t text)
+{
+    apr_size_t i = 0;
+
+    while (i < text.len && apr_isspace(text.data[i])) {
+        i++;
+    }
+    return i < text.len && (text.data[i] == '{' || text.data[i] == '[');
+}
+
 /* @return of a whole body; a stream of lines has es_publish_ndjson_serve */
-static es_batch_read_fn_t *reader_of(es_body_kind_t kind)
+static es_batch_read_fn_t *reader_of(es_body_kind_t kind, es_slice_t text)
 {
     switch (kind) {
     case ES_BODY_JSON: return es_body_json;
-    case ES_BODY_FORM: return es_body_form;
+    case ES_BODY_FORM:
+        return starts_as_json(text) ? es_body_json : es_body_form;
+    case ES_BODY_MULTIPART: return es_body_form;
     default: return es_body_raw;
     }
 }
@@ -102,27 +117,33 @@ static int publish_batch(request_rec *r, const es_dir_t *conf,
     return reply_published(r, &batch, &done, &result, NULL);
 }
 
-/* curl -d declares its data to be a form, and in most examples the data is
- * JSON. A body that starts like JSON would be a form without channel and
- * data. */
-static es_batch_read_fn_t *correct_reader(es_batch_read_fn_t *read,
-                                          es_slice_t body)
+/* The text that the reader of this type takes. */
+static int body_text(request_rec *r, const es_body_type_t *type,
+                     es_slice_t *text, es_problem_t *why)
 {
-    apr_size_t i;
-
-    for (i = 0; read == es_body_form && i < body.len; i++) {
-        if (!apr_isspace(body.data[i])) {
-            return body.data[i] == '{' || body.data[i] == '[' ? es_body_json
-                                                              : read;
-        }
+    if (type->kind != ES_BODY_RAW) {
+        *text = es_utf8_without_mark(*text); /* JSON and forms have none */
     }
-    return read;
+    return type->kind != ES_BODY_MULTIPART ||
+           es_body_multipart(text, *text, type->boundary, r->pool, why);
+}
+
+static int publish_text(request_rec *r, const es_dir_t *conf,
+                        es_body_kind_t kind, es_slice_t text)
+{
+    es_batch_read_fn_t *read = reader_of(kind, text);
+    const es_body_items_t *items = NULL;
+
+    if (read == es_body_json) {
+        items = es_body_items_find(text, r->pool);
+    }
+    return items ? es_publish_items_serve(r, conf, items)
+                 : publish_batch(r, conf, read, text);
 }
 
 static int publish_body(request_rec *r, const es_dir_t *conf,
-                        es_batch_read_fn_t *read)
+                        const es_body_type_t *type)
 {
-    const es_body_items_t *items = NULL;
     es_problem_t why;
     es_slice_t text;
     es_buf_t body;
@@ -133,29 +154,23 @@ static int publish_body(request_rec *r, const es_dir_t *conf,
                                              : es_reply_problem(r, &why);
     }
     text = es_buf_slice(&body);
-    if (read != es_body_raw) {
-        text = es_utf8_without_mark(text); /* JSON and forms cannot have one */
-    }
-    read = correct_reader(read, text);
-    if (read == es_body_json) {
-        items = es_body_items_find(text, r->pool);
-    }
-    return items ? es_publish_items_serve(r, conf, items)
-                 : publish_batch(r, conf, read, text);
+    return body_text(r, type, &text, &why)
+               ? publish_text(r, conf, type->kind, text)
+               : es_reply_problem(r, &why);
 }
 
 static int publish(request_rec *r, const es_dir_t *conf)
 {
-    es_body_kind_t kind;
+    es_body_type_t type;
     es_problem_t why;
 
-    if (!es_body_kind(&kind, apr_table_get(r->headers_in, "Content-Type"),
+    if (!es_body_type(&type, apr_table_get(r->headers_in, "Content-Type"),
                       r->pool, &why)) {
         es_body_leave(r);
         return es_reply_problem(r, &why);
     }
-    return kind == ES_BODY_LINES ? es_publish_ndjson_serve(r, conf)
-                                 : publish_body(r, conf, reader_of(kind));
+    return type.kind == ES_BODY_LINES ? es_publish_ndjson_serve(r, conf)
+                                      : publish_body(r, conf, &type);
 }
 
 static int get(request_rec *r, const es_dir_t *conf)

@@ -5,14 +5,13 @@
 #include "http/body_type.c"
 
 static es_problem_t why;
+static es_body_type_t type;
 
 /* The kind that a Content-Type stands for; -1 = it is refused. */
 static int kind(const char *content_type)
 {
-    es_body_kind_t found;
-
     memset(&why, 0, sizeof(why));
-    return es_body_kind(&found, content_type, pool, &why) ? (int)found : -1;
+    return es_body_type(&type, content_type, pool, &why) ? (int)type.kind : -1;
 }
 
 FACTS(without_type_the_body_is_raw)
@@ -99,7 +98,28 @@ FACTS(two_types_are_refused)
     assert_int_equal(kind("application/json, text/json, text/plain"), -1);
 }
 
-FACTS(multipart_is_refused)
+FACTS(a_multipart_form_has_a_boundary)
+{
+    assert_int_equal(kind("multipart/form-data; boundary=XX"),
+                     ES_BODY_MULTIPART);
+    assert_slice(type.boundary, "XX");
+    assert_int_equal(kind("Multipart/Form-Data;charset=utf-8; "
+                          "Boundary=\"a, b\""),
+                     ES_BODY_MULTIPART);
+    assert_slice(type.boundary, "a, b");
+    assert_int_equal(kind("multipart/form-data"), -1);
+    assert_int_equal(why.status, 400);
+    assert_non_null(strstr(why.sentence, "boundary"));
+    assert_int_equal(kind("multipart/form-data; boundary="), -1);
+    assert_int_equal(kind(apr_pstrcat(pool, "multipart/form-data; boundary=",
+                                      repeat('x', 70).data, NULL)),
+                     ES_BODY_MULTIPART);
+    assert_int_equal(kind(apr_pstrcat(pool, "multipart/form-data; boundary=",
+                                      repeat('x', 71).data, NULL)),
+                     -1);
+}
+
+FACTS(any_other_multipart_type_is_refused)
 {
     assert_int_equal(kind("multipart/mixed; boundary=x"), -1);
     assert_int_equal(why.status, 415);
@@ -114,7 +134,8 @@ static const struct CMUnitTest tests[] = {
     UNIT(any_other_type_is_raw),
     UNIT(a_type_that_is_sent_twice_counts_once),
     UNIT(two_types_are_refused),
-    UNIT(multipart_is_refused),
+    UNIT(a_multipart_form_has_a_boundary),
+    UNIT(any_other_multipart_type_is_refused),
 };
 
 UNIT_MAIN(tests)
