@@ -13,7 +13,7 @@
  *   child_init     child: claim a child number, start the delivery
  *   quick_handler  serve recovery requests of GRIP proxies, in any Location
  *   type_checker   choose our handler before MultiViews chooses a file
- *   fixups         keep front controllers from taking our Locations over
+ *   fixups         restore our handler if a front controller replaced it
  *   handler        run before that of mod_proxy
  *   child_stopping child: hand clients over to other children, or end them
  *   child_status   parent: track living children, free a dead child's number

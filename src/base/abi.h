@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * Structs that we exchange with modules that were compiled with another version
- * of our header. Each begins with its size, an apr_size_t that its maker sets,
- * and gets new fields at its end only; a field that is 0 means the same as one
- * that is missing. Pure.
+ * of our header. Each begins with its size, an apr_size_t that its creator
+ * sets, and gets new fields at its end only; a field that is 0 means the same
+ * as one that is missing. Pure.
  */
 #ifndef ES_BASE_ABI_H
 #define ES_BASE_ABI_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Four characters are three bytes; two or three at the end are one or two. */
+/* Four characters encode three bytes; two or three at the end one or two. */
 #include "base/base64.h"
 
 /* @return 0..63, or -1 */

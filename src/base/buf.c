@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The room doubles, so that the cost of copying a body that comes in small
- * pieces stays proportional to its size.
+ * The capacity doubles, so that the cost of copying a body that arrives in
+ * small pieces stays proportional to its size.
  */
 #include "base/buf.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * The monotonic clock, by which clients are served: it goes on steadily, also
+ * The monotonic clock, by which clients are served: it advances steadily, also
  * when an administrator sets the time of day.
  */
 #ifndef ES_BASE_CLOCK_H

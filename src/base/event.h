@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * An event, what is published and received, and a batch: the events of one
- * publish request, which are stored all or none. The slices of an event belong
- * to whoever filled it in, mostly the pool of the publishing request. Pure.
+ * publish request, which are stored all or none. The caller that fills in an
+ * event owns its slices; mostly they live in the pool of the publishing
+ * request. Pure.
  */
 #ifndef ES_BASE_EVENT_H
 #define ES_BASE_EVENT_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * Random times that spread clients, so that those that were sent away together
- * do not come back together. Not for secrets: the numbers can be guessed.
+ * Random delays, so that clients whose streams end together do not all
+ * reconnect together. Not for secrets: the numbers can be guessed.
  */
 #ifndef ES_BASE_JITTER_H
 #define ES_BASE_JITTER_H
@@ -10,7 +10,7 @@
 
 /**
  * Draw a seed from the system. Each process does so before its first draw: a
- * child that has not draws the same numbers as its siblings.
+ * child without a seed draws the same numbers as the other children.
  *
  * Context: CHILD_INIT.
  */

@@ -5,9 +5,9 @@
  * was parsed and printed again would come out otherwise: the 0.1 of a price as
  * 0.10000000000000001, 1e400 not at all.
  *
- * The walk goes along the document's parsed form and checks nothing: a parser
- * has accepted the document. One that no parser has accepted gives rubbish, but
- * nothing outside of it is read. Pure.
+ * The walk checks nothing: a parser must have accepted the document before. For
+ * any other document the results are meaningless, but nothing outside of it is
+ * read. Pure.
  */
 #ifndef ES_BASE_JSON_H
 #define ES_BASE_JSON_H

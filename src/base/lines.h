@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * Cuts bytes into lines. A stream that comes in pieces of any size is cut at
- * LF and CR LF (es_lines_t): it holds one piece and the rest of the line before
- * it, never more, however long the stream is. A text that is there as a whole
+ * Cuts bytes into lines. A stream that comes in pieces of any size is cut at LF
+ * and CR LF (es_lines_t): it holds one piece and the rest of the line before
+ * it, never more, however long the stream is. A text that is complete in memory
  * is cut at CR LF, CR and LF, as event streams are (es_lines_split_t). Pure.
  */
 #ifndef ES_BASE_LINES_H

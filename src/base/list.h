@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * A doubly linked list. An element has an es_list_t as a field, its link, and
- * is in one list at a time by it; the head of the list is an es_list_t, too.
+ * A doubly linked list. An element embeds an es_list_t, its link; each link is
+ * in one list at a time. The head of a list is an es_list_t, too.
  * Header only. (APR_RING computes with null pointers, about which clang warns.)
  */
 #ifndef ES_BASE_LIST_H

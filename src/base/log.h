@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * Error log of the layers that know no httpd: they write to it through one
- * function, which the server layer sets. Until it is set (unit tests), nothing
- * is written. And a limit for messages that any client can cause.
+ * The error log of the rooms that know no httpd: they write to it through one
+ * function, which src/server sets. Until it is set (unit tests), nothing is
+ * written. Also a rate limit for messages that any client can cause.
  */
 #ifndef ES_BASE_LOG_H
 #define ES_BASE_LOG_H

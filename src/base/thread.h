@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * A thread of ours in a process of httpd's: it is started with all signals
- * blocked and joined within a time limit. Besides it, a condition variable
+ * blocked and joined within a time limit. There is also a condition variable
  * whose deadline is a time of base/clock.h.
  *
- * A thread that does not end in time is left to the end of the process. It
- * may use its data until then, so that data is not freed.
+ * A thread that does not end in time runs until the process exits. It may use
+ * its data until then, so that data is not freed.
  */
 #ifndef ES_BASE_THREAD_H
 #define ES_BASE_THREAD_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * The directives: their names, the contexts that allow them, and how their
- * values merge. A directive is one row; those that take more than one number
+ * values merge. A directive is one row; those that take more than one value
  * have a setter in config/setters.c or config/grip_setters.c.
  */
 #ifndef ES_CONFIG_DIRECTIVES_H

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * The setters of the directives that take more than one number. Each has the
- * form that httpd wants, and returns NULL or the error that httpd prints after
- * file and line. What can only be checked once the whole configuration is read
- * is noted by a setter and compared by a check.
+ * The setters of the directives that take more than one value. Each has the
+ * form that httpd requires, and returns NULL or the error that httpd prints
+ * after file and line. What can only be checked once the whole configuration is
+ * read is noted by a setter and compared by a check.
  *
  * Context of all: PARENT, while the configuration is read. A child that reads
  * .htaccess calls a setter, too, if AllowOverrideList names its directive. So

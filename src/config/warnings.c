@@ -2,7 +2,7 @@
 /*
  * httpd merges the settings of a Location request by request, and has compiled
  * the value of SetHandler. But the configuration as read is still there, as a
- * tree of lines. Here the nearest LimitRequestBody is searched in that tree:
+ * tree of lines. Here the nearest LimitRequestBody is looked up in that tree:
  * next to the SetHandler, then around its section. Other sections that cover
  * the same Location are not found; the result is a warning only.
  */

@@ -27,7 +27,7 @@ typedef struct es_channel_list_t {
     apr_uint32_t count;
 } es_channel_list_t;
 
-/** @return the index, or NULL without memory */
+/** @return the index, or NULL if out of memory */
 es_channel_index_t *es_channel_index_create(void);
 
 /** Free the index. Links that are in it are not touched. NULL is ignored. */

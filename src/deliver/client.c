@@ -29,7 +29,7 @@ static int compare_slots(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* Allocate slots and backlog. @return 0 without memory */
+/* Allocate slots and backlog. @return 0 if out of memory */
 static int allocate(es_client_t *client, const es_client_params_t *params)
 {
     client->slots = &client->one_slot;
@@ -224,8 +224,8 @@ static int has_lost(const es_client_t *client, es_pos_t *tail)
                                    client->cursor, tail);
 }
 
-/* The clients of the channel shall not all come back at once: retry is
- * lengthened by up to a fifth. */
+/* Lengthens retry by up to a fifth, so that the clients of the channel do not
+ * all reconnect at once. */
 void es_client_end_closed(es_client_t *client)
 {
     client->opts.retry_ms += es_jitter_below(client->opts.retry_ms / 5 + 1);
@@ -283,7 +283,7 @@ static es_step_t catch_up(es_client_t *client, es_pos_t limit, apr_time_t now,
     rv = es_reader_collect(&reader, &got, client->cursor, client->skip, stop,
                            !es_client_is_open(client), scratch, scratch_size);
     if (rv == APR_ENOMEM) {
-        return fail(client); /* it comes back, when there may be memory */
+        return fail(client); /* it reconnects; by then there may be memory */
     }
     if (rv != APR_SUCCESS) {
         return overtaken(client, rv);

@@ -62,7 +62,7 @@ typedef enum es_step_t {
  *                it back in es_client_close
  * @param sink    owned by the client on success
  * @param now     its lifetime and its silence count from here
- * @return the client; NULL without memory: the caller still owns all
+ * @return the client; NULL if out of memory: the caller still owns all
  *
  * Context: WORKER; DELIVERY for a client that another child hands over.
  */
@@ -70,9 +70,9 @@ es_client_t *es_client_create(const es_client_params_t *params, es_sink_t *sink,
                               apr_time_t now);
 
 /**
- * Write what is due: the rest of a frame that is half-written, then the
- * client's records from the cursor on, many in one write, then a keep-alive
- * after silence. A record is copied to scratch and proven first, so the client
+ * Write what is due: the rest of a partially written frame, then the client's
+ * records from the cursor on, many in one write, then a keep-alive after
+ * silence. A record is copied to scratch and verified first, so the client
  * never gets a byte that the journal may have overwritten meanwhile.
  *
  * If the ring overtakes the client between two frames, it gets a stream-reset
@@ -96,12 +96,12 @@ es_step_t es_client_step(es_client_t *client, apr_time_t now, char *scratch,
  * Take part in a round: write the client's frames between round_start and
  * round_end, which the caller has ready in iov.
  *
- * Call it only for a client that has seen all of its records below
- * round_start: its last step or offer returned ES_STEP_CURRENT, and the rounds
- * since then, up to round_start, had nothing for it. Thus rounds need not touch
- * the clients that they have nothing for; the cursor of such a client stays
- * behind, so call es_client_seek before you step it. If the round closes one
- * of the client's channels, step the client instead.
+ * Call it only for a client that has seen all of its records below round_start:
+ * its last step or offer returned ES_STEP_CURRENT, and the rounds since then,
+ * up to round_start, had nothing for it. Thus rounds need not touch the clients
+ * that they have nothing for; the cursor of these clients stays behind, so call
+ * es_client_seek before you step one. If the round closes one of the client's
+ * channels, step the client instead.
  *
  * @return as es_client_step. ES_STEP_MORE: nothing was written, since the
  *         cursor is beyond round_start or the client is not up to date; step
@@ -114,11 +114,11 @@ es_step_t es_client_offer(es_client_t *client, es_pos_t round_start,
                           int count, apr_time_t now);
 
 /**
- * Let the stream end: the frame that is half-written is completed, `retry:` is
- * sent, the body ends. Steps write this; the one that completes it returns
+ * End the stream: a partially written frame is completed, `retry:` is sent, the
+ * body ends. Steps write this; the one that completes it returns
  * ES_STEP_ENDED. Only the first call counts.
  *
- * @param retry_ms  when the client may come back
+ * @param retry_ms  how long the client waits before it reconnects
  */
 void es_client_end(es_client_t *client, apr_int64_t retry_ms);
 

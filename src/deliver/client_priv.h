@@ -18,7 +18,7 @@ typedef struct es_client_saved_t {
     apr_size_t skip;           /* bytes written of the frame at the cursor */
     apr_size_t control_offset; /* bytes written of the control frame */
     es_id_t reset_id;          /* the id in a stream-reset that is due */
-    unsigned char control;     /* ES_CONTROL_…: what is due or half-written */
+    unsigned char control;     /* ES_CONTROL_…: due or partially written */
 } es_client_saved_t;
 
 /** A client with a control frame of a higher number is not handed over. */
@@ -36,11 +36,11 @@ es_step_t es_client_step_to(es_client_t *client, es_pos_t limit, apr_time_t now,
 apr_time_t es_client_last_progress(const es_client_t *client);
 
 /** The client has seen all of its records below pos. Its cursor never moves
- * back, and stays while a record's frame is half-written. */
+ * back, and stays while a record's frame is partially written. */
 void es_client_seek(es_client_t *client, es_pos_t pos);
 
-/** Let silence and lifetime count from now on: the client has come to an owner
- * with another clock. */
+/** Restart the client's silence and lifetime at now: its new owner has another
+ * clock. */
 void es_client_rebase(es_client_t *client, apr_time_t now);
 
 /**
@@ -63,10 +63,10 @@ int es_client_save(es_client_t *client, apr_time_t now,
 /**
  * Let a client that was just created continue where another one was saved.
  *
- * @param lost     1 = the journal cannot vouch for all records since then. A
- *                 client that stood within a frame is cut; one of whose
- *                 channels was closed since then, ends; any other gets a
- *                 stream-reset with present
+ * @param lost     1 = the journal cannot guarantee that it retains all records
+ *                 since then. A client that stood within a frame is cut; if
+ *                 one of its channels was closed since then, its stream ends;
+ *                 any other client gets a stream-reset with present
  * @param present  the present position; read only if lost
  */
 void es_client_load(es_client_t *client, const es_client_saved_t *saved,
@@ -105,13 +105,14 @@ const es_slot_t *es_client_slots(const es_client_t *client, int *count);
  *     any of these but FINISHED ── fail ─► BROKEN
  *
  * LIVE: all records are seen, up to the limit of the last step, and no frame
- * is half-written; a round writes in this state only. BEHIND: a step of its
- * own has to write first. BLOCKED: the sink takes no more. ENDING: the frame
- * that is half-written is completed, then the end is written. FINISHED: the
+ * is partially written; a round writes in this state only. BEHIND: a step of
+ * its own has to write first. BLOCKED: the sink takes no more. ENDING: a
+ * partially written frame is completed, then the end is written. FINISHED: the
  * body is complete. BROKEN: the stream is cut, nothing more is written.
  *
- * What is half-written is data, not state: skip counts the bytes of a record,
- * control and control_offset are the kind and the bytes of a control frame.
+ * How much of a frame is written is data, not state: skip counts the bytes of
+ * a record, control and control_offset are the kind and the bytes of a control
+ * frame.
  */
 typedef enum es_client_state_t {
     ES_CLIENT_LIVE,
@@ -136,7 +137,7 @@ typedef enum es_client_cause_t {
     ES_CLIENT_CAUSES
 } es_client_cause_t;
 
-/** The control frame that is due or half-written. Handover messages carry
+/** The control frame that is due or partially written. Handover messages carry
  * these numbers. */
 enum {
     ES_CONTROL_NONE,

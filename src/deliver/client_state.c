@@ -118,7 +118,8 @@ int es_client_save(es_client_t *client, apr_time_t now,
     return 1;
 }
 
-/* The journal cannot vouch for all records since the client was saved. */
+/* The journal cannot guarantee that it retains all records since the client was
+ * saved. */
 static void load_lost(es_client_t *client, const es_client_saved_t *saved,
                       const es_start_t *present)
 {

@@ -68,7 +68,7 @@ typedef struct es_conns_t es_conns_t;
  * Make a conn for a client, to be added by es_conns_add.
  *
  * @param client  owned by the conn on success
- * @return the conn, or NULL without memory
+ * @return the conn, or NULL if out of memory
  *
  * Context: WORKER; DELIVERY for a client that comes from another child.
  */
@@ -86,7 +86,7 @@ es_conn_t *es_conns_from_note(es_note_t *note);
  *
  * @param epoll_fd  where sockets are watched; not owned. The data.ptr of their
  *                  events is the conn
- * @return the set, or NULL without memory
+ * @return the set, or NULL if out of memory
  *
  * Context: the thread that makes the loop.
  */

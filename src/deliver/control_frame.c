@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A frame is a few iovecs: the chunk's head, the text, the chunk's tail. Only
- * the text of a stream-reset is of any length; it lives in a pool.
+ * the text of a stream-reset has no fixed maximum; it lives in a pool.
  */
 #include "deliver/control_frame.h"
 

@@ -50,7 +50,7 @@ apr_status_t es_control_frame_reset(es_control_frame_t *control,
 void es_control_frame_end(es_control_frame_t *control, apr_int64_t retry_ms,
                           int chunked);
 
-/** Leave out the first bytes. If there are not so many, nothing is left. */
+/** Leave out the first bytes. If the frame has fewer, nothing is left. */
 void es_control_frame_skip(es_control_frame_t *control, apr_size_t bytes);
 
 /** Give back what the frame holds. */

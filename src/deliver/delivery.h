@@ -50,7 +50,7 @@ typedef struct es_delivery_params_t {
  * @param params  copied; what it points to outlives the delivery, except
  *                handover
  * @param pool    not used by the thread; its cleanup frees the delivery if the
- *                thread was joined, and leaves it to the process otherwise
+ *                thread was joined; otherwise it stays until the process exits
  * @return APR_SUCCESS, or the errno of a descriptor or thread that could not be
  *         made, or APR_ENOMEM
  *
@@ -106,7 +106,7 @@ int es_delivery_is_stopping(const es_delivery_t *d);
  * es_delivery_join waits for it. Returns at once; may be called again with a
  * higher reason.
  *
- * Context: CHILD's main thread or a signal handler of prefork. It is
+ * Context: the child's main thread, or a signal handler of prefork. It is
  * async-signal safe: it sets a flag and writes to a descriptor, nothing else.
  */
 void es_delivery_leave(es_delivery_t *d, es_stop_t why);
@@ -119,11 +119,11 @@ void es_delivery_stop(es_delivery_t *d);
  * Wait for the thread to end. To be called after workers have ended, since the
  * delivery does not wait for further clients from now on.
  *
- * @param timeout  at most; a thread that has not ended by then is left to the
- *                  end of the process
+ * @param timeout  at most; a thread that has not ended by then runs until the
+ *                 process exits
  * @return APR_SUCCESS, or APR_TIMEUP
  *
- * Context: CHILD's main thread.
+ * Context: the child's main thread.
  */
 apr_status_t es_delivery_join(es_delivery_t *d, apr_interval_time_t timeout);
 

@@ -14,7 +14,7 @@ typedef struct es_fanout_t es_fanout_t;
 
 /**
  * @param conns  not owned
- * @return the fan-out, or NULL without memory
+ * @return the fan-out, or NULL if out of memory
  *
  * Context: the thread that makes the loop.
  */

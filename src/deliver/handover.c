@@ -319,7 +319,7 @@ static es_hub_t *hub_of(const es_handover_t *handover,
     return NULL;
 }
 
-/* Are there at most clients_max clients if so many more come? */
+/* Are there at most clients_max clients if this many more come? */
 static int has_room(const es_handover_t *handover, apr_uint32_t clients)
 {
     const es_handover_params_t *params = &handover->params;

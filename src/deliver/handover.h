@@ -51,7 +51,7 @@ typedef struct es_handover_params_t {
 
 /**
  * @param params  copied
- * @return the handover, or NULL without memory
+ * @return the handover, or NULL if out of memory
  *
  * Context: the thread that makes the loop.
  */

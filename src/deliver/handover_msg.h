@@ -41,7 +41,7 @@ typedef struct es_handed_t {
 
 typedef struct es_handover_msg_t es_handover_msg_t;
 
-/** @return an empty message, or NULL without memory */
+/** @return an empty message, or NULL if out of memory */
 es_handover_msg_t *es_handover_msg_create(void);
 
 /** Free a message and close the descriptors that were received and not taken.

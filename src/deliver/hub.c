@@ -50,8 +50,8 @@ void es_hub_add_watch(es_hub_t *hub, es_watch_t *watch)
     }
     hub->first_watch = watch;
     for (i = 0; i < part->nslots; i++) {
-        /* Without memory the watch is not signalled for this channel; its
-         * worker reads the journal from time to time anyway. */
+        /* If out of memory, the watch is not signalled for this channel;
+         * its worker reads the journal from time to time anyway. */
         (void)es_channel_index_add(hub->watches, es_watch_slot(watch, i),
                                    &part->links[i]);
     }

@@ -24,7 +24,8 @@ typedef struct es_note_t {
  */
 apr_status_t es_inbox_open(es_inbox_t **out);
 
-/** Readable = there are notes, or it was poked. Lives as long as the inbox. */
+/** The descriptor: readable = there are notes, or es_inbox_poke was called. It
+ * lives as long as the inbox. */
 int es_inbox_fd(const es_inbox_t *inbox);
 
 /**
@@ -56,7 +57,7 @@ es_note_t *es_inbox_take(es_inbox_t *inbox);
 /** Refuse posts from now on; notes that it holds can still be taken. */
 void es_inbox_shut(es_inbox_t *inbox);
 
-/** Free the inbox. No thread may use it any more; it forgets its notes. */
+/** Free the inbox, but not the notes in it. No thread may use it any more. */
 void es_inbox_close(es_inbox_t *inbox);
 
 #endif

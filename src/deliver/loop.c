@@ -12,8 +12,8 @@
  * more: a publisher that appends after this look sees the flag and wakes it.
  * If a wake-up is lost all the same, the loop looks again after a second.
  *
- * deliver/shutdown.h tells how it stops. When that is over, the inbox is shut,
- * and the clients that were posted in the last moment are closed.
+ * deliver/shutdown.h describes how it stops. After that the inbox is shut, and
+ * the clients that were posted in the last moment are closed.
  */
 #include "deliver/loop.h"
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Conns that are READY or BLOCKED are in the list of those behind. Publishers
- * wait for a BLOCKED conn for one second after its socket took bytes, if it
- * was CURRENT before or has taken bytes twice within a second. When that
- * second is over, the next walk removes the conn from the list; its next step,
- * made when the socket is writable again, puts it back. So conns that never
- * read cost nothing, and many conns that each read a little now and then hold
- * up no publisher: if each read bought a second, a few dozen of these conns
- * would stop all publishers.
+ * wait for a BLOCKED conn for one second after its socket took bytes, if it was
+ * CURRENT before or has taken bytes twice within a second. When that second is
+ * over, the next walk removes the conn from the list; its next step, made when
+ * the socket is writable again, puts it back. So conns that never read cost
+ * nothing, and many conns that each read a little now and then delay no
+ * publisher: if publishers waited for a second after each read, a few dozen of
+ * these conns would stop all publishers.
  *
  * A walk visits each conn that is behind. The more there are, the later is the
  * next walk, so that walks take only a small part of the time. Held clients

@@ -3,8 +3,8 @@
  * The progress of a hub's clients in this child, reported to publishers so
  * that they do not overtake clients that read (journal/flow_control.h).
  * Publishers wait for a client that is behind as long as its socket takes
- * bytes at least once a second. So they wait for a client that reads steadily,
- * and not for one that never reads or reads a little now and then.
+ * bytes at least once a second: for a client that reads steadily, but not for
+ * a client that never reads, or that reads a little every few seconds.
  *
  * Context of all: DELIVERY, except es_progress_init.
  */
@@ -37,8 +37,8 @@ void es_progress_init(es_progress_t *progress);
 void es_progress_update(struct es_conn_t *conn);
 
 /**
- * Report the position up to which all clients have got to publishers, if it
- * has changed.
+ * Report to publishers the position that all clients have reached, if it has
+ * changed.
  *
  * @param child  of this process, from 1
  * @return 1 when a client is behind: the caller reports again after

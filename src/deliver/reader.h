@@ -51,7 +51,7 @@ int es_reader_is_all_seen(const es_reader_t *reader, es_pos_t cursor);
 
 /**
  * Collect the reader's records between cursor and stop, a bounded number of
- * them. The bytes are copies that are proven good.
+ * them. The bytes are copies that were verified.
  *
  * @param got   filled
  * @param skip  bytes of the record at cursor that are written
@@ -75,14 +75,14 @@ typedef struct es_backlog_t {
     es_replay_t parts[]; /* sorted by slot */
 } es_backlog_t;
 
-/** @return the backlog, to be freed by free; NULL without memory */
+/** @return the backlog, to be freed by free; NULL if out of memory */
 es_backlog_t *es_reader_backlog_create(const es_replay_t *parts, int count);
 
 /**
- * The ring has overtaken the client at cursor: has the client lost events?
- * Not as long as it has got none: it gets what is retained, and does not know
- * yet what that is. What the ring took of a channel before its start is no
- * loss either.
+ * The ring has overtaken the client at cursor: has the client lost events? As
+ * long as nothing of the backlog was written, it has not: the client asked for
+ * what is retained, whatever that is. Evicted events of a channel that precede
+ * its start are no loss either.
  *
  * @param tail  filled: where the client may continue if it has lost nothing
  */

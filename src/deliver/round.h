@@ -28,7 +28,7 @@ typedef int es_round_wants_fn_t(void *baton, es_slot_t slot);
  * Make an empty round.
  *
  * @param bytes  room for copies; a larger record gets a round of its own
- * @return the round, or NULL without memory
+ * @return the round, or NULL if out of memory
  */
 es_round_t *es_round_create(apr_size_t bytes);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * httpd does not tell its children why they stop. Two things show it:
+ * httpd does not report to its children why they stop. Two things show it:
  *
  * The generation in the scoreboard rises before children are asked to stop for
  * a restart, graceful or not, and does not change when the server stops. So if
@@ -14,11 +14,11 @@
  *
  * If the generation is that of this child, either only this child stops (it has
  * served its connections, or there are too many idle children), or all do. In
- * that case all say so in shm/children within a moment. A child that decides
+ * that case all mark it in shm/children within a moment. A child that decides
  * too early does no harm: the last child to stop ends the streams of clients
  * that are in the handover socket. A child that stops alone (ES_STOP_OWN) does
- * not wait for the others to say so: they may stop for the same reason at the
- * same moment, and the parent makes new ones.
+ * not wait for the marks of the others: they may stop for the same reason at
+ * the same moment, and the parent makes new ones.
  */
 #include "deliver/shutdown.h"
 

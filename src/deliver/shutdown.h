@@ -43,8 +43,8 @@ typedef struct es_shutdown_server_t {
     apr_uint64_t generation; /* of this child */
 } es_shutdown_server_t;
 
-/** Orders of other threads to the loop. After setting one, they poke the
- * inbox. */
+/** Orders to the loop, from other threads; the loop itself sets stop, too.
+ * Another thread that has set one then calls es_inbox_poke. */
 typedef struct es_shutdown_orders_t {
     int stop;   /* atomic; es_stop_t, only rises */
     int finish; /* atomic; 1 = no worker submits clients any more */

@@ -2,8 +2,8 @@
 /**
  * A sink: where a client's frames are written. It is three functions in a
  * table; the client does not ask which. One sink is the plain socket
- * (deliver/sink_socket.h), another the request that a worker holds
- * (http/sink_held.h); a suspended TLS connection will be the third.
+ * (deliver/sink_socket.h), the other the request that a worker holds
+ * (http/hold.c).
  *
  * Context of all functions: the client's owner.
  */

@@ -3,11 +3,11 @@
  * One iovec goes out by send, which is cheaper than sendmsg; several go out by
  * sendmsg, IOV_MAX at a time.
  *
- * TCP has two ways to find a peer that has vanished, keep-alive and
- * TCP_USER_TIMEOUT. Once the latter is set, the kernel ends the connection at
- * that time even if it is keep-alive that gets no answer; TCP_KEEPCNT counts
- * only without it. Keep-alive therefore begins early enough to have asked
- * three times by then, since a single lost packet proves nothing.
+ * TCP has two ways to detect a dead peer, keep-alive and TCP_USER_TIMEOUT. Once
+ * the latter is set, the kernel ends the connection at that time even if it is
+ * keep-alive that gets no answer; TCP_KEEPCNT counts only without it.
+ * Keep-alive therefore begins early enough to have sent three probes by then:
+ * a single lost packet does not mean that the peer is dead.
  */
 #include "deliver/sink_socket.h"
 
@@ -157,7 +157,7 @@ apr_status_t es_sink_socket_drain(es_sink_t *sink)
     return APR_SUCCESS; /* epoll reports the rest again */
 }
 
-/* ---- a peer that has vanished ------------------------------------------ */
+/* ---- a dead peer -------------------------------------------------------- */
 
 /* Errors are ignored: the descriptor may be no TCP socket. */
 

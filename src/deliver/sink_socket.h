@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * A sink that is a plain socket of our own, and the TCP options by which the
- * kernel finds a peer that has vanished. The socket's open file description
- * may be shared with httpd, so its modes are never changed: each call is
- * MSG_DONTWAIT.
+ * kernel detects a dead peer. The socket's open file description may be shared
+ * with httpd, so its modes are never changed: each call is MSG_DONTWAIT.
  */
 #ifndef ES_DELIVER_SINK_SOCKET_H
 #define ES_DELIVER_SINK_SOCKET_H
@@ -18,7 +17,7 @@
  * @param fd        owned by the sink from now on; on failure it is closed
  * @param chunked   1 = the body has chunks, 0 = frames as they are
  * @param patience  as of es_sink_socket_tcp_set
- * @return the sink, or NULL without memory
+ * @return the sink, or NULL if out of memory
  */
 es_sink_t *es_sink_socket_create(int fd, int chunked,
                                  apr_interval_time_t patience);
@@ -41,23 +40,23 @@ typedef struct es_sink_socket_tcp_t {
 } es_sink_socket_tcp_t;
 
 /**
- * Let the kernel find out when the peer has vanished: its host is down, or the
- * way to it is cut. This sets socket options only, and needs no reads or
+ * Make the kernel detect an unreachable peer: its host is down, or the network
+ * path to it is cut. This sets socket options only, and needs no reads or
  * writes. If the peer acknowledges nothing for patience, the kernel ends the
  * connection:
  *
- *     bytes are in flight    patience after they were first sent again
- *     nothing is in flight   patience after the peer was last heard of; from
- *                            half of that time on, the kernel probes it
+ *     bytes are in flight    patience after their first retransmission
+ *     nothing is in flight   patience after the last segment from the peer;
+ *                            from half of that time on, the kernel probes it
  *                            several times
  *
- * So it does if the peer keeps its window shut for as long. The socket is then
- * in error: POLLERR and POLLHUP, ETIMEDOUT.
+ * The kernel also ends the connection of a peer that keeps its window closed
+ * for patience. The socket then reports POLLERR and POLLHUP, and ETIMEDOUT.
  *
  * @param fd        any socket; one that is not TCP stays as it is
  * @param patience  0 = no limit of ours: while bytes are in flight, that of
  *                  the system holds (on Linux about a quarter of an hour); a
- *                  silent peer is found in two minutes
+ *                  silent peer is detected within two minutes
  *
  * Context of this and the next two: ANY; another thread may use the socket.
  */

@@ -4,8 +4,8 @@
  * lock at each signal, even if the flag is set already: thus the worker that
  * finds the flag sees all of the journal that the delivery has seen.
  *
- * Where the client stands goes the other way, without a lock and with relaxed
- * atomics: the delivery only estimates progress by it.
+ * The worker reports the client's position to the delivery without a lock, by
+ * relaxed atomics: the delivery only estimates progress by it.
  */
 #include "deliver/watch_priv.h"
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * A watch: a worker that holds a client waits on it for news of the client's
- * channels, instead of reading the journal all the time. This header is the
- * worker's side; es_delivery_watch makes a watch, es_delivery_unwatch gives it
- * back.
+ * A watch: a worker that holds a client waits on it for new events of the
+ * client's channels, instead of reading the journal all the time. This header
+ * is the worker's side; es_delivery_watch makes a watch, es_delivery_unwatch
+ * gives it back.
  */
 #ifndef ES_DELIVER_WATCH_H
 #define ES_DELIVER_WATCH_H

@@ -30,7 +30,7 @@ typedef struct es_watch_part_t {
  * Make a watch that is in no list.
  *
  * @param slots  nslots of them, copied
- * @return the watch, or NULL without memory
+ * @return the watch, or NULL if out of memory
  *
  * Context: WORKER.
  */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * The HTTP client that publishes to GRIP proxies: the one door to libcurl. It
- * posts bodies to many proxies at once, and blocks in es_grip_client_wait only.
+ * The HTTP client that publishes to GRIP proxies; only client.c includes
+ * libcurl. It posts bodies to many proxies at once, and blocks in
+ * es_grip_client_wait only.
  *
  * A line leads to one proxy. It has one request in flight at a time, and uses
  * its connection again if the proxy keeps it open. The environment has no
@@ -35,7 +36,7 @@ apr_status_t es_grip_client_setup(void);
 void es_grip_client_teardown(void);
 
 /**
- * @param lines  most lines that it will have: so many connections are kept
+ * @param lines  most lines that it will have, and connections that it keeps
  * @return APR_SUCCESS, APR_ENOMEM
  */
 apr_status_t es_grip_client_open(es_grip_client_t **out, int lines);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * JSON Web Tokens as GRIP uses them: the one door to libjwt. The key decides
- * the algorithm (HS256, ES256, RS256). That of a token is compared with it, and
- * never used.
+ * JSON Web Tokens as GRIP uses them; only jwt.c includes libjwt. The key
+ * decides the algorithm (HS256, ES256, RS256). That of a token is compared with
+ * it, and never used.
  */
 #ifndef ES_GRIP_JWT_H
 #define ES_GRIP_JWT_H

@@ -2,7 +2,7 @@
 /*
  * base64: or file: is resolved once, then the first bytes of the text decide
  * what it is. A text that begins like PEM or JWK and cannot be read as one is
- * an error and never a secret: else a mistyped public key would become a
+ * an error and never a secret: otherwise a mistyped public key would become a
  * password that everyone knows.
  */
 #include "grip/key.h"

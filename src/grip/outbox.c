@@ -4,9 +4,9 @@
  *                                                 sent
  *
  * A result is added only for failures, and when a record that had failed was
- * taken after all. The array of results is used round and round. A reader
- * copies a result; the copy is good if count shows afterwards that the sender
- * cannot have begun to overwrite the result.
+ * taken after all. The array of results is circular. A reader copies a result;
+ * the copy is valid if count shows afterwards that the sender cannot have begun
+ * to overwrite the result.
  *
  * What is left if the sender dies: before count is stored, the result is not
  * there and sent is unchanged, so the next sender sends these records again.
@@ -45,15 +45,15 @@ static void read_result(const es_outbox_t *outbox, apr_uint64_t n,
 {
     const es_outbox_result_t *stored = &outbox->results[n % ES_OUTBOX_RESULTS];
 
-    /* relaxed: the fence and the count show whether the copy is good */
+    /* relaxed: the fence and the count show whether the copy is valid */
     result->from = __atomic_load_n(&stored->from, __ATOMIC_RELAXED);
     result->to = __atomic_load_n(&stored->to, __ATOMIC_RELAXED);
     result->sent = __atomic_load_n(&stored->sent, __ATOMIC_RELAXED);
     result->outcome = __atomic_load_n(&stored->outcome, __ATOMIC_RELAXED);
 }
 
-/** The first result that the sender cannot be overwriting, if there are so many
- * results. */
+/** The first result that the sender cannot be overwriting, if count results
+ * were added. */
 static apr_uint64_t oldest_of(apr_uint64_t count)
 {
     return count >= ES_OUTBOX_RESULTS ? count - ES_OUTBOX_RESULTS + 1 : 0;

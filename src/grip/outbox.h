@@ -14,7 +14,7 @@
 #include "shm/lock.h"
 #include "journal/store.h"
 
-/** So many results are kept; the outcome of older ones is unknown. */
+/** How many results are kept; the outcome of older ones is unknown. */
 #define ES_OUTBOX_RESULTS 64
 
 enum {

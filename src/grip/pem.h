@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * Asymmetric keys as PEM text, the form that libjwt takes: reads PEM, and makes
- * it from the numbers of a JWK. The one door to OpenSSL's libcrypto; otherwise
- * pure.
+ * it from the numbers of a JWK. Only pem.c includes OpenSSL's libcrypto.
+ * Otherwise pure.
  */
 #ifndef ES_GRIP_PEM_H
 #define ES_GRIP_PEM_H

@@ -78,7 +78,7 @@ const char *es_proxy_make(const es_proxy_t **out, const es_grip_url_t *url,
 int es_proxy_authorization(const char **out, const es_proxy_t *proxy,
                            apr_time_t now, apr_pool_t *p);
 
-/** What a Grip-Sig proves. */
+/** The result of checking a Grip-Sig. */
 typedef enum es_proof_t {
     ES_PROOF_NONE, /* no proxy has a key: any Grip-Sig is accepted */
     ES_PROOF_GOOD, /* it was signed with one of the keys */

@@ -3,7 +3,7 @@
  * A turn of the thread: read the clocks, report the requests that have ended,
  * step the sending to each proxy, answer the waiters whose outcomes are known,
  * then sleep until a request can go on, a wake-up comes, or it is time to look
- * for what a child left that died.
+ * for what a dead child left.
  *
  * Wake-ups come from this child's workers and from the senders of other
  * children.

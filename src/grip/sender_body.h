@@ -13,7 +13,7 @@
 /** How far the journal was sent to a proxy. */
 typedef struct es_sent_pos_t {
     es_pos_t pos; /* of a record */
-    int link;     /* so many of its channels were sent; mostly 0 */
+    int link;     /* how many of its channels were sent; mostly 0 */
 } es_sent_pos_t;
 
 typedef struct es_sender_body_t {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * The body of a publish request, as it arrives through the input filters of the
- * request: read to its end, read piece by piece, or not read. What it means is
- * the matter of http/body_formats.h.
+ * request: read to its end, read piece by piece, or not read.
+ * http/body_formats.h interprets it.
  */
 #ifndef ES_HTTP_BODY_H
 #define ES_HTTP_BODY_H

@@ -30,7 +30,7 @@
 #define SLEEP_MIN 1000  /* microseconds */
 #define SLEEP_MAX 20000 /* microseconds */
 /* Polls in a row after which the filters returned nothing (the socket had a
- * part of a TLS record). After so many it sleeps, so that it does not spin. */
+ * part of a TLS record). After this many it sleeps, so as not to spin. */
 #define FRUITLESS_MAX 64
 /* Most reads of one piece; each may return few bytes. */
 #define READS_MAX 1024

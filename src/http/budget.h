@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * The budget of held clients: how many workers of this child clients may occupy
- * that cannot be detached. HTTP/1.1 and HTTP/2 have a quota each, because
- * mod_http2 has workers of its own. An HTTP/2 connection has one grant at a
- * time, because mod_http2 gives a connection few workers.
+ * The budget of held clients: how many workers of this child may be occupied by
+ * clients that cannot be detached. HTTP/1.1 and HTTP/2 have a quota each,
+ * because mod_http2 has workers of its own. An HTTP/2 connection has one grant
+ * at a time, because mod_http2 gives a connection few workers.
  *
  * Beyond the budget a client is served in turns of up to EventStreamTurn; as
  * many turns run at a time as clients may be held. Beyond these a turn has no

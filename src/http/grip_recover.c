@@ -3,9 +3,9 @@
  * A proxy uses one answer for all its requests with the same path and
  * Grip-Last, so the answer depends on nothing else. Grip-Last states the last
  * event that was seen of each channel; for a further piece of a long answer the
- * path does. If neither states an id, or if the journal cannot prove that no
- * event after it was missed, the client starts with a stream-reset. An answer
- * changes nothing here, so a request may be repeated.
+ * path does. If neither states an id, or if the journal cannot guarantee that
+ * no event after it was missed, the client starts with a stream-reset. An
+ * answer changes nothing here, so a request may be repeated.
  *
  * An invalid seal was usually made before httpd was stopped and started. Then
  * the stream ends, and its client reconnects and resumes.
@@ -80,7 +80,7 @@ static es_resume_reach_t reach_of(const recovery_t *recovery)
                : es_subscribe_admit_reach(recovery->hub);
 }
 
-/* @return 0 if the journal cannot prove that no event of it was missed */
+/* @return 0 if the journal cannot guarantee that no event of it was missed */
 static int resume_one(recovery_t *recovery, int i)
 {
     es_resume_reach_t reach = reach_of(recovery);

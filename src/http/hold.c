@@ -8,7 +8,7 @@
  * A write blocks as httpd's own writes do, for up to Timeout. Over HTTP/1.1
  * that is the timeout of the socket, and EventStreamSendTimeout replaces it if
  * it is shorter. Over HTTP/2 a write ends in mod_http2's memory. TCP keep-alive
- * on the connection's socket finds a peer that vanished. With HTTP/2 that
+ * on the connection's socket detects a dead peer. With HTTP/2 that
  * socket belongs to another thread, but any thread may set its options.
  */
 #include "http/subscribe.h"
@@ -182,7 +182,7 @@ static int descriptor_of(conn_rec *c)
     return socket && apr_os_sock_get(&fd, socket) == APR_SUCCESS ? fd : -1;
 }
 
-/* A client that reads nothing, or has vanished, must not keep the worker. */
+/* A client that reads nothing, or is unreachable, must not keep the worker. */
 static void limit_writes(const es_stream_t *stream, saved_conn_t *saved)
 {
     conn_rec *c = stream->r->connection;

@@ -2,7 +2,7 @@
 /*
  * The order is: the method, the access checks, the type of the body. Only then
  * the body is read to its end, made into a batch, checked, and stored as a
- * whole. Nothing is stored of a request that is refused. Streams of lines, GET
+ * whole. Nothing is stored of a request that is refused. NDJSON streams, GET
  * and DELETE are served by publish_ndjson.c, channel_get.c and
  * channel_delete.c.
  */

@@ -67,7 +67,7 @@ int es_stream_refuse_closed(es_stream_t *stream);
  * Make the stream's client, which takes over its subscription and its count.
  *
  * @param sink  owned by the client on success
- * @return the client, or NULL without memory
+ * @return the client, or NULL if out of memory
  *
  * Context: WORKER.
  */

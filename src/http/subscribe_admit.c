@@ -144,7 +144,7 @@ static void replay(es_stream_t *stream, apr_uint64_t latest)
 }
 
 /* Starts after the last event the client saw; or schedules a stream-reset, if
- * the journal cannot prove that no event was missed. */
+ * the journal cannot guarantee that no event was missed. */
 static void resume(es_stream_t *stream, const es_channel_set_t *names,
                    es_slice_t id)
 {

@@ -25,7 +25,7 @@
 
 #include <stdlib.h>
 
-/** A batch of so many channels, and hence events, needs no malloc. */
+/** A batch of at most this many channels, and hence events, needs no malloc. */
 #define SMALL_BATCH ES_EVENT_CHANNELS_MAX
 
 /** One channel of one event. */

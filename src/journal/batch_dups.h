@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * Finds duplicates within a batch: events with the same publisher's id that
- * have a channel in common. With the same content the later one repeats the
- * earlier; with another content the two clash. It knows no segment.
+ * have a channel in common. If their content is the same, the later event
+ * repeats the earlier one; if it differs, the two clash. Knows no segment.
  */
 #ifndef ES_JOURNAL_BATCH_DUPS_H
 #define ES_JOURNAL_BATCH_DUPS_H

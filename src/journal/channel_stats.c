@@ -8,8 +8,8 @@
 
 #include "journal/store_priv.h"
 
-/* So many slots are examined at a time under the lock: their subscriptions are
- * spread over a row for each child. */
+/* At most this many slots are examined at a time under the lock: their
+ * subscriptions are spread over a row for each child. */
 #define SLOTS_PER_LOCK 64
 
 /** Copy a slot's statistics. @return 0: the store does not know a channel */

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Compares everything that the parts of a store say about each other. Tests
- * call it after each death. It changes nothing but the scratch field of the
- * slots.
+ * Checks that the parts of a store agree with each other. Tests call it after
+ * each death. It changes nothing but the scratch field of the slots.
  */
 #include "journal/store_priv.h"
 

@@ -49,8 +49,8 @@ int es_close_is_closed(const es_store_t *store, es_slot_t slot,
                        apr_uint64_t now_ms);
 
 /**
- * Was one of these channels closed at or after pos? A reader asks that cannot
- * continue at pos, since the record there is evicted.
+ * Was one of these channels closed at or after pos? Called by a reader that
+ * cannot continue at pos, since the record there is evicted.
  *
  * Context: ANY, no lock; the caller subscribes to the slots.
  */

@@ -6,8 +6,8 @@
  * The ring never refuses an event. So each delivery reports for each hub how
  * far it is, and a publisher that can wait checks whether more than half of the
  * ring is ahead of one of them. It does not wait for a delivery that has made
- * no progress for a second, whether that is stopped, dead or reports nonsense:
- * a report has no other effect than a pause.
+ * no progress for a second, whether the delivery is stopped, dead or reports
+ * nonsense: a report has no other effect than a pause.
  */
 #ifndef ES_JOURNAL_FLOW_CONTROL_H
 #define ES_JOURNAL_FLOW_CONTROL_H
@@ -16,7 +16,7 @@
 
 #include "journal/store.h"
 
-/** A publisher does not wait for a delivery without progress for so long. */
+/** A publisher waits at most this long for a delivery without progress. */
 #define ES_FLOW_CONTROL_PATIENCE APR_USEC_PER_SEC
 
 /**

@@ -5,8 +5,8 @@
  */
 #include "journal/layout.h"
 
-/* There is a bucket of publishers' ids for so many bytes of the ring: about one
- * for each record if all records are small and have such an id. */
+/* There is a bucket of publishers' ids for this many bytes of the ring: about
+ * one for each record if all records are small and have a publisher's id. */
 #define RING_PER_BUCKET 256
 
 /** The smallest power of 2 that is not below least. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * The layout of a store's segment: what stands where, and how wide it is.
+ * The layout of a store's segment: offsets and widths of its parts.
  * Only the store's own files include this.
  *
  *     0     hdr        written once by es_store_format      \  es_store_

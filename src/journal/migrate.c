@@ -148,7 +148,7 @@ static void migrate_evicted(migration_t *migration, const es_record_t *record)
     }
 }
 
-/** Copy a record's frame. @return 0 if it is none, or without memory */
+/** Copy a record's frame. @return 0 if it is none, or if out of memory */
 static int read_frame(migration_t *migration, const es_record_t *record,
                       es_frame_t *frame)
 {

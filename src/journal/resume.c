@@ -16,7 +16,7 @@
 
 /* ---- the ends of chains ------------------------------------------------- */
 
-/** So many channels are read at a time under the lock. */
+/** At most this many channels are read at a time under the lock. */
 #define ENDS_MAX 64
 
 typedef struct chain_ends_t {

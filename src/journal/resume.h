@@ -13,14 +13,14 @@
  * reach count as evicted.
  */
 typedef struct es_resume_reach_t {
-    apr_uint64_t events; /* so many latest events of each channel; 0 = all */
+    apr_uint64_t events; /* the latest of each channel; 0 = all */
     apr_uint64_t age_ms; /* events that are not older; 0 = all */
     apr_uint64_t now_ms; /* the time of day, from which the age counts; if it
                           * was set back, the latest event's time counts */
 } es_resume_reach_t;
 
 /**
- * Find where a client continues that knows the event with this id.
+ * Find where a client that knows the event with this id continues.
  *
  * @param slots    that the client subscribes to, count of them
  * @param id_text  one of our ids, or a publisher's, as the client sent it
@@ -55,7 +55,7 @@ typedef struct es_replay_t {
  * Find the latest events of each channel.
  *
  * @param slots   that the client subscribes to, count of them
- * @param latest  at most so many events of each channel
+ * @param latest  most events of each channel
  * @param replay  filled, an entry for each slot
  * @param start   in: from es_store_subscribe; out: pos is that of the first
  *                event, and id is one just before it: a client that is cut off

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The front door: formats and attaches to a store, subscribes, and reads.
+ * The public interface: formats and attaches to a store, subscribes, reads.
  * journal/append.c appends, journal/repair.c locks and repairs,
  * journal/check.c checks; they share journal/store_priv.h. journal/layout.h
  * draws the segment.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * A hub's shared segment, and the front door of this folder: events are
+ * A hub's shared segment, and the public interface of this folder: events are
  * appended to its journal and read back by position; channels are subscribed
  * to, and their subscriptions are counted. It knows no clients, sockets or
  * threads.
@@ -205,9 +205,9 @@ es_pos_t es_store_tail(const es_store_t *store);
 es_pos_t es_store_newest(const es_store_t *store, es_slot_t slot);
 
 /**
- * Was a record of these channels evicted at or after pos? A reader asks when
- * the record at its position is evicted: perhaps only records of other channels
- * are.
+ * Was a record of these channels evicted at or after pos? Called by a reader
+ * that cannot continue at pos, since the record there is evicted: perhaps only
+ * records of other channels are.
  *
  * @param tail  on 0: the reader continues here and has missed nothing
  * @return 1 if a record was lost

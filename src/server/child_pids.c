@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A list of pids. The table of children (shm/children.h) does not serve: it is
+ * A list of pids. The table of children (shm/children.h) cannot be used: it is
  * written by children, and a child that was just forked is not in it yet.
  */
 #include "server/child_pids.h"

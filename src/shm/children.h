@@ -7,7 +7,7 @@
  *
  * A child is known by its number, from 1. A child claims a free number
  * (compare-and-swap) and the parent frees it, so that the number of a killed
- * child comes back, too.
+ * child is free again, too.
  */
 #ifndef ES_SHM_CHILDREN_H
 #define ES_SHM_CHILDREN_H

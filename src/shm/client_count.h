@@ -15,7 +15,7 @@
 
 typedef struct es_client_count_t es_client_count_t;
 
-/** As what a client is counted, for es_client_count_leave. */
+/** How a client was counted, for es_client_count_leave. */
 typedef struct es_counted_t {
     es_client_count_t *client_count; /* NULL = it is not counted */
     apr_uint32_t child;
@@ -43,14 +43,14 @@ es_client_count_t *es_client_count_attach(void *mem, apr_uint32_t max_children,
                                           apr_pool_t *pool);
 
 /**
- * Count a client in, unless a limit is reached.
+ * Count a client, unless a limit is reached.
  *
- * @param child    the caller's number; not a valid one: CHILD_FULL
+ * @param child    the caller's number; if it is invalid, CHILD_FULL is returned
  * @param address  a number for the client's address (es_client_count_key)
  * @param counted  filled; if a limit is reached, the client is not counted
  *
- * Context: WORKER or DELIVERY; takes no lock. If two clients come at the same
- * time and a limit has room for one, both may be refused, but never both
+ * Context: WORKER or DELIVERY; takes no lock. If two clients arrive at the same
+ * time and the limit allows one more, both may be refused, but never are both
  * counted.
  */
 es_client_count_result_t es_client_count_enter(es_client_count_t *client_count,
@@ -60,7 +60,7 @@ es_client_count_result_t es_client_count_enter(es_client_count_t *client_count,
                                                es_counted_t *counted);
 
 /**
- * Count a client no longer, if it is counted.
+ * Stop counting a client, if it is counted.
  *
  * Context: ANY thread of the child.
  */

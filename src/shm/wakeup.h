@@ -5,7 +5,7 @@
  * so that a process that is awake costs its wakers no system call.
  *
  * The flag is a 32-bit word wherever the caller's segment has it: 1 = sleeps.
- * The head of wakeup.c tells why no wake-up is lost.
+ * The head of wakeup.c explains why no wake-up is lost.
  */
 #ifndef ES_SHM_WAKEUP_H
 #define ES_SHM_WAKEUP_H
