@@ -30,7 +30,7 @@ static const eb_options_row_t ROWS[] = {
     {"--slow", EB_OPTIONS_COUNT, FIELD(slow), 0, 100,
      "per cent that read 1 KB/s or not at all (0)"},
     {"--churn", EB_OPTIONS_COUNT, FIELD(churn), 0, 100,
-     "per cent that disconnect and come back (0)"},
+     "per cent that disconnect and reconnect (0)"},
     {"--multi", EB_OPTIONS_COUNT, FIELD(multi), 0, 100,
      "per cent with 2 to 8 channels (0)"},
     {"--publishers", EB_OPTIONS_COUNT, FIELD(publishers), 1, 64,

@@ -24,7 +24,7 @@ typedef struct {
     uint32_t min_size;   /* bytes of an event's data */
     uint32_t max_size;   /* log-uniform between the two */
     uint32_t slow;       /* per cent: half read 1 KB/s, half do not read */
-    uint32_t churn;      /* per cent: disconnect and come back */
+    uint32_t churn;      /* per cent: disconnect and reconnect */
     uint32_t multi;      /* per cent: have several channels */
     uint32_t publishers; /* connections; a channel belongs to one of them */
     uint32_t seed;       /* of the random numbers */
