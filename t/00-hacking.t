@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # HACKING, the map of the source, is complete: it lists each file of src/ in its
-# room and no other, and the paths in it and in docs/threads.md exist.
+# room and no other. The paths that it, docs/threads.md, docs/adr/ and the
+# comments of src/ name exist.
 
 use strict;
 use warnings;
@@ -67,12 +68,52 @@ for my $room (sort keys %there) {
 complain('HACKING lists each file of a room', @unlisted);
 complain('and none that is not there', @gone);
 
-for my $text ('HACKING', 'docs/threads.md') {
+# The paths in a text that do not exist, and the number of all.
+sub paths_of
+{
+    my ($text) = @_;
     my %paths = map { ($_ => 1) }
-        text_of($text) =~ m{(?<![\w./-])((?:$folders)/[\w*./-]*[\w*])}g;
+        $text =~ m{(?<![\w./-])((?:$folders)/[\w*./-]*[\w*])}g;
     # t/NN-name.t, t/unit/ROOM/NAME.c: to be filled in by the reader
     my @paths = grep { !/NN|NAME|ROOM/ } sort keys %paths;
-    ok scalar @paths, "$text names paths";
-    complain("$text: each of them exists", grep { !exists_as($_) } @paths);
+    return (scalar @paths, grep { !exists_as($_) } @paths);
 }
+
+sub comments_of
+{
+    my ($path) = @_;
+    return join "\n", text_of($path) =~ m{/\*.*?\*/}sg;
+}
+
+for my $text ('HACKING', 'docs/threads.md') {
+    my ($count, @missing) = paths_of(text_of($text));
+    ok $count, "$text names paths";
+    complain("$text: each of them exists", @missing);
+}
+
+my @adrs = grep { m{^docs/adr/} } project_files();
+my ($in_adrs, $in_comments) = (0, 0);
+my (@missing_adrs, @missing_comments);
+for my $path (@adrs) {
+    my ($count, @missing) = paths_of(text_of($path));
+    $in_adrs += $count;
+    push @missing_adrs, map { "$path: $_" } @missing;
+}
+for my $path (c_files()) {
+    my ($count, @missing) = paths_of(comments_of($path));
+    $in_comments += $count;
+    push @missing_comments, map { "$path: $_" } @missing;
+}
+ok $in_adrs, 'docs/adr/ names paths';
+complain('docs/adr/: each of them exists', @missing_adrs);
+ok $in_comments, 'comments in src/ name paths';
+complain('comments in src/: each of them exists', @missing_comments);
+
+# docs/adr/README lists each decision, and no other.
+my %listed_adrs = map { ($_ => 1) }
+    text_of('docs/adr/README') =~ /^  (\d{4})  /mg;
+my %adrs = map { m{^docs/adr/(\d{4})-} ? ($1 => 1) : () } @adrs;
+complain('docs/adr/README has each decision',
+    grep { !$listed_adrs{$_} } sort keys %adrs);
+complain('and no other', grep { !$adrs{$_} } sort keys %listed_adrs);
 done_testing;

@@ -16,12 +16,11 @@ my %may_include = (
     base => [qw(base)],
     shm => [qw(shm base)],
     journal => [qw(journal shm base)],
-    cluster => [qw(cluster journal shm base)],
     deliver => [qw(deliver journal shm base)],
     grip => [qw(grip journal shm base)],
-    server => [qw(server deliver grip cluster journal shm base)],
-    http => [qw(http server deliver grip cluster journal shm base)],
-    config => [qw(config http server deliver grip cluster journal shm base)],
+    server => [qw(server deliver grip journal shm base)],
+    http => [qw(http server deliver grip journal shm base)],
+    config => [qw(config http server deliver grip journal shm base)],
 );
 
 # library => [its headers, the files that may include them]
@@ -29,7 +28,6 @@ my %users_of = (
     libjwt => [qr/^jwt\.h$/, qr/^jwt\.c$/],
     libcrypto => [qr/^openssl\//, qr/^pem\.c$/],
     libcurl => [qr/^curl\//, qr/^client\.c$/],
-    Redis => [qr/^(hiredis|valkey)\b/, qr/^redis\.c$/],
     jansson => [qr/^jansson\.h$/,
         qr{^(body_items|body_json|instruct|key|status)\.c$}],
 );

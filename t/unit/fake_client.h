@@ -22,7 +22,7 @@
 #include "t/unit/unit.h"
 
 #define FAKE_LINES_MAX 8
-/* A test that waits so long has failed. */
+/* A test that waits this long has failed. */
 #define FAKE_DEADLINE (60 * APR_USEC_PER_SEC)
 
 struct es_grip_client_t {
@@ -92,7 +92,7 @@ static __attribute__((unused)) void fake_answer(int line, int outcome)
     assert_int_equal(write(fake.wake_fd, &one, sizeof(one)), sizeof(one));
 }
 
-/** Wait until a line has made so many requests in all. */
+/** Wait until a line has made this many requests in all. */
 static __attribute__((unused)) void fake_await(int line, int requests)
 {
     apr_time_t by = es_clock_now() + FAKE_DEADLINE;
@@ -106,7 +106,7 @@ static __attribute__((unused)) void fake_await(int line, int requests)
     assert_int_equal(error, 0);
 }
 
-/** Wait until the sender's thread has begun so many waits in all. */
+/** Wait until the sender's thread has begun this many waits in all. */
 static __attribute__((unused)) void fake_await_waits(int waits)
 {
     apr_time_t by = es_clock_now() + FAKE_DEADLINE;

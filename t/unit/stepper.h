@@ -14,7 +14,7 @@
  * To step to each stop again would take long. A stop is known by its address
  * and by how often the child comes there; a breakpoint leads to it. Both passes
  * must take the same path: it may depend on nothing but the memory, and a
- * checksum at each stop proves that it did not.
+ * checksum at each stop shows that it did not.
  *
  * All functions are static, as each test is a program.
  */
@@ -41,7 +41,7 @@
 
 #define STEPPER_UNUSED __attribute__((unused))
 
-/** At most so many instructions of a child, and so many stops. */
+/** Most instructions of a child, and most stops. */
 #define STEPPER_STEPS_MAX 2000000
 #define STEPPER_STOPS_MAX 2000
 /** No child process lives longer. */

@@ -267,7 +267,7 @@ FACTS(digits_dash_digits_is_the_form_of_our_ids)
     assert_true(es_id_is_ours(S("184467440737095516150000-0")));
 }
 
-FACTS(any_other_text_is_not)
+FACTS(any_other_text_is_not_the_form_of_our_ids)
 {
     assert_false(es_id_is_ours(S("")));
     assert_false(es_id_is_ours(es_slice(NULL, 0)));
@@ -301,7 +301,7 @@ static const struct CMUnitTest tests[] = {
     UNIT(parse_refuses_leading_zeros),
     UNIT(parse_refuses_text_that_is_not_an_id),
     UNIT(digits_dash_digits_is_the_form_of_our_ids),
-    UNIT(any_other_text_is_not),
+    UNIT(any_other_text_is_not_the_form_of_our_ids),
 };
 
 UNIT_MAIN(tests)

@@ -63,7 +63,7 @@ FACTS(a_list_of_objects_is_walked)
     assert_slice(es_json_text_value(&text), "null");
 }
 
-FACTS(blanks_between_parts_go)
+FACTS(blanks_between_parts_are_removed)
 {
     assert_slice(compacted(S("{ \"a\" :\t[ 1 ,\r\n2 ] }")), "{\"a\":[1,2]}");
     assert_slice(compacted(S("[ ]")), "[]");
@@ -110,7 +110,7 @@ static const struct CMUnitTest tests[] = {
     UNIT(the_longest_string_fills_its_room),
     UNIT(an_object_is_walked_name_by_name),
     UNIT(a_list_of_objects_is_walked),
-    UNIT(blanks_between_parts_go),
+    UNIT(blanks_between_parts_are_removed),
     UNIT(blanks_in_strings_stay),
     UNIT(numbers_and_escapes_stay_as_written),
     UNIT(no_text_is_read_beyond),

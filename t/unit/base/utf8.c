@@ -144,7 +144,7 @@ FACTS(all_code_points_but_surrogates_are_valid)
     }
 }
 
-FACTS(all_pairs_of_bytes_are_judged_by_the_rfc)
+FACTS(all_pairs_of_bytes_are_checked_as_in_the_rfc)
 {
     unsigned int a;
     unsigned int b;
@@ -195,7 +195,7 @@ static const struct CMUnitTest tests[] = {
     UNIT(a_character_is_taken_at_each_offset),
     UNIT(all_code_points_but_surrogates_are_valid),
     UNIT(a_byte_order_mark_is_taken_off_once),
-    UNIT(all_pairs_of_bytes_are_judged_by_the_rfc),
+    UNIT(all_pairs_of_bytes_are_checked_as_in_the_rfc),
 };
 
 UNIT_MAIN(tests)

@@ -583,7 +583,7 @@ static void test_cut_at_a_border(void **state)
     hub_close(&hub);
 }
 
-/* The frame that is half-written is completed first. */
+/* A partially written frame is completed first. */
 static void test_end_within_a_frame(void **state)
 {
     es_client_t *client;
@@ -609,7 +609,7 @@ static void test_end_within_a_frame(void **state)
     hub_close(&hub);
 }
 
-/* The clients of a closed channel do not all come back at once. */
+/* The clients of a closed channel do not all reconnect at once. */
 static void test_closed_is_spread(void **state)
 {
     fake_sink_t fakes[8];

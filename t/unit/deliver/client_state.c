@@ -481,7 +481,7 @@ static void test_save(void **state)
     hub_close(&hub);
 }
 
-/* The journal does not vouch for the records since the client was saved. */
+/* The journal does not guarantee the records since the client was saved. */
 static void test_lost_while_moving(void **state)
 {
     es_client_saved_t where = {0};

@@ -74,7 +74,7 @@ static es_handed_t handed_of(int fd, const es_slice_t *names, int count)
     return handed;
 }
 
-static void test_there_and_back(void **state)
+static void test_clients_are_received_as_sent(void **state)
 {
     es_slice_t names[2];
     es_handover_msg_t *msg = es_handover_msg_create();
@@ -567,7 +567,7 @@ static void test_hand_over(void **state)
 }
 
 /* A frame was written in part: the other child writes the rest. */
-static void test_half_written(void **state)
+static void test_partially_written(void **state)
 {
     static char text[60000];
     peer_t peer;
@@ -753,12 +753,12 @@ static void test_lifetime(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_there_and_back),
+        cmocka_unit_test(test_clients_are_received_as_sent),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_full_socket),
         cmocka_unit_test(test_malformed_messages),
         cmocka_unit_test(test_hand_over),
-        cmocka_unit_test(test_half_written),
+        cmocka_unit_test(test_partially_written),
         cmocka_unit_test(test_overtaken_on_the_way),
         cmocka_unit_test(test_restart_and_quiet),
         cmocka_unit_test(test_last_one),

@@ -71,7 +71,7 @@ static void it_begins_at_the_head(void **state)
     es_hub_clear(&own);
 }
 
-static void one_that_is_all_zero_can_be_cleared(void **state)
+static void a_zeroed_hub_can_be_cleared(void **state)
 {
     es_hub_t own;
 
@@ -152,7 +152,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         UNIT(it_begins_at_the_head),
-        UNIT(one_that_is_all_zero_can_be_cleared),
+        UNIT(a_zeroed_hub_can_be_cleared),
         UNIT(a_channel_signals_its_watches_alone),
         UNIT(a_removed_watch_is_not_signalled),
         UNIT(watches_are_stopped_and_removed),

@@ -70,7 +70,7 @@ static void is_now(world_t *w, es_conn_state_t state)
     es_progress_update(w->conn);
 }
 
-/* The sink takes so many more bytes, and the client is stepped. */
+/* The sink takes this many more bytes, and the client is stepped. */
 static void take(world_t *w, apr_size_t bytes, apr_time_t now)
 {
     w->fake.budget = bytes;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Tests of deliver/sink_socket.c: writes, reads and the end of a socket; the
- * TCP options that the kernel has. That it finds a vanished peer by them is
+ * TCP options that the kernel has. That it detects a dead peer by them is
  * tested by t/47-vanished-peers.t.
  */
 #include "t/unit/unit.h"

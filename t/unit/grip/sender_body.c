@@ -56,7 +56,7 @@ FACTS(at_the_head_there_is_no_body)
     assert_int_equal(make(last.to, ALL), APR_EOF);
 }
 
-FACTS(a_body_ends_after_so_many_records)
+FACTS(a_body_ends_after_the_most_records)
 {
     range_t first = publish("x", "1");
 
@@ -232,7 +232,7 @@ static int after_each(void **state)
 static const struct CMUnitTest tests[] = {
     TEST(items_are_in_the_order_of_the_journal),
     TEST(at_the_head_there_is_no_body),
-    TEST(a_body_ends_after_so_many_records),
+    TEST(a_body_ends_after_the_most_records),
     TEST(a_body_ends_at_the_head_that_is_given),
     TEST(each_channel_of_a_record_is_an_item),
     TEST(a_closed_channel_is_an_action),

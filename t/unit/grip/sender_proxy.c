@@ -86,7 +86,7 @@ static void assert_idle(void)
 
 /* ---- order ------------------------------------------------------------- */
 
-FACTS(nothing_published_is_no_request)
+FACTS(without_events_no_request_is_sent)
 {
     assert_false(step());
     assert_idle();
@@ -747,7 +747,7 @@ static int after_each(void **state)
     cmocka_unit_test_setup_teardown(name, before_each, after_each)
 
 static const struct CMUnitTest tests[] = {
-    TEST(nothing_published_is_no_request),
+    TEST(without_events_no_request_is_sent),
     TEST(events_are_sent_in_the_order_of_the_journal),
     TEST(one_request_follows_another),
     TEST(what_was_published_before_the_proxy_is_not_sent),

@@ -71,7 +71,7 @@ FACTS(the_query_is_a_preset)
     assert_slice(batch.events[0].type, "e");
 }
 
-FACTS(a_form_without_channel_says_so)
+FACTS(a_form_without_channel_lists_the_field_names)
 {
     begin(NULL);
     assert_true(reads(S("chanel=c&data=x")));
@@ -147,7 +147,7 @@ static const struct CMUnitTest tests[] = {
     UNIT(all_fields_are_taken),
     UNIT(topic_and_type_are_taken_too),
     UNIT(the_query_is_a_preset),
-    UNIT(a_form_without_channel_says_so),
+    UNIT(a_form_without_channel_lists_the_field_names),
     UNIT(empty_data_may_be_written),
     UNIT(a_form_that_says_something_else_needs_no_data),
     UNIT(a_form_that_says_nothing_is_refused),

@@ -25,7 +25,7 @@ static int reads(const char *body)
     return 1;
 }
 
-/* One item with these fields beside the channel. */
+/* One item with these fields in addition to the channel. */
 static int reads_item(const char *fields)
 {
     return reads(apr_psprintf(pool, "{\"items\": [{\"channel\": \"c\"%s%s}]}",
@@ -97,7 +97,7 @@ FACTS(actions)
                    "'http-stream' contains 'action' with wrong type");
 }
 
-FACTS(other_formats_are_passed_over)
+FACTS(other_formats_are_ignored)
 {
     assert_true(reads_item("\"formats\": {\"foo\": 1}"));
     assert_int_equal(items[0].action, ES_ITEM_NOTHING);
@@ -108,7 +108,7 @@ FACTS(other_formats_are_passed_over)
     assert_int_equal(items[0].action, ES_ITEM_SEND);
 }
 
-FACTS(the_words_of_refusals)
+FACTS(refusals_have_the_words_of_pushpin)
 {
     assert_refused(reads("{\"items\": {}}"),
                    "object contains 'items' with wrong type");
@@ -142,9 +142,12 @@ FACTS(the_words_of_refusals)
 }
 
 static const struct CMUnitTest tests[] = {
-    UNIT(items_are_found),       UNIT(both_forms_are_read),
-    UNIT(binary_content_wins),   UNIT(actions),
-    UNIT(the_words_of_refusals), UNIT(other_formats_are_passed_over),
+    UNIT(items_are_found),
+    UNIT(both_forms_are_read),
+    UNIT(binary_content_wins),
+    UNIT(actions),
+    UNIT(refusals_have_the_words_of_pushpin),
+    UNIT(other_formats_are_ignored),
 };
 
 UNIT_MAIN(tests)

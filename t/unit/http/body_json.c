@@ -83,7 +83,7 @@ FACTS(data_keeps_how_it_was_written)
     assert_slice(data_of("\"\xe2\x82\xac\""), "\"\xe2\x82\xac\"");
 }
 
-FACTS(data_is_found_behind_any_fields)
+FACTS(data_is_found_after_any_fields)
 {
     assert_true(reads(S("{\"a\":[{\"data\":1}],\"\\u0064ata\":2,"
                         "\"b\":\"\\\"data\\\":3\"}")));
@@ -136,7 +136,7 @@ FACTS(a_misspelled_field_does_not_lose_the_data)
     assert_true(refused(S("{\"Data\":\"hi\"}"), "'Data'"));
 }
 
-FACTS(nul_is_left_for_others_to_judge)
+FACTS(nul_is_accepted_here)
 {
     assert_true(reads(S("{\"event\":\"a\\u0000b\",\"id\":\"\\u0000\"}")));
     assert_slice(batch.events[0].type, "a\0b");
@@ -162,7 +162,7 @@ FACTS(fields_win_over_presets)
     assert_int_equal(batch.unnamed, -1);
 }
 
-FACTS(an_event_without_channel_tells_its_fields)
+FACTS(an_event_without_channel_lists_its_fields)
 {
     assert_true(reads(S("[{\"channel\":\"c\",\"data\":1},"
                         "{\"chanel\":1,\"x\\n\":2,\"text\":\"\"}]")));
@@ -193,7 +193,7 @@ FACTS(a_list_keeps_its_order)
     assert_slice(batch.events[3].data, "[]");
 }
 
-FACTS(a_list_of_nothing_is_refused)
+FACTS(an_empty_list_is_refused)
 {
     assert_true(refused(S("[]"), "no events"));
     assert_true(
@@ -205,7 +205,7 @@ FACTS(a_list_of_nothing_is_refused)
 
 /* ---- Refusals ---------------------------------------------------------- */
 
-FACTS(wrong_types_are_told_by_field)
+FACTS(a_wrong_type_names_the_field)
 {
     assert_true(refused(S("{\"channel\":1}"), "'channel' must be a string"));
     assert_true(refused(S("{\"channel\":[]}"), "'channel'"));
@@ -237,7 +237,7 @@ FACTS(data_and_text_together_are_refused)
     assert_true(refused(S("{\"data\":null,\"text\":\"\"}"), "not both"));
 }
 
-FACTS(malformed_text_is_told_by_place)
+FACTS(malformed_text_has_line_and_column)
 {
     assert_true(refused(S(""), "empty"));
     assert_true(refused(S(" "), "too early"));
@@ -254,7 +254,7 @@ FACTS(malformed_text_is_told_by_place)
     assert_true(refused(S("{\"data\":1e999}"), "too large"));
 }
 
-FACTS(nesting_has_an_end)
+FACTS(nesting_has_a_maximum_depth)
 {
     es_slice_t open = repeat('[', 2000);
     es_slice_t shut = repeat(']', 2000);
@@ -308,7 +308,7 @@ FACTS(a_line_may_begin_with_a_record_separator)
     assert_slice(trimmed(S("\x1e ")), "blank");
 }
 
-FACTS(a_bad_line_is_told_by_its_number)
+FACTS(a_bad_line_has_its_number)
 {
     assert_false(read_line(S("{\"data\" 1}")));
     assert_int_equal(why.status, 400);
@@ -328,26 +328,26 @@ static const struct CMUnitTest tests[] = {
     JSON_UNIT(all_fields_are_taken),
     JSON_UNIT(several_channels_are_merged),
     JSON_UNIT(data_keeps_how_it_was_written),
-    JSON_UNIT(data_is_found_behind_any_fields),
+    JSON_UNIT(data_is_found_after_any_fields),
     JSON_UNIT(text_is_sent_as_it_is),
     JSON_UNIT(empty_data_may_be_written),
     JSON_UNIT(an_event_that_says_something_else_needs_no_data),
     JSON_UNIT(an_event_that_says_nothing_is_refused),
     JSON_UNIT(a_misspelled_field_does_not_lose_the_data),
-    JSON_UNIT(nul_is_left_for_others_to_judge),
+    JSON_UNIT(nul_is_accepted_here),
     JSON_UNIT(fields_win_over_presets),
-    JSON_UNIT(an_event_without_channel_tells_its_fields),
+    JSON_UNIT(an_event_without_channel_lists_its_fields),
     JSON_UNIT(a_list_keeps_its_order),
-    JSON_UNIT(a_list_of_nothing_is_refused),
-    JSON_UNIT(wrong_types_are_told_by_field),
+    JSON_UNIT(an_empty_list_is_refused),
+    JSON_UNIT(a_wrong_type_names_the_field),
     JSON_UNIT(bad_channels_are_refused),
     JSON_UNIT(data_and_text_together_are_refused),
-    JSON_UNIT(malformed_text_is_told_by_place),
-    JSON_UNIT(nesting_has_an_end),
+    JSON_UNIT(malformed_text_has_line_and_column),
+    JSON_UNIT(nesting_has_a_maximum_depth),
     JSON_UNIT(a_line_is_one_event),
     JSON_UNIT(a_line_may_begin_with_a_byte_order_mark),
     JSON_UNIT(a_line_may_begin_with_a_record_separator),
-    JSON_UNIT(a_bad_line_is_told_by_its_number),
+    JSON_UNIT(a_bad_line_has_its_number),
 };
 
 UNIT_MAIN(tests)

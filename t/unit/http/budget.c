@@ -21,7 +21,7 @@ static void num_workers(server_rec *s, int *min, int *max)
     *max = h2_workers;
 }
 
-/* A child with so many workers; for HTTP/2: 0 = mod_http2 is not loaded. */
+/* A child with this many workers; for HTTP/2: 0 = mod_http2 is not loaded. */
 static void child(int workers, int workers_h2, int max_held)
 {
     request_rec *r = stub_request(pool);

@@ -100,7 +100,7 @@ FACTS(an_empty_signature_is_refused)
     assert_false(finds());
 }
 
-FACTS(without_keys_every_signature_is_believed)
+FACTS(without_keys_every_signature_is_accepted)
 {
     hub("http://a/");
     apr_table_setn(r->headers_in, "Grip-Sig", "x");
@@ -143,7 +143,7 @@ FACTS(a_hub_without_any_key_is_logged)
     assert_non_null(strstr(httpd_stub.logged, "ES0601: hub open: no proxy"));
 }
 
-FACTS(a_hub_with_one_key_is_not)
+FACTS(a_hub_with_one_key_is_not_logged)
 {
     hub("http://a/");
     APR_ARRAY_PUSH(grip.proxies, const es_proxy_t *) =
@@ -160,10 +160,10 @@ static const struct CMUnitTest tests[] = {
     UNIT(a_signature_of_another_key_is_refused),
     UNIT(a_signature_that_has_expired_is_refused),
     UNIT(an_empty_signature_is_refused),
-    UNIT(without_keys_every_signature_is_believed),
+    UNIT(without_keys_every_signature_is_accepted),
     UNIT(if_grip_is_off_every_request_is_direct),
     UNIT(a_hub_without_any_key_is_logged),
-    UNIT(a_hub_with_one_key_is_not),
+    UNIT(a_hub_with_one_key_is_not_logged),
 };
 
 UNIT_MAIN(tests)

@@ -73,7 +73,7 @@ FACTS(this_host_may_publish)
     assert_true(admits_from("::ffff:127.0.0.1"));
 }
 
-FACTS(another_host_may_not)
+FACTS(another_host_may_not_publish)
 {
     assert_false(admits_from("192.0.2.1"));
     assert_int_equal(why.status, HTTP_FORBIDDEN);
@@ -287,7 +287,7 @@ FACTS(none_closes_to_all_and_the_log_names_it)
 
 static const struct CMUnitTest tests[] = {
     UNIT(this_host_may_publish),
-    UNIT(another_host_may_not),
+    UNIT(another_host_may_not_publish),
     UNIT(a_unix_socket_is_of_this_host),
     UNIT(an_unknown_kind_of_address_is_not_of_this_host),
     UNIT(both_the_peer_and_the_client_must_be_of_this_host),

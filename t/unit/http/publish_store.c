@@ -99,7 +99,7 @@ static es_event_t *add_event(const char *channel, es_slice_t data)
     return event;
 }
 
-/* EventStreamChannelList with so many names: 0, 1, ... */
+/* EventStreamChannelList with this many names: 0, 1, ... */
 static void add_location_channels(int count)
 {
     es_source_t *source;

@@ -26,7 +26,7 @@ FACTS(a_location_with_one_of_our_handlers_is_ours)
     assert_true(es_route_is_ours(r));
 }
 
-FACTS(another_location_is_not)
+FACTS(another_location_is_not_ours)
 {
     location("eventstreams");
     assert_false(es_route_is_ours(r));
@@ -79,7 +79,7 @@ FACTS(a_handler_that_is_not_ours_is_left_alone)
 
 static const struct CMUnitTest tests[] = {
     UNIT(a_location_with_one_of_our_handlers_is_ours),
-    UNIT(another_location_is_not),
+    UNIT(another_location_is_not_ours),
     UNIT(a_handler_may_be_an_expression),
     UNIT(an_expression_that_fails_is_no_handler),
     UNIT(our_handler_is_chosen_before_another_is_derived),

@@ -132,7 +132,7 @@ static void the_list_has_each_channel_of_the_prefix_once(void **state)
     kit_close(kit, 1);
 }
 
-static void totals_add_up_all_channels(void **state)
+static void totals_are_the_sums_of_all_channels(void **state)
 {
     kit_t *kit = kit_open(256 * 1024, CHANNELS, 1);
     es_channel_totals_t totals = {0, 0};
@@ -164,7 +164,7 @@ int main(void)
         cmocka_unit_test(a_channel_is_known_by_subscriptions_or_events),
         cmocka_unit_test(the_first_event_is_the_oldest_retained),
         cmocka_unit_test(the_list_has_each_channel_of_the_prefix_once),
-        cmocka_unit_test(totals_add_up_all_channels),
+        cmocka_unit_test(totals_are_the_sums_of_all_channels),
     };
 
     apr_initialize();

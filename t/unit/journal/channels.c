@@ -220,8 +220,8 @@ static void one_idle_slot_is_found_within_bounded_calls(void **state)
     kit_close(kit, 1);
 }
 
-/* Many names come and go; the chains become long. */
-static void names_come_and_go(void **state)
+/* Many names are added and removed; the chains become long. */
+static void names_are_added_and_removed(void **state)
 {
     kit_t *kit = kit_open(RING, 50, 1);
     es_slot_t slots[40] = {0};
@@ -258,7 +258,7 @@ int main(void)
         cmocka_unit_test(forgotten_only_rises),
         cmocka_unit_test(one_idle_slot_of_a_large_table_is_found),
         cmocka_unit_test(one_idle_slot_is_found_within_bounded_calls),
-        cmocka_unit_test(names_come_and_go),
+        cmocka_unit_test(names_are_added_and_removed),
     };
 
     apr_initialize();

@@ -61,7 +61,7 @@ static void a_child_without_report_is_not_waited_for(void **state)
     assert_int_equal(w->late[1], 0);
 }
 
-static void a_child_behind_by_half_the_ring_is_waited_for(void **state)
+static void a_publisher_waits_for_a_child_behind_by_half_the_ring(void **state)
 {
     fixture_t *w = *state;
 
@@ -160,7 +160,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         UNIT(a_child_without_report_is_not_waited_for),
-        UNIT(a_child_behind_by_half_the_ring_is_waited_for),
+        UNIT(a_publisher_waits_for_a_child_behind_by_half_the_ring),
         UNIT(each_child_has_its_own_report),
         UNIT(a_child_without_progress_is_waited_for_a_second),
         UNIT(a_child_that_has_caught_up_is_waited_for_again),

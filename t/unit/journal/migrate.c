@@ -72,7 +72,7 @@ static apr_status_t publish(kit_t *kit, published_t *event, apr_uint64_t now_ms)
     return rv;
 }
 
-/** Publish event number i, to some of the first so many channels. */
+/** Publish event number i, to some of the first channels. */
 static void publish_number(kit_t *kit, int i, int of)
 {
     published_t *event = &published[i];
@@ -510,7 +510,7 @@ static void a_store_of_another_epoch_is_refused(void **state)
 
 /* Whatever bytes are in the old segment, the parent stays within its bounds,
  * and the new store is valid. */
-static void any_bytes_are_survived(void **state)
+static void any_bytes_in_the_old_store_are_tolerated(void **state)
 {
     int migrated_some = 0;
     int refused = 0;
@@ -566,7 +566,7 @@ int main(void)
         cmocka_unit_test(closed_channels_are_migrated),
         cmocka_unit_test(a_reclaimed_channel_has_lost_its_events),
         cmocka_unit_test(a_store_of_another_epoch_is_refused),
-        cmocka_unit_test(any_bytes_are_survived),
+        cmocka_unit_test(any_bytes_in_the_old_store_are_tolerated),
     };
 
     apr_initialize();

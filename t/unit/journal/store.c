@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The front door: batches, subscriptions, and hostile bytes. */
+/* The public interface: batches, subscriptions, and hostile bytes. */
 #include "t/unit/store_kit.h"
 
 #define RING (64 * 1024)
@@ -273,7 +273,7 @@ static void use_all(kit_t *kit)
     es_store_present(kit->store, &start);
 }
 
-static void any_bytes_are_survived(void **state)
+static void any_bytes_in_the_segment_are_tolerated(void **state)
 {
     kit_t *kit = kit_open(8192, 64, 1);
     es_id_t epoch = es_id_epoch(1, KIT_NOW);
@@ -388,7 +388,7 @@ int main(void)
         cmocka_unit_test(subscriptions_are_counted),
         cmocka_unit_test(each_channel_of_a_batch_counts_once),
         cmocka_unit_test(a_batch_above_half_the_ring_is_refused),
-        cmocka_unit_test(any_bytes_are_survived),
+        cmocka_unit_test(any_bytes_in_the_segment_are_tolerated),
         cmocka_unit_test(damaged_chains_are_repaired),
         cmocka_unit_test(a_reaped_child_has_no_subscriptions),
         cmocka_unit_test(only_events_of_its_channels_are_lost),

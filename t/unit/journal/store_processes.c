@@ -350,7 +350,7 @@ static void a_child_may_be_killed_at_any_time(void **state)
 
 typedef void die_fn_t(es_store_t *store);
 
-/** A record is half written after the head. */
+/** A record is partially written after the head. */
 static void die_writing(es_store_t *store)
 {
     es_pos_t head = es_store_head(store);

@@ -719,8 +719,8 @@ static pid_t start_waiting(void)
     return pid;
 }
 
-/** A child releases the lock, and dies so many instructions after it has begun
- * to. @return 0 if it has finished */
+/** A child releases the lock, and dies this many instructions after it has
+ * begun to. @return 0 if it has finished */
 static int die_giving(stepper_t *stepper, int steps)
 {
     pid_t pid = stepper_start(stepper);

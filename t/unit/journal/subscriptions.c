@@ -38,7 +38,7 @@ static void assert_no_child_has_any(void)
     }
 }
 
-static void they_add_up_by_slot_and_by_child(void **state)
+static void subscriptions_are_summed_by_slot_and_by_child(void **state)
 {
     apr_uint64_t touched[2] = {0, 0};
 
@@ -132,7 +132,7 @@ static void a_total_too_high_is_found_and_cleared(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FACT(they_add_up_by_slot_and_by_child),
+        FACT(subscriptions_are_summed_by_slot_and_by_child),
         FACT(bits_of_other_children_stay),
         FACT(a_count_is_never_below_0),
         FACT(out_of_range_nothing_is_counted),
