@@ -39,7 +39,7 @@ static const char USAGE[] =
     "usage: baseline --listen ADDR:PORT[,ADDR:PORT...] [options]\n"
     "  --fault FAULT:N   inject a fault at each N-th delivery: drop, double,\n"
     "                    swap, spoil or cut\n"
-    "  --seconds SECS    exit after so long (600)\n";
+    "  --seconds SECS    exit after this long (600)\n";
 
 static const char STREAM_HEAD[] =
     "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\n"

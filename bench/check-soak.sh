@@ -82,7 +82,7 @@ report() {
     fi
 }
 
-# soak CASE FAULT TIMES INTERVAL VARIABLES...: soak.sh with so many faults
+# soak CASE FAULT TIMES INTERVAL VARIABLES...: soak.sh with this many faults
 soak() {
     name=$1 fault=$2 times=$3 every=$4
     shift 4

@@ -16,7 +16,7 @@
 #include "bench/stats.h"
 
 #define MAX_NAME 256
-#define STAY_MIN_MS 200    /* a churning one stays so long, … */
+#define STAY_MIN_MS 200    /* a churning one stays this long, … */
 #define STAY_RANGE_MS 2000 /* … and up to that longer */
 
 static void log_torn(const eb_eventsource_t *client, const char *what,

@@ -320,7 +320,7 @@ static void read_slowly(eb_eventsource_t *client)
     }
 }
 
-/* One in four comes back as a new client, without an id. */
+/* One in four reconnects as a new client, without an id. */
 static void disconnect(eb_eventsource_t *client)
 {
     eb_eventsource_shared_t *shared = client->shared;

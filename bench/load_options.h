@@ -34,7 +34,7 @@ typedef struct {
     uint32_t format;           /* EB_LOAD_OPTIONS_RAW ... */
     uint64_t seconds_ns;       /* deadline of the whole run */
     uint64_t idle_ns;          /* before memory is measured */
-    uint64_t give_up_ns;       /* after so long without a delivery */
+    uint64_t give_up_ns;       /* after this long without a delivery */
     uint64_t poll_interval_ns; /* pause of a reading process between polls */
     int lockstep;              /* the next burst waits for the last one */
 } eb_load_options_t;

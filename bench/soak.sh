@@ -98,7 +98,7 @@ target() {
 }
 
 # injected CLIENTS TEXT: a fault was injected into a child, or all of them,
-# with so many connections
+# with this many connections
 injected() {
     count=$((count + 1))
     clients_hit=$((clients_hit + $1))

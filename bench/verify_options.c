@@ -22,7 +22,7 @@ static const eb_options_row_t ROWS[] = {
     {"--seconds", EB_OPTIONS_SECONDS, FIELD(seconds_ns), 0, 86400,
      "how long to publish (10)"},
     {"--events", EB_OPTIONS_COUNT, FIELD(events), 0, 1e8,
-     "publish so many instead (0)"},
+     "publish this many instead (0)"},
     {"--min-size", EB_OPTIONS_COUNT, FIELD(min_size), EB_PAYLOAD_CHECKED_MIN,
      EB_PAYLOAD_CHECKED_MAX, "bytes of data (32)"},
     {"--max-size", EB_OPTIONS_COUNT, FIELD(max_size), EB_PAYLOAD_CHECKED_MIN,

@@ -30,7 +30,7 @@ typedef struct {
     uint32_t seed;       /* of the random numbers */
     uint64_t seconds_ns; /* how long to publish */
     uint64_t timeout_ns; /* of a POST: its event is unknown afterwards */
-    uint64_t give_up_ns; /* at the end, after so long without an event */
+    uint64_t give_up_ns; /* at the end, after this long without an event */
     int no_cuts;         /* a stream cut is an error */
 } eb_verify_options_t;
 
