@@ -1,9 +1,9 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
 #
-# Peers that vanish without closing, whatever they were doing: TCP finds out,
-# and the server gives back all that it held for them. Peers that are only slow
-# stay.
+# Peers that die without closing their connection: TCP detects them, whatever
+# they were doing, and the server releases all that it held for them. Peers that
+# are only slow stay.
 
 use strict;
 use warnings;
@@ -21,7 +21,7 @@ my $netns = EventStream::Netns->new;
 my $has_h2 = EventStream::Httpd->has_module('http2')
     && `curl --version` =~ /^Features:.* HTTP2\b/m;
 
-# One client of each kind is allowed, and two clients that do not vanish.
+# One client of each kind is allowed, and two clients that stay reachable.
 my @kinds = (qw(quiet silent busy full tls), $has_h2 ? 'h2' : ());
 my $httpd = EventStream::Httpd->start(
     ssl => 1, h2 => $has_h2, modules => ['status'],
@@ -129,7 +129,7 @@ sub settled_descriptors
 
 my $stays = subscribe($httpd, '/events/stays');
 is $stays->next_event(5)->{event}, 'stream-open',
-    'a client that does not vanish opens';
+    'a client that stays reachable opens';
 my $patient = subscribe($httpd, '/events/patient', rcvbuf => 4096);
 publish($httpd, 'patient', 'x' x 60000) for 1 .. 8;
 is clients($httpd, 'patient'), 1,
@@ -177,7 +177,7 @@ $_->close for @new;
 is clients($httpd, 'patient'), 1,
     'the client that never reads is still counted';
 is $stays->skip_to('keep-alive', 5)->{event}, 'keep-alive',
-    'the client that did not vanish receives keep-alives';
+    'the client that stayed reachable receives keep-alives';
 publish($httpd, 'stays', 'still');
 is $stays->skip_to('message', 5)->{data}, 'still', 'it receives events';
 unlike $httpd->error_log, qr/:(?:error|crit|alert|emerg)\]/,

@@ -30,7 +30,7 @@ EventStreamDrain 1
 </Location>
 CONF
 
-# Configuration for just so many children.
+# Configuration for exactly this many children.
 sub children
 {
     my ($count) = @_;

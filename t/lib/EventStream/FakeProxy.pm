@@ -32,7 +32,7 @@ Options: mode => as below; keep => 1: connections stay open after an answer.
 =item mode($mode)
 
     ok              200, as Pushpin answers
-    slow 300        the same, after so many milliseconds
+    slow 300        the same, after this many milliseconds
     status 401      this status; 3xx has a Location /elsewhere
     reject word     400 if the word is in the body, else 200
     large           200 with a body of 1 MB
