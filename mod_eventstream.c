@@ -70,7 +70,7 @@ static int on_post_config(apr_pool_t *pconf, apr_pool_t *plog,
                           apr_pool_t *ptemp, server_rec *s)
 {
     es_context_enter(ES_PARENT);
-    es_log_to(on_log);
+    es_log_set_handler(on_log);
     es_directives_finish(s);
     es_publishers_find(pconf, s);
     /* at its start httpd reads the configuration twice; the first is a trial */
@@ -113,7 +113,7 @@ static void on_child_status(server_rec *s, pid_t pid, ap_generation_t gen,
 static int on_access(request_rec *r)
 {
     if (es_route_is_ours(r)) {
-        es_cors_mark(r, es_settings_dir(r));
+        es_cors_add_headers(r, es_settings_dir(r));
     }
     return DECLINED;
 }
@@ -146,7 +146,7 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_quick_handler(es_grip_recover_handler, NULL, NULL,
                           APR_HOOK_REALLY_FIRST);
     ap_hook_type_checker(es_route_choose, NULL, NULL, APR_HOOK_REALLY_FIRST);
-    ap_hook_fixups(es_route_remember, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ap_hook_fixups(es_route_save, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_fixups(es_route_restore, NULL, NULL, APR_HOOK_REALLY_LAST);
     ap_hook_handler(es_subscribe_handler, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_handler(es_publish_handler, NULL, NULL, APR_HOOK_REALLY_FIRST);

@@ -107,7 +107,7 @@ EventStreamMaxChannelsPerClient 12
     SetHandler eventstream-publish
     EventStreamChannel "room-{room}"
 </LocationMatch>
-<LocationMatch "^/(t/group|publish)/board$">
+<LocationMatch "^/(t/group|publish)/office$">
     AuthType Basic
     AuthName x
     AuthUserFile "@DOCROOT@/users"
@@ -234,17 +234,17 @@ refuses_blank('/t/bare?q=b&q=a%09', 'a?');
 refuses_blank('/t/both?a=x+&b=y', 'x -y');
 refuses_blank('/t/user/private', 'user-anna ',
     'Authorization: Basic YW5uYSA6c2VjcmV0');
-# httpd has a rule for the room board alone: no other path may lead to it.
-for my $path ('/t/group/board', '/publish/board') {
+# httpd has a rule for the room office alone: no other path may lead to it.
+for my $path ('/t/group/office', '/publish/office') {
     my $method = $path =~ /publish/ ? 'POST' : 'GET';
     is request($httpd, $method, $path)->{status}, 401, "$path needs a login";
     is request($httpd, $method, $path . $_)->{status}, 400,
         "$path$_ gets nothing" for qw(%20 %09 %20%20);
 }
 for my $method (qw(POST GET DELETE)) {
-    my $answer = request($httpd, $method, '/publish?channel=board%20');
-    is "$answer->{status} $answer->{body}", "400 The channel name 'board ' "
-        . "begins or ends with a blank.\n", "$method: channel=board%20 is 400";
+    my $answer = request($httpd, $method, '/publish?channel=office%20');
+    is "$answer->{status} $answer->{body}", "400 The channel name 'office ' "
+        . "begins or ends with a blank.\n", "$method: channel=office%20 is 400";
 }
 yields('/t/bare?q=%C2%A0a', ["\xc2\xa0a"],
     'a blank beyond ASCII is a character as any other');

@@ -8,7 +8,8 @@
 
 #include <string.h>
 
-static es_abi_t size_of(apr_size_t *size, const void *theirs, apr_size_t first)
+static es_abi_result_t size_of(apr_size_t *size, const void *theirs,
+                               apr_size_t first)
 {
     if (!theirs) {
         return ES_ABI_BAD;
@@ -29,8 +30,8 @@ static int is_zero(const char *bytes, apr_size_t count)
     return 1;
 }
 
-es_abi_t es_abi_read(void *ours, apr_size_t known, const void *theirs,
-                     apr_size_t first)
+es_abi_result_t es_abi_read(void *ours, apr_size_t known, const void *theirs,
+                            apr_size_t first)
 {
     apr_size_t size;
 
@@ -44,8 +45,8 @@ es_abi_t es_abi_read(void *ours, apr_size_t known, const void *theirs,
                : ES_ABI_NEWER;
 }
 
-es_abi_t es_abi_write(void *theirs, const void *ours, apr_size_t known,
-                      apr_size_t first)
+es_abi_result_t es_abi_write(void *theirs, const void *ours, apr_size_t known,
+                             apr_size_t first)
 {
     apr_size_t size;
 

@@ -13,11 +13,11 @@
 /** More bytes than any struct of ours will have: a larger size was not set. */
 #define ES_ABI_SIZE_MAX 4096
 
-typedef enum es_abi_t {
+typedef enum es_abi_result_t {
     ES_ABI_OK,
     ES_ABI_BAD,  /* NULL, shorter than its first version, or without size */
     ES_ABI_NEWER /* it has a field that we do not know and that is not 0 */
-} es_abi_t;
+} es_abi_result_t;
 
 /**
  * Copy their struct into ours. Fields that an older version lacks become 0.
@@ -28,8 +28,8 @@ typedef enum es_abi_t {
  *
  * Context: ANY.
  */
-es_abi_t es_abi_read(void *ours, apr_size_t known, const void *theirs,
-                     apr_size_t first);
+es_abi_result_t es_abi_read(void *ours, apr_size_t known, const void *theirs,
+                            apr_size_t first);
 
 /**
  * Fill their struct from ours, except its size: an older version gets the
@@ -39,7 +39,7 @@ es_abi_t es_abi_read(void *ours, apr_size_t known, const void *theirs,
  *
  * Context: ANY.
  */
-es_abi_t es_abi_write(void *theirs, const void *ours, apr_size_t known,
-                      apr_size_t first);
+es_abi_result_t es_abi_write(void *theirs, const void *ours, apr_size_t known,
+                             apr_size_t first);
 
 #endif

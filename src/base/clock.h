@@ -23,7 +23,7 @@ static inline apr_time_t es_clock_now(void)
     return (apr_time_t)now.tv_sec * APR_USEC_PER_SEC + now.tv_nsec / 1000;
 }
 
-/** The same in milliseconds, the unit of es_store_clock. Context: ANY. */
+/** The same in milliseconds, the unit of es_store_set_clock. Context: ANY. */
 static inline apr_uint64_t es_clock_ms(void)
 {
     return (apr_uint64_t)(es_clock_now() / 1000);

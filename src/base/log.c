@@ -14,7 +14,7 @@
 
 static es_log_fn_t *log_fn;
 
-void es_log_to(es_log_fn_t *fn)
+void es_log_set_handler(es_log_fn_t *fn)
 {
     log_fn = fn;
 }

@@ -25,7 +25,7 @@ typedef void es_log_fn_t(int level, apr_status_t rv, const char *tag,
                          const char *text);
 
 /** Set where messages go; NULL = nowhere. Context: before threads start. */
-void es_log_to(es_log_fn_t *fn);
+void es_log_set_handler(es_log_fn_t *fn);
 
 /**
  * Log one message.

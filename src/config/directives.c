@@ -108,7 +108,7 @@ const command_rec es_directives_table[] = {
                   "a path with tokens, such as \"/events/{room}\""),
     AP_INIT_ITERATE("EventStreamAllowChannel", es_setters_allow, NULL,
                     IN_SECTIONS, "patterns of channels, such as \"room-*\""),
-    AP_INIT_ITERATE("EventStreamPublishFrom", es_setters_from, NULL,
+    AP_INIT_ITERATE("EventStreamPublishFrom", es_setters_publish_from, NULL,
                     IN_SECTIONS,
                     "none; or local, user, any, and addresses"),
     AP_INIT_ITERATE("EventStreamAllowOrigin", es_setters_origin, NULL,

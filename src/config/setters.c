@@ -233,7 +233,8 @@ const char *es_setters_allow(cmd_parms *cmd, void *dir, const char *pattern)
 
 /* ---- Access ------------------------------------------------------------ */
 
-static const char *add_net(cmd_parms *cmd, es_from_t *from, const char *who)
+static const char *add_net(cmd_parms *cmd, es_publish_from_t *from,
+                           const char *who)
 {
     char *address = apr_pstrdup(cmd->temp_pool, who);
     char *mask = strchr(address, '/');
@@ -256,7 +257,8 @@ static const char *add_net(cmd_parms *cmd, es_from_t *from, const char *who)
     return NULL;
 }
 
-static const char *add_from(cmd_parms *cmd, es_from_t *from, const char *who)
+static const char *add_from(cmd_parms *cmd, es_publish_from_t *from,
+                            const char *who)
 {
     if (!strcasecmp(who, "none")) {
         from->none = 1;
@@ -276,11 +278,11 @@ static const char *add_from(cmd_parms *cmd, es_from_t *from, const char *who)
     return NULL;
 }
 
-const char *es_setters_from(cmd_parms *cmd, void *dir, const char *who)
+const char *es_setters_publish_from(cmd_parms *cmd, void *dir, const char *who)
 {
     es_dir_t *settings = dir;
     const char *err = es_setters_misplaced(cmd);
-    es_from_t *from;
+    es_publish_from_t *from;
 
     if (err) {
         return err;

@@ -96,7 +96,7 @@ void es_client_close(es_client_t *client)
 {
     es_store_unsubscribe(client->store, client->child, client->slots,
                          client->nslots);
-    es_client_count_leave(&client->counted);
+    es_client_count_remove(&client->counted);
     client->sink->ops->close(client->sink);
     destroy(client);
 }
@@ -244,18 +244,18 @@ static es_step_t overtaken(es_client_t *client, apr_status_t why)
         return ES_STEP_MORE;
     }
     if (client->skip == 0 &&
-        es_close_was_since(client->store, client->slots, client->nslots,
-                           client->cursor)) {
+        es_close_exists_after(client->store, client->slots, client->nslots,
+                              client->cursor)) {
         es_client_end_closed(client); /* the record of the close is gone */
         return ES_STEP_MORE;
     }
     if (client->skip > 0 ||
-        es_store_present(client->store, &start) != APR_SUCCESS) {
+        es_store_current(client->store, &start) != APR_SUCCESS) {
         return fail(client); /* cut: the client sees that it is no clean end */
     }
     client->cursor = start.pos;
     client->reset_id = start.id;
-    es_client_owe(client, ES_CONTROL_RESET);
+    es_client_schedule_control(client, ES_CONTROL_RESET);
     return ES_STEP_MORE;
 }
 
@@ -350,7 +350,7 @@ static es_step_t step_open(es_client_t *client, es_pos_t limit, apr_time_t now,
                                      ? ES_CLIENT_ON_SEEN
                                      : ES_CLIENT_ON_TAKEN);
         if (is_silent(client, now)) {
-            es_client_owe(client, ES_CONTROL_KEEPALIVE);
+            es_client_schedule_control(client, ES_CONTROL_KEEPALIVE);
         }
     }
     return step;
@@ -369,7 +369,7 @@ static es_step_t step_ending(es_client_t *client, es_pos_t limit,
     if (client->skip > 0) {
         return catch_up(client, limit, now, scratch, scratch_size);
     }
-    es_client_owe(client, ES_CONTROL_END);
+    es_client_schedule_control(client, ES_CONTROL_END);
     return ES_STEP_MORE;
 }
 

@@ -189,7 +189,7 @@ static inline int es_client_is_open(const es_client_t *client)
 }
 
 /** A control frame becomes due. */
-static inline void es_client_owe(es_client_t *client, int control)
+static inline void es_client_schedule_control(es_client_t *client, int control)
 {
     client->control = (unsigned char)control;
     client->control_offset = 0;

@@ -128,13 +128,13 @@ static void load_lost(es_client_t *client, const es_client_saved_t *saved,
         /* cut: the client sees that it is no clean end */
         es_client_change(client, ES_CLIENT_ON_FAIL);
     }
-    else if (es_close_was_since(client->store, client->slots, client->nslots,
-                                saved->cursor)) {
+    else if (es_close_exists_after(client->store, client->slots, client->nslots,
+                                   saved->cursor)) {
         es_client_end_closed(client); /* its cursor is beyond the close now */
     }
     else {
         client->reset_id = present->id;
-        es_client_owe(client, ES_CONTROL_RESET);
+        es_client_schedule_control(client, ES_CONTROL_RESET);
     }
 }
 

@@ -389,8 +389,8 @@ static int each_of(es_list_t *list, int (*visit)(void *baton, es_conn_t *conn),
     return 1;
 }
 
-void es_conns_each(es_conns_t *conns, es_hub_t *hubs, apr_uint32_t nhubs,
-                   int (*visit)(void *baton, es_conn_t *conn), void *baton)
+void es_conns_foreach(es_conns_t *conns, es_hub_t *hubs, apr_uint32_t nhubs,
+                      int (*visit)(void *baton, es_conn_t *conn), void *baton)
 {
     int goes_on = each_of(&conns->ready, visit, baton) &&
                   each_of(&conns->waiting, visit, baton);
@@ -419,10 +419,10 @@ void es_conns_end_all(es_conns_t *conns, es_hub_t *hubs, apr_uint32_t nhubs,
 {
     end_t end = {conns, drain_ms};
 
-    es_conns_each(conns, hubs, nhubs, on_end, &end);
+    es_conns_foreach(conns, hubs, nhubs, on_end, &end);
 }
 
-int es_conns_detach(es_conns_t *conns, es_conn_t *conn)
+int es_conns_suspend(es_conns_t *conns, es_conn_t *conn)
 {
     ES_CONTEXT(ES_DELIVERY);
     if (conn->state == ES_CONN_LINGER || !conn->is_polled) {
@@ -437,7 +437,7 @@ int es_conns_detach(es_conns_t *conns, es_conn_t *conn)
     return 1;
 }
 
-void es_conns_keep(es_conns_t *conns, es_conn_t *conn)
+void es_conns_resume(es_conns_t *conns, es_conn_t *conn)
 {
     ES_CONTEXT(ES_DELIVERY);
     conn->is_polled = poll_for(conns, conn, EPOLL_CTL_ADD) == APR_SUCCESS;
@@ -454,7 +454,7 @@ static int on_close(void *baton, es_conn_t *conn)
 
 void es_conns_close_all(es_conns_t *conns, es_hub_t *hubs, apr_uint32_t nhubs)
 {
-    es_conns_each(conns, hubs, nhubs, on_close, conns);
+    es_conns_foreach(conns, hubs, nhubs, on_close, conns);
     es_conns_reap(conns);
 }
 

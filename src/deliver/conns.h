@@ -150,24 +150,24 @@ void es_conns_end(es_conns_t *conns, es_conn_t *conn, apr_int64_t drain_ms);
  *
  * @param visit  returns 0 to stop
  */
-void es_conns_each(es_conns_t *conns, es_hub_t *hubs, apr_uint32_t nhubs,
-                   int (*visit)(void *baton, es_conn_t *conn), void *baton);
+void es_conns_foreach(es_conns_t *conns, es_hub_t *hubs, apr_uint32_t nhubs,
+                      int (*visit)(void *baton, es_conn_t *conn), void *baton);
 
 /**
  * Prepare a conn to be handed over: its client is at the position that it has
  * really reached, and epoll does not report its socket. It must not be stepped
- * before es_conns_keep.
+ * before es_conns_resume.
  *
  * @return 0 when it is LINGER or its socket is not in the epoll set: nothing
  *         was done
  */
-int es_conns_detach(es_conns_t *conns, es_conn_t *conn);
+int es_conns_suspend(es_conns_t *conns, es_conn_t *conn);
 
 /** Make a conn DEAD: es_conns_reap closes it without writing to the peer. */
 void es_conns_drop(es_conns_t *conns, es_conn_t *conn);
 
-/** It was not handed over: undo es_conns_detach. */
-void es_conns_keep(es_conns_t *conns, es_conn_t *conn);
+/** It was not handed over: undo es_conns_suspend. */
+void es_conns_resume(es_conns_t *conns, es_conn_t *conn);
 
 /** Close and free all conns at once. */
 void es_conns_close_all(es_conns_t *conns, es_hub_t *hubs, apr_uint32_t nhubs);

@@ -85,7 +85,7 @@ void es_delivery_leave(es_delivery_t *d, es_stop_t why)
                                         __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {
         continue; /* before was read again */
     }
-    es_inbox_poke(d->inbox);
+    es_inbox_wake(d->inbox);
 }
 
 void es_delivery_stop(es_delivery_t *d)
@@ -96,7 +96,7 @@ void es_delivery_stop(es_delivery_t *d)
 apr_status_t es_delivery_join(es_delivery_t *d, apr_interval_time_t timeout)
 {
     __atomic_store_n(&d->orders.finish, 1, __ATOMIC_RELEASE);
-    es_inbox_poke(d->inbox);
+    es_inbox_wake(d->inbox);
     return es_thread_join(&d->thread, timeout);
 }
 

@@ -101,7 +101,7 @@ static int is_present(es_handover_t *handover, es_store_t *store,
 {
     if (handover->present_of != store || handover->present.pos != cursor) {
         handover->present_of =
-            es_store_present(store, &handover->present) == APR_SUCCESS ? store
+            es_store_current(store, &handover->present) == APR_SUCCESS ? store
                                                                        : NULL;
     }
     return handover->present_of != NULL && handover->present.pos == cursor;
@@ -165,7 +165,7 @@ static void send_msg(es_handover_t *handover)
             handover->nsent++;
         }
         else {
-            es_conns_keep(handover->params.conns, handover->sent[i]);
+            es_conns_resume(handover->params.conns, handover->sent[i]);
         }
     }
     /* msg does not own these descriptors: empty it without closing them */
@@ -179,11 +179,11 @@ static int add_to_msg(void *baton, es_conn_t *conn)
     es_handed_t handed;
     apr_status_t rv;
 
-    if (!es_conns_detach(handover->params.conns, conn)) {
+    if (!es_conns_suspend(handover->params.conns, conn)) {
         return 1;
     }
     if (!describe(handover, conn, &handed)) {
-        es_conns_keep(handover->params.conns, conn);
+        es_conns_resume(handover->params.conns, conn);
         return 1;
     }
     rv = es_handover_msg_add(handover->msg, &handed);
@@ -194,7 +194,7 @@ static int add_to_msg(void *baton, es_conn_t *conn)
                  : handover->send_status;
     }
     if (rv != APR_SUCCESS) {
-        es_conns_keep(handover->params.conns, conn);
+        es_conns_resume(handover->params.conns, conn);
     }
     else {
         handover->sent[es_handover_msg_count(handover->msg) - 1] = conn;
@@ -213,8 +213,8 @@ apr_status_t es_handover_send(es_handover_t *handover, apr_time_t now)
     handover->now = now;
     handover->send_status = APR_SUCCESS;
     es_handover_msg_begin(handover->msg);
-    es_conns_each(params->conns, params->hubs, params->nhubs, add_to_msg,
-                  handover);
+    es_conns_foreach(params->conns, params->hubs, params->nhubs, add_to_msg,
+                     handover);
     if (es_handover_msg_count(handover->msg) > 0) {
         send_msg(handover);
     }
@@ -230,9 +230,9 @@ static void count_client(es_handover_t *handover, const es_handed_t *handed,
 
     memset(counted, 0, sizeof(*counted));
     if (handover->params.client_count != NULL && handed->is_counted) {
-        (void)es_client_count_enter(handover->params.client_count,
-                                    handover->params.child, handed->address,
-                                    &none, counted);
+        (void)es_client_count_add(handover->params.client_count,
+                                  handover->params.child, handed->address,
+                                  &none, counted);
     }
 }
 
@@ -296,7 +296,7 @@ static es_client_t *make_client(es_handover_t *handover,
     if (client == NULL) {
         es_store_unsubscribe(hub->store, handover->params.child,
                              handover->slots, handed->nnames);
-        es_client_count_leave(&params.counted);
+        es_client_count_remove(&params.counted);
         return NULL;
     }
     es_client_load(client, &saved, !is_complete, &present);

@@ -67,12 +67,12 @@ apr_status_t es_inbox_post(es_inbox_t *inbox, es_note_t *note)
     }
     pthread_mutex_unlock(&inbox->lock);
     if (was_empty) {
-        es_inbox_poke(inbox);
+        es_inbox_wake(inbox);
     }
     return is_shut ? APR_EOF : APR_SUCCESS;
 }
 
-void es_inbox_poke(es_inbox_t *inbox)
+void es_inbox_wake(es_inbox_t *inbox)
 {
     es_wakeup_signal(inbox->fd);
 }

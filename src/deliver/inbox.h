@@ -24,7 +24,7 @@ typedef struct es_note_t {
  */
 apr_status_t es_inbox_open(es_inbox_t **out);
 
-/** The descriptor: readable = there are notes, or es_inbox_poke was called. It
+/** The descriptor: readable = there are notes, or es_inbox_wake was called. It
  * lives as long as the inbox. */
 int es_inbox_fd(const es_inbox_t *inbox);
 
@@ -43,7 +43,7 @@ apr_status_t es_inbox_post(es_inbox_t *inbox, es_note_t *note);
  *
  * Context: ANY, also a signal handler: it only writes to the descriptor.
  */
-void es_inbox_poke(es_inbox_t *inbox);
+void es_inbox_wake(es_inbox_t *inbox);
 
 /** Make the descriptor unreadable again, before es_inbox_take. */
 void es_inbox_drain(es_inbox_t *inbox);

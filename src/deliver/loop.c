@@ -220,12 +220,12 @@ static void poll_once(es_loop_t *loop, int more, apr_time_t now)
     int count, i;
 
     if (!more) {
-        es_children_sleeps(loop->children, loop->child);
+        es_children_set_sleeping(loop->children, loop->child);
         timeout = has_work(loop) ? 0 : sleep_ms(loop, now);
     }
     count = epoll_wait(loop->epoll_fd, events, EVENTS_MAX, timeout);
     if (!more) {
-        es_children_wakes(loop->children, loop->child);
+        es_children_set_awake(loop->children, loop->child);
     }
     if (count < 0 && errno != EINTR) {
         es_log(ES_LOG_CRIT, APR_FROM_OS_ERROR(errno), "ES0304",

@@ -98,7 +98,7 @@ static es_pos_t walk_watches(const es_hub_t *hub, apr_time_t now)
     es_watch_t *watch;
 
     for (watch = hub->first_watch; watch; watch = es_watch_part(watch)->next) {
-        lowest = lower(lowest, es_watch_behind(watch, now - WAITED_FOR));
+        lowest = lower(lowest, es_watch_reported_pos(watch, now - WAITED_FOR));
     }
     return lowest;
 }
@@ -109,7 +109,7 @@ int es_progress_report(es_hub_t *hub, apr_uint32_t child, apr_time_t now)
     es_pos_t pos = 0;
 
     ES_CONTEXT(ES_DELIVERY);
-    if (es_store_load(hub->store, child) != 0) {
+    if (es_store_child_subscriptions(hub->store, child) != 0) {
         if (now >= progress->next_walk) {
             progress->lowest =
                 lower(walk_conns(progress, now), walk_watches(hub, now));

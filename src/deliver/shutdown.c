@@ -161,7 +161,7 @@ static void begin_stop(es_shutdown_t *shutdown, apr_time_t now)
 
     shutdown->phase = ES_SHUTDOWN_DECIDING;
     shutdown->since = now;
-    es_children_stops(shutdown->server.children, shutdown->server.child);
+    es_children_set_stopping(shutdown->server.children, shutdown->server.child);
     es_handover_stop_listening(shutdown->handover);
     for (i = 0; i < shutdown->nhubs; i++) {
         es_hub_stop_watches(&shutdown->hubs[i]);

@@ -44,7 +44,7 @@ typedef struct es_shutdown_server_t {
 } es_shutdown_server_t;
 
 /** Orders to the loop, from other threads; the loop itself sets stop, too.
- * Another thread that has set one then calls es_inbox_poke. */
+ * Another thread that has set one then calls es_inbox_wake. */
 typedef struct es_shutdown_orders_t {
     int stop;   /* atomic; es_stop_t, only rises */
     int finish; /* atomic; 1 = no worker submits clients any more */

@@ -107,7 +107,7 @@ static void on_close(es_sink_t *sink)
 static const es_sink_ops_t socket_ops = {on_write, on_finish, on_close};
 
 es_sink_t *es_sink_socket_create(int fd, int chunked,
-                                 apr_interval_time_t patience)
+                                 apr_interval_time_t timeout)
 {
     static const int on = 1;
     socket_sink_t *s = malloc(sizeof(*s));
@@ -122,7 +122,7 @@ es_sink_t *es_sink_socket_create(int fd, int chunked,
     s->drained = 0;
     /* fails if it is no TCP socket; that does not matter */
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    es_sink_socket_tcp_set(fd, patience);
+    es_sink_socket_tcp_set(fd, timeout);
     return &s->sink;
 }
 
@@ -161,7 +161,7 @@ apr_status_t es_sink_socket_drain(es_sink_t *sink)
 
 /* Errors are ignored: the descriptor may be no TCP socket. */
 
-/* without a patience: seconds of silence, seconds between probes, probes */
+/* without a timeout: seconds of silence, seconds between probes, probes */
 #define SILENCE_S 60
 #define EVERY_S 10
 #define TIMES 6
@@ -212,14 +212,14 @@ static void set(int fd, const int *values)
     }
 }
 
-void es_sink_socket_tcp_set(int fd, apr_interval_time_t patience)
+void es_sink_socket_tcp_set(int fd, apr_interval_time_t timeout)
 {
     int values[OPTIONS] = {1, SILENCE_S, EVERY_S, TIMES, 0};
 
-    if (patience > 0) {
-        values[1] = seconds_of(patience / 2);
-        values[2] = seconds_of(patience / 6);
-        values[4] = milliseconds_of(patience);
+    if (timeout > 0) {
+        values[1] = seconds_of(timeout / 2);
+        values[2] = seconds_of(timeout / 6);
+        values[4] = milliseconds_of(timeout);
     }
     set(fd, values);
 }

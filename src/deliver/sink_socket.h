@@ -16,11 +16,11 @@
  *
  * @param fd        owned by the sink from now on; on failure it is closed
  * @param chunked   1 = the body has chunks, 0 = frames as they are
- * @param patience  as of es_sink_socket_tcp_set
+ * @param timeout  as of es_sink_socket_tcp_set
  * @return the sink, or NULL if out of memory
  */
 es_sink_t *es_sink_socket_create(int fd, int chunked,
-                                 apr_interval_time_t patience);
+                                 apr_interval_time_t timeout);
 
 /** The descriptor, for epoll. It stays the sink's. */
 int es_sink_socket_fd(const es_sink_t *sink);
@@ -42,25 +42,25 @@ typedef struct es_sink_socket_tcp_t {
 /**
  * Make the kernel detect an unreachable peer: its host is down, or the network
  * path to it is cut. This sets socket options only, and needs no reads or
- * writes. If the peer acknowledges nothing for patience, the kernel ends the
+ * writes. If the peer acknowledges nothing for timeout, the kernel ends the
  * connection:
  *
- *     bytes are in flight    patience after their first retransmission
- *     nothing is in flight   patience after the last segment from the peer;
+ *     bytes are in flight    timeout after their first retransmission
+ *     nothing is in flight   timeout after the last segment from the peer;
  *                            from half of that time on, the kernel probes it
  *                            several times
  *
  * The kernel also ends the connection of a peer that keeps its window closed
- * for patience. The socket then reports POLLERR and POLLHUP, and ETIMEDOUT.
+ * for timeout. The socket then reports POLLERR and POLLHUP, and ETIMEDOUT.
  *
  * @param fd        any socket; one that is not TCP stays as it is
- * @param patience  0 = no limit of ours: while bytes are in flight, that of
+ * @param timeout  0 = no limit of ours: while bytes are in flight, that of
  *                  the system holds (on Linux about a quarter of an hour); a
  *                  silent peer is detected within two minutes
  *
  * Context of this and the next two: ANY; another thread may use the socket.
  */
-void es_sink_socket_tcp_set(int fd, apr_interval_time_t patience);
+void es_sink_socket_tcp_set(int fd, apr_interval_time_t timeout);
 
 /** Save the options that es_sink_socket_tcp_set changes. */
 void es_sink_socket_tcp_save(int fd, es_sink_socket_tcp_t *saved);

@@ -22,7 +22,7 @@ struct es_watch_t {
     pthread_cond_t cond; /* news or stopped has been set */
     int news;            /* guarded by lock */
     int stopped;         /* guarded by lock */
-    es_pos_t behind;     /* atomic; see es_watch_stands */
+    es_pos_t behind;     /* atomic; see es_watch_report_pos */
     apr_time_t reported; /* atomic; when that was reported */
     es_slot_t slots[1];  /* nslots of them */
 };
@@ -116,13 +116,13 @@ int es_watch_wait(es_watch_t *watch, apr_interval_time_t timeout)
     return news;
 }
 
-void es_watch_stands(es_watch_t *watch, es_pos_t pos, apr_time_t now)
+void es_watch_report_pos(es_watch_t *watch, es_pos_t pos, apr_time_t now)
 {
     __atomic_store_n(&watch->reported, now, __ATOMIC_RELAXED);
     __atomic_store_n(&watch->behind, pos, __ATOMIC_RELAXED);
 }
 
-es_pos_t es_watch_behind(const es_watch_t *watch, apr_time_t since)
+es_pos_t es_watch_reported_pos(const es_watch_t *watch, apr_time_t since)
 {
     return __atomic_load_n(&watch->reported, __ATOMIC_RELAXED) > since
                ? __atomic_load_n(&watch->behind, __ATOMIC_RELAXED)

@@ -32,6 +32,6 @@ int es_watch_wait(es_watch_t *watch, apr_interval_time_t timeout);
  *
  * Context: WORKER, no lock.
  */
-void es_watch_stands(es_watch_t *watch, es_pos_t pos, apr_time_t now);
+void es_watch_report_pos(es_watch_t *watch, es_pos_t pos, apr_time_t now);
 
 #endif

@@ -59,7 +59,7 @@ es_slot_t es_watch_slot(const es_watch_t *watch, int i);
  *
  * @return 0: it has seen all, or has reported nothing since then
  */
-es_pos_t es_watch_behind(const es_watch_t *watch, apr_time_t since);
+es_pos_t es_watch_reported_pos(const es_watch_t *watch, apr_time_t since);
 
 /** Wake the worker, or let its next wait return at once: there is news. */
 void es_watch_signal(es_watch_t *watch);

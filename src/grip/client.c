@@ -23,7 +23,7 @@ struct es_grip_client_t {
     CURLM *multi;
 };
 
-struct es_grip_line_t {
+struct es_grip_conn_t {
     es_grip_client_t *client;
     CURL *easy;
     struct curl_slist *headers; /* of the request in flight */
@@ -73,7 +73,7 @@ void es_grip_client_close(es_grip_client_t *client)
 /** Discard the answer. A long one is cut: its status is known by then. */
 static size_t on_answer(char *bytes, size_t size, size_t count, void *arg)
 {
-    es_grip_line_t *line = arg;
+    es_grip_conn_t *line = arg;
 
     (void)bytes;
     line->answered += size * count;
@@ -111,8 +111,8 @@ static void do_not_join_resolver(CURL *easy)
 #endif
 }
 
-static void set_options(es_grip_line_t *line,
-                        const es_grip_line_params_t *params)
+static void set_options(es_grip_conn_t *line,
+                        const es_grip_conn_params_t *params)
 {
     CURL *easy = line->easy;
 
@@ -139,10 +139,10 @@ static void set_options(es_grip_line_t *line,
     curl_easy_setopt(easy, CURLOPT_PRIVATE, line);
 }
 
-apr_status_t es_grip_line_open(es_grip_line_t **out, es_grip_client_t *client,
-                               const es_grip_line_params_t *params)
+apr_status_t es_grip_conn_open(es_grip_conn_t **out, es_grip_client_t *client,
+                               const es_grip_conn_params_t *params)
 {
-    es_grip_line_t *line = calloc(1, sizeof(*line));
+    es_grip_conn_t *line = calloc(1, sizeof(*line));
 
     if (line == NULL) {
         return APR_ENOMEM;
@@ -159,9 +159,9 @@ apr_status_t es_grip_line_open(es_grip_line_t **out, es_grip_client_t *client,
     return APR_SUCCESS;
 }
 
-void es_grip_line_close(es_grip_line_t *line)
+void es_grip_conn_close(es_grip_conn_t *line)
 {
-    es_grip_line_cancel(line);
+    es_grip_conn_cancel(line);
     curl_easy_cleanup(line->easy);
     free(line);
 }
@@ -169,7 +169,7 @@ void es_grip_line_close(es_grip_line_t *line)
 /* ---- requests ---------------------------------------------------------- */
 
 /** @return 1; 0: no memory, and all headers are gone */
-static int add_header(es_grip_line_t *line, const char *text)
+static int add_header(es_grip_conn_t *line, const char *text)
 {
     struct curl_slist *longer = curl_slist_append(line->headers, text);
 
@@ -182,7 +182,7 @@ static int add_header(es_grip_line_t *line, const char *text)
     return 1;
 }
 
-static int add_authorization(es_grip_line_t *line, const char *value)
+static int add_authorization(es_grip_conn_t *line, const char *value)
 {
     static const char name[] = "Authorization: ";
     char *text;
@@ -203,7 +203,7 @@ static int add_authorization(es_grip_line_t *line, const char *value)
 }
 
 /** The request has ended, or was never begun. */
-static void clear(es_grip_line_t *line)
+static void clear(es_grip_conn_t *line)
 {
     curl_easy_setopt(line->easy, CURLOPT_HTTPHEADER, NULL);
     curl_slist_free_all(line->headers);
@@ -211,7 +211,7 @@ static void clear(es_grip_line_t *line)
     line->is_busy = 0;
 }
 
-apr_status_t es_grip_line_post(es_grip_line_t *line, const char *authorization,
+apr_status_t es_grip_conn_post(es_grip_conn_t *line, const char *authorization,
                                es_slice_t body)
 {
     /* do not wait for 100 Continue, which Pushpin does not send */
@@ -234,7 +234,7 @@ apr_status_t es_grip_line_post(es_grip_line_t *line, const char *authorization,
     return APR_SUCCESS;
 }
 
-void es_grip_line_cancel(es_grip_line_t *line)
+void es_grip_conn_cancel(es_grip_conn_t *line)
 {
     if (line->is_busy) {
         curl_multi_remove_handle(line->client->multi, line->easy);
@@ -242,7 +242,7 @@ void es_grip_line_cancel(es_grip_line_t *line)
     }
 }
 
-static int outcome_of(const es_grip_line_t *line, CURLcode code)
+static int outcome_of(const es_grip_conn_t *line, CURLcode code)
 {
     long status = 0;
 
@@ -278,10 +278,10 @@ void *es_grip_client_done(es_grip_client_t *client, int *outcome)
             CURLcode code =
                 msg->data.result; /* msg lives as long as the handle is in */
             char *mine = NULL;
-            es_grip_line_t *line;
+            es_grip_conn_t *line;
 
             curl_easy_getinfo(easy, CURLINFO_PRIVATE, &mine);
-            line = (es_grip_line_t *)(void *)mine;
+            line = (es_grip_conn_t *)(void *)mine;
             *outcome = outcome_of(line, code);
             curl_multi_remove_handle(client->multi, easy);
             clear(line);

@@ -21,7 +21,7 @@
 #include "grip/outcome.h"
 
 typedef struct es_grip_client_t es_grip_client_t;
-typedef struct es_grip_line_t es_grip_line_t;
+typedef struct es_grip_conn_t es_grip_conn_t;
 
 /**
  * Initialize libcurl in this process, not before a fork.
@@ -44,19 +44,19 @@ apr_status_t es_grip_client_open(es_grip_client_t **out, int lines);
 /** All its lines must be closed before. */
 void es_grip_client_close(es_grip_client_t *client);
 
-typedef struct es_grip_line_params_t {
+typedef struct es_grip_conn_params_t {
     const char *uri; /* where to post; must outlive the line */
     apr_interval_time_t connect_timeout;
     apr_interval_time_t timeout; /* of a request, connecting included */
     void *owner;                 /* what es_grip_client_done returns */
-} es_grip_line_params_t;
+} es_grip_conn_params_t;
 
 /** @return APR_SUCCESS, APR_ENOMEM */
-apr_status_t es_grip_line_open(es_grip_line_t **out, es_grip_client_t *client,
-                               const es_grip_line_params_t *params);
+apr_status_t es_grip_conn_open(es_grip_conn_t **out, es_grip_client_t *client,
+                               const es_grip_conn_params_t *params);
 
 /** The request in flight, if there is one, is cancelled. */
-void es_grip_line_close(es_grip_line_t *line);
+void es_grip_conn_close(es_grip_conn_t *line);
 
 /**
  * Begin a POST request. es_grip_client_done returns its outcome.
@@ -66,11 +66,11 @@ void es_grip_line_close(es_grip_line_t *line);
  * @param body           JSON; must stay until the request has ended
  * @return APR_SUCCESS, APR_ENOMEM
  */
-apr_status_t es_grip_line_post(es_grip_line_t *line, const char *authorization,
+apr_status_t es_grip_conn_post(es_grip_conn_t *line, const char *authorization,
                                es_slice_t body);
 
 /** Cancel the request in flight, if there is one; its connection closes. */
-void es_grip_line_cancel(es_grip_line_t *line);
+void es_grip_conn_cancel(es_grip_conn_t *line);
 
 /**
  * Go on with all requests as far as possible without waiting. The caller

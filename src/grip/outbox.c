@@ -204,5 +204,5 @@ void es_outbox_report(es_outbox_t *outbox, es_pos_t from, es_pos_t to,
 
 void es_outbox_release(es_outbox_t *outbox)
 {
-    es_lock_give(&outbox->guard.lock);
+    es_lock_release(&outbox->guard.lock);
 }

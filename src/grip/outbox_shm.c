@@ -101,17 +101,17 @@ int es_outbox_shm_wake_fd(const es_outbox_shm_t *outbox_shm, apr_uint32_t child)
     return has_child(outbox_shm, child) ? outbox_shm->wake_fds[child - 1] : -1;
 }
 
-void es_outbox_shm_sleeps(es_outbox_shm_t *outbox_shm, apr_uint32_t child)
+void es_outbox_shm_set_sleeping(es_outbox_shm_t *outbox_shm, apr_uint32_t child)
 {
     if (has_child(outbox_shm, child)) {
-        es_wakeup_sleeps(&outbox_shm->children[child - 1].sleeping);
+        es_wakeup_set_sleeping(&outbox_shm->children[child - 1].sleeping);
     }
 }
 
-void es_outbox_shm_wakes(es_outbox_shm_t *outbox_shm, apr_uint32_t child)
+void es_outbox_shm_set_awake(es_outbox_shm_t *outbox_shm, apr_uint32_t child)
 {
     if (has_child(outbox_shm, child)) {
-        es_wakeup_wakes(&outbox_shm->children[child - 1].sleeping);
+        es_wakeup_set_awake(&outbox_shm->children[child - 1].sleeping);
     }
 }
 

@@ -59,11 +59,12 @@ int es_outbox_shm_wake_fd(const es_outbox_shm_t *outbox_shm,
  * It must look at the outboxes once more after this call and before it sleeps.
  * Context: ANY.
  */
-void es_outbox_shm_sleeps(es_outbox_shm_t *outbox_shm, apr_uint32_t child);
+void es_outbox_shm_set_sleeping(es_outbox_shm_t *outbox_shm,
+                                apr_uint32_t child);
 
 /** The child needs no wake-up by others any more, or is another child now.
  * Context: ANY. */
-void es_outbox_shm_wakes(es_outbox_shm_t *outbox_shm, apr_uint32_t child);
+void es_outbox_shm_set_awake(es_outbox_shm_t *outbox_shm, apr_uint32_t child);
 
 /** Wake one child, whether it sleeps or not. Async-signal safe. */
 void es_outbox_shm_wake(const es_outbox_shm_t *outbox_shm, apr_uint32_t child);

@@ -15,7 +15,7 @@ static const struct {
     {ES_OUTCOME_TOKEN, "no token could be made"},
     {ES_OUTCOME_OVERTAKEN, "it was behind by more than the journal holds"},
     {ES_OUTCOME_STOPPING, "the server stops"},
-    {ES_OUTCOME_CROWDED, "too many wait for it"},
+    {ES_OUTCOME_TOO_MANY_WAITING, "too many wait for it"},
     {ES_OUTCOME_UNSENT, "nothing is sent to it, see the error log"},
     {ES_OUTCOME_LOST, "its record was damaged"},
 };

@@ -18,9 +18,9 @@ enum {
     ES_OUTCOME_TOKEN,       /* no token could be made */
     ES_OUTCOME_OVERTAKEN,   /* evicted from the journal before it was sent */
     ES_OUTCOME_STOPPING,    /* the child stops; another child may send it */
-    ES_OUTCOME_CROWDED,     /* too many publishers wait; it is sent anyway */
-    ES_OUTCOME_UNSENT,      /* nothing is sent to it; the error log has why */
-    ES_OUTCOME_LOST         /* the record was damaged */
+    ES_OUTCOME_TOO_MANY_WAITING, /* too many publishers wait; it is sent */
+    ES_OUTCOME_UNSENT, /* nothing is sent to it; the error log has why */
+    ES_OUTCOME_LOST    /* the record was damaged */
 };
 
 /**

@@ -131,10 +131,10 @@ int es_proxy_authorization(const char **out, const es_proxy_t *proxy,
     }
 }
 
-es_proof_t es_proxy_prove(const es_grip_t *grip, const char *token,
-                          apr_time_t now, const char **why, apr_pool_t *p)
+es_proxy_sig_t es_proxy_verify(const es_grip_t *grip, const char *token,
+                               apr_time_t now, const char **why, apr_pool_t *p)
 {
-    es_proof_t proof = ES_PROOF_NONE;
+    es_proxy_sig_t proof = ES_PROOF_NONE;
     int i;
 
     for (i = 0; i < grip->proxies->nelts; i++) {

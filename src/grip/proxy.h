@@ -79,11 +79,11 @@ int es_proxy_authorization(const char **out, const es_proxy_t *proxy,
                            apr_time_t now, apr_pool_t *p);
 
 /** The result of checking a Grip-Sig. */
-typedef enum es_proof_t {
+typedef enum es_proxy_sig_t {
     ES_PROOF_NONE, /* no proxy has a key: any Grip-Sig is accepted */
     ES_PROOF_GOOD, /* it was signed with one of the keys */
     ES_PROOF_BAD   /* it was signed with none of them */
-} es_proof_t;
+} es_proxy_sig_t;
 
 /**
  * Check the value of a Grip-Sig header.
@@ -93,7 +93,7 @@ typedef enum es_proof_t {
  *
  * Context: ANY; computes only.
  */
-es_proof_t es_proxy_prove(const es_grip_t *grip, const char *token,
-                          apr_time_t now, const char **why, apr_pool_t *p);
+es_proxy_sig_t es_proxy_verify(const es_grip_t *grip, const char *token,
+                               apr_time_t now, const char **why, apr_pool_t *p);
 
 #endif

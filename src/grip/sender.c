@@ -141,7 +141,7 @@ static void take_turn(es_sender_t *sender, turn_t *turn)
     if (turn->waiting != 0 || turn->blocked != 0) {
         /* ask for wake-ups by other children, then look once more: their
          * changes until now caused none */
-        es_outbox_shm_sleeps(sender->outbox_shm, sender->child);
+        es_outbox_shm_set_sleeping(sender->outbox_shm, sender->child);
         step_all(sender, turn);
         answer_all(sender, turn);
     }
@@ -183,7 +183,7 @@ static void run(es_sender_t *sender)
         }
         es_grip_client_wait(sender->client, wake_fd, sleep_of(&turn, stop_by));
     }
-    es_outbox_shm_wakes(sender->outbox_shm, sender->child);
+    es_outbox_shm_set_awake(sender->outbox_shm, sender->child);
 }
 
 static void close_client(es_sender_t *sender)

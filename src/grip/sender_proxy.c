@@ -82,7 +82,7 @@ typedef struct resend_t {
 
 struct es_sender_proxy_t {
     es_sender_proxy_params_t params;
-    es_grip_line_t *line;
+    es_grip_conn_t *line;
     apr_pool_t *pool;   /* of the request in flight */
     apr_pool_t *tokens; /* of authorization */
     const char *authorization;
@@ -100,7 +100,7 @@ apr_status_t es_sender_proxy_open(es_sender_proxy_t **out,
                                   es_grip_client_t *client, apr_pool_t *pool)
 {
     es_sender_proxy_t *sending = apr_pcalloc(pool, sizeof(*sending));
-    es_grip_line_params_t line = {0};
+    es_grip_conn_params_t line = {0};
 
     sending->params = *params;
     sending->state = IDLE;
@@ -111,12 +111,12 @@ apr_status_t es_sender_proxy_open(es_sender_proxy_t **out,
     line.timeout = params->grip->publish_timeout;
     line.owner = sending;
     *out = sending;
-    return es_grip_line_open(&sending->line, client, &line);
+    return es_grip_conn_open(&sending->line, client, &line);
 }
 
 void es_sender_proxy_close(es_sender_proxy_t *sending)
 {
-    es_grip_line_close(sending->line);
+    es_grip_conn_close(sending->line);
     if (es_sender_proxy_is_busy(sending)) {
         es_outbox_release(sending->params.outbox);
     }
@@ -200,7 +200,7 @@ static int post(es_sender_proxy_t *sending, const es_sender_time_t *time)
     if (!authorize(sending, time)) {
         return ES_OUTCOME_TOKEN;
     }
-    if (es_grip_line_post(sending->line, sending->authorization,
+    if (es_grip_conn_post(sending->line, sending->authorization,
                           sending->body.text) != APR_SUCCESS) {
         return ES_OUTCOME_BROKEN;
     }

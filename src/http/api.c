@@ -188,8 +188,8 @@ static int read_event(call_t *call, es_event_t *event,
     }
     event->type = es_slice_of(ours.type);
     event->id = es_slice_of(ours.id);
-    return es_publish_check_event(event, call->conf->max_event_bytes, call->p,
-                                  &call->why);
+    return es_publish_store_check_event(event, call->conf->max_event_bytes,
+                                        call->p, &call->why);
 }
 
 static int read_batch(call_t *call, es_batch_t *batch,
@@ -319,7 +319,7 @@ static int eventstream_run(request_rec *r, const char *const *channels,
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     if (!es_route_is_ours(r)) {
-        es_cors_mark(r, es_settings_dir(r)); /* our hook did not */
+        es_cors_add_headers(r, es_settings_dir(r)); /* our hook did not */
     }
     return es_subscribe_run(r, channels, count);
 }

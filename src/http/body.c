@@ -23,7 +23,7 @@
 static int too_large(const request_rec *r, const es_buf_t *body,
                      es_problem_t *why)
 {
-    es_stats_limit(ES_LIMIT_BODY);
+    es_stats_count_limit(ES_LIMIT_BODY);
     return es_problem_set(why, r->pool, HTTP_REQUEST_ENTITY_TOO_LARGE,
                           "The body is larger than EventStreamMaxBody allows, "
                           "%" APR_SIZE_T_FMT " bytes.",
@@ -56,7 +56,7 @@ int es_body_is_plain(const request_rec *r, es_problem_t *why)
     return 1;
 }
 
-int es_body_failed(request_rec *r, apr_status_t rv, es_problem_t *why)
+int es_body_problem(request_rec *r, apr_status_t rv, es_problem_t *why)
 {
     int status = ap_map_http_request_error(rv, HTTP_BAD_REQUEST);
     const char *sentence = "The body ended too early.";
@@ -107,7 +107,7 @@ static int append_brigade(request_rec *r, es_buf_t *body,
         }
         rv = apr_bucket_read(b, &data, &len, APR_BLOCK_READ);
         if (rv != APR_SUCCESS) {
-            return es_body_failed(r, rv, why);
+            return es_body_problem(r, rv, why);
         }
         if (es_buf_add(body, es_slice(data, len)) != APR_SUCCESS) {
             return too_large(r, body, why);
@@ -129,7 +129,7 @@ static int read_some(request_rec *r, es_buf_t *body, apr_bucket_brigade *bb,
         rv = APR_INCOMPLETE;
     }
     if (rv != APR_SUCCESS) {
-        return es_body_failed(r, rv, why);
+        return es_body_problem(r, rv, why);
     }
     ok = es_body_is_plain(r, why) && append_brigade(r, body, bb, is_whole, why);
     apr_brigade_cleanup(bb);
@@ -158,7 +158,7 @@ int es_body_read(request_rec *r, es_buf_t *body, es_problem_t *why)
     return ok;
 }
 
-void es_body_leave(request_rec *r)
+void es_body_discard(request_rec *r)
 {
     int has_body = apr_table_get(r->headers_in, "Transfer-Encoding") ||
                    content_length(r) > 0;

@@ -38,7 +38,7 @@ int es_body_read(request_rec *r, es_buf_t *body, es_problem_t *why);
  * @param why  as es_body_read
  * @return always 0, as es_problem_set
  */
-int es_body_failed(request_rec *r, apr_status_t rv, es_problem_t *why);
+int es_body_problem(request_rec *r, apr_status_t rv, es_problem_t *why);
 
 /**
  * Does the body come without Content-Encoding? Call it after a read: a filter
@@ -56,7 +56,7 @@ int es_body_is_plain(const request_rec *r, es_problem_t *why);
  *
  * Context: WORKER; es_body_read was not called.
  */
-void es_body_leave(request_rec *r);
+void es_body_discard(request_rec *r);
 
 /* ---- An endless body: body_stream.c ------------------------------------- */
 

@@ -154,7 +154,7 @@ static apr_status_t error_of(int status)
 static es_body_stream_result_t failed(es_body_stream_t *stream, apr_status_t rv,
                                       es_problem_t *why)
 {
-    (void)es_body_failed(
+    (void)es_body_problem(
         stream->r, stream->error_status ? error_of(stream->error_status) : rv,
         why);
     return ES_BODY_STREAM_FAILED;

@@ -85,7 +85,7 @@ static es_grant_t grant_from(quota_t *quota, const conn_rec *c)
     return ES_GRANT_BRIEF;
 }
 
-es_grant_t es_budget_take(conn_rec *c)
+es_grant_t es_budget_acquire(conn_rec *c)
 {
     es_grant_t grant;
 
@@ -98,7 +98,7 @@ es_grant_t es_budget_take(conn_rec *c)
     return grant;
 }
 
-void es_budget_give(conn_rec *c, es_grant_t grant)
+void es_budget_release(conn_rec *c, es_grant_t grant)
 {
     quota_t *quota = c->master ? &quota_h2 : &quota_h1;
     int i;

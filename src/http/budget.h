@@ -30,9 +30,9 @@ typedef enum es_grant_t {
 void es_budget_init(apr_pool_t *pchild, server_rec *s, int max_held);
 
 /** Take a grant for a request on c. Context: WORKER. */
-es_grant_t es_budget_take(conn_rec *c);
+es_grant_t es_budget_acquire(conn_rec *c);
 
 /** Give a grant back. Context: WORKER, once for each HELD and TURN. */
-void es_budget_give(conn_rec *c, es_grant_t grant);
+void es_budget_release(conn_rec *c, es_grant_t grant);
 
 #endif

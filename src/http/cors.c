@@ -48,7 +48,7 @@ static int may_read(const es_dir_t *conf, const char *origin)
     return origin && (has_origin(conf, origin) || has_origin(conf, "*"));
 }
 
-void es_cors_mark(request_rec *r, const es_dir_t *conf)
+void es_cors_add_headers(request_rec *r, const es_dir_t *conf)
 {
     const char *origin = origin_of(r);
 

@@ -16,7 +16,7 @@
  * answer. They go into err_headers_out, so error answers have them, too.
  * Context: WORKER, hook access_checker or later, once for a request.
  */
-void es_cors_mark(request_rec *r, const es_dir_t *conf);
+void es_cors_add_headers(request_rec *r, const es_dir_t *conf);
 
 /** 1 if r is a preflight to be answered without authentication. */
 int es_cors_is_preflight(const request_rec *r, const es_dir_t *conf);

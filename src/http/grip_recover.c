@@ -166,7 +166,7 @@ static int subscribe_and_make(recovery_t *recovery, es_problem_t *why)
     apr_uint32_t child = es_runtime_child();
     int made;
 
-    es_store_clock(store, es_clock_ms());
+    es_store_set_clock(store, es_clock_ms());
     if (es_store_subscribe(store, child, link->channels, link->count,
                            recovery->slots, &recovery->start) != APR_SUCCESS) {
         return es_problem_set(why, recovery->r->pool, HTTP_SERVICE_UNAVAILABLE,

@@ -37,7 +37,7 @@ int es_grip_sig_find(request_rec *r, const es_grip_t *grip, int *is_proxied,
     if (!token) {
         return grip && grip->is_required ? refuse_direct(r, why) : 1;
     }
-    if (es_proxy_prove(grip, token, apr_time_now(), &what, r->pool) ==
+    if (es_proxy_verify(grip, token, apr_time_now(), &what, r->pool) ==
         ES_PROOF_BAD) {
         return refuse_signature(r, what, why);
     }

@@ -99,7 +99,7 @@ static void serve(hold_t *hold)
         apr_time_t now = es_clock_now();
         es_step_t step;
 
-        es_watch_stands(hold->watch, es_client_pos(hold->client), now);
+        es_watch_report_pos(hold->watch, es_client_pos(hold->client), now);
         step = es_client_step(hold->client, now, hold->scratch,
                               ES_CLIENT_SCRATCH_MIN);
 
@@ -113,11 +113,11 @@ static void serve(hold_t *hold)
         if (step == ES_STEP_MORE || hold->ending) {
             continue;
         }
-        es_watch_stands(hold->watch, 0, now);
+        es_watch_report_pos(hold->watch, 0, now);
         if (es_watch_wait(hold->watch, wait_time(hold, now)) < 0) {
             end_client(hold, drain_ms()); /* the child stops */
         }
-        if (es_sink_held_is_gone(hold->sink)) {
+        if (es_hold_sink_is_gone(hold->sink)) {
             return;
         }
     }
@@ -217,7 +217,7 @@ static int with_grant(es_stream_t *stream, es_grant_t grant)
 
     limit_writes(stream, &saved);
     hold.stream = stream;
-    hold.sink = es_sink_held_create(stream->r);
+    hold.sink = es_hold_sink_create(stream->r);
     hold.scratch = apr_palloc(stream->r->pool, ES_CLIENT_SCRATCH_MIN);
     rc = run(&hold, grant);
     restore_conn(&saved);
@@ -228,16 +228,16 @@ static int with_grant(es_stream_t *stream, es_grant_t grant)
 int es_hold_serve(es_stream_t *stream)
 {
     conn_rec *c = stream->r->connection;
-    es_grant_t grant = es_budget_take(c);
+    es_grant_t grant = es_budget_acquire(c);
     int rc;
 
     ES_CONTEXT(ES_WORKER);
     if (grant != ES_GRANT_HELD) {
-        es_stats_limit(ES_LIMIT_HELD);
+        es_stats_count_limit(ES_LIMIT_HELD);
     }
     rc = with_grant(stream, grant);
     if (grant != ES_GRANT_BRIEF) {
-        es_budget_give(c, grant);
+        es_budget_release(c, grant);
     }
     return rc;
 }
@@ -297,7 +297,7 @@ static void do_nothing(es_sink_t *sink)
 
 static const es_sink_ops_t held_ops = {on_write, do_nothing, do_nothing};
 
-es_sink_t *es_sink_held_create(request_rec *r)
+es_sink_t *es_hold_sink_create(request_rec *r)
 {
     held_t *held = apr_pcalloc(r->pool, sizeof(*held));
 
@@ -308,7 +308,7 @@ es_sink_t *es_sink_held_create(request_rec *r)
     return &held->sink;
 }
 
-int es_sink_held_is_gone(const es_sink_t *sink)
+int es_hold_sink_is_gone(const es_sink_t *sink)
 {
     const conn_rec *c = ((const held_t *)sink)->r->connection;
     apr_socket_t *socket;

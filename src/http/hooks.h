@@ -31,7 +31,7 @@ int es_route_choose(request_rec *r);
  * Remember our handler before mod_rewrite's .htaccess rules take it away.
  * Context: hook fixups, first.
  */
-int es_route_remember(request_rec *r);
+int es_route_save(request_rec *r);
 
 /** Restore our handler. Context: hook fixups, last. */
 int es_route_restore(request_rec *r);

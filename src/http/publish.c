@@ -70,7 +70,7 @@ static int read_batch(request_rec *r, const es_dir_t *conf,
                               "has %d.",
                               batch->count);
     }
-    return es_publish_check_channels(r, conf, batch, why);
+    return es_publish_store_channels(r, conf, batch, why);
 }
 
 /* ---- The handler ------------------------------------------------------- */
@@ -107,7 +107,7 @@ static int publish_batch(request_rec *r, const es_dir_t *conf,
     es_problem_t why;
 
     if (!read_batch(r, conf, read, body, &batch, &why) ||
-        !es_publish_check(r, conf, &batch, &why) ||
+        !es_publish_store_check(r, conf, &batch, &why) ||
         !es_publish_store_sent(es_runtime_hub(conf), &batch, r->pool, &done,
                                &result, &why)) {
         return result.grip /* stored: the answer has its id, too */
@@ -166,7 +166,7 @@ static int publish(request_rec *r, const es_dir_t *conf)
 
     if (!es_body_type(&type, apr_table_get(r->headers_in, "Content-Type"),
                       r->pool, &why)) {
-        es_body_leave(r);
+        es_body_discard(r);
         return es_reply_problem(r, &why);
     }
     return type.kind == ES_BODY_LINES ? es_publish_ndjson_serve(r, conf)
@@ -175,13 +175,13 @@ static int publish(request_rec *r, const es_dir_t *conf)
 
 static int get(request_rec *r, const es_dir_t *conf)
 {
-    es_body_leave(r);
+    es_body_discard(r);
     return es_channel_get_handler(r, conf);
 }
 
 static int delete (request_rec *r, const es_dir_t *conf)
 {
-    es_body_leave(r);
+    es_body_discard(r);
     return es_channel_delete_handler(r, conf);
 }
 
@@ -210,17 +210,17 @@ int es_publish_handler(request_rec *r)
     es_context_enter(ES_WORKER);
     conf = es_settings_dir(r);
     if (r->method_number == M_OPTIONS) {
-        es_body_leave(r);
+        es_body_discard(r);
         return es_cors_options(r, conf, ALLOW);
     }
     serve = serve_fn_of(r);
     if (!serve) {
-        es_body_leave(r);
+        es_body_discard(r);
         return es_reply_method(r, ALLOW);
     }
     if (!es_publish_auth_admits(r, conf, &why) ||
         !es_cors_may_publish(r, conf, &why)) {
-        es_body_leave(r);
+        es_body_discard(r);
         return es_reply_problem(r, &why);
     }
     return serve(r, conf);

@@ -75,7 +75,7 @@ int es_publish_auth_admits(request_rec *r, const es_dir_t *conf,
  *
  * Context: WORKER.
  */
-int es_publish_check_channels(request_rec *r, const es_dir_t *conf,
+int es_publish_store_channels(request_rec *r, const es_dir_t *conf,
                               es_batch_t *batch, es_problem_t *why);
 
 /**
@@ -87,8 +87,8 @@ int es_publish_check_channels(request_rec *r, const es_dir_t *conf,
  *
  * Context: ANY thread of a child.
  */
-int es_publish_check_event(const es_event_t *event, apr_int64_t max_bytes,
-                           apr_pool_t *p, es_problem_t *why);
+int es_publish_store_check_event(const es_event_t *event, apr_int64_t max_bytes,
+                                 apr_pool_t *p, es_problem_t *why);
 
 /**
  * Check each event of a batch: its channels and its contents.
@@ -99,8 +99,8 @@ int es_publish_check_event(const es_event_t *event, apr_int64_t max_bytes,
  *
  * Context: WORKER.
  */
-int es_publish_check(request_rec *r, const es_dir_t *conf,
-                     const es_batch_t *batch, es_problem_t *why);
+int es_publish_store_check(request_rec *r, const es_dir_t *conf,
+                           const es_batch_t *batch, es_problem_t *why);
 
 /* ---- The result at the GRIP proxies: publish_result.c ------------------- */
 

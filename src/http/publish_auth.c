@@ -12,7 +12,7 @@
 #define LOOPBACK_NET 127
 
 /* Without the directive only requests from this host are admitted. */
-static const es_from_t preset = {.local = 1};
+static const es_publish_from_t preset = {.local = 1};
 
 /* A request with one of these headers came through a proxy, or from one. */
 static const char *const proxy_headers[] = {
@@ -143,7 +143,7 @@ static const char *describe_request(request_rec *r)
 int es_publish_auth_admits(request_rec *r, const es_dir_t *conf,
                            es_problem_t *why)
 {
-    const es_from_t *from = conf->from ? conf->from : &preset;
+    const es_publish_from_t *from = conf->from ? conf->from : &preset;
 
     if (from->any || (from->user && is_user(r)) ||
         (from->local && is_local(r)) || is_in_net(r, from->net)) {

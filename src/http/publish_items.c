@@ -86,8 +86,8 @@ static int add_events(items_t *items, const es_channel_set_t *channel,
 
         *event = APR_ARRAY_IDX(events, i, es_event_t);
         es_event_set_channels(event, channel);
-        if (!es_publish_check_event(event, items->conf->max_event_bytes,
-                                    items->r->pool, why)) {
+        if (!es_publish_store_check_event(event, items->conf->max_event_bytes,
+                                          items->r->pool, why)) {
             return 0;
         }
     }

@@ -47,7 +47,7 @@ typedef struct ndjson_t {
     apr_uint64_t cost;     /* of the batch, in bytes of the journal */
     apr_uint64_t cost_max;
     es_flow_control_t *flow; /* NULL without a hub */
-    apr_uint64_t *behind;    /* children, from es_flow_control_is_held */
+    apr_uint64_t *behind;    /* children, from es_flow_control_must_wait */
     apr_uint64_t published;
     es_appended_t done;         /* of the last batch */
     es_publish_result_t result; /* of all batches */
@@ -67,10 +67,10 @@ static void clear_batch(ndjson_t *ndjson)
  * it waits no longer: what was read is published, and the answer counts it. */
 static void wait_for_readers(const ndjson_t *ndjson)
 {
-    while (
-        ndjson->flow &&
-        es_flow_control_is_held(ndjson->flow, es_clock_now(), ndjson->behind) &&
-        !es_runtime_is_stopping()) {
+    while (ndjson->flow &&
+           es_flow_control_must_wait(ndjson->flow, es_clock_now(),
+                                     ndjson->behind) &&
+           !es_runtime_is_stopping()) {
         es_runtime_wake(ndjson->behind);
         apr_sleep(HELD_POLL);
     }
@@ -139,7 +139,7 @@ static int add_channels(ndjson_t *ndjson, es_batch_t *one, es_problem_t *why)
     if (one->unnamed < 0) {
         return 1;
     }
-    if (!es_publish_check_channels(ndjson->r, ndjson->conf, one, why)) {
+    if (!es_publish_store_channels(ndjson->r, ndjson->conf, one, why)) {
         return 0;
     }
     ndjson->preset.channels = one->events[0].channels;
@@ -158,7 +158,7 @@ static int add_event(ndjson_t *ndjson, es_slice_t line, es_problem_t *why)
         return 0;
     }
     if (!add_channels(ndjson, &one, why) ||
-        !es_publish_check(ndjson->r, ndjson->conf, &one, why)) {
+        !es_publish_store_check(ndjson->r, ndjson->conf, &one, why)) {
         return es_body_json_at_line(number, ndjson->r->pool, why);
     }
     ndjson->numbers[ndjson->batch.count] = number;
@@ -186,7 +186,7 @@ static int add_line(ndjson_t *ndjson, es_slice_t line, es_problem_t *why)
 
 static int too_long(const ndjson_t *ndjson, es_problem_t *why)
 {
-    es_stats_limit(ES_LIMIT_BODY);
+    es_stats_count_limit(ES_LIMIT_BODY);
     return es_problem_set(why, ndjson->r->pool, HTTP_REQUEST_ENTITY_TOO_LARGE,
                           "Line %" APR_UINT64_T_FMT
                           ": longer than EventStreamMaxBody allows, "
@@ -374,7 +374,7 @@ int es_publish_ndjson_serve(request_rec *r, const es_dir_t *conf)
     ndjson->r = r;
     ndjson->conf = conf;
     if (!open_stream(ndjson, &why)) {
-        es_body_leave(r);
+        es_body_discard(r);
         return es_reply_problem(r, &why);
     }
     ok = run(ndjson, &why);

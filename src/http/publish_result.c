@@ -96,7 +96,7 @@ static int has_too_many_waiting(const es_publish_result_t *result)
     int i;
 
     for (i = 0; i < result->grip->proxies->nelts; i++) {
-        if (result->outcomes[i] == ES_OUTCOME_CROWDED) {
+        if (result->outcomes[i] == ES_OUTCOME_TOO_MANY_WAITING) {
             return 1;
         }
     }
@@ -119,7 +119,7 @@ int es_publish_result_check(const es_publish_result_t *result, apr_pool_t *p,
                    "Stored, and local clients have it, but not taken by %s.",
                    failures);
     if (has_too_many_waiting(result)) {
-        es_stats_limit(ES_LIMIT_WAITING);
+        es_stats_count_limit(ES_LIMIT_WAITING);
         why->retry_after = ES_RETRY_AFTER_S;
         why->remedy =
             "EventStreamGripMaxWaiting is reached; raise it, or look why the "

@@ -66,7 +66,7 @@ static int append_failed(const es_runtime_hub_t *hub, apr_status_t rv,
         return 0;
     }
     if (rv == APR_ENOMEM) {
-        es_stats_limit(ES_LIMIT_CHANNELS);
+        es_stats_count_limit(ES_LIMIT_CHANNELS);
         return unavailable(p, why, "No more channels can be held now.",
                            "EventStreamMaxChannels is reached; raise it.");
     }
@@ -114,7 +114,7 @@ static int store(const es_runtime_hub_t *hub, const es_batch_t *batch,
                               "A publisher may not publish in turn.");
     }
     touched = child_bits(p);
-    es_store_clock(hub->store, es_clock_ms());
+    es_store_set_clock(hub->store, es_clock_ms());
     es_sigblock_begin(&sigblock); /* the store has a lock */
     rv = es_store_append(hub->store, entries_of(batch, p), batch->count,
                          now_ms(), touched, done);
@@ -125,7 +125,7 @@ static int store(const es_runtime_hub_t *hub, const es_batch_t *batch,
                                 : append_failed(hub, rv, p, why);
     }
     es_runtime_wake(touched);
-    es_stats_published(hub, batch->count - done->known);
+    es_stats_count_events(hub, batch->count - done->known);
     es_grip_runtime_wake(hub);
     return 1;
 }
@@ -172,7 +172,7 @@ int es_publish_store_close(const es_runtime_hub_t *hub, es_slice_t name,
         return no_hub(p, why);
     }
     touched = child_bits(p);
-    es_store_clock(hub->store, clock);
+    es_store_set_clock(hub->store, clock);
     es_sigblock_begin(&sigblock); /* the store has a lock */
     rv = es_close_channel(hub->store, name, now_ms(),
                           clock + (apr_uint64_t)seconds * 1000, touched, done);
@@ -187,7 +187,7 @@ int es_publish_store_close(const es_runtime_hub_t *hub, es_slice_t name,
 
 /* ---- Checks ------------------------------------------------------------- */
 
-int es_publish_check_channels(request_rec *r, const es_dir_t *conf,
+int es_publish_store_channels(request_rec *r, const es_dir_t *conf,
                               es_batch_t *batch, es_problem_t *why)
 {
     es_channel_set_t *set;
@@ -217,20 +217,20 @@ int es_publish_check_channels(request_rec *r, const es_dir_t *conf,
     return 1;
 }
 
-int es_publish_check_event(const es_event_t *event, apr_int64_t max_bytes,
-                           apr_pool_t *p, es_problem_t *why)
+int es_publish_store_check_event(const es_event_t *event, apr_int64_t max_bytes,
+                                 apr_pool_t *p, es_problem_t *why)
 {
     if (es_event_check(event, (apr_size_t)max_bytes, p, why)) {
         return 1;
     }
     if (why->status == HTTP_REQUEST_ENTITY_TOO_LARGE) {
-        es_stats_limit(ES_LIMIT_EVENT);
+        es_stats_count_limit(ES_LIMIT_EVENT);
     }
     return 0;
 }
 
-int es_publish_check(request_rec *r, const es_dir_t *conf,
-                     const es_batch_t *batch, es_problem_t *why)
+int es_publish_store_check(request_rec *r, const es_dir_t *conf,
+                           const es_batch_t *batch, es_problem_t *why)
 {
     int i;
 
@@ -239,8 +239,8 @@ int es_publish_check(request_rec *r, const es_dir_t *conf,
 
         if (!es_request_channels_allowed(r, conf, event->channels,
                                          event->nchannels, why) ||
-            !es_publish_check_event(event, conf->max_event_bytes, r->pool,
-                                    why)) {
+            !es_publish_store_check_event(event, conf->max_event_bytes, r->pool,
+                                          why)) {
             return es_event_refuse(batch, i, r->pool, why);
         }
     }

@@ -92,7 +92,7 @@ static apr_status_t add_list(request_rec *r, const es_source_t *source,
 
 static int too_many(request_rec *r, const es_dir_t *conf, es_problem_t *why)
 {
-    es_stats_limit(ES_LIMIT_CLIENT_CHANNELS);
+    es_stats_count_limit(ES_LIMIT_CLIENT_CHANNELS);
     return es_problem_set(why, r->pool, HTTP_BAD_REQUEST,
                           "Too many channels: at most %" APR_INT64_T_FMT
                           " for a client.",

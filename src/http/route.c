@@ -56,7 +56,7 @@ int es_route_choose(request_rec *r)
     return OK;
 }
 
-int es_route_remember(request_rec *r)
+int es_route_save(request_rec *r)
 {
     if (is_ours(r->handler)) {
         ap_set_module_config(r->request_config, &eventstream_module,

@@ -39,7 +39,7 @@ static apr_uint64_t subscriptions_of(const es_store_t *store)
     apr_uint64_t sum = 0;
 
     for (child = 1; child <= max_children; child++) {
-        sum += es_store_load(store, child);
+        sum += es_store_child_subscriptions(store, child);
     }
     return sum;
 }
@@ -124,7 +124,7 @@ static void lines(request_rec *r, const es_settings_t *global)
     ap_rprintf(r, "EventStream.Clients: %u\n", clients());
     for (i = 0; i < ES_LIMITS; i++) {
         ap_rprintf(r, "EventStream.Reached.%s: " NUMBER "\n", key_of(i),
-                   es_stats_reached(i));
+                   es_stats_limit_count(i));
     }
     for (i = 0; i < global->hubs->nelts; i++) {
         if (read_hub(&hub,
@@ -170,7 +170,7 @@ static void table_of_limits(request_rec *r)
              r);
     for (i = 0; i < ES_LIMITS; i++) {
         ap_rprintf(r, "<tr><td>%s</td><td>" NUMBER "</td></tr>\n",
-                   es_stats_name(i), es_stats_reached(i));
+                   es_stats_name(i), es_stats_limit_count(i));
     }
     ap_rputs("</table>\n", r);
 }

@@ -63,7 +63,7 @@ void es_stream_drop(es_stream_t *stream)
         stream->nslots = 0;
     }
     if (stream->counted.client_count) {
-        es_client_count_leave(&stream->counted);
+        es_client_count_remove(&stream->counted);
         stream->counted.client_count = NULL;
     }
 }

@@ -202,12 +202,12 @@ int es_hold_end(es_stream_t *stream);
  */
 
 /** A sink in r's pool, which frees it; its close and finish do nothing. */
-es_sink_t *es_sink_held_create(request_rec *r);
+es_sink_t *es_hold_sink_create(request_rec *r);
 
 /**
  * Has the client of a held request disconnected? Also finds, while nothing is
  * written, a stream that was reset and a connection that the peer closed.
  */
-int es_sink_held_is_gone(const es_sink_t *sink);
+int es_hold_sink_is_gone(const es_sink_t *sink);
 
 #endif

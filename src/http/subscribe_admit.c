@@ -41,9 +41,9 @@ static es_limit_t count_in(es_stream_t *stream)
     es_client_limits_t limits;
     es_client_count_t *client_count = es_runtime_client_count(&limits);
 
-    switch (es_client_count_enter(client_count, es_runtime_child(),
-                                  address_key(stream->r), &limits,
-                                  &stream->counted)) {
+    switch (es_client_count_add(client_count, es_runtime_child(),
+                                address_key(stream->r), &limits,
+                                &stream->counted)) {
     case ES_CLIENT_COUNT_OK: return ES_LIMITS;
     case ES_CLIENT_COUNT_FULL: return ES_LIMIT_CLIENTS;
     case ES_CLIENT_COUNT_ADDRESS_FULL: return ES_LIMIT_ADDRESS_CLIENTS;
@@ -56,7 +56,7 @@ static int subscribe(es_stream_t *stream, const es_channel_set_t *names)
     int count = es_channel_set_count(names);
 
     stream->slots = apr_palloc(stream->r->pool, sizeof(es_slot_t) * count);
-    es_store_clock(stream->hub->store, es_clock_ms());
+    es_store_set_clock(stream->hub->store, es_clock_ms());
     if (es_store_subscribe(stream->hub->store, es_runtime_child(),
                            es_channel_set_names(names), count, stream->slots,
                            &stream->start) != APR_SUCCESS) {
@@ -201,7 +201,7 @@ es_admit_result_t es_subscribe_admit(es_stream_t *stream,
         result = ES_ADMIT_NONE;
     }
     if (limit != ES_LIMITS) {
-        es_stats_limit(limit);
+        es_stats_count_limit(limit);
         es_rlog(APLOG_DEBUG, 0, stream->r, "ES0403",
                 "limit reached (%s); the client is asked to reconnect",
                 es_stats_name(limit));

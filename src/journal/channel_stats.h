@@ -14,7 +14,7 @@ typedef struct es_channel_stats_t {
     es_slot_t slot;
     apr_uint64_t clients;      /* subscriptions, all children */
     apr_uint32_t events;       /* retained */
-    apr_uint64_t closed_until; /* of es_store_clock; 0 or past = open */
+    apr_uint64_t closed_until; /* of es_store_set_clock; 0 or past = open */
     es_pos_t newest;           /* of its newest record, 0 = none */
     es_pos_t closed;           /* of its newest close, 0 = none */
 } es_channel_stats_t;
@@ -22,7 +22,7 @@ typedef struct es_channel_stats_t {
 /**
  * Statistics of one channel.
  *
- * @param now_ms  of es_store_clock
+ * @param now_ms  of es_store_set_clock
  * @return 1, or 0: the store does not know the channel, which then is open and
  *         has neither clients nor events; or the segment is unusable
  *

@@ -40,8 +40,8 @@ apr_uint64_t es_channels_hash(const es_channels_t *channels, es_slice_t name);
 /** Begin a batch: slots that the batch before used may be reclaimed again. */
 void es_channels_begin_batch(const es_channels_t *channels);
 
-/** Set the time, see es_store_clock: channels that are closed until later keep
- * their slots. Needs no lock. */
+/** Set the time, see es_store_set_clock: channels that are closed until later
+ * keep their slots. Needs no lock. */
 void es_channels_set_clock(const es_channels_t *channels, apr_uint64_t now_ms);
 
 /** The present batch uses the slot. @return 1 the first time in this batch */

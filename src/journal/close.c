@@ -119,8 +119,8 @@ int es_close_is_closed(const es_store_t *store, es_slot_t slot,
            __atomic_load_n(&chan->closed_until_ms, __ATOMIC_RELAXED) > now_ms;
 }
 
-int es_close_was_since(const es_store_t *store, const es_slot_t *slots,
-                       int count, es_pos_t pos)
+int es_close_exists_after(const es_store_t *store, const es_slot_t *slots,
+                          int count, es_pos_t pos)
 {
     int i;
 

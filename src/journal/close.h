@@ -25,7 +25,7 @@ typedef struct es_closed_t {
  * Close a channel, whether it has a slot or not.
  *
  * @param now_ms    the time of day, for the id
- * @param until_ms  of es_store_clock: es_close_is_closed until then
+ * @param until_ms  of es_store_set_clock: es_close_is_closed until then
  * @param touched   as for es_store_append
  * @param out       filled on success
  * @return APR_SUCCESS; APR_EINVAL: the name is empty or too long; APR_ENOMEM:
@@ -41,7 +41,7 @@ apr_status_t es_close_channel(es_store_t *store, es_slice_t name,
  * Is a channel closed now? The caller subscribes first: it finds a later close
  * in the journal.
  *
- * @param now_ms  of es_store_clock
+ * @param now_ms  of es_store_set_clock
  *
  * Context: ANY, no lock; the caller subscribes to the slot.
  */
@@ -54,7 +54,7 @@ int es_close_is_closed(const es_store_t *store, es_slot_t slot,
  *
  * Context: ANY, no lock; the caller subscribes to the slots.
  */
-int es_close_was_since(const es_store_t *store, const es_slot_t *slots,
-                       int count, es_pos_t pos);
+int es_close_exists_after(const es_store_t *store, const es_slot_t *slots,
+                          int count, es_pos_t pos);
 
 #endif

@@ -5,9 +5,9 @@
  * a value that is seen late makes a pause a little longer or shorter, and
  * nothing else depends on it.
  *
- * The value shows whether a child is stopped or merely busy. The time of
- * patience runs as long as the value is the same; when it is over, the
- * publisher ignores the child until the value changes. So a stopped child costs
+ * The value shows whether a child is stopped or merely busy. A timeout
+ * runs as long as the value is the same; when it is over, the publisher ignores
+ * the child until the value changes. So a stopped child costs
  * one wait, not one for each batch.
  */
 #include "journal/flow_control.h"
@@ -68,11 +68,11 @@ static int is_waited_for(seen_t *seen, es_pos_t pos, apr_time_t now)
         seen->pos = pos;
         seen->since = now;
     }
-    return now - seen->since < ES_FLOW_CONTROL_PATIENCE;
+    return now - seen->since < ES_FLOW_CONTROL_TIMEOUT;
 }
 
-int es_flow_control_is_held(es_flow_control_t *flow, apr_time_t now,
-                            apr_uint64_t *late)
+int es_flow_control_must_wait(es_flow_control_t *flow, apr_time_t now,
+                              apr_uint64_t *late)
 {
     es_pos_t head = es_store_head(flow->store);
     apr_uint64_t most = flow->store->layout.params.ring_bytes / 2;

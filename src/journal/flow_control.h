@@ -17,7 +17,7 @@
 #include "journal/store.h"
 
 /** A publisher waits at most this long for a delivery without progress. */
-#define ES_FLOW_CONTROL_PATIENCE APR_USEC_PER_SEC
+#define ES_FLOW_CONTROL_TIMEOUT APR_USEC_PER_SEC
 
 /**
  * The child's delivery has offered all records before pos to those of its
@@ -49,7 +49,7 @@ es_flow_control_t *es_flow_control_create(const es_store_t *store,
  *
  * Context: the publisher's thread, no lock.
  */
-int es_flow_control_is_held(es_flow_control_t *flow, apr_time_t now,
-                            apr_uint64_t *late);
+int es_flow_control_must_wait(es_flow_control_t *flow, apr_time_t now,
+                              apr_uint64_t *late);
 
 #endif

@@ -20,7 +20,7 @@ typedef struct es_journal_t {
 typedef struct es_content_t {
     es_id_t id;
     const es_frame_t *frame; /* NULL = a close of the channel */
-    apr_uint64_t until_ms;   /* when a close ends, of es_store_clock */
+    apr_uint64_t until_ms;   /* when a close ends, of es_store_set_clock */
     es_slice_t id_text;      /* the text after "id: " */
     const es_link_t *links;
     int nlinks; /* 1..ES_EVENT_CHANNELS_MAX */
@@ -66,7 +66,7 @@ es_slice_t es_journal_id(const es_journal_t *journal,
 es_slice_t es_journal_frame(const es_journal_t *journal,
                             const es_record_t *record);
 
-/** When a close ends, of es_store_clock. */
+/** When a close ends, of es_store_set_clock. */
 apr_uint64_t es_journal_closed_until(const es_journal_t *journal,
                                      const es_record_t *record);
 

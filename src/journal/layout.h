@@ -85,7 +85,7 @@ typedef struct es_table_t {
     apr_uint64_t batch;        /* number of the present batch */
     apr_uint64_t forgotten_ms; /* highest evicted id of reclaimed slots */
     apr_uint64_t forgotten_n;
-    apr_uint64_t now_ms;       /* atomic; see es_store_clock */
+    apr_uint64_t now_ms;       /* atomic; see es_store_set_clock */
     apr_uint32_t high_slot;    /* slots above it were never used */
     apr_uint32_t free;         /* first of the free list */
     apr_uint32_t sweep_slot;   /* the slot that the sweep examined last */
@@ -118,7 +118,7 @@ typedef struct es_chan_t {
     apr_uint64_t batch; /* es_table_t.batch of the last batch that used it */
     apr_uint64_t scan;  /* scratch of repair and check: newest as found */
     apr_uint64_t closed_pos;      /* atomic; its newest close, 0 = none */
-    apr_uint64_t closed_until_ms; /* atomic; of es_store_clock */
+    apr_uint64_t closed_until_ms; /* atomic; of es_store_set_clock */
     apr_uint32_t next;     /* slot, in the bucket's chain or in the free list */
     apr_uint32_t retained; /* its records between tail and head */
     apr_uint32_t dropped;  /* of these, the close and those before it */
@@ -148,7 +148,7 @@ typedef struct es_record_hdr_t {
     apr_uint32_t id_off; /* the text after "id: ", from the frame's start */
     apr_uint32_t id_len;
     apr_uint32_t spare;
-    apr_uint64_t until_ms; /* with CLOSE: of es_store_clock */
+    apr_uint64_t until_ms; /* with CLOSE: of es_store_set_clock */
 } es_record_hdr_t;
 
 /** A channel of a record. publisher_before is read under the lock only, and a

@@ -257,7 +257,7 @@ apr_status_t es_store_repair(es_store_t *store, es_repair_report_t *report)
 apr_status_t es_store_lock(es_store_t *store, es_repair_report_t *report)
 {
     es_lock_t *lock = &store->segment->guard.lock;
-    apr_status_t rv = es_lock_take(lock);
+    apr_status_t rv = es_lock_acquire(lock);
 
     memset(report, 0, sizeof(*report));
     if (rv == APR_SUCCESS) {
@@ -285,7 +285,7 @@ apr_status_t es_store_lock(es_store_t *store, es_repair_report_t *report)
 
 void es_store_unlock(es_store_t *store, const es_repair_report_t *report)
 {
-    es_lock_give(&store->segment->guard.lock);
+    es_lock_release(&store->segment->guard.lock);
     if (report->repaired) {
         es_log(ES_LOG_WARNING, APR_SUCCESS, "ES0201",
                "a child died while it held the lock of a hub's shared "

@@ -161,7 +161,7 @@ static void read_start(const es_store_t *store, es_start_t *start)
     start->id = es_store_last_id(store);
 }
 
-void es_store_clock(es_store_t *store, apr_uint64_t now_ms)
+void es_store_set_clock(es_store_t *store, apr_uint64_t now_ms)
 {
     es_channels_set_clock(&store->channels, now_ms);
 }
@@ -230,7 +230,8 @@ apr_uint64_t es_store_clients(es_store_t *store, es_slice_t name)
     return clients;
 }
 
-apr_uint64_t es_store_load(const es_store_t *store, apr_uint32_t child)
+apr_uint64_t es_store_child_subscriptions(const es_store_t *store,
+                                          apr_uint32_t child)
 {
     return es_subscriptions_of_child(&store->subscriptions, child);
 }
@@ -298,7 +299,7 @@ apr_status_t es_store_copy(const es_store_t *store, const es_record_t *record,
     return es_journal_copy(&store->journal, record, offset, dst);
 }
 
-apr_status_t es_store_present(es_store_t *store, es_start_t *start)
+apr_status_t es_store_current(es_store_t *store, es_start_t *start)
 {
     es_repair_report_t report;
     apr_status_t rv = es_store_lock(store, &report);

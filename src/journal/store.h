@@ -138,7 +138,7 @@ apr_status_t es_store_append(es_store_t *store, const es_entry_t *entries,
  *
  * Context: ANY; takes no lock.
  */
-void es_store_clock(es_store_t *store, apr_uint64_t now_ms);
+void es_store_set_clock(es_store_t *store, apr_uint64_t now_ms);
 
 /** Where a new subscription starts. */
 typedef struct es_start_t {
@@ -182,7 +182,8 @@ void es_store_reap(es_store_t *store, apr_uint32_t child);
 apr_uint64_t es_store_clients(es_store_t *store, es_slice_t name);
 
 /** Subscriptions of a child to all channels. Context: ANY. */
-apr_uint64_t es_store_load(const es_store_t *store, apr_uint32_t child);
+apr_uint64_t es_store_child_subscriptions(const es_store_t *store,
+                                          apr_uint32_t child);
 
 /** The name of a slot that the caller subscribes to. Context: ANY. */
 es_slice_t es_store_name(const es_store_t *store, es_slot_t slot);
@@ -270,7 +271,7 @@ apr_status_t es_store_copy(const es_store_t *store, const es_record_t *record,
  *
  * Context: ANY; takes the lock.
  */
-apr_status_t es_store_present(es_store_t *store, es_start_t *start);
+apr_status_t es_store_current(es_store_t *store, es_start_t *start);
 
 /* ---- checks ------------------------------------------------------------- */
 

@@ -224,7 +224,7 @@ void es_grip_runtime_wait(const es_runtime_hub_t *hub, es_pos_t from,
         return;
     }
     if (!start_waiting()) {
-        fill_open(hub, outcomes, ES_OUTCOME_CROWDED);
+        fill_open(hub, outcomes, ES_OUTCOME_TOO_MANY_WAITING);
         return;
     }
     es_sender_wait(runtime->sender, hub->number, from, to, again, by, outcomes);

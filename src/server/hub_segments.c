@@ -129,7 +129,7 @@ static apr_status_t migrate(const es_retained_hub_t *to,
         rv = attach(&new, to, p);
     }
     if (rv == APR_SUCCESS) {
-        es_store_clock(new, es_clock_ms());
+        es_store_set_clock(new, es_clock_ms());
         rv = es_store_migrate(new, old, migrated);
     }
     apr_pool_destroy(p);

@@ -89,7 +89,7 @@ static void make_handover(es_retained_t *retained, int generation,
         return;
     }
     for (i = 0; i < 2; i++) {
-        retained->handover_is[i] = identity(retained->handover[i]);
+        retained->handover_identity[i] = identity(retained->handover[i]);
     }
     if (setsockopt(retained->handover[0], SOL_SOCKET, SO_SNDBUFFORCE, &bytes,
                    sizeof(bytes)) != 0) {
@@ -124,7 +124,7 @@ void es_retained_copy_handover(void)
 
         /* a number that is someone else's now is not ours to close */
         retained->handover[i] =
-            fd >= 0 && identity(fd) == retained->handover_is[i]
+            fd >= 0 && identity(fd) == retained->handover_identity[i]
                 ? fcntl(fd, F_DUPFD_CLOEXEC, 0)
                 : -1;
     }

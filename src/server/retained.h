@@ -40,9 +40,9 @@ typedef struct es_retained_t {
     apr_size_t children_size;
     void *client_count;
     void *counters;
-    int *wake;                   /* max_children descriptors */
-    int handover[2];             /* send, receive; -1 = none */
-    apr_uint64_t handover_is[2]; /* identity of these sockets */
+    int *wake;                         /* max_children descriptors */
+    int handover[2];                   /* send, receive; -1 = none */
+    apr_uint64_t handover_identity[2]; /* identity of these sockets */
     int handover_since;          /* first generation that has these sockets */
     es_outbox_owners_t outboxes; /* of GRIP proxies */
     es_child_pids_t child_pids;

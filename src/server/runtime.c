@@ -30,8 +30,8 @@
  * after 9 s. The delivery waits up to 3 s for a successor, then has 1 s to hand
  * its clients over and 2 s to let the others read the end of their streams
  * (deliver/shutdown.c). The GRIP sender has 2 s for requests in flight. */
-#define DELIVERY_PATIENCE (13 * APR_USEC_PER_SEC / 2)
-#define SENDER_PATIENCE (5 * APR_USEC_PER_SEC / 2)
+#define DELIVERY_TIMEOUT (13 * APR_USEC_PER_SEC / 2)
+#define SENDER_TIMEOUT (5 * APR_USEC_PER_SEC / 2)
 /* For the delivery's last turn, if the workers took all of that time. */
 #define LAST_TURN (APR_USEC_PER_SEC / 2)
 /* Descriptors that stay free of clients, for the rest of the child: files,
@@ -227,13 +227,13 @@ static apr_status_t leave(void *unused)
     }
     es_grip_runtime_stop(); /* at the same time as the delivery */
     since = runtime->stopping != 0 ? runtime->stopping : es_clock_now();
-    rv = join_delivery(since + DELIVERY_PATIENCE);
+    rv = join_delivery(since + DELIVERY_TIMEOUT);
     if (rv != APR_SUCCESS) {
         es_slog(APLOG_WARNING, rv, ap_server_conf, "ES0008",
                 "the delivery thread did not exit in time; its streams are "
                 "cut, and their clients reconnect");
     }
-    es_grip_runtime_join(since + SENDER_PATIENCE, ap_server_conf);
+    es_grip_runtime_join(since + SENDER_TIMEOUT, ap_server_conf);
     return APR_SUCCESS;
 }
 
@@ -291,7 +291,7 @@ void es_runtime_child_init(apr_pool_t *pchild, server_rec *s)
     rv = start_delivery(pchild, s);
     if (rv != APR_SUCCESS) {
         runtime->delivery = NULL;
-        es_children_stops(runtime->children, runtime->child);
+        es_children_set_stopping(runtime->children, runtime->child);
         es_slog(
             APLOG_CRIT, rv, s, "ES0010",
             "cannot start the delivery thread; this child serves no events: "
@@ -392,7 +392,7 @@ void es_runtime_reap(pid_t pid)
         for (i = 0; i < runtime->nhubs; i++) {
             es_store_reap(runtime->stores[i], child);
         }
-        es_client_count_forget(runtime->client_count, child);
+        es_client_count_clear(runtime->client_count, child);
         es_children_free(runtime->children, child);
     }
 }

@@ -34,13 +34,13 @@ typedef struct es_source_t {
 } es_source_t;
 
 /** EventStreamPublishFrom. With none all others are unset. */
-typedef struct es_from_t {
+typedef struct es_publish_from_t {
     int none;                /* no request */
     int any;                 /* every request that Require lets in */
     int local;               /* loopback, without a proxy's headers */
     int user;                /* an authenticated user */
     apr_array_header_t *net; /* apr_ipsubnet_t *, of clients; or NULL */
-} es_from_t;
+} es_publish_from_t;
 
 /** Per directory (and, at server level, per virtual host). */
 typedef struct es_dir_t {
@@ -59,7 +59,7 @@ typedef struct es_dir_t {
     apr_array_header_t *sources;     /* es_source_t; NULL = unset */
     const es_path_t *path;           /* NULL = unset */
     apr_array_header_t *allow;       /* char * patterns; NULL = all */
-    es_from_t *from;                 /* NULL = local */
+    es_publish_from_t *from;         /* NULL = local */
     apr_array_header_t *origins;     /* char *; NULL = none */
 } es_dir_t;
 

@@ -39,17 +39,17 @@ static apr_uint64_t value_of(apr_uint32_t counter)
     return counters ? es_counters_read(counters, counter) : 0;
 }
 
-void es_stats_limit(es_limit_t limit)
+void es_stats_count_limit(es_limit_t limit)
 {
     add(limit, 1);
 }
 
-void es_stats_published(const es_runtime_hub_t *hub, int events)
+void es_stats_count_events(const es_runtime_hub_t *hub, int events)
 {
     add(HUBS_AT + hub->counter, (apr_uint64_t)events);
 }
 
-apr_uint64_t es_stats_reached(es_limit_t limit)
+apr_uint64_t es_stats_limit_count(es_limit_t limit)
 {
     return value_of(limit);
 }

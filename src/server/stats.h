@@ -25,14 +25,14 @@ typedef enum es_limit_t {
 const char *es_stats_name(es_limit_t limit);
 
 /** Count that a limit was reached: a request was refused or served less. */
-void es_stats_limit(es_limit_t limit);
+void es_stats_count_limit(es_limit_t limit);
 
 /** Count events that were appended to the hub's journal. */
-void es_stats_published(const es_runtime_hub_t *hub, int events);
+void es_stats_count_events(const es_runtime_hub_t *hub, int events);
 
 /* Context of all: ANY thread of a child, no lock. */
 
-apr_uint64_t es_stats_reached(es_limit_t limit);
+apr_uint64_t es_stats_limit_count(es_limit_t limit);
 apr_uint64_t es_stats_events(const es_runtime_hub_t *hub);
 
 #endif

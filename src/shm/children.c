@@ -146,7 +146,7 @@ void es_children_free(es_children_t *children, apr_uint32_t child)
     __atomic_store_n(&at->pid, 0, __ATOMIC_RELEASE);
 }
 
-void es_children_stops(es_children_t *children, apr_uint32_t child)
+void es_children_set_stopping(es_children_t *children, apr_uint32_t child)
 {
     child_t *at = child_at(children, child);
 
@@ -216,23 +216,23 @@ int es_children_wake_fd(const es_children_t *children, apr_uint32_t child)
     return child_at(children, child) != NULL ? children->wake[child - 1] : -1;
 }
 
-void es_children_sleeps(es_children_t *children, apr_uint32_t child)
+void es_children_set_sleeping(es_children_t *children, apr_uint32_t child)
 {
     child_t *at = child_at(children, child);
 
     ES_CONTEXT(ES_DELIVERY);
     if (at != NULL) {
-        es_wakeup_sleeps(&at->sleeping);
+        es_wakeup_set_sleeping(&at->sleeping);
     }
 }
 
-void es_children_wakes(es_children_t *children, apr_uint32_t child)
+void es_children_set_awake(es_children_t *children, apr_uint32_t child)
 {
     child_t *at = child_at(children, child);
 
     ES_CONTEXT(ES_DELIVERY);
     if (at != NULL) {
-        es_wakeup_wakes(&at->sleeping);
+        es_wakeup_set_awake(&at->sleeping);
     }
 }
 

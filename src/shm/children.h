@@ -63,7 +63,7 @@ void es_children_free(es_children_t *children, apr_uint32_t child);
  *
  * Context: ANY thread of the child.
  */
-void es_children_stops(es_children_t *children, apr_uint32_t child);
+void es_children_set_stopping(es_children_t *children, apr_uint32_t child);
 
 /**
  * Is there another child that takes clients?
@@ -112,14 +112,14 @@ int es_children_wake_fd(const es_children_t *children, apr_uint32_t child);
 
 /**
  * The child's delivery is about to sleep. It must look at the journals' heads
- * once more after this call, as es_wakeup_sleeps says.
+ * once more after this call, as es_wakeup_set_sleeping says.
  *
  * Context: DELIVERY.
  */
-void es_children_sleeps(es_children_t *children, apr_uint32_t child);
+void es_children_set_sleeping(es_children_t *children, apr_uint32_t child);
 
 /** The child's delivery is awake. Context: DELIVERY. */
-void es_children_wakes(es_children_t *children, apr_uint32_t child);
+void es_children_set_awake(es_children_t *children, apr_uint32_t child);
 
 /**
  * Wake a child's delivery, as something has changed for it: one that is awake

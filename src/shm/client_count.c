@@ -154,11 +154,11 @@ static es_client_count_result_t over_limit(
     return ES_CLIENT_COUNT_OK;
 }
 
-es_client_count_result_t es_client_count_enter(es_client_count_t *client_count,
-                                               apr_uint32_t child,
-                                               apr_uint64_t address,
-                                               const es_client_limits_t *limits,
-                                               es_counted_t *counted)
+es_client_count_result_t es_client_count_add(es_client_count_t *client_count,
+                                             apr_uint32_t child,
+                                             apr_uint64_t address,
+                                             const es_client_limits_t *limits,
+                                             es_counted_t *counted)
 {
     row_t *row = row_at(client_count, child);
     es_client_count_result_t result;
@@ -177,13 +177,13 @@ es_client_count_result_t es_client_count_enter(es_client_count_t *client_count,
     counted->address = address;
     result = over_limit(client_count, row, address, limits);
     if (result != ES_CLIENT_COUNT_OK) {
-        es_client_count_leave(counted);
+        es_client_count_remove(counted);
         counted->client_count = NULL;
     }
     return result;
 }
 
-void es_client_count_leave(const es_counted_t *counted)
+void es_client_count_remove(const es_counted_t *counted)
 {
     row_t *row = counted->client_count
                      ? row_at(counted->client_count, counted->child)
@@ -195,7 +195,7 @@ void es_client_count_leave(const es_counted_t *counted)
     }
 }
 
-void es_client_count_forget(es_client_count_t *client_count, apr_uint32_t child)
+void es_client_count_clear(es_client_count_t *client_count, apr_uint32_t child)
 {
     row_t *row = row_at(client_count, child);
 

@@ -15,7 +15,7 @@
 
 typedef struct es_client_count_t es_client_count_t;
 
-/** How a client was counted, for es_client_count_leave. */
+/** How a client was counted, for es_client_count_remove. */
 typedef struct es_counted_t {
     es_client_count_t *client_count; /* NULL = it is not counted */
     apr_uint32_t child;
@@ -53,26 +53,25 @@ es_client_count_t *es_client_count_attach(void *mem, apr_uint32_t max_children,
  * time and the limit allows one more, both may be refused, but never are both
  * counted.
  */
-es_client_count_result_t es_client_count_enter(es_client_count_t *client_count,
-                                               apr_uint32_t child,
-                                               apr_uint64_t address,
-                                               const es_client_limits_t *limits,
-                                               es_counted_t *counted);
+es_client_count_result_t es_client_count_add(es_client_count_t *client_count,
+                                             apr_uint32_t child,
+                                             apr_uint64_t address,
+                                             const es_client_limits_t *limits,
+                                             es_counted_t *counted);
 
 /**
  * Stop counting a client, if it is counted.
  *
  * Context: ANY thread of the child.
  */
-void es_client_count_leave(const es_counted_t *counted);
+void es_client_count_remove(const es_counted_t *counted);
 
 /** The clients of a child, or of all (child 0). Context: ANY. */
 apr_uint32_t es_client_count_total(const es_client_count_t *client_count,
                                    apr_uint32_t child);
 
 /** Forget the clients of a child that is gone. Context: PARENT. */
-void es_client_count_forget(es_client_count_t *client_count,
-                            apr_uint32_t child);
+void es_client_count_clear(es_client_count_t *client_count, apr_uint32_t child);
 
 /** A number for an address, made of its bytes. */
 apr_uint64_t es_client_count_key(const void *bytes, apr_size_t len);

@@ -29,7 +29,7 @@ apr_status_t es_lock_init(es_lock_t *lock)
     return rc;
 }
 
-apr_status_t es_lock_take(es_lock_t *lock)
+apr_status_t es_lock_acquire(es_lock_t *lock)
 {
     switch (pthread_mutex_lock(&lock->mutex)) {
     case 0: return APR_SUCCESS;
@@ -53,7 +53,7 @@ void es_lock_repaired(es_lock_t *lock)
     pthread_mutex_consistent(&lock->mutex);
 }
 
-void es_lock_give(es_lock_t *lock)
+void es_lock_release(es_lock_t *lock)
 {
     pthread_mutex_unlock(&lock->mutex);
 }

@@ -29,7 +29,7 @@ apr_status_t es_lock_init(es_lock_t *lock);
  *
  * Context: ANY thread that may block.
  */
-apr_status_t es_lock_take(es_lock_t *lock);
+apr_status_t es_lock_acquire(es_lock_t *lock);
 
 /** The same without waiting. @return also APR_EBUSY: another thread holds it */
 apr_status_t es_lock_try(es_lock_t *lock);
@@ -41,6 +41,6 @@ void es_lock_repaired(es_lock_t *lock);
  * Release the lock. After APR_INCOMPLETE without es_lock_repaired it can never
  * be taken again.
  */
-void es_lock_give(es_lock_t *lock);
+void es_lock_release(es_lock_t *lock);
 
 #endif

@@ -43,14 +43,14 @@ apr_status_t es_wakeup_create(int **out, apr_uint32_t count, apr_pool_t *pool)
     return rv;
 }
 
-void es_wakeup_sleeps(apr_uint32_t *sleeping)
+void es_wakeup_set_sleeping(apr_uint32_t *sleeping)
 {
     /* relaxed: the fence orders it */
     __atomic_store_n(sleeping, 1, __ATOMIC_RELAXED);
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
-void es_wakeup_wakes(apr_uint32_t *sleeping)
+void es_wakeup_set_awake(apr_uint32_t *sleeping)
 {
     /* relaxed: a waker that sees it late makes one needless write */
     __atomic_store_n(sleeping, 0, __ATOMIC_RELAXED);

@@ -30,10 +30,10 @@ apr_status_t es_wakeup_create(int **out, apr_uint32_t count, apr_pool_t *pool);
  *
  * Context: the sleeper.
  */
-void es_wakeup_sleeps(apr_uint32_t *sleeping);
+void es_wakeup_set_sleeping(apr_uint32_t *sleeping);
 
 /** The sleeper is awake and needs no wake-up. Context: the sleeper. */
-void es_wakeup_wakes(apr_uint32_t *sleeping);
+void es_wakeup_set_awake(apr_uint32_t *sleeping);
 
 /**
  * A waker calls this once between its change of what sleepers wait for and

@@ -29,8 +29,8 @@ struct es_grip_client_t {
     int max_lines;
 };
 
-struct es_grip_line_t {
-    es_grip_line_params_t params;
+struct es_grip_conn_t {
+    es_grip_conn_params_t params;
     int requests;        /* made so far */
     int is_busy;         /* the last of them is in flight */
     int is_closed;       /* the fields stay for the test to look at */
@@ -42,14 +42,14 @@ struct es_grip_line_t {
 typedef struct fake_t {
     pthread_mutex_t lock;
     pthread_cond_t cond; /* a request was made, or a wait began */
-    es_grip_line_t *lines[FAKE_LINES_MAX];
+    es_grip_conn_t *lines[FAKE_LINES_MAX];
     int count;
     int wake_fd;                 /* an outcome was decided */
     int waits;                   /* calls of es_grip_client_wait */
     apr_interval_time_t timeout; /* of the last of them */
     int answers_at_wait; /* from this wait on, requests in flight get the
  * outcome 0; 0 = at none */
-    int can_post;        /* 0: es_grip_line_post returns APR_ENOMEM */
+    int can_post;        /* 0: es_grip_conn_post returns APR_ENOMEM */
 } fake_t;
 
 static fake_t fake;
@@ -201,10 +201,10 @@ void es_grip_client_close(es_grip_client_t *client)
     free(client);
 }
 
-apr_status_t es_grip_line_open(es_grip_line_t **out, es_grip_client_t *client,
-                               const es_grip_line_params_t *params)
+apr_status_t es_grip_conn_open(es_grip_conn_t **out, es_grip_client_t *client,
+                               const es_grip_conn_params_t *params)
 {
-    es_grip_line_t *line = calloc(1, sizeof(*line));
+    es_grip_conn_t *line = calloc(1, sizeof(*line));
 
     assert_non_null(client);
     assert_non_null(line);
@@ -217,13 +217,13 @@ apr_status_t es_grip_line_open(es_grip_line_t **out, es_grip_client_t *client,
     return APR_SUCCESS;
 }
 
-void es_grip_line_close(es_grip_line_t *line)
+void es_grip_conn_close(es_grip_conn_t *line)
 {
-    es_grip_line_cancel(line);
+    es_grip_conn_cancel(line);
     line->is_closed = 1;
 }
 
-apr_status_t es_grip_line_post(es_grip_line_t *line, const char *authorization,
+apr_status_t es_grip_conn_post(es_grip_conn_t *line, const char *authorization,
                                es_slice_t body)
 {
     apr_status_t rv = APR_ENOMEM;
@@ -245,7 +245,7 @@ apr_status_t es_grip_line_post(es_grip_line_t *line, const char *authorization,
     return rv;
 }
 
-void es_grip_line_cancel(es_grip_line_t *line)
+void es_grip_conn_cancel(es_grip_conn_t *line)
 {
     pthread_mutex_lock(&fake.lock);
     line->is_busy = 0;
@@ -260,7 +260,7 @@ void *es_grip_client_done(es_grip_client_t *client, int *outcome)
     assert_non_null(client);
     pthread_mutex_lock(&fake.lock);
     for (i = 0; i < fake.count && owner == NULL; i++) {
-        es_grip_line_t *line = fake.lines[i];
+        es_grip_conn_t *line = fake.lines[i];
 
         if (line->is_busy && line->outcome != ES_OUTCOME_OPEN) {
             line->is_busy = 0;
@@ -283,7 +283,7 @@ static int begin_wait(apr_interval_time_t timeout)
     fake.timeout = timeout;
     pthread_cond_broadcast(&fake.cond);
     for (i = 0; i < fake.count; i++) {
-        es_grip_line_t *line = fake.lines[i];
+        es_grip_conn_t *line = fake.lines[i];
 
         if (line->is_busy && fake.answers_at_wait != 0 &&
             fake.waits >= fake.answers_at_wait) {

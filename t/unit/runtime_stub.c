@@ -49,12 +49,12 @@ const char *es_stats_name(es_limit_t limit)
     return names[limit];
 }
 
-void es_stats_limit(es_limit_t limit)
+void es_stats_count_limit(es_limit_t limit)
 {
     runtime_stub.reached[limit]++;
 }
 
-void es_stats_published(const es_runtime_hub_t *hub, int events)
+void es_stats_count_events(const es_runtime_hub_t *hub, int events)
 {
     (void)hub;
     runtime_stub.published += events;

@@ -22,8 +22,8 @@ typedef struct runtime_stub_t {
     int outcomes[2][ES_GRIP_PROXIES_MAX];
 
     /* what was called */
-    int reached[ES_LIMITS]; /* by es_stats_limit */
-    int published;          /* events, by es_stats_published */
+    int reached[ES_LIMITS]; /* by es_stats_count_limit */
+    int published;          /* events, by es_stats_count_events */
     apr_uint64_t woken;     /* the first word of es_runtime_wake; or-ed */
     int sender_wakes;       /* of es_grip_runtime_wake */
     /* of es_grip_runtime_wait, by again: how often, and the last time */

@@ -62,7 +62,7 @@ static __attribute__((unused)) kit_t *kit_open(apr_uint64_t ring_bytes,
     assert_int_equal(es_store_attach(&kit->store, kit->mem, kit->size,
                                      &kit->params, kit->pool),
                      0);
-    es_store_clock(kit->store, KIT_NOW);
+    es_store_set_clock(kit->store, KIT_NOW);
     return kit;
 }
 

@@ -24,7 +24,7 @@ typedef struct third_t {
 } third_t;
 
 /* our version is the second */
-static es_abi_t read_second(second_t *ours, const void *theirs)
+static es_abi_result_t read_second(second_t *ours, const void *theirs)
 {
     memset(ours, 0xee, sizeof(*ours));
     return es_abi_read(ours, sizeof(*ours), theirs, sizeof(first_t));

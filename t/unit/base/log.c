@@ -25,7 +25,7 @@ static void remember(int level, apr_status_t rv, const char *tag,
 static int forget_logged(void **state __attribute__((unused)))
 {
     memset(&logged, 0, sizeof(logged));
-    es_log_to(NULL);
+    es_log_set_handler(NULL);
     return 0;
 }
 
@@ -37,7 +37,7 @@ FACTS(without_a_function_nothing_is_written)
 
 FACTS(a_message_arrives_formatted)
 {
-    es_log_to(remember);
+    es_log_set_handler(remember);
     es_log(ES_LOG_WARNING, APR_ENOENT, "ES0203", "%d of %s", 3, "four");
     assert_int_equal(logged.calls, 1);
     assert_int_equal(logged.level, ES_LOG_WARNING);
@@ -48,15 +48,15 @@ FACTS(a_message_arrives_formatted)
 
 FACTS(a_long_message_is_cut)
 {
-    es_log_to(remember);
+    es_log_set_handler(remember);
     es_log(ES_LOG_ERR, 0, "ES0000", "%s", repeat('a', 100000).data);
     assert_int_equal(strlen(logged.text), 1023);
 }
 
 FACTS(setting_null_stops_it)
 {
-    es_log_to(remember);
-    es_log_to(NULL);
+    es_log_set_handler(remember);
+    es_log_set_handler(NULL);
     es_log(ES_LOG_ERR, 0, "ES0000", "x");
     assert_int_equal(logged.calls, 0);
 }

@@ -38,7 +38,7 @@ static es_slice_t token(void *baton, const char *name)
         return S("{room}%{user}{?a}{{");
     }
     if (strcmp(name, "blank") == 0) {
-        return S("board ");
+        return S("office ");
     }
     return es_slice(NULL, 0);
 }
@@ -141,13 +141,13 @@ static void assert_blank(const char *text, const char *query_string,
 
 FACTS(a_value_with_a_blank_at_an_end_is_refused)
 {
-    assert_blank("{blank}", "", "board ");
+    assert_blank("{blank}", "", "office ");
     assert_blank("%{blank}", "", " joe");
     assert_blank("{?a}", "a=+b", " b");
     assert_blank("{?a}", "a=b%09", "b?");
     assert_blank("{?a}", "a=+", " ");
     assert_blank(" {?a} ", "a=b+", " b  ");
-    assert_blank("{blank}-{?a}", "a=b", "board -b"); /* wherever it stands */
+    assert_blank("{blank}-{?a}", "a=b", "office -b"); /* wherever it stands */
     assert_blank("x-%{blank}", "", "x- joe");
 }
 

@@ -105,7 +105,7 @@ static void cut_everywhere(int chunked)
     }
     free(expected);
     fake_clear(&whole);
-    assert_int_equal(es_store_load(hub.store, 1), 0);
+    assert_int_equal(es_store_child_subscriptions(hub.store, 1), 0);
     hub_close(&hub);
 }
 
@@ -523,12 +523,12 @@ static void test_broken_sink(void **state)
     hub_open(&hub, 64 * 1024);
     fake_init(&fake, 1);
     client = join(&hub, &fake, "a,b");
-    assert_int_equal(es_store_load(hub.store, 1), 2);
+    assert_int_equal(es_store_child_subscriptions(hub.store, 1), 2);
     fake.broken = 1;
     hub_say(&hub, "a", "one");
     assert_int_equal(step(client, 0), ES_STEP_ENDED);
     part(client, &fake);
-    assert_int_equal(es_store_load(hub.store, 1), 0);
+    assert_int_equal(es_store_child_subscriptions(hub.store, 1), 0);
     hub_close(&hub);
 }
 
@@ -547,7 +547,7 @@ static void test_counted_out(void **state)
     fake_init(&fake, 1);
     client_count = es_client_count_attach(mem, 2, hub.pool);
     assert_int_equal(
-        es_client_count_enter(client_count, 1, 7, &none, &params.counted),
+        es_client_count_add(client_count, 1, 7, &none, &params.counted),
         ES_CLIENT_COUNT_OK);
     params.store = hub.store;
     params.child = 1;

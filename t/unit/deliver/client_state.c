@@ -194,7 +194,7 @@ static void test_taken_over_is_behind(void **state)
     fake_init(&fake, 0);
     client = join(&hub, &fake, "a");
     where.cursor = es_client_pos(client);
-    assert_int_equal(es_store_present(hub.store, &present), 0);
+    assert_int_equal(es_store_current(hub.store, &present), 0);
     es_client_load(client, &where, 0, &present);
     assert_state(client, ES_CLIENT_LIVE);
     where.skip = 5;
@@ -386,7 +386,7 @@ static void test_no_offer_within_a_frame(void **state)
     fake.budget = 10;
     assert_int_equal(step(client, 0), ES_STEP_BLOCKED);
     assert_true(es_client_save(client, 0, &params, &where));
-    assert_int_equal(es_store_present(hub.store, &present), 0);
+    assert_int_equal(es_store_current(hub.store, &present), 0);
     es_client_load(other, &where, 0, &present);
     assert_int_equal(
         es_client_offer(other, start, es_store_head(hub.store), &iov, 1, 0),
@@ -425,12 +425,12 @@ static void test_reset_while_moving(void **state)
     hub_open(&hub, 64 * 1024);
     fake_init(&fake, 0);
     client = join(&hub, &fake, "a");
-    assert_int_equal(es_store_present(hub.store, &present), 0);
+    assert_int_equal(es_store_current(hub.store, &present), 0);
     where.cursor = present.pos;
     where.control = ES_CONTROL_RESET;
     where.reset_id = present.id;
     hub_say(&hub, "a", "one");
-    assert_int_equal(es_store_present(hub.store, &present), 0);
+    assert_int_equal(es_store_current(hub.store, &present), 0);
     es_client_load(client, &where, 0, &present);
     assert_int_equal(settle(client, 0), ES_STEP_CURRENT);
     es_id_format(text + 4, &where.reset_id);
@@ -499,7 +499,7 @@ static void test_lost_while_moving(void **state)
     within = join(&hub, &fake2, "a");
     where.cursor = es_store_head(hub.store);
     hub_say(&hub, "a", "one");
-    assert_int_equal(es_store_present(hub.store, &present), 0);
+    assert_int_equal(es_store_current(hub.store, &present), 0);
     es_client_load(between, &where, 1, &present);
     assert_int_equal(es_client_pos(between), present.pos);
     assert_int_equal(settle(between, 0), ES_STEP_CURRENT);
@@ -535,7 +535,7 @@ static void test_closed_while_moving(void **state)
     hub_say(&hub, "a", "one");
     assert_true(es_client_save(client, SECOND, &params, &where));
     hub_shut(&hub, "a");
-    assert_int_equal(es_store_present(hub.store, &present), 0);
+    assert_int_equal(es_store_current(hub.store, &present), 0);
     es_client_load(client, &where, 1, &present);
     assert_int_equal(settle(client, SECOND), ES_STEP_ENDED);
     assert_int_equal(unchunk(fake.got, &fake.len), 1);

@@ -90,7 +90,7 @@ static void test_refused_by_epoll(void **state)
     /* it is closed and no longer counted, and the other one stays */
     assert_int_equal(fcntl(refused, F_GETFD), -1);
     assert_int_equal(es_conns_count(w.conns), 1);
-    assert_int_equal(es_store_load(w.hub.store, CHILD), 2);
+    assert_int_equal(es_store_child_subscriptions(w.hub.store, CHILD), 2);
     /* nothing is left to be done: the loop may sleep */
     assert_int_equal(es_conns_run(w.conns, 10, 0), 0);
     world_close(&w);
@@ -121,11 +121,11 @@ static void test_refusals_are_logged_once_in_a_while(void **state)
 
     (void)state;
     world_open(&w);
-    es_log_to(on_log);
+    es_log_set_handler(on_log);
     refuse_at(&w, 1);
     refuse_at(&w, 2);
     refuse_at(&w, ES_LOG_LIMIT_PAUSE + 1);
-    es_log_to(NULL);
+    es_log_set_handler(NULL);
     assert_int_equal(nlogged, 3);
     assert_int_equal(levels[0], ES_LOG_ERR);
     assert_int_equal(levels[1], ES_LOG_DEBUG);
@@ -159,7 +159,7 @@ static void test_dropped_is_not_reported(void **state)
         es_conns_add(w.conns, conn, &w.own, 0);
         assert_int_equal(is_reported(&w, pair[1]), 1);
         if (i == 1) {
-            assert_true(es_conns_detach(w.conns, conn));
+            assert_true(es_conns_suspend(w.conns, conn));
         }
         es_conns_drop(w.conns, conn);
         es_conns_reap(w.conns);
@@ -186,7 +186,7 @@ static void test_ended_is_not_handed_over(void **state)
     es_conns_end(w.conns, conn, 0);
     while (es_conns_run(w.conns, 10, 0)) {
     }
-    assert_false(es_conns_detach(w.conns, conn));
+    assert_false(es_conns_suspend(w.conns, conn));
     assert_int_equal(es_conns_count(w.conns), 1);
     world_close(&w);
     close(pair[1]);

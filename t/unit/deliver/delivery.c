@@ -67,7 +67,7 @@ static void world_close(world_t *w)
 {
     es_delivery_stop(w->delivery);
     assert_int_equal(es_delivery_join(w->delivery, 5 * SECOND), APR_SUCCESS);
-    assert_int_equal(es_store_load(w->hub.store, 1), 0);
+    assert_int_equal(es_store_child_subscriptions(w->hub.store, 1), 0);
     apr_pool_destroy(w->pool);
     close(w->wake);
     free(w->children_mem);
@@ -265,7 +265,7 @@ static void test_event_reaches_its_clients(void **state)
     assert_null(strstr(strstr(both.got, "three") + 1, "three"));
     peer_close(&a);
     assert_true(clients_become(&w, 2));
-    assert_int_equal(es_store_load(w.hub.store, 1), 3);
+    assert_int_equal(es_store_child_subscriptions(w.hub.store, 1), 3);
     peer_close(&b);
     peer_close(&both);
     assert_true(clients_become(&w, 0));
@@ -290,7 +290,7 @@ static void test_keepalive_and_hangup(void **state)
     assert_true(peer_sees(&peer, "still here"));
     peer_close(&peer);
     assert_true(clients_become(&w, 0));
-    assert_int_equal(es_store_load(w.hub.store, 1), 0);
+    assert_int_equal(es_store_child_subscriptions(w.hub.store, 1), 0);
     world_close(&w);
 }
 
@@ -517,7 +517,7 @@ static void test_stop_is_bounded(void **state)
     start = apr_time_now();
     assert_int_equal(es_delivery_join(w.delivery, 5 * SECOND), APR_SUCCESS);
     assert_true(apr_time_now() - start < 4 * SECOND);
-    assert_int_equal(es_store_load(w.hub.store, 1), 0);
+    assert_int_equal(es_store_child_subscriptions(w.hub.store, 1), 0);
     peer_close(&peer);
     world_close(&w);
 }

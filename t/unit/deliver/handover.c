@@ -322,7 +322,7 @@ static void test_sends_the_id_it_has_seen(void **state)
     hub_say(&w.hub, "a", "seen");
     w.handed.saved.cursor = es_store_head(w.hub.store);
     receive(&w);
-    assert_int_equal(es_store_present(w.hub.store, &present), 0);
+    assert_int_equal(es_store_current(w.hub.store, &present), 0);
     hub_say(&w.hub, "b", "others'");
     pos = w.own.pos = es_store_head(w.hub.store); /* a round has read it */
     hub_say(&w.hub, "a", "one");
@@ -350,7 +350,7 @@ static void test_sends_the_present_id(void **state)
     hub_say(&w.hub, "a", "seen");
     w.handed.saved.cursor = es_store_head(w.hub.store);
     receive(&w);
-    assert_int_equal(es_store_present(w.hub.store, &present), 0);
+    assert_int_equal(es_store_current(w.hub.store, &present), 0);
     handed = send_one(&w, msg);
     assert_int_equal(handed.saved.cursor, present.pos);
     assert_int_equal(es_id_compare(&handed.seen_id, &present.id), 0);
@@ -442,7 +442,7 @@ static void test_above_the_limit(void **state)
     params.drain_ms = 1000000000;
     es_handover_destroy(w.handover);
     w.handover = es_handover_create(&params);
-    es_client_count_enter(params.client_count, CHILD, 1, &none, &counted);
+    es_client_count_add(params.client_count, CHILD, 1, &none, &counted);
     w.handed.is_counted = 1;
     w.handed.saved.cursor = es_store_head(w.hub.store);
     retry = strstr(receive(&w), "retry: ");
@@ -474,7 +474,7 @@ static es_counted_t enter(listener_t *w)
     es_counted_t counted;
 
     assert_int_equal(
-        es_client_count_enter(w->client_count, CHILD, 1, &none, &counted),
+        es_client_count_add(w->client_count, CHILD, 1, &none, &counted),
         ES_CLIENT_COUNT_OK);
     return counted;
 }
@@ -579,7 +579,7 @@ static void test_little_room(void **state)
     /* no message is left: the next one may wait again */
     es_handover_run(w.handover, 4 * SECOND);
     assert_int_equal(es_handover_wait(w.handover), -1);
-    es_client_count_leave(&counted);
+    es_client_count_remove(&counted);
     listener_close(&w);
 }
 
@@ -600,7 +600,7 @@ static void test_no_room(void **state)
     assert_int_equal(es_conns_count(w.conns), 0);
     assert_false(is_reported(&w));
     for (i = 0; i <= ES_HANDOVER_MSG_CLIENTS; i++) {
-        es_client_count_leave(&counted[i]);
+        es_client_count_remove(&counted[i]);
     }
     es_handover_run(w.handover, 61 * SECOND);
     assert_true(is_reported(&w));
@@ -619,7 +619,7 @@ static void test_refused_by_epoll(void **state)
     listener_open(&w, ES_HANDOVER_MSG_CLIENTS);
     counted = enter(&w);
     es_handover_on_event(w.handover, SECOND);
-    es_client_count_leave(&counted);
+    es_client_count_remove(&counted);
     copy = dup(w.epoll_fd);
     close(w.epoll_fd);
     es_handover_run(w.handover, 2 * SECOND);

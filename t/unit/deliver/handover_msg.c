@@ -381,7 +381,8 @@ static void end_child(world_t *w, int i)
     if (w->child[i] != NULL) {
         assert_int_equal(es_delivery_join(w->child[i], 8 * SECOND),
                          APR_SUCCESS);
-        assert_int_equal(es_store_load(w->hub.store, (apr_uint32_t)i + 1), 0);
+        assert_int_equal(
+            es_store_child_subscriptions(w->hub.store, (apr_uint32_t)i + 1), 0);
         es_children_free(w->children, (apr_uint32_t)i + 1);
         w->child[i] = NULL;
     }
@@ -548,8 +549,8 @@ static void test_hand_over(void **state)
     assert_null(strstr(both.got, "stream-reset"));
     assert_true(clients_become(w.child[0], 0));
     assert_true(clients_become(w.child[1], 301));
-    assert_int_equal(es_store_load(w.hub.store, 1), 0);
-    assert_int_equal(es_store_load(w.hub.store, 2), 302);
+    assert_int_equal(es_store_child_subscriptions(w.hub.store, 1), 0);
+    assert_int_equal(es_store_child_subscriptions(w.hub.store, 2), 302);
 
     /* a client that is submitted now is handed over, too */
     peer_close(&both);
@@ -691,8 +692,8 @@ static void test_last_one(void **state)
     assert_int_equal(es_children_claim(w.children, 0, 999), 2);
     es_delivery_leave(w.child[0], ES_STOP_GRACEFUL);
     assert_true(clients_become(w.child[0], 0));
-    assert_int_equal(es_store_load(w.hub.store, 1), 0);
-    es_children_stops(w.children, 2);
+    assert_int_equal(es_store_child_subscriptions(w.hub.store, 1), 0);
+    es_children_set_stopping(w.children, 2);
     assert_true(sees(&peer, NULL));
     assert_int_equal(unchunk(peer.got, &peer.len), 1);
     end_child(&w, 0);

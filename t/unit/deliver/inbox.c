@@ -61,7 +61,7 @@ static void test_shut(void **state)
     assert_ptr_equal(es_inbox_take(inbox), &before);
     assert_null(before.next);
     es_inbox_drain(inbox);
-    es_inbox_poke(inbox);
+    es_inbox_wake(inbox);
     assert_true(is_readable(inbox));
     es_inbox_close(inbox);
 }

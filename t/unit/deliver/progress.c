@@ -200,14 +200,14 @@ static void held_clients_are_waited_for_while_they_are_stepped(void **state)
     w->own.first_watch = watch;
     w->own.pos = hub_say(&w->hub, "a", "one");
     assert_int_equal(reported(w, NOW), w->own.pos);
-    es_watch_stands(watch, stands, NOW + SECOND);
+    es_watch_report_pos(watch, stands, NOW + SECOND);
     assert_int_equal(reported(w, NOW + SECOND), stands);
     assert_int_equal(reported(w, NOW + 2 * SECOND - 1), stands);
     assert_int_equal(reported(w, NOW + 2 * SECOND + ES_PROGRESS_INTERVAL),
                      w->own.pos);
-    es_watch_stands(watch, stands, NOW + 3 * SECOND);
+    es_watch_report_pos(watch, stands, NOW + 3 * SECOND);
     assert_int_equal(reported(w, NOW + 3 * SECOND), stands);
-    es_watch_stands(watch, 0, NOW + 3 * SECOND);
+    es_watch_report_pos(watch, 0, NOW + 3 * SECOND);
     assert_int_equal(reported(w, NOW + 4 * SECOND - 1), w->own.pos);
     es_store_unsubscribe(w->hub.store, CHILD, slots, nslots);
     es_watch_destroy(watch);

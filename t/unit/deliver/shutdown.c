@@ -95,7 +95,7 @@ static void test_another_child(void **state)
     assert_int_equal(es_shutdown_choose(&server, ES_STOP_NOW, SECOND),
                      ES_SHUTDOWN_HAND_OVER);
     assert_int_equal(es_shutdown_is_last(&server, ES_STOP_GRACEFUL), 0);
-    es_children_stops(children, 2);
+    es_children_set_stopping(children, 2);
     assert_int_equal(es_shutdown_choose(&server, ES_STOP_GRACEFUL, SECOND),
                      ES_SHUTDOWN_END_STREAMS);
     assert_int_equal(es_shutdown_is_last(&server, ES_STOP_GRACEFUL), 1);
@@ -136,7 +136,7 @@ static void test_restart(void **state)
     assert_int_equal(es_shutdown_choose(&server, ES_STOP_GRACEFUL, 0),
                      ES_SHUTDOWN_HAND_OVER);
     /* new children receive what is in the handover socket */
-    es_children_stops(children, 3);
+    es_children_set_stopping(children, 3);
     assert_int_equal(es_shutdown_is_last(&server, ES_STOP_NOW), 0);
     server_close();
 }

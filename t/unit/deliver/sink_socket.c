@@ -40,7 +40,7 @@ static int option(int level, int name)
 
 #define TCP(name) option(IPPROTO_TCP, TCP_##name)
 
-FACTS(a_patience_is_the_kernels_user_timeout)
+FACTS(a_timeout_is_the_kernels_user_timeout)
 {
     es_sink_socket_tcp_set(fd, MINUTE);
     assert_int_equal(TCP(USER_TIMEOUT), 60000);
@@ -70,7 +70,7 @@ FACTS(the_kernel_takes_seconds_from_1_to_32767)
     assert_int_equal(TCP(KEEPINTVL), 7200);
 }
 
-FACTS(without_a_patience_only_silence_counts)
+FACTS(without_a_timeout_only_silence_counts)
 {
     es_sink_socket_tcp_set(fd, MINUTE);
     es_sink_socket_tcp_set(fd, 0);
@@ -279,10 +279,10 @@ static const struct CMUnitTest tests[] = {
     UNIT(a_write_to_a_peer_that_has_closed_is_an_error_and_no_signal),
     UNIT(finish_lets_the_peer_see_the_end),
     UNIT(what_the_peer_sends_is_dropped_up_to_a_limit),
-    WITH_SOCKET(a_patience_is_the_kernels_user_timeout),
+    WITH_SOCKET(a_timeout_is_the_kernels_user_timeout),
     WITH_SOCKET(a_silent_peer_is_probed_three_times_within_it),
     WITH_SOCKET(the_kernel_takes_seconds_from_1_to_32767),
-    WITH_SOCKET(without_a_patience_only_silence_counts),
+    WITH_SOCKET(without_a_timeout_only_silence_counts),
     WITH_SOCKET(the_options_are_restored),
     WITH_SOCKET(a_socket_that_is_not_tcp_is_left_alone),
 };

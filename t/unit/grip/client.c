@@ -82,9 +82,9 @@ static void stop(const server_t *server)
 
 static int post(const char *uri, apr_interval_time_t timeout)
 {
-    es_grip_line_params_t params = {0};
+    es_grip_conn_params_t params = {0};
     es_grip_client_t *client;
-    es_grip_line_t *line;
+    es_grip_conn_t *line;
     int outcome = -1, turns;
     void *owner = NULL;
 
@@ -92,8 +92,8 @@ static int post(const char *uri, apr_interval_time_t timeout)
     params.connect_timeout = params.timeout = timeout;
     params.owner = &outcome;
     assert_int_equal(es_grip_client_open(&client, 1), 0);
-    assert_int_equal(es_grip_line_open(&line, client, &params), 0);
-    assert_int_equal(es_grip_line_post(line, "Bearer x", S("{}\n\n")), 0);
+    assert_int_equal(es_grip_conn_open(&line, client, &params), 0);
+    assert_int_equal(es_grip_conn_post(line, "Bearer x", S("{}\n\n")), 0);
     for (turns = 0; turns < 1000 && owner == NULL; turns++) {
         owner = es_grip_client_done(client, &outcome);
         if (owner == NULL) {
@@ -101,7 +101,7 @@ static int post(const char *uri, apr_interval_time_t timeout)
         }
     }
     assert_ptr_equal(owner, &outcome);
-    es_grip_line_close(line);
+    es_grip_conn_close(line);
     es_grip_client_close(client);
     return outcome;
 }
@@ -179,21 +179,21 @@ FACTS(proxies_of_the_environment_are_ignored)
 FACTS(a_cancelled_request_has_no_outcome)
 {
     server_t server = start(NULL);
-    es_grip_line_params_t params = {0};
+    es_grip_conn_params_t params = {0};
     es_grip_client_t *client;
-    es_grip_line_t *line;
+    es_grip_conn_t *line;
     int outcome;
 
     params.uri = server.uri;
     params.connect_timeout = params.timeout = LONG;
     params.owner = &params;
     assert_int_equal(es_grip_client_open(&client, 1), 0);
-    assert_int_equal(es_grip_line_open(&line, client, &params), 0);
-    assert_int_equal(es_grip_line_post(line, NULL, S("{}\n\n")), 0);
+    assert_int_equal(es_grip_conn_open(&line, client, &params), 0);
+    assert_int_equal(es_grip_conn_post(line, NULL, S("{}\n\n")), 0);
     assert_null(es_grip_client_done(client, &outcome));
-    es_grip_line_cancel(line);
+    es_grip_conn_cancel(line);
     assert_null(es_grip_client_done(client, &outcome));
-    es_grip_line_close(line);
+    es_grip_conn_close(line);
     es_grip_client_close(client);
     stop(&server);
 }

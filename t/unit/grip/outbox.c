@@ -189,14 +189,14 @@ static void test_one_sends_at_a_time(void **state)
 static void test_children_that_sleep_are_woken(void **state)
 {
     (void)state;
-    es_outbox_shm_sleeps(shared.shm, 2);
+    es_outbox_shm_set_sleeping(shared.shm, 2);
     es_outbox_shm_wake_all(shared.shm);
     assert_int_equal(is_woken(1), 0);
     assert_int_equal(is_woken(2), 1);
     es_outbox_shm_wake_all(shared.shm);
     assert_int_equal(is_woken(2), 0);
-    es_outbox_shm_sleeps(shared.shm, 2);
-    es_outbox_shm_wakes(shared.shm, 2);
+    es_outbox_shm_set_sleeping(shared.shm, 2);
+    es_outbox_shm_set_awake(shared.shm, 2);
     es_outbox_shm_wake_all(shared.shm);
     assert_int_equal(is_woken(2), 0);
     es_outbox_shm_wake(shared.shm, 3);
@@ -208,8 +208,8 @@ static void test_children_that_sleep_are_woken(void **state)
 static void test_there_is_no_such_child(void **state)
 {
     (void)state;
-    es_outbox_shm_sleeps(shared.shm, 0);
-    es_outbox_shm_sleeps(shared.shm, CHILDREN + 1);
+    es_outbox_shm_set_sleeping(shared.shm, 0);
+    es_outbox_shm_set_sleeping(shared.shm, CHILDREN + 1);
     es_outbox_shm_wake(shared.shm, CHILDREN + 1);
     assert_int_equal(es_outbox_shm_wake_fd(shared.shm, CHILDREN + 1), -1);
     assert_int_equal(es_outbox_shm_size(0), 0);

@@ -124,13 +124,13 @@ static es_grip_t *grip_of(const char *first, const char *second)
     return grip;
 }
 
-static es_proof_t prove(const es_grip_t *grip, const char *key)
+static es_proxy_sig_t prove(const es_grip_t *grip, const char *key)
 {
     const char *why;
     const char *token =
         es_jwt_sign(key_of(key), "x", NOW + apr_time_from_sec(60), pool);
 
-    return es_proxy_prove(grip, token, NOW, &why, pool);
+    return es_proxy_verify(grip, token, NOW, &why, pool);
 }
 
 FACTS(a_signature_is_good_if_one_key_fits)

@@ -725,7 +725,7 @@ static int before_each(void **state)
     now.now = 5000 * SECOND;
     now.date = apr_time_from_sec(1700000000);
     warnings = notices = 0;
-    es_log_to(on_log);
+    es_log_set_handler(on_log);
     assert_int_equal(es_grip_client_open(&client, 2), APR_SUCCESS);
     outbox = es_outbox_shm_at(hub.outboxes, 0);
     sending = open_sending(0);

@@ -47,12 +47,12 @@ static void assert_h1(int held, int turns)
     int i;
 
     for (i = 0; i < held; i++) {
-        assert_int_equal(es_budget_take(&h1), ES_GRANT_HELD);
+        assert_int_equal(es_budget_acquire(&h1), ES_GRANT_HELD);
     }
     for (i = 0; i < turns; i++) {
-        assert_int_equal(es_budget_take(&h1), ES_GRANT_TURN);
+        assert_int_equal(es_budget_acquire(&h1), ES_GRANT_TURN);
     }
-    assert_int_equal(es_budget_take(&h1), ES_GRANT_BRIEF);
+    assert_int_equal(es_budget_acquire(&h1), ES_GRANT_BRIEF);
 }
 
 FACTS(a_quarter_of_the_workers_holds_clients_and_as_many_serve_turns)
@@ -77,10 +77,10 @@ FACTS(what_is_given_back_can_be_taken_again)
 {
     child(4, 0, 0);
     assert_h1(1, 1);
-    es_budget_give(&h1, ES_GRANT_TURN);
-    assert_int_equal(es_budget_take(&h1), ES_GRANT_TURN);
-    es_budget_give(&h1, ES_GRANT_HELD);
-    assert_int_equal(es_budget_take(&h1), ES_GRANT_HELD);
+    es_budget_release(&h1, ES_GRANT_TURN);
+    assert_int_equal(es_budget_acquire(&h1), ES_GRANT_TURN);
+    es_budget_release(&h1, ES_GRANT_HELD);
+    assert_int_equal(es_budget_acquire(&h1), ES_GRANT_HELD);
     assert_h1(0, 0);
 }
 
@@ -88,7 +88,7 @@ FACTS(a_brief_grant_gives_nothing_back)
 {
     child(4, 0, 0);
     assert_h1(1, 1);
-    es_budget_give(&h1, ES_GRANT_BRIEF);
+    es_budget_release(&h1, ES_GRANT_BRIEF);
     assert_h1(0, 0);
 }
 
@@ -96,48 +96,48 @@ FACTS(http2_has_a_quota_of_its_own)
 {
     child(4, 8, 0);
     assert_h1(1, 1);
-    assert_int_equal(es_budget_take(&streams[0]), ES_GRANT_HELD);
-    assert_int_equal(es_budget_take(&streams[1]), ES_GRANT_HELD);
-    assert_int_equal(es_budget_take(&streams[2]), ES_GRANT_TURN);
-    assert_int_equal(es_budget_take(&streams[3]), ES_GRANT_TURN);
-    assert_int_equal(es_budget_take(&streams[4]), ES_GRANT_BRIEF);
+    assert_int_equal(es_budget_acquire(&streams[0]), ES_GRANT_HELD);
+    assert_int_equal(es_budget_acquire(&streams[1]), ES_GRANT_HELD);
+    assert_int_equal(es_budget_acquire(&streams[2]), ES_GRANT_TURN);
+    assert_int_equal(es_budget_acquire(&streams[3]), ES_GRANT_TURN);
+    assert_int_equal(es_budget_acquire(&streams[4]), ES_GRANT_BRIEF);
 }
 
 FACTS(without_mod_http2_its_quota_is_that_of_http1)
 {
     child(8, 0, 0);
-    assert_int_equal(es_budget_take(&streams[0]), ES_GRANT_HELD);
-    assert_int_equal(es_budget_take(&streams[1]), ES_GRANT_HELD);
-    assert_int_equal(es_budget_take(&streams[2]), ES_GRANT_TURN);
+    assert_int_equal(es_budget_acquire(&streams[0]), ES_GRANT_HELD);
+    assert_int_equal(es_budget_acquire(&streams[1]), ES_GRANT_HELD);
+    assert_int_equal(es_budget_acquire(&streams[2]), ES_GRANT_TURN);
 }
 
 FACTS(an_http2_connection_has_one_grant_at_a_time)
 {
     child(8, 16, 0);
-    assert_int_equal(es_budget_take(&streams[0]), ES_GRANT_HELD);
-    assert_int_equal(es_budget_take(&streams[0]), ES_GRANT_BRIEF);
-    assert_int_equal(es_budget_take(&streams[1]), ES_GRANT_HELD);
-    es_budget_give(&streams[0], ES_GRANT_HELD);
-    assert_int_equal(es_budget_take(&streams[1]), ES_GRANT_BRIEF);
-    assert_int_equal(es_budget_take(&streams[0]), ES_GRANT_HELD);
+    assert_int_equal(es_budget_acquire(&streams[0]), ES_GRANT_HELD);
+    assert_int_equal(es_budget_acquire(&streams[0]), ES_GRANT_BRIEF);
+    assert_int_equal(es_budget_acquire(&streams[1]), ES_GRANT_HELD);
+    es_budget_release(&streams[0], ES_GRANT_HELD);
+    assert_int_equal(es_budget_acquire(&streams[1]), ES_GRANT_BRIEF);
+    assert_int_equal(es_budget_acquire(&streams[0]), ES_GRANT_HELD);
 }
 
 FACTS(a_brief_grant_does_not_end_the_grant_of_its_connection)
 {
     child(8, 16, 0);
-    assert_int_equal(es_budget_take(&streams[0]), ES_GRANT_HELD);
-    es_budget_give(&streams[0], ES_GRANT_BRIEF);
-    assert_int_equal(es_budget_take(&streams[0]), ES_GRANT_BRIEF);
+    assert_int_equal(es_budget_acquire(&streams[0]), ES_GRANT_HELD);
+    es_budget_release(&streams[0], ES_GRANT_BRIEF);
+    assert_int_equal(es_budget_acquire(&streams[0]), ES_GRANT_BRIEF);
 }
 
 FACTS(a_connection_beyond_the_quota_may_try_again)
 {
     child(4, 4, 0);
-    assert_int_equal(es_budget_take(&streams[0]), ES_GRANT_HELD);
-    assert_int_equal(es_budget_take(&streams[1]), ES_GRANT_TURN);
-    assert_int_equal(es_budget_take(&streams[2]), ES_GRANT_BRIEF);
-    es_budget_give(&streams[0], ES_GRANT_HELD);
-    assert_int_equal(es_budget_take(&streams[2]), ES_GRANT_HELD);
+    assert_int_equal(es_budget_acquire(&streams[0]), ES_GRANT_HELD);
+    assert_int_equal(es_budget_acquire(&streams[1]), ES_GRANT_TURN);
+    assert_int_equal(es_budget_acquire(&streams[2]), ES_GRANT_BRIEF);
+    es_budget_release(&streams[0], ES_GRANT_HELD);
+    assert_int_equal(es_budget_acquire(&streams[2]), ES_GRANT_HELD);
 }
 
 FACTS(the_quotas_are_logged)

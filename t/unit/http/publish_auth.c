@@ -7,7 +7,7 @@
 
 static request_rec *r;
 static es_dir_t *conf;
-static es_from_t from;
+static es_publish_from_t from;
 static es_problem_t why;
 
 /* A request from this address, without EventStreamPublishFrom. */

@@ -200,7 +200,7 @@ FACTS(errors_may_be_ignored)
 FACTS(too_many_waiting_publishers_are_asked_to_try_again)
 {
     two_proxies();
-    result.outcomes[1] = ES_OUTCOME_CROWDED;
+    result.outcomes[1] = ES_OUTCOME_TOO_MANY_WAITING;
     assert_false(checks());
     assert_int_equal(why.retry_after, ES_RETRY_AFTER_S);
     assert_non_null(strstr(why.remedy, "EventStreamGripMaxWaiting"));

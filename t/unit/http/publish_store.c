@@ -52,7 +52,7 @@ static int open_hub(void **state)
 {
     (void)state;
     kit = kit_open(65536, CHANNELS, 0);
-    es_store_clock(kit->store, es_clock_ms());
+    es_store_set_clock(kit->store, es_clock_ms());
     memset(&hub, 0, sizeof(hub));
     hub.name = "news";
     hub.store = kit->store;
@@ -118,7 +118,7 @@ static void add_location_channels(int count)
 
 static int names_events(void)
 {
-    return es_publish_check_channels(r, conf, &batch, &why);
+    return es_publish_store_channels(r, conf, &batch, &why);
 }
 
 /* ---- Checks ------------------------------------------------------------ */
@@ -176,7 +176,7 @@ FACTS(a_batch_of_good_events_passes)
 {
     add_event("a", S("1"));
     add_event("b", S("2"));
-    assert_true(es_publish_check(r, conf, &batch, &why));
+    assert_true(es_publish_store_check(r, conf, &batch, &why));
 }
 
 FACTS(a_channel_that_is_not_allowed_is_refused_by_index)
@@ -186,7 +186,7 @@ FACTS(a_channel_that_is_not_allowed_is_refused_by_index)
     add_event("a", S("1"));
     add_event("b", S("2"));
     batch.is_list = 1;
-    assert_false(es_publish_check(r, conf, &batch, &why));
+    assert_false(es_publish_store_check(r, conf, &batch, &why));
     assert_int_equal(why.status, HTTP_FORBIDDEN);
     assert_string_equal(why.sentence, "[1]: Channel not allowed: b.");
 }
@@ -195,7 +195,7 @@ FACTS(an_event_as_large_as_allowed_passes)
 {
     conf->max_event_bytes = 10;
     add_event("a", repeat('x', 10));
-    assert_true(es_publish_check(r, conf, &batch, &why));
+    assert_true(es_publish_store_check(r, conf, &batch, &why));
     assert_int_equal(runtime_stub.reached[ES_LIMIT_EVENT], 0);
 }
 
@@ -203,7 +203,7 @@ FACTS(a_larger_event_is_refused_and_counted)
 {
     conf->max_event_bytes = 10;
     add_event("a", repeat('x', 11));
-    assert_false(es_publish_check(r, conf, &batch, &why));
+    assert_false(es_publish_store_check(r, conf, &batch, &why));
     assert_int_equal(why.status, HTTP_REQUEST_ENTITY_TOO_LARGE);
     assert_int_equal(runtime_stub.reached[ES_LIMIT_EVENT], 1);
 }
@@ -211,7 +211,7 @@ FACTS(a_larger_event_is_refused_and_counted)
 FACTS(another_fault_of_an_event_is_not_counted)
 {
     add_event("a", S("\xff"));
-    assert_false(es_publish_check(r, conf, &batch, &why));
+    assert_false(es_publish_store_check(r, conf, &batch, &why));
     assert_int_equal(why.status, HTTP_BAD_REQUEST);
     assert_int_equal(runtime_stub.reached[ES_LIMIT_EVENT], 0);
 }

@@ -175,16 +175,16 @@ FACTS(a_value_is_refused_with_a_blank_at_an_end)
 {
     request("/", NULL);
     add_template("room-{room}");
-    apr_table_setn(r->subprocess_env, "MATCH_ROOM", "board ");
+    apr_table_setn(r->subprocess_env, "MATCH_ROOM", "office ");
     assert_false(expands());
     assert_int_equal(why.status, HTTP_BAD_REQUEST);
-    assert_non_null(strstr(why.sentence, "'room-board '"));
-    request("/board ", NULL);
+    assert_non_null(strstr(why.sentence, "'room-office '"));
+    request("/office ", NULL);
     set_path("/{room}");
     add_template("{room}");
     assert_false(expands());
     assert_int_equal(why.status, HTTP_BAD_REQUEST);
-    assert_non_null(strstr(why.sentence, "'board '"));
+    assert_non_null(strstr(why.sentence, "'office '"));
     assert_int_equal(runtime_stub.reached[ES_LIMIT_CLIENT_CHANNELS], 0);
 }
 

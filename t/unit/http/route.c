@@ -61,7 +61,7 @@ FACTS(our_handler_is_restored_after_a_rewrite)
 {
     location("eventstream");
     r->handler = "eventstream";
-    assert_int_equal(es_route_remember(r), DECLINED);
+    assert_int_equal(es_route_save(r), DECLINED);
     r->handler = "redirect-handler";
     assert_int_equal(es_route_restore(r), DECLINED);
     assert_string_equal(r->handler, "eventstream");
@@ -71,7 +71,7 @@ FACTS(a_handler_that_is_not_ours_is_left_alone)
 {
     location("other");
     r->handler = "other";
-    es_route_remember(r);
+    es_route_save(r);
     r->handler = "redirect-handler";
     es_route_restore(r);
     assert_string_equal(r->handler, "redirect-handler");

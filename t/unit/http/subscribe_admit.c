@@ -21,7 +21,7 @@ static int open_hub(void **state)
 
     (void)state;
     kit = kit_open(65536, CHANNELS, 0);
-    es_store_clock(kit->store, es_clock_ms());
+    es_store_set_clock(kit->store, es_clock_ms());
     memset(&hub, 0, sizeof(hub));
     hub.store = kit->store;
     memset(&runtime_stub, 0, sizeof(runtime_stub));
@@ -104,7 +104,7 @@ static es_pos_t head(void)
 {
     es_start_t start;
 
-    assert_int_equal(es_store_present(kit->store, &start), APR_SUCCESS);
+    assert_int_equal(es_store_current(kit->store, &start), APR_SUCCESS);
     return start.pos;
 }
 
@@ -187,7 +187,7 @@ FACTS(a_client_that_leaves_makes_room)
 {
     runtime_stub.limits.clients = 1;
     assert_int_equal(admit("a"), ES_ADMIT_DONE);
-    es_client_count_leave(&stream.counted);
+    es_client_count_remove(&stream.counted);
     next_client("127.0.0.1");
     assert_int_equal(admit("a"), ES_ADMIT_DONE);
 }
@@ -204,8 +204,8 @@ static int share_an_address(const char *first, const char *second)
     counted_first = stream.counted;
     next_client(second);
     result = admit("a");
-    es_client_count_leave(&counted_first);
-    es_client_count_leave(&stream.counted);
+    es_client_count_remove(&counted_first);
+    es_client_count_remove(&stream.counted);
     return result == ES_ADMIT_BRIEF;
 }
 

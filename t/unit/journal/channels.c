@@ -242,7 +242,7 @@ static void names_are_added_and_removed(void **state)
             kit_check(kit);
         }
     }
-    assert_int_equal(es_store_load(kit->store, 5), 40);
+    assert_int_equal(es_store_child_subscriptions(kit->store, 5), 40);
     kit_check(kit);
     kit_close(kit, 1);
 }

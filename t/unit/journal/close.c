@@ -45,7 +45,7 @@ static apr_status_t resume(kit_t *kit, es_slot_t slot, const es_id_t *id)
     es_resume_reach_t all = {0, 0, 0};
     es_start_t start;
 
-    assert_int_equal(es_store_present(kit->store, &start), 0);
+    assert_int_equal(es_store_current(kit->store, &start), 0);
     return es_store_resume(kit->store, &slot, 1, es_slice(text, len), &all,
                            &start);
 }
@@ -74,8 +74,8 @@ static void a_close_drops_what_was_before(void **state)
     assert_int_equal(record.nslots, 1);
     assert_int_equal(record.slots[0], slot);
     assert_int_equal(record.frame_len, 0);
-    assert_true(es_close_was_since(kit->store, &slot, 1, pos));
-    assert_false(es_close_was_since(kit->store, &slot, 1, pos + 64));
+    assert_true(es_close_exists_after(kit->store, &slot, 1, pos));
+    assert_false(es_close_exists_after(kit->store, &slot, 1, pos + 64));
 
     assert_true(es_close_is_closed(kit->store, slot, KIT_NOW));
     assert_true(es_close_is_closed(kit->store, slot, KIT_NOW + MINUTE_MS - 1));
@@ -252,7 +252,7 @@ static void a_closed_channel_keeps_its_slot(void **state)
                                       kit->touched, &closed),
                      APR_ENOMEM);
     /* the time of the close is over */
-    es_store_clock(kit->store, KIT_NOW + MINUTE_MS);
+    es_store_set_clock(kit->store, KIT_NOW + MINUTE_MS);
     assert_int_equal(es_close_channel(kit->store, es_slice_of("d"), KIT_NOW,
                                       KIT_NOW + MINUTE_MS, kit->touched,
                                       &closed),
@@ -290,7 +290,7 @@ static void a_repair_finds_closes(void **state)
                 KIT_NOW + MINUTE_MS;
         }
         assert_int_equal(es_store_repair(store, &report), 0);
-        es_lock_give(&store->segment->guard.lock);
+        es_lock_release(&store->segment->guard.lock);
         assert_true(es_close_is_closed(store, a, KIT_NOW));
         assert_false(es_close_is_closed(store, b, KIT_NOW));
         assert_int_equal(events(kit, "a"), 0);
@@ -316,6 +316,6 @@ int main(void)
     };
 
     apr_initialize();
-    es_log_to(NULL);
+    es_log_set_handler(NULL);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -48,7 +48,7 @@ static void append_up_to(fixture_t *w, apr_uint64_t bytes)
 static int is_held(fixture_t *w, apr_time_t now)
 {
     memset(w->late, 0xff, sizeof(w->late));
-    return es_flow_control_is_held(w->flow, now, w->late);
+    return es_flow_control_must_wait(w->flow, now, w->late);
 }
 
 static void a_child_without_report_is_not_waited_for(void **state)

@@ -200,8 +200,8 @@ static void an_empty_store_is_migrated(void **state)
     (void)state;
     assert_int_equal(migrated.events, 0);
     assert_int_equal(migrated.lost, 0);
-    assert_int_equal(es_store_present(old->store, &was), 0);
-    assert_int_equal(es_store_present(new->store, &is), 0);
+    assert_int_equal(es_store_current(old->store, &was), 0);
+    assert_int_equal(es_store_current(new->store, &is), 0);
     assert_int_equal(es_id_compare(&was.id, &is.id), 0);
     assert_true(es_store_segment_id(old->store) !=
                 es_store_segment_id(new->store));
@@ -339,7 +339,7 @@ static void the_new_store_continues(void **state)
     for (i = 0; i < 21; i++) {
         publish_number(old, i, 3);
     }
-    assert_int_equal(es_store_present(old->store, &was), 0);
+    assert_int_equal(es_store_current(old->store, &was), 0);
     new = migrate(old, 128 * 1024, NAMES, &migrated);
     assert_int_equal(migrated.events, 21);
     /* the new store knows a publisher's id */

@@ -183,6 +183,6 @@ int main(void)
     };
 
     apr_initialize();
-    es_log_to(NULL);
+    es_log_set_handler(NULL);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -66,7 +66,7 @@ static void ids_rise_when_the_clock_steps_back(void **state)
     es_start_t start;
 
     (void)state;
-    assert_int_equal(es_store_present(kit->store, &start), 0);
+    assert_int_equal(es_store_current(kit->store, &start), 0);
     assert_true(es_id_compare(&start.id, &epoch) == 0);
     assert_int_equal(es_store_append(kit->store, &entry, 1, KIT_NOW + 5,
                                      kit->touched, &done),
@@ -78,7 +78,7 @@ static void ids_rise_when_the_clock_steps_back(void **state)
                      0);
     assert_true(done.last_id.ms == KIT_NOW + 5 &&
                 done.last_id.n == epoch.n + 1);
-    assert_int_equal(es_store_present(kit->store, &start), 0);
+    assert_int_equal(es_store_current(kit->store, &start), 0);
     assert_int_equal(es_id_compare(&start.id, &done.last_id), 0);
     assert_int_equal(start.pos, done.head);
     kit_close(kit, 1);
@@ -99,7 +99,7 @@ static void subscriptions_are_counted(void **state)
     assert_int_equal(slots[0], slots[1]);
     assert_int_equal(es_store_clients(kit->store, es_slice_of("a")), 3);
     assert_int_equal(es_store_clients(kit->store, es_slice_of("none")), 0);
-    assert_int_equal(es_store_load(kit->store, 70), 2);
+    assert_int_equal(es_store_child_subscriptions(kit->store, 70), 2);
 
     assert_int_equal(kit_append(kit, "a", "data: 1\n\n", &done), 0);
     assert_int_equal(done.clients, 3);
@@ -107,7 +107,7 @@ static void subscriptions_are_counted(void **state)
     assert_int_equal(kit->touched[1], 1 << (69 - 64));
 
     es_store_reap(kit->store, 70);
-    assert_int_equal(es_store_load(kit->store, 70), 0);
+    assert_int_equal(es_store_child_subscriptions(kit->store, 70), 0);
     assert_int_equal(es_store_clients(kit->store, es_slice_of("a")), 1);
     kit_check(kit);
     /* never below 0 */
@@ -115,13 +115,13 @@ static void subscriptions_are_counted(void **state)
     es_store_unsubscribe(kit->store, 1, slots, 1);
     es_store_unsubscribe(kit->store, 1, slots, 1);
     assert_int_equal(es_store_clients(kit->store, es_slice_of("a")), 0);
-    assert_int_equal(es_store_load(kit->store, 1), 0);
+    assert_int_equal(es_store_child_subscriptions(kit->store, 1), 0);
     /* out of range: nothing happens */
     one = 11;
     es_store_unsubscribe(kit->store, 1, &one, 1);
     es_store_reap(kit->store, 0);
     es_store_reap(kit->store, 71);
-    assert_int_equal(es_store_load(kit->store, 71), 0);
+    assert_int_equal(es_store_child_subscriptions(kit->store, 71), 0);
     assert_int_equal(kit_subscribe(kit, 71, "a", &one), APR_EINVAL);
     kit_check(kit);
     kit_close(kit, 1);
@@ -261,7 +261,7 @@ static void use_all(kit_t *kit)
     }
     es_store_name(kit->store, slot);
     es_store_newest(kit->store, slot);
-    es_store_load(kit->store, kit_random(80));
+    es_store_child_subscriptions(kit->store, kit_random(80));
     for (i = 0; i < 5; i++) {
         snprintf(name, sizeof(name), "%u", kit_random(80));
         kit_append(kit, name, "data: 1\n\n", &done);
@@ -270,7 +270,7 @@ static void use_all(kit_t *kit)
         }
         es_store_clients(kit->store, es_slice_of(name));
     }
-    es_store_present(kit->store, &start);
+    es_store_current(kit->store, &start);
 }
 
 static void any_bytes_in_the_segment_are_tolerated(void **state)
@@ -345,7 +345,7 @@ static void a_reaped_child_has_no_subscriptions(void **state)
     assert_int_equal(kit_subscribe(kit, 3, "b", &slots[1]), 0);
     es_store_unsubscribe(kit->store, 3, slots, 1);
     es_store_unsubscribe(kit->store, 3, slots, 1);
-    assert_int_equal(es_store_load(kit->store, 3), 1);
+    assert_int_equal(es_store_child_subscriptions(kit->store, 3), 1);
     assert_int_equal(es_store_clients(kit->store, es_slice_of("b")), 1);
     kit_check(kit);
     kit_close(kit, 1);

@@ -457,7 +457,7 @@ static void a_repair_finds_what_each_death_leaves(void **state)
         head = done.head;
         pid = fork();
         if (pid == 0) {
-            if (es_lock_take(&kit->store->segment->guard.lock) != 0) {
+            if (es_lock_acquire(&kit->store->segment->guard.lock) != 0) {
                 _exit(1);
             }
             deaths[i](kit->store);
@@ -486,6 +486,6 @@ int main(void)
     };
 
     apr_initialize();
-    es_log_to(on_log);
+    es_log_set_handler(on_log);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -155,7 +155,7 @@ static void slot_freed(void)
     few_events();
     pid = fork();
     if (pid == 0) {
-        es_lock_take(&kit->store->segment->guard.lock);
+        es_lock_acquire(&kit->store->segment->guard.lock);
         kit->store->channels.table->high_slot++;
         _exit(0);
     }
@@ -305,12 +305,12 @@ static apr_status_t do_present(void)
 {
     es_start_t start;
 
-    return es_store_present(kit->store, &start);
+    return es_store_current(kit->store, &start);
 }
 
 static apr_status_t do_report(void)
 {
-    es_store_clock(kit->store, KIT_NOW + 1);
+    es_store_set_clock(kit->store, KIT_NOW + 1);
     es_flow_control_report(kit->store, DEAD, es_store_head(kit->store));
     return APR_SUCCESS;
 }
@@ -449,7 +449,7 @@ static void check_all(int least)
     check_closed(kit->store, &all);
     count_subscriptions(counts);
     assert_memory_equal(counts, living, sizeof(living));
-    assert_int_equal(es_store_load(kit->store, DEAD), 0);
+    assert_int_equal(es_store_child_subscriptions(kit->store, DEAD), 0);
     kit_check(kit);
 }
 
@@ -807,6 +807,6 @@ int main(void)
     }
     alarm(LIMIT_S);
     apr_initialize();
-    es_log_to(on_log);
+    es_log_set_handler(on_log);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

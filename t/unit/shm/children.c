@@ -99,8 +99,8 @@ static void test_out_of_range(void **state)
     es_children_free(children, 0);
     es_children_free(children, CHILDREN + 1);
     es_children_wake(children, CHILDREN + 1);
-    es_children_sleeps(children, 0);
-    es_children_wakes(children, 0);
+    es_children_set_sleeping(children, 0);
+    es_children_set_awake(children, 0);
     assert_false(es_children_is_present(children, 0));
     assert_false(es_children_is_present(children, CHILDREN + 1));
     assert_int_equal(es_children_wake_fd(children, 0), -1);
@@ -142,14 +142,14 @@ static void test_wake(void **state)
     (void)state;
     es_children_wake(children, 1);
     assert_false(is_readable(wake[0], 0));
-    es_children_sleeps(children, 1);
+    es_children_set_sleeping(children, 1);
     es_children_wake(children, 1);
     es_children_wake(children, 1);
     assert_true(is_readable(wake[0], 0));
     assert_int_equal(read(wake[0], &times, sizeof(times)), sizeof(times));
     assert_int_equal(times, 1);
-    es_children_sleeps(children, 1);
-    es_children_wakes(children, 1);
+    es_children_set_sleeping(children, 1);
+    es_children_set_awake(children, 1);
     es_children_wake(children, 1);
     assert_false(is_readable(wake[0], 0));
     drop_children();
@@ -162,7 +162,7 @@ static void test_full_counter_does_not_block(void **state)
 
     (void)state;
     assert_int_equal(write(wake[0], &most, sizeof(most)), sizeof(most));
-    es_children_sleeps(children, 1);
+    es_children_set_sleeping(children, 1);
     es_children_wake(children, 1);
     assert_true(is_readable(wake[0], 0));
     drop_children();
@@ -197,11 +197,11 @@ static void test_no_wake_is_lost(void **state)
         _exit(0);
     }
     while (seen < ROUNDS) {
-        es_children_sleeps(children, 1);
+        es_children_set_sleeping(children, 1);
         if (__atomic_load_n(&heads[0], __ATOMIC_ACQUIRE) == seen) {
             assert_true(is_readable(wake[0], 20000));
         }
-        es_children_wakes(children, 1);
+        es_children_set_awake(children, 1);
         if (read(wake[0], &drain, sizeof(drain)) < 0) {
             drain = 0; /* was not asleep yet */
         }

@@ -17,8 +17,7 @@ static es_client_count_result_t enter(es_client_count_t *client_count,
                                       es_client_limits_t limits,
                                       es_counted_t *counted)
 {
-    return es_client_count_enter(client_count, child, address, &limits,
-                                 counted);
+    return es_client_count_add(client_count, child, address, &limits, counted);
 }
 
 FACTS(clients_are_counted_until_they_leave)
@@ -33,7 +32,7 @@ FACTS(clients_are_counted_until_they_leave)
                      ES_CLIENT_COUNT_OK);
     assert_int_equal(es_client_count_total(client_count, 1), 1);
     assert_int_equal(es_client_count_total(client_count, 0), 2);
-    es_client_count_leave(&first);
+    es_client_count_remove(&first);
     assert_int_equal(es_client_count_total(client_count, 1), 0);
     assert_int_equal(es_client_count_total(client_count, 0), 1);
 }
@@ -49,7 +48,7 @@ FACTS(a_limit_holds_over_all_children)
     assert_int_equal(enter(client_count, 3, 3, two, &c), ES_CLIENT_COUNT_FULL);
     assert_null(c.client_count);
     assert_int_equal(es_client_count_total(client_count, 0), 2);
-    es_client_count_leave(&a);
+    es_client_count_remove(&a);
     assert_int_equal(enter(client_count, 3, 3, two, &c), ES_CLIENT_COUNT_OK);
 }
 
@@ -65,7 +64,7 @@ FACTS(a_limit_of_an_address_holds_over_all_children)
                      ES_CLIENT_COUNT_ADDRESS_FULL);
     assert_int_equal(enter(client_count, 1, 10, two, &other),
                      ES_CLIENT_COUNT_OK);
-    es_client_count_leave(&b);
+    es_client_count_remove(&b);
     assert_int_equal(enter(client_count, 1, 9, two, &c), ES_CLIENT_COUNT_OK);
 }
 
@@ -90,7 +89,7 @@ FACTS(the_clients_of_a_dead_child_are_forgotten)
     assert_int_equal(enter(client_count, 1, 5, one, &a), ES_CLIENT_COUNT_OK);
     assert_int_equal(enter(client_count, 2, 5, one, &b),
                      ES_CLIENT_COUNT_ADDRESS_FULL);
-    es_client_count_forget(client_count, 1);
+    es_client_count_clear(client_count, 1);
     assert_int_equal(es_client_count_total(client_count, 0), 0);
     assert_int_equal(enter(client_count, 2, 5, one, &b), ES_CLIENT_COUNT_OK);
 }

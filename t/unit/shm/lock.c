@@ -22,7 +22,7 @@ static void die_with(es_lock_t *lock, apr_status_t expected)
     pid_t pid = fork();
 
     if (pid == 0) {
-        _exit(es_lock_take(lock) != expected);
+        _exit(es_lock_acquire(lock) != expected);
     }
     kit_wait(pid);
 }
@@ -33,10 +33,10 @@ static void test_take_and_give(void **state)
     es_lock_t *lock = make_lock(&pool);
 
     (void)state;
-    assert_int_equal(es_lock_take(lock), APR_SUCCESS);
-    es_lock_give(lock);
-    assert_int_equal(es_lock_take(lock), APR_SUCCESS);
-    es_lock_give(lock);
+    assert_int_equal(es_lock_acquire(lock), APR_SUCCESS);
+    es_lock_release(lock);
+    assert_int_equal(es_lock_acquire(lock), APR_SUCCESS);
+    es_lock_release(lock);
     apr_pool_destroy(pool);
 }
 
@@ -47,11 +47,11 @@ static void test_dead_owner(void **state)
 
     (void)state;
     die_with(lock, APR_SUCCESS);
-    assert_int_equal(es_lock_take(lock), APR_INCOMPLETE);
+    assert_int_equal(es_lock_acquire(lock), APR_INCOMPLETE);
     es_lock_repaired(lock);
-    es_lock_give(lock);
-    assert_int_equal(es_lock_take(lock), APR_SUCCESS);
-    es_lock_give(lock);
+    es_lock_release(lock);
+    assert_int_equal(es_lock_acquire(lock), APR_SUCCESS);
+    es_lock_release(lock);
     apr_pool_destroy(pool);
 }
 
@@ -63,9 +63,9 @@ static void test_repairer_dies(void **state)
     (void)state;
     die_with(lock, APR_SUCCESS);
     die_with(lock, APR_INCOMPLETE);
-    assert_int_equal(es_lock_take(lock), APR_INCOMPLETE);
+    assert_int_equal(es_lock_acquire(lock), APR_INCOMPLETE);
     es_lock_repaired(lock);
-    es_lock_give(lock);
+    es_lock_release(lock);
     apr_pool_destroy(pool);
 }
 
@@ -76,9 +76,9 @@ static void test_not_repaired(void **state)
 
     (void)state;
     die_with(lock, APR_SUCCESS);
-    assert_int_equal(es_lock_take(lock), APR_INCOMPLETE);
-    es_lock_give(lock);
-    assert_int_equal(es_lock_take(lock), APR_EGENERAL);
+    assert_int_equal(es_lock_acquire(lock), APR_INCOMPLETE);
+    es_lock_release(lock);
+    assert_int_equal(es_lock_acquire(lock), APR_EGENERAL);
     apr_pool_destroy(pool);
 }
 

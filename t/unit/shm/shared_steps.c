@@ -190,8 +190,8 @@ static void prepare_outbox_shm(void)
     }
     assert_int_equal(
         es_outbox_shm_attach(&outbox_shm, mem, CHILDREN, wake_fds, pool), 0);
-    es_outbox_shm_sleeps(outbox_shm, 2);
-    es_outbox_shm_sleeps(outbox_shm, 3);
+    es_outbox_shm_set_sleeping(outbox_shm, 2);
+    es_outbox_shm_set_sleeping(outbox_shm, 3);
 }
 
 static void close_wake_fds(void)
@@ -212,8 +212,8 @@ static int was_woken(apr_uint32_t child)
 
 static void sleep_and_wake(void)
 {
-    es_outbox_shm_sleeps(outbox_shm, DYING);
-    es_outbox_shm_wakes(outbox_shm, DYING);
+    es_outbox_shm_set_sleeping(outbox_shm, DYING);
+    es_outbox_shm_set_awake(outbox_shm, DYING);
 }
 
 static void wake_all(void)
@@ -230,8 +230,8 @@ static void check_wake_ups(void)
     es_outbox_shm_wake_all(outbox_shm);
     woken = was_woken(2) + was_woken(3);
     assert_true(woken >= 1);
-    es_outbox_shm_sleeps(outbox_shm, 2);
-    es_outbox_shm_sleeps(outbox_shm, 3);
+    es_outbox_shm_set_sleeping(outbox_shm, 2);
+    es_outbox_shm_set_sleeping(outbox_shm, 3);
     es_outbox_shm_wake_all(outbox_shm);
     assert_true(was_woken(2) && was_woken(3));
     (void)was_woken(DYING);
@@ -249,12 +249,12 @@ static void prepare_count(void)
 {
     share(es_client_count_size(CHILDREN));
     client_count = es_client_count_attach(mem, CHILDREN, pool);
-    es_client_count_enter(client_count, LIVING, 7, &no_limits,
-                          &counted_clients[0]);
-    es_client_count_enter(client_count, DYING, 7, &no_limits,
-                          &counted_clients[1]);
-    es_client_count_enter(client_count, DYING, 8, &no_limits,
-                          &counted_clients[2]);
+    es_client_count_add(client_count, LIVING, 7, &no_limits,
+                        &counted_clients[0]);
+    es_client_count_add(client_count, DYING, 7, &no_limits,
+                        &counted_clients[1]);
+    es_client_count_add(client_count, DYING, 8, &no_limits,
+                        &counted_clients[2]);
 }
 
 /* The dying child has no client yet. */
@@ -262,28 +262,28 @@ static void prepare_empty_count(void)
 {
     share(es_client_count_size(CHILDREN));
     client_count = es_client_count_attach(mem, CHILDREN, pool);
-    es_client_count_enter(client_count, LIVING, 7, &no_limits,
-                          &counted_clients[0]);
+    es_client_count_add(client_count, LIVING, 7, &no_limits,
+                        &counted_clients[0]);
 }
 
 static void enter(void)
 {
     es_counted_t counted;
 
-    es_client_count_enter(client_count, DYING, 9, &no_limits, &counted);
+    es_client_count_add(client_count, DYING, 9, &no_limits, &counted);
 }
 
 static void enter_over_limit(void)
 {
     es_counted_t counted;
 
-    es_client_count_enter(client_count, DYING, 7, &one_each, &counted);
+    es_client_count_add(client_count, DYING, 7, &one_each, &counted);
 }
 
 static void leave(void)
 {
-    es_client_count_leave(&counted_clients[2]);
-    es_client_count_leave(&counted_clients[1]);
+    es_client_count_remove(&counted_clients[2]);
+    es_client_count_remove(&counted_clients[1]);
 }
 
 static void check_count(void)
@@ -292,21 +292,21 @@ static void check_count(void)
     es_counted_t counted;
 
     assert_true(es_client_count_total(client_count, 0) >= 1);
-    es_client_count_forget(client_count, DYING);
+    es_client_count_clear(client_count, DYING);
     assert_int_equal(es_client_count_total(client_count, DYING), 0);
     assert_int_equal(es_client_count_total(client_count, 0), 1);
     /* a new child has this number now, and no client of the old one */
     assert_int_equal(
-        es_client_count_enter(client_count, DYING, 8, &one_each, &counted),
+        es_client_count_add(client_count, DYING, 8, &one_each, &counted),
         ES_CLIENT_COUNT_OK);
     assert_int_equal(
-        es_client_count_enter(client_count, DYING, 9, &one_each, &counted),
+        es_client_count_add(client_count, DYING, 9, &one_each, &counted),
         ES_CLIENT_COUNT_OK);
     assert_int_equal(
-        es_client_count_enter(client_count, 3, 7, &one_each, &counted),
+        es_client_count_add(client_count, 3, 7, &one_each, &counted),
         ES_CLIENT_COUNT_ADDRESS_FULL);
     assert_int_equal(
-        es_client_count_enter(client_count, 3, 7, &two_each, &counted),
+        es_client_count_add(client_count, 3, 7, &two_each, &counted),
         ES_CLIENT_COUNT_OK);
     assert_int_equal(es_client_count_total(client_count, 0), 4);
 }
@@ -326,10 +326,10 @@ static void live(void)
 {
     apr_uint32_t child = es_children_claim(children, 5, PID);
 
-    es_children_sleeps(children, child);
-    es_children_wakes(children, child);
-    es_children_sleeps(children, child);
-    es_children_stops(children, child);
+    es_children_set_sleeping(children, child);
+    es_children_set_awake(children, child);
+    es_children_set_sleeping(children, child);
+    es_children_set_stopping(children, child);
 }
 
 /** If the child had claimed a number, the parent finds it by its pid; freed, it

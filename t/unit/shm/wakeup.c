@@ -66,13 +66,13 @@ FACTS(a_process_is_woken_once_for_each_time_it_sleeps)
     es_wakeup_fence();
     es_wakeup_if_asleep(&sleeping, fds[0]);
     assert_int_equal(take(fds[0]), 0);
-    es_wakeup_sleeps(&sleeping);
+    es_wakeup_set_sleeping(&sleeping);
     assert_int_equal(sleeping, 1);
     es_wakeup_if_asleep(&sleeping, fds[0]);
     es_wakeup_if_asleep(&sleeping, fds[0]);
     assert_int_equal(take(fds[0]), 1);
-    es_wakeup_sleeps(&sleeping);
-    es_wakeup_wakes(&sleeping);
+    es_wakeup_set_sleeping(&sleeping);
+    es_wakeup_set_awake(&sleeping);
     es_wakeup_if_asleep(&sleeping, fds[0]);
     assert_int_equal(take(fds[0]), 0);
     close(fds[0]);
