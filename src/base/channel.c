@@ -164,7 +164,7 @@ static apr_uint32_t *bucket_of(const es_channel_set_t *set, es_slice_t name)
     return &set->buckets[at];
 }
 
-static int contains(const es_channel_set_t *set, es_slice_t name)
+int es_channel_set_contains(const es_channel_set_t *set, es_slice_t name)
 {
     const es_slice_t *names = es_channel_set_names(set);
     int i;
@@ -199,7 +199,7 @@ apr_status_t es_channel_set_add(es_channel_set_t *set, es_slice_t name)
 {
     apr_uint32_t count;
 
-    if (name.len == 0 || contains(set, name)) {
+    if (name.len == 0 || es_channel_set_contains(set, name)) {
         return APR_SUCCESS;
     }
     if (set->names->nelts >= set->max) {

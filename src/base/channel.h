@@ -54,6 +54,9 @@ es_channel_set_t *es_channel_set_create(apr_pool_t *p, int max);
  */
 apr_status_t es_channel_set_add(es_channel_set_t *set, es_slice_t name);
 
+/** Is name in the set? */
+int es_channel_set_contains(const es_channel_set_t *set, es_slice_t name);
+
 /** The names; valid until the next add. */
 const es_slice_t *es_channel_set_names(const es_channel_set_t *set);
 int es_channel_set_count(const es_channel_set_t *set);

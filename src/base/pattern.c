@@ -124,6 +124,11 @@ static const char *take_name(parser_t *parser)
         return fail(parser, from,
                     "'{' is not closed; write {{ for a literal brace");
     }
+    if (parser->syntax == ES_PATTERN_ALLOW && *name == '?') {
+        return fail(parser, from,
+                    "the client chooses the value of a parameter, so {?...} "
+                    "would allow anything; write *");
+    }
     if (close == name) {
         return fail(parser, from, "the braces hold no name");
     }
@@ -152,10 +157,15 @@ static const char *take(parser_t *parser)
         take_literal(parser, 2);
         return NULL;
     }
+    if (at[0] == '\\' && at[1] != '\0' && parser->syntax == ES_PATTERN_ALLOW) {
+        take_literal(parser, 1);
+        take_literal(parser, 1);
+        return NULL;
+    }
     if (at[0] == '{') {
         return take_name(parser);
     }
-    if (at[0] == '%' && at[1] == '{' && parser->syntax == ES_PATTERN_TEMPLATE) {
+    if (at[0] == '%' && at[1] == '{' && parser->syntax != ES_PATTERN_PATH) {
         return take_expression(parser);
     }
     take_literal(parser, 1);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * Patterns: the syntax that channel templates and path patterns share. A
- * pattern is a list of parts: literal text and {token}; in templates also
- * {?name} and %{…}. "{{" is a literal "{", "}}" a literal "}"; a single "}"
- * stands for itself, and so does a '%' before anything but '{'. Pure.
+ * Patterns: the syntax that channel templates, path patterns and the patterns
+ * of EventStreamAllowChannel share. A pattern is a list of parts: literal text
+ * and {token}; in templates also {?name} and %{…}. "{{" is a literal "{", "}}"
+ * a literal "}"; a single "}" stands for itself, and so does a '%' before
+ * anything but '{'. Pure.
  */
 #ifndef ES_BASE_PATTERN_H
 #define ES_BASE_PATTERN_H
@@ -30,8 +31,10 @@ typedef struct es_pattern_part_t {
 
 /** What a pattern may contain. */
 enum {
-    ES_PATTERN_PATH = 0,    /* literals and tokens; '%' is a literal */
-    ES_PATTERN_TEMPLATE = 1 /* all kinds */
+    ES_PATTERN_PATH = 0,     /* literals and tokens; '%' is a literal */
+    ES_PATTERN_TEMPLATE = 1, /* all kinds */
+    ES_PATTERN_ALLOW = 2     /* all but {?name}; '\' and the byte after it are
+                              * two literal bytes */
 };
 
 /**

@@ -42,9 +42,9 @@ static int parameter_of(es_template_t *template, const char *name)
     return i;
 }
 
-const char *es_template_parse(const es_template_t **out, const char *text,
-                              es_template_compile_fn_t *compile, void *baton,
-                              apr_pool_t *p)
+static const char *parse(const es_template_t **out, const char *text,
+                         int syntax, es_template_compile_fn_t *compile,
+                         void *baton, apr_pool_t *p)
 {
     es_template_t *template = apr_pcalloc(p, sizeof(*template));
     const apr_array_header_t *parsed;
@@ -54,7 +54,7 @@ const char *es_template_parse(const es_template_t **out, const char *text,
     int i;
 
     template->text = apr_pstrdup(p, text);
-    error = es_pattern_parse(&parsed, text, ES_PATTERN_TEMPLATE, p);
+    error = es_pattern_parse(&parsed, text, syntax, p);
     if (error != NULL) {
         return error;
     }
@@ -81,6 +81,20 @@ const char *es_template_parse(const es_template_t **out, const char *text,
     return NULL;
 }
 
+const char *es_template_parse(const es_template_t **out, const char *text,
+                              es_template_compile_fn_t *compile, void *baton,
+                              apr_pool_t *p)
+{
+    return parse(out, text, ES_PATTERN_TEMPLATE, compile, baton, p);
+}
+
+const char *es_template_parse_allow(const es_template_t **out, const char *text,
+                                    es_template_compile_fn_t *compile,
+                                    void *baton, apr_pool_t *p)
+{
+    return parse(out, text, ES_PATTERN_ALLOW, compile, baton, p);
+}
+
 const char *es_template_text(const es_template_t *template)
 {
     return template->text;
@@ -99,6 +113,21 @@ const char *es_template_token(const es_template_t *template, int i, int *column)
         }
     }
     return NULL;
+}
+
+int es_template_has_values(const es_template_t *template)
+{
+    int i;
+
+    for (i = 0; i < template->nparts; i++) {
+        switch (template->parts[i].pattern.kind) {
+        case ES_PATTERN_TOKEN:
+        case ES_PATTERN_EXPRESSION: return 1;
+        case ES_PATTERN_LITERAL:
+        case ES_PATTERN_QUERY: break;
+        }
+    }
+    return 0;
 }
 
 /* One call of es_template_expand. */
@@ -268,4 +297,63 @@ apr_status_t es_template_expand(const es_template_t *template,
         repeats += !added;
     } while (rv == APR_SUCCESS && next_combination(&expansion));
     return rv;
+}
+
+/* ---- Patterns of EventStreamAllowChannel -------------------------------- */
+
+/* The value with a '\' before each '*' and '\'. */
+static es_slice_t escape(es_slice_t value, apr_pool_t *p)
+{
+    char *escaped = apr_palloc(p, value.len * 2 + 1);
+    char *end = escaped;
+    apr_size_t i;
+
+    for (i = 0; i < value.len; i++) {
+        if (value.data[i] == '*' || value.data[i] == '\\') {
+            *end++ = '\\';
+        }
+        *end++ = value.data[i];
+    }
+    return es_slice(escaped, (apr_size_t)(end - escaped));
+}
+
+static es_slice_t allow_part(const part_t *part,
+                             const es_template_values_t *from, apr_pool_t *p)
+{
+    switch (part->pattern.kind) {
+    case ES_PATTERN_TOKEN:
+        return escape(from->token(from->baton, part->pattern.text.data), p);
+    case ES_PATTERN_EXPRESSION:
+        return escape(from->expression(from->baton, part->compiled), p);
+    case ES_PATTERN_LITERAL:
+    case ES_PATTERN_QUERY: break; /* a pattern has no {?name} */
+    }
+    return part->pattern.text;
+}
+
+es_slice_t es_template_expand_allow(const es_template_t *template,
+                                    const es_template_values_t *values,
+                                    apr_pool_t *p)
+{
+    const es_slice_t nothing = {NULL, 0};
+    es_slice_t pattern = nothing;
+    int i;
+
+    for (i = 0; i < template->nparts; i++) {
+        es_slice_t part = allow_part(&template->parts[i], values, p);
+        char *joined;
+
+        if (part.len == 0) {
+            return nothing;
+        }
+        if (i == 0) {
+            pattern = part;
+            continue;
+        }
+        joined = apr_palloc(p, pattern.len + part.len);
+        memcpy(joined, pattern.data, pattern.len);
+        memcpy(joined + pattern.len, part.data, part.len);
+        pattern = es_slice(joined, pattern.len + part.len);
+    }
+    return pattern;
 }

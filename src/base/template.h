@@ -11,6 +11,9 @@
  * What a client sends is data: expanded values are never expanded again. They
  * are not trimmed either, because httpd has authorised them as they are; blanks
  * at the ends of the template's own text are.
+ *
+ * A pattern of EventStreamAllowChannel is a template, too, without {?name}. Its
+ * literal text has the wildcards of es_channel_match; values have none.
  */
 #ifndef ES_BASE_TEMPLATE_H
 #define ES_BASE_TEMPLATE_H
@@ -45,6 +48,11 @@ const char *es_template_parse(const es_template_t **out, const char *text,
                               es_template_compile_fn_t *compile, void *baton,
                               apr_pool_t *p);
 
+/** Parse a pattern of EventStreamAllowChannel. As es_template_parse. */
+const char *es_template_parse_allow(const es_template_t **out, const char *text,
+                                    es_template_compile_fn_t *compile,
+                                    void *baton, apr_pool_t *p);
+
 /** The text that it was parsed from. */
 const char *es_template_text(const es_template_t *template);
 
@@ -55,6 +63,12 @@ const char *es_template_text(const es_template_t *template);
  */
 const char *es_template_token(const es_template_t *template, int i,
                               int *column);
+
+/**
+ * Does it have a {token} or a %{…}: values that the server's configuration has
+ * taken from the request? A {?name} is no such value: the client names it.
+ */
+int es_template_has_values(const es_template_t *template);
 
 /** Most combinations in one expansion that give no new name. */
 #define ES_TEMPLATE_REPEATS_MAX 4096
@@ -88,5 +102,19 @@ apr_status_t es_template_expand(const es_template_t *template,
                                 const es_template_values_t *values,
                                 es_channel_set_t *set, apr_pool_t *p,
                                 es_problem_t *why);
+
+/**
+ * Expand a pattern of EventStreamAllowChannel for es_channel_match: each '*'
+ * and '\' of a value stands for itself.
+ *
+ * @param template  from es_template_parse_allow
+ * @param values    its query is not called
+ * @param p         the bytes of the pattern live in p, or as long as template
+ * @return the pattern; an empty one, which allows no channel, if a token or an
+ *         expression has no value: else "{team}*" would allow everything
+ */
+es_slice_t es_template_expand_allow(const es_template_t *template,
+                                    const es_template_values_t *values,
+                                    apr_pool_t *p);
 
 #endif

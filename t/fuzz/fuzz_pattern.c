@@ -32,4 +32,5 @@ FUZZ(text, p)
 
     parse(pattern, ES_PATTERN_PATH, p);
     parse(pattern, ES_PATTERN_TEMPLATE, p);
+    parse(pattern, ES_PATTERN_ALLOW, p);
 }

@@ -2,7 +2,8 @@
 /*
  * A template and the values that clients send for it. The lines are the
  * template, the value of every token, the value of every expression, and the
- * values of every parameter.
+ * values of every parameter. The template is a pattern of
+ * EventStreamAllowChannel, too, in which values have no wildcards.
  */
 #include "fuzz.h"
 
@@ -59,6 +60,34 @@ static void check_names(const es_channel_set_t *set)
     }
 }
 
+/* Without '*' and '\' in its own text, a pattern matches one name. */
+static void check_allow(const char *text, const es_template_values_t *values,
+                        apr_pool_t *p)
+{
+    const es_template_t *template;
+    es_slice_t pattern;
+
+    if (es_template_parse_allow(&template, text, on_compile, NULL, p) ||
+        strpbrk(text, "*\\")) {
+        return;
+    }
+    pattern = es_template_expand_allow(template, values, p);
+    if (pattern.len < ES_CHANNEL_NAME_MAX / 2) {
+        es_slice_t name = {NULL, 0};
+        char *bytes = apr_palloc(p, pattern.len + 1);
+        apr_size_t i;
+
+        for (i = 0; i < pattern.len; i++) {
+            i += pattern.data[i] == '\\';
+            bytes[name.len++] = pattern.data[i];
+        }
+        name.data = bytes;
+        PROMISE(es_channel_match(name, pattern));
+        bytes[name.len++] = 'x';
+        PROMISE(!es_channel_match(name, pattern));
+    }
+}
+
 FUZZ(text, p)
 {
     es_template_values_t values = {NULL, on_token, on_query, on_expression};
@@ -69,12 +98,6 @@ FUZZ(text, p)
     sent_t sent;
     es_slice_t pattern = fuzz_line(&text);
 
-    error = es_template_parse(&template, fuzz_string(pattern, p), on_compile,
-                              NULL, p);
-    if (error != NULL) {
-        PROMISE(*error != '\0');
-        return;
-    }
     sent.token = fuzz_exact(fuzz_line(&text), p);
     sent.expression = fuzz_exact(fuzz_line(&text), p);
     sent.parameter = apr_array_make(p, 4, sizeof(es_slice_t));
@@ -83,6 +106,13 @@ FUZZ(text, p)
             fuzz_exact(fuzz_line(&text), p);
     }
     values.baton = &sent;
+    check_allow(fuzz_string(pattern, p), &values, p);
+    error = es_template_parse(&template, fuzz_string(pattern, p), on_compile,
+                              NULL, p);
+    if (error != NULL) {
+        PROMISE(*error != '\0');
+        return;
+    }
     set = es_channel_set_create(p, NAMES_MAX);
     if (es_template_expand(template, &values, set, p, &why) == APR_EINVAL) {
         fuzz_refusal(&why);

@@ -141,6 +141,9 @@ FACTS(a_set_keeps_the_order_of_adding)
     assert_int_equal(es_channel_set_count(set), 2);
     assert_slice(es_channel_set_names(set)[0], "b");
     assert_slice(es_channel_set_names(set)[1], "a");
+    assert_true(es_channel_set_contains(set, S("a")));
+    assert_false(es_channel_set_contains(set, S("A")));
+    assert_false(es_channel_set_contains(set, S("")));
 }
 
 FACTS(a_set_holds_each_name_once)

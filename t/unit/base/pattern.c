@@ -34,6 +34,9 @@ static const char *parts_of(const char *pattern, int syntax)
 #define assert_path(pattern, parts) \
     assert_string_equal(parts_of(pattern, ES_PATTERN_PATH), parts)
 
+#define assert_allow(pattern, parts) \
+    assert_string_equal(parts_of(pattern, ES_PATTERN_ALLOW), parts)
+
 FACTS(an_empty_pattern_has_no_parts)
 {
     assert_template("", "");
@@ -122,6 +125,25 @@ FACTS(parameters_may_have_any_name)
     assert_template("{??}", "Q(?)1");
 }
 
+FACTS(patterns_that_allow_have_no_parameters)
+{
+    assert_allow("room-{room}/%{env:A}*",
+                 "L(room-)1 T(room)6 L(/)12 E(%{env:A})13 L(*)21");
+    assert_allow("a{?q}",
+                 "\"a{?q}\": column 2: the client chooses the value of a "
+                 "parameter, so {?...} would allow anything; write *");
+    assert_allow("{{}}", "L({})1");
+}
+
+FACTS(a_backslash_is_literal_with_the_byte_after_it)
+{
+    assert_allow("a\\{b}", "L(a\\{b})1");
+    assert_allow("\\\\{b}", "L(\\\\)1 T(b)3");
+    assert_allow("\\%\\{b}\\", "L(\\%\\{b}\\)1");
+    assert_template("\\{b}", "L(\\)1 T(b)2");
+    assert_path("\\{b}", "L(\\)1 T(b)2");
+}
+
 FACTS(paths_have_only_literals_and_tokens)
 {
     assert_path("/a/{b_1-c}", "L(/a/)1 T(b_1-c)4");
@@ -142,6 +164,8 @@ static const struct CMUnitTest tests[] = {
     UNIT(empty_names_are_errors),
     UNIT(names_with_other_characters_are_errors),
     UNIT(parameters_may_have_any_name),
+    UNIT(patterns_that_allow_have_no_parameters),
+    UNIT(a_backslash_is_literal_with_the_byte_after_it),
     UNIT(paths_have_only_literals_and_tokens),
 };
 

@@ -40,6 +40,9 @@ static es_slice_t token(void *baton, const char *name)
     if (strcmp(name, "blank") == 0) {
         return S("office ");
     }
+    if (strcmp(name, "wild") == 0) {
+        return S("*\\*{room}");
+    }
     return es_slice(NULL, 0);
 }
 
@@ -360,6 +363,64 @@ FACTS(each_expression_is_compiled_once)
     assert_int_equal(calls, 2);
 }
 
+FACTS(values_of_the_request_are_tokens_and_expressions)
+{
+    assert_false(es_template_has_values(parse("")));
+    assert_false(es_template_has_values(parse("news-{?topic}{{a}}%")));
+    assert_true(es_template_has_values(parse("room-{room}")));
+    assert_true(es_template_has_values(parse("a{?b}%{user}")));
+}
+
+/* ---- Patterns of EventStreamAllowChannel -------------------------------- */
+
+static es_slice_t pattern_of(const char *text)
+{
+    source_t source = {NULL, 0};
+    es_template_values_t values = {&source, token, query, expression};
+    const es_template_t *template = NULL;
+
+    assert_null(es_template_parse_allow(&template, text, compile, NULL, pool));
+    return es_template_expand_allow(template, &values, pool);
+}
+
+FACTS(a_pattern_without_values_stays_as_it_is)
+{
+    assert_slice(pattern_of("room-*"), "room-*");
+    assert_slice(pattern_of("\\*\\\\\\{a}}}"), "\\*\\\\\\{a}}");
+}
+
+FACTS(a_pattern_has_values)
+{
+    assert_slice(pattern_of("{room}/*"), "kitchen/*");
+    assert_slice(pattern_of("%{user}{room}-{{"), "joekitchen-{");
+}
+
+FACTS(a_value_in_a_pattern_has_no_wildcard)
+{
+    assert_slice(pattern_of("a*{wild}"), "a*\\*\\\\\\*{room}");
+    assert_true(es_channel_match(S("a-*\\*{room}"), pattern_of("a*{wild}")));
+    assert_false(es_channel_match(S("a-b"), pattern_of("a*{wild}")));
+    assert_slice(pattern_of("{blank}*"), "office *");
+}
+
+FACTS(a_pattern_with_a_value_that_is_missing_allows_nothing)
+{
+    assert_int_equal(pattern_of("{nothing}*").len, 0);
+    assert_int_equal(pattern_of("*%{nothing}").len, 0);
+    assert_false(es_channel_match(S("a"), pattern_of("*%{nothing}")));
+}
+
+FACTS(errors_of_a_pattern_name_their_column)
+{
+    const es_template_t *template;
+
+    assert_string_equal(
+        es_template_parse_allow(&template, "a%{wrong}", compile, NULL, pool),
+        "\"a%{wrong}\": column 2: no such variable");
+    assert_non_null(
+        es_template_parse_allow(&template, "a{", compile, NULL, pool));
+}
+
 static const struct CMUnitTest tests[] = {
     UNIT(literal_text_is_the_name),
     UNIT(literal_text_is_trimmed),
@@ -388,6 +449,12 @@ static const struct CMUnitTest tests[] = {
     UNIT(tokens_are_listed_with_their_column),
     UNIT(errors_name_their_column),
     UNIT(each_expression_is_compiled_once),
+    UNIT(values_of_the_request_are_tokens_and_expressions),
+    UNIT(a_pattern_without_values_stays_as_it_is),
+    UNIT(a_pattern_has_values),
+    UNIT(a_value_in_a_pattern_has_no_wildcard),
+    UNIT(a_pattern_with_a_value_that_is_missing_allows_nothing),
+    UNIT(errors_of_a_pattern_name_their_column),
 };
 
 UNIT_MAIN(tests)
