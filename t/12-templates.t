@@ -513,20 +513,28 @@ refuses('a strange origin', 'EventStreamAllowOrigin example.com', $line,
     'EventStreamAllowOrigin', 'https://www.example.com');
 refuses('a strange address', 'EventStreamPublishFrom 10.1.0.0/99', $line,
     'EventStreamPublishFrom', '10.1.0.0/99');
-refuses("the pattern $_", "EventStreamAllowChannel $_", $line,
-    "EventStreamAllowChannel \"$_\"", 'no {token}', '\\{ is a literal')
-    for 'room-{room}', '{?q}', 'user-%{REMOTE_USER}';
+refuses('a parameter in a pattern', 'EventStreamAllowChannel "a{?q}"', $line,
+    'EventStreamAllowChannel "a{?q}": column 2: the client chooses');
+refuses('an open brace in a pattern', 'EventStreamAllowChannel "a{"', $line,
+    "EventStreamAllowChannel \"a{\": column 2: '{' is not closed");
+refuses('an expression in a pattern', 'EventStreamAllowChannel "%{env:A"',
+    $line, 'EventStreamAllowChannel "%{env:A": column 1');
+refuses('a token in a pattern that nothing can set',
+    'EventStreamAllowChannel a "room-{room}"',
+    $line, 'EventStreamAllowChannel "room-{room}": column 6: nothing can set '
+        . '{room}; name a group (?<room>...)');
 refuses('an empty pattern', 'EventStreamAllowChannel ""', $line,
     'EventStreamAllowChannel');
 
 my ($ok, $output) = EventStream::Httpd->config_test(<<'CONF');
-EventStreamAllowChannel "a\{b}" "\{*" "}" "a\\\\b"
+EventStreamAllowChannel "a\{b}" "\{*" "}" "a\\\\b" "{{" "%{REMOTE_USER}*"
 EventStreamChannelList "," "{},{a b},%{env:A},{"
 EventStreamChannelList "," "%{tolower:%{HTTP:X}},{{room}"
 <LocationMatch "^/(?<a>x)/(?<b>y)$">
     SetHandler eventstream
     EventStreamUseHub later
     EventStreamChannel "{A}" "{b}" "{c}"
+    EventStreamAllowChannel "{A}" "{b}-{c}"
     EventStreamPath "/{c}/y"
 </LocationMatch>
 EventStreamHub later size=1m

@@ -32,6 +32,7 @@ RequestReadTimeout body=1
 <LocationMatch "^/publish/(?<room>[^/]+)$">
     SetHandler eventstream-publish
     EventStreamChannel "room-{room}"
+    EventStreamAllowChannel "room-{room}" b
     LimitRequestBody 0
 </LocationMatch>
 <Location "/hasty">

@@ -303,6 +303,9 @@ void *es_directives_merge_dir(apr_pool_t *p, void *outer, void *inner)
     dir->sources = add->sources ? add->sources : base->sources;
     dir->path = add->path ? add->path : base->path;
     dir->allow = add->allow ? add->allow : base->allow;
+    if (add->allow || add->sources) {
+        dir->allow_is_own = add->allow != NULL;
+    }
     dir->from = add->from ? add->from : base->from;
     dir->origins = add->origins ? add->origins : base->origins;
     return dir;

@@ -196,20 +196,10 @@ const char *es_setters_path(cmd_parms *cmd, void *dir, const char *pattern)
     return NULL;
 }
 
-/* The first '{' that no '\\' makes plain, or NULL. */
-static const char *find_brace(const char *pattern)
-{
-    for (; *pattern && *pattern != '{'; pattern++) {
-        if (pattern[0] == '\\' && pattern[1]) {
-            pattern++;
-        }
-    }
-    return *pattern ? pattern : NULL;
-}
-
 const char *es_setters_allow(cmd_parms *cmd, void *dir, const char *pattern)
 {
     es_dir_t *settings = dir;
+    const es_template_t *template;
     const char *err = es_setters_misplaced(cmd);
 
     if (err) {
@@ -219,15 +209,14 @@ const char *es_setters_allow(cmd_parms *cmd, void *dir, const char *pattern)
         return "EventStreamAllowChannel takes patterns such as \"room-*\", "
                "not an empty one";
     }
-    if (find_brace(pattern)) {
-        return apr_psprintf(cmd->pool,
-                            "EventStreamAllowChannel \"%s\": a pattern has no "
-                            "{token} and no %%{expression}; '*' matches any "
-                            "characters, and \\{ is a literal brace",
-                            pattern);
+    err = es_template_parse_allow(&template, pattern, compile, cmd, cmd->pool);
+    if (err) {
+        return apr_pstrcat(cmd->pool, "EventStreamAllowChannel ", err, NULL);
     }
-    APR_ARRAY_PUSH(list_of(&settings->allow, cmd->pool, sizeof(char *)),
-                   const char *) = pattern;
+    es_tokens_note_template(cmd, template);
+    APR_ARRAY_PUSH(list_of(&settings->allow, cmd->pool, sizeof(template)),
+                   const es_template_t *) = template;
+    settings->allow_is_own = 1;
     return NULL;
 }
 

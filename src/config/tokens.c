@@ -158,10 +158,11 @@ const char *es_tokens_check(apr_pool_t *p)
             if (!is_group(note->groups, token) && !is_in_path(note, token)) {
                 return apr_psprintf(
                     p,
-                    "%s line %d: EventStreamChannel \"%s\": column %d: "
+                    "%s line %d: %s \"%s\": column %d: "
                     "nothing can set {%s}; name a group (?<%s>...) in the "
                     "enclosing <LocationMatch>, or a {%s} in EventStreamPath",
                     note->directive->filename, note->directive->line_num,
+                    note->directive->directive,
                     es_template_text(note->template), column, token, token,
                     token);
             }

@@ -85,13 +85,15 @@ static int reply_closed(request_rec *r, const es_channel_set_t *names,
 
 int es_channel_delete_handler(request_rec *r, const es_dir_t *conf)
 {
+    es_request_rights_t rights;
     es_channel_set_t *names;
     apr_int64_t seconds;
     es_publish_result_t result = {0};
     es_closed_t done;
     es_problem_t why;
 
-    if (!es_request_channels_queried(r, conf, &names, &why) ||
+    if (!es_request_channels_publish_rights(&rights, r, conf, &why) ||
+        !es_request_channels_queried(&rights, &names, &why) ||
         !read_seconds(r, &seconds, &why)) {
         return es_reply_problem(r, &why);
     }

@@ -18,7 +18,6 @@
 #include "journal/channel_stats.h"
 #include "server/runtime.h"
 #include "http/reply.h"
-#include "http/request_channels.h"
 
 #define LIMIT_PRESET 100
 #define LIMIT_MAX 1000
@@ -29,7 +28,7 @@
 
 typedef struct page_t {
     request_rec *r;
-    const es_dir_t *conf;
+    es_request_rights_t rights;
     es_store_t *store;
     apr_uint64_t now_ms;
     apr_array_header_t *parts; /* const char *: pieces of the JSON */
@@ -96,7 +95,7 @@ static int add_named(page_t *page, es_problem_t *why)
     es_sigblock_t sigblock;
     int i;
 
-    if (!es_request_channels_queried(page->r, page->conf, &names, why)) {
+    if (!es_request_channels_queried(&page->rights, &names, why)) {
         return 0;
     }
     for (i = 0; i < es_channel_set_count(names); i++) {
@@ -136,7 +135,6 @@ static int read_number(request_rec *r, const char *name, int max, int *value,
 static void add_allowed(page_t *page, const es_channel_stats_t *found,
                         int count)
 {
-    es_problem_t why;
     int i;
 
     for (i = 0; i < count; i++) {
@@ -144,7 +142,7 @@ static void add_allowed(page_t *page, const es_channel_stats_t *found,
             apr_pmemdup(page->r->pool, found[i].name, found[i].name_len),
             found[i].name_len);
 
-        if (es_request_channels_allowed(page->r, page->conf, &name, 1, &why)) {
+        if (es_request_channels_allows(&page->rights, name)) {
             add_channel(page, name, &found[i], 0);
         }
     }
@@ -202,8 +200,10 @@ int es_channel_get_handler(request_rec *r, const es_dir_t *conf)
         why.remedy = "The child logged why when it started.";
         return es_reply_problem(r, &why);
     }
+    if (!es_request_channels_publish_rights(&page.rights, r, conf, &why)) {
+        return es_reply_problem(r, &why);
+    }
     page.r = r;
-    page.conf = conf;
     page.store = hub->store;
     page.now_ms = es_clock_ms();
     page.parts = apr_array_make(r->pool, 64, sizeof(const char *));

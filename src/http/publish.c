@@ -54,7 +54,7 @@ static es_batch_read_fn_t *reader_of(es_body_kind_t kind, es_slice_t text)
 
 /* ---- The batch --------------------------------------------------------- */
 
-static int read_batch(request_rec *r, const es_dir_t *conf,
+static int read_batch(request_rec *r, const es_request_rights_t *rights,
                       es_batch_read_fn_t *read, es_slice_t body,
                       es_batch_t *batch, es_problem_t *why)
 {
@@ -70,7 +70,8 @@ static int read_batch(request_rec *r, const es_dir_t *conf,
                               "has %d.",
                               batch->count);
     }
-    return es_publish_store_channels(r, conf, batch, why);
+    return es_publish_store_channels(rights, batch, why) &&
+           es_publish_store_check(rights, batch, why);
 }
 
 /* ---- The handler ------------------------------------------------------- */
@@ -101,13 +102,14 @@ static int reply_published(request_rec *r, const es_batch_t *batch,
 static int publish_batch(request_rec *r, const es_dir_t *conf,
                          es_batch_read_fn_t *read, es_slice_t body)
 {
+    es_request_rights_t rights;
     es_batch_t batch;
     es_publish_result_t result = {0};
     es_appended_t done;
     es_problem_t why;
 
-    if (!read_batch(r, conf, read, body, &batch, &why) ||
-        !es_publish_store_check(r, conf, &batch, &why) ||
+    if (!es_request_channels_publish_rights(&rights, r, conf, &why) ||
+        !read_batch(r, &rights, read, body, &batch, &why) ||
         !es_publish_store_sent(es_runtime_hub(conf), &batch, r->pool, &done,
                                &result, &why)) {
         return result.grip /* stored: the answer has its id, too */

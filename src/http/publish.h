@@ -23,6 +23,7 @@
 #include "server/runtime.h"
 #include "server/settings.h"
 #include "http/body_formats.h"
+#include "http/request_channels.h"
 
 /* ---- The handler: publish.c --------------------------------------------- */
 
@@ -69,13 +70,14 @@ int es_publish_auth_admits(request_rec *r, const es_dir_t *conf,
 /**
  * Give the events that name no channel the channels of the Location.
  *
- * @param why  400: the Location has none either, or too many; else as
- *             es_request_channels_expand
+ * @param rights  from es_request_channels_publish_rights
+ * @param why     400: the Location has none either, or too many; else as
+ *                es_request_channels_expand
  * @return 1, or 0 with why
  *
  * Context: WORKER.
  */
-int es_publish_store_channels(request_rec *r, const es_dir_t *conf,
+int es_publish_store_channels(const es_request_rights_t *rights,
                               es_batch_t *batch, es_problem_t *why);
 
 /**
@@ -93,13 +95,14 @@ int es_publish_store_check_event(const es_event_t *event, apr_int64_t max_bytes,
 /**
  * Check each event of a batch: its channels and its contents.
  *
- * @param why  403: EventStreamAllowChannel; else as es_event_check. The
- *             sentence states the event's index in the batch
+ * @param rights  from es_request_channels_publish_rights
+ * @param why     403: a channel is not allowed; else as es_event_check. The
+ *                sentence states the event's index in the batch
  * @return 1, or 0 with why
  *
  * Context: WORKER.
  */
-int es_publish_store_check(request_rec *r, const es_dir_t *conf,
+int es_publish_store_check(const es_request_rights_t *rights,
                            const es_batch_t *batch, es_problem_t *why);
 
 /* ---- The result at the GRIP proxies: publish_result.c ------------------- */

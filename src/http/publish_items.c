@@ -13,7 +13,6 @@
 #include "server/log.h"
 #include "server/runtime.h"
 #include "http/reply.h"
-#include "http/request_channels.h"
 
 /** A batch of events, or a channel to close. */
 typedef struct part_t {
@@ -24,6 +23,7 @@ typedef struct part_t {
 typedef struct items_t {
     request_rec *r;
     const es_dir_t *conf;
+    es_request_rights_t rights;
     const es_runtime_hub_t *hub;
     apr_array_header_t *parts;  /* part_t */
     apr_array_header_t *events; /* es_event_t, of the present batch */
@@ -100,7 +100,7 @@ static int add_item(items_t *items, const es_item_t *item, es_problem_t *why)
     es_slice_t name = local_name(items, item->channel);
 
     if (!es_event_add_channel(channel, name, items->r->pool, why) ||
-        !es_request_channels_allowed(items->r, items->conf,
+        !es_request_channels_allowed(&items->rights,
                                      es_channel_set_names(channel), 1, why)) {
         return 0;
     }
@@ -221,8 +221,9 @@ int es_publish_items_serve(request_rec *r, const es_dir_t *conf,
     items.hub = es_runtime_hub(conf);
     items.parts = apr_array_make(r->pool, 4, sizeof(part_t));
     items.events = apr_array_make(r->pool, 8, sizeof(es_event_t));
-    if (!accepts(r, &why) || !read_items(&items, json, &why) ||
-        !publish(&items, &why)) {
+    if (!accepts(r, &why) ||
+        !es_request_channels_publish_rights(&items.rights, r, conf, &why) ||
+        !read_items(&items, json, &why) || !publish(&items, &why)) {
         return es_reply_problem(r, &why);
     }
     return reply(r);

@@ -37,6 +37,7 @@
 typedef struct ndjson_t {
     request_rec *r;
     const es_dir_t *conf;
+    es_request_rights_t rights;
     const es_runtime_hub_t *hub;
     es_body_stream_t *body;
     es_lines_t lines;
@@ -139,7 +140,7 @@ static int add_channels(ndjson_t *ndjson, es_batch_t *one, es_problem_t *why)
     if (one->unnamed < 0) {
         return 1;
     }
-    if (!es_publish_store_channels(ndjson->r, ndjson->conf, one, why)) {
+    if (!es_publish_store_channels(&ndjson->rights, one, why)) {
         return 0;
     }
     ndjson->preset.channels = one->events[0].channels;
@@ -158,7 +159,7 @@ static int add_event(ndjson_t *ndjson, es_slice_t line, es_problem_t *why)
         return 0;
     }
     if (!add_channels(ndjson, &one, why) ||
-        !es_publish_store_check(ndjson->r, ndjson->conf, &one, why)) {
+        !es_publish_store_check(&ndjson->rights, &one, why)) {
         return es_body_json_at_line(number, ndjson->r->pool, why);
     }
     ndjson->numbers[ndjson->batch.count] = number;
@@ -288,7 +289,8 @@ static int open_stream(ndjson_t *ndjson, es_problem_t *why)
     request_rec *r = ndjson->r;
     const es_dir_t *conf = ndjson->conf;
 
-    if (!es_event_preset(&ndjson->preset, es_slice_of(r->args), r->pool, why)) {
+    if (!es_request_channels_publish_rights(&ndjson->rights, r, conf, why) ||
+        !es_event_preset(&ndjson->preset, es_slice_of(r->args), r->pool, why)) {
         return 0;
     }
     if (ndjson->preset.id.len != 0) {

@@ -12,7 +12,6 @@
 #include "server/grip_runtime.h"
 #include "server/log.h"
 #include "server/stats.h"
-#include "http/request_channels.h"
 
 static const es_entry_t *entries_of(const es_batch_t *batch, apr_pool_t *p)
 {
@@ -187,25 +186,26 @@ int es_publish_store_close(const es_runtime_hub_t *hub, es_slice_t name,
 
 /* ---- Checks ------------------------------------------------------------- */
 
-int es_publish_store_channels(request_rec *r, const es_dir_t *conf,
+int es_publish_store_channels(const es_request_rights_t *rights,
                               es_batch_t *batch, es_problem_t *why)
 {
+    apr_pool_t *p = rights->r->pool;
     es_channel_set_t *set;
     int i;
 
     if (batch->unnamed < 0) {
         return 1;
     }
-    if (!es_request_channels_expand(r, conf, &set, why)) {
+    if (!es_request_channels_preset(rights, &set, why)) {
         return 0;
     }
     if (es_channel_set_count(set) == 0) {
-        es_problem_set(why, r->pool, HTTP_BAD_REQUEST, "No channel: %s.",
+        es_problem_set(why, p, HTTP_BAD_REQUEST, "No channel: %s.",
                        batch->unnamed_has);
-        return es_event_refuse(batch, batch->unnamed, r->pool, why);
+        return es_event_refuse(batch, batch->unnamed, p, why);
     }
     if (es_channel_set_count(set) > ES_EVENT_CHANNELS_MAX) {
-        return es_problem_set(why, r->pool, HTTP_BAD_REQUEST,
+        return es_problem_set(why, p, HTTP_BAD_REQUEST,
                               "Too many channels: at most %d for an event.",
                               ES_EVENT_CHANNELS_MAX);
     }
@@ -229,19 +229,20 @@ int es_publish_store_check_event(const es_event_t *event, apr_int64_t max_bytes,
     return 0;
 }
 
-int es_publish_store_check(request_rec *r, const es_dir_t *conf,
+int es_publish_store_check(const es_request_rights_t *rights,
                            const es_batch_t *batch, es_problem_t *why)
 {
+    apr_pool_t *p = rights->r->pool;
+    apr_int64_t max_bytes = rights->conf->max_event_bytes;
     int i;
 
     for (i = 0; i < batch->count; i++) {
         const es_event_t *event = &batch->events[i];
 
-        if (!es_request_channels_allowed(r, conf, event->channels,
+        if (!es_request_channels_allowed(rights, event->channels,
                                          event->nchannels, why) ||
-            !es_publish_store_check_event(event, conf->max_event_bytes, r->pool,
-                                          why)) {
-            return es_event_refuse(batch, i, r->pool, why);
+            !es_publish_store_check_event(event, max_bytes, p, why)) {
+            return es_event_refuse(batch, i, p, why);
         }
     }
     return 1;

@@ -60,8 +60,9 @@ static es_slice_t evaluate(request_rec *r, const ap_expr_info_t *expression)
             es_log_limit_level(&last_logged, APLOG_WARNING, es_clock_now());
 
         es_rlog(level, 0, r, "ES0401",
-                "an expression of EventStreamChannel or EventStreamChannelList "
-                "failed: %s; this request does not get its channels",
+                "an expression of EventStreamChannel, EventStreamChannelList "
+                "or EventStreamAllowChannel failed: %s; this request does not "
+                "get its channels",
                 err);
         return es_slice_of(NULL);
     }
@@ -113,23 +114,46 @@ static int check_all(request_rec *r, const es_channel_set_t *set,
     return 1;
 }
 
+/*
+ * Make the source of values.
+ *
+ * @return 0: EventStreamPath does not match, and its tokens have no value
+ */
+static int find_values(request_rec *r, const es_path_t *path, values_t *values,
+                       es_template_values_t *from)
+{
+    apr_size_t size;
+
+    values->r = r;
+    values->path = path;
+    values->segments = NULL;
+    from->baton = values;
+    from->token = token_value;
+    from->query = query_values;
+    from->expression = expression_value;
+    if (!path) {
+        return 1;
+    }
+    size = sizeof(es_slice_t) * ((apr_size_t)es_path_count(path) + 1);
+    values->segments = apr_palloc(r->pool, size);
+    if (es_path_match(path, es_slice_of(r->uri), values->segments)) {
+        return 1;
+    }
+    memset(values->segments, 0, size);
+    return 0;
+}
+
 int es_request_channels_expand(request_rec *r, const es_dir_t *conf,
                                es_channel_set_t **out, es_problem_t *why)
 {
-    es_template_values_t from = {NULL, token_value, query_values,
-                                 expression_value};
-    values_t values = {r, conf->path, NULL};
+    es_template_values_t from;
+    values_t values;
     int i, count = conf->sources ? conf->sources->nelts : 0;
 
     *out = es_channel_set_create(r->pool, (int)conf->max_client_channels);
-    if (conf->path) {
-        values.segments = apr_palloc(
-            r->pool, sizeof(es_slice_t) * (es_path_count(conf->path) + 1));
-        if (!es_path_match(conf->path, es_slice_of(r->uri), values.segments)) {
-            return es_problem_set(why, r->pool, HTTP_NOT_FOUND, "Not found.");
-        }
+    if (!find_values(r, conf->path, &values, &from)) {
+        return es_problem_set(why, r->pool, HTTP_NOT_FOUND, "Not found.");
     }
-    from.baton = &values;
     for (i = 0; i < count; i++) {
         const es_source_t *source =
             &APR_ARRAY_IDX(conf->sources, i, es_source_t);
@@ -162,34 +186,128 @@ int es_request_channels_take(request_rec *r, const es_dir_t *conf,
     return check_all(r, *out, why);
 }
 
-static int is_allowed(const es_dir_t *conf, es_slice_t name)
+/* ---- What a request may use --------------------------------------------- */
+
+/* EventStreamAllowChannel for this request; NULL = all channels */
+static apr_array_header_t *expand_allow(request_rec *r, const es_dir_t *conf)
 {
+    es_template_values_t from;
+    values_t values;
+    apr_array_header_t *patterns;
     int i;
 
+    if (!conf->allow) {
+        return NULL;
+    }
+    (void)find_values(r, conf->path, &values, &from);
+    patterns = apr_array_make(r->pool, conf->allow->nelts, sizeof(es_slice_t));
     for (i = 0; i < conf->allow->nelts; i++) {
-        const char *pattern = APR_ARRAY_IDX(conf->allow, i, const char *);
+        APR_ARRAY_PUSH(patterns, es_slice_t) = es_template_expand_allow(
+            APR_ARRAY_IDX(conf->allow, i, const es_template_t *), &from,
+            r->pool);
+    }
+    return patterns;
+}
 
-        if (es_channel_match(name, es_slice_of(pattern))) {
+/* Do the channels of the Location depend on the request, other than by a
+ * parameter that the client names? */
+static int has_values(const es_dir_t *conf)
+{
+    int i, count = conf->sources ? conf->sources->nelts : 0;
+
+    for (i = 0; i < count; i++) {
+        const es_source_t *source =
+            &APR_ARRAY_IDX(conf->sources, i, es_source_t);
+
+        if (!source->template || es_template_has_values(source->template)) {
             return 1;
         }
     }
     return 0;
 }
 
-int es_request_channels_allowed(request_rec *r, const es_dir_t *conf,
+void es_request_channels_subscribe_rights(es_request_rights_t *rights,
+                                          request_rec *r, const es_dir_t *conf)
+{
+    memset(rights, 0, sizeof(*rights));
+    rights->r = r;
+    rights->conf = conf;
+    rights->patterns = expand_allow(r, conf);
+}
+
+int es_request_channels_publish_rights(es_request_rights_t *rights,
+                                       request_rec *r, const es_dir_t *conf,
+                                       es_problem_t *why)
+{
+    es_request_channels_subscribe_rights(rights, r, conf);
+    rights->publishes = 1;
+    return (conf->allow && conf->allow_is_own) || !has_values(conf) ||
+           es_request_channels_expand(r, conf, &rights->only, why);
+}
+
+static int matches_pattern(const es_request_rights_t *rights, es_slice_t name)
+{
+    int i;
+
+    for (i = 0; rights->patterns && i < rights->patterns->nelts; i++) {
+        if (es_channel_match(name,
+                             APR_ARRAY_IDX(rights->patterns, i, es_slice_t))) {
+            return 1;
+        }
+    }
+    return !rights->patterns;
+}
+
+static int is_confined_from(const es_request_rights_t *rights, es_slice_t name)
+{
+    return rights->only && !es_channel_set_contains(rights->only, name);
+}
+
+int es_request_channels_allows(const es_request_rights_t *rights,
+                               es_slice_t name)
+{
+    return !is_confined_from(rights, name) && matches_pattern(rights, name);
+}
+
+static int refuse(const es_request_rights_t *rights, es_slice_t name,
+                  es_problem_t *why)
+{
+    es_problem_set(why, rights->r->pool, HTTP_FORBIDDEN,
+                   "Channel not allowed: %s.",
+                   es_channel_printable(name, rights->r->pool));
+    if (is_confined_from(rights, name)) {
+        why->remedy = "This Location is confined to the channels that its "
+                      "EventStreamChannel gives; EventStreamAllowChannel in "
+                      "the section of EventStreamChannel allows others.";
+    }
+    else if (rights->publishes) {
+        why->remedy = "No pattern of EventStreamAllowChannel matches.";
+    }
+    return 0;
+}
+
+int es_request_channels_allowed(const es_request_rights_t *rights,
                                 const es_slice_t *names, int count,
                                 es_problem_t *why)
 {
     int i;
 
-    for (i = 0; conf->allow && i < count; i++) {
-        if (!is_allowed(conf, names[i])) {
-            return es_problem_set(why, r->pool, HTTP_FORBIDDEN,
-                                  "Channel not allowed: %s.",
-                                  es_channel_printable(names[i], r->pool));
+    for (i = 0; i < count; i++) {
+        if (!es_request_channels_allows(rights, names[i])) {
+            return refuse(rights, names[i], why);
         }
     }
     return 1;
+}
+
+/* ---- The channels of a request to publish ------------------------------- */
+
+int es_request_channels_preset(const es_request_rights_t *rights,
+                               es_channel_set_t **out, es_problem_t *why)
+{
+    *out = rights->only;
+    return rights->only ||
+           es_request_channels_expand(rights->r, rights->conf, out, why);
 }
 
 static int add_queried(request_rec *r, es_channel_set_t *set, es_problem_t *why)
@@ -207,24 +325,24 @@ static int add_queried(request_rec *r, es_channel_set_t *set, es_problem_t *why)
     return 1;
 }
 
-int es_request_channels_queried(request_rec *r, const es_dir_t *conf,
+int es_request_channels_queried(const es_request_rights_t *rights,
                                 es_channel_set_t **out, es_problem_t *why)
 {
-    es_channel_set_t *set = es_event_channel_set(r->pool);
+    es_channel_set_t *set = es_event_channel_set(rights->r->pool);
 
-    if (!add_queried(r, set, why)) {
+    if (!add_queried(rights->r, set, why)) {
         return 0;
     }
     if (es_channel_set_count(set) == 0 &&
-        !es_request_channels_expand(r, conf, &set, why)) {
+        !es_request_channels_preset(rights, &set, why)) {
         return 0;
     }
     if (es_channel_set_count(set) == 0) {
-        return es_problem_set(why, r->pool, HTTP_BAD_REQUEST,
+        return es_problem_set(why, rights->r->pool, HTTP_BAD_REQUEST,
                               "No channel: the query has no 'channel', and "
                               "the Location no EventStreamChannel.");
     }
     *out = set;
-    return es_request_channels_allowed(r, conf, es_channel_set_names(set),
+    return es_request_channels_allowed(rights, es_channel_set_names(set),
                                        es_channel_set_count(set), why);
 }

@@ -55,6 +55,8 @@ static int finds_channels(request_rec *r, const es_dir_t *conf,
                           const given_t *given, es_channel_set_t **names,
                           es_problem_t *why)
 {
+    es_request_rights_t rights;
+
     if (given ? !es_request_channels_take(r, conf, given->names, given->count,
                                           names, why)
               : !es_request_channels_expand(r, conf, names, why)) {
@@ -64,7 +66,8 @@ static int finds_channels(request_rec *r, const es_dir_t *conf,
         return es_problem_set(why, r->pool, HTTP_BAD_REQUEST,
                               "No specified channels.");
     }
-    return es_request_channels_allowed(r, conf, es_channel_set_names(*names),
+    es_request_channels_subscribe_rights(&rights, r, conf);
+    return es_request_channels_allowed(&rights, es_channel_set_names(*names),
                                        es_channel_set_count(*names), why);
 }
 

@@ -58,9 +58,10 @@ typedef struct es_dir_t {
     const char *hub;                 /* name; NULL = "default" */
     apr_array_header_t *sources;     /* es_source_t; NULL = unset */
     const es_path_t *path;           /* NULL = unset */
-    apr_array_header_t *allow;       /* char * patterns; NULL = all */
-    es_publish_from_t *from;         /* NULL = local */
-    apr_array_header_t *origins;     /* char *; NULL = none */
+    apr_array_header_t *allow; /* const es_template_t *; NULL = all channels */
+    int allow_is_own; /* of the section that has sources, or of one within */
+    es_publish_from_t *from;     /* NULL = local */
+    apr_array_header_t *origins; /* char *; NULL = none */
 } es_dir_t;
 
 /** Upper bound of hubs of a server, and the preset of size=, in bytes. */

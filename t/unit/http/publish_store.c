@@ -21,6 +21,7 @@ static es_runtime_hub_t hub;
 static es_grip_t grip;
 static request_rec *r;
 static es_dir_t *conf;
+static es_request_rights_t rights;
 static es_event_t events[EVENTS];
 static es_batch_t batch;
 static es_appended_t done;
@@ -118,7 +119,22 @@ static void add_location_channels(int count)
 
 static int names_events(void)
 {
-    return es_publish_store_channels(r, conf, &batch, &why);
+    return es_request_channels_publish_rights(&rights, r, conf, &why) &&
+           es_publish_store_channels(&rights, &batch, &why);
+}
+
+static int checks_events(void)
+{
+    return es_request_channels_publish_rights(&rights, r, conf, &why) &&
+           es_publish_store_check(&rights, &batch, &why);
+}
+
+static void *no_expression(void *baton, const char *text, const char **err)
+{
+    (void)baton;
+    (void)err;
+    fail_msg("%s", text);
+    return NULL;
 }
 
 /* ---- Checks ------------------------------------------------------------ */
@@ -176,17 +192,21 @@ FACTS(a_batch_of_good_events_passes)
 {
     add_event("a", S("1"));
     add_event("b", S("2"));
-    assert_true(es_publish_store_check(r, conf, &batch, &why));
+    assert_true(checks_events());
 }
 
 FACTS(a_channel_that_is_not_allowed_is_refused_by_index)
 {
-    conf->allow = apr_array_make(pool, 1, sizeof(const char *));
-    APR_ARRAY_PUSH(conf->allow, const char *) = "a";
+    const es_template_t *template = NULL;
+
+    assert_null(
+        es_template_parse_allow(&template, "a", no_expression, NULL, pool));
+    conf->allow = apr_array_make(pool, 1, sizeof(template));
+    APR_ARRAY_PUSH(conf->allow, const es_template_t *) = template;
     add_event("a", S("1"));
     add_event("b", S("2"));
     batch.is_list = 1;
-    assert_false(es_publish_store_check(r, conf, &batch, &why));
+    assert_false(checks_events());
     assert_int_equal(why.status, HTTP_FORBIDDEN);
     assert_string_equal(why.sentence, "[1]: Channel not allowed: b.");
 }
@@ -195,7 +215,7 @@ FACTS(an_event_as_large_as_allowed_passes)
 {
     conf->max_event_bytes = 10;
     add_event("a", repeat('x', 10));
-    assert_true(es_publish_store_check(r, conf, &batch, &why));
+    assert_true(checks_events());
     assert_int_equal(runtime_stub.reached[ES_LIMIT_EVENT], 0);
 }
 
@@ -203,7 +223,7 @@ FACTS(a_larger_event_is_refused_and_counted)
 {
     conf->max_event_bytes = 10;
     add_event("a", repeat('x', 11));
-    assert_false(es_publish_store_check(r, conf, &batch, &why));
+    assert_false(checks_events());
     assert_int_equal(why.status, HTTP_REQUEST_ENTITY_TOO_LARGE);
     assert_int_equal(runtime_stub.reached[ES_LIMIT_EVENT], 1);
 }
@@ -211,7 +231,7 @@ FACTS(a_larger_event_is_refused_and_counted)
 FACTS(another_fault_of_an_event_is_not_counted)
 {
     add_event("a", S("\xff"));
-    assert_false(es_publish_store_check(r, conf, &batch, &why));
+    assert_false(checks_events());
     assert_int_equal(why.status, HTTP_BAD_REQUEST);
     assert_int_equal(runtime_stub.reached[ES_LIMIT_EVENT], 0);
 }

@@ -8,6 +8,7 @@
 
 static request_rec *r;
 static es_dir_t *conf;
+static es_request_rights_t rights;
 static es_channel_set_t *set;
 static es_problem_t why;
 
@@ -68,10 +69,14 @@ static void set_path(const char *pattern)
 /* EventStreamAllowChannel */
 static void allow(const char *pattern)
 {
+    const es_template_t *template = NULL;
+
     if (!conf->allow) {
-        conf->allow = apr_array_make(pool, 2, sizeof(const char *));
+        conf->allow = apr_array_make(pool, 2, sizeof(template));
     }
-    APR_ARRAY_PUSH(conf->allow, const char *) = pattern;
+    assert_null(
+        es_template_parse_allow(&template, pattern, compile, NULL, pool));
+    APR_ARRAY_PUSH(conf->allow, const es_template_t *) = template;
 }
 
 /* The names of set with '|' between. */
@@ -265,7 +270,8 @@ static int allows(const char *first, const char *second)
 {
     es_slice_t both[2] = {es_slice_of(first), es_slice_of(second)};
 
-    return es_request_channels_allowed(r, conf, both, second ? 2 : 1, &why);
+    es_request_channels_subscribe_rights(&rights, r, conf);
+    return es_request_channels_allowed(&rights, both, second ? 2 : 1, &why);
 }
 
 FACTS(without_the_directive_all_channels_are_allowed)
@@ -283,6 +289,7 @@ FACTS(each_name_must_match_one_of_the_patterns)
     assert_false(allows("news-a", "chats"));
     assert_int_equal(why.status, HTTP_FORBIDDEN);
     assert_string_equal(why.sentence, "Channel not allowed: chats.");
+    assert_null(why.remedy); /* a client cannot fill the error log */
     assert_false(allows("x", "y"));
     assert_string_equal(why.sentence, "Channel not allowed: x.");
 }
@@ -290,15 +297,138 @@ FACTS(each_name_must_match_one_of_the_patterns)
 FACTS(an_empty_list_of_patterns_allows_nothing)
 {
     request("/", NULL);
-    conf->allow = apr_array_make(pool, 1, sizeof(const char *));
+    conf->allow = apr_array_make(pool, 1, sizeof(const es_template_t *));
     assert_false(allows("a", NULL));
+}
+
+FACTS(a_pattern_has_values_of_the_request)
+{
+    request("/*", NULL);
+    set_path("/{room}");
+    allow("room-{room}");
+    allow("%{user}/*");
+    apr_table_setn(r->subprocess_env, "MATCH_WHAT", "x\\");
+    allow("{what}*");
+    assert_true(allows("room-*", "%{user}/a"));
+    assert_true(allows("x\\y", "x\\"));
+    assert_false(allows("room-a", NULL));
+    assert_false(allows("x*", NULL));
+}
+
+FACTS(a_pattern_without_its_value_allows_nothing)
+{
+    request("/a/b", NULL);
+    set_path("/{room}");
+    apr_table_setn(r->subprocess_env, "MATCH_ROOM", "a");
+    allow("{room}*"); /* of the path, which does not match */
+    allow("*{what}");
+    allow("*%{}");
+    assert_false(allows("a", NULL));
+    assert_non_null(strstr(httpd_stub.logged, "ES0401: "));
+    allow("a");
+    assert_true(allows("a", NULL));
+}
+
+/* ---- A Location that is confined to its channels ------------------------ */
+
+static int may_publish(const char *name)
+{
+    es_slice_t channel = es_slice_of(name);
+
+    assert_true(es_request_channels_publish_rights(&rights, r, conf, &why));
+    return es_request_channels_allowed(&rights, &channel, 1, &why);
+}
+
+static void room_request(void)
+{
+    request("/lobby", "t=x");
+    set_path("/{room}");
+    add_template("all");
+    add_template("room-{room}");
+}
+
+FACTS(a_location_with_tokens_publishes_to_its_channels_only)
+{
+    room_request();
+    assert_true(may_publish("room-lobby"));
+    assert_true(may_publish("all"));
+    assert_false(may_publish("room-office"));
+    assert_int_equal(why.status, HTTP_FORBIDDEN);
+    assert_string_equal(why.sentence, "Channel not allowed: room-office.");
+    assert_non_null(strstr(why.remedy, "EventStreamAllowChannel in the sec"));
+    assert_true(allows("room-office", NULL)); /* a stream */
+}
+
+FACTS(so_does_one_with_an_expression_or_a_list)
+{
+    request("/", NULL);
+    add_template("user-%{me}");
+    assert_true(may_publish("user-%{me}"));
+    assert_false(may_publish("user-"));
+    request("/", NULL);
+    add_template("user-%{}"); /* fails */
+    assert_false(may_publish("user-"));
+    request("/", NULL);
+    add_list_source(",", "a,b");
+    assert_true(may_publish("b"));
+    assert_false(may_publish("a,b"));
+}
+
+FACTS(a_location_without_values_of_the_request_is_not_confined)
+{
+    request("/", "t=x");
+    assert_true(may_publish("a"));
+    add_template("all");
+    add_template("news-{?t}");
+    assert_true(may_publish("a"));
+    assert_null(rights.only);
+}
+
+FACTS(its_own_patterns_decide_instead)
+{
+    room_request();
+    conf->allow_is_own = 1;
+    allow("room-*");
+    assert_true(may_publish("room-office"));
+    assert_false(may_publish("all"));
+    assert_non_null(strstr(why.remedy, "EventStreamAllowChannel"));
+}
+
+FACTS(patterns_of_an_outer_section_restrict_in_addition)
+{
+    room_request();
+    allow("room-*");
+    assert_true(may_publish("room-lobby"));
+    assert_false(may_publish("room-office"));
+    assert_false(may_publish("all"));
+}
+
+FACTS(a_confined_location_needs_its_channels)
+{
+    room_request();
+    r->uri = apr_pstrdup(pool, "/lobby/x");
+    assert_false(es_request_channels_publish_rights(&rights, r, conf, &why));
+    assert_int_equal(why.status, HTTP_NOT_FOUND);
+    r->uri = apr_pstrdup(pool, "/lobby ");
+    assert_false(es_request_channels_publish_rights(&rights, r, conf, &why));
+    assert_int_equal(why.status, HTTP_BAD_REQUEST);
+}
+
+FACTS(the_channels_of_a_location_are_expanded_once)
+{
+    room_request();
+    assert_true(es_request_channels_publish_rights(&rights, r, conf, &why));
+    assert_true(es_request_channels_preset(&rights, &set, &why));
+    assert_ptr_equal(set, rights.only);
+    assert_string_equal(names(), "all|room-lobby");
 }
 
 /* ---- The channels that a query names ----------------------------------- */
 
 static int queries(void)
 {
-    return es_request_channels_queried(r, conf, &set, &why);
+    return es_request_channels_publish_rights(&rights, r, conf, &why) &&
+           es_request_channels_queried(&rights, &set, &why);
 }
 
 FACTS(the_query_names_channels)
@@ -350,6 +480,16 @@ FACTS(channels_of_the_query_must_be_allowed)
     assert_int_equal(why.status, HTTP_FORBIDDEN);
 }
 
+FACTS(a_confined_location_knows_no_others)
+{
+    room_request();
+    assert_true(queries());
+    assert_string_equal(names(), "all|room-lobby");
+    r->args = apr_pstrdup(pool, "channel=all&channel=room-office");
+    assert_false(queries());
+    assert_int_equal(why.status, HTTP_FORBIDDEN);
+}
+
 FACTS(channels_of_the_location_must_be_allowed_too)
 {
     request("/", NULL);
@@ -390,12 +530,22 @@ static const struct CMUnitTest tests[] = {
     UNIT(without_the_directive_all_channels_are_allowed),
     UNIT(each_name_must_match_one_of_the_patterns),
     UNIT(an_empty_list_of_patterns_allows_nothing),
+    UNIT(a_pattern_has_values_of_the_request),
+    UNIT(a_pattern_without_its_value_allows_nothing),
+    UNIT(a_location_with_tokens_publishes_to_its_channels_only),
+    UNIT(so_does_one_with_an_expression_or_a_list),
+    UNIT(a_location_without_values_of_the_request_is_not_confined),
+    UNIT(its_own_patterns_decide_instead),
+    UNIT(patterns_of_an_outer_section_restrict_in_addition),
+    UNIT(a_confined_location_needs_its_channels),
+    UNIT(the_channels_of_a_location_are_expanded_once),
     UNIT(the_query_names_channels),
     UNIT(a_name_in_the_query_is_not_trimmed),
     UNIT(without_a_query_they_are_those_of_the_location),
     UNIT(without_any_channel_it_is_refused),
     UNIT(an_empty_name_in_the_query_is_refused),
     UNIT(channels_of_the_query_must_be_allowed),
+    UNIT(a_confined_location_knows_no_others),
     UNIT(channels_of_the_location_must_be_allowed_too),
     UNIT(a_query_names_channels_whatever_the_path),
 };
