@@ -87,4 +87,47 @@ is wait_clients($httpd, 'news', 0, 4), 0,
     'EventStreamMaxHeld 1: it is not counted any more when it closes';
 unlike $httpd->error_log, qr/:(?:error|crit|alert|emerg)\]/,
     'the error log has no error';
+
+# ---- graceful and graceful-stop --------------------------------------------
+
+# httpd does not call a prefork child about them while it serves a request.
+$httpd = start("EventStreamMaxHeld 1\nEventStreamDrain 4\n");
+
+sub ends_within
+{
+    my ($client, $seconds, $name) = @_;
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    my $begun = time;
+    is $client->is_ended($seconds + 10), 1, "$name: the held stream ends";
+    cmp_ok time - $begun, '<', $seconds, "$name: it ends within $seconds s";
+    1 while $client->next_event(0);
+    cmp_ok $client->retry, '>=', 2400, "$name: its retry is EventStreamRetry";
+    cmp_ok $client->retry, '<=', 3600 + 4000,
+        "$name: or up to EventStreamDrain more";
+    return;
+}
+
+$held = subscribe($httpd, '/events', tls => 1);
+ok opens($held), 'graceful: a client is held';
+publish($httpd, 'news', 'before');
+is(($held->next_event(5) || {data => ''})->{data}, 'before',
+    'graceful: it receives an event');
+ok $httpd->graceful, 'graceful succeeds while a client is held';
+ends_within($held, 4, 'graceful');
+publish($httpd, 'news', 'between');
+$back = subscribe($httpd, '/events', tls => 1,
+    headers => ['Last-Event-ID: ' . $held->last_id]);
+ok opens($back), 'graceful: the client reconnects';
+is(($back->next_event(5) || {data => ''})->{data}, 'between',
+    'graceful: it resumes');
+is wait_clients($httpd, 'news', 1, 4), 1,
+    'graceful: only the new stream is counted';
+my $begun = time;
+is $httpd->graceful_stop, 0,
+    'graceful-stop exits with status 0 while a client is held';
+cmp_ok time - $begun, '<', 5, 'graceful-stop takes less than 5 seconds';
+ends_within($back, 1, 'graceful-stop');
+
+unlike $httpd->error_log, qr/:(?:error|crit|alert|emerg)\]|signal Seg/,
+    'the error log has no error then';
 done_testing;

@@ -3,7 +3,8 @@
  * The worker steps the client as the delivery would, with a sink that writes
  * through httpd's filters. In between it sleeps on a watch; the delivery wakes
  * it when its channels have new events. The worker wakes at least once a second
- * to check whether the client has disconnected.
+ * to check whether the client has disconnected, and whether the child stops:
+ * the delivery does not know that under prefork, see es_runtime_is_stopping.
  *
  * A write blocks as httpd's own writes do, for up to Timeout. Over HTTP/1.1
  * that is the timeout of the socket, and EventStreamSendTimeout replaces it if
@@ -109,6 +110,9 @@ static void serve(hold_t *hold)
         }
         if (is_over(hold, step, now)) {
             end_client(hold, 0);
+        }
+        else if (es_runtime_is_stopping()) {
+            end_client(hold, drain_ms());
         }
         if (step == ES_STEP_MORE || hold->ending) {
             continue;
