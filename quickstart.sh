@@ -133,12 +133,14 @@ install_without_services()
         install_missing
         return
     fi
+    # a shell that a signal ends, as Ctrl-C does, runs no trap of EXIT
     trap 'rm -f "$policy"' EXIT
+    trap 'exit 1' INT TERM HUP
     printf '#!/bin/sh\nexit 101\n' > "$policy"
     chmod 755 "$policy"
     install_missing
     rm -f "$policy"
-    trap - EXIT
+    trap - EXIT INT TERM HUP
     if has systemctl > /dev/null; then
         systemctl -q disable pushpin zurl 2> /dev/null || :
     fi
@@ -481,14 +483,14 @@ run_demo()
     mkdir -p "$root"
     find_user
     htdocs=$top/demo
+    httpd_pid=
+    trap clean_up EXIT
+    trap 'exit 0' INT TERM HUP
     if ! may_read "$htdocs"; then
         htdocs=$(mktemp -d)
         cp "$top"/demo/* "$htdocs/"
         chmod -R a+rX "$htdocs"
     fi
-    httpd_pid=
-    trap clean_up EXIT
-    trap 'exit 0' INT TERM HUP
     write_conf
 
     "$(setting httpd)" -f "$root/httpd.conf" -DFOREGROUND \
