@@ -184,6 +184,39 @@ is publish($site, 'a', 'x')->{status}, 403,
 is get($site, '/events/cellar', 'Accept: a/b')->{status}, 406,
     'other paths of the same Location are still ours';
 
+# ---- The query -------------------------------------------------------------
+
+# Publishes to a channel of the query, and resumes there by the query.
+sub keeps_query
+{
+    my ($httpd, $name) = @_;
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    my $answer = publish($httpd, 'room-kitchen', 'first');
+    is $answer->{status}, 200, "$name: ?channel= is read";
+    my $id = $answer->{json}{id} || '-';
+    publish($httpd, undef, '{"channel":"room-kitchen","data":"second"}',
+        headers => ['Content-Type: application/json']);
+    my $sse = subscribe($httpd, "/events/kitchen?lastEventId=$id");
+    $sse->skip_to('stream-open', 5);
+    my $event = $sse->next_event(2);
+    is $event && $event->{data}, '"second"', "$name: ?lastEventId= is read";
+    return;
+}
+
+for my $rule ('^(.*)$ index.txt?q=$1 [L]', '^ index.txt? [L]',
+    '^ /index.txt?q=1 [END]', '^(e|p) index.txt?q=1 [H=default-handler]')
+{
+    htaccess("RewriteEngine On\nRewriteCond %{REQUEST_URI} !/index.txt\n"
+        . "RewriteRule $rule\n");
+    keeps_query($site, "RewriteRule $rule");
+}
+htaccess("RewriteEngine On\nRewriteRule ^pub.* /publish?channel=room-cellar\n");
+my $cellar = subscribe($site, '/events/cellar');
+$cellar->skip_to('stream-open', 5);
+publish($site, undef, 'by a rule');
+is(($cellar->next_event(5) || {data => ''})->{data}, 'by a rule',
+    'a rule may give a Location of ours another query');
+
 htaccess("Require all denied\n");
 is get($site, '/events/kitchen')->{status}, 403, 'Require all denied applies';
 is publish($site, 'a', 'x')->{status}, 403,

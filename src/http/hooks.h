@@ -28,12 +28,16 @@ int es_route_is_ours(request_rec *r);
 int es_route_choose(request_rec *r);
 
 /**
- * Remember our handler before mod_rewrite's .htaccess rules take it away.
- * Context: hook fixups, first.
+ * Remember our handler and the query before mod_rewrite's .htaccess rules take
+ * them away. Context: hook fixups, first.
  */
 int es_route_save(request_rec *r);
 
-/** Restore our handler. Context: hook fixups, last. */
+/**
+ * Restore our handler, if another one replaced it, and the query with it. A
+ * rule that rewrites the request's path to itself may change the query.
+ * Context: hook fixups, last.
+ */
 int es_route_restore(request_rec *r);
 
 /* ---- Functions for other modules: api.c --------------------------------- */

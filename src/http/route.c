@@ -7,7 +7,8 @@
  *   ProxyPass "/"          makes it a proxy request while the URL is mapped;
  *                          our handler hook runs before that of mod_proxy.
  *   RewriteRule, .htaccess replaces the handler in fixups by an internal
- *                          redirect; we restore ours at the end of fixups.
+ *                          redirect, and the query by that of its target; we
+ *                          restore ours at the end of fixups.
  *   FallbackResource       acts on requests without a handler; SetHandler has
  *                          set one.
  *
@@ -56,22 +57,44 @@ int es_route_choose(request_rec *r)
     return OK;
 }
 
+/* What mod_rewrite's .htaccess rules replace. */
+typedef struct route_t {
+    const char *handler;
+    char *args;
+} route_t;
+
 int es_route_save(request_rec *r)
 {
-    if (is_ours(r->handler)) {
-        ap_set_module_config(r->request_config, &eventstream_module,
-                             (void *)r->handler);
+    route_t *route;
+
+    if (!is_ours(r->handler)) {
+        return DECLINED;
     }
+    route = apr_palloc(r->pool, sizeof(*route));
+    route->handler = r->handler;
+    route->args = r->args;
+    ap_set_module_config(r->request_config, &eventstream_module, route);
     return DECLINED;
+}
+
+/* A rule may give a request another query and leave its path. */
+static int is_rewritten_to_itself(const request_rec *r)
+{
+    return r->filename && !strncmp(r->filename, "redirect:", 9) &&
+           !strcmp(r->filename + 9, r->uri);
 }
 
 int es_route_restore(request_rec *r)
 {
-    const char *handler =
+    const route_t *route =
         ap_get_module_config(r->request_config, &eventstream_module);
 
-    if (handler) {
-        r->handler = handler;
+    if (!route || (r->handler && !strcmp(r->handler, route->handler))) {
+        return DECLINED;
+    }
+    r->handler = route->handler;
+    if (!is_rewritten_to_itself(r)) {
+        r->args = route->args;
     }
     return DECLINED;
 }

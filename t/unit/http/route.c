@@ -2,6 +2,8 @@
 /* Tests of http/route.c: a Location keeps our handler. */
 #include "t/unit/unit.h"
 
+#include <apr_strings.h>
+
 #include "http/route.c"
 #include "t/unit/httpd_stub.h"
 
@@ -67,6 +69,47 @@ FACTS(our_handler_is_restored_after_a_rewrite)
     assert_string_equal(r->handler, "eventstream");
 }
 
+/* A request with the query "a=1" and one of our handlers, which a rule rewrites
+ * to target?q=1. */
+static void rewritten(const char *target)
+{
+    location("eventstream");
+    r->uri = (char *)"/events/x";
+    r->args = (char *)"a=1";
+    r->handler = "eventstream";
+    es_route_save(r);
+    r->handler = "redirect-handler";
+    r->filename = apr_pstrcat(pool, "redirect:", target, NULL);
+    r->args = (char *)"q=1";
+    es_route_restore(r);
+    assert_string_equal(r->handler, "eventstream");
+}
+
+FACTS(the_query_is_restored_with_the_handler)
+{
+    rewritten("/index.php");
+    assert_string_equal(r->args, "a=1");
+    rewritten("/events/xy");
+    assert_string_equal(r->args, "a=1");
+}
+
+FACTS(a_rule_may_change_the_query_of_a_path)
+{
+    rewritten("/events/x");
+    assert_string_equal(r->args, "q=1");
+}
+
+FACTS(a_query_that_changed_under_our_handler_is_kept)
+{
+    location("eventstream");
+    r->args = (char *)"a=1";
+    r->handler = "eventstream";
+    es_route_save(r);
+    r->args = (char *)"b=2";
+    es_route_restore(r);
+    assert_string_equal(r->args, "b=2");
+}
+
 FACTS(a_handler_that_is_not_ours_is_left_alone)
 {
     location("other");
@@ -84,6 +127,9 @@ static const struct CMUnitTest tests[] = {
     UNIT(an_expression_that_fails_is_no_handler),
     UNIT(our_handler_is_chosen_before_another_is_derived),
     UNIT(our_handler_is_restored_after_a_rewrite),
+    UNIT(the_query_is_restored_with_the_handler),
+    UNIT(a_rule_may_change_the_query_of_a_path),
+    UNIT(a_query_that_changed_under_our_handler_is_kept),
     UNIT(a_handler_that_is_not_ours_is_left_alone),
 };
 
