@@ -293,4 +293,47 @@ is get($rules, '/gone')->{status}, 403, 'RewriteRule [F] of the server applies';
 is get($rules, '/denied')->{status}, 403,
     'Require all denied in our Location applies';
 
+# ---- mod_dir and mod_speling -----------------------------------------------
+
+# Names of folders. /closed/ admits no publisher, its index does.
+my $folders = EventStream::Httpd->start(
+    modules => [qw(speling autoindex)],
+    files => {map({ ("$_/index.html" => "index\n") } qw(publish events
+        events/kitchen closed plain)),
+        'events/cellar1' => "file\n"},
+    conf => <<"CONF");
+<Directory "\@DOCROOT@">
+    Options +Indexes
+</Directory>
+CheckSpelling on
+$ours
+<Location "/closed/">
+    SetHandler eventstream-publish
+    EventStreamPublishFrom none
+</Location>
+<Location "/closed/index.html">
+    SetHandler eventstream-publish
+    EventStreamPublishFrom any
+</Location>
+<LocationMatch "^/events/\$">
+    SetHandler eventstream
+    EventStreamChannel all
+</LocationMatch>
+CONF
+works($folders, 'a folder of that name');
+is publish($folders, 'a', 'x', path => '/closed/')->{status}, 403,
+    'DirectoryIndex does not replace our section';
+my $all = subscribe($folders, '/events/');
+$all->skip_to('stream-open', 5);
+publish($folders, 'all', 'x');
+is(($all->next_event(5) || {data => ''})->{data}, 'x',
+    'DirectoryIndex does not replace our channels');
+is subscribe($folders, '/events/cellar')->header('content-type'),
+    'text/event-stream; charset=utf-8',
+    'CheckSpelling does not redirect a subscriber';
+is get($folders, '/plain')->{status}, 301,
+    'another folder is redirected to its slash';
+is body_of($folders, '/plain/'), "200 index\n", 'another folder has its index';
+is get($folders, '/plian/')->{status}, 301,
+    'the spelling of another name is corrected';
 done_testing;

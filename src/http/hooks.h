@@ -29,14 +29,15 @@ int es_route_choose(request_rec *r);
 
 /**
  * Remember our handler and the query before mod_rewrite's .htaccess rules take
- * them away. Context: hook fixups, first.
+ * them away, and let the request look like one for a file, so that mod_dir and
+ * mod_speling do not redirect it. Context: hook fixups, first.
  */
 int es_route_save(request_rec *r);
 
 /**
- * Restore our handler, if another one replaced it, and the query with it. A
- * rule that rewrites the request's path to itself may change the query.
- * Context: hook fixups, last.
+ * Restore the type of the request's file; also our handler, if another one
+ * replaced it, and the query with it. A rule that rewrites the request's
+ * path to itself may change the query. Context: hook fixups, last.
  */
 int es_route_restore(request_rec *r);
 

@@ -9,6 +9,12 @@
  *   RewriteRule, .htaccess replaces the handler in fixups by an internal
  *                          redirect, and the query by that of its target; we
  *                          restore ours at the end of fixups.
+ *   DirectoryIndex and     act in fixups if a folder has the name. The first
+ *   DirectorySlash         brings the settings of another section; the second
+ *                          redirects, and browsers repeat a POST as a GET. The
+ *                          request has the type of a file during fixups.
+ *   CheckSpelling          redirects in fixups to a name that is nearly the
+ *                          same, but not if there is a file.
  *   FallbackResource       acts on requests without a handler; SetHandler has
  *                          set one.
  *
@@ -57,10 +63,10 @@ int es_route_choose(request_rec *r)
     return OK;
 }
 
-/* What mod_rewrite's .htaccess rules replace. */
 typedef struct route_t {
     const char *handler;
     char *args;
+    apr_filetype_e filetype; /* of the file or folder of the request's name */
 } route_t;
 
 int es_route_save(request_rec *r)
@@ -73,6 +79,8 @@ int es_route_save(request_rec *r)
     route = apr_palloc(r->pool, sizeof(*route));
     route->handler = r->handler;
     route->args = r->args;
+    route->filetype = r->finfo.filetype;
+    r->finfo.filetype = APR_REG;
     ap_set_module_config(r->request_config, &eventstream_module, route);
     return DECLINED;
 }
@@ -84,17 +92,25 @@ static int is_rewritten_to_itself(const request_rec *r)
            !strcmp(r->filename + 9, r->uri);
 }
 
+static void restore_handler(request_rec *r, const route_t *route)
+{
+    if (r->handler && !strcmp(r->handler, route->handler)) {
+        return;
+    }
+    r->handler = route->handler;
+    if (!is_rewritten_to_itself(r)) {
+        r->args = route->args;
+    }
+}
+
 int es_route_restore(request_rec *r)
 {
     const route_t *route =
         ap_get_module_config(r->request_config, &eventstream_module);
 
-    if (!route || (r->handler && !strcmp(r->handler, route->handler))) {
-        return DECLINED;
-    }
-    r->handler = route->handler;
-    if (!is_rewritten_to_itself(r)) {
-        r->args = route->args;
+    if (route) {
+        r->finfo.filetype = route->filetype;
+        restore_handler(r, route);
     }
     return DECLINED;
 }

@@ -110,6 +110,29 @@ FACTS(a_query_that_changed_under_our_handler_is_kept)
     assert_string_equal(r->args, "b=2");
 }
 
+FACTS(a_folder_looks_like_a_file_during_fixups)
+{
+    location("eventstream");
+    r->handler = "eventstream";
+    r->finfo.filetype = APR_DIR;
+    es_route_save(r);
+    assert_int_equal(r->finfo.filetype, APR_REG);
+    es_route_restore(r);
+    assert_int_equal(r->finfo.filetype, APR_DIR);
+    r->handler = "redirect-handler";
+    es_route_restore(r);
+    assert_int_equal(r->finfo.filetype, APR_DIR);
+}
+
+FACTS(a_folder_of_another_handler_stays_a_folder)
+{
+    location("other");
+    r->handler = "other";
+    r->finfo.filetype = APR_DIR;
+    es_route_save(r);
+    assert_int_equal(r->finfo.filetype, APR_DIR);
+}
+
 FACTS(a_handler_that_is_not_ours_is_left_alone)
 {
     location("other");
@@ -130,6 +153,8 @@ static const struct CMUnitTest tests[] = {
     UNIT(the_query_is_restored_with_the_handler),
     UNIT(a_rule_may_change_the_query_of_a_path),
     UNIT(a_query_that_changed_under_our_handler_is_kept),
+    UNIT(a_folder_looks_like_a_file_during_fixups),
+    UNIT(a_folder_of_another_handler_stays_a_folder),
     UNIT(a_handler_that_is_not_ours_is_left_alone),
 };
 
