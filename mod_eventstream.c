@@ -125,6 +125,16 @@ static int on_access_ex(request_rec *r)
                : DECLINED;
 }
 
+/* AddHandler and rules of .htaccess set a handler after access was checked. */
+static int on_fixups_end(request_rec *r)
+{
+    es_route_restore(r);
+    if (es_route_is_chosen(r)) {
+        es_cors_add_headers(r, es_settings_dir(r));
+    }
+    return DECLINED;
+}
+
 static void register_hooks(apr_pool_t *p)
 {
     static const char *const after_http2[] = {"mod_http2.c", NULL};
@@ -147,7 +157,7 @@ static void register_hooks(apr_pool_t *p)
                           APR_HOOK_REALLY_FIRST);
     ap_hook_type_checker(es_route_choose, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_fixups(es_route_save, NULL, NULL, APR_HOOK_REALLY_FIRST);
-    ap_hook_fixups(es_route_restore, NULL, NULL, APR_HOOK_REALLY_LAST);
+    ap_hook_fixups(on_fixups_end, NULL, NULL, APR_HOOK_REALLY_LAST);
     ap_hook_handler(es_subscribe_handler, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_handler(es_publish_handler, NULL, NULL, APR_HOOK_REALLY_FIRST);
 }

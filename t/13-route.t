@@ -297,15 +297,17 @@ is get($rules, '/denied')->{status}, 403,
 
 # Names of folders. /closed/ admits no publisher, its index does.
 my $folders = EventStream::Httpd->start(
-    modules => [qw(speling autoindex)],
+    modules => [qw(speling autoindex rewrite)],
     files => {map({ ("$_/index.html" => "index\n") } qw(publish events
-        events/kitchen closed plain)),
+        events/kitchen closed forced plain)),
         'events/cellar1' => "file\n"},
     conf => <<"CONF");
 <Directory "\@DOCROOT@">
     Options +Indexes
 </Directory>
 CheckSpelling on
+RewriteEngine On
+RewriteRule "^/forced\$" - [H=eventstream-publish]
 $ours
 <Location "/closed/">
     SetHandler eventstream-publish
@@ -331,6 +333,8 @@ is(($all->next_event(5) || {data => ''})->{data}, 'x',
 is subscribe($folders, '/events/cellar')->header('content-type'),
     'text/event-stream; charset=utf-8',
     'CheckSpelling does not redirect a subscriber';
+is publish($folders, 'a', 'x', path => '/forced')->{status}, 200,
+    'DirectorySlash does not redirect a handler of [H=]';
 is get($folders, '/plain')->{status}, 301,
     'another folder is redirected to its slash';
 is body_of($folders, '/plain/'), "200 index\n", 'another folder has its index';

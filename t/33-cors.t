@@ -14,7 +14,7 @@ use EventStream::Client;
 use EventStream::Httpd;
 
 my $httpd = EventStream::Httpd->start(
-    modules => [qw(auth_basic authn_file authz_user headers)],
+    modules => [qw(auth_basic authn_file authz_user headers rewrite)],
     files => {'users' => ''}, conf => <<'CONF');
 <LocationMatch "^/(off|events|open|login|empty|sub)$">
     SetHandler eventstream
@@ -38,6 +38,23 @@ my $httpd = EventStream::Httpd->start(
     AuthUserFile "@DOCROOT@/users"
     Require valid-user
 </LocationMatch>
+<LocationMatch "^/(rule|ruleslogin|x.sse|htaccess)">
+    EventStreamChannel a
+    EventStreamAllowOrigin https://app.example
+</LocationMatch>
+<Location "/ruleslogin">
+    AuthType Basic
+    AuthName x
+    AuthUserFile "@DOCROOT@/users"
+    Require valid-user
+</Location>
+RewriteEngine On
+RewriteRule "^/rule" - [H=eventstream]
+<Directory "@DOCROOT@">
+    AddHandler eventstream .sse
+    RewriteEngine On
+    RewriteRule ^htaccess - [H=eventstream]
+</Directory>
 <Location "/empty">
     EventStreamAllowChannel b
     Header always append Vary Cookie
@@ -119,6 +136,33 @@ $refused = ask('GET', '/empty', $app);
 is $refused->status, 403, 'a channel that is not allowed is refused';
 is marks($refused), 'https://app.example true Origin, Cookie',
     '403 has the CORS headers, and Vary of others is kept';
+
+# ---- Handlers that are not of SetHandler -----------------------------------
+
+for my $path ('/rule', '/x.sse', '/htaccess') {
+    my $sse = ask('GET', $path, $app);
+    is $sse->header('content-type'), 'text/event-stream; charset=utf-8',
+        "$path is a stream without SetHandler";
+    is marks($sse), 'https://app.example true Origin',
+        "$path has the CORS headers";
+    $refused = ask('GET', $path, $app, 'Accept: text/html');
+    is $refused->status, 406, "$path refuses a wrong Accept";
+    is marks($refused), 'https://app.example true Origin',
+        "$path: 406 has the CORS headers";
+    my $preflight = ask('OPTIONS', $path, $app,
+        'Access-Control-Request-Method: GET');
+    is $preflight->status, 204, "$path answers a preflight";
+    is marks($preflight), 'https://app.example true Origin',
+        "$path: the answer to a preflight has the CORS headers";
+}
+$refused = ask('GET', '/ruleslogin', $app);
+is $refused->status, 401, 'Require refuses a request with [H=]';
+is marks($refused), 'https://app.example true Origin',
+    '401 with [H=] has the CORS headers';
+is ask('OPTIONS', '/ruleslogin', $app, 'Access-Control-Request-Method: GET')
+    ->status, 204, 'a preflight with [H=] needs no login';
+is marks(ask('GET', '/users', $app)), '- - -',
+    'a file has no CORS headers';
 
 # ---- Preflights ------------------------------------------------------------
 

@@ -318,9 +318,7 @@ static int eventstream_run(request_rec *r, const char *const *channels,
                 "has no connection of its own; the answer is 500");
         return HTTP_INTERNAL_SERVER_ERROR;
     }
-    if (!es_route_is_ours(r)) {
-        es_cors_add_headers(r, es_settings_dir(r)); /* our hook did not */
-    }
+    es_cors_add_headers(r, es_settings_dir(r)); /* our hooks did not */
     return es_subscribe_run(r, channels, count);
 }
 

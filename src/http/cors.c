@@ -16,6 +16,9 @@
 /* Seconds for which a browser remembers what a preflight allowed. */
 #define MAX_AGE "600"
 
+/* Where a request has this note, its answer has the headers. */
+#define DONE_NOTE "eventstream-cors"
+
 static const char *origin_of(const request_rec *r)
 {
     return apr_table_get(r->headers_in, "Origin");
@@ -52,9 +55,10 @@ void es_cors_add_headers(request_rec *r, const es_dir_t *conf)
 {
     const char *origin = origin_of(r);
 
-    if (!conf->origins) {
+    if (!conf->origins || apr_table_get(r->notes, DONE_NOTE)) {
         return;
     }
+    apr_table_setn(r->notes, DONE_NOTE, "");
     /* also without Origin: a cache must not serve this answer to a page */
     apr_table_mergen(r->err_headers_out, "Vary", "Origin");
     if (is_listed(conf, origin)) {

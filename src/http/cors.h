@@ -13,8 +13,8 @@
 
 /**
  * Add the Access-Control headers and Vary of EventStreamAllowOrigin to the
- * answer. They go into err_headers_out, so error answers have them, too.
- * Context: WORKER, hook access_checker or later, once for a request.
+ * answer, once. They go into err_headers_out, so error answers have them, too.
+ * Context: WORKER, hook access_checker or later.
  */
 void es_cors_add_headers(request_rec *r, const es_dir_t *conf);
 

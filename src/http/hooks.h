@@ -16,10 +16,15 @@
  */
 
 /**
- * Does the section of the request have one of our handlers? Works before httpd
- * chooses the handler.
+ * Does the section of the request have one of our handlers, or a RewriteRule
+ * [H=] set it? Works before httpd chooses the handler. It does not know of
+ * AddHandler, nor of rules of .htaccess and <Directory>.
  */
 int es_route_is_ours(request_rec *r);
+
+/** Is the handler of the request ours, however it was set? Works after fixups.
+ */
+int es_route_is_chosen(const request_rec *r);
 
 /**
  * Choose our handler before other modules derive one from a file name that does

@@ -47,16 +47,33 @@ static const char *handler_of_section(request_rec *r)
     return err ? NULL : handler;
 }
 
-int es_route_is_ours(request_rec *r)
-{
-    return is_ours(handler_of_section(r));
-}
-
-int es_route_choose(request_rec *r)
+/* Our handler as the configuration sets it, or NULL. Until the end of fixups
+ * that of RewriteRule [H=] is in a note of mod_rewrite. */
+static const char *our_handler(request_rec *r)
 {
     const char *handler = handler_of_section(r);
 
     if (!is_ours(handler)) {
+        handler = apr_table_get(r->notes, "rewrite-forced-handler");
+    }
+    return is_ours(handler) ? handler : NULL;
+}
+
+int es_route_is_ours(request_rec *r)
+{
+    return our_handler(r) != NULL;
+}
+
+int es_route_is_chosen(const request_rec *r)
+{
+    return is_ours(r->handler);
+}
+
+int es_route_choose(request_rec *r)
+{
+    const char *handler = our_handler(r);
+
+    if (!handler) {
         return DECLINED;
     }
     r->handler = handler;

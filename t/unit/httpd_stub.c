@@ -76,6 +76,7 @@ request_rec *stub_request(apr_pool_t *p)
     r->status = HTTP_OK;
     r->uri = apr_pstrdup(p, "/");
     r->headers_in = apr_table_make(p, 8);
+    r->notes = apr_table_make(p, 8);
     r->headers_out = apr_table_make(p, 8);
     r->err_headers_out = apr_table_make(p, 8);
     r->subprocess_env = apr_table_make(p, 8);

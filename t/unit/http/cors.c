@@ -142,6 +142,15 @@ FACTS(a_vary_of_another_module_is_kept)
     assert_string_equal(marked("Vary"), "Accept, Origin");
 }
 
+FACTS(headers_are_added_once)
+{
+    request(SHOP);
+    allow(SHOP);
+    es_cors_add_headers(r, conf);
+    es_cors_add_headers(r, conf);
+    assert_string_equal(marked("Vary"), "Origin");
+}
+
 /* ---- Preflight --------------------------------------------------------- */
 
 static void preflight(const char *origin, const char *listed)
@@ -334,6 +343,7 @@ static const struct CMUnitTest tests[] = {
     UNIT(a_sandboxed_page_never_gets_credentials),
     UNIT(an_origin_that_is_a_star_names_no_page),
     UNIT(a_vary_of_another_module_is_kept),
+    UNIT(headers_are_added_once),
     UNIT(a_preflight_is_from_a_page_that_may_read),
     UNIT(a_preflight_is_options),
     UNIT(a_preflight_states_a_method),

@@ -46,6 +46,19 @@ FACTS(a_handler_may_be_an_expression)
     assert_false(es_route_is_ours(r));
 }
 
+FACTS(a_rewrite_rule_may_set_one_of_our_handlers)
+{
+    location("other");
+    apr_table_setn(r->notes, "rewrite-forced-handler", "eventstream");
+    assert_true(es_route_is_ours(r));
+    assert_int_equal(es_route_choose(r), OK);
+    assert_string_equal(r->handler, "eventstream");
+    location("eventstream");
+    apr_table_setn(r->notes, "rewrite-forced-handler", "other");
+    assert_int_equal(es_route_choose(r), OK);
+    assert_string_equal(r->handler, "eventstream");
+}
+
 FACTS(an_expression_that_fails_is_no_handler)
 {
     location("eventstream")->expr_handler = stub_expression(NULL, pool);
@@ -147,6 +160,7 @@ static const struct CMUnitTest tests[] = {
     UNIT(a_location_with_one_of_our_handlers_is_ours),
     UNIT(another_location_is_not_ours),
     UNIT(a_handler_may_be_an_expression),
+    UNIT(a_rewrite_rule_may_set_one_of_our_handlers),
     UNIT(an_expression_that_fails_is_no_handler),
     UNIT(our_handler_is_chosen_before_another_is_derived),
     UNIT(our_handler_is_restored_after_a_rewrite),
