@@ -12,6 +12,7 @@
  *                  publishers of other modules
  *   child_init     child: claim a child number, start the delivery
  *   quick_handler  serve recovery requests of GRIP proxies, in any Location
+ *   translate_name remember the query before mod_rewrite replaces it
  *   type_checker   choose our handler before MultiViews chooses a file
  *   fixups         restore our handler if a front controller replaced it
  *   handler        run before that of mod_proxy
@@ -138,6 +139,7 @@ static int on_fixups_end(request_rec *r)
 static void register_hooks(apr_pool_t *p)
 {
     static const char *const after_http2[] = {"mod_http2.c", NULL};
+    static const char *const after_rewrite[] = {"mod_rewrite.c", NULL};
 
     (void)p;
     es_api_register();
@@ -155,6 +157,10 @@ static void register_hooks(apr_pool_t *p)
                             AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_quick_handler(es_grip_recover_handler, NULL, NULL,
                           APR_HOOK_REALLY_FIRST);
+    ap_hook_translate_name(es_route_save_query, NULL, NULL,
+                           APR_HOOK_REALLY_FIRST);
+    ap_hook_translate_name(es_route_save_query, after_rewrite, NULL,
+                           APR_HOOK_FIRST);
     ap_hook_type_checker(es_route_choose, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_fixups(es_route_save, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_fixups(on_fixups_end, NULL, NULL, APR_HOOK_REALLY_LAST);

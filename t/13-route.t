@@ -217,6 +217,31 @@ publish($site, undef, 'by a rule');
 is(($cellar->next_event(5) || {data => ''})->{data}, 'by a rule',
     'a rule may give a Location of ours another query');
 
+for my $rule ('"^/(.*)" "/index.txt?q=$1" [L]', '"^" "/index.txt?" [L]',
+    '"^/(.*)" "http://127.0.0.1:1/?q=$1" [P]')
+{
+    my $server = EventStream::Httpd->start(
+        modules => [qw(rewrite proxy proxy_http)],
+        files => {'index.txt' => $front},
+        conf => "$ours\nRewriteEngine On\nRewriteRule $rule\n");
+    keeps_query($server, "RewriteRule $rule of the server");
+}
+my $given = EventStream::Httpd->start(modules => ['rewrite'],
+    conf => <<"CONF");
+$ours
+<LocationMatch "^/(own|mapped)\$">
+    SetHandler eventstream
+    EventStreamChannel "{?room}"
+</LocationMatch>
+Alias /mapped "\@ROOT@/tmp"
+RewriteEngine On
+RewriteRule "^/own" "/own?room=a"
+RewriteRule "^/(to/)?mapped" "/mapped?room=a" [PT]
+CONF
+is subscribe($given, $_)->status, 200,
+    "$_: a rule of the server may give a Location of ours another query"
+    for '/own', '/mapped', '/to/mapped', '/own?room=b';
+
 htaccess("Require all denied\n");
 is get($site, '/events/kitchen')->{status}, 403, 'Require all denied applies';
 is publish($site, 'a', 'x')->{status}, 403,

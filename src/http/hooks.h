@@ -33,9 +33,16 @@ int es_route_is_chosen(const request_rec *r);
 int es_route_choose(request_rec *r);
 
 /**
- * Remember our handler and the query before mod_rewrite's .htaccess rules take
- * them away, and let the request look like one for a file, so that mod_dir and
- * mod_speling do not redirect it. Context: hook fixups, first.
+ * Remember the query. Context: hook translate_name, before mod_rewrite, whose
+ * rules may replace it; and after it, where a rule has led to another URL [PT].
+ */
+int es_route_save_query(request_rec *r);
+
+/**
+ * Restore the query, if a rule of the server led to another file or to a proxy.
+ * Remember it and our handler before rules of .htaccess take them away, and let
+ * the request look like one for a file, so that mod_dir and mod_speling do not
+ * redirect it. Context: hook fixups, first.
  */
 int es_route_save(request_rec *r);
 

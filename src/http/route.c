@@ -6,6 +6,9 @@
  *                          we choose our handler before them.
  *   ProxyPass "/"          makes it a proxy request while the URL is mapped;
  *                          our handler hook runs before that of mod_proxy.
+ *   RewriteRule, server    replaces the query, not the section, if the target
+ *                          is a file or [P]; we restore it before fixups. With
+ *                          [PT] the target is a URL, and its query counts.
  *   RewriteRule, .htaccess replaces the handler in fixups by an internal
  *                          redirect, and the query by that of its target; we
  *                          restore ours at the end of fixups.
@@ -23,6 +26,7 @@
  */
 #include "http/hooks.h"
 
+#include <apr_strings.h>
 #include <http_config.h>
 #include <http_core.h>
 
@@ -81,10 +85,48 @@ int es_route_choose(request_rec *r)
 }
 
 typedef struct route_t {
-    const char *handler;
     char *args;
+    const char *handler;     /* NULL: it is not ours */
     apr_filetype_e filetype; /* of the file or folder of the request's name */
 } route_t;
+
+static route_t *route_of(request_rec *r)
+{
+    route_t *route =
+        ap_get_module_config(r->request_config, &eventstream_module);
+
+    if (!route) {
+        route = apr_pcalloc(r->pool, sizeof(*route));
+        route->args = r->args;
+        ap_set_module_config(r->request_config, &eventstream_module, route);
+    }
+    return route;
+}
+
+int es_route_save_query(request_rec *r)
+{
+    route_of(r)->args = r->args;
+    return DECLINED;
+}
+
+/* Is the file that the request was mapped to that of its own path? */
+static int is_mapped_to_itself(const request_rec *r)
+{
+    const char *path = apr_pstrcat(r->pool, r->filename ? r->filename : "",
+                                   r->path_info, NULL);
+    apr_size_t len = strlen(path);
+    apr_size_t uri_len = strlen(r->uri);
+
+    return len >= uri_len && !strcmp(path + len - uri_len, r->uri);
+}
+
+/* Did a rule of the server send the request to another path with a query? A
+ * rule that sets our handler may do so. */
+static int has_lost_query(request_rec *r, const route_t *route)
+{
+    return r->args != route->args && is_ours(handler_of_section(r)) &&
+           !is_mapped_to_itself(r);
+}
 
 int es_route_save(request_rec *r)
 {
@@ -93,12 +135,14 @@ int es_route_save(request_rec *r)
     if (!is_ours(r->handler)) {
         return DECLINED;
     }
-    route = apr_palloc(r->pool, sizeof(*route));
-    route->handler = r->handler;
+    route = route_of(r);
+    if (has_lost_query(r, route)) {
+        r->args = route->args;
+    }
     route->args = r->args;
+    route->handler = r->handler;
     route->filetype = r->finfo.filetype;
     r->finfo.filetype = APR_REG;
-    ap_set_module_config(r->request_config, &eventstream_module, route);
     return DECLINED;
 }
 
@@ -125,7 +169,7 @@ int es_route_restore(request_rec *r)
     const route_t *route =
         ap_get_module_config(r->request_config, &eventstream_module);
 
-    if (route) {
+    if (route && route->handler) {
         r->finfo.filetype = route->filetype;
         restore_handler(r, route);
     }

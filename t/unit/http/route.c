@@ -123,6 +123,54 @@ FACTS(a_query_that_changed_under_our_handler_is_kept)
     assert_string_equal(r->args, "b=2");
 }
 
+/* A request of /events/x?a=1 that a rule of the server maps to this file, with
+ * the query "q=1". */
+static void mapped(const char *handler, const char *filename)
+{
+    location(handler);
+    r->uri = (char *)"/events/x";
+    r->args = (char *)"a=1";
+    es_route_save_query(r);
+    r->filename = (char *)filename;
+    r->path_info = (char *)"/x";
+    r->args = (char *)"q=1";
+    r->handler = "eventstream";
+    es_route_save(r);
+    es_route_restore(r);
+}
+
+FACTS(the_query_is_restored_after_a_rule_of_the_server)
+{
+    mapped("eventstream", "/htdocs/index.php");
+    assert_string_equal(r->args, "a=1");
+    mapped("eventstream", "/x");
+    assert_string_equal(r->args, "a=1");
+    mapped("eventstream", NULL);
+    assert_string_equal(r->args, "a=1");
+}
+
+FACTS(a_rule_of_the_server_may_change_the_query_of_a_path)
+{
+    mapped("eventstream", "/htdocs/events");
+    assert_string_equal(r->args, "q=1");
+}
+
+FACTS(a_rule_that_sets_our_handler_may_change_the_query)
+{
+    mapped(NULL, "/htdocs/index.php");
+    assert_string_equal(r->args, "q=1");
+}
+
+FACTS(a_query_that_was_never_remembered_is_kept)
+{
+    location("eventstream");
+    r->args = (char *)"a=1";
+    r->handler = "eventstream";
+    es_route_save(r);
+    es_route_restore(r);
+    assert_string_equal(r->args, "a=1");
+}
+
 FACTS(a_folder_looks_like_a_file_during_fixups)
 {
     location("eventstream");
@@ -167,6 +215,10 @@ static const struct CMUnitTest tests[] = {
     UNIT(the_query_is_restored_with_the_handler),
     UNIT(a_rule_may_change_the_query_of_a_path),
     UNIT(a_query_that_changed_under_our_handler_is_kept),
+    UNIT(the_query_is_restored_after_a_rule_of_the_server),
+    UNIT(a_rule_of_the_server_may_change_the_query_of_a_path),
+    UNIT(a_rule_that_sets_our_handler_may_change_the_query),
+    UNIT(a_query_that_was_never_remembered_is_kept),
     UNIT(a_folder_looks_like_a_file_during_fixups),
     UNIT(a_folder_of_another_handler_stays_a_folder),
     UNIT(a_handler_that_is_not_ours_is_left_alone),
