@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Items are appended to a body whose end always has space reserved, so that a
+ * body that is full can still be finished. */
 #include "grip/item.h"
 
 #include "base/json.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* A table of numbers and texts; the texts are sent to publishers. */
 #include "grip/outcome.h"
 
 #include <apr_strings.h>

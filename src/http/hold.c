@@ -34,6 +34,99 @@
 
 #define CHECK_EVERY APR_USEC_PER_SEC
 
+/* ---- The sink of a held request ----------------------------------------- */
+
+/*
+ * A sink that writes to a held request (TLS, HTTP/2, or other filters in the
+ * output chain). Each write passes all filters of the request and is flushed;
+ * it blocks as httpd's writes do, for up to Timeout.
+ *
+ * A peer that closes a TLS connection sends bytes first (its close_notify), and
+ * no thread reads them while the request is held. So the sink polls for the end
+ * of the stream, POLLRDHUP, not for bytes.
+ */
+
+typedef struct held_t {
+    es_sink_t sink; /* first: a pointer to it is the sink */
+    request_rec *r;
+    apr_bucket_brigade *bb;
+} held_t;
+
+static apr_status_t on_write(es_sink_t *sink, const struct iovec *iov,
+                             int count, apr_size_t *taken)
+{
+    held_t *held = (held_t *)sink;
+    request_rec *r = held->r;
+    apr_bucket_alloc_t *alloc = r->connection->bucket_alloc;
+    apr_size_t total = 0;
+    apr_status_t rv;
+    int i;
+
+    for (i = 0; i < count; i++) {
+        APR_BRIGADE_INSERT_TAIL(
+            held->bb, apr_bucket_transient_create(iov[i].iov_base,
+                                                  iov[i].iov_len, alloc));
+        total += iov[i].iov_len;
+    }
+    APR_BRIGADE_INSERT_TAIL(held->bb, apr_bucket_flush_create(alloc));
+    rv = ap_pass_brigade(r->output_filters, held->bb);
+    apr_brigade_cleanup(held->bb);
+    if (rv == APR_SUCCESS && r->connection->aborted) {
+        rv = APR_ECONNABORTED;
+    }
+    *taken = rv == APR_SUCCESS ? total : 0;
+    /* es_client_step would retry on EAGAIN, but the filters may have taken a
+     * part: a held request that fails is over */
+    return APR_STATUS_IS_EAGAIN(rv) ? APR_ECONNABORTED : rv;
+}
+
+static void do_nothing(es_sink_t *sink)
+{
+    (void)sink; /* httpd ends the request when the handler returns */
+}
+
+static const es_sink_ops_t held_ops = {on_write, do_nothing, do_nothing};
+
+/* A sink in r's pool, which frees it; its close and finish do nothing. */
+static es_sink_t *create_sink(request_rec *r)
+{
+    held_t *held = apr_pcalloc(r->pool, sizeof(*held));
+
+    held->sink.ops = &held_ops;
+    held->sink.chunked = 0; /* httpd's filters do the framing */
+    held->r = r;
+    held->bb = apr_brigade_create(r->pool, r->connection->bucket_alloc);
+    return &held->sink;
+}
+
+/* Has the client disconnected? Also finds, while nothing is written, a stream
+ * that was reset and a connection that the peer closed. */
+static int is_gone(const es_sink_t *sink)
+{
+    const conn_rec *c = ((const held_t *)sink)->r->connection;
+    apr_socket_t *socket;
+    struct pollfd pfd;
+    int fd;
+
+    if (c->aborted || (c->master && c->master->aborted)) {
+        return 1;
+    }
+    if (c->master) {
+        return 0; /* mod_http2 reads the connection and sets aborted */
+    }
+    socket = ap_get_conn_socket((conn_rec *)c);
+    if (!socket || apr_os_sock_get(&fd, socket) != APR_SUCCESS) {
+        return 0;
+    }
+    pfd.fd = fd;
+    pfd.events = POLLRDHUP;
+    pfd.revents = 0;
+    return poll(&pfd, 1, 0) == 1 &&
+           (pfd.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
+}
+
+/* ---- Serving ------------------------------------------------------------ */
+
 typedef struct hold_t {
     es_stream_t *stream;
     es_client_t *client;
@@ -121,7 +214,7 @@ static void serve(hold_t *hold)
         if (es_watch_wait(hold->watch, wait_time(hold, now)) < 0) {
             end_client(hold, drain_ms()); /* the child stops */
         }
-        if (es_hold_sink_is_gone(hold->sink)) {
+        if (is_gone(hold->sink)) {
             return;
         }
     }
@@ -221,7 +314,7 @@ static int with_grant(es_stream_t *stream, es_grant_t grant)
 
     limit_writes(stream, &saved);
     hold.stream = stream;
-    hold.sink = es_hold_sink_create(stream->r);
+    hold.sink = create_sink(stream->r);
     hold.scratch = apr_palloc(stream->r->pool, ES_CLIENT_SCRATCH_MIN);
     rc = run(&hold, grant);
     restore_conn(&saved);
@@ -250,88 +343,4 @@ int es_hold_briefly(es_stream_t *stream)
 {
     ES_CONTEXT(ES_WORKER);
     return with_grant(stream, ES_GRANT_BRIEF);
-}
-
-/* ---- The sink of a held request ----------------------------------------- */
-
-/*
- * A peer that closes a TLS connection sends bytes first (its close_notify), and
- * no thread reads them while the request is held. So the sink polls for the end
- * of the stream, POLLRDHUP, not for bytes.
- */
-
-typedef struct held_t {
-    es_sink_t sink; /* first: a pointer to it is the sink */
-    request_rec *r;
-    apr_bucket_brigade *bb;
-} held_t;
-
-static apr_status_t on_write(es_sink_t *sink, const struct iovec *iov,
-                             int count, apr_size_t *taken)
-{
-    held_t *held = (held_t *)sink;
-    request_rec *r = held->r;
-    apr_bucket_alloc_t *alloc = r->connection->bucket_alloc;
-    apr_size_t total = 0;
-    apr_status_t rv;
-    int i;
-
-    for (i = 0; i < count; i++) {
-        APR_BRIGADE_INSERT_TAIL(
-            held->bb, apr_bucket_transient_create(iov[i].iov_base,
-                                                  iov[i].iov_len, alloc));
-        total += iov[i].iov_len;
-    }
-    APR_BRIGADE_INSERT_TAIL(held->bb, apr_bucket_flush_create(alloc));
-    rv = ap_pass_brigade(r->output_filters, held->bb);
-    apr_brigade_cleanup(held->bb);
-    if (rv == APR_SUCCESS && r->connection->aborted) {
-        rv = APR_ECONNABORTED;
-    }
-    *taken = rv == APR_SUCCESS ? total : 0;
-    /* es_client_step would retry on EAGAIN, but the filters may have taken a
-     * part: a held request that fails is over */
-    return APR_STATUS_IS_EAGAIN(rv) ? APR_ECONNABORTED : rv;
-}
-
-static void do_nothing(es_sink_t *sink)
-{
-    (void)sink; /* httpd ends the request when the handler returns */
-}
-
-static const es_sink_ops_t held_ops = {on_write, do_nothing, do_nothing};
-
-es_sink_t *es_hold_sink_create(request_rec *r)
-{
-    held_t *held = apr_pcalloc(r->pool, sizeof(*held));
-
-    held->sink.ops = &held_ops;
-    held->sink.chunked = 0; /* httpd's filters do the framing */
-    held->r = r;
-    held->bb = apr_brigade_create(r->pool, r->connection->bucket_alloc);
-    return &held->sink;
-}
-
-int es_hold_sink_is_gone(const es_sink_t *sink)
-{
-    const conn_rec *c = ((const held_t *)sink)->r->connection;
-    apr_socket_t *socket;
-    struct pollfd pfd;
-    int fd;
-
-    if (c->aborted || (c->master && c->master->aborted)) {
-        return 1;
-    }
-    if (c->master) {
-        return 0; /* mod_http2 reads the connection and sets aborted */
-    }
-    socket = ap_get_conn_socket((conn_rec *)c);
-    if (!socket || apr_os_sock_get(&fd, socket) != APR_SUCCESS) {
-        return 0;
-    }
-    pfd.fd = fd;
-    pfd.events = POLLRDHUP;
-    pfd.revents = 0;
-    return poll(&pfd, 1, 0) == 1 &&
-           (pfd.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
 }

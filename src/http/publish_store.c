@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Checks a batch, appends it, wakes the children that have clients of its
+ * channels, and hands it to GRIP proxies and publishers of other modules. */
 #include "http/publish.h"
 
 #include <apr_strings.h>

@@ -193,21 +193,4 @@ int es_hold_briefly(es_stream_t *stream);
  */
 int es_hold_end(es_stream_t *stream);
 
-/* ---- The sink of a held request: hold.c --------------------------------- */
-
-/*
- * A sink that writes to a held request (TLS, HTTP/2, or other filters in the
- * output chain). Each write passes all filters of the request and is flushed;
- * it blocks as httpd's writes do, for up to Timeout.
- */
-
-/** A sink in r's pool, which frees it; its close and finish do nothing. */
-es_sink_t *es_hold_sink_create(request_rec *r);
-
-/**
- * Has the client of a held request disconnected? Also finds, while nothing is
- * written, a stream that was reset and a connection that the peer closed.
- */
-int es_hold_sink_is_gone(const es_sink_t *sink);
-
 #endif

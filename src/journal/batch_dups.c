@@ -61,7 +61,8 @@ static id_pair_t *find_pair(const dup_table_t *table, apr_uint64_t hash,
     return &table->pairs[at];
 }
 
-int es_batch_dups_same_names(const es_entry_t *a, const es_entry_t *b)
+/* Do both have the same channels, in any order? */
+static int has_same_names(const es_entry_t *a, const es_entry_t *b)
 {
     int i, k;
 
@@ -104,7 +105,7 @@ static int put(const dup_table_t *table, int event, int *dup, int *channel)
             *dup = pair->event - 1;
             *channel = k;
             return es_frame_equal(before->frame, entry->frame) &&
-                   es_batch_dups_same_names(before, entry);
+                   has_same_names(before, entry);
         }
         pair->hash = hash;
         pair->event = event + 1;

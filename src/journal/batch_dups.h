@@ -24,8 +24,4 @@ apr_status_t es_batch_dups_find(const es_entry_t *entries, int count,
                                 const apr_uint64_t key[2], int *dups,
                                 es_clash_t *clash);
 
-/** Have both entries the same channels, in any order? Those of an entry are
- * distinct. */
-int es_batch_dups_same_names(const es_entry_t *a, const es_entry_t *b);
-
 #endif
