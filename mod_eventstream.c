@@ -11,6 +11,8 @@
  *   post_config    parent: fill in presets, open the shared memory, find the
  *                  publishers of other modules
  *   child_init     child: claim a child number, start the delivery
+ *   post_read_request
+ *                  note what shows a proxy, before others remove headers
  *   quick_handler  serve recovery requests of GRIP proxies, in any Location
  *   translate_name remember the query before mod_rewrite replaces it
  *   type_checker   choose our handler before MultiViews chooses a file
@@ -23,6 +25,7 @@
 #include <http_config.h>
 #include <http_core.h>
 #include <http_main.h>
+#include <http_protocol.h>
 #include <http_request.h>
 #include <ap_mpm.h>
 #include <mpm_common.h>
@@ -139,6 +142,8 @@ static int on_fixups_end(request_rec *r)
 static void register_hooks(apr_pool_t *p)
 {
     static const char *const after_http2[] = {"mod_http2.c", NULL};
+    static const char *const before_headers[] = {"mod_headers.c",
+                                                 "mod_remoteip.c", NULL};
     static const char *const after_rewrite[] = {"mod_rewrite.c", NULL};
 
     (void)p;
@@ -155,6 +160,8 @@ static void register_hooks(apr_pool_t *p)
                          AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_check_access_ex(on_access_ex, NULL, NULL, APR_HOOK_REALLY_FIRST,
                             AP_AUTH_INTERNAL_PER_CONF);
+    ap_hook_post_read_request(es_publish_auth_look, NULL, before_headers,
+                              APR_HOOK_REALLY_FIRST);
     ap_hook_quick_handler(es_grip_recover_handler, NULL, NULL,
                           APR_HOOK_REALLY_FIRST);
     ap_hook_translate_name(es_route_save_query, NULL, NULL,

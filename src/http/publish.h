@@ -43,11 +43,23 @@ int es_publish_handler(request_rec *r);
  */
 
 /**
+ * Note what shows that a request came through a proxy, before other modules
+ * change its headers. Internal redirects and subrequests inherit it.
+ *
+ * @return DECLINED
+ *
+ * Context: hook post_read_request, before mod_headers (early) and mod_remoteip.
+ */
+int es_publish_auth_look(request_rec *r);
+
+/**
  * Does one of the words of EventStreamPublishFrom admit the request?
  *
- *   local      the peer and the client (as mod_remoteip determines it) are on
- *              this host, and no header shows a proxy in between: behind a
- *              proxy on the same host every client comes from 127.0.0.1
+ *   local      the peer is on this host, and as it was received the request
+ *              shows no proxy in between, neither by a header nor by HTTP/1.0:
+ *              behind a proxy on the same host every client comes from
+ *              127.0.0.1. A request that es_publish_auth_look has not seen is
+ *              not local
  *   user       the request is authenticated
  *   any        every request
  *   addresses  the client's address matches, as with Require ip

@@ -14,12 +14,43 @@
 /* Without the directive only requests from this host are admitted. */
 static const es_publish_from_t preset = {.local = 1};
 
-/* A request with one of these headers came through a proxy, or from one. */
+/* A request with one of these headers came through a proxy, or from one. The
+ * "*" at the end of a name stands for anything. */
 static const char *const proxy_headers[] = {
-    "Grip-Sig", "Forwarded", "X-Forwarded-For", "X-Real-IP", "Via",
+    "CDN-Loop",
+    "CF-*",
+    "Client-IP",
+    "CloudFront-*",
+    "Fastly-*",
+    "Fly-*",
+    "Forwarded",
+    "Front-End-Https",
+    "Grip-Sig",
+    "Proxy-Client-IP",
+    "Surrogate-Capability",
+    "True-Client-IP",
+    "Via",
+    "WL-Proxy-*",
+    "X-Appengine-*",
+    "X-Azure-*",
+    "X-Client-IP",
+    "X-Cluster-Client-IP",
+    "X-Envoy-*",
+    "X-Forwarded*",
+    "X-Original-*",
+    "X-ProxyUser-IP",
+    "X-Real-IP",
+    "X-Remote-Addr",
+    "X-Remote-IP",
+    "X-Rewrite-URL",
+    "X-Varnish",
 };
 
 #define PROXY_HEADERS (sizeof(proxy_headers) / sizeof(proxy_headers[0]))
+
+/* What in the request as it was received shows a proxy; "" = nothing does. Only
+ * the request that httpd read has the note, if its peer is this host. */
+#define PROXY_NOTE "eventstream-proxy"
 
 static int is_loopback6(const struct in6_addr *address)
 {
@@ -44,16 +75,78 @@ static int is_loopback(const apr_sockaddr_t *address)
     }
 }
 
-static const char *proxy_header(const request_rec *r)
+static int is_name_of(const char *pattern, const char *name)
+{
+    apr_size_t len = strlen(pattern) - 1;
+
+    return pattern[len] == '*' ? !strncasecmp(pattern, name, len)
+                               : !strcasecmp(pattern, name);
+}
+
+static int is_proxy_header(const char *name)
 {
     size_t i;
 
     for (i = 0; i < PROXY_HEADERS; i++) {
-        if (apr_table_get(r->headers_in, proxy_headers[i])) {
-            return proxy_headers[i];
+        if (is_name_of(proxy_headers[i], name)) {
+            return 1;
         }
     }
-    return NULL;
+    return 0;
+}
+
+/* What in the headers, as they are now, shows a proxy; "" = nothing does. */
+static const char *find_proxy(const request_rec *r)
+{
+    const apr_array_header_t *headers = apr_table_elts(r->headers_in);
+    int i;
+
+    for (i = 0; i < headers->nelts; i++) {
+        const char *name =
+            APR_ARRAY_IDX(headers, i, const apr_table_entry_t).key;
+
+        if (is_proxy_header(name)) {
+            return apr_psprintf(r->pool, "a proxy's header %.64s", name);
+        }
+    }
+    /* nginx before 1.29.7 adds no header by its presets, and sends this */
+    return r->proto_num < HTTP_VERSION(1, 1)
+               ? "HTTP/1.0, as proxies send it (a publisher on this host must "
+                 "send HTTP/1.1)"
+               : "";
+}
+
+/* Modules remove headers before our handler runs: mod_headers removes what
+ * RequestHeader unset says, mod_remoteip the header that it has read. */
+int es_publish_auth_look(request_rec *r)
+{
+    if (!r->prev && !r->main && is_loopback(r->connection->client_addr)) {
+        apr_table_setn(r->notes, PROXY_NOTE, find_proxy(r));
+    }
+    return DECLINED;
+}
+
+/* NULL: httpd has not read the request, or from another host. */
+static const char *noted_proxy(const request_rec *r)
+{
+    while (r->main || r->prev) {
+        r = r->main ? r->main : r->prev;
+    }
+    return apr_table_get(r->notes, PROXY_NOTE);
+}
+
+/* mod_remoteip and its kin replace the address by that of a proxy's client,
+ * which may be the same. */
+static int has_client_of_proxy(const request_rec *r)
+{
+    return r->useragent_addr != r->connection->client_addr;
+}
+
+static int is_direct(const request_rec *r)
+{
+    const char *proxy = noted_proxy(r);
+
+    return proxy && !*proxy && !has_client_of_proxy(r);
 }
 
 static int is_browser(const request_rec *r)
@@ -88,8 +181,8 @@ static int is_rebound(request_rec *r)
 
 static int is_local(request_rec *r)
 {
-    return is_loopback(r->connection->client_addr) &&
-           is_loopback(r->useragent_addr) && !proxy_header(r) && !is_rebound(r);
+    return is_loopback(r->connection->client_addr) && is_direct(r) &&
+           !is_rebound(r);
 }
 
 static int is_in_net(const request_rec *r, const apr_array_header_t *net)
@@ -122,9 +215,9 @@ static const char *describe_user(const request_rec *r)
 /* Lets the administrator find out which word would admit the request. */
 static const char *describe_request(request_rec *r)
 {
-    const char *header = proxy_header(r);
-    const char *peer = r->connection->client_ip;
+    const char *proxy = noted_proxy(r);
     const char *client = r->useragent_ip;
+    int is_via = has_client_of_proxy(r);
 
     if (is_rebound(r)) {
         return apr_psprintf(r->pool,
@@ -132,12 +225,13 @@ static const char *describe_request(request_rec *r)
                             "ServerName or ServerAlias of this server",
                             r->hostname ? r->hostname : "(none)");
     }
+    if (!proxy) {
+        proxy = find_proxy(r);
+    }
     return apr_psprintf(
-        r->pool, "client %s%s%s, %s%s, %s", client ? client : "unknown",
-        peer && client && strcmp(peer, client) ? " by way of " : "",
-        peer && client && strcmp(peer, client) ? peer : "",
-        header ? "a proxy's header " : "no proxy's header",
-        header ? header : "", describe_user(r));
+        r->pool, "client %s%s%s, %s, %s", client ? client : "unknown",
+        is_via ? " by way of " : "", is_via ? r->connection->client_ip : "",
+        *proxy ? proxy : "no proxy's header", describe_user(r));
 }
 
 int es_publish_auth_admits(request_rec *r, const es_dir_t *conf,

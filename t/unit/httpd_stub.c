@@ -71,6 +71,7 @@ request_rec *stub_request(apr_pool_t *p)
     r->connection = connection_of(r->server, p);
     r->useragent_ip = r->connection->client_ip;
     r->useragent_addr = r->connection->client_addr;
+    r->proto_num = HTTP_VERSION(1, 1);
     r->method = "GET";
     r->method_number = M_GET;
     r->status = HTTP_OK;

@@ -54,6 +54,7 @@ static void allow_net(const char *network, const char *bits)
 
 static int admits(void)
 {
+    assert_int_equal(es_publish_auth_look(r), DECLINED);
     return es_publish_auth_admits(r, conf, &why);
 }
 
@@ -110,7 +111,8 @@ FACTS(both_the_peer_and_the_client_must_be_of_this_host)
 FACTS(a_request_through_a_proxy_is_not_local)
 {
     static const char *const headers[] = {
-        "Grip-Sig", "Forwarded", "X-Forwarded-For", "X-Real-IP", "Via"};
+        "Grip-Sig", "Forwarded",         "X-Forwarded-For", "X-Real-IP",
+        "Via",      "x-forwarded-proto", "X-Forwarded",     "CF-Connecting-IP"};
     size_t i;
 
     for (i = 0; i < sizeof(headers) / sizeof(headers[0]); i++) {
@@ -119,6 +121,86 @@ FACTS(a_request_through_a_proxy_is_not_local)
         assert_false(admits());
         assert_non_null(strstr(why.remedy, headers[i]));
     }
+}
+
+FACTS(a_header_whose_name_only_resembles_is_no_proxys)
+{
+    static const char *const headers[] = {"X-Forward",     "Vi", "Via-Header",
+                                          "Forwarded-For", "CF", ""};
+    size_t i;
+
+    request("127.0.0.1");
+    for (i = 0; i < sizeof(headers) / sizeof(headers[0]); i++) {
+        apr_table_setn(r->headers_in, headers[i], "");
+    }
+    assert_true(admits());
+}
+
+FACTS(http_1_0_is_not_local)
+{
+    request("127.0.0.1");
+    r->proto_num = HTTP_VERSION(1, 0);
+    assert_false(admits());
+    assert_non_null(strstr(why.remedy, "HTTP/1.0, as proxies send it"));
+    request("127.0.0.1");
+    r->proto_num = HTTP_VERSION(2, 0);
+    assert_true(admits());
+}
+
+FACTS(a_client_of_a_proxy_is_not_local_though_its_address_is)
+{
+    request_via("127.0.0.1", "127.0.0.1");
+    assert_false(admits());
+    assert_non_null(strstr(why.remedy, "client 127.0.0.1 by way of 127.0.0.1"));
+}
+
+FACTS(headers_count_as_they_were_received)
+{
+    request("127.0.0.1");
+    apr_table_setn(r->headers_in, "Via", "");
+    es_publish_auth_look(r);
+    apr_table_unset(r->headers_in, "Via");
+    assert_false(es_publish_auth_admits(r, conf, &why));
+    assert_non_null(strstr(why.remedy, "a proxy's header Via"));
+
+    request("127.0.0.1");
+    es_publish_auth_look(r);
+    apr_table_setn(r->headers_in, "Via", "");
+    assert_true(es_publish_auth_admits(r, conf, &why));
+}
+
+/* An internal redirect of the request, or a subrequest for it. */
+static request_rec *derived(void)
+{
+    request_rec *derived = apr_pmemdup(pool, r, sizeof(*r));
+
+    derived->notes = apr_table_make(pool, 1);
+    return derived;
+}
+
+FACTS(internal_redirects_and_subrequests_inherit_the_look)
+{
+    request_rec *redirect, *sub;
+
+    request("127.0.0.1");
+    apr_table_setn(r->headers_in, "Via", "");
+    es_publish_auth_look(r);
+    apr_table_unset(r->headers_in, "Via");
+    redirect = derived();
+    redirect->prev = r;
+    es_publish_auth_look(redirect); /* httpd runs the hook again */
+    assert_false(es_publish_auth_admits(redirect, conf, &why));
+    sub = derived();
+    sub->main = redirect;
+    assert_false(es_publish_auth_admits(sub, conf, &why));
+    apr_table_setn(r->notes, PROXY_NOTE, "");
+    assert_true(es_publish_auth_admits(sub, conf, &why));
+}
+
+FACTS(a_request_without_a_look_is_not_local)
+{
+    request("127.0.0.1");
+    assert_false(es_publish_auth_admits(r, conf, &why));
 }
 
 FACTS(a_browser_of_this_host_may_publish_to_a_name_of_this_server)
@@ -292,6 +374,12 @@ static const struct CMUnitTest tests[] = {
     UNIT(an_unknown_kind_of_address_is_not_of_this_host),
     UNIT(both_the_peer_and_the_client_must_be_of_this_host),
     UNIT(a_request_through_a_proxy_is_not_local),
+    UNIT(a_header_whose_name_only_resembles_is_no_proxys),
+    UNIT(http_1_0_is_not_local),
+    UNIT(a_client_of_a_proxy_is_not_local_though_its_address_is),
+    UNIT(headers_count_as_they_were_received),
+    UNIT(internal_redirects_and_subrequests_inherit_the_look),
+    UNIT(a_request_without_a_look_is_not_local),
     UNIT(a_browser_of_this_host_may_publish_to_a_name_of_this_server),
     UNIT(a_page_that_rebound_its_name_may_not_publish),
     UNIT(a_program_of_this_host_may_use_any_name),
