@@ -17,6 +17,7 @@ use EventStream::Httpd;
 my $httpd = EventStream::Httpd->start(
     modules => [qw(headers remoteip rewrite)], h2 => 1, conf => <<'CONF');
 LogLevel eventstream:debug
+ServerName app.example
 # mod_headers removes headers early (post_read_request) and late (fixups), and
 # mod_remoteip that which it reads.
 RequestHeader unset X-Real-IP early
@@ -101,4 +102,29 @@ like $httpd->error_log($from), qr/ES0701.*HTTP\/1\.0.*must send HTTP\/1\.1/,
     'and the error log has the remedy';
 is request($httpd, 'GET', '/publish?list=', version => '1.0')->{status}, 403,
     'so do statistics';
+
+# ---- A page of a name that was made to resolve to this host -----------------
+
+# Over plain HTTP browsers add no header to a GET that shows a page.
+my @rebound = (headers => ['Host: evil.example']);
+$from = $httpd->log_size;
+for my $query ('list=', 'channel=a') {
+    is request($httpd, $_, "/publish?$query", @rebound)->{status}, 403,
+        "$_ ?$query of a host that is not this server's gets 403"
+        for qw(GET HEAD);
+}
+like $httpd->error_log($from), qr/GET or HEAD of the host evil\.example, which/,
+    'and the error log names the host';
+is request($httpd, 'GET', '/api/publish?list=', @rebound)->{status}, 403,
+    'after an internal redirect, too';
+for my $host ('localhost', 'LOCALHOST:1', '127.0.0.9', '[::1]:8080',
+    'app.example', 'App.Example:8080') {
+    is request($httpd, 'GET', '/publish?list=', headers => ["Host: $host"])
+        ->{status}, 200, "a GET of the host $host gets 200";
+}
+is request($httpd, 'POST', '/publish?channel=a', body => 'x', headers =>
+    ['Host: app.example:8080', 'Origin: http://app.example:8080'])->{status},
+    200, 'a page of this server gets 200, whatever its port is';
+is status_of('/publish', @rebound), 200,
+    'a publisher that is no browser may have any Host';
 done_testing;

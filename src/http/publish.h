@@ -59,7 +59,8 @@ int es_publish_auth_look(request_rec *r);
  *              shows no proxy in between, neither by a header nor by HTTP/1.0:
  *              behind a proxy on the same host every client comes from
  *              127.0.0.1. A request that es_publish_auth_look has not seen is
- *              not local
+ *              not local. A GET, a HEAD and what a browser sends must name a
+ *              host of this server, because of DNS rebinding
  *   user       the request is authenticated
  *   any        every request
  *   addresses  the client's address matches, as with Require ip

@@ -3,7 +3,6 @@
 #include "http/publish.h"
 
 #include <http_core.h>
-#include <http_vhost.h>
 #include <apr_network_io.h>
 #include <apr_strings.h>
 
@@ -166,20 +165,48 @@ static int is_loopback_name(const char *host)
            (inet_pton(AF_INET6, host, &v6) == 1 && is_loopback6(&v6));
 }
 
+static int is_in_names(const apr_array_header_t *names, const char *host)
+{
+    int i;
+
+    for (i = 0; names && i < names->nelts; i++) {
+        if (!ap_strcasecmp_match(host, APR_ARRAY_IDX(names, i, const char *))) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* ap_matches_request_vhost also compares the port, and no port matches a
+ * ServerName without one. Names alone matter: a page cannot choose ours. */
+static int is_own_name(const server_rec *s, const char *host)
+{
+    const server_addr_rec *address;
+
+    for (address = s->addrs; address; address = address->next) {
+        if (!strcasecmp(host, address->virthost)) {
+            return 1;
+        }
+    }
+    return (s->server_hostname && !strcasecmp(host, s->server_hostname)) ||
+           is_in_names(s->names, host) || is_in_names(s->wild_names, host);
+}
+
 /* DNS rebinding: a page's host name was made to resolve to this host. Its
- * requests come from a local browser, which takes them for same-origin. They
- * are recognised by the host name, which is not one of this server's. */
-static int is_rebound(request_rec *r)
+ * requests come from a browser on this host or in an admitted network, which
+ * takes them for same-origin. They are recognised by the host name, which is
+ * not one of this server's. A GET or HEAD may always be one of them: over plain
+ * HTTP browsers send no header with it that shows a page. */
+static int is_rebound(const request_rec *r)
 {
     const char *host = r->hostname;
 
-    return is_browser(r) &&
+    return (is_browser(r) || r->method_number == M_GET) &&
            (!host ||
-            (!is_loopback_name(host) &&
-             !ap_matches_request_vhost(r, host, ap_get_server_port(r))));
+            (!is_loopback_name(host) && !is_own_name(r->server, host)));
 }
 
-static int is_local(request_rec *r)
+static int is_local(const request_rec *r)
 {
     return is_loopback(r->connection->client_addr) && is_direct(r) &&
            !is_rebound(r);
@@ -212,26 +239,34 @@ static const char *describe_user(const request_rec *r)
                       : "no user";
 }
 
+/* Begins with a comma; "" if the host is this server's. */
+static const char *describe_host(const request_rec *r)
+{
+    if (!is_rebound(r)) {
+        return "";
+    }
+    return apr_psprintf(r->pool,
+                        ", a %s of the host %s, which is no ServerName or "
+                        "ServerAlias of this server",
+                        is_browser(r) ? "browser's page" : "GET or HEAD",
+                        r->hostname ? r->hostname : "(none)");
+}
+
 /* Lets the administrator find out which word would admit the request. */
-static const char *describe_request(request_rec *r)
+static const char *describe_request(const request_rec *r)
 {
     const char *proxy = noted_proxy(r);
     const char *client = r->useragent_ip;
     int is_via = has_client_of_proxy(r);
 
-    if (is_rebound(r)) {
-        return apr_psprintf(r->pool,
-                            "a browser's page of the host %s, which is no "
-                            "ServerName or ServerAlias of this server",
-                            r->hostname ? r->hostname : "(none)");
-    }
     if (!proxy) {
         proxy = find_proxy(r);
     }
     return apr_psprintf(
-        r->pool, "client %s%s%s, %s, %s", client ? client : "unknown",
+        r->pool, "client %s%s%s, %s, %s%s", client ? client : "unknown",
         is_via ? " by way of " : "", is_via ? r->connection->client_ip : "",
-        *proxy ? proxy : "no proxy's header", describe_user(r));
+        *proxy ? proxy : "no proxy's header", describe_user(r),
+        describe_host(r));
 }
 
 int es_publish_auth_admits(request_rec *r, const es_dir_t *conf,

@@ -7,7 +7,6 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 #include <http_protocol.h>
-#include <http_vhost.h>
 
 #define MODULES 2 /* the core module and ours */
 
@@ -119,17 +118,15 @@ void ap_str_toupper(char *s)
 
 /* ---- The server -------------------------------------------------------- */
 
-apr_port_t ap_get_server_port(const request_rec *r)
+/* A "*" only where a pattern begins. */
+int ap_strcasecmp_match(const char *str, const char *expected)
 {
-    (void)r;
-    return 80;
-}
+    apr_size_t len = strlen(str), tail = strlen(expected) - 1;
 
-int ap_matches_request_vhost(request_rec *r, const char *host, apr_port_t port)
-{
-    (void)r;
-    return port == 80 && httpd_stub.vhost &&
-           !strcasecmp(host, httpd_stub.vhost);
+    if (*expected != '*') {
+        return strcasecmp(str, expected) != 0;
+    }
+    return len < tail || strcasecmp(str + len - tail, expected + 1) != 0;
 }
 
 apr_status_t ap_mpm_query(int query_code, int *result)

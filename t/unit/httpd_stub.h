@@ -18,8 +18,7 @@
 
 typedef struct httpd_stub_t {
     /* set by a test */
-    const char *vhost; /* the name of the server; NULL = it has none */
-    int threads;       /* AP_MPMQ_MAX_THREADS */
+    int threads; /* AP_MPMQ_MAX_THREADS */
 
     /* what was called */
     char sent[1024]; /* the body of the answer, with a NUL */

@@ -16,6 +16,7 @@ static void request(const char *ip)
     r = stub_request(pool);
     conf = stub_conf(r);
     memset(&from, 0, sizeof(from));
+    r->hostname = "localhost";
     r->connection->client_ip = apr_pstrdup(pool, ip);
     r->connection->client_addr = stub_address(ip, pool);
     r->useragent_ip = r->connection->client_ip;
@@ -34,7 +35,8 @@ static void request_via(const char *peer, const char *ip)
 static void browser(const char *host, const char *header)
 {
     request("127.0.0.1");
-    httpd_stub.vhost = "app.example";
+    r->server->server_hostname = apr_pstrdup(pool, "app.example");
+    r->method_number = M_POST;
     r->hostname = host;
     apr_table_setn(r->headers_in, header, "x");
 }
@@ -215,6 +217,27 @@ FACTS(a_browser_of_this_host_may_publish_to_a_name_of_this_server)
     assert_true(admits());
 }
 
+FACTS(all_names_of_the_server_are_its_own)
+{
+    server_addr_rec address = {0};
+
+    browser("WWW.app.example", "Origin");
+    assert_false(admits());
+    r->server->names = apr_array_make(pool, 1, sizeof(char *));
+    APR_ARRAY_PUSH(r->server->names, const char *) = "www.app.example";
+    assert_true(admits());
+    r->hostname = "shop.app.example";
+    assert_false(admits());
+    r->server->wild_names = apr_array_make(pool, 1, sizeof(char *));
+    APR_ARRAY_PUSH(r->server->wild_names, const char *) = "*.app.example";
+    assert_true(admits());
+    r->hostname = "192.0.2.1"; /* of <VirtualHost 192.0.2.1:80> */
+    assert_false(admits());
+    address.virthost = apr_pstrdup(pool, "192.0.2.1");
+    r->server->addrs = &address;
+    assert_true(admits());
+}
+
 FACTS(a_page_that_rebound_its_name_may_not_publish)
 {
     browser("evil.example", "Origin");
@@ -229,10 +252,27 @@ FACTS(a_page_that_rebound_its_name_may_not_publish)
     assert_false(admits());
 }
 
-FACTS(a_program_of_this_host_may_use_any_name)
+/* Over plain HTTP a page's GET has no header that shows a browser. */
+FACTS(a_get_names_a_host_of_this_server_whoever_sends_it)
 {
     request("127.0.0.1");
+    r->server->server_hostname = apr_pstrdup(pool, "app.example");
     r->hostname = "evil.example";
+    assert_false(admits());
+    assert_non_null(strstr(why.remedy, "GET or HEAD of the host evil.example"));
+    r->hostname = "app.example";
+    assert_true(admits());
+    r->hostname = "127.0.0.1";
+    assert_true(admits());
+}
+
+FACTS(a_program_of_this_host_may_post_to_any_name)
+{
+    request("127.0.0.1");
+    r->method_number = M_POST;
+    r->hostname = "evil.example";
+    assert_true(admits());
+    r->method_number = M_DELETE;
     assert_true(admits());
 }
 
@@ -381,8 +421,10 @@ static const struct CMUnitTest tests[] = {
     UNIT(internal_redirects_and_subrequests_inherit_the_look),
     UNIT(a_request_without_a_look_is_not_local),
     UNIT(a_browser_of_this_host_may_publish_to_a_name_of_this_server),
+    UNIT(all_names_of_the_server_are_its_own),
     UNIT(a_page_that_rebound_its_name_may_not_publish),
-    UNIT(a_program_of_this_host_may_use_any_name),
+    UNIT(a_get_names_a_host_of_this_server_whoever_sends_it),
+    UNIT(a_program_of_this_host_may_post_to_any_name),
     UNIT(with_the_directive_local_is_admitted_only_if_it_is_written),
     UNIT(any_admits_all),
     UNIT(user_admits_an_authenticated_user),
