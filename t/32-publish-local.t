@@ -28,6 +28,10 @@ RemoteIPInternalProxy 127.0.0.1
 <Location "/publish">
     SetHandler eventstream-publish
 </Location>
+<Location "/net">
+    SetHandler eventstream-publish
+    EventStreamPublishFrom 127.0.0.0/8
+</Location>
 <Location "/fixed">
     SetHandler eventstream-publish
     RequestHeader unset Via
@@ -127,4 +131,14 @@ is request($httpd, 'POST', '/publish?channel=a', body => 'x', headers =>
     200, 'a page of this server gets 200, whatever its port is';
 is status_of('/publish', @rebound), 200,
     'a publisher that is no browser may have any Host';
+
+my @page = (headers => ['Host: evil.example', 'Origin: http://evil.example']);
+is request($httpd, 'GET', '/net?list=', @rebound)->{status}, 403,
+    'addresses: a GET of a host that is not this server\'s gets 403';
+is status_of('/net', @page), 403, 'addresses: so does a page of such a host';
+is status_of('/net', @rebound), 200,
+    'addresses: a publisher that is no browser may have any Host';
+is request($httpd, 'GET', '/net?list=', headers => ["Host: $_"])->{status},
+    200, "addresses: a GET of the host $_ gets 200"
+    for 'app.example', '198.51.100.4:80', '[2001:db8::4]';
 done_testing;

@@ -63,7 +63,8 @@ int es_publish_auth_look(request_rec *r);
  *              host of this server, because of DNS rebinding
  *   user       the request is authenticated
  *   any        every request
- *   addresses  the client's address matches, as with Require ip
+ *   addresses  the client's address matches, as with Require ip; the host is
+ *              checked as for local, and may be any address
  *
  * @param why  403 with the remedy, which describes the request
  * @return 1, or 0 with why

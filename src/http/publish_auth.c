@@ -212,6 +212,15 @@ static int is_local(const request_rec *r)
            !is_rebound(r);
 }
 
+/* A page can rebind a name, but not an address: that is no question of DNS. */
+static int is_address(const char *host)
+{
+    struct in6_addr address;
+
+    return host && (inet_pton(AF_INET, host, &address) == 1 ||
+                    inet_pton(AF_INET6, host, &address) == 1);
+}
+
 static int is_in_net(const request_rec *r, const apr_array_header_t *net)
 {
     int i;
@@ -219,7 +228,7 @@ static int is_in_net(const request_rec *r, const apr_array_header_t *net)
     for (i = 0; net && i < net->nelts; i++) {
         if (apr_ipsubnet_test(APR_ARRAY_IDX(net, i, apr_ipsubnet_t *),
                               r->useragent_addr)) {
-            return 1;
+            return !is_rebound(r) || is_address(r->hostname);
         }
     }
     return 0;

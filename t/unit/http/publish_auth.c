@@ -349,6 +349,30 @@ FACTS(a_network_is_of_clients_not_of_peers)
     assert_true(admits());
 }
 
+FACTS(a_page_that_rebound_its_name_is_of_no_network)
+{
+    request("192.0.2.77");
+    allow_net("192.0.2.0", "24");
+    r->hostname = "evil.example";
+    assert_false(admits());
+    assert_non_null(strstr(why.remedy, "GET or HEAD of the host evil.example"));
+    r->method_number = M_POST;
+    assert_true(admits()); /* of a program */
+    apr_table_setn(r->headers_in, "Origin", "http://evil.example");
+    assert_false(admits());
+    r->hostname = "198.51.100.4"; /* of this host, behind a forwarded port */
+    assert_true(admits());
+    r->hostname = "2001:db8::4";
+    assert_true(admits());
+    r->hostname = "198.51.100.4.evil.example";
+    assert_false(admits());
+    r->hostname = NULL;
+    assert_false(admits());
+    r->hostname = "evil.example";
+    from.any = 1;
+    assert_true(admits());
+}
+
 FACTS(one_word_that_fits_is_enough)
 {
     request("192.0.2.1");
@@ -432,6 +456,7 @@ static const struct CMUnitTest tests[] = {
     UNIT(a_user_is_not_enough_without_the_word),
     UNIT(a_network_admits_its_addresses),
     UNIT(a_network_is_of_clients_not_of_peers),
+    UNIT(a_page_that_rebound_its_name_is_of_no_network),
     UNIT(one_word_that_fits_is_enough),
     UNIT(the_remedy_describes_the_request),
     UNIT(the_remedy_names_the_host_of_a_page_that_rebound_it),
