@@ -255,6 +255,31 @@ ScriptAlias "/cgi-bin/listen.cgi" "@DOCROOT@/app/listen"
 </Directory>
 CONF
 
+# A rule that strips a prefix is a redirect within httpd, too, to a path that
+# the client chooses.
+my $strip = <<'HTACCESS';
+RewriteEngine On
+RewriteRule ^v1/(.*) /$1
+RewriteRule ^[^/]+/(internal/.*) /$1
+HTACCESS
+
+# None of the recipes' internal sections is open to the client's own choice.
+sub internal_is_closed
+{
+    my ($site) = @_;
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    for my $section ('events?channel=news', 'app-events?channel=news',
+        'list-events?news') {
+        has_status($site, "$_/internal/$section", 403)
+            for '', '/v1', '/x', '/v1/x';
+    }
+    for my $script ('/cgi-bin/listen.cgi', '/v1/cgi-bin/listen.cgi') {
+        has_status($site, "$script$_", 403) for '?room=news',
+            '/internal/events?channel=news', '/v1/internal/events?channel=news';
+    }
+    return;
+}
+
 sub start_site
 {
     my ($cgi, %opt) = @_;
@@ -263,8 +288,8 @@ sub start_site
         app_at('/fcgi', "fcgi://127.0.0.1:$fcgi_port/"),
         $php_port ? app_at('/php', "http://127.0.0.1:$php_port/") : ();
     my $site = EventStream::Httpd->start(
-        modules => [$cgi, qw(proxy proxy_http proxy_scgi proxy_fcgi)],
-        files => scripts(), %opt,
+        modules => [$cgi, qw(proxy proxy_http proxy_scgi proxy_fcgi rewrite)],
+        files => {%{scripts()}, '.htaccess' => $strip}, %opt,
         conf => $cgi_conf . <<"CONF");
 Listen 127.0.0.1:\@PORT:back@
 <VirtualHost 127.0.0.1:\@PORT:back@>
@@ -292,13 +317,14 @@ for my $way (['cgid', 'event'], ['cgi', 'prefork']) {
             "mod_$cgi: the client does not see the internal redirect";
         $sse->close;
         has_status($site, '/cgi-bin/listen.cgi?room=cellar', 403);
-        has_status($site, '/internal/events?channel=news', 403);
+        internal_is_closed($site);
+        is_stream_of($site, '/v1/cgi-bin/listen.cgi?room=hall',
+            ['room-hall'])->close;
         resumes($site, '/cgi-bin/listen.cgi?room=hall', 'room-hall');
 
         is_stream_of($site, '/app', ['user-anna'], headers => [$cookie])->close;
         is get($site, '/app')->{body}, "Log in.\n",
             "mod_$cgi: other answers of the application are passed on";
-        has_status($site, '/internal/app-events?channel=news', 403);
         resumes($site, '/app', 'user-anna', $cookie);
         is subscribe($site, '/app', headers => [$cookie], version => '1.0')
             ->next_event(5)->{event}, 'stream-open',
@@ -323,7 +349,12 @@ SKIP: {
     skip 'needs mod_cgid', 1 if !EventStream::Httpd->has_module('cgid');
     my $site = EventStream::Httpd->start(
         modules => [qw(cgid rewrite)], ssl => 1, files => scripts(),
-        conf => $publish . $cgi_conf . snippet('internal.conf'));
+        conf => $publish . $cgi_conf . snippet('internal.conf') . <<'CONF');
+<Location "/open/events">
+    SetHandler eventstream
+    EventStreamChannel "{?channel}"
+</Location>
+CONF
     make_executable($site);
     my $sse = is_stream_of($site, '/cgi-bin/listen.cgi?room=hall',
         ['room-hall'], tls => 1);
@@ -333,8 +364,8 @@ SKIP: {
 
     open my $out, '>', $site->docroot . '/.htaccess' or die $!;
     print {$out} "RewriteEngine On\n"
-        . "RewriteRule ^old/(.*) /internal/events?channel=\$1\n"
-        . "ErrorDocument 404 /internal/events?channel=lost\n";
+        . "RewriteRule ^old/(.*) /open/events?channel=\$1\n"
+        . "ErrorDocument 404 /open/events?channel=lost\n";
     close $out or die $!;
     is_stream_of($site, '/old/kitchen', ['kitchen']);
     is_stream_of($site, '/nowhere', ['lost']);
