@@ -485,6 +485,7 @@ my %range = (
     EventStreamRetry => ['3601', 'between 0 and 3600 seconds'],
     EventStreamKeepAlive => ['2h', 'between 0 and 3600 seconds'],
     EventStreamSendTimeout => ['90000', 'between 0 and 86400 seconds'],
+    EventStreamMaxUnsent => ['2g', 'between 0 and 1073741824 bytes'],
     EventStreamTurn => ['61', 'between 0 and 60 seconds'],
     EventStreamMaxChannelsPerClient => ['0', 'between 1 and 10000'],
     EventStreamMaxEventSize => ['1m', 'between 1 and 65536 bytes'],

@@ -85,6 +85,8 @@ const command_rec es_directives_table[] = {
             0, 0, 1),
     DIR_ROW("EventStreamSendTimeout", ES_SECONDS, FIELD(send_timeout_us),
             SECONDS(60), 0, HOURS(24)),
+    DIR_ROW("EventStreamMaxUnsent", ES_BYTES, FIELD(unsent_bytes),
+            128 * 1024, 0, 1024 * 1024 * 1024),
     DIR_ROW("EventStreamLifetime", ES_SECONDS, FIELD(lifetime_us),
             0, 0, HOURS(24 * 30)),
     DIR_ROW("EventStreamTurn", ES_SECONDS, FIELD(turn_us),

@@ -8,6 +8,12 @@
  * keep-alive that gets no answer; TCP_KEEPCNT counts only without it.
  * Keep-alive therefore begins early enough to have sent three probes by then:
  * a single lost packet does not mean that the peer is dead.
+ *
+ * The kernel lets the send buffer of a TCP socket grow to megabytes, and a
+ * client that reads nothing fills it. TCP_NOTSENT_LOWAT bounds the part that is
+ * not sent yet; the part in flight is bounded by the peer's window. A fast
+ * client is not slower for it, since the kernel reports the socket as writable
+ * before it has nothing to send.
  */
 #include "deliver/sink_socket.h"
 
@@ -175,10 +181,11 @@ static const struct {
 } options[] = {
     {SOL_SOCKET, SO_KEEPALIVE},      {IPPROTO_TCP, TCP_KEEPIDLE},
     {IPPROTO_TCP, TCP_KEEPINTVL},    {IPPROTO_TCP, TCP_KEEPCNT},
-    {IPPROTO_TCP, TCP_USER_TIMEOUT},
+    {IPPROTO_TCP, TCP_USER_TIMEOUT}, {IPPROTO_TCP, TCP_NOTSENT_LOWAT},
 };
 
 #define OPTIONS ((int)(sizeof(options) / sizeof(options[0])))
+#define TIMEOUT_OPTIONS (OPTIONS - 1) /* the first ones */
 
 typedef char assert_options[sizeof(((es_sink_socket_tcp_t *)0)->values) ==
                                     OPTIONS * sizeof(int)
@@ -202,11 +209,11 @@ static int milliseconds_of(apr_interval_time_t time)
     return ms < INT_MAX ? (int)ms : INT_MAX;
 }
 
-static void set(int fd, const int *values)
+static void set_timeout_options(int fd, const int *values)
 {
     int i;
 
-    for (i = 0; i < OPTIONS; i++) {
+    for (i = 0; i < TIMEOUT_OPTIONS; i++) {
         (void)setsockopt(fd, options[i].level, options[i].name, &values[i],
                          sizeof(values[i]));
     }
@@ -214,14 +221,24 @@ static void set(int fd, const int *values)
 
 void es_sink_socket_tcp_set(int fd, apr_interval_time_t timeout)
 {
-    int values[OPTIONS] = {1, SILENCE_S, EVERY_S, TIMES, 0};
+    int values[TIMEOUT_OPTIONS] = {1, SILENCE_S, EVERY_S, TIMES, 0};
 
     if (timeout > 0) {
         values[1] = seconds_of(timeout / 2);
         values[2] = seconds_of(timeout / 6);
         values[4] = milliseconds_of(timeout);
     }
-    set(fd, values);
+    set_timeout_options(fd, values);
+}
+
+void es_sink_socket_unsent_set(int fd, apr_int64_t bytes)
+{
+    int value = bytes < INT_MAX ? (int)bytes : INT_MAX;
+
+    if (bytes > 0) {
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &value,
+                         sizeof(value));
+    }
 }
 
 void es_sink_socket_tcp_save(int fd, es_sink_socket_tcp_t *saved)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * A sink that is a plain socket of our own, and the TCP options by which the
- * kernel detects a dead peer. The socket's open file description may be shared
- * with httpd, so its modes are never changed: each call is MSG_DONTWAIT.
+ * kernel detects a dead peer and bounds what it holds for a slow one. The
+ * socket's open file description may be shared with httpd, so its modes are
+ * never changed: each call is MSG_DONTWAIT.
  */
 #ifndef ES_DELIVER_SINK_SOCKET_H
 #define ES_DELIVER_SINK_SOCKET_H
@@ -35,8 +36,8 @@ apr_status_t es_sink_socket_drain(es_sink_t *sink);
 
 /** The TCP options of a socket as they were; for restore only. */
 typedef struct es_sink_socket_tcp_t {
-    int values[5];
-    unsigned char known[5];
+    int values[6];
+    unsigned char known[6];
 } es_sink_socket_tcp_t;
 
 /**
@@ -58,11 +59,21 @@ typedef struct es_sink_socket_tcp_t {
  *                  the system holds (on Linux about a quarter of an hour); a
  *                  silent peer is detected within two minutes
  *
- * Context of this and the next two: ANY; another thread may use the socket.
+ * Context of this and the next three: ANY; another thread may use the socket.
  */
 void es_sink_socket_tcp_set(int fd, apr_interval_time_t timeout);
 
-/** Save the options that es_sink_socket_tcp_set changes. */
+/**
+ * Bound the bytes that the kernel holds for the peer and has not sent yet. When
+ * they are more, the socket is not writable; it is again below half of them.
+ * The option belongs to the connection and stays when another process gets it.
+ *
+ * @param fd     any socket; one that is not TCP stays as it is
+ * @param bytes  0 = the socket stays as it is
+ */
+void es_sink_socket_unsent_set(int fd, apr_int64_t bytes);
+
+/** Save the options that the two functions above change. */
 void es_sink_socket_tcp_save(int fd, es_sink_socket_tcp_t *saved);
 
 /** Set the options to what they were when they were saved. */

@@ -137,6 +137,7 @@ static apr_status_t submit(es_stream_t *stream)
     if (fd < 0) {
         return APR_FROM_OS_ERROR(errno);
     }
+    es_sink_socket_unsent_set(fd, stream->conf->unsent_bytes);
     sink = es_sink_socket_create(fd, r->chunked, stream->conf->send_timeout_us);
     if (sink) {
         client = es_stream_client(stream, sink);

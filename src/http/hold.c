@@ -289,6 +289,9 @@ static void limit_writes(const es_stream_t *stream, saved_conn_t *saved)
     saved->c = c->master ? c->master : c;
     es_sink_socket_tcp_save(descriptor_of(saved->c), &saved->probe);
     es_sink_socket_tcp_set(descriptor_of(saved->c), limit);
+    if (!c->master) { /* the others of an HTTP/2 connection are not ours */
+        es_sink_socket_unsent_set(descriptor_of(c), stream->conf->unsent_bytes);
+    }
     saved->has_timeout =
         socket && limit > 0 &&
         apr_socket_timeout_get(socket, &saved->timeout) == APR_SUCCESS &&

@@ -48,6 +48,7 @@ typedef struct es_dir_t {
     apr_int64_t keepalive_us;      /* 0 = none */
     apr_int64_t keepalive_comment; /* 1 = as comment, 0 = as event */
     apr_int64_t send_timeout_us;   /* 0 = no timeout */
+    apr_int64_t unsent_bytes;      /* held by the kernel; 0 = its own limit */
     apr_int64_t lifetime_us;       /* of a stream; 0 = no end */
     apr_int64_t turn_us;           /* live time of a client served in turns */
     apr_int64_t replay; /* events of each channel for new clients; 0 = none */

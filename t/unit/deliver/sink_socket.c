@@ -7,6 +7,7 @@
 #include "t/unit/unit.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -79,16 +80,32 @@ FACTS(without_a_timeout_only_silence_counts)
     assert_int_equal(TCP(KEEPIDLE) + TCP(KEEPINTVL) * TCP(KEEPCNT), 120);
 }
 
+FACTS(unsent_bytes_have_a_bound)
+{
+    int before = TCP(NOTSENT_LOWAT);
+
+    es_sink_socket_unsent_set(fd, 0);
+    assert_int_equal(TCP(NOTSENT_LOWAT), before);
+    es_sink_socket_unsent_set(fd, 128 * 1024);
+    assert_int_equal(TCP(NOTSENT_LOWAT), 128 * 1024);
+    es_sink_socket_unsent_set(fd, APR_INT64_C(1) << 40);
+    assert_int_equal(TCP(NOTSENT_LOWAT), INT_MAX);
+    es_sink_socket_unsent_set(-1, 1);
+}
+
 FACTS(the_options_are_restored)
 {
     es_sink_socket_tcp_t saved;
     int idle = TCP(KEEPIDLE);
     int every = TCP(KEEPINTVL);
     int times = TCP(KEEPCNT);
+    int unsent = TCP(NOTSENT_LOWAT);
 
     es_sink_socket_tcp_save(fd, &saved);
     es_sink_socket_tcp_set(fd, MINUTE);
+    es_sink_socket_unsent_set(fd, 4096);
     es_sink_socket_tcp_restore(fd, &saved);
+    assert_int_equal(TCP(NOTSENT_LOWAT), unsent);
     assert_int_equal(option(SOL_SOCKET, SO_KEEPALIVE), 0);
     assert_int_equal(TCP(USER_TIMEOUT), 0);
     assert_int_equal(TCP(KEEPIDLE), idle);
@@ -283,6 +300,7 @@ static const struct CMUnitTest tests[] = {
     WITH_SOCKET(a_silent_peer_is_probed_three_times_within_it),
     WITH_SOCKET(the_kernel_takes_seconds_from_1_to_32767),
     WITH_SOCKET(without_a_timeout_only_silence_counts),
+    WITH_SOCKET(unsent_bytes_have_a_bound),
     WITH_SOCKET(the_options_are_restored),
     WITH_SOCKET(a_socket_that_is_not_tcp_is_left_alone),
 };
