@@ -21,6 +21,7 @@
 
 #include "base/channel.h"
 #include "base/utf8.h"
+#include "shm/descriptor.h"
 
 #define VERSION 0x65736c02u /* "esl" and a number, raised with each change */
 #define TIME_MAX (APR_INT64_C(1) << 56)
@@ -252,7 +253,7 @@ static void take_descriptors(es_handover_msg_t *msg, struct msghdr *hdr)
         for (i = 0; i < count; i++) {
             memcpy(&fd, CMSG_DATA(header) + i * sizeof(int), sizeof(fd));
             if (msg->nfds < ES_HANDOVER_MSG_CLIENTS) {
-                msg->fds[msg->nfds++] = fd;
+                msg->fds[msg->nfds++] = es_descriptor_raise(fd);
             }
             else {
                 close(fd);

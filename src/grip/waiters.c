@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/context.h"
 #include "base/sigblock.h"
+#include "shm/descriptor.h"
 #include "shm/wakeup.h"
 #include "grip/outcome.h"
 
@@ -146,7 +147,7 @@ int es_waiters_wait(es_waiters_t *waiters, es_waiter_t *waiter, apr_time_t by,
                     void (*wake)(void *arg), void *arg)
 {
     waiter->is_answered = 0;
-    waiter->wake_fd = eventfd(0, EFD_CLOEXEC);
+    waiter->wake_fd = es_descriptor_raise(eventfd(0, EFD_CLOEXEC));
     if (waiter->wake_fd < 0) {
         return 0;
     }

@@ -23,7 +23,6 @@
 #include "http/subscribe.h"
 
 #include <errno.h>
-#include <fcntl.h>
 
 #include <apr_portable.h>
 #include <http_connection.h>
@@ -32,6 +31,7 @@
 
 #include "base/context.h"
 #include "base/sigblock.h"
+#include "shm/descriptor.h"
 #include "deliver/sink_socket.h"
 #include "server/log.h"
 
@@ -92,7 +92,7 @@ static int copy_descriptor(const request_rec *r)
         errno = EBADF;
         return -1;
     }
-    return fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    return es_descriptor_copy(fd);
 }
 
 static apr_status_t mark_aborted(void *c)

@@ -16,7 +16,6 @@
 #include "server/retained.h"
 
 #include <fcntl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -43,22 +42,6 @@ static apr_uint32_t count_children(void)
 
     ap_mpm_query(AP_MPMQ_HARD_LIMIT_DAEMONS, &children);
     return (apr_uint32_t)(children > 0 ? children : 1) * 2 + 8;
-}
-
-/* Each client needs a descriptor, and so does each child number. */
-static void raise_descriptors(server_rec *s)
-{
-    struct rlimit limit;
-
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
-        limit.rlim_cur < limit.rlim_max) {
-        limit.rlim_cur = limit.rlim_max;
-        if (setrlimit(RLIMIT_NOFILE, &limit) != 0) {
-            es_slog(APLOG_WARNING, errno, s, "ES0001",
-                    "cannot raise the soft limit of open files to the hard "
-                    "one; children serve fewer clients");
-        }
-    }
 }
 
 /* @return a number that identifies the socket; 0 = fd is no socket */
@@ -199,7 +182,6 @@ int es_retained_open(es_retained_t **out, int generation, apr_pool_t *plog,
     int rc;
 
     *out = NULL;
-    raise_descriptors(s);
     if (!retained) {
         es_retained_t made = {0};
 

@@ -23,6 +23,7 @@
 #include "base/sigblock.h"
 #include "server/grip_runtime.h"
 #include "server/log.h"
+#include "server/open_files.h"
 #include "server/retained.h"
 
 /* How long an exiting child waits for its threads. Both stop at the same time
@@ -190,9 +191,11 @@ int es_runtime_open(apr_pool_t *pconf, apr_pool_t *plog, server_rec *s)
 {
     es_runtime_t *made = apr_pcalloc(pconf, sizeof(*made));
     es_retained_t *retained;
-    int rc = es_retained_open(&retained, generation_now(), plog, s);
+    int rc;
 
     ES_CONTEXT(ES_PARENT);
+    es_open_files_raise(pconf, s); /* the wake-up descriptors need it, too */
+    rc = es_retained_open(&retained, generation_now(), plog, s);
     if (retained && attach(made, retained, s, pconf) != OK) {
         rc = HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -270,6 +273,7 @@ void es_runtime_child_init(apr_pool_t *pchild, server_rec *s)
     apr_status_t rv;
 
     ES_CONTEXT(ES_CHILD_INIT);
+    es_open_files_child_init();
     if (!runtime) {
         return;
     }

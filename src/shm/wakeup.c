@@ -23,6 +23,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "shm/descriptor.h"
+
 apr_status_t es_wakeup_create(int **out, apr_uint32_t count, apr_pool_t *pool)
 {
     int *wake_fds = apr_palloc(pool, sizeof(*wake_fds) * count);
@@ -30,7 +32,8 @@ apr_status_t es_wakeup_create(int **out, apr_uint32_t count, apr_pool_t *pool)
     apr_uint32_t i;
 
     for (i = 0; i < count; i++) {
-        wake_fds[i] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+        wake_fds[i] =
+            es_descriptor_raise(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
         if (wake_fds[i] < 0) {
             rv = errno;
             break;

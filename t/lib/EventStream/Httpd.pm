@@ -48,7 +48,7 @@ not answer. Further options:
     mpm_conf => '...'   replaces the preset sizes (2 children, 25 threads)
     env     => {K => V} for httpd
     preload => 'x.so'   a library for LD_PRELOAD
-    descriptors => 256  the limit of open files, soft and hard
+    descriptors => 256  the limit of open files, soft and hard; or [soft, hard]
     user    => 'daemon' to run as, where the test is root
     deadline => 20      seconds to wait for the first answer
 
@@ -370,9 +370,11 @@ sub spawn
         my @command = (ref($self)->build('httpd'),
             '-f', "$self->{root}/httpd.conf", @args);
         # perl has no setrlimit
-        unshift @command, '/bin/sh', '-c',
-            "ulimit -n $self->{descriptors} && exec \"\$\@\"", 'sh'
-            if $self->{descriptors};
+        if (my $limit = $self->{descriptors}) {
+            my ($soft, $hard) = ref $limit ? @$limit : ($limit, $limit);
+            unshift @command, '/bin/sh', '-c', "ulimit -Sn $soft && "
+                . "ulimit -Hn $hard && exec \"\$\@\"", 'sh';
+        }
         exec @command or POSIX::_exit(127);
     }
     return $pid;
