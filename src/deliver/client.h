@@ -34,17 +34,17 @@ typedef struct es_client_opts_t {
 
 /** What a client is made of. */
 typedef struct es_client_params_t {
-    es_store_t *store;         /* the hub's; outlives the client */
-    apr_uint32_t hub;          /* its number, from 0 */
-    apr_uint32_t child;        /* this child's number, from 1 */
-    const es_slot_t *slots;    /* subscribed; copied, the subscription is
+    es_store_t *store;       /* the hub's; outlives the client */
+    apr_uint32_t hub;        /* its number, from 0 */
+    apr_uint32_t child;      /* this child's number, from 1 */
+    const es_slot_t *slots;  /* subscribed; copied, the subscription is
                                 * taken over */
-    int nslots;                /* of them */
-    es_pos_t pos;              /* the first record that it has not seen */
-    const es_replay_t *replay; /* for each slot, where it starts if that is
+    int nslots;              /* of them */
+    es_pos_t pos;            /* the first record that it has not seen */
+    const es_part_t *replay; /* for each slot, where it starts if that is
                                 * not pos; copied. NULL = all start at pos */
-    es_client_opts_t opts;     /* copied */
-    es_counted_t counted;      /* its entry in the client counts; taken over */
+    es_client_opts_t opts;   /* copied */
+    es_counted_t counted;    /* its entry in the client counts; taken over */
 } es_client_params_t;
 
 /** The result of a step or an offer. */

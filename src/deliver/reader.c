@@ -183,13 +183,13 @@ apr_status_t es_reader_collect(const es_reader_t *reader, es_collected_t *got,
 
 static int compare_parts(const void *a, const void *b)
 {
-    es_slot_t x = ((const es_replay_t *)a)->slot;
-    es_slot_t y = ((const es_replay_t *)b)->slot;
+    es_slot_t x = ((const es_part_t *)a)->slot;
+    es_slot_t y = ((const es_part_t *)b)->slot;
 
     return x < y ? -1 : x > y;
 }
 
-es_backlog_t *es_reader_backlog_create(const es_replay_t *parts, int count)
+es_backlog_t *es_reader_backlog_create(const es_part_t *parts, int count)
 {
     apr_size_t bytes = (apr_size_t)count * sizeof(*parts);
     es_backlog_t *backlog = malloc(sizeof(*backlog) + bytes);
@@ -215,19 +215,10 @@ int es_reader_backlog_has_lost(const es_backlog_t *backlog,
                                const es_store_t *store, es_pos_t cursor,
                                es_pos_t *tail)
 {
-    es_pos_t later;
-    int i;
-
-    *tail = es_store_tail(store);
-    for (i = 0; backlog->is_begun && i < backlog->count; i++) {
-        const es_replay_t *part = &backlog->parts[i];
-
-        /* the first tail counts: each look sees a tail that is not older */
-        if (es_store_has_lost(store, &part->slot, 1,
-                              cursor > part->from ? cursor : part->from,
-                              &later)) {
-            return 1;
-        }
+    if (!backlog->is_begun) {
+        *tail = es_store_tail(store);
+        return 0;
     }
-    return 0;
+    return es_store_has_lost_parts(store, backlog->parts, backlog->count,
+                                   cursor, tail);
 }

@@ -19,8 +19,8 @@ typedef struct es_reader_t {
     const es_store_t *store;
     const es_slot_t *slots; /* sorted, nslots of them */
     int nslots;
-    int chunked;               /* 1 = frames in chunks, 0 = as they are */
-    const es_replay_t *replay; /* for each slot, from where on its events are
+    int chunked;             /* 1 = frames in chunks, 0 = as they are */
+    const es_part_t *replay; /* for each slot, from where on its events are
                                 * the reader's; NULL = all are */
 } es_reader_t;
 
@@ -69,14 +69,14 @@ apr_status_t es_reader_collect(const es_reader_t *reader, es_collected_t *got,
  * The client frees the backlog once the cursor is beyond it.
  */
 typedef struct es_backlog_t {
-    es_pos_t end;        /* no start is beyond it */
-    int is_begun;        /* 1 = some of it is written */
-    int count;           /* of parts */
-    es_replay_t parts[]; /* sorted by slot */
+    es_pos_t end;      /* no start is beyond it */
+    int is_begun;      /* 1 = some of it is written */
+    int count;         /* of parts */
+    es_part_t parts[]; /* sorted by slot */
 } es_backlog_t;
 
 /** @return the backlog, to be freed by free; NULL if out of memory */
-es_backlog_t *es_reader_backlog_create(const es_replay_t *parts, int count);
+es_backlog_t *es_reader_backlog_create(const es_part_t *parts, int count);
 
 /**
  * The ring has overtaken the client at cursor: has the client lost events? As

@@ -72,7 +72,8 @@ typedef struct es_grip_answer_t {
     const es_runtime_hub_t *hub; /* its grip is not NULL */
     const char *path;            /* percent-encoded; the start of Grip-Link */
     const es_slice_t *names;     /* 1 to ES_INSTRUCT_CHANNELS_MAX */
-    es_missed_part_t *parts;     /* what to send, one for each name */
+    es_part_t *parts;            /* what to send, one for each name */
+    es_id_t *seen;               /* and after which id */
     int count;
     es_pos_t pos; /* the first record that may be sent */
     apr_int64_t keepalive_us;

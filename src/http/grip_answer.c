@@ -30,11 +30,12 @@ void es_grip_answer_init(es_grip_answer_t *answer, request_rec *r,
     answer->r = r;
     answer->hub = hub;
     answer->parts = apr_pcalloc(r->pool, sizeof(*answer->parts) * count);
+    answer->seen = apr_palloc(r->pool, sizeof(*answer->seen) * count);
     answer->count = count;
     answer->pos = start->pos;
     for (i = 0; i < count; i++) {
         answer->parts[i].slot = slots[i];
-        answer->parts[i].seen = start->id;
+        answer->seen[i] = start->id;
     }
     es_buf_init(&answer->body, r->pool, ES_GRIP_ANSWER_MAX);
 }
@@ -61,8 +62,9 @@ typedef enum ending_t {
 static ending_t add_events(es_grip_answer_t *answer, const es_start_t *present,
                            es_id_t *last)
 {
-    es_missed_t missed = {answer->hub->store, answer->parts, answer->count,
-                          answer->pos,        present->pos,  {0, 0}};
+    es_missed_t missed = {
+        answer->hub->store, answer->parts, answer->seen, answer->count,
+        answer->pos,        present->pos,  {0, 0}};
     apr_status_t rv = es_missed_collect(&missed, &answer->body);
 
     *last = missed.last;

@@ -93,7 +93,8 @@ static int resume_one(recovery_t *recovery, int i)
                         &reach, &start) != APR_SUCCESS) {
         return 0;
     }
-    answer->parts[i].seen = start.id;
+    answer->parts[i].from = start.pos; /* evicted before it: no loss */
+    answer->seen[i] = start.id;
     if (start.pos < answer->pos) {
         answer->pos = start.pos;
     }

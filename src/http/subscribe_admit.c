@@ -133,7 +133,7 @@ static void replay(es_stream_t *stream, apr_uint64_t latest)
 {
     es_resume_reach_t reach = es_subscribe_admit_reach(stream->hub);
     es_pos_t present = stream->start.pos;
-    es_replay_t *parts =
+    es_part_t *parts =
         apr_palloc(stream->r->pool, sizeof(*parts) * stream->nslots);
 
     if (es_store_replay(stream->hub->store, stream->slots, stream->nslots,

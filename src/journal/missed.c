@@ -21,10 +21,10 @@ static int is_wanted(const es_missed_t *missed, const es_record_t *record)
 
     for (i = 0; i < record->nslots; i++) {
         for (k = 0; k < missed->count; k++) {
-            const es_missed_part_t *part = &missed->parts[k];
+            const es_part_t *part = &missed->parts[k];
 
             if (record->slots[i] == part->slot && record->pos >= part->from &&
-                es_id_compare(&record->id, &part->seen) > 0) {
+                es_id_compare(&record->id, &missed->seen[k]) > 0) {
                 return 1;
             }
         }
@@ -54,20 +54,15 @@ static apr_status_t add_frame(const es_missed_t *missed,
 /* Are only records of other channels evicted? Then move pos to the tail. */
 static int skip_to_tail(es_missed_t *missed)
 {
-    int i;
+    es_pos_t tail;
 
-    for (i = 0; i < missed->count; i++) {
-        es_pos_t tail;
-
-        if (es_store_has_lost(missed->store, &missed->parts[i].slot, 1,
-                              missed->pos, &tail)) {
-            return 0;
-        }
-        if (i + 1 == missed->count) {
-            missed->pos = tail;
-        }
+    if (missed->count == 0 ||
+        es_store_has_lost_parts(missed->store, missed->parts, missed->count,
+                                missed->pos, &tail)) {
+        return 0;
     }
-    return missed->count > 0;
+    missed->pos = tail;
+    return 1;
 }
 
 apr_status_t es_missed_collect(es_missed_t *missed, es_buf_t *body)

@@ -11,16 +11,10 @@
 #include "base/buf.h"
 #include "journal/store.h"
 
-/** A channel and where it starts: at this position, and after this id. */
-typedef struct es_missed_part_t {
-    es_slot_t slot; /* the caller subscribes to it */
-    es_pos_t from;
-    es_id_t seen;
-} es_missed_part_t;
-
 typedef struct es_missed_t {
     const es_store_t *store;
-    const es_missed_part_t *parts;
+    const es_part_t *parts; /* the caller subscribes to their slots */
+    const es_id_t *seen;    /* of each part: only later events are wanted */
     int count;
     es_pos_t pos;  /* where to start; where to continue */
     es_pos_t stop; /* where to end */

@@ -350,8 +350,8 @@ static es_pos_t walk_latest(const es_store_t *store, es_slot_t slot,
 
 apr_status_t es_store_replay(es_store_t *store, const es_slot_t *slots,
                              int count, apr_uint64_t latest,
-                             const es_resume_reach_t *reach,
-                             es_replay_t *replay, es_start_t *start)
+                             const es_resume_reach_t *reach, es_part_t *parts,
+                             es_start_t *start)
 {
     replay_query_t query = {latest, reach, reach_since(reach, &start->id),
                             start->pos, start->id};
@@ -366,9 +366,9 @@ apr_status_t es_store_replay(es_store_t *store, const es_slot_t *slots,
         if (rv != APR_SUCCESS) {
             return rv;
         }
-        replay[i].slot = slots[i];
-        replay[i].from = walk_latest(store, slots[i], ends.newest[i % ENDS_MAX],
-                                     ends.tail, start->pos, &query);
+        parts[i].slot = slots[i];
+        parts[i].from = walk_latest(store, slots[i], ends.newest[i % ENDS_MAX],
+                                    ends.tail, start->pos, &query);
     }
     if (query.first < start->pos) {
         start->pos = query.first;

@@ -45,18 +45,13 @@ apr_status_t es_store_resume(es_store_t *store, const es_slot_t *slots,
 /** As latest: all events; more than there can be. */
 #define ES_REPLAY_ALL APR_UINT64_C(0x7fffffffffffffff)
 
-/** The part of a channel that is replayed. */
-typedef struct es_replay_t {
-    es_slot_t slot;
-    es_pos_t from; /* its events before this position are not replayed */
-} es_replay_t;
-
 /**
  * Find the latest events of each channel.
  *
  * @param slots   that the client subscribes to, count of them
  * @param latest  most events of each channel
- * @param replay  filled, an entry for each slot
+ * @param parts   filled, one for each slot: its events before from are not
+ *                replayed
  * @param start   in: from es_store_subscribe; out: pos is that of the first
  *                event, and id is one just before it: a client that is cut off
  *                now and resumes by this id receives the same events.
@@ -67,7 +62,7 @@ typedef struct es_replay_t {
  */
 apr_status_t es_store_replay(es_store_t *store, const es_slot_t *slots,
                              int count, apr_uint64_t latest,
-                             const es_resume_reach_t *reach,
-                             es_replay_t *replay, es_start_t *start);
+                             const es_resume_reach_t *reach, es_part_t *parts,
+                             es_start_t *start);
 
 #endif

@@ -267,20 +267,51 @@ es_pos_t es_store_newest(const es_store_t *store, es_slot_t slot)
     return chan != NULL ? __atomic_load_n(&chan->newest, __ATOMIC_RELAXED) : 0;
 }
 
+/* The tail for all channels that are looked at next. A tail that is loaded
+ * later may be beyond records that are evicted after their channel was looked
+ * at. */
+static es_pos_t tail_before_looks(const es_store_t *store)
+{
+    es_pos_t tail = es_journal_tail(&store->journal);
+
+    /* acquire: evicted_pos of each record before this tail was stored before
+     * the tail */
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    return tail;
+}
+
+static int is_evicted_since(const es_store_t *store, es_slot_t slot,
+                            es_pos_t pos)
+{
+    const es_chan_t *chan = es_channels_at(&store->channels, slot);
+
+    return chan == NULL ||
+           __atomic_load_n(&chan->evicted_pos, __ATOMIC_RELAXED) >= pos;
+}
+
 int es_store_has_lost(const es_store_t *store, const es_slot_t *slots,
                       int count, es_pos_t pos, es_pos_t *tail)
 {
     int i;
 
-    *tail = es_journal_tail(&store->journal);
-    /* acquire: evicted_pos of each record before this tail was stored before
-     * the tail */
-    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    *tail = tail_before_looks(store);
     for (i = 0; i < count; i++) {
-        const es_chan_t *chan = es_channels_at(&store->channels, slots[i]);
+        if (is_evicted_since(store, slots[i], pos)) {
+            return 1;
+        }
+    }
+    return 0;
+}
 
-        if (chan == NULL ||
-            __atomic_load_n(&chan->evicted_pos, __ATOMIC_RELAXED) >= pos) {
+int es_store_has_lost_parts(const es_store_t *store, const es_part_t *parts,
+                            int count, es_pos_t pos, es_pos_t *tail)
+{
+    int i;
+
+    *tail = tail_before_looks(store);
+    for (i = 0; i < count; i++) {
+        if (is_evicted_since(store, parts[i].slot,
+                             pos > parts[i].from ? pos : parts[i].from)) {
             return 1;
         }
     }

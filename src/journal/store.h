@@ -218,6 +218,17 @@ es_pos_t es_store_newest(const es_store_t *store, es_slot_t slot);
 int es_store_has_lost(const es_store_t *store, const es_slot_t *slots,
                       int count, es_pos_t pos, es_pos_t *tail);
 
+/** What a reader gets of a channel. */
+typedef struct es_part_t {
+    es_slot_t slot;
+    es_pos_t from; /* records before this position are not the reader's */
+} es_part_t;
+
+/** es_store_has_lost for a reader that gets parts of its channels: an evicted
+ * record before a part's from is no loss. */
+int es_store_has_lost_parts(const es_store_t *store, const es_part_t *parts,
+                            int count, es_pos_t pos, es_pos_t *tail);
+
 /** A record's values, copied out of the journal. */
 typedef struct es_record_t {
     es_pos_t pos;  /* where it starts */

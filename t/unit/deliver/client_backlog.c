@@ -8,7 +8,7 @@ static es_client_t *join_for_latest(hub_t *hub, fake_sink_t *fake,
 {
     static const es_resume_reach_t all = {0, 0, 0};
     es_slot_t slots[ES_EVENT_CHANNELS_MAX];
-    es_replay_t replay[ES_EVENT_CHANNELS_MAX];
+    es_part_t replay[ES_EVENT_CHANNELS_MAX];
     es_client_params_t params = {0};
     es_start_t start;
     es_client_t *client;

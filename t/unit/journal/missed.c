@@ -9,7 +9,8 @@
 #define RING (16 * 1024)
 
 static kit_t *kit;
-static es_missed_part_t parts[2];
+static es_part_t parts[2];
+static es_id_t seen[2];
 static es_missed_t missed;
 static es_buf_t body;
 
@@ -19,11 +20,13 @@ static int begin(void **state)
     (void)state;
     kit = kit_open(RING, 8, 0);
     memset(parts, 0, sizeof(parts));
+    memset(seen, 0, sizeof(seen));
     kit_subscribe(kit, 1, "a", &parts[0].slot);
     kit_subscribe(kit, 1, "b", &parts[1].slot);
     memset(&missed, 0, sizeof(missed));
     missed.store = kit->store;
     missed.parts = parts;
+    missed.seen = seen;
     missed.count = 2;
     missed.pos = es_store_head(kit->store);
     es_buf_init(&body, kit->pool, 8192);
@@ -45,6 +48,39 @@ static void append(const char *channel, const char *data)
         kit_append(kit, channel,
                    apr_pstrcat(kit->pool, "data: ", data, "\n\n", NULL), &done),
         0);
+}
+
+static void fill_ring(const char *channel)
+{
+    int i;
+
+    for (i = 0; i < 1000; i++) {
+        append(channel, "x");
+    }
+}
+
+/* A test acts between the looks at two channels: the linker puts this in the
+ * place of es_channels_at (--wrap, see Makefile.am). */
+static void (*on_look)(void);
+static es_slot_t on_look_at;
+
+es_chan_t *__real_es_channels_at(const es_channels_t *channels, es_slot_t slot);
+es_chan_t *__wrap_es_channels_at(const es_channels_t *channels, es_slot_t slot);
+
+es_chan_t *__wrap_es_channels_at(const es_channels_t *channels, es_slot_t slot)
+{
+    void (*call)(void) = on_look;
+
+    if (call != NULL && slot == on_look_at) {
+        on_look = NULL;
+        call();
+    }
+    return __real_es_channels_at(channels, slot);
+}
+
+static void publish_others(void)
+{
+    fill_ring("other");
 }
 
 static apr_status_t collect(void)
@@ -96,8 +132,8 @@ static void each_channel_starts_after_its_id(void **state)
     append("b", "2");
     append("a", "3");
     append("b", "4");
-    parts[0].seen = kit_id(3);
-    parts[1].seen = kit_id(1);
+    seen[0] = kit_id(3);
+    seen[1] = kit_id(1);
     assert_int_equal(collect(), APR_SUCCESS);
     assert_string_equal(data_of(), "2,4");
 }
@@ -125,7 +161,7 @@ static void an_event_of_both_channels_comes_once(void **state)
         es_store_append(kit->store, &entry, 1, KIT_NOW, kit->touched, &done),
         0);
     /* it was received in one channel, in the other it was not */
-    parts[0].seen = done.last_id;
+    seen[0] = done.last_id;
     assert_int_equal(collect(), APR_SUCCESS);
     assert_string_equal(data_of(), "both");
 }
@@ -141,7 +177,7 @@ static void collecting_continues_after_a_full_body(void **state)
     es_buf_init(&body, kit->pool, 1000);
     while (collect() == APR_ENOSPC) {
         assert_true(body.len > 900);
-        parts[0].seen = parts[1].seen = missed.last;
+        seen[0] = seen[1] = missed.last;
         es_buf_init(&body, kit->pool, 1000);
         rounds++;
     }
@@ -191,6 +227,31 @@ static void evicted_events_of_other_channels_are_no_loss(void **state)
     assert_true(es_store_tail(kit->store) > missed.pos);
     assert_int_equal(collect(), APR_SUCCESS);
     assert_string_equal(data_of(), "1");
+}
+
+/* While the channels are looked at, others publish. */
+static void an_event_that_is_evicted_between_two_looks_is_lost(void **state)
+{
+    (void)state;
+    fill_ring("other");
+    append("a", "1");
+    on_look_at = parts[1].slot; /* a has been looked at before */
+    on_look = publish_others;
+    assert_int_equal(collect(), APR_ENOENT);
+    assert_null(on_look);
+    assert_string_equal(data_of(), "");
+}
+
+static void evicted_events_before_a_part_are_no_loss(void **state)
+{
+    (void)state;
+    append("a", "1");
+    append("b", "2");
+    parts[0].from = parts[1].from = es_store_head(kit->store);
+    fill_ring("other");
+    append("a", "3");
+    assert_int_equal(collect(), APR_SUCCESS);
+    assert_string_equal(data_of(), "3");
 }
 
 /* ---- last ids and the seal ---------------------------------------------- */
@@ -412,6 +473,8 @@ static const struct CMUnitTest tests[] = {
     FACT(a_close_is_the_end),
     FACT(an_evicted_event_is_lost),
     FACT(evicted_events_of_other_channels_are_no_loss),
+    FACT(an_event_that_is_evicted_between_two_looks_is_lost),
+    FACT(evicted_events_before_a_part_are_no_loss),
     cmocka_unit_test(a_channel_without_events_has_the_epoch),
     cmocka_unit_test(the_last_event_of_each_channel),
     cmocka_unit_test(an_evicted_event_is_still_the_last),

@@ -15,7 +15,7 @@ static const es_resume_reach_t ALL = {0, 0, 0};
 typedef struct sub_t {
     kit_t *kit;
     es_slot_t slots[MANY];
-    es_replay_t replay[MANY];
+    es_part_t replay[MANY];
     int count;
     es_start_t present; /* from es_store_subscribe */
     es_start_t start;
