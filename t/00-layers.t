@@ -29,7 +29,8 @@ my %users_of = (
     libcrypto => [qr/^openssl\//, qr/^pem\.c$/],
     libcurl => [qr/^curl\//, qr/^client\.c$/],
     jansson => [qr/^jansson\.h$/,
-        qr{^(body_items|body_json|instruct|key|status)\.c$}],
+        qr{^(?:(?:body_items|body_json|instruct|key|status)\.c
+            |body_json_parse\.h)$}x],
 );
 
 my $httpd = qr/^(httpd|http_\w+|ap_\w+|util_\w+|mpm_common|scoreboard|mod_\w+

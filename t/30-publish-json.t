@@ -231,6 +231,18 @@ post('{"channel":"a","text":"after"}');
 is $sse->next_event(5)->{data}, 'after',
     'no event of a refused list is published';
 
+# ---- Data is any JSON ------------------------------------------------------
+
+for my $any ('18446744073709551616', '1e999', '"\ud83d"', '{"\u0000":1}',
+    '{"a":1,"a":2}')
+{
+    my $answer = post('[{"channel":"a","text":"x"},{"channel":"a","data": '
+        . $any . ' }]');
+    is $answer->{status}, 200, "$any is accepted as data";
+    is_deeply [map { $_->{data} } $sse->events(2, 5)], ['x', $any],
+        "$any arrives as it was written";
+}
+
 # ---- Refusals --------------------------------------------------------------
 
 refused('', 400, 'empty', 'an empty body');
@@ -249,8 +261,12 @@ refused('{"channel":7}', 400, q{'channel' must be}, 'channel 7');
 refused('{"channel":"a","text":7}', 400, q{'text' must be}, 'text 7');
 refused('{"channel":"a","retry":"7"}', 400, q{'retry' must be}, 'retry "7"');
 refused('{"channel":"a","retry":2147483648}', 400, q{'retry'}, 'retry 2^31');
-refused('{"channel":"a","data":18446744073709551616}', 400, 'too large',
-    'a number that needs more than 64 bits');
+refused('{"channel":"a","data":1,"n":18446744073709551616}', 400, 'too large',
+    'a number beyond 64 bits outside of data');
+refused('{"channel":"a","text":"\ud800"}', 400, 'half of a surrogate pair',
+    'half of a surrogate pair outside of data');
+refused('{"channel":"a","data":{"n":1e999,"m":oops}}', 400, 'column 38: not',
+    'a fault in data behind a number that only data may have');
 for my $bad ('\n', '\r', '\u0000') {
     refused("{\"channel\":\"a\",\"event\":\"x${bad}y\"}", 400, q{'event'},
         "$bad in event");

@@ -265,6 +265,8 @@ my $good = line('good');
 my @bad = (
     ['nonsense', 400, qr/^JSON, line 3, column 8: not valid JSON\./],
     ['{"channel":"a","data":"x" "y"}', 400, qr/^JSON, line 3, column \d+: /],
+    ['{"channel":"a","data":[1e999,x]}', 400,
+        qr/^JSON, line 3, column 30: not valid JSON/],
     ['[{"channel":"a"}]', 400, qr/^Line 3: A line is one event, not a list/],
     ['7', 400, qr/^Line 3: An event must be an object/],
     ['{"channel":7}', 400, qr/^Line 3: The field 'channel' must be/],

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * In valid JSON a value's end is found by counting brackets outside of
- * strings, without recursion, however deep it is.
+ * strings, without recursion, however deep it is. The check has no recursion,
+ * either: it keeps the bracket that each open object or array ends with.
  */
 #include "base/json.h"
+
+#include "base/utf8.h"
 
 /* Most bytes that JSON makes of one: \u001f. */
 #define BYTE_MAX 6
@@ -145,6 +148,12 @@ es_json_text_t es_json_text_of(es_slice_t document)
     return text;
 }
 
+char es_json_text_next(es_json_text_t *text)
+{
+    skip_between(text);
+    return text->at < text->end ? *text->at : '\0';
+}
+
 void es_json_text_enter(es_json_text_t *text)
 {
     skip_between(text);
@@ -197,4 +206,249 @@ es_slice_t es_json_text_compact(es_slice_t value, apr_pool_t *p)
         }
     }
     return es_slice(compact, (apr_size_t)(to - compact));
+}
+
+/* ---- checks ------------------------------------------------------------ */
+
+/* The objects and arrays that are open. */
+typedef struct open_t {
+    char ends[ES_JSON_DEPTH_MAX]; /* the bracket that each ends with */
+    int count;
+} open_t;
+
+/* The next byte; NUL at the end, which no valid JSON has outside of it. */
+static char peek(const es_json_text_t *text)
+{
+    return text->at < text->end ? *text->at : '\0';
+}
+
+static const char *fault_at(const es_json_text_t *text)
+{
+    return text->at < text->end ? "not valid JSON" : "the text ends too early";
+}
+
+static void skip_blanks(es_json_text_t *text)
+{
+    while (is_blank(peek(text))) {
+        text->at++;
+    }
+}
+
+static int is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static int is_hex(char c)
+{
+    return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
+
+static const char *check_word(es_json_text_t *text, const char *word)
+{
+    for (; *word; word++) {
+        if (peek(text) != *word) {
+            return fault_at(text);
+        }
+        text->at++;
+    }
+    return NULL;
+}
+
+static const char *check_digits(es_json_text_t *text)
+{
+    if (!is_digit(peek(text))) {
+        return fault_at(text);
+    }
+    while (is_digit(peek(text))) {
+        text->at++;
+    }
+    return NULL;
+}
+
+static const char *check_number(es_json_text_t *text)
+{
+    const char *err = NULL;
+
+    if (peek(text) == '-') {
+        text->at++;
+    }
+    if (peek(text) == '0') {
+        text->at++; /* a digit after it does not belong to the number */
+    }
+    else {
+        err = check_digits(text);
+    }
+    if (!err && peek(text) == '.') {
+        text->at++;
+        err = check_digits(text);
+    }
+    if (!err && (peek(text) == 'e' || peek(text) == 'E')) {
+        text->at++;
+        if (peek(text) == '+' || peek(text) == '-') {
+            text->at++;
+        }
+        err = check_digits(text);
+    }
+    return err;
+}
+
+/* at is the backslash. */
+static const char *check_escape(es_json_text_t *text)
+{
+    int digits;
+    char c;
+
+    text->at++;
+    c = peek(text);
+    if (c == '\0' || !strchr("\"\\/bfnrtu", c)) {
+        return fault_at(text);
+    }
+    text->at++;
+    for (digits = 0; c == 'u' && digits < 4; digits++) {
+        if (!is_hex(peek(text))) {
+            return fault_at(text);
+        }
+        text->at++;
+    }
+    return NULL;
+}
+
+/* Up to the quote that ends the string. */
+static const char *check_characters(es_json_text_t *text)
+{
+    const char *err = NULL;
+
+    while (!err && text->at < text->end && *text->at != '"') {
+        if (*text->at == '\\') {
+            err = check_escape(text);
+        }
+        else if ((unsigned char)*text->at < 0x20) {
+            err = "a string contains a control character";
+        }
+        else {
+            text->at++;
+        }
+    }
+    return !err && text->at == text->end ? fault_at(text) : err;
+}
+
+static const char *check_string(es_json_text_t *text)
+{
+    const char *start, *err;
+    apr_size_t len, valid;
+
+    if (peek(text) != '"') {
+        return fault_at(text);
+    }
+    text->at++;
+    start = text->at;
+    err = check_characters(text);
+    len = (apr_size_t)(text->at - start);
+    valid = es_utf8_check(es_slice(start, len));
+    if (valid < len) {
+        text->at = start + valid;
+        return "not valid UTF-8";
+    }
+    if (!err) {
+        text->at++;
+    }
+    return err;
+}
+
+static const char *check_scalar(es_json_text_t *text)
+{
+    switch (peek(text)) {
+    case '"': return check_string(text);
+    case 't': return check_word(text, "true");
+    case 'f': return check_word(text, "false");
+    case 'n': return check_word(text, "null");
+    default: return check_number(text);
+    }
+}
+
+/* The name that a value of an object has, and the colon; in an array, none. */
+static const char *check_name(es_json_text_t *text, const open_t *open)
+{
+    const char *err;
+
+    if (open->ends[open->count - 1] == ']') {
+        return NULL;
+    }
+    skip_blanks(text);
+    err = check_string(text);
+    if (!err) {
+        skip_blanks(text);
+        err = check_word(text, ":");
+    }
+    return err;
+}
+
+/* An object or array whose first value is still to come, or a whole scalar. */
+static const char *check_start(es_json_text_t *text, open_t *open)
+{
+    char c = peek(text);
+
+    if (c != '{' && c != '[') {
+        return check_scalar(text);
+    }
+    text->at++;
+    open->ends[open->count++] = c == '{' ? '}' : ']';
+    return NULL;
+}
+
+/* @return 1 if a bracket that ends the innermost comes next, 0 if not */
+static int close_one(es_json_text_t *text, open_t *open)
+{
+    skip_blanks(text);
+    if (peek(text) != open->ends[open->count - 1]) {
+        return 0;
+    }
+    text->at++;
+    open->count--;
+    return 1;
+}
+
+static const char *check_value(es_json_text_t *text, int depth)
+{
+    open_t open;
+    const char *err;
+    int before;
+
+    open.count = 0;
+    do {
+        if (depth + open.count >= ES_JSON_DEPTH_MAX) {
+            return "nested too deep";
+        }
+        skip_blanks(text);
+        before = open.count;
+        err = check_start(text, &open);
+        if (err) {
+            return err;
+        }
+        if (open.count > before && !close_one(text, &open)) {
+            err = check_name(text, &open); /* of its first value */
+            continue;
+        }
+        while (open.count > 0 && close_one(text, &open)) {
+        }
+        if (open.count == 0) {
+            return NULL;
+        }
+        err = check_word(text, ",");
+        err = err ? err : check_name(text, &open);
+    } while (!err);
+    return err;
+}
+
+const char *es_json_text_checked(es_slice_t *value, es_json_text_t *text,
+                                 int depth)
+{
+    const char *start, *err;
+
+    skip_between(text);
+    start = text->at;
+    err = check_value(text, depth);
+    *value = es_slice(start, (apr_size_t)(text->at - start));
+    return err;
 }

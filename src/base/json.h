@@ -7,7 +7,7 @@
  *
  * The walk checks nothing: a parser must have accepted the document before. For
  * any other document the results are meaningless, but nothing outside of it is
- * read. Pure.
+ * read. Only es_json_text_checked checks the value that it steps over. Pure.
  */
 #ifndef ES_BASE_JSON_H
 #define ES_BASE_JSON_H
@@ -44,6 +44,14 @@ typedef struct es_json_text_t {
 /** Start at the beginning of a document. */
 es_json_text_t es_json_text_of(es_slice_t document);
 
+/**
+ * Step over blanks and separators to what comes next.
+ *
+ * @return its first byte, which may be a bracket that ends an object or array;
+ *         NUL at the end of the document
+ */
+char es_json_text_next(es_json_text_t *text);
+
 /** Step into the object or array that starts here. */
 void es_json_text_enter(es_json_text_t *text);
 
@@ -59,6 +67,23 @@ void es_json_text_name(es_json_text_t *text);
  * @return its text, in the document, without blanks around it
  */
 es_slice_t es_json_text_value(es_json_text_t *text);
+
+/** Deepest value in a document, where the document itself has depth 1. */
+#define ES_JSON_DEPTH_MAX 2048 /* jansson's, unless it was built otherwise */
+
+/**
+ * The same as es_json_text_value, if the value is valid by the grammar of RFC
+ * 8259 and valid UTF-8. It may be more than most parsers take: a number of any
+ * size, a name that occurs twice in an object or contains NUL, and an escape
+ * that is half of a surrogate pair.
+ *
+ * @param value  its text; on error it begins at the value's first byte
+ * @param depth  in how many objects and arrays the value is
+ * @return NULL; or what is wrong, as half a sentence, and text->at is where.
+ *         At text->end the value is not complete
+ */
+const char *es_json_text_checked(es_slice_t *value, es_json_text_t *text,
+                                 int depth);
 
 /** A value's text without the blanks between its parts; in p, or value. */
 es_slice_t es_json_text_compact(es_slice_t value, apr_pool_t *p);

@@ -94,11 +94,11 @@ int es_body_multipart(es_slice_t *form, es_slice_t body, es_slice_t boundary,
  *
  * "data" is sent as its JSON text without the blanks between tokens, and
  * otherwise as it was written: numbers keep their digits, escapes stay escapes,
- * and strings keep their quotes, so that JSON.parse(e.data) always works. A
- * whole number beyond 64 bits is refused anywhere in a body, and so is a name
- * that occurs twice in an object. Unknown fields are ignored if there is "data"
- * or "text". Without both they are refused, and the event must have a type, an
- * id or retry. Only "data" may be null.
+ * and strings keep their quotes, so that JSON.parse(e.data) always works. All
+ * that RFC 8259 allows is accepted there; see body_json_parse.h for what is
+ * refused elsewhere. Unknown fields are ignored if there is "data" or "text".
+ * Without both they are refused, and the event must have a type, an id or
+ * retry. Only "data" may be null.
  */
 
 /** Reads such a body; see es_batch_read_fn_t. */

@@ -10,14 +10,13 @@
 #include "base/field_list.h"
 #include "base/json.h"
 #include "base/utf8.h"
+#include "http/body_json_parse.h"
 
 #include <apr_strings.h>
 #include <jansson.h>
 
 /* Record separator; it stands before each text of application/json-seq. */
 #define RS '\x1e'
-
-#define PARSE_FLAGS (JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL)
 
 /* An event while it is read. */
 typedef struct reading_t {
@@ -29,12 +28,6 @@ typedef struct reading_t {
     apr_pool_t *p;
     es_problem_t *why;
 } reading_t;
-
-static apr_status_t free_json(void *json)
-{
-    json_decref(json);
-    return APR_SUCCESS;
-}
 
 /* ---- Fields ------------------------------------------------------------ */
 
@@ -230,50 +223,6 @@ static int read_all(es_batch_t *batch, json_t *root, es_slice_t body,
 
 /* ---- Bodies ------------------------------------------------------------ */
 
-/* Not jansson's text, because that quotes the body. */
-static const char *reason_of(const json_error_t *error)
-{
-    switch (json_error_code(error)) {
-    case json_error_duplicate_key: return "a name occurs twice in an object";
-    case json_error_invalid_utf8: return "not valid UTF-8";
-    case json_error_stack_overflow: return "nested too deep";
-    case json_error_numeric_overflow:
-        return "a number is too large; as a string it could be sent";
-    case json_error_null_byte_in_key:
-    case json_error_null_character: return "a name contains NUL";
-    case json_error_premature_end_of_input: return "the text ends too early";
-    case json_error_end_of_input_expected: return "more text after the end";
-    case json_error_out_of_memory: return "too large for the memory there is";
-    default: return "not valid JSON";
-    }
-}
-
-/* @param line  where the text starts, from 1 */
-static int malformed(const json_error_t *error, apr_uint64_t line,
-                     apr_pool_t *p, es_problem_t *why)
-{
-    return es_problem_set(
-        why, p, 400, "JSON, line %" APR_UINT64_T_FMT ", column %d: %s.",
-        line - 1 + (apr_uint64_t)(error->line < 1 ? 1 : error->line),
-        error->column < 1 ? 1 : error->column, reason_of(error));
-}
-
-/* @return a value that lives as long as p, or NULL with why */
-static json_t *parse(es_slice_t text, apr_uint64_t line, apr_pool_t *p,
-                     es_problem_t *why)
-{
-    json_error_t error;
-    json_t *root = json_loadb(text.data, text.len, PARSE_FLAGS, &error);
-
-    if (!root) {
-        (void)malformed(&error, line, p, why);
-        return NULL;
-    }
-    /* the events point to jansson's strings */
-    apr_pool_cleanup_register(p, root, free_json, apr_pool_cleanup_null);
-    return root;
-}
-
 static int read_root(es_batch_t *batch, json_t *root, es_slice_t text,
                      const es_event_t *preset, apr_pool_t *p, es_problem_t *why)
 {
@@ -298,7 +247,7 @@ int es_body_json(es_batch_t *batch, es_slice_t body, const es_event_t *preset,
         return es_problem_set(why, p, 400,
                               "The body is empty: an object is expected.");
     }
-    root = parse(body, 1, p, why);
+    root = es_body_json_parse(body, 1, p, why);
     return root && read_root(batch, root, body, preset, p, why);
 }
 
@@ -321,7 +270,7 @@ int es_body_json_line(es_batch_t *batch, es_slice_t line, apr_uint64_t number,
                       const es_event_t *preset, apr_pool_t *p,
                       es_problem_t *why)
 {
-    json_t *root = parse(line, number, p, why);
+    json_t *root = es_body_json_parse(line, number, p, why);
 
     if (!root) {
         return 0; /* the sentence has the line already */

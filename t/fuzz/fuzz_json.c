@@ -3,6 +3,7 @@
 #include "fuzz_event.h"
 
 #include "http/body_json.c"
+#include "http/body_json_parse.c"
 
 FUZZ(text, p)
 {

@@ -7,6 +7,7 @@
 
 #include "base/lines.h"
 #include "http/body_json.c"
+#include "http/body_json_parse.c"
 
 #define LINE_MAX_BYTES 100
 #define PIECE_MAX 64

@@ -82,6 +82,59 @@ FACTS(numbers_and_escapes_stay_as_written)
     assert_slice(compacted(S("[1E5, \"\\u00e9\\/\"]")), "[1E5,\"\\u00e9\\/\"]");
 }
 
+/* ---- checks ------------------------------------------------------------ */
+
+/* The text of a value at the start, or why it is refused. */
+static es_slice_t checked(es_slice_t text, int depth)
+{
+    es_json_text_t at = es_json_text_of(text);
+    es_slice_t value;
+    const char *err = es_json_text_checked(&value, &at, depth);
+
+    return err ? es_slice_of(apr_psprintf(pool, "%d: %s",
+                                          (int)(at.at - text.data), err))
+               : value;
+}
+
+FACTS(a_valid_value_ends_where_it_ends)
+{
+    assert_slice(checked(S(" : 1.50 , 2"), 0), "1.50");
+    assert_slice(checked(S("[1, {\"x\" : \"]\\\"\" } ]}"), 0),
+                 "[1, {\"x\" : \"]\\\"\" } ]");
+    assert_slice(checked(S("{ }}"), 0), "{ }");
+    assert_slice(checked(S("true1"), 0), "true");
+    assert_slice(checked(S("01"), 0), "0");
+    assert_slice(checked(S("1e999"), 0), "1e999");
+    assert_slice(checked(S("\"\\ud800\""), 0), "\"\\ud800\"");
+}
+
+FACTS(a_fault_has_its_place)
+{
+    assert_slice(checked(S(""), 0), "0: the text ends too early");
+    assert_slice(checked(S("[1, "), 0), "4: the text ends too early");
+    assert_slice(checked(S("-"), 0), "1: the text ends too early");
+    assert_slice(checked(S("[1,]"), 0), "3: not valid JSON");
+    assert_slice(checked(S("[1 2]"), 0), "3: not valid JSON");
+    assert_slice(checked(S("[1}"), 0), "2: not valid JSON");
+    assert_slice(checked(S("{\"a\" 1}"), 0), "5: not valid JSON");
+    assert_slice(checked(S("{1:1}"), 0), "1: not valid JSON");
+    assert_slice(checked(S("[nulL]"), 0), "4: not valid JSON");
+    assert_slice(checked(S("\"\\u12g4\""), 0), "5: not valid JSON");
+    assert_slice(checked(S("\"a\nb\""), 0),
+                 "2: a string contains a control character");
+    assert_slice(checked(S("\"a\xed\xa0\x80\x01\""), 0), "2: not valid UTF-8");
+}
+
+FACTS(depth_has_a_maximum)
+{
+    es_slice_t deep = repeat('[', ES_JSON_DEPTH_MAX);
+
+    assert_slice(checked(deep, 0), "2048: nested too deep");
+    assert_slice(checked(deep, ES_JSON_DEPTH_MAX - 1), "1: nested too deep");
+    assert_slice(checked(S("1"), ES_JSON_DEPTH_MAX - 1), "1");
+    assert_slice(checked(S("1"), ES_JSON_DEPTH_MAX), "0: nested too deep");
+}
+
 /* Each piece of a document, in exact memory: the walk does not check the text,
  * but never reads beyond it. */
 FACTS(no_text_is_read_beyond)
@@ -99,6 +152,7 @@ FACTS(no_text_is_read_beyond)
             (void)compacted(es_json_text_value(&text));
             es_json_text_leave(&text);
             assert_true(text.at <= text.end);
+            (void)checked(piece, 0);
             assert_true(compacted(piece).len <= piece.len);
             exact_free(piece);
         }
@@ -113,6 +167,9 @@ static const struct CMUnitTest tests[] = {
     UNIT(blanks_between_parts_are_removed),
     UNIT(blanks_in_strings_stay),
     UNIT(numbers_and_escapes_stay_as_written),
+    UNIT(a_valid_value_ends_where_it_ends),
+    UNIT(a_fault_has_its_place),
+    UNIT(depth_has_a_maximum),
     UNIT(no_text_is_read_beyond),
 };
 

@@ -6,6 +6,7 @@
 #include "t/unit/unit.h"
 
 #include "http/body_json.c"
+#include "http/body_json_parse.c"
 
 static es_event_t preset;
 static es_batch_t batch;
@@ -245,13 +246,137 @@ FACTS(malformed_text_has_line_and_column)
     assert_true(refused(S("{\"a\":"), "line 1, column 5: the text ends"));
     assert_true(refused(S("{} {}"), "more text after the end"));
     assert_true(refused(S("{\"a\":1,\"a\":2}"), "occurs twice"));
-    assert_true(refused(S("{\"data\":{\"a\":1,\"a\":2}}"), "occurs twice"));
     assert_true(refused(S("{\"data\":\"\xff\"}"), "UTF-8"));
-    assert_true(refused(S("{\"data\":\"\\ud800\"}"), "line 1"));
     assert_true(refused(S("{\"data\":\"a\0b\"}"), "line 1"));
+    assert_true(refused(S("{\"data\":1\0}"), "line 1, column 10: not valid "
+                                             "JSON: a NUL byte"));
+    assert_true(refused(S("{\"data\":true\0}"), "a NUL byte"));
     assert_true(refused(S("{\"\\u0000\":1}"), "a name contains NUL"));
-    assert_true(refused(S("{\"data\":9223372036854775808}"), "too large"));
-    assert_true(refused(S("{\"data\":1e999}"), "too large"));
+    assert_true(refused(S("{\"x\":9223372036854775808}"), "too large"));
+    assert_true(refused(S("{\"x\":1e999}"), "too large"));
+    assert_true(refused(S("{\"text\":\"\\ud800\"}"), "surrogate pair"));
+}
+
+/* ---- Data that jansson refuses ------------------------------------------ */
+
+FACTS(data_may_be_any_json)
+{
+    assert_slice(data_of("9223372036854775808"), "9223372036854775808");
+    assert_slice(data_of("-9223372036854775809"), "-9223372036854775809");
+    assert_slice(data_of("1e20"), "1e20");
+    assert_slice(data_of("-1E+400"), "-1E+400");
+    assert_slice(data_of("1e-999"), "1e-999");
+    assert_slice(data_of("\"\\ud800 \\udc00\""), "\"\\ud800 \\udc00\"");
+    assert_slice(data_of("\"\\uDFFF\\ud83d\\ude00\""),
+                 "\"\\uDFFF\\ud83d\\ude00\"");
+    assert_slice(data_of("{ \"\\u0000\": 1 }"), "{\"\\u0000\":1}");
+    assert_slice(data_of("{\"a\": 1, \"a\": { \"a\": 2 }}"),
+                 "{\"a\":1,\"a\":{\"a\":2}}");
+}
+
+FACTS(a_number_may_be_long)
+{
+    es_slice_t digits = repeat('7', 65536);
+
+    assert_slices(data_of(digits.data), digits, "65536 digits", __FILE__,
+                  __LINE__);
+}
+
+FACTS(other_events_of_the_list_are_read_as_always)
+{
+    assert_true(reads(S("[{\"data\":\"\xe2\x82\xac\",\"id\":\"i\"},\n"
+                        " {\"x\":[{\"data\":5}],\"data\": [ 1e999 ,\n"
+                        "\"\xe2\x82\xac\" ],\"retry\":7},"
+                        "{\"text\":\"\\u0041\"} ] ")));
+    assert_int_equal(batch.count, 3);
+    assert_slice(batch.events[0].data, "\"\xe2\x82\xac\"");
+    assert_slice(batch.events[0].id, "i");
+    assert_slice(batch.events[1].data, "[1e999,\"\xe2\x82\xac\"]");
+    assert_int_equal(batch.events[1].retry_ms, 7);
+    assert_slice(batch.events[2].data, "A");
+}
+
+FACTS(all_else_is_as_strict)
+{
+    static const char *const rests[][2] = {
+        {"\"data\":1", "occurs twice"},
+        {"\"x\":{\"a\":1,\"a\":2}", "occurs twice"},
+        {"\"retry\":9223372036854775808", "too large"},
+        {"\"x\":1e999", "too large"},
+        {"\"channel\":\"\\udc00\"", "surrogate"},
+        {"\"\\u0000\":1", "NUL"},
+        {"\"text\":\"\"", "not both"},
+        {"\"id\":7", "'id'"},
+        {"\"x\":\"\xff\"", "UTF-8"},
+        {"\"x\" 1", "not valid JSON"},
+        {"", "not valid JSON"},
+    };
+    size_t i;
+
+    for (i = 0; i < sizeof(rests) / sizeof(rests[0]); i++) {
+        const char *body =
+            apr_psprintf(pool, "{\"data\":1e999,%s}", rests[i][0]);
+
+        assert_true(refused(es_slice_of(body), rests[i][1]));
+    }
+    assert_true(refused(S("{\"data\":1e999} {}"), "more text"));
+    assert_true(refused(S("{\"data\":1e999"), "ends too early"));
+    assert_true(refused(S("{\"data\":1e9991.5}"), "not valid JSON"));
+    assert_true(refused(S("{\"data\"1e999}"), "column 8: not valid JSON"));
+    assert_true(refused(S("{\"data\":01}"), "not valid JSON"));
+    assert_true(refused(S("{\"data\",1e999}"), "not valid JSON"));
+    assert_true(refused(S("[1,{\"data\":1e999}]"), "[0]: An event must be"));
+    assert_true(refused(S("{\"a\":{\"data\":1e999}}"), "too large"));
+    assert_true(refused(S("[[{\"data\":1e999}]]"), "too large"));
+}
+
+FACTS(faults_after_replaced_data_keep_their_place)
+{
+    assert_true(refused(S("[{\"data\":[1e999,\n\"\xe2\x82\xac\"]},oops]"),
+                        "line 2, column 10: not valid JSON"));
+    assert_true(refused(S("[{\"data\":1e999},\n{\"x\":1e999}]"),
+                        "line 2, column 10: a number is too large"));
+}
+
+FACTS(faults_in_data_have_a_place)
+{
+    assert_true(refused(S("{\"data\":[1e999,\n\"\xe2\x82\xac\",oops]}"),
+                        "line 2, column 5: not valid JSON"));
+    assert_true(refused(S("{\"data\":[1e999,\"\xff\"]}"),
+                        "line 1, column 17: not valid UTF-8"));
+    assert_true(refused(S("{\"data\":[1e999,\"\x01\"]}"),
+                        "column 17: a string contains a control character"));
+    assert_true(refused(S("{\"data\":[1e999"), "column 14: the text ends"));
+    assert_true(refused(S("{\"data\":[1e999,{\"data\":.5}]}"),
+                        "column 24: not valid JSON"));
+    assert_true(refused(S("{\"x\":1e999,\"data\":oops}"), "too large"));
+}
+
+/* The depth that jansson allows is the same for data that it refuses. */
+FACTS(replaced_data_has_the_same_maximum_depth)
+{
+    static const char *const events[][2] = {
+        {"{\"data\":", "}"},
+        {"[{\"data\":", "}]"},
+    };
+    size_t i, lists;
+
+    for (i = 0; i < 2; i++) {
+        for (lists = 2040; lists < 2050; lists++) {
+            const char *open = repeat('[', lists).data;
+            const char *shut = repeat(']', lists).data;
+            const char *plain = apr_pstrcat(pool, events[i][0], open, "1", shut,
+                                            events[i][1], NULL);
+            const char *replaced = apr_pstrcat(
+                pool, events[i][0], open, "1e999", shut, events[i][1], NULL);
+            int ok = reads(es_slice_of(plain));
+
+            assert_int_equal(reads(es_slice_of(replaced)), ok);
+            assert_true(ok || strstr(why.sentence, "nested too deep"));
+        }
+        assert_false(reads(es_slice_of(apr_pstrcat(
+            pool, events[i][0], "[", repeat('[', 2050).data, NULL))));
+    }
 }
 
 FACTS(nesting_has_a_maximum_depth)
@@ -343,6 +468,13 @@ static const struct CMUnitTest tests[] = {
     JSON_UNIT(bad_channels_are_refused),
     JSON_UNIT(data_and_text_together_are_refused),
     JSON_UNIT(malformed_text_has_line_and_column),
+    JSON_UNIT(data_may_be_any_json),
+    JSON_UNIT(a_number_may_be_long),
+    JSON_UNIT(other_events_of_the_list_are_read_as_always),
+    JSON_UNIT(all_else_is_as_strict),
+    JSON_UNIT(faults_after_replaced_data_keep_their_place),
+    JSON_UNIT(faults_in_data_have_a_place),
+    JSON_UNIT(replaced_data_has_the_same_maximum_depth),
     JSON_UNIT(nesting_has_a_maximum_depth),
     JSON_UNIT(a_line_is_one_event),
     JSON_UNIT(a_line_may_begin_with_a_byte_order_mark),
