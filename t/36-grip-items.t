@@ -130,6 +130,60 @@ is $answer->{body}, "item 1: Channel not allowed: b.\n",
 is post([item('a', "data: x\n\n")], path => '/closed')->{status}, 403,
     'EventStreamPublishFrom applies to items';
 
+# ---- django-eventstream ----------------------------------------------------
+
+# what its send_event publishes: names encoded by quote(), a "%" in the
+# content doubled, no formats
+sub django
+{
+    my ($channel, $lines, %more) = @_;
+    return {%more, channel => $channel, 'http-stream' =>
+        {'content-filters' => ['build-id'], content => "$lines\n\n"}};
+}
+
+my $user = subscribe($httpd, '/events?c=user%3A42&c=50%25%20off/%C3%A9');
+$user->next_event(5);
+$answer = post([django('events-user%3A42',
+    "event: message\nid: %I\ndata: {\"n\": \"100%%\"}",
+    id => '1', 'prev-id' => '0')]);
+is $answer->{body}, "Published\n", 'an item of django-eventstream is accepted';
+$event = $user->next_event(5);
+is $event->{data}, '{"n": "100%"}', 'it reaches the decoded channel';
+like $event->{id}, qr/^\d+-\d+$/, 'an id to be built is one of ours';
+post([{channel => 'events-50%25%20off/%C3%A9', 'http-stream' => {
+    'content-filters' => [], content => "event: message\ndata: 100%%\n\n"}}]);
+is $user->next_event(5)->{data}, '100%%',
+    'without build-id the content is taken as it is';
+my $again = subscribe($httpd, '/events?c=user%3A42',
+    headers => ["Last-Event-ID: $event->{id}"]);
+post([django('events-user%3A42', "id: %I\ndata: 2", id => '2')]);
+is $again->next_event(5)->{event}, 'stream-open', 'a client resumes with it';
+is $again->next_event(5)->{data}, 2, 'it misses nothing';
+$user->next_event(5);
+
+# a user who may not read a channel any more
+my $kicked = subscribe($httpd, '/events?c=user-42');
+$kicked->next_event(5);
+$answer = post([{channel => 'user-42', id => 'kick-1',
+    meta => {require_sub => 'events-news'}, 'http-stream' =>
+        {content => "event: stream-error\nid: error\ndata: {}\n\n"}},
+    {channel => 'user-42', id => 'kick-2', 'prev-id' => 'kick-1',
+        meta => {require_sub => 'events-news'},
+        'http-stream' => {action => 'close'}}]);
+is $answer->{body}, "Published\n", 'channel_permission_changed is accepted';
+$event = $kicked->next_event(5);
+is $event->{event}, 'stream-error', 'the client receives the error';
+like $event->{id}, qr/^\d+-\d+$/, 'the error has an id of ours';
+ok $kicked->is_ended(10), 'then the stream ends';
+
+# what is allowed is decided by the decoded name
+is post([item('room%2D1', "data: decoded\n\n")], path => '/rooms')->{status},
+    200, 'a channel that is allowed may be percent-encoded';
+is $sse->next_event(5)->{data}, 'decoded', 'its event arrives';
+$answer = post([item('%61', "data: 1\n\n")], path => '/rooms');
+is $answer->{status}, 403, 'an encoded channel that is not allowed gets 403';
+like $answer->{body}, qr/Channel not allowed: a\./, '403 has its decoded name';
+
 # ---- The end of streams ----------------------------------------------------
 
 my $room = subscribe($httpd, '/events?c=room-2');
@@ -179,6 +233,23 @@ for (
     ['bad UTF-8', [{channel => 'a', 'http-stream' => {'content-bin' =>
         encode_base64("data: \xff\n\n", '')}}],
         "item 0: The field 'data' is not valid UTF-8 at byte 1."],
+    ['an encoded control character', [item('a%00', "data: 1\n\n")],
+        qr/item 0: .*channel/],
+    ['an encoded line end', [item('a%0A', "data: 1\n\n")],
+        qr/item 0: .*channel/],
+    ['encoded bytes that are not UTF-8', [item('a%FF', "data: 1\n\n")],
+        qr/item 0: .*channel/],
+    ['an encoded blank after the channel', [item('a%20', "data: 1\n\n")],
+        "item 0: The channel name 'a ' begins or ends with a blank."],
+    ['%I in data', [django('a', 'data: %I')],
+        "item 0: The filter build-id does not apply: '%I' may only be a whole "
+        . 'id.'],
+    ['an unknown % of build-id', [django('a', 'data: 100%')],
+        "item 0: The filter build-id does not apply: a '%' must begin '%%', "
+        . "'%I' or '%(text)I'."],
+    ['another filter', [{channel => 'a', 'http-stream' => {content =>
+        "data: 1\n\n", 'content-filters' => ['var-subst']}}],
+        "of 'content-filters' only one 'build-id' is applied here"],
     ['an empty channel', [item('', "data: 1\n\n")], qr/item 0: .*channel/],
     ['a blank after the channel', [item('a ', "data: 1\n\n")],
         "item 0: The channel name 'a ' begins or ends with a blank."],

@@ -104,6 +104,27 @@ static es_slice_t decode(es_slice_t encoded, apr_pool_t *p)
     return es_slice(bytes, len);
 }
 
+es_slice_t es_query_decode_percent(es_slice_t text, apr_pool_t *p)
+{
+    char *bytes;
+    apr_size_t len = 0;
+
+    if (!es_slice_has(text, '%')) {
+        return text;
+    }
+    bytes = apr_palloc(p, text.len);
+    while (text.len > 0) {
+        if (text.data[0] == '+') {
+            bytes[len++] = '+';
+            text = es_slice(text.data + 1, text.len - 1);
+        }
+        else {
+            bytes[len++] = take_byte(&text);
+        }
+    }
+    return es_slice(bytes, len);
+}
+
 typedef int is_name_fn_t(es_slice_t encoded, es_slice_t name);
 
 /* Find the next pair with this name; take it and all before it off query. */

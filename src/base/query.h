@@ -42,6 +42,9 @@ int es_query_last_value(es_slice_t *value, es_slice_t query, const char *name,
  */
 int es_query_next(es_slice_t *name, es_slice_t *query, apr_pool_t *p);
 
+/** A text with %HH decoded, and '+' as it is; in p, or text. */
+es_slice_t es_query_decode_percent(es_slice_t text, apr_pool_t *p);
+
 /** A value as a number from 0 to most, digits only; -1 = it is none. */
 apr_int64_t es_query_number(es_slice_t value, apr_int64_t most);
 

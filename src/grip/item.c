@@ -4,6 +4,7 @@
 #include "grip/item.h"
 
 #include "base/json.h"
+#include "base/query.h"
 #include "base/utf8.h"
 
 #include <apr_base64.h>
@@ -50,6 +51,62 @@ es_slice_t es_grip_channel(const char *prefix, es_slice_t name, apr_pool_t *p)
     }
     *at = '\0';
     return es_slice(channel, (apr_size_t)(at - channel));
+}
+
+es_slice_t es_grip_channel_name(const char *prefix, es_slice_t channel,
+                                apr_pool_t *p)
+{
+    es_slice_t head = es_slice_of(prefix);
+
+    if (channel.len > head.len &&
+        es_slice_equal(es_slice(channel.data, head.len), head)) {
+        channel = es_slice(channel.data + head.len, channel.len - head.len);
+    }
+    return es_query_decode_percent(channel, p);
+}
+
+/* ---- build-id ---------------------------------------------------------- */
+
+/* The x of "%(x)I" is written to *to; at is after the "%(".
+ * @return where it goes on after the I; NULL: it has no end */
+static const char *put_quoted(char **to, const char *at, const char *end)
+{
+    for (; at < end && *at != ')'; at++) {
+        if (*at == '\\' && at + 1 < end) {
+            at++;
+        }
+        *(*to)++ = *at;
+    }
+    return end - at >= 2 && at[1] == 'I' ? at + 2 : NULL;
+}
+
+const char *es_grip_build_id(es_slice_t *text, apr_pool_t *p)
+{
+    const char *at = text->data, *end = text->data + text->len;
+    char *bytes, *to;
+
+    if (!es_slice_has(*text, '%')) {
+        return NULL;
+    }
+    bytes = to = apr_palloc(p, text->len);
+    while (at < end) {
+        char next = at + 1 < end ? at[1] : '\0';
+
+        if (*at != '%' || next == '%') {
+            *to++ = *at;
+            at += *at == '%' ? 2 : 1;
+            continue;
+        }
+        if (next == 'I') {
+            return "'%I' may only be a whole id";
+        }
+        at = next == '(' ? put_quoted(&to, at + 2, end) : NULL;
+        if (at == NULL) {
+            return "a '%' must begin '%%', '%I' or '%(text)I'";
+        }
+    }
+    *text = es_slice(bytes, (apr_size_t)(to - bytes));
+    return NULL;
 }
 
 /* ---- formats ----------------------------------------------------------- */

@@ -36,6 +36,28 @@ typedef struct es_grip_item_t {
 es_slice_t es_grip_channel(const char *prefix, es_slice_t name, apr_pool_t *p);
 
 /**
+ * The reverse, for names that GRIP publishers send: without the prefix, if the
+ * name begins with it, and decoded once. Publishers encode more or less than
+ * es_grip_channel does, or not at all; a '%' without two hex digits stands for
+ * itself.
+ *
+ * @param prefix  "" if there is none
+ * @return in p or in channel; any bytes, so it must be checked afterwards
+ */
+es_slice_t es_grip_channel_name(const char *prefix, es_slice_t channel,
+                                apr_pool_t *p);
+
+/**
+ * Apply the content filter "build-id" to a text without ids: "%%" stands for
+ * "%", and "%(x)I" for x, in which a backslash stands for the byte after it.
+ *
+ * @param text  replaced by the result, in p
+ * @return NULL; or what is wrong, as half a sentence: "%I", the id, or a '%'
+ *         that begins nothing of this
+ */
+const char *es_grip_build_id(es_slice_t *text, apr_pool_t *p);
+
+/**
  * The format of an event. Bytes that are not UTF-8 cannot be in JSON, and
  * become base64.
  *

@@ -157,6 +157,7 @@ typedef struct es_item_t {
     es_slice_t channel; /* as it was sent, with any prefix */
     es_item_action_t action;
     es_slice_t content; /* of a send */
+    int builds_id;      /* the content filter build-id applies to content */
 } es_item_t;
 
 /**

@@ -147,6 +147,27 @@ static int read_action(const reading_t *reading, const json_t *format,
     return 1;
 }
 
+/* Clients must not get a content unfiltered. */
+static int read_filters(const reading_t *reading, const json_t *filters,
+                        es_item_t *item)
+{
+    size_t i;
+
+    for (i = 0; i < json_array_size(filters); i++) {
+        const json_t *filter = json_array_get(filters, i);
+
+        if (!json_is_string(filter)) {
+            return wrong_type(reading, "'http-stream'", "content-filters");
+        }
+        if (!es_slice_is(slice_of(filter), "build-id") || item->builds_id) {
+            return invalid(reading, "of 'content-filters' only one 'build-id' "
+                                    "is applied here");
+        }
+        item->builds_id = 1;
+    }
+    return 1;
+}
+
 static int read_format(const reading_t *reading, const json_t *format,
                        es_item_t *item)
 {
@@ -164,11 +185,8 @@ static int read_format(const reading_t *reading, const json_t *format,
     if (item->action != ES_ITEM_SEND) {
         return 1;
     }
-    if (json_array_size(filters) > 0) {
-        /* clients must not get the content unfiltered */
-        return invalid(reading, "'content-filters' are not applied here");
-    }
-    return read_content(reading, format, &item->content);
+    return read_filters(reading, filters, item) &&
+           read_content(reading, format, &item->content);
 }
 
 /* ---- An item ----------------------------------------------------------- */
@@ -232,6 +250,7 @@ static int read_item(const reading_t *reading, const json_t *json,
     }
     item->channel = slice_of(channel);
     item->action = ES_ITEM_NOTHING;
+    item->builds_id = 0;
     stream = json_object_get(formats ? formats : json, stream_name);
     return !stream || read_format(reading, stream, item);
 }

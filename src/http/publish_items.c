@@ -10,6 +10,7 @@
 
 #include "base/accept.h"
 #include "base/sse_text.h"
+#include "grip/item.h"
 #include "server/log.h"
 #include "server/runtime.h"
 #include "http/reply.h"
@@ -31,18 +32,12 @@ typedef struct items_t {
 
 /* ---- Reading ----------------------------------------------------------- */
 
-/* The channel's name in this hub: without the prefix of names in GRIP items. */
+/* The channel's name in this hub. */
 static es_slice_t local_name(const items_t *items, es_slice_t channel)
 {
-    es_slice_t prefix =
-        es_slice_of(items->hub ? items->hub->grip_prefix : NULL);
+    const char *prefix = items->hub ? items->hub->grip_prefix : NULL;
 
-    if (channel.len > prefix.len &&
-        es_slice_equal(es_slice(channel.data, prefix.len), prefix)) {
-        channel.data += prefix.len;
-        channel.len -= prefix.len;
-    }
-    return channel;
+    return es_grip_channel_name(prefix ? prefix : "", channel, items->r->pool);
 }
 
 static void end_batch(items_t *items)
@@ -70,15 +65,37 @@ static void add_close(items_t *items, es_slice_t name)
     part->closes = name;
 }
 
-static int add_events(items_t *items, const es_channel_set_t *channel,
-                      es_slice_t content, es_problem_t *why)
+/* An id that a proxy would build for each client is ours here: clients resume
+ * with it. An "error" is the id with which django-eventstream ends streams; no
+ * event may have it, so it is ours, too.
+ * @return NULL, or what is wrong, as half a sentence */
+static const char *set_ids(es_event_t *event, const es_item_t *item,
+                           apr_pool_t *p)
 {
+    const char *err = NULL;
+
+    if (es_slice_is(event->id, "error") ||
+        (item->builds_id && es_slice_is(event->id, "%I"))) {
+        event->id = es_slice(NULL, 0);
+    }
+    if (item->builds_id) {
+        err = es_grip_build_id(&event->id, p);
+        err = err ? err : es_grip_build_id(&event->type, p);
+        err = err ? err : es_grip_build_id(&event->data, p);
+    }
+    return err;
+}
+
+static int add_events(items_t *items, const es_channel_set_t *channel,
+                      const es_item_t *item, es_problem_t *why)
+{
+    apr_pool_t *p = items->r->pool;
     const apr_array_header_t *events;
-    const char *err = es_sse_text_read(&events, content, items->r->pool);
+    const char *err = es_sse_text_read(&events, item->content, p);
     int i;
 
     if (err) {
-        return es_problem_set(why, items->r->pool, HTTP_BAD_REQUEST,
+        return es_problem_set(why, p, HTTP_BAD_REQUEST,
                               "The content is no whole events: %s.", err);
     }
     for (i = 0; i < events->nelts; i++) {
@@ -86,8 +103,14 @@ static int add_events(items_t *items, const es_channel_set_t *channel,
 
         *event = APR_ARRAY_IDX(events, i, es_event_t);
         es_event_set_channels(event, channel);
+        err = set_ids(event, item, p);
+        if (err) {
+            return es_problem_set(why, p, HTTP_BAD_REQUEST,
+                                  "The filter build-id does not apply: %s.",
+                                  err);
+        }
         if (!es_publish_store_check_event(event, items->conf->max_event_bytes,
-                                          items->r->pool, why)) {
+                                          p, why)) {
             return 0;
         }
     }
@@ -108,7 +131,7 @@ static int add_item(items_t *items, const es_item_t *item, es_problem_t *why)
         add_close(items, es_channel_set_names(channel)[0]);
     }
     return item->action != ES_ITEM_SEND ||
-           add_events(items, channel, item->content, why);
+           add_events(items, channel, item, why);
 }
 
 static int read_items(items_t *items, const es_body_items_t *json,

@@ -25,6 +25,65 @@ FACTS(a_nul_follows_the_name)
     assert_string_equal(channel.data, "xyz");
 }
 
+/* ---- names and content of other publishers ------------------------------ */
+
+FACTS(a_name_is_decoded_once_without_its_prefix)
+{
+    assert_slice(es_grip_channel_name("events-", S("events-user%3A42"), pool),
+                 "user:42");
+    assert_slice(es_grip_channel_name("", S("a%2Cb%3bc%20d/e%C3%A9"), pool),
+                 "a,b;c d/e\xc3\xa9");
+    assert_slice(es_grip_channel_name("", S("%2541"), pool), "%41");
+    assert_slice(es_grip_channel_name("", S("a%zz+%4"), pool), "a%zz+%4");
+    assert_slice(es_grip_channel_name("", S("%00%0a%ff"), pool), "\0\n\xff");
+    assert_slice(es_grip_channel_name("a%3A", S("a%3Ab"), pool), "b");
+    assert_slice(es_grip_channel_name("a:", S("a%3Ab"), pool), "a:b");
+    assert_slice(es_grip_channel_name("events-", S("events-"), pool),
+                 "events-");
+}
+
+FACTS(a_name_is_what_es_grip_channel_was_given)
+{
+    es_slice_t name = S("events-%41, \"\xc3\xa9\";/+");
+
+    assert_true(es_slice_equal(
+        es_grip_channel_name("events-", es_grip_channel("events-", name, pool),
+                             pool),
+        name));
+}
+
+/* The text without ids, or why it is refused. */
+static es_slice_t built(es_slice_t text)
+{
+    const char *err = es_grip_build_id(&text, pool);
+
+    return err ? es_slice_of(err) : text;
+}
+
+FACTS(build_id_ends_the_escapes_of_a_text)
+{
+    assert_slice(built(es_slice(NULL, 0)), "");
+    assert_slice(built(S("plain")), "plain");
+    assert_slice(built(S("100%% of %%I")), "100% of %I");
+    assert_slice(built(S("%%%%%(a\\)%\\\\b)I.")), "%%a)%\\b.");
+    assert_slice(built(S("%()I")), "");
+}
+
+FACTS(build_id_refuses_what_needs_an_id)
+{
+    static const char *const wrong[] = {"%",    "100% ",   "%(a",
+                                        "%(a)", "%(a\\)I", "%(a)s"};
+    size_t i;
+
+    assert_slice(built(S("a%I")), "'%I' may only be a whole id");
+    for (i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        assert_slice(built(es_slice_of(wrong[i])),
+                     "a '%' must begin '%%', '%I' or '%(text)I'");
+    }
+}
+
+/* ---- bodies ------------------------------------------------------------ */
+
 static es_buf_t body;
 
 static es_grip_item_t item_of(es_slice_t frame)
@@ -136,6 +195,10 @@ static const struct CMUnitTest tests[] = {
     UNIT(a_plain_name_is_not_changed),
     UNIT(what_is_syntax_in_grip_channel_is_encoded),
     UNIT(a_nul_follows_the_name),
+    UNIT(a_name_is_decoded_once_without_its_prefix),
+    UNIT(a_name_is_what_es_grip_channel_was_given),
+    UNIT(build_id_ends_the_escapes_of_a_text),
+    UNIT(build_id_refuses_what_needs_an_id),
     UNIT(an_event_is_as_the_libraries_send_it),
     UNIT(ids_come_first),
     UNIT(only_control_characters_are_escaped),

@@ -136,9 +136,25 @@ FACTS(refusals_have_the_words_of_pushpin)
                                      "'content' or 'content-bin'");
     assert_refused(reads_format("\"content\": 5"),
                    "'http-stream' contains 'content' with wrong type");
+}
+
+FACTS(build_id_is_the_only_filter)
+{
+    assert_true(reads_format("\"content\": \"x\""));
+    assert_false(items[0].builds_id);
+    assert_true(reads_format("\"content\": \"x\", \"content-filters\": []"));
+    assert_false(items[0].builds_id);
+    assert_true(reads_format("\"content\": \"x\", \"content-filters\": "
+                             "[\"build-id\"]"));
+    assert_true(items[0].builds_id);
     assert_refused(reads_format("\"content\": \"x\", \"content-filters\": "
-                                "[\"build-id\"]"),
-                   "'content-filters' are not applied here");
+                                "[\"build-id\", \"var-subst\"]"),
+                   "of 'content-filters' only one 'build-id' is applied here");
+    assert_refused(reads_format("\"content\": \"x\", \"content-filters\": "
+                                "[\"build-id\", \"build-id\"]"),
+                   "of 'content-filters' only one 'build-id' is applied here");
+    assert_refused(reads_format("\"content\": \"x\", \"content-filters\": [1]"),
+                   "'http-stream' contains 'content-filters' with wrong type");
 }
 
 static const struct CMUnitTest tests[] = {
@@ -147,6 +163,7 @@ static const struct CMUnitTest tests[] = {
     UNIT(binary_content_wins),
     UNIT(actions),
     UNIT(refusals_have_the_words_of_pushpin),
+    UNIT(build_id_is_the_only_filter),
     UNIT(other_formats_are_ignored),
 };
 
