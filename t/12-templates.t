@@ -549,6 +549,7 @@ ok $ok, 'a later line may set a token and define a hub, and braces may'
 my %value = (EventStreamChannel => 'a', EventStreamChannelList => ', a',
     EventStreamPath => '/a', EventStreamAllowChannel => 'a',
     EventStreamAllowOrigin => '*', EventStreamPublishFrom => 'any',
+    EventStreamControlFrom => 'any',
     EventStreamUseHub => 'default', EventStreamKeepAliveForm => 'comment');
 my @directives = directives();
 my $reference = text_of('docs/directives.md');

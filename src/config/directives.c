@@ -113,6 +113,9 @@ const command_rec es_directives_table[] = {
     AP_INIT_ITERATE("EventStreamPublishFrom", es_setters_publish_from, NULL,
                     IN_SECTIONS,
                     "none; or local, user, any, and addresses"),
+    AP_INIT_ITERATE("EventStreamControlFrom", es_setters_control_from, NULL,
+                    IN_SECTIONS,
+                    "none; or local, user, any, and addresses"),
     AP_INIT_ITERATE("EventStreamAllowOrigin", es_setters_origin, NULL,
                     IN_SECTIONS, "origins of web pages, or *"),
     AP_INIT_TAKE1("EventStreamUseHub", es_setters_use_hub, NULL, IN_SECTIONS,
@@ -285,6 +288,16 @@ void *es_directives_create_dir(apr_pool_t *p, char *path)
     return dir;
 }
 
+/* PublishFrom none closes its section whatever an outer section has opened. */
+static es_publish_from_t *merge_control(const es_dir_t *base,
+                                        const es_dir_t *add)
+{
+    if (add->control || (add->from && add->from->none)) {
+        return add->control;
+    }
+    return base->control;
+}
+
 void *es_directives_merge_dir(apr_pool_t *p, void *outer, void *inner)
 {
     es_dir_t *base = outer, *add = inner;
@@ -309,6 +322,7 @@ void *es_directives_merge_dir(apr_pool_t *p, void *outer, void *inner)
         dir->allow_is_own = add->allow != NULL;
     }
     dir->from = add->from ? add->from : base->from;
+    dir->control = merge_control(base, add);
     dir->origins = add->origins ? add->origins : base->origins;
     return dir;
 }

@@ -236,10 +236,9 @@ static const char *add_net(cmd_parms *cmd, es_publish_from_t *from,
     rv = apr_ipsubnet_create(&net, address, mask, cmd->pool);
     if (rv != APR_SUCCESS) {
         return apr_psprintf(cmd->pool,
-                            "EventStreamPublishFrom takes none, local, "
-                            "user, any or addresses such as 10.1.0.0/16, not "
-                            "'%s'",
-                            who);
+                            "%s takes none, local, user, any or addresses "
+                            "such as 10.1.0.0/16, not '%s'",
+                            cmd->cmd->name, who);
     }
     APR_ARRAY_PUSH(list_of(&from->net, cmd->pool, sizeof(net)),
                    apr_ipsubnet_t *) = net;
@@ -267,26 +266,36 @@ static const char *add_from(cmd_parms *cmd, es_publish_from_t *from,
     return NULL;
 }
 
-const char *es_setters_publish_from(cmd_parms *cmd, void *dir, const char *who)
+static const char *add_word(cmd_parms *cmd, es_publish_from_t **words,
+                            const char *who)
 {
-    es_dir_t *settings = dir;
     const char *err = es_setters_misplaced(cmd);
     es_publish_from_t *from;
 
     if (err) {
         return err;
     }
-    if (!settings->from) {
-        settings->from = apr_pcalloc(cmd->pool, sizeof(*settings->from));
+    if (!*words) {
+        *words = apr_pcalloc(cmd->pool, sizeof(**words));
     }
-    from = settings->from;
+    from = *words;
     err = add_from(cmd, from, who);
     if (!err && from->none &&
         (from->any || from->local || from->user || from->net)) {
-        return "EventStreamPublishFrom none cannot be combined with other "
-               "words";
+        return apr_pstrcat(cmd->pool, cmd->cmd->name,
+                           " none cannot be combined with other words", NULL);
     }
     return err;
+}
+
+const char *es_setters_publish_from(cmd_parms *cmd, void *dir, const char *who)
+{
+    return add_word(cmd, &((es_dir_t *)dir)->from, who);
+}
+
+const char *es_setters_control_from(cmd_parms *cmd, void *dir, const char *who)
+{
+    return add_word(cmd, &((es_dir_t *)dir)->control, who);
 }
 
 const char *es_setters_origin(cmd_parms *cmd, void *dir, const char *origin)

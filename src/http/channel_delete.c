@@ -88,7 +88,7 @@ int es_channel_delete_handler(request_rec *r, const es_dir_t *conf)
     es_request_rights_t rights;
     es_channel_set_t *names;
     apr_int64_t seconds;
-    es_publish_result_t result = {0};
+    es_publish_result_t result = {.shows_proxies = 1}; /* it may control */
     es_closed_t done;
     es_problem_t why;
 

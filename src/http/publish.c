@@ -104,7 +104,8 @@ static int publish_batch(request_rec *r, const es_dir_t *conf,
 {
     es_request_rights_t rights;
     es_batch_t batch;
-    es_publish_result_t result = {0};
+    es_publish_result_t result = {.shows_proxies =
+                                      es_publish_auth_controls(r, conf)};
     es_appended_t done;
     es_problem_t why;
 
@@ -200,6 +201,16 @@ static serve_fn_t *serve_fn_of(const request_rec *r)
     }
 }
 
+/* GET and DELETE need no right to publish. */
+static int admits(request_rec *r, const es_dir_t *conf, es_problem_t *why)
+{
+    int publishes = r->method_number == M_POST || r->method_number == M_PUT;
+
+    return (publishes ? es_publish_auth_admits(r, conf, why)
+                      : es_publish_auth_admits_control(r, conf, why)) &&
+           es_cors_may_publish(r, conf, why);
+}
+
 int es_publish_handler(request_rec *r)
 {
     const es_dir_t *conf;
@@ -220,8 +231,7 @@ int es_publish_handler(request_rec *r)
         es_body_discard(r);
         return es_reply_method(r, ALLOW);
     }
-    if (!es_publish_auth_admits(r, conf, &why) ||
-        !es_cors_may_publish(r, conf, &why)) {
+    if (!admits(r, conf, &why)) {
         es_body_discard(r);
         return es_reply_problem(r, &why);
     }

@@ -74,6 +74,27 @@ int es_publish_auth_look(request_rec *r);
 int es_publish_auth_admits(request_rec *r, const es_dir_t *conf,
                            es_problem_t *why);
 
+/**
+ * May the request control channels: close them, read their statistics, and
+ * learn the addresses of GRIP proxies? EventStreamControlFrom has the same
+ * words. Without it the words local and addresses of EventStreamPublishFrom
+ * count: they name machines, while user and any name visitors of the site.
+ *
+ * @return 1 or 0
+ *
+ * Context: WORKER; does not read the body.
+ */
+int es_publish_auth_controls(request_rec *r, const es_dir_t *conf);
+
+/**
+ * The same, for a request that needs it.
+ *
+ * @param why  403 with the remedy
+ * @return 1, or 0 with why
+ */
+int es_publish_auth_admits_control(request_rec *r, const es_dir_t *conf,
+                                   es_problem_t *why);
+
 /* ---- Checks of a batch: publish_store.c --------------------------------- */
 
 /*
@@ -130,6 +151,8 @@ typedef struct es_publish_result_t {
     /* in: until when to wait, from es_publish_result_deadline; 0 = for the
      * timeout of the hub, from now on */
     apr_time_t by;
+    int shows_proxies;     /* in: 1 = the answer may name proxies and modules;
+                            * 0 = it numbers them, as "proxy 1" */
     const es_grip_t *grip; /* NULL = the hub has no proxies */
     int outcomes[ES_GRIP_PROXIES_MAX];
 } es_publish_result_t;
@@ -146,7 +169,7 @@ apr_time_t es_publish_result_deadline(const es_runtime_hub_t *hub);
  * Wait for the proxies, if the hub has any. If some events were stored earlier
  * already, they are sent again to each proxy that has not taken them.
  *
- * @param result  its by is set; the rest is filled
+ * @param result  its by and shows_proxies are set; the rest is filled
  *
  * Context: WORKER; see es_grip_runtime_wait.
  */
@@ -163,7 +186,7 @@ void es_publish_result_wait_close(es_publish_result_t *result,
  * Add the result of another part of the same publish. A proxy that did not take
  * one of the parts has failed; the outcome of its last failure is kept.
  *
- * @param sum  all 0 before the first part
+ * @param sum  all 0 before the first part, except for shows_proxies
  */
 void es_publish_result_add(es_publish_result_t *sum,
                            const es_publish_result_t *part);
@@ -171,7 +194,7 @@ void es_publish_result_add(es_publish_result_t *sum,
 /**
  * Has every proxy taken it? Always 1 with EventStreamGripOnError ignore.
  *
- * @param why  502, naming the proxies that have not
+ * @param why  502, with the proxies that have not
  * @return 1, or 0 with why
  */
 int es_publish_result_check(const es_publish_result_t *result, apr_pool_t *p,
@@ -216,10 +239,11 @@ int es_publish_store(const es_runtime_hub_t *hub, const es_batch_t *batch,
                      apr_pool_t *p, es_appended_t *done, es_problem_t *why);
 
 /**
- * The same; also returns the outcomes at the hub's GRIP proxies.
+ * The same; also returns the outcomes at the hub's GRIP proxies. If the result
+ * does not show proxies, why does not name publishers of other modules either.
  *
- * @param result  its by is set; the rest is filled. Its grip is NULL also if
- *                nothing was stored
+ * @param result  its by and shows_proxies are set; the rest is filled. Its grip
+ *                is NULL also if nothing was stored
  */
 int es_publish_store_sent(const es_runtime_hub_t *hub, const es_batch_t *batch,
                           apr_pool_t *p, es_appended_t *done,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A request is admitted if one word of EventStreamPublishFrom admits it. */
+/* A request is admitted if one word of EventStreamPublishFrom, or for control
+ * of EventStreamControlFrom, admits it. */
 #include "http/publish.h"
 
 #include <http_core.h>
@@ -278,13 +279,30 @@ static const char *describe_request(const request_rec *r)
         describe_host(r));
 }
 
+/* The words that name machines, not visitors. */
+static int is_admitted_machine(const request_rec *r,
+                               const es_publish_from_t *from)
+{
+    return (from->local && is_local(r)) || is_in_net(r, from->net);
+}
+
+static int is_admitted_by(const request_rec *r, const es_publish_from_t *from)
+{
+    return from->any || (from->user && is_user(r)) ||
+           is_admitted_machine(r, from);
+}
+
+static const es_publish_from_t *from_of(const es_dir_t *conf)
+{
+    return conf->from ? conf->from : &preset;
+}
+
 int es_publish_auth_admits(request_rec *r, const es_dir_t *conf,
                            es_problem_t *why)
 {
-    const es_publish_from_t *from = conf->from ? conf->from : &preset;
+    const es_publish_from_t *from = from_of(conf);
 
-    if (from->any || (from->user && is_user(r)) ||
-        (from->local && is_local(r)) || is_in_net(r, from->net)) {
+    if (is_admitted_by(r, from)) {
         return 1;
     }
     es_problem_set(why, r->pool, HTTP_FORBIDDEN,
@@ -296,6 +314,36 @@ int es_publish_auth_admits(request_rec *r, const es_dir_t *conf,
     why->remedy = apr_psprintf(
         r->pool, "EventStreamPublishFrom %s does not admit the request: %s.",
         conf->from ? "of this Location" : "local (the preset)",
+        describe_request(r));
+    return 0;
+}
+
+int es_publish_auth_controls(request_rec *r, const es_dir_t *conf)
+{
+    return conf->control ? is_admitted_by(r, conf->control)
+                         : is_admitted_machine(r, from_of(conf));
+}
+
+int es_publish_auth_admits_control(request_rec *r, const es_dir_t *conf,
+                                   es_problem_t *why)
+{
+    if (es_publish_auth_controls(r, conf)) {
+        return 1;
+    }
+    es_problem_set(why, r->pool, HTTP_FORBIDDEN,
+                   "Closing channels and reading statistics is not allowed "
+                   "from here.");
+    if (!conf->control && from_of(conf)->none) {
+        why->remedy = "EventStreamPublishFrom none closes this Location; "
+                      "EventStreamControlFrom in its section opens it for "
+                      "closing and statistics.";
+        return 0;
+    }
+    why->remedy = apr_psprintf(
+        r->pool, "EventStreamControlFrom %s does not admit the request: %s.",
+        conf->control ? "of this Location"
+                      : "(preset: local and the addresses of "
+                        "EventStreamPublishFrom, without user and any)",
         describe_request(r));
     return 0;
 }

@@ -24,6 +24,7 @@ typedef struct part_t {
 typedef struct items_t {
     request_rec *r;
     const es_dir_t *conf;
+    int controls; /* from es_publish_auth_controls */
     es_request_rights_t rights;
     const es_runtime_hub_t *hub;
     apr_array_header_t *parts;  /* part_t */
@@ -128,6 +129,9 @@ static int add_item(items_t *items, const es_item_t *item, es_problem_t *why)
         return 0;
     }
     if (item->action == ES_ITEM_CLOSE) {
+        if (!es_publish_auth_admits_control(items->r, items->conf, why)) {
+            return 0;
+        }
         add_close(items, es_channel_set_names(channel)[0]);
     }
     return item->action != ES_ITEM_SEND ||
@@ -177,10 +181,9 @@ static int close_channel(const items_t *items, es_slice_t name,
 static int publish_part(const items_t *items, const part_t *part, apr_time_t by,
                         es_problem_t *why)
 {
-    es_publish_result_t result = {0};
+    es_publish_result_t result = {.by = by, .shows_proxies = items->controls};
     es_appended_t done;
 
-    result.by = by;
     return part->batch.count != 0
                ? es_publish_store_sent(items->hub, &part->batch, items->r->pool,
                                        &done, &result, why)
@@ -241,6 +244,7 @@ int es_publish_items_serve(request_rec *r, const es_dir_t *conf,
 
     items.r = r;
     items.conf = conf;
+    items.controls = es_publish_auth_controls(r, conf);
     items.hub = es_runtime_hub(conf);
     items.parts = apr_array_make(r->pool, 4, sizeof(part_t));
     items.events = apr_array_make(r->pool, 8, sizeof(es_event_t));

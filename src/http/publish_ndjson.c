@@ -80,7 +80,8 @@ static void wait_for_readers(const ndjson_t *ndjson)
 static int append(ndjson_t *ndjson, const es_batch_t *batch, es_problem_t *why)
 {
     es_appended_t done = {0};
-    es_publish_result_t result = {0};
+    es_publish_result_t result = {.shows_proxies =
+                                      ndjson->result.shows_proxies};
     int ok = es_publish_store_sent(ndjson->hub, batch, ndjson->pool, &done,
                                    &result, why);
 
@@ -298,6 +299,7 @@ static int open_stream(ndjson_t *ndjson, es_problem_t *why)
                               "The query's 'id' is for one event, the body "
                               "is a stream of them.");
     }
+    ndjson->result.shows_proxies = es_publish_auth_controls(r, conf);
     ndjson->hub = es_runtime_hub(conf);
     if (ndjson->hub) {
         ndjson->cost_max = es_store_bytes(ndjson->hub->store) / 16;

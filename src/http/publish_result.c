@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The names of proxies may be sent to publishers: they contain no secrets (see
- * grip/proxy.h). */
+/* The names of proxies contain no secrets (see grip/proxy.h). But they are
+ * addresses within the site, so they are sent only to those that may control
+ * channels. */
 #include "http/publish.h"
 
 #include <apr_strings.h>
@@ -70,9 +71,13 @@ void es_publish_result_add(es_publish_result_t *sum,
     }
 }
 
-static const char *name_of(const es_publish_result_t *result, int i)
+static const char *name_of(const es_publish_result_t *result, int i,
+                           apr_pool_t *p)
 {
-    return APR_ARRAY_IDX(result->grip->proxies, i, const es_proxy_t *)->name;
+    return result->shows_proxies
+               ? APR_ARRAY_IDX(result->grip->proxies, i, const es_proxy_t *)
+                     ->name
+               : apr_psprintf(p, "proxy %d", i + 1);
 }
 
 /* "http://a: cannot connect; http://b: status 401"; NULL = none failed */
@@ -84,7 +89,7 @@ static const char *failures_of(const es_publish_result_t *result, apr_pool_t *p)
     for (i = 0; i < result->grip->proxies->nelts; i++) {
         if (result->outcomes[i] != ES_OUTCOME_TAKEN) {
             text = apr_psprintf(p, "%s%s%s: %s", text ? text : "",
-                                text ? "; " : "", name_of(result, i),
+                                text ? "; " : "", name_of(result, i, p),
                                 es_outcome_text(result->outcomes[i], p));
         }
     }
@@ -136,7 +141,7 @@ static const char *string(const char *text, apr_pool_t *p)
 static const char *proxy_json(const es_publish_result_t *result, int i,
                               apr_pool_t *p)
 {
-    const char *name = string(name_of(result, i), p);
+    const char *name = string(name_of(result, i, p), p);
 
     if (result->outcomes[i] == ES_OUTCOME_TAKEN) {
         return apr_psprintf(p, "{\"proxy\": %s, \"ok\": true}", name);

@@ -131,6 +131,22 @@ static int store(const es_runtime_hub_t *hub, const es_batch_t *batch,
     return 1;
 }
 
+/* The sentence of es_publishers_call names a module and has its words, which
+ * may have addresses within the site. */
+static int call_publishers(const es_runtime_hub_t *hub, const es_batch_t *batch,
+                           const es_id_t *last_id, int shows_names,
+                           apr_pool_t *p, es_problem_t *why)
+{
+    if (es_publishers_call(hub->name, batch, last_id, p, why)) {
+        return 1;
+    }
+    return shows_names
+               ? 0
+               : es_problem_set(why, p, HTTP_BAD_GATEWAY,
+                                "Stored, but not taken by a publisher of "
+                                "another module.");
+}
+
 /* The sender posts to the proxies while the publishers are called. */
 int es_publish_store_sent(const es_runtime_hub_t *hub, const es_batch_t *batch,
                           apr_pool_t *p, es_appended_t *done,
@@ -143,7 +159,8 @@ int es_publish_store_sent(const es_runtime_hub_t *hub, const es_batch_t *batch,
     if (!store(hub, batch, p, done, why)) {
         return 0;
     }
-    ok = es_publishers_call(hub->name, batch, &done->last_id, p, why);
+    ok = call_publishers(hub, batch, &done->last_id, result->shows_proxies, p,
+                         why);
     es_publish_result_wait(result, hub, done);
     if (!es_publish_result_check(result, p, &not_sent)) {
         *why = not_sent;
@@ -155,7 +172,8 @@ int es_publish_store_sent(const es_runtime_hub_t *hub, const es_batch_t *batch,
 int es_publish_store(const es_runtime_hub_t *hub, const es_batch_t *batch,
                      apr_pool_t *p, es_appended_t *done, es_problem_t *why)
 {
-    es_publish_result_t result = {0};
+    /* the callers are other modules */
+    es_publish_result_t result = {.shows_proxies = 1};
 
     return es_publish_store_sent(hub, batch, p, done, &result, why);
 }

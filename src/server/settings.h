@@ -33,7 +33,8 @@ typedef struct es_source_t {
     ap_expr_info_t *list;          /* of a list */
 } es_source_t;
 
-/** EventStreamPublishFrom. With none all others are unset. */
+/** EventStreamPublishFrom, EventStreamControlFrom. With none all others are
+ * unset. */
 typedef struct es_publish_from_t {
     int none;                /* no request */
     int any;                 /* every request that Require lets in */
@@ -62,6 +63,7 @@ typedef struct es_dir_t {
     apr_array_header_t *allow; /* const es_template_t *; NULL = all channels */
     int allow_is_own; /* of the section that has sources, or of one within */
     es_publish_from_t *from;     /* NULL = local */
+    es_publish_from_t *control;  /* NULL = local and addresses of from */
     apr_array_header_t *origins; /* char *; NULL = none */
 } es_dir_t;
 

@@ -431,6 +431,96 @@ FACTS(none_closes_to_all_and_the_log_names_it)
     assert_non_null(strstr(why.remedy, "EventStreamPublishFrom none"));
 }
 
+/* ---- Control ------------------------------------------------------------ */
+
+static es_publish_from_t control;
+
+/* A user's request from this address, to a Location with EventStreamPublishFrom
+ * and no EventStreamControlFrom yet. */
+static void user_request(const char *ip)
+{
+    request(ip);
+    r->user = apr_pstrdup(pool, "ann");
+    conf->from = &from;
+    memset(&control, 0, sizeof(control));
+}
+
+static int controls(void)
+{
+    memset(&why, 0, sizeof(why));
+    assert_int_equal(es_publish_auth_look(r), DECLINED);
+    assert_int_equal(es_publish_auth_admits_control(r, conf, &why),
+                     es_publish_auth_controls(r, conf));
+    return es_publish_auth_controls(r, conf);
+}
+
+FACTS(without_directives_this_host_may_control)
+{
+    request("127.0.0.1");
+    assert_true(controls());
+    request("192.0.2.1");
+    assert_false(controls());
+}
+
+FACTS(a_visitor_that_may_publish_may_not_control)
+{
+    user_request("192.0.2.1");
+    from.user = 1;
+    assert_true(admits());
+    assert_false(controls());
+    assert_int_equal(why.status, HTTP_FORBIDDEN);
+    assert_string_equal(
+        why.remedy,
+        "EventStreamControlFrom (preset: local and the addresses of "
+        "EventStreamPublishFrom, without user and any) does not admit the "
+        "request: client 192.0.2.1, no proxy's header, a user.");
+    from.any = 1;
+    assert_false(controls());
+}
+
+FACTS(a_machine_that_may_publish_may_control)
+{
+    user_request("127.0.0.1");
+    from.any = 1;
+    assert_false(controls());
+    from.local = 1;
+    assert_true(controls());
+    user_request("10.1.2.3");
+    allow_net("10.1.0.0", "16");
+    assert_true(controls());
+}
+
+FACTS(the_directive_replaces_the_preset)
+{
+    user_request("192.0.2.1");
+    conf->control = &control;
+    control.user = 1;
+    from.local = 1;
+    assert_true(controls());
+    assert_false(admits());
+    r->user = NULL;
+    assert_false(controls());
+    assert_non_null(strstr(why.remedy, "EventStreamControlFrom of this"));
+    user_request("127.0.0.1");
+    conf->control = &control;
+    control.none = 1;
+    from.local = 1;
+    assert_false(controls());
+    assert_true(admits());
+}
+
+FACTS(publish_from_none_closes_to_control_unless_it_is_opened)
+{
+    user_request("127.0.0.1");
+    from.none = 1;
+    assert_false(controls());
+    assert_non_null(strstr(why.remedy, "EventStreamPublishFrom none"));
+    conf->control = &control;
+    control.local = 1;
+    assert_true(controls());
+    assert_false(admits());
+}
+
 static const struct CMUnitTest tests[] = {
     UNIT(this_host_may_publish),
     UNIT(another_host_may_not_publish),
@@ -461,6 +551,11 @@ static const struct CMUnitTest tests[] = {
     UNIT(the_remedy_describes_the_request),
     UNIT(the_remedy_names_the_host_of_a_page_that_rebound_it),
     UNIT(none_closes_to_all_and_the_log_names_it),
+    UNIT(without_directives_this_host_may_control),
+    UNIT(a_visitor_that_may_publish_may_not_control),
+    UNIT(a_machine_that_may_publish_may_control),
+    UNIT(the_directive_replaces_the_preset),
+    UNIT(publish_from_none_closes_to_control_unless_it_is_opened),
 };
 
 UNIT_MAIN(tests)

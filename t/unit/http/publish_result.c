@@ -32,6 +32,7 @@ static void two_proxies(void)
     grip.publish_timeout = TIMEOUT;
     hub.grip = &grip;
     result.grip = &grip;
+    result.shows_proxies = 1;
     add_proxy("http://a");
     add_proxy("http://b");
 }
@@ -189,6 +190,21 @@ FACTS(the_proxies_that_did_not_take_it_are_named)
                                          "http://b: status 401."));
 }
 
+FACTS(proxies_are_numbered_where_their_names_are_not_shown)
+{
+    two_proxies();
+    result.shows_proxies = 0;
+    result.outcomes[1] = REFUSED;
+    assert_false(checks());
+    assert_string_equal(why.sentence,
+                        "Stored, and local clients have it, but not taken by "
+                        "proxy 2: status 401.");
+    assert_string_equal(es_publish_result_json(&result, pool),
+                        ", \"grip\": [{\"proxy\": \"proxy 1\", \"ok\": true}, "
+                        "{\"proxy\": \"proxy 2\", \"ok\": false, "
+                        "\"error\": \"status 401\"}]");
+}
+
 FACTS(errors_may_be_ignored)
 {
     two_proxies();
@@ -237,6 +253,7 @@ static const struct CMUnitTest tests[] = {
     UNIT(a_failure_stays_when_later_parts_are_taken),
     UNIT(taken_by_all_is_success),
     UNIT(the_proxies_that_did_not_take_it_are_named),
+    UNIT(proxies_are_numbered_where_their_names_are_not_shown),
     UNIT(errors_may_be_ignored),
     UNIT(too_many_waiting_publishers_are_asked_to_try_again),
     UNIT(the_outcomes_as_json),

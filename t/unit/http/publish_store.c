@@ -67,6 +67,7 @@ static int open_hub(void **state)
     batch.unnamed_has = "it has none";
     memset(&done, 0, sizeof(done));
     memset(&result, 0, sizeof(result));
+    result.shows_proxies = 1;
     memset(&why, 0, sizeof(why));
     is_calling = is_refusing = calls = 0;
     r = stub_request(pool);
@@ -354,6 +355,18 @@ FACTS(a_publisher_that_refuses_leaves_the_batch_stored)
     assert_int_equal(runtime_stub.waits[0], 1); /* for the proxies, too */
 }
 
+FACTS(a_publisher_that_refuses_is_not_named_to_all)
+{
+    add_event("a", S("1"));
+    is_refusing = 1;
+    result.shows_proxies = 0;
+    assert_false(stores());
+    assert_int_equal(why.status, 502);
+    assert_string_equal(
+        why.sentence,
+        "Stored, but not taken by a publisher of another module.");
+}
+
 FACTS(a_proxy_that_refuses_is_named_first)
 {
     add_event("a", S("1"));
@@ -437,6 +450,7 @@ static const struct CMUnitTest tests[] = {
     HUB(a_child_that_serves_no_events_stores_none),
     HUB(a_publisher_may_not_publish_within_its_call),
     HUB(a_publisher_that_refuses_leaves_the_batch_stored),
+    HUB(a_publisher_that_refuses_is_not_named_to_all),
     HUB(a_proxy_that_refuses_is_named_first),
     HUB(a_batch_that_is_not_stored_has_no_outcomes),
     HUB(a_channel_is_closed_for_some_seconds),
