@@ -237,5 +237,14 @@ like $output, qr/EventStreamControlFrom takes none, local.*'nowhere'/,
 is $ok, 0, 'none is refused with another word';
 like $output, qr/EventStreamControlFrom none cannot be combined/,
     'with the reason';
+for my $section ('Limit POST', 'LimitExcept POST') {
+    my ($name) = split ' ', $section;
+    ($ok, $output) = EventStream::Httpd->config_test(
+        "<Location />\n<$section>\nEventStreamPublishFrom any\n</$name>\n"
+        . "</Location>\n");
+    is $ok, 0, "a directive in <$section> is refused";
+    like $output, qr/EventStreamPublishFrom cannot occur within <Limit> or/,
+        'with the reason';
+}
 $httpd->finish;
 done_testing;

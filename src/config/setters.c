@@ -52,7 +52,8 @@ const char *es_setters_misplaced(cmd_parms *cmd)
     int in_sections = (cmd->cmd->req_override & ACCESS_CONF) != 0;
 
     if (!is_read) {
-        return in_sections ? NULL : ap_check_cmd_context(cmd, GLOBAL_ONLY);
+        return ap_check_cmd_context(cmd,
+                                    in_sections ? NOT_IN_LIMIT : GLOBAL_ONLY);
     }
     return apr_psprintf(cmd->pool,
                         "%s not allowed here: it may stand in the server's "

@@ -43,8 +43,10 @@ const char *es_setters_read_bytes(apr_int64_t *out, const char *text);
  * adds to an array of the configuration would never be freed; other modules,
  * too, may apply directives to a request.
  *
- * @return NULL; or the error in cmd->pool: the configuration has been read, or
- *         a directive of the whole server stands in a section or <VirtualHost>
+ * @return NULL; or the error in cmd->pool: the configuration has been read, a
+ *         directive stands in <Limit> or <LimitExcept>, where it would apply to
+ *         all methods, or one of the whole server stands in a section or
+ *         <VirtualHost>
  *
  * Context: any.
  */
