@@ -30,9 +30,14 @@ MaxSpareThreads 25
 MPM
 RemoteIPHeader X-Client
 RemoteIPInternalProxy 127.0.0.1
+EventStreamHub tiny size=256k
 <Location "/events">
     SetHandler eventstream
     EventStreamChannel a
+</Location>
+<Location "/tiny">
+    SetHandler eventstream-publish
+    EventStreamUseHub tiny
 </Location>
 <LocationMatch "^/(preset|local|user|login|guest|any|net|both|none|publish)\b">
     SetHandler eventstream-publish
@@ -120,6 +125,19 @@ like $log, qr/EventStreamPublishFrom local \(the preset\).*127\.0\.0\.1.*Via/,
     'the error log names the directive and what the request had';
 unlike $log, qr/secret/, 'the error log is without the body';
 like $httpd->error_log, qr/:warn\].*ES0701/, 'the first refusal is a warning';
+
+# Refusals of strangers do not hide other ones.
+is status_of('/local', 'Origin: https://evil.example'), 403,
+    'a page of another site gets 403';
+like $httpd->error_log($from), qr/:warn\].*ES0701.*Pages of other sites/,
+    'a refusal for another reason is a warning, too';
+$answer = request($httpd, 'POST', '/tiny?channel=a',
+    headers => ['Content-Type: application/json'],
+    body => '[' . join(',', ('{"text": "' . 'x' x 60000 . '"}') x 3) . ']');
+is $answer->{status}, 413, 'more than half of a hub gets 413';
+like $httpd->error_log($from), qr/:warn\].*ES0702.*EventStreamHub tiny/,
+    'what the server lacks is a warning of its own';
+
 my ($rc, $text) = curl('--http2-prior-knowledge', '--data-binary', 'h2',
     '-H', 'Content-Type: text/plain', $httpd->url('/local?channel=a'));
 like $text, qr/"published": 1/, 'a publisher on this host gets 200 over HTTP/2';

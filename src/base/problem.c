@@ -26,5 +26,13 @@ int es_problem_set(es_problem_t *why, apr_pool_t *p, int status,
     why->retry_after = 0;
     why->sentence = sentence;
     why->remedy = NULL;
+    why->about = ES_REMEDY_OTHER;
+    return 0;
+}
+
+int es_problem_remedy(es_problem_t *why, es_remedy_t about, const char *remedy)
+{
+    why->remedy = remedy;
+    why->about = about;
     return 0;
 }

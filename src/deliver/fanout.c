@@ -154,14 +154,14 @@ static void skip_to_head(es_fanout_t *fanout, es_hub_t *hub, es_pos_t head,
         return; /* it had no clients that could miss a record */
     }
     if (APR_STATUS_IS_ENOENT(reason)) {
-        es_log(es_log_limit_level(&hub->logged, ES_LOG_WARNING, now),
+        es_log(es_log_limit_level(&hub->logged_overtaken, ES_LOG_WARNING, now),
                APR_SUCCESS, "ES0302",
                "events come faster than this child delivers them: the journal "
                "has overwritten some before it read them; clients that missed "
                "events get a stream-reset; raise EventStreamHub size=");
     }
     else {
-        es_log(es_log_limit_level(&hub->logged, ES_LOG_ERR, now), reason,
+        es_log(es_log_limit_level(&hub->logged_broken, ES_LOG_ERR, now), reason,
                "ES0303",
                "cannot read new events of a hub: clients get a stream-reset "
                "and continue at the present position");

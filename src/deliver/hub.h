@@ -28,7 +28,8 @@ typedef struct es_hub_t {
     es_pos_t signalled_at;       /* pos when all watches were last signalled */
     es_list_t ahead;             /* conns in state AHEAD */
     es_progress_t progress;      /* how far its clients have got */
-    apr_time_t logged;           /* of es_log_limit_level: ES0302, ES0303 */
+    apr_time_t logged_overtaken; /* of es_log_limit_level: ES0302 */
+    apr_time_t logged_broken;    /* the same: ES0303 */
 } es_hub_t;
 
 /**

@@ -197,7 +197,8 @@ int es_channel_get_handler(request_rec *r, const es_dir_t *conf)
         es_problem_set(&why, r->pool, HTTP_SERVICE_UNAVAILABLE,
                        "This child serves no events.");
         why.retry_after = ES_RETRY_AFTER_S;
-        why.remedy = "The child logged why when it started.";
+        es_problem_remedy(&why, ES_REMEDY_NO_EVENTS,
+                          "The child logged why when it started.");
         return es_reply_problem(r, &why);
     }
     if (!es_request_channels_publish_rights(&page.rights, r, conf, &why)) {

@@ -134,11 +134,12 @@ int es_cors_may_publish(request_rec *r, const es_dir_t *conf, es_problem_t *why)
     }
     es_problem_set(why, r->pool, HTTP_FORBIDDEN,
                    "Pages of other sites may not publish.");
-    why->remedy = apr_psprintf(
-        r->pool,
-        "The page is of %s; to let it publish, list that origin in "
-        "EventStreamAllowOrigin (* does not let pages publish).",
-        origin ? es_channel_printable(es_slice_of(origin), r->pool)
-               : "a site that sent no Origin");
-    return 0;
+    return es_problem_remedy(
+        why, ES_REMEDY_ORIGIN,
+        apr_psprintf(r->pool,
+                     "The page is of %s; to let it publish, list that origin "
+                     "in EventStreamAllowOrigin (* does not let pages "
+                     "publish).",
+                     origin ? es_channel_printable(es_slice_of(origin), r->pool)
+                            : "a site that sent no Origin"));
 }

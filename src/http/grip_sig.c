@@ -11,20 +11,21 @@
 static int refuse_signature(request_rec *r, const char *what, es_problem_t *why)
 {
     es_problem_set(why, r->pool, HTTP_FORBIDDEN, "GRIP Signature Invalid.");
-    why->remedy = apr_psprintf(
-        r->pool,
-        "The Grip-Sig of the request is not valid: %s. Compare verify-key= and "
-        "verify-iss= of EventStreamGrip with the key and the iss of the proxy.",
-        what);
-    return 0;
+    return es_problem_remedy(
+        why, ES_REMEDY_GRIP_SIGNATURE,
+        apr_psprintf(r->pool,
+                     "The Grip-Sig of the request is not valid: %s. Compare "
+                     "verify-key= and verify-iss= of EventStreamGrip with the "
+                     "key and the iss of the proxy.",
+                     what));
 }
 
 static int refuse_direct(request_rec *r, es_problem_t *why)
 {
     es_problem_set(why, r->pool, HTTP_FORBIDDEN, "GRIP Signature Required.");
-    why->remedy = "The request has no Grip-Sig, and EventStreamGripRequired is "
-                  "on.";
-    return 0;
+    return es_problem_remedy(
+        why, ES_REMEDY_GRIP_REQUIRED,
+        "The request has no Grip-Sig, and EventStreamGripRequired is on.");
 }
 
 int es_grip_sig_find(request_rec *r, const es_grip_t *grip, int *is_proxied,

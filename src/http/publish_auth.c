@@ -308,14 +308,17 @@ int es_publish_auth_admits(request_rec *r, const es_dir_t *conf,
     es_problem_set(why, r->pool, HTTP_FORBIDDEN,
                    "Publishing is not allowed from here.");
     if (from->none) {
-        why->remedy = "EventStreamPublishFrom none closes this Location.";
-        return 0;
+        return es_problem_remedy(
+            why, ES_REMEDY_PUBLISH_FROM,
+            "EventStreamPublishFrom none closes this Location.");
     }
-    why->remedy = apr_psprintf(
-        r->pool, "EventStreamPublishFrom %s does not admit the request: %s.",
-        conf->from ? "of this Location" : "local (the preset)",
-        describe_request(r));
-    return 0;
+    return es_problem_remedy(
+        why, ES_REMEDY_PUBLISH_FROM,
+        apr_psprintf(r->pool,
+                     "EventStreamPublishFrom %s does not admit the request: "
+                     "%s.",
+                     conf->from ? "of this Location" : "local (the preset)",
+                     describe_request(r)));
 }
 
 int es_publish_auth_controls(request_rec *r, const es_dir_t *conf)
@@ -334,16 +337,20 @@ int es_publish_auth_admits_control(request_rec *r, const es_dir_t *conf,
                    "Closing channels and reading statistics is not allowed "
                    "from here.");
     if (!conf->control && from_of(conf)->none) {
-        why->remedy = "EventStreamPublishFrom none closes this Location; "
-                      "EventStreamControlFrom in its section opens it for "
-                      "closing and statistics.";
-        return 0;
+        return es_problem_remedy(
+            why, ES_REMEDY_CONTROL_FROM,
+            "EventStreamPublishFrom none closes this Location; "
+            "EventStreamControlFrom in its section opens it for closing and "
+            "statistics.");
     }
-    why->remedy = apr_psprintf(
-        r->pool, "EventStreamControlFrom %s does not admit the request: %s.",
-        conf->control ? "of this Location"
-                      : "(preset: local and the addresses of "
-                        "EventStreamPublishFrom, without user and any)",
-        describe_request(r));
-    return 0;
+    return es_problem_remedy(
+        why, ES_REMEDY_CONTROL_FROM,
+        apr_psprintf(r->pool,
+                     "EventStreamControlFrom %s does not admit the request: "
+                     "%s.",
+                     conf->control
+                         ? "of this Location"
+                         : "(preset: local and the addresses of "
+                           "EventStreamPublishFrom, without user and any)",
+                     describe_request(r)));
 }

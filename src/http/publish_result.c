@@ -126,9 +126,9 @@ int es_publish_result_check(const es_publish_result_t *result, apr_pool_t *p,
     if (has_too_many_waiting(result)) {
         es_stats_count_limit(ES_LIMIT_WAITING);
         why->retry_after = ES_RETRY_AFTER_S;
-        why->remedy =
-            "EventStreamGripMaxWaiting is reached; raise it, or look why the "
-            "proxies are slow.";
+        es_problem_remedy(why, ES_REMEDY_GRIP_WAITING,
+                          "EventStreamGripMaxWaiting is reached; raise it, or "
+                          "look why the proxies are slow.");
     }
     return 0;
 }

@@ -31,12 +31,10 @@ static const es_entry_t *entries_of(const es_batch_t *batch, apr_pool_t *p)
     return entries;
 }
 
-static int unavailable(apr_pool_t *p, es_problem_t *why, const char *sentence,
-                       const char *remedy)
+static int unavailable(apr_pool_t *p, es_problem_t *why, const char *sentence)
 {
     es_problem_set(why, p, HTTP_SERVICE_UNAVAILABLE, "%s", sentence);
     why->retry_after = ES_RETRY_AFTER_S;
-    why->remedy = remedy;
     return 0;
 }
 
@@ -55,34 +53,38 @@ static int refuse_clash(const es_batch_t *batch, const es_clash_t *clash,
 static int append_failed(const es_runtime_hub_t *hub, apr_status_t rv,
                          apr_pool_t *p, es_problem_t *why)
 {
-    static apr_time_t last_logged; /* atomic */
+    static apr_time_t last_logged[ES_HUBS_MAX]; /* atomic */
     int level;
 
     if (rv == APR_ENOSPC) {
         es_problem_set(why, p, HTTP_REQUEST_ENTITY_TOO_LARGE,
                        "The events of the body are more than half of what "
                        "the hub can hold.");
-        why->remedy =
-            apr_psprintf(p, "Raise size= of EventStreamHub %s.", hub->name);
-        return 0;
+        return es_problem_remedy(
+            why, ES_REMEDY_HUB_SIZE,
+            apr_psprintf(p, "Raise size= of EventStreamHub %s.", hub->name));
     }
     if (rv == APR_ENOMEM) {
         es_stats_count_limit(ES_LIMIT_CHANNELS);
-        return unavailable(p, why, "No more channels can be held now.",
-                           "EventStreamMaxChannels is reached; raise it.");
+        unavailable(p, why, "No more channels can be held now.");
+        return es_problem_remedy(
+            why, ES_REMEDY_MAX_CHANNELS,
+            "EventStreamMaxChannels is reached; raise it.");
     }
-    level = es_log_limit_level(&last_logged, APLOG_ERR, es_clock_now());
+    level = es_log_limit_level(&last_logged[hub->number % ES_HUBS_MAX],
+                               APLOG_ERR, es_clock_now());
     es_slog(level, rv, ap_server_conf, "ES0503",
             "cannot use the journal of hub %s; publishing to this hub and "
             "subscribing to it fail until httpd is restarted (not gracefully)",
             hub->name);
-    return unavailable(p, why, "Events cannot be stored now.", NULL);
+    return unavailable(p, why, "Events cannot be stored now.");
 }
 
 static int no_hub(apr_pool_t *p, es_problem_t *why)
 {
-    return unavailable(
-        p, why, "Events cannot be stored now.",
+    unavailable(p, why, "Events cannot be stored now.");
+    return es_problem_remedy(
+        why, ES_REMEDY_NO_EVENTS,
         "This child serves no events; it logged why when it started.");
 }
 

@@ -25,6 +25,7 @@
 typedef struct listed_t {
     const char *name;
     eventstream_publisher_t publisher;
+    apr_time_t logged; /* atomic; of es_log_limit_level */
 } listed_t;
 
 /* of the present configuration, in its pool */
@@ -59,6 +60,7 @@ static void add(const char *name, server_rec *s)
     listed = apr_array_push(publishers);
     listed->name = name;
     listed->publisher = ours;
+    listed->logged = 0;
 }
 
 static int by_name(const void *a, const void *b)
@@ -133,10 +135,9 @@ static void batch_of(eventstream_batch_t *theirs, const char *hub,
 
 /* ---- Calling ----------------------------------------------------------- */
 
-static int call(const listed_t *listed, const eventstream_batch_t *batch,
+static int call(listed_t *listed, const eventstream_batch_t *batch,
                 apr_pool_t *p, es_problem_t *why)
 {
-    static apr_time_t last_logged; /* atomic */
     const char *reason = NULL;
     int status, level;
 
@@ -150,7 +151,7 @@ static int call(const listed_t *listed, const eventstream_batch_t *batch,
                    "Stored as %s, but the publisher '%s' did not take it: %s",
                    batch->last_id, listed->name,
                    reason ? reason : "it does not say why.");
-    level = es_log_limit_level(&last_logged, APLOG_WARNING, es_clock_now());
+    level = es_log_limit_level(&listed->logged, APLOG_WARNING, es_clock_now());
     es_slog(level, 0, ap_server_conf, "ES0521",
             "the publisher %s did not take %d events up to %s (status %d): %s",
             listed->name, batch->count, batch->last_id, status,

@@ -32,17 +32,29 @@ static int reply(request_rec *r, int status, const char *type, const char *text)
     return OK;
 }
 
+/* A tag of its own lets an administrator look for what the server lacks, among
+ * all that strangers cause. */
+static void log_remedy(request_rec *r, const es_problem_t *why)
+{
+    static apr_time_t last[ES_REMEDIES]; /* atomic */
+    int level =
+        es_log_limit_level(&last[why->about], APLOG_WARNING, es_clock_now());
+
+    if (why->about >= ES_REMEDY_HUB_SIZE) {
+        es_rlog(level, 0, r, "ES0702",
+                "not able to serve a request, answered with %d: %s %s",
+                why->status, why->sentence, why->remedy);
+        return;
+    }
+    es_rlog(level, 0, r, "ES0701", "answered with %d: %s %s", why->status,
+            why->sentence, why->remedy);
+}
+
 /* Logs the remedy and sets Retry-After; the caller sends the sentence. */
 static void note_problem(request_rec *r, const es_problem_t *why)
 {
-    static apr_time_t last_remedy; /* atomic */
-
     if (why->remedy) {
-        int level =
-            es_log_limit_level(&last_remedy, APLOG_WARNING, es_clock_now());
-
-        es_rlog(level, 0, r, "ES0701", "answered with %d: %s %s", why->status,
-                why->sentence, why->remedy);
+        log_remedy(r, why);
     }
     if (why->retry_after) {
         apr_table_setn(r->headers_out, "Retry-After",

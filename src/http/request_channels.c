@@ -49,21 +49,26 @@ static const apr_array_header_t *query_values(void *baton, const char *name)
     return es_query_values(es_slice_of(values->r->args), name, values->r->pool);
 }
 
+/* Lines of the configuration that have a rate limit each: as many successive
+ * ones of a file. Two that are further apart may share theirs. */
+#define LIMITED_LINES 64
+
 static es_slice_t evaluate(request_rec *r, const ap_expr_info_t *expression)
 {
-    static apr_time_t last_logged; /* atomic */
+    static apr_time_t last_logged[LIMITED_LINES]; /* atomic */
     const char *err = NULL;
     const char *text = ap_expr_str_exec(r, expression, &err);
 
     if (err) {
-        int level =
-            es_log_limit_level(&last_logged, APLOG_WARNING, es_clock_now());
+        int level = es_log_limit_level(
+            &last_logged[expression->line_number % LIMITED_LINES],
+            APLOG_WARNING, es_clock_now());
 
         es_rlog(level, 0, r, "ES0401",
                 "an expression of EventStreamChannel, EventStreamChannelList "
-                "or EventStreamAllowChannel failed: %s; this request does not "
-                "get its channels",
-                err);
+                "or EventStreamAllowChannel failed (%s, line %u): %s; this "
+                "request does not get its channels",
+                expression->filename, expression->line_number, err);
         return es_slice_of(NULL);
     }
     return es_slice_of(text);
@@ -276,12 +281,15 @@ static int refuse(const es_request_rights_t *rights, es_slice_t name,
                    "Channel not allowed: %s.",
                    es_channel_printable(name, rights->r->pool));
     if (is_confined_from(rights, name)) {
-        why->remedy = "This Location is confined to the channels that its "
-                      "EventStreamChannel gives; EventStreamAllowChannel in "
-                      "the section of EventStreamChannel allows others.";
+        return es_problem_remedy(
+            why, ES_REMEDY_CHANNEL,
+            "This Location is confined to the channels that its "
+            "EventStreamChannel gives; EventStreamAllowChannel in the section "
+            "of EventStreamChannel allows others.");
     }
-    else if (rights->publishes) {
-        why->remedy = "No pattern of EventStreamAllowChannel matches.";
+    if (rights->publishes) {
+        es_problem_remedy(why, ES_REMEDY_CHANNEL,
+                          "No pattern of EventStreamAllowChannel matches.");
     }
     return 0;
 }

@@ -22,11 +22,15 @@ FACTS(status_and_sentence_are_set)
 
 FACTS(an_earlier_problem_is_overwritten)
 {
-    es_problem_t why = {500, 30, "old", "old"};
+    es_problem_t why = {500, 30, "old", "old", ES_REMEDY_CHANNEL};
 
     es_problem_set(&why, pool, 400, "new");
     assert_int_equal(why.retry_after, 0);
     assert_null(why.remedy);
+    assert_int_equal(why.about, ES_REMEDY_OTHER);
+    assert_int_equal(es_problem_remedy(&why, ES_REMEDY_ORIGIN, "do"), 0);
+    assert_string_equal(why.remedy, "do");
+    assert_int_equal(why.about, ES_REMEDY_ORIGIN);
 }
 
 FACTS(the_sentence_is_one_line)

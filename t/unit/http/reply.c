@@ -65,6 +65,39 @@ FACTS(a_remedy_is_logged_and_not_sent)
     assert_int_equal(httpd_stub.log_level, APLOG_DEBUG);
 }
 
+/* Answers with a remedy of this kind; the level at which it is logged. */
+static int level_of(es_remedy_t about)
+{
+    es_problem_t why = problem(403, "No.");
+
+    r = stub_request(pool);
+    es_problem_remedy(&why, about, "Do that.");
+    es_reply_problem(r, &why);
+    return httpd_stub.log_level;
+}
+
+FACTS(a_kind_of_remedy_does_not_hide_the_others)
+{
+    assert_int_equal(level_of(ES_REMEDY_PUBLISH_FROM), APLOG_WARNING);
+    assert_int_equal(level_of(ES_REMEDY_PUBLISH_FROM), APLOG_DEBUG);
+    assert_int_equal(level_of(ES_REMEDY_ORIGIN), APLOG_WARNING);
+    assert_int_equal(level_of(ES_REMEDY_MAX_CHANNELS), APLOG_WARNING);
+    assert_int_equal(level_of(ES_REMEDY_MAX_CHANNELS), APLOG_DEBUG);
+    assert_int_equal(level_of(ES_REMEDY_PUBLISH_FROM), APLOG_DEBUG);
+    assert_int_equal(level_of(ES_REMEDIES - 1), APLOG_WARNING);
+}
+
+FACTS(what_the_server_lacks_has_a_tag_of_its_own)
+{
+    level_of(ES_REMEDY_GRIP_REQUIRED);
+    assert_string_equal(httpd_stub.logged,
+                        "ES0701: answered with 403: No. Do that.");
+    level_of(ES_REMEDY_HUB_SIZE);
+    assert_string_equal(httpd_stub.logged,
+                        "ES0702: not able to serve a request, answered with "
+                        "403: No. Do that.");
+}
+
 FACTS(a_method_that_is_not_allowed)
 {
     r = stub_request(pool);
@@ -112,6 +145,8 @@ static const struct CMUnitTest tests[] = {
     UNIT(a_problem_is_a_line_of_text),
     UNIT(a_temporary_problem_has_retry_after),
     UNIT(a_remedy_is_logged_and_not_sent),
+    UNIT(a_kind_of_remedy_does_not_hide_the_others),
+    UNIT(what_the_server_lacks_has_a_tag_of_its_own),
     UNIT(a_method_that_is_not_allowed),
     UNIT(text_and_json),
     UNIT(json_of_a_problem_replaces_its_sentence),

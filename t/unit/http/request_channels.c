@@ -315,6 +315,24 @@ FACTS(a_pattern_has_values_of_the_request)
     assert_false(allows("x*", NULL));
 }
 
+static int level_at_line(unsigned int line)
+{
+    ap_expr_info_t expression = {0};
+
+    expression.line_number = line;
+    evaluate(r, &expression);
+    return httpd_stub.log_level;
+}
+
+FACTS(an_expression_that_fails_does_not_hide_another)
+{
+    request("/", NULL);
+    assert_int_equal(level_at_line(7), APLOG_WARNING);
+    assert_int_equal(level_at_line(7), APLOG_DEBUG);
+    assert_int_equal(level_at_line(8), APLOG_WARNING);
+    assert_non_null(strstr(httpd_stub.logged, "line 8"));
+}
+
 FACTS(a_pattern_without_its_value_allows_nothing)
 {
     request("/a/b", NULL);
@@ -531,6 +549,7 @@ static const struct CMUnitTest tests[] = {
     UNIT(each_name_must_match_one_of_the_patterns),
     UNIT(an_empty_list_of_patterns_allows_nothing),
     UNIT(a_pattern_has_values_of_the_request),
+    UNIT(an_expression_that_fails_does_not_hide_another),
     UNIT(a_pattern_without_its_value_allows_nothing),
     UNIT(a_location_with_tokens_publishes_to_its_channels_only),
     UNIT(so_does_one_with_an_expression_or_a_list),
