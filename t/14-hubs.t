@@ -230,4 +230,52 @@ my $log = $httpd->error_log =~ s/^.*ES0004.*\n//gmr;
 unlike $log, qr/\[(?:error|crit|alert|emerg)\]|signal|Segm/,
     'the error log has no other error';
 
+# ---- Virtual hosts that share the hub "default" ------------------------------
+
+my $publishing = "<Location /publish>\nSetHandler \"eventstream-publish\"\n"
+    . "</Location>\n";
+
+# A virtual host of this name with these lines.
+sub host
+{
+    my ($name, $lines, $port) = @_;
+    $port ||= '@PORT@';
+    return "<VirtualHost 127.0.0.1:$port>\nServerName $name\n$lines"
+        . "</VirtualHost>\n";
+}
+
+my $two = host('a.example', $publishing) . host('b.example', $publishing);
+my $shared = EventStream::Httpd->start(conf => $two);
+
+# The notice at a start with this configuration.
+sub notice
+{
+    my ($conf) = @_;
+    my $start = $shared->log_size;
+    $shared->rewrite_conf($conf);
+    $shared->graceful;
+    return $shared->error_log($start) =~ /:notice\].*(ES0111: .*)/ ? $1 : '';
+}
+
+like $shared->error_log, qr/:notice\].*ES0111: 2 hosts .*line \d+; .*line \d+/,
+    'two virtual hosts that publish into the same hub are a notice';
+like notice($publishing . host('a.example', $publishing)), qr/^ES0111: 2 hosts/,
+    'so are the main server and a virtual host';
+is notice(host('a.example', $publishing)
+    . host('b.example', "EventStreamUseHub default\n$publishing")), '',
+    'EventStreamUseHub default in one of them says that it is meant';
+is notice("EventStreamUseHub default\n$two"), '',
+    'so does EventStreamUseHub default at server level';
+is notice("EventStreamHub b size=1m\n" . host('a.example', $publishing)
+    . host('b.example', $publishing =~ s/(?=SetH)/EventStreamUseHub b\n/r)), '',
+    'a hub of its own is no notice';
+is notice(host('a.example', $publishing)
+    . host('https://A.example:443', $publishing, '@PORT:other@')), '',
+    'one site with two ports is no notice';
+is notice(host('a.example', $publishing) . host('b.example',
+    "<Location /events>\nSetHandler eventstream\nEventStreamChannel a\n"
+    . "</Location>\n")), '', 'a host that only subscribes is no notice';
+is notice($publishing . host('a.example', '') . host('b.example', '')), '',
+    'one Location of the main server is no notice';
+$shared->finish;
 done_testing;

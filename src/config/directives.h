@@ -40,10 +40,12 @@ int es_directives_check(apr_pool_t *ptemp, server_rec *s);
 void es_directives_finish(server_rec *s);
 
 /**
- * Log settings of httpd's own that conflict with ours (config/warnings.c); they
- * are no errors. One notice names the Locations that publish while
- * LimitRequestBody is not 0: that limit counts all bytes of a body, and an
- * NDJSON body has no end.
+ * Log what may not be meant, but is no error (config/warnings.c):
+ *
+ *   notice   LimitRequestBody is not 0 in Locations that publish: it counts all
+ *            bytes of a body, and an NDJSON body has no end
+ *   notice   several virtual hosts publish into the hub "default", and no
+ *            EventStreamUseHub says that it is meant
  *
  * Context: PARENT, post_config.
  */

@@ -2,9 +2,9 @@
 /*
  * httpd merges the settings of a Location request by request, and has compiled
  * the value of SetHandler. But the configuration as read is still there, as a
- * tree of lines. Here the nearest LimitRequestBody is looked up in that tree:
- * next to the SetHandler, then around its section. Other sections that cover
- * the same Location are not found; the result is a warning only.
+ * tree of lines, in which these searches run. A search looks at the lines next
+ * to a SetHandler and around its section. Other sections that cover the same
+ * Location are not found; the results are warnings only.
  */
 #include "config/directives.h"
 
@@ -12,12 +12,12 @@
 #include <http_config.h>
 
 #include "server/log.h"
+#include "server/settings.h"
 
-typedef struct search_t {
-    apr_pool_t *p;
-    const ap_directive_t *first; /* SetHandler of the first such place */
-    int count;
-} search_t;
+static int is_line(const ap_directive_t *line, const char *directive)
+{
+    return !strcasecmp(line->directive, directive);
+}
 
 static const char *first_word(const ap_directive_t *line, apr_pool_t *p)
 {
@@ -25,6 +25,20 @@ static const char *first_word(const ap_directive_t *line, apr_pool_t *p)
 
     return ap_getword_conf(p, &args);
 }
+
+static int publishes(const ap_directive_t *line, apr_pool_t *p)
+{
+    return is_line(line, "SetHandler") &&
+           !strcmp(first_word(line, p), ES_HANDLER_PUBLISH);
+}
+
+/* ---- LimitRequestBody --------------------------------------------------- */
+
+typedef struct search_t {
+    apr_pool_t *p;
+    const ap_directive_t *first; /* SetHandler of the first such place */
+    int count;
+} search_t;
 
 static const ap_directive_t *siblings_of(const ap_directive_t *line)
 {
@@ -37,7 +51,7 @@ static int is_limited(const ap_directive_t *line, apr_pool_t *p)
 
     for (level = line; level && !limit; level = level->parent) {
         for (at = siblings_of(level); at; at = at->next) {
-            if (!strcasecmp(at->directive, "LimitRequestBody")) {
+            if (is_line(at, "LimitRequestBody")) {
                 limit = at; /* the last one of a section wins */
             }
         }
@@ -48,9 +62,7 @@ static int is_limited(const ap_directive_t *line, apr_pool_t *p)
 static void search(search_t *result, const ap_directive_t *line)
 {
     for (; line; line = line->next) {
-        if (!strcasecmp(line->directive, "SetHandler") &&
-            !strcmp(first_word(line, result->p), ES_HANDLER_PUBLISH) &&
-            is_limited(line, result->p)) {
+        if (publishes(line, result->p) && is_limited(line, result->p)) {
             result->first = result->first ? result->first : line;
             result->count++;
         }
@@ -58,7 +70,7 @@ static void search(search_t *result, const ap_directive_t *line)
     }
 }
 
-void es_warnings_log(apr_pool_t *ptemp, server_rec *s)
+static void log_limits(apr_pool_t *ptemp, server_rec *s)
 {
     search_t result = {ptemp, NULL, 0};
 
@@ -71,4 +83,113 @@ void es_warnings_log(apr_pool_t *ptemp, server_rec *s)
             "at that many bytes; set LimitRequestBody 0 there",
             result.count, result.first->filename, result.first->line_num);
     }
+}
+
+/* ---- Virtual hosts that share the hub "default" ------------------------- */
+
+/* What the lines outside of <VirtualHost> have, or those of one of them. */
+typedef struct site_t {
+    const char *name;                 /* ServerName; NULL = none */
+    const ap_directive_t *publishing; /* SetHandler of the first Location */
+    int has_hub;                      /* EventStreamUseHub, wherever it is */
+} site_t;
+
+static int is_host(const ap_directive_t *line)
+{
+    return is_line(line, "<VirtualHost");
+}
+
+static void look(site_t *site, const ap_directive_t *line, apr_pool_t *p)
+{
+    for (; line; line = line->next) {
+        if (is_line(line, "ServerName")) {
+            site->name = first_word(line, p);
+        }
+        else if (is_line(line, "EventStreamUseHub")) {
+            site->has_hub = 1;
+        }
+        else if (!site->publishing && publishes(line, p)) {
+            site->publishing = line;
+        }
+        if (!is_host(line)) {
+            look(site, line->first_child, p);
+        }
+    }
+}
+
+/* "https://www.example.com:443" is the site of "www.example.com". */
+static const char *host_of(const char *name, apr_pool_t *p)
+{
+    const char *scheme = name ? strstr(name, "://") : NULL;
+    const char *host = scheme ? scheme + 3 : name;
+    const char *port = host ? strrchr(host, ':') : NULL;
+
+    return port ? apr_pstrmemdup(p, host, (apr_size_t)(port - host)) : host;
+}
+
+static int is_same_site(const site_t *a, const site_t *b, apr_pool_t *p)
+{
+    const char *one = host_of(a->name, p);
+    const char *other = host_of(b->name, p);
+
+    return one && other && !strcasecmp(one, other);
+}
+
+/* Takes a host into the sites, if it publishes into the hub without a word. */
+static void add_site(apr_array_header_t *sites, const site_t *site)
+{
+    int i;
+
+    if (!site->publishing || site->has_hub) {
+        return;
+    }
+    for (i = 0; i < sites->nelts; i++) {
+        if (is_same_site(&APR_ARRAY_IDX(sites, i, site_t), site, sites->pool)) {
+            return; /* a site has a host for each of its ports */
+        }
+    }
+    APR_ARRAY_PUSH(sites, site_t) = *site;
+}
+
+static apr_array_header_t *find_sites(apr_pool_t *ptemp)
+{
+    apr_array_header_t *sites = apr_array_make(ptemp, 4, sizeof(site_t));
+    site_t outside = {0};
+    const ap_directive_t *line;
+
+    look(&outside, ap_conftree, ptemp);
+    add_site(sites, &outside);
+    for (line = ap_conftree; line && !outside.has_hub; line = line->next) {
+        if (is_host(line)) {
+            site_t host = {0};
+
+            look(&host, line->first_child, ptemp);
+            add_site(sites, &host);
+        }
+    }
+    return sites;
+}
+
+static void log_sites(apr_pool_t *ptemp, server_rec *s)
+{
+    const apr_array_header_t *sites = find_sites(ptemp);
+    const ap_directive_t *first, *second;
+
+    if (sites->nelts < 2) {
+        return;
+    }
+    first = APR_ARRAY_IDX(sites, 0, site_t).publishing;
+    second = APR_ARRAY_IDX(sites, 1, site_t).publishing;
+    es_slog(APLOG_NOTICE, 0, s, "ES0111",
+            "%d hosts publish into the hub default (%s, line %d; %s, line %d): "
+            "the channels of one are those of the others; give each a hub by "
+            "EventStreamUseHub, or write EventStreamUseHub default",
+            sites->nelts, first->filename, first->line_num, second->filename,
+            second->line_num);
+}
+
+void es_warnings_log(apr_pool_t *ptemp, server_rec *s)
+{
+    log_limits(ptemp, s);
+    log_sites(ptemp, s);
 }
