@@ -361,11 +361,24 @@ static void fill_presets(void *settings, setter_t *setter)
     }
 }
 
+/* Tried with mpm-itk 2.4.7: its children fork for each connection, and a forked
+ * process has only the thread that forked. The connection is handed to a
+ * delivery that does not run. */
+static const char *check_mpm(void)
+{
+    return ap_find_linked_module("mpm_itk.c")
+               ? "mpm_itk serves each connection in a process of its own, "
+                 "where no delivery thread runs: clients would get no events; "
+                 "load either mpm_itk or mod_eventstream"
+               : NULL;
+}
+
 int es_directives_check(apr_pool_t *ptemp, server_rec *s)
 {
     const char *err = es_tokens_check(ptemp);
 
     es_setters_end();
+    err = err ? err : check_mpm();
     err = err ? err : es_streams_check(ptemp);
     err = err ? err : es_setters_check(es_settings_of(s), ptemp);
     err = err ? err : es_grip_setters_check(es_settings_of(s), ptemp);

@@ -23,8 +23,8 @@ void es_directives_begin(apr_pool_t *pconf);
 
 /**
  * Check what depends on the whole configuration: tokens that nothing can set,
- * streams that cannot have a channel, hubs that do not exist. After it no
- * directive is taken any more, from .htaccess for example.
+ * streams that cannot have a channel, hubs that do not exist, mpm_itk. After it
+ * no directive is taken any more, from .htaccess for example.
  *
  * @return OK, or HTTP_INTERNAL_SERVER_ERROR after an error was logged
  *
@@ -46,6 +46,8 @@ void es_directives_finish(server_rec *s);
  *            bytes of a body, and an NDJSON body has no end
  *   notice   several virtual hosts publish into the hub "default", and no
  *            EventStreamUseHub says that it is meant
+ *   warning  ChrootDir, while GRIP proxies have names or certificates, which
+ *            children look up in that folder
  *
  * Context: PARENT, post_config.
  */

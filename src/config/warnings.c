@@ -8,7 +8,9 @@
  */
 #include "config/directives.h"
 
+#include <apr_network_io.h>
 #include <apr_strings.h>
+#include <apr_uri.h>
 #include <http_config.h>
 
 #include "server/log.h"
@@ -188,8 +190,62 @@ static void log_sites(apr_pool_t *ptemp, server_rec *s)
             second->line_num);
 }
 
+/* ---- ChrootDir ----------------------------------------------------------- */
+
+/* Has the URL a name, which a resolver must look up, or a certificate? */
+static int needs_files(const char *url, apr_pool_t *p)
+{
+    apr_uri_t uri;
+    apr_ipsubnet_t *address;
+
+    return apr_uri_parse(p, url, &uri) == APR_SUCCESS && uri.hostname &&
+           (!strcasecmp(uri.scheme, "https") ||
+            apr_ipsubnet_create(&address, uri.hostname, NULL, p) !=
+                APR_SUCCESS);
+}
+
+/* @return the first proxy that children in a ChrootDir may miss, or NULL */
+static const char *find_proxy(const es_settings_t *global, apr_pool_t *p)
+{
+    int i, k;
+
+    for (i = 0; i < global->hubs->nelts; i++) {
+        const es_grip_t *grip =
+            APR_ARRAY_IDX(global->hubs, i, es_hub_conf_t).grip;
+
+        for (k = 0; grip && k < grip->proxies->nelts; k++) {
+            const char *name =
+                APR_ARRAY_IDX(grip->proxies, k, const es_proxy_t *)->name;
+
+            if (needs_files(name, p)) {
+                return name;
+            }
+        }
+    }
+    return NULL;
+}
+
+static void log_chroot(apr_pool_t *ptemp, server_rec *s)
+{
+    const char *proxy = find_proxy(es_settings_of(s), ptemp);
+    const ap_directive_t *line;
+
+    for (line = ap_conftree; proxy && line; line = line->next) {
+        if (is_line(line, "ChrootDir")) {
+            es_slog(APLOG_WARNING, 0, s, "ES0112",
+                    "ChrootDir %s: children look there for the files of the "
+                    "resolver (etc/resolv.conf) and the certificates of https; "
+                    "without them nothing reaches the GRIP proxy %s; put them "
+                    "there, or give EventStreamGrip an address and http",
+                    first_word(line, ptemp), proxy);
+            return;
+        }
+    }
+}
+
 void es_warnings_log(apr_pool_t *ptemp, server_rec *s)
 {
     log_limits(ptemp, s);
     log_sites(ptemp, s);
+    log_chroot(ptemp, s);
 }
