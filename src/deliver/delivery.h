@@ -13,6 +13,7 @@
 
 #include "shm/children.h"
 #include "deliver/client.h"
+#include "deliver/handover_sockets.h"
 #include "deliver/watch.h"
 
 typedef struct es_delivery_t es_delivery_t;
@@ -37,11 +38,10 @@ typedef struct es_delivery_params_t {
     es_client_count_t *client_count; /* counts clients of other children that
                                       * are taken over; NULL = not counted */
     apr_uint32_t clients_max;        /* of this child; 0 = no limit */
-    const int *handover;     /* two ends of the handover socket: to send to, to
-                              * receive from; NULL = none */
-    const int *running;      /* the server's generation, see
+    const es_handover_sockets_t *handover; /* NULL = none */
+    const int *running;                    /* the server's generation, see
                               * es_shutdown_server_t */
-    apr_uint64_t generation; /* of this child */
+    apr_uint64_t generation;               /* of this child */
 } es_delivery_params_t;
 
 /**

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * If a child dies here: before it sends, its clients are lost with it, as with
- * any child that dies. After it has sent, the handover socket holds the
+ * any child that dies. After it has sent, a handover socket holds the
  * descriptors, and closing the child's own copies does no harm. Between the
  * two, no process writes to these clients. If a child dies after it has
  * received, the clients that it took over are lost with it.
@@ -23,8 +23,8 @@
  *
  * All children listen, and all wake up for a message. With EPOLLEXCLUSIVE only
  * one would; if that one were about to stop, the others would never learn of
- * the message. A child that has no room takes the socket out of its epoll set,
- * which would otherwise report it again and again.
+ * the message. A child that has no room takes the sockets out of its epoll
+ * set, which would otherwise report them again and again.
  *
  * Clients above the limit use descriptors until they have read their end, so a
  * child takes one message of them at a time.
@@ -50,6 +50,7 @@
 
 struct es_handover_t {
     es_handover_params_t params;
+    es_handover_sockets_t sockets;
     es_handover_msg_t *msg;
     es_conn_t *sent[ES_HANDOVER_MSG_CLIENTS]; /* conns in msg, in order */
     apr_status_t send_status;                 /* of es_handover_send so far */
@@ -72,6 +73,9 @@ es_handover_t *es_handover_create(const es_handover_params_t *params)
         return NULL;
     }
     handover->params = *params;
+    if (params->sockets != NULL) {
+        handover->sockets = *params->sockets;
+    }
     handover->msg = es_handover_msg_create();
     if (handover->msg == NULL) {
         free(handover);
@@ -158,7 +162,7 @@ static void send_msg(es_handover_t *handover)
     int i;
 
     handover->send_status =
-        es_handover_msg_send(handover->msg, handover->params.send_fd);
+        es_handover_sockets_send(&handover->sockets, handover->msg);
     for (i = 0; i < count; i++) {
         if (handover->send_status == APR_SUCCESS) {
             es_conns_drop(handover->params.conns, handover->sent[i]);
@@ -207,7 +211,7 @@ apr_status_t es_handover_send(es_handover_t *handover, apr_time_t now)
     const es_handover_params_t *params = &handover->params;
 
     ES_CONTEXT(ES_DELIVERY);
-    if (params->send_fd < 0) {
+    if (!es_handover_is_open(handover)) {
         return APR_ENOTIMPL;
     }
     handover->now = now;
@@ -394,9 +398,8 @@ int es_handover_receive(es_handover_t *handover, int messages, apr_time_t now)
     apr_status_t rv;
 
     ES_CONTEXT(ES_DELIVERY);
-    while (handover->params.receive_fd >= 0 && messages-- > 0) {
-        rv =
-            es_handover_msg_receive(handover->msg, handover->params.receive_fd);
+    while (messages-- > 0) {
+        rv = es_handover_sockets_receive(&handover->sockets, handover->msg);
         if (rv == APR_SUCCESS) {
             received += take_over_all(handover, now);
         }
@@ -417,27 +420,36 @@ int es_handover_receive(es_handover_t *handover, int messages, apr_time_t now)
 
 /* ---- listening --------------------------------------------------------- */
 
+static void stop_polling(const es_handover_t *handover)
+{
+    struct epoll_event unused = {0};
+    int i;
+
+    for (i = 0; i < handover->sockets.pairs; i++) {
+        (void)epoll_ctl(handover->params.epoll_fd, EPOLL_CTL_DEL,
+                        handover->sockets.receive[i], &unused);
+    }
+}
+
 /* If epoll refuses (max_user_watches), es_handover_run tries again. */
 static apr_status_t listen_again(es_handover_t *handover)
 {
     struct epoll_event event = {0};
+    apr_status_t rv;
+    int i;
 
     event.events = EPOLLIN;
     event.data.ptr = handover;
-    if (epoll_ctl(handover->params.epoll_fd, EPOLL_CTL_ADD,
-                  handover->params.receive_fd, &event) != 0) {
-        return APR_FROM_OS_ERROR(errno);
+    for (i = 0; i < handover->sockets.pairs; i++) {
+        if (epoll_ctl(handover->params.epoll_fd, EPOLL_CTL_ADD,
+                      handover->sockets.receive[i], &event) != 0) {
+            rv = APR_FROM_OS_ERROR(errno);
+            stop_polling(handover);
+            return rv;
+        }
     }
     handover->full_since = 0;
     return APR_SUCCESS;
-}
-
-static void stop_polling(const es_handover_t *handover)
-{
-    struct epoll_event unused = {0};
-
-    (void)epoll_ctl(handover->params.epoll_fd, EPOLL_CTL_DEL,
-                    handover->params.receive_fd, &unused);
 }
 
 apr_status_t es_handover_listen(es_handover_t *handover)
@@ -488,5 +500,5 @@ void es_handover_stop_listening(es_handover_t *handover)
 
 int es_handover_is_open(const es_handover_t *handover)
 {
-    return handover->params.receive_fd >= 0;
+    return handover->sockets.pairs > 0;
 }

@@ -2,8 +2,8 @@
 /**
  * The handover: when a child stops, it sends its clients to other children of
  * the same parent; while it serves, it receives clients of children that stop.
- * Both use the handover socket, a pair that the parent makes and keeps
- * (deliver/handover_msg.h).
+ * Both use the handover sockets, which the parent makes and keeps
+ * (deliver/handover_sockets.h).
  *
  *     sending    conn ─► out of epoll ─► message ─► sent: the conn is dropped,
  *                                             │     its peer gets no byte of it
@@ -22,7 +22,7 @@
  * starts early would otherwise take all of them. If no child has taken them
  * after 3 s, it takes them itself.
  *
- * While a client is in the handover socket, no child counts it and no child is
+ * While a client is in a handover socket, no child counts it and no child is
  * subscribed for it, so its slots may be given to other channels. That is why
  * a message carries the names of channels.
  *
@@ -33,6 +33,7 @@
 
 #include "shm/client_count.h"
 #include "deliver/conns.h"
+#include "deliver/handover_sockets.h"
 
 typedef struct es_handover_t es_handover_t;
 
@@ -40,13 +41,12 @@ typedef struct es_handover_params_t {
     es_conns_t *conns;
     es_hub_t *hubs; /* nhubs of them */
     apr_uint32_t nhubs;
-    apr_uint32_t child;              /* of this process, from 1 */
-    int epoll_fd;                    /* in which receive_fd is watched */
-    int send_fd;                     /* -1 = clients are not handed over */
-    int receive_fd;                  /* the same; both or none */
-    es_client_count_t *client_count; /* NULL = clients are not counted */
-    apr_uint32_t clients_max;        /* of this child; 0 = no limit */
-    apr_int64_t drain_ms;            /* for clients that end when received */
+    apr_uint32_t child;                   /* of this process, from 1 */
+    int epoll_fd;                         /* in which sockets are watched */
+    const es_handover_sockets_t *sockets; /* copied; NULL = none */
+    es_client_count_t *client_count;      /* NULL = clients are not counted */
+    apr_uint32_t clients_max;             /* of this child; 0 = no limit */
+    apr_int64_t drain_ms; /* for clients that end when received */
 } es_handover_params_t;
 
 /**
@@ -61,12 +61,12 @@ es_handover_t *es_handover_create(const es_handover_params_t *params);
 void es_handover_destroy(es_handover_t *handover);
 
 /**
- * Send all conns that can be sent, until the handover socket is full. The
+ * Send all conns that can be sent, until the handover sockets are full. The
  * others stay as they are.
  *
  * @return APR_SUCCESS: all that can be sent were sent; APR_EAGAIN: the handover
- *         socket is full at present; APR_ENOTIMPL: clients are not handed over;
- *         else it cannot be written to
+ *         sockets are full at present; APR_ENOTIMPL: clients are not handed
+ *         over; else they cannot be written to
  */
 apr_status_t es_handover_send(es_handover_t *handover, apr_time_t now);
 

@@ -315,8 +315,7 @@ static apr_status_t make_handover(es_loop_t *loop,
     handover.nhubs = loop->nhubs;
     handover.child = loop->child;
     handover.epoll_fd = loop->epoll_fd;
-    handover.send_fd = params->handover != NULL ? params->handover[0] : -1;
-    handover.receive_fd = params->handover != NULL ? params->handover[1] : -1;
+    handover.sockets = params->handover;
     handover.client_count = params->client_count;
     handover.clients_max = params->clients_max;
     handover.drain_ms = params->drain_ms;

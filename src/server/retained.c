@@ -15,8 +15,7 @@
  */
 #include "server/retained.h"
 
-#include <fcntl.h>
-#include <sys/socket.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -25,13 +24,15 @@
 #include <apr_strings.h>
 
 #include "shm/counters.h"
+#include "shm/descriptor.h"
 #include "shm/segment.h"
 #include "shm/wakeup.h"
 #include "server/log.h"
 
-#define KEY "mod_eventstream-6"
+#define KEY "mod_eventstream-7"
 
-/* Space for some 20,000 clients; the streams of more clients end. */
+/* As the kernel counts them; plenty for 80,000 clients with one channel each.
+ * Children receive while others still send, so this need not hold all. */
 #define HANDOVER_BYTES (16 * 1024 * 1024)
 
 /* More than ServerLimit, because an exiting child may still hold its number
@@ -54,81 +55,117 @@ static apr_uint64_t identity(int fd)
                : 0;
 }
 
+/* Children have little use for descriptors that no client gets. */
+static int pairs_most(void)
+{
+    struct rlimit files;
+    rlim_t most = ES_HANDOVER_PAIRS_MAX;
+
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur / 32 < most) {
+        most = files.rlim_cur / 32;
+    }
+    return most > 0 ? (int)most : 1;
+}
+
+/* Calls fn for each socket and its identity. */
+static void foreach_socket(es_retained_t *retained,
+                           void (*fn)(int *fd, apr_uint64_t *identity,
+                                      void *baton),
+                           void *baton)
+{
+    es_handover_sockets_t *sockets = &retained->handover;
+    int i;
+
+    for (i = 0; i < sockets->pairs; i++) {
+        fn(&sockets->send[i], &retained->send_identity[i], baton);
+        fn(&sockets->receive[i], &retained->receive_identity[i], baton);
+    }
+}
+
+static void identify(int *fd, apr_uint64_t *its, void *unused)
+{
+    (void)unused;
+    *its = identity(*fd);
+}
+
 /* A failure does not stop httpd: without the sockets the streams of a stopping
  * child end cleanly. */
 static void make_handover(es_retained_t *retained, int generation,
                           server_rec *s)
 {
-    int bytes = HANDOVER_BYTES;
-    int i;
+    apr_status_t rv = es_handover_sockets_create(&retained->handover,
+                                                 HANDOVER_BYTES, pairs_most());
 
     retained->handover_since = generation;
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
-                   retained->handover) != 0) {
-        retained->handover[0] = retained->handover[1] = -1;
-        es_slog(APLOG_WARNING, errno, s, "ES0323",
+    if (rv != APR_SUCCESS) {
+        es_slog(APLOG_WARNING, rv, s, "ES0323",
                 "cannot make the handover socket pair; when a child stops, "
                 "its streams end and its clients reconnect");
         return;
     }
-    for (i = 0; i < 2; i++) {
-        retained->handover_identity[i] = identity(retained->handover[i]);
-    }
-    if (setsockopt(retained->handover[0], SOL_SOCKET, SO_SNDBUFFORCE, &bytes,
-                   sizeof(bytes)) != 0) {
-        /* not root: as much as the system grants to any user */
-        (void)setsockopt(retained->handover[0], SOL_SOCKET, SO_SNDBUF, &bytes,
-                         sizeof(bytes));
-    }
+    foreach_socket(retained, identify, NULL);
+    es_slog(APLOG_INFO, 0, s, "ES0324",
+            "clients of children that stop wait in %d socket pair(s), which "
+            "hold some %" APR_UINT64_T_FMT
+            " clients with one channel each; the streams of more clients end",
+            retained->handover.pairs,
+            es_handover_sockets_clients(&retained->handover));
+}
+
+static void close_with(int *fd, apr_uint64_t *unused, void *plog)
+{
+    apr_os_file_t os_file = *fd;
+    apr_file_t *file;
+
+    (void)unused;
+    (void)apr_os_pipe_put_ex(&file, &os_file, 1, plog);
 }
 
 /* See the head of this file. The children's copies close when they exit. */
-static void tie_handover(const es_retained_t *retained, apr_pool_t *plog)
+static void tie_handover(es_retained_t *retained, apr_pool_t *plog)
 {
-    int i;
+    foreach_socket(retained, close_with, plog);
+}
 
-    for (i = 0; i < 2; i++) {
-        apr_os_file_t fd = retained->handover[i];
-        apr_file_t *file;
+/* A number that belongs to someone else now is not ours to close. */
+static void copy(int *fd, apr_uint64_t *its, void *failed)
+{
+    *fd = identity(*fd) == *its ? es_descriptor_copy(*fd) : -1;
+    if (*fd < 0) {
+        *(int *)failed = 1;
+    }
+}
 
-        if (fd >= 0) {
-            (void)apr_os_pipe_put_ex(&file, &fd, 1, plog);
-        }
+static void close_copy(int *fd, apr_uint64_t *unused, void *none)
+{
+    (void)unused;
+    (void)none;
+    if (*fd >= 0) {
+        close(*fd);
     }
 }
 
 void es_retained_copy_handover(void)
 {
     es_retained_t *retained = ap_retained_data_get(KEY);
-    int i;
+    int failed = 0;
 
-    for (i = 0; retained && i < 2; i++) {
-        int fd = retained->handover[i];
-
-        /* a number that is someone else's now is not ours to close */
-        retained->handover[i] =
-            fd >= 0 && identity(fd) == retained->handover_identity[i]
-                ? fcntl(fd, F_DUPFD_CLOEXEC, 0)
-                : -1;
+    if (retained) {
+        foreach_socket(retained, copy, &failed);
+    }
+    if (failed) { /* all or none: for lack of descriptors, or not loaded */
+        foreach_socket(retained, close_copy, NULL);
+        retained->handover.pairs = 0;
     }
 }
 
-/* Keeps the socket pair of the previous configuration, or makes one. */
+/* Keeps the sockets of the previous configuration, or makes them. */
 static void keep_handover(es_retained_t *retained, int generation,
                           server_rec *s)
 {
-    int i;
-
-    if (retained->handover[0] >= 0 && retained->handover[1] >= 0) {
-        return;
+    if (retained->handover.pairs == 0) {
+        make_handover(retained, generation, s);
     }
-    for (i = 0; i < 2; i++) {
-        if (retained->handover[i] >= 0) {
-            /* copying the other end failed for lack of descriptors */
-            close(retained->handover[i]);
-        }
-    }
-    make_handover(retained, generation, s);
 }
 
 void es_retained_note_child(pid_t pid, int generation, int is_there)
@@ -193,7 +230,6 @@ int es_retained_open(es_retained_t **out, int generation, apr_pool_t *plog,
                     made.max_children);
             return HTTP_INTERNAL_SERVER_ERROR;
         }
-        made.handover[0] = made.handover[1] = -1;
         es_child_pids_init(&made.child_pids, s->process->pool);
         retained = ap_retained_data_create(KEY, sizeof(*retained));
         *retained = made;

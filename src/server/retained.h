@@ -16,6 +16,7 @@
 #include "shm/children.h"
 #include "shm/client_count.h"
 #include "journal/store.h"
+#include "deliver/handover_sockets.h"
 #include "server/child_pids.h"
 #include "server/outbox_owners.h"
 #include "server/settings.h"
@@ -40,9 +41,10 @@ typedef struct es_retained_t {
     apr_size_t children_size;
     void *client_count;
     void *counters;
-    int *wake;                         /* max_children descriptors */
-    int handover[2];                   /* send, receive; -1 = none */
-    apr_uint64_t handover_identity[2]; /* identity of these sockets */
+    int *wake; /* max_children descriptors */
+    es_handover_sockets_t handover;
+    apr_uint64_t send_identity[ES_HANDOVER_PAIRS_MAX]; /* of its sockets */
+    apr_uint64_t receive_identity[ES_HANDOVER_PAIRS_MAX];
     int handover_since;          /* first generation that has these sockets */
     es_outbox_owners_t outboxes; /* of GRIP proxies */
     es_child_pids_t child_pids;

@@ -47,7 +47,7 @@ typedef struct es_runtime_t {
     apr_hash_t *hubs;      /* name → es_runtime_hub_t */
     es_store_t **stores;   /* by number; includes hubs no longer configured */
     unsigned char *closed; /* by number; 1 = no longer configured */
-    int handover[2];       /* socket pair: send, receive; -1 = none */
+    es_handover_sockets_t handover;
     apr_uint32_t nhubs;
     int generation;          /* of this child */
     int is_threaded;         /* the MPM is */
@@ -163,7 +163,7 @@ static int attach(es_runtime_t *made, es_retained_t *retained, server_rec *s,
                                                 retained->max_children, pool);
     made->counters = es_counters_attach(retained->counters);
     set_limits(made, es_settings_of(s));
-    memcpy(made->handover, retained->handover, sizeof(made->handover));
+    made->handover = retained->handover;
     es_children_open(made->children, (apr_uint64_t)generation_now(),
                      (apr_uint64_t)retained->handover_since);
     runtime = made;
@@ -260,9 +260,7 @@ static apr_status_t start_delivery(apr_pool_t *pchild, server_rec *s)
     params.closed = runtime->closed;
     params.client_count = runtime->client_count;
     params.clients_max = runtime->limits.child_clients;
-    if (runtime->handover[0] >= 0 && runtime->handover[1] >= 0) {
-        params.handover = runtime->handover;
-    }
+    params.handover = &runtime->handover;
     params.running = running_generation();
     params.generation = (apr_uint64_t)runtime->generation;
     return es_delivery_start(&runtime->delivery, &params, pchild);

@@ -48,6 +48,7 @@ not answer. Further options:
     mpm_conf => '...'   replaces the preset sizes (2 children, 25 threads)
     env     => {K => V} for httpd
     preload => 'x.so'   a library for LD_PRELOAD
+    without => 'net_admin'  a capability that the server does not have
     descriptors => 256  the limit of open files, soft and hard; or [soft, hard]
     user    => 'daemon' to run as, where the test is root
     deadline => 20      seconds to wait for the first answer
@@ -375,6 +376,8 @@ sub spawn
             unshift @command, '/bin/sh', '-c', "ulimit -Sn $soft && "
                 . "ulimit -Hn $hard && exec \"\$\@\"", 'sh';
         }
+        unshift @command, 'setpriv', "--bounding-set=-$self->{without}",
+            "--inh-caps=-$self->{without}" if $self->{without} && $> == 0;
         exec @command or POSIX::_exit(127);
     }
     return $pid;

@@ -27,7 +27,7 @@ typedef struct world_t {
     es_handed_t handed; /* of channel "a" */
     es_slice_t name;
     int epoll_fd;
-    int msg[2];
+    es_handover_sockets_t sockets;
     int peer;
     char got[8192];
 } world_t;
@@ -43,15 +43,14 @@ static void world_open(world_t *w)
     w->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     w->conns = es_conns_create(w->epoll_fd, 0);
     assert_non_null(w->conns);
-    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, w->msg), 0);
+    assert_int_equal(es_handover_sockets_create(&w->sockets, 1, 1), 0);
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
     w->peer = pair[0];
     params.conns = w->conns;
     params.hubs = &w->own;
     params.nhubs = 1;
     params.child = CHILD;
-    params.send_fd = -1;
-    params.receive_fd = w->msg[1];
+    params.sockets = &w->sockets;
     w->handover = es_handover_create(&params);
     assert_non_null(w->handover);
     w->name = es_slice_of("a");
@@ -70,8 +69,7 @@ static void world_close(world_t *w)
     es_conns_destroy(w->conns);
     es_hub_clear(&w->own);
     close(w->epoll_fd);
-    close(w->msg[0]);
-    close(w->msg[1]);
+    es_handover_sockets_close(&w->sockets);
     close(w->peer);
     hub_close(&w->hub);
 }
@@ -84,7 +82,7 @@ static const char *receive(world_t *w)
 
     assert_non_null(msg);
     assert_int_equal(es_handover_msg_add(msg, &w->handed), APR_SUCCESS);
-    assert_int_equal(es_handover_msg_send(msg, w->msg[0]), APR_SUCCESS);
+    assert_int_equal(es_handover_sockets_send(&w->sockets, msg), APR_SUCCESS);
     close(w->handed.fd);
     es_handover_msg_begin(msg); /* msg does not own the descriptor */
     es_handover_msg_destroy(msg);
@@ -269,7 +267,8 @@ static void test_cannot_be_taken_over(void **state)
         }
         msg = es_handover_msg_create();
         assert_int_equal(es_handover_msg_add(msg, &w.handed), APR_SUCCESS);
-        assert_int_equal(es_handover_msg_send(msg, w.msg[0]), APR_SUCCESS);
+        assert_int_equal(es_handover_sockets_send(&w.sockets, msg),
+                         APR_SUCCESS);
         close(w.handed.fd);
         es_handover_msg_destroy(msg);
         assert_int_equal(es_handover_receive(w.handover, 1, 0), 0);
@@ -292,14 +291,14 @@ static es_handed_t send_one(world_t *w, es_handover_msg_t *msg)
     params.hubs = &w->own;
     params.nhubs = 1;
     params.child = CHILD;
-    params.send_fd = w->msg[0];
-    params.receive_fd = -1;
+    params.sockets = &w->sockets;
     handover = es_handover_create(&params);
     assert_non_null(handover);
     assert_int_equal(es_handover_send(handover, 0), APR_SUCCESS);
     assert_int_equal(es_handover_sent(handover), 1);
     es_handover_destroy(handover);
-    assert_int_equal(es_handover_msg_receive(msg, w->msg[1]), APR_SUCCESS);
+    assert_int_equal(es_handover_sockets_receive(&w->sockets, msg),
+                     APR_SUCCESS);
     assert_int_equal(es_handover_msg_take(msg, &handed), APR_SUCCESS);
     close(handed.fd);
     return handed;
@@ -363,6 +362,7 @@ static void test_stays_when_it_cannot_be_sent(void **state)
 {
     es_handover_msg_t *msg = es_handover_msg_create();
     es_handover_params_t params = {0};
+    es_handover_sockets_t none = {0};
     es_handover_t *handover;
     world_t w;
 
@@ -370,10 +370,12 @@ static void test_stays_when_it_cannot_be_sent(void **state)
     world_open(&w);
     w.handed.saved.cursor = es_store_head(w.hub.store);
     receive(&w);
+    none.pairs = 1;
+    none.send[0] = none.receive[0] = w.epoll_fd; /* no socket */
     params.conns = w.conns;
     params.hubs = &w.own;
     params.nhubs = 1;
-    params.send_fd = w.epoll_fd; /* no socket */
+    params.sockets = &none;
     handover = es_handover_create(&params);
     assert_int_not_equal(es_handover_send(handover, 0), APR_SUCCESS);
     assert_int_equal(es_handover_sent(handover), 0);
@@ -402,8 +404,7 @@ static void test_client_count(void **state)
         params.hubs = &w.own;
         params.nhubs = 1;
         params.child = CHILD;
-        params.send_fd = -1;
-        params.receive_fd = w.msg[1];
+        params.sockets = &w.sockets;
         params.client_count = client_count;
         params.clients_max = 1; /* there is room for this one */
         es_handover_destroy(w.handover);
@@ -435,8 +436,7 @@ static void test_above_the_limit(void **state)
     params.hubs = &w.own;
     params.nhubs = 1;
     params.child = CHILD;
-    params.send_fd = -1;
-    params.receive_fd = w.msg[1];
+    params.sockets = &w.sockets;
     params.client_count = es_client_count_attach(mem, 2, w.hub.pool);
     params.clients_max = 1;
     params.drain_ms = 1000000000;
@@ -464,7 +464,7 @@ typedef struct listener_t {
     es_client_count_t *client_count;
     int epoll_fd; /* of the handover socket alone */
     int conns_fd;
-    int msg[2];
+    es_handover_sockets_t sockets;
     int peer;
 } listener_t;
 
@@ -496,7 +496,7 @@ static void listener_open(listener_t *w, apr_uint32_t clients_max)
     w->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     w->conns_fd = epoll_create1(EPOLL_CLOEXEC);
     w->conns = es_conns_create(w->conns_fd, 0);
-    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, w->msg), 0);
+    assert_int_equal(es_handover_sockets_create(&w->sockets, 1, 1), 0);
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
     w->peer = pair[0];
     params.conns = w->conns;
@@ -504,8 +504,7 @@ static void listener_open(listener_t *w, apr_uint32_t clients_max)
     params.nhubs = 1;
     params.child = CHILD;
     params.epoll_fd = w->epoll_fd;
-    params.send_fd = -1;
-    params.receive_fd = w->msg[1];
+    params.sockets = &w->sockets;
     params.client_count = w->client_count;
     params.clients_max = clients_max;
     w->handover = es_handover_create(&params);
@@ -518,7 +517,7 @@ static void listener_open(listener_t *w, apr_uint32_t clients_max)
     handed.names = &name;
     handed.nnames = 1;
     assert_int_equal(es_handover_msg_add(msg, &handed), APR_SUCCESS);
-    assert_int_equal(es_handover_msg_send(msg, w->msg[0]), APR_SUCCESS);
+    assert_int_equal(es_handover_sockets_send(&w->sockets, msg), APR_SUCCESS);
     es_handover_msg_destroy(msg);
     close(pair[1]);
 }
@@ -531,8 +530,7 @@ static void listener_close(listener_t *w)
     es_hub_clear(&w->own);
     close(w->epoll_fd);
     close(w->conns_fd);
-    close(w->msg[0]);
-    close(w->msg[1]);
+    es_handover_sockets_close(&w->sockets);
     close(w->peer);
     free(w->mem);
     hub_close(&w->hub);

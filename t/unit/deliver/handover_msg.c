@@ -341,7 +341,7 @@ typedef struct world_t {
     hub_t hub;
     void *children_mem;
     int wakes[2];
-    int msg[2];
+    es_handover_sockets_t sockets;
     int running; /* generation of the server */
     es_children_t *children;
     es_delivery_t *child[2]; /* children 1 and 2 */
@@ -368,7 +368,7 @@ static void start_child(world_t *w, int i)
     params.nhubs = 1;
     params.drain_ms = 100;
     params.closed = &w->closed;
-    params.handover = w->msg;
+    params.handover = &w->sockets;
     params.running = &w->running;
     params.generation = (apr_uint64_t)w->running;
     assert_int_equal(es_delivery_start(&w->child[i], &params, w->pool),
@@ -398,7 +398,7 @@ static void world_open(world_t *w, apr_uint64_t ring_bytes)
     for (i = 0; i < 2; i++) {
         w->wakes[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     }
-    open_pair(w->msg);
+    assert_int_equal(es_handover_sockets_create(&w->sockets, 1, 1), 0);
     assert_int_equal(posix_memalign(&w->children_mem, 64, es_children_size(2)),
                      0);
     memset(w->children_mem, 0, es_children_size(2));
@@ -423,8 +423,8 @@ static void world_close(world_t *w)
     apr_pool_destroy(w->pool);
     for (i = 0; i < 2; i++) {
         close(w->wakes[i]);
-        close(w->msg[i]);
     }
+    es_handover_sockets_close(&w->sockets);
     free(w->children_mem);
     hub_close(&w->hub);
 }

@@ -235,8 +235,6 @@ static void world_open(world_t *w, apr_int64_t drain_ms)
     params.hubs = &w->own;
     params.nhubs = 1;
     params.child = CHILD;
-    params.send_fd = -1;
-    params.receive_fd = -1;
     w->handover = es_handover_create(&params);
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
     w->peer = pair[0];
