@@ -311,9 +311,16 @@ static es_step_t catch_up(es_client_t *client, es_pos_t limit, apr_time_t now,
     return got.more ? ES_STEP_MORE : caught_up(client);
 }
 
+/* Within a frame nothing else may be written. Its rest is due when the hub
+ * reaches its record: the child that handed the client over was ahead. */
+static int is_within_frame(const es_client_t *client)
+{
+    return client->skip > 0;
+}
+
 static int is_silent(const es_client_t *client, apr_time_t now)
 {
-    return client->opts.keepalive > 0 &&
+    return client->opts.keepalive > 0 && !is_within_frame(client) &&
            now - client->last >= client->opts.keepalive;
 }
 
@@ -447,6 +454,9 @@ apr_time_t es_client_due(const es_client_t *client)
         is_blocked(client) ? client->opts.send_timeout : client->opts.keepalive;
     apr_time_t due = wait > 0 ? client->last + wait : 0;
 
+    if (is_within_frame(client) && !is_blocked(client)) {
+        due = 0;
+    }
     if (client->end_at != 0 && es_client_is_open(client) &&
         (due == 0 || client->end_at < due)) {
         due = client->end_at;

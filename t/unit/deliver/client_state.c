@@ -441,6 +441,44 @@ static void test_reset_while_moving(void **state)
     hub_close(&hub);
 }
 
+/* A client that another child handed over within a frame, while the hub of this
+ * child has not read that frame's record yet. */
+static void test_no_keepalive_within_a_frame(void **state)
+{
+    es_client_saved_t where = {0};
+    es_client_t *client;
+    es_client_t *whole;
+    es_start_t present;
+    fake_sink_t fake, fake2;
+    hub_t hub;
+
+    (void)state;
+    hub_open(&hub, 64 * 1024);
+    fake_init(&fake, 0);
+    fake_init(&fake2, 0);
+    client = join(&hub, &fake, "a");
+    whole = join(&hub, &fake2, "a");
+    where.cursor = es_client_pos(client);
+    where.skip = 5;
+    hub_say(&hub, "a", "one");
+    assert_int_equal(step(whole, 0), ES_STEP_CURRENT);
+    assert_int_equal(es_store_current(hub.store, &present), 0);
+    es_client_load(client, &where, 0, &present);
+    /* silent for longer than the keep-alive */
+    assert_int_equal(es_client_step_to(client, where.cursor, 21 * SECOND,
+                                       scratch, sizeof(scratch)),
+                     ES_STEP_CURRENT);
+    assert_int_equal(fake.len, 0);
+    assert_int_equal(es_client_due(client), 0);
+    assert_int_equal(step(client, 21 * SECOND), ES_STEP_CURRENT);
+    assert_int_equal(fake.len, fake2.len - 5);
+    assert_memory_equal(fake.got, fake2.got + 5, fake.len);
+    assert_true(es_client_due(client) > 21 * SECOND);
+    part(client, &fake);
+    part(whole, &fake2);
+    hub_close(&hub);
+}
+
 /* What the next owner gets of a client, and that an ending client stays. */
 static void test_save(void **state)
 {
@@ -559,6 +597,7 @@ int main(void)
         cmocka_unit_test(test_nothing_follows),
         cmocka_unit_test(test_no_offer_within_a_frame),
         cmocka_unit_test(test_reset_while_moving),
+        cmocka_unit_test(test_no_keepalive_within_a_frame),
         cmocka_unit_test(test_save),
         cmocka_unit_test(test_lost_while_moving),
         cmocka_unit_test(test_closed_while_moving),
