@@ -46,8 +46,8 @@ static const char STREAM_HEAD[] =
     "Cache-Control: no-cache, no-store, no-transform\r\n"
     "X-Accel-Buffering: no\r\n"
     "Transfer-Encoding: chunked\r\n\r\n"
-    "46\r\nretry: 3000\n\nevent: stream-open\n"
-    "id: 0000000000000-00000000000\ndata: \n\n\r\n";
+    "45\r\nevent: stream-open\n"
+    "id: 0000000000000-00000000000\ndata: \nretry: 3000\n\n\r\n";
 
 static volatile sig_atomic_t is_over;
 static char buffer[READ_SIZE];

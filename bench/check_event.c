@@ -153,7 +153,7 @@ void eb_check_event(void *arg, const eb_sse_event_t *event)
         client->last_id[event->id_len] = '\0';
     }
     if (eb_sse_is(event, "message")) {
-        /* EventSource ignores an event without data, such as retry: alone */
+        /* EventSource ignores an event without data */
         if (event->data != NULL) {
             check_data(client, event);
         }

@@ -239,7 +239,7 @@ static void on_event(void *arg, const eb_sse_event_t *event)
     eb_counts_t *counts = context->shared->counts;
 
     if (eb_sse_is(event, "message")) {
-        /* EventSource ignores an event without data, such as retry: alone */
+        /* EventSource ignores an event without data */
         if (event->data != NULL) {
             take_data(context, event);
         }

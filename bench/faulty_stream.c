@@ -391,10 +391,10 @@ void eb_faulty_stream_begin(eb_faulty_stream_t *stream, const eb_sse_id_t *id)
     all = stream;
     eb_faulty_stream_write(stream, HEAD, sizeof(HEAD) - 1);
     len = snprintf(text, sizeof(text),
-                   "retry: %d\n\nevent: stream-open\nid: %llu-%llu\ndata: "
-                   "\n\n",
-                   RETRY_MS, (unsigned long long)stream->at.ms,
-                   (unsigned long long)stream->at.n);
+                   "event: stream-open\nid: %llu-%llu\ndata: \n"
+                   "retry: %d\n\n",
+                   (unsigned long long)stream->at.ms,
+                   (unsigned long long)stream->at.n, RETRY_MS);
     write_chunk(stream, text, (size_t)len);
     if (id != NULL && eb_faulty_stream_has_fault(EB_FAULTY_STREAM_RESUME_GAP)) {
         stream->at = eb_store_last_id();

@@ -13,7 +13,17 @@
 #define FIELD_IS(line, len, name) \
     ((len) == sizeof(name) - 1 && memcmp((line), (name), (len)) == 0)
 
-/* Returns the length of the first event with its blank line; 0: incomplete. */
+/* retry: and a comment are about the stream, and need no blank line. */
+static int stands_alone(const char *line, const char *eol)
+{
+    const char retry[] = "retry:";
+
+    return *line == ':' || ((size_t)(eol - line) >= sizeof(retry) - 1 &&
+                            memcmp(line, retry, sizeof(retry) - 1) == 0);
+}
+
+/* Returns the length of the first event with its blank line, or of a line that
+ * stands alone in front of it; 0: incomplete. */
 static size_t event_len(const char *bytes, size_t len)
 {
     const char *end = bytes + len;
@@ -24,6 +34,9 @@ static size_t event_len(const char *bytes, size_t len)
         eol = memchr(line, '\n', (size_t)(end - line));
         if (eol == NULL) {
             return 0;
+        }
+        if (line == bytes && stands_alone(line, eol)) {
+            return (size_t)(eol + 1 - bytes);
         }
         if (eol == line || (eol == line + 1 && *line == '\r')) {
             return (size_t)(eol + 1 - bytes);
@@ -104,7 +117,7 @@ static void read_event(eb_sse_event_t *event, char *bytes, size_t len)
     }
 }
 
-/* Calls on_event for each complete event; returns the bytes of all of them. */
+/* Calls on_event for each complete one; returns the bytes of all of them. */
 static size_t read_all(char *bytes, size_t len, eb_sse_event_fn_t *on_event,
                        void *arg)
 {

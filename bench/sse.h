@@ -39,7 +39,8 @@ typedef struct {
  * Parse bytes of the stream.
  *
  * @param bytes     modified in place where an event has several data lines
- * @param on_event  called for each complete event, in order
+ * @param on_event  called for each complete event, in order; also for a line
+ *                  of retry or a comment in front of one: no data
  * @return 0, or -1: an event is larger than 1 MB, or no memory
  */
 int eb_sse_parse(eb_sse_t *sse, char *bytes, size_t len,

@@ -44,6 +44,11 @@ is $sse->next_event(0)->{data}, 'cr', 'CR ends a line';
 is $sse->next_event(0), undef,
     'a block that the stream cuts off gives no event';
 
+$sse = reader('plain', "data: a\n\n: hello\nretry: 7\n");
+$sse->next_event(0) for 1 .. 2;
+is $sse->retry, 7, 'a retry without a blank line after it counts';
+is_deeply [$sse->comments], [' hello'], 'so does a comment';
+
 $sse = reader('chunked', "5\r\ndata:\r\n3;x=y\r\n a\n\r\n1\r\n\n\r\n");
 is $sse->next_event(0)->{data}, 'a', 'an event in three chunks is joined';
 ok $sse->is_cut, 'a body without its last chunk is cut';

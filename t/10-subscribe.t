@@ -62,6 +62,14 @@ ErrorDocument 406 "nicer words"
 </Location>
 CONF
 
+# The blocks without data: many libraries make an event of each blank line that
+# follows anything, be it retry: or a comment.
+sub empty_blocks
+{
+    my ($client) = @_;
+    return grep { !/^data:/m } $client->bytes =~ /\G(.+?\n)\n/gs;
+}
+
 sub ask
 {
     my ($path, @headers) = @_;
@@ -224,8 +232,8 @@ is subscribe($httpd, '/events', method => 'HEAD',
 my $open = $sse->next_event(5);
 my $id = qr/\d{13}-\d+/;
 like $sse->bytes,
-    qr/\Aretry: 3000\n\nevent: stream-open\nid: $id\ndata: \n\n\z/,
-    'the stream starts with retry, then stream-open with an id';
+    qr/\Aevent: stream-open\nid: $id\ndata: \nretry: 3000\n\n\z/,
+    'the stream starts with stream-open, an id and retry';
 is $open->{data}, '', 'stream-open has no data';
 like ask('/events/often')->next_event(5)->{id}, qr/^$id$/,
     'stream-open has an id at another Location, too';
@@ -336,8 +344,8 @@ is $old->header('content-length'), undef, 'HTTP/1.0: no Content-Length';
 $old->next_event(5);
 publish($httpd, 'news', 'plain');
 $old->next_event(5);
-like $old->bytes, qr/\Aretry:\ 3000\n\n
-    event:\ stream-open\nid:\ $id\ndata:\ \n\n
+like $old->bytes, qr/\A
+    event:\ stream-open\nid:\ $id\ndata:\ \nretry:\ 3000\n\n
     id:\ $id\ndata:\ plain\n\n\z/x, 'HTTP/1.0: the body is the bare stream';
 $old = subscribe($httpd, '/events', version => '1.0',
     headers => ['Connection: keep-alive']);
@@ -365,6 +373,8 @@ is request($httpd, 'DELETE', '/publish?channel=ends&for=0')->{status}, 200,
 ok $agent->is_ended(5), 'its stream ends with the last chunk';
 wait_for(sub { $agent->fill(0.1); $agent->{eof} }, 5,
     'its connection ends with it');
+like $agent->bytes, qr/\n\nretry: \d+\n\z/, 'it ends with a retry';
+is_deeply [empty_blocks($agent)], [], 'nothing but retry: at its end';
 
 # ---- Keep-alive ------------------------------------------------------------
 
@@ -381,6 +391,7 @@ $comment->fill(3) while !$comment->comments && $comment->is_open
     && !$comment->next_event(0.2) && !$comment->comments;
 is +($comment->comments)[0], ' keep-alive',
     'EventStreamKeepAliveForm comment sends a comment';
+is_deeply [empty_blocks($comment)], [], 'no blank line after the comment';
 is $silent->next_event(0), undef, 'EventStreamKeepAlive 0 sends none';
 
 # ---- Pages of other sites --------------------------------------------------

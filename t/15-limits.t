@@ -55,7 +55,8 @@ sub is_sent_away
     is $open && $open->{event}, 'stream-open', "$name: the stream opens";
     is defined $open->{id} ? 1 : 0, defined $opens ? 0 : 1,
         "$name: stream-open has an id if the hub has a position";
-    like $client->bytes, qr/\Aretry: 2000\n\n(?:.*\n\n)?retry: \d+\n\n\z/s,
+    like $client->bytes,
+        qr/\Aevent:.*\nretry: 2000\n\n(?:.*\n\n)?retry: \d+\n\z/s,
         "$name: the stream has a retry at its end";
     $client->next_event(0);
     cmp_ok $client->retry, '>=', 1600, "$name: the retry is some seconds";

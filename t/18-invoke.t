@@ -360,7 +360,7 @@ CONF
         ['room-hall'], tls => 1);
     $site->graceful;
     ok $sse->is_ended(10), 'over TLS: the stream ends cleanly at graceful';
-    like $sse->bytes, qr/^retry: \d+\n\n\z/m, 'over TLS: it ends with a retry';
+    like $sse->bytes, qr/\n\nretry: \d+\n\z/, 'over TLS: it ends with a retry';
 
     open my $out, '>', $site->docroot . '/.htaccess' or die $!;
     print {$out} "RewriteEngine On\n"

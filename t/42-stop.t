@@ -71,7 +71,7 @@ sub ends_well
     my $got = sysread $client->socket, my $bytes, 4096;
     $client->close;    # as a browser does
     return defined $got && $got == 0
-        && $client->bytes =~ /\n\nretry: \d+\n\n\z/;
+        && $client->bytes =~ /\n\nretry: \d+\n\z/;
 }
 
 sub reads_to

@@ -165,7 +165,7 @@ sub try_full_window
     for my $how ('reset of the stream', 'close', 'reset') {
         my $connection = h2_connect(pack 'nN', $INITIAL_WINDOW_SIZE, 1000);
         $connection->send(h2_get(1, '/events'));
-        like h2_data($connection, 1, qr/data: \n\n/, 5),
+        like h2_data($connection, 1, qr/retry: \d+\n\n/, 5),
             qr/^event: stream-open$/m,
             "$how: a stream with a small window opens";
         publish($httpd, 'news', 'x' x 60000) for 1 .. 5;
@@ -192,12 +192,13 @@ sub try_reset
     for my $round (0 .. $WORKERS) {
         my $stream = 4 * $round + 1;
         $connection->send(h2_get($stream, '/events'));
-        my $data = h2_data($connection, $stream, qr/data: \n\n/, 5);
+        my $data = h2_data($connection, $stream, qr/retry: \d+\n\n/, 5);
         like $data, qr/^event: stream-open$/m, "stream $stream opens";
         is wait_clients($httpd, 'news', 1, 4), 1,
             "stream $stream is counted alone";
-        like h2_data($connection, $stream, qr/\nid: $id\ndata: \n\nid: /, 5),
-            qr/\nid: $id\ndata: \n\nid: /, "stream $stream receives an event";
+        my $first = qr/\nid: $id\ndata: \nretry: \d+\n\nid: /;
+        like h2_data($connection, $stream, $first, 5), $first,
+            "stream $stream receives an event";
         $connection->send(
             frame($RST_STREAM, 0, $stream, pack 'N', $CANCEL));
         is wait_clients($httpd, 'news', 0, 4), 0,
@@ -235,7 +236,7 @@ sub try
     is $held->header('connection'), undef, "$name: HTTP/2 has no Connection";
     ok opens($held), "$name: the stream opens";
     like $held->bytes,
-        qr/\Aretry: 3000\n\nevent: stream-open\nid: $id\ndata: \n\n\z/,
+        qr/\Aevent: stream-open\nid: $id\ndata: \nretry: 3000\n\n\z/,
         "$name: the stream starts with these bytes";
     is publish($httpd, 'news', 'hello')->{json}{clients}, 1,
         "$name: the stream is counted";
@@ -275,7 +276,7 @@ sub try
         == $streams - 1 }, 10, "$name: all of them but one end");
     my ($stays) = grep { my $n = $_; slurp("$dir/done") !~ m{/s$n } }
         1 .. $streams;
-    is scalar(grep { slurp("$dir/s$_") =~ /\n\nretry: \d+\n\n\z/ }
+    is scalar(grep { slurp("$dir/s$_") =~ /\n\nretry: \d+\n\z/ }
         grep { $_ != $stays } 1 .. $streams), $streams - 1,
         "$name: they end with a retry";
     is scalar(grep { slurp("$dir/s$_") =~ /^event: stream-open$/m }

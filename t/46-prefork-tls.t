@@ -50,7 +50,7 @@ my $client = subscribe($httpd, '/events', tls => 1);
 is $client->status, 200, 'a client over TLS gets 200';
 ok opens($client), 'its stream opens';
 ok $client->is_ended(5), 'its stream ends at once';
-like $client->bytes, qr/\n\nretry: \d+\n\n\z/, 'its stream ends with a retry';
+like $client->bytes, qr/\n\nretry: \d+\n\z/, 'its stream ends with a retry';
 my @missed = map { "$_ " . 'x' x 20000 } 1 .. 50;
 publish($httpd, 'news', $_) for @missed;
 my $back = subscribe($httpd, '/events', tls => 1,

@@ -139,7 +139,7 @@ sub is_sent_away
     my $client = subscribe($httpd, '/events');
     is $client->status, 200, "$name: one more client gets 200";
     is $client->is_ended(5), 1, "$name: its stream ends cleanly";
-    like $client->bytes, qr/\nretry: \d+\n\n\z/,
+    like $client->bytes, qr/\n\nretry: \d+\n\z/,
         "$name: its stream ends with a retry";
     return;
 }

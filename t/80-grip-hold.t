@@ -87,13 +87,13 @@ is grip_headers($got), join("\n",
     'grip-keep-alive: event: keep-alive\ndata: \n\n; format=cstring; timeout=20'
 ), 'the answer has the instruction';
 like $got->{body},
-    qr/\Aretry: 2000\n\nevent: stream-open\nid: (\d+-\d+)\ndata: \n\n\z/,
+    qr/\Aevent: stream-open\nid: (\d+-\d+)\ndata: \nretry: 2000\n\n\z/,
     'the body is retry and stream-open with the present position, nothing else';
 my ($present) = $got->{body} =~ /^id: (.*)/m;
 
 $got = get($httpd, '/open', 'Grip-Sig: anything');
 is grip_headers($got), join("\n", 'grip-channel: a', 'grip-hold: stream',
-    'grip-keep-alive: : keep-alive\n\n; format=cstring; timeout=1'),
+    'grip-keep-alive: : keep-alive\n; format=cstring; timeout=1'),
     'without verify-key= any Grip-Sig counts; no prefix; a comment as'
     . ' keep-alive';
 like $httpd->error_log, qr/ES0601.*\bopen\b.*verify-key=/,
@@ -144,7 +144,7 @@ $got = get($httpd, '/events?c=a', $good, 'Last-Event-ID: 99-99');
 my $reset = "event: stream-reset\nid: \\d+-\\d+\n"
     . 'data: \{"channels":\["a"\]\}' . "\n\n";
 like $got->{body},
-    qr/\Aretry: 2000\n\nevent: stream-open\ndata: \n\n$reset\z/,
+    qr/\Aevent: stream-open\ndata: \nretry: 2000\n\n$reset\z/,
     'an id of another journal gets a reset';
 ok $got->{headers}{'grip-hold'}, 'a client with a reset is held';
 

@@ -104,7 +104,7 @@ is $direct->skip_to('keep-alive', 10)->{raw},
     'a keep-alive of Pushpin has the bytes of ours';
 is $quiet->fill(0), 0, 'a client of another channel receives nothing';
 like $quiet->bytes,
-    qr/\Aretry: 3000\n\nevent: stream-open\nid: \S+\ndata: \n\n\z/,
+    qr/\Aevent: stream-open\nid: \S+\ndata: \nretry: 3000\n\n\z/,
     'its stream starts as a direct one does';
 
 my $old = subscribe($pushpin, '/events/a', version => '1.0');

@@ -43,7 +43,7 @@ sub answer
     my ($where, $path, @headers) = @_;
     my $got = get($where, $path, @headers);
     my $body = $got->{body};
-    $body =~ s/^retry: \d+\n\n//;
+    $body =~ s/^retry: \d+\n//m;
     $body =~ s/^id: .*\n//mg;
     return {status => $got->{status}, body => $body, map {
         $_ => $got->{headers}{$_}} @names};

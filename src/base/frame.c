@@ -32,6 +32,13 @@ static char *put_number(char *at, apr_int64_t number)
     return at + es_decimal_write(at, number > 0 ? (apr_uint64_t)number : 0);
 }
 
+static char *put_retry(char *at, apr_int64_t retry_ms)
+{
+    at = put(at, TEXT("retry: "));
+    at = put_number(at, retry_ms);
+    return put(at, TEXT("\n"));
+}
+
 static char *put_id(char *at, const es_id_t *id)
 {
     char text[ES_ID_TEXT_SIZE];
@@ -91,9 +98,7 @@ static es_slice_t make_tail(const es_event_t *event, apr_pool_t *p)
         *at++ = '\n';
     }
     if (event->retry_ms >= 0) {
-        at = put(at, TEXT("retry: "));
-        at = put_number(at, event->retry_ms);
-        *at++ = '\n';
+        at = put_retry(at, event->retry_ms);
     }
     *at = '\n';
     return es_slice(tail, size);
@@ -151,23 +156,17 @@ int es_frame_is(const es_frame_t *frame, es_slice_t written)
 
 /* ---- control frames ---------------------------------------------------- */
 
-static char *put_retry(char *at, apr_int64_t retry_ms)
-{
-    at = put(at, TEXT("retry: "));
-    at = put_number(at, retry_ms);
-    return put(at, TEXT("\n\n"));
-}
-
 apr_size_t es_frame_open(char dst[ES_FRAME_CONTROL_SIZE], apr_int64_t retry_ms,
                          const es_id_t *id)
 {
-    char *at = put_retry(dst, retry_ms);
+    char *at = put(dst, TEXT("event: stream-open\n"));
 
-    at = put(at, TEXT("event: stream-open\n"));
     if (id != NULL) {
         at = put_id(at, id);
     }
-    at = put(at, TEXT("data: \n\n"));
+    at = put(at, TEXT("data: \n"));
+    at = put_retry(at, retry_ms);
+    at = put(at, TEXT("\n"));
     return (apr_size_t)(at - dst);
 }
 
@@ -178,7 +177,7 @@ apr_size_t es_frame_retry(char dst[ES_FRAME_CONTROL_SIZE], apr_int64_t retry_ms)
 
 es_slice_t es_frame_keepalive(int as_comment)
 {
-    return as_comment ? TEXT(": keep-alive\n\n")
+    return as_comment ? TEXT(": keep-alive\n")
                       : TEXT("event: keep-alive\ndata: \n\n");
 }
 

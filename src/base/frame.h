@@ -7,7 +7,9 @@
  * data…, retry, blank line. Pure.
  *
  * Control frames, which are about the stream itself (open, keep-alive, reset,
- * retry), are written whole into the caller's bytes.
+ * retry), are written whole into the caller's bytes. Only a frame with data
+ * ends with a blank line: many libraries make an event without data of each
+ * blank line that follows anything else, a comment included.
  *
  * With HTTP/1.1 a frame is sent as a chunk of chunked framing, RFC 9112 section
  * 7.1: "<size in hex>\r\n" bytes "\r\n".
@@ -59,7 +61,7 @@ int es_frame_is(const es_frame_t *frame, es_slice_t written);
 #define ES_FRAME_CONTROL_SIZE 160
 
 /**
- * "retry: <retry_ms>\n\nevent: stream-open\nid: <id>\ndata: \n\n", the first
+ * "event: stream-open\nid: <id>\ndata: \nretry: <retry_ms>\n\n", the first
  * bytes of each stream.
  *
  * @param id  NULL = no id line: the client keeps the position that it has
@@ -68,11 +70,16 @@ int es_frame_is(const es_frame_t *frame, es_slice_t written);
 apr_size_t es_frame_open(char dst[ES_FRAME_CONTROL_SIZE], apr_int64_t retry_ms,
                          const es_id_t *id);
 
-/** "retry: <retry_ms>\n\n". @return bytes written, no NUL. */
+/**
+ * "retry: <retry_ms>\n", the last bytes of a stream that the server ends. A
+ * client obeys this line as soon as it has read it.
+ *
+ * @return bytes written, no NUL
+ */
 apr_size_t es_frame_retry(char dst[ES_FRAME_CONTROL_SIZE],
                           apr_int64_t retry_ms);
 
-/** "event: keep-alive\ndata: \n\n", or ": keep-alive\n\n" as a comment. */
+/** "event: keep-alive\ndata: \n\n", or ": keep-alive\n" as a comment. */
 es_slice_t es_frame_keepalive(int as_comment);
 
 /**

@@ -124,7 +124,7 @@ int es_grip_answer_end(request_rec *r, apr_int64_t retry_ms);
  */
 
 /**
- * Answer a request that came through a proxy: retry:, stream-open with the
+ * Answer a request that came through a proxy: stream-open with the
  * present position, and the events that the client has missed. HEAD is answered
  * without hold instructions, because proxies would hold it, too.
  *

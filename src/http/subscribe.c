@@ -74,7 +74,7 @@ static int finds_channels(request_rec *r, const es_dir_t *conf,
 /* ---- The head ---------------------------------------------------------- */
 
 /**
- * Send the head, retry:, stream-open and, if needed, stream-reset, and flush,
+ * Send the head, stream-open and, if needed, stream-reset, and flush,
  * so that no filter keeps a part of it.
  *
  * @return 1, or 0: the client has disconnected

@@ -514,7 +514,9 @@ sub buffered_event
 {
     my ($self) = @_;
     pos($self->{body}) = $self->{parsed};
-    while ($self->{body} =~ /\G(.*?(?>\r\n|\n|\r))(?>\r\n|\n|\r)/gs) {
+    # what is about the stream needs no blank line after it
+    while ($self->{body} =~ /\G((?:(?:retry)?:[^\r\n]*)?)(?>\r\n|\n|\r(?=.))/gcs
+        || $self->{body} =~ /\G(.*?(?>\r\n|\n|\r))(?>\r\n|\n|\r)/gcs) {
         my $block = $1;
         $self->{parsed} = pos $self->{body};
         my $event = $self->parse_block($block);

@@ -165,8 +165,8 @@ FACTS(a_stream_is_opened_with_retry_and_id)
     es_id_t id = {1700000000000, 4};
 
     assert_slice(es_slice(room, es_frame_open(room, 3000, &id)),
-                 "retry: 3000\n\nevent: stream-open\nid: 1700000000000-4\n"
-                 "data: \n\n");
+                 "event: stream-open\nid: 1700000000000-4\ndata: \n"
+                 "retry: 3000\n\n");
 }
 
 FACTS(the_longest_opening_fits_its_room)
@@ -175,23 +175,23 @@ FACTS(the_longest_opening_fits_its_room)
     es_id_t id = {UINT64_MAX, UINT64_MAX};
 
     assert_slice(es_slice(room, es_frame_open(room, 3000, NULL)),
-                 "retry: 3000\n\nevent: stream-open\ndata: \n\n");
+                 "event: stream-open\ndata: \nretry: 3000\n\n");
     assert_true(es_frame_open(room, INT64_MAX, &id) <= sizeof(room));
 }
 
-FACTS(a_retry_alone_is_a_block)
+FACTS(a_retry_alone_is_no_block)
 {
     char room[ES_FRAME_CONTROL_SIZE];
 
-    assert_slice(es_slice(room, es_frame_retry(room, 0)), "retry: 0\n\n");
-    assert_slice(es_slice(room, es_frame_retry(room, 4711)), "retry: 4711\n\n");
-    assert_slice(es_slice(room, es_frame_retry(room, -5)), "retry: 0\n\n");
+    assert_slice(es_slice(room, es_frame_retry(room, 0)), "retry: 0\n");
+    assert_slice(es_slice(room, es_frame_retry(room, 4711)), "retry: 4711\n");
+    assert_slice(es_slice(room, es_frame_retry(room, -5)), "retry: 0\n");
 }
 
 FACTS(keepalive_is_an_event_or_a_comment)
 {
     assert_slice(es_frame_keepalive(0), "event: keep-alive\ndata: \n\n");
-    assert_slice(es_frame_keepalive(1), ": keep-alive\n\n");
+    assert_slice(es_frame_keepalive(1), ": keep-alive\n");
 }
 
 FACTS(reset_names_the_channels)
@@ -282,7 +282,7 @@ static const struct CMUnitTest tests[] = {
     UNIT(retry_0_is_written_and_minus_1_is_not),
     UNIT(a_stream_is_opened_with_retry_and_id),
     UNIT(the_longest_opening_fits_its_room),
-    UNIT(a_retry_alone_is_a_block),
+    UNIT(a_retry_alone_is_no_block),
     UNIT(keepalive_is_an_event_or_a_comment),
     UNIT(reset_names_the_channels),
     UNIT(reset_writes_names_as_json_strings),

@@ -269,7 +269,7 @@ static void test_each_state_ends(void **state)
         assert_int_equal(step(client, 0), ES_STEP_ENDED);
         assert_state(client, ES_CLIENT_FINISHED);
         assert_int_equal(fake.finished, 1);
-        assert_non_null(strstr(fake.got, "retry: 4321\n\n"));
+        assert_non_null(strstr(fake.got, "retry: 4321\n"));
         part(client, &fake);
         hub_close(&hub);
     }

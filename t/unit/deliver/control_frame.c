@@ -30,9 +30,9 @@ static void test_keepalive_is_an_event_or_a_comment(void **state)
     es_control_frame_keepalive(&frame, 0, 0);
     assert_string_equal(bytes_of(&frame), "event: keep-alive\ndata: \n\n");
     es_control_frame_keepalive(&frame, 1, 0);
-    assert_string_equal(bytes_of(&frame), ": keep-alive\n\n");
+    assert_string_equal(bytes_of(&frame), ": keep-alive\n");
     es_control_frame_keepalive(&frame, 1, 1);
-    assert_string_equal(bytes_of(&frame), "e\r\n: keep-alive\n\n\r\n");
+    assert_string_equal(bytes_of(&frame), "d\r\n: keep-alive\n\r\n");
     es_control_frame_clear(&frame);
 }
 
@@ -42,9 +42,9 @@ static void test_the_end_has_the_last_chunk(void **state)
 
     (void)state;
     es_control_frame_end(&frame, 4321, 0);
-    assert_string_equal(bytes_of(&frame), "retry: 4321\n\n");
+    assert_string_equal(bytes_of(&frame), "retry: 4321\n");
     es_control_frame_end(&frame, 4321, 1);
-    assert_string_equal(bytes_of(&frame), "d\r\nretry: 4321\n\n\r\n0\r\n\r\n");
+    assert_string_equal(bytes_of(&frame), "c\r\nretry: 4321\n\r\n0\r\n\r\n");
     es_control_frame_clear(&frame);
 }
 

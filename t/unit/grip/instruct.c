@@ -35,7 +35,7 @@ FACTS(keepalive_is_a_cstring)
         keepalive(es_frame_keepalive(0), apr_time_from_sec(20)),
         "event: keep-alive\\ndata: \\n\\n; format=cstring; timeout=20");
     assert_string_equal(keepalive(es_frame_keepalive(1), apr_time_from_sec(1)),
-                        ": keep-alive\\n\\n; format=cstring; timeout=1");
+                        ": keep-alive\\n; format=cstring; timeout=1");
     assert_string_equal(
         keepalive(S(" a;b\\\r\t\x7f\xc3 "), apr_time_from_sec(5)),
         "\\x20a\\x3bb\\\\\\r\\x09\\x7f\\xc3\\x20; format=cstring; timeout=5");
