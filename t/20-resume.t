@@ -213,6 +213,10 @@ is received_after('own2', 'one'), 'open reset',
     'an id of another channel gets a reset';
 is received_after('own1', "caf\xc3\xa9 1/2, 3"), 'open z',
     'a publisher\'s id may be any text';
+is received_after('own1', "caf\xe9 1/2, 3"), 'open z',
+    'an id in Latin-1, as fetch() sends it, resumes';
+is received('own1', '&lastEventId=caf%E9+1%2F2%2C%203'), 'open z',
+    'an id in Latin-1 resumes in the query, too';
 is received('own1', '&lastEventId=caf%C3%A9+1%2F2%2C%203'), 'open z',
     'any text resumes in the query, too';
 $client = subscribe($httpd, '/events?c=own1',

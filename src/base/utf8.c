@@ -108,3 +108,28 @@ es_slice_t es_utf8_without_mark(es_slice_t text)
                ? es_slice(text.data + len, text.len - len)
                : text;
 }
+
+es_slice_t es_utf8_or_latin1(es_slice_t text, apr_pool_t *p)
+{
+    unsigned char c;
+    apr_size_t i;
+    char *utf8;
+    char *at;
+
+    if (es_utf8_is_valid(text)) {
+        return text;
+    }
+    utf8 = apr_palloc(p, 2 * text.len);
+    at = utf8;
+    for (i = 0; i < text.len; i++) {
+        c = (unsigned char)text.data[i];
+        if (c < 0x80) {
+            *at++ = (char)c;
+        }
+        else {
+            *at++ = (char)(0xc0 | c >> 6);
+            *at++ = (char)(0x80 | (c & 0x3f));
+        }
+    }
+    return es_slice(utf8, (apr_size_t)(at - utf8));
+}

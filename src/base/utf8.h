@@ -5,6 +5,8 @@
 #ifndef ES_BASE_UTF8_H
 #define ES_BASE_UTF8_H
 
+#include <apr_pools.h>
+
 #include "base/slice.h"
 
 /**
@@ -24,5 +26,13 @@ int es_utf8_is_valid(es_slice_t text);
  * editors and PowerShell write one, and it is no part of the text.
  */
 es_slice_t es_utf8_without_mark(es_slice_t text);
+
+/**
+ * Text that a client may have sent in Latin-1: if it is not valid UTF-8, each
+ * of its bytes is the character of this number.
+ *
+ * @return valid UTF-8: text itself, or a copy in p
+ */
+es_slice_t es_utf8_or_latin1(es_slice_t text, apr_pool_t *p);
 
 #endif

@@ -12,6 +12,7 @@
 #include "base/event.h"
 #include "base/frame.h"
 #include "base/query.h"
+#include "base/utf8.h"
 #include "journal/close.h"
 #include "journal/resume.h"
 #include "server/log.h"
@@ -105,7 +106,10 @@ static const es_channel_set_t *drop_closed(es_stream_t *stream,
  * theirs to a URL that may have one already. httpd drops the blanks around a
  * header; those in the URL are dropped, too. No event's id has any at its ends,
  * and an id selects a position only within the channels that the client may
- * have. */
+ * have.
+ *
+ * EventSource sends UTF-8, but fetch() sends each character of a header as one
+ * byte. So libraries that are made of fetch() send Latin-1. */
 static es_slice_t last_event_id(request_rec *r)
 {
     es_slice_t query = es_slice_of(r->args);
@@ -114,7 +118,7 @@ static es_slice_t last_event_id(request_rec *r)
     if (id.len == 0) {
         es_query_last_value(&id, query, "lasteventid", r->pool);
     }
-    return es_channel_trim(id);
+    return es_utf8_or_latin1(es_channel_trim(id), r->pool);
 }
 
 es_resume_reach_t es_subscribe_admit_reach(const es_runtime_hub_t *hub)

@@ -181,6 +181,29 @@ FACTS(a_byte_order_mark_is_taken_off_once)
     assert_slice(without_mark(S("")), "");
 }
 
+FACTS(what_is_no_utf8_is_latin1)
+{
+    char all[128];
+    es_slice_t utf8;
+    int i;
+
+    utf8 = es_utf8_or_latin1(es_slice_of("caf\xe9-1"), pool);
+    assert_slice(utf8, "caf\xc3\xa9-1");
+    utf8 = es_utf8_or_latin1(es_slice_of("caf\xc3\xa9-1"), pool);
+    assert_slice(utf8, "caf\xc3\xa9-1");
+    utf8 = es_utf8_or_latin1(es_slice_of("\xc3\xa9 \xe9"), pool);
+    assert_slice(utf8, "\xc3\x83\xc2\xa9 \xc3\xa9");
+    utf8 = es_utf8_or_latin1(es_slice(NULL, 0), pool);
+    assert_int_equal(utf8.len, 0);
+    for (i = 0; i < 128; i++) {
+        all[i] = (char)(128 + i);
+    }
+    utf8 = es_utf8_or_latin1(es_slice(all, 128), pool);
+    assert_int_equal(utf8.len, 256);
+    assert_true(es_utf8_is_valid(utf8));
+    assert_memory_equal(utf8.data + 254, "\xc3\xbf", 2);
+}
+
 static const struct CMUnitTest tests[] = {
     UNIT(empty_text_is_valid),
     UNIT(ascii_is_valid_also_nul),
@@ -195,6 +218,7 @@ static const struct CMUnitTest tests[] = {
     UNIT(a_character_is_taken_at_each_offset),
     UNIT(all_code_points_but_surrogates_are_valid),
     UNIT(a_byte_order_mark_is_taken_off_once),
+    UNIT(what_is_no_utf8_is_latin1),
     UNIT(all_pairs_of_bytes_are_checked_as_in_the_rfc),
 };
 
