@@ -211,6 +211,11 @@ for my $path ('/deflate', '/substitute') {
         is $client->header('content-encoding'), undef,
             "$name: the answer is not encoded";
         ok opens($client), "$name: the stream opens at once";
+        if ($path eq '/deflate') {
+            workers_are_idle("$name: no worker is held", 4);
+        } else {
+            is busy_workers($httpd), 1, "$name: a worker is held";
+        }
         for my $text ('one', 'sheep') {
             publish($httpd, 'news', $text);
             my $want = $path eq '/substitute' && $text eq 'sheep' ? 'wolf'
