@@ -3,7 +3,8 @@
 #
 # HACKING, the map of the source, is complete: it lists each file of src/ in its
 # room and no other. The paths that it, docs/threads.md, docs/adr/ and the
-# comments of src/ name exist.
+# comments of src/ name exist. docs/guide.md lists the versions that configure
+# asks for.
 
 use strict;
 use warnings;
@@ -116,4 +117,14 @@ my %adrs = map { m{^docs/adr/(\d{4})-} ? ($1 => 1) : () } @adrs;
 complain('docs/adr/README has each decision',
     grep { !$listed_adrs{$_} } sort keys %adrs);
 complain('and no other', grep { !$adrs{$_} } sort keys %listed_adrs);
+
+my ($needs) = text_of('docs/guide.md') =~ /^(\* It needs Linux.*?)^\* /ms;
+my $configure = text_of('configure.ac');
+my %asked = $configure =~ /\b(jansson|libcurl|libjwt|libcrypto) >= ([\d.]+)/g;
+($asked{httpd}) = $configure =~ /for httpd ([\d.]+)/;
+($asked{'APR-util'}) = $configure =~ /for APR and APR-util ([\d.]+)/;
+$asked{OpenSSL} = delete $asked{libcrypto};
+complain('docs/guide.md has the versions that configure asks for',
+    map { "$_ $asked{$_}" } grep { $needs !~ /\b$_ \Q$asked{$_}\E\b/ }
+    sort keys %asked);
 done_testing;
