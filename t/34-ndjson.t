@@ -367,7 +367,7 @@ is data($sse), '"before"',
     'a line before a chunk of an impossible size is published';
 $answer = answer($writer);
 is $answer->{status}, 413, 'a chunk of an impossible size gets 413';
-like $answer->{body}, qr/size of a chunk.*before: 1\./,
+like $answer->{body}, qr/chunks has an impossible size.*before: 1\./,
     'the answer names the size and counts the lines before it';
 
 for my $how (qw(close reset)) {

@@ -224,9 +224,11 @@ for (
     ['an unknown action', [{channel => 'a', 'http-stream' =>
         {action => 'jump'}}], ''],
     ['a partial event', [item('a', "data: 1\n\n"), item('a', "data: 2\n")],
-        'item 1: The content is no whole events: it ends within an event.'],
+        'item 1: The content does not consist of whole events: '
+        . 'it ends within an event.'],
     ['no event', [item('a', "hello there\n")],
-        'item 0: The content is no whole events: it ends within an event.'],
+        'item 0: The content does not consist of whole events: '
+        . 'it ends within an event.'],
     ['an id of ours', [item('a', "id: 1-1\ndata: 1\n\n")],
         "item 0: The field 'id' has the form of the server's own ids, "
         . 'digits-digits.'],

@@ -248,8 +248,8 @@ misuse('other-hub', 200, '');
 is $shop->next_event(5)->{data}, 'text',
     'an event arrives in the hub that it names';
 my $proxied = opened('/proxied?c=news');
-answers('/misuse/proxied-hub', qr{^502\ 502\ Stored,\ and\ local\ clients\ have
-    \ it,\ but\ not\ taken\ by\ http://127\.0\.0\.1:1/:\ .+\ id\ \d}x,
+answers('/misuse/proxied-hub', qr{^502\ 502\ Stored\ for\ local\ clients,
+    \ but\ not\ taken\ by\ http://127\.0\.0\.1:1/:\ .+\ id\ \d}x,
     'a GRIP proxy that is down is reported as 502');
 is $proxied->next_event(5)->{data}, 'text',
     'local clients receive the event all the same';
@@ -338,13 +338,13 @@ my $answer = publish($httpd, 'chain', 'x');
 is $answer->{status}, 502,
     'a publisher that publishes lets the call fail with 502';
 is $answer->{body} =~ s/$id/ID/r, "Stored as ID, but the publisher 'chained' "
-    . "did not take it: 508 A publisher may not publish in turn.\n",
+    . "did not take it: 508 A publisher may not publish while it is called.\n",
     'the answer names that publisher and the reason';
 is $chain->next_event(5)->{data}, 'x', 'the event is published all the same';
 like journal(), qr/^$id chain message: x$/m,
     'the other publishers receive the event';
 like publish($httpd, 'silent', 'x')->{body},
-    qr/the publisher 'silent' did not take it: it does not say why\.$/,
+    qr/the publisher 'silent' did not take it: it gave no reason\.$/,
     'a publisher that fails without a reason is reported';
 like $httpd->error_log($from), qr/:warn\].*ES0521.*\bchained\b/,
     'a publisher that fails is logged';

@@ -204,7 +204,7 @@ my @answers = map { $_->() }
     map { publish_in_background($httpd, 'a', $_) } 1 .. 3;
 is scalar(grep { $_->{status} == 502 } @answers), 3,
     'no publisher gets 200 while the proxy does not answer';
-my @sent_away = grep { $_->{body} =~ /too many wait/ } @answers;
+my @sent_away = grep { $_->{body} =~ /too many publishers wait/ } @answers;
 is scalar @sent_away, 2, 'one publisher waits, the others are refused';
 is scalar(grep { ($_->{retry} || 0) > 0 } @sent_away), 2,
     'a refusal has Retry-After';

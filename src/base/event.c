@@ -82,8 +82,8 @@ static int check_id(es_slice_t id, apr_pool_t *p, es_problem_t *why)
     }
     if (es_slice_is(id, ES_EVENT_EARLIEST)) {
         return es_problem_set(why, p, 400,
-                              "The field 'id' may not be 'earliest', by which "
-                              "clients ask for all that is retained.");
+                              "The field 'id' may not be 'earliest': with it "
+                              "clients request all retained events.");
     }
     return 1;
 }
@@ -105,7 +105,7 @@ static int check_retry(apr_int64_t retry_ms, apr_pool_t *p, es_problem_t *why)
 {
     if (retry_ms < -1 || retry_ms > RETRY_MAX) {
         return es_problem_set(why, p, 400,
-                              "The field 'retry' is not within 0 and %d.",
+                              "The field 'retry' is not between 0 and %d.",
                               RETRY_MAX);
     }
     return 1;

@@ -15,8 +15,8 @@ static const struct {
     {ES_OUTCOME_BROKEN, "the connection ended before the answer"},
     {ES_OUTCOME_TOKEN, "no token could be made"},
     {ES_OUTCOME_OVERTAKEN, "it was behind by more than the journal holds"},
-    {ES_OUTCOME_STOPPING, "the server stops"},
-    {ES_OUTCOME_TOO_MANY_WAITING, "too many wait for it"},
+    {ES_OUTCOME_STOPPING, "this child of httpd stops"},
+    {ES_OUTCOME_TOO_MANY_WAITING, "too many publishers wait for it"},
     {ES_OUTCOME_UNSENT, "nothing is sent to it, see the error log"},
     {ES_OUTCOME_LOST, "its record was damaged"},
 };

@@ -295,7 +295,7 @@ static int eventstream_count_clients(server_rec *s, const char *hub,
     }
     if (!call.hub) {
         es_problem_set(&call.why, p, HTTP_SERVICE_UNAVAILABLE,
-                       "The hub '%s' is not there.",
+                       "The hub '%s' cannot be used; the error log says why.",
                        hub ? hub : es_settings_hub_name(call.conf));
         return refuse(&call, result);
     }

@@ -71,7 +71,7 @@ int es_body_problem(request_rec *r, apr_status_t rv, es_problem_t *why)
     if (status == HTTP_REQUEST_ENTITY_TOO_LARGE) {
         /* httpd returns this status for a chunk's size, too */
         sentence = "The body is larger than LimitRequestBody allows, or "
-                   "tells the size of a chunk that cannot be.";
+                   "one of its chunks has an impossible size.";
     }
     else if (status == HTTP_REQUEST_TIME_OUT) {
         sentence = "The body came too slowly.";

@@ -55,7 +55,7 @@ static int read_retry(es_event_t *event, es_slice_t body, apr_pool_t *p,
     /* es_event_check checks the range; ten digits can exceed it */
     if (value.len == 0 || value.len > 10 || i < value.len) {
         return es_problem_set(why, p, 400,
-                              "The field 'retry' is no number of "
+                              "The field 'retry' is not a number of "
                               "milliseconds.");
     }
     event->retry_ms = apr_atoi64(apr_pstrmemdup(p, value.data, value.len));
@@ -109,7 +109,7 @@ static int read_data(es_event_t *event, es_slice_t body, apr_pool_t *p,
         return 1;
     }
     return es_problem_set(why, p, 400,
-                          "No data: %s (a text that is no form needs "
+                          "No data: %s (text that is not a form needs "
                           "Content-Type: text/plain).",
                           describe_fields(body, p));
 }

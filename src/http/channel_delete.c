@@ -27,10 +27,11 @@ static int read_seconds(request_rec *r, apr_int64_t *seconds, es_problem_t *why)
     }
     *seconds = es_query_number(text, FOR_MAX);
     if (*seconds < 0) {
-        return es_problem_set(why, r->pool, HTTP_BAD_REQUEST,
-                              "The query's 'for' is no number of seconds from "
-                              "0 to %d.",
-                              FOR_MAX);
+        return es_problem_set(
+            why, r->pool, HTTP_BAD_REQUEST,
+            "The query's 'for' is not a number of seconds from "
+            "0 to %d.",
+            FOR_MAX);
     }
     return 1;
 }

@@ -125,7 +125,7 @@ static int read_number(request_rec *r, const char *name, int max, int *value,
     given = es_query_number(text, max);
     if (given < 0) {
         return es_problem_set(why, r->pool, HTTP_BAD_REQUEST,
-                              "The query's '%s' is no number from 0 to %d.",
+                              "The query's '%s' is not a number from 0 to %d.",
                               name, max);
     }
     *value = (int)given;

@@ -66,8 +66,8 @@ static int read_batch(request_rec *r, const es_request_rights_t *rights,
     }
     if (preset.id.len != 0 && batch->count > 1) {
         return es_problem_set(why, r->pool, HTTP_BAD_REQUEST,
-                              "The query's 'id' is for one event, the body "
-                              "has %d.",
+                              "The query's 'id' is for one event, but the "
+                              "body has %d.",
                               batch->count);
     }
     return es_publish_store_channels(rights, batch, why) &&

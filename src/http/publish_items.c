@@ -97,7 +97,9 @@ static int add_events(items_t *items, const es_channel_set_t *channel,
 
     if (err) {
         return es_problem_set(why, p, HTTP_BAD_REQUEST,
-                              "The content is no whole events: %s.", err);
+                              "The content does not consist of whole events: "
+                              "%s.",
+                              err);
     }
     for (i = 0; i < events->nelts; i++) {
         es_event_t *event = apr_array_push(items->events);

@@ -248,7 +248,7 @@ static int wait_for_more(ndjson_t *ndjson, es_problem_t *why)
         left = ndjson->last_line + timeout - es_clock_now();
         if (left <= 0) {
             return es_problem_set(why, ndjson->r->pool, HTTP_REQUEST_TIME_OUT,
-                                  "No line has come for "
+                                  "The publisher sent no line for "
                                   "EventStreamPublishTimeout.");
         }
     }
@@ -296,8 +296,8 @@ static int open_stream(ndjson_t *ndjson, es_problem_t *why)
     }
     if (ndjson->preset.id.len != 0) {
         return es_problem_set(why, r->pool, HTTP_BAD_REQUEST,
-                              "The query's 'id' is for one event, the body "
-                              "is a stream of them.");
+                              "The query's 'id' is for one event, but the "
+                              "body is a stream of them.");
     }
     ndjson->result.shows_proxies = es_publish_auth_controls(r, conf);
     ndjson->hub = es_runtime_hub(conf);

@@ -121,8 +121,7 @@ int es_publish_result_check(const es_publish_result_t *result, apr_pool_t *p,
         return 1;
     }
     es_problem_set(why, p, 502,
-                   "Stored, and local clients have it, but not taken by %s.",
-                   failures);
+                   "Stored for local clients, but not taken by %s.", failures);
     if (has_too_many_waiting(result)) {
         es_stats_count_limit(ES_LIMIT_WAITING);
         why->retry_after = ES_RETRY_AFTER_S;

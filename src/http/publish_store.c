@@ -113,8 +113,9 @@ static int store(const es_runtime_hub_t *hub, const es_batch_t *batch,
         return no_hub(p, why);
     }
     if (es_publishers_is_calling()) {
-        return es_problem_set(why, p, HTTP_LOOP_DETECTED,
-                              "A publisher may not publish in turn.");
+        return es_problem_set(
+            why, p, HTTP_LOOP_DETECTED,
+            "A publisher may not publish while it is called.");
     }
     touched = child_bits(p);
     es_store_set_clock(hub->store, es_clock_ms());

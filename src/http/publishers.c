@@ -150,7 +150,7 @@ static int call(listed_t *listed, const eventstream_batch_t *batch,
     es_problem_set(why, p, HTTP_BAD_GATEWAY,
                    "Stored as %s, but the publisher '%s' did not take it: %s",
                    batch->last_id, listed->name,
-                   reason ? reason : "it does not say why.");
+                   reason ? reason : "it gave no reason.");
     level = es_log_limit_level(&listed->logged, APLOG_WARNING, es_clock_now());
     es_slog(level, 0, ap_server_conf, "ES0521",
             "the publisher %s did not take %d events up to %s (status %d): %s",

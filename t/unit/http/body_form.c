@@ -110,7 +110,7 @@ FACTS(a_form_that_says_nothing_is_refused)
 {
     begin(NULL);
     assert_true(refused(S("hello"), "No data: the form has the fields 'hello', "
-                                    "and not 'data' (a text that is no form "
+                                    "and not 'data' (text that is not a form "
                                     "needs Content-Type: text/plain)."));
     assert_true(refused(S("channel=c&message=h+i"), "'channel', 'message',"));
     assert_true(refused(S("channel=c"), "No data"));

@@ -180,7 +180,7 @@ FACTS(the_proxies_that_did_not_take_it_are_named)
     assert_false(checks());
     assert_int_equal(why.status, 502);
     assert_string_equal(why.sentence,
-                        "Stored, and local clients have it, but not taken by "
+                        "Stored for local clients, but not taken by "
                         "http://b: status 401.");
     assert_int_equal(why.retry_after, 0);
     assert_null(why.remedy);
