@@ -7,91 +7,12 @@
  */
 #include "grip/key.h"
 
-#include <apr_file_info.h>
-#include <apr_file_io.h>
 #include <apr_strings.h>
 #include <jansson.h>
 
 #include "base/base64.h"
+#include "grip/key_file.h"
 #include "grip/pem.h"
-
-#define KEY_FILE_MAX (64 * 1024)
-#define WRITABLE (APR_FPROT_GWRITE | APR_FPROT_WWRITE)
-#define READABLE APR_FPROT_WREAD
-
-/* ---- files ------------------------------------------------------------- */
-
-typedef struct key_file_t {
-    const char *path;
-    apr_finfo_t info;
-    es_slice_t content; /* without line ends at its end */
-} key_file_t;
-
-static const char *complain(const key_file_t *file, apr_pool_t *p,
-                            const char *what)
-{
-    return apr_psprintf(p, "cannot be used: the file %s %s", file->path, what);
-}
-
-static const char *read_open(key_file_t *file, apr_file_t *fd, apr_pool_t *p)
-{
-    char *bytes;
-    apr_size_t len = 0;
-
-    if (apr_file_info_get(&file->info, APR_FINFO_NORM, fd) != APR_SUCCESS ||
-        file->info.filetype != APR_REG) {
-        return complain(file, p, "is not a regular file");
-    }
-    if (file->info.size > KEY_FILE_MAX) {
-        return complain(file, p, "is larger than 64k");
-    }
-    bytes = apr_palloc(p, (apr_size_t)file->info.size + 1);
-    if (apr_file_read_full(fd, bytes, (apr_size_t)file->info.size, &len) !=
-            APR_SUCCESS &&
-        len != (apr_size_t)file->info.size) {
-        return complain(file, p, "cannot be read");
-    }
-    while (len != 0 && (bytes[len - 1] == '\n' || bytes[len - 1] == '\r')) {
-        len--; /* editors add one */
-    }
-    file->content = es_slice(bytes, len);
-    return NULL;
-}
-
-static const char *load(key_file_t *file, const char *path, const char *root,
-                        apr_pool_t *p)
-{
-    char text[120];
-    const char *err;
-    apr_file_t *fd;
-    apr_status_t rv = apr_filepath_merge((char **)&file->path, root, path,
-                                         APR_FILEPATH_TRUENAME, p);
-
-    if (rv != APR_SUCCESS) {
-        file->path = path;
-    }
-    rv = apr_file_open(&fd, file->path, APR_FOPEN_READ | APR_FOPEN_BINARY,
-                       APR_FPROT_OS_DEFAULT, p);
-    if (rv != APR_SUCCESS) {
-        return apr_psprintf(p, "cannot be read from %s: %s", file->path,
-                            apr_strerror(rv, text, sizeof(text)));
-    }
-    err = read_open(file, fd, p);
-    apr_file_close(fd);
-    return err;
-}
-
-static const char *check_permissions(const key_file_t *file,
-                                     const es_key_t *key, apr_pool_t *p)
-{
-    if (file->info.protection & WRITABLE) {
-        return complain(file, p, "is writable by others (chmod go-w)");
-    }
-    if (key->signs.len != 0 && (file->info.protection & READABLE)) {
-        return complain(file, p, "is readable by all users (chmod o-rwx)");
-    }
-    return NULL;
-}
 
 /* ---- JWK --------------------------------------------------------------- */
 
@@ -243,7 +164,7 @@ const char *es_key_read(const es_key_t **out, const char *value,
                         const char *root, apr_pool_t *p)
 {
     es_key_t *key = apr_pcalloc(p, sizeof(*key));
-    key_file_t file = {0};
+    es_key_file_t file = {0};
     es_slice_t text = es_slice_of(value);
     const char *err = NULL;
 
@@ -251,12 +172,13 @@ const char *es_key_read(const es_key_t **out, const char *value,
         err = decode(&text, value + 7, p);
     }
     else if (!strncmp(value, "file:", 5)) {
-        err = load(&file, value + 5, root, p);
+        err = es_key_file_load(&file, value + 5, root, p);
         text = file.content;
     }
     err = err ? err : read_form(key, text, p);
-    if (!err && file.path) {
-        err = check_permissions(&file, key, p);
+    if (!err && file.path && key->signs.len != 0 && file.is_public) {
+        err = es_key_file_complain(&file, p,
+                                   "is readable by all users (chmod o-rwx)");
     }
     *out = err ? NULL : key;
     return err;
