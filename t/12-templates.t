@@ -550,6 +550,7 @@ my %value = (EventStreamChannel => 'a', EventStreamChannelList => ', a',
     EventStreamPath => '/a', EventStreamAllowChannel => 'a',
     EventStreamAllowOrigin => '*', EventStreamPublishFrom => 'any',
     EventStreamControlFrom => 'any',
+    EventStreamPublishKey => 'none',
     EventStreamUseHub => 'default', EventStreamKeepAliveForm => 'comment');
 my @directives = directives();
 my $reference = text_of('docs/directives.md');

@@ -19,6 +19,7 @@ typedef enum es_remedy_t {
     /* what strangers do, and requests to the wrong place */
     ES_REMEDY_PUBLISH_FROM,
     ES_REMEDY_CONTROL_FROM,
+    ES_REMEDY_PUBLISH_KEY,
     ES_REMEDY_ORIGIN,
     ES_REMEDY_CHANNEL,
     ES_REMEDY_GRIP_SIGNATURE,

@@ -116,6 +116,8 @@ const command_rec es_directives_table[] = {
     AP_INIT_ITERATE("EventStreamControlFrom", es_setters_control_from, NULL,
                     IN_SECTIONS,
                     "none; or local, user, any, and addresses"),
+    AP_INIT_ITERATE("EventStreamPublishKey", es_setters_publish_key, NULL,
+                    IN_SECTIONS, "none; or files with keys, as file:PATH"),
     AP_INIT_ITERATE("EventStreamAllowOrigin", es_setters_origin, NULL,
                     IN_SECTIONS, "origins of web pages, or *"),
     AP_INIT_TAKE1("EventStreamUseHub", es_setters_use_hub, NULL, IN_SECTIONS,
@@ -323,6 +325,7 @@ void *es_directives_merge_dir(apr_pool_t *p, void *outer, void *inner)
     }
     dir->from = add->from ? add->from : base->from;
     dir->control = merge_control(base, add);
+    dir->keys = add->keys ? add->keys : base->keys;
     dir->origins = add->origins ? add->origins : base->origins;
     return dir;
 }

@@ -299,6 +299,47 @@ const char *es_setters_control_from(cmd_parms *cmd, void *dir, const char *who)
     return add_word(cmd, &((es_dir_t *)dir)->control, who);
 }
 
+/* A word that is no file may be a key, so no message shows it. */
+static const char *load_keys(cmd_parms *cmd, es_publish_keys_t *keys,
+                             const char *word)
+{
+    const char *path = word + strlen("file:"), *err;
+    int is_public = 0;
+
+    if (strncasecmp(word, "file:", 5) != 0 || !*path) {
+        return "takes none, or files with keys as file:PATH";
+    }
+    err = es_publish_keys_load(keys, path,
+                               ap_server_root_relative(cmd->temp_pool, ""),
+                               &is_public, cmd->pool);
+    if (!err && is_public) {
+        es_slog(APLOG_WARNING, 0, cmd->server, "ES0113",
+                "EventStreamPublishKey %s: all users of this host can read the "
+                "file, and publish with its keys (chmod o-rwx)",
+                word);
+    }
+    return err;
+}
+
+const char *es_setters_publish_key(cmd_parms *cmd, void *dir, const char *word)
+{
+    es_dir_t *settings = dir;
+    const char *err = es_setters_misplaced(cmd);
+    es_publish_keys_t *keys = settings->keys;
+
+    if (err) {
+        return err;
+    }
+    if (keys && (keys->count == 0 || !strcasecmp(word, "none"))) {
+        return "EventStreamPublishKey none cannot be combined with a file";
+    }
+    if (!keys) {
+        keys = settings->keys = apr_pcalloc(cmd->pool, sizeof(*keys));
+    }
+    err = strcasecmp(word, "none") ? load_keys(cmd, keys, word) : NULL;
+    return err ? apr_pstrcat(cmd->pool, cmd->cmd->name, " ", err, NULL) : NULL;
+}
+
 const char *es_setters_origin(cmd_parms *cmd, void *dir, const char *origin)
 {
     es_dir_t *settings = dir;

@@ -30,6 +30,7 @@ const char *es_setters_path(cmd_parms *cmd, void *dir, const char *pattern);
 const char *es_setters_allow(cmd_parms *cmd, void *dir, const char *pattern);
 const char *es_setters_publish_from(cmd_parms *cmd, void *dir, const char *who);
 const char *es_setters_control_from(cmd_parms *cmd, void *dir, const char *who);
+const char *es_setters_publish_key(cmd_parms *cmd, void *dir, const char *word);
 const char *es_setters_origin(cmd_parms *cmd, void *dir, const char *origin);
 const char *es_setters_use_hub(cmd_parms *cmd, void *dir, const char *name);
 const char *es_setters_hub(cmd_parms *cmd, void *dir, int argc,

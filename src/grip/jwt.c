@@ -153,7 +153,7 @@ int es_jwt_verify(const char *token, const es_jwt_rule_t *rule, apr_time_t now,
     }
     if (jwt_decode(&jwt, token, bytes_of(key->checks), (int)key->checks.len) !=
         0) {
-        *why = "its signature was not made with the key";
+        *why = ES_JWT_OTHER_KEY;
         return 0;
     }
     *why = check_claims(jwt, rule, now);

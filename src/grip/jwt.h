@@ -26,6 +26,9 @@
 const char *es_jwt_sign(const es_key_t *key, const char *iss,
                         apr_time_t expires, apr_pool_t *p);
 
+/** Why a token is not valid whose form and algorithm are right. */
+#define ES_JWT_OTHER_KEY "its signature was not made with the key"
+
 /** What a token is checked with. */
 typedef struct es_jwt_rule_t {
     const es_key_t *key;

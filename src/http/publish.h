@@ -66,7 +66,11 @@ int es_publish_auth_look(request_rec *r);
  *   addresses  the client's address matches, as with Require ip; the host is
  *              checked as for local, and may be any address
  *
- * @param why  403 with the remedy, which describes the request
+ * Where the Location has keys, the key decides alone, except that "none" closes
+ * to keys, too.
+ *
+ * @param why  403 with the remedy, which describes the request; 401 as
+ *             es_publish_key_admits
  * @return 1, or 0 with why
  *
  * Context: WORKER; does not read the body.
@@ -94,6 +98,25 @@ int es_publish_auth_controls(request_rec *r, const es_dir_t *conf);
  */
 int es_publish_auth_admits_control(request_rec *r, const es_dir_t *conf,
                                    es_problem_t *why);
+
+/* ---- The keys of publishers: publish_key.c ------------------------------- */
+
+/*
+ * EventStreamPublishKey: the publisher shows that it has a key, in the header
+ * Authorization: Bearer. Its address does not matter then.
+ */
+
+/**
+ * Has the request one of the keys, or a token of one?
+ *
+ * @param keys  one or more
+ * @param why   401 with the remedy; the header WWW-Authenticate is set
+ * @return 1, or 0 with why
+ *
+ * Context: WORKER; does not read the body.
+ */
+int es_publish_key_admits(request_rec *r, const es_publish_keys_t *keys,
+                          es_problem_t *why);
 
 /* ---- Checks of a batch: publish_store.c --------------------------------- */
 

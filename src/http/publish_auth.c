@@ -297,11 +297,20 @@ static const es_publish_from_t *from_of(const es_dir_t *conf)
     return conf->from ? conf->from : &preset;
 }
 
+/* Then a key alone decides: no other word is asked. */
+static int needs_key(const es_dir_t *conf)
+{
+    return conf->keys && conf->keys->count > 0 && !from_of(conf)->none;
+}
+
 int es_publish_auth_admits(request_rec *r, const es_dir_t *conf,
                            es_problem_t *why)
 {
     const es_publish_from_t *from = from_of(conf);
 
+    if (needs_key(conf)) {
+        return es_publish_key_admits(r, conf->keys, why);
+    }
     if (is_admitted_by(r, from)) {
         return 1;
     }
@@ -323,6 +332,11 @@ int es_publish_auth_admits(request_rec *r, const es_dir_t *conf,
 
 int es_publish_auth_controls(request_rec *r, const es_dir_t *conf)
 {
+    es_problem_t why;
+
+    if (!conf->control && needs_key(conf)) {
+        return es_publish_key_admits(r, conf->keys, &why);
+    }
     return conf->control ? is_admitted_by(r, conf->control)
                          : is_admitted_machine(r, from_of(conf));
 }
@@ -330,6 +344,9 @@ int es_publish_auth_controls(request_rec *r, const es_dir_t *conf)
 int es_publish_auth_admits_control(request_rec *r, const es_dir_t *conf,
                                    es_problem_t *why)
 {
+    if (!conf->control && needs_key(conf)) {
+        return es_publish_key_admits(r, conf->keys, why);
+    }
     if (es_publish_auth_controls(r, conf)) {
         return 1;
     }

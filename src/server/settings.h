@@ -14,6 +14,7 @@
 #include "base/path.h"
 #include "base/template.h"
 #include "grip/proxy.h"
+#include "grip/publish_keys.h"
 #include "mod_eventstream.h"
 
 extern module AP_MODULE_DECLARE_DATA eventstream_module;
@@ -64,6 +65,7 @@ typedef struct es_dir_t {
     int allow_is_own; /* of the section that has sources, or of one within */
     es_publish_from_t *from;     /* NULL = local */
     es_publish_from_t *control;  /* NULL = local and addresses of from */
+    es_publish_keys_t *keys;     /* of publishers; NULL = unset */
     apr_array_header_t *origins; /* char *; NULL = none */
 } es_dir_t;
 

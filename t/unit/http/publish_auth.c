@@ -10,6 +10,17 @@ static es_dir_t *conf;
 static es_publish_from_t from;
 static es_problem_t why;
 
+/* Stands for http/publish_key.c. */
+static int has_key;
+
+int es_publish_key_admits(request_rec *req, const es_publish_keys_t *keys,
+                          es_problem_t *problem)
+{
+    assert_ptr_equal(keys, conf->keys);
+    return has_key ||
+           es_problem_set(problem, req->pool, HTTP_UNAUTHORIZED, "no");
+}
+
 /* A request from this address, without EventStreamPublishFrom. */
 static void request(const char *ip)
 {
@@ -521,6 +532,53 @@ FACTS(publish_from_none_closes_to_control_unless_it_is_opened)
     assert_false(admits());
 }
 
+/* ---- Keys -------------------------------------------------------------- */
+
+FACTS(where_publishers_have_keys_the_key_decides)
+{
+    static es_publish_keys_t keys = {.count = 1};
+
+    request("192.0.2.1");
+    conf->keys = &keys;
+    has_key = 1;
+    assert_true(admits());
+    has_key = 0;
+    assert_false(admits());
+    assert_int_equal(why.status, HTTP_UNAUTHORIZED);
+    request("127.0.0.1"); /* no other word applies */
+    conf->keys = &keys;
+    conf->from = &from;
+    from.any = from.local = 1;
+    assert_false(admits());
+}
+
+FACTS(none_closes_to_keys_too)
+{
+    static es_publish_keys_t keys = {.count = 1};
+
+    request("127.0.0.1");
+    conf->keys = &keys;
+    conf->from = &from;
+    from.none = 1;
+    has_key = 1;
+    assert_false(admits());
+    assert_int_equal(why.status, HTTP_FORBIDDEN);
+}
+
+FACTS(no_keys_take_inherited_ones_away)
+{
+    static es_publish_keys_t keys = {.count = 0};
+
+    request("127.0.0.1");
+    conf->keys = &keys;
+    has_key = 0;
+    assert_true(admits());
+    request("192.0.2.1");
+    conf->keys = &keys;
+    assert_false(admits());
+    assert_int_equal(why.status, HTTP_FORBIDDEN);
+}
+
 static const struct CMUnitTest tests[] = {
     UNIT(this_host_may_publish),
     UNIT(another_host_may_not_publish),
@@ -556,6 +614,9 @@ static const struct CMUnitTest tests[] = {
     UNIT(a_machine_that_may_publish_may_control),
     UNIT(the_directive_replaces_the_preset),
     UNIT(publish_from_none_closes_to_control_unless_it_is_opened),
+    UNIT(where_publishers_have_keys_the_key_decides),
+    UNIT(none_closes_to_keys_too),
+    UNIT(no_keys_take_inherited_ones_away),
 };
 
 UNIT_MAIN(tests)
