@@ -30,9 +30,10 @@ chromium-browser and google-chrome in the PATH.
 
 The reason for which need would end the test, or nothing.
 
-=item demo_httpd()
+=item demo_httpd($conf)
 
-An EventStream::Httpd that serves demo/ as conf/demo.conf.in does.
+An EventStream::Httpd that serves demo/ as conf/demo.conf.in does, with this
+configuration in addition.
 
 =item run($program, $httpd)
 
@@ -107,12 +108,13 @@ sub need
 
 sub demo_httpd
 {
+    my ($more) = @_;
     my %files;
     for my $file (glob "$here/../../demo/*") {
         my ($name) = $file =~ m{([^/]+)$};
         $files{$name} = EventStream::Httpd::slurp($file);
     }
-    return EventStream::Httpd->start(files => \%files, conf => <<'CONF');
+    my $conf = <<'CONF';
 DirectoryIndex index.html
 AddType text/html .html
 AddType text/css .css
@@ -127,6 +129,8 @@ AddType image/svg+xml .svg
     Require local
 </Location>
 CONF
+    return EventStream::Httpd->start(files => \%files,
+        conf => $conf . ($more // ''));
 }
 
 sub run

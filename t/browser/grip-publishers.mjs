@@ -4,7 +4,7 @@
  * server is a proxy with a GRIP_URL.
  *
  * Environment: ES_NODE_MODULES (eventsource, @fanoutio/grip and
- * @fanoutio/eventstream).
+ * @fanoutio/eventstream), ES_PUBLISH_KEY.
  */
 
 import {pathToFileURL} from "node:url";
@@ -76,6 +76,39 @@ async function publishByGrip()
     fact("a partial event is an error in the library", refusal !== null);
 }
 
+/* A Location with EventStreamPublishKey, whose file has this key. */
+async function publishWithKey()
+{
+    const {Publisher} = await importPackage("@fanoutio/grip");
+    const keyed = new URL("/keyed", base).href;
+    const key = process.env.ES_PUBLISH_KEY;
+
+    for (const [name, query] of [["a token of the key", "?iss=app&key=" + key],
+        ["the key", "?key=" + key]]) {
+        const before = events.length;
+
+        await new Publisher(keyed + query).publishHttpStream(channel,
+            "data: " + name + "\n\n");
+        fact("@fanoutio/grip publishes with " + name,
+            await arrived(before + 1) && events.at(-1).data === name,
+            events.at(-1)?.data);
+    }
+    for (const [name, query] of [["a token of another key",
+        "?iss=app&key=x" + key], ["another key", "?key=x" + key],
+    ["no key", ""]]) {
+        let refusal = null;
+
+        try {
+            await new Publisher(keyed + query).publishHttpStream(channel,
+                "data: " + name + "\n\n");
+        }
+        catch (e) {
+            refusal = e;
+        }
+        fact(name + " is an error in the library", refusal !== null);
+    }
+}
+
 async function publishByEventStream()
 {
     const {EventStream} = await importPackage("@fanoutio/eventstream");
@@ -138,6 +171,7 @@ async function main()
     fact("the stream opens", await arrived(1) &&
         events[0].type === "stream-open", events[0]);
     await publishByGrip();
+    await publishWithKey();
     await publishByEventStream();
     await closeByGrip(source);
     source.close();
