@@ -83,6 +83,7 @@ static int on_post_config(apr_pool_t *pconf, apr_pool_t *plog,
     }
     es_warnings_log(ptemp, s);
     es_grip_sig_warn(s);
+    es_grip_recover_begin();
     return es_runtime_open(pconf, plog, s);
 }
 

@@ -11,6 +11,7 @@ use lib "$FindBin::Bin/lib";
 use Test::More;
 
 use EventStream::Client;
+use EventStream::Clock;
 use EventStream::Httpd;
 use EventStream::Pushpin;
 
@@ -79,7 +80,10 @@ EventStreamRetry 2
     EventStreamUseHub brief
 </Location>
 CONF
-my $httpd = EventStream::Httpd->start(conf => $conf);
+# Links that are made in different hours differ.
+my $clock = EventStream::Clock->new;
+$clock->set(int(time / 3600) * 3600);
+my $httpd = EventStream::Httpd->start($clock->options, conf => $conf);
 
 my $good = 'Grip-Sig: ' . EventStream::Pushpin->sign('changeme');
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A state is a list of lines: version, hub, keep-alive, its form, retry, from,
- * and one line for each channel. Neither names nor ids contain a line end. The
- * text is the base64url of the seal, 8 bytes, and the state.
+ * A state is a list of lines: version, expiry, hub, keep-alive, its form,
+ * retry, from, and one line for each channel. Version 1 has no expiry; such
+ * links are read after an update, but not made any more. Neither names nor ids
+ * contain a line end. The text is the base64url of the seal, 8 bytes, and the
+ * state.
  */
 #include "grip/link.h"
 
@@ -12,16 +14,34 @@
 #include "base/base64.h"
 #include "grip/instruct.h"
 
-#define VERSION "1"
+#define VERSION "2"
+#define VERSION_WITHOUT_EXPIRY "1"
+#define STEP_S 3600 /* from one expiry to the next */
 #define SEAL_BYTES 8
 #define DIGITS_MAX 18 /* so that 64 bits do not overflow */
+
+/* ---- expiry ------------------------------------------------------------ */
+
+apr_int64_t es_grip_link_expiry(apr_int64_t now_s)
+{
+    return (now_s / STEP_S + 2) * STEP_S;
+}
+
+int es_grip_link_is_current(apr_int64_t expires_s, apr_int64_t now_s)
+{
+    return now_s <= expires_s + ES_GRIP_LINK_LEEWAY_S &&
+           expires_s <= es_grip_link_expiry(now_s + ES_GRIP_LINK_LEEWAY_S);
+}
+
+/* ---- pack -------------------------------------------------------------- */
 
 es_slice_t es_grip_link_pack(const es_grip_link_t *link, apr_pool_t *p)
 {
     const char *text = apr_psprintf(
         p,
-        VERSION "\n%.*s\n%" APR_INT64_T_FMT "\n%d\n%" APR_INT64_T_FMT "\n%.*s",
-        (int)link->hub.len, link->hub.data, link->keepalive_us,
+        VERSION "\n%" APR_INT64_T_FMT "\n%.*s\n%" APR_INT64_T_FMT
+                "\n%d\n%" APR_INT64_T_FMT "\n%.*s",
+        link->expires_s, (int)link->hub.len, link->hub.data, link->keepalive_us,
         link->keepalive_as_comment != 0, link->retry_ms, (int)link->from.len,
         link->from.len ? link->from.data : "");
     int i;
@@ -85,13 +105,26 @@ static int take_channels(es_grip_link_t *link, es_slice_t rest, apr_pool_t *p)
     return count > 0;
 }
 
-int es_grip_link_unpack(es_grip_link_t *link, es_slice_t state, apr_pool_t *p)
+static int take_expiry(es_grip_link_t *link, es_slice_t *state)
 {
     es_slice_t version;
+
+    link->expires_s = 0;
+    if (!take(state, &version)) {
+        return 0;
+    }
+    if (es_slice_is(version, VERSION_WITHOUT_EXPIRY)) {
+        return 1;
+    }
+    return es_slice_is(version, VERSION) &&
+           take_number(state, &link->expires_s) && link->expires_s > 0;
+}
+
+int es_grip_link_unpack(es_grip_link_t *link, es_slice_t state, apr_pool_t *p)
+{
     apr_int64_t form;
 
-    if (!take(&state, &version) || !es_slice_is(version, VERSION) ||
-        !take(&state, &link->hub) ||
+    if (!take_expiry(link, &state) || !take(&state, &link->hub) ||
         !take_number(&state, &link->keepalive_us) ||
         !take_number(&state, &form) || form > 1 ||
         !take_number(&state, &link->retry_ms) || !take(&state, &link->from)) {

@@ -4,7 +4,11 @@
  * recovery request of a proxy has nothing of the client's request, and the
  * proxy asks once for all clients with the same path and Grip-Last. So the path
  * has the whole state, and nothing that differs between clients without need.
- * Pure.
+ *
+ * A link stands in access logs, so it expires. Its expiry is a full hour, the
+ * same for all links that are made between two full hours, so that a proxy can
+ * still ask once for their clients. Each answer has a new link, and a proxy
+ * asks again after two minutes of silence. Pure.
  */
 #ifndef ES_GRIP_LINK_H
 #define ES_GRIP_LINK_H
@@ -16,7 +20,13 @@
 /** Precedes the text in the path. */
 #define ES_GRIP_LINK_MARK "/grip-next/"
 
+/** By how many seconds the clock may have been set ahead or back since a link
+ * was made. */
+#define ES_GRIP_LINK_LEEWAY_S 3600
+
 typedef struct es_grip_link_t {
+    apr_int64_t expires_s; /* seconds since 1970; 0 = none: an earlier
+                            * version of this module made the link */
     es_slice_t hub;
     apr_int64_t keepalive_us; /* of the Location; 0 = none */
     int keepalive_as_comment;
@@ -26,6 +36,20 @@ typedef struct es_grip_link_t {
     const es_slice_t *channels; /* names, 1 or more */
     int count;
 } es_grip_link_t;
+
+/**
+ * When a link expires that is made at this time: in one to two hours.
+ *
+ * @param now_s  time of day, seconds since 1970, as in all of this file
+ */
+apr_int64_t es_grip_link_expiry(apr_int64_t now_s);
+
+/**
+ * Is a link with this expiry valid, give or take the leeway? Not if it has
+ * expired, nor if it was made in the future: a clock that was wrong by years
+ * must not make links that are valid for years.
+ */
+int es_grip_link_is_current(apr_int64_t expires_s, apr_int64_t now_s);
 
 /** The state as bytes, which the caller seals. @return in p */
 es_slice_t es_grip_link_pack(const es_grip_link_t *link, apr_pool_t *p);

@@ -41,6 +41,9 @@
 int es_grip_sig_find(request_rec *r, const es_grip_t *grip, int *is_proxied,
                      es_problem_t *why);
 
+/** Has a hub keys to check signatures with? Without, any Grip-Sig counts. */
+int es_grip_sig_is_checked(const es_grip_t *grip);
+
 /**
  * Log a warning for each hub without any verify-key=, because then every
  * request with a Grip-Sig counts as one of a proxy.
@@ -148,8 +151,19 @@ int es_grip_hold(request_rec *r, const es_dir_t *conf,
  *
  *   - a proxy of the hub has signed its Grip-Sig, and
  *   - the state in its path has our seal, so it was made for a client that had
- *     passed all checks.
+ *     passed all checks, and
+ *   - the link has not expired (grip/link.h), or the proxy has received an
+ *     event since, as Grip-Last shows.
  */
+
+/**
+ * From when on links without an expiry are no longer made: this version of the
+ * module was loaded. For as long as another link would be, those that clients
+ * still have stay valid.
+ *
+ * Context: PARENT, post_config.
+ */
+void es_grip_recover_begin(void);
 
 /**
  * Answer a recovery request. Context: WORKER, hook quick_handler, first.

@@ -86,6 +86,7 @@ static const char *link_path(const es_grip_answer_t *answer,
     char id[ES_ID_TEXT_SIZE];
     es_slice_t state;
 
+    link.expires_s = es_grip_link_expiry(apr_time_sec(apr_time_now()));
     link.hub = es_slice_of(answer->hub->name);
     link.keepalive_us = answer->keepalive_us;
     link.keepalive_as_comment = answer->keepalive_as_comment;

@@ -8,11 +8,19 @@
  * answer changes nothing here, so a request may be repeated.
  *
  * An invalid seal was usually made before httpd was stopped and started. Then
- * the stream ends, and its client reconnects and resumes.
+ * the stream ends, and its client reconnects and resumes. The same happens with
+ * a link that has expired.
+ *
+ * A proxy follows the link when a stream was silent for two minutes, so the
+ * link of such a stream is renewed in time. A stream on whose channels events
+ * keep coming may never follow it. But the proxy then states their ids in
+ * Grip-Last, which no client can send through it. So an event has the effect of
+ * a link that was made when the event was published.
  */
 #include "http/grip.h"
 
 #include <apr_strings.h>
+#include <http_config.h>
 
 #include "base/clock.h"
 #include "base/context.h"
@@ -27,6 +35,9 @@
 #include "server/log.h"
 #include "http/reply.h"
 #include "http/subscribe.h"
+
+/* The retained time, in seconds since 1970, of es_grip_recover_begin. */
+#define KEY "eventstream-links-expire"
 
 /* retry: in milliseconds, if the link is invalid and cannot state it. */
 #define RETRY_MS 3000
@@ -52,6 +63,68 @@ static const char *mark_in(const char *uri)
         next = strstr(mark + 1, ES_GRIP_LINK_MARK);
     }
     return mark;
+}
+
+/* ---- Has the link expired? --------------------------------------------- */
+
+/* When the links without an expiry expire; set in the parent. */
+static apr_int64_t old_links_expire_s;
+
+void es_grip_recover_begin(void)
+{
+    apr_int64_t *since_s = ap_retained_data_get(KEY);
+
+    if (!since_s) {
+        since_s = ap_retained_data_create(KEY, sizeof(*since_s));
+        *since_s = apr_time_sec(apr_time_now());
+    }
+    old_links_expire_s = es_grip_link_expiry(*since_s);
+}
+
+/* An event that is ahead of the clock is as new as one can be: the clock was
+ * set back, and the ids of a journal always rise. */
+static int is_recent(es_slice_t text, apr_int64_t now_s)
+{
+    es_id_t id;
+    apr_int64_t expires_s;
+
+    if (!es_id_parse(&id, text)) {
+        return 0;
+    }
+    if (id.ms / 1000 > (apr_uint64_t)now_s) {
+        return 1;
+    }
+    expires_s = es_grip_link_expiry((apr_int64_t)(id.ms / 1000));
+    return es_grip_link_is_current(expires_s, now_s);
+}
+
+static int has_recent_event(const recovery_t *recovery, apr_int64_t now_s)
+{
+    request_rec *r = recovery->r;
+    const es_grip_t *grip = recovery->hub->grip;
+    es_slice_t header = es_slice_of(apr_table_get(r->headers_in, "Grip-Last"));
+    int i;
+
+    for (i = 0; i < recovery->link.count; i++) {
+        es_slice_t channel =
+            es_grip_channel(grip->prefix, recovery->link.channels[i], r->pool);
+
+        if (is_recent(es_instruct_last_id(header, channel), now_s)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static int is_current(const recovery_t *recovery)
+{
+    apr_int64_t now_s = apr_time_sec(apr_time_now());
+    apr_int64_t expires_s = recovery->link.expires_s;
+
+    return es_grip_link_is_current(expires_s ? expires_s : old_links_expire_s,
+                                   now_s) ||
+           (es_grip_sig_is_checked(recovery->hub->grip) &&
+            has_recent_event(recovery, now_s));
 }
 
 /* ---- What the client has seen ------------------------------------------ */
@@ -251,6 +324,12 @@ int es_grip_recover_handler(request_rec *r, int lookup)
                 "a GRIP proxy used a link that is no longer valid; its clients "
                 "are asked to reconnect");
         return es_grip_answer_end(r, RETRY_MS);
+    }
+    if (!is_current(&recovery)) {
+        es_rlog(APLOG_DEBUG, 0, r, "ES0605",
+                "a GRIP proxy used a link that has expired; its clients are "
+                "asked to reconnect");
+        return es_grip_answer_end(r, recovery.link.retry_ms);
     }
     return answer_request(&recovery);
 }

@@ -45,16 +45,16 @@ int es_grip_sig_find(request_rec *r, const es_grip_t *grip, int *is_proxied,
     return 1;
 }
 
-static int count_keys(const es_grip_t *grip)
+int es_grip_sig_is_checked(const es_grip_t *grip)
 {
-    int i, count = 0;
+    int i;
 
     for (i = 0; i < grip->proxies->nelts; i++) {
-        count +=
-            APR_ARRAY_IDX(grip->proxies, i, const es_proxy_t *)->verify_key !=
-            NULL;
+        if (APR_ARRAY_IDX(grip->proxies, i, const es_proxy_t *)->verify_key) {
+            return 1;
+        }
     }
-    return count;
+    return 0;
 }
 
 void es_grip_sig_warn(server_rec *s)
@@ -66,7 +66,7 @@ void es_grip_sig_warn(server_rec *s)
         const es_hub_conf_t *hub =
             &APR_ARRAY_IDX(global->hubs, i, es_hub_conf_t);
 
-        if (hub->grip && count_keys(hub->grip) == 0) {
+        if (hub->grip && !es_grip_sig_is_checked(hub->grip)) {
             es_slog(APLOG_WARNING, 0, s, "ES0601",
                     "hub %s: no proxy has a verify-key=; every request with a "
                     "Grip-Sig header counts as a proxy's; add verify-key= to "
