@@ -109,7 +109,7 @@ static const char *find_proxy(const request_rec *r)
             return apr_psprintf(r->pool, "a proxy's header %.64s", name);
         }
     }
-    /* nginx before 1.29.7 adds no header by its presets, and sends this */
+    /* nginx adds no header by its presets, and older versions send this */
     return r->proto_num < HTTP_VERSION(1, 1)
                ? "HTTP/1.0, as proxies send it (a publisher on this host must "
                  "send HTTP/1.1)"
