@@ -552,6 +552,28 @@ FACTS(where_publishers_have_keys_the_key_decides)
     assert_false(admits());
 }
 
+FACTS(the_key_decides_about_control_unless_a_directive_does)
+{
+    static es_publish_keys_t keys = {.count = 1};
+
+    user_request("127.0.0.1");
+    conf->keys = &keys;
+    from.local = 1;
+    has_key = 0;
+    assert_false(controls());
+    assert_int_equal(why.status, HTTP_UNAUTHORIZED);
+    has_key = 1;
+    assert_true(controls());
+    conf->control = &control;
+    control.none = 1;
+    assert_false(controls());
+    assert_int_equal(why.status, HTTP_FORBIDDEN);
+    has_key = 0;
+    control.none = 0;
+    control.local = 1;
+    assert_true(controls());
+}
+
 FACTS(none_closes_to_keys_too)
 {
     static es_publish_keys_t keys = {.count = 1};
@@ -615,6 +637,7 @@ static const struct CMUnitTest tests[] = {
     UNIT(the_directive_replaces_the_preset),
     UNIT(publish_from_none_closes_to_control_unless_it_is_opened),
     UNIT(where_publishers_have_keys_the_key_decides),
+    UNIT(the_key_decides_about_control_unless_a_directive_does),
     UNIT(none_closes_to_keys_too),
     UNIT(no_keys_take_inherited_ones_away),
 };
