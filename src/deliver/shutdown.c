@@ -4,13 +4,15 @@
  *
  * The generation in the scoreboard rises before children are asked to stop for
  * a restart, graceful or not, and does not change when the server stops. So if
- * it is above that of this child, there will be other children. Clients may
- * then be sent while there is no other child yet, since the parent keeps the
- * handover socket. If the new configuration is without this module, its
- * children never take clients: the parent has not called es_children_open for
- * its generation, which a child sees at graceful. If yet another configuration
- * loads the module again meanwhile, its children have another handover socket,
- * and messages in the old one would be lost.
+ * it is above that of this child, there will be other children. Clients are
+ * then sent while there is no other child yet, since the parent keeps the
+ * handover socket. To wait for one would stop the site where the new children
+ * have no place until the old ones exit (ServerLimit). If the new configuration
+ * is without this module, its children never take clients: the parent does not
+ * call es_children_open for its generation, so at graceful a child waits for
+ * that call. If yet another configuration loads the module again meanwhile, its
+ * children have another handover socket, and messages in the old one would be
+ * lost.
  *
  * If the generation is that of this child, either only this child stops (it has
  * served its connections, or there are too many idle children), or all do. In
@@ -18,7 +20,10 @@
  * too early does no harm: the last child to stop ends the streams of clients
  * that are in the handover socket. A child that stops alone (ES_STOP_OWN) does
  * not wait for the marks of the others: they may stop for the same reason at
- * the same moment, and the parent makes new ones.
+ * the same moment, and the parent makes new ones, as soon as there is a place.
+ *
+ * A child without clients need not know any of this: as soon as no worker can
+ * submit one, it exits.
  */
 #include "deliver/shutdown.h"
 
@@ -31,8 +36,8 @@
 #define DECIDE_EVERY (APR_USEC_PER_SEC / 50) /* while DECIDING or SENDING */
 #define MESSAGES_MAX 2                       /* received in a step */
 
-/* Time for a child of the next generation to start. */
-#define NEXT_GENERATION_WITHIN (3 * APR_USEC_PER_SEC)
+/* Time for the parent to read the next configuration. */
+#define NEXT_CONFIGURATION_WITHIN (3 * APR_USEC_PER_SEC)
 /* Time for other children to say that they stop, too. */
 #define OTHERS_STOP_WITHIN (APR_USEC_PER_SEC / 3)
 
@@ -48,39 +53,28 @@ static int is_restarted(const es_shutdown_server_t *server)
     return now > 0 && (apr_uint64_t)now > server->generation;
 }
 
-/* The server restarts. If the next configuration has the module but none of its
- * children is there, yet another restart has ended them, and the parent waits
- * for this child. */
+/* The server restarts. A child that has to stop now cannot wait until the
+ * parent has read the next configuration. */
 static es_shutdown_action_t choose_at_restart(
     const es_shutdown_server_t *server, es_stop_t why,
     apr_interval_time_t since)
 {
-    if (es_children_has_successor(server->children, server->child,
-                                  server->generation + 1)) {
+    if (why == ES_STOP_NOW ||
+        es_children_opened(server->children) > server->generation) {
         return ES_SHUTDOWN_HAND_OVER;
     }
-    if (why == ES_STOP_NOW) {
-        return ES_SHUTDOWN_HAND_OVER; /* new children start later */
-    }
-    if (since < NEXT_GENERATION_WITHIN) {
-        return ES_SHUTDOWN_WAIT;
-    }
-    return es_children_opened(server->children) > server->generation
-               ? ES_SHUTDOWN_HAND_OVER
-               : ES_SHUTDOWN_END_STREAMS;
+    return since < NEXT_CONFIGURATION_WITHIN ? ES_SHUTDOWN_WAIT
+                                             : ES_SHUTDOWN_END_STREAMS;
 }
 
 static es_shutdown_action_t choose_by_others(const es_shutdown_server_t *server,
                                              es_stop_t why,
                                              apr_interval_time_t since)
 {
-    int others = es_children_has_successor(server->children, server->child, 0);
-
     if (why == ES_STOP_OWN) {
-        return others || since >= NEXT_GENERATION_WITHIN ? ES_SHUTDOWN_HAND_OVER
-                                                         : ES_SHUTDOWN_WAIT;
+        return ES_SHUTDOWN_HAND_OVER;
     }
-    if (!others) {
+    if (!es_children_has_successor(server->children, server->child, 0)) {
         return ES_SHUTDOWN_END_STREAMS;
     }
     return since < OTHERS_STOP_WITHIN ? ES_SHUTDOWN_WAIT
@@ -120,9 +114,15 @@ static es_stop_t stop_order(const es_shutdown_t *shutdown)
                                       __ATOMIC_RELAXED);
 }
 
+/* acquire: what workers have submitted before it is in the inbox */
 static int is_to_finish(const es_shutdown_t *shutdown)
 {
-    return __atomic_load_n(&shutdown->orders->finish, __ATOMIC_RELAXED);
+    return __atomic_load_n(&shutdown->orders->finish, __ATOMIC_ACQUIRE);
+}
+
+static int has_nothing_left(const es_shutdown_t *shutdown)
+{
+    return is_to_finish(shutdown) && es_conns_count(shutdown->conns) == 0;
 }
 
 static es_shutdown_action_t choose(const es_shutdown_t *shutdown,
@@ -184,7 +184,11 @@ static void begin_ending(es_shutdown_t *shutdown, apr_time_t now)
 static void decide(es_shutdown_t *shutdown, apr_time_t now)
 {
     switch (choose(shutdown, now)) {
-    case ES_SHUTDOWN_WAIT: break;
+    case ES_SHUTDOWN_WAIT:
+        if (has_nothing_left(shutdown)) {
+            begin_ending(shutdown, now);
+        }
+        break;
     case ES_SHUTDOWN_HAND_OVER:
         shutdown->hands_over = 1;
         shutdown->phase = ES_SHUTDOWN_SENDING;
@@ -275,6 +279,6 @@ apr_interval_time_t es_shutdown_wait(const es_shutdown_t *shutdown)
 
 int es_shutdown_is_over(const es_shutdown_t *shutdown)
 {
-    return shutdown->phase == ES_SHUTDOWN_ENDING && is_to_finish(shutdown) &&
-           !shutdown->has_received && es_conns_count(shutdown->conns) == 0;
+    return shutdown->phase == ES_SHUTDOWN_ENDING &&
+           has_nothing_left(shutdown) && !shutdown->has_received;
 }

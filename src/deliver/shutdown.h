@@ -7,7 +7,8 @@
  *
  *     SERVING   until it is ordered to stop
  *     DECIDING  rounds go on until it is known whether other children take
- *               clients over; if none does, ENDING is next
+ *               clients over; if none does, ENDING is next. So it is as soon as
+ *               no client is left and no worker can submit one
  *     SENDING   clients are handed over; rounds go on
  *     ENDING    the streams of clients that are left end: they are stepped
  *               until all are gone or their time is over; a client that comes

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <sys/wait.h>
 
 typedef struct child_t {
     pid_t pid;
@@ -78,4 +79,30 @@ int es_child_pids_is_since(es_child_pids_t *child_pids, int generation)
         }
     }
     return all;
+}
+
+/* WNOWAIT: the MPM learns of it later, by its own call. */
+int es_child_pids_has_exited(pid_t pid)
+{
+    siginfo_t info = {0};
+
+    return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0 ||
+           info.si_pid != 0;
+}
+
+int es_child_pids_count_before(const es_child_pids_t *child_pids,
+                               int generation)
+{
+    int count = 0;
+    int i;
+
+    for (i = 0; i < child_pids->children->nelts; i++) {
+        const child_t *child = child_at(child_pids, i);
+
+        if (child->generation < generation &&
+            !es_child_pids_has_exited(child->pid)) {
+            count++;
+        }
+    }
+    return count;
 }

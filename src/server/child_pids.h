@@ -36,4 +36,11 @@ int es_child_pids_has(const es_child_pids_t *child_pids, apr_uint64_t pid);
  */
 int es_child_pids_is_since(es_child_pids_t *child_pids, int generation);
 
+/** Has this child exited? The MPM may not know it yet. */
+int es_child_pids_has_exited(pid_t pid);
+
+/** The number of children of earlier generations that have not exited yet. */
+int es_child_pids_count_before(const es_child_pids_t *child_pids,
+                               int generation);
+
 #endif

@@ -28,13 +28,18 @@
 
 /* How long an exiting child waits for its threads. Both stop at the same time
  * and both limits count from the same moment, because httpd kills the child
- * after 9 s. The delivery waits up to 3 s for a successor, then has 1 s to hand
+ * after 9 s. The delivery waits up to 3 s for the parent, then has 1 s to hand
  * its clients over and 2 s to let the others read the end of their streams
  * (deliver/shutdown.c). The GRIP sender has 2 s for requests in flight. */
 #define DELIVERY_TIMEOUT (13 * APR_USEC_PER_SEC / 2)
 #define SENDER_TIMEOUT (5 * APR_USEC_PER_SEC / 2)
 /* For the delivery's last turn, if the workers took all of that time. */
 #define LAST_TURN (APR_USEC_PER_SEC / 2)
+/* How long the parent waits for children to exit at graceful, and for others
+ * when there is a place for a new one and no client is left. */
+#define EXITS_WITHIN (APR_USEC_PER_SEC / 2)
+#define OTHER_EXITS_WITHIN (APR_USEC_PER_SEC / 10)
+#define LOOK_EVERY (APR_USEC_PER_SEC / 200)
 /* Descriptors that stay free of clients, for the rest of the child: files,
  * logs, backends, listeners and the connections that workers serve. */
 #define SPARE_DESCRIPTORS 256
@@ -187,6 +192,52 @@ static void reap_unseen(const es_child_pids_t *child_pids)
     }
 }
 
+static int have_clients(void)
+{
+    apr_uint32_t child;
+
+    for (child = es_children_max(runtime->children); child > 0; child--) {
+        pid_t pid = (pid_t)es_children_pid(runtime->children, child);
+
+        if (pid != 0 && !es_child_pids_has_exited(pid) &&
+            es_client_count_total(runtime->client_count, child) != 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/*
+ * At graceful, children with clients hand them over once es_children_open was
+ * called, and exit within milliseconds. An MPM replaces at once the children
+ * that have exited when it looks first; if none has, it sleeps for a second,
+ * and for another one if it finds no place for new children. The site would
+ * stop meanwhile. So it is called when they have exited, unless that takes too
+ * long: workers may be busy with long requests.
+ */
+static void wait_for_exits(const es_child_pids_t *child_pids, int generation)
+{
+    apr_time_t now = es_clock_now();
+    apr_time_t until = now + EXITS_WITHIN;
+    int is_held_up = 1; /* by our clients, or as there is no place */
+    int limit = 0;
+    int left = es_child_pids_count_before(child_pids, generation);
+
+    ap_mpm_query(AP_MPMQ_HARD_LIMIT_DAEMONS, &limit);
+    if (left < limit && !have_clients()) {
+        return;
+    }
+    while (left > 0 && now < until) {
+        apr_sleep(LOOK_EVERY);
+        now = es_clock_now();
+        left = es_child_pids_count_before(child_pids, generation);
+        if (is_held_up && left < limit && !have_clients()) {
+            is_held_up = 0;
+            until = now + OTHER_EXITS_WITHIN;
+        }
+    }
+}
+
 int es_runtime_open(apr_pool_t *pconf, apr_pool_t *plog, server_rec *s)
 {
     es_runtime_t *made = apr_pcalloc(pconf, sizeof(*made));
@@ -207,6 +258,7 @@ int es_runtime_open(apr_pool_t *pconf, apr_pool_t *plog, server_rec *s)
                 "event streams ready: %u hub(s), at most %u clients in each "
                 "child",
                 apr_hash_count(made->hubs), made->limits.child_clients);
+        wait_for_exits(&retained->child_pids, generation_now());
     }
     return is_restart() ? OK : rc;
 }

@@ -69,10 +69,8 @@ static void test_no_other_child(void **state)
                      ES_SHUTDOWN_END_STREAMS);
     assert_int_equal(es_shutdown_choose(&server, ES_STOP_FINAL, 0),
                      ES_SHUTDOWN_END_STREAMS);
-    /* the parent will make another child */
+    /* the parent will make another child, perhaps when this one has exited */
     assert_int_equal(es_shutdown_choose(&server, ES_STOP_OWN, 0),
-                     ES_SHUTDOWN_WAIT);
-    assert_int_equal(es_shutdown_choose(&server, ES_STOP_OWN, 3 * SECOND),
                      ES_SHUTDOWN_HAND_OVER);
     assert_int_equal(es_shutdown_is_last(&server, ES_STOP_GRACEFUL), 1);
     assert_int_equal(es_shutdown_is_last(&server, ES_STOP_OWN), 0);
@@ -122,16 +120,15 @@ static void test_restart(void **state)
     /* the new configuration does not load the module, or does */
     assert_int_equal(es_shutdown_choose(&server, ES_STOP_GRACEFUL, 3 * SECOND),
                      ES_SHUTDOWN_END_STREAMS);
+    /* its children may have no place until this one exits */
     es_children_open(children, 6, 1);
+    assert_int_equal(es_shutdown_choose(&server, ES_STOP_GRACEFUL, 0),
+                     ES_SHUTDOWN_HAND_OVER);
     /* another restart came before its children started */
     running = 7;
-    assert_int_equal(es_shutdown_choose(&server, ES_STOP_GRACEFUL, 2 * SECOND),
-                     ES_SHUTDOWN_WAIT);
-    assert_int_equal(es_shutdown_choose(&server, ES_STOP_GRACEFUL, 3 * SECOND),
+    assert_int_equal(es_shutdown_choose(&server, ES_STOP_GRACEFUL, 0),
                      ES_SHUTDOWN_HAND_OVER);
     running = 6;
-    assert_int_equal(es_shutdown_choose(&server, ES_STOP_GRACEFUL, 3 * SECOND),
-                     ES_SHUTDOWN_HAND_OVER);
     assert_int_equal(es_children_claim(children, 6, 102), 3);
     assert_int_equal(es_shutdown_choose(&server, ES_STOP_GRACEFUL, 0),
                      ES_SHUTDOWN_HAND_OVER);
@@ -153,8 +150,6 @@ static void test_another_socket_pair(void **state)
     es_children_open(children, 7, 7);
     assert_int_equal(es_children_handover_since(children), 7);
     assert_int_equal(es_shutdown_choose(&server, ES_STOP_GRACEFUL, 0),
-                     ES_SHUTDOWN_WAIT);
-    assert_int_equal(es_shutdown_choose(&server, ES_STOP_GRACEFUL, 3 * SECOND),
                      ES_SHUTDOWN_END_STREAMS);
     assert_int_equal(es_children_claim(children, 7, 101), 2);
     assert_int_equal(es_shutdown_choose(&server, ES_STOP_GRACEFUL, 0),
@@ -182,6 +177,8 @@ typedef struct world_t {
     int running; /* the server's generation; ours is 1 */
     int epoll_fd;
     int peer; /* reads nothing and does not close */
+    int hands_over;
+    es_handover_sockets_t sockets; /* if hands_over */
 } world_t;
 
 static void add_client(world_t *w, int fd)
@@ -221,9 +218,23 @@ static void make_shutdown(world_t *w, apr_int64_t drain_ms)
     w->shutdown.orders = &w->orders;
 }
 
-static void world_open(world_t *w, apr_int64_t drain_ms)
+static void make_handover(world_t *w)
 {
     es_handover_params_t params = {0};
+
+    params.conns = w->conns;
+    params.hubs = &w->own;
+    params.nhubs = 1;
+    params.child = CHILD;
+    params.epoll_fd = w->epoll_fd;
+    params.sockets = w->hands_over ? &w->sockets : NULL;
+    w->handover = es_handover_create(&params);
+    assert_int_equal(es_handover_listen(w->handover), APR_SUCCESS);
+}
+
+/* @param hands_over  0 = the child has no handover socket */
+static void world_open(world_t *w, apr_int64_t drain_ms, int hands_over)
+{
     int pair[2];
 
     memset(w, 0, sizeof(*w));
@@ -231,11 +242,11 @@ static void world_open(world_t *w, apr_int64_t drain_ms)
     hub_begin(&w->hub, &w->own);
     w->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     w->conns = es_conns_create(w->epoll_fd, 0);
-    params.conns = w->conns;
-    params.hubs = &w->own;
-    params.nhubs = 1;
-    params.child = CHILD;
-    w->handover = es_handover_create(&params);
+    if (hands_over) {
+        assert_int_equal(es_handover_sockets_create(&w->sockets, 1, 1), 0);
+        w->hands_over = 1;
+    }
+    make_handover(w);
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
     w->peer = pair[0];
     add_client(w, pair[1]);
@@ -250,6 +261,9 @@ static void world_close(world_t *w)
     free(w->mem);
     close(w->peer);
     close(w->epoll_fd);
+    if (w->hands_over) {
+        es_handover_sockets_close(&w->sockets);
+    }
     hub_close(&w->hub);
 }
 
@@ -272,7 +286,7 @@ static void waits(es_stop_t stop, int running, apr_int64_t drain_ms,
     char end[64] = "";
     world_t w;
 
-    world_open(&w, drain_ms);
+    world_open(&w, drain_ms, 0);
     assert_int_equal(turn(&w, begun - MS), 1);
     w.running = running;
     w.orders.stop = (int)stop;
@@ -314,6 +328,63 @@ static void test_graceful(void **state)
     waits(ES_STOP_GRACEFUL, 2, 5000, 2000 * MS);
 }
 
+/* The child has no clients: neither the next configuration nor other children
+ * matter, and it is over at the moment in which it may. */
+static void test_nothing_to_hand_over(void **state)
+{
+    static const es_stop_t stops[] = {ES_STOP_GRACEFUL, ES_STOP_NOW,
+                                      ES_STOP_OWN, ES_STOP_FINAL};
+    apr_time_t begun = 60 * APR_USEC_PER_SEC;
+    int i;
+
+    (void)state;
+    for (i = 0; i < 8; i++) {
+        world_t w;
+
+        world_open(&w, 5000, 1);
+        assert_int_equal(turn(&w, begun - MS), 1);
+        es_conns_close_all(w.conns, &w.own, 1);
+        es_conns_reap(w.conns);
+        w.running = 1 + i / 4;
+        if (i == 0) { /* another child, which may stop, too */
+            assert_int_equal(
+                es_children_claim(w.shutdown.server.children, 1, 100), CHILD);
+            assert_int_equal(
+                es_children_claim(w.shutdown.server.children, 1, 101), 2);
+        }
+        w.orders.stop = (int)stops[i % 4];
+        assert_int_equal(turn(&w, begun), 0);
+        assert_false(es_shutdown_is_over(&w.shutdown));
+        w.orders.finish = 1;
+        assert_int_equal(turn(&w, begun), 0);
+        assert_true(es_shutdown_is_over(&w.shutdown));
+        world_close(&w);
+    }
+}
+
+/* It waits until the parent has read the next configuration, no longer. */
+static void test_hands_over_when_the_parent_has_opened(void **state)
+{
+    apr_time_t begun = 60 * APR_USEC_PER_SEC;
+    char byte;
+    world_t w;
+
+    (void)state;
+    world_open(&w, 5000, 1);
+    w.running = 2;
+    w.orders.stop = ES_STOP_GRACEFUL;
+    w.orders.finish = 1;
+    assert_int_equal(turn(&w, begun), 1);
+    assert_int_equal(turn(&w, begun + 2 * SECOND), 1);
+    es_children_open(w.shutdown.server.children, 2, 1);
+    assert_int_equal(turn(&w, begun + 2 * SECOND), 0);
+    assert_true(es_shutdown_is_over(&w.shutdown));
+    assert_int_equal(es_handover_sent(w.handover), 1);
+    /* neither ended nor closed */
+    assert_int_equal(recv(w.peer, &byte, 1, MSG_DONTWAIT), -1);
+    world_close(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -323,6 +394,8 @@ int main(void)
         cmocka_unit_test(test_another_socket_pair),
         cmocka_unit_test(test_stop_within_drain),
         cmocka_unit_test(test_graceful),
+        cmocka_unit_test(test_nothing_to_hand_over),
+        cmocka_unit_test(test_hands_over_when_the_parent_has_opened),
     };
     int failed;
 

@@ -76,6 +76,33 @@ FACTS(a_child_that_exited_unseen_is_forgotten)
     assert_true(es_child_pids_has(&pids, (apr_uint64_t)getpid()));
 }
 
+FACTS(a_child_has_exited_before_it_is_waited_for)
+{
+    int pipe_of_child[2];
+    char byte;
+    pid_t pid;
+
+    assert_int_equal(pipe(pipe_of_child), 0);
+    pid = fork();
+    if (pid == 0) {
+        close(pipe_of_child[1]);
+        _exit((int)read(pipe_of_child[0], &byte, 1));
+    }
+    es_child_pids_init(&pids, pool);
+    es_child_pids_add(&pids, pid, 3);
+    es_child_pids_add(&pids, exited_pid(), 2);
+    assert_false(es_child_pids_has_exited(pid));
+    assert_int_equal(es_child_pids_count_before(&pids, 4), 1);
+    assert_int_equal(es_child_pids_count_before(&pids, 3), 0);
+    close(pipe_of_child[0]);
+    close(pipe_of_child[1]);
+    while (!es_child_pids_has_exited(pid)) {
+        continue;
+    }
+    assert_int_equal(es_child_pids_count_before(&pids, 4), 0);
+    assert_int_equal(waitpid(pid, NULL, 0), pid); /* it still can be */
+}
+
 FACTS(a_pid_from_shared_memory_may_be_any_number)
 {
     es_child_pids_init(&pids, pool);
@@ -92,6 +119,7 @@ static const struct CMUnitTest tests[] = {
     UNIT(removing_one_keeps_the_others),
     UNIT(a_living_child_of_an_earlier_generation_is_seen),
     UNIT(a_child_that_exited_unseen_is_forgotten),
+    UNIT(a_child_has_exited_before_it_is_waited_for),
     UNIT(a_pid_from_shared_memory_may_be_any_number),
 };
 
