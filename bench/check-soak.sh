@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Is any event lost, whatever happens? Runs soak.sh with each fault, churn.sh,
-# and slow.sh, one after the other, each with a server of its own.
+# Is any event lost, whatever happens, and how long does an ordinary page take
+# meanwhile? Runs soak.sh with each fault, churn.sh, and slow.sh, one after the
+# other, each with a server of its own.
 #
 #   sh bench/check-soak.sh [full|brief] [CASE...]
 #
@@ -110,8 +111,12 @@ soak() {
         echo "no client was overtaken: this proves nothing" >>"$tmp/err"
         rc=1
     fi
-    report "$name" "$rc" \
-        "$text, $(value "$line" connections_hit) connections hit"
+    text="$text, $(value "$line" connections_hit) connections hit"
+    line=$(grep '^pages ' "$tmp/out")
+    text="$text; pages: worst $(value "$line" worst_ms) ms"
+    text="$text, p99 $(value "$line" p99_ms) ms"
+    text="$text, $(value "$line" failed) of $(value "$line" requests) failed"
+    report "$name" "$rc" "$text"
 }
 
 churn() {

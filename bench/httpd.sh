@@ -95,6 +95,7 @@ write_conf() {
         load_module unixd
         load_module authz_core
         echo "Listen 127.0.0.1:$port"
+        echo "DocumentRoot $tmp/pages"
         echo "KeepAliveTimeout 60"
         echo "MaxKeepAliveRequests 0"
         conf_of_mpm
@@ -107,6 +108,14 @@ write_conf() {
             echo "Include $ES_EXTRA_CONF"
         fi
     } >"$tmp/httpd.conf"
+}
+
+# an ordinary page, /page.txt, that the User of httpd may read
+write_page() {
+    mkdir -p "$tmp/pages"
+    printf '%02000d\n' 0 >"$tmp/pages/page.txt"
+    chmod 711 "$tmp" "$tmp/pages"
+    chmod 644 "$tmp/pages/page.txt"
 }
 
 # listens PORT: is a socket listening there?
@@ -147,6 +156,7 @@ try_port() {
         port=$((port + 1))
     done
     write_conf
+    write_page
     : >"$tmp/error.log"
     (sanitized "$httpd" -f "$tmp/httpd.conf" -t) >"$tmp/syntax" 2>&1 ||
         die "httpd refuses its configuration: $(cat "$tmp/syntax")"

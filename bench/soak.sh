@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Is any event lost, whatever happens to the server? Starts a private httpd with
-# the built module, runs verify against it, and injects faults meanwhile.
+# Is any event lost, whatever happens to the server, and how long does a page
+# take? Starts a private httpd with the built module, runs verify and pages
+# against it, and injects faults meanwhile.
 #
 #   sh bench/soak.sh FAULT [SECONDS [INTERVAL [TIMES]]]
 #
@@ -26,7 +27,7 @@
 #   ES_KEEP       a folder to which configuration, logs and reports are copied
 #   and the variables of httpd.sh
 #
-# Prints the faults, a line "soak key=value ..." and verify's line.
+# Prints the faults, a line "soak key=value ...", that of pages, and verify's.
 # Exit status: 0 no errors; 1 errors, or a fault hit no clients; 2 could not
 # run.
 
@@ -39,6 +40,7 @@ times=${4:-$(((seconds - 1) / interval))}
 clients=${ES_CLIENTS:-200}
 publishers=4
 verify=
+pages=
 stopped=
 count=0
 hits=0
@@ -51,6 +53,7 @@ problem=
 clean_up() {
     [ -n "$stopped" ] && kill -CONT "$stopped" 2>/dev/null
     end "$verify"
+    end "$pages"
     end "$server"
     [ -n "${ES_KEEP:-}" ] && cp "$tmp"/[!s]* "$ES_KEEP/" 2>/dev/null
     rm -rf "$tmp"
@@ -147,14 +150,14 @@ inject_fault() {
     esac
 }
 
-# value NAME: of verify's line
+# value NAME: of verify's line, or that of pages
 value() {
-    awk -v name="$1" '$1 == "verify" {
+    awk -v name="$1" '$1 == "verify" || $1 == "pages" {
         for (i = 2; i <= NF; i++) {
             split($i, part, "=")
             if (part[1] == name) { print part[2] }
         }
-    }' "$tmp/report"
+    }' "$tmp/report" "$tmp/page_times"
 }
 
 # ---- the run -----------------------------------------------------------------
@@ -174,6 +177,8 @@ esac
     --publishers "$publishers" --seed "$$" --log "$tmp/progress" \
     $no_cuts ${ES_VERIFY:-} >"$tmp/report" 2>"$tmp/errors" &
 verify=$!
+"$build/bench/pages" "127.0.0.1:$port" /page.txt >"$tmp/page_times" &
+pages=$!
 
 # until events are acknowledged
 until grep -q 'acknowledged=[1-9]' "$tmp/progress" 2>/dev/null; do
@@ -197,6 +202,9 @@ kill -USR1 "$verify" 2>/dev/null
 wait "$verify"
 rc=$?
 verify=
+kill "$pages" 2>/dev/null
+wait "$pages"
+pages=
 cat "$tmp/errors" >&2
 
 # ---- the result --------------------------------------------------------------
@@ -223,11 +231,17 @@ graceful | restart | kill | segv | killall)
     [ "$(children | sort)" != "$before" ] || problem="no child was replaced"
     ;;
 esac
+[ -n "$(value worst_ms)" ] || problem="pages gave no report"
+case $fault in
+none | graceful)
+    [ "$(value failed)" = 0 ] || problem="$(value failed) pages failed"
+    ;;
+esac
 grep -E '\[[a-z_]*:(crit|alert|emerg|error)\]' "$tmp/error.log" >&2
 echo "soak fault=$fault times=$count hit=$hits" \
     "connections_hit=$clients_hit cuts=$cuts clean_ends=$ends" \
     "problem=\"$problem\""
-cat "$tmp/report"
+cat "$tmp/page_times" "$tmp/report"
 if [ -n "$problem" ]; then
     warn "$problem"
     [ "$rc" -ne 0 ] || rc=1

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # make check-soak in brief: is any event lost when children crash, hang or are
-# replaced? The head of bench/check-soak.sh describes the cases.
+# replaced, and are ordinary pages answered? The head of bench/check-soak.sh
+# describes the cases.
 
 use strict;
 use warnings;
@@ -26,5 +27,8 @@ is $? >> 8, 0, 'check-soak.sh exits with 0';
 for my $case (@CASES) {
     my ($result, $text) = @{$reported{$case} || ['', 'there is no report']};
     is $result, 'ok', "$case: $text";
+    like $text, qr/pages: worst [\d.]+ ms, p99 [\d.]+ ms/,
+        "$case: the time of ordinary pages is measured"
+        if $case ne 'churn';
 }
 done_testing;
