@@ -197,7 +197,7 @@ FACTS(proxies_are_numbered_where_their_names_are_not_shown)
     result.outcomes[1] = REFUSED;
     assert_false(checks());
     assert_string_equal(why.sentence,
-                        "Stored, and local clients have it, but not taken by "
+                        "Stored for local clients, but not taken by "
                         "proxy 2: status 401.");
     assert_string_equal(es_publish_result_json(&result, pool),
                         ", \"grip\": [{\"proxy\": \"proxy 1\", \"ok\": true}, "
