@@ -83,7 +83,7 @@ sub is_ended
 {
     my ($got, $name) = @_;
     is $got->{status}, 200, "$name is answered";
-    is $got->{body}, "retry: 2000\n\n", "$name: the client is to reconnect";
+    is $got->{body}, "retry: 2000\n", "$name: the client is to reconnect";
     is join(',', grep { /^grip-/ } keys %{$got->{headers}}), '',
         "$name: the answer has no instruction";
     return;
@@ -172,7 +172,7 @@ for my $forged ($state =~ s/\A.{8}2\n\K\d+/$expires + $HOUR/er,
     $state =~ s/\A.{8}\K2\n\d+\n/1\n/r)
 {
     $got = ask_at($start . encode_base64url($forged), $hold->{last});
-    is $got->{body}, "retry: 3000\n\n", 'an expiry that was changed is no link';
+    is $got->{body}, "retry: 3000\n", 'an expiry that was changed is no link';
 }
 
 is $httpd->stop, 0, 'httpd stops with exit status 0';
