@@ -20,6 +20,7 @@
  *   handler        run before that of mod_proxy
  *   child_stopping child: hand clients over to other children, or end them
  *   child_status   parent: track living children, free a dead child's number
+ *   monitor        parent: look for a child that holds a lock and does not move
  */
 #include <httpd.h>
 #include <http_config.h>
@@ -115,6 +116,14 @@ static void on_child_status(server_rec *s, pid_t pid, ap_generation_t gen,
     }
 }
 
+/* Of the parent, about every ten seconds. */
+static int on_monitor(apr_pool_t *p, server_rec *s)
+{
+    (void)p;
+    es_runtime_watch_locks(s);
+    return OK;
+}
+
 static int on_access(request_rec *r)
 {
     if (es_route_is_ours(r)) {
@@ -157,6 +166,7 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_child_init(on_child_init, after_http2, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_stopping(on_child_stopping, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_child_status(on_child_status, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_monitor(on_monitor, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_check_access(on_access, NULL, NULL, APR_HOOK_REALLY_FIRST,
                          AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_check_access_ex(on_access_ex, NULL, NULL, APR_HOOK_REALLY_FIRST,

@@ -495,6 +495,7 @@ my %range = (
     EventStreamMaxChannels => ['0', 'between 1 and 1048576'],
     EventStreamMaxHeld => ['65536', 'between 0 and 65535'],
     EventStreamDrain => ['601', 'between 0 and 600 seconds'],
+    EventStreamLockTimeout => ['61', 'between 100ms and 60 seconds'],
 );
 for my $directive (sort keys %range) {
     my ($value, $words) = @{$range{$directive}};
@@ -508,6 +509,10 @@ refuses('a time that is too long', 'EventStreamRetry 99999999999999999999',
     $line, 'EventStreamRetry');
 refuses('two values', location('EventStreamRetry 1 2'), $line,
     'EventStreamRetry takes one argument, a time, such as 20');
+refuses('a time without a number', 'EventStreamLockTimeout soon', $line,
+    'EventStreamLockTimeout', "'soon'");
+refuses('a strange action', 'EventStreamLockTimeout 2 wait', $line,
+    'EventStreamLockTimeout', "'kill' after the time, not 'wait'");
 refuses('a strange form of keep-alive', 'EventStreamKeepAliveForm both',
     $line, 'EventStreamKeepAliveForm', 'event or comment', "'both'");
 refuses('a strange origin', 'EventStreamAllowOrigin example.com', $line,

@@ -138,6 +138,10 @@ const command_rec es_directives_table[] = {
                GLOBAL(max_grip_waiting), 0, 0, 65535),
     GLOBAL_ROW("EventStreamDrain", ES_SECONDS, GLOBAL(drain_us),
                SECONDS(5), 0, SECONDS(600)),
+    AP_INIT_TAKE12("EventStreamLockTimeout", es_server_setters_lock_timeout,
+                   NULL, RSRC_CONF,
+                   "how long a request waits for a child that holds the lock "
+                   "of a hub, and optionally kill"),
 
     /* of a hub: GRIP */
     AP_INIT_TAKE_ARGV("EventStreamGrip", es_grip_setters_proxy, NULL, RSRC_CONF,

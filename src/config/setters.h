@@ -36,6 +36,14 @@ const char *es_setters_use_hub(cmd_parms *cmd, void *dir, const char *name);
 const char *es_setters_hub(cmd_parms *cmd, void *dir, int argc,
                            char *const argv[]);
 
+/* ---- Of the whole server: server_setters.c ------------------------------ */
+
+const char *es_server_setters_lock_timeout(cmd_parms *cmd, void *dir,
+                                           const char *time,
+                                           const char *action);
+
+/* ---- For all of them: setters.c ----------------------------------------- */
+
 /** Read a number of bytes: digits and an optional k, m or g. */
 const char *es_setters_read_bytes(apr_int64_t *out, const char *text);
 

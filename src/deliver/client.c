@@ -232,12 +232,27 @@ void es_client_end_closed(es_client_t *client)
     es_client_change(client, ES_CLIENT_ON_END);
 }
 
+/* Where a client continues that has lost events. The store lock may be taken,
+ * for long if its owner is stopped: the delivery does not wait for it. */
+static apr_status_t find_present(const es_client_t *client, es_start_t *start)
+{
+    apr_status_t rv = es_store_current(client->store, start);
+
+    if (rv == APR_TIMEUP &&
+        es_store_latest(client->store, client->slots, client->nslots, start) ==
+            APR_SUCCESS) {
+        rv = APR_SUCCESS;
+    }
+    return rv;
+}
+
 /* The ring has overtaken the client, or the journal is damaged where the
  * client stands. */
 static es_step_t overtaken(es_client_t *client, apr_status_t why)
 {
     es_start_t start;
     es_pos_t tail;
+    apr_status_t rv;
 
     if (why == APR_ENOENT && client->skip == 0 && !has_lost(client, &tail)) {
         client->cursor = tail;
@@ -249,9 +264,17 @@ static es_step_t overtaken(es_client_t *client, apr_status_t why)
         es_client_end_closed(client); /* the record of the close is gone */
         return ES_STEP_MORE;
     }
-    if (client->skip > 0 ||
-        es_store_current(client->store, &start) != APR_SUCCESS) {
+    if (client->skip > 0) {
         return fail(client); /* cut: the client sees that it is no clean end */
+    }
+    rv = find_present(client, &start);
+    if (rv == APR_TIMEUP) {
+        /* it reconnects, and is asked again for what it has missed */
+        es_client_change(client, ES_CLIENT_ON_END);
+        return ES_STEP_MORE;
+    }
+    if (rv != APR_SUCCESS) {
+        return fail(client);
     }
     client->cursor = start.pos;
     client->reset_id = start.id;

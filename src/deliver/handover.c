@@ -6,21 +6,6 @@
  * two, no process writes to these clients. If a child dies after it has
  * received, the clients that it took over are lost with it.
  *
- * Are all records since the cursor retained? The child subscribes first and
- * reads the tail then. If the cursor is not below the tail, all records since
- * the cursor are retained. So no channel of the client has lost a record, and
- * no channel has lost its slot, since a slot with a retained record is not
- * given to another channel. From then on the subscription keeps the slots. A
- * cursor below the tail counts as a loss, because it is unknown what became of
- * the slots meanwhile. That takes a whole ring of records while the client is
- * in the handover socket: even a client of quiet channels is sent with its
- * cursor at the head.
- *
- * If the hub's events were migrated to another segment meanwhile, the cursor
- * means nothing there. The client then resumes by the id of the last record
- * that it has seen. Within a frame it continues in the same frame, whose bytes
- * are the same.
- *
  * All children listen, and all wake up for a message. With EPOLLEXCLUSIVE only
  * one would; if that one were about to stop, the others would never learn of
  * the message. A child that has no room takes the sockets out of its epoll
@@ -28,6 +13,9 @@
  *
  * Clients above the limit use descriptors until they have read their end, so a
  * child takes one message of them at a time.
+ *
+ * The delivery does not wait for a store lock. If another process has it, the
+ * child stops in the middle of a message, and continues in a later turn.
  */
 #include "deliver/handover.h"
 
@@ -38,15 +26,19 @@
 
 #include "base/context.h"
 #include "base/log.h"
-#include "journal/resume.h"
 #include "deliver/client_priv.h"
 #include "deliver/handover_msg.h"
+#include "deliver/handover_take.h"
 #include "deliver/sink_socket.h"
 
 /* How long a child without room leaves a message to other children: new ones
  * may be about to start. */
 #define OTHERS_WITHIN (3 * APR_USEC_PER_SEC)
 #define RETRY_EVERY (APR_USEC_PER_SEC / 10)
+/* How long received clients wait for a store lock that another process has. The
+ * process may be stopped. */
+#define LOCK_WITHIN (2 * APR_USEC_PER_SEC)
+#define LOCK_RETRY_EVERY (APR_USEC_PER_SEC / 100)
 
 struct es_handover_t {
     es_handover_params_t params;
@@ -56,8 +48,13 @@ struct es_handover_t {
     apr_status_t send_status;                 /* of es_handover_send so far */
     apr_time_t now;
     apr_uint32_t nsent;
-    apr_time_t full_since;  /* stopped listening then; 0 = listens */
-    es_store_t *present_of; /* the store of present; NULL = none */
+    apr_time_t full_since; /* stopped listening then; 0 = listens */
+    es_handed_t waiting;   /* the next client of msg, if it waits for the lock
+                             * of its store */
+    apr_time_t waiting_since; /* 0 = none waits */
+    int announced;            /* clients in the received message */
+    int received;             /* of them, taken over */
+    es_store_t *present_of;   /* the store of present; NULL = none */
     es_start_t present;
     apr_time_t logged_lost;      /* of es_log_limit_level: ES0320 */
     apr_time_t logged_malformed; /* the same: ES0321 */
@@ -84,9 +81,20 @@ es_handover_t *es_handover_create(const es_handover_params_t *params)
     return handover;
 }
 
+/* Close the clients of a received message that wait for the store lock. */
+static void drop_waiting(es_handover_t *handover)
+{
+    if (handover->waiting_since != 0) {
+        close(handover->waiting.fd);
+        es_handover_msg_begin(handover->msg);
+        handover->waiting_since = 0;
+    }
+}
+
 void es_handover_destroy(es_handover_t *handover)
 {
     if (handover != NULL) {
+        drop_waiting(handover);
         es_handover_msg_destroy(handover->msg);
         free(handover);
     }
@@ -112,17 +120,23 @@ static int is_present(es_handover_t *handover, es_store_t *store,
 }
 
 /* The id up to which a client at cursor has seen all; {0, 0} = unknown. */
-static es_id_t seen_id_at(es_handover_t *handover, es_store_t *store,
-                          es_pos_t cursor)
+static es_id_t seen_id_at(es_handover_t *handover,
+                          const es_client_params_t *params, es_pos_t cursor)
 {
     es_id_t seen = {0, 0};
     es_record_t record;
+    es_start_t latest;
 
-    if (is_present(handover, store, cursor)) {
+    if (is_present(handover, params->store, cursor)) {
         seen = handover->present.id;
     }
-    else if (es_store_look(store, cursor, &record) == APR_SUCCESS) {
+    else if (es_store_look(params->store, cursor, &record) == APR_SUCCESS) {
         seen = es_id_before(&record.id);
+    }
+    else if (es_store_latest(params->store, params->slots, params->nslots,
+                             &latest) == APR_SUCCESS &&
+             latest.pos <= cursor) {
+        seen = latest.id; /* another process has the lock */
     }
     return seen;
 }
@@ -145,7 +159,7 @@ static int describe(es_handover_t *handover, es_conn_t *conn,
     handed->fd = es_sink_socket_fd(conn->sink);
     handed->epoch = es_store_epoch(params.store);
     handed->segment_id = es_store_segment_id(params.store);
-    handed->seen_id = seen_id_at(handover, params.store, handed->saved.cursor);
+    handed->seen_id = seen_id_at(handover, &params, handed->saved.cursor);
     handed->chunked = conn->chunked;
     handed->opts = params.opts;
     handed->is_counted = params.counted.client_count != NULL;
@@ -214,6 +228,7 @@ apr_status_t es_handover_send(es_handover_t *handover, apr_time_t now)
     if (!es_handover_is_open(handover)) {
         return APR_ENOTIMPL;
     }
+    drop_waiting(handover); /* one message serves both directions */
     handover->now = now;
     handover->send_status = APR_SUCCESS;
     es_handover_msg_begin(handover->msg);
@@ -227,169 +242,90 @@ apr_status_t es_handover_send(es_handover_t *handover, apr_time_t now)
 
 /* ---- receiving ---------------------------------------------------------- */
 
-static void count_client(es_handover_t *handover, const es_handed_t *handed,
-                         es_counted_t *counted)
+static void log_lost(es_handover_t *handover, apr_status_t rv, apr_time_t now)
 {
-    static const es_client_limits_t none = {0, 0, 0};
+    int lost = handover->announced - handover->received;
 
-    memset(counted, 0, sizeof(*counted));
-    if (handover->params.client_count != NULL && handed->is_counted) {
-        (void)es_client_count_add(handover->params.client_count,
-                                  handover->params.child, handed->address,
-                                  &none, counted);
-    }
-}
-
-/**
- * Find the position where a received client continues.
- *
- * @param present  where it was subscribed again
- * @param saved    filled; its cursor is one of this store's segment
- * @return 1, or 0: some record since it was sent may be lost
- */
-static int find_start(es_handover_t *handover, const es_handed_t *handed,
-                      es_store_t *store, const es_start_t *present,
-                      es_client_saved_t *saved)
-{
-    static const es_resume_reach_t all = {0, 0, 0};
-    es_start_t start = *present;
-    char text[ES_ID_TEXT_SIZE];
-
-    *saved = handed->saved;
-    if (es_store_segment_id(store) == handed->segment_id) {
-        return saved->cursor >= es_store_tail(store) &&
-               saved->cursor <= present->pos;
-    }
-    /* the hub's size has changed, and its events were migrated */
-    if (es_store_resume(store, handover->slots, handed->nnames,
-                        es_slice(text, es_id_format(text, &handed->seen_id)),
-                        &all, &start) != APR_SUCCESS) {
-        saved->cursor =
-            es_store_tail(store); /* it ends for a close that is retained */
-        return 0;
-    }
-    saved->cursor = start.pos;
-    return 1;
-}
-
-static es_client_t *make_client(es_handover_t *handover,
-                                const es_handed_t *handed, const es_hub_t *hub,
-                                es_sink_t *sink, apr_time_t now)
-{
-    es_client_params_t params = {0};
-    es_client_saved_t saved;
-    es_client_t *client;
-    es_start_t present;
-    int is_complete;
-
-    if (es_store_subscribe(hub->store, handover->params.child, handed->names,
-                           handed->nnames, handover->slots,
-                           &present) != APR_SUCCESS) {
-        return NULL;
-    }
-    is_complete = find_start(handover, handed, hub->store, &present, &saved);
-    params.store = hub->store;
-    params.hub = (apr_uint32_t)(hub - handover->params.hubs);
-    params.child = handover->params.child;
-    params.slots = handover->slots;
-    params.nslots = handed->nnames;
-    params.pos = present.pos;
-    params.opts = handed->opts;
-    count_client(handover, handed, &params.counted);
-    client = es_client_create(&params, sink, now);
-    if (client == NULL) {
-        es_store_unsubscribe(hub->store, handover->params.child,
-                             handover->slots, handed->nnames);
-        es_client_count_remove(&params.counted);
-        return NULL;
-    }
-    es_client_load(client, &saved, !is_complete, &present);
-    return client;
-}
-
-/* Each configuration may number hubs in another way: find it by epoch. */
-static es_hub_t *hub_of(const es_handover_t *handover,
-                        const es_handed_t *handed)
-{
-    apr_uint32_t i;
-
-    for (i = 0; i < handover->params.nhubs; i++) {
-        es_id_t epoch = es_store_epoch(handover->params.hubs[i].store);
-
-        if (es_id_compare(&epoch, &handed->epoch) == 0) {
-            return &handover->params.hubs[i];
-        }
-    }
-    return NULL;
-}
-
-/* Are there at most clients_max clients if this many more come? */
-static int has_room(const es_handover_t *handover, apr_uint32_t clients)
-{
-    const es_handover_params_t *params = &handover->params;
-
-    return params->clients_max == 0 || params->client_count == NULL ||
-           es_client_count_total(params->client_count, params->child) +
-                   clients <=
-               params->clients_max;
-}
-
-/* @return 1, or 0: the client could not be taken over and was closed */
-static int take_over(es_handover_t *handover, const es_handed_t *handed,
-                     apr_time_t now)
-{
-    es_client_t *client;
-    es_conn_t *conn;
-    es_hub_t *hub = hub_of(handover, handed);
-    es_sink_t *sink;
-
-    if (hub == NULL) {
-        close(handed->fd);
-        return 0;
-    }
-    sink = es_sink_socket_create(handed->fd, handed->chunked,
-                                 handed->opts.send_timeout);
-    if (sink == NULL) {
-        return 0;
-    }
-    client = make_client(handover, handed, hub, sink, now);
-    if (client == NULL) {
-        sink->ops->close(sink);
-        return 0;
-    }
-    conn = es_conns_prepare(client);
-    if (conn == NULL) {
-        es_client_close(client);
-        return 0;
-    }
-    es_conns_add(handover->params.conns, conn, hub, now);
-    if (hub->is_closed || !has_room(handover, 0)) {
-        es_conns_end(handover->params.conns, conn, handover->params.drain_ms);
-    }
-    return 1;
-}
-
-static int take_over_all(es_handover_t *handover, apr_time_t now)
-{
-    int announced = es_handover_msg_count(handover->msg);
-    es_handed_t handed;
-    apr_status_t rv;
-    int received = 0;
-
-    rv = es_handover_msg_take(handover->msg, &handed);
-    while (rv == APR_SUCCESS) {
-        received += take_over(handover, &handed, now);
-        rv = es_handover_msg_take(handover->msg, &handed);
-    }
-    if (received < announced) {
+    if (lost > 0) {
         es_log(es_log_limit_level(&handover->logged_lost, ES_LOG_WARNING, now),
                APR_STATUS_IS_EOF(rv) ? APR_SUCCESS : rv, "ES0320",
                "cannot take over %d of %d clients of another child; they are "
                "closed and reconnect; the limit of open files may be reached, "
                "or their hub is new or no longer configured",
-               announced - received, announced);
+               lost, handover->announced);
     }
-    return received;
+}
+
+static void stop_polling(const es_handover_t *handover)
+{
+    struct epoll_event unused = {0};
+    int i;
+
+    for (i = 0; i < handover->sockets.pairs; i++) {
+        (void)epoll_ctl(handover->params.epoll_fd, EPOLL_CTL_DEL,
+                        handover->sockets.receive[i], &unused);
+    }
+}
+
+/* Stop in the middle of a message: handed cannot be subscribed now. */
+static void wait_for_lock(es_handover_t *handover, const es_handed_t *handed,
+                          apr_time_t since)
+{
+    handover->waiting = *handed;
+    handover->waiting_since = since;
+    if (handover->full_since == 0) {
+        handover->full_since = since;
+        stop_polling(handover);
+    }
+}
+
+/**
+ * Take over the clients of the received message.
+ *
+ * @param handed  the next one, or rv tells why there is none
+ * @param since   when the first of them found the store lock taken
+ */
+static void take_over_rest(es_handover_t *handover, es_handed_t *handed,
+                           apr_status_t rv, apr_time_t since, apr_time_t now)
+{
+    while (rv == APR_SUCCESS) {
+        rv = es_handover_take_client(&handover->params, handed, handover->slots,
+                                     now);
+        if (rv == APR_TIMEUP) {
+            wait_for_lock(handover, handed, since);
+            return;
+        }
+        handover->received += rv == APR_SUCCESS;
+        rv = es_handover_msg_take(handover->msg, handed);
+    }
+    log_lost(handover, rv, now);
+}
+
+static int take_over_all(es_handover_t *handover, apr_time_t now)
+{
+    es_handed_t handed;
+    apr_status_t rv;
+
+    handover->announced = es_handover_msg_count(handover->msg);
+    handover->received = 0;
+    rv = es_handover_msg_take(handover->msg, &handed);
+    take_over_rest(handover, &handed, rv, now, now);
+    return handover->received;
+}
+
+/* Continue in the middle of a message. */
+static void continue_waiting(es_handover_t *handover, apr_time_t now)
+{
+    apr_time_t since = handover->waiting_since;
+    es_handed_t handed = handover->waiting;
+
+    if (now - since >= LOCK_WITHIN) {
+        drop_waiting(handover);
+        log_lost(handover, APR_TIMEUP, now);
+        return;
+    }
+    handover->waiting_since = 0;
+    take_over_rest(handover, &handed, APR_SUCCESS, since, now);
 }
 
 int es_handover_receive(es_handover_t *handover, int messages, apr_time_t now)
@@ -398,7 +334,7 @@ int es_handover_receive(es_handover_t *handover, int messages, apr_time_t now)
     apr_status_t rv;
 
     ES_CONTEXT(ES_DELIVERY);
-    while (messages-- > 0) {
+    while (handover->waiting_since == 0 && messages-- > 0) {
         rv = es_handover_sockets_receive(&handover->sockets, handover->msg);
         if (rv == APR_SUCCESS) {
             received += take_over_all(handover, now);
@@ -419,17 +355,6 @@ int es_handover_receive(es_handover_t *handover, int messages, apr_time_t now)
 }
 
 /* ---- listening --------------------------------------------------------- */
-
-static void stop_polling(const es_handover_t *handover)
-{
-    struct epoll_event unused = {0};
-    int i;
-
-    for (i = 0; i < handover->sockets.pairs; i++) {
-        (void)epoll_ctl(handover->params.epoll_fd, EPOLL_CTL_DEL,
-                        handover->sockets.receive[i], &unused);
-    }
-}
 
 /* If epoll refuses (max_user_watches), es_handover_run tries again. */
 static apr_status_t listen_again(es_handover_t *handover)
@@ -460,7 +385,7 @@ apr_status_t es_handover_listen(es_handover_t *handover)
 void es_handover_on_event(es_handover_t *handover, apr_time_t now)
 {
     ES_CONTEXT(ES_DELIVERY);
-    if (has_room(handover, ES_HANDOVER_MSG_CLIENTS)) {
+    if (es_handover_take_has_room(&handover->params, ES_HANDOVER_MSG_CLIENTS)) {
         (void)es_handover_receive(handover, 1, now); /* epoll reports again */
     }
     else {
@@ -472,14 +397,17 @@ void es_handover_on_event(es_handover_t *handover, apr_time_t now)
 void es_handover_run(es_handover_t *handover, apr_time_t now)
 {
     ES_CONTEXT(ES_DELIVERY);
-    if (handover->full_since == 0) {
+    if (handover->waiting_since != 0) {
+        continue_waiting(handover, now);
+    }
+    if (handover->full_since == 0 || handover->waiting_since != 0) {
         return;
     }
-    if (has_room(handover, ES_HANDOVER_MSG_CLIENTS)) {
+    if (es_handover_take_has_room(&handover->params, ES_HANDOVER_MSG_CLIENTS)) {
         (void)listen_again(handover);
     }
     else if (now - handover->full_since >= OTHERS_WITHIN &&
-             has_room(handover, 0) &&
+             es_handover_take_has_room(&handover->params, 0) &&
              es_handover_receive(handover, 1, now) == 0) {
         (void)listen_again(handover); /* the next message may wait again */
     }
@@ -487,6 +415,9 @@ void es_handover_run(es_handover_t *handover, apr_time_t now)
 
 apr_interval_time_t es_handover_wait(const es_handover_t *handover)
 {
+    if (handover->waiting_since != 0) {
+        return LOCK_RETRY_EVERY;
+    }
     return handover->full_since != 0 ? RETRY_EVERY : -1;
 }
 

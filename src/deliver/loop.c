@@ -25,6 +25,7 @@
 #include "base/clock.h"
 #include "base/context.h"
 #include "base/log.h"
+#include "shm/lock.h"
 #include "shm/wakeup.h"
 #include "deliver/client_priv.h"
 #include "deliver/fanout.h"
@@ -267,6 +268,7 @@ void es_loop_run(es_loop_t *loop)
     int more;
 
     es_context_enter(ES_DELIVERY);
+    es_lock_limit_wait(0); /* it waits for no other process */
     while (!is_over(loop)) {
         more = work(loop, now);
         if (!is_over(loop)) {

@@ -8,7 +8,7 @@
 #include "shm/wakeup.h"
 
 #define MAGIC APR_UINT64_C(0x65736d61696c72f1)
-#define VERSION 1
+#define VERSION 2
 #define CHILDREN_MAX (1u << 16)
 
 typedef struct header_t {

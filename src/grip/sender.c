@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/context.h"
 #include "base/thread.h"
+#include "shm/lock.h"
 #include "shm/wakeup.h"
 #include "grip/sender_proxy.h"
 #include "grip/waiters.h"
@@ -25,6 +26,10 @@
 #define SLEEP_IDLE (APR_USEC_PER_SEC)
 /* for the requests in flight when the child stops */
 #define STOP_TIMEOUT (2 * APR_USEC_PER_SEC)
+
+/* For a lock that another child holds; if it is longer, the next turn tries
+ * again. */
+#define LOCK_WAIT (10 * 1000)
 
 /** A hub's proxies. */
 typedef struct route_t {
@@ -199,6 +204,7 @@ static void on_thread(void *arg)
     es_sender_t *sender = arg;
 
     es_context_enter(ES_SENDER);
+    es_lock_limit_wait(LOCK_WAIT);
     run(sender);
     close_sendings(sender);
     es_waiters_close(&sender->waiters);

@@ -33,7 +33,8 @@ typedef struct es_sender_body_t {
  * @param p     for the body and for what is needed to make it
  * @return APR_SUCCESS: it has one item or more; APR_EOF: from is head;
  *         APR_ENOENT: overtaken, the record at from is no longer retained;
- *         APR_EGENERAL: the record at from is damaged
+ *         APR_TIMEUP: another process has the store lock; APR_EGENERAL: the
+ *         record at from is damaged
  *
  * Context: the sender's thread; may take the store lock.
  */

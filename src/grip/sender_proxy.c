@@ -239,8 +239,8 @@ static int load(es_sender_proxy_t *sending, int *changed, apr_time_t now)
         rv = es_sender_body_make(
             &sending->body, params->store, params->grip, head,
             sent < sending->split_until ? 1 : APR_INT32_MAX, sending->pool);
-        if (rv == APR_SUCCESS || rv == APR_EOF) {
-            return rv == APR_SUCCESS;
+        if (rv == APR_SUCCESS || rv == APR_EOF || rv == APR_TIMEUP) {
+            return rv == APR_SUCCESS; /* TIMEUP: the next look tries again */
         }
         if (rv == APR_ENOENT && es_store_tail(params->store) > sent) {
             report(sending, es_store_tail(params->store), ES_OUTCOME_OVERTAKEN,
@@ -322,6 +322,7 @@ static int load_again(es_sender_proxy_t *sending)
     const es_sender_proxy_params_t *params = &sending->params;
     resend_t *resend = &sending->resend;
     es_record_t record;
+    apr_status_t rv;
 
     while (resend->state == RESEND_WANTED) {
         if (es_store_look(params->store, resend->next.pos, &record) !=
@@ -335,9 +336,10 @@ static int load_again(es_sender_proxy_t *sending)
         }
         apr_pool_clear(sending->pool);
         sending->body.from = resend->next;
-        if (es_sender_body_make(&sending->body, params->store, params->grip,
-                                record.next, 1, sending->pool) == APR_SUCCESS) {
-            return 1;
+        rv = es_sender_body_make(&sending->body, params->store, params->grip,
+                                 record.next, 1, sending->pool);
+        if (rv == APR_SUCCESS || rv == APR_TIMEUP) {
+            return rv == APR_SUCCESS;
         }
         advance(resend, record.next, ES_OUTCOME_OVERTAKEN);
     }

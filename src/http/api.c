@@ -281,6 +281,7 @@ static int eventstream_count_clients(server_rec *s, const char *hub,
     eventstream_result_t ours = EVENTSTREAM_RESULT_INIT;
     es_slice_t name = es_slice_of(channel);
     es_sigblock_t sigblock;
+    apr_status_t rv;
     call_t call;
     int status;
 
@@ -300,8 +301,13 @@ static int eventstream_count_clients(server_rec *s, const char *hub,
         return refuse(&call, result);
     }
     es_sigblock_begin(&sigblock); /* the store has a lock */
-    ours.clients = es_store_clients(call.hub->store, name);
+    rv = es_store_clients(call.hub->store, name, &ours.clients);
     es_sigblock_end(&sigblock);
+    if (rv != APR_SUCCESS) {
+        es_problem_set(&call.why, p, HTTP_SERVICE_UNAVAILABLE,
+                       "The clients cannot be counted now.");
+        return refuse(&call, result);
+    }
     return answer(result, HTTP_OK, "", &ours);
 }
 

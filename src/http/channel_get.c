@@ -86,6 +86,15 @@ static void add_channel(page_t *page, es_slice_t name,
     add(page, "}");
 }
 
+/* ES0204 or ES0209 has the cause. */
+static int unavailable(const page_t *page, es_problem_t *why)
+{
+    es_problem_set(why, page->r->pool, HTTP_SERVICE_UNAVAILABLE,
+                   "The channels cannot be read now.");
+    why->retry_after = ES_RETRY_AFTER_S;
+    return 0;
+}
+
 /* ---- Named channels ---------------------------------------------------- */
 
 static int add_named(page_t *page, es_problem_t *why)
@@ -93,7 +102,7 @@ static int add_named(page_t *page, es_problem_t *why)
     es_channel_set_t *names;
     es_channel_stats_t stats;
     es_sigblock_t sigblock;
-    int i;
+    int i, known;
 
     if (!es_request_channels_queried(&page->rights, &names, why)) {
         return 0;
@@ -102,8 +111,11 @@ static int add_named(page_t *page, es_problem_t *why)
         es_slice_t name = es_channel_set_names(names)[i];
 
         es_sigblock_begin(&sigblock);
-        (void)es_channel_stats_find(page->store, name, page->now_ms, &stats);
+        known = es_channel_stats_find(page->store, name, page->now_ms, &stats);
         es_sigblock_end(&sigblock);
+        if (known < 0) {
+            return unavailable(page, why);
+        }
         add_channel(page, name, &stats, 1);
     }
     add(page, "]");
@@ -171,6 +183,9 @@ static int add_list(page_t *page, es_slice_t prefix, es_problem_t *why)
         count = es_channel_stats_next(page->store, &at, prefix, page->now_ms,
                                       found, max);
         es_sigblock_end(&sigblock);
+        if (count < 0) {
+            return unavailable(page, why);
+        }
         add_allowed(page, found, count);
         if (at == 0) {
             break;

@@ -51,6 +51,7 @@ typedef struct recovery_t {
     es_grip_answer_t answer;
     int is_lost;
     int is_closed; /* one of its channels is closed */
+    int is_busy;   /* another process has the store lock */
 } recovery_t;
 
 /* The last mark in the path, because the stream's own path may have one. */
@@ -160,10 +161,14 @@ static int resume_one(recovery_t *recovery, int i)
     es_grip_answer_t *answer = &recovery->answer;
     es_slice_t id = last_id(recovery, recovery->link.channels[i]);
     es_start_t start = recovery->start;
+    apr_status_t rv = APR_NOTFOUND;
 
-    if (id.len == 0 || !es_id_is_ours(id) ||
-        es_store_resume(recovery->hub->store, &recovery->slots[i], 1, id,
-                        &reach, &start) != APR_SUCCESS) {
+    if (id.len != 0 && es_id_is_ours(id)) {
+        rv = es_store_resume(recovery->hub->store, &recovery->slots[i], 1, id,
+                             &reach, &start);
+    }
+    if (rv != APR_SUCCESS) {
+        recovery->is_busy |= rv == APR_TIMEUP;
         return 0;
     }
     answer->parts[i].from = start.pos; /* evicted before it: no loss */
@@ -214,6 +219,14 @@ static void add_reset(recovery_t *recovery)
     es_buf_add(&answer->body, frame);
 }
 
+static int unavailable(const recovery_t *recovery, es_problem_t *why)
+{
+    es_problem_set(why, recovery->r->pool, HTTP_SERVICE_UNAVAILABLE,
+                   "No events can be served now.");
+    why->retry_after = ES_RETRY_AFTER_S;
+    return 0;
+}
+
 static int make(recovery_t *recovery, es_problem_t *why)
 {
     int i;
@@ -225,6 +238,10 @@ static int make(recovery_t *recovery, es_problem_t *why)
     init_answer(recovery);
     for (i = 0; i < recovery->link.count && !recovery->is_lost; i++) {
         recovery->is_lost = !resume_one(recovery, i);
+    }
+    if (recovery->is_busy) {
+        recovery->is_lost = 0;
+        return unavailable(recovery, why);
     }
     if (recovery->is_lost) {
         init_answer(recovery);
@@ -238,11 +255,16 @@ static int subscribe_and_make(recovery_t *recovery, es_problem_t *why)
     es_store_t *store = recovery->hub->store;
     const es_grip_link_t *link = &recovery->link;
     apr_uint32_t child = es_runtime_child();
+    apr_status_t rv;
     int made;
 
     es_store_set_clock(store, es_clock_ms());
-    if (es_store_subscribe(store, child, link->channels, link->count,
-                           recovery->slots, &recovery->start) != APR_SUCCESS) {
+    rv = es_store_subscribe(store, child, link->channels, link->count,
+                            recovery->slots, &recovery->start);
+    if (rv == APR_TIMEUP) {
+        return unavailable(recovery, why);
+    }
+    if (rv != APR_SUCCESS) {
         return es_problem_set(why, recovery->r->pool, HTTP_SERVICE_UNAVAILABLE,
                               "No more channels can be held now.");
     }

@@ -71,6 +71,9 @@ static int append_failed(const es_runtime_hub_t *hub, apr_status_t rv,
             why, ES_REMEDY_MAX_CHANNELS,
             "EventStreamMaxChannels is reached; raise it.");
     }
+    if (rv == APR_TIMEUP) {
+        return unavailable(p, why, "Events cannot be stored now.");
+    }
     level = es_log_limit_level(&last_logged[hub->number % ES_HUBS_MAX],
                                APLOG_ERR, es_clock_now());
     es_slog(level, rv, ap_server_conf, "ES0503",

@@ -52,19 +52,21 @@ static es_limit_t count_in(es_stream_t *stream)
     }
 }
 
-static int subscribe(es_stream_t *stream, const es_channel_set_t *names)
+static apr_status_t subscribe(es_stream_t *stream,
+                              const es_channel_set_t *names)
 {
     int count = es_channel_set_count(names);
+    apr_status_t rv;
 
     stream->slots = apr_palloc(stream->r->pool, sizeof(es_slot_t) * count);
     es_store_set_clock(stream->hub->store, es_clock_ms());
-    if (es_store_subscribe(stream->hub->store, es_runtime_child(),
-                           es_channel_set_names(names), count, stream->slots,
-                           &stream->start) != APR_SUCCESS) {
-        return 0;
+    rv = es_store_subscribe(stream->hub->store, es_runtime_child(),
+                            es_channel_set_names(names), count, stream->slots,
+                            &stream->start);
+    if (rv == APR_SUCCESS) {
+        stream->nslots = count;
     }
-    stream->nslots = count;
-    return 1;
+    return rv;
 }
 
 /**
@@ -131,32 +133,37 @@ es_resume_reach_t es_subscribe_admit_reach(const es_runtime_hub_t *hub)
     return reach;
 }
 
-/* Starts with the latest events of each channel. If the store cannot be read,
+/* Starts with the latest events of each channel. If the store is damaged,
  * serving the stream will fail, too, and handle it. */
-static void replay(es_stream_t *stream, apr_uint64_t latest)
+static apr_status_t replay(es_stream_t *stream, apr_uint64_t latest)
 {
     es_resume_reach_t reach = es_subscribe_admit_reach(stream->hub);
     es_pos_t present = stream->start.pos;
     es_part_t *parts =
         apr_palloc(stream->r->pool, sizeof(*parts) * stream->nslots);
 
-    if (es_store_replay(stream->hub->store, stream->slots, stream->nslots,
-                        latest, &reach, parts, &stream->start) == APR_SUCCESS &&
-        stream->start.pos != present) {
+    apr_status_t rv =
+        es_store_replay(stream->hub->store, stream->slots, stream->nslots,
+                        latest, &reach, parts, &stream->start);
+
+    if (rv == APR_SUCCESS && stream->start.pos != present) {
         stream->replay = parts;
     }
+    return rv == APR_TIMEUP ? rv : APR_SUCCESS;
 }
 
 /* Starts after the last event the client saw; or schedules a stream-reset, if
  * the journal cannot guarantee that no event was missed. */
-static void resume(es_stream_t *stream, const es_channel_set_t *names,
-                   es_slice_t id)
+static apr_status_t resume(es_stream_t *stream, const es_channel_set_t *names,
+                           es_slice_t id)
 {
     es_resume_reach_t reach = es_subscribe_admit_reach(stream->hub);
+    apr_status_t rv =
+        es_store_resume(stream->hub->store, stream->slots, stream->nslots, id,
+                        &reach, &stream->start);
 
-    if (es_store_resume(stream->hub->store, stream->slots, stream->nslots, id,
-                        &reach, &stream->start) == APR_SUCCESS) {
-        return;
+    if (rv == APR_SUCCESS || rv == APR_TIMEUP) {
+        return rv;
     }
     stream->reset =
         es_frame_reset(&stream->start.id, es_channel_set_names(names),
@@ -164,21 +171,53 @@ static void resume(es_stream_t *stream, const es_channel_set_t *names,
     es_rlog(APLOG_DEBUG, 0, stream->r, "ES0404",
             "cannot prove that the client has missed no event after its last "
             "event id; it gets stream-reset");
+    return APR_SUCCESS;
 }
 
-static void find_start(es_stream_t *stream, const es_channel_set_t *names)
+static apr_status_t find_start(es_stream_t *stream,
+                               const es_channel_set_t *names)
 {
     es_slice_t id = last_event_id(stream->r);
 
     if (es_slice_is(id, ES_EVENT_EARLIEST)) {
-        replay(stream, ES_REPLAY_ALL);
+        return replay(stream, ES_REPLAY_ALL);
     }
-    else if (id.len != 0) {
-        resume(stream, names, id);
+    if (id.len != 0) {
+        return resume(stream, names, id);
     }
-    else if (stream->conf->replay != 0) {
-        replay(stream, (apr_uint64_t)stream->conf->replay);
+    if (stream->conf->replay != 0) {
+        return replay(stream, (apr_uint64_t)stream->conf->replay);
     }
+    return APR_SUCCESS;
+}
+
+/* Subscribes and finds the start. @return ES_ADMIT_DONE, _NONE or _CLOSED */
+static es_admit_result_t enter(es_stream_t *stream,
+                               const es_channel_set_t **names, apr_status_t *rv)
+{
+    *rv = subscribe(stream, *names);
+    if (*rv != APR_SUCCESS) {
+        return ES_ADMIT_NONE;
+    }
+    *names = drop_closed(stream, *names);
+    if (!*names) {
+        return ES_ADMIT_CLOSED;
+    }
+    *rv = find_start(stream, *names);
+    if (*rv != APR_SUCCESS) {
+        es_store_unsubscribe(stream->hub->store, es_runtime_child(),
+                             stream->slots, stream->nslots);
+        stream->nslots = 0;
+        return ES_ADMIT_NONE;
+    }
+    return ES_ADMIT_DONE;
+}
+
+static void log_busy(const es_stream_t *stream)
+{
+    es_rlog(APLOG_DEBUG, APR_TIMEUP, stream->r, "ES0411",
+            "another process holds the lock of the hub; the client is asked "
+            "to reconnect");
 }
 
 es_admit_result_t es_subscribe_admit(es_stream_t *stream,
@@ -186,25 +225,26 @@ es_admit_result_t es_subscribe_admit(es_stream_t *stream,
 {
     es_limit_t limit;
     es_admit_result_t result;
+    apr_status_t rv;
 
     stream->hub = es_runtime_hub(stream->conf);
     if (!stream->hub) {
         return ES_ADMIT_NONE; /* the child logged why at its start */
     }
     limit = count_in(stream);
-    result = limit == ES_LIMITS ? ES_ADMIT_DONE : ES_ADMIT_BRIEF;
-    if (subscribe(stream, names)) {
-        names = drop_closed(stream, names);
-        if (!names) {
-            return ES_ADMIT_CLOSED;
-        }
-        find_start(stream, names);
+    result = enter(stream, &names, &rv);
+    if (result == ES_ADMIT_CLOSED) {
+        return result;
     }
-    else {
+    if (rv == APR_TIMEUP) {
+        log_busy(stream);
+        return result;
+    }
+    if (rv != APR_SUCCESS) {
         limit = ES_LIMIT_CHANNELS;
-        result = ES_ADMIT_NONE;
     }
     if (limit != ES_LIMITS) {
+        result = result == ES_ADMIT_DONE ? ES_ADMIT_BRIEF : result;
         es_stats_count_limit(limit);
         es_rlog(APLOG_DEBUG, 0, stream->r, "ES0403",
                 "limit reached (%s); the client is asked to reconnect",
@@ -216,13 +256,11 @@ es_admit_result_t es_subscribe_admit(es_stream_t *stream,
 es_admit_result_t es_subscribe_admit_uncounted(es_stream_t *stream,
                                                const es_channel_set_t **names)
 {
-    if (!subscribe(stream, *names)) {
-        return ES_ADMIT_NONE;
+    apr_status_t rv;
+    es_admit_result_t result = enter(stream, names, &rv);
+
+    if (rv == APR_TIMEUP) {
+        log_busy(stream);
     }
-    *names = drop_closed(stream, *names);
-    if (!*names) {
-        return ES_ADMIT_CLOSED;
-    }
-    find_start(stream, *names);
-    return ES_ADMIT_DONE;
+    return result;
 }

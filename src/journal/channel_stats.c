@@ -43,7 +43,7 @@ int es_channel_stats_find(es_store_t *store, es_slice_t name,
 
     memset(out, 0, sizeof(*out));
     if (es_store_lock(store, &report) != APR_SUCCESS) {
-        return 0;
+        return -1;
     }
     if (es_channels_find(&store->channels, name, hash, &slot) == APR_SUCCESS &&
         slot != 0) {
@@ -67,8 +67,7 @@ int es_channel_stats_next(es_store_t *store, es_slot_t *at, es_slice_t prefix,
     int slots;
 
     if (es_store_lock(store, &report) != APR_SUCCESS) {
-        *at = 0;
-        return 0;
+        return -1;
     }
     for (slots = 0; slots < SLOTS_PER_LOCK && found < max; slots++) {
         if (*at >= store->channels.table->high_slot) {

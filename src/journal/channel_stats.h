@@ -24,7 +24,8 @@ typedef struct es_channel_stats_t {
  *
  * @param now_ms  of es_store_set_clock
  * @return 1, or 0: the store does not know the channel, which then is open and
- *         has neither clients nor events; or the segment is unusable
+ *         has neither clients nor events; -1: the store lock cannot be taken,
+ *         for long or for ever
  *
  * Context: ANY; takes the store lock.
  */
@@ -38,7 +39,8 @@ int es_channel_stats_find(es_store_t *store, es_slice_t name,
  * @param at   where to continue, 0 at first; the order means nothing, but each
  *             channel that stays known is returned once
  * @param max  size of out
- * @return how many are in out; *at is 0 if there are no more
+ * @return how many are in out; *at is 0 if there are no more. -1: the store
+ *         lock cannot be taken, for long or for ever
  *
  * Context: ANY; takes the store lock for a short time.
  */

@@ -39,7 +39,7 @@
 /** "esstore" and a byte that is not text. */
 #define ES_LAYOUT_MAGIC APR_UINT64_C(0x657373746f7265f1)
 /** Raised with every change to a struct below or to the meaning of a field. */
-#define ES_LAYOUT_VERSION 7
+#define ES_LAYOUT_VERSION 8
 
 /** Alignment of sections and records: a cache line. */
 #define ES_LINE 64

@@ -44,7 +44,8 @@ apr_status_t es_missed_collect(es_missed_t *missed, es_buf_t *body);
  * @param slots     the caller subscribes to them; count of them
  * @param last_ids  count ids, filled; in a new store each is its epoch
  * @param present   filled
- * @return APR_SUCCESS; APR_EGENERAL: the segment is unusable
+ * @return APR_SUCCESS; APR_TIMEUP: another process has the store lock;
+ *         APR_EGENERAL: the segment is unusable
  *
  * Context: WORKER; takes the store lock.
  */
@@ -81,7 +82,8 @@ typedef struct es_linked_t {
  * @param i    number of the channel, below record->nslots
  * @param out  filled on success
  * @return APR_SUCCESS; APR_ENOENT: overtaken, the record is no longer
- *         retained; APR_EGENERAL: damaged, or the segment is unusable
+ *         retained; APR_TIMEUP: another process has the store lock;
+ *         APR_EGENERAL: damaged, or the segment is unusable
  *
  * Context: WORKER, or another thread that may block; may take the store lock.
  */

@@ -215,6 +215,7 @@ static int recount(es_store_t *store, es_repair_report_t *report)
         es_publisher_ids_restore(&store->publisher_ids, &record);
         before = record.id;
         report->records++;
+        es_lock_move_on(&store->segment->guard.lock);
     }
     raise_last_id(store, &before);
     return 1;
@@ -254,38 +255,97 @@ apr_status_t es_store_repair(es_store_t *store, es_repair_report_t *report)
     return APR_SUCCESS;
 }
 
-apr_status_t es_store_lock(es_store_t *store, es_repair_report_t *report)
-{
-    es_lock_t *lock = &store->segment->guard.lock;
-    apr_status_t rv = es_lock_acquire(lock);
+/* ---- the lock ----------------------------------------------------------- */
 
-    memset(report, 0, sizeof(*report));
-    if (rv == APR_SUCCESS) {
-        return APR_SUCCESS;
+/* Once a wait was in vain, the next ones are this short, so that a process that
+ * is stopped under the lock does not keep all workers waiting. */
+#define SHORT_WAIT (APR_USEC_PER_SEC / 50)
+
+void es_store_set_lock_wait(es_store_t *store, apr_interval_time_t wait)
+{
+    store->lock_wait = wait;
+}
+
+apr_uint32_t es_store_stalled_by(const es_store_t *store)
+{
+    return es_lock_stalled_by(&store->segment->guard.lock);
+}
+
+static int is_stalled(const es_store_t *store)
+{
+    /* relaxed: a thread that sees it late waits longer, or logs nothing */
+    return __atomic_load_n(&store->stall_logged, __ATOMIC_RELAXED) != 0;
+}
+
+static apr_interval_time_t wait_of(const es_store_t *store)
+{
+    return is_stalled(store) && store->lock_wait > SHORT_WAIT
+               ? SHORT_WAIT
+               : store->lock_wait;
+}
+
+/* In vain. A thread that only tries finds the lock taken now and then, and so
+ * does one that waits while others are faster: that is not logged. */
+static apr_status_t note_timeout(es_store_t *store)
+{
+    if (es_lock_is_stalled(&store->segment->guard.lock) &&
+        !__atomic_exchange_n(&store->stall_logged, 1, __ATOMIC_RELAXED)) {
+        es_log(ES_LOG_WARNING, APR_SUCCESS, "ES0209",
+               "process %u (0 = unknown) holds the lock of a hub's shared "
+               "memory and does not continue; is it stopped, in a debugger, or "
+               "does it dump core? Publishers get 503, and subscribers are "
+               "asked to reconnect; EventStreamLockTimeout can kill it",
+               es_store_stalled_by(store));
     }
-    if (rv == APR_INCOMPLETE) {
-        rv = es_store_repair(store, report);
-        if (rv == APR_SUCCESS) {
-            es_lock_repaired(lock);
-            report->repaired = 1;
-            return APR_SUCCESS;
-        }
-        /* released without repair: from now on it cannot be taken */
-        es_store_unlock(store, report);
-        return APR_EGENERAL;
-    }
+    return APR_TIMEUP;
+}
+
+static void note_unusable(es_store_t *store)
+{
     if (!__atomic_exchange_n(&store->unusable_logged, 1, __ATOMIC_RELAXED)) {
         es_log(ES_LOG_CRIT, APR_SUCCESS, "ES0204",
                "cannot take the lock of a hub's shared memory, as its state "
                "is not recoverable; publishing to this hub and subscribing "
                "to it fail until httpd is restarted (not gracefully)");
     }
-    return APR_EGENERAL;
+}
+
+apr_status_t es_store_lock(es_store_t *store, es_repair_report_t *report)
+{
+    es_lock_t *lock = &store->segment->guard.lock;
+    apr_status_t rv = es_lock_acquire(lock, wait_of(store));
+
+    memset(report, 0, sizeof(*report));
+    if (rv == APR_TIMEUP) {
+        return note_timeout(store);
+    }
+    if (rv != APR_SUCCESS && rv != APR_INCOMPLETE) {
+        note_unusable(store);
+        return APR_EGENERAL;
+    }
+    report->resumed = is_stalled(store);
+    if (rv == APR_SUCCESS) {
+        return APR_SUCCESS;
+    }
+    if (es_store_repair(store, report) != APR_SUCCESS) {
+        /* released without repair: from now on it cannot be taken */
+        es_store_unlock(store, report);
+        return APR_EGENERAL;
+    }
+    es_lock_repaired(lock);
+    report->repaired = 1;
+    return APR_SUCCESS;
 }
 
 void es_store_unlock(es_store_t *store, const es_repair_report_t *report)
 {
     es_lock_release(&store->segment->guard.lock);
+    if (report->resumed &&
+        __atomic_exchange_n(&store->stall_logged, 0, __ATOMIC_RELAXED)) {
+        es_log(ES_LOG_NOTICE, APR_SUCCESS, "ES0210",
+               "the lock of a hub's shared memory is free again; publishing "
+               "and subscribing continue");
+    }
     if (report->repaired) {
         es_log(ES_LOG_WARNING, APR_SUCCESS, "ES0201",
                "a child died while it held the lock of a hub's shared "

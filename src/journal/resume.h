@@ -32,6 +32,7 @@ typedef struct es_resume_reach_t {
  *         event is evicted or out of reach; or the id is unknown, from the
  *         future or of another epoch; or it is a publisher's that several
  *         events of these channels have.
+ *         APR_TIMEUP: another process has the store lock.
  *         APR_EGENERAL: the segment is unusable
  *
  * Context: WORKER or DELIVERY; takes the store lock, for short times.
@@ -56,7 +57,8 @@ apr_status_t es_store_resume(es_store_t *store, const es_slot_t *slots,
  *                event, and id is one just before it: a client that is cut off
  *                now and resumes by this id receives the same events.
  *                Unchanged if there are no events
- * @return APR_SUCCESS; APR_EGENERAL: the segment is unusable
+ * @return APR_SUCCESS; APR_TIMEUP: another process has the store lock;
+ *         APR_EGENERAL: the segment is unusable
  *
  * Context: WORKER; takes the store lock, for short times.
  */

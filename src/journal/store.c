@@ -82,6 +82,7 @@ apr_status_t es_store_attach(es_store_t **out, void *mem, apr_size_t mem_size,
     store = apr_pcalloc(pool, sizeof(*store));
     store->layout = layout;
     store->segment = segment;
+    store->lock_wait = ES_STORE_LOCK_WAIT;
     store->epoch.ms = hdr->epoch_ms;
     store->epoch.n = hdr->epoch_n;
     es_subscriptions_attach(&store->subscriptions, &layout, mem);
@@ -212,22 +213,24 @@ void es_store_reap(es_store_t *store, apr_uint32_t child)
     es_flow_control_report(store, child, 0);
 }
 
-apr_uint64_t es_store_clients(es_store_t *store, es_slice_t name)
+apr_status_t es_store_clients(es_store_t *store, es_slice_t name,
+                              apr_uint64_t *clients)
 {
     apr_uint64_t hash = es_channels_hash(&store->channels, name);
-    apr_uint64_t clients = 0;
     es_slot_t slot = 0;
     es_repair_report_t report;
+    apr_status_t rv = es_store_lock(store, &report);
 
-    if (es_store_lock(store, &report) != APR_SUCCESS) {
-        return 0;
+    *clients = 0;
+    if (rv != APR_SUCCESS) {
+        return rv;
     }
     if (es_channels_find(&store->channels, name, hash, &slot) == APR_SUCCESS &&
         slot != 0) {
-        clients = es_subscriptions_of_slot(&store->subscriptions, slot, NULL);
+        *clients = es_subscriptions_of_slot(&store->subscriptions, slot, NULL);
     }
     es_store_unlock(store, &report);
-    return clients;
+    return APR_SUCCESS;
 }
 
 apr_uint64_t es_store_child_subscriptions(const es_store_t *store,
@@ -340,4 +343,46 @@ apr_status_t es_store_current(es_store_t *store, es_start_t *start)
         es_store_unlock(store, &report);
     }
     return rv;
+}
+
+/* The channels' newest record is evicted: the tail is after it. */
+static apr_status_t start_at_tail(const es_store_t *store, es_start_t *start)
+{
+    es_record_t record;
+
+    if (es_store_look(store, es_store_tail(store), &record) != APR_SUCCESS) {
+        return APR_EAGAIN;
+    }
+    start->pos = record.pos;
+    start->id = es_id_before(&record.id);
+    return APR_SUCCESS;
+}
+
+/*
+ * The head is read first: of the records below it newest is the last one, and
+ * one that is appended later is beyond start. A newest that is not below this
+ * head may be one that its writer has not committed.
+ */
+apr_status_t es_store_latest(const es_store_t *store, const es_slot_t *slots,
+                             int count, es_start_t *start)
+{
+    es_pos_t head = es_store_head(store);
+    es_pos_t newest = 0;
+    es_record_t record;
+    int i;
+
+    for (i = 0; i < count; i++) {
+        es_pos_t pos = es_store_newest(store, slots[i]);
+
+        newest = pos > newest ? pos : newest;
+    }
+    if (newest == 0 || newest >= head) {
+        return APR_EAGAIN;
+    }
+    if (es_store_look(store, newest, &record) != APR_SUCCESS) {
+        return start_at_tail(store, start);
+    }
+    start->pos = record.next;
+    start->id = record.id;
+    return APR_SUCCESS;
 }

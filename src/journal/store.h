@@ -18,6 +18,7 @@
 #define ES_JOURNAL_STORE_H
 
 #include <apr_pools.h>
+#include <apr_time.h>
 
 #include "base/channel.h"
 #include "base/event.h"
@@ -63,6 +64,28 @@ apr_status_t es_store_format(void *mem, const es_store_params_t *params,
  */
 apr_status_t es_store_attach(es_store_t **out, void *mem, apr_size_t mem_size,
                              const es_store_params_t *params, apr_pool_t *pool);
+
+/** How long a call waits for the store lock if es_store_set_lock_wait was not
+ * called. */
+#define ES_STORE_LOCK_WAIT (60 * APR_USEC_PER_SEC)
+
+/**
+ * Set how long a call that takes the store lock waits for it: another process
+ * may be stopped while it holds it. Such a call then returns APR_TIMEUP and has
+ * done nothing. After a wait that was in vain the next ones are shorter, until
+ * the lock is free. Threads with es_lock_limit_wait (shm/lock.h), as the
+ * delivery's and the sender's, get APR_TIMEUP earlier.
+ *
+ * Context: PARENT or CHILD_INIT.
+ */
+void es_store_set_lock_wait(es_store_t *store, apr_interval_time_t wait);
+
+/**
+ * The process that holds the store lock and does not move: es_lock_stalled_by.
+ *
+ * Context: PARENT; takes no lock.
+ */
+apr_uint32_t es_store_stalled_by(const es_store_t *store);
 
 /** Bytes of its journal, which limit what it retains: records with their
  * headers. */
@@ -119,7 +142,8 @@ typedef struct es_entry_t {
  * @return APR_SUCCESS; APR_EINVAL: an entry is out of range; APR_ENOSPC: the
  *         batch is larger than half the ring; APR_ENOMEM: all slots are in
  *         use, or no memory; APR_EEXIST: another event has the publisher's id
- *         in a channel, see clash; APR_EGENERAL: the segment is unusable
+ *         in a channel, see clash; APR_TIMEUP: another process has the lock;
+ *         APR_EGENERAL: the segment is unusable
  *
  * Context: WORKER; takes the store lock. A child that dies in here leaves
  * either nothing or the whole batch.
@@ -153,8 +177,9 @@ typedef struct es_start_t {
  *
  * @param slots  count of them, filled
  * @return APR_SUCCESS; APR_EINVAL: child or a name is out of range;
- *         APR_ENOMEM: all slots are in use; APR_EGENERAL: the segment is
- *         unusable. On any error nothing is subscribed
+ *         APR_ENOMEM: all slots are in use; APR_TIMEUP: another process has
+ *         the lock; APR_EGENERAL: the segment is unusable. On any error
+ *         nothing is subscribed
  *
  * Context: WORKER or DELIVERY; takes the store lock.
  */
@@ -178,8 +203,15 @@ void es_store_unsubscribe(es_store_t *store, apr_uint32_t child,
  */
 void es_store_reap(es_store_t *store, apr_uint32_t child);
 
-/** Subscriptions of all children to a channel. Context: ANY; takes the lock. */
-apr_uint64_t es_store_clients(es_store_t *store, es_slice_t name);
+/**
+ * Subscriptions of all children to a channel.
+ *
+ * @return APR_SUCCESS, or why the lock could not be taken: *clients is 0
+ *
+ * Context: ANY; takes the lock.
+ */
+apr_status_t es_store_clients(es_store_t *store, es_slice_t name,
+                              apr_uint64_t *clients);
 
 /** Subscriptions of a child to all channels. Context: ANY. */
 apr_uint64_t es_store_child_subscriptions(const es_store_t *store,
@@ -278,11 +310,25 @@ apr_status_t es_store_copy(const es_store_t *store, const es_record_t *record,
  * The present position: the head, and the id of the last event or, before the
  * first one, the store's epoch.
  *
- * @return APR_SUCCESS; APR_EGENERAL: the segment is unusable
+ * @return APR_SUCCESS; APR_TIMEUP; APR_EGENERAL: the segment is unusable
  *
  * Context: ANY; takes the lock.
  */
 apr_status_t es_store_current(es_store_t *store, es_start_t *start);
+
+/**
+ * A position from which a reader of these channels misses no later record of
+ * them, without the lock: after their newest record, or, if that is evicted, at
+ * the tail. A reader that has the id of start and resumes with it gets the
+ * records from there on, too.
+ *
+ * @return APR_SUCCESS; APR_EAGAIN: a record of them is being appended now, or
+ *         they have none
+ *
+ * Context: ANY, no lock; the caller subscribes to the slots.
+ */
+apr_status_t es_store_latest(const es_store_t *store, const es_slot_t *slots,
+                             int count, es_start_t *start);
 
 /* ---- checks ------------------------------------------------------------- */
 

@@ -21,7 +21,11 @@ struct es_store_t {
     es_channels_t channels;
     es_journal_t journal;
     es_publisher_ids_t publisher_ids;
-    es_id_t epoch;                /* copied: the segment may be damaged */
+    es_id_t epoch;                 /* copied: the segment may be damaged */
+    apr_interval_time_t lock_wait; /* of es_store_set_lock_wait */
+    apr_uint32_t stall_logged;    /* atomic; 1 = a wait for the lock was in vain
+                                * in this process, and no other one since was
+                                * successful */
     apr_uint32_t unusable_logged; /* atomic; 1 = this process has logged it */
 };
 
@@ -31,6 +35,7 @@ typedef struct es_repair_report_t {
     int rebuilt;  /* table and index were computed again */
     int emptied;  /* the journal was damaged and has been emptied */
     int unusable; /* head and tail are not plausible */
+    int resumed;  /* waits for the lock were in vain before */
     apr_uint64_t records; /* retained after the repair */
 } es_repair_report_t;
 
@@ -38,7 +43,8 @@ typedef struct es_repair_report_t {
  * Take the store's lock; if its last owner died, repair the store.
  *
  * @param report  filled in any case; for es_store_unlock
- * @return APR_SUCCESS: held; APR_EGENERAL: not held, the segment is unusable
+ * @return APR_SUCCESS: held; APR_TIMEUP: not held, another thread has it;
+ *         APR_EGENERAL: not held, the segment is unusable
  */
 apr_status_t es_store_lock(es_store_t *store, es_repair_report_t *report);
 

@@ -22,6 +22,7 @@
 #include "base/jitter.h"
 #include "base/sigblock.h"
 #include "server/grip_runtime.h"
+#include "server/lock_watch.h"
 #include "server/log.h"
 #include "server/open_files.h"
 #include "server/retained.h"
@@ -49,9 +50,11 @@ typedef struct es_runtime_t {
     es_client_count_t *client_count;
     es_counters_t *counters;
     es_client_limits_t limits;
-    apr_hash_t *hubs;      /* name → es_runtime_hub_t */
-    es_store_t **stores;   /* by number; includes hubs no longer configured */
-    unsigned char *closed; /* by number; 1 = no longer configured */
+    apr_hash_t *hubs;    /* name → es_runtime_hub_t */
+    es_store_t **stores; /* by number; includes hubs no longer configured */
+    const char **names;  /* by number */
+    const es_child_pids_t *child_pids; /* retained; of the parent */
+    unsigned char *closed;             /* by number; 1 = no longer configured */
     es_handover_sockets_t handover;
     apr_uint32_t nhubs;
     int generation;          /* of this child */
@@ -72,6 +75,14 @@ static apr_status_t forget_runtime(void *unused)
     return APR_SUCCESS;
 }
 
+static apr_interval_time_t lock_timeout(const server_rec *s)
+{
+    const es_settings_t *global = es_settings_of(s);
+
+    return global->lock_timeout_us != 0 ? global->lock_timeout_us
+                                        : ES_LOCK_TIMEOUT_US;
+}
+
 /* Attaches to every retained hub, configured or not: when a child dies, its
  * counts must be cleared in all of them. */
 static int attach_hubs(es_runtime_t *made, es_retained_t *retained,
@@ -83,6 +94,8 @@ static int attach_hubs(es_runtime_t *made, es_retained_t *retained,
 
     made->hubs = apr_hash_make(pool);
     made->stores = apr_pcalloc(pool, sizeof(*made->stores) * retained->nhubs);
+    made->names = apr_pcalloc(pool, sizeof(*made->names) * retained->nhubs);
+    made->child_pids = &retained->child_pids;
     made->closed = apr_pcalloc(pool, retained->nhubs);
     for (i = 0; i < retained->nhubs; i++) {
         const es_retained_hub_t *hub = &retained->hubs[i];
@@ -104,7 +117,9 @@ static int attach_hubs(es_runtime_t *made, es_retained_t *retained,
         view->counter = hub->counter;
         view->number = made->nhubs;
         view->grip = named ? named->grip : NULL;
+        es_store_set_lock_wait(view->store, lock_timeout(s));
         made->closed[made->nhubs] = !named;
+        made->names[made->nhubs] = apr_pstrdup(pool, hub->name);
         made->stores[made->nhubs++] = view->store;
         if (named) {
             view->grip_prefix = named->grip_prefix;
@@ -328,6 +343,7 @@ void es_runtime_child_init(apr_pool_t *pchild, server_rec *s)
         return;
     }
     es_jitter_seed();
+    es_lock_set_pid((apr_uint32_t)getpid());
     runtime->generation = generation_now();
     ap_mpm_query(AP_MPMQ_IS_THREADED, &runtime->is_threaded);
     es_sigblock_need(runtime->is_threaded == AP_MPMQ_NOT_SUPPORTED);
@@ -427,6 +443,15 @@ int es_runtime_is_stopping(void)
     return es_delivery_is_stopping(runtime->delivery) ||
            (running && *running != runtime->generation) ||
            (!runtime->is_threaded && !is_listening());
+}
+
+void es_runtime_watch_locks(server_rec *s)
+{
+    ES_CONTEXT(ES_PARENT);
+    if (runtime) {
+        es_lock_watch_look(runtime->stores, runtime->names, runtime->nhubs,
+                           runtime->child_pids, s);
+    }
 }
 
 void es_runtime_reap(pid_t pid)

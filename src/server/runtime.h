@@ -56,6 +56,14 @@ void es_runtime_child_init(apr_pool_t *pchild, server_rec *s);
  */
 void es_runtime_child_stopping(int graceful);
 
+/**
+ * Look for a child that holds the lock of a hub and does not move; log it, and
+ * kill it if EventStreamLockTimeout says so. Takes no lock.
+ *
+ * Context: PARENT, monitor.
+ */
+void es_runtime_watch_locks(server_rec *s);
+
 /** A child has exited: free its number and clear its counts. Context: PARENT,
  * child_status. */
 void es_runtime_reap(pid_t pid);

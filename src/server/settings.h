@@ -98,9 +98,13 @@ typedef struct es_settings_t {
     apr_int64_t max_held;            /* per child; 0 = a quarter */
     apr_int64_t max_grip_waiting;    /* per child; 0 = half of its workers */
     apr_int64_t drain_us;
-    apr_array_header_t *hubs;  /* es_hub_conf_t; [0] is "default" */
-    apr_array_header_t *grips; /* es_hub_grip_conf_t; up to one a hub */
+    apr_int64_t lock_timeout_us; /* 0 = the preset */
+    int lock_kills;              /* 1 = kill a child that keeps a lock */
+    apr_array_header_t *hubs;    /* es_hub_conf_t; [0] is "default" */
+    apr_array_header_t *grips;   /* es_hub_grip_conf_t; up to one a hub */
 } es_settings_t;
+
+#define ES_LOCK_TIMEOUT_US (2 * APR_USEC_PER_SEC)
 
 /** The settings of a request. */
 static inline es_dir_t *es_settings_dir(const request_rec *r)

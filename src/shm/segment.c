@@ -3,7 +3,8 @@
  * APR's anonymous segment is a shared mapping of zeroed memory, but APR stores
  * its size at the front, so the address that it returns is not page-aligned. We
  * ask for one page more and start at the first whole page. We do not touch the
- * memory here: the kernel allocates a page when it is first used.
+ * memory here: the kernel allocates a page when it is first used. Segments are
+ * not part of core dumps.
  *
  * The cleanup that APR registers on the pool is APR's code, so it is still
  * loaded when our module has been unloaded.
@@ -13,7 +14,22 @@
 #include <apr_errno.h>
 #include <apr_shm.h>
 
+#include <sys/mman.h>
+
 #define PAGE 4096
+
+/* A child that dumps core keeps its locks until the dump is written, and the
+ * segment is most of it. If the kernel refuses, the dump is larger. All of the
+ * mapping, or it would be two. */
+static void leave_out_of_dumps(apr_uintptr_t base, apr_size_t size)
+{
+#ifdef MADV_DONTDUMP
+    apr_uintptr_t start = base / PAGE * PAGE;
+    apr_uintptr_t end = (base + size + PAGE - 1) / PAGE * PAGE;
+
+    (void)madvise((void *)start, end - start, MADV_DONTDUMP);
+#endif
+}
 
 apr_status_t es_segment_create(void **mem, apr_size_t size, apr_pool_t *pool)
 {
@@ -30,5 +46,6 @@ apr_status_t es_segment_create(void **mem, apr_size_t size, apr_pool_t *pool)
     }
     base = (apr_uintptr_t)apr_shm_baseaddr_get(shm);
     *mem = (void *)((base + PAGE - 1) / PAGE * PAGE);
+    leave_out_of_dumps(base, size + PAGE);
     return APR_SUCCESS;
 }

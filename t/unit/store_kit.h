@@ -126,6 +126,16 @@ static __attribute__((unused)) apr_status_t kit_subscribe(kit_t *kit,
     return es_store_subscribe(kit->store, child, &name, 1, slot, &start);
 }
 
+/** Subscriptions of all children to a channel. */
+static __attribute__((unused)) apr_uint64_t kit_clients(kit_t *kit,
+                                                        es_slice_t channel)
+{
+    apr_uint64_t clients;
+
+    assert_int_equal(es_store_clients(kit->store, channel, &clients), 0);
+    return clients;
+}
+
 /** es_store_check, with its reason if it fails. */
 static __attribute__((unused)) void kit_check(kit_t *kit)
 {

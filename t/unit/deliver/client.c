@@ -5,6 +5,8 @@
  */
 #include "t/unit/client_fixture.h"
 
+#include "journal/store_priv.h"
+
 #include "deliver/round.h"
 
 /* ---- partial writes ---------------------------------------------------- */
@@ -408,6 +410,60 @@ static void test_overtaken_between_frames(void **state)
     hub_close(&hub);
 }
 
+/* Another process has the store lock, perhaps for long: it is not waited
+ * for. */
+static void test_overtaken_while_the_lock_is_taken(void **state)
+{
+    char expected[ES_ID_TEXT_SIZE + 8] = "\nid: ";
+    es_repair_report_t report;
+    fake_sink_t fake;
+    es_client_t *client;
+    hub_t hub;
+
+    (void)state;
+    hub_open(&hub, 65536);
+    fake_init(&fake, 0);
+    client = join(&hub, &fake, "a");
+    lap(&hub, "a");
+    expected[5 + es_id_format(expected + 5, &hub.appended.last_id)] = '\0';
+    es_store_set_lock_wait(hub.store, 0);
+    assert_int_equal(es_store_lock(hub.store, &report), APR_SUCCESS);
+    assert_int_equal(settle(client, 0), ES_STEP_CURRENT);
+    es_store_unlock(hub.store, &report);
+    assert_non_null(strstr(fake.got, "event: stream-reset\n"));
+    assert_non_null(strstr(fake.got, expected));
+    part(client, &fake);
+    hub_close(&hub);
+}
+
+/* Its newest record is not committed: where it may continue is unknown. */
+static void test_overtaken_while_a_publisher_is_stopped(void **state)
+{
+    es_repair_report_t report;
+    es_slot_t slot;
+    es_pos_t pos;
+    fake_sink_t fake;
+    es_client_t *client;
+    hub_t hub;
+
+    (void)state;
+    hub_open(&hub, 65536);
+    fake_init(&fake, 0);
+    client = join(&hub, &fake, "a");
+    lap(&hub, "a");
+    hub_subscribe(&hub, "a", &slot, &pos);
+    es_store_set_lock_wait(hub.store, 0);
+    assert_int_equal(es_store_lock(hub.store, &report), APR_SUCCESS);
+    es_channels_at(&hub.store->channels, slot)->newest = pos;
+    assert_int_equal(settle(client, 0), ES_STEP_ENDED);
+    es_store_unlock(hub.store, &report);
+    assert_true(es_client_is_finished(client)); /* not cut */
+    assert_null(strstr(fake.got, "stream-reset"));
+    assert_non_null(strstr(fake.got, "retry: 3000\n"));
+    part(client, &fake);
+    hub_close(&hub);
+}
+
 static void test_overtaken_within_a_frame(void **state)
 {
     es_client_t *client;
@@ -716,6 +772,8 @@ int main(void)
         cmocka_unit_test(test_bounded_step),
         cmocka_unit_test(test_offer_only_to_an_up_to_date_client),
         cmocka_unit_test(test_overtaken_between_frames),
+        cmocka_unit_test(test_overtaken_while_the_lock_is_taken),
+        cmocka_unit_test(test_overtaken_while_a_publisher_is_stopped),
         cmocka_unit_test(test_overtaken_within_a_frame),
         cmocka_unit_test(test_quiet_channel),
         cmocka_unit_test(test_keepalive),

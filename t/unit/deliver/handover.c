@@ -12,6 +12,7 @@
 
 #include <apr_general.h>
 
+#include "journal/store_priv.h"
 #include "deliver/handover.h"
 #include "deliver/handover_msg.h"
 
@@ -544,6 +545,62 @@ static int is_reported(const listener_t *w)
     return epoll_wait(w->epoll_fd, &event, 1, 0) == 1;
 }
 
+/* Is the socket in the epoll set? */
+static int is_listening(const listener_t *w)
+{
+    assert_false(is_reported(w));
+    assert_int_equal(send(w->sockets.send[0], "x", 1, 0), 1);
+    return is_reported(w);
+}
+
+/* A message of one client arrives while another process has the store lock. */
+static void arrive_while_locked(listener_t *w, es_repair_report_t *report)
+{
+    es_store_set_lock_wait(w->hub.store, 0);
+    assert_int_equal(es_store_lock(w->hub.store, report), APR_SUCCESS);
+    assert_true(is_reported(w));
+    es_handover_on_event(w->handover, SECOND);
+    assert_int_equal(es_conns_count(w->conns), 0);
+    assert_int_equal(es_handover_wait(w->handover), APR_USEC_PER_SEC / 100);
+    assert_false(is_reported(w)); /* or the loop would spin */
+    es_handover_run(w->handover, SECOND + 1);
+    assert_int_equal(es_conns_count(w->conns), 0);
+}
+
+static void test_waits_for_the_lock(void **state)
+{
+    es_repair_report_t report;
+    listener_t w;
+
+    (void)state;
+    listener_open(&w, 0);
+    arrive_while_locked(&w, &report);
+    es_store_unlock(w.hub.store, &report);
+    es_handover_run(w.handover, SECOND + 2);
+    assert_int_equal(es_conns_count(w.conns), 1);
+    assert_int_equal(es_handover_wait(w.handover), -1);
+    assert_true(is_listening(&w));
+    listener_close(&w);
+}
+
+static void test_does_not_wait_for_long(void **state)
+{
+    es_repair_report_t report;
+    listener_t w;
+    char byte;
+
+    (void)state;
+    listener_open(&w, 0);
+    arrive_while_locked(&w, &report);
+    es_handover_run(w.handover, SECOND * 4);
+    assert_int_equal(es_conns_count(w.conns), 0);
+    assert_int_equal(es_handover_wait(w.handover), -1);
+    es_store_unlock(w.hub.store, &report);
+    assert_int_equal(recv(w.peer, &byte, 1, MSG_DONTWAIT), 0); /* closed */
+    assert_true(is_listening(&w));
+    listener_close(&w);
+}
+
 static void test_room(void **state)
 {
     listener_t w;
@@ -646,6 +703,8 @@ int main(void)
         cmocka_unit_test(test_another_segment),
         cmocka_unit_test(test_old_close),
         cmocka_unit_test(test_new_close),
+        cmocka_unit_test(test_waits_for_the_lock),
+        cmocka_unit_test(test_does_not_wait_for_long),
         cmocka_unit_test(test_room),
         cmocka_unit_test(test_little_room),
         cmocka_unit_test(test_no_room),

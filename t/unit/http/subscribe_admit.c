@@ -92,7 +92,7 @@ static void close_for(const char *channel, int ms)
 
 static apr_uint64_t subscribers(const char *channel)
 {
-    return es_store_clients(kit->store, es_slice_of(channel));
+    return kit_clients(kit, es_slice_of(channel));
 }
 
 static apr_uint32_t counted(void)

@@ -139,7 +139,8 @@ static void an_unusable_store_is_refused(void **state)
 
     (void)state;
     if (pid == 0) {
-        _exit(es_lock_acquire(&kit->store->segment->guard.lock) != 0);
+        _exit(es_lock_acquire(&kit->store->segment->guard.lock,
+                              ES_STORE_LOCK_WAIT) != 0);
     }
     kit_wait(pid);
     kit->store->segment->head.pos = 1;

@@ -97,8 +97,8 @@ static void subscriptions_are_counted(void **state)
     assert_int_equal(kit_subscribe(kit, 70, "a", &slots[2]), 0);
     assert_int_equal(kit_subscribe(kit, 2, "b", &one), 0);
     assert_int_equal(slots[0], slots[1]);
-    assert_int_equal(es_store_clients(kit->store, es_slice_of("a")), 3);
-    assert_int_equal(es_store_clients(kit->store, es_slice_of("none")), 0);
+    assert_int_equal(kit_clients(kit, es_slice_of("a")), 3);
+    assert_int_equal(kit_clients(kit, es_slice_of("none")), 0);
     assert_int_equal(es_store_child_subscriptions(kit->store, 70), 2);
 
     assert_int_equal(kit_append(kit, "a", "data: 1\n\n", &done), 0);
@@ -108,13 +108,13 @@ static void subscriptions_are_counted(void **state)
 
     es_store_reap(kit->store, 70);
     assert_int_equal(es_store_child_subscriptions(kit->store, 70), 0);
-    assert_int_equal(es_store_clients(kit->store, es_slice_of("a")), 1);
+    assert_int_equal(kit_clients(kit, es_slice_of("a")), 1);
     kit_check(kit);
     /* never below 0 */
     es_store_unsubscribe(kit->store, 70, slots, 1);
     es_store_unsubscribe(kit->store, 1, slots, 1);
     es_store_unsubscribe(kit->store, 1, slots, 1);
-    assert_int_equal(es_store_clients(kit->store, es_slice_of("a")), 0);
+    assert_int_equal(kit_clients(kit, es_slice_of("a")), 0);
     assert_int_equal(es_store_child_subscriptions(kit->store, 1), 0);
     /* out of range: nothing happens */
     one = 11;
@@ -268,7 +268,7 @@ static void use_all(kit_t *kit)
         if (kit_subscribe(kit, 1 + kit_random(70), name, &slot) == 0) {
             es_store_unsubscribe(kit->store, 1 + kit_random(70), &slot, 1);
         }
-        es_store_clients(kit->store, es_slice_of(name));
+        kit_clients(kit, es_slice_of(name));
     }
     es_store_current(kit->store, &start);
 }
@@ -338,15 +338,15 @@ static void a_reaped_child_has_no_subscriptions(void **state)
     assert_int_equal(kit_subscribe(kit, 3, "b", &slots[1]), 0);
     es_store_reap(kit->store, 3);
     assert_int_equal(kit_subscribe(kit, 3, "a", &slots[0]), 0);
-    assert_int_equal(es_store_clients(kit->store, es_slice_of("a")), 1);
-    assert_int_equal(es_store_clients(kit->store, es_slice_of("b")), 0);
+    assert_int_equal(kit_clients(kit, es_slice_of("a")), 1);
+    assert_int_equal(kit_clients(kit, es_slice_of("b")), 0);
     kit_check(kit);
     /* once too often: another channel's subscription stays */
     assert_int_equal(kit_subscribe(kit, 3, "b", &slots[1]), 0);
     es_store_unsubscribe(kit->store, 3, slots, 1);
     es_store_unsubscribe(kit->store, 3, slots, 1);
     assert_int_equal(es_store_child_subscriptions(kit->store, 3), 1);
-    assert_int_equal(es_store_clients(kit->store, es_slice_of("b")), 1);
+    assert_int_equal(kit_clients(kit, es_slice_of("b")), 1);
     kit_check(kit);
     kit_close(kit, 1);
 }

@@ -457,7 +457,8 @@ static void a_repair_finds_what_each_death_leaves(void **state)
         head = done.head;
         pid = fork();
         if (pid == 0) {
-            if (es_lock_acquire(&kit->store->segment->guard.lock) != 0) {
+            if (es_lock_acquire(&kit->store->segment->guard.lock,
+                                ES_STORE_LOCK_WAIT) != 0) {
                 _exit(1);
             }
             deaths[i](kit->store);

@@ -155,7 +155,7 @@ static void slot_freed(void)
     few_events();
     pid = fork();
     if (pid == 0) {
-        es_lock_acquire(&kit->store->segment->guard.lock);
+        es_lock_acquire(&kit->store->segment->guard.lock, ES_STORE_LOCK_WAIT);
         kit->store->channels.table->high_slot++;
         _exit(0);
     }
@@ -431,7 +431,7 @@ static void count_subscriptions(apr_uint64_t *counts)
 
     reap_dead();
     for (name = READER_NAMES; *name != '\0'; name++) {
-        counts[(int)*name] = es_store_clients(kit->store, es_slice(name, 1));
+        counts[(int)*name] = kit_clients(kit, es_slice(name, 1));
     }
 }
 
