@@ -166,6 +166,43 @@ push @clients, stays_later($httpd, $name, path => '/events?c=8');
 $_->close for @clients, $same;
 undef $httpd;
 
+# Channels that merely retain events give way to others, the oldest first.
+$httpd = EventStream::Httpd->start(conf => $locations
+    . "EventStreamMaxChannels 8\n");
+my $from = $httpd->log_size;
+my $first = publish($httpd, 'p0', 'x')->{json}{id};
+is scalar(grep { publish($httpd, "p$_", 'x')->{status} == 200 } 1 .. 30), 30,
+    "$name: events for more channels are accepted";
+like $httpd->error_log($from), qr/ES0212: the channel table of a hub is full/,
+    "$name: that is logged";
+my $late = stays($httpd, path => '/events?c=new');
+ok $late, "$name: a client of a new channel stays";
+is publish($httpd, 'new', 'y')->{status}, 200, "$name: it can be published to";
+is $late->next_event(5)->{data}, 'y', "$name: the client receives the event";
+my $reset = subscribe($httpd, '/events?c=p0',
+    headers => ["Last-Event-ID: $first"]);
+is join(' ', map { $_->{event} } map { $reset->next_event(5) } 1, 2),
+    'stream-open stream-reset',
+    "$name: a client that may have missed an evicted event is told";
+$_->close for $late, $reset;
+undef $httpd;
+
+# Clients leave a sixteenth of the table to publishers.
+$httpd = EventStream::Httpd->start(conf => $locations
+    . "EventStreamMaxChannels 32\n");
+$from = $httpd->log_size;
+my $many = stays($httpd, path => '/events?' . join '&', map { "c=$_" } 1 .. 29);
+ok $many, "$name: a client of as many channels as clients may take stays";
+is_sent_away($httpd, $name, path => '/events?c=30', opens => 0);
+is scalar(grep { publish($httpd, "p$_", 'x')->{status} == 200 } 1 .. 30), 30,
+    "$name: publishers have room for other channels";
+is_sent_away($httpd, $name, path => '/events?c=30', opens => 0);
+like $httpd->error_log($from), qr/ES0211: .* in use, except those kept/,
+    "$name: that clients are sent away is logged";
+$many->close;
+ok stays_later($httpd, $name, path => '/events?c=30');
+undef $httpd;
+
 # ---- Channels of a client --------------------------------------------------
 
 $httpd = EventStream::Httpd->start(conf => $locations);

@@ -150,7 +150,7 @@ publish($httpd, 'a', 'x' x 1001);
 request($httpd, 'POST', '/publish', body => 'x' x 1001 . "\n",
     headers => ['Content-Type: application/x-ndjson']);
 reach('MaxBody', 2);
-publish($httpd, $_, 'x') for 'd' .. 'f';
+request($httpd, 'DELETE', "/publish?channel=$_&for=600") for 'c' .. 'f';
 reach('none', 0);
 is publish($httpd, 'g', 'x')->{status}, 503, 'one channel more gets 503';
 ends('/events?c=h', from => '127.0.0.2');

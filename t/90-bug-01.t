@@ -72,6 +72,8 @@ $clock->step(-$HOUR);
 is publish($httpd, 'other', 'x' x 60000)->{status}, 200,
     'another channel fills the journal'
     for 1 .. 5;    # evicts the record of the end
+my $other = subscribe($httpd, '/events?c=other');    # it keeps its slot
+$other->next_event(5);
 wait_for(sub { publish($httpd, 'third', 'x')->{status} == 200 }, 20,
     'a third channel has room when that time is over');
 done_testing;

@@ -4,8 +4,8 @@
  *
  *     without the lock   check sizes, hash names and ids, find duplicates
  *     lock
- *       slots            find or make one for each channel; a failure here
- *                        leaves nothing but some idle slots
+ *       slots            find or make one for each channel, which may evict
+ *                        records; a failure here leaves some idle slots
  *       known            look up the publishers' ids; may fail as well
  *       for each event   id, position, evict what is in the way, write
  *       commit           one store of the head
@@ -21,6 +21,7 @@
  */
 #include "base/context.h"
 #include "journal/batch_dups.h"
+#include "journal/slot_maker.h"
 #include "journal/store_priv.h"
 
 #include <stdlib.h>
@@ -51,6 +52,7 @@ typedef struct batch_t {
     batch_channel_t small_channels[SMALL_BATCH];
     batch_event_t small_events[SMALL_BATCH];
     int small_dups[SMALL_BATCH];
+    es_slot_maker_t maker;
     es_appended_t result;
 } batch_t;
 
@@ -161,9 +163,9 @@ static apr_status_t find_slots(es_store_t *store, batch_t *batch,
     es_channels_begin_batch(&store->channels);
     for (i = 0; i < batch->count; i++) {
         for (k = 0; k < batch->entries[i].nchannels; k++, channel++) {
-            apr_status_t rv = es_channels_make(&store->channels,
-                                               batch->entries[i].channels[k],
-                                               channel->hash, &channel->slot);
+            apr_status_t rv =
+                es_slot_maker_make(&batch->maker, batch->entries[i].channels[k],
+                                   channel->hash, &channel->slot);
 
             if (rv != APR_SUCCESS) {
                 return rv;
@@ -470,6 +472,7 @@ apr_status_t es_store_append_any(es_store_t *store, const es_entry_t *entries,
     batch.entries = entries;
     batch.count = count;
     batch.now_ms = now_ms;
+    es_slot_maker_init(&batch.maker, store, 1);
     if (alloc_batch(&batch, channels)) {
         hash_all(store, &batch);
         rv = es_batch_dups_find(entries, count, store->publisher_ids.key,
@@ -480,6 +483,7 @@ apr_status_t es_store_append_any(es_store_t *store, const es_entry_t *entries,
         if (rv == APR_SUCCESS) {
             rv = append_locked(store, &batch, touched, &report);
             es_store_unlock(store, &report);
+            es_slot_maker_log(&batch.maker);
         }
     }
     free_batch(&batch);

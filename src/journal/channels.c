@@ -8,15 +8,26 @@
  *                                 ▲ table->free           high_slot ▲
  *
  * Slots above high_slot were never used, so a big table costs no memory until
- * it is needed. If none is free or unused, a sweep goes round the slots and
- * takes the first idle one. After a whole round without success it examines at
- * most SWEEP_MAX slots a call, until it finds one again. So a call is short in
- * a full table, too.
+ * it is needed. If none is free or unused, the next idle one is taken, round
+ * the table. A set in the segment has the idle slots, so that none is searched
+ * for:
+ *
+ *     made              added: it is idle until someone uses it
+ *     appended to       removed                  } with the lock, so a slot
+ *     subscribed to     removed                  } that is used stays out
+ *     last record evicted, or       added, if the other of the two holds, too
+ *     last subscription removed
+ *
+ * The last line is decided by two processes at once, of which one may have no
+ * lock. Each changes its number, and then looks at the other's, with a full
+ * fence in between: so at least one of them sees both at 0. A slot may be in
+ * the set although it is in use; whoever finds it there removes it. A slot of a
+ * closed channel stays in the set.
  *
  * The lock makes each change one step for living processes. If a process dies
  * half-way, the state word decides: a slot belongs to a channel from the store
- * of ES_CHAN_USED to that of ES_CHAN_FREE; a repair computes chains and free
- * list again. These stores are release stores, as the compiler must not move
+ * of ES_CHAN_USED to that of ES_CHAN_FREE; a repair computes chains, free list
+ * and set again. These stores are release stores, as the compiler must not move
  * other stores past them; the processor completes a dead process's stores in
  * the order in which the next owner of the lock sees them.
  */
@@ -24,7 +35,11 @@
 
 #include <apr_siphash.h>
 
-#define SWEEP_MAX 1024
+/** The part of the table that is the reserve. */
+#define RESERVE_PART 16
+/** Most slots of the set that one search examines. All but those of closed
+ * channels are idle, or leave the set. */
+#define EXAMINE_MAX 256
 
 void es_channels_attach(es_channels_t *channels, const es_layout_t *layout,
                         void *mem, const es_subscriptions_t *subscriptions)
@@ -39,6 +54,8 @@ void es_channels_attach(es_channels_t *channels, const es_layout_t *layout,
     channels->key[0] = segment->hdr.key[0];
     channels->key[1] = segment->hdr.key[1];
     channels->subscriptions = subscriptions;
+    channels->reserve = channels->nslots / RESERVE_PART;
+    es_idle_slots_attach(&channels->idle, layout, mem);
 }
 
 es_chan_t *es_channels_at(const es_channels_t *channels, es_slot_t slot)
@@ -132,16 +149,76 @@ static apr_status_t unlink_slot(const es_channels_t *channels, es_slot_t slot)
     return APR_EGENERAL;
 }
 
-static int is_idle(const es_channels_t *channels, es_slot_t slot)
+/* ---- idle slots ---------------------------------------------------------- */
+
+apr_uint32_t es_channels_used(const es_channels_t *channels)
+{
+    apr_uint32_t high =
+        __atomic_load_n(&channels->table->high_slot, __ATOMIC_RELAXED);
+
+    return high < channels->nslots ? high : channels->nslots;
+}
+
+/** 1 if a used slot has neither records nor subscriptions. */
+static int is_quiet(const es_channels_t *channels, const es_chan_t *chan,
+                    es_slot_t slot)
+{
+    return __atomic_load_n(&chan->state, __ATOMIC_RELAXED) == ES_CHAN_USED &&
+           __atomic_load_n(&chan->retained, __ATOMIC_RELAXED) == 0 &&
+           es_subscriptions_is_idle(channels->subscriptions, slot);
+}
+
+/** 1 if a quiet slot may be taken from its channel. */
+static int is_dispensable(const es_channels_t *channels, const es_chan_t *chan)
+{
+    return chan->batch != channels->table->batch &&
+           chan->closed_until_ms <=
+               __atomic_load_n(&channels->table->now_ms, __ATOMIC_RELAXED);
+}
+
+void es_channels_note_idle(const es_channels_t *channels, es_slot_t slot)
 {
     const es_chan_t *chan = es_channels_at(channels, slot);
 
-    return chan->state == ES_CHAN_USED && chan->retained == 0 &&
-           chan->batch != channels->table->batch &&
-           chan->closed_until_ms <=
-               __atomic_load_n(&channels->table->now_ms, __ATOMIC_RELAXED) &&
+    /* seq_cst, between the caller's store and the loads of is_quiet: see the
+     * head of this file */
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if (chan != NULL && is_quiet(channels, chan, slot)) {
+        es_idle_slots_add(&channels->idle, slot);
+    }
+}
+
+void es_channels_note_all_idle(const es_channels_t *channels)
+{
+    apr_uint32_t used = es_channels_used(channels);
+    es_slot_t slot;
+
+    for (slot = 1; slot <= used; slot++) {
+        es_channels_note_idle(channels, slot);
+    }
+}
+
+int es_channels_needs_only(const es_channels_t *channels, es_slot_t slot,
+                           es_pos_t pos)
+{
+    const es_chan_t *chan = es_channels_at(channels, slot);
+
+    return chan != NULL && chan->state == ES_CHAN_USED && chan->newest == pos &&
+           is_dispensable(channels, chan) &&
            es_subscriptions_is_idle(channels->subscriptions, slot);
 }
+
+int es_channels_subscribe(const es_channels_t *channels, apr_uint32_t child,
+                          es_slot_t slot)
+{
+    if (!es_subscriptions_raise(channels->subscriptions, child, slot)) {
+        return 0;
+    }
+    es_idle_slots_remove(&channels->idle, slot);
+    return 1;
+}
+
+/* ---- taking and giving --------------------------------------------------- */
 
 void es_channels_raise_forgotten(const es_channels_t *channels,
                                  const es_id_t *id)
@@ -155,7 +232,7 @@ void es_channels_raise_forgotten(const es_channels_t *channels,
     }
 }
 
-static apr_status_t reclaim(const es_channels_t *channels, es_slot_t slot)
+apr_status_t es_channels_take(const es_channels_t *channels, es_slot_t slot)
 {
     es_chan_t *chan = es_channels_at(channels, slot);
     es_id_t evicted = {chan->evicted_ms, chan->evicted_n};
@@ -172,31 +249,33 @@ static apr_status_t reclaim(const es_channels_t *channels, es_slot_t slot)
     return APR_SUCCESS;
 }
 
-/** Find an idle slot and reclaim it, see the head of this file. */
-static apr_status_t sweep(const es_channels_t *channels, es_slot_t *slot)
+apr_status_t es_channels_take_idle(const es_channels_t *channels,
+                                   es_slot_t *slot)
 {
-    es_table_t *table = channels->table;
-    apr_uint32_t left =
-        table->sweep_misses < channels->nslots ? channels->nslots : SWEEP_MAX;
+    int left;
 
-    for (; left > 0; left--) {
-        table->sweep_slot =
-            table->sweep_slot < channels->nslots ? table->sweep_slot + 1 : 1;
-        if (is_idle(channels, table->sweep_slot)) {
-            table->sweep_misses = 0;
-            *slot = table->sweep_slot;
-            return reclaim(channels, table->sweep_slot);
+    for (left = EXAMINE_MAX; left > 0; left--) {
+        es_slot_t at = es_idle_slots_next(
+            &channels->idle, channels->table->examined % channels->nslots);
+        const es_chan_t *chan = es_channels_at(channels, at);
+
+        if (at == 0) {
+            break;
         }
-        if (table->sweep_misses < channels->nslots) {
-            table->sweep_misses++;
+        channels->table->examined = at;
+        if (chan == NULL || !is_quiet(channels, chan, at)) {
+            es_idle_slots_remove(&channels->idle, at);
+        }
+        else if (is_dispensable(channels, chan)) {
+            *slot = at;
+            return es_channels_take(channels, at);
         }
     }
     return APR_ENOMEM;
 }
 
-/** Take a slot that is in no chain and no list; its state is free. If the
- * caller dies before it sets the state, a repair finds a free slot. */
-static apr_status_t take_slot(const es_channels_t *channels, es_slot_t *slot)
+apr_status_t es_channels_take_spare(const es_channels_t *channels,
+                                    es_slot_t *slot)
 {
     es_table_t *table = channels->table;
 
@@ -208,30 +287,31 @@ static apr_status_t take_slot(const es_channels_t *channels, es_slot_t *slot)
         }
         *slot = table->free;
         table->free = chan->next;
+        table->free_count--;
         return APR_SUCCESS;
     }
     if (table->high_slot < channels->nslots) {
-        table->high_slot++;
-        *slot = table->high_slot;
+        *slot = table->high_slot + 1;
+        /* relaxed: the parent reads it without the lock, when a child that
+         * could have subscribed to the slot is gone */
+        __atomic_store_n(&table->high_slot, *slot, __ATOMIC_RELAXED);
         return APR_SUCCESS;
     }
-    return sweep(channels, slot);
+    return APR_ENOMEM;
 }
 
-apr_status_t es_channels_make(const es_channels_t *channels, es_slice_t name,
-                              apr_uint64_t hash, es_slot_t *slot)
+void es_channels_give_back(const es_channels_t *channels, es_slot_t slot)
 {
-    apr_status_t rv = es_channels_find(channels, name, hash, slot);
-    es_chan_t *chan;
+    channels->slots[slot - 1].next = channels->table->free;
+    channels->table->free = slot;
+    channels->table->free_count++;
+}
 
-    if (rv != APR_SUCCESS || *slot != 0) {
-        return rv;
-    }
-    rv = take_slot(channels, slot);
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
-    chan = es_channels_at(channels, *slot);
+void es_channels_give(const es_channels_t *channels, es_slot_t slot,
+                      es_slice_t name, apr_uint64_t hash)
+{
+    es_chan_t *chan = es_channels_at(channels, slot);
+
     chan->hash = hash;
     chan->name_len = (unsigned char)name.len;
     memcpy(chan->name, name.data, name.len);
@@ -240,15 +320,44 @@ apr_status_t es_channels_make(const es_channels_t *channels, es_slice_t name,
     __atomic_store_n(&chan->evicted_pos, 0, __ATOMIC_RELAXED);
     __atomic_store_n(&chan->closed_pos, 0, __ATOMIC_RELAXED);
     __atomic_store_n(&chan->closed_until_ms, 0, __ATOMIC_RELAXED);
-    chan->retained = 0;
+    __atomic_store_n(&chan->retained, 0, __ATOMIC_RELAXED);
     chan->dropped = 0;
     chan->batch = 0;
     chan->evicted_ms = channels->table->forgotten_ms;
     chan->evicted_n = channels->table->forgotten_n;
     /* death before it: the slot is free; after it: used, a repair links it */
     es_channels_set_state(chan, ES_CHAN_USED);
-    es_channels_link(channels, *slot);
-    return APR_SUCCESS;
+    es_channels_link(channels, slot);
+    es_idle_slots_add(&channels->idle, slot);
+}
+
+apr_status_t es_channels_make(const es_channels_t *channels, es_slice_t name,
+                              apr_uint64_t hash, es_slot_t *slot)
+{
+    apr_status_t rv = es_channels_find(channels, name, hash, slot);
+
+    if (rv != APR_SUCCESS || *slot != 0) {
+        return rv;
+    }
+    rv = es_channels_take_spare(channels, slot);
+    if (rv == APR_ENOMEM) {
+        rv = es_channels_take_idle(channels, slot);
+    }
+    if (rv == APR_SUCCESS) {
+        es_channels_give(channels, *slot, name, hash);
+    }
+    return rv;
+}
+
+/* ---- records ------------------------------------------------------------- */
+
+void es_channels_count_record(const es_channels_t *channels, es_slot_t slot)
+{
+    es_chan_t *chan = es_channels_at(channels, slot);
+
+    channels->table->retaining += chan->retained == 0;
+    /* relaxed: children read it in es_channels_note_idle only */
+    __atomic_store_n(&chan->retained, chan->retained + 1, __ATOMIC_RELAXED);
 }
 
 es_pos_t es_channels_append(const es_channels_t *channels, es_slot_t slot,
@@ -264,12 +373,29 @@ es_pos_t es_channels_append(const es_channels_t *channels, es_slot_t slot,
     if (previous < tail || previous >= pos || previous % ES_LINE != 0) {
         previous = 0;
     }
-    chan->retained++;
+    es_channels_count_record(channels, slot);
+    es_idle_slots_remove(&channels->idle, slot);
     /* relaxed: the store of the head that follows makes it visible. A reader
      * that sees it earlier looks for a record that it cannot see yet. Death: a
      * repair counts retained and finds newest again. */
     __atomic_store_n(&chan->newest, pos, __ATOMIC_RELAXED);
     return previous;
+}
+
+/** A record of the slot is retained no longer. */
+static void uncount_record(const es_channels_t *channels, es_slot_t slot)
+{
+    es_chan_t *chan = es_channels_at(channels, slot);
+
+    if (chan->retained == 0) {
+        return;
+    }
+    /* relaxed: es_channels_note_idle has a fence */
+    __atomic_store_n(&chan->retained, chan->retained - 1, __ATOMIC_RELAXED);
+    if (chan->retained == 0) {
+        channels->table->retaining--;
+        es_channels_note_idle(channels, slot);
+    }
 }
 
 void es_channels_evict(const es_channels_t *channels, es_slot_t slot,
@@ -292,12 +418,10 @@ void es_channels_evict(const es_channels_t *channels, es_slot_t slot,
     }
     /* relaxed: the release store of the tail that follows orders it */
     __atomic_store_n(&chan->evicted_pos, pos, __ATOMIC_RELAXED);
-    if (chan->retained > 0) {
-        chan->retained--;
-    }
     if (chan->dropped > 0) {
         chan->dropped--; /* the oldest records are the dropped ones */
     }
+    uncount_record(channels, slot);
 }
 
 void es_channels_drop(const es_channels_t *channels, es_slot_t slot,
@@ -365,8 +489,18 @@ es_id_t es_channels_evicted(const es_channels_t *channels, es_slot_t slot)
     return evicted;
 }
 
+static apr_uint32_t spare_slots(const es_channels_t *channels)
+{
+    return channels->table->free_count + channels->nslots -
+           es_channels_used(channels);
+}
+
+apr_uint32_t es_channels_for_publishers(const es_channels_t *channels)
+{
+    return spare_slots(channels) + channels->table->retaining;
+}
+
 int es_channels_has_room(const es_channels_t *channels)
 {
-    return channels->table->free != 0 ||
-           channels->table->high_slot < channels->nslots;
+    return spare_slots(channels) > 0;
 }

@@ -7,11 +7,12 @@
  * A slot is idle if none of its records is retained, no child subscribes to it,
  * its channel is not closed, and the present batch does not use it. An idle
  * slot keeps its channel until the table is full; then it is given to another
- * one.
+ * one. A slot that belongs to no channel is spare.
  */
 #ifndef ES_JOURNAL_CHANNELS_H
 #define ES_JOURNAL_CHANNELS_H
 
+#include "journal/idle_slots.h"
 #include "journal/layout.h"
 #include "journal/subscriptions.h"
 
@@ -21,8 +22,10 @@ typedef struct es_channels_t {
     es_chan_t *slots;
     apr_uint32_t nslots;
     apr_uint32_t nbuckets; /* a power of 2 */
+    apr_uint32_t reserve;  /* slots, see journal/slot_maker.h */
     apr_uint64_t key[2];   /* copied: the segment may be damaged */
     const es_subscriptions_t *subscriptions;
+    es_idle_slots_t idle;
 } es_channels_t;
 
 /** Compute the addresses in the segment at mem. */
@@ -57,13 +60,63 @@ apr_status_t es_channels_find(const es_channels_t *channels, es_slice_t name,
                               apr_uint64_t hash, es_slot_t *slot);
 
 /**
- * Find a channel's slot, or give it one.
+ * Find a channel's slot, or give it a spare or an idle one.
  *
- * @return APR_SUCCESS; APR_ENOMEM: all slots are in use; APR_EGENERAL: the
- *         chains are damaged, repair the store
+ * @return APR_SUCCESS; APR_ENOMEM: there is none, or none was found within a
+ *         bounded number of steps; APR_EGENERAL: the chains are damaged, repair
+ *         the store
  */
 apr_status_t es_channels_make(const es_channels_t *channels, es_slice_t name,
                               apr_uint64_t hash, es_slot_t *slot);
+
+/* The parts of es_channels_make. A slot that was taken is in no chain and no
+ * list until it is given to a channel or back; if the caller dies before that,
+ * a repair puts it into the free list. */
+
+/** Take a spare slot. @return as es_channels_make */
+apr_status_t es_channels_take_spare(const es_channels_t *channels,
+                                    es_slot_t *slot);
+
+/** Take an idle slot from its channel. @return as es_channels_make */
+apr_status_t es_channels_take_idle(const es_channels_t *channels,
+                                   es_slot_t *slot);
+
+/** Take this slot, which is idle, from its channel. @return APR_SUCCESS or
+ * APR_EGENERAL, as es_channels_make */
+apr_status_t es_channels_take(const es_channels_t *channels, es_slot_t slot);
+
+/** Give a slot that was taken to a channel that has none. */
+void es_channels_give(const es_channels_t *channels, es_slot_t slot,
+                      es_slice_t name, apr_uint64_t hash);
+
+/** Make a slot that was taken a spare one. */
+void es_channels_give_back(const es_channels_t *channels, es_slot_t slot);
+
+/** The slots that publishers can have for new channels, though idle ones are
+ * not counted: spare ones, and those whose records they can evict. */
+apr_uint32_t es_channels_for_publishers(const es_channels_t *channels);
+
+/** Slots above this one were never used. Needs no lock. */
+apr_uint32_t es_channels_used(const es_channels_t *channels);
+
+/** 1 if the slot will be idle once its record at pos is evicted. */
+int es_channels_needs_only(const es_channels_t *channels, es_slot_t slot,
+                           es_pos_t pos);
+
+/** Count a subscription of a child. @return as es_subscriptions_raise */
+int es_channels_subscribe(const es_channels_t *channels, apr_uint32_t child,
+                          es_slot_t slot);
+
+/**
+ * Take note of a slot that may have become idle: its last record was evicted,
+ * or a child has removed its last subscription. Called after each of the two.
+ *
+ * Context: ANY, needs no lock.
+ */
+void es_channels_note_idle(const es_channels_t *channels, es_slot_t slot);
+
+/** es_channels_note_idle for all slots that were ever used. Needs no lock. */
+void es_channels_note_all_idle(const es_channels_t *channels);
 
 /** The journal is about to receive a record of the slot at pos. @return where
  * the slot's record before starts, 0 = none is retained */
@@ -107,7 +160,7 @@ es_id_t es_channels_evicted(const es_channels_t *channels, es_slot_t slot);
 void es_channels_raise_forgotten(const es_channels_t *channels,
                                  const es_id_t *id);
 
-/** 1 if a slot can be made without reclaiming that of another channel. */
+/** 1 if a slot is spare. */
 int es_channels_has_room(const es_channels_t *channels);
 
 /* ---- single words of the table, for check and repair; lock held --------- */
@@ -117,6 +170,9 @@ static inline apr_uint32_t *es_channels_bucket(const es_channels_t *channels,
 {
     return &channels->buckets[hash & (channels->nbuckets - 1)];
 }
+
+/** A record of the slot is retained. */
+void es_channels_count_record(const es_channels_t *channels, es_slot_t slot);
 
 static inline void es_channels_set_state(es_chan_t *chan, apr_uint32_t state)
 {

@@ -49,6 +49,10 @@ static const char *check_channels(const es_channels_t *channels, apr_pool_t *p)
     for (at = 1; at <= channels->table->high_slot; at++) {
         used += channels->slots[at - 1].state == ES_CHAN_USED;
     }
+    if (unused != channels->table->free_count) {
+        return apr_psprintf(p, "%u slots free, %u counted", unused,
+                            channels->table->free_count);
+    }
     if (used != linked || used + unused != channels->table->high_slot) {
         return apr_psprintf(p, "%u slots used, %u linked, %u free of %u", used,
                             linked, unused, channels->table->high_slot);
@@ -126,6 +130,7 @@ static const char *check_slots(es_store_t *store, const apr_uint32_t *seen,
                                apr_pool_t *p)
 {
     es_pos_t tail = es_journal_tail(&store->journal);
+    apr_uint32_t retaining = 0;
     es_slot_t slot;
 
     for (slot = 1; slot <= store->channels.table->high_slot; slot++) {
@@ -133,6 +138,13 @@ static const char *check_slots(es_store_t *store, const apr_uint32_t *seen,
 
         if (chan->state != ES_CHAN_USED) {
             continue;
+        }
+        retaining += chan->retained != 0;
+        if (chan->retained == 0 &&
+            es_subscriptions_is_idle(&store->subscriptions, slot) &&
+            !es_idle_slots_has(&store->channels.idle, slot)) {
+            return apr_psprintf(p, "slot %u: not in the set of idle ones",
+                                slot);
         }
         if (chan->dropped > chan->retained) {
             return apr_psprintf(p, "slot %u: %u dropped of %u retained", slot,
@@ -149,7 +161,10 @@ static const char *check_slots(es_store_t *store, const apr_uint32_t *seen,
                 (es_pos_t)chan->newest, (es_pos_t)chan->scan);
         }
     }
-    return NULL;
+    return retaining == store->channels.table->retaining
+               ? NULL
+               : apr_psprintf(p, "%u slots retain records, %u are counted",
+                              retaining, store->channels.table->retaining);
 }
 
 static const char *find_fault(es_store_t *store, apr_pool_t *p)

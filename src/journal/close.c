@@ -7,6 +7,7 @@
 #include "journal/close.h"
 
 #include "base/context.h"
+#include "journal/slot_maker.h"
 #include "journal/store_priv.h"
 
 /** The arguments of a close, and its result. */
@@ -16,6 +17,7 @@ typedef struct close_t {
     apr_uint64_t now_ms;
     apr_uint64_t until_ms;
     es_closed_t closed;
+    es_slot_maker_t maker;
 } close_t;
 
 /** Write the record and commit it, then change the table. */
@@ -59,8 +61,8 @@ static apr_status_t try_close(es_store_t *store, close_t *request,
     apr_status_t rv;
 
     es_channels_begin_batch(&store->channels);
-    rv =
-        es_channels_make(&store->channels, request->name, request->hash, &slot);
+    rv = es_slot_maker_make(&request->maker, request->name, request->hash,
+                            &slot);
     if (rv != APR_SUCCESS) {
         return rv;
     }
@@ -83,6 +85,7 @@ apr_status_t es_store_close_any(es_store_t *store, es_slice_t name,
         return APR_EINVAL;
     }
     request.hash = es_channels_hash(&store->channels, name);
+    es_slot_maker_init(&request.maker, store, 1);
     rv = es_store_lock(store, &report);
     if (rv != APR_SUCCESS) {
         return rv;
@@ -95,6 +98,7 @@ apr_status_t es_store_close_any(es_store_t *store, es_slice_t name,
         }
     }
     es_store_unlock(store, &report);
+    es_slot_maker_log(&request.maker);
     if (rv == APR_SUCCESS) {
         *out = request.closed;
     }

@@ -5,6 +5,8 @@
  */
 #include "journal/layout.h"
 
+#include "journal/idle_slots.h"
+
 /* There is a bucket of publishers' ids for this many bytes of the ring: about
  * one for each record if all records are small and have a publisher's id. */
 #define RING_PER_BUCKET 256
@@ -40,7 +42,10 @@ int es_layout_of(es_layout_t *layout, const es_store_params_t *params)
     layout->buckets = at;
     at = ES_ALIGN_UP(at + (apr_uint64_t)layout->nbuckets * 4, ES_LINE);
     layout->slots = at;
-    at += (apr_uint64_t)rounded->channels * sizeof(es_chan_t);
+    at = ES_ALIGN_UP(at + (apr_uint64_t)rounded->channels * sizeof(es_chan_t),
+                     ES_LINE);
+    layout->idle = at;
+    at = ES_ALIGN_UP(at + es_idle_slots_size(rounded->channels), ES_LINE);
     layout->subscription_totals = at;
     at = ES_ALIGN_UP(at + (apr_uint64_t)rounded->max_children * 4, ES_LINE);
     layout->subscriptions = at;

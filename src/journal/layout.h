@@ -10,6 +10,7 @@
  *     256   table      the channel table's own values       /
  *     320   buckets    u32 each: slot, 0 = empty
  *     …     slots      es_chan_t each, slot s at s - 1
+ *     …     idle       u64 each: bits of slots (journal/idle_slots.c)
  *     …     subscription_totals  u32 each: subscriptions of child c at c - 1
  *     …     subscriptions        a row for each child, in it a u32 for each
  *                                slot: the child's subscriptions to it
@@ -39,7 +40,7 @@
 /** "esstore" and a byte that is not text. */
 #define ES_LAYOUT_MAGIC APR_UINT64_C(0x657373746f7265f1)
 /** Raised with every change to a struct below or to the meaning of a field. */
-#define ES_LAYOUT_VERSION 8
+#define ES_LAYOUT_VERSION 9
 
 /** Alignment of sections and records: a cache line. */
 #define ES_LINE 64
@@ -85,13 +86,14 @@ typedef struct es_table_t {
     apr_uint64_t batch;        /* number of the present batch */
     apr_uint64_t forgotten_ms; /* highest evicted id of reclaimed slots */
     apr_uint64_t forgotten_n;
-    apr_uint64_t now_ms;       /* atomic; see es_store_set_clock */
-    apr_uint32_t high_slot;    /* slots above it were never used */
-    apr_uint32_t free;         /* first of the free list */
-    apr_uint32_t sweep_slot;   /* the slot that the sweep examined last */
-    apr_uint32_t sweep_misses; /* slots examined since one was idle */
-    apr_uint32_t high_child;   /* the highest child that ever subscribed */
-    apr_uint32_t spare[3];
+    apr_uint64_t now_ms;     /* atomic; see es_store_set_clock */
+    apr_uint32_t high_slot;  /* slots above it were never used */
+    apr_uint32_t free;       /* first of the free list */
+    apr_uint32_t free_count; /* slots in the free list */
+    apr_uint32_t examined;   /* the idle slot that was examined last */
+    apr_uint32_t high_child; /* the highest child that ever subscribed */
+    apr_uint32_t retaining;  /* slots with a retained record */
+    apr_uint64_t scanned;    /* position, 0 = tail; see journal/slot_maker.c */
 } es_table_t;
 
 typedef struct es_store_segment_t {
@@ -108,7 +110,7 @@ typedef struct es_store_segment_t {
 enum { ES_CHAN_FREE = 0, ES_CHAN_USED = 1 };
 
 /** A slot of the channel table; guarded by the lock, except newest,
- * evicted_pos, closed_pos, closed_until_ms and name. */
+ * evicted_pos, closed_pos, closed_until_ms, retained and name. */
 typedef struct es_chan_t {
     apr_uint64_t newest;     /* atomic; its newest record, evicted or not */
     apr_uint64_t evicted_ms; /* its records up to this id are evicted */
@@ -120,7 +122,7 @@ typedef struct es_chan_t {
     apr_uint64_t closed_pos;      /* atomic; its newest close, 0 = none */
     apr_uint64_t closed_until_ms; /* atomic; of es_store_set_clock */
     apr_uint32_t next;     /* slot, in the bucket's chain or in the free list */
-    apr_uint32_t retained; /* its records between tail and head */
+    apr_uint32_t retained; /* atomic; its records between tail and head */
     apr_uint32_t dropped;  /* of these, the close and those before it */
     apr_uint32_t state;    /* ES_CHAN_… */
     unsigned char name_len;
@@ -183,6 +185,7 @@ typedef struct es_layout_t {
     apr_uint32_t nbuckets;    /* a power of 2 */
     apr_uint64_t buckets;     /* this and the following: offsets */
     apr_uint64_t slots;
+    apr_uint64_t idle;
     apr_uint64_t subscription_totals;
     apr_uint64_t subscriptions;
     apr_uint64_t row_bytes; /* from one row of subscriptions to the next */

@@ -21,29 +21,23 @@
  * died anywhere, also in here.
  */
 
-/** The highest slot that was ever used; the value is not trusted. */
-static apr_uint32_t used_slots(const es_channels_t *channels)
-{
-    return channels->table->high_slot < channels->nslots
-               ? channels->table->high_slot
-               : channels->nslots;
-}
-
 /** Build chains and free list; no record is counted. */
 static void rebuild_chains(const es_channels_t *channels)
 {
-    apr_uint32_t used = used_slots(channels);
+    apr_uint32_t used = es_channels_used(channels);
     es_slot_t slot;
 
     channels->table->high_slot = used;
     channels->table->free = 0;
-    channels->table->sweep_misses = 0;
+    channels->table->free_count = 0;
+    channels->table->retaining = 0;
+    channels->table->scanned = 0;
     channels->table->batch++;
     memset(channels->buckets, 0, (apr_size_t)channels->nbuckets * 4);
     for (slot = used; slot > 0; slot--) {
         es_chan_t *chan = es_channels_at(channels, slot);
 
-        chan->retained = 0;
+        __atomic_store_n(&chan->retained, 0, __ATOMIC_RELAXED);
         chan->dropped = 0;
         chan->scan = 0;
         if (chan->state == ES_CHAN_USED && chan->name_len != 0) {
@@ -53,8 +47,7 @@ static void rebuild_chains(const es_channels_t *channels)
             continue;
         }
         es_channels_set_state(chan, ES_CHAN_FREE);
-        chan->next = channels->table->free;
-        channels->table->free = slot;
+        es_channels_give_back(channels, slot);
     }
 }
 
@@ -65,7 +58,7 @@ static int recount_slot(const es_channels_t *channels, es_slot_t slot,
     es_chan_t *chan = es_channels_at(channels, slot);
     es_id_t evicted;
 
-    if (chan == NULL || slot > used_slots(channels) ||
+    if (chan == NULL || slot > es_channels_used(channels) ||
         chan->state != ES_CHAN_USED) {
         return 0;
     }
@@ -76,7 +69,7 @@ static int recount_slot(const es_channels_t *channels, es_slot_t slot,
         es_channels_store_id(&chan->evicted_ms, &chan->evicted_n, id);
     }
     chan->scan = pos;
-    chan->retained++;
+    es_channels_count_record(channels, slot);
     return 1;
 }
 
@@ -85,13 +78,14 @@ static void evict_all(const es_channels_t *channels, const es_id_t *id)
 {
     es_chan_t *chan;
 
+    channels->table->retaining = 0;
     es_channels_store_id(&channels->table->forgotten_ms,
                          &channels->table->forgotten_n, id);
-    for (chan = channels->slots; chan < channels->slots + used_slots(channels);
-         chan++) {
+    for (chan = channels->slots;
+         chan < channels->slots + es_channels_used(channels); chan++) {
         es_channels_store_id(&chan->evicted_ms, &chan->evicted_n, id);
         __atomic_store_n(&chan->evicted_pos, chan->newest, __ATOMIC_RELAXED);
-        chan->retained = 0;
+        __atomic_store_n(&chan->retained, 0, __ATOMIC_RELAXED);
         chan->dropped = 0;
         chan->scan = 0;
     }
@@ -125,8 +119,8 @@ static void publish_recounts(const es_channels_t *channels, es_pos_t tail,
     es_chan_t *chan;
 
     bound_forgotten(channels->table, last);
-    for (chan = channels->slots; chan < channels->slots + used_slots(channels);
-         chan++) {
+    for (chan = channels->slots;
+         chan < channels->slots + es_channels_used(channels); chan++) {
         es_pos_t newest = chan->newest;
 
         if (chan->retained != 0) {
@@ -138,6 +132,14 @@ static void publish_recounts(const es_channels_t *channels, es_pos_t tail,
         /* relaxed: old and new value are both safe, see above */
         __atomic_store_n(&chan->newest, newest, __ATOMIC_RELAXED);
     }
+}
+
+/** Complete the set of idle slots, once all records are counted. Slots that are
+ * in it for no reason stay: meanwhile children add others, without lock. */
+static void restore_idle(const es_channels_t *channels)
+{
+    es_channels_note_all_idle(channels);
+    es_idle_slots_repair(&channels->idle, es_channels_used(channels));
 }
 
 /* ---- the store ---------------------------------------------------------- */
@@ -251,6 +253,7 @@ apr_status_t es_store_repair(es_store_t *store, es_repair_report_t *report)
     last = es_store_last_id(store);
     publish_recounts(&store->channels, es_journal_tail(&store->journal), &last);
     restore_closed(store);
+    restore_idle(&store->channels);
     report->rebuilt = 1;
     return APR_SUCCESS;
 }

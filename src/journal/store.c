@@ -13,6 +13,7 @@
 #include "journal/store_priv.h"
 #include "base/context.h"
 #include "journal/flow_control.h"
+#include "journal/slot_maker.h"
 
 #include <apr_general.h>
 
@@ -128,25 +129,25 @@ static int are_names(const es_slice_t *names, int count)
     return count >= 0;
 }
 
-static apr_status_t subscribe_one(es_store_t *store, apr_uint32_t child,
+static apr_status_t subscribe_one(es_slot_maker_t *maker, apr_uint32_t child,
                                   es_slice_t name, es_slot_t *slot,
                                   es_repair_report_t *report)
 {
-    apr_uint64_t hash = es_channels_hash(&store->channels, name);
-    apr_status_t rv = es_channels_make(&store->channels, name, hash, slot);
+    const es_channels_t *channels = &maker->store->channels;
+    apr_uint64_t hash = es_channels_hash(channels, name);
+    apr_status_t rv = es_slot_maker_make(maker, name, hash, slot);
 
     if (rv == APR_EGENERAL) {
-        rv = es_store_repair(store, report);
+        rv = es_store_repair(maker->store, report);
         if (rv == APR_SUCCESS) {
-            rv = es_channels_make(&store->channels, name, hash, slot);
+            rv = es_slot_maker_make(maker, name, hash, slot);
         }
     }
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    return es_subscriptions_raise(&store->subscriptions, child, *slot)
-               ? APR_SUCCESS
-               : APR_EINVAL;
+    return es_channels_subscribe(channels, child, *slot) ? APR_SUCCESS
+                                                         : APR_EINVAL;
 }
 
 es_id_t es_store_last_id(const es_store_t *store)
@@ -172,6 +173,7 @@ apr_status_t es_store_subscribe(es_store_t *store, apr_uint32_t child,
                                 es_slot_t *slots, es_start_t *start)
 {
     es_repair_report_t report;
+    es_slot_maker_t maker;
     apr_status_t rv;
     int i;
 
@@ -183,9 +185,10 @@ apr_status_t es_store_subscribe(es_store_t *store, apr_uint32_t child,
     if (rv != APR_SUCCESS) {
         return rv;
     }
+    es_slot_maker_init(&maker, store, 0);
     es_channels_begin_batch(&store->channels);
     for (i = 0; i < count; i++) {
-        rv = subscribe_one(store, child, names[i], &slots[i], &report);
+        rv = subscribe_one(&maker, child, names[i], &slots[i], &report);
         if (rv != APR_SUCCESS) {
             es_store_unsubscribe(store, child, slots, i);
             break;
@@ -193,23 +196,32 @@ apr_status_t es_store_subscribe(es_store_t *store, apr_uint32_t child,
     }
     read_start(store, start);
     es_store_unlock(store, &report);
+    es_slot_maker_log(&maker);
     return rv;
 }
 
+/* Death between the two steps leaves a total that is too high, so that
+ * es_store_reap looks for a slot that has become idle. */
 void es_store_unsubscribe(es_store_t *store, apr_uint32_t child,
                           const es_slot_t *slots, int count)
 {
     int i;
 
     for (i = 0; i < count; i++) {
-        es_subscriptions_lower(&store->subscriptions, child, slots[i]);
+        if (es_subscriptions_lower(&store->subscriptions, child, slots[i])) {
+            es_channels_note_idle(&store->channels, slots[i]);
+            es_subscriptions_lower_total(&store->subscriptions, child);
+        }
     }
 }
 
 void es_store_reap(es_store_t *store, apr_uint32_t child)
 {
     ES_CONTEXT(ES_PARENT);
-    es_subscriptions_clear(&store->subscriptions, child);
+    if (es_subscriptions_clear(&store->subscriptions, child,
+                               es_channels_used(&store->channels))) {
+        es_channels_note_all_idle(&store->channels);
+    }
     es_flow_control_report(store, child, 0);
 }
 

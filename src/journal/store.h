@@ -126,7 +126,8 @@ typedef struct es_entry_t {
 
 /**
  * Append a batch: all of it, or none. It evicts the oldest records if there is
- * no room. Readers see the whole batch at once.
+ * no room, in the ring or, for a new channel, in the channel table. Readers see
+ * the whole batch at once.
  *
  * An event whose publisher's id is retained in one of its channels, with the
  * same channels and the same frame, is known: it counts as appended, keeps the
@@ -140,10 +141,11 @@ typedef struct es_entry_t {
  *                 the channels, other bits are left alone
  * @param out      filled on APR_SUCCESS; on APR_EEXIST only clash is valid
  * @return APR_SUCCESS; APR_EINVAL: an entry is out of range; APR_ENOSPC: the
- *         batch is larger than half the ring; APR_ENOMEM: all slots are in
- *         use, or no memory; APR_EEXIST: another event has the publisher's id
- *         in a channel, see clash; APR_TIMEUP: another process has the lock;
- *         APR_EGENERAL: the segment is unusable
+ *         batch is larger than half the ring; APR_ENOMEM: no slot could be
+ *         made for a new channel (journal/slot_maker.h), or no memory;
+ *         APR_EEXIST: another event has the publisher's id in a channel, see
+ *         clash; APR_TIMEUP: another process has the lock; APR_EGENERAL: the
+ *         segment is unusable
  *
  * Context: WORKER; takes the store lock. A child that dies in here leaves
  * either nothing or the whole batch.
@@ -177,9 +179,10 @@ typedef struct es_start_t {
  *
  * @param slots  count of them, filled
  * @return APR_SUCCESS; APR_EINVAL: child or a name is out of range;
- *         APR_ENOMEM: all slots are in use; APR_TIMEUP: another process has
- *         the lock; APR_EGENERAL: the segment is unusable. On any error
- *         nothing is subscribed
+ *         APR_ENOMEM: no slot could be made for a channel, of those that
+ *         subscribers may take (journal/slot_maker.h); APR_TIMEUP: another
+ *         process has the lock; APR_EGENERAL: the segment is unusable. On any
+ *         error nothing is subscribed
  *
  * Context: WORKER or DELIVERY; takes the store lock.
  */
@@ -196,10 +199,10 @@ void es_store_unsubscribe(es_store_t *store, apr_uint32_t child,
 
 /**
  * Remove the subscriptions of a child that has ended, and the progress that it
- * reported.
+ * reported. Channels that are idle now give up their slots to others.
  *
- * Context: PARENT. Touches only the child's row, whose address does not depend
- * on anything that a child can write.
+ * Context: PARENT. Takes no lock. No address that it uses depends on anything
+ * that a child can write.
  */
 void es_store_reap(es_store_t *store, apr_uint32_t child);
 

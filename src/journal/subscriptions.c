@@ -6,7 +6,8 @@
  * The total is raised before the count and lowered after it. So a total of 0
  * means that the whole row is 0, also if the child died between the two. A
  * child that dies there leaves a number that is too high, until the parent
- * calls es_subscriptions_clear.
+ * calls es_subscriptions_clear. The number also tells the parent that the child
+ * may have left a slot out of the set of idle ones.
  */
 #include "journal/subscriptions.h"
 
@@ -85,32 +86,37 @@ static int lower(apr_uint32_t *count)
     return 0;
 }
 
-void es_subscriptions_lower(const es_subscriptions_t *subscriptions,
-                            apr_uint32_t child, es_slot_t slot)
+int es_subscriptions_lower(const es_subscriptions_t *subscriptions,
+                           apr_uint32_t child, es_slot_t slot)
 {
     apr_uint32_t *count = count_at(subscriptions, child, slot);
 
-    if (count != NULL && lower(count)) {
-        lower(total_at(subscriptions, child));
-    }
+    return count != NULL && lower(count);
 }
 
-void es_subscriptions_clear(const es_subscriptions_t *subscriptions,
-                            apr_uint32_t child)
+void es_subscriptions_lower_total(const es_subscriptions_t *subscriptions,
+                                  apr_uint32_t child)
+{
+    lower(total_at(subscriptions, child));
+}
+
+int es_subscriptions_clear(const es_subscriptions_t *subscriptions,
+                           apr_uint32_t child, apr_uint32_t slots)
 {
     apr_uint32_t *total = total_at(subscriptions, child);
     es_slot_t slot;
 
     /* a total of 0 means a row of 0s; a walk would only allocate its pages */
     if (total == NULL || __atomic_load_n(total, __ATOMIC_ACQUIRE) == 0) {
-        return;
+        return 0;
     }
-    for (slot = 1; slot <= subscriptions->nslots; slot++) {
+    for (slot = 1; slot <= slots; slot++) {
         apr_uint32_t *count = count_at(subscriptions, child, slot);
 
         __atomic_store_n(count, 0, __ATOMIC_RELEASE);
     }
     __atomic_store_n(total, 0, __ATOMIC_RELEASE);
+    return 1;
 }
 
 apr_uint64_t es_subscriptions_of_slot(const es_subscriptions_t *subscriptions,

@@ -25,13 +25,30 @@ void es_subscriptions_attach(es_subscriptions_t *subscriptions,
 int es_subscriptions_raise(const es_subscriptions_t *subscriptions,
                            apr_uint32_t child, es_slot_t slot);
 
-/** Remove one, never below 0. Context: ANY, without lock. */
-void es_subscriptions_lower(const es_subscriptions_t *subscriptions,
-                            apr_uint32_t child, es_slot_t slot);
+/**
+ * Remove one, never below 0, in two steps. What the caller does between the two
+ * (es_channels_note_idle) is done as well if the child dies there, since the
+ * total is too high then: see es_subscriptions_clear.
+ *
+ * @return 1 if there was one: es_subscriptions_lower_total is due
+ *
+ * Context: ANY, without lock.
+ */
+int es_subscriptions_lower(const es_subscriptions_t *subscriptions,
+                           apr_uint32_t child, es_slot_t slot);
+void es_subscriptions_lower_total(const es_subscriptions_t *subscriptions,
+                                  apr_uint32_t child);
 
-/** Remove all of a child that has ended. Context: PARENT. */
-void es_subscriptions_clear(const es_subscriptions_t *subscriptions,
-                            apr_uint32_t child);
+/**
+ * Remove all of a child that has ended.
+ *
+ * @param slots  it can have subscriptions to slots up to this one
+ * @return 1 if it had any, or died while it removed one
+ *
+ * Context: PARENT.
+ */
+int es_subscriptions_clear(const es_subscriptions_t *subscriptions,
+                           apr_uint32_t child, apr_uint32_t slots);
 
 /**
  * Subscriptions of all children to a slot. Under lock.

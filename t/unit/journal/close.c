@@ -238,6 +238,7 @@ static void a_closed_channel_keeps_its_slot(void **state)
     for (i = 0; i < 100; i++) {
         publish(kit, "b"); /* evicts the record of the close */
     }
+    assert_int_equal(kit_subscribe(kit, 3, "b", &slots[0]), 0);
     assert_int_equal(kit_subscribe(kit, 2, "c", &slots[0]), 0);
     assert_int_equal(kit_subscribe(kit, 2, "d", &slots[1]), APR_ENOMEM);
     assert_int_equal(kit_subscribe(kit, 2, "a", &slots[1]), 0);

@@ -446,7 +446,7 @@ static const es_slice_t *name_many(void)
 static void many_channels_are_resumed(void **state)
 {
     const es_slice_t *names = name_many();
-    kit_t *kit = kit_open(256 * 1024, MANY, 1);
+    kit_t *kit = kit_open(256 * 1024, 2 * MANY, 1);
     es_id_t ids[MANY];
     es_pos_t pos[MANY + 1];
     sub_t sub;
@@ -476,7 +476,7 @@ static void many_channels_are_resumed(void **state)
 static void a_publisher_id_is_found_in_many_channels(void **state)
 {
     const es_slice_t *names = name_many();
-    kit_t *kit = kit_open(256 * 1024, MANY, 1);
+    kit_t *kit = kit_open(256 * 1024, 2 * MANY, 1);
     es_slice_t far[] = {names[3], names[100]};
     es_id_t id;
     es_pos_t pos;

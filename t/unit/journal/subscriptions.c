@@ -25,6 +25,13 @@ static int teardown(void **state)
     return 0;
 }
 
+static void lower(apr_uint32_t child, es_slot_t slot)
+{
+    if (es_subscriptions_lower(subscriptions, child, slot)) {
+        es_subscriptions_lower_total(subscriptions, child);
+    }
+}
+
 static void assert_no_child_has_any(void)
 {
     apr_uint32_t child;
@@ -72,8 +79,8 @@ static void a_count_is_never_below_0(void **state)
     (void)state;
     es_subscriptions_raise(subscriptions, CHILD, 1);
     es_subscriptions_raise(subscriptions, CHILD, 2);
-    es_subscriptions_lower(subscriptions, CHILD, 1);
-    es_subscriptions_lower(subscriptions, CHILD, 1);
+    lower(CHILD, 1);
+    lower(CHILD, 1);
     assert_int_equal(es_subscriptions_of_slot(subscriptions, 1, NULL), 0);
     assert_int_equal(es_subscriptions_of_child(subscriptions, CHILD), 1);
 }
@@ -85,11 +92,11 @@ static void out_of_range_nothing_is_counted(void **state)
     assert_false(es_subscriptions_raise(subscriptions, LAST + 1, 1));
     assert_false(es_subscriptions_raise(subscriptions, CHILD, 0));
     assert_false(es_subscriptions_raise(subscriptions, CHILD, SLOTS + 1));
-    es_subscriptions_lower(subscriptions, 0, 1);
-    es_subscriptions_lower(subscriptions, LAST + 1, 1);
-    es_subscriptions_lower(subscriptions, CHILD, SLOTS + 1);
-    es_subscriptions_clear(subscriptions, 0);
-    es_subscriptions_clear(subscriptions, LAST + 1);
+    lower(0, 1);
+    lower(LAST + 1, 1);
+    lower(CHILD, SLOTS + 1);
+    es_subscriptions_clear(subscriptions, 0, SLOTS);
+    es_subscriptions_clear(subscriptions, LAST + 1, SLOTS);
     assert_int_equal(es_subscriptions_of_child(subscriptions, LAST + 1), 0);
     assert_no_child_has_any();
 }
@@ -104,7 +111,7 @@ static void a_row_is_cleared_alone(void **state)
     }
     es_subscriptions_raise(subscriptions, CHILD - 1, SLOTS);
     es_subscriptions_raise(subscriptions, CHILD + 1, 1);
-    es_subscriptions_clear(subscriptions, CHILD);
+    es_subscriptions_clear(subscriptions, CHILD, SLOTS);
     assert_int_equal(es_subscriptions_of_child(subscriptions, CHILD), 0);
     assert_int_equal(es_subscriptions_of_slot(subscriptions, SLOTS, NULL), 1);
     assert_int_equal(es_subscriptions_of_slot(subscriptions, 1, NULL), 1);
@@ -122,7 +129,7 @@ static void a_total_too_high_is_found_and_cleared(void **state)
     subscriptions->totals[CHILD - 1]++;
     assert_false(es_subscriptions_check(subscriptions, &child));
     assert_int_equal(child, CHILD);
-    es_subscriptions_clear(subscriptions, CHILD);
+    es_subscriptions_clear(subscriptions, CHILD, SLOTS);
     assert_true(es_subscriptions_check(subscriptions, &child));
     assert_no_child_has_any();
 }
