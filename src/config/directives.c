@@ -131,7 +131,7 @@ const command_rec es_directives_table[] = {
     GLOBAL_ROW("EventStreamMaxClientsPerAddress", ES_NUMBER,
                GLOBAL(max_address_clients), 0, 0, 65535),
     GLOBAL_ROW("EventStreamMaxChannels", ES_NUMBER, GLOBAL(max_channels),
-               16384, 1, 1048576),
+               262144, 1, 1048576),
     GLOBAL_ROW("EventStreamMaxHeld", ES_NUMBER, GLOBAL(max_held),
                0, 0, 65535),
     GLOBAL_ROW("EventStreamGripMaxWaiting", ES_NUMBER,

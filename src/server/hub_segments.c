@@ -68,7 +68,7 @@ static int fail_to_make(const char *name, const es_store_params_t *params,
     es_slog(APLOG_ERR, rv, s, "ES0004",
             "cannot make %" APR_UINT64_T_FMT " bytes of shared memory "
             "for hub %s; lower EventStreamHub size= or EventStreamMaxChannels",
-            params->ring_bytes, name);
+            (apr_uint64_t)es_store_size(params), name);
     return HTTP_INTERNAL_SERVER_ERROR;
 }
 
