@@ -144,6 +144,25 @@ is_sent_away($httpd, $name);
 $_->close for grep { $_ } @clients, @others, @mapped;
 undef $httpd;
 
+# ---- Channels of an address ------------------------------------------------
+
+$httpd = EventStream::Httpd->start(conf => $locations
+    . "EventStreamMaxChannelsPerAddress 8\n");
+$name = 'EventStreamMaxChannelsPerAddress';
+@clients = map { stays($httpd, path => "/events?c=1&c=$_") } 2, 3;
+all_stay($name, @clients);
+is_sent_away($httpd, $name, path => '/events?c=1&c=2');
+push @clients, stays($httpd, path => '/events?c=1');
+ok $clients[2], "$name: a client of fewer channels stays";
+push @clients, stays($httpd, path => '/events?c=1&c=2', from => '127.0.0.2');
+ok $clients[3], "$name: each other address has a count of its own";
+(shift @clients)->close;
+push @clients, stays_later($httpd, $name, path => '/events?c=1&c=2');
+ok $httpd->graceful, "$name: graceful succeeds";
+is_sent_away($httpd, "$name, after graceful", path => '/events?c=1&c=2');
+$_->close for @clients;
+undef $httpd;
+
 # ---- Channels in all -------------------------------------------------------
 
 $httpd = EventStream::Httpd->start(conf => $locations

@@ -60,7 +60,8 @@ sub is_stat
 }
 
 my @limits = qw(MaxClients MaxClientsPerAddress OpenFiles MaxHeld MaxChannels
-    MaxChannelsPerClient MaxEventSize MaxBody GripMaxWaiting);
+    MaxChannelsPerClient MaxEventSize MaxBody GripMaxWaiting
+    MaxChannelsPerAddress);
 my @hub = qw(Subscriptions Channels Retained Published JournalUsed
     JournalSize);
 my $at_start = stats();

@@ -132,6 +132,8 @@ const command_rec es_directives_table[] = {
                GLOBAL(max_address_clients), 0, 0, 65535),
     GLOBAL_ROW("EventStreamMaxChannels", ES_NUMBER, GLOBAL(max_channels),
                262144, 1, 1048576),
+    GLOBAL_ROW("EventStreamMaxChannelsPerAddress", ES_NUMBER,
+               GLOBAL(max_address_channels), 0, 0, APR_INT32_MAX),
     GLOBAL_ROW("EventStreamMaxHeld", ES_NUMBER, GLOBAL(max_held),
                0, 0, 65535),
     GLOBAL_ROW("EventStreamGripMaxWaiting", ES_NUMBER,

@@ -120,13 +120,15 @@ static apr_status_t subscribe(take_t *take)
 
 static void count_client(const take_t *take, es_counted_t *counted)
 {
-    static const es_client_limits_t none = {0, 0, 0};
+    static const es_client_limits_t none = {0};
     const es_handover_params_t *params = take->params;
 
     memset(counted, 0, sizeof(*counted));
     if (params->client_count != NULL && take->handed->is_counted) {
         (void)es_client_count_add(params->client_count, params->child,
                                   take->handed->address, &none, counted);
+        (void)es_client_count_add_channels(
+            counted, (apr_uint32_t)take->handed->nnames, &none);
     }
 }
 

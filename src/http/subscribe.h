@@ -95,7 +95,7 @@ typedef enum es_admit_result_t {
 
 /**
  * Admit a client within the limits: clients in total, of an address and of this
- * child, channels of the hub.
+ * child, channels of an address and of the hub.
  *
  * @param stream  r and conf are set; the rest is filled
  * @param names   one or more, checked; closed ones are left out

@@ -36,8 +36,23 @@ static apr_uint64_t address_key(const request_rec *r)
         bytes, address->ipaddr_len == 16 ? 8 : (apr_size_t)address->ipaddr_len);
 }
 
-/* @return the limit that was reached, or ES_LIMITS */
-static es_limit_t count_in(es_stream_t *stream)
+/* A client whose address has too many channels is not counted: the ones it had
+ * before stay within the limit. */
+static es_limit_t count_channels(es_stream_t *stream, int count,
+                                 const es_client_limits_t *limits)
+{
+    if (es_client_count_add_channels(&stream->counted, (apr_uint32_t)count,
+                                     limits) == ES_CLIENT_COUNT_OK) {
+        return ES_LIMITS;
+    }
+    es_client_count_remove(&stream->counted);
+    stream->counted.client_count = NULL;
+    return ES_LIMIT_ADDRESS_CHANNELS;
+}
+
+/* @param count  of its channels
+ * @return the limit that was reached, or ES_LIMITS */
+static es_limit_t count_in(es_stream_t *stream, int count)
 {
     es_client_limits_t limits;
     es_client_count_t *client_count = es_runtime_client_count(&limits);
@@ -45,7 +60,7 @@ static es_limit_t count_in(es_stream_t *stream)
     switch (es_client_count_add(client_count, es_runtime_child(),
                                 address_key(stream->r), &limits,
                                 &stream->counted)) {
-    case ES_CLIENT_COUNT_OK: return ES_LIMITS;
+    case ES_CLIENT_COUNT_OK: return count_channels(stream, count, &limits);
     case ES_CLIENT_COUNT_FULL: return ES_LIMIT_CLIENTS;
     case ES_CLIENT_COUNT_ADDRESS_FULL: return ES_LIMIT_ADDRESS_CLIENTS;
     default: return ES_LIMIT_FILES;
@@ -231,7 +246,7 @@ es_admit_result_t es_subscribe_admit(es_stream_t *stream,
     if (!stream->hub) {
         return ES_ADMIT_NONE; /* the child logged why at its start */
     }
-    limit = count_in(stream);
+    limit = count_in(stream, es_channel_set_count(names));
     result = enter(stream, &names, &rv);
     if (result == ES_ADMIT_CLOSED) {
         return result;

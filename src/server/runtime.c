@@ -140,6 +140,7 @@ static void set_limits(es_runtime_t *made, const es_settings_t *global)
 
     made->limits.clients = (apr_uint32_t)global->max_clients;
     made->limits.address_clients = (apr_uint32_t)global->max_address_clients;
+    made->limits.address_channels = (apr_uint32_t)global->max_address_channels;
     made->limits.child_clients = 0;
     if (getrlimit(RLIMIT_NOFILE, &files) == 0 &&
         files.rlim_cur < APR_INT32_MAX) {

@@ -92,11 +92,12 @@ typedef struct es_hub_grip_conf_t {
 
 /** Settings of the whole server; the main server has them. */
 typedef struct es_settings_t {
-    apr_int64_t max_clients;         /* all children; 0 = no limit */
-    apr_int64_t max_address_clients; /* one client address; 0 = no limit */
-    apr_int64_t max_channels;        /* of a hub */
-    apr_int64_t max_held;            /* per child; 0 = a quarter */
-    apr_int64_t max_grip_waiting;    /* per child; 0 = half of its workers */
+    apr_int64_t max_clients;          /* all children; 0 = no limit */
+    apr_int64_t max_address_clients;  /* one client address; 0 = no limit */
+    apr_int64_t max_channels;         /* of a hub */
+    apr_int64_t max_address_channels; /* one client address; 0 = no limit */
+    apr_int64_t max_held;             /* per child; 0 = a quarter */
+    apr_int64_t max_grip_waiting;     /* per child; 0 = half of its workers */
     apr_int64_t drain_us;
     apr_int64_t lock_timeout_us; /* 0 = the preset */
     int lock_kills;              /* 1 = kill a child that keeps a lock */

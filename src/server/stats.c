@@ -15,7 +15,7 @@ static const char *const names[ES_LIMITS] = {
     "the child's open files",    "EventStreamMaxHeld",
     "EventStreamMaxChannels",    "EventStreamMaxChannelsPerClient",
     "EventStreamMaxEventSize",   "EventStreamMaxBody",
-    "EventStreamGripMaxWaiting",
+    "EventStreamGripMaxWaiting", "EventStreamMaxChannelsPerAddress",
 };
 
 const char *es_stats_name(es_limit_t limit)

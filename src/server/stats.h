@@ -9,16 +9,17 @@
 #include "server/runtime.h"
 
 typedef enum es_limit_t {
-    ES_LIMIT_CLIENTS,         /* EventStreamMaxClients */
-    ES_LIMIT_ADDRESS_CLIENTS, /* EventStreamMaxClientsPerAddress */
-    ES_LIMIT_FILES,           /* the open files of a child */
-    ES_LIMIT_HELD,            /* EventStreamMaxHeld: client served in turns */
-    ES_LIMIT_CHANNELS,        /* EventStreamMaxChannels, publishers too */
-    ES_LIMIT_CLIENT_CHANNELS, /* EventStreamMaxChannelsPerClient */
-    ES_LIMIT_EVENT,           /* EventStreamMaxEventSize */
-    ES_LIMIT_BODY,            /* EventStreamMaxBody, for NDJSON a line */
-    ES_LIMIT_WAITING,         /* EventStreamGripMaxWaiting */
-    ES_LIMITS                 /* the number of limits */
+    ES_LIMIT_CLIENTS,          /* EventStreamMaxClients */
+    ES_LIMIT_ADDRESS_CLIENTS,  /* EventStreamMaxClientsPerAddress */
+    ES_LIMIT_FILES,            /* the open files of a child */
+    ES_LIMIT_HELD,             /* EventStreamMaxHeld: client served in turns */
+    ES_LIMIT_CHANNELS,         /* EventStreamMaxChannels, publishers too */
+    ES_LIMIT_CLIENT_CHANNELS,  /* EventStreamMaxChannelsPerClient */
+    ES_LIMIT_EVENT,            /* EventStreamMaxEventSize */
+    ES_LIMIT_BODY,             /* EventStreamMaxBody, for NDJSON a line */
+    ES_LIMIT_WAITING,          /* EventStreamGripMaxWaiting */
+    ES_LIMIT_ADDRESS_CHANNELS, /* EventStreamMaxChannelsPerAddress */
+    ES_LIMITS                  /* the number of limits */
 } es_limit_t;
 
 /** The limit's directive, or a description. */

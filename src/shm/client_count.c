@@ -2,13 +2,14 @@
 /*
  * A row of the segment:
  *
- *   ┌─────────┬──────────────────────────────────────────────┐
- *   │ clients │ sketch: 4 lines of 4096 counters of 16 bits  │
- *   └─────────┴──────────────────────────────────────────────┘
+ *   ┌─────────┬─────────────────────────────────────────┬─────────────────┐
+ *   │ clients │ their sketch: 4 lines of 4096 counters  │ that of their   │
+ *   │         │                                         │ channels        │
+ *   └─────────┴─────────────────────────────────────────┴─────────────────┘
  *
  * An address has one counter in each line, at an index that is computed from
  * its number. The counters of a line are summed over all rows; the smallest of
- * the four sums is an upper bound of the clients of the address. Only the child
+ * the four sums is an upper bound of what the address has. Only the child
  * of a row writes to it, so relaxed atomics raise and lower the counters. A
  * child that dies between two of them leaves a row that the parent zeroes
  * anyway.
@@ -22,10 +23,17 @@
 #define LINES 4
 #define CELLS 4096
 
+/** What is counted of each address. */
+enum { OF_CLIENTS, OF_CHANNELS, SKETCHES };
+
+typedef struct sketch_t {
+    apr_uint32_t cells[LINES][CELLS];
+} sketch_t;
+
 typedef struct row_t {
     apr_uint32_t clients;
-    apr_uint32_t unused[15]; /* the sketch starts on its own cache line */
-    apr_uint16_t cells[LINES][CELLS];
+    apr_uint32_t unused[15];     /* a sketch starts on its own cache line */
+    sketch_t sketches[SKETCHES]; /* in the order of the enum */
 } row_t;
 
 struct es_client_count_t {
@@ -84,18 +92,21 @@ static unsigned cell_of(apr_uint64_t address, int line)
     return (unsigned)(mix(address) >> (line * 12)) % CELLS;
 }
 
-static void count_address(row_t *row, apr_uint64_t address, int by)
+/** @param by  modulo 2^32: -n takes n away */
+static void count_address(row_t *row, int sketch, apr_uint64_t address,
+                          apr_uint32_t by)
 {
     int line;
 
     for (line = 0; line < LINES; line++) {
-        __atomic_fetch_add(&row->cells[line][cell_of(address, line)], by,
-                           __ATOMIC_RELAXED);
+        __atomic_fetch_add(
+            &row->sketches[sketch].cells[line][cell_of(address, line)], by,
+            __ATOMIC_RELAXED);
     }
 }
 
-static apr_uint32_t address_clients(const es_client_count_t *client_count,
-                                    apr_uint64_t address)
+static apr_uint32_t address_sum(const es_client_count_t *client_count,
+                                int sketch, apr_uint64_t address)
 {
     apr_uint32_t least = APR_UINT32_MAX;
     int line;
@@ -109,8 +120,8 @@ static apr_uint32_t address_clients(const es_client_count_t *client_count,
 
             /* most rows are empty: their sketches are not touched */
             if (__atomic_load_n(&row->clients, __ATOMIC_RELAXED) != 0) {
-                sum +=
-                    __atomic_load_n(&row->cells[line][cell], __ATOMIC_RELAXED);
+                sum += __atomic_load_n(&row->sketches[sketch].cells[line][cell],
+                                       __ATOMIC_RELAXED);
             }
         }
         least = sum < least ? sum : least;
@@ -148,7 +159,8 @@ static es_client_count_result_t over_limit(
         return ES_CLIENT_COUNT_FULL;
     }
     if (limits->address_clients &&
-        address_clients(client_count, address) > limits->address_clients) {
+        address_sum(client_count, OF_CLIENTS, address) >
+            limits->address_clients) {
         return ES_CLIENT_COUNT_ADDRESS_FULL;
     }
     return ES_CLIENT_COUNT_OK;
@@ -171,7 +183,7 @@ es_client_count_result_t es_client_count_add(es_client_count_t *client_count,
     /* Count first, then check: of two clients that come at the same time, at
      * least one sees the other. */
     __atomic_fetch_add(&row->clients, 1, __ATOMIC_SEQ_CST);
-    count_address(row, address, 1);
+    count_address(row, OF_CLIENTS, address, 1);
     counted->client_count = client_count;
     counted->child = child;
     counted->address = address;
@@ -183,6 +195,28 @@ es_client_count_result_t es_client_count_add(es_client_count_t *client_count,
     return result;
 }
 
+es_client_count_result_t es_client_count_add_channels(
+    es_counted_t *counted, apr_uint32_t channels,
+    const es_client_limits_t *limits)
+{
+    const es_client_count_t *client_count = counted->client_count;
+    row_t *row = client_count ? row_at(client_count, counted->child) : NULL;
+
+    ES_CONTEXT(ES_WORKER | ES_DELIVERY);
+    if (!row) {
+        return ES_CLIENT_COUNT_OK;
+    }
+    /* first this, then a full fence and the check, for the same reason */
+    count_address(row, OF_CHANNELS, counted->address, channels);
+    counted->channels += channels;
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    return limits->address_channels &&
+                   address_sum(client_count, OF_CHANNELS, counted->address) >
+                       limits->address_channels
+               ? ES_CLIENT_COUNT_CHANNELS_FULL
+               : ES_CLIENT_COUNT_OK;
+}
+
 void es_client_count_remove(const es_counted_t *counted)
 {
     row_t *row = counted->client_count
@@ -190,7 +224,11 @@ void es_client_count_remove(const es_counted_t *counted)
                      : NULL;
 
     if (row) {
-        count_address(row, counted->address, -1);
+        count_address(row, OF_CLIENTS, counted->address, (apr_uint32_t)-1);
+        if (counted->channels != 0) {
+            count_address(row, OF_CHANNELS, counted->address,
+                          0 - counted->channels);
+        }
         __atomic_fetch_sub(&row->clients, 1, __ATOMIC_RELAXED);
     }
 }

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * The count of clients, in all children and from each address, so that limits
- * hold for the server and not only for a child. A shared segment with a row for
- * each child; the parent zeroes the row of a child that is gone, so that the
- * clients of a killed child count no longer.
+ * The count of clients, in all children and from each address, and of the
+ * channels that the clients of an address have together, so that limits hold
+ * for the server and not only for a child. A shared segment with a row for each
+ * child; the parent zeroes the row of a child that is gone, so that the clients
+ * of a killed child count no longer.
  *
  * Addresses are counted in a count-min sketch: an address never counts too few
- * clients; it may count too many when several thousand addresses have clients.
+ * clients or channels; it may count too many when several thousand addresses
+ * have clients.
  */
 #ifndef ES_SHM_CLIENT_COUNT_H
 #define ES_SHM_CLIENT_COUNT_H
@@ -20,19 +22,22 @@ typedef struct es_counted_t {
     es_client_count_t *client_count; /* NULL = it is not counted */
     apr_uint32_t child;
     apr_uint64_t address;
+    apr_uint32_t channels; /* by es_client_count_add_channels */
 } es_counted_t;
 
 typedef enum es_client_count_result_t {
     ES_CLIENT_COUNT_OK,
     ES_CLIENT_COUNT_FULL,         /* limits.clients is reached */
     ES_CLIENT_COUNT_ADDRESS_FULL, /* limits.address_clients is reached */
-    ES_CLIENT_COUNT_CHILD_FULL /* limits.child_clients: no descriptors left */
+    ES_CLIENT_COUNT_CHILD_FULL, /* limits.child_clients: no descriptors left */
+    ES_CLIENT_COUNT_CHANNELS_FULL /* limits.address_channels is reached */
 } es_client_count_result_t;
 
 typedef struct es_client_limits_t {
-    apr_uint32_t clients;         /* in all; 0 = no limit */
-    apr_uint32_t address_clients; /* of one address; 0 = no limit */
-    apr_uint32_t child_clients;   /* of one child; 0 = no limit */
+    apr_uint32_t clients;          /* in all; 0 = no limit */
+    apr_uint32_t address_clients;  /* of one address; 0 = no limit */
+    apr_uint32_t child_clients;    /* of one child; 0 = no limit */
+    apr_uint32_t address_channels; /* of one address; 0 = no limit */
 } es_client_limits_t;
 
 /** Bytes of the segment (max_children 1..2^16). */
@@ -60,7 +65,21 @@ es_client_count_result_t es_client_count_add(es_client_count_t *client_count,
                                              es_counted_t *counted);
 
 /**
- * Stop counting a client, if it is counted.
+ * Count the channels of a client: a channel of two clients counts twice.
+ *
+ * @param counted  of es_client_count_add; if the client is not counted, its
+ *                 channels are not, either
+ * @return ES_CLIENT_COUNT_OK; ES_CLIENT_COUNT_CHANNELS_FULL: they are counted
+ *         all the same, until es_client_count_remove
+ *
+ * Context: as es_client_count_add.
+ */
+es_client_count_result_t es_client_count_add_channels(
+    es_counted_t *counted, apr_uint32_t channels,
+    const es_client_limits_t *limits);
+
+/**
+ * Stop counting a client, if it is counted, and its channels.
  *
  * Context: ANY thread of the child.
  */

@@ -43,8 +43,9 @@ es_settings_t *es_settings_of(const server_rec *s)
 const char *es_stats_name(es_limit_t limit)
 {
     static const char *const names[ES_LIMITS] = {
-        "CLIENTS",         "ADDRESS_CLIENTS", "FILES", "HELD",   "CHANNELS",
-        "CLIENT_CHANNELS", "EVENT",           "BODY",  "WAITING"};
+        "CLIENTS",  "ADDRESS_CLIENTS", "FILES", "HELD",
+        "CHANNELS", "CLIENT_CHANNELS", "EVENT", "BODY",
+        "WAITING",  "ADDRESS_CHANNELS"};
 
     return names[limit];
 }

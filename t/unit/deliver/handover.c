@@ -388,6 +388,19 @@ static void test_stays_when_it_cannot_be_sent(void **state)
     world_close(&w);
 }
 
+/** Does the limit of the address hold another one back? */
+static int has_channels(es_client_count_t *client_count, apr_uint64_t address)
+{
+    static const es_client_limits_t one = {0, 0, 0, 1};
+    es_client_count_result_t result;
+    es_counted_t counted;
+
+    (void)es_client_count_add(client_count, CHILD, address, &one, &counted);
+    result = es_client_count_add_channels(&counted, 1, &one);
+    es_client_count_remove(&counted);
+    return result == ES_CLIENT_COUNT_CHANNELS_FULL;
+}
+
 /* A client that no limit counts is not counted by the next child either. */
 static void test_client_count(void **state)
 {
@@ -416,8 +429,10 @@ static void test_client_count(void **state)
         receive(&w);
         assert_false(is_ended(&w));
         assert_int_equal(es_client_count_total(client_count, CHILD), counted);
+        assert_int_equal(has_channels(client_count, w.handed.address), counted);
         world_close(&w);
         assert_int_equal(es_client_count_total(client_count, CHILD), 0);
+        assert_false(has_channels(client_count, w.handed.address));
         free(mem);
     }
 }
@@ -425,7 +440,7 @@ static void test_client_count(void **state)
 /* Its stream ends, and its time to reconnect is spread. */
 static void test_above_the_limit(void **state)
 {
-    static const es_client_limits_t none = {0, 0, 0};
+    static const es_client_limits_t none = {0, 0, 0, 0};
     void *mem = calloc(1, es_client_count_size(2));
     es_handover_params_t params = {0};
     es_counted_t counted;
@@ -472,7 +487,7 @@ typedef struct listener_t {
 
 static es_counted_t enter(listener_t *w)
 {
-    static const es_client_limits_t none = {0, 0, 0};
+    static const es_client_limits_t none = {0, 0, 0, 0};
     es_counted_t counted;
 
     assert_int_equal(

@@ -177,6 +177,19 @@ FACTS(a_client_above_the_limit_of_its_address)
     assert_limit(ES_LIMIT_ADDRESS_CLIENTS, 2);
 }
 
+FACTS(a_client_above_the_channels_of_its_address)
+{
+    runtime_stub.limits.address_channels = 5;
+    assert_int_equal(admit("a,b,c"), ES_ADMIT_DONE);
+    assert_int_equal(admit("a,b,c"), ES_ADMIT_BRIEF);
+    assert_int_equal(runtime_stub.reached[ES_LIMIT_ADDRESS_CHANNELS], 1);
+    assert_int_equal(counted(), 1);
+    assert_null(stream.counted.client_count);
+    assert_int_equal(admit("a,b"), ES_ADMIT_DONE);
+    next_client("192.0.2.9");
+    assert_int_equal(admit("a,b,c"), ES_ADMIT_DONE);
+}
+
 FACTS(a_client_above_the_limit_of_the_child)
 {
     runtime_stub.limits.child_clients = 2;
@@ -522,6 +535,7 @@ static const struct CMUnitTest tests[] = {
     HUB(a_child_that_serves_no_events_admits_no_client),
     HUB(a_client_above_the_limit_of_all_is_subscribed_but_not_counted),
     HUB(a_client_above_the_limit_of_its_address),
+    HUB(a_client_above_the_channels_of_its_address),
     HUB(a_client_above_the_limit_of_the_child),
     HUB(a_client_that_leaves_makes_room),
     HUB(an_ipv4_address_counts_as_a_whole),

@@ -23,7 +23,7 @@ static es_client_count_result_t enter(es_client_count_t *client_count,
 FACTS(clients_are_counted_until_they_leave)
 {
     es_client_count_t *client_count = make();
-    es_client_limits_t none = {0, 0, 0};
+    es_client_limits_t none = {0, 0, 0, 0};
     es_counted_t first, second;
 
     assert_int_equal(enter(client_count, 1, 7, none, &first),
@@ -40,7 +40,7 @@ FACTS(clients_are_counted_until_they_leave)
 FACTS(a_limit_holds_over_all_children)
 {
     es_client_count_t *client_count = make();
-    es_client_limits_t two = {2, 0, 0};
+    es_client_limits_t two = {2, 0, 0, 0};
     es_counted_t a, b, c;
 
     assert_int_equal(enter(client_count, 1, 1, two, &a), ES_CLIENT_COUNT_OK);
@@ -55,7 +55,7 @@ FACTS(a_limit_holds_over_all_children)
 FACTS(a_limit_of_an_address_holds_over_all_children)
 {
     es_client_count_t *client_count = make();
-    es_client_limits_t two = {0, 2, 0};
+    es_client_limits_t two = {0, 2, 0, 0};
     es_counted_t a, b, c, other;
 
     assert_int_equal(enter(client_count, 1, 9, two, &a), ES_CLIENT_COUNT_OK);
@@ -71,7 +71,7 @@ FACTS(a_limit_of_an_address_holds_over_all_children)
 FACTS(a_limit_of_a_child_holds_for_that_child)
 {
     es_client_count_t *client_count = make();
-    es_client_limits_t one = {0, 0, 1};
+    es_client_limits_t one = {0, 0, 1, 0};
     es_counted_t a, b;
 
     assert_int_equal(enter(client_count, 1, 1, one, &a), ES_CLIENT_COUNT_OK);
@@ -83,7 +83,7 @@ FACTS(a_limit_of_a_child_holds_for_that_child)
 FACTS(the_clients_of_a_dead_child_are_forgotten)
 {
     es_client_count_t *client_count = make();
-    es_client_limits_t one = {0, 1, 0};
+    es_client_limits_t one = {0, 1, 0, 0};
     es_counted_t a, b;
 
     assert_int_equal(enter(client_count, 1, 5, one, &a), ES_CLIENT_COUNT_OK);
@@ -97,7 +97,7 @@ FACTS(the_clients_of_a_dead_child_are_forgotten)
 FACTS(an_address_never_counts_too_few)
 {
     es_client_count_t *client_count = make();
-    es_client_limits_t none = {0, 0, 0}, one = {0, 1, 0};
+    es_client_limits_t none = {0, 0, 0, 0}, one = {0, 1, 0, 0};
     es_counted_t counted;
     apr_uint64_t i, refused = 0;
 
@@ -112,10 +112,51 @@ FACTS(an_address_never_counts_too_few)
     assert_int_equal(refused, 5000);
 }
 
+FACTS(channels_of_an_address_are_counted_over_its_clients)
+{
+    es_client_count_t *client_count = make();
+    es_client_limits_t most = {0, 0, 0, 70000};
+    es_counted_t a, b, other;
+
+    enter(client_count, 1, 5, most, &a);
+    enter(client_count, 2, 5, most, &b);
+    enter(client_count, 2, 6, most, &other);
+    assert_int_equal(es_client_count_add_channels(&a, 69999, &most),
+                     ES_CLIENT_COUNT_OK);
+    assert_int_equal(es_client_count_add_channels(&b, 1, &most),
+                     ES_CLIENT_COUNT_OK);
+    assert_int_equal(es_client_count_add_channels(&other, 70000, &most),
+                     ES_CLIENT_COUNT_OK);
+    assert_int_equal(es_client_count_add_channels(&b, 1, &most),
+                     ES_CLIENT_COUNT_CHANNELS_FULL);
+    es_client_count_remove(&b); /* both of its counts */
+    enter(client_count, 2, 5, most, &b);
+    assert_int_equal(es_client_count_add_channels(&b, 1, &most),
+                     ES_CLIENT_COUNT_OK);
+    es_client_count_clear(client_count, 1);
+    assert_int_equal(es_client_count_add_channels(&b, 69999, &most),
+                     ES_CLIENT_COUNT_OK);
+}
+
+/* Counters of 16 bits began at 0 again. */
+FACTS(an_address_may_have_more_than_65535_clients)
+{
+    es_client_count_t *client_count = make();
+    es_client_limits_t none = {0}, one = {0, 1, 0, 0};
+    es_counted_t counted;
+    int i;
+
+    for (i = 0; i < 65536; i++) {
+        enter(client_count, 1, 7, none, &counted);
+    }
+    assert_int_equal(enter(client_count, 1, 7, one, &counted),
+                     ES_CLIENT_COUNT_ADDRESS_FULL);
+}
+
 FACTS(an_invalid_child_number_counts_nothing)
 {
     es_client_count_t *client_count = make();
-    es_client_limits_t none = {0, 0, 0};
+    es_client_limits_t none = {0, 0, 0, 0};
     es_counted_t counted;
 
     assert_int_equal(enter(client_count, 0, 1, none, &counted),
@@ -139,6 +180,8 @@ static const struct CMUnitTest tests[] = {
     UNIT(a_limit_of_a_child_holds_for_that_child),
     UNIT(the_clients_of_a_dead_child_are_forgotten),
     UNIT(an_address_never_counts_too_few),
+    UNIT(channels_of_an_address_are_counted_over_its_clients),
+    UNIT(an_address_may_have_more_than_65535_clients),
     UNIT(an_invalid_child_number_counts_nothing),
     UNIT(different_addresses_have_different_keys),
 };
