@@ -49,7 +49,6 @@ typedef struct es_conn_t {
     unsigned char wants_out;     /* EPOLLOUT is asked for */
     unsigned char is_polled;     /* the socket is in the epoll set */
     unsigned char was_current;   /* since it was last BLOCKED */
-    apr_uint32_t round_number;   /* of the last round it took part in */
     es_channel_link_t link;      /* of its channel, if it has one */
     es_channel_link_t *links;    /* nslots of them: &link, or malloc'ed */
     es_hub_t *hub;               /* NULL before es_conns_add */

@@ -23,7 +23,6 @@
 struct es_fanout_t {
     es_conns_t *conns;
     es_round_t *round;
-    apr_uint32_t round_number; /* of the present or last round */
 };
 
 es_fanout_t *es_fanout_create(es_conns_t *conns)
@@ -72,17 +71,17 @@ static void offer(es_fanout_t *fanout, es_conn_t *conn,
 }
 
 /* A conn of several channels is in the list of each of them. It gets the
- * frames of all its channels when its first list is processed. */
+ * frames of all its channels when its first list is processed; from then on its
+ * cursor is at the end of the round. */
 static void offer_merged(es_fanout_t *fanout, es_conn_t *conn, apr_time_t now)
 {
     const es_slot_t *slots;
     const es_round_frames_t *frames;
     int nslots;
 
-    if (conn->round_number == fanout->round_number) {
+    if (es_client_pos(conn->client) >= es_round_end(fanout->round)) {
         return;
     }
-    conn->round_number = fanout->round_number;
     slots = es_client_slots(conn->client, &nslots);
     frames = es_round_merge(fanout->round, slots, nslots, conn->chunked);
     if (frames != NULL) {
@@ -186,7 +185,6 @@ void es_fanout_round(es_fanout_t *fanout, es_hub_t *hub, apr_time_t now)
         skip_to_head(fanout, hub, head, rv, now);
         return;
     }
-    fanout->round_number++;
     for (i = 0; i < es_round_count(round); i++) {
         offer_channel(fanout, hub, i, now);
         es_hub_signal_channel(hub, es_round_slot(round, i));
