@@ -19,25 +19,11 @@
 #include "base/jitter.h"
 #include "base/log.h"
 #include "deliver/client_priv.h"
+#include "deliver/conn_timers.h"
+#include "deliver/conns_priv.h"
 #include "deliver/sink_socket.h"
 
 #define LINGER (2 * APR_USEC_PER_SEC)
-
-struct es_conns_t {
-    int epoll_fd;       /* not owned */
-    apr_uint32_t count; /* atomic: read by any thread */
-    es_list_t waiting;  /* CURRENT, BLOCKED, LINGER */
-    es_list_t ready;    /* READY */
-    es_list_t dead;     /* DEAD */
-    es_timer_wheel_t wheel;
-    apr_time_t logged; /* of es_log_limit_level: clients that cannot be added */
-    char scratch[ES_CLIENT_SCRATCH_MIN];
-};
-
-static es_conn_t *conn_of(es_list_t *link)
-{
-    return ES_LIST_OWNER(link, es_conn_t, state_link);
-}
 
 /* ---- one conn ---------------------------------------------------------- */
 
@@ -88,9 +74,13 @@ es_conn_t *es_conns_from_note(es_note_t *note)
 es_conns_t *es_conns_create(int epoll_fd, apr_time_t now)
 {
     es_conns_t *conns = calloc(1, sizeof(*conns));
+    int i;
 
     if (conns == NULL) {
         return NULL;
+    }
+    for (i = 0; i < ES_CONN_STALLS_MAX; i++) {
+        es_list_init(&conns->stalled[i]);
     }
     conns->epoll_fd = epoll_fd;
     es_list_init(&conns->waiting);
@@ -117,12 +107,14 @@ static es_list_t *list_of(es_conns_t *conns, es_conn_t *conn)
     switch (conn->state) {
     case ES_CONN_READY: return &conns->ready;
     case ES_CONN_AHEAD: return &conn->hub->ahead;
+    case ES_CONN_STALLED: return &conns->stalled[conn->stalls - 1];
     case ES_CONN_DEAD: return &conns->dead;
     default: return &conns->waiting;
     }
 }
 
-static void set_state(es_conns_t *conns, es_conn_t *conn, es_conn_state_t state)
+void es_conns_set_state(es_conns_t *conns, es_conn_t *conn,
+                        es_conn_state_t state)
 {
     es_list_remove(&conn->state_link);
     conn->state = (unsigned char)state;
@@ -138,13 +130,13 @@ static void make_ready(es_conns_t *conns, es_conn_t *conn)
         es_client_seek(conn->client, conn->hub->pos);
     }
     if (conn->state != ES_CONN_READY) {
-        set_state(conns, conn, ES_CONN_READY);
+        es_conns_set_state(conns, conn, ES_CONN_READY);
     }
 }
 
 void es_conns_drop(es_conns_t *conns, es_conn_t *conn)
 {
-    set_state(conns, conn, ES_CONN_DEAD);
+    es_conns_set_state(conns, conn, ES_CONN_DEAD);
 }
 
 static apr_status_t poll_for(es_conns_t *conns, es_conn_t *conn, int operation)
@@ -160,8 +152,7 @@ static apr_status_t poll_for(es_conns_t *conns, es_conn_t *conn, int operation)
     return APR_SUCCESS;
 }
 
-/* Ask epoll for EPOLLOUT, or no longer. */
-static void set_wants_out(es_conns_t *conns, es_conn_t *conn, int wants)
+void es_conns_set_wants_out(es_conns_t *conns, es_conn_t *conn, int wants)
 {
     if (conn->wants_out == wants) {
         return;
@@ -172,21 +163,12 @@ static void set_wants_out(es_conns_t *conns, es_conn_t *conn, int wants)
     }
 }
 
-/* Make the timer fire at due or earlier; 0 = no timer is needed. */
-static void set_timer(es_conns_t *conns, es_conn_t *conn, apr_time_t due)
-{
-    if (due != 0 &&
-        (!es_timer_wheel_is_set(&conn->timer) || conn->timer.due > due)) {
-        es_timer_wheel_set(&conns->wheel, &conn->timer, due);
-    }
-}
-
 static void linger(es_conns_t *conns, es_conn_t *conn, apr_time_t now)
 {
-    set_state(conns, conn, ES_CONN_LINGER);
+    es_conns_set_state(conns, conn, ES_CONN_LINGER);
     conn->deadline = now + LINGER;
-    set_timer(conns, conn, conn->deadline);
-    set_wants_out(conns, conn, 0);
+    es_conn_timers_set(conns, conn, conn->deadline);
+    es_conns_set_wants_out(conns, conn, 0);
 }
 
 /* Change to the state that follows from a step or an offer. */
@@ -195,13 +177,15 @@ static void apply_step(es_conns_t *conns, es_conn_t *conn, es_step_t step,
 {
     switch (step) {
     case ES_STEP_CURRENT:
-        set_state(conns, conn,
-                  es_client_pos(conn->client) > conn->hub->pos
-                      ? ES_CONN_AHEAD
-                      : ES_CONN_CURRENT);
+        es_conns_set_state(conns, conn,
+                           es_client_pos(conn->client) > conn->hub->pos
+                               ? ES_CONN_AHEAD
+                               : ES_CONN_CURRENT);
         break;
-    case ES_STEP_BLOCKED: set_state(conns, conn, ES_CONN_BLOCKED); break;
-    case ES_STEP_MORE: set_state(conns, conn, ES_CONN_READY); break;
+    case ES_STEP_BLOCKED:
+        es_conns_set_state(conns, conn, ES_CONN_BLOCKED);
+        break;
+    case ES_STEP_MORE: es_conns_set_state(conns, conn, ES_CONN_READY); break;
     default:
         if (es_client_is_finished(conn->client)) {
             linger(conns, conn, now);
@@ -211,11 +195,11 @@ static void apply_step(es_conns_t *conns, es_conn_t *conn, es_step_t step,
         }
         return;
     }
-    set_timer(conns, conn, es_client_due(conn->client));
-    set_wants_out(conns, conn, step == ES_STEP_BLOCKED);
+    es_conn_timers_set(conns, conn, es_client_due(conn->client));
+    es_conns_set_wants_out(conns, conn, step == ES_STEP_BLOCKED);
 }
 
-static void step(es_conns_t *conns, es_conn_t *conn, apr_time_t now)
+void es_conns_step(es_conns_t *conns, es_conn_t *conn, apr_time_t now)
 {
     make_ready(conns, conn);
     apply_step(conns, conn,
@@ -254,7 +238,7 @@ void es_conns_add(es_conns_t *conns, es_conn_t *conn, es_hub_t *hub,
         es_conns_drop(conns, conn);
         return;
     }
-    step(conns, conn, now);
+    es_conns_step(conns, conn, now);
 }
 
 void es_conns_on_event(es_conns_t *conns, es_conn_t *conn, unsigned int events,
@@ -273,7 +257,7 @@ void es_conns_on_event(es_conns_t *conns, es_conn_t *conn, unsigned int events,
         return;
     }
     if ((events & EPOLLOUT) && conn->state == ES_CONN_BLOCKED) {
-        step(conns, conn, now);
+        es_conn_timers_try(conns, conn, now);
     }
 }
 
@@ -294,7 +278,7 @@ void es_conns_hub_advanced(es_conns_t *conns, es_hub_t *hub)
 
     for (at = hub->ahead.next; at != &hub->ahead; at = next) {
         next = at->next;
-        conn = conn_of(at);
+        conn = es_conns_of_link(at);
         if (es_client_pos(conn->client) <= hub->pos) {
             make_ready(conns, conn);
         }
@@ -308,7 +292,7 @@ void es_conns_catch_up(es_conns_t *conns, es_hub_t *hub)
 
     for (at = conns->waiting.next; at != &conns->waiting; at = next) {
         next = at->next;
-        conn = conn_of(at);
+        conn = es_conns_of_link(at);
         if (conn->hub == hub && conn->state == ES_CONN_CURRENT) {
             make_ready(conns, conn);
         }
@@ -319,49 +303,9 @@ int es_conns_run(es_conns_t *conns, int steps, apr_time_t now)
 {
     ES_CONTEXT(ES_DELIVERY);
     while (steps-- > 0 && !es_list_is_empty(&conns->ready)) {
-        step(conns, conn_of(conns->ready.next), now);
+        es_conns_step(conns, es_conns_of_link(conns->ready.next), now);
     }
     return !es_list_is_empty(&conns->ready);
-}
-
-/* The timer may have been set in an earlier state. */
-static void on_timer(es_conns_t *conns, es_conn_t *conn, apr_time_t now)
-{
-    apr_time_t due;
-
-    if (conn->state == ES_CONN_DEAD) {
-        return;
-    }
-    due = conn->state == ES_CONN_LINGER ? conn->deadline
-                                        : es_client_due(conn->client);
-    if (due == 0 || due > now) {
-        set_timer(conns, conn, due);
-        return;
-    }
-    switch (conn->state) {
-    case ES_CONN_LINGER: es_conns_drop(conns, conn); break;
-    case ES_CONN_READY:
-        set_timer(conns, conn,
-                  now + ES_TIMER_WHEEL_TICK); /* about to be stepped */
-        break;
-    default: step(conns, conn, now);
-    }
-}
-
-void es_conns_expire(es_conns_t *conns, apr_time_t now)
-{
-    es_timer_t *entry = es_timer_wheel_pop(&conns->wheel, now);
-
-    ES_CONTEXT(ES_DELIVERY);
-    while (entry != NULL) {
-        on_timer(conns, ES_LIST_OWNER(entry, es_conn_t, timer), now);
-        entry = es_timer_wheel_pop(&conns->wheel, now);
-    }
-}
-
-apr_interval_time_t es_conns_wait(const es_conns_t *conns, apr_time_t now)
-{
-    return es_timer_wheel_wait(&conns->wheel, now);
 }
 
 void es_conns_end(es_conns_t *conns, es_conn_t *conn, apr_int64_t drain_ms)
@@ -382,7 +326,7 @@ static int each_of(es_list_t *list, int (*visit)(void *baton, es_conn_t *conn),
     for (at = list->next; at != list; at = next) {
         /* a visit may move it to the end of the list */
         next = at == last ? list : at->next;
-        if (!visit(baton, conn_of(at))) {
+        if (!visit(baton, es_conns_of_link(at))) {
             return 0;
         }
     }
@@ -396,6 +340,9 @@ void es_conns_foreach(es_conns_t *conns, es_hub_t *hubs, apr_uint32_t nhubs,
                   each_of(&conns->waiting, visit, baton);
     apr_uint32_t i;
 
+    for (i = 0; goes_on && i < ES_CONN_STALLS_MAX; i++) {
+        goes_on = each_of(&conns->stalled[i], visit, baton);
+    }
     for (i = 0; goes_on && i < nhubs; i++) {
         goes_on = each_of(&hubs[i].ahead, visit, baton);
     }
@@ -478,7 +425,7 @@ void es_conns_reap(es_conns_t *conns)
 
     ES_CONTEXT(ES_DELIVERY);
     while (!es_list_is_empty(&conns->dead)) {
-        conn = conn_of(conns->dead.next);
+        conn = es_conns_of_link(conns->dead.next);
         es_list_remove(&conn->state_link);
         reap(conns, conn);
     }

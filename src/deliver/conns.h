@@ -11,7 +11,8 @@
  *     added ─► READY ─step─► CURRENT ⇄ round     has seen all below hub->pos
  *              ▲ ▲ │ │  └──► AHEAD ──────┐       its cursor is beyond that
  *              │ │ │ └─────► BLOCKED ─┐  │       until the socket is writable
- *              │ └─┼─ writable ───────┘  │
+ *              │ └─┼─ writable ───────┤  │
+ *              │   │    STALLED ◄─────┘  │       it was, and took nothing
  *              └───┼─ the hub advances ──┘
  *                  └─end───► LINGER ──► DEAD     the peer may read the end
  *
@@ -36,6 +37,7 @@ typedef enum es_conn_state_t {
     ES_CONN_READY,   /* its client is about to be stepped */
     ES_CONN_AHEAD,   /* waits for its hub to reach its cursor */
     ES_CONN_BLOCKED, /* waits for its socket to become writable */
+    ES_CONN_STALLED, /* the same, but epoll is not asked: tried after a time */
     ES_CONN_LINGER,  /* waits for the peer to read the end and close */
     ES_CONN_DEAD     /* es_conns_reap frees it */
 } es_conn_state_t;
@@ -49,6 +51,7 @@ typedef struct es_conn_t {
     unsigned char wants_out;     /* EPOLLOUT is asked for */
     unsigned char is_polled;     /* the socket is in the epoll set */
     unsigned char was_current;   /* since it was last BLOCKED */
+    unsigned char stalls;        /* tries in a row that wrote nothing */
     es_channel_link_t link;      /* of its channel, if it has one */
     es_channel_link_t *links;    /* nslots of them: &link, or malloc'ed */
     es_hub_t *hub;               /* NULL before es_conns_add */
@@ -57,7 +60,7 @@ typedef struct es_conn_t {
     apr_time_t last_progress;    /* the client's, when it last became BLOCKED */
     apr_time_t waited_for_until; /* BLOCKED: publishers wait until then */
     es_timer_t timer;
-    apr_time_t deadline; /* LINGER: closed at that time */
+    apr_time_t deadline; /* LINGER: closed then; STALLED: tried again then */
     es_note_t note;      /* by which it is posted to the inbox */
 } es_conn_t;
 
@@ -125,12 +128,6 @@ void es_conns_catch_up(es_conns_t *conns, es_hub_t *hub);
 
 /** Step READY conns, at most steps times. @return 1 when some are left */
 int es_conns_run(es_conns_t *conns, int steps, apr_time_t now);
-
-/** Run the timers that are due. */
-void es_conns_expire(es_conns_t *conns, apr_time_t now);
-
-/** Microseconds until es_conns_expire has to be called; -1 = no timer. */
-apr_interval_time_t es_conns_wait(const es_conns_t *conns, apr_time_t now);
 
 /**
  * Begin to end all streams; es_conns_run writes the ends. Each client is

@@ -28,6 +28,7 @@
 #include "shm/lock.h"
 #include "shm/wakeup.h"
 #include "deliver/client_priv.h"
+#include "deliver/conn_timers.h"
 #include "deliver/fanout.h"
 #include "deliver/handover.h"
 #include "deliver/watch_priv.h"
@@ -157,7 +158,7 @@ static int work(es_loop_t *loop, apr_time_t now)
         es_handover_run(loop->handover, now);
     }
     more = es_conns_run(loop->conns, STEPS_MAX, now);
-    es_conns_expire(loop->conns, now);
+    es_conn_timers_expire(loop->conns, now);
     es_conns_reap(loop->conns);
     report_progress(loop, now);
     return more;
@@ -175,7 +176,7 @@ static int has_work(const es_loop_t *loop)
 static int sleep_ms(const es_loop_t *loop, apr_time_t now)
 {
     apr_interval_time_t wait = SLEEP_MAX;
-    apr_interval_time_t timer = es_conns_wait(loop->conns, now);
+    apr_interval_time_t timer = es_conn_timers_wait(loop->conns, now);
     apr_interval_time_t decide = es_shutdown_wait(&loop->shutdown);
     apr_interval_time_t handover_retry = es_handover_wait(loop->handover);
 

@@ -31,6 +31,11 @@ void es_progress_init(es_progress_t *progress)
     es_list_init(&progress->conns);
 }
 
+static int is_blocked(const es_conn_t *conn)
+{
+    return conn->state == ES_CONN_BLOCKED || conn->state == ES_CONN_STALLED;
+}
+
 static es_conn_t *conn_of(es_list_t *link)
 {
     return ES_LIST_OWNER(link, es_conn_t, behind_link);
@@ -53,14 +58,14 @@ static void on_blocked(es_conn_t *conn)
 
 void es_progress_update(es_conn_t *conn)
 {
-    if (conn->state == ES_CONN_BLOCKED) {
+    if (is_blocked(conn)) {
         on_blocked(conn);
     }
     else if (conn->state == ES_CONN_CURRENT || conn->state == ES_CONN_AHEAD) {
         conn->was_current = 1;
     }
     es_list_remove(&conn->behind_link);
-    if (conn->state == ES_CONN_READY || conn->state == ES_CONN_BLOCKED) {
+    if (conn->state == ES_CONN_READY || is_blocked(conn)) {
         es_list_append(&conn->hub->progress.conns, &conn->behind_link);
     }
 }
@@ -82,7 +87,7 @@ static es_pos_t walk_conns(es_progress_t *progress, apr_time_t now)
 
         next = at->next;
         interval += WALK_INTERVAL_PER_CONN;
-        if (conn->state == ES_CONN_BLOCKED && now >= conn->waited_for_until) {
+        if (is_blocked(conn) && now >= conn->waited_for_until) {
             es_list_remove(at);
             continue;
         }

@@ -1,20 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of src/deliver/conns.c: sockets that epoll refuses, and sockets that it
- * must no longer report. */
-#include "t/unit/deliver_fixture.h"
+/* Tests of src/deliver/conns.c and conn_timers.c: sockets that epoll refuses,
+ * that it must no longer report, and that it reports in vain. */
+#include "t/unit/conn_kit.h"
 
 #include <fcntl.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <apr_general.h>
 
 #include "base/log.h"
-#include "deliver/conns.h"
-#include "deliver/sink_socket.h"
+#include "deliver/conn_timers.h"
 
-#define CHILD 1
+#define CHILD CONN_CHILD
+#define MS APR_TIME_C(1000)
 
 typedef struct world_t {
     hub_t hub;    /* the store */
@@ -192,12 +189,108 @@ static void test_ended_is_not_handed_over(void **state)
     close(pair[1]);
 }
 
+/* Handle what epoll reports, and the timers, as the loop does. */
+static void turn_at(world_t *w, apr_time_t now)
+{
+    struct epoll_event event;
+
+    if (epoll_wait(w->epoll_fd, &event, 1, 0) > 0) {
+        es_conns_on_event(w->conns, event.data.ptr, event.events, now);
+    }
+    es_conn_timers_expire(w->conns, now);
+}
+
+/* The kernel is short of memory: each write takes nothing, and epoll reports
+ * the socket as writable. */
+static void test_writable_takes_nothing(void **state)
+{
+    static const int tries_ms[] = {0, 20, 60, 140, 300, 620, 1260, 2260, 3260};
+    es_client_opts_t opts = {0};
+    apr_time_t now;
+    kit_conn_t *kit;
+    world_t w;
+    int i;
+
+    (void)state;
+    world_open(&w);
+    opts.send_timeout = 10 * APR_USEC_PER_SEC;
+    kit = kit_make(&w.hub, "a", 0, &opts);
+    kit->budget = 3;
+    hub_say(&w.hub, "a", "hello");
+    w.own.pos = es_store_head(w.hub.store);
+    es_conns_add(w.conns, kit->conn, &w.own, 0);
+    assert_int_equal(kit->conn->state, ES_CONN_BLOCKED);
+    assert_int_equal(kit->writes, 1);
+    i = 0;
+    for (now = 1 * MS; now < 4000 * MS; now += MS) {
+        turn_at(&w, now);
+        if (kit->writes > i + 1) {
+            assert_int_equal(now, (tries_ms[i] + 1) * MS);
+            assert_int_equal(kit->conn->state, ES_CONN_STALLED);
+            i++;
+        }
+        assert_true(es_conn_timers_wait(w.conns, now) >
+                    0); /* it does not spin */
+        assert_true(es_conn_timers_wait(w.conns, now) <= APR_USEC_PER_SEC);
+    }
+    assert_int_equal(i, 9);
+    /* It takes some: epoll is asked again, and the time is short again. */
+    kit->budget = 4;
+    for (; kit->len == 3; now += MS) {
+        turn_at(&w, now);
+    }
+    assert_int_equal(kit->conn->state, ES_CONN_BLOCKED);
+    turn_at(&w, now);
+    assert_int_equal(kit->conn->state, ES_CONN_STALLED);
+    assert_true(es_conn_timers_wait(w.conns, now) == 20 * MS);
+    kit->budget = 1000;
+    turn_at(&w, now + 20 * MS);
+    assert_int_equal(kit->conn->state, ES_CONN_CURRENT);
+    assert_non_null(strstr(kit->got, "data: hello\n\n"));
+    world_close(&w);
+    kit_clear();
+}
+
+/* It ends when the time to send is over, and may be told to end before. */
+static void test_stalled_ends(void **state)
+{
+    es_client_opts_t opts = {0};
+    kit_conn_t *timed, *ended;
+    world_t w;
+    apr_time_t now;
+
+    (void)state;
+    world_open(&w);
+    opts.send_timeout = 2 * APR_USEC_PER_SEC;
+    timed = kit_make(&w.hub, "a", 0, &opts);
+    ended = kit_make(&w.hub, "a", 0, NULL);
+    timed->budget = ended->budget = 0;
+    hub_say(&w.hub, "a", "hello");
+    w.own.pos = es_store_head(w.hub.store);
+    es_conns_add(w.conns, timed->conn, &w.own, 0);
+    es_conns_add(w.conns, ended->conn, &w.own, 0);
+    for (now = 0; now < 3000 * MS; now += 10 * MS) {
+        turn_at(&w, now);
+    }
+    assert_int_equal(timed->conn->state, ES_CONN_DEAD);
+    assert_int_equal(ended->conn->state, ES_CONN_STALLED);
+    es_conns_end_all(w.conns, &w.own, 1, 0);
+    ended->budget = 1000;
+    while (es_conns_run(w.conns, 10, now)) {
+    }
+    assert_int_equal(ended->conn->state, ES_CONN_LINGER);
+    world_close(&w);
+    kit_clear();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_refused_by_epoll),
         cmocka_unit_test(test_dropped_is_not_reported),
         cmocka_unit_test(test_ended_is_not_handed_over),
+        cmocka_unit_test(test_writable_takes_nothing),
+        cmocka_unit_test(test_stalled_ends),
         cmocka_unit_test(test_refusals_are_logged_once_in_a_while),
     };
     int failed;

@@ -12,6 +12,7 @@
 
 #include <apr_general.h>
 
+#include "deliver/conn_timers.h"
 #include "deliver/shutdown.h"
 #include "deliver/sink_socket.h"
 
@@ -273,7 +274,7 @@ static apr_uint32_t turn(world_t *w, apr_time_t now)
     es_shutdown_step(&w->shutdown, now);
     while (es_conns_run(w->conns, 10, now)) {
     }
-    es_conns_expire(w->conns, now);
+    es_conn_timers_expire(w->conns, now);
     es_conns_reap(w->conns);
     return es_conns_count(w->conns);
 }
