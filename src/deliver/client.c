@@ -58,6 +58,13 @@ static void destroy(es_client_t *client)
     free(client);
 }
 
+/* After an event to all, keep-alives would be due in the same moment for ever:
+ * each client's interval is shorter by a share of its own, up to a quarter. */
+static apr_interval_time_t draw_keepalive(apr_interval_time_t longest)
+{
+    return longest - es_jitter_below(longest / 4 + 1);
+}
+
 es_client_t *es_client_create(const es_client_params_t *params, es_sink_t *sink,
                               apr_time_t now)
 {
@@ -84,6 +91,7 @@ es_client_t *es_client_create(const es_client_params_t *params, es_sink_t *sink,
     client->last = now;
     client->hub = params->hub;
     client->opts = params->opts;
+    client->keepalive = draw_keepalive(params->opts.keepalive);
     client->end_at =
         client->opts.lifetime > 0 ? now + client->opts.lifetime : 0;
     client->store = params->store;
@@ -343,8 +351,8 @@ static int is_within_frame(const es_client_t *client)
 
 static int is_silent(const es_client_t *client, apr_time_t now)
 {
-    return client->opts.keepalive > 0 && !is_within_frame(client) &&
-           now - client->last >= client->opts.keepalive;
+    return client->keepalive > 0 && !is_within_frame(client) &&
+           now - client->last >= client->keepalive;
 }
 
 /* Write the control frame that is due; pass over records that are written as a
@@ -474,7 +482,7 @@ void es_client_end(es_client_t *client, apr_int64_t retry_ms)
 apr_time_t es_client_due(const es_client_t *client)
 {
     apr_interval_time_t wait =
-        is_blocked(client) ? client->opts.send_timeout : client->opts.keepalive;
+        is_blocked(client) ? client->opts.send_timeout : client->keepalive;
     apr_time_t due = wait > 0 ? client->last + wait : 0;
 
     if (is_within_frame(client) && !is_blocked(client)) {

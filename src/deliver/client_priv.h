@@ -159,8 +159,9 @@ struct es_client_t {
     unsigned char state;   /* es_client_state_t */
     unsigned char control; /* ES_CONTROL_… */
     apr_uint32_t hub;
-    es_client_opts_t opts; /* retry_ms: also that of an end */
-    apr_time_t end_at;     /* its lifetime is over then; 0 = never */
+    es_client_opts_t opts;         /* retry_ms: also that of an end */
+    apr_interval_time_t keepalive; /* its share of opts.keepalive; 0 = none */
+    apr_time_t end_at;             /* its lifetime is over then; 0 = never */
     es_store_t *store;
     /* and what is rarely used, last */
     apr_size_t control_offset; /* bytes of the control frame that are taken */
