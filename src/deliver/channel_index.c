@@ -15,6 +15,7 @@ typedef struct entry_t {
     es_slot_t slot;        /* 0 = free */
     apr_uint32_t count;    /* links, 1 or more unless free */
     apr_uint32_t capacity; /* of many; 0 = one is used */
+    apr_uint32_t group;    /* 0 = none */
     union {
         es_channel_link_t *one;
         es_channel_link_t **many;
@@ -221,10 +222,23 @@ void es_channel_index_remove_all(es_channel_index_t *index,
     }
 }
 
+void es_channel_index_set_group(es_channel_index_t *index, es_slot_t slot,
+                                apr_uint32_t group)
+{
+    entry_t *entry;
+
+    if (slot != 0) {
+        entry = entry_at(index, slot);
+        if (entry->slot == slot) {
+            entry->group = group;
+        }
+    }
+}
+
 es_channel_list_t es_channel_index_list(const es_channel_index_t *index,
                                         es_slot_t slot)
 {
-    es_channel_list_t list = {NULL, 0};
+    es_channel_list_t list = {NULL, 0, 0};
     const entry_t *entry;
 
     if (slot == 0) {
@@ -235,6 +249,7 @@ es_channel_list_t es_channel_index_list(const es_channel_index_t *index,
         list.links =
             entry->capacity != 0 ? entry->links.many : &entry->links.one;
         list.count = entry->count;
+        list.group = entry->group;
     }
     return list;
 }

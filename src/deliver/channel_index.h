@@ -25,6 +25,7 @@ typedef struct es_channel_link_t {
 typedef struct es_channel_list_t {
     es_channel_link_t *const *links; /* in no order */
     apr_uint32_t count;
+    apr_uint32_t group; /* see es_channel_index_set_group; 0 = none */
 } es_channel_list_t;
 
 /** @return the index, or NULL if out of memory */
@@ -58,6 +59,14 @@ void es_channel_index_remove(es_channel_index_t *index,
 /** The same for nslots links. */
 void es_channel_index_remove_all(es_channel_index_t *index,
                                  es_channel_link_t *links, int nslots);
+
+/**
+ * Mark a channel that is wanted here. The mark is lost with the last link.
+ *
+ * @param group  0 = none; nothing is done if no owner wants the channel
+ */
+void es_channel_index_set_group(es_channel_index_t *index, es_slot_t slot,
+                                apr_uint32_t group);
 
 /** The list of a slot; count is 0 when no owner wants the channel. */
 es_channel_list_t es_channel_index_list(const es_channel_index_t *index,

@@ -459,6 +459,9 @@ es_step_t es_client_offer(es_client_t *client, es_pos_t round_start,
 {
     apr_size_t taken;
 
+    if (client->state == ES_CLIENT_LIVE && client->cursor >= round_end) {
+        return ES_STEP_CURRENT; /* it has read these records itself */
+    }
     if (client->state != ES_CLIENT_LIVE || client->cursor > round_start) {
         return ES_STEP_MORE;
     }

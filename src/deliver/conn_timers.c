@@ -82,7 +82,8 @@ static void on_timer(es_conns_t *conns, es_conn_t *conn, apr_time_t now)
     }
 }
 
-static void retry_stalled(es_conns_t *conns, apr_time_t now)
+static void retry_stalled(es_conns_t *conns, es_deadline_t *deadline,
+                          apr_time_t now)
 {
     es_list_t *list;
     int i;
@@ -93,20 +94,26 @@ static void retry_stalled(es_conns_t *conns, apr_time_t now)
         while (!es_list_is_empty(list) &&
                es_conns_of_link(list->next)->deadline <= now) {
             es_conn_timers_try(conns, es_conns_of_link(list->next), now);
+            if (es_deadline_is_over(deadline)) {
+                return;
+            }
         }
     }
 }
 
-void es_conn_timers_expire(es_conns_t *conns, apr_time_t now)
+void es_conn_timers_expire(es_conns_t *conns, es_deadline_t *deadline,
+                           apr_time_t now)
 {
     es_timer_t *entry = es_timer_wheel_pop(&conns->wheel, now);
 
     ES_CONTEXT(ES_DELIVERY);
     while (entry != NULL) {
         on_timer(conns, ES_LIST_OWNER(entry, es_conn_t, timer), now);
-        entry = es_timer_wheel_pop(&conns->wheel, now);
+        entry = es_deadline_is_over(deadline)
+                    ? NULL
+                    : es_timer_wheel_pop(&conns->wheel, now);
     }
-    retry_stalled(conns, now);
+    retry_stalled(conns, deadline, now);
 }
 
 apr_interval_time_t es_conn_timers_wait(const es_conns_t *conns, apr_time_t now)

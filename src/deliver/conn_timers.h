@@ -10,8 +10,13 @@
 
 #include "deliver/conns.h"
 
-/** Run the timers that are due, and try STALLED conns again. */
-void es_conn_timers_expire(es_conns_t *conns, apr_time_t now);
+/**
+ * Run the timers that are due, and try STALLED conns again.
+ *
+ * @param deadline  NULL = all; if some are left, es_conn_timers_wait returns 0
+ */
+void es_conn_timers_expire(es_conns_t *conns, es_deadline_t *deadline,
+                           apr_time_t now);
 
 /** Microseconds until es_conn_timers_expire has to be called; -1 = no timer. */
 apr_interval_time_t es_conn_timers_wait(const es_conns_t *conns,

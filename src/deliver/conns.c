@@ -127,7 +127,7 @@ static void make_ready(es_conns_t *conns, es_conn_t *conn)
 {
     if (conn->state == ES_CONN_CURRENT) {
         /* Rounds that did not concern it left its cursor behind. */
-        es_client_seek(conn->client, conn->hub->pos);
+        es_client_seek(conn->client, es_hub_done(conn->hub));
     }
     if (conn->state != ES_CONN_READY) {
         es_conns_set_state(conns, conn, ES_CONN_READY);
@@ -266,7 +266,7 @@ void es_conns_stepped(es_conns_t *conns, es_conn_t *conn, es_step_t step,
 {
     ES_CONTEXT(ES_DELIVERY);
     if (step == ES_STEP_MORE) {
-        es_client_seek(conn->client, conn->hub->pos);
+        es_client_seek(conn->client, es_hub_done(conn->hub));
     }
     apply_step(conns, conn, step, now);
 }
@@ -279,9 +279,10 @@ void es_conns_hub_advanced(es_conns_t *conns, es_hub_t *hub)
     for (at = hub->ahead.next; at != &hub->ahead; at = next) {
         next = at->next;
         conn = es_conns_of_link(at);
-        if (es_client_pos(conn->client) <= hub->pos) {
-            make_ready(conns, conn);
+        if (es_client_pos(conn->client) > hub->pos) {
+            break; /* those after it may wait, too: the list is nearly sorted */
         }
+        make_ready(conns, conn);
     }
 }
 
@@ -299,13 +300,21 @@ void es_conns_catch_up(es_conns_t *conns, es_hub_t *hub)
     }
 }
 
-int es_conns_run(es_conns_t *conns, int steps, apr_time_t now)
+int es_conns_has_ready(const es_conns_t *conns)
+{
+    return !es_list_is_empty(&conns->ready);
+}
+
+int es_conns_run(es_conns_t *conns, es_deadline_t *deadline, apr_time_t now)
 {
     ES_CONTEXT(ES_DELIVERY);
-    while (steps-- > 0 && !es_list_is_empty(&conns->ready)) {
+    while (es_conns_has_ready(conns)) {
         es_conns_step(conns, es_conns_of_link(conns->ready.next), now);
+        if (es_deadline_is_over(deadline)) {
+            break;
+        }
     }
-    return !es_list_is_empty(&conns->ready);
+    return es_conns_has_ready(conns);
 }
 
 void es_conns_end(es_conns_t *conns, es_conn_t *conn, apr_int64_t drain_ms)
@@ -376,7 +385,7 @@ int es_conns_suspend(es_conns_t *conns, es_conn_t *conn)
         return 0;
     }
     if (conn->state == ES_CONN_CURRENT) {
-        es_client_seek(conn->client, conn->hub->pos);
+        es_client_seek(conn->client, es_hub_done(conn->hub));
     }
     (void)epoll_ctl(conns->epoll_fd, EPOLL_CTL_DEL,
                     es_sink_socket_fd(conn->sink), NULL);
@@ -402,7 +411,7 @@ static int on_close(void *baton, es_conn_t *conn)
 void es_conns_close_all(es_conns_t *conns, es_hub_t *hubs, apr_uint32_t nhubs)
 {
     es_conns_foreach(conns, hubs, nhubs, on_close, conns);
-    es_conns_reap(conns);
+    (void)es_conns_reap(conns, NULL);
 }
 
 static void reap(es_conns_t *conns, es_conn_t *conn)
@@ -419,7 +428,7 @@ static void reap(es_conns_t *conns, es_conn_t *conn)
     add_to_count(conns, -1);
 }
 
-void es_conns_reap(es_conns_t *conns)
+int es_conns_reap(es_conns_t *conns, es_deadline_t *deadline)
 {
     es_conn_t *conn;
 
@@ -428,7 +437,11 @@ void es_conns_reap(es_conns_t *conns)
         conn = es_conns_of_link(conns->dead.next);
         es_list_remove(&conn->state_link);
         reap(conns, conn);
+        if (es_deadline_is_over(deadline)) {
+            break;
+        }
     }
+    return !es_list_is_empty(&conns->dead);
 }
 
 void es_conns_destroy(es_conns_t *conns)

@@ -28,6 +28,7 @@
 #include "base/list.h"
 #include "deliver/channel_index.h"
 #include "deliver/client.h"
+#include "deliver/deadline.h"
 #include "deliver/hub.h"
 #include "deliver/inbox.h"
 #include "deliver/timer_wheel.h"
@@ -126,8 +127,16 @@ void es_conns_hub_advanced(es_conns_t *conns, es_hub_t *hub);
  */
 void es_conns_catch_up(es_conns_t *conns, es_hub_t *hub);
 
-/** Step READY conns, at most steps times. @return 1 when some are left */
-int es_conns_run(es_conns_t *conns, int steps, apr_time_t now);
+/**
+ * Step READY conns. One that is READY again comes after the others.
+ *
+ * @param deadline  NULL = until none is READY
+ * @return 1 when some are left
+ */
+int es_conns_run(es_conns_t *conns, es_deadline_t *deadline, apr_time_t now);
+
+/** 1 when a conn is READY. */
+int es_conns_has_ready(const es_conns_t *conns);
 
 /**
  * Begin to end all streams; es_conns_run writes the ends. Each client is
@@ -168,7 +177,12 @@ void es_conns_resume(es_conns_t *conns, es_conn_t *conn);
 /** Close and free all conns at once. */
 void es_conns_close_all(es_conns_t *conns, es_hub_t *hubs, apr_uint32_t nhubs);
 
-/** Free dead conns. The caller holds no pointer to one of them. */
-void es_conns_reap(es_conns_t *conns);
+/**
+ * Free dead conns. The caller holds no pointer to one of them.
+ *
+ * @param deadline  NULL = free all
+ * @return 1 when some are left
+ */
+int es_conns_reap(es_conns_t *conns, es_deadline_t *deadline);
 
 #endif

@@ -24,11 +24,28 @@ es_fanout_t *es_fanout_create(es_conns_t *conns);
 void es_fanout_destroy(es_fanout_t *fanout);
 
 /**
- * Do one round of a hub, if it has unread records: write the frames to the
- * conns of each channel that has new records, and signal its watches. If the
- * ring has overtaken the hub's position, or the journal is damaged there, the
- * hub continues at the head, and conns read from their own cursors.
+ * Do rounds of all hubs until no record is unread or the time is over: write
+ * the frames to the conns of each channel that has new records, and signal its
+ * watches. If the ring has overtaken a hub's position, or the journal is
+ * damaged there, the hub continues at the head, and conns read from their own
+ * cursors.
+ *
+ * When the time is over in the middle of a round, the next call resumes it, or
+ * the channels that are left become late: es_fanout_run_late goes on with them.
+ * In between conns may be added, stepped and freed.
+ *
+ * @param deadline  NULL = until all is done
+ * @return 1 when a round is not finished: call again, although no record may
+ *         be unread
  */
-void es_fanout_round(es_fanout_t *fanout, es_hub_t *hub, apr_time_t now);
+int es_fanout_run(es_fanout_t *fanout, es_hub_t *hubs, apr_uint32_t nhubs,
+                  es_deadline_t *deadline, apr_time_t now);
+
+/** Go on with channels that are late. @return as es_fanout_run */
+int es_fanout_run_late(es_fanout_t *fanout, es_deadline_t *deadline,
+                       apr_time_t now);
+
+/** 1 when a round is not finished. */
+int es_fanout_is_busy(const es_fanout_t *fanout);
 
 #endif

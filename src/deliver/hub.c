@@ -16,6 +16,7 @@ apr_status_t es_hub_init(es_hub_t *hub, es_store_t *store, int is_closed)
     hub->store = store;
     hub->is_closed = is_closed;
     hub->pos = es_store_head(store);
+    hub->undone = ES_HUB_NONE;
     hub->signalled_at = hub->pos;
     es_list_init(&hub->ahead);
     es_progress_init(&hub->progress);

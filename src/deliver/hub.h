@@ -19,9 +19,12 @@
 #include "deliver/watch.h"
 
 typedef struct es_hub_t {
-    es_store_t *store;           /* not owned */
-    int is_closed;               /* no longer configured: clients end */
-    es_pos_t pos;                /* all records below it have been offered */
+    es_store_t *store; /* not owned */
+    int is_closed;     /* no longer configured: clients end */
+    es_pos_t pos;      /* all records below it are in rounds */
+    es_pos_t undone;   /* where the first round starts that is not finished, or
+                      * is still to come for a group; ES_HUB_NONE = none */
+    apr_uint32_t groups;         /* of channels that are late, see fanout.c */
     es_channel_index_t *conns;   /* channel → links of conns; owned */
     es_channel_index_t *watches; /* channel → links of watches; owned */
     es_watch_t *first_watch;     /* of the list of all its watches */
@@ -51,7 +54,16 @@ apr_status_t es_hub_init(es_hub_t *hub, es_store_t *store, int is_closed);
  */
 void es_hub_clear(es_hub_t *hub);
 
-/** 1 when the journal has records that were not offered to clients yet. */
+/** No round is unfinished. */
+#define ES_HUB_NONE (~(es_pos_t)0)
+
+/** All records below it have been offered: a CURRENT conn has seen its own. */
+static inline es_pos_t es_hub_done(const es_hub_t *hub)
+{
+    return hub->undone < hub->pos ? hub->undone : hub->pos;
+}
+
+/** 1 when the journal has records that are in no round yet. */
 int es_hub_has_unread(const es_hub_t *hub);
 
 /**

@@ -119,7 +119,7 @@ int es_progress_report(es_hub_t *hub, apr_uint32_t child, apr_time_t now)
             progress->lowest =
                 lower(walk_conns(progress, now), walk_watches(hub, now));
         }
-        pos = lower(hub->pos, progress->lowest);
+        pos = lower(es_hub_done(hub), progress->lowest);
     }
     if (pos != progress->reported) {
         progress->reported = pos;

@@ -16,7 +16,7 @@
 
 #define RECORDS_MAX 2048
 #define LISTINGS_MAX 4096 /* at least ES_EVENT_CHANNELS_MAX */
-#define TOUCHED_MAX 1024
+#define TOUCHED_MAX ES_ROUND_CHANNELS_MAX
 #define HASH_SIZE 2048  /* twice TOUCHED_MAX, a power of two */
 #define SCANS_MAX 16384 /* records that are read, wanted or not */
 
@@ -42,6 +42,7 @@ typedef struct touched_t {
     apr_uint32_t first; /* of its list: index in listings, + 1 */
     apr_uint32_t last;
     int closes;                  /* 1 = the round closes it */
+    apr_size_t bytes;            /* of its records */
     es_round_frames_t frames[2]; /* identity, chunked; iov NULL = none yet */
 } touched_t;
 
@@ -188,6 +189,7 @@ static void list_record(es_round_t *round, es_slot_t slot, apr_uint32_t i)
     }
     touched->last = (apr_uint32_t)round->nlistings;
     touched->count++;
+    touched->bytes += round->records[i].chunk_len;
 }
 
 /* A close has no bytes. Clients of the channel are stepped and read it. */
@@ -316,6 +318,11 @@ int es_round_count(const es_round_t *round)
 es_slot_t es_round_slot(const es_round_t *round, int i)
 {
     return round->touched[i].slot;
+}
+
+apr_size_t es_round_bytes(const es_round_t *round, int i)
+{
+    return round->touched[i].bytes;
 }
 
 /* Add a record to frames; parts has room for one more. */

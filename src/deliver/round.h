@@ -13,6 +13,9 @@
 
 typedef struct es_round_t es_round_t;
 
+/** Most channels with new records in a round. */
+#define ES_ROUND_CHANNELS_MAX 1024
+
 /** Frames that are ready to be written to a client. */
 typedef struct es_round_frames_t {
     const struct iovec *iov;
@@ -58,6 +61,10 @@ int es_round_count(const es_round_t *round);
 
 /** Channel i of these, from 0. */
 es_slot_t es_round_slot(const es_round_t *round, int i);
+
+/** Bytes that a client of channel i gets, with chunk framing; 0 = the round
+ * only closes the channel. */
+apr_size_t es_round_bytes(const es_round_t *round, int i);
 
 /** 1 when the round closes a channel. */
 int es_round_has_closes(const es_round_t *round);

@@ -32,6 +32,8 @@
 
 #define END_WITHIN (2 * APR_USEC_PER_SEC)
 #define END_AT_LEAST (APR_USEC_PER_SEC / 4)
+/* In addition, until the end was written to all, however many they are. */
+#define END_WRITTEN_WITHIN (2 * APR_USEC_PER_SEC)
 #define HANDOVER_WITHIN APR_USEC_PER_SEC /* if the handover socket is full */
 #define DECIDE_EVERY (APR_USEC_PER_SEC / 50) /* while DECIDING or SENDING */
 #define MESSAGES_MAX 2                       /* received in a step */
@@ -204,7 +206,7 @@ static void send_clients(es_shutdown_t *shutdown, apr_time_t now)
 
     if (stop_order(shutdown) != ES_STOP_FINAL) {
         rv = es_handover_send(shutdown->handover, now);
-        es_conns_reap(shutdown->conns);
+        (void)es_conns_reap(shutdown->conns, NULL);
     }
     if (!APR_STATUS_IS_EAGAIN(rv) || now >= shutdown->end_by) {
         begin_ending(shutdown, now);
@@ -224,7 +226,9 @@ static void end_streams(es_shutdown_t *shutdown, apr_time_t now)
         end_all(shutdown, now);
     }
     left = es_conns_count(shutdown->conns);
-    if (left != 0 && now >= shutdown->end_by) {
+    if (left != 0 && now >= shutdown->end_by &&
+        (!es_conns_has_ready(shutdown->conns) ||
+         now >= shutdown->end_by + END_WRITTEN_WITHIN)) {
         es_conns_close_all(shutdown->conns, shutdown->hubs, shutdown->nhubs);
         es_log(ES_LOG_INFO, APR_SUCCESS, "ES0305",
                "%u clients did not read the end of their stream in time; "
@@ -251,7 +255,7 @@ void es_shutdown_step(es_shutdown_t *shutdown, apr_time_t now)
     }
 }
 
-void es_shutdown_on_client(es_shutdown_t *shutdown, apr_time_t now)
+void es_shutdown_on_clients(es_shutdown_t *shutdown, apr_time_t now)
 {
     if (shutdown->hands_over &&
         choose(shutdown, now) == ES_SHUTDOWN_HAND_OVER) {

@@ -79,8 +79,8 @@ typedef struct es_shutdown_t {
 /** Do what is to be done now. The caller holds no pointer to a dead conn. */
 void es_shutdown_step(es_shutdown_t *shutdown, apr_time_t now);
 
-/** A client has been added in the phase ENDING. */
-void es_shutdown_on_client(es_shutdown_t *shutdown, apr_time_t now);
+/** Clients have been added in the phase ENDING. */
+void es_shutdown_on_clients(es_shutdown_t *shutdown, apr_time_t now);
 
 /** 1 when es_shutdown_step has to be called at once. */
 int es_shutdown_is_due(const es_shutdown_t *shutdown);

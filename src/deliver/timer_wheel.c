@@ -10,6 +10,8 @@
 
 #include <stddef.h>
 
+#define LOOKS_MAX 4096 /* at timers of later revolutions, in a call */
+
 static void list_init(es_timer_t *list)
 {
     list->next = list;
@@ -99,6 +101,7 @@ es_timer_t *es_timer_wheel_pop(es_timer_wheel_t *wheel, apr_time_t now)
 {
     apr_int64_t last = now / ES_TIMER_WHEEL_TICK;
     es_timer_t *timer;
+    int looks = 0;
 
     if (last - wheel->tick >= ES_TIMER_WHEEL_SLOTS) {
         wheel->tick =
@@ -119,6 +122,9 @@ es_timer_t *es_timer_wheel_pop(es_timer_wheel_t *wheel, apr_time_t now)
         else {
             /* it is due in a later revolution */
             es_timer_wheel_set(wheel, timer, timer->due);
+            if (++looks == LOOKS_MAX) {
+                return NULL;
+            }
         }
     }
 }

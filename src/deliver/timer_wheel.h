@@ -49,7 +49,8 @@ void es_timer_wheel_unset(es_timer_wheel_t *wheel, es_timer_t *timer);
  * returns NULL; it may set and unset timers in between. A timer that is set
  * for a time in the past is returned after the next tick.
  *
- * @return the timer, no longer set; NULL = no other is due
+ * @return the timer, no longer set; NULL = no other is due, or there was much
+ *         to look at: then es_timer_wheel_wait returns 0
  */
 es_timer_t *es_timer_wheel_pop(es_timer_wheel_t *wheel, apr_time_t now);
 

@@ -83,13 +83,13 @@ static void test_refused_by_epoll(void **state)
     es_conns_add(w.conns, make_conn(&w, pair[0]), &w.own, 0);
     es_conns_add(w.conns, make_conn(&w, refused), &w.own, 0);
     assert_int_equal(es_conns_count(w.conns), 2);
-    es_conns_reap(w.conns);
+    es_conns_reap(w.conns, NULL);
     /* it is closed and no longer counted, and the other one stays */
     assert_int_equal(fcntl(refused, F_GETFD), -1);
     assert_int_equal(es_conns_count(w.conns), 1);
     assert_int_equal(es_store_child_subscriptions(w.hub.store, CHILD), 2);
     /* nothing is left to be done: the loop may sleep */
-    assert_int_equal(es_conns_run(w.conns, 10, 0), 0);
+    assert_int_equal(es_conns_run(w.conns, NULL, 0), 0);
     world_close(&w);
     close(pair[1]);
 }
@@ -108,7 +108,7 @@ static void on_log(int level, apr_status_t rv UNUSED, const char *tag,
 static void refuse_at(world_t *w, apr_time_t now)
 {
     es_conns_add(w->conns, make_conn(w, open_refused()), &w->own, now);
-    es_conns_reap(w->conns);
+    es_conns_reap(w->conns, NULL);
 }
 
 /* Thousands of clients may connect at once. */
@@ -159,7 +159,7 @@ static void test_dropped_is_not_reported(void **state)
             assert_true(es_conns_suspend(w.conns, conn));
         }
         es_conns_drop(w.conns, conn);
-        es_conns_reap(w.conns);
+        es_conns_reap(w.conns, NULL);
         assert_int_equal(es_conns_count(w.conns), 0);
         assert_int_equal(is_reported(&w, pair[1]), 0);
         close(copy);
@@ -181,7 +181,7 @@ static void test_ended_is_not_handed_over(void **state)
     conn = make_conn(&w, pair[0]);
     es_conns_add(w.conns, conn, &w.own, 0);
     es_conns_end(w.conns, conn, 0);
-    while (es_conns_run(w.conns, 10, 0)) {
+    while (es_conns_run(w.conns, NULL, 0)) {
     }
     assert_false(es_conns_suspend(w.conns, conn));
     assert_int_equal(es_conns_count(w.conns), 1);
@@ -197,7 +197,7 @@ static void turn_at(world_t *w, apr_time_t now)
     if (epoll_wait(w->epoll_fd, &event, 1, 0) > 0) {
         es_conns_on_event(w->conns, event.data.ptr, event.events, now);
     }
-    es_conn_timers_expire(w->conns, now);
+    es_conn_timers_expire(w->conns, NULL, now);
 }
 
 /* The kernel is short of memory: each write takes nothing, and epoll reports
@@ -276,7 +276,7 @@ static void test_stalled_ends(void **state)
     assert_int_equal(ended->conn->state, ES_CONN_STALLED);
     es_conns_end_all(w.conns, &w.own, 1, 0);
     ended->budget = 1000;
-    while (es_conns_run(w.conns, 10, now)) {
+    while (es_conns_run(w.conns, NULL, now)) {
     }
     assert_int_equal(ended->conn->state, ES_CONN_LINGER);
     world_close(&w);

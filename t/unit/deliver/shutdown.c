@@ -272,10 +272,10 @@ static void world_close(world_t *w)
 static apr_uint32_t turn(world_t *w, apr_time_t now)
 {
     es_shutdown_step(&w->shutdown, now);
-    while (es_conns_run(w->conns, 10, now)) {
+    while (es_conns_run(w->conns, NULL, now)) {
     }
-    es_conn_timers_expire(w->conns, now);
-    es_conns_reap(w->conns);
+    es_conn_timers_expire(w->conns, NULL, now);
+    es_conns_reap(w->conns, NULL);
     return es_conns_count(w->conns);
 }
 
@@ -345,7 +345,7 @@ static void test_nothing_to_hand_over(void **state)
         world_open(&w, 5000, 1);
         assert_int_equal(turn(&w, begun - MS), 1);
         es_conns_close_all(w.conns, &w.own, 1);
-        es_conns_reap(w.conns);
+        es_conns_reap(w.conns, NULL);
         w.running = 1 + i / 4;
         if (i == 0) { /* another child, which may stop, too */
             assert_int_equal(
