@@ -15,6 +15,9 @@
  *                  note what shows a proxy, before others remove headers
  *   quick_handler  serve recovery requests of GRIP proxies, in any Location
  *   translate_name remember the query before mod_rewrite replaces it
+ *   map_to_storage restore the query before <If> is evaluated
+ *   post_perdir_config
+ *                  restore it before access is checked
  *   type_checker   choose our handler before MultiViews chooses a file
  *   fixups         restore our handler if a front controller replaced it
  *   handler        run before that of mod_proxy
@@ -179,6 +182,10 @@ static void register_hooks(apr_pool_t *p)
                            APR_HOOK_REALLY_FIRST);
     ap_hook_translate_name(es_route_save_query, after_rewrite, NULL,
                            APR_HOOK_FIRST);
+    ap_hook_map_to_storage(es_route_restore_query_of_url, NULL, NULL,
+                           APR_HOOK_REALLY_FIRST);
+    ap_hook_post_perdir_config(es_route_restore_query, NULL, NULL,
+                               APR_HOOK_REALLY_FIRST);
     ap_hook_type_checker(es_route_choose, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_fixups(es_route_save, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_fixups(on_fixups_end, NULL, NULL, APR_HOOK_REALLY_LAST);

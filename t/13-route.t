@@ -223,8 +223,22 @@ for my $rule ('"^/(.*)" "/index.txt?q=$1" [L]', '"^" "/index.txt?" [L]',
     my $server = EventStream::Httpd->start(
         modules => [qw(rewrite proxy proxy_http)],
         files => {'index.txt' => $front},
-        conf => "$ours\nRewriteEngine On\nRewriteRule $rule\n");
+        conf => <<"CONF");
+$ours
+<Location "/checked">
+    SetHandler eventstream-publish
+    Require expr "%{QUERY_STRING} !~ /channel=cellar/"
+</Location>
+<If "%{QUERY_STRING} =~ /channel=office/">
+    Require all denied
+</If>
+RewriteEngine On
+RewriteRule $rule
+CONF
     keeps_query($server, "RewriteRule $rule of the server");
+    is publish($server, $$_[0], 'x', path => $$_[1])->{status}, 403,
+        "RewriteRule $rule of the server: $$_[2] sees the query that is served"
+        for ['office', '/publish', '<If>'], ['cellar', '/checked', 'Require'];
 }
 my $given = EventStream::Httpd->start(modules => ['rewrite'],
     conf => <<"CONF");

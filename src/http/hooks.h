@@ -39,10 +39,20 @@ int es_route_choose(request_rec *r);
 int es_route_save_query(request_rec *r);
 
 /**
- * Restore the query, if a rule of the server led to another file or to a proxy.
- * Remember it and our handler before rules of .htaccess take them away, and let
- * the request look like one for a file, so that mod_dir and mod_speling do not
- * redirect it. Context: hook fixups, first.
+ * Restore the query, if a rule of the server led to another file or to a proxy,
+ * so that access is decided by the query that is served. This one is for a
+ * handler of a <Location>. Context: hook map_to_storage, first.
+ */
+int es_route_restore_query_of_url(request_rec *r);
+
+/** The same for a handler of any section; <If> has been evaluated by then.
+ * Context: hook post_perdir_config. */
+int es_route_restore_query(request_rec *r);
+
+/**
+ * Remember the query and our handler before rules of .htaccess take them away,
+ * and let the request look like one for a file, so that mod_dir and mod_speling
+ * do not redirect it. Context: hook fixups, first.
  */
 int es_route_save(request_rec *r);
 

@@ -7,8 +7,9 @@
  *   ProxyPass "/"          makes it a proxy request while the URL is mapped;
  *                          our handler hook runs before that of mod_proxy.
  *   RewriteRule, server    replaces the query, not the section, if the target
- *                          is a file or [P]; we restore it before fixups. With
- *                          [PT] the target is a URL, and its query counts.
+ *                          is a file or [P]; we restore it before <If> and
+ *                          Require look at it. With [PT] the target is a URL,
+ *                          and its query counts.
  *   RewriteRule, .htaccess replaces the handler in fixups by an internal
  *                          redirect, and the query by that of its target; we
  *                          restore ours at the end of fixups.
@@ -86,6 +87,7 @@ int es_route_choose(request_rec *r)
 
 typedef struct route_t {
     char *args;
+    int is_located;          /* a <Location> or <If> of its URL is ours */
     const char *handler;     /* NULL: it is not ours */
     apr_filetype_e filetype; /* of the file or folder of the request's name */
 } route_t;
@@ -105,7 +107,10 @@ static route_t *route_of(request_rec *r)
 
 int es_route_save_query(request_rec *r)
 {
-    route_of(r)->args = r->args;
+    route_t *route = route_of(r);
+
+    route->args = r->args;
+    route->is_located = is_ours(handler_of_section(r));
     return DECLINED;
 }
 
@@ -120,12 +125,36 @@ static int is_mapped_to_itself(const request_rec *r)
     return len >= uri_len && !strcmp(path + len - uri_len, r->uri);
 }
 
-/* Did a rule of the server send the request to another path with a query? A
- * rule that sets our handler may do so. */
-static int has_lost_query(request_rec *r, const route_t *route)
+/* If a rule of the server sent the request to another path with a query, take
+ * back that of the client. A rule that sets our handler may do so. */
+static void restore_query(request_rec *r, const route_t *route)
 {
-    return r->args != route->args && is_ours(handler_of_section(r)) &&
-           !is_mapped_to_itself(r);
+    if (r->args != route->args && !is_mapped_to_itself(r)) {
+        r->args = route->args;
+    }
+}
+
+/* httpd has forgotten the sections here, and looks at <If> after it. */
+int es_route_restore_query_of_url(request_rec *r)
+{
+    const route_t *route =
+        ap_get_module_config(r->request_config, &eventstream_module);
+
+    if (route && route->is_located) {
+        restore_query(r, route);
+    }
+    return DECLINED;
+}
+
+int es_route_restore_query(request_rec *r)
+{
+    const route_t *route =
+        ap_get_module_config(r->request_config, &eventstream_module);
+
+    if (route && is_ours(handler_of_section(r))) {
+        restore_query(r, route);
+    }
+    return DECLINED;
 }
 
 int es_route_save(request_rec *r)
@@ -136,9 +165,6 @@ int es_route_save(request_rec *r)
         return DECLINED;
     }
     route = route_of(r);
-    if (has_lost_query(r, route)) {
-        r->args = route->args;
-    }
     route->args = r->args;
     route->handler = r->handler;
     route->filetype = r->finfo.filetype;

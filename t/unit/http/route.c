@@ -134,9 +134,26 @@ static void mapped(const char *handler, const char *filename)
     r->filename = (char *)filename;
     r->path_info = (char *)"/x";
     r->args = (char *)"q=1";
+    es_route_restore_query(r);
     r->handler = "eventstream";
     es_route_save(r);
     es_route_restore(r);
+}
+
+/* The query while httpd has forgotten the sections, before it evaluates <If>.
+ * @param handler  of the <Location> */
+static const char *query_before_if(const char *handler)
+{
+    core_dir_config *core = location(handler);
+
+    r->uri = (char *)"/events/x";
+    r->args = (char *)"a=1";
+    es_route_save_query(r);
+    core->handler = NULL;
+    r->filename = (char *)"/htdocs/index.php";
+    r->args = (char *)"q=1";
+    assert_int_equal(es_route_restore_query_of_url(r), DECLINED);
+    return r->args;
 }
 
 FACTS(the_query_is_restored_after_a_rule_of_the_server)
@@ -146,6 +163,21 @@ FACTS(the_query_is_restored_after_a_rule_of_the_server)
     mapped("eventstream", "/x");
     assert_string_equal(r->args, "a=1");
     mapped("eventstream", NULL);
+    assert_string_equal(r->args, "a=1");
+}
+
+FACTS(the_query_of_a_location_is_restored_before_if)
+{
+    assert_string_equal(query_before_if("eventstream"), "a=1");
+    assert_string_equal(query_before_if("other"), "q=1");
+}
+
+FACTS(a_request_without_a_url_has_no_query_to_restore)
+{
+    location("eventstream");
+    r->args = (char *)"a=1";
+    es_route_restore_query_of_url(r);
+    es_route_restore_query(r);
     assert_string_equal(r->args, "a=1");
 }
 
@@ -216,6 +248,8 @@ static const struct CMUnitTest tests[] = {
     UNIT(a_rule_may_change_the_query_of_a_path),
     UNIT(a_query_that_changed_under_our_handler_is_kept),
     UNIT(the_query_is_restored_after_a_rule_of_the_server),
+    UNIT(the_query_of_a_location_is_restored_before_if),
+    UNIT(a_request_without_a_url_has_no_query_to_restore),
     UNIT(a_rule_of_the_server_may_change_the_query_of_a_path),
     UNIT(a_rule_that_sets_our_handler_may_change_the_query),
     UNIT(a_query_that_was_never_remembered_is_kept),
