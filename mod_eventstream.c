@@ -20,7 +20,8 @@
  *                  restore it before access is checked
  *   type_checker   choose our handler before MultiViews chooses a file
  *   fixups         restore our handler if a front controller replaced it
- *   handler        run before that of mod_proxy
+ *   handler        run before that of mod_proxy; redirect what another method
+ *                  was admitted for
  *   child_stopping child: hand clients over to other children, or end them
  *   child_status   parent: track living children, free a dead child's number
  *   monitor        parent: look for a child that holds a lock and does not move
@@ -189,6 +190,8 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_type_checker(es_route_choose, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_fixups(es_route_save, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_fixups(on_fixups_end, NULL, NULL, APR_HOOK_REALLY_LAST);
+    ap_hook_handler(es_route_redirect_handler, NULL, NULL,
+                    APR_HOOK_REALLY_FIRST);
     ap_hook_handler(es_subscribe_handler, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_handler(es_publish_handler, NULL, NULL, APR_HOOK_REALLY_FIRST);
 }

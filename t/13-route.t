@@ -374,6 +374,46 @@ is subscribe($folders, '/events/cellar')->header('content-type'),
     'CheckSpelling does not redirect a subscriber';
 is publish($folders, 'a', 'x', path => '/forced')->{status}, 200,
     'DirectorySlash does not redirect a handler of [H=]';
+# /found/index.html, which an index and a fallback lead to, admits no POST;
+# /open/index.html does.
+my $found = EventStream::Httpd->start(modules => ['rewrite'],
+    files => {map({ ("$_/index.html" => "index\n") } qw(found open late))},
+    conf => <<"CONF");
+<Directory "\@DOCROOT@/late">
+    RewriteEngine On
+    RewriteRule "^index" - [H=eventstream-publish]
+    EventStreamPublishFrom none
+    <If "%{REQUEST_METHOD} == 'GET'">
+        EventStreamPublishFrom any
+    </If>
+</Directory>
+<Directory "\@DOCROOT@/found">
+    FallbackResource /found/index.html
+</Directory>
+<Location "/found/index.html">
+    SetHandler eventstream-publish
+    <LimitExcept GET>
+        Require all denied
+    </LimitExcept>
+</Location>
+<Location "/open/index.html">
+    SetHandler eventstream-publish
+    EventStreamChannel "open"
+</Location>
+CONF
+for my $path ('/found/index.html', '/found/', '/found/other', '/late/') {
+    is publish($found, 'a', 'x', path => $path)->{status}, 403,
+        "POST $path is decided by its own method";
+}
+like get($found, '/found/?channel=a')->{body}, qr/"events": 0\b/,
+    'no event was published';
+is publish($found, undef, 'x', path => '/open/')->{status}, 200,
+    'POST of an index that admits it is served';
+like get($found, '/open/')->{body}, qr/"channel": "open".*"events": 1\b/,
+    'it is published once';
+is request($found, 'HEAD', '/open/')->{status}, 200,
+    'HEAD of an index is served';
+
 is get($folders, '/plain')->{status}, 301,
     'another folder is redirected to its slash';
 is body_of($folders, '/plain/'), "200 index\n", 'another folder has its index';

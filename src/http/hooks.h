@@ -59,9 +59,21 @@ int es_route_save(request_rec *r);
 /**
  * Restore the type of the request's file; also our handler, if another one
  * replaced it, and the query with it. A rule that rewrites the request's
- * path to itself may change the query. Context: hook fixups, last.
+ * path to itself may change the query. If access was decided by another method
+ * than that of the request, choose the handler that redirects it. Context: hook
+ * fixups, last.
  */
 int es_route_restore(request_rec *r);
+
+/**
+ * Redirect the request to its own path within httpd, if es_route_restore has
+ * chosen so: all access checks are made again, by its method.
+ *
+ * @return OK, or DECLINED: it has another handler
+ *
+ * Context: WORKER, hook handler.
+ */
+int es_route_redirect_handler(request_rec *r);
 
 /* ---- Functions for other modules: api.c --------------------------------- */
 

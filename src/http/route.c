@@ -22,6 +22,12 @@
  *   FallbackResource       acts on requests without a handler; SetHandler has
  *                          set one.
  *
+ * DirectoryIndex, FallbackResource and MultiViews may also lead to our Location
+ * from elsewhere. They look for it by a GET of httpd's own, by which <Limit>,
+ * <If> and Require are decided, and then serve the request by it, whatever its
+ * method is. So we redirect one with another method to the path that they have
+ * found, where all is decided by its own method.
+ *
  * A rule that answers by itself ([R], [F], [G]) ends the fixups before we
  * restore anything.
  */
@@ -30,8 +36,15 @@
 #include <apr_strings.h>
 #include <http_config.h>
 #include <http_core.h>
+#include <http_request.h>
 
 #include "server/settings.h"
+
+/* The method by which access to our Location was decided. Notes stay when httpd
+ * serves a request by another one of its own. */
+#define METHOD_NOTE "eventstream-method"
+
+#define HANDLER_REDIRECT "eventstream-redirect"
 
 static int is_ours(const char *handler)
 {
@@ -157,6 +170,13 @@ int es_route_restore_query(request_rec *r)
     return DECLINED;
 }
 
+static void note_method(request_rec *r)
+{
+    if (!apr_table_get(r->notes, METHOD_NOTE)) {
+        apr_table_setn(r->notes, METHOD_NOTE, r->method);
+    }
+}
+
 int es_route_save(request_rec *r)
 {
     route_t *route;
@@ -164,6 +184,7 @@ int es_route_save(request_rec *r)
     if (!is_ours(r->handler)) {
         return DECLINED;
     }
+    note_method(r);
     route = route_of(r);
     route->args = r->args;
     route->handler = r->handler;
@@ -190,6 +211,14 @@ static void restore_handler(request_rec *r, const route_t *route)
     }
 }
 
+static void check_method(request_rec *r)
+{
+    note_method(r); /* AddHandler and .htaccess set a handler late */
+    if (strcmp(apr_table_get(r->notes, METHOD_NOTE), r->method)) {
+        r->handler = HANDLER_REDIRECT;
+    }
+}
+
 int es_route_restore(request_rec *r)
 {
     const route_t *route =
@@ -199,5 +228,19 @@ int es_route_restore(request_rec *r)
         r->finfo.filetype = route->filetype;
         restore_handler(r, route);
     }
+    if (is_ours(r->handler)) {
+        check_method(r);
+    }
     return DECLINED;
+}
+
+int es_route_redirect_handler(request_rec *r)
+{
+    if (!r->handler || strcmp(r->handler, HANDLER_REDIRECT)) {
+        return DECLINED;
+    }
+    ap_internal_redirect(apr_pstrcat(r->pool, ap_escape_uri(r->pool, r->uri),
+                                     r->args ? "?" : NULL, r->args, NULL),
+                         r);
+    return OK;
 }

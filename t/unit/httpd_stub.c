@@ -7,6 +7,7 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 #include <http_protocol.h>
+#include <http_request.h>
 
 #define MODULES 2 /* the core module and ours */
 
@@ -136,6 +137,30 @@ apr_status_t ap_mpm_query(int query_code, int *result)
     }
     *result = httpd_stub.threads;
     return APR_SUCCESS;
+}
+
+/* ---- Redirects --------------------------------------------------------- */
+
+/* Escapes blanks alone. */
+char *ap_os_escape_path(apr_pool_t *p, const char *path, int partial)
+{
+    char *escaped = apr_pcalloc(p, strlen(path) * 3 + 1);
+    char *at = escaped;
+
+    (void)partial;
+    for (; *path; path++) {
+        at = *path == ' ' ? strcpy(at, "%20") + 3 : at + 1;
+        if (*path != ' ') {
+            at[-1] = *path;
+        }
+    }
+    return escaped;
+}
+
+void ap_internal_redirect(const char *new_uri, request_rec *r)
+{
+    (void)r;
+    apr_cpystrn(httpd_stub.redirected, new_uri, sizeof(httpd_stub.redirected));
 }
 
 /* ---- The answer -------------------------------------------------------- */

@@ -23,9 +23,10 @@ typedef struct httpd_stub_t {
     /* what was called */
     char sent[1024]; /* the body of the answer, with a NUL */
     apr_size_t sent_len;
-    char logged[1024]; /* the last message */
-    int log_level;     /* of that message, APLOG_… */
-    int logs;          /* number of messages */
+    char logged[1024];    /* the last message */
+    int log_level;        /* of that message, APLOG_… */
+    int logs;             /* number of messages */
+    char redirected[256]; /* the last ap_internal_redirect went there */
 } httpd_stub_t;
 
 extern httpd_stub_t httpd_stub;

@@ -236,6 +236,60 @@ FACTS(a_handler_that_is_not_ours_is_left_alone)
     assert_string_equal(r->handler, "redirect-handler");
 }
 
+/* A request with this method that httpd serves by what its own GET has found,
+ * a Location with one of our handlers. */
+static void found_by_get(const char *method)
+{
+    location("eventstream-publish");
+    r->method = "GET";
+    r->handler = "eventstream-publish";
+    es_route_save(r);
+    es_route_restore(r);
+    r->method = method;
+    es_route_restore(r);
+}
+
+FACTS(a_request_that_a_get_was_admitted_for_is_redirected)
+{
+    found_by_get("POST");
+    r->uri = (char *)"/d/a b";
+    assert_int_equal(es_route_redirect_handler(r), OK);
+    assert_string_equal(httpd_stub.redirected, "/d/a%20b");
+    found_by_get("HEAD");
+    r->uri = (char *)"/d/a";
+    r->args = (char *)"channel=x%20y";
+    assert_int_equal(es_route_redirect_handler(r), OK);
+    assert_string_equal(httpd_stub.redirected, "/d/a?channel=x%20y");
+}
+
+FACTS(a_get_that_a_get_was_admitted_for_is_served)
+{
+    found_by_get("GET");
+    assert_string_equal(r->handler, "eventstream-publish");
+    assert_int_equal(es_route_redirect_handler(r), DECLINED);
+}
+
+FACTS(a_handler_that_is_set_late_has_a_method_too)
+{
+    location(NULL);
+    r->method = "POST";
+    r->handler = "eventstream-publish";
+    es_route_restore(r);
+    assert_string_equal(r->handler, "eventstream-publish");
+    r->method = "PUT";
+    es_route_restore(r);
+    assert_int_equal(es_route_redirect_handler(r), OK);
+}
+
+FACTS(a_request_of_another_handler_is_not_redirected)
+{
+    location("other");
+    assert_int_equal(es_route_redirect_handler(r), DECLINED);
+    r->handler = "other";
+    es_route_restore(r);
+    assert_int_equal(es_route_redirect_handler(r), DECLINED);
+}
+
 static const struct CMUnitTest tests[] = {
     UNIT(a_location_with_one_of_our_handlers_is_ours),
     UNIT(another_location_is_not_ours),
@@ -256,6 +310,10 @@ static const struct CMUnitTest tests[] = {
     UNIT(a_folder_looks_like_a_file_during_fixups),
     UNIT(a_folder_of_another_handler_stays_a_folder),
     UNIT(a_handler_that_is_not_ours_is_left_alone),
+    UNIT(a_request_that_a_get_was_admitted_for_is_redirected),
+    UNIT(a_get_that_a_get_was_admitted_for_is_served),
+    UNIT(a_handler_that_is_set_late_has_a_method_too),
+    UNIT(a_request_of_another_handler_is_not_redirected),
 };
 
 UNIT_MAIN(tests)
