@@ -414,6 +414,34 @@ like get($found, '/open/')->{body}, qr/"channel": "open".*"events": 1\b/,
 is request($found, 'HEAD', '/open/')->{status}, 200,
     'HEAD of an index is served';
 
+# A Location that takes all paths, also those of error pages.
+my $all_paths = EventStream::Httpd->start(files => {'404.txt' => $front},
+    conf => <<"CONF");
+AddType text/plain .txt
+ErrorDocument 403 /page
+ErrorDocument 404 /404.txt?list=
+ErrorDocument 410 /events/kitchen
+<Location "/">
+    SetHandler eventstream-publish
+    EventStreamChannel a
+</Location>
+<Location "/denied">
+    Require all denied
+</Location>
+Redirect 404 "/lost"
+Redirect gone "/gone"
+$ours
+CONF
+is publish($all_paths, undef, 'x', path => '/')->{status}, 200,
+    'a publish Location of all paths';
+is publish($all_paths, undef, 'x', path => '/denied')->{status}, 403,
+    'the page of an error is no statistics with 200';
+my $lost = request($all_paths, 'POST', '/lost', body => 'x');
+is $lost->{status}, 404, 'nor that of another error';
+is $lost->{body}, $front, 'a file of that name is served';
+is subscribe($all_paths, '/gone')->header('content-type'),
+    'text/event-stream; charset=utf-8', 'it may be a stream';
+
 is get($folders, '/plain')->{status}, 301,
     'another folder is redirected to its slash';
 is body_of($folders, '/plain/'), "200 index\n", 'another folder has its index';

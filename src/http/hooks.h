@@ -17,8 +17,9 @@
 
 /**
  * Does the section of the request have one of our handlers, or a RewriteRule
- * [H=] set it? Works before httpd chooses the handler. It does not know of
- * AddHandler, nor of rules of .htaccess and <Directory>.
+ * [H=] set it? 0 where ErrorDocument leads to a publish Location. Works before
+ * httpd chooses the handler. It does not know of AddHandler, nor of rules of
+ * .htaccess and <Directory>.
  */
 int es_route_is_ours(request_rec *r);
 
@@ -60,8 +61,9 @@ int es_route_save(request_rec *r);
  * Restore the type of the request's file; also our handler, if another one
  * replaced it, and the query with it. A rule that rewrites the request's
  * path to itself may change the query. If access was decided by another method
- * than that of the request, choose the handler that redirects it. Context: hook
- * fixups, last.
+ * than that of the request, choose the handler that redirects it; where
+ * ErrorDocument leads to a publish Location, choose that of files. Context:
+ * hook fixups, last.
  */
 int es_route_restore(request_rec *r);
 

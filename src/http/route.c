@@ -28,8 +28,10 @@
  * method is. So we redirect one with another method to the path that they have
  * found, where all is decided by its own method.
  *
- * A rule that answers by itself ([R], [F], [G]) ends the fixups before we
- * restore anything.
+ * ErrorDocument may lead to our Locations. A stream may be the page of an error
+ * (docs/invoking.md). Statistics may not: they would answer a POST with 200, by
+ * which its publisher takes the event for published. So httpd serves the file
+ * of that name, or the error alone.
  */
 #include "http/hooks.h"
 
@@ -45,6 +47,7 @@
 #define METHOD_NOTE "eventstream-method"
 
 #define HANDLER_REDIRECT "eventstream-redirect"
+#define HANDLER_FILE "default-handler" /* httpd's name for its own */
 
 static int is_ours(const char *handler)
 {
@@ -65,6 +68,21 @@ static const char *handler_of_section(request_rec *r)
     return err ? NULL : handler;
 }
 
+/* Is this the page of an error that our handler must not serve? */
+static int is_error_page(const request_rec *r, const char *handler)
+{
+    if (strcmp(handler, ES_HANDLER_PUBLISH)) {
+        return 0;
+    }
+    while (r->prev) {
+        r = r->prev;
+        if (ap_is_HTTP_ERROR(r->status)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 /* Our handler as the configuration sets it, or NULL. Until the end of fixups
  * that of RewriteRule [H=] is in a note of mod_rewrite. */
 static const char *our_handler(request_rec *r)
@@ -74,7 +92,7 @@ static const char *our_handler(request_rec *r)
     if (!is_ours(handler)) {
         handler = apr_table_get(r->notes, "rewrite-forced-handler");
     }
-    return is_ours(handler) ? handler : NULL;
+    return is_ours(handler) && !is_error_page(r, handler) ? handler : NULL;
 }
 
 int es_route_is_ours(request_rec *r)
@@ -211,8 +229,13 @@ static void restore_handler(request_rec *r, const route_t *route)
     }
 }
 
-static void check_method(request_rec *r)
+/* What has redirected the request here, and may it be served? */
+static void check_redirects(request_rec *r)
 {
+    if (is_error_page(r, r->handler)) {
+        r->handler = HANDLER_FILE;
+        return;
+    }
     note_method(r); /* AddHandler and .htaccess set a handler late */
     if (strcmp(apr_table_get(r->notes, METHOD_NOTE), r->method)) {
         r->handler = HANDLER_REDIRECT;
@@ -229,7 +252,7 @@ int es_route_restore(request_rec *r)
         restore_handler(r, route);
     }
     if (is_ours(r->handler)) {
-        check_method(r);
+        check_redirects(r);
     }
     return DECLINED;
 }

@@ -290,6 +290,48 @@ FACTS(a_request_of_another_handler_is_not_redirected)
     assert_int_equal(es_route_redirect_handler(r), DECLINED);
 }
 
+/* httpd redirects a request with this status to a Location with the handler. */
+static void redirected(const char *handler, int status)
+{
+    request_rec *prev = stub_request(pool);
+
+    prev->status = status;
+    location(handler);
+    r->prev = stub_request(pool);
+    r->prev->status = HTTP_OK;
+    r->prev->prev = prev;
+    r->method = "GET";
+    r->handler = handler;
+}
+
+FACTS(a_publish_location_is_no_page_of_an_error)
+{
+    redirected("eventstream-publish", HTTP_NOT_FOUND);
+    assert_false(es_route_is_ours(r));
+    assert_int_equal(es_route_choose(r), DECLINED);
+    es_route_save(r);
+    es_route_restore(r);
+    assert_string_equal(r->handler, "default-handler");
+}
+
+FACTS(other_redirects_lead_to_a_publish_location)
+{
+    redirected("eventstream-publish", HTTP_OK);
+    assert_true(es_route_is_ours(r));
+    es_route_save(r);
+    es_route_restore(r);
+    assert_string_equal(r->handler, "eventstream-publish");
+}
+
+FACTS(a_stream_may_be_the_page_of_an_error)
+{
+    redirected("eventstream", HTTP_NOT_EXTENDED);
+    assert_true(es_route_is_ours(r));
+    es_route_save(r);
+    es_route_restore(r);
+    assert_string_equal(r->handler, "eventstream");
+}
+
 static const struct CMUnitTest tests[] = {
     UNIT(a_location_with_one_of_our_handlers_is_ours),
     UNIT(another_location_is_not_ours),
@@ -314,6 +356,9 @@ static const struct CMUnitTest tests[] = {
     UNIT(a_get_that_a_get_was_admitted_for_is_served),
     UNIT(a_handler_that_is_set_late_has_a_method_too),
     UNIT(a_request_of_another_handler_is_not_redirected),
+    UNIT(a_publish_location_is_no_page_of_an_error),
+    UNIT(other_redirects_lead_to_a_publish_location),
+    UNIT(a_stream_may_be_the_page_of_an_error),
 };
 
 UNIT_MAIN(tests)
