@@ -51,6 +51,13 @@ EventStreamAllowChannel "*"
 <Location "/wide/inner">
     EventStreamAllowChannel "news-\{*}"
 </Location>
+<Location "/outer">
+    SetHandler eventstream-publish
+    EventStreamAllowChannel "user-*"
+</Location>
+<Location "/outer/mine">
+    EventStreamChannel "user-%{HTTP:X-User}" "hall"
+</Location>
 <LocationMatch "^/events/(?<room>[^/]*)$">
     SetHandler eventstream
     EventStreamChannel "{?c}"
@@ -195,6 +202,14 @@ allows(post('/wide/%5C?channel=%5C*', 'x'), 'it is itself');
 allows(post('/wide/inner?channel=news-{x}', 'x'),
     'a nearer section replaces the patterns; \\{ is a brace');
 refuses(post('/wide/inner', 'x'), 'room-inner', 'it replaces all of them');
+
+allows(post('/outer?channel=user-bob', 'x'), 'patterns of an outer section');
+allows(post('/outer/mine?channel=user-ann', 'x', undef, 'X-User: ann'),
+    'a section within it is confined to its own channels');
+refuses(post('/outer/mine?channel=user-bob', 'x', undef, 'X-User: ann'),
+    'user-bob', 'the patterns of the outer one open no others');
+refuses(post('/outer/mine?channel=hall', 'x', undef, 'X-User: ann'), 'hall',
+    'and restrict its own');
 
 is subscribe($httpd, '/events/a?c=room-a')->status, 200,
     'a stream: a token of the path';

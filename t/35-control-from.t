@@ -36,7 +36,8 @@ CONF
 my $hash = '{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=';
 my $httpd = EventStream::Httpd->start(
     modules => [qw(remoteip auth_basic authn_file authz_user)],
-    files => {users => "ann:$hash\nroot:$hash\n"}, conf => <<"CONF");
+    files => {users => "ann:$hash\nroot:$hash\n", 'folder/x' => ''},
+    conf => <<"CONF");
 RemoteIPHeader X-Client
 RemoteIPInternalProxy 127.0.0.1
 EventStreamHub grip size=1m
@@ -45,7 +46,7 @@ EventStreamGrip hub=grip $url/
     SetHandler eventstream
     EventStreamChannel "{?c}"
 </Location>
-<LocationMatch "^/(form|editor|any|local|net|shut|outer|grip)\\b">
+<LocationMatch "^/(form|editor|any|local|net|shut|outer|folder|grip)\\b">
     SetHandler eventstream-publish
 </LocationMatch>
 <Location "/form">
@@ -86,6 +87,15 @@ $login
 <Location "/outer/only">
     EventStreamPublishFrom none
     EventStreamControlFrom local
+</Location>
+<Directory "\@DOCROOT@/folder">
+    EventStreamControlFrom any
+</Directory>
+<Location "/folder">
+    EventStreamPublishFrom none
+</Location>
+<Location "/folder/x">
+    EventStreamPublishFrom any
 </Location>
 <Location "/grip">
     EventStreamUseHub grip
@@ -148,6 +158,8 @@ is statuses('/outer/inner', $elsewhere), '403 200 200 200',
     'EventStreamControlFrom of an outer section applies';
 is statuses('/outer/none'), '403 403 403 403',
     'EventStreamPublishFrom none closes to control, too';
+is statuses('/folder/x'), '200 403 403 403',
+    'a section within it that opens it to publishers opens no outer control';
 is statuses('/outer/only'), '403 200 200 200',
     'EventStreamControlFrom next to it opens to control';
 

@@ -296,14 +296,34 @@ void *es_directives_create_dir(apr_pool_t *p, char *path)
     return dir;
 }
 
+/*
+ * httpd merges the Locations of a request into one, and then that into what
+ * applies to its folder. So add may be several sections, and does not show
+ * which of them has set which field: what depends on it is kept in fields of
+ * its own, allow_is_own and closes_control.
+ */
+
 /* PublishFrom none closes its section whatever an outer section has opened. */
-static es_publish_from_t *merge_control(const es_dir_t *base,
-                                        const es_dir_t *add)
+static int closes_control(const es_dir_t *dir)
 {
-    if (add->control || (add->from && add->from->none)) {
-        return add->control;
+    return dir->closes_control || (dir->from && dir->from->none);
+}
+
+static void merge_control(es_dir_t *dir, const es_dir_t *base,
+                          const es_dir_t *add)
+{
+    if (add->control || closes_control(add)) {
+        dir->control = add->control;
     }
-    return base->control;
+    dir->closes_control = closes_control(base) || closes_control(add);
+}
+
+static void merge_allow(es_dir_t *dir, const es_dir_t *add)
+{
+    dir->allow = add->allow ? add->allow : dir->allow;
+    if (add->allow || add->sources) {
+        dir->allow_is_own = add->allow_is_own;
+    }
 }
 
 void *es_directives_merge_dir(apr_pool_t *p, void *outer, void *inner)
@@ -325,12 +345,9 @@ void *es_directives_merge_dir(apr_pool_t *p, void *outer, void *inner)
     dir->hub = add->hub ? add->hub : base->hub;
     dir->sources = add->sources ? add->sources : base->sources;
     dir->path = add->path ? add->path : base->path;
-    dir->allow = add->allow ? add->allow : base->allow;
-    if (add->allow || add->sources) {
-        dir->allow_is_own = add->allow != NULL;
-    }
+    merge_allow(dir, add);
     dir->from = add->from ? add->from : base->from;
-    dir->control = merge_control(base, add);
+    merge_control(dir, base, add);
     dir->keys = add->keys ? add->keys : base->keys;
     dir->origins = add->origins ? add->origins : base->origins;
     return dir;

@@ -65,6 +65,7 @@ typedef struct es_dir_t {
     int allow_is_own; /* of the section that has sources, or of one within */
     es_publish_from_t *from;     /* NULL = local */
     es_publish_from_t *control;  /* NULL = local and addresses of from */
+    int closes_control;          /* an outer control has ended here */
     es_publish_keys_t *keys;     /* of publishers; NULL = unset */
     apr_array_header_t *origins; /* char *; NULL = none */
 } es_dir_t;
