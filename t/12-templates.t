@@ -495,6 +495,7 @@ my %range = (
     EventStreamMaxChannels => ['0', 'between 1 and 1048576'],
     EventStreamMaxHeld => ['65536', 'between 0 and 65535'],
     EventStreamDrain => ['601', 'between 0 and 600 seconds'],
+    EventStreamFlowControl => ['2h', 'between 0 and 3600 seconds'],
     EventStreamLockTimeout => ['61', 'between 100ms and 60 seconds'],
 );
 for my $directive (sort keys %range) {

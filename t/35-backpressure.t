@@ -47,6 +47,8 @@ SendBufferSize 65536
 ReceiveBufferSize 65536
 EventStreamHub default size=2m
 EventStreamMaxHeld 4
+# so that a slow machine does not make a steady client one that is given up
+EventStreamFlowControl 10min
 <LocationMatch "^/(events|held)$">
     SetHandler eventstream
     EventStreamChannel news

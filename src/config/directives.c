@@ -25,6 +25,7 @@
 
 typedef enum es_unit_t {
     ES_SECONDS,
+    ES_SECONDS_OR_OFF, /* off is 0 */
     ES_BYTES,
     ES_NUMBER,
     ES_FORM,  /* event or comment */
@@ -55,6 +56,7 @@ static const char *set_global_row(cmd_parms *cmd, void *dir, const char *text);
 
 /* httpd shows them as "NAME takes one argument, HELP". */
 #define HELP_ES_SECONDS "a time, such as 20, 500ms or 2min"
+#define HELP_ES_SECONDS_OR_OFF "off, or a time, such as 20, 500ms or 2min"
 #define HELP_ES_BYTES "a number of bytes, such as 65536, 64k or 2m"
 #define HELP_ES_NUMBER "a whole number"
 #define HELP_ES_FORM "event or comment"
@@ -140,6 +142,8 @@ const command_rec es_directives_table[] = {
                GLOBAL(max_grip_waiting), 0, 0, 65535),
     GLOBAL_ROW("EventStreamDrain", ES_SECONDS, GLOBAL(drain_us),
                SECONDS(5), 0, SECONDS(600)),
+    GLOBAL_ROW("EventStreamFlowControl", ES_SECONDS_OR_OFF,
+               GLOBAL(flow_control_us), SECONDS(20), 0, HOURS(1)),
     AP_INIT_TAKE12("EventStreamLockTimeout", es_server_setters_lock_timeout,
                    NULL, RSRC_CONF,
                    "how long a request waits for a child that holds the lock "
@@ -204,6 +208,13 @@ static const char *read_replay(apr_int64_t *value, const char *text)
                : NULL;
 }
 
+/* @return 0 when the text is no time; httpd's function reads "soon" as 0 s */
+static int read_time(apr_int64_t *value, const char *text)
+{
+    return apr_isdigit(*text) &&
+           ap_timeout_parameter_parse(text, value, "s") == APR_SUCCESS;
+}
+
 static const char *read_value(apr_int64_t *value, const es_row_t *row,
                               const char *text)
 {
@@ -211,12 +222,12 @@ static const char *read_value(apr_int64_t *value, const es_row_t *row,
 
     switch (row->unit) {
     case ES_SECONDS:
-        /* httpd's function reads "soon" as 0 s */
-        if (!apr_isdigit(*text) ||
-            ap_timeout_parameter_parse(text, value, "s") != APR_SUCCESS) {
-            return "takes " HELP_ES_SECONDS;
-        }
-        return NULL;
+        return read_time(value, text) ? NULL : "takes " HELP_ES_SECONDS;
+    case ES_SECONDS_OR_OFF:
+        *value = 0;
+        return !strcasecmp(text, "off") || read_time(value, text)
+                   ? NULL
+                   : "takes " HELP_ES_SECONDS_OR_OFF;
     case ES_BYTES: return es_setters_read_bytes(value, text);
     case ES_REPLAY: return read_replay(value, text);
     case ES_FORM:
@@ -234,8 +245,9 @@ static const char *read_value(apr_int64_t *value, const es_row_t *row,
 static const char *describe_range(apr_pool_t *p, const char *name,
                                   const es_row_t *row, const char *text)
 {
-    apr_int64_t unit = row->unit == ES_SECONDS ? APR_USEC_PER_SEC : 1;
-    const char *word = row->unit == ES_SECONDS ? " seconds"
+    int is_time = row->unit == ES_SECONDS || row->unit == ES_SECONDS_OR_OFF;
+    apr_int64_t unit = is_time ? APR_USEC_PER_SEC : 1;
+    const char *word = is_time                 ? " seconds"
                        : row->unit == ES_BYTES ? " bytes"
                                                : "";
 

@@ -60,6 +60,7 @@ typedef struct es_conn_t {
     es_list_t behind_link;       /* in its hub's progress.conns, or alone */
     apr_time_t last_progress;    /* the client's, when it last became BLOCKED */
     apr_time_t waited_for_until; /* BLOCKED: publishers wait until then */
+    es_progress_use_t use;       /* of the time that publishers wait for it */
     es_timer_t timer;
     apr_time_t deadline; /* LINGER: closed then; STALLED: tried again then */
     es_note_t note;      /* by which it is posted to the inbox */

@@ -33,6 +33,8 @@ typedef struct es_delivery_params_t {
     es_store_t *const *hubs; /* nhubs stores, by hub number */
     apr_uint32_t nhubs;
     apr_int64_t drain_ms;        /* most random extra wait before reconnects */
+    apr_int64_t flow_control_us; /* publishers wait for clients so long
+                                  * in all; 0 = never */
     const unsigned char *closed; /* nhubs flags: 1 = clients of the hub end;
                                       * NULL = of none */
     es_client_count_t *client_count; /* counts clients of other children that

@@ -354,6 +354,7 @@ static apr_status_t make_hubs(es_loop_t *loop,
     for (i = 0; rv == APR_SUCCESS && i < loop->nhubs; i++) {
         rv = es_hub_init(&loop->hubs[i], params->hubs[i],
                          params->closed != NULL && params->closed[i]);
+        es_progress_set_most(&loop->hubs[i].progress, params->flow_control_us);
     }
     return rv;
 }

@@ -9,6 +9,13 @@
  * publisher: if publishers waited for a second after each read, a few dozen of
  * these conns would stop all publishers.
  *
+ * A conn that reads all the time, but slowly, would be waited for without end.
+ * So each walk charges the time since the last walk to one conn or watch: the
+ * one that is furthest behind, if it is so late that publishers wait for it,
+ * since they would not wait if it were not there. Many conns that are equally
+ * slow use their budgets in turn; one that is slower than all others uses its
+ * own. A READY conn is not charged: it waits for this thread.
+ *
  * A walk visits each conn that is behind. The more there are, the later is the
  * next walk, so that walks take only a small part of the time. Held clients
  * are stepped by their workers, which report the client's position to its
@@ -25,10 +32,24 @@
 /* Until the next walk, in microseconds: at least, and for each conn visited. */
 #define WALK_INTERVAL (2 * 1000)
 #define WALK_INTERVAL_PER_CONN 4
+/* A client may use this part of the time for which a publisher waits in all.
+ * So one client cannot use up what is meant for all. */
+#define CLIENT_PART 4
+
+/* The client that is furthest behind. */
+typedef struct lowest_t {
+    es_pos_t pos;           /* 0 = no client is behind */
+    es_progress_use_t *use; /* its own; NULL = it is not charged */
+} lowest_t;
 
 void es_progress_init(es_progress_t *progress)
 {
     es_list_init(&progress->conns);
+}
+
+void es_progress_set_most(es_progress_t *progress, apr_interval_time_t most)
+{
+    progress->client_us = most / CLIENT_PART;
 }
 
 static int is_blocked(const es_conn_t *conn)
@@ -63,9 +84,11 @@ void es_progress_update(es_conn_t *conn)
     }
     else if (conn->state == ES_CONN_CURRENT || conn->state == ES_CONN_AHEAD) {
         conn->was_current = 1;
+        conn->use.is_given_up = 0;
     }
     es_list_remove(&conn->behind_link);
-    if (conn->state == ES_CONN_READY || is_blocked(conn)) {
+    if (!conn->use.is_given_up &&
+        (conn->state == ES_CONN_READY || is_blocked(conn))) {
         es_list_append(&conn->hub->progress.conns, &conn->behind_link);
     }
 }
@@ -76,9 +99,17 @@ static es_pos_t lower(es_pos_t a, es_pos_t b)
     return a == 0 || (b != 0 && b < a) ? b : a;
 }
 
-static es_pos_t walk_conns(es_progress_t *progress, apr_time_t now)
+static void add_pos(lowest_t *lowest, es_pos_t pos, es_progress_use_t *use)
 {
-    es_pos_t lowest = 0;
+    if (pos != 0 && (lowest->pos == 0 || pos < lowest->pos)) {
+        lowest->pos = pos;
+        lowest->use = use;
+    }
+}
+
+static void walk_conns(es_progress_t *progress, lowest_t *lowest,
+                       apr_time_t now)
+{
     apr_interval_time_t interval = WALK_INTERVAL;
     es_list_t *at, *next;
 
@@ -87,25 +118,50 @@ static es_pos_t walk_conns(es_progress_t *progress, apr_time_t now)
 
         next = at->next;
         interval += WALK_INTERVAL_PER_CONN;
-        if (is_blocked(conn) && now >= conn->waited_for_until) {
+        if (conn->use.is_given_up ||
+            (is_blocked(conn) && now >= conn->waited_for_until)) {
             es_list_remove(at);
             continue;
         }
-        lowest = lower(lowest, es_client_pos(conn->client));
+        add_pos(lowest, es_client_pos(conn->client),
+                is_blocked(conn) ? &conn->use : NULL);
     }
     progress->next_walk = now + interval;
-    return lowest;
 }
 
-static es_pos_t walk_watches(const es_hub_t *hub, apr_time_t now)
+static void walk_watches(const es_hub_t *hub, lowest_t *lowest, apr_time_t now)
 {
-    es_pos_t lowest = 0;
     es_watch_t *watch;
 
     for (watch = hub->first_watch; watch; watch = es_watch_part(watch)->next) {
-        lowest = lower(lowest, es_watch_reported_pos(watch, now - WAITED_FOR));
+        es_pos_t pos = es_watch_reported_pos(watch, now - WAITED_FOR);
+        es_progress_use_t *use = &es_watch_part(watch)->use;
+
+        if (pos == 0) {
+            use->is_given_up = 0;
+        }
+        else if (!use->is_given_up) {
+            add_pos(lowest, pos, use);
+        }
     }
-    return lowest;
+}
+
+/* The lowest of all that publishers wait for; charges it. */
+static es_pos_t walk(es_hub_t *hub, apr_time_t now)
+{
+    es_progress_t *progress = &hub->progress;
+    lowest_t lowest = {0};
+    apr_time_t since = progress->late_since;
+
+    walk_conns(progress, &lowest, now);
+    walk_watches(hub, &lowest, now);
+    progress->late_since =
+        es_flow_control_is_late(hub->store, lowest.pos) ? now : 0;
+    if (since != 0 && progress->late_since != 0 && lowest.use != NULL) {
+        lowest.use->is_given_up = !es_flow_control_use(
+            &lowest.use->budget, progress->client_us, now - since, now);
+    }
+    return lowest.pos;
 }
 
 int es_progress_report(es_hub_t *hub, apr_uint32_t child, apr_time_t now)
@@ -115,9 +171,8 @@ int es_progress_report(es_hub_t *hub, apr_uint32_t child, apr_time_t now)
 
     ES_CONTEXT(ES_DELIVERY);
     if (es_store_child_subscriptions(hub->store, child) != 0) {
-        if (now >= progress->next_walk) {
-            progress->lowest =
-                lower(walk_conns(progress, now), walk_watches(hub, now));
+        if (now >= progress->next_walk && progress->client_us > 0) {
+            progress->lowest = walk(hub, now);
         }
         pos = lower(es_hub_done(hub), progress->lowest);
     }

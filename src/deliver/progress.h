@@ -6,7 +6,12 @@
  * bytes at least once a second: for a client that reads steadily, but not for
  * a client that never reads, or that reads a little every few seconds.
  *
- * Context of all: DELIVERY, except es_progress_init.
+ * Each client has a budget of time, a quarter of that of a publisher. It uses
+ * the budget while it is the client that is furthest behind, and so late that
+ * publishers wait. When nothing is left, publishers no longer wait for it until
+ * it has caught up.
+ *
+ * Context of all: DELIVERY, unless another is named.
  */
 #ifndef ES_DELIVER_PROGRESS_H
 #define ES_DELIVER_PROGRESS_H
@@ -21,17 +26,30 @@ struct es_hub_t;
 
 /** How far the clients of a hub have got. */
 typedef struct es_progress_t {
-    es_list_t conns;      /* those behind: READY, or BLOCKED and waited for */
-    es_pos_t lowest;      /* position of any client behind; 0 = none is */
-    apr_time_t next_walk; /* lowest is not recomputed before then */
-    es_pos_t reported;    /* to publishers; 0 = they need not wait */
+    es_list_t conns;       /* those behind: READY, or BLOCKED and waited for */
+    es_pos_t lowest;       /* position of any client behind; 0 = none is */
+    apr_time_t next_walk;  /* lowest is not recomputed before then */
+    apr_time_t late_since; /* the last walk; 0 = lowest was not late then */
+    apr_int64_t client_us; /* budget of a client; 0 = none is waited for */
+    es_pos_t reported;     /* to publishers; 0 = they need not wait */
 } es_progress_t;
 
 /** Microseconds between two reports while a client is behind. */
 #define ES_PROGRESS_INTERVAL (20 * 1000)
 
-/** Begin without clients. Context: the thread that makes the loop. */
+/** What a client has used of its budget. */
+typedef struct es_progress_use_t {
+    es_flow_control_budget_t budget;
+    int is_given_up; /* nothing was left; until the client has caught up */
+} es_progress_use_t;
+
+/** Begin without clients; publishers wait for none. Context: the thread that
+ * makes the loop. */
 void es_progress_init(es_progress_t *progress);
+
+/** Publishers wait for clients. @param most  for how long a publisher waits in
+ * all; 0 = never. Context: the thread that makes the loop. */
+void es_progress_set_most(es_progress_t *progress, apr_interval_time_t most);
 
 /** The conn has been stepped, or its state has changed. */
 void es_progress_update(struct es_conn_t *conn);

@@ -11,6 +11,7 @@
 
 #include "deliver/channel_index.h"
 #include "deliver/inbox.h"
+#include "deliver/progress.h"
 #include "deliver/watch.h"
 
 /** What the delivery knows of a watch. A worker posts the two notes; the rest
@@ -24,6 +25,7 @@ typedef struct es_watch_part_t {
     es_watch_t *next; /* list of all watches of a hub */
     es_watch_t *prev;
     es_channel_link_t *links; /* nslots; their owner is the watch */
+    es_progress_use_t use;    /* of the time that publishers wait for it */
 } es_watch_part_t;
 
 /**

@@ -11,6 +11,7 @@
 #include "http/publish.h"
 
 #include <apr_strings.h>
+#include <http_main.h>
 #include <http_protocol.h>
 
 #include "base/event.h"
@@ -64,8 +65,9 @@ static void clear_batch(ndjson_t *ndjson)
     ndjson->cost = 0;
 }
 
-/* Waits while a batch could overtake clients that read. When the child stops,
- * it waits no longer: what was read is published, and the answer counts it. */
+/* Waits while a batch could overtake clients that read, for no longer than
+ * EventStreamFlowControl in all. When the child stops, it waits no longer: what
+ * was read is published, and the answer counts it. */
 static void wait_for_readers(const ndjson_t *ndjson)
 {
     while (ndjson->flow &&
@@ -303,7 +305,9 @@ static int open_stream(ndjson_t *ndjson, es_problem_t *why)
     ndjson->hub = es_runtime_hub(conf);
     if (ndjson->hub) {
         ndjson->cost_max = es_store_bytes(ndjson->hub->store) / 16;
-        ndjson->flow = es_flow_control_create(ndjson->hub->store, r->pool);
+        ndjson->flow = es_flow_control_create(
+            ndjson->hub->store, es_settings_of(ap_server_conf)->flow_control_us,
+            r->pool);
         ndjson->behind =
             apr_palloc(r->pool, sizeof(*ndjson->behind) *
                                     ((es_runtime_max_children() + 63) / 64));
@@ -369,6 +373,12 @@ static int reply_failed(const ndjson_t *ndjson, es_problem_t *why)
     return es_reply_problem(ndjson->r, why);
 }
 
+static apr_int64_t waited_ms(const ndjson_t *ndjson)
+{
+    return ndjson->flow ? apr_time_as_msec(es_flow_control_waited(ndjson->flow))
+                        : 0;
+}
+
 int es_publish_ndjson_serve(request_rec *r, const es_dir_t *conf)
 {
     ndjson_t *ndjson = apr_pcalloc(r->pool, sizeof(*ndjson));
@@ -385,7 +395,9 @@ int es_publish_ndjson_serve(request_rec *r, const es_dir_t *conf)
     es_body_stream_close(ndjson->body);
     es_rlog(APLOG_DEBUG, 0, r, "ES0504",
             "an NDJSON body ended after %" APR_UINT64_T_FMT
-            " lines; %" APR_UINT64_T_FMT " events were published",
-            ndjson->lines.number, ndjson->published);
+            " lines; %" APR_UINT64_T_FMT
+            " events were published; it waited %" APR_TIME_T_FMT
+            " ms for clients",
+            ndjson->lines.number, ndjson->published, waited_ms(ndjson));
     return ok ? reply_done(ndjson) : reply_failed(ndjson, &why);
 }

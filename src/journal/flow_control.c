@@ -9,10 +9,17 @@
  * runs as long as the value is the same; when it is over, the publisher ignores
  * the child until the value changes. So a stopped child costs
  * one wait, not one for each batch.
+ *
+ * Nothing of that bounds the pauses: a client that reads slowly makes progress
+ * for as long as it likes. The publisher's budget does, whatever the deliveries
+ * report and however many clients cause it.
  */
 #include "journal/flow_control.h"
 
 #include "journal/store_priv.h"
+
+/* Of the time in which a budget is not used, this part is given back. */
+#define GIVEN_BACK_PART 10
 
 typedef struct seen_t {
     es_pos_t pos;     /* reported when the child was first found behind */
@@ -22,6 +29,10 @@ typedef struct seen_t {
 struct es_flow_control_t {
     const es_store_t *store;
     seen_t *seen; /* of each child, child c at c - 1 */
+    apr_interval_time_t most;
+    es_flow_control_budget_t budget;
+    apr_time_t waits_since;     /* the last answer was 1, then; 0 = it was 0 */
+    apr_interval_time_t waited; /* in all */
     apr_uint32_t max_children;
 };
 
@@ -51,12 +62,34 @@ es_pos_t es_flow_control_reported(const es_store_t *store, apr_uint32_t child)
     return word != NULL ? __atomic_load_n(word, __ATOMIC_RELAXED) : 0;
 }
 
+int es_flow_control_is_late(const es_store_t *store, es_pos_t pos)
+{
+    es_pos_t head = es_store_head(store);
+
+    return pos != 0 && pos < head &&
+           head - pos > store->layout.params.ring_bytes / 2;
+}
+
+int es_flow_control_use(es_flow_control_budget_t *budget,
+                        apr_interval_time_t most, apr_interval_time_t waited,
+                        apr_time_t now)
+{
+    apr_interval_time_t back = (now - budget->as_of - waited) / GIVEN_BACK_PART;
+
+    budget->used = budget->used > back ? budget->used - back : 0;
+    budget->used += waited;
+    budget->as_of = now;
+    return budget->used < most;
+}
+
 es_flow_control_t *es_flow_control_create(const es_store_t *store,
+                                          apr_interval_time_t most,
                                           apr_pool_t *p)
 {
-    es_flow_control_t *flow = apr_palloc(p, sizeof(*flow));
+    es_flow_control_t *flow = apr_pcalloc(p, sizeof(*flow));
 
     flow->store = store;
+    flow->most = most;
     flow->max_children = store->layout.params.max_children;
     flow->seen = apr_pcalloc(p, flow->max_children * sizeof(*flow->seen));
     return flow;
@@ -71,11 +104,9 @@ static int is_waited_for(seen_t *seen, es_pos_t pos, apr_time_t now)
     return now - seen->since < ES_FLOW_CONTROL_TIMEOUT;
 }
 
-int es_flow_control_must_wait(es_flow_control_t *flow, apr_time_t now,
-                              apr_uint64_t *late)
+/* Is a delivery behind that the publisher has not given up? */
+static int has_late(es_flow_control_t *flow, apr_time_t now, apr_uint64_t *late)
 {
-    es_pos_t head = es_store_head(flow->store);
-    apr_uint64_t most = flow->store->layout.params.ring_bytes / 2;
     apr_uint32_t child;
     int held = 0;
 
@@ -84,7 +115,7 @@ int es_flow_control_must_wait(es_flow_control_t *flow, apr_time_t now,
         es_pos_t pos = es_flow_control_reported(flow->store, child);
         seen_t *seen = &flow->seen[child - 1];
 
-        if (pos == 0 || pos >= head || head - pos <= most) {
+        if (!es_flow_control_is_late(flow->store, pos)) {
             seen->since = 0;
             continue;
         }
@@ -92,4 +123,22 @@ int es_flow_control_must_wait(es_flow_control_t *flow, apr_time_t now,
         held |= is_waited_for(seen, pos, now);
     }
     return held;
+}
+
+int es_flow_control_must_wait(es_flow_control_t *flow, apr_time_t now,
+                              apr_uint64_t *late)
+{
+    apr_interval_time_t waited =
+        flow->waits_since != 0 ? now - flow->waits_since : 0;
+    int has_time = es_flow_control_use(&flow->budget, flow->most, waited, now);
+    int waits = has_late(flow, now, late) && has_time;
+
+    flow->waits_since = waits ? now : 0;
+    flow->waited += waited;
+    return waits;
+}
+
+apr_interval_time_t es_flow_control_waited(const es_flow_control_t *flow)
+{
+    return flow->waited;
 }

@@ -325,6 +325,7 @@ static apr_status_t start_delivery(apr_pool_t *pchild, server_rec *s)
     params.hubs = runtime->stores;
     params.nhubs = runtime->nhubs;
     params.drain_ms = es_settings_of(s)->drain_us / 1000;
+    params.flow_control_us = es_settings_of(s)->flow_control_us;
     params.closed = runtime->closed;
     params.client_count = runtime->client_count;
     params.clients_max = runtime->limits.child_clients;

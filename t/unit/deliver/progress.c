@@ -11,6 +11,8 @@
 #define CHILD 1
 #define SECOND APR_USEC_PER_SEC
 #define NOW (100 * SECOND)
+#define RING 65536
+#define CLIENT_MOST (5 * SECOND) /* the budget of a client */
 
 typedef struct world_t {
     hub_t hub;    /* the store */
@@ -24,8 +26,9 @@ static int open_world(void **state)
 {
     world_t *w = calloc(1, sizeof(*w));
 
-    hub_open(&w->hub, 65536);
+    hub_open(&w->hub, RING);
     hub_begin(&w->hub, &w->own);
+    es_progress_set_most(&w->own.progress, 4 * CLIENT_MOST);
     *state = w;
     return 0;
 }
@@ -213,6 +216,119 @@ static void held_clients_are_waited_for_while_they_are_stepped(void **state)
     es_watch_destroy(watch);
 }
 
+/* Append until pos is late, and is so after some reading, too; all of it is
+ * offered. */
+static void make_late(world_t *w, es_pos_t pos)
+{
+    while (!es_flow_control_is_late(w->hub.store, pos + RING / 8)) {
+        w->own.pos = hub_say(&w->hub, "a", "one");
+    }
+}
+
+/* The conn's client takes a byte every tenth of a second, from from on.
+ * @return for how long publishers wait for it */
+static apr_interval_time_t read_slowly(world_t *w, apr_time_t from,
+                                       apr_interval_time_t time)
+{
+    apr_interval_time_t waited = 0;
+    apr_time_t now;
+
+    for (now = from; now < from + time; now += SECOND / 10) {
+        take(w, 1, now);
+        waited += reported(w, now) != w->own.pos ? SECOND / 10 : 0;
+    }
+    return waited;
+}
+
+static void a_client_that_reads_slowly_uses_its_budget(void **state)
+{
+    world_t *w = *state;
+    apr_time_t now = NOW;
+
+    join(w);
+    is_now(w, ES_CONN_CURRENT);
+    make_late(w, es_client_pos(w->conn->client));
+    /* and one look until it is found used up */
+    assert_int_equal(read_slowly(w, now, 3 * CLIENT_MOST),
+                     CLIENT_MOST + SECOND / 10);
+    assert_false(es_progress_report(&w->own, CHILD, now + 3 * CLIENT_MOST));
+    /* not as long as it is behind, even if it has a little time again */
+    now += 10 * CLIENT_MOST;
+    assert_int_equal(read_slowly(w, now, SECOND), 0);
+    /* when it has caught up, for as long as time was given back */
+    is_now(w, ES_CONN_CURRENT);
+    now += 20 * SECOND;
+    assert_in_range(read_slowly(w, now, 3 * CLIENT_MOST), CLIENT_MOST,
+                    CLIENT_MOST + SECOND / 2);
+    is_now(w, ES_CONN_CURRENT);
+    now += 3 * CLIENT_MOST + 10 * SECOND;
+    assert_in_range(read_slowly(w, now, 3 * CLIENT_MOST), SECOND, 3 * SECOND);
+}
+
+static void only_a_client_that_is_late_uses_its_budget(void **state)
+{
+    world_t *w = *state;
+
+    join(w);
+    is_now(w, ES_CONN_CURRENT);
+    w->own.pos = hub_say(&w->hub, "a", "one");
+    assert_int_equal(read_slowly(w, NOW, 2 * SECOND), 2 * SECOND);
+    assert_int_equal(w->conn->use.budget.used, 0);
+    /* nor does one that waits for this thread */
+    make_late(w, es_client_pos(w->conn->client));
+    is_now(w, ES_CONN_READY);
+    assert_int_not_equal(reported(w, NOW + 3 * SECOND), w->own.pos);
+    assert_int_not_equal(reported(w, NOW + 9 * SECOND), w->own.pos);
+    assert_int_equal(w->conn->use.budget.used, 0);
+}
+
+static void the_client_that_is_furthest_behind_uses_its_budget(void **state)
+{
+    world_t *w = *state;
+    es_slot_t slots[ES_EVENT_CHANNELS_MAX];
+    es_watch_t *watch;
+    es_pos_t stands;
+    int nslots = hub_subscribe(&w->hub, "a", slots, &stands);
+    apr_time_t now;
+
+    watch = es_watch_create(0, slots, nslots);
+    w->own.first_watch = watch;
+    w->own.pos = hub_say(&w->hub, "a", "one");
+    join(w);
+    is_now(w, ES_CONN_CURRENT);
+    make_late(w, es_client_pos(w->conn->client));
+    for (now = NOW; now < NOW + CLIENT_MOST + SECOND / 5; now += SECOND / 10) {
+        es_watch_report_pos(watch, stands, now);
+        take(w, 1, now);
+        (void)reported(w, now);
+    }
+    /* the held client has used its time; the other begins only now */
+    assert_in_range(w->conn->use.budget.used, 0, SECOND / 5);
+    assert_int_equal(reported(w, now), es_client_pos(w->conn->client));
+    /* the held client has seen all, and its time is used as before */
+    es_watch_report_pos(watch, 0, now);
+    (void)reported(w, now + SECOND / 10);
+    es_watch_report_pos(watch, stands, now + SECOND / 5);
+    assert_int_equal(reported(w, now + SECOND / 5), stands);
+    assert_int_not_equal(reported(w, now + 2 * SECOND / 5), stands);
+    es_store_unsubscribe(w->hub.store, CHILD, slots, nslots);
+    w->own.first_watch = NULL;
+    es_watch_destroy(watch);
+}
+
+static void when_off_no_client_is_waited_for(void **state)
+{
+    world_t *w = *state;
+
+    es_progress_set_most(&w->own.progress, 0);
+    join(w);
+    is_now(w, ES_CONN_CURRENT);
+    make_late(w, es_client_pos(w->conn->client));
+    assert_int_equal(read_slowly(w, NOW, SECOND), 0);
+    assert_false(es_progress_report(&w->own, CHILD, NOW + SECOND));
+    assert_false(es_progress_is_idle(&w->own));
+}
+
 static void the_end_is_reported(void **state)
 {
     world_t *w = *state;
@@ -238,6 +354,10 @@ int main(void)
         UNIT(a_client_that_ends_is_not_waited_for),
         UNIT(walks_are_not_too_frequent),
         UNIT(held_clients_are_waited_for_while_they_are_stepped),
+        UNIT(a_client_that_reads_slowly_uses_its_budget),
+        UNIT(only_a_client_that_is_late_uses_its_budget),
+        UNIT(the_client_that_is_furthest_behind_uses_its_budget),
+        UNIT(when_off_no_client_is_waited_for),
         UNIT(the_end_is_reported),
     };
     int failed;

@@ -7,6 +7,7 @@
 #define RING 65536
 #define SECOND APR_USEC_PER_SEC
 #define NOW (100 * SECOND)
+#define MOST (20 * SECOND) /* for which the publisher waits in all */
 
 typedef struct fixture_t {
     kit_t *kit;
@@ -20,7 +21,7 @@ static int open_fixture(void **state)
     fixture_t *w = calloc(1, sizeof(*w));
 
     w->kit = kit_open(RING, 16, 0);
-    w->flow = es_flow_control_create(w->kit->store, w->kit->pool);
+    w->flow = es_flow_control_create(w->kit->store, MOST, w->kit->pool);
     w->start = es_store_head(w->kit->store);
     *state = w;
     return 0;
@@ -138,6 +139,71 @@ static void a_child_that_has_ended_is_not_waited_for(void **state)
     assert_int_equal(es_flow_control_reported(w->kit->store, 2), 0);
 }
 
+/* A child whose clients read for as long as they like, half a second from one
+ * report to the next. @return for how long the publisher waited */
+static apr_interval_time_t wait_for_slow(fixture_t *w, apr_time_t from,
+                                         apr_time_t to)
+{
+    apr_interval_time_t waited = 0;
+    apr_time_t now;
+
+    for (now = from; now < to; now += SECOND / 100) {
+        if ((now - from) % (SECOND / 2) == 0) {
+            es_flow_control_report(w->kit->store, 1,
+                                   w->start + (apr_uint64_t)(now % 999) + 1);
+        }
+        waited += is_held(w, now) ? SECOND / 100 : 0;
+    }
+    return waited;
+}
+
+static void a_publisher_waits_for_a_bounded_time_in_all(void **state)
+{
+    fixture_t *w = *state;
+    apr_interval_time_t waited;
+
+    append_up_to(w, RING);
+    assert_int_equal(wait_for_slow(w, NOW, NOW + MOST), MOST);
+    waited = wait_for_slow(w, NOW + MOST, NOW + 12 * MOST);
+    assert_in_range(waited, MOST - SECOND, MOST + SECOND);
+    /* a pause of the writer gives some of it back */
+    es_flow_control_report(w->kit->store, 1, es_store_head(w->kit->store));
+    assert_false(is_held(w, NOW + 12 * MOST));
+    waited = wait_for_slow(w, NOW + 17 * MOST, NOW + 18 * MOST);
+    assert_in_range(waited, MOST / 2, MOST / 2 + 3 * SECOND);
+    assert_in_range(es_flow_control_waited(w->flow), 5 * MOST / 2 - SECOND,
+                    3 * MOST);
+}
+
+static void with_no_time_a_publisher_never_waits(void **state)
+{
+    fixture_t *w = *state;
+
+    w->flow = es_flow_control_create(w->kit->store, 0, w->kit->pool);
+    append_up_to(w, RING);
+    assert_int_equal(wait_for_slow(w, NOW, NOW + MOST), 0);
+}
+
+static void a_budget_is_used_and_given_back(void **state)
+{
+    es_flow_control_budget_t budget = {0};
+
+    (void)state;
+    assert_false(es_flow_control_use(&budget, 0, 0, NOW));
+    assert_true(es_flow_control_use(&budget, 1, 0, NOW));
+    assert_true(es_flow_control_use(&budget, MOST, MOST - 1, NOW + MOST - 1));
+    assert_false(es_flow_control_use(&budget, MOST, 1, NOW + MOST));
+    assert_false(es_flow_control_use(&budget, MOST, 0, NOW + MOST));
+    /* a second for ten */
+    assert_true(
+        es_flow_control_use(&budget, MOST, 0, NOW + MOST + 10 * SECOND));
+    assert_false(
+        es_flow_control_use(&budget, MOST, SECOND, NOW + MOST + 11 * SECOND));
+    /* never more than all of it */
+    assert_true(es_flow_control_use(&budget, MOST, 0, NOW + 1000 * MOST));
+    assert_false(es_flow_control_use(&budget, MOST, MOST, NOW + 1001 * MOST));
+}
+
 static void an_implausible_report_is_ignored(void **state)
 {
     fixture_t *w = *state;
@@ -165,6 +231,9 @@ int main(void)
         UNIT(a_child_without_progress_is_waited_for_a_second),
         UNIT(a_child_that_has_caught_up_is_waited_for_again),
         UNIT(a_child_that_has_ended_is_not_waited_for),
+        UNIT(a_publisher_waits_for_a_bounded_time_in_all),
+        UNIT(with_no_time_a_publisher_never_waits),
+        UNIT(a_budget_is_used_and_given_back),
         UNIT(an_implausible_report_is_ignored),
     };
     int failed;
