@@ -202,7 +202,8 @@ static es_step_t step_control(es_client_t *client, apr_time_t now)
     return ES_STEP_CURRENT;
 }
 
-static apr_status_t settle(es_client_t *client)
+/* @param scan  see es_reader_settle */
+static apr_status_t settle(es_client_t *client, es_scan_t *scan)
 {
     es_reader_t reader;
 
@@ -210,7 +211,7 @@ static apr_status_t settle(es_client_t *client)
         return APR_SUCCESS;
     }
     reader = es_client_reader(client);
-    return es_reader_settle(&reader, &client->cursor, &client->skip);
+    return es_reader_settle(&reader, scan, &client->cursor, &client->skip);
 }
 
 /* All records up to the cursor are written; the backlog may be over. */
@@ -313,6 +314,7 @@ static es_step_t catch_up(es_client_t *client, es_pos_t limit, apr_time_t now,
     }
     rv = es_reader_collect(&reader, &got, client->cursor, client->skip, stop,
                            !es_client_is_open(client), scratch, scratch_size);
+    client->search_from = got.scan.params.search_from;
     if (rv == APR_ENOMEM) {
         return fail(client); /* it reconnects; by then there may be memory */
     }
@@ -328,8 +330,10 @@ static es_step_t catch_up(es_client_t *client, es_pos_t limit, apr_time_t now,
             client->backlog->is_begun = 1;
         }
         if (rv != APR_SUCCESS) {
+            client->cursor = got.start;
             client->skip += taken;
-            (void)settle(client); /* on an error, the next step fails */
+            /* on an error, the next step fails */
+            (void)settle(client, &got.scan);
             return halted(client);
         }
     }
@@ -364,7 +368,7 @@ static es_step_t step_frame(es_client_t *client, apr_time_t now)
     if (client->control != ES_CONTROL_NONE) {
         step = step_control(client, now);
     }
-    if (step == ES_STEP_CURRENT && settle(client) != APR_SUCCESS) {
+    if (step == ES_STEP_CURRENT && settle(client, NULL) != APR_SUCCESS) {
         step = fail(client); /* overtaken within a frame */
     }
     return step;

@@ -170,6 +170,7 @@ struct es_client_t {
     int nslots;
     es_slot_t one_slot;
     apr_uint32_t child;
+    es_pos_t search_from; /* see es_scan_params_t */
     es_counted_t counted;
 };
 
@@ -211,6 +212,7 @@ static inline es_reader_t es_client_reader(const es_client_t *client)
     reader.nslots = client->nslots;
     reader.chunked = client->sink->chunked;
     reader.replay = client->backlog != NULL ? client->backlog->parts : NULL;
+    reader.search_from = client->search_from;
     return reader;
 }
 

@@ -14,7 +14,7 @@
 
 #include <stdlib.h>
 
-#define SCANS_MAX 2048 /* records that one es_reader_collect reads */
+#define LOOKS_MAX 2048 /* records that one es_reader_collect looks at */
 
 /* Do events of this slot belong to the reader, at this position? */
 static int has_slot(const es_reader_t *reader, es_slot_t slot, es_pos_t pos)
@@ -66,24 +66,44 @@ static apr_size_t wire_len(const es_reader_t *reader, const es_record_t *record)
     return reader->chunked ? record->chunk_len : record->frame_len;
 }
 
-apr_status_t es_reader_settle(const es_reader_t *reader, es_pos_t *cursor,
-                              apr_size_t *skip)
+static void init_scan(const es_reader_t *reader, es_scan_t *scan, es_pos_t stop)
+{
+    es_scan_params_t params;
+
+    params.store = reader->store;
+    params.slots = reader->slots;
+    params.parts = reader->replay;
+    params.count = reader->nslots;
+    params.stop = stop;
+    params.search_from = reader->search_from;
+    es_scan_init(scan, &params);
+}
+
+apr_status_t es_reader_settle(const es_reader_t *reader, es_scan_t *scan,
+                              es_pos_t *cursor, apr_size_t *skip)
 {
     es_record_t record;
+    es_scan_t own_scan;
     apr_status_t rv;
+    int own;
 
+    if (scan == NULL) {
+        scan = &own_scan;
+        init_scan(reader, scan, es_store_head(reader->store));
+    }
     while (*skip > 0) {
         rv = es_store_look(reader->store, *cursor, &record);
         if (rv != APR_SUCCESS) {
             return rv;
         }
-        if (is_own(reader, &record)) {
-            if (*skip < wire_len(reader, &record)) {
-                break;
-            }
+        own = is_own(reader, &record);
+        if (own && *skip < wire_len(reader, &record)) {
+            break;
+        }
+        if (own) {
             *skip -= wire_len(reader, &record);
         }
-        *cursor = record.next;
+        *cursor = es_scan_next(scan, record.next, own);
     }
     return APR_SUCCESS;
 }
@@ -133,41 +153,76 @@ static apr_status_t add_record(const es_reader_t *reader, es_collected_t *got,
     return rv;
 }
 
+/* Look at the record at end. If other channels' records are evicted there, end
+ * moves to the next one of the reader. */
+static apr_status_t look(const es_reader_t *reader, es_collected_t *got,
+                         apr_size_t skip, es_record_t *record)
+{
+    apr_status_t rv = es_store_look(reader->store, got->end, record);
+    es_pos_t next;
+
+    got->looks++;
+    if (rv != APR_ENOENT || skip > 0) {
+        return rv;
+    }
+    next = es_scan_over_evicted(&got->scan, got->end);
+    if (next == 0) {
+        return rv;
+    }
+    got->end = next;
+    return APR_EAGAIN;
+}
+
+/* Collect the record at end. @return APR_EOF: nothing may follow it here; else
+ * as es_reader_collect */
+static apr_status_t collect_one(const es_reader_t *reader, es_collected_t *got,
+                                apr_size_t *skip, int one, apr_size_t room)
+{
+    es_record_t record;
+    apr_status_t rv = look(reader, got, *skip, &record);
+    int own;
+
+    if (rv != APR_SUCCESS) {
+        return APR_STATUS_IS_EAGAIN(rv) ? APR_SUCCESS : rv;
+    }
+    own = is_own(reader, &record);
+    if (own && record.closes) {
+        got->closes = 1;
+        return APR_EOF;
+    }
+    if (own) {
+        if (got->len == 0) {
+            got->start = record.pos;
+        }
+        rv = add_record(reader, got, &record, *skip, room);
+        if (rv != APR_SUCCESS) {
+            return rv;
+        }
+        *skip = 0;
+    }
+    got->end = es_scan_next(&got->scan, record.next, own);
+    return got->big != NULL || (own && one) ? APR_EOF : APR_SUCCESS;
+}
+
 apr_status_t es_reader_collect(const es_reader_t *reader, es_collected_t *got,
                                es_pos_t cursor, apr_size_t skip, es_pos_t stop,
                                int one, char *scratch, apr_size_t scratch_size)
 {
-    es_record_t record;
     apr_status_t rv = APR_SUCCESS;
-    int scans, own;
 
     got->data = scratch;
     got->len = 0;
     got->big = NULL;
+    got->start = cursor;
     got->end = cursor;
     got->closes = 0;
-    for (scans = 0; got->end < stop && scans < SCANS_MAX; scans++) {
-        rv = es_store_look(reader->store, got->end, &record);
-        if (rv != APR_SUCCESS) {
-            break;
-        }
-        own = is_own(reader, &record);
-        if (own && record.closes) {
-            got->closes = 1;
-            break;
-        }
-        if (own) {
-            rv = add_record(reader, got, &record, skip, scratch_size);
-            if (rv != APR_SUCCESS) {
-                break;
-            }
-            skip = 0;
-        }
-        got->end = record.next;
-        if (got->big != NULL || (own && one)) {
-            break;
-        }
+    got->looks = 0;
+    init_scan(reader, &got->scan, stop);
+    while (rv == APR_SUCCESS && got->end < stop &&
+           got->looks + got->scan.looks < LOOKS_MAX) {
+        rv = collect_one(reader, got, &skip, one, scratch_size);
     }
+    got->looks += got->scan.looks;
     got->more = got->end < stop;
     if (got->len == 0) {
         free(got->big); /* its copy failed */

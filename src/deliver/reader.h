@@ -14,6 +14,7 @@
 #define ES_DELIVER_READER_H
 
 #include "journal/resume.h"
+#include "journal/scan.h"
 
 typedef struct es_reader_t {
     const es_store_t *store;
@@ -22,6 +23,7 @@ typedef struct es_reader_t {
     int chunked;             /* 1 = frames in chunks, 0 = as they are */
     const es_part_t *replay; /* for each slot, from where on its events are
                                 * the reader's; NULL = all are */
+    es_pos_t search_from;    /* see es_scan_params_t; 0 = none */
 } es_reader_t;
 
 /** Bytes of records that are ready to be written. */
@@ -29,19 +31,25 @@ typedef struct es_collected_t {
     char *data;     /* len bytes, in scratch or in big */
     apr_size_t len; /* 0 = no record is the reader's */
     char *big;      /* freed by the caller; a record larger than scratch */
+    es_pos_t start; /* the first of the records, unless len is 0 */
     es_pos_t end;   /* where to continue when all of it is taken */
     int more;       /* 1 = end is below stop */
     int closes;     /* 1 = at end a channel is closed: the stream ends there */
+    int looks;      /* records that were looked at */
+    es_scan_t
+        scan; /* what it has found; its search_from is for the next call */
 } es_collected_t;
 
 /**
  * Move the cursor over the records that are written as a whole, so that skip
  * becomes 0, or less than the frame at the cursor.
  *
+ * @param scan  that of the es_reader_collect whose start is the cursor; NULL:
+ *              none
  * @return APR_SUCCESS; else why the record at the cursor cannot be read
  */
-apr_status_t es_reader_settle(const es_reader_t *reader, es_pos_t *cursor,
-                              apr_size_t *skip);
+apr_status_t es_reader_settle(const es_reader_t *reader, es_scan_t *scan,
+                              es_pos_t *cursor, apr_size_t *skip);
 
 /**
  * Does no record of the reader stand between cursor and the head? The caller
@@ -51,7 +59,8 @@ int es_reader_is_all_seen(const es_reader_t *reader, es_pos_t cursor);
 
 /**
  * Collect the reader's records between cursor and stop, a bounded number of
- * them. The bytes are copies that were verified.
+ * them. The bytes are copies that were verified. Many records of other channels
+ * in between are not read.
  *
  * @param got   filled
  * @param skip  bytes of the record at cursor that are written

@@ -7,6 +7,7 @@
 
 #include <apr_siphash.h>
 
+#include "journal/scan.h"
 #include "journal/store_priv.h"
 
 /* ---- the missed events --------------------------------------------------
@@ -51,34 +52,52 @@ static apr_status_t add_frame(const es_missed_t *missed,
     return APR_SUCCESS;
 }
 
-/* Are only records of other channels evicted? Then move pos to the tail. */
-static int skip_to_tail(es_missed_t *missed)
+static void init_scan(const es_missed_t *missed, es_scan_t *scan)
 {
-    es_pos_t tail;
+    es_scan_params_t params = {0};
 
-    if (missed->count == 0 ||
-        es_store_has_lost_parts(missed->store, missed->parts, missed->count,
-                                missed->pos, &tail)) {
+    params.store = missed->store;
+    params.parts = missed->parts;
+    params.count = missed->count;
+    params.stop = missed->stop;
+    es_scan_init(scan, &params);
+}
+
+/* Are only records of other channels evicted? Then move pos on. */
+static int skip_evicted(es_missed_t *missed, es_scan_t *scan)
+{
+    es_pos_t pos;
+
+    if (missed->count == 0) {
         return 0;
     }
-    missed->pos = tail;
+    pos = es_scan_over_evicted(scan, missed->pos);
+    if (pos == 0 && es_store_has_lost_parts(missed->store, missed->parts,
+                                            missed->count, missed->pos, &pos)) {
+        return 0;
+    }
+    missed->pos = pos;
     return 1;
 }
 
 apr_status_t es_missed_collect(es_missed_t *missed, es_buf_t *body)
 {
     es_record_t record;
+    es_scan_t scan;
+    int is_own;
 
+    init_scan(missed, &scan);
     while (missed->pos < missed->stop) {
         apr_status_t rv = es_store_look(missed->store, missed->pos, &record);
 
-        if (rv == APR_ENOENT && skip_to_tail(missed)) {
+        if (rv == APR_ENOENT && skip_evicted(missed, &scan)) {
             continue;
         }
         if (rv != APR_SUCCESS) {
             return APR_ENOENT;
         }
-        if (is_wanted(missed, &record)) {
+        is_own = is_wanted(missed, &record);
+        if (is_own) {
             if (record.closes) {
                 return APR_EOF;
             }
@@ -88,7 +107,7 @@ apr_status_t es_missed_collect(es_missed_t *missed, es_buf_t *body)
             }
             missed->last = record.id;
         }
-        missed->pos = record.next;
+        missed->pos = es_scan_next(&scan, record.next, is_own);
     }
     return APR_SUCCESS;
 }

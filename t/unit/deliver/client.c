@@ -326,11 +326,70 @@ static void test_bounded_step(void **state)
     for (i = 0; i < 5000; i++) {
         hub_say(&hub, "b", "x");
     }
+    for (i = 0; i < ES_SCAN_LINKS_MAX; i++) {
+        hub_say(&hub, "a", "x");
+    }
     hub_say(&hub, "a", "here");
     assert_int_equal(step(client, 0), ES_STEP_MORE);
     assert_int_equal(fake.len, 0);
     assert_int_equal(settle(client, 0), ES_STEP_CURRENT);
     assert_non_null(strstr(fake.got, "data: here"));
+    part(client, &fake);
+    hub_close(&hub);
+}
+
+/* However many records of other channels come first, one step finds the
+ * client's own, also if the sink takes only a part. */
+static void test_many_others(void **state)
+{
+    fake_sink_t fake;
+    es_client_t *client;
+    hub_t hub;
+    int i, k;
+
+    (void)state;
+    hub_open(&hub, 4 * 1024 * 1024);
+    fake_init(&fake, 1);
+    client = join(&hub, &fake, "a,c");
+    for (k = 0; k < 3; k++) {
+        for (i = 0; i < 5000; i++) {
+            hub_say(&hub, "b", "x");
+        }
+        hub_say(&hub, "c,a", k == 0 ? "one" : k == 1 ? "two" : "three");
+    }
+    fake.budget = 0;
+    assert_int_equal(step(client, 0), ES_STEP_BLOCKED);
+    fake.budget = strlen("2f\r\n"); /* within the first frame */
+    assert_int_equal(step(client, 0), ES_STEP_BLOCKED);
+    fake.budget = 60; /* within the second one */
+    assert_int_equal(step(client, 0), ES_STEP_BLOCKED);
+    assert_non_null(strstr(fake.got, "data: one"));
+    fake.budget = (apr_size_t)-1;
+    assert_int_equal(step(client, 0), ES_STEP_CURRENT);
+    assert_non_null(strstr(strstr(fake.got, "data: two"), "data: three"));
+    assert_true(es_client_pos(client) == es_store_head(hub.store));
+    part(client, &fake);
+    hub_close(&hub);
+}
+
+/* A step after which the tail is beyond the client again: it must not wait for
+ * a step that finds the tail at rest. */
+static void test_tail_that_moves(void **state)
+{
+    fake_sink_t fake;
+    es_client_t *client;
+    hub_t hub;
+
+    (void)state;
+    hub_open(&hub, 64 * 1024);
+    fake_init(&fake, 1);
+    client = join(&hub, &fake, "a");
+    lap(&hub, "b");
+    hub_say(&hub, "a", "here");
+    assert_true(es_client_pos(client) < es_store_tail(hub.store));
+    assert_int_equal(step(client, 0), ES_STEP_CURRENT);
+    assert_non_null(strstr(fake.got, "data: here"));
+    assert_null(strstr(fake.got, "stream-reset"));
     part(client, &fake);
     hub_close(&hub);
 }
@@ -800,6 +859,8 @@ int main(void)
         cmocka_unit_test(test_many_in_one_write),
         cmocka_unit_test(test_larger_than_scratch),
         cmocka_unit_test(test_bounded_step),
+        cmocka_unit_test(test_many_others),
+        cmocka_unit_test(test_tail_that_moves),
         cmocka_unit_test(test_offer_only_to_an_up_to_date_client),
         cmocka_unit_test(test_overtaken_between_frames),
         cmocka_unit_test(test_overtaken_while_the_lock_is_taken),

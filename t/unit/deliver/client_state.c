@@ -411,6 +411,52 @@ static void test_no_offer_within_a_frame(void **state)
     hub_close(&hub);
 }
 
+/* A client that moves while it catches up: the next owner gets no more than its
+ * position, and finds the rest at once, as this one would have. */
+static void test_moves_while_catching_up(void **state)
+{
+    es_client_params_t params;
+    es_client_saved_t where;
+    es_start_t present;
+    es_client_t *client, *other;
+    fake_sink_t fake, fake2;
+    hub_t hub;
+    int i;
+
+    (void)state;
+    hub_open(&hub, 1024 * 1024);
+    fake_init(&fake, 0);
+    fake_init(&fake2, 0);
+    client = join(&hub, &fake, "a,c");
+    other = join(&hub, &fake2, "a,c");
+    hub_say(&hub, "a", "one");
+    for (i = 0; i < 3000; i++) {
+        hub_say(&hub, "b", "x");
+    }
+    hub_say(&hub, "c", "two");
+    for (i = 0; i < 3000; i++) {
+        hub_say(&hub, "b", "x");
+    }
+    hub_say(&hub, "a,c", "three");
+    fake.budget = 40; /* within the second frame */
+    assert_int_equal(step(client, 0), ES_STEP_BLOCKED);
+    assert_null(strstr(fake.got, "data: two"));
+    assert_true(es_client_save(client, 0, &params, &where));
+    assert_true(where.skip > 0);
+    assert_int_equal(es_store_current(hub.store, &present), 0);
+    es_client_load(other, &where, 0, &present);
+    assert_int_equal(step(other, 0), ES_STEP_CURRENT);
+    fake.budget = (apr_size_t)-1;
+    fake.sink.ops->write(&fake.sink, &(struct iovec){fake2.got, fake2.len}, 1,
+                         &(apr_size_t){0});
+    assert_non_null(strstr(fake.got, "data: one\n\nid: "));
+    assert_non_null(strstr(fake.got, "data: two\n\nid: "));
+    assert_non_null(strstr(strstr(fake.got, "data: two"), "data: three\n\n"));
+    part(client, &fake);
+    part(other, &fake2);
+    hub_close(&hub);
+}
+
 /* A reset that was due when the client was saved keeps its id. */
 static void test_reset_while_moving(void **state)
 {
@@ -596,6 +642,7 @@ int main(void)
         cmocka_unit_test(test_each_state_breaks),
         cmocka_unit_test(test_nothing_follows),
         cmocka_unit_test(test_no_offer_within_a_frame),
+        cmocka_unit_test(test_moves_while_catching_up),
         cmocka_unit_test(test_reset_while_moving),
         cmocka_unit_test(test_no_keepalive_within_a_frame),
         cmocka_unit_test(test_save),
