@@ -327,4 +327,16 @@ $httpd->graceful;
 is ask($still)->{body}, '', 'a link is good after graceful';
 is ask($still)->{hold}, 'stream', 'a link holds after graceful';
 is $httpd->stop, 0, 'httpd stops with exit status 0';
+
+# ---- A server that is full ---------------------------------------------------
+
+# An EventSource that gets an HTTP error never reconnects.
+$httpd = EventStream::Httpd->start(conf => "EventStreamMaxChannels 2\n$conf");
+$grip = hold('/small?c=a');
+my @clients = map { subscribe($httpd, "/small?c=$_") } qw(b c);
+$got = get($httpd, $grip->{link}, $good, last_header($grip->{last}));
+is $got->{status}, 200, 'where all channels are in use, the answer is 200';
+is $got->{body}, "retry: 2000\n", 'and the client is asked to reconnect';
+is grip_of($got)->{hold}, undef, 'and is not held';
+is $httpd->stop, 0, 'httpd stops with exit status 0';
 done_testing;

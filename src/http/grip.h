@@ -119,6 +119,16 @@ int es_grip_answer_send(es_grip_answer_t *answer);
  */
 int es_grip_answer_end(request_rec *r, apr_int64_t retry_ms);
 
+/**
+ * Answer a request that cannot be served. An EventSource that gets an HTTP
+ * error never reconnects, so what may be over soon (503) ends the stream as
+ * es_grip_answer_end does.
+ *
+ * @return what the handler returns
+ */
+int es_grip_answer_refuse(request_rec *r, const es_problem_t *why,
+                          apr_int64_t retry_ms);
+
 /* ---- Hold instructions: grip_hold.c ------------------------------------- */
 
 /*

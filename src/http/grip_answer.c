@@ -14,6 +14,7 @@
 #include "grip/instruct.h"
 #include "grip/link.h"
 #include "server/log.h"
+#include "http/reply.h"
 #include "http/subscribe.h"
 
 /* Longest path of Grip-Link, in bytes: httpd accepts request lines of 8190
@@ -198,4 +199,17 @@ int es_grip_answer_end(request_rec *r, apr_int64_t retry_ms)
     ap_set_content_length(r, (apr_off_t)len);
     ap_rwrite(frame, (int)len, r);
     return OK;
+}
+
+int es_grip_answer_refuse(request_rec *r, const es_problem_t *why,
+                          apr_int64_t retry_ms)
+{
+    if (why->status != HTTP_SERVICE_UNAVAILABLE) {
+        return es_reply_problem(r, why);
+    }
+    es_rlog(APLOG_DEBUG, 0, r, "ES0606",
+            "a request of a GRIP proxy cannot be served now: %s The client is "
+            "asked to reconnect",
+            why->sentence);
+    return es_grip_answer_end(r, retry_ms);
 }

@@ -86,14 +86,11 @@ static int hold(es_stream_t *stream, const es_channel_set_t *names)
     case ES_ADMIT_NONE:
         return es_grip_answer_end(stream->r, es_stream_retry(stream));
     case ES_ADMIT_CLOSED: return es_stream_refuse_closed(stream);
-    default: break;
+    default:
+        return made ? es_grip_answer_send(&answer)
+                    : es_grip_answer_refuse(stream->r, &why,
+                                            es_stream_retry(stream));
     }
-    if (!made && why.status == HTTP_SERVICE_UNAVAILABLE) {
-        /* an EventSource does not reconnect after an error */
-        return es_grip_answer_end(stream->r, es_stream_retry(stream));
-    }
-    return made ? es_grip_answer_send(&answer)
-                : es_reply_problem(stream->r, &why);
 }
 
 int es_grip_hold(request_rec *r, const es_dir_t *conf,

@@ -289,7 +289,8 @@ static int answer_request(recovery_t *recovery)
             : recovery->is_closed ? "; their channel is closed"
                                   : "");
     if (!made) {
-        return es_reply_problem(recovery->r, &why);
+        return es_grip_answer_refuse(recovery->r, &why,
+                                     recovery->link.retry_ms);
     }
     return recovery->is_closed
                ? es_grip_answer_end(recovery->r, recovery->link.retry_ms)

@@ -110,6 +110,13 @@ int es_grip_answer_end(request_rec *r, apr_int64_t retry_ms)
     return OK;
 }
 
+int es_grip_answer_refuse(request_rec *r, const es_problem_t *why,
+                          apr_int64_t retry_ms)
+{
+    assert_int_equal(why->status, HTTP_SERVICE_UNAVAILABLE);
+    return es_grip_answer_end(r, retry_ms);
+}
+
 int es_reply_problem(request_rec *r, const es_problem_t *why)
 {
     (void)r;
@@ -237,6 +244,19 @@ FACTS(a_link_from_a_clock_that_was_years_ahead_is_not_valid)
     assert_int_equal(ask(link, NULL), ENDED);
 }
 
+FACTS(a_proxy_that_cannot_be_served_now_is_not_refused)
+{
+    static const es_slice_t names[] = {{"b", 1}, {"c", 1}, {"d", 1}, {"e", 1}};
+    es_slot_t slots[4];
+    es_start_t start;
+
+    assert_int_equal(es_store_subscribe(kit->store, 1, names, 4, slots, &start),
+                     0);
+    assert_int_equal(ask(link_made_at(now_s), NULL), ENDED);
+    assert_int_equal(ended_retry_ms, 2000);
+    es_store_unsubscribe(kit->store, 1, slots, 4);
+}
+
 static const struct CMUnitTest tests[] = {
 #define HUB(name) cmocka_unit_test_setup_teardown(name, open_hub, close_hub)
     HUB(a_link_is_answered_until_it_expires),
@@ -245,6 +265,7 @@ static const struct CMUnitTest tests[] = {
     HUB(a_link_without_expiry_is_as_one_that_was_made_at_the_update),
     HUB(a_further_restart_does_not_renew_links_without_expiry),
     HUB(a_link_from_a_clock_that_was_years_ahead_is_not_valid),
+    HUB(a_proxy_that_cannot_be_served_now_is_not_refused),
 };
 
 UNIT_MAIN(tests)
