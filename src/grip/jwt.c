@@ -82,20 +82,35 @@ static int is_well_formed(const char *token, apr_pool_t *p)
            part.len != 0;
 }
 
-static int has_alg(const char *token, jwt_alg_t alg)
+/* RFC 7515, section 4.1.11: who does not know an extension that "crit" names
+ * must refuse the token. Here no extension is known. */
+static int has_crit(jwt_t *jwt)
+{
+    char *crit = jwt_get_headers_json(jwt, "crit");
+
+    free(crit);
+    return crit != NULL;
+}
+
+/* @return NULL, or what is wrong */
+static const char *check_header(const char *token, jwt_alg_t alg)
 {
     jwt_t *jwt = NULL;
-    const char *name;
-    int has;
+    const char *name, *err = NULL;
 
     /* without a key libjwt verifies nothing; only the header is used */
     if (jwt_decode(&jwt, token, NULL, 0) != 0) {
-        return 0;
+        return "its algorithm is not that of the key";
     }
     name = jwt_get_header(jwt, "alg");
-    has = name && !strcmp(name, jwt_alg_str(alg));
+    if (!name || strcmp(name, jwt_alg_str(alg)) != 0) {
+        err = "its algorithm is not that of the key";
+    }
+    else if (has_crit(jwt)) {
+        err = "its header has crit";
+    }
     jwt_free(jwt);
-    return has;
+    return err;
 }
 
 /*
@@ -147,8 +162,8 @@ int es_jwt_verify(const char *token, const es_jwt_rule_t *rule, apr_time_t now,
         *why = "it is not a token";
         return 0;
     }
-    if (!has_alg(token, alg_of(key))) {
-        *why = "its algorithm is not that of the key";
+    *why = check_header(token, alg_of(key));
+    if (*why) {
         return 0;
     }
     if (jwt_decode(&jwt, token, bytes_of(key->checks), (int)key->checks.len) !=

@@ -38,9 +38,9 @@ typedef struct es_jwt_rule_t {
 
 /**
  * Check a token: form (three strict base64url parts, at most ES_JWT_MAX
- * bytes), algorithm, signature, exp (there must be one) after now, nbf not
- * after now, iss. (libjwt compares HMACs in constant time since 1.16, Debian's
- * 1.10 since 1.10.2-1+deb12u1.)
+ * bytes), algorithm, no crit in its header, signature, exp (there must be one)
+ * after now, nbf not after now, iss. (libjwt compares HMACs in constant time
+ * since 1.16, Debian's 1.10 since 1.10.2-1+deb12u1.)
  *
  * @param why  on 0: what is wrong, static
  * @return 1 if the token is valid

@@ -118,6 +118,24 @@ static int claims_pass(const char *claims, const char *iss)
     return verify(make(HS256, claims, "k"), "k", iss, AT(500));
 }
 
+FACTS(an_extension_that_must_be_known_is_refused)
+{
+    static const char *const heads[] = {
+        "{\"alg\":\"HS256\",\"crit\":[\"b64\"],\"b64\":false}",
+        "{\"alg\":\"HS256\",\"crit\":[]}",
+        "{\"alg\":\"HS256\",\"crit\":\"x\"}",
+    };
+    size_t i;
+
+    for (i = 0; i < sizeof(heads) / sizeof(heads[0]); i++) {
+        assert_false(
+            verify(make(heads[i], "{\"exp\":99}", "s"), "s", NULL, AT(1)));
+        assert_string_equal(why, "its header has crit");
+    }
+    assert_true(verify(make("{\"alg\":\"HS256\",\"x\":1}", "{\"exp\":99}", "s"),
+                       "s", NULL, AT(1)));
+}
+
 FACTS(exp_must_be_a_number)
 {
     assert_true(claims_pass("{\"exp\":501}", NULL));
@@ -198,6 +216,7 @@ static const struct CMUnitTest tests[] = {
     UNIT(a_public_key_cannot_sign),
     UNIT(a_public_key_is_not_an_hmac_secret),
     UNIT(the_key_decides_the_algorithm),
+    UNIT(an_extension_that_must_be_known_is_refused),
     UNIT(exp_must_be_a_number),
     UNIT(nbf_is_checked),
     UNIT(iss_is_checked_if_the_rule_has_one),
