@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The permissions are those of the open file, so that nobody can replace it
- * between the check and the read. */
+ * between the check and the read. Without NONBLOCK the open of a FIFO would
+ * wait for a writer, and httpd would never start. */
 #include "grip/key_file.h"
 
 #include <apr_file_info.h>
@@ -73,7 +74,8 @@ const char *es_key_file_load(es_key_file_t *file, const char *path,
     if (rv != APR_SUCCESS) {
         file->path = path;
     }
-    rv = apr_file_open(&fd, file->path, APR_FOPEN_READ | APR_FOPEN_BINARY,
+    rv = apr_file_open(&fd, file->path,
+                       APR_FOPEN_READ | APR_FOPEN_BINARY | APR_FOPEN_NONBLOCK,
                        APR_FPROT_OS_DEFAULT, p);
     if (rv != APR_SUCCESS) {
         return apr_psprintf(p, "cannot be read from %s: %s", file->path,

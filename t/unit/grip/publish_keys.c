@@ -115,6 +115,25 @@ FACTS(a_line_that_is_no_key_is_refused)
     assert_non_null(load(S("0123456789\0abcdef\n"), 0600));
 }
 
+FACTS(what_is_no_regular_file_is_refused_at_once)
+{
+    char dir[] = "/tmp/keys.XXXXXX";
+    const char *fifo, *err;
+
+    assert_non_null(mkdtemp(dir));
+    fifo = apr_pstrcat(pool, dir, "/fifo", NULL);
+    assert_int_equal(mkfifo(fifo, 0600), 0);
+    memset(&keys, 0, sizeof(keys));
+    alarm(20); /* an open that waits for a writer would never return */
+    err = es_publish_keys_load(&keys, fifo, "/", &is_public, pool);
+    assert_non_null(strstr(err, "is not a regular file"));
+    err = es_publish_keys_load(&keys, dir, "/", &is_public, pool);
+    assert_non_null(strstr(err, "is not a regular file"));
+    alarm(0);
+    unlink(fifo);
+    rmdir(dir);
+}
+
 FACTS(a_key_and_the_number_of_keys_have_limits)
 {
     const char *most = "";
@@ -244,6 +263,7 @@ static const struct CMUnitTest tests[] = {
     UNIT(files_add_up),
     UNIT(a_file_without_a_key_is_refused),
     UNIT(a_line_that_is_no_key_is_refused),
+    UNIT(what_is_no_regular_file_is_refused_at_once),
     UNIT(a_key_and_the_number_of_keys_have_limits),
     UNIT(permissions_are_checked),
     UNIT(a_missing_file_is_named),
