@@ -147,22 +147,62 @@ void es_event_set_channels(es_event_t *event, const es_channel_set_t *set)
     event->nchannels = es_channel_set_count(set);
 }
 
-int es_event_preset(es_event_t *preset, es_slice_t query, apr_pool_t *p,
-                    es_problem_t *why)
+static int is_any_case(es_slice_t name, const char *word)
 {
-    const apr_array_header_t *names = es_query_values(query, "channel", p);
-    es_channel_set_t *set = es_event_channel_set(p);
+    return name.len == strlen(word) && !strncasecmp(name.data, word, name.len);
+}
+
+int es_event_check_field(es_slice_t name, apr_pool_t *p, es_problem_t *why)
+{
+    static const char *const words[] = {"channel", "channels", "topic",
+                                        "topics"};
+    size_t i;
+
+    for (i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        if (is_any_case(name, words[i])) {
+            return es_problem_set(why, p, 400,
+                                  "The field '%.*s' is not known here: a "
+                                  "channel's name belongs into 'channel'.",
+                                  (int)name.len, name.data);
+        }
+    }
+    return 1;
+}
+
+static int add_elements(es_channel_set_t *set, es_slice_t query,
+                        const char *field, apr_pool_t *p, es_problem_t *why)
+{
+    const apr_array_header_t *names = es_query_elements(query, field, p);
     int i;
 
-    memset(preset, 0, sizeof(*preset));
-    preset->retry_ms = -1;
-    (void)es_query_value(&preset->type, query, "event", p);
-    (void)es_query_value(&preset->id, query, "id", p);
     for (i = 0; i < names->nelts; i++) {
         if (!es_event_add_channel(set, APR_ARRAY_IDX(names, i, es_slice_t), p,
                                   why)) {
             return 0;
         }
+    }
+    return 1;
+}
+
+int es_event_query_channels(es_channel_set_t *set, es_slice_t query,
+                            const char *synonym, apr_pool_t *p,
+                            es_problem_t *why)
+{
+    return add_elements(set, query, "channel", p, why) &&
+           (!synonym || add_elements(set, query, synonym, p, why));
+}
+
+int es_event_preset(es_event_t *preset, es_slice_t query, apr_pool_t *p,
+                    es_problem_t *why)
+{
+    es_channel_set_t *set = es_event_channel_set(p);
+
+    memset(preset, 0, sizeof(*preset));
+    preset->retry_ms = -1;
+    (void)es_query_value(&preset->type, query, "event", p);
+    (void)es_query_value(&preset->id, query, "id", p);
+    if (!es_event_query_channels(set, query, NULL, p, why)) {
+        return 0;
     }
     es_event_set_channels(preset, set);
     return 1;

@@ -75,6 +75,30 @@ es_channel_set_t *es_event_channel_set(apr_pool_t *p);
 int es_event_add_channel(es_channel_set_t *set, es_slice_t name, apr_pool_t *p,
                          es_problem_t *why);
 
+/**
+ * Check a field that is not known, of an event that names no channel: it must
+ * not look as if it named one ("channels", "topic"). The event would go to
+ * another channel, that of the query or of the Location.
+ *
+ * @param name  decoded
+ * @param why   400
+ * @return 1, or 0 with why
+ */
+int es_event_check_field(es_slice_t name, apr_pool_t *p, es_problem_t *why);
+
+/**
+ * Add the channels that a query or a form names to set, as channel=a,
+ * channel[]=a or channel[0]=a.
+ *
+ * @param query    not decoded
+ * @param synonym  another name of the field; NULL = none
+ * @param why      400
+ * @return 1, or 0 with why
+ */
+int es_event_query_channels(es_channel_set_t *set, es_slice_t query,
+                            const char *synonym, apr_pool_t *p,
+                            es_problem_t *why);
+
 /** Give the event the channels of set, which is not changed any more. */
 void es_event_set_channels(es_event_t *event, const es_channel_set_t *set);
 

@@ -66,6 +66,35 @@ static int stands_for(es_slice_t encoded, es_slice_t name)
     return encoded.len == 0;
 }
 
+static int is_index(es_slice_t encoded)
+{
+    while (encoded.len > 0) {
+        char c = take_byte(&encoded);
+
+        if (c == ']') {
+            return encoded.len == 0;
+        }
+        if (c < '0' || c > '9') {
+            return 0;
+        }
+    }
+    return 0;
+}
+
+/* The same, or name[] or name[0]. */
+static int stands_for_element(es_slice_t encoded, es_slice_t name)
+{
+    apr_size_t i;
+
+    for (i = 0; i < name.len; i++) {
+        if (encoded.len == 0 || take_byte(&encoded) != name.data[i]) {
+            return 0;
+        }
+    }
+    return encoded.len == 0 ||
+           (take_byte(&encoded) == '[' && is_index(encoded));
+}
+
 static char to_lower(char c)
 {
     return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
@@ -143,17 +172,29 @@ static int take_value(es_slice_t *encoded, es_slice_t *query, es_slice_t name,
     return 0;
 }
 
-const apr_array_header_t *es_query_values(es_slice_t query, const char *name,
-                                          apr_pool_t *p)
+static const apr_array_header_t *values_of(es_slice_t query, const char *name,
+                                           is_name_fn_t *is_name, apr_pool_t *p)
 {
     apr_array_header_t *values = apr_array_make(p, 2, sizeof(es_slice_t));
     es_slice_t wanted = es_slice_of(name);
     es_slice_t encoded;
 
-    while (take_value(&encoded, &query, wanted, stands_for)) {
+    while (take_value(&encoded, &query, wanted, is_name)) {
         APR_ARRAY_PUSH(values, es_slice_t) = decode(encoded, p);
     }
     return values;
+}
+
+const apr_array_header_t *es_query_values(es_slice_t query, const char *name,
+                                          apr_pool_t *p)
+{
+    return values_of(query, name, stands_for, p);
+}
+
+const apr_array_header_t *es_query_elements(es_slice_t query, const char *name,
+                                            apr_pool_t *p)
+{
+    return values_of(query, name, stands_for_element, p);
 }
 
 int es_query_value(es_slice_t *value, es_slice_t query, const char *name,

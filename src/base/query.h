@@ -20,6 +20,13 @@
 const apr_array_header_t *es_query_values(es_slice_t query, const char *name,
                                           apr_pool_t *p);
 
+/**
+ * The same of a name that may be followed by [] or by a number in brackets, as
+ * PHP's http_build_query and jQuery write the elements of a list.
+ */
+const apr_array_header_t *es_query_elements(es_slice_t query, const char *name,
+                                            apr_pool_t *p);
+
 /** The first value of a name. @return 1; 0: the name does not occur */
 int es_query_value(es_slice_t *value, es_slice_t query, const char *name,
                    apr_pool_t *p);

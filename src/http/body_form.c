@@ -8,15 +8,12 @@
 
 #include <apr_strings.h>
 
-static int add_channels(es_channel_set_t *set, es_slice_t body,
-                        const char *field, apr_pool_t *p, es_problem_t *why)
+static int check_fields(es_slice_t body, apr_pool_t *p, es_problem_t *why)
 {
-    const apr_array_header_t *values = es_query_values(body, field, p);
-    int i;
+    es_slice_t name;
 
-    for (i = 0; i < values->nelts; i++) {
-        if (!es_event_add_channel(set, APR_ARRAY_IDX(values, i, es_slice_t), p,
-                                  why)) {
+    while (es_query_next(&name, &body, p)) {
+        if (!es_event_check_field(name, p, why)) {
             return 0;
         }
     }
@@ -28,13 +25,13 @@ static int read_channels(es_event_t *event, es_slice_t body, apr_pool_t *p,
 {
     es_channel_set_t *set = es_event_channel_set(p);
 
-    if (!add_channels(set, body, "channel", p, why) ||
-        !add_channels(set, body, "topic", p, why)) {
+    if (!es_event_query_channels(set, body, "topic", p, why)) {
         return 0;
     }
-    if (es_channel_set_count(set) != 0) {
-        es_event_set_channels(event, set);
+    if (es_channel_set_count(set) == 0) {
+        return check_fields(body, p, why);
     }
+    es_event_set_channels(event, set);
     return 1;
 }
 
@@ -59,6 +56,24 @@ static int read_retry(es_event_t *event, es_slice_t body, apr_pool_t *p,
                               "milliseconds.");
     }
     event->retry_ms = apr_atoi64(apr_pstrmemdup(p, value.data, value.len));
+    return 1;
+}
+
+/* Files of a multipart form may all have the name "data"; they must not be
+ * lost. */
+static int check_once(es_slice_t body, apr_pool_t *p, es_problem_t *why)
+{
+    static const char *const names[] = {"data", "event", "type", "id", "retry"};
+    size_t i;
+
+    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (es_query_values(body, names[i], p)->nelts > 1) {
+            return es_problem_set(why, p, 400,
+                                  "The field '%s' occurs twice, and a form is "
+                                  "one event.",
+                                  names[i]);
+        }
+    }
     return 1;
 }
 
@@ -122,7 +137,7 @@ int es_body_form(es_batch_t *batch, es_slice_t body, const es_event_t *preset,
     batch->events = event;
     batch->count = 1;
     batch->is_list = 0;
-    if (!read_channels(event, body, p, why) ||
+    if (!check_once(body, p, why) || !read_channels(event, body, p, why) ||
         !read_retry(event, body, p, why)) {
         return 0;
     }

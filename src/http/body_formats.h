@@ -61,7 +61,8 @@ es_batch_read_fn_t es_body_raw;
  *
  * "topic" is another word for "channel" and "type" for "event", because
  * publishers of other systems use them. "data" is sent as it is. Each channel
- * counts; of any other field the first one counts. Unknown fields are ignored
+ * counts, also as channel[]; any other known field may occur once. Unknown
+ * fields are ignored
  * if there is "data". Without it they are refused, and the event must have a
  * type, an id or retry.
  */

@@ -22,6 +22,7 @@
 typedef struct reading_t {
     es_event_t *event;
     es_slice_t text; /* of the field's value */
+    int has_channel;
     int has_data;
     int has_text;
     int has_unknown; /* a field that is not in the table */
@@ -94,6 +95,7 @@ static int read_channel(reading_t *reading, const json_t *value)
     es_channel_set_t *set = es_event_channel_set(reading->p);
     size_t i;
 
+    reading->has_channel = 1;
     if (json_is_string(value)) {
         if (!es_event_add_channel(set, slice_of(value), reading->p,
                                   reading->why)) {
@@ -172,11 +174,28 @@ static int check_data(const reading_t *reading, json_t *object)
         describe_fields(object, "'data' or 'text'", reading->p));
 }
 
+static int check_fields(const reading_t *reading, json_t *object)
+{
+    void *at;
+
+    if (reading->has_channel || !reading->has_unknown) {
+        return 1;
+    }
+    for (at = json_object_iter(object); at;
+         at = json_object_iter_next(object, at)) {
+        if (!es_event_check_field(es_slice_of(json_object_iter_key(at)),
+                                  reading->p, reading->why)) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
 /* @param event  has the presets; the object's fields replace them */
 static int read_object(es_event_t *event, json_t *object, es_json_text_t *text,
                        apr_pool_t *p, es_problem_t *why)
 {
-    reading_t reading = {event, {NULL, 0}, 0, 0, 0, p, why};
+    reading_t reading = {event, {NULL, 0}, 0, 0, 0, 0, p, why};
     void *at;
 
     if (!json_is_object(object)) {
@@ -193,7 +212,7 @@ static int read_object(es_event_t *event, json_t *object, es_json_text_t *text,
         }
     }
     es_json_text_leave(text);
-    return check_data(&reading, object);
+    return check_fields(&reading, object) && check_data(&reading, object);
 }
 
 static int read_all(es_batch_t *batch, json_t *root, es_slice_t body,

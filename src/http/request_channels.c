@@ -318,27 +318,13 @@ int es_request_channels_preset(const es_request_rights_t *rights,
            es_request_channels_expand(rights->r, rights->conf, out, why);
 }
 
-static int add_queried(request_rec *r, es_channel_set_t *set, es_problem_t *why)
-{
-    const apr_array_header_t *names =
-        es_query_values(es_slice_of(r->args), "channel", r->pool);
-    int i;
-
-    for (i = 0; i < names->nelts; i++) {
-        if (!es_event_add_channel(set, APR_ARRAY_IDX(names, i, es_slice_t),
-                                  r->pool, why)) {
-            return 0;
-        }
-    }
-    return 1;
-}
-
 int es_request_channels_queried(const es_request_rights_t *rights,
                                 es_channel_set_t **out, es_problem_t *why)
 {
     es_channel_set_t *set = es_event_channel_set(rights->r->pool);
 
-    if (!add_queried(rights->r, set, why)) {
+    if (!es_event_query_channels(set, es_slice_of(rights->r->args), NULL,
+                                 rights->r->pool, why)) {
         return 0;
     }
     if (es_channel_set_count(set) == 0 &&

@@ -180,6 +180,16 @@ FACTS(channels_event_and_id_are_preset)
     assert_slice(preset.id, "1");
 }
 
+FACTS(the_channels_may_be_elements_of_a_list)
+{
+    assert_true(reads(S("channel[]=a&channel%5B1%5D=c&channel[x]=d")));
+    assert_int_equal(preset.nchannels, 2);
+    assert_slice(preset.channels[1], "c");
+    /* EventStreamChannel "{?topic}" may use it */
+    assert_true(reads(S("topic=a")));
+    assert_int_equal(preset.nchannels, 0);
+}
+
 FACTS(a_channel_twice_is_once)
 {
     assert_true(reads(S("channel=a&channel=%61")));
@@ -239,6 +249,7 @@ static const struct CMUnitTest tests[] = {
     EVENT_UNIT(an_empty_query_presets_nothing),
     EVENT_UNIT(channels_event_and_id_are_preset),
     EVENT_UNIT(a_channel_twice_is_once),
+    EVENT_UNIT(the_channels_may_be_elements_of_a_list),
     EVENT_UNIT(a_bad_channel_is_refused),
     EVENT_UNIT(an_event_has_a_maximum_of_channels),
     EVENT_UNIT(the_index_is_named_in_lists_only),

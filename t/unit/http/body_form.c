@@ -54,6 +54,37 @@ FACTS(topic_and_type_are_taken_too)
     assert_slice(batch.events[0].type, "e");
 }
 
+FACTS(channels_may_be_the_elements_of_a_list)
+{
+    begin(NULL);
+    assert_true(reads(S("channel[]=c&channel%5b%5D=d&topic[1]=e&data=x")));
+    assert_int_equal(batch.events[0].nchannels, 3);
+    assert_slice(batch.events[0].channels[1], "d");
+    assert_true(reads(S("channel%5B0%5D=c&channel%5B12%5D=d&data=x")));
+    assert_int_equal(batch.events[0].nchannels, 2);
+    assert_true(reads(S("channel[x]=c&channel[=d&channel[]x=e&data=x")));
+    assert_int_equal(batch.events[0].nchannels, 0);
+}
+
+/* With a channel of the query or of the Location the event would go there. */
+FACTS(a_field_that_looks_like_a_channel_is_refused)
+{
+    begin(NULL);
+    assert_true(refused(S("channels=c&data=x"), "'channels'"));
+    assert_true(refused(S("Channel=c&data=x"), "'Channel'"));
+    assert_true(refused(S("topics=c&data=x"), "'topics'"));
+    assert_true(reads(S("channel=c&topics=d&data=x")));
+}
+
+FACTS(a_field_that_occurs_twice_is_refused)
+{
+    begin(NULL);
+    assert_true(refused(S("channel=c&data=x&data=y"), "'data' occurs twice"));
+    assert_true(refused(S("data=x&event=a&event=b"), "'event' occurs twice"));
+    assert_true(refused(S("data=x&%69d=a&id=a"), "'id' occurs twice"));
+    assert_true(reads(S("channel=c&channel=d&data=x&other=1&other=2")));
+}
+
 FACTS(the_query_is_a_preset)
 {
     static const es_slice_t names[] = {{"q", 1}};
@@ -146,6 +177,9 @@ FACTS(bad_values_are_refused)
 static const struct CMUnitTest tests[] = {
     UNIT(all_fields_are_taken),
     UNIT(topic_and_type_are_taken_too),
+    UNIT(channels_may_be_the_elements_of_a_list),
+    UNIT(a_field_that_looks_like_a_channel_is_refused),
+    UNIT(a_field_that_occurs_twice_is_refused),
     UNIT(the_query_is_a_preset),
     UNIT(a_form_without_channel_lists_the_field_names),
     UNIT(empty_data_may_be_written),

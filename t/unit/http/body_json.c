@@ -233,6 +233,16 @@ FACTS(bad_channels_are_refused)
     assert_true(refused(S("{\"channel\":\"a\\nb\"}"), "channel"));
 }
 
+/* With a channel of the query or of the Location the event would go there. */
+FACTS(a_field_that_looks_like_a_channel_is_refused)
+{
+    assert_true(refused(S("{\"channels\":[\"c\"],\"data\":1}"), "'channels'"));
+    assert_true(refused(S("{\"data\":1,\"Topic\":\"c\"}"), "'Topic'"));
+    assert_true(refused(S("[{\"channel\":\"c\",\"data\":2},{\"topic\":\"c\"}]"),
+                        "[1]: The field 'topic'"));
+    assert_true(reads(S("{\"topic\":\"d\",\"channel\":\"c\",\"data\":1}")));
+}
+
 FACTS(data_and_text_together_are_refused)
 {
     assert_true(refused(S("{\"data\":null,\"text\":\"\"}"), "not both"));
@@ -466,6 +476,7 @@ static const struct CMUnitTest tests[] = {
     JSON_UNIT(an_empty_list_is_refused),
     JSON_UNIT(a_wrong_type_names_the_field),
     JSON_UNIT(bad_channels_are_refused),
+    JSON_UNIT(a_field_that_looks_like_a_channel_is_refused),
     JSON_UNIT(data_and_text_together_are_refused),
     JSON_UNIT(malformed_text_has_line_and_column),
     JSON_UNIT(data_may_be_any_json),
