@@ -123,9 +123,21 @@ FACTS(both_the_peer_and_the_client_must_be_of_this_host)
 
 FACTS(a_request_through_a_proxy_is_not_local)
 {
-    static const char *const headers[] = {
-        "Grip-Sig", "Forwarded",         "X-Forwarded-For", "X-Real-IP",
-        "Via",      "x-forwarded-proto", "X-Forwarded",     "CF-Connecting-IP"};
+    static const char *const headers[] = {"Grip-Sig",
+                                          "Forwarded",
+                                          "X-Forwarded-For",
+                                          "X-Real-IP",
+                                          "Via",
+                                          "x-forwarded-proto",
+                                          "X-Forwarded",
+                                          "CF-Connecting-IP",
+                                          "X-NginX-Proxy",
+                                          "X-Real-Port",
+                                          "X-ARR-LOG-ID",
+                                          "Tailscale-User-Login",
+                                          "X-Forward-For",
+                                          "X-Originating-IP",
+                                          "Incap-Client-IP"};
     size_t i;
 
     for (i = 0; i < sizeof(headers) / sizeof(headers[0]); i++) {
