@@ -86,6 +86,16 @@ is $sse->next_event(5)->{data}, '{"channel":"b"}',
     'a body of an unknown type is sent as data';
 post('');
 is $sse->next_event(5)->{data}, '', 'an empty body is empty data';
+for my $type ('text/plain; charset=ISO-8859-1',
+    'application/x-www-form-urlencoded; charset=latin1')
+{
+    $answer = post("data=\xc3\xa9", "Content-Type: $type");
+    is $answer->{status}, 415, "a body that is not in UTF-8 gets 415: $type";
+    like $answer->{body}, qr/send it in UTF-8/, 'and the sentence says why';
+    is post('data=hi', "Content-Type: $type")->{status}, 200,
+        'one in ASCII gets 200';
+    like $sse->next_event(5)->{data}, qr/hi\z/, 'it arrives';
+}
 publish($httpd, 'a', 'x', event => 'order', id => 'o-1');
 my $event = $sse->next_event(5);
 is "$event->{event} $event->{id}", 'order o-1',

@@ -26,6 +26,7 @@ typedef enum es_body_kind_t {
 typedef struct es_body_type_t {
     es_body_kind_t kind;
     es_slice_t boundary; /* of ES_BODY_MULTIPART */
+    es_slice_t charset;  /* of the text, as it was sent; empty = not said */
 } es_body_type_t;
 
 /**
@@ -41,6 +42,20 @@ typedef struct es_body_type_t {
  */
 int es_body_type(es_body_type_t *type, const char *content_type, apr_pool_t *p,
                  es_problem_t *why);
+
+/**
+ * Check that a text is not in another charset than UTF-8. The bytes of another
+ * one may be valid UTF-8, too, and clients would get other characters. ASCII is
+ * accepted under any name, because some libraries always name ISO-8859-1.
+ *
+ * @param charset  empty = not said, so it is UTF-8
+ * @param why      415
+ * @return 1, or 0 with why
+ *
+ * JSON has no charset, RFC 8259: it is UTF-8 whatever its type says.
+ */
+int es_body_type_check_charset(es_slice_t charset, es_slice_t text,
+                               apr_pool_t *p, es_problem_t *why);
 
 /* ---- Raw: body.c -------------------------------------------------------- */
 

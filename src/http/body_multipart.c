@@ -161,7 +161,7 @@ static int is_plain(es_slice_t encoding)
 static int take_headers(const parts_t *parts, es_slice_t *part,
                         es_slice_t *name)
 {
-    es_slice_t line, value;
+    es_slice_t line, value, charset = {NULL, 0};
     int has_name = 0;
 
     for (;;) {
@@ -174,6 +174,9 @@ static int take_headers(const parts_t *parts, es_slice_t *part,
         if (is_header(&value, line, "content-disposition")) {
             has_name = es_media_type_param(name, value, "name", parts->p);
         }
+        else if (is_header(&value, line, "content-type")) {
+            (void)es_media_type_param(&charset, value, "charset", parts->p);
+        }
         else if (is_header(&value, line, "content-transfer-encoding") &&
                  !is_plain(value)) {
             (void)malformed(parts, "it must be sent without "
@@ -182,7 +185,10 @@ static int take_headers(const parts_t *parts, es_slice_t *part,
             return 0;
         }
     }
-    return has_name || malformed(parts, "no name in its Content-Disposition");
+    if (!has_name) {
+        return malformed(parts, "no name in its Content-Disposition");
+    }
+    return es_body_type_check_charset(charset, *part, parts->p, parts->why);
 }
 
 /* ---- The form ---------------------------------------------------------- */

@@ -101,6 +101,32 @@ static int check_rest(const es_body_type_t *type, es_slice_t first,
     return 1;
 }
 
+/* UTF-16 has a NUL in each letter of ASCII. */
+static int is_ascii(es_slice_t text)
+{
+    apr_size_t i;
+
+    for (i = 0; i < text.len; i++) {
+        if (!apr_isascii(text.data[i]) || text.data[i] == '\0') {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+int es_body_type_check_charset(es_slice_t charset, es_slice_t text,
+                               apr_pool_t *p, es_problem_t *why)
+{
+    if (charset.len == 0 || es_media_type_is(charset, "utf-8") ||
+        es_media_type_is(charset, "utf8") || is_ascii(text)) {
+        return 1;
+    }
+    return es_problem_set(why, p, 415,
+                          "The body is declared to be in the charset '%s': "
+                          "send it in UTF-8.",
+                          es_channel_printable(charset, p));
+}
+
 int es_body_type(es_body_type_t *type, const char *content_type, apr_pool_t *p,
                  es_problem_t *why)
 {
@@ -108,11 +134,12 @@ int es_body_type(es_body_type_t *type, const char *content_type, apr_pool_t *p,
     es_slice_t first;
 
     type->kind = ES_BODY_RAW;
-    type->boundary = es_slice(NULL, 0);
+    type->boundary = type->charset = es_slice(NULL, 0);
     if (!es_media_type_next(&first, &list)) {
         return 1;
     }
     type->kind = kind_of(es_media_type_name(first));
+    (void)es_media_type_param(&type->charset, first, "charset", p);
     return check_rest(type, first, list, p, why) &&
            (type->kind != ES_BODY_MULTIPART ||
             read_boundary(type, first, p, why));

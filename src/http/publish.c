@@ -120,10 +120,19 @@ static int publish_batch(request_rec *r, const es_dir_t *conf,
     return reply_published(r, &batch, &done, &result, NULL);
 }
 
+static int has_charset(const es_body_type_t *type)
+{
+    return type->kind == ES_BODY_RAW || type->kind == ES_BODY_FORM;
+}
+
 /* The text that the reader of this type takes. */
 static int body_text(request_rec *r, const es_body_type_t *type,
                      es_slice_t *text, es_problem_t *why)
 {
+    if (has_charset(type) &&
+        !es_body_type_check_charset(type->charset, *text, r->pool, why)) {
+        return 0;
+    }
     if (type->kind != ES_BODY_RAW) {
         *text = es_utf8_without_mark(*text); /* JSON and forms have none */
     }

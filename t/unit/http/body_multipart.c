@@ -3,6 +3,7 @@
 #include "t/unit/unit.h"
 
 #include "http/body_multipart.c"
+#include "http/body_type.c"
 
 #define HEAD(name) "Content-Disposition: form-data; name=\"" name "\"\r\n"
 #define PART(name, value) "--XX\r\n" HEAD(name) "\r\n" value "\r\n"
@@ -110,6 +111,16 @@ FACTS(a_coded_part_is_refused)
     assert_non_null(strstr(why.sentence, "Content-Transfer-Encoding"));
 }
 
+FACTS(a_part_in_another_charset_is_refused)
+{
+#define LATIN1 \
+    HEAD("data") "Content-Type: text/plain; charset=iso-8859-1\r\n\r\n"
+    assert_slice(form_of(S("--XX\r\n" LATIN1 "hi\r\n--XX--")), "data=hi&");
+    assert_slice(form_of(S("--XX\r\n" LATIN1 "\xc3\xa9\r\n--XX--")), "refused");
+    assert_int_equal(why.status, 415);
+    assert_non_null(strstr(why.sentence, "'iso-8859-1'"));
+}
+
 FACTS(hostile_bodies_cost_linear_time)
 {
     const char *crs = repeat('\r', 1000000).data;
@@ -133,6 +144,7 @@ static const struct CMUnitTest tests[] = {
     UNIT(a_body_without_boundary_is_refused),
     UNIT(a_bad_part_is_refused_with_its_number),
     UNIT(a_coded_part_is_refused),
+    UNIT(a_part_in_another_charset_is_refused),
     UNIT(hostile_bodies_cost_linear_time),
 };
 

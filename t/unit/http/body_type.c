@@ -55,6 +55,26 @@ FACTS(lines_have_several_names)
     }
 }
 
+static int takes(const char *content_type, es_slice_t text)
+{
+    assert_true(kind(content_type) >= 0);
+    return es_body_type_check_charset(type.charset, text, pool, &why);
+}
+
+FACTS(a_text_in_another_charset_is_refused)
+{
+    assert_true(takes("text/plain", S("\xc3\xa9")));
+    assert_true(takes("text/plain; charset=UTF-8", S("\xc3\xa9")));
+    assert_true(takes("text/plain; charset=\"utf8\"", S("\xc3\xa9")));
+    assert_true(takes("text/plain;charset=", S("\xc3\xa9")));
+    assert_true(takes("text/plain; charset=ISO-8859-1", S("hello")));
+    assert_false(takes("text/plain; charset=ISO-8859-1", S("\xc3\xa9")));
+    assert_int_equal(why.status, 415);
+    assert_non_null(strstr(why.sentence, "'ISO-8859-1'"));
+    assert_false(takes("text/plain; charset=utf-16le", S("h\0i\0")));
+    assert_false(takes("text/plain; charset=us-ascii", S("\xc3\xa9")));
+}
+
 FACTS(a_form_is_a_form)
 {
     assert_int_equal(kind("application/x-www-form-urlencoded"), ES_BODY_FORM);
@@ -131,6 +151,7 @@ static const struct CMUnitTest tests[] = {
     UNIT(json_has_several_names),
     UNIT(lines_have_several_names),
     UNIT(a_form_is_a_form),
+    UNIT(a_text_in_another_charset_is_refused),
     UNIT(any_other_type_is_raw),
     UNIT(a_type_that_is_sent_twice_counts_once),
     UNIT(two_types_are_refused),
