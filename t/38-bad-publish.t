@@ -73,14 +73,14 @@ sub in_item
 
 my %formats = (
     JSON => {type => 'Content-Type: application/json', body => \&in_json,
-        has => [qw(list types)]},
+        has => [qw(list types ids)]},
     list => {type => 'Content-Type: application/json',
         body => sub { '[{"channel":"a","text":"lost"},' . in_json(@_) . ']' },
-        has => [qw(list types)]},
+        has => [qw(list types ids)]},
     lines => {type => 'Content-Type: application/x-ndjson',
-        body => sub { in_json(@_) . "\n" }, has => [qw(list types)]},
+        body => sub { in_json(@_) . "\n" }, has => [qw(list types ids)]},
     form => {type => 'Content-Type: application/x-www-form-urlencoded',
-        body => \&in_form, has => [qw(list form)]},
+        body => \&in_form, has => [qw(list form ids)]},
     item => {type => 'Content-Type: application/json', body => \&in_item,
         has => []},
 );
@@ -116,7 +116,7 @@ my @bad = (
     ['an id of our form', {channel => 'a', id => '1-1', data => 'x'}, 400,
         qr/form of the server's own ids/],
     ['the id error', {channel => 'a', id => 'error', data => 'x'}, 400,
-        qr/may not be 'error'/],
+        qr/may not be 'error'/, 'ids'],
     ['a long type', {channel => 'a', event => 'x' x 256, data => 'x'}, 400,
         qr/'event' has more than 255/],
     ['bad UTF-8', {channel => 'a', data => "\xff"}, 400, qr/UTF-8/],
