@@ -181,9 +181,13 @@ es_client_count_result_t es_client_count_add(es_client_count_t *client_count,
         return ES_CLIENT_COUNT_CHILD_FULL;
     }
     /* Count first, then check: of two clients that come at the same time, at
-     * least one sees the other. */
-    __atomic_fetch_add(&row->clients, 1, __ATOMIC_SEQ_CST);
+     * least one sees the other. A row of cells is read only if its clients are
+     * not 0, so clients is raised first. */
+    __atomic_fetch_add(&row->clients, 1, __ATOMIC_RELAXED);
     count_address(row, OF_CLIENTS, address, 1);
+    /* Each child stores first and looks second: without the fence the processor
+     * may do the look before the other child can see the store. */
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
     counted->client_count = client_count;
     counted->child = child;
     counted->address = address;

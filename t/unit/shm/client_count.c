@@ -68,6 +68,23 @@ FACTS(a_limit_of_an_address_holds_over_all_children)
     assert_int_equal(enter(client_count, 1, 9, two, &c), ES_CLIENT_COUNT_OK);
 }
 
+FACTS(the_clients_of_one_address_may_be_many)
+{
+    es_client_count_t *client_count = make();
+    es_client_limits_t many = {0, 70000, 0};
+    es_counted_t counted;
+    int i;
+
+    for (i = 0; i < 70000; i++) {
+        assert_int_equal(enter(client_count, 1, 9, many, &counted),
+                         ES_CLIENT_COUNT_OK);
+    }
+    assert_int_equal(enter(client_count, 1, 9, many, &counted),
+                     ES_CLIENT_COUNT_ADDRESS_FULL);
+    assert_int_equal(enter(client_count, 2, 9, many, &counted),
+                     ES_CLIENT_COUNT_ADDRESS_FULL);
+}
+
 FACTS(a_limit_of_a_child_holds_for_that_child)
 {
     es_client_count_t *client_count = make();
@@ -177,6 +194,7 @@ static const struct CMUnitTest tests[] = {
     UNIT(clients_are_counted_until_they_leave),
     UNIT(a_limit_holds_over_all_children),
     UNIT(a_limit_of_an_address_holds_over_all_children),
+    UNIT(the_clients_of_one_address_may_be_many),
     UNIT(a_limit_of_a_child_holds_for_that_child),
     UNIT(the_clients_of_a_dead_child_are_forgotten),
     UNIT(an_address_never_counts_too_few),
