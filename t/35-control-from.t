@@ -235,7 +235,8 @@ like $bad[$_], qr/not taken by \Q$url\E/,
     "body $_: a publisher that may control gets the address" for 0 .. 2;
 like ask('DELETE', '/grip?channel=a')->{body}, qr/"proxy": "\Q$url\E/,
     'the answer of DELETE has the address';
-like $httpd->error_log, qr/ES0630.*\Q$url\E/, 'the error log has it';
+wait_for(sub { $httpd->error_log =~ /ES0630.*\Q$url\E/ }, 10,
+    'the error log has it');
 
 # ---- The directive ---------------------------------------------------------
 

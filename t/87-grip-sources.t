@@ -239,7 +239,8 @@ my @texts = map { /^data: (.)(.*)$/m ? "$1$2" : () } contents($proxy->items);
 is $texts[-1], 'last', 'the proxy has the last event';
 cmp_ok scalar @texts, '<', 16, 'the proxy does not have the evicted events';
 is substr($texts[-2], 0, 1), 3, 'the proxy has the events that the journal has';
-like $httpd->error_log, qr/ES0630.*\btiny\b/, 'the overtaken proxy is logged';
+wait_for(sub { $httpd->error_log =~ /ES0630.*\btiny\b/ }, 10,
+    'the overtaken proxy is logged');
 
 is $httpd->stop, 0, 'httpd stops with exit status 0';
 

@@ -43,8 +43,8 @@ for my $number (1 .. 3) {
         'it does not delay the other proxy';
 }
 is scalar(my @items = $proxy->items), 3, 'the other proxy has all events';
-like $httpd->error_log, qr/ES0630.*stuck\.test/,
-    'the failure is logged with the name';
+wait_for(sub { $httpd->error_log =~ /ES0630.*stuck\.test/ }, 10,
+    'the failure is logged with the name');
 is $httpd->stop, 0, 'httpd stops with exit status 0';
 unlike $httpd->error_log, qr/ES0635/, 'the sender thread ends in time';
 done_testing;

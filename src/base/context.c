@@ -15,9 +15,14 @@ void es_context_enter(int context)
     mine = context;
 }
 
+int es_context_is(int contexts)
+{
+    return (mine & contexts) != 0;
+}
+
 int es_context_allows(int contexts)
 {
-    return mine == 0 || (mine & contexts) != 0;
+    return mine == 0 || es_context_is(contexts);
 }
 
 #ifdef ES_DEBUG

@@ -23,6 +23,9 @@ enum {
 /** Set the context of the calling thread; 0 = none. */
 void es_context_enter(int context);
 
+/** 1 if the calling thread has one of these contexts. */
+int es_context_is(int contexts);
+
 /** 1 if the calling thread may call a function for these contexts. */
 int es_context_allows(int contexts);
 

@@ -9,8 +9,8 @@
 
 #include <apr_strings.h>
 
-/* More than httpd's own lines mostly have; longer messages are cut. */
-#define TEXT_SIZE 1024
+#include "base/context.h"
+#include "base/log_queue.h"
 
 static es_log_fn_t *log_fn;
 
@@ -19,9 +19,22 @@ void es_log_set_handler(es_log_fn_t *fn)
     log_fn = fn;
 }
 
+static void write_message(int level, apr_status_t rv, const char *tag,
+                          const char *text)
+{
+    if (log_fn != NULL) {
+        log_fn(level, rv, tag, text);
+    }
+}
+
+apr_status_t es_log_start_thread(apr_pool_t *pool)
+{
+    return es_log_queue_start(write_message, pool);
+}
+
 void es_log(int level, apr_status_t rv, const char *tag, const char *fmt, ...)
 {
-    char text[TEXT_SIZE];
+    char text[ES_LOG_TEXT_SIZE];
     va_list args;
 
     if (log_fn == NULL) {
@@ -30,7 +43,10 @@ void es_log(int level, apr_status_t rv, const char *tag, const char *fmt, ...)
     va_start(args, fmt);
     apr_vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
-    log_fn(level, rv, tag, text);
+    if (!es_context_is(ES_DELIVERY | ES_SENDER) ||
+        !es_log_queue_add(level, rv, tag, text)) {
+        log_fn(level, rv, tag, text);
+    }
 }
 
 int es_log_limit_level(apr_time_t *last, int level, apr_time_t now)

@@ -8,6 +8,7 @@
 #define ES_BASE_LOG_H
 
 #include <apr_errno.h>
+#include <apr_pools.h>
 #include <apr_time.h>
 
 /** The numbers are syslog's, as httpd's APLOG_ levels are. */
@@ -20,12 +21,27 @@ enum {
     ES_LOG_DEBUG = 7
 };
 
+/** Bytes of a message, with NUL; longer ones are cut. More than httpd's own
+ * lines mostly have. */
+#define ES_LOG_TEXT_SIZE 1024
+
 /** Writes one message; text is complete, without tag and line end. */
 typedef void es_log_fn_t(int level, apr_status_t rv, const char *tag,
                          const char *text);
 
 /** Set where messages go; NULL = nowhere. Context: before threads start. */
 void es_log_set_handler(es_log_fn_t *fn);
+
+/**
+ * From now on a thread of its own writes the messages of the delivery and of
+ * the sender (base/log_queue.h), until es_log_queue_stop: these two never wait
+ * for the error log.
+ *
+ * @return APR_SUCCESS, or why there is no thread
+ *
+ * Context: CHILD_INIT.
+ */
+apr_status_t es_log_start_thread(apr_pool_t *pool);
 
 /**
  * Log one message.
@@ -35,7 +51,8 @@ void es_log_set_handler(es_log_fn_t *fn);
  * @param tag   "ES" and four digits, each used in one place of the code
  *              (docs/messages.md)
  *
- * Context: ANY, without locks held.
+ * Context: ANY, without locks held. Blocks as a write to the error log does,
+ * except in DELIVERY and SENDER after es_log_start_thread.
  */
 void es_log(int level, apr_status_t rv, const char *tag, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));

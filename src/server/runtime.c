@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "base/context.h"
 #include "base/jitter.h"
+#include "base/log_queue.h"
 #include "base/sigblock.h"
 #include "server/grip_runtime.h"
 #include "server/lock_watch.h"
@@ -305,6 +306,7 @@ static apr_status_t leave(void *unused)
                 "cut, and their clients reconnect");
     }
     es_grip_runtime_join(since + SENDER_TIMEOUT, ap_server_conf);
+    (void)es_log_queue_stop(LAST_TURN); /* what hangs in it ends with us */
     return APR_SUCCESS;
 }
 
@@ -360,7 +362,10 @@ void es_runtime_child_init(apr_pool_t *pchild, server_rec *s)
                 es_children_max(runtime->children));
         return;
     }
-    rv = start_delivery(pchild, s);
+    rv = es_log_start_thread(pchild);
+    if (rv == APR_SUCCESS) {
+        rv = start_delivery(pchild, s);
+    }
     if (rv != APR_SUCCESS) {
         runtime->delivery = NULL;
         es_children_set_stopping(runtime->children, runtime->child);
