@@ -230,6 +230,23 @@ my $log = $httpd->error_log =~ s/^.*ES0004.*\n//gmr;
 unlike $log, qr/\[(?:error|crit|alert|emerg)\]|signal|Segm/,
     'the error log has no other error';
 
+# ---- Memory at start ---------------------------------------------------------
+
+# Kilobytes of shared memory that the parent has used.
+sub used
+{
+    my ($conf) = @_;
+    my $server = EventStream::Httpd->start(conf => $conf);
+    my $status = EventStream::Httpd::slurp('/proc/' . $server->pid . '/status');
+    is $server->stop, 0, 'httpd stops with exit status 0';
+    return $status =~ /^RssShmem:\s+(\d+) kB/m ? $1 : 'nothing';
+}
+
+cmp_ok used("EventStreamHub default size=48m\n"), '<', 48 * 1024,
+    'a journal uses no memory before it has events';
+cmp_ok used("EventStreamHub default size=48m populate=on\n"), '>=', 48 * 1024,
+    'with populate=on it has all of its memory';
+
 # ---- Virtual hosts that share the hub "default" ------------------------------
 
 my $publishing = "<Location /publish>\nSetHandler \"eventstream-publish\"\n"

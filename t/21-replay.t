@@ -374,6 +374,7 @@ my %mistakes = (
     'EventStreamHub a age=0' => qr/age= takes a time/,
     'EventStreamHub a age=soon' => qr/age= takes a time/,
     'EventStreamHub a age=366d' => qr/age= takes a time/,
+    'EventStreamHub a populate=1' => qr/populate= takes on or off/,
     'EventStreamHub a sise=1m' => qr/unknown parameter 'sise=1m'/,
 );
 for my $line (sort keys %mistakes) {

@@ -485,11 +485,22 @@ static const char *set_age(es_hub_conf_t *hub, const char *text)
     return NULL;
 }
 
+static const char *set_populate(es_hub_conf_t *hub, const char *text)
+{
+    if (strcasecmp(text, "on") != 0 && strcasecmp(text, "off") != 0) {
+        return "takes on or off";
+    }
+    hub->is_populated = !strcasecmp(text, "on");
+    return NULL;
+}
+
 static const struct {
     const char *name;
     const char *(*set)(es_hub_conf_t *hub, const char *text);
-} hub_params[] = {
-    {"size=", set_size}, {"history=", set_history}, {"age=", set_age}};
+} hub_params[] = {{"size=", set_size},
+                  {"history=", set_history},
+                  {"age=", set_age},
+                  {"populate=", set_populate}};
 
 static const char *set_hub_param(cmd_parms *cmd, es_hub_conf_t *hub,
                                  const char *param)
@@ -511,7 +522,7 @@ static const char *set_hub_param(cmd_parms *cmd, es_hub_conf_t *hub,
     }
     return apr_psprintf(cmd->pool,
                         "EventStreamHub %s: unknown parameter '%s'; known are "
-                        "size=, history= and age=",
+                        "size=, history=, age= and populate=",
                         hub->name, param);
 }
 
@@ -529,7 +540,7 @@ const char *es_setters_hub(cmd_parms *cmd, void *dir, int argc,
     }
     if (argc < 1 || !is_hub_name(argv[0])) {
         return "EventStreamHub takes a name of letters, digits, '-' and "
-               "'_', and optional size=, history= and age=";
+               "'_', and optional size=, history=, age= and populate=";
     }
     hub = hub_named(global, argv[0], cmd->pool);
     if (global->hubs->nelts > ES_HUBS_MAX) {

@@ -27,10 +27,11 @@ static apr_status_t make_epoch(es_id_t *epoch)
 }
 
 /**
+ * @param is_populated  1 = all pages now
  * @param epoch  of the segment whose events will be migrated; NULL = a new one
  */
 static apr_status_t make_hub(es_retained_hub_t *hub, const char *name,
-                             const es_store_params_t *params,
+                             const es_store_params_t *params, int is_populated,
                              const es_id_t *epoch, apr_pool_t *process)
 {
     apr_status_t rv = APR_SUCCESS;
@@ -53,6 +54,9 @@ static apr_status_t make_hub(es_retained_hub_t *hub, const char *name,
     if (rv == APR_SUCCESS) {
         rv = es_segment_create(&hub->mem, hub->size, hub->pool);
     }
+    if (rv == APR_SUCCESS && is_populated) {
+        rv = es_segment_populate(hub->mem, hub->size);
+    }
     if (rv == APR_SUCCESS) {
         rv = es_store_format(hub->mem, params, &hub->epoch);
     }
@@ -60,6 +64,13 @@ static apr_status_t make_hub(es_retained_hub_t *hub, const char *name,
         apr_pool_destroy(hub->pool);
     }
     return rv;
+}
+
+static int is_populated(const char *name, server_rec *s)
+{
+    const es_hub_conf_t *named = es_settings_hub(es_settings_of(s), name);
+
+    return named && named->is_populated;
 }
 
 static int fail_to_make(const char *name, const es_store_params_t *params,
@@ -85,8 +96,8 @@ static int make_first(es_retained_t *retained, const char *name,
             name, ES_HUBS_MAX);
         return HTTP_INTERNAL_SERVER_ERROR;
     }
-    rv = make_hub(&retained->hubs[retained->nhubs], name, params, NULL,
-                  s->process->pool);
+    rv = make_hub(&retained->hubs[retained->nhubs], name, params,
+                  is_populated(name, s), NULL, s->process->pool);
     if (rv != APR_SUCCESS) {
         return fail_to_make(name, params, rv, s);
     }
@@ -150,7 +161,8 @@ static int replace(es_retained_hub_t *hub, const es_store_params_t *params,
 {
     es_retained_hub_t made;
     apr_status_t rv =
-        make_hub(&made, hub->name, params, NULL, s->process->pool);
+        make_hub(&made, hub->name, params, is_populated(hub->name, s), NULL,
+                 s->process->pool);
 
     if (rv != APR_SUCCESS) {
         return fail_to_make(hub->name, params, rv, s);
@@ -170,7 +182,8 @@ static int resize(es_retained_hub_t *hub, const es_store_params_t *params,
     es_retained_hub_t made;
     es_migrated_t migrated;
     apr_status_t rv =
-        make_hub(&made, hub->name, params, &hub->epoch, s->process->pool);
+        make_hub(&made, hub->name, params, is_populated(hub->name, s),
+                 &hub->epoch, s->process->pool);
 
     if (rv != APR_SUCCESS) {
         /* the hub continues as it is */

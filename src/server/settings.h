@@ -78,6 +78,7 @@ typedef struct es_dir_t {
 typedef struct es_hub_conf_t {
     const char *name;
     apr_uint64_t size_bytes; /* of its journal */
+    int is_populated;        /* 1 = all its pages are made at start */
     const es_grip_t *grip;   /* NULL = GRIP is off */
     const char *grip_prefix; /* of names in GRIP items, set if off, too */
     apr_uint64_t history;    /* events of a channel; 0 = all that fit */

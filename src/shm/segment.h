@@ -21,4 +21,18 @@
  */
 apr_status_t es_segment_create(void **mem, apr_size_t size, apr_pool_t *pool);
 
+/**
+ * Have the kernel provide all pages of a new segment now, so that no process
+ * lacks one later: it would be killed, and so would be the next one.
+ *
+ * @param mem   of es_segment_create, not written to yet
+ * @param size  bytes
+ * @return APR_SUCCESS; APR_ENOMEM: there is no memory for a page (the limit of
+ *         a container may have the kernel kill the process instead); or why
+ *         there is no /dev/zero
+ *
+ * Context: PARENT.
+ */
+apr_status_t es_segment_populate(void *mem, apr_size_t size);
+
 #endif
