@@ -23,13 +23,13 @@ typedef struct es_sigblock_t {
  */
 void es_sigblock_need(int is_needed);
 
-/** Block the signals. Context: WORKER. */
+/** Block the signals. Context: WORKER; in DELIVERY they are always blocked. */
 void es_sigblock_begin(es_sigblock_t *sigblock);
 
 /**
  * Restore the mask; a signal that came meanwhile is handled now.
  *
- * Context: WORKER.
+ * Context: as es_sigblock_begin.
  */
 void es_sigblock_end(const es_sigblock_t *sigblock);
 

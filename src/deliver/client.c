@@ -14,6 +14,7 @@
 
 #include "base/context.h"
 #include "base/jitter.h"
+#include "base/sigblock.h"
 #include "journal/close.h"
 #include "deliver/control_frame.h"
 
@@ -242,11 +243,17 @@ void es_client_end_closed(es_client_t *client)
 }
 
 /* Where a client continues that has lost events. The store lock may be taken,
- * for long if its owner is stopped: the delivery does not wait for it. */
+ * for long if its owner is stopped: the delivery does not wait for it. A worker
+ * may be the thread in which prefork ends the child: not while it has the
+ * lock. */
 static apr_status_t find_present(const es_client_t *client, es_start_t *start)
 {
-    apr_status_t rv = es_store_current(client->store, start);
+    es_sigblock_t sigblock;
+    apr_status_t rv;
 
+    es_sigblock_begin(&sigblock);
+    rv = es_store_current(client->store, start);
+    es_sigblock_end(&sigblock);
     if (rv == APR_TIMEUP &&
         es_store_latest(client->store, client->slots, client->nslots, start) ==
             APR_SUCCESS) {
