@@ -143,7 +143,9 @@ static apr_status_t poll_for(es_conns_t *conns, es_conn_t *conn, int operation)
 {
     struct epoll_event event = {0};
 
-    event.events = EPOLLIN | EPOLLRDHUP | (conn->wants_out ? EPOLLOUT : 0);
+    /* epoll would report the end of what the peer sends again and again */
+    event.events = (conn->half_closed ? 0 : EPOLLIN | EPOLLRDHUP) |
+                   (conn->wants_out ? EPOLLOUT : 0);
     event.data.ptr = conn;
     if (epoll_ctl(conns->epoll_fd, operation, es_sink_socket_fd(conn->sink),
                   &event) != 0) {
@@ -241,6 +243,41 @@ void es_conns_add(es_conns_t *conns, es_conn_t *conn, es_hub_t *hub,
     es_conns_step(conns, conn, now);
 }
 
+/*
+ * The peer sends no more. Most peers have gone, and the first write tells it;
+ * but one that has only closed its half reads on. It is no use to serve it as
+ * before, since that would keep those that have gone until the next keep-alive:
+ * its stream ends, and it may reconnect.
+ */
+static void half_close(es_conns_t *conns, es_conn_t *conn, apr_time_t now)
+{
+    conn->half_closed = 1;
+    if (conn->state == ES_CONN_LINGER || /* it has read its end */
+        poll_for(conns, conn, EPOLL_CTL_MOD) != APR_SUCCESS) {
+        es_conns_drop(conns, conn);
+        return;
+    }
+    es_conns_end(conns, conn, 0);
+    if (conn->state == ES_CONN_READY) {
+        es_conns_step(conns, conn, now);
+    }
+}
+
+/* Read what the peer has sent. @return 0: the conn is DEAD */
+static int drain(es_conns_t *conns, es_conn_t *conn, unsigned int events,
+                 apr_time_t now)
+{
+    apr_status_t rv = es_sink_socket_drain(conn->sink);
+
+    if (APR_STATUS_IS_EOF(rv) || (rv == APR_SUCCESS && (events & EPOLLRDHUP))) {
+        half_close(conns, conn, now);
+    }
+    else if (rv != APR_SUCCESS) {
+        es_conns_drop(conns, conn);
+    }
+    return conn->state != ES_CONN_DEAD;
+}
+
 void es_conns_on_event(es_conns_t *conns, es_conn_t *conn, unsigned int events,
                        apr_time_t now)
 {
@@ -248,12 +285,11 @@ void es_conns_on_event(es_conns_t *conns, es_conn_t *conn, unsigned int events,
     if (conn->state == ES_CONN_DEAD) {
         return;
     }
-    if (events & (EPOLLHUP | EPOLLERR | EPOLLRDHUP)) {
+    if (events & (EPOLLHUP | EPOLLERR)) {
         es_conns_drop(conns, conn);
         return;
     }
-    if ((events & EPOLLIN) && es_sink_socket_drain(conn->sink) != APR_SUCCESS) {
-        es_conns_drop(conns, conn);
+    if ((events & (EPOLLIN | EPOLLRDHUP)) && !drain(conns, conn, events, now)) {
         return;
     }
     if ((events & EPOLLOUT) && conn->state == ES_CONN_BLOCKED) {

@@ -52,6 +52,7 @@ typedef struct es_conn_t {
     unsigned char wants_out;     /* EPOLLOUT is asked for */
     unsigned char is_polled;     /* the socket is in the epoll set */
     unsigned char was_current;   /* since it was last BLOCKED */
+    unsigned char half_closed;   /* the peer sends no more */
     unsigned char stalls;        /* tries in a row that wrote nothing */
     es_channel_link_t link;      /* of its channel, if it has one */
     es_channel_link_t *links;    /* nslots of them: &link, or malloc'ed */

@@ -99,9 +99,15 @@ static es_sink_t *create_sink(request_rec *r)
     return &held->sink;
 }
 
+typedef enum peer_t {
+    PEER_READS,
+    PEER_SENDS_NO_MORE, /* it has gone, or has closed its half only */
+    PEER_GONE
+} peer_t;
+
 /* Has the client disconnected? Also finds, while nothing is written, a stream
  * that was reset and a connection that the peer closed. */
-static int is_gone(const es_sink_t *sink)
+static peer_t look_at_peer(const es_sink_t *sink)
 {
     const conn_rec *c = ((const held_t *)sink)->r->connection;
     apr_socket_t *socket;
@@ -109,20 +115,22 @@ static int is_gone(const es_sink_t *sink)
     int fd;
 
     if (c->aborted || (c->master && c->master->aborted)) {
-        return 1;
+        return PEER_GONE;
     }
     if (c->master) {
-        return 0; /* mod_http2 reads the connection and sets aborted */
+        return PEER_READS; /* mod_http2 reads the connection and sets aborted */
     }
     socket = ap_get_conn_socket((conn_rec *)c);
     if (!socket || apr_os_sock_get(&fd, socket) != APR_SUCCESS) {
-        return 0;
+        return PEER_READS;
     }
     pfd.fd = fd;
     pfd.events = POLLRDHUP;
     pfd.revents = 0;
-    return poll(&pfd, 1, 0) == 1 &&
-           (pfd.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
+    if (poll(&pfd, 1, 0) != 1) {
+        return PEER_READS;
+    }
+    return pfd.revents & (POLLHUP | POLLERR) ? PEER_GONE : PEER_SENDS_NO_MORE;
 }
 
 /* ---- Serving ------------------------------------------------------------ */
@@ -214,8 +222,10 @@ static void serve(hold_t *hold)
         if (es_watch_wait(hold->watch, wait_time(hold, now)) < 0) {
             end_client(hold, drain_ms()); /* the child stops */
         }
-        if (is_gone(hold->sink)) {
-            return;
+        switch (look_at_peer(hold->sink)) {
+        case PEER_GONE: return;
+        case PEER_SENDS_NO_MORE: end_client(hold, 0); break;
+        default: break;
         }
     }
 }

@@ -283,12 +283,116 @@ static void test_stalled_ends(void **state)
     kit_clear();
 }
 
+/* What the peer has got, up to its end. */
+static const char *all_of(int peer)
+{
+    static char got[1024 * 1024];
+    size_t len = 0;
+    ssize_t n;
+
+    do {
+        n = recv(peer, got + len, sizeof(got) - 1 - len, MSG_DONTWAIT);
+        len += n > 0 ? (size_t)n : 0;
+    } while (n > 0);
+    assert_int_equal(n, 0); /* it ends here */
+    got[len] = '\0';
+    return got;
+}
+
+static unsigned int events_of(world_t *w)
+{
+    struct epoll_event event = {0};
+
+    return epoll_wait(w->epoll_fd, &event, 1, 0) == 1 ? event.events : 0;
+}
+
+static int ends_with(const char *text, const char *end)
+{
+    size_t len = strlen(text);
+
+    return len >= strlen(end) && !strcmp(text + len - strlen(end), end);
+}
+
+/* It may still read, as `nc -N` does: its stream has an end. */
+static void test_half_closed_gets_an_end(void **state)
+{
+    unsigned int events;
+    es_conn_t *conn;
+    int pair[2];
+    world_t w;
+
+    (void)state;
+    world_open(&w);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    conn = make_conn(&w, pair[0]);
+    es_conns_add(w.conns, conn, &w.own, 0);
+    shutdown(pair[1], SHUT_WR);
+    events = events_of(&w);
+    assert_true(events & EPOLLRDHUP);
+    es_conns_on_event(w.conns, conn, events, 0);
+    assert_true(ends_with(all_of(pair[1]), "\n\r\n0\r\n\r\n"));
+    events = events_of(&w);
+    assert_true(events & EPOLLHUP);
+    es_conns_on_event(w.conns, conn, events, 0);
+    es_conns_reap(w.conns, NULL);
+    assert_int_equal(es_conns_count(w.conns), 0);
+    world_close(&w);
+    close(pair[1]);
+}
+
+/* One that reads slowly gets its end when it reads; until then epoll must not
+ * report it again and again. */
+static void test_half_closed_and_blocked(void **state)
+{
+    char data[1000];
+    unsigned int events;
+    es_conn_t *conn;
+    int pair[2], i;
+    int bytes = 4096;
+    world_t w;
+
+    (void)state;
+    memset(data, 'x', sizeof(data));
+    world_open(&w);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+    conn = make_conn(&w, pair[0]);
+    es_conns_add(w.conns, conn, &w.own, 0);
+    for (i = 0; i < 30; i++) {
+        hub_publish(&w.hub, "a", data, sizeof(data));
+    }
+    es_conns_catch_up(w.conns, &w.own);
+    w.own.pos = es_store_head(w.hub.store);
+    while (es_conns_run(w.conns, NULL, 0)) {
+    }
+    assert_int_equal(conn->state, ES_CONN_BLOCKED);
+    shutdown(pair[1], SHUT_WR);
+    events = events_of(&w);
+    assert_true(events & EPOLLRDHUP);
+    es_conns_on_event(w.conns, conn, events, 0);
+    assert_int_equal(conn->state, ES_CONN_BLOCKED);
+    assert_int_equal(events_of(&w), 0);
+    while (conn->state == ES_CONN_BLOCKED &&
+           recv(pair[1], data, sizeof(data), MSG_DONTWAIT) > 0) {
+        events = events_of(&w);
+        if (events & EPOLLOUT) {
+            es_conns_on_event(w.conns, conn, events, 0);
+        }
+    }
+    assert_int_equal(conn->state, ES_CONN_LINGER);
+    assert_true(ends_with(all_of(pair[1]), "\n\r\n0\r\n\r\n"));
+    world_close(&w);
+    close(pair[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_refused_by_epoll),
         cmocka_unit_test(test_dropped_is_not_reported),
         cmocka_unit_test(test_ended_is_not_handed_over),
+        cmocka_unit_test(test_half_closed_gets_an_end),
+        cmocka_unit_test(test_half_closed_and_blocked),
         cmocka_unit_test(test_writable_takes_nothing),
         cmocka_unit_test(test_stalled_ends),
         cmocka_unit_test(test_refusals_are_logged_once_in_a_while),
