@@ -9,6 +9,8 @@
 
 #include <stdlib.h>
 
+#include "deliver/slot_hash.h"
+
 #define FIRST_SIZE 64
 
 typedef struct entry_t {
@@ -26,6 +28,7 @@ struct es_channel_index_t {
     entry_t *entries;
     apr_uint32_t size; /* a power of two */
     apr_uint32_t used;
+    apr_uint64_t key; /* of es_slot_hash */
 };
 
 es_channel_index_t *es_channel_index_create(void)
@@ -41,6 +44,7 @@ es_channel_index_t *es_channel_index_create(void)
         return NULL;
     }
     index->size = FIRST_SIZE;
+    index->key = es_slot_hash_key();
     return index;
 }
 
@@ -60,10 +64,9 @@ void es_channel_index_destroy(es_channel_index_t *index)
     free(index);
 }
 
-/* Slots are assigned in order: the factor spreads neighbours. */
 static apr_uint32_t home_of(const es_channel_index_t *index, es_slot_t slot)
 {
-    return (slot * 2654435761u >> 7) & (index->size - 1);
+    return es_slot_hash(index->key, slot) & (index->size - 1);
 }
 
 /* The entry of a slot, or the free entry where it belongs. */

@@ -14,6 +14,8 @@
 
 #include <stdlib.h>
 
+#include "deliver/slot_hash.h"
+
 #define RECORDS_MAX 2048
 #define LISTINGS_MAX 4096 /* at least ES_EVENT_CHANNELS_MAX */
 #define TOUCHED_MAX ES_ROUND_CHANNELS_MAX
@@ -74,6 +76,7 @@ struct es_round_t {
     listing_t listings[LISTINGS_MAX];
     touched_t touched[TOUCHED_MAX];
     bucket_t hash[HASH_SIZE];
+    apr_uint64_t hash_key;
     struct iovec parts[2 * LISTINGS_MAX]; /* of all frames */
     struct iovec merged_parts[RECORDS_MAX];
     apr_uint32_t merged_key[TOUCHED_MAX]; /* channels of merged */
@@ -94,6 +97,7 @@ es_round_t *es_round_create(apr_size_t bytes)
     }
     round->capacity = bytes;
     round->normal_capacity = bytes;
+    round->hash_key = es_slot_hash_key();
     return round;
 }
 
@@ -144,7 +148,7 @@ static apr_status_t begin(es_round_t *round, es_pos_t start)
 /* The bucket of a slot, or the free bucket where it belongs. */
 static bucket_t *bucket_at(es_round_t *round, es_slot_t slot)
 {
-    apr_uint32_t i = (slot * 2654435761u >> 7) & (HASH_SIZE - 1);
+    apr_uint32_t i = es_slot_hash(round->hash_key, slot) & (HASH_SIZE - 1);
 
     while (round->hash[i].round == round->number &&
            round->touched[round->hash[i].touched].slot != slot) {
