@@ -197,6 +197,9 @@ es_slice_t es_frame_reset(const es_id_t *id, const es_slice_t *channels,
         room += es_json_string_room(channels[i].len) + TEXT(",").len;
     }
     frame = apr_palloc(p, room);
+    if (frame == NULL) {
+        return es_slice(NULL, 0);
+    }
     at = put(frame, start);
     at = put_id(at, id);
     at = put(at, open);

@@ -87,7 +87,8 @@ es_slice_t es_frame_keepalive(int as_comment);
  * as JSON strings (RFC 8259).
  *
  * @param channels  names in valid UTF-8
- * @return the frame, in p
+ * @return the frame, in p; data is NULL if p has no memory and no abort
+ *         function
  */
 es_slice_t es_frame_reset(const es_id_t *id, const es_slice_t *channels,
                           int nchannels, apr_pool_t *p);

@@ -52,6 +52,7 @@ apr_status_t es_control_frame_reset(es_control_frame_t *control,
                                     int chunked)
 {
     es_slice_t *names;
+    es_slice_t frame;
     apr_status_t rv;
     int i;
 
@@ -63,12 +64,21 @@ apr_status_t es_control_frame_reset(es_control_frame_t *control,
         control->pool = NULL;
         return APR_ENOMEM;
     }
+    /* nor an abort function: it returns NULL without memory */
     names = apr_palloc(control->pool, (apr_size_t)count * sizeof(*names) + 1);
+    if (names == NULL) {
+        es_control_frame_clear(control);
+        return APR_ENOMEM;
+    }
     for (i = 0; i < count; i++) {
         names[i] = es_store_name(store, slots[i]);
     }
-    add_frame(control, es_frame_reset(id, names, count, control->pool),
-              chunked);
+    frame = es_frame_reset(id, names, count, control->pool);
+    if (frame.data == NULL) {
+        es_control_frame_clear(control);
+        return APR_ENOMEM;
+    }
+    add_frame(control, frame, chunked);
     return APR_SUCCESS;
 }
 

@@ -213,6 +213,14 @@ static void on_thread(void *arg)
 
 /* ---- Start and end ----------------------------------------------------- */
 
+/* As httpd does with its own pools: without it, a pool returns NULL, and the
+ * process would end at any later line. */
+static int on_no_memory(int unused)
+{
+    (void)unused;
+    abort();
+}
+
 /* The thread's memory: neither its allocator nor its parent is another
  * thread's. */
 static apr_status_t make_pool(apr_pool_t **pool)
@@ -230,6 +238,7 @@ static apr_status_t make_pool(apr_pool_t **pool)
         return rv;
     }
     apr_allocator_owner_set(allocator, *pool);
+    apr_pool_abort_set(on_no_memory, *pool);
     return APR_SUCCESS;
 }
 

@@ -3,6 +3,8 @@
  * piece and without its first bytes. */
 #include "t/unit/deliver_fixture.h"
 
+#include <sys/resource.h>
+
 #include "deliver/control_frame.h"
 
 /* The bytes of a frame, NUL at the end. Valid until the next call. */
@@ -96,6 +98,29 @@ static void test_any_number_of_first_bytes_is_left_out(void **state)
     }
 }
 
+/* A process without memory loses a client, and not all of them. The slots are
+ * so many that their names have no room. */
+static void test_a_reset_without_memory_is_an_error(void **state)
+{
+    static const es_id_t id = {7, 3};
+    es_control_frame_t frame;
+    struct rlimit before, limit;
+
+    (void)state;
+#ifdef __SANITIZE_ADDRESS__
+    skip(); /* its own memory is above any limit */
+#endif
+    assert_int_equal(getrlimit(RLIMIT_AS, &before), 0);
+    limit = before;
+    limit.rlim_cur = (rlim_t)2 << 30;
+    assert_int_equal(setrlimit(RLIMIT_AS, &limit), 0);
+    assert_int_equal(
+        es_control_frame_reset(&frame, &id, NULL, NULL, 0x7fffffff, 1),
+        APR_ENOMEM);
+    assert_int_equal(setrlimit(RLIMIT_AS, &before), 0);
+    es_control_frame_clear(&frame);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -103,6 +128,7 @@ int main(void)
         cmocka_unit_test(test_the_end_has_the_last_chunk),
         cmocka_unit_test(test_a_reset_names_the_channels),
         cmocka_unit_test(test_any_number_of_first_bytes_is_left_out),
+        cmocka_unit_test(test_a_reset_without_memory_is_an_error),
     };
     int failed;
 
