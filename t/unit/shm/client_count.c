@@ -71,7 +71,7 @@ FACTS(a_limit_of_an_address_holds_over_all_children)
 FACTS(the_clients_of_one_address_may_be_many)
 {
     es_client_count_t *client_count = make();
-    es_client_limits_t many = {0, 70000, 0};
+    es_client_limits_t many = {0, 70000, 0, 0};
     es_counted_t counted;
     int i;
 
