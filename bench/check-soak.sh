@@ -112,10 +112,12 @@ soak() {
         rc=1
     fi
     text="$text, $(value "$line" connections_hit) connections hit"
-    line=$(grep '^pages ' "$tmp/out")
-    text="$text; pages: worst $(value "$line" worst_ms) ms"
-    text="$text, p99 $(value "$line" p99_ms) ms"
-    text="$text, $(value "$line" failed) of $(value "$line" requests) failed"
+    for key in pages newcomers; do
+        line=$(grep "^$key " "$tmp/out")
+        text="$text; $key: worst $(value "$line" worst_ms) ms"
+        text="$text, p99 $(value "$line" p99_ms) ms"
+        text="$text, $(value "$line" failed) of $(value "$line" requests) failed"
+    done
     report "$name" "$rc" "$text"
 }
 

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * pages: how long does an ordinary page take while a script causes faults?
+ * pages: how long does an ordinary page take while a script causes faults, and
+ * how long does a new client wait for its first event?
  *
  * A request begins every 20 ms over a connection of its own, whether earlier
  * ones were answered or not: if the server stops for a second, 50 requests see
- * it. The time of a page is that from the connect to the end of the response.
- * SIGTERM ends the run; the requests on their way have 20 s more.
+ * it. The time of a page is that from the connect to the end of the response;
+ * with TEXT, that to the TEXT in the response, after which the connection is
+ * closed. SIGTERM ends the run; the requests on their way have 20 s more.
  */
 #include <errno.h>
 #include <signal.h>
@@ -38,6 +40,8 @@ typedef struct {
 typedef struct {
     struct sockaddr_in server;
     char request[1024];
+    const char *name; /* of the report */
+    const char *text; /* NULL: the response is to be complete */
     conn_t conns[MAX_AT_ONCE];
     int epoll_fd;
     unsigned int open; /* conns in use */
@@ -134,6 +138,19 @@ static int is_complete(const conn_t *conn)
            conn->len - head_len == response.body.left;
 }
 
+/* Is it a head of 200, and is the text behind it? */
+static int has_text(const conn_t *conn)
+{
+    size_t head_len = eb_http_head_len(conn->response, conn->len);
+    eb_http_response_t response;
+
+    return head_len != 0 &&
+           eb_http_head_read(&response, conn->response, head_len) == 0 &&
+           response.status == 200 &&
+           memmem(conn->response + head_len, conn->len - head_len, pages.text,
+                  strlen(pages.text)) != NULL;
+}
+
 static void receive(conn_t *conn)
 {
     ssize_t len = recv(conn->fd, conn->response + conn->len,
@@ -141,9 +158,12 @@ static void receive(conn_t *conn)
 
     if (len > 0) {
         conn->len += (size_t)len;
+        if (pages.text != NULL && has_text(conn)) {
+            finish(conn, 1);
+        }
     }
     else if (len == 0) {
-        finish(conn, is_complete(conn));
+        finish(conn, pages.text == NULL && is_complete(conn));
     }
     else if (errno != EAGAIN) {
         finish(conn, 0);
@@ -193,15 +213,17 @@ static int parse(int argc, char **argv)
     eb_net_addrs_t addrs = {0};
     int len;
 
-    if (argc != 3 || eb_net_addrs_parse(&addrs, argv[1]) != 0 ||
+    if ((argc != 4 && argc != 5) || eb_net_addrs_parse(&addrs, argv[2]) != 0 ||
         addrs.count != 1) {
         return -1;
     }
+    pages.name = argv[1];
+    pages.text = argv[4]; /* NULL if there is none */
     pages.server = addrs.addr[0];
     len = snprintf(pages.request, sizeof(pages.request),
                    "GET %s HTTP/1.1\r\nHost: localhost\r\n"
                    "Connection: close\r\n\r\n",
-                   argv[2]);
+                   argv[3]);
     return len < (int)sizeof(pages.request) ? 0 : -1;
 }
 
@@ -210,7 +232,8 @@ int main(int argc, char **argv)
     size_t i;
 
     if (parse(argc, argv) != 0) {
-        fputs("usage: pages ADDR:PORT PATH; SIGTERM ends it\n", stderr);
+        fputs("usage: pages NAME ADDR:PORT PATH [TEXT]; SIGTERM ends it\n",
+              stderr);
         return 2;
     }
     eb_net_raise_limit();
@@ -221,9 +244,9 @@ int main(int argc, char **argv)
     signal(SIGTERM, on_signal);
     signal(SIGINT, on_signal);
     run();
-    printf("pages requests=%lu failed=%lu p50_ms=%.1f p99_ms=%.1f "
+    printf("%s requests=%lu failed=%lu p50_ms=%.1f p99_ms=%.1f "
            "worst_ms=%.1f\n",
-           pages.begun, pages.failed + pages.open,
+           pages.name, pages.begun, pages.failed + pages.open,
            (double)eb_histogram_at(&pages.times, 0.5) / EB_NS_PER_MS,
            (double)eb_histogram_at(&pages.times, 0.99) / EB_NS_PER_MS,
            (double)pages.times.max_ns / EB_NS_PER_MS);

@@ -27,7 +27,8 @@
 #   ES_KEEP       a folder to which configuration, logs and reports are copied
 #   and the variables of httpd.sh
 #
-# Prints the faults, a line "soak key=value ...", that of pages, and verify's.
+# Prints the faults, a line "soak key=value ...", those of pages and newcomers,
+# and verify's.
 # Exit status: 0 no errors; 1 errors, or a fault hit no clients; 2 could not
 # run.
 
@@ -41,6 +42,7 @@ clients=${ES_CLIENTS:-200}
 publishers=4
 verify=
 pages=
+newcomers=
 stopped=
 count=0
 hits=0
@@ -54,6 +56,7 @@ clean_up() {
     [ -n "$stopped" ] && kill -CONT "$stopped" 2>/dev/null
     end "$verify"
     end "$pages"
+    end "$newcomers"
     end "$server"
     [ -n "${ES_KEEP:-}" ] && cp "$tmp"/[!s]* "$ES_KEEP/" 2>/dev/null
     rm -rf "$tmp"
@@ -150,7 +153,7 @@ inject_fault() {
     esac
 }
 
-# value NAME: of verify's line, or that of pages
+# value NAME: of verify's line, or that of pages; not that of newcomers
 value() {
     awk -v name="$1" '$1 == "verify" || $1 == "pages" {
         for (i = 2; i <= NF; i++) {
@@ -177,8 +180,11 @@ esac
     --publishers "$publishers" --seed "$$" --log "$tmp/progress" \
     $no_cuts ${ES_VERIFY:-} >"$tmp/report" 2>"$tmp/errors" &
 verify=$!
-"$build/bench/pages" "127.0.0.1:$port" /page.txt >"$tmp/page_times" &
+"$build/bench/pages" pages "127.0.0.1:$port" /page.txt >"$tmp/page_times" &
 pages=$!
+"$build/bench/pages" newcomers "127.0.0.1:$port" /events/newcomer \
+    'event: stream-open' >"$tmp/newcomer_times" &
+newcomers=$!
 
 # until events are acknowledged
 until grep -q 'acknowledged=[1-9]' "$tmp/progress" 2>/dev/null; do
@@ -202,9 +208,10 @@ kill -USR1 "$verify" 2>/dev/null
 wait "$verify"
 rc=$?
 verify=
-kill "$pages" 2>/dev/null
-wait "$pages"
+kill "$pages" "$newcomers" 2>/dev/null
+wait "$pages" "$newcomers"
 pages=
+newcomers=
 cat "$tmp/errors" >&2
 
 # ---- the result --------------------------------------------------------------
@@ -232,6 +239,7 @@ graceful | restart | kill | segv | killall)
     ;;
 esac
 [ -n "$(value worst_ms)" ] || problem="pages gave no report"
+[ -s "$tmp/newcomer_times" ] || problem="newcomers gave no report"
 case $fault in
 none | graceful)
     [ "$(value failed)" = 0 ] || problem="$(value failed) pages failed"
@@ -241,7 +249,7 @@ grep -E '\[[a-z_]*:(crit|alert|emerg|error)\]' "$tmp/error.log" >&2
 echo "soak fault=$fault times=$count hit=$hits" \
     "connections_hit=$clients_hit cuts=$cuts clean_ends=$ends" \
     "problem=\"$problem\""
-cat "$tmp/page_times" "$tmp/report"
+cat "$tmp/page_times" "$tmp/newcomer_times" "$tmp/report"
 if [ -n "$problem" ]; then
     warn "$problem"
     [ "$rc" -ne 0 ] || rc=1
