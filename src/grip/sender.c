@@ -54,6 +54,7 @@ typedef struct turn_t {
     es_sender_time_t time;
     int busy;    /* proxies with a request in flight */
     int blocked; /* proxies whose outbox another child has */
+    int more;    /* proxies that have not finished a search */
     int waiting; /* waiters without an answer */
 } turn_t;
 
@@ -89,7 +90,7 @@ static void step_all(es_sender_t *sender, turn_t *turn)
     apr_uint32_t hub;
     int i;
 
-    turn->busy = turn->blocked = 0;
+    turn->busy = turn->blocked = turn->more = 0;
     for (hub = 0; hub < sender->nhubs; hub++) {
         const route_t *route = &sender->routes[hub];
 
@@ -97,6 +98,7 @@ static void step_all(es_sender_t *sender, turn_t *turn)
             changed |= es_sender_proxy_step(route->sendings[i], &turn->time);
             turn->busy += es_sender_proxy_is_busy(route->sendings[i]);
             turn->blocked += es_sender_proxy_is_blocked(route->sendings[i]);
+            turn->more += es_sender_proxy_has_more(route->sendings[i]);
         }
     }
     if (changed) {
@@ -168,6 +170,9 @@ static int is_over(es_sender_t *sender, const turn_t *turn, apr_time_t *stop_by)
 
 static apr_interval_time_t sleep_of(const turn_t *turn, apr_time_t stop_by)
 {
+    if (turn->more != 0) {
+        return 0; /* it only looks whether a request has ended */
+    }
     return turn->waiting != 0 || turn->blocked != 0 || stop_by != 0
                ? SLEEP_WAITING
                : SLEEP_IDLE;

@@ -51,6 +51,10 @@
 /* between two warnings about one proxy */
 #define LOG_PAUSE (10 * APR_USEC_PER_SEC)
 
+/* Records that a search for what is sent again looks at in one go; they take a
+ * millisecond, for which all other proxies wait. */
+#define AGAIN_LOOKS_MAX 4096
+
 typedef enum sending_state_t {
     IDLE,      /* nothing to send */
     BLOCKED,   /* something to send, but another child has the outbox */
@@ -316,15 +320,19 @@ static int was_taken(const es_sender_proxy_t *sending,
                              record->next) == ES_OUTCOME_TAKEN;
 }
 
-/* Load the next of them that the proxy has not taken. @return 0: none */
+/* Load the next of them that the proxy has not taken. A publisher that sends an
+ * old event again and a new one has all records between in its range.
+ *
+ * @return 0: none, or none yet if more are wanted */
 static int load_again(es_sender_proxy_t *sending)
 {
     const es_sender_proxy_params_t *params = &sending->params;
     resend_t *resend = &sending->resend;
+    int left = AGAIN_LOOKS_MAX;
     es_record_t record;
     apr_status_t rv;
 
-    while (resend->state == RESEND_WANTED) {
+    while (resend->state == RESEND_WANTED && left-- > 0) {
         if (es_store_look(params->store, resend->next.pos, &record) !=
             APR_SUCCESS) {
             advance(resend, resend->to, ES_OUTCOME_OVERTAKEN);
@@ -479,6 +487,11 @@ int es_sender_proxy_is_busy(const es_sender_proxy_t *sending)
 int es_sender_proxy_is_blocked(const es_sender_proxy_t *sending)
 {
     return sending->state == BLOCKED;
+}
+
+int es_sender_proxy_has_more(const es_sender_proxy_t *sending)
+{
+    return sending->state == IDLE && sending->resend.state == RESEND_WANTED;
 }
 
 const es_outbox_t *es_sender_proxy_outbox(const es_sender_proxy_t *sending)

@@ -47,7 +47,8 @@ apr_status_t es_sender_proxy_open(es_sender_proxy_t **out,
 void es_sender_proxy_close(es_sender_proxy_t *sending);
 
 /**
- * Start to send if there is something to send and no other child sends it.
+ * Start to send if there is something to send and no other child sends it. It
+ * looks at a bounded number of records (es_sender_proxy_has_more).
  *
  * @return 1 if the outbox has changed, so that other children must be woken
  */
@@ -81,6 +82,10 @@ int es_sender_proxy_is_busy(const es_sender_proxy_t *sending);
 
 /** 1 if there is something to send and another child has the outbox. */
 int es_sender_proxy_is_blocked(const es_sender_proxy_t *sending);
+
+/** 1 if it has not finished to search for records to send again: step it once
+ * more, without a wait. */
+int es_sender_proxy_has_more(const es_sender_proxy_t *sending);
 
 /** Its outbox, as given. */
 const es_outbox_t *es_sender_proxy_outbox(const es_sender_proxy_t *sending);

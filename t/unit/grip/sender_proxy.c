@@ -452,6 +452,34 @@ FACTS(the_parts_of_a_record_are_sent_again_in_order)
     assert_int_equal(outcome_of(large), ES_OUTCOME_TAKEN);
 }
 
+FACTS(a_search_among_many_records_is_done_in_parts)
+{
+    es_pos_t from = es_store_head(hub.store);
+    range_t all;
+    int i, steps = 0;
+
+    for (i = 0; i < 10000; i++) {
+        publish("x", "taken");
+    }
+    es_outbox_begin(outbox, es_store_head(hub.store));
+    all = (range_t){from, fail_one("1", 502).to};
+    assert_int_equal(resend(all), ES_OUTCOME_OPEN);
+
+    do {
+        step();
+        steps++;
+        assert_int_equal(resend(all), ES_OUTCOME_OPEN);
+        if (es_sender_proxy_has_more(sending)) {
+            assert_idle(); /* another child may send */
+        }
+    } while (es_sender_proxy_has_more(sending) && steps < 10000);
+    assert_true(steps > 2);
+    assert_string_equal(in_flight(), "x:1");
+    end(0);
+    assert_false(es_sender_proxy_has_more(sending));
+    assert_int_equal(resend(all), ES_OUTCOME_TAKEN);
+}
+
 FACTS(what_the_journal_has_lost_cannot_be_sent_again)
 {
     range_t failed = fail_one("1", 502);
@@ -769,6 +797,7 @@ static const struct CMUnitTest tests[] = {
     TEST(an_outcome_of_a_resend_is_returned_once),
     TEST(one_range_is_sent_again_at_a_time),
     TEST(the_parts_of_a_record_are_sent_again_in_order),
+    TEST(a_search_among_many_records_is_done_in_parts),
     TEST(what_the_journal_has_lost_cannot_be_sent_again),
     TEST(the_same_event_again_goes_only_to_the_proxy_that_failed),
     TEST(another_child_goes_on_after_the_owner_died),
