@@ -14,7 +14,6 @@
 #include <mod_status.h>
 
 #include "base/clock.h"
-#include "base/sigblock.h"
 #include "journal/channel_stats.h"
 #include "server/runtime.h"
 #include "server/settings.h"
@@ -44,20 +43,6 @@ static apr_uint64_t subscriptions_of(const es_store_t *store)
     return sum;
 }
 
-/* The lock is released after each slice of the channel table. */
-static void add_up(es_store_t *store, es_channel_totals_t *totals)
-{
-    apr_uint64_t now_ms = es_clock_ms();
-    es_slot_t at = 0;
-    es_sigblock_t sigblock;
-
-    do {
-        es_sigblock_begin(&sigblock);
-        es_channel_stats_add(store, &at, now_ms, totals);
-        es_sigblock_end(&sigblock);
-    } while (at != 0);
-}
-
 /** @return 0 when this child does not have it */
 static int read_hub(hub_t *hub, const char *name)
 {
@@ -70,7 +55,7 @@ static int read_hub(hub_t *hub, const char *name)
     memset(hub, 0, sizeof(*hub));
     hub->name = name;
     hub->subscriptions = subscriptions_of(view->store);
-    add_up(view->store, &hub->totals);
+    es_channel_stats_add(view->store, es_clock_ms(), &hub->totals);
     hub->published = es_stats_events(view);
     tail = es_store_tail(view->store); /* before the head: both only rise */
     hub->used_bytes = es_store_head(view->store) - tail;

@@ -3,6 +3,11 @@
  * Names and numbers are copied under the lock, a few slots at a time; ids are
  * read from the journal without it. If the ring overtakes a walk meanwhile, the
  * last id that the walk found is the result.
+ *
+ * A walk over a large table that takes and releases the lock all the time keeps
+ * others from it: who is woken by the release mostly finds it taken again. So
+ * totals are added up without it, and the list takes it only for slots that are
+ * likely to be in it.
  */
 #include "journal/channel_stats.h"
 
@@ -11,6 +16,39 @@
 /* At most this many slots are examined at a time under the lock: their
  * subscriptions are spread over a row for each child. */
 #define SLOTS_PER_LOCK 64
+
+static apr_uint32_t load(const apr_uint32_t *word)
+{
+    /* relaxed: the numbers of a slot may be of different moments anyway */
+    return __atomic_load_n(word, __ATOMIC_RELAXED);
+}
+
+static int has_slot(const es_store_t *store, es_slot_t slot)
+{
+    return slot <= load(&store->channels.table->high_slot) &&
+           es_channels_at(&store->channels, slot) != NULL;
+}
+
+/**
+ * Without the lock: does the store know the channel of a slot, just now?
+ *
+ * @param events  of the channel, retained
+ */
+static int seems_known(const es_store_t *store, es_slot_t slot,
+                       apr_uint64_t now_ms, apr_uint32_t *events)
+{
+    const es_chan_t *chan = es_channels_at(&store->channels, slot);
+    apr_uint32_t retained = load(&chan->retained);
+    apr_uint32_t dropped = load(&chan->dropped);
+
+    if (load(&chan->state) != ES_CHAN_USED) {
+        return 0;
+    }
+    *events = retained > dropped ? retained - dropped : 0;
+    return *events != 0 ||
+           __atomic_load_n(&chan->closed_until_ms, __ATOMIC_RELAXED) > now_ms ||
+           !es_subscriptions_is_idle(&store->subscriptions, slot);
+}
 
 /** Copy a slot's statistics. @return 0: the store does not know a channel */
 static int copy_slot(const es_store_t *store, es_slot_t slot,
@@ -59,6 +97,27 @@ static int begins_with(const es_chan_t *chan, es_slice_t prefix)
            es_slice_equal(es_slice(chan->name, prefix.len), prefix);
 }
 
+/** Go to the next slot that may be of the list, without the lock. @return 0:
+ * there is none among the next few; *at is 0 if there is none at all */
+static int find_next(const es_store_t *store, es_slot_t *at,
+                     apr_uint64_t now_ms)
+{
+    apr_uint32_t events;
+    int slots;
+
+    for (slots = 0; slots < SLOTS_PER_LOCK; slots++) {
+        if (!has_slot(store, *at + 1)) {
+            *at = 0;
+            return 0;
+        }
+        if (seems_known(store, *at + 1, now_ms, &events)) {
+            return 1;
+        }
+        (*at)++;
+    }
+    return 0;
+}
+
 int es_channel_stats_next(es_store_t *store, es_slot_t *at, es_slice_t prefix,
                           apr_uint64_t now_ms, es_channel_stats_t *out, int max)
 {
@@ -66,19 +125,18 @@ int es_channel_stats_next(es_store_t *store, es_slot_t *at, es_slice_t prefix,
     int found = 0;
     int slots;
 
+    if (!find_next(store, at, now_ms)) {
+        return 0;
+    }
     if (es_store_lock(store, &report) != APR_SUCCESS) {
         return -1;
     }
     for (slots = 0; slots < SLOTS_PER_LOCK && found < max; slots++) {
-        if (*at >= store->channels.table->high_slot) {
+        if (!has_slot(store, *at + 1)) {
             *at = 0;
             break;
         }
         (*at)++;
-        if (es_channels_at(&store->channels, *at) == NULL) {
-            *at = 0;
-            break;
-        }
         if (begins_with(es_channels_at(&store->channels, *at), prefix)) {
             found += copy_slot(store, *at, now_ms, &out[found]);
         }
@@ -87,30 +145,18 @@ int es_channel_stats_next(es_store_t *store, es_slot_t *at, es_slice_t prefix,
     return found;
 }
 
-void es_channel_stats_add(es_store_t *store, es_slot_t *at, apr_uint64_t now_ms,
+void es_channel_stats_add(const es_store_t *store, apr_uint64_t now_ms,
                           es_channel_totals_t *totals)
 {
-    es_channel_stats_t stats;
-    es_repair_report_t report;
-    int slots;
+    apr_uint32_t events;
+    es_slot_t slot;
 
-    if (es_store_lock(store, &report) != APR_SUCCESS) {
-        *at = 0;
-        return;
-    }
-    for (slots = 0; slots < SLOTS_PER_LOCK; slots++) {
-        if (*at >= store->channels.table->high_slot ||
-            !es_channels_at(&store->channels, *at + 1)) {
-            *at = 0;
-            break;
-        }
-        (*at)++;
-        if (copy_slot(store, *at, now_ms, &stats)) {
+    for (slot = 1; has_slot(store, slot); slot++) {
+        if (seems_known(store, slot, now_ms, &events)) {
             totals->channels++;
-            totals->events += stats.events;
+            totals->events += events;
         }
     }
-    es_store_unlock(store, &report);
 }
 
 /** Is there an event of the channel at pos: retained, and after its last

@@ -42,7 +42,8 @@ int es_channel_stats_find(es_store_t *store, es_slice_t name,
  * @return how many are in out; *at is 0 if there are no more. -1: the store
  *         lock cannot be taken, for long or for ever
  *
- * Context: ANY; takes the store lock for a short time.
+ * Context: ANY; takes the store lock for a short time, and not at all for slots
+ * of channels that are not known.
  */
 int es_channel_stats_next(es_store_t *store, es_slot_t *at, es_slice_t prefix,
                           apr_uint64_t now_ms, es_channel_stats_t *out,
@@ -55,13 +56,14 @@ typedef struct es_channel_totals_t {
 } es_channel_totals_t;
 
 /**
- * Add the next channels to the totals. It examines a bounded number of slots.
+ * Add all channels to the totals. What changes meanwhile is counted before or
+ * after its change.
  *
- * @param at  as for es_channel_stats_next
+ * @param now_ms  of es_store_set_clock
  *
- * Context: ANY; takes the store lock for a short time.
+ * Context: ANY, no lock.
  */
-void es_channel_stats_add(es_store_t *store, es_slot_t *at, apr_uint64_t now_ms,
+void es_channel_stats_add(const es_store_t *store, apr_uint64_t now_ms,
                           es_channel_totals_t *totals);
 
 /**

@@ -137,24 +137,62 @@ static void totals_are_the_sums_of_all_channels(void **state)
     kit_t *kit = kit_open(256 * 1024, CHANNELS, 1);
     es_channel_totals_t totals = {0, 0};
     es_appended_t done;
-    es_slot_t at = 0;
     char name[16];
     int i;
 
     (void)state;
-    es_channel_stats_add(kit->store, &at, KIT_NOW, &totals);
-    assert_int_equal(at, 0);
+    es_channel_stats_add(kit->store, KIT_NOW, &totals);
     assert_int_equal(totals.channels, 0);
     for (i = 0; i < CHANNELS; i++) {
         sprintf(name, "c-%d", i);
         assert_int_equal(kit_append(kit, name, "data: 1\n\n", &done), 0);
         assert_int_equal(kit_append(kit, name, "data: 2\n\n", &done), 0);
     }
-    do {
-        es_channel_stats_add(kit->store, &at, KIT_NOW, &totals);
-    } while (at != 0);
+    es_channel_stats_add(kit->store, KIT_NOW, &totals);
     assert_int_equal(totals.channels, CHANNELS);
     assert_int_equal(totals.events, 2 * CHANNELS);
+    kit_close(kit, 1);
+}
+
+/** Walks over a large table do not hold up those who need the lock. */
+static void walks_go_on_while_the_lock_is_taken(void **state)
+{
+    kit_t *kit = kit_open(256 * 1024, CHANNELS, 1);
+    es_channel_totals_t totals = {0, 0};
+    es_repair_report_t report;
+    es_channel_stats_t known, found;
+    es_appended_t done;
+    es_slot_t at = 0, slot;
+    char name[16];
+    int i;
+
+    (void)state;
+    for (i = 0; i < CHANNELS / 2; i++) {
+        sprintf(name, "idle-%d", i);
+        assert_int_equal(kit_subscribe(kit, 1, name, &slot), 0);
+        es_store_unsubscribe(kit->store, 1, &slot, 1);
+    }
+    assert_int_equal(kit_append(kit, "known", "data: 1\n\n", &done), 0);
+    assert_true(es_channel_stats_find(kit->store, es_slice_of("known"), KIT_NOW,
+                                      &known));
+    es_store_set_lock_wait(kit->store, 0);
+    assert_int_equal(es_store_lock(kit->store, &report), 0);
+
+    es_channel_stats_add(kit->store, KIT_NOW, &totals);
+    assert_int_equal(totals.channels, 1);
+    assert_int_equal(totals.events, 1);
+    do {
+        i = es_channel_stats_next(kit->store, &at, es_slice_of(""), KIT_NOW,
+                                  &found, 1);
+    } while (i == 0 && at != 0);
+    assert_int_equal(i, -1); /* it has come to the known channel */
+    assert_int_equal(at, known.slot - 1);
+
+    es_store_unlock(kit->store, &report);
+    assert_int_equal(es_channel_stats_next(kit->store, &at, es_slice_of(""),
+                                           KIT_NOW, &found, 1),
+                     1);
+    assert_true(name_is(&found, "known"));
     kit_close(kit, 1);
 }
 
@@ -165,6 +203,7 @@ int main(void)
         cmocka_unit_test(the_first_event_is_the_oldest_retained),
         cmocka_unit_test(the_list_has_each_channel_of_the_prefix_once),
         cmocka_unit_test(totals_are_the_sums_of_all_channels),
+        cmocka_unit_test(walks_go_on_while_the_lock_is_taken),
     };
 
     apr_initialize();
