@@ -116,7 +116,8 @@ soak() {
         line=$(grep "^$key " "$tmp/out")
         text="$text; $key: worst $(value "$line" worst_ms) ms"
         text="$text, p99 $(value "$line" p99_ms) ms"
-        text="$text, $(value "$line" failed) of $(value "$line" requests) failed"
+        text="$text, $(value "$line" failed) of $(value "$line" requests)"
+        text="$text failed"
     done
     report "$name" "$rc" "$text"
 }
