@@ -22,8 +22,9 @@
 typedef struct kit_conn_t {
     es_conn_t *conn; /* NULL = never made, or its sink is closed */
     es_sink_t *sink; /* the socket's */
-    int peer;        /* the other end of its socket */
-    char *got;       /* all bytes that were taken */
+    int is_chunked;
+    int peer;  /* the other end of its socket */
+    char *got; /* all bytes that were taken */
     apr_size_t len;
     apr_size_t budget; /* bytes it takes before it is full */
     int writes;        /* calls, also those that took nothing */
@@ -106,6 +107,7 @@ static UNUSED kit_conn_t *kit_make(hub_t *hub, const char *channels,
     assert_true(kit_count <= CONN_MAX);
     memset(kit, 0, sizeof(*kit));
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    kit->is_chunked = chunked;
     kit->peer = pair[1];
     kit->budget = (apr_size_t)-1;
     kit->got = calloc(1, 1);
