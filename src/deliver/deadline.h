@@ -44,4 +44,13 @@ static inline int es_deadline_is_over(es_deadline_t *deadline)
     return deadline->is_over;
 }
 
+/** The last piece took long: the next question looks at the clock. @param
+ * deadline  NULL = never */
+static inline void es_deadline_look_next(es_deadline_t *deadline)
+{
+    if (deadline != NULL) {
+        deadline->left = 1;
+    }
+}
+
 #endif

@@ -23,6 +23,8 @@
 #include "deliver/walk.h"
 
 #define ROUND_BYTES (512 * 1024)
+/* To take a round of so much of the journal takes longer than a few writes. */
+#define LONG_ROUND (64 * 1024)
 
 #define GROUPS_MAX 8 /* of all hubs; two are left to main groups at least */
 #define LATE_MAX 6
@@ -175,10 +177,17 @@ static void split(es_fanout_t *fanout, group_t *group)
     fanout->nlate++;
 }
 
-static void begin_walk(es_fanout_t *fanout, group_t *group)
+/* A round was taken. */
+static void begin_walk(es_fanout_t *fanout, group_t *group,
+                       es_deadline_t *deadline)
 {
+    const es_round_t *round = group->walk.round;
+
     es_walk_begin(&group->walk);
     update_undone(fanout, group->walk.hub);
+    if (es_round_end(round) - es_round_start(round) >= LONG_ROUND) {
+        es_deadline_look_next(deadline);
+    }
 }
 
 /* ---- rounds ------------------------------------------------------------ */
@@ -237,7 +246,7 @@ static void skip_to(es_fanout_t *fanout, es_hub_t *hub, es_pos_t head,
 
 /* The main group's next round. @return 0 when there was none to take */
 static int take_main(es_fanout_t *fanout, group_t *group, es_hub_t *hub,
-                     apr_time_t now)
+                     es_deadline_t *deadline, apr_time_t now)
 {
     es_pos_t head = es_store_head(hub->store);
     apr_status_t rv = APR_EGENERAL;
@@ -253,7 +262,7 @@ static int take_main(es_fanout_t *fanout, group_t *group, es_hub_t *hub,
         return 0;
     }
     hub->pos = es_round_end(group->walk.round);
-    begin_walk(fanout, group);
+    begin_walk(fanout, group, deadline);
     for (i = 0; i < es_round_count(group->walk.round); i++) {
         es_hub_signal_channel(hub, es_round_slot(group->walk.round, i));
     }
@@ -271,7 +280,8 @@ static void run_main(es_fanout_t *fanout, es_hub_t *hub,
     while (group != NULL || es_hub_has_unread(hub)) {
         if (group == NULL) {
             group = free_group(fanout);
-            if (group == NULL || !take_main(fanout, group, hub, now)) {
+            if (group == NULL ||
+                !take_main(fanout, group, hub, deadline, now)) {
                 return; /* another walk has to end first; or all was skipped */
             }
         }
@@ -333,7 +343,7 @@ static void run_late(es_fanout_t *fanout, group_t *group,
             skip_to(fanout, hub, hub->pos, rv, now);
             return;
         }
-        begin_walk(fanout, group);
+        begin_walk(fanout, group, deadline);
         if (es_deadline_is_over(deadline)) {
             return;
         }

@@ -166,6 +166,34 @@ static void test_another_channel_does_not_wait(void **state)
     world_close(&w);
 }
 
+static apr_time_t clock_of_looks(void)
+{
+    return ++fake_time;
+}
+
+/* Rounds that are long and have few conns: to take each of them takes long, and
+ * the clock is looked at after each, not after so many conns. */
+static void test_the_clock_is_looked_at_after_a_long_round(void **state)
+{
+    es_deadline_t deadline;
+    es_pos_t start;
+    world_t w;
+    int i;
+
+    (void)state;
+    world_open(&w);
+    (void)join(&w, "one");
+    start = w.own.pos;
+    for (i = 0; i < 90; i++) {
+        hub_say(&w.hub, "one", big_text(64 * 1024)); /* 7 in a round */
+    }
+    deadline = es_deadline_in(clock_of_looks, 3, 100);
+    (void)es_fanout_run(w.fanout, &w.own, 1, &deadline, 0);
+    assert_true(deadline.is_over);
+    assert_in_range(w.own.pos - start, 1, 4 * 512 * 1024);
+    world_close(&w);
+}
+
 /* ---- the same bytes, however a round is cut ------------------------------ */
 
 /* A client that reads the journal alone: what the conn of the same number is to
@@ -367,6 +395,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_event_once),
         cmocka_unit_test(test_another_channel_does_not_wait),
+        cmocka_unit_test(test_the_clock_is_looked_at_after_a_long_round),
         cmocka_unit_test(test_parts_give_the_same_bytes),
     };
     int failed;
