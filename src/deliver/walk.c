@@ -51,10 +51,12 @@ void es_walk_begin(es_walk_t *walk)
     es_channel_list_t list;
     int i;
 
+    walk->present = 0;
     for (i = 0; i < es_round_count(round); i++) {
         list = es_channel_index_list(walk->hub->conns, es_round_slot(round, i));
         walk->weights[i] =
             (unsigned char)weigh(list.count, es_round_bytes(round, i));
+        walk->present |= 1u << walk->weights[i];
     }
     walk->is_walking = 1;
     walk->weight = 0;
@@ -193,16 +195,30 @@ static int walk_channel(es_conns_t *conns, es_walk_t *walk,
     return 1;
 }
 
+/* From the present channel on. @return 1 when all of this weight are visited */
+static int walk_weight(es_conns_t *conns, es_walk_t *walk,
+                       es_deadline_t *deadline, apr_time_t now)
+{
+    int count = es_round_count(walk->round);
+
+    for (; walk->channel < count; walk->channel++) {
+        if (walk->weights[walk->channel] == walk->weight &&
+            !walk_channel(conns, walk, deadline, now)) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
 int es_walk_run(es_walk_t *walk, es_conns_t *conns, es_deadline_t *deadline,
                 apr_time_t now)
 {
-    for (; walk->weight < WEIGHTS; walk->weight++, walk->channel = 0) {
-        for (; walk->channel < es_round_count(walk->round); walk->channel++) {
-            if (walk->weights[walk->channel] == walk->weight &&
-                !walk_channel(conns, walk, deadline, now)) {
-                return 0;
-            }
+    for (; walk->present >> walk->weight != 0; walk->weight++) {
+        if ((walk->present >> walk->weight & 1) != 0 &&
+            !walk_weight(conns, walk, deadline, now)) {
+            return 0;
         }
+        walk->channel = 0;
     }
     walk->is_walking = 0;
     return 1;

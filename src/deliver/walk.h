@@ -20,6 +20,7 @@ typedef struct es_walk_t {
     apr_uint32_t mark; /* of its channels in the channel index */
     /* its own */
     int is_walking;    /* begun and not finished */
+    unsigned present;  /* bit w = it has channels of weight w */
     int weight;        /* channels of this weight are visited, */
     int channel;       /* this one of the round, */
     int is_begun;      /* whose list is being visited: */
