@@ -335,6 +335,7 @@ static void run_late(es_fanout_t *fanout, group_t *group,
         }
         if (has_walked && es_hub_has_unread(hub) &&
             hub->pos - group->pos < ROUND_BYTES / 2) {
+            update_undone(fanout, hub);
             return; /* the hub goes on first: the next round has more then */
         }
         rv = es_round_take(group->walk.round, hub->store, group->pos, hub->pos,
