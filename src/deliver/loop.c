@@ -301,12 +301,14 @@ static void poll_once(es_loop_t *loop, int more, apr_time_t now)
     }
 }
 
-/* The inbox is looked at last: it may have got a client before the order to
- * finish, and after this turn has taken the notes. */
+/* Notes may be left of a turn. The inbox is looked at last: it may have got a
+ * client before the order to finish, and after this turn has taken the notes.
+ */
 static int is_over(const es_loop_t *loop)
 {
-    return loop->is_broken || (es_shutdown_is_over(&loop->shutdown) &&
-                               es_inbox_is_empty(loop->inbox));
+    return loop->is_broken ||
+           (es_shutdown_is_over(&loop->shutdown) && loop->notes == NULL &&
+            es_inbox_is_empty(loop->inbox));
 }
 
 static void close_down(es_loop_t *loop)

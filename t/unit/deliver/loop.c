@@ -1,18 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of src/deliver/loop.c: it starts as a whole or leaves nothing open. */
+/* Tests of src/deliver/loop.c: it starts as a whole or leaves nothing open, and
+ * it serves all that came before it ends. */
 #include "t/unit/deliver_fixture.h"
 
 #include <fcntl.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <apr_errno.h>
 #include <apr_general.h>
 
 #include "deliver/loop.h"
+#include "deliver/sink_socket.h"
 
-#define LOOK_AT 64 /* all descriptors of this test are below it */
+#define CLIENTS 900 /* whose peers are gone */
+#define LOOK_AT 64  /* all descriptors of this test are below it */
 
 typedef struct world_t {
     hub_t hub;
@@ -121,10 +125,63 @@ static void test_descriptors_exhausted(void **state)
     world_close(&w);
 }
 
+/* Post a client. @return the other end of its socket */
+static int post_client(world_t *w, es_inbox_t *inbox)
+{
+    es_slot_t slots[ES_EVENT_CHANNELS_MAX];
+    es_client_params_t params = {0};
+    es_conn_t *conn;
+    int pair[2];
+
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    params.store = w->hub.store;
+    params.child = 1;
+    params.nslots = hub_subscribe(&w->hub, "a", slots, &params.pos);
+    params.slots = slots;
+    conn = es_conns_prepare(
+        es_client_create(&params, es_sink_socket_create(pair[0], 1, 0), 0));
+    assert_non_null(conn);
+    conn->note.kind = ES_NOTE_CLIENT;
+    assert_int_equal(es_inbox_post(inbox, &conn->note), APR_SUCCESS);
+    return pair[1];
+}
+
+/* More clients than a turn takes, at a stop: those of the first turn are gone
+ * at once, and the last one still gets the end of its stream. */
+static void test_clients_left_of_a_turn_get_their_end(void **state)
+{
+    es_shutdown_orders_t orders = {0};
+    char got[100] = "";
+    es_inbox_t *inbox;
+    es_loop_t *loop;
+    world_t w;
+    int peer, i;
+
+    (void)state;
+    world_open(&w);
+    assert_int_equal(es_inbox_open(&inbox), APR_SUCCESS);
+    assert_int_equal(es_loop_create(&loop, &w.params, inbox, &orders),
+                     APR_SUCCESS);
+    for (i = 0; i < CLIENTS; i++) {
+        close(post_client(&w, inbox));
+    }
+    peer = post_client(&w, inbox);
+    orders.stop = ES_STOP_FINAL;
+    orders.finish = 1;
+    es_loop_run(loop);
+    assert_true(recv(peer, got, sizeof(got) - 1, 0) > 0);
+    assert_non_null(strstr(got, "0\r\n\r\n"));
+    close(peer);
+    es_loop_destroy(loop);
+    es_inbox_close(inbox);
+    world_close(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_descriptors_exhausted),
+        cmocka_unit_test(test_clients_left_of_a_turn_get_their_end),
     };
     int failed;
 
