@@ -121,6 +121,7 @@ static void update_undone(es_fanout_t *fanout, es_hub_t *hub)
     int i;
 
     hub->undone = ES_HUB_NONE;
+    hub->walked = 0;
     for (i = 0; i < GROUPS_MAX; i++) {
         group = &fanout->groups[i];
         if (group->walk.hub == hub) {
@@ -128,6 +129,16 @@ static void update_undone(es_fanout_t *fanout, es_hub_t *hub)
                                          : group->pos;
             hub->undone = pos < hub->undone ? pos : hub->undone;
         }
+    }
+}
+
+/* The time was over within the group's walk. */
+static void note_walked(const group_t *group)
+{
+    es_hub_t *hub = group->walk.hub;
+
+    if (es_round_start(group->walk.round) == hub->undone) {
+        hub->walked = es_walk_reached(&group->walk) - hub->undone;
     }
 }
 
@@ -286,6 +297,7 @@ static void run_main(es_fanout_t *fanout, es_hub_t *hub,
             }
         }
         if (!es_walk_run(&group->walk, fanout->conns, deadline, now)) {
+            note_walked(group);
             if (!es_walk_is_light(&group->walk) && fanout->nlate < LATE_MAX) {
                 split(fanout, group);
             }
@@ -326,6 +338,7 @@ static void run_late(es_fanout_t *fanout, group_t *group,
     for (;; has_walked = 1) {
         if (group->walk.is_walking &&
             !es_walk_run(&group->walk, fanout->conns, deadline, now)) {
+            note_walked(group);
             return;
         }
         group->pos = es_round_end(group->walk.round);

@@ -24,6 +24,8 @@ typedef struct es_hub_t {
     es_pos_t pos;      /* all records below it are in rounds */
     es_pos_t undone;   /* where the first round starts that is not finished, or
                       * is still to come for a group; ES_HUB_NONE = none */
+    es_pos_t walked; /* beyond undone, by an estimate, for reports: a long walk
+                      * makes progress, too; 0 = none */
     apr_uint32_t groups;         /* of channels that are late, see fanout.c */
     es_channel_index_t *conns;   /* channel → links of conns; owned */
     es_channel_index_t *watches; /* channel → links of watches; owned */

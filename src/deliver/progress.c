@@ -174,7 +174,7 @@ int es_progress_report(es_hub_t *hub, apr_uint32_t child, apr_time_t now)
         if (now >= progress->next_walk && progress->client_us > 0) {
             progress->lowest = walk(hub, now);
         }
-        pos = lower(es_hub_done(hub), progress->lowest);
+        pos = lower(es_hub_done(hub) + hub->walked, progress->lowest);
     }
     if (pos != progress->reported) {
         progress->reported = pos;

@@ -52,11 +52,14 @@ void es_walk_begin(es_walk_t *walk)
     int i;
 
     walk->present = 0;
+    walk->conns = 0;
+    walk->visited = 0;
     for (i = 0; i < es_round_count(round); i++) {
         list = es_channel_index_list(walk->hub->conns, es_round_slot(round, i));
         walk->weights[i] =
             (unsigned char)weigh(list.count, es_round_bytes(round, i));
         walk->present |= 1u << walk->weights[i];
+        walk->conns += list.count;
     }
     walk->is_walking = 1;
     walk->weight = 0;
@@ -73,6 +76,23 @@ int es_walk_has_visited(const es_walk_t *walk, int channel)
 {
     return walk->weights[channel] < walk->weight ||
            (walk->weights[channel] == walk->weight && channel < walk->channel);
+}
+
+es_pos_t es_walk_reached(const es_walk_t *walk)
+{
+    es_pos_t start = es_round_start(walk->round);
+    apr_uint64_t visited = walk->visited;
+    es_channel_list_t list;
+
+    if (walk->is_begun) {
+        list = es_channel_index_list(walk->hub->conns,
+                                     es_round_slot(walk->round, walk->channel));
+        visited += list.count > walk->left ? list.count - walk->left : 0;
+    }
+    if (visited >= walk->conns) {
+        return start; /* conns have come meanwhile: it is not known */
+    }
+    return start + (es_round_end(walk->round) - start) * visited / walk->conns;
 }
 
 /* Are all channels of a conn of the walk's group? */
@@ -192,6 +212,7 @@ static int walk_channel(es_conns_t *conns, es_walk_t *walk,
         }
     }
     walk->is_begun = 0;
+    walk->visited += list.count;
     return 1;
 }
 

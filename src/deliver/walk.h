@@ -19,12 +19,14 @@ typedef struct es_walk_t {
     es_hub_t *hub;     /* whose conns get the round */
     apr_uint32_t mark; /* of its channels in the channel index */
     /* its own */
-    int is_walking;    /* begun and not finished */
-    unsigned present;  /* bit w = it has channels of weight w */
-    int weight;        /* channels of this weight are visited, */
-    int channel;       /* this one of the round, */
-    int is_begun;      /* whose list is being visited: */
-    apr_uint32_t left; /* conns that are left */
+    int is_walking;       /* begun and not finished */
+    unsigned present;     /* bit w = it has channels of weight w */
+    int weight;           /* channels of this weight are visited, */
+    int channel;          /* this one of the round, */
+    int is_begun;         /* whose list is being visited: */
+    apr_uint32_t left;    /* conns that are left */
+    apr_uint64_t conns;   /* of all its channels, at the beginning */
+    apr_uint64_t visited; /* conns of channels that have been visited */
     unsigned char weights[ES_ROUND_CHANNELS_MAX];
 } es_walk_t;
 
@@ -45,5 +47,9 @@ int es_walk_is_light(const es_walk_t *walk);
 
 /** 1 when all conns of channel i of the round have been visited. */
 int es_walk_has_visited(const es_walk_t *walk, int channel);
+
+/** Up to where the round is offered, estimated by the conns that have been
+ * visited; for reports only. */
+es_pos_t es_walk_reached(const es_walk_t *walk);
 
 #endif

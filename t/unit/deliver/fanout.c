@@ -166,6 +166,38 @@ static void test_another_channel_does_not_wait(void **state)
     world_close(&w);
 }
 
+/* A publisher gives a delivery up whose report does not change for a second. A
+ * walk may take longer, in parts: each changes the report. */
+static void test_a_long_walk_makes_progress(void **state)
+{
+    es_pos_t before, reported;
+    world_t w;
+    int i;
+
+    (void)state;
+    world_open(&w);
+    kit_on_write = on_write;
+    for (i = 0; i < 200; i++) {
+        (void)join(&w, "broad");
+    }
+    hub_say(&w.hub, "broad", big_text(64 * 1024));
+    run_for(&w, 10, 0, 0);
+    (void)es_progress_report(&w.own, CONN_CHILD, 0);
+    before = es_flow_control_reported(w.hub.store, CONN_CHILD);
+    for (i = 0; i < 18; i++) {
+        run_for(&w, 10, 1, 0);
+        (void)es_progress_report(&w.own, CONN_CHILD, 0);
+        reported = es_flow_control_reported(w.hub.store, CONN_CHILD);
+        assert_in_range(reported, before + 1, w.own.pos - 1);
+        before = reported;
+    }
+    run_for(&w, 20, 1, 0);
+    (void)es_progress_report(&w.own, CONN_CHILD, 0);
+    assert_int_equal(es_flow_control_reported(w.hub.store, CONN_CHILD),
+                     w.own.pos);
+    world_close(&w);
+}
+
 static apr_time_t clock_of_looks(void)
 {
     return ++fake_time;
@@ -395,6 +427,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_event_once),
         cmocka_unit_test(test_another_channel_does_not_wait),
+        cmocka_unit_test(test_a_long_walk_makes_progress),
         cmocka_unit_test(test_the_clock_is_looked_at_after_a_long_round),
         cmocka_unit_test(test_parts_give_the_same_bytes),
     };
