@@ -108,7 +108,7 @@ static void test_a_reset_without_memory_is_an_error(void **state)
 
     (void)state;
 #ifdef __SANITIZE_ADDRESS__
-    skip(); /* its own memory is above any limit */
+    return; /* its own memory is above any limit */
 #endif
     assert_int_equal(getrlimit(RLIMIT_AS, &before), 0);
     limit = before;

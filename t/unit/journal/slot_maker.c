@@ -287,7 +287,8 @@ static void a_million_channels_cost_no_more_than_some(void **state)
 
     (void)state;
     if (stepper_refusal() != NULL) {
-        skip();
+        print_message("# no steps are counted: %s\n", stepper_refusal());
+        return;
     }
     measure(some, 16384);
     measure(many, 1 << 20);
