@@ -394,12 +394,22 @@ void es_handover_on_event(es_handover_t *handover, apr_time_t now)
     }
 }
 
-void es_handover_run(es_handover_t *handover, apr_time_t now)
+int es_handover_is_waiting(const es_handover_t *handover)
+{
+    return handover->waiting_since != 0;
+}
+
+void es_handover_continue(es_handover_t *handover, apr_time_t now)
 {
     ES_CONTEXT(ES_DELIVERY);
     if (handover->waiting_since != 0) {
         continue_waiting(handover, now);
     }
+}
+
+void es_handover_run(es_handover_t *handover, apr_time_t now)
+{
+    es_handover_continue(handover, now);
     if (handover->full_since == 0 || handover->waiting_since != 0) {
         return;
     }

@@ -98,6 +98,15 @@ void es_handover_on_event(es_handover_t *handover, apr_time_t now);
 /** The loop calls this in each turn, until es_handover_stop_listening. */
 void es_handover_run(es_handover_t *handover, apr_time_t now);
 
+/**
+ * Take over the clients that wait, as es_handover_run does, too. After 2 s they
+ * are closed.
+ */
+void es_handover_continue(es_handover_t *handover, apr_time_t now);
+
+/** 1 when clients of a message wait for the lock of their store. */
+int es_handover_is_waiting(const es_handover_t *handover);
+
 /** Microseconds until es_handover_run has to be called; -1 = no limit. */
 apr_interval_time_t es_handover_wait(const es_handover_t *handover);
 

@@ -185,6 +185,10 @@ static void begin_ending(es_shutdown_t *shutdown, apr_time_t now)
 
 static void decide(es_shutdown_t *shutdown, apr_time_t now)
 {
+    es_handover_continue(shutdown->handover, now);
+    if (es_handover_is_waiting(shutdown->handover)) {
+        return; /* sending would close them: there is one message for both */
+    }
     switch (choose(shutdown, now)) {
     case ES_SHUTDOWN_WAIT:
         if (has_nothing_left(shutdown)) {
@@ -213,15 +217,25 @@ static void send_clients(es_shutdown_t *shutdown, apr_time_t now)
     }
 }
 
+/* @return 1 when clients have come */
+static int receive_last(es_shutdown_t *shutdown, apr_time_t now)
+{
+    apr_uint32_t before = es_conns_count(shutdown->conns);
+
+    es_handover_continue(shutdown->handover, now);
+    if (es_shutdown_is_last(&shutdown->server, stop_order(shutdown))) {
+        (void)es_handover_receive(shutdown->handover, MESSAGES_MAX, now);
+    }
+    return es_conns_count(shutdown->conns) > before;
+}
+
 /* Clients have until end_by to read their end. If this child is the last one,
  * it also ends the streams of those that are in the handover socket. */
 static void end_streams(es_shutdown_t *shutdown, apr_time_t now)
 {
     apr_uint32_t left;
 
-    shutdown->has_received =
-        es_shutdown_is_last(&shutdown->server, stop_order(shutdown)) &&
-        es_handover_receive(shutdown->handover, MESSAGES_MAX, now) > 0;
+    shutdown->has_received = receive_last(shutdown, now);
     if (shutdown->has_received) {
         end_all(shutdown, now);
     }
@@ -275,7 +289,8 @@ apr_interval_time_t es_shutdown_wait(const es_shutdown_t *shutdown)
 {
     if (shutdown->phase == ES_SHUTDOWN_SERVING ||
         (shutdown->phase == ES_SHUTDOWN_ENDING &&
-         es_conns_count(shutdown->conns) == 0)) {
+         es_conns_count(shutdown->conns) == 0 &&
+         !es_handover_is_waiting(shutdown->handover))) {
         return -1;
     }
     return DECIDE_EVERY;
@@ -284,5 +299,6 @@ apr_interval_time_t es_shutdown_wait(const es_shutdown_t *shutdown)
 int es_shutdown_is_over(const es_shutdown_t *shutdown)
 {
     return shutdown->phase == ES_SHUTDOWN_ENDING &&
-           has_nothing_left(shutdown) && !shutdown->has_received;
+           has_nothing_left(shutdown) && !shutdown->has_received &&
+           !es_handover_is_waiting(shutdown->handover);
 }

@@ -12,7 +12,9 @@
 
 #include <apr_general.h>
 
+#include "journal/store_priv.h"
 #include "deliver/conn_timers.h"
+#include "deliver/handover_msg.h"
 #include "deliver/shutdown.h"
 #include "deliver/sink_socket.h"
 
@@ -386,6 +388,69 @@ static void test_hands_over_when_the_parent_has_opened(void **state)
     world_close(&w);
 }
 
+/* A message of another child, with one client. @return the client's peer */
+static int send_message(world_t *w)
+{
+    es_handover_msg_t *msg = es_handover_msg_create();
+    es_slice_t name = es_slice_of("a");
+    es_handed_t handed = {0};
+    int pair[2];
+
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    handed.fd = pair[1];
+    handed.epoch = es_store_epoch(w->hub.store);
+    handed.segment_id = es_store_segment_id(w->hub.store);
+    handed.saved.cursor = w->own.pos;
+    handed.names = &name;
+    handed.nnames = 1;
+    assert_int_equal(es_handover_msg_add(msg, &handed), APR_SUCCESS);
+    assert_int_equal(es_handover_sockets_send(&w->sockets, msg), APR_SUCCESS);
+    es_handover_msg_destroy(msg);
+    close(pair[1]);
+    return pair[0];
+}
+
+/* How many clients the next message has. */
+static int clients_in_message(world_t *w)
+{
+    es_handover_msg_t *msg = es_handover_msg_create();
+    int count;
+
+    assert_int_equal(es_handover_sockets_receive(&w->sockets, msg),
+                     APR_SUCCESS);
+    count = es_handover_msg_count(msg);
+    es_handover_msg_destroy(msg);
+    return count;
+}
+
+/* Clients of another child, for which the store lock was taken when the order
+ * came, are handed over with the others. */
+static void test_received_ones_are_handed_over(void **state)
+{
+    es_repair_report_t report;
+    world_t w;
+    int peer;
+
+    (void)state;
+    world_open(&w, 0, 1);
+    peer = send_message(&w);
+    es_store_set_lock_wait(w.hub.store, 0);
+    assert_int_equal(es_store_lock(w.hub.store, &report), APR_SUCCESS);
+    es_handover_on_event(w.handover, SECOND);
+    assert_true(es_handover_is_waiting(w.handover));
+    w.orders.stop = ES_STOP_OWN;
+    w.orders.finish = 1;
+    assert_int_equal(turn(&w, SECOND + MS), 1);
+    assert_false(es_shutdown_is_over(&w.shutdown));
+    assert_true(es_shutdown_wait(&w.shutdown) > 0);
+    es_store_unlock(w.hub.store, &report);
+    assert_int_equal(turn(&w, SECOND + 2 * MS), 0);
+    assert_true(es_shutdown_is_over(&w.shutdown));
+    assert_int_equal(clients_in_message(&w), 2);
+    close(peer);
+    world_close(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -397,6 +462,7 @@ int main(void)
         cmocka_unit_test(test_graceful),
         cmocka_unit_test(test_nothing_to_hand_over),
         cmocka_unit_test(test_hands_over_when_the_parent_has_opened),
+        cmocka_unit_test(test_received_ones_are_handed_over),
     };
     int failed;
 
