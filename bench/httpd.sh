@@ -11,6 +11,7 @@
 #                 (build in the folder of the sources)
 #   ES_CHILDREN   children of httpd (4), ES_LIMIT its ServerLimit (twice that;
 #                 if equal, new children wait until old ones have ended)
+#   ES_THREADS    delivery threads of each child (1)
 #   $spare        MinSpareThreads, if set before
 #   ES_HUB        size of the hub (64m), and more arguments of EventStreamHub
 #   ES_PORT       first port to try (by the process id)
@@ -65,6 +66,10 @@ conf_of_module() {
     echo "LogLevel eventstream:info"
     echo "LoadModule eventstream_module $build/.libs/mod_eventstream.so"
     echo "EventStreamHub default size=${ES_HUB:-64m}"
+    # a build of before has no such directive
+    echo "<IfDirective EventStreamThreads>"
+    echo "EventStreamThreads ${ES_THREADS:-1}"
+    echo "</IfDirective>"
     cat <<'CONF'
 EventStreamRetry 1
 EventStreamDrain 2

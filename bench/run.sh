@@ -10,6 +10,7 @@
 #                 (build in the folder of the sources)
 #   ES_ROUNDS     pairs for each row (5; quick: 3)
 #   ES_CHILDREN   children of httpd (1, as baseline has one process)
+#   ES_THREADS    delivery threads of each child (1)
 #   ES_PORT       first of two ports to try (18080)
 #   ES_HTTPD      the server (apache2 or httpd)
 #   ES_MODULES    folder of its modules (as apxs has it)
@@ -98,6 +99,10 @@ write_conf() {
             echo "User nobody"
             echo "Group $(id -gn nobody)"
         fi
+        # a build of before has no such directive
+        echo "<IfDirective EventStreamThreads>"
+        echo "EventStreamThreads ${ES_THREADS:-1}"
+        echo "</IfDirective>"
         cat <<'CONF'
 <LocationMatch "^/events/(?<room>[^/]+)$">
     SetHandler eventstream

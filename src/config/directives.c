@@ -19,6 +19,7 @@
 #include <http_core.h>
 
 #include "journal/resume.h"
+#include "server/deliveries.h"
 #include "server/log.h"
 #include "server/settings.h"
 #include "config/setters.h"
@@ -28,8 +29,9 @@ typedef enum es_unit_t {
     ES_SECONDS_OR_OFF, /* off is 0 */
     ES_BYTES,
     ES_NUMBER,
-    ES_FORM,  /* event or comment */
-    ES_REPLAY /* none, all, or how many events */
+    ES_NUMBER_OR_AUTO, /* auto is 0 */
+    ES_FORM,           /* event or comment */
+    ES_REPLAY          /* none, all, or how many events */
 } es_unit_t;
 
 /* The cmd_data of a directive with one value. */
@@ -59,6 +61,7 @@ static const char *set_global_row(cmd_parms *cmd, void *dir, const char *text);
 #define HELP_ES_SECONDS_OR_OFF "off, or a time, such as 20, 500ms or 2min"
 #define HELP_ES_BYTES "a number of bytes, such as 65536, 64k or 2m"
 #define HELP_ES_NUMBER "a whole number"
+#define HELP_ES_NUMBER_OR_AUTO "auto, or a whole number"
 #define HELP_ES_FORM "event or comment"
 #define HELP_ES_REPLAY "none, all, or a number of events from 1 to 1000000"
 
@@ -138,6 +141,8 @@ const command_rec es_directives_table[] = {
                GLOBAL(max_address_channels), 0, 0, APR_INT32_MAX),
     GLOBAL_ROW("EventStreamMaxHeld", ES_NUMBER, GLOBAL(max_held),
                0, 0, 65535),
+    GLOBAL_ROW("EventStreamThreads", ES_NUMBER_OR_AUTO, GLOBAL(threads),
+               0, 0, ES_DELIVERIES_MAX),
     GLOBAL_ROW("EventStreamGripMaxWaiting", ES_NUMBER,
                GLOBAL(max_grip_waiting), 0, 0, 65535),
     GLOBAL_ROW("EventStreamDrain", ES_SECONDS, GLOBAL(drain_us),
@@ -215,6 +220,19 @@ static int read_time(apr_int64_t *value, const char *text)
            ap_timeout_parameter_parse(text, value, "s") == APR_SUCCESS;
 }
 
+static const char *read_number_or_auto(apr_int64_t *value, const char *text)
+{
+    char *end;
+
+    *value = 0;
+    if (!strcasecmp(text, "auto")) {
+        return NULL;
+    }
+    *value = apr_strtoi64(text, &end, 10);
+    return end == text || *end || *value == 0 ? "takes " HELP_ES_NUMBER_OR_AUTO
+                                              : NULL;
+}
+
 static const char *read_value(apr_int64_t *value, const es_row_t *row,
                               const char *text)
 {
@@ -229,6 +247,7 @@ static const char *read_value(apr_int64_t *value, const es_row_t *row,
                    ? NULL
                    : "takes " HELP_ES_SECONDS_OR_OFF;
     case ES_BYTES: return es_setters_read_bytes(value, text);
+    case ES_NUMBER_OR_AUTO: return read_number_or_auto(value, text);
     case ES_REPLAY: return read_replay(value, text);
     case ES_FORM:
         if (strcasecmp(text, "event") && strcasecmp(text, "comment")) {

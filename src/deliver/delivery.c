@@ -93,10 +93,15 @@ void es_delivery_stop(es_delivery_t *d)
     es_delivery_leave(d, ES_STOP_FINAL);
 }
 
-apr_status_t es_delivery_join(es_delivery_t *d, apr_interval_time_t timeout)
+void es_delivery_finish(es_delivery_t *d)
 {
     __atomic_store_n(&d->orders.finish, 1, __ATOMIC_RELEASE);
     es_inbox_wake(d->inbox);
+}
+
+apr_status_t es_delivery_join(es_delivery_t *d, apr_interval_time_t timeout)
+{
+    es_delivery_finish(d);
     return es_thread_join(&d->thread, timeout);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * The delivery of a child: one thread that owns clients, follows the journals
+ * A delivery of a child: one thread that owns clients, follows the journals
  * of all hubs and writes each frame to each client of its channels. Workers
  * reach it through its inbox only.
  *
@@ -29,7 +29,7 @@ typedef enum es_stop_t {
 
 typedef struct es_delivery_params_t {
     es_children_t *children;
-    apr_uint32_t child;      /* of this process, from 1 */
+    apr_uint32_t child;      /* the delivery's own number, from 1 */
     es_store_t *const *hubs; /* nhubs stores, by hub number */
     apr_uint32_t nhubs;
     apr_int64_t drain_ms;        /* most random extra wait before reconnects */
@@ -39,7 +39,7 @@ typedef struct es_delivery_params_t {
                                       * NULL = of none */
     es_client_count_t *client_count; /* counts clients of other children that
                                       * are taken over; NULL = not counted */
-    apr_uint32_t clients_max;        /* of this child; 0 = no limit */
+    apr_uint32_t clients_max;        /* of this delivery; 0 = no limit */
     const es_handover_sockets_t *handover; /* NULL = none */
     const int *running;                    /* the server's generation, see
                               * es_shutdown_server_t */
@@ -118,8 +118,13 @@ void es_delivery_leave(es_delivery_t *d, es_stop_t why);
 void es_delivery_stop(es_delivery_t *d);
 
 /**
- * Wait for the thread to end. To be called after workers have ended, since the
- * delivery does not wait for further clients from now on.
+ * Workers have ended: the delivery does not wait for further clients from now
+ * on. Context: the child's main thread.
+ */
+void es_delivery_finish(es_delivery_t *d);
+
+/**
+ * Wait for the thread to end, after es_delivery_finish, which it calls, too.
  *
  * @param timeout  at most; a thread that has not ended by then runs until the
  *                 process exits

@@ -150,6 +150,14 @@ static int has_unread(const es_loop_t *loop)
     return 0;
 }
 
+/* The child may be about to stop, and this thread not have the order yet. What
+ * is in the sockets is then not for it. */
+static int takes_clients(const es_loop_t *loop)
+{
+    return loop->shutdown.phase == ES_SHUTDOWN_SERVING &&
+           !es_children_is_stopping(loop->children, loop->child);
+}
+
 static void run_rounds(es_loop_t *loop, apr_time_t now)
 {
     int is_late = es_fanout_is_busy(loop->fanout);
@@ -209,7 +217,7 @@ static int work(es_loop_t *loop, apr_time_t now)
         is_busy = es_fanout_is_busy(loop->fanout);
     }
     es_shutdown_step(&loop->shutdown, now);
-    if (loop->shutdown.phase == ES_SHUTDOWN_SERVING) {
+    if (takes_clients(loop)) {
         es_handover_run(loop->handover, now);
     }
     more = run_conns(loop, is_busy, now);
@@ -258,7 +266,7 @@ static void on_event(es_loop_t *loop, const struct epoll_event *event,
         es_wakeup_drain(loop->wake_fd);
     }
     else if (event->data.ptr == loop->handover) {
-        if (loop->shutdown.phase == ES_SHUTDOWN_SERVING) {
+        if (takes_clients(loop)) {
             es_handover_on_event(loop->handover, now);
         }
     }

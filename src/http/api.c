@@ -71,7 +71,7 @@ static int is_writable(const eventstream_result_t *theirs)
 
 static int find_hub(call_t *call, const char *name)
 {
-    if (!es_runtime_delivery()) {
+    if (!es_runtime_is_serving()) {
         es_problem_set(&call->why, call->p, HTTP_SERVICE_UNAVAILABLE,
                        "No events are served here.");
         return 0;

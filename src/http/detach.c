@@ -149,7 +149,7 @@ static apr_status_t submit(es_stream_t *stream)
         return APR_ENOMEM;
     }
     release(r);
-    rv = es_delivery_submit(es_runtime_delivery(), client);
+    rv = es_delivery_submit(es_runtime_delivery(stream->child), client);
     if (rv != APR_SUCCESS) {
         take_back(r);
         es_client_close(client); /* ends the subscription and the count */

@@ -234,7 +234,7 @@ static void serve(hold_t *hold)
 static int begin(hold_t *hold)
 {
     es_stream_t *stream = hold->stream;
-    es_delivery_t *delivery = es_runtime_delivery();
+    es_delivery_t *delivery = es_runtime_delivery(stream->child);
 
     if (es_delivery_watch(delivery, stream->hub->number, stream->slots,
                           stream->nslots, &hold->watch) != APR_SUCCESS) {
@@ -267,7 +267,7 @@ static int run(hold_t *hold, es_grant_t grant)
     serve(hold);
     es_sigblock_begin(&sigblock);
     es_client_close(hold->client);
-    es_delivery_unwatch(es_runtime_delivery(), hold->watch);
+    es_delivery_unwatch(es_runtime_delivery(hold->stream->child), hold->watch);
     es_sigblock_end(&sigblock);
     return OK;
 }

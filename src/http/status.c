@@ -174,7 +174,7 @@ static int on_status(request_rec *r, int flags)
 {
     const es_settings_t *global = es_settings_of(ap_server_conf);
 
-    if (!es_runtime_delivery()) {
+    if (!es_runtime_is_serving()) {
         return DECLINED; /* the child logged why at its start */
     }
     if (flags & AP_STATUS_SHORT) {

@@ -35,7 +35,7 @@ es_client_t *es_stream_client(es_stream_t *stream, es_sink_t *sink)
 
     params.store = stream->hub->store;
     params.hub = stream->hub->number;
-    params.child = es_runtime_child();
+    params.child = stream->child;
     params.slots = stream->slots;
     params.nslots = stream->nslots;
     params.pos = stream->start.pos;
@@ -58,8 +58,8 @@ es_client_t *es_stream_client(es_stream_t *stream, es_sink_t *sink)
 void es_stream_drop(es_stream_t *stream)
 {
     if (stream->nslots != 0) {
-        es_store_unsubscribe(stream->hub->store, es_runtime_child(),
-                             stream->slots, stream->nslots);
+        es_store_unsubscribe(stream->hub->store, stream->child, stream->slots,
+                             stream->nslots);
         stream->nslots = 0;
     }
     if (stream->counted.client_count) {

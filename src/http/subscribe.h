@@ -44,11 +44,12 @@ typedef struct es_stream_t {
     request_rec *r;
     const es_dir_t *conf;
     const es_runtime_hub_t *hub;
-    es_slot_t *slots;  /* subscribed at the hub's store; in r's pool */
-    int nslots;        /* 0 = not subscribed: only the end is sent */
-    es_start_t start;  /* where it starts; stream-open carries its id */
-    es_slice_t reset;  /* stream-reset to begin with; empty = none */
-    es_part_t *replay; /* nslots of them, NULL = all from start on */
+    apr_uint32_t child; /* the number that is counted and subscribed */
+    es_slot_t *slots;   /* subscribed at the hub's store; in r's pool */
+    int nslots;         /* 0 = not subscribed: only the end is sent */
+    es_start_t start;   /* where it starts; stream-open carries its id */
+    es_slice_t reset;   /* stream-reset to begin with; empty = none */
+    es_part_t *replay;  /* nslots of them, NULL = all from start on */
     es_counted_t counted;
 } es_stream_t;
 

@@ -57,7 +57,7 @@ static es_limit_t count_in(es_stream_t *stream, int count)
     es_client_limits_t limits;
     es_client_count_t *client_count = es_runtime_client_count(&limits);
 
-    switch (es_client_count_add(client_count, es_runtime_child(),
+    switch (es_client_count_add(client_count, stream->child,
                                 address_key(stream->r), &limits,
                                 &stream->counted)) {
     case ES_CLIENT_COUNT_OK: return count_channels(stream, count, &limits);
@@ -75,7 +75,7 @@ static apr_status_t subscribe(es_stream_t *stream,
 
     stream->slots = apr_palloc(stream->r->pool, sizeof(es_slot_t) * count);
     es_store_set_clock(stream->hub->store, es_clock_ms());
-    rv = es_store_subscribe(stream->hub->store, es_runtime_child(),
+    rv = es_store_subscribe(stream->hub->store, stream->child,
                             es_channel_set_names(names), count, stream->slots,
                             &stream->start);
     if (rv == APR_SUCCESS) {
@@ -101,8 +101,7 @@ static const es_channel_set_t *drop_closed(es_stream_t *stream,
 
     for (i = 0; i < stream->nslots; i++) {
         if (es_close_is_closed(store, stream->slots[i], now_ms)) {
-            es_store_unsubscribe(store, es_runtime_child(), &stream->slots[i],
-                                 1);
+            es_store_unsubscribe(store, stream->child, &stream->slots[i], 1);
             continue;
         }
         if (!left) {
@@ -220,8 +219,8 @@ static es_admit_result_t enter(es_stream_t *stream,
     }
     *rv = find_start(stream, *names);
     if (*rv != APR_SUCCESS) {
-        es_store_unsubscribe(stream->hub->store, es_runtime_child(),
-                             stream->slots, stream->nslots);
+        es_store_unsubscribe(stream->hub->store, stream->child, stream->slots,
+                             stream->nslots);
         stream->nslots = 0;
         return ES_ADMIT_NONE;
     }
@@ -246,6 +245,7 @@ es_admit_result_t es_subscribe_admit(es_stream_t *stream,
     if (!stream->hub) {
         return ES_ADMIT_NONE; /* the child logged why at its start */
     }
+    stream->child = es_runtime_choose_child();
     limit = count_in(stream, es_channel_set_count(names));
     result = enter(stream, &names, &rv);
     if (result == ES_ADMIT_CLOSED) {
@@ -272,8 +272,10 @@ es_admit_result_t es_subscribe_admit_uncounted(es_stream_t *stream,
                                                const es_channel_set_t **names)
 {
     apr_status_t rv;
-    es_admit_result_t result = enter(stream, names, &rv);
+    es_admit_result_t result;
 
+    stream->child = es_runtime_child();
+    result = enter(stream, names, &rv);
     if (rv == APR_TIMEUP) {
         log_busy(stream);
     }

@@ -15,6 +15,10 @@
 
 #include "server/log.h"
 
+/* Descriptors that stay free of clients, for the rest of the child: files,
+ * logs, backends, listeners and the connections that workers serve. */
+#define SPARE_DESCRIPTORS 256
+
 static rlim_t started_with; /* 0 = there is nothing to restore */
 
 static apr_status_t set_soft(rlim_t files)
@@ -81,4 +85,18 @@ void es_open_files_raise(apr_pool_t *pconf, server_rec *s)
 void es_open_files_child_init(void)
 {
     (void)set_soft(RLIM_INFINITY); /* the parent has reported why it fails */
+}
+
+apr_uint32_t es_open_files_clients(void)
+{
+    struct rlimit files;
+    rlim_t spare;
+
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0 ||
+        files.rlim_cur >= APR_INT32_MAX) {
+        return 0;
+    }
+    spare = files.rlim_cur / 4 < SPARE_DESCRIPTORS ? files.rlim_cur / 4
+                                                   : SPARE_DESCRIPTORS;
+    return (apr_uint32_t)(files.rlim_cur - spare);
 }

@@ -24,4 +24,8 @@ void es_open_files_raise(apr_pool_t *pconf, server_rec *s);
 /** Raise the soft limit of a child of httpd again. Context: CHILD_INIT. */
 void es_open_files_child_init(void);
 
+/** The most clients that a child has descriptors for; 0 = no limit. Context:
+ * PARENT. */
+apr_uint32_t es_open_files_clients(void);
+
 #endif

@@ -27,7 +27,9 @@
 #include "shm/descriptor.h"
 #include "shm/segment.h"
 #include "shm/wakeup.h"
+#include "journal/layout.h"
 #include "server/log.h"
+#include "server/threads.h"
 
 #define KEY "mod_eventstream-7"
 
@@ -35,8 +37,8 @@
  * Children receive while others still send, so this need not hold all. */
 #define HANDOVER_BYTES (16 * 1024 * 1024)
 
-/* More than ServerLimit, because an exiting child may still hold its number
- * when its successor starts. */
+/* More than ServerLimit, because an exiting child may still hold its numbers
+ * when its successor starts. Each delivery thread of a child has one. */
 static apr_uint32_t count_children(void)
 {
     int children = 0;
@@ -181,15 +183,22 @@ void es_retained_note_child(pid_t pid, int generation, int is_there)
 }
 
 /* A failure gives all back, because each restart tries again. */
-static apr_status_t make_children(es_retained_t *retained, apr_pool_t *parent)
+static apr_status_t make_children(es_retained_t *retained,
+                                  const es_settings_t *global,
+                                  apr_pool_t *parent)
 {
+    apr_uint32_t most = ES_LAYOUT_CHILDREN_MAX / count_children();
+    apr_uint32_t threads = es_threads_wanted(global);
     apr_pool_t *pool;
     apr_status_t rv = apr_pool_create(&pool, parent);
 
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    retained->max_children = count_children();
+    if (threads > most) {
+        threads = most > 0 ? most : 1;
+    }
+    retained->max_children = count_children() * threads;
     retained->children_size = es_children_size(retained->max_children);
     rv = es_segment_create(&retained->client_count,
                            es_client_count_size(retained->max_children), pool);
@@ -211,6 +220,14 @@ static apr_status_t make_children(es_retained_t *retained, apr_pool_t *parent)
     return APR_SUCCESS;
 }
 
+/* ServerLimit does not change at a restart, either. */
+apr_uint32_t es_retained_threads(const es_retained_t *retained)
+{
+    apr_uint32_t threads = retained->max_children / count_children();
+
+    return threads > 0 ? threads : 1;
+}
+
 int es_retained_open(es_retained_t **out, int generation, apr_pool_t *plog,
                      server_rec *s)
 {
@@ -222,7 +239,7 @@ int es_retained_open(es_retained_t **out, int generation, apr_pool_t *plog,
     if (!retained) {
         es_retained_t made = {0};
 
-        rv = make_children(&made, s->process->pool);
+        rv = make_children(&made, es_settings_of(s), s->process->pool);
         if (rv != APR_SUCCESS) {
             es_slog(APLOG_ERR, rv, s, "ES0005",
                     "cannot make shared memory and wake-up descriptors for %u "

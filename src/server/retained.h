@@ -36,7 +36,7 @@ typedef struct es_retained_hub_t {
 
 /** Plain values, retained while the parent lives. */
 typedef struct es_retained_t {
-    apr_uint32_t max_children;
+    apr_uint32_t max_children; /* numbers: several for each process */
     void *children;
     apr_size_t children_size;
     void *client_count;
@@ -67,6 +67,9 @@ typedef struct es_retained_t {
  */
 int es_retained_open(es_retained_t **out, int generation, apr_pool_t *plog,
                      server_rec *s);
+
+/** The delivery threads for which each child has numbers. Context: PARENT. */
+apr_uint32_t es_retained_threads(const es_retained_t *retained);
 
 /**
  * Make, keep, resize and free the segments of the hubs, as the configuration

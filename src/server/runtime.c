@@ -2,12 +2,11 @@
 /*
  * Each process has one runtime. The parent attaches to the retained memory
  * each time it has read the configuration. Its children inherit that by fork;
- * each claims a child number and starts a delivery of its own.
+ * each claims child numbers and starts deliveries of its own.
  */
 #include "server/runtime.h"
 
 #include <signal.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -27,6 +26,7 @@
 #include "server/log.h"
 #include "server/open_files.h"
 #include "server/retained.h"
+#include "server/threads.h"
 
 /* How long an exiting child waits for its threads. Both stop at the same time
  * and both limits count from the same moment, because httpd kills the child
@@ -42,9 +42,6 @@
 #define EXITS_WITHIN (APR_USEC_PER_SEC / 2)
 #define OTHER_EXITS_WITHIN (APR_USEC_PER_SEC / 10)
 #define LOOK_EVERY (APR_USEC_PER_SEC / 200)
-/* Descriptors that stay free of clients, for the rest of the child: files,
- * logs, backends, listeners and the connections that workers serve. */
-#define SPARE_DESCRIPTORS 256
 
 typedef struct es_runtime_t {
     es_children_t *children;
@@ -58,11 +55,11 @@ typedef struct es_runtime_t {
     unsigned char *closed;             /* by number; 1 = no longer configured */
     es_handover_sockets_t handover;
     apr_uint32_t nhubs;
-    int generation;          /* of this child */
-    int is_threaded;         /* the MPM is */
-    apr_uint32_t child;      /* 0 in the parent */
-    es_delivery_t *delivery; /* NULL in the parent */
-    apr_time_t stopping;     /* es_clock_now when an ungraceful stop began;
+    int generation;             /* of this child */
+    int is_threaded;            /* the MPM is */
+    apr_uint32_t threads;       /* the deliveries that each child wants */
+    es_deliveries_t deliveries; /* none in the parent */
+    apr_time_t stopping;        /* es_clock_now when an ungraceful stop began;
                               * 0 = none began */
 } es_runtime_t;
 
@@ -137,20 +134,10 @@ static int attach_hubs(es_runtime_t *made, es_retained_t *retained,
 
 static void set_limits(es_runtime_t *made, const es_settings_t *global)
 {
-    struct rlimit files;
-
     made->limits.clients = (apr_uint32_t)global->max_clients;
     made->limits.address_clients = (apr_uint32_t)global->max_address_clients;
     made->limits.address_channels = (apr_uint32_t)global->max_address_channels;
-    made->limits.child_clients = 0;
-    if (getrlimit(RLIMIT_NOFILE, &files) == 0 &&
-        files.rlim_cur < APR_INT32_MAX) {
-        rlim_t spare = files.rlim_cur / 4 < SPARE_DESCRIPTORS
-                           ? files.rlim_cur / 4
-                           : SPARE_DESCRIPTORS;
-
-        made->limits.child_clients = (apr_uint32_t)(files.rlim_cur - spare);
-    }
+    made->limits.child_clients = es_open_files_clients();
 }
 
 static int generation_now(void)
@@ -271,6 +258,7 @@ int es_runtime_open(apr_pool_t *pconf, apr_pool_t *plog, server_rec *s)
         reap_unseen(&retained->child_pids);
     }
     if (runtime) {
+        made->threads = es_threads_decide(s, es_retained_threads(retained));
         es_slog(APLOG_NOTICE, 0, s, "ES0007",
                 "event streams ready: %u hub(s), at most %u clients in each "
                 "child",
@@ -280,12 +268,12 @@ int es_runtime_open(apr_pool_t *pconf, apr_pool_t *plog, server_rec *s)
     return is_restart() ? OK : rc;
 }
 
-static apr_status_t join_delivery(apr_time_t by)
+static apr_status_t join_deliveries(apr_time_t by)
 {
-    apr_interval_time_t left = by - es_clock_now();
+    apr_time_t at_least = es_clock_now() + LAST_TURN;
 
-    return es_delivery_join(runtime->delivery,
-                            left > LAST_TURN ? left : LAST_TURN);
+    return es_deliveries_join(&runtime->deliveries,
+                              by > at_least ? by : at_least);
 }
 
 static apr_status_t leave(void *unused)
@@ -294,15 +282,15 @@ static apr_status_t leave(void *unused)
     apr_status_t rv;
 
     (void)unused;
-    if (!es_delivery_is_stopping(runtime->delivery)) {
+    if (!es_deliveries_is_stopping(&runtime->deliveries)) {
         es_runtime_child_stopping(0);
     }
-    es_grip_runtime_stop(); /* at the same time as the delivery */
+    es_grip_runtime_stop(); /* at the same time as the deliveries */
     since = runtime->stopping != 0 ? runtime->stopping : es_clock_now();
-    rv = join_delivery(since + DELIVERY_TIMEOUT);
+    rv = join_deliveries(since + DELIVERY_TIMEOUT);
     if (rv != APR_SUCCESS) {
         es_slog(APLOG_WARNING, rv, ap_server_conf, "ES0008",
-                "the delivery thread did not exit in time; its streams are "
+                "a delivery thread did not exit in time; its streams are "
                 "cut, and their clients reconnect");
     }
     es_grip_runtime_join(since + SENDER_TIMEOUT, ap_server_conf);
@@ -318,27 +306,39 @@ static const int *running_generation(void)
                : NULL;
 }
 
-static apr_status_t start_delivery(apr_pool_t *pchild, server_rec *s)
+/* @param claimed  child numbers, which share the descriptors for clients */
+static apr_status_t start_deliveries(apr_uint32_t claimed, apr_pool_t *pchild,
+                                     server_rec *s)
 {
     es_delivery_params_t params = {0};
 
     params.children = runtime->children;
-    params.child = runtime->child;
     params.hubs = runtime->stores;
     params.nhubs = runtime->nhubs;
     params.drain_ms = es_settings_of(s)->drain_us / 1000;
     params.flow_control_us = es_settings_of(s)->flow_control_us;
     params.closed = runtime->closed;
     params.client_count = runtime->client_count;
+    if (runtime->limits.child_clients > claimed) {
+        runtime->limits.child_clients /= claimed;
+    }
     params.clients_max = runtime->limits.child_clients;
     params.handover = &runtime->handover;
     params.running = running_generation();
     params.generation = (apr_uint64_t)runtime->generation;
-    return es_delivery_start(&runtime->delivery, &params, pchild);
+    return es_deliveries_start(&runtime->deliveries, &params, pchild);
+}
+
+static void log_no_thread(apr_status_t rv, server_rec *s)
+{
+    es_slog(APLOG_CRIT, rv, s, "ES0010",
+            "cannot start the delivery thread; this child serves no events: "
+            "subscribers are asked to reconnect, publishers get 503");
 }
 
 void es_runtime_child_init(apr_pool_t *pchild, server_rec *s)
 {
+    apr_uint32_t claimed;
     apr_status_t rv;
 
     ES_CONTEXT(ES_CHILD_INIT);
@@ -351,10 +351,15 @@ void es_runtime_child_init(apr_pool_t *pchild, server_rec *s)
     runtime->generation = generation_now();
     ap_mpm_query(AP_MPMQ_IS_THREADED, &runtime->is_threaded);
     es_sigblock_need(runtime->is_threaded == AP_MPMQ_NOT_SUPPORTED);
-    runtime->child =
-        es_children_claim(runtime->children, (apr_uint64_t)runtime->generation,
-                          (apr_uint64_t)getpid());
-    if (runtime->child == 0) {
+    rv = es_log_start_thread(pchild);
+    if (rv != APR_SUCCESS) {
+        log_no_thread(rv, s);
+        return;
+    }
+    claimed = es_deliveries_claim(
+        &runtime->deliveries, runtime->children, runtime->threads,
+        (apr_uint64_t)runtime->generation, (apr_uint64_t)getpid());
+    if (claimed == 0) {
         es_slog(APLOG_CRIT, 0, s, "ES0009",
                 "all %u child numbers are in use; this child serves no events: "
                 "subscribers are asked to reconnect, publishers get 503; if "
@@ -362,23 +367,21 @@ void es_runtime_child_init(apr_pool_t *pchild, server_rec *s)
                 es_children_max(runtime->children));
         return;
     }
-    rv = es_log_start_thread(pchild);
-    if (rv == APR_SUCCESS) {
-        rv = start_delivery(pchild, s);
-    }
-    if (rv != APR_SUCCESS) {
-        runtime->delivery = NULL;
-        es_children_set_stopping(runtime->children, runtime->child);
-        es_slog(
-            APLOG_CRIT, rv, s, "ES0010",
-            "cannot start the delivery thread; this child serves no events: "
-            "subscribers are asked to reconnect, publishers get 503");
+    rv = start_deliveries(claimed, pchild, s);
+    if (runtime->deliveries.count == 0) {
+        log_no_thread(rv, s);
         return;
     }
-    es_grip_runtime_child_init(runtime->child, pchild, s);
+    es_grip_runtime_child_init(es_runtime_child(), pchild, s);
     apr_pool_pre_cleanup_register(pchild, NULL, leave);
-    es_slog(APLOG_INFO, 0, s, "ES0011", "child %u: delivery thread started",
-            runtime->child);
+    if (runtime->deliveries.count < runtime->threads) {
+        es_slog(APLOG_WARNING, rv, s, "ES0019",
+                "this child has %u delivery thread(s) and not %u",
+                runtime->deliveries.count, runtime->threads);
+    }
+    es_slog(APLOG_INFO, 0, s, "ES0011",
+            "child %u: %u delivery thread(s) started", es_runtime_child(),
+            runtime->deliveries.count);
 }
 
 static int is_listening(void)
@@ -428,8 +431,8 @@ static es_stop_t why_stop(int graceful)
 
 void es_runtime_child_stopping(int graceful)
 {
-    if (runtime && runtime->delivery) {
-        es_delivery_leave(runtime->delivery, why_stop(graceful));
+    if (es_runtime_is_serving()) {
+        es_deliveries_leave(&runtime->deliveries, why_stop(graceful));
         if (!graceful) {
             runtime->stopping = es_clock_now();
             es_grip_runtime_stop();
@@ -444,10 +447,10 @@ int es_runtime_is_stopping(void)
 {
     const int *running = running_generation();
 
-    if (!runtime || !runtime->delivery) {
+    if (!es_runtime_is_serving()) {
         return 0;
     }
-    return es_delivery_is_stopping(runtime->delivery) ||
+    return es_deliveries_is_stopping(&runtime->deliveries) ||
            (running && *running != runtime->generation) ||
            (!runtime->is_threaded && !is_listening());
 }
@@ -485,7 +488,7 @@ void es_runtime_reap(pid_t pid)
 
 const es_runtime_hub_t *es_runtime_hub_named(const char *name)
 {
-    if (!runtime || !runtime->delivery) {
+    if (!es_runtime_is_serving()) {
         return NULL;
     }
     return apr_hash_get(runtime->hubs, name, APR_HASH_KEY_STRING);
@@ -496,14 +499,26 @@ const es_runtime_hub_t *es_runtime_hub(const es_dir_t *conf)
     return es_runtime_hub_named(es_settings_hub_name(conf));
 }
 
-es_delivery_t *es_runtime_delivery(void)
+int es_runtime_is_serving(void)
 {
-    return runtime ? runtime->delivery : NULL;
+    return runtime && runtime->deliveries.count > 0;
+}
+
+es_delivery_t *es_runtime_delivery(apr_uint32_t child)
+{
+    return runtime ? es_deliveries_of(&runtime->deliveries, child) : NULL;
+}
+
+apr_uint32_t es_runtime_choose_child(void)
+{
+    return runtime ? es_deliveries_choose(&runtime->deliveries,
+                                          runtime->client_count)
+                   : 0;
 }
 
 apr_uint32_t es_runtime_child(void)
 {
-    return runtime ? runtime->child : 0;
+    return es_runtime_is_serving() ? runtime->deliveries.children[0] : 0;
 }
 
 apr_uint32_t es_runtime_max_children(void)

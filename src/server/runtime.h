@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * The runtime: what a process needs to serve events. That is the table of
- * children and a store for each hub; a child adds its number and its delivery.
+ * children and a store for each hub; a child adds its deliveries and their
+ * numbers.
  *
  * The parent makes the shared memory once and retains it over restarts
  * (server/retained.h). Each time the module is loaded it attaches again, and
@@ -17,7 +18,7 @@
 #include "shm/client_count.h"
 #include "shm/counters.h"
 #include "journal/store.h"
-#include "deliver/delivery.h"
+#include "server/deliveries.h"
 #include "server/settings.h"
 
 /** One hub, as this process sees it. */
@@ -43,7 +44,7 @@ typedef struct es_runtime_hub_t {
 int es_runtime_open(apr_pool_t *pconf, apr_pool_t *plog, server_rec *s);
 
 /**
- * Claim a child number and start the delivery. On failure the child logs why
+ * Claim child numbers and start the deliveries. On failure the child logs why
  * and runs on without events.
  *
  * Context: CHILD_INIT.
@@ -64,8 +65,8 @@ void es_runtime_child_stopping(int graceful);
  */
 void es_runtime_watch_locks(server_rec *s);
 
-/** A child has exited: free its number and clear its counts. Context: PARENT,
- * child_status. */
+/** A child has exited: free its numbers and clear their counts. Context:
+ * PARENT, child_status. */
 void es_runtime_reap(pid_t pid);
 
 /**
@@ -84,8 +85,24 @@ const es_runtime_hub_t *es_runtime_hub(const es_dir_t *conf);
  */
 const es_runtime_hub_t *es_runtime_hub_named(const char *name);
 
-/** This child's delivery; NULL when it cannot serve. Context: WORKER. */
-es_delivery_t *es_runtime_delivery(void);
+/** 1 if this child can serve events. Context: ANY. */
+int es_runtime_is_serving(void);
+
+/**
+ * The delivery of a number of this process.
+ *
+ * @param child  of es_runtime_choose_child
+ * @return NULL when there is none
+ *
+ * Context: WORKER.
+ */
+es_delivery_t *es_runtime_delivery(apr_uint32_t child);
+
+/**
+ * Choose the delivery of a new client (es_deliveries_choose). @return its
+ * number, with which the client is counted and subscribed. Context: WORKER.
+ */
+apr_uint32_t es_runtime_choose_child(void);
 
 /**
  * Does this child stop, or is it about to? A worker in a long wait asks once a
@@ -93,11 +110,13 @@ es_delivery_t *es_runtime_delivery(void);
  */
 int es_runtime_is_stopping(void);
 
-/** This child's number, from 1. Context: WORKER. */
+/** The first number of this process, for what has no client. Context:
+ * WORKER. */
 apr_uint32_t es_runtime_child(void);
 
 /**
- * The count of clients and its limits. Context: WORKER of a child that serves
+ * The count of clients and its limits; child_clients is that of each child
+ * number. Context: WORKER of a child that serves
  * events.
  */
 es_client_count_t *es_runtime_client_count(es_client_limits_t *limits);

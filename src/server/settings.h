@@ -100,6 +100,7 @@ typedef struct es_settings_t {
     apr_int64_t max_address_channels; /* one client address; 0 = no limit */
     apr_int64_t max_held;             /* per child; 0 = a quarter */
     apr_int64_t max_grip_waiting;     /* per child; 0 = half of its workers */
+    apr_int64_t threads;              /* of delivery, per child; 0 = auto */
     apr_int64_t drain_us;
     apr_int64_t flow_control_us; /* publishers wait so long in all; 0 = off */
     apr_int64_t lock_timeout_us; /* 0 = the preset */

@@ -159,16 +159,25 @@ void es_children_set_stopping(es_children_t *children, apr_uint32_t child)
     }
 }
 
+int es_children_is_stopping(const es_children_t *children, apr_uint32_t child)
+{
+    const child_t *at = child_at(children, child);
+
+    return at != NULL && __atomic_load_n(&at->stopping, __ATOMIC_SEQ_CST) != 0;
+}
+
 int es_children_has_successor(const es_children_t *children, apr_uint32_t child,
                               apr_uint64_t since)
 {
+    apr_uint64_t own = es_children_pid(children, child), pid;
     apr_uint32_t i;
 
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     for (i = 1; i <= children->count; i++) {
         const child_t *at = child_at(children, i);
 
-        if (i != child && __atomic_load_n(&at->pid, __ATOMIC_ACQUIRE) != 0 &&
+        pid = __atomic_load_n(&at->pid, __ATOMIC_ACQUIRE);
+        if (i != child && pid != 0 && pid != own &&
             !__atomic_load_n(&at->stopping, __ATOMIC_SEQ_CST) &&
             __atomic_load_n(&at->generation, __ATOMIC_RELAXED) >= since) {
             return 1;

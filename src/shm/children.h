@@ -7,7 +7,8 @@
  *
  * A child is known by its number, from 1. A child claims a free number
  * (compare-and-swap) and the parent frees it, so that the number of a killed
- * child is free again, too.
+ * child is free again, too. A process with several deliveries claims a number
+ * for each of them; to all others these are children with the same pid.
  */
 #ifndef ES_SHM_CHILDREN_H
 #define ES_SHM_CHILDREN_H
@@ -65,8 +66,12 @@ void es_children_free(es_children_t *children, apr_uint32_t child);
  */
 void es_children_set_stopping(es_children_t *children, apr_uint32_t child);
 
+/** 1 if es_children_set_stopping was called. Context: ANY. */
+int es_children_is_stopping(const es_children_t *children, apr_uint32_t child);
+
 /**
- * Is there another child that takes clients?
+ * Is there another process that takes clients? The other numbers of the
+ * caller's process do not count: it stops as a whole.
  *
  * @param child  the caller's number
  * @param since  the other must be of this generation or a later one

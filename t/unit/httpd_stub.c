@@ -132,10 +132,21 @@ int ap_strcasecmp_match(const char *str, const char *expected)
 
 apr_status_t ap_mpm_query(int query_code, int *result)
 {
-    if (query_code != AP_MPMQ_MAX_THREADS) {
-        abort();
+    switch (query_code) {
+    case AP_MPMQ_MAX_THREADS: *result = httpd_stub.threads; break;
+    case AP_MPMQ_IS_THREADED: *result = httpd_stub.is_threaded; break;
+    case AP_MPMQ_MAX_DAEMONS: *result = httpd_stub.max_daemons; break;
+    case AP_MPMQ_MAX_SPARE_DAEMONS:
+        *result = httpd_stub.max_spare_daemons;
+        break;
+    case AP_MPMQ_MIN_SPARE_THREADS:
+        *result = httpd_stub.min_spare_threads;
+        break;
+    case AP_MPMQ_MAX_SPARE_THREADS:
+        *result = httpd_stub.max_spare_threads;
+        break;
+    default: abort();
     }
-    *result = httpd_stub.threads;
     return APR_SUCCESS;
 }
 

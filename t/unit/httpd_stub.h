@@ -18,7 +18,12 @@
 
 typedef struct httpd_stub_t {
     /* set by a test */
-    int threads; /* AP_MPMQ_MAX_THREADS */
+    int threads; /* AP_MPMQ_MAX_THREADS, as the next ones by their names */
+    int is_threaded;
+    int max_daemons;
+    int max_spare_daemons;
+    int min_spare_threads;
+    int max_spare_threads;
 
     /* what was called */
     char sent[1024]; /* the body of the answer, with a NUL */

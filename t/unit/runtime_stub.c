@@ -12,6 +12,11 @@ const es_runtime_hub_t *es_runtime_hub(const es_dir_t *conf)
     return runtime_stub.hub;
 }
 
+apr_uint32_t es_runtime_choose_child(void)
+{
+    return STUB_CHILD;
+}
+
 apr_uint32_t es_runtime_child(void)
 {
     return STUB_CHILD;

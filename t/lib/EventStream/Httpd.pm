@@ -24,7 +24,9 @@ EventStream::Httpd - an httpd for one system test
     CONF
 
 The configuration is this text after a prelude that loads the modules and
-listens on a free port of 127.0.0.1. These marks are replaced in it:
+listens on a free port of 127.0.0.1. Each child has
+one delivery thread, or as many as the variable ES_THREADS says, or the conf.
+These marks are replaced in it:
 
     @PORT@              the port; @PORT:name@ is one more free port
     @SSL_PORT@          the port of the TLS host (ssl => 1)
@@ -293,6 +295,8 @@ EnableSendfile off
 CONF
     $text .= exists $self->{mpm_conf}
         ? $self->{mpm_conf} . "\n" : $MPM_CONF{$self->{mpm}};
+    $text .= 'EventStreamThreads ' . ($ENV{ES_THREADS} || 1) . "\n"
+        if $self->{module};
     $text .= "Protocols h2 h2c http/1.1\n" if $self->{h2};
     $text .= $self->{conf} . "\n";
     $text .= <<'CONF' if $self->{ssl};

@@ -14,8 +14,9 @@ apr_socket_t *ap_get_conn_socket(conn_rec *c)
 }
 
 /* No client is submitted here. */
-es_delivery_t *es_runtime_delivery(void)
+es_delivery_t *es_runtime_delivery(apr_uint32_t child)
 {
+    (void)child;
     return NULL;
 }
 

@@ -91,6 +91,26 @@ static void test_claim_and_free(void **state)
     drop_children();
 }
 
+static void test_successor(void **state)
+{
+    es_children_t *children = make_children();
+
+    (void)state;
+    assert_int_equal(es_children_claim(children, 1, 100), 1);
+    assert_int_equal(es_children_claim(children, 1, 100), 2);
+    assert_false(es_children_has_successor(children, 1, 0));
+    assert_false(es_children_has_successor(children, 2, 0));
+    assert_int_equal(es_children_claim(children, 1, 200), 3);
+    assert_true(es_children_has_successor(children, 1, 0));
+    assert_true(es_children_has_successor(children, 3, 0));
+    assert_false(es_children_has_successor(children, 1, 2));
+    es_children_set_stopping(children, 3);
+    assert_false(es_children_has_successor(children, 1, 0));
+    es_children_set_stopping(children, 2);
+    assert_true(es_children_has_successor(children, 3, 0));
+    drop_children();
+}
+
 static void test_out_of_range(void **state)
 {
     es_children_t *children = make_children();
@@ -217,6 +237,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sizes),
         cmocka_unit_test(test_claim_and_free),
+        cmocka_unit_test(test_successor),
         cmocka_unit_test(test_out_of_range),
         cmocka_unit_test(test_children_claim),
         cmocka_unit_test(test_wake),
