@@ -297,7 +297,7 @@ static void test_large_record_behind_many_closes(void **state)
     es_round_t *round = es_round_create(2000);
     char *data = calloc(1, 5000);
     es_pos_t start, head, end;
-    char name[8];
+    char name[32];
     hub_t hub;
     int i;
 
@@ -332,7 +332,7 @@ static void test_many_channels(void **state)
     es_round_t *round = es_round_create(512 * 1024);
     char names[ES_EVENT_CHANNELS_MAX * 4] = "c0";
     es_pos_t start, head, end;
-    char name[8], *text, *at;
+    char name[16], *text, *at;
     int total = 0;
     hub_t hub;
     int i;

@@ -99,7 +99,7 @@ static void the_list_has_each_channel_of_the_prefix_once(void **state)
     es_channel_stats_t found[7];
     es_appended_t done;
     es_slot_t at = 0;
-    char name[16];
+    char name[32];
     int i, count, total = 0;
 
     (void)state;
