@@ -36,8 +36,9 @@ typedef struct es_body_type_t {
  *
  * @param type          its boundary lives in p or in content_type
  * @param content_type  the value of the header field; NULL = there is none
- * @param why           415: several types of different formats, or a multipart
- *                      type that is no form; 400: a bad boundary
+ * @param why           415: no media type, several types of different formats,
+ *                      or a multipart type that is no form; 400: a bad
+ *                      boundary
  * @return 1, or 0 with why
  */
 int es_body_type(es_body_type_t *type, const char *content_type, apr_pool_t *p,

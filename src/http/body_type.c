@@ -18,6 +18,7 @@ static const struct {
 } names[] = {
     {"json", ES_BODY_JSON},
     {"ndjson", ES_BODY_LINES},
+    {"nd-json", ES_BODY_LINES},
     {"jsonl", ES_BODY_LINES},
     {"jsonlines", ES_BODY_LINES},
     {"json-lines", ES_BODY_LINES},
@@ -25,6 +26,7 @@ static const struct {
     {"json-stream", ES_BODY_LINES},
     {"stream+json", ES_BODY_LINES},
     {"www-form-urlencoded", ES_BODY_FORM},
+    {"form-urlencoded", ES_BODY_FORM},
 };
 
 #define NAMES (sizeof(names) / sizeof(names[0]))
@@ -127,6 +129,36 @@ int es_body_type_check_charset(es_slice_t charset, es_slice_t text,
                           es_channel_printable(charset, p));
 }
 
+static int is_token_char(char c)
+{
+    return apr_isalnum(c) || (c != '\0' && strchr("!#$%&'*+-.^_`|~", c));
+}
+
+/* RFC 9110 section 8.3.1: two tokens and a slash. "json" alone, or a type in
+ * quotes, is a slip of the publisher, whose JSON would be sent as a text. */
+static int check_syntax(es_slice_t name, apr_pool_t *p, es_problem_t *why)
+{
+    apr_size_t i, slash = 0;
+
+    for (i = 0; i < name.len; i++) {
+        if (name.data[i] == '/' && slash == 0) {
+            slash = i;
+        }
+        else if (!is_token_char(name.data[i])) {
+            break;
+        }
+    }
+    if (name.len == 0 || (i == name.len && slash > 0 && slash < name.len - 1)) {
+        return 1;
+    }
+    return es_problem_set(why, p, 415,
+                          "The Content-Type '%s' is no media type: send JSON "
+                          "as application/json, a form as "
+                          "application/x-www-form-urlencoded, a text as "
+                          "text/plain.",
+                          es_channel_printable(name, p));
+}
+
 int es_body_type(es_body_type_t *type, const char *content_type, apr_pool_t *p,
                  es_problem_t *why)
 {
@@ -137,6 +169,9 @@ int es_body_type(es_body_type_t *type, const char *content_type, apr_pool_t *p,
     type->boundary = type->charset = es_slice(NULL, 0);
     if (!es_media_type_next(&first, &list)) {
         return 1;
+    }
+    if (!check_syntax(es_media_type_name(first), p, why)) {
+        return 0;
     }
     type->kind = kind_of(es_media_type_name(first));
     (void)es_media_type_param(&type->charset, first, "charset", p);

@@ -41,6 +41,7 @@ FACTS(lines_have_several_names)
 {
     static const char *const types[] = {
         "application/x-ndjson",     "application/ndjson",
+        "application/nd-json",      "application/x-nd-json",
         "application/jsonl",        "application/x-jsonl",
         "application/jsonlines",    "application/x-jsonlines",
         "application/json-lines",   "application/json-seq",
@@ -80,6 +81,7 @@ FACTS(a_form_is_a_form)
     assert_int_equal(kind("application/x-www-form-urlencoded"), ES_BODY_FORM);
     assert_int_equal(kind("application/x-www-form-urlencoded; charset=UTF-8"),
                      ES_BODY_FORM);
+    assert_int_equal(kind("application/form-urlencoded"), ES_BODY_FORM);
 }
 
 FACTS(any_other_type_is_raw)
@@ -87,9 +89,24 @@ FACTS(any_other_type_is_raw)
     assert_int_equal(kind("text/plain"), ES_BODY_RAW);
     assert_int_equal(kind("application/vnd.x+json"), ES_BODY_RAW);
     assert_int_equal(kind("application/json5"), ES_BODY_RAW);
-    assert_int_equal(kind("application/"), ES_BODY_RAW);
-    assert_int_equal(kind("json"), ES_BODY_RAW);
     assert_int_equal(kind("image/json"), ES_BODY_RAW);
+}
+
+FACTS(what_is_no_media_type_is_refused)
+{
+    static const char *const types[] = {
+        "json",  "application/", "/json", "\"application/json\"",
+        "a/b/c", "text",         "'",
+    };
+    size_t i;
+
+    for (i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+        assert_int_equal(kind(types[i]), -1);
+        assert_int_equal(why.status, 415);
+    }
+    assert_int_equal(kind("json"), -1);
+    assert_non_null(strstr(why.sentence, "'json' is no media type: send JSON "
+                                         "as application/json"));
 }
 
 FACTS(a_type_that_is_sent_twice_counts_once)
@@ -153,6 +170,7 @@ static const struct CMUnitTest tests[] = {
     UNIT(a_form_is_a_form),
     UNIT(a_text_in_another_charset_is_refused),
     UNIT(any_other_type_is_raw),
+    UNIT(what_is_no_media_type_is_refused),
     UNIT(a_type_that_is_sent_twice_counts_once),
     UNIT(two_types_are_refused),
     UNIT(a_multipart_form_has_a_boundary),
