@@ -619,4 +619,28 @@ like with_htaccess('list', 'Include "' . $outer->docroot . "/more.conf\"\n"),
 # A restart reads the configuration again.
 ok $outer->graceful, 'graceful takes the directives of the configuration';
 
+# ---- Patterns that match a part of a path -----------------------------------
+
+my %anchored = (
+    '"^/a/(?<room>[^/]+)$"' => 1, '^/b/(?<room>[^/]+)$' => 1,
+    '"(?i)^/c/(?<room>[^/]+)$"' => 1, '"^(?:/d|/e)/(?P<room>[^/]+)\\z"' => 1,
+    '"(^/f/(?<room>[^/]+)$)"' => 1, '"/g/(?<room>[^/]+)$"' => 0,
+    '"^/h/(?<room>[^/]+)"' => 0, '/i/(?<room>[^/]+)' => 0,
+    '"^/j/(?<room>[^/]+)\\$"' => 0,
+);
+my $patterns = EventStream::Httpd->start(conf => join '',
+    "<Location ~ \"/k/(?<room>x+)\">\nEventStreamChannel {room}\n</Location>\n",
+    "<LocationMatch \"/l/(?<room>x+)\">\n</LocationMatch>\n",
+    "<LocationMatch \"/m\">\nEventStreamChannel a\n</LocationMatch>\n",
+    map { "<LocationMatch $_>\nEventStreamChannel {room}\n</LocationMatch>\n" }
+        sort keys %anchored);
+my $said = join '', grep { /ES0114/ } split /^/, $patterns->error_log;
+for my $pattern (sort keys %anchored) {
+    my $regex = $pattern =~ s/\A"|"\z//gr =~ s/\\/\\\\/gr; # as it is logged
+    is $said =~ /"\Q$regex\E" also/ ? 0 : 1, $anchored{$pattern},
+        "$pattern " . ($anchored{$pattern} ? 'is whole' : 'is a notice');
+}
+like $said, qr{line \d+: "/k/}, 'so is <Location ~>';
+unlike $said, qr{"/[lm]}, 'a pattern that gives no channel a token is none';
+$patterns->stop;
 done_testing;

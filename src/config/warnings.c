@@ -243,8 +243,97 @@ static void log_chroot(apr_pool_t *ptemp, server_rec *s)
     }
 }
 
+/* ---- Patterns that match a part of a path -------------------------------- */
+
+/* A group, its options and flags stand before what it matches. */
+static const char *skip_groups(const char *regex)
+{
+    while (*regex == '(') {
+        const char *end = regex[1] == '?' ? strpbrk(regex, ":)>") : regex;
+
+        regex = end ? end + 1 : "";
+    }
+    return regex;
+}
+
+static int begins_at_the_start(const char *regex)
+{
+    regex = skip_groups(regex);
+    return *regex == '^' || !strncmp(regex, "\\A", 2);
+}
+
+static int ends_at_the_end(const char *regex)
+{
+    apr_size_t len = strlen(regex);
+
+    while (len > 0 && regex[len - 1] == ')') {
+        len--;
+    }
+    return len >= 2 && (regex[len - 1] == '$'
+                            ? regex[len - 2] != '\\'
+                            : regex[len - 2] == '\\' && regex[len - 1] == 'z');
+}
+
+static int gives_tokens(const char *regex)
+{
+    return strstr(regex, "(?<") || strstr(regex, "(?P<") ||
+           strstr(regex, "(?'");
+}
+
+/* The pattern of a section by which it matches paths of URLs, or NULL. */
+static const char *pattern_of(const ap_directive_t *section, apr_pool_t *p)
+{
+    const char *args = section->args;
+    char *word = ap_getword_conf(p, &args);
+    apr_size_t len;
+
+    if (is_line(section, "<Location") && !strcmp(word, "~")) {
+        word = ap_getword_conf(p, &args);
+    }
+    else if (!is_line(section, "<LocationMatch")) {
+        return NULL;
+    }
+    len = strlen(word);
+    if (len && word[len - 1] == '>' && !*args) {
+        word[len - 1] = '\0'; /* an unquoted word keeps the '>' */
+    }
+    return word;
+}
+
+static int has_line(const ap_directive_t *line, const char *directive)
+{
+    for (; line; line = line->next) {
+        if (is_line(line, directive) ||
+            has_line(line->first_child, directive)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static void log_patterns(const ap_directive_t *line, apr_pool_t *ptemp,
+                         server_rec *s)
+{
+    for (; line; line = line->next) {
+        const char *regex = line->first_child ? pattern_of(line, ptemp) : NULL;
+
+        if (regex && gives_tokens(regex) &&
+            has_line(line->first_child, "EventStreamChannel") &&
+            !(begins_at_the_start(regex) && ends_at_the_end(regex))) {
+            es_slog(APLOG_NOTICE, 0, s, "ES0114",
+                    "%s, line %d: \"%s\" also matches within other paths, and "
+                    "gives their parts to EventStreamChannel, while the "
+                    "sections that protect a channel's own path do not apply; "
+                    "begin it with ^ and end it with $",
+                    line->filename, line->line_num, regex);
+        }
+        log_patterns(line->first_child, ptemp, s);
+    }
+}
+
 void es_warnings_log(apr_pool_t *ptemp, server_rec *s)
 {
+    log_patterns(ap_conftree, ptemp, s);
     log_limits(ptemp, s);
     log_sites(ptemp, s);
     log_chroot(ptemp, s);
