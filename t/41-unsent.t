@@ -8,7 +8,6 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
-use Socket qw(sockaddr_in);
 use Test::More;
 
 use EventStream::Client;
@@ -44,20 +43,6 @@ EventStreamHub default size=32m
 </Location>
 CONF
 
-# @return bytes that the server's socket of this client holds
-sub held_by_kernel
-{
-    my ($client) = @_;
-    my ($number) = sockaddr_in(getsockname $client->socket);
-    my $port = sprintf '%04X', $number;
-    open my $file, '<', '/proc/net/tcp' or die "/proc/net/tcp: $!";
-    while (my $line = <$file>) {
-        my (undef, undef, $peer, undef, $queues) = split ' ', $line;
-        return hex((split /:/, $queues)[0]) if $peer =~ /:$port\z/;
-    }
-    return undef;
-}
-
 my %client;
 for my $path (qw(bounded small free held)) {
     $client{$path} = subscribe($httpd, "/$path", rcvbuf => 65536);
@@ -79,7 +64,7 @@ is $missed, 0, 'a client that reads receives them all, whole';
 # The delivery serves those that read nothing when it has time.
 my %held;
 wait_for(sub {
-    %held = map { $_ => held_by_kernel($client{$_}) } keys %client;
+    %held = map { $_ => unsent($httpd->port, $client{$_}) } keys %client;
     $held{free} > MB && $held{bounded} > $held{small} && $held{held} > 0;
 }, 20);
 diag join ', ', map { "$_: $held{$_}" } sort keys %held if $ENV{ES_VERBOSE};

@@ -36,10 +36,10 @@ answers this request. Both are undef if there was no answer.
 The number of sockets that all children together have open. A socket that
 several children have inherited (a listener) is counted in each.
 
-=item unsent($port)
+=item unsent($port, $client)
 
 Bytes that the server has written to connections to this port (of IPv4) and that
-the clients have not read.
+the clients have not read; with $client those of this one alone.
 
 =item static_file($httpd)
 
@@ -72,7 +72,7 @@ use warnings;
 
 use Digest::MD5 ();
 use Exporter 'import';
-use Socket qw(SOL_SOCKET SO_LINGER);
+use Socket qw(SOL_SOCKET SO_LINGER sockaddr_in);
 use Test::More ();
 use Time::HiRes qw(sleep time);
 
@@ -134,14 +134,19 @@ sub descriptors
 
 sub unsent
 {
-    my ($port) = @_;
+    my ($port, $client) = @_;
     my $mine = sprintf ':%04X', $port;
+    my $peer = '';
+    if ($client) {
+        my ($number) = sockaddr_in(getsockname $client->socket);
+        $peer = sprintf ':%04X', $number;
+    }
     my $bytes = 0;
     open my $in, '<', '/proc/net/tcp' or die "/proc/net/tcp: $!";
     while (my $line = <$in>) {
-        my (undef, $local, undef, $state, $queues) = split ' ', $line;
-        $bytes += hex((split /:/, $queues)[0])
-            if $state eq '01' && $local =~ /\Q$mine\E\z/;
+        my (undef, $local, $remote, $state, $queues) = split ' ', $line;
+        $bytes += hex((split /:/, $queues)[0]) if $state eq '01'
+            && $local =~ /\Q$mine\E\z/ && $remote =~ /\Q$peer\E\z/;
     }
     return $bytes;
 }
