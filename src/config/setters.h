@@ -80,6 +80,9 @@ const char *es_setters_check(const es_settings_t *global, apr_pool_t *p);
 /** Forget the noted templates and paths. Context: pre_config. */
 void es_tokens_begin(apr_pool_t *pconf);
 
+/** The regular expression of a section, in p; NULL if it has none. */
+const char *es_tokens_regex(const ap_directive_t *section, apr_pool_t *p);
+
 /** Note a template of the current directive. */
 void es_tokens_note_template(cmd_parms *cmd, const es_template_t *template);
 

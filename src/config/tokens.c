@@ -32,8 +32,7 @@ void es_tokens_begin(apr_pool_t *pconf)
     paths = apr_array_make(pconf, 4, sizeof(noted_path_t));
 }
 
-/* The regular expression of a section, or NULL if it has none. */
-static const char *regex_of(const ap_directive_t *section, apr_pool_t *p)
+const char *es_tokens_regex(const ap_directive_t *section, apr_pool_t *p)
 {
     const char *args = section->args;
     char *word = ap_getword_conf(p, &args);
@@ -63,7 +62,7 @@ static const apr_array_header_t *groups_around(const cmd_parms *cmd)
     const ap_directive_t *section;
 
     for (section = cmd->directive->parent; section; section = section->parent) {
-        const char *regex = regex_of(section, cmd->temp_pool);
+        const char *regex = es_tokens_regex(section, cmd->temp_pool);
         ap_regex_t *compiled =
             regex ? ap_pregcomp(cmd->pool, regex, AP_REG_EXTENDED) : NULL;
 

@@ -7,6 +7,7 @@
  * Location are not found; the results are warnings only.
  */
 #include "config/directives.h"
+#include "config/setters.h"
 
 #include <apr_network_io.h>
 #include <apr_strings.h>
@@ -280,24 +281,9 @@ static int gives_tokens(const char *regex)
            strstr(regex, "(?'");
 }
 
-/* The pattern of a section by which it matches paths of URLs, or NULL. */
-static const char *pattern_of(const ap_directive_t *section, apr_pool_t *p)
+static int is_location(const ap_directive_t *line)
 {
-    const char *args = section->args;
-    char *word = ap_getword_conf(p, &args);
-    apr_size_t len;
-
-    if (is_line(section, "<Location") && !strcmp(word, "~")) {
-        word = ap_getword_conf(p, &args);
-    }
-    else if (!is_line(section, "<LocationMatch")) {
-        return NULL;
-    }
-    len = strlen(word);
-    if (len && word[len - 1] == '>' && !*args) {
-        word[len - 1] = '\0'; /* an unquoted word keeps the '>' */
-    }
-    return word;
+    return is_line(line, "<Location") || is_line(line, "<LocationMatch");
 }
 
 static int has_line(const ap_directive_t *line, const char *directive)
@@ -315,7 +301,8 @@ static void log_patterns(const ap_directive_t *line, apr_pool_t *ptemp,
                          server_rec *s)
 {
     for (; line; line = line->next) {
-        const char *regex = line->first_child ? pattern_of(line, ptemp) : NULL;
+        const char *regex =
+            is_location(line) ? es_tokens_regex(line, ptemp) : NULL;
 
         if (regex && gives_tokens(regex) &&
             has_line(line->first_child, "EventStreamChannel") &&
