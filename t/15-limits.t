@@ -13,6 +13,7 @@ use Test::More;
 
 use EventStream::Client;
 use EventStream::Httpd;
+use EventStream::Load;
 
 my $locations = <<'CONF';
 EventStreamDrain 1
@@ -159,6 +160,8 @@ ok $clients[3], "$name: each other address has a count of its own";
 (shift @clients)->close;
 push @clients, stays_later($httpd, $name, path => '/events?c=1&c=2');
 ok $httpd->graceful, "$name: graceful succeeds";
+# a client on its way between children is not counted
+$httpd->wait_for(sub { clients($httpd, '1') == @clients }, 10);
 is_sent_away($httpd, "$name, after graceful", path => '/events?c=1&c=2');
 $_->close for @clients;
 undef $httpd;
