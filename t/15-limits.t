@@ -105,10 +105,11 @@ is_sent_away($httpd, $name);
 $_->close for splice @clients, 0, 2;
 push @clients, stays_later($httpd, $name), stays_later($httpd, $name);
 is_sent_away($httpd, $name);
-my ($victim) = $httpd->children;
+my ($victim, $other) = $httpd->children;
+my @left = of_child($other, @clients);
+my $room = of_child($victim, @clients);
+is @left + $room, @clients, "$name: each client has a child";
 $httpd->kill_child($victim);
-my @left = grep { !$_->is_ended(0.1) && !$_->is_cut } @clients;
-my $room = @clients - @left;
 my @more;
 ok wait_for(
     sub {

@@ -14,6 +14,7 @@ use Test::More;
 use EventStream::Client;
 use EventStream::Clock;
 use EventStream::Httpd;
+use EventStream::Load;
 
 my $HOUR = 3600;
 my $AT_A_TIME = 5;    # events from one step to the next
@@ -151,11 +152,14 @@ is_reset("$ahead-0", 'an id from the future gets a reset');
 
 my $from = @texts;
 $clock->step(-$HOUR);
-my ($victim) = $httpd->children;
+my %of = map { $_ => [of_child($_, @clients)] } $httpd->children;
+my ($victim, $other) = sort { @{$of{$a}} <=> @{$of{$b}} } keys %of;
+is @{$of{$victim}} + @{$of{$other}}, @clients, 'each client has a child';
 $httpd->kill_child($victim);
-my @left = grep { $_->fill(0.1), $_->is_open } @clients;
 publish_some('an hour back after a child was killed');
-have_from($from, 'clients of the other child', @left);
+have_from($from, 'clients of the other child', @{$of{$other}});
+is scalar(grep { !$_->is_ended(5) && $_->is_cut } @{$of{$victim}}),
+    @{$of{$victim}}, 'the streams of the killed child are cut';
 resumes_from(1, 'an id of the beginning resumes after a kill');
 $from = @texts;
 $clock->step($HOUR);
@@ -165,11 +169,14 @@ $clock->step(-$HOUR);
 publish_some('an hour back, with new children');
 have_from($from, 'over graceful', @plain);
 resumes_from($from - 1, 'an id from before graceful resumes');
+# httpd waits by the time of day for clients that stay connected after the end
+# of their streams: the old child would wait for an hour
+$_->close for @clients;
 ok $httpd->restart, 'restart succeeds';
 publish_some('after restart');
 resumes_from($from - 1, 'an id from before graceful resumes after restart');
 my @old = @ids[1, -1];
-$_->close for @clients, @plain;
+$_->close for @plain;
 
 # ---- Stopped and started with another time ---------------------------------
 

@@ -41,6 +41,12 @@ several children have inherited (a listener) is counted in each.
 Bytes that the server has written to connections to this port (of IPv4) and that
 the clients have not read; with $client those of this one alone.
 
+=item of_child($pid, @clients)
+
+Those of the clients (of IPv4) whose connections this process has. A test that
+kills a child asks before: whether a stream is open shows only once all that was
+sent before its end has been read.
+
 =item static_file($httpd)
 
 True if /page.txt is served.
@@ -80,8 +86,8 @@ use EventStream::Reexec;
 use EventStream::Client;
 
 our @EXPORT = qw(need_descriptors status_conf server_status busy_workers
-    descriptors unsent static_file with_checksum has_checksum close_with_rst
-    clients wait_clients);
+    descriptors unsent of_child static_file with_checksum has_checksum
+    close_with_rst clients wait_clients);
 
 sub need_descriptors
 {
@@ -149,6 +155,20 @@ sub unsent
             && $local =~ /\Q$mine\E\z/ && $remote =~ /\Q$peer\E\z/;
     }
     return $bytes;
+}
+
+sub of_child
+{
+    my ($pid, @clients) = @_;
+    my %has = map { /^socket:\[(\d+)\]/ ? ($1 => 1) : () }
+        map { readlink || '' } glob "/proc/$pid/fd/*";
+    my %ports;    # of the peers
+    open my $in, '<', '/proc/net/tcp' or die "/proc/net/tcp: $!";
+    while (my $line = <$in>) {
+        my ($peer, $inode) = (split ' ', $line)[2, 9];
+        $ports{hex $1} = 1 if $has{$inode} && $peer =~ /:([0-9A-F]{4})\z/;
+    }
+    return grep { $ports{(sockaddr_in(getsockname $_->socket))[0]} } @clients;
 }
 
 sub static_file
