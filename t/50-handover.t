@@ -124,31 +124,57 @@ sub read_for
     return !$condition;
 }
 
-# Counts what went wrong, over all clients together.
+# What the clients of a channel received alike: all but what differs with the
+# time at which they came.
+sub received
+{
+    my ($client) = @_;
+    my $text = $client->bytes;
+    $text =~ s/^event: ?(?:stream-open|keep-alive)\n(?:.+\n)*\n//mg;
+    return $text;
+}
+
+# What went wrong in a text with the events of a channel.
+sub faults_in
+{
+    my ($text, $is_acknowledged, @want) = @_;
+    my %bad;
+    my ($last, %got) = (0);
+    my $reader = EventStream::Client->new(body => $text);
+    while (my $event = $reader->buffered_event) {
+        $bad{reset}++ if $event->{event} eq 'stream-reset';
+        next if $event->{event} ne 'message';
+        my ($n) = $event->{data} =~ /^(\d+) /;
+        $bad{torn}++ if !$n || !has_checksum($event);
+        next if !$n;
+        $bad{order}++ if $got{$n}++;
+        # an event that got no answer in time may have been stored later
+        next if !$is_acknowledged->{$n};
+        $bad{order}++ if $n <= $last;
+        $last = $n;
+    }
+    $bad{lost} = grep { !$got{$_} } @want;
+    return \%bad;
+}
+
+# Counts what went wrong, over all clients together. Most of a channel received
+# the same: it is read once.
 sub faults_of
 {
     my ($all, $acknowledged) = @_;
     my %bad = map { ($_ => 0) } qw(lost order torn cut ended reset);
-    my %acknowledged = map { ($_->[0] => 1) } @$acknowledged;
+    my %is_acknowledged = map { ($_->[0] => 1) } @$acknowledged;
     my @want = map { my $channel = $_;
         [map { $_->[0] } grep { $_->[1] eq $channel } @$acknowledged]
     } qw(b a);
+    my %faults;
     for my $i (0 .. $#$all) {
         my $client = $all->[$i];
-        my ($last, %got) = (0);
-        while (my $event = $client->next_event(0)) {
-            $bad{reset}++ if $event->{event} eq 'stream-reset';
-            next if $event->{event} ne 'message';
-            my ($n) = $event->{data} =~ /^(\d+) /;
-            $bad{torn}++ if !$n || !has_checksum($event);
-            next if !$n;
-            $bad{order}++ if $got{$n}++;
-            # an event that got no answer in time may have been stored later
-            next if !$acknowledged{$n};
-            $bad{order}++ if $n <= $last;
-            $last = $n;
-        }
-        $bad{lost} += grep { !$got{$_} } @{$want[($i + 1) % 2]};
+        my $channel = ($i + 1) % 2;
+        my $text = received($client);
+        my $faults = $faults{"$channel $text"} ||=
+            faults_in($text, \%is_acknowledged, @{$want[$channel]});
+        $bad{$_} += $faults->{$_} for keys %$faults;
         $bad{cut}++ if $client->is_cut;
         $bad{ended}++ if !$client->is_open && !$client->is_cut;
         $bad{torn}++ if $client->{bad_framing};
