@@ -119,7 +119,7 @@ sub read_for
     while (time < $until) {
         read_all($all, 0.05);
         return 1 if $condition && $condition->();
-        sleep 0.01;
+        sleep 0.05;    # several events are read at once
     }
     return !$condition;
 }
