@@ -17,6 +17,8 @@ use EventStream::Load;
 
 my $locations = <<'CONF';
 EventStreamDrain 1
+EventStreamKeepAlive 200ms
+EventStreamKeepAliveForm comment
 <Location "/events">
     SetHandler eventstream
     EventStreamChannel "{?c}" "news"
@@ -32,14 +34,19 @@ EventStreamDrain 1
 </Location>
 CONF
 
-# A client whose stream stays open, or undef if the stream ended at once.
+# A client whose stream stays open until its first keep-alive, or undef if the
+# stream ended at once.
 sub stays
 {
     my ($httpd, %options) = @_;
     my $path = delete $options{path} || '/events';
     my $client = subscribe($httpd, $path, %options);
     $client->next_event(5);
-    return $client->is_ended(0.15) ? undef : $client;
+    until ($client->comments) {
+        $client->is_open && $client->fill(60) or return;
+        $client->next_event(0);
+    }
+    return $client;
 }
 
 sub is_sent_away
@@ -70,7 +77,7 @@ sub stays_later
 {
     my ($httpd, $name, %options) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
-    return wait_for(sub { stays($httpd, %options) }, 5,
+    return wait_for(sub { stays($httpd, %options) }, 60,
         "$name: a client below it stays");
 }
 
@@ -115,7 +122,7 @@ ok wait_for(
     sub {
         push @more, stays($httpd) || ();
         return @more >= $room;
-    }, 10), "$name: the clients of a killed child are not counted any more";
+    }, 60), "$name: the clients of a killed child are not counted any more";
 is_sent_away($httpd, $name);
 $_->close for @left, @more;
 undef $httpd;
