@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * Random delays, so that clients whose streams end together do not all
- * reconnect together. Not for secrets: the numbers can be guessed.
+ * Random numbers: for delays, so that clients whose streams end together do not
+ * all reconnect together, and for choices among equals. Not for secrets: the
+ * numbers can be guessed.
  */
 #ifndef ES_BASE_JITTER_H
 #define ES_BASE_JITTER_H

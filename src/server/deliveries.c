@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/context.h"
+#include "base/jitter.h"
 
 apr_uint32_t es_deliveries_claim(es_deliveries_t *deliveries,
                                  es_children_t *children, apr_uint32_t wanted,
@@ -51,21 +52,29 @@ apr_status_t es_deliveries_start(es_deliveries_t *deliveries,
     return failed;
 }
 
-/* While all of them stop, each still takes clients, to hand them over. */
+/* While all of them stop, each still takes clients, to hand them over. Among
+ * equals chance decides. If the first of them always won, clients of two
+ * channels that come in turns, as those of a page with two streams do, would
+ * go to one delivery each, and one thread would write all events of a channel.
+ */
 apr_uint32_t es_deliveries_choose(const es_deliveries_t *deliveries,
                                   const es_client_count_t *client_count)
 {
     int is_stopping = es_deliveries_is_stopping(deliveries);
-    apr_uint32_t least = APR_UINT32_MAX, child = 0, i;
+    apr_uint32_t least = APR_UINT32_MAX, equals = 0, child = 0, i;
 
     for (i = 0; i < deliveries->count; i++) {
         apr_uint32_t clients =
             es_client_count_total(client_count, deliveries->children[i]);
 
-        if (clients < least &&
-            (is_stopping ||
-             !es_delivery_is_stopping(deliveries->deliveries[i]))) {
-            least = clients;
+        if (clients > least ||
+            (!is_stopping &&
+             es_delivery_is_stopping(deliveries->deliveries[i]))) {
+            continue;
+        }
+        equals = clients < least ? 1 : equals + 1;
+        least = clients;
+        if (es_jitter_below(equals) == 0) { /* each of them equally likely */
             child = deliveries->children[i];
         }
     }

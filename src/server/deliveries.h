@@ -53,8 +53,8 @@ apr_status_t es_deliveries_start(es_deliveries_t *deliveries,
                                  apr_pool_t *pool);
 
 /**
- * Choose the delivery for a new client: the one with the fewest clients. One
- * that has failed is left out.
+ * Choose the delivery for a new client: the one with the fewest clients, of
+ * several any. One that has failed is left out.
  *
  * @return its child number; 0: there is no delivery
  *
