@@ -8,8 +8,8 @@
  *
  * All children listen, and all wake up for a message. With EPOLLEXCLUSIVE only
  * one would; if that one were about to stop, the others would never learn of
- * the message. A child that has no room takes the sockets out of its epoll
- * set, which would otherwise report them again and again.
+ * the message. A child that leaves a message to others takes the sockets out of
+ * its epoll set, which would otherwise report them again and again.
  *
  * Clients above the limit use descriptors until they have read their end, so a
  * child takes one message of them at a time.
@@ -35,6 +35,10 @@
  * may be about to start. */
 #define OTHERS_WITHIN (3 * APR_USEC_PER_SEC)
 #define RETRY_EVERY (APR_USEC_PER_SEC / 10)
+/* How long a delivery leaves a message to one of the same process that has
+ * fewer clients: its turn takes some 10 ms. */
+#define FEWER_WITHIN (APR_USEC_PER_SEC / 20)
+#define FEWER_RETRY_EVERY (APR_USEC_PER_SEC / 500)
 /* How long received clients wait for a store lock that another process has. The
  * process may be stopped. */
 #define LOCK_WITHIN (2 * APR_USEC_PER_SEC)
@@ -48,8 +52,9 @@ struct es_handover_t {
     apr_status_t send_status;                 /* of es_handover_send so far */
     apr_time_t now;
     apr_uint32_t nsent;
-    apr_time_t full_since; /* stopped listening then; 0 = listens */
-    es_handed_t waiting;   /* the next client of msg, if it waits for the lock
+    apr_time_t full_since;        /* stopped listening then; 0 = listens */
+    apr_interval_time_t left_for; /* then messages are left for so long */
+    es_handed_t waiting; /* the next client of msg, if it waits for the lock
                              * of its store */
     apr_time_t waiting_since; /* 0 = none waits */
     int announced;            /* clients in the received message */
@@ -382,10 +387,24 @@ apr_status_t es_handover_listen(es_handover_t *handover)
     return es_handover_is_open(handover) ? listen_again(handover) : APR_SUCCESS;
 }
 
+/* @return for how long a message is left to others; 0 = it is received */
+static apr_interval_time_t leaves_for(const es_handover_t *handover)
+{
+    const es_handover_params_t *params = &handover->params;
+
+    if (!es_handover_take_has_room(params, ES_HANDOVER_MSG_CLIENTS)) {
+        return OTHERS_WITHIN;
+    }
+    return es_handover_take_is_ahead(params, ES_HANDOVER_MSG_CLIENTS)
+               ? FEWER_WITHIN
+               : 0;
+}
+
 void es_handover_on_event(es_handover_t *handover, apr_time_t now)
 {
     ES_CONTEXT(ES_DELIVERY);
-    if (es_handover_take_has_room(&handover->params, ES_HANDOVER_MSG_CLIENTS)) {
+    handover->left_for = leaves_for(handover);
+    if (handover->left_for == 0) {
         (void)es_handover_receive(handover, 1, now); /* epoll reports again */
     }
     else {
@@ -413,10 +432,11 @@ void es_handover_run(es_handover_t *handover, apr_time_t now)
     if (handover->full_since == 0 || handover->waiting_since != 0) {
         return;
     }
-    if (es_handover_take_has_room(&handover->params, ES_HANDOVER_MSG_CLIENTS)) {
+    handover->left_for = leaves_for(handover);
+    if (handover->left_for == 0) {
         (void)listen_again(handover);
     }
-    else if (now - handover->full_since >= OTHERS_WITHIN &&
+    else if (now - handover->full_since >= handover->left_for &&
              es_handover_take_has_room(&handover->params, 0) &&
              es_handover_receive(handover, 1, now) == 0) {
         (void)listen_again(handover); /* the next message may wait again */
@@ -428,7 +448,10 @@ apr_interval_time_t es_handover_wait(const es_handover_t *handover)
     if (handover->waiting_since != 0) {
         return LOCK_RETRY_EVERY;
     }
-    return handover->full_since != 0 ? RETRY_EVERY : -1;
+    if (handover->full_since == 0) {
+        return -1;
+    }
+    return handover->left_for == FEWER_WITHIN ? FEWER_RETRY_EVERY : RETRY_EVERY;
 }
 
 void es_handover_stop_listening(es_handover_t *handover)

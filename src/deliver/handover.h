@@ -13,14 +13,18 @@
  *                the cursor retained? ─► yes: a conn that continues
  *                                     └► no: a conn that gets a stream-reset
  *
- *     listening  message ─► room for a full one? ─► yes: received at once
- *                └► no: stops listening ─► room again: listens
- *                                       └► after 3 s, not above its limit:
- *                                          receives; clients above it end
+ *     listening  message ─► room for a full one, and no delivery of this
+ *                           process has far fewer clients? ─► yes: received
+ *                └► no: stops listening ─► yes: listens
+ *                                       └► after 3 s (50 ms if there is room),
+ *                                          not above its limit: receives;
+ *                                          clients above it end
  *
  * A child at its limit leaves messages to other children, because one that
  * starts early would otherwise take all of them. If no child has taken them
- * after 3 s, it takes them itself.
+ * after 3 s, it takes them itself. A delivery leaves messages to those of the
+ * same process that have fewer clients, because one of them would otherwise
+ * have most of the clients from then on.
  *
  * While a client is in a handover socket, no child counts it and no child is
  * subscribed for it, so its slots may be given to other channels. That is why
@@ -31,6 +35,7 @@
 #ifndef ES_DELIVER_HANDOVER_H
 #define ES_DELIVER_HANDOVER_H
 
+#include "shm/children.h"
 #include "shm/client_count.h"
 #include "deliver/conns.h"
 #include "deliver/handover_sockets.h"
@@ -42,6 +47,7 @@ typedef struct es_handover_params_t {
     es_hub_t *hubs; /* nhubs of them */
     apr_uint32_t nhubs;
     apr_uint32_t child;                   /* of this process, from 1 */
+    const es_children_t *children;        /* NULL = no other delivery */
     int epoll_fd;                         /* in which sockets are watched */
     const es_handover_sockets_t *sockets; /* copied; NULL = none */
     es_client_count_t *client_count;      /* NULL = clients are not counted */

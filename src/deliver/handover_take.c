@@ -44,6 +44,29 @@ int es_handover_take_has_room(const es_handover_params_t *params,
                params->clients_max;
 }
 
+int es_handover_take_is_ahead(const es_handover_params_t *params,
+                              apr_uint32_t clients)
+{
+    const es_children_t *children = params->children;
+    apr_uint32_t other, own;
+    apr_uint64_t pid;
+
+    if (children == NULL || params->client_count == NULL) {
+        return 0;
+    }
+    own = es_client_count_total(params->client_count, params->child);
+    pid = es_children_pid(children, params->child);
+    for (other = 1; other <= es_children_max(children); other++) {
+        if (es_children_pid(children, other) == pid &&
+            !es_children_is_stopping(children, other) &&
+            es_client_count_total(params->client_count, other) + clients <
+                own) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 /* Each configuration may number hubs in another way: find it by epoch. */
 static es_hub_t *hub_of(const es_handover_params_t *params,
                         const es_handed_t *handed)

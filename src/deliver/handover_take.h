@@ -11,6 +11,11 @@
 #include "deliver/handover.h"
 #include "deliver/handover_msg.h"
 
+/** Has another delivery of this process fewer clients, by more than this
+ * number? It takes those that come, unless it stops. */
+int es_handover_take_is_ahead(const es_handover_params_t *params,
+                              apr_uint32_t clients);
+
 /** Are there at most clients_max clients if this many more come? */
 int es_handover_take_has_room(const es_handover_params_t *params,
                               apr_uint32_t clients);

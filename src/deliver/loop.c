@@ -390,6 +390,7 @@ static apr_status_t make_handover(es_loop_t *loop,
     handover.hubs = loop->hubs;
     handover.nhubs = loop->nhubs;
     handover.child = loop->child;
+    handover.children = loop->children;
     handover.epoll_fd = loop->epoll_fd;
     handover.sockets = params->handover;
     handover.client_count = params->client_count;

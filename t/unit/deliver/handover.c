@@ -17,6 +17,8 @@
 #include "deliver/handover_msg.h"
 
 #define CHILD 1
+#define OTHER 2
+#define PID 4711
 #define RING 65536
 #define SECOND APR_USEC_PER_SEC
 
@@ -479,26 +481,34 @@ typedef struct listener_t {
     es_handover_t *handover;
     void *mem; /* of client_count */
     es_client_count_t *client_count;
-    int epoll_fd; /* of the handover socket alone */
+    void *children_mem;
+    es_children_t *children; /* CHILD alone, until a test adds others */
+    int epoll_fd;            /* of the handover socket alone */
     int conns_fd;
     es_handover_sockets_t sockets;
     int peer;
 } listener_t;
 
-static es_counted_t enter(listener_t *w)
+static es_counted_t enter_child(listener_t *w, apr_uint32_t child)
 {
     static const es_client_limits_t none = {0, 0, 0, 0};
     es_counted_t counted;
 
     assert_int_equal(
-        es_client_count_add(w->client_count, CHILD, 1, &none, &counted),
+        es_client_count_add(w->client_count, child, 1, &none, &counted),
         ES_CLIENT_COUNT_OK);
     return counted;
+}
+
+static es_counted_t enter(listener_t *w)
+{
+    return enter_child(w, CHILD);
 }
 
 /* A child with room for clients_max, and one client in the handover socket. */
 static void listener_open(listener_t *w, apr_uint32_t clients_max)
 {
+    static const int no_fds[2] = {-1, -1};
     es_handover_msg_t *msg = es_handover_msg_create();
     es_slice_t name = es_slice_of("a");
     es_handed_t handed = {0};
@@ -510,6 +520,13 @@ static void listener_open(listener_t *w, apr_uint32_t clients_max)
     hub_begin(&w->hub, &w->own);
     w->mem = calloc(1, es_client_count_size(2));
     w->client_count = es_client_count_attach(w->mem, 2, w->hub.pool);
+    w->children_mem = calloc(1, es_children_size(2));
+    es_children_format(w->children_mem, 2);
+    assert_int_equal(es_children_attach(&w->children, w->children_mem,
+                                        es_children_size(2), 2, no_fds,
+                                        w->hub.pool),
+                     APR_SUCCESS);
+    assert_int_equal(es_children_claim(w->children, 1, PID), CHILD);
     w->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     w->conns_fd = epoll_create1(EPOLL_CLOEXEC);
     w->conns = es_conns_create(w->conns_fd, 0);
@@ -523,6 +540,7 @@ static void listener_open(listener_t *w, apr_uint32_t clients_max)
     params.epoll_fd = w->epoll_fd;
     params.sockets = &w->sockets;
     params.client_count = w->client_count;
+    params.children = w->children;
     params.clients_max = clients_max;
     w->handover = es_handover_create(&params);
     assert_int_equal(es_handover_listen(w->handover), APR_SUCCESS);
@@ -550,6 +568,7 @@ static void listener_close(listener_t *w)
     es_handover_sockets_close(&w->sockets);
     close(w->peer);
     free(w->mem);
+    free(w->children_mem);
     hub_close(&w->hub);
 }
 
@@ -679,6 +698,73 @@ static void test_no_room(void **state)
     listener_close(&w);
 }
 
+/* A delivery that has more clients than OTHER by more than a message. */
+static void get_ahead(listener_t *w, apr_uint64_t pid_of_other)
+{
+    int i;
+
+    listener_open(w, 0);
+    assert_int_equal(es_children_claim(w->children, 1, pid_of_other), OTHER);
+    for (i = 0; i <= ES_HANDOVER_MSG_CLIENTS; i++) {
+        (void)enter(w);
+    }
+}
+
+/* Another delivery of the process has fewer clients: the message is its. */
+static void test_leaves_to_one_with_fewer(void **state)
+{
+    listener_t w;
+
+    (void)state;
+    get_ahead(&w, PID);
+    es_handover_on_event(w.handover, SECOND);
+    assert_false(is_reported(&w)); /* or the loop would spin */
+    assert_in_range(es_handover_wait(w.handover), 1, SECOND / 100);
+    es_handover_run(w.handover, SECOND + SECOND / 100);
+    assert_int_equal(es_conns_count(w.conns), 0);
+    (void)enter_child(&w, OTHER);
+    es_handover_run(w.handover, SECOND + SECOND / 50);
+    assert_int_equal(es_handover_wait(w.handover), -1);
+    assert_true(is_reported(&w));
+    es_handover_on_event(w.handover, SECOND + SECOND / 50);
+    assert_int_equal(es_conns_count(w.conns), 1);
+    listener_close(&w);
+}
+
+/* That one may be busy with something else. */
+static void test_leaves_it_for_a_moment(void **state)
+{
+    listener_t w;
+
+    (void)state;
+    get_ahead(&w, PID);
+    es_handover_on_event(w.handover, SECOND);
+    es_handover_run(w.handover, SECOND + SECOND / 20 - 1);
+    assert_int_equal(es_conns_count(w.conns), 0);
+    es_handover_run(w.handover, SECOND + SECOND / 20);
+    assert_int_equal(es_conns_count(w.conns), 1);
+    es_handover_run(w.handover, SECOND + SECOND / 20);
+    assert_int_equal(es_handover_wait(w.handover), -1);
+    listener_close(&w);
+}
+
+/* Other processes, and one that stops, are not waited for. */
+static void test_leaves_it_to_no_other(void **state)
+{
+    listener_t w;
+
+    (void)state;
+    get_ahead(&w, PID + 1);
+    es_handover_on_event(w.handover, SECOND);
+    assert_int_equal(es_conns_count(w.conns), 1);
+    listener_close(&w);
+    get_ahead(&w, PID);
+    es_children_set_stopping(w.children, OTHER);
+    es_handover_on_event(w.handover, SECOND);
+    assert_int_equal(es_conns_count(w.conns), 1);
+    listener_close(&w);
+}
+
 /* epoll refuses the socket: it is added later. */
 static void test_refused_by_epoll(void **state)
 {
@@ -724,6 +810,9 @@ int main(void)
         cmocka_unit_test(test_room),
         cmocka_unit_test(test_little_room),
         cmocka_unit_test(test_no_room),
+        cmocka_unit_test(test_leaves_to_one_with_fewer),
+        cmocka_unit_test(test_leaves_it_for_a_moment),
+        cmocka_unit_test(test_leaves_it_to_no_other),
         cmocka_unit_test(test_refused_by_epoll),
     };
     int failed;
