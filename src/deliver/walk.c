@@ -16,14 +16,14 @@
  *
  * The inner loop runs once for each client and event, so it touches little:
  * the conn by its link, its client, its sink, and then the kernel. All of them
- * are spread over the heap and are prefetched: the conn four iterations ahead,
- * its client and its sink two iterations ahead.
+ * are spread over the heap and are prefetched: the link six iterations ahead,
+ * the conn four, its client and its sink two.
  */
 #include "deliver/walk.h"
 
 #include "deliver/client_priv.h"
 
-#define PREFETCH 4 /* conns to prefetch */
+#define PREFETCH 6 /* conns ahead: three stages, two conns each */
 
 /* A channel's weight is the class of its walk's time: below 500 us, below 4 ms,
  * 32 ms, 256 ms, or more. A write takes some 3 us, and 1 us for 3 KB. */
@@ -179,16 +179,21 @@ static void offer(es_conns_t *conns, es_walk_t *walk, es_conn_t *conn,
     }
 }
 
-static void prefetch(const es_channel_list_t *list, apr_uint32_t left)
+/* The conn at an index of the list. Those that follow are prefetched here, and
+ * not in a function of its own: gcc removes calls of one that only prefetches.
+ */
+static es_conn_t *conn_at(const es_channel_list_t *list, apr_uint32_t at)
 {
     const es_conn_t *next;
 
-    if (left >= PREFETCH) {
-        __builtin_prefetch(list->links[left - PREFETCH]);
-        next = list->links[left - PREFETCH / 2]->owner;
+    if (at >= PREFETCH) {
+        __builtin_prefetch(list->links[at - PREFETCH]);
+        __builtin_prefetch(list->links[at - PREFETCH * 2 / 3]->owner);
+        next = list->links[at - PREFETCH / 3]->owner;
         __builtin_prefetch(next->client);
         __builtin_prefetch(next->sink);
     }
+    return list->links[at]->owner;
 }
 
 /* @return 1 when all conns of the channel have been visited */
@@ -205,8 +210,7 @@ static int walk_channel(es_conns_t *conns, es_walk_t *walk,
     walk->is_begun = 1;
     while (walk->left > 0) {
         walk->left--;
-        prefetch(&list, walk->left);
-        offer(conns, walk, list.links[walk->left]->owner, frames, now);
+        offer(conns, walk, conn_at(&list, walk->left), frames, now);
         if (es_deadline_is_over(deadline)) {
             return 0;
         }
