@@ -154,11 +154,11 @@ struct es_client_t {
     es_sink_t *sink; /* owned */
     es_pos_t cursor;
     apr_time_t last;       /* a byte was taken then, or it became blocked */
-    apr_size_t skip;       /* bytes, see deliver/reader.h */
-    es_backlog_t *backlog; /* owned; NULL = none, or it is over */
     unsigned char state;   /* es_client_state_t */
     unsigned char control; /* ES_CONTROL_… */
     apr_uint32_t hub;
+    apr_size_t skip;               /* bytes, see deliver/reader.h */
+    es_backlog_t *backlog;         /* owned; NULL = none, or it is over */
     es_client_opts_t opts;         /* retry_ms: also that of an end */
     apr_interval_time_t keepalive; /* its share of opts.keepalive; 0 = none */
     apr_time_t end_at;             /* its lifetime is over then; 0 = never */
