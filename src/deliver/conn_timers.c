@@ -122,6 +122,9 @@ apr_interval_time_t es_conn_timers_wait(const es_conns_t *conns, apr_time_t now)
     apr_interval_time_t retry;
     int i;
 
+    if (conns->nstalled == 0) {
+        return wait;
+    }
     for (i = 0; i < ES_CONN_STALLS_MAX; i++) {
         if (!es_list_is_empty(&conns->stalled[i])) {
             retry = es_conns_of_link(conns->stalled[i].next)->deadline - now;

@@ -117,6 +117,8 @@ void es_conns_set_state(es_conns_t *conns, es_conn_t *conn,
                         es_conn_state_t state)
 {
     es_list_remove(&conn->state_link);
+    conns->nstalled -= conn->state == ES_CONN_STALLED;
+    conns->nstalled += state == ES_CONN_STALLED;
     conn->state = (unsigned char)state;
     es_list_append(list_of(conns, conn), &conn->state_link);
     es_progress_update(conn);

@@ -20,6 +20,7 @@ struct es_conns_t {
     es_list_t ready;                       /* READY */
     es_list_t dead;                        /* DEAD */
     es_list_t stalled[ES_CONN_STALLS_MAX]; /* STALLED, by stalls - 1 */
+    apr_uint32_t nstalled;                 /* conns in these lists */
     es_timer_wheel_t wheel;
     apr_time_t logged; /* of es_log_limit_level: clients that cannot be added */
     char scratch[ES_CLIENT_SCRATCH_MIN];
