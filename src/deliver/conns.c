@@ -343,6 +343,11 @@ int es_conns_has_ready(const es_conns_t *conns)
     return !es_list_is_empty(&conns->ready);
 }
 
+int es_conns_has_dead(const es_conns_t *conns)
+{
+    return !es_list_is_empty(&conns->dead);
+}
+
 int es_conns_run(es_conns_t *conns, es_deadline_t *deadline, apr_time_t now)
 {
     ES_CONTEXT(ES_DELIVERY);
@@ -471,7 +476,7 @@ int es_conns_reap(es_conns_t *conns, es_deadline_t *deadline)
     es_conn_t *conn;
 
     ES_CONTEXT(ES_DELIVERY);
-    while (!es_list_is_empty(&conns->dead)) {
+    while (es_conns_has_dead(conns)) {
         conn = es_conns_of_link(conns->dead.next);
         es_list_remove(&conn->state_link);
         reap(conns, conn);
@@ -479,7 +484,7 @@ int es_conns_reap(es_conns_t *conns, es_deadline_t *deadline)
             break;
         }
     }
-    return !es_list_is_empty(&conns->dead);
+    return es_conns_has_dead(conns);
 }
 
 void es_conns_destroy(es_conns_t *conns)

@@ -140,6 +140,9 @@ int es_conns_run(es_conns_t *conns, es_deadline_t *deadline, apr_time_t now);
 /** 1 when a conn is READY. */
 int es_conns_has_ready(const es_conns_t *conns);
 
+/** 1 when a conn is DEAD and not freed yet. */
+int es_conns_has_dead(const es_conns_t *conns);
+
 /**
  * Begin to end all streams; es_conns_run writes the ends. Each client is
  * asked to reconnect after its own retry value plus a random time up to

@@ -22,13 +22,22 @@ typedef struct es_deadline_t {
     int is_over;
 } es_deadline_t;
 
+/** The time from a moment at which the caller has just read the clock. */
+static inline es_deadline_t es_deadline_from(es_deadline_clock_fn_t *clock,
+                                             apr_time_t now,
+                                             apr_interval_time_t time,
+                                             int every)
+{
+    es_deadline_t deadline = {clock, now + time, every, every, 0};
+
+    return deadline;
+}
+
 /** The time from now on, in microseconds. */
 static inline es_deadline_t es_deadline_in(es_deadline_clock_fn_t *clock,
                                            apr_interval_time_t time, int every)
 {
-    es_deadline_t deadline = {clock, clock() + time, every, every, 0};
-
-    return deadline;
+    return es_deadline_from(clock, clock(), time, every);
 }
 
 /** 1 when the part is to stop. @param deadline  NULL = never */

@@ -73,6 +73,13 @@ struct es_loop_t {
     int is_broken; /* 1 = epoll has failed */
 };
 
+/* A turn of one round and few clients is short: where now was just read, or a
+ * part has nothing to do, the clock is not read for it. */
+static es_deadline_t from(apr_time_t now, apr_interval_time_t time, int every)
+{
+    return es_deadline_from(es_clock_now, now, time, every);
+}
+
 static es_deadline_t in(apr_interval_time_t time, int every)
 {
     return es_deadline_in(es_clock_now, time, every);
@@ -193,20 +200,28 @@ static void report_progress(es_loop_t *loop, apr_time_t now)
  * @return 1 when conns are left */
 static int run_conns(es_loop_t *loop, int has_rounds, apr_time_t now)
 {
-    es_deadline_t deadline =
-        in(has_rounds ? READY_TIME : READY_ALONE_TIME, STEPS_EVERY);
-    int more = es_conns_run(loop->conns, &deadline, now);
+    es_deadline_t deadline;
+    int more = 0;
 
-    deadline = in(TIMERS_TIME, STEPS_EVERY);
-    es_conn_timers_expire(loop->conns, &deadline, now);
-    deadline = in(REAP_TIME, STEPS_EVERY);
-    return es_conns_reap(loop->conns, &deadline) || more;
+    if (es_conns_has_ready(loop->conns)) {
+        deadline = in(has_rounds ? READY_TIME : READY_ALONE_TIME, STEPS_EVERY);
+        more = es_conns_run(loop->conns, &deadline, now);
+    }
+    if (es_conn_timers_wait(loop->conns, now) == 0) {
+        deadline = in(TIMERS_TIME, STEPS_EVERY);
+        es_conn_timers_expire(loop->conns, &deadline, now);
+    }
+    if (es_conns_has_dead(loop->conns)) {
+        deadline = in(REAP_TIME, STEPS_EVERY);
+        more = es_conns_reap(loop->conns, &deadline) || more;
+    }
+    return more;
 }
 
 /* @return 1 when something is left to be done */
 static int work(es_loop_t *loop, apr_time_t now)
 {
-    es_deadline_t deadline = in(NOTES_TIME, STEPS_EVERY);
+    es_deadline_t deadline = from(now, NOTES_TIME, STEPS_EVERY);
     int is_ending = loop->shutdown.phase == ES_SHUTDOWN_ENDING;
     int is_busy = 0;
     int more;
@@ -300,7 +315,7 @@ static void poll_once(es_loop_t *loop, int more, apr_time_t now)
         return;
     }
     now = es_clock_now();
-    deadline = in(SOCKETS_TIME, STEPS_EVERY);
+    deadline = from(now, SOCKETS_TIME, STEPS_EVERY);
     for (i = 0; i < count; i++) {
         on_event(loop, &events[i], now);
         if (es_deadline_is_over(&deadline)) {
