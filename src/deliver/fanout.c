@@ -41,7 +41,8 @@ typedef struct group_t {
 
 struct es_fanout_t {
     es_conns_t *conns;
-    int nlate;
+    int nused; /* groups that are in use; with few clients none is for long */
+    int nlate; /* those of them that are late */
     apr_uint32_t next_hub; /* the first in the next run */
     int next_late;         /* the same */
     group_t groups[GROUPS_MAX];
@@ -87,6 +88,9 @@ static group_t *unfinished_main(es_fanout_t *fanout, const es_hub_t *hub)
 {
     int i;
 
+    if (fanout->nused == fanout->nlate) {
+        return NULL;
+    }
     for (i = 0; i < GROUPS_MAX; i++) {
         if (fanout->groups[i].walk.hub == hub && !fanout->groups[i].is_late) {
             return &fanout->groups[i];
@@ -118,12 +122,14 @@ static void update_undone(es_fanout_t *fanout, es_hub_t *hub)
 {
     const group_t *group;
     es_pos_t pos;
+    int left = fanout->nused;
     int i;
 
     hub->undone = ES_HUB_NONE;
     hub->walked = 0;
-    for (i = 0; i < GROUPS_MAX; i++) {
+    for (i = 0; left > 0 && i < GROUPS_MAX; i++) {
         group = &fanout->groups[i];
+        left -= group->walk.hub != NULL;
         if (group->walk.hub == hub) {
             pos = group->walk.is_walking ? es_round_start(group->walk.round)
                                          : group->pos;
@@ -164,6 +170,7 @@ static void dissolve(es_fanout_t *fanout, group_t *group)
     }
     group->walk.is_walking = 0;
     group->walk.hub = NULL;
+    fanout->nused--;
     update_undone(fanout, hub);
 }
 
@@ -264,6 +271,7 @@ static int take_main(es_fanout_t *fanout, group_t *group, es_hub_t *hub,
     int i;
 
     group->walk.hub = hub;
+    fanout->nused++;
     if (head > hub->pos) {
         rv = es_round_take(group->walk.round, hub->store, hub->pos, head,
                            on_wants, group);
@@ -386,12 +394,5 @@ int es_fanout_run_late(es_fanout_t *fanout, es_deadline_t *deadline,
 
 int es_fanout_is_busy(const es_fanout_t *fanout)
 {
-    int i;
-
-    for (i = 0; i < GROUPS_MAX; i++) {
-        if (fanout->groups[i].walk.hub != NULL) {
-            return 1;
-        }
-    }
-    return 0;
+    return fanout->nused > 0;
 }

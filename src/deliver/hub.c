@@ -95,9 +95,13 @@ void es_hub_stop_watches(es_hub_t *hub)
 
 void es_hub_signal_channel(const es_hub_t *hub, es_slot_t slot)
 {
-    es_channel_list_t list = es_channel_index_list(hub->watches, slot);
+    es_channel_list_t list;
     apr_uint32_t i;
 
+    if (hub->first_watch == NULL) {
+        return; /* mostly: saves a look into the index for each event */
+    }
+    list = es_channel_index_list(hub->watches, slot);
     for (i = 0; i < list.count; i++) {
         es_watch_signal(list.links[i]->owner);
     }
