@@ -60,10 +60,19 @@ static void destroy(es_client_t *client)
 }
 
 /* After an event to all, keep-alives would be due in the same moment for ever:
- * each client's interval is shorter by a share of its own, up to a quarter. */
-static apr_interval_time_t draw_keepalive(apr_interval_time_t longest)
+ * each client's is earlier by a time of its own, up to a quarter. */
+static apr_uint32_t draw_earlier(apr_interval_time_t keepalive)
 {
-    return longest - es_jitter_below(longest / 4 + 1);
+    apr_interval_time_t most = keepalive / 4;
+
+    return (apr_uint32_t)es_jitter_below(
+        (most < APR_UINT32_MAX ? most : APR_UINT32_MAX) + 1);
+}
+
+/* Its silence before a keep-alive; 0 = none is sent. */
+static apr_interval_time_t keepalive_of(const es_client_t *client)
+{
+    return client->opts.keepalive - client->earlier;
 }
 
 es_client_t *es_client_create(const es_client_params_t *params, es_sink_t *sink,
@@ -92,7 +101,7 @@ es_client_t *es_client_create(const es_client_params_t *params, es_sink_t *sink,
     client->last = now;
     client->hub = params->hub;
     client->opts = params->opts;
-    client->keepalive = draw_keepalive(params->opts.keepalive);
+    client->earlier = draw_earlier(params->opts.keepalive);
     client->end_at =
         client->opts.lifetime > 0 ? now + client->opts.lifetime : 0;
     client->store = params->store;
@@ -362,8 +371,10 @@ static int is_within_frame(const es_client_t *client)
 
 static int is_silent(const es_client_t *client, apr_time_t now)
 {
-    return client->keepalive > 0 && !is_within_frame(client) &&
-           now - client->last >= client->keepalive;
+    apr_interval_time_t keepalive = keepalive_of(client);
+
+    return keepalive > 0 && !is_within_frame(client) &&
+           now - client->last >= keepalive;
 }
 
 /* Write the control frame that is due; pass over records that are written as a
@@ -496,7 +507,7 @@ void es_client_end(es_client_t *client, apr_int64_t retry_ms)
 apr_time_t es_client_due(const es_client_t *client)
 {
     apr_interval_time_t wait =
-        is_blocked(client) ? client->opts.send_timeout : client->keepalive;
+        is_blocked(client) ? client->opts.send_timeout : keepalive_of(client);
     apr_time_t due = wait > 0 ? client->last + wait : 0;
 
     if (is_within_frame(client) && !is_blocked(client)) {

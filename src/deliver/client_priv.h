@@ -157,11 +157,10 @@ struct es_client_t {
     unsigned char state;   /* es_client_state_t */
     unsigned char control; /* ES_CONTROL_… */
     apr_uint32_t hub;
-    apr_size_t skip;               /* bytes, see deliver/reader.h */
-    es_backlog_t *backlog;         /* owned; NULL = none, or it is over */
-    es_client_opts_t opts;         /* retry_ms: also that of an end */
-    apr_interval_time_t keepalive; /* its share of opts.keepalive; 0 = none */
-    apr_time_t end_at;             /* its lifetime is over then; 0 = never */
+    apr_size_t skip;       /* bytes, see deliver/reader.h */
+    es_backlog_t *backlog; /* owned; NULL = none, or it is over */
+    es_client_opts_t opts; /* retry_ms: also that of an end */
+    apr_time_t end_at;     /* its lifetime is over then; 0 = never */
     es_store_t *store;
     /* and what is rarely used, last */
     apr_size_t control_offset; /* bytes of the control frame that are taken */
@@ -170,6 +169,7 @@ struct es_client_t {
     int nslots;
     es_slot_t one_slot;
     apr_uint32_t child;
+    apr_uint32_t earlier; /* us: so much before opts.keepalive is over */
     es_pos_t search_from; /* see es_scan_params_t */
     es_counted_t counted;
 };

@@ -20,8 +20,8 @@ typedef struct es_client_count_t es_client_count_t;
 /** How a client was counted, for es_client_count_remove. */
 typedef struct es_counted_t {
     es_client_count_t *client_count; /* NULL = it is not counted */
-    apr_uint32_t child;
     apr_uint64_t address;
+    apr_uint32_t child;
     apr_uint32_t channels; /* by es_client_count_add_channels */
 } es_counted_t;
 
