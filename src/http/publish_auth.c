@@ -4,6 +4,7 @@
 #include "http/publish.h"
 
 #include <http_core.h>
+#include <apr_lib.h>
 #include <apr_network_io.h>
 #include <apr_strings.h>
 
@@ -83,8 +84,12 @@ static int is_loopback(const apr_sockaddr_t *address)
 
 static int is_name_of(const char *pattern, const char *name)
 {
-    apr_size_t len = strlen(pattern) - 1;
+    apr_size_t len;
 
+    if (apr_tolower(*pattern) != apr_tolower(*name)) {
+        return 0; /* mostly; each request of this host comes here */
+    }
+    len = strlen(pattern) - 1;
     return pattern[len] == '*' ? !strncasecmp(pattern, name, len)
                                : !strcasecmp(pattern, name);
 }
