@@ -16,17 +16,18 @@ my %may_include = (
     base => [qw(base)],
     shm => [qw(shm base)],
     journal => [qw(journal shm base)],
-    deliver => [qw(deliver journal shm base)],
+    tls => [qw(tls base)],
+    deliver => [qw(deliver tls journal shm base)],
     grip => [qw(grip journal shm base)],
-    server => [qw(server deliver grip journal shm base)],
-    http => [qw(http server deliver grip journal shm base)],
-    config => [qw(config http server deliver grip journal shm base)],
+    server => [qw(server deliver tls grip journal shm base)],
+    http => [qw(http server deliver tls grip journal shm base)],
+    config => [qw(config http server deliver tls grip journal shm base)],
 );
 
 # library => [its headers, the files that may include them]
 my %users_of = (
     libjwt => [qr/^jwt\.h$/, qr/^jwt\.c$/],
-    libcrypto => [qr/^openssl\//, qr/^pem\.c$/],
+    libcrypto => [qr/^openssl\//, qr/^(?:aead|key_schedule|pem|session)\.c$/],
     libcurl => [qr/^curl\//, qr/^client\.c$/],
     jansson => [qr/^jansson\.h$/,
         qr{^(?:(?:body_items|body_json|instruct|key|status)\.c

@@ -21,6 +21,7 @@ my %front_door = (
     deliver => 'es_delivery',
     grip => 'es_grip',
     journal => 'es_store',
+    tls => 'es_tls',
 );
 
 # file => further prefixes that it may use, and why
