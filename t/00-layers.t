@@ -27,7 +27,8 @@ my %may_include = (
 # library => [its headers, the files that may include them]
 my %users_of = (
     libjwt => [qr/^jwt\.h$/, qr/^jwt\.c$/],
-    libcrypto => [qr/^openssl\//, qr/^(?:aead|key_schedule|pem|session)\.c$/],
+    libcrypto => [qr/^openssl\//,
+        qr/^(?:aead|incoming|key_schedule|pem|session)\.c$/],
     libcurl => [qr/^curl\//, qr/^client\.c$/],
     jansson => [qr/^jansson\.h$/,
         qr{^(?:(?:body_items|body_json|instruct|key|status)\.c

@@ -301,66 +301,75 @@ static apr_status_t cut_padding(const unsigned char *text, apr_size_t *len,
     return APR_SUCCESS;
 }
 
-static apr_status_t open_13(es_tls_session_t *s, const es_tls_suite_t *of,
-                            const unsigned char *record, unsigned char *text,
-                            apr_size_t len)
+apr_status_t es_tls_session_read_keys(const es_tls_session_t *s,
+                                      es_tls_read_keys_t *keys)
 {
-    unsigned char key[ES_TLS_KEY_MAX], iv[ES_TLS_NONCE], nonce[ES_TLS_NONCE];
-    es_tls_aead_input_t in = {of->aead, key, nonce, record, ES_TLS_HEAD};
-    apr_status_t rv = es_tls_key_schedule_keys(of, key, iv, s->read.secret);
+    const es_tls_suite_t *of = es_tls_suite_at(s->suite);
 
-    if (rv == APR_SUCCESS) {
-        mix_nonce(nonce, iv, s->read.number);
-        rv = es_tls_aead_open(&in, text, len, text + len);
+    if (of->version == ES_TLS_1_3) {
+        return es_tls_key_schedule_keys(of, keys->key, keys->iv,
+                                        s->read.secret);
     }
-    OPENSSL_cleanse(key, sizeof(key));
-    OPENSSL_cleanse(iv, sizeof(iv));
-    return rv;
+    memcpy(keys->key, s->read.secret, ES_TLS_KEY_MAX);
+    memcpy(keys->iv, s->read.secret + ES_TLS_KEY_MAX, ES_TLS_NONCE);
+    return APR_SUCCESS;
 }
 
-static apr_status_t open_12(es_tls_session_t *s, const es_tls_suite_t *of,
-                            const unsigned char *record, unsigned char *text,
-                            apr_size_t len)
+/* text is len bytes and the tag */
+static apr_status_t open_text(const es_tls_session_t *s,
+                              const es_tls_suite_t *of,
+                              const es_tls_read_keys_t *keys,
+                              const unsigned char *record, unsigned char *text,
+                              apr_size_t len)
 {
-    const unsigned char *iv = s->read.secret + ES_TLS_KEY_MAX;
     unsigned char nonce[ES_TLS_NONCE], data[DATA_12];
-    es_tls_aead_input_t in = {of->aead, s->read.secret, nonce, data, 0};
+    es_tls_aead_input_t in = {of->aead, keys->key, nonce, record, ES_TLS_HEAD};
 
-    if (record[1] != 3 || record[2] != 3) {
-        return APR_EINVAL;
+    if (of->version == ES_TLS_1_2) {
+        in.data_len = put_data_12(data, s->read.number, record[0], len);
+        in.data = data;
     }
-    in.data_len = put_data_12(data, s->read.number, record[0], len);
     if (of->explicit_nonce) {
-        join_nonce(nonce, iv, record + ES_TLS_HEAD);
+        join_nonce(nonce, keys->iv, record + ES_TLS_HEAD);
     }
     else {
-        mix_nonce(nonce, iv, s->read.number);
+        mix_nonce(nonce, keys->iv, s->read.number);
     }
     return es_tls_aead_open(&in, text, len, text + len);
 }
 
-apr_status_t es_tls_session_open(es_tls_session_t *s, unsigned char *record,
-                                 apr_size_t len, int *type,
-                                 unsigned char **plain, apr_size_t *plain_len)
+/* @return 0: no record that is sealed as this one can open */
+static int is_possible(const es_tls_suite_t *of, const unsigned char *record,
+                       apr_size_t len)
+{
+    if (len < ES_TLS_HEAD + of->explicit_nonce + ES_TLS_TAG ||
+        len > ES_TLS_READ_MAX || len != es_tls_session_record_len(record)) {
+        return 0;
+    }
+    /* TLS 1.3 ignores the version, but authenticates it (RFC 8446 5.1) */
+    return of->version == ES_TLS_1_3 ? record[0] == ES_TLS_APPLICATION_DATA
+                                     : record[1] == 3 && record[2] == 3;
+}
+
+apr_status_t es_tls_session_open_with(es_tls_session_t *s,
+                                      const es_tls_read_keys_t *keys,
+                                      unsigned char *record, apr_size_t len,
+                                      int *type, unsigned char **plain,
+                                      apr_size_t *plain_len)
 {
     const es_tls_suite_t *of = es_tls_suite_at(s->suite);
-    apr_size_t before = ES_TLS_HEAD + of->explicit_nonce;
-    int is_13 = of->version == ES_TLS_1_3;
+    unsigned char *text = record + ES_TLS_HEAD + of->explicit_nonce;
     apr_size_t text_len;
     apr_status_t rv;
 
-    if (len < before + ES_TLS_TAG || len > ES_TLS_READ_MAX ||
-        len != es_tls_session_record_len(record) ||
-        (is_13 && record[0] != ES_TLS_APPLICATION_DATA) ||
-        s->read.number == APR_UINT64_MAX) {
+    if (!is_possible(of, record, len) || s->read.number == APR_UINT64_MAX) {
         return APR_EINVAL;
     }
-    text_len = len - before - ES_TLS_TAG;
-    rv = is_13 ? open_13(s, of, record, record + before, text_len)
-               : open_12(s, of, record, record + before, text_len);
+    text_len = (apr_size_t)(record + len - text) - ES_TLS_TAG;
+    rv = open_text(s, of, keys, record, text, text_len);
     *type = record[0];
-    if (rv == APR_SUCCESS && is_13) {
-        rv = cut_padding(record + before, &text_len, type);
+    if (rv == APR_SUCCESS && of->version == ES_TLS_1_3) {
+        rv = cut_padding(text, &text_len, type);
     }
     if (rv == APR_SUCCESS && text_len > ES_TLS_PLAIN_MAX) {
         rv = APR_EINVAL;
@@ -369,9 +378,24 @@ apr_status_t es_tls_session_open(es_tls_session_t *s, unsigned char *record,
         return rv;
     }
     s->read.number++;
-    *plain = record + before;
+    *plain = text;
     *plain_len = text_len;
     return APR_SUCCESS;
+}
+
+apr_status_t es_tls_session_open(es_tls_session_t *s, unsigned char *record,
+                                 apr_size_t len, int *type,
+                                 unsigned char **plain, apr_size_t *plain_len)
+{
+    es_tls_read_keys_t keys;
+    apr_status_t rv = es_tls_session_read_keys(s, &keys);
+
+    if (rv == APR_SUCCESS) {
+        rv = es_tls_session_open_with(s, &keys, record, len, type, plain,
+                                      plain_len);
+    }
+    OPENSSL_cleanse(&keys, sizeof(keys));
+    return rv;
 }
 
 /* ---- keys -------------------------------------------------------------- */
