@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Tests of tls/key_schedule.c and tls/suite.c. The secrets, keys and records are
- * those of RFC 8448 3, a handshake with TLS_AES_128_GCM_SHA256.
+ * Tests of tls/key_schedule.c and tls/suite.c. The secrets, keys and records
+ * are those of RFC 8448 3, a handshake with TLS_AES_128_GCM_SHA256.
  */
 #include "t/unit/unit.h"
 

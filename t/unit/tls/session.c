@@ -167,7 +167,6 @@ EACH_SUITE(a_forged_record_does_not_open)
 
     tls_seal(client, DATA, "hello", 5, &record);
     for (i = 0; i < record.len; i++) {
-        /* RFC 8446 5.1: the version is ignored; but it is authenticated */
         record.bytes[i] ^= 1 << (i % 8);
         tls_does_not_open(server, record.bytes, record.len);
         record.bytes[i] ^= 1 << (i % 8);

@@ -248,7 +248,7 @@ EACH_SUITE(worn_keys_are_changed_in_time)
         tls_peer_reads(peer, text + i, 20);
     }
     es_tls_session_set_worn(ES_TLS_WORN_RECORDS);
-    assert_in_range(updates, 10, 11); /* the server's 2 tickets count */
+    assert_in_range(updates, 10, 11); /* the 2 session tickets count */
 }
 
 /* OpenSSL's client renegotiates with TLS 1.2 if the server may. */
