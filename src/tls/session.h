@@ -134,8 +134,8 @@ apr_status_t es_tls_session_seal(es_tls_session_t *s, int type,
 
 /**
  * The record that was sealed last did not leave the process, not one byte of
- * it, and never will: the next one has its number. Not after an update of the
- * keys.
+ * it, and never will: the next one has its number. Called again, it takes back
+ * the record before. Not after an update of the keys.
  */
 void es_tls_session_take_back(es_tls_session_t *s);
 
