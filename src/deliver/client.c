@@ -7,6 +7,10 @@
  * another position follow. Of a control frame that was taken in part, the
  * client keeps the kind and the number of bytes, and makes the frame again.
  *
+ * A sink may keep the last bytes that it has taken. Then it takes no more, and
+ * the client is BLOCKED although it has nothing to write. So a step first lets
+ * the sink send what it keeps.
+ *
  * A step is a few turns. Each does what the state asks for (the drawing is in
  * client_priv.h): a write changes the state by what the sink answers.
  */
@@ -22,101 +26,10 @@
 
 #define TURNS_MAX 8 /* control frames and writes in a step */
 
-static int compare_slots(const void *a, const void *b)
-{
-    es_slot_t x = *(const es_slot_t *)a;
-    es_slot_t y = *(const es_slot_t *)b;
-
-    return x < y ? -1 : x > y;
-}
-
-/* Allocate slots and backlog. @return 0 if out of memory */
-static int allocate(es_client_t *client, const es_client_params_t *params)
-{
-    client->slots = &client->one_slot;
-    if (params->nslots > 1) {
-        client->slots = malloc((size_t)params->nslots * sizeof(es_slot_t));
-        if (client->slots == NULL) {
-            return 0;
-        }
-    }
-    if (params->replay != NULL) {
-        client->backlog =
-            es_reader_backlog_create(params->replay, params->nslots);
-        if (client->backlog == NULL) {
-            return 0;
-        }
-    }
-    return 1;
-}
-
-static void destroy(es_client_t *client)
-{
-    if (client->slots != &client->one_slot) {
-        free(client->slots);
-    }
-    free(client->backlog);
-    free(client);
-}
-
-/* After an event to all, keep-alives would be due in the same moment for ever:
- * each client's is earlier by a time of its own, up to a quarter. */
-static apr_uint32_t draw_earlier(apr_interval_time_t keepalive)
-{
-    apr_interval_time_t most = keepalive / 4;
-
-    return (apr_uint32_t)es_jitter_below(
-        (most < APR_UINT32_MAX ? most : APR_UINT32_MAX) + 1);
-}
-
 /* Its silence before a keep-alive; 0 = none is sent. */
 static apr_interval_time_t keepalive_of(const es_client_t *client)
 {
     return client->opts.keepalive - client->earlier;
-}
-
-es_client_t *es_client_create(const es_client_params_t *params, es_sink_t *sink,
-                              apr_time_t now)
-{
-    es_client_t *client = calloc(1, sizeof(*client));
-
-    ES_CONTEXT(ES_WORKER | ES_DELIVERY);
-    if (client == NULL) {
-        return NULL;
-    }
-    if (!allocate(client, params)) {
-        destroy(client);
-        return NULL;
-    }
-    if (params->nslots > 0) {
-        memcpy(client->slots, params->slots,
-               (size_t)params->nslots * sizeof(es_slot_t));
-        qsort(client->slots, (size_t)params->nslots, sizeof(es_slot_t),
-              compare_slots);
-    }
-    client->nslots = params->nslots;
-    client->state = client->backlog != NULL ? ES_CLIENT_BEHIND : ES_CLIENT_LIVE;
-    client->sink = sink;
-    client->cursor = params->pos;
-    client->last = now;
-    client->hub = params->hub;
-    client->opts = params->opts;
-    client->earlier = draw_earlier(params->opts.keepalive);
-    client->end_at =
-        client->opts.lifetime > 0 ? now + client->opts.lifetime : 0;
-    client->store = params->store;
-    client->child = params->child;
-    client->counted = params->counted;
-    return client;
-}
-
-void es_client_close(es_client_t *client)
-{
-    es_store_unsubscribe(client->store, client->child, client->slots,
-                         client->nslots);
-    es_client_count_remove(&client->counted);
-    client->sink->ops->close(client->sink);
-    destroy(client);
 }
 
 static int is_blocked(const es_client_t *client)
@@ -131,14 +44,10 @@ static es_step_t fail(es_client_t *client)
     return ES_STEP_ENDED;
 }
 
-/* Write, and change the state by what the sink answers. */
-static apr_status_t put(es_client_t *client, const struct iovec *iov, int count,
-                        apr_time_t now, apr_size_t *taken)
+/* Change the state by what the sink has answered. */
+static inline void answered(es_client_t *client, apr_status_t rv,
+                            apr_size_t taken, apr_time_t now)
 {
-    apr_status_t rv;
-
-    *taken = 0;
-    rv = client->sink->ops->write(client->sink, iov, count, taken);
     if (rv == APR_SUCCESS) {
         client->last = now;
         es_client_change(client, ES_CLIENT_ON_TAKEN);
@@ -146,13 +55,43 @@ static apr_status_t put(es_client_t *client, const struct iovec *iov, int count,
     else if (!APR_STATUS_IS_EAGAIN(rv)) {
         es_client_change(client, ES_CLIENT_ON_FAIL);
     }
-    else if (!is_blocked(client) || *taken > 0) {
+    else if (!is_blocked(client) || taken > 0) {
         client->last = now;
         es_client_change(client, ES_CLIENT_ON_FULL);
     }
     else if (client->opts.send_timeout > 0 &&
              now - client->last >= client->opts.send_timeout) {
         es_client_change(client, ES_CLIENT_ON_FAIL);
+    }
+}
+
+static apr_status_t put(es_client_t *client, const struct iovec *iov, int count,
+                        apr_time_t now, apr_size_t *taken)
+{
+    apr_status_t rv;
+
+    *taken = 0;
+    rv = client->sink->ops->write(client->sink, iov, count, taken);
+    answered(client, rv, *taken, now);
+    return rv;
+}
+
+/* Let the sink send what it keeps. */
+static apr_status_t flush(es_client_t *client, apr_time_t now)
+{
+    apr_size_t sent = 0;
+    apr_status_t rv;
+
+    if (client->sink->ops->flush == NULL) {
+        return APR_SUCCESS;
+    }
+    rv = client->sink->ops->flush(client->sink, &sent);
+    if (APR_STATUS_IS_EOF(rv)) {
+        es_client_end_spread(client);
+        rv = APR_SUCCESS;
+    }
+    if (rv != APR_SUCCESS || sent > 0) {
+        answered(client, rv, sent, now);
     }
     return rv;
 }
@@ -182,34 +121,46 @@ static apr_status_t make_control(const es_client_t *client,
     }
 }
 
+/* The end is written: let the peer see it. */
+static es_step_t finish(es_client_t *client, apr_time_t now)
+{
+    apr_status_t rv = client->sink->ops->finish(client->sink);
+
+    answered(client, rv, 0, now);
+    if (rv != APR_SUCCESS) {
+        return halted(client);
+    }
+    es_client_change(client, ES_CLIENT_ON_DONE);
+    return ES_STEP_ENDED;
+}
+
 /* Write the control frame that is due, or its rest. */
 static es_step_t step_control(es_client_t *client, apr_time_t now)
 {
     es_control_frame_t frame;
-    apr_status_t rv;
+    apr_status_t rv = APR_SUCCESS;
     apr_size_t taken;
+    int is_whole;
 
     if (make_control(client, &frame) != APR_SUCCESS) {
         return fail(client);
     }
     es_control_frame_skip(&frame, client->control_offset);
-    rv = APR_SUCCESS;
     if (frame.count > 0) {
         rv = put(client, &frame.iov[frame.first], frame.count, now, &taken);
         client->control_offset += taken;
+        es_control_frame_skip(&frame, taken);
     }
+    is_whole = frame.count == 0;
     es_control_frame_clear(&frame);
-    if (rv != APR_SUCCESS) {
-        return halted(client);
-    }
     if (client->control == ES_CONTROL_END) {
-        es_client_change(client, ES_CLIENT_ON_DONE);
-        client->sink->ops->finish(client->sink);
-        return ES_STEP_ENDED;
+        return rv == APR_SUCCESS ? finish(client, now) : halted(client);
     }
-    client->control = ES_CONTROL_NONE;
-    client->control_offset = 0;
-    return ES_STEP_CURRENT;
+    if (is_whole) {
+        client->control = ES_CONTROL_NONE;
+        client->control_offset = 0;
+    }
+    return rv == APR_SUCCESS ? ES_STEP_CURRENT : halted(client);
 }
 
 /* @param scan  see es_reader_settle */
@@ -243,12 +194,11 @@ static int has_lost(const es_client_t *client, es_pos_t *tail)
                                    client->cursor, tail);
 }
 
-/* Lengthens retry by up to a fifth, so that the clients of the channel do not
- * all reconnect at once. */
-void es_client_end_closed(es_client_t *client)
+/* Else the clients of the channel would all reconnect at once. */
+void es_client_end_spread(es_client_t *client)
 {
-    client->opts.retry_ms += es_jitter_below(client->opts.retry_ms / 5 + 1);
-    es_client_change(client, ES_CLIENT_ON_END);
+    es_client_end(client, client->opts.retry_ms +
+                              es_jitter_below(client->opts.retry_ms / 5 + 1));
 }
 
 /* Where a client continues that has lost events. The store lock may be taken,
@@ -286,7 +236,7 @@ static es_step_t overtaken(es_client_t *client, apr_status_t why)
     if (client->skip == 0 &&
         es_close_exists_after(client->store, client->slots, client->nslots,
                               client->cursor)) {
-        es_client_end_closed(client); /* the record of the close is gone */
+        es_client_end_spread(client); /* the record of the close is gone */
         return ES_STEP_MORE;
     }
     if (client->skip > 0) {
@@ -315,7 +265,7 @@ static es_step_t catch_up(es_client_t *client, es_pos_t limit, apr_time_t now,
     es_reader_t reader = es_client_reader(client);
     es_collected_t got;
     struct iovec iov;
-    apr_size_t taken;
+    apr_size_t taken = 0;
     apr_status_t rv;
 
     if (limit < stop) {
@@ -345,21 +295,25 @@ static es_step_t catch_up(es_client_t *client, es_pos_t limit, apr_time_t now,
         if (client->backlog != NULL && taken > 0) {
             client->backlog->is_begun = 1;
         }
-        if (rv != APR_SUCCESS) {
-            client->cursor = got.start;
-            client->skip += taken;
-            /* on an error, the next step fails */
-            (void)settle(client, &got.scan);
-            return halted(client);
-        }
+    }
+    if (taken < got.len) {
+        client->cursor = got.start;
+        client->skip += taken;
+        /* on an error, the next step fails */
+        (void)settle(client, &got.scan);
+        return halted(client);
     }
     client->skip = 0;
     client->cursor = got.end;
     if (got.closes) {
-        es_client_end_closed(client);
-        return ES_STEP_MORE;
+        /* A client is one stream: it ends, and comes back for the other
+         * channels. */
+        es_client_end_spread(client);
     }
-    return got.more ? ES_STEP_MORE : caught_up(client);
+    if (rv != APR_SUCCESS) {
+        return halted(client);
+    }
+    return got.more || got.closes ? ES_STEP_MORE : caught_up(client);
 }
 
 /* Within a frame nothing else may be written. Its rest is due when the hub
@@ -448,6 +402,9 @@ es_step_t es_client_step_to(es_client_t *client, es_pos_t limit, apr_time_t now,
     if (client->end_at != 0 && now >= client->end_at) {
         es_client_change(client, ES_CLIENT_ON_END);
     }
+    if (flush(client, now) != APR_SUCCESS) {
+        return halted(client);
+    }
     for (turn = 0; turn < TURNS_MAX; turn++) {
         switch (client->state) {
         case ES_CLIENT_LIVE:
@@ -475,6 +432,16 @@ es_step_t es_client_step(es_client_t *client, apr_time_t now, char *scratch,
     return es_client_step_to(client, ~(es_pos_t)0, now, scratch, scratch_size);
 }
 
+static apr_size_t length_of(const struct iovec *iov, int count)
+{
+    apr_size_t len = 0;
+
+    while (count-- > 0) {
+        len += iov[count].iov_len;
+    }
+    return len;
+}
+
 es_step_t es_client_offer(es_client_t *client, es_pos_t round_start,
                           es_pos_t round_end, const struct iovec *iov,
                           int count, apr_time_t now)
@@ -491,8 +458,13 @@ es_step_t es_client_offer(es_client_t *client, es_pos_t round_start,
         client->cursor = round_end;
         return ES_STEP_CURRENT;
     }
-    client->cursor = round_start;
-    client->skip = taken;
+    if (taken == length_of(iov, count)) {
+        client->cursor = round_end; /* the sink keeps a part of it */
+    }
+    else {
+        client->cursor = round_start;
+        client->skip = taken;
+    }
     return halted(client);
 }
 

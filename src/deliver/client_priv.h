@@ -198,9 +198,9 @@ static inline void es_client_schedule_control(es_client_t *client, int control)
     es_client_change(client, ES_CLIENT_ON_DUE);
 }
 
-/** One of its channels is closed. A client is one stream: it ends, and comes
- * back for the other channels. */
-void es_client_end_closed(es_client_t *client);
+/** End the stream for a reason that all clients of a channel may have at once:
+ * retry is longer by up to a fifth. Nothing is done if it ends already. */
+void es_client_end_spread(es_client_t *client);
 
 /** Its part of the journal. */
 static inline es_reader_t es_client_reader(const es_client_t *client)

@@ -130,7 +130,7 @@ static void load_lost(es_client_t *client, const es_client_saved_t *saved,
     }
     else if (es_close_exists_after(client->store, client->slots, client->nslots,
                                    saved->cursor)) {
-        es_client_end_closed(client); /* its cursor is beyond the close now */
+        es_client_end_spread(client); /* its cursor is beyond the close now */
     }
     else {
         client->reset_id = present->id;

@@ -269,7 +269,7 @@ static void half_close(es_conns_t *conns, es_conn_t *conn, apr_time_t now)
 static int drain(es_conns_t *conns, es_conn_t *conn, unsigned int events,
                  apr_time_t now)
 {
-    apr_status_t rv = es_sink_socket_drain(conn->sink);
+    apr_status_t rv = conn->sink->ops->drain(conn->sink);
 
     if (APR_STATUS_IS_EOF(rv) || (rv == APR_SUCCESS && (events & EPOLLRDHUP))) {
         half_close(conns, conn, now);

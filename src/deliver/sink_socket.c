@@ -25,10 +25,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Bytes of a read, and reads of a call: a client that sends all the time must
- * not keep the delivery from the others. */
-#define DRAIN_READ 4096
-#define DRAIN_READS 16
+#define DRAIN_READ 4096 /* bytes */
 
 /* A client has nothing to send after its request. What it sends all the same
  * (the body of a GET, pipelined requests) is dropped, up to this many bytes. */
@@ -40,12 +37,6 @@
 #else
 #define PARTS_MAX 1024
 #endif
-
-typedef struct socket_sink_t {
-    es_sink_t sink; /* first: the address is the sink's */
-    int fd;         /* owned */
-    int drained;    /* bytes read and dropped so far, up to DRAIN_MAX */
-} socket_sink_t;
 
 static ssize_t send_parts(int fd, const struct iovec *iov, int count)
 {
@@ -66,18 +57,17 @@ static ssize_t send_parts(int fd, const struct iovec *iov, int count)
     return n;
 }
 
-static apr_status_t on_write(es_sink_t *sink, const struct iovec *iov,
-                             int count, apr_size_t *taken)
+apr_status_t es_sink_socket_send(es_sink_socket_t *s, const struct iovec *iov,
+                                 int count, apr_size_t *sent)
 {
-    int fd = es_sink_socket_fd(sink);
     apr_size_t want;
     ssize_t n;
     int parts, i;
 
-    *taken = 0;
+    *sent = 0;
     for (; count > 0; iov += parts, count -= parts) {
         parts = count < PARTS_MAX ? count : PARTS_MAX;
-        n = send_parts(fd, iov, parts);
+        n = send_parts(s->fd, iov, parts);
         if (n < 0) {
             return errno == EAGAIN || errno == EWOULDBLOCK ||
                            errno == ENOBUFS || errno == ENOMEM
@@ -88,7 +78,7 @@ static apr_status_t on_write(es_sink_t *sink, const struct iovec *iov,
         for (i = 0; i < parts; i++) {
             want += iov[i].iov_len;
         }
-        *taken += (apr_size_t)n;
+        *sent += (apr_size_t)n;
         if ((apr_size_t)n < want) {
             return APR_EAGAIN; /* the buffer is full: no need to try again */
         }
@@ -96,71 +86,112 @@ static apr_status_t on_write(es_sink_t *sink, const struct iovec *iov,
     return APR_SUCCESS;
 }
 
-static void on_finish(es_sink_t *sink)
+apr_status_t es_sink_socket_read(es_sink_socket_t *s, void *bytes,
+                                 apr_size_t size, apr_size_t *len)
 {
-    shutdown(es_sink_socket_fd(sink), SHUT_WR);
+    ssize_t n;
+
+    *len = 0;
+    do {
+        n = recv(s->fd, bytes, size, MSG_DONTWAIT);
+    } while (n < 0 && errno == EINTR);
+    if (n == 0) {
+        return APR_EOF;
+    }
+    if (n < 0) {
+        return errno == EAGAIN || errno == EWOULDBLOCK
+                   ? APR_EAGAIN
+                   : APR_FROM_OS_ERROR(errno);
+    }
+    s->drained += (int)n;
+    if (s->drained > DRAIN_MAX) {
+        return APR_ENOSPC;
+    }
+    *len = (apr_size_t)n;
+    return APR_SUCCESS;
+}
+
+static apr_status_t drain(es_sink_socket_t *s)
+{
+    char rubbish[DRAIN_READ];
+    apr_status_t rv = APR_SUCCESS;
+    apr_size_t len;
+    int i;
+
+    for (i = 0; rv == APR_SUCCESS && i < ES_SINK_SOCKET_READS; i++) {
+        rv = es_sink_socket_read(s, rubbish, sizeof(rubbish), &len);
+    }
+    /* epoll reports again what is left */
+    return APR_STATUS_IS_EAGAIN(rv) ? APR_SUCCESS : rv;
+}
+
+void es_sink_socket_clear(es_sink_socket_t *s)
+{
+    /* Closing with unread bytes sends a reset, and the peer's kernel would
+     * drop what the client has not read yet. */
+    (void)drain(s);
+    close(s->fd);
+}
+
+/* ---- the plain sink ------------------------------------------------------ */
+
+static apr_status_t on_write(es_sink_t *sink, const struct iovec *iov,
+                             int count, apr_size_t *taken)
+{
+    return es_sink_socket_send((es_sink_socket_t *)sink, iov, count, taken);
+}
+
+static apr_status_t on_finish(es_sink_t *sink)
+{
+    /* if it fails, the connection is gone, and epoll reports it */
+    (void)shutdown(es_sink_socket_fd(sink), SHUT_WR);
+    return APR_SUCCESS;
+}
+
+static apr_status_t on_drain(es_sink_t *sink)
+{
+    return drain((es_sink_socket_t *)sink);
 }
 
 static void on_close(es_sink_t *sink)
 {
-    /* Closing with unread bytes sends a reset, and the peer's kernel would
-     * drop what the client has not read yet. */
-    (void)es_sink_socket_drain(sink);
-    close(es_sink_socket_fd(sink));
+    es_sink_socket_clear((es_sink_socket_t *)sink);
     free(sink);
 }
 
-static const es_sink_ops_t socket_ops = {on_write, on_finish, on_close};
+static const es_sink_ops_t socket_ops = {on_write, NULL, on_finish, on_drain,
+                                         on_close};
 
-es_sink_t *es_sink_socket_create(int fd, int chunked,
-                                 apr_interval_time_t timeout)
+void es_sink_socket_init(es_sink_socket_t *s, int fd, int chunked,
+                         apr_interval_time_t timeout)
 {
     static const int on = 1;
-    socket_sink_t *s = malloc(sizeof(*s));
 
-    if (s == NULL) {
-        close(fd);
-        return NULL;
-    }
-    s->sink.ops = &socket_ops;
     s->sink.chunked = chunked != 0;
     s->fd = fd;
     s->drained = 0;
     /* fails if it is no TCP socket; that does not matter */
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     es_sink_socket_tcp_set(fd, timeout);
+}
+
+es_sink_t *es_sink_socket_create(int fd, int chunked,
+                                 apr_interval_time_t timeout)
+{
+    es_sink_socket_t *s = malloc(sizeof(*s));
+
+    if (s == NULL) {
+        close(fd);
+        return NULL;
+    }
+    es_sink_socket_init(s, fd, chunked, timeout);
+    s->sink.ops = &socket_ops;
     return &s->sink;
 }
 
 int es_sink_socket_fd(const es_sink_t *sink)
 {
-    return ((const socket_sink_t *)sink)->fd;
-}
-
-apr_status_t es_sink_socket_drain(es_sink_t *sink)
-{
-    socket_sink_t *s = (socket_sink_t *)sink;
-    char rubbish[DRAIN_READ];
-    ssize_t n;
-    int i;
-
-    for (i = 0; i < DRAIN_READS; i++) {
-        n = recv(es_sink_socket_fd(sink), rubbish, sizeof(rubbish),
-                 MSG_DONTWAIT);
-        if (n == 0) {
-            return APR_EOF;
-        }
-        if (n < 0 && errno != EINTR) {
-            return errno == EAGAIN || errno == EWOULDBLOCK
-                       ? APR_SUCCESS
-                       : APR_FROM_OS_ERROR(errno);
-        }
-        s->drained += n > 0 ? (int)n : 0;
-        if (s->drained > DRAIN_MAX) {
-            return APR_ENOSPC;
-        }
-    }
-    return APR_SUCCESS; /* epoll reports the rest again */
+    return ((const es_sink_socket_t *)sink)->fd;
 }
 
 /* ---- a dead peer -------------------------------------------------------- */

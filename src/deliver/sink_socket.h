@@ -12,6 +12,13 @@
 
 #include "deliver/sink.h"
 
+/** What each sink of a socket begins with. */
+typedef struct es_sink_socket_t {
+    es_sink_t sink; /* first: the address is the sink's */
+    int fd;         /* owned */
+    int drained;    /* bytes read so far, see es_sink_socket_read */
+} es_sink_socket_t;
+
 /**
  * Make a sink of a socket.
  *
@@ -23,16 +30,46 @@
 es_sink_t *es_sink_socket_create(int fd, int chunked,
                                  apr_interval_time_t timeout);
 
-/** The descriptor, for epoll. It stays the sink's. */
+/** The descriptor of a sink of a socket, for epoll. It stays the sink's. */
 int es_sink_socket_fd(const es_sink_t *sink);
 
+/* ---- for sinks of a socket --------------------------------------------- */
+
+/** Fill all but ops, and set the options of the socket. The rest as
+ * es_sink_socket_create. */
+void es_sink_socket_init(es_sink_socket_t *s, int fd, int chunked,
+                         apr_interval_time_t timeout);
+
 /**
- * Read and drop what the client sends.
+ * Send what the socket takes now.
  *
- * @return APR_SUCCESS: nothing more for now; APR_EOF: the client has hung up;
- *         APR_ENOSPC: it has sent too much; else the connection is broken
+ * @param sent  filled: bytes that were sent, also on an error
+ * @return APR_SUCCESS: all were sent; APR_EAGAIN: the socket is full; else the
+ *         connection is broken
  */
-apr_status_t es_sink_socket_drain(es_sink_t *sink);
+apr_status_t es_sink_socket_send(es_sink_socket_t *s, const struct iovec *iov,
+                                 int count, apr_size_t *sent);
+
+/** Reads of a drain: a client that sends all the time must not keep the
+ * delivery from the others. */
+#define ES_SINK_SOCKET_READS 16
+
+/**
+ * Read once.
+ *
+ * @param len  filled: bytes that were read; 0 on an error
+ * @return APR_SUCCESS: 1 byte or more; APR_EAGAIN: none for now; APR_EOF: the
+ *         client has hung up; APR_ENOSPC: it has sent too much in all; else the
+ *         connection is broken
+ */
+apr_status_t es_sink_socket_read(es_sink_socket_t *s, void *bytes,
+                                 apr_size_t size, apr_size_t *len);
+
+/** The sink's close, except that s stays: read what has arrived, and close the
+ * descriptor. */
+void es_sink_socket_clear(es_sink_socket_t *s);
+
+/* ---- options ------------------------------------------------------------ */
 
 /** The TCP options of a socket as they were; for restore only. */
 typedef struct es_sink_socket_tcp_t {

@@ -80,12 +80,19 @@ static apr_status_t on_write(es_sink_t *sink, const struct iovec *iov,
     return APR_STATUS_IS_EAGAIN(rv) ? APR_ECONNABORTED : rv;
 }
 
-static void do_nothing(es_sink_t *sink)
+static apr_status_t on_finish(es_sink_t *sink)
 {
     (void)sink; /* httpd ends the request when the handler returns */
+    return APR_SUCCESS;
 }
 
-static const es_sink_ops_t held_ops = {on_write, do_nothing, do_nothing};
+static void on_close(es_sink_t *sink)
+{
+    (void)sink;
+}
+
+static const es_sink_ops_t held_ops = {on_write, NULL, on_finish, NULL,
+                                       on_close};
 
 /* A sink in r's pool, which frees it; its close and finish do nothing. */
 static es_sink_t *create_sink(request_rec *r)

@@ -74,9 +74,14 @@ static apr_status_t kit_write(es_sink_t *sink, const struct iovec *iov,
     return rv;
 }
 
-static void kit_finish(es_sink_t *sink)
+static apr_status_t kit_finish(es_sink_t *sink)
 {
-    kit_socket_ops->finish(sink);
+    return kit_socket_ops->finish(sink);
+}
+
+static apr_status_t kit_drain(es_sink_t *sink)
+{
+    return kit_socket_ops->drain(sink);
 }
 
 static void kit_close(es_sink_t *sink)
@@ -89,7 +94,8 @@ static void kit_close(es_sink_t *sink)
     kit_socket_ops->close(sink);
 }
 
-static const es_sink_ops_t kit_ops UNUSED = {kit_write, kit_finish, kit_close};
+static const es_sink_ops_t kit_ops UNUSED = {kit_write, NULL, kit_finish,
+                                             kit_drain, kit_close};
 
 /**
  * Make a conn of these channels (separated by commas) whose next event is the

@@ -164,6 +164,11 @@ typedef struct fake_sink_t {
     int finished;
     int closed;
     int broken; /* 1 = the peer is gone */
+    /* of a sink that keeps a rest: fake_init_keeping */
+    char rest[16]; /* bytes that were taken and not sent */
+    apr_size_t rest_len;
+    int says_end; /* the next flush returns APR_EOF */
+    int ended;    /* FAKE_END was taken */
 } fake_sink_t;
 
 static UNUSED apr_status_t fake_write(es_sink_t *sink, const struct iovec *iov,
@@ -199,9 +204,10 @@ static UNUSED apr_status_t fake_write(es_sink_t *sink, const struct iovec *iov,
     return APR_SUCCESS;
 }
 
-static UNUSED void fake_finish(es_sink_t *sink)
+static UNUSED apr_status_t fake_finish(es_sink_t *sink)
 {
     ((fake_sink_t *)sink)->finished++;
+    return APR_SUCCESS;
 }
 
 static UNUSED void fake_close(es_sink_t *sink)
@@ -209,8 +215,8 @@ static UNUSED void fake_close(es_sink_t *sink)
     ((fake_sink_t *)sink)->closed++;
 }
 
-static const es_sink_ops_t fake_ops UNUSED = {fake_write, fake_finish,
-                                              fake_close};
+static const es_sink_ops_t fake_ops UNUSED = {fake_write, NULL, fake_finish,
+                                              NULL, fake_close};
 
 static UNUSED void fake_init(fake_sink_t *fake, int chunked)
 {
@@ -219,6 +225,101 @@ static UNUSED void fake_init(fake_sink_t *fake, int chunked)
     fake->sink.chunked = chunked;
     fake->budget = (apr_size_t)-1;
     fake->got = calloc(1, 1);
+}
+
+/* ---- a sink that keeps a rest ------------------------------------------- */
+
+/* It takes pieces of up to this many bytes. One of which a byte is sent is
+ * taken as a whole. */
+#define FAKE_PIECE 7
+#define FAKE_END "END!" /* what finish sends */
+
+static UNUSED apr_status_t fake_send_rest(fake_sink_t *fake, apr_size_t *sent)
+{
+    struct iovec iov = {fake->rest, fake->rest_len};
+    apr_status_t rv = APR_SUCCESS;
+
+    *sent = 0;
+    if (fake->rest_len > 0) {
+        rv = fake_write(&fake->sink, &iov, 1, sent);
+        fake->rest_len -= *sent;
+        memmove(fake->rest, fake->rest + *sent, fake->rest_len);
+    }
+    return rv;
+}
+
+static UNUSED apr_status_t fake_flush(es_sink_t *sink, apr_size_t *sent)
+{
+    fake_sink_t *fake = (fake_sink_t *)sink;
+    apr_status_t rv = fake_send_rest(fake, sent);
+
+    if (rv == APR_SUCCESS && fake->says_end) {
+        fake->says_end = 0;
+        rv = APR_EOF;
+    }
+    return rv;
+}
+
+/* Send a piece; keep its rest if a byte of it was sent. */
+static UNUSED apr_status_t fake_send_piece(fake_sink_t *fake, const char *piece,
+                                           apr_size_t len, apr_size_t *taken)
+{
+    struct iovec iov = {(char *)piece, len};
+    apr_size_t sent;
+    apr_status_t rv = fake_write(&fake->sink, &iov, 1, &sent);
+
+    if (rv == APR_SUCCESS || (APR_STATUS_IS_EAGAIN(rv) && sent > 0)) {
+        fake->rest_len = len - sent;
+        memcpy(fake->rest, piece + sent, len - sent);
+        *taken += len;
+    }
+    return rv;
+}
+
+static UNUSED apr_status_t fake_write_keeping(es_sink_t *sink,
+                                              const struct iovec *iov,
+                                              int count, apr_size_t *taken)
+{
+    fake_sink_t *fake = (fake_sink_t *)sink;
+    apr_size_t at, len, sent;
+    apr_status_t rv;
+    int i;
+
+    *taken = 0;
+    rv = fake_send_rest(fake, &sent);
+    for (i = 0; i < count; i++) {
+        for (at = 0; rv == APR_SUCCESS && at < iov[i].iov_len; at += len) {
+            len = iov[i].iov_len - at;
+            len = len < FAKE_PIECE ? len : FAKE_PIECE;
+            rv =
+                fake_send_piece(fake, (char *)iov[i].iov_base + at, len, taken);
+        }
+    }
+    return rv == APR_SUCCESS && fake->says_end ? APR_EAGAIN : rv;
+}
+
+static UNUSED apr_status_t fake_finish_keeping(es_sink_t *sink)
+{
+    fake_sink_t *fake = (fake_sink_t *)sink;
+    apr_size_t taken = 0;
+    apr_status_t rv = fake_send_rest(fake, &taken);
+
+    if (rv == APR_SUCCESS && !fake->ended) {
+        taken = 0;
+        rv = fake_send_piece(fake, FAKE_END, strlen(FAKE_END), &taken);
+        fake->ended = taken > 0;
+    }
+    fake->finished += rv == APR_SUCCESS;
+    return rv;
+}
+
+static const es_sink_ops_t fake_keeping_ops UNUSED = {
+    fake_write_keeping, fake_flush, fake_finish_keeping, NULL, fake_close};
+
+static UNUSED void fake_init_keeping(fake_sink_t *fake, int chunked)
+{
+    fake_init(fake, chunked);
+    fake->sink.ops = &fake_keeping_ops;
 }
 
 static UNUSED void fake_clear(fake_sink_t *fake)
