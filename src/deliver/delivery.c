@@ -11,6 +11,7 @@
 
 #include "base/context.h"
 #include "base/thread.h"
+#include "tls/session.h"
 #include "deliver/client_priv.h"
 #include "deliver/conns.h"
 #include "deliver/loop.h"
@@ -29,6 +30,7 @@ static void run(void *arg)
     es_delivery_t *d = arg;
 
     es_loop_run(d->loop);
+    es_tls_thread_end();
 }
 
 static void destroy(void *arg)

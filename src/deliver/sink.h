@@ -2,8 +2,8 @@
 /**
  * A sink: where a client's frames are written. It is a table of functions; the
  * client does not ask which. One sink is the plain socket
- * (deliver/sink_socket.h), the other the request that a worker holds
- * (http/hold.c).
+ * (deliver/sink_socket.h), one seals records of TLS (deliver/sink_tls.h), one
+ * is the request that a worker holds (http/hold.c).
  *
  * A sink may keep a rest: bytes that it has taken and not sent. It keeps one
  * only while it is not writable, and no more than one write made necessary.

@@ -111,7 +111,7 @@ apr_status_t es_sink_socket_read(es_sink_socket_t *s, void *bytes,
     return APR_SUCCESS;
 }
 
-static apr_status_t drain(es_sink_socket_t *s)
+apr_status_t es_sink_socket_drain(es_sink_socket_t *s)
 {
     char rubbish[DRAIN_READ];
     apr_status_t rv = APR_SUCCESS;
@@ -123,14 +123,6 @@ static apr_status_t drain(es_sink_socket_t *s)
     }
     /* epoll reports again what is left */
     return APR_STATUS_IS_EAGAIN(rv) ? APR_SUCCESS : rv;
-}
-
-void es_sink_socket_clear(es_sink_socket_t *s)
-{
-    /* Closing with unread bytes sends a reset, and the peer's kernel would
-     * drop what the client has not read yet. */
-    (void)drain(s);
-    close(s->fd);
 }
 
 /* ---- the plain sink ------------------------------------------------------ */
@@ -150,12 +142,15 @@ static apr_status_t on_finish(es_sink_t *sink)
 
 static apr_status_t on_drain(es_sink_t *sink)
 {
-    return drain((es_sink_socket_t *)sink);
+    return es_sink_socket_drain((es_sink_socket_t *)sink);
 }
 
 static void on_close(es_sink_t *sink)
 {
-    es_sink_socket_clear((es_sink_socket_t *)sink);
+    /* Closing with unread bytes sends a reset, and the peer's kernel would
+     * drop what the client has not read yet. */
+    (void)on_drain(sink);
+    close(es_sink_socket_fd(sink));
     free(sink);
 }
 

@@ -65,9 +65,8 @@ apr_status_t es_sink_socket_send(es_sink_socket_t *s, const struct iovec *iov,
 apr_status_t es_sink_socket_read(es_sink_socket_t *s, void *bytes,
                                  apr_size_t size, apr_size_t *len);
 
-/** The sink's close, except that s stays: read what has arrived, and close the
- * descriptor. */
-void es_sink_socket_clear(es_sink_socket_t *s);
+/** Read and drop what has arrived. @return as a sink's drain */
+apr_status_t es_sink_socket_drain(es_sink_socket_t *s);
 
 /* ---- options ------------------------------------------------------------ */
 
