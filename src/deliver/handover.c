@@ -49,7 +49,8 @@ struct es_handover_t {
     es_handover_sockets_t sockets;
     es_handover_msg_t *msg;
     es_conn_t *sent[ES_HANDOVER_MSG_CLIENTS]; /* conns in msg, in order */
-    apr_status_t send_status;                 /* of es_handover_send so far */
+    es_sink_tls_saved_t tls;  /* of the client that is described last */
+    apr_status_t send_status; /* of es_handover_send so far */
     apr_time_t now;
     apr_uint32_t nsent;
     apr_time_t full_since;        /* stopped listening then; 0 = listens */
@@ -166,6 +167,9 @@ static int describe(es_handover_t *handover, es_conn_t *conn,
     handed->segment_id = es_store_segment_id(params.store);
     handed->seen_id = seen_id_at(handover, &params, handed->saved.cursor);
     handed->chunked = conn->chunked;
+    if (es_sink_tls_save(conn->sink, &handover->tls)) {
+        handed->tls = &handover->tls;
+    }
     handed->opts = params.opts;
     handed->is_counted = params.counted.client_count != NULL;
     handed->address = params.counted.address;

@@ -3,10 +3,12 @@
  * A message. Numbers have the machine's own form, since both ends are children
  * of one parent:
  *
- *     ┌──────┬────────┬───────────────────────┬────────┬──────
- *     │ head │ client │ 3 abc 5 hello …       │ client │ …
- *     └──────┴────────┴───────────────────────┴────────┴──────
- *                       its names, each after a byte with its length
+ *     ┌──────┬────────┬──────────────────┬─────────────────┬────────┬──────
+ *     │ head │ client │ 3 abc 5 hello …  │ tls, rest, part │ client │ …
+ *     └──────┴────────┴──────────────────┴─────────────────┴────────┴──────
+ *                       its names, each    only of a client of TLS: its
+ *                       after a byte with  session, bytes to be sent, bytes
+ *                       its length         that have arrived
  *
  * The descriptors are sent as ancillary data (SCM_RIGHTS), one for each client
  * and in the same order. If the receiver can open too few, the kernel drops
@@ -23,7 +25,7 @@
 #include "base/utf8.h"
 #include "shm/descriptor.h"
 
-#define VERSION 0x65736c02u /* "esl" and a number, raised with each change */
+#define VERSION 0x65736c03u /* "esl" and a number, raised with each change */
 #define TIME_MAX (APR_INT64_C(1) << 56)
 #define OFFSET_MAX (APR_UINT64_C(1) << 40)
 
@@ -48,7 +50,9 @@ typedef struct wire_t {
     apr_int64_t send_timeout;
     apr_int64_t lifetime;
     apr_int64_t retry_ms;
-    apr_uint32_t nnames;
+    apr_uint16_t nnames;
+    unsigned char is_tls;
+    unsigned char reserved; /* 0 */
     unsigned char chunked;
     unsigned char as_comment;
     unsigned char control;
@@ -57,6 +61,18 @@ typedef struct wire_t {
 
 typedef char assert_wire_size[sizeof(wire_t) == 128 ? 1 : -1];
 
+/* After the names of a client of TLS; not aligned. */
+typedef struct wire_tls_t {
+    es_tls_session_t session;
+    apr_uint32_t rest_len; /* bytes that follow */
+    apr_uint32_t part_len; /* and bytes after these */
+    apr_uint32_t is_update_asked;
+    apr_uint32_t reserved; /* 0 */
+} wire_tls_t;
+
+/* another size: raise VERSION */
+typedef char assert_wire_tls_size[sizeof(wire_tls_t) == 184 ? 1 : -1];
+
 struct es_handover_msg_t {
     apr_size_t len; /* of bytes */
     apr_size_t at;  /* in bytes: the next client to be taken */
@@ -64,6 +80,9 @@ struct es_handover_msg_t {
     int nfds;       /* descriptors; those received are owned */
     int taken;      /* of fds, by the caller or closed */
     int fds[ES_HANDOVER_MSG_CLIENTS];
+    apr_size_t secret;       /* bytes from the start that may have secrets */
+    wire_tls_t wire_tls;     /* of the client that was taken last */
+    es_sink_tls_saved_t tls; /* the same, for the caller */
     es_slice_t names[ES_HANDOVER_MSG_NAMES];
     char bytes[ES_HANDOVER_MSG_BYTES];
 };
@@ -80,6 +99,8 @@ es_handover_msg_t *es_handover_msg_create(void)
     if (msg != NULL) {
         msg->nfds = 0;
         msg->taken = 0;
+        msg->secret = 0;
+        memset(&msg->wire_tls, 0, sizeof(msg->wire_tls));
         es_handover_msg_begin(msg);
     }
     return msg;
@@ -92,10 +113,19 @@ static void close_rest(es_handover_msg_t *msg)
     }
 }
 
+static void wipe(es_handover_msg_t *msg)
+{
+    if (msg->secret > 0) {
+        es_tls_session_wipe_copies(msg->bytes, msg->secret);
+        es_tls_session_wipe_copies(&msg->wire_tls, sizeof(msg->wire_tls));
+        msg->secret = 0;
+    }
+}
+
 void es_handover_msg_destroy(es_handover_msg_t *msg)
 {
     if (msg != NULL) {
-        close_rest(msg);
+        es_handover_msg_begin(msg);
         free(msg);
     }
 }
@@ -103,6 +133,7 @@ void es_handover_msg_destroy(es_handover_msg_t *msg)
 void es_handover_msg_begin(es_handover_msg_t *msg)
 {
     close_rest(msg);
+    wipe(msg);
     msg->len = sizeof(head_t);
     msg->at = sizeof(head_t);
     msg->count = 0;
@@ -132,6 +163,10 @@ static apr_size_t size_of(const es_handed_t *handed)
         }
         size += 1 + handed->names[i].len;
     }
+    if (handed->tls != NULL) {
+        size +=
+            sizeof(wire_tls_t) + handed->tls->rest.len + handed->tls->part.len;
+    }
     return size <= ES_HANDOVER_MSG_BYTES - sizeof(head_t) ? size : 0;
 }
 
@@ -159,7 +194,31 @@ static void fill_wire(wire_t *wire, const es_handed_t *handed)
     wire->lifetime = handed->opts.lifetime;
     wire->retry_ms = handed->opts.retry_ms;
     wire->chunked = handed->chunked != 0;
-    wire->nnames = (apr_uint32_t)handed->nnames;
+    wire->nnames = (apr_uint16_t)handed->nnames;
+    wire->is_tls = handed->tls != NULL;
+}
+
+static char *put_bytes(char *to, const void *bytes, apr_size_t len)
+{
+    if (len > 0) {
+        memcpy(to, bytes, len);
+    }
+    return to + len;
+}
+
+static char *put_tls(char *to, const es_sink_tls_saved_t *tls)
+{
+    wire_tls_t wire;
+
+    memset(&wire, 0, sizeof(wire));
+    wire.session = *tls->session;
+    wire.rest_len = (apr_uint32_t)tls->rest.len;
+    wire.part_len = (apr_uint32_t)tls->part.len;
+    wire.is_update_asked = tls->is_update_asked != 0;
+    to = put_bytes(to, &wire, sizeof(wire));
+    es_tls_session_wipe_copies(&wire, sizeof(wire));
+    to = put_bytes(to, tls->rest.data, tls->rest.len);
+    return put_bytes(to, tls->part.data, tls->part.len);
 }
 
 apr_status_t es_handover_msg_add(es_handover_msg_t *msg,
@@ -179,16 +238,18 @@ apr_status_t es_handover_msg_add(es_handover_msg_t *msg,
     }
     fill_wire(&wire, handed);
     to = msg->bytes + msg->len;
-    memcpy(to, &wire, sizeof(wire));
-    to += sizeof(wire);
+    to = put_bytes(to, &wire, sizeof(wire));
     for (i = 0; i < handed->nnames; i++) {
         es_slice_t name = handed->names[i];
 
         *to++ = (char)(unsigned char)name.len;
-        memcpy(to, name.data, name.len);
-        to += name.len;
+        to = put_bytes(to, name.data, name.len);
     }
     msg->len += size;
+    if (handed->tls != NULL) {
+        (void)put_tls(to, handed->tls);
+        msg->secret = msg->len;
+    }
     msg->fds[msg->count++] = handed->fd;
     return APR_SUCCESS;
 }
@@ -286,6 +347,7 @@ apr_status_t es_handover_msg_receive(es_handover_msg_t *msg, int fd)
     if (n == 0 && hdr.msg_controllen == 0) {
         return APR_EOF; /* no process can send any more */
     }
+    msg->secret = (apr_size_t)n;
     take_descriptors(msg, &hdr);
     if ((apr_size_t)n < sizeof(head) || (hdr.msg_flags & MSG_TRUNC) != 0) {
         es_handover_msg_begin(msg);
@@ -312,15 +374,15 @@ static int is_valid(const wire_t *wire)
            is_time(wire->keepalive) && is_time(wire->send_timeout) &&
            is_time(wire->lifetime) && is_time(wire->retry_ms) &&
            wire->skip < OFFSET_MAX && wire->control_offset < OFFSET_MAX &&
-           wire->control <= ES_CLIENT_CONTROL_MAX;
+           wire->control <= ES_CLIENT_CONTROL_MAX && wire->is_tls <= 1;
 }
 
 /* @return 0 if they are not valid names, or exceed the message */
-static int take_names(es_handover_msg_t *msg, apr_uint32_t count)
+static int take_names(es_handover_msg_t *msg, int count)
 {
     const char *at = msg->bytes + msg->at;
     const char *end = msg->bytes + msg->len;
-    apr_uint32_t i;
+    int i;
 
     for (i = 0; i < count; i++) {
         apr_size_t len;
@@ -339,6 +401,33 @@ static int take_names(es_handover_msg_t *msg, apr_uint32_t count)
         at += len;
     }
     msg->at = (apr_size_t)(at - msg->bytes);
+    return 1;
+}
+
+/* @return 0 if it is not valid, or exceeds the message */
+static int take_tls(es_handover_msg_t *msg)
+{
+    wire_tls_t *wire = &msg->wire_tls;
+    apr_size_t left = msg->len - msg->at;
+
+    if (left < sizeof(*wire)) {
+        return 0;
+    }
+    memcpy(wire, msg->bytes + msg->at, sizeof(*wire));
+    msg->at += sizeof(*wire);
+    left -= sizeof(*wire);
+    if (!es_tls_session_is_valid(&wire->session) ||
+        wire->rest_len > ES_TLS_RECORD_MAX ||
+        wire->part_len > ES_TLS_READ_MAX ||
+        left < wire->rest_len + wire->part_len) {
+        return 0;
+    }
+    msg->tls.session = &wire->session;
+    msg->tls.is_update_asked = wire->is_update_asked != 0;
+    msg->tls.rest = es_slice(msg->bytes + msg->at, wire->rest_len);
+    msg->at += wire->rest_len;
+    msg->tls.part = es_slice(msg->bytes + msg->at, wire->part_len);
+    msg->at += wire->part_len;
     return 1;
 }
 
@@ -369,6 +458,7 @@ static void fill_handed(es_handed_t *handed, const wire_t *wire,
     handed->chunked = wire->chunked != 0;
     handed->names = msg->names;
     handed->nnames = (int)wire->nnames;
+    handed->tls = wire->is_tls ? &msg->tls : NULL;
     handed->fd = msg->fds[msg->taken++];
 }
 
@@ -376,6 +466,7 @@ apr_status_t es_handover_msg_take(es_handover_msg_t *msg, es_handed_t *handed)
 {
     wire_t wire;
 
+    es_tls_session_wipe(&msg->wire_tls.session);
     if (msg->count == 0 || msg->taken == msg->nfds) {
         es_handover_msg_begin(msg);
         return APR_EOF;
@@ -386,7 +477,8 @@ apr_status_t es_handover_msg_take(es_handover_msg_t *msg, es_handed_t *handed)
     }
     memcpy(&wire, msg->bytes + msg->at, sizeof(wire));
     msg->at += sizeof(wire);
-    if (!is_valid(&wire) || !take_names(msg, wire.nnames)) {
+    if (!is_valid(&wire) || !take_names(msg, wire.nnames) ||
+        (wire.is_tls && !take_tls(msg))) {
         es_handover_msg_begin(msg);
         return APR_EINVAL;
     }

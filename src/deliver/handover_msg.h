@@ -8,12 +8,16 @@
  * The handover socket is a SOCK_SEQPACKET pair that the parent keeps open, so
  * that messages in it outlive the child that sent them. A received message
  * comes from another process: each field is checked.
+ *
+ * A message with clients of TLS has their keys. Our copies of it are wiped; the
+ * kernel's in the handover socket is as any that passes a pipe.
  */
 #ifndef ES_DELIVER_HANDOVER_MSG_H
 #define ES_DELIVER_HANDOVER_MSG_H
 
 #include "base/slice.h"
 #include "deliver/client_priv.h"
+#include "deliver/sink_tls.h"
 
 /** Most bytes and most clients of a message. The kernel's limit is 253
  * descriptors. */
@@ -37,6 +41,7 @@ typedef struct es_handed_t {
     const es_slice_t *names; /* its channels; not slots, as these may be
                               * reused while no child is subscribed for it */
     int nnames;              /* 1..ES_HANDOVER_MSG_NAMES */
+    const es_sink_tls_saved_t *tls; /* NULL = a plain client */
 } es_handed_t;
 
 typedef struct es_handover_msg_t es_handover_msg_t;
@@ -48,7 +53,8 @@ es_handover_msg_t *es_handover_msg_create(void);
  * NULL is ignored. */
 void es_handover_msg_destroy(es_handover_msg_t *msg);
 
-/** Empty a message; closes descriptors as es_handover_msg_destroy. */
+/** Empty a message and wipe what is secret in it; closes descriptors as
+ * es_handover_msg_destroy. */
 void es_handover_msg_begin(es_handover_msg_t *msg);
 
 /** The number of clients in the message. */
@@ -86,8 +92,8 @@ apr_status_t es_handover_msg_receive(es_handover_msg_t *msg, int fd);
 /**
  * Take the next client out of a received message.
  *
- * @param handed  filled; the descriptor is the caller's, names live until the
- *                next call for msg
+ * @param handed  filled; the descriptor is the caller's; names and tls live
+ *                until the next call for msg, which wipes tls
  * @return APR_SUCCESS; APR_EOF: all are taken; APR_EINVAL: the rest is
  *         malformed, and its descriptors were closed
  */

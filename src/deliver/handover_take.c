@@ -180,11 +180,20 @@ static es_client_t *make_client(const take_t *take, es_sink_t *sink)
 }
 
 /* @return NULL if out of memory: the descriptor is closed */
+static es_sink_t *make_sink(const es_handed_t *handed)
+{
+    apr_interval_time_t timeout = handed->opts.send_timeout;
+
+    return handed->tls != NULL
+               ? es_sink_tls_create(handed->fd, handed->chunked, timeout,
+                                    handed->tls)
+               : es_sink_socket_create(handed->fd, handed->chunked, timeout);
+}
+
+/* @return as make_sink */
 static es_conn_t *make_conn(const take_t *take)
 {
-    es_sink_t *sink =
-        es_sink_socket_create(take->handed->fd, take->handed->chunked,
-                              take->handed->opts.send_timeout);
+    es_sink_t *sink = make_sink(take->handed);
     es_client_t *client = sink != NULL ? make_client(take, sink) : NULL;
     es_conn_t *conn;
 

@@ -451,6 +451,11 @@ void es_tls_session_wipe(es_tls_session_t *s)
     OPENSSL_cleanse(s, sizeof(*s));
 }
 
+void es_tls_session_wipe_copies(void *bytes, apr_size_t len)
+{
+    OPENSSL_cleanse(bytes, len);
+}
+
 void es_tls_thread_end(void)
 {
     es_tls_aead_thread_end();

@@ -204,6 +204,9 @@ void es_tls_session_set_worn(apr_uint64_t records);
 /** Overwrite all of it with zeros. */
 void es_tls_session_wipe(es_tls_session_t *s);
 
+/** Overwrite bytes in which copies of sessions may be. */
+void es_tls_session_wipe_copies(void *bytes, apr_size_t len);
+
 /**
  * Free what this thread keeps: es_tls_aead_thread_end. Until then the thread
  * keeps the key of the last record.
