@@ -42,7 +42,8 @@ void es_handover_sockets_close(es_handover_sockets_t *sockets);
 /** The bytes that they hold. Context of the rest: ANY. */
 apr_uint64_t es_handover_sockets_bytes(const es_handover_sockets_t *sockets);
 
-/** The number of clients that they hold at least, if each has a channel. */
+/** The number of plain clients that they hold at least, if each has a channel;
+ * one of TLS takes the room of two. */
 apr_uint64_t es_handover_sockets_clients(const es_handover_sockets_t *sockets);
 
 /**
