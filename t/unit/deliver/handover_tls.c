@@ -282,6 +282,8 @@ static void child_close(child_t *child)
     close(child->epoll_fd);
 }
 
+static apr_interval_time_t send_timeout; /* of clients that are made */
+
 static void join_sink(site_t *site, es_sink_t *sink)
 {
     es_client_params_t params = {0};
@@ -294,6 +296,7 @@ static void join_sink(site_t *site, es_sink_t *sink)
     params.nslots = hub_subscribe(&site->hub, "a,b", slots, &params.pos);
     params.slots = slots;
     params.opts.retry_ms = 3000;
+    params.opts.send_timeout = send_timeout;
     conn = es_conns_prepare(es_client_create(&params, sink, 0));
     assert_non_null(conn);
     es_conns_add(site->children[0].conns, conn, &site->children[0].own, 0);
@@ -505,6 +508,83 @@ static void test_clients_read_the_same_whatever_happens(void **state)
     es_tls_session_set_worn(ES_TLS_WORN_RECORDS);
 }
 
+/* ---- how a conn ends ----------------------------------------------------- */
+
+/* It gets its end; its conn stays until it has had the time to read it. */
+static void test_a_client_that_closes_gets_its_end(void **state)
+{
+    static site_t site;
+    tls_socket_t *client = &site.clients[2];
+    int i;
+
+    (void)state;
+    site_open(&site);
+    hub_say(&site.hub, "a", "one");
+    turn(&site);
+    assert_int_equal(SSL_shutdown(client->peer.client), 0);
+    turn(&site);
+    tls_socket_read_all(client);
+    (void)without_end(client->got, client->len);
+    assert_non_null(strstr(client->got, "data: one"));
+    assert_true(tls_socket_is_at_end(client));
+    assert_int_equal(es_conns_count(site.children[0].conns), CLIENTS);
+    for (i = 0; i < 300; i++) {
+        turn(&site);
+    }
+    assert_int_equal(es_conns_count(site.children[0].conns), CLIENTS - 1);
+    site_close(&site);
+}
+
+/* The others are not concerned. */
+static void test_a_client_that_sends_junk_gets_an_alert(void **state)
+{
+    static site_t site;
+    tls_socket_t *client = &site.clients[2];
+
+    (void)state;
+    site_open(&site);
+    turn(&site);
+    assert_int_equal(send(client->fd, "GET / HTTP/1.1\r\n", 16, 0), 16);
+    turn(&site);
+    tls_socket_read_all(client);
+    (void)without_end(client->got, client->len);
+    assert_true(client->has_failed);
+    hub_say(&site.hub, "a", "one");
+    turn(&site);
+    tls_socket_read_all(&site.clients[1]);
+    assert_non_null(strstr(site.clients[1].got, "data: one"));
+    site_close(&site);
+}
+
+/* A client that reads nothing is at its end after its send timeout, also if all
+ * that it lacks is the rest of a record. */
+static void test_a_client_that_reads_nothing_times_out(void **state)
+{
+    static char data[100000];
+    static site_t site;
+    int i;
+
+    (void)state;
+    send_timeout = 5 * APR_USEC_PER_SEC;
+    site_open(&site);
+    memset(data, 'x', sizeof(data));
+    hub_publish(&site.hub, "a", data, sizeof(data));
+    for (i = 0; i < 100; i++) {
+        turn(&site);
+        read_plain(&site);
+        tls_socket_read_all(&site.clients[1]);
+    }
+    assert_int_equal(es_conns_count(site.children[0].conns), CLIENTS);
+    for (i = 0; i < 1000; i++) {
+        turn(&site);
+        read_plain(&site);
+        tls_socket_read_all(&site.clients[1]);
+    }
+    assert_int_equal(es_conns_count(site.children[0].conns), 2);
+    send_timeout = 0;
+    site_close(&site);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -513,6 +593,9 @@ int main(void)
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_malformed_messages),
         cmocka_unit_test(test_clients_read_the_same_whatever_happens),
+        cmocka_unit_test(test_a_client_that_closes_gets_its_end),
+        cmocka_unit_test(test_a_client_that_sends_junk_gets_an_alert),
+        cmocka_unit_test(test_a_client_that_reads_nothing_times_out),
     };
     int failed;
 
