@@ -50,6 +50,7 @@ es_conn_t *es_conns_prepare(es_client_t *client)
     conn->client = client;
     conn->sink = es_client_sink(client);
     conn->chunked = conn->sink->chunked != 0;
+    conn->is_large = conn->sink->is_large != 0;
     conn->nslots = (apr_uint32_t)nslots;
     es_timer_wheel_timer_init(&conn->timer);
     es_list_init(&conn->behind_link);

@@ -49,6 +49,7 @@ typedef struct es_conn_t {
     apr_uint32_t nslots;
     unsigned char state; /* es_conn_state_t */
     unsigned char chunked;
+    unsigned char is_large;    /* its sink is */
     unsigned char wants_out;   /* EPOLLOUT is asked for */
     unsigned char is_polled;   /* the socket is in the epoll set */
     unsigned char was_current; /* since it was last BLOCKED */

@@ -63,9 +63,13 @@ typedef struct es_sink_ops_t {
     void (*close)(es_sink_t *sink);
 } es_sink_ops_t;
 
+/** Bytes of a large sink that are worth a prefetch. */
+#define ES_SINK_LARGE 192
+
 struct es_sink_t {
     const es_sink_ops_t *ops;
-    int chunked; /* 1 = we write the chunk framing, 0 = frames as they are */
+    int chunked;  /* 1 = we write the chunk framing, 0 = frames as they are */
+    int is_large; /* 1 = a write touches ES_SINK_LARGE bytes of the sink */
 };
 
 #endif

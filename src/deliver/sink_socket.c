@@ -163,6 +163,7 @@ void es_sink_socket_init(es_sink_socket_t *s, int fd, int chunked,
     static const int on = 1;
 
     s->sink.chunked = chunked != 0;
+    s->sink.is_large = 0;
     s->fd = fd;
     s->drained = 0;
     /* fails if it is no TCP socket; that does not matter */

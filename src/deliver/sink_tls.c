@@ -11,11 +11,12 @@
  * A KeyUpdate and an alert are a batch of their own, since the keys change
  * after a KeyUpdate has left, and only if it has.
  *
- * Sealing touches the first bytes of the struct, up to the number of the write
- * key. What comes in is rare.
+ * Sealing touches the first ES_SINK_LARGE bytes of the struct, up to the number
+ * of the write key. What comes in is rare.
  */
 #include "deliver/sink_tls.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -44,6 +45,9 @@ typedef struct tls_sink_t {
     es_tls_session_t session;
     es_tls_incoming_t incoming;
 } tls_sink_t;
+
+typedef char
+    assert_large[offsetof(tls_sink_t, session.read) <= ES_SINK_LARGE ? 1 : -1];
 
 /* TLS 1.2: the keys are worn. */
 enum {
@@ -442,6 +446,7 @@ es_sink_t *es_sink_tls_create(int fd, int chunked, apr_interval_time_t timeout,
     }
     es_sink_socket_init(&s->socket, fd, chunked, timeout);
     s->socket.sink.ops = &tls_ops;
+    s->socket.sink.is_large = 1;
     if (load(s, saved) != APR_SUCCESS) {
         on_close(&s->socket.sink);
         return NULL;

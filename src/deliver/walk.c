@@ -24,6 +24,7 @@
 #include "deliver/client_priv.h"
 
 #define PREFETCH 6 /* conns ahead: three stages, two conns each */
+#define CACHE_LINE 64
 
 /* A channel's weight is the class of its walk's time: below 500 us, below 4 ms,
  * 32 ms, 256 ms, or more. A write takes some 3 us, and 1 us for 3 KB. */
@@ -185,6 +186,7 @@ static void offer(es_conns_t *conns, es_walk_t *walk, es_conn_t *conn,
 static es_conn_t *conn_at(const es_channel_list_t *list, apr_uint32_t at)
 {
     const es_conn_t *next;
+    int line;
 
     if (at >= PREFETCH) {
         __builtin_prefetch(list->links[at - PREFETCH]);
@@ -192,6 +194,10 @@ static es_conn_t *conn_at(const es_channel_list_t *list, apr_uint32_t at)
         next = list->links[at - PREFETCH / 3]->owner;
         __builtin_prefetch(next->client);
         __builtin_prefetch(next->sink);
+        for (line = CACHE_LINE; next->is_large && line < ES_SINK_LARGE;
+             line += CACHE_LINE) {
+            __builtin_prefetch((const char *)next->sink + line);
+        }
     }
     return list->links[at]->owner;
 }
