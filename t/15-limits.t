@@ -250,4 +250,34 @@ is subscribe($httpd, "/events?$list")->status, 200,
 is subscribe($httpd, "/events?$list&c=100")->status, 400,
     "$name: the preset does not allow 101";
 
+# ---- Events of a batch -----------------------------------------------------
+
+# Posts events to so many channels of /publish.
+sub post_many
+{
+    my ($type, $events, $channels) = @_;
+    my $query = join '&', map { "channel=$_" } 1 .. $channels;
+    my @events = ('{"data":1}') x $events;
+    return request($httpd, 'POST', "/publish?$query",
+        headers => ["Content-Type: $type"],
+        body => $type =~ /ndjson/
+        ? join("\n", @events) : '[' . join(',', @events) . ']');
+}
+
+$name = 'events and their channels';
+my $too_many = qr/^Too many events at once: at most 16384, /;
+is post_many('application/json', 16384, 1)->{status}, 200,
+    "$name: as many as can be stored at once";
+$refused = post_many('application/json', 16385, 1);
+is $refused->{status}, 413, "$name: one more gets 413";
+like $refused->{body}, $too_many, "$name: 413 names the limit";
+is post_many('application/json', 256, 64)->{status}, 200,
+    "$name: each channel counts";
+is post_many('application/json', 257, 64)->{status}, 413,
+    "$name: each channel of one more event counts";
+like post_many('application/x-ndjson', 16385, 1)->{body},
+    qr/^\{"published": 16385,/, "$name: NDJSON is not limited";
+like post_many('application/x-ndjson', 1024, 64)->{body},
+    qr/^\{"published": 1024,/, "$name: NDJSON is not limited by channels";
+
 done_testing;

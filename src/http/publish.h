@@ -139,6 +139,18 @@ int es_publish_store_channels(const es_request_rights_t *rights,
                               es_batch_t *batch, es_problem_t *why);
 
 /**
+ * Check that events with so many channels can be stored as one batch.
+ *
+ * @param channels  of all events; one counts once for each of its events
+ * @param why       413
+ * @return 1, or 0 with why
+ *
+ * Context: ANY thread of a child.
+ */
+int es_publish_store_check_count(apr_size_t channels, apr_pool_t *p,
+                                 es_problem_t *why);
+
+/**
  * Check an event with es_event_check, and count a refusal because of its size.
  *
  * @param max_bytes  of its data

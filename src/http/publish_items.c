@@ -117,7 +117,9 @@ static int add_events(items_t *items, const es_channel_set_t *channel,
             return 0;
         }
     }
-    return 1;
+    /* each has one channel; checked here, as batches before may be stored */
+    return es_publish_store_check_count((apr_size_t)items->events->nelts, p,
+                                        why);
 }
 
 static int add_item(items_t *items, const es_item_t *item, es_problem_t *why)

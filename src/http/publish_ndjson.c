@@ -25,8 +25,9 @@
 #include "http/body_formats.h"
 #include "http/reply.h"
 
-/* Most events of a batch. */
+/* Most events of a batch, and most channels of these. */
 #define EVENTS_MAX 1024
+#define CHANNELS_MAX 4096
 /* Most bytes of the journal that an event takes in addition to its texts. */
 #define EVENT_COST 256
 #define CHANNEL_COST 24
@@ -46,6 +47,7 @@ typedef struct ndjson_t {
     apr_pool_t *pool;      /* of the present batch */
     es_batch_t batch;      /* events has room for EVENTS_MAX */
     apr_uint64_t *numbers; /* of the lines of its events, from 1 */
+    int channels;          /* of the events of the batch, in all */
     apr_uint64_t cost;     /* of the batch, in bytes of the journal */
     apr_uint64_t cost_max;
     es_flow_control_t *flow; /* NULL without a hub */
@@ -62,6 +64,7 @@ static void clear_batch(ndjson_t *ndjson)
 {
     apr_pool_clear(ndjson->pool);
     ndjson->batch.count = 0;
+    ndjson->channels = 0;
     ndjson->cost = 0;
 }
 
@@ -168,6 +171,7 @@ static int add_event(ndjson_t *ndjson, es_slice_t line, es_problem_t *why)
     ndjson->numbers[ndjson->batch.count] = number;
     event = &ndjson->batch.events[ndjson->batch.count++];
     *event = one.events[0];
+    ndjson->channels += event->nchannels;
     ndjson->cost += EVENT_COST + CHANNEL_COST * (apr_uint64_t)event->nchannels +
                     event->type.len + event->id.len + event->data.len;
     return 1;
@@ -176,7 +180,7 @@ static int add_event(ndjson_t *ndjson, es_slice_t line, es_problem_t *why)
 static int is_full(const ndjson_t *ndjson)
 {
     return ndjson->batch.count == EVENTS_MAX ||
-           ndjson->cost >= ndjson->cost_max;
+           ndjson->channels >= CHANNELS_MAX || ndjson->cost >= ndjson->cost_max;
 }
 
 static int add_line(ndjson_t *ndjson, es_slice_t line, es_problem_t *why)

@@ -91,6 +91,28 @@ static int no_hub(apr_pool_t *p, es_problem_t *why)
         "This child serves no events; it logged why when it started.");
 }
 
+int es_publish_store_check_count(apr_size_t channels, apr_pool_t *p,
+                                 es_problem_t *why)
+{
+    return channels <= ES_STORE_BATCH_CHANNELS_MAX ||
+           es_problem_set(why, p, HTTP_REQUEST_ENTITY_TOO_LARGE,
+                          "Too many events at once: at most %d, and an event "
+                          "counts once for each of its channels. Send them in "
+                          "parts, or as NDJSON.",
+                          ES_STORE_BATCH_CHANNELS_MAX);
+}
+
+static apr_size_t count_channels(const es_batch_t *batch)
+{
+    apr_size_t channels = 0;
+    int i;
+
+    for (i = 0; i < batch->count; i++) {
+        channels += (apr_size_t)batch->events[i].nchannels;
+    }
+    return channels;
+}
+
 static apr_uint64_t now_ms(void)
 {
     return (apr_uint64_t)apr_time_as_msec(apr_time_now());
@@ -119,6 +141,9 @@ static int store(const es_runtime_hub_t *hub, const es_batch_t *batch,
         return es_problem_set(
             why, p, HTTP_LOOP_DETECTED,
             "A publisher may not publish while it is called.");
+    }
+    if (!es_publish_store_check_count(count_channels(batch), p, why)) {
+        return 0;
     }
     touched = child_bits(p);
     es_store_set_clock(hub->store, es_clock_ms());

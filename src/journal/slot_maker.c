@@ -177,15 +177,18 @@ apr_status_t es_slot_maker_make(es_slot_maker_t *maker, es_slice_t name,
 {
     const es_channels_t *channels = &maker->store->channels;
     apr_status_t rv = es_channels_find(channels, name, hash, slot);
+    int most;
 
     if (rv != APR_SUCCESS || *slot != 0) {
         return rv;
     }
-    maker->left = maker->is_publisher ? PUBLISHER_RECORDS : SUBSCRIBER_RECORDS;
+    most = maker->is_publisher ? PUBLISHER_RECORDS : SUBSCRIBER_RECORDS;
+    maker->left = most;
     rv = take(maker, slot);
     if (rv == APR_SUCCESS) {
         es_channels_give(channels, *slot, name, hash);
     }
+    maker->looked += most - maker->left;
     maker->is_full |= rv == APR_ENOMEM;
     return rv;
 }

@@ -17,7 +17,8 @@
 typedef struct es_slot_maker_t {
     es_store_t *store;
     int is_publisher;
-    int left;    /* records that it may still read or evict for this slot */
+    int left;   /* records that it may still read or evict for this slot */
+    int looked; /* records that it has read or evicted; the caller's to reset */
     int evicted; /* records that it has evicted */
     int is_full; /* 1 = it has found no slot for a channel */
 } es_slot_maker_t;

@@ -117,6 +117,10 @@ typedef struct es_appended_t {
     es_clash_t clash;     /* on APR_EEXIST only */
 } es_appended_t;
 
+/** Most channels of the events of a batch, each counted once for each event.
+ * What an append does with the lock grows with it. */
+#define ES_STORE_BATCH_CHANNELS_MAX 16384
+
 /** An event to append: the names of its channels, and its frame. */
 typedef struct es_entry_t {
     const es_slice_t *channels; /* checked, distinct */
@@ -138,17 +142,20 @@ typedef struct es_entry_t {
  * @param now_ms   the time of day, for the ids
  * @param touched  (params.max_children + 63) / 64 words; bit (c-1) % 64 of word
  *                 (c-1) / 64 is set for each child c that subscribes to one of
- *                 the channels, other bits are left alone
+ *                 the channels, other bits are left alone; on APR_SUCCESS only
  * @param out      filled on APR_SUCCESS; on APR_EEXIST only clash is valid
- * @return APR_SUCCESS; APR_EINVAL: an entry is out of range; APR_ENOSPC: the
+ * @return APR_SUCCESS; APR_EINVAL: an entry is out of range, or the events
+ *         have more than ES_STORE_BATCH_CHANNELS_MAX channels; APR_ENOSPC: the
  *         batch is larger than half the ring; APR_ENOMEM: no slot could be
  *         made for a new channel (journal/slot_maker.h), or no memory;
  *         APR_EEXIST: another event has the publisher's id in a channel, see
  *         clash; APR_TIMEUP: another process has the lock; APR_EGENERAL: the
  *         segment is unusable
  *
- * Context: WORKER; takes the store lock. A child that dies in here leaves
- * either nothing or the whole batch.
+ * Context: WORKER; takes the store lock, for a large batch several times, each
+ * time for a bounded one. A child that dies in here leaves either nothing or
+ * the whole batch. A large batch that is refused may have evicted what it would
+ * have evicted.
  */
 apr_status_t es_store_append(es_store_t *store, const es_entry_t *entries,
                              int count, apr_uint64_t now_ms,

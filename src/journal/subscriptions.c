@@ -47,7 +47,10 @@ static apr_uint32_t *count_at(const es_subscriptions_t *subscriptions,
 /** The highest child that can have subscriptions: no other ever had one. */
 static apr_uint32_t used_rows(const es_subscriptions_t *subscriptions)
 {
-    apr_uint32_t high = *subscriptions->high_child;
+    /* relaxed: who has subscribed before the caller looks has raised it before,
+     * under a lock that the caller took since; others may be missed */
+    apr_uint32_t high =
+        __atomic_load_n(subscriptions->high_child, __ATOMIC_RELAXED);
 
     return high < subscriptions->max_children ? high
                                               : subscriptions->max_children;
@@ -62,8 +65,8 @@ int es_subscriptions_raise(const es_subscriptions_t *subscriptions,
         return 0;
     }
     if (*subscriptions->high_child < child) {
-        *subscriptions->high_child =
-            child; /* first, or the sum would miss the row */
+        /* first, or the sum would miss the row; relaxed: see used_rows */
+        __atomic_store_n(subscriptions->high_child, child, __ATOMIC_RELAXED);
     }
     /* relaxed: the sum is read under the lock that the caller holds */
     __atomic_fetch_add(total_at(subscriptions, child), 1, __ATOMIC_RELAXED);

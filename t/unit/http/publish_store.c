@@ -294,6 +294,23 @@ FACTS(an_id_of_another_event_is_a_conflict)
     assert_int_equal(calls, 1);
 }
 
+FACTS(a_batch_with_too_many_channels_is_too_large)
+{
+    assert_true(
+        es_publish_store_check_count(ES_STORE_BATCH_CHANNELS_MAX, pool, &why));
+    add_event("a", S("1"));
+    add_event("a", S("2"));
+    events[1].nchannels = ES_STORE_BATCH_CHANNELS_MAX; /* not looked at */
+    assert_false(stores());
+    assert_int_equal(why.status, HTTP_REQUEST_ENTITY_TOO_LARGE);
+    assert_string_equal(
+        why.sentence,
+        "Too many events at once: at most 16384, and an event counts once for "
+        "each of its channels. Send them in parts, or as NDJSON.");
+    assert_int_equal(done.head, 0);
+    assert_int_equal(calls, 0);
+}
+
 FACTS(a_batch_of_more_than_half_of_the_journal_is_too_large)
 {
     add_event("a", repeat('x', 40000));
@@ -445,6 +462,7 @@ static const struct CMUnitTest tests[] = {
     HUB(a_batch_is_appended_and_its_senders_are_woken),
     HUB(an_event_that_was_stored_earlier_is_not_counted_again),
     HUB(an_id_of_another_event_is_a_conflict),
+    HUB(a_batch_with_too_many_channels_is_too_large),
     HUB(a_batch_of_more_than_half_of_the_journal_is_too_large),
     HUB(without_a_slot_for_a_channel_nothing_is_stored),
     HUB(a_child_that_serves_no_events_stores_none),
