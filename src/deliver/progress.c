@@ -16,10 +16,16 @@
  * slow use their budgets in turn; one that is slower than all others uses its
  * own. A READY conn is not charged: it waits for this thread.
  *
- * A walk visits each conn that is behind. The more there are, the later is the
- * next walk, so that walks take only a small part of the time. Held clients
- * are stepped by their workers, which report the client's position to its
- * watch.
+ * A walk visits each conn that is behind, but only some of them at a time. The
+ * more it has visited, the later does it continue, so that walks take only a
+ * small part of the time. Conns that it has visited are behind a mark in the
+ * list:
+ *
+ *     conns ─► to be visited … ─► mark ─► visited, or stepped since it began
+ *
+ * A conn that is stepped moves to the end of the list as well; its position is
+ * then taken into account at once. Held clients are stepped by their workers,
+ * which report the client's position to its watch.
  */
 #include "deliver/progress.h"
 
@@ -32,19 +38,17 @@
 /* Until the next walk, in microseconds: at least, and for each conn visited. */
 #define WALK_INTERVAL (2 * 1000)
 #define WALK_INTERVAL_PER_CONN 4
+/* Conns that are visited at a time: 0.25 ms. At the intervals at which the loop
+ * reports, a walk then takes as long as if it were not divided. */
+#define WALK_CONNS_MAX 5000
 /* A client may use this part of the time for which a publisher waits in all.
  * So one client cannot use up what is meant for all. */
 #define CLIENT_PART 4
 
-/* The client that is furthest behind. */
-typedef struct lowest_t {
-    es_pos_t pos;           /* 0 = no client is behind */
-    es_progress_use_t *use; /* its own; NULL = it is not charged */
-} lowest_t;
-
 void es_progress_init(es_progress_t *progress)
 {
     es_list_init(&progress->conns);
+    es_list_init(&progress->mark);
 }
 
 void es_progress_set_most(es_progress_t *progress, apr_interval_time_t most)
@@ -77,8 +81,38 @@ static void on_blocked(es_conn_t *conn)
     conn->last_progress = moved;
 }
 
+/* The lower of two positions, where 0 is none. */
+static es_pos_t lower(es_pos_t a, es_pos_t b)
+{
+    return a == 0 || (b != 0 && b < a) ? b : a;
+}
+
+static void add_pos(es_progress_lowest_t *lowest, es_pos_t pos,
+                    es_progress_use_t *use)
+{
+    if (pos != 0 && (lowest->pos == 0 || pos < lowest->pos)) {
+        lowest->pos = pos;
+        lowest->use = use;
+    }
+}
+
+/* Do publishers wait for this conn, which is in the list? */
+static int is_waited_for(const es_conn_t *conn, apr_time_t now)
+{
+    return !conn->use.is_given_up &&
+           (!is_blocked(conn) || now < conn->waited_for_until);
+}
+
+static void add_conn(es_progress_lowest_t *lowest, es_conn_t *conn)
+{
+    add_pos(lowest, es_client_pos(conn->client),
+            is_blocked(conn) ? &conn->use : NULL);
+}
+
 void es_progress_update(es_conn_t *conn)
 {
+    es_progress_t *progress = &conn->hub->progress;
+
     if (is_blocked(conn)) {
         on_blocked(conn);
     }
@@ -89,47 +123,50 @@ void es_progress_update(es_conn_t *conn)
     es_list_remove(&conn->behind_link);
     if (!conn->use.is_given_up &&
         (conn->state == ES_CONN_READY || is_blocked(conn))) {
-        es_list_append(&conn->hub->progress.conns, &conn->behind_link);
+        es_list_append(&progress->conns, &conn->behind_link);
+        if (progress->is_walking && is_waited_for(conn, progress->walked)) {
+            add_conn(&progress->found, conn);
+        }
+    }
+    else if (progress->found.use == &conn->use) {
+        progress->found.use = NULL; /* it may be freed before the walk ends */
     }
 }
 
-/* The lower of two positions, where 0 is none. */
-static es_pos_t lower(es_pos_t a, es_pos_t b)
+static void begin_walk(es_progress_t *progress)
 {
-    return a == 0 || (b != 0 && b < a) ? b : a;
+    progress->found.pos = 0;
+    progress->found.use = NULL;
+    progress->is_walking = 1;
+    es_list_append(&progress->conns, &progress->mark);
 }
 
-static void add_pos(lowest_t *lowest, es_pos_t pos, es_progress_use_t *use)
+/* Visit some conns. @return 1 when all are visited */
+static int walk_conns(es_progress_t *progress, apr_time_t now)
 {
-    if (pos != 0 && (lowest->pos == 0 || pos < lowest->pos)) {
-        lowest->pos = pos;
-        lowest->use = use;
-    }
-}
+    int count;
 
-static void walk_conns(es_progress_t *progress, lowest_t *lowest,
-                       apr_time_t now)
-{
-    apr_interval_time_t interval = WALK_INTERVAL;
-    es_list_t *at, *next;
-
-    for (at = progress->conns.next; at != &progress->conns; at = next) {
+    for (count = 0; count < WALK_CONNS_MAX; count++) {
+        es_list_t *at = progress->conns.next;
         es_conn_t *conn = conn_of(at);
 
-        next = at->next;
-        interval += WALK_INTERVAL_PER_CONN;
-        if (conn->use.is_given_up ||
-            (is_blocked(conn) && now >= conn->waited_for_until)) {
-            es_list_remove(at);
-            continue;
+        es_list_remove(at);
+        if (at == &progress->mark) {
+            progress->is_walking = 0;
+            break;
         }
-        add_pos(lowest, es_client_pos(conn->client),
-                is_blocked(conn) ? &conn->use : NULL);
+        if (is_waited_for(conn, now)) {
+            es_list_append(&progress->conns, at);
+            add_conn(&progress->found, conn);
+        }
     }
-    progress->next_walk = now + interval;
+    progress->walked = now;
+    progress->next_walk = now + WALK_INTERVAL + count * WALK_INTERVAL_PER_CONN;
+    return !progress->is_walking;
 }
 
-static void walk_watches(const es_hub_t *hub, lowest_t *lowest, apr_time_t now)
+static void walk_watches(const es_hub_t *hub, es_progress_lowest_t *lowest,
+                         apr_time_t now)
 {
     es_watch_t *watch;
 
@@ -146,14 +183,22 @@ static void walk_watches(const es_hub_t *hub, lowest_t *lowest, apr_time_t now)
     }
 }
 
-/* The lowest of all that publishers wait for; charges it. */
+/* The lowest of all that publishers wait for; charges it. While the walk is not
+ * complete, it may be that of the walk before. */
 static es_pos_t walk(es_hub_t *hub, apr_time_t now)
 {
     es_progress_t *progress = &hub->progress;
-    lowest_t lowest = {0};
     apr_time_t since = progress->late_since;
+    es_progress_lowest_t lowest;
 
-    walk_conns(progress, &lowest, now);
+    if (!progress->is_walking) {
+        begin_walk(progress);
+    }
+    if (!walk_conns(progress, now)) {
+        return lower(progress->lowest, progress->found.pos);
+    }
+    lowest = progress->found;
+    progress->found.use = NULL;
     walk_watches(hub, &lowest, now);
     progress->late_since =
         es_flow_control_is_late(hub->store, lowest.pos) ? now : 0;
@@ -180,7 +225,7 @@ int es_progress_report(es_hub_t *hub, apr_uint32_t child, apr_time_t now)
         progress->reported = pos;
         es_flow_control_report(hub->store, child, pos);
     }
-    return pos != 0 && progress->lowest != 0;
+    return pos != 0 && (progress->lowest != 0 || progress->is_walking);
 }
 
 int es_progress_is_idle(const es_hub_t *hub)

@@ -24,11 +24,27 @@
 struct es_conn_t;
 struct es_hub_t;
 
+/** What a client has used of its budget. */
+typedef struct es_progress_use_t {
+    es_flow_control_budget_t budget;
+    int is_given_up; /* nothing was left; until the client has caught up */
+} es_progress_use_t;
+
+/** The client that is furthest behind. */
+typedef struct es_progress_lowest_t {
+    es_pos_t pos;           /* 0 = no client is behind */
+    es_progress_use_t *use; /* its own; NULL = it is not charged */
+} es_progress_lowest_t;
+
 /** How far the clients of a hub have got. */
 typedef struct es_progress_t {
-    es_list_t conns;       /* those behind: READY, or BLOCKED and waited for */
-    es_pos_t lowest;       /* position of any client behind; 0 = none is */
-    apr_time_t next_walk;  /* lowest is not recomputed before then */
+    es_list_t conns; /* those behind: READY, or BLOCKED and waited for */
+    es_list_t mark;  /* in conns: those before it are to be visited */
+    int is_walking;  /* 1 = mark is in conns */
+    es_progress_lowest_t found; /* by this walk so far */
+    es_pos_t lowest;            /* position of any client behind; 0 = none is */
+    apr_time_t next_walk;  /* it does not begin, or continue, before then */
+    apr_time_t walked;     /* when it was last begun or continued */
     apr_time_t late_since; /* the last walk; 0 = lowest was not late then */
     apr_int64_t client_us; /* budget of a client; 0 = none is waited for */
     es_pos_t reported;     /* to publishers; 0 = they need not wait */
@@ -36,12 +52,6 @@ typedef struct es_progress_t {
 
 /** Microseconds between two reports while a client is behind. */
 #define ES_PROGRESS_INTERVAL (20 * 1000)
-
-/** What a client has used of its budget. */
-typedef struct es_progress_use_t {
-    es_flow_control_budget_t budget;
-    int is_given_up; /* nothing was left; until the client has caught up */
-} es_progress_use_t;
 
 /** Begin without clients; publishers wait for none. Context: the thread that
  * makes the loop. */

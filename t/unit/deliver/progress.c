@@ -329,6 +329,107 @@ static void when_off_no_client_is_waited_for(void **state)
     assert_false(es_progress_is_idle(&w->own));
 }
 
+#define MANY 12000 /* more than are visited at a time */
+
+/* Many conns that are behind, but further ahead than the first one. */
+typedef struct crowd_t {
+    es_conn_t *conns;
+    es_client_t *client; /* they share it */
+    fake_sink_t fake;
+} crowd_t;
+
+static void gather(world_t *w, crowd_t *crowd)
+{
+    es_slot_t slots[ES_EVENT_CHANNELS_MAX];
+    es_client_params_t params = {0};
+    int i;
+
+    params.store = w->hub.store;
+    params.child = CHILD;
+    params.nslots = hub_subscribe(&w->hub, "a", slots, &params.pos);
+    params.slots = slots;
+    fake_init(&crowd->fake, 0);
+    crowd->client = es_client_create(&params, &crowd->fake.sink, 0);
+    crowd->conns = calloc(MANY, sizeof(*crowd->conns));
+    for (i = 0; i < MANY; i++) {
+        crowd->conns[i].client = crowd->client;
+        crowd->conns[i].hub = &w->own;
+        crowd->conns[i].state = ES_CONN_READY;
+        es_list_init(&crowd->conns[i].behind_link);
+        es_progress_update(&crowd->conns[i]);
+    }
+}
+
+static void scatter(crowd_t *crowd)
+{
+    int i;
+
+    for (i = 0; i < MANY; i++) {
+        crowd->conns[i].state = ES_CONN_DEAD;
+        es_progress_update(&crowd->conns[i]);
+    }
+    es_client_close(crowd->client);
+    fake_clear(&crowd->fake);
+    free(crowd->conns);
+}
+
+static void many_conns_are_visited_in_parts(void **state)
+{
+    world_t *w = *state;
+    apr_time_t now = NOW;
+    es_pos_t stands, ahead;
+    crowd_t crowd;
+    int parts;
+
+    join(w);
+    stands = es_client_pos(w->conn->client);
+    (void)hub_say(&w->hub, "a", "one");
+    gather(w, &crowd);
+    ahead = es_client_pos(crowd.client);
+    w->own.pos = hub_say(&w->hub, "a", "two");
+    is_now(w, ES_CONN_READY); /* the last one in the list */
+    for (parts = 1; reported(w, now) == ahead; parts++) {
+        assert_true(es_progress_report(&w->own, CHILD, now));
+        now = w->own.progress.next_walk;
+    }
+    assert_int_equal(parts, 3);
+    assert_int_equal(reported(w, now), stands);
+    /* one that is stepped meanwhile is not missed, and none is visited twice */
+    now = w->own.progress.next_walk;
+    assert_int_equal(reported(w, now), stands);
+    is_now(w, ES_CONN_READY);
+    for (parts = 1; w->own.progress.is_walking; parts++) {
+        now = w->own.progress.next_walk;
+        assert_int_equal(reported(w, now), stands);
+    }
+    assert_int_equal(parts, 3);
+    scatter(&crowd);
+}
+
+static void a_client_may_leave_in_the_middle_of_a_walk(void **state)
+{
+    world_t *w = *state;
+    apr_time_t now = NOW;
+    crowd_t crowd;
+    int parts;
+
+    join(w);
+    is_now(w, ES_CONN_CURRENT);
+    make_late(w, es_client_pos(w->conn->client));
+    take(w, 1, now);
+    gather(w, &crowd);
+    (void)reported(w, now);
+    assert_ptr_equal(w->own.progress.found.use, &w->conn->use);
+    is_now(w, ES_CONN_DEAD);
+    assert_null(w->own.progress.found.use);
+    /* the next walk does not find it any more */
+    for (parts = 1; reported(w, now) != w->own.pos; parts++) {
+        now = w->own.progress.next_walk;
+    }
+    assert_in_range(parts, 1, 6);
+    scatter(&crowd);
+}
+
 static void the_end_is_reported(void **state)
 {
     world_t *w = *state;
@@ -358,6 +459,8 @@ int main(void)
         UNIT(only_a_client_that_is_late_uses_its_budget),
         UNIT(the_client_that_is_furthest_behind_uses_its_budget),
         UNIT(when_off_no_client_is_waited_for),
+        UNIT(many_conns_are_visited_in_parts),
+        UNIT(a_client_may_leave_in_the_middle_of_a_walk),
         UNIT(the_end_is_reported),
     };
     int failed;
