@@ -49,8 +49,10 @@ struct es_handover_t {
     es_handover_sockets_t sockets;
     es_handover_msg_t *msg;
     es_conn_t *sent[ES_HANDOVER_MSG_CLIENTS]; /* conns in msg, in order */
-    es_sink_tls_saved_t tls;  /* of the client that is described last */
-    apr_status_t send_status; /* of es_handover_send so far */
+    es_sink_tls_saved_t tls;                  /* of the client added last */
+    apr_status_t send_status;                 /* of es_handover_send so far */
+    es_deadline_t *deadline;                  /* its deadline */
+    int is_cut; /* 1 = it was over, and conns may be left */
     apr_time_t now;
     apr_uint32_t nsent;
     apr_time_t full_since;        /* stopped listening then; 0 = listens */
@@ -226,10 +228,15 @@ static int add_to_msg(void *baton, es_conn_t *conn)
     else {
         handover->sent[es_handover_msg_count(handover->msg) - 1] = conn;
     }
-    return handover->send_status == APR_SUCCESS;
+    if (handover->send_status == APR_SUCCESS &&
+        es_deadline_is_over(handover->deadline)) {
+        handover->is_cut = 1;
+    }
+    return handover->send_status == APR_SUCCESS && !handover->is_cut;
 }
 
-apr_status_t es_handover_send(es_handover_t *handover, apr_time_t now)
+apr_status_t es_handover_send(es_handover_t *handover, es_deadline_t *deadline,
+                              apr_time_t now)
 {
     const es_handover_params_t *params = &handover->params;
 
@@ -240,13 +247,17 @@ apr_status_t es_handover_send(es_handover_t *handover, apr_time_t now)
     drop_waiting(handover); /* one message serves both directions */
     handover->now = now;
     handover->send_status = APR_SUCCESS;
+    handover->deadline = deadline;
+    handover->is_cut = 0;
     es_handover_msg_begin(handover->msg);
     es_conns_foreach(params->conns, params->hubs, params->nhubs, add_to_msg,
                      handover);
     if (es_handover_msg_count(handover->msg) > 0) {
         send_msg(handover);
     }
-    return handover->send_status;
+    return handover->send_status == APR_SUCCESS && handover->is_cut
+               ? APR_INCOMPLETE
+               : handover->send_status;
 }
 
 /* ---- receiving ---------------------------------------------------------- */

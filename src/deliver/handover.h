@@ -67,14 +67,17 @@ es_handover_t *es_handover_create(const es_handover_params_t *params);
 void es_handover_destroy(es_handover_t *handover);
 
 /**
- * Send all conns that can be sent, until the handover sockets are full. The
+ * Send conns, until the handover sockets are full or the time is over. The
  * others stay as they are.
  *
- * @return APR_SUCCESS: all that can be sent were sent; APR_EAGAIN: the handover
- *         sockets are full at present; APR_ENOTIMPL: clients are not handed
- *         over; else they cannot be written to
+ * @param deadline  NULL = none
+ * @return APR_SUCCESS: all that can be sent were sent; APR_INCOMPLETE: the time
+ *         is over, call again; APR_EAGAIN: the handover sockets are full at
+ *         present; APR_ENOTIMPL: clients are not handed over; else they cannot
+ *         be written to
  */
-apr_status_t es_handover_send(es_handover_t *handover, apr_time_t now);
+apr_status_t es_handover_send(es_handover_t *handover, es_deadline_t *deadline,
+                              apr_time_t now);
 
 /** The number of clients that were sent so far. */
 apr_uint32_t es_handover_sent(const es_handover_t *handover);

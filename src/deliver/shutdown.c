@@ -27,14 +27,22 @@
  */
 #include "deliver/shutdown.h"
 
+#include "base/clock.h"
 #include "base/context.h"
 #include "base/log.h"
+#include "deliver/deadline.h"
 
 #define END_WITHIN (2 * APR_USEC_PER_SEC)
 #define END_AT_LEAST (APR_USEC_PER_SEC / 4)
 /* In addition, until the end was written to all, however many they are. */
 #define END_WRITTEN_WITHIN (2 * APR_USEC_PER_SEC)
 #define HANDOVER_WITHIN APR_USEC_PER_SEC /* if the handover socket is full */
+/* In addition, as long as it is not full, however many clients there are. */
+#define SENT_WITHIN (2 * APR_USEC_PER_SEC)
+/* What sending may take of a turn; microseconds. Clients that are left are
+ * served in between. */
+#define SEND_TIME (10 * 1000)
+#define SENDS_EVERY 8                        /* a client takes 2 us */
 #define DECIDE_EVERY (APR_USEC_PER_SEC / 50) /* while DECIDING or SENDING */
 #define MESSAGES_MAX 2                       /* received in a step */
 
@@ -204,15 +212,26 @@ static void decide(es_shutdown_t *shutdown, apr_time_t now)
     }
 }
 
+static apr_status_t send_some(es_shutdown_t *shutdown, apr_time_t now)
+{
+    es_deadline_t deadline =
+        es_deadline_in(es_clock_now, SEND_TIME, SENDS_EVERY);
+    apr_status_t rv = es_handover_send(shutdown->handover, &deadline, now);
+
+    (void)es_conns_reap(shutdown->conns, NULL); /* those that were sent */
+    return rv;
+}
+
 static void send_clients(es_shutdown_t *shutdown, apr_time_t now)
 {
-    apr_status_t rv = APR_EOF;
+    apr_status_t rv = stop_order(shutdown) != ES_STOP_FINAL
+                          ? send_some(shutdown, now)
+                          : APR_EOF;
 
-    if (stop_order(shutdown) != ES_STOP_FINAL) {
-        rv = es_handover_send(shutdown->handover, now);
-        (void)es_conns_reap(shutdown->conns, NULL);
-    }
-    if (!APR_STATUS_IS_EAGAIN(rv) || now >= shutdown->end_by) {
+    shutdown->has_unsent =
+        rv == APR_INCOMPLETE && now < shutdown->end_by + SENT_WITHIN;
+    if (!shutdown->has_unsent &&
+        (!APR_STATUS_IS_EAGAIN(rv) || now >= shutdown->end_by)) {
         begin_ending(shutdown, now);
     }
 }
@@ -273,7 +292,7 @@ void es_shutdown_on_clients(es_shutdown_t *shutdown, apr_time_t now)
 {
     if (shutdown->hands_over &&
         choose(shutdown, now) == ES_SHUTDOWN_HAND_OVER) {
-        (void)es_handover_send(shutdown->handover, now);
+        (void)send_some(shutdown, now);
     }
     end_all(shutdown, now);
 }
@@ -282,7 +301,8 @@ int es_shutdown_is_due(const es_shutdown_t *shutdown)
 {
     return (shutdown->phase == ES_SHUTDOWN_SERVING &&
             stop_order(shutdown) != ES_STOP_NONE) ||
-           shutdown->has_received || es_shutdown_is_over(shutdown);
+           shutdown->has_received || shutdown->has_unsent ||
+           es_shutdown_is_over(shutdown);
 }
 
 apr_interval_time_t es_shutdown_wait(const es_shutdown_t *shutdown)

@@ -71,6 +71,7 @@ typedef struct es_shutdown_t {
     es_shutdown_phase_t phase;
     int hands_over;    /* clients that come later are sent, too */
     int has_received;  /* ENDING: a message was received, there may be more */
+    int has_unsent;    /* SENDING: the time of the turn was over */
     apr_time_t since;  /* DECIDING began */
     apr_time_t end_by; /* SENDING: do not send after it; ENDING: close clients
                         * that are left then */

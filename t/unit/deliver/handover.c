@@ -298,7 +298,7 @@ static es_handed_t send_one(world_t *w, es_handover_msg_t *msg)
     params.sockets = &w->sockets;
     handover = es_handover_create(&params);
     assert_non_null(handover);
-    assert_int_equal(es_handover_send(handover, 0), APR_SUCCESS);
+    assert_int_equal(es_handover_send(handover, NULL, 0), APR_SUCCESS);
     assert_int_equal(es_handover_sent(handover), 1);
     es_handover_destroy(handover);
     assert_int_equal(es_handover_sockets_receive(&w->sockets, msg),
@@ -381,12 +381,52 @@ static void test_stays_when_it_cannot_be_sent(void **state)
     params.nhubs = 1;
     params.sockets = &none;
     handover = es_handover_create(&params);
-    assert_int_not_equal(es_handover_send(handover, 0), APR_SUCCESS);
+    assert_int_not_equal(es_handover_send(handover, NULL, 0), APR_SUCCESS);
     assert_int_equal(es_handover_sent(handover), 0);
     es_handover_destroy(handover);
     assert_int_equal(es_conns_count(w.conns), 1);
     send_one(&w, msg);
     es_handover_msg_destroy(msg);
+    world_close(&w);
+}
+
+static apr_time_t time_is_over(void)
+{
+    return 1;
+}
+
+/* With many clients the time of the turn is over before all are sent. */
+static void test_sends_in_parts(void **state)
+{
+    es_deadline_t none = {time_is_over, 0, 1, 1, 0};
+    es_deadline_t again = none;
+    es_handover_params_t params = {0};
+    es_handover_t *handover;
+    world_t w;
+    int ends[2];
+
+    (void)state;
+    world_open(&w);
+    w.handed.saved.cursor = es_store_head(w.hub.store);
+    receive(&w);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    w.handed.fd = ends[0];
+    receive(&w);
+    params.conns = w.conns;
+    params.hubs = &w.own;
+    params.nhubs = 1;
+    params.child = CHILD;
+    params.sockets = &w.sockets;
+    handover = es_handover_create(&params);
+    assert_int_equal(es_handover_send(handover, &none, 0), APR_INCOMPLETE);
+    assert_int_equal(es_handover_sent(handover), 1);
+    es_conns_reap(w.conns, NULL);
+    assert_int_equal(es_conns_count(w.conns), 1);
+    (void)es_handover_send(handover, &again, 0);
+    assert_int_equal(es_handover_sent(handover), 2);
+    assert_int_equal(es_handover_send(handover, NULL, 0), APR_SUCCESS);
+    es_handover_destroy(handover);
+    close(ends[1]);
     world_close(&w);
 }
 
@@ -796,6 +836,7 @@ int main(void)
         cmocka_unit_test(test_from_the_future),
         cmocka_unit_test(test_cannot_be_taken_over),
         cmocka_unit_test(test_stays_when_it_cannot_be_sent),
+        cmocka_unit_test(test_sends_in_parts),
         cmocka_unit_test(test_sends_the_id_it_has_seen),
         cmocka_unit_test(test_sends_the_present_id),
         cmocka_unit_test(test_client_count),
