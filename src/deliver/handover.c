@@ -14,8 +14,9 @@
  * Clients above the limit use descriptors until they have read their end, so a
  * child takes one message of them at a time.
  *
- * The delivery does not wait for a store lock. If another process has it, the
- * child stops in the middle of a message, and continues in a later turn.
+ * The delivery does not wait for a store lock. If another process has it, or if
+ * the time of the turn is over, the child stops in the middle of a message, and
+ * continues in a later turn.
  */
 #include "deliver/handover.h"
 
@@ -24,6 +25,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/context.h"
 #include "base/log.h"
 #include "deliver/client_priv.h"
@@ -43,6 +45,9 @@
  * process may be stopped. */
 #define LOCK_WITHIN (2 * APR_USEC_PER_SEC)
 #define LOCK_RETRY_EVERY (APR_USEC_PER_SEC / 100)
+/* What taking clients over may take of a turn; microseconds. Most take 20 us
+ * each. */
+#define TAKE_TIME 1500
 
 struct es_handover_t {
     es_handover_params_t params;
@@ -58,8 +63,9 @@ struct es_handover_t {
     apr_time_t full_since;        /* stopped listening then; 0 = listens */
     apr_interval_time_t left_for; /* then messages are left for so long */
     es_handed_t waiting; /* the next client of msg, if it waits for the lock
-                             * of its store */
+                          * of its store, or for the next turn */
     apr_time_t waiting_since; /* 0 = none waits */
+    int is_next_turn;         /* 1 = it waits for the next turn */
     int announced;            /* clients in the received message */
     int received;             /* of them, taken over */
     es_store_t *present_of;   /* the store of present; NULL = none */
@@ -78,6 +84,9 @@ es_handover_t *es_handover_create(const es_handover_params_t *params)
         return NULL;
     }
     handover->params = *params;
+    if (params->clock == NULL) {
+        handover->params.clock = es_clock_now;
+    }
     if (params->sockets != NULL) {
         handover->sockets = *params->sockets;
     }
@@ -287,11 +296,12 @@ static void stop_polling(const es_handover_t *handover)
     }
 }
 
-/* Stop in the middle of a message: handed cannot be subscribed now. */
-static void wait_for_lock(es_handover_t *handover, const es_handed_t *handed,
-                          apr_time_t since)
+/* Stop in the middle of a message: handed is not taken over now. */
+static void wait_with(es_handover_t *handover, const es_handed_t *handed,
+                      int is_next_turn, apr_time_t since)
 {
     handover->waiting = *handed;
+    handover->is_next_turn = is_next_turn;
     handover->waiting_since = since;
     if (handover->full_since == 0) {
         handover->full_since = since;
@@ -308,15 +318,22 @@ static void wait_for_lock(es_handover_t *handover, const es_handed_t *handed,
 static void take_over_rest(es_handover_t *handover, es_handed_t *handed,
                            apr_status_t rv, apr_time_t since, apr_time_t now)
 {
+    es_deadline_t deadline =
+        es_deadline_in(handover->params.clock, TAKE_TIME, 1);
+
     while (rv == APR_SUCCESS) {
         rv = es_handover_take_client(&handover->params, handed, handover->slots,
                                      now);
         if (rv == APR_TIMEUP) {
-            wait_for_lock(handover, handed, since);
+            wait_with(handover, handed, 0, since);
             return;
         }
         handover->received += rv == APR_SUCCESS;
         rv = es_handover_msg_take(handover->msg, handed);
+        if (rv == APR_SUCCESS && es_deadline_is_over(&deadline)) {
+            wait_with(handover, handed, 1, now != 0 ? now : 1);
+            return;
+        }
     }
     log_lost(handover, rv, now);
 }
@@ -461,7 +478,7 @@ void es_handover_run(es_handover_t *handover, apr_time_t now)
 apr_interval_time_t es_handover_wait(const es_handover_t *handover)
 {
     if (handover->waiting_since != 0) {
-        return LOCK_RETRY_EVERY;
+        return handover->is_next_turn ? 0 : LOCK_RETRY_EVERY;
     }
     if (handover->full_since == 0) {
         return -1;

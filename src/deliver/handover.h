@@ -52,7 +52,8 @@ typedef struct es_handover_params_t {
     const es_handover_sockets_t *sockets; /* copied; NULL = none */
     es_client_count_t *client_count;      /* NULL = clients are not counted */
     apr_uint32_t clients_max;             /* of this child; 0 = no limit */
-    apr_int64_t drain_ms; /* for clients that end when received */
+    apr_int64_t drain_ms;          /* for clients that end when received */
+    es_deadline_clock_fn_t *clock; /* NULL = es_clock_now */
 } es_handover_params_t;
 
 /**

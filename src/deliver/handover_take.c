@@ -12,7 +12,8 @@
  *
  * If the hub's events were migrated to another segment meanwhile, the cursor
  * means nothing there. The client then resumes by the id of the last record
- * that it has seen. Within a frame it continues in the same frame, whose bytes
+ * that it has seen. That costs the records that it has missed, so they are
+ * limited; with more of them it gets a reset. Within a frame it continues in the same frame, whose bytes
  * are the same.
  */
 #include "deliver/handover_take.h"
@@ -23,6 +24,10 @@
 #include "journal/resume.h"
 #include "deliver/client_priv.h"
 #include "deliver/sink_socket.h"
+
+/* Most records that a client may have missed while its hub was resized, if it is
+ * to continue without a reset: 5 ms of this thread. */
+#define MISSED_MAX 32768
 
 typedef struct take_t {
     const es_handover_params_t *params;
@@ -94,7 +99,7 @@ static void unsubscribe(const take_t *take)
 /** Find the position where the client continues. @return as subscribe */
 static apr_status_t find_start(take_t *take)
 {
-    static const es_resume_reach_t all = {0, 0, 0};
+    static const es_resume_reach_t reach = {.records = MISSED_MAX};
     const es_handed_t *handed = take->handed;
     es_store_t *store = take->hub->store;
     es_start_t start = take->present;
@@ -110,7 +115,7 @@ static apr_status_t find_start(take_t *take)
     /* the hub's size has changed, and its events were migrated */
     rv = es_store_resume(store, take->slots, handed->nnames,
                          es_slice(text, es_id_format(text, &handed->seen_id)),
-                         &all, &start);
+                         &reach, &start);
     if (rv == APR_TIMEUP) {
         return rv;
     }

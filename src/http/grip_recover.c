@@ -147,7 +147,7 @@ static es_slice_t last_id(const recovery_t *recovery, es_slice_t name)
  * piece. */
 static es_resume_reach_t reach_of(const recovery_t *recovery)
 {
-    static const es_resume_reach_t all = {0, 0, 0};
+    static const es_resume_reach_t all = {0, 0, 0, 0};
 
     return recovery->link.from.len != 0
                ? all

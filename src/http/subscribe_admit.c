@@ -141,6 +141,7 @@ es_resume_reach_t es_subscribe_admit_reach(const es_runtime_hub_t *hub)
 {
     es_resume_reach_t reach;
 
+    reach.records = 0;
     reach.events = hub->history;
     reach.age_ms = (apr_uint64_t)hub->age_us / 1000;
     reach.now_ms = (apr_uint64_t)apr_time_as_msec(apr_time_now());

@@ -190,6 +190,7 @@ typedef struct resume_query_t {
     es_id_t id; /* of the event */
     const es_resume_reach_t *reach;
     apr_uint64_t since_ms; /* older events are out of reach */
+    apr_uint64_t left;     /* records that may be looked at */
 } resume_query_t;
 
 /**
@@ -202,7 +203,7 @@ typedef struct resume_query_t {
  */
 static apr_status_t walk_back(const es_store_t *store, es_slot_t slot,
                               es_pos_t newest, es_pos_t tail,
-                              const resume_query_t *query, es_pos_t *first)
+                              resume_query_t *query, es_pos_t *first)
 {
     es_pos_t pos = newest;
     apr_uint64_t seen = 0;
@@ -217,7 +218,8 @@ static apr_status_t walk_back(const es_store_t *store, es_slot_t slot,
         if (es_id_compare(&record.id, &query->id) <= 0) {
             return APR_SUCCESS;
         }
-        if (!is_in_reach(query->reach, query->since_ms, &record.id, seen++)) {
+        if (!is_in_reach(query->reach, query->since_ms, &record.id, seen++) ||
+            query->left-- == 0) {
             return APR_NOTFOUND;
         }
         if (pos < *first) {
@@ -242,8 +244,7 @@ static apr_status_t read_ends_after(es_store_t *store, const es_slot_t *slots,
 }
 
 static apr_status_t walk_some(es_store_t *store, const es_slot_t *slots,
-                              int count, const resume_query_t *query,
-                              es_pos_t *first)
+                              int count, resume_query_t *query, es_pos_t *first)
 {
     chain_ends_t ends;
     apr_status_t rv = read_ends_after(store, slots, count, &query->id, &ends);
@@ -272,7 +273,11 @@ apr_status_t es_store_resume(es_store_t *store, const es_slot_t *slots,
                              int count, es_slice_t id_text,
                              const es_resume_reach_t *reach, es_start_t *start)
 {
-    resume_query_t query = {{0, 0}, reach, reach_since(reach, &start->id)};
+    resume_query_t query = {{0, 0},
+                            reach,
+                            reach_since(reach, &start->id),
+                            reach->records != 0 ? reach->records
+                                                : APR_UINT64_MAX};
     es_pos_t first = start->pos;
     apr_status_t rv = resolve(store, slots, count, id_text, &query.id);
     int i;

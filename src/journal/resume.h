@@ -13,10 +13,12 @@
  * reach count as evicted.
  */
 typedef struct es_resume_reach_t {
-    apr_uint64_t events; /* the latest of each channel; 0 = all */
-    apr_uint64_t age_ms; /* events that are not older; 0 = all */
-    apr_uint64_t now_ms; /* the time of day, from which the age counts; if it
+    apr_uint64_t events;  /* the latest of each channel; 0 = all */
+    apr_uint64_t age_ms;  /* events that are not older; 0 = all */
+    apr_uint64_t now_ms;  /* the time of day, from which the age counts; if it
                           * was set back, the latest event's time counts */
+    apr_uint64_t records; /* those of all channels that es_store_resume looks
+                           * at; 0 = all */
 } es_resume_reach_t;
 
 /**

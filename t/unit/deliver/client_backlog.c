@@ -6,7 +6,7 @@
 static es_client_t *join_for_latest(hub_t *hub, fake_sink_t *fake,
                                     const char *channels, apr_uint64_t latest)
 {
-    static const es_resume_reach_t all = {0, 0, 0};
+    static const es_resume_reach_t all = {0, 0, 0, 0};
     es_slot_t slots[ES_EVENT_CHANNELS_MAX];
     es_part_t replay[ES_EVENT_CHANNELS_MAX];
     es_client_params_t params = {0};

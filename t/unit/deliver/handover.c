@@ -35,13 +35,14 @@ typedef struct world_t {
     char got[8192];
 } world_t;
 
-static void world_open(world_t *w)
+static void world_open_with(world_t *w, apr_uint64_t ring,
+                            es_deadline_clock_fn_t *clock)
 {
     es_handover_params_t params = {0};
     int pair[2];
 
     memset(w, 0, sizeof(*w));
-    hub_open(&w->hub, RING);
+    hub_open(&w->hub, ring);
     hub_begin(&w->hub, &w->own);
     w->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     w->conns = es_conns_create(w->epoll_fd, 0);
@@ -54,6 +55,7 @@ static void world_open(world_t *w)
     params.nhubs = 1;
     params.child = CHILD;
     params.sockets = &w->sockets;
+    params.clock = clock;
     w->handover = es_handover_create(&params);
     assert_non_null(w->handover);
     w->name = es_slice_of("a");
@@ -63,6 +65,11 @@ static void world_open(world_t *w)
     w->handed.opts.retry_ms = 1000;
     w->handed.names = &w->name;
     w->handed.nnames = 1;
+}
+
+static void world_open(world_t *w)
+{
+    world_open_with(w, RING, NULL);
 }
 
 static void world_close(world_t *w)
@@ -183,6 +190,26 @@ static void test_another_segment(void **state)
     world_close(&w);
 }
 
+/* What it has missed is limited in another segment. */
+static void test_missed_too_much(void **state)
+{
+    world_t w;
+    int more, i;
+
+    (void)state;
+    for (more = 0; more < 2; more++) {
+        world_open_with(&w, 16 * 1024 * 1024, NULL);
+        hub_say(&w.hub, "a", "seen");
+        w.handed.seen_id = w.hub.appended.last_id;
+        for (i = 0; i < 32768 + more; i++) {
+            hub_say(&w.hub, "a", "new");
+        }
+        from_elsewhere(&w, 1);
+        assert_int_equal(strstr(receive(&w), "stream-reset") != NULL, more);
+        world_close(&w);
+    }
+}
+
 /* The last record that it has seen is evicted. A close that is evicted, too, is
  * no reason to end it, however low its old cursor is ... */
 static void test_old_close(void **state)
@@ -280,6 +307,44 @@ static void test_cannot_be_taken_over(void **state)
         assert_true(is_ended(&w));
         world_close(&w);
     }
+}
+
+static apr_time_t fly(void)
+{
+    static apr_time_t now;
+
+    return now += APR_USEC_PER_SEC;
+}
+
+/* The time of the turn is over after each client. */
+static void test_takes_over_in_parts(void **state)
+{
+    es_handover_msg_t *msg = es_handover_msg_create();
+    int ends[2];
+    world_t w;
+
+    (void)state;
+    world_open_with(&w, RING, fly);
+    w.handed.saved.cursor = es_store_head(w.hub.store);
+    assert_int_equal(es_handover_msg_add(msg, &w.handed), APR_SUCCESS);
+    close(w.handed.fd);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    w.handed.fd = ends[0];
+    assert_int_equal(es_handover_msg_add(msg, &w.handed), APR_SUCCESS);
+    assert_int_equal(es_handover_sockets_send(&w.sockets, msg), APR_SUCCESS);
+    close(w.handed.fd);
+    es_handover_msg_begin(msg); /* msg does not own the descriptors */
+    es_handover_msg_destroy(msg);
+    w.own.pos = es_store_head(w.hub.store);
+    assert_int_equal(es_handover_receive(w.handover, 1, 1), 1);
+    assert_int_equal(es_conns_count(w.conns), 1);
+    assert_true(es_handover_is_waiting(w.handover));
+    assert_int_equal(es_handover_wait(w.handover), 0);
+    es_handover_continue(w.handover, 2);
+    assert_int_equal(es_conns_count(w.conns), 2);
+    assert_false(es_handover_is_waiting(w.handover));
+    close(ends[1]);
+    world_close(&w);
 }
 
 /* ---- sending ------------------------------------------------------------- */
@@ -844,6 +909,8 @@ int main(void)
         cmocka_unit_test(test_same_segment),
         cmocka_unit_test(test_overtaken_on_the_way),
         cmocka_unit_test(test_another_segment),
+        cmocka_unit_test(test_missed_too_much),
+        cmocka_unit_test(test_takes_over_in_parts),
         cmocka_unit_test(test_old_close),
         cmocka_unit_test(test_new_close),
         cmocka_unit_test(test_waits_for_the_lock),

@@ -68,7 +68,7 @@ int es_grip_sig_is_checked(const es_grip_t *of)
 
 es_resume_reach_t es_subscribe_admit_reach(const es_runtime_hub_t *of)
 {
-    es_resume_reach_t all = {0, 0, 0};
+    es_resume_reach_t all = {0, 0, 0, 0};
 
     (void)of;
     return all;

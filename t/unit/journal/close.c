@@ -42,7 +42,7 @@ static apr_status_t resume(kit_t *kit, es_slot_t slot, const es_id_t *id)
 {
     char text[ES_ID_TEXT_SIZE];
     apr_size_t len = es_id_format(text, id);
-    es_resume_reach_t all = {0, 0, 0};
+    es_resume_reach_t all = {0, 0, 0, 0};
     es_start_t start;
 
     assert_int_equal(es_store_current(kit->store, &start), 0);

@@ -12,7 +12,7 @@
 
 static const char *const names[NAMES] = {"a", "b", "c", "d", "e", "f",
                                          "g", "h", "i", "j", "k", "l"};
-static const es_resume_reach_t ALL = {0, 0, 0};
+static const es_resume_reach_t ALL = {0, 0, 0, 0};
 
 /** An event as it was published. */
 typedef struct published_t {

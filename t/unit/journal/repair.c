@@ -10,7 +10,7 @@
 static apr_status_t resume(kit_t *kit, const char *channel, const es_id_t *id)
 {
     es_slice_t name = es_slice_of(channel);
-    es_resume_reach_t all = {0, 0, 0};
+    es_resume_reach_t all = {0, 0, 0, 0};
     char text[ES_ID_TEXT_SIZE];
     apr_size_t len = es_id_format(text, id);
     es_start_t start;

@@ -104,7 +104,7 @@ static apr_status_t resume_within(sub_t *sub, const char *text,
 
 static apr_status_t resume_text(sub_t *sub, const char *text)
 {
-    es_resume_reach_t all = {0, 0, 0};
+    es_resume_reach_t all = {0, 0, 0, 0};
 
     return resume_within(sub, text, all);
 }
@@ -245,7 +245,7 @@ static void a_damaged_index_is_repaired(void **state)
     kit_t *kit = kit_open(RING, 8, 1);
     es_slice_t name = es_slice_of("a");
     es_slice_t text = es_slice_of("mine");
-    es_resume_reach_t all = {0, 0, 0};
+    es_resume_reach_t all = {0, 0, 0, 0};
     es_start_t start;
     es_pos_t next;
     sub_t sub;

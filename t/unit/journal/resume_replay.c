@@ -10,7 +10,7 @@
 #define MANY 150 /* channels; more than are read at a time under the lock */
 #define HOUR APR_UINT64_C(3600000)
 
-static const es_resume_reach_t ALL = {0, 0, 0};
+static const es_resume_reach_t ALL = {0, 0, 0, 0};
 
 typedef struct sub_t {
     kit_t *kit;
@@ -273,7 +273,7 @@ static void replay_starts_at_the_oldest_retained(void **state)
 static void history_is_a_ceiling(void **state)
 {
     kit_t *kit = kit_open(RING, 8, 1);
-    es_resume_reach_t reach = {3, 0, 0};
+    es_resume_reach_t reach = {3, 0, 0, 0};
     es_pos_t pos[5];
     sub_t sub;
     int i;
@@ -295,7 +295,7 @@ static void history_is_a_ceiling(void **state)
 static void age_is_a_ceiling(void **state)
 {
     kit_t *kit = kit_open(RING, 8, 1);
-    es_resume_reach_t reach = {0, HOUR, KIT_NOW + 3 * HOUR};
+    es_resume_reach_t reach = {0, HOUR, KIT_NOW + 3 * HOUR, 0};
     es_pos_t pos;
     sub_t sub;
 
@@ -334,8 +334,8 @@ static apr_status_t resume(sub_t *sub, es_id_t id, es_resume_reach_t reach)
 static void a_client_that_resumes_beyond_a_ceiling_is_reset(void **state)
 {
     kit_t *kit = kit_open(RING, 8, 1);
-    es_resume_reach_t two = {2, 0, 0};
-    es_resume_reach_t hour = {0, HOUR, KIT_NOW + 3 * HOUR};
+    es_resume_reach_t two = {2, 0, 0, 0};
+    es_resume_reach_t hour = {0, HOUR, KIT_NOW + 3 * HOUR, 0};
     es_pos_t pos[5];
     es_id_t id[5];
     sub_t sub;

@@ -62,7 +62,7 @@ static int do_many(kit_t *kit, apr_status_t (*one)(kit_t *, const char *),
 static void the_oldest_events_give_up_their_slots(void **state)
 {
     kit_t *kit = kit_open(RING, 4, 1);
-    es_resume_reach_t reach = {0, 0, 0};
+    es_resume_reach_t reach = {0, 0, 0, 0};
     es_appended_t first;
     es_start_t start;
     es_slot_t slot;

@@ -41,7 +41,7 @@ static es_id_t append_at(kit_t *kit, apr_uint64_t now_ms)
 
 static apr_status_t resume(kit_t *kit, const es_id_t *id, es_start_t *start)
 {
-    static const es_resume_reach_t all = {0, 0, 0};
+    static const es_resume_reach_t all = {0, 0, 0, 0};
     es_slice_t name = es_slice_of("a");
     char text[ES_ID_TEXT_SIZE];
     es_slot_t slot;

@@ -92,7 +92,7 @@ static int end(void **state)
 
 static void each_call_ends(void **state)
 {
-    static const es_resume_reach_t all = {0, 0, 0};
+    static const es_resume_reach_t all = {0, 0, 0, 0};
     es_channel_stats_t stats;
     es_slice_t name = es_slice_of("a");
     es_appended_t done;
