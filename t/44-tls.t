@@ -237,6 +237,22 @@ publish($httpd, 'news', 'x' x 60000) for 1 .. 10;
 workers_are_idle('EventStreamSendTimeout frees its worker', 8);
 ok static_file($httpd), 'a file is served then';
 
+# ---- A client in turns that reads slowly ------------------------------------
+
+# Those above EventStreamMaxHeld are not counted, so each may block its worker for
+# some seconds only.
+my @keep = map { subscribe($httpd, '/events', tls => 1) } 1 .. $HELD;
+opens($_) for @keep;
+my $slow = subscribe($httpd, '/substitute', rcvbuf => 4096,
+    headers => ["Last-Event-ID: $missed"]);
+$slow->next_event(5);
+ok wait_for(sub {
+    $slow->fill(0, 4096);
+    return $httpd->wait_for(sub { (busy_workers($httpd) // 0) == $HELD }, 0.5);
+}, 20), 'a client in turns that reads slowly does not keep its worker';
+$_->close for @keep, $slow;
+workers_are_idle('all workers are idle then', 5);
+
 # ---- Clients that stop reading and close ------------------------------------
 
 # Published until the buffers of client and server are full: the worker blocks

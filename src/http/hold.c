@@ -8,7 +8,9 @@
  *
  * A write blocks as httpd's own writes do, for up to Timeout. Over HTTP/1.1
  * that is the timeout of the socket, and EventStreamSendTimeout replaces it if
- * it is shorter. Over HTTP/2 a write ends in mod_http2's memory. TCP keep-alive
+ * it is shorter. A client above EventStreamMaxHeld may block its worker for a
+ * few seconds only, in all of its writes: there is no limit of how many such
+ * clients there are. Over HTTP/2 a write ends in mod_http2's memory. TCP keep-alive
  * on the connection's socket detects a dead peer. With HTTP/2 that
  * socket belongs to another thread, but any thread may set its options.
  */
@@ -33,6 +35,9 @@
 #include "http/budget.h"
 
 #define CHECK_EVERY APR_USEC_PER_SEC
+/* For how long a client above EventStreamMaxHeld may block its worker after its
+ * turn; and in one wait until its socket takes something. */
+#define BLOCKS_MAX (5 * APR_USEC_PER_SEC)
 
 /* ---- The sink of a held request ----------------------------------------- */
 
@@ -50,6 +55,7 @@ typedef struct held_t {
     es_sink_t sink; /* first: a pointer to it is the sink */
     request_rec *r;
     apr_bucket_brigade *bb;
+    apr_time_t until; /* no write begins after it; 0 = no limit */
 } held_t;
 
 static apr_status_t on_write(es_sink_t *sink, const struct iovec *iov,
@@ -62,6 +68,11 @@ static apr_status_t on_write(es_sink_t *sink, const struct iovec *iov,
     apr_status_t rv;
     int i;
 
+    *taken = 0;
+    if (held->until != 0 && es_clock_now() >= held->until) {
+        r->connection->aborted = 1; /* as after a write that timed out */
+        return APR_TIMEUP;
+    }
     for (i = 0; i < count; i++) {
         APR_BRIGADE_INSERT_TAIL(
             held->bb, apr_bucket_transient_create(iov[i].iov_base,
@@ -94,14 +105,16 @@ static void on_close(es_sink_t *sink)
 static const es_sink_ops_t held_ops = {on_write, NULL, on_finish, NULL,
                                        on_close};
 
-/* A sink in r's pool, which frees it; its close and finish do nothing. */
-static es_sink_t *create_sink(request_rec *r)
+/* A sink in r's pool, which frees it; its close and finish do nothing. No write
+ * begins after until; 0 = no limit. */
+static es_sink_t *create_sink(request_rec *r, apr_time_t until)
 {
     held_t *held = apr_pcalloc(r->pool, sizeof(*held));
 
     held->sink.ops = &held_ops;
     held->sink.chunked = 0; /* httpd's filters do the framing */
     held->r = r;
+    held->until = until;
     held->bb = apr_brigade_create(r->pool, r->connection->bucket_alloc);
     return &held->sink;
 }
@@ -254,17 +267,22 @@ static int begin(hold_t *hold)
     return hold->client != NULL;
 }
 
+/* @return 0: the client is held */
+static apr_time_t end_of_turn(const es_stream_t *stream, es_grant_t grant)
+{
+    switch (grant) {
+    case ES_GRANT_HELD: return 0;
+    case ES_GRANT_TURN: return es_clock_now() + stream->conf->turn_us;
+    default: return es_clock_now();
+    }
+}
+
 static int run(hold_t *hold, es_grant_t grant)
 {
     es_sigblock_t sigblock;
     int begun;
 
-    if (grant != ES_GRANT_HELD) {
-        hold->until = es_clock_now();
-    }
-    if (grant == ES_GRANT_TURN) {
-        hold->until += hold->stream->conf->turn_us;
-    }
+    hold->until = end_of_turn(hold->stream, grant);
     es_sigblock_begin(&sigblock);
     begun = begin(hold);
     es_sigblock_end(&sigblock);
@@ -297,7 +315,8 @@ static int descriptor_of(conn_rec *c)
 }
 
 /* A client that reads nothing, or is unreachable, must not keep the worker. */
-static void limit_writes(const es_stream_t *stream, saved_conn_t *saved)
+static void limit_writes(const es_stream_t *stream, es_grant_t grant,
+                         saved_conn_t *saved)
 {
     conn_rec *c = stream->r->connection;
     apr_interval_time_t limit = stream->conf->send_timeout_us;
@@ -308,6 +327,9 @@ static void limit_writes(const es_stream_t *stream, saved_conn_t *saved)
     es_sink_socket_tcp_set(descriptor_of(saved->c), limit);
     if (!c->master) { /* the others of an HTTP/2 connection are not ours */
         es_sink_socket_unsent_set(descriptor_of(c), stream->conf->unsent_bytes);
+    }
+    if (grant != ES_GRANT_HELD && (limit <= 0 || limit > BLOCKS_MAX)) {
+        limit = BLOCKS_MAX;
     }
     saved->has_timeout =
         socket && limit > 0 &&
@@ -328,13 +350,17 @@ static void restore_conn(const saved_conn_t *saved)
 
 static int with_grant(es_stream_t *stream, es_grant_t grant)
 {
+    apr_time_t until = end_of_turn(stream, grant);
     hold_t hold = {0};
     saved_conn_t saved;
     int rc;
 
-    limit_writes(stream, &saved);
+    limit_writes(stream, grant, &saved);
     hold.stream = stream;
-    hold.sink = create_sink(stream->r);
+    if (until != 0) { /* a turn may last twice as long, see is_over */
+        until += stream->conf->turn_us + BLOCKS_MAX;
+    }
+    hold.sink = create_sink(stream->r, until);
     hold.scratch = apr_palloc(stream->r->pool, ES_CLIENT_SCRATCH_MIN);
     rc = run(&hold, grant);
     restore_conn(&saved);
