@@ -137,8 +137,19 @@ static void make_ready(es_conns_t *conns, es_conn_t *conn)
     }
 }
 
+static void stop_polling(const es_conns_t *conns, es_conn_t *conn)
+{
+    if (conn->is_polled) {
+        (void)epoll_ctl(conns->epoll_fd, EPOLL_CTL_DEL,
+                        es_sink_socket_fd(conn->sink), NULL);
+        conn->is_polled = 0;
+    }
+}
+
 void es_conns_drop(es_conns_t *conns, es_conn_t *conn)
 {
+    /* or epoll would report it, and no others, until it is reaped */
+    stop_polling(conns, conn);
     es_conns_set_state(conns, conn, ES_CONN_DEAD);
 }
 
@@ -431,9 +442,7 @@ int es_conns_suspend(es_conns_t *conns, es_conn_t *conn)
     if (conn->state == ES_CONN_CURRENT) {
         es_client_seek(conn->client, es_hub_done(conn->hub));
     }
-    (void)epoll_ctl(conns->epoll_fd, EPOLL_CTL_DEL,
-                    es_sink_socket_fd(conn->sink), NULL);
-    conn->is_polled = 0;
+    stop_polling(conns, conn);
     return 1;
 }
 
@@ -463,10 +472,6 @@ static void reap(es_conns_t *conns, es_conn_t *conn)
     es_channel_index_remove_all(conn->hub->conns, conn->links,
                                 (int)conn->nslots);
     es_timer_wheel_unset(&conns->wheel, &conn->timer);
-    if (conn->is_polled) {
-        (void)epoll_ctl(conns->epoll_fd, EPOLL_CTL_DEL,
-                        es_sink_socket_fd(conn->sink), NULL);
-    }
     es_client_close(conn->client);
     es_conns_discard(conn);
     add_to_count(conns, -1);

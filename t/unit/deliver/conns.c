@@ -169,6 +169,27 @@ static void test_dropped_is_not_reported(void **state)
 }
 
 /* Its stream has ended: no other child has anything to write to it. */
+/* With many of them epoll would report no others. */
+static void test_dead_is_not_reported_until_it_is_reaped(void **state)
+{
+    struct epoll_event event;
+    world_t w;
+    int pair[2];
+
+    (void)state;
+    world_open(&w);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    es_conns_add(w.conns, make_conn(&w, pair[0]), &w.own, 0);
+    close(pair[1]);
+    assert_int_equal(epoll_wait(w.epoll_fd, &event, 1, 0), 1);
+    es_conns_on_event(w.conns, event.data.ptr, event.events, 0);
+    assert_int_equal(es_conns_count(w.conns), 1);
+    assert_int_equal(epoll_wait(w.epoll_fd, &event, 1, 0), 0);
+    es_conns_reap(w.conns, NULL);
+    assert_int_equal(es_conns_count(w.conns), 0);
+    world_close(&w);
+}
+
 static void test_ended_is_not_handed_over(void **state)
 {
     es_conn_t *conn;
@@ -390,6 +411,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_refused_by_epoll),
         cmocka_unit_test(test_dropped_is_not_reported),
+        cmocka_unit_test(test_dead_is_not_reported_until_it_is_reaped),
         cmocka_unit_test(test_ended_is_not_handed_over),
         cmocka_unit_test(test_half_closed_gets_an_end),
         cmocka_unit_test(test_half_closed_and_blocked),
