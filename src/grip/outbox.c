@@ -206,3 +206,29 @@ void es_outbox_release(es_outbox_t *outbox)
 {
     es_lock_release(&outbox->guard.lock);
 }
+
+/* ---- an owner that does not move ---------------------------------------- */
+
+void es_outbox_move_on(es_outbox_t *outbox)
+{
+    es_lock_move_on(&outbox->guard.lock);
+}
+
+void es_outbox_watch_owner(es_outbox_t *outbox, es_outbox_wait_t *wait,
+                           apr_time_t now)
+{
+    apr_uint32_t turn = es_lock_turn(&outbox->guard.lock);
+
+    if (wait->since == 0 || wait->turn != turn) {
+        wait->turn = turn;
+        wait->since = now;
+    }
+    else if (now - wait->since >= ES_OUTBOX_STALL) {
+        es_lock_note_stall(&outbox->guard.lock, turn);
+    }
+}
+
+apr_uint32_t es_outbox_stalled_by(const es_outbox_t *outbox)
+{
+    return es_lock_stalled_by(&outbox->guard.lock);
+}

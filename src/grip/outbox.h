@@ -108,6 +108,31 @@ apr_status_t es_outbox_acquire(es_outbox_t *outbox);
 void es_outbox_report(es_outbox_t *outbox, es_pos_t from, es_pos_t to,
                       int outcome);
 
+/** The owner has moved on. It calls this once a second at least, also while it
+ * waits for a proxy. Context: as es_outbox_report. */
+void es_outbox_move_on(es_outbox_t *outbox);
+
+/** How long an owner may not move. */
+#define ES_OUTBOX_STALL (5 * APR_USEC_PER_SEC)
+
+/** A child that waits for an outbox; all 0 when it does not. */
+typedef struct es_outbox_wait_t {
+    apr_uint32_t turn; /* of the owner */
+    apr_time_t since;  /* the owner has not moved */
+} es_outbox_wait_t;
+
+/**
+ * The outbox cannot be acquired: look whether its owner moves. If it has not
+ * for ES_OUTBOX_STALL, es_outbox_stalled_by names it.
+ *
+ * Context: ANY, no lock.
+ */
+void es_outbox_watch_owner(es_outbox_t *outbox, es_outbox_wait_t *wait,
+                           apr_time_t now);
+
+/** As es_lock_stalled_by. Context: PARENT, no lock. */
+apr_uint32_t es_outbox_stalled_by(const es_outbox_t *outbox);
+
 /** Let other children send. Context: as es_outbox_report. */
 void es_outbox_release(es_outbox_t *outbox);
 

@@ -92,6 +92,7 @@ struct es_sender_proxy_t {
     const char *authorization;
     apr_time_t authorized; /* when it was made; 0 = not yet */
     sending_state_t state;
+    es_outbox_wait_t wait; /* in BLOCKED */
     es_sender_body_t body; /* in flight */
     es_pos_t head;         /* the journal's, when the request was made */
     es_sent_pos_t next;    /* what is sent next, if the outbox agrees */
@@ -427,12 +428,15 @@ static int on_look(es_sender_proxy_t *sending, int outcome,
     sending->state = IDLE;
     if (sending->resend.state != RESEND_WANTED &&
         es_outbox_sent(params->outbox) == es_store_head(params->store)) {
+        sending->wait.since = 0;
         return 0;
     }
     if (es_outbox_acquire(params->outbox) != APR_SUCCESS) {
+        es_outbox_watch_owner(params->outbox, &sending->wait, time->now);
         sending->state = BLOCKED;
         return 0;
     }
+    sending->wait.since = 0;
     sending->next.pos = 0; /* this child cannot know how far another came */
     return post_next(sending, time);
 }
@@ -469,6 +473,9 @@ int es_sender_proxy_step(es_sender_proxy_t *sending,
                          const es_sender_time_t *time)
 {
     ES_CONTEXT(ES_SENDER);
+    if (es_sender_proxy_is_busy(sending)) {
+        es_outbox_move_on(sending->params.outbox);
+    }
     return step(sending, LOOK, 0, time);
 }
 

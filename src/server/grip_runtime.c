@@ -10,6 +10,7 @@
 #include <ap_mpm.h>
 
 #include "base/clock.h"
+#include "server/lock_watch.h"
 #include "server/log.h"
 
 /* How long every publisher may wait, in microseconds. */
@@ -110,6 +111,25 @@ int es_grip_runtime_add(const es_runtime_hub_t *view, server_rec *s)
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     return OK;
+}
+
+void es_grip_runtime_watch(const es_child_pids_t *child_pids, server_rec *s)
+{
+    apr_uint32_t i;
+    int k;
+
+    for (i = 0; runtime && i < runtime->nhubs; i++) {
+        const es_sender_hub_t *hub = &runtime->hubs[i];
+
+        for (k = 0; hub->grip && k < hub->grip->proxies->nelts; k++) {
+            const es_proxy_t *proxy =
+                APR_ARRAY_IDX(hub->grip->proxies, k, const es_proxy_t *);
+
+            es_lock_watch_look_at_outbox(
+                es_outbox_shm_at(runtime->outbox_shm, hub->outboxes[k]),
+                hub->outboxes[k], hub->name, proxy->name, child_pids, s);
+        }
+    }
 }
 
 /* ---- The child --------------------------------------------------------- */

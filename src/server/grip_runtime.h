@@ -8,6 +8,7 @@
 #define ES_SERVER_GRIP_RUNTIME_H
 
 #include "grip/sender.h"
+#include "server/child_pids.h"
 #include "server/outbox_owners.h"
 #include "server/runtime.h"
 
@@ -35,6 +36,10 @@ int es_grip_runtime_open(es_outbox_owners_t *outboxes,
  * Context: PARENT, post_config.
  */
 int es_grip_runtime_add(const es_runtime_hub_t *view, server_rec *s);
+
+/** Look for a child that is to send to a proxy and does not move:
+ * server/lock_watch.h. Context: PARENT. */
+void es_grip_runtime_watch(const es_child_pids_t *child_pids, server_rec *s);
 
 /** Start the sender thread. Context: CHILD_INIT. */
 void es_grip_runtime_child_init(apr_uint32_t child, apr_pool_t *pchild,

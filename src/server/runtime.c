@@ -461,6 +461,7 @@ void es_runtime_watch_locks(server_rec *s)
     if (runtime) {
         es_lock_watch_look(runtime->stores, runtime->names, runtime->nhubs,
                            runtime->child_pids, s);
+        es_grip_runtime_watch(runtime->child_pids, s);
     }
 }
 

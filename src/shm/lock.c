@@ -102,20 +102,27 @@ static int lock_until(pthread_mutex_t *mutex, apr_time_t end)
 
 #endif
 
-static apr_uint32_t turn_of(const es_lock_t *lock)
+apr_uint32_t es_lock_turn(const es_lock_t *lock)
 {
     /* relaxed: nothing depends on it but a report */
     return __atomic_load_n(&lock->turn, __ATOMIC_RELAXED);
 }
 
+void es_lock_note_stall(es_lock_t *lock, apr_uint32_t turn)
+{
+    if (es_lock_turn(lock) == turn) {
+        __atomic_store_n(&lock->stalled, turn, __ATOMIC_RELAXED);
+    }
+}
+
 /* If it is in vain, and the owner has not moved meanwhile, leave word of it. */
 static int wait_for(es_lock_t *lock, apr_interval_time_t wait)
 {
-    apr_uint32_t turn = turn_of(lock);
+    apr_uint32_t turn = es_lock_turn(lock);
     int rc = lock_until(&lock->mutex, es_clock_now() + wait);
 
-    if (rc == ETIMEDOUT && turn_of(lock) == turn) {
-        __atomic_store_n(&lock->stalled, turn, __ATOMIC_RELAXED);
+    if (rc == ETIMEDOUT) {
+        es_lock_note_stall(lock, turn);
     }
     return rc;
 }
@@ -124,7 +131,7 @@ static int wait_for(es_lock_t *lock, apr_interval_time_t wait)
 
 void es_lock_move_on(es_lock_t *lock)
 {
-    apr_uint32_t turn = turn_of(lock) + 1;
+    apr_uint32_t turn = es_lock_turn(lock) + 1;
 
     __atomic_store_n(&lock->turn, turn != 0 ? turn : 1, __ATOMIC_RELAXED);
 }
@@ -189,7 +196,7 @@ int es_lock_is_stalled(const es_lock_t *lock)
 {
     apr_uint32_t stalled = __atomic_load_n(&lock->stalled, __ATOMIC_RELAXED);
 
-    return stalled != 0 && turn_of(lock) == stalled;
+    return stalled != 0 && es_lock_turn(lock) == stalled;
 }
 
 apr_uint32_t es_lock_stalled_by(const es_lock_t *lock)

@@ -86,6 +86,19 @@ void es_lock_release(es_lock_t *lock);
  */
 int es_lock_is_stalled(const es_lock_t *lock);
 
+/** The turn of the lock: another value each time that it is taken, and whenever
+ * its owner has moved on. Context: ANY; takes no lock. */
+apr_uint32_t es_lock_turn(const es_lock_t *lock);
+
+/**
+ * The caller, which does not wait for the lock but tries it again and again,
+ * has found it taken since this turn, for as long as it would wait: note that
+ * its owner does not move, unless it has moved since.
+ *
+ * Context: ANY; takes no lock.
+ */
+void es_lock_note_stall(es_lock_t *lock, apr_uint32_t turn);
+
 /**
  * The process for which a thread has waited in vain, and which still holds the
  * lock and has not moved since.

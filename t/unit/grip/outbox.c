@@ -225,6 +225,31 @@ static void test_a_segment_for_other_children_is_refused(void **state)
                      APR_EMISMATCH);
 }
 
+/* The lock notes only the owner of a process that has a pid. */
+static void test_an_owner_that_does_not_move_is_named(void **state)
+{
+    es_outbox_wait_t wait = {0};
+    es_outbox_t *outbox = shared.outbox;
+    apr_time_t now = ES_OUTBOX_STALL;
+
+    (void)state;
+    es_lock_set_pid(4711);
+    assert_int_equal(es_outbox_acquire(outbox), APR_SUCCESS);
+    es_outbox_watch_owner(outbox, &wait, now);
+    es_outbox_watch_owner(outbox, &wait, now + ES_OUTBOX_STALL - 1);
+    assert_int_equal(es_outbox_stalled_by(outbox), 0);
+    es_outbox_move_on(outbox);
+    es_outbox_watch_owner(outbox, &wait, now + ES_OUTBOX_STALL);
+    es_outbox_watch_owner(outbox, &wait, now + 2 * ES_OUTBOX_STALL - 1);
+    assert_int_equal(es_outbox_stalled_by(outbox), 0);
+    es_outbox_watch_owner(outbox, &wait, now + 2 * ES_OUTBOX_STALL);
+    assert_int_equal(es_outbox_stalled_by(outbox), 4711);
+    es_outbox_move_on(outbox);
+    assert_int_equal(es_outbox_stalled_by(outbox), 0);
+    es_outbox_release(outbox);
+    es_lock_set_pid(0);
+}
+
 #define TEST(test) \
     cmocka_unit_test_setup_teardown(test, open_shared, close_shared)
 
@@ -237,6 +262,7 @@ int main(void)
         TEST(test_an_outage_is_one_result),
         TEST(test_outcomes_without_a_result_are_unknown),
         TEST(test_one_sends_at_a_time),
+        TEST(test_an_owner_that_does_not_move_is_named),
         TEST(test_children_that_sleep_are_woken),
         TEST(test_there_is_no_such_child),
         TEST(test_a_segment_for_other_children_is_refused),
