@@ -239,8 +239,8 @@ ok static_file($httpd), 'a file is served then';
 
 # ---- A client in turns that reads slowly ------------------------------------
 
-# Those above EventStreamMaxHeld are not counted, so each may block its worker for
-# some seconds only.
+# Those above EventStreamMaxHeld are not counted, so each may block its worker
+# for some seconds only.
 my @keep = map { subscribe($httpd, '/events', tls => 1) } 1 .. $HELD;
 opens($_) for @keep;
 my $slow = subscribe($httpd, '/substitute', rcvbuf => 4096,

@@ -13,8 +13,8 @@
  * If the hub's events were migrated to another segment meanwhile, the cursor
  * means nothing there. The client then resumes by the id of the last record
  * that it has seen. That costs the records that it has missed, so they are
- * limited; with more of them it gets a reset. Within a frame it continues in the same frame, whose bytes
- * are the same.
+ * limited; with more of them it gets a reset. Within a frame it continues in
+ * the same frame, whose bytes are the same.
  */
 #include "deliver/handover_take.h"
 
@@ -25,8 +25,8 @@
 #include "deliver/client_priv.h"
 #include "deliver/sink_socket.h"
 
-/* Most records that a client may have missed while its hub was resized, if it is
- * to continue without a reset: 5 ms of this thread. */
+/* Most records that a client may have missed while its hub was resized, if it
+ * is to continue without a reset: 5 ms of this thread. */
 #define MISSED_MAX 32768
 
 typedef struct take_t {

@@ -10,8 +10,8 @@
  * that is the timeout of the socket, and EventStreamSendTimeout replaces it if
  * it is shorter. A client above EventStreamMaxHeld may block its worker for a
  * few seconds only, in all of its writes: there is no limit of how many such
- * clients there are. Over HTTP/2 a write ends in mod_http2's memory. TCP keep-alive
- * on the connection's socket detects a dead peer. With HTTP/2 that
+ * clients there are. Over HTTP/2 a write ends in mod_http2's memory. TCP
+ * keep-alive on the connection's socket detects a dead peer. With HTTP/2 that
  * socket belongs to another thread, but any thread may set its options.
  */
 #include "http/subscribe.h"

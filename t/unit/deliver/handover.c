@@ -35,14 +35,14 @@ typedef struct world_t {
     char got[8192];
 } world_t;
 
-static void world_open_with(world_t *w, apr_uint64_t ring,
+static void world_open_with(world_t *w, apr_uint64_t bytes,
                             es_deadline_clock_fn_t *clock)
 {
     es_handover_params_t params = {0};
     int pair[2];
 
     memset(w, 0, sizeof(*w));
-    hub_open(&w->hub, ring);
+    hub_open(&w->hub, bytes);
     hub_begin(&w->hub, &w->own);
     w->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     w->conns = es_conns_create(w->epoll_fd, 0);

@@ -332,13 +332,13 @@ static void when_off_no_client_is_waited_for(void **state)
 #define MANY 12000 /* more than are visited at a time */
 
 /* Many conns that are behind, but further ahead than the first one. */
-typedef struct crowd_t {
+typedef struct many_t {
     es_conn_t *conns;
     es_client_t *client; /* they share it */
     fake_sink_t fake;
-} crowd_t;
+} many_t;
 
-static void gather(world_t *w, crowd_t *crowd)
+static void add_many(world_t *w, many_t *many)
 {
     es_slot_t slots[ES_EVENT_CHANNELS_MAX];
     es_client_params_t params = {0};
@@ -348,29 +348,29 @@ static void gather(world_t *w, crowd_t *crowd)
     params.child = CHILD;
     params.nslots = hub_subscribe(&w->hub, "a", slots, &params.pos);
     params.slots = slots;
-    fake_init(&crowd->fake, 0);
-    crowd->client = es_client_create(&params, &crowd->fake.sink, 0);
-    crowd->conns = calloc(MANY, sizeof(*crowd->conns));
+    fake_init(&many->fake, 0);
+    many->client = es_client_create(&params, &many->fake.sink, 0);
+    many->conns = calloc(MANY, sizeof(*many->conns));
     for (i = 0; i < MANY; i++) {
-        crowd->conns[i].client = crowd->client;
-        crowd->conns[i].hub = &w->own;
-        crowd->conns[i].state = ES_CONN_READY;
-        es_list_init(&crowd->conns[i].behind_link);
-        es_progress_update(&crowd->conns[i]);
+        many->conns[i].client = many->client;
+        many->conns[i].hub = &w->own;
+        many->conns[i].state = ES_CONN_READY;
+        es_list_init(&many->conns[i].behind_link);
+        es_progress_update(&many->conns[i]);
     }
 }
 
-static void scatter(crowd_t *crowd)
+static void drop_many(many_t *many)
 {
     int i;
 
     for (i = 0; i < MANY; i++) {
-        crowd->conns[i].state = ES_CONN_DEAD;
-        es_progress_update(&crowd->conns[i]);
+        many->conns[i].state = ES_CONN_DEAD;
+        es_progress_update(&many->conns[i]);
     }
-    es_client_close(crowd->client);
-    fake_clear(&crowd->fake);
-    free(crowd->conns);
+    es_client_close(many->client);
+    fake_clear(&many->fake);
+    free(many->conns);
 }
 
 static void many_conns_are_visited_in_parts(void **state)
@@ -378,14 +378,14 @@ static void many_conns_are_visited_in_parts(void **state)
     world_t *w = *state;
     apr_time_t now = NOW;
     es_pos_t stands, ahead;
-    crowd_t crowd;
+    many_t many;
     int parts;
 
     join(w);
     stands = es_client_pos(w->conn->client);
     (void)hub_say(&w->hub, "a", "one");
-    gather(w, &crowd);
-    ahead = es_client_pos(crowd.client);
+    add_many(w, &many);
+    ahead = es_client_pos(many.client);
     w->own.pos = hub_say(&w->hub, "a", "two");
     is_now(w, ES_CONN_READY); /* the last one in the list */
     for (parts = 1; reported(w, now) == ahead; parts++) {
@@ -403,21 +403,21 @@ static void many_conns_are_visited_in_parts(void **state)
         assert_int_equal(reported(w, now), stands);
     }
     assert_int_equal(parts, 3);
-    scatter(&crowd);
+    drop_many(&many);
 }
 
 static void a_client_may_leave_in_the_middle_of_a_walk(void **state)
 {
     world_t *w = *state;
     apr_time_t now = NOW;
-    crowd_t crowd;
+    many_t many;
     int parts;
 
     join(w);
     is_now(w, ES_CONN_CURRENT);
     make_late(w, es_client_pos(w->conn->client));
     take(w, 1, now);
-    gather(w, &crowd);
+    add_many(w, &many);
     (void)reported(w, now);
     assert_ptr_equal(w->own.progress.found.use, &w->conn->use);
     is_now(w, ES_CONN_DEAD);
@@ -427,7 +427,7 @@ static void a_client_may_leave_in_the_middle_of_a_walk(void **state)
         now = w->own.progress.next_walk;
     }
     assert_in_range(parts, 1, 6);
-    scatter(&crowd);
+    drop_many(&many);
 }
 
 static void the_end_is_reported(void **state)
