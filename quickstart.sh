@@ -58,6 +58,11 @@ has_apxs()
     has apxs || has apxs2
 }
 
+has_mod_ssl_header()
+{
+    apxs=$(has_apxs) && test -f "$("$apxs" -q INCLUDEDIR)/mod_ssl_openssl.h"
+}
+
 has_libc()
 {
     echo '#include <stdio.h>' | cc -E -
@@ -178,6 +183,10 @@ install_build_tools()
     if [ -n "$missing" ]; then
         die "please install these packages (names of Debian):$missing"
     fi
+    # without it clients over TLS keep a worker each: see configure
+    want apache2-ssl-dev has_mod_ssl_header
+    install_missing
+    missing=
 }
 
 # Without Pushpin its tests are skipped; in CI that is an error.
