@@ -27,8 +27,11 @@ my %may_include = (
 # library => [its headers, the files that may include them]
 my %users_of = (
     libjwt => [qr/^jwt\.h$/, qr/^jwt\.c$/],
-    libcrypto => [qr/^openssl\//,
-        qr/^(?:aead|incoming|key_schedule|pem|session)\.c$/],
+    libcrypto => [qr/^openssl\/(?!ssl\.h)/,
+        qr/^(?:aead|incoming|key_schedule|pem|session|tls_capture
+            |tls_selftest)\.c$/x],
+    libssl => [qr{^(?:openssl/ssl|mod_ssl_openssl)\.h$},
+        qr/^tls_(?:capture\.[ch]|selftest\.c|server\.c)$/],
     libcurl => [qr/^curl\//, qr/^client\.c$/],
     jansson => [qr/^jansson\.h$/,
         qr{^(?:(?:body_items|body_json|instruct|key|status)\.c

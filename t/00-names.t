@@ -135,6 +135,7 @@ my $allowed = join '|', (
     '\bflock and sysvsem',          # kinds of mutexes
     'session[ _]tickets?',          # of TLS
     'SessionTickets?',
+    'num_tickets|NO_TICKET',        # of OpenSSL
     'progress-meter',               # an option of curl
     'dispatchEvent',                # of the DOM
     'box-(?:shadow|sizing)',        # of CSS
