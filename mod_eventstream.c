@@ -9,7 +9,8 @@
  *                  handover sockets
  *   check_config   check what depends on the whole configuration
  *   post_config    parent: fill in presets, open the shared memory, find the
- *                  publishers of other modules
+ *                  publishers of other modules, test how clients over TLS
+ *                  are detached; after mod_ssl has made its contexts
  *   child_init     child: claim a child number, start the delivery
  *   post_read_request
  *                  note what shows a proxy, before others remove headers
@@ -48,6 +49,7 @@
 #include "http/hooks.h"
 #include "http/publish.h"
 #include "http/subscribe.h"
+#include "http/tls_server.h"
 #include "config/directives.h"
 #include "mod_eventstream.h"
 
@@ -87,6 +89,7 @@ static int on_post_config(apr_pool_t *pconf, apr_pool_t *plog,
         return OK;
     }
     es_warnings_log(ptemp, s);
+    es_tls_server_start(ptemp, s);
     es_grip_sig_warn(s);
     es_grip_recover_begin();
     return es_runtime_open(pconf, plog, s);
@@ -155,6 +158,7 @@ static int on_fixups_end(request_rec *r)
 
 static void register_hooks(apr_pool_t *p)
 {
+    static const char *const after_ssl[] = {"mod_ssl.c", NULL};
     static const char *const after_http2[] = {"mod_http2.c", NULL};
     static const char *const before_headers[] = {"mod_headers.c",
                                                  "mod_remoteip.c", NULL};
@@ -164,9 +168,10 @@ static void register_hooks(apr_pool_t *p)
     es_api_register();
     es_status_register();
     es_body_stream_register();
+    es_tls_server_register();
     ap_hook_pre_config(on_pre_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_check_config(on_check_config, NULL, NULL, APR_HOOK_MIDDLE);
-    ap_hook_post_config(on_post_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_post_config(on_post_config, after_ssl, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(on_child_init, after_http2, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_stopping(on_child_stopping, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_child_status(on_child_status, NULL, NULL, APR_HOOK_MIDDLE);

@@ -82,6 +82,7 @@ for my $name (@table) {
         ($macro || '') eq 'DIR_ROW' || ($rest || '') =~ /IN_SECTIONS/;
     my $expected = 'server config';
     $expected .= ', virtual host, directory' if $is_inner;
+    $expected .= ', virtual host' if ($macro || '') eq 'HOST_ROW';
     push @contexts, "$name: $expected"
         if !$macro || entry($name, 'Context') ne $expected;
 }

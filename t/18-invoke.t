@@ -350,6 +350,7 @@ SKIP: {
     my $site = EventStream::Httpd->start(
         modules => [qw(cgid rewrite)], ssl => 1, files => scripts(),
         conf => $publish . $cgi_conf . snippet('internal.conf') . <<'CONF');
+EventStreamDetachTLS off
 <Location "/open/events">
     SetHandler eventstream
     EventStreamChannel "{?channel}"

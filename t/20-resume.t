@@ -541,6 +541,7 @@ $httpd->stop;
 
 my $turns = <<'CONF';
 EventStreamMaxHeld 1
+EventStreamDetachTLS off
 <Location "/events">
     SetHandler eventstream
     EventStreamChannel "{?c}"

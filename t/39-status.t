@@ -180,6 +180,7 @@ is_stat('Hub.shop.Published', 1503, 'counters are kept over a killed child');
 
 $httpd = EventStream::Httpd->start(
     modules => ['status'], ssl => 1, conf => status_conf() . <<'CONF');
+EventStreamDetachTLS off
 EventStreamMaxHeld 1
 <Location "/events">
     SetHandler eventstream

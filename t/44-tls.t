@@ -1,8 +1,9 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
 #
-# Clients over HTTP/1.1 that cannot be detached because of TLS or a filter: some
-# are held, the others are served in turns, and the site goes on.
+# Clients over HTTP/1.1 that are not detached, because EventStreamDetachTLS is
+# off or because of a filter: some are held, the others are served in turns, and
+# the site goes on.
 
 use strict;
 use warnings;
@@ -31,6 +32,7 @@ MPM
     conf => status_conf() . <<"CONF" . <<'CONF');
 EventStreamMaxHeld $HELD
 CONF
+EventStreamDetachTLS off
 EventStreamTurn 500ms
 KeepAliveTimeout 2
 SendBufferSize 65536

@@ -1,8 +1,9 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
 #
-# TLS where a worker is a process: no client is held unless EventStreamMaxHeld
-# allows it; each client receives its missed events and reconnects.
+# TLS that is not detached, where a worker is a process: no client is held,
+# unless EventStreamMaxHeld allows it; each client receives its missed events
+# and reconnects.
 
 use strict;
 use warnings;
@@ -28,6 +29,7 @@ MinSpareServers 1
 MaxSpareServers 4
 MPM
         conf => $conf . status_conf() . <<'CONF');
+EventStreamDetachTLS off
 <Location "/events">
     SetHandler eventstream
     EventStreamChannel news

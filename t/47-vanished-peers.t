@@ -35,6 +35,7 @@ SendBufferSize 65536
 Listen 192.0.2.1:@PORT:plain@
 Listen 192.0.2.1:@PORT:tls@ https
 <VirtualHost 192.0.2.1:@PORT:tls@>
+    EventStreamDetachTLS off
     ServerName localhost
     SSLEngine on
     SSLCertificateFile "@CERT@"

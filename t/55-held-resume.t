@@ -20,6 +20,7 @@ my $h2 = EventStream::Httpd->has_module('http2')
 
 my $httpd = EventStream::Httpd->start(
     ssl => 1, h2 => $h2, conf => <<'CONF', mpm_conf => <<'MPM');
+EventStreamDetachTLS off
 EventStreamMaxHeld 4
 EventStreamDrain 2
 EventStreamRetry 1

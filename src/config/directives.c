@@ -31,6 +31,7 @@ typedef enum es_unit_t {
     ES_NUMBER,
     ES_NUMBER_OR_AUTO, /* auto is 0 */
     ES_FORM,           /* event or comment */
+    ES_SWITCH,         /* on is 1, off 0 */
     ES_REPLAY          /* none, all, or how many events */
 } es_unit_t;
 
@@ -54,6 +55,7 @@ typedef struct es_row_t {
 typedef const char *setter_t(cmd_parms *cmd, void *dir, const char *text);
 
 static const char *set_dir_row(cmd_parms *cmd, void *dir, const char *text);
+static const char *set_host_row(cmd_parms *cmd, void *dir, const char *text);
 static const char *set_global_row(cmd_parms *cmd, void *dir, const char *text);
 
 /* httpd shows them as "NAME takes one argument, HELP". */
@@ -63,11 +65,17 @@ static const char *set_global_row(cmd_parms *cmd, void *dir, const char *text);
 #define HELP_ES_NUMBER "a whole number"
 #define HELP_ES_NUMBER_OR_AUTO "auto, or a whole number"
 #define HELP_ES_FORM "event or comment"
+#define HELP_ES_SWITCH "on or off"
 #define HELP_ES_REPLAY "none, all, or a number of events from 1 to 1000000"
 
 #define DIR_ROW(name, unit, ...)                                               \
     AP_INIT_TAKE1(name, set_dir_row,                                           \
                   (void *)&((const es_row_t){unit, __VA_ARGS__}), IN_SECTIONS, \
+                  HELP_##unit)
+/* not in sections: it applies before there is a request */
+#define HOST_ROW(name, unit, ...)                                            \
+    AP_INIT_TAKE1(name, set_host_row,                                        \
+                  (void *)&((const es_row_t){unit, __VA_ARGS__}), RSRC_CONF, \
                   HELP_##unit)
 #define GRIP_ROW(name, kind, member, help)                                   \
     AP_INIT_TAKE_ARGV(                                                       \
@@ -128,6 +136,10 @@ const command_rec es_directives_table[] = {
     AP_INIT_TAKE1("EventStreamUseHub", es_setters_use_hub, NULL, IN_SECTIONS,
                   "the name of a hub"),
 
+    /* in virtual hosts */
+    HOST_ROW("EventStreamDetachTLS", ES_SWITCH, FIELD(detaches_tls),
+             1, 0, 1),
+
     /* for the whole server */
     AP_INIT_TAKE_ARGV("EventStreamHub", es_setters_hub, NULL, RSRC_CONF,
                       "a name with optional size=, history= and age="),
@@ -177,13 +189,21 @@ const command_rec es_directives_table[] = {
 };
 /* clang-format on */
 
+/* set_dir_row stands for set_host_row, too: both fill es_dir_t. */
+static int sets_with(const command_rec *command, setter_t *setter)
+{
+    return command->args_how == TAKE1 &&
+           (command->func.take1 == setter ||
+            (setter == set_dir_row && command->func.take1 == set_host_row));
+}
+
 /* The next row with this setter, from *at on, or NULL; advances *at past it. */
 static const es_row_t *next_row(const command_rec **at, setter_t *setter)
 {
     while ((*at)->name) {
         const command_rec *command = (*at)++;
 
-        if (command->args_how == TAKE1 && command->func.take1 == setter) {
+        if (sets_with(command, setter)) {
             return command->cmd_data;
         }
     }
@@ -255,6 +275,12 @@ static const char *read_value(apr_int64_t *value, const es_row_t *row,
         }
         *value = !strcasecmp(text, "comment");
         return NULL;
+    case ES_SWITCH:
+        if (strcasecmp(text, "on") && strcasecmp(text, "off")) {
+            return "takes " HELP_ES_SWITCH;
+        }
+        *value = !strcasecmp(text, "on");
+        return NULL;
     default:
         *value = apr_strtoi64(text, &end, 10);
         return end == text || *end ? "takes " HELP_ES_NUMBER : NULL;
@@ -280,12 +306,8 @@ static const char *set_row(cmd_parms *cmd, void *settings, const char *text)
 {
     const es_row_t *row = cmd->info;
     apr_int64_t value;
-    const char *err = es_setters_misplaced(cmd);
+    const char *err = read_value(&value, row, text);
 
-    if (err) {
-        return err;
-    }
-    err = read_value(&value, row, text);
     if (err) {
         return apr_psprintf(cmd->pool, "%s %s, not '%s'", cmd->cmd->name, err,
                             text);
@@ -299,13 +321,25 @@ static const char *set_row(cmd_parms *cmd, void *settings, const char *text)
 
 static const char *set_dir_row(cmd_parms *cmd, void *dir, const char *text)
 {
-    return set_row(cmd, dir, text);
+    const char *err = es_setters_misplaced(cmd);
+
+    return err ? err : set_row(cmd, dir, text);
+}
+
+static const char *set_host_row(cmd_parms *cmd, void *dir, const char *text)
+{
+    const char *err =
+        ap_check_cmd_context(cmd, NOT_IN_DIR_CONTEXT | NOT_IN_HTACCESS);
+
+    return err ? err : set_row(cmd, dir, text);
 }
 
 static const char *set_global_row(cmd_parms *cmd, void *dir, const char *text)
 {
+    const char *err = es_setters_misplaced(cmd);
+
     (void)dir;
-    return set_row(cmd, es_settings_of(cmd->server), text);
+    return err ? err : set_row(cmd, es_settings_of(cmd->server), text);
 }
 
 static void unset_rows(void *settings, setter_t *setter)

@@ -15,6 +15,11 @@
  * The delivery may write from the submit on, so httpd must be kept from writing
  * before that.
  *
+ * Over TLS (tls_server.h) the delivery seals the records, so mod_ssl must write
+ * none after those of the head, whose number the session has. OpenSSL is told
+ * that the connection is closed. Its object goes with httpd's connection, whose
+ * filters refuse an aborted one, too.
+ *
  * A prefork child exits in the handler of SIGTERM or SIGHUP, whatever it does
  * at that moment. These signals are blocked during the submit. Otherwise the
  * child could die with the inbox lock held, and its delivery could not end the
@@ -33,7 +38,9 @@
 #include "base/sigblock.h"
 #include "shm/descriptor.h"
 #include "deliver/sink_socket.h"
+#include "deliver/sink_tls.h"
 #include "server/log.h"
+#include "http/tls_server.h"
 
 static const char *const transparent[] = {
     "core",          "chunk",      "content_length", "http_header",
@@ -41,38 +48,58 @@ static const char *const transparent[] = {
     "mod_logio",     "reqtimeout", "logio",          "proxy_protocol",
 };
 
-static int is_transparent(const char *name)
+/* mod_ssl's; what comes after them sees the sealed records. */
+static const char *const of_tls[] = {"ssl/tls filter",
+                                     "ssl/tls coalescing filter"};
+
+#define HAS(names, name) \
+    has_name(names, sizeof(names) / sizeof((names)[0]), name)
+
+static int has_name(const char *const *names, apr_size_t count,
+                    const char *name)
 {
     apr_size_t i;
 
-    for (i = 0; i < sizeof(transparent) / sizeof(transparent[0]); i++) {
-        if (!strcasecmp(name, transparent[i])) {
+    for (i = 0; i < count; i++) {
+        if (!strcasecmp(name, names[i])) {
             return 1;
         }
     }
     return 0;
 }
 
-static int are_transparent(const ap_filter_t *filter)
+/* How the bytes of a request get to the socket. */
+typedef enum path_t {
+    PATH_PLAIN,
+    PATH_TLS,    /* sealed by mod_ssl */
+    PATH_CHANGED /* through filters that are not known, or none of its own */
+} path_t;
+
+static path_t path_from(const request_rec *r, const ap_filter_t *filter)
 {
+    path_t path = PATH_PLAIN;
+
+    if (r->connection->master || !ap_get_conn_socket(r->connection)) {
+        return PATH_CHANGED;
+    }
     for (; filter; filter = filter->next) {
-        if (!is_transparent(filter->frec->name)) {
-            return 0;
+        if (HAS(of_tls, filter->frec->name)) {
+            path = PATH_TLS;
+        }
+        else if (!HAS(transparent, filter->frec->name)) {
+            return PATH_CHANGED;
         }
     }
-    return 1;
-}
-
-static int has_own_socket(const request_rec *r)
-{
-    return !r->connection->master && ap_get_conn_socket(r->connection);
+    return path;
 }
 
 /* The filters of the request may remove themselves; those of the connection
  * stay. */
 void es_detach_announce(request_rec *r)
 {
-    if (has_own_socket(r) && are_transparent(r->connection->output_filters)) {
+    path_t path = path_from(r, r->connection->output_filters);
+
+    if (path == PATH_PLAIN || (path == PATH_TLS && es_tls_server_prepare(r))) {
         /* merged: httpd may have put "Upgrade" there */
         apr_table_mergen(r->headers_out, "Connection", "close");
     }
@@ -80,7 +107,10 @@ void es_detach_announce(request_rec *r)
 
 int es_detach_is_possible(request_rec *r)
 {
-    return has_own_socket(r) && are_transparent(r->output_filters);
+    path_t path = path_from(r, r->output_filters);
+
+    return path == PATH_PLAIN ||
+           (path == PATH_TLS && es_tls_server_is_ready(r));
 }
 
 static int copy_descriptor(const request_rec *r)
@@ -126,7 +156,22 @@ static void take_back(request_rec *r)
     apr_pool_cleanup_kill(r->pool, r->connection, mark_aborted);
 }
 
-static apr_status_t submit(es_stream_t *stream)
+/* @return the sink, which owns fd; or NULL, then fd is closed */
+static es_sink_t *create_sink(const es_stream_t *stream, int fd,
+                              const es_tls_session_t *session)
+{
+    int chunked = stream->r->chunked;
+    apr_interval_time_t timeout = stream->conf->send_timeout_us;
+    es_sink_tls_saved_t start = {0};
+
+    start.session = session;
+    es_sink_socket_unsent_set(fd, stream->conf->unsent_bytes);
+    return session ? es_sink_tls_create(fd, chunked, timeout, &start)
+                   : es_sink_socket_create(fd, chunked, timeout);
+}
+
+/* session: NULL = a plain client */
+static apr_status_t submit(es_stream_t *stream, const es_tls_session_t *session)
 {
     request_rec *r = stream->r;
     es_client_t *client = NULL;
@@ -137,8 +182,7 @@ static apr_status_t submit(es_stream_t *stream)
     if (fd < 0) {
         return APR_FROM_OS_ERROR(errno);
     }
-    es_sink_socket_unsent_set(fd, stream->conf->unsent_bytes);
-    sink = es_sink_socket_create(fd, r->chunked, stream->conf->send_timeout_us);
+    sink = create_sink(stream, fd, session);
     if (sink) {
         client = es_stream_client(stream, sink);
     }
@@ -157,17 +201,49 @@ static apr_status_t submit(es_stream_t *stream)
     return rv;
 }
 
-apr_status_t es_detach(es_stream_t *stream)
+/* The inbox has a lock. */
+static apr_status_t submit_blocking_signals(es_stream_t *stream,
+                                            const es_tls_session_t *session)
 {
     es_sigblock_t sigblock;
     apr_status_t rv;
 
-    ES_CONTEXT(ES_WORKER);
-    es_sigblock_begin(&sigblock); /* the inbox has a lock */
-    rv = submit(stream);
+    es_sigblock_begin(&sigblock);
+    rv = submit(stream, session);
     es_sigblock_end(&sigblock);
+    return rv;
+}
+
+static apr_status_t submit_tls(es_stream_t *stream)
+{
+    es_tls_session_t session;
+    apr_status_t rv;
+
+    if (!es_tls_server_take(stream->r, &session)) {
+        return APR_EGENERAL;
+    }
+    rv = submit_blocking_signals(stream, &session);
+    es_tls_session_wipe(&session);
+    if (rv == APR_SUCCESS) {
+        es_tls_server_forget(stream->r);
+    }
+    else {
+        es_tls_server_give_back(stream->r);
+    }
+    return rv;
+}
+
+apr_status_t es_detach(es_stream_t *stream)
+{
+    request_rec *r = stream->r;
+    apr_status_t rv;
+
+    ES_CONTEXT(ES_WORKER);
+    rv = path_from(r, r->output_filters) == PATH_TLS
+             ? submit_tls(stream)
+             : submit_blocking_signals(stream, NULL);
     if (rv != APR_SUCCESS) {
-        es_rlog(APLOG_DEBUG, rv, stream->r, "ES0340",
+        es_rlog(APLOG_DEBUG, rv, r, "ES0340",
                 "cannot detach the client; it is asked to reconnect");
     }
     return rv;

@@ -130,15 +130,15 @@ es_resume_reach_t es_subscribe_admit_reach(const es_runtime_hub_t *hub);
 /* ---- Detaching: detach.c ------------------------------------------------ */
 
 /*
- * Detaching: the socket of a plain HTTP/1.x client moves to the delivery, and
- * httpd's worker, connection and memory are free at once.
+ * Detaching: the socket of an HTTP/1.x client moves to the delivery, over TLS
+ * with its session, and httpd's worker, connection and memory are free at once.
  */
 
 /**
  * Put "Connection: close" into the head if the client may be detached, because
  * its connection ends with the stream. httpd then closes the connection also if
  * the client is held after all, for filters of the request. A client that is
- * surely held (TLS, HTTP/2) may use its connection again.
+ * surely held (HTTP/2, TLS with an obstacle) may use its connection again.
  *
  * Context: WORKER, before the head was sent.
  */

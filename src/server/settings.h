@@ -54,6 +54,7 @@ typedef struct es_dir_t {
     apr_int64_t lifetime_us;       /* of a stream; 0 = no end */
     apr_int64_t turn_us;           /* live time of a client served in turns */
     apr_int64_t replay; /* events of each channel for new clients; 0 = none */
+    apr_int64_t detaches_tls;        /* 0 = clients over TLS are held */
     apr_int64_t max_client_channels; /* channels of one client */
     apr_int64_t max_event_bytes;     /* data of one event */
     apr_int64_t max_body_bytes;      /* body of one publish request */

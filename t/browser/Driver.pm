@@ -30,10 +30,10 @@ chromium-browser and google-chrome in the PATH.
 
 The reason for which need would end the test, or nothing.
 
-=item demo_httpd($conf)
+=item demo_httpd($conf, %options)
 
 An EventStream::Httpd that serves demo/ as conf/demo.conf.in does, with this
-configuration in addition.
+configuration in addition; options as of EventStream::Httpd->start.
 
 =item run($program, $httpd)
 
@@ -108,7 +108,7 @@ sub need
 
 sub demo_httpd
 {
-    my ($more) = @_;
+    my ($more, %opt) = @_;
     my %files;
     for my $file (glob "$here/../../demo/*") {
         my ($name) = $file =~ m{([^/]+)$};
@@ -130,7 +130,7 @@ AddType image/svg+xml .svg
 </Location>
 CONF
     return EventStream::Httpd->start(files => \%files,
-        conf => $conf . ($more // ''));
+        conf => $conf . ($more // ''), %opt);
 }
 
 sub run

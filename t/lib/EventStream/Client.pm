@@ -53,6 +53,8 @@ Returns a Client (below) whose head is read. Options:
     headers => [...]    version => '1.0'    method => 'GET'
     http2 => 1          with curl over h2 (h2c by prior knowledge, or TLS)
     tls => 1            to the TLS port, with curl
+    curl => [...]       further arguments of curl
+    url => 'https://...'    instead of the path, with curl
     rcvbuf => 4096      a small receive buffer, for slow clients
     segment => 1400     the size of TCP's segments; a small buffer must hold
                         several of them if it is to be filled steadily
@@ -305,7 +307,9 @@ sub connect_curl
         : '--http2-prior-knowledge' : '--http1.1';
     push @args, map { ('-H', $_) } @{$opt{headers} || []};
     push @args, '-I' if ($opt{method} || '') eq 'HEAD';
-    my $url = $opt{tls} ? $where->ssl_url($path) : $where->url($path);
+    push @args, @{$opt{curl} || []};
+    my $url = $opt{url}
+        || ($opt{tls} ? $where->ssl_url($path) : $where->url($path));
     my $pid = open my $out, '-|', 'curl', @args, $url or die "curl: $!";
     binmode $out;
     return $class->new(socket => $out, framing => 'plain', pid => $pid);

@@ -26,6 +26,40 @@ es_client_t *es_stream_client(es_stream_t *stream, es_sink_t *sink)
     return NULL;
 }
 
+#ifdef ES_HAVE_MOD_SSL
+
+static int tls_can; /* what each of these answers */
+
+int es_tls_server_prepare(request_rec *of)
+{
+    (void)of;
+    return tls_can;
+}
+
+int es_tls_server_is_ready(request_rec *of)
+{
+    (void)of;
+    return tls_can;
+}
+
+int es_tls_server_take(request_rec *of, es_tls_session_t *session)
+{
+    (void)of, (void)session;
+    return 0;
+}
+
+void es_tls_server_give_back(request_rec *of)
+{
+    (void)of;
+}
+
+void es_tls_server_forget(request_rec *of)
+{
+    (void)of;
+}
+
+#endif
+
 static ap_filter_t *filter(const char *name, ap_filter_t *next)
 {
     ap_filter_rec_t *frec = apr_pcalloc(pool, sizeof(*frec));
@@ -79,7 +113,25 @@ FACTS(an_offer_of_other_protocols_stays)
 
 FACTS(a_client_whose_connection_has_other_filters_keeps_it)
 {
+    request_with("another");
+    assert_string_equal(announced(), "");
+    assert_false(es_detach_is_possible(r));
+}
+
+FACTS(a_client_over_tls_is_detached_if_its_session_can_go_on)
+{
     request_with("ssl/tls filter");
+#ifdef ES_HAVE_MOD_SSL
+    tls_can = 1;
+    assert_string_equal(announced(), "close");
+    assert_true(es_detach_is_possible(r));
+    r->output_filters = filter("ssl/tls coalescing filter", r->output_filters);
+    assert_true(es_detach_is_possible(r));
+    r->output_filters = filter("deflate", r->output_filters);
+    assert_false(es_detach_is_possible(r));
+    request_with("ssl/tls filter");
+    tls_can = 0;
+#endif
     assert_string_equal(announced(), "");
     assert_false(es_detach_is_possible(r));
 }
@@ -118,6 +170,7 @@ static const struct CMUnitTest tests[] = {
     UNIT(the_head_of_a_plain_client_has_connection_close),
     UNIT(an_offer_of_other_protocols_stays),
     UNIT(a_client_whose_connection_has_other_filters_keeps_it),
+    UNIT(a_client_over_tls_is_detached_if_its_session_can_go_on),
     UNIT(a_stream_of_http2_has_no_connection_header),
     UNIT(without_a_socket_nothing_is_detached),
     UNIT(filters_of_the_request_may_go_so_the_end_is_announced),

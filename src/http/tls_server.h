@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * The TLS of the server, by the public hooks of mod_ssl: what is captured of
+ * each connection from its handshake on, whether its client can be detached,
+ * and the session with which it goes on then. Without mod_ssl's header
+ * (configure says so) all of this answers that the client must be held.
+ */
+#ifndef ES_HTTP_TLS_SERVER_H
+#define ES_HTTP_TLS_SERVER_H
+
+#include <httpd.h>
+
+#include "tls/session.h"
+
+#ifdef ES_HAVE_MOD_SSL
+
+/** Register the hooks; mod_ssl need not be there. */
+void es_tls_server_register(void);
+
+/**
+ * After mod_ssl has made its contexts: test with which protocols and ciphers
+ * clients can be detached, and capture connections from now on, unless
+ * EventStreamDetachTLS is off in all servers with TLS.
+ *
+ * Context: PARENT, in post_config, settings complete.
+ */
+void es_tls_server_start(apr_pool_t *ptemp, server_rec *s);
+
+/**
+ * Before this client of TLS is detached: read and drop what it has sent after
+ * its request. If it cannot be detached, the reason is in the error log, each
+ * reason once for each child.
+ *
+ * @param r  the connection is not one of HTTP/2; it has a filter of mod_ssl
+ * @return 1: the connection ends with the stream, because the client can be
+ *         detached, or because something was dropped; 0: it is held, and may
+ *         send another request later
+ *
+ * Context: WORKER, before the head is sent.
+ */
+int es_tls_server_prepare(request_rec *r);
+
+/**
+ * Can this client be detached? Nothing is read.
+ *
+ * Context: WORKER, after the head was sent.
+ */
+int es_tls_server_is_ready(request_rec *r);
+
+/**
+ * Take the session over: mod_ssl does not write any more, not even its
+ * close_notify, and OpenSSL still takes the connection for one that was closed
+ * properly, so that the client can resume its TLS session.
+ *
+ * @param session  filled; the caller wipes it
+ * @return 1; or 0, which es_tls_server_is_ready would also have said
+ *
+ * Context: WORKER, after the head was sent.
+ */
+int es_tls_server_take(request_rec *r, es_tls_session_t *session);
+
+/** mod_ssl goes on after all: no record was sealed with the session. */
+void es_tls_server_give_back(request_rec *r);
+
+/** The session goes on elsewhere: what was captured is wiped. */
+void es_tls_server_forget(request_rec *r);
+
+#else
+
+static inline void es_tls_server_register(void)
+{
+}
+
+static inline void es_tls_server_start(apr_pool_t *ptemp, server_rec *s)
+{
+    (void)ptemp, (void)s;
+}
+
+static inline int es_tls_server_prepare(request_rec *r)
+{
+    (void)r;
+    return 0;
+}
+
+static inline int es_tls_server_is_ready(request_rec *r)
+{
+    (void)r;
+    return 0;
+}
+
+static inline int es_tls_server_take(request_rec *r, es_tls_session_t *session)
+{
+    (void)r, (void)session;
+    return 0;
+}
+
+static inline void es_tls_server_give_back(request_rec *r)
+{
+    (void)r;
+}
+
+static inline void es_tls_server_forget(request_rec *r)
+{
+    (void)r;
+}
+
+#endif
+
+#endif
