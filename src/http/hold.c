@@ -3,7 +3,7 @@
  * The worker steps the client as the delivery would, with a sink that writes
  * through httpd's filters. In between it sleeps on a watch; the delivery wakes
  * it when its channels have new events. The worker wakes at least once a second
- * to check whether the client has disconnected, and whether the child stops:
+ * (HTTP/2: twice) to check whether the client has disconnected, and whether the child stops:
  * the delivery does not know that under prefork, see es_runtime_is_stopping.
  *
  * A write blocks as httpd's own writes do, for up to Timeout. Over HTTP/1.1
@@ -34,7 +34,11 @@
 #include "server/stats.h"
 #include "http/budget.h"
 
+/* How often a worker looks at its client while there is nothing to send. Over
+ * HTTP/2 mod_http2 wakes no worker whose stream is reset, and a page that is
+ * reloaded needs the connection's few workers. */
 #define CHECK_EVERY APR_USEC_PER_SEC
+#define CHECK_STREAM_EVERY (APR_USEC_PER_SEC / 2)
 /* For how long a client above EventStreamMaxHeld may block its worker after its
  * turn; and in one wait until its socket takes something. */
 #define BLOCKS_MAX (5 * APR_USEC_PER_SEC)
@@ -185,7 +189,8 @@ int es_hold_end(es_stream_t *stream)
 
 static apr_interval_time_t wait_time(const hold_t *hold, apr_time_t now)
 {
-    apr_interval_time_t wait = CHECK_EVERY;
+    const conn_rec *c = hold->stream->r->connection;
+    apr_interval_time_t wait = c->master ? CHECK_STREAM_EVERY : CHECK_EVERY;
     apr_time_t due = es_client_due(hold->client);
 
     if (due && due - now < wait) {
