@@ -24,7 +24,8 @@ Ends the test if Node, the npm package or (browser => 1) Chromium is missing: it
 is skipped with the reason, or fails if CI=true. Packages are in
 $ES_NODE_MODULES, preset $ES_BUILDDIR/node_modules (npm ci with the package.json
 of this folder). Chromium is $ES_CHROMIUM, preset the first of chromium,
-chromium-browser and google-chrome in the PATH.
+chromium-browser and google-chrome in the PATH. With firefox => 1 Firefox must
+be there, $ES_FIREFOX, preset firefox-esr or firefox.
 
 =item lacking($package, %options)
 
@@ -35,11 +36,11 @@ The reason for which need would end the test, or nothing.
 An EventStream::Httpd that serves demo/ as conf/demo.conf.in does, with this
 configuration in addition; options as of EventStream::Httpd->start.
 
-=item run($program, $httpd)
+=item run($program, $httpd, @arguments)
 
-Runs the program with the URL. Each of its lines "ok NAME" and "not ok NAME" is
-a test here, other lines are diagnostics. The program has a deadline of its own
-and prints "end" as its last line.
+Runs the program with the URL, or with these arguments. Each of its lines "ok
+NAME" and "not ok NAME" is a test here, other lines are diagnostics. The program
+has a deadline of its own and prints "end" as its last line.
 
 =back
 
@@ -91,6 +92,10 @@ sub lacking
             in_path(qw(chromium chromium-browser google-chrome)) || '';
         return 'no Chromium in the PATH' if !-x $ENV{ES_CHROMIUM};
     }
+    if ($opt{firefox}) {
+        $ENV{ES_FIREFOX} ||= in_path(qw(firefox-esr firefox)) || '';
+        return 'no Firefox in the PATH' if !-x $ENV{ES_FIREFOX};
+    }
     return;
 }
 
@@ -135,10 +140,11 @@ CONF
 
 sub run
 {
-    my ($program, $httpd) = @_;
+    my ($program, $httpd, @arguments) = @_;
     my $ended = 0;
 
-    $pid = open my $out, '-|', 'node', "$here/$program", $httpd->url
+    @arguments = $httpd->url if !@arguments;
+    $pid = open my $out, '-|', 'node', "$here/$program", @arguments
         or die "node: $!";
     binmode $out, ':utf8';
     while (my $line = <$out>) {
