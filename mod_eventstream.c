@@ -47,6 +47,7 @@
 #include "http/cors.h"
 #include "http/grip.h"
 #include "http/hooks.h"
+#include "http/http2.h"
 #include "http/publish.h"
 #include "http/subscribe.h"
 #include "http/tls_server.h"
@@ -90,6 +91,7 @@ static int on_post_config(apr_pool_t *pconf, apr_pool_t *plog,
     }
     es_warnings_log(ptemp, s);
     es_tls_server_start(ptemp, s);
+    es_http2_log_start(s);
     es_grip_sig_warn(s);
     es_grip_recover_begin();
     return es_runtime_open(pconf, plog, s);

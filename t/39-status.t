@@ -61,7 +61,7 @@ sub is_stat
 
 my @limits = qw(MaxClients MaxClientsPerAddress OpenFiles MaxHeld MaxChannels
     MaxChannelsPerClient MaxEventSize MaxBody GripMaxWaiting
-    MaxChannelsPerAddress);
+    MaxChannelsPerAddress Http2);
 my @hub = qw(Subscriptions Channels Retained Published JournalUsed
     JournalSize);
 my $at_start = stats();

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # HTTP/2: of each connection one stream is held, the others are served in turns,
-# and neither the connection nor the site runs out of workers.
+# and neither the connection nor the site runs out of workers. None is asked to
+# use HTTP/1.1, see t/45-http2-asks.t.
 
 use strict;
 use warnings;
@@ -12,6 +13,7 @@ use Test::More;
 use Time::HiRes qw(time);
 
 use EventStream::Client;
+use EventStream::H2;
 use EventStream::Httpd;
 use EventStream::Load;
 
@@ -38,6 +40,7 @@ H2MaxWorkers $WORKERS
 EventStreamMaxHeld $HELD
 CONF
 EventStreamTurn 500ms
+EventStreamHttp2 hold
 <LocationMatch "^/(events|often)$">
     SetHandler eventstream
     EventStreamChannel news
@@ -100,70 +103,12 @@ sub end_curl
     return;
 }
 
-# ---- A client that can reset a stream, as curl cannot ------------------------
-
-sub frame
-{
-    my ($type, $flags, $stream, $payload) = @_;
-    return substr(pack('N', length $payload), 1)
-        . pack('CCN', $type, $flags, $stream) . $payload;
-}
-
-my ($DATA, $HEADERS, $RST_STREAM, $SETTINGS) = (0, 1, 3, 4);
-my ($END_STREAM, $ACK, $END_HEADERS) = (1, 1, 4);
-my $INITIAL_WINDOW_SIZE = 4;
-my $CANCEL = 8;
-
-sub h2_get
-{
-    my ($stream, $path) = @_;
-    my @fields = (':method', 'GET', ':scheme', 'http', ':path', $path,
-        ':authority', 'localhost');
-    my $block = '';    # literals, not indexed, not compressed
-    while (my ($name, $value) = splice @fields, 0, 2) {
-        $block .= pack 'x C/a* C/a*', $name, $value;
-    }
-    return frame($HEADERS, $END_STREAM | $END_HEADERS, $stream, $block);
-}
-
-# The data of a stream, once they match; otherwise what arrived within the time.
-sub h2_data
-{
-    my ($connection, $stream, $pattern, $seconds) = @_;
-    my $data = \$connection->{data}{$stream};
-    $$data = '' if !defined $$data;
-    my $until = time + $seconds;
-    while ($$data !~ $pattern && time < $until && !$connection->{eof}) {
-        $connection->fill($until - time);
-        while (length $connection->{rest} >= 9) {
-            my ($high, $low, $type, $flags, $of) =
-                unpack 'CnCCN', $connection->{rest};
-            my $length = ($high << 16) + $low;
-            last if length $connection->{rest} < 9 + $length;
-            my $payload = substr $connection->{rest}, 9, $length;
-            substr $connection->{rest}, 0, 9 + $length, '';
-            $connection->{data}{$of} .= $payload if $type == $DATA;
-            $connection->send(frame($SETTINGS, $ACK, 0, ''))
-                if $type == $SETTINGS && !($flags & $ACK);
-        }
-    }
-    return $$data;
-}
-
-sub h2_connect
-{
-    my ($settings) = @_;
-    return subscribe($httpd, '', head => 0, raw =>
-        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-            . frame($SETTINGS, 0, 0, $settings));
-}
-
 # A stream whose flow-control window is full, so that its worker blocks in a
 # write: the stream ends when the client does.
 sub try_full_window
 {
     for my $how ('reset of the stream', 'close', 'reset') {
-        my $connection = h2_connect(pack 'nN', $INITIAL_WINDOW_SIZE, 1000);
+        my $connection = h2_connect($httpd, window => 1000);
         $connection->send(h2_get(1, '/events'));
         like h2_data($connection, 1, qr/retry: \d+\n\n/, 5),
             qr/^event: stream-open$/m,
@@ -172,7 +117,7 @@ sub try_full_window
         my $data = h2_data($connection, 1, qr/x{1000}/, 0.5);
         is length $data, 1000, "$how: its window is full";
         is clients($httpd, 'news'), 1, "$how: it is counted";
-        $connection->send(frame($RST_STREAM, 0, 1, pack 'N', $CANCEL))
+        $connection->send(h2_reset(1))
             if $how eq 'reset of the stream';
         close_with_rst($connection) if $how eq 'reset';
         $connection->close if $how eq 'close';
@@ -188,7 +133,7 @@ sub try_full_window
 
 sub try_reset
 {
-    my $connection = h2_connect('');
+    my $connection = h2_connect($httpd);
     for my $round (0 .. $WORKERS) {
         my $stream = 4 * $round + 1;
         $connection->send(h2_get($stream, '/events'));
@@ -199,8 +144,7 @@ sub try_reset
         my $first = qr/\nid: $id\ndata: \nretry: \d+\n\nid: /;
         like h2_data($connection, $stream, $first, 5), $first,
             "stream $stream receives an event";
-        $connection->send(
-            frame($RST_STREAM, 0, $stream, pack 'N', $CANCEL));
+        $connection->send(h2_reset($stream));
         is wait_clients($httpd, 'news', 0, 4), 0,
             "stream $stream is not counted any more when it is reset";
         $connection->send(h2_get($stream + 2, '/page.txt'));

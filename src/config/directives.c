@@ -32,6 +32,7 @@ typedef enum es_unit_t {
     ES_NUMBER_OR_AUTO, /* auto is 0 */
     ES_FORM,           /* event or comment */
     ES_SWITCH,         /* on is 1, off 0 */
+    ES_HTTP2,          /* a word of es_http2_mode_t */
     ES_REPLAY          /* none, all, or how many events */
 } es_unit_t;
 
@@ -66,6 +67,7 @@ static const char *set_global_row(cmd_parms *cmd, void *dir, const char *text);
 #define HELP_ES_NUMBER_OR_AUTO "auto, or a whole number"
 #define HELP_ES_FORM "event or comment"
 #define HELP_ES_SWITCH "on or off"
+#define HELP_ES_HTTP2 "auto, hold or http/1.1"
 #define HELP_ES_REPLAY "none, all, or a number of events from 1 to 1000000"
 
 #define DIR_ROW(name, unit, ...)                                               \
@@ -104,6 +106,8 @@ const command_rec es_directives_table[] = {
             0, 0, HOURS(24 * 30)),
     DIR_ROW("EventStreamTurn", ES_SECONDS, FIELD(turn_us),
             SECONDS(1), 0, SECONDS(60)),
+    DIR_ROW("EventStreamHttp2", ES_HTTP2, FIELD(http2),
+            ES_HTTP2_AUTO, ES_HTTP2_AUTO, ES_HTTP2_HTTP11),
     DIR_ROW("EventStreamMaxChannelsPerClient", ES_NUMBER,
             FIELD(max_client_channels), 100, 1, 10000),
     DIR_ROW("EventStreamMaxEventSize", ES_BYTES, FIELD(max_event_bytes),
@@ -253,6 +257,18 @@ static const char *read_number_or_auto(apr_int64_t *value, const char *text)
                                               : NULL;
 }
 
+static const char *read_http2(apr_int64_t *value, const char *text)
+{
+    static const char *const words[] = {"auto", "hold", "http/1.1"};
+
+    for (*value = ES_HTTP2_AUTO; *value <= ES_HTTP2_HTTP11; (*value)++) {
+        if (!strcasecmp(text, words[*value])) {
+            return NULL;
+        }
+    }
+    return "takes " HELP_ES_HTTP2;
+}
+
 static const char *read_value(apr_int64_t *value, const es_row_t *row,
                               const char *text)
 {
@@ -269,6 +285,7 @@ static const char *read_value(apr_int64_t *value, const es_row_t *row,
     case ES_BYTES: return es_setters_read_bytes(value, text);
     case ES_NUMBER_OR_AUTO: return read_number_or_auto(value, text);
     case ES_REPLAY: return read_replay(value, text);
+    case ES_HTTP2: return read_http2(value, text);
     case ES_FORM:
         if (strcasecmp(text, "event") && strcasecmp(text, "comment")) {
             return "takes " HELP_ES_FORM;

@@ -98,6 +98,18 @@ es_grant_t es_budget_acquire(conn_rec *c)
     return grant;
 }
 
+int es_budget_has_room(const conn_rec *c)
+{
+    const quota_t *quota = c->master ? &quota_h2 : &quota_h1;
+    int has_room;
+
+    apr_thread_mutex_lock(lock);
+    has_room =
+        quota->held < quota->max || (c->master && index_of(c->master) >= 0);
+    apr_thread_mutex_unlock(lock);
+    return has_room;
+}
+
 void es_budget_release(conn_rec *c, es_grant_t grant)
 {
     quota_t *quota = c->master ? &quota_h2 : &quota_h1;

@@ -32,6 +32,12 @@ void es_budget_init(apr_pool_t *pchild, server_rec *s, int max_held);
 /** Take a grant for a request on c. Context: WORKER. */
 es_grant_t es_budget_acquire(conn_rec *c);
 
+/**
+ * Would es_budget_acquire hold a client whose connection has no grant yet? 1 if
+ * the connection has one: that is no shortage of workers. Context: WORKER.
+ */
+int es_budget_has_room(const conn_rec *c);
+
 /** Give a grant back. Context: WORKER, once for each HELD and TURN. */
 void es_budget_release(conn_rec *c, es_grant_t grant);
 

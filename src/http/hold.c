@@ -3,8 +3,9 @@
  * The worker steps the client as the delivery would, with a sink that writes
  * through httpd's filters. In between it sleeps on a watch; the delivery wakes
  * it when its channels have new events. The worker wakes at least once a second
- * (HTTP/2: twice) to check whether the client has disconnected, and whether the child stops:
- * the delivery does not know that under prefork, see es_runtime_is_stopping.
+ * (HTTP/2: twice) to check whether the client has disconnected, and whether the
+ * child stops: the delivery does not know that under prefork, see
+ * es_runtime_is_stopping.
  *
  * A write blocks as httpd's own writes do, for up to Timeout. Over HTTP/1.1
  * that is the timeout of the socket, and EventStreamSendTimeout replaces it if

@@ -53,6 +53,12 @@ int es_publish_handler(request_rec *r);
 int es_publish_auth_look(request_rec *r);
 
 /**
+ * Does anything show that the request came through a proxy? A header that other
+ * modules have removed is known only if the peer is this host. Context: WORKER.
+ */
+int es_publish_auth_shows_proxy(const request_rec *r);
+
+/**
  * Does one of the words of EventStreamPublishFrom admit the request?
  *
  *   local      the peer is on this host, and as it was received the request

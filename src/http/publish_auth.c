@@ -153,6 +153,13 @@ static int has_client_of_proxy(const request_rec *r)
     return r->useragent_addr != r->connection->client_addr;
 }
 
+int es_publish_auth_shows_proxy(const request_rec *r)
+{
+    const char *noted = noted_proxy(r);
+
+    return (noted && *noted) || has_client_of_proxy(r) || *find_proxy(r);
+}
+
 static int is_direct(const request_rec *r)
 {
     const char *proxy = noted_proxy(r);

@@ -18,6 +18,7 @@
 #include "server/log.h"
 #include "http/cors.h"
 #include "http/grip.h"
+#include "http/http2.h"
 #include "http/reply.h"
 #include "http/request_channels.h"
 
@@ -164,6 +165,9 @@ static int run(request_rec *r, const es_dir_t *conf, const given_t *given)
     }
     if (is_proxied) {
         return es_grip_hold(r, conf, names);
+    }
+    if (es_http2_asks(r, conf)) {
+        return es_http2_ask(r);
     }
     es_stream_set_head(r);
     if (r->header_only) {

@@ -17,6 +17,7 @@
 #include "journal/resume.h"
 #include "server/log.h"
 #include "server/stats.h"
+#include "http/http2.h"
 
 /* ---- Counting and subscribing ------------------------------------------ */
 
@@ -56,13 +57,16 @@ static es_limit_t count_in(es_stream_t *stream, int count)
 {
     es_client_limits_t limits;
     es_client_count_t *client_count = es_runtime_client_count(&limits);
+    apr_uint64_t address = es_client_count_with_browser(
+        address_key(stream->r), es_http2_browser(stream->r, stream->conf));
 
-    switch (es_client_count_add(client_count, stream->child,
-                                address_key(stream->r), &limits,
+    limits.browser_clients = ES_HTTP2_BROWSER_STREAMS;
+    switch (es_client_count_add(client_count, stream->child, address, &limits,
                                 &stream->counted)) {
     case ES_CLIENT_COUNT_OK: return count_channels(stream, count, &limits);
     case ES_CLIENT_COUNT_FULL: return ES_LIMIT_CLIENTS;
     case ES_CLIENT_COUNT_ADDRESS_FULL: return ES_LIMIT_ADDRESS_CLIENTS;
+    case ES_CLIENT_COUNT_BROWSER_FULL: return ES_LIMIT_HTTP2;
     default: return ES_LIMIT_FILES;
     }
 }

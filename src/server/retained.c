@@ -23,6 +23,7 @@
 #include <apr_portable.h>
 #include <apr_strings.h>
 
+#include "shm/asks.h"
 #include "shm/counters.h"
 #include "shm/descriptor.h"
 #include "shm/segment.h"
@@ -32,6 +33,10 @@
 #include "server/threads.h"
 
 #define KEY "mod_eventstream-7"
+
+/* Apart from the rest: what is forgotten with another layout does little harm,
+ * and must not make the rest be forgotten, too. */
+#define ASKS_KEY "mod_eventstream-asks-1"
 
 /* As the kernel counts them; plenty for 80,000 clients with one channel each.
  * Children receive while others still send, so this need not hold all. */
@@ -218,6 +223,27 @@ static apr_status_t make_children(es_retained_t *retained,
     }
     es_children_format(retained->children, retained->max_children);
     return APR_SUCCESS;
+}
+
+void *es_retained_asks(server_rec *s)
+{
+    void **retained = ap_retained_data_get(ASKS_KEY);
+    void *mem;
+    apr_status_t rv;
+
+    if (retained) {
+        return *retained;
+    }
+    rv = es_segment_create(&mem, es_asks_size(), s->process->pool);
+    if (rv != APR_SUCCESS) {
+        es_slog(APLOG_WARNING, rv, s, "ES0024",
+                "cannot make shared memory for the browsers that are asked to "
+                "use HTTP/1.1; none is asked, see EventStreamHttp2");
+        return NULL;
+    }
+    retained = ap_retained_data_create(ASKS_KEY, sizeof(*retained));
+    *retained = mem;
+    return mem;
 }
 
 /* ServerLimit does not change at a restart, either. */

@@ -68,6 +68,15 @@ typedef struct es_retained_t {
 int es_retained_open(es_retained_t **out, int generation, apr_pool_t *plog,
                      server_rec *s);
 
+/**
+ * The segment of shm/asks.h, which is made when it is first needed.
+ *
+ * @return NULL after a warning was logged: there is no memory
+ *
+ * Context: PARENT, post_config.
+ */
+void *es_retained_asks(server_rec *s);
+
 /** The delivery threads for which each child has numbers. Context: PARENT. */
 apr_uint32_t es_retained_threads(const es_retained_t *retained);
 

@@ -47,6 +47,7 @@ typedef struct es_runtime_t {
     es_children_t *children;
     es_client_count_t *client_count;
     es_counters_t *counters;
+    es_asks_t *asks; /* NULL = none could be made */
     es_client_limits_t limits;
     apr_hash_t *hubs;    /* name → es_runtime_hub_t */
     es_store_t **stores; /* by number; includes hubs no longer configured */
@@ -161,6 +162,7 @@ static int attach(es_runtime_t *made, es_retained_t *retained, server_rec *s,
     apr_status_t rv = es_children_attach(
         &made->children, retained->children, retained->children_size,
         retained->max_children, retained->wake, pool);
+    void *asks;
 
     if (rv != APR_SUCCESS) {
         es_slog(APLOG_ERR, rv, s, "ES0012",
@@ -171,6 +173,8 @@ static int attach(es_runtime_t *made, es_retained_t *retained, server_rec *s,
     made->client_count = es_client_count_attach(retained->client_count,
                                                 retained->max_children, pool);
     made->counters = es_counters_attach(retained->counters);
+    asks = es_retained_asks(s);
+    made->asks = asks ? es_asks_attach(asks) : NULL;
     set_limits(made, es_settings_of(s));
     made->handover = retained->handover;
     es_children_open(made->children, (apr_uint64_t)generation_now(),
@@ -536,6 +540,11 @@ es_client_count_t *es_runtime_client_count(es_client_limits_t *limits)
 es_counters_t *es_runtime_counters(void)
 {
     return runtime ? runtime->counters : NULL;
+}
+
+es_asks_t *es_runtime_asks(void)
+{
+    return runtime ? runtime->asks : NULL;
 }
 
 void es_runtime_wake(const apr_uint64_t *touched)

@@ -14,6 +14,7 @@
 #include <httpd.h>
 #include <ap_mpm.h>
 
+#include "shm/asks.h"
 #include "shm/children.h"
 #include "shm/client_count.h"
 #include "shm/counters.h"
@@ -123,6 +124,10 @@ es_client_count_t *es_runtime_client_count(es_client_limits_t *limits);
 
 /** The shared counters; NULL if no events are served. Context: ANY. */
 es_counters_t *es_runtime_counters(void);
+
+/** The browsers that were asked to use HTTP/1.1; NULL if none can be. Context:
+ * ANY. */
+es_asks_t *es_runtime_asks(void);
 
 /** The highest child number there can be. Context: WORKER. */
 apr_uint32_t es_runtime_max_children(void);

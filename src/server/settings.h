@@ -44,6 +44,13 @@ typedef struct es_publish_from_t {
     apr_array_header_t *net; /* apr_ipsubnet_t *, of clients; or NULL */
 } es_publish_from_t;
 
+/** EventStreamHttp2: who of those over HTTP/2 is asked to use HTTP/1.1. */
+typedef enum es_http2_mode_t {
+    ES_HTTP2_AUTO,  /* who cannot be held */
+    ES_HTTP2_HOLD,  /* none */
+    ES_HTTP2_HTTP11 /* all that are known to understand it */
+} es_http2_mode_t;
+
 /** Per directory (and, at server level, per virtual host). */
 typedef struct es_dir_t {
     apr_int64_t retry_us;
@@ -55,6 +62,7 @@ typedef struct es_dir_t {
     apr_int64_t turn_us;           /* live time of a client served in turns */
     apr_int64_t replay; /* events of each channel for new clients; 0 = none */
     apr_int64_t detaches_tls;        /* 0 = clients over TLS are held */
+    apr_int64_t http2;               /* es_http2_mode_t */
     apr_int64_t max_client_channels; /* channels of one client */
     apr_int64_t max_event_bytes;     /* data of one event */
     apr_int64_t max_body_bytes;      /* body of one publish request */

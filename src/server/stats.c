@@ -16,6 +16,7 @@ static const char *const names[ES_LIMITS] = {
     "EventStreamMaxChannels",    "EventStreamMaxChannelsPerClient",
     "EventStreamMaxEventSize",   "EventStreamMaxBody",
     "EventStreamGripMaxWaiting", "EventStreamMaxChannelsPerAddress",
+    "EventStreamHttp2",
 };
 
 const char *es_stats_name(es_limit_t limit)

@@ -19,6 +19,7 @@ typedef enum es_limit_t {
     ES_LIMIT_BODY,             /* EventStreamMaxBody, for NDJSON a line */
     ES_LIMIT_WAITING,          /* EventStreamGripMaxWaiting */
     ES_LIMIT_ADDRESS_CHANNELS, /* EventStreamMaxChannelsPerAddress */
+    ES_LIMIT_HTTP2,            /* EventStreamHttp2: a browser's streams */
     ES_LIMITS                  /* the number of limits */
 } es_limit_t;
 

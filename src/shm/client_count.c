@@ -13,6 +13,10 @@
  * of a row writes to it, so relaxed atomics raise and lower the counters. A
  * child that dies between two of them leaves a row that the parent zeroes
  * anyway.
+ *
+ * A browser has counters among those of the clients' addresses, so that a row
+ * needs no third sketch. The number that a client is counted by has that of its
+ * address in its lower half, and that of its browser in the upper one.
  */
 #include "shm/client_count.h"
 
@@ -84,7 +88,25 @@ apr_uint64_t es_client_count_key(const void *bytes, apr_size_t len)
     for (i = 0; i < len; i++) {
         key = mix(key ^ at[i]);
     }
-    return key;
+    return key & APR_UINT32_MAX;
+}
+
+apr_uint64_t es_client_count_with_browser(apr_uint64_t address,
+                                          apr_uint32_t browser)
+{
+    return (address & APR_UINT32_MAX) | (apr_uint64_t)browser << 32;
+}
+
+/* The parts of such a number, as the sketch knows them. */
+static apr_uint64_t address_of(apr_uint64_t number)
+{
+    return number & APR_UINT32_MAX;
+}
+
+/* 0 = none; no address has a number of more than 32 bits */
+static apr_uint64_t browser_of(apr_uint64_t number)
+{
+    return number & ~(apr_uint64_t)APR_UINT32_MAX;
 }
 
 static unsigned cell_of(apr_uint64_t address, int line)
@@ -93,8 +115,8 @@ static unsigned cell_of(apr_uint64_t address, int line)
 }
 
 /** @param by  modulo 2^32: -n takes n away */
-static void count_address(row_t *row, int sketch, apr_uint64_t address,
-                          apr_uint32_t by)
+static void count_number(row_t *row, int sketch, apr_uint64_t address,
+                         apr_uint32_t by)
 {
     int line;
 
@@ -105,14 +127,23 @@ static void count_address(row_t *row, int sketch, apr_uint64_t address,
     }
 }
 
-static apr_uint32_t address_sum(const es_client_count_t *client_count,
-                                int sketch, apr_uint64_t address)
+/* A client, for its address and its browser. */
+static void count_client(row_t *row, apr_uint64_t number, apr_uint32_t by)
+{
+    count_number(row, OF_CLIENTS, address_of(number), by);
+    if (browser_of(number) != 0) {
+        count_number(row, OF_CLIENTS, browser_of(number), by);
+    }
+}
+
+static apr_uint32_t sum_of(const es_client_count_t *client_count, int sketch,
+                           apr_uint64_t number)
 {
     apr_uint32_t least = APR_UINT32_MAX;
     int line;
 
     for (line = 0; line < LINES; line++) {
-        unsigned cell = cell_of(address, line);
+        unsigned cell = cell_of(number, line);
         apr_uint32_t sum = 0, child;
 
         for (child = 0; child < client_count->max_children; child++) {
@@ -159,9 +190,14 @@ static es_client_count_result_t over_limit(
         return ES_CLIENT_COUNT_FULL;
     }
     if (limits->address_clients &&
-        address_sum(client_count, OF_CLIENTS, address) >
+        sum_of(client_count, OF_CLIENTS, address_of(address)) >
             limits->address_clients) {
         return ES_CLIENT_COUNT_ADDRESS_FULL;
+    }
+    if (limits->browser_clients && browser_of(address) != 0 &&
+        sum_of(client_count, OF_CLIENTS, browser_of(address)) >
+            limits->browser_clients) {
+        return ES_CLIENT_COUNT_BROWSER_FULL;
     }
     return ES_CLIENT_COUNT_OK;
 }
@@ -184,7 +220,7 @@ es_client_count_result_t es_client_count_add(es_client_count_t *client_count,
      * least one sees the other. A row of cells is read only if its clients are
      * not 0, so clients is raised first. */
     __atomic_fetch_add(&row->clients, 1, __ATOMIC_RELAXED);
-    count_address(row, OF_CLIENTS, address, 1);
+    count_client(row, address, 1);
     /* Each child stores first and looks second: without the fence the processor
      * may do the look before the other child can see the store. */
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
@@ -211,12 +247,12 @@ es_client_count_result_t es_client_count_add_channels(
         return ES_CLIENT_COUNT_OK;
     }
     /* first this, then a full fence and the check, for the same reason */
-    count_address(row, OF_CHANNELS, counted->address, channels);
+    count_number(row, OF_CHANNELS, address_of(counted->address), channels);
     counted->channels += channels;
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    return limits->address_channels &&
-                   address_sum(client_count, OF_CHANNELS, counted->address) >
-                       limits->address_channels
+    return limits->address_channels && sum_of(client_count, OF_CHANNELS,
+                                              address_of(counted->address)) >
+                                           limits->address_channels
                ? ES_CLIENT_COUNT_CHANNELS_FULL
                : ES_CLIENT_COUNT_OK;
 }
@@ -228,13 +264,21 @@ void es_client_count_remove(const es_counted_t *counted)
                      : NULL;
 
     if (row) {
-        count_address(row, OF_CLIENTS, counted->address, (apr_uint32_t)-1);
+        count_client(row, counted->address, (apr_uint32_t)-1);
         if (counted->channels != 0) {
-            count_address(row, OF_CHANNELS, counted->address,
-                          0 - counted->channels);
+            count_number(row, OF_CHANNELS, address_of(counted->address),
+                         0 - counted->channels);
         }
         __atomic_fetch_sub(&row->clients, 1, __ATOMIC_RELAXED);
     }
+}
+
+apr_uint32_t es_client_count_of_browser(const es_client_count_t *client_count,
+                                        apr_uint32_t browser)
+{
+    return browser == 0 ? 0
+                        : sum_of(client_count, OF_CLIENTS,
+                                 es_client_count_with_browser(0, browser));
 }
 
 void es_client_count_clear(es_client_count_t *client_count, apr_uint32_t child)

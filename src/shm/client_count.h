@@ -8,7 +8,7 @@
  *
  * Addresses are counted in a count-min sketch: an address never counts too few
  * clients or channels; it may count too many when several thousand addresses
- * have clients.
+ * have clients. A client may also be counted for its browser, in the same way.
  */
 #ifndef ES_SHM_CLIENT_COUNT_H
 #define ES_SHM_CLIENT_COUNT_H
@@ -20,7 +20,7 @@ typedef struct es_client_count_t es_client_count_t;
 /** How a client was counted, for es_client_count_remove. */
 typedef struct es_counted_t {
     es_client_count_t *client_count; /* NULL = it is not counted */
-    apr_uint64_t address;
+    apr_uint64_t address; /* and browser, as es_client_count_add got it */
     apr_uint32_t child;
     apr_uint32_t channels; /* by es_client_count_add_channels */
 } es_counted_t;
@@ -30,7 +30,8 @@ typedef enum es_client_count_result_t {
     ES_CLIENT_COUNT_FULL,         /* limits.clients is reached */
     ES_CLIENT_COUNT_ADDRESS_FULL, /* limits.address_clients is reached */
     ES_CLIENT_COUNT_CHILD_FULL, /* limits.child_clients: no descriptors left */
-    ES_CLIENT_COUNT_CHANNELS_FULL /* limits.address_channels is reached */
+    ES_CLIENT_COUNT_CHANNELS_FULL, /* limits.address_channels is reached */
+    ES_CLIENT_COUNT_BROWSER_FULL   /* limits.browser_clients is reached */
 } es_client_count_result_t;
 
 typedef struct es_client_limits_t {
@@ -38,6 +39,7 @@ typedef struct es_client_limits_t {
     apr_uint32_t address_clients;  /* of one address; 0 = no limit */
     apr_uint32_t child_clients;    /* of one child; 0 = no limit */
     apr_uint32_t address_channels; /* of one address; 0 = no limit */
+    apr_uint32_t browser_clients;  /* of one browser; 0 = no limit */
 } es_client_limits_t;
 
 /** Bytes of the segment (max_children 1..2^16). */
@@ -51,7 +53,8 @@ es_client_count_t *es_client_count_attach(void *mem, apr_uint32_t max_children,
  * Count a client, unless a limit is reached.
  *
  * @param child    the caller's number; if it is invalid, CHILD_FULL is returned
- * @param address  a number for the client's address (es_client_count_key)
+ * @param address  a number for the client's address (es_client_count_key), with
+ *                 a browser or without
  * @param counted  filled; if a limit is reached, the client is not counted
  *
  * Context: WORKER or DELIVERY; takes no lock. If two clients arrive at the same
@@ -94,5 +97,16 @@ void es_client_count_clear(es_client_count_t *client_count, apr_uint32_t child);
 
 /** A number for an address, made of its bytes. */
 apr_uint64_t es_client_count_key(const void *bytes, apr_size_t len);
+
+/**
+ * The same with a number for the client's browser (0 = none): the client counts
+ * for both. What is handed over to another child keeps both.
+ */
+apr_uint64_t es_client_count_with_browser(apr_uint64_t address,
+                                          apr_uint32_t browser);
+
+/** How many clients a browser has; never too few. Context: ANY. */
+apr_uint32_t es_client_count_of_browser(const es_client_count_t *client_count,
+                                        apr_uint32_t browser);
 
 #endif

@@ -33,6 +33,11 @@ es_client_count_t *es_runtime_client_count(es_client_limits_t *limits)
     return runtime_stub.client_count;
 }
 
+es_asks_t *es_runtime_asks(void)
+{
+    return runtime_stub.asks;
+}
+
 void es_runtime_wake(const apr_uint64_t *touched)
 {
     runtime_stub.woken |= touched[0];
@@ -48,9 +53,9 @@ es_settings_t *es_settings_of(const server_rec *s)
 const char *es_stats_name(es_limit_t limit)
 {
     static const char *const names[ES_LIMITS] = {
-        "CLIENTS",  "ADDRESS_CLIENTS", "FILES", "HELD",
-        "CHANNELS", "CLIENT_CHANNELS", "EVENT", "BODY",
-        "WAITING",  "ADDRESS_CHANNELS"};
+        "CLIENTS",  "ADDRESS_CLIENTS",  "FILES", "HELD",
+        "CHANNELS", "CLIENT_CHANNELS",  "EVENT", "BODY",
+        "WAITING",  "ADDRESS_CHANNELS", "HTTP2"};
 
     return names[limit];
 }

@@ -17,6 +17,7 @@ typedef struct runtime_stub_t {
     const es_runtime_hub_t *hub;     /* NULL = no events are served */
     es_client_count_t *client_count; /* as the next, for admission only */
     es_client_limits_t limits;
+    es_asks_t *asks;
     apr_uint32_t max_children;
     /* of es_grip_runtime_wait, for events that are sent and sent again */
     int outcomes[2][ES_GRIP_PROXIES_MAX];

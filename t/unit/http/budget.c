@@ -130,6 +130,25 @@ FACTS(a_brief_grant_does_not_end_the_grant_of_its_connection)
     assert_int_equal(es_budget_acquire(&streams[0]), ES_GRANT_BRIEF);
 }
 
+FACTS(there_is_room_until_the_quota_is_held_whatever_the_turns)
+{
+    child(4, 4, 0);
+    assert_int_equal(es_budget_has_room(&streams[0]), 1);
+    assert_int_equal(es_budget_acquire(&streams[0]), ES_GRANT_HELD);
+    assert_int_equal(es_budget_has_room(&streams[1]), 0);
+    assert_int_equal(es_budget_has_room(&h1), 1);
+    es_budget_release(&streams[0], ES_GRANT_HELD);
+    assert_int_equal(es_budget_has_room(&streams[1]), 1);
+}
+
+FACTS(a_connection_with_a_grant_lacks_no_room)
+{
+    child(4, 4, 0);
+    assert_int_equal(es_budget_acquire(&streams[0]), ES_GRANT_HELD);
+    assert_int_equal(es_budget_has_room(&streams[0]), 1);
+    assert_int_equal(es_budget_acquire(&streams[0]), ES_GRANT_BRIEF);
+}
+
 FACTS(a_connection_beyond_the_quota_may_try_again)
 {
     child(4, 4, 0);
@@ -160,6 +179,8 @@ static const struct CMUnitTest tests[] = {
     UNIT(without_mod_http2_its_quota_is_that_of_http1),
     UNIT(an_http2_connection_has_one_grant_at_a_time),
     UNIT(a_brief_grant_does_not_end_the_grant_of_its_connection),
+    UNIT(there_is_room_until_the_quota_is_held_whatever_the_turns),
+    UNIT(a_connection_with_a_grant_lacks_no_room),
     UNIT(a_connection_beyond_the_quota_may_try_again),
     UNIT(the_quotas_are_logged),
 };

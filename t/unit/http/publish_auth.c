@@ -179,6 +179,22 @@ FACTS(a_client_of_a_proxy_is_not_local_though_its_address_is)
     assert_non_null(strstr(why.remedy, "client 127.0.0.1 by way of 127.0.0.1"));
 }
 
+FACTS(a_proxy_shows_in_a_header_or_by_another_client)
+{
+    request("192.0.2.1"); /* no look: the peer is another host */
+    assert_int_equal(es_publish_auth_shows_proxy(r), 0);
+    apr_table_setn(r->headers_in, "X-Forwarded-For", "192.0.2.9");
+    assert_int_equal(es_publish_auth_shows_proxy(r), 1);
+    request_via("192.0.2.1", "192.0.2.9");
+    assert_int_equal(es_publish_auth_shows_proxy(r), 1);
+    request("127.0.0.1");
+    assert_int_equal(es_publish_auth_shows_proxy(r), 0);
+    apr_table_setn(r->headers_in, "Via", "2 proxy");
+    (void)es_publish_auth_look(r);
+    apr_table_unset(r->headers_in, "Via");
+    assert_int_equal(es_publish_auth_shows_proxy(r), 1);
+}
+
 FACTS(headers_count_as_they_were_received)
 {
     request("127.0.0.1");
@@ -623,6 +639,7 @@ static const struct CMUnitTest tests[] = {
     UNIT(a_header_whose_name_only_resembles_is_no_proxys),
     UNIT(http_1_0_is_not_local),
     UNIT(a_client_of_a_proxy_is_not_local_though_its_address_is),
+    UNIT(a_proxy_shows_in_a_header_or_by_another_client),
     UNIT(headers_count_as_they_were_received),
     UNIT(internal_redirects_and_subrequests_inherit_the_look),
     UNIT(a_request_without_a_look_is_not_local),

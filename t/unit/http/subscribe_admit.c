@@ -9,6 +9,14 @@
 
 #define CHANNELS 4
 
+static apr_uint32_t browser; /* of the next request */
+
+apr_uint32_t es_http2_browser(const request_rec *r, const es_dir_t *conf)
+{
+    (void)r, (void)conf;
+    return browser;
+}
+
 static kit_t *kit;
 static es_runtime_hub_t hub;
 static es_stream_t stream;
@@ -39,6 +47,7 @@ static int open_hub(void **state)
 
 static int close_hub(void **state)
 {
+    browser = 0;
     kit_check(kit);
     kit_close(kit, 0);
     return unit_after_each(state);
@@ -175,6 +184,15 @@ FACTS(a_client_above_the_limit_of_its_address)
 {
     runtime_stub.limits.address_clients = 2;
     assert_limit(ES_LIMIT_ADDRESS_CLIENTS, 2);
+}
+
+FACTS(a_client_above_the_streams_of_its_browser)
+{
+    browser = 7;
+    assert_limit(ES_LIMIT_HTTP2, ES_HTTP2_BROWSER_STREAMS);
+    browser = 0;
+    next_client("192.0.2.1");
+    assert_int_equal(admit("a"), ES_ADMIT_DONE);
 }
 
 FACTS(a_client_above_the_channels_of_its_address)
@@ -535,6 +553,7 @@ static const struct CMUnitTest tests[] = {
     HUB(a_child_that_serves_no_events_admits_no_client),
     HUB(a_client_above_the_limit_of_all_is_subscribed_but_not_counted),
     HUB(a_client_above_the_limit_of_its_address),
+    HUB(a_client_above_the_streams_of_its_browser),
     HUB(a_client_above_the_channels_of_its_address),
     HUB(a_client_above_the_limit_of_the_child),
     HUB(a_client_that_leaves_makes_room),

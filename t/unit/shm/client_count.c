@@ -23,7 +23,7 @@ static es_client_count_result_t enter(es_client_count_t *client_count,
 FACTS(clients_are_counted_until_they_leave)
 {
     es_client_count_t *client_count = make();
-    es_client_limits_t none = {0, 0, 0, 0};
+    es_client_limits_t none = {0, 0, 0, 0, 0};
     es_counted_t first, second;
 
     assert_int_equal(enter(client_count, 1, 7, none, &first),
@@ -40,7 +40,7 @@ FACTS(clients_are_counted_until_they_leave)
 FACTS(a_limit_holds_over_all_children)
 {
     es_client_count_t *client_count = make();
-    es_client_limits_t two = {2, 0, 0, 0};
+    es_client_limits_t two = {2, 0, 0, 0, 0};
     es_counted_t a, b, c;
 
     assert_int_equal(enter(client_count, 1, 1, two, &a), ES_CLIENT_COUNT_OK);
@@ -55,7 +55,7 @@ FACTS(a_limit_holds_over_all_children)
 FACTS(a_limit_of_an_address_holds_over_all_children)
 {
     es_client_count_t *client_count = make();
-    es_client_limits_t two = {0, 2, 0, 0};
+    es_client_limits_t two = {0, 2, 0, 0, 0};
     es_counted_t a, b, c, other;
 
     assert_int_equal(enter(client_count, 1, 9, two, &a), ES_CLIENT_COUNT_OK);
@@ -71,7 +71,7 @@ FACTS(a_limit_of_an_address_holds_over_all_children)
 FACTS(the_clients_of_one_address_may_be_many)
 {
     es_client_count_t *client_count = make();
-    es_client_limits_t many = {0, 70000, 0, 0};
+    es_client_limits_t many = {0, 70000, 0, 0, 0};
     es_counted_t counted;
     int i;
 
@@ -88,7 +88,7 @@ FACTS(the_clients_of_one_address_may_be_many)
 FACTS(a_limit_of_a_child_holds_for_that_child)
 {
     es_client_count_t *client_count = make();
-    es_client_limits_t one = {0, 0, 1, 0};
+    es_client_limits_t one = {0, 0, 1, 0, 0};
     es_counted_t a, b;
 
     assert_int_equal(enter(client_count, 1, 1, one, &a), ES_CLIENT_COUNT_OK);
@@ -100,7 +100,7 @@ FACTS(a_limit_of_a_child_holds_for_that_child)
 FACTS(the_clients_of_a_dead_child_are_forgotten)
 {
     es_client_count_t *client_count = make();
-    es_client_limits_t one = {0, 1, 0, 0};
+    es_client_limits_t one = {0, 1, 0, 0, 0};
     es_counted_t a, b;
 
     assert_int_equal(enter(client_count, 1, 5, one, &a), ES_CLIENT_COUNT_OK);
@@ -114,7 +114,7 @@ FACTS(the_clients_of_a_dead_child_are_forgotten)
 FACTS(an_address_never_counts_too_few)
 {
     es_client_count_t *client_count = make();
-    es_client_limits_t none = {0, 0, 0, 0}, one = {0, 1, 0, 0};
+    es_client_limits_t none = {0, 0, 0, 0, 0}, one = {0, 1, 0, 0, 0};
     es_counted_t counted;
     apr_uint64_t i, refused = 0;
 
@@ -132,7 +132,7 @@ FACTS(an_address_never_counts_too_few)
 FACTS(channels_of_an_address_are_counted_over_its_clients)
 {
     es_client_count_t *client_count = make();
-    es_client_limits_t most = {0, 0, 0, 70000};
+    es_client_limits_t most = {0, 0, 0, 70000, 0};
     es_counted_t a, b, other;
 
     enter(client_count, 1, 5, most, &a);
@@ -159,7 +159,7 @@ FACTS(channels_of_an_address_are_counted_over_its_clients)
 FACTS(an_address_may_have_more_than_65535_clients)
 {
     es_client_count_t *client_count = make();
-    es_client_limits_t none = {0}, one = {0, 1, 0, 0};
+    es_client_limits_t none = {0}, one = {0, 1, 0, 0, 0};
     es_counted_t counted;
     int i;
 
@@ -173,7 +173,7 @@ FACTS(an_address_may_have_more_than_65535_clients)
 FACTS(an_invalid_child_number_counts_nothing)
 {
     es_client_count_t *client_count = make();
-    es_client_limits_t none = {0, 0, 0, 0};
+    es_client_limits_t none = {0, 0, 0, 0, 0};
     es_counted_t counted;
 
     assert_int_equal(enter(client_count, 0, 1, none, &counted),
@@ -190,6 +190,59 @@ FACTS(different_addresses_have_different_keys)
     assert_true(es_client_count_key("\0", 1) != es_client_count_key("\0\0", 2));
 }
 
+FACTS(the_clients_of_a_browser_are_limited_over_all_children)
+{
+    es_client_count_t *client_count = make();
+    es_client_limits_t two = {0, 0, 0, 0, 2}, one = {0, 0, 0, 0, 1};
+    apr_uint64_t address = es_client_count_key("\177\0\0\1", 4);
+    apr_uint64_t browser = es_client_count_with_browser(address, 7);
+    apr_uint64_t other = es_client_count_with_browser(address, 8);
+    es_counted_t a, b, c;
+
+    assert_int_equal(enter(client_count, 1, browser, two, &a),
+                     ES_CLIENT_COUNT_OK);
+    assert_int_equal(enter(client_count, 2, browser, two, &b),
+                     ES_CLIENT_COUNT_OK);
+    assert_int_equal(enter(client_count, 3, browser, two, &c),
+                     ES_CLIENT_COUNT_BROWSER_FULL);
+    assert_null(c.client_count);
+    assert_int_equal(es_client_count_of_browser(client_count, 7), 2);
+    assert_int_equal(es_client_count_of_browser(client_count, 8), 0);
+    assert_int_equal(enter(client_count, 3, other, one, &c),
+                     ES_CLIENT_COUNT_OK);
+    es_client_count_remove(&c);
+    assert_int_equal(enter(client_count, 3, address, one, &c),
+                     ES_CLIENT_COUNT_OK);
+    es_client_count_remove(&a);
+    es_client_count_remove(&b);
+    assert_int_equal(es_client_count_of_browser(client_count, 7), 0);
+    assert_int_equal(enter(client_count, 1, browser, one, &a),
+                     ES_CLIENT_COUNT_OK);
+}
+
+FACTS(a_client_of_a_browser_counts_for_its_address)
+{
+    es_client_count_t *client_count = make();
+    es_client_limits_t one = {0, 1, 0, 3, 0};
+    apr_uint64_t address = es_client_count_key("\177\0\0\1", 4);
+    es_counted_t a, b;
+
+    assert_int_equal(enter(client_count, 1,
+                           es_client_count_with_browser(address, 7), one, &a),
+                     ES_CLIENT_COUNT_OK);
+    assert_int_equal(es_client_count_add_channels(&a, 3, &one),
+                     ES_CLIENT_COUNT_OK);
+    assert_int_equal(enter(client_count, 1, address, one, &b),
+                     ES_CLIENT_COUNT_ADDRESS_FULL);
+    assert_int_equal(es_client_count_add_channels(&a, 1, &one),
+                     ES_CLIENT_COUNT_CHANNELS_FULL);
+    es_client_count_remove(&a);
+    assert_int_equal(enter(client_count, 1, address, one, &b),
+                     ES_CLIENT_COUNT_OK);
+    assert_int_equal(es_client_count_add_channels(&b, 3, &one),
+                     ES_CLIENT_COUNT_OK);
+}
+
 static const struct CMUnitTest tests[] = {
     UNIT(clients_are_counted_until_they_leave),
     UNIT(a_limit_holds_over_all_children),
@@ -202,6 +255,8 @@ static const struct CMUnitTest tests[] = {
     UNIT(an_address_may_have_more_than_65535_clients),
     UNIT(an_invalid_child_number_counts_nothing),
     UNIT(different_addresses_have_different_keys),
+    UNIT(the_clients_of_a_browser_are_limited_over_all_children),
+    UNIT(a_client_of_a_browser_counts_for_its_address),
 };
 
 UNIT_MAIN(tests)
