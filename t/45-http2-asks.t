@@ -57,6 +57,20 @@ RemoteIPHeader X-Client
 <Location "/publish">
     SetHandler eventstream-publish
 </Location>
+<VirtualHost 127.0.0.1:@SSL_PORT@>
+    ServerName www.example.com
+    SSLEngine on
+    SSLCertificateFile "@CERT@"
+    SSLCertificateKeyFile "@KEY@"
+</VirtualHost>
+<VirtualHost 127.0.0.1:@SSL_PORT@>
+    ServerName events.example.com
+    Protocols http/1.1
+    EventStreamHttp2 http/1.1
+    SSLEngine on
+    SSLCertificateFile "@CERT@"
+    SSLCertificateKeyFile "@KEY@"
+</VirtualHost>
 CONF
 
 # Another browser each time, and one that ignores what it is asked.
@@ -108,6 +122,13 @@ like version_of('/own', '-A', 'curl/2.0', '-I', '-o', '/dev/null'), qr/ 2\z/,
     'http/1.1: HEAD is answered';
 is ask('/private', agent(), $dest), 'answer',
     'a request that is refused is refused over HTTP/2';
+
+# A browser uses the connection to one host for another one, if the certificate
+# has both names.
+is ask('/events', [':authority', 'events.example.com'], agent(), $dest), $asked,
+    'a browser is asked on a connection to another host, too';
+is ask('/events', [':authority', 'www.example.com'], agent(), $dest), 'opens',
+    'on that host it is not';
 
 # ---- Proxies pass on what browsers send -------------------------------------
 

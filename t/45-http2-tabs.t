@@ -20,7 +20,7 @@ plan skip_all => 'needs mod_http2' if !EventStream::Httpd->has_module('http2');
 plan skip_all => 'needs a curl that speaks HTTP/2'
     if `curl --version` !~ /^Features:.* HTTP2\b/m;
 
-my $HELD = 9;    # the preset for 25 threads: a quarter of 37 workers
+my $HELD = 6;    # the preset for 25 threads
 
 my $httpd = EventStream::Httpd->start(ssl => 1, h2 => 1,
     files => {'page.html' => "<!DOCTYPE html>\n<title>page</title>\n",

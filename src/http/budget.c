@@ -2,6 +2,10 @@
 /*
  * An array lists the HTTP/2 connections that have a grant. There are a few
  * dozen at most, so a walk under the lock is cheaper than any index.
+ *
+ * A stream of HTTP/2 occupies a worker of mod_http2, and its connection one of
+ * the MPM as long as a stream runs. So both kinds share the workers of the MPM,
+ * whose other half is left to the pages of the site.
  */
 #include "http/budget.h"
 
@@ -23,6 +27,7 @@ static quota_t quota_h1;
 static quota_t quota_h2;
 static const conn_rec **masters; /* nmasters of them; guarded by lock */
 static int nmasters;             /* held and turns of HTTP/2 */
+static int turns_within;         /* no turn begins if so many are occupied */
 
 static int share_of(int workers, int max_held)
 {
@@ -44,7 +49,9 @@ void es_budget_init(apr_pool_t *pchild, server_rec *s, int max_held)
     memset(&quota_h1, 0, sizeof(quota_h1));
     memset(&quota_h2, 0, sizeof(quota_h2));
     quota_h1.max = share_of(threads, max_held);
-    quota_h2.max = share_of(high > 0 ? high : threads, max_held);
+    quota_h2.max =
+        share_of(high > 0 && high < threads ? high : threads, max_held);
+    turns_within = max_held ? 4 * max_held : threads / 2;
     masters = apr_pcalloc(pchild, sizeof(*masters) * (2 * quota_h2.max + 1));
     apr_thread_mutex_create(&lock, APR_THREAD_MUTEX_DEFAULT, pchild);
     es_slog(
@@ -67,6 +74,11 @@ static int index_of(const conn_rec *master)
     return -1;
 }
 
+static int occupied(void)
+{
+    return quota_h1.held + quota_h1.turns + quota_h2.held + quota_h2.turns;
+}
+
 /* A connection gets one grant at a time, because the pages of the same site
  * need its few workers. */
 static es_grant_t grant_from(quota_t *quota, const conn_rec *c)
@@ -78,7 +90,7 @@ static es_grant_t grant_from(quota_t *quota, const conn_rec *c)
         quota->held++;
         return ES_GRANT_HELD;
     }
-    if (quota->turns < quota->max) {
+    if (quota->turns < quota->max && occupied() < turns_within) {
         quota->turns++;
         return ES_GRANT_TURN;
     }

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * The budget of held clients: how many workers of this child may be occupied by
- * clients that cannot be detached. HTTP/1.1 and HTTP/2 have a quota each,
- * because mod_http2 has workers of its own. An HTTP/2 connection has one grant
- * at a time, because mod_http2 gives a connection few workers.
+ * clients that cannot be detached. HTTP/1.1 and HTTP/2 have a quota each. An
+ * HTTP/2 connection has one grant at a time, because mod_http2 gives a
+ * connection few workers.
  *
  * Beyond the budget a client is served in turns of up to EventStreamTurn; as
- * many turns run at a time as clients may be held. Beyond these a turn has no
- * live time: the client gets the events it missed, then the end.
+ * many turns run at a time as clients may be held, if no more than half of the
+ * workers are occupied by all of them (by the presets). Beyond these a turn has
+ * no live time: the client gets the events it missed, then the end.
  */
 #ifndef ES_HTTP_BUDGET_H
 #define ES_HTTP_BUDGET_H
@@ -23,7 +24,8 @@ typedef enum es_grant_t {
 /**
  * Set the quotas from the number of workers of this child.
  *
- * @param max_held  EventStreamMaxHeld; 0 = a quarter of the workers
+ * @param max_held  EventStreamMaxHeld; 0 = a quarter of the workers, and turns
+ *                  within half of them
  *
  * Context: CHILD_INIT.
  */

@@ -26,7 +26,8 @@ flow-control window of each stream.
 
 =item h2_get($stream, $path, [$name, $value]...)
 
-The bytes of a GET request; a stream has an odd number.
+The bytes of a GET request; a stream has an odd number. A header :authority
+stands for localhost and comes first.
 
 =item h2_reset($stream)
 
@@ -108,8 +109,10 @@ sub h2_get
 {
     my ($stream, $path, @headers) = @_;
     my $block = '';    # literals, not indexed, not compressed
+    unshift @headers, [':authority', 'localhost']
+        if !grep { $_->[0] eq ':authority' } @headers;
     for my $field ([':method', 'GET'], [':scheme', 'https'], [':path', $path],
-        [':authority', 'localhost'], @headers)
+        @headers)
     {
         $block .= pack 'x C/a* C/a*', @$field;
     }

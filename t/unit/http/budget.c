@@ -94,8 +94,43 @@ FACTS(a_brief_grant_gives_nothing_back)
 
 FACTS(http2_has_a_quota_of_its_own)
 {
-    child(4, 8, 0);
-    assert_h1(1, 1);
+    child(32, 8, 0);
+    assert_h1(8, 8);
+    assert_int_equal(es_budget_acquire(&streams[0]), ES_GRANT_HELD);
+    assert_int_equal(es_budget_acquire(&streams[1]), ES_GRANT_HELD);
+    assert_int_equal(es_budget_acquire(&streams[2]), ES_GRANT_BRIEF);
+}
+
+/* A connection occupies a worker of the MPM as long as it has a stream. */
+FACTS(http2_does_not_hold_more_than_a_quarter_of_the_mpms_workers)
+{
+    child(8, 16, 0);
+    assert_int_equal(es_budget_acquire(&streams[0]), ES_GRANT_HELD);
+    assert_int_equal(es_budget_acquire(&streams[1]), ES_GRANT_HELD);
+    assert_int_equal(es_budget_acquire(&streams[2]), ES_GRANT_TURN);
+    assert_int_equal(es_budget_acquire(&streams[3]), ES_GRANT_TURN);
+    assert_int_equal(es_budget_acquire(&streams[4]), ES_GRANT_BRIEF);
+}
+
+FACTS(turns_leave_half_of_the_workers_to_others)
+{
+    child(8, 16, 0);
+    assert_int_equal(es_budget_acquire(&h1), ES_GRANT_HELD);
+    assert_int_equal(es_budget_acquire(&h1), ES_GRANT_HELD);
+    assert_int_equal(es_budget_acquire(&h1), ES_GRANT_TURN);
+    assert_int_equal(es_budget_acquire(&streams[0]), ES_GRANT_HELD);
+    assert_int_equal(es_budget_acquire(&streams[1]), ES_GRANT_HELD);
+    assert_int_equal(es_budget_acquire(&streams[2]), ES_GRANT_BRIEF);
+    assert_int_equal(es_budget_acquire(&h1), ES_GRANT_BRIEF);
+    es_budget_release(&h1, ES_GRANT_TURN);
+    es_budget_release(&streams[0], ES_GRANT_HELD);
+    assert_int_equal(es_budget_acquire(&h1), ES_GRANT_TURN);
+}
+
+FACTS(with_the_directive_each_kind_has_its_turns)
+{
+    child(4, 4, 2);
+    assert_h1(2, 2);
     assert_int_equal(es_budget_acquire(&streams[0]), ES_GRANT_HELD);
     assert_int_equal(es_budget_acquire(&streams[1]), ES_GRANT_HELD);
     assert_int_equal(es_budget_acquire(&streams[2]), ES_GRANT_TURN);
@@ -176,6 +211,9 @@ static const struct CMUnitTest tests[] = {
     UNIT(what_is_given_back_can_be_taken_again),
     UNIT(a_brief_grant_gives_nothing_back),
     UNIT(http2_has_a_quota_of_its_own),
+    UNIT(http2_does_not_hold_more_than_a_quarter_of_the_mpms_workers),
+    UNIT(turns_leave_half_of_the_workers_to_others),
+    UNIT(with_the_directive_each_kind_has_its_turns),
     UNIT(without_mod_http2_its_quota_is_that_of_http1),
     UNIT(an_http2_connection_has_one_grant_at_a_time),
     UNIT(a_brief_grant_does_not_end_the_grant_of_its_connection),
