@@ -387,7 +387,8 @@ static void hand_over(site_t *site)
     child_t *from = &site->children[site->at];
     child_t *to = &site->children[1 - site->at];
 
-    assert_int_equal(es_handover_send(from->handover, site->now), APR_SUCCESS);
+    assert_int_equal(es_handover_send(from->handover, NULL, site->now),
+                     APR_SUCCESS);
     assert_int_equal(es_handover_sent(from->handover) % CLIENTS, 0);
     if (rand() % 2) { /* some of the events come while they are in between */
         say_something(site);
