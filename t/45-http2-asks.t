@@ -209,7 +209,8 @@ is ask('/own', $browser, $dest), 'opens', 'after graceful it is known';
 
 like $httpd->error_log, qr/ES0412: the client is asked to use HTTP\/1\.1/,
     'the log tells who was asked';
-like $httpd->error_log, qr{:notice\].* ES0115: .*over HTTP/2 .*HTTP/1\.1; see },
+like $httpd->error_log,
+    qr{:notice\].* ES0115: .*HTTP/1\.1 they.*over HTTP/2 .*HTTP/1\.1 \(see },
     'the log tells at the start how clients will be served';
 is join("\n", grep { /:(?:error|crit|alert|emerg)\]/ }
     split /\n/, $httpd->error_log), '', 'the error log has no error';

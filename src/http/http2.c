@@ -40,6 +40,7 @@
 #include "http/budget.h"
 #include "http/publish.h"
 #include "http/reply.h"
+#include "http/tls_server.h"
 
 #define RESET_NOTE "ssl-renegotiate-forbidden"
 
@@ -149,7 +150,9 @@ static int is_wanted(const request_rec *r, const es_dir_t *conf,
     switch (conf->http2) {
     case ES_HTTP2_HTTP11: return 1;
     case ES_HTTP2_AUTO:
-        return !es_budget_has_room(r->connection) &&
+        /* if it were held over HTTP/1.1, too, it would gain nothing */
+        return es_tls_server_detaches(r->server) &&
+               !es_budget_has_room(r->connection) &&
                !has_enough_streams(number);
     default: return 0;
     }
@@ -185,12 +188,13 @@ int es_http2_ask(request_rec *r)
 
 /* ---- The start ----------------------------------------------------------- */
 
-static int offers(server_rec *s, const char *protocol)
+/* The first server that offers the protocol; NULL = none does. */
+static const server_rec *offers(server_rec *s, const char *protocol)
 {
     while (s && !ap_is_allowed_protocol(NULL, NULL, s, protocol)) {
         s = s->next;
     }
-    return s != NULL;
+    return s;
 }
 
 /* What becomes of clients over HTTP/2 by the settings outside of sections. */
@@ -199,23 +203,25 @@ static const char *describe_http2(const server_rec *s)
     const es_dir_t *dir =
         ap_get_module_config(s->lookup_defaults, &eventstream_module);
 
-    switch (dir->http2) {
-    case ES_HTTP2_HOLD:
-        return "over HTTP/2 they are held, the others served in turns";
-    case ES_HTTP2_HTTP11:
-        return "over HTTP/2 browsers are asked to use HTTP/1.1";
-    default:
-        return "over HTTP/2 they are held, and browsers beyond that asked to "
-               "use HTTP/1.1";
+    if (dir->http2 == ES_HTTP2_HTTP11) {
+        return "; over HTTP/2 browsers are asked to use HTTP/1.1";
     }
+    return dir->http2 == ES_HTTP2_AUTO && es_tls_server_detaches(s)
+               ? "; over HTTP/2 they are held, and browsers beyond that asked "
+                 "to use HTTP/1.1"
+               : "; over HTTP/2 they are held, the others served in turns";
 }
 
 void es_http2_log_start(server_rec *s)
 {
-    if (offers(s, "h2")) {
+    const char *http1 = es_tls_server_describe();
+    const server_rec *offering = offers(s, "h2");
+
+    if (http1 || offering) {
         es_slog(APLOG_NOTICE, 0, s, "ES0115",
-                "clients over TLS: %s; see EventStreamHttp2 and "
-                "EventStreamMaxHeld",
-                describe_http2(s));
+                "clients over TLS: %s%s (see EventStreamDetachTLS, "
+                "EventStreamHttp2 and EventStreamMaxHeld)",
+                http1 ? http1 : "over HTTP/1.1 they are held",
+                offering ? describe_http2(offering) : "");
     }
 }

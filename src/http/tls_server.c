@@ -234,6 +234,31 @@ void es_tls_server_start(apr_pool_t *ptemp, server_rec *s)
     }
 }
 
+int es_tls_server_detaches(const server_rec *s)
+{
+    return is_capturing && passed != 0 && is_on(s);
+}
+
+const char *es_tls_server_describe(void)
+{
+    int i, count = 0;
+
+    if (!hosts) {
+        return NULL;
+    }
+    for (i = 0; i < hosts->nelts; i++) {
+        count +=
+            es_tls_server_detaches(APR_ARRAY_IDX(hosts, i, tls_host_t).server);
+    }
+    if (count == 0) {
+        return "over HTTP/1.1 they are held, the others served in turns";
+    }
+    return count == hosts->nelts
+               ? "over HTTP/1.1 they are detached"
+               : "over HTTP/1.1 they are detached by some servers, and held by "
+                 "others";
+}
+
 /* ---- a request ---------------------------------------------------------- */
 
 /* The connection's capture, if mod_ssl still has its SSL object. */

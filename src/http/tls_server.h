@@ -27,6 +27,23 @@ void es_tls_server_register(void);
 void es_tls_server_start(apr_pool_t *ptemp, server_rec *s);
 
 /**
+ * Are clients over TLS and HTTP/1.1 of this server detached, as far as is known
+ * without one of them?
+ *
+ * Context: PARENT, after es_tls_server_start; WORKER.
+ */
+int es_tls_server_detaches(const server_rec *s);
+
+/**
+ * How clients over TLS and HTTP/1.1 are served, for the line at the start.
+ *
+ * @return static text; NULL: no server has TLS, as far as is known
+ *
+ * Context: PARENT, after es_tls_server_start.
+ */
+const char *es_tls_server_describe(void);
+
+/**
  * Before this client of TLS is detached: read and drop what it has sent after
  * its request. If it cannot be detached, the reason is in the error log, each
  * reason once for each child.
@@ -74,6 +91,17 @@ static inline void es_tls_server_register(void)
 static inline void es_tls_server_start(apr_pool_t *ptemp, server_rec *s)
 {
     (void)ptemp, (void)s;
+}
+
+static inline int es_tls_server_detaches(const server_rec *s)
+{
+    (void)s;
+    return 0;
+}
+
+static inline const char *es_tls_server_describe(void)
+{
+    return NULL;
 }
 
 static inline int es_tls_server_prepare(request_rec *r)

@@ -2,6 +2,26 @@
 /* Tests of http/http2.c: who is asked to use HTTP/1.1, and what is counted. */
 #include "t/unit/unit.h"
 
+#include "http/tls_server.h"
+
+/* Are clients over TLS detached? A build without mod_ssl's header has no such
+ * function to replace. */
+static int is_detached;
+
+static int detaches(const server_rec *s)
+{
+    (void)s;
+    return is_detached;
+}
+
+static const char *describe(void)
+{
+    return NULL;
+}
+
+#define es_tls_server_detaches detaches
+#define es_tls_server_describe describe
+
 #include "http/http2.c"
 #include "t/unit/httpd_stub.h"
 #include "t/unit/runtime_stub.h"
@@ -57,6 +77,7 @@ static int open_child(void **state)
     runtime_stub.client_count = es_client_count_attach(mem, CHILDREN, pool);
     runtime_stub.asks = es_asks_attach(apr_pcalloc(pool, es_asks_size()));
     has_room = 0;
+    is_detached = 1;
     is_proxied = 0;
     not_allowed = "";
     return 0;
@@ -114,6 +135,15 @@ FACTS(a_browser_within_the_budget_is_not_asked)
     has_room = 1;
     assert_int_equal(asks(), 0);
     has_room = 0;
+    assert_int_equal(asks(), 1);
+}
+
+FACTS(a_browser_that_would_be_held_over_http_1_1_too_is_not_asked)
+{
+    browser();
+    is_detached = 0;
+    assert_int_equal(asks(), 0);
+    conf->http2 = ES_HTTP2_HTTP11;
     assert_int_equal(asks(), 1);
 }
 
@@ -284,16 +314,20 @@ FACTS(the_start_line_tells_the_directive)
     es_http2_log_start(r->server);
     assert_int_equal(httpd_stub.log_level, APLOG_NOTICE);
     assert_non_null(strstr(httpd_stub.logged, "beyond that asked to use"));
+    is_detached = 0;
+    es_http2_log_start(r->server);
+    assert_non_null(strstr(httpd_stub.logged, "others served in turns"));
+    is_detached = 1;
     conf->http2 = ES_HTTP2_HOLD;
     es_http2_log_start(r->server);
     assert_non_null(strstr(httpd_stub.logged, "others served in turns"));
     conf->http2 = ES_HTTP2_HTTP11;
     es_http2_log_start(r->server);
     assert_non_null(strstr(httpd_stub.logged, "browsers are asked to use"));
-    assert_int_equal(httpd_stub.logs, 3);
+    assert_int_equal(httpd_stub.logs, 4);
     not_allowed = "h2";
     es_http2_log_start(r->server);
-    assert_int_equal(httpd_stub.logs, 3);
+    assert_int_equal(httpd_stub.logs, 4);
 }
 
 #define CHILD(fact) \
@@ -302,6 +336,7 @@ FACTS(the_start_line_tells_the_directive)
 static const struct CMUnitTest tests[] = {
     CHILD(a_browser_beyond_the_budget_is_asked_once),
     CHILD(a_browser_within_the_budget_is_not_asked),
+    CHILD(a_browser_that_would_be_held_over_http_1_1_too_is_not_asked),
     CHILD(a_browser_that_has_complied_may_be_asked_again),
     CHILD(who_may_not_understand_is_not_asked),
     CHILD(who_comes_through_a_proxy_is_not_asked),
