@@ -137,6 +137,9 @@ const command_rec es_directives_table[] = {
                     IN_SECTIONS, "none; or files with keys, as file:PATH"),
     AP_INIT_ITERATE("EventStreamAllowOrigin", es_setters_origin, NULL,
                     IN_SECTIONS, "origins of web pages, or *"),
+    AP_INIT_ITERATE("EventStreamTransparentFilter",
+                    es_stream_setters_transparent, NULL, IN_SECTIONS,
+                    "names of output filters"),
     AP_INIT_TAKE1("EventStreamUseHub", es_setters_use_hub, NULL, IN_SECTIONS,
                   "the name of a hub"),
 
@@ -432,6 +435,7 @@ void *es_directives_merge_dir(apr_pool_t *p, void *outer, void *inner)
     merge_control(dir, base, add);
     dir->keys = add->keys ? add->keys : base->keys;
     dir->origins = add->origins ? add->origins : base->origins;
+    dir->transparent = add->transparent ? add->transparent : base->transparent;
     return dir;
 }
 
@@ -453,6 +457,7 @@ void es_directives_begin(apr_pool_t *pconf)
     es_tokens_begin(pconf);
     es_streams_begin(pconf);
     es_setters_begin(pconf);
+    es_stream_setters_begin(pconf);
 }
 
 static void fill_presets(void *settings, setter_t *setter)

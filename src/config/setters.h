@@ -42,6 +42,18 @@ const char *es_server_setters_lock_timeout(cmd_parms *cmd, void *dir,
                                            const char *time,
                                            const char *action);
 
+/* ---- How streams leave httpd: stream_setters.c -------------------------- */
+
+const char *es_stream_setters_transparent(cmd_parms *cmd, void *dir,
+                                          const char *name);
+
+/** Forget the noted names of filters. Context: pre_config. */
+void es_stream_setters_begin(apr_pool_t *pconf);
+
+/** Log the names that no output filter has. Context: post_config, when all
+ * filters are registered. */
+void es_stream_setters_warn(server_rec *s);
+
 /* ---- For all of them: setters.c ----------------------------------------- */
 
 /** Read a number of bytes: digits and an optional k, m or g. */

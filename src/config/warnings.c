@@ -324,4 +324,5 @@ void es_warnings_log(apr_pool_t *ptemp, server_rec *s)
     log_limits(ptemp, s);
     log_sites(ptemp, s);
     log_chroot(ptemp, s);
+    es_stream_setters_warn(s);
 }

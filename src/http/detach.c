@@ -32,7 +32,6 @@
 #include <apr_portable.h>
 #include <http_connection.h>
 #include <http_core.h>
-#include <util_filter.h>
 
 #include "base/context.h"
 #include "base/sigblock.h"
@@ -40,77 +39,34 @@
 #include "deliver/sink_socket.h"
 #include "deliver/sink_tls.h"
 #include "server/log.h"
+#include "http/output_path.h"
 #include "http/tls_server.h"
-
-static const char *const transparent[] = {
-    "core",          "chunk",      "content_length", "http_header",
-    "http_outerror", "byterange",  "old_write",      "log_input_output",
-    "mod_logio",     "reqtimeout", "logio",          "proxy_protocol",
-};
-
-/* mod_ssl's; what comes after them sees the sealed records. */
-static const char *const of_tls[] = {"ssl/tls filter",
-                                     "ssl/tls coalescing filter"};
-
-#define HAS(names, name) \
-    has_name(names, sizeof(names) / sizeof((names)[0]), name)
-
-static int has_name(const char *const *names, apr_size_t count,
-                    const char *name)
-{
-    apr_size_t i;
-
-    for (i = 0; i < count; i++) {
-        if (!strcasecmp(name, names[i])) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
-/* How the bytes of a request get to the socket. */
-typedef enum path_t {
-    PATH_PLAIN,
-    PATH_TLS,    /* sealed by mod_ssl */
-    PATH_CHANGED /* through filters that are not known, or none of its own */
-} path_t;
-
-static path_t path_from(const request_rec *r, const ap_filter_t *filter)
-{
-    path_t path = PATH_PLAIN;
-
-    if (r->connection->master || !ap_get_conn_socket(r->connection)) {
-        return PATH_CHANGED;
-    }
-    for (; filter; filter = filter->next) {
-        if (HAS(of_tls, filter->frec->name)) {
-            path = PATH_TLS;
-        }
-        else if (!HAS(transparent, filter->frec->name)) {
-            return PATH_CHANGED;
-        }
-    }
-    return path;
-}
 
 /* The filters of the request may remove themselves; those of the connection
  * stay. */
 void es_detach_announce(request_rec *r)
 {
-    path_t path = path_from(r, r->connection->output_filters);
+    es_output_path_t path =
+        es_output_path_find(r, r->connection->output_filters);
 
-    if (path == PATH_PLAIN || (path == PATH_TLS && es_tls_server_prepare(r))) {
+    if (path == ES_OUTPUT_PLAIN ||
+        (path == ES_OUTPUT_TLS && es_tls_server_prepare(r))) {
         /* merged: httpd may have put "Upgrade" there */
         apr_table_mergen(r->headers_out, "Connection", "close");
     }
 }
 
-int es_detach_is_possible(request_rec *r)
+static es_output_path_t path_of(const request_rec *r)
 {
-    path_t path = path_from(r, r->output_filters);
+    return es_output_path_find(r, r->output_filters);
+}
 
-    return path == PATH_PLAIN ||
-           (path == PATH_TLS && es_tls_server_is_ready(r));
+int es_detach_is_possible(const es_stream_t *stream)
+{
+    request_rec *r = stream->r;
+
+    return !es_output_path_is_changed(r, stream->sent) &&
+           (path_of(r) == ES_OUTPUT_PLAIN || es_tls_server_is_ready(r));
 }
 
 static int copy_descriptor(const request_rec *r)
@@ -239,9 +195,8 @@ apr_status_t es_detach(es_stream_t *stream)
     apr_status_t rv;
 
     ES_CONTEXT(ES_WORKER);
-    rv = path_from(r, r->output_filters) == PATH_TLS
-             ? submit_tls(stream)
-             : submit_blocking_signals(stream, NULL);
+    rv = path_of(r) == ES_OUTPUT_TLS ? submit_tls(stream)
+                                     : submit_blocking_signals(stream, NULL);
     if (rv != APR_SUCCESS) {
         es_rlog(APLOG_DEBUG, rv, r, "ES0340",
                 "cannot detach the client; it is asked to reconnect");

@@ -103,6 +103,7 @@ static int send_head(es_stream_t *stream, es_admit_result_t admitted)
                                             stream->reset.len, alloc));
     }
     APR_BRIGADE_INSERT_TAIL(bb, apr_bucket_flush_create(alloc));
+    stream->sent = len + stream->reset.len;
     return ap_pass_brigade(r->output_filters, bb) == APR_SUCCESS &&
            !r->connection->aborted;
 }
@@ -138,7 +139,7 @@ static int serve(es_stream_t *stream, const es_channel_set_t *names)
     else if (admitted == ES_ADMIT_BRIEF) {
         rc = es_hold_briefly(stream);
     }
-    else if (!es_detach_is_possible(stream->r)) {
+    else if (!es_detach_is_possible(stream)) {
         rc = es_hold_serve(stream);
     }
     else if (es_detach(stream) != APR_SUCCESS) {

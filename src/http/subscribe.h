@@ -51,6 +51,7 @@ typedef struct es_stream_t {
     es_slice_t reset;   /* stream-reset to begin with; empty = none */
     es_part_t *replay;  /* nslots of them, NULL = all from start on */
     es_counted_t counted;
+    apr_size_t sent; /* bytes of the body, with the head */
 } es_stream_t;
 
 /** Set the status and headers that each stream has. Context: WORKER. */
@@ -145,11 +146,11 @@ es_resume_reach_t es_subscribe_admit_reach(const es_runtime_hub_t *hub);
 void es_detach_announce(request_rec *r);
 
 /**
- * Can the client of this request be detached? Only if all filters between the
- * handler and the socket are known to leave bytes alone. Call it after the head
- * was sent: filters that act on the head have removed themselves by then.
+ * Can the client be detached? Only if all filters between the handler and the
+ * socket are known to leave bytes alone (http/output_path.h). Call it after the
+ * head was sent: filters that act on the head have removed themselves by then.
  */
-int es_detach_is_possible(request_rec *r);
+int es_detach_is_possible(const es_stream_t *stream);
 
 /**
  * Submit the client to the delivery. On success nothing may be written to r any

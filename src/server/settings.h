@@ -72,11 +72,12 @@ typedef struct es_dir_t {
     const es_path_t *path;           /* NULL = unset */
     apr_array_header_t *allow; /* const es_template_t *; NULL = all channels */
     int allow_is_own; /* of the section that has sources, or of one within */
-    es_publish_from_t *from;     /* NULL = local */
-    es_publish_from_t *control;  /* NULL = local and addresses of from */
-    int closes_control;          /* an outer control has ended here */
-    es_publish_keys_t *keys;     /* of publishers; NULL = unset */
-    apr_array_header_t *origins; /* char *; NULL = none */
+    es_publish_from_t *from;         /* NULL = local */
+    es_publish_from_t *control;      /* NULL = local and addresses of from */
+    int closes_control;              /* an outer control has ended here */
+    es_publish_keys_t *keys;         /* of publishers; NULL = unset */
+    apr_array_header_t *origins;     /* char *; NULL = none */
+    apr_array_header_t *transparent; /* char *; NULL = none */
 } es_dir_t;
 
 /** Upper bound of hubs of a server, and the preset of size=, in bytes. */

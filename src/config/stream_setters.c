@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Directives about how streams leave httpd. */
+#include "config/setters.h"
+
+#include <apr_lib.h>
+#include <apr_strings.h>
+#include <util_filter.h>
+
+#include "server/log.h"
+#include "server/settings.h"
+#include "http/output_path.h"
+
+/* ---- EventStreamTransparentFilter --------------------------------------- */
+
+/* A name; its filter may be defined further down (ExtFilterDefine). */
+typedef struct noted_filter_t {
+    const char *name;
+    const ap_directive_t *directive;
+} noted_filter_t;
+
+/* noted_filter_t, in the configuration pool; NULL before pre_config */
+static apr_array_header_t *filters;
+
+void es_stream_setters_begin(apr_pool_t *pconf)
+{
+    filters = apr_array_make(pconf, 4, sizeof(noted_filter_t));
+}
+
+void es_stream_setters_warn(server_rec *s)
+{
+    int i;
+
+    for (i = 0; filters && i < filters->nelts; i++) {
+        const noted_filter_t *noted =
+            &APR_ARRAY_IDX(filters, i, noted_filter_t);
+
+        if (!ap_get_output_filter_handle(noted->name)) {
+            es_slog(APLOG_NOTICE, 0, s, "ES0116",
+                    "%s, line %d: EventStreamTransparentFilter %s: there is no "
+                    "output filter of this name; is its module loaded?",
+                    noted->directive->filename, noted->directive->line_num,
+                    noted->name);
+        }
+    }
+}
+
+static const char *check_filter(const char *name, apr_pool_t *p)
+{
+    const char *at = name;
+
+    while (*at && !apr_iscntrl(*at)) {
+        at++;
+    }
+    if (!*name || *at) {
+        return "EventStreamTransparentFilter takes names of output filters, "
+               "such as SUBSTITUTE";
+    }
+    if (!es_output_path_may_name(name)) {
+        return apr_psprintf(p,
+                            "EventStreamTransparentFilter: '%s' seals what "
+                            "clients get; how they are detached all the same "
+                            "is decided by EventStreamDetachTLS",
+                            name);
+    }
+    return NULL;
+}
+
+const char *es_stream_setters_transparent(cmd_parms *cmd, void *dir,
+                                          const char *name)
+{
+    es_dir_t *settings = dir;
+    const char *err = es_setters_misplaced(cmd);
+    noted_filter_t *noted;
+
+    err = err ? err : check_filter(name, cmd->pool);
+    if (err) {
+        return err;
+    }
+    if (!settings->transparent) {
+        settings->transparent = apr_array_make(cmd->pool, 2, sizeof(char *));
+    }
+    APR_ARRAY_PUSH(settings->transparent, const char *) = name;
+    if (filters) {
+        noted = apr_array_push(filters);
+        noted->name = name;
+        noted->directive = cmd->directive;
+    }
+    return NULL;
+}
