@@ -18,14 +18,15 @@ use EventStream::Load;
 need_descriptors(6000);
 
 # With modules that Debian's presets and many sites put into each request. %X
-# distinguishes an aborted connection from one that was closed.
+# distinguishes an aborted connection from one that was closed; the note says
+# that the line was written at the start of the stream.
 my $conf = status_conf() . <<'CONF';
 AddOutputFilterByType DEFLATE text/html text/plain text/css
 Header set X-Site "here"
 ExpiresActive on
 ExpiresDefault "access plus 1 day"
 RequestReadTimeout header=20-40,minrate=500 body=20,minrate=500
-LogFormat "%>s %X" end
+LogFormat "%>s %X %{es-detached}n" end
 CustomLog "@ROOT@/logs/end_log" end "expr=%{REQUEST_URI} == '/events'"
 <Location "/events">
     SetHandler eventstream
@@ -97,8 +98,8 @@ sub test_mpm
     my $log = $httpd->root . '/logs/end_log';
     wait_for(sub { my @lines = slurp($log); @lines >= $count }, 5,
         "$mpm: the access log has each client");
-    is scalar(grep { $_ eq "200 -\n" } slurp($log)), $count,
-        "$mpm: the access log has them with 200, not as aborted";
+    is scalar(grep { $_ eq "200 - 1\n" } slurp($log)), $count,
+        "$mpm: it has them with 200, not as aborted, and as detached";
 
     my @half = splice @clients, 0, $half;
     close_with_rst($_) for @half;

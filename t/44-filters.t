@@ -25,6 +25,8 @@ LogLevel dumpio:trace7
 DumpIOInput On
 DumpIOOutput On
 LogIOTrackTTFB On
+LogFormat "%U %{es-detached}n" detached
+CustomLog "\@ROOT\@/logs/detached_log" detached
 ExtFilterDefine upper mode=output cmd="/usr/bin/tr a-z A-Z"
 ForensicLog "\@ROOT\@/logs/forensic_log"
 EventStreamTransparentFilter no_such_filter
@@ -122,6 +124,17 @@ publish($httpd, 'news', 'stream-open');
 is $longer->next_event(10)->{data}, 'stream-opened', 'and in later events';
 $longer->close;
 workers(0, 'its worker is free again');
+
+sub detached_log
+{
+    open my $in, '<', $httpd->root . '/logs/detached_log' or return '';
+    local $/;
+    return <$in>;
+}
+
+wait_for(sub { detached_log() =~ m{^/longer -$}m }, 10,
+    'the access log has a held client at its end, without a note');
+like detached_log(), qr{^/named 1$}m, 'a detached one has the note';
 
 # ---- mod_security2 -----------------------------------------------------------
 

@@ -197,7 +197,10 @@ apr_status_t es_detach(es_stream_t *stream)
     ES_CONTEXT(ES_WORKER);
     rv = path_of(r) == ES_OUTPUT_TLS ? submit_tls(stream)
                                      : submit_blocking_signals(stream, NULL);
-    if (rv != APR_SUCCESS) {
+    if (rv == APR_SUCCESS) {
+        apr_table_setn(r->notes, ES_DETACHED_NOTE, "1");
+    }
+    else {
         es_rlog(APLOG_DEBUG, rv, r, "ES0340",
                 "cannot detach the client; it is asked to reconnect");
     }

@@ -152,9 +152,13 @@ void es_detach_announce(request_rec *r);
  */
 int es_detach_is_possible(const es_stream_t *stream);
 
+/** The note of r, "1", once its client is detached: for the access log, whose
+ * line is written at that moment and not at the end of the stream. */
+#define ES_DETACHED_NOTE "es-detached"
+
 /**
  * Submit the client to the delivery. On success nothing may be written to r any
- * more.
+ * more, and r has ES_DETACHED_NOTE.
  *
  * @return APR_SUCCESS, or an error: then the caller ends the stream, whose
  *         subscription is either complete or ended
