@@ -11,6 +11,7 @@
  *   post_config    parent: fill in presets, open the shared memory, find the
  *                  publishers of other modules, test how clients over TLS
  *                  are detached; after mod_ssl has made its contexts
+ *   open_logs      parent: open EventStreamLog, or start its program
  *   child_init     child: claim a child number, start the delivery
  *   post_read_request
  *                  note what shows a proxy, before others remove headers
@@ -42,6 +43,7 @@
 #include "server/retained.h"
 #include "server/runtime.h"
 #include "server/settings.h"
+#include "server/stream_log.h"
 #include "http/body.h"
 #include "http/budget.h"
 #include "http/cors.h"
@@ -97,10 +99,22 @@ static int on_post_config(apr_pool_t *pconf, apr_pool_t *plog,
     return es_runtime_open(pconf, plog, s);
 }
 
+static int on_open_logs(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
+                        server_rec *s)
+{
+    (void)plog;
+    (void)ptemp;
+    if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) {
+        return OK;
+    }
+    return es_stream_log_open(pconf, s);
+}
+
 static void on_child_init(apr_pool_t *pchild, server_rec *s)
 {
     es_context_enter(ES_CHILD_INIT);
     es_budget_init(pchild, s, (int)es_settings_of(s)->max_held);
+    es_stream_log_child_init(pchild, s);
     es_runtime_child_init(pchild, s);
     es_context_enter(0); /* under prefork this thread becomes a worker */
 }
@@ -174,6 +188,7 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_pre_config(on_pre_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_check_config(on_check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(on_post_config, after_ssl, NULL, APR_HOOK_MIDDLE);
+    ap_hook_open_logs(on_open_logs, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(on_child_init, after_http2, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_stopping(on_child_stopping, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_child_status(on_child_status, NULL, NULL, APR_HOOK_MIDDLE);

@@ -28,6 +28,7 @@ my %front_door = (
 my %other_prefixes = (
     # the client's functions are in client.c and here
     'src/deliver/client_create.c' => ['es_client'],
+    'src/deliver/client_line.c' => ['es_client'],
     'src/deliver/client_state.c' => ['es_client'],
     # those of the channel table are in channels.c and here
     'src/journal/channels_repair.c' => ['es_channels'],

@@ -168,6 +168,8 @@ const command_rec es_directives_table[] = {
                SECONDS(5), 0, SECONDS(600)),
     GLOBAL_ROW("EventStreamFlowControl", ES_SECONDS_OR_OFF,
                GLOBAL(flow_control_us), SECONDS(20), 0, HOURS(1)),
+    AP_INIT_TAKE12("EventStreamLog", es_stream_setters_log, NULL, RSRC_CONF,
+                   "a file, or | and a program; and optionally a format"),
     AP_INIT_TAKE12("EventStreamLockTimeout", es_server_setters_lock_timeout,
                    NULL, RSRC_CONF,
                    "how long a request waits for a child that holds the lock "

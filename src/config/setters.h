@@ -47,6 +47,9 @@ const char *es_server_setters_lock_timeout(cmd_parms *cmd, void *dir,
 const char *es_stream_setters_transparent(cmd_parms *cmd, void *dir,
                                           const char *name);
 
+const char *es_stream_setters_log(cmd_parms *cmd, void *dir, const char *target,
+                                  const char *format);
+
 /** Forget the noted names of filters. Context: pre_config. */
 void es_stream_setters_begin(apr_pool_t *pconf);
 

@@ -8,6 +8,7 @@
 
 #include "server/log.h"
 #include "server/settings.h"
+#include "http/log_format.h"
 #include "http/output_path.h"
 
 /* ---- EventStreamTransparentFilter --------------------------------------- */
@@ -85,5 +86,32 @@ const char *es_stream_setters_transparent(cmd_parms *cmd, void *dir,
         noted->name = name;
         noted->directive = cmd->directive;
     }
+    return NULL;
+}
+
+/* ---- EventStreamLog ------------------------------------------------------ */
+
+const char *es_stream_setters_log(cmd_parms *cmd, void *dir, const char *target,
+                                  const char *format)
+{
+    const char *err = es_setters_misplaced(cmd);
+    es_settings_t *global = es_settings_of(cmd->server);
+
+    (void)dir;
+    if (err) {
+        return err;
+    }
+    if (!strcasecmp(target, "off") && !format) {
+        global->stream_log = NULL;
+        return NULL;
+    }
+    if (!*target || !strcmp(target, "|")) {
+        return "EventStreamLog takes off, a file, or | and a program";
+    }
+    err = es_log_format_parse(&global->log_format, format, cmd->pool);
+    if (err) {
+        return apr_pstrcat(cmd->pool, "EventStreamLog: the format ", err, NULL);
+    }
+    global->stream_log = target;
     return NULL;
 }

@@ -38,10 +38,17 @@ static int is_blocked(const es_client_t *client)
            client->state == ES_CLIENT_ENDING_BLOCKED;
 }
 
-static es_step_t fail(es_client_t *client)
+static es_step_t fail(es_client_t *client, es_end_t why)
 {
+    es_client_because(client, why);
     es_client_change(client, ES_CLIENT_ON_FAIL);
     return ES_STEP_ENDED;
+}
+
+/* Of the kernel for a plain socket, of httpd for a held request. */
+static int is_timeout(apr_status_t rv)
+{
+    return APR_STATUS_IS_ETIMEDOUT(rv) || APR_STATUS_IS_TIMEUP(rv);
 }
 
 /* Change the state by what the sink has answered. */
@@ -53,6 +60,8 @@ static inline void answered(es_client_t *client, apr_status_t rv,
         es_client_change(client, ES_CLIENT_ON_TAKEN);
     }
     else if (!APR_STATUS_IS_EAGAIN(rv)) {
+        es_client_because(client,
+                          is_timeout(rv) ? ES_END_TIMEOUT : ES_END_CLIENT);
         es_client_change(client, ES_CLIENT_ON_FAIL);
     }
     else if (!is_blocked(client) || taken > 0) {
@@ -61,6 +70,7 @@ static inline void answered(es_client_t *client, apr_status_t rv,
     }
     else if (client->opts.send_timeout > 0 &&
              now - client->last >= client->opts.send_timeout) {
+        es_client_because(client, ES_END_TIMEOUT);
         es_client_change(client, ES_CLIENT_ON_FAIL);
     }
 }
@@ -72,6 +82,9 @@ static apr_status_t put(es_client_t *client, const struct iovec *iov, int count,
 
     *taken = 0;
     rv = client->sink->ops->write(client->sink, iov, count, taken);
+    if (es_client_is_logged(client)) {
+        client->line->bytes += *taken;
+    }
     answered(client, rv, *taken, now);
     return rv;
 }
@@ -87,6 +100,7 @@ static apr_status_t flush(es_client_t *client, apr_time_t now)
     }
     rv = client->sink->ops->flush(client->sink, &sent);
     if (APR_STATUS_IS_EOF(rv)) {
+        es_client_because(client, ES_END_KEYS);
         es_client_end_spread(client);
         rv = APR_SUCCESS;
     }
@@ -143,7 +157,7 @@ static es_step_t step_control(es_client_t *client, apr_time_t now)
     int is_whole;
 
     if (make_control(client, &frame) != APR_SUCCESS) {
-        return fail(client);
+        return fail(client, ES_END_ERROR);
     }
     es_control_frame_skip(&frame, client->control_offset);
     if (frame.count > 0) {
@@ -172,7 +186,9 @@ static apr_status_t settle(es_client_t *client, es_scan_t *scan)
         return APR_SUCCESS;
     }
     reader = es_client_reader(client);
-    return es_reader_settle(&reader, scan, &client->cursor, &client->skip);
+    return es_reader_settle(&reader, scan, &client->cursor, &client->skip,
+                            client->line != NULL ? &client->line->events
+                                                 : NULL);
 }
 
 /* All records up to the cursor are written; the backlog may be over. */
@@ -236,11 +252,13 @@ static es_step_t overtaken(es_client_t *client, apr_status_t why)
     if (client->skip == 0 &&
         es_close_exists_after(client->store, client->slots, client->nslots,
                               client->cursor)) {
+        es_client_because(client, ES_END_CHANNEL);
         es_client_end_spread(client); /* the record of the close is gone */
         return ES_STEP_MORE;
     }
     if (client->skip > 0) {
-        return fail(client); /* cut: the client sees that it is no clean end */
+        /* cut: the client sees that it is no clean end */
+        return fail(client, ES_END_OVERTAKEN);
     }
     rv = find_present(client, &start);
     if (rv == APR_TIMEUP) {
@@ -249,7 +267,7 @@ static es_step_t overtaken(es_client_t *client, apr_status_t why)
         return ES_STEP_MORE;
     }
     if (rv != APR_SUCCESS) {
-        return fail(client);
+        return fail(client, ES_END_ERROR);
     }
     client->cursor = start.pos;
     client->reset_id = start.id;
@@ -282,7 +300,8 @@ static es_step_t catch_up(es_client_t *client, es_pos_t limit, apr_time_t now,
                            !es_client_is_open(client), scratch, scratch_size);
     client->search_from = got.scan.params.search_from;
     if (rv == APR_ENOMEM) {
-        return fail(client); /* it reconnects; by then there may be memory */
+        /* it reconnects; by then there may be memory */
+        return fail(client, ES_END_ERROR);
     }
     if (rv != APR_SUCCESS) {
         return overtaken(client, rv);
@@ -305,7 +324,9 @@ static es_step_t catch_up(es_client_t *client, es_pos_t limit, apr_time_t now,
     }
     client->skip = 0;
     client->cursor = got.end;
+    es_client_count_events(client, (apr_uint64_t)got.events);
     if (got.closes) {
+        es_client_because(client, ES_END_CHANNEL);
         /* A client is one stream: it ends, and comes back for the other
          * channels. */
         es_client_end_spread(client);
@@ -341,7 +362,7 @@ static es_step_t step_frame(es_client_t *client, apr_time_t now)
         step = step_control(client, now);
     }
     if (step == ES_STEP_CURRENT && settle(client, NULL) != APR_SUCCESS) {
-        step = fail(client); /* overtaken within a frame */
+        step = fail(client, ES_END_OVERTAKEN); /* within a frame */
     }
     return step;
 }
@@ -400,6 +421,7 @@ es_step_t es_client_step_to(es_client_t *client, es_pos_t limit, apr_time_t now,
     int turn;
 
     if (client->end_at != 0 && now >= client->end_at) {
+        es_client_because(client, ES_END_LIFETIME);
         es_client_change(client, ES_CLIENT_ON_END);
     }
     if (flush(client, now) != APR_SUCCESS) {

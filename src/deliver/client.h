@@ -16,6 +16,7 @@
 #include "shm/client_count.h"
 #include "journal/resume.h"
 #include "deliver/sink.h"
+#include "deliver/stream_line.h"
 
 typedef struct es_client_t es_client_t;
 
@@ -45,6 +46,7 @@ typedef struct es_client_params_t {
                                 * not pos; copied. NULL = all start at pos */
     es_client_opts_t opts;   /* copied */
     es_counted_t counted;    /* its entry in the client counts; taken over */
+    es_stream_line_t *line;  /* taken over; NULL = streams are not logged */
 } es_client_params_t;
 
 /** The result of a step or an offer. */
@@ -128,7 +130,11 @@ apr_time_t es_client_due(const es_client_t *client);
 /** The first record that it has not seen, as far as the client knows. */
 es_pos_t es_client_pos(const es_client_t *client);
 
-/** Give back the subscription, its count and the sink, and free the client. */
+/** Note why the stream ends, before it is ended. Only the first call counts. */
+void es_client_because(es_client_t *client, es_end_t why);
+
+/** Give back the subscription, its count and the sink, and free the client. Its
+ * line is logged, if it has one. */
 void es_client_close(es_client_t *client);
 
 #endif

@@ -43,6 +43,7 @@ static void destroy(es_client_t *client)
         free(client->slots);
     }
     free(client->backlog);
+    free(client->line);
     free(client);
 }
 
@@ -88,11 +89,13 @@ es_client_t *es_client_create(const es_client_params_t *params, es_sink_t *sink,
     client->store = params->store;
     client->child = params->child;
     client->counted = params->counted;
+    client->line = params->line;
     return client;
 }
 
 void es_client_close(es_client_t *client)
 {
+    es_client_log_line(client); /* names its slots, which are ours until then */
     es_store_unsubscribe(client->store, client->child, client->slots,
                          client->nslots);
     es_client_count_remove(&client->counted);

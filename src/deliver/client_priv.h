@@ -72,6 +72,12 @@ int es_client_save(es_client_t *client, apr_time_t now,
 void es_client_load(es_client_t *client, const es_client_saved_t *saved,
                     int lost, const es_start_t *present);
 
+/** The line of the client, or NULL: also if it was forgotten. */
+const es_stream_line_t *es_client_line(const es_client_t *client);
+
+/** The client goes on elsewhere, where its line is logged. */
+void es_client_forget_line(es_client_t *client);
+
 /** 1 when the sink has the end of the body: the peer may still read it. */
 int es_client_is_finished(const es_client_t *client);
 
@@ -156,11 +162,13 @@ struct es_client_t {
     apr_time_t last;       /* a byte was taken then, or it became blocked */
     unsigned char state;   /* es_client_state_t */
     unsigned char control; /* ES_CONTROL_… */
+    unsigned char why;     /* es_end_t; ES_END_ERROR = not known yet */
     apr_uint32_t hub;
-    apr_size_t skip;       /* bytes, see deliver/reader.h */
-    es_backlog_t *backlog; /* owned; NULL = none, or it is over */
-    es_client_opts_t opts; /* retry_ms: also that of an end */
-    apr_time_t end_at;     /* its lifetime is over then; 0 = never */
+    es_stream_line_t *line; /* owned; NULL = the stream is not logged */
+    apr_size_t skip;        /* bytes, see deliver/reader.h */
+    es_backlog_t *backlog;  /* owned; NULL = none, or it is over */
+    es_client_opts_t opts;  /* retry_ms: also that of an end */
+    apr_time_t end_at;      /* its lifetime is over then; 0 = never */
     es_store_t *store;
     /* and what is rarely used, last */
     apr_size_t control_offset; /* bytes of the control frame that are taken */
@@ -201,6 +209,24 @@ static inline void es_client_schedule_control(es_client_t *client, int control)
 /** End the stream for a reason that all clients of a channel may have at once:
  * retry is longer by up to a fifth. Nothing is done if it ends already. */
 void es_client_end_spread(es_client_t *client);
+
+/** 1 when its stream is logged. */
+static inline int es_client_is_logged(const es_client_t *client)
+{
+    return client->line != NULL;
+}
+
+/** Count events that the client got as a whole. */
+static inline void es_client_count_events(es_client_t *client,
+                                          apr_uint64_t events)
+{
+    if (es_client_is_logged(client)) {
+        client->line->events += events;
+    }
+}
+
+/** Log the line of a client that is about to be freed, if it has one. */
+void es_client_log_line(const es_client_t *client);
 
 /** Its part of the journal. */
 static inline es_reader_t es_client_reader(const es_client_t *client)

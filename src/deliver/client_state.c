@@ -126,10 +126,12 @@ static void load_lost(es_client_t *client, const es_client_saved_t *saved,
     client->cursor = present->pos;
     if (saved->skip > 0 || saved->control_offset > 0) {
         /* cut: the client sees that it is no clean end */
+        es_client_because(client, ES_END_OVERTAKEN);
         es_client_change(client, ES_CLIENT_ON_FAIL);
     }
     else if (es_close_exists_after(client->store, client->slots, client->nslots,
                                    saved->cursor)) {
+        es_client_because(client, ES_END_CHANNEL);
         es_client_end_spread(client); /* its cursor is beyond the close now */
     }
     else {

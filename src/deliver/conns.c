@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 
 #include "base/context.h"
 #include "base/jitter.h"
@@ -266,6 +267,7 @@ void es_conns_add(es_conns_t *conns, es_conn_t *conn, es_hub_t *hub,
 static void half_close(es_conns_t *conns, es_conn_t *conn, apr_time_t now)
 {
     conn->half_closed = 1;
+    es_client_because(conn->client, ES_END_CLIENT);
     if (conn->state == ES_CONN_LINGER || /* it has read its end */
         poll_for(conns, conn, EPOLL_CTL_MOD) != APR_SUCCESS) {
         es_conns_drop(conns, conn);
@@ -287,9 +289,22 @@ static int drain(es_conns_t *conns, es_conn_t *conn, unsigned int events,
         half_close(conns, conn, now);
     }
     else if (rv != APR_SUCCESS) {
+        es_client_because(conn->client, ES_END_CLIENT);
         es_conns_drop(conns, conn);
     }
     return conn->state != ES_CONN_DEAD;
+}
+
+/* The kernel ends the connection of a peer that is not reachable, or takes
+ * nothing: es_sink_socket_tcp_set. */
+static es_end_t why_hung_up(const es_conn_t *conn)
+{
+    int error = 0;
+    socklen_t len = sizeof(error);
+
+    (void)getsockopt(es_sink_socket_fd(conn->sink), SOL_SOCKET, SO_ERROR,
+                     &error, &len);
+    return error == ETIMEDOUT ? ES_END_TIMEOUT : ES_END_CLIENT;
 }
 
 void es_conns_on_event(es_conns_t *conns, es_conn_t *conn, unsigned int events,
@@ -300,6 +315,7 @@ void es_conns_on_event(es_conns_t *conns, es_conn_t *conn, unsigned int events,
         return;
     }
     if (events & (EPOLLHUP | EPOLLERR)) {
+        es_client_because(conn->client, why_hung_up(conn));
         es_conns_drop(conns, conn);
         return;
     }
@@ -421,6 +437,7 @@ static int on_end(void *baton, es_conn_t *conn)
 {
     const end_t *end = baton;
 
+    es_client_because(conn->client, ES_END_SHUTDOWN);
     es_conns_end(end->conns, conn, end->drain_ms);
     return 1;
 }
@@ -457,6 +474,7 @@ void es_conns_resume(es_conns_t *conns, es_conn_t *conn)
 
 static int on_close(void *baton, es_conn_t *conn)
 {
+    es_client_because(conn->client, ES_END_SHUTDOWN);
     es_conns_drop(baton, conn);
     return 1;
 }

@@ -102,7 +102,11 @@ es_handover_t *es_handover_create(const es_handover_params_t *params)
 static void drop_waiting(es_handover_t *handover)
 {
     if (handover->waiting_since != 0) {
-        close(handover->waiting.fd);
+        do {
+            es_handover_take_log_lost(&handover->waiting);
+            close(handover->waiting.fd);
+        } while (es_handover_msg_take(handover->msg, &handover->waiting) ==
+                 APR_SUCCESS);
         es_handover_msg_begin(handover->msg);
         handover->waiting_since = 0;
     }
@@ -181,6 +185,7 @@ static int describe(es_handover_t *handover, es_conn_t *conn,
     if (es_sink_tls_save(conn->sink, &handover->tls)) {
         handed->tls = &handover->tls;
     }
+    handed->line = es_client_line(conn->client);
     handed->opts = params.opts;
     handed->is_counted = params.counted.client_count != NULL;
     handed->address = params.counted.address;
@@ -199,6 +204,7 @@ static void send_msg(es_handover_t *handover)
         es_handover_sockets_send(&handover->sockets, handover->msg);
     for (i = 0; i < count; i++) {
         if (handover->send_status == APR_SUCCESS) {
+            es_client_forget_line(handover->sent[i]->client);
             es_conns_drop(handover->params.conns, handover->sent[i]);
             handover->nsent++;
         }

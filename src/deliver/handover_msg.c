@@ -3,12 +3,13 @@
  * A message. Numbers have the machine's own form, since both ends are children
  * of one parent:
  *
- *     ┌──────┬────────┬──────────────────┬─────────────────┬────────┬──────
- *     │ head │ client │ 3 abc 5 hello …  │ tls, rest, part │ client │ …
- *     └──────┴────────┴──────────────────┴─────────────────┴────────┴──────
- *                       its names, each    only of a client of TLS: its
- *                       after a byte with  session, bytes to be sent, bytes
- *                       its length         that have arrived
+ *     ┌──────┬────────┬─────────────────┬────────────┬─────────────────┬──
+ *     │ head │ client │ 3 abc 5 hello … │ line, text │ tls, rest, part │ …
+ *     └──────┴────────┴─────────────────┴────────────┴─────────────────┴──
+ *                       its names, each   only if its  only of a client of
+ *                       after a byte      stream is    TLS: its session,
+ *                       with its length   logged       bytes to be sent,
+ *                                                      bytes that have arrived
  *
  * The descriptors are sent as ancillary data (SCM_RIGHTS), one for each client
  * and in the same order. If the receiver can open too few, the kernel drops
@@ -25,7 +26,7 @@
 #include "base/utf8.h"
 #include "shm/descriptor.h"
 
-#define VERSION 0x65736c03u /* "esl" and a number, raised with each change */
+#define VERSION 0x65736c04u /* "esl" and a number, raised with each change */
 #define TIME_MAX (APR_INT64_C(1) << 56)
 #define OFFSET_MAX (APR_UINT64_C(1) << 40)
 
@@ -52,7 +53,7 @@ typedef struct wire_t {
     apr_int64_t retry_ms;
     apr_uint16_t nnames;
     unsigned char is_tls;
-    unsigned char reserved; /* 0 */
+    unsigned char has_line;
     unsigned char chunked;
     unsigned char as_comment;
     unsigned char control;
@@ -61,7 +62,18 @@ typedef struct wire_t {
 
 typedef char assert_wire_size[sizeof(wire_t) == 128 ? 1 : -1];
 
-/* After the names of a client of TLS; not aligned. */
+/* After the names of a client whose stream is logged; not aligned. */
+typedef struct wire_line_t {
+    apr_uint64_t bytes;
+    apr_uint64_t events;
+    apr_int64_t began;
+    apr_uint32_t len;      /* bytes that follow */
+    apr_uint32_t reserved; /* 0 */
+} wire_line_t;
+
+typedef char assert_wire_line_size[sizeof(wire_line_t) == 32 ? 1 : -1];
+
+/* After these of a client of TLS; not aligned. */
 typedef struct wire_tls_t {
     es_tls_session_t session;
     apr_uint32_t rest_len; /* bytes that follow */
@@ -83,6 +95,10 @@ struct es_handover_msg_t {
     apr_size_t secret;       /* bytes from the start that may have secrets */
     wire_tls_t wire_tls;     /* of the client that was taken last */
     es_sink_tls_saved_t tls; /* the same, for the caller */
+    union {
+        es_stream_line_t line;
+        char room[sizeof(es_stream_line_t) + ES_STREAM_LINE_MAX];
+    } line; /* of the client that was taken last */
     es_slice_t names[ES_HANDOVER_MSG_NAMES];
     char bytes[ES_HANDOVER_MSG_BYTES];
 };
@@ -163,6 +179,9 @@ static apr_size_t size_of(const es_handed_t *handed)
         }
         size += 1 + handed->names[i].len;
     }
+    if (handed->line != NULL) {
+        size += sizeof(wire_line_t) + handed->line->len;
+    }
     if (handed->tls != NULL) {
         size +=
             sizeof(wire_tls_t) + handed->tls->rest.len + handed->tls->part.len;
@@ -196,6 +215,7 @@ static void fill_wire(wire_t *wire, const es_handed_t *handed)
     wire->chunked = handed->chunked != 0;
     wire->nnames = (apr_uint16_t)handed->nnames;
     wire->is_tls = handed->tls != NULL;
+    wire->has_line = handed->line != NULL;
 }
 
 static char *put_bytes(char *to, const void *bytes, apr_size_t len)
@@ -204,6 +224,19 @@ static char *put_bytes(char *to, const void *bytes, apr_size_t len)
         memcpy(to, bytes, len);
     }
     return to + len;
+}
+
+static char *put_line(char *to, const es_stream_line_t *line)
+{
+    wire_line_t wire;
+
+    memset(&wire, 0, sizeof(wire));
+    wire.bytes = line->bytes;
+    wire.events = line->events;
+    wire.began = line->began;
+    wire.len = line->len;
+    to = put_bytes(to, &wire, sizeof(wire));
+    return put_bytes(to, line->text, line->len);
 }
 
 static char *put_tls(char *to, const es_sink_tls_saved_t *tls)
@@ -246,6 +279,9 @@ apr_status_t es_handover_msg_add(es_handover_msg_t *msg,
         to = put_bytes(to, name.data, name.len);
     }
     msg->len += size;
+    if (handed->line != NULL) {
+        to = put_line(to, handed->line);
+    }
     if (handed->tls != NULL) {
         (void)put_tls(to, handed->tls);
         msg->secret = msg->len;
@@ -374,7 +410,8 @@ static int is_valid(const wire_t *wire)
            is_time(wire->keepalive) && is_time(wire->send_timeout) &&
            is_time(wire->lifetime) && is_time(wire->retry_ms) &&
            wire->skip < OFFSET_MAX && wire->control_offset < OFFSET_MAX &&
-           wire->control <= ES_CLIENT_CONTROL_MAX && wire->is_tls <= 1;
+           wire->control <= ES_CLIENT_CONTROL_MAX && wire->is_tls <= 1 &&
+           wire->has_line <= 1;
 }
 
 /* @return 0 if they are not valid names, or exceed the message */
@@ -401,6 +438,32 @@ static int take_names(es_handover_msg_t *msg, int count)
         at += len;
     }
     msg->at = (apr_size_t)(at - msg->bytes);
+    return 1;
+}
+
+/* @return 0 if it is not valid, or exceeds the message */
+static int take_line(es_handover_msg_t *msg)
+{
+    es_stream_line_t *line = &msg->line.line;
+    apr_size_t left = msg->len - msg->at;
+    wire_line_t wire;
+
+    if (left < sizeof(wire)) {
+        return 0;
+    }
+    memcpy(&wire, msg->bytes + msg->at, sizeof(wire));
+    msg->at += sizeof(wire);
+    left -= sizeof(wire);
+    if (wire.len > ES_STREAM_LINE_MAX || wire.len > left ||
+        !is_time(wire.began)) {
+        return 0;
+    }
+    line->bytes = wire.bytes;
+    line->events = wire.events;
+    line->began = wire.began;
+    line->len = wire.len;
+    memcpy(line->text, msg->bytes + msg->at, wire.len);
+    msg->at += wire.len;
     return 1;
 }
 
@@ -459,6 +522,7 @@ static void fill_handed(es_handed_t *handed, const wire_t *wire,
     handed->names = msg->names;
     handed->nnames = (int)wire->nnames;
     handed->tls = wire->is_tls ? &msg->tls : NULL;
+    handed->line = wire->has_line ? &msg->line.line : NULL;
     handed->fd = msg->fds[msg->taken++];
 }
 
@@ -478,7 +542,7 @@ apr_status_t es_handover_msg_take(es_handover_msg_t *msg, es_handed_t *handed)
     memcpy(&wire, msg->bytes + msg->at, sizeof(wire));
     msg->at += sizeof(wire);
     if (!is_valid(&wire) || !take_names(msg, wire.nnames) ||
-        (wire.is_tls && !take_tls(msg))) {
+        (wire.has_line && !take_line(msg)) || (wire.is_tls && !take_tls(msg))) {
         es_handover_msg_begin(msg);
         return APR_EINVAL;
     }

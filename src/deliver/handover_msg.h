@@ -42,6 +42,7 @@ typedef struct es_handed_t {
                               * reused while no child is subscribed for it */
     int nnames;              /* 1..ES_HANDOVER_MSG_NAMES */
     const es_sink_tls_saved_t *tls; /* NULL = a plain client */
+    const es_stream_line_t *line;   /* NULL = its stream is not logged */
 } es_handed_t;
 
 typedef struct es_handover_msg_t es_handover_msg_t;
@@ -92,8 +93,8 @@ apr_status_t es_handover_msg_receive(es_handover_msg_t *msg, int fd);
 /**
  * Take the next client out of a received message.
  *
- * @param handed  filled; the descriptor is the caller's; names and tls live
- *                until the next call for msg, which wipes tls
+ * @param handed  filled; the descriptor is the caller's; names, line and tls
+ *                live until the next call for msg, which wipes tls
  * @return APR_SUCCESS; APR_EOF: all are taken; APR_EINVAL: the rest is
  *         malformed, and its descriptors were closed
  */

@@ -18,8 +18,10 @@
  */
 #include "deliver/handover_take.h"
 
+#include <stdlib.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/context.h"
 #include "journal/resume.h"
 #include "deliver/client_priv.h"
@@ -173,9 +175,13 @@ static es_client_t *make_client(const take_t *take, es_sink_t *sink)
     params.nslots = take->handed->nnames;
     params.pos = take->present.pos;
     params.opts = take->handed->opts;
+    if (take->handed->line != NULL) {
+        params.line = es_stream_line_copy(take->handed->line);
+    }
     count_client(take, &params.counted);
     client = es_client_create(&params, sink, take->now);
     if (client == NULL) {
+        free(params.line);
         es_client_count_remove(&params.counted);
         sink->ops->close(sink);
         return NULL;
@@ -213,6 +219,20 @@ static es_conn_t *make_conn(const take_t *take)
     return conn;
 }
 
+void es_handover_take_log_lost(const es_handed_t *handed)
+{
+    es_stream_end_t end = {0};
+
+    if (handed->line != NULL) {
+        end.channels = handed->names;
+        end.nchannels = handed->nnames;
+        end.last_id = handed->seen_id;
+        end.at = es_clock_now();
+        end.why = ES_END_HANDOVER;
+        es_stream_line_log(handed->line, &end);
+    }
+}
+
 apr_status_t es_handover_take_client(const es_handover_params_t *params,
                                      const es_handed_t *handed,
                                      es_slot_t *slots, apr_time_t now)
@@ -234,6 +254,7 @@ apr_status_t es_handover_take_client(const es_handover_params_t *params,
         return rv;
     }
     if (rv != APR_SUCCESS) {
+        es_handover_take_log_lost(handed);
         close(handed->fd);
         return rv;
     }
@@ -243,6 +264,8 @@ apr_status_t es_handover_take_client(const es_handover_params_t *params,
     }
     es_conns_add(params->conns, conn, take.hub, now);
     if (take.hub->is_closed || !es_handover_take_has_room(params, 0)) {
+        es_client_because(conn->client,
+                          take.hub->is_closed ? ES_END_SHUTDOWN : ES_END_LIMIT);
         es_conns_end(params->conns, conn, params->drain_ms);
     }
     return APR_SUCCESS;

@@ -33,4 +33,7 @@ apr_status_t es_handover_take_client(const es_handover_params_t *params,
                                      const es_handed_t *handed,
                                      es_slot_t *slots, apr_time_t now);
 
+/** Log the line of a client that is not taken over, if it has one. */
+void es_handover_take_log_lost(const es_handed_t *handed);
+
 #endif

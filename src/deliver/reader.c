@@ -80,7 +80,8 @@ static void init_scan(const es_reader_t *reader, es_scan_t *scan, es_pos_t stop)
 }
 
 apr_status_t es_reader_settle(const es_reader_t *reader, es_scan_t *scan,
-                              es_pos_t *cursor, apr_size_t *skip)
+                              es_pos_t *cursor, apr_size_t *skip,
+                              apr_uint64_t *events)
 {
     es_record_t record;
     es_scan_t own_scan;
@@ -102,6 +103,9 @@ apr_status_t es_reader_settle(const es_reader_t *reader, es_scan_t *scan,
         }
         if (own) {
             *skip -= wire_len(reader, &record);
+            if (events != NULL) {
+                ++*events;
+            }
         }
         *cursor = es_scan_next(scan, record.next, own);
     }
@@ -149,6 +153,7 @@ static apr_status_t add_record(const es_reader_t *reader, es_collected_t *got,
         /* The CR LF of a chunk is copied too; if the body is not chunked,
          * the next frame overwrites it. */
         got->len += wire_len(reader, record) - skip;
+        got->events++;
     }
     return rv;
 }
@@ -217,6 +222,7 @@ apr_status_t es_reader_collect(const es_reader_t *reader, es_collected_t *got,
     got->end = cursor;
     got->closes = 0;
     got->looks = 0;
+    got->events = 0;
     init_scan(reader, &got->scan, stop);
     while (rv == APR_SUCCESS && got->end < stop &&
            got->looks + got->scan.looks < LOOKS_MAX) {

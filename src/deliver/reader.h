@@ -36,6 +36,7 @@ typedef struct es_collected_t {
     int more;       /* 1 = end is below stop */
     int closes;     /* 1 = at end a channel is closed: the stream ends there */
     int looks;      /* records that were looked at */
+    int events;     /* of the reader; their last bytes are in data */
     es_scan_t
         scan; /* what it has found; its search_from is for the next call */
 } es_collected_t;
@@ -44,12 +45,15 @@ typedef struct es_collected_t {
  * Move the cursor over the records that are written as a whole, so that skip
  * becomes 0, or less than the frame at the cursor.
  *
+ * @param events  raised by the number of these records that are the reader's;
+ *                NULL is ignored
  * @param scan  that of the es_reader_collect whose start is the cursor; NULL:
  *              none
  * @return APR_SUCCESS; else why the record at the cursor cannot be read
  */
 apr_status_t es_reader_settle(const es_reader_t *reader, es_scan_t *scan,
-                              es_pos_t *cursor, apr_size_t *skip);
+                              es_pos_t *cursor, apr_size_t *skip,
+                              apr_uint64_t *events);
 
 /**
  * Does no record of the reader stand between cursor and the head? The caller

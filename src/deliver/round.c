@@ -342,6 +342,7 @@ static void add_part(const es_round_t *round, es_round_frames_t *frames,
         len = copied->frame_len;
     }
     frames->total += len;
+    frames->events++;
     if (frames->count > 0) {
         last = &parts[frames->count - 1];
         if ((char *)last->iov_base + last->iov_len == data) {

@@ -21,6 +21,7 @@ typedef struct es_round_frames_t {
     const struct iovec *iov;
     int count;        /* parts, 1 or more; adjacent ones are merged */
     apr_size_t total; /* bytes */
+    apr_uint32_t events;
 } es_round_frames_t;
 
 /** @return 1 when a client here wants the channel. A record is copied only if

@@ -138,6 +138,7 @@ static apr_status_t submit(es_stream_t *stream, const es_tls_session_t *session)
     if (fd < 0) {
         return APR_FROM_OS_ERROR(errno);
     }
+    stream->mode = "detached";
     sink = create_sink(stream, fd, session);
     if (sink) {
         client = es_stream_client(stream, sink);

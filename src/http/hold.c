@@ -167,6 +167,7 @@ typedef struct hold_t {
     es_watch_t *watch;
     apr_time_t until; /* when the turn ends; 0 = held */
     int ending;       /* es_client_end was called */
+    es_grant_t grant;
     char *scratch;
 } hold_t;
 
@@ -203,8 +204,9 @@ static apr_interval_time_t wait_time(const hold_t *hold, apr_time_t now)
     return wait > 0 ? wait : 0;
 }
 
-static void end_client(hold_t *hold, apr_int64_t spread_ms)
+static void end_client(hold_t *hold, es_end_t why, apr_int64_t spread_ms)
 {
+    es_client_because(hold->client, why);
     if (!hold->ending) {
         hold->ending = 1;
         es_client_end(hold->client, es_stream_retry(hold->stream) +
@@ -236,21 +238,23 @@ static void serve(hold_t *hold)
             return;
         }
         if (is_over(hold, step, now)) {
-            end_client(hold, 0);
+            end_client(
+                hold, hold->grant == ES_GRANT_TURN ? ES_END_TURN : ES_END_LIMIT,
+                0);
         }
         else if (es_runtime_is_stopping()) {
-            end_client(hold, drain_ms());
+            end_client(hold, ES_END_SHUTDOWN, drain_ms());
         }
         if (step == ES_STEP_MORE || hold->ending) {
             continue;
         }
         es_watch_report_pos(hold->watch, 0, now);
         if (es_watch_wait(hold->watch, wait_time(hold, now)) < 0) {
-            end_client(hold, drain_ms()); /* the child stops */
+            end_client(hold, ES_END_SHUTDOWN, drain_ms());
         }
         switch (look_at_peer(hold->sink)) {
-        case PEER_GONE: return;
-        case PEER_SENDS_NO_MORE: end_client(hold, 0); break;
+        case PEER_GONE: es_client_because(hold->client, ES_END_CLIENT); return;
+        case PEER_SENDS_NO_MORE: end_client(hold, ES_END_CLIENT, 0); break;
         default: break;
         }
     }
@@ -283,11 +287,22 @@ static apr_time_t end_of_turn(const es_stream_t *stream, es_grant_t grant)
     }
 }
 
+static const char *mode_of(es_grant_t grant)
+{
+    switch (grant) {
+    case ES_GRANT_HELD: return "held";
+    case ES_GRANT_TURN: return "turn";
+    default: return "brief";
+    }
+}
+
 static int run(hold_t *hold, es_grant_t grant)
 {
     es_sigblock_t sigblock;
     int begun;
 
+    hold->grant = grant;
+    hold->stream->mode = mode_of(grant);
     hold->until = end_of_turn(hold->stream, grant);
     es_sigblock_begin(&sigblock);
     begun = begin(hold);

@@ -2,11 +2,14 @@
 /* What detach and hold do in the same way with a stream. */
 #include "http/subscribe.h"
 
+#include <stdlib.h>
+
 #include <http_protocol.h>
 
 #include "base/clock.h"
 #include "base/jitter.h"
 #include "server/log.h"
+#include "http/log_format.h"
 #include "http/reply.h"
 
 void es_stream_set_head(request_rec *r)
@@ -47,8 +50,12 @@ es_client_t *es_stream_client(es_stream_t *stream, es_sink_t *sink)
         es_jitter_around(stream->conf->lifetime_us, VARIED_PERCENT);
     params.opts.retry_ms = stream->conf->retry_us / 1000;
     params.counted = stream->counted;
+    params.line = es_log_format_begin(stream->r, stream->mode, stream->sent);
     client = es_client_create(&params, sink, es_clock_now());
-    if (client) {
+    if (!client) {
+        free(params.line);
+    }
+    else {
         stream->nslots = 0;
         stream->counted.client_count = NULL;
     }

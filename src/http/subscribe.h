@@ -51,7 +51,8 @@ typedef struct es_stream_t {
     es_slice_t reset;   /* stream-reset to begin with; empty = none */
     es_part_t *replay;  /* nslots of them, NULL = all from start on */
     es_counted_t counted;
-    apr_size_t sent; /* bytes of the body, with the head */
+    apr_size_t sent;  /* bytes of the body, with the head */
+    const char *mode; /* how it is served, for EventStreamLog */
 } es_stream_t;
 
 /** Set the status and headers that each stream has. Context: WORKER. */

@@ -115,8 +115,10 @@ typedef struct es_settings_t {
     apr_int64_t flow_control_us; /* publishers wait so long in all; 0 = off */
     apr_int64_t lock_timeout_us; /* 0 = the preset */
     int lock_kills;              /* 1 = kill a child that keeps a lock */
-    apr_array_header_t *hubs;    /* es_hub_conf_t; [0] is "default" */
-    apr_array_header_t *grips;   /* es_hub_grip_conf_t; up to one a hub */
+    const char *stream_log;      /* a file, or "|" and a program; NULL = none */
+    const struct es_log_format_t *log_format; /* of it; http/log_format.h */
+    apr_array_header_t *hubs;  /* es_hub_conf_t; [0] is "default" */
+    apr_array_header_t *grips; /* es_hub_grip_conf_t; up to one a hub */
 } es_settings_t;
 
 #define ES_LOCK_TIMEOUT_US (2 * APR_USEC_PER_SEC)

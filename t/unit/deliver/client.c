@@ -166,6 +166,34 @@ static void check_all(fake_sink_t *fake, const char *channels, int from,
     assert_null(strstr(at, "data: "));
 }
 
+/* What its line has counted: each event once, and all bytes. */
+static void check_counts(const es_client_t *client, const fake_sink_t *fake,
+                         const char *channels, int count)
+{
+    apr_uint64_t events = 0;
+    int i;
+
+    for (i = 0; i < count; i++) {
+        events += is_of(i, channels) != 0;
+    }
+    assert_int_equal(client->line->events, events);
+    assert_int_equal(client->line->bytes, fake->len);
+}
+
+/* As deliver/walk.c does it. */
+static es_step_t offer(es_client_t *client, es_pos_t pos,
+                       const es_round_t *round, const es_round_frames_t *wire)
+{
+    int is_due = es_client_pos(client) <= pos;
+    es_step_t step = es_client_offer(client, pos, es_round_end(round),
+                                     wire->iov, wire->count, 0);
+
+    if (is_due && es_client_pos(client) >= es_round_end(round)) {
+        es_client_count_events(client, wire->events);
+    }
+    return step;
+}
+
 /*
  * Clients of one and of several channels take part in rounds as in the
  * delivery: a current client gets offers, any other is stepped up to where the
@@ -195,6 +223,7 @@ static void test_order_and_once(void **state)
     for (i = 0; i < CLIENTS; i++) {
         fake_init(&fakes[i], i % 3 != 0);
         clients[i] = join(&hub, &fakes[i], sets[i]);
+        clients[i]->line = es_stream_line_create(es_slice_of(""), 0);
         states[i] = ES_STEP_CURRENT;
     }
     for (n = 0; n < EVENTS;) {
@@ -226,9 +255,7 @@ static void test_order_and_once(void **state)
                 wire =
                     es_round_merge(round, slots, nslots, fakes[i].sink.chunked);
                 if (wire != NULL) {
-                    states[i] =
-                        es_client_offer(clients[i], pos, es_round_end(round),
-                                        wire->iov, wire->count, 0);
+                    states[i] = offer(clients[i], pos, round, wire);
                 }
             }
             else if (states[i] != ES_STEP_CURRENT) {
@@ -252,6 +279,7 @@ static void test_order_and_once(void **state)
         }
         assert_int_equal(settle(clients[i], 0), ES_STEP_CURRENT);
         check_all(&fakes[i], sets[i], 0, EVENTS);
+        check_counts(clients[i], &fakes[i], sets[i], EVENTS);
         part(clients[i], &fakes[i]);
     }
     free(data);

@@ -77,6 +77,47 @@ static es_handed_t handed_of(int fd, const es_slice_t *names, int count)
     return handed;
 }
 
+static void test_lines_go_with_their_clients(void **state)
+{
+    es_slice_t name = es_slice_of("a");
+    es_handover_msg_t *msg = es_handover_msg_create();
+    es_stream_line_t *line =
+        es_stream_line_create(es_slice_of("text\1"), 5 * SECOND);
+    es_handed_t with, without, got;
+    int fds[2], i;
+
+    (void)state;
+    open_pair(fds);
+    line->bytes = APR_UINT64_C(1) << 50;
+    line->events = 7;
+    without = handed_of(0, &name, 1);
+    with = without;
+    with.line = line;
+    for (i = 0; i < 2; i++) {
+        assert_int_equal(es_handover_msg_add(msg, &with), APR_SUCCESS);
+        assert_int_equal(es_handover_msg_add(msg, &without), APR_SUCCESS);
+    }
+    assert_int_equal(es_handover_msg_send(msg, fds[0]), APR_SUCCESS);
+    assert_int_equal(es_handover_msg_receive(msg, fds[1]), APR_SUCCESS);
+    for (i = 0; i < 2; i++) {
+        assert_int_equal(es_handover_msg_take(msg, &got), APR_SUCCESS);
+        close(got.fd);
+        assert_int_equal(got.line->bytes, line->bytes);
+        assert_int_equal(got.line->events, 7);
+        assert_int_equal(got.line->began, 5 * SECOND);
+        assert_int_equal(got.line->len, 5);
+        assert_memory_equal(got.line->text, "text\1", 5);
+        assert_int_equal(es_handover_msg_take(msg, &got), APR_SUCCESS);
+        close(got.fd);
+        assert_null(got.line);
+    }
+    assert_int_equal(es_handover_msg_take(msg, &got), APR_EOF);
+
+    free(line);
+    es_handover_msg_destroy(msg);
+    close_pair(fds);
+}
+
 static void test_clients_are_received_as_sent(void **state)
 {
     es_slice_t names[2];
@@ -268,6 +309,42 @@ static int take_all(es_handover_msg_t *msg, int fd)
         count++;
     }
     return count;
+}
+
+static void test_malformed_lines(void **state)
+{
+    static const apr_uint32_t wrong[] = {6, ES_STREAM_LINE_MAX + 1, ~0u};
+    static char bytes[ES_HANDOVER_MSG_BYTES];
+    es_slice_t name = es_slice_of("abc");
+    es_handover_msg_t *msg = es_handover_msg_create();
+    es_stream_line_t *line = es_stream_line_create(es_slice_of("12345"), 1);
+    es_handed_t handed = handed_of(0, &name, 1);
+    int fds[2];
+    apr_size_t len, cut, i;
+
+    (void)state;
+    open_pair(fds);
+    handed.line = line;
+    assert_int_equal(es_handover_msg_add(msg, &handed), APR_SUCCESS);
+    assert_int_equal(es_handover_msg_send(msg, fds[0]), APR_SUCCESS);
+    len = (apr_size_t)recv(fds[1], bytes, sizeof(bytes), 0);
+    assert_int_equal(len, HEAD + CLIENT + 4 + 32 + 5);
+    es_handover_msg_destroy(msg);
+    msg = es_handover_msg_create();
+    send_raw(fds[0], bytes, len, 1);
+    assert_int_equal(take_all(msg, fds[1]), 1);
+    for (cut = HEAD + CLIENT + 4; cut < len; cut++) {
+        send_raw(fds[0], bytes, cut, 1);
+        assert_int_equal(take_all(msg, fds[1]), 0);
+    }
+    for (i = 0; i < 3; i++) { /* of its text */
+        memcpy(bytes + HEAD + CLIENT + 4 + 24, &wrong[i], 4);
+        send_raw(fds[0], bytes, len, 1);
+        assert_int_equal(take_all(msg, fds[1]), 0);
+    }
+    free(line);
+    es_handover_msg_destroy(msg);
+    close_pair(fds);
 }
 
 static void test_malformed_messages(void **state)
@@ -769,8 +846,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_clients_are_received_as_sent),
+        cmocka_unit_test(test_lines_go_with_their_clients),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_full_socket),
+        cmocka_unit_test(test_malformed_lines),
         cmocka_unit_test(test_malformed_messages),
         cmocka_unit_test(test_hand_over),
         cmocka_unit_test(test_partially_written),

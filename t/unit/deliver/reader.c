@@ -214,7 +214,8 @@ static void read_once(trial_t *trial)
     es_collected_t got;
     apr_size_t taken;
 
-    if (es_reader_settle(reader, NULL, &trial->cursor, &trial->skip) != 0) {
+    if (es_reader_settle(reader, NULL, &trial->cursor, &trial->skip, NULL) !=
+        0) {
         on_overtaken(trial);
         return;
     }
@@ -238,7 +239,8 @@ static void read_once(trial_t *trial)
         if (below(2) == 0) {
             publish(trial); /* by then the ring may have overtaken it */
         }
-        (void)es_reader_settle(reader, &got.scan, &trial->cursor, &trial->skip);
+        (void)es_reader_settle(reader, &got.scan, &trial->cursor, &trial->skip,
+                               NULL);
         return;
     }
     trial->skip = 0;

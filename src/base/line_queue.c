@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Lines in an array of bytes, in a circle, under a lock, and a condition. The
+ * thread copies as many whole lines as a pipe takes at once, and writes the
+ * copy without the lock. When none is left and some were lost, it logs their
+ * number.
+ *
+ * The queue is never freed: a thread that hangs in a write, and those that add
+ * to the queue, may use it until the process exits.
+ */
+#include "base/line_queue.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/thread.h"
+
+static struct {
+    es_thread_t thread;
+    int fd;
+    pthread_mutex_t lock;
+    pthread_cond_t cond; /* a line was added, or the thread is to end */
+    char *bytes;         /* ES_LINE_QUEUE_BYTES, guarded by lock */
+    apr_size_t first;    /* guarded by lock; index of the oldest byte */
+    apr_size_t used;     /* guarded by lock; bytes that wait */
+    apr_uint32_t lost;   /* guarded by lock; lines since ES0025 was logged */
+    int is_running;      /* guarded by lock; 1 = lines are taken */
+} queue = {.lock = PTHREAD_MUTEX_INITIALIZER, .cond = PTHREAD_COND_INITIALIZER};
+
+static int has_thread; /* of the main thread */
+
+/* ---- the thread --------------------------------------------------------- */
+
+static void copy_out(char *to, apr_size_t len)
+{
+    apr_size_t until_end = ES_LINE_QUEUE_BYTES - queue.first;
+    apr_size_t part = len < until_end ? len : until_end;
+
+    memcpy(to, queue.bytes + queue.first, part);
+    memcpy(to + part, queue.bytes, len - part);
+}
+
+/* Take the oldest lines, as a whole. @return their bytes */
+static apr_size_t take_locked(char *lines)
+{
+    apr_size_t len =
+        queue.used < ES_LINE_QUEUE_LINE ? queue.used : ES_LINE_QUEUE_LINE;
+
+    copy_out(lines, len);
+    while (len > 0 && lines[len - 1] != '\n') {
+        len--;
+    }
+    queue.first = (queue.first + len) % ES_LINE_QUEUE_BYTES;
+    queue.used -= len;
+    return len;
+}
+
+/* Wait for lines. @return 0: there are none, since the thread is to end or lost
+ * lines are to be reported */
+static apr_size_t take(char *lines, apr_uint32_t *lost)
+{
+    apr_size_t len;
+
+    pthread_mutex_lock(&queue.lock);
+    while (queue.used == 0 && queue.lost == 0 && queue.is_running) {
+        pthread_cond_wait(&queue.cond, &queue.lock);
+    }
+    len = take_locked(lines);
+    *lost = 0;
+    if (len == 0) {
+        *lost = queue.lost;
+        queue.lost = 0;
+    }
+    pthread_mutex_unlock(&queue.lock);
+    return len;
+}
+
+static apr_uint32_t count_lines(const char *at, apr_size_t len)
+{
+    apr_uint32_t count = 0;
+
+    while (len-- > 0) {
+        count += *at++ == '\n';
+    }
+    return count;
+}
+
+static void write_lines(const char *at, apr_size_t len)
+{
+    ssize_t n;
+
+    while (len > 0) {
+        n = write(queue.fd, at, len);
+        if (n < 0 && errno != EINTR) {
+            pthread_mutex_lock(&queue.lock);
+            queue.lost += count_lines(at, len);
+            pthread_mutex_unlock(&queue.lock);
+            return;
+        }
+        if (n > 0) {
+            at += n;
+            len -= (apr_size_t)n;
+        }
+    }
+}
+
+static void run(void *unused)
+{
+    char lines[ES_LINE_QUEUE_LINE];
+    apr_uint32_t lost;
+    apr_size_t len;
+
+    (void)unused;
+    for (;;) {
+        len = take(lines, &lost);
+        if (len > 0) {
+            write_lines(lines, len);
+        }
+        else if (lost != 0) {
+            es_log(ES_LOG_WARNING, APR_SUCCESS, "ES0025",
+                   "%u lines of EventStreamLog are lost: the file or the "
+                   "program of the log was full, slow, stopped or gone",
+                   lost);
+        }
+        else {
+            return;
+        }
+    }
+}
+
+/* ---- other threads ------------------------------------------------------ */
+
+static void keep(void *unused)
+{
+    (void)unused;
+}
+
+static void set_running(int is_running)
+{
+    pthread_mutex_lock(&queue.lock);
+    queue.is_running = is_running;
+    pthread_cond_signal(&queue.cond);
+    pthread_mutex_unlock(&queue.lock);
+}
+
+apr_status_t es_line_queue_start(int fd, apr_pool_t *pool)
+{
+    apr_status_t rv;
+
+    queue.bytes = malloc(ES_LINE_QUEUE_BYTES);
+    if (queue.bytes == NULL) {
+        return APR_ENOMEM;
+    }
+    queue.fd = fd;
+    set_running(1);
+    rv = es_thread_start(&queue.thread, run, keep, &queue, pool);
+    has_thread = rv == APR_SUCCESS;
+    if (!has_thread) {
+        set_running(0);
+    }
+    return rv;
+}
+
+void es_line_queue_add(const char *line, apr_size_t len)
+{
+    apr_size_t at, part;
+
+    pthread_mutex_lock(&queue.lock);
+    if (queue.is_running && len > ES_LINE_QUEUE_BYTES - queue.used) {
+        queue.lost++;
+    }
+    else if (queue.is_running) {
+        at = (queue.first + queue.used) % ES_LINE_QUEUE_BYTES;
+        part = ES_LINE_QUEUE_BYTES - at;
+        part = len < part ? len : part;
+        memcpy(queue.bytes + at, line, part);
+        memcpy(queue.bytes, line + part, len - part);
+        queue.used += len;
+        pthread_cond_signal(&queue.cond);
+    }
+    pthread_mutex_unlock(&queue.lock);
+}
+
+apr_status_t es_line_queue_stop(apr_interval_time_t timeout)
+{
+    set_running(0);
+    return has_thread ? es_thread_join(&queue.thread, timeout) : APR_SUCCESS;
+}
