@@ -2,6 +2,10 @@
 /*
  * A client whose connection ends is closed until its retry time is over. It
  * discards an incomplete event, which comes again, as its id was not received.
+ *
+ * Over TLS a stream has its clean end when close_notify follows the last chunk.
+ * Without it, or without a last chunk, the stream is cut; a record that does
+ * not open is torn.
  */
 #include "bench/eventsource.h"
 
@@ -10,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "bench/clock.h"
 #include "bench/stats.h"
@@ -18,11 +21,12 @@
 #define MAX_HEAD 8192
 #define MAX_REQUEST 2048
 #define READ_SIZE (64 * 1024)
-#define FIRST_RETRY_MS 1000         /* until the server has sent its own */
-#define SLOW_SIZE 256               /* bytes of a slow client's read … */
-#define SLOW_NS (EB_NS_PER_SEC / 4) /* … and the time between two */
-#define SLOW_BUFFER 4096            /* SO_RCVBUF of a slow client … */
-#define END_BUFFER (256 * 1024)     /* … and at the end */
+#define FIRST_RETRY_MS 1000           /* until the server has sent its own */
+#define SLOW_SIZE 256                 /* bytes of a slow client's read … */
+#define SLOW_NS (EB_NS_PER_SEC / 4)   /* … and the time between two */
+#define SLOW_BUFFER 4096              /* SO_RCVBUF of a slow client … */
+#define END_BUFFER (256 * 1024)       /* … and at the end */
+#define NOTIFY_NS (5 * EB_NS_PER_SEC) /* from last chunk to close_notify */
 #define PAUSE_MS 500 /* a churning one is closed up to that long */
 
 static eb_eventsource_kind_t kind_of(const eb_verify_options_t *opts,
@@ -47,7 +51,7 @@ void eb_eventsource_init(eb_eventsource_t *client,
     memset(client, 0, sizeof(*client));
     client->shared = shared;
     client->kind = kind_of(opts, index);
-    client->fd = -1;
+    eb_conn_init(&client->conn);
     client->retry_ms = FIRST_RETRY_MS;
     if (index * 59 % 100 < opts->multi) {
         width = 2 + index % (EB_RECEIVED_CHANNELS - 1);
@@ -64,10 +68,7 @@ int eb_eventsource_is_slow(const eb_eventsource_t *client)
 
 static void close_for(eb_eventsource_t *client, uint64_t ms)
 {
-    if (client->fd >= 0) {
-        close(client->fd);
-    }
-    client->fd = -1;
+    eb_conn_close(&client->conn);
     client->state = EB_EVENTSOURCE_CLOSED;
     client->since_ns = 0;
     client->due_ns = client->shared->now_ns + ms * EB_NS_PER_MS;
@@ -79,7 +80,8 @@ static void end(eb_eventsource_t *client, int is_clean, const char *why)
 {
     uint32_t number = client->received.client;
 
-    if (client->state != EB_EVENTSOURCE_STREAMING) {
+    if (client->state != EB_EVENTSOURCE_STREAMING &&
+        client->state != EB_EVENTSOURCE_ENDING) {
         eb_stats[EB_STATS_FAILED_CONNECTS]++;
     }
     else if (is_clean) {
@@ -114,12 +116,13 @@ static int start_connect(eb_eventsource_t *client)
 {
     const eb_net_addrs_t *servers = &client->shared->opts->servers;
     const struct sockaddr_in *server;
+    int fd;
 
     server = &servers->addr[client->received.client % servers->count];
-    client->fd = eb_eventsource_is_slow(client) && !client->shared->is_ending
-                     ? eb_net_connect_narrow(server, SLOW_BUFFER)
-                     : eb_net_connect(server, 0);
-    if (client->fd < 0) {
+    fd = eb_eventsource_is_slow(client) && !client->shared->is_ending
+             ? eb_net_connect_narrow(server, SLOW_BUFFER)
+             : eb_net_connect(server, 0);
+    if (eb_conn_start(&client->conn, fd, client->shared->tls) != 0) {
         end(client, 0, strerror(errno));
         return 0;
     }
@@ -154,13 +157,13 @@ static void send_request(eb_eventsource_t *client)
     char request[MAX_REQUEST];
     char path[MAX_REQUEST / 2];
     int resumes = client->last_id[0] != '\0';
-    socklen_t size = sizeof(int);
-    int error = 0;
+    int rc = eb_conn_step(&client->conn);
     int len;
 
-    getsockopt(client->fd, SOL_SOCKET, SO_ERROR, &error, &size);
-    if (error != 0) {
-        end(client, 0, strerror(error));
+    if (rc < 0) {
+        end(client, 0, eb_conn_why(&client->conn));
+    }
+    if (rc <= 0) {
         return;
     }
     make_path(client, path, sizeof(path));
@@ -169,14 +172,25 @@ static void send_request(eb_eventsource_t *client)
                    "Accept: text/event-stream\r\n%s%s%s\r\n",
                    path, resumes ? "Last-Event-ID: " : "", client->last_id,
                    resumes ? "\r\n" : "");
-    if (send(client->fd, request, (size_t)len, MSG_NOSIGNAL) != len) {
-        end(client, 0, strerror(errno));
+    if (eb_conn_write(&client->conn, request, (size_t)len) != len) {
+        end(client, 0, eb_conn_why(&client->conn));
         return;
     }
     client->state = EB_EVENTSOURCE_REQUESTED;
 }
 
 /* ---- the stream ---------------------------------------------------------- */
+
+/* The last chunk has come. */
+static void last_chunk(eb_eventsource_t *client)
+{
+    if (client->shared->tls == NULL || !client->closes) {
+        end(client, 1, "");
+        return;
+    }
+    client->state = EB_EVENTSOURCE_ENDING;
+    client->end_ns = client->shared->now_ns + NOTIFY_NS;
+}
 
 static void take_body(eb_eventsource_t *client, char *bytes, size_t len)
 {
@@ -201,7 +215,7 @@ static void take_body(eb_eventsource_t *client, char *bytes, size_t len)
         end(client, 0, "broken stream");
     }
     else if (client->body.state == EB_HTTP_BODY_DONE) {
-        end(client, 1, "");
+        last_chunk(client);
     }
 }
 
@@ -212,6 +226,7 @@ static void begin(eb_eventsource_t *client, const eb_http_response_t *response)
     eb_stats[EB_STATS_RESUMES] += client->last_id[0] != '\0' ? 1 : 0;
     client->is_back = 0;
     client->body = response->body;
+    client->closes = response->closes;
     client->state = EB_EVENTSOURCE_STREAMING;
     memset(&client->sse.rest, 0, sizeof(client->sse.rest));
 }
@@ -252,6 +267,28 @@ static void take_head(eb_eventsource_t *client, char *bytes, size_t len)
     eb_buf_clear(&whole);
 }
 
+/* @return does a FIN, over TLS after close_notify, end the stream cleanly? */
+static int may_end(const eb_eventsource_t *client)
+{
+    return client->state == EB_EVENTSOURCE_ENDING ||
+           (client->state == EB_EVENTSOURCE_STREAMING &&
+            client->body.state == EB_HTTP_BODY_TO_EOF);
+}
+
+/* Nothing was read: the other end is done, or the connection failed. */
+static void cannot_read(eb_eventsource_t *client, ssize_t len)
+{
+    if (len == 0) {
+        end(client, may_end(client), "closed without a last chunk");
+        return;
+    }
+    if (errno == EBADMSG) {
+        eb_stats_log(EB_STATS_TORN, "client %u: a record does not open: %s",
+                     client->received.client, eb_conn_why(&client->conn));
+    }
+    end(client, 0, eb_conn_why(&client->conn));
+}
+
 /*
  * Reads once, up to size bytes. Returns 1: there may be more. Even a short read
  * may be followed by the end of the stream, for which there is no second edge.
@@ -261,15 +298,18 @@ static int read_some(eb_eventsource_t *client, size_t size)
     static char buffer[READ_SIZE];
     ssize_t len;
 
-    len = recv(client->fd, buffer, size, MSG_DONTWAIT);
+    len = eb_conn_read(&client->conn, buffer, size);
     if (len < 0 && (errno == EAGAIN || errno == EINTR)) {
         return 0;
     }
     if (len <= 0) {
-        end(client,
-            len == 0 && client->state == EB_EVENTSOURCE_STREAMING &&
-                client->body.state == EB_HTTP_BODY_TO_EOF,
-            len == 0 ? "closed without a last chunk" : strerror(errno));
+        cannot_read(client, len);
+        return 0;
+    }
+    if (client->state == EB_EVENTSOURCE_ENDING) {
+        eb_stats_log(EB_STATS_TORN, "client %u: bytes after the last chunk",
+                     client->received.client);
+        end(client, 0, "bytes after the last chunk");
         return 0;
     }
     if (client->state == EB_EVENTSOURCE_REQUESTED) {
@@ -278,7 +318,7 @@ static int read_some(eb_eventsource_t *client, size_t size)
     else {
         take_body(client, buffer, (size_t)len);
     }
-    return client->fd >= 0;
+    return client->conn.fd >= 0;
 }
 
 void eb_eventsource_ready(eb_eventsource_t *client)
@@ -287,7 +327,8 @@ void eb_eventsource_ready(eb_eventsource_t *client)
         send_request(client);
     }
     if (client->state == EB_EVENTSOURCE_REQUESTED ||
-        client->state == EB_EVENTSOURCE_STREAMING) {
+        client->state == EB_EVENTSOURCE_STREAMING ||
+        client->state == EB_EVENTSOURCE_ENDING) {
         if (eb_eventsource_is_slow(client)) {
             return; /* it reads in ticks */
         }
@@ -305,7 +346,8 @@ static void read_slowly(eb_eventsource_t *client)
     int large = END_BUFFER;
 
     if (shared->is_ending) {
-        setsockopt(client->fd, SOL_SOCKET, SO_RCVBUF, &large, sizeof(large));
+        setsockopt(client->conn.fd, SOL_SOCKET, SO_RCVBUF, &large,
+                   sizeof(large));
         while (read_some(client, READ_SIZE)) {
             continue;
         }
@@ -324,17 +366,27 @@ static void read_slowly(eb_eventsource_t *client)
 static void disconnect(eb_eventsource_t *client)
 {
     eb_eventsource_shared_t *shared = client->shared;
-    struct linger linger = {1, 0};
 
     if (nrand48(shared->random) % 2 == 0) {
-        setsockopt(client->fd, SOL_SOCKET, SO_LINGER, &linger,
-                   sizeof(linger)); /* close() sends RST */
+        eb_conn_reset(&client->conn);
     }
     close_for(client, (uint64_t)nrand48(shared->random) % PAUSE_MS);
     eb_stats[EB_STATS_CLIENT_CLOSES]++;
     if (nrand48(shared->random) % 4 == 0) {
         eb_received_check(&client->received, shared->published, 1);
         client->last_id[0] = '\0';
+    }
+}
+
+/* It awaits close_notify, but not for ever. */
+static void await_notify(eb_eventsource_t *client)
+{
+    while (read_some(client, READ_SIZE)) {
+        continue;
+    }
+    if (client->state == EB_EVENTSOURCE_ENDING &&
+        client->shared->now_ns >= client->end_ns) {
+        end(client, 0, "no close_notify after the last chunk");
     }
 }
 
@@ -348,7 +400,10 @@ int eb_eventsource_tick(eb_eventsource_t *client)
     if (client->state == EB_EVENTSOURCE_CONNECTING) {
         return 0;
     }
-    if (eb_eventsource_is_slow(client)) {
+    if (client->state == EB_EVENTSOURCE_ENDING) {
+        await_notify(client);
+    }
+    else if (eb_eventsource_is_slow(client)) {
         read_slowly(client);
     }
     else if (client->kind == EB_EVENTSOURCE_CHURNING && shared->has_begun &&
@@ -364,7 +419,7 @@ void eb_eventsource_close(eb_eventsource_t *client)
     static const char *const KINDS[] = {"steady", "churning", "slow",
                                         "stalled"};
     static const char *const STATES[] = {"closed", "connecting", "requested",
-                                         "streaming"};
+                                         "streaming", "ending"};
 
     if (!eb_received_is_complete(&client->received,
                                  client->shared->published)) {

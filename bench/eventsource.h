@@ -6,6 +6,7 @@
 #ifndef EB_EVENTSOURCE_H
 #define EB_EVENTSOURCE_H
 
+#include "bench/conn.h"
 #include "bench/histogram.h"
 #include "bench/http.h"
 #include "bench/received.h"
@@ -22,15 +23,17 @@ typedef enum {
 
 typedef enum {
     EB_EVENTSOURCE_CLOSED,     /* until due_ns */
-    EB_EVENTSOURCE_CONNECTING, /* until the socket is writable, or failed */
+    EB_EVENTSOURCE_CONNECTING, /* until the connection is open, or failed */
     EB_EVENTSOURCE_REQUESTED,  /* the response's head is incomplete */
-    EB_EVENTSOURCE_STREAMING
+    EB_EVENTSOURCE_STREAMING,
+    EB_EVENTSOURCE_ENDING /* over TLS: between last chunk and close_notify */
 } eb_eventsource_state_t;
 
 /* What all clients share. */
 typedef struct {
     const eb_verify_options_t *opts;
     eb_published_t *published;
+    eb_tls_t *tls;            /* NULL: plain */
     eb_histogram_t latency;   /* of steady and churning ones, connected */
     uint64_t now_ns;          /* when the bytes at hand were read */
     uint64_t news_ns;         /* of the last event, or change of a connection */
@@ -46,12 +49,14 @@ typedef struct {
     eb_http_body_t body;
     uint64_t due_ns;   /* closed: to connect; churning: to close; slow: to
                           read */
+    uint64_t end_ns;   /* ending: then it is cut */
     uint64_t since_ns; /* this connection's stream-open; 0: none yet */
     uint64_t retry_ms; /* the last that the server sent */
     char last_id[EB_SSE_ID_SIZE];
-    int fd;
+    eb_conn_t conn;
     eb_eventsource_kind_t kind;
     eb_eventsource_state_t state;
+    int closes;  /* the server closes after this response */
     int is_back; /* the last connection was not closed by the client */
 } eb_eventsource_t;
 

@@ -7,7 +7,8 @@
  *     GET /multi?room=NAME&room=NAME…    the stream of several
  *     POST /publish?channel=room-NAME    the body is the data
  *
- * When it ends (SIGTERM) it prints how often it has injected each fault.
+ * --tls makes all of it TLS. When it ends (SIGTERM) it prints how often it has
+ * injected each fault.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE 1 /* accept4, memmem */
@@ -36,6 +37,7 @@
 #define SECONDS 120 /* then it exits */
 
 static volatile sig_atomic_t is_over;
+static eb_tls_t *tls; /* NULL: plain */
 
 static void on_signal(int number)
 {
@@ -166,25 +168,36 @@ static int serve(eb_faulty_stream_t *stream, const char *bytes, size_t len)
     return 0;
 }
 
+static void drop(eb_faulty_stream_t *stream)
+{
+    eb_faulty_stream_end(stream);
+    eb_conn_close(&stream->conn);
+    free(stream);
+}
+
 static void on_ready(eb_faulty_stream_t *stream)
 {
     static char buffer[64 * 1024];
     ssize_t len;
+    int rc = eb_conn_step(&stream->conn);
 
-    eb_faulty_stream_flush(stream);
-    do {
-        len = recv(stream->fd, buffer, sizeof(buffer), MSG_DONTWAIT);
+    if (rc > 0) {
+        eb_faulty_stream_flush(stream);
+    }
+    else if (rc < 0) {
+        drop(stream);
+    }
+    while (rc > 0) {
+        len = eb_conn_read(&stream->conn, buffer, sizeof(buffer));
         if (len < 0 && (errno == EAGAIN || errno == EINTR)) {
             return;
         }
         if (len <= 0 ||
             (stream->prev == NULL && serve(stream, buffer, (size_t)len) != 0)) {
-            eb_faulty_stream_end(stream);
-            close(stream->fd);
-            free(stream);
+            drop(stream);
             return;
         }
-    } while ((size_t)len == sizeof(buffer));
+    }
 }
 
 static void accept_all(int epoll_fd, int listen_fd)
@@ -204,14 +217,16 @@ static void accept_all(int epoll_fd, int listen_fd)
             close(fd);
             return;
         }
-        stream->fd = fd;
+        if (eb_conn_start(&stream->conn, fd, tls) != 0) {
+            free(stream);
+            return;
+        }
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
         memset(&event, 0, sizeof(event));
         event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
         event.data.ptr = stream;
         if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0) {
-            close(fd);
-            free(stream);
+            drop(stream);
         }
     }
 }
@@ -273,10 +288,15 @@ int main(int argc, char **argv)
     int i;
 
     for (i = 1; i < argc; i++) {
-        if (eb_faulty_stream_set_fault(argv[i]) != 0) {
-            fprintf(
-                stderr,
-                "usage: faulty_server [FAULT:N ...]; see faulty_stream.h\n");
+        if (strcmp(argv[i], "--tls") == 0) {
+            tls = eb_tls_server();
+            if (tls == NULL) {
+                return 1;
+            }
+        }
+        else if (eb_faulty_stream_set_fault(argv[i]) != 0) {
+            fprintf(stderr, "usage: faulty_server [--tls] [FAULT:N ...]; see "
+                            "faulty_stream.h\n");
             return 2;
         }
     }
@@ -286,5 +306,6 @@ int main(int argc, char **argv)
     }
     loop(epoll_fd, listen_fd);
     eb_faulty_stream_print_faults();
+    eb_tls_close(tls);
     return 0;
 }

@@ -19,7 +19,7 @@
 
 static const char HEAD[] =
     "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
-    "Transfer-Encoding: chunked\r\n\r\n";
+    "Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n";
 
 static eb_faulty_stream_t *all;
 
@@ -36,6 +36,8 @@ static const char *const NAMES[EB_FAULTY_STREAM_FAULTS] = {
     [EB_FAULTY_STREAM_WRONG_ID] = "wrong-id",
     [EB_FAULTY_STREAM_CUT] = "cut",
     [EB_FAULTY_STREAM_RST] = "rst",
+    [EB_FAULTY_STREAM_NO_NOTIFY] = "no-notify",
+    [EB_FAULTY_STREAM_SPOIL] = "spoil",
     [EB_FAULTY_STREAM_END] = "end",
     [EB_FAULTY_STREAM_NEEDLESS_RESET] = "needless-reset",
     [EB_FAULTY_STREAM_SKIP] = "skip",
@@ -101,10 +103,11 @@ static void hang_up(eb_faulty_stream_t *stream, int by_reset)
     struct linger linger = {1, 0};
 
     if (by_reset) {
-        setsockopt(stream->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+        setsockopt(stream->conn.fd, SOL_SOCKET, SO_LINGER, &linger,
+                   sizeof(linger));
     }
     /* with a linger of 0 the caller's close() sends the reset */
-    shutdown(stream->fd, by_reset ? SHUT_RD : SHUT_RDWR);
+    shutdown(stream->conn.fd, by_reset ? SHUT_RD : SHUT_RDWR);
     stream->is_over = 1;
     eb_buf_clear(&stream->out);
 }
@@ -113,18 +116,20 @@ void eb_faulty_stream_flush(eb_faulty_stream_t *stream)
 {
     ssize_t sent;
 
-    if (stream->out.len > 0) {
-        sent = send(stream->fd, stream->out.bytes, stream->out.len,
-                    MSG_DONTWAIT | MSG_NOSIGNAL);
+    while (stream->out.len > 0) {
+        sent = eb_conn_write(&stream->conn, stream->out.bytes, stream->out.len);
         if (sent > 0) {
             eb_buf_drop(&stream->out, (size_t)sent);
         }
-        else if (errno != EAGAIN) {
+        else if (errno == EAGAIN) {
+            return;
+        }
+        else {
             hang_up(stream, 0);
         }
     }
-    if (stream->is_over && stream->out.len == 0) {
-        shutdown(stream->fd, SHUT_WR);
+    if (stream->is_over) {
+        eb_conn_finish(&stream->conn);
     }
 }
 
@@ -234,6 +239,30 @@ static void write_cut(eb_faulty_stream_t *stream, const eb_store_event_t *event,
     hang_up(stream, by_reset);
 }
 
+/* The plain bytes have left, so this is a whole record to the client. */
+static void write_spoilt_record(eb_faulty_stream_t *stream)
+{
+    static const char RECORD[5 + 32] = {23, 3, 3, 0, 32};
+
+    if (stream->out.len == 0) {
+        send(stream->conn.fd, RECORD, sizeof(RECORD),
+             MSG_DONTWAIT | MSG_NOSIGNAL);
+    }
+    hang_up(stream, 0);
+}
+
+static void write_end(eb_faulty_stream_t *stream, int has_notify)
+{
+    eb_faulty_stream_write(stream, "0\r\n\r\n", 5);
+    if (has_notify) {
+        stream->is_over = 1;
+        eb_faulty_stream_flush(stream);
+    }
+    else {
+        hang_up(stream, 0);
+    }
+}
+
 /* A position before this id, but not before the event that precedes it. */
 static eb_sse_id_t just_before(const eb_sse_id_t *id)
 {
@@ -280,9 +309,15 @@ static int replace_event(eb_faulty_stream_t *stream,
         return 1;
     }
     if (eb_faulty_stream_has_fault(EB_FAULTY_STREAM_END)) {
-        eb_faulty_stream_write(stream, "0\r\n\r\n", 5);
-        stream->is_over = 1;
-        eb_faulty_stream_flush(stream);
+        write_end(stream, 1);
+        return 1;
+    }
+    if (eb_faulty_stream_has_fault(EB_FAULTY_STREAM_NO_NOTIFY)) {
+        write_end(stream, 0);
+        return 1;
+    }
+    if (eb_faulty_stream_has_fault(EB_FAULTY_STREAM_SPOIL)) {
+        write_spoilt_record(stream);
         return 1;
     }
     if (eb_faulty_stream_has_fault(EB_FAULTY_STREAM_SKIP)) {

@@ -7,6 +7,7 @@
 #define EB_FAULTY_STREAM_H
 
 #include "bench/buf.h"
+#include "bench/conn.h"
 #include "bench/store.h"
 
 #define EB_FAULTY_STREAM_CHANNELS 8
@@ -17,7 +18,7 @@ typedef struct eb_faulty_stream {
     struct eb_faulty_stream **prev; /* NULL: not subscribed */
     char channels[EB_FAULTY_STREAM_CHANNELS][EB_STORE_NAME_SIZE];
     int nchannels;
-    int fd;
+    eb_conn_t conn;
     int is_over;    /* nothing more is written once out is empty */
     eb_buf_t in;    /* an incomplete request */
     eb_buf_t out;   /* bytes that the socket did not take */
@@ -58,6 +59,9 @@ typedef enum {
     EB_FAULTY_STREAM_WRONG_ID,       /* sent under another id */
     EB_FAULTY_STREAM_CUT,            /* cut within it; sent at the resume */
     EB_FAULTY_STREAM_RST,            /* the same, with a TCP reset */
+    EB_FAULTY_STREAM_NO_NOTIFY,      /* last chunk, no close_notify, FIN */
+    EB_FAULTY_STREAM_SPOIL,          /* instead of it a record that does not
+                                        open; sent at the resume */
     EB_FAULTY_STREAM_END,            /* clean end before it: allowed */
     EB_FAULTY_STREAM_NEEDLESS_RESET, /* stream-reset before it, without gap */
     EB_FAULTY_STREAM_SKIP,           /* a stream-reset instead: allowed */

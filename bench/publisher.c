@@ -11,8 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "bench/clock.h"
 #include "bench/http.h"
@@ -25,18 +23,19 @@
 
 void eb_publisher_init(eb_publisher_t *publisher,
                        const eb_verify_options_t *opts,
-                       eb_published_t *published, uint32_t index)
+                       eb_published_t *published, eb_tls_t *tls, uint32_t index)
 {
     memset(publisher, 0, sizeof(*publisher));
     publisher->opts = opts;
     publisher->published = published;
+    publisher->tls = tls;
     publisher->random[0] = (unsigned short)opts->seed;
     publisher->random[1] = (unsigned short)(opts->seed >> 16);
     publisher->random[2] = (unsigned short)(index + 1);
     publisher->first = index;
     /* the first event goes to the first channel */
     publisher->channel = opts->channels;
-    publisher->fd = -1;
+    eb_conn_init(&publisher->conn);
 }
 
 void eb_publisher_close(eb_publisher_t *publisher)
@@ -45,10 +44,7 @@ void eb_publisher_close(eb_publisher_t *publisher)
         eb_published_set_unknown(publisher->published, publisher->channel,
                                  publisher->number);
     }
-    if (publisher->fd >= 0) {
-        close(publisher->fd);
-    }
-    publisher->fd = -1;
+    eb_conn_close(&publisher->conn);
     publisher->state = EB_PUBLISHER_CLOSED;
     eb_buf_clear(&publisher->out);
     eb_buf_clear(&publisher->in);
@@ -71,10 +67,11 @@ int eb_publisher_tick(eb_publisher_t *publisher, uint64_t now_ns)
         fail(publisher, now_ns);
         return 0;
     }
-    publisher->fd =
-        eb_net_connect(&servers->addr[publisher->first % servers->count], 0);
     publisher->due_ns = now_ns + publisher->opts->timeout_ns;
-    if (publisher->fd < 0) {
+    if (eb_conn_start(&publisher->conn,
+                      eb_net_connect(
+                          &servers->addr[publisher->first % servers->count], 0),
+                      publisher->tls) != 0) {
         publisher->due_ns = now_ns + RECONNECT_NS;
         return 0;
     }
@@ -108,16 +105,16 @@ static void write_out(eb_publisher_t *publisher, uint64_t now_ns)
 {
     ssize_t len;
 
-    if (publisher->out.len == 0) {
-        return;
-    }
-    len = send(publisher->fd, publisher->out.bytes, publisher->out.len,
-               MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (len >= 0) {
+    while (publisher->out.len != 0) {
+        len = eb_conn_write(&publisher->conn, publisher->out.bytes,
+                            publisher->out.len);
+        if (len < 0) {
+            if (errno != EAGAIN && errno != EINTR) {
+                fail(publisher, now_ns);
+            }
+            return;
+        }
         eb_buf_drop(&publisher->out, (size_t)len);
-    }
-    else if (errno != EAGAIN && errno != EINTR) {
-        fail(publisher, now_ns);
     }
 }
 
@@ -232,7 +229,7 @@ static int receive(eb_publisher_t *publisher, uint64_t now_ns)
     int closes = 0;
     int rc;
 
-    len = recv(publisher->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+    len = eb_conn_read(&publisher->conn, bytes, sizeof(bytes));
     if (len < 0 && (errno == EAGAIN || errno == EINTR)) {
         return 0;
     }
@@ -258,16 +255,17 @@ static int receive(eb_publisher_t *publisher, uint64_t now_ns)
 
 void eb_publisher_ready(eb_publisher_t *publisher, uint64_t now_ns)
 {
-    socklen_t size = sizeof(int);
-    int error = 0;
+    int rc;
 
     if (publisher->state == EB_PUBLISHER_CLOSED) {
         return;
     }
     if (publisher->state == EB_PUBLISHER_CONNECTING) {
-        getsockopt(publisher->fd, SOL_SOCKET, SO_ERROR, &error, &size);
-        if (error != 0) {
+        rc = eb_conn_step(&publisher->conn);
+        if (rc < 0) {
             fail(publisher, now_ns);
+        }
+        if (rc <= 0) {
             return;
         }
         publisher->state = EB_PUBLISHER_IDLE;

@@ -7,12 +7,13 @@
 #define EB_PUBLISHER_H
 
 #include "bench/buf.h"
+#include "bench/conn.h"
 #include "bench/published.h"
 #include "bench/verify_options.h"
 
 typedef enum {
     EB_PUBLISHER_CLOSED,     /* no connection before due_ns */
-    EB_PUBLISHER_CONNECTING, /* until the socket is writable */
+    EB_PUBLISHER_CONNECTING, /* until the connection is open */
     EB_PUBLISHER_IDLE,       /* the next event may be posted */
     EB_PUBLISHER_POSTING     /* awaits the response until due_ns */
 } eb_publisher_state_t;
@@ -20,26 +21,28 @@ typedef enum {
 typedef struct {
     const eb_verify_options_t *opts;
     eb_published_t *published;
-    eb_buf_t out; /* bytes that the socket did not take */
-    eb_buf_t in;  /* an incomplete response */
+    eb_tls_t *tls; /* NULL: plain */
+    eb_buf_t out;  /* bytes that the socket did not take */
+    eb_buf_t in;   /* an incomplete response */
     uint64_t due_ns;
     uint32_t channel;         /* of the last event */
     uint32_t number;          /* its number there */
     uint32_t first;           /* its channels: first, first + publishers, … */
     unsigned short random[3]; /* of nrand48(): repeatable by --seed */
     eb_publisher_state_t state;
-    int fd;
+    eb_conn_t conn;
 } eb_publisher_t;
 
 /** Publisher `index` of all; not connected yet. */
 void eb_publisher_init(eb_publisher_t *publisher,
                        const eb_verify_options_t *opts,
-                       eb_published_t *published, uint32_t index);
+                       eb_published_t *published, eb_tls_t *tls,
+                       uint32_t index);
 
 /**
  * Connect when it is due, give up a connection at its timeout.
  *
- * @return 1: fd is new, the caller must watch it (EPOLLIN | EPOLLOUT,
+ * @return 1: conn.fd is new, the caller must watch it (EPOLLIN | EPOLLOUT,
  *         edge-triggered); 0
  */
 int eb_publisher_tick(eb_publisher_t *publisher, uint64_t now_ns);

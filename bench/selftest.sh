@@ -66,6 +66,12 @@ start_faulty_server() {
     done
 }
 
+# the options of verify and faulty_server for the version that expect uses
+version=no
+over_tls() {
+    [ "$version" = no ] || echo --tls
+}
+
 # verify OPTIONS: sets $rc, writes $tmp/report, stops faulty_server
 verify() {
     "$bin/verify" --servers "127.0.0.1:$port" "$@" \
@@ -94,9 +100,9 @@ errors() {
 # stand for how often the first and the last fault were injected
 expect() {
     # shellcheck disable=SC2086 # one word each
-    start_faulty_server $1
+    start_faulty_server $(over_tls) $1
     verify --clients 10 --channels 1 --events 100 --rate 200 \
-        --max-size 4000 --give-up 0.8
+        --max-size 4000 --give-up 0.8 --tls "$version"
     first=$(injected "${1%%:*}")
     last=${1##* }
     last=$(injected "${last%%:*}")
@@ -237,7 +243,56 @@ test_verify() {
         "slow and churning clients, several channels, cuts and ends: no error"
 }
 
+# over TLS, whatever the version
+test_verify_events() {
+    version=1.3
+    expect drop:97 "lost=L silent_gaps=L" "over TLS: dropped"
+    expect double:97 "doubled=L" "over TLS: doubled"
+    expect swap:97 "reordered=L" "over TLS: swapped"
+    expect tear:97 "lost=L silent_gaps=L torn=L" "over TLS: torn"
+    expect forge:97 "forged=L" "over TLS: forged"
+}
+
+# clean ends need close_notify, and no record may be spoilt
+test_verify_tls() {
+    version=$1
+    over="TLS $version"
+    start_faulty_server --tls
+    verify --clients 10 --channels 1 --events 100 --rate 200 --give-up 0.8 \
+        --tls "$version"
+    is "$rc $(value deliveries) $(errors)" "0 1000 " "$over: a correct server"
+    expect spoil:97 "torn=L cut=L" "$over: a record that does not open"
+    expect cut:97 "cut=L" "$over: cut within an event"
+    expect rst:97 "cut=L" "$over: cut by a TCP reset"
+    expect no-notify:97 "cut=L" "$over: last chunk and FIN, no close_notify"
+    is "$rc $(value clean_ends) $(value deliveries)" "0 0 1000" \
+        "  allowed: all clients reconnect and have all events"
+    expect end:97 "" "$over: ended cleanly"
+    is "$rc $(value clean_ends)" "0 10" "  allowed"
+    start_faulty_server --tls cut:197 end:203
+    verify --clients 60 --channels 6 --seconds 2 --slow 20 --churn 40 \
+        --multi 30 --tls "$version"
+    is "$rc $(errors | sed 's/^cut=[0-9]*//')" "0 " \
+        "$over: slow and churning clients, cuts and ends: no error"
+}
+
+test_verify_options() {
+    start_faulty_server --tls
+    verify --clients 2 --channels 1 --events 5 --tls 1.3 --cipher NONE
+    is "$rc" 2 "an unknown cipher: exit status 2"
+    start_faulty_server --tls
+    verify --clients 2 --channels 1 --events 5 --rate 100 --tls 1.2 \
+        --cipher ECDHE-ECDSA-CHACHA20-POLY1305
+    is "$rc $(value deliveries)" "0 10" "a cipher by name"
+}
+
 [ "$what" = verify ] || test_load
-[ "$what" = load ] || test_verify
+if [ "$what" != load ]; then
+    test_verify
+    test_verify_events
+    test_verify_tls 1.2
+    test_verify_tls 1.3
+    test_verify_options
+fi
 echo "1..$tests"
 [ "$failed" -eq 0 ]

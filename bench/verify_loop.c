@@ -36,6 +36,13 @@ int eb_verify_loop_open(eb_verify_loop_t *loop, const eb_verify_options_t *opts)
         fprintf(stderr, "verify: %s\n", strerror(errno));
         return -1;
     }
+    if (opts->tls != EB_TLS_NO) {
+        loop->shared.tls =
+            eb_tls_client((eb_tls_version_t)opts->tls, opts->cipher);
+        if (loop->shared.tls == NULL) {
+            return -1;
+        }
+    }
     loop->shared.opts = opts;
     loop->shared.published = &loop->published;
     loop->shared.random[0] = (unsigned short)opts->seed;
@@ -45,7 +52,8 @@ int eb_verify_loop_open(eb_verify_loop_t *loop, const eb_verify_options_t *opts)
         eb_eventsource_init(&loop->clients[i], &loop->shared, i);
     }
     for (i = 0; i < opts->publishers; i++) {
-        eb_publisher_init(&loop->publishers[i], opts, &loop->published, i);
+        eb_publisher_init(&loop->publishers[i], opts, &loop->published,
+                          loop->shared.tls, i);
     }
     return 0;
 }
@@ -75,13 +83,13 @@ static void tick(eb_verify_loop_t *loop, uint64_t now_ns)
             continue;
         }
         if (eb_eventsource_tick(&loop->clients[i])) {
-            watch(loop, loop->clients[i].fd, i);
+            watch(loop, loop->clients[i].conn.fd, i);
             connects++;
         }
     }
     for (i = 0; i < opts->publishers; i++) {
         if (eb_publisher_tick(&loop->publishers[i], now_ns)) {
-            watch(loop, loop->publishers[i].fd, opts->clients + i);
+            watch(loop, loop->publishers[i].conn.fd, opts->clients + i);
         }
     }
 }
@@ -204,5 +212,6 @@ void eb_verify_loop_close(eb_verify_loop_t *loop)
     free(loop->clients);
     free(loop->publishers);
     eb_published_close(&loop->published);
+    eb_tls_close(loop->shared.tls);
     close(loop->epoll_fd);
 }

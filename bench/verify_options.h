@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "bench/net.h"
+#include "bench/tls.h"
 
 typedef struct {
     eb_net_addrs_t servers; /* at least one */
@@ -16,6 +17,7 @@ typedef struct {
     const char *multi_item; /* appended for each of them, '&' between */
     const char *publish;    /* path, without query */
     const char *channel;    /* name to publish to, "{}" as above */
+    const char *cipher;     /* the only one over TLS, or NULL */
     const char *log;        /* a file that gets a line each second, or NULL */
     double rate;            /* events/s in all */
     uint32_t clients;
@@ -27,6 +29,7 @@ typedef struct {
     uint32_t churn;      /* per cent: disconnect and reconnect */
     uint32_t multi;      /* per cent: have several channels */
     uint32_t publishers; /* connections; a channel belongs to one of them */
+    uint32_t tls;        /* eb_tls_version_t */
     uint32_t seed;       /* of the random numbers */
     uint64_t seconds_ns; /* how long to publish */
     uint64_t timeout_ns; /* of a POST: its event is unknown afterwards */
