@@ -6,11 +6,11 @@
 #
 #   sh bench/check-soak.sh [full|brief] [CASE...]
 #
-#   full    about 20 minutes: 1,000 clients on 20 channels, 200 events/s of 32 B
+#   full    about 25 minutes: 1,000 clients on 20 channels, 200 events/s of 32 B
 #           to 40 KB, 5 % of the clients slow, 20 % churning
 #   brief   a minute: 60 clients, a few faults of each kind
 #   CASE    only these: graceful packed restart kill segv killall stop journal
-#           churn slow, or none
+#           tls churn slow, or none
 #
 #   ES_BUILDDIR and the other variables of httpd.sh
 #
@@ -160,6 +160,7 @@ run_case() {
     stop) soak stop stop "$some" 3 ;;
     # ten events a channel, and clients that the ring overtakes
     journal) soak journal kill "$few" 3 "ES_HUB=1m history=10" ES_SLOW=20 ;;
+    tls) soak tls both $((some + 1)) "$interval" ES_TLS=1.3 ;;
     churn) churn ;;
     slow) slow ;;
     *)
@@ -170,7 +171,8 @@ run_case() {
 }
 
 [ $# -gt 0 ] ||
-    set -- graceful packed restart kill segv killall stop journal churn slow
+    set -- graceful packed restart kill segv killall stop journal tls \
+        churn slow
 for each in "$@"; do
     run_case "$each"
 done

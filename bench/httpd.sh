@@ -2,7 +2,8 @@
 # A private httpd with the built module, for the scripts that read this file.
 # They set $here, the folder of this file, and $tmp, a temporary folder.
 #
-#   start_httpd      sets $server and $port; exits if httpd does not start
+#   start_httpd      sets $server, $port and, with ES_TLS, $tls_port; exits if
+#                    httpd does not start
 #   children         prints the pids of its children
 #   check_build      exits if something is missing
 #   and the functions of shell.sh
@@ -15,6 +16,8 @@
 #   $spare        MinSpareThreads, if set before
 #   ES_HUB        size of the hub (64m), and more arguments of EventStreamHub
 #   ES_PORT       first port to try (by the process id)
+#   ES_TLS        if set, it listens for TLS, too, on the next port; needs
+#                 mod_ssl and openssl
 #   ES_MPM        event (preset), worker or prefork
 #   ES_HTTPD      the server (apache2 or httpd)
 #   ES_MODULES    folder of its modules (as apxs has it)
@@ -88,6 +91,29 @@ EventStreamDrain 2
 CONF
 }
 
+# conf_of_tls: a host at the next port, with a key that lasts for a day
+conf_of_tls() {
+    load_module socache_shmcb
+    load_module ssl
+    cat <<CONF
+Listen 127.0.0.1:$tls_port
+SSLSessionCache shmcb:$tmp/sessions(65536)
+<VirtualHost 127.0.0.1:$tls_port>
+    SSLEngine on
+    SSLCertificateFile $tmp/cert.pem
+    SSLCertificateKeyFile $tmp/key.pem
+</VirtualHost>
+CONF
+}
+
+write_key() {
+    [ -f "$tmp/key.pem" ] && return
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
+        -days 1 -subj /CN=localhost -keyout "$tmp/key.pem" \
+        -out "$tmp/cert.pem" 2>"$tmp/syntax" ||
+        die "openssl makes no certificate: $(cat "$tmp/syntax")"
+}
+
 write_conf() {
     {
         echo "ServerRoot $tmp"
@@ -109,6 +135,7 @@ write_conf() {
             echo "Group $(id -gn nobody)"
         fi
         [ "$bare" = yes ] || conf_of_module
+        [ -z "${ES_TLS:-}" ] || conf_of_tls
         if [ -n "${ES_EXTRA_CONF:-}" ]; then
             echo "Include $ES_EXTRA_CONF"
         fi
@@ -157,9 +184,11 @@ sanitized() {
 
 # another process may take the port just before httpd does
 try_port() {
-    while listens "$port"; do
-        port=$((port + 1))
+    while listens "$port" || listens "$((port + 1))"; do
+        port=$((port + 2))
     done
+    tls_port=$((port + 1))
+    [ -z "${ES_TLS:-}" ] || write_key
     write_conf
     write_page
     : >"$tmp/error.log"

@@ -12,6 +12,8 @@
 #             kill      SIGKILL to a child
 #             segv      SIGSEGV to a child
 #             killall   SIGKILL to all children at once
+#             both      graceful, and the last fault is a kill; if a stream was
+#                       cut before that, the run fails
 #             stop      SIGSTOP to a child, SIGCONT after two seconds
 #   SECONDS   how long events are published (12); longer on a slow machine, if
 #             the faults take longer
@@ -22,8 +24,10 @@
 #   ES_CLIENTS 200  ES_CHANNELS 20  ES_RATE 100  ES_SLOW 5  ES_CHURN 20
 #   ES_MULTI 10   as verify's options of these names
 #   ES_VERIFY     more options of verify
+#   ES_TLS        1.2 or 1.3: clients and publishers of verify use TLS of this
+#                 version; the run fails if the module does not detach them
 #   ES_FRONT      ADDR:PORT that verify connects to, if there is a proxy in
-#                 front of httpd, such as a TLS client
+#                 front of httpd
 #   ES_KEEP       a folder to which configuration, logs and reports are copied
 #   and the variables of httpd.sh
 #
@@ -63,7 +67,7 @@ clean_up() {
 }
 
 case $fault in
-none | graceful | restart | kill | segv | killall | stop) ;;
+none | graceful | restart | kill | segv | killall | both | stop) ;;
 *) die "usage: soak.sh FAULT [SECONDS [INTERVAL [TIMES]]]; see its head" ;;
 esac
 tmp=$(mktemp -d) || exit 2
@@ -77,8 +81,9 @@ clients_of() {
     find "/proc/$1/fd" -type l -printf '%l\n' 2>/dev/null |
         sed -n 's/^socket:\[\([0-9]*\)\]$/own \1/p' >"$tmp/sockets"
     awk -v at="$(printf ':%04X' "$port")" \
+        -v at_tls="$(printf ':%04X' "$tls_port")" \
         '$1 == "own" { own[$2] = 1; next }
-         $2 ~ at "$" && $4 == "01" && ($10 in own) { n++ }
+         ($2 ~ at "$" || $2 ~ at_tls "$") && $4 == "01" && ($10 in own) { n++ }
          END { print n + 0 }' "$tmp/sockets" /proc/net/tcp
 }
 
@@ -132,13 +137,26 @@ wait_for_clients() {
     done
 }
 
+# both_in_turn: sets $one, the fault that is next
+both_in_turn() {
+    one=graceful
+    if [ $((count + 1)) -eq "$times" ]; then
+        one=kill
+        sleep 1.5 # progress is up to a second old
+        cut=$(sed -n '$s/.* cut=\([0-9]*\) .*/\1/p' "$tmp/progress")
+        [ "$cut" = 0 ] || problem="$cut streams were cut by graceful"
+    fi
+}
+
 inject_fault() {
+    one=$fault
+    [ "$fault" != both ] || both_in_turn
     wait_for_clients
     # shellcheck disable=SC2046 # two words
     set -- $(target)
     all=$(awk '{ sum += $2 } END { print sum + 0 }' "$tmp/children")
     pids=$(awk '{ print $1 }' "$tmp/children")
-    case $fault in
+    case $one in
     graceful) kill -USR1 "$server" && injected "$all" "all children" ;;
     restart) kill -HUP "$server" && injected "$all" "all children" ;;
     killall) echo "$pids" | xargs kill -9 && injected "$all" "all children" ;;
@@ -166,17 +184,20 @@ value() {
 # ---- the run -----------------------------------------------------------------
 
 start_httpd
+address=127.0.0.1:$port
+[ -z "${ES_TLS:-}" ] || address=127.0.0.1:$tls_port
 before=$(children | sort)
 case $fault in
-kill | segv | killall) no_cuts= ;;
+kill | segv | killall | both) no_cuts= ;;
 *) no_cuts=--no-cuts ;;
 esac
 # shellcheck disable=SC2086 # options
-"$build/bench/verify" --servers "${ES_FRONT:-127.0.0.1:$port}" \
+"$build/bench/verify" --servers "${ES_FRONT:-$address}" \
     --seconds "$((seconds * 4))" \
     --clients "$clients" --channels "${ES_CHANNELS:-20}" \
     --rate "${ES_RATE:-100}" --slow "${ES_SLOW:-5}" \
     --churn "${ES_CHURN:-20}" --multi "${ES_MULTI:-10}" \
+    --tls "${ES_TLS:-no}" \
     --publishers "$publishers" --seed "$$" --log "$tmp/progress" \
     $no_cuts ${ES_VERIFY:-} >"$tmp/report" 2>"$tmp/errors" &
 verify=$!
@@ -234,10 +255,16 @@ none | graceful | restart | stop)
     ;;
 esac
 case $fault in
-graceful | restart | kill | segv | killall)
+graceful | restart | kill | segv | killall | both)
     [ "$(children | sort)" != "$before" ] || problem="no child was replaced"
     ;;
 esac
+# a client may send something at just this moment
+if grep -v 'has begun' "$tmp/error.log" | grep 'ES0405\|ES0023' >&2; then
+    problem="clients over TLS are not detached"
+elif [ -n "${ES_TLS:-}" ] && ! grep -q ES0022 "$tmp/error.log"; then
+    problem="the module was built without mod_ssl_openssl.h"
+fi
 [ -n "$(value worst_ms)" ] || problem="pages gave no report"
 [ -s "$tmp/newcomer_times" ] || problem="newcomers gave no report"
 case $fault in

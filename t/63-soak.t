@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # make check-soak in brief: is any event lost when children crash, hang or are
-# replaced, and are ordinary pages answered? The head of bench/check-soak.sh
-# describes the cases.
+# replaced, over TLS, too, and are ordinary pages answered? The head of
+# bench/check-soak.sh describes the cases.
 
 use strict;
 use warnings;
@@ -15,6 +15,8 @@ use EventStream::Httpd;
 use EventStream::Source;
 
 my @CASES = qw(graceful kill segv killall stop journal);
+push @CASES, 'tls'
+    if EventStream::Httpd->build('detaches_tls') eq 'yes';
 # AddressSanitizer keeps freed memory, so that memory grows by design
 push @CASES, 'churn' if EventStream::Httpd->build('sanitize') ne 'yes';
 
