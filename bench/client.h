@@ -6,6 +6,7 @@
 #ifndef EB_CLIENT_H
 #define EB_CLIENT_H
 
+#include "bench/conn.h"
 #include "bench/counts.h"
 #include "bench/http.h"
 #include "bench/load_options.h"
@@ -13,7 +14,7 @@
 
 typedef enum {
     EB_CLIENT_NEW,
-    EB_CLIENT_CONNECTING, /* until the socket is writable */
+    EB_CLIENT_CONNECTING, /* until the connection is open */
     EB_CLIENT_REQUESTED,  /* the response's head is not complete */
     EB_CLIENT_OPENING,    /* before the stream-open event */
     EB_CLIENT_LIVE,
@@ -42,16 +43,17 @@ typedef struct {
     eb_client_received_t received;
     eb_http_body_t body;
     uint32_t channel;
-    int fd; /* -1: none */
     eb_client_state_t state;
+    eb_conn_t conn;
 } eb_client_t;
 
 /* What the clients of one process share. */
 typedef struct {
     const eb_load_options_t *opts;
     eb_counts_t *counts;
-    char *buffer; /* all reads go here */
-    size_t size;  /* of buffer, in bytes */
+    eb_tls_t *tls; /* NULL: plain */
+    char *buffer;  /* all reads go here */
+    size_t size;   /* of buffer, in bytes */
 } eb_client_shared_t;
 
 /**
@@ -67,9 +69,10 @@ int eb_client_connect(eb_client_t *client, eb_client_shared_t *shared,
                       uint32_t index);
 
 /**
- * Send the request, once the socket is writable.
+ * Send the request, once the connection is open.
  *
- * @return 0, or -1: the client is closed and counted as refused
+ * @return 1: sent; 0: the handshake goes on; -1: the client is closed and
+ *         counted as refused
  */
 int eb_client_request(eb_client_t *client, eb_client_shared_t *shared);
 

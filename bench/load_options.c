@@ -13,6 +13,12 @@
 static const eb_options_row_t ROWS[] = {
     {"--servers", EB_OPTIONS_ADDRS, FIELD(servers), 0, 0,
      "ADDR:PORT[,ADDR:PORT...]"},
+    {"--publish-to", EB_OPTIONS_ADDRS, FIELD(publish_to), 0, 0,
+     "ADDR:PORT to POST to, never over TLS (the first of --servers)"},
+    {"--tls", EB_OPTIONS_CHOICE, FIELD(tls), 0, 0,
+     EB_TLS_CHOICES "  subscribers use TLS of this version (no)"},
+    {"--cipher", EB_OPTIONS_TEXT, FIELD(cipher), 0, 0,
+     "OpenSSL's name of the only cipher (all)"},
     {"--clients", EB_OPTIONS_COUNT, FIELD(clients), 1, 1e6,
      "subscribers (100)"},
     {"--channels", EB_OPTIONS_COUNT, FIELD(channels), 1, 999999,

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "bench/net.h"
+#include "bench/tls.h"
 
 /* The values of eb_load_options_t.format. */
 enum {
@@ -17,11 +18,13 @@ enum {
 };
 
 typedef struct {
-    eb_net_addrs_t servers; /* at least one */
-    const char *subscribe;  /* path, "{}" stands for the channel's number */
-    const char *publish;    /* path, without query */
-    const char *channel;    /* name to publish to, "{}" as above */
-    double rate;            /* events/s, 0 = as fast as possible */
+    eb_net_addrs_t servers;    /* at least one */
+    eb_net_addrs_t publish_to; /* the first one; none: that of servers */
+    const char *cipher;        /* the only one over TLS, or NULL */
+    const char *subscribe;     /* path, "{}" stands for the channel's number */
+    const char *publish;       /* path, without query */
+    const char *channel;       /* name to publish to, "{}" as above */
+    double rate;               /* events/s, 0 = as fast as possible */
     uint32_t clients;
     uint32_t channels;
     uint32_t events;           /* in all; 0 = only connect, measure memory */
@@ -30,6 +33,7 @@ typedef struct {
     uint32_t locals;           /* loopback addresses to connect from */
     uint32_t connecting;       /* connections under way at once */
     uint32_t procs;            /* reading processes; 0 = as few as possible */
+    uint32_t tls;              /* eb_tls_version_t, of subscribers */
     uint32_t pid;              /* parent of the server; 0 = unknown */
     uint32_t format;           /* EB_LOAD_OPTIONS_RAW ... */
     uint64_t seconds_ns;       /* deadline of the whole run */

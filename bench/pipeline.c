@@ -33,13 +33,17 @@ static int complain(const char *what, const char *why)
 
 static int reconnect(eb_pipeline_t *pipeline)
 {
+    const eb_load_options_t *opts = pipeline->opts;
+    const eb_net_addrs_t *to =
+        opts->publish_to.count > 0 ? &opts->publish_to : &opts->servers;
+
     if (pipeline->fd >= 0) {
         close(pipeline->fd);
     }
     eb_buf_clear(&pipeline->out);
     eb_buf_clear(&pipeline->in);
     pipeline->queued = pipeline->answered;
-    pipeline->fd = eb_net_connect(&pipeline->opts->servers.addr[0], 0);
+    pipeline->fd = eb_net_connect(&to->addr[0], 0);
     return pipeline->fd >= 0 ? 0 : complain("connect", strerror(errno));
 }
 

@@ -4,10 +4,10 @@
  * the pipe's writing end, so the processes end with the parent, however it
  * ends.
  *
- * A process has one epoll set. A client is watched for writability until it is
- * connected, then for input, edge-triggered. The next clients are started when
- * those under way have their stream, so that the server's listen queue is never
- * longer than `connecting`.
+ * A process has one epoll set, edge-triggered. A client is watched for input
+ * and output until it has sent its request, then for input. The next clients
+ * are started when those under way have their stream, so that the server's
+ * listen queue is never longer than `connecting`.
  *
  * A process that sleeps in epoll_wait() is woken by the server's send(), and
  * the server pays for that. One that pauses between polls finds many clients
@@ -66,7 +66,7 @@ static int watch(reader_t *reader, eb_client_t *client, int op, uint32_t what)
     memset(&event, 0, sizeof(event));
     event.events = what;
     event.data.ptr = client;
-    return epoll_ctl(reader->epoll_fd, op, client->fd, &event);
+    return epoll_ctl(reader->epoll_fd, op, client->conn.fd, &event);
 }
 
 static void start_some(reader_t *reader)
@@ -82,7 +82,8 @@ static void start_some(reader_t *reader)
         if (eb_client_connect(client, &reader->shared, index) != 0) {
             continue;
         }
-        if (watch(reader, client, EPOLL_CTL_ADD, EPOLLOUT) != 0) {
+        if (watch(reader, client, EPOLL_CTL_ADD,
+                  EPOLLIN | EPOLLOUT | EPOLLET) != 0) {
             abort(); /* no memory: the counts would be wrong */
         }
         reader->under_way++;
@@ -94,7 +95,7 @@ static void serve(reader_t *reader, eb_client_t *client)
     int was_under_way = is_under_way(client);
 
     if (client->state == EB_CLIENT_CONNECTING) {
-        if (eb_client_request(client, &reader->shared) == 0 &&
+        if (eb_client_request(client, &reader->shared) == 1 &&
             watch(reader, client, EPOLL_CTL_MOD,
                   EPOLLIN | EPOLLRDHUP | EPOLLET) != 0) {
             abort();
@@ -134,8 +135,16 @@ static void run_loop(reader_t *reader)
 
 static int reader_open(reader_t *reader, int stop_fd)
 {
+    const eb_load_options_t *opts = reader->shared.opts;
     struct epoll_event event;
 
+    if (opts->tls != EB_TLS_NO) {
+        reader->shared.tls =
+            eb_tls_client((eb_tls_version_t)opts->tls, opts->cipher);
+        if (reader->shared.tls == NULL) {
+            return -1;
+        }
+    }
     reader->shared.buffer = malloc(BUFFER_SIZE);
     reader->shared.size = BUFFER_SIZE;
     reader->clients = calloc(reader->count, sizeof(*reader->clients));
@@ -161,6 +170,7 @@ static void reader_close(reader_t *reader)
     }
     free(reader->clients);
     free(reader->shared.buffer);
+    eb_tls_close(reader->shared.tls);
 }
 
 /* Process `index` of all; does not return. */

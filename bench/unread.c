@@ -177,7 +177,7 @@ static int open_stream(run_t *run, eb_client_t *client)
 {
     while (client->state != EB_CLIENT_LIVE) {
         if (client->state == EB_CLIENT_CLOSED ||
-            wait_for(client->fd, POLLIN) != 0) {
+            wait_for(client->conn.fd, POLLIN) != 0) {
             return -1;
         }
         eb_client_read(client, &run->shared);
@@ -194,12 +194,12 @@ static int connect_some(run_t *run, uint32_t from, uint32_t to)
         if (eb_client_connect(&run->clients[i], &run->shared, i) != 0) {
             return -1;
         }
-        setsockopt(run->clients[i].fd, SOL_SOCKET, SO_RCVBUF, &bytes,
+        setsockopt(run->clients[i].conn.fd, SOL_SOCKET, SO_RCVBUF, &bytes,
                    sizeof(bytes));
     }
     for (i = from; i < to; i++) {
-        if (wait_for(run->clients[i].fd, POLLOUT) != 0 ||
-            eb_client_request(&run->clients[i], &run->shared) != 0) {
+        if (wait_for(run->clients[i].conn.fd, POLLOUT) != 0 ||
+            eb_client_request(&run->clients[i], &run->shared) != 1) {
             return -1;
         }
     }
@@ -234,7 +234,7 @@ static struct tcp_info info_of(const eb_client_t *client)
     struct tcp_info info = {0};
     socklen_t size = sizeof(info);
 
-    getsockopt(client->fd, IPPROTO_TCP, TCP_INFO, &info, &size);
+    getsockopt(client->conn.fd, IPPROTO_TCP, TCP_INFO, &info, &size);
     return info;
 }
 
@@ -279,7 +279,7 @@ static int wait_for_all(run_t *run, uint64_t *end_ns)
 
     while (probe->received.next < run->pipeline.queued) {
         if (probe->state != EB_CLIENT_LIVE ||
-            wait_for(probe->fd, POLLIN) != 0) {
+            wait_for(probe->conn.fd, POLLIN) != 0) {
             return -1;
         }
         eb_client_read(probe, &run->shared);
@@ -288,7 +288,7 @@ static int wait_for_all(run_t *run, uint64_t *end_ns)
     bytes = info_of(probe).tcpi_bytes_received - run->probe_bytes;
     for (i = run->opts.channels; i < run->opts.clients;
          i += run->opts.channels) {
-        while (ioctl(run->clients[i].fd, FIONREAD, &queued) != 0 ||
+        while (ioctl(run->clients[i].conn.fd, FIONREAD, &queued) != 0 ||
                (uint64_t)queued < bytes) {
             if (eb_clock_ns() > limit_ns) {
                 fprintf(stderr, "unread: client %u has %d of %llu bytes\n",
