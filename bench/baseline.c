@@ -8,6 +8,9 @@
  *     GET /events/NAME                   the stream of channel room-NAME
  *     POST /publish?channel=room-NAME    the body is the data
  *
+ * With --tls the subscribers use TLS 1.3, and publishers do not: libssl makes
+ * the handshake, and each frame is sealed by EVP for each client (sealer.h).
+ *
  * It checks nothing that load does not need. --fault injects faults, to test
  * load.
  */
@@ -37,6 +40,7 @@
 
 static const char USAGE[] =
     "usage: baseline --listen ADDR:PORT[,ADDR:PORT...] [options]\n"
+    "  --tls ADDR:PORT[,ADDR:PORT...]  the same over TLS 1.3\n"
     "  --fault FAULT:N   inject a fault at each N-th delivery: drop, double,\n"
     "                    swap, spoil or cut\n"
     "  --seconds SECS    exit after this long (600)\n";
@@ -50,7 +54,16 @@ static const char STREAM_HEAD[] =
     "id: 0000000000000-00000000000\ndata: \nretry: 3000\n\n\r\n";
 
 static volatile sig_atomic_t is_over;
+static eb_tls_t *tls; /* NULL: without --tls */
 static char buffer[READ_SIZE];
+
+typedef struct {
+    int fd;
+    int is_tls;
+} listener_t;
+
+static listener_t listeners[2 * EB_NET_MAX_ADDRS];
+static size_t nlisteners;
 
 static void on_signal(int number)
 {
@@ -64,7 +77,8 @@ static void conn_close(eb_fanout_conn_t *conn)
     eb_buf_clear(&conn->in);
     eb_buf_clear(&conn->out);
     eb_buf_clear(&conn->late);
-    close(conn->fd);
+    eb_sealer_free(conn->sealer);
+    eb_conn_close(&conn->tcp);
     free(conn);
 }
 
@@ -158,13 +172,32 @@ static int serve(eb_fanout_conn_t *conn, const char *bytes, size_t len)
     return 0;
 }
 
+/* @return 1: the handshake is done; 0: not yet; -1: failed */
+static int step(eb_fanout_conn_t *conn)
+{
+    int rc = eb_conn_step(&conn->tcp);
+
+    if (rc == 1 && conn->tcp.session != NULL && conn->sealer == NULL) {
+        conn->sealer = eb_sealer_create(conn->tcp.session);
+        rc = conn->sealer != NULL ? 1 : -1;
+    }
+    return rc;
+}
+
 static void on_ready(eb_fanout_conn_t *conn)
 {
     ssize_t len;
+    int rc = step(conn);
 
+    if (rc <= 0) {
+        if (rc < 0) {
+            conn_close(conn);
+        }
+        return;
+    }
     eb_fanout_flush(conn);
     do {
-        len = recv(conn->fd, buffer, sizeof(buffer), MSG_DONTWAIT);
+        len = eb_conn_read(&conn->tcp, buffer, sizeof(buffer));
         if (len < 0 && (errno == EAGAIN || errno == EINTR)) {
             return;
         }
@@ -174,10 +207,13 @@ static void on_ready(eb_fanout_conn_t *conn)
             conn_close(conn);
             return;
         }
-    } while ((size_t)len == sizeof(buffer));
+        if (conn->channel != NULL) {
+            eb_conn_forget_session(&conn->tcp);
+        }
+    } while ((size_t)len == sizeof(buffer) || conn->tcp.session != NULL);
 }
 
-static void accept_all(int epoll_fd, int listen_fd)
+static void accept_all(int epoll_fd, const listener_t *listener)
 {
     struct epoll_event event;
     eb_fanout_conn_t *conn;
@@ -185,13 +221,17 @@ static void accept_all(int epoll_fd, int listen_fd)
     int fd;
 
     for (;;) {
-        fd = accept4(listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0) {
             return;
         }
         conn = calloc(1, sizeof(*conn));
         if (conn == NULL) {
             close(fd);
+            return;
+        }
+        if (eb_conn_start(&conn->tcp, fd, listener->is_tls ? tls : NULL) != 0) {
+            free(conn);
             return;
         }
         conn->fd = fd;
@@ -206,11 +246,11 @@ static void accept_all(int epoll_fd, int listen_fd)
     }
 }
 
-/* The epoll data is a pointer: to an element of listen_fds, or to a conn. */
-static void loop(int epoll_fd, int *listen_fds, size_t count)
+/* The epoll data is a pointer: to a listener, or to a conn. */
+static void loop(int epoll_fd)
 {
     struct epoll_event ready[MAX_READY];
-    int *ptr;
+    void *ptr;
     int n;
     int i;
 
@@ -218,44 +258,53 @@ static void loop(int epoll_fd, int *listen_fds, size_t count)
         n = epoll_wait(epoll_fd, ready, MAX_READY, -1);
         for (i = 0; i < n; i++) {
             ptr = ready[i].data.ptr;
-            if (ptr >= listen_fds && ptr < listen_fds + count) {
-                accept_all(epoll_fd, *ptr);
+            if (ptr >= (void *)listeners &&
+                ptr < (void *)(listeners + nlisteners)) {
+                accept_all(epoll_fd, ptr);
             }
             else {
-                on_ready(ready[i].data.ptr);
+                on_ready(ptr);
             }
         }
     }
 }
 
-static int listen_all(int epoll_fd, int *listen_fds, eb_net_addrs_t *addrs)
+static int listen_all(int epoll_fd, eb_net_addrs_t *addrs, int is_tls)
 {
     struct epoll_event event;
+    listener_t *listener;
     size_t i;
 
     for (i = 0; i < addrs->count; i++) {
-        listen_fds[i] = eb_net_listen(&addrs->addr[i]);
-        if (listen_fds[i] < 0) {
+        listener = &listeners[nlisteners++];
+        listener->is_tls = is_tls;
+        listener->fd = eb_net_listen(&addrs->addr[i]);
+        if (listener->fd < 0) {
             return -1;
         }
         memset(&event, 0, sizeof(event));
         event.events = EPOLLIN;
-        event.data.ptr = &listen_fds[i];
-        if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, listen_fds[i], &event) != 0) {
+        event.data.ptr = listener;
+        if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, listener->fd, &event) != 0) {
             return -1;
         }
     }
     return 0;
 }
 
-static int read_options(eb_net_addrs_t *addrs, unsigned int *seconds, int argc,
-                        char **argv)
+static int read_options(eb_net_addrs_t *addrs, eb_net_addrs_t *tls_addrs,
+                        unsigned int *seconds, int argc, char **argv)
 {
     int i;
 
     for (i = 1; i + 1 < argc; i += 2) {
         if (strcmp(argv[i], "--listen") == 0) {
             if (eb_net_addrs_parse(addrs, argv[i + 1]) != 0) {
+                return -1;
+            }
+        }
+        else if (strcmp(argv[i], "--tls") == 0) {
+            if (eb_net_addrs_parse(tls_addrs, argv[i + 1]) != 0) {
                 return -1;
             }
         }
@@ -276,13 +325,13 @@ static int read_options(eb_net_addrs_t *addrs, unsigned int *seconds, int argc,
 
 int main(int argc, char **argv)
 {
-    int listen_fds[EB_NET_MAX_ADDRS];
     struct sigaction action;
     unsigned int seconds = 600;
     eb_net_addrs_t addrs = {0};
+    eb_net_addrs_t tls_addrs = {0};
     int epoll_fd;
 
-    if (read_options(&addrs, &seconds, argc, argv) != 0) {
+    if (read_options(&addrs, &tls_addrs, &seconds, argc, argv) != 0) {
         fputs(USAGE, stderr);
         return 2;
     }
@@ -294,14 +343,23 @@ int main(int argc, char **argv)
     sigaction(SIGALRM, &action, NULL);
     alarm(seconds);
 
+    if (tls_addrs.count != 0) {
+        tls = eb_tls_server();
+        if (tls == NULL) {
+            return 1;
+        }
+        eb_sealer_prepare(tls);
+    }
     eb_net_raise_limit();
     epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    if (epoll_fd < 0 || listen_all(epoll_fd, listen_fds, &addrs) != 0) {
+    if (epoll_fd < 0 || listen_all(epoll_fd, &addrs, 0) != 0 ||
+        listen_all(epoll_fd, &tls_addrs, 1) != 0) {
         fprintf(stderr, "baseline: cannot listen: %s\n", strerror(errno));
         return 1;
     }
     printf("port %u\n", (unsigned int)ntohs(addrs.addr[0].sin_port));
     fflush(stdout);
-    loop(epoll_fd, listen_fds, addrs.count);
+    loop(epoll_fd);
+    eb_tls_close(tls);
     return 0;
 }

@@ -142,6 +142,12 @@ const char *eb_conn_why(const eb_conn_t *conn)
     return conn->why != NULL ? conn->why : strerror(errno);
 }
 
+void eb_conn_forget_session(eb_conn_t *conn)
+{
+    SSL_free(conn->session); /* it does not own the socket */
+    conn->session = NULL;
+}
+
 void eb_conn_finish(eb_conn_t *conn)
 {
     if (conn->session != NULL && conn->is_open) {

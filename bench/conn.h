@@ -58,6 +58,12 @@ ssize_t eb_conn_read(eb_conn_t *conn, void *bytes, size_t size);
 /** What the last function that failed found; valid until the next call. */
 const char *eb_conn_why(const eb_conn_t *conn);
 
+/**
+ * From now on the caller makes and reads the records: the socket stays, and
+ * this object reads and writes its bytes as they are.
+ */
+void eb_conn_forget_session(eb_conn_t *conn);
+
 /** Nothing more is written: close_notify, then FIN. */
 void eb_conn_finish(eb_conn_t *conn);
 

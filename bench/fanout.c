@@ -39,11 +39,14 @@ struct eb_fanout_channel {
     subscriber_t *subscribers;
     uint32_t count;
     uint32_t size; /* allocated */
+    int is_sealed; /* all of them use TLS */
 };
 
 static eb_fanout_channel_t *channels[MAX_CHANNELS];
 static uint32_t nchannels;
 static char frame[FRAME_SIZE];
+static char records[FRAME_SIZE + (FRAME_SIZE / EB_SEALER_PLAIN_MAX + 1) *
+                                     EB_SEALER_OVERHEAD];
 static fault_t fault_kind;
 static uint64_t fault_every;
 static uint64_t fault_count; /* deliveries so far */
@@ -127,6 +130,12 @@ int eb_fanout_join(eb_fanout_conn_t *conn, const char *name)
         channel->subscribers = grown;
         channel->size = size;
     }
+    if (channel->count == 0) {
+        channel->is_sealed = conn->sealer != NULL;
+    }
+    if (channel->is_sealed != (conn->sealer != NULL)) {
+        return -1;
+    }
     conn->channel = channel;
     conn->index = channel->count;
     channel->subscribers[channel->count].fd = conn->fd;
@@ -170,9 +179,33 @@ static void keep(eb_fanout_conn_t *conn, eb_buf_t *where, const char *bytes,
     }
 }
 
+/* Seals bytes into records. Returns their length. */
+static size_t seal(eb_sealer_t *sealer, const char *bytes, size_t len)
+{
+    char piece[EB_SEALER_PLAIN_MAX + 1];
+    size_t sealed = 0;
+    size_t size;
+
+    while (len > 0) {
+        size = len < EB_SEALER_PLAIN_MAX ? len : EB_SEALER_PLAIN_MAX;
+        memcpy(piece, bytes, size);
+        piece[size] = EB_SEALER_TYPE;
+        sealed += eb_sealer_seal(sealer, piece, size, records + sealed);
+        bytes += size;
+        len -= size;
+    }
+    return sealed;
+}
+
 void eb_fanout_write(eb_fanout_conn_t *conn, const char *bytes, size_t len)
 {
-    size_t sent = conn->out.len == 0 ? send_some(conn->fd, bytes, len) : 0;
+    size_t sent;
+
+    if (conn->sealer != NULL) {
+        len = seal(conn->sealer, bytes, len);
+        bytes = records;
+    }
+    sent = conn->out.len == 0 ? send_some(conn->fd, bytes, len) : 0;
 
     if (sent < len) {
         keep(conn, &conn->out, bytes + sent, len - sent);
@@ -213,6 +246,7 @@ static size_t make_frame(const char *data, size_t len)
                         (size_t)id_len + len + 2, id);
     memcpy(frame + head_len, data, len);
     memcpy(frame + head_len + len, "\n\n\r\n", 4);
+    frame[head_len + len + 4] = EB_SEALER_TYPE;
     return (size_t)head_len + len + 4;
 }
 
@@ -245,6 +279,20 @@ static void send_specially(subscriber_t *to, fault_t fault, size_t len)
     to->is_slow = has_kept(conn);
 }
 
+/* The frame as one record, for a client that keeps nothing. */
+static void send_sealed(subscriber_t *to, size_t len)
+{
+    size_t sealed = len <= EB_SEALER_PLAIN_MAX
+                        ? eb_sealer_seal(to->conn->sealer, frame, len, records)
+                        : seal(to->conn->sealer, frame, len);
+    size_t sent = send_some(to->fd, records, sealed);
+
+    if (sent < sealed) {
+        keep(to->conn, &to->conn->out, records + sent, sealed - sent);
+        to->is_slow = 1;
+    }
+}
+
 uint32_t eb_fanout_send(const char *name, const char *data, size_t len)
 {
     eb_fanout_channel_t *channel = find(name);
@@ -259,6 +307,10 @@ uint32_t eb_fanout_send(const char *name, const char *data, size_t len)
         fault = next_fault();
         if (fault != FAULT_NONE || to->is_slow) {
             send_specially(to, fault, frame_len);
+            continue;
+        }
+        if (channel->is_sealed) {
+            send_sealed(to, frame_len);
             continue;
         }
         sent = send_some(to->fd, frame, frame_len);

@@ -9,6 +9,8 @@
 #include <stdint.h>
 
 #include "bench/buf.h"
+#include "bench/conn.h"
+#include "bench/sealer.h"
 
 #define EB_FANOUT_NAME_SIZE 128 /* of a channel's name, NUL included */
 
@@ -16,18 +18,21 @@ typedef struct eb_fanout_channel eb_fanout_channel_t;
 
 /* A connection to baseline, subscribed or not. */
 typedef struct {
+    eb_conn_t tcp;                /* used for handshake and request only */
+    eb_sealer_t *sealer;          /* NULL: plain */
     eb_buf_t in;                  /* an incomplete request */
     eb_buf_t out;                 /* bytes that the socket did not take */
     eb_buf_t late;                /* "swap": sent after the next frame */
     eb_fanout_channel_t *channel; /* that it subscribes to; NULL: none */
     uint32_t index;               /* among the channel's subscribers */
-    int fd;
+    int fd;                       /* that of tcp */
 } eb_fanout_conn_t;
 
 /**
  * Subscribe a connection to the channel of that name, created if needed.
  *
- * @return 0, or -1: too many channels, or no memory
+ * @return 0, or -1: too many channels, or no memory, or the channel's other
+ *         subscribers are plain and this one is not, or the reverse
  */
 int eb_fanout_join(eb_fanout_conn_t *conn, const char *name);
 

@@ -91,7 +91,7 @@ EventStreamDrain 2
 CONF
 }
 
-# conf_of_tls: a host at the next port, with a key that lasts for a day
+# conf_of_tls: a host at the next port
 conf_of_tls() {
     load_module socache_shmcb
     load_module ssl
@@ -104,14 +104,6 @@ SSLSessionCache shmcb:$tmp/sessions(65536)
     SSLCertificateKeyFile $tmp/key.pem
 </VirtualHost>
 CONF
-}
-
-write_key() {
-    [ -f "$tmp/key.pem" ] && return
-    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
-        -days 1 -subj /CN=localhost -keyout "$tmp/key.pem" \
-        -out "$tmp/cert.pem" 2>"$tmp/syntax" ||
-        die "openssl makes no certificate: $(cat "$tmp/syntax")"
 }
 
 write_conf() {
@@ -188,7 +180,7 @@ try_port() {
         port=$((port + 2))
     done
     tls_port=$((port + 1))
-    [ -z "${ES_TLS:-}" ] || write_key
+    [ -z "${ES_TLS:-}" ] || make_key "$tmp"
     write_conf
     write_page
     : >"$tmp/error.log"

@@ -6,6 +6,8 @@
 #   die TEXT...      the same; exits with status 2
 #   running PID      is it a running child of this shell?
 #   end PID          sends SIGTERM and waits; after ten seconds SIGKILL
+#   make_key FOLDER  makes key.pem and cert.pem there, if they are not there;
+#                    they last for a day
 #   load_module NAME prints the LoadModule line, if the module is there
 
 warn() {
@@ -36,6 +38,13 @@ end() {
     done
     running "$1" && kill -9 "$1"
     wait "$1" 2>/dev/null
+}
+
+make_key() {
+    [ ! -f "$1/key.pem" ] || return 0
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
+        -days 1 -subj /CN=localhost -keyout "$1/key.pem" -out "$1/cert.pem" \
+        2>"$1/openssl" || die "no certificate: $(cat "$1/openssl")"
 }
 
 # shared modules only: httpd cannot load what is built in
