@@ -142,6 +142,18 @@ const char *eb_conn_why(const eb_conn_t *conn)
     return conn->why != NULL ? conn->why : strerror(errno);
 }
 
+int eb_conn_update_keys(eb_conn_t *conn)
+{
+    int result;
+
+    before_call(conn);
+    if (SSL_key_update(conn->session, SSL_KEY_UPDATE_REQUESTED) != 1) {
+        return -1;
+    }
+    result = SSL_do_handshake(conn->session);
+    return result == 1 || (fail(conn, result) != 0 && errno == EAGAIN) ? 0 : -1;
+}
+
 void eb_conn_forget_session(eb_conn_t *conn)
 {
     SSL_free(conn->session); /* it does not own the socket */

@@ -59,6 +59,13 @@ ssize_t eb_conn_read(eb_conn_t *conn, void *bytes, size_t size);
 const char *eb_conn_why(const eb_conn_t *conn);
 
 /**
+ * Over TLS 1.3: use a new key, and ask the other end to do so, too (KeyUpdate).
+ *
+ * @return 0, also if the socket takes it later; or -1: failed
+ */
+int eb_conn_update_keys(eb_conn_t *conn);
+
+/**
  * From now on the caller makes and reads the records: the socket stays, and
  * this object reads and writes its bytes as they are.
  */

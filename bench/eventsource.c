@@ -27,7 +27,9 @@
 #define SLOW_BUFFER 4096              /* SO_RCVBUF of a slow client … */
 #define END_BUFFER (256 * 1024)       /* … and at the end */
 #define NOTIFY_NS (5 * EB_NS_PER_SEC) /* from last chunk to close_notify */
-#define PAUSE_MS 500 /* a churning one is closed up to that long */
+#define UPDATE_MIN_MS 500    /* between two requests for new keys … */
+#define UPDATE_RANGE_MS 1000 /* … and up to that more */
+#define PAUSE_MS 500         /* a churning one is closed up to that long */
 
 static eb_eventsource_kind_t kind_of(const eb_verify_options_t *opts,
                                      uint32_t index)
@@ -390,6 +392,24 @@ static void await_notify(eb_eventsource_t *client)
     }
 }
 
+/* Some clients ask for new keys, wherever their stream is at that moment. */
+static void update_keys(eb_eventsource_t *client)
+{
+    eb_eventsource_shared_t *shared = client->shared;
+    uint64_t pause_ms =
+        UPDATE_MIN_MS + (uint64_t)nrand48(shared->random) % UPDATE_RANGE_MS;
+
+    if (client->received.client * 71 % 100 >= shared->opts->updates ||
+        client->since_ns == 0 || shared->now_ns < client->update_ns) {
+        return;
+    }
+    client->update_ns = shared->now_ns + pause_ms * EB_NS_PER_MS;
+    eb_stats[EB_STATS_KEY_UPDATES]++;
+    if (eb_conn_update_keys(&client->conn) != 0) {
+        end(client, 0, eb_conn_why(&client->conn));
+    }
+}
+
 int eb_eventsource_tick(eb_eventsource_t *client)
 {
     eb_eventsource_shared_t *shared = client->shared;
@@ -410,6 +430,10 @@ int eb_eventsource_tick(eb_eventsource_t *client)
              !shared->is_ending && client->since_ns != 0 &&
              shared->now_ns >= client->due_ns) {
         disconnect(client);
+    }
+    if (client->state == EB_EVENTSOURCE_STREAMING &&
+        shared->opts->updates != 0) {
+        update_keys(client);
     }
     return 0;
 }

@@ -47,11 +47,12 @@ typedef struct {
     eb_received_t received;
     eb_sse_t sse; /* while EB_EVENTSOURCE_REQUESTED: the incomplete head */
     eb_http_body_t body;
-    uint64_t due_ns;   /* closed: to connect; churning: to close; slow: to
+    uint64_t due_ns;    /* closed: to connect; churning: to close; slow: to
                           read */
-    uint64_t end_ns;   /* ending: then it is cut */
-    uint64_t since_ns; /* this connection's stream-open; 0: none yet */
-    uint64_t retry_ms; /* the last that the server sent */
+    uint64_t update_ns; /* of the next request for new keys */
+    uint64_t end_ns;    /* ending: then it is cut */
+    uint64_t since_ns;  /* this connection's stream-open; 0: none yet */
+    uint64_t retry_ms;  /* the last that the server sent */
     char last_id[EB_SSE_ID_SIZE];
     eb_conn_t conn;
     eb_eventsource_kind_t kind;

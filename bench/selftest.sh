@@ -284,6 +284,10 @@ test_verify_options() {
     verify --clients 2 --channels 1 --events 5 --rate 100 --tls 1.2 \
         --cipher ECDHE-ECDSA-CHACHA20-POLY1305
     is "$rc $(value deliveries)" "0 10" "a cipher by name"
+    start_faulty_server --tls
+    verify --clients 10 --channels 1 --seconds 2 --tls 1.3 --key-updates 50
+    is "$rc $(value lost) $([ "$(value key_updates)" -gt 0 ] && echo asked)" \
+        "0 0 asked" "clients that ask for new keys"
 }
 
 [ "$what" = verify ] || test_load

@@ -45,6 +45,8 @@ static const eb_options_row_t ROWS[] = {
      EB_TLS_CHOICES "  over TLS of this version, publishers too (no)"},
     {"--cipher", EB_OPTIONS_TEXT, FIELD(cipher), 0, 0,
      "OpenSSL's name of the only cipher (all)"},
+    {"--key-updates", EB_OPTIONS_COUNT, FIELD(updates), 0, 100,
+     "per cent that ask for new keys about each second, TLS 1.3 (0)"},
     {"--subscribe", EB_OPTIONS_TEXT, FIELD(subscribe), 0, 0,
      "path to GET, {} is the channel's number (/events/c{})"},
     {"--multi-path", EB_OPTIONS_TEXT, FIELD(multi_path), 0, 0,
@@ -94,7 +96,8 @@ int eb_verify_options_read(eb_verify_options_t *opts, int argc, char **argv)
         opts->publishers = opts->channels;
     }
     if (opts->servers.count == 0 || opts->max_size < opts->min_size ||
-        opts->slow + opts->churn > 100) {
+        opts->slow + opts->churn > 100 ||
+        (opts->updates != 0 && opts->tls != EB_TLS_1_3)) {
         return eb_options_usage(&TABLE);
     }
     return 0;

@@ -28,6 +28,7 @@ typedef struct {
     uint32_t slow;       /* per cent: half read 1 KB/s, half do not read */
     uint32_t churn;      /* per cent: disconnect and reconnect */
     uint32_t multi;      /* per cent: have several channels */
+    uint32_t updates;    /* per cent: ask for new keys each second or so */
     uint32_t publishers; /* connections; a channel belongs to one of them */
     uint32_t tls;        /* eb_tls_version_t */
     uint32_t seed;       /* of the random numbers */
