@@ -118,12 +118,18 @@ look_for_pushpin()
     want pushpin has_pushpin
 }
 
+has_firefox()
+{
+    has firefox-esr || has firefox
+}
+
 look_for_browser_tools()
 {
     want ca-certificates test -s /etc/ssl/certs/ca-certificates.crt
     want nodejs has node
     want npm has npm
     want chromium has chromium
+    want firefox-esr has_firefox
 }
 
 # Like install_missing, but no service starts, neither now nor at the next boot.
