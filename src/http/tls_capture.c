@@ -28,13 +28,14 @@
 #include <openssl/crypto.h>
 #include <openssl/ssl.h>
 
+#include "tls/key_schedule.h"
+
 #define SERVER_SECRET "SERVER_TRAFFIC_SECRET_0 "
 #define CLIENT_SECRET "CLIENT_TRAFFIC_SECRET_0 "
-#define RANDOM 32       /* bytes of a random */
-#define MASTER 48       /* bytes of a master secret */
-#define NONCE 8         /* bytes of an explicit nonce */
-#define KEY_UPDATE 24   /* a handshake message, RFC 8446 4.6.3 */
-#define UPDATES_MAX 100 /* each costs a derivation when the session is made */
+#define RANDOM 32     /* bytes of a random */
+#define MASTER 48     /* bytes of a master secret */
+#define NONCE 8       /* bytes of an explicit nonce */
+#define KEY_UPDATE 24 /* a handshake message, RFC 8446 4.6.3 */
 
 static es_tls_indexes_t *indexes;
 
@@ -117,7 +118,6 @@ static void take_secret(es_tls_flow_t *flow, const char *line,
     apr_size_t before = label_len + 2 * RANDOM + 1;
 
     flow->records = 0;
-    flow->updates = 0;
     flow->secret_len = 0;
     if (strlen(line) > before) {
         flow->secret_len =
@@ -168,6 +168,26 @@ static void count_record(es_tls_flow_t *flow, const unsigned char *head)
     }
 }
 
+/* After a KeyUpdate: the secret that follows replaces the one before, as in
+ * OpenSSL, so that no record from before can be opened with what is here. */
+static void update_secret(es_tls_flow_t *flow, const SSL *ssl)
+{
+    es_tls_version_t version;
+    apr_uint32_t number = es_tls_capture_suite(ssl, &version);
+    int index = es_tls_suite_find(version, number);
+
+    flow->records = 0;
+    if (flow->secret_len == 0) {
+        return;
+    }
+    if (index < 0 ||
+        es_tls_key_schedule_next(es_tls_suite_at((unsigned int)index),
+                                 flow->secret) != APR_SUCCESS) {
+        OPENSSL_cleanse(flow->secret, sizeof(flow->secret));
+        flow->secret_len = 0;
+    }
+}
+
 static void on_message(int is_written, int version, int type, const void *buf,
                        size_t len, SSL *ssl, void *arg)
 {
@@ -175,14 +195,12 @@ static void on_message(int is_written, int version, int type, const void *buf,
     es_tls_flow_t *flow = is_written ? &capture->written : &capture->read;
 
     (void)version;
-    (void)ssl;
     if (type == SSL3_RT_HEADER && len == ES_TLS_HEAD) {
         count_record(flow, buf);
     }
     else if (type == SSL3_RT_HANDSHAKE && len != 0 &&
              *(const unsigned char *)buf == KEY_UPDATE) {
-        flow->records = 0;
-        flow->updates++;
+        update_secret(flow, ssl);
     }
 }
 
@@ -325,9 +343,7 @@ static int has_secrets(const es_tls_capture_t *capture)
     const es_tls_flow_t *written = &capture->written;
     const es_tls_flow_t *read = &capture->read;
 
-    return written->secret_len != 0 &&
-           written->secret_len == read->secret_len &&
-           written->updates <= UPDATES_MAX && read->updates <= UPDATES_MAX;
+    return written->secret_len != 0 && written->secret_len == read->secret_len;
 }
 
 /* Has the capture seen each record? */
@@ -373,20 +389,10 @@ static apr_status_t session_13(const es_tls_capture_t *capture,
 {
     const es_tls_flow_t *written = &capture->written;
     const es_tls_flow_t *read = &capture->read;
-    apr_status_t rv = es_tls_session_init_13(session, suite, written->secret,
-                                             read->secret, written->secret_len,
-                                             written->records, read->records);
-    apr_uint32_t i;
 
-    for (i = 0; i < written->updates && rv == APR_SUCCESS; i++) {
-        rv = es_tls_session_update_write(session);
-    }
-    for (i = 0; i < read->updates && rv == APR_SUCCESS; i++) {
-        rv = es_tls_session_update_read(session);
-    }
-    session->write.number = written->records;
-    session->read.number = read->records;
-    return rv;
+    return es_tls_session_init_13(session, suite, written->secret, read->secret,
+                                  written->secret_len, written->records,
+                                  read->records);
 }
 
 static apr_status_t session_12(const es_tls_capture_t *capture, const SSL *ssl,

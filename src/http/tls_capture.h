@@ -34,8 +34,7 @@ typedef struct es_tls_indexes_t {
 typedef struct es_tls_flow_t {
     apr_uint64_t records; /* under its present key: the number of the next */
     apr_uint64_t bytes;   /* of all its records, in any key or none */
-    apr_uint32_t updates; /* KeyUpdate messages after the secret */
-    unsigned char secret[ES_TLS_SECRET_MAX]; /* TLS 1.3, before any KeyUpdate */
+    unsigned char secret[ES_TLS_SECRET_MAX]; /* TLS 1.3: of its present key */
     apr_size_t secret_len;                   /* 0 = none */
 } es_tls_flow_t;
 
