@@ -62,11 +62,15 @@ sub is_stat
 my @limits = qw(MaxClients MaxClientsPerAddress OpenFiles MaxHeld MaxChannels
     MaxChannelsPerClient MaxEventSize MaxBody GripMaxWaiting
     MaxChannelsPerAddress Http2);
+my @tls = EventStream::Httpd->build('detaches_tls') ne 'yes' ? ()
+    : qw(SwitchedOff UnknownTls OldVersion OtherCipher NotTested Compression
+        ShortRecords NotSettled InputLeft NotCounted);
 my @hub = qw(Subscriptions Channels Retained Published JournalUsed
     JournalSize);
 my $at_start = stats();
 is_deeply [sort keys %$at_start],
-    [sort 'Clients', map({ "Reached.$_" } @limits),
+    [sort 'Clients', 'Detached.Plain', 'Detached.Tls', 'Held',
+        map({ "NotDetached.$_" } @tls), map({ "Reached.$_" } @limits),
         map({ ("Hub.default.$_", "Hub.shop.$_") } @hub)],
     'the keys of ?auto are as documented';
 is_deeply [grep { $at_start->{$_} } sort keys %$at_start],
@@ -80,6 +84,7 @@ is $at_start->{'Hub.shop.JournalSize'}, 256 * 1024,
 my $both = subscribe($httpd, '/events?c=a&c=b');
 my $other = subscribe($httpd, '/shop?c=a');
 is_stat('Clients', 2, 'clients are counted over all hubs');
+is_stat('Detached.Plain', 2, 'they are detached, and not over TLS');
 is_stat('Hub.default.Subscriptions', 2,
     'subscriptions are counted in their hub');
 is_stat('Hub.shop.Subscriptions', 1,
@@ -160,11 +165,13 @@ reach('MaxChannels', 2);
 $both->close;
 $other->close;
 is_stat('Clients', 0, 'no client is counted when all have closed');
+is_stat('Detached.Plain', 0, 'nor is a detached one');
 
 # ---- The page, restarts ----------------------------------------------------
 
 my $page = get($httpd, '/server-status')->{body};
-like $page, qr{<h2>Event streams</h2>\n<p>0 clients</p>},
+like $page, qr{<h2>Event\ streams</h2>\n
+    <p>0\ clients:\ 0\ detached,\ 0\ detached\ over\ TLS,\ 0\ held</p>}x,
     'the page of mod_status shows the clients';
 like $page, qr{<td>shop</td><td>0</td><td>1</td><td>\d+</td><td>1503</td>},
     'the page shows hubs';
@@ -190,12 +197,57 @@ CONF
 # two children hold one client each; httpd may start more children under load
 my @held = map { subscribe($httpd, '/events', tls => 1) } 1 .. 2;
 cmp_ok stats()->{Clients}, '>=', 1, 'held clients are counted';
+$now = stats();
+cmp_ok $now->{Held}, '>=', 1, 'they are counted as held';
+is $now->{'Detached.Tls'}, 0, 'they are not detached';
+if (@tls) {
+    cmp_ok $now->{'NotDetached.SwitchedOff'}, '>=', 2, 'the reason is counted';
+    is scalar(grep { $now->{"NotDetached.$_"} } @tls), 1, 'and no other';
+}
 wait_for(sub {
     push @held, subscribe($httpd, '/events', tls => 1);
     return stats()->{'Reached.MaxHeld'} >= 1;
 }, 10, 'MaxHeld is counted when it is reached');
 $_->close for @held;
 is_stat('Clients', 0, 'held clients that have closed are not counted');
+is_stat('Held', 0, 'nor are they counted as held');
+
+# ---- Clients over TLS ------------------------------------------------------
+
+if (@tls) {
+    $httpd = EventStream::Httpd->start(
+        modules => ['status'], ssl => 1, conf => status_conf() . <<'CONF');
+SSLCipherSuite ECDHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-SHA
+EventStreamMaxHeld 4
+<Location "/events">
+    SetHandler eventstream
+    EventStreamChannel a
+</Location>
+CONF
+    my $plain = subscribe($httpd, '/events');
+    my @detached = map { subscribe($httpd, '/events', tls => 1) } 1 .. 3;
+    my @old = map { subscribe($httpd, '/events', tls => 1, curl => ['--tls-max',
+        '1.2', '--ciphers', 'ECDHE-RSA-AES128-SHA']) } 1 .. 2;
+    is_stat('Detached.Tls', 3, 'detached clients over TLS are counted');
+    is_stat('Detached.Plain', 1, 'and plain ones');
+    is_stat('Held', 2, 'and those whose cipher is an old one');
+    is stats()->{'NotDetached.OtherCipher'}, 2,
+        'each of these is counted once for its reason';
+    like get($httpd, '/server-status')->{body},
+        qr{<td>the cipher is not AES-GCM or ChaCha20-Poly1305</td><td>2</td>},
+        'the page has the reason';
+    ok $httpd->graceful, 'graceful succeeds with them';
+    is_stat('Held', 0, 'the held ones end');
+    is_stat('Detached.Tls', 3, 'those over TLS that are handed over stay so');
+    is_stat('Detached.Plain', 1, 'plain ones likewise');
+    is stats()->{Clients}, 4, 'all have a kind';
+    is stats()->{'NotDetached.OtherCipher'}, 2,
+        'counters of reasons are kept over graceful';
+    ok $httpd->kill_child($_), 'a killed child is replaced'
+        for $httpd->children;
+    is_stat($_, 0, "what a killed child had is not counted: $_")
+        for 'Detached.Tls', 'Detached.Plain';
+}
 
 my $plain = EventStream::Httpd->start(conf => '');
 is get($plain, '/')->{status} > 0, 1, 'httpd runs without mod_status, too';

@@ -159,6 +159,9 @@ static void count_client(const take_t *take, es_counted_t *counted)
                                   take->handed->address, &none, counted);
         (void)es_client_count_add_channels(
             counted, (apr_uint32_t)take->handed->nnames, &none);
+        es_client_count_add_kind(counted, take->handed->tls != NULL
+                                              ? ES_CLIENT_COUNT_DETACHED_TLS
+                                              : ES_CLIENT_COUNT_DETACHED);
     }
 }
 

@@ -141,7 +141,9 @@ static apr_status_t submit(es_stream_t *stream, const es_tls_session_t *session)
     stream->mode = "detached";
     sink = create_sink(stream, fd, session);
     if (sink) {
-        client = es_stream_client(stream, sink);
+        client = es_stream_client(stream, sink,
+                                  session ? ES_CLIENT_COUNT_DETACHED_TLS
+                                          : ES_CLIENT_COUNT_DETACHED);
     }
     if (!client) {
         if (sink) {

@@ -270,7 +270,7 @@ static int begin(hold_t *hold)
                           stream->nslots, &hold->watch) != APR_SUCCESS) {
         return 0;
     }
-    hold->client = es_stream_client(stream, hold->sink);
+    hold->client = es_stream_client(stream, hold->sink, ES_CLIENT_COUNT_HELD);
     if (!hold->client) {
         es_delivery_unwatch(delivery, hold->watch);
     }

@@ -18,6 +18,7 @@
 #include "server/runtime.h"
 #include "server/settings.h"
 #include "server/stats.h"
+#include "http/tls_server.h"
 
 #define NUMBER "%" APR_UINT64_T_FMT
 
@@ -70,6 +71,13 @@ static apr_uint32_t clients(void)
     return es_client_count_total(es_runtime_client_count(&limits), 0);
 }
 
+static apr_uint32_t clients_of(es_client_count_kind_t kind)
+{
+    es_client_limits_t limits;
+
+    return es_client_count_of_kind(es_runtime_client_count(&limits), kind);
+}
+
 /* ---- For programs ------------------------------------------------------ */
 
 /* The directive's name without "EventStream". */
@@ -101,12 +109,30 @@ static void line_of_hub(request_rec *r, const hub_t *hub)
     }
 }
 
+static void lines_of_obstacles(request_rec *r)
+{
+    const char *text;
+    const char *key = es_tls_server_obstacle(1, &text);
+    unsigned int i;
+
+    for (i = 1; key != NULL; key = es_tls_server_obstacle(++i, &text)) {
+        ap_rprintf(r, "EventStream.NotDetached.%s: " NUMBER "\n", key,
+                   es_stats_obstacle_count(i));
+    }
+}
+
 static void lines(request_rec *r, const es_settings_t *global)
 {
     hub_t hub;
     int i;
 
-    ap_rprintf(r, "EventStream.Clients: %u\n", clients());
+    ap_rprintf(r,
+               "EventStream.Clients: %u\nEventStream.Detached.Plain: %u\n"
+               "EventStream.Detached.Tls: %u\nEventStream.Held: %u\n",
+               clients(), clients_of(ES_CLIENT_COUNT_DETACHED),
+               clients_of(ES_CLIENT_COUNT_DETACHED_TLS),
+               clients_of(ES_CLIENT_COUNT_HELD));
+    lines_of_obstacles(r);
     for (i = 0; i < ES_LIMITS; i++) {
         ap_rprintf(r, "EventStream.Reached.%s: " NUMBER "\n", key_of(i),
                    es_stats_limit_count(i));
@@ -160,12 +186,37 @@ static void table_of_limits(request_rec *r)
     ap_rputs("</table>\n", r);
 }
 
+/* Texts of obstacles need no escaping. */
+static void table_of_obstacles(request_rec *r)
+{
+    const char *text;
+    unsigned int i;
+
+    ap_rputs("<table border=\"1\">\n<tr><th>Clients over TLS were not detached,"
+             " since</th><th>Times</th></tr>\n",
+             r);
+    for (i = 1; es_tls_server_obstacle(i, &text) != NULL; i++) {
+        ap_rprintf(r, "<tr><td>%s</td><td>" NUMBER "</td></tr>\n", text,
+                   es_stats_obstacle_count(i));
+    }
+    ap_rputs("</table>\n", r);
+}
+
 static void page(request_rec *r, const es_settings_t *global)
 {
-    ap_rprintf(r, "<hr />\n<h2>Event streams</h2>\n<p>%u clients</p>\n",
-               clients());
+    const char *text;
+
+    ap_rprintf(r,
+               "<hr />\n<h2>Event streams</h2>\n<p>%u clients: %u detached, %u "
+               "detached over TLS, %u held</p>\n",
+               clients(), clients_of(ES_CLIENT_COUNT_DETACHED),
+               clients_of(ES_CLIENT_COUNT_DETACHED_TLS),
+               clients_of(ES_CLIENT_COUNT_HELD));
     table_of_hubs(r, global);
     table_of_limits(r);
+    if (es_tls_server_obstacle(1, &text) != NULL) {
+        table_of_obstacles(r);
+    }
 }
 
 /* ---- The hook ---------------------------------------------------------- */

@@ -31,7 +31,8 @@ void es_stream_set_head(request_rec *r)
  * together do not reconnect together. */
 #define VARIED_PERCENT 20
 
-es_client_t *es_stream_client(es_stream_t *stream, es_sink_t *sink)
+es_client_t *es_stream_client(es_stream_t *stream, es_sink_t *sink,
+                              es_client_count_kind_t kind)
 {
     es_client_params_t params = {0};
     es_client_t *client;
@@ -49,6 +50,7 @@ es_client_t *es_stream_client(es_stream_t *stream, es_sink_t *sink)
     params.opts.lifetime =
         es_jitter_around(stream->conf->lifetime_us, VARIED_PERCENT);
     params.opts.retry_ms = stream->conf->retry_us / 1000;
+    es_client_count_add_kind(&stream->counted, kind);
     params.counted = stream->counted;
     params.line = es_log_format_begin(stream->r, stream->mode, stream->sent);
     client = es_client_create(&params, sink, es_clock_now());

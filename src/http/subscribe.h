@@ -70,11 +70,13 @@ int es_stream_refuse_closed(es_stream_t *stream);
  * Make the stream's client, which takes over its subscription and its count.
  *
  * @param sink  owned by the client on success
+ * @param kind  how it is counted
  * @return the client, or NULL if out of memory
  *
  * Context: WORKER.
  */
-es_client_t *es_stream_client(es_stream_t *stream, es_sink_t *sink);
+es_client_t *es_stream_client(es_stream_t *stream, es_sink_t *sink,
+                              es_client_count_kind_t kind);
 
 /** End the subscription and the count, if the stream still has them. */
 void es_stream_drop(es_stream_t *stream);

@@ -54,9 +54,20 @@ static const char *const texts[ES_TLS_OBSTACLES] = {
     "not all records were counted",
 };
 
+static const char *const keys[ES_TLS_OBSTACLES] = {
+    "None",        "SwitchedOff", "UnknownTls",  "OldVersion",
+    "OtherCipher", "NotTested",   "Compression", "ShortRecords",
+    "NotSettled",  "InputLeft",   "NotCounted",
+};
+
 const char *es_tls_capture_describe(es_tls_obstacle_t obstacle)
 {
     return texts[obstacle];
+}
+
+const char *es_tls_capture_key(es_tls_obstacle_t obstacle)
+{
+    return keys[obstacle];
 }
 
 int es_tls_capture_init(es_tls_indexes_t *of_process)

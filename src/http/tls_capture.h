@@ -67,6 +67,9 @@ typedef enum es_tls_obstacle_t {
 /** The obstacle in words, after "because ". */
 const char *es_tls_capture_describe(es_tls_obstacle_t obstacle);
 
+/** The obstacle in one word, for programs. */
+const char *es_tls_capture_key(es_tls_obstacle_t obstacle);
+
 /**
  * Make the indexes, unless they are made.
  *

@@ -27,8 +27,12 @@
 
 #include "base/context.h"
 #include "server/log.h"
+#include "server/stats.h"
 #include "http/tls_capture.h"
 #include "http/tls_selftest.h"
+
+typedef char
+    assert_obstacles_fit[ES_TLS_OBSTACLES <= ES_STATS_OBSTACLES ? 1 : -1];
 
 #define INDEXES "mod_eventstream-tls-indexes" /* retained data */
 #define DRAIN_READ 8192
@@ -259,6 +263,15 @@ const char *es_tls_server_describe(void)
                  "others";
 }
 
+const char *es_tls_server_obstacle(unsigned int obstacle, const char **text)
+{
+    if (obstacle >= ES_TLS_OBSTACLES) {
+        return NULL;
+    }
+    *text = es_tls_capture_describe((es_tls_obstacle_t)obstacle);
+    return es_tls_capture_key((es_tls_obstacle_t)obstacle);
+}
+
 /* ---- a request ---------------------------------------------------------- */
 
 /* The connection's capture, if mod_ssl still has its SSL object. */
@@ -366,6 +379,9 @@ int es_tls_server_is_ready(request_rec *r)
     es_tls_obstacle_t obstacle = make_session(r, &session);
 
     es_tls_session_wipe(&session);
+    if (obstacle != ES_TLS_NO_OBSTACLE) {
+        es_stats_count_obstacle(obstacle);
+    }
     return is_clear(r, obstacle);
 }
 

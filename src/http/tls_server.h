@@ -44,6 +44,17 @@ int es_tls_server_detaches(const server_rec *s);
 const char *es_tls_server_describe(void);
 
 /**
+ * The obstacles for which clients over TLS are not detached, from 1 on; how
+ * often each was met is es_stats_obstacle_count.
+ *
+ * @param text  filled: in words, after "because "; static
+ * @return in one word, for programs; NULL: there are no more
+ *
+ * Context: ANY.
+ */
+const char *es_tls_server_obstacle(unsigned int obstacle, const char **text);
+
+/**
  * Before this client of TLS is detached: read and drop what it has sent after
  * its request. If it cannot be detached, the reason is in the error log, each
  * reason once for each child.
@@ -58,7 +69,7 @@ const char *es_tls_server_describe(void);
 int es_tls_server_prepare(request_rec *r);
 
 /**
- * Can this client be detached? Nothing is read.
+ * Can this client be detached? Nothing is read. If not, that is counted.
  *
  * Context: WORKER, after the head was sent.
  */
@@ -101,6 +112,13 @@ static inline int es_tls_server_detaches(const server_rec *s)
 
 static inline const char *es_tls_server_describe(void)
 {
+    return NULL;
+}
+
+static inline const char *es_tls_server_obstacle(unsigned int obstacle,
+                                                 const char **text)
+{
+    (void)obstacle, (void)text;
     return NULL;
 }
 

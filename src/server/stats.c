@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Assigns the shared counters: the limits come first, then one for each hub.
+/* Assigns the shared counters: the limits come first, then the obstacles to
+ * detaching a client over TLS, then one for each hub.
  * Hubs beyond the last counter are not counted. */
 #include "server/stats.h"
 
 #include "shm/counters.h"
 
+#define OBSTACLES_AT 48
 #define HUBS_AT 64
 
-typedef char assert_limits_fit[ES_LIMITS <= HUBS_AT ? 1 : -1];
+typedef char assert_limits_fit[ES_LIMITS <= OBSTACLES_AT ? 1 : -1];
+typedef char
+    assert_obstacles_fit[OBSTACLES_AT + ES_STATS_OBSTACLES <= HUBS_AT ? 1 : -1];
 typedef char assert_hubs_fit[HUBS_AT + ES_HUBS_MAX <= ES_COUNTERS_MAX ? 1 : -1];
 
 static const char *const names[ES_LIMITS] = {
@@ -45,6 +49,13 @@ void es_stats_count_limit(es_limit_t limit)
     add(limit, 1);
 }
 
+void es_stats_count_obstacle(unsigned int obstacle)
+{
+    if (obstacle < ES_STATS_OBSTACLES) {
+        add(OBSTACLES_AT + obstacle, 1);
+    }
+}
+
 void es_stats_count_events(const es_runtime_hub_t *hub, int events)
 {
     add(HUBS_AT + hub->counter, (apr_uint64_t)events);
@@ -53,6 +64,12 @@ void es_stats_count_events(const es_runtime_hub_t *hub, int events)
 apr_uint64_t es_stats_limit_count(es_limit_t limit)
 {
     return value_of(limit);
+}
+
+apr_uint64_t es_stats_obstacle_count(unsigned int obstacle)
+{
+    return obstacle < ES_STATS_OBSTACLES ? value_of(OBSTACLES_AT + obstacle)
+                                         : 0;
 }
 
 apr_uint64_t es_stats_events(const es_runtime_hub_t *hub)

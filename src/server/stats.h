@@ -32,9 +32,16 @@ void es_stats_count_limit(es_limit_t limit);
 /** Count events that were appended to the hub's journal. */
 void es_stats_count_events(const es_runtime_hub_t *hub, int events);
 
+/** Kinds of obstacles that es_stats_count_obstacle takes, from 0. */
+#define ES_STATS_OBSTACLES 16
+
+/** Count that a client over TLS was not detached. */
+void es_stats_count_obstacle(unsigned int obstacle);
+
 /* Context of all: ANY thread of a child, no lock. */
 
 apr_uint64_t es_stats_limit_count(es_limit_t limit);
+apr_uint64_t es_stats_obstacle_count(unsigned int obstacle);
 apr_uint64_t es_stats_events(const es_runtime_hub_t *hub);
 
 #endif

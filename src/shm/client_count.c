@@ -2,10 +2,10 @@
 /*
  * A row of the segment:
  *
- *   ┌─────────┬─────────────────────────────────────────┬─────────────────┐
- *   │ clients │ their sketch: 4 lines of 4096 counters  │ that of their   │
- *   │         │                                         │ channels        │
- *   └─────────┴─────────────────────────────────────────┴─────────────────┘
+ *   ┌─────────┬───────┬─────────────────────────────────┬─────────────────┐
+ *   │ clients │ kinds │ their sketch: 4 lines of 4096   │ that of their   │
+ *   │         │       │ counters                        │ channels        │
+ *   └─────────┴───────┴─────────────────────────────────┴─────────────────┘
  *
  * An address has one counter in each line, at an index that is computed from
  * its number. The counters of a line are summed over all rows; the smallest of
@@ -36,7 +36,8 @@ typedef struct sketch_t {
 
 typedef struct row_t {
     apr_uint32_t clients;
-    apr_uint32_t unused[15];     /* a sketch starts on its own cache line */
+    apr_uint32_t kinds[ES_CLIENT_COUNT_KINDS]; /* [0] stays 0 */
+    apr_uint32_t unused[11];     /* a sketch starts on its own cache line */
     sketch_t sketches[SKETCHES]; /* in the order of the enum */
 } row_t;
 
@@ -257,6 +258,41 @@ es_client_count_result_t es_client_count_add_channels(
                : ES_CLIENT_COUNT_OK;
 }
 
+/* While a row has a kind it has a client, or es_client_count_clear would leave
+ * it. */
+static void count_kind(row_t *row, unsigned kind, apr_uint32_t by)
+{
+    if (kind != ES_CLIENT_COUNT_NO_KIND) {
+        __atomic_fetch_add(&row->kinds[kind], by, __ATOMIC_RELAXED);
+    }
+}
+
+void es_client_count_add_kind(es_counted_t *counted,
+                              es_client_count_kind_t kind)
+{
+    row_t *row = counted->client_count
+                     ? row_at(counted->client_count, counted->child)
+                     : NULL;
+
+    ES_CONTEXT(ES_WORKER | ES_DELIVERY);
+    if (row && counted->kind == ES_CLIENT_COUNT_NO_KIND) {
+        counted->kind = (unsigned)kind & 3;
+        count_kind(row, kind, 1);
+    }
+}
+
+apr_uint32_t es_client_count_of_kind(const es_client_count_t *client_count,
+                                     es_client_count_kind_t kind)
+{
+    apr_uint32_t sum = 0, i;
+
+    for (i = 0; i < client_count->max_children; i++) {
+        sum += __atomic_load_n(&client_count->rows[i].kinds[kind],
+                               __ATOMIC_RELAXED);
+    }
+    return sum;
+}
+
 void es_client_count_remove(const es_counted_t *counted)
 {
     row_t *row = counted->client_count
@@ -265,6 +301,7 @@ void es_client_count_remove(const es_counted_t *counted)
 
     if (row) {
         count_client(row, counted->address, (apr_uint32_t)-1);
+        count_kind(row, counted->kind, (apr_uint32_t)-1);
         if (counted->channels != 0) {
             count_number(row, OF_CHANNELS, address_of(counted->address),
                          0 - counted->channels);

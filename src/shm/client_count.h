@@ -17,12 +17,22 @@
 
 typedef struct es_client_count_t es_client_count_t;
 
+/** How a client is served. */
+typedef enum es_client_count_kind_t {
+    ES_CLIENT_COUNT_NO_KIND,  /* not known yet */
+    ES_CLIENT_COUNT_DETACHED, /* without a worker, over a plain socket */
+    ES_CLIENT_COUNT_DETACHED_TLS,
+    ES_CLIENT_COUNT_HELD, /* by a worker, or in turns */
+    ES_CLIENT_COUNT_KINDS
+} es_client_count_kind_t;
+
 /** How a client was counted, for es_client_count_remove. */
 typedef struct es_counted_t {
     es_client_count_t *client_count; /* NULL = it is not counted */
     apr_uint64_t address; /* and browser, as es_client_count_add got it */
     apr_uint32_t child;
-    apr_uint32_t channels; /* by es_client_count_add_channels */
+    apr_uint32_t kind : 2;      /* by es_client_count_add_kind */
+    apr_uint32_t channels : 30; /* by es_client_count_add_channels */
 } es_counted_t;
 
 typedef enum es_client_count_result_t {
@@ -82,7 +92,22 @@ es_client_count_result_t es_client_count_add_channels(
     const es_client_limits_t *limits);
 
 /**
- * Stop counting a client, if it is counted, and its channels.
+ * Count how a client is served, once.
+ *
+ * @param counted  of es_client_count_add; if the client is not counted, nothing
+ *                 happens
+ *
+ * Context: as es_client_count_add.
+ */
+void es_client_count_add_kind(es_counted_t *counted,
+                              es_client_count_kind_t kind);
+
+/** The clients of all children that are served so. Context: ANY. */
+apr_uint32_t es_client_count_of_kind(const es_client_count_t *client_count,
+                                     es_client_count_kind_t kind);
+
+/**
+ * Stop counting a client, if it is counted, its channels and its kind.
  *
  * Context: ANY thread of the child.
  */

@@ -21,9 +21,10 @@ es_delivery_t *es_runtime_delivery(apr_uint32_t child)
     return NULL;
 }
 
-es_client_t *es_stream_client(es_stream_t *stream, es_sink_t *sink)
+es_client_t *es_stream_client(es_stream_t *stream, es_sink_t *sink,
+                              es_client_count_kind_t kind)
 {
-    (void)stream, (void)sink;
+    (void)stream, (void)sink, (void)kind;
     return NULL;
 }
 

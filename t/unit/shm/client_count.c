@@ -37,6 +37,30 @@ FACTS(clients_are_counted_until_they_leave)
     assert_int_equal(es_client_count_total(client_count, 0), 1);
 }
 
+FACTS(kinds_are_counted_until_the_clients_leave)
+{
+    es_client_count_t *client_count = make();
+    es_client_limits_t none = {0, 0, 0, 0, 0}, two = {2, 0, 0, 0, 0};
+    es_counted_t first, second, third;
+
+    enter(client_count, 1, 7, none, &first);
+    enter(client_count, 2, 7, none, &second);
+    es_client_count_add_kind(&first, ES_CLIENT_COUNT_DETACHED_TLS);
+    es_client_count_add_kind(&second, ES_CLIENT_COUNT_DETACHED_TLS);
+    es_client_count_add_kind(&second, ES_CLIENT_COUNT_HELD); /* once */
+    enter(client_count, 3, 7, two, &third);
+    es_client_count_add_kind(&third, ES_CLIENT_COUNT_HELD); /* not counted */
+#define OF(kind) es_client_count_of_kind(client_count, ES_CLIENT_COUNT_##kind)
+    assert_int_equal(OF(DETACHED_TLS), 2);
+    assert_int_equal(OF(DETACHED), 0);
+    assert_int_equal(OF(HELD), 0);
+    es_client_count_remove(&first);
+    assert_int_equal(OF(DETACHED_TLS), 1);
+    es_client_count_clear(client_count, 2); /* its child was killed */
+    assert_int_equal(OF(DETACHED_TLS), 0);
+#undef OF
+}
+
 FACTS(a_limit_holds_over_all_children)
 {
     es_client_count_t *client_count = make();
@@ -245,6 +269,7 @@ FACTS(a_client_of_a_browser_counts_for_its_address)
 
 static const struct CMUnitTest tests[] = {
     UNIT(clients_are_counted_until_they_leave),
+    UNIT(kinds_are_counted_until_the_clients_leave),
     UNIT(a_limit_holds_over_all_children),
     UNIT(a_limit_of_an_address_holds_over_all_children),
     UNIT(the_clients_of_one_address_may_be_many),
