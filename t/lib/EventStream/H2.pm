@@ -43,6 +43,10 @@ What has arrived when the stream has data, is reset or has ended, as a hash
 reference: headers (true if there are some), data, reset (the error code, or
 undef), end.
 
+=item h2_drop($connection)
+
+Reads and drops what has arrived.
+
 =back
 
 =cut
@@ -57,7 +61,7 @@ use Time::HiRes qw(time);
 
 use EventStream::Client;
 
-our @EXPORT = qw(h2_answer h2_connect h2_data h2_get h2_reset);
+our @EXPORT = qw(h2_answer h2_connect h2_data h2_drop h2_get h2_reset);
 
 my ($DATA, $HEADERS, $RST_STREAM, $SETTINGS) = (0, 1, 3, 4);
 my ($END_STREAM, $ACK, $END_HEADERS) = (1, 1, 4);
@@ -152,6 +156,14 @@ sub take_frames
         $connection->send(frame($SETTINGS, $ACK, 0, ''))
             if $type == $SETTINGS && !($flags & $ACK);
     }
+    return;
+}
+
+sub h2_drop
+{
+    my ($connection) = @_;
+    $connection->fill(0);
+    $connection->{$_} = '' for qw(rest wire);
     return;
 }
 
