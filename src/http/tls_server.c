@@ -17,6 +17,8 @@
  */
 #include "http/tls_server.h"
 
+#include <string.h>
+
 #include <apr_optional.h>
 #include <apr_optional_hooks.h>
 #include <apr_strings.h>
@@ -364,6 +366,7 @@ static es_tls_obstacle_t make_session(request_rec *r, es_tls_session_t *session)
 {
     es_tls_obstacle_t obstacle = obstacle_of(r);
 
+    memset(session, 0, sizeof(*session));
     if (obstacle == ES_TLS_NO_OBSTACLE) {
         es_tls_capture_t *capture = capture_of(r);
 

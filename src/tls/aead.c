@@ -100,6 +100,18 @@ apr_status_t es_tls_aead_open(const es_tls_aead_input_t *in,
     return finish(ctx, text, len) ? APR_SUCCESS : fail(APR_EINVAL);
 }
 
+void es_tls_aead_forget(es_tls_aead_t aead)
+{
+    static const unsigned char zeros[ES_TLS_KEY_MAX];
+    EVP_CIPHER_CTX *ctx = kept[aead];
+
+    if (ctx && !EVP_CipherInit_ex2(ctx, NULL, zeros, zeros, 1, NULL)) {
+        ERR_clear_error();
+        EVP_CIPHER_CTX_free(ctx); /* wipes the key */
+        kept[aead] = NULL;
+    }
+}
+
 void es_tls_aead_thread_end(void)
 {
     int i;

@@ -41,6 +41,12 @@ apr_status_t es_tls_aead_open(const es_tls_aead_input_t *in,
                               const unsigned char *tag);
 
 /**
+ * Overwrite the key that this thread's context of the AEAD has from its last
+ * text.
+ */
+void es_tls_aead_forget(es_tls_aead_t aead);
+
+/**
  * Free the contexts of this thread, and wipe the keys in them. The next text
  * makes them anew. A thread that has sealed or opened calls it before it ends.
  */

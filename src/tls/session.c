@@ -448,6 +448,11 @@ void es_tls_session_set_worn(apr_uint64_t records)
 
 void es_tls_session_wipe(es_tls_session_t *s)
 {
+    const es_tls_suite_t *of = es_tls_suite_at(s->suite);
+
+    if (of) {
+        es_tls_aead_forget(of->aead);
+    }
     OPENSSL_cleanse(s, sizeof(*s));
 }
 

@@ -201,7 +201,10 @@ int es_tls_session_is_worn(const es_tls_session_t *s);
 /** Tests: how many records that are, instead of ES_TLS_WORN_RECORDS. */
 void es_tls_session_set_worn(apr_uint64_t records);
 
-/** Overwrite all of it with zeros. */
+/**
+ * Overwrite all of it with zeros, and the key that OpenSSL's context of this
+ * thread has from the last record of its cipher, of whatever session.
+ */
 void es_tls_session_wipe(es_tls_session_t *s);
 
 /** Overwrite bytes in which copies of sessions may be. */
