@@ -16,9 +16,9 @@
  * before that.
  *
  * Over TLS (tls_server.h) the delivery seals the records, so mod_ssl must write
- * none after those of the head, whose number the session has. OpenSSL is told
- * that the connection is closed. Its object goes with httpd's connection, whose
- * filters refuse an aborted one, too.
+ * none after those of the head, whose number the session has. That the
+ * connection is aborted prevents it: mod_ssl's filters refuse it then, and its
+ * shutdown sends no close_notify.
  *
  * A prefork child exits in the handler of SIGTERM or SIGHUP, whatever it does
  * at that moment. These signals are blocked during the submit. Otherwise the

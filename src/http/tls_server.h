@@ -76,9 +76,9 @@ int es_tls_server_prepare(request_rec *r);
 int es_tls_server_is_ready(request_rec *r);
 
 /**
- * Take the session over: mod_ssl does not write any more, not even its
- * close_notify, and OpenSSL still takes the connection for one that was closed
- * properly, so that the client can resume its TLS session.
+ * Take the session over. OpenSSL takes the connection for one that was closed
+ * properly, so that the client can resume its TLS session. mod_ssl must write
+ * no more: the caller marks the connection as aborted before httpd closes it.
  *
  * @param session  filled; the caller wipes it
  * @return 1; or 0, which es_tls_server_is_ready would also have said
