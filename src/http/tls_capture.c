@@ -42,8 +42,8 @@ static es_tls_indexes_t *indexes;
 static const char *const texts[ES_TLS_OBSTACLES] = {
     "there is no obstacle",
     "EventStreamDetachTLS is off",
-    "the connection's TLS is not that of mod_ssl, or mod_ssl uses another "
-    "OpenSSL",
+    ("the connection's TLS is not that of mod_ssl, or mod_ssl uses another "
+     "OpenSSL"),
     "the protocol is neither TLS 1.2 nor TLS 1.3",
     "the cipher is not AES-GCM or ChaCha20-Poly1305",
     "the self-test has not passed with this protocol and cipher",
