@@ -172,7 +172,7 @@ static apr_status_t add_part(es_tls_incoming_t *in, const unsigned char *bytes,
                              apr_size_t len)
 {
     apr_size_t need = in->have + len, room = in->room ? in->room : PART_MIN;
-    unsigned char *part = in->part;
+    unsigned char *part;
 
     if (need > in->room) {
         while (room < need) {
