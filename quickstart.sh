@@ -129,7 +129,6 @@ look_for_browser_tools()
     want nodejs has node
     want npm has npm
     want chromium has chromium
-    want firefox-esr has_firefox
 }
 
 # Like install_missing, but no service starts, neither now nor at the next boot.
@@ -192,6 +191,9 @@ install_build_tools()
     # without it clients over TLS keep a worker each: see configure
     want apache2-ssl-dev has_mod_ssl_header
     install_missing
+    if [ -n "$missing" ] && [ "${CI-}" = true ]; then
+        die "CI must run the tests of clients over TLS; missing:$missing"
+    fi
     missing=
 }
 
@@ -219,6 +221,20 @@ need_pushpin()
     fi
 }
 
+# A few of the browser tests need Firefox, too.
+install_firefox()
+{
+    want firefox-esr has_firefox
+    install_missing
+    if [ -n "$missing" ]; then
+        if [ "${CI-}" = true ]; then
+            die "CI must run the tests with Firefox; missing:$missing"
+        fi
+        report "missing:$missing; the tests with Firefox are skipped"
+        missing=
+    fi
+}
+
 # Without these packages the browser tests are skipped; in CI that is an error.
 install_browser_tools()
 {
@@ -231,6 +247,7 @@ install_browser_tools()
         report "missing:$missing; the browser tests are skipped"
         return
     fi
+    install_firefox
     mkdir -p "$build"
     if cmp -s "$top/t/browser/package-lock.json" \
         "$build/node_modules/.from-lock.json"; then
