@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The records of a write are sealed in a batch on the stack and go out by one
- * send. Then the batch is cut where the socket has stopped:
+ * Records are sealed on the stack, some at a time, and go out by one send. Then
+ * they are cut where the socket has stopped:
  *
  *     ├─── record ───┼─── record ──▌───┼─── record ───┤
  *                                  sent ▌
  *        has left       left in part:     not a byte has left: its number
  *                       the rest is kept  is taken back
  *
- * A KeyUpdate and an alert are a batch of their own, since the keys change
- * after a KeyUpdate has left, and only if it has.
+ * A KeyUpdate and an alert go out by themselves, since the keys change after a
+ * KeyUpdate has left, and only if it has.
  *
  * Sealing touches the first ES_SINK_LARGE bytes of the struct, up to the number
  * of the write key. What comes in is rare.
@@ -24,8 +24,8 @@
 
 #define READ_BYTES 4096
 
-/* Records of a batch; and plain bytes of a write whose batch is small, so that
- * the usual write touches little of the stack. */
+/* Records at a time; and plain bytes of a small write, so that the usual write
+ * touches little of the stack. */
 #define RECORDS 2
 #define SMALL 2048
 
@@ -95,25 +95,25 @@ static apr_status_t send_rest(tls_sink_t *s, apr_size_t *sent)
     return rv;
 }
 
-typedef struct batch_t {
+typedef struct records_t {
     unsigned char *bytes; /* the caller's */
     apr_size_t len;
     int count;
     struct {
         apr_size_t start; /* in bytes */
         apr_size_t plain; /* bytes in it */
-    } records[RECORDS];
-} batch_t;
+    } at[RECORDS];
+} records_t;
 
-static void begin_batch(batch_t *batch, unsigned char *bytes)
+static void begin_records(records_t *records, unsigned char *bytes)
 {
-    batch->bytes = bytes;
-    batch->len = 0;
-    batch->count = 0;
+    records->bytes = bytes;
+    records->len = 0;
+    records->count = 0;
 }
 
 /* Add a record; as es_tls_session_seal. */
-static apr_status_t add_record(tls_sink_t *s, batch_t *batch, int type,
+static apr_status_t add_record(tls_sink_t *s, records_t *records, int type,
                                const struct iovec *iov, int count,
                                apr_size_t from, apr_size_t plain)
 {
@@ -121,25 +121,25 @@ static apr_status_t add_record(tls_sink_t *s, batch_t *batch, int type,
     apr_status_t rv;
 
     rv = es_tls_session_seal(&s->session, type, iov, count, from, plain,
-                             batch->bytes + batch->len, &len);
+                             records->bytes + records->len, &len);
     if (rv == APR_SUCCESS) {
-        batch->records[batch->count].start = batch->len;
-        batch->records[batch->count].plain = plain;
-        batch->count++;
-        batch->len += len;
+        records->at[records->count].start = records->len;
+        records->at[records->count].plain = plain;
+        records->count++;
+        records->len += len;
     }
     return rv;
 }
 
 /**
- * Send a batch. On return it has only the records of which a byte was sent.
+ * Send records. On return only those are left of which a byte was sent.
  *
  * @return APR_SUCCESS: all were sent; APR_EAGAIN: the socket is full; else the
  *         connection is at its end
  */
-static apr_status_t send_batch(tls_sink_t *s, batch_t *batch)
+static apr_status_t send_records(tls_sink_t *s, records_t *records)
 {
-    struct iovec iov = {batch->bytes, batch->len};
+    struct iovec iov = {records->bytes, records->len};
     apr_status_t rv, kept;
     apr_size_t sent;
 
@@ -147,13 +147,14 @@ static apr_status_t send_batch(tls_sink_t *s, batch_t *batch)
     if (rv == APR_SUCCESS) {
         return rv;
     }
-    while (batch->count > 0 && batch->records[batch->count - 1].start >= sent) {
-        batch->count--;
-        batch->len = batch->records[batch->count].start;
+    while (records->count > 0 &&
+           records->at[records->count - 1].start >= sent) {
+        records->count--;
+        records->len = records->at[records->count].start;
         es_tls_session_take_back(&s->session);
     }
-    if (batch->len > sent) {
-        kept = keep(s, batch->bytes + sent, batch->len - sent);
+    if (records->len > sent) {
+        kept = keep(s, records->bytes + sent, records->len - sent);
         rv = kept != APR_SUCCESS ? kept : rv;
     }
     return rv;
@@ -163,7 +164,7 @@ static apr_status_t send_batch(tls_sink_t *s, batch_t *batch)
  * Send a record that has no data.
  *
  * @param has_left  filled: 1 = a byte of it was sent, it must not be made again
- * @return as send_batch
+ * @return as send_records
  */
 static apr_status_t send_message(tls_sink_t *s, int type,
                                  const unsigned char *message, apr_size_t len,
@@ -172,14 +173,14 @@ static apr_status_t send_message(tls_sink_t *s, int type,
     unsigned char bytes[8 + ES_TLS_OVERHEAD];
     struct iovec iov = {(unsigned char *)message, len};
     apr_status_t rv;
-    batch_t batch;
+    records_t records;
 
-    begin_batch(&batch, bytes);
-    rv = add_record(s, &batch, type, &iov, 1, 0, len);
+    begin_records(&records, bytes);
+    rv = add_record(s, &records, type, &iov, 1, 0, len);
     *has_left = 0;
     if (rv == APR_SUCCESS) {
-        rv = send_batch(s, &batch);
-        *has_left = batch.count > 0;
+        rv = send_records(s, &records);
+        *has_left = records.count > 0;
     }
     return rv;
 }
@@ -187,7 +188,7 @@ static apr_status_t send_message(tls_sink_t *s, int type,
 /* ---- new keys ------------------------------------------------------------ */
 
 /* Send a KeyUpdate if one is due. With TLS 1.2, note that the keys are worn. */
-static apr_status_t care_for_keys(tls_sink_t *s)
+static apr_status_t update_keys(tls_sink_t *s)
 {
     /* key_update, 1 byte, update_not_requested (RFC 8446 4.6.3) */
     static const unsigned char update[] = {24, 0, 0, 1, 0};
@@ -232,23 +233,23 @@ static void advance(write_t *write, apr_size_t bytes)
     }
 }
 
-/* Send the next records. @return as send_batch */
-static apr_status_t write_batch(tls_sink_t *s, write_t *write,
-                                unsigned char *bytes)
+/* Send the next records. @return as send_records */
+static apr_status_t write_records(tls_sink_t *s, write_t *write,
+                                  unsigned char *bytes)
 {
     apr_size_t plain, from = write->from, left = write->left;
     apr_status_t rv;
-    batch_t batch;
+    records_t records;
     int i;
 
-    rv = care_for_keys(s);
+    rv = update_keys(s);
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    begin_batch(&batch, bytes);
-    while (rv == APR_SUCCESS && left > 0 && batch.count < RECORDS) {
+    begin_records(&records, bytes);
+    while (rv == APR_SUCCESS && left > 0 && records.count < RECORDS) {
         plain = left < ES_TLS_PLAIN_MAX ? left : ES_TLS_PLAIN_MAX;
-        rv = add_record(s, &batch, ES_TLS_APPLICATION_DATA, write->iov,
+        rv = add_record(s, &records, ES_TLS_APPLICATION_DATA, write->iov,
                         write->count, from, plain);
         from += plain;
         left -= plain;
@@ -256,9 +257,9 @@ static apr_status_t write_batch(tls_sink_t *s, write_t *write,
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    rv = send_batch(s, &batch);
-    for (i = 0; i < batch.count; i++) {
-        advance(write, batch.records[i].plain);
+    rv = send_records(s, &records);
+    for (i = 0; i < records.count; i++) {
+        advance(write, records.at[i].plain);
     }
     return rv;
 }
@@ -267,7 +268,7 @@ static apr_status_t write_small(tls_sink_t *s, write_t *write)
 {
     unsigned char bytes[SMALL + ES_TLS_OVERHEAD];
 
-    return write_batch(s, write, bytes);
+    return write_records(s, write, bytes);
 }
 
 /* Not inlined, so that only large writes touch that much stack. */
@@ -278,7 +279,7 @@ static __attribute__((noinline)) apr_status_t write_large(tls_sink_t *s,
     apr_status_t rv = APR_SUCCESS;
 
     while (rv == APR_SUCCESS && write->left > 0) {
-        rv = write_batch(s, write, bytes);
+        rv = write_records(s, write, bytes);
     }
     return rv;
 }
