@@ -54,6 +54,9 @@ ErrorDocument 406 "nicer words"
     EventStreamKeepAliveForm comment
     EventStreamRetry 0
 </Location>
+<Location "/events/spread">
+    EventStreamRetrySpread 300
+</Location>
 <Location "/events/silent">
     EventStreamKeepAlive 0
 </Location>
@@ -241,6 +244,13 @@ is do { my $c = ask('/events/often'); $c->next_event(5); $c->retry }, 250,
     'EventStreamRetry 250ms sends retry: 250';
 is do { my $c = ask('/events/comment'); $c->next_event(5); $c->retry }, 0,
     'EventStreamRetry 0 sends retry: 0';
+my @spread = sort { $a <=> $b }
+    map { my $c = ask('/events/spread'); $c->next_event(5); $c->retry } 1 .. 20;
+cmp_ok $spread[0], '>=', 3000, 'EventStreamRetrySpread never lowers retry:';
+cmp_ok $spread[-1], '<=', 12000,
+    'EventStreamRetrySpread 300 raises retry: to four times at most';
+cmp_ok $spread[-1] - $spread[0], '>', 2000,
+    'EventStreamRetrySpread: clients get different values';
 
 # ---- Events ----------------------------------------------------------------
 

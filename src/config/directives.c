@@ -94,6 +94,8 @@ const command_rec es_directives_table[] = {
     /* in sections and virtual hosts */
     DIR_ROW("EventStreamRetry", ES_SECONDS, FIELD(retry_us),
             SECONDS(3), 0, HOURS(1)),
+    DIR_ROW("EventStreamRetrySpread", ES_NUMBER, FIELD(retry_spread),
+            0, 0, 10000),
     DIR_ROW("EventStreamKeepAlive", ES_SECONDS, FIELD(keepalive_us),
             SECONDS(20), 0, HOURS(1)),
     DIR_ROW("EventStreamKeepAliveForm", ES_FORM, FIELD(keepalive_comment),

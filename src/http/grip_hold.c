@@ -61,7 +61,7 @@ static int make(es_grip_answer_t *answer, es_stream_t *stream,
     answer->names = es_channel_set_names(names);
     answer->keepalive_us = conf->keepalive_us;
     answer->keepalive_as_comment = (int)conf->keepalive_comment;
-    answer->retry_ms = conf->retry_us / 1000;
+    answer->retry_ms = es_stream_open_retry(conf);
     apply_replay(answer, stream);
     add_first_frames(answer, stream);
     return es_grip_answer_make(answer, why);

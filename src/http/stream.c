@@ -77,6 +77,13 @@ void es_stream_drop(es_stream_t *stream)
     }
 }
 
+apr_int64_t es_stream_open_retry(const es_dir_t *conf)
+{
+    apr_int64_t retry_ms = conf->retry_us / 1000;
+
+    return retry_ms + es_jitter_below(retry_ms * conf->retry_spread / 100 + 1);
+}
+
 apr_int64_t es_stream_retry(const es_stream_t *stream)
 {
     return es_jitter_around(stream->conf->retry_us / 1000, VARIED_PERCENT);

@@ -90,7 +90,7 @@ static int send_head(es_stream_t *stream, es_admit_result_t admitted)
      * keeps its position; nor if stream-reset follows: should the connection
      * break between the two, the client must get the reset at its next try. */
     int has_id = admitted != ES_ADMIT_NONE && stream->reset.len == 0;
-    apr_size_t len = es_frame_open(frame, stream->conf->retry_us / 1000,
+    apr_size_t len = es_frame_open(frame, es_stream_open_retry(stream->conf),
                                    has_id ? &stream->start.id : NULL);
 
     if (admitted == ES_ADMIT_DONE) {

@@ -81,7 +81,12 @@ es_client_t *es_stream_client(es_stream_t *stream, es_sink_t *sink,
 /** End the subscription and the count, if the stream still has them. */
 void es_stream_drop(es_stream_t *stream);
 
-/** EventStreamRetry, varied at random by 20 %, in milliseconds. */
+/** The retry: of stream-open, in milliseconds: EventStreamRetry, raised at
+ * random by up to EventStreamRetrySpread. */
+apr_int64_t es_stream_open_retry(const es_dir_t *conf);
+
+/** EventStreamRetry, varied at random by 20 %, in milliseconds: the retry: of a
+ * stream that the server ends. */
 apr_int64_t es_stream_retry(const es_stream_t *stream);
 
 /* ---- Admission: subscribe_admit.c --------------------------------------- */

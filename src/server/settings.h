@@ -54,6 +54,7 @@ typedef enum es_http2_mode_t {
 /** Per directory (and, at server level, per virtual host). */
 typedef struct es_dir_t {
     apr_int64_t retry_us;
+    apr_int64_t retry_spread;      /* percent of retry_us; 0 = none */
     apr_int64_t keepalive_us;      /* 0 = none */
     apr_int64_t keepalive_comment; /* 1 = as comment, 0 = as event */
     apr_int64_t send_timeout_us;   /* 0 = no timeout */
