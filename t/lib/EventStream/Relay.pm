@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: Apache-2.0
+package EventStream::Relay;
+
+=head1 NAME
+
+EventStream::Relay - what stands on the wire between clients and an httpd
+
+=head1 SYNOPSIS
+
+    use EventStream::Relay;
+
+    my $relay = EventStream::Relay->start($httpd->ssl_port);
+    my $client = subscribe($httpd, undef, tls => 1,
+        url => $relay->url('/events/news'));
+    ...
+    my ($records) = $relay->records($keys);     # of the first connection
+
+A process that passes connections on, and keeps a copy of what each side has
+sent. Whoever closes its side is passed on, too.
+
+=head1 METHODS
+
+=over
+
+=item start($port)
+
+=item port, url($path)
+
+url is https://localhost:port/...
+
+=item connections
+
+How many there were so far.
+
+=item records($key_log)
+
+For each connection, in the order in which they came, the records of TLS that
+the server has sent whole, as t/records/records finds them with the key log of
+OpenSSL: a list of {number, type, length, nonce}. number is undef for a record
+of the handshake; type is that of RFC 8446 5.1; nonce is an explicit one. A
+connection whose handshake did not end has none.
+
+=item stop
+
+=back
+
+=cut
+
+use strict;
+use warnings;
+
+use File::Temp ();
+use IO::Select;
+use IO::Socket::INET;
+use POSIX ();
+use Scalar::Util ();
+use Time::HiRes qw(sleep time);
+
+use EventStream::Httpd;
+
+my %objects;    # address => object (weak)
+my $owner = $$;
+
+sub start
+{
+    my ($class, $port) = @_;
+    my $self = bless {to => $port}, $class;
+    Scalar::Util::weaken($objects{0 + $self} = $self);
+    $self->{root} = File::Temp::tempdir('es-relay-XXXXXX', TMPDIR => 1,
+        CLEANUP => 1);
+    my $listener = IO::Socket::INET->new(Listen => 64,
+        LocalAddr => '127.0.0.1') or die "listen: $!";
+    $self->{port} = $listener->sockport;
+    $self->{pid} = fork // die "fork: $!";
+    if ($self->{pid} == 0) {
+        $SIG{$_} = 'DEFAULT' for qw(TERM INT HUP);
+        $SIG{PIPE} = 'IGNORE';
+        eval { $self->serve($listener); 1 } or print STDERR $@;
+        POSIX::_exit(0);
+    }
+    return $self;
+}
+
+sub port { return $_[0]{port} }
+sub url { return "https://localhost:$_[0]{port}" . ($_[1] || '/') }
+
+sub stop
+{
+    my ($self) = @_;
+    my $pid = delete $self->{pid} or return;
+    kill 'KILL', $pid;
+    waitpid $pid, 0;
+    return;
+}
+
+sub DESTROY { $_[0]->stop if $$ == $owner; return }
+
+END {
+    my $status = $?;
+    if ($$ == $owner) {
+        $_->stop for grep { $_ } values %objects;
+    }
+    $? = $status;    ## no critic (RequireLocalizedPunctuationVars)
+}
+
+# ---- The process -------------------------------------------------------------
+
+sub file_of
+{
+    my ($self, $number, $side) = @_;
+    return "$self->{root}/$number.$side";
+}
+
+# One direction of a connection: from a socket to another, and into a file.
+sub direction
+{
+    my ($self, $from, $to, $number, $side) = @_;
+    open my $file, '>', $self->file_of($number, $side) or die $!;
+    $file->autoflush(1);
+    return {from => $from, to => $to, file => $file, waiting => '', open => 1};
+}
+
+sub accept_one
+{
+    my ($self, $listener, $ways) = @_;
+    my $client = $listener->accept or return;
+    my $server = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
+        PeerPort => $self->{to}) or return;
+    $_->blocking(0) for $client, $server;
+    my $number = $self->{count}++;
+    push @$ways, $self->direction($server, $client, $number, 'server'),
+        $self->direction($client, $server, $number, 'client');
+    return;
+}
+
+# The copy is written before the bytes go on: what the receiver has, it has.
+sub take
+{
+    my ($way) = @_;
+    my $n = sysread $way->{from}, my $bytes, 65536;
+    return if !defined $n && $!{EAGAIN};
+    if (!$n) {
+        $way->{open} = 0;
+        return;
+    }
+    print { $way->{file} } $bytes;
+    $way->{waiting} .= $bytes;
+    return;
+}
+
+sub give
+{
+    my ($way) = @_;
+    if (length $way->{waiting}) {
+        my $n = syswrite $way->{to}, $way->{waiting};
+        if (defined $n) {
+            substr $way->{waiting}, 0, $n, '';
+        } elsif (!$!{EAGAIN}) {
+            $way->{waiting} = '';
+            $way->{open} = 0;
+        }
+    }
+    if (!$way->{open} && !length $way->{waiting} && !$way->{ended}) {
+        $way->{ended} = 1;
+        shutdown $way->{to}, 1;
+    }
+    return;
+}
+
+sub serve
+{
+    my ($self, $listener) = @_;
+    my @ways;
+    $self->{count} = 0;
+    while (1) {
+        my ($r, $w) = ('', '');
+        vec($r, fileno $listener, 1) = 1;
+        for my $way (@ways) {
+            vec($r, fileno $way->{from}, 1) = 1
+                if $way->{open} && length $way->{waiting} < 1_000_000;
+            vec($w, fileno $way->{to}, 1) = 1 if length $way->{waiting};
+        }
+        next if select($r, $w, undef, 1) <= 0;
+        for my $way (@ways) {
+            take($way) if vec $r, fileno $way->{from}, 1;
+            give($way);
+        }
+        $self->accept_one($listener, \@ways) if vec $r, fileno $listener, 1;
+        $self->drop_ended(\@ways);
+    }
+    return;
+}
+
+# Both directions are pushed together.
+sub drop_ended
+{
+    my ($self, $ways) = @_;
+    my @left;
+    while (my ($one, $other) = splice @$ways, 0, 2) {
+        push @left, $one, $other if !$one->{ended} || !$other->{ended};
+    }
+    @$ways = @left;
+    return;
+}
+
+# ---- What it has seen --------------------------------------------------------
+
+sub connections
+{
+    my ($self) = @_;
+    my $count = 0;
+    $count++ while -e $self->file_of($count, 'client');
+    return $count;
+}
+
+sub records
+{
+    my ($self, $key_log) = @_;
+    my $reader = EventStream::Httpd::builddir() . '/t/records/records';
+    my @all;
+    for my $number (0 .. $self->connections - 1) {
+        open my $in, '-|', $reader, $key_log,
+            map { $self->file_of($number, $_) } qw(client server)
+            or die "$reader: $!";
+        push @all, [map { of_line($_) } <$in>];
+        close $in or die "$reader: exit status $?";
+    }
+    return @all;
+}
+
+sub of_line
+{
+    my ($number, $type, $length, $nonce) = $_[0] =~ /\S+/g;
+    return {
+        number => $number eq '-' ? undef : $number,
+        type => $type, length => $length, nonce => $nonce,
+    };
+}
+
+1;
