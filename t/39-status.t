@@ -64,7 +64,7 @@ my @limits = qw(MaxClients MaxClientsPerAddress OpenFiles MaxHeld MaxChannels
     MaxChannelsPerAddress Http2);
 my @tls = EventStream::Httpd->build('detaches_tls') ne 'yes' ? ()
     : qw(SwitchedOff UnknownTls OldVersion OtherCipher NotTested Compression
-        ShortRecords NotSettled InputLeft NotCounted);
+        ShortRecords NotSettled InputLeft NotCounted Padded);
 my @hub = qw(Subscriptions Channels Retained Published JournalUsed
     JournalSize);
 my $at_start = stats();

@@ -17,6 +17,11 @@
  * callback, the kernel has made no records (kTLS), and no record was read in
  * part or ahead.
  *
+ * The callback gets handshake messages, too, each after the record in which it
+ * stands. Those with extensions tell to what record size the server has agreed,
+ * also of an OpenSSL that knows more of them than we do. The record of a
+ * Finished is longer than the message if records are padded.
+ *
  * With AES-GCM in TLS 1.2 a record carries a part of its nonce. OpenSSL starts
  * at a random one, and ours must not meet its nonces. So the callback of the
  * BIO looks for that of the last record.
@@ -28,14 +33,19 @@
 #include <openssl/crypto.h>
 #include <openssl/ssl.h>
 
+#include "tls/hello.h"
 #include "tls/key_schedule.h"
 
 #define SERVER_SECRET "SERVER_TRAFFIC_SECRET_0 "
 #define CLIENT_SECRET "CLIENT_TRAFFIC_SECRET_0 "
-#define RANDOM 32     /* bytes of a random */
-#define MASTER 48     /* bytes of a master secret */
-#define NONCE 8       /* bytes of an explicit nonce */
-#define KEY_UPDATE 24 /* a handshake message, RFC 8446 4.6.3 */
+#define RANDOM 32 /* bytes of a random */
+#define MASTER 48 /* bytes of a master secret */
+#define NONCE 8   /* bytes of an explicit nonce */
+
+/* handshake messages, RFC 8446 4 */
+#define CLIENT_HELLO 1
+#define FINISHED 20
+#define KEY_UPDATE 24
 
 static es_tls_indexes_t *indexes;
 
@@ -52,12 +62,13 @@ static const char *const texts[ES_TLS_OBSTACLES] = {
     "a handshake, an update of keys or the end of the connection has begun",
     "the client has begun to send something else",
     "not all records were counted",
+    "records are padded (RecordPadding)",
 };
 
 static const char *const keys[ES_TLS_OBSTACLES] = {
     "None",        "SwitchedOff", "UnknownTls",  "OldVersion",
     "OtherCipher", "NotTested",   "Compression", "ShortRecords",
-    "NotSettled",  "InputLeft",   "NotCounted",
+    "NotSettled",  "InputLeft",   "NotCounted",  "Padded",
 };
 
 const char *es_tls_capture_describe(es_tls_obstacle_t obstacle)
@@ -171,6 +182,7 @@ void es_tls_capture_install(SSL_CTX *ctx)
 static void count_record(es_tls_flow_t *flow, const unsigned char *head)
 {
     flow->bytes += es_tls_session_record_len(head);
+    flow->last_len = es_tls_session_record_len(head) - ES_TLS_HEAD;
     if (head[0] == ES_TLS_CHANGE_CIPHER_SPEC) {
         flow->records = 0;
     }
@@ -199,6 +211,31 @@ static void update_secret(es_tls_flow_t *flow, const SSL *ssl)
     }
 }
 
+/* ---- what is agreed on --------------------------------------------------- */
+
+/* Each Finished has a record of its own. */
+static void note_padding(es_tls_capture_t *capture, const SSL *ssl,
+                         apr_size_t len)
+{
+    if (SSL_version(ssl) == TLS1_3_VERSION &&
+        capture->written.last_len > len + 1 + ES_TLS_TAG) {
+        capture->is_padded = 1;
+    }
+}
+
+static void on_written(es_tls_capture_t *capture, const SSL *ssl,
+                       const unsigned char *message, apr_size_t len)
+{
+    if (message[0] == FINISHED) {
+        note_padding(capture, ssl, len);
+    }
+    else if (es_tls_hello_is_limited(message, len, capture->limit)) {
+        capture->has_short_records = 1;
+    }
+}
+
+/* ---- the callback ------------------------------------------------------- */
+
 static void on_message(int is_written, int version, int type, const void *buf,
                        size_t len, SSL *ssl, void *arg)
 {
@@ -209,9 +246,16 @@ static void on_message(int is_written, int version, int type, const void *buf,
     if (type == SSL3_RT_HEADER && len == ES_TLS_HEAD) {
         count_record(flow, buf);
     }
-    else if (type == SSL3_RT_HANDSHAKE && len != 0 &&
-             *(const unsigned char *)buf == KEY_UPDATE) {
-        update_secret(flow, ssl);
+    else if (type == SSL3_RT_HANDSHAKE && len != 0) {
+        if (*(const unsigned char *)buf == KEY_UPDATE) {
+            update_secret(flow, ssl);
+        }
+        else if (is_written) {
+            on_written(capture, ssl, buf, len);
+        }
+        else if (*(const unsigned char *)buf == CLIENT_HELLO) {
+            capture->limit = es_tls_hello_limit(buf, len);
+        }
     }
 }
 
@@ -319,7 +363,8 @@ static int has_explicit_nonce(const SSL *ssl)
 }
 
 /* What was negotiated. */
-static es_tls_obstacle_t obstacle_of_kind(const SSL *ssl)
+static es_tls_obstacle_t obstacle_of_kind(const es_tls_capture_t *capture,
+                                          const SSL *ssl)
 {
     const SSL_SESSION *session = SSL_get_session(ssl);
     es_tls_version_t version;
@@ -335,9 +380,13 @@ static es_tls_obstacle_t obstacle_of_kind(const SSL *ssl)
     if (SSL_get_current_compression(ssl)) {
         return ES_TLS_COMPRESSION;
     }
-    if (!session || SSL_SESSION_get_max_fragment_length(session) !=
-                        TLSEXT_max_fragment_length_DISABLED) {
+    if (!session || capture->has_short_records ||
+        SSL_SESSION_get_max_fragment_length(session) !=
+            TLSEXT_max_fragment_length_DISABLED) {
         return ES_TLS_SHORT_RECORDS;
+    }
+    if (capture->is_padded) {
+        return ES_TLS_PADDED;
     }
     return ES_TLS_NO_OBSTACLE;
 }
@@ -380,7 +429,7 @@ es_tls_obstacle_t es_tls_capture_obstacle(es_tls_capture_t *capture, SSL *ssl)
         SSL_get_ex_data(ssl, indexes->of_ssl) != capture) {
         return ES_TLS_UNKNOWN_TLS;
     }
-    obstacle = obstacle_of_kind(ssl);
+    obstacle = obstacle_of_kind(capture, ssl);
     if (obstacle != ES_TLS_NO_OBSTACLE) {
         return obstacle;
     }

@@ -34,6 +34,7 @@ typedef struct es_tls_indexes_t {
 typedef struct es_tls_flow_t {
     apr_uint64_t records; /* under its present key: the number of the next */
     apr_uint64_t bytes;   /* of all its records, in any key or none */
+    apr_size_t last_len;  /* bytes of the last one, without its head */
     unsigned char secret[ES_TLS_SECRET_MAX]; /* TLS 1.3: of its present key */
     apr_size_t secret_len;                   /* 0 = none */
 } es_tls_flow_t;
@@ -42,6 +43,9 @@ typedef struct es_tls_capture_t {
     SSL *ssl; /* NULL = not captured; may be freed before the capture is */
     es_tls_flow_t written;
     es_tls_flow_t read;
+    int is_padded;           /* OpenSSL pads what it writes */
+    apr_size_t limit;        /* of records, for which the client asks */
+    int has_short_records;   /* it was granted */
     int has_nonce;           /* last_nonce is that of the record written last */
     apr_uint64_t last_nonce; /* TLS 1.2 with an explicit nonce */
     int follows_bio;         /* for last_nonce */
@@ -61,6 +65,7 @@ typedef enum es_tls_obstacle_t {
     ES_TLS_NOT_SETTLED,   /* a handshake, a KeyUpdate or a close has begun */
     ES_TLS_INPUT_LEFT,    /* OpenSSL holds bytes of the client */
     ES_TLS_NOT_COUNTED,   /* the capture has not seen each record */
+    ES_TLS_PADDED,        /* the server pads its records */
     ES_TLS_OBSTACLES
 } es_tls_obstacle_t;
 

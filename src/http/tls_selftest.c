@@ -11,6 +11,10 @@
  * The certificate is made here, with a key of an elliptic curve, which takes a
  * millisecond; an RSA key takes a hundred. Suites of TLS 1.2 with RSA differ
  * from those tested in the handshake only.
+ *
+ * New contexts have what openssl.cnf says, which mod_ssl's directives replace
+ * in those of the site. So whatever decides on a handshake is set here: else a
+ * combination that the site offers could fail for a reason that is not its own.
  */
 #include "http/tls_selftest.h"
 
@@ -27,7 +31,9 @@
 
 #include "http/tls_capture.h"
 
-#define ROUNDS 20                  /* of a handshake; it takes three */
+#define ROUNDS 20     /* of a handshake; it takes three */
+#define GROUP "P-256" /* of the certificate, and for the keys */
+#define SIGNATURE "ECDSA+SHA256"
 #define LONG_TEXT ES_TLS_PLAIN_MAX /* bytes of the longest record */
 
 typedef struct selftest_t {
@@ -86,13 +92,31 @@ static X509 *make_certificate(EVP_PKEY *key)
     return NULL;
 }
 
+/* @return a context in which nothing of openssl.cnf matters, or NULL */
+static SSL_CTX *make_ctx(const SSL_METHOD *method)
+{
+    SSL_CTX *ctx = SSL_CTX_new(method);
+
+    if (ctx) {
+        SSL_CTX_set_security_level(ctx, 0);
+        SSL_CTX_clear_options(ctx, SSL_OP_NO_SSL_MASK);
+        if (SSL_CTX_set1_groups_list(ctx, GROUP) &&
+            SSL_CTX_set1_sigalgs_list(ctx, SIGNATURE) &&
+            SSL_CTX_set_block_padding(ctx, 0)) {
+            return ctx;
+        }
+    }
+    SSL_CTX_free(ctx);
+    return NULL;
+}
+
 static int make_server_ctx(selftest_t *t)
 {
-    EVP_PKEY *key = EVP_EC_gen("P-256");
+    EVP_PKEY *key = EVP_EC_gen(GROUP);
     X509 *cert = key ? make_certificate(key) : NULL;
     int is_made = 0;
 
-    t->server_ctx = SSL_CTX_new(TLS_server_method());
+    t->server_ctx = make_ctx(TLS_server_method());
     if (cert && t->server_ctx &&
         SSL_CTX_use_certificate(t->server_ctx, cert) == 1 &&
         SSL_CTX_use_PrivateKey(t->server_ctx, key) == 1) {
@@ -111,7 +135,7 @@ static int make_contexts(selftest_t *t)
     for (i = 0; i < LONG_TEXT; i++) {
         t->text[i] = (unsigned char)(i * 7);
     }
-    t->client_ctx = SSL_CTX_new(TLS_client_method());
+    t->client_ctx = make_ctx(TLS_client_method());
     return t->client_ctx && make_server_ctx(t);
 }
 
@@ -145,23 +169,31 @@ static int connect_both(selftest_t *t)
     return 1;
 }
 
+/* Nothing else is offered, or accepted. */
+static int choose(SSL *ssl, es_tls_version_t version, int aead)
+{
+    int number = version == ES_TLS_1_3 ? TLS1_3_VERSION : TLS1_2_VERSION;
+
+    return SSL_set_min_proto_version(ssl, number) &&
+           SSL_set_max_proto_version(ssl, number) &&
+           (version == ES_TLS_1_3
+                ? SSL_set_ciphersuites(ssl, aeads[aead].suite_13)
+                : SSL_set_cipher_list(ssl, aeads[aead].suite_12));
+}
+
 static int open_both(selftest_t *t, int aead)
 {
-    int version = t->version == ES_TLS_1_3 ? TLS1_3_VERSION : TLS1_2_VERSION;
-
     t->server = SSL_new(t->server_ctx);
     t->client = SSL_new(t->client_ctx);
     if (!t->server || !t->client || !connect_both(t) ||
-        !SSL_set_min_proto_version(t->client, version) ||
-        !SSL_set_max_proto_version(t->client, version)) {
+        !choose(t->server, t->version, aead) ||
+        !choose(t->client, t->version, aead)) {
         return 0;
     }
     es_tls_capture_begin(&t->capture, t->server);
     SSL_set_accept_state(t->server);
     SSL_set_connect_state(t->client);
-    return t->version == ES_TLS_1_3
-               ? SSL_set_ciphersuites(t->client, aeads[aead].suite_13)
-               : SSL_set_cipher_list(t->client, aeads[aead].suite_12);
+    return 1;
 }
 
 static int shake_hands(selftest_t *t)

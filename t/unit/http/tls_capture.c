@@ -655,6 +655,90 @@ FACTS(short_records_are_an_obstacle)
     obstacle_is(ES_TLS_SHORT_RECORDS);
 }
 
+/* OpenSSL 3 does not know record_size_limit: both ends are told what to say. */
+static unsigned char limit_of_client[2];
+
+static int say_limit(SSL *ssl, unsigned int type, unsigned int context,
+                     const unsigned char **out, size_t *len, X509 *x,
+                     size_t chain, int *alert, void *of_client)
+{
+    static const unsigned char own[] = {0x40, 1};
+
+    (void)ssl, (void)type, (void)context, (void)x, (void)chain, (void)alert;
+    *out = of_client ? limit_of_client : own;
+    *len = 2;
+    return 1;
+}
+
+static int hear_limit(SSL *ssl, unsigned int type, unsigned int context,
+                      const unsigned char *in, size_t len, X509 *x,
+                      size_t chain, int *alert, void *arg)
+{
+    (void)ssl, (void)type, (void)context, (void)in, (void)x, (void)chain;
+    (void)alert, (void)arg;
+    return len == 2;
+}
+
+static int knows_limit(SSL_CTX *ctx, void *of_client)
+{
+    return SSL_CTX_add_custom_ext(ctx, 28,
+                                  SSL_EXT_CLIENT_HELLO |
+                                      SSL_EXT_TLS1_2_SERVER_HELLO |
+                                      SSL_EXT_TLS1_3_ENCRYPTED_EXTENSIONS,
+                                  say_limit, NULL, of_client, hear_limit, NULL);
+}
+
+static void meet_with_limit(int version, int limit, int is_answered)
+{
+    limit_of_client[0] = (unsigned char)(limit >> 8);
+    limit_of_client[1] = (unsigned char)limit;
+    make_contexts(version);
+    if (SSL_extension_supported(28)) {
+        skip(); /* this OpenSSL decides by itself */
+    }
+    assert_true(knows_limit(client_ctx, client_ctx));
+    assert_true(!is_answered || knows_limit(server_ctx, NULL));
+    make_peers();
+    shake();
+}
+
+FACTS(a_record_size_limit_that_was_agreed_on_is_an_obstacle)
+{
+    static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
+    int i;
+
+    for (i = 0; i < 2; i++) {
+        meet_with_limit(versions[i], 512, 1);
+        request();
+        obstacle_is(ES_TLS_SHORT_RECORDS);
+        end(NULL);
+        meet_with_limit(versions[i], ES_TLS_PLAIN_MAX + 1, 1);
+        is_taken_over(); /* no limit, in fact */
+        end(NULL);
+        meet_with_limit(versions[i], 512, 0);
+        is_taken_over(); /* an OpenSSL that does not know it */
+        end(NULL);
+    }
+}
+
+static void meet_padded(int version)
+{
+    make_contexts(version);
+    SSL_CTX_set_block_padding(server_ctx, 512);
+    make_peers();
+    shake();
+}
+
+FACTS(padding_is_an_obstacle)
+{
+    meet_padded(TLS1_3_VERSION);
+    request();
+    obstacle_is(ES_TLS_PADDED);
+    end(NULL);
+    meet_padded(TLS1_2_VERSION);
+    is_taken_over(); /* TLS 1.2 has none */
+}
+
 FACTS(an_end_that_has_begun_is_an_obstacle)
 {
     meet(TLS1_3_VERSION);
@@ -799,6 +883,8 @@ static const struct CMUnitTest tests[] = {
     TLS(a_connection_that_was_not_captured_is_an_obstacle),
     TLS(what_we_do_not_seal_is_an_obstacle),
     TLS(short_records_are_an_obstacle),
+    TLS(a_record_size_limit_that_was_agreed_on_is_an_obstacle),
+    TLS(padding_is_an_obstacle),
     TLS(an_end_that_has_begun_is_an_obstacle),
     TLS(a_handshake_that_has_not_ended_is_an_obstacle),
     TLS(an_earlier_key_log_goes_on),
