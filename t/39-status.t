@@ -65,12 +65,13 @@ my @limits = qw(MaxClients MaxClientsPerAddress OpenFiles MaxHeld MaxChannels
 my @tls = EventStream::Httpd->build('detaches_tls') ne 'yes' ? ()
     : qw(SwitchedOff UnknownTls OldVersion OtherCipher NotTested Compression
         ShortRecords NotSettled InputLeft NotCounted Padded);
+my @path = qw(Http2 OtherTls Filter Kept);
 my @hub = qw(Subscriptions Channels Retained Published JournalUsed
     JournalSize);
 my $at_start = stats();
 is_deeply [sort keys %$at_start],
     [sort 'Clients', 'Detached.Plain', 'Detached.Tls', 'Held',
-        map({ "NotDetached.$_" } @tls), map({ "Reached.$_" } @limits),
+        map({ "NotDetached.$_" } @path, @tls), map({ "Reached.$_" } @limits),
         map({ ("Hub.default.$_", "Hub.shop.$_") } @hub)],
     'the keys of ?auto are as documented';
 is_deeply [grep { $at_start->{$_} } sort keys %$at_start],
@@ -202,7 +203,8 @@ cmp_ok $now->{Held}, '>=', 1, 'they are counted as held';
 is $now->{'Detached.Tls'}, 0, 'they are not detached';
 if (@tls) {
     cmp_ok $now->{'NotDetached.SwitchedOff'}, '>=', 2, 'the reason is counted';
-    is scalar(grep { $now->{"NotDetached.$_"} } @tls), 1, 'and no other';
+    is scalar(grep { $now->{"NotDetached.$_"} } @path, @tls), 1,
+        'and no other';
 }
 wait_for(sub {
     push @held, subscribe($httpd, '/events', tls => 1);
@@ -247,6 +249,33 @@ CONF
         for $httpd->children;
     is_stat($_, 0, "what a killed child had is not counted: $_")
         for 'Detached.Tls', 'Detached.Plain';
+}
+
+# ---- HTTP/2, and filters -----------------------------------------------------
+
+SKIP: {
+    skip 'needs mod_http2', 4 if !EventStream::Httpd->has_module('http2');
+    $httpd = EventStream::Httpd->start(
+        modules => ['status', 'substitute'], h2 => 1,
+        conf => status_conf() . <<'CONF');
+<LocationMatch "^/(events|filtered)$">
+    SetHandler eventstream
+    EventStreamChannel a
+</LocationMatch>
+<Location "/filtered">
+    SetOutputFilter SUBSTITUTE
+    Substitute "s/a word that no event has/x/n"
+</Location>
+CONF
+    my @clients = (subscribe($httpd, '/events', http2 => 1),
+        map { subscribe($httpd, '/filtered') } 1 .. 2);
+    is_stat('NotDetached.Http2', 1, 'a client over HTTP/2 is counted');
+    is_stat('NotDetached.Filter', 2, 'and those behind a filter');
+    is scalar(grep { stats()->{"NotDetached.$_"} } @path, @tls), 2,
+        'and nothing else';
+    like get($httpd, '/server-status')->{body},
+        qr{<td>over HTTP/2 a stream ends with its worker</td><td>1</td>},
+        'the page has it';
 }
 
 my $plain = EventStream::Httpd->start(conf => '');

@@ -30,7 +30,7 @@ CustomLog "\@ROOT\@/logs/detached_log" detached
 ExtFilterDefine upper mode=output cmd="/usr/bin/tr a-z A-Z"
 ForensicLog "\@ROOT\@/logs/forensic_log"
 EventStreamTransparentFilter no_such_filter
-<LocationMatch "^/(plain|held|rated|external|named|longer)\$">
+<LocationMatch "^/(plain|held|rated|external|named|longer|sealed)\$">
     SetHandler eventstream
     EventStreamChannel news
 </LocationMatch>
@@ -43,6 +43,10 @@ $substitute
 </Location>
 <Location "/external">
     SetOutputFilter upper
+</Location>
+<Location "/sealed">
+    SetOutputFilter OTHERTLS
+    EventStreamTransparentFilter othertls
 </Location>
 <Location "/named">
 $substitute
@@ -61,6 +65,9 @@ CONF
 my $httpd = EventStream::Httpd->start(
     modules => [qw(status dumpio env ext_filter log_forensic logio ratelimit
         reqtimeout substitute unique_id)],
+    prelude => 'LoadModule es_othertls_module "'
+        . EventStream::Httpd::builddir()
+        . '/t/example/.libs/mod_es_othertls.so"',
     mpm_conf => <<'MPM', conf => $conf);
 StartServers 1
 ServerLimit 1
@@ -113,6 +120,18 @@ for my $path (sort keys %name) {
     workers(0, "$path: the workers are free again");
 }
 
+# A filter that stands where TLS does cannot be named.
+my @sealed = map { subscribe($httpd, '/sealed') } 1 .. 2;
+workers(2, 'a filter that stands where TLS does: its clients are held');
+publish($httpd, 'news', 'hello');
+is scalar(grep { $_->skip_to('message', 10)->{data} eq 'hello' } @sealed), 2,
+    'they get an event';
+is times_logged(qr/ES0406: .* filter othertls, which stands where TLS/), 1,
+    'that is logged once';
+$_->close for @sealed;
+publish($httpd, 'news', 'hello') for 1 .. 2;
+workers(0, 'the workers are free again');
+
 # A named filter that changes the length of what was sent
 my $longer = subscribe($httpd, '/longer');
 is $longer->next_event(10)->{event}, 'stream-opened',
@@ -124,6 +143,17 @@ publish($httpd, 'news', 'stream-open');
 is $longer->next_event(10)->{data}, 'stream-opened', 'and in later events';
 $longer->close;
 workers(0, 'its worker is free again');
+
+# ---- The status page ---------------------------------------------------------
+
+sub not_detached
+{
+    my $page = request($httpd, 'GET', '/server-status?auto')->{body};
+    return {$page =~ /^EventStream\.NotDetached\.(\w+): ([1-9]\d*)$/mg};
+}
+
+is_deeply not_detached(), {Filter => 6, OtherTls => 2, Kept => 1},
+    'the status page has how many clients were held, and why';
 
 sub detached_log
 {

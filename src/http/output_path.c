@@ -17,6 +17,7 @@
 
 #include "server/log.h"
 #include "server/settings.h"
+#include "server/stats.h"
 
 #define TLS_TYPE (AP_FTYPE_CONNECTION + 5) /* of mod_ssl, and of others */
 
@@ -61,13 +62,13 @@ static int is_named(const request_rec *r, const ap_filter_t *filter)
                     filter->frec->name);
 }
 
-/* @param culprit  the first filter in the way, or NULL */
+/* @param unknown  the first filter in the way, or NULL */
 static es_output_path_t find(const request_rec *r, const ap_filter_t *filter,
-                             const ap_filter_t **culprit)
+                             const ap_filter_t **unknown)
 {
     es_output_path_t path = ES_OUTPUT_PLAIN;
 
-    *culprit = NULL;
+    *unknown = NULL;
     if (r->connection->master ||
         !ap_get_conn_socket((conn_rec *)r->connection)) {
         return ES_OUTPUT_CHANGED;
@@ -78,7 +79,7 @@ static es_output_path_t find(const request_rec *r, const ap_filter_t *filter,
         }
         else if (!HAS(transparent, filter->frec->name) &&
                  !is_named(r, filter)) {
-            *culprit = filter;
+            *unknown = filter;
             return ES_OUTPUT_CHANGED;
         }
     }
@@ -88,9 +89,9 @@ static es_output_path_t find(const request_rec *r, const ap_filter_t *filter,
 es_output_path_t es_output_path_find(const request_rec *r,
                                      const ap_filter_t *first)
 {
-    const ap_filter_t *culprit;
+    const ap_filter_t *unknown;
 
-    return find(r, first, &culprit);
+    return find(r, first, &unknown);
 }
 
 /* ---- once in the log ---------------------------------------------------- */
@@ -119,7 +120,7 @@ static int is_new(const ap_filter_rec_t *frec)
     return 0;
 }
 
-static void log_culprit(const request_rec *r, const ap_filter_rec_t *frec)
+static void log_unknown(const request_rec *r, const ap_filter_rec_t *frec)
 {
     if (!is_new(frec)) {
         return;
@@ -151,32 +152,65 @@ static const ap_filter_t *first_above(const ap_filter_t *filter)
     return NULL;
 }
 
-static void log_keeper(const request_rec *r, apr_size_t sent)
+static void log_kept(const request_rec *r, apr_size_t sent)
 {
-    const ap_filter_t *keeper = first_above(r->output_filters);
+    const ap_filter_t *first = first_above(r->output_filters);
 
-    if (keeper && is_new(keeper->frec)) {
+    if (first && is_new(first->frec)) {
         es_rlog(APLOG_INFO, 0, r, "ES0408",
                 "a client is held because of the output filter %s: it has "
                 "kept or changed what was sent (%" APR_OFF_T_FMT
                 " of %" APR_OFF_T_FMT " bytes have passed); further ones are "
                 "not logged",
-                keeper->frec->name, r->bytes_sent, (apr_off_t)sent);
+                first->frec->name, r->bytes_sent, (apr_off_t)sent);
     }
+}
+
+/* ---- reasons ------------------------------------------------------------ */
+
+static const struct {
+    const char *key;
+    const char *text;
+} reasons[ES_OUTPUT_REASONS] = {
+    {"Http2", "over HTTP/2 a stream ends with its worker"},
+    {"OtherTls",
+     "an output filter stands where TLS does, and is not mod_ssl's"},
+    {"Filter", "an output filter may change a stream or hold it back"},
+    {"Kept", "an output filter has kept or changed what was sent"},
+};
+
+const char *es_output_path_reason(unsigned int reason, const char **text)
+{
+    if (reason >= ES_OUTPUT_REASONS) {
+        return NULL;
+    }
+    *text = reasons[reason].text;
+    return reasons[reason].key;
+}
+
+static es_output_reason_t reason_of(const ap_filter_t *unknown)
+{
+    if (!unknown) {
+        return ES_OUTPUT_HTTP2;
+    }
+    return unknown->frec->ftype >= TLS_TYPE ? ES_OUTPUT_OTHER_TLS
+                                            : ES_OUTPUT_FILTER;
 }
 
 int es_output_path_is_changed(const request_rec *r, apr_size_t sent)
 {
-    const ap_filter_t *culprit;
+    const ap_filter_t *unknown;
 
-    if (find(r, r->output_filters, &culprit) == ES_OUTPUT_CHANGED) {
-        if (culprit) {
-            log_culprit(r, culprit->frec);
+    if (find(r, r->output_filters, &unknown) == ES_OUTPUT_CHANGED) {
+        es_stats_count_path(reason_of(unknown));
+        if (unknown) {
+            log_unknown(r, unknown->frec);
         }
         return 1;
     }
     if (r->bytes_sent != (apr_off_t)sent) {
-        log_keeper(r, sent);
+        es_stats_count_path(ES_OUTPUT_KEPT);
+        log_kept(r, sent);
         return 1;
     }
     return 0;

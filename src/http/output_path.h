@@ -27,10 +27,30 @@ typedef enum es_output_path_t {
 es_output_path_t es_output_path_find(const request_rec *r,
                                      const ap_filter_t *first);
 
+/** Why the delivery cannot write past the output path. */
+typedef enum es_output_reason_t {
+    ES_OUTPUT_HTTP2,     /* no socket of its own */
+    ES_OUTPUT_OTHER_TLS, /* a filter that stands where TLS does */
+    ES_OUTPUT_FILTER,    /* one that is not known as transparent */
+    ES_OUTPUT_KEPT,      /* one that has kept or changed what was sent */
+    ES_OUTPUT_REASONS
+} es_output_reason_t;
+
 /**
- * Is the client of this request held because of a filter? If so, that is
- * logged once for each filter and child, with the remedy. Call it after the
- * head was sent and flushed.
+ * The reasons, from 0 on; how often a client was held for one is
+ * es_stats_path_count.
+ *
+ * @param text  filled: in words, after "because "; static
+ * @return in one word, for programs; NULL: there are no more
+ *
+ * Context: ANY.
+ */
+const char *es_output_path_reason(unsigned int reason, const char **text);
+
+/**
+ * Is the client of this request held because of its output path? If so, that is
+ * counted, and logged once for each filter and child, with the remedy. Call it
+ * after the head was sent and flushed.
  *
  * @param sent  bytes of the body that were written to r since its head: a
  *              filter that has kept some of them, or has changed their number,

@@ -18,6 +18,7 @@
 #include "server/runtime.h"
 #include "server/settings.h"
 #include "server/stats.h"
+#include "http/output_path.h"
 #include "http/tls_server.h"
 
 #define NUMBER "%" APR_UINT64_T_FMT
@@ -78,6 +79,31 @@ static apr_uint32_t clients_of(es_client_count_kind_t kind)
     return es_client_count_of_kind(es_runtime_client_count(&limits), kind);
 }
 
+/* ---- Why clients are not detached --------------------------------------- */
+
+typedef struct reason_t {
+    const char *key;
+    const char *text; /* needs no escaping */
+    apr_uint64_t count;
+} reason_t;
+
+/** From 0 on: those of the output path, then those of TLS.
+ * @return 0: there are no more */
+static int read_reason(unsigned int number, reason_t *reason)
+{
+    unsigned int obstacle;
+
+    reason->key = es_output_path_reason(number, &reason->text);
+    if (reason->key) {
+        reason->count = es_stats_path_count(number);
+        return 1;
+    }
+    obstacle = number - ES_OUTPUT_REASONS + 1;
+    reason->key = es_tls_server_obstacle(obstacle, &reason->text);
+    reason->count = es_stats_obstacle_count(obstacle);
+    return reason->key != NULL;
+}
+
 /* ---- For programs ------------------------------------------------------ */
 
 /* The directive's name without "EventStream". */
@@ -109,15 +135,14 @@ static void line_of_hub(request_rec *r, const hub_t *hub)
     }
 }
 
-static void lines_of_obstacles(request_rec *r)
+static void lines_of_reasons(request_rec *r)
 {
-    const char *text;
-    const char *key = es_tls_server_obstacle(1, &text);
+    reason_t reason;
     unsigned int i;
 
-    for (i = 1; key != NULL; key = es_tls_server_obstacle(++i, &text)) {
-        ap_rprintf(r, "EventStream.NotDetached.%s: " NUMBER "\n", key,
-                   es_stats_obstacle_count(i));
+    for (i = 0; read_reason(i, &reason); i++) {
+        ap_rprintf(r, "EventStream.NotDetached.%s: " NUMBER "\n", reason.key,
+                   reason.count);
     }
 }
 
@@ -132,7 +157,7 @@ static void lines(request_rec *r, const es_settings_t *global)
                clients(), clients_of(ES_CLIENT_COUNT_DETACHED),
                clients_of(ES_CLIENT_COUNT_DETACHED_TLS),
                clients_of(ES_CLIENT_COUNT_HELD));
-    lines_of_obstacles(r);
+    lines_of_reasons(r);
     for (i = 0; i < ES_LIMITS; i++) {
         ap_rprintf(r, "EventStream.Reached.%s: " NUMBER "\n", key_of(i),
                    es_stats_limit_count(i));
@@ -186,26 +211,23 @@ static void table_of_limits(request_rec *r)
     ap_rputs("</table>\n", r);
 }
 
-/* Texts of obstacles need no escaping. */
-static void table_of_obstacles(request_rec *r)
+static void table_of_reasons(request_rec *r)
 {
-    const char *text;
+    reason_t reason;
     unsigned int i;
 
-    ap_rputs("<table border=\"1\">\n<tr><th>Clients over TLS were not detached,"
-             " since</th><th>Times</th></tr>\n",
+    ap_rputs("<table border=\"1\">\n<tr><th>Clients were not detached, since"
+             "</th><th>Times</th></tr>\n",
              r);
-    for (i = 1; es_tls_server_obstacle(i, &text) != NULL; i++) {
-        ap_rprintf(r, "<tr><td>%s</td><td>" NUMBER "</td></tr>\n", text,
-                   es_stats_obstacle_count(i));
+    for (i = 0; read_reason(i, &reason); i++) {
+        ap_rprintf(r, "<tr><td>%s</td><td>" NUMBER "</td></tr>\n", reason.text,
+                   reason.count);
     }
     ap_rputs("</table>\n", r);
 }
 
 static void page(request_rec *r, const es_settings_t *global)
 {
-    const char *text;
-
     ap_rprintf(r,
                "<hr />\n<h2>Event streams</h2>\n<p>%u clients: %u detached, %u "
                "detached over TLS, %u held</p>\n",
@@ -214,9 +236,7 @@ static void page(request_rec *r, const es_settings_t *global)
                clients_of(ES_CLIENT_COUNT_HELD));
     table_of_hubs(r, global);
     table_of_limits(r);
-    if (es_tls_server_obstacle(1, &text) != NULL) {
-        table_of_obstacles(r);
-    }
+    table_of_reasons(r);
 }
 
 /* ---- The hook ---------------------------------------------------------- */

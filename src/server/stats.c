@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Assigns the shared counters: the limits come first, then the obstacles to
- * detaching a client over TLS, then one for each hub.
+/* Assigns the shared counters: the limits come first, then the reasons of the
+ * output path for which a client is not detached, then the obstacles to
+ * detaching one over TLS, then one for each hub.
  * Hubs beyond the last counter are not counted. */
 #include "server/stats.h"
 
 #include "shm/counters.h"
 
+#define PATHS_AT 40
 #define OBSTACLES_AT 48
 #define HUBS_AT 64
 
-typedef char assert_limits_fit[ES_LIMITS <= OBSTACLES_AT ? 1 : -1];
+typedef char assert_limits_fit[ES_LIMITS <= PATHS_AT ? 1 : -1];
+typedef char
+    assert_paths_fit[PATHS_AT + ES_STATS_PATHS <= OBSTACLES_AT ? 1 : -1];
 typedef char
     assert_obstacles_fit[OBSTACLES_AT + ES_STATS_OBSTACLES <= HUBS_AT ? 1 : -1];
 typedef char assert_hubs_fit[HUBS_AT + ES_HUBS_MAX <= ES_COUNTERS_MAX ? 1 : -1];
@@ -56,6 +60,13 @@ void es_stats_count_obstacle(unsigned int obstacle)
     }
 }
 
+void es_stats_count_path(unsigned int reason)
+{
+    if (reason < ES_STATS_PATHS) {
+        add(PATHS_AT + reason, 1);
+    }
+}
+
 void es_stats_count_events(const es_runtime_hub_t *hub, int events)
 {
     add(HUBS_AT + hub->counter, (apr_uint64_t)events);
@@ -70,6 +81,11 @@ apr_uint64_t es_stats_obstacle_count(unsigned int obstacle)
 {
     return obstacle < ES_STATS_OBSTACLES ? value_of(OBSTACLES_AT + obstacle)
                                          : 0;
+}
+
+apr_uint64_t es_stats_path_count(unsigned int reason)
+{
+    return reason < ES_STATS_PATHS ? value_of(PATHS_AT + reason) : 0;
 }
 
 apr_uint64_t es_stats_events(const es_runtime_hub_t *hub)

@@ -38,10 +38,17 @@ void es_stats_count_events(const es_runtime_hub_t *hub, int events);
 /** Count that a client over TLS was not detached. */
 void es_stats_count_obstacle(unsigned int obstacle);
 
+/** Reasons that es_stats_count_path takes, from 0. */
+#define ES_STATS_PATHS 8
+
+/** Count that a client was not detached because of its output path. */
+void es_stats_count_path(unsigned int reason);
+
 /* Context of all: ANY thread of a child, no lock. */
 
 apr_uint64_t es_stats_limit_count(es_limit_t limit);
 apr_uint64_t es_stats_obstacle_count(unsigned int obstacle);
+apr_uint64_t es_stats_path_count(unsigned int reason);
 apr_uint64_t es_stats_events(const es_runtime_hub_t *hub);
 
 #endif

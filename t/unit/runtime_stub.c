@@ -65,6 +65,11 @@ void es_stats_count_limit(es_limit_t limit)
     runtime_stub.reached[limit]++;
 }
 
+void es_stats_count_path(unsigned int reason)
+{
+    runtime_stub.paths[reason]++;
+}
+
 void es_stats_count_events(const es_runtime_hub_t *hub, int events)
 {
     (void)hub;

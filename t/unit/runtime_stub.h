@@ -23,10 +23,11 @@ typedef struct runtime_stub_t {
     int outcomes[2][ES_GRIP_PROXIES_MAX];
 
     /* what was called */
-    int reached[ES_LIMITS]; /* by es_stats_count_limit */
-    int published;          /* events, by es_stats_count_events */
-    apr_uint64_t woken;     /* the first word of es_runtime_wake; or-ed */
-    int sender_wakes;       /* of es_grip_runtime_wake */
+    int reached[ES_LIMITS];    /* by es_stats_count_limit */
+    int paths[ES_STATS_PATHS]; /* by es_stats_count_path */
+    int published;             /* events, by es_stats_count_events */
+    apr_uint64_t woken;        /* the first word of es_runtime_wake; or-ed */
+    int sender_wakes;          /* of es_grip_runtime_wake */
     /* of es_grip_runtime_wait, by again: how often, and the last time */
     int waits[2];
     es_pos_t wait_from[2], wait_to[2];

@@ -4,6 +4,7 @@
 
 #include "http/output_path.c"
 #include "t/unit/httpd_stub.h"
+#include "t/unit/runtime_stub.h"
 
 static request_rec *r;
 
@@ -29,10 +30,21 @@ static ap_filter_t *filter(const char *name, ap_filter_type type,
 static void request_with(const char *name, ap_filter_type type)
 {
     r = stub_request(pool);
+    memset(runtime_stub.paths, 0, sizeof(runtime_stub.paths));
     memset((void *)noted, 0, sizeof(noted));
     r->bytes_sent = 40;
     r->output_filters =
         filter(name, type, filter("core", AP_FTYPE_NETWORK, NULL));
+}
+
+/* Counted once, and no other reason. */
+static void reason_is(es_output_reason_t reason)
+{
+    int i;
+
+    for (i = 0; i < ES_STATS_PATHS; i++) {
+        assert_int_equal(runtime_stub.paths[i], i == (int)reason);
+    }
 }
 
 static void name_transparent(const char *name)
@@ -49,6 +61,7 @@ FACTS(an_unknown_filter_is_logged_once)
     assert_true(es_output_path_is_changed(r, 40));
     assert_int_equal(httpd_stub.logs, 1);
     assert_int_equal(httpd_stub.log_level, APLOG_INFO);
+    reason_is(ES_OUTPUT_FILTER);
     assert_non_null(
         strstr(httpd_stub.logged, "EventStreamTransparentFilter substitute"));
     assert_true(es_output_path_is_changed(r, 40));
@@ -89,6 +102,7 @@ FACTS(a_filter_that_keeps_bytes_is_not_transparent)
     assert_int_equal(httpd_stub.logs, 1);
     assert_non_null(strstr(httpd_stub.logged, "modsecurity_out"));
     assert_non_null(strstr(httpd_stub.logged, "0 of 40 bytes"));
+    reason_is(ES_OUTPUT_KEPT);
 }
 
 FACTS(what_stands_where_tls_does_cannot_be_named)
@@ -96,6 +110,7 @@ FACTS(what_stands_where_tls_does_cannot_be_named)
     request_with("gnutls output filter", AP_FTYPE_CONNECTION + 5);
     name_transparent("gnutls output filter");
     assert_true(es_output_path_is_changed(r, 40));
+    reason_is(ES_OUTPUT_OTHER_TLS);
     assert_null(strstr(httpd_stub.logged, "EventStreamTransparentFilter"));
     assert_false(es_output_path_may_name("SSL/TLS filter"));
     assert_true(es_output_path_may_name("SUBSTITUTE"));
@@ -107,6 +122,21 @@ FACTS(a_stream_of_http2_is_held_without_a_word)
     r->connection->master = apr_pcalloc(pool, sizeof(conn_rec));
     assert_true(es_output_path_is_changed(r, 40));
     assert_int_equal(httpd_stub.logs, 0);
+    reason_is(ES_OUTPUT_HTTP2);
+}
+
+FACTS(each_reason_has_a_word_and_a_text)
+{
+    const char *text;
+    unsigned int i;
+
+    for (i = 0; i < ES_OUTPUT_REASONS; i++) {
+        text = NULL;
+        assert_non_null(es_output_path_reason(i, &text));
+        assert_non_null(text);
+    }
+    assert_null(es_output_path_reason(ES_OUTPUT_REASONS, &text));
+    assert_true(ES_OUTPUT_REASONS <= ES_STATS_PATHS);
 }
 
 static const struct CMUnitTest tests[] = {
@@ -116,6 +146,7 @@ static const struct CMUnitTest tests[] = {
     UNIT(a_filter_that_keeps_bytes_is_not_transparent),
     UNIT(what_stands_where_tls_does_cannot_be_named),
     UNIT(a_stream_of_http2_is_held_without_a_word),
+    UNIT(each_reason_has_a_word_and_a_text),
 };
 
 UNIT_MAIN(tests)
