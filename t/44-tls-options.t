@@ -149,6 +149,18 @@ is not_detached($httpd, '\w+'), 0, 'none of them met an obstacle'
 unlike $httpd->error_log, qr/:(?:error|crit|alert|emerg)\]/,
     'the error log has no error';
 
+# ---- Two copies of OpenSSL ---------------------------------------------------
+
+# Of one version; what mod_ssl makes with its copy must not be given to ours.
+$httpd = start('', preload => EventStream::Httpd::builddir()
+    . '/t/openssl/.libs/othercopy.so');
+like $httpd->error_log, qr/ES0021: mod_ssl uses another copy of OpenSSL/,
+    'two copies of OpenSSL: a notice tells so';
+is_served($httpd, 1, "two copies of OpenSSL, $_", '/events', @{$version{$_}})
+    for sort keys %version;
+is not_detached($httpd, 'UnknownTls'), 2,
+    'two copies of OpenSSL: the reason is on the status page';
+
 # ---- Padding -----------------------------------------------------------------
 
 # It hides lengths, and must not end silently when the head has been sent.

@@ -167,6 +167,15 @@ static void on_keylog(const SSL *ssl, const char *line)
     }
 }
 
+/* A method is a table in libssl, so each libssl has its own. mod_ssl makes its
+ * contexts with one of these. */
+int es_tls_capture_is_ours(const SSL_CTX *ctx)
+{
+    const SSL_METHOD *method = SSL_CTX_get_ssl_method(ctx);
+
+    return method == TLS_server_method() || method == TLS_method();
+}
+
 void es_tls_capture_install(SSL_CTX *ctx)
 {
     SSL_CTX_keylog_cb_func before = SSL_CTX_get_keylog_callback(ctx);

@@ -7,8 +7,8 @@
  *
  * Secrets are never printed. Who ends a capture wipes it.
  *
- * Context: es_tls_capture_install PARENT, all others WORKER, one thread at a
- * time.
+ * Context: es_tls_capture_is_ours and es_tls_capture_install PARENT, all others
+ * WORKER, one thread at a time.
  */
 #ifndef ES_HTTP_TLS_CAPTURE_H
 #define ES_HTTP_TLS_CAPTURE_H
@@ -82,6 +82,14 @@ const char *es_tls_capture_key(es_tls_obstacle_t obstacle);
  * @return 0: OpenSSL has no memory for them; nothing is captured then
  */
 int es_tls_capture_init(es_tls_indexes_t *indexes);
+
+/**
+ * Was the context made by the libssl whose functions we call? A process may
+ * have two: one is linked into mod_ssl, say. Ask before anything else is done
+ * with a context, and only if both have the same version, so that this one may
+ * be read.
+ */
+int es_tls_capture_is_ours(const SSL_CTX *ctx);
 
 /** Capture the secrets of connections of this context, too. A key log callback
  * that it has is called after ours. */

@@ -125,25 +125,46 @@ static const char *own_library(apr_pool_t *p)
     return text;
 }
 
-/* Objects of another OpenSSL than ours must not be touched. */
-static int shares_library(apr_pool_t *ptemp, server_rec *s)
+static const char *library_of_mod_ssl(apr_pool_t *ptemp, server_rec *s)
 {
     APR_OPTIONAL_FN_TYPE(ssl_var_lookup) *lookup =
         APR_RETRIEVE_OPTIONAL_FN(ssl_var_lookup);
-    const char *own = own_library(ptemp);
-    const char *its = "";
 
-    if (lookup) {
-        its = lookup(ptemp, s, NULL, NULL, (char *)"SSL_VERSION_LIBRARY");
-    }
-    if (strcmp(own, its) != 0) {
-        es_slog(APLOG_NOTICE, 0, s, "ES0021",
-                "mod_ssl uses %s and mod_eventstream %s: clients over TLS are "
-                "held; build mod_eventstream with the OpenSSL of httpd",
-                its, own);
-        return 0;
+    return lookup ? lookup(ptemp, s, NULL, NULL, (char *)"SSL_VERSION_LIBRARY")
+                  : "";
+}
+
+static int are_hosts_ours(void)
+{
+    int i;
+
+    for (i = 0; i < hosts->nelts; i++) {
+        if (!es_tls_capture_is_ours(APR_ARRAY_IDX(hosts, i, tls_host_t).ctx)) {
+            return 0;
+        }
     }
     return 1;
+}
+
+/* Objects of another libssl than ours must not be touched. One of the same
+ * version may be another copy, whose indexes and callbacks are its own. */
+static int shares_library(apr_pool_t *ptemp, server_rec *s)
+{
+    const char *own = own_library(ptemp);
+    const char *its = library_of_mod_ssl(ptemp, s);
+    const char *copy = "";
+
+    if (strcmp(own, its) == 0) {
+        if (are_hosts_ours()) {
+            return 1;
+        }
+        copy = "another copy of ";
+    }
+    es_slog(APLOG_NOTICE, 0, s, "ES0021",
+            "mod_ssl uses %s and mod_eventstream %s: clients over TLS are "
+            "held; build mod_eventstream with the OpenSSL of httpd",
+            apr_pstrcat(ptemp, copy, its, NULL), own);
+    return 0;
 }
 
 static es_tls_indexes_t *retained_indexes(void)

@@ -4,9 +4,18 @@
  * session goes on where the SSL object was. OpenSSL's client at the other end
  * is the judge: it reads what we seal, and we open what it writes.
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE 1 /* dlmopen */
+#endif
 #include "t/unit/unit.h"
 
 #include "http/tls_capture.c"
+#include "t/unit/skip.h"
+
+#include <dlfcn.h>
+#include <pthread.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -694,7 +703,7 @@ static void meet_with_limit(int version, int limit, int is_answered)
     limit_of_client[1] = (unsigned char)limit;
     make_contexts(version);
     if (SSL_extension_supported(28)) {
-        skip(); /* this OpenSSL decides by itself */
+        SKIP_SINCE("this OpenSSL decides by itself");
     }
     assert_true(knows_limit(client_ctx, client_ctx));
     assert_true(!is_answered || knows_limit(server_ctx, NULL));
@@ -770,6 +779,73 @@ static void on_line(const SSL *ssl, const char *line)
 {
     (void)ssl;
     lines += strstr(line, "TRAFFIC_SECRET") != NULL;
+}
+
+/*
+ * Another copy of the libssl that this program has, as a process has it whose
+ * mod_ssl is linked with one of its own. It comes with another libc, which
+ * shares the thread with ours, but not the list of what threads keep. So it
+ * runs in a thread that keeps nothing, and whose process ends in it.
+ */
+enum { IS_OTHER, IS_OURS, IS_NOT_MADE };
+
+static void *ask_of_copy(void *file)
+{
+    void *copy = dlmopen(LM_ID_NEWLM, file, RTLD_NOW);
+    SSL_CTX *(*make)(const SSL_METHOD *) = NULL;
+    const SSL_METHOD *(*method)(void) = NULL;
+    SSL_CTX *ctx = NULL;
+
+    if (copy != NULL) {
+        *(void **)&make = dlsym(copy, "SSL_CTX_new");
+        *(void **)&method = dlsym(copy, "TLS_server_method");
+    }
+    if (make != NULL && method != NULL) {
+        ctx = make(method());
+    }
+    if (ctx == NULL) {
+        _exit(IS_NOT_MADE);
+    }
+    _exit(es_tls_capture_is_ours(ctx) ? IS_OURS : IS_OTHER);
+}
+
+/* @return as above, or -1 */
+static int ask_in_child(const char *file)
+{
+    pid_t pid = fork();
+    pthread_t thread;
+    int status;
+
+    if (pid == 0) {
+        if (pthread_create(&thread, NULL, ask_of_copy, (void *)file) == 0) {
+            pthread_join(thread, NULL);
+        }
+        _exit(IS_NOT_MADE);
+    }
+    return waitpid(pid, &status, 0) == pid && WIFEXITED(status)
+               ? WEXITSTATUS(status)
+               : -1;
+}
+
+FACTS(a_context_of_another_copy_of_libssl_is_not_ours)
+{
+    Dl_info of;
+    int is;
+
+    if (getenv("ES_VALGRIND") != NULL) {
+        SKIP_SINCE("valgrind knows one libc only");
+    }
+    meet(TLS1_3_VERSION);
+    assert_true(es_tls_capture_is_ours(server_ctx)); /* TLS_server_method */
+    SSL_CTX_free(client_ctx);
+    client_ctx = SSL_CTX_new(TLS_method());
+    assert_true(es_tls_capture_is_ours(client_ctx));
+    assert_int_not_equal(dladdr((void *)TLS_server_method(), &of), 0);
+    is = ask_in_child(of.dli_fname);
+    if (is == IS_NOT_MADE) {
+        SKIP_SINCE("this system cannot have two");
+    }
+    assert_int_equal(is, IS_OTHER);
 }
 
 FACTS(an_earlier_key_log_goes_on)
@@ -887,6 +963,7 @@ static const struct CMUnitTest tests[] = {
     TLS(padding_is_an_obstacle),
     TLS(an_end_that_has_begun_is_an_obstacle),
     TLS(a_handshake_that_has_not_ended_is_an_obstacle),
+    TLS(a_context_of_another_copy_of_libssl_is_not_ours),
     TLS(an_earlier_key_log_goes_on),
     TLS(the_context_that_is_chosen_by_name_decides),
     TLS(secrets_are_wiped),
