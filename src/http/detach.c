@@ -56,17 +56,13 @@ void es_detach_announce(request_rec *r)
     }
 }
 
-static es_output_path_t path_of(const request_rec *r)
+static es_output_path_t path_of(const es_stream_t *stream)
 {
-    return es_output_path_find(r, r->output_filters);
-}
+    const request_rec *r = stream->r;
 
-int es_detach_is_possible(const es_stream_t *stream)
-{
-    request_rec *r = stream->r;
-
-    return !es_output_path_is_changed(r, stream->sent) &&
-           (path_of(r) == ES_OUTPUT_PLAIN || es_tls_server_is_ready(r));
+    return es_output_path_is_changed(r, stream->sent)
+               ? ES_OUTPUT_CHANGED
+               : es_output_path_find(r, r->output_filters);
 }
 
 static int copy_descriptor(const request_rec *r)
@@ -179,7 +175,7 @@ static apr_status_t submit_tls(es_stream_t *stream)
     apr_status_t rv;
 
     if (!es_tls_server_take(stream->r, &session)) {
-        return APR_EGENERAL;
+        return APR_ENOTIMPL;
     }
     rv = submit_blocking_signals(stream, &session);
     es_tls_session_wipe(&session);
@@ -195,15 +191,18 @@ static apr_status_t submit_tls(es_stream_t *stream)
 apr_status_t es_detach(es_stream_t *stream)
 {
     request_rec *r = stream->r;
-    apr_status_t rv;
+    apr_status_t rv = APR_ENOTIMPL;
 
     ES_CONTEXT(ES_WORKER);
-    rv = path_of(r) == ES_OUTPUT_TLS ? submit_tls(stream)
-                                     : submit_blocking_signals(stream, NULL);
+    switch (path_of(stream)) {
+    case ES_OUTPUT_PLAIN: rv = submit_blocking_signals(stream, NULL); break;
+    case ES_OUTPUT_TLS: rv = submit_tls(stream); break;
+    case ES_OUTPUT_CHANGED: break;
+    }
     if (rv == APR_SUCCESS) {
         apr_table_setn(r->notes, ES_DETACHED_NOTE, "1");
     }
-    else {
+    else if (rv != APR_ENOTIMPL) {
         es_rlog(APLOG_DEBUG, rv, r, "ES0340",
                 "cannot detach the client; it is asked to reconnect");
     }

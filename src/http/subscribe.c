@@ -122,6 +122,15 @@ static es_admit_result_t admit(es_stream_t *stream,
     return admitted;
 }
 
+static int detach_or_hold(es_stream_t *stream)
+{
+    switch (es_detach(stream)) {
+    case APR_SUCCESS: return OK;
+    case APR_ENOTIMPL: return es_hold_serve(stream);
+    default: return es_hold_end(stream);
+    }
+}
+
 static int serve(es_stream_t *stream, const es_channel_set_t *names)
 {
     es_admit_result_t admitted = admit(stream, names);
@@ -139,11 +148,8 @@ static int serve(es_stream_t *stream, const es_channel_set_t *names)
     else if (admitted == ES_ADMIT_BRIEF) {
         rc = es_hold_briefly(stream);
     }
-    else if (!es_detach_is_possible(stream)) {
-        rc = es_hold_serve(stream);
-    }
-    else if (es_detach(stream) != APR_SUCCESS) {
-        rc = es_hold_end(stream);
+    else {
+        rc = detach_or_hold(stream);
     }
     return rc;
 }

@@ -153,23 +153,21 @@ es_resume_reach_t es_subscribe_admit_reach(const es_runtime_hub_t *hub);
  */
 void es_detach_announce(request_rec *r);
 
-/**
- * Can the client be detached? Only if all filters between the handler and the
- * socket are known to leave bytes alone (http/output_path.h). Call it after the
- * head was sent: filters that act on the head have removed themselves by then.
- */
-int es_detach_is_possible(const es_stream_t *stream);
-
 /** The note of r, "1", once its client is detached: for the access log, whose
  * line is written at that moment and not at the end of the stream. */
 #define ES_DETACHED_NOTE "es-detached"
 
 /**
- * Submit the client to the delivery. On success nothing may be written to r any
- * more, and r has ES_DETACHED_NOTE.
+ * Submit the client to the delivery if it can be detached: all filters between
+ * the handler and the socket are known to leave bytes alone
+ * (http/output_path.h), and its TLS can go on (http/tls_server.h). Call it after
+ * the head was sent: filters that act on the head have removed themselves by
+ * then.
  *
- * @return APR_SUCCESS, or an error: then the caller ends the stream, whose
- *         subscription is either complete or ended
+ * @return APR_SUCCESS: nothing may be written to r any more, and r has
+ *         ES_DETACHED_NOTE; APR_ENOTIMPL: it cannot be detached, nothing has
+ *         changed, and the caller holds it; another error: the caller ends the
+ *         stream, whose subscription is either complete or ended
  *
  * Context: WORKER.
  */

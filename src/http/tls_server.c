@@ -396,22 +396,14 @@ static es_tls_obstacle_t make_session(request_rec *r, es_tls_session_t *session)
     return obstacle;
 }
 
-/* All of it is tried, and not noted: a client for which it fails is held. */
-int es_tls_server_is_ready(request_rec *r)
+int es_tls_server_take(request_rec *r, es_tls_session_t *session)
 {
-    es_tls_session_t session;
-    es_tls_obstacle_t obstacle = make_session(r, &session);
+    es_tls_obstacle_t obstacle = make_session(r, session);
 
-    es_tls_session_wipe(&session);
     if (obstacle != ES_TLS_NO_OBSTACLE) {
         es_stats_count_obstacle(obstacle);
     }
-    return is_clear(r, obstacle);
-}
-
-int es_tls_server_take(request_rec *r, es_tls_session_t *session)
-{
-    if (!is_clear(r, make_session(r, session))) {
+    if (!is_clear(r, obstacle)) {
         return 0;
     }
     SSL_set_shutdown(capture_of(r)->ssl,

@@ -69,19 +69,13 @@ const char *es_tls_server_obstacle(unsigned int obstacle, const char **text);
 int es_tls_server_prepare(request_rec *r);
 
 /**
- * Can this client be detached? Nothing is read. If not, that is counted.
+ * Take the session over, if this client can be detached. Nothing is read.
+ * OpenSSL takes the connection for one that was closed properly, so that the
+ * client can resume its TLS session. mod_ssl must write no more: the caller
+ * marks the connection as aborted before httpd closes it.
  *
- * Context: WORKER, after the head was sent.
- */
-int es_tls_server_is_ready(request_rec *r);
-
-/**
- * Take the session over. OpenSSL takes the connection for one that was closed
- * properly, so that the client can resume its TLS session. mod_ssl must write
- * no more: the caller marks the connection as aborted before httpd closes it.
- *
- * @param session  filled; the caller wipes it
- * @return 1; or 0, which es_tls_server_is_ready would also have said
+ * @param session  filled; all zero on 0; the caller wipes it
+ * @return 1; 0: it cannot, which is counted and logged; nothing has changed
  *
  * Context: WORKER, after the head was sent.
  */
@@ -123,12 +117,6 @@ static inline const char *es_tls_server_obstacle(unsigned int obstacle,
 }
 
 static inline int es_tls_server_prepare(request_rec *r)
-{
-    (void)r;
-    return 0;
-}
-
-static inline int es_tls_server_is_ready(request_rec *r)
 {
     (void)r;
     return 0;
