@@ -145,25 +145,30 @@ int eb_procs_cpu_us(uint64_t *cpu_us, pid_t root)
 
 static int read_pss(uint64_t *pss_bytes, pid_t pid)
 {
+    unsigned long long all = 0;
+    unsigned long long of_files = 0; /* older kernels do not tell it */
     unsigned long long kib;
     char path[64];
     char line[256];
     FILE *file;
-    int found;
+    int found = 0;
 
     snprintf(path, sizeof(path), "/proc/%ld/smaps_rollup", (long)pid);
     file = fopen(path, "r");
     if (file == NULL) {
         return 0;
     }
-    found = 0;
-    while (!found && fgets(line, sizeof(line), file) != NULL) {
-        found = sscanf(line, "Pss: %llu kB", &kib) == 1;
+    while (fgets(line, sizeof(line), file) != NULL) {
+        if (sscanf(line, "Pss: %llu kB", &kib) == 1) {
+            all = kib;
+            found = 1;
+        }
+        else if (sscanf(line, "Pss_File: %llu kB", &kib) == 1) {
+            of_files = kib;
+        }
     }
     fclose(file);
-    if (found) {
-        *pss_bytes += kib * 1024;
-    }
+    *pss_bytes += (all - of_files) * 1024;
     return found;
 }
 

@@ -20,7 +20,9 @@ int eb_procs_cpu_us(uint64_t *cpu_us, pid_t root);
 
 /**
  * Memory of root and all its descendants: the sum of their proportional set
- * sizes (a page shared by n processes counts 1/n in each), in bytes.
+ * sizes (a page shared by n processes counts 1/n in each), in bytes. Pages of
+ * files are left out: those of programs and libraries are shared with whoever
+ * else runs them, so that the sum would change when another server starts.
  *
  * @return 0, or -1 when there is no such process or it cannot be read
  */
