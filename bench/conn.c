@@ -154,6 +154,21 @@ int eb_conn_update_keys(eb_conn_t *conn)
     return result == 1 || (fail(conn, result) != 0 && errno == EAGAIN) ? 0 : -1;
 }
 
+eb_tls_ticket_t *eb_conn_ticket(const eb_conn_t *conn)
+{
+    return conn->session != NULL ? SSL_get1_session(conn->session) : NULL;
+}
+
+void eb_conn_resume(eb_conn_t *conn, eb_tls_ticket_t *ticket)
+{
+    SSL_set_session(conn->session, ticket);
+}
+
+int eb_conn_is_resumed(const eb_conn_t *conn)
+{
+    return conn->session != NULL && SSL_session_reused(conn->session) == 1;
+}
+
 void eb_conn_forget_session(eb_conn_t *conn)
 {
     SSL_free(conn->session); /* it does not own the socket */

@@ -66,6 +66,19 @@ const char *eb_conn_why(const eb_conn_t *conn);
 int eb_conn_update_keys(eb_conn_t *conn);
 
 /**
+ * The session that a later connection can resume, with the newest ticket.
+ *
+ * @return the caller's until eb_tls_ticket_free(); NULL: plain, or none
+ */
+eb_tls_ticket_t *eb_conn_ticket(const eb_conn_t *conn);
+
+/** Before the handshake: resume that session if the server agrees. */
+void eb_conn_resume(eb_conn_t *conn, eb_tls_ticket_t *ticket);
+
+/** After the handshake: has the server agreed? */
+int eb_conn_is_resumed(const eb_conn_t *conn);
+
+/**
  * From now on the caller makes and reads the records: the socket stays, and
  * this object reads and writes its bytes as they are.
  */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Connections are many and mostly idle, so libssl releases its buffers between
- * two records. No session is resumed: each client makes a whole handshake.
+ * two records. libssl caches no session: unless eb_conn_resume() is called, each
+ * client makes a whole handshake.
  */
 #include "bench/tls.h"
 
@@ -91,4 +92,9 @@ eb_tls_t *eb_tls_server(void)
 void eb_tls_close(eb_tls_t *tls)
 {
     SSL_CTX_free(tls);
+}
+
+void eb_tls_ticket_free(eb_tls_ticket_t *ticket)
+{
+    SSL_SESSION_free(ticket);
 }

@@ -6,9 +6,10 @@
 #ifndef EB_TLS_H
 #define EB_TLS_H
 
-/* libssl's SSL_CTX and SSL */
+/* libssl's SSL_CTX, SSL and SSL_SESSION */
 typedef struct ssl_ctx_st eb_tls_t;
 typedef struct ssl_st eb_tls_session_t;
+typedef struct ssl_session_st eb_tls_ticket_t;
 
 /* As the choices of an option, see EB_TLS_CHOICES. */
 typedef enum { EB_TLS_NO, EB_TLS_1_2, EB_TLS_1_3 } eb_tls_version_t;
@@ -32,5 +33,8 @@ eb_tls_t *eb_tls_server(void);
 
 /** Free it; NULL is allowed. */
 void eb_tls_close(eb_tls_t *tls);
+
+/** Free what eb_conn_ticket() has returned; NULL is allowed. */
+void eb_tls_ticket_free(eb_tls_ticket_t *ticket);
 
 #endif
