@@ -203,10 +203,10 @@ try_port() {
 }
 
 start_httpd() {
-    rounds=0
+    starts=0
     until try_port; do
-        rounds=$((rounds + 1))
-        if [ "$rounds" -eq 5 ] ||
+        starts=$((starts + 1))
+        if [ "$starts" -eq 5 ] ||
             ! grep -q 'Address already in use' "$tmp/syntax" "$tmp/error.log"
         then
             cat "$tmp/syntax" "$tmp/error.log" >&2

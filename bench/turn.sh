@@ -4,7 +4,7 @@
 # child? Each scenario serves a broad channel and a probe on another one, from
 # one child, and compares the probe's latency.
 #
-#   sh bench/turn.sh busy|storm|large|keepalive
+#   sh bench/turn.sh busy|storm|large|keepalive|tls
 #
 #   busy       8,000 clients at 200 events/s; the probe are 4,000 newcomers that
 #              connect meanwhile: their p99 by the p50 of the 8,000
@@ -15,7 +15,16 @@
 #   keepalive  9,000 clients that had an event at once and are silent since;
 #              EventStreamKeepAlive 2; the probe's p99 by that without them
 #
+#   tls        1,000 plain clients at 20 events/s are the probe, in turns alone,
+#              beside 1,000 over TLS at 23 events/s, and beside 1,000 plain ones
+#              at 23: its p99 beside those over TLS by that alone, by that beside
+#              the plain ones (to_plain), and of those by alone (plain)
+#
 #   ES_CLIENTS    clients of the broad channel, instead of the numbers above
+#   ES_RATE       tls: events/s of the 1,000 others (23); 0 = they are idle
+#   ES_ALONE      tls: "yes": httpd has the first processor for itself, the
+#                 clients the others, and the probe goes before other work
+#                 (taskset, chrt; needs root)
 #   ES_SECONDS    length of a run (10)
 #   ES_ROUNDS     runs (3)
 #   and the variables of httpd.sh
@@ -33,6 +42,8 @@ ES_CHILDREN=1
 ES_LIMIT=1
 broad=
 faulty=0
+first=  # command by which the probe is run
+others= # the same for the other clients
 
 tmp=$(mktemp -d) || exit 2
 case $scenario in
@@ -44,8 +55,12 @@ keepalive)
     echo "EventStreamKeepAlive 2" >"$tmp/extra.conf"
     ES_EXTRA_CONF=$tmp/extra.conf
     ;;
+tls)
+    clients=${ES_CLIENTS:-1000}
+    ES_TLS=1.3
+    ;;
 *)
-    echo "usage: turn.sh busy|storm|large|keepalive" >&2
+    echo "usage: turn.sh busy|storm|large|keepalive|tls" >&2
     exit 2
     ;;
 esac
@@ -63,16 +78,17 @@ trap clean_up EXIT
 trap 'exit 2' HUP INT TERM
 check_build
 
-# load REPORT CHANNEL OPTIONS
+# load REPORT CHANNEL OPTIONS: to $to, if that is set, else to $port
 load() {
     report=$1
     name=$2
     shift 2
-    "$build/bench/load" --servers "127.0.0.1:$port" --locals 4 \
+    # shellcheck disable=SC2086 # words of a command
+    $first "$build/bench/load" --servers "127.0.0.1:${to:-$port}" --locals 4 \
         --subscribe "/events/$name" --channel "room-$name" --seconds 120 \
         "$@" >"$tmp/$report" 2>"$tmp/$report.errors" || {
-        faulty=1
         warn "$report: load exits with status $?"
+        faulty=1
         cat "$tmp/$report.errors" >&2
     }
 }
@@ -87,9 +103,10 @@ probe() {
     load "$1" probe --clients 20 --rate 50 --events $((50 * seconds))
 }
 
-# connected N: waits until the server has as many clients, ten seconds at most
+# connected N [PORT]: waits until the server has as many clients, ten seconds at
+# most
 connected() {
-    hex=$(printf ':%04X' "$port")
+    hex=$(printf ':%04X' "${2:-$port}")
     tries=0
     until [ "$(awk -v at="$hex" '$2 ~ at "$" && $4 == "01"' /proc/net/tcp |
         wc -l)" -ge "$1" ] || [ "$tries" -gt 100 ]; do
@@ -100,7 +117,7 @@ connected() {
 
 # with_broad OPTIONS: starts load for the broad channel
 with_broad() {
-    load broad broad --clients "$clients" "$@" &
+    (first=$others && load broad broad --clients "$clients" "$@") &
     broad=$!
 }
 
@@ -147,6 +164,58 @@ run_keepalive() {
     b=$(value alone latency_p99_us)
 }
 
+# give_processors: see ES_ALONE
+give_processors() {
+    [ "${ES_ALONE:-}" = yes ] || return 0
+    for pid in "$server" $(children); do
+        taskset -a -c -p 0 "$pid" && chrt -a -r -p 1 "$pid"
+    done >/dev/null || die "ES_ALONE: taskset or chrt is not possible"
+    others="taskset -c 1-$(($(nproc) - 1))"
+    first="$others chrt -r 2"
+}
+
+# beside REPORT PORT OPTIONS: the probe, beside others that connect to this port
+beside() {
+    report=$1
+    to=$2
+    shift 2
+    rate=${ES_RATE:-23}
+    if [ "$rate" -gt 0 ]; then
+        set -- --rate "$rate" --events $((rate * (seconds + 6))) "$@"
+    else
+        set -- --events 0 --idle $((seconds + 6)) "$@"
+    fi
+    with_broad --publish-to "127.0.0.1:$port" "$@"
+    connected "$clients" "$to"
+    to=
+    sleep 3 # for the last handshakes
+    # shellcheck disable=SC2086 # one word each
+    load "$report" live $live
+    running "$broad" || die "the others ended too early: raise ES_SECONDS"
+    wait "$broad"
+}
+
+run_tls() {
+    give_processors
+    live="--clients 1000 --rate 20 --events $((20 * seconds))"
+    # shellcheck disable=SC2086 # one word each
+    load alone live $live
+    beside by_plain "$port"
+    beside by_tls "$tls_port" --tls 1.3
+    a=$(value by_tls latency_p99_us)
+    b=$(value alone latency_p99_us)
+    c=$(value by_plain latency_p99_us)
+    [ -n "$c" ] || die "load gave no report"
+    echo "$a $c" >>"$tmp/to_plain"
+    echo "$c $b" >>"$tmp/plain"
+}
+
+# ratio FILE: the median of those of its lines
+ratio() {
+    awk '{ printf "%.2f\n", $1 / $2 }' "$1" >"$1.ratios"
+    median "$1.ratios"
+}
+
 # median FILE
 median() {
     sort -n "$1" | awk '{ line[NR] = $1 } END { print line[int((NR + 1) / 2)] }'
@@ -167,7 +236,11 @@ while [ "$round" -lt "$rounds" ]; do
     end "$server"
     server=
 done
+more=
+if [ "$scenario" = tls ]; then
+    more=" plain=$(ratio "$tmp/plain") to_plain=$(ratio "$tmp/to_plain")"
+fi
 echo "turn scenario=$scenario probe_us=$(median "$tmp/a")" \
-    "base_us=$(median "$tmp/b") ratio=$(median "$tmp/ratios")" \
+    "base_us=$(median "$tmp/b") ratio=$(median "$tmp/ratios")$more" \
     "ratios=$(sort -n "$tmp/ratios" | tr '\n' '/')"
 exit "$faulty"
