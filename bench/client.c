@@ -230,6 +230,14 @@ static void take_data(const context_t *context, const eb_sse_event_t *event)
     eb_counts_add(counts, EB_COUNTS_DELIVERED);
 }
 
+static void become_live(const context_t *context)
+{
+    if (context->client->state == EB_CLIENT_OPENING) {
+        context->client->state = EB_CLIENT_LIVE;
+        eb_counts_add(context->shared->counts, EB_COUNTS_READY);
+    }
+}
+
 static void on_event(void *arg, const eb_sse_event_t *event)
 {
     const context_t *context = arg;
@@ -242,10 +250,7 @@ static void on_event(void *arg, const eb_sse_event_t *event)
         }
     }
     else if (eb_sse_is(event, "stream-open")) {
-        if (context->client->state == EB_CLIENT_OPENING) {
-            context->client->state = EB_CLIENT_LIVE;
-            eb_counts_add(counts, EB_COUNTS_READY);
-        }
+        become_live(context);
     }
     else if (eb_sse_is(event, "keep-alive")) {
         eb_counts_add(counts, EB_COUNTS_KEEPALIVES);
@@ -317,6 +322,9 @@ static int take_head(const context_t *context, char *bytes, size_t len)
     }
     client->body = response.body;
     client->state = EB_CLIENT_OPENING;
+    if (context->shared->opts->live == EB_LOAD_OPTIONS_HEAD) {
+        become_live(context);
+    }
     memset(&client->sse.rest, 0, sizeof(client->sse.rest));
     rc = take_body(context, head.bytes + head_len, head.len - head_len);
     eb_buf_clear(&head);

@@ -39,6 +39,8 @@ static const eb_options_row_t ROWS[] = {
      "path to GET, {} is the channel's number (/events/c{})"},
     {"--publish", EB_OPTIONS_TEXT, FIELD(publish), 0, 0,
      "path to POST to (/publish)"},
+    {"--live", EB_OPTIONS_CHOICE, FIELD(live), 0, 0,
+     "open|head  a client has its stream with stream-open, or the head (open)"},
     {"--channel", EB_OPTIONS_TEXT, FIELD(channel), 0, 0,
      "name of a channel when publishing (room-c{})"},
     {"--locals", EB_OPTIONS_COUNT, FIELD(locals), 1, 250,

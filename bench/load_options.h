@@ -17,6 +17,12 @@ enum {
     EB_LOAD_OPTIONS_BATCH /* a POST for each burst, the body is an array */
 };
 
+/* The values of eb_load_options_t.live. */
+enum {
+    EB_LOAD_OPTIONS_OPEN, /* a client is live with the event stream-open */
+    EB_LOAD_OPTIONS_HEAD  /* with the head of the response */
+};
+
 typedef struct {
     eb_net_addrs_t servers;    /* at least one */
     eb_net_addrs_t publish_to; /* the first one; none: that of servers */
@@ -36,6 +42,7 @@ typedef struct {
     uint32_t tls;              /* eb_tls_version_t, of subscribers */
     uint32_t pid;              /* parent of the server; 0 = unknown */
     uint32_t format;           /* EB_LOAD_OPTIONS_RAW ... */
+    uint32_t live;             /* EB_LOAD_OPTIONS_OPEN ... */
     uint64_t seconds_ns;       /* deadline of the whole run */
     uint64_t idle_ns;          /* before memory is measured */
     uint64_t give_up_ns;       /* after this long without a delivery */

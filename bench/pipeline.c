@@ -189,7 +189,8 @@ static uint32_t events_of_request(const eb_pipeline_t *pipeline)
     return rest < opts->burst ? rest : opts->burst;
 }
 
-/* Returns 1: 200; 0: incomplete; -1: any other response (logged). */
+/* Returns 1: 2xx (nchan has 201 and 202); 0: incomplete; -1: any other response
+ * (logged). */
 static int read_response(eb_pipeline_t *pipeline, int *closes)
 {
     eb_buf_t *in = &pipeline->in;
@@ -208,7 +209,7 @@ static int read_response(eb_pipeline_t *pipeline, int *closes)
     if (eb_http_head_read(&response, in->bytes, head_len) != 0) {
         return complain("response", "not HTTP/1");
     }
-    if (response.status != 200) {
+    if (response.status / 100 != 2) {
         snprintf(status, sizeof(status), "status %d", response.status);
         return complain("response", status);
     }

@@ -19,7 +19,7 @@ typedef struct {
     eb_buf_t out;      /* bytes that the socket did not take */
     eb_buf_t in;       /* an incomplete response */
     uint32_t queued;   /* events in all requests that were made */
-    uint32_t answered; /* events that were answered with 200 */
+    uint32_t answered; /* events that were answered with 2xx */
     int fd;
 } eb_pipeline_t;
 

@@ -20,10 +20,14 @@
 #   ES_MODULES    folder of its modules (as apxs has it)
 #   ES_EXTRA_CONF a file to be included in httpd's configuration
 #   ES_AGAINST    "baseline": baseline takes the place of the module, so that
-#                 the ratios show the noise of the machine
+#                 the ratios show the noise of the machine. "nchan": nginx with
+#                 nchan takes the place of baseline (see nchan.sh)
+#   ES_CIPHER     of TLS 1.3, as OpenSSL names it (TLS_AES_256_GCM_SHA384)
+#   ES_ROWS       only rows of these names, as "single-1000 burst-1000"
 #
-# Exit status: 0; 1 a run lost, doubled or reordered an event; 2 could not run.
-# A value that misses its target is marked "MISSED", and is not a failure.
+# A value that misses its target is marked "MISSED", and is not a failure. Exit
+# status: 0; 1 a run lost, doubled or reordered an event; 2 could not run; 77
+# skipped, since nginx with nchan is not installed.
 
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
@@ -39,10 +43,13 @@ locals=4
 limit=1800 # seconds until baseline exits by itself
 pid_a=
 pid_b=
+cipher=${ES_CIPHER:-TLS_AES_256_GCM_SHA384}
 faulty=0
 
 # shellcheck source=bench/shell.sh
 . "$here/shell.sh"
+# shellcheck source=bench/nchan.sh
+. "$here/nchan.sh"
 
 stop_servers() {
     end "$pid_a"
@@ -67,6 +74,14 @@ quick) rounds=${ES_ROUNDS:-3} ;;
 esac
 [ -n "$build" ] || die "no build folder, set ES_BUILDDIR"
 [ -x "$build/bench/load" ] || die "no $build/bench/load: make bench"
+base=bench/baseline
+if [ "${ES_AGAINST:-}" = nchan ]; then
+    base="nginx with nchan"
+    has_nchan || {
+        echo "skipped: $base is not installed"
+        exit 77
+    }
+fi
 ulimit -n "$(ulimit -H -n)"
 
 # at PORT: all addresses with that port, as load and baseline expect it
@@ -117,6 +132,7 @@ write_conf() {
             echo "Listen $address:$port_a"
         done
         echo "ListenBacklog 4096"
+        echo "DocumentRoot $tmp/pages"
         echo "KeepAliveTimeout 60"
         echo "MaxKeepAliveRequests 0"
         echo "StartServers $children"
@@ -188,6 +204,9 @@ start_module() {
     [ -n "$httpd" ] || die "no httpd found, set ES_HTTPD"
     [ "$tls" = no ] || make_key "$tmp"
     write_conf
+    mkdir -p "$tmp/pages"
+    echo page >"$tmp/pages/page.txt"
+    chmod 711 "$tmp" "$tmp/pages" # for the User of httpd
     : >"$tmp/error.log"
     "$httpd" -f "$tmp/httpd.conf" -t >"$tmp/syntax" 2>&1 ||
         die "httpd refuses its configuration: $(cat "$tmp/syntax")"
@@ -200,7 +219,11 @@ start_module() {
 start_servers() {
     stop_servers
     start_module
-    start_baseline b "$port_b"
+    if [ "${ES_AGAINST:-}" = nchan ]; then
+        start_nchan
+    else
+        start_baseline b "$port_b"
+    fi
 }
 
 # load a|b ROW OPTIONS: one run; appends its report to those of the row
@@ -212,7 +235,10 @@ load() {
     to=$port
     if [ "$tls" = yes ]; then
         to=$(tls_port "$port")
-        set -- --tls 1.3 --publish-to "127.0.0.1:$port" "$@"
+        set -- --tls 1.3 --cipher "$cipher" --publish-to "127.0.0.1:$port" "$@"
+    fi
+    if [ "$side" = b ] && [ "${ES_AGAINST:-}" = nchan ]; then
+        set -- --live head "$@" # its streams begin with a comment
     fi
     "$build/bench/load" --servers "$(at "$to")" --pid "$pid" \
         --locals "$locals" --seconds 120 "$@" >"$tmp/one" 2>"$tmp/stderr"
@@ -231,7 +257,7 @@ load() {
 # median ROW SIDE NAME
 median() {
     awk -v name="$3" '$1 == name { print $2 }' "$tmp/$1.$2" | sort -n |
-        awk '{ v[NR] = $1 }
+        awk -v OFMT=%.3f '{ v[NR] = $1 }
              END {
                  if (NR == 0) { print "-" }
                  else if (NR % 2) { print v[(NR + 1) / 2] }
@@ -249,11 +275,20 @@ ratios() {
         sort -k 2 -n >"$tmp/ratio.a"
 }
 
+is_wanted() {
+    case " ${ES_ROWS:-$1} " in
+    *" $1 "*) return 0 ;;
+    esac
+    return 1
+}
+
 # cpu_row ROW TARGET OPTIONS: runs $rounds pairs, prints a line of the table
 cpu_row() {
     row=$1
     target=$2
     shift 2
+    is_wanted "$row" || return 0
+    [ "${ES_AGAINST:-}" != nchan ] || target=0.70
     round=0
     while [ "$round" -lt "$rounds" ]; do
         load a "$row" --idle 0.5 --poll-interval 1000 "$@"
@@ -283,7 +318,7 @@ cpu_row() {
 cpu_table() {
     start_servers
     echo "server CPU in us per delivery; deliveries per second; latency in us" \
-        "(base: bench/baseline)"
+        "(base: $base)"
     printf '%-13s %7s %7s %6s %6s %6s %6s %-7s %9s %9s %9s %9s %9s %9s\n' \
         "" module base ratio low high target "" dlv/s base p50 base p99 base
     if [ "$mode" = quick ]; then
@@ -292,16 +327,40 @@ cpu_table() {
             --lockstep
         return
     fi
+    of_burst=1.00
+    [ "$tls" = no ] || of_burst=0.30
     cpu_row single-1000 1.15 --clients 1000 --events 200 --lockstep
-    if [ "$tls" = yes ]; then
-        cpu_row burst-1000 0.30 --clients 1000 --events 500 --burst 50 \
-            --lockstep
-        return
-    fi
     cpu_row single-10000 1.15 --clients 10000 --events 30 --lockstep
-    cpu_row burst-1000 1.00 --clients 1000 --events 500 --burst 50 --lockstep
-    cpu_row burst-10000 1.00 --clients 10000 --events 60 --burst 20 \
+    cpu_row burst-1000 "$of_burst" --clients 1000 --events 2000 --burst 50 \
         --lockstep
+    cpu_row burst-10000 "$of_burst" --clients 10000 --events 200 --burst 20 \
+        --lockstep
+}
+
+# memory_row NAME A B TARGET: prints a line of the table; TARGET "-": none
+memory_row() {
+    printf '%-14s %9s %9s' "$1" "$2" "$3"
+    [ "$4" = - ] || printf ' < %-5s %s' "$4" "$(awk -v b="$2" -v t="$4" \
+        'BEGIN { print (b != "-" && b < t ? "ok" : "MISSED") }')"
+    echo
+}
+
+# What httpd keeps of as many connections that got a page and were closed, and
+# what clients cost after these.
+memory_after_pages() {
+    start_servers
+    "$build/bench/handshakes" --servers "$(at "$(tls_port "$port_a")")" \
+        --cipher "$cipher" --locals "$locals" --pid "$pid_a" --at-once 200 \
+        --connections "$clients" >"$tmp/pages.out" || {
+        faulty=1
+        warn "pages: $(cat "$tmp/pages.out")"
+    }
+    memory_row pages "$(sed 's/.*pss_before_kb=\([0-9]*\) .*=/\1 /' \
+        "$tmp/pages.out" | awk -v n="$clients" \
+        '{ printf "%.2f", ($2 - $1) * 1024 / n }')" - -
+    load a after --clients "$clients" --events 0 --idle 3
+    memory_row "after pages" \
+        "$(median after a pss_bytes_per_client)" - -
 }
 
 memory_table() {
@@ -311,22 +370,16 @@ memory_table() {
     [ "$tls" = yes ] && target=900
     clients=${ES_IDLE:-$clients}
     start_servers # fresh ones: nothing allocated for earlier clients
-    if [ "$tls" = yes ]; then
-        # what handshakes leave in the heap of httpd (some 5 MB) is the same for
-        # ordinary pages, and does not grow with the clients
-        load a before --clients 1000 --events 0 --idle 0
-        load b before --clients 1000 --events 0 --idle 0
-    fi
     load a memory --clients "$clients" --events 0 --idle 3
     load b memory --clients "$clients" --events 0 --idle 3
     name=pss_bytes_per_client
-    bytes=$(median memory a "$name")
-    echo "process memory (PSS), $clients idle clients"
-    printf '%-14s %8s %8s %7s %7s %s\n' "" module base "" target ""
-    printf '%-14s %8s %8s %7s %7s %s\n' "bytes/client" "$bytes" \
-        "$(median memory b "$name")" "" "< $target" \
-        "$(awk -v b="$bytes" -v t="$target" \
-            'BEGIN { print b != "-" && b < t ? "ok" : "MISSED" }')"
+    echo "process memory, $clients idle clients (base: $base)"
+    printf '%-14s %9s %9s %s\n' "" module base target
+    memory_row bytes/client "$(median memory a "$name")" \
+        "$(median memory b "$name")" "$target"
+    if [ "$tls" = yes ] && [ "${ES_AGAINST:-}" != baseline ]; then
+        memory_after_pages
+    fi
 }
 
 if [ "$mode" != memory ]; then
