@@ -35,7 +35,7 @@ sub children_of
 for my $mpm (qw(event worker prefork)) {
     SKIP: {
         skip "$mpm: not there", 1
-            if !EventStream::Httpd->has_module("no mod_mpm_$mpm");
+            if !EventStream::Httpd->has_module("mpm_$mpm");
         my $httpd = EventStream::Httpd->start(
             mpm => $mpm, mpm_conf => $sizes{$mpm}, conf => <<'CONF');
 EventStreamDrain 1
