@@ -317,7 +317,7 @@ my $flood = fork;
 die "fork: $!" if !defined $flood;
 if (!$flood) {
     for my $i (1 .. 300) {
-        publish($httpd, 'flood', "$i " . 'x' x 20000, path => '/small/publish');
+        publish($httpd, 'flood', "$i " . 'x' x 5000, path => '/small/publish');
         # what is evicted before a new client's turn comes was missed
         sleep 0.01;
     }
