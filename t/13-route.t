@@ -70,6 +70,7 @@ sub proxied
         conf => <<"CONF");
 Listen 127.0.0.1:\@PORT:back@
 <VirtualHost 127.0.0.1:\@PORT:back@>
+    \@PLAIN@
     DocumentRoot "\@DOCROOT@/back"
 </VirtualHost>
 <VirtualHost 127.0.0.1:\@PORT@>

@@ -293,6 +293,7 @@ sub start_site
         conf => $cgi_conf . <<"CONF");
 Listen 127.0.0.1:\@PORT:back@
 <VirtualHost 127.0.0.1:\@PORT:back@>
+    \@PLAIN@
     ScriptAlias / "\@DOCROOT@/app/"
 </VirtualHost>
 <VirtualHost *:*>

@@ -61,19 +61,29 @@ sub opened
     return $client;
 }
 
-# A process that reads as fast as it can, up to the last event. It writes what
-# is wrong with what it received into a pipe.
+# A process that reads as fast as it can, up to the last event. It writes its
+# first event into a pipe, then what is wrong with what it received.
 sub start_reader
 {
     my ($httpd) = @_;
-    my $client = opened($httpd, rcvbuf => 1 << 20);
     pipe my $out, my $in or die "pipe: $!";
     my $pid = fork // die "fork: $!";
-    if ($pid) {
-        close $in;
-        $client->close;
-        return {out => $out, pid => $pid};
+    if ($pid == 0) {
+        read_all($httpd, $in);
+        POSIX::_exit(0);
     }
+    close $in;
+    is readline $out, "stream-open\n",
+        'the stream of a client that reads opens';
+    return {out => $out, pid => $pid};
+}
+
+sub read_all
+{
+    my ($httpd, $in) = @_;
+    my $client = subscribe($httpd, '/events', rcvbuf => 1 << 20);
+    my $first = $client->next_event(5) || {event => 'nothing'};
+    syswrite $in, "$first->{event}\n";
     my $end = qr/data: $EVENTS x{60}\n/;
     my $select = IO::Select->new($client->socket);
     my $until = time + $DEADLINE;
@@ -86,7 +96,7 @@ sub start_reader
     }
     $fault ||= 'the end did not come' if $tail !~ $end;
     syswrite $in, $fault || 'none';
-    POSIX::_exit(0);
+    return;
 }
 
 sub fault_of

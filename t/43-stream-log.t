@@ -16,6 +16,7 @@ use JSON::PP ();
 use EventStream::Client;
 use EventStream::Httpd;
 use EventStream::Load;
+use EventStream::Tls;
 
 my $locations = <<'CONF';
 EventStreamHub default size=1m
@@ -101,7 +102,7 @@ is $line->{last_id}, $last, 'its last id';
 is $line->{reason}, 'client', 'the reason';
 is $line->{mode}, 'detached', 'that it was detached';
 is $line->{protocol}, 'HTTP/1.1', 'the protocol';
-is $line->{tls}, '-', 'no TLS';
+is $line->{tls}, over_tls() ? 'TLSv' . over_tls() : '-', 'over TLS or not';
 is $line->{client}, '127.0.0.1', 'the address';
 is $line->{path}, '/events', 'the path';
 like $line->{time}, qr/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4}$/, 'the time';

@@ -16,6 +16,7 @@ use EventStream::Netns;
 use EventStream::Client;
 use EventStream::Httpd;
 use EventStream::Load;
+use EventStream::Tls;
 
 my $netns = EventStream::Netns->new;
 my $has_h2 = EventStream::Httpd->has_module('http2')
@@ -77,9 +78,11 @@ END {
 sub connect_client
 {
     my ($kind) = @_;
-    my ($scheme, $port) = $kind eq 'tls' ? ('https', 'tls') : ('http', 'plain');
+    my $scheme = $kind eq 'tls' || over_tls() ? 'https' : 'http';
+    my $port = $kind eq 'tls' ? 'tls' : 'plain';
+    my $h2 = over_tls() ? '--http2' : '--http2-prior-knowledge';
     my @command = $netns->in_client('curl', '-skN',
-        $kind eq 'h2' ? '--http2-prior-knowledge' : '--http1.1',
+        EventStream::Tls::curl_options(), $kind eq 'h2' ? $h2 : '--http1.1',
         "$scheme://192.0.2.1:" . $httpd->port_of($port) . "/events/$kind");
     my $pid = open my $out, '-|', @command or die "nsenter: $!";
     $clients{$kind} = {pid => $pid, out => $out};

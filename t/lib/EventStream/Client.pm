@@ -104,10 +104,13 @@ The next event of this type; others are dropped.
 All bytes of the body so far, without chunk framing. wire returns the bytes as
 they arrived. fill($seconds) reads once, waiting for bytes if there are none.
 
-=item is_open, is_ended($seconds), is_cut
+=item is_open, is_ended($seconds), is_cut, is_closed($seconds)
 
 is_ended waits for the end and returns true if it was clean: the last chunk was
 seen, or for an HTTP/1.0 body simply its end. is_cut: the end was not clean.
+is_closed waits for the end of the connection and returns true if it was a
+regular one: no reset, and over TLS a close_notify. is_ended is false if it is
+not, once it was seen.
 
 =item send($bytes), close, socket, pid
 
@@ -128,6 +131,8 @@ use Socket qw(IPPROTO_TCP SOCK_STREAM SOL_SOCKET SO_RCVBUF TCP_MAXSEG
     getaddrinfo);
 use Test::More ();
 use Time::HiRes qw(sleep time);
+
+use EventStream::Tls;
 
 our @EXPORT = qw(curl get next_event publish request subscribe wait_for);
 
@@ -294,7 +299,8 @@ sub connect
     }
     CORE::connect $socket, $to->{addr} or die "connect to $host:$port: $!";
     binmode $socket;
-    return $class->new(socket => $socket, framing => 'http');
+    return $class->new(socket => $socket, framing => 'http',
+        tls => EventStream::Tls::listens_at($port));
 }
 
 # curl decodes TLS, HTTP/2 and chunks; its exit status shows if a stream was
@@ -303,8 +309,9 @@ sub connect_curl
 {
     my ($class, $where, $path, %opt) = @_;
     my @args = ('-s', '-k', '-N', '-i', '--no-buffer');
-    push @args, $opt{http2} ? $opt{tls} ? '--http2'
+    push @args, $opt{http2} ? $opt{tls} || over_tls() ? '--http2'
         : '--http2-prior-knowledge' : '--http1.1';
+    push @args, EventStream::Tls::curl_options() if !$opt{tls};
     push @args, map { ('-H', $_) } @{$opt{headers} || []};
     push @args, '-I' if ($opt{method} || '') eq 'HEAD';
     push @args, @{$opt{curl} || []};
@@ -369,7 +376,7 @@ sub fill
     return 0 if !IO::Select->new($self->{socket})->can_read($seconds);
     my $got = sysread $self->{socket}, my $bytes, $max || 65536;
     if (!$got) {
-        $self->on_eof;
+        $self->on_eof(defined $got);
         return 0;
     }
     $self->{wire} .= $bytes;
@@ -378,16 +385,18 @@ sub fill
     return $got;
 }
 
+# $regular: no reset, and over TLS after a close_notify.
 sub on_eof
 {
-    my ($self) = @_;
+    my ($self, $regular) = @_;
     $self->{eof} = 1;
+    $self->{regular} = $regular;
     my $framing = $self->{framing};
     if ($self->{pid}) {
         CORE::close delete $self->{socket};
         $self->{ended} = $self->{status} && $? == 0;
     } elsif ($framing eq 'until-close') {
-        $self->{ended} = 1;
+        $self->{ended} = $regular;
     }
     return;
 }
@@ -480,7 +489,22 @@ sub is_ended
         last if $left <= 0;
         $self->fill($left);
     }
+    # the connection may stay for another request; if not, it ends as it must
+    $self->fill(0) if $self->{tls} && $self->{ended};
+    return 0 if $self->{tls} && $self->{eof} && !$self->{regular};
     return $self->{ended} ? 1 : 0;
+}
+
+sub is_closed
+{
+    my ($self, $seconds) = @_;
+    my $until = time + $seconds;
+    while (!$self->{eof}) {
+        my $left = $until - time;
+        return 0 if $left <= 0;
+        $self->fill($left);
+    }
+    return $self->{regular} ? 1 : 0;
 }
 
 # ---- Events ----------------------------------------------------------------

@@ -33,6 +33,11 @@ These marks are replaced in it:
     @ROOT@              the ServerRoot, a temporary folder
     @DOCROOT@           the DocumentRoot, @ROOT@/htdocs
     @CERT@ @KEY@        a self-signed certificate for localhost (ssl => 1)
+    @PLAIN@             in a VirtualHost of a port that httpd itself connects
+                        to: plain, also where the test runs over TLS
+
+With ES_TEST_TLS all other ports speak TLS, whatever the test does
+(EventStream::Tls).
 
 =head1 CLASS METHODS
 
@@ -138,6 +143,8 @@ use Scalar::Util ();
 use Test::More ();
 use Time::HiRes qw(sleep time);
 
+use EventStream::Tls;
+
 my %objects;    # address => object (weak); ended in END, whatever happens
 my $build;
 my $owner = $$;
@@ -207,7 +214,7 @@ sub new
         File::Path::make_path($dir);
         spew($file, $files->{$name});
     }
-    $self->make_certificate if $self->{ssl};
+    $self->make_certificate if $self->{ssl} || over_tls();
     return $self;
 }
 
@@ -265,7 +272,7 @@ sub text
     my @modules = (
         "mpm_$self->{mpm}", qw(authn_core authz_core authz_host unixd
             log_config mime dir alias), @{$self->{modules}});
-    push @modules, qw(socache_shmcb ssl) if $self->{ssl};
+    push @modules, qw(socache_shmcb ssl) if $self->{ssl} || over_tls();
     push @modules, 'http2' if $self->{h2};
     my %seen;
     my $text = $self->{prelude} . "\n";
@@ -292,6 +299,11 @@ DocumentRoot "\@DOCROOT@"
 TypesConfig /dev/null
 Listen 127.0.0.1:\@PORT@
 EnableSendfile off
+CONF
+    $text .= <<'CONF' if over_tls();
+SSLEngine on
+SSLCertificateFile "@CERT@"
+SSLCertificateKeyFile "@KEY@"
 CONF
     $text .= exists $self->{mpm_conf}
         ? $self->{mpm_conf} . "\n" : $MPM_CONF{$self->{mpm}};
@@ -323,10 +335,13 @@ sub write_conf
     my %mark = (
         PORT => $self->{ports}{''}, SSL_PORT => $self->{ports}{ssl},
         ROOT => $self->{root}, DOCROOT => "$self->{root}/htdocs",
-        CERT => "$self->{root}/cert.pem", KEY => "$self->{root}/key.pem");
+        CERT => "$self->{root}/cert.pem", KEY => "$self->{root}/key.pem",
+        PLAIN => over_tls() ? 'SSLEngine off' : '');
     $text =~ s/\@PORT:(\w+)\@/$self->{ports}{$1}/g;
     $text =~ s/\@([A-Z_]+)\@/exists $mark{$1} ? $mark{$1} : "\@$1\@"/ge;
     spew("$self->{root}/httpd.conf", $text);
+    EventStream::Tls::listens($text =~ /^\s*Listen \S*?(\d+)(?:\s|$)/mg)
+        if over_tls();
     return;
 }
 
@@ -478,7 +493,8 @@ sub port_of { return $_[0]{ports}{$_[1]} }
 sub url
 {
     my ($self, $path) = @_;
-    return "http://127.0.0.1:$self->{ports}{''}" . ($path || '/');
+    my $base = over_tls() ? 'https://localhost' : 'http://127.0.0.1';
+    return "$base:$self->{ports}{''}" . ($path || '/');
 }
 
 sub ssl_url
@@ -638,6 +654,11 @@ sub finish
         splice @lines, 0, -60 if @lines > 60;
         Test::More::diag(join "\n", 'error log:', @lines);
     }
+    # A test whose clients keep workers would show nothing of detached ones;
+    # two reasons are of the test's own making.
+    my ($why) = grep { !/DetachTLS is off|end of the connection has begun/ }
+        over_tls() && !$self->{ssl} ? $text =~ /ES0405: ([^\n]*)/g : ();
+    Test::More::fail("clients over TLS are detached: $why") if $why;
     # A report of a sanitizer fails the test, whichever process it is from.
     if ($text =~ /(ERROR: AddressSanitizer[^\n]*|runtime error:[^\n]*)/) {
         Test::More::fail("no sanitizer report: $1");

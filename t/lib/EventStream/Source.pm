@@ -77,7 +77,7 @@ sub c_files
 sub project_files
 {
     my $text = qr/(\.([ch]|t|am|pm|sh|pl|js|mjs|css|html|svg|json|md|conf|in)
-        |\/(run|run-all|README))$/x;
+        |\/(run|run-all|tests|README))$/x;
     my @top = grep { -f "$srcdir/$_" } qw(README CHANGES HACKING NOTICE
         Makefile.am configure.ac quickstart.sh .gitignore .editorconfig
         .clang-format .ci/run);
