@@ -104,6 +104,7 @@ look_for_test_tools()
     want openssl has openssl
     want curl has curl
     want iproute2 has ip
+    want libnghttp2-dev has_lib libnghttp2
 }
 
 # Debian's pushpin depends on zurl. Both start a service when they are

@@ -104,6 +104,18 @@ int eb_conn_step(eb_conn_t *conn)
     return 1;
 }
 
+int eb_conn_speaks(const eb_conn_t *conn, const char *protocol)
+{
+    const unsigned char *name = NULL;
+    unsigned int len = 0;
+
+    if (conn->session == NULL) {
+        return 1;
+    }
+    SSL_get0_alpn_selected(conn->session, &name, &len);
+    return len == strlen(protocol) && memcmp(name, protocol, len) == 0;
+}
+
 ssize_t eb_conn_write(eb_conn_t *conn, const void *bytes, size_t len)
 {
     size_t written = 0;

@@ -37,6 +37,9 @@ int eb_conn_start(eb_conn_t *conn, int fd, eb_tls_t *tls);
  */
 int eb_conn_step(eb_conn_t *conn);
 
+/** Once it is open: did both ends agree on this protocol? Plain: always. */
+int eb_conn_speaks(const eb_conn_t *conn, const char *protocol);
+
 /**
  * Write.
  *

@@ -7,8 +7,6 @@
  * Without it, or without a last chunk, the stream is cut; a record that does
  * not open is torn.
  */
-#include "bench/eventsource.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +14,7 @@
 #include <sys/socket.h>
 
 #include "bench/clock.h"
+#include "bench/eventsource_priv.h"
 #include "bench/stats.h"
 
 #define MAX_HEAD 8192
@@ -24,8 +23,7 @@
 #define FIRST_RETRY_MS 1000           /* until the server has sent its own */
 #define SLOW_SIZE 256                 /* bytes of a slow client's read … */
 #define SLOW_NS (EB_NS_PER_SEC / 4)   /* … and the time between two */
-#define SLOW_BUFFER 4096              /* SO_RCVBUF of a slow client … */
-#define END_BUFFER (256 * 1024)       /* … and at the end */
+#define END_BUFFER (256 * 1024)       /* SO_RCVBUF of one at the end */
 #define NOTIFY_NS (5 * EB_NS_PER_SEC) /* from last chunk to close_notify */
 #define UPDATE_MIN_MS 500    /* between two requests for new keys … */
 #define UPDATE_RANGE_MS 1000 /* … and up to that more */
@@ -70,6 +68,7 @@ int eb_eventsource_is_slow(const eb_eventsource_t *client)
 
 static void close_for(eb_eventsource_t *client, uint64_t ms)
 {
+    eb_eventsource_h2_drop(client);
     eb_conn_close(&client->conn);
     client->state = EB_EVENTSOURCE_CLOSED;
     client->since_ns = 0;
@@ -77,8 +76,7 @@ static void close_for(eb_eventsource_t *client, uint64_t ms)
     eb_buf_clear(&client->sse.rest);
 }
 
-/* The server, or the network, ended the connection. */
-static void end(eb_eventsource_t *client, int is_clean, const char *why)
+void eb_eventsource_end(eb_eventsource_t *client, int is_clean, const char *why)
 {
     uint32_t number = client->received.client;
 
@@ -112,6 +110,14 @@ static void refused(eb_eventsource_t *client, const char *why)
     close_for(client, client->retry_ms);
 }
 
+void eb_eventsource_asked(eb_eventsource_t *client)
+{
+    eb_stats[EB_STATS_ASKED]++;
+    client->is_asked = 1;
+    client->is_back = 1;
+    close_for(client, 0);
+}
+
 /* ---- connecting ---------------------------------------------------------- */
 
 static int start_connect(eb_eventsource_t *client)
@@ -122,17 +128,17 @@ static int start_connect(eb_eventsource_t *client)
 
     server = &servers->addr[client->received.client % servers->count];
     fd = eb_eventsource_is_slow(client) && !client->shared->is_ending
-             ? eb_net_connect_narrow(server, SLOW_BUFFER)
+             ? eb_net_connect_narrow(server, EB_EVENTSOURCE_SLOW_BUFFER)
              : eb_net_connect(server, 0);
     if (eb_conn_start(&client->conn, fd, client->shared->tls) != 0) {
-        end(client, 0, strerror(errno));
+        eb_eventsource_end(client, 0, strerror(errno));
         return 0;
     }
     client->state = EB_EVENTSOURCE_CONNECTING;
     return 1;
 }
 
-static void make_path(const eb_eventsource_t *client, char *dst, size_t size)
+void eb_eventsource_path(const eb_eventsource_t *client, char *dst, size_t size)
 {
     const eb_verify_options_t *opts = client->shared->opts;
     const eb_received_t *received = &client->received;
@@ -163,19 +169,19 @@ static void send_request(eb_eventsource_t *client)
     int len;
 
     if (rc < 0) {
-        end(client, 0, eb_conn_why(&client->conn));
+        eb_eventsource_end(client, 0, eb_conn_why(&client->conn));
     }
     if (rc <= 0) {
         return;
     }
-    make_path(client, path, sizeof(path));
+    eb_eventsource_path(client, path, sizeof(path));
     len = snprintf(request, sizeof(request),
                    "GET %s HTTP/1.1\r\nHost: localhost\r\n"
                    "Accept: text/event-stream\r\n%s%s%s\r\n",
                    path, resumes ? "Last-Event-ID: " : "", client->last_id,
                    resumes ? "\r\n" : "");
     if (eb_conn_write(&client->conn, request, (size_t)len) != len) {
-        end(client, 0, eb_conn_why(&client->conn));
+        eb_eventsource_end(client, 0, eb_conn_why(&client->conn));
         return;
     }
     client->state = EB_EVENTSOURCE_REQUESTED;
@@ -187,7 +193,7 @@ static void send_request(eb_eventsource_t *client)
 static void last_chunk(eb_eventsource_t *client)
 {
     if (client->shared->tls == NULL || !client->closes) {
-        end(client, 1, "");
+        eb_eventsource_end(client, 1, "");
         return;
     }
     client->state = EB_EVENTSOURCE_ENDING;
@@ -214,33 +220,41 @@ static void take_body(eb_eventsource_t *client, char *bytes, size_t len)
         eb_stats_log(EB_STATS_TORN,
                      "client %u: broken chunk, or event too large",
                      client->received.client);
-        end(client, 0, "broken stream");
+        eb_eventsource_end(client, 0, "broken stream");
     }
     else if (client->body.state == EB_HTTP_BODY_DONE) {
         last_chunk(client);
     }
 }
 
-static void begin(eb_eventsource_t *client, const eb_http_response_t *response)
+static void begin(eb_eventsource_t *client)
 {
     eb_stats[EB_STATS_CONNECTS]++;
     eb_stats[EB_STATS_RECONNECTS] += client->is_back ? 1 : 0;
     eb_stats[EB_STATS_RESUMES] += client->last_id[0] != '\0' ? 1 : 0;
     client->is_back = 0;
-    client->body = response->body;
-    client->closes = response->closes;
     client->state = EB_EVENTSOURCE_STREAMING;
-    memset(&client->sse.rest, 0, sizeof(client->sse.rest));
+}
+
+void eb_eventsource_head(eb_eventsource_t *client, int status, const char *type)
+{
+    static const char MEDIA[] = "text/event-stream";
+    char text[64];
+
+    if (status != 200 || type == NULL ||
+        strncmp(type, MEDIA, sizeof(MEDIA) - 1) != 0) {
+        snprintf(text, sizeof(text), "no stream, status %d", status);
+        refused(client, text);
+        return;
+    }
+    begin(client);
 }
 
 static void take_head(eb_eventsource_t *client, char *bytes, size_t len)
 {
-    static const char MEDIA[] = "text/event-stream";
     eb_buf_t *head = &client->sse.rest;
     eb_buf_t whole;
     eb_http_response_t response;
-    const char *type;
-    char status[64];
     size_t head_len;
 
     if (eb_buf_add(head, bytes, len, READ_SIZE + MAX_HEAD) != 0) {
@@ -255,16 +269,15 @@ static void take_head(eb_eventsource_t *client, char *bytes, size_t len)
         refused(client, "not HTTP/1");
         return;
     }
-    type = eb_http_header(head->bytes, head_len, "Content-Type");
-    if (response.status != 200 || type == NULL ||
-        strncmp(type, MEDIA, sizeof(MEDIA) - 1) != 0) {
-        snprintf(status, sizeof(status), "no stream, status %d",
-                 response.status);
-        refused(client, status);
-        return;
-    }
     whole = *head;
-    begin(client, &response);
+    eb_eventsource_head(client, response.status,
+                        eb_http_header(whole.bytes, head_len, "Content-Type"));
+    if (client->state != EB_EVENTSOURCE_STREAMING) {
+        return; /* refused, and freed */
+    }
+    client->body = response.body;
+    client->closes = response.closes;
+    memset(&client->sse.rest, 0, sizeof(client->sse.rest));
     take_body(client, whole.bytes + head_len, whole.len - head_len);
     eb_buf_clear(&whole);
 }
@@ -281,14 +294,15 @@ static int may_end(const eb_eventsource_t *client)
 static void cannot_read(eb_eventsource_t *client, ssize_t len)
 {
     if (len == 0) {
-        end(client, may_end(client), "closed without a last chunk");
+        eb_eventsource_end(client, may_end(client),
+                           "closed without a last chunk");
         return;
     }
     if (errno == EBADMSG) {
         eb_stats_log(EB_STATS_TORN, "client %u: a record does not open: %s",
                      client->received.client, eb_conn_why(&client->conn));
     }
-    end(client, 0, eb_conn_why(&client->conn));
+    eb_eventsource_end(client, 0, eb_conn_why(&client->conn));
 }
 
 /*
@@ -311,7 +325,7 @@ static int read_some(eb_eventsource_t *client, size_t size)
     if (client->state == EB_EVENTSOURCE_ENDING) {
         eb_stats_log(EB_STATS_TORN, "client %u: bytes after the last chunk",
                      client->received.client);
-        end(client, 0, "bytes after the last chunk");
+        eb_eventsource_end(client, 0, "bytes after the last chunk");
         return 0;
     }
     if (client->state == EB_EVENTSOURCE_REQUESTED) {
@@ -347,6 +361,17 @@ static void read_slowly(eb_eventsource_t *client)
     eb_eventsource_shared_t *shared = client->shared;
     int large = END_BUFFER;
 
+    if (eb_eventsource_uses_h2(client)) {
+        if (shared->is_ending || client->since_ns == 0) {
+            eb_eventsource_h2_read_slowly(client);
+        }
+        else if (client->kind == EB_EVENTSOURCE_SLOW &&
+                 shared->now_ns >= client->due_ns) {
+            client->due_ns = shared->now_ns + SLOW_NS;
+            eb_eventsource_h2_read_slowly(client);
+        }
+        return;
+    }
     if (shared->is_ending) {
         setsockopt(client->conn.fd, SOL_SOCKET, SO_RCVBUF, &large,
                    sizeof(large));
@@ -369,7 +394,10 @@ static void disconnect(eb_eventsource_t *client)
 {
     eb_eventsource_shared_t *shared = client->shared;
 
-    if (nrand48(shared->random) % 2 == 0) {
+    if (eb_eventsource_uses_h2(client)) {
+        eb_eventsource_h2_disconnect(client);
+    }
+    else if (nrand48(shared->random) % 2 == 0) {
         eb_conn_reset(&client->conn);
     }
     close_for(client, (uint64_t)nrand48(shared->random) % PAUSE_MS);
@@ -388,7 +416,7 @@ static void await_notify(eb_eventsource_t *client)
     }
     if (client->state == EB_EVENTSOURCE_ENDING &&
         client->shared->now_ns >= client->end_ns) {
-        end(client, 0, "no close_notify after the last chunk");
+        eb_eventsource_end(client, 0, "no close_notify after the last chunk");
     }
 }
 
@@ -406,8 +434,18 @@ static void update_keys(eb_eventsource_t *client)
     client->update_ns = shared->now_ns + pause_ms * EB_NS_PER_MS;
     eb_stats[EB_STATS_KEY_UPDATES]++;
     if (eb_conn_update_keys(&client->conn) != 0) {
-        end(client, 0, eb_conn_why(&client->conn));
+        eb_eventsource_end(client, 0, eb_conn_why(&client->conn));
     }
+}
+
+/* @return 1: conn.fd is new; 0 */
+static int connect_again(eb_eventsource_t *client)
+{
+    if (eb_eventsource_uses_h2(client)) {
+        eb_eventsource_h2_connect(client);
+        return 0;
+    }
+    return start_connect(client);
 }
 
 int eb_eventsource_tick(eb_eventsource_t *client)
@@ -415,9 +453,12 @@ int eb_eventsource_tick(eb_eventsource_t *client)
     eb_eventsource_shared_t *shared = client->shared;
 
     if (client->state == EB_EVENTSOURCE_CLOSED) {
-        return shared->now_ns >= client->due_ns && start_connect(client);
+        return shared->now_ns >= client->due_ns && connect_again(client);
     }
     if (client->state == EB_EVENTSOURCE_CONNECTING) {
+        if (eb_eventsource_uses_h2(client)) {
+            eb_eventsource_h2_request(client);
+        }
         return 0;
     }
     if (client->state == EB_EVENTSOURCE_ENDING) {
@@ -432,7 +473,7 @@ int eb_eventsource_tick(eb_eventsource_t *client)
         disconnect(client);
     }
     if (client->state == EB_EVENTSOURCE_STREAMING &&
-        shared->opts->updates != 0) {
+        shared->opts->updates != 0 && !eb_eventsource_uses_h2(client)) {
         update_keys(client);
     }
     return 0;

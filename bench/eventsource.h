@@ -9,6 +9,7 @@
 #include "bench/conn.h"
 #include "bench/histogram.h"
 #include "bench/http.h"
+#include "bench/multiplex.h"
 #include "bench/received.h"
 #include "bench/sse.h"
 #include "bench/verify_options.h"
@@ -33,9 +34,10 @@ typedef enum {
 typedef struct {
     const eb_verify_options_t *opts;
     eb_published_t *published;
-    eb_tls_t *tls;            /* NULL: plain */
-    eb_histogram_t latency;   /* of steady and churning ones, connected */
-    uint64_t now_ns;          /* when the bytes at hand were read */
+    eb_tls_t *tls;             /* of HTTP/1.1; NULL: plain */
+    eb_multiplex_t *multiplex; /* NULL: HTTP/1.1 */
+    eb_histogram_t latency;    /* of steady and churning ones, connected */
+    uint64_t now_ns;           /* when the bytes at hand were read */
     uint64_t news_ns;         /* of the last event, or change of a connection */
     unsigned short random[3]; /* of nrand48(): repeatable by --seed */
     int has_begun;            /* all have a stream; none closes before */
@@ -54,11 +56,13 @@ typedef struct {
     uint64_t since_ns;  /* this connection's stream-open; 0: none yet */
     uint64_t retry_ms;  /* the last that the server sent */
     char last_id[EB_SSE_ID_SIZE];
-    eb_conn_t conn;
+    eb_conn_t conn;         /* of HTTP/1.1 */
+    eb_h2_stream_t *stream; /* of HTTP/2, or NULL */
     eb_eventsource_kind_t kind;
     eb_eventsource_state_t state;
-    int closes;  /* the server closes after this response */
-    int is_back; /* the last connection was not closed by the client */
+    int closes;   /* the server closes after this response */
+    int is_asked; /* by the server, to use HTTP/1.1 */
+    int is_back;  /* the last connection was not closed by the client */
 } eb_eventsource_t;
 
 /** Client `index` of all; its kind and its channels follow from the number. */
@@ -81,6 +85,9 @@ void eb_eventsource_ready(eb_eventsource_t *client);
 
 /** Close, and count what is missing. */
 void eb_eventsource_close(eb_eventsource_t *client);
+
+/** Callbacks of the streams of HTTP/2. */
+extern const eb_h2_ops_t eb_eventsource_h2_ops;
 
 /**
  * Check an event of the stream; the callback of eb_sse_parse().

@@ -3,15 +3,13 @@
  * faulty_server: a small server of event streams that resumes correctly, except
  * for the faults that its command line requests. It is there to test verify.
  *
- *     GET /events/NAME                   the stream of channel room-NAME
- *     GET /multi?room=NAME&room=NAME…    the stream of several
- *     POST /publish?channel=room-NAME    the body is the data
- *
- * --tls makes all of it TLS. When it ends (SIGTERM) it prints how often it has
- * injected each fault.
+ * Its requests are described in faulty_request.h, the faults in
+ * faulty_stream.h. A client that begins as one of HTTP/2 does is one; over TLS
+ * (--tls) this is agreed on by ALPN. When it ends (SIGTERM) it prints how often
+ * it has injected each fault.
  */
 #ifndef _GNU_SOURCE
-#define _GNU_SOURCE 1 /* accept4, memmem */
+#define _GNU_SOURCE 1 /* accept4 */
 #endif
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -23,17 +21,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "bench/faulty_stream.h"
+#include "bench/faulty_h2.h"
+#include "bench/faulty_request.h"
 #include "bench/http.h"
 #include "bench/net.h"
 #include "bench/payload.h"
 
 #define MAX_REQUEST (EB_PAYLOAD_CHECKED_MAX + 8192)
 #define MAX_READY 256
-#define EVENTS_PATH "GET /events/"
-#define MULTI_PATH "GET /multi?"
-#define MULTI_ITEM "room="
-#define PUBLISH_PATH "POST /publish?channel="
 #define SECONDS 120 /* then it exits */
 
 static volatile sig_atomic_t is_over;
@@ -43,98 +38,6 @@ static void on_signal(int number)
 {
     (void)number;
     is_over = 1;
-}
-
-static void respond(eb_faulty_stream_t *stream, int status, const char *body)
-{
-    char text[512];
-    int len;
-
-    len = snprintf(text, sizeof(text),
-                   "HTTP/1.1 %d %s\r\nContent-Type: application/json\r\n"
-                   "Content-Length: %zu\r\n\r\n%s",
-                   status, status == 200 ? "OK" : "Error", strlen(body), body);
-    eb_faulty_stream_write(stream, text, (size_t)len);
-}
-
-static void add_channel(eb_faulty_stream_t *stream, const char *name)
-{
-    if (stream->nchannels < EB_FAULTY_STREAM_CHANNELS) {
-        snprintf(stream->channels[stream->nchannels++], EB_STORE_NAME_SIZE,
-                 "room-%.*s", (int)strcspn(name, " &\r\n"), name);
-    }
-}
-
-/* Returns 0, or -1: this is no request of a stream. */
-static int read_channels(eb_faulty_stream_t *stream, const char *head)
-{
-    size_t len = strcspn(head, "\r\n"); /* the head is complete */
-    const char *end = head + len;
-    const char *at;
-
-    if (strncmp(head, EVENTS_PATH, sizeof(EVENTS_PATH) - 1) == 0) {
-        add_channel(stream, head + sizeof(EVENTS_PATH) - 1);
-        return 0;
-    }
-    if (strncmp(head, MULTI_PATH, sizeof(MULTI_PATH) - 1) != 0) {
-        return -1;
-    }
-    at = head;
-    for (;;) {
-        at = memmem(at, (size_t)(end - at), MULTI_ITEM, sizeof(MULTI_ITEM) - 1);
-        if (at == NULL) {
-            return 0;
-        }
-        at += sizeof(MULTI_ITEM) - 1;
-        add_channel(stream, at);
-    }
-}
-
-static int subscribe(eb_faulty_stream_t *stream, const char *head, size_t len)
-{
-    const char *text = eb_http_header(head, len, "Last-Event-ID");
-    eb_sse_id_t id;
-
-    if (read_channels(stream, head) != 0) {
-        return -1;
-    }
-    if (text == NULL || eb_sse_id_parse(&id, text, strcspn(text, "\r")) != 0) {
-        eb_faulty_stream_begin(stream, NULL);
-    }
-    else if (eb_faulty_stream_has_fault(EB_FAULTY_STREAM_RESUME_REFUSE)) {
-        respond(stream, 503, "refused\n");
-        return -1;
-    }
-    else {
-        eb_faulty_stream_begin(stream, &id);
-    }
-    return 0;
-}
-
-static void publish(eb_faulty_stream_t *stream, const char *head,
-                    const char *data, size_t len)
-{
-    const char *name = head + sizeof(PUBLISH_PATH) - 1;
-    int drops = eb_faulty_stream_has_fault(EB_FAULTY_STREAM_NACK_DROP);
-    int denies = eb_faulty_stream_has_fault(EB_FAULTY_STREAM_NACK_SEND);
-    char channel[EB_STORE_NAME_SIZE];
-    const eb_store_event_t *event = NULL;
-    char body[128];
-
-    snprintf(channel, sizeof(channel), "%.*s", (int)strcspn(name, " "), name);
-    if (!drops) {
-        event =
-            eb_store_add(channel, data, len,
-                         eb_faulty_stream_has_fault(EB_FAULTY_STREAM_ACK_DROP));
-        eb_faulty_stream_send_new();
-    }
-    if (event == NULL || denies) {
-        respond(stream, 500, "no\n");
-        return;
-    }
-    snprintf(body, sizeof(body), "{\"published\":1,\"id\":\"%llu-%llu\"}\n",
-             (unsigned long long)event->id.ms, (unsigned long long)event->id.n);
-    respond(stream, 200, body);
 }
 
 /* Serves the request in stream->in, if it is complete. Returns -1: close. */
@@ -153,8 +56,8 @@ static int serve(eb_faulty_stream_t *stream, const char *bytes, size_t len)
     if (head_len == 0) {
         return 0;
     }
-    if (strncmp(head, PUBLISH_PATH, sizeof(PUBLISH_PATH) - 1) != 0) {
-        return subscribe(stream, head, head_len);
+    if (!eb_faulty_request_publishes(head)) {
+        return eb_faulty_request_subscribe(stream, head, head_len);
     }
     length = eb_http_header(head, head_len, "Content-Length");
     body_len = length != NULL ? strtoul(length, NULL, 10) : 0;
@@ -162,10 +65,24 @@ static int serve(eb_faulty_stream_t *stream, const char *bytes, size_t len)
         return -1;
     }
     if (stream->in.len >= head_len + body_len) {
-        publish(stream, head, head + head_len, body_len);
+        eb_faulty_request_publish(stream, head, head + head_len, body_len);
         eb_buf_clear(&stream->in);
     }
     return 0;
+}
+
+/* Does it begin as a client of HTTP/2? Over TLS the handshake is done. */
+static int is_http2(const eb_conn_t *conn)
+{
+    static const char PREFACE[] = "PRI * HTTP/2.0";
+    char bytes[sizeof(PREFACE) - 1];
+
+    if (tls != NULL) {
+        return eb_conn_speaks(conn, EB_H2_PROTOCOL);
+    }
+    return recv(conn->fd, bytes, sizeof(bytes), MSG_PEEK | MSG_DONTWAIT) ==
+               (ssize_t)sizeof(bytes) &&
+           memcmp(bytes, PREFACE, sizeof(bytes)) == 0;
 }
 
 static void drop(eb_faulty_stream_t *stream)
@@ -175,19 +92,22 @@ static void drop(eb_faulty_stream_t *stream)
     free(stream);
 }
 
-static void on_ready(eb_faulty_stream_t *stream)
+static void become_http2(eb_faulty_stream_t *stream)
+{
+    stream->http2 = eb_faulty_h2_begin(&stream->conn, stream);
+    if (stream->http2 == NULL) {
+        drop(stream);
+        return;
+    }
+    eb_faulty_h2_ready(stream->http2);
+}
+
+static void read_all(eb_faulty_stream_t *stream)
 {
     static char buffer[64 * 1024];
     ssize_t len;
-    int rc = eb_conn_step(&stream->conn);
 
-    if (rc > 0) {
-        eb_faulty_stream_flush(stream);
-    }
-    else if (rc < 0) {
-        drop(stream);
-    }
-    while (rc > 0) {
+    for (;;) {
         len = eb_conn_read(&stream->conn, buffer, sizeof(buffer));
         if (len < 0 && (errno == EAGAIN || errno == EINTR)) {
             return;
@@ -198,6 +118,30 @@ static void on_ready(eb_faulty_stream_t *stream)
             return;
         }
     }
+}
+
+static void on_ready(eb_faulty_stream_t *stream)
+{
+    int rc;
+
+    if (stream->http2 != NULL) {
+        eb_faulty_h2_ready(stream->http2);
+        return;
+    }
+    rc = eb_conn_step(&stream->conn);
+    if (rc < 0) {
+        drop(stream);
+    }
+    if (rc <= 0) {
+        return;
+    }
+    if (stream->in.len == 0 && stream->prev == NULL &&
+        is_http2(&stream->conn)) {
+        become_http2(stream);
+        return;
+    }
+    eb_faulty_stream_flush(stream);
+    read_all(stream);
 }
 
 static void accept_all(int epoll_fd, int listen_fd)
@@ -247,6 +191,7 @@ static void loop(int epoll_fd, int listen_fd)
                 on_ready(ready[i].data.ptr);
             }
         }
+        eb_faulty_h2_flush();
     }
 }
 
@@ -290,7 +235,7 @@ int main(int argc, char **argv)
     for (i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--tls") == 0) {
             tls = eb_tls_server();
-            if (tls == NULL) {
+            if (tls == NULL || eb_tls_agree(tls, EB_H2_PROTOCOL) != 0) {
                 return 1;
             }
         }

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "bench/faulty_h2.h"
 #include "bench/payload.h"
 
 #define MAX_OUT (64u * 1024 * 1024)
@@ -38,6 +39,8 @@ static const char *const NAMES[EB_FAULTY_STREAM_FAULTS] = {
     [EB_FAULTY_STREAM_RST] = "rst",
     [EB_FAULTY_STREAM_NO_NOTIFY] = "no-notify",
     [EB_FAULTY_STREAM_SPOIL] = "spoil",
+    [EB_FAULTY_STREAM_RESET_STREAM] = "reset-stream",
+    [EB_FAULTY_STREAM_GOAWAY] = "goaway",
     [EB_FAULTY_STREAM_END] = "end",
     [EB_FAULTY_STREAM_NEEDLESS_RESET] = "needless-reset",
     [EB_FAULTY_STREAM_SKIP] = "skip",
@@ -46,6 +49,7 @@ static const char *const NAMES[EB_FAULTY_STREAM_FAULTS] = {
     [EB_FAULTY_STREAM_RESUME_GAP] = "resume-gap",
     [EB_FAULTY_STREAM_RESUME_DOUBLE] = "resume-double",
     [EB_FAULTY_STREAM_RESUME_REFUSE] = "resume-refuse",
+    [EB_FAULTY_STREAM_ASK] = "ask",
     [EB_FAULTY_STREAM_ACK_DROP] = "ack-drop",
     [EB_FAULTY_STREAM_NACK_DROP] = "nack-drop",
     [EB_FAULTY_STREAM_NACK_SEND] = "nack-send",
@@ -102,6 +106,12 @@ static void hang_up(eb_faulty_stream_t *stream, int by_reset)
 {
     struct linger linger = {1, 0};
 
+    if (stream->h2 != NULL) {
+        eb_faulty_h2_cut(stream->h2,
+                         by_reset ? EB_FAULTY_H2_RESET : EB_FAULTY_H2_CLOSE);
+        stream->is_over = 1;
+        return;
+    }
     if (by_reset) {
         setsockopt(stream->conn.fd, SOL_SOCKET, SO_LINGER, &linger,
                    sizeof(linger));
@@ -133,8 +143,8 @@ void eb_faulty_stream_flush(eb_faulty_stream_t *stream)
     }
 }
 
-void eb_faulty_stream_write(eb_faulty_stream_t *stream, const char *bytes,
-                            size_t len)
+static void write_bytes(eb_faulty_stream_t *stream, const char *bytes,
+                        size_t len)
 {
     if (eb_buf_add(&stream->out, bytes, len, MAX_OUT) != 0) {
         hang_up(stream, 0);
@@ -148,10 +158,34 @@ static void write_chunk(eb_faulty_stream_t *stream, const char *bytes,
 {
     char size[32];
 
-    eb_faulty_stream_write(
-        stream, size, (size_t)snprintf(size, sizeof(size), "%zx\r\n", len));
-    eb_faulty_stream_write(stream, bytes, len);
-    eb_faulty_stream_write(stream, "\r\n", 2);
+    if (stream->h2 != NULL) {
+        eb_h2_write(stream->h2, bytes, len);
+        return;
+    }
+    write_bytes(stream, size,
+                (size_t)snprintf(size, sizeof(size), "%zx\r\n", len));
+    write_bytes(stream, bytes, len);
+    write_bytes(stream, "\r\n", 2);
+}
+
+void eb_faulty_stream_respond(eb_faulty_stream_t *stream, int status,
+                              const char *body)
+{
+    char text[512];
+    int len;
+
+    if (stream->h2 != NULL) {
+        snprintf(text, sizeof(text), "%d", status);
+        eb_h2_respond(stream->h2, text, "application/json");
+        eb_h2_write(stream->h2, body, strlen(body));
+        eb_h2_finish(stream->h2);
+        return;
+    }
+    len = snprintf(text, sizeof(text),
+                   "HTTP/1.1 %d %s\r\nContent-Type: application/json\r\n"
+                   "Content-Length: %zu\r\n\r\n%s",
+                   status, status == 200 ? "OK" : "Error", strlen(body), body);
+    write_bytes(stream, text, (size_t)len);
 }
 
 /* ---- events -------------------------------------------------------------- */
@@ -226,16 +260,27 @@ static void write_other(eb_faulty_stream_t *stream,
     write_event(stream, &id, data, event->len);
 }
 
-static void write_cut(eb_faulty_stream_t *stream, const eb_store_event_t *event,
-                      int by_reset)
+/* Writes the first half of an event. */
+static void write_half(eb_faulty_stream_t *stream,
+                       const eb_store_event_t *event)
 {
     static char frame[FRAME_SIZE];
     char size[32];
     size_t len = make_frame(frame, &event->id, event->data, event->len);
 
-    eb_faulty_stream_write(
-        stream, size, (size_t)snprintf(size, sizeof(size), "%zx\r\n", len));
-    eb_faulty_stream_write(stream, frame, len / 2);
+    if (stream->h2 != NULL) {
+        eb_h2_write(stream->h2, frame, len / 2);
+        return;
+    }
+    write_bytes(stream, size,
+                (size_t)snprintf(size, sizeof(size), "%zx\r\n", len));
+    write_bytes(stream, frame, len / 2);
+}
+
+static void write_cut(eb_faulty_stream_t *stream, const eb_store_event_t *event,
+                      int by_reset)
+{
+    write_half(stream, event);
     hang_up(stream, by_reset);
 }
 
@@ -244,6 +289,11 @@ static void write_spoilt_record(eb_faulty_stream_t *stream)
 {
     static const char RECORD[5 + 32] = {23, 3, 3, 0, 32};
 
+    if (stream->h2 != NULL) {
+        eb_faulty_h2_cut(stream->h2, EB_FAULTY_H2_SPOIL);
+        stream->is_over = 1;
+        return;
+    }
     if (stream->out.len == 0) {
         send(stream->conn.fd, RECORD, sizeof(RECORD),
              MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -253,7 +303,12 @@ static void write_spoilt_record(eb_faulty_stream_t *stream)
 
 static void write_end(eb_faulty_stream_t *stream, int has_notify)
 {
-    eb_faulty_stream_write(stream, "0\r\n\r\n", 5);
+    if (stream->h2 != NULL) {
+        eb_h2_finish(stream->h2);
+        stream->is_over = 1;
+        return;
+    }
+    write_bytes(stream, "0\r\n\r\n", 5);
     if (has_notify) {
         stream->is_over = 1;
         eb_faulty_stream_flush(stream);
@@ -261,6 +316,27 @@ static void write_end(eb_faulty_stream_t *stream, int has_notify)
     else {
         hang_up(stream, 0);
     }
+}
+
+/* Faults that only HTTP/2 has. Returns 1: one replaced the event. */
+static int end_by_http2(eb_faulty_stream_t *stream,
+                        const eb_store_event_t *event)
+{
+    if (stream->h2 == NULL) {
+        return 0;
+    }
+    if (eb_faulty_stream_has_fault(EB_FAULTY_STREAM_RESET_STREAM)) {
+        write_half(stream, event);
+        eb_h2_break(stream->h2);
+        stream->is_over = 1;
+        return 1;
+    }
+    if (eb_faulty_stream_has_fault(EB_FAULTY_STREAM_GOAWAY)) {
+        eb_h2_leave(stream->h2->h2);
+        write_end(stream, 1);
+        return 1;
+    }
+    return 0;
 }
 
 /* A position before this id, but not before the event that precedes it. */
@@ -284,6 +360,9 @@ static int replace_event(eb_faulty_stream_t *stream,
 {
     eb_sse_id_t id = event->id;
 
+    if (end_by_http2(stream, event)) {
+        return 1;
+    }
     if (eb_faulty_stream_has_fault(EB_FAULTY_STREAM_DROP)) {
         return 1;
     }
@@ -424,7 +503,12 @@ void eb_faulty_stream_begin(eb_faulty_stream_t *stream, const eb_sse_id_t *id)
         all->prev = &stream->next;
     }
     all = stream;
-    eb_faulty_stream_write(stream, HEAD, sizeof(HEAD) - 1);
+    if (stream->h2 != NULL) {
+        eb_h2_respond(stream->h2, "200", "text/event-stream");
+    }
+    else {
+        write_bytes(stream, HEAD, sizeof(HEAD) - 1);
+    }
     len = snprintf(text, sizeof(text),
                    "event: stream-open\nid: %llu-%llu\ndata: \n"
                    "retry: %d\n\n",

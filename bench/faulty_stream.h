@@ -8,20 +8,23 @@
 
 #include "bench/buf.h"
 #include "bench/conn.h"
+#include "bench/h2.h"
 #include "bench/store.h"
 
 #define EB_FAULTY_STREAM_CHANNELS 8
 
-/* A connection to faulty_server, subscribed or not. */
+/* A connection to faulty_server, or a stream of HTTP/2; subscribed or not. */
 typedef struct eb_faulty_stream {
     struct eb_faulty_stream *next;  /* in the list of subscribed ones */
     struct eb_faulty_stream **prev; /* NULL: not subscribed */
     char channels[EB_FAULTY_STREAM_CHANNELS][EB_STORE_NAME_SIZE];
     int nchannels;
-    eb_conn_t conn;
-    int is_over;    /* nothing more is written once out is empty */
-    eb_buf_t in;    /* an incomplete request */
-    eb_buf_t out;   /* bytes that the socket did not take */
+    eb_conn_t conn;             /* of HTTP/1.1 */
+    eb_h2_stream_t *h2;         /* a stream of HTTP/2, or NULL */
+    struct eb_faulty_h2 *http2; /* a connection of HTTP/2, or NULL */
+    int is_over;                /* nothing more is written once out is empty */
+    eb_buf_t in;                /* an incomplete request */
+    eb_buf_t out;               /* bytes that the socket did not take */
     eb_buf_t late;  /* the fault "swap": sent after the next event */
     eb_sse_id_t at; /* the last event that was sent, or left out */
 } eb_faulty_stream_t;
@@ -36,9 +39,9 @@ void eb_faulty_stream_begin(eb_faulty_stream_t *stream, const eb_sse_id_t *id);
 /** Send what was added to the store to all streams of its channel. */
 void eb_faulty_stream_send_new(void);
 
-/** Send these bytes; what the socket does not take is kept. */
-void eb_faulty_stream_write(eb_faulty_stream_t *stream, const char *bytes,
-                            size_t len);
+/** Send a response with this body. */
+void eb_faulty_stream_respond(eb_faulty_stream_t *stream, int status,
+                              const char *body);
 
 /** Send what was kept, once the socket is writable again. */
 void eb_faulty_stream_flush(eb_faulty_stream_t *stream);
@@ -61,7 +64,12 @@ typedef enum {
     EB_FAULTY_STREAM_RST,            /* the same, with a TCP reset */
     EB_FAULTY_STREAM_NO_NOTIFY,      /* last chunk, no close_notify, FIN */
     EB_FAULTY_STREAM_SPOIL,          /* instead of it a record that does not
-                                        open; sent at the resume */
+                                        open, or a frame that must not be;
+                                        sent at the resume */
+    EB_FAULTY_STREAM_RESET_STREAM,   /* HTTP/2: reset within it;
+                                        sent at the resume */
+    EB_FAULTY_STREAM_GOAWAY,         /* HTTP/2: a clean end before it, and no
+                                        stream more: allowed */
     EB_FAULTY_STREAM_END,            /* clean end before it: allowed */
     EB_FAULTY_STREAM_NEEDLESS_RESET, /* stream-reset before it, without gap */
     EB_FAULTY_STREAM_SKIP,           /* a stream-reset instead: allowed */
@@ -71,6 +79,8 @@ typedef enum {
     EB_FAULTY_STREAM_RESUME_GAP,    /* resumes at the present, silently */
     EB_FAULTY_STREAM_RESUME_DOUBLE, /* sends the event with that id again */
     EB_FAULTY_STREAM_RESUME_REFUSE, /* 503 */
+    /* at each N-th stream over HTTP/2 */
+    EB_FAULTY_STREAM_ASK, /* HTTP_1_1_REQUIRED: allowed */
     /* at each N-th POST */
     EB_FAULTY_STREAM_ACK_DROP,  /* 200, and never delivered */
     EB_FAULTY_STREAM_NACK_DROP, /* 500, and never delivered: allowed */

@@ -18,6 +18,10 @@
 #   ES_PORT       first port to try (by the process id)
 #   ES_TLS        if set, it listens for TLS, too, on the next port; needs
 #                 mod_ssl and openssl
+#   ES_HTTP2      h2: it speaks HTTP/2 over TLS (ES_TLS, then 1.3 unless set),
+#                 h2c: without TLS; needs mod_http2
+#   ES_HELD       with ES_HTTP2: how many clients a child holds (250); it has
+#                 50 workers more, of the MPM and of mod_http2
 #   ES_MPM        event (preset), worker or prefork
 #   ES_HTTPD      the server (apache2 or httpd)
 #   ES_MODULES    folder of its modules (as apxs has it)
@@ -32,7 +36,9 @@ bare=${bare:-no}
 port=${ES_PORT:-$((18180 + $$ % 4000))}
 httpd=${ES_HTTPD:-$(command -v apache2 || command -v httpd)}
 modules=${ES_MODULES:-$(apxs -q LIBEXECDIR 2>/dev/null)}
+held=${ES_HELD:-250}
 server=
+[ "${ES_HTTP2:-}" != h2 ] || ES_TLS=${ES_TLS:-1.3}
 
 # shellcheck source=bench/shell.sh
 . "$here/shell.sh"
@@ -47,6 +53,13 @@ check_build() {
     ulimit -n "$(ulimit -H -n)"
     # shellcheck disable=SC3045
     ulimit -c 0
+    case ${ES_HTTP2:-} in
+    '') ;;
+    h2 | h2c)
+        [ -f "$modules/mod_http2.so" ] || die "ES_HTTP2 needs mod_http2"
+        ;;
+    *) die "ES_HTTP2 is h2 or h2c" ;;
+    esac
 }
 
 # conf_of_mpm: numbers of children and threads
@@ -58,10 +71,14 @@ conf_of_mpm() {
         echo "MinSpareServers $children"
         echo "MaxSpareServers $limit"
     else
-        echo "ThreadsPerChild 25"
-        echo "MaxRequestWorkers $((25 * limit))"
-        echo "MinSpareThreads ${spare:-$((25 * children))}"
-        echo "MaxSpareThreads $((25 * limit))"
+        threads=25
+        # a connection of HTTP/2 keeps a worker while it has streams
+        [ -z "${ES_HTTP2:-}" ] || threads=$((held + 50))
+        echo "ThreadLimit $threads"
+        echo "ThreadsPerChild $threads"
+        echo "MaxRequestWorkers $((threads * limit))"
+        echo "MinSpareThreads ${spare:-$((threads * children))}"
+        echo "MaxSpareThreads $((threads * limit))"
     fi
 }
 
@@ -91,6 +108,19 @@ EventStreamDrain 2
 CONF
 }
 
+# protocols NAME: what a host offers
+protocols() {
+    [ "${ES_HTTP2:-}" != "$1" ] || echo "Protocols $1 http/1.1"
+}
+
+conf_of_http2() {
+    load_module http2
+    protocols h2c
+    echo "H2MinWorkers 25"
+    echo "H2MaxWorkers $((held + 50))"
+    [ "$bare" = yes ] || echo "EventStreamMaxHeld $held"
+}
+
 # conf_of_tls: a host at the next port
 conf_of_tls() {
     load_module socache_shmcb
@@ -99,6 +129,7 @@ conf_of_tls() {
 Listen 127.0.0.1:$tls_port
 SSLSessionCache shmcb:$tmp/sessions(65536)
 <VirtualHost 127.0.0.1:$tls_port>
+    $(protocols h2)
     SSLEngine on
     SSLCertificateFile $tmp/cert.pem
     SSLCertificateKeyFile $tmp/key.pem
@@ -127,6 +158,7 @@ write_conf() {
             echo "Group $(id -gn nobody)"
         fi
         [ "$bare" = yes ] || conf_of_module
+        [ -z "${ES_HTTP2:-}" ] || conf_of_http2
         [ -z "${ES_TLS:-}" ] || conf_of_tls
         if [ -n "${ES_EXTRA_CONF:-}" ]; then
             echo "Include $ES_EXTRA_CONF"

@@ -66,8 +66,10 @@ start_faulty_server() {
     done
 }
 
-# the options of verify and faulty_server for the version that expect uses
+# the options of verify and faulty_server for the version that expect uses, and
+# whether verify uses HTTP/2
 version=no
+http2=
 over_tls() {
     [ "$version" = no ] || echo --tls
 }
@@ -99,10 +101,10 @@ errors() {
 # clients and 100 events, verify counts exactly these errors; in ERRORS, F and L
 # stand for how often the first and the last fault were injected
 expect() {
-    # shellcheck disable=SC2086 # one word each
+    # shellcheck disable=SC2086,SC2046 # one word each
     start_faulty_server $(over_tls) $1
     verify --clients 10 --channels 1 --events 100 --rate 200 \
-        --max-size 4000 --give-up 0.8 --tls "$version"
+        --max-size 4000 --give-up 0.8 --tls "$version" $http2
     first=$(injected "${1%%:*}")
     last=${1##* }
     last=$(injected "${last%%:*}")
@@ -243,14 +245,18 @@ test_verify() {
         "slow and churning clients, several channels, cuts and ends: no error"
 }
 
-# over TLS, whatever the version
+# test_verify_events OVER VERSION [OPTION]: the same over TLS, whatever its
+# version, and over HTTP/2, with TLS or without
 test_verify_events() {
-    version=1.3
-    expect drop:97 "lost=L silent_gaps=L" "over TLS: dropped"
-    expect double:97 "doubled=L" "over TLS: doubled"
-    expect swap:97 "reordered=L" "over TLS: swapped"
-    expect tear:97 "lost=L silent_gaps=L torn=L" "over TLS: torn"
-    expect forge:97 "forged=L" "over TLS: forged"
+    over=$1
+    version=$2
+    http2=${3:-}
+    expect drop:97 "lost=L silent_gaps=L" "$over: dropped"
+    expect double:97 "doubled=L" "$over: doubled"
+    expect swap:97 "reordered=L" "$over: swapped"
+    expect tear:97 "lost=L silent_gaps=L torn=L" "$over: torn"
+    expect forge:97 "forged=L" "$over: forged"
+    http2=
 }
 
 # clean ends need close_notify, and no record may be spoilt
@@ -276,6 +282,50 @@ test_verify_tls() {
         "$over: slow and churning clients, cuts and ends: no error"
 }
 
+# a clean end is END_STREAM, and no frame may be spoilt
+test_verify_http2() {
+    over=$1
+    version=$2
+    http2=--http2
+    # shellcheck disable=SC2046
+    start_faulty_server $(over_tls)
+    verify --clients 10 --channels 1 --events 100 --rate 200 --give-up 0.8 \
+        --tls "$version" --http2
+    is "$rc $(value deliveries) $(errors)" "0 1000 " "$over: a correct server"
+    expect spoil:97 "torn=L cut=L" "$over: a record or frame that must not be"
+    expect cut:97 "cut=L" "$over: cut within an event"
+    is "$rc $(value reconnects) $(value deliveries)" "0 10 1000" \
+        "  allowed: all clients reconnect and have all events"
+    expect rst:97 "cut=L" "$over: cut by a TCP reset"
+    expect reset-stream:97 "cut=L" "$over: reset within an event"
+    expect end:97 "" "$over: ended cleanly"
+    is "$rc $(value clean_ends)" "0 10" "  allowed"
+    expect goaway:97 "" "$over: ended cleanly, with GOAWAY"
+    is "$rc $(value clean_ends) $(value connects)" "0 10 20" "  allowed"
+    expect "cut:47 resume-refuse:3" "refused=L cut=F" "$over: refused"
+    # shellcheck disable=SC2046
+    start_faulty_server $(over_tls) cut:197 end:203 goaway:307 reset-stream:401
+    verify --clients 60 --channels 6 --seconds 2 --slow 20 --churn 40 \
+        --multi 30 --tls "$version" --http2
+    is "$rc $(errors | sed 's/^cut=[0-9]*//')" "0 " \
+        "$over: slow and churning clients, cuts and ends: no error"
+    # shellcheck disable=SC2046
+    start_faulty_server $(over_tls) cut:197 end:203 goaway:307 reset-stream:401
+    verify --clients 60 --channels 6 --seconds 2 --slow 20 --churn 40 \
+        --multi 30 --tls "$version" --http2 --streams 6
+    is "$rc $(errors | sed 's/^cut=[0-9]*//')" "0 " \
+        "$over: the same with six streams of a connection"
+    http2=
+}
+
+test_verify_asks() {
+    start_faulty_server --tls ask:3
+    verify --clients 12 --channels 1 --events 50 --rate 100 --tls 1.3 --http2 \
+        --browser
+    is "$rc $(value asked) $(value deliveries)" "0 4 600" \
+        "clients that are asked to use HTTP/1.1 do so"
+}
+
 test_verify_options() {
     start_faulty_server --tls
     verify --clients 2 --channels 1 --events 5 --tls 1.3 --cipher NONE
@@ -293,10 +343,20 @@ test_verify_options() {
 [ "$what" = verify ] || test_load
 if [ "$what" != load ]; then
     test_verify
-    test_verify_events
+    test_verify_events "over TLS" 1.3
     test_verify_tls 1.2
     test_verify_tls 1.3
     test_verify_options
+    if "$bin/verify" --servers 127.0.0.1:1 --http2 2>&1 |
+        grep -q 'built without libnghttp2'; then
+        "$bin/verify" --servers 127.0.0.1:1 --http2 2>"$tmp/stderr"
+        is "$?" 2 "built without libnghttp2, it refuses HTTP/2"
+    else
+        test_verify_events HTTP/2 1.3 --http2
+        test_verify_http2 HTTP/2 1.3
+        test_verify_http2 "HTTP/2 without TLS" no
+        test_verify_asks
+    fi
 fi
 echo "1..$tests"
 [ "$failed" -eq 0 ]

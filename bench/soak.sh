@@ -26,6 +26,8 @@
 #   ES_VERIFY     more options of verify
 #   ES_TLS        1.2 or 1.3: clients and publishers of verify use TLS of this
 #                 version; the run fails if the module does not detach them
+#   ES_HTTP2      h2 or h2c: clients of verify use HTTP/2, its publishers do not
+#   ES_STREAMS    clients that share a connection of HTTP/2 (1)
 #   ES_FRONT      ADDR:PORT that verify connects to, if there is a proxy in
 #                 front of httpd
 #   ES_KEEP       a folder to which configuration, logs and reports are copied
@@ -189,6 +191,11 @@ address=127.0.0.1:$port
 before=$(children | sort)
 case $fault in
 kill | segv | killall | both) no_cuts= ;;
+restart)
+    # httpd cuts the connections of its workers
+    no_cuts=--no-cuts
+    [ -z "${ES_HTTP2:-}" ] || no_cuts=
+    ;;
 *) no_cuts=--no-cuts ;;
 esac
 # shellcheck disable=SC2086 # options
@@ -197,7 +204,7 @@ esac
     --clients "$clients" --channels "${ES_CHANNELS:-20}" \
     --rate "${ES_RATE:-100}" --slow "${ES_SLOW:-5}" \
     --churn "${ES_CHURN:-20}" --multi "${ES_MULTI:-10}" \
-    --tls "${ES_TLS:-no}" \
+    --tls "${ES_TLS:-no}" ${ES_HTTP2:+--http2} --streams "${ES_STREAMS:-1}" \
     --publishers "$publishers" --seed "$$" --log "$tmp/progress" \
     $no_cuts ${ES_VERIFY:-} >"$tmp/report" 2>"$tmp/errors" &
 verify=$!

@@ -29,6 +29,7 @@ static const char *const NAMES[EB_STATS_KINDS] = {
     [EB_STATS_RESUMES] = "resumes",
     [EB_STATS_CLIENT_CLOSES] = "client_closes",
     [EB_STATS_KEY_UPDATES] = "key_updates",
+    [EB_STATS_ASKED] = "asked",
     [EB_STATS_REPORTED_GAPS] = "reported_gaps",
     [EB_STATS_UNCERTAIN_RESETS] = "uncertain_resets",
     [EB_STATS_REPORTED_MISSING] = "reported_missing",

@@ -31,6 +31,7 @@ typedef enum {
     EB_STATS_RESUMES,          /* streams that were requested with an id */
     EB_STATS_CLIENT_CLOSES,    /* streams that the client closed */
     EB_STATS_KEY_UPDATES,      /* new keys that clients asked for */
+    EB_STATS_ASKED,            /* clients that were asked to use HTTP/1.1 */
     EB_STATS_REPORTED_GAPS,    /* stream-resets with a gap */
     EB_STATS_UNCERTAIN_RESETS, /* perhaps with a gap of unknown events */
     EB_STATS_REPORTED_MISSING, /* deliveries missing in reported gaps */

@@ -10,6 +10,7 @@
 #include <openssl/x509.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 
 #define CERTIFICATE_SECONDS 86400
 
@@ -87,6 +88,44 @@ eb_tls_t *eb_tls_server(void)
     X509_free(certificate);
     EVP_PKEY_free(key);
     return is_ok ? tls : complain(tls, "cannot make a certificate");
+}
+
+static int on_alpn(SSL *session, const unsigned char **name, unsigned char *len,
+                   const unsigned char *offered, unsigned int offered_len,
+                   void *arg)
+{
+    const char *protocol = arg;
+    size_t wanted = strlen(protocol);
+    unsigned int at;
+
+    (void)session;
+    for (at = 0; at + 1 + wanted <= offered_len; at += 1u + offered[at]) {
+        if (offered[at] == wanted &&
+            memcmp(offered + at + 1, protocol, wanted) == 0) {
+            *name = offered + at + 1;
+            *len = offered[at];
+            return SSL_TLSEXT_ERR_OK;
+        }
+    }
+    return SSL_TLSEXT_ERR_NOACK;
+}
+
+int eb_tls_agree(eb_tls_t *tls, const char *protocol)
+{
+    unsigned char list[1 + 31];
+    size_t len = strlen(protocol);
+
+    SSL_CTX_set_alpn_select_cb(tls, on_alpn, (void *)protocol);
+    if (len >= sizeof(list)) {
+        return -1;
+    }
+    list[0] = (unsigned char)len;
+    memcpy(list + 1, protocol, len);
+    if (SSL_CTX_set_alpn_protos(tls, list, (unsigned int)len + 1) != 0) {
+        fprintf(stderr, "TLS: no memory\n");
+        return -1;
+    }
+    return 0;
 }
 
 void eb_tls_close(eb_tls_t *tls)

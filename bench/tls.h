@@ -31,6 +31,15 @@ eb_tls_t *eb_tls_client(eb_tls_version_t version, const char *cipher);
  */
 eb_tls_t *eb_tls_server(void);
 
+/**
+ * Agree on this protocol by ALPN: a client offers it, a server takes it if it
+ * is offered.
+ *
+ * @param protocol  of up to 31 bytes; stays the caller's
+ * @return 0, or -1 (logged)
+ */
+int eb_tls_agree(eb_tls_t *tls, const char *protocol);
+
 /** Free it; NULL is allowed. */
 void eb_tls_close(eb_tls_t *tls);
 

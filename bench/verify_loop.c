@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One epoll set, edge-triggered; its data is the index of a client, or the
- * number of clients plus the index of a publisher. Sockets are made by ticks
+ * number of clients plus the index of a publisher, or both numbers plus that of
+ * a connection of HTTP/2. Sockets are made by ticks
  * only, between two waits, so that no event of a closed socket is taken for one
  * of the next socket with its number.
  */
@@ -40,6 +41,13 @@ int eb_verify_loop_open(eb_verify_loop_t *loop, const eb_verify_options_t *opts)
         loop->shared.tls =
             eb_tls_client((eb_tls_version_t)opts->tls, opts->cipher);
         if (loop->shared.tls == NULL) {
+            return -1;
+        }
+    }
+    if (opts->http2) {
+        loop->shared.multiplex = &loop->multiplex;
+        if (eb_multiplex_open(&loop->multiplex, opts, &eb_eventsource_h2_ops) !=
+            0) {
             return -1;
         }
     }
@@ -94,6 +102,26 @@ static void tick(eb_verify_loop_t *loop, uint64_t now_ns)
     }
 }
 
+/* Streams of HTTP/2 were made or reset. */
+static void flush(eb_verify_loop_t *loop)
+{
+    uint32_t base = loop->opts->clients + loop->opts->publishers;
+    int number;
+    int fd;
+
+    if (loop->shared.multiplex == NULL) {
+        return;
+    }
+    eb_multiplex_flush(&loop->multiplex);
+    for (;;) {
+        number = eb_multiplex_next(&loop->multiplex, &fd);
+        if (number < 0) {
+            return;
+        }
+        watch(loop, fd, base + (uint32_t)number);
+    }
+}
+
 /* In turns, so that no channel falls behind. */
 static void post(eb_verify_loop_t *loop, uint64_t due, uint64_t now_ns)
 {
@@ -110,30 +138,40 @@ static void post(eb_verify_loop_t *loop, uint64_t due, uint64_t now_ns)
     }
 }
 
+static void handle(eb_verify_loop_t *loop, uint32_t index)
+{
+    const eb_verify_options_t *opts = loop->opts;
+
+    if (index < opts->clients) {
+        eb_eventsource_ready(&loop->clients[index]);
+    }
+    else if (index < opts->clients + opts->publishers) {
+        eb_publisher_ready(&loop->publishers[index - opts->clients],
+                           loop->shared.now_ns);
+    }
+    else {
+        eb_multiplex_ready(&loop->multiplex,
+                           index - opts->clients - opts->publishers);
+    }
+}
+
 void eb_verify_loop_step(eb_verify_loop_t *loop, uint64_t due)
 {
     struct epoll_event ready[MAX_READY];
     uint64_t now_ns = eb_clock_ns();
-    uint32_t index;
     int count;
     int i;
 
     loop->shared.now_ns = now_ns;
     if (now_ns >= loop->ticked_ns + TICK_NS) {
         tick(loop, now_ns);
+        flush(loop);
     }
     post(loop, due, now_ns);
     count = epoll_wait(loop->epoll_fd, ready, MAX_READY, WAIT_MS);
     for (i = 0; i < count; i++) {
         loop->shared.now_ns = eb_clock_ns();
-        index = ready[i].data.u32;
-        if (index < loop->opts->clients) {
-            eb_eventsource_ready(&loop->clients[index]);
-        }
-        else {
-            eb_publisher_ready(&loop->publishers[index - loop->opts->clients],
-                               loop->shared.now_ns);
-        }
+        handle(loop, ready[i].data.u32);
     }
 }
 
@@ -209,6 +247,7 @@ void eb_verify_loop_close(eb_verify_loop_t *loop)
     for (i = 0; i < loop->opts->clients; i++) {
         eb_eventsource_close(&loop->clients[i]);
     }
+    eb_multiplex_close(&loop->multiplex);
     free(loop->clients);
     free(loop->publishers);
     eb_published_close(&loop->published);

@@ -15,9 +15,10 @@ typedef struct {
     eb_publisher_t *publishers; /* ours */
     eb_published_t published;
     eb_eventsource_shared_t shared;
-    uint64_t posted;    /* events */
-    uint64_t ticked_ns; /* time of the last ticks */
-    uint32_t turn;      /* the publisher that posts next */
+    eb_multiplex_t multiplex; /* if the clients use HTTP/2 */
+    uint64_t posted;          /* events */
+    uint64_t ticked_ns;       /* time of the last ticks */
+    uint32_t turn;            /* the publisher that posts next */
     int epoll_fd;
 } eb_verify_loop_t;
 

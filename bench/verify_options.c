@@ -2,9 +2,11 @@
 /* The options of verify and their presets. */
 #include "bench/verify_options.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "bench/clock.h"
+#include "bench/h2.h"
 #include "bench/options.h"
 #include "bench/payload.h"
 
@@ -47,6 +49,12 @@ static const eb_options_row_t ROWS[] = {
      "OpenSSL's name of the only cipher (all)"},
     {"--key-updates", EB_OPTIONS_COUNT, FIELD(updates), 0, 100,
      "per cent that ask for new keys about each second, TLS 1.3 (0)"},
+    {"--http2", EB_OPTIONS_FLAG, FIELD(http2), 0, 0,
+     "clients use HTTP/2; without --tls by prior knowledge"},
+    {"--streams", EB_OPTIONS_COUNT, FIELD(streams), 1, 100,
+     "clients that share a connection of HTTP/2 (1)"},
+    {"--browser", EB_OPTIONS_FLAG, FIELD(browser), 0, 0,
+     "they have Sec-Fetch-Dest, and use HTTP/1.1 when they are asked to"},
     {"--subscribe", EB_OPTIONS_TEXT, FIELD(subscribe), 0, 0,
      "path to GET, {} is the channel's number (/events/c{})"},
     {"--multi-path", EB_OPTIONS_TEXT, FIELD(multi_path), 0, 0,
@@ -80,6 +88,7 @@ static void preset(eb_verify_options_t *opts)
     opts->min_size = EB_PAYLOAD_CHECKED_MIN;
     opts->max_size = 40 * 1024;
     opts->publishers = 4;
+    opts->streams = 1;
     opts->seed = 1;
     opts->seconds_ns = 10 * EB_NS_PER_SEC;
     opts->timeout_ns = 5 * EB_NS_PER_SEC;
@@ -97,8 +106,14 @@ int eb_verify_options_read(eb_verify_options_t *opts, int argc, char **argv)
     }
     if (opts->servers.count == 0 || opts->max_size < opts->min_size ||
         opts->slow + opts->churn > 100 ||
-        (opts->updates != 0 && opts->tls != EB_TLS_1_3)) {
+        (opts->updates != 0 && opts->tls != EB_TLS_1_3) ||
+        (!opts->http2 && (opts->streams != 1 || opts->browser))) {
         return eb_options_usage(&TABLE);
+    }
+    if (opts->http2 && !eb_h2_is_built()) {
+        fprintf(stderr, "verify: it was built without libnghttp2 (Debian: "
+                        "libnghttp2-dev), and cannot use HTTP/2\n");
+        return -1;
     }
     return 0;
 }

@@ -31,10 +31,13 @@ typedef struct {
     uint32_t updates;    /* per cent: ask for new keys each second or so */
     uint32_t publishers; /* connections; a channel belongs to one of them */
     uint32_t tls;        /* eb_tls_version_t */
+    uint32_t streams;    /* of HTTP/2: clients of a connection */
     uint32_t seed;       /* of the random numbers */
     uint64_t seconds_ns; /* how long to publish */
     uint64_t timeout_ns; /* of a POST: its event is unknown afterwards */
     uint64_t give_up_ns; /* at the end, after this long without an event */
+    int http2;           /* clients use it; without TLS: prior knowledge */
+    int browser;         /* they use HTTP/1.1 if they are asked to */
     int no_cuts;         /* a stream cut is an error */
 } eb_verify_options_t;
 
