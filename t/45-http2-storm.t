@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
 #
-# Ten HTTP/2 connections ask for thousands of streams and reset each soon:
-# afterwards the child has no client, no busy worker, and no more memory than
+# Ten HTTP/2 connections, without TLS and over TLS, ask for thousands of streams
+# and reset each soon: afterwards the child has no client, no busy worker, and no more memory than
 # after the same requests for a static page. ES_STORM=100000 asks for so many.
 
 use strict;
@@ -32,8 +32,9 @@ local $ENV{ASAN_OPTIONS} = 'detect_leaks=0:detect_odr_violation=0:'
 
 sub server
 {
+    my ($tls) = @_;
     return EventStream::Httpd->start(
-        h2 => 1, modules => ['status'], files => {'page.txt' => "a page\n"},
+        h2 => 1, ssl => $tls, modules => ['status'], files => {'page.txt' => "a page\n"},
         mpm_conf => <<'MPM', conf => status_conf() . <<'CONF');
 StartServers 1
 ServerLimit 1
@@ -53,18 +54,28 @@ MaxMemFree 64
 CONF
 }
 
+# httpd answers a last request once it has read all others, or has closed the
+# connection. (What was sent may still be with openssl.)
+sub has_read_all
+{
+    my ($conn, $path, $until) = @_;
+    $conn->{h2}->send(h2_get($conn->{next}, $path));
+    my $answer = h2_answer($conn->{h2}, $conn->{next}, $until - time);
+    return $answer->{headers} || $conn->{h2}{eof};
+}
+
 # A half of the streams is reset with the request, which httpd mostly drops
 # then, the other half a round later. httpd may close a connection whose client
 # resets too much: then another one begins.
 sub storm
 {
-    my ($httpd, $path) = @_;
+    my ($httpd, $path, $tls) = @_;
     my ($left, $closed, $until) = ($STREAMS, 0, time + $SECONDS);
     my @of;
     local $SIG{PIPE} = 'IGNORE';
     while ($left > 0 && time < $until) {
         for my $i (0 .. $CONNECTIONS - 1) {
-            my $conn = $of[$i] ||= {h2 => h2_connect($httpd), next => 1};
+            my $conn = $of[$i] ||= {h2 => h2_connect($httpd, tls => $tls), next => 1};
             my $bytes = join '', map { h2_reset($_) } @{$conn->{open}};
             $conn->{open} = [];
             for (1 .. $AT_ONCE) {
@@ -86,16 +97,19 @@ sub storm
             $closed++;
         }
     }
-    $_->{h2}->close for grep { $_ } @of;
+    my @open = grep { $_ } @of;
+    my $read = grep { has_read_all($_, $path, $until) } @open;
+    $closed += grep { $_->{h2}{eof} } @open;
+    $_->{h2}->close for @open;
     diag "$path: $STREAMS streams, httpd has closed $closed connections";
-    return $left <= 0;
+    return $left <= 0 && $read == @open;
 }
 
 # Streams that are reset once they have been answered. Returns how many.
 sub reset_when_answered
 {
-    my ($httpd, $path) = @_;
-    my $conn = h2_connect($httpd);
+    my ($httpd, $path, $tls) = @_;
+    my $conn = h2_connect($httpd, tls => $tls);
     my $answered = 0;
     for my $stream (map { 2 * $_ - 1 } 1 .. $AT_ONCE) {
         $conn->send(h2_get($stream, $path));
@@ -128,35 +142,55 @@ sub clients_of
         =~ /^EventStream\.Clients: (\d+)/m ? $1 : -1;
 }
 
-my %mb;
-for my $path ('/page.txt', '/events') {
-    my $httpd = server();
+# Returns the memory of the child afterwards.
+sub try_storm
+{
+    my ($path, $tls) = @_;
+    my $httpd = server($tls);
+    my $name = $tls ? "TLS, $path" : $path;
     my ($child) = $httpd->children;
-    is get($httpd, '/page.txt')->{status}, 200, "$path: the server is up";
+    is get($httpd, '/page.txt')->{status}, 200, "$name: the server is up";
     my $before = resident_mb($httpd);
-    ok storm($httpd, $path), "$path: all streams are asked for and reset";
-    is reset_when_answered($httpd, $path), $AT_ONCE,
-        "$path: and others when they are answered";
-    is get($httpd, '/page.txt')->{status}, 200, "$path: pages are served";
+    ok storm($httpd, $path, $tls), "$name: all streams are asked for and reset";
+    is reset_when_answered($httpd, $path, $tls), $AT_ONCE,
+        "$name: and others when they are answered";
+    is get($httpd, '/page.txt')->{status}, 200, "$name: pages are served";
     wait_for(sub { clients_of($httpd) == 0 }, $SECONDS,
-        "$path: no client is left");
+        "$name: no client is left");
     wait_for(sub { (busy_workers($httpd) // 1) == 0 }, $SECONDS,
-        "$path: no worker is busy");
-    $mb{$path} = resident_mb($httpd);
-    diag sprintf '%s: %.1f MB before, %.1f after', $path, $before, $mb{$path};
-    is +($httpd->children)[0], $child, "$path: the child lives";
+        "$name: no worker is busy");
+    my $after = resident_mb($httpd);
+    diag sprintf '%s: %.1f MB before, %.1f after', $name, $before, $after;
+    is +($httpd->children)[0], $child, "$name: the child lives";
     my $served = () = $httpd->access_log =~ /GET \Q$path\E /g;
-    diag "$path: $served requests have reached a handler";
+    diag "$name: $served requests have reached a handler";
     if ($path eq '/events') {
         my $client = subscribe($httpd, '/events');
         is +($client->next_event(10) || {event => ''})->{event}, 'stream-open',
-            'a client opens a stream afterwards';
+            "$name: a client opens a stream afterwards";
         publish($httpd, 'news', 'hello');
         is +($client->next_event(10) || {data => ''})->{data}, 'hello',
-            'it receives events';
+            "$name: it receives events";
     }
-    is $httpd->stop, 0, "$path: httpd stops with exit status 0";
+    is $httpd->stop, 0, "$name: httpd stops with exit status 0";
+    return $after;
 }
-cmp_ok $mb{'/events'}, '<', $mb{'/page.txt'} + $MB_MORE,
-    'streams that were reset leave as little memory as pages';
+
+sub try_both
+{
+    my ($name, $tls) = @_;
+    my $pages = try_storm('/page.txt', $tls);
+    my $streams = try_storm('/events', $tls);
+    cmp_ok $streams, '<', $pages + $MB_MORE,
+        "$name: streams that were reset leave as little memory as pages";
+    return;
+}
+
+try_both('without TLS', 0);
+SKIP: {
+    skip 'needs mod_ssl and openssl', 1
+        if !EventStream::Httpd->has_module('ssl')
+        || system('openssl version >/dev/null 2>&1') != 0;
+    try_both('over TLS', 1);
+}
 done_testing;

@@ -45,7 +45,7 @@ undef), end.
 
 =item h2_drop($connection)
 
-Reads and drops what has arrived.
+Reads what has arrived, and forgets it.
 
 =back
 
@@ -162,8 +162,8 @@ sub take_frames
 sub h2_drop
 {
     my ($connection) = @_;
-    $connection->fill(0);
-    $connection->{$_} = '' for qw(rest wire);
+    take_frames($connection, 0);
+    $connection->{h2} = {};
     return;
 }
 
