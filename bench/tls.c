@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Connections are many and mostly idle, so libssl releases its buffers between
- * two records. libssl caches no session: unless eb_conn_resume() is called, each
- * client makes a whole handshake.
+ * two records. libssl caches no session: unless eb_conn_resume() is called,
+ * each client makes a whole handshake.
  */
 #include "bench/tls.h"
 

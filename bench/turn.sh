@@ -17,8 +17,8 @@
 #
 #   tls        1,000 plain clients at 20 events/s are the probe, in turns alone,
 #              beside 1,000 over TLS at 23 events/s, and beside 1,000 plain ones
-#              at 23: its p99 beside those over TLS by that alone, by that beside
-#              the plain ones (to_plain), and of those by alone (plain)
+#              at 23: its p99 beside those over TLS by that alone, by that
+#              beside the plain ones (to_plain), and of those by alone (plain)
 #
 #   ES_CLIENTS    clients of the broad channel, instead of the numbers above
 #   ES_RATE       tls: events/s of the 1,000 others (23); 0 = they are idle

@@ -74,7 +74,6 @@ my @banned = (
     ['mail(?:s|ed|ings?|room|box|man)?|parcels?|envelopes?|postal|postm[ae]n',
         'outbox, send'],
     ['shipments?', 'sender_proxy'],
-    ['tickets?', 'waiter, counted'],
 
     # the parish
     ['births?', 'epoch'],
@@ -134,9 +133,6 @@ my $allowed = join '|', (
     '^ \* ring\b',                  # the line before ends with "the"
     '\bline feeds?',
     '\bflock and sysvsem',          # kinds of mutexes
-    'session[ _]tickets?',          # of TLS
-    'SessionTickets?',
-    'num_tickets|NO_TICKET',        # of OpenSSL
     'progress-meter',               # an option of curl
     'dispatchEvent',                # of the DOM
     'box-(?:shadow|sizing)',        # of CSS

@@ -1,9 +1,9 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
 #
-# What mod_ssl and its companions do for the handshake stays as it is for clients
-# that are detached: a stapled OCSP response, session tickets, certificates of
-# mod_md, settings of SSLOpenSSLConfCmd and SSLProtocol.
+# What mod_ssl and its companions do for the handshake stays as it is for
+# clients that are detached: a stapled OCSP response, session tickets,
+# certificates of mod_md, settings of SSLOpenSSLConfCmd and SSLProtocol.
 
 use strict;
 use warnings;
@@ -23,7 +23,7 @@ use EventStream::Load;
 plan skip_all => 'built without mod_ssl_openssl.h'
     if EventStream::Httpd->build('detaches_tls') ne 'yes';
 
-# ---- A certificate authority, and its OCSP responder -------------------------
+# ---- A certificate authority, and its OCSP responder ------------------------
 
 my $dir = tempdir(CLEANUP => 1);
 
@@ -98,7 +98,7 @@ END {
     }
 }
 
-# ---- The hosts ----------------------------------------------------------------
+# ---- The hosts --------------------------------------------------------------
 
 my $has_md = EventStream::Httpd->has_module('md');
 
@@ -112,7 +112,8 @@ sub host
         @lines, '</VirtualHost>', '';
 }
 
-my $managed = $has_md ? <<CONF . host('managed', 0, 'ServerName managed.example') : '';
+my $managed = !$has_md ? ''
+    : <<CONF . host('managed', 0, 'ServerName managed.example');
 MDStoreDir "\@ROOT\@/md"
 MDStapling off
 <MDomain managed.example>
@@ -173,7 +174,7 @@ sub is_served
     return;
 }
 
-# ---- Protocols and SSLOpenSSLConfCmd --------------------------------------------
+# ---- Protocols and SSLOpenSSLConfCmd ----------------------------------------
 
 for my $version ('1.2', '1.3') {
     my $number = $version =~ tr/.//dr;
@@ -182,7 +183,7 @@ for my $version ('1.2', '1.3') {
         "SSLOpenSSLConfCmd, TLS $version");
 }
 
-# ---- s_client: stapling and tickets ----------------------------------------------
+# ---- s_client: stapling and tickets -----------------------------------------
 
 # Ask for a stream and publish an event to it. Return all that s_client prints.
 sub s_client
@@ -232,7 +233,7 @@ unlike s_client('only12', 'not stapled', '-status'),
     qr/OCSP Response Status: successful/,
     'another host of the same server staples none';
 
-# ---- mod_md -----------------------------------------------------------------------
+# ---- mod_md -----------------------------------------------------------------
 
 SKIP: {
     skip 'this httpd has no mod_md', 4 if !$has_md;

@@ -160,9 +160,9 @@ void es_detach_announce(request_rec *r);
 /**
  * Submit the client to the delivery if it can be detached: all filters between
  * the handler and the socket are known to leave bytes alone
- * (http/output_path.h), and its TLS can go on (http/tls_server.h). Call it after
- * the head was sent: filters that act on the head have removed themselves by
- * then.
+ * (http/output_path.h), and its TLS can go on (http/tls_server.h). Call it
+ * after the head was sent: filters that act on the head have removed themselves
+ * by then.
  *
  * @return APR_SUCCESS: nothing may be written to r any more, and r has
  *         ES_DETACHED_NOTE; APR_ENOTIMPL: it cannot be detached, nothing has
