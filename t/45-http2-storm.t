@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Ten HTTP/2 connections, without TLS and over TLS, ask for thousands of streams
-# and reset each soon: afterwards the child has no client, no busy worker, and no more memory than
-# after the same requests for a static page. ES_STORM=100000 asks for so many.
+# and reset each soon: afterwards the child has no client, no busy worker, and
+# no more memory than after the same requests for a static page.
+# ES_STORM=100000 asks for so many.
 
 use strict;
 use warnings;
@@ -34,7 +35,8 @@ sub server
 {
     my ($tls) = @_;
     return EventStream::Httpd->start(
-        h2 => 1, ssl => $tls, modules => ['status'], files => {'page.txt' => "a page\n"},
+        h2 => 1, ssl => $tls, modules => ['status'],
+        files => {'page.txt' => "a page\n"},
         mpm_conf => <<'MPM', conf => status_conf() . <<'CONF');
 StartServers 1
 ServerLimit 1
@@ -75,7 +77,8 @@ sub storm
     local $SIG{PIPE} = 'IGNORE';
     while ($left > 0 && time < $until) {
         for my $i (0 .. $CONNECTIONS - 1) {
-            my $conn = $of[$i] ||= {h2 => h2_connect($httpd, tls => $tls), next => 1};
+            my $conn = $of[$i] ||=
+                {h2 => h2_connect($httpd, tls => $tls), next => 1};
             my $bytes = join '', map { h2_reset($_) } @{$conn->{open}};
             $conn->{open} = [];
             for (1 .. $AT_ONCE) {
