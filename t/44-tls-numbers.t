@@ -199,7 +199,7 @@ for my $mpm (qw(event worker prefork)) {
 
 # ---- A signal within the submit ----------------------------------------------
 
-# The process that copies the socket for the delivery gets it.
+# The process that sets the socket's options for the delivery gets it.
 sub at_next_submit
 {
     my ($number) = @_;

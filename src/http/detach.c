@@ -6,7 +6,9 @@
  *      because that value decides on chunked framing; the header does not. Only
  *      now keepalive becomes AP_CONN_CLOSE and eos_sent is set; otherwise httpd
  *      would write the last chunk.
- *   2. The delivery gets a copy of the descriptor.
+ *   2. The delivery gets a copy of the descriptor, which was made before the
+ *      head was sent: at an ungraceful restart the MPM closes the sockets of
+ *      its workers while they serve.
  *   3. A cleanup of the request's pool, which runs after logging, marks the
  *      connection aborted. Then the lingering close does not shut the socket
  *      down, and the MPM closes only its own descriptor. If the connection were
@@ -28,6 +30,7 @@
 #include "http/subscribe.h"
 
 #include <errno.h>
+#include <unistd.h>
 
 #include <apr_portable.h>
 #include <http_connection.h>
@@ -42,10 +45,24 @@
 #include "http/output_path.h"
 #include "http/tls_server.h"
 
+/* @return -1 and errno */
+static int copy_descriptor(const request_rec *r)
+{
+    apr_os_sock_t fd;
+
+    if (apr_os_sock_get(&fd, ap_get_conn_socket(r->connection)) !=
+        APR_SUCCESS) {
+        errno = EBADF;
+        return -1;
+    }
+    return es_descriptor_copy(fd);
+}
+
 /* The filters of the request may remove themselves; those of the connection
  * stay. */
-void es_detach_announce(request_rec *r)
+void es_detach_announce(es_stream_t *stream)
 {
+    request_rec *r = stream->r;
     es_output_path_t path =
         es_output_path_find(r, r->connection->output_filters);
 
@@ -53,6 +70,8 @@ void es_detach_announce(request_rec *r)
         (path == ES_OUTPUT_TLS && es_tls_server_prepare(r))) {
         /* merged: httpd may have put "Upgrade" there */
         apr_table_mergen(r->headers_out, "Connection", "close");
+        stream->copy = copy_descriptor(r); /* tried again if it fails */
+        stream->has_copy = stream->copy >= 0;
     }
 }
 
@@ -65,16 +84,14 @@ static es_output_path_t path_of(const es_stream_t *stream)
                : es_output_path_find(r, r->output_filters);
 }
 
-static int copy_descriptor(const request_rec *r)
+/* @return the descriptor, which is the caller's now; or -1 and errno */
+static int take_copy(es_stream_t *stream)
 {
-    apr_os_sock_t fd;
-
-    if (apr_os_sock_get(&fd, ap_get_conn_socket(r->connection)) !=
-        APR_SUCCESS) {
-        errno = EBADF;
-        return -1;
+    if (!stream->has_copy) {
+        return copy_descriptor(stream->r);
     }
-    return es_descriptor_copy(fd);
+    stream->has_copy = 0;
+    return stream->copy;
 }
 
 static apr_status_t mark_aborted(void *c)
@@ -129,7 +146,7 @@ static apr_status_t submit(es_stream_t *stream, const es_tls_session_t *session)
     es_client_t *client = NULL;
     es_sink_t *sink;
     apr_status_t rv;
-    int fd = copy_descriptor(r);
+    int fd = take_copy(stream);
 
     if (fd < 0) {
         return APR_FROM_OS_ERROR(errno);
@@ -205,6 +222,10 @@ apr_status_t es_detach(es_stream_t *stream)
     else if (rv != APR_ENOTIMPL) {
         es_rlog(APLOG_DEBUG, rv, r, "ES0340",
                 "cannot detach the client; it is asked to reconnect");
+    }
+    if (stream->has_copy) {
+        close(stream->copy);
+        stream->has_copy = 0;
     }
     return rv;
 }

@@ -3,6 +3,7 @@
 #include "http/subscribe.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <http_protocol.h>
 
@@ -74,6 +75,10 @@ void es_stream_drop(es_stream_t *stream)
     if (stream->counted.client_count) {
         es_client_count_remove(&stream->counted);
         stream->counted.client_count = NULL;
+    }
+    if (stream->has_copy) {
+        close(stream->copy);
+        stream->has_copy = 0;
     }
 }
 

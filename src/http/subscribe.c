@@ -94,7 +94,7 @@ static int send_head(es_stream_t *stream, es_admit_result_t admitted)
                                    has_id ? &stream->start.id : NULL);
 
     if (admitted == ES_ADMIT_DONE) {
-        es_detach_announce(r);
+        es_detach_announce(stream);
     }
     APR_BRIGADE_INSERT_TAIL(bb, apr_bucket_transient_create(frame, len, alloc));
     if (stream->reset.len != 0) {

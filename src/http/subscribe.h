@@ -53,6 +53,8 @@ typedef struct es_stream_t {
     es_counted_t counted;
     apr_size_t sent;  /* bytes of the body, with the head */
     const char *mode; /* how it is served, for EventStreamLog */
+    int has_copy;     /* of es_detach_announce */
+    int copy;         /* of the socket's descriptor, owned */
 } es_stream_t;
 
 /** Set the status and headers that each stream has. Context: WORKER. */
@@ -78,7 +80,8 @@ int es_stream_refuse_closed(es_stream_t *stream);
 es_client_t *es_stream_client(es_stream_t *stream, es_sink_t *sink,
                               es_client_count_kind_t kind);
 
-/** End the subscription and the count, if the stream still has them. */
+/** End the subscription and the count, and close the copy of the descriptor, if
+ * the stream still has them. */
 void es_stream_drop(es_stream_t *stream);
 
 /** The retry: of stream-open, in milliseconds: EventStreamRetry, raised at
@@ -149,9 +152,13 @@ es_resume_reach_t es_subscribe_admit_reach(const es_runtime_hub_t *hub);
  * the client is held after all, for filters of the request. A client that is
  * surely held (HTTP/2, TLS with an obstacle) may use its connection again.
  *
+ * The stream gets its copy of the socket's descriptor now: at an ungraceful
+ * restart httpd closes its own at any time, and a client that has got its head
+ * must not be cut.
+ *
  * Context: WORKER, before the head was sent.
  */
-void es_detach_announce(request_rec *r);
+void es_detach_announce(es_stream_t *stream);
 
 /** The note of r, "1", once its client is detached: for the access log, whose
  * line is written at that moment and not at the end of the stream. */
@@ -163,6 +170,8 @@ void es_detach_announce(request_rec *r);
  * (http/output_path.h), and its TLS can go on (http/tls_server.h). Call it
  * after the head was sent: filters that act on the head have removed themselves
  * by then.
+ *
+ * The copy of the descriptor is the delivery's then, or closed.
  *
  * @return APR_SUCCESS: nothing may be written to r any more, and r has
  *         ES_DETACHED_NOTE; APR_ENOTIMPL: it cannot be detached, nothing has

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A signal at the worst moment. When it is preloaded, the process that copies a
- * socket's descriptor (as a worker does when it submits a client, and nobody
- * else in httpd) first raises the signal whose number is in the file of
+ * A signal at the worst moment. When it is preloaded, a process that limits the
+ * unsent bytes of a socket, as a worker does while it submits a client, and
+ * nobody else in httpd, first raises the signal whose number is in the file of
  * ES_SIGNAL_FILE, which it removes. Without that file nothing happens.
  */
 #ifndef _GNU_SOURCE
-#define _GNU_SOURCE 1 /* syscall, F_DUPFD_CLOEXEC */
+#define _GNU_SOURCE 1 /* syscall */
 #endif
-#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -19,18 +19,8 @@
 
 #define EXPORT __attribute__((visibility("default")))
 
-EXPORT int fcntl(int fd, int command, ...);
-EXPORT int fcntl64(int fd, int command, ...);
-
-/* A connection of TCP. */
-static int is_connection(int fd)
-{
-    struct sockaddr_storage peer;
-    socklen_t len = sizeof(peer);
-
-    return getpeername(fd, (struct sockaddr *)&peer, &len) == 0 &&
-           (peer.ss_family == AF_INET || peer.ss_family == AF_INET6);
-}
+EXPORT int setsockopt(int fd, int level, int option, const void *value,
+                      socklen_t len);
 
 static void raise_once(void)
 {
@@ -47,29 +37,10 @@ static void raise_once(void)
     fclose(in);
 }
 
-static int call(int fd, int command, long argument)
+int setsockopt(int fd, int level, int option, const void *value, socklen_t len)
 {
-    if (command == F_DUPFD_CLOEXEC && is_connection(fd)) {
+    if (level == IPPROTO_TCP && option == TCP_NOTSENT_LOWAT) {
         raise_once();
     }
-    return (int)syscall(SYS_fcntl, fd, command, argument);
-}
-
-#define CALL_WITH_ARGUMENT(fd, command) \
-    va_list list;                       \
-    long argument;                      \
-                                        \
-    va_start(list, command);            \
-    argument = va_arg(list, long);      \
-    va_end(list);                       \
-    return call(fd, command, argument)
-
-int fcntl(int fd, int command, ...)
-{
-    CALL_WITH_ARGUMENT(fd, command);
-}
-
-int fcntl64(int fd, int command, ...)
-{
-    CALL_WITH_ARGUMENT(fd, command);
+    return (int)syscall(SYS_setsockopt, fd, level, option, value, len);
 }

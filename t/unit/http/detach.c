@@ -6,13 +6,16 @@
 #include "http/output_path.c"
 #include "t/unit/httpd_stub.h"
 
+#include <fcntl.h>
+
 static request_rec *r;
-static apr_socket_t *its_socket; /* NULL = none */
+static es_stream_t stream;
+static apr_socket_t *conn_socket; /* NULL = none */
 
 apr_socket_t *ap_get_conn_socket(conn_rec *c)
 {
     (void)c;
-    return its_socket;
+    return conn_socket;
 }
 
 /* No client is submitted here. */
@@ -22,10 +25,10 @@ es_delivery_t *es_runtime_delivery(apr_uint32_t child)
     return NULL;
 }
 
-es_client_t *es_stream_client(es_stream_t *stream, es_sink_t *sink,
+es_client_t *es_stream_client(es_stream_t *of, es_sink_t *sink,
                               es_client_count_kind_t kind)
 {
-    (void)stream, (void)sink, (void)kind;
+    (void)of, (void)sink, (void)kind;
     return NULL;
 }
 
@@ -69,13 +72,25 @@ static ap_filter_t *filter(const char *name, ap_filter_t *next)
     return f;
 }
 
+static int is_open(int fd)
+{
+    return fcntl(fd, F_GETFD) >= 0;
+}
+
 /* A request whose connection has this filter besides httpd's. */
 static void request_with(const char *of_connection)
 {
+    static const es_dir_t conf;
     ap_filter_t *last = filter("core", NULL);
 
+    if (stream.has_copy) {
+        close(stream.copy);
+    }
+    memset(&stream, 0, sizeof(stream));
     r = stub_request(pool);
-    assert_int_equal(apr_socket_create(&its_socket, APR_INET, SOCK_STREAM,
+    stream.r = r;
+    stream.conf = &conf;
+    assert_int_equal(apr_socket_create(&conn_socket, APR_INET, SOCK_STREAM,
                                        APR_PROTO_TCP, pool),
                      APR_SUCCESS);
     r->connection->output_filters =
@@ -89,7 +104,7 @@ static const char *announced(void)
 {
     const char *value;
 
-    es_detach_announce(r);
+    es_detach_announce(&stream);
     value = apr_table_get(r->headers_out, "Connection");
     return value ? value : "";
 }
@@ -98,12 +113,8 @@ static const char *announced(void)
  * question whether it may be detached. */
 static int is_possible(void)
 {
-    static const es_dir_t conf;
-    es_stream_t stream = {0};
     apr_status_t rv;
 
-    stream.r = r;
-    stream.conf = &conf;
     stream.sent = 40;
     r->bytes_sent = 40;
     rv = es_detach(&stream);
@@ -165,7 +176,7 @@ FACTS(a_stream_of_http2_has_no_connection_header)
 FACTS(without_a_socket_nothing_is_detached)
 {
     request_with(NULL);
-    its_socket = NULL;
+    conn_socket = NULL;
     assert_string_equal(announced(), "");
     assert_false(is_possible());
 }
@@ -184,6 +195,39 @@ FACTS(filters_of_the_request_may_go_so_the_end_is_announced)
     assert_true(is_possible());
 }
 
+/* httpd may close its own while the head is sent. */
+FACTS(the_descriptor_is_copied_before_the_head)
+{
+    int copy;
+
+    request_with(NULL);
+    assert_string_equal(announced(), "close");
+    assert_true(stream.has_copy);
+    copy = stream.copy;
+    apr_socket_close(conn_socket);
+    assert_true(is_open(copy));
+    assert_true(is_possible());
+    assert_false(stream.has_copy);
+    assert_false(is_open(copy)); /* with the sink, as there is no client */
+}
+
+FACTS(a_client_that_is_held_has_no_copy)
+{
+    int fd;
+
+    request_with("another");
+    assert_string_equal(announced(), "");
+    assert_false(stream.has_copy);
+    request_with(NULL);
+    r->output_filters = filter("deflate", r->output_filters);
+    assert_string_equal(announced(), "close");
+    assert_true(stream.has_copy);
+    fd = stream.copy;
+    assert_false(is_possible());
+    assert_false(stream.has_copy);
+    assert_false(is_open(fd));
+}
+
 static const struct CMUnitTest tests[] = {
     UNIT(the_head_of_a_plain_client_has_connection_close),
     UNIT(an_offer_of_other_protocols_stays),
@@ -192,6 +236,8 @@ static const struct CMUnitTest tests[] = {
     UNIT(a_stream_of_http2_has_no_connection_header),
     UNIT(without_a_socket_nothing_is_detached),
     UNIT(filters_of_the_request_may_go_so_the_end_is_announced),
+    UNIT(the_descriptor_is_copied_before_the_head),
+    UNIT(a_client_that_is_held_has_no_copy),
 };
 
 UNIT_MAIN(tests)
