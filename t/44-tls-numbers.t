@@ -181,7 +181,7 @@ for my $mpm (qw(event worker prefork)) {
     my ($httpd, $relay) = start('event', "EventStreamMaxUnsent 16384\n");
     my %client = map { ($_ => connects($httpd, $relay, $_)) } @names;
     ok opens($client{$_}), "slow, $_: the stream opens" for @names;
-    my @texts = map { "$_ " . chr(65 + $_ % 26) x 50_000 } 1 .. 120;
+    my @texts = map { "$_ " . chr(65 + $_ % 26) x 50_000 } 1 .. 60;
     publish($httpd, 'news', $_) for @texts;
     $httpd->graceful;
     $httpd->graceful;
@@ -257,9 +257,9 @@ my $seed = $ENV{ES_SEED} || time ^ $$;
 srand $seed;
 {
     my ($httpd, $relay) = start('event');
-    my ($survived, $rounds) = (0, $ENV{ES_ROUNDS} || 4);
+    my ($survived, $rounds) = (0, $ENV{ES_ROUNDS} || 2);
     for my $round (1 .. $rounds) {
-        my @clients = map { connects($httpd, $relay, $_) } (@names) x 2;
+        my @clients = map { connects($httpd, $relay, $_) } @names;
         opens($_) for @clients;
         publish($httpd, 'news', "before $round");
         kill_one($httpd);
@@ -272,9 +272,7 @@ srand $seed;
     my @wrong = grep { $_ } map { wrong_records(@$_) } $relay->records($keys);
     is "@wrong", '', 'kill -9 within graceful: each number is there once'
         or diag "ES_SEED=$seed";
-    cmp_ok $survived, '<=', $rounds * 2 * @names,
-        'who is cut reconnects';
-    diag "$survived of " . $rounds * 2 * @names . ' clients went on';
+    diag "$survived of " . $rounds * @names . ' clients went on';
     is $httpd->faults // '', '', 'shared memory is consistent';
 }
 
