@@ -40,7 +40,7 @@ typedef struct tls_sink_t {
     unsigned char is_update_asked; /* and not sent yet */
     unsigned char is_updated; /* the peer has new keys since our last data */
     unsigned char is_ended; /* the last record, an alert, has left or is kept */
-    unsigned char wear;     /* WEAR_… */
+    unsigned char limit;    /* LIMIT_… */
     rest_t *rest;           /* owned; NULL = none */
     es_tls_session_t session;
     es_tls_incoming_t incoming;
@@ -49,11 +49,11 @@ typedef struct tls_sink_t {
 typedef char
     assert_large[offsetof(tls_sink_t, session.read) <= ES_SINK_LARGE ? 1 : -1];
 
-/* TLS 1.2: the keys are worn. */
+/* TLS 1.2: the keys are at their limit. */
 enum {
-    WEAR_NONE,
-    WEAR_SEEN, /* flush will return APR_EOF */
-    WEAR_TOLD  /* it has */
+    LIMIT_NOT_REACHED,
+    LIMIT_SEEN, /* flush will return APR_EOF */
+    LIMIT_TOLD  /* it has */
 };
 
 /* ---- records ------------------------------------------------------------- */
@@ -187,20 +187,21 @@ static apr_status_t send_message(tls_sink_t *s, int type,
 
 /* ---- new keys ------------------------------------------------------------ */
 
-/* Send a KeyUpdate if one is due. With TLS 1.2, note that the keys are worn. */
+/* Send a KeyUpdate if one is due. With TLS 1.2, note that the keys are at their
+ * limit. */
 static apr_status_t update_keys(tls_sink_t *s)
 {
     /* key_update, 1 byte, update_not_requested (RFC 8446 4.6.3) */
     static const unsigned char update[] = {24, 0, 0, 1, 0};
-    int is_worn = es_tls_session_is_worn(&s->session);
+    int is_at_limit = es_tls_session_is_at_limit(&s->session);
     apr_status_t rv, updated;
     int has_left;
 
-    if (is_worn && s->session.version == ES_TLS_1_2) {
-        s->wear = s->wear == WEAR_NONE ? WEAR_SEEN : s->wear;
-        is_worn = 0;
+    if (is_at_limit && s->session.version == ES_TLS_1_2) {
+        s->limit = s->limit == LIMIT_NOT_REACHED ? LIMIT_SEEN : s->limit;
+        is_at_limit = 0;
     }
-    if (!is_worn && !s->is_update_asked) {
+    if (!is_at_limit && !s->is_update_asked) {
         return APR_SUCCESS;
     }
     rv = send_message(s, ES_TLS_HANDSHAKE, update, sizeof(update), &has_left);
@@ -317,7 +318,7 @@ static apr_status_t on_write(es_sink_t *sink, const struct iovec *iov,
         s->is_updated = 0;
         es_tls_incoming_wrote(&s->incoming);
     }
-    return rv == APR_SUCCESS && s->wear == WEAR_SEEN ? APR_EAGAIN : rv;
+    return rv == APR_SUCCESS && s->limit == LIMIT_SEEN ? APR_EAGAIN : rv;
 }
 
 static apr_status_t on_flush(es_sink_t *sink, apr_size_t *sent)
@@ -325,8 +326,8 @@ static apr_status_t on_flush(es_sink_t *sink, apr_size_t *sent)
     tls_sink_t *s = (tls_sink_t *)sink;
     apr_status_t rv = send_rest(s, sent);
 
-    if (rv == APR_SUCCESS && s->wear == WEAR_SEEN) {
-        s->wear = WEAR_TOLD;
+    if (rv == APR_SUCCESS && s->limit == LIMIT_SEEN) {
+        s->limit = LIMIT_TOLD;
         rv = APR_EOF;
     }
     return rv;

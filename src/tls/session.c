@@ -28,7 +28,7 @@
 #define BLOCK_MAX 128 /* bytes of a key block, and more */
 #define RANDOM 32
 
-static apr_uint64_t worn_records = ES_TLS_WORN_RECORDS;
+static apr_uint64_t key_records = ES_TLS_KEY_RECORDS;
 
 /* ---- numbers ----------------------------------------------------------- */
 
@@ -436,14 +436,14 @@ apr_status_t es_tls_session_update_read(es_tls_session_t *s)
     return rv;
 }
 
-int es_tls_session_is_worn(const es_tls_session_t *s)
+int es_tls_session_is_at_limit(const es_tls_session_t *s)
 {
-    return s->write.number >= worn_records;
+    return s->write.number >= key_records;
 }
 
-void es_tls_session_set_worn(apr_uint64_t records)
+void es_tls_session_set_limit(apr_uint64_t records)
 {
-    worn_records = records;
+    key_records = records;
 }
 
 void es_tls_session_wipe(es_tls_session_t *s)

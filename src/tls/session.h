@@ -40,8 +40,8 @@ enum {
 #define ES_TLS_RECORD_MAX (ES_TLS_PLAIN_MAX + ES_TLS_OVERHEAD)
 /** Most bytes of a record that we read: others may pad (RFC 8446 5.2). */
 #define ES_TLS_READ_MAX (ES_TLS_HEAD + ES_TLS_PLAIN_MAX + 256)
-/** Records under one key before es_tls_session_is_worn (RFC 8446 5.5). */
-#define ES_TLS_WORN_RECORDS (1 << 24)
+/** Records under one key before es_tls_session_is_at_limit (RFC 8446 5.5). */
+#define ES_TLS_KEY_RECORDS (1 << 24)
 
 typedef struct es_tls_session_t {
     apr_byte_t version; /* es_tls_version_t */
@@ -196,10 +196,10 @@ apr_status_t es_tls_session_update_read(es_tls_session_t *s);
  * 1 if it is time for a KeyUpdate (TLS 1.3) or for the end (1.2): as many
  * records as RFC 8446 5.5 allows are sealed under the key.
  */
-int es_tls_session_is_worn(const es_tls_session_t *s);
+int es_tls_session_is_at_limit(const es_tls_session_t *s);
 
-/** Tests: how many records that are, instead of ES_TLS_WORN_RECORDS. */
-void es_tls_session_set_worn(apr_uint64_t records);
+/** Tests: how many records that are, instead of ES_TLS_KEY_RECORDS. */
+void es_tls_session_set_limit(apr_uint64_t records);
 
 /**
  * Overwrite all of it with zeros, and the key that OpenSSL's context of this

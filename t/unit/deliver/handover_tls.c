@@ -510,7 +510,7 @@ static void test_clients_read_the_same_whatever_happens(void **state)
     (void)state;
     for (round = 0; round < ROUNDS; round++) {
         srand((unsigned)round);
-        es_tls_session_set_worn(round % 3 ? ES_TLS_WORN_RECORDS : 1000);
+        es_tls_session_set_limit(round % 3 ? ES_TLS_KEY_RECORDS : 1000);
         site_open(&site);
         for (i = 0; i < 150; i++) {
             happen(&site);
@@ -530,7 +530,7 @@ static void test_clients_read_the_same_whatever_happens(void **state)
         }
         site_close(&site);
     }
-    es_tls_session_set_worn(ES_TLS_WORN_RECORDS);
+    es_tls_session_set_limit(ES_TLS_KEY_RECORDS);
 }
 
 /* ---- how a conn ends ----------------------------------------------------- */

@@ -312,7 +312,7 @@ FACTS(each_number_stands_on_the_wire_once)
     es_tls_session_t session;
     int suite, round;
 
-    es_tls_session_set_worn(9);
+    es_tls_session_set_limit(9);
     for (suite = 0; suite < 3; suite++) {
         for (round = 0; round < 20; round++) {
             srand((unsigned)round);
@@ -320,7 +320,7 @@ FACTS(each_number_stands_on_the_wire_once)
             number_records(&session);
         }
     }
-    es_tls_session_set_worn(ES_TLS_WORN_RECORDS);
+    es_tls_session_set_limit(ES_TLS_KEY_RECORDS);
 }
 
 /* ---- new keys ----------------------------------------------------------- */
@@ -354,13 +354,13 @@ FACTS(a_client_that_asks_for_new_keys_gets_them)
     }
 }
 
-FACTS(worn_keys_are_changed_with_tls_1_3)
+FACTS(keys_at_their_limit_are_changed_with_tls_1_3)
 {
     tls_socket_t s;
     es_sink_t *sink;
     int i;
 
-    es_tls_session_set_worn(10);
+    es_tls_session_set_limit(10);
     tls_socket_open(&s, &tls_suites[0], 0);
     sink = sink_for(&s); /* OpenSSL has sealed 2 under the first key */
     for (i = 0; i < 28; i++) {
@@ -371,18 +371,18 @@ FACTS(worn_keys_are_changed_with_tls_1_3)
     assert_int_equal(s.updates, 2);
     sink->ops->close(sink);
     tls_socket_close(&s);
-    es_tls_session_set_worn(ES_TLS_WORN_RECORDS);
+    es_tls_session_set_limit(ES_TLS_KEY_RECORDS);
 }
 
 /* The client learns of it by the flush that its write asks for, once. */
-FACTS(worn_keys_end_a_stream_with_tls_1_2)
+FACTS(keys_at_their_limit_end_a_stream_with_tls_1_2)
 {
     apr_size_t taken, sent;
     tls_socket_t s;
     es_sink_t *sink;
     int i;
 
-    es_tls_session_set_worn(10);
+    es_tls_session_set_limit(10);
     tls_socket_open(&s, &tls_suites[3], 0);
     sink = sink_for(&s); /* Finished was sealed */
     for (i = 0; i < 9; i++) {
@@ -398,7 +398,7 @@ FACTS(worn_keys_end_a_stream_with_tls_1_2)
     assert_string_equal(s.got, "xxxxxxxxxyend");
     sink->ops->close(sink);
     tls_socket_close(&s);
-    es_tls_session_set_worn(ES_TLS_WORN_RECORDS);
+    es_tls_session_set_limit(ES_TLS_KEY_RECORDS);
 }
 
 /* ---- what the peer sends ------------------------------------------------ */
@@ -650,8 +650,8 @@ FACTS(the_bytes_are_right_whatever_happens)
     for (round = 0; round < 240; round++) {
         srand((unsigned)round);
         suite = round % 6; /* without those whose handshake takes long */
-        es_tls_session_set_worn(suite < 3 && round % 2 ? 20
-                                                       : ES_TLS_WORN_RECORDS);
+        es_tls_session_set_limit(suite < 3 && round % 2 ? 20
+                                                        : ES_TLS_KEY_RECORDS);
         tls_socket_open(&s, &tls_suites[suite], 2048 + rand() % 20000);
         sink = sink_for(&s);
         at = 0;
@@ -664,7 +664,7 @@ FACTS(the_bytes_are_right_whatever_happens)
         sink->ops->close(sink);
         tls_socket_close(&s);
     }
-    es_tls_session_set_worn(ES_TLS_WORN_RECORDS);
+    es_tls_session_set_limit(ES_TLS_KEY_RECORDS);
 }
 
 /* ---- memory ------------------------------------------------------------- */
@@ -696,8 +696,8 @@ static const struct CMUnitTest tests[] = {
     UNIT(a_record_that_did_not_leave_is_not_kept),
     UNIT(each_number_stands_on_the_wire_once),
     UNIT(a_client_that_asks_for_new_keys_gets_them),
-    UNIT(worn_keys_are_changed_with_tls_1_3),
-    UNIT(worn_keys_end_a_stream_with_tls_1_2),
+    UNIT(keys_at_their_limit_are_changed_with_tls_1_3),
+    UNIT(keys_at_their_limit_end_a_stream_with_tls_1_2),
     UNIT(what_the_peer_sends_is_dropped_up_to_a_limit),
     UNIT(a_peer_that_says_that_it_closes_is_at_its_end),
     UNIT(a_peer_that_has_gone_is_at_its_end),

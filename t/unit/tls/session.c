@@ -276,26 +276,26 @@ EACH_SUITE(keys_move_on)
     }
 }
 
-EACH_SUITE(a_key_is_worn_after_so_many_records)
+EACH_SUITE(a_key_is_at_its_limit_after_so_many_records)
 {
     tls_record_t record;
     int i;
 
-    server->write.number = ES_TLS_WORN_RECORDS - 2;
-    client->read.number = ES_TLS_WORN_RECORDS - 2;
+    server->write.number = ES_TLS_KEY_RECORDS - 2;
+    client->read.number = ES_TLS_KEY_RECORDS - 2;
     for (i = 0; i < 4; i++) {
-        assert_int_equal(es_tls_session_is_worn(server), i >= 2);
+        assert_int_equal(es_tls_session_is_at_limit(server), i >= 2);
         tls_seal(server, DATA, "on", 2, &record);
         tls_open(client, &record, DATA, "on", 2);
     }
-    es_tls_session_set_worn(10);
+    es_tls_session_set_limit(10);
     server->write.number = 9;
-    assert_false(es_tls_session_is_worn(server));
+    assert_false(es_tls_session_is_at_limit(server));
     server->write.number = 10;
-    assert_true(es_tls_session_is_worn(server));
-    es_tls_session_set_worn(ES_TLS_WORN_RECORDS);
+    assert_true(es_tls_session_is_at_limit(server));
+    es_tls_session_set_limit(ES_TLS_KEY_RECORDS);
     if (es_tls_session_update_write(server) == APR_SUCCESS) {
-        assert_false(es_tls_session_is_worn(server));
+        assert_false(es_tls_session_is_at_limit(server));
     }
 }
 
@@ -365,7 +365,7 @@ static const struct CMUnitTest tests[] = {
     UNIT(padding_is_cut_and_a_text_that_is_too_long_does_not_open),
     UNIT(tls_13_opens_application_data_only),
     UNIT(keys_move_on),
-    UNIT(a_key_is_worn_after_so_many_records),
+    UNIT(a_key_is_at_its_limit_after_so_many_records),
     UNIT(a_session_is_wiped),
     UNIT(what_cannot_start_leaves_zeros),
     UNIT(a_session_of_another_process_is_checked),

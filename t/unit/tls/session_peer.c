@@ -230,7 +230,7 @@ EACH_SUITE(the_server_changes_its_keys)
     es_tls_incoming_clear(&in);
 }
 
-EACH_SUITE(worn_keys_are_changed_in_time)
+EACH_SUITE(keys_at_their_limit_are_changed_in_time)
 {
     int i, updates = 0;
 
@@ -238,16 +238,16 @@ EACH_SUITE(worn_keys_are_changed_in_time)
         return;
     }
     tls_peer_detach(peer);
-    es_tls_session_set_worn(50);
+    es_tls_session_set_limit(50);
     for (i = 0; i < 500; i++) {
-        if (es_tls_session_is_worn(&peer->session)) {
+        if (es_tls_session_is_at_limit(&peer->session)) {
             write_key_update(peer, 0);
             updates++;
         }
         tls_peer_write(peer, DATA, text + i, 20);
         tls_peer_reads(peer, text + i, 20);
     }
-    es_tls_session_set_worn(ES_TLS_WORN_RECORDS);
+    es_tls_session_set_limit(ES_TLS_KEY_RECORDS);
     assert_in_range(updates, 10, 11); /* the 2 session tickets count */
 }
 
@@ -282,7 +282,7 @@ static const struct CMUnitTest tests[] = {
     UNIT(both_sides_close),
     UNIT(a_client_changes_its_keys),
     UNIT(the_server_changes_its_keys),
-    UNIT(worn_keys_are_changed_in_time),
+    UNIT(keys_at_their_limit_are_changed_in_time),
     UNIT(a_renegotiation_ends_the_connection),
 };
 
