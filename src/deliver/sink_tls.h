@@ -10,7 +10,8 @@
  *
  * What the peer sends is opened and dropped. If it asks for new keys, the sink
  * sends its own KeyUpdate before its next data. The sink also sends one when
- * its keys are at their limit; with TLS 1.2, which has none, the stream ends instead.
+ * its keys are at their limit; with TLS 1.2, which has none, the stream ends
+ * instead.
  */
 #ifndef ES_DELIVER_SINK_TLS_H
 #define ES_DELIVER_SINK_TLS_H
