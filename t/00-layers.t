@@ -44,7 +44,8 @@ my $system = qr{^(pthread|signal|unistd|fcntl|poll|time|apr_(thread_\w+|file_io
     |network_io|poll|shm|global_mutex|proc_mutex))\.h$|^sys/(?!types\.h)}x;
 
 # the files of base that may call the system; the others only compute
-my $calls_system = qr/^(clock|line_queue|log_queue|sigblock|thread)\.[ch]$/;
+my $calls_system =
+    qr/^(clock|line_queue|log_queue|queue_thread|sigblock|thread)\.[ch]$/;
 
 my (@folders, @levels, @foreign, @own_first);
 for my $path (c_files()) {

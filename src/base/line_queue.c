@@ -11,27 +11,21 @@
 #include "base/line_queue.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/log.h"
-#include "base/thread.h"
+#include "base/queue_thread.h"
 
 static struct {
-    es_thread_t thread;
+    es_queue_thread_t thread; /* and the lock */
     int fd;
-    pthread_mutex_t lock;
-    pthread_cond_t cond; /* a line was added, or the thread is to end */
-    char *bytes;         /* ES_LINE_QUEUE_BYTES, guarded by lock */
-    apr_size_t first;    /* guarded by lock; index of the oldest byte */
-    apr_size_t used;     /* guarded by lock; bytes that wait */
-    apr_uint32_t lost;   /* guarded by lock; lines since ES0025 was logged */
-    int is_running;      /* guarded by lock; 1 = lines are taken */
-} queue = {.lock = PTHREAD_MUTEX_INITIALIZER, .cond = PTHREAD_COND_INITIALIZER};
-
-static int has_thread; /* of the main thread */
+    char *bytes;       /* ES_LINE_QUEUE_BYTES, guarded by lock */
+    apr_size_t first;  /* guarded by lock; index of the oldest byte */
+    apr_size_t used;   /* guarded by lock; bytes that wait */
+    apr_uint32_t lost; /* guarded by lock; lines since ES0025 was logged */
+} queue = {.thread = ES_QUEUE_THREAD_INIT};
 
 /* ---- the thread --------------------------------------------------------- */
 
@@ -65,9 +59,9 @@ static apr_size_t take(char *lines, apr_uint32_t *lost)
 {
     apr_size_t len;
 
-    pthread_mutex_lock(&queue.lock);
-    while (queue.used == 0 && queue.lost == 0 && queue.is_running) {
-        pthread_cond_wait(&queue.cond, &queue.lock);
+    pthread_mutex_lock(&queue.thread.lock);
+    while (queue.used == 0 && queue.lost == 0 && queue.thread.is_running) {
+        pthread_cond_wait(&queue.thread.cond, &queue.thread.lock);
     }
     len = take_locked(lines);
     *lost = 0;
@@ -75,7 +69,7 @@ static apr_size_t take(char *lines, apr_uint32_t *lost)
         *lost = queue.lost;
         queue.lost = 0;
     }
-    pthread_mutex_unlock(&queue.lock);
+    pthread_mutex_unlock(&queue.thread.lock);
     return len;
 }
 
@@ -96,9 +90,9 @@ static void write_lines(const char *at, apr_size_t len)
     while (len > 0) {
         n = write(queue.fd, at, len);
         if (n < 0 && errno != EINTR) {
-            pthread_mutex_lock(&queue.lock);
+            pthread_mutex_lock(&queue.thread.lock);
             queue.lost += count_lines(at, len);
-            pthread_mutex_unlock(&queue.lock);
+            pthread_mutex_unlock(&queue.thread.lock);
             return;
         }
         if (n > 0) {
@@ -134,59 +128,37 @@ static void run(void *unused)
 
 /* ---- other threads ------------------------------------------------------ */
 
-static void keep(void *unused)
-{
-    (void)unused;
-}
-
-static void set_running(int is_running)
-{
-    pthread_mutex_lock(&queue.lock);
-    queue.is_running = is_running;
-    pthread_cond_signal(&queue.cond);
-    pthread_mutex_unlock(&queue.lock);
-}
-
 apr_status_t es_line_queue_start(int fd, apr_pool_t *pool)
 {
-    apr_status_t rv;
-
     queue.bytes = malloc(ES_LINE_QUEUE_BYTES);
     if (queue.bytes == NULL) {
         return APR_ENOMEM;
     }
     queue.fd = fd;
-    set_running(1);
-    rv = es_thread_start(&queue.thread, run, keep, &queue, pool);
-    has_thread = rv == APR_SUCCESS;
-    if (!has_thread) {
-        set_running(0);
-    }
-    return rv;
+    return es_queue_thread_start(&queue.thread, run, pool);
 }
 
 void es_line_queue_add(const char *line, apr_size_t len)
 {
     apr_size_t at, part;
 
-    pthread_mutex_lock(&queue.lock);
-    if (queue.is_running && len > ES_LINE_QUEUE_BYTES - queue.used) {
+    pthread_mutex_lock(&queue.thread.lock);
+    if (queue.thread.is_running && len > ES_LINE_QUEUE_BYTES - queue.used) {
         queue.lost++;
     }
-    else if (queue.is_running) {
+    else if (queue.thread.is_running) {
         at = (queue.first + queue.used) % ES_LINE_QUEUE_BYTES;
         part = ES_LINE_QUEUE_BYTES - at;
         part = len < part ? len : part;
         memcpy(queue.bytes + at, line, part);
         memcpy(queue.bytes, line + part, len - part);
         queue.used += len;
-        pthread_cond_signal(&queue.cond);
+        pthread_cond_signal(&queue.thread.cond);
     }
-    pthread_mutex_unlock(&queue.lock);
+    pthread_mutex_unlock(&queue.thread.lock);
 }
 
 apr_status_t es_line_queue_stop(apr_interval_time_t timeout)
 {
-    set_running(0);
-    return has_thread ? es_thread_join(&queue.thread, timeout) : APR_SUCCESS;
+    return es_queue_thread_stop(&queue.thread, timeout);
 }

@@ -10,11 +10,9 @@
  */
 #include "base/log_queue.h"
 
-#include <pthread.h>
-
 #include <apr_strings.h>
 
-#include "base/thread.h"
+#include "base/queue_thread.h"
 
 typedef struct message_t {
     int level;
@@ -24,18 +22,13 @@ typedef struct message_t {
 } message_t;
 
 static struct {
-    es_thread_t thread;
+    es_queue_thread_t thread; /* and the lock */
     es_log_fn_t *write;
-    pthread_mutex_t lock;
-    pthread_cond_t cond;  /* a message was added, or the thread is to end */
     apr_uint32_t first;   /* guarded by lock; index of the oldest message */
     apr_uint32_t count;   /* guarded by lock; messages that wait */
     apr_uint32_t dropped; /* guarded by lock; since ES0016 was written */
-    int is_running;       /* guarded by lock; 1 = messages are taken */
     message_t messages[ES_LOG_QUEUE_MAX]; /* guarded by lock */
-} queue = {.lock = PTHREAD_MUTEX_INITIALIZER, .cond = PTHREAD_COND_INITIALIZER};
-
-static int has_thread; /* of the main thread */
+} queue = {.thread = ES_QUEUE_THREAD_INIT};
 
 /* Wait for a message. @return 0: there is none, since the thread is to end or
  * dropped messages are to be reported */
@@ -43,9 +36,9 @@ static int take(message_t *message, apr_uint32_t *dropped)
 {
     int taken = 0;
 
-    pthread_mutex_lock(&queue.lock);
-    while (queue.count == 0 && queue.dropped == 0 && queue.is_running) {
-        pthread_cond_wait(&queue.cond, &queue.lock);
+    pthread_mutex_lock(&queue.thread.lock);
+    while (queue.count == 0 && queue.dropped == 0 && queue.thread.is_running) {
+        pthread_cond_wait(&queue.thread.cond, &queue.thread.lock);
     }
     *dropped = 0;
     if (queue.count != 0) {
@@ -58,7 +51,7 @@ static int take(message_t *message, apr_uint32_t *dropped)
         *dropped = queue.dropped;
         queue.dropped = 0;
     }
-    pthread_mutex_unlock(&queue.lock);
+    pthread_mutex_unlock(&queue.thread.lock);
     return taken;
 }
 
@@ -85,31 +78,10 @@ static void run(void *unused)
     }
 }
 
-static void keep(void *unused)
-{
-    (void)unused; /* the queue is static */
-}
-
-static void set_running(int is_running)
-{
-    pthread_mutex_lock(&queue.lock);
-    queue.is_running = is_running;
-    pthread_cond_signal(&queue.cond);
-    pthread_mutex_unlock(&queue.lock);
-}
-
 apr_status_t es_log_queue_start(es_log_fn_t *write, apr_pool_t *pool)
 {
-    apr_status_t rv;
-
     queue.write = write;
-    set_running(1);
-    rv = es_thread_start(&queue.thread, run, keep, &queue, pool);
-    has_thread = rv == APR_SUCCESS;
-    if (!has_thread) {
-        set_running(0);
-    }
-    return rv;
+    return es_queue_thread_start(&queue.thread, run, pool);
 }
 
 /* The place of a message of this level. @return NULL: it is dropped */
@@ -131,22 +103,21 @@ int es_log_queue_add(int level, apr_status_t rv, const char *tag,
     message_t *message;
     int is_running;
 
-    pthread_mutex_lock(&queue.lock);
-    is_running = queue.is_running;
+    pthread_mutex_lock(&queue.thread.lock);
+    is_running = queue.thread.is_running;
     message = is_running ? place_for(level) : NULL;
     if (message != NULL) {
         message->level = level;
         message->rv = rv;
         message->tag = tag;
         apr_cpystrn(message->text, text, sizeof(message->text));
-        pthread_cond_signal(&queue.cond);
+        pthread_cond_signal(&queue.thread.cond);
     }
-    pthread_mutex_unlock(&queue.lock);
+    pthread_mutex_unlock(&queue.thread.lock);
     return is_running;
 }
 
 apr_status_t es_log_queue_stop(apr_interval_time_t timeout)
 {
-    set_running(0);
-    return has_thread ? es_thread_join(&queue.thread, timeout) : APR_SUCCESS;
+    return es_queue_thread_stop(&queue.thread, timeout);
 }
