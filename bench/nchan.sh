@@ -83,7 +83,7 @@ CONF
 
 start_nchan() {
     write_nchan_conf >"$tmp/nginx.conf"
-    "$nginx" -e "$tmp/nginx.log" -c "$tmp/nginx.conf" &
+    "$nginx" -e "$tmp/nginx.log" -c "$tmp/nginx.conf" 2>>"$tmp/nginx.log" &
     pid_b=$!
     wait_for "$pid_b" "$port_b" "$tmp/nginx.log"
     sleep 1 # the workers come after the sockets

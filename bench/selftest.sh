@@ -157,6 +157,8 @@ test_load() {
     is "$(value deliveries)" 644 "channels of several sizes: all counted"
     load --clients 10 --events 30 --rate 200 --size 65536 --poll-interval 500
     is "$rc" 0 "64 KB events at a rate: exit status 0"
+    load --clients 40 --events 50 --live head
+    is "$rc $(value deliveries)" "0 2000" "live with the head: all counted"
 
     # 2,000 deliveries, each 97th is hit: 20 of them
     start_baseline --fault drop:97
