@@ -256,8 +256,17 @@ static int settle(tls_conn_t *conn)
     return rc;
 }
 
-void tls_conn_settle_all(void)
+/* Sets what further reads get, when OpenSSL returned this and wants nothing. */
+static void end(tls_conn_t *conn, int rc)
 {
+    int error = error_of(conn, rc);
+
+    conn->ended = error == 0 ? 1 : -error;
+}
+
+int tls_conn_settle_all(void)
+{
+    int left = 0;
     int i;
 
     for (i = queued - 1; i >= 0; i--) {
@@ -265,9 +274,11 @@ void tls_conn_settle_all(void)
         int rc = conn->owner == getpid() ? settle(conn) : 1;
 
         if (rc <= 0 && wanted(conn, rc) == 0) {
-            conn->ended = -error_of(conn, rc);
+            end(conn, rc);
         }
+        left += rc <= 0 && !conn->ended;
     }
+    return left;
 }
 
 /* The server may have no worker for a while: it has the bytes later, as it
@@ -298,14 +309,21 @@ static int step(tls_conn_t *conn, int writes, char *buf, size_t size)
                   : SSL_read(conn->ssl, buf, most);
 }
 
-/* How long a write waits for the handshake; no time while others wait for
- * theirs. */
-static int patience(const tls_conn_t *conn, int writes)
+/* Waits until the socket is ready for the rest of a transfer; for a handshake
+ * not long, and not at all while others wait for theirs.
+ * @return 1: try again; 0: it took too long; -1: EINTR */
+static int wait_for(const tls_conn_t *conn, struct pollfd *ready, int writes,
+                    int others)
 {
-    if (!writes || SSL_is_init_finished(conn->ssl)) {
-        return -1;
+    int is_early = writes && !SSL_is_init_finished(conn->ssl);
+    int most = others > 0 ? TLS_SETTLE_EVERY_MS : -1;
+    int rc;
+
+    if (is_early) {
+        most = others > 0 ? 0 : EARLY_AFTER_MS;
     }
-    return queued > 0 ? 0 : EARLY_AFTER_MS;
+    rc = poll(ready, 1, most);
+    return rc == 0 && !is_early ? 1 : rc;
 }
 
 ssize_t tls_conn_transfer(int fd, int writes, char *buf, size_t size)
@@ -315,26 +333,32 @@ ssize_t tls_conn_transfer(int fd, int writes, char *buf, size_t size)
     size_t done = 0;
     int rc;
 
-    tls_conn_settle_all();
     while (done < size && (conn->ended == 0 || (conn->ended > 0 && writes))) {
+        int others = tls_conn_settle_all();
+
         rc = step(conn, writes, buf + done, size - done);
         if (rc > 0) {
             done += (size_t)rc;
             continue;
         }
         ready.events = wanted(conn, rc);
-        if (ready.events == 0) {
-            rc = error_of(conn, rc);
-            conn->ended = rc == 0 ? 1 : -rc;
+        if (ready.events == 0 && writes) { /* what has come can be read */
+            errno = error_of(conn, rc);
+            return done > 0 ? (ssize_t)done : -1;
         }
-        else if ((done > 0 && !writes) || fcntl(fd, F_GETFL) & O_NONBLOCK) {
+        if (ready.events == 0) {
+            end(conn, rc);
+            break;
+        }
+        if ((done > 0 && !writes) || fcntl(fd, F_GETFL) & O_NONBLOCK) {
             errno = EAGAIN;
             return done > 0 ? (ssize_t)done : -1;
         }
-        else if ((rc = poll(&ready, 1, patience(conn, writes))) <= 0) {
+        rc = wait_for(conn, &ready, writes, others);
+        if (rc <= 0) {
             return rc == 0    ? write_early(conn, buf, size)
                    : done > 0 ? (ssize_t)done
-                              : -1; /* EINTR */
+                              : -1;
         }
     }
     if (done == 0 && conn->ended < 0) {
@@ -362,8 +386,7 @@ int tls_conn_is_readable(tls_conn_t *conn)
         rc = SSL_peek(conn->ssl, &byte, 1);
     }
     if (rc <= 0 && wanted(conn, rc) == 0) {
-        rc = error_of(conn, rc);
-        conn->ended = rc == 0 ? 1 : -rc;
+        end(conn, rc);
         return 1;
     }
     return rc > 0;

@@ -16,6 +16,7 @@
 #include <sys/types.h>
 
 #define TLS_MAX_FDS 65536
+#define TLS_SETTLE_EVERY_MS 5
 
 typedef struct tls_conn_t tls_conn_t;
 
@@ -48,8 +49,13 @@ int tls_conn_is_readable(tls_conn_t *conn);
 /** 1 when a read would not wait, whatever the socket has. */
 int tls_conn_has_buffered(const tls_conn_t *conn);
 
-/** Continue the handshakes of all conns that have written before theirs. */
-void tls_conn_settle_all(void);
+/**
+ * Continue the handshakes of all conns that have written before theirs.
+ *
+ * @return how many are not over. A server may have no worker for anything else
+ * until they are: who waits calls this again after TLS_SETTLE_EVERY_MS.
+ */
+int tls_conn_settle_all(void);
 
 /** Print what is wrong and end the process. */
 void tls_conn_fail(const char *what) __attribute__((noreturn));

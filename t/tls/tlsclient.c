@@ -86,7 +86,6 @@ int connect(int fd, const struct sockaddr *to, socklen_t length)
     int rc = (int)syscall(SYS_connect, fd, to, length);
     int error = errno;
 
-    tls_conn_settle_all();
     if ((rc == 0 || error == EINPROGRESS) && tls_conn_at(fd) == NULL &&
         is_tls_port(to)) {
         tls_conn_add(fd);
@@ -240,6 +239,17 @@ static int correct(ask_t *ask, int count)
     return change;
 }
 
+/* For how long the kernel is asked at a time, of the time that is left. */
+static int64_t slice(const ask_t *ask, int count, int64_t left)
+{
+    int64_t most = TLS_SETTLE_EVERY_MS * 1000;
+
+    if (tls_conn_settle_all() > 0 && (left < 0 || left > most)) {
+        left = most;
+    }
+    return has_buffered(ask, count) ? 0 : left;
+}
+
 int select(int count, fd_set *in, fd_set *out, fd_set *except,
            struct timeval *timeout)
 {
@@ -252,10 +262,9 @@ int select(int count, fd_set *in, fd_set *out, fd_set *except,
         left = timeout->tv_sec * INT64_C(1000000) + timeout->tv_usec;
         until = now_us() + left;
     }
-    tls_conn_settle_all();
     ask_init(&ask, count, in, out, except);
     while (1) {
-        ready = ask_kernel(&ask, count, has_buffered(&ask, count) ? 0 : left);
+        ready = ask_kernel(&ask, count, slice(&ask, count, left));
         if (ready < 0) {
             return ready;
         }
