@@ -31,6 +31,7 @@ CustomLog "@ROOT@/logs/end_log" end "expr=%{REQUEST_URI} == '/events'"
 <Location "/events">
     SetHandler eventstream
     EventStreamChannel news
+    EventStreamKeepAlive 0
 </Location>
 <Location "/publish">
     SetHandler eventstream-publish
