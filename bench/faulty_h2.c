@@ -50,7 +50,8 @@ static void on_head(eb_h2_stream_t *h2)
     char head[MAX_HEAD];
     size_t len = make_head(h2, head, sizeof(head));
 
-    if (eb_faulty_stream_has_fault(EB_FAULTY_STREAM_ASK)) {
+    if (len != 0 && !eb_faulty_request_publishes(head) &&
+        eb_faulty_stream_has_fault(EB_FAULTY_STREAM_ASK)) {
         eb_h2_drop(h2, EB_H2_HTTP_1_1_REQUIRED);
         return;
     }

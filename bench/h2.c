@@ -19,29 +19,37 @@ static int fail(eb_h2_t *h2, const char *why)
 
 /* ---- bytes --------------------------------------------------------------- */
 
-/* Returns 1: all is written; 0: the socket takes no more; -1: failed. */
+/*
+ * Returns 1: all is written; 0: the socket takes no more. If the other end has
+ * closed, what it sent before is still to be read, and nothing is written.
+ */
 static int write_pending(eb_h2_t *h2)
 {
     ssize_t len;
 
-    while (h2->pending.len > 0) {
+    while (h2->pending.len > 0 && !h2->is_mute) {
         len = eb_conn_write(&h2->conn, h2->pending.bytes, h2->pending.len);
+        if (len < 0 && (errno == EAGAIN || errno == EINTR)) {
+            return 0;
+        }
         if (len < 0) {
-            return errno == EAGAIN || errno == EINTR ? 0 : -1;
+            h2->is_mute = 1;
+            break;
         }
         eb_buf_drop(&h2->pending, (size_t)len);
     }
+    eb_buf_clear(&h2->pending);
     return 1;
 }
 
-/* The frames of a loop are collected, so that they go out in few packets. */
+/* The frames of a loop are collected, so that they go out in few packets.
+ * Returns 0, or -1: failed. */
 static int write_out(eb_h2_t *h2)
 {
     const void *bytes;
     ssize_t len;
-    int rc = write_pending(h2);
 
-    while (rc > 0) {
+    while (write_pending(h2)) {
         do {
             len = eb_h2_session_give(h2, &bytes);
             if (len < 0 ||
@@ -53,9 +61,8 @@ static int write_out(eb_h2_t *h2)
         if (h2->pending.len == 0) {
             break;
         }
-        rc = write_pending(h2);
     }
-    return rc < 0 ? -1 : 0;
+    return 0;
 }
 
 int eb_h2_flush(eb_h2_t *h2)
@@ -66,14 +73,15 @@ int eb_h2_flush(eb_h2_t *h2)
     if (h2->why != NULL) {
         return -1;
     }
-    rc = eb_conn_step(&h2->conn);
+    rc = h2->is_mute ? 1 : eb_conn_step(&h2->conn);
     if (rc <= 0) {
         return rc == 0 ? 0 : fail(h2, eb_conn_why(&h2->conn));
     }
-    if (!was_open && !eb_conn_speaks(&h2->conn, EB_H2_PROTOCOL)) {
+    if (!was_open && !h2->is_mute &&
+        !eb_conn_speaks(&h2->conn, EB_H2_PROTOCOL)) {
         return fail(h2, "the other end speaks no HTTP/2");
     }
-    return write_out(h2) == 0 ? 0 : fail(h2, eb_conn_why(&h2->conn));
+    return write_out(h2) == 0 ? 0 : fail(h2, "cannot make frames");
 }
 
 /* What libnghttp2 answers to these bytes tells whether they are torn. */
@@ -101,7 +109,7 @@ int eb_h2_read(eb_h2_t *h2, size_t size)
     if (h2->why != NULL) {
         return -1;
     }
-    if (!h2->conn.is_open) {
+    if (!h2->conn.is_open && !h2->is_mute) {
         return 0;
     }
     len = eb_conn_read(&h2->conn, buffer,
@@ -190,7 +198,8 @@ unsigned int eb_h2_streams(const eb_h2_t *h2)
 
 int eb_h2_takes_requests(const eb_h2_t *h2)
 {
-    return h2->why == NULL && h2->conn.is_open && !h2->is_leaving;
+    return h2->why == NULL && h2->conn.is_open && !h2->is_leaving &&
+           !h2->is_mute;
 }
 
 int eb_h2_is_leaving(const eb_h2_t *h2)

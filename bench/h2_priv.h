@@ -22,6 +22,7 @@ struct eb_h2 {
     int is_server;
     int is_leaving; /* GOAWAY has come */
     int is_torn;
+    int is_mute; /* the other end reads no more */
 };
 
 /** Make the session. @return 0, or -1: no memory, close it all the same */

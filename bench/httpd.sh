@@ -21,7 +21,8 @@
 #   ES_HTTP2      h2: it speaks HTTP/2 over TLS (ES_TLS, then 1.3 unless set),
 #                 h2c: without TLS; needs mod_http2
 #   ES_HELD       with ES_HTTP2: how many clients a child holds (250); it has
-#                 50 workers more, of the MPM and of mod_http2
+#                 50 workers more, of the MPM and of mod_http2; preset: 25
+#                 workers, and the presets of the rest
 #   ES_MPM        event (preset), worker or prefork
 #   ES_HTTPD      the server (apache2 or httpd)
 #   ES_MODULES    folder of its modules (as apxs has it)
@@ -73,7 +74,8 @@ conf_of_mpm() {
     else
         threads=25
         # a connection of HTTP/2 keeps a worker while it has streams
-        [ -z "${ES_HTTP2:-}" ] || threads=$((held + 50))
+        [ -z "${ES_HTTP2:-}" ] || [ "$held" = preset ] ||
+            threads=$((held + 50))
         echo "ThreadLimit $threads"
         echo "ThreadsPerChild $threads"
         echo "MaxRequestWorkers $((threads * limit))"
@@ -116,6 +118,7 @@ protocols() {
 conf_of_http2() {
     load_module http2
     protocols h2c
+    [ "$held" != preset ] || return 0
     echo "H2MinWorkers 25"
     echo "H2MaxWorkers $((held + 50))"
     [ "$bare" = yes ] || echo "EventStreamMaxHeld $held"

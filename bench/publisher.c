@@ -4,6 +4,9 @@
  * acknowledged by a 200 with an id only. After anything else it is unknown, and
  * the connection is closed, since a late response would be taken for the one to
  * the next request.
+ *
+ * Over HTTP/2 each event is a stream, one at a time. The callbacks may not
+ * close the connection, so they leave that to after_h2().
  */
 #include "bench/publisher.h"
 
@@ -44,6 +47,11 @@ void eb_publisher_close(eb_publisher_t *publisher)
         eb_published_set_unknown(publisher->published, publisher->channel,
                                  publisher->number);
     }
+    if (publisher->h2 != NULL) {
+        eb_h2_close(publisher->h2, 0);
+    }
+    publisher->h2 = NULL;
+    publisher->is_broken = 0;
     eb_conn_close(&publisher->conn);
     publisher->state = EB_PUBLISHER_CLOSED;
     eb_buf_clear(&publisher->out);
@@ -56,10 +64,118 @@ static void fail(eb_publisher_t *publisher, uint64_t now_ns)
     publisher->due_ns = now_ns + RECONNECT_NS;
 }
 
-int eb_publisher_tick(eb_publisher_t *publisher, uint64_t now_ns)
+/* ---- HTTP/2 -------------------------------------------------------------- */
+
+/* Finds the id in {"published":1,"id":"…"}. Returns 0, or -1: none. */
+static int find_id(eb_sse_id_t *id, const char *body, size_t len)
+{
+    static const char KEY[] = "\"id\"";
+    char text[256];
+    char *start;
+
+    len = len < sizeof(text) - 1 ? len : sizeof(text) - 1;
+    memcpy(text, body, len);
+    text[len] = '\0';
+    start = strstr(text, KEY);
+    if (start == NULL) {
+        return -1;
+    }
+    start += sizeof(KEY) - 1;
+    start += strspn(start, ": ");
+    if (*start++ != '"') {
+        return -1;
+    }
+    return eb_sse_id_parse(id, start, strcspn(start, "\""));
+}
+
+static void on_head(eb_h2_stream_t *stream)
+{
+    (void)stream;
+}
+
+static void on_body(eb_h2_stream_t *stream, char *bytes, size_t len)
+{
+    eb_publisher_t *publisher = stream->arg;
+
+    if (eb_buf_add(&publisher->in, bytes, len, MAX_RESPONSE) != 0) {
+        publisher->is_broken = 1;
+    }
+}
+
+static void on_close(eb_h2_stream_t *stream, const char *why)
+{
+    eb_publisher_t *publisher = stream->arg;
+    const char *status = eb_h2_header(stream, ":status");
+    eb_sse_id_t id;
+
+    (void)why;
+    if (!stream->has_ended || status == NULL ||
+        strncmp(status, "200", 3) != 0 || publisher->in.len == 0 ||
+        find_id(&id, publisher->in.bytes, publisher->in.len) != 0) {
+        publisher->is_broken = 1; /* closing it makes the event unknown */
+        return;
+    }
+    eb_published_ack(publisher->published, publisher->channel,
+                     publisher->number, &id);
+    eb_buf_clear(&publisher->in);
+    publisher->state = EB_PUBLISHER_IDLE;
+}
+
+static const eb_h2_ops_t OPS = {on_head, on_body, NULL, on_close};
+
+/* @param rc  of eb_h2_ready() or eb_h2_flush() */
+static void after_h2(eb_publisher_t *publisher, int rc, uint64_t now_ns)
+{
+    if (rc < 0 || publisher->is_broken) {
+        fail(publisher, now_ns);
+    }
+    else if (publisher->state == EB_PUBLISHER_CONNECTING &&
+             eb_h2_takes_requests(publisher->h2)) {
+        publisher->state = EB_PUBLISHER_IDLE;
+    }
+    else if (publisher->state == EB_PUBLISHER_IDLE &&
+             eb_h2_is_leaving(publisher->h2)) {
+        eb_publisher_close(publisher);
+        publisher->due_ns = now_ns;
+    }
+}
+
+static void post_h2(eb_publisher_t *publisher, const char *path,
+                    const char *data, size_t len, uint64_t now_ns)
+{
+    const char *const fields[] = {":method",      "POST",       ":path", path,
+                                  "content-type", "text/plain", NULL};
+
+    publisher->is_broken =
+        eb_h2_request(publisher->h2, fields, data, len, publisher) == NULL;
+    after_h2(publisher, eb_h2_flush(publisher->h2), now_ns);
+}
+
+/* ---- connecting ---------------------------------------------------------- */
+
+static int start(eb_publisher_t *publisher)
 {
     const eb_net_addrs_t *servers = &publisher->opts->servers;
+    int fd =
+        eb_net_connect(&servers->addr[publisher->first % servers->count], 0);
 
+    if (eb_conn_start(&publisher->conn, fd, publisher->tls) != 0) {
+        return -1;
+    }
+    if (publisher->opts->http2) {
+        publisher->h2 = eb_h2_open(&publisher->conn, 0, &OPS, publisher);
+        return publisher->h2 != NULL ? 0 : -1;
+    }
+    return 0;
+}
+
+int eb_publisher_fd(const eb_publisher_t *publisher)
+{
+    return publisher->h2 != NULL ? eb_h2_fd(publisher->h2) : publisher->conn.fd;
+}
+
+int eb_publisher_tick(eb_publisher_t *publisher, uint64_t now_ns)
+{
     if (publisher->state == EB_PUBLISHER_IDLE || now_ns < publisher->due_ns) {
         return 0;
     }
@@ -68,10 +184,7 @@ int eb_publisher_tick(eb_publisher_t *publisher, uint64_t now_ns)
         return 0;
     }
     publisher->due_ns = now_ns + publisher->opts->timeout_ns;
-    if (eb_conn_start(&publisher->conn,
-                      eb_net_connect(
-                          &servers->addr[publisher->first % servers->count], 0),
-                      publisher->tls) != 0) {
+    if (start(publisher) != 0) {
         publisher->due_ns = now_ns + RECONNECT_NS;
         return 0;
     }
@@ -122,6 +235,7 @@ void eb_publisher_post(eb_publisher_t *publisher, uint64_t now_ns)
 {
     char data[EB_PAYLOAD_CHECKED_MAX];
     char name[MAX_NAME];
+    char path[MAX_NAME * 2 + 16];
     char head[MAX_NAME * 3];
     eb_payload_checked_t payload;
     int len;
@@ -138,40 +252,24 @@ void eb_publisher_post(eb_publisher_t *publisher, uint64_t now_ns)
     eb_payload_checked_write(data, &payload);
     eb_http_expand(name, sizeof(name), publisher->opts->channel,
                    payload.channel);
-    len = snprintf(head, sizeof(head),
-                   "POST %.255s?channel=%s HTTP/1.1\r\nHost: localhost\r\n"
-                   "Content-Type: text/plain\r\nContent-Length: %u\r\n\r\n",
-                   publisher->opts->publish, name, (unsigned int)payload.size);
+    snprintf(path, sizeof(path), "%.255s?channel=%s", publisher->opts->publish,
+             name);
     publisher->state = EB_PUBLISHER_POSTING;
     publisher->due_ns = now_ns + publisher->opts->timeout_ns;
+    if (publisher->h2 != NULL) {
+        post_h2(publisher, path, data, payload.size, now_ns);
+        return;
+    }
+    len = snprintf(head, sizeof(head),
+                   "POST %s HTTP/1.1\r\nHost: localhost\r\n"
+                   "Content-Type: text/plain\r\nContent-Length: %u\r\n\r\n",
+                   path, (unsigned int)payload.size);
     if (eb_buf_add(&publisher->out, head, (size_t)len, MAX_OUT) != 0 ||
         eb_buf_add(&publisher->out, data, payload.size, MAX_OUT) != 0) {
         fail(publisher, now_ns);
         return;
     }
     write_out(publisher, now_ns);
-}
-
-/* Finds the id in {"published":1,"id":"…"}. Returns 0, or -1: none. */
-static int find_id(eb_sse_id_t *id, const char *body, size_t len)
-{
-    static const char KEY[] = "\"id\"";
-    char text[256];
-    char *start;
-
-    len = len < sizeof(text) - 1 ? len : sizeof(text) - 1;
-    memcpy(text, body, len);
-    text[len] = '\0';
-    start = strstr(text, KEY);
-    if (start == NULL) {
-        return -1;
-    }
-    start += sizeof(KEY) - 1;
-    start += strspn(start, ": ");
-    if (*start++ != '"') {
-        return -1;
-    }
-    return eb_sse_id_parse(id, start, strcspn(start, "\""));
 }
 
 /* Returns 1: acknowledged; 0: incomplete; -1: any other response. */
@@ -258,6 +356,10 @@ void eb_publisher_ready(eb_publisher_t *publisher, uint64_t now_ns)
     int rc;
 
     if (publisher->state == EB_PUBLISHER_CLOSED) {
+        return;
+    }
+    if (publisher->h2 != NULL) {
+        after_h2(publisher, eb_h2_ready(publisher->h2), now_ns);
         return;
     }
     if (publisher->state == EB_PUBLISHER_CONNECTING) {

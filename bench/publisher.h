@@ -8,6 +8,7 @@
 
 #include "bench/buf.h"
 #include "bench/conn.h"
+#include "bench/h2.h"
 #include "bench/published.h"
 #include "bench/verify_options.h"
 
@@ -21,7 +22,7 @@ typedef enum {
 typedef struct {
     const eb_verify_options_t *opts;
     eb_published_t *published;
-    eb_tls_t *tls; /* NULL: plain */
+    eb_tls_t *tls; /* NULL: plain; over HTTP/2 one that has agreed on it */
     eb_buf_t out;  /* bytes that the socket did not take */
     eb_buf_t in;   /* an incomplete response */
     uint64_t due_ns;
@@ -30,7 +31,9 @@ typedef struct {
     uint32_t first;           /* its channels: first, first + publishers, … */
     unsigned short random[3]; /* of nrand48(): repeatable by --seed */
     eb_publisher_state_t state;
-    eb_conn_t conn;
+    eb_conn_t conn; /* of HTTP/1.1 */
+    eb_h2_t *h2;    /* of HTTP/2, ours, or NULL */
+    int is_broken;  /* over HTTP/2: the connection is to be closed */
 } eb_publisher_t;
 
 /** Publisher `index` of all; not connected yet. */
@@ -42,10 +45,13 @@ void eb_publisher_init(eb_publisher_t *publisher,
 /**
  * Connect when it is due, give up a connection at its timeout.
  *
- * @return 1: conn.fd is new, the caller must watch it (EPOLLIN | EPOLLOUT,
- *         edge-triggered); 0
+ * @return 1: eb_publisher_fd() is new, the caller must watch it (EPOLLIN |
+ *         EPOLLOUT, edge-triggered); 0
  */
 int eb_publisher_tick(eb_publisher_t *publisher, uint64_t now_ns);
+
+/** The socket of its connection. */
+int eb_publisher_fd(const eb_publisher_t *publisher);
 
 /** Post the next event; only in EB_PUBLISHER_IDLE. */
 void eb_publisher_post(eb_publisher_t *publisher, uint64_t now_ns);

@@ -26,7 +26,7 @@
 #   ES_VERIFY     more options of verify
 #   ES_TLS        1.2 or 1.3: clients and publishers of verify use TLS of this
 #                 version; the run fails if the module does not detach them
-#   ES_HTTP2      h2 or h2c: clients of verify use HTTP/2, its publishers do not
+#   ES_HTTP2      h2 or h2c: clients and publishers of verify use HTTP/2
 #   ES_STREAMS    clients that share a connection of HTTP/2 (1)
 #   ES_FRONT      ADDR:PORT that verify connects to, if there is a proxy in
 #                 front of httpd

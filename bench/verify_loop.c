@@ -61,7 +61,8 @@ int eb_verify_loop_open(eb_verify_loop_t *loop, const eb_verify_options_t *opts)
     }
     for (i = 0; i < opts->publishers; i++) {
         eb_publisher_init(&loop->publishers[i], opts, &loop->published,
-                          loop->shared.tls, i);
+                          opts->http2 ? loop->multiplex.tls : loop->shared.tls,
+                          i);
     }
     return 0;
 }
@@ -97,7 +98,8 @@ static void tick(eb_verify_loop_t *loop, uint64_t now_ns)
     }
     for (i = 0; i < opts->publishers; i++) {
         if (eb_publisher_tick(&loop->publishers[i], now_ns)) {
-            watch(loop, loop->publishers[i].conn.fd, opts->clients + i);
+            watch(loop, eb_publisher_fd(&loop->publishers[i]),
+                  opts->clients + i);
         }
     }
 }

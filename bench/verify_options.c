@@ -50,7 +50,7 @@ static const eb_options_row_t ROWS[] = {
     {"--key-updates", EB_OPTIONS_COUNT, FIELD(updates), 0, 100,
      "per cent that ask for new keys about each second, TLS 1.3 (0)"},
     {"--http2", EB_OPTIONS_FLAG, FIELD(http2), 0, 0,
-     "clients use HTTP/2; without --tls by prior knowledge"},
+     "over HTTP/2, publishers too; without --tls by prior knowledge"},
     {"--streams", EB_OPTIONS_COUNT, FIELD(streams), 1, 100,
      "clients that share a connection of HTTP/2 (1)"},
     {"--browser", EB_OPTIONS_FLAG, FIELD(browser), 0, 0,

@@ -36,7 +36,7 @@ typedef struct {
     uint64_t seconds_ns; /* how long to publish */
     uint64_t timeout_ns; /* of a POST: its event is unknown afterwards */
     uint64_t give_up_ns; /* at the end, after this long without an event */
-    int http2;           /* clients use it; without TLS: prior knowledge */
+    int http2;           /* without TLS: by prior knowledge */
     int browser;         /* they use HTTP/1.1 if they are asked to */
     int no_cuts;         /* a stream cut is an error */
 } eb_verify_options_t;

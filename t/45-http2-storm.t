@@ -1,9 +1,9 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
 #
-# Ten HTTP/2 connections, without TLS and over TLS, ask for thousands of streams
-# and reset each soon: afterwards the child has no client, no busy worker, and
-# no more memory than after the same requests for a static page.
+# Ten HTTP/2 connections, without TLS and over TLS, ask for thousands of
+# streams and reset each soon: afterwards the child has no client, no busy
+# worker, and no more memory than after the same requests for a static page.
 # ES_STORM=100000 asks for so many.
 
 use strict;
@@ -56,14 +56,16 @@ MaxMemFree 64
 CONF
 }
 
-# httpd answers a last request once it has read all others, or has closed the
-# connection. (What was sent may still be with openssl.)
+# httpd answers a last request once it has read all others, or refuses it while
+# there are too many, or has closed the connection. (What was sent may still be
+# with openssl.)
 sub has_read_all
 {
     my ($conn, $path, $until) = @_;
     $conn->{h2}->send(h2_get($conn->{next}, $path));
     my $answer = h2_answer($conn->{h2}, $conn->{next}, $until - time);
-    return $answer->{headers} || $conn->{h2}{eof};
+    return $answer->{headers} || defined $answer->{reset}
+        || $conn->{h2}{eof};
 }
 
 # A half of the streams is reset with the request, which httpd mostly drops
@@ -77,8 +79,8 @@ sub storm
     local $SIG{PIPE} = 'IGNORE';
     while ($left > 0 && time < $until) {
         for my $i (0 .. $CONNECTIONS - 1) {
-            my $conn = $of[$i] ||=
-                {h2 => h2_connect($httpd, tls => $tls), next => 1};
+            my $conn = $of[$i]
+                ||= {h2 => h2_connect($httpd, tls => $tls), next => 1};
             my $bytes = join '', map { h2_reset($_) } @{$conn->{open}};
             $conn->{open} = [];
             for (1 .. $AT_ONCE) {
