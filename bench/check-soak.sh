@@ -6,11 +6,11 @@
 #
 #   sh bench/check-soak.sh [full|brief] [CASE...]
 #
-#   full    about 25 minutes: 1,000 clients on 20 channels, 200 events/s of 32 B
-#           to 40 KB, 5 % of the clients slow, 20 % churning
+#   full    about 30 minutes: 1,000 clients on 20 channels, 200 events/s of 32 B
+#           to 40 KB, 5 % of the clients slow, 20 % churning; over HTTP/2 400
 #   brief   a minute: 60 clients, a few faults of each kind
 #   CASE    only these: graceful packed restart kill segv killall stop journal
-#           tls churn slow, or none
+#           tls h2 h2c turns asked churn slow, or none
 #
 #   ES_BUILDDIR and the other variables of httpd.sh
 #
@@ -24,6 +24,7 @@ size=${1:-full}
 tmp=$(mktemp -d) || exit 2
 failed=0
 child=
+extra=
 
 # the script that runs ends its own server
 clean_up() {
@@ -38,11 +39,13 @@ case $size in
 full)
     load="ES_CLIENTS=1000 ES_RATE=200"
     few=10 some=20 many=60 rest=10 interval=2
+    over_http2="ES_CLIENTS=400 ES_RATE=100" held=400 budget=25
     connects=100000 publish=4
     ;;
 brief)
     load="ES_CLIENTS=60 ES_RATE=60 ES_SLOW=10"
     few=2 some=1 many=2 rest=1 interval=1
+    over_http2="ES_CLIENTS=60" held=60 budget=5
     connects=2000 publish=1
     ;;
 *)
@@ -91,7 +94,7 @@ soak() {
     # are published
     seconds=$((times * every + rest))
     # shellcheck disable=SC2086 # one word each
-    run $((seconds * 5 + 180)) env $load "$@" \
+    run $((seconds * 5 + 180)) env $load $extra "$@" \
         sh "$here/soak.sh" "$fault" "$seconds" "$every" "$times"
     rc=$?
     line=$(grep '^soak ' "$tmp/out")
@@ -120,6 +123,14 @@ soak() {
         text="$text failed"
     done
     report "$name" "$rc" "$text"
+}
+
+# http2 CASE FAULT TIMES INTERVAL VARIABLES...: the same with as many clients as
+# workers can hold
+http2() {
+    extra=$over_http2
+    soak "$@"
+    extra=
 }
 
 churn() {
@@ -161,6 +172,19 @@ run_case() {
     # ten events a channel, and clients that the ring overtakes
     journal) soak journal kill "$few" 3 "ES_HUB=1m history=10" ES_SLOW=20 ;;
     tls) soak tls both $((some + 1)) "$interval" ES_TLS=1.3 ;;
+    h2) http2 h2 both $((some + 1)) 3 ES_HTTP2=h2 ES_HELD=$held ;;
+    h2c)
+        http2 h2c kill "$some" "$interval" ES_HTTP2=h2c ES_HELD=$held \
+            ES_STREAMS=4
+        ;;
+    # the budgets are used up; then browsers are asked to use HTTP/1.1
+    turns)
+        http2 turns graceful "$some" "$interval" ES_HTTP2=h2 ES_HELD=$budget
+        ;;
+    asked)
+        http2 asked kill "$some" "$interval" ES_HTTP2=h2 ES_HELD=$budget \
+            ES_VERIFY=--browser
+        ;;
     churn) churn ;;
     slow) slow ;;
     *)
@@ -172,7 +196,7 @@ run_case() {
 
 [ $# -gt 0 ] ||
     set -- graceful packed restart kill segv killall stop journal tls \
-        churn slow
+        h2 h2c turns asked churn slow
 for each in "$@"; do
     run_case "$each"
 done

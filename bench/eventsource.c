@@ -160,10 +160,19 @@ void eb_eventsource_path(const eb_eventsource_t *client, char *dst, size_t size)
     }
 }
 
+void eb_eventsource_agent(const eb_eventsource_t *client,
+                          char agent[EB_EVENTSOURCE_AGENT_SIZE])
+{
+    snprintf(agent, EB_EVENTSOURCE_AGENT_SIZE, "verify/%u",
+             client->received.client);
+}
+
 static void send_request(eb_eventsource_t *client)
 {
     char request[MAX_REQUEST];
     char path[MAX_REQUEST / 2];
+    char agent[EB_EVENTSOURCE_AGENT_SIZE] = "verify";
+    int is_browser = client->shared->opts->browser;
     int resumes = client->last_id[0] != '\0';
     int rc = eb_conn_step(&client->conn);
     int len;
@@ -175,10 +184,15 @@ static void send_request(eb_eventsource_t *client)
         return;
     }
     eb_eventsource_path(client, path, sizeof(path));
+    if (is_browser) {
+        eb_eventsource_agent(client, agent);
+    }
     len = snprintf(request, sizeof(request),
                    "GET %s HTTP/1.1\r\nHost: localhost\r\n"
-                   "Accept: text/event-stream\r\n%s%s%s\r\n",
-                   path, resumes ? "Last-Event-ID: " : "", client->last_id,
+                   "Accept: text/event-stream\r\nUser-Agent: %s\r\n%s%s%s%s"
+                   "\r\n",
+                   path, agent, is_browser ? "Sec-Fetch-Dest: empty\r\n" : "",
+                   resumes ? "Last-Event-ID: " : "", client->last_id,
                    resumes ? "\r\n" : "");
     if (eb_conn_write(&client->conn, request, (size_t)len) != len) {
         eb_eventsource_end(client, 0, eb_conn_why(&client->conn));

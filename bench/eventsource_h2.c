@@ -54,7 +54,9 @@ void eb_eventsource_h2_request(eb_eventsource_t *client)
         eb_multiplex_conn(client->shared->multiplex, client->received.client);
     const char *fields[] = {
         ":method", "GET", ":path", NULL, "accept", "text/event-stream",
-        NULL,      NULL,  NULL,    NULL, NULL};
+        NULL,      NULL,  NULL,    NULL, NULL,     NULL,
+        NULL};
+    char agent[EB_EVENTSOURCE_AGENT_SIZE];
     char path[MAX_PATH];
     size_t n = 6;
 
@@ -68,8 +70,11 @@ void eb_eventsource_h2_request(eb_eventsource_t *client)
     eb_eventsource_path(client, path, sizeof(path));
     fields[3] = path;
     if (client->shared->opts->browser) {
+        eb_eventsource_agent(client, agent);
         fields[n++] = "sec-fetch-dest";
         fields[n++] = "empty";
+        fields[n++] = "user-agent";
+        fields[n++] = agent;
     }
     if (client->last_id[0] != '\0') {
         fields[n++] = "last-event-id";

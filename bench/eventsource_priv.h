@@ -10,7 +10,13 @@
 
 #define EB_EVENTSOURCE_SLOW_BUFFER 4096 /* SO_RCVBUF of a slow client */
 
+#define EB_EVENTSOURCE_AGENT_SIZE 24
+
 /* ---- of eventsource.c ---- */
+
+/** Its User-Agent with --browser: each client is a browser of its own. */
+void eb_eventsource_agent(const eb_eventsource_t *client,
+                          char agent[EB_EVENTSOURCE_AGENT_SIZE]);
 
 /** The path of its request, truncated to size. */
 void eb_eventsource_path(const eb_eventsource_t *client, char *dst,

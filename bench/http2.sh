@@ -10,7 +10,7 @@
 #   asked  presets of httpd and of the module: most streams are beyond the
 #          budgets, their clients are asked to use HTTP/1.1 for them, and do so
 #
-#   ES_CLIENTS 200  ES_ROUNDS 5  ES_SECONDS 5   of each run
+#   ES_CLIENTS 200  ES_RATE 5 (events/s)  ES_ROUNDS 5  ES_SECONDS 5 (of a run)
 #   and the variables of httpd.sh; ES_CHILDREN is 2 here
 #
 # Prints a line for each run and "http2 key=value ...": the medians of p99 in
@@ -60,7 +60,7 @@ browse() {
     shift
     "$build/bench/browsers" --servers "127.0.0.1:$tls_port" --tls "$ES_TLS" \
         --clients "$clients" --seconds "$seconds" --publish \
-        '/publish?channel=room-c' "$@" >"$tmp/run" || die "browsers failed"
+        '/publish?channel=room-c' --rate "${ES_RATE:-5}" "$@" >"$tmp/run" || die "browsers failed"
     echo "$what $(cat "$tmp/run")"
     p99=$(value p99_ms)
     [ "$(value failed)" = 0 ] || problem="pages failed"

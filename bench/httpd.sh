@@ -186,9 +186,10 @@ listens() {
 
 # children: their pids
 children() {
-    for stat in /proc/[0-9]*/stat; do
-        sed -n 's/^\([0-9]*\) (.*) [^Z] \([0-9]*\) .*/\1 \2/p' "$stat"
-    done 2>/dev/null | awk -v parent="$server" '$2 == parent { print $1 }'
+    # a process that has just ended is an error of cat
+    cat /proc/[0-9]*/stat 2>/dev/null |
+        sed -n 's/^\([0-9]*\) (.*) [^Z] \([0-9]*\) .*/\1 \2/p' |
+        awk -v parent="$server" '$2 == parent { print $1 }'
 }
 
 # is_up: 0 yes; 1 not yet; 2 it has ended

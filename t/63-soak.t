@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # make check-soak in brief: is any event lost when children crash, hang or are
-# replaced, over TLS, too, and are ordinary pages answered? The head of
+# replaced, over TLS and HTTP/2, too, and are ordinary pages answered? The head of
 # bench/check-soak.sh describes the cases.
 
 use strict;
@@ -17,6 +17,10 @@ use EventStream::Source;
 my @CASES = qw(graceful kill segv killall stop journal);
 push @CASES, 'tls'
     if EventStream::Httpd->build('detaches_tls') eq 'yes';
+push @CASES, 'h2'
+    if EventStream::Httpd->build('nghttp2') eq 'yes'
+    && EventStream::Httpd->has_module('http2')
+    && EventStream::Httpd->has_module('ssl');
 # AddressSanitizer keeps freed memory, so that memory grows by design
 push @CASES, 'churn' if EventStream::Httpd->build('sanitize') ne 'yes';
 
