@@ -60,7 +60,8 @@ browse() {
     shift
     "$build/bench/browsers" --servers "127.0.0.1:$tls_port" --tls "$ES_TLS" \
         --clients "$clients" --seconds "$seconds" --publish \
-        '/publish?channel=room-c' --rate "${ES_RATE:-5}" "$@" >"$tmp/run" || die "browsers failed"
+        '/publish?channel=room-c' --rate "${ES_RATE:-5}" "$@" \
+        >"$tmp/run" || die "browsers failed"
     echo "$what $(cat "$tmp/run")"
     p99=$(value p99_ms)
     [ "$(value failed)" = 0 ] || problem="pages failed"

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # make check-soak in brief: is any event lost when children crash, hang or are
-# replaced, over TLS and HTTP/2, too, and are ordinary pages answered? The head of
-# bench/check-soak.sh describes the cases.
+# replaced, over TLS and HTTP/2, too, and are ordinary pages answered? The head
+# of bench/check-soak.sh describes the cases.
 
 use strict;
 use warnings;
