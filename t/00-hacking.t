@@ -45,7 +45,7 @@ sub exists_as
     return 0;
 }
 
-my $rooms = qr/base|shm|journal|deliver|grip|server|http|config/;
+my $rooms = qr/base|shm|journal|cluster|deliver|grip|server|http|config/;
 my $folders = qr/src|include|conf|demo|docs|t|bench|$rooms/;
 
 my %listed = rooms_of(text_of('HACKING'));

@@ -16,22 +16,25 @@ my %may_include = (
     base => [qw(base)],
     shm => [qw(shm base)],
     journal => [qw(journal shm base)],
+    cluster => [qw(cluster journal shm base)],
     tls => [qw(tls base)],
     deliver => [qw(deliver tls journal shm base)],
     grip => [qw(grip journal shm base)],
-    server => [qw(server deliver tls grip journal shm base)],
-    http => [qw(http server deliver tls grip journal shm base)],
-    config => [qw(config http server deliver tls grip journal shm base)],
+    server => [qw(server deliver tls grip cluster journal shm base)],
+    http => [qw(http server deliver tls grip cluster journal shm base)],
+    config => [qw(config http server deliver tls grip cluster journal shm
+        base)],
 );
 
 # library => [its headers, the files that may include them]
 my %users_of = (
     libjwt => [qr/^jwt\.h$/, qr/^jwt\.c$/],
     libcrypto => [qr/^openssl\/(?!ssl\.h)/,
-        qr/^(?:aead|incoming|key_schedule|pem|session|tls_capture
-            |tls_selftest)\.c$/x],
+        qr/^(?:aead|incoming|key_schedule|pem|session|socket_tls
+            |tls_capture|tls_selftest)\.c$/x],
     libssl => [qr{^(?:openssl/ssl|mod_ssl_openssl)\.h$},
-        qr/^tls_(?:capture\.[ch]|selftest\.c|server\.c)$/],
+        qr/^(?:tls_(?:capture\.[ch]|selftest\.c|server\.c)|socket_tls\.c)$/],
+    hiredis => [qr/^hiredis\//, qr{^parser\.c$}],
     libcurl => [qr/^curl\//, qr/^client\.c$/],
     jansson => [qr/^jansson\.h$/,
         qr{^(?:(?:body_items|body_json|instruct|key|status)\.c

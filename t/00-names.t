@@ -18,6 +18,7 @@ use EventStream::Source;
 # An exported function of src/FOLDER/FILE.c is es_FILE or es_FILE_..., where
 # FILE is without _priv, or it has the prefix of its folder's front door.
 my %front_door = (
+    cluster => 'es_cluster',
     deliver => 'es_delivery',
     grip => 'es_grip',
     journal => 'es_store',
@@ -135,6 +136,7 @@ my $allowed = join '|', (
     '^ \* ring\b',                  # the line before ends with "the"
     '\bline feeds?',
     '\bflock and sysvsem',          # kinds of mutexes
+    'redisReaderFeed',              # of hiredis
     'progress-meter',               # an option of curl
     'dispatchEvent',                # of the DOM
     'box-(?:shadow|sizing)',        # of CSS

@@ -17,7 +17,8 @@ enum {
     ES_CHILD_INIT = 2, /* a child's main thread */
     ES_WORKER = 4,     /* under prefork the child's main thread becomes one */
     ES_DELIVERY = 8,
-    ES_SENDER = 16
+    ES_SENDER = 16,
+    ES_CLUSTER = 32 /* threads of a hub of a cluster */
 };
 
 /** Set the context of the calling thread; 0 = none. */

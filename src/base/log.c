@@ -43,7 +43,7 @@ void es_log(int level, apr_status_t rv, const char *tag, const char *fmt, ...)
     va_start(args, fmt);
     apr_vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
-    if (!es_context_is(ES_DELIVERY | ES_SENDER) ||
+    if (!es_context_is(ES_DELIVERY | ES_SENDER | ES_CLUSTER) ||
         !es_log_queue_add(level, rv, tag, text)) {
         log_fn(level, rv, tag, text);
     }

@@ -33,9 +33,9 @@ typedef void es_log_fn_t(int level, apr_status_t rv, const char *tag,
 void es_log_set_handler(es_log_fn_t *fn);
 
 /**
- * From now on a thread of its own writes the messages of the delivery and of
- * the sender (base/log_queue.h), until es_log_queue_stop: these two never wait
- * for the error log.
+ * From now on a thread of its own writes the messages of the delivery, of the
+ * sender and of a cluster's threads (base/log_queue.h), until
+ * es_log_queue_stop: these never wait for the error log.
  *
  * @return APR_SUCCESS, or why there is no thread
  *
@@ -52,7 +52,7 @@ apr_status_t es_log_start_thread(apr_pool_t *pool);
  *              (docs/messages.md)
  *
  * Context: ANY, without locks held. Blocks as a write to the error log does,
- * except in DELIVERY and SENDER after es_log_start_thread.
+ * except in DELIVERY, SENDER and CLUSTER after es_log_start_thread.
  */
 void es_log(int level, apr_status_t rv, const char *tag, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
