@@ -119,6 +119,13 @@ look_for_pushpin()
     want pushpin has_pushpin
 }
 
+# The program is in redis-tools, by the name redis-check-rdb; the package
+# redis-server adds a service.
+has_redis()
+{
+    has redis-server || has valkey-server || has redis-check-rdb
+}
+
 has_firefox()
 {
     has firefox-esr || has firefox
@@ -196,6 +203,27 @@ install_build_tools()
         die "CI must run the tests of clients over TLS; missing:$missing"
     fi
     missing=
+    # without it there is no EventStreamCluster: see configure
+    want libhiredis-dev has_lib hiredis
+    install_missing
+    if [ -n "$missing" ] && [ "${CI-}" = true ]; then
+        die "CI must run the tests of clusters; missing:$missing"
+    fi
+    missing=
+}
+
+# Without a broker the tests of clusters are skipped; in CI that is an error.
+install_redis()
+{
+    want redis-tools has_redis
+    install_missing
+    if [ -n "$missing" ]; then
+        if [ "${CI-}" = true ]; then
+            die "CI must run the tests with Redis; missing:$missing"
+        fi
+        report "missing:$missing; the tests with Redis are skipped"
+        missing=
+    fi
 }
 
 # Without Pushpin its tests are skipped; in CI that is an error.
@@ -564,6 +592,7 @@ grip)
 check)
     install_build_tools check
     install_pushpin
+    install_redis
     install_browser_tools
     build_module check
     make -C "$build" --no-print-directory check

@@ -1,0 +1,597 @@
+# SPDX-License-Identifier: Apache-2.0
+package EventStream::Redis;
+
+=head1 NAME
+
+EventStream::Redis - a broker (Redis or Valkey) for one test
+
+=head1 SYNOPSIS
+
+    use EventStream::Redis;
+
+    EventStream::Redis->or_skip;        # skip_all where there is none
+    my $redis = EventStream::Redis->start(password => 'secret');
+    my $httpd = EventStream::Httpd->start(
+        conf => 'EventStreamCluster ' . $redis->url);
+    is $redis->command('XLEN', '{eventstream:default}:events'), 1, '...';
+
+    my $replica = EventStream::Redis->start(replica_of => $redis);
+    $redis->wait_for_replicas(1);
+    $redis->suspend;                    # SIGSTOP: it hangs
+    $redis->resume;
+    $redis->kill;                       # as a crash
+    $redis->run;                        # the same port and files
+
+It is Debian's redis-server in a temporary folder, on 127.0.0.1. The program is
+in the package redis-tools, too, under another name, so that package is enough;
+it starts no service. Whatever happens to the test, the server ends: at its end,
+by a signal, or with its process (setpriv). For sentinels see
+EventStream::Sentinels.
+
+=head1 CLASS METHODS
+
+=over
+
+=item or_skip
+
+Skips the test where no broker is installed; in CI it fails instead.
+
+=item is_installed
+
+=item start(%options)
+
+Starts it and returns when it answers. Options:
+
+    password   => 'secret'      requirepass, and masterauth
+    user       => 'app'         this user with the password, who may do all
+    append     => 1             an append-only file that is written at each
+                                command: nothing is lost by kill
+    replica_of => $other        another object
+    tls        => 1             a second port for TLS, see tls_url
+    conf       => {name => value}   further settings, such as maxmemory
+
+Without append nothing is kept over kill and run.
+
+=back
+
+=head1 METHODS
+
+=over
+
+=item port, url($db), tls_url($db), unix_url($db), address, ca_file
+
+url has user and password. address is "127.0.0.1:port". ca_file has signed the
+certificate of the port for TLS.
+
+=item command(@words)
+
+Runs a command; returns a string or number, a reference to a list, or undef for
+nil. Dies with the broker's text if it returns an error or does not answer
+within 10 s.
+
+=item error_of(@words)
+
+The text of the error that a command returns; '' if it returns none.
+
+=item info($field)
+
+A field of INFO, such as run_id.
+
+=item set($name, $value)
+
+CONFIG SET.
+
+=item suspend, resume, kill, stop, run, restart
+
+SIGSTOP, SIGCONT, SIGKILL; a regular end; a start with the same port and folder;
+stop and run.
+
+=item wait_for(\&condition, $seconds)
+
+Whether it becomes true within so many seconds (preset: 15).
+
+=item wait_for_replicas($count)
+
+Dies unless so many replicas are in step within 15 s.
+
+=item is_alive, pid, root, log
+
+=back
+
+=cut
+
+use strict;
+use warnings;
+
+use File::Path ();
+use File::Temp ();
+use IO::Select ();
+use IO::Socket::INET;
+use POSIX ();
+use Scalar::Util ();
+use Test::More ();
+use Time::HiRes qw(sleep time);
+
+my %objects;    # address => object (weak)
+my $owner = $$;
+
+# A test that is ended by a signal must end its servers, too: END does.
+$SIG{TERM} = $SIG{INT} = $SIG{HUP} = sub { exit 130 };
+$SIG{PIPE} = 'IGNORE';
+
+# The PATH of a test may be without these.
+my @path = split /:/, "$ENV{PATH}:/usr/local/bin:/usr/sbin:/usr/bin";
+
+# ---- The program -----------------------------------------------------------
+
+# Debian's redis-server is a link to redis-check-rdb of redis-tools, which looks
+# at the name that it is called by.
+sub program
+{
+    for my $name (qw(redis-server valkey-server redis-check-rdb)) {
+        for my $dir (@path) {
+            return "$dir/$name" if -x "$dir/$name";
+        }
+    }
+    return;
+}
+
+sub is_installed { return defined program() }
+
+sub or_skip
+{
+    return if is_installed();
+    die "CI must run the tests with Redis; not installed: redis-server\n"
+        if ($ENV{CI} || '') eq 'true';
+    Test::More::plan(skip_all => 'not installed: redis-server');
+}
+
+# A port that is free, and that no connection gets as its own end by chance.
+sub free_port
+{
+    for (1 .. 200) {
+        my $port = 12000 + int rand 20000;
+        my $held = IO::Socket::INET->new(
+            Listen => 1, LocalAddr => '127.0.0.1', LocalPort => $port,
+            ReuseAddr => 1);
+        return $port if $held;
+    }
+    die 'no free port';
+}
+
+# ---- Starting --------------------------------------------------------------
+
+sub spew
+{
+    my ($file, $text) = @_;
+    open my $out, '>', $file or die "$file: $!";
+    print {$out} $text;
+    close $out or die "$file: $!";
+    return;
+}
+
+sub make_certificate
+{
+    my ($self) = @_;
+    my $root = $self->{root};
+    my $out = `openssl req -x509 -newkey rsa:2048 -nodes -days 2 \\
+        -subj /CN=localhost -addext subjectAltName=DNS:localhost,IP:127.0.0.1 \\
+        -keyout '$root/key.pem' -out '$root/cert.pem' 2>&1`;
+    die "openssl: $out" if $? != 0;
+    return;
+}
+
+sub quoted
+{
+    my ($text) = @_;
+    return '"' . ($text =~ s/(["\\])/\\$1/gr) . '"';
+}
+
+# [name, value] of each setting; a later one wins
+sub settings
+{
+    my ($self) = @_;
+    my $root = $self->{root};
+    my @all = (
+        [bind => '127.0.0.1'], [port => $self->{port}], [daemonize => 'no'],
+        [dir => $root], [logfile => "$root/log"], [save => '""'],
+        [unixsocket => "$root/socket"],
+        # a test is not to wait for the copy of a small data set
+        ['repl-diskless-sync' => 'yes'], ['repl-diskless-sync-delay' => 0],
+        ['repl-ping-replica-period' => 1],
+        # files of the log are not to be rewritten within a test
+        ['auto-aof-rewrite-percentage' => 0]);
+    push @all, [appendonly => 'yes'], [appendfsync => 'always']
+        if $self->{append};
+    if (defined $self->{password}) {
+        my $password = quoted($self->{password});
+        push @all, [requirepass => $password], [masterauth => $password];
+    }
+    push @all, [user => "$self->{user} on " . quoted(">$self->{password}")
+            . ' ~* &* +@all'] if defined $self->{user};
+    push @all, [replicaof => '127.0.0.1 ' . $self->{replica_of}->port]
+        if $self->{replica_of};
+    if ($self->{tls}) {
+        push @all, ['tls-port' => $self->{tls_port}],
+            ['tls-cert-file' => "$root/cert.pem"],
+            ['tls-key-file' => "$root/key.pem"],
+            ['tls-ca-cert-file' => "$root/cert.pem"],
+            ['tls-auth-clients' => 'optional'];
+    }
+    my $conf = $self->{conf} || {};
+    return @all, map { [$_ => $conf->{$_}] } sort keys %$conf;
+}
+
+sub new
+{
+    my ($class, %opt) = @_;
+    my $self = bless {%opt}, $class;
+    Scalar::Util::weaken($objects{0 + $self} = $self);
+    $self->{root} = File::Temp::tempdir('es-rd-XXXXXX', TMPDIR => 1);
+    # by this name it is a server, whatever its file is called
+    symlink program(), "$self->{root}/redis-server" or die "symlink: $!";
+    return $self;
+}
+
+sub start
+{
+    my ($class, %opt) = @_;
+    my $self = $class->new(%opt);
+    if ($self->{replica_of}) {
+        my $primary = $self->{replica_of};
+        defined $self->{$_} or $self->{$_} = $primary->{$_}
+            for qw(password user);
+    }
+    $self->make_certificate if $self->{tls};
+    for my $try (1 .. 5) {
+        $self->{port} = free_port();
+        $self->{tls_port} = free_port() if $self->{tls};
+        spew("$self->{root}/conf",
+            join '', map { "$_->[0] $_->[1]\n" } $self->settings);
+        return $self if eval { $self->run; 1 };
+        die $@ if $try == 5 || $self->log !~ /Address already in use/;
+    }
+    return;
+}
+
+sub arguments { return ("$_[0]{root}/conf") }
+
+sub spawn
+{
+    my ($self) = @_;
+    my $pid = fork;
+    die "fork: $!" if !defined $pid;
+    if ($pid == 0) {
+        $SIG{$_} = 'DEFAULT' for qw(TERM INT HUP PIPE);
+        open STDIN, '<', '/dev/null';
+        open STDOUT, '>>', "$self->{root}/output";
+        open STDERR, '>&', \*STDOUT;
+        my @command = ("$self->{root}/redis-server", $self->arguments);
+        exec('setpriv', '--pdeathsig', 'KILL', '--', @command)
+            or exec(@command) or POSIX::_exit(127);
+    }
+    $self->{pid} = $pid;
+    return;
+}
+
+# Up, also if it only has to load its data.
+sub answers
+{
+    my ($self) = @_;
+    my $answer = eval { $self->command('PING') };
+    return 1 if defined $answer;
+    return $@ =~ /^(?:LOADING|MASTERDOWN)/;
+}
+
+sub run
+{
+    my ($self) = @_;
+    die "it runs already\n" if $self->is_alive;
+    $self->spawn;
+    my $until = time + 20;
+    while (!$self->answers) {
+        if (!$self->is_alive || time > $until) {
+            my $log = $self->log;
+            $self->kill if $self->is_alive;
+            die "the broker does not answer:\n$log\n";
+        }
+        sleep 0.02;
+    }
+    return;
+}
+
+# ---- What a test asks for --------------------------------------------------
+
+sub port { return $_[0]{port} }
+sub pid { return $_[0]{pid} }
+sub root { return $_[0]{root} }
+sub address { return "127.0.0.1:$_[0]{port}" }
+sub ca_file { return "$_[0]{root}/cert.pem" }
+
+# A password may have any characters.
+sub login
+{
+    my ($self) = @_;
+    return '' if !defined $self->{password};
+    my ($user, $password) = map { s/([^\w.-])/sprintf '%%%02X', ord $1/ger }
+        defined $self->{user} ? $self->{user} : '', $self->{password};
+    return "$user:$password@";
+}
+
+sub with_db
+{
+    my ($url, $db, $before) = @_;
+    return defined $db ? "$url$before$db" : $url;
+}
+
+sub url
+{
+    my ($self, $db) = @_;
+    return with_db('redis://' . $self->login . $self->address, $db, '/');
+}
+
+sub tls_url
+{
+    my ($self, $db) = @_;
+    return with_db('rediss://' . $self->login . "localhost:$self->{tls_port}",
+        $db, '/');
+}
+
+sub unix_url
+{
+    my ($self, $db) = @_;
+    return with_db('redis+unix://' . $self->login . "$self->{root}/socket", $db,
+        '?db=');
+}
+
+# ---- Commands --------------------------------------------------------------
+
+sub connect_to
+{
+    my ($self) = @_;
+    $self->{socket} = IO::Socket::INET->new(
+        PeerAddr => '127.0.0.1', PeerPort => $self->{port}, Timeout => 5)
+        or die "no connection to the broker: $!\n";
+    $self->{rest} = '';
+    return if !defined $self->{password};
+    $self->send_words('AUTH', defined $self->{user} ? $self->{user} : 'default',
+        $self->{password});
+    my ($value, $error) = $self->read_reply(time + 10);
+    die "$error\n" if defined $error;
+    return;
+}
+
+sub send_words
+{
+    my ($self, @words) = @_;
+    my $bytes = '*' . @words . "\r\n";
+    for my $word (@words) {
+        utf8::encode($word) if utf8::is_utf8($word);
+        $bytes .= '$' . length($word) . "\r\n$word\r\n";
+    }
+    while (length $bytes) {
+        my $done = syswrite $self->{socket}, $bytes;
+        die "no connection to the broker: $!\n" if !$done;
+        substr $bytes, 0, $done, '';
+    }
+    return;
+}
+
+sub read_more
+{
+    my ($self, $until) = @_;
+    my $select = IO::Select->new($self->{socket});
+    my $left = $until - time;
+    die "the broker does not answer\n"
+        if $left <= 0 || !$select->can_read($left);
+    my $done = sysread $self->{socket}, $self->{rest}, 65536,
+        length $self->{rest};
+    die "the broker has closed the connection\n" if !$done;
+    return;
+}
+
+sub read_line
+{
+    my ($self, $until) = @_;
+    $self->read_more($until) while $self->{rest} !~ /\r\n/;
+    $self->{rest} =~ s/\A(.*?)\r\n//s;
+    return $1;
+}
+
+# (value, error); errors within a list are strings in it
+sub read_reply
+{
+    my ($self, $until) = @_;
+    my ($type, $text) = $self->read_line($until) =~ /\A(.)(.*)\z/s;
+    return ($text) if $type eq '+' || $type eq ':';
+    return (undef, $text) if $type eq '-';
+    return (undef) if $text < 0;
+    if ($type eq '$') {
+        $self->read_more($until) while length $self->{rest} < $text + 2;
+        my $value = substr $self->{rest}, 0, $text;
+        substr $self->{rest}, 0, $text + 2, '';
+        return ($value);
+    }
+    die "the broker sends '$type'\n" if $type ne '*';
+    my @list;
+    for (1 .. $text) {
+        my ($value, $error) = $self->read_reply($until);
+        push @list, defined $error ? $error : $value;
+    }
+    return (\@list);
+}
+
+# A connection that broke since the last command, as by a restart, is made
+# again; a command is sent once.
+sub ask
+{
+    my ($self, @words) = @_;
+    my $socket = $self->{socket};
+    if ($socket && IO::Select->new($socket)->can_read(0)) {
+        close $socket;    # nothing is expected, so this is its end
+        undef $self->{socket};
+    }
+    my @got = eval {
+        $self->connect_to if !$self->{socket};
+        $self->send_words(@words);
+        $self->read_reply(time + 10);
+    };
+    return @got if !$@;
+    my $why = $@;
+    close $self->{socket} if $self->{socket};
+    undef $self->{socket};
+    die $why;
+}
+
+sub command
+{
+    my ($self, @words) = @_;
+    my ($value, $error) = $self->ask(@words);
+    die "$error\n" if defined $error;
+    return $value;
+}
+
+sub error_of
+{
+    my ($self, @words) = @_;
+    my ($value, $error) = $self->ask(@words);
+    return defined $error ? $error : '';
+}
+
+sub info
+{
+    my ($self, $field) = @_;
+    my ($value) = $self->command('INFO') =~ /^\Q$field\E:(.*?)\r?$/m;
+    return $value;
+}
+
+sub set
+{
+    my ($self, $name, $value) = @_;
+    $self->command('CONFIG', 'SET', $name, $value);
+    return;
+}
+
+# ---- Life and death --------------------------------------------------------
+
+sub is_alive
+{
+    my ($self) = @_;
+    my $pid = $self->{pid} or return 0;
+    return 1 if waitpid($pid, POSIX::WNOHANG()) == 0;
+    delete $self->{pid};
+    return 0;
+}
+
+sub wait_for
+{
+    my ($self, $condition, $seconds) = @_;
+    my $until = time + ($seconds || 15);
+    while (time < $until) {
+        return 1 if $condition->();
+        sleep 0.02;
+    }
+    return 0;
+}
+
+sub wait_for_replicas
+{
+    my ($self, $count) = @_;
+    $self->wait_for(sub {
+        my $info = $self->command('INFO', 'replication');
+        my ($end) = $info =~ /^master_repl_offset:(\d+)/m;
+        my @in_step = grep { $_ == $end }
+            $info =~ /^slave\d+:.*state=online,offset=(\d+)/mg;
+        return @in_step >= $count;
+    }) or die "the replicas are not in step\n";
+    return;
+}
+
+sub suspend
+{
+    my ($self) = @_;
+    CORE::kill('STOP', $self->{pid});
+    return;
+}
+
+sub resume
+{
+    my ($self) = @_;
+    CORE::kill('CONT', $self->{pid});
+    return;
+}
+
+sub kill
+{
+    my ($self) = @_;
+    my $pid = delete $self->{pid} or return;
+    CORE::kill('KILL', $pid);
+    waitpid $pid, 0;
+    return;
+}
+
+# Data that were not kept before are not kept now, either.
+sub stop
+{
+    my ($self) = @_;
+    my $pid = $self->{pid} or return;
+    CORE::kill('CONT', $pid);
+    CORE::kill('TERM', $pid);
+    return if $self->wait_for(sub { !$self->is_alive }, 10);
+    $self->kill;
+    return;
+}
+
+sub restart
+{
+    my ($self) = @_;
+    $self->stop;
+    $self->run;
+    return;
+}
+
+sub log
+{
+    my ($self) = @_;
+    my $text = '';
+    for my $file (grep { -f } map { "$self->{root}/$_" } qw(output log)) {
+        open my $in, '<', $file or next;
+        local $/;
+        my $part = <$in>;
+        $text .= $part if defined $part;
+    }
+    return $text;
+}
+
+sub finish
+{
+    my ($self) = @_;
+    $self->kill;
+    if (!Test::More->builder->is_passing && $self->{root}) {
+        my @lines = split /\n/, $self->log;
+        splice @lines, 0, @lines - 30 if @lines > 30;
+        Test::More::diag(join "\n", "the broker's log:", @lines);
+    }
+    File::Path::remove_tree($self->{root}) if $self->{root};
+    delete $self->{root};
+    delete $objects{0 + $self};
+    return;
+}
+
+sub DESTROY
+{
+    my ($self) = @_;
+    return if $$ != $owner;    # a forked process of the test
+    local ($?, $@, $!);
+    $self->finish;
+    return;
+}
+
+END {
+    if ($$ == $owner) {
+        local $?;
+        $_->finish for grep { defined } values %objects;
+    }
+}
+
+1;
