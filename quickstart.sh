@@ -203,7 +203,7 @@ install_build_tools()
         die "CI must run the tests of clients over TLS; missing:$missing"
     fi
     missing=
-    # without it there is no EventStreamCluster: see configure
+    # without it a hub is that of one server: see configure
     want libhiredis-dev has_lib hiredis
     install_missing
     if [ -n "$missing" ] && [ "${CI-}" = true ]; then
