@@ -212,6 +212,9 @@ static const char *take_rest(es_cluster_url_t *url, const char *text,
     if (strchr(text, '?')) {
         return "has a query, which only redis+unix:// may have";
     }
+    if (strchr(text, '@')) { /* else a part of it would be shown as a name */
+        return "has an '@' after its hosts; a '/' of a password is written %2F";
+    }
     text += *text == '/';
     if (!url->is_sentinel) {
         return take_db(url, text);
