@@ -129,14 +129,6 @@ static apr_status_t check_auth(login_t *login, const es_cluster_reply_t *reply)
                                             : APR_SUCCESS;
 }
 
-/* An administrator sees it in CLIENT LIST; a user may be forbidden to. */
-static apr_status_t check_name(login_t *login, const es_cluster_reply_t *reply)
-{
-    (void)login;
-    (void)reply;
-    return APR_SUCCESS;
-}
-
 /* An error that each command gets: without a password, in protected mode. */
 static apr_status_t check_refused(login_t *login,
                                   const es_cluster_reply_t *reply)
@@ -154,6 +146,16 @@ static apr_status_t check_refused(login_t *login,
         return explain_reply(login, APR_EBUSY, "it does not serve now", reply);
     }
     return explain_reply(login, APR_EGENERAL, "it refuses", reply);
+}
+
+/* An administrator sees it in CLIENT LIST; a user may be forbidden to. */
+static apr_status_t check_name(login_t *login, const es_cluster_reply_t *reply)
+{
+    return es_cluster_reply_is_error(reply) &&
+                   !es_cluster_reply_is_code(reply, "NOPERM") &&
+                   !es_cluster_reply_is_code(reply, "ERR")
+               ? check_refused(login, reply)
+               : APR_SUCCESS;
 }
 
 static apr_status_t check_select(login_t *login,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Any text as the URL of a broker. What is shown of it, in logs or as a refusal,
- * never has the password, and is a URL of the same hosts itself.
+ * Any text as the URL of a broker. What is shown of it, in logs or as a
+ * refusal, never has the password, and is a URL of the same hosts itself.
  */
 #include "fuzz.h"
 
