@@ -79,7 +79,8 @@ $redis->kill;
 ok $sentinels->wait_for_primary($replica), 'a failover makes another primary';
 is $replica->error_of('SET', 'a', 1), '', 'which takes data';
 $redis->run;
-ok $redis->wait_for(sub { $redis->info('role') eq 'slave' }, 30),
+ok $redis->wait_for(
+    sub { (eval { $redis->info('role') } || '') eq 'slave' }, 30),
     'the old primary comes back as a replica';
 
 # ---- Ends ------------------------------------------------------------------

@@ -11,9 +11,9 @@
  * the URL has agree; if no server has so many, that of most votes is tried
  * first. What a server says of itself (ROLE) comes last.
  *
- * The commands of a login are sent together. A broker's answer to AUTH may
- * repeat what was sent, so of that answer only the first word is shown; and no
- * sentence that contains the password leaves this file.
+ * The commands of a login are sent together. A broker may repeat what was sent
+ * to it, so of its answer to AUTH only the first word is shown, and of others
+ * nothing that contains the password.
  */
 #include "cluster/link_priv.h"
 
@@ -30,6 +30,7 @@
 #define SENTINEL_TIMEOUT (2 * APR_USEC_PER_SEC)
 #define NAME_SIZE 256
 #define DB_SIZE 12
+#define SHOWN_MAX 100 /* bytes of an error, in a log */
 #define COMMANDS_MAX 6
 #define OUR_NAME "mod_eventstream"
 
@@ -54,16 +55,37 @@ static apr_status_t explain(const login_t *login, apr_status_t rv,
     return rv;
 }
 
-/* The first line of an error, as much of it as a log needs. */
+/* The first word of an error, such as WRONGPASS. */
+static apr_size_t code_size(es_slice_t text)
+{
+    apr_size_t i = 0;
+
+    while (i < text.len && i < SHOWN_MAX && apr_isupper(text.data[i])) {
+        i++;
+    }
+    return i;
+}
+
+/* What is shown of an error: no more than a log needs, and the first word alone
+ * if the password is in it. */
+static apr_size_t shown_size(const login_t *login, es_slice_t text)
+{
+    if (login->password && *login->password && text.len != 0 &&
+        strstr(text.data, login->password)) {
+        return code_size(text);
+    }
+    return text.len < SHOWN_MAX ? text.len : SHOWN_MAX;
+}
+
 static apr_status_t explain_reply(const login_t *login, apr_status_t rv,
                                   const char *what,
                                   const es_cluster_reply_t *reply)
 {
     es_slice_t text = es_cluster_reply_text(reply);
-    char shown[100];
-    apr_size_t i;
+    apr_size_t size = shown_size(login, text), i;
+    char shown[SHOWN_MAX + 1];
 
-    for (i = 0; i < text.len && i < sizeof(shown) - 1; i++) {
+    for (i = 0; i < size; i++) {
         shown[i] = apr_isprint(text.data[i]) ? text.data[i] : '?';
     }
     shown[i] = '\0';
@@ -72,23 +94,16 @@ static apr_status_t explain_reply(const login_t *login, apr_status_t rv,
     return rv;
 }
 
-/* The code of an error, such as WRONGPASS: what follows may be the secret. */
+/* What follows the code may be the secret, whatever it looks like. */
 static apr_status_t explain_auth(const login_t *login,
                                  const es_cluster_reply_t *reply)
 {
     es_slice_t text = es_cluster_reply_text(reply);
-    char code[24];
-    apr_size_t i;
 
-    for (i = 0;
-         i < text.len && i < sizeof(code) - 1 && apr_isupper(text.data[i]);
-         i++) {
-        code[i] = text.data[i];
-    }
-    code[i] = '\0';
     apr_snprintf(login->why, login->why_size,
-                 "%s: the user or the password is refused (%s)",
-                 es_cluster_link_address(login->link), code);
+                 "%s: the user or the password is refused (%.*s)",
+                 es_cluster_link_address(login->link), (int)code_size(text),
+                 text.data);
     return APR_EACCES;
 }
 
@@ -102,21 +117,6 @@ static apr_status_t explain_wait(const login_t *login, apr_status_t rv)
                      ? es_cluster_link_why(login->link)
                      : "stopping");
     return rv;
-}
-
-/* A server may send the password back in any place. */
-static void hide_secret(const es_cluster_link_params_t *params, char *why,
-                        apr_size_t why_size)
-{
-    const char *secrets[] = {params->password, params->url->password};
-    apr_size_t i;
-
-    for (i = 0; i < 2; i++) {
-        if (secrets[i] && *secrets[i] && strstr(why, secrets[i])) {
-            apr_snprintf(why, why_size,
-                         "the reason is not shown: it has the password");
-        }
-    }
 }
 
 /* ---- the login ----------------------------------------------------------- */
@@ -520,10 +520,7 @@ apr_status_t es_cluster_link_open(es_cluster_link_t **out,
                          why, why_size);
     }
     if (rv == APR_SUCCESS) {
-        *why = '\0';
-    }
-    else {
-        hide_secret(params, why, why_size);
+        *why = '\0'; /* of a server that was tried before */
     }
     return rv;
 }

@@ -67,7 +67,7 @@ certificate of the port for TLS.
 
 Runs a command; returns a string or number, a reference to a list, or undef for
 nil. Dies with the broker's text if it returns an error or does not answer
-within 10 s.
+within 30 s.
 
 =item error_of(@words)
 
@@ -92,7 +92,7 @@ Whether it becomes true within so many seconds (preset: 15).
 
 =item wait_for_replicas($count)
 
-Dies unless so many replicas are in step within 15 s.
+Dies unless so many replicas are in step within 60 s.
 
 =item is_alive, pid, root, log
 
@@ -288,7 +288,7 @@ sub run
     my ($self) = @_;
     die "it runs already\n" if $self->is_alive;
     $self->spawn;
-    my $until = time + 20;
+    my $until = time + 60;
     while (!$self->answers) {
         if (!$self->is_alive || time > $until) {
             my $log = $self->log;
@@ -356,7 +356,7 @@ sub connect_to
     return if !defined $self->{password};
     $self->send_words('AUTH', defined $self->{user} ? $self->{user} : 'default',
         $self->{password});
-    my ($value, $error) = $self->read_reply(time + 10);
+    my ($value, $error) = $self->read_reply(time + 30);
     die "$error\n" if defined $error;
     return;
 }
@@ -434,7 +434,7 @@ sub ask
     my @got = eval {
         $self->connect_to if !$self->{socket};
         $self->send_words(@words);
-        $self->read_reply(time + 10);
+        $self->read_reply(time + 30);
     };
     return @got if !$@;
     my $why = $@;
@@ -503,7 +503,7 @@ sub wait_for_replicas
         my @in_step = grep { $_ == $end }
             $info =~ /^slave\d+:.*state=online,offset=(\d+)/mg;
         return @in_step >= $count;
-    }) or die "the replicas are not in step\n";
+    }, 60) or die "the replicas are not in step\n";
     return;
 }
 
@@ -537,7 +537,7 @@ sub stop
     my $pid = $self->{pid} or return;
     CORE::kill('CONT', $pid);
     CORE::kill('TERM', $pid);
-    return if $self->wait_for(sub { !$self->is_alive }, 10);
+    return if $self->wait_for(sub { !$self->is_alive }, 20);
     $self->kill;
     return;
 }
@@ -569,7 +569,7 @@ sub finish
     $self->kill;
     if (!Test::More->builder->is_passing && $self->{root}) {
         my @lines = split /\n/, $self->log;
-        splice @lines, 0, @lines - 30 if @lines > 30;
+        splice @lines, 0, @lines - 12 if @lines > 12;
         Test::More::diag(join "\n", "the broker's log:", @lines);
     }
     File::Path::remove_tree($self->{root}) if $self->{root};

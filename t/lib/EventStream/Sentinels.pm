@@ -69,7 +69,7 @@ sub start
         name => 'es', count => 3, down_after => 500, replicas => 0, %opt,
         primary => $primary}, 'EventStream::Sentinels::Set';
     $set->{list} = [map { $class->start_one($set) } 1 .. $set->{count}];
-    $set->{list}[0]->wait_for(sub { $set->know_all }, 30)
+    $set->{list}[0]->wait_for(sub { $set->know_all }, 60)
         or die "the sentinels do not find each other\n";
     return $set;
 }
