@@ -383,7 +383,7 @@ apr_status_t es_cluster_link_receive(es_cluster_link_t *link,
         if (es_clock_now() >= by) {
             return APR_TIMEUP;
         }
-        if (link->stopping && *link->stopping) {
+        if (es_cluster_link_is_stopping(link->stopping)) {
             return APR_EOF;
         }
         if (rv == APR_EAGAIN) {

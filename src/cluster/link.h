@@ -48,8 +48,16 @@ typedef struct es_cluster_link_params_t {
     apr_interval_time_t connect_timeout; /* for each server: its name, the
                                           * connection, TLS, AUTH … */
     apr_size_t reply_max;                /* bytes of one reply; 0 = preset */
-    const volatile int *stopping;        /* 1 = waits end soon; NULL = never */
+    const volatile int *stopping;        /* atomic; 1 = waits end soon; NULL =
+                                          * never */
 } es_cluster_link_params_t;
+
+/** 1 if a wait is to end. */
+static inline int es_cluster_link_is_stopping(const volatile int *stopping)
+{
+    /* relaxed: nothing else depends on it */
+    return stopping != NULL && __atomic_load_n(stopping, __ATOMIC_RELAXED);
+}
 
 /** Was the module built with hiredis? Without it no link can be opened. */
 int es_cluster_link_is_built(void);

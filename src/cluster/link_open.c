@@ -463,8 +463,8 @@ static apr_status_t ask_all(election_t *election, apr_time_t by, char *why,
 
     for (i = 0; i < url->nhosts && !is_decided(election); i++) {
         rv = ask_sentinel(election, &url->hosts[i], by, why, why_size);
-        if (rv == APR_EOF && election->params->stopping &&
-            *election->params->stopping) {
+        if (rv == APR_EOF &&
+            es_cluster_link_is_stopping(election->params->stopping)) {
             return rv;
         }
     }

@@ -72,7 +72,7 @@ static void *on_thread(void *arg)
 {
     lookup_t *lookup = arg;
     es_cluster_addresses_t found;
-    int error = ask(&found, lookup->host, lookup->port, AI_ADDRCONFIG);
+    int error = ask(&found, lookup->host, lookup->port, 0);
     int is_left;
 
     __atomic_sub_fetch(&threads, 1, __ATOMIC_RELAXED);
@@ -156,7 +156,7 @@ static apr_status_t wait_done(lookup_t *lookup, const volatile int *stopping,
     apr_time_t now = es_clock_now();
 
     while (!lookup->is_done) {
-        if (stopping && *stopping) {
+        if (es_cluster_link_is_stopping(stopping)) {
             return APR_EOF;
         }
         if (now >= by) {

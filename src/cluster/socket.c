@@ -45,7 +45,7 @@ apr_status_t es_cluster_socket_wait(int fd, short events,
         apr_interval_time_t rest = by > now ? by - now : 0;
         int n;
 
-        if (stopping && *stopping) {
+        if (es_cluster_link_is_stopping(stopping)) {
             return APR_EOF;
         }
         if (rest > ES_CLUSTER_LINK_LOOK) {

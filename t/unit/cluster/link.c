@@ -323,7 +323,7 @@ static void *stop_soon(void *arg)
 {
     (void)arg;
     usleep(50000);
-    stopping = 1;
+    __atomic_store_n(&stopping, 1, __ATOMIC_RELAXED);
     return NULL;
 }
 
