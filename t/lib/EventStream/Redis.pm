@@ -84,7 +84,7 @@ CONFIG SET.
 =item suspend, resume, kill, stop, run, restart
 
 SIGSTOP, SIGCONT, SIGKILL; a regular end; a start with the same port and folder;
-stop and run.
+stop and run. run(may_load => 1) returns although it still loads its data.
 
 =item wait_for(\&condition, $seconds)
 
@@ -274,22 +274,22 @@ sub spawn
     return;
 }
 
-# Up, also if it only has to load its data.
+# Up, also if it is a replica whose primary is down.
 sub answers
 {
-    my ($self) = @_;
+    my ($self, $may_load) = @_;
     my $answer = eval { $self->command('PING') };
     return 1 if defined $answer;
-    return $@ =~ /^(?:LOADING|MASTERDOWN)/;
+    return $@ =~ /^MASTERDOWN/ || $may_load && $@ =~ /^LOADING/;
 }
 
 sub run
 {
-    my ($self) = @_;
+    my ($self, %opt) = @_;
     die "it runs already\n" if $self->is_alive;
     $self->spawn;
     my $until = time + 60;
-    while (!$self->answers) {
+    while (!$self->answers($opt{may_load})) {
         if (!$self->is_alive || time > $until) {
             my $log = $self->log;
             $self->kill if $self->is_alive;
