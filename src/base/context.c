@@ -35,7 +35,7 @@ static const char *name_of(int context)
     case ES_WORKER: return "worker";
     case ES_DELIVERY: return "delivery";
     case ES_SENDER: return "GRIP sender";
-    default: return "cluster";
+    default: return "cluster thread";
     }
 }
 

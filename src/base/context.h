@@ -18,7 +18,7 @@ enum {
     ES_WORKER = 4,     /* under prefork the child's main thread becomes one */
     ES_DELIVERY = 8,
     ES_SENDER = 16,
-    ES_CLUSTER = 32 /* threads of a hub of a cluster */
+    ES_CLUSTER = 32 /* a thread of a clustered hub */
 };
 
 /** Set the context of the calling thread; 0 = none. */
