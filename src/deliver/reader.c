@@ -278,7 +278,7 @@ int es_reader_backlog_has_lost(const es_backlog_t *backlog,
 {
     if (!backlog->is_begun) {
         *tail = es_store_tail(store);
-        return 0;
+        return es_store_is_reset(store, cursor);
     }
     return es_store_has_lost_parts(store, backlog->parts, backlog->count,
                                    cursor, tail);

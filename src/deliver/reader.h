@@ -94,7 +94,8 @@ es_backlog_t *es_reader_backlog_create(const es_part_t *parts, int count);
 /**
  * The ring has overtaken the client at cursor: has the client lost events? As
  * long as nothing of the backlog was written, it has not: the client asked for
- * what is retained, whatever that is. Evicted events of a channel that precede
+ * what is retained, whatever that is; unless the journal was filled anew since
+ * it subscribed. Evicted events of a channel that precede
  * its start are no loss either.
  *
  * @param tail  filled: where the client may continue if it has lost nothing

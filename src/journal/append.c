@@ -8,6 +8,7 @@
  *                        records; a failure here leaves some idle slots
  *       known            look up the publishers' ids; may fail as well
  *       for each event   id, position, evict what is in the way, write
+                        (journal/append_batch.c)
  *       commit           one store of the head
  *     unlock, log, count the subscriptions
  *
@@ -29,6 +30,7 @@
  */
 #include "base/context.h"
 #include "journal/append_batch.h"
+#include "journal/spans.h"
 
 /** Records that are looked at or evicted to make slots, with the lock taken
  * once; up to 1,024 more for each channel of the last event. */
@@ -77,111 +79,53 @@ apr_status_t es_store_evict_until(es_store_t *store, es_pos_t end)
     return APR_SUCCESS;
 }
 
-/** Write event number at or after at. @return its end, 0 when damaged */
-static es_pos_t write_event(const es_append_batch_t *batch, int number,
-                            es_pos_t at, const es_id_t *id)
-{
-    es_store_t *store = batch->store;
-    const es_entry_t *entry = &batch->entries[number];
-    const es_append_event_t *event = &batch->events[number];
-    int has_publisher_id = entry->frame->publisher_id.len != 0;
-    es_link_t links[ES_EVENT_CHANNELS_MAX];
-    char text[ES_ID_TEXT_SIZE];
-    es_content_t content;
-    apr_uint64_t size;
-    es_pos_t pos;
-    int i;
-
-    content.id = *id;
-    content.frame = entry->frame;
-    content.until_ms = 0;
-    content.id_text = has_publisher_id ? entry->frame->publisher_id
-                                       : es_slice(text, es_id_format(text, id));
-    content.links = links;
-    content.nlinks = entry->nchannels;
-    size = es_journal_record_size(
-        entry->nchannels, es_frame_size(entry->frame, content.id_text.len));
-    pos = es_journal_record_pos(&store->journal, at, size);
-    if (es_store_evict_until(store, pos + size) != APR_SUCCESS) {
-        return 0;
-    }
-    for (i = 0; i < entry->nchannels; i++) {
-        es_slot_t slot = event->channels[i].slot;
-
-        links[i].slot = slot;
-        links[i].spare = 0;
-        links[i].previous = es_channels_append(
-            &store->channels, slot, pos, es_journal_tail(&store->journal));
-        links[i].publisher_before =
-            has_publisher_id
-                ? es_publisher_ids_add(&store->publisher_ids,
-                                       event->publisher_hash, slot, pos, i)
-                : 0;
-    }
-    es_journal_write(&store->journal, at, pos, size, &content);
-    return pos + size;
-}
-
-/** An event opens its channels again. */
-static void reopen_channels(const es_append_batch_t *batch)
-{
-    int i, k;
-
-    for (i = 0; i < batch->count; i++) {
-        const es_append_event_t *event = &batch->events[i];
-
-        for (k = 0; k < batch->entries[i].nchannels && !event->is_known; k++) {
-            es_channels_set_closed(&batch->store->channels,
-                                   event->channels[k].slot, 0);
-        }
-    }
-}
-
 /** Write the events that are new, and commit. */
 static apr_status_t write_batch(es_append_batch_t *batch)
 {
-    es_store_t *store = batch->store;
-    es_id_t id = es_store_last_id(store);
-    es_pos_t at = es_journal_head(&store->journal);
-    int i;
+    const es_journal_t *journal = &batch->store->journal;
 
-    batch->result.from = at;
-    for (i = 0; i < batch->count; i++) {
-        if (!batch->events[i].is_known) {
-            id = es_id_next(&id, batch->now_ms);
-            at = write_event(batch, i, at, &id);
-            if (at == 0) {
-                return APR_EGENERAL;
-            }
-            es_append_batch_raise_last_id(batch, &id);
-        }
+    batch->result.from = es_journal_head(journal);
+    batch->result.head = es_append_batch_write(batch, batch->result.from);
+    if (batch->result.head == 0) {
+        return APR_EGENERAL;
     }
-    es_journal_commit(&store->journal, at, &id);
-    reopen_channels(batch);
-    batch->result.head = at;
+    es_journal_commit(journal, batch->result.head, &batch->id);
+    es_append_batch_close_and_open(batch);
     return APR_SUCCESS;
 }
 
 /* ---- one hold of the lock ----------------------------------------------- */
+
+/** May more slots be made in this hold of the lock? @return APR_EAGAIN: in the
+ * next one; APR_ENOMEM: no */
+static apr_status_t may_make(const es_append_batch_t *batch)
+{
+    if (batch->maker.looked < RECORDS_MAX) {
+        return APR_SUCCESS;
+    }
+    return batch->is_last_try ? APR_ENOMEM : APR_EAGAIN;
+}
 
 /** Find all slots, then all known events. @return APR_EAGAIN: continue later;
  * the slots that were made are found again, and kept, as the channels are
  * looked at in the same order */
 static apr_status_t find_all(es_append_batch_t *batch)
 {
+    const es_append_params_t *params = &batch->params;
     apr_status_t rv = APR_SUCCESS;
     int i;
 
     es_channels_begin_batch(&batch->store->channels);
     batch->maker.looked = 0;
-    for (i = 0; i < batch->count && rv == APR_SUCCESS; i++) {
-        if (batch->maker.looked >= RECORDS_MAX) {
-            return batch->is_last_try ? APR_ENOMEM : APR_EAGAIN;
-        }
-        rv = es_append_batch_find_slots(batch, i);
+    for (i = 0; i < params->count && rv == APR_SUCCESS; i++) {
+        apr_status_t may = may_make(batch);
+
+        rv = may == APR_SUCCESS || (may == APR_ENOMEM && params->leaves_out)
+                 ? es_append_batch_find_slots(batch, i, may == APR_SUCCESS)
+                 : may;
     }
     es_append_batch_forget_known(batch);
-    for (i = 0; i < batch->count && rv == APR_SUCCESS; i++) {
+    for (i = 0; i < params->count && rv == APR_SUCCESS; i++) {
         rv = es_append_batch_find_known(batch, i);
     }
     return rv;
@@ -191,17 +135,17 @@ static apr_status_t find_all(es_append_batch_t *batch)
 static es_pos_t end_of(const es_append_batch_t *batch)
 {
     es_pos_t end = es_journal_head(&batch->store->journal);
-    es_id_t last = es_store_last_id(batch->store);
-    es_id_t id = es_id_next(&last, batch->now_ms);
+    es_id_t last = es_journal_last(&batch->store->journal);
+    es_id_t id = es_id_next(&last, batch->params.now_ms);
     char text[ES_ID_TEXT_SIZE];
     apr_size_t id_len = es_id_format(text, &id);
     apr_uint64_t largest = 0; /* a pad is smaller than the record after it */
     int i;
 
-    for (i = 0; i < batch->count; i++) {
+    for (i = 0; i < batch->params.count; i++) {
         if (!batch->events[i].is_known) {
-            apr_uint64_t size =
-                es_append_batch_event_size(&batch->entries[i], id_len);
+            apr_uint64_t size = es_append_batch_event_size(
+                es_append_batch_entry(batch, i), id_len);
 
             end += size;
             largest = size > largest ? size : largest;
@@ -225,6 +169,10 @@ static apr_status_t try_append(es_append_batch_t *batch)
 
     if (!es_journal_is_sane(journal)) {
         return APR_EGENERAL;
+    }
+    if (batch->params.after != NULL &&
+        !es_spans_are_last(batch->store, batch->params.after)) {
+        return APR_EMISMATCH;
     }
     batch->end = es_journal_head(journal);
     rv = find_all(batch);
@@ -314,13 +262,11 @@ static apr_status_t append(es_append_batch_t *batch)
     return rv;
 }
 
-apr_status_t es_store_append_any(es_store_t *store, const es_entry_t *entries,
-                                 int count, apr_uint64_t now_ms,
-                                 apr_uint64_t *touched, es_appended_t *out)
+apr_status_t es_append_run(es_store_t *store, const es_append_params_t *params,
+                           apr_uint64_t *touched, es_appended_t *out)
 {
     es_append_batch_t batch;
-    apr_status_t rv =
-        es_append_batch_init(&batch, store, entries, count, now_ms);
+    apr_status_t rv = es_append_batch_init(&batch, store, params);
 
     if (rv == APR_SUCCESS) {
         rv = append(&batch);
@@ -340,6 +286,15 @@ apr_status_t es_store_append(es_store_t *store, const es_entry_t *entries,
                              int count, apr_uint64_t now_ms,
                              apr_uint64_t *touched, es_appended_t *out)
 {
+    es_append_params_t params = {0};
+
     ES_CONTEXT(ES_WORKER);
-    return es_store_append_any(store, entries, count, now_ms, touched, out);
+    if (count < 1) {
+        return APR_EINVAL;
+    }
+    params.entries = entries;
+    params.count = count;
+    params.now_ms = now_ms;
+    params.channels = ES_STORE_BATCH_CHANNELS_MAX;
+    return es_append_run(store, &params, touched, out);
 }

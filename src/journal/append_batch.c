@@ -11,40 +11,58 @@
 
 #include "journal/batch_dups.h"
 
+#include <limits.h>
 #include <stdlib.h>
 
 /* ---- before the lock ---------------------------------------------------- */
 
-/** @return the channels of all entries, or 0: an argument is out of range */
-static apr_size_t count_channels(const es_entry_t *entries, int count)
+static int is_in_range(const es_entry_t *entry)
 {
-    apr_size_t channels = 0;
-    int i, k;
+    int most = entry->frame != NULL ? ES_EVENT_CHANNELS_MAX : 1;
+    int k;
 
-    for (i = 0; i < count; i++) {
-        if (entries[i].nchannels < 1 ||
-            entries[i].nchannels > ES_EVENT_CHANNELS_MAX) {
-            return 0;
-        }
-        for (k = 0; k < entries[i].nchannels; k++) {
-            if (entries[i].channels[k].len < 1 ||
-                entries[i].channels[k].len > ES_CHANNEL_NAME_MAX) {
-                return 0;
-            }
-        }
-        channels += (apr_size_t)entries[i].nchannels;
-        if (channels > ES_STORE_BATCH_CHANNELS_MAX) {
+    if (entry->nchannels < 1 || entry->nchannels > most) {
+        return 0;
+    }
+    for (k = 0; k < entry->nchannels; k++) {
+        if (entry->channels[k].len < 1 ||
+            entry->channels[k].len > ES_CHANNEL_NAME_MAX) {
             return 0;
         }
     }
-    return channels;
+    return 1;
+}
+
+/** Count the channels of all entries, and find the first close. @return 0: an
+ * argument is out of range */
+static int count_channels(es_append_batch_t *batch)
+{
+    int i;
+
+    batch->nchannels = 0;
+    batch->closes_from = INT_MAX;
+    for (i = 0; i < batch->params.count; i++) {
+        const es_entry_t *entry = es_append_batch_entry(batch, i);
+
+        if (!is_in_range(entry)) {
+            return 0;
+        }
+        if (entry->frame == NULL && batch->closes_from == INT_MAX) {
+            batch->closes_from = i;
+        }
+        batch->nchannels += (apr_size_t)entry->nchannels;
+        if (batch->nchannels > batch->params.channels) {
+            return 0;
+        }
+    }
+    return 1;
 }
 
 /** malloc and not a pool: it is freed when the call ends. @return 0 without
  * memory */
 static int alloc_batch(es_append_batch_t *batch)
 {
-    apr_size_t count = (apr_size_t)batch->count;
+    apr_size_t count = (apr_size_t)batch->params.count;
 
     batch->channels = batch->small_channels;
     batch->events = batch->small_events;
@@ -71,6 +89,9 @@ void es_append_batch_clear(const es_append_batch_t *batch)
 apr_uint64_t es_append_batch_event_size(const es_entry_t *entry,
                                         apr_size_t id_len)
 {
+    if (entry->frame == NULL) {
+        return es_journal_record_size(entry->nchannels, 0);
+    }
     if (entry->frame->publisher_id.len != 0) {
         id_len = entry->frame->publisher_id.len;
     }
@@ -85,9 +106,9 @@ static int fits(const es_append_batch_t *batch)
     apr_uint64_t sum = 0;
     int i;
 
-    for (i = 0; i < batch->count; i++) {
-        apr_uint64_t size =
-            es_append_batch_event_size(&batch->entries[i], ES_ID_TEXT_SIZE - 1);
+    for (i = 0; i < batch->params.count; i++) {
+        apr_uint64_t size = es_append_batch_event_size(
+            es_append_batch_entry(batch, i), ES_ID_TEXT_SIZE - 1);
 
         if (size > most || size > APR_UINT32_MAX || sum > most - size) {
             return 0;
@@ -103,8 +124,9 @@ static void hash_all(es_append_batch_t *batch)
     const es_store_t *store = batch->store;
     int i, k;
 
-    for (i = 0; i < batch->count; i++) {
-        es_slice_t publisher_id = batch->entries[i].frame->publisher_id;
+    for (i = 0; i < batch->params.count; i++) {
+        const es_entry_t *entry = es_append_batch_entry(batch, i);
+        es_slice_t publisher_id = es_append_batch_publisher_id(entry);
 
         batch->events[i].channels = channel;
         batch->events[i].is_known = 0;
@@ -112,51 +134,77 @@ static void hash_all(es_append_batch_t *batch)
             publisher_id.len != 0
                 ? es_publisher_ids_hash(&store->publisher_ids, publisher_id)
                 : 0;
-        for (k = 0; k < batch->entries[i].nchannels; k++, channel++) {
-            channel->hash = es_channels_hash(&store->channels,
-                                             batch->entries[i].channels[k]);
+        for (k = 0; k < entry->nchannels; k++, channel++) {
+            channel->hash =
+                es_channels_hash(&store->channels, entry->channels[k]);
         }
     }
 }
 
-apr_status_t es_append_batch_init(es_append_batch_t *batch, es_store_t *store,
-                                  const es_entry_t *entries, int count,
-                                  apr_uint64_t now_ms)
+/** Find events that occur twice. With ids, each is one of its own: the broker
+ * knows what was published before. */
+static apr_status_t find_dups(es_append_batch_t *batch)
 {
+    int i;
+
+    if (batch->params.entries != NULL && batch->closes_from == INT_MAX) {
+        return es_batch_dups_find(batch->params.entries, batch->params.count,
+                                  batch->store->publisher_ids.key, batch->dups,
+                                  &batch->result.clash);
+    }
+    for (i = 0; i < batch->params.count; i++) {
+        batch->dups[i] = -1;
+    }
+    return APR_SUCCESS;
+}
+
+apr_status_t es_append_batch_init(es_append_batch_t *batch, es_store_t *store,
+                                  const es_append_params_t *params)
+{
+    int valid;
+
     batch->store = store;
-    batch->entries = entries;
-    batch->count = count;
-    batch->now_ms = now_ms;
-    batch->nchannels = count_channels(entries, count);
+    batch->params = *params;
+    valid = count_channels(batch);
     es_slot_maker_init(&batch->maker, store, 1);
+    batch->maker.leaves_out = params->leaves_out;
+    if (!valid) {
+        batch->nchannels = 0; /* nothing is allocated */
+    }
     if (!alloc_batch(batch)) {
         return APR_ENOMEM;
     }
-    if (batch->nchannels == 0) {
+    if (!valid) {
         return APR_EINVAL;
     }
     if (!fits(batch)) {
         return APR_ENOSPC;
     }
     hash_all(batch);
-    return es_batch_dups_find(entries, count, store->publisher_ids.key,
-                              batch->dups, &batch->result.clash);
+    return find_dups(batch);
 }
 
 /* ---- under the lock: slots ---------------------------------------------- */
 
-apr_status_t es_append_batch_find_slots(es_append_batch_t *batch, int i)
+apr_status_t es_append_batch_find_slots(es_append_batch_t *batch, int i,
+                                        int makes)
 {
     const es_channels_t *channels = &batch->store->channels;
-    const es_entry_t *entry = &batch->entries[i];
+    const es_entry_t *entry = es_append_batch_entry(batch, i);
     int k;
 
     for (k = 0; k < entry->nchannels; k++) {
         es_append_channel_t *channel = &batch->events[i].channels[k];
-        apr_status_t rv = es_slot_maker_make(&batch->maker, entry->channels[k],
-                                             channel->hash, &channel->slot);
+        apr_status_t rv =
+            makes ? es_slot_maker_make(&batch->maker, entry->channels[k],
+                                       channel->hash, &channel->slot)
+                  : es_channels_find(channels, entry->channels[k],
+                                     channel->hash, &channel->slot);
 
-        if (rv != APR_SUCCESS) {
+        if (rv == APR_ENOMEM && batch->params.leaves_out) {
+            channel->slot = 0;
+        }
+        else if (rv != APR_SUCCESS) {
             return rv;
         }
         channel->is_first = es_channels_use_slot(channels, channel->slot);
@@ -192,7 +240,7 @@ static apr_status_t find_published(es_append_batch_t *batch, int i,
                                    es_record_t *found)
 {
     const es_store_t *store = batch->store;
-    const es_entry_t *entry = &batch->entries[i];
+    const es_entry_t *entry = es_append_batch_entry(batch, i);
     const es_append_event_t *event = &batch->events[i];
     int k;
 
@@ -222,7 +270,8 @@ static apr_status_t find_published(es_append_batch_t *batch, int i,
     return APR_SUCCESS;
 }
 
-void es_append_batch_raise_last_id(es_append_batch_t *batch, const es_id_t *id)
+/** The id of the batch is the highest id of its events. */
+static void raise_last_id(es_append_batch_t *batch, const es_id_t *id)
 {
     if (es_id_compare(id, &batch->result.last_id) > 0) {
         batch->result.last_id = *id;
@@ -248,24 +297,230 @@ void es_append_batch_forget_known(es_append_batch_t *batch)
 
 apr_status_t es_append_batch_find_known(es_append_batch_t *batch, int i)
 {
+    const es_entry_t *entry = es_append_batch_entry(batch, i);
     es_append_event_t *event = &batch->events[i];
     es_record_t found;
 
     event->is_known = batch->dups[i] >= 0;
-    if (!event->is_known && batch->entries[i].frame->publisher_id.len != 0) {
+    /* what a close of this batch drops is known no longer */
+    if (!event->is_known && es_append_batch_publisher_id(entry).len != 0 &&
+        i < batch->closes_from) {
         apr_status_t rv = find_published(batch, i, &found);
 
-        if (rv != APR_SUCCESS) {
+        if (rv == APR_EEXIST && batch->params.given != NULL) {
+            found.pos = 0; /* the broker has decided that it is another one */
+        }
+        else if (rv != APR_SUCCESS) {
             return rv;
         }
         if (found.pos != 0) {
             event->is_known = 1;
-            es_append_batch_raise_last_id(batch, &found.id);
+            raise_last_id(batch, &found.id);
             add_known(&batch->result, &found);
         }
     }
     batch->result.known += event->is_known;
     return APR_SUCCESS;
+}
+
+/* ---- under the lock: writing -------------------------------------------- */
+
+/** When close number i ends. */
+static apr_uint64_t until_of(const es_append_batch_t *batch, int i)
+{
+    return batch->params.given != NULL ? batch->params.given[i].until_ms
+                                       : batch->params.until_ms;
+}
+
+/** What stands in a record of entry number i, without its links. */
+static es_content_t content_of(const es_append_batch_t *batch, int i,
+                               const es_id_t *id, char text[ES_ID_TEXT_SIZE])
+{
+    const es_entry_t *entry = es_append_batch_entry(batch, i);
+    es_content_t content = {0};
+
+    content.id = *id;
+    content.frame = entry->frame;
+    if (entry->frame == NULL) {
+        content.until_ms = until_of(batch, i);
+        return content;
+    }
+    content.id_text = entry->frame->publisher_id;
+    if (content.id_text.len == 0) {
+        content.id_text = es_slice(text, es_id_format(text, id));
+    }
+    return content;
+}
+
+/** The channels of entry number i that have a slot. Those without lose the
+ * event. */
+static int count_slots(const es_append_batch_t *batch, int i, const es_id_t *id)
+{
+    const es_append_event_t *event = &batch->events[i];
+    int nchannels = es_append_batch_entry(batch, i)->nchannels;
+    int count = 0;
+    int k;
+
+    for (k = 0; k < nchannels; k++) {
+        count += event->channels[k].slot != 0;
+    }
+    if (count < nchannels) {
+        es_channels_raise_forgotten(&batch->store->channels, id);
+    }
+    return count;
+}
+
+/** Link the record at pos into the chains. */
+static void make_links(const es_append_batch_t *batch, int i, es_pos_t pos,
+                       es_link_t *links)
+{
+    const es_store_t *store = batch->store;
+    const es_append_event_t *event = &batch->events[i];
+    const es_entry_t *entry = es_append_batch_entry(batch, i);
+    es_pos_t tail = es_journal_tail(&store->journal);
+    int has_publisher_id = es_append_batch_publisher_id(entry).len != 0;
+    int count = 0;
+    int k;
+
+    for (k = 0; k < entry->nchannels; k++) {
+        es_slot_t slot = event->channels[k].slot;
+
+        if (slot == 0) {
+            continue;
+        }
+        links[count].slot = slot;
+        links[count].spare = 0;
+        links[count].previous =
+            es_channels_append(&store->channels, slot, pos, tail);
+        links[count].publisher_before =
+            has_publisher_id
+                ? es_publisher_ids_add(&store->publisher_ids,
+                                       event->publisher_hash, slot, pos, count)
+                : 0;
+        count++;
+    }
+}
+
+/** Write entry number i at or after at. @return its end, 0 when damaged */
+static es_pos_t write_entry(es_append_batch_t *batch, int i, es_pos_t at)
+{
+    es_store_t *store = batch->store;
+    es_link_t links[ES_EVENT_CHANNELS_MAX];
+    char text[ES_ID_TEXT_SIZE];
+    es_content_t content = content_of(batch, i, &batch->id, text);
+    apr_uint64_t size;
+    es_pos_t pos;
+
+    content.nlinks = count_slots(batch, i, &batch->id);
+    if (content.nlinks == 0) {
+        return at; /* nobody on this node can want it */
+    }
+    content.links = links;
+    size = es_journal_record_size(
+        content.nlinks, content.frame != NULL
+                            ? es_frame_size(content.frame, content.id_text.len)
+                            : 0);
+    pos = es_journal_record_pos(&store->journal, at, size);
+    if (es_store_evict_until(store, pos + size) != APR_SUCCESS) {
+        return 0;
+    }
+    make_links(batch, i, pos, links);
+    es_journal_write(&store->journal, at, pos, size, &content);
+    batch->events[i].pos = pos;
+    return pos + size;
+}
+
+es_pos_t es_append_batch_write(es_append_batch_t *batch, es_pos_t at)
+{
+    const es_append_params_t *params = &batch->params;
+    int i;
+
+    batch->id = es_journal_last(&batch->store->journal);
+    for (i = 0; i < params->count && at != 0; i++) {
+        batch->events[i].pos = 0;
+        if (params->given != NULL) {
+            batch->id = params->given[i].id;
+            raise_last_id(batch, &batch->id);
+        }
+        if (batch->events[i].is_known) {
+            continue;
+        }
+        if (params->given == NULL) {
+            batch->id = es_id_next(&batch->id, params->now_ms);
+            raise_last_id(batch, &batch->id);
+        }
+        at = write_entry(batch, i, at);
+    }
+    return at;
+}
+
+/** An event opens its channels again. */
+static void open_all(const es_append_batch_t *batch)
+{
+    int i, k;
+
+    for (i = 0; i < batch->params.count; i++) {
+        const es_append_event_t *event = &batch->events[i];
+        int nchannels = es_append_batch_entry(batch, i)->nchannels;
+
+        for (k = 0; k < nchannels && !event->is_known; k++) {
+            es_channels_set_closed(&batch->store->channels,
+                                   event->channels[k].slot, 0);
+        }
+    }
+}
+
+/** es_chan_t.scan, which is scratch: its last close was found. Else it is the
+ * number of records after that. */
+#define DROPPED APR_UINT64_MAX
+
+static void close_or_open(const es_append_batch_t *batch, int i, int k)
+{
+    const es_channels_t *channels = &batch->store->channels;
+    const es_append_event_t *event = &batch->events[i];
+    es_slot_t slot = event->channels[k].slot;
+    es_chan_t *chan = es_channels_at(channels, slot);
+    int closes = es_append_batch_entry(batch, i)->frame == NULL;
+
+    if (chan == NULL || event->pos == 0) {
+        return;
+    }
+    if (es_channels_use_slot(channels, slot)) {
+        chan->scan = 0;
+        es_channels_set_closed(channels, slot, closes ? until_of(batch, i) : 0);
+    }
+    if (chan->scan != DROPPED && closes) {
+        /* without ids, a close is the only entry of its batch */
+        es_channels_drop(channels, slot, event->pos,
+                         batch->params.given != NULL
+                             ? &batch->params.given[i].id
+                             : &batch->id,
+                         (apr_uint32_t)chan->scan);
+        chan->scan = DROPPED;
+    }
+    else if (chan->scan != DROPPED) {
+        chan->scan++;
+    }
+}
+
+/* The last entry of a channel decides whether it is closed, and its last close
+ * drops what was before. So the entries are visited from the last one on, and a
+ * new batch of the channel table tells which slots were visited. closed_until
+ * is stored once, as readers load it meanwhile. */
+void es_append_batch_close_and_open(const es_append_batch_t *batch)
+{
+    int i, k;
+
+    if (batch->closes_from == INT_MAX) {
+        open_all(batch);
+        return;
+    }
+    es_channels_begin_batch(&batch->store->channels);
+    for (i = batch->params.count - 1; i >= 0; i--) {
+        for (k = 0; k < es_append_batch_entry(batch, i)->nchannels; k++) {
+            close_or_open(batch, i, k);
+        }
+    }
 }
 
 /* ---- after the lock ----------------------------------------------------- */

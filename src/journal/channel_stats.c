@@ -12,6 +12,7 @@
 #include "journal/channel_stats.h"
 
 #include "journal/store_priv.h"
+#include "journal/stream_append.h"
 
 /* At most this many slots are examined at a time under the lock: their
  * subscriptions are spread over a row for each child. */
@@ -144,6 +145,64 @@ int es_channel_stats_next(es_store_t *store, es_slot_t *at, es_slice_t prefix,
     es_store_unlock(store, &report);
     return found;
 }
+
+/* ---- clients ------------------------------------------------------------ */
+
+/** Go to the slot before the next one that has subscribers, without the lock.
+ * @return 0: there is none */
+static int find_subscribed(const es_store_t *store, es_slot_t *at)
+{
+    for (; has_slot(store, *at + 1); (*at)++) {
+        if (!es_subscriptions_is_idle(&store->subscriptions, *at + 1)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static int copy_clients(const es_store_t *store, es_slot_t slot,
+                        es_clients_of_t *out)
+{
+    const es_chan_t *chan = es_channels_at(&store->channels, slot);
+
+    out->clients = es_subscriptions_of_slot(&store->subscriptions, slot, NULL);
+    if (chan->state != ES_CHAN_USED || out->clients == 0) {
+        return 0;
+    }
+    out->slot = slot;
+    memcpy(out->text, chan->name, chan->name_len);
+    out->name = es_slice(out->text, chan->name_len);
+    return 1;
+}
+
+int es_store_next_clients(es_store_t *store, es_slot_t *at,
+                          es_clients_of_t *found, int max)
+{
+    es_repair_report_t report;
+    es_slot_t slot = *at;
+    int count = 0;
+    int slots;
+
+    if (!find_subscribed(store, &slot)) {
+        *at = 0;
+        return 0;
+    }
+    if (es_store_lock(store, &report) != APR_SUCCESS) {
+        return -1;
+    }
+    for (slots = 0; slots < SLOTS_PER_LOCK && count < max; slots++) {
+        if (!has_slot(store, slot + 1)) {
+            slot = 0;
+            break;
+        }
+        count += copy_clients(store, ++slot, &found[count]);
+    }
+    es_store_unlock(store, &report);
+    *at = slot;
+    return count;
+}
+
+/* ---- sums and ids ------------------------------------------------------- */
 
 void es_channel_stats_add(const es_store_t *store, apr_uint64_t now_ms,
                           es_channel_totals_t *totals)

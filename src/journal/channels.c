@@ -424,8 +424,38 @@ void es_channels_evict(const es_channels_t *channels, es_slot_t slot,
     uncount_record(channels, slot);
 }
 
+/* Death in here: the caller's repair does it again, before it looks at any of
+ * these values. */
+void es_channels_evict_all(const es_channels_t *channels, es_pos_t pos,
+                           const es_id_t *id)
+{
+    apr_uint32_t used = es_channels_used(channels);
+    es_slot_t slot;
+
+    channels->table->retaining = 0;
+    es_channels_store_id(&channels->table->forgotten_ms,
+                         &channels->table->forgotten_n, id);
+    for (slot = 1; slot <= used; slot++) {
+        es_chan_t *chan = es_channels_at(channels, slot);
+        int was_retaining = chan->retained != 0;
+
+        es_channels_store_id(&chan->evicted_ms, &chan->evicted_n, id);
+        /* relaxed: the release store of the tail that follows orders them */
+        if (pos != 0) {
+            __atomic_store_n(&chan->newest, pos, __ATOMIC_RELAXED);
+        }
+        __atomic_store_n(&chan->evicted_pos, chan->newest, __ATOMIC_RELAXED);
+        __atomic_store_n(&chan->retained, 0, __ATOMIC_RELAXED);
+        chan->dropped = 0;
+        chan->scan = 0;
+        if (was_retaining) {
+            es_channels_note_idle(channels, slot);
+        }
+    }
+}
+
 void es_channels_drop(const es_channels_t *channels, es_slot_t slot,
-                      es_pos_t pos, const es_id_t *id)
+                      es_pos_t pos, const es_id_t *id, apr_uint32_t after)
 {
     es_chan_t *chan = es_channels_at(channels, slot);
 
@@ -434,7 +464,7 @@ void es_channels_drop(const es_channels_t *channels, es_slot_t slot,
     }
     /* Death in here: the close is committed, and a repair finds it. */
     es_channels_store_id(&chan->evicted_ms, &chan->evicted_n, id);
-    chan->dropped = chan->retained;
+    chan->dropped = chan->retained > after ? chan->retained - after : 0;
     /* relaxed: a client that subscribed before finds the record itself, or
      * sees by the tail that it is evicted; the tail is stored later, with
      * release */
@@ -444,7 +474,7 @@ void es_channels_drop(const es_channels_t *channels, es_slot_t slot,
 void es_channels_close(const es_channels_t *channels, es_slot_t slot,
                        es_pos_t pos, const es_id_t *id, apr_uint64_t until_ms)
 {
-    es_channels_drop(channels, slot, pos, id);
+    es_channels_drop(channels, slot, pos, id, 0);
     es_channels_set_closed(channels, slot, until_ms);
 }
 

@@ -134,14 +134,24 @@ void es_channels_evict(const es_channels_t *channels, es_slot_t slot,
 void es_channels_close(const es_channels_t *channels, es_slot_t slot,
                        es_pos_t pos, const es_id_t *id, apr_uint64_t until_ms);
 
-/** The first half of es_channels_close: drop the records up to the close. */
+/** The first half of es_channels_close: drop the records up to the close, all
+ * but the newest ones, after of them. */
 void es_channels_drop(const es_channels_t *channels, es_slot_t slot,
-                      es_pos_t pos, const es_id_t *id);
+                      es_pos_t pos, const es_id_t *id, apr_uint32_t after);
 
 /** The second half: the channel is closed until then; 0 = open, as after an
  * event. */
 void es_channels_set_closed(const es_channels_t *channels, es_slot_t slot,
                             apr_uint64_t until_ms);
+
+/**
+ * All records of all channels are about to be evicted; then their channels
+ * count as having lost all up to id, also those that are made later.
+ *
+ * @param pos  as if the newest record of each had been here; 0 = where it is
+ */
+void es_channels_evict_all(const es_channels_t *channels, es_pos_t pos,
+                           const es_id_t *id);
 
 /** 1 if the record of the slot at pos is not after the slot's last close. */
 int es_channels_has_dropped(const es_channels_t *channels, es_slot_t slot,

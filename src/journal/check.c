@@ -102,7 +102,7 @@ static const char *check_records(es_store_t *store, apr_uint32_t *seen,
     es_journal_t *journal = &store->journal;
     es_pos_t pos = es_journal_tail(journal);
     es_id_t before = {0, 0};
-    es_id_t last = es_store_last_id(store);
+    es_id_t last = es_journal_last(journal);
     es_record_t record;
 
     for (; pos != es_journal_head(journal); pos = record.next) {

@@ -29,7 +29,8 @@ typedef struct es_closed_t {
  * @param touched   as for es_store_append
  * @param out       filled on success
  * @return APR_SUCCESS; APR_EINVAL: the name is empty or too long; APR_ENOMEM:
- *         all slots are in use; APR_EGENERAL: the segment is unusable
+ *         all slots are in use; APR_TIMEUP: another process has the store lock;
+ *         APR_EGENERAL: the segment is unusable
  *
  * Context: WORKER; takes the store lock.
  */

@@ -66,6 +66,20 @@ int es_journal_is_sane(const es_journal_t *journal)
            head - tail <= journal->bytes && head <= APR_UINT64_MAX / 2;
 }
 
+es_id_t es_journal_last(const es_journal_t *journal)
+{
+    return journal->head->last[journal->head->which & 1];
+}
+
+es_pos_t es_journal_reset_pos(const es_journal_t *journal)
+{
+    /* acquire: the caller has loaded a tail or a record before it, which were
+     * stored after it. Relaxed would do, as the caller's loads precede it; but
+     * it may have loaded the tail relaxed */
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    return __atomic_load_n(&journal->tail->reset_pos, __ATOMIC_RELAXED);
+}
+
 /* ---- reading ------------------------------------------------------------ */
 
 /**
@@ -135,6 +149,12 @@ static int is_record(const es_journal_t *journal, const es_record_hdr_t *rec,
            (apr_uint64_t)rec->id_off + rec->id_len <= rec->frame_len;
 }
 
+/** The tail is about to move behind it. */
+static int is_reset(const es_record_hdr_t *rec, es_pos_t pos)
+{
+    return rec->pos == pos && rec->flags == ES_RECORD_RESET;
+}
+
 /** Fill record from the copied header and links. @return 0 if damaged */
 static int fill(const es_journal_t *journal, es_record_t *record,
                 const es_record_hdr_t *rec, const es_link_t *links)
@@ -184,7 +204,7 @@ apr_status_t es_journal_look(const es_journal_t *journal, es_pos_t pos,
             return APR_ENOENT;
         }
         if (!is_record(journal, &rec, pos, head)) {
-            return APR_EGENERAL;
+            return is_reset(&rec, pos) ? APR_ENOENT : APR_EGENERAL;
         }
         if (rec.flags != ES_RECORD_PAD) {
             break;
@@ -383,19 +403,49 @@ void es_journal_write(const es_journal_t *journal, es_pos_t at, es_pos_t pos,
     memcpy(wire + frame_len, tail.data, tail.len);
 }
 
+es_pos_t es_journal_after_reset(es_pos_t pos)
+{
+    return pos + ES_LINE; /* the ring consists of whole lines */
+}
+
+void es_journal_write_reset(const es_journal_t *journal, es_pos_t pos)
+{
+    es_record_hdr_t *rec =
+        (es_record_hdr_t *)(journal->ring + pos % journal->bytes);
+
+    /* Death in here: it is after the head. */
+    memset(rec, 0, sizeof(*rec));
+    rec->pos = pos;
+    rec->size = ES_LINE;
+    rec->flags = ES_RECORD_RESET;
+    /* release: a reader that sees the next head or tail sees it */
+    __atomic_store_n(&journal->tail->reset_pos, pos, __ATOMIC_RELEASE);
+}
+
+void es_journal_set_head(const es_journal_t *journal, es_pos_t head)
+{
+    /* release: a reader that sees this head sees all records before it.
+     * Death before it: nothing of the batch is in the journal; after it: all
+     * is, and a repair raises the last id to that of the last record. */
+    __atomic_store_n(&journal->head->pos, head, __ATOMIC_RELEASE);
+}
+
+void es_journal_set_last(const es_journal_t *journal, const es_id_t *last)
+{
+    es_head_t *words = journal->head;
+    apr_uint64_t other = (words->which & 1) ^ 1;
+
+    /* An id is two words, so it is written beside the valid one, and one store
+     * makes it valid. Release: the compiler must keep the order. */
+    words->last[other] = *last;
+    __atomic_store_n(&words->which, other, __ATOMIC_RELEASE);
+}
+
 void es_journal_commit(const es_journal_t *journal, es_pos_t head,
                        const es_id_t *last)
 {
-    es_head_t *words = journal->head;
-
-    /* ms first: death between the two stores leaves {new ms, old n}, an id
-     * above the last committed one. (With the same ms one store changes all.)
-     * No reader has seen an id of the batch yet. Release: the compiler must
-     * keep the order. */
-    __atomic_store_n(&words->last_ms, last->ms, __ATOMIC_RELEASE);
-    __atomic_store_n(&words->last_n, last->n, __ATOMIC_RELEASE);
-    /* release: a reader that sees this head sees all records before it.
-     * Death before it: nothing of the batch is in the journal; after it: all
-     * is. */
-    __atomic_store_n(&words->pos, head, __ATOMIC_RELEASE);
+    /* in this order: were the id given before its records are there, a node
+     * of a cluster would go on behind records that it does not have */
+    es_journal_set_head(journal, head);
+    es_journal_set_last(journal, last);
 }

@@ -38,6 +38,13 @@ es_pos_t es_journal_tail(const es_journal_t *journal);
 /** 1 if head and tail are plausible. Under lock. */
 int es_journal_is_sane(const es_journal_t *journal);
 
+/** The last id that was given. Under lock. */
+es_id_t es_journal_last(const es_journal_t *journal);
+
+/** Readers at or before it are reset, 0 = none. A reader that has found its
+ * record evicted sees at least the reset that evicted it. */
+es_pos_t es_journal_reset_pos(const es_journal_t *journal);
+
 /** As es_store_look. */
 apr_status_t es_journal_look(const es_journal_t *journal, es_pos_t pos,
                              es_record_t *record);
@@ -107,8 +114,22 @@ void es_journal_set_tail(const es_journal_t *journal, es_pos_t pos);
 void es_journal_write(const es_journal_t *journal, es_pos_t at, es_pos_t pos,
                       apr_uint64_t size, const es_content_t *content);
 
-/** Publish all records before head; last is the id of the last one. */
+/**
+ * Write a reset at pos, which is the head: once the next commit is made,
+ * readers that are there find their record evicted. The caller sets the tail
+ * behind it afterwards.
+ */
+void es_journal_write_reset(const es_journal_t *journal, es_pos_t pos);
+
+/** Where the first record after a reset starts. */
+es_pos_t es_journal_after_reset(es_pos_t pos);
+
+/** Publish all records before head; last is the last id that was given. */
 void es_journal_commit(const es_journal_t *journal, es_pos_t head,
                        const es_id_t *last);
+
+/** The first half of es_journal_commit, and the second one. */
+void es_journal_set_head(const es_journal_t *journal, es_pos_t head);
+void es_journal_set_last(const es_journal_t *journal, const es_id_t *last);
 
 #endif

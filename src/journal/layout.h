@@ -8,7 +8,8 @@
  *     128   head       end of the journal, last id           | one cache
  *     192   tail       where the journal begins              | line each
  *     256   table      the channel table's own values       /
- *     320   buckets    u32 each: slot, 0 = empty
+ *     320   spans      which ids are valid (journal/spans.h)
+ *     1024  buckets    u32 each: slot, 0 = empty
  *     …     slots      es_chan_t each, slot s at s - 1
  *     …     idle       u64 each: bits of slots (journal/idle_slots.c)
  *     …     subscription_totals  u32 each: subscriptions of child c at c - 1
@@ -22,7 +23,8 @@
  * map the segment anywhere; 0 is "none". A process computes all offsets and
  * sizes from the params it was given (es_layout_of), never from the segment.
  *
- * A record in the ring; it never wraps, and starts at multiples of 64:
+ * A record in the ring; it never wraps, and starts at multiples of 64. (A
+ * RESET has no more than the first 24 bytes, see journal/fill.c.)
  *
  *     ┌─────────────────┬────────────────┬──────────────────────────┬─────┐
  *     │ es_record_hdr_t │ es_link_t 24×n │ "<hex>\r\n" frame "\r\n" │ gap │
@@ -35,12 +37,12 @@
 #include <stddef.h>
 
 #include "shm/lock.h"
-#include "journal/store.h"
+#include "journal/stream_append.h"
 
 /** "esstore" and a byte that is not text. */
 #define ES_LAYOUT_MAGIC APR_UINT64_C(0x657373746f7265f1)
 /** Raised with every change to a struct below or to the meaning of a field. */
-#define ES_LAYOUT_VERSION 9
+#define ES_LAYOUT_VERSION 10
 
 /** Alignment of sections and records: a cache line. */
 #define ES_LINE 64
@@ -62,23 +64,26 @@ typedef struct es_segment_hdr_t {
     apr_uint32_t channels;
     apr_uint32_t max_children;
     apr_uint64_t key[2];   /* of the hash of names and ids; random */
-    apr_uint64_t epoch_ms; /* ids are above it and have its epoch */
+    apr_uint64_t epoch_ms; /* the id with which it was formatted */
     apr_uint64_t epoch_n;
 } es_segment_hdr_t;
 
 /** The end of the journal. Written under the lock; pos is read without. */
 typedef struct es_head_t {
-    apr_uint64_t pos;     /* atomic; where the next record will start */
-    apr_uint64_t last_ms; /* id of the last event; guarded by lock */
-    apr_uint64_t last_n;
-    apr_uint64_t spare[5];
+    apr_uint64_t pos;   /* atomic; where the next record will start */
+    apr_uint64_t which; /* last[which & 1] is valid; guarded by lock */
+    es_id_t last[2];    /* the last id that was given; guarded by lock */
+    apr_uint64_t spare[2];
 } es_head_t;
 
 /** The beginning of the journal. Written under the lock, read without. */
 typedef struct es_tail_t {
     apr_uint64_t pos; /* atomic; <= head, not less than head - ring_bytes */
     apr_uint64_t segment_id; /* written once, random */
-    apr_uint64_t spare[6];
+    apr_uint64_t reset_pos;  /* atomic; readers at or before it are reset; 0 =
+                             * none. It is below the tail, or a fill is not
+                             * complete */
+    apr_uint64_t spare[5];
 } es_tail_t;
 
 /** The channel table's own values; guarded by the lock, except now_ms. */
@@ -96,6 +101,26 @@ typedef struct es_table_t {
     apr_uint64_t scanned;    /* position, 0 = tail; see journal/slot_maker.c */
 } es_table_t;
 
+/** Spans of ids, oldest first. Of the last one, last is not used: it ends with
+ * the last id of the journal. */
+typedef struct es_span_set_t {
+    es_span_t at[ES_SPANS_MAX];
+    apr_uint32_t count;
+    apr_uint32_t is_given; /* 1 = a broker gives the ids */
+    apr_uint64_t spare[7];
+} es_span_set_t;
+
+/** Guarded by the lock. */
+typedef struct es_spans_t {
+    apr_uint64_t filling; /* the head when a fill began; 0 = none is under
+                           * way. Once the head is beyond it, the set of the
+                           * fill is valid, and its last id the journal's */
+    apr_uint32_t current; /* sets[current & 1] is valid */
+    apr_uint32_t filled;  /* sets[filled & 1] is the set of the fill */
+    apr_uint64_t spare[6];
+    es_span_set_t sets[2];
+} es_spans_t;
+
 typedef struct es_store_segment_t {
     es_segment_hdr_t hdr;
     union {
@@ -105,6 +130,7 @@ typedef struct es_store_segment_t {
     es_head_t head;
     es_tail_t tail;
     es_table_t table;
+    es_spans_t spans;
 } es_store_segment_t;
 
 enum { ES_CHAN_FREE = 0, ES_CHAN_USED = 1 };
@@ -133,7 +159,9 @@ enum {
     ES_RECORD_EVENT = 1,        /* holds an event */
     ES_RECORD_PAD = 2,          /* fills the rest up to the end of the ring */
     ES_RECORD_PUBLISHER_ID = 4, /* with EVENT: the id text is the publisher's */
-    ES_RECORD_CLOSE = 8 /* its one channel is closed; the frame is empty */
+    ES_RECORD_CLOSE = 8, /* its one channel is closed; the frame is empty */
+    ES_RECORD_RESET =
+        16 /* all before it is evicted; it counts as evicted, too */
 };
 
 /** The head of a record; never changed after the commit. */
@@ -171,7 +199,11 @@ ES_LAYOUT_ASSERT(guard_at, offsetof(es_store_segment_t, guard) == 64);
 ES_LAYOUT_ASSERT(head_at, offsetof(es_store_segment_t, head) == 128);
 ES_LAYOUT_ASSERT(tail_at, offsetof(es_store_segment_t, tail) == 192);
 ES_LAYOUT_ASSERT(table_at, offsetof(es_store_segment_t, table) == 256);
-ES_LAYOUT_ASSERT(segment_size, sizeof(es_store_segment_t) == 320);
+ES_LAYOUT_ASSERT(head_size, sizeof(es_head_t) == ES_LINE);
+ES_LAYOUT_ASSERT(tail_size, sizeof(es_tail_t) == ES_LINE);
+ES_LAYOUT_ASSERT(span_set_size, sizeof(es_span_set_t) == 320);
+ES_LAYOUT_ASSERT(spans_at, offsetof(es_store_segment_t, spans) == 320);
+ES_LAYOUT_ASSERT(segment_size, sizeof(es_store_segment_t) == 1024);
 ES_LAYOUT_ASSERT(chan_name_at, offsetof(es_chan_t, name) == 89);
 ES_LAYOUT_ASSERT(chan_size, sizeof(es_chan_t) == 344);
 ES_LAYOUT_ASSERT(rec_wire_at, offsetof(es_record_hdr_t, wire_off) == 32);

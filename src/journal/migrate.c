@@ -20,17 +20,19 @@
 #include "journal/migrate.h"
 
 #include "base/context.h"
-#include "journal/close.h"
-#include "journal/store_priv.h"
+#include "journal/append_batch.h"
+#include "journal/spans.h"
 
 #include <stdlib.h>
 
 typedef struct migration_t {
     es_store_t *to;
     const es_store_t *from;
+    es_span_set_t spans;   /* copied: which ids are of this journal */
+    es_id_t given;         /* the last id that the old store gave */
     es_id_t last;          /* id of the record before */
     unsigned char *seen;   /* by old slot - 1: 1 = its evicted id is copied */
-    apr_uint64_t *touched; /* for es_store_append_any; there are no clients */
+    apr_uint64_t *touched; /* for es_append_run; there are no clients */
     char *bytes;           /* a copy of a frame and the CR LF after it */
     apr_size_t bytes_size; /* of bytes */
     es_migrated_t *migrated;
@@ -71,16 +73,21 @@ static void set_evicted(const migration_t *migration, es_slice_t name,
 }
 
 /**
- * The evicted id of an old slot. If it cannot be an id of this store: most,
- * which is the highest value that it can have.
+ * An evicted id of the old store. If it cannot be an id of its journal: most,
+ * which is the highest value that it can have. Of an epoch that it has
+ * forgotten it can be; then no client that resumes can have an older id, and
+ * the first id of its spans means the same.
  */
-static es_id_t evicted_of(const es_chan_t *chan, const es_id_t *most)
+static es_id_t evicted_of(const migration_t *migration, apr_uint64_t ms,
+                          apr_uint64_t n, const es_id_t *most)
 {
-    es_id_t evicted;
+    const es_id_t *first = &migration->spans.at[0].first;
+    es_id_t evicted = {ms, n};
 
-    evicted.ms = chan->evicted_ms;
-    evicted.n = chan->evicted_n;
-    return es_id_is_same_epoch(&evicted, most) &&
+    if (migration->spans.is_given && es_id_compare(&evicted, first) < 0) {
+        return *first;
+    }
+    return es_spans_set_has(&migration->spans, &evicted) &&
                    es_id_compare(&evicted, most) <= 0
                ? evicted
                : *most;
@@ -138,8 +145,10 @@ static void migrate_evicted(migration_t *migration, const es_record_t *record)
 
     for (i = 0; i < record->nslots; i++) {
         es_slot_t slot = record->slots[i];
-        es_id_t evicted = evicted_of(
-            es_channels_at(&migration->from->channels, slot), &before);
+        const es_chan_t *chan =
+            es_channels_at(&migration->from->channels, slot);
+        es_id_t evicted =
+            evicted_of(migration, chan->evicted_ms, chan->evicted_n, &before);
 
         if (!migration->seen[slot - 1]) {
             migration->seen[slot - 1] = 1;
@@ -195,32 +204,25 @@ static void lose_record(const migration_t *migration, const es_record_t *record)
     }
 }
 
-static void set_last(const migration_t *migration, const es_id_t *id)
-{
-    migration->to->segment->head.last_ms = id->ms;
-    migration->to->segment->head.last_n = id->n;
-}
-
-/** Append a record of the old store to the new one. */
+/** Append a record of the old store to the new one, with its id. */
 static apr_status_t append_record(migration_t *migration,
                                   const es_record_t *record,
                                   const es_frame_t *frame)
 {
-    es_entry_t entry = {migration->names, record->nslots, frame};
-    es_id_t before = es_id_before(&record->id);
+    es_stream_entry_t entry = {
+        {migration->names, record->nslots, frame}, record->id, 0};
+    es_append_params_t params = {0};
     es_appended_t appended;
-    es_closed_t closed;
 
-    /* after this id and at that time, es_id_next gives the record's id */
-    set_last(migration, &before);
     if (record->closes) {
-        return es_store_close_any(
-            migration->to, migration->names[0], record->id.ms,
-            es_journal_closed_until(&migration->from->journal, record),
-            migration->touched, &closed);
+        entry.entry.frame = NULL;
+        entry.until_ms =
+            es_journal_closed_until(&migration->from->journal, record);
     }
-    return es_store_append_any(migration->to, &entry, 1, record->id.ms,
-                               migration->touched, &appended);
+    params.given = &entry;
+    params.count = 1;
+    params.channels = ES_EVENT_CHANNELS_MAX;
+    return es_append_run(migration->to, &params, migration->touched, &appended);
 }
 
 static apr_status_t append_or_lose(migration_t *migration,
@@ -234,18 +236,17 @@ static apr_status_t append_or_lose(migration_t *migration,
         /* older events use all slots */
     } while (rv == APR_ENOMEM &&
              es_store_evict_oldest(migration->to) == APR_SUCCESS);
-    /* EEXIST: a publisher's id is there twice, which no writer does */
-    if (rv == APR_ENOMEM || rv == APR_ENOSPC || rv == APR_EEXIST) {
+    if (rv == APR_ENOMEM || rv == APR_ENOSPC) {
         lose_record(migration, record);
+        es_journal_set_last(&migration->to->journal, &record->id);
         rv = APR_SUCCESS;
     }
-    set_last(migration, &record->id);
     return rv;
 }
 
 static int is_next(const migration_t *migration, const es_record_t *record)
 {
-    return es_id_is_same_epoch(&record->id, &migration->to->epoch) &&
+    return es_spans_set_has(&migration->spans, &record->id) &&
            es_id_compare(&record->id, &migration->last) > 0;
 }
 
@@ -286,24 +287,18 @@ static apr_status_t migrate_records(migration_t *migration)
 /** The last id that the old store gave: the new one continues after it. */
 static void migrate_last(migration_t *migration)
 {
-    es_id_t last = es_store_last_id(migration->from);
-
-    if (es_id_is_same_epoch(&last, &migration->last) &&
-        es_id_compare(&last, &migration->last) > 0) {
-        migration->last = last;
+    if (es_id_compare(&migration->given, &migration->last) > 0) {
+        migration->last = migration->given;
     }
-    set_last(migration, &migration->last);
+    es_journal_set_last(&migration->to->journal, &migration->last);
 }
 
 static void migrate_forgotten(const migration_t *migration)
 {
     const es_table_t *table = migration->from->channels.table;
-    es_id_t forgotten = {table->forgotten_ms, table->forgotten_n};
+    es_id_t forgotten = evicted_of(migration, table->forgotten_ms,
+                                   table->forgotten_n, &migration->last);
 
-    if (!es_id_is_same_epoch(&forgotten, &migration->last) ||
-        es_id_compare(&forgotten, &migration->last) > 0) {
-        forgotten = migration->last;
-    }
     es_channels_raise_forgotten(&migration->to->channels, &forgotten);
 }
 
@@ -328,7 +323,8 @@ static void migrate_idle(const migration_t *migration)
             !read_name(migration, slot, text, &name)) {
             continue;
         }
-        evicted = evicted_of(chan, &migration->last);
+        evicted = evicted_of(migration, chan->evicted_ms, chan->evicted_n,
+                             &migration->last);
         if (es_channels_find(channels, name, es_channels_hash(channels, name),
                              &made) == APR_SUCCESS &&
             made == 0 && es_channels_has_room(channels) &&
@@ -358,11 +354,23 @@ static void count_events(const migration_t *migration)
     migration->migrated->lost -= migration->migrated->events;
 }
 
+/** Nothing is in the new store yet, and all before its spans is lost. */
+static void begin(migration_t *migration)
+{
+    migration->last = migration->spans.at[0].first;
+    es_spans_write(migration->to, &migration->spans);
+    es_channels_evict_all(&migration->to->channels, 0, &migration->last);
+    es_journal_set_last(&migration->to->journal, &migration->last);
+}
+
 static apr_status_t migrate_all(migration_t *migration)
 {
     apr_status_t rv;
 
-    migration->last = migration->to->epoch;
+    if (!es_spans_read(migration->from, &migration->spans, &migration->given)) {
+        return APR_EGENERAL;
+    }
+    begin(migration);
     rv = migrate_records(migration);
     if (rv == APR_SUCCESS) {
         migrate_last(migration);

@@ -154,7 +154,7 @@ apr_status_t es_store_last_ids(es_store_t *store, const es_slot_t *slots,
         last_ids[i] = last_id_of(store, slots[i]);
     }
     present->pos = es_journal_head(&store->journal);
-    present->id = es_store_last_id(store);
+    present->id = es_journal_last(&store->journal);
     es_store_unlock(store, &report);
     return APR_SUCCESS;
 }

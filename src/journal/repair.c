@@ -10,7 +10,7 @@
  * The repair ends: each record has at least 64 bytes, and all together at most
  * ring_bytes; slots are visited by number, not along chains.
  */
-#include "journal/store_priv.h"
+#include "journal/spans.h"
 
 #include "base/log.h"
 
@@ -73,24 +73,6 @@ static int recount_slot(const es_channels_t *channels, es_slot_t slot,
     return 1;
 }
 
-/** Evict all records, up to id: nothing is counted. */
-static void evict_all(const es_channels_t *channels, const es_id_t *id)
-{
-    es_chan_t *chan;
-
-    channels->table->retaining = 0;
-    es_channels_store_id(&channels->table->forgotten_ms,
-                         &channels->table->forgotten_n, id);
-    for (chan = channels->slots;
-         chan < channels->slots + es_channels_used(channels); chan++) {
-        es_channels_store_id(&chan->evicted_ms, &chan->evicted_n, id);
-        __atomic_store_n(&chan->evicted_pos, chan->newest, __ATOMIC_RELAXED);
-        __atomic_store_n(&chan->retained, 0, __ATOMIC_RELAXED);
-        chan->dropped = 0;
-        chan->scan = 0;
-    }
-}
-
 /** If half of it was stored (es_channels_store_id), forgotten may be above all
  * ids that were given. A channel that is made next would then seem to have
  * lost events that are still to be published. */
@@ -147,11 +129,10 @@ static void restore_idle(const es_channels_t *channels)
 /** Raise the id of the last event to that of a committed record. */
 static void raise_last_id(es_store_t *store, const es_id_t *id)
 {
-    es_id_t last = es_store_last_id(store);
+    es_id_t last = es_journal_last(&store->journal);
 
     if (es_id_compare(id, &last) > 0) {
-        store->segment->head.last_ms = id->ms;
-        store->segment->head.last_n = id->n;
+        es_journal_set_last(&store->journal, id);
     }
 }
 
@@ -160,18 +141,20 @@ static void recount_close(es_store_t *store, const es_record_t *record)
 {
     if (record->closes) {
         es_channels_drop(&store->channels, record->slots[0], record->pos,
-                         &record->id);
+                         &record->id, 0);
     }
 }
 
 /**
  * A channel is closed if its newest record is a close, and open if that is an
- * event; without records, the table's value stays. It is stored once, with its
- * final value, since readers load it meanwhile: if an open channel looked
- * closed for an instant, clients would stop reconnecting to it for good.
+ * event. Without records, the table's value stays; but after a fill the channel
+ * is open. It is stored once, with its final value, since readers load it
+ * meanwhile: if an open channel looked closed for an instant, clients would
+ * stop reconnecting to it for good.
  */
 static void restore_closed(es_store_t *store)
 {
+    int is_filled = es_spans_is_filling(store);
     es_record_t record;
     es_slot_t slot;
 
@@ -179,10 +162,10 @@ static void restore_closed(es_store_t *store)
         const es_chan_t *chan = es_channels_at(&store->channels, slot);
         apr_uint64_t until_ms = 0;
 
-        if (chan == NULL || chan->retained == 0) {
+        if (chan == NULL || (chan->retained == 0 && !is_filled)) {
             continue;
         }
-        if (chan->dropped == chan->retained &&
+        if (chan->retained != 0 && chan->dropped == chan->retained &&
             es_journal_look(&store->journal, chan->newest, &record) ==
                 APR_SUCCESS &&
             record.closes) {
@@ -229,6 +212,47 @@ void es_repair_begin(es_store_t *store)
     es_publisher_ids_clear(&store->publisher_ids);
 }
 
+/** Evict everything; the last id stays. First the ids, then the records: after
+ * a death between the two, the next repair has the same result. */
+static void empty(es_store_t *store, es_repair_report_t *report)
+{
+    es_pos_t head = es_journal_head(&store->journal);
+    es_id_t last = es_journal_last(&store->journal);
+
+    /* a fill that was given up has made the channels newest at the head */
+    es_channels_evict_all(&store->channels,
+                          es_spans_is_filling(store) ? head - ES_LINE : 0,
+                          &last);
+    es_journal_set_tail(&store->journal, head);
+    es_publisher_ids_clear(&store->publisher_ids);
+    report->records = 0;
+}
+
+/** Count what is retained. After a fill, that is the new history; if the fill
+ * was not committed, it has evicted everything for nothing. */
+static void recount_or_empty(es_store_t *store, es_repair_report_t *report)
+{
+    int is_filling = es_spans_is_filling(store);
+    es_id_t begin;
+
+    report->records = 0;
+    if (is_filling && es_spans_is_filled(store)) {
+        es_spans_settle_fill(store);
+        is_filling = 0;
+    }
+    /* death while an epoch began: its span is valid, its id not yet */
+    begin = es_spans_begin(store);
+    raise_last_id(store, &begin);
+    if (is_filling) {
+        empty(store, report);
+        es_spans_end_fill(store);
+    }
+    else if (!recount(store, report)) {
+        empty(store, report);
+        report->emptied = 1;
+    }
+}
+
 apr_status_t es_store_repair(es_store_t *store, es_repair_report_t *report)
 {
     es_id_t last;
@@ -238,24 +262,21 @@ apr_status_t es_store_repair(es_store_t *store, es_repair_report_t *report)
         return APR_EGENERAL;
     }
     es_repair_begin(store);
-    report->records = 0;
-    if (!recount(store, report)) {
-        raise_last_id(store, &store->epoch);
-        last = es_store_last_id(store);
-        /* first the ids, then the records: after a death between the two, the
-         * next repair has the same result */
-        evict_all(&store->channels, &last);
-        es_journal_set_tail(&store->journal, es_journal_head(&store->journal));
-        es_publisher_ids_clear(&store->publisher_ids);
-        report->emptied = 1;
-        report->records = 0;
-    }
-    last = es_store_last_id(store);
+    recount_or_empty(store, report);
+    last = es_journal_last(&store->journal);
     publish_recounts(&store->channels, es_journal_tail(&store->journal), &last);
     restore_closed(store);
+    es_spans_end_fill(store);
     restore_idle(&store->channels);
     report->rebuilt = 1;
     return APR_SUCCESS;
+}
+
+void es_repair_end_fill(es_store_t *store)
+{
+    es_spans_settle_fill(store);
+    restore_closed(store);
+    es_spans_end_fill(store);
 }
 
 /* ---- the lock ----------------------------------------------------------- */

@@ -12,7 +12,7 @@
  */
 #include "journal/resume.h"
 
-#include "journal/store_priv.h"
+#include "journal/spans.h"
 
 /* ---- the ends of chains ------------------------------------------------- */
 
@@ -36,10 +36,12 @@ static int count_next(int rest)
  * tail. They are read under the lock, as they must agree; then walks need none.
  *
  * @param count  ENDS_MAX at most
- * @return APR_SUCCESS; APR_EGENERAL: the segment is unusable
+ * @param id     that must be valid; NULL: none
+ * @return APR_SUCCESS; APR_NOTFOUND: id is not valid; APR_EGENERAL: the segment
+ *         is unusable
  */
 static apr_status_t read_ends(es_store_t *store, const es_slot_t *slots,
-                              int count, chain_ends_t *ends)
+                              int count, const es_id_t *id, chain_ends_t *ends)
 {
     es_repair_report_t report;
     apr_status_t rv = es_store_lock(store, &report);
@@ -64,8 +66,11 @@ static apr_status_t read_ends(es_store_t *store, const es_slot_t *slots,
             ends->evicted = evicted;
         }
     }
+    if (id != NULL && !es_spans_have(store, id)) {
+        rv = APR_NOTFOUND; /* of another journal, or before a fill */
+    }
     es_store_unlock(store, &report);
-    return APR_SUCCESS;
+    return rv;
 }
 
 /* ---- a publisher's id --------------------------------------------------- */
@@ -235,7 +240,7 @@ static apr_status_t read_ends_after(es_store_t *store, const es_slot_t *slots,
                                     int count, const es_id_t *id,
                                     chain_ends_t *ends)
 {
-    apr_status_t rv = read_ends(store, slots, count, ends);
+    apr_status_t rv = read_ends(store, slots, count, id, ends);
 
     if (rv == APR_SUCCESS && es_id_compare(&ends->evicted, id) > 0) {
         rv = APR_NOTFOUND;
@@ -282,10 +287,8 @@ apr_status_t es_store_resume(es_store_t *store, const es_slot_t *slots,
     apr_status_t rv = resolve(store, slots, count, id_text, &query.id);
     int i;
 
-    /* of another store, or not given yet */
-    if (rv == APR_SUCCESS && (!es_id_is_same_epoch(&query.id, &store->epoch) ||
-                              es_id_compare(&query.id, &start->id) > 0)) {
-        rv = APR_NOTFOUND;
+    if (rv == APR_SUCCESS && es_id_compare(&query.id, &start->id) > 0) {
+        rv = APR_NOTFOUND; /* not given when the client subscribed */
     }
     for (i = 0; i < count && rv == APR_SUCCESS; i += ENDS_MAX) {
         rv = walk_some(store, slots + i, count_next(count - i), &query, &first);
@@ -366,7 +369,8 @@ apr_status_t es_store_replay(es_store_t *store, const es_slot_t *slots,
 
     for (i = 0; i < count; i++) {
         if (i % ENDS_MAX == 0) {
-            rv = read_ends(store, slots + i, count_next(count - i), &ends);
+            rv =
+                read_ends(store, slots + i, count_next(count - i), NULL, &ends);
         }
         if (rv != APR_SUCCESS) {
             return rv;

@@ -193,6 +193,17 @@ apr_status_t es_slot_maker_make(es_slot_maker_t *maker, es_slice_t name,
     return rv;
 }
 
+static const char *consequence_of(const es_slot_maker_t *maker)
+{
+    if (maker->leaves_out) {
+        return "clients that will subscribe to another channel do not get what "
+               "they have missed of it";
+    }
+    return maker->is_publisher
+               ? "an event for another channel is refused with 503"
+               : "clients of other channels are asked to reconnect later";
+}
+
 void es_slot_maker_log(const es_slot_maker_t *maker)
 {
     static apr_time_t full_logged, evicted_logged; /* atomic */
@@ -205,9 +216,7 @@ void es_slot_maker_log(const es_slot_maker_t *maker)
                "EventStreamMaxChannels",
                maker->store->layout.params.channels,
                maker->is_publisher ? "" : ", except those kept for publishers",
-               maker->is_publisher
-                   ? "an event for another channel is refused with 503"
-                   : "clients of other channels are asked to reconnect later");
+               consequence_of(maker));
     }
     else if (maker->evicted > 0) {
         es_log(es_log_limit_level(&evicted_logged, ES_LOG_WARNING, now),

@@ -19,8 +19,9 @@ typedef struct es_slot_maker_t {
     int is_publisher;
     int left;   /* records that it may still read or evict for this slot */
     int looked; /* records that it has read or evicted; the caller's to reset */
-    int evicted; /* records that it has evicted */
-    int is_full; /* 1 = it has found no slot for a channel */
+    int evicted;    /* records that it has evicted */
+    int is_full;    /* 1 = it has found no slot for a channel */
+    int leaves_out; /* 1 = the caller goes on without such channels */
 } es_slot_maker_t;
 
 void es_slot_maker_init(es_slot_maker_t *maker, es_store_t *store,

@@ -14,6 +14,7 @@
 #include "base/context.h"
 #include "journal/flow_control.h"
 #include "journal/slot_maker.h"
+#include "journal/spans.h"
 
 #include <apr_general.h>
 
@@ -53,8 +54,10 @@ apr_status_t es_store_format(void *mem, const es_store_params_t *params,
     hdr->ring_bytes = layout.params.ring_bytes;
     hdr->channels = layout.params.channels;
     hdr->max_children = layout.params.max_children;
-    hdr->epoch_ms = segment->head.last_ms = epoch->ms;
-    hdr->epoch_n = segment->head.last_n = epoch->n;
+    hdr->epoch_ms = epoch->ms;
+    hdr->epoch_n = epoch->n;
+    segment->head.last[0] = *epoch;
+    es_spans_init(&segment->spans, epoch);
     segment->head.pos = layout.params.ring_bytes;
     segment->tail.pos = layout.params.ring_bytes;
     /* what was before this store counts as evicted */
@@ -150,17 +153,10 @@ static apr_status_t subscribe_one(es_slot_maker_t *maker, apr_uint32_t child,
                                                          : APR_EINVAL;
 }
 
-es_id_t es_store_last_id(const es_store_t *store)
-{
-    es_id_t last = {store->segment->head.last_ms, store->segment->head.last_n};
-
-    return last;
-}
-
 static void read_start(const es_store_t *store, es_start_t *start)
 {
     start->pos = es_journal_head(&store->journal);
-    start->id = es_store_last_id(store);
+    start->id = es_journal_last(&store->journal);
 }
 
 void es_store_set_clock(es_store_t *store, apr_uint64_t now_ms)
@@ -266,6 +262,11 @@ es_pos_t es_store_head(const es_store_t *store)
 es_pos_t es_store_tail(const es_store_t *store)
 {
     return es_journal_tail(&store->journal);
+}
+
+int es_store_is_reset(const es_store_t *store, es_pos_t pos)
+{
+    return pos <= es_journal_reset_pos(&store->journal);
 }
 
 /*

@@ -91,8 +91,9 @@ apr_uint32_t es_store_stalled_by(const es_store_t *store);
  * headers. */
 apr_uint64_t es_store_bytes(const es_store_t *store);
 
-/** The id that it was formatted with: an id of another epoch is not of this
- * store. */
+/** The id that it was formatted with. It identifies the hub's journal, also
+ * after a migration. An id of another epoch is not of this store, unless a
+ * broker gives the ids (journal/stream_append.h). */
 es_id_t es_store_epoch(const es_store_t *store);
 
 /** A random number of this segment: a position is valid in one segment only,
@@ -237,6 +238,15 @@ es_pos_t es_store_head(const es_store_t *store);
 
 /** The tail: the oldest retained record starts here. Context: ANY. */
 es_pos_t es_store_tail(const es_store_t *store);
+
+/**
+ * Was the journal filled anew since a reader was at pos (es_store_fill)? Then
+ * the reader has lost something, whatever its channels are. Asked once it has
+ * found its record evicted.
+ *
+ * Context: ANY, no lock.
+ */
+int es_store_is_reset(const es_store_t *store, es_pos_t pos);
 
 /**
  * Where the newest record of a channel starts, 0 = it never had one; it may be

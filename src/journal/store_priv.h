@@ -51,9 +51,6 @@ apr_status_t es_store_lock(es_store_t *store, es_repair_report_t *report);
 /** Release the lock, then log the report. */
 void es_store_unlock(es_store_t *store, const es_repair_report_t *report);
 
-/** The id of the last event, or the epoch before the first. Lock held. */
-es_id_t es_store_last_id(const es_store_t *store);
-
 /**
  * Evict the oldest record, or the pad before it. Lock held.
  *
@@ -70,19 +67,6 @@ apr_status_t es_store_evict_oldest(es_store_t *store);
 apr_status_t es_store_evict_until(es_store_t *store, es_pos_t end);
 
 /**
- * es_store_append for any context: the parent fills a new store before other
- * processes see it (journal/migrate.h).
- */
-apr_status_t es_store_append_any(es_store_t *store, const es_entry_t *entries,
-                                 int count, apr_uint64_t now_ms,
-                                 apr_uint64_t *touched, es_appended_t *out);
-
-/** es_close_channel for any context, for the same reason. */
-apr_status_t es_store_close_any(es_store_t *store, es_slice_t name,
-                                apr_uint64_t now_ms, apr_uint64_t until_ms,
-                                apr_uint64_t *touched, es_closed_t *out);
-
-/**
  * Compute again all that follows from head, tail and the records: chains, free
  * list, newest, retained, index of publishers' ids. A journal that cannot be
  * read is emptied. Lock held.
@@ -90,6 +74,10 @@ apr_status_t es_store_close_any(es_store_t *store, es_slice_t name,
  * @return APR_SUCCESS; APR_EGENERAL: head and tail are not plausible
  */
 apr_status_t es_store_repair(es_store_t *store, es_repair_report_t *report);
+
+/** A fill is committed: settle it, open the channels that it has no entry of,
+ * and end it. Lock held. */
+void es_repair_end_fill(es_store_t *store);
 
 /** The first step of a repair: chains, free list and index are empty. Declared
  * for a test that dies in the middle of a repair. Lock held. */

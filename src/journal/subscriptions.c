@@ -147,6 +147,19 @@ apr_uint64_t es_subscriptions_of_slot(const es_subscriptions_t *subscriptions,
     return sum;
 }
 
+void es_subscriptions_touch_all(const es_subscriptions_t *subscriptions,
+                                apr_uint64_t *touched)
+{
+    apr_uint32_t rows = used_rows(subscriptions);
+    apr_uint32_t child;
+
+    for (child = 1; child <= rows; child++) {
+        if (es_subscriptions_of_child(subscriptions, child) != 0) {
+            touched[(child - 1) / 64] |= APR_UINT64_C(1) << (child - 1) % 64;
+        }
+    }
+}
+
 int es_subscriptions_is_idle(const es_subscriptions_t *subscriptions,
                              es_slot_t slot)
 {

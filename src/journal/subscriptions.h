@@ -58,6 +58,11 @@ int es_subscriptions_clear(const es_subscriptions_t *subscriptions,
 apr_uint64_t es_subscriptions_of_slot(const es_subscriptions_t *subscriptions,
                                       es_slot_t slot, apr_uint64_t *touched);
 
+/** Set the bits of all children that have subscriptions, as es_store_append
+ * does. */
+void es_subscriptions_touch_all(const es_subscriptions_t *subscriptions,
+                                apr_uint64_t *touched);
+
 /** 1 if no child subscribes to the slot. Under lock. */
 int es_subscriptions_is_idle(const es_subscriptions_t *subscriptions,
                              es_slot_t slot);

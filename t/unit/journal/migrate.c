@@ -379,7 +379,8 @@ static void half_stored_ids_are_migrated(void **state)
         chan->evicted_n = es_store_epoch(old->store).n + 4000;
         chan->evicted_ms++;
     }
-    old->store->segment->head.last_ms++;
+    old->store->segment->head.last[0].ms++;
+    old->store->segment->head.last[1].ms++;
     new = migrate(old, 64 * 1024, NAMES, &migrated);
     assert_true(migrated.events > 20);
     for (slot = 1; slot <= 4; slot++) {

@@ -97,8 +97,8 @@ static void ids_continue_without_a_last_id(void **state)
     (void)state;
     assert_int_equal(kit_append(kit, "a", "data: 1\n\n", &done), 0);
     damage(kit, done.from);
-    kit->store->segment->head.last_ms = 0;
-    kit->store->segment->head.last_n = 0;
+    memset(kit->store->segment->head.last, 0,
+           sizeof(kit->store->segment->head.last));
     repair(kit, &report);
     assert_true(report.emptied);
     assert_int_equal(kit_append(kit, "a", "data: 2\n\n", &done), 0);
@@ -117,7 +117,7 @@ static void the_last_id_is_raised_to_the_records(void **state)
     (void)state;
     assert_int_equal(kit_append(kit, "a", "data: 1\n\n", &first), 0);
     assert_int_equal(kit_append(kit, "a", "data: 2\n\n", &done), 0);
-    kit->store->segment->head.last_n = first.last_id.n;
+    es_journal_set_last(&kit->store->journal, &first.last_id);
     first = done;
     repair(kit, &report);
     assert_false(report.emptied);

@@ -398,10 +398,13 @@ static void die_reclaiming(es_store_t *store)
     store->channels.slots[slot - 1].state = ES_CHAN_FREE;
 }
 
-/** The last id is raised, the head is not. */
+/** The head is raised, the last id is not. */
 static void die_committing(es_store_t *store)
 {
-    store->segment->head.last_n += 3;
+    es_id_t last = es_journal_last(&store->journal);
+
+    last = es_id_before(&last);
+    es_journal_set_last(&store->journal, &last);
 }
 
 /** An id is in the index, its record is not committed. */
