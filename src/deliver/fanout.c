@@ -233,6 +233,7 @@ static int on_wants(void *baton, es_slot_t slot)
 static void skip_to(es_fanout_t *fanout, es_hub_t *hub, es_pos_t head,
                     apr_status_t reason, apr_time_t now)
 {
+    int is_reset = es_store_is_reset(hub->store, hub->pos);
     int i;
 
     es_conns_catch_up(fanout->conns, hub);
@@ -244,8 +245,9 @@ static void skip_to(es_fanout_t *fanout, es_hub_t *hub, es_pos_t head,
     hub->pos = head;
     es_conns_hub_advanced(fanout->conns, hub);
     es_hub_signal_all(hub);
-    if (es_progress_is_idle(hub)) {
-        return; /* it had no clients that could miss a record */
+    if (es_progress_is_idle(hub) || is_reset) {
+        return; /* it had no clients that could miss a record; or the journal
+                 * was filled anew, which is no fault of this child */
     }
     if (APR_STATUS_IS_ENOENT(reason)) {
         es_log(es_log_limit_level(&hub->logged_overtaken, ES_LOG_WARNING, now),

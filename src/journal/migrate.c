@@ -254,7 +254,7 @@ static apr_status_t migrate_records(migration_t *migration)
 {
     const es_journal_t *journal = &migration->from->journal;
     apr_uint64_t most = journal->bytes / ES_LINE;
-    es_pos_t pos = es_journal_tail(journal);
+    es_pos_t pos = es_spans_tail(migration->from);
     es_record_t record;
     es_frame_t frame;
     apr_status_t rv;
@@ -302,6 +302,21 @@ static void migrate_forgotten(const migration_t *migration)
     es_channels_raise_forgotten(&migration->to->channels, &forgotten);
 }
 
+/** The old store has lost all of its events: a process died while it filled it.
+ * Its table is of no use. */
+static int is_emptied(const migration_t *migration)
+{
+    return es_spans_is_filling(migration->from) &&
+           !es_spans_is_filled(migration->from);
+}
+
+/** Of a channel without records. After a fill, it is open. */
+static apr_uint64_t closed_until(const migration_t *migration,
+                                 const es_chan_t *chan)
+{
+    return es_spans_is_filling(migration->from) ? 0 : chan->closed_until_ms;
+}
+
 /** Copy channels that retain no record: a channel with a slot knows better
  * what it has lost than one without. */
 static void migrate_idle(const migration_t *migration)
@@ -332,7 +347,7 @@ static void migrate_idle(const migration_t *migration)
                              &made) == APR_SUCCESS) {
             /* it may be closed by a record that is evicted */
             es_channels_close(channels, made, 0, &evicted,
-                              chan->closed_until_ms);
+                              closed_until(migration, chan));
         }
         else {
             es_channels_raise_forgotten(channels, &evicted);
@@ -372,13 +387,19 @@ static apr_status_t migrate_all(migration_t *migration)
     }
     begin(migration);
     rv = migrate_records(migration);
-    if (rv == APR_SUCCESS) {
-        migrate_last(migration);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    migrate_last(migration);
+    if (is_emptied(migration)) {
+        es_channels_raise_forgotten(&migration->to->channels, &migration->last);
+    }
+    else {
         migrate_forgotten(migration);
         migrate_idle(migration);
-        count_events(migration);
     }
-    return rv;
+    count_events(migration);
+    return APR_SUCCESS;
 }
 
 apr_status_t es_store_migrate(es_store_t *to, const es_store_t *from,

@@ -5,6 +5,9 @@
  * lost. So a client that resumes by an id notices nothing, unless what it has
  * missed does not fit any more.
  *
+ * If a broker gives the ids, the new store has the same epochs, and goes on at
+ * the same place of the broker's stream.
+ *
  * Positions are not copied: each is valid in one segment only
  * (es_store_segment_id).
  */

@@ -217,6 +217,21 @@ int es_spans_read(const es_store_t *store, es_span_set_t *set, es_id_t *last)
     return 1;
 }
 
+es_pos_t es_spans_tail(const es_store_t *store)
+{
+    es_pos_t tail = es_journal_tail(&store->journal);
+    es_pos_t after;
+
+    if (!es_spans_is_filling(store)) {
+        return tail;
+    }
+    if (!es_spans_is_filled(store)) {
+        return es_journal_head(&store->journal);
+    }
+    after = es_journal_after_reset(store->segment->spans.filling);
+    return tail < after ? after : tail;
+}
+
 void es_spans_write(es_store_t *store, const es_span_set_t *set)
 {
     store->segment->spans.sets[store->segment->spans.current & 1] = *set;

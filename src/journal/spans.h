@@ -62,6 +62,10 @@ void es_spans_end_fill(es_store_t *store);
  */
 int es_spans_read(const es_store_t *store, es_span_set_t *set, es_id_t *last);
 
+/** Where the oldest record starts, as a repair would leave it: the head, if a
+ * fill has begun and was not committed. */
+es_pos_t es_spans_tail(const es_store_t *store);
+
 /** Put them into a new store, which other processes do not see yet. */
 void es_spans_write(es_store_t *store, const es_span_set_t *set);
 

@@ -59,7 +59,9 @@ typedef struct es_stream_entry_t {
  *
  * Context: CLUSTER; takes the store lock, for a large batch several times, each
  * time for a bounded one. A child that dies in here leaves either nothing or
- * the whole batch, and the last id that belongs to it.
+ * the whole batch, and the last id that belongs to it; but if nothing was
+ * written of the last entries, perhaps that of an entry before them, from which
+ * the caller goes on.
  */
 apr_status_t es_store_append_at(es_store_t *store, const es_id_t *after,
                                 const es_stream_entry_t *entries, int count,

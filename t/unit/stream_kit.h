@@ -9,6 +9,7 @@
 
 #include "t/unit/store_kit.h"
 
+#include "deliver/reader.h"
 #include "journal/close.h"
 #include "journal/resume.h"
 #include "journal/stream_append.h"
@@ -191,6 +192,29 @@ static STREAM_UNUSED apr_status_t stream_resume(kit_t *kit, const char *name,
     }
     es_store_unsubscribe(kit->store, 70, &slot, 1);
     return rv;
+}
+
+/** Would a client at pos that subscribes to these channels be told? As the
+ * client of deliver/ finds out. */
+static STREAM_UNUSED int stream_is_told(kit_t *kit, const es_slot_t *slots,
+                                        int count, es_pos_t pos)
+{
+    es_reader_t reader = {0};
+    char scratch[1024];
+    es_collected_t got;
+    es_pos_t tail;
+    apr_status_t rv;
+
+    reader.store = kit->store;
+    reader.slots = slots;
+    reader.nslots = count;
+    if (es_reader_is_all_seen(&reader, pos)) {
+        return 0;
+    }
+    rv = es_reader_collect(&reader, &got, pos, 0, es_store_head(kit->store), 0,
+                           scratch, sizeof(scratch));
+    return rv == APR_ENOENT &&
+           es_store_has_lost(kit->store, slots, count, pos, &tail);
 }
 
 #endif

@@ -3,7 +3,6 @@
 #include "t/unit/stream_kit.h"
 
 #include "base/buf.h"
-#include "deliver/reader.h"
 #include "journal/channel_stats.h"
 #include "journal/missed.h"
 
@@ -301,28 +300,6 @@ static void a_history_has_several_epochs(void **state)
 
 /* ---- readers ------------------------------------------------------------ */
 
-/** Would a client at pos that subscribes to these channels be told? As the
- * client of deliver/ finds out. */
-static int is_told(kit_t *kit, const es_slot_t *slots, int count, es_pos_t pos)
-{
-    es_reader_t reader = {0};
-    char scratch[1024];
-    es_collected_t got;
-    es_pos_t tail;
-    apr_status_t rv;
-
-    reader.store = kit->store;
-    reader.slots = slots;
-    reader.nslots = count;
-    if (es_reader_is_all_seen(&reader, pos)) {
-        return 0;
-    }
-    rv = es_reader_collect(&reader, &got, pos, 0, es_store_head(kit->store), 0,
-                           scratch, sizeof(scratch));
-    return rv == APR_ENOENT &&
-           es_store_has_lost(kit->store, slots, count, pos, &tail);
-}
-
 static void readers_are_told_wherever_they_are(void **state)
 {
     static const char *const names[] = {"a", "b", "c", "d", "q"};
@@ -346,14 +323,16 @@ static void readers_are_told_wherever_they_are(void **state)
     for (i = 0; i < count; i++) {
         assert_true(es_store_is_reset(kit->store, positions[i]));
         for (k = 0; k < 5; k++) {
-            assert_true(is_told(kit, &slots[k], 1, positions[i]));
+            assert_true(stream_is_told(kit, &slots[k], 1, positions[i]));
         }
-        assert_true(is_told(kit, slots, 5, positions[i]));
+        assert_true(stream_is_told(kit, slots, 5, positions[i]));
     }
     /* those that come now are not */
     for (k = 0; k < 5; k++) {
-        assert_false(is_told(kit, &slots[k], 1, es_store_head(kit->store)));
-        assert_false(is_told(kit, &slots[k], 1, es_store_tail(kit->store)));
+        assert_false(
+            stream_is_told(kit, &slots[k], 1, es_store_head(kit->store)));
+        assert_false(
+            stream_is_told(kit, &slots[k], 1, es_store_tail(kit->store)));
     }
     assert_false(es_store_is_reset(kit->store, es_store_tail(kit->store)));
     kit_close(kit, 1);
@@ -416,7 +395,7 @@ static void a_subscription_from_before_is_told(void **state)
                                      es_slice(text, es_id_format(text, &id)),
                                      &reach, &again),
                      0);
-    assert_true(is_told(kit, &slot, 1, again.pos));
+    assert_true(stream_is_told(kit, &slot, 1, again.pos));
     kit_close(kit, 1);
 }
 
