@@ -18,6 +18,7 @@
 #include "base/frame.h"
 #include "journal/close.h"
 #include "journal/store.h"
+#include "journal/stream_append.h"
 #include "deliver/conns.h"
 #include "deliver/hub.h"
 #include "deliver/sink.h"
@@ -144,6 +145,22 @@ static UNUSED int hub_subscribe(hub_t *hub, const char *channels,
                      APR_SUCCESS);
     *pos = start.pos;
     return n;
+}
+
+/* Fill the journal anew, with one event of the channel as history. The ids are
+ * lower than before. */
+static UNUSED void hub_fill(hub_t *hub, const char *channel)
+{
+    es_slice_t name = es_slice_of(channel);
+    es_frame_t frame = {{NULL, 0}, {NULL, 0}, {NULL, 0}};
+    es_id_t first = es_id_epoch(77, 10);
+    es_stream_entry_t entry = {{&name, 1, &frame}, es_id_next(&first, 0), 0};
+    es_span_t span = {first, entry.id};
+    apr_uint64_t touched[1] = {0};
+
+    frame.tail = es_slice_of("data: HISTORY\n\n");
+    assert_int_equal(es_store_fill(hub->store, &entry, 1, &span, 1, touched),
+                     APR_SUCCESS);
 }
 
 /* The delivery's view of this hub. */

@@ -499,6 +499,72 @@ static void test_overtaken_between_frames(void **state)
 
 /* Another process has the store lock, perhaps for long: it is not waited
  * for. */
+/* The journal is filled anew: each client is reset, and gets no history. */
+static void test_filled(void **state)
+{
+    static const char *const channels[] = {"a", "b", "quiet", "a,b"};
+    char id[ES_ID_TEXT_SIZE + 8];
+    es_client_t *clients[4];
+    fake_sink_t fakes[4];
+    es_start_t present;
+    hub_t hub;
+    int i;
+
+    (void)state;
+    hub_open(&hub, 16 * 1024);
+    for (i = 0; i < 4; i++) {
+        fake_init(&fakes[i], 0);
+        clients[i] = join(&hub, &fakes[i], channels[i]);
+    }
+    hub_say(&hub, "a", "one");
+    hub_say(&hub, "b", "two");
+    for (i = 0; i < 3; i++) { /* the last one is behind */
+        assert_int_equal(settle(clients[i], 0), ES_STEP_CURRENT);
+    }
+    hub_fill(&hub, "b");
+    assert_int_equal(es_store_current(hub.store, &present), APR_SUCCESS);
+    memcpy(id, "id: ", 4);
+    es_id_format(id + 4, &present.id);
+    for (i = 0; i < 4; i++) {
+        assert_int_equal(settle(clients[i], 0), ES_STEP_CURRENT);
+        assert_non_null(strstr(fakes[i].got, "event: stream-reset"));
+        assert_non_null(strstr(fakes[i].got, id));
+        assert_null(strstr(fakes[i].got, "HISTORY"));
+        assert_int_equal(strstr(fakes[i].got, "one") != NULL, i == 0);
+    }
+    hub_say(&hub, "a,b,quiet", "three");
+    for (i = 0; i < 4; i++) {
+        assert_int_equal(settle(clients[i], 0), ES_STEP_CURRENT);
+        assert_non_null(strstr(fakes[i].got, "three"));
+        assert_null(
+            strstr(strstr(fakes[i].got, "stream-reset") + 1, "stream-reset"));
+        part(clients[i], &fakes[i]);
+    }
+    hub_close(&hub);
+}
+
+/* Within a frame nothing can be told: the stream is cut. */
+static void test_filled_within_a_frame(void **state)
+{
+    es_client_t *client;
+    fake_sink_t fake;
+    hub_t hub;
+
+    (void)state;
+    hub_open(&hub, 16 * 1024);
+    fake_init(&fake, 0);
+    client = join(&hub, &fake, "a");
+    fake.budget = 10;
+    hub_say(&hub, "a", "a text of some length");
+    assert_int_equal(settle(client, 0), ES_STEP_BLOCKED);
+    fake.budget = (apr_size_t)-1;
+    hub_fill(&hub, "a");
+    assert_int_equal(settle(client, 0), ES_STEP_ENDED);
+    assert_int_equal(fake.len, 10);
+    part(client, &fake);
+    hub_close(&hub);
+}
+
 static void test_overtaken_while_the_lock_is_taken(void **state)
 {
     char expected[ES_ID_TEXT_SIZE + 8] = "\nid: ";
@@ -891,6 +957,8 @@ int main(void)
         cmocka_unit_test(test_tail_that_moves),
         cmocka_unit_test(test_offer_only_to_an_up_to_date_client),
         cmocka_unit_test(test_overtaken_between_frames),
+        cmocka_unit_test(test_filled),
+        cmocka_unit_test(test_filled_within_a_frame),
         cmocka_unit_test(test_overtaken_while_the_lock_is_taken),
         cmocka_unit_test(test_overtaken_while_a_publisher_is_stopped),
         cmocka_unit_test(test_overtaken_within_a_frame),

@@ -155,6 +155,27 @@ static void test_overtaken_before_it_begins(void **state)
     hub_close(&hub);
 }
 
+/* The journal is filled anew before anything was sent: what the client has
+ * missed since it subscribed is not known. */
+static void test_filled_before_it_begins(void **state)
+{
+    es_client_t *client;
+    fake_sink_t fake;
+    hub_t hub;
+
+    (void)state;
+    hub_open(&hub, 16 * 1024);
+    fake_init(&fake, 0);
+    publish_large(&hub, "a", "1");
+    client = join_for_latest(&hub, &fake, "a", ES_REPLAY_ALL);
+    hub_fill(&hub, "a");
+    assert_int_equal(settle(client, 0), ES_STEP_CURRENT);
+    assert_non_null(strstr(fake.got, "stream-reset"));
+    assert_null(strstr(fake.got, "HISTORY"));
+    part(client, &fake);
+    hub_close(&hub);
+}
+
 /* Once something was sent, a reset reports what the client has missed. */
 static void test_overtaken_within_it(void **state)
 {
@@ -285,6 +306,7 @@ int main(void)
         cmocka_unit_test(test_each_channel_has_its_start),
         cmocka_unit_test(test_cut_at_each_byte),
         cmocka_unit_test(test_overtaken_before_it_begins),
+        cmocka_unit_test(test_filled_before_it_begins),
         cmocka_unit_test(test_overtaken_within_it),
         cmocka_unit_test(test_overtaken_before_its_start),
         cmocka_unit_test(test_overtaken_after_it),

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "deliver/client_priv.h"
 #include "deliver/delivery.h"
 #include "deliver/sink_socket.h"
@@ -521,6 +522,70 @@ static void test_overtaken_delivery(void **state)
     world_close(&w);
 }
 
+static int warnings; /* atomic; ES0302 */
+
+static void on_log(int level, apr_status_t rv, const char *tag,
+                   const char *text)
+{
+    (void)level;
+    (void)rv;
+    (void)text;
+    if (strcmp(tag, "ES0302") == 0) {
+        __atomic_fetch_add(&warnings, 1, __ATOMIC_RELAXED);
+    }
+}
+
+/* The journal is filled anew: all clients are told, also those of channels that
+ * have nothing, and workers that hold clients are woken. No child is to blame.
+ */
+static void test_filled_journal(void **state)
+{
+    static const char *const channels[] = {"c", "q", "c,q", "new"};
+    peer_t peers[4];
+    es_watch_t *watch;
+    es_slot_t slot;
+    es_pos_t pos;
+    world_t w;
+    int i;
+
+    (void)state;
+    es_log_set_handler(on_log);
+    world_open(&w, 64 * 1024);
+    for (i = 0; i < 4; i++) {
+        join(&w, &peers[i], channels[i]);
+    }
+    assert_true(clients_become(&w, 4));
+    say(&w, "c,q", "first");
+    for (i = 0; i < 3; i++) {
+        assert_true(peer_sees(&peers[i], "data: first\n"));
+    }
+    hub_subscribe(&w.hub, "held", &slot, &pos);
+    assert_int_equal(es_delivery_watch(w.delivery, 0, &slot, 1, &watch),
+                     APR_SUCCESS);
+    assert_int_equal(es_watch_wait(watch, LONG), 1); /* it was added */
+    while (es_watch_wait(watch, SECOND / 5) == 1) {
+        continue;
+    }
+    hub_fill(&w.hub, "c");
+    es_children_wake(w.children, 1);
+    assert_int_equal(es_watch_wait(watch, LONG), 1);
+    for (i = 0; i < 4; i++) {
+        assert_true(peer_sees(&peers[i], "event: stream-reset\n"));
+    }
+    say(&w, "c,q,new", "GOES ON");
+    for (i = 0; i < 4; i++) {
+        assert_true(peer_sees(&peers[i], "GOES ON"));
+        assert_null(strstr(peers[i].got, "HISTORY"));
+        assert_null(strstr(strstr(peers[i].got, "GOES ON") + 1, "GOES ON"));
+        peer_close(&peers[i]);
+    }
+    es_delivery_unwatch(w.delivery, watch);
+    es_store_unsubscribe(w.hub.store, 1, &slot, 1);
+    world_close(&w);
+    assert_int_equal(__atomic_load_n(&warnings, __ATOMIC_RELAXED), 0);
+    es_log_set_handler(NULL);
+}
+
 static void test_stop_ends_streams(void **state)
 {
     es_client_t *late;
@@ -727,6 +792,7 @@ int main(void)
         cmocka_unit_test(test_send_timeout),
         cmocka_unit_test(test_overtaken_reader),
         cmocka_unit_test(test_overtaken_delivery),
+        cmocka_unit_test(test_filled_journal),
         cmocka_unit_test(test_stop_ends_streams),
         cmocka_unit_test(test_stop_is_bounded),
         cmocka_unit_test(test_join_gives_up_after_its_time),

@@ -160,6 +160,27 @@ static void test_same_segment(void **state)
     world_close(&w);
 }
 
+/* The journal was filled anew: the client is reset, though its channel has lost
+ * no record, and does not get the history. */
+static void test_filled_on_the_way(void **state)
+{
+    const char *channels[] = {"a", "other"};
+    int i;
+
+    (void)state;
+    for (i = 0; i < 2; i++) {
+        world_t w;
+
+        world_open(&w);
+        hub_say(&w.hub, "a", "seen");
+        w.handed.saved.cursor = es_store_head(w.hub.store);
+        hub_fill(&w.hub, channels[i]);
+        assert_non_null(strstr(receive(&w), "event: stream-reset"));
+        assert_null(strstr(w.got, "HISTORY"));
+        world_close(&w);
+    }
+}
+
 static void test_overtaken_on_the_way(void **state)
 {
     world_t w;
@@ -907,6 +928,7 @@ int main(void)
         cmocka_unit_test(test_client_count),
         cmocka_unit_test(test_above_the_limit),
         cmocka_unit_test(test_same_segment),
+        cmocka_unit_test(test_filled_on_the_way),
         cmocka_unit_test(test_overtaken_on_the_way),
         cmocka_unit_test(test_another_segment),
         cmocka_unit_test(test_missed_too_much),
