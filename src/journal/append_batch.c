@@ -333,23 +333,25 @@ static apr_uint64_t until_of(const es_append_batch_t *batch, int i)
 }
 
 /** What stands in a record of entry number i, without its links. */
-static es_content_t content_of(const es_append_batch_t *batch, int i,
-                               const es_id_t *id, char text[ES_ID_TEXT_SIZE])
+static void make_content(const es_append_batch_t *batch, int i,
+                         es_content_t *content, const es_id_t *id,
+                         char text[ES_ID_TEXT_SIZE])
 {
     const es_entry_t *entry = es_append_batch_entry(batch, i);
-    es_content_t content = {0};
 
-    content.id = *id;
-    content.frame = entry->frame;
+    content->id = *id;
+    content->frame = entry->frame;
+    content->until_ms = 0;
     if (entry->frame == NULL) {
-        content.until_ms = until_of(batch, i);
-        return content;
+        content->until_ms = until_of(batch, i);
+        content->id_text = es_slice(NULL, 0);
     }
-    content.id_text = entry->frame->publisher_id;
-    if (content.id_text.len == 0) {
-        content.id_text = es_slice(text, es_id_format(text, id));
+    else if (entry->frame->publisher_id.len != 0) {
+        content->id_text = entry->frame->publisher_id;
     }
-    return content;
+    else {
+        content->id_text = es_slice(text, es_id_format(text, id));
+    }
 }
 
 /** The channels of entry number i that have a slot. Those without lose the
@@ -361,6 +363,9 @@ static int count_slots(const es_append_batch_t *batch, int i, const es_id_t *id)
     int count = 0;
     int k;
 
+    if (!batch->params.leaves_out) {
+        return nchannels;
+    }
     for (k = 0; k < nchannels; k++) {
         count += event->channels[k].slot != 0;
     }
@@ -407,10 +412,11 @@ static es_pos_t write_entry(es_append_batch_t *batch, int i, es_pos_t at)
     es_store_t *store = batch->store;
     es_link_t links[ES_EVENT_CHANNELS_MAX];
     char text[ES_ID_TEXT_SIZE];
-    es_content_t content = content_of(batch, i, &batch->id, text);
+    es_content_t content;
     apr_uint64_t size;
     es_pos_t pos;
 
+    make_content(batch, i, &content, &batch->id, text);
     content.nlinks = count_slots(batch, i, &batch->id);
     if (content.nlinks == 0) {
         return at; /* nobody on this node can want it */

@@ -224,6 +224,7 @@ static int look_at_event(const es_store_t *store,
                          const es_channel_stats_t *stats, es_pos_t pos,
                          es_record_t *record)
 {
+    record->pos = 0; /* else valgrind sees that compilers compare it early */
     return pos > stats->closed &&
            es_store_look(store, pos, record) == APR_SUCCESS &&
            record->pos == pos && !record->closes;

@@ -106,6 +106,7 @@ static es_pos_t write_history(es_append_batch_t *batch, es_pos_t at)
     for (i = 0; i < batch->params.count && rv == APR_SUCCESS; i++) {
         rv = es_append_batch_find_slots(batch, i, 1);
     }
+    es_append_batch_forget_known(batch); /* each is one of its own */
     return rv == APR_SUCCESS ? es_append_batch_write(batch, at) : 0;
 }
 

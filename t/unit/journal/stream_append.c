@@ -2,6 +2,8 @@
 /* A journal whose ids a broker gives: appending, epochs, clients. */
 #include "t/unit/stream_kit.h"
 
+#include "journal/migrate.h"
+
 #include <signal.h>
 
 #define RING (16 * 1024)
@@ -385,6 +387,97 @@ static void the_oldest_epoch_is_forgotten(void **state)
     kit_close(kit, 1);
 }
 
+/* ---- migration ---------------------------------------------------------- */
+
+/** The store in a segment of another size, which the caller closes. */
+static kit_t *migrate(kit_t *old, apr_uint64_t ring_bytes)
+{
+    kit_t *kit = kit_open(ring_bytes, 12, 1);
+    es_id_t epoch = es_store_epoch(old->store);
+    es_migrated_t migrated;
+
+    memset(kit->mem, 0, kit->size);
+    assert_int_equal(es_store_format(kit->mem, &kit->params, &epoch), 0);
+    assert_int_equal(es_store_attach(&kit->store, kit->mem, kit->size,
+                                     &kit->params, kit->pool),
+                     0);
+    es_store_set_clock(kit->store, KIT_NOW);
+    assert_int_equal(es_store_migrate(kit->store, old->store, &migrated), 0);
+    kit_check(kit);
+    return kit;
+}
+
+static void a_migrated_store_has_the_same_epochs(void **state)
+{
+    kit_t *old = kit_open(RING, 8, 1);
+    es_span_t spans[] = {{stream_id(1, 3), stream_id(1, 9)},
+                         {stream_id(2, 0), stream_id(2, 5)}};
+    apr_uint64_t size;
+    stream_t stream;
+
+    (void)state;
+    /* ids that are below the store's own epoch, too */
+    spans[0].first.ms = spans[0].last.ms = 5;
+    stream_begin(&stream);
+    stream_event(&stream, "a", "own", "data: 1\n\n", spans[0].last);
+    stream_event(&stream, "b", NULL, "data: 2\n\n", stream_id(2, 1));
+    stream_close(&stream, "b", KIT_NOW + 60000, stream_id(2, 2));
+    stream_event(&stream, "a", "own", "data: 3\n\n", stream_id(2, 4));
+    assert_int_equal(
+        es_store_fill(old->store, stream.entries, 4, spans, 2, old->touched),
+        0);
+    for (size = RING; size <= 4 * RING; size *= 4) {
+        kit_t *new = migrate(old, size);
+
+        assert_string_equal(stream_text(new), "a:1 b:2 !b a:3 ");
+        stream_assert_last(new, stream_id(2, 5));
+        assert_true(is_closed(new, "b"));
+        assert_int_equal(stream_resume(new, "a", spans[0].first, NULL), 0);
+        assert_int_equal(stream_resume(new, "a", spans[0].last, NULL), 0);
+        assert_int_equal(stream_resume(new, "c", spans[0].first, NULL), 0);
+        assert_int_equal(stream_resume(new, "a", stream_id(2, 4), NULL), 0);
+        assert_int_equal(stream_resume(new, "a", stream_id(2, 6), NULL),
+                         APR_NOTFOUND);
+        assert_int_equal(
+            stream_resume(new, "a", es_store_epoch(new->store), NULL),
+            APR_NOTFOUND);
+        assert_int_equal(stream_append_one(new, "c", "data: 4\n\n",
+                                           stream_id(2, 5), stream_id(2, 6)),
+                         0);
+        kit_check(new);
+        kit_close(new, 1);
+    }
+    kit_close(old, 1);
+}
+
+static void a_migrated_store_knows_what_it_has_lost(void **state)
+{
+    kit_t *old = open_started();
+    kit_t *new;
+    char text[900];
+    unsigned i;
+
+    (void)state;
+    memset(text, 'x', sizeof(text) - 1);
+    memcpy(text, "data: ", 6);
+    strcpy(text + sizeof(text) - 3, "\n\n");
+    for (i = 0; i < 12; i++) {
+        assert_int_equal(stream_append_one(old, i % 2 ? "a" : "b", text,
+                                           stream_id(1, i),
+                                           stream_id(1, i + 1)),
+                         0);
+    }
+    assert_int_equal(stream_resume(old, "a", stream_id(1, 0), NULL), 0);
+    new = migrate(old, 4096);
+    stream_assert_last(new, stream_id(1, 12));
+    assert_int_equal(stream_resume(new, "a", stream_id(1, 0), NULL),
+                     APR_NOTFOUND);
+    assert_int_equal(stream_resume(new, "a", stream_id(1, 11), NULL), 0);
+    kit_check(new);
+    kit_close(new, 1);
+    kit_close(old, 1);
+}
+
 /* ---- clients ------------------------------------------------------------ */
 
 static void channels_with_clients_are_found(void **state)
@@ -474,6 +567,8 @@ int main(void)
         cmocka_unit_test(ids_of_an_epoch_are_valid_up_to_its_end),
         cmocka_unit_test(an_epoch_begins_after_the_last_id),
         cmocka_unit_test(the_oldest_epoch_is_forgotten),
+        cmocka_unit_test(a_migrated_store_has_the_same_epochs),
+        cmocka_unit_test(a_migrated_store_knows_what_it_has_lost),
         cmocka_unit_test(channels_with_clients_are_found),
         cmocka_unit_test(clients_are_not_found_without_the_lock),
     };
