@@ -142,7 +142,7 @@ const command_rec es_directives_table[] = {
     AP_INIT_ITERATE("EventStreamTransparentFilter",
                     es_stream_setters_transparent, NULL, IN_SECTIONS,
                     "names of output filters"),
-    AP_INIT_TAKE1("EventStreamUseHub", es_setters_use_hub, NULL, IN_SECTIONS,
+    AP_INIT_TAKE1("EventStreamUseHub", es_hub_setters_use, NULL, IN_SECTIONS,
                   "the name of a hub"),
 
     /* in virtual hosts */
@@ -150,7 +150,7 @@ const command_rec es_directives_table[] = {
              1, 0, 1),
 
     /* for the whole server */
-    AP_INIT_TAKE_ARGV("EventStreamHub", es_setters_hub, NULL, RSRC_CONF,
+    AP_INIT_TAKE_ARGV("EventStreamHub", es_hub_setters_hub, NULL, RSRC_CONF,
                       "a name with optional size=, history= and age="),
     GLOBAL_ROW("EventStreamMaxClients", ES_NUMBER, GLOBAL(max_clients),
                0, 0, APR_INT32_MAX),
@@ -497,7 +497,7 @@ int es_directives_check(apr_pool_t *ptemp, server_rec *s)
     es_setters_end();
     err = err ? err : check_mpm();
     err = err ? err : es_streams_check(ptemp);
-    err = err ? err : es_setters_check(es_settings_of(s), ptemp);
+    err = err ? err : es_hub_setters_check(es_settings_of(s), ptemp);
     err = err ? err : es_grip_setters_check(es_settings_of(s), ptemp);
     if (err) {
         es_slog(APLOG_EMERG, 0, s, "ES0101", "configuration error: %s", err);

@@ -32,9 +32,22 @@ const char *es_setters_publish_from(cmd_parms *cmd, void *dir, const char *who);
 const char *es_setters_control_from(cmd_parms *cmd, void *dir, const char *who);
 const char *es_setters_publish_key(cmd_parms *cmd, void *dir, const char *word);
 const char *es_setters_origin(cmd_parms *cmd, void *dir, const char *origin);
-const char *es_setters_use_hub(cmd_parms *cmd, void *dir, const char *name);
-const char *es_setters_hub(cmd_parms *cmd, void *dir, int argc,
-                           char *const argv[]);
+
+/* ---- Hubs: hub_setters.c ------------------------------------------------ */
+
+const char *es_hub_setters_use(cmd_parms *cmd, void *dir, const char *name);
+const char *es_hub_setters_hub(cmd_parms *cmd, void *dir, int argc,
+                               char *const argv[]);
+
+/** Forget the noted uses of hubs. Called by es_setters_begin. */
+void es_hub_setters_begin(apr_pool_t *pconf);
+
+/**
+ * Check that each hub that EventStreamUseHub names exists.
+ *
+ * @return NULL, or the error with file and line, in p
+ */
+const char *es_hub_setters_check(const es_settings_t *global, apr_pool_t *p);
 
 /* ---- Of the whole server: server_setters.c ------------------------------ */
 
@@ -82,13 +95,6 @@ void es_setters_begin(apr_pool_t *pconf);
 
 /** From now on all directives are misplaced. Context: check_config. */
 void es_setters_end(void);
-
-/**
- * Check that each hub that EventStreamUseHub names exists.
- *
- * @return NULL, or the error with file and line, in p
- */
-const char *es_setters_check(const es_settings_t *global, apr_pool_t *p);
 
 /* ---- Can each {token} of a template be set? tokens.c ------------------- */
 
