@@ -69,7 +69,9 @@ static void close_stream(eb_h2_stream_t *stream, const char *why)
 
 const char *eb_h2_header(const eb_h2_stream_t *stream, const char *name)
 {
-    return eb_http_header(stream->head.bytes, stream->head.len, name);
+    return stream->head.len != 0
+               ? eb_http_header(stream->head.bytes, stream->head.len, name)
+               : NULL;
 }
 
 /* ---- callbacks of libnghttp2 --------------------------------------------- */
