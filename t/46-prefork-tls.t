@@ -132,4 +132,16 @@ ends_within($back, 1, 'graceful-stop');
 
 unlike $httpd->error_log, qr/:(?:error|crit|alert|emerg)\]|signal Seg/,
     'the error log has no error then';
+
+# ---- HTTP/2 -----------------------------------------------------------------
+
+SKIP: {
+    skip 'this httpd has no mod_http2', 2
+        if !EventStream::Httpd->has_module('http2');
+    $httpd = EventStream::Httpd->start(mpm => 'prefork', ssl => 1, h2 => 1);
+    my ($line) = $httpd->error_log =~ /(ES0115: .*)/;
+    like $line, qr{over HTTP/1\.1}, 'the start tells how clients are served';
+    unlike $line, qr{over HTTP/2},
+        'it does not speak of HTTP/2, which prefork has not over TLS';
+}
 done_testing;

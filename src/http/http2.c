@@ -28,6 +28,7 @@
  */
 #include "http/http2.h"
 
+#include <ap_mpm.h>
 #include <apr_optional.h>
 #include <http_log.h>
 #include <http_protocol.h>
@@ -197,6 +198,15 @@ static const server_rec *offers(server_rec *s, const char *protocol)
     return s;
 }
 
+/* Under prefork mod_http2 speaks no HTTP/2 over TLS, whatever is offered. */
+static int is_prefork(void)
+{
+    int is_threaded = AP_MPMQ_DYNAMIC;
+
+    ap_mpm_query(AP_MPMQ_IS_THREADED, &is_threaded);
+    return is_threaded == AP_MPMQ_NOT_SUPPORTED;
+}
+
 /* What becomes of clients over HTTP/2 by the settings outside of sections. */
 static const char *describe_http2(const server_rec *s)
 {
@@ -215,7 +225,7 @@ static const char *describe_http2(const server_rec *s)
 void es_http2_log_start(server_rec *s)
 {
     const char *http1 = es_tls_server_describe();
-    const server_rec *offering = offers(s, "h2");
+    const server_rec *offering = is_prefork() ? NULL : offers(s, "h2");
 
     if (http1 || offering) {
         es_slog(APLOG_NOTICE, 0, s, "ES0115",

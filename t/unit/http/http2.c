@@ -311,6 +311,7 @@ FACTS(the_start_line_tells_the_directive)
 {
     browser();
     r->server->lookup_defaults = r->per_dir_config;
+    httpd_stub.is_threaded = AP_MPMQ_STATIC;
     es_http2_log_start(r->server);
     assert_int_equal(httpd_stub.log_level, APLOG_NOTICE);
     assert_non_null(strstr(httpd_stub.logged, "beyond that asked to use"));
