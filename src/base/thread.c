@@ -7,6 +7,7 @@
 #include "base/thread.h"
 
 #include <signal.h>
+#include <stdlib.h>
 #include <time.h>
 
 #include "base/clock.h"
@@ -112,6 +113,38 @@ void es_thread_wait(es_thread_t *thread)
         pthread_cond_wait(&thread->cond, &thread->lock);
     }
     pthread_mutex_unlock(&thread->lock);
+}
+
+/* ---- its pool ---------------------------------------------------------- */
+
+/* Bytes that the allocator keeps for later. */
+#define FREE_MAX (4 * 1024 * 1024)
+
+/* As httpd does with its own pools: without it, a pool returns NULL, and the
+ * process would end at any later line. */
+static int on_no_memory(int unused)
+{
+    (void)unused;
+    abort();
+}
+
+apr_status_t es_thread_pool_create(apr_pool_t **pool)
+{
+    apr_allocator_t *allocator;
+    apr_status_t rv = apr_allocator_create(&allocator);
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    apr_allocator_max_free_set(allocator, FREE_MAX);
+    rv = apr_pool_create_unmanaged_ex(pool, NULL, allocator);
+    if (rv != APR_SUCCESS) {
+        apr_allocator_destroy(allocator);
+        return rv;
+    }
+    apr_allocator_owner_set(allocator, *pool);
+    apr_pool_abort_set(on_no_memory, *pool);
+    return APR_SUCCESS;
 }
 
 /* ---- conditions -------------------------------------------------------- */

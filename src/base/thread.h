@@ -61,6 +61,16 @@ apr_status_t es_thread_join(es_thread_t *thread, apr_interval_time_t timeout);
  */
 void es_thread_wait(es_thread_t *thread);
 
+/**
+ * Make a pool for a thread alone: neither its allocator nor its parent is
+ * another thread's. If there is no memory, the process aborts, as with httpd's
+ * own pools.
+ *
+ * @param pool  destroyed by the thread, or after it was joined
+ * @return APR_SUCCESS, or why there is none
+ */
+apr_status_t es_thread_pool_create(apr_pool_t **pool);
+
 /** Make a condition variable for es_thread_cond_wait. */
 void es_thread_cond_init(pthread_cond_t *cond);
 

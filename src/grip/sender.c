@@ -218,35 +218,6 @@ static void on_thread(void *arg)
 
 /* ---- Start and end ----------------------------------------------------- */
 
-/* As httpd does with its own pools: without it, a pool returns NULL, and the
- * process would end at any later line. */
-static int on_no_memory(int unused)
-{
-    (void)unused;
-    abort();
-}
-
-/* The thread's memory: neither its allocator nor its parent is another
- * thread's. */
-static apr_status_t make_pool(apr_pool_t **pool)
-{
-    apr_allocator_t *allocator;
-    apr_status_t rv = apr_allocator_create(&allocator);
-
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
-    apr_allocator_max_free_set(allocator, 4 * 1024 * 1024);
-    rv = apr_pool_create_unmanaged_ex(pool, NULL, allocator);
-    if (rv != APR_SUCCESS) {
-        apr_allocator_destroy(allocator);
-        return rv;
-    }
-    apr_allocator_owner_set(allocator, *pool);
-    apr_pool_abort_set(on_no_memory, *pool);
-    return APR_SUCCESS;
-}
-
 static apr_status_t open_route(es_sender_t *sender, route_t *route,
                                const es_sender_hub_t *hub)
 {
@@ -324,7 +295,7 @@ apr_status_t es_sender_start(es_sender_t **out,
     sender->outbox_shm = params->outbox_shm;
     sender->child = params->child;
     es_waiters_init(&sender->waiters);
-    rv = make_pool(&sender->pool);
+    rv = es_thread_pool_create(&sender->pool);
     if (rv == APR_SUCCESS) {
         rv = open_routes(sender, params);
     }
