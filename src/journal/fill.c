@@ -136,8 +136,15 @@ static apr_status_t try_fill(es_append_batch_t *batch, const es_span_t *spans,
     return APR_SUCCESS;
 }
 
-static apr_status_t fill(es_append_batch_t *batch, const es_span_t *spans,
-                         int nspans)
+/** Is this the last id, {0, 0} = it was never filled? */
+static int is_last(const es_store_t *store, const es_id_t *after)
+{
+    return es_spans_are_given(store) ? es_spans_are_last(store, after)
+                                     : after->ms == 0 && after->n == 0;
+}
+
+static apr_status_t fill(es_append_batch_t *batch, const es_id_t *after,
+                         const es_span_t *spans, int nspans)
 {
     es_store_t *store = batch->store;
     es_repair_report_t report;
@@ -146,7 +153,7 @@ static apr_status_t fill(es_append_batch_t *batch, const es_span_t *spans,
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    rv = try_fill(batch, spans, nspans);
+    rv = is_last(store, after) ? try_fill(batch, spans, nspans) : APR_EMISMATCH;
     if (rv == APR_EGENERAL) {
         rv = es_store_repair(store, &report);
         if (rv == APR_SUCCESS) {
@@ -157,8 +164,9 @@ static apr_status_t fill(es_append_batch_t *batch, const es_span_t *spans,
     return rv;
 }
 
-apr_status_t es_store_fill(es_store_t *store, const es_stream_entry_t *entries,
-                           int count, const es_span_t *spans, int nspans,
+apr_status_t es_store_fill(es_store_t *store, const es_id_t *after,
+                           const es_stream_entry_t *entries, int count,
+                           const es_span_t *spans, int nspans,
                            apr_uint64_t *touched)
 {
     es_append_params_t params = {0};
@@ -179,7 +187,7 @@ apr_status_t es_store_fill(es_store_t *store, const es_stream_entry_t *entries,
         rv = APR_ENOSPC;
     }
     if (rv == APR_SUCCESS) {
-        rv = fill(&batch, spans, nspans);
+        rv = fill(&batch, after, spans, nspans);
         es_slot_maker_log(&batch.maker);
     }
     es_append_batch_clear(&batch);

@@ -26,6 +26,19 @@ apr_status_t es_store_last(es_store_t *store, es_id_t *last)
     return APR_SUCCESS;
 }
 
+int es_store_has_span_of(es_store_t *store, const es_id_t *id)
+{
+    es_repair_report_t report;
+    int has;
+
+    if (es_store_lock(store, &report) != APR_SUCCESS) {
+        return 0;
+    }
+    has = es_spans_have(store, id);
+    es_store_unlock(store, &report);
+    return has;
+}
+
 apr_uint64_t es_store_fill_max(const es_store_t *store)
 {
     /* a fill needs a line more, for the reset, and a pad that is smaller than

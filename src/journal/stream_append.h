@@ -27,6 +27,9 @@
  */
 apr_status_t es_store_last(es_store_t *store, es_id_t *last);
 
+/** 1 if the id is valid. Context: ANY; takes the store lock. */
+int es_store_has_span_of(es_store_t *store, const es_id_t *id);
+
 /** An entry of a broker's stream. */
 typedef struct es_stream_entry_t {
     es_entry_t entry;      /* as for es_store_append; with one channel and no
@@ -120,8 +123,9 @@ typedef struct es_span_t {
  * for how long. A child that dies in here leaves the journal as it was before,
  * or an empty one with its last id, or the new one.
  */
-apr_status_t es_store_fill(es_store_t *store, const es_stream_entry_t *entries,
-                           int count, const es_span_t *spans, int nspans,
+apr_status_t es_store_fill(es_store_t *store, const es_id_t *after,
+                           const es_stream_entry_t *entries, int count,
+                           const es_span_t *spans, int nspans,
                            apr_uint64_t *touched);
 
 /** Most bytes of the entries of a fill, counted by es_store_entry_size: half of

@@ -157,10 +157,13 @@ static UNUSED void hub_fill(hub_t *hub, const char *channel)
     es_stream_entry_t entry = {{&name, 1, &frame}, es_id_next(&first, 0), 0};
     es_span_t span = {first, entry.id};
     apr_uint64_t touched[1] = {0};
+    es_id_t after;
 
     frame.tail = es_slice_of("data: HISTORY\n\n");
-    assert_int_equal(es_store_fill(hub->store, &entry, 1, &span, 1, touched),
-                     APR_SUCCESS);
+    assert_int_equal(es_store_last(hub->store, &after), APR_SUCCESS);
+    assert_int_equal(
+        es_store_fill(hub->store, &after, &entry, 1, &span, 1, touched),
+        APR_SUCCESS);
 }
 
 /* The delivery's view of this hub. */

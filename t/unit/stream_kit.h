@@ -99,6 +99,17 @@ static STREAM_UNUSED apr_status_t stream_append_one(kit_t *kit,
     return stream_append(kit, &stream, after);
 }
 
+/** Fill in place of whatever there is. */
+static STREAM_UNUSED apr_status_t stream_fill_spans(
+    es_store_t *store, const es_stream_entry_t *entries, int count,
+    const es_span_t *spans, int nspans, apr_uint64_t *touched)
+{
+    es_id_t after;
+
+    assert_int_equal(es_store_last(store, &after), 0);
+    return es_store_fill(store, &after, entries, count, spans, nspans, touched);
+}
+
 /** Fill with these entries and one span. */
 static STREAM_UNUSED apr_status_t stream_fill(kit_t *kit, stream_t *stream,
                                               es_id_t first, es_id_t last)
@@ -106,8 +117,8 @@ static STREAM_UNUSED apr_status_t stream_fill(kit_t *kit, stream_t *stream,
     es_span_t span = {first, last};
 
     memset(kit->touched, 0, sizeof(kit->touched));
-    return es_store_fill(kit->store, stream->entries, stream->count, &span, 1,
-                         kit->touched);
+    return stream_fill_spans(kit->store, stream->entries, stream->count, &span,
+                             1, kit->touched);
 }
 
 /** Fill with nothing: an epoch of the broker begins. */

@@ -135,13 +135,45 @@ static void the_ring_may_be_full(void **state)
             size += es_store_entry_size(&entries[i]);
             count += size <= es_store_fill_max(kit->store);
         }
-        assert_int_equal(
-            es_store_fill(kit->store, entries, count, &span, 1, kit->touched),
-            0);
+        assert_int_equal(stream_fill_spans(kit->store, entries, count, &span, 1,
+                                           kit->touched),
+                         0);
         assert_int_equal(es_channels_at(&kit->store->channels, 1)->retained,
                          count);
         kit_check(kit);
     }
+    kit_close(kit, 1);
+}
+
+static void only_the_history_that_is_known_is_replaced(void **state)
+{
+    kit_t *kit = kit_open(RING, 8, 1);
+    es_span_t span = {stream_id(2, 0), stream_id(2, 0)};
+    es_id_t none = {0, 0}, other = stream_id(1, 2);
+
+    (void)state;
+    assert_int_equal(
+        es_store_fill(kit->store, &other, NULL, 0, &span, 1, kit->touched),
+        APR_EMISMATCH);
+    stream_start(kit, 1);
+    assert_int_equal(stream_append_one(kit, "a", "data: 1\n\n", stream_id(1, 0),
+                                       stream_id(1, 1)),
+                     0);
+    assert_int_equal(
+        es_store_fill(kit->store, &none, NULL, 0, &span, 1, kit->touched),
+        APR_EMISMATCH);
+    assert_int_equal(
+        es_store_fill(kit->store, &other, NULL, 0, &span, 1, kit->touched),
+        APR_EMISMATCH);
+    assert_string_equal(stream_text(kit), "a:1 ");
+    other = stream_id(1, 1);
+    assert_true(es_store_has_span_of(kit->store, &other));
+    assert_false(es_store_has_span_of(kit->store, &span.last));
+    assert_int_equal(
+        es_store_fill(kit->store, &other, NULL, 0, &span, 1, kit->touched), 0);
+    assert_false(es_store_has_span_of(kit->store, &other));
+    assert_true(es_store_has_span_of(kit->store, &span.last));
+    kit_check(kit);
     kit_close(kit, 1);
 }
 
@@ -191,9 +223,9 @@ static void arguments_are_checked(void **state)
         spans[i].first = stream_id(i + 1, 0);
         spans[i].last = stream_id(i + 1, 10);
     }
-#define FILL(count, nspans)                                           \
-    es_store_fill(kit->store, stream.entries, count, spans, (nspans), \
-                  kit->touched)
+#define FILL(count, nspans)                                               \
+    stream_fill_spans(kit->store, stream.entries, count, spans, (nspans), \
+                      kit->touched)
     assert_int_equal(FILL(0, 0), APR_EINVAL);
     assert_int_equal(FILL(-1, 1), APR_EINVAL);
     assert_int_equal(FILL(0, ES_SPANS_MAX + 1), APR_EINVAL);
@@ -274,9 +306,9 @@ static void a_history_has_several_epochs(void **state)
     stream_event(&stream, "a", NULL, "data: 1\n\n", stream_id(1, 5));
     stream_event(&stream, "a", NULL, "data: 2\n\n", stream_id(1, 7));
     stream_event(&stream, "a", NULL, "data: 3\n\n", stream_id(3, 1));
-    assert_int_equal(
-        es_store_fill(kit->store, stream.entries, 3, spans, 3, kit->touched),
-        0);
+    assert_int_equal(stream_fill_spans(kit->store, stream.entries, 3, spans, 3,
+                                       kit->touched),
+                     0);
     stream_assert_last(kit, stream_id(3, 2));
     assert_int_equal(stream_resume(kit, "a", stream_id(1, 3), NULL),
                      APR_NOTFOUND);
@@ -618,6 +650,7 @@ int main(void)
         cmocka_unit_test(the_history_replaces_all),
         cmocka_unit_test(the_history_may_be_empty),
         cmocka_unit_test(the_ring_may_be_full),
+        cmocka_unit_test(only_the_history_that_is_known_is_replaced),
         cmocka_unit_test(the_largest_event_fits),
         cmocka_unit_test(arguments_are_checked),
         cmocka_unit_test(ids_of_the_history_are_valid),

@@ -423,9 +423,9 @@ static void a_migrated_store_has_the_same_epochs(void **state)
     stream_event(&stream, "b", NULL, "data: 2\n\n", stream_id(2, 1));
     stream_close(&stream, "b", KIT_NOW + 60000, stream_id(2, 2));
     stream_event(&stream, "a", "own", "data: 3\n\n", stream_id(2, 4));
-    assert_int_equal(
-        es_store_fill(old->store, stream.entries, 4, spans, 2, old->touched),
-        0);
+    assert_int_equal(stream_fill_spans(old->store, stream.entries, 4, spans, 2,
+                                       old->touched),
+                     0);
     for (size = RING; size <= 4 * RING; size *= 4) {
         kit_t *new = migrate(old, size);
 
