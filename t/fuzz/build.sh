@@ -7,7 +7,7 @@
 #   CC=clang CFLAGS=... LIBS=... sh build.sh SOURCES TARGETS
 #
 # Both arguments are lists: the library's sources and the targets, with paths in
-# the source folder ($srcdir).
+# the source folder ($srcdir) or, if make makes them, in the build folder.
 
 set -eu
 
@@ -26,8 +26,9 @@ for source in $sources; do
     case $source in
     *.c)
         object=fuzz/objects/$(echo "${source%.c}" | tr / _).o
+        test -f "$srcdir/$source" && file=$srcdir/$source || file=$source
         $CC "$@" -fsanitize=fuzzer-no-link,address,undefined \
-            -c -o "$object" "$srcdir/$source"
+            -c -o "$object" "$file"
         ;;
     esac
 done

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * Fills the journal with the end of the broker's stream: for a node that
+ * starts, and for one that cannot go on from its last id. All clients are told
+ * that they may have missed something.
+ *
+ * The new history begins where nothing is missing any more: behind an entry
+ * that is gone or cannot be used, or at a marker that does not vouch for what
+ * was before it.
+ */
+#ifndef ES_CLUSTER_FILL_H
+#define ES_CLUSTER_FILL_H
+
+#include "cluster/hub.h"
+#include "cluster/script.h"
+
+/** What a fill needs to know. */
+typedef struct es_cluster_fill_params_t {
+    const es_cluster_hub_t *hub;
+    es_slice_t events;           /* the key of the stream */
+    es_id_t after;               /* the last id of the journal */
+    es_id_t last;                /* of the stream, at least */
+    apr_int64_t clock_offset_ms; /* the broker's clock - es_clock_ms */
+    apr_uint64_t *touched;       /* room for a bit for each child */
+    es_cluster_keep_fn_t *keep;
+    void *arg; /* of keep */
+} es_cluster_fill_params_t;
+
+/**
+ * Read the stream backwards, then replace the journal's history.
+ *
+ * @param last  the journal's last id afterwards; changed on APR_SUCCESS only
+ * @return APR_SUCCESS; APR_ECONNRESET: the link has failed, or the broker does
+ *         not answer or refuses; APR_EINTR: keep has returned 0; APR_EMISMATCH:
+ *         the journal's last id is another one; APR_TIMEUP, APR_ENOMEM,
+ *         APR_EGENERAL: as es_store_fill. On failure nothing was done
+ *
+ * Context: CLUSTER; takes the store lock.
+ */
+apr_status_t es_cluster_fill(const es_cluster_fill_params_t *params,
+                             es_cluster_link_t *link, es_id_t *last);
+
+#endif

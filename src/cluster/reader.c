@@ -1,0 +1,541 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ *                    ┌────────────────────────────────────────┐
+ *                    ▼                                        │ an error, or
+ *     not leader ──> connect ──> hello ──> read ──> append ───┤ not leader
+ *         ▲            │           │ ▲       │         │      │ any more
+ *         └────────────┴───────────┼─┼───────┴─────────┼──────┘
+ *                                  │ └── each second ──┤
+ *                                  └──> fill <─────────┘ something is missing
+ *
+ * hello looks at the stream as a whole: it finds out that the broker is another
+ * one, that the stream is gone, or that the journal is ahead of it. What is
+ * missing between two entries is found by the entries themselves.
+ *
+ * The journal's last id is read again whenever something is not as expected:
+ * another child may have led meanwhile. What both do at the same time does no
+ * harm: the journal takes an entry only after the one before it.
+ */
+#include "cluster/reader.h"
+
+#include <stdlib.h>
+
+#include <apr_strings.h>
+
+#include "base/clock.h"
+#include "base/context.h"
+#include "base/jitter.h"
+#include "base/log.h"
+#include "base/thread.h"
+#include "shm/lock.h"
+#include "cluster/counts.h"
+#include "cluster/fill.h"
+#include "cluster/follow.h"
+#include "cluster/script.h"
+
+/** Between two hellos; longest XREAD. */
+#define HELLO_EVERY APR_USEC_PER_SEC
+/** Between two tries to lead. */
+#define LEAD_EVERY (200 * 1000)
+/** For an answer of the broker, beyond what it was asked to wait. */
+#define ANSWER (3 * APR_USEC_PER_SEC)
+/** To find a broker and to connect. */
+#define CONNECT (10 * APR_USEC_PER_SEC)
+/** Before the next try to connect, at first and at most. */
+#define BACKOFF_MIN (100 * 1000)
+#define BACKOFF_MAX (2 * APR_USEC_PER_SEC)
+/** For the lock of the store, less than the lease. */
+#define LOCK_WAIT (500 * 1000)
+/** Entries of one XREAD. */
+#define COUNT_MAX 1024
+/** About so many bytes of one XREAD. */
+#define PAGE_BYTES (2 * 1024 * 1024)
+#define WHY_SIZE ES_CLUSTER_LINK_WHY_SIZE
+
+struct es_cluster_reader_t {
+    es_cluster_hub_t hub;
+    es_cluster_script_t script;
+    es_thread_t thread;
+    apr_pool_t *pool; /* the thread's */
+    volatile int stop;
+    es_cluster_link_t *link; /* NULL = not connected */
+    int was_up;              /* a link was open before */
+    apr_interval_time_t backoff;
+    apr_time_t hello_at; /* the next one */
+    es_id_t stream_last; /* of the last hello */
+    es_cluster_follow_t follow;
+    es_cluster_counts_t *counts;
+    int has_counts;     /* more counts are to be sent */
+    apr_uint64_t page;  /* entries to ask for */
+    char why[WHY_SIZE]; /* of the last failure */
+};
+
+/* ---- leading ------------------------------------------------------------- */
+
+static int is_stopping(const es_cluster_reader_t *reader)
+{
+    return __atomic_load_n(&reader->stop, __ATOMIC_ACQUIRE);
+}
+
+/* Go on leading, during a wait too. @return 0: stop, or another leads */
+static int keep(void *arg)
+{
+    es_cluster_reader_t *reader = arg;
+
+    return !is_stopping(reader) &&
+           es_cluster_state_lead(reader->hub.state, reader->hub.child,
+                                 es_clock_now(), reader->hub.is_present,
+                                 reader->hub.arg);
+}
+
+static void sleep_for(es_cluster_reader_t *reader, apr_interval_time_t time)
+{
+    apr_time_t until = es_clock_now() + time;
+
+    while (!is_stopping(reader) && es_clock_now() < until) {
+        apr_interval_time_t left = until - es_clock_now();
+
+        apr_sleep(left < LEAD_EVERY ? left : LEAD_EVERY);
+    }
+}
+
+/* ---- the link ------------------------------------------------------------ */
+
+static void log_up(es_cluster_reader_t *reader)
+{
+    const es_cluster_hub_t *hub = &reader->hub;
+    static apr_time_t last_logged; /* atomic */
+
+    es_log(es_log_limit_level(&last_logged, ES_LOG_NOTICE, es_clock_now()),
+           APR_SUCCESS, "ES0842", "hub %s: the link to the broker at %s is up",
+           hub->name, es_cluster_link_address(reader->link));
+}
+
+static void log_down(const es_cluster_reader_t *reader, apr_status_t rv)
+{
+    static apr_time_t last_logged; /* atomic */
+
+    es_log(es_log_limit_level(&last_logged, ES_LOG_WARNING, es_clock_now()), rv,
+           "ES0843",
+           "hub %s: the link to the broker is down: %s; streams stay open, "
+           "events of other servers come when it is up again",
+           reader->hub.name, reader->why);
+}
+
+static apr_status_t open_link(es_cluster_reader_t *reader)
+{
+    const es_cluster_hub_t *hub = &reader->hub;
+    apr_status_t rv = es_cluster_link_open(&reader->link, &hub->link,
+                                           es_clock_now() + CONNECT,
+                                           reader->why, sizeof(reader->why));
+
+    if (rv != APR_SUCCESS) {
+        reader->link = NULL;
+        return rv;
+    }
+    if (reader->was_up) {
+        es_cluster_state_add(hub->state, ES_CLUSTER_RECONNECTS, 1);
+    }
+    reader->was_up = 1;
+    reader->hello_at = 0;
+    es_cluster_counts_begin(reader->counts);
+    es_cluster_state_set_up(hub->state, hub->child,
+                            es_cluster_link_address(reader->link));
+    log_up(reader);
+    return APR_SUCCESS;
+}
+
+static void close_link(es_cluster_reader_t *reader)
+{
+    if (reader->link != NULL) {
+        es_cluster_link_close(reader->link);
+        reader->link = NULL;
+    }
+    es_cluster_follow_from(&reader->follow, &reader->follow.last);
+}
+
+/* The link cannot be used, or the broker refuses. */
+static void fail(es_cluster_reader_t *reader, apr_status_t rv)
+{
+    const es_cluster_hub_t *hub = &reader->hub;
+
+    if (!is_stopping(reader)) {
+        es_cluster_state_set_synced(hub->state, hub->child, 0);
+        es_cluster_state_set_down(hub->state, hub->child, reader->why);
+        log_down(reader, rv);
+    }
+    close_link(reader);
+    sleep_for(reader, es_jitter_around(reader->backoff, 25));
+    reader->backoff =
+        reader->backoff < BACKOFF_MAX / 2 ? reader->backoff * 2 : BACKOFF_MAX;
+}
+
+/* A call of the broker has failed. @return APR_ECONNRESET: connect again */
+static apr_status_t no_answer(es_cluster_reader_t *reader, apr_status_t rv)
+{
+    const char *why = es_cluster_link_why(reader->link);
+
+    if (rv == APR_EINTR) {
+        return rv; /* nobody waits for the answer */
+    }
+    apr_cpystrn(reader->why,
+                why[0] != '\0' ? why : "the broker does not answer", WHY_SIZE);
+    return APR_ECONNRESET;
+}
+
+/* ---- hello, fill --------------------------------------------------------- */
+
+static void log_epoch(const es_cluster_reader_t *reader,
+                      const es_cluster_hello_t *hello)
+{
+    es_log(ES_LOG_NOTICE, APR_SUCCESS, "ES0844",
+           "hub %s: a new epoch of the broker's stream has begun: %s",
+           reader->hub.name, hello->began);
+}
+
+static void use_hello(es_cluster_reader_t *reader,
+                      const es_cluster_hello_t *hello)
+{
+    const es_cluster_hub_t *hub = &reader->hub;
+
+    reader->stream_last = hello->last;
+    reader->follow.clock_offset_ms = hello->now_ms - (apr_int64_t)es_clock_ms();
+    es_cluster_state_set_clock(hub->state, hub->child,
+                               reader->follow.clock_offset_ms);
+    reader->hello_at = es_clock_now() + HELLO_EVERY;
+    if (hello->began[0] != '\0') {
+        log_epoch(reader, hello);
+    }
+}
+
+/* @param last  the journal's last id */
+static apr_status_t say_hello(es_cluster_reader_t *reader, es_id_t *last)
+{
+    es_cluster_hello_t hello;
+    apr_status_t rv = es_store_last(reader->hub.store, last);
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    rv = es_cluster_script_hello(&reader->script, reader->link, last,
+                                 es_clock_now() + ANSWER, keep, reader, &hello,
+                                 reader->why, sizeof(reader->why));
+    if (rv == APR_SUCCESS) {
+        use_hello(reader, &hello);
+        return APR_SUCCESS;
+    }
+    return rv == APR_EGENERAL ? APR_ECONNRESET : no_answer(reader, rv);
+}
+
+/* Something is missing after the journal's last id: tell the broker, who may
+ * have lost it, and take what it has. */
+static apr_status_t fill(es_cluster_reader_t *reader)
+{
+    const es_cluster_hub_t *hub = &reader->hub;
+    es_cluster_fill_params_t params = {0};
+    es_id_t last;
+    apr_status_t rv = say_hello(reader, &params.after);
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    params.hub = hub;
+    params.events = reader->script.events;
+    params.last = reader->stream_last;
+    params.clock_offset_ms = reader->follow.clock_offset_ms;
+    params.touched = reader->follow.touched;
+    params.keep = keep;
+    params.arg = reader;
+    memset(params.touched, 0,
+           (hub->max_children + 63) / 64 * sizeof(*params.touched));
+    rv = es_cluster_fill(&params, reader->link, &last);
+    if (rv != APR_SUCCESS) {
+        return rv == APR_ECONNRESET ? no_answer(reader, rv) : rv;
+    }
+    es_cluster_follow_from(&reader->follow, &last);
+    es_cluster_state_add(hub->state, ES_CLUSTER_FILLS, 1);
+    es_cluster_state_advance(hub->state);
+    hub->wake(hub->arg, params.touched);
+    return APR_SUCCESS;
+}
+
+/* hello, and from where to read on. */
+static apr_status_t greet(es_cluster_reader_t *reader)
+{
+    es_cluster_follow_t *follow = &reader->follow;
+    es_id_t last;
+    apr_status_t rv = say_hello(reader, &last);
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    if (last.ms == 0 || es_id_compare(&last, &reader->stream_last) > 0) {
+        return APR_INCOMPLETE;
+    }
+    if (es_id_compare(&last, &follow->last) != 0) {
+        es_cluster_follow_from(follow, &last);
+    }
+    return APR_SUCCESS;
+}
+
+/* ---- reading ------------------------------------------------------------- */
+
+/* The broker has nothing after what was seen. */
+static apr_status_t idle(es_cluster_reader_t *reader)
+{
+    const es_cluster_hub_t *hub = &reader->hub;
+
+    if (es_id_compare(&reader->follow.at, &reader->stream_last) < 0) {
+        return APR_INCOMPLETE; /* but it should have */
+    }
+    es_cluster_state_set_lag(hub->state, hub->child, 0);
+    es_cluster_state_set_synced(hub->state, hub->child, 1);
+    return APR_SUCCESS;
+}
+
+static void adapt_page(es_cluster_reader_t *reader, apr_uint64_t bytes,
+                       int count)
+{
+    apr_uint64_t fits = PAGE_BYTES / (bytes / (apr_uint64_t)count + 1);
+
+    reader->page = reader->page * 2 < fits ? reader->page * 2 : fits;
+    if (reader->page < 1) {
+        reader->page = 1;
+    }
+    if (reader->page > COUNT_MAX) {
+        reader->page = COUNT_MAX;
+    }
+}
+
+static apr_uint64_t bytes_of(const es_cluster_reply_t *entries)
+{
+    apr_uint64_t bytes = 0;
+    int i, k;
+
+    for (i = 0; i < es_cluster_reply_count(entries); i++) {
+        const es_cluster_reply_t *fields =
+            es_cluster_reply_at(es_cluster_reply_at(entries, i), 1);
+
+        for (k = 0; k < es_cluster_reply_count(fields); k++) {
+            bytes += es_cluster_reply_text(es_cluster_reply_at(fields, k)).len;
+        }
+    }
+    return bytes;
+}
+
+static void set_lag(es_cluster_reader_t *reader)
+{
+    const es_cluster_hub_t *hub = &reader->hub;
+    apr_int64_t now =
+        (apr_int64_t)es_clock_ms() + reader->follow.clock_offset_ms;
+    apr_int64_t lag = now - (apr_int64_t)reader->follow.seen.ms;
+
+    es_cluster_state_set_lag(hub->state, hub->child, lag > 0 ? lag : 0);
+    es_cluster_state_set_synced(hub->state, hub->child, 1);
+}
+
+/* Use what XREAD has answered; the reply is freed. */
+static apr_status_t use_reply(es_cluster_reader_t *reader,
+                              es_cluster_reply_t *reply)
+{
+    const es_cluster_reply_t *entries =
+        es_cluster_reply_at(es_cluster_reply_at(reply, 0), 1);
+    int count = es_cluster_reply_count(entries);
+    apr_uint64_t bytes;
+    apr_status_t rv;
+
+    if (count == 0) {
+        int is_nil = es_cluster_reply_is_nil(reply);
+
+        if (!is_nil) {
+            es_cluster_script_error(reader->why, WHY_SIZE, reply);
+        }
+        es_cluster_reply_free(reply);
+        return is_nil ? idle(reader) : APR_ECONNRESET;
+    }
+    bytes = bytes_of(entries);
+    rv = es_cluster_follow_take(&reader->follow, reply, entries);
+    if (rv == APR_SUCCESS) {
+        adapt_page(reader, bytes, count);
+        set_lag(reader);
+    }
+    return rv;
+}
+
+static apr_status_t read_entries(es_cluster_reader_t *reader)
+{
+    char id[ES_ID_TEXT_SIZE], count[24], block[24];
+    apr_interval_time_t wait = reader->hello_at - es_clock_now();
+    es_slice_t argv[8] = {es_slice_of("XREAD"), es_slice_of("COUNT"),
+                          es_slice_of(count),   es_slice_of("BLOCK"),
+                          es_slice_of(block),   es_slice_of("STREAMS"),
+                          reader->script.events};
+    es_cluster_reply_t *reply;
+    apr_status_t rv;
+
+    wait = reader->has_counts || wait < 1000 ? 1000 : wait; /* 0 = forever */
+    apr_snprintf(count, sizeof(count), "%" APR_UINT64_T_FMT, reader->page);
+    apr_snprintf(block, sizeof(block), "%" APR_TIME_T_FMT, wait / 1000);
+    argv[2] = es_slice_of(count);
+    argv[4] = es_slice_of(block);
+    argv[7] = es_slice(id, es_id_format(id, &reader->follow.seen));
+    rv = es_cluster_script_ask(reader->link, 8, argv,
+                               es_clock_now() + wait + ANSWER, keep, reader,
+                               &reply);
+    if (rv == APR_ENOSPC) {
+        reader->page = 1; /* the reply was too large */
+    }
+    return rv == APR_SUCCESS ? use_reply(reader, reply) : no_answer(reader, rv);
+}
+
+static apr_status_t send_counts(es_cluster_reader_t *reader)
+{
+    apr_status_t rv = es_cluster_counts_step(reader->counts, reader->link,
+                                             es_clock_now(), keep, reader);
+
+    reader->has_counts = rv == APR_EAGAIN;
+    return rv == APR_SUCCESS || rv == APR_EAGAIN ? APR_SUCCESS
+                                                 : no_answer(reader, rv);
+}
+
+/* ---- a turn -------------------------------------------------------------- */
+
+static apr_status_t take_turn(es_cluster_reader_t *reader)
+{
+    apr_status_t rv = APR_SUCCESS;
+
+    es_store_set_clock(reader->hub.store, es_clock_ms());
+    if (es_clock_now() >= reader->hello_at) {
+        rv = greet(reader);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = send_counts(reader);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = read_entries(reader);
+    }
+    return rv == APR_INCOMPLETE ? fill(reader) : rv;
+}
+
+static void log_store(const es_cluster_reader_t *reader, apr_status_t rv)
+{
+    static apr_time_t last_logged; /* atomic */
+
+    es_log(es_log_limit_level(&last_logged, ES_LOG_ERR, es_clock_now()), rv,
+           "ES0845",
+           "hub %s: cannot append to the journal what the broker's stream has; "
+           "it is tried again",
+           reader->hub.name);
+}
+
+/* After a turn. */
+static void end_turn(es_cluster_reader_t *reader, apr_status_t rv)
+{
+    if (rv == APR_SUCCESS) {
+        reader->backoff = BACKOFF_MIN;
+        return;
+    }
+    /* the broker's entries are read again from the journal's last id */
+    reader->hello_at = 0;
+    es_cluster_follow_from(&reader->follow, &reader->follow.last);
+    if (rv == APR_EMISMATCH) {
+        return; /* another child has led */
+    }
+    if (rv == APR_EINTR) {
+        close_link(reader); /* stop, or another leads */
+    }
+    else if (rv == APR_ECONNRESET) {
+        fail(reader, APR_SUCCESS); /* why says more */
+    }
+    else {
+        log_store(reader, rv);
+        sleep_for(reader, LEAD_EVERY);
+    }
+}
+
+static void run(es_cluster_reader_t *reader)
+{
+    apr_status_t rv;
+
+    while (!is_stopping(reader)) {
+        if (!keep(reader)) {
+            close_link(reader);
+            sleep_for(reader, LEAD_EVERY);
+        }
+        else if (reader->link != NULL) {
+            end_turn(reader, take_turn(reader));
+        }
+        else {
+            rv = open_link(reader);
+            if (rv != APR_SUCCESS) {
+                fail(reader, rv);
+            }
+        }
+    }
+}
+
+static void on_thread(void *arg)
+{
+    es_cluster_reader_t *reader = arg;
+
+    es_context_enter(ES_CLUSTER);
+    es_lock_limit_wait(LOCK_WAIT);
+    run(reader);
+    close_link(reader);
+    es_cluster_state_resign(reader->hub.state, reader->hub.child);
+}
+
+/* ---- start and end ------------------------------------------------------- */
+
+static void destroy(void *arg)
+{
+    es_cluster_reader_t *reader = arg;
+
+    es_cluster_follow_clear(&reader->follow);
+    apr_pool_destroy(reader->pool);
+    free(reader);
+}
+
+apr_status_t es_cluster_reader_start(es_cluster_reader_t **out,
+                                     const es_cluster_hub_t *hub,
+                                     apr_pool_t *pool)
+{
+    es_cluster_reader_t *reader = calloc(1, sizeof(*reader));
+    apr_status_t rv;
+
+    ES_CONTEXT(ES_CHILD_INIT);
+    if (reader == NULL) {
+        return APR_ENOMEM;
+    }
+    rv = es_thread_pool_create(&reader->pool);
+    if (rv != APR_SUCCESS) {
+        free(reader);
+        return rv;
+    }
+    reader->hub = *hub;
+    reader->hub.link.stopping = &reader->stop;
+    reader->backoff = BACKOFF_MIN;
+    reader->page = 64;
+    es_cluster_script_init(&reader->script, hub->key, hub->name, reader->pool);
+    es_cluster_follow_init(&reader->follow, &reader->hub, reader->pool);
+    reader->counts =
+        es_cluster_counts_create(&reader->hub, &reader->script, reader->pool);
+    rv = es_thread_start(&reader->thread, on_thread, destroy, reader, pool);
+    if (rv != APR_SUCCESS) {
+        destroy(reader);
+        return rv;
+    }
+    *out = reader;
+    return APR_SUCCESS;
+}
+
+void es_cluster_reader_stop(es_cluster_reader_t *reader)
+{
+    __atomic_store_n(&reader->stop, 1, __ATOMIC_RELEASE);
+}
+
+apr_status_t es_cluster_reader_join(es_cluster_reader_t *reader,
+                                    apr_interval_time_t timeout)
+{
+    return es_thread_join(&reader->thread, timeout);
+}
