@@ -28,15 +28,9 @@ static int is_stopping(const es_cluster_publisher_t *publisher)
 static void answer(es_cluster_publisher_t *publisher, es_cluster_job_t *job,
                    apr_status_t rv, const es_cluster_result_t *result)
 {
-    es_cluster_state_t *state = publisher->hub.state;
-
     if (rv == APR_SUCCESS && job->adds_entries) {
-        es_cluster_state_add(state, ES_CLUSTER_PUBLISHED,
+        es_cluster_state_add(publisher->hub.state, ES_CLUSTER_PUBLISHED,
                              (apr_uint64_t)(job->nevents - result->known));
-    }
-    else if (rv != APR_SUCCESS && rv != APR_EEXIST) {
-        es_cluster_state_add(state, ES_CLUSTER_UNAVAILABLE,
-                             (apr_uint64_t)job->nevents);
     }
     __atomic_sub_fetch(&publisher->nsent, 1, __ATOMIC_RELEASE);
     es_cluster_queue_answer(&publisher->queue, job, rv, result);

@@ -6,11 +6,7 @@
  */
 #include "cluster/job.h"
 
-#include <limits.h>
-#include <linux/futex.h>
 #include <stdlib.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include <apr_strings.h>
 
@@ -18,23 +14,9 @@
 #include "base/context.h"
 #include "base/sigblock.h"
 #include "shm/wakeup.h"
+#include "cluster/futex.h"
 
-/* ---- futex --------------------------------------------------------------- */
-
-static void wait_for_change(apr_uint32_t *word, apr_uint32_t seen,
-                            apr_interval_time_t at_most)
-{
-    struct timespec time;
-
-    time.tv_sec = (time_t)apr_time_sec(at_most);
-    time.tv_nsec = (long)apr_time_usec(at_most) * 1000;
-    (void)syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, seen, &time, NULL, 0);
-}
-
-static void wake_all(apr_uint32_t *word)
-{
-    (void)syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
-}
+/* ---- state --------------------------------------------------------------- */
 
 int es_cluster_job_state(const es_cluster_job_t *job)
 {
@@ -83,7 +65,7 @@ int es_cluster_job_wait(es_cluster_job_t *job, apr_time_t by)
         if (left <= 0) {
             break;
         }
-        wait_for_change(&job->state, (apr_uint32_t)state, left);
+        es_cluster_futex_wait(&job->state, (apr_uint32_t)state, left);
         state = es_cluster_job_state(job);
     }
     return state;
@@ -181,7 +163,7 @@ apr_status_t es_cluster_queue_put(es_cluster_queue_t *queue,
             rv = APR_TIMEUP;
             break;
         }
-        wait_for_change(&queue->room, room, left);
+        es_cluster_futex_wait(&queue->room, room, left);
     }
     if (rv != APR_SUCCESS) {
         free(job);
@@ -233,7 +215,7 @@ apr_status_t es_cluster_queue_leave(es_cluster_queue_t *queue,
     pthread_mutex_unlock(&queue->lock);
     es_sigblock_end(&sigblock);
     free(freed);
-    wake_all(&queue->room);
+    es_cluster_futex_wake(&queue->room);
     return rv;
 }
 
@@ -252,7 +234,8 @@ static void answer_locked(es_cluster_queue_t *queue, es_cluster_job_t *job,
         job->result = *result;
     }
     set_state(job, ES_CLUSTER_JOB_DONE);
-    wake_all(&job->state); /* with the lock: it cannot be freed meanwhile */
+    es_cluster_futex_wake(
+        &job->state); /* with the lock: it cannot be freed meanwhile */
     let_go_locked(job, freed);
 }
 
@@ -265,7 +248,7 @@ void es_cluster_queue_answer(es_cluster_queue_t *queue, es_cluster_job_t *job,
     answer_locked(queue, job, rv, result, &freed);
     pthread_mutex_unlock(&queue->lock);
     free(freed);
-    wake_all(&queue->room);
+    es_cluster_futex_wake(&queue->room);
 }
 
 /* A job whose lane has failed fails too. @return 1 if it was answered */
@@ -336,7 +319,7 @@ void es_cluster_queue_take(es_cluster_queue_t *queue, es_list_t *taken,
     take_list_locked(queue, &queue->again, &take);
     take_list_locked(queue, &queue->jobs, &take);
     pthread_mutex_unlock(&queue->lock);
-    wake_all(&queue->room);
+    es_cluster_futex_wake(&queue->room);
 }
 
 void es_cluster_queue_again(es_cluster_queue_t *queue, es_cluster_job_t *job)
@@ -367,13 +350,12 @@ void es_cluster_queue_store(es_cluster_queue_t *queue, es_cluster_job_t *job)
     pthread_mutex_unlock(&queue->lock);
 }
 
-int es_cluster_queue_refuse(es_cluster_queue_t *queue, apr_status_t rv,
-                            const char *why)
+void es_cluster_queue_refuse(es_cluster_queue_t *queue, apr_status_t rv,
+                             const char *why)
 {
     es_list_t *lists[2] = {&queue->again, &queue->jobs};
     es_cluster_result_t result;
     es_cluster_job_t *freed;
-    int events = 0;
     int i;
 
     memset(&result, 0, sizeof(result));
@@ -384,14 +366,12 @@ int es_cluster_queue_refuse(es_cluster_queue_t *queue, apr_status_t rv,
             es_cluster_job_t *job =
                 ES_LIST_OWNER(lists[i]->next, es_cluster_job_t, link);
 
-            events += job->nevents;
             answer_locked(queue, job, rv, &result, &freed);
             free(freed);
         }
     }
     pthread_mutex_unlock(&queue->lock);
-    wake_all(&queue->room);
-    return events;
+    es_cluster_futex_wake(&queue->room);
 }
 
 void es_cluster_queue_close(es_cluster_queue_t *queue)
@@ -400,7 +380,7 @@ void es_cluster_queue_close(es_cluster_queue_t *queue)
     queue->is_closed = 1;
     __atomic_add_fetch(&queue->room, 1, __ATOMIC_RELEASE);
     pthread_mutex_unlock(&queue->lock);
-    wake_all(&queue->room);
+    es_cluster_futex_wake(&queue->room);
 }
 
 int es_cluster_queue_is_empty(es_cluster_queue_t *queue)

@@ -152,9 +152,9 @@ void es_cluster_queue_answer(es_cluster_queue_t *queue, es_cluster_job_t *job,
                              apr_status_t rv,
                              const es_cluster_result_t *result);
 
-/** Answer all jobs that wait. @return how many events these have */
-int es_cluster_queue_refuse(es_cluster_queue_t *queue, apr_status_t rv,
-                            const char *why);
+/** Answer all jobs that wait. */
+void es_cluster_queue_refuse(es_cluster_queue_t *queue, apr_status_t rv,
+                             const char *why);
 
 /** Take no more jobs. */
 void es_cluster_queue_close(es_cluster_queue_t *queue);

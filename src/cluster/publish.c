@@ -4,15 +4,17 @@
  * for the journal of this node. The thread that sends the jobs is in
  * publisher.c.
  *
- * An id that was given by an epoch which has ended meanwhile counts only if the
- * journal knows it: the epoch may have lost its last entries.
+ * All workers of a child wait for the last id of the journal. To read it takes
+ * the store lock, so one of them reads it for all.
  */
 #include <apr_strings.h>
 
 #include "base/clock.h"
 #include "base/context.h"
+#include "base/sigblock.h"
 #include "journal/stream_append.h"
 #include "cluster/entry.h"
+#include "cluster/futex.h"
 #include "cluster/publisher_priv.h"
 
 /** Bytes of a job at most. */
@@ -177,21 +179,85 @@ static es_cluster_job_t *job_of_question(es_cluster_publisher_t *publisher,
 
 /* ---- waiting ------------------------------------------------------------- */
 
-/* Does the journal have all up to id? @return 1; 0: not yet; -1: it never will
- */
-static int has_arrived(const es_cluster_publisher_t *publisher,
-                       const es_id_t *id)
-{
-    es_id_t last;
+/** What a thread that wants to know the last id does. */
+enum {
+    KNOWN, /* nothing: it was read in this turn */
+    WAIT,  /* another thread reads it */
+    READ
+};
 
-    if (es_store_last(publisher->hub.store, &last) != APR_SUCCESS ||
-        es_id_compare(&last, id) < 0) {
-        return 0;
+static int what_to_do(es_cluster_publisher_t *publisher, apr_uint32_t turn,
+                      es_id_t *last, apr_uint32_t *looks)
+{
+    es_sigblock_t sigblock;
+    int what;
+
+    es_sigblock_begin(&sigblock);
+    pthread_mutex_lock(&publisher->look_lock);
+    *last = publisher->look_last;
+    *looks = __atomic_load_n(&publisher->looks, __ATOMIC_RELAXED);
+    what = publisher->has_looked && publisher->look_turn == turn ? KNOWN
+           : publisher->is_looking                               ? WAIT
+                                                                 : READ;
+    if (what == READ) {
+        publisher->is_looking = 1;
     }
-    return es_id_is_same_epoch(&last, id) ||
-                   es_store_has_span_of(publisher->hub.store, id)
-               ? 1
-               : -1;
+    pthread_mutex_unlock(&publisher->look_lock);
+    es_sigblock_end(&sigblock);
+    return what;
+}
+
+static apr_status_t read_last(es_cluster_publisher_t *publisher,
+                              apr_uint32_t turn, es_id_t *last)
+{
+    es_id_t found;
+    apr_status_t rv = es_store_last(publisher->hub.store, &found);
+    es_sigblock_t sigblock;
+
+    es_sigblock_begin(&sigblock);
+    pthread_mutex_lock(&publisher->look_lock);
+    publisher->is_looking = 0;
+    if (rv == APR_SUCCESS) {
+        *last = publisher->look_last = found;
+        publisher->look_turn = turn;
+        publisher->has_looked = 1;
+    }
+    __atomic_add_fetch(&publisher->looks, 1, __ATOMIC_RELEASE);
+    pthread_mutex_unlock(&publisher->look_lock);
+    es_sigblock_end(&sigblock);
+    es_cluster_futex_wake(&publisher->looks);
+    return rv;
+}
+
+apr_status_t es_cluster_publisher_look(es_cluster_publisher_t *publisher,
+                                       apr_uint32_t turn, es_id_t *last,
+                                       apr_interval_time_t at_most)
+{
+    apr_uint32_t looks;
+    int what = what_to_do(publisher, turn, last, &looks);
+
+    if (what == WAIT) {
+        es_cluster_futex_wait(&publisher->looks, looks, at_most);
+        return APR_EAGAIN;
+    }
+    return what == KNOWN ? APR_SUCCESS : read_last(publisher, turn, last);
+}
+
+/* Is id in the history of the journal, whose last id is last? An epoch that has
+ * ended may have lost its last entries. */
+static int is_kept(const es_cluster_publisher_t *publisher, const es_id_t *last,
+                   const es_id_t *id)
+{
+    return es_id_is_same_epoch(last, id) ||
+           es_store_has_span_of(publisher->hub.store, id);
+}
+
+static apr_status_t not_arrived(es_cluster_result_t *result, apr_status_t rv,
+                                const char *why)
+{
+    result->maybe_sent = result->is_stored = 1;
+    apr_cpystrn(result->why, why, sizeof(result->why));
+    return rv;
 }
 
 /* Wait until this node has what the broker has. */
@@ -199,48 +265,65 @@ static apr_status_t wait_for_journal(es_cluster_publisher_t *publisher,
                                      apr_time_t by, es_cluster_result_t *result)
 {
     es_cluster_state_t *state = publisher->hub.state;
-    apr_time_t stop_by = 0;
+    apr_status_t late = APR_TIMEUP;
 
     for (;;) {
         apr_uint32_t turn = es_cluster_state_turn(state);
-        int arrived = has_arrived(publisher, &result->last_id);
-        apr_time_t now = es_clock_now();
+        apr_interval_time_t left = by - es_clock_now();
+        apr_interval_time_t part = left < LOOK_WAIT ? left : LOOK_WAIT;
+        es_id_t last;
+        apr_status_t rv =
+            es_cluster_publisher_look(publisher, turn, &last, part);
 
-        if (arrived > 0) {
-            return APR_SUCCESS;
+        if (rv == APR_SUCCESS && es_id_compare(&last, &result->last_id) >= 0) {
+            return is_kept(publisher, &last, &result->last_id)
+                       ? APR_SUCCESS
+                       : not_arrived(result, APR_EGENERAL,
+                                     "another history has replaced it");
         }
-        if (__atomic_load_n(&publisher->stop, __ATOMIC_ACQUIRE)) {
-            stop_by = stop_by != 0 ? stop_by : now + STOP_WAIT;
-            by = stop_by < by ? stop_by : by;
+        if (left <= 0) {
+            return not_arrived(result, late,
+                               "this server has not received it yet");
         }
-        if (arrived < 0 || now >= by) {
-            result->maybe_sent = result->is_stored = 1;
-            apr_cpystrn(result->why,
-                        arrived < 0 ? "another history has replaced it"
-                                    : "this server has not received it yet",
-                        sizeof(result->why));
-            return arrived < 0    ? APR_EGENERAL
-                   : stop_by != 0 ? APR_EOF
-                                  : APR_TIMEUP;
+        if (late == APR_TIMEUP &&
+            __atomic_load_n(&publisher->stop, __ATOMIC_ACQUIRE)) {
+            late = APR_EOF;
+            by = left < STOP_WAIT ? by : es_clock_now() + STOP_WAIT;
         }
-        es_cluster_state_wait(state, turn,
-                              by - now < LOOK_WAIT ? by - now : LOOK_WAIT);
+        if (rv != APR_EAGAIN) {
+            es_cluster_state_wait(state, turn, part);
+        }
     }
 }
 
 /* ---- what workers call --------------------------------------------------- */
+
+/* Count events of which a publisher is told that they are not published. */
+static apr_status_t count_failed(const es_cluster_publisher_t *publisher,
+                                 apr_status_t rv, int events)
+{
+    if (rv != APR_SUCCESS && rv != APR_EEXIST) {
+        es_cluster_state_add(publisher->hub.state, ES_CLUSTER_UNAVAILABLE,
+                             (apr_uint64_t)events);
+    }
+    return rv;
+}
 
 /* @param job  NULL = no memory */
 static apr_status_t begin(es_cluster_publisher_t *publisher,
                           es_cluster_job_t *job, es_cluster_lane_t *lane,
                           apr_time_t by)
 {
+    int events;
+
     if (job == NULL) {
         return APR_ENOMEM;
     }
+    events = job->nevents;
     job->lane = lane;
     job->by = by;
-    return es_cluster_queue_put(&publisher->queue, job);
+    return count_failed(publisher, es_cluster_queue_put(&publisher->queue, job),
+                        events);
 }
 
 static void not_begun(es_cluster_result_t *result, apr_status_t rv)
@@ -289,12 +372,16 @@ apr_status_t es_cluster_publish_finish(es_cluster_job_t *job,
 {
     es_cluster_publisher_t *publisher = job->publisher;
     apr_time_t by = job->by;
+    int events = job->nevents;
     apr_status_t rv;
 
     ES_CONTEXT(ES_WORKER);
     es_cluster_job_wait(job, by);
     rv = es_cluster_queue_leave(&publisher->queue, job, result);
-    return rv == APR_SUCCESS ? wait_for_journal(publisher, by, result) : rv;
+    if (rv == APR_SUCCESS) {
+        rv = wait_for_journal(publisher, by, result);
+    }
+    return count_failed(publisher, rv, events);
 }
 
 apr_status_t es_cluster_publish(es_cluster_publisher_t *publisher,

@@ -48,7 +48,7 @@
 #define IDLE (60 * APR_USEC_PER_SEC)
 /** For jobs that are sent when the child stops. */
 #define STOP_WAIT (2 * APR_USEC_PER_SEC)
-#define LOCK_WAIT (10 * 1000)
+#define LOCK_WAIT (100 * 1000)
 #define POLL_MAX (200 * 1000)
 
 static es_cluster_job_t *job_at(es_list_t *link)
@@ -138,12 +138,11 @@ static void receive(es_cluster_publisher_t *publisher)
 /* The journal's last id, or the last that is known. */
 static es_id_t read_floor(es_cluster_publisher_t *publisher)
 {
+    apr_uint32_t turn = es_cluster_state_turn(publisher->hub.state);
     es_id_t last;
 
-    if (es_store_last(publisher->hub.store, &last) == APR_SUCCESS) {
-        es_id_format(publisher->floor, &last);
-    }
-    (void)es_id_parse(&last, es_slice_of(publisher->floor));
+    (void)es_cluster_publisher_look(publisher, turn, &last, 0);
+    es_id_format(publisher->floor, &last);
     return last;
 }
 
@@ -253,14 +252,10 @@ static int may_send(es_cluster_publisher_t *publisher)
 /* The broker has been away for long: do not let workers wait. */
 static void refuse_if_down(es_cluster_publisher_t *publisher)
 {
-    int events;
-
     if (publisher->down_since != 0 &&
         es_clock_now() - publisher->down_since > publisher->hub.timeout) {
-        events = es_cluster_queue_refuse(&publisher->queue, APR_EGENERAL,
-                                         publisher->why);
-        es_cluster_state_add(publisher->hub.state, ES_CLUSTER_UNAVAILABLE,
-                             (apr_uint64_t)events);
+        es_cluster_queue_refuse(&publisher->queue, APR_EGENERAL,
+                                publisher->why);
     }
 }
 
@@ -362,8 +357,7 @@ static void on_thread(void *arg)
     run(publisher);
     es_cluster_queue_close(&publisher->queue);
     lose_link(publisher, "the child stops");
-    (void)es_cluster_queue_refuse(&publisher->queue, APR_EOF,
-                                  "the child stops");
+    es_cluster_queue_refuse(&publisher->queue, APR_EOF, "the child stops");
 }
 
 /* ---- start and end ------------------------------------------------------- */
@@ -373,6 +367,7 @@ static void destroy(void *arg)
     es_cluster_publisher_t *publisher = arg;
 
     es_cluster_queue_clear(&publisher->queue);
+    pthread_mutex_destroy(&publisher->look_lock);
     close(publisher->wake_fd);
     apr_pool_destroy(publisher->pool);
     free(publisher);
@@ -386,7 +381,7 @@ static void init(es_cluster_publisher_t *publisher, const es_cluster_hub_t *hub)
     es_cluster_counts_node(publisher->node, hub);
     apr_snprintf(publisher->maxlen, sizeof(publisher->maxlen),
                  "%" APR_UINT64_T_FMT, hub->maxlen);
-    apr_cpystrn(publisher->floor, "0-0", sizeof(publisher->floor));
+    pthread_mutex_init(&publisher->look_lock, NULL);
     es_list_init(&publisher->sent);
     es_list_init(&publisher->stored);
     es_cluster_queue_init(&publisher->queue, publisher->wake_fd);

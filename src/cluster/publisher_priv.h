@@ -18,7 +18,16 @@ struct es_cluster_publisher_t {
     int wake_fd;            /* an eventfd */
     volatile int stop;      /* atomic */
     volatile int link_stop; /* atomic; the link's waits end */
-    int nsent;              /* atomic; jobs that are sent or stored */
+    /* the last id of the journal, as it was read after a turn of the state;
+     * guarded by look_lock, except looks */
+    pthread_mutex_t look_lock;
+    es_id_t look_last;
+    apr_uint32_t look_turn;
+    int has_looked;
+    int is_looking;     /* a thread reads it now */
+    apr_uint32_t looks; /* atomic, a futex: raised when it was read */
+
+    int nsent; /* atomic; jobs that are sent or stored */
 
     /* of the thread: */
     es_cluster_link_t *link;        /* NULL = not connected */
@@ -38,6 +47,22 @@ struct es_cluster_publisher_t {
 
 /** Before the next try to connect, at first. */
 #define ES_CLUSTER_BACKOFF_MIN (50 * 1000)
+
+/**
+ * The last id of the journal. Whatever the number of threads that ask, one of
+ * them reads it in each turn of the state: it takes the store lock.
+ *
+ * @param turn     es_cluster_state_turn, read before
+ * @param last     filled also on failure: one that was read before, or 0-0
+ * @param at_most  to wait for another thread that reads it
+ * @return APR_SUCCESS; APR_EAGAIN: another thread has read it, ask again; why
+ *         it could not be read
+ *
+ * Context: WORKER, CLUSTER.
+ */
+apr_status_t es_cluster_publisher_look(es_cluster_publisher_t *publisher,
+                                       apr_uint32_t turn, es_id_t *last,
+                                       apr_interval_time_t at_most);
 
 /* answers.c; all of it is of the thread: */
 

@@ -254,6 +254,7 @@ static apr_status_t fill(es_cluster_reader_t *reader)
     }
     es_cluster_follow_from(&reader->follow, &last);
     es_cluster_state_add(hub->state, ES_CLUSTER_FILLS, 1);
+    es_cluster_state_set_synced(hub->state, hub->child, 1);
     es_cluster_state_advance(hub->state);
     hub->wake(hub->arg, params.touched);
     return APR_SUCCESS;
@@ -274,6 +275,9 @@ static apr_status_t greet(es_cluster_reader_t *reader)
     }
     if (es_id_compare(&last, &follow->last) != 0) {
         es_cluster_follow_from(follow, &last);
+    }
+    if (es_id_compare(&last, &reader->stream_last) == 0) {
+        es_cluster_state_set_synced(reader->hub.state, reader->hub.child, 1);
     }
     return APR_SUCCESS;
 }
