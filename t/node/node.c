@@ -20,7 +20,7 @@
  *     TIME last ID                   the journal's last id
  *     TIME clients NUMBER
  *
- * The data of events is "PREFIX-WORKER-BATCH.NUMBER".
+ * The data of events is "PREFIX-PID.WORKER-BATCH.NUMBER".
  *
  * Commands: "load PREFIX" (all workers publish until "rest"), "rest", "publish
  * DATA [ID]", "close CHANNEL SECONDS", "clients CHANNEL" (by a worker of the
@@ -79,7 +79,6 @@ static es_cluster_state_t *state;
 static const es_cluster_url_t *url;
 static apr_pool_t *pool;
 static es_cluster_publisher_t *publisher;
-static int my_number;
 
 static void report(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
@@ -143,7 +142,7 @@ static void make_batch(made_t *made, int worker, int number)
     int i;
 
     snprintf(made->text, sizeof(made->text), "%s-%d.%d-%d", shared->prefix,
-             my_number, worker, number);
+             (int)getpid(), worker, number);
     memset(&made->batch, 0, sizeof(made->batch));
     made->batch.events = made->events;
     made->batch.count = option.batch;
@@ -316,7 +315,6 @@ static void run_child(int number, int command_fd)
     int i;
 
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    my_number = number;
     es_jitter_seed();
     report("child %d %d", number, (int)getpid());
     hub.name = option.hub;
@@ -405,7 +403,8 @@ static void replace_dead(void)
 
 static es_pos_t client_pos;
 
-static void report_record(const es_record_t *record)
+/* @return 0: it was overwritten meanwhile */
+static int report_record(const es_record_t *record)
 {
     static char wire[1 << 20];
     char id[ES_ID_TEXT_SIZE];
@@ -414,18 +413,18 @@ static void report_record(const es_record_t *record)
     es_id_format(id, &record->id);
     if (record->closes) {
         report("close %s", id);
-        return;
+        return 1;
     }
     if (record->chunk_len >= sizeof(wire) ||
         es_store_copy(store, record, 0, wire) != APR_SUCCESS) {
-        report("torn %s", id);
-        return;
+        return 0;
     }
     wire[record->chunk_len] = '\0';
     data = strstr(wire, "data: ");
     data = data ? data + strlen("data: ") : wire;
     data[strcspn(data, "\n_")] = '\0';
     report("event %s %s", id, data);
+    return 1;
 }
 
 /* @return 0: there is nothing new */
@@ -440,12 +439,11 @@ static int read_some(void)
         if (rv == APR_EOF) {
             return i > 0;
         }
-        if (rv != APR_SUCCESS) {
+        if (rv != APR_SUCCESS || !report_record(&record)) {
             client_pos = es_store_head(store);
             report("reset");
             return 1;
         }
-        report_record(&record);
         client_pos = record.next;
     }
     return 1;

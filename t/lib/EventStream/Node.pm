@@ -62,7 +62,11 @@ A command, and the words of the next line of this kind.
 
 Until its journal follows the stream; until it has this id, or a later one.
 
-=item pids, leader_hint
+=item pids
+
+=item is_busy
+
+A batch of it is begun and not answered; those of killed children do not count.
 
 =item finish
 
@@ -264,6 +268,19 @@ sub pids
     return %pids;
 }
 
+sub is_busy
+{
+    my ($self) = @_;
+    my %open;
+    my %alive = reverse $self->pids;
+    for my $line (@{$self->{lines}}) {
+        my ($kind, @words) = @$line[1 .. $#$line];
+        $open{$words[0]} = 1 if $kind eq 'begin';
+        delete $open{$words[3]} if $kind =~ /^(?:ok|failed)$/;
+    }
+    return scalar grep { !/-(\d+)\.\d+-\d+$/ || $alive{$1} } keys %open;
+}
+
 # ---- The end ---------------------------------------------------------------
 
 sub reap
@@ -430,7 +447,7 @@ sub faults
             order_faults($name, \%ids, @got),
             missing_faults($name, $batch, \@acknowledged, @got);
         push @faults, map { "$name: @$_" }
-            grep { $_->[1] =~ /^(?:torn|hangs)$/ } $node->lines;
+            grep { $_->[1] =~ /^hangs$/ } $node->lines;
     }
     return @faults;
 }
