@@ -88,7 +88,18 @@ for my $acks (0, 1) {
         sleep 0.5;
         $set[0]->kill;
         ok $sentinels->wait_for_primary($set[1], 60), "$name: a failover";
-        ok are_in_step(60), "$name: all nodes go on";
+        if ($acks) {
+            my @words;
+            EventStream::Node::wait_until(sub {
+                @words = $nodes[0]->ask('publish alone' . int(rand 1e9),
+                    'ok|failed', 20);
+                return $words[4];
+            }, 60);
+            is "@words[1, 4]", 'failed 1',
+                "$name: nothing is acknowledged without a replica";
+        } else {
+            ok are_in_step(60), "$name: all nodes go on";
+        }
         $set[0]->run;
         ok $set[0]->wait_for(sub {
             (eval { $set[0]->info('master_link_status') } || '') eq 'up'

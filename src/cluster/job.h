@@ -129,7 +129,7 @@ apr_status_t es_cluster_queue_leave(es_cluster_queue_t *queue,
 /**
  * Take jobs that may be sent: no job of their lane is.
  *
- * @param taken      they are appended
+ * @param taken      an empty list; they are appended
  * @param max_jobs   at most
  * @param max_bytes  at most, but one in any case
  */
