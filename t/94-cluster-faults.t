@@ -3,8 +3,8 @@
 #
 # Nodes of a cluster (the threads of src/cluster, without httpd) publish and
 # read while their processes and the broker are killed, stopped, emptied and
-# replaced. Nothing that was acknowledged is missing at a node unless its clients
-# were told; nothing comes twice; the order is the same at all nodes.
+# replaced. Nothing that was acknowledged is missing at a node unless its
+# clients were told; nothing comes twice; the order is the same at all nodes.
 #
 # ES_ROUNDS=20 repeats each fault so often (preset: 2).
 

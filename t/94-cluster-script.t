@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # The script that runs at the broker (src/cluster/script.lua), against a real
-# one: ids, epochs, batches, publishers' ids, closing, trimming, counts; and what
-# it does when the broker cannot do it.
+# one: ids, epochs, batches, publishers' ids, closing, trimming, counts; and
+# what it does when the broker cannot do it.
 
 use strict;
 use warnings;

@@ -5,8 +5,8 @@
  * before. What the old table has left at the end has no subscribers any more.
  *
  * A walk is done in steps of so many channels, each with one call of the
- * script, so that the leader reads entries in between. It rests after a walk for
- * a hundred times as long as the walk took.
+ * script, so that the leader reads entries in between. It rests after a walk
+ * for a hundred times as long as the walk took.
  */
 #include "cluster/counts.h"
 

@@ -67,7 +67,7 @@ static int collect(fields_t *fields, const es_cluster_reply_t *list)
     return is_ok;
 }
 
-/* A number without sign and leading zero. @return 0: it is none, or above max */
+/* A number without sign and leading zero. @return 0: none, or above max */
 static int read_number(apr_int64_t *number, es_slice_t text, apr_int64_t max)
 {
     apr_int64_t value = 0;

@@ -174,7 +174,7 @@ static apr_status_t hold_entry(es_cluster_follow_t *follow,
 /* ---- appending ----------------------------------------------------------- */
 
 /* Append entries from..to. Those that do not fit into half of the ring at once
- * are appended in parts: another node may have a larger ring. */
+ * are appended in parts: the hub may be larger at another node. */
 static apr_status_t append(es_cluster_follow_t *follow, int from, int to)
 {
     const es_cluster_hub_t *hub = follow->hub;

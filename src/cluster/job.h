@@ -71,7 +71,7 @@ enum {
     ES_CLUSTER_JOB_FLOOR
 };
 
-/* ---- jobs ----------------------------------------------------------------- */
+/* ---- jobs ---------------------------------------------------------------- */
 
 /**
  * Make a job.
@@ -94,7 +94,7 @@ int es_cluster_job_state(const es_cluster_job_t *job);
  */
 int es_cluster_job_wait(es_cluster_job_t *job, apr_time_t by);
 
-/* ---- workers -------------------------------------------------------------- */
+/* ---- workers ------------------------------------------------------------- */
 
 void es_cluster_queue_init(es_cluster_queue_t *queue, int wake_fd);
 
@@ -124,7 +124,7 @@ apr_status_t es_cluster_queue_leave(es_cluster_queue_t *queue,
                                     es_cluster_job_t *job,
                                     es_cluster_result_t *result);
 
-/* ---- the publisher's thread ----------------------------------------------- */
+/* ---- the publisher's thread ---------------------------------------------- */
 
 /**
  * Take jobs that may be sent: no job of their lane is.

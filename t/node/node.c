@@ -5,8 +5,8 @@
  *
  *     node URL LOG [name=value...]
  *
- * It obeys lines on its standard input, and writes what happens to the file LOG,
- * a line each, with the time in microseconds of the monotonic clock:
+ * It obeys lines on its standard input, and writes what happens to the file
+ * LOG, a line each, with the time in microseconds of the monotonic clock:
  *
  *     TIME child NUMBER PID          a child has started
  *     TIME event ID DATA             what a client of the journal gets

@@ -57,7 +57,7 @@ static int teardown(void **state)
     return 0;
 }
 
-/* ---- entries of a reply ---------------------------------------------------- */
+/* ---- entries of a reply -------------------------------------------------- */
 
 /** A reply while it is made. */
 typedef struct page_t {
@@ -120,7 +120,7 @@ static apr_status_t take_event(unsigned n, int follows, const char *data)
     return take(&page);
 }
 
-/* ---- facts ------------------------------------------------------------------- */
+/* ---- facts --------------------------------------------------------------- */
 
 static void whole_batches_are_appended(void **state)
 {
