@@ -121,7 +121,10 @@ void es_cluster_follow_make(es_stream_entry_t *out,
     out->entry.nchannels = entry->event.nchannels;
     out->entry.frame = NULL;
     if (entry->kind == ES_CLUSTER_ENTRY_CLOSE) {
-        until = (apr_int64_t)entry->id.ms + entry->seconds * 1000 - offset_ms;
+        /* The offset is not exact, and a close for no time is over at once. */
+        until = entry->seconds == 0 ? 0
+                                    : (apr_int64_t)entry->id.ms +
+                                          entry->seconds * 1000 - offset_ms;
         out->until_ms = until > 0 ? (apr_uint64_t)until : 0;
         return;
     }
