@@ -255,7 +255,8 @@ static int is_kept(const es_cluster_publisher_t *publisher, const es_id_t *last,
 static apr_status_t not_arrived(es_cluster_result_t *result, apr_status_t rv,
                                 const char *why)
 {
-    result->maybe_sent = result->is_stored = 1;
+    result->maybe_sent = 1;
+    result->is_stored = rv != APR_EGENERAL;
     apr_cpystrn(result->why, why, sizeof(result->why));
     return rv;
 }
