@@ -15,6 +15,7 @@ use lib "$FindBin::Bin/lib";
 use Test::More;
 use Time::HiRes qw(sleep time);
 
+use EventStream::Clock;
 use EventStream::Node;
 use EventStream::Redis;
 use EventStream::Source;
@@ -59,6 +60,8 @@ sub are_in_step
     return !grep { !$_->wait_last($ok[2], 15) } @nodes;
 }
 
+sub acknowledged { return EventStream::Node::acknowledged(@nodes) }
+
 # The end of a test: all are in step, and nothing is wrong.
 sub check
 {
@@ -71,8 +74,7 @@ sub check
     splice @faults, 10 if @faults > 10;
     complain("$what: nothing is silently missing, twice, or out of order",
         @faults);
-    my @acknowledged = EventStream::Node::acknowledged(@nodes);
-    cmp_ok scalar @acknowledged, '>', 10, "$what: events were published";
+    cmp_ok scalar(acknowledged()), '>', 10, "$what: events were published";
     return;
 }
 
@@ -144,6 +146,23 @@ for (1 .. $rounds) {
 }
 check('nodes are killed, and others join');
 is scalar(grep { resets($_) } @nodes), 0, 'others notice nothing of it';
+
+# ---- Clocks ------------------------------------------------------------------
+
+my @clocks = map { EventStream::Clock->new } 1 .. 2;
+$clocks[0]->step(3600);
+$clocks[1]->step(-3600);
+@nodes = map { EventStream::Node->start($redis->url, workers => 2,
+    clock => $_) } @clocks;
+$_->wait_synced or die "a node is not synced\n" for @nodes;
+load();
+sleep 0.7;
+$clocks[0]->step(-7200);
+sleep 0.7;
+check('clocks are two hours apart, and one steps back');
+is scalar(grep { resets($_) } @nodes), 0, 'ids are of the broker\'s clock';
+my ($ms) = split /-/, (acknowledged())[-1][0];
+cmp_ok abs($ms / 1000 - time), '<', 60, 'as is its time';
 
 # ---- The broker --------------------------------------------------------------
 

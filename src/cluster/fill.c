@@ -26,7 +26,6 @@
 /** About so many bytes in a page. */
 #define PAGE_BYTES (2 * 1024 * 1024)
 #define PAGE_MIN 16
-#define PAGE_MAX 4096
 /** For a page. */
 #define ANSWER (5 * APR_USEC_PER_SEC)
 
@@ -136,10 +135,12 @@ static int page_size(const history_t *history)
 {
     apr_uint64_t count = (apr_uint64_t)history->entries->nelts;
     apr_uint64_t size = count != 0 ? PAGE_BYTES * count / history->bytes : 64;
+    int most = history->params->page_max;
 
-    return (int)(size < PAGE_MIN   ? PAGE_MIN
-                 : size > PAGE_MAX ? PAGE_MAX
-                                   : size);
+    if (size < PAGE_MIN) {
+        size = PAGE_MIN;
+    }
+    return size < (apr_uint64_t)most ? (int)size : most;
 }
 
 /* @param end  the newest entry is before this; "+" = none is

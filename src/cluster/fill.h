@@ -21,6 +21,7 @@ typedef struct es_cluster_fill_params_t {
     es_id_t after;               /* the last id of the journal */
     es_id_t last;                /* of the stream, at least */
     apr_int64_t clock_offset_ms; /* the broker's clock - es_clock_ms */
+    int page_max;                /* entries to ask for at once, 1 or more */
     apr_uint64_t *touched;       /* room for a bit for each child */
     es_cluster_keep_fn_t *keep;
     void *arg; /* of keep */

@@ -50,6 +50,8 @@
 #define COUNT_MAX 1024
 /** About so many bytes of one XREAD. */
 #define PAGE_BYTES (2 * 1024 * 1024)
+/** Entries of a page of a fill, at most. */
+#define FILL_PAGE 1024
 #define WHY_SIZE ES_CLUSTER_LINK_WHY_SIZE
 
 struct es_cluster_reader_t {
@@ -65,8 +67,9 @@ struct es_cluster_reader_t {
     es_id_t stream_last; /* of the last hello */
     es_cluster_follow_t follow;
     es_cluster_counts_t *counts;
-    int has_counts;     /* more counts are to be sent */
-    apr_uint64_t page;  /* entries to ask for */
+    int has_counts;    /* more counts are to be sent */
+    apr_uint64_t page; /* entries to ask for */
+    int fill_page;
     char why[WHY_SIZE]; /* of the last failure */
 };
 
@@ -243,15 +246,22 @@ static apr_status_t fill(es_cluster_reader_t *reader)
     params.events = reader->script.events;
     params.last = reader->stream_last;
     params.clock_offset_ms = reader->follow.clock_offset_ms;
+    params.page_max = reader->fill_page;
     params.touched = reader->follow.touched;
     params.keep = keep;
     params.arg = reader;
     memset(params.touched, 0,
            (hub->max_children + 63) / 64 * sizeof(*params.touched));
     rv = es_cluster_fill(&params, reader->link, &last);
-    if (rv != APR_SUCCESS) {
-        return rv == APR_ECONNRESET ? no_answer(reader, rv) : rv;
+    if (rv == APR_ECONNRESET) {
+        /* perhaps as a page was larger than any reply may be */
+        reader->fill_page = reader->fill_page / 4 + 1;
+        return no_answer(reader, rv);
     }
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    reader->fill_page = FILL_PAGE;
     es_cluster_follow_from(&reader->follow, &last);
     es_cluster_state_add(hub->state, ES_CLUSTER_FILLS, 1);
     es_cluster_state_set_synced(hub->state, hub->child, 1);
@@ -276,6 +286,8 @@ static apr_status_t greet(es_cluster_reader_t *reader)
     if (es_id_compare(&last, &follow->last) != 0) {
         es_cluster_follow_from(follow, &last);
     }
+    /* a leader may have died between an append and this */
+    es_cluster_state_advance(reader->hub.state);
     if (es_id_compare(&last, &reader->stream_last) == 0) {
         es_cluster_state_set_synced(reader->hub.state, reader->hub.child, 1);
     }
@@ -520,6 +532,7 @@ apr_status_t es_cluster_reader_start(es_cluster_reader_t **out,
     reader->hub.link.stopping = &reader->stop;
     reader->backoff = BACKOFF_MIN;
     reader->page = 64;
+    reader->fill_page = FILL_PAGE;
     es_cluster_script_init(&reader->script, hub->key, hub->name, reader->pool);
     es_cluster_follow_init(&reader->follow, &reader->hub, reader->pool);
     reader->counts =

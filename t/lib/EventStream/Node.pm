@@ -29,8 +29,8 @@ t/node/node.c has the lines. Whatever happens to the test, its processes end.
 =item start($url, %options)
 
 Options as of the program (children, workers, batch, size, pause_us, acks,
-lanes, ring, maxlen, timeout_ms, key, hub), and clock => $seconds, by which its
-clock is ahead.
+lanes, ring, maxlen, timeout_ms, key, hub), and clock => an object of
+EventStream::Clock, its time of day.
 
 =item tell($line)
 
@@ -127,10 +127,7 @@ sub start
         open STDIN, '<&', $in;
         open STDOUT, '>', '/dev/null';
         open STDERR, '>', "$dir/output";
-        if ($clock) {
-            require EventStream::Clock;
-            EventStream::Clock::preload($clock);
-        }
+        set_clock($clock) if $clock;
         exec('setpriv', '--pdeathsig', 'KILL', '--', program(), $url,
             $self->{log}, map { "$_=$opt{$_}" } sort keys %opt)
             or POSIX::_exit(127);
@@ -145,6 +142,18 @@ my $loads = 0;
 
 # so that no data occurs twice
 sub load { $_[0]->tell('load ' . ++$loads) }
+
+# as EventStream::Httpd does
+sub set_clock
+{
+    my ($clock) = @_;
+    my %opt = $clock->options;
+    my $sanitizer = EventStream::Httpd->build('sanitize') eq 'yes'
+        ? EventStream::Httpd->build('preload') : '';
+    $ENV{LD_PRELOAD} = join ':', grep { length } $sanitizer, $opt{preload};
+    $ENV{$_} = $opt{env}{$_} for keys %{$opt{env}};
+    return;
+}
 
 sub tell
 {
