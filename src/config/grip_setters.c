@@ -49,18 +49,6 @@ static es_hub_grip_conf_t *grip_of(cmd_parms *cmd, const char *hub)
     return entry;
 }
 
-/* Removes "hub=name" from the words. */
-static const char *take_hub(const char **hub, int *argc, char *const **argv)
-{
-    *hub = "default";
-    if (*argc > 0 && !strncasecmp((*argv)[0], "hub=", 4)) {
-        *hub = (*argv)[0] + 4;
-        (*argc)--;
-        (*argv)++;
-    }
-    return **hub ? NULL : "hub= is empty";
-}
-
 const char *es_grip_setters_check(const es_settings_t *global, apr_pool_t *p)
 {
     const char *err = NULL;
@@ -100,21 +88,6 @@ const char *es_grip_setters_check(const es_settings_t *global, apr_pool_t *p)
 
 /* ---- EventStreamGrip --------------------------------------------------- */
 
-/* httpd does not replace a ${NAME} that is not set. */
-static const char *find_unset(const char *word, apr_pool_t *p)
-{
-    const char *begin = strstr(word, "${");
-    const char *end = begin ? strchr(begin, '}') : NULL;
-
-    if (!end) {
-        return NULL;
-    }
-    return apr_psprintf(p,
-                        "%.*s is set neither in httpd's environment nor by "
-                        "Define",
-                        (int)(end + 1 - begin), begin);
-}
-
 static const char *read_url(es_grip_url_t *url, cmd_parms *cmd, int argc,
                             char *const argv[])
 {
@@ -122,7 +95,7 @@ static const char *read_url(es_grip_url_t *url, cmd_parms *cmd, int argc,
     int i;
 
     for (i = 0; i < argc && !err; i++) {
-        err = find_unset(argv[i], cmd->pool);
+        err = es_words_unset(argv[i], cmd->pool);
     }
     err = err ? err : es_grip_url_parse(url, argv[0], cmd->pool);
     for (i = 1; i < argc && !err; i++) {
@@ -182,7 +155,7 @@ const char *es_grip_setters_proxy(cmd_parms *cmd, void *dir, int argc,
     if (err) {
         return err;
     }
-    err = take_hub(&hub, &argc, &argv);
+    err = es_words_take_hub(&hub, &argc, &argv);
     if (!err && argc == 0) {
         err = "takes off, or a URL with optional iss=, key=, verify-iss= and "
               "verify-key=";
@@ -267,7 +240,7 @@ const char *es_grip_setters_row(cmd_parms *cmd, void *dir, int argc,
     if (err) {
         return err;
     }
-    err = take_hub(&hub, &argc, &argv);
+    err = es_words_take_hub(&hub, &argc, &argv);
     if (!err && argc != 1) {
         err = "takes one value, with an optional hub= before it";
     }

@@ -96,6 +96,24 @@ void es_setters_begin(apr_pool_t *pconf);
 /** From now on all directives are misplaced. Context: check_config. */
 void es_setters_end(void);
 
+/* ---- Words of directives of a hub: words.c ------------------------------ */
+
+/**
+ * Remove "hub=name" from the words.
+ *
+ * @param hub  its name; "default" if there is no such word
+ * @return NULL, or what is wrong
+ */
+const char *es_words_take_hub(const char **hub, int *argc, char *const **argv);
+
+/**
+ * Find a ${NAME} that is not set: httpd does not replace it.
+ *
+ * @return NULL, or what is wrong, in p; the rest of the word may be a secret
+ *         and is not in it
+ */
+const char *es_words_unset(const char *word, apr_pool_t *p);
+
 /* ---- Can each {token} of a template be set? tokens.c ------------------- */
 
 /** Forget the noted templates and paths. Context: pre_config. */
