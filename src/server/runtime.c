@@ -21,6 +21,7 @@
 #include "base/jitter.h"
 #include "base/log_queue.h"
 #include "base/sigblock.h"
+#include "server/exits.h"
 #include "server/grip_runtime.h"
 #include "server/lock_watch.h"
 #include "server/log.h"
@@ -37,11 +38,6 @@
 #define SENDER_TIMEOUT (5 * APR_USEC_PER_SEC / 2)
 /* For the delivery's last turn, if the workers took all of that time. */
 #define LAST_TURN (APR_USEC_PER_SEC / 2)
-/* How long the parent waits for children to exit at graceful, and for others
- * when there is a place for a new one and no client is left. */
-#define EXITS_WITHIN (APR_USEC_PER_SEC / 2)
-#define OTHER_EXITS_WITHIN (APR_USEC_PER_SEC / 10)
-#define LOOK_EVERY (APR_USEC_PER_SEC / 200)
 
 typedef struct es_runtime_t {
     es_children_t *children;
@@ -200,52 +196,6 @@ static void reap_unseen(const es_child_pids_t *child_pids)
     }
 }
 
-static int have_clients(void)
-{
-    apr_uint32_t child;
-
-    for (child = es_children_max(runtime->children); child > 0; child--) {
-        pid_t pid = (pid_t)es_children_pid(runtime->children, child);
-
-        if (pid != 0 && !es_child_pids_has_exited(pid) &&
-            es_client_count_total(runtime->client_count, child) != 0) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
-/*
- * At graceful, children with clients hand them over once es_children_open was
- * called, and exit within milliseconds. An MPM replaces at once the children
- * that have exited when it looks first; if none has, it sleeps for a second,
- * and for another one if it finds no place for new children. The site would
- * stop meanwhile. So it is called when they have exited, unless that takes too
- * long: workers may be busy with long requests.
- */
-static void wait_for_exits(const es_child_pids_t *child_pids, int generation)
-{
-    apr_time_t now = es_clock_now();
-    apr_time_t until = now + EXITS_WITHIN;
-    int is_held_up = 1; /* by our clients, or as there is no place */
-    int limit = 0;
-    int left = es_child_pids_count_before(child_pids, generation);
-
-    ap_mpm_query(AP_MPMQ_HARD_LIMIT_DAEMONS, &limit);
-    if (left < limit && !have_clients()) {
-        return;
-    }
-    while (left > 0 && now < until) {
-        apr_sleep(LOOK_EVERY);
-        now = es_clock_now();
-        left = es_child_pids_count_before(child_pids, generation);
-        if (is_held_up && left < limit && !have_clients()) {
-            is_held_up = 0;
-            until = now + OTHER_EXITS_WITHIN;
-        }
-    }
-}
-
 int es_runtime_open(apr_pool_t *pconf, apr_pool_t *plog, server_rec *s)
 {
     es_runtime_t *made = apr_pcalloc(pconf, sizeof(*made));
@@ -267,7 +217,8 @@ int es_runtime_open(apr_pool_t *pconf, apr_pool_t *plog, server_rec *s)
                 "event streams ready: %u hub(s), at most %u clients in each "
                 "child",
                 apr_hash_count(made->hubs), made->limits.child_clients);
-        wait_for_exits(&retained->child_pids, generation_now());
+        es_exits_wait(made->children, made->client_count, &retained->child_pids,
+                      generation_now());
     }
     return is_restart() ? OK : rc;
 }
