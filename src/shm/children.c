@@ -215,6 +215,15 @@ apr_uint64_t es_children_pid(const es_children_t *children, apr_uint32_t child)
     return at != NULL ? __atomic_load_n(&at->pid, __ATOMIC_RELAXED) : 0;
 }
 
+apr_uint64_t es_children_generation(const es_children_t *children,
+                                    apr_uint32_t child)
+{
+    const child_t *at = child_at(children, child);
+
+    /* relaxed: it may change at any time anyway */
+    return at != NULL ? __atomic_load_n(&at->generation, __ATOMIC_RELAXED) : 0;
+}
+
 int es_children_is_present(const es_children_t *children, apr_uint32_t child)
 {
     return es_children_pid(children, child) != 0;

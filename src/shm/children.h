@@ -109,6 +109,10 @@ apr_uint64_t es_children_handover_since(const es_children_t *children);
 /** The pid of a child; 0 = the number is free. Context: ANY. */
 apr_uint64_t es_children_pid(const es_children_t *children, apr_uint32_t child);
 
+/** The generation of a child, while it is present. Context: ANY. */
+apr_uint64_t es_children_generation(const es_children_t *children,
+                                    apr_uint32_t child);
+
 /** 1 if a child has this number. Context: ANY. */
 int es_children_is_present(const es_children_t *children, apr_uint32_t child);
 

@@ -87,7 +87,10 @@ static void test_claim_and_free(void **state)
     es_children_free(children, 2);
     assert_int_equal(es_children_find(children, 102), 0);
     assert_false(es_children_is_present(children, 2));
+    assert_int_equal(es_children_generation(children, 2), 0);
     assert_int_equal(es_children_claim(children, 2, 200), 2);
+    assert_int_equal(es_children_generation(children, 1), 1);
+    assert_int_equal(es_children_generation(children, 2), 2);
     drop_children();
 }
 
@@ -123,6 +126,7 @@ static void test_out_of_range(void **state)
     es_children_set_awake(children, 0);
     assert_false(es_children_is_present(children, 0));
     assert_false(es_children_is_present(children, CHILDREN + 1));
+    assert_int_equal(es_children_generation(children, CHILDREN + 1), 0);
     assert_int_equal(es_children_wake_fd(children, 0), -1);
     assert_int_equal(es_children_wake_fd(children, 2), wake[1]);
     drop_children();
