@@ -196,6 +196,13 @@ const command_rec es_directives_table[] = {
              "how long a proxy may take to accept events"),
     GRIP_ROW("EventStreamGripLeeway", ES_GRIP_TIME, leeway,
              "how far a proxy's clock may differ"),
+
+    /* of a hub: several servers as one */
+    AP_INIT_TAKE_ARGV("EventStreamCluster", es_cluster_setters_broker, NULL,
+                      RSRC_CONF,
+                      "[hub=name] and the URL of a Redis or Valkey server with "
+                      "optional key=, secret=, maxlen=, acks=, timeout=, and "
+                      "for TLS ca=, cert=, key-file= and verify="),
     {.name = NULL},
 };
 /* clang-format on */
@@ -453,6 +460,7 @@ void *es_directives_create_server(apr_pool_t *p, server_rec *s)
     global->hubs = apr_array_make(p, 2, sizeof(es_hub_conf_t));
     (void)es_settings_add_hub(global, "default");
     global->grips = apr_array_make(p, 1, sizeof(es_hub_grip_conf_t));
+    global->clusters = apr_array_make(p, 1, sizeof(es_cluster_conf_t *));
     return global;
 }
 
@@ -499,6 +507,7 @@ int es_directives_check(apr_pool_t *ptemp, server_rec *s)
     err = err ? err : es_streams_check(ptemp);
     err = err ? err : es_hub_setters_check(es_settings_of(s), ptemp);
     err = err ? err : es_grip_setters_check(es_settings_of(s), ptemp);
+    err = err ? err : es_cluster_setters_check(es_settings_of(s), ptemp);
     if (err) {
         es_slog(APLOG_EMERG, 0, s, "ES0101", "configuration error: %s", err);
         return HTTP_INTERNAL_SERVER_ERROR;

@@ -193,4 +193,22 @@ const char *es_grip_setters_row(cmd_parms *cmd, void *dir, int argc,
  */
 const char *es_grip_setters_check(const es_settings_t *global, apr_pool_t *p);
 
+/* ---- Of a hub: cluster_setters.c ---------------------------------------- */
+
+/**
+ * EventStreamCluster. Removes the words of the directive from httpd's tree of
+ * the configuration, as es_grip_setters_proxy.
+ */
+const char *es_cluster_setters_broker(cmd_parms *cmd, void *dir, int argc,
+                                      char *const argv[]);
+
+/**
+ * Give each hub its EventStreamCluster. Called after es_grip_setters_check.
+ *
+ * @return NULL, or the error with file and line, in p: no such hub, or one that
+ *         is published to GRIP proxies
+ */
+const char *es_cluster_setters_check(const es_settings_t *global,
+                                     apr_pool_t *p);
+
 #endif

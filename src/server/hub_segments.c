@@ -26,19 +26,39 @@ static apr_status_t make_epoch(es_id_t *epoch)
     return rv;
 }
 
-/**
- * @param is_populated  1 = all pages now
- * @param epoch  of the segment whose events will be migrated; NULL = a new one
+/* Pages of the state are few, so it is not populated. */
+static apr_status_t make_cluster(es_retained_hub_t *hub,
+                                 const es_cluster_conf_t *conf)
+{
+    apr_size_t size = es_cluster_state_size();
+    apr_uint64_t node;
+    void *mem;
+    apr_status_t rv =
+        apr_generate_random_bytes((unsigned char *)&node, sizeof(node));
+
+    if (rv == APR_SUCCESS) {
+        rv = es_segment_create(&mem, size, hub->pool);
+    }
+    if (rv == APR_SUCCESS) {
+        hub->cluster = es_cluster_state_format(mem, node | 1); /* not 0 */
+        hub->cluster_size = size;
+        apr_cpystrn(hub->key, conf->key, sizeof(hub->key));
+    }
+    return rv;
+}
+
+/** @param epoch  of the segment whose events will be migrated; NULL = a new one
  */
-static apr_status_t make_hub(es_retained_hub_t *hub, const char *name,
-                             const es_store_params_t *params, int is_populated,
+static apr_status_t make_hub(es_retained_hub_t *hub, const es_hub_conf_t *named,
+                             const es_store_params_t *params,
                              const es_id_t *epoch, apr_pool_t *process)
 {
     apr_status_t rv = APR_SUCCESS;
 
     memset(hub, 0, sizeof(*hub));
     hub->unnamed_since = ES_HUB_NAMED;
-    apr_cpystrn(hub->name, name, sizeof(hub->name));
+    apr_cpystrn(hub->name, named->name, sizeof(hub->name));
+    hub->made = es_clock_now();
     hub->params = *params;
     hub->size = es_store_size(params);
     if (hub->size == 0) {
@@ -54,23 +74,19 @@ static apr_status_t make_hub(es_retained_hub_t *hub, const char *name,
     if (rv == APR_SUCCESS) {
         rv = es_segment_create(&hub->mem, hub->size, hub->pool);
     }
-    if (rv == APR_SUCCESS && is_populated) {
+    if (rv == APR_SUCCESS && named->is_populated) {
         rv = es_segment_populate(hub->mem, hub->size);
     }
     if (rv == APR_SUCCESS) {
         rv = es_store_format(hub->mem, params, &hub->epoch);
     }
+    if (rv == APR_SUCCESS && named->cluster) {
+        rv = make_cluster(hub, named->cluster);
+    }
     if (rv != APR_SUCCESS) {
         apr_pool_destroy(hub->pool);
     }
     return rv;
-}
-
-static int is_populated(const char *name, server_rec *s)
-{
-    const es_hub_conf_t *named = es_settings_hub(es_settings_of(s), name);
-
-    return named && named->is_populated;
 }
 
 static int fail_to_make(const char *name, const es_store_params_t *params,
@@ -83,8 +99,10 @@ static int fail_to_make(const char *name, const es_store_params_t *params,
     return HTTP_INTERNAL_SERVER_ERROR;
 }
 
-static int make_first(es_retained_t *retained, const char *name,
-                      const es_store_params_t *params, server_rec *s)
+/** @param counter  of the hub */
+static int make_first(es_retained_t *retained, const es_hub_conf_t *named,
+                      const es_store_params_t *params, apr_uint32_t counter,
+                      server_rec *s)
 {
     apr_status_t rv;
 
@@ -93,15 +111,15 @@ static int make_first(es_retained_t *retained, const char *name,
             APLOG_ERR, 0, s, "ES0003",
             "cannot add hub %s: there are %d hubs, with those of the previous "
             "configuration; restart httpd once more",
-            name, ES_HUBS_MAX);
+            named->name, ES_HUBS_MAX);
         return HTTP_INTERNAL_SERVER_ERROR;
     }
-    rv = make_hub(&retained->hubs[retained->nhubs], name, params,
-                  is_populated(name, s), NULL, s->process->pool);
+    rv = make_hub(&retained->hubs[retained->nhubs], named, params, NULL,
+                  s->process->pool);
     if (rv != APR_SUCCESS) {
-        return fail_to_make(name, params, rv, s);
+        return fail_to_make(named->name, params, rv, s);
     }
-    retained->hubs[retained->nhubs++].counter = retained->next_counter++;
+    retained->hubs[retained->nhubs++].counter = counter;
     return OK;
 }
 
@@ -156,34 +174,41 @@ static void take_over(es_retained_hub_t *hub, es_retained_hub_t *made)
 
 /* Its events are lost: an empty journal of another epoch takes its place, so
  * that clients which resume get stream-reset. */
-static int replace(es_retained_hub_t *hub, const es_store_params_t *params,
-                   apr_status_t why, server_rec *s)
+static int start_empty(es_retained_hub_t *hub, const es_hub_conf_t *named,
+                       const es_store_params_t *params, server_rec *s)
 {
     es_retained_hub_t made;
-    apr_status_t rv =
-        make_hub(&made, hub->name, params, is_populated(hub->name, s), NULL,
-                 s->process->pool);
+    apr_status_t rv = make_hub(&made, named, params, NULL, s->process->pool);
 
     if (rv != APR_SUCCESS) {
         return fail_to_make(hub->name, params, rv, s);
+    }
+    take_over(hub, &made);
+    return OK;
+}
+
+static int replace(es_retained_hub_t *hub, const es_hub_conf_t *named,
+                   const es_store_params_t *params, apr_status_t why,
+                   server_rec *s)
+{
+    if (start_empty(hub, named, params, s) != OK) {
+        return HTTP_INTERNAL_SERVER_ERROR;
     }
     es_slog(APLOG_WARNING, why, s, "ES0207",
             "cannot read the journal of hub %s: it is damaged, or a module of "
             "another version has made it; it starts empty, and clients that "
             "resume get stream-reset",
             hub->name);
-    take_over(hub, &made);
     return OK;
 }
 
-static int resize(es_retained_hub_t *hub, const es_store_params_t *params,
-                  server_rec *s)
+static int resize(es_retained_hub_t *hub, const es_hub_conf_t *named,
+                  const es_store_params_t *params, server_rec *s)
 {
     es_retained_hub_t made;
     es_migrated_t migrated;
     apr_status_t rv =
-        make_hub(&made, hub->name, params, is_populated(hub->name, s),
-                 &hub->epoch, s->process->pool);
+        make_hub(&made, named, params, &hub->epoch, s->process->pool);
 
     if (rv != APR_SUCCESS) {
         /* the hub continues as it is */
@@ -192,7 +217,7 @@ static int resize(es_retained_hub_t *hub, const es_store_params_t *params,
     rv = migrate(&made, hub, &migrated);
     if (rv != APR_SUCCESS) {
         apr_pool_destroy(made.pool);
-        return replace(hub, params, rv, s);
+        return replace(hub, named, params, rv, s);
     }
     es_slog(APLOG_NOTICE, 0, s, "ES0206",
             "hub %s has a new size: %" APR_UINT64_T_FMT " events were "
@@ -208,24 +233,73 @@ static int is_other(const es_store_params_t *a, const es_store_params_t *b)
            a->max_children != b->max_children;
 }
 
-static int keep_hub(es_retained_hub_t *hub, const es_store_params_t *params,
-                    int is_idle, server_rec *s)
+static int keep_hub(es_retained_hub_t *hub, const es_hub_conf_t *named,
+                    const es_store_params_t *params, int is_idle, server_rec *s)
 {
     hub->unnamed_since = ES_HUB_NAMED;
     if (is_idle && !is_usable(hub)) {
-        return replace(hub, params, APR_SUCCESS, s);
+        return replace(hub, named, params, APR_SUCCESS, s);
     }
     if (!is_other(&hub->params, params)) {
         return OK;
     }
     if (is_idle) {
-        return resize(hub, params, s);
+        return resize(hub, named, params, s);
     }
     es_slog(APLOG_NOTICE, 0, s, "ES0002",
             "hub %s keeps its size while children use it; EventStreamHub "
             "size= and EventStreamMaxChannels take effect at the next restart "
             "that is not graceful, which migrates its events",
             hub->name);
+    return OK;
+}
+
+/* ---- Clustered or not -------------------------------------------------- */
+
+/* A state of another layout cannot be used, and old children may still write
+ * to it, so it is another stream, too. */
+static int is_same_stream(const es_retained_hub_t *hub,
+                          const es_hub_conf_t *named)
+{
+    if (!named->cluster || !hub->cluster) {
+        return !named->cluster && !hub->cluster;
+    }
+    return !strcmp(hub->key, named->cluster->key) &&
+           es_cluster_state_attach(hub->cluster, hub->cluster_size);
+}
+
+const es_hub_conf_t *es_hub_segments_conf(const es_retained_hub_t *hub,
+                                          const es_settings_t *global)
+{
+    const es_hub_conf_t *named =
+        hub->is_replaced ? NULL : es_settings_hub(global, hub->name);
+
+    return named && is_same_stream(hub, named) ? named : NULL;
+}
+
+/* Old children may still append to the segment. So it is theirs from now on,
+ * unless there are none. */
+static int change_stream(es_retained_t *retained, es_retained_hub_t *hub,
+                         const es_hub_conf_t *named,
+                         const es_store_params_t *params, int generation,
+                         int is_idle, server_rec *s)
+{
+    int rc = is_idle ? start_empty(hub, named, params, s)
+                     : make_first(retained, named, params, hub->counter, s);
+
+    if (rc != OK) {
+        return rc;
+    }
+    if (!is_idle) {
+        hub->is_replaced = 1;
+        hub->unnamed_since = generation;
+    }
+    es_slog(APLOG_NOTICE, 0, s, "ES0802",
+            "hub %s %s; its journal starts empty, and its clients get "
+            "stream-reset",
+            named->name,
+            named->cluster ? "is clustered with this key= from now on"
+                           : "is no longer clustered");
     return OK;
 }
 
@@ -236,7 +310,8 @@ static es_retained_hub_t *find_hub(es_retained_t *retained, const char *name)
     apr_uint32_t i;
 
     for (i = 0; i < retained->nhubs; i++) {
-        if (!strcmp(retained->hubs[i].name, name)) {
+        if (!retained->hubs[i].is_replaced &&
+            !strcmp(retained->hubs[i].name, name)) {
             return &retained->hubs[i];
         }
     }
@@ -252,7 +327,7 @@ static void release(es_retained_t *retained, const es_settings_t *global,
     while (i < retained->nhubs) {
         es_retained_hub_t *hub = &retained->hubs[i];
 
-        if (es_settings_hub(global, hub->name)) {
+        if (!hub->is_replaced && es_settings_hub(global, hub->name)) {
             i++;
         }
         else if (hub->unnamed_since != ES_HUB_NAMED &&
@@ -274,24 +349,40 @@ static void release(es_retained_t *retained, const es_settings_t *global,
     }
 }
 
+static int open_hub(es_retained_t *retained, const es_hub_conf_t *named,
+                    const es_store_params_t *params, int generation,
+                    int is_idle, server_rec *s)
+{
+    es_retained_hub_t *hub = find_hub(retained, named->name);
+    int rc;
+
+    if (!hub) {
+        rc = make_first(retained, named, params, retained->next_counter, s);
+        retained->next_counter += rc == OK;
+        return rc;
+    }
+    return is_same_stream(hub, named)
+               ? keep_hub(hub, named, params, is_idle, s)
+               : change_stream(retained, hub, named, params, generation,
+                               is_idle, s);
+}
+
 int es_hub_segments_open(es_retained_t *retained, int generation, server_rec *s)
 {
     const es_settings_t *global = es_settings_of(s);
     int is_idle = es_child_pids_is_since(&retained->child_pids, APR_INT32_MAX);
+    es_store_params_t params = {0};
     int i, rc = OK;
 
     release(retained, global, generation, s);
+    params.channels = (apr_uint32_t)global->max_channels;
+    params.max_children = retained->max_children;
     for (i = 0; i < global->hubs->nelts; i++) {
         const es_hub_conf_t *named =
             &APR_ARRAY_IDX(global->hubs, i, es_hub_conf_t);
-        es_retained_hub_t *hub = find_hub(retained, named->name);
-        es_store_params_t params = {0};
 
         params.ring_bytes = named->size_bytes;
-        params.channels = (apr_uint32_t)global->max_channels;
-        params.max_children = retained->max_children;
-        if (hub ? keep_hub(hub, &params, is_idle, s) != OK
-                : make_first(retained, named->name, &params, s) != OK) {
+        if (open_hub(retained, named, &params, generation, is_idle, s) != OK) {
             rc = HTTP_INTERNAL_SERVER_ERROR;
         }
     }

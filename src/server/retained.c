@@ -32,7 +32,7 @@
 #include "server/log.h"
 #include "server/threads.h"
 
-#define KEY "mod_eventstream-7"
+#define KEY "mod_eventstream-8"
 
 /* Apart from the rest: what is forgotten with another layout does little harm,
  * and must not make the rest be forgotten, too. */

@@ -16,6 +16,7 @@
 #include "shm/children.h"
 #include "shm/client_count.h"
 #include "journal/store.h"
+#include "cluster/state.h"
 #include "deliver/handover_sockets.h"
 #include "server/child_pids.h"
 #include "server/outbox_owners.h"
@@ -23,10 +24,18 @@
 
 #define ES_HUB_NAMED (-1)
 
+/** Most bytes of key= of EventStreamCluster. */
+#define ES_CLUSTER_KEY_MAX 64
+
 typedef struct es_retained_hub_t {
     char name[64];    /* with NUL */
-    apr_pool_t *pool; /* owns mem and nothing else */
+    apr_pool_t *pool; /* owns mem and cluster, and nothing else */
     void *mem;
+    es_cluster_state_t *cluster;      /* NULL = the hub is not clustered */
+    apr_size_t cluster_size;          /* bytes of it */
+    apr_time_t made;                  /* of es_clock_now */
+    char key[ES_CLUSTER_KEY_MAX + 1]; /* of EventStreamCluster; "" = the same */
+    int is_replaced; /* 1 = another segment has this name now */
     apr_size_t size; /* bytes of mem */
     es_store_params_t params;
     es_id_t epoch;
@@ -81,13 +90,27 @@ void *es_retained_asks(server_rec *s);
 apr_uint32_t es_retained_threads(const es_retained_t *retained);
 
 /**
+ * The configuration of a retained hub.
+ *
+ * @return NULL: it has none now; or its segment is not for that configuration,
+ *         as that could not be made
+ *
+ * Context: PARENT.
+ */
+const es_hub_conf_t *es_hub_segments_conf(const es_retained_hub_t *hub,
+                                          const es_settings_t *global);
+
+/**
  * Make, keep, resize and free the segments of the hubs, as the configuration
  * that was read has them (server/hub_segments.c).
  *
  * A segment that a living child may use stays as it is. A new size therefore
  * waits until no child is left, as at a restart that is not graceful; then the
  * events are migrated (journal/migrate.h). A hub that is no longer configured
- * stays until all children are of a configuration without it.
+ * stays until all children are of a configuration without it. A hub that
+ * becomes clustered, that is no longer, or that has another key= gets a new
+ * segment at once, because its ids are given elsewhere from now on; the old one
+ * stays as if it had another name.
  *
  * @param generation  of the configuration that was read
  * @return OK, or HTTP_INTERNAL_SERVER_ERROR after an error was logged: a hub

@@ -21,6 +21,7 @@
 #include "base/jitter.h"
 #include "base/log_queue.h"
 #include "base/sigblock.h"
+#include "server/cluster_runtime.h"
 #include "server/exits.h"
 #include "server/grip_runtime.h"
 #include "server/lock_watch.h"
@@ -33,9 +34,12 @@
  * and both limits count from the same moment, because httpd kills the child
  * after 9 s. The delivery waits up to 3 s for the parent, then has 1 s to hand
  * its clients over and 2 s to let the others read the end of their streams
- * (deliver/shutdown.c). The GRIP sender has 2 s for requests in flight. */
+ * (deliver/shutdown.c). The GRIP sender has 2 s for requests in flight. At
+ * graceful the threads of the cluster stop only when the deliveries have, since
+ * these still have clients until then. */
 #define DELIVERY_TIMEOUT (13 * APR_USEC_PER_SEC / 2)
 #define SENDER_TIMEOUT (5 * APR_USEC_PER_SEC / 2)
+#define CLUSTER_TIMEOUT APR_USEC_PER_SEC
 /* For the delivery's last turn, if the workers took all of that time. */
 #define LAST_TURN (APR_USEC_PER_SEC / 2)
 
@@ -87,6 +91,7 @@ static int attach_hubs(es_runtime_t *made, es_retained_t *retained,
     int rc = es_grip_runtime_open(&retained->outboxes, retained->max_children,
                                   retained->nhubs, s, pool);
 
+    es_cluster_runtime_open(made->children, retained->nhubs, pool);
     made->hubs = apr_hash_make(pool);
     made->stores = apr_pcalloc(pool, sizeof(*made->stores) * retained->nhubs);
     made->names = apr_pcalloc(pool, sizeof(*made->names) * retained->nhubs);
@@ -95,7 +100,7 @@ static int attach_hubs(es_runtime_t *made, es_retained_t *retained,
     for (i = 0; i < retained->nhubs; i++) {
         const es_retained_hub_t *hub = &retained->hubs[i];
         const es_hub_conf_t *named =
-            es_settings_hub(es_settings_of(s), hub->name);
+            es_hub_segments_conf(hub, es_settings_of(s));
         es_runtime_hub_t *view = apr_pcalloc(pool, sizeof(*view));
         apr_status_t rv = es_store_attach(&view->store, hub->mem, hub->size,
                                           &hub->params, pool);
@@ -120,11 +125,13 @@ static int attach_hubs(es_runtime_t *made, es_retained_t *retained,
             view->grip_prefix = named->grip_prefix;
             view->history = named->history;
             view->age_us = named->age_us;
+            view->cluster = named->cluster;
             apr_hash_set(made->hubs, hub->name, APR_HASH_KEY_STRING, view);
         }
         if (es_grip_runtime_add(view, s) != OK) {
             rc = HTTP_INTERNAL_SERVER_ERROR;
         }
+        es_cluster_runtime_add(view, hub->cluster, hub->made, s);
     }
     return rc;
 }
@@ -249,6 +256,7 @@ static apr_status_t leave(void *unused)
                 "cut, and their clients reconnect");
     }
     es_grip_runtime_join(since + SENDER_TIMEOUT, ap_server_conf);
+    es_cluster_runtime_join(es_clock_now() + CLUSTER_TIMEOUT, ap_server_conf);
     (void)es_log_queue_stop(LAST_TURN); /* what hangs in it ends with us */
     return APR_SUCCESS;
 }
@@ -328,6 +336,7 @@ void es_runtime_child_init(apr_pool_t *pchild, server_rec *s)
         return;
     }
     es_grip_runtime_child_init(es_runtime_child(), pchild, s);
+    es_cluster_runtime_child_init(es_runtime_child(), pchild, s);
     apr_pool_pre_cleanup_register(pchild, NULL, leave);
     if (runtime->deliveries.count < runtime->threads) {
         es_slog(APLOG_WARNING, rv, s, "ES0019",
@@ -391,6 +400,7 @@ void es_runtime_child_stopping(int graceful)
         if (!graceful) {
             runtime->stopping = es_clock_now();
             es_grip_runtime_stop();
+            es_cluster_runtime_stop();
         }
     }
 }

@@ -32,6 +32,7 @@ typedef struct es_runtime_hub_t {
     const char *grip_prefix; /* of names in GRIP items, also if it is off */
     apr_uint64_t history;    /* as in es_hub_conf_t, like the next */
     apr_int64_t age_us;
+    const es_cluster_conf_t *cluster; /* NULL = the hub is not clustered */
 } es_runtime_hub_t;
 
 /**
@@ -134,7 +135,7 @@ apr_uint32_t es_runtime_max_children(void);
 
 /**
  * Wake the children whose bits are set, as es_store_append sets them.
- * Context: WORKER, without locks.
+ * Context: WORKER or CLUSTER, without locks.
  */
 void es_runtime_wake(const apr_uint64_t *touched);
 

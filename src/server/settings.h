@@ -13,6 +13,7 @@
 
 #include "base/path.h"
 #include "base/template.h"
+#include "cluster/url.h"
 #include "grip/proxy.h"
 #include "grip/publish_keys.h"
 #include "mod_eventstream.h"
@@ -81,6 +82,22 @@ typedef struct es_dir_t {
     apr_array_header_t *transparent; /* char *; NULL = none */
 } es_dir_t;
 
+/** EventStreamCluster of a hub, which may be defined later. */
+typedef struct es_cluster_conf_t {
+    const char *hub;                 /* its name */
+    const ap_directive_t *directive; /* for errors */
+    const es_cluster_url_t *url;     /* of the broker */
+    const char *password;            /* of secret= or the URL; NULL = none */
+    const char *key;                 /* prefix of the keys at the broker */
+    const char *ca_file;             /* of TLS, as the next; NULL = unset */
+    const char *cert_file;
+    const char *key_file;
+    int verifies;                /* 1 = the broker's certificate is checked */
+    apr_uint64_t maxlen;         /* entries that the broker retains */
+    int acks_replica;            /* 1 = a replica must have an event, too */
+    apr_interval_time_t timeout; /* of a publish */
+} es_cluster_conf_t;
+
 /** Upper bound of hubs of a server, and the preset of size=, in bytes. */
 #define ES_HUBS_MAX 64
 #define ES_HUB_SIZE (64 * 1024 * 1024)
@@ -94,6 +111,7 @@ typedef struct es_hub_conf_t {
     const char *grip_prefix; /* of names in GRIP items, set if off, too */
     apr_uint64_t history;    /* events of a channel; 0 = all that fit */
     apr_int64_t age_us;      /* of an event; 0 = any */
+    const es_cluster_conf_t *cluster; /* NULL = of this server alone */
 } es_hub_conf_t;
 
 /** The EventStreamGrip… directives of a hub, which may be defined later. */
@@ -118,8 +136,9 @@ typedef struct es_settings_t {
     int lock_kills;              /* 1 = kill a child that keeps a lock */
     const char *stream_log;      /* a file, or "|" and a program; NULL = none */
     const struct es_log_format_t *log_format; /* of it; http/log_format.h */
-    apr_array_header_t *hubs;  /* es_hub_conf_t; [0] is "default" */
-    apr_array_header_t *grips; /* es_hub_grip_conf_t; up to one a hub */
+    apr_array_header_t *hubs;     /* es_hub_conf_t; [0] is "default" */
+    apr_array_header_t *grips;    /* es_hub_grip_conf_t; up to one a hub */
+    apr_array_header_t *clusters; /* es_cluster_conf_t *; up to one a hub */
 } es_settings_t;
 
 #define ES_LOCK_TIMEOUT_US (2 * APR_USEC_PER_SEC)

@@ -2,6 +2,7 @@
 /* What src/http calls in src/server; see the header. */
 #include "t/unit/runtime_stub.h"
 
+#include "server/cluster_runtime.h"
 #include "server/grip_runtime.h"
 
 runtime_stub_t runtime_stub;
@@ -94,4 +95,45 @@ void es_grip_runtime_wait(const es_runtime_hub_t *hub, es_pos_t from,
     runtime_stub.wait_by[again] = by;
     memcpy(outcomes, runtime_stub.outcomes[again],
            sizeof(runtime_stub.outcomes[again]));
+}
+
+/* ---- The cluster --------------------------------------------------------- */
+
+es_cluster_publisher_t *es_cluster_runtime_publisher(
+    const es_runtime_hub_t *hub)
+{
+    (void)hub;
+    return runtime_stub.publisher;
+}
+
+apr_time_t es_cluster_runtime_wait_by(const es_runtime_hub_t *hub)
+{
+    (void)hub;
+    runtime_stub.broker_waits++;
+    return STUB_WAIT_BY;
+}
+
+void es_cluster_runtime_waited(void)
+{
+    runtime_stub.broker_waits--;
+}
+
+void es_cluster_runtime_stats(const es_runtime_hub_t *hub,
+                              es_cluster_stats_t *stats)
+{
+    (void)hub;
+    memset(stats, 0, sizeof(*stats));
+    stats->is_up = runtime_stub.is_up;
+}
+
+apr_uint64_t es_cluster_runtime_now_ms(const es_runtime_hub_t *hub)
+{
+    (void)hub;
+    return runtime_stub.broker_now_ms;
+}
+
+void es_cluster_runtime_wait_synced(const es_runtime_hub_t *hub)
+{
+    (void)hub;
+    runtime_stub.sync_waits++;
 }

@@ -7,10 +7,14 @@
 #ifndef T_UNIT_RUNTIME_STUB_H
 #define T_UNIT_RUNTIME_STUB_H
 
+#include "cluster/publisher.h"
 #include "server/runtime.h"
 #include "server/stats.h"
 
 #define STUB_CHILD 3 /* the number of this child */
+/* The end of each wait for the broker, of es_clock_now: in thousands of years.
+ */
+#define STUB_WAIT_BY (APR_INT64_C(1) << 60)
 
 typedef struct runtime_stub_t {
     /* set by a test */
@@ -21,6 +25,9 @@ typedef struct runtime_stub_t {
     apr_uint32_t max_children;
     /* of es_grip_runtime_wait, for events that are sent and sent again */
     int outcomes[2][ES_GRIP_PROXIES_MAX];
+    es_cluster_publisher_t *publisher; /* of a clustered hub; NULL = none */
+    int is_up;                         /* the link to its broker */
+    apr_uint64_t broker_now_ms;
 
     /* what was called */
     int reached[ES_LIMITS];    /* by es_stats_count_limit */
@@ -32,6 +39,8 @@ typedef struct runtime_stub_t {
     int waits[2];
     es_pos_t wait_from[2], wait_to[2];
     apr_time_t wait_by[2];
+    int broker_waits; /* that have begun and not ended */
+    int sync_waits;   /* of es_cluster_runtime_wait_synced */
 } runtime_stub_t;
 
 /** A test clears it. */
