@@ -308,6 +308,9 @@ static int eventstream_count_clients(server_rec *s, const char *hub,
                        "The clients cannot be counted now.");
         return refuse(&call, result);
     }
+    if (call.hub->cluster) { /* if its broker is down, those of this server */
+        (void)es_publish_cluster_clients(call.hub, &name, 1, &ours.clients);
+    }
     return answer(result, HTTP_OK, "", &ours);
 }
 

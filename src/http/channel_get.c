@@ -5,6 +5,9 @@
  * does not block publishers. A page also reads a bounded number of slots. If it
  * finds few channels in them it is short or empty, and its "next" states where
  * the next page starts.
+ *
+ * A clustered hub's broker is asked for the clients of all channels of a page
+ * at once.
  */
 #include "http/publish.h"
 
@@ -29,10 +32,12 @@
 typedef struct page_t {
     request_rec *r;
     es_request_rights_t rights;
+    const es_runtime_hub_t *hub;
     es_store_t *store;
     apr_uint64_t now_ms;
+    apr_array_header_t *names; /* es_slice_t: of the channels, as the next */
+    apr_array_header_t *stats; /* es_channel_stats_t */
     apr_array_header_t *parts; /* const char *: pieces of the JSON */
-    int count;
 } page_t;
 
 static void add(page_t *page, const char *text)
@@ -61,8 +66,9 @@ static apr_uint64_t closed_for(const page_t *page,
 }
 
 /** @param with_first  also the id of its first event, which costs a walk */
-static void add_channel(page_t *page, es_slice_t name,
-                        const es_channel_stats_t *stats, int with_first)
+static void add_json(page_t *page, es_slice_t name,
+                     const es_channel_stats_t *stats, int is_first,
+                     int with_first)
 {
     apr_pool_t *p = page->r->pool;
     es_id_t id;
@@ -73,7 +79,7 @@ static void add_channel(page_t *page, es_slice_t name,
                      "%s{\"channel\": %s, "
                      "\"clients\": %" APR_UINT64_T_FMT
                      ", \"events\": %u, \"closed\": %" APR_UINT64_T_FMT,
-                     page->count++ ? ", " : "", es_json_string(name, p),
+                     is_first ? "" : ", ", es_json_string(name, p),
                      stats->clients, stats->events, closed_for(page, stats)));
     if (with_first) {
         exists = es_channel_stats_first(page->store, stats, &id);
@@ -84,6 +90,46 @@ static void add_channel(page_t *page, es_slice_t name,
     add(page, ", \"last\": ");
     add(page, id_text(&id, exists, p));
     add(page, "}");
+}
+
+static void add_channel(page_t *page, es_slice_t name,
+                        const es_channel_stats_t *stats)
+{
+    APR_ARRAY_PUSH(page->names, es_slice_t) = name;
+    APR_ARRAY_PUSH(page->stats, es_channel_stats_t) = *stats;
+}
+
+/* Replaces the clients of this server by those of all servers.
+ * @return 0 if the broker does not answer */
+static int count_clients(page_t *page)
+{
+    int count = page->names->nelts, i;
+    apr_uint64_t *clients =
+        apr_palloc(page->r->pool, sizeof(*clients) * (apr_size_t)(count + 1));
+
+    if (count != 0 &&
+        !es_publish_cluster_clients(
+            page->hub, (const es_slice_t *)page->names->elts, count, clients)) {
+        return 0;
+    }
+    for (i = 0; i < count; i++) {
+        APR_ARRAY_IDX(page->stats, i, es_channel_stats_t).clients = clients[i];
+    }
+    return 1;
+}
+
+static void add_channels(page_t *page, int with_first)
+{
+    int is_partial = page->hub->cluster && !count_clients(page);
+    int i;
+
+    add(page, "{\"channels\": [");
+    for (i = 0; i < page->names->nelts; i++) {
+        add_json(page, APR_ARRAY_IDX(page->names, i, es_slice_t),
+                 &APR_ARRAY_IDX(page->stats, i, es_channel_stats_t), i == 0,
+                 with_first);
+    }
+    add(page, is_partial ? "], \"partial\": true" : "]");
 }
 
 /* ES0204 or ES0209 has the cause. */
@@ -116,9 +162,9 @@ static int add_named(page_t *page, es_problem_t *why)
         if (known < 0) {
             return unavailable(page, why);
         }
-        add_channel(page, name, &stats, 1);
+        add_channel(page, name, &stats);
     }
-    add(page, "]");
+    add_channels(page, 1);
     return 1;
 }
 
@@ -155,7 +201,7 @@ static void add_allowed(page_t *page, const es_channel_stats_t *found,
             found[i].name_len);
 
         if (es_request_channels_allows(&page->rights, name)) {
-            add_channel(page, name, &found[i], 0);
+            add_channel(page, name, &found[i]);
         }
     }
 }
@@ -173,9 +219,10 @@ static int add_list(page_t *page, es_slice_t prefix, es_problem_t *why)
         return 0;
     }
     at = (es_slot_t)after;
-    for (slices = 0; slices < SLICES_MAX && page->count < limit; slices++) {
-        int max = limit - page->count < SLICE_CHANNELS ? limit - page->count
-                                                       : SLICE_CHANNELS;
+    for (slices = 0; slices < SLICES_MAX && page->names->nelts < limit;
+         slices++) {
+        int left = limit - page->names->nelts;
+        int max = left < SLICE_CHANNELS ? left : SLICE_CHANNELS;
         es_sigblock_t sigblock;
         int count;
 
@@ -191,7 +238,7 @@ static int add_list(page_t *page, es_slice_t prefix, es_problem_t *why)
             break;
         }
     }
-    add(page, "]");
+    add_channels(page, 0);
     if (at != 0) {
         add(page, apr_psprintf(page->r->pool, ", \"next\": \"%u\"", at));
     }
@@ -220,10 +267,12 @@ int es_channel_get_handler(request_rec *r, const es_dir_t *conf)
         return es_reply_problem(r, &why);
     }
     page.r = r;
+    page.hub = hub;
     page.store = hub->store;
     page.now_ms = es_clock_ms();
     page.parts = apr_array_make(r->pool, 64, sizeof(const char *));
-    add(&page, "{\"channels\": [");
+    page.names = apr_array_make(r->pool, 16, sizeof(es_slice_t));
+    page.stats = apr_array_make(r->pool, 16, sizeof(es_channel_stats_t));
     done = es_query_value(&prefix, es_slice_of(r->args), "list", r->pool)
                ? add_list(&page, prefix, &why)
                : add_named(&page, &why);

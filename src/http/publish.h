@@ -19,6 +19,7 @@
 #include "base/id.h"
 #include "base/problem.h"
 #include "journal/close.h"
+#include "cluster/publisher.h"
 #include "grip/sender.h"
 #include "server/runtime.h"
 #include "server/settings.h"
@@ -306,6 +307,115 @@ int es_publish_store_close(const es_runtime_hub_t *hub, es_slice_t name,
                            apr_int64_t seconds, apr_pool_t *p,
                            es_closed_t *done, es_problem_t *why);
 
+/** 409: the publisher's id of an event belongs to another one. @return 0 */
+int es_publish_store_refuse_clash(const es_batch_t *batch,
+                                  const es_clash_t *clash, apr_pool_t *p,
+                                  es_problem_t *why);
+
+/** 413: the batch is larger than what the hub can take. @return 0 */
+int es_publish_store_refuse_size(const es_runtime_hub_t *hub, apr_pool_t *p,
+                                 es_problem_t *why);
+
+/* ---- Storing in a clustered hub: publish_cluster.c ---------------------- */
+
+/*
+ * The same for a clustered hub, whose events go to its broker. They are stored
+ * when the broker and the journal of this server have them. The broker may have
+ * events of a publish that has failed: the sentence of the problem says so.
+ *
+ * Context of all: WORKER; they block as long as timeout= of EventStreamCluster
+ * allows.
+ */
+
+/**
+ * Publish a batch, all or none.
+ *
+ * @param hub   clustered
+ * @param done  as es_publish_store; its clients are those of all servers
+ * @param why   409, 413, 503 as es_publish_store
+ * @return 1, or 0 with why
+ */
+int es_publish_cluster(const es_runtime_hub_t *hub, const es_batch_t *batch,
+                       apr_pool_t *p, es_appended_t *done, es_problem_t *why);
+
+/** Close a channel at all servers; as es_publish_store_close. */
+int es_publish_cluster_close(const es_runtime_hub_t *hub, es_slice_t name,
+                             apr_int64_t seconds, apr_pool_t *p,
+                             es_closed_t *done, es_problem_t *why);
+
+/**
+ * Clients of channels at all servers.
+ *
+ * @param clients  count of them; filled on success
+ * @return 1; 0: the broker does not answer
+ */
+int es_publish_cluster_clients(const es_runtime_hub_t *hub,
+                               const es_slice_t *names, int count,
+                               apr_uint64_t *clients);
+
+/**
+ * Why a batch or a close was not stored; an outage is logged, once in a while.
+ *
+ * @param batch  NULL = it cannot clash
+ * @param rv     of the call that has filled result
+ * @return 0 with why
+ */
+int es_publish_cluster_refuse(const es_runtime_hub_t *hub,
+                              const es_batch_t *batch, apr_status_t rv,
+                              const es_cluster_result_t *result, apr_pool_t *p,
+                              es_problem_t *why);
+
+/** Note that so many events are stored. @param done  filled from result */
+void es_publish_cluster_done(const es_runtime_hub_t *hub, int events,
+                             const es_cluster_result_t *result,
+                             es_appended_t *done);
+
+/* ---- A stream of batches to a broker: publish_pipe.c -------------------- */
+
+/*
+ * A pipe: batches of one stream that are on their way to the broker. The next
+ * one is sent before the one before it is stored, in the same order, so that
+ * the speed of the stream does not depend on how far away the broker is.
+ */
+typedef struct es_publish_pipe_t es_publish_pipe_t;
+
+/** What has become of the batches of a pipe, in order. */
+typedef struct es_publish_piped_t {
+    apr_uint64_t published; /* events, up to the first batch that failed */
+    es_appended_t done;     /* of the last of these batches */
+} es_publish_piped_t;
+
+/** Make a pipe. @return NULL: the hub is not clustered, or hub is NULL */
+es_publish_pipe_t *es_publish_pipe_create(const es_runtime_hub_t *hub,
+                                          apr_pool_t *pool);
+
+/**
+ * May the batch be sent before the batches before it are stored? Not if it can
+ * clash with another event, since the events before that one are to be stored;
+ * nor if publishers of other modules must get it afterwards.
+ */
+int es_publish_pipe_takes(const es_batch_t *batch);
+
+/**
+ * Send a batch, which is copied. Waits for the oldest if there are many.
+ *
+ * @param piped  what is known by now is added
+ * @param p      for why
+ * @param why    503 of this batch or of an earlier one, which ends the pipe
+ * @return 1, or 0 with why: nothing is on its way any more
+ */
+int es_publish_pipe_send(es_publish_pipe_t *pipe, const es_batch_t *batch,
+                         es_publish_piped_t *piped, apr_pool_t *p,
+                         es_problem_t *why);
+
+/**
+ * Wait until all batches are stored.
+ *
+ * @return 1, or 0 with why
+ */
+int es_publish_pipe_finish(es_publish_pipe_t *pipe, es_publish_piped_t *piped,
+                           apr_pool_t *p, es_problem_t *why);
+
 /* ---- NDJSON: publish_ndjson.c ------------------------------------------- */
 
 /*
@@ -323,7 +433,8 @@ int es_publish_store_close(const es_runtime_hub_t *hub, es_slice_t name,
  * The stream ends at the end of the body, at a line that is no event, when no
  * line has arrived for EventStreamPublishTimeout, when the publisher has
  * disconnected, and when the child stops. What was published by then remains,
- * and the answer states how many events that are.
+ * and the answer states how many events that are. To a clustered hub the next
+ * batch is sent before the last one is stored (publish_pipe.c).
  */
 
 /**
@@ -381,6 +492,9 @@ void es_publishers_find(apr_pool_t *pconf, server_rec *s);
 int es_publishers_call(const char *hub, const es_batch_t *batch,
                        const es_id_t *last_id, apr_pool_t *p,
                        es_problem_t *why);
+
+/** Are there any? Context: ANY thread of a child. */
+int es_publishers_exist(void);
 
 /** Is this thread within the call of a publisher? Context: ANY. */
 int es_publishers_is_calling(void);

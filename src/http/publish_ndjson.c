@@ -7,6 +7,9 @@
  * A batch ends with the bytes that have arrived, or when it takes a sixteenth
  * of the journal. So it evicts only a small part of what readers may still
  * need. The events before a line that is no event are published.
+ *
+ * Batches to a broker are sent one behind the other as long as bytes arrive;
+ * before the worker waits for more bytes, it waits until all are stored.
  */
 #include "http/publish.h"
 
@@ -31,6 +34,10 @@
 /* Most bytes of the journal that an event takes in addition to its texts. */
 #define EVENT_COST 256
 #define CHANNEL_COST 24
+/* The part of the journal that a batch may take; several are on their way to a
+ * broker. */
+#define PART 16
+#define PIPED_PART 64
 /* Longest wait without a check whether the child stops, in microseconds. */
 #define STOP_CHECK APR_USEC_PER_SEC
 /* Between two checks whether the deliveries have caught up; microseconds. */
@@ -50,10 +57,10 @@ typedef struct ndjson_t {
     int channels;          /* of the events of the batch, in all */
     apr_uint64_t cost;     /* of the batch, in bytes of the journal */
     apr_uint64_t cost_max;
-    es_flow_control_t *flow; /* NULL without a hub */
-    apr_uint64_t *behind;    /* children, from es_flow_control_must_wait */
-    apr_uint64_t published;
-    es_appended_t done;         /* of the last batch */
+    es_flow_control_t *flow;    /* NULL without a hub */
+    apr_uint64_t *behind;       /* children, from es_flow_control_must_wait */
+    es_publish_pipe_t *pipe;    /* NULL = each batch is waited for */
+    es_publish_piped_t piped;   /* what is published, with or without it */
     es_publish_result_t result; /* of all batches */
     apr_time_t last_line;       /* when it arrived, or was published */
 } ndjson_t;
@@ -92,8 +99,8 @@ static int append(ndjson_t *ndjson, const es_batch_t *batch, es_problem_t *why)
 
     es_publish_result_add(&ndjson->result, &result);
     if (done.head != 0) {
-        ndjson->published += (apr_uint64_t)batch->count;
-        ndjson->done = done;
+        ndjson->piped.published += (apr_uint64_t)batch->count;
+        ndjson->piped.done = done;
     }
     return ok;
 }
@@ -115,18 +122,39 @@ static int append_each(ndjson_t *ndjson, es_problem_t *why)
     return 1;
 }
 
+/* A batch that is stored, but that a proxy did not take, also ends the stream.
+ */
+static int append_batch(ndjson_t *ndjson, es_problem_t *why)
+{
+    apr_uint64_t before = ndjson->piped.published;
+
+    return append(ndjson, &ndjson->batch, why) ||
+           (ndjson->piped.published == before && append_each(ndjson, why));
+}
+
+/* Waits until all that was sent to a broker is stored. */
+static int finish_pipe(ndjson_t *ndjson, es_problem_t *why)
+{
+    return !ndjson->pipe || es_publish_pipe_finish(ndjson->pipe, &ndjson->piped,
+                                                   ndjson->r->pool, why);
+}
+
+static int send_batch(ndjson_t *ndjson, es_problem_t *why)
+{
+    if (ndjson->pipe && es_publish_pipe_takes(&ndjson->batch)) {
+        return es_publish_pipe_send(ndjson->pipe, &ndjson->batch,
+                                    &ndjson->piped, ndjson->r->pool, why);
+    }
+    return finish_pipe(ndjson, why) && append_batch(ndjson, why);
+}
+
 static int publish_batch(ndjson_t *ndjson, es_problem_t *why)
 {
-    apr_uint64_t before = ndjson->published;
-
     if (ndjson->batch.count == 0) {
         return 1;
     }
     wait_for_readers(ndjson);
-    /* a batch that is stored, but that a proxy did not take, also ends the
-     * stream */
-    if (!append(ndjson, &ndjson->batch, why) &&
-        (ndjson->published > before || !append_each(ndjson, why))) {
+    if (!send_batch(ndjson, why)) {
         /* the sentence must live longer than the batch's pool */
         why->sentence = apr_pstrdup(ndjson->r->pool, why->sentence);
         ndjson->batch.count = 0; /* nothing more of it can be published */
@@ -272,7 +300,7 @@ static int run(ndjson_t *ndjson, es_problem_t *why)
             es_body_stream_read(ndjson->body, &ndjson->lines, &broken);
 
         if (got == ES_BODY_STREAM_EMPTY) {
-            if (!wait_for_more(ndjson, why)) {
+            if (!finish_pipe(ndjson, why) || !wait_for_more(ndjson, why)) {
                 return 0;
             }
             continue;
@@ -289,6 +317,21 @@ static int run(ndjson_t *ndjson, es_problem_t *why)
         }
     }
     return 1;
+}
+
+/* The same; at its end all is stored, or is known not to be. */
+static int run_to_end(ndjson_t *ndjson, es_problem_t *why)
+{
+    es_problem_t not_stored;
+    int ok = run(ndjson, why);
+
+    if (finish_pipe(ndjson, &not_stored)) {
+        return ok;
+    }
+    if (ok || why->status != AP_FILTER_ERROR) {
+        *why = not_stored;
+    }
+    return 0;
 }
 
 static int open_stream(ndjson_t *ndjson, es_problem_t *why)
@@ -308,7 +351,9 @@ static int open_stream(ndjson_t *ndjson, es_problem_t *why)
     ndjson->result.shows_proxies = es_publish_auth_controls(r, conf);
     ndjson->hub = es_runtime_hub(conf);
     if (ndjson->hub) {
-        ndjson->cost_max = es_store_bytes(ndjson->hub->store) / 16;
+        ndjson->pipe = es_publish_pipe_create(ndjson->hub, r->pool);
+        ndjson->cost_max = es_store_bytes(ndjson->hub->store) /
+                           (ndjson->pipe ? PIPED_PART : PART);
         ndjson->flow = es_flow_control_create(
             ndjson->hub->store, es_settings_of(ap_server_conf)->flow_control_us,
             r->pool);
@@ -338,14 +383,14 @@ static const char *count_json(const ndjson_t *ndjson, const char *error)
     char text[ES_ID_TEXT_SIZE];
     const char *id = "null";
 
-    if (ndjson->published > 0) {
-        es_id_format(text, &ndjson->done.last_id);
+    if (ndjson->piped.published > 0) {
+        es_id_format(text, &ndjson->piped.done.last_id);
         id = apr_psprintf(p, "\"%s\"", text);
     }
     return apr_psprintf(p,
                         "{\"published\": %" APR_UINT64_T_FMT
                         ", \"id\": %s, \"clients\": %" APR_UINT64_T_FMT "%s%s}",
-                        ndjson->published, id, ndjson->done.clients,
+                        ndjson->piped.published, id, ndjson->piped.done.clients,
                         es_publish_result_json(&ndjson->result, p), error);
 }
 
@@ -373,7 +418,7 @@ static int reply_failed(const ndjson_t *ndjson, es_problem_t *why)
     why->sentence = apr_psprintf(ndjson->r->pool,
                                  "%s Events published before: "
                                  "%" APR_UINT64_T_FMT ".",
-                                 why->sentence, ndjson->published);
+                                 why->sentence, ndjson->piped.published);
     return es_reply_problem(ndjson->r, why);
 }
 
@@ -395,13 +440,13 @@ int es_publish_ndjson_serve(request_rec *r, const es_dir_t *conf)
         es_body_discard(r);
         return es_reply_problem(r, &why);
     }
-    ok = run(ndjson, &why);
+    ok = run_to_end(ndjson, &why);
     es_body_stream_close(ndjson->body);
     es_rlog(APLOG_DEBUG, 0, r, "ES0504",
             "an NDJSON body ended after %" APR_UINT64_T_FMT
             " lines; %" APR_UINT64_T_FMT
             " events were published; it waited %" APR_TIME_T_FMT
             " ms for clients",
-            ndjson->lines.number, ndjson->published, waited_ms(ndjson));
+            ndjson->lines.number, ndjson->piped.published, waited_ms(ndjson));
     return ok ? reply_done(ndjson) : reply_failed(ndjson, &why);
 }

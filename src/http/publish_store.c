@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Checks a batch, appends it, wakes the children that have clients of its
- * channels, and hands it to GRIP proxies and publishers of other modules. */
+/* Checks a batch, appends it or sends it to the broker of a clustered hub,
+ * wakes the children that have clients of its channels, and hands it to GRIP
+ * proxies and publishers of other modules. */
 #include "http/publish.h"
 
 #include <apr_strings.h>
@@ -38,8 +39,9 @@ static int unavailable(apr_pool_t *p, es_problem_t *why, const char *sentence)
     return 0;
 }
 
-static int refuse_clash(const es_batch_t *batch, const es_clash_t *clash,
-                        apr_pool_t *p, es_problem_t *why)
+int es_publish_store_refuse_clash(const es_batch_t *batch,
+                                  const es_clash_t *clash, apr_pool_t *p,
+                                  es_problem_t *why)
 {
     const es_event_t *event = &batch->events[clash->event];
 
@@ -50,6 +52,17 @@ static int refuse_clash(const es_batch_t *batch, const es_clash_t *clash,
     return es_event_refuse(batch, clash->event, p, why);
 }
 
+int es_publish_store_refuse_size(const es_runtime_hub_t *hub, apr_pool_t *p,
+                                 es_problem_t *why)
+{
+    es_problem_set(why, p, HTTP_REQUEST_ENTITY_TOO_LARGE,
+                   "The events of the body are more than half of what "
+                   "the hub can hold.");
+    return es_problem_remedy(
+        why, ES_REMEDY_HUB_SIZE,
+        apr_psprintf(p, "Raise size= of EventStreamHub %s.", hub->name));
+}
+
 static int append_failed(const es_runtime_hub_t *hub, apr_status_t rv,
                          apr_pool_t *p, es_problem_t *why)
 {
@@ -57,12 +70,7 @@ static int append_failed(const es_runtime_hub_t *hub, apr_status_t rv,
     int level;
 
     if (rv == APR_ENOSPC) {
-        es_problem_set(why, p, HTTP_REQUEST_ENTITY_TOO_LARGE,
-                       "The events of the body are more than half of what "
-                       "the hub can hold.");
-        return es_problem_remedy(
-            why, ES_REMEDY_HUB_SIZE,
-            apr_psprintf(p, "Raise size= of EventStreamHub %s.", hub->name));
+        return es_publish_store_refuse_size(hub, p, why);
     }
     if (rv == APR_ENOMEM) {
         es_stats_count_limit(ES_LIMIT_CHANNELS);
@@ -126,13 +134,33 @@ static apr_uint64_t *child_bits(apr_pool_t *p)
 }
 
 /* Append the batch, and wake the children and the sender of this child. */
-static int store(const es_runtime_hub_t *hub, const es_batch_t *batch,
-                 apr_pool_t *p, es_appended_t *done, es_problem_t *why)
+static int append(const es_runtime_hub_t *hub, const es_batch_t *batch,
+                  apr_pool_t *p, es_appended_t *done, es_problem_t *why)
 {
-    apr_uint64_t *touched;
+    apr_uint64_t *touched = child_bits(p);
     es_sigblock_t sigblock;
     apr_status_t rv;
 
+    es_store_set_clock(hub->store, es_clock_ms());
+    es_sigblock_begin(&sigblock); /* the store has a lock */
+    rv = es_store_append(hub->store, entries_of(batch, p), batch->count,
+                         now_ms(), touched, done);
+    es_sigblock_end(&sigblock);
+    if (rv != APR_SUCCESS) {
+        done->head = 0;
+        return rv == APR_EEXIST
+                   ? es_publish_store_refuse_clash(batch, &done->clash, p, why)
+                   : append_failed(hub, rv, p, why);
+    }
+    es_runtime_wake(touched);
+    es_stats_count_events(hub, batch->count - done->known);
+    es_grip_runtime_wake(hub);
+    return 1;
+}
+
+static int store(const es_runtime_hub_t *hub, const es_batch_t *batch,
+                 apr_pool_t *p, es_appended_t *done, es_problem_t *why)
+{
     memset(done, 0, sizeof(*done));
     if (!hub) {
         return no_hub(p, why);
@@ -145,21 +173,8 @@ static int store(const es_runtime_hub_t *hub, const es_batch_t *batch,
     if (!es_publish_store_check_count(count_channels(batch), p, why)) {
         return 0;
     }
-    touched = child_bits(p);
-    es_store_set_clock(hub->store, es_clock_ms());
-    es_sigblock_begin(&sigblock); /* the store has a lock */
-    rv = es_store_append(hub->store, entries_of(batch, p), batch->count,
-                         now_ms(), touched, done);
-    es_sigblock_end(&sigblock);
-    if (rv != APR_SUCCESS) {
-        done->head = 0;
-        return rv == APR_EEXIST ? refuse_clash(batch, &done->clash, p, why)
-                                : append_failed(hub, rv, p, why);
-    }
-    es_runtime_wake(touched);
-    es_stats_count_events(hub, batch->count - done->known);
-    es_grip_runtime_wake(hub);
-    return 1;
+    return hub->cluster ? es_publish_cluster(hub, batch, p, done, why)
+                        : append(hub, batch, p, done, why);
 }
 
 /* The sentence of es_publishers_call names a module and has its words, which
@@ -220,6 +235,9 @@ int es_publish_store_close(const es_runtime_hub_t *hub, es_slice_t name,
 
     if (!hub) {
         return no_hub(p, why);
+    }
+    if (hub->cluster) {
+        return es_publish_cluster_close(hub, name, seconds, p, done, why);
     }
     touched = child_bits(p);
     es_store_set_clock(hub->store, clock);

@@ -159,13 +159,18 @@ static int call(listed_t *listed, const eventstream_batch_t *batch,
     return 0;
 }
 
+int es_publishers_exist(void)
+{
+    return publishers && publishers->nelts != 0;
+}
+
 int es_publishers_call(const char *hub, const es_batch_t *batch,
                        const es_id_t *last_id, apr_pool_t *p, es_problem_t *why)
 {
     eventstream_batch_t theirs;
     int i, all = 1;
 
-    if (!publishers || publishers->nelts == 0) {
+    if (!es_publishers_exist()) {
         return 1;
     }
     batch_of(&theirs, hub, batch, last_id, p);

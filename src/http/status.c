@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "journal/channel_stats.h"
+#include "server/cluster_runtime.h"
 #include "server/runtime.h"
 #include "server/settings.h"
 #include "server/stats.h"
@@ -43,6 +44,24 @@ static apr_uint64_t subscriptions_of(const es_store_t *store)
         sum += es_store_child_subscriptions(store, child);
     }
     return sum;
+}
+
+/** @return 0 when the hub is not clustered, or this child does not have it */
+static int read_cluster(es_cluster_stats_t *stats, const char *name)
+{
+    const es_runtime_hub_t *view = es_runtime_hub_named(name);
+
+    if (!view || !view->cluster) {
+        return 0;
+    }
+    es_cluster_runtime_stats(view, stats);
+    return 1;
+}
+
+/* Texts may contain what a broker has answered. */
+static const char *printable(request_rec *r, const char *text)
+{
+    return ap_escape_logitem(r->pool, text);
 }
 
 /** @return 0 when this child does not have it */
@@ -135,6 +154,36 @@ static void line_of_hub(request_rec *r, const hub_t *hub)
     }
 }
 
+static void lines_of_cluster(request_rec *r, const char *name,
+                             const es_cluster_stats_t *stats)
+{
+    const struct {
+        const char *key;
+        apr_int64_t value;
+    } lines[] = {
+        {"Up", stats->is_up},
+        {"Synced", stats->is_synced},
+        {"Leader", (apr_int64_t)es_cluster_runtime_leader(stats)},
+        {"LagMs", stats->lag_ms},
+        {"Reconnects", (apr_int64_t)stats->counts[ES_CLUSTER_RECONNECTS]},
+        {"Entries", (apr_int64_t)stats->counts[ES_CLUSTER_ENTRIES]},
+        {"Fills", (apr_int64_t)stats->counts[ES_CLUSTER_FILLS]},
+        {"Published", (apr_int64_t)stats->counts[ES_CLUSTER_PUBLISHED]},
+        {"Unavailable", (apr_int64_t)stats->counts[ES_CLUSTER_UNAVAILABLE]},
+    };
+    size_t i;
+
+    for (i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+        ap_rprintf(r, "EventStream.Cluster.%s.%s: %" APR_INT64_T_FMT "\n", name,
+                   lines[i].key, lines[i].value);
+    }
+    ap_rprintf(r,
+               "EventStream.Cluster.%s.Address: %s\n"
+               "EventStream.Cluster.%s.Error: %s\n",
+               name, printable(r, stats->address), name,
+               printable(r, stats->error));
+}
+
 static void lines_of_reasons(request_rec *r)
 {
     reason_t reason;
@@ -148,6 +197,7 @@ static void lines_of_reasons(request_rec *r)
 
 static void lines(request_rec *r, const es_settings_t *global)
 {
+    es_cluster_stats_t cluster;
     hub_t hub;
     int i;
 
@@ -163,9 +213,13 @@ static void lines(request_rec *r, const es_settings_t *global)
                    es_stats_limit_count(i));
     }
     for (i = 0; i < global->hubs->nelts; i++) {
-        if (read_hub(&hub,
-                     APR_ARRAY_IDX(global->hubs, i, es_hub_conf_t).name)) {
+        const char *name = APR_ARRAY_IDX(global->hubs, i, es_hub_conf_t).name;
+
+        if (read_hub(&hub, name)) {
             line_of_hub(r, &hub);
+        }
+        if (read_cluster(&cluster, name)) {
+            lines_of_cluster(r, name, &cluster);
         }
     }
 }
@@ -192,6 +246,51 @@ static void table_of_hubs(request_rec *r, const es_settings_t *global)
                        hub.name, hub.subscriptions, hub.totals.channels,
                        hub.totals.events, hub.published, hub.used_bytes,
                        hub.bytes);
+        }
+    }
+    ap_rputs("</table>\n", r);
+}
+
+static void row_of_cluster(request_rec *r, const char *name,
+                           const es_cluster_stats_t *stats)
+{
+    ap_rprintf(
+        r,
+        "<tr><td>%s</td><td>%s</td><td>%s</td><td>" NUMBER "</td>"
+        "<td>%" APR_INT64_T_FMT "</td><td>" NUMBER "</td><td>" NUMBER
+        "</td><td>" NUMBER "</td><td>" NUMBER "</td><td>" NUMBER
+        "</td><td>%s</td></tr>\n",
+        name, ap_escape_html(r->pool, printable(r, stats->address)),
+        !stats->is_up       ? "down"
+        : !stats->is_synced ? "up, behind"
+                            : "up",
+        es_cluster_runtime_leader(stats), stats->lag_ms,
+        stats->counts[ES_CLUSTER_RECONNECTS], stats->counts[ES_CLUSTER_ENTRIES],
+        stats->counts[ES_CLUSTER_FILLS], stats->counts[ES_CLUSTER_PUBLISHED],
+        stats->counts[ES_CLUSTER_UNAVAILABLE],
+        ap_escape_html(r->pool, printable(r, stats->error)));
+}
+
+static void table_of_clusters(request_rec *r, const es_settings_t *global)
+{
+    es_cluster_stats_t stats;
+    int i;
+
+    if (global->clusters->nelts == 0) {
+        return;
+    }
+    ap_rputs("<table border=\"1\">\n<tr><th>Clustered hub</th><th>Broker</th>"
+             "<th>Link</th><th>Child that reads, PID</th><th>Lag, ms</th>"
+             "<th>Connects again</th><th>Entries read</th>"
+             "<th>History read</th><th>Published here</th>"
+             "<th>Answered 503</th><th>Last error</th></tr>\n",
+             r);
+    for (i = 0; i < global->clusters->nelts; i++) {
+        const char *name =
+            APR_ARRAY_IDX(global->clusters, i, es_cluster_conf_t *)->hub;
+
+        if (read_cluster(&stats, name)) {
+            row_of_cluster(r, name, &stats);
         }
     }
     ap_rputs("</table>\n", r);
@@ -235,6 +334,7 @@ static void page(request_rec *r, const es_settings_t *global)
                clients_of(ES_CLIENT_COUNT_DETACHED_TLS),
                clients_of(ES_CLIENT_COUNT_HELD));
     table_of_hubs(r, global);
+    table_of_clusters(r, global);
     table_of_limits(r);
     table_of_reasons(r);
 }

@@ -180,6 +180,7 @@ static int run(request_rec *r, const es_dir_t *conf, const given_t *given)
     if (r->header_only) {
         return OK;
     }
+    es_subscribe_admit_wait(r, conf);
     return serve(&stream, names);
 }
 

@@ -107,6 +107,14 @@ typedef enum es_admit_result_t {
 } es_admit_result_t;
 
 /**
+ * Wait, if the client of this request needs the history of a clustered hub that
+ * does not have it yet, because this server has just been started.
+ *
+ * Context: WORKER; see es_cluster_runtime_wait_synced.
+ */
+void es_subscribe_admit_wait(request_rec *r, const es_dir_t *conf);
+
+/**
  * Admit a client within the limits: clients in total, of an address and of this
  * child, channels of an address and of the hub.
  *

@@ -15,6 +15,7 @@
 #include "base/utf8.h"
 #include "journal/close.h"
 #include "journal/resume.h"
+#include "server/cluster_runtime.h"
 #include "server/log.h"
 #include "server/stats.h"
 #include "http/http2.h"
@@ -148,7 +149,9 @@ es_resume_reach_t es_subscribe_admit_reach(const es_runtime_hub_t *hub)
     reach.records = 0;
     reach.events = hub->history;
     reach.age_ms = (apr_uint64_t)hub->age_us / 1000;
-    reach.now_ms = (apr_uint64_t)apr_time_as_msec(apr_time_now());
+    reach.now_ms = hub->cluster
+                       ? es_cluster_runtime_now_ms(hub)
+                       : (apr_uint64_t)apr_time_as_msec(apr_time_now());
     return reach;
 }
 
@@ -208,6 +211,16 @@ static apr_status_t find_start(es_stream_t *stream,
         return replay(stream, (apr_uint64_t)stream->conf->replay);
     }
     return APR_SUCCESS;
+}
+
+void es_subscribe_admit_wait(request_rec *r, const es_dir_t *conf)
+{
+    const es_runtime_hub_t *hub = es_runtime_hub(conf);
+
+    if (hub && hub->cluster &&
+        (conf->replay != 0 || last_event_id(r).len != 0)) {
+        es_cluster_runtime_wait_synced(hub);
+    }
 }
 
 /* Subscribes and finds the start. @return ES_ADMIT_DONE, _NONE or _CLOSED */

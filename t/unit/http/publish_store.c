@@ -47,6 +47,38 @@ int es_publishers_call(const char *name, const es_batch_t *given,
     return !is_refusing || es_problem_set(out, p, 502, "A publisher refused.");
 }
 
+/* ---- What a clustered hub calls ----------------------------------------- */
+
+static int cluster_calls;
+
+int es_publish_cluster(const es_runtime_hub_t *given, const es_batch_t *events_,
+                       apr_pool_t *p, es_appended_t *out, es_problem_t *problem)
+{
+    (void)p;
+    assert_ptr_equal(given, &hub);
+    assert_ptr_equal(events_, &batch);
+    cluster_calls++;
+    if (is_refusing) {
+        return es_problem_set(problem, p, 503, "No broker.");
+    }
+    out->head = 1;
+    out->clients = 7;
+    return 1;
+}
+
+int es_publish_cluster_close(const es_runtime_hub_t *given, es_slice_t name,
+                             apr_int64_t seconds, apr_pool_t *p,
+                             es_closed_t *out, es_problem_t *problem)
+{
+    (void)p;
+    (void)problem;
+    assert_ptr_equal(given, &hub);
+    assert_true(es_slice_is(name, "a"));
+    cluster_calls++;
+    out->clients = (apr_uint64_t)seconds;
+    return 1;
+}
+
 /* ---- A hub and a request ----------------------------------------------- */
 
 static int open_hub(void **state)
@@ -69,7 +101,7 @@ static int open_hub(void **state)
     memset(&result, 0, sizeof(result));
     result.shows_proxies = 1;
     memset(&why, 0, sizeof(why));
-    is_calling = is_refusing = calls = 0;
+    is_calling = is_refusing = calls = cluster_calls = 0;
     r = stub_request(pool);
     conf = stub_conf(r);
     conf->max_client_channels = 1000;
@@ -447,6 +479,44 @@ FACTS(a_child_that_serves_no_events_closes_no_channel)
     assert_int_equal(why.status, HTTP_SERVICE_UNAVAILABLE);
 }
 
+/* ---- A clustered hub ---------------------------------------------------- */
+
+static const es_cluster_conf_t cluster = {.hub = "news"};
+
+FACTS(a_clustered_hub_is_published_to_through_its_broker)
+{
+    hub.cluster = &cluster;
+    add_event("a", S("1"));
+    assert_true(stores());
+    assert_int_equal(cluster_calls, 1);
+    assert_int_equal(done.clients, 7);
+    assert_int_equal(calls, 1); /* publishers of other modules get it, too */
+    assert_int_equal(es_store_head(kit->store), es_store_tail(kit->store));
+    assert_int_equal(runtime_stub.published, 0); /* counted there */
+}
+
+FACTS(what_a_broker_did_not_store_goes_to_no_other_publisher)
+{
+    hub.cluster = &cluster;
+    is_refusing = 1;
+    add_event("a", S("1"));
+    assert_false(stores());
+    assert_int_equal(why.status, 503);
+    assert_int_equal(done.head, 0);
+    assert_int_equal(calls, 0);
+}
+
+FACTS(a_channel_of_a_clustered_hub_is_closed_through_its_broker)
+{
+    es_closed_t closed;
+
+    hub.cluster = &cluster;
+    assert_true(closes("a", 60, &closed));
+    assert_int_equal(cluster_calls, 1);
+    assert_int_equal(closed.clients, 60);
+    assert_int_equal(es_store_head(kit->store), es_store_tail(kit->store));
+}
+
 #define HUB(name) cmocka_unit_test_setup_teardown(name, open_hub, close_hub)
 
 static const struct CMUnitTest tests[] = {
@@ -474,6 +544,9 @@ static const struct CMUnitTest tests[] = {
     HUB(a_channel_is_closed_for_some_seconds),
     HUB(a_channel_can_be_closed_and_open_at_once),
     HUB(a_child_that_serves_no_events_closes_no_channel),
+    HUB(a_clustered_hub_is_published_to_through_its_broker),
+    HUB(what_a_broker_did_not_store_goes_to_no_other_publisher),
+    HUB(a_channel_of_a_clustered_hub_is_closed_through_its_broker),
 };
 
 UNIT_MAIN(tests)

@@ -461,6 +461,34 @@ FACTS(the_reach_is_that_of_the_hub)
                     apr_time_as_msec(apr_time_now()));
 }
 
+static const es_cluster_conf_t cluster = {.hub = "news"};
+
+FACTS(the_reach_of_a_clustered_hub_goes_by_the_clock_of_its_broker)
+{
+    hub.cluster = &cluster;
+    runtime_stub.broker_now_ms = 77;
+    assert_int_equal(es_subscribe_admit_reach(&hub).now_ms, 77);
+}
+
+FACTS(who_needs_the_history_of_a_clustered_hub_waits_for_it)
+{
+    hub.cluster = &cluster;
+    es_subscribe_admit_wait(stream.r, stream.conf); /* has no id */
+    assert_int_equal(runtime_stub.sync_waits, 0);
+    send_last_id("1-1");
+    es_subscribe_admit_wait(stream.r, stream.conf);
+    assert_int_equal(runtime_stub.sync_waits, 1);
+    next_client("127.0.0.1");
+    stub_conf(stream.r)->replay = 2;
+    es_subscribe_admit_wait(stream.r, stream.conf);
+    assert_int_equal(runtime_stub.sync_waits, 2);
+    hub.cluster = NULL;
+    es_subscribe_admit_wait(stream.r, stream.conf);
+    runtime_stub.hub = NULL;
+    es_subscribe_admit_wait(stream.r, stream.conf);
+    assert_int_equal(runtime_stub.sync_waits, 2);
+}
+
 FACTS(a_new_client_gets_as_many_events_as_the_location_replays)
 {
     es_pos_t second = publish_three();
@@ -576,6 +604,8 @@ static const struct CMUnitTest tests[] = {
     HUB(events_that_are_too_old_are_not_resumed),
     HUB(more_events_than_the_history_are_not_resumed),
     HUB(the_reach_is_that_of_the_hub),
+    HUB(the_reach_of_a_clustered_hub_goes_by_the_clock_of_its_broker),
+    HUB(who_needs_the_history_of_a_clustered_hub_waits_for_it),
     HUB(a_new_client_gets_as_many_events_as_the_location_replays),
     HUB(nothing_is_replayed_of_an_empty_channel),
     HUB(earliest_asks_for_all_events),
