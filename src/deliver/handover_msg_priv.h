@@ -93,12 +93,12 @@ struct es_handover_msg_t {
     apr_size_t secret; /* bytes from the start that may have secrets */
     es_handover_wire_tls_t wire_tls; /* of the client that was taken last */
     es_sink_tls_saved_t tls;         /* the same, for the caller */
+    es_slice_t names[ES_HANDOVER_MSG_NAMES];
+    char bytes[ES_HANDOVER_MSG_BYTES];
     union {
         es_stream_line_t line;
         char room[sizeof(es_stream_line_t) + ES_STREAM_LINE_MAX];
     } line; /* of the client that was taken last */
-    es_slice_t names[ES_HANDOVER_MSG_NAMES];
-    char bytes[ES_HANDOVER_MSG_BYTES];
 };
 
 typedef union es_handover_ancillary_t {
