@@ -42,21 +42,37 @@ static void measure(eb_eventsource_t *client, const eb_published_entry_t *entry)
     }
 }
 
+/* Is its id the one of its publisher, which it was posted with? */
+static int is_own_id(const eb_sse_event_t *event,
+                     const eb_payload_checked_t *payload)
+{
+    char text[EB_SSE_ID_SIZE];
+
+    eb_published_own_id(text, sizeof(text), payload->channel, payload->number);
+    return strlen(text) == event->id_len &&
+           memcmp(text, event->id, event->id_len) == 0;
+}
+
 static void check_data(eb_eventsource_t *client, const eb_sse_event_t *event)
 {
     eb_received_t *received = &client->received;
     const eb_published_entry_t *entry;
     eb_payload_checked_t payload;
     eb_sse_id_t id;
+    int is_own = 0;
 
     if (event->id == NULL ||
-        eb_sse_id_parse(&id, event->id, event->id_len) != 0 ||
         eb_payload_checked_read(&payload, event->data, event->data_len) != 0) {
         log_torn(client, "not an event of verify", event);
         return;
     }
+    is_own = client->shared->opts->retry_ns != 0 && is_own_id(event, &payload);
+    if (!is_own && eb_sse_id_parse(&id, event->id, event->id_len) != 0) {
+        log_torn(client, "not an event of verify", event);
+        return;
+    }
     switch (eb_received_event(received, client->shared->published, &payload,
-                              &id, &entry)) {
+                              is_own ? NULL : &id, &entry)) {
     case EB_RECEIVED_FORGED:
         eb_stats_log(EB_STATS_FORGED,
                      "client %u, channel %u, event %u, id %.*s",
@@ -77,6 +93,7 @@ static void check_data(eb_eventsource_t *client, const eb_sse_event_t *event)
                      (unsigned long long)received->at.ms,
                      (unsigned long long)received->at.n);
         break;
+    case EB_RECEIVED_AGAIN: eb_stats[EB_STATS_AGAIN]++; return;
     case EB_RECEIVED_NEW: break;
     }
     eb_stats[EB_STATS_DELIVERIES]++;
@@ -137,7 +154,7 @@ static void check_reset(eb_eventsource_t *client, const eb_sse_event_t *event)
                      event->data != NULL ? event->data : "");
         return;
     }
-    eb_received_reset(received, &id, named);
+    eb_received_reset(received, client->shared->published, &id, named);
 }
 
 void eb_check_event(void *arg, const eb_sse_event_t *event)

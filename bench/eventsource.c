@@ -51,6 +51,7 @@ void eb_eventsource_init(eb_eventsource_t *client,
     memset(client, 0, sizeof(*client));
     client->shared = shared;
     client->kind = kind_of(opts, index);
+    client->server = index;
     eb_conn_init(&client->conn);
     client->retry_ms = FIRST_RETRY_MS;
     if (index * 59 % 100 < opts->multi) {
@@ -126,7 +127,7 @@ static int start_connect(eb_eventsource_t *client)
     const struct sockaddr_in *server;
     int fd;
 
-    server = &servers->addr[client->received.client % servers->count];
+    server = &servers->addr[client->server++ % servers->count];
     fd = eb_eventsource_is_slow(client) && !client->shared->is_ending
              ? eb_net_connect_narrow(server, EB_EVENTSOURCE_SLOW_BUFFER)
              : eb_net_connect(server, 0);

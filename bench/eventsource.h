@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * eventsource: a client of verify that behaves as a browser's EventSource: it
- * reconnects after the last retry: time, with the last id that it received.
+ * reconnects after the last retry: time, with the last id that it received. With
+ * several servers it comes back to the next one.
  */
 #ifndef EB_EVENTSOURCE_H
 #define EB_EVENTSOURCE_H
@@ -54,6 +55,7 @@ typedef struct {
     uint64_t update_ns; /* of the next request for new keys */
     uint64_t end_ns;    /* ending: then it is cut */
     uint64_t since_ns;  /* this connection's stream-open; 0: none yet */
+    uint32_t server;    /* the next one to connect to, modulo all */
     uint64_t retry_ms;  /* the last that the server sent */
     char last_id[EB_SSE_ID_SIZE];
     eb_conn_t conn;         /* of HTTP/1.1 */

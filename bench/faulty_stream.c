@@ -53,6 +53,7 @@ static const char *const NAMES[EB_FAULTY_STREAM_FAULTS] = {
     [EB_FAULTY_STREAM_ACK_DROP] = "ack-drop",
     [EB_FAULTY_STREAM_NACK_DROP] = "nack-drop",
     [EB_FAULTY_STREAM_NACK_SEND] = "nack-send",
+    [EB_FAULTY_STREAM_FORGET] = "forget",
 };
 
 static struct {
@@ -194,12 +195,20 @@ void eb_faulty_stream_respond(eb_faulty_stream_t *stream, int status,
 static size_t make_frame(char *frame, const eb_sse_id_t *id, const char *data,
                          size_t len)
 {
+    const eb_store_event_t *event = eb_store_at(id);
     size_t at;
     size_t i;
 
-    at = (size_t)snprintf(frame, FRAME_SIZE,
-                          "id: %llu-%llu\ndata: ", (unsigned long long)id->ms,
-                          (unsigned long long)id->n);
+    if (event != NULL && eb_sse_id_compare(&event->id, id) == 0 &&
+        event->own_id[0] != '\0') {
+        at = (size_t)snprintf(frame, FRAME_SIZE,
+                              "id: %s\ndata: ", event->own_id);
+    }
+    else {
+        at = (size_t)snprintf(frame, FRAME_SIZE, "id: %llu-%llu\ndata: ",
+                              (unsigned long long)id->ms,
+                              (unsigned long long)id->n);
+    }
     for (i = 0; i < len; i++) {
         frame[at++] = data[i];
         if (data[i] == '\n') {

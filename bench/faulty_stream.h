@@ -85,6 +85,8 @@ typedef enum {
     EB_FAULTY_STREAM_ACK_DROP,  /* 200, and never delivered */
     EB_FAULTY_STREAM_NACK_DROP, /* 500, and never delivered: allowed */
     EB_FAULTY_STREAM_NACK_SEND, /* 500, but delivered: allowed */
+    /* at each N-th POST with an id that is known */
+    EB_FAULTY_STREAM_FORGET, /* it is published again */
     EB_FAULTY_STREAM_FAULTS
 } eb_faulty_stream_fault_t;
 

@@ -26,7 +26,9 @@ int eb_multiplex_open(eb_multiplex_t *multiplex,
     multiplex->nconns = groups * CONNS_OF_GROUP + SPARE_CONNS;
     multiplex->conns = calloc(multiplex->nconns, sizeof(*multiplex->conns));
     multiplex->current = calloc(groups, sizeof(*multiplex->current));
-    if (multiplex->conns == NULL || multiplex->current == NULL) {
+    multiplex->connects = calloc(groups, sizeof(*multiplex->connects));
+    if (multiplex->conns == NULL || multiplex->current == NULL ||
+        multiplex->connects == NULL) {
         fprintf(stderr, "verify: %s\n", strerror(errno));
         return -1;
     }
@@ -49,6 +51,7 @@ void eb_multiplex_close(eb_multiplex_t *multiplex)
     }
     free(multiplex->conns);
     free(multiplex->current);
+    free(multiplex->connects);
     eb_tls_close(multiplex->tls);
 }
 
@@ -86,13 +89,15 @@ int eb_multiplex_connect(eb_multiplex_t *multiplex, uint32_t client,
 {
     const eb_net_addrs_t *servers = &multiplex->opts->servers;
     uint32_t group = group_of(multiplex, client);
-    const struct sockaddr_in *server = &servers->addr[group % servers->count];
+    const struct sockaddr_in *server;
     eb_multiplex_conn_t *free;
     eb_conn_t conn;
 
     if (eb_multiplex_conn(multiplex, client) != NULL) {
         return 0;
     }
+    server =
+        &servers->addr[(group + multiplex->connects[group]++) % servers->count];
     free = free_conn(multiplex);
     if (free == NULL ||
         eb_conn_start(&conn,

@@ -20,7 +20,8 @@ typedef struct {
     const eb_verify_options_t *opts;
     const eb_h2_ops_t *ops;
     eb_multiplex_conn_t *conns; /* ours */
-    uint32_t *current; /* ours; of each group its index in conns plus one */
+    uint32_t *current;  /* ours; of each group its index in conns plus one */
+    uint32_t *connects; /* ours; how often each group has connected */
     uint32_t nconns;
     eb_tls_t *tls; /* ours; NULL: prior knowledge, without TLS */
 } eb_multiplex_t;

@@ -2,6 +2,7 @@
 /* For each channel an array of its events, by number. */
 #include "bench/published.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,6 +52,19 @@ uint32_t eb_published_add(eb_published_t *published, uint32_t channel,
     return chan->count++;
 }
 
+void eb_published_own_id(char *text, size_t size, uint32_t channel,
+                         uint32_t number)
+{
+    snprintf(text, size, "verify-%u-%u", channel, number);
+}
+
+void eb_published_again(eb_published_t *published, uint32_t channel,
+                        uint32_t number)
+{
+    published->chans[channel].entries[number].is_repeated = 1;
+    eb_stats[EB_STATS_REPEATED]++;
+}
+
 void eb_published_ack(eb_published_t *published, uint32_t channel,
                       uint32_t number, const eb_sse_id_t *id)
 {
@@ -82,9 +96,9 @@ void eb_published_set_unknown(eb_published_t *published, uint32_t channel,
     eb_stats[EB_STATS_UNKNOWN]++;
 }
 
-const eb_published_entry_t *eb_published_find(
-    eb_published_t *published, const eb_payload_checked_t *payload,
-    const eb_sse_id_t *id)
+/* The entry with this number and size, or NULL. */
+static eb_published_entry_t *entry_of(eb_published_t *published,
+                                      const eb_payload_checked_t *payload)
 {
     eb_published_entry_t *entry;
 
@@ -93,12 +107,32 @@ const eb_published_entry_t *eb_published_find(
         return NULL;
     }
     entry = &published->chans[payload->channel].entries[payload->number];
-    if (entry->size != payload->size) {
-        return NULL;
+    return entry->size == payload->size ? entry : NULL;
+}
+
+const eb_published_entry_t *eb_published_find(
+    eb_published_t *published, const eb_payload_checked_t *payload,
+    const eb_sse_id_t *id)
+{
+    eb_published_entry_t *entry = entry_of(published, payload);
+
+    if (entry == NULL || id == NULL) {
+        return entry;
     }
     if (!entry->has_id) {
         entry->id = *id;
         entry->has_id = 1;
     }
     return eb_sse_id_compare(id, &entry->id) == 0 ? entry : NULL;
+}
+
+const eb_sse_id_t *eb_published_position(const eb_published_t *published,
+                                         uint32_t channel, uint32_t number)
+{
+    const eb_published_entry_t *entry =
+        &published->chans[channel].entries[number];
+
+    return entry->has_id && !(entry->is_repeated && published->may_forget)
+               ? &entry->id
+               : NULL;
 }

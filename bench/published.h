@@ -11,6 +11,7 @@
 #ifndef EB_PUBLISHED_H
 #define EB_PUBLISHED_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "bench/payload.h"
@@ -28,6 +29,7 @@ typedef struct {
     uint32_t size;       /* bytes of its data */
     unsigned char state; /* eb_published_state_t */
     unsigned char has_id;
+    unsigned char is_repeated; /* posted more than once */
 } eb_published_entry_t;
 
 typedef struct {
@@ -40,6 +42,7 @@ typedef struct {
 typedef struct {
     eb_published_channel_t *chans; /* ours; by channel */
     uint32_t channels;             /* number of chans */
+    int may_forget;                /* see eb_verify_options_t */
 } eb_published_t;
 
 /** @return 0, or -1: no memory */
@@ -50,6 +53,14 @@ void eb_published_close(eb_published_t *published);
 /** Add an event that is about to be posted. @return its number */
 uint32_t eb_published_add(eb_published_t *published, uint32_t channel,
                           uint32_t size, uint64_t now_ns);
+
+/** The id that its publisher gives to an event, truncated to size. */
+void eb_published_own_id(char *text, size_t size, uint32_t channel,
+                         uint32_t number);
+
+/** The event is about to be posted once more, with its publisher's id. */
+void eb_published_again(eb_published_t *published, uint32_t channel,
+                        uint32_t number);
 
 /** The server has acknowledged the event under this id. */
 void eb_published_ack(eb_published_t *published, uint32_t channel,
@@ -62,11 +73,20 @@ void eb_published_set_unknown(eb_published_t *published, uint32_t channel,
 /**
  * Find the event that a client has received under this id.
  *
+ * @param id  NULL: under the id of its publisher, which is its own
+ *
  * @return the entry, or NULL: no such event was published, or it has another
  *         id
  */
 const eb_published_entry_t *eb_published_find(
     eb_published_t *published, const eb_payload_checked_t *payload,
     const eb_sse_id_t *id);
+
+/**
+ * The id that a server has given to an event; NULL: not known yet, or there may
+ * be several.
+ */
+const eb_sse_id_t *eb_published_position(const eb_published_t *published,
+                                         uint32_t channel, uint32_t number);
 
 #endif

@@ -5,6 +5,9 @@
  * the connection is closed, since a late response would be taken for the one to
  * the next request.
  *
+ * With --retry it is posted again then, to the next server, with an id of its
+ * publisher, until it is acknowledged.
+ *
  * Over HTTP/2 each event is a stream, one at a time. The callbacks may not
  * close the connection, so they leave that to after_h2().
  */
@@ -23,6 +26,7 @@
 #define MAX_RESPONSE (64 * 1024)
 #define MAX_NAME 256
 #define RECONNECT_NS (50 * EB_NS_PER_MS)
+#define ACKS_OF_SERVER 20 /* then the next one gets the events */
 
 void eb_publisher_init(eb_publisher_t *publisher,
                        const eb_verify_options_t *opts,
@@ -36,17 +40,23 @@ void eb_publisher_init(eb_publisher_t *publisher,
     publisher->random[1] = (unsigned short)(opts->seed >> 16);
     publisher->random[2] = (unsigned short)(index + 1);
     publisher->first = index;
+    publisher->server = index;
     /* the first event goes to the first channel */
     publisher->channel = opts->channels;
     eb_conn_init(&publisher->conn);
 }
 
-void eb_publisher_close(eb_publisher_t *publisher)
+static void give_up_event(eb_publisher_t *publisher)
 {
-    if (publisher->state == EB_PUBLISHER_POSTING) {
+    if (publisher->has_event) {
         eb_published_set_unknown(publisher->published, publisher->channel,
                                  publisher->number);
     }
+    publisher->has_event = 0;
+}
+
+static void disconnect(eb_publisher_t *publisher)
+{
     if (publisher->h2 != NULL) {
         eb_h2_close(publisher->h2, 0);
     }
@@ -54,14 +64,54 @@ void eb_publisher_close(eb_publisher_t *publisher)
     publisher->is_broken = 0;
     eb_conn_close(&publisher->conn);
     publisher->state = EB_PUBLISHER_CLOSED;
+    publisher->acks = 0;
     eb_buf_clear(&publisher->out);
     eb_buf_clear(&publisher->in);
 }
 
+void eb_publisher_close(eb_publisher_t *publisher)
+{
+    give_up_event(publisher);
+    disconnect(publisher);
+}
+
 static void fail(eb_publisher_t *publisher, uint64_t now_ns)
 {
-    eb_publisher_close(publisher);
+    if (now_ns >= publisher->until_ns) {
+        give_up_event(publisher);
+    }
+    disconnect(publisher);
     publisher->due_ns = now_ns + RECONNECT_NS;
+}
+
+static void acknowledged(eb_publisher_t *publisher, const eb_sse_id_t *id)
+{
+    eb_published_ack(publisher->published, publisher->channel,
+                     publisher->number, id);
+    publisher->has_event = 0;
+    publisher->state = EB_PUBLISHER_IDLE;
+    publisher->acks++;
+}
+
+/* Other servers are to get the events of the same channels, too. */
+static int is_to_move(const eb_publisher_t *publisher)
+{
+    return publisher->state == EB_PUBLISHER_IDLE && !publisher->has_event &&
+           publisher->opts->servers.count > 1 &&
+           publisher->acks >= ACKS_OF_SERVER;
+}
+
+static void send_event(eb_publisher_t *publisher, uint64_t now_ns);
+
+/* The connection is open. */
+static void opened(eb_publisher_t *publisher, uint64_t now_ns)
+{
+    publisher->state = EB_PUBLISHER_IDLE;
+    if (publisher->has_event) {
+        eb_published_again(publisher->published, publisher->channel,
+                           publisher->number);
+        send_event(publisher, now_ns);
+    }
 }
 
 /* ---- HTTP/2 -------------------------------------------------------------- */
@@ -115,10 +165,8 @@ static void on_close(eb_h2_stream_t *stream, const char *why)
         publisher->is_broken = 1; /* closing it makes the event unknown */
         return;
     }
-    eb_published_ack(publisher->published, publisher->channel,
-                     publisher->number, &id);
     eb_buf_clear(&publisher->in);
-    publisher->state = EB_PUBLISHER_IDLE;
+    acknowledged(publisher, &id);
 }
 
 static const eb_h2_ops_t OPS = {on_head, on_body, NULL, on_close};
@@ -131,11 +179,11 @@ static void after_h2(eb_publisher_t *publisher, int rc, uint64_t now_ns)
     }
     else if (publisher->state == EB_PUBLISHER_CONNECTING &&
              eb_h2_takes_requests(publisher->h2)) {
-        publisher->state = EB_PUBLISHER_IDLE;
+        opened(publisher, now_ns);
     }
     else if (publisher->state == EB_PUBLISHER_IDLE &&
-             eb_h2_is_leaving(publisher->h2)) {
-        eb_publisher_close(publisher);
+             (eb_h2_is_leaving(publisher->h2) || is_to_move(publisher))) {
+        disconnect(publisher);
         publisher->due_ns = now_ns;
     }
 }
@@ -156,8 +204,8 @@ static void post_h2(eb_publisher_t *publisher, const char *path,
 static int start(eb_publisher_t *publisher)
 {
     const eb_net_addrs_t *servers = &publisher->opts->servers;
-    int fd =
-        eb_net_connect(&servers->addr[publisher->first % servers->count], 0);
+    uint32_t server = publisher->server++ % (uint32_t)servers->count;
+    int fd = eb_net_connect(&servers->addr[server], 0);
 
     if (eb_conn_start(&publisher->conn, fd, publisher->tls) != 0) {
         return -1;
@@ -182,6 +230,9 @@ int eb_publisher_tick(eb_publisher_t *publisher, uint64_t now_ns)
     if (publisher->state != EB_PUBLISHER_CLOSED) {
         fail(publisher, now_ns);
         return 0;
+    }
+    if (now_ns >= publisher->until_ns) {
+        give_up_event(publisher);
     }
     publisher->due_ns = now_ns + publisher->opts->timeout_ns;
     if (start(publisher) != 0) {
@@ -231,29 +282,36 @@ static void write_out(eb_publisher_t *publisher, uint64_t now_ns)
     }
 }
 
-void eb_publisher_post(eb_publisher_t *publisher, uint64_t now_ns)
+/* The path with channel and, if it may be posted again, id. */
+static void write_path(const eb_publisher_t *publisher, char *path, size_t size)
+{
+    char name[MAX_NAME];
+    int len;
+
+    eb_http_expand(name, sizeof(name), publisher->opts->channel,
+                   publisher->channel);
+    len = snprintf(path, size, "%.255s?channel=%s", publisher->opts->publish,
+                   name);
+    if (publisher->opts->retry_ns != 0) {
+        eb_published_own_id(name, sizeof(name), publisher->channel,
+                            publisher->number);
+        snprintf(path + len, size - (size_t)len, "&id=%s", name);
+    }
+}
+
+static void send_event(eb_publisher_t *publisher, uint64_t now_ns)
 {
     char data[EB_PAYLOAD_CHECKED_MAX];
-    char name[MAX_NAME];
-    char path[MAX_NAME * 2 + 16];
-    char head[MAX_NAME * 3];
+    char path[MAX_NAME * 2 + 64];
+    char head[MAX_NAME * 3 + 64];
     eb_payload_checked_t payload;
     int len;
 
-    publisher->channel += publisher->opts->publishers;
-    if (publisher->channel >= publisher->opts->channels) {
-        publisher->channel = publisher->first;
-    }
     payload.channel = publisher->channel;
-    payload.size = draw_size(publisher);
-    payload.number = eb_published_add(publisher->published, payload.channel,
-                                      payload.size, now_ns);
-    publisher->number = payload.number;
+    payload.size = publisher->size;
+    payload.number = publisher->number;
     eb_payload_checked_write(data, &payload);
-    eb_http_expand(name, sizeof(name), publisher->opts->channel,
-                   payload.channel);
-    snprintf(path, sizeof(path), "%.255s?channel=%s", publisher->opts->publish,
-             name);
+    write_path(publisher, path, sizeof(path));
     publisher->state = EB_PUBLISHER_POSTING;
     publisher->due_ns = now_ns + publisher->opts->timeout_ns;
     if (publisher->h2 != NULL) {
@@ -270,6 +328,20 @@ void eb_publisher_post(eb_publisher_t *publisher, uint64_t now_ns)
         return;
     }
     write_out(publisher, now_ns);
+}
+
+void eb_publisher_post(eb_publisher_t *publisher, uint64_t now_ns)
+{
+    publisher->channel += publisher->opts->publishers;
+    if (publisher->channel >= publisher->opts->channels) {
+        publisher->channel = publisher->first;
+    }
+    publisher->size = draw_size(publisher);
+    publisher->number = eb_published_add(
+        publisher->published, publisher->channel, publisher->size, now_ns);
+    publisher->has_event = 1;
+    publisher->until_ns = now_ns + publisher->opts->retry_ns;
+    send_event(publisher, now_ns);
 }
 
 /* Returns 1: acknowledged; 0: incomplete; -1: any other response. */
@@ -314,8 +386,7 @@ static int read_response(eb_publisher_t *publisher, int *closes)
         return -1;
     }
     *closes = response.closes;
-    eb_published_ack(publisher->published, publisher->channel,
-                     publisher->number, &id);
+    acknowledged(publisher, &id);
     return 1;
 }
 
@@ -342,9 +413,8 @@ static int receive(eb_publisher_t *publisher, uint64_t now_ns)
     }
     else if (rc > 0) {
         eb_buf_clear(&publisher->in);
-        publisher->state = EB_PUBLISHER_IDLE;
-        if (closes) {
-            eb_publisher_close(publisher);
+        if (closes || is_to_move(publisher)) {
+            disconnect(publisher);
             publisher->due_ns = now_ns;
         }
     }
@@ -370,7 +440,7 @@ void eb_publisher_ready(eb_publisher_t *publisher, uint64_t now_ns)
         if (rc <= 0) {
             return;
         }
-        publisher->state = EB_PUBLISHER_IDLE;
+        opened(publisher, now_ns);
     }
     write_out(publisher, now_ns);
     while (publisher->state != EB_PUBLISHER_CLOSED &&

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * publisher: a connection of verify that publishes to its channels, one event
- * at a time, and records how the server answered.
+ * at a time, and records how the server answered. With several servers it goes
+ * from one to the next, after some events and when one fails.
  */
 #ifndef EB_PUBLISHER_H
 #define EB_PUBLISHER_H
@@ -28,12 +29,17 @@ typedef struct {
     uint64_t due_ns;
     uint32_t channel;         /* of the last event */
     uint32_t number;          /* its number there */
+    uint32_t size;            /* bytes of its data */
+    uint32_t server;          /* the next one to connect to, modulo all */
+    uint32_t acks;            /* of this connection */
+    uint64_t until_ns;        /* how long the event is posted again */
     uint32_t first;           /* its channels: first, first + publishers, … */
     unsigned short random[3]; /* of nrand48(): repeatable by --seed */
     eb_publisher_state_t state;
     eb_conn_t conn; /* of HTTP/1.1 */
     eb_h2_t *h2;    /* of HTTP/2, ours, or NULL */
     int is_broken;  /* over HTTP/2: the connection is to be closed */
+    int has_event;  /* neither acknowledged nor given up */
 } eb_publisher_t;
 
 /** Publisher `index` of all; not connected yet. */

@@ -87,6 +87,59 @@ static void mark(eb_received_t *received, uint32_t index, uint32_t number)
     received->bits[index][number / 8] |= (unsigned char)(1 << number % 8);
 }
 
+/* It was received before: did a stream-reset tell the client since then that
+ * its channel is not what it was? */
+static eb_received_verdict_t repeated(const eb_received_t *received,
+                                      const eb_published_t *published,
+                                      uint32_t index, uint32_t number,
+                                      const eb_published_entry_t *entry)
+{
+    const eb_received_gap_t *gap;
+    uint32_t i;
+
+    if (!published->may_forget || !entry->is_repeated) {
+        return EB_RECEIVED_DOUBLED;
+    }
+    for (i = 0; i < received->ngaps; i++) {
+        gap = &received->gaps[i];
+        if ((gap->named >> index & 1) != 0 && gap->above[index] > number) {
+            return EB_RECEIVED_AGAIN;
+        }
+    }
+    return EB_RECEIVED_DOUBLED;
+}
+
+/* The id of the last event may not have been known when it was received. */
+static void settle(eb_received_t *received, const eb_published_t *published)
+{
+    const eb_sse_id_t *id;
+
+    if (!received->has_last) {
+        return;
+    }
+    id = eb_published_position(published, received->last_channel,
+                               received->last_number);
+    if (id != NULL && eb_sse_id_compare(id, &received->at) > 0) {
+        received->at = *id;
+    }
+}
+
+/* Is its place behind what was received? That is told by ids, and within a
+ * channel, if its publisher's is all that is known, by numbers. */
+static int is_late(const eb_received_t *received,
+                   const eb_published_t *published, uint32_t index,
+                   const eb_payload_checked_t *payload, const eb_sse_id_t *id)
+{
+    if (id == NULL && payload->number < received->above[index]) {
+        return 1;
+    }
+    if (id == NULL) {
+        id =
+            eb_published_position(published, payload->channel, payload->number);
+    }
+    return id != NULL && eb_sse_id_compare(id, &received->at) <= 0;
+}
+
 eb_received_verdict_t eb_received_event(eb_received_t *received,
                                         eb_published_t *published,
                                         const eb_payload_checked_t *payload,
@@ -94,27 +147,36 @@ eb_received_verdict_t eb_received_event(eb_received_t *received,
                                         const eb_published_entry_t **entry)
 {
     int index = index_of(received, published, payload->channel);
+    int late;
 
     *entry = index >= 0 ? eb_published_find(published, payload, id) : NULL;
     if (*entry == NULL) {
         return EB_RECEIVED_FORGED;
     }
     if (has(received, (uint32_t)index, payload->number)) {
-        return EB_RECEIVED_DOUBLED;
+        return repeated(received, published, (uint32_t)index, payload->number,
+                        *entry);
     }
+    settle(received, published);
+    late = is_late(received, published, (uint32_t)index, payload, id);
     mark(received, (uint32_t)index, payload->number);
-    if (eb_sse_id_compare(id, &received->at) <= 0) {
+    if (late) {
         return EB_RECEIVED_REORDERED;
     }
-    received->at = *id;
+    received->above[index] = payload->number + 1;
+    received->has_last = 1;
+    received->last_channel = payload->channel;
+    received->last_number = payload->number;
+    settle(received, published);
     return EB_RECEIVED_NEW;
 }
 
-void eb_received_reset(eb_received_t *received, const eb_sse_id_t *id,
-                       uint32_t named)
+void eb_received_reset(eb_received_t *received, const eb_published_t *published,
+                       const eb_sse_id_t *id, uint32_t named)
 {
     eb_received_gap_t *grown;
 
+    settle(received, published);
     grown = realloc(received->gaps, (received->ngaps + 1) * sizeof(*grown));
     if (grown == NULL) {
         abort();
@@ -125,6 +187,7 @@ void eb_received_reset(eb_received_t *received, const eb_sse_id_t *id,
     grown->to = *id;
     grown->named = named;
     grown->missing = 0;
+    memcpy(grown->above, received->above, sizeof(grown->above));
     if (eb_sse_id_compare(id, &received->at) > 0) {
         received->at = *id;
     }
@@ -265,6 +328,9 @@ static void check_reset(const eb_received_t *received,
     else if (may_be_unknown(received, published, gap)) {
         eb_stats[EB_STATS_UNCERTAIN_RESETS]++;
     }
+    else if (published->may_forget) {
+        eb_stats[EB_STATS_ALLOWED_RESETS]++;
+    }
     else {
         eb_stats_log(EB_STATS_NEEDLESS_RESETS,
                      "client %u: from %llu-%llu to %llu-%llu, where nothing is "
@@ -281,6 +347,7 @@ void eb_received_check(eb_received_t *received, const eb_published_t *published,
 {
     uint32_t i;
 
+    settle(received, published);
     for (i = 0; i < received->width; i++) {
         check_channel(received, chan_at(received, published, i), i, has_left);
     }

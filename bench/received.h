@@ -28,6 +28,7 @@ typedef struct {
     eb_sse_id_t to;   /* R, inclusive */
     uint32_t named;   /* channels; bit i: channel first + i */
     uint32_t missing; /* events of the gap that were due */
+    uint32_t above[EB_RECEIVED_CHANNELS]; /* as in eb_received_t, then */
 } eb_received_gap_t;
 
 typedef struct {
@@ -41,12 +42,18 @@ typedef struct {
     eb_sse_id_t base; /* position of its first stream-open */
     eb_sse_id_t at;   /* the highest position that it received */
     uint64_t open_ns; /* time of its first stream-open; 0: none yet */
+    uint32_t above[EB_RECEIVED_CHANNELS]; /* highest number received, plus 1 */
+    uint32_t last_channel;                /* of the last event, if has_last */
+    uint32_t last_number;
+    int has_last;
 } eb_received_t;
 
 typedef enum {
     EB_RECEIVED_NEW,
     EB_RECEIVED_REORDERED, /* new, but after a later one */
     EB_RECEIVED_DOUBLED,   /* received before */
+    EB_RECEIVED_AGAIN,     /* the same, but it was posted again to servers
+                              that had forgotten it and sent a reset */
     EB_RECEIVED_FORGED     /* not published to its channels under this id */
 } eb_received_verdict_t;
 
@@ -57,7 +64,12 @@ void eb_received_init(eb_received_t *received, uint32_t client, uint32_t first,
 void eb_received_open(eb_received_t *received, const eb_sse_id_t *id,
                       uint64_t now_ns);
 
-/** An event. @param entry  set to what was published, or to NULL if forged */
+/**
+ * An event.
+ *
+ * @param id     NULL: it came with the id of its publisher, which is its own
+ * @param entry  set to what was published, or to NULL if forged
+ */
 eb_received_verdict_t eb_received_event(eb_received_t *received,
                                         eb_published_t *published,
                                         const eb_payload_checked_t *payload,
@@ -65,8 +77,8 @@ eb_received_verdict_t eb_received_event(eb_received_t *received,
                                         const eb_published_entry_t **entry);
 
 /** A stream-reset. @param named  bit i: channel first + i */
-void eb_received_reset(eb_received_t *received, const eb_sse_id_t *id,
-                       uint32_t named);
+void eb_received_reset(eb_received_t *received, const eb_published_t *published,
+                       const eb_sse_id_t *id, uint32_t named);
 
 /** Was the last acknowledged event of each channel received or reported? */
 int eb_received_is_complete(const eb_received_t *received,

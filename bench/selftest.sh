@@ -66,10 +66,11 @@ start_faulty_server() {
     done
 }
 
-# the options of verify and faulty_server for the version that expect uses, and
-# whether verify uses HTTP/2
+# the options of verify and faulty_server for the version that expect uses,
+# whether verify uses HTTP/2, and more options of it
 version=no
 http2=
+more=
 over_tls() {
     [ "$version" = no ] || echo --tls
 }
@@ -105,7 +106,7 @@ expect() {
     # shellcheck disable=SC2086,SC2046 # one word each
     start_faulty_server $(over_tls) $1
     verify --clients 10 --channels 1 --events 100 --rate 200 \
-        --max-size 4000 --give-up 0.8 --tls "$version" $http2
+        --max-size 4000 --give-up 0.8 --tls "$version" $http2 $more
     first=$(injected "${1%%:*}")
     last=${1##* }
     last=$(injected "${last%%:*}")
@@ -230,6 +231,7 @@ test_verify() {
     is "$rc $(value unknown) $(value deliveries)" "0 5 1000" \
         "  allowed, unknown"
 
+    test_verify_retries
     start_faulty_server cut:47 resume-gap:3
     verify --clients 10 --channels 1 --events 100 --rate 200 --give-up 0.8
     is "$rc $([ "$(value silent_gaps)" -gt 0 ] && echo seen)" "1 seen" \
@@ -246,6 +248,32 @@ test_verify() {
         --multi 30
     is "$rc $(errors | sed 's/^cut=[0-9]*//')" "0 " \
         "slow and churning clients, several channels, cuts and ends: no error"
+}
+
+# what is not acknowledged is posted again, with an id of its publisher
+test_verify_retries() {
+    more="--retry 10"
+    expect nack-drop:17 "" "posted again after a 500"
+    is "$rc $(value unknown) $(value repeated) $(value deliveries)" \
+        "0 0 $last 1000" "  all are acknowledged, and delivered once"
+    expect nack-send:17 "" "posted again, although it was delivered"
+    is "$rc $(value unknown) $(value repeated) $(value deliveries)" \
+        "0 0 $last 1000" "  all are acknowledged, and delivered once"
+    start_faulty_server nack-send:17 forget:1
+    verify --clients 10 --channels 1 --events 100 --rate 200 --give-up 0.8 \
+        --retry 10
+    is "$rc $(errors)" "1 doubled=$(($(injected forget) * 10))" \
+        "published twice by a server that has forgotten the id"
+    more="--retry 10 --may-forget"
+    start_faulty_server nack-send:17 forget:1
+    verify --clients 10 --channels 1 --events 100 --rate 200 --give-up 0.8 \
+        --retry 10 --may-forget
+    is "$rc $(errors)" "1 doubled=$(($(injected forget) * 10))" \
+        "the same without a stream-reset, although it may forget"
+    expect needless-reset:97 "" "a needless stream-reset of such a server"
+    is "$rc $(value allowed_resets)" "0 $last" "  allowed"
+    expect double:97 "doubled=L" "doubled by such a server"
+    more=
 }
 
 # test_verify_events OVER VERSION [OPTION]: the same over TLS, whatever its

@@ -32,10 +32,13 @@ static const char *const NAMES[EB_STATS_KINDS] = {
     [EB_STATS_ASKED] = "asked",
     [EB_STATS_REPORTED_GAPS] = "reported_gaps",
     [EB_STATS_UNCERTAIN_RESETS] = "uncertain_resets",
+    [EB_STATS_ALLOWED_RESETS] = "allowed_resets",
     [EB_STATS_REPORTED_MISSING] = "reported_missing",
+    [EB_STATS_AGAIN] = "again",
     [EB_STATS_DELIVERIES] = "deliveries",
     [EB_STATS_KEEPALIVES] = "keepalives",
     [EB_STATS_POSTED] = "posted",
+    [EB_STATS_REPEATED] = "repeated",
     [EB_STATS_ACKNOWLEDGED] = "acknowledged",
     [EB_STATS_UNKNOWN] = "unknown",
 };

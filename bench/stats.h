@@ -34,10 +34,14 @@ typedef enum {
     EB_STATS_ASKED,            /* clients that were asked to use HTTP/1.1 */
     EB_STATS_REPORTED_GAPS,    /* stream-resets with a gap */
     EB_STATS_UNCERTAIN_RESETS, /* perhaps with a gap of unknown events */
+    EB_STATS_ALLOWED_RESETS,   /* without a gap, of servers that may forget */
     EB_STATS_REPORTED_MISSING, /* deliveries missing in reported gaps */
+    EB_STATS_AGAIN,            /* deliveries of an event that was repeated,
+                                  after a stream-reset */
     EB_STATS_DELIVERIES,       /* each event once for each client */
     EB_STATS_KEEPALIVES,       /* keep-alive events */
     EB_STATS_POSTED,           /* events sent to the server */
+    EB_STATS_REPEATED,         /* POSTs of an event that was not acknowledged */
     EB_STATS_ACKNOWLEDGED,     /* those that it answered with 200 and an id */
     EB_STATS_UNKNOWN,          /* those with an error, or without response */
     EB_STATS_KINDS

@@ -34,8 +34,9 @@ static eb_sse_id_t next_id(void)
     return id;
 }
 
-const eb_store_event_t *eb_store_add(const char *channel, const char *data,
-                                     size_t len, int is_hidden)
+const eb_store_event_t *eb_store_add(const char *channel, const char *own_id,
+                                     const char *data, size_t len,
+                                     int is_hidden)
 {
     eb_store_event_t *grown;
     eb_store_event_t *event;
@@ -56,11 +57,24 @@ const eb_store_event_t *eb_store_add(const char *channel, const char *data,
     }
     event->id = next_id();
     snprintf(event->channel, sizeof(event->channel), "%s", channel);
+    snprintf(event->own_id, sizeof(event->own_id), "%s", own_id);
     memcpy(event->data, data, len);
     event->len = len;
     event->is_hidden = is_hidden;
     count++;
     return event;
+}
+
+const eb_store_event_t *eb_store_find(const char *own_id)
+{
+    size_t i;
+
+    for (i = 0; i < count; i++) {
+        if (strcmp(events[i].own_id, own_id) == 0) {
+            return &events[i];
+        }
+    }
+    return NULL;
 }
 
 /* The number of events that are not above id. */

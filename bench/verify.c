@@ -198,7 +198,8 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     signal(SIGUSR1, on_signal);
     /* the run ends even if this program hangs */
-    alarm((unsigned int)((opts.seconds_ns + opts.give_up_ns) / EB_NS_PER_SEC) +
+    alarm((unsigned int)((opts.seconds_ns + opts.give_up_ns + opts.retry_ns) /
+                         EB_NS_PER_SEC) +
           GRACE_S);
     eb_net_raise_limit();
     start_ns = eb_clock_ns();

@@ -51,6 +51,7 @@ int eb_verify_loop_open(eb_verify_loop_t *loop, const eb_verify_options_t *opts)
             return -1;
         }
     }
+    loop->published.may_forget = opts->may_forget;
     loop->shared.opts = opts;
     loop->shared.published = &loop->published;
     loop->shared.random[0] = (unsigned short)opts->seed;
@@ -204,7 +205,7 @@ int eb_verify_loop_is_posting(const eb_verify_loop_t *loop)
     uint32_t i;
 
     for (i = 0; i < loop->opts->publishers; i++) {
-        if (loop->publishers[i].state == EB_PUBLISHER_POSTING) {
+        if (loop->publishers[i].has_event) {
             return 1;
         }
     }

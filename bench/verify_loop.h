@@ -39,7 +39,7 @@ uint32_t eb_verify_loop_streaming(const eb_verify_loop_t *loop);
 /** Number of clients that have ever received stream-open. */
 uint32_t eb_verify_loop_opened(const eb_verify_loop_t *loop);
 
-/** Does any publisher await a response? */
+/** Has any publisher an event that is not answered yet? */
 int eb_verify_loop_is_posting(const eb_verify_loop_t *loop);
 
 /** Has every client all events that are due? */

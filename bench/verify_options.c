@@ -39,6 +39,12 @@ static const eb_options_row_t ROWS[] = {
      "connections that publish (4)"},
     {"--timeout", EB_OPTIONS_SECONDS, FIELD(timeout_ns), 0.1, 600,
      "seconds to wait for the response to a POST (5)"},
+    {"--retry", EB_OPTIONS_SECONDS, FIELD(retry_ns), 0, 600,
+     "seconds in which an event without a 200 is posted again, with an id "
+     "of its publisher (0)"},
+    {"--may-forget", EB_OPTIONS_FLAG, FIELD(may_forget), 0, 0,
+     "a stream-reset where nothing is missing is no error, nor is an event "
+     "after it that was posted again"},
     {"--give-up", EB_OPTIONS_SECONDS, FIELD(give_up_ns), 0.1, 600,
      "at the end, seconds without an event until the rest is lost (5)"},
     {"--no-cuts", EB_OPTIONS_FLAG, FIELD(no_cuts), 0, 0,

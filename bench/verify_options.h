@@ -35,10 +35,13 @@ typedef struct {
     uint32_t seed;       /* of the random numbers */
     uint64_t seconds_ns; /* how long to publish */
     uint64_t timeout_ns; /* of a POST: its event is unknown afterwards */
+    uint64_t retry_ns;   /* how long it is posted again instead; 0: not */
     uint64_t give_up_ns; /* at the end, after this long without an event */
     int http2;           /* without TLS: by prior knowledge */
     int browser;         /* they use HTTP/1.1 if they are asked to */
     int no_cuts;         /* a stream cut is an error */
+    int may_forget;      /* the servers may lose what they acknowledged, and
+                            ids of publishers, if they tell their clients */
 } eb_verify_options_t;
 
 /**
