@@ -133,7 +133,10 @@ static int detach_or_hold(es_stream_t *stream)
 
 static int serve(es_stream_t *stream, const es_channel_set_t *names)
 {
-    es_admit_result_t admitted = admit(stream, names);
+    es_admit_result_t admitted =
+        es_subscribe_admit_wait(stream->r, stream->conf, names)
+            ? admit(stream, names)
+            : ES_ADMIT_NONE;
     int rc = OK;
 
     if (admitted == ES_ADMIT_CLOSED) {
@@ -180,7 +183,6 @@ static int run(request_rec *r, const es_dir_t *conf, const given_t *given)
     if (r->header_only) {
         return OK;
     }
-    es_subscribe_admit_wait(r, conf);
     return serve(&stream, names);
 }
 

@@ -107,12 +107,18 @@ typedef enum es_admit_result_t {
 } es_admit_result_t;
 
 /**
- * Wait, if the client of this request needs the history of a clustered hub that
- * does not have it yet, because this server has just been started.
+ * Wait, if the client of this request needs what a clustered hub does not have
+ * yet: the history, because this server has just been started, or the event
+ * whose id the client has, because another server got it sooner.
  *
- * Context: WORKER; see es_cluster_runtime_wait_synced.
+ * @return 1; 0: this server does not follow the broker, so the client should
+ *         come back, perhaps to another one
+ *
+ * Context: WORKER; blocks for four seconds at most, with signals open, see
+ * es_cluster_runtime_wait_synced and es_cluster_runtime_behind_by.
  */
-void es_subscribe_admit_wait(request_rec *r, const es_dir_t *conf);
+int es_subscribe_admit_wait(request_rec *r, const es_dir_t *conf,
+                            const es_channel_set_t *names);
 
 /**
  * Admit a client within the limits: clients in total, of an address and of this

@@ -12,6 +12,7 @@
 #include "base/event.h"
 #include "base/frame.h"
 #include "base/query.h"
+#include "base/sigblock.h"
 #include "base/utf8.h"
 #include "journal/close.h"
 #include "journal/resume.h"
@@ -213,14 +214,68 @@ static apr_status_t find_start(es_stream_t *stream,
     return APR_SUCCESS;
 }
 
-void es_subscribe_admit_wait(request_rec *r, const es_dir_t *conf)
+/* Can the client not resume, as things are? */
+static int is_unknown(es_stream_t *trial, const es_channel_set_t *names,
+                      es_slice_t id)
+{
+    es_resume_reach_t reach = es_subscribe_admit_reach(trial->hub);
+    es_sigblock_t sigblock;
+    apr_status_t rv;
+
+    es_sigblock_begin(&sigblock); /* the store has a lock */
+    rv = subscribe(trial, names);
+    if (rv == APR_SUCCESS) {
+        rv = es_store_resume(trial->hub->store, trial->slots, trial->nslots, id,
+                             &reach, &trial->start);
+        es_store_unsubscribe(trial->hub->store, trial->child, trial->slots,
+                             trial->nslots);
+    }
+    es_sigblock_end(&sigblock);
+    return rv == APR_NOTFOUND;
+}
+
+/* Another server may have sent the client an event that this one has not got
+ * yet. With a stream-reset that event would come to the client again. */
+static int wait_for_event(request_rec *r, const es_dir_t *conf,
+                          const es_runtime_hub_t *hub,
+                          const es_channel_set_t *names, es_slice_t id)
+{
+    apr_time_t by = es_cluster_runtime_behind_by(hub, id);
+    es_stream_t trial = {0};
+    int unknown = by != 0;
+
+    trial.r = r;
+    trial.conf = conf;
+    trial.hub = hub;
+    trial.child = es_runtime_child();
+    while (unknown) {
+        unknown = is_unknown(&trial, names, id);
+        if (!unknown || !es_cluster_runtime_wait_behind(by)) {
+            break;
+        }
+    }
+    es_cluster_runtime_waited();
+    return !unknown || !es_cluster_runtime_is_behind(hub);
+}
+
+int es_subscribe_admit_wait(request_rec *r, const es_dir_t *conf,
+                            const es_channel_set_t *names)
 {
     const es_runtime_hub_t *hub = es_runtime_hub(conf);
+    es_slice_t id = last_event_id(r);
 
-    if (hub && hub->cluster &&
-        (conf->replay != 0 || last_event_id(r).len != 0)) {
-        es_cluster_runtime_wait_synced(hub);
+    if (!hub || !hub->cluster || (conf->replay == 0 && id.len == 0)) {
+        return 1;
     }
+    es_cluster_runtime_wait_synced(hub);
+    if (id.len == 0 || es_slice_is(id, ES_EVENT_EARLIEST) ||
+        wait_for_event(r, conf, hub, names, id)) {
+        return 1;
+    }
+    es_rlog(APLOG_DEBUG, 0, r, "ES0413",
+            "the event that the client has may be one that this server has not "
+            "received yet; the client is asked to reconnect");
+    return 0;
 }
 
 /* Subscribes and finds the start. @return ES_ADMIT_DONE, _NONE or _CLOSED */

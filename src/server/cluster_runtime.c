@@ -19,6 +19,7 @@
 
 #include "base/clock.h"
 #include "cluster/reader.h"
+#include "journal/stream_append.h"
 #include "server/log.h"
 
 /* How long a worker waits when others wait already; how long any waits for a
@@ -29,6 +30,10 @@
 #define SYNC_WITHIN (5 * APR_USEC_PER_SEC)
 /* Longest wait without a look whether the child stops; microseconds. */
 #define STOP_CHECK (100 * 1000)
+/* How long a client's event that is not there yet is waited for, and between
+ * two looks for it; microseconds. */
+#define BEHIND_WAIT (2 * APR_USEC_PER_SEC)
+#define BEHIND_LOOK (10 * 1000)
 /* How long one server may take for a connection; another is tried then. */
 #define CONNECT_TIMEOUT (2 * APR_USEC_PER_SEC)
 
@@ -352,4 +357,40 @@ void es_cluster_runtime_wait_synced(const es_runtime_hub_t *view)
         wait_synced(hub, now + SYNC_WAIT < end ? now + SYNC_WAIT : end);
     }
     es_cluster_runtime_waited();
+}
+
+/* A publisher's id tells nothing about its place. */
+static int may_be_ahead(const es_runtime_hub_t *hub, es_slice_t id)
+{
+    es_id_t at;
+    es_id_t last;
+
+    return !es_id_parse(&at, id) ||
+           (es_store_last(hub->store, &last) == APR_SUCCESS &&
+            es_id_compare(&at, &last) > 0);
+}
+
+apr_time_t es_cluster_runtime_behind_by(const es_runtime_hub_t *hub,
+                                        es_slice_t id)
+{
+    apr_interval_time_t timeout = begin_wait() ? BEHIND_WAIT : SHORT_WAIT;
+
+    return may_be_ahead(hub, id) ? es_clock_now() + timeout : 0;
+}
+
+int es_cluster_runtime_wait_behind(apr_time_t by)
+{
+    if (es_clock_now() >= by || es_runtime_is_stopping()) {
+        return 0;
+    }
+    apr_sleep(BEHIND_LOOK);
+    return 1;
+}
+
+int es_cluster_runtime_is_behind(const es_runtime_hub_t *hub)
+{
+    es_id_t last;
+
+    return !is_synced(hub_of(hub)) &&
+           es_store_last(hub->store, &last) == APR_SUCCESS && last.ms != 0;
 }

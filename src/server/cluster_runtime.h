@@ -110,4 +110,31 @@ apr_uint64_t es_cluster_runtime_now_ms(const es_runtime_hub_t *hub);
  */
 void es_cluster_runtime_wait_synced(const es_runtime_hub_t *hub);
 
+/**
+ * A client came with the id of an event that the journal of a clustered hub
+ * does not know: it may come from a server that has got the event before this
+ * one. Each call is followed by one of es_cluster_runtime_waited.
+ *
+ * @param id  as the client sent it
+ * @return how long to wait for the event, a time of es_clock_now; one that has
+ *         passed if the journal is beyond that id
+ *
+ * Context: WORKER.
+ */
+apr_time_t es_cluster_runtime_behind_by(const es_runtime_hub_t *hub,
+                                        es_slice_t id);
+
+/**
+ * Wait for a moment; then the caller looks whether the event is there.
+ *
+ * @return 0: by has come, or the child stops
+ *
+ * Context: WORKER; blocks for some milliseconds, without locks.
+ */
+int es_cluster_runtime_wait_behind(apr_time_t by);
+
+/** Is the journal one that followed the broker's stream, and does not now?
+ * Context: ANY. */
+int es_cluster_runtime_is_behind(const es_runtime_hub_t *hub);
+
 #endif

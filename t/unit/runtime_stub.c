@@ -137,3 +137,30 @@ void es_cluster_runtime_wait_synced(const es_runtime_hub_t *hub)
     (void)hub;
     runtime_stub.sync_waits++;
 }
+
+apr_time_t es_cluster_runtime_behind_by(const es_runtime_hub_t *hub,
+                                        es_slice_t id)
+{
+    (void)hub, (void)id;
+    runtime_stub.broker_waits++;
+    return runtime_stub.behind_by;
+}
+
+int es_cluster_runtime_wait_behind(apr_time_t by)
+{
+    (void)by;
+    if (runtime_stub.behind_looks == 0) {
+        return 0;
+    }
+    runtime_stub.behind_looks--;
+    if (runtime_stub.on_behind != NULL) {
+        runtime_stub.on_behind();
+    }
+    return 1;
+}
+
+int es_cluster_runtime_is_behind(const es_runtime_hub_t *hub)
+{
+    (void)hub;
+    return runtime_stub.is_behind;
+}

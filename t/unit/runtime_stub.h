@@ -28,6 +28,10 @@ typedef struct runtime_stub_t {
     es_cluster_publisher_t *publisher; /* of a clustered hub; NULL = none */
     int is_up;                         /* the link to its broker */
     apr_uint64_t broker_now_ms;
+    apr_time_t behind_by; /* of es_cluster_runtime_behind_by; 0 = do not wait */
+    int behind_looks;     /* for which es_cluster_runtime_wait_behind waits */
+    void (*on_behind)(void); /* called by it; NULL = nothing comes */
+    int is_behind;
 
     /* what was called */
     int reached[ES_LIMITS];    /* by es_stats_count_limit */

@@ -470,23 +470,69 @@ FACTS(the_reach_of_a_clustered_hub_goes_by_the_clock_of_its_broker)
     assert_int_equal(es_subscribe_admit_reach(&hub).now_ms, 77);
 }
 
+/* As es_subscribe_admit_wait, for a client of channel a. */
+static int wait_for_history(void)
+{
+    return es_subscribe_admit_wait(stream.r, stream.conf, names_of("a"));
+}
+
 FACTS(who_needs_the_history_of_a_clustered_hub_waits_for_it)
 {
     hub.cluster = &cluster;
-    es_subscribe_admit_wait(stream.r, stream.conf); /* has no id */
+    assert_true(wait_for_history()); /* has no id */
     assert_int_equal(runtime_stub.sync_waits, 0);
     send_last_id("1-1");
-    es_subscribe_admit_wait(stream.r, stream.conf);
+    assert_true(wait_for_history());
     assert_int_equal(runtime_stub.sync_waits, 1);
     next_client("127.0.0.1");
     stub_conf(stream.r)->replay = 2;
-    es_subscribe_admit_wait(stream.r, stream.conf);
+    assert_true(wait_for_history());
     assert_int_equal(runtime_stub.sync_waits, 2);
     hub.cluster = NULL;
-    es_subscribe_admit_wait(stream.r, stream.conf);
+    assert_true(wait_for_history());
     runtime_stub.hub = NULL;
-    es_subscribe_admit_wait(stream.r, stream.conf);
+    assert_true(wait_for_history());
     assert_int_equal(runtime_stub.sync_waits, 2);
+    assert_int_equal(runtime_stub.broker_waits, 0);
+}
+
+static void on_behind(void)
+{
+    if (runtime_stub.behind_looks == 2) {
+        publish("a", "2");
+    }
+}
+
+FACTS(a_client_that_is_ahead_waits_for_its_event)
+{
+    hub.cluster = &cluster;
+    publish("a", "1");
+    runtime_stub.behind_by = 1;
+    runtime_stub.behind_looks = 9;
+    runtime_stub.on_behind = on_behind;
+    runtime_stub.is_behind = 1;
+    send_last_id(id_of(2));
+    assert_true(wait_for_history());
+    assert_int_equal(runtime_stub.behind_looks, 2); /* no longer than that */
+    assert_int_equal(runtime_stub.broker_waits, 0);
+    assert_int_equal(es_store_child_subscriptions(hub.store, STUB_CHILD), 0);
+}
+
+FACTS(a_client_whose_event_does_not_come_is_asked_to_reconnect)
+{
+    hub.cluster = &cluster;
+    publish("a", "1");
+    runtime_stub.behind_by = 1;
+    runtime_stub.behind_looks = 3;
+    runtime_stub.is_behind = 1;
+    send_last_id(id_of(2));
+    assert_false(wait_for_history());
+    assert_int_equal(runtime_stub.behind_looks, 0);
+    runtime_stub.is_behind = 0; /* it follows the broker: nothing will come */
+    assert_true(wait_for_history());
+    runtime_stub.behind_by = 0; /* the id cannot be ahead */
+    assert_true(wait_for_history());
+    assert_int_equal(runtime_stub.broker_waits, 0);
 }
 
 FACTS(a_new_client_gets_as_many_events_as_the_location_replays)
@@ -606,6 +652,8 @@ static const struct CMUnitTest tests[] = {
     HUB(the_reach_is_that_of_the_hub),
     HUB(the_reach_of_a_clustered_hub_goes_by_the_clock_of_its_broker),
     HUB(who_needs_the_history_of_a_clustered_hub_waits_for_it),
+    HUB(a_client_that_is_ahead_waits_for_its_event),
+    HUB(a_client_whose_event_does_not_come_is_asked_to_reconnect),
     HUB(a_new_client_gets_as_many_events_as_the_location_replays),
     HUB(nothing_is_replayed_of_an_empty_channel),
     HUB(earliest_asks_for_all_events),
