@@ -90,9 +90,10 @@ start_sentinel() {
     eval "words_$name=--sentinel"
     again "$name"
     # all that they ask is asked more often, and a machine that stands still
-    # does not keep them from acting
+    # does not keep them from acting; a replica that has not told about
+    # itself for five pings is not promoted, and is asked once a second then
     for pair in "tilt-trigger 60000" "info-period 200" "publish-period 200" \
-        "ask-period 200" "ping-period 100"; do
+        "ask-period 200" "ping-period 300"; do
         # shellcheck disable=SC2086 # two words
         ask "$2" SENTINEL DEBUG $pair >/dev/null
     done

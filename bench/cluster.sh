@@ -36,12 +36,19 @@
 #   ES_KEEP       a folder to which logs and reports are copied
 #   and the variables of httpd.sh; ES_CHILDREN is 2
 #
+# steady also asks the broker for a second how long a PING takes: with
+# ES_CLIENTS=3 ES_CHANNELS=1 ES_SLOW=0 ES_CHURN=0 ES_MULTI=0 each server has
+# one client, and verify's latency is that from a POST to the clients of all
+# servers.
+#
 # Prints the faults, a line "cluster key=value ..." and verify's. An event that
-# is posted again and not acknowledged in the end is a problem. Where the broker itself may lose
-# what it has acknowledged (broker-kill, flush, failover-primary), and where
-# nobody can know that it has not (broker-kill-file), verify has --may-forget:
-# clients must be told, and may be told although nothing is missing.
-# Exit status: 0 no errors; 1 errors; 2 could not run; 77 no broker is installed.
+# is posted again and not acknowledged in the end is a problem. Where the broker
+# itself may lose what it has acknowledged (broker-kill, flush,
+# failover-primary), and where nobody can know that it has not
+# (broker-kill-file), verify has --may-forget: clients must be told, and may be
+# told although nothing is missing.
+# Exit status: 0 no errors; 1 errors; 2 could not run; 77 no broker is
+# installed.
 
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
@@ -379,6 +386,14 @@ until grep -q 'acknowledged=[1-9]' "$top/progress" 2>/dev/null; do
     sleep 0.1
 done
 begin=$(date +%s)
+round_trip=
+if [ "$case" = steady ]; then
+    # one second of pings in the middle of the run
+    sleep $((seconds / 2))
+    round_trip=$(redis-cli -p "$port_1" --raw --latency </dev/null |
+        awk '{ printf " ping_avg_us=%.0f ping_max_us=%.0f", $3 * 1000, \
+               $2 * 1000 }')
+fi
 while [ "$case" != steady ] && running "$verify" &&
     [ $(($(date +%s) - begin)) -lt $((seconds - interval)) ]; do
     sleep 1
@@ -427,7 +442,7 @@ broker-kill* | flush | failover-primary)
         $(value uncertain_resets))) -gt 0 ] || problem="no client was told"
     ;;
 esac
-echo "cluster case=$case faults=$count problem=\"$problem\""
+echo "cluster case=$case faults=$count$round_trip problem=\"$problem\""
 cat "$top/report"
 if [ -n "$problem" ]; then
     warn "$problem"

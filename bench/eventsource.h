@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * eventsource: a client of verify that behaves as a browser's EventSource: it
- * reconnects after the last retry: time, with the last id that it received. With
- * several servers it comes back to the next one.
+ * reconnects after the last retry: time, with the last id that it received. If
+ * there are several servers, it comes back to the next one.
  */
 #ifndef EB_EVENTSOURCE_H
 #define EB_EVENTSOURCE_H
