@@ -111,11 +111,13 @@ sub start_one
         die $@ if $try == 5 || $self->log !~ /Address already in use/;
     }
     # A machine that stands still for two seconds must not keep a sentinel from
-    # acting for half a minute; and all that they ask is asked more often.
+    # acting for half a minute; and all that they ask is asked more often. A
+    # replica that has not told about itself for five pings is not promoted, and
+    # is asked once a second while the primary is down.
     $self->command(qw(SENTINEL DEBUG), @$_)
-        for [qw(tilt-trigger 60000)], [qw(info-period 500)],
+        for [qw(tilt-trigger 60000)], [qw(info-period 200)],
             [qw(publish-period 200)], [qw(ask-period 200)],
-            [qw(ping-period 100)];
+            [qw(ping-period 300)];
     return $self;
 }
 
