@@ -41,12 +41,16 @@ full)
     few=10 some=20 many=60 rest=10 interval=2
     over_http2="ES_CLIENTS=400 ES_RATE=100" held=400 budget=25
     connects=100000 publish=4
+    churn=
     ;;
 brief)
     load="ES_CLIENTS=60 ES_RATE=60 ES_SLOW=10"
     few=2 some=1 many=2 rest=1 interval=1
     over_http2="ES_CLIENTS=60" held=60 budget=5
     connects=2000 publish=1
+    # until each worker of four children has once had its largest request takes
+    # more publishing than that
+    churn="ES_CHILDREN=1 ES_ROUNDS=10"
     ;;
 *)
     echo "usage: check-soak.sh [full|brief] [CASE...]" >&2
@@ -134,7 +138,8 @@ http2() {
 }
 
 churn() {
-    run 600 env ES_SECONDS="$publish" sh "$here/churn.sh" "$connects"
+    # shellcheck disable=SC2086 # words
+    run 600 env ES_SECONDS="$publish" $churn sh "$here/churn.sh" "$connects"
     rc=$?
     line=$(grep '^churn ' "$tmp/out")
     text="$(value "$line" connects) connects, $(value "$line" resets) resets,"

@@ -67,14 +67,15 @@ wait_for_closes() {
     sleep 2
 }
 
-# measure: "PSS SHARED DESCRIPTORS" of all processes; memory in kB
+# measure: "PSS SHARED DESCRIPTORS" of all processes; memory in kB, without
+# pages of files: what their share is depends on who else runs httpd
 measure() {
     for pid in "$server" $(children); do
         cat "/proc/$pid/smaps_rollup"
         for fd in "/proc/$pid/fd"/*; do
             [ -L "$fd" ] && echo fd
         done
-    done | awk '/^Pss:/ { pss += $2 }
+    done | awk '/^Pss_(Anon|Shmem):/ { pss += $2 }
                 /^Pss_Shmem:/ { shared += $2 }
                 /^fd/ { fds++ }
                 END { print pss, shared, fds }'
