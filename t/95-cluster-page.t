@@ -80,6 +80,7 @@ sub start_listener
     my ($name) = @_;
     my $file = "$dir/stream";
     stop_listener();
+    unlink $file;
     write_file("$dir/listen.sh", here($docs->{$name}));
     my $pid = fork // die "fork: $!";
     if ($pid == 0) {
