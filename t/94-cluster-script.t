@@ -123,7 +123,8 @@ is "$again->{epoch} $again->{began}", '42 ', 'another hello changes nothing';
 my $got = publish($redis, [{ch => ['a', 'b'], ty => 't', id => 'p1',
     da => "x\r\n\0y", re => 5}, {ch => 'c'}]);
 my @all = entries($redis);
-is_deeply $got, ['ok', $all[-1][0], 0, 0], 'publish returns the last id';
+is_deeply $got, ['ok', $all[-1][0], 0, 0, $all[-1][0]],
+    'publish returns the last id';
 is epoch_of($all[-1][0]), 42, 'an id has the epoch';
 is_deeply $all[-2][1], {p => $marker->[0], b => 1, n => 'node1',
     ch => "a\nb", ty => 't', id => 'p1', da => "x\r\n\0y", re => 5},
@@ -274,7 +275,11 @@ fresh($redis);
 $got = publish($redis, [{ch => ['a', 'b'], id => 'x', da => '1'}]);
 my $length = scalar entries($redis);
 is_deeply publish($redis, [{ch => ['b', 'a'], id => 'x', da => '1'}]),
-    ['ok', $got->[1], 1, 0], 'the same event is known, with its id';
+    ['ok', $got->[1], 1, 0, $got->[1]], 'the same event is known, with its id';
+$last = publish($redis, [{ch => 'y'}])->[1];
+is_deeply publish($redis, [{ch => ['b', 'a'], id => 'x', da => '1'}]),
+    ['ok', $got->[1], 1, 0, $last], 'and with the last id of the stream';
+$length = scalar entries($redis);
 is_deeply publish($redis, [{ch => 'c', id => 'x', da => '2'},
     {ch => ['c', 'b'], id => 'x', da => '1'}]), ['clash', 1, 0],
     'another with its id in the batch clashes';

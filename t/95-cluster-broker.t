@@ -82,6 +82,7 @@ sub publish_at_last
         }, 20, "$name: publishing goes on by itself");
 }
 
+my $ID = qr/"id": "([\d-]+)"/;
 my $nothing = qr/Nothing was published\.$/m;
 
 # ---- It dies ---------------------------------------------------------------
@@ -127,6 +128,21 @@ publish($b, 'news', 'next');
 is next_of($cluster->client($b, 'news', id => $last)), 'next',
     'ids of after it are';
 is next_of($client{$_}), 'next', "the stream on $_ goes on" for qw(a b);
+
+# An event of an epoch that has ended is known; the journal does not have it.
+my ($known) = publish($a, 'news', 'known', id => 'known')->{body} =~ $ID;
+is next_of($client{$_}), 'known', "an event with an id is received on $_"
+    for qw(a b);
+for my $time ('once', 'twice') {
+    $broker->restart;
+    publish_at_last('known', "the broker was restarted $time");
+    like publish($b, 'news', 'known', id => 'known')->{body},
+        qr/"$known"/, 'the event is known on the other server, by its id';
+    is next_of($client{$_}), 'stream-reset', "a reset on $_" for qw(a b);
+    publish($b, 'news', "restarted $time");
+    is next_of($client{$_}), "restarted $time",
+        "is all that came before the next event on $_" for qw(a b);
+}
 
 # ---- It hangs --------------------------------------------------------------
 

@@ -165,7 +165,9 @@ static int read_ok(es_cluster_result_t *result, const es_cluster_reply_t *reply)
     return es_slice_is(es_cluster_reply_text(es_cluster_reply_at(reply, 0)),
                        "ok") &&
            es_id_parse(&result->last_id,
-                       es_cluster_reply_text(es_cluster_reply_at(reply, 1)));
+                       es_cluster_reply_text(es_cluster_reply_at(reply, 1))) &&
+           es_id_parse(&result->stream_last,
+                       es_cluster_reply_text(es_cluster_reply_at(reply, 4)));
 }
 
 static void use_entries(es_cluster_publisher_t *publisher,

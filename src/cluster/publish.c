@@ -261,7 +261,9 @@ static apr_status_t not_arrived(es_cluster_result_t *result, apr_status_t rv,
     return rv;
 }
 
-/* Wait until this node has what the broker has. */
+/* Wait until this node has what the broker had. Not only the last event: one
+ * that was known may be of an epoch that has ended, and a restart of the broker
+ * may stand between. */
 static apr_status_t wait_for_journal(es_cluster_publisher_t *publisher,
                                      apr_time_t by, es_cluster_result_t *result)
 {
@@ -276,8 +278,9 @@ static apr_status_t wait_for_journal(es_cluster_publisher_t *publisher,
         apr_status_t rv =
             es_cluster_publisher_look(publisher, turn, &last, part);
 
-        if (rv == APR_SUCCESS && es_id_compare(&last, &result->last_id) >= 0) {
-            return is_kept(publisher, &last, &result->last_id)
+        if (rv == APR_SUCCESS &&
+            es_id_compare(&last, &result->stream_last) >= 0) {
+            return is_kept(publisher, &last, &result->stream_last)
                        ? APR_SUCCESS
                        : not_arrived(result, APR_EGENERAL,
                                      "another history has replaced it");

@@ -34,6 +34,8 @@ typedef struct es_cluster_job_t es_cluster_job_t;
 /** What became of a job. */
 typedef struct es_cluster_result_t {
     es_id_t last_id;      /* the highest id of its events */
+    es_id_t stream_last;  /* the stream's last id then; whoever has it has all
+                           * of its events */
     int known;            /* its events that were in the stream before */
     apr_uint64_t clients; /* subscriptions to its channels, all nodes; each
                            * node reports them every few seconds */

@@ -530,9 +530,10 @@ end
 --   EPOCH  that hello returned
 --   FLOOR  the last id in the caller's journal
 --   ACKS   "replica": nothing is acknowledged before a replica has it
--- Returns "ok", the highest id of all events, how many were known, and the
--- subscriptions to their channels; or "clash", the number of an event, and that
--- of its channel in which another event has its id, from 0.
+-- Returns "ok", the highest id of all events, how many were known, the
+-- subscriptions to their channels, and the last id of the stream: a node that
+-- has this one has all of them; or "clash", the number of an event, and that of
+-- its channel in which another event has its id, from 0.
 function operation.publish(epoch, floor, acks, node, maxlen, count)
     local meta = check_epoch(epoch, floor)
     local batch = read_batch(8, tonumber(count))
@@ -553,7 +554,8 @@ function operation.publish(epoch, floor, acks, node, maxlen, count)
         finish(meta, last, acks, maxlen, #batch.new)
         batch.last = last
     end
-    return {'ok', batch.last, batch.known, sum_of_clients(batch.channels)}
+    return {'ok', batch.last, batch.known, sum_of_clients(batch.channels),
+        last or meta.last}
 end
 
 -- close EPOCH FLOOR ACKS NODE MAXLEN CHANNEL SECONDS: add a close. Returns as
@@ -564,7 +566,7 @@ function operation.close(epoch, floor, acks, node, maxlen, channel, seconds)
         'ch', channel, 'for', seconds})
     call('HSET', CLOSED, channel, id)
     finish(meta, id, acks, maxlen, 1)
-    return {'ok', id, 0, sum_of_clients({channel})}
+    return {'ok', id, 0, sum_of_clients({channel}), id}
 end
 
 -- counts NODE TTL BEGIN, and pairs of CHANNEL COUNT: the node lives for TTL ms
