@@ -151,6 +151,7 @@ install_without_services()
         install_missing
         return
     fi
+    services=$missing
     # a shell that a signal ends, as Ctrl-C does, runs no trap of EXIT
     trap 'rm -f "$policy"' EXIT
     trap 'exit 1' INT TERM HUP
@@ -160,7 +161,10 @@ install_without_services()
     rm -f "$policy"
     trap - EXIT INT TERM HUP
     if has systemctl > /dev/null; then
-        systemctl -q disable pushpin zurl 2> /dev/null || :
+        # their names are those of the packages; zurl comes with pushpin
+        for service in $services zurl; do
+            systemctl -q disable "$service" 2> /dev/null || :
+        done
     fi
 }
 
@@ -236,6 +240,22 @@ install_pushpin()
             die "CI must run the tests with Pushpin; missing:$missing"
         fi
         report "missing:$missing; the tests with Pushpin are skipped"
+        missing=
+    fi
+}
+
+# Without HAProxy and nginx the samples for them are not tried; in CI that is an
+# error.
+install_balancers()
+{
+    want haproxy has haproxy
+    want nginx has nginx
+    install_without_services
+    if [ -n "$missing" ]; then
+        if [ "${CI-}" = true ]; then
+            die "CI must try the samples for balancers; missing:$missing"
+        fi
+        report "missing:$missing; the samples for it are not tried"
         missing=
     fi
 }
@@ -593,6 +613,7 @@ check)
     install_build_tools check
     install_pushpin
     install_redis
+    install_balancers
     install_browser_tools
     build_module check
     make -C "$build" --no-print-directory check
