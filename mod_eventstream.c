@@ -24,6 +24,9 @@
  *   fixups         restore our handler if a front controller replaced it
  *   handler        run before that of mod_proxy; redirect what another method
  *                  was admitted for
+ *   log_transaction
+ *                  write the line of EventStreamPublishLog for a request that
+ *                  httpd has refused
  *   child_stopping child: hand clients over to other children, or end them
  *   child_status   parent: track living children, free a dead child's number
  *   monitor        parent: look for a child that holds a lock and does not move
@@ -51,6 +54,7 @@
 #include "http/hooks.h"
 #include "http/http2.h"
 #include "http/publish.h"
+#include "http/publish_log.h"
 #include "http/subscribe.h"
 #include "http/tls_server.h"
 #include "config/directives.h"
@@ -216,6 +220,8 @@ static void register_hooks(apr_pool_t *p)
                     APR_HOOK_REALLY_FIRST);
     ap_hook_handler(es_subscribe_handler, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_handler(es_publish_handler, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ap_hook_log_transaction(es_publish_log_transaction, NULL, NULL,
+                            APR_HOOK_MIDDLE);
 }
 
 /* httpd's own macro is empty on Unix, and all other symbols are hidden. */

@@ -118,6 +118,8 @@ const command_rec es_directives_table[] = {
             1024 * 1024, 1, 1024 * 1024 * 1024),
     DIR_ROW("EventStreamPublishTimeout", ES_SECONDS, FIELD(publish_timeout_us),
             SECONDS(300), 0, HOURS(24)),
+    DIR_ROW("EventStreamPublishLog", ES_SWITCH, FIELD(logs_publish),
+            0, 0, 1),
     DIR_ROW("EventStreamReplay", ES_REPLAY, FIELD(replay),
             0, 0, REPLAY_ALL),
     AP_INIT_ITERATE("EventStreamChannel", es_setters_channel, NULL, IN_SECTIONS,

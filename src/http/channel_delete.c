@@ -10,6 +10,7 @@
 #include "base/query.h"
 #include "server/log.h"
 #include "server/runtime.h"
+#include "http/publish_log.h"
 #include "http/reply.h"
 #include "http/request_channels.h"
 
@@ -43,10 +44,13 @@ static int close_all(request_rec *r, const es_dir_t *conf,
                      es_problem_t *why)
 {
     const es_runtime_hub_t *hub = es_runtime_hub(conf);
+    es_publish_log_t *log = es_publish_log_of(r);
     es_closed_t one = {0};
     int i;
 
     memset(done, 0, sizeof(*done));
+    es_publish_log_channels(log, es_channel_set_names(names),
+                            es_channel_set_count(names));
     for (i = 0; i < es_channel_set_count(names); i++) {
         if (!es_publish_store_close(hub, es_channel_set_names(names)[i],
                                     seconds, r->pool, &one, why)) {
@@ -56,6 +60,7 @@ static int close_all(request_rec *r, const es_dir_t *conf,
         done->head = one.head;
         done->id = one.id;
         done->clients += one.clients;
+        es_publish_log_closed(log, 1, &one.id, done->clients);
     }
     es_publish_result_wait_close(result, hub, done->from, done->head);
     return es_publish_result_check(result, r->pool, why);

@@ -23,6 +23,9 @@
  */
 int es_route_is_ours(request_rec *r);
 
+/** Is that handler the one to which applications send events? */
+int es_route_is_publish(request_rec *r);
+
 /** Is the handler of the request ours, however it was set? Works after fixups.
  */
 int es_route_is_chosen(const request_rec *r);

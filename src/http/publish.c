@@ -17,6 +17,7 @@
 #include "http/body.h"
 #include "http/body_formats.h"
 #include "http/cors.h"
+#include "http/publish_log.h"
 #include "http/reply.h"
 
 #include <http_protocol.h>
@@ -70,8 +71,11 @@ static int read_batch(request_rec *r, const es_request_rights_t *rights,
                               "body has %d.",
                               batch->count);
     }
-    return es_publish_store_channels(rights, batch, why) &&
-           es_publish_store_check(rights, batch, why);
+    if (!es_publish_store_channels(rights, batch, why)) {
+        return 0;
+    }
+    es_publish_log_batch(es_publish_log_of(r), batch);
+    return es_publish_store_check(rights, batch, why);
 }
 
 /* ---- The handler ------------------------------------------------------- */
@@ -85,6 +89,8 @@ static int reply_published(request_rec *r, const es_batch_t *batch,
     char id[ES_ID_TEXT_SIZE];
     const char *json;
 
+    es_publish_log_published(es_publish_log_of(r), (apr_uint64_t)batch->count,
+                             &done->last_id, done->clients);
     es_id_format(id, &done->last_id);
     es_rlog(APLOG_DEBUG, 0, r, "ES0502",
             "published %d events up to %s for %" APR_UINT64_T_FMT
@@ -220,17 +226,11 @@ static int admits(request_rec *r, const es_dir_t *conf, es_problem_t *why)
            es_cors_may_publish(r, conf, why);
 }
 
-int es_publish_handler(request_rec *r)
+static int answer(request_rec *r, const es_dir_t *conf)
 {
-    const es_dir_t *conf;
     serve_fn_t *serve;
     es_problem_t why;
 
-    if (!r->handler || strcmp(r->handler, ES_HANDLER_PUBLISH)) {
-        return DECLINED;
-    }
-    es_context_enter(ES_WORKER);
-    conf = es_settings_dir(r);
     if (r->method_number == M_OPTIONS) {
         es_body_discard(r);
         return es_cors_options(r, conf, ALLOW);
@@ -245,4 +245,13 @@ int es_publish_handler(request_rec *r)
         return es_reply_problem(r, &why);
     }
     return serve(r, conf);
+}
+
+int es_publish_handler(request_rec *r)
+{
+    if (!r->handler || strcmp(r->handler, ES_HANDLER_PUBLISH)) {
+        return DECLINED;
+    }
+    es_context_enter(ES_WORKER);
+    return es_publish_log_end(r, answer(r, es_settings_dir(r)));
 }

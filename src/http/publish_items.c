@@ -13,6 +13,7 @@
 #include "grip/item.h"
 #include "server/log.h"
 #include "server/runtime.h"
+#include "http/publish_log.h"
 #include "http/reply.h"
 
 /** A batch of events, or a channel to close. */
@@ -24,7 +25,8 @@ typedef struct part_t {
 typedef struct items_t {
     request_rec *r;
     const es_dir_t *conf;
-    int controls; /* from es_publish_auth_controls */
+    int controls;          /* from es_publish_auth_controls */
+    es_publish_log_t *log; /* NULL = off */
     es_request_rights_t rights;
     const es_runtime_hub_t *hub;
     apr_array_header_t *parts;  /* part_t */
@@ -93,6 +95,7 @@ static int add_events(items_t *items, const es_channel_set_t *channel,
     apr_pool_t *p = items->r->pool;
     const apr_array_header_t *events;
     const char *err = es_sse_text_read(&events, item->content, p);
+    es_batch_t batch = {.count = 1};
     int i;
 
     if (err) {
@@ -112,6 +115,8 @@ static int add_events(items_t *items, const es_channel_set_t *channel,
                                   "The filter build-id does not apply: %s.",
                                   err);
         }
+        batch.events = event;
+        es_publish_log_batch(items->log, &batch);
         if (!es_publish_store_check_event(event, items->conf->max_event_bytes,
                                           p, why)) {
             return 0;
@@ -127,8 +132,11 @@ static int add_item(items_t *items, const es_item_t *item, es_problem_t *why)
     es_channel_set_t *channel = es_event_channel_set(items->r->pool);
     es_slice_t name = local_name(items, item->channel);
 
-    if (!es_event_add_channel(channel, name, items->r->pool, why) ||
-        !es_request_channels_allowed(&items->rights,
+    if (!es_event_add_channel(channel, name, items->r->pool, why)) {
+        return 0;
+    }
+    es_publish_log_channels(items->log, es_channel_set_names(channel), 1);
+    if (!es_request_channels_allowed(&items->rights,
                                      es_channel_set_names(channel), 1, why)) {
         return 0;
     }
@@ -178,6 +186,7 @@ static int close_channel(const items_t *items, es_slice_t name,
     if (!es_publish_store_close(items->hub, name, 0, p, &closed, why)) {
         return 0;
     }
+    es_publish_log_closed(items->log, 1, &closed.id, closed.clients);
     es_publish_result_wait_close(result, items->hub, closed.from, closed.head);
     return es_publish_result_check(result, p, why);
 }
@@ -186,12 +195,19 @@ static int publish_part(const items_t *items, const part_t *part, apr_time_t by,
                         es_problem_t *why)
 {
     es_publish_result_t result = {.by = by, .shows_proxies = items->controls};
-    es_appended_t done;
+    es_appended_t done = {0};
+    int ok;
 
-    return part->batch.count != 0
-               ? es_publish_store_sent(items->hub, &part->batch, items->r->pool,
-                                       &done, &result, why)
-               : close_channel(items, part->closes, &result, why);
+    if (part->batch.count == 0) {
+        return close_channel(items, part->closes, &result, why);
+    }
+    ok = es_publish_store_sent(items->hub, &part->batch, items->r->pool, &done,
+                               &result, why);
+    if (done.head != 0) {
+        es_publish_log_published(items->log, (apr_uint64_t)part->batch.count,
+                                 &done.last_id, done.clients);
+    }
+    return ok;
 }
 
 /* A part with 502 is in the journal, so the next parts follow it. All parts
@@ -248,6 +264,7 @@ int es_publish_items_serve(request_rec *r, const es_dir_t *conf,
 
     items.r = r;
     items.conf = conf;
+    items.log = es_publish_log_of(r);
     items.controls = es_publish_auth_controls(r, conf);
     items.hub = es_runtime_hub(conf);
     items.parts = apr_array_make(r->pool, 4, sizeof(part_t));

@@ -26,6 +26,7 @@
 #include "server/stats.h"
 #include "http/body.h"
 #include "http/body_formats.h"
+#include "http/publish_log.h"
 #include "http/reply.h"
 
 /* Most events of a batch, and most channels of these. */
@@ -46,6 +47,8 @@
 typedef struct ndjson_t {
     request_rec *r;
     const es_dir_t *conf;
+    es_publish_log_t *log; /* NULL = off */
+    apr_uint64_t logged;   /* events of piped that it has noted */
     es_request_rights_t rights;
     const es_runtime_hub_t *hub;
     es_body_stream_t *body;
@@ -192,8 +195,11 @@ static int add_event(ndjson_t *ndjson, es_slice_t line, es_problem_t *why)
                            why)) {
         return 0;
     }
-    if (!add_channels(ndjson, &one, why) ||
-        !es_publish_store_check(&ndjson->rights, &one, why)) {
+    if (!add_channels(ndjson, &one, why)) {
+        return es_body_json_at_line(number, ndjson->r->pool, why);
+    }
+    es_publish_log_batch(ndjson->log, &one);
+    if (!es_publish_store_check(&ndjson->rights, &one, why)) {
         return es_body_json_at_line(number, ndjson->r->pool, why);
     }
     ndjson->numbers[ndjson->batch.count] = number;
@@ -272,6 +278,15 @@ static int publish_lines(ndjson_t *ndjson, int is_last, es_problem_t *why)
 
 /* ---- The stream -------------------------------------------------------- */
 
+static void log_published(ndjson_t *ndjson)
+{
+    const es_publish_piped_t *piped = &ndjson->piped;
+
+    es_publish_log_published(ndjson->log, piped->published - ndjson->logged,
+                             &piped->done.last_id, piped->done.clients);
+    ndjson->logged = piped->published;
+}
+
 /* @return 0 with why after EventStreamPublishTimeout */
 static int wait_for_more(ndjson_t *ndjson, es_problem_t *why)
 {
@@ -299,6 +314,8 @@ static int run(ndjson_t *ndjson, es_problem_t *why)
         es_body_stream_result_t got =
             es_body_stream_read(ndjson->body, &ndjson->lines, &broken);
 
+        log_published(ndjson);
+        es_publish_log_progress(ndjson->log, es_clock_now());
         if (got == ES_BODY_STREAM_EMPTY) {
             if (!finish_pipe(ndjson, why) || !wait_for_more(ndjson, why)) {
                 return 0;
@@ -436,12 +453,14 @@ int es_publish_ndjson_serve(request_rec *r, const es_dir_t *conf)
 
     ndjson->r = r;
     ndjson->conf = conf;
+    ndjson->log = es_publish_log_of(r);
     if (!open_stream(ndjson, &why)) {
         es_body_discard(r);
         return es_reply_problem(r, &why);
     }
     ok = run_to_end(ndjson, &why);
     es_body_stream_close(ndjson->body);
+    log_published(ndjson);
     es_rlog(APLOG_DEBUG, 0, r, "ES0504",
             "an NDJSON body ended after %" APR_UINT64_T_FMT
             " lines; %" APR_UINT64_T_FMT

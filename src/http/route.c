@@ -100,6 +100,13 @@ int es_route_is_ours(request_rec *r)
     return our_handler(r) != NULL;
 }
 
+int es_route_is_publish(request_rec *r)
+{
+    const char *handler = our_handler(r);
+
+    return handler && !strcmp(handler, ES_HANDLER_PUBLISH);
+}
+
 int es_route_is_chosen(const request_rec *r)
 {
     return is_ours(r->handler);
