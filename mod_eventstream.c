@@ -49,6 +49,7 @@
 #include "server/stream_log.h"
 #include "http/body.h"
 #include "http/budget.h"
+#include "http/channel_access.h"
 #include "http/cors.h"
 #include "http/grip.h"
 #include "http/hooks.h"
@@ -184,7 +185,8 @@ static void register_hooks(apr_pool_t *p)
                                                  "mod_remoteip.c", NULL};
     static const char *const after_rewrite[] = {"mod_rewrite.c", NULL};
 
-    (void)p;
+    es_require_register(p);
+    es_channel_access_register();
     es_api_register();
     es_status_register();
     es_body_stream_register();

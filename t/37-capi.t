@@ -35,6 +35,10 @@ my $handlers = <<'CONF';
 <LocationMatch "^/(watch|kitchen/watch)">
     SetHandler es-example-watch
 </LocationMatch>
+<LocationMatch "^/watch/own">
+    SetHandler es-example-watch
+    Require expr "%{EVENTSTREAM_CHANNEL} in {'', 'table-4'}"
+</LocationMatch>
 <Location "/misuse/">
     SetHandler es-misuse
 </Location>
@@ -144,6 +148,10 @@ sub misuse
 my $kitchen = opened('/events?c=kitchen');
 my $guest = opened('/watch?table=4');
 my $cook = opened('/kitchen/watch?table=9', $login);
+
+is subscribe($httpd, '/watch/own?table=5')->status, 403,
+    'Require expr is asked for the channels of another module';
+is subscribe($httpd, '/watch/own?table=4')->status, 200, 'and admits them';
 
 answers('/order?table=4&dish=two%20soups', qr/^id $id, clients 3$/,
     'an event for two channels is published, the answer counts their clients');

@@ -17,6 +17,10 @@ void *es_directives_create_dir(apr_pool_t *p, char *path);
 void *es_directives_merge_dir(apr_pool_t *p, void *outer, void *inner);
 void *es_directives_create_server(apr_pool_t *p, server_rec *s);
 
+/** Register the provider of "Require eventstream-channel" (config/require.c).
+ * Context: register_hooks. */
+void es_require_register(apr_pool_t *p);
+
 /** Forget what was noted while an earlier configuration was read. Context:
  * PARENT, pre_config. */
 void es_directives_begin(apr_pool_t *pconf);

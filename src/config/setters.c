@@ -58,6 +58,11 @@ void es_setters_end(void)
     is_read = 1;
 }
 
+int es_setters_is_read(void)
+{
+    return is_read;
+}
+
 const char *es_setters_misplaced(cmd_parms *cmd)
 {
     int in_sections = (cmd->cmd->req_override & ACCESS_CONF) != 0;
@@ -87,7 +92,7 @@ static apr_array_header_t *list_of(apr_array_header_t **list, apr_pool_t *p,
 
 /* ---- Channels ---------------------------------------------------------- */
 
-static void *compile(void *baton, const char *text, const char **err)
+void *es_setters_compile(void *baton, const char *text, const char **err)
 {
     cmd_parms *cmd = baton;
 
@@ -104,7 +109,8 @@ const char *es_setters_channel(cmd_parms *cmd, void *dir, const char *text)
     if (err) {
         return err;
     }
-    err = es_template_parse(&template, text, compile, cmd, cmd->pool);
+    err =
+        es_template_parse(&template, text, es_setters_compile, cmd, cmd->pool);
     if (err) {
         return apr_pstrcat(cmd->pool, "EventStreamChannel ", err, NULL);
     }
@@ -221,7 +227,8 @@ const char *es_setters_allow(cmd_parms *cmd, void *dir, const char *pattern)
         return "EventStreamAllowChannel takes patterns such as \"room-*\", "
                "not an empty one";
     }
-    err = es_template_parse_allow(&template, pattern, compile, cmd, cmd->pool);
+    err = es_template_parse_allow(&template, pattern, es_setters_compile, cmd,
+                                  cmd->pool);
     if (err) {
         return apr_pstrcat(cmd->pool, "EventStreamAllowChannel ", err, NULL);
     }

@@ -72,6 +72,9 @@ void es_stream_setters_warn(server_rec *s);
 
 /* ---- For all of them: setters.c ----------------------------------------- */
 
+/** Compiles the expressions of templates; baton is the cmd_parms. */
+es_template_compile_fn_t es_setters_compile;
+
 /** Read a number of bytes: digits and an optional k, m or g. */
 const char *es_setters_read_bytes(apr_int64_t *out, const char *text);
 
@@ -88,6 +91,9 @@ const char *es_setters_read_bytes(apr_int64_t *out, const char *text);
  * Context: any.
  */
 const char *es_setters_misplaced(cmd_parms *cmd);
+
+/** Has the whole configuration been read? Then a request reads .htaccess. */
+int es_setters_is_read(void);
 
 /** Forget the noted uses of hubs; from now on directives are taken. Context:
  * pre_config. */

@@ -21,6 +21,7 @@
 #include "base/query.h"
 #include "server/log.h"
 #include "server/stats.h"
+#include "http/channel_access.h"
 
 typedef struct values_t {
     request_rec *r;
@@ -193,23 +194,19 @@ int es_request_channels_take(request_rec *r, const es_dir_t *conf,
 
 /* ---- What a request may use --------------------------------------------- */
 
-/* EventStreamAllowChannel for this request; NULL = all channels */
-static apr_array_header_t *expand_allow(request_rec *r, const es_dir_t *conf)
+apr_array_header_t *es_request_channels_patterns(
+    request_rec *r, const es_dir_t *conf, const apr_array_header_t *templates)
 {
     es_template_values_t from;
     values_t values;
     apr_array_header_t *patterns;
     int i;
 
-    if (!conf->allow) {
-        return NULL;
-    }
     (void)find_values(r, conf->path, &values, &from);
-    patterns = apr_array_make(r->pool, conf->allow->nelts, sizeof(es_slice_t));
-    for (i = 0; i < conf->allow->nelts; i++) {
+    patterns = apr_array_make(r->pool, templates->nelts, sizeof(es_slice_t));
+    for (i = 0; i < templates->nelts; i++) {
         APR_ARRAY_PUSH(patterns, es_slice_t) = es_template_expand_allow(
-            APR_ARRAY_IDX(conf->allow, i, const es_template_t *), &from,
-            r->pool);
+            APR_ARRAY_IDX(templates, i, const es_template_t *), &from, r->pool);
     }
     return patterns;
 }
@@ -237,7 +234,8 @@ void es_request_channels_subscribe_rights(es_request_rights_t *rights,
     memset(rights, 0, sizeof(*rights));
     rights->r = r;
     rights->conf = conf;
-    rights->patterns = expand_allow(r, conf);
+    rights->patterns =
+        conf->allow ? es_request_channels_patterns(r, conf, conf->allow) : NULL;
 }
 
 int es_request_channels_publish_rights(es_request_rights_t *rights,
@@ -271,7 +269,8 @@ static int is_confined_from(const es_request_rights_t *rights, es_slice_t name)
 int es_request_channels_allows(const es_request_rights_t *rights,
                                es_slice_t name)
 {
-    return !is_confined_from(rights, name) && matches_pattern(rights, name);
+    return !is_confined_from(rights, name) && matches_pattern(rights, name) &&
+           es_channel_access_admits(rights->r, name) == OK;
 }
 
 static int refuse(const es_request_rights_t *rights, es_slice_t name,
@@ -287,9 +286,17 @@ static int refuse(const es_request_rights_t *rights, es_slice_t name,
             "EventStreamChannel gives; EventStreamAllowChannel in the section "
             "of EventStreamChannel allows others.");
     }
+    if (matches_pattern(rights, name)) {
+        why->status = es_channel_access_admits(rights->r, name);
+    }
     if (rights->publishes) {
-        es_problem_remedy(why, ES_REMEDY_CHANNEL,
-                          "No pattern of EventStreamAllowChannel matches.");
+        es_problem_remedy(
+            why, ES_REMEDY_CHANNEL,
+            matches_pattern(rights, name)
+                ? "The rules of Require do not admit it: no pattern of Require "
+                  "eventstream-channel matches, or an expression with "
+                  "EVENTSTREAM_CHANNEL does not."
+                : "No pattern of EventStreamAllowChannel matches.");
     }
     return 0;
 }

@@ -41,6 +41,17 @@ int es_request_channels_take(request_rec *r, const es_dir_t *conf,
                              const char *const *given, int count,
                              es_channel_set_t **out, es_problem_t *why);
 
+/**
+ * Expand patterns.
+ *
+ * @param templates  const es_template_t *, from es_template_parse_allow
+ * @return es_slice_t for es_channel_match; an empty one matches no channel
+ *
+ * Context: WORKER.
+ */
+apr_array_header_t *es_request_channels_patterns(
+    request_rec *r, const es_dir_t *conf, const apr_array_header_t *templates);
+
 /* ---- What a request may use --------------------------------------------- */
 
 /** The channels that a request may use, of the request's lifetime. */
@@ -78,7 +89,8 @@ int es_request_channels_publish_rights(es_request_rights_t *rights,
                                        request_rec *r, const es_dir_t *conf,
                                        es_problem_t *why);
 
-/** May the request use this channel? */
+/** May the request use this channel? The rules of httpd (Require) are asked,
+ * too, if they have not seen it: see http/channel_access.h. */
 int es_request_channels_allows(const es_request_rights_t *rights,
                                es_slice_t name);
 
@@ -86,7 +98,7 @@ int es_request_channels_allows(const es_request_rights_t *rights,
  * May the request use each of the names?
  *
  * @param why  403, naming the first that it may not use, in the request's pool;
- *             for a publisher with the remedy
+ *             for a publisher with the remedy; 401 if httpd asks for a user
  * @return 1, or 0 with why
  */
 int es_request_channels_allowed(const es_request_rights_t *rights,

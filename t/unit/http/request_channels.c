@@ -12,11 +12,22 @@ static es_request_rights_t rights;
 static es_channel_set_t *set;
 static es_problem_t why;
 
+/* What the rules of httpd say of each channel. */
+static int access_status;
+
+int es_channel_access_admits(request_rec *asked, es_slice_t name)
+{
+    assert_ptr_equal(asked, r);
+    assert_true(name.len > 0);
+    return access_status;
+}
+
 /* A GET to a Location without channels; the query may be NULL. */
 static void request(const char *uri, const char *query)
 {
     memset(&runtime_stub, 0, sizeof(runtime_stub));
     memset(&why, 0, sizeof(why));
+    access_status = OK;
     r = stub_request(pool);
     r->uri = apr_pstrdup(pool, uri);
     r->args = query ? apr_pstrdup(pool, query) : NULL;
@@ -294,6 +305,22 @@ FACTS(each_name_must_match_one_of_the_patterns)
     assert_string_equal(why.sentence, "Channel not allowed: x.");
 }
 
+FACTS(the_rules_of_httpd_are_asked_for_what_a_pattern_matches)
+{
+    request("/", NULL);
+    allow("news-*");
+    access_status = HTTP_UNAUTHORIZED;
+    assert_false(allows("news-a", NULL));
+    assert_int_equal(why.status, HTTP_UNAUTHORIZED);
+    assert_string_equal(why.sentence, "Channel not allowed: news-a.");
+    assert_false(allows("x", NULL));
+    assert_int_equal(why.status, HTTP_FORBIDDEN);
+    rights.publishes = 1;
+    assert_false(es_request_channels_allows(&rights, es_slice_of("news-a")));
+    access_status = OK;
+    assert_true(es_request_channels_allows(&rights, es_slice_of("news-a")));
+}
+
 FACTS(an_empty_list_of_patterns_allows_nothing)
 {
     request("/", NULL);
@@ -547,6 +574,7 @@ static const struct CMUnitTest tests[] = {
     UNIT(given_names_are_checked),
     UNIT(without_the_directive_all_channels_are_allowed),
     UNIT(each_name_must_match_one_of_the_patterns),
+    UNIT(the_rules_of_httpd_are_asked_for_what_a_pattern_matches),
     UNIT(an_empty_list_of_patterns_allows_nothing),
     UNIT(a_pattern_has_values_of_the_request),
     UNIT(an_expression_that_fails_does_not_hide_another),

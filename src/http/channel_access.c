@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * While a channel is checked by es_channel_access_admits it is the only one of
+ * the request, as far as the rules see. Requests of httpd's own (internal
+ * redirects) share a pool with the request that came; httpd does not ask the
+ * rules again if both have the same section, so what it has asked for one is
+ * not taken for the other.
+ *
+ * The variable has one channel. If a request has several, it is the first, and
+ * the others are checked one by one.
+ */
+#include "http/channel_access.h"
+
+#include <apr_hash.h>
+#include <apr_strings.h>
+#include <ap_expr.h>
+#include <http_core.h>
+
+#include "base/event.h"
+#include "base/query.h"
+#include "base/template.h"
+#include "server/settings.h"
+#include "http/hooks.h"
+#include "http/request_channels.h"
+
+#define POOL_KEY "eventstream-channel-access"
+#define VARIABLE "EVENTSTREAM_CHANNEL"
+/** Channels of which the outcome is kept; an endless body names any number. */
+#define KEPT_MAX 4096
+
+/** The outcome for a channel. */
+typedef struct outcome_t {
+    int status; /* OK, or as es_channel_access_admits returns */
+} outcome_t;
+
+typedef struct access_t {
+    int asks;             /* a rule has looked at the channels */
+    const request_rec *r; /* of which request the rest is */
+    es_slice_t one;       /* the channel that is checked; data NULL = those of
+                           * the request */
+    /* what depends on these two, and is found again when one changes: */
+    const char *user;
+    const ap_conf_vector_t *section;
+    int has_looked;
+    const es_channel_set_t *seen; /* by the rules, when httpd asked them; NULL =
+                                   * they were not known */
+    apr_hash_t *patterns;         /* rule -> apr_array_header_t of es_slice_t */
+    int has_seen_first;           /* a rule has seen only the first of seen */
+    apr_hash_t *outcomes;         /* name -> outcome_t; NULL = none yet */
+} access_t;
+
+static access_t *access_of(request_rec *r)
+{
+    void *found = NULL;
+    access_t *access;
+
+    apr_pool_userdata_get(&found, POOL_KEY, r->pool);
+    access = found;
+    if (!access) {
+        access = apr_pcalloc(r->pool, sizeof(*access));
+        apr_pool_userdata_setn(access, POOL_KEY, NULL, r->pool);
+    }
+    if (access->r != r) {
+        int asks = access->asks;
+
+        memset(access, 0, sizeof(*access));
+        access->asks = asks;
+        access->r = r;
+    }
+    if (access->user != r->user || access->section != r->per_dir_config) {
+        access->user = r->user;
+        access->section = r->per_dir_config;
+        access->has_looked = 0;
+        access->seen = NULL;
+        access->patterns = NULL;
+    }
+    return access;
+}
+
+/* ---- Which channels a rule sees ------------------------------------------ */
+
+/* The channels of a request to a publish Location that its query names, or that
+ * a GET or DELETE has by its Location. A body may name others. */
+static int find_published(request_rec *r, const es_dir_t *conf,
+                          es_channel_set_t **set)
+{
+    es_problem_t why;
+    es_slice_t list;
+
+    if (es_query_value(&list, es_slice_of(r->args), "list", r->pool)) {
+        return 0;
+    }
+    *set = es_event_channel_set(r->pool);
+    if (!es_event_query_channels(*set, es_slice_of(r->args), NULL, r->pool,
+                                 &why)) {
+        return 0;
+    }
+    return es_channel_set_count(*set) > 0 ||
+           ((r->method_number == M_GET || r->method_number == M_DELETE) &&
+            es_request_channels_expand(r, conf, set, &why));
+}
+
+/* @return NULL: they are not known, or the handler will refuse the request */
+static const es_channel_set_t *find_channels(request_rec *r)
+{
+    const es_dir_t *conf = es_settings_dir(r);
+    es_channel_set_t *set = NULL;
+    es_problem_t why;
+    int found = es_route_is_publish(r)
+                    ? find_published(r, conf, &set)
+                    : es_request_channels_expand(r, conf, &set, &why);
+
+    return found && es_channel_set_count(set) > 0 ? set : NULL;
+}
+
+/* Note that the rules look at the channels.
+ * @return those that they see; NULL: they are not known */
+static const es_channel_set_t *look(request_rec *r, access_t *access)
+{
+    access->asks = 1;
+    if (access->one.data) {
+        es_channel_set_t *set = es_channel_set_create(r->pool, 1);
+
+        es_channel_set_add(set, access->one);
+        return set;
+    }
+    if (!access->has_looked) {
+        access->has_looked = 1; /* a channel may be made of the variable */
+        access->seen = es_route_is_ours(r) ? find_channels(r) : NULL;
+    }
+    return access->seen;
+}
+
+/* ---- A rule -------------------------------------------------------------- */
+
+static const apr_array_header_t *patterns_of(request_rec *r, access_t *access,
+                                             const es_channel_rule_t *rule)
+{
+    apr_array_header_t *patterns;
+
+    if (!access->patterns) {
+        access->patterns = apr_hash_make(r->pool);
+    }
+    patterns = apr_hash_get(access->patterns, &rule, sizeof(rule));
+    if (!patterns) {
+        patterns =
+            es_request_channels_patterns(r, es_settings_dir(r), rule->patterns);
+        apr_hash_set(access->patterns,
+                     apr_pmemdup(r->pool, &rule, sizeof(rule)), sizeof(rule),
+                     patterns);
+    }
+    return patterns;
+}
+
+static int matches_any(const apr_array_header_t *patterns, es_slice_t name)
+{
+    int i;
+
+    for (i = 0; i < patterns->nelts; i++) {
+        if (es_channel_match(name, APR_ARRAY_IDX(patterns, i, es_slice_t))) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* The channels that match some pattern. */
+static int count_matches(const apr_array_header_t *patterns,
+                         const es_channel_set_t *set)
+{
+    const es_slice_t *names = es_channel_set_names(set);
+    int count = 0, i;
+
+    for (i = 0; i < es_channel_set_count(set); i++) {
+        count += matches_any(patterns, names[i]);
+    }
+    return count;
+}
+
+static int sources_have_expression(const es_dir_t *conf)
+{
+    int i, count = conf->sources ? conf->sources->nelts : 0;
+
+    for (i = 0; i < count; i++) {
+        const es_source_t *source =
+            &APR_ARRAY_IDX(conf->sources, i, es_source_t);
+
+        if (!source->template ||
+            strstr(es_template_text(source->template), "%{")) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* httpd asks the rules before it knows the user, and again with the user, if
+ * one of them needs it. An expression may depend on the user. */
+static int needs_user(request_rec *r, const es_channel_rule_t *rule)
+{
+    return !r->user && ap_auth_type(r) &&
+           (rule->has_expression ||
+            sources_have_expression(es_settings_dir(r)));
+}
+
+authz_status es_channel_access_check(request_rec *r,
+                                     const es_channel_rule_t *rule)
+{
+    access_t *access = access_of(r);
+    const es_channel_set_t *set;
+    int matches;
+
+    if (needs_user(r, rule)) {
+        access->asks = 1;
+        return AUTHZ_DENIED_NO_USER;
+    }
+    set = look(r, access);
+    if (!set) {
+        return es_route_is_ours(r) && !rule->is_negated ? AUTHZ_GRANTED
+                                                        : AUTHZ_DENIED;
+    }
+    matches = count_matches(patterns_of(r, access, rule), set);
+    return matches == es_channel_set_count(set) ||
+                   (rule->is_negated && matches > 0)
+               ? AUTHZ_GRANTED
+               : AUTHZ_DENIED;
+}
+
+/* ---- A channel ----------------------------------------------------------- */
+
+/* What httpd does before it calls a handler, once more. */
+static int ask_httpd(request_rec *r)
+{
+    int status;
+
+    if (r->user && ap_auth_type(r)) {
+        return ap_run_auth_checker(r);
+    }
+    status = ap_run_access_checker_ex(r);
+    if (status != DECLINED) {
+        return status;
+    }
+    status = ap_auth_type(r) ? ap_run_check_user_id(r) : HTTP_FORBIDDEN;
+    return status == OK ? ap_run_auth_checker(r) : status;
+}
+
+static int ask(request_rec *r, access_t *access, es_slice_t name)
+{
+    int status;
+
+    access->one = name;
+    status = ask_httpd(r);
+    access->one = es_slice(NULL, 0);
+    return status == OK || status == HTTP_UNAUTHORIZED ? status
+                                                       : HTTP_FORBIDDEN;
+}
+
+static int is_seen(const access_t *access, es_slice_t name)
+{
+    const es_slice_t *first;
+
+    if (!access->seen || !es_channel_set_contains(access->seen, name)) {
+        return 0;
+    }
+    first = es_channel_set_names(access->seen);
+    return !access->has_seen_first || es_slice_equal(first[0], name);
+}
+
+static void keep(request_rec *r, access_t *access, es_slice_t name, int status)
+{
+    outcome_t *outcome;
+
+    if (!access->outcomes) {
+        access->outcomes = apr_hash_make(r->pool);
+    }
+    if (apr_hash_count(access->outcomes) >= KEPT_MAX) {
+        return;
+    }
+    outcome = apr_palloc(r->pool, sizeof(*outcome));
+    outcome->status = status;
+    apr_hash_set(access->outcomes, apr_pmemdup(r->pool, name.data, name.len),
+                 (apr_ssize_t)name.len, outcome);
+}
+
+int es_channel_access_admits(request_rec *r, es_slice_t name)
+{
+    access_t *access = access_of(r);
+    const outcome_t *outcome = NULL;
+    int status;
+
+    if (!access->asks || is_seen(access, name)) {
+        return OK;
+    }
+    if (access->outcomes) {
+        outcome =
+            apr_hash_get(access->outcomes, name.data, (apr_ssize_t)name.len);
+    }
+    if (outcome) {
+        return outcome->status;
+    }
+    status = ask(r, access, name);
+    keep(r, access, name, status);
+    return status;
+}
+
+/* ---- The variable -------------------------------------------------------- */
+
+static const char *read_variable(ap_expr_eval_ctx_t *ctx, const void *data)
+{
+    access_t *access = access_of(ctx->r);
+    const es_channel_set_t *set = look(ctx->r, access);
+    es_slice_t name;
+
+    (void)data;
+    if (!set) {
+        return "";
+    }
+    access->has_seen_first |= !access->one.data;
+    name = es_channel_set_names(set)[0];
+    return apr_pstrmemdup(ctx->p, name.data, name.len);
+}
+
+static int on_lookup(ap_expr_lookup_parms *parms)
+{
+    if (parms->type != AP_EXPR_FUNC_VAR || strcasecmp(parms->name, VARIABLE)) {
+        return DECLINED;
+    }
+    *parms->func = (const void *)read_variable;
+    *parms->data = NULL;
+    return OK;
+}
+
+void es_channel_access_register(void)
+{
+    ap_hook_expr_lookup(on_lookup, NULL, NULL, APR_HOOK_MIDDLE);
+}
