@@ -29,8 +29,8 @@ t/node/node.c has the lines. Whatever happens to the test, its processes end.
 =item start($url, %options)
 
 Options as of the program (children, workers, batch, size, pause_us, acks,
-lanes, ring, maxlen, timeout_ms, key, hub), and clock => an object of
-EventStream::Clock, its time of day.
+lanes, ring, maxlen, timeout_ms, key, hub), clock => an object of
+EventStream::Clock, its time of day, and at => a host of EventStream::Network.
 
 =item tell($line)
 
@@ -117,7 +117,7 @@ sub start
     my $dir = File::Temp::tempdir('es-nd-XXXXXX', TMPDIR => 1, CLEANUP => 1);
     my $self = bless {log => "$dir/log", dir => $dir, lines => [], read => 0},
         $class;
-    my $clock = delete $opt{clock};
+    my ($clock, $at) = delete @opt{qw(clock at)};
     Scalar::Util::weaken($objects{0 + $self} = $self);
     pipe my $in, my $out or die "pipe: $!";
     my $pid = fork;
@@ -128,8 +128,10 @@ sub start
         open STDOUT, '>', '/dev/null';
         open STDERR, '>', "$dir/output";
         set_clock($clock) if $clock;
-        exec('setpriv', '--pdeathsig', 'KILL', '--', program(), $url,
-            $self->{log}, map { "$_=$opt{$_}" } sort keys %opt)
+        my @command = (program(), $url, $self->{log},
+            map { "$_=$opt{$_}" } sort keys %opt);
+        @command = $at->in(@command) if $at;
+        exec('setpriv', '--pdeathsig', 'KILL', '--', @command)
             or POSIX::_exit(127);
     }
     close $in;

@@ -48,6 +48,7 @@ Starts it and returns when it answers. Options:
                                 command: nothing is lost by kill
     replica_of => $other        another object
     tls        => 1             a second port for TLS, see tls_url
+    at         => $host         in a host of EventStream::Network
     conf       => {name => value}   further settings, such as maxmemory
 
 Without append nothing is kept over kill and run.
@@ -58,10 +59,10 @@ Without append nothing is kept over kill and run.
 
 =over
 
-=item port, url($db), tls_url($db), unix_url($db), address, ca_file
+=item port, host, url($db), tls_url($db), unix_url($db), address, ca_file
 
-url has user and password. address is "127.0.0.1:port". ca_file has signed the
-certificate of the port for TLS.
+url has user and password. address is "127.0.0.1:port", or that of the host.
+ca_file has signed the certificate of the port for TLS.
 
 =item command(@words)
 
@@ -193,7 +194,8 @@ sub settings
     my ($self) = @_;
     my $root = $self->{root};
     my @all = (
-        [bind => '127.0.0.1'], [port => $self->{port}], [daemonize => 'no'],
+        [bind => $self->host], [port => $self->{port}], [daemonize => 'no'],
+        ['protected-mode' => 'no'],
         [dir => $root], [logfile => "$root/log"], [save => '""'],
         [unixsocket => "$root/socket"],
         # a test is not to wait for the copy of a small data set
@@ -209,8 +211,8 @@ sub settings
     }
     push @all, [user => "$self->{user} on " . quoted(">$self->{password}")
             . ' ~* &* +@all'] if defined $self->{user};
-    push @all, [replicaof => '127.0.0.1 ' . $self->{replica_of}->port]
-        if $self->{replica_of};
+    push @all, [replicaof => join ' ', $self->{replica_of}->host,
+        $self->{replica_of}->port] if $self->{replica_of};
     if ($self->{tls}) {
         push @all, ['tls-port' => $self->{tls_port}],
             ['tls-cert-file' => "$root/cert.pem"],
@@ -267,6 +269,7 @@ sub spawn
         open STDOUT, '>>', "$self->{root}/output";
         open STDERR, '>&', \*STDOUT;
         my @command = ("$self->{root}/redis-server", $self->arguments);
+        @command = $self->{at}->in(@command) if $self->{at};
         exec('setpriv', '--pdeathsig', 'KILL', '--', @command)
             or exec(@command) or POSIX::_exit(127);
     }
@@ -305,7 +308,8 @@ sub run
 sub port { return $_[0]{port} }
 sub pid { return $_[0]{pid} }
 sub root { return $_[0]{root} }
-sub address { return "127.0.0.1:$_[0]{port}" }
+sub host { return $_[0]{at} ? $_[0]{at}->address : '127.0.0.1' }
+sub address { return $_[0]->host . ":$_[0]{port}" }
 sub ca_file { return "$_[0]{root}/cert.pem" }
 
 # A password may have any characters.
@@ -350,7 +354,7 @@ sub connect_to
 {
     my ($self) = @_;
     $self->{socket} = IO::Socket::INET->new(
-        PeerAddr => '127.0.0.1', PeerPort => $self->{port}, Timeout => 5)
+        PeerAddr => $self->host, PeerPort => $self->{port}, Timeout => 5)
         or die "no connection to the broker: $!\n";
     $self->{rest} = '';
     return if !defined $self->{password};

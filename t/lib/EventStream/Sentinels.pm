@@ -29,6 +29,7 @@ Starts them and returns when they know each other and the replicas. Options:
     down_after => 500   milliseconds without an answer until it counts as down
     password   => '...' of the sentinels themselves; that of the primary is
                         taken from it
+    at         => [...] hosts of EventStream::Network, one for each
 
 =item url($db)
 
@@ -68,7 +69,8 @@ sub start
     my $set = bless {
         name => 'es', count => 3, down_after => 500, replicas => 0, %opt,
         primary => $primary}, 'EventStream::Sentinels::Set';
-    $set->{list} = [map { $class->start_one($set) } 1 .. $set->{count}];
+    $set->{list} = [map { $class->start_one($set, $_) }
+        0 .. $set->{count} - 1];
     $set->{list}[0]->wait_for(sub { $set->know_all }, 60)
         or die "the sentinels do not find each other\n";
     return $set;
@@ -83,9 +85,11 @@ sub settings
     my ($name, $primary) = @$set{qw(name primary)};
     my $quorum = int($set->{count} / 2) + 1;
     my @all = (
-        [bind => '127.0.0.1'], [port => $self->{port}], [daemonize => 'no'],
-        [dir => $self->{root}], [logfile => "$self->{root}/log"],
-        [sentinel => "monitor $name 127.0.0.1 " . $primary->port . " $quorum"],
+        [bind => $self->host], [port => $self->{port}], [daemonize => 'no'],
+        ['protected-mode' => 'no'], [dir => $self->{root}],
+        [logfile => "$self->{root}/log"],
+        [sentinel => "monitor $name " . $primary->host . ' ' . $primary->port
+            . " $quorum"],
         [sentinel => "down-after-milliseconds $name $set->{down_after}"],
         [sentinel => "failover-timeout $name 3000"]);
     push @all, [sentinel => "auth-pass $name "
@@ -101,8 +105,9 @@ sub settings
 
 sub start_one
 {
-    my ($class, $set) = @_;
-    my $self = $class->new(set => $set, password => $set->{password});
+    my ($class, $set, $index) = @_;
+    my $self = $class->new(set => $set, password => $set->{password},
+        at => $set->{at} && $set->{at}[$index]);
     for my $try (1 .. 5) {
         $self->{port} = EventStream::Redis::free_port();
         EventStream::Redis::spew("$self->{root}/conf",
