@@ -66,6 +66,7 @@ sub acknowledged { return EventStream::Node::acknowledged(@nodes) }
 sub check
 {
     my ($what, %opt) = @_;
+    EventStream::Node::wait_until(sub { acknowledged() > 10 }, 60);
     rest();
     EventStream::Node::wait_until(sub { !grep { $_->is_busy } @nodes });
     ok are_in_step(), "$what: all nodes go on";
@@ -86,7 +87,7 @@ for my $case (['single events'], ['batches', batch => 100],
     ['streams of batches', batch => 20, lanes => 1],
     ['large events', batch => 4, size => 60000]) {
     my ($name, %opt) = @$case;
-    start_nodes($redis->url, 3, %opt);
+    start_nodes($redis->url, 3, timeout_ms => 60000, %opt);
     load();
     sleep 1.5;
     check($name);

@@ -34,6 +34,7 @@ sub node
     my $node = EventStream::Httpd->start(modules => ['status'],
         conf => status_conf() . <<"CONF", %opt);
 EventStreamCluster $words timeout=2s
+EventStreamKeepAlive 0
 <Location "/events">
     SetHandler eventstream
     EventStreamChannel "{?c}"

@@ -17,7 +17,8 @@ EventStream::Cluster - several httpds that share a hub through one broker
     $cluster->broker;                   # EventStream::Redis
 
 Each node has the Locations /events?c=CHANNEL (any number of c), /publish and
-/server-status, and retry: of 10 ms.
+/server-status, retry: of 10 ms, and no keep-alives, which a test that takes
+long would take for events.
 
 =head1 METHODS
 
@@ -91,6 +92,7 @@ sub conf
     return status_conf() . <<"CONF";
 EventStreamCluster $url $words
 EventStreamDrain 1
+EventStreamKeepAlive 0
 <Location "/events">
     SetHandler eventstream
     EventStreamChannel "{?c}"
