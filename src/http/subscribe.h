@@ -107,9 +107,9 @@ typedef enum es_admit_result_t {
 } es_admit_result_t;
 
 /**
- * Wait, if the client of this request needs what a clustered hub does not have
- * yet: the history, because this server has just been started, or the event
- * whose id the client has, because another server got it sooner.
+ * Wait for what a clustered hub does not have yet: the history, because this
+ * server has just been started, or the event whose id the client of this
+ * request has, because another server got it sooner.
  *
  * @return 1; 0: this server does not follow the broker, so the client should
  *         come back, perhaps to another one

@@ -264,9 +264,11 @@ int es_subscribe_admit_wait(request_rec *r, const es_dir_t *conf,
     const es_runtime_hub_t *hub = es_runtime_hub(conf);
     es_slice_t id = last_event_id(r);
 
-    if (!hub || !hub->cluster || (conf->replay == 0 && id.len == 0)) {
+    if (!hub || !hub->cluster) {
         return 1;
     }
+    /* A client without an id, too: when the history comes, all clients that
+     * are here get a stream-reset. */
     es_cluster_runtime_wait_synced(hub);
     if (id.len == 0 || es_slice_is(id, ES_EVENT_EARLIEST) ||
         wait_for_event(r, conf, hub, names, id)) {

@@ -102,9 +102,10 @@ apr_uint64_t es_cluster_runtime_now_ms(const es_runtime_hub_t *hub);
 
 /**
  * Wait until the journal of a clustered hub has the history of the broker, so
- * that a client can resume with an id from before this server was started. Only
- * in the first seconds after the segment was made, and only for some workers of
- * the child: else it returns at once.
+ * that a client can resume with an id from before this server was started, and
+ * gets no stream-reset when the history comes. Only in the first seconds after
+ * the segment was made, and only for some workers of the child: else it returns
+ * at once.
  *
  * Context: WORKER; blocks for two seconds at most, without locks.
  */

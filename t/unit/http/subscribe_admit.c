@@ -476,23 +476,23 @@ static int wait_for_history(void)
     return es_subscribe_admit_wait(stream.r, stream.conf, names_of("a"));
 }
 
-FACTS(who_needs_the_history_of_a_clustered_hub_waits_for_it)
+FACTS(all_clients_of_a_clustered_hub_wait_for_its_history)
 {
     hub.cluster = &cluster;
     assert_true(wait_for_history()); /* has no id */
-    assert_int_equal(runtime_stub.sync_waits, 0);
+    assert_int_equal(runtime_stub.sync_waits, 1);
     send_last_id("1-1");
     assert_true(wait_for_history());
-    assert_int_equal(runtime_stub.sync_waits, 1);
+    assert_int_equal(runtime_stub.sync_waits, 2);
     next_client("127.0.0.1");
     stub_conf(stream.r)->replay = 2;
     assert_true(wait_for_history());
-    assert_int_equal(runtime_stub.sync_waits, 2);
+    assert_int_equal(runtime_stub.sync_waits, 3);
     hub.cluster = NULL;
     assert_true(wait_for_history());
     runtime_stub.hub = NULL;
     assert_true(wait_for_history());
-    assert_int_equal(runtime_stub.sync_waits, 2);
+    assert_int_equal(runtime_stub.sync_waits, 3);
     assert_int_equal(runtime_stub.broker_waits, 0);
 }
 
@@ -651,7 +651,7 @@ static const struct CMUnitTest tests[] = {
     HUB(more_events_than_the_history_are_not_resumed),
     HUB(the_reach_is_that_of_the_hub),
     HUB(the_reach_of_a_clustered_hub_goes_by_the_clock_of_its_broker),
-    HUB(who_needs_the_history_of_a_clustered_hub_waits_for_it),
+    HUB(all_clients_of_a_clustered_hub_wait_for_its_history),
     HUB(a_client_that_is_ahead_waits_for_its_event),
     HUB(a_client_whose_event_does_not_come_is_asked_to_reconnect),
     HUB(a_new_client_gets_as_many_events_as_the_location_replays),
