@@ -46,7 +46,8 @@
 # itself may lose what it has acknowledged (broker-kill, flush,
 # failover-primary), and where nobody can know that it has not
 # (broker-kill-file), verify has --may-forget: clients must be told, and may be
-# told although nothing is missing.
+# told although nothing is missing. failover-replica has it, too: clients may be
+# told if a server had an event that the replica had not confirmed yet.
 # Exit status: 0 no errors; 1 errors; 2 could not run; 77 no broker is
 # installed.
 
@@ -368,7 +369,7 @@ esac
 retry=${ES_RETRY:-$retry}
 may_forget=
 case $case in
-broker-kill* | flush | failover-primary) may_forget=--may-forget ;;
+broker-kill* | flush | failover-*) may_forget=--may-forget ;;
 esac
 
 # shellcheck disable=SC2086 # options
