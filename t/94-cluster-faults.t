@@ -54,10 +54,10 @@ sub are_in_step
     my ($seconds) = @_;
     my @ok;
     EventStream::Node::wait_until(sub {
-        @ok = $nodes[0]->ask('publish step' . int(rand 1e9), 'ok|failed', 20);
+        @ok = $nodes[0]->ask('publish step' . int(rand 1e9), 'ok|failed', 90);
         return $ok[1] eq 'ok';
-    }, $seconds || 30) or return 0;
-    return !grep { !$_->wait_last($ok[2], 15) } @nodes;
+    }, $seconds || 90) or return 0;
+    return !grep { !$_->wait_last($ok[2], 60) } @nodes;
 }
 
 sub acknowledged { return EventStream::Node::acknowledged(@nodes) }
