@@ -2,7 +2,8 @@
 # A private broker (Redis or Valkey), replicas and sentinels, for the scripts
 # that read this file after shell.sh. They set $top, a temporary folder.
 #
-#   find_broker             sets $broker_program; exits with 77 if there is none
+#   find_broker             sets $broker_program, ES_BROKER if that is set;
+#                           exits with 77 if there is none
 #   start_broker NAME PORT [WORD...]
 #                           in $top/NAME; WORDs are settings as on the command
 #                           line, kept for again; sets $pid_NAME; waits until
@@ -19,7 +20,7 @@
 brokers=
 
 find_broker() {
-    for program in redis-server valkey-server redis-check-rdb; do
+    for program in ${ES_BROKER:-redis-server valkey-server redis-check-rdb}; do
         broker_program=$(command -v "$program") && break
     done
     [ -n "$broker_program" ] && command -v redis-cli >/dev/null || {

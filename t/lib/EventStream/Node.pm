@@ -48,7 +48,7 @@ kind, such as 'event', or all.
 =item wait_line($kind, \&condition, $seconds)
 
 Wait for a line for which the condition is true (it gets the words). Returns
-these, or nothing after so many seconds (preset: 15).
+these, or nothing after so many seconds (preset: 60).
 
 =item ask($line, $kind)
 
@@ -192,7 +192,7 @@ sub lines
 sub wait_line
 {
     my ($self, $kind, $condition, $seconds) = @_;
-    my $until = time + ($seconds || 15);
+    my $until = time + ($seconds || 60);
     my $at = 0;
     while (1) {
         $self->read_log;
@@ -212,7 +212,7 @@ sub ask
     my ($self, $line, $kind, $seconds) = @_;
     $self->read_log;
     my $from = @{$self->{lines}};
-    my $until = time + ($seconds || 15);
+    my $until = time + ($seconds || 60);
     $self->tell($line);
     while (time < $until) {
         $self->read_log;
@@ -246,7 +246,7 @@ sub is_above
 sub wait_until
 {
     my ($condition, $seconds) = @_;
-    my $until = time + ($seconds || 15);
+    my $until = time + ($seconds || 60);
     while (time < $until) {
         return 1 if $condition->();
         sleep 0.02;
@@ -320,7 +320,7 @@ sub finish
     my ($self) = @_;
     return if !$self->{pid};
     $self->tell('quit');
-    my $is_over = $self->reap(30);
+    my $is_over = $self->reap(60);
     $self->kill_all;
     die "a node does not end\n" if !$is_over;
     return;

@@ -26,7 +26,8 @@ It is Debian's redis-server in a temporary folder, on 127.0.0.1. The program is
 in the package redis-tools, too, under another name, so that package is enough;
 it starts no service. Whatever happens to the test, the server ends: at its end,
 by a signal, or with its process (setpriv). For sentinels see
-EventStream::Sentinels.
+EventStream::Sentinels. The variable ES_BROKER names another server program,
+such as /usr/bin/valkey-server.
 
 =head1 CLASS METHODS
 
@@ -129,6 +130,7 @@ my @path = split /:/, "$ENV{PATH}:/usr/local/bin:/usr/sbin:/usr/bin";
 # at the name that it is called by.
 sub program
 {
+    return $ENV{ES_BROKER} if $ENV{ES_BROKER};
     for my $name (qw(redis-server valkey-server redis-check-rdb)) {
         for my $dir (@path) {
             return "$dir/$name" if -x "$dir/$name";
