@@ -2,12 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # A primary and its replica, three sentinels and three nodes of a cluster (the
-# threads of src/cluster, without httpd), on hosts that are parted: so that there
-# are two primaries at once, of which one loses what it has taken, and so that
-# the replica that takes over has not got what was acknowledged. See
+# threads of src/cluster, without httpd), on hosts that are parted: so that
+# there are two primaries at once, of which one loses what it has taken, and so
+# that the replica that takes over has not got what was acknowledged. See
 # t/94-cluster-faults.t for what must never be.
 #
-#     p: primary, sentinel    r: replica, sentinel    s: sentinel    a b c: nodes
+#     p  primary, sentinel
+#     r  replica, sentinel
+#     s  sentinel
+#     a, b, c  nodes
 #
 # ES_ROUNDS=20 repeats each so often (preset: 1).
 
