@@ -417,6 +417,73 @@ call($redis, 'counts', 'n1', 60000, 0, map { ($_, 1) } @many[0 .. 4999]);
 is publish($redis, [map { {ch => $_} } @many])->[3], 5000,
     'a batch of many channels is counted';
 
+# ---- Who sends to GRIP proxies -----------------------------------------------
+
+sub grip
+{
+    my ($node, $ttl, @pairs) = @_;
+    return call($redis, 'grip', $node, $ttl, "seal of $node", @pairs);
+}
+
+my $gripped = '{es:h}:grip';
+$hello = fresh($redis);
+my $at = $hello->{last};
+is_deeply grip('n1', 3000, 'p', '', 'q', ''), [1, 'seal of n1', $at, $at],
+    'the first node that asks sends, from the present event on';
+is_deeply grip('n2', 3000, 'p', '', 'r', ''), [0, 'seal of n1', $at, ''],
+    'another one does not, and is told the seal and how far it has come';
+my @ids = map { publish($redis, [{ch => 'a'}])->[1] } 1 .. 4;
+is_deeply grip('n1', 3000, 'p', $ids[1], 'q', $ids[0]),
+    [1, 'seal of n1', @ids[1, 0]], 'it sends on, and tells how far it has come';
+is_deeply grip('n1', 3000, 'p', $ids[0], 'q', ''),
+    [1, 'seal of n1', @ids[1, 0]], 'that never goes back';
+is_deeply grip('n2', 3000, 'p', $ids[3], 'q', ''),
+    [0, 'seal of n1', @ids[1, 0]], 'what another node tells does not count';
+is_deeply grip('n1', 3000, 'p', $ids[1], 'q', $ids[0], 'r', ''),
+    [1, 'seal of n1', @ids[1, 0, 3]], 'a proxy that is new begins now';
+my %before = @{$redis->command('HGETALL', $gripped)};
+grip('n2', 3000, 'p', $ids[3]);
+is_deeply {@{$redis->command('HGETALL', $gripped)}}, \%before,
+    'one that does not send writes nothing';
+
+grip('n1', 100, 'p', $ids[1], 'q', $ids[0]);
+ok $redis->wait_for(sub { grip('n2', 3000, 'p', '', 'q', $ids[2])->[0] == 1 }),
+    'another node sends when its time is over';
+is_deeply grip('n2', 3000, 'p', '', 'q', ''), [1, 'seal of n1', @ids[1, 2]],
+    'and knows how far both have come';
+is_deeply grip('n1', 3000, 'p', '', 'q', ''), [0, 'seal of n1', @ids[1, 2]],
+    'the first one does not any more';
+is grip('n2', 0, 'p', $ids[2], 'q', '')->[0], 0, 'it gives up';
+is_deeply grip('n1', 3000, 'p', '', 'q', ''), [1, 'seal of n1', @ids[2, 2]],
+    'another one sends at once, from there';
+is grip('n2', 0, 'p', $ids[3], 'q', '')->[0], 0,
+    'one that has lost it cannot give it up once more';
+is_deeply grip('n1', 3000, 'p', '', 'q', ''), [1, 'seal of n1', @ids[2, 2]],
+    'and changes nothing';
+is_deeply grip('n1', 3000, 'q', ''), [1, 'seal of n1', $ids[2]],
+    'a proxy that is no longer configured';
+is_deeply grip('n1', 3000, 'p', '', 'q', ''), [1, 'seal of n1', @ids[3, 2]],
+    'is as new when it is again';
+$redis->command('HSET', $gripped, 'until', '9' x 13);
+is grip('n2', 3000, 'p', '')->[0], 1,
+    'a time that no node can have got (the clock was set back) does not count';
+
+my $lost = (split /-/, $ids[3])[0] + 9e6;
+is_deeply grip('n2', 3000, 'p', "$lost-1", 'q', ''),
+    [1, 'seal of n1', $ids[3], $ids[3]],
+    'an id that the stream has lost is replaced by the last one that it has';
+$redis->command('DEL', $gripped);
+is_deeply grip('n1', 3000, 'p', $ids[2], 'q', ''),
+    [1, 'seal of n1', @ids[2, 3]],
+    'when all is lost, what the node knows that sends then counts';
+$redis->command('FLUSHALL');
+is_deeply grip('n1', 3000, 'p', '', 'q', $ids[2]),
+    [1, 'seal of n1', '', $ids[2]], 'without a stream no id is invented';
+$redis->set('maxmemory', 1);
+like fails($redis, 'grip', 'n1', 3000, 's', 'p', ''), qr/^OOM/,
+    'a broker without memory refuses';
+$redis->set('maxmemory', 0);
+
 # ---- Whole batches, whatever happens -----------------------------------------
 
 $hello = fresh($redis);

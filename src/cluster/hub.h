@@ -11,6 +11,27 @@
 #include "cluster/link.h"
 #include "cluster/state.h"
 
+/** Most GRIP proxies of a hub. */
+#define ES_CLUSTER_OUTBOXES_MAX 16
+
+/** How the leader of a node knows the outboxes of the hub's GRIP proxies
+ * (grip/outbox.h), to which one node at a time sends. */
+typedef struct es_cluster_outboxes_t {
+    int count;
+    /** A word for each proxy, the same on all nodes. */
+    const char *names[ES_CLUSTER_OUTBOXES_MAX];
+    /** Up to where the journal was sent; 0 = not known. */
+    es_pos_t (*sent)(void *arg, int outbox);
+    /** Another node has sent the records up to pos. @return APR_SUCCESS;
+     * APR_EBUSY: a sender of this node is sending */
+    apr_status_t (*skip)(void *arg, int outbox, es_pos_t pos);
+    /** The senders of this node may have something to send. */
+    void (*wake)(void *arg);
+    /** Is no other child of the node there that does not stop? */
+    int (*is_last)(void *arg);
+    void *arg;
+} es_cluster_outboxes_t;
+
 typedef struct es_cluster_hub_t {
     const char *name; /* of the hub */
     const char *key;  /* what the names of its keys begin with */
@@ -28,6 +49,8 @@ typedef struct es_cluster_hub_t {
     /** Wake the deliveries of these children (see es_store_append). */
     void (*wake)(void *arg, const apr_uint64_t *touched);
     void *arg;
+    const es_cluster_outboxes_t *outboxes; /* NULL = the hub has no proxies, or
+                                            * this child no sender */
 } es_cluster_hub_t;
 
 #endif

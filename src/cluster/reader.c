@@ -32,6 +32,7 @@
 #include "cluster/fill.h"
 #include "cluster/follow.h"
 #include "cluster/script.h"
+#include "cluster/sending.h"
 
 /** Between two hellos; longest XREAD. */
 #define HELLO_EVERY APR_USEC_PER_SEC
@@ -67,7 +68,8 @@ struct es_cluster_reader_t {
     es_id_t stream_last; /* of the last hello */
     es_cluster_follow_t follow;
     es_cluster_counts_t *counts;
-    int has_counts;    /* more counts are to be sent */
+    int has_counts; /* more counts are to be sent */
+    es_cluster_sending_t *sending;
     apr_uint64_t page; /* entries to ask for */
     int fill_page;
     char why[WHY_SIZE]; /* of the last failure */
@@ -242,6 +244,7 @@ static apr_status_t fill(es_cluster_reader_t *reader)
     if (rv != APR_SUCCESS) {
         return rv;
     }
+    es_cluster_sending_pause(reader->sending);
     params.hub = hub;
     params.events = reader->script.events;
     params.last = reader->stream_last;
@@ -315,28 +318,9 @@ static void adapt_page(es_cluster_reader_t *reader, apr_uint64_t bytes,
     apr_uint64_t fits = PAGE_BYTES / (bytes / (apr_uint64_t)count + 1);
 
     reader->page = reader->page * 2 < fits ? reader->page * 2 : fits;
-    if (reader->page < 1) {
-        reader->page = 1;
-    }
-    if (reader->page > COUNT_MAX) {
-        reader->page = COUNT_MAX;
-    }
-}
-
-static apr_uint64_t bytes_of(const es_cluster_reply_t *entries)
-{
-    apr_uint64_t bytes = 0;
-    int i, k;
-
-    for (i = 0; i < es_cluster_reply_count(entries); i++) {
-        const es_cluster_reply_t *fields =
-            es_cluster_reply_at(es_cluster_reply_at(entries, i), 1);
-
-        for (k = 0; k < es_cluster_reply_count(fields); k++) {
-            bytes += es_cluster_reply_text(es_cluster_reply_at(fields, k)).len;
-        }
-    }
-    return bytes;
+    reader->page = reader->page < 1           ? 1
+                   : reader->page > COUNT_MAX ? COUNT_MAX
+                                              : reader->page;
 }
 
 static void set_lag(es_cluster_reader_t *reader)
@@ -357,7 +341,7 @@ static apr_status_t use_reply(es_cluster_reader_t *reader,
     const es_cluster_reply_t *entries =
         es_cluster_reply_at(es_cluster_reply_at(reply, 0), 1);
     int count = es_cluster_reply_count(entries);
-    apr_uint64_t bytes;
+    apr_uint64_t bytes = es_cluster_reply_bytes(entries);
     apr_status_t rv;
 
     if (count == 0) {
@@ -369,7 +353,6 @@ static apr_status_t use_reply(es_cluster_reader_t *reader,
         es_cluster_reply_free(reply);
         return is_nil ? idle(reader) : APR_ECONNRESET;
     }
-    bytes = bytes_of(entries);
     rv = es_cluster_follow_take(&reader->follow, reply, entries);
     if (rv == APR_SUCCESS) {
         adapt_page(reader, bytes, count);
@@ -378,10 +361,19 @@ static apr_status_t use_reply(es_cluster_reader_t *reader,
     return rv;
 }
 
+/* How long there is nothing else to do. */
+static apr_interval_time_t idle_time(const es_cluster_reader_t *reader)
+{
+    apr_time_t due = es_cluster_sending_due(reader->sending);
+    apr_time_t until = due < reader->hello_at ? due : reader->hello_at;
+
+    return reader->has_counts ? 0 : until - es_clock_now();
+}
+
 static apr_status_t read_entries(es_cluster_reader_t *reader)
 {
     char id[ES_ID_TEXT_SIZE], count[24], block[24];
-    apr_interval_time_t wait = reader->hello_at - es_clock_now();
+    apr_interval_time_t wait = idle_time(reader);
     es_slice_t argv[8] = {es_slice_of("XREAD"), es_slice_of("COUNT"),
                           es_slice_of(count),   es_slice_of("BLOCK"),
                           es_slice_of(block),   es_slice_of("STREAMS"),
@@ -389,7 +381,7 @@ static apr_status_t read_entries(es_cluster_reader_t *reader)
     es_cluster_reply_t *reply;
     apr_status_t rv;
 
-    wait = reader->has_counts || wait < 1000 ? 1000 : wait; /* 0 = forever */
+    wait = wait < 1000 ? 1000 : wait; /* 0 = forever */
     apr_snprintf(count, sizeof(count), "%" APR_UINT64_T_FMT, reader->page);
     apr_snprintf(block, sizeof(block), "%" APR_TIME_T_FMT, wait / 1000);
     argv[2] = es_slice_of(count);
@@ -404,12 +396,19 @@ static apr_status_t read_entries(es_cluster_reader_t *reader)
     return rv == APR_SUCCESS ? use_reply(reader, reply) : no_answer(reader, rv);
 }
 
-static apr_status_t send_counts(es_cluster_reader_t *reader)
+/* What the broker is told from time to time. */
+static apr_status_t tell(es_cluster_reader_t *reader)
 {
-    apr_status_t rv = es_cluster_counts_step(reader->counts, reader->link,
-                                             es_clock_now(), keep, reader);
+    apr_time_t now = es_clock_now();
+    apr_status_t rv =
+        es_cluster_counts_step(reader->counts, reader->link, now, keep, reader);
 
     reader->has_counts = rv == APR_EAGAIN;
+    if ((rv == APR_SUCCESS || rv == APR_EAGAIN) &&
+        now >= es_cluster_sending_due(reader->sending)) {
+        rv = es_cluster_sending_step(reader->sending, reader->link, keep,
+                                     reader);
+    }
     return rv == APR_SUCCESS || rv == APR_EAGAIN ? APR_SUCCESS
                                                  : no_answer(reader, rv);
 }
@@ -425,7 +424,7 @@ static apr_status_t take_turn(es_cluster_reader_t *reader)
         rv = greet(reader);
     }
     if (rv == APR_SUCCESS) {
-        rv = send_counts(reader);
+        rv = tell(reader);
     }
     if (rv == APR_SUCCESS) {
         rv = read_entries(reader);
@@ -498,6 +497,7 @@ static void on_thread(void *arg)
     es_lock_limit_wait(LOCK_WAIT);
     run(reader);
     close_link(reader);
+    es_cluster_sending_leave(reader->sending);
     es_cluster_state_resign(reader->hub.state, reader->hub.child);
 }
 
@@ -537,6 +537,8 @@ apr_status_t es_cluster_reader_start(es_cluster_reader_t **out,
     es_cluster_follow_init(&reader->follow, &reader->hub, reader->pool);
     reader->counts =
         es_cluster_counts_create(&reader->hub, &reader->script, reader->pool);
+    reader->sending =
+        es_cluster_sending_create(&reader->hub, &reader->script, reader->pool);
     rv = es_thread_start(&reader->thread, on_thread, destroy, reader, pool);
     if (rv != APR_SUCCESS) {
         destroy(reader);

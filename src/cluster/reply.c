@@ -257,3 +257,19 @@ const es_cluster_reply_t *es_cluster_reply_at(const es_cluster_reply_t *reply,
                ? reply->is.array.elements[i]
                : NULL;
 }
+
+apr_uint64_t es_cluster_reply_bytes(const es_cluster_reply_t *entries)
+{
+    apr_uint64_t bytes = 0;
+    int i, k;
+
+    for (i = 0; i < es_cluster_reply_count(entries); i++) {
+        const es_cluster_reply_t *fields =
+            es_cluster_reply_at(es_cluster_reply_at(entries, i), 1);
+
+        for (k = 0; k < es_cluster_reply_count(fields); k++) {
+            bytes += es_cluster_reply_text(es_cluster_reply_at(fields, k)).len;
+        }
+    }
+    return bytes;
+}

@@ -75,4 +75,7 @@ es_cluster_reply_t *es_cluster_reply_make(es_cluster_reply_maker_t *maker,
                                           apr_int64_t index, es_slice_t text,
                                           apr_int64_t number);
 
+/** Bytes of all texts in a list of stream entries, as XREAD has them. */
+apr_uint64_t es_cluster_reply_bytes(const es_cluster_reply_t *entries);
+
 #endif

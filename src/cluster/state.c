@@ -32,7 +32,10 @@
 #include "base/context.h"
 
 #define STATE_MAGIC APR_UINT64_C(0x6573636c75737401)
-#define STATE_VERSION 1
+#define STATE_VERSION 2
+
+/* A time to send that is further ahead than this was not written by us. */
+#define SENDING_MAX (10 * APR_USEC_PER_SEC)
 
 #define BEAT_BITS 44
 #define BEAT_MASK ((APR_UINT64_C(1) << BEAT_BITS) - 1)
@@ -55,9 +58,13 @@ struct es_cluster_state_t {
     apr_uint32_t turn; /* a line of its own: all workers look at it */
     apr_uint32_t waiters;
     apr_uint32_t spare3[14];
+    apr_uint64_t sending_until; /* of es_clock_now */
+    apr_uint64_t has_seal;      /* written after the seal */
+    es_cluster_seal_t seal;
+    apr_uint64_t spare4[4];
 };
 
-typedef char assert_state_size[sizeof(es_cluster_state_t) == 448 ? 1 : -1];
+typedef char assert_state_size[sizeof(es_cluster_state_t) == 512 ? 1 : -1];
 
 apr_size_t es_cluster_state_size(void)
 {
@@ -112,6 +119,11 @@ static int is_over(apr_uint64_t lease, apr_time_t now)
     return age > ES_CLUSTER_LEASE / 1000 || age < -ES_CLUSTER_LEASE / 1000;
 }
 
+static int leads(const es_cluster_state_t *state, apr_uint32_t child)
+{
+    return child != 0 && es_cluster_state_leader(state) == child;
+}
+
 static void begin_lead(es_cluster_state_t *state)
 {
     __atomic_store_n(&state->up_child, 0, __ATOMIC_RELAXED);
@@ -164,6 +176,47 @@ apr_uint32_t es_cluster_state_leader(const es_cluster_state_t *state)
     return child_of(__atomic_load_n(&state->lease, __ATOMIC_ACQUIRE));
 }
 
+/* ---- who sends to GRIP proxies ------------------------------------------- */
+
+void es_cluster_state_set_sending(es_cluster_state_t *state, apr_uint32_t child,
+                                  apr_time_t until)
+{
+    if (leads(state, child)) {
+        /* release: the outboxes are at their places */
+        __atomic_store_n(&state->sending_until, (apr_uint64_t)until,
+                         __ATOMIC_RELEASE);
+    }
+}
+
+int es_cluster_state_may_send(const es_cluster_state_t *state, apr_time_t now)
+{
+    apr_time_t until =
+        (apr_time_t)__atomic_load_n(&state->sending_until, __ATOMIC_ACQUIRE);
+
+    return now < until && until - now < SENDING_MAX;
+}
+
+/* It stays the same as long as one node lives that knows it, so that a reader
+ * which meets a change, and finds a link invalid, is rare and does no harm. */
+void es_cluster_state_set_seal(es_cluster_state_t *state,
+                               const es_cluster_seal_t *seal)
+{
+    __atomic_store_n(&state->seal.words[0], seal->words[0], __ATOMIC_RELAXED);
+    __atomic_store_n(&state->seal.words[1], seal->words[1], __ATOMIC_RELAXED);
+    __atomic_store_n(&state->has_seal, 1, __ATOMIC_RELEASE);
+}
+
+int es_cluster_state_seal(const es_cluster_state_t *state,
+                          es_cluster_seal_t *seal)
+{
+    if (__atomic_load_n(&state->has_seal, __ATOMIC_ACQUIRE) != 1) {
+        return 0;
+    }
+    seal->words[0] = __atomic_load_n(&state->seal.words[0], __ATOMIC_RELAXED);
+    seal->words[1] = __atomic_load_n(&state->seal.words[1], __ATOMIC_RELAXED);
+    return 1;
+}
+
 /* ---- waiting for the journal --------------------------------------------- */
 
 static long futex(const apr_uint32_t *word, int op, apr_uint32_t value,
@@ -206,11 +259,6 @@ void es_cluster_state_wait(es_cluster_state_t *state, apr_uint32_t turn,
 }
 
 /* ---- statistics ---------------------------------------------------------- */
-
-static int leads(const es_cluster_state_t *state, apr_uint32_t child)
-{
-    return child != 0 && es_cluster_state_leader(state) == child;
-}
 
 /* The last byte stays NUL. */
 static void write_text(char to[ES_CLUSTER_STATE_TEXT_SIZE], const char *from)

@@ -94,6 +94,36 @@ void es_cluster_state_resign(es_cluster_state_t *state, apr_uint32_t child);
 /** The child that leads, or was the last one to; 0 = none. Context: ANY. */
 apr_uint32_t es_cluster_state_leader(const es_cluster_state_t *state);
 
+/* ---- who sends to GRIP proxies (cluster/sending.h) ----------------------- */
+
+/** What links are sealed with: the same on all nodes. */
+typedef struct es_cluster_seal_t {
+    apr_uint64_t words[2];
+} es_cluster_seal_t;
+
+/** This node may send until then, a time of es_clock_now; 0 = it may not.
+ * Nothing happens unless the child leads. Context: CLUSTER. */
+void es_cluster_state_set_sending(es_cluster_state_t *state, apr_uint32_t child,
+                                  apr_time_t until);
+
+/**
+ * May the senders of this node send? Asked immediately before each step that
+ * sends: the process may have been stopped, or the node cut off.
+ *
+ * @param now  of es_clock_now, read after whatever may have taken time
+ *
+ * Context: ANY.
+ */
+int es_cluster_state_may_send(const es_cluster_state_t *state, apr_time_t now);
+
+/** Context: CLUSTER, the leader. */
+void es_cluster_state_set_seal(es_cluster_state_t *state,
+                               const es_cluster_seal_t *seal);
+
+/** @return 0: the broker has not told it yet. Context: ANY. */
+int es_cluster_state_seal(const es_cluster_state_t *state,
+                          es_cluster_seal_t *seal);
+
 /* ---- waiting for the journal --------------------------------------------- */
 
 /**

@@ -23,6 +23,10 @@ enum {
     ES_OUTCOME_UNKNOWN = -2 /* too long ago */
 };
 
+/** May this process send now? If several servers have a hub in common, one of
+ * them does. It is asked before each step that sends. */
+typedef int es_may_send_fn_t(void *arg);
+
 /** The outcome of the records from one position up to another. */
 typedef struct es_outbox_result_t {
     apr_uint64_t from; /* atomic, as the next three */

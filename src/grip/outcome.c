@@ -19,6 +19,8 @@ static const struct {
     {ES_OUTCOME_TOO_MANY_WAITING, "too many publishers wait for it"},
     {ES_OUTCOME_UNSENT, "nothing is sent to it, see the error log"},
     {ES_OUTCOME_LOST, "its record was damaged"},
+    {ES_OUTCOME_ELSEWHERE, "another server of the cluster sends to it"},
+    {ES_OUTCOME_EARLIER, "it was published earlier"},
 };
 
 #define TEXTS (sizeof(texts) / sizeof(texts[0]))
@@ -26,6 +28,12 @@ static const struct {
 int es_outcome_is_answer(int outcome)
 {
     return outcome >= 100 && outcome <= 999;
+}
+
+int es_outcome_is_failure(int outcome)
+{
+    return outcome != 0 && outcome != ES_OUTCOME_ELSEWHERE &&
+           outcome != ES_OUTCOME_EARLIER;
 }
 
 int es_outcome_blames_body(int outcome)

@@ -20,7 +20,10 @@ enum {
     ES_OUTCOME_STOPPING,    /* the child stops; another child may send it */
     ES_OUTCOME_TOO_MANY_WAITING, /* too many publishers wait; it is sent */
     ES_OUTCOME_UNSENT, /* nothing is sent to it; the error log has why */
-    ES_OUTCOME_LOST    /* the record was damaged */
+    ES_OUTCOME_LOST,   /* the record was damaged */
+    /* of a hub that several servers share; no failures */
+    ES_OUTCOME_ELSEWHERE, /* another server sends it */
+    ES_OUTCOME_EARLIER    /* it was published earlier, by any of them */
 };
 
 /**
@@ -28,6 +31,10 @@ enum {
  * was not reached.
  */
 int es_outcome_is_answer(int outcome);
+
+/** 1 if the proxy has not taken it, or it is not known that it has, and this
+ * server is to know. */
+int es_outcome_is_failure(int outcome);
 
 /** 1 if the proxy refuses the body: then one item that is bad or too large may
  * have spoiled the others. */

@@ -70,6 +70,9 @@ static int find_outcome(void *arg, const es_waiter_t *waiter, int proxy)
     int outcome = es_outbox_outcome(es_sender_proxy_outbox(sending),
                                     waiter->from, waiter->to);
 
+    if (outcome == ES_OUTCOME_OPEN && !es_sender_proxy_may_send(sending)) {
+        return ES_OUTCOME_ELSEWHERE;
+    }
     if (waiter->is_again && outcome != ES_OUTCOME_OPEN &&
         outcome != ES_OUTCOME_TAKEN) {
         return es_sender_proxy_resend(sending, waiter->from, waiter->to);
@@ -99,6 +102,24 @@ static void step_all(es_sender_t *sender, turn_t *turn)
             turn->busy += es_sender_proxy_is_busy(route->sendings[i]);
             turn->blocked += es_sender_proxy_is_blocked(route->sendings[i]);
             turn->more += es_sender_proxy_has_more(route->sendings[i]);
+        }
+    }
+    if (changed) {
+        es_outbox_shm_wake_all(sender->outbox_shm);
+    }
+}
+
+/* Before requests go on: the process may have been stopped meanwhile. */
+static void cancel_forbidden(es_sender_t *sender)
+{
+    int changed = 0;
+    apr_uint32_t hub;
+    int i;
+
+    for (hub = 0; hub < sender->nhubs; hub++) {
+        for (i = 0; i < sender->routes[hub].count; i++) {
+            changed |= es_sender_proxy_cancel_forbidden(
+                sender->routes[hub].sendings[i]);
         }
     }
     if (changed) {
@@ -142,6 +163,7 @@ static void read_clocks(es_sender_time_t *time)
 
 static void take_turn(es_sender_t *sender, turn_t *turn)
 {
+    cancel_forbidden(sender);
     end_requests(sender, &turn->time);
     step_all(sender, turn);
     answer_all(sender, turn);
@@ -232,6 +254,8 @@ static apr_status_t open_route(es_sender_t *sender, route_t *route,
         params.grip = hub->grip;
         params.proxy = APR_ARRAY_IDX(hub->grip->proxies, i, const es_proxy_t *);
         params.outbox = es_outbox_shm_at(sender->outbox_shm, hub->outboxes[i]);
+        params.may_send = hub->may_send;
+        params.arg = hub->arg;
         rv = es_sender_proxy_open(&route->sendings[i], &params, sender->client,
                                   sender->pool);
         if (rv != APR_SUCCESS) {
@@ -327,7 +351,7 @@ apr_status_t es_sender_join(es_sender_t *sender, apr_interval_time_t timeout)
 
 void es_sender_wake(es_sender_t *sender)
 {
-    ES_CONTEXT(ES_WORKER);
+    ES_CONTEXT(ES_WORKER | ES_CLUSTER);
     es_outbox_shm_wake(sender->outbox_shm, sender->child);
 }
 

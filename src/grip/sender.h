@@ -26,6 +26,8 @@ typedef struct es_sender_hub_t {
     es_store_t *store;
     const es_grip_t *grip; /* NULL = it has no proxies */
     apr_uint32_t outboxes[ES_GRIP_PROXIES_MAX];
+    es_may_send_fn_t *may_send; /* NULL = always */
+    void *arg;                  /* its argument */
 } es_sender_hub_t;
 
 typedef struct es_sender_params_t {
@@ -50,8 +52,8 @@ apr_status_t es_sender_start(es_sender_t **out,
                              const es_sender_params_t *params,
                              apr_pool_t *pool);
 
-/** Wake the thread: there is something to send. Context: WORKER; does not
- * block. */
+/** Wake the thread: there is something to send, or it may send now. Context:
+ * WORKER or CLUSTER; does not block. */
 void es_sender_wake(es_sender_t *sender);
 
 /**

@@ -18,7 +18,7 @@
  *      │           RESENDING    POSTING ────────────┤
  *      │               └────────────────────────────┤
  *      └────────────────────────────────────────────┘
- *           nothing is left: release the outbox
+ *           nothing is left, or FORBIDDEN: release the outbox
  *
  * The outbox is this child's in POSTING and RESENDING, in which exactly one
  * request is in flight, and in no other state.
@@ -66,6 +66,7 @@ typedef enum sending_state_t {
 typedef enum sending_event_t {
     LOOK,       /* once in each turn of the thread */
     POST_ENDED, /* the request in flight has an outcome */
+    FORBIDDEN,  /* this node may not send any more */
     SENDING_EVENTS
 } sending_event_t;
 
@@ -406,7 +407,8 @@ static int post_next(es_sender_proxy_t *sending, const es_sender_time_t *time)
         int outcome;
 
         sending->state = load_next(sending, &changed, time->now);
-        if (sending->state == IDLE) {
+        if (sending->state == IDLE || !es_sender_proxy_may_send(sending)) {
+            sending->state = IDLE;
             es_outbox_release(sending->params.outbox);
             return 1;
         }
@@ -426,8 +428,9 @@ static int on_look(es_sender_proxy_t *sending, int outcome,
 
     (void)outcome;
     sending->state = IDLE;
-    if (sending->resend.state != RESEND_WANTED &&
-        es_outbox_sent(params->outbox) == es_store_head(params->store)) {
+    if (!es_sender_proxy_may_send(sending) ||
+        (sending->resend.state != RESEND_WANTED &&
+         es_outbox_sent(params->outbox) == es_store_head(params->store))) {
         sending->wait.since = 0;
         return 0;
     }
@@ -439,6 +442,17 @@ static int on_look(es_sender_proxy_t *sending, int outcome,
     sending->wait.since = 0;
     sending->next.pos = 0; /* this child cannot know how far another came */
     return post_next(sending, time);
+}
+
+static int on_forbidden(es_sender_proxy_t *sending, int outcome,
+                        const es_sender_time_t *time)
+{
+    (void)outcome;
+    (void)time;
+    es_grip_conn_cancel(sending->line);
+    sending->state = IDLE;
+    es_outbox_release(sending->params.outbox);
+    return 1;
 }
 
 static int on_post_ended(es_sender_proxy_t *sending, int outcome,
@@ -456,8 +470,8 @@ typedef int action_fn_t(es_sender_proxy_t *sending, int outcome,
 static action_fn_t *const actions[SENDING_STATES][SENDING_EVENTS] = {
     [IDLE] = {[LOOK] = on_look},
     [BLOCKED] = {[LOOK] = on_look},
-    [POSTING] = {[POST_ENDED] = on_post_ended},
-    [RESENDING] = {[POST_ENDED] = on_post_ended},
+    [POSTING] = {[POST_ENDED] = on_post_ended, [FORBIDDEN] = on_forbidden},
+    [RESENDING] = {[POST_ENDED] = on_post_ended, [FORBIDDEN] = on_forbidden},
 };
 
 /* @return 1 if the outbox has changed */
@@ -479,6 +493,23 @@ int es_sender_proxy_step(es_sender_proxy_t *sending,
     return step(sending, LOOK, 0, time);
 }
 
+/* An outbox without a place waits for one (server/outbox_owners.h). */
+int es_sender_proxy_may_send(const es_sender_proxy_t *sending)
+{
+    const es_sender_proxy_params_t *params = &sending->params;
+
+    return params->may_send == NULL || (es_outbox_sent(params->outbox) != 0 &&
+                                        params->may_send(params->arg));
+}
+
+int es_sender_proxy_cancel_forbidden(es_sender_proxy_t *sending)
+{
+    ES_CONTEXT(ES_SENDER);
+    return es_sender_proxy_is_busy(sending) &&
+           !es_sender_proxy_may_send(sending) &&
+           step(sending, FORBIDDEN, 0, NULL);
+}
+
 int es_sender_proxy_ended(es_sender_proxy_t *sending, int outcome,
                           const es_sender_time_t *time)
 {
@@ -498,7 +529,8 @@ int es_sender_proxy_is_blocked(const es_sender_proxy_t *sending)
 
 int es_sender_proxy_has_more(const es_sender_proxy_t *sending)
 {
-    return sending->state == IDLE && sending->resend.state == RESEND_WANTED;
+    return sending->state == IDLE && sending->resend.state == RESEND_WANTED &&
+           es_sender_proxy_may_send(sending);
 }
 
 const es_outbox_t *es_sender_proxy_outbox(const es_sender_proxy_t *sending)

@@ -29,6 +29,8 @@ typedef struct es_sender_proxy_params_t {
     const es_grip_t *grip;
     const es_proxy_t *proxy;
     es_outbox_t *outbox;
+    es_may_send_fn_t *may_send; /* NULL = always */
+    void *arg;                  /* its argument */
 } es_sender_proxy_params_t;
 
 /**
@@ -54,6 +56,17 @@ void es_sender_proxy_close(es_sender_proxy_t *sending);
  */
 int es_sender_proxy_step(es_sender_proxy_t *sending,
                          const es_sender_time_t *time);
+
+/** May this node send to the proxy now? */
+int es_sender_proxy_may_send(const es_sender_proxy_t *sending);
+
+/**
+ * Cancel the request in flight and release the outbox, if this node may not
+ * send any more. What was in flight is sent by another node, perhaps once more.
+ *
+ * @return as es_sender_proxy_step
+ */
+int es_sender_proxy_cancel_forbidden(es_sender_proxy_t *sending);
 
 /**
  * The request in flight has ended: report its outcome and go on.

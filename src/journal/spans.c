@@ -82,6 +82,13 @@ es_id_t es_spans_begin(const es_store_t *store)
     return count > 0 ? set->at[count - 1].first : store->epoch;
 }
 
+es_id_t es_spans_oldest(const es_store_t *store)
+{
+    const es_span_set_t *set = current_set(&store->segment->spans);
+
+    return count_of(set) > 0 ? set->at[0].first : store->epoch;
+}
+
 int es_spans_are_last(const es_store_t *store, const es_id_t *id)
 {
     es_id_t last = es_journal_last(&store->journal);

@@ -25,6 +25,10 @@ int es_spans_are_given(const es_store_t *store);
 /** The id from which the present epoch counts: last ids are not below it. */
 es_id_t es_spans_begin(const es_store_t *store);
 
+/** The first id that is valid; nothing after it was missing in the last fill.
+ */
+es_id_t es_spans_oldest(const es_store_t *store);
+
 /** A broker gives the ids, and this is the last one. */
 int es_spans_are_last(const es_store_t *store, const es_id_t *id);
 

@@ -417,6 +417,55 @@ FACTS(a_waiter_that_is_killed_leaves_the_others_woken)
     assert_int_equal(status, 0);
 }
 
+/* ---- who sends to GRIP proxies ------------------------------------------ */
+
+FACTS(a_node_may_send_until_its_time_is_over)
+{
+    es_cluster_state_t *node = make_state();
+
+    assert_false(es_cluster_state_may_send(node, T0));
+    assert_true(lead(node, 1, T0));
+    es_cluster_state_set_sending(node, 2, T0 + SECOND); /* does not lead */
+    assert_false(es_cluster_state_may_send(node, T0));
+    es_cluster_state_set_sending(node, 1, T0 + SECOND);
+    assert_true(es_cluster_state_may_send(node, T0));
+    assert_true(es_cluster_state_may_send(node, T0 + SECOND - 1));
+    assert_false(es_cluster_state_may_send(node, T0 + SECOND));
+    es_cluster_state_set_sending(node, 1, 0);
+    assert_false(es_cluster_state_may_send(node, T0));
+}
+
+FACTS(it_goes_on_sending_with_another_leader)
+{
+    es_cluster_state_t *node = make_state();
+    int absent = 1;
+
+    assert_true(lead(node, 1, T0));
+    es_cluster_state_set_sending(node, 1, T0 + 2 * SECOND);
+    assert_true(es_cluster_state_lead(node, 2, T0 + SECOND, is_there, &absent));
+    assert_true(es_cluster_state_may_send(node, T0 + SECOND));
+}
+
+FACTS(a_time_that_is_far_ahead_is_not_believed)
+{
+    es_cluster_state_t *node = make_state();
+
+    assert_true(lead(node, 1, T0));
+    es_cluster_state_set_sending(node, 1, T0 + 3600 * SECOND);
+    assert_false(es_cluster_state_may_send(node, T0));
+}
+
+FACTS(a_seal_is_not_known_at_first)
+{
+    es_cluster_state_t *node = make_state();
+    es_cluster_seal_t seal = {{0, 7}}, got;
+
+    assert_false(es_cluster_state_seal(node, &got));
+    es_cluster_state_set_seal(node, &seal);
+    assert_true(es_cluster_state_seal(node, &got));
+    assert_memory_equal(&got, &seal, sizeof(seal));
+}
+
 static const struct CMUnitTest tests[] = {
     UNIT(a_state_is_known_by_its_layout),
     UNIT(one_child_leads_and_goes_on),
@@ -437,6 +486,10 @@ static const struct CMUnitTest tests[] = {
     UNIT(a_wait_for_a_turn_that_is_over_returns_at_once),
     UNIT(no_wake_up_is_lost_between_processes),
     UNIT(a_waiter_that_is_killed_leaves_the_others_woken),
+    UNIT(a_node_may_send_until_its_time_is_over),
+    UNIT(it_goes_on_sending_with_another_leader),
+    UNIT(a_time_that_is_far_ahead_is_not_believed),
+    UNIT(a_seal_is_not_known_at_first),
 };
 
 UNIT_MAIN(tests)

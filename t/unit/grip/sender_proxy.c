@@ -30,6 +30,14 @@ static void on_log(int level, apr_status_t rv, const char *tag,
     apr_cpystrn(last_log, text, sizeof(last_log));
 }
 
+static int is_allowed; /* to send; of one server of several */
+
+static int may_send(void *arg)
+{
+    assert_ptr_equal(arg, &is_allowed);
+    return is_allowed;
+}
+
 static es_sender_proxy_t *open_sending(int proxy)
 {
     es_sender_proxy_params_t params = {0};
@@ -40,6 +48,8 @@ static es_sender_proxy_t *open_sending(int proxy)
     params.grip = &hub.grip;
     params.proxy = &hub.proxies[proxy];
     params.outbox = es_outbox_shm_at(hub.outboxes, (apr_uint32_t)proxy);
+    params.may_send = may_send;
+    params.arg = &is_allowed;
     assert_int_equal(es_sender_proxy_open(&out, &params, client, pool),
                      APR_SUCCESS);
     return out;
@@ -145,6 +155,71 @@ FACTS(the_parts_of_a_record_follow_each_other)
     end(0);
     assert_int_equal(outcome_of(large), ES_OUTCOME_TAKEN);
     assert_idle();
+}
+
+/* ---- one of several servers -------------------------------------------- */
+
+FACTS(a_server_that_may_not_send_does_not)
+{
+    range_t range = publish("x", "1");
+
+    is_allowed = 0;
+    assert_false(step());
+    assert_idle();
+    assert_false(es_sender_proxy_has_more(sending));
+    assert_false(es_sender_proxy_cancel_forbidden(sending));
+    assert_int_equal(fake_requests(0), 0);
+    assert_int_equal(outcome_of(range), ES_OUTCOME_OPEN);
+    is_allowed = 1;
+    step();
+    assert_string_equal(in_flight(), "x:1");
+}
+
+FACTS(one_that_loses_the_right_cancels_what_is_in_flight)
+{
+    range_t range = publish("x", "1");
+
+    step();
+    assert_false(es_sender_proxy_cancel_forbidden(sending));
+    assert_string_equal(in_flight(), "x:1");
+    is_allowed = 0;
+    assert_true(es_sender_proxy_cancel_forbidden(sending));
+    assert_idle();
+    assert_int_equal(outcome_of(range), ES_OUTCOME_OPEN);
+    assert_false(step());
+    is_allowed = 1;
+    step();
+    assert_string_equal(in_flight(), "x:1");
+    end(0);
+    assert_int_equal(outcome_of(range), ES_OUTCOME_TAKEN);
+}
+
+FACTS(one_that_loses_it_with_an_answer_sends_nothing_more)
+{
+    range_t first = publish("x", "1");
+    range_t second;
+
+    step();
+    second = publish("x", "2");
+    is_allowed = 0;
+    assert_true(end(0));
+    assert_idle();
+    assert_int_equal(outcome_of(first), ES_OUTCOME_TAKEN);
+    assert_int_equal(outcome_of(second), ES_OUTCOME_OPEN);
+}
+
+FACTS(an_outbox_without_a_place_waits_for_one)
+{
+    publish("x", "1");
+    es_outbox_begin(outbox, 0);
+    assert_false(step());
+    assert_idle();
+    assert_int_equal(es_outbox_sent(outbox), 0);
+    assert_int_equal(warnings, 0);
+    es_outbox_begin(outbox, 64); /* before all that is there: overtaken */
+    assert_true(step());
+    assert_int_equal(warnings, 1);
+    assert_string_equal(in_flight(), "x:1");
 }
 
 /* ---- outcomes ---------------------------------------------------------- */
@@ -753,6 +828,7 @@ static int before_each(void **state)
     now.now = 5000 * SECOND;
     now.date = apr_time_from_sec(1700000000);
     warnings = notices = 0;
+    is_allowed = 1;
     es_log_set_handler(on_log);
     assert_int_equal(es_grip_client_open(&client, 2), APR_SUCCESS);
     outbox = es_outbox_shm_at(hub.outboxes, 0);
@@ -784,6 +860,10 @@ static const struct CMUnitTest tests[] = {
     TEST(all_that_stood_in_the_journal_fails_when_the_proxy_is_not_reached),
     TEST(a_body_that_is_refused_is_sent_one_by_one),
     TEST(other_refusals_are_not_split),
+    TEST(a_server_that_may_not_send_does_not),
+    TEST(one_that_loses_the_right_cancels_what_is_in_flight),
+    TEST(one_that_loses_it_with_an_answer_sends_nothing_more),
+    TEST(an_outbox_without_a_place_waits_for_one),
     TEST(what_was_overtaken_has_failed),
     TEST(a_damaged_record_ends_what_is_sent_of_the_journal),
     TEST(an_outbox_beyond_the_head_begins_at_the_head),
