@@ -70,6 +70,10 @@ my ($ok, $text) = result_of("EventStreamCluster redis://localhost/\n"
     . "EventStreamHub later size=256k\n");
 ok $ok, 'each hub has one, also one that is defined further down' or diag $text;
 
+($ok, $text) = result_of("EventStreamGrip http://localhost:5561\n"
+    . "EventStreamCluster redis://localhost/\n");
+ok $ok, 'a hub may have GRIP proxies, too' or diag $text;
+
 # ---- What is refused -------------------------------------------------------
 
 is_refused('EventStreamCluster', qr/EventStreamCluster: takes a URL such as/,
@@ -87,12 +91,6 @@ is_refused("EventStreamCluster redis://:s3cret\@a\n"
     . 'EventStreamCluster redis://:s3cret@b',
     qr/hub default has one already, at line \d+ of .*; a hub has one broker/,
     'a second broker of a hub');
-is_refused("EventStreamGrip http://localhost:5561\n"
-    . 'EventStreamCluster redis://:s3cret@localhost',
-    pattern('EventStreamCluster hub default has EventStreamGrip, too: a hub',
-        'is either clustered or published to GRIP proxies, because .*; use',
-        'another hub for the proxies'),
-    'a hub with GRIP proxies');
 is_refused('EventStreamCluster redis://:s3cret@localhost nonsense=s3cret',
     qr/unknown parameter 'nonsense='; known are/, 'an unknown word');
 is_refused('EventStreamCluster redis://:s3cret@localhost s3cret',

@@ -336,15 +336,6 @@ static const char *give(const es_settings_t *global,
                             "with EventStreamHub %s",
                             conf->hub, conf->hub);
     }
-    if (hub->grip) {
-        return apr_psprintf(p,
-                            "hub %s has EventStreamGrip, too: a hub is either "
-                            "clustered or published to GRIP proxies, because "
-                            "each server of a cluster would send every event "
-                            "to the proxies, and their clients would get it "
-                            "once from each; use another hub for the proxies",
-                            conf->hub);
-    }
     hub->cluster = conf;
     return NULL;
 }

@@ -111,6 +111,10 @@ int es_grip_answer_make(es_grip_answer_t *answer, es_problem_t *why);
 /** Send it. @return what the handler returns. Context: WORKER. */
 int es_grip_answer_send(es_grip_answer_t *answer);
 
+/** The seal of a link: of this server, or of all servers that share the hub,
+ * once this one knows theirs. */
+apr_uint64_t es_grip_answer_seal(const es_runtime_hub_t *hub, es_slice_t state);
+
 /**
  * Send an answer without a hold: the proxy ends the stream, and the client
  * reconnects after retry_ms.

@@ -13,6 +13,7 @@
 #include "journal/missed.h"
 #include "grip/instruct.h"
 #include "grip/link.h"
+#include "server/cluster_runtime.h"
 #include "server/log.h"
 #include "http/reply.h"
 #include "http/subscribe.h"
@@ -79,6 +80,15 @@ static ending_t add_events(es_grip_answer_t *answer, const es_start_t *present,
 
 /* ---- The head ---------------------------------------------------------- */
 
+apr_uint64_t es_grip_answer_seal(const es_runtime_hub_t *hub, es_slice_t state)
+{
+    apr_uint64_t seal;
+
+    return hub->cluster && es_cluster_runtime_seal(hub, state, &seal)
+               ? seal
+               : es_store_seal(hub->store, state);
+}
+
 static const char *link_path(const es_grip_answer_t *answer,
                              const es_id_t *from)
 {
@@ -98,7 +108,7 @@ static const char *link_path(const es_grip_answer_t *answer,
     state = es_grip_link_pack(&link, p);
     return apr_pstrcat(
         p, answer->path, ES_GRIP_LINK_MARK,
-        es_grip_link_write(state, es_store_seal(answer->hub->store, state), p),
+        es_grip_link_write(state, es_grip_answer_seal(answer->hub, state), p),
         NULL);
 }
 

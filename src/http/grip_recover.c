@@ -29,9 +29,11 @@
 #include "journal/close.h"
 #include "journal/missed.h"
 #include "journal/resume.h"
+#include "journal/stream_append.h"
 #include "grip/instruct.h"
 #include "grip/item.h"
 #include "grip/link.h"
+#include "server/cluster_runtime.h"
 #include "server/log.h"
 #include "http/reply.h"
 #include "http/subscribe.h"
@@ -190,6 +192,65 @@ static void check_closed(recovery_t *recovery)
     }
 }
 
+/* ---- Several servers ---------------------------------------------------- */
+
+/* A link that was made before this server knew the seal of all is sealed by
+ * this one alone. */
+static int is_sealed(const es_runtime_hub_t *hub, es_slice_t state,
+                     apr_uint64_t seal)
+{
+    return seal == es_grip_answer_seal(hub, state) ||
+           seal == es_store_seal(hub->store, state);
+}
+
+/* The highest of our ids that the proxy or the path states. */
+static es_slice_t highest_id(const recovery_t *recovery)
+{
+    es_slice_t highest = {NULL, 0};
+    es_id_t id, most = {0, 0};
+    int i;
+
+    for (i = 0; i < recovery->link.count; i++) {
+        es_slice_t text = last_id(recovery, recovery->link.channels[i]);
+
+        if (es_id_parse(&id, text) && es_id_compare(&id, &most) > 0) {
+            most = id;
+            highest = text;
+        }
+    }
+    return highest;
+}
+
+static int is_ahead(const es_runtime_hub_t *hub, es_slice_t text)
+{
+    es_id_t id, last;
+
+    return es_id_parse(&id, text) &&
+           es_store_last(hub->store, &last) == APR_SUCCESS &&
+           es_id_compare(&id, &last) > 0;
+}
+
+/* Another server may have sent the proxy an event that this one has not got
+ * yet. @return 0: it still has not, and does not follow the broker */
+static int wait_for_event(const recovery_t *recovery)
+{
+    const es_runtime_hub_t *hub = recovery->hub;
+    es_slice_t id = highest_id(recovery);
+    int ahead;
+    apr_time_t by;
+
+    if (!hub->cluster || id.len == 0) {
+        return 1;
+    }
+    es_cluster_runtime_wait_synced(hub);
+    by = es_cluster_runtime_behind_by(hub, id);
+    do {
+        ahead = is_ahead(hub, id);
+    } while (ahead && es_cluster_runtime_wait_behind(by));
+    es_cluster_runtime_waited();
+    return !ahead || !es_cluster_runtime_is_behind(hub);
+}
+
 /* ---- The answer -------------------------------------------------------- */
 
 /* Called a second time if the client starts with stream-reset. */
@@ -342,7 +403,7 @@ int es_grip_recover_handler(request_rec *r, int lookup)
         return es_reply_problem(r, &why);
     }
     if (!recovery.hub->grip->is_reliable ||
-        seal != es_store_seal(recovery.hub->store, state)) {
+        !is_sealed(recovery.hub, state, seal)) {
         es_rlog(APLOG_DEBUG, 0, r, "ES0604",
                 "a GRIP proxy used a link that is no longer valid; its clients "
                 "are asked to reconnect");
@@ -352,6 +413,12 @@ int es_grip_recover_handler(request_rec *r, int lookup)
         es_rlog(APLOG_DEBUG, 0, r, "ES0605",
                 "a GRIP proxy used a link that has expired; its clients are "
                 "asked to reconnect");
+        return es_grip_answer_end(r, recovery.link.retry_ms);
+    }
+    if (!wait_for_event(&recovery)) {
+        es_rlog(APLOG_DEBUG, 0, r, "ES0607",
+                "a GRIP proxy has an event that this server has not received "
+                "yet; its clients are asked to reconnect");
         return es_grip_answer_end(r, recovery.link.retry_ms);
     }
     return answer_request(&recovery);

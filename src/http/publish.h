@@ -365,9 +365,16 @@ int es_publish_cluster_refuse(const es_runtime_hub_t *hub,
                               const es_cluster_result_t *result, apr_pool_t *p,
                               es_problem_t *why);
 
-/** Note that so many events are stored. @param done  filled from result */
+/**
+ * Note that so many events are stored.
+ *
+ * @param before  the head of the journal before the batch was sent to the
+ *                broker
+ * @param done    filled from result; its positions are those of the events that
+ *                are new
+ */
 void es_publish_cluster_done(const es_runtime_hub_t *hub, int events,
-                             const es_cluster_result_t *result,
+                             es_pos_t before, const es_cluster_result_t *result,
                              es_appended_t *done);
 
 /* ---- A stream of batches to a broker: publish_pipe.c -------------------- */

@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "journal/place.h"
 #include "server/cluster_runtime.h"
 #include "server/log.h"
 #include "server/stats.h"
@@ -94,6 +95,7 @@ int es_publish_cluster(const es_runtime_hub_t *hub, const es_batch_t *batch,
                        apr_pool_t *p, es_appended_t *done, es_problem_t *why)
 {
     es_cluster_publisher_t *publisher = es_cluster_runtime_publisher(hub);
+    es_pos_t before = es_store_head(hub->store);
     es_cluster_result_t result = {0};
     apr_status_t rv;
 
@@ -106,19 +108,32 @@ int es_publish_cluster(const es_runtime_hub_t *hub, const es_batch_t *batch,
     if (rv != APR_SUCCESS) {
         return es_publish_cluster_refuse(hub, batch, rv, &result, p, why);
     }
-    es_publish_cluster_done(hub, batch->count, &result, done);
+    es_publish_cluster_done(hub, batch->count, before, &result, done);
     return 1;
 }
 
+/* The records of the new events, which end with this id. Without GRIP proxies
+ * nobody asks for them. */
+static void find_records(const es_runtime_hub_t *hub, es_pos_t before,
+                         const es_id_t *last_id, int count, es_pos_t *from,
+                         es_pos_t *to)
+{
+    *from = *to = es_store_head(hub->store);
+    if (hub->grip && count > 0) {
+        es_store_find_batch(hub->store, before, last_id, count, from, to);
+    }
+}
+
 void es_publish_cluster_done(const es_runtime_hub_t *hub, int events,
-                             const es_cluster_result_t *result,
+                             es_pos_t before, const es_cluster_result_t *result,
                              es_appended_t *done)
 {
     memset(done, 0, sizeof(*done));
     done->last_id = result->last_id;
     done->clients = result->clients;
     done->known = result->known;
-    done->from = done->head = es_store_head(hub->store);
+    find_records(hub, before, &result->last_id, events - result->known,
+                 &done->from, &done->head);
     es_stats_count_events(hub, events - result->known);
 }
 
@@ -127,6 +142,7 @@ int es_publish_cluster_close(const es_runtime_hub_t *hub, es_slice_t name,
                              es_closed_t *done, es_problem_t *why)
 {
     es_cluster_publisher_t *publisher = es_cluster_runtime_publisher(hub);
+    es_pos_t before = es_store_head(hub->store);
     es_cluster_result_t result = {0};
     apr_status_t rv;
 
@@ -141,7 +157,7 @@ int es_publish_cluster_close(const es_runtime_hub_t *hub, es_slice_t name,
     }
     done->id = result.last_id;
     done->clients = result.clients;
-    done->from = done->head = es_store_head(hub->store);
+    find_records(hub, before, &result.last_id, 1, &done->from, &done->head);
     return 1;
 }
 

@@ -18,6 +18,7 @@
 typedef struct job_t {
     es_cluster_job_t *job;
     int events;
+    es_pos_t before; /* the head when it was sent; with GRIP proxies only */
 } job_t;
 
 struct es_publish_pipe_t {
@@ -55,15 +56,16 @@ int es_publish_pipe_takes(const es_batch_t *batch)
     return !es_publishers_exist();
 }
 
-static apr_status_t finish_oldest(es_publish_pipe_t *pipe, int *events,
+/* @param done  a copy of it */
+static apr_status_t finish_oldest(es_publish_pipe_t *pipe, job_t *done,
                                   es_cluster_result_t *result)
 {
-    job_t *oldest = &pipe->jobs[pipe->first];
+    const job_t *oldest = &pipe->jobs[pipe->first];
 
     memset(result, 0, sizeof(*result));
     pipe->first = (pipe->first + 1) % OPEN_MAX;
     pipe->count--;
-    *events = oldest->events;
+    *done = *oldest;
     return es_cluster_publish_finish(oldest->job, result);
 }
 
@@ -71,10 +73,10 @@ static apr_status_t finish_oldest(es_publish_pipe_t *pipe, int *events,
 static void drop_jobs(es_publish_pipe_t *pipe)
 {
     es_cluster_result_t result;
-    int events;
+    job_t done;
 
     while (pipe->count > 0) {
-        (void)finish_oldest(pipe, &events, &result);
+        (void)finish_oldest(pipe, &done, &result);
     }
 }
 
@@ -82,15 +84,16 @@ static int finish_one(es_publish_pipe_t *pipe, es_publish_piped_t *piped,
                       apr_pool_t *p, es_problem_t *why)
 {
     es_cluster_result_t result;
-    int events;
-    apr_status_t rv = finish_oldest(pipe, &events, &result);
+    job_t done;
+    apr_status_t rv = finish_oldest(pipe, &done, &result);
 
     if (rv != APR_SUCCESS) {
         drop_jobs(pipe);
         return es_publish_cluster_refuse(pipe->hub, NULL, rv, &result, p, why);
     }
-    es_publish_cluster_done(pipe->hub, events, &result, &piped->done);
-    piped->published += (apr_uint64_t)events;
+    es_publish_cluster_done(pipe->hub, done.events, done.before, &result,
+                            &piped->done);
+    piped->published += (apr_uint64_t)done.events;
     return 1;
 }
 
@@ -118,6 +121,7 @@ int es_publish_pipe_send(es_publish_pipe_t *pipe, const es_batch_t *batch,
     }
     job = &pipe->jobs[(pipe->first + pipe->count) % OPEN_MAX];
     job->events = batch->count;
+    job->before = pipe->hub->grip ? es_store_head(pipe->hub->store) : 0;
     rv = es_cluster_publish_begin(pipe->publisher, &pipe->lane, batch,
                                   es_cluster_runtime_wait_by(pipe->hub),
                                   &job->job);

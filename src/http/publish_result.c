@@ -32,7 +32,18 @@ static apr_time_t deadline_of(const es_publish_result_t *result,
     return result->by != 0 ? result->by : es_publish_result_deadline(hub);
 }
 
-/* Waits for the new events, then for those that were stored earlier. */
+/* Of events that were all stored earlier, on any server. */
+static void set_earlier(es_publish_result_t *result)
+{
+    int i;
+
+    for (i = 0; i < result->grip->proxies->nelts; i++) {
+        result->outcomes[i] = ES_OUTCOME_EARLIER;
+    }
+}
+
+/* Waits for the new events, then for those that were stored earlier. Of a
+ * clustered hub, the server that has sent those may be another one. */
 void es_publish_result_wait(es_publish_result_t *result,
                             const es_runtime_hub_t *hub,
                             const es_appended_t *done)
@@ -45,6 +56,10 @@ void es_publish_result_wait(es_publish_result_t *result,
         es_grip_runtime_wait(hub, done->known_from, done->known_to, 1, by,
                              earlier.outcomes);
         es_publish_result_add(result, &earlier);
+    }
+    if (result->grip && hub->cluster && done->known > 0 &&
+        done->from == done->head) {
+        set_earlier(result);
     }
 }
 
@@ -65,7 +80,9 @@ void es_publish_result_add(es_publish_result_t *sum,
     }
     sum->grip = part->grip;
     for (i = 0; i < part->grip->proxies->nelts; i++) {
-        if (part->outcomes[i] != ES_OUTCOME_TAKEN) {
+        if (es_outcome_is_failure(part->outcomes[i]) ||
+            (part->outcomes[i] != ES_OUTCOME_TAKEN &&
+             !es_outcome_is_failure(sum->outcomes[i]))) {
             sum->outcomes[i] = part->outcomes[i];
         }
     }
@@ -87,7 +104,7 @@ static const char *failures_of(const es_publish_result_t *result, apr_pool_t *p)
     int i;
 
     for (i = 0; i < result->grip->proxies->nelts; i++) {
-        if (result->outcomes[i] != ES_OUTCOME_TAKEN) {
+        if (es_outcome_is_failure(result->outcomes[i])) {
             text = apr_psprintf(p, "%s%s%s: %s", text ? text : "",
                                 text ? "; " : "", name_of(result, i, p),
                                 es_outcome_text(result->outcomes[i], p));
@@ -141,13 +158,17 @@ static const char *proxy_json(const es_publish_result_t *result, int i,
                               apr_pool_t *p)
 {
     const char *name = string(name_of(result, i, p), p);
+    int outcome = result->outcomes[i];
+    const char *text = string(es_outcome_text(outcome, p), p);
 
-    if (result->outcomes[i] == ES_OUTCOME_TAKEN) {
+    if (outcome == ES_OUTCOME_TAKEN) {
         return apr_psprintf(p, "{\"proxy\": %s, \"ok\": true}", name);
     }
-    return apr_psprintf(p, "{\"proxy\": %s, \"ok\": false, \"error\": %s}",
-                        name,
-                        string(es_outcome_text(result->outcomes[i], p), p));
+    return apr_psprintf(p,
+                        es_outcome_is_failure(outcome)
+                            ? "{\"proxy\": %s, \"ok\": false, \"error\": %s}"
+                            : "{\"proxy\": %s, \"ok\": null, \"why\": %s}",
+                        name, text);
 }
 
 const char *es_publish_result_json(const es_publish_result_t *result,

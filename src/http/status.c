@@ -154,6 +154,13 @@ static void line_of_hub(request_rec *r, const hub_t *hub)
     }
 }
 
+static int sends(const char *name)
+{
+    const es_runtime_hub_t *view = es_runtime_hub_named(name);
+
+    return view && view->grip && es_cluster_runtime_may_send(view);
+}
+
 static void lines_of_cluster(request_rec *r, const char *name,
                              const es_cluster_stats_t *stats)
 {
@@ -170,6 +177,7 @@ static void lines_of_cluster(request_rec *r, const char *name,
         {"Fills", (apr_int64_t)stats->counts[ES_CLUSTER_FILLS]},
         {"Published", (apr_int64_t)stats->counts[ES_CLUSTER_PUBLISHED]},
         {"Unavailable", (apr_int64_t)stats->counts[ES_CLUSTER_UNAVAILABLE]},
+        {"Sends", sends(name)},
     };
     size_t i;
 
@@ -256,7 +264,7 @@ static void row_of_cluster(request_rec *r, const char *name,
 {
     ap_rprintf(
         r,
-        "<tr><td>%s</td><td>%s</td><td>%s</td><td>" NUMBER "</td>"
+        "<tr><td>%s</td><td>%s</td><td>%s%s</td><td>" NUMBER "</td>"
         "<td>%" APR_INT64_T_FMT "</td><td>" NUMBER "</td><td>" NUMBER
         "</td><td>" NUMBER "</td><td>" NUMBER "</td><td>" NUMBER
         "</td><td>%s</td></tr>\n",
@@ -264,6 +272,7 @@ static void row_of_cluster(request_rec *r, const char *name,
         !stats->is_up       ? "down"
         : !stats->is_synced ? "up, behind"
                             : "up",
+        sends(name) ? "; sends to GRIP proxies" : "",
         es_cluster_runtime_leader(stats), stats->lag_ms,
         stats->counts[ES_CLUSTER_RECONNECTS], stats->counts[ES_CLUSTER_ENTRIES],
         stats->counts[ES_CLUSTER_FILLS], stats->counts[ES_CLUSTER_PUBLISHED],

@@ -16,10 +16,12 @@
 #include <unistd.h>
 
 #include <ap_mpm.h>
+#include <apr_siphash.h>
 
 #include "base/clock.h"
 #include "cluster/reader.h"
 #include "journal/stream_append.h"
+#include "server/grip_runtime.h"
 #include "server/log.h"
 
 /* How long a worker waits when others wait already; how long any waits for a
@@ -163,10 +165,43 @@ static int is_present(void *unused, apr_uint32_t child)
            es_children_is_stopping(children, runtime->child);
 }
 
-static void on_events(void *unused, const apr_uint64_t *touched)
+static void on_events(void *arg, const apr_uint64_t *touched)
 {
-    (void)unused;
+    const hub_t *hub = arg;
+
     es_runtime_wake(touched);
+    if (hub->params.outboxes) {
+        hub->params.outboxes->wake(hub->params.outboxes->arg);
+    }
+}
+
+/* Not all that are present for is_present may lead on: some of them stop, too.
+ */
+static int is_last(void *unused)
+{
+    const es_children_t *children = runtime->children;
+    apr_uint32_t child;
+
+    (void)unused;
+    for (child = 1; child <= es_children_max(children); child++) {
+        if (child != runtime->child && is_present(NULL, child) &&
+            !es_children_is_stopping(children, child)) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+static const es_cluster_outboxes_t *outboxes_of(const hub_t *hub,
+                                                apr_pool_t *pchild)
+{
+    es_cluster_outboxes_t *outboxes =
+        es_grip_runtime_outboxes((apr_uint32_t)(hub - runtime->hubs), pchild);
+
+    if (outboxes) {
+        outboxes->is_last = is_last;
+    }
+    return outboxes;
 }
 
 static int waiting_max(void)
@@ -185,6 +220,8 @@ static void start(hub_t *hub, apr_pool_t *pchild, server_rec *s)
     hub->params.max_children = es_runtime_max_children();
     hub->params.is_present = is_present;
     hub->params.wake = on_events;
+    hub->params.arg = hub;
+    hub->params.outboxes = outboxes_of(hub, pchild);
     rv = es_cluster_publisher_start(&hub->publisher, &hub->params, pchild);
     if (rv != APR_SUCCESS) {
         hub->publisher = NULL;
@@ -318,6 +355,23 @@ apr_uint64_t es_cluster_runtime_now_ms(const es_runtime_hub_t *hub)
 
     return offset == 0 ? (apr_uint64_t)apr_time_as_msec(apr_time_now())
                        : es_clock_ms() + (apr_uint64_t)offset;
+}
+
+int es_cluster_runtime_may_send(const es_runtime_hub_t *hub)
+{
+    return es_cluster_state_may_send(hub_of(hub)->state, es_clock_now());
+}
+
+int es_cluster_runtime_seal(const es_runtime_hub_t *hub, es_slice_t text,
+                            apr_uint64_t *seal)
+{
+    es_cluster_seal_t key;
+
+    if (!es_cluster_state_seal(hub_of(hub)->state, &key)) {
+        return 0;
+    }
+    *seal = apr_siphash24(text.data, text.len, (unsigned char *)&key);
+    return 1;
 }
 
 static int is_synced(const hub_t *hub)

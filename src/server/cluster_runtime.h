@@ -88,6 +88,20 @@ void es_cluster_runtime_waited(void);
 void es_cluster_runtime_stats(const es_runtime_hub_t *hub,
                               es_cluster_stats_t *stats);
 
+/** May this node send the hub's events to its GRIP proxies? Context: ANY. */
+int es_cluster_runtime_may_send(const es_runtime_hub_t *hub);
+
+/**
+ * A number that only the nodes of the cluster can compute from the text: as
+ * es_store_seal, for all of them.
+ *
+ * @return 0: the broker has not told this node yet how
+ *
+ * Context: WORKER.
+ */
+int es_cluster_runtime_seal(const es_runtime_hub_t *hub, es_slice_t text,
+                            apr_uint64_t *seal);
+
 /** The pid of the child that reads for all, or was the last one to; 0 = none.
  * Context: ANY. */
 apr_uint64_t es_cluster_runtime_leader(const es_cluster_stats_t *stats);

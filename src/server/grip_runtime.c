@@ -8,8 +8,12 @@
 #include "server/grip_runtime.h"
 
 #include <ap_mpm.h>
+#include <httpd.h>
+#include <apr_md5.h>
+#include <apr_strings.h>
 
 #include "base/clock.h"
+#include "server/cluster_runtime.h"
 #include "server/lock_watch.h"
 #include "server/log.h"
 
@@ -78,7 +82,8 @@ int es_grip_runtime_open(es_outbox_owners_t *outboxes,
     return OK;
 }
 
-static apr_status_t find_outboxes(es_sender_hub_t *hub)
+/* @param start  of outboxes that are new */
+static apr_status_t find_outboxes(es_sender_hub_t *hub, es_pos_t start)
 {
     apr_status_t rv = APR_SUCCESS;
     int i;
@@ -88,10 +93,15 @@ static apr_status_t find_outboxes(es_sender_hub_t *hub)
             APR_ARRAY_IDX(hub->grip->proxies, i, const es_proxy_t *);
 
         rv = es_outbox_owners_find(runtime->outboxes, runtime->outbox_shm,
-                                   hub->name, hub->store, proxy->publish_uri,
-                                   &hub->outboxes[i]);
+                                   hub->name, hub->store, start,
+                                   proxy->publish_uri, &hub->outboxes[i]);
     }
     return rv;
+}
+
+static int may_send(void *arg)
+{
+    return es_cluster_runtime_may_send(arg);
 }
 
 int es_grip_runtime_add(const es_runtime_hub_t *view, server_rec *s)
@@ -101,7 +111,11 @@ int es_grip_runtime_add(const es_runtime_hub_t *view, server_rec *s)
     hub->name = view->name;
     hub->store = view->store;
     hub->grip = runtime->outbox_shm ? view->grip : NULL;
-    if (hub->grip && find_outboxes(hub) != APR_SUCCESS) {
+    hub->may_send = view->cluster ? may_send : NULL;
+    hub->arg = (void *)view;
+    if (hub->grip &&
+        find_outboxes(hub, view->cluster ? 0 : es_store_head(view->store)) !=
+            APR_SUCCESS) {
         es_slog(APLOG_ERR, 0, s, "ES0633",
                 "hub %s: nothing is published to its GRIP proxies, because all "
                 "%d outboxes have been used since httpd started; stop and "
@@ -189,6 +203,77 @@ void es_grip_runtime_join(apr_time_t by, server_rec *s)
     }
 }
 
+/* ---- For the leader of a cluster's node --------------------------------- */
+
+static es_outbox_t *outbox_at(const es_sender_hub_t *hub, int i)
+{
+    return es_outbox_shm_at(runtime->outbox_shm, hub->outboxes[i]);
+}
+
+static es_pos_t on_sent(void *arg, int i)
+{
+    return es_outbox_sent(outbox_at(arg, i));
+}
+
+static apr_status_t on_skip(void *arg, int i, es_pos_t pos)
+{
+    es_outbox_t *outbox = outbox_at(arg, i);
+    apr_status_t rv = es_outbox_acquire(outbox);
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    if (pos > es_outbox_sent(outbox)) {
+        es_outbox_report(outbox, es_outbox_sent(outbox), pos,
+                         ES_OUTCOME_ELSEWHERE);
+    }
+    es_outbox_release(outbox);
+    es_outbox_shm_wake_all(runtime->outbox_shm);
+    return APR_SUCCESS;
+}
+
+static void on_news(void *unused)
+{
+    (void)unused;
+    es_sender_wake(runtime->sender);
+}
+
+/* The same word on all nodes; a URI may have secrets in its query. */
+static const char *word_of(const char *uri, apr_pool_t *p)
+{
+    unsigned char digest[APR_MD5_DIGESTSIZE];
+    char *word = apr_palloc(p, 2 * sizeof(digest) + 1);
+
+    apr_md5(digest, uri, strlen(uri));
+    ap_bin2hex(digest, sizeof(digest), word);
+    return word;
+}
+
+es_cluster_outboxes_t *es_grip_runtime_outboxes(apr_uint32_t number,
+                                                apr_pool_t *pchild)
+{
+    es_sender_hub_t *hub = runtime ? &runtime->hubs[number] : NULL;
+    es_cluster_outboxes_t *outboxes;
+    int i;
+
+    if (!hub || !hub->grip || !runtime->sender) {
+        return NULL;
+    }
+    outboxes = apr_pcalloc(pchild, sizeof(*outboxes));
+    outboxes->count = hub->grip->proxies->nelts;
+    for (i = 0; i < outboxes->count; i++) {
+        outboxes->names[i] =
+            word_of(APR_ARRAY_IDX(hub->grip->proxies, i, const es_proxy_t *)
+                        ->publish_uri,
+                    pchild);
+    }
+    outboxes->sent = on_sent;
+    outboxes->skip = on_skip;
+    outboxes->wake = on_news;
+    outboxes->arg = hub;
+    return outboxes;
+}
+
 /* ---- For workers ------------------------------------------------------- */
 
 void es_grip_runtime_wake(const es_runtime_hub_t *hub)
@@ -237,6 +322,10 @@ void es_grip_runtime_wait(const es_runtime_hub_t *hub, es_pos_t from,
     }
     if (!runtime->sender || !runtime->hubs[hub->number].grip) {
         fill_open(hub, outcomes, ES_OUTCOME_UNSENT);
+        return;
+    }
+    if (hub->cluster && !es_cluster_runtime_may_send(hub)) {
+        fill_open(hub, outcomes, ES_OUTCOME_ELSEWHERE);
         return;
     }
     if (es_sender_wait(runtime->sender, hub->number, from, to, again,

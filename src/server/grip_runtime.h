@@ -7,6 +7,7 @@
 #ifndef ES_SERVER_GRIP_RUNTIME_H
 #define ES_SERVER_GRIP_RUNTIME_H
 
+#include "cluster/hub.h"
 #include "grip/sender.h"
 #include "server/child_pids.h"
 #include "server/outbox_owners.h"
@@ -61,6 +62,18 @@ void es_grip_runtime_stop(void);
  * Context: cleanup of the child's pool.
  */
 void es_grip_runtime_join(apr_time_t by, server_rec *s);
+
+/**
+ * The outboxes of a clustered hub, for the leader of this node; is_last is the
+ * caller's to set.
+ *
+ * @param number  of the hub
+ * @return NULL: it has no proxies, or this child has no sender thread
+ *
+ * Context: CHILD_INIT.
+ */
+es_cluster_outboxes_t *es_grip_runtime_outboxes(apr_uint32_t number,
+                                                apr_pool_t *pchild);
 
 /** The hub has new events: send them. Context: WORKER; does not block. */
 void es_grip_runtime_wake(const es_runtime_hub_t *hub);

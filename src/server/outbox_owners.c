@@ -67,7 +67,8 @@ static void make_key(unsigned char key[16], const char *hub,
 apr_status_t es_outbox_owners_find(es_outbox_owners_t *owners,
                                    const es_outbox_shm_t *outbox_shm,
                                    const char *hub, const es_store_t *store,
-                                   const char *uri, apr_uint32_t *outbox)
+                                   es_pos_t start, const char *uri,
+                                   apr_uint32_t *outbox)
 {
     unsigned char key[16];
     apr_uint32_t i;
@@ -86,7 +87,7 @@ apr_status_t es_outbox_owners_find(es_outbox_owners_t *owners,
         memcpy(owners->keys[i].key, key, sizeof(key));
     }
     if (owners->keys[i].turn == 0 || owners->keys[i].turn + 1 < owners->turn) {
-        es_outbox_begin(es_outbox_shm_at(outbox_shm, i), es_store_head(store));
+        es_outbox_begin(es_outbox_shm_at(outbox_shm, i), start);
     }
     owners->keys[i].turn = owners->turn;
     *outbox = i;

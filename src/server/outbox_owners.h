@@ -36,9 +36,11 @@ apr_status_t es_outbox_owners_begin(es_outbox_owners_t *owners, int wanted,
                                     apr_pool_t *pool);
 
 /**
- * Find the outbox of a proxy. A new outbox starts at the head of the journal,
- * and so does one whose proxy was missing in the previous configuration.
+ * Find the outbox of a proxy. A new outbox starts at the position that is
+ * given, and so does one whose proxy was missing in the previous configuration.
  *
+ * @param start   the head of the journal; 0 = not known, the broker will tell
+ *                (cluster/sending.h)
  * @param uri     where to publish; identifies the proxy
  * @param outbox  set to its number
  * @return APR_SUCCESS; APR_ENOSPC: all outboxes are in use
@@ -48,6 +50,7 @@ apr_status_t es_outbox_owners_begin(es_outbox_owners_t *owners, int wanted,
 apr_status_t es_outbox_owners_find(es_outbox_owners_t *owners,
                                    const es_outbox_shm_t *outbox_shm,
                                    const char *hub, const es_store_t *store,
-                                   const char *uri, apr_uint32_t *outbox);
+                                   es_pos_t start, const char *uri,
+                                   apr_uint32_t *outbox);
 
 #endif

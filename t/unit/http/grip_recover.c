@@ -74,6 +74,14 @@ es_resume_reach_t es_subscribe_admit_reach(const es_runtime_hub_t *of)
     return all;
 }
 
+/* What all servers of a cluster add to a seal; 0 = the hub is not of one. */
+static apr_uint64_t common_seal;
+
+apr_uint64_t es_grip_answer_seal(const es_runtime_hub_t *of, es_slice_t state)
+{
+    return es_store_seal(of->store, state) + common_seal;
+}
+
 void es_grip_answer_init(es_grip_answer_t *out, request_rec *r,
                          const es_runtime_hub_t *of, const es_slot_t *slots,
                          int count, const es_start_t *start)
@@ -257,6 +265,62 @@ FACTS(a_proxy_that_cannot_be_served_now_is_not_refused)
     es_store_unsubscribe(kit->store, 1, slots, 4);
 }
 
+/* ---- Several servers ---------------------------------------------------- */
+
+static const es_cluster_conf_t cluster = {.hub = "h"};
+
+FACTS(a_link_of_another_server_is_answered)
+{
+    es_slice_t bytes = es_slice_of(link_made_at(now_s));
+    request_rec *r = stub_request(pool);
+
+    hub.cluster = &cluster;
+    common_seal = 7;
+    assert_int_equal(ask(link_made_at(now_s), NULL), SENT); /* its own */
+    r->method_number = M_GET;
+    apr_table_setn(r->headers_in, "Grip-Sig", "x");
+    r->uri = apr_pstrcat(
+        pool, "/e" ES_GRIP_LINK_MARK,
+        es_grip_link_write(bytes, es_store_seal(kit->store, bytes) + 7, pool),
+        NULL);
+    answer = NOTHING;
+    assert_int_equal(es_grip_recover_handler(r, 0), OK);
+    assert_int_equal(answer, SENT);
+    common_seal = 8;
+    assert_int_equal(es_grip_recover_handler(r, 0), OK);
+    assert_int_equal(answer, ENDED);
+    common_seal = 0;
+}
+
+static void event_comes(void)
+{
+    if (runtime_stub.behind_looks == 0) {
+        es_appended_t done;
+
+        assert_int_equal(kit_append(kit, "a", "data: 1\n\n", &done), 0);
+    }
+}
+
+FACTS(an_event_that_another_server_has_sent_is_waited_for)
+{
+    const char *link = link_made_at(now_s);
+    es_id_t far = {APR_UINT64_C(1) << 50, 1};
+    const char *last =
+        apr_psprintf(pool, "a; last-id=%" APR_UINT64_T_FMT "-1", far.ms);
+
+    memset(&runtime_stub, 0, sizeof(runtime_stub));
+    hub.cluster = &cluster;
+    runtime_stub.on_behind = event_comes;
+    runtime_stub.behind_looks = 3;
+    assert_int_equal(ask(link, last),
+                     SENT); /* a reset: it follows the broker */
+    assert_int_equal(runtime_stub.behind_looks, 0);
+    assert_int_equal(runtime_stub.broker_waits, 0);
+    runtime_stub.is_behind = 1;
+    assert_int_equal(ask(link, NULL), SENT);
+    assert_int_equal(runtime_stub.broker_waits, 0);
+}
+
 static const struct CMUnitTest tests[] = {
 #define HUB(name) cmocka_unit_test_setup_teardown(name, open_hub, close_hub)
     HUB(a_link_is_answered_until_it_expires),
@@ -266,6 +330,8 @@ static const struct CMUnitTest tests[] = {
     HUB(a_further_restart_does_not_renew_links_without_expiry),
     HUB(a_link_from_a_clock_that_was_years_ahead_is_not_valid),
     HUB(a_proxy_that_cannot_be_served_now_is_not_refused),
+    HUB(a_link_of_another_server_is_answered),
+    HUB(an_event_that_another_server_has_sent_is_waited_for),
 };
 
 UNIT_MAIN(tests)

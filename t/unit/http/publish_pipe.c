@@ -72,10 +72,11 @@ int es_publish_cluster_refuse(const es_runtime_hub_t *given,
 }
 
 void es_publish_cluster_done(const es_runtime_hub_t *given, int events,
-                             const es_cluster_result_t *result,
+                             es_pos_t before, const es_cluster_result_t *result,
                              es_appended_t *done)
 {
     assert_ptr_equal(given, &hub);
+    assert_int_equal(before, 0); /* nobody asks for the records */
     runtime_stub.published += events;
     done->last_id = result->last_id;
 }

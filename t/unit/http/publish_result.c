@@ -119,6 +119,26 @@ FACTS(events_that_were_stored_earlier_are_sent_again)
     assert_int_equal(result.outcomes[1], REFUSED);
 }
 
+FACTS(of_a_clustered_hub_what_was_stored_earlier_has_no_outcome)
+{
+    static const es_cluster_conf_t cluster = {.hub = "h"};
+    es_appended_t done = appended(20, 20);
+
+    two_proxies();
+    hub.cluster = &cluster;
+    es_publish_result_wait(&result, &hub, &done);
+    assert_int_equal(result.outcomes[0], ES_OUTCOME_TAKEN);
+    done.known = 1;
+    es_publish_result_wait(&result, &hub, &done);
+    assert_int_equal(runtime_stub.waits[0], 0);
+    assert_int_equal(result.outcomes[0], ES_OUTCOME_EARLIER);
+    assert_int_equal(result.outcomes[1], ES_OUTCOME_EARLIER);
+    done = appended(20, 30); /* some are new */
+    done.known = 1;
+    es_publish_result_wait(&result, &hub, &done);
+    assert_int_equal(result.outcomes[0], ES_OUTCOME_TAKEN);
+}
+
 FACTS(a_close_waits_for_its_records)
 {
     two_proxies();
@@ -157,6 +177,22 @@ FACTS(a_failure_stays_when_later_parts_are_taken)
     assert_int_equal(sum.outcomes[1], ES_OUTCOME_TIMEOUT);
 }
 
+FACTS(what_another_server_sends_hides_no_failure)
+{
+    es_publish_result_t sum = {0};
+
+    two_proxies();
+    result.outcomes[0] = ES_OUTCOME_ELSEWHERE;
+    result.outcomes[1] = REFUSED;
+    es_publish_result_add(&sum, &result);
+    assert_int_equal(sum.outcomes[0], ES_OUTCOME_ELSEWHERE);
+    result.outcomes[0] = REFUSED;
+    result.outcomes[1] = ES_OUTCOME_ELSEWHERE;
+    es_publish_result_add(&sum, &result);
+    assert_int_equal(sum.outcomes[0], REFUSED);
+    assert_int_equal(sum.outcomes[1], REFUSED);
+}
+
 /* ---- The answer -------------------------------------------------------- */
 
 static int checks(void)
@@ -171,6 +207,19 @@ FACTS(taken_by_all_is_success)
     assert_true(checks());
     result.grip = NULL;
     assert_true(checks());
+}
+
+FACTS(what_another_server_sends_is_no_failure)
+{
+    two_proxies();
+    result.outcomes[0] = ES_OUTCOME_ELSEWHERE;
+    result.outcomes[1] = ES_OUTCOME_EARLIER;
+    assert_true(checks());
+    assert_string_equal(es_publish_result_json(&result, pool),
+                        ", \"grip\": [{\"proxy\": \"http://a\", \"ok\": null, "
+                        "\"why\": \"another server of the cluster sends to "
+                        "it\"}, {\"proxy\": \"http://b\", \"ok\": null, "
+                        "\"why\": \"it was published earlier\"}]");
 }
 
 FACTS(the_proxies_that_did_not_take_it_are_named)
@@ -248,10 +297,13 @@ static const struct CMUnitTest tests[] = {
     UNIT(a_deadline_of_the_request_replaces_the_timeout),
     UNIT(nothing_new_is_not_waited_for),
     UNIT(events_that_were_stored_earlier_are_sent_again),
+    UNIT(of_a_clustered_hub_what_was_stored_earlier_has_no_outcome),
     UNIT(a_close_waits_for_its_records),
     UNIT(a_part_that_was_not_stored_adds_nothing),
     UNIT(a_failure_stays_when_later_parts_are_taken),
+    UNIT(what_another_server_sends_hides_no_failure),
     UNIT(taken_by_all_is_success),
+    UNIT(what_another_server_sends_is_no_failure),
     UNIT(the_proxies_that_did_not_take_it_are_named),
     UNIT(proxies_are_numbered_where_their_names_are_not_shown),
     UNIT(errors_may_be_ignored),

@@ -46,7 +46,8 @@ static int close_world(void **state)
 static apr_status_t find(const char *hub, const char *uri, apr_uint32_t *outbox)
 {
     return es_outbox_owners_find(&world.owners, world.shm, hub,
-                                 world.kit->store, uri, outbox);
+                                 world.kit->store,
+                                 es_store_head(world.kit->store), uri, outbox);
 }
 
 static apr_uint32_t outbox_of(const char *hub, const char *uri)

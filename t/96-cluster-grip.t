@@ -1,0 +1,340 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: Apache-2.0
+#
+# A clustered hub with GRIP proxies: of all servers one sends, the others say
+# so to their publishers. What happens when it is killed, stopped, cut off from
+# the broker, stopped regularly or restarted: another one goes on from where it
+# was, and no event is left out.
+
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+use JSON::PP ();
+
+use EventStream::Background;
+use EventStream::Client;
+use EventStream::Cluster;
+use EventStream::FakeProxy;
+use EventStream::Httpd;
+use EventStream::Redis;
+use EventStream::Relay;
+
+EventStream::Redis->or_skip;
+
+my $proxy = EventStream::FakeProxy->start;
+my $second = EventStream::FakeProxy->start;
+my $cluster = EventStream::Cluster->start(
+    nodes => 2, words => 'timeout=2s', broker => {append => 1},
+    conf => <<"CONF");
+EventStreamGrip "@{[$proxy->url]}" verify-key=changeme
+EventStreamGrip "@{[$second->url]}" verify-key=changeme
+EventStreamGripReliable on
+EventStreamGripTimeout 5
+CONF
+my @nodes = $cluster->nodes;
+
+# ---- Helpers -----------------------------------------------------------------
+
+sub sends { return (eval { $cluster->status($_[0]) } || {})->{Sends} }
+
+# The node that sends; the others must not.
+sub sender
+{
+    my ($what, @among) = @_;
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    my @found;
+    my $began = time;
+    wait_for(sub { @found = grep { sends($_) } @among; @found == 1 }, 15,
+        $what);
+    note sprintf 'after %.1f s', time - $began;
+    return $found[0];
+}
+
+sub other_than { return (grep { $_ != $_[0] } @nodes)[0] }
+
+# What a proxy has got: the data of each event in the order of arrival.
+sub data_of
+{
+    my ($of) = @_;
+    return map { $_->{formats}{'http-stream'}{content} =~ /^data: (.*)$/m
+        ? $1 : () } $of->items;
+}
+
+sub ids_of { return map { $_->{id} // () } $_[0]->items }
+
+# Events come at least once, and each for the first time in its order.
+sub check_all
+{
+    my ($of, $expected, $name) = @_;
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    my %seen;
+    my @got;
+    my $all = {map { $_ => 1 } @$expected};
+    wait_for(sub { @got = grep { $all->{$_} } data_of($of);
+        my %had = map { $_ => 1 } @got; keys %had == @$expected }, 15,
+        "$name: each event was sent");
+    is join(' ', grep { !$seen{$_}++ } @got), join(' ', @$expected),
+        "$name: in their order";
+    note @got - @$expected, ' were sent twice';
+    return @got - @$expected;
+}
+
+# Publishes one event after the other on these nodes, in turns, until it is
+# stopped; each with an id of its own until it is acknowledged.
+sub start_publisher
+{
+    my ($name, @on) = @_;
+    pipe my $in, my $out or die "pipe: $!";
+    pipe my $stop, my $stop_writer or die "pipe: $!";
+    my $pid = fork // die "fork: $!";
+    if ($pid == 0) {
+        close $_ for $in, $stop_writer;
+        my $number = 0;
+        until (IO::Select->new($stop)->can_read(0.02)) {
+            $number++;
+            my $until = time + 40;
+            while (time < $until) {
+                my $answer = eval { publish($on[$number % @on], 'news',
+                    "$name$number", id => "$name-$number", timeout => 3) };
+                last if $answer && $answer->{status} == 200;
+                @on = reverse @on;
+                sleep 0.05;
+            }
+        }
+        syswrite $out, $number;
+        POSIX::_exit(0);
+    }
+    close $_ for $out, $stop;
+    return {name => $name, pid => $pid, in => $in, stop => $stop_writer};
+}
+
+sub stop_publisher
+{
+    my ($publisher) = @_;
+    syswrite $publisher->{stop}, 'x';
+    sysread $publisher->{in}, my $count, 20;
+    waitpid $publisher->{pid}, 0;
+    return map { "$publisher->{name}$_" } 1 .. $count;
+}
+
+sub signal_all
+{
+    my ($signal, $httpd) = @_;
+    kill $signal => $httpd->pid, $httpd->children;
+    return;
+}
+
+# ---- One sends ---------------------------------------------------------------
+
+my $sender = sender('one of two servers sends', @nodes);
+my $idle = other_than($sender);
+my $answer = publish($sender, 'news', 'first');
+is $answer->{status}, 200, 'a publisher of the server that sends gets 200';
+is_deeply [map { $_->{ok} } @{$answer->{json}{grip}}],
+    [JSON::PP::true, JSON::PP::true], 'the proxies have its event by then';
+is_deeply [data_of($proxy)], ['first'], 'that is so';
+$answer = publish($idle, 'news', 'second');
+is $answer->{status}, 200, 'a publisher of the other server gets 200';
+is_deeply $answer->{json}{grip}, [map { {proxy => $_->url . '/',
+        ok => undef, why => 'another server of the cluster sends to it'} }
+        $proxy, $second], 'with an answer that says that another one sends';
+check_all($_, [qw(first second)], 'two events') for $proxy, $second;
+is scalar($proxy->items), 2, 'each is sent once';
+my @items = $proxy->items;
+is $items[1]{'prev-id'}, $items[0]{id}, 'an item names the one before it';
+
+$answer = publish($sender, 'news', 'own', id => 'own-1');
+is $answer->{json}{grip}[0]{ok}, JSON::PP::true, 'an event with an own id';
+$answer = publish($_, 'news', 'own', id => 'own-1') for $sender, $idle;
+is_deeply $answer->{json}{grip}[0],
+    {proxy => $proxy->url . '/', ok => undef,
+        why => 'it was published earlier'},
+    'published again on any server it is known, and is not sent again';
+
+# ---- A proxy that fails ------------------------------------------------------
+
+$proxy->mode('status 500');
+is publish($sender, 'news', 'fails')->{status}, 502,
+    'on the server that sends a publisher learns that a proxy has failed';
+is publish($idle, 'news', 'fails unseen')->{status}, 200,
+    'on the other one it does not';
+$proxy->mode('ok');
+is publish($sender, 'news', 'works')->{status}, 200, 'and when it works again';
+is join(' ', (data_of($second))[-3 .. -1]), 'fails fails unseen works',
+    'another proxy has got all of it';
+request($sender, 'DELETE', '/publish?channel=news&for=0');
+is +($proxy->items)[-1]{formats}{'http-stream'}{action}, 'close',
+    'a close is sent';
+request($idle, 'DELETE', '/publish?channel=news&for=0');
+wait_for(sub { 2 == grep { $_->{formats}{'http-stream'}{action} }
+    $second->items }, 10, 'also that of the other server');
+$answer = request($sender, 'POST', '/publish',
+    headers => ['Content-Type: application/x-ndjson'], timeout => 30,
+    body => join '', map { qq({"channel": "news", "text": "n$_"}\n) } 1 .. 500);
+is $answer->{status}, 200, 'lines of NDJSON';
+check_all($proxy, [map { "n$_" } 1 .. 500], 'NDJSON');
+
+# ---- It is killed ------------------------------------------------------------
+
+$_->clear for $proxy, $second;
+my $publisher = start_publisher('k', $idle);
+sleep 1;
+signal_all(KILL => $sender);
+is sender('another server sends when it is killed', $idle), $idle, 'that one';
+sleep 0.5;
+my @sent = stop_publisher($publisher);
+check_all($_, \@sent, 'killed') for $proxy, $second;
+
+# What comes twice has the same id, and the same id before it.
+my %item;
+my @other = grep { $item{$_->{id}} && $item{$_->{id}}{'prev-id'} ne
+    $_->{'prev-id'} || ($item{$_->{id}} = $_) && 0 } $proxy->items;
+is scalar(@other), 0, 'what was sent twice is the same item';
+
+# A server that is new, whose journal begins with what the broker has.
+my $new = $cluster->start_node;
+$cluster->wait_synced($new);
+@nodes = ($idle, $new);
+is sends($new), 0, 'a new server does not send while another one does';
+my $count = $proxy->items;
+sleep 2.5;
+is scalar($proxy->items), $count, 'nothing is sent once more for it';
+
+# ---- It is stopped -----------------------------------------------------------
+
+($sender, $idle) = ($idle, $new);
+$_->clear for $proxy, $second;
+$publisher = start_publisher('s', $idle);
+sleep 0.7;
+signal_all(STOP => $sender);
+my @others = $idle;
+is sender('another server sends when it is stopped', @others), $idle,
+    'that one';
+sleep 1;
+signal_all(CONT => $sender);
+my $until = time + 3;
+my $both = 0;
+while (time < $until) {
+    $both++ if sends($sender);
+    sleep 0.05;
+}
+is $both, 0, 'when it goes on it does not send again';
+@sent = stop_publisher($publisher);
+check_all($_, \@sent, 'stopped') for $proxy, $second;
+is scalar(grep { $_->{others} } $proxy->requests), 0,
+    'no two servers post at the same time';
+
+# A request that is in flight when it is stopped.
+($sender, $idle) = ($idle, $sender);
+$_->clear for $proxy, $second;
+$proxy->mode('silent');
+my $waiting = publish_in_background($sender, 'news', 'in flight');
+wait_for(sub { scalar $proxy->requests }, 10, 'a request waits for its answer');
+signal_all(STOP => $sender);
+$proxy->mode('ok');
+is sender('another server sends', $idle), $idle, 'that one';
+check_all($proxy, ['in flight'], 'in flight');
+is publish($idle, 'news', 'after it')->{status}, 200, 'and what follows';
+signal_all(CONT => $sender);
+$answer = $waiting->();
+like $answer->{body}, qr/"ok": null, "why": "another server/,
+    'its publisher learns that another server sends';
+check_all($proxy, ['in flight', 'after it'], 'in flight');
+is scalar(grep { $_ eq 'after it' } data_of($proxy)), 1,
+    'what follows is sent once';
+
+# ---- It stops ----------------------------------------------------------------
+
+($sender, $idle) = ($idle, $sender);
+$cluster->wait_synced($idle);
+$_->clear for $proxy, $second;
+$publisher = start_publisher('g', $idle);
+sleep 0.5;
+for my $round (1, 2) {
+    $sender->graceful;
+    sleep 1.2;
+    sender("one server sends after graceful, round $round", @nodes);
+}
+$sender = sender('one server sends', @nodes);
+$idle = other_than($sender);
+@sent = stop_publisher($publisher);
+check_all($_, \@sent, 'graceful') for $proxy, $second;
+$publisher = start_publisher('h', $idle);
+sleep 0.5;
+my $began = time;
+$sender->graceful_stop;
+is sender('another server sends when it is stopped gracefully', $idle), $idle,
+    'that one';
+cmp_ok time - $began, '<', 10, 'soon';
+@sent = stop_publisher($publisher);
+is check_all($_, \@sent, 'graceful stop'), 0, 'nothing comes twice'
+    for $proxy, $second;
+is_deeply [grep { /ES08(43|45|47)|ES0630/ } split /\n/, $idle->error_log], [],
+    'nothing is wrong in its log';
+
+# ---- It is cut off from the broker -------------------------------------------
+
+my $relay = EventStream::Relay->start($cluster->broker->port);
+my $own = $cluster->broker->url;
+my $far = 'redis://127.0.0.1:' . $relay->port;
+my $cut = $cluster->start_node(conf => $cluster->conf =~ s/\Q$own\E/$far/r);
+$cluster->wait_synced($cut);
+$idle->stop;
+is sender('a server behind a relay sends', $cut), $cut, 'that one';
+$new = $cluster->start_node;
+$cluster->wait_synced($new);
+$_->clear for $proxy, $second;
+$publisher = start_publisher('c', $new);
+sleep 0.5;
+kill STOP => $relay->{pid};
+is sender('another server sends when it is cut off', $new), $new, 'that one';
+is sends($cut), 0, 'it does not any more';
+sleep 0.5;
+kill CONT => $relay->{pid};
+$cluster->wait_synced($cut);
+@sent = stop_publisher($publisher);
+check_all($_, \@sent, 'cut off') for $proxy, $second;
+is sends($new), 1, 'the other one sends on';
+
+# ---- The broker --------------------------------------------------------------
+
+$_->clear for $proxy, $second;
+publish($cut, 'news', "b$_") for 1 .. 3;
+check_all($proxy, [qw(b1 b2 b3)], 'before the restart of the broker');
+$cluster->broker->kill;
+$cluster->broker->run;
+wait_for(sub { publish($cut, 'news', 'b4', id => 'b4')->{status} == 200 }, 20,
+    'the broker was restarted');
+publish($new, 'news', "b$_") for 5 .. 7;
+check_all($_, [map { "b$_" } 1 .. 7], 'the broker was restarted')
+    for $proxy, $second;
+is scalar(grep { /^b/ } data_of($proxy)), 7, 'nothing comes twice';
+$cluster->broker->command('FLUSHALL');
+wait_for(sub { publish($cut, 'news', 'f1', id => 'f1')->{status} == 200 }, 20,
+    'the broker was flushed');
+publish($_, 'news', 'f2', id => 'f2') for $cut, $new;
+check_all($_, [qw(f1 f2)], 'the broker was flushed') for $proxy, $second;
+is scalar(grep { /^[bf]\d/ } data_of($proxy)), 9, 'nothing comes twice';
+
+# ---- A proxy that was down ---------------------------------------------------
+
+$sender = sender('one server sends', $cut, $new);
+$_->clear for $proxy, $second;
+$proxy->stop;
+is publish($sender, 'news', 'd1')->{status}, 502, 'a proxy is down';
+signal_all(KILL => $sender);
+@nodes = ($cut, $new);
+$idle = other_than($sender);
+is sender('its server is killed', $idle), $idle, 'another one sends';
+check_all($second, ['d1'], 'the other proxy');
+$proxy->restart;
+is publish($idle, 'news', 'd2')->{status}, 200,
+    'it works again when the proxy is back';
+check_all($proxy, ['d2'], 'the proxy that was down');
+check_all($second, [qw(d1 d2)], 'the other proxy');
+
+done_testing;
