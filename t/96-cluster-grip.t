@@ -121,6 +121,24 @@ sub stop_publisher
     return map { "$publisher->{name}$_" } 1 .. $count;
 }
 
+# The child that has a connection to the first proxy.
+sub sending_child
+{
+    my ($httpd) = @_;
+    my %inode;
+    my $remote = sprintf ':%04X', $proxy->port;
+    open my $tcp, '<', '/proc/net/tcp' or die "/proc/net/tcp: $!";
+    while (<$tcp>) {
+        my (undef, undef, $to, $state, @rest) = split;
+        $inode{$rest[5]} = 1 if $to =~ /$remote$/ && $state eq '01';
+    }
+    for my $pid ($httpd->children) {
+        return $pid if grep { (readlink || '') =~ /^socket:\[(\d+)\]/
+            && $inode{$1} } glob "/proc/$pid/fd/*";
+    }
+    return;
+}
+
 sub signal_all
 {
     my ($signal, $httpd) = @_;
@@ -246,6 +264,55 @@ like $answer->{body}, qr/"ok": null, "why": "another server/,
 check_all($proxy, ['in flight', 'after it'], 'in flight');
 is scalar(grep { $_ eq 'after it' } data_of($proxy)), 1,
     'what follows is sent once';
+
+# Only the child that sends is stopped.
+($sender, $idle) = ($idle, $sender);
+$cluster->wait_synced($idle);
+$_->clear for $proxy, $second;
+$proxy->mode('silent');
+$waiting = publish_in_background($sender, 'news', 'of a child');
+my $child;
+wait_for(sub { $child = sending_child($sender) }, 10, 'a child sends');
+kill STOP => $child;
+$proxy->mode('ok');
+is sender('another server sends when it does not move', $idle), $idle,
+    'that one';
+check_all($proxy, ['of a child'], 'a child is stopped');
+publish($idle, 'news', 'meanwhile');
+check_all($_, ['of a child', 'meanwhile'], 'a child is stopped')
+    for $proxy, $second;
+kill CONT => $child;
+$waiting->();
+publish($sender, 'news', 'when it moves');
+check_all($_, ['of a child', 'meanwhile', 'when it moves'], 'it goes on')
+    for $proxy, $second;
+is scalar(grep { $_ eq 'meanwhile' } data_of($proxy)), 1,
+    'what was sent meanwhile is not sent again';
+
+# ---- A proxy that is new -----------------------------------------------------
+
+my $third = EventStream::FakeProxy->start;
+my $conf = $cluster->conf . 'EventStreamGrip "' . $third->url
+    . "\" verify-key=changeme\n";
+for my $node (@nodes) {
+    $node->rewrite_conf($conf);
+    $node->graceful;
+}
+$cluster->wait_synced(@nodes);
+sender('one server sends to three proxies', @nodes);
+wait_for(sub { $cluster->broker->command('HGET', '{eventstream:default}:grip',
+    'sent') =~ /^(\w{32} \d+-\d+ ?){3}$/ }, 10, 'the broker knows of the third');
+publish($_, 'news', 'for three') for @nodes;
+check_all($third, ['for three'], 'a proxy that is new');
+is scalar($third->items), 2, 'it gets no event from before';
+for my $node (@nodes) {
+    $node->rewrite_conf($cluster->conf);
+    $node->graceful;
+}
+$cluster->wait_synced(@nodes);
+$sender = sender('one server sends', @nodes);
+$idle = other_than($sender);
+($sender, $idle) = ($idle, $sender);
 
 # ---- It stops ----------------------------------------------------------------
 

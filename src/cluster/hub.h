@@ -25,6 +25,8 @@ typedef struct es_cluster_outboxes_t {
     /** Another node has sent the records up to pos. @return APR_SUCCESS;
      * APR_EBUSY: a sender of this node is sending */
     apr_status_t (*skip)(void *arg, int outbox, es_pos_t pos);
+    /** Does a child that is to send not move? */
+    int (*is_stalled)(void *arg);
     /** The senders of this node may have something to send. */
     void (*wake)(void *arg);
     /** Is no other child of the node there that does not stop? */

@@ -306,6 +306,15 @@ static void use_answer(es_cluster_sending_t *sending, const answer_t *answer,
     sending->outboxes->wake(sending->outboxes->arg);
 }
 
+/* A child that was stopped while it sends keeps an outbox from the others of
+ * its node. Another node has none of that. */
+static const char *time_to_ask_for(const es_cluster_sending_t *sending)
+{
+    const es_cluster_outboxes_t *outboxes = sending->outboxes;
+
+    return outboxes->is_stalled(outboxes->arg) ? "0" : ES_CLUSTER_SENDING_TTL;
+}
+
 apr_status_t es_cluster_sending_step(es_cluster_sending_t *sending,
                                      es_cluster_link_t *link,
                                      es_cluster_keep_fn_t *keep, void *arg)
@@ -319,7 +328,7 @@ apr_status_t es_cluster_sending_step(es_cluster_sending_t *sending,
     offer_seal(sending);
     sending->asked = began;
     sending->every = EVERY;
-    rv = call(sending, link, ES_CLUSTER_SENDING_TTL, keep, arg, &reply);
+    rv = call(sending, link, time_to_ask_for(sending), keep, arg, &reply);
     if (rv != APR_SUCCESS) {
         return rv;
     }

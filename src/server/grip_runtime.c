@@ -232,6 +232,19 @@ static apr_status_t on_skip(void *arg, int i, es_pos_t pos)
     return APR_SUCCESS;
 }
 
+static int on_is_stalled(void *arg)
+{
+    const es_sender_hub_t *hub = arg;
+    int i;
+
+    for (i = 0; i < hub->grip->proxies->nelts; i++) {
+        if (es_outbox_stalled_by(outbox_at(hub, i)) != 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 static void on_news(void *unused)
 {
     (void)unused;
@@ -269,6 +282,7 @@ es_cluster_outboxes_t *es_grip_runtime_outboxes(apr_uint32_t number,
     }
     outboxes->sent = on_sent;
     outboxes->skip = on_skip;
+    outboxes->is_stalled = on_is_stalled;
     outboxes->wake = on_news;
     outboxes->arg = hub;
     return outboxes;
