@@ -94,7 +94,12 @@ wait_for(sub { seen() >= 2 }, 20, 'its clients are counted again');
 
 # ---- 24 MB, of a broker that keeps 8 MB for a connection ---------------------
 
+# the link asks for more entries at a time as long as these are small
+publish($b, 'news', 'small') for 1 .. 12;
+is next_of($client{$_ % 2 ? 'a' : 'b'}), 'small', 'small events are received'
+    for 1 .. 24;
 cut();
+wait_for(sub { !$cluster->status($b)->{Up} }, 60, 'its link fails');
 is publish_many($a, map { '"' . $_ x 20000 . '"' } 100 .. 499), 200,
     'much is published while it is cut off';
 is join(' ', map { substr next_of($client{a}), 1, 3 } 100 .. 499),
@@ -102,6 +107,8 @@ is join(' ', map { substr next_of($client{a}), 1, 3 } 100 .. 499),
 mend();
 is join(' ', map { substr next_of($client{b}), 1, 3 } 100 .. 499),
     join(' ', 100 .. 499), 'by its clients, too, later';
+unlike $cluster->broker->log, qr/output buffer limits/,
+    'the broker has closed no link';
 
 # ---- What an administrator may do to the broker ------------------------------
 

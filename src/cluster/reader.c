@@ -47,7 +47,8 @@
 #define BACKOFF_MAX (2 * APR_USEC_PER_SEC)
 /** For the lock of the store, less than the lease. */
 #define LOCK_WAIT (500 * 1000)
-/** Entries of one XREAD. */
+/** Entries of one XREAD, of the first of a link and at most. */
+#define COUNT_FIRST 32
 #define COUNT_MAX 1024
 /** About so many bytes of one XREAD. */
 #define PAGE_BYTES (2 * 1024 * 1024)
@@ -143,6 +144,8 @@ static apr_status_t open_link(es_cluster_reader_t *reader)
     }
     reader->was_up = 1;
     reader->hello_at = 0;
+    /* a broker that limits replies may have closed it for a larger one */
+    reader->page = COUNT_FIRST;
     es_cluster_counts_begin(reader->counts);
     es_cluster_state_set_up(hub->state, hub->child,
                             es_cluster_link_address(reader->link));
@@ -531,7 +534,6 @@ apr_status_t es_cluster_reader_start(es_cluster_reader_t **out,
     reader->hub = *hub;
     reader->hub.link.stopping = &reader->stop;
     reader->backoff = BACKOFF_MIN;
-    reader->page = 64;
     reader->fill_page = FILL_PAGE;
     es_cluster_script_init(&reader->script, hub->key, hub->name, reader->pool);
     es_cluster_follow_init(&reader->follow, &reader->hub, reader->pool);
