@@ -270,10 +270,16 @@ if (!$publisher) {
     local $SIG{TERM} = sub { $end = 1 };
     my $n = 1;
     while (!$end) {
-        # an event without answer is published again under the same id
-        my $done = eval { publish($httpd, 'm', $n, id => "n$n", timeout => 3) };
-        $n++ if $done && $done->{status} == 200;
-        sleep 0.005;
+        # an event without answer is published again under the same id, also
+        # at the end: it may be stored
+        my $done;
+        do {
+            $done = eval {
+                publish($httpd, 'm', $n, id => "n$n", timeout => 3)
+            };
+            sleep 0.005;
+        } while (!$done || $done->{status} != 200);
+        $n++;
     }
     my $done;
     do {

@@ -42,12 +42,18 @@ my $opened = grep {
 is $opened, CLIENTS - 50, 'Pushpin holds 450 clients';
 
 my ($taken, @late) = 0;
-for my $number (1 .. EVENTS) {
+for my $number (1 .. EVENTS - 1) {
     $taken += publish($httpd, 'a', $number)->{status} == 200;
     push @late, subscribe($pushpin, '/events') if @late < 50;
     push @late, subscribe($pushpin, '/events') if @late < 50;
     push @late, subscribe($pushpin, '/events') if @late < 50;
 }
+# the last event comes when all have subscribed, or they would wait in vain
+$opened = grep {
+    (($_->next_event(30) || {})->{event} || '') eq 'stream-open'
+} @late;
+is $opened, 50, '50 more subscribe meanwhile';
+$taken += publish($httpd, 'a', EVENTS)->{status} == 200;
 is $taken, EVENTS, 'Pushpin accepts all events';
 
 # The data of a client up to the last event, as one text. On a busy machine 20

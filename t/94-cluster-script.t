@@ -501,7 +501,12 @@ for my $round (1 .. 5) {
         require POSIX;
         POSIX::_exit(0);
     }
-    select undef, undef, undef, 0.1 + rand 0.2;
+    $redis->wait_for(sub {
+        my $last = $redis->command('XREVRANGE', $key{events}, '+', '-',
+            'COUNT', 1)->[0];
+        return $last && "@{$last->[1]}" =~ /\bid $round-/;
+    }, 60);
+    select undef, undef, undef, rand 0.2;
     crash($redis);
     waitpid $pid, 0;
     my @kept = entries($redis);
