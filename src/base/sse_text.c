@@ -80,6 +80,26 @@ static void add_line(block_t *block, es_slice_t line)
     add_field(block, name, value);
 }
 
+int es_sse_text_block(es_event_t *event, es_slice_t text, apr_pool_t *p)
+{
+    es_lines_split_t split;
+    es_slice_t line;
+    block_t block;
+
+    block.data_end = apr_palloc(p, text.len + 1);
+    begin(&block);
+    es_lines_split_init(&split, text);
+    while (es_lines_split_next(&split, &line)) {
+        if (line.len != 0) {
+            add_line(&block, line);
+        }
+    }
+    block.event.data =
+        es_slice(block.data, (apr_size_t)(block.data_end - block.data));
+    *event = block.event;
+    return block.has_data;
+}
+
 const char *es_sse_text_read(const apr_array_header_t **events, es_slice_t text,
                              apr_pool_t *p)
 {

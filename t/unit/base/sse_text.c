@@ -108,6 +108,37 @@ FACTS(hostile_texts_cost_linear_time)
     assert_non_null(read_text(repeat('d', 1000000)));
 }
 
+FACTS(a_block_is_read_as_a_client_does)
+{
+    es_event_t event;
+
+    assert_int_equal(es_sse_text_block(
+                         &event, S("event: x\nid: 7\ndata: a\ndata\n\n"), pool),
+                     1);
+    assert_slice(event.type, "x");
+    assert_slice(event.id, "7");
+    assert_slice(event.data, "a\n");
+    assert_int_equal(es_sse_text_block(&event, S("data: a\r\n"), pool), 1);
+    assert_slice(event.data, "a");
+    assert_null(event.id.data);
+}
+
+FACTS(a_block_without_data_has_its_other_fields)
+{
+    es_event_t event;
+
+    assert_int_equal(
+        es_sse_text_block(&event, S("id: 7\nretry: 50\n: c\n\n"), pool), 0);
+    assert_slice(event.id, "7");
+    assert_int_equal(event.retry_ms, 50);
+    assert_slice(event.data, "");
+    assert_int_equal(es_sse_text_block(&event, S("id:\n\n"), pool), 0);
+    assert_non_null(event.id.data);
+    assert_int_equal((int)event.id.len, 0);
+    assert_int_equal(es_sse_text_block(&event, S(""), pool), 0);
+    assert_null(event.id.data);
+}
+
 static const struct CMUnitTest tests[] = {
     UNIT(an_event_has_all_fields),
     UNIT(missing_fields_are_empty),
@@ -117,6 +148,8 @@ static const struct CMUnitTest tests[] = {
     UNIT(a_retry_that_is_not_a_number_is_dropped),
     UNIT(a_partial_event_is_refused),
     UNIT(an_event_without_data_is_refused),
+    UNIT(a_block_is_read_as_a_client_does),
+    UNIT(a_block_without_data_has_its_other_fields),
     UNIT(hostile_texts_cost_linear_time),
 };
 
