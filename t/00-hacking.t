@@ -46,7 +46,7 @@ sub exists_as
 }
 
 my $rooms = qr/base|shm|journal|cluster|deliver|grip|server|http|config/;
-my $folders = qr/src|include|conf|demo|docs|t|bench|$rooms/;
+my $folders = qr/src|include|conf|demo|docs|t|bench|tools|$rooms/;
 
 my %listed = rooms_of(text_of('HACKING'));
 my %there;

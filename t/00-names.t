@@ -98,7 +98,6 @@ my @banned = (
     ['(?<!the )(?<!whole )rings?', 'list', $others],
 
     # counting, speed
-    ['figures?', 'statistics, numbers'],
     ['haul(?:s|ed|ing)?', 'read'],
     ['headway', 'progress'],
     ['hush(?:es|ed|ing)?', 'block signals'],

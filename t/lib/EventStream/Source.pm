@@ -83,7 +83,7 @@ sub project_files
         .clang-format .ci/run);
     my %seen;
     return grep { !$seen{$_}++ } @top, c_files(),
-        map { under($_, $text) } qw(bench conf demo docs src t);
+        map { under($_, $text) } qw(bench conf demo docs src t tools);
 }
 
 sub text_of
