@@ -291,7 +291,8 @@ is ask($grip, sig => 'Grip-Sig: ' . EventStream::Pushpin->sign('x'))->{body},
 is request($httpd, 'POST', $grip->{link}, headers => [$good])->{status}, 403,
     'the link takes GET only';
 (my $forged = $grip->{link}) =~ s/(.)$/$1 eq 'A' ? 'B' : 'A'/e;
-for my $link ($grip->{link} =~ s/(next\/.)(.)/$1 . ($2 eq '_' ? 'A' : '_')/er, $grip->{link} =~ s/.$//r) {
+(my $other = $grip->{link}) =~ s/(next\/.)(.)/$1 . ($2 eq '_' ? 'A' : '_')/e;
+for my $link ($other, $grip->{link} =~ s/.$//r) {
     my $got = get($httpd, $link, $good, last_header($grip->{last}));
     is grip_of($got)->{hold}, undef, 'a link that is not ours holds nothing';
 }

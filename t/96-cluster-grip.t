@@ -301,7 +301,7 @@ for my $node (@nodes) {
 $cluster->wait_synced(@nodes);
 sender('one server sends to three proxies', @nodes);
 wait_for(sub { $cluster->broker->command('HGET', '{eventstream:default}:grip',
-    'sent') =~ /^(\w{32} \d+-\d+ ?){3}$/ }, 10, 'the broker knows of the third');
+    'sent') =~ /^(\w{32} \d+-\d+ ?){3}$/ }, 10, 'the broker knows all three');
 publish($_, 'news', 'for three') for @nodes;
 check_all($third, ['for three'], 'a proxy that is new');
 is scalar($third->items), 2, 'it gets no event from before';
