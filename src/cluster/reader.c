@@ -320,10 +320,8 @@ static void adapt_page(es_cluster_reader_t *reader, apr_uint64_t bytes,
 {
     apr_uint64_t fits = PAGE_BYTES / (bytes / (apr_uint64_t)count + 1);
 
+    fits = fits > COUNT_MAX ? COUNT_MAX : fits + (fits == 0);
     reader->page = reader->page * 2 < fits ? reader->page * 2 : fits;
-    reader->page = reader->page < 1           ? 1
-                   : reader->page > COUNT_MAX ? COUNT_MAX
-                                              : reader->page;
 }
 
 static void set_lag(es_cluster_reader_t *reader)
