@@ -16,6 +16,7 @@ use EventStream::Cluster;
 use EventStream::Httpd;
 use EventStream::Load;
 use EventStream::Redis;
+use EventStream::Relay;
 
 EventStream::Redis->or_skip;
 
@@ -60,6 +61,36 @@ for my $kind (0 .. 2) {
         "clients that have $names[$kind] get what follows, once";
 }
 $reader->close;
+
+# ---- A server that does not know yet that it is cut off ----------------------
+
+# While the relay is stopped nothing passes, and nobody is told.
+my $relay = EventStream::Relay->start($cluster->broker->port);
+my $url = $cluster->broker->url;
+my $far = 'redis://127.0.0.1:' . $relay->port;
+my $cut = $cluster->start_node(conf => $cluster->conf =~ s/\Q$url\E/$far/r);
+$cluster->wait_synced($cut);
+my $told = '';
+for my $try (1 .. 3) {
+    kill STOP => $relay->{pid};
+    my $last = publish($a, 'news', "cut $try", id => "cut-$try")->{json}{id};
+    for my $id ($last, "cut-$try") {
+        my $client = subscribe($cut, '/events?c=news',
+            headers => ["Last-Event-ID: $id"]);
+        $told .= join ' ', map { $_->{event} eq 'message' ? $_->{data}
+            : $_->{event} } grep { $_->{event} ne 'stream-open' }
+            $client->events(2, 5);
+        $client->close;
+    }
+    kill CONT => $relay->{pid};
+    my $client = $cluster->client($cut, 'news', id => $last);
+    publish($a, 'news', "whole $try");
+    is data_of($client->events(1, 20)), "whole $try",
+        'once it has a connection they resume';
+    $client->close;
+}
+is $told, '', 'clients that are ahead are not reset, and get no event again';
+is $cut->stop, 0, 'httpd stops with exit status 0';
 
 # ---- A server that does not reach the broker ---------------------------------
 

@@ -66,7 +66,8 @@ struct es_cluster_reader_t {
     int was_up;              /* a link was open before */
     apr_interval_time_t backoff;
     apr_time_t hello_at; /* the next one */
-    es_id_t stream_last; /* of the last hello */
+    apr_time_t asked;    /* when the last one was sent */
+    es_id_t stream_last; /* as it was told */
     es_cluster_follow_t follow;
     es_cluster_counts_t *counts;
     int has_counts; /* more counts are to be sent */
@@ -193,14 +194,6 @@ static apr_status_t no_answer(es_cluster_reader_t *reader, apr_status_t rv)
 
 /* ---- hello, fill --------------------------------------------------------- */
 
-static void log_epoch(const es_cluster_reader_t *reader,
-                      const es_cluster_hello_t *hello)
-{
-    es_log(ES_LOG_NOTICE, APR_SUCCESS, "ES0844",
-           "hub %s: a new epoch of the broker's stream has begun: %s",
-           reader->hub.name, hello->began);
-}
-
 static void use_hello(es_cluster_reader_t *reader,
                       const es_cluster_hello_t *hello)
 {
@@ -212,7 +205,21 @@ static void use_hello(es_cluster_reader_t *reader,
                                reader->follow.clock_offset_ms);
     reader->hello_at = es_clock_now() + HELLO_EVERY;
     if (hello->began[0] != '\0') {
-        log_epoch(reader, hello);
+        es_log(ES_LOG_NOTICE, APR_SUCCESS, "ES0844",
+               "hub %s: a new epoch of the broker's stream has begun: %s",
+               hub->name, hello->began);
+    }
+}
+
+/* The journal follows the stream; it may have all that hello told of. */
+static void set_synced(es_cluster_reader_t *reader, apr_int64_t lag_ms)
+{
+    const es_cluster_hub_t *hub = &reader->hub;
+
+    es_cluster_state_set_lag(hub->state, hub->child, lag_ms > 0 ? lag_ms : 0);
+    es_cluster_state_set_synced(hub->state, hub->child, 1);
+    if (es_id_compare(&reader->follow.last, &reader->stream_last) >= 0) {
+        es_cluster_state_set_complete(hub->state, hub->child, reader->asked);
     }
 }
 
@@ -220,6 +227,7 @@ static void use_hello(es_cluster_reader_t *reader,
 static apr_status_t say_hello(es_cluster_reader_t *reader, es_id_t *last)
 {
     es_cluster_hello_t hello;
+    apr_time_t now = es_clock_now();
     apr_status_t rv = es_store_last(reader->hub.store, last);
 
     if (rv != APR_SUCCESS) {
@@ -229,6 +237,7 @@ static apr_status_t say_hello(es_cluster_reader_t *reader, es_id_t *last)
                                  es_clock_now() + ANSWER, keep, reader, &hello,
                                  reader->why, sizeof(reader->why));
     if (rv == APR_SUCCESS) {
+        reader->asked = now;
         use_hello(reader, &hello);
         return APR_SUCCESS;
     }
@@ -270,7 +279,7 @@ static apr_status_t fill(es_cluster_reader_t *reader)
     reader->fill_page = FILL_PAGE;
     es_cluster_follow_from(&reader->follow, &last);
     es_cluster_state_add(hub->state, ES_CLUSTER_FILLS, 1);
-    es_cluster_state_set_synced(hub->state, hub->child, 1);
+    set_synced(reader, 0);
     es_cluster_state_advance(hub->state);
     hub->wake(hub->arg, params.touched);
     return APR_SUCCESS;
@@ -295,7 +304,7 @@ static apr_status_t greet(es_cluster_reader_t *reader)
     /* a leader may have died between an append and this */
     es_cluster_state_advance(reader->hub.state);
     if (es_id_compare(&last, &reader->stream_last) == 0) {
-        es_cluster_state_set_synced(reader->hub.state, reader->hub.child, 1);
+        set_synced(reader, 0);
     }
     return APR_SUCCESS;
 }
@@ -305,34 +314,20 @@ static apr_status_t greet(es_cluster_reader_t *reader)
 /* The broker has nothing after what was seen. */
 static apr_status_t idle(es_cluster_reader_t *reader)
 {
-    const es_cluster_hub_t *hub = &reader->hub;
-
     if (es_id_compare(&reader->follow.at, &reader->stream_last) < 0) {
         return APR_INCOMPLETE; /* but it should have */
     }
-    es_cluster_state_set_lag(hub->state, hub->child, 0);
-    es_cluster_state_set_synced(hub->state, hub->child, 1);
+    set_synced(reader, 0);
     return APR_SUCCESS;
 }
 
 static void adapt_page(es_cluster_reader_t *reader, apr_uint64_t bytes,
                        int count)
 {
-    apr_uint64_t fits = PAGE_BYTES / (bytes / (apr_uint64_t)count + 1);
+    apr_uint64_t fits = PAGE_BYTES / (bytes / (apr_uint64_t)count + 1) + 1;
 
-    fits = fits > COUNT_MAX ? COUNT_MAX : fits + (fits == 0);
+    fits = fits < COUNT_MAX ? fits : COUNT_MAX;
     reader->page = reader->page * 2 < fits ? reader->page * 2 : fits;
-}
-
-static void set_lag(es_cluster_reader_t *reader)
-{
-    const es_cluster_hub_t *hub = &reader->hub;
-    apr_int64_t now =
-        (apr_int64_t)es_clock_ms() + reader->follow.clock_offset_ms;
-    apr_int64_t lag = now - (apr_int64_t)reader->follow.seen.ms;
-
-    es_cluster_state_set_lag(hub->state, hub->child, lag > 0 ? lag : 0);
-    es_cluster_state_set_synced(hub->state, hub->child, 1);
 }
 
 /* Use what XREAD has answered; the reply is freed. */
@@ -357,7 +352,9 @@ static apr_status_t use_reply(es_cluster_reader_t *reader,
     rv = es_cluster_follow_take(&reader->follow, reply, entries);
     if (rv == APR_SUCCESS) {
         adapt_page(reader, bytes, count);
-        set_lag(reader);
+        set_synced(reader, (apr_int64_t)es_clock_ms() +
+                               reader->follow.clock_offset_ms -
+                               (apr_int64_t)reader->follow.seen.ms);
     }
     return rv;
 }

@@ -50,7 +50,7 @@ struct es_cluster_state_t {
     apr_uint32_t synced_child; /* the leader that follows the stream */
     apr_uint64_t lag_ms;       /* signed, as the next */
     apr_uint64_t clock_offset_ms;
-    apr_uint64_t spare1;
+    apr_uint64_t complete_at; /* of es_clock_now */
     apr_uint64_t counts[ES_CLUSTER_COUNTS];
     apr_uint64_t spare2[8 - ES_CLUSTER_COUNTS];
     char error[ES_CLUSTER_STATE_TEXT_SIZE];
@@ -326,6 +326,22 @@ void es_cluster_state_set_clock(es_cluster_state_t *state, apr_uint32_t child,
         __atomic_store_n(&state->clock_offset_ms, (apr_uint64_t)offset_ms,
                          __ATOMIC_RELAXED);
     }
+}
+
+void es_cluster_state_set_complete(es_cluster_state_t *state,
+                                   apr_uint32_t child, apr_time_t at)
+{
+    if (leads(state, child)) {
+        /* release: the journal has it */
+        __atomic_store_n(&state->complete_at, (apr_uint64_t)at,
+                         __ATOMIC_RELEASE);
+    }
+}
+
+apr_time_t es_cluster_state_complete_at(const es_cluster_state_t *state)
+{
+    /* acquire: the look at the journal comes after it */
+    return (apr_time_t)__atomic_load_n(&state->complete_at, __ATOMIC_ACQUIRE);
 }
 
 void es_cluster_state_set_error(es_cluster_state_t *state, const char *why)

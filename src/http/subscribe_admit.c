@@ -235,27 +235,32 @@ static int is_unknown(es_stream_t *trial, const es_channel_set_t *names,
 }
 
 /* Another server may have sent the client an event that this one has not got
- * yet. With a stream-reset that event would come to the client again. */
+ * yet. With a stream-reset that event would come to the client again. But if the
+ * journal has all that the broker had when the client came, nothing is on its
+ * way. */
 static int wait_for_event(request_rec *r, const es_dir_t *conf,
                           const es_runtime_hub_t *hub,
                           const es_channel_set_t *names, es_slice_t id)
 {
+    apr_time_t since = es_clock_now();
     apr_time_t by = es_cluster_runtime_behind_by(hub, id);
     es_stream_t trial = {0};
     int unknown = by != 0;
+    int is_behind = 0;
 
     trial.r = r;
     trial.conf = conf;
     trial.hub = hub;
     trial.child = es_runtime_child();
     while (unknown) {
+        is_behind = es_cluster_runtime_is_behind(hub, since);
         unknown = is_unknown(&trial, names, id);
-        if (!unknown || !es_cluster_runtime_wait_behind(by)) {
+        if (!unknown || !is_behind || !es_cluster_runtime_wait_behind(by)) {
             break;
         }
     }
     es_cluster_runtime_waited();
-    return !unknown || !es_cluster_runtime_is_behind(hub);
+    return !unknown || !is_behind;
 }
 
 int es_subscribe_admit_wait(request_rec *r, const es_dir_t *conf,

@@ -441,10 +441,10 @@ int es_cluster_runtime_wait_behind(apr_time_t by)
     return 1;
 }
 
-int es_cluster_runtime_is_behind(const es_runtime_hub_t *hub)
+int es_cluster_runtime_is_behind(const es_runtime_hub_t *hub, apr_time_t since)
 {
     es_id_t last;
 
-    return !is_synced(hub_of(hub)) &&
+    return es_cluster_state_complete_at(hub_of(hub)->state) < since &&
            es_store_last(hub->store, &last) == APR_SUCCESS && last.ms != 0;
 }

@@ -148,8 +148,15 @@ apr_time_t es_cluster_runtime_behind_by(const es_runtime_hub_t *hub,
  */
 int es_cluster_runtime_wait_behind(apr_time_t by);
 
-/** Is the journal one that followed the broker's stream, and does not now?
- * Context: ANY. */
-int es_cluster_runtime_is_behind(const es_runtime_hub_t *hub);
+/**
+ * Is the journal one that has followed the broker's stream, and may it lack
+ * what the broker had at this time? A server that is cut off does not know that
+ * for some seconds. To be called before the journal is looked at.
+ *
+ * @param since  of es_clock_now
+ *
+ * Context: ANY.
+ */
+int es_cluster_runtime_is_behind(const es_runtime_hub_t *hub, apr_time_t since);
 
 #endif

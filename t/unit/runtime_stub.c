@@ -159,8 +159,8 @@ int es_cluster_runtime_wait_behind(apr_time_t by)
     return 1;
 }
 
-int es_cluster_runtime_is_behind(const es_runtime_hub_t *hub)
+int es_cluster_runtime_is_behind(const es_runtime_hub_t *hub, apr_time_t since)
 {
-    (void)hub;
+    (void)hub, (void)since;
     return runtime_stub.is_behind;
 }

@@ -200,6 +200,10 @@ FACTS(the_statistics_are_those_of_the_leader)
     es_cluster_state_set_up(node, 3, "broker:6379");
     es_cluster_state_set_synced(node, 3, 1);
     es_cluster_state_set_lag(node, 3, 12);
+    assert_int_equal(es_cluster_state_complete_at(node), 0);
+    es_cluster_state_set_complete(node, 3, T0 - 5);
+    es_cluster_state_set_complete(node, 4, T0); /* does not lead */
+    assert_int_equal(es_cluster_state_complete_at(node), T0 - 5);
     es_cluster_state_set_clock(node, 3, -3600000);
     es_cluster_state_add(node, ES_CLUSTER_ENTRIES, 5);
     es_cluster_state_add(node, ES_CLUSTER_ENTRIES, 2);
