@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # A private broker (Redis or Valkey), replicas and sentinels, for the scripts
-# that read this file after shell.sh. They set $top, a temporary folder.
+# that read this file after shell.sh. They set $top, a temporary folder, and may
+# set $broker_in, the command that runs another one in the network namespace of
+# the brokers.
 #
 #   find_broker             sets $broker_program, ES_BROKER if that is set;
 #                           exits with 77 if there is none
@@ -18,6 +20,7 @@
 # Each ends with this shell, too, however that ends.
 
 brokers=
+broker_in=
 
 find_broker() {
     for program in ${ES_BROKER:-redis-server valkey-server redis-check-rdb}; do
@@ -34,14 +37,14 @@ find_broker() {
 ask() {
     port_asked=$1
     shift
-    redis-cli -p "$port_asked" "$@" 2>&1
+    $broker_in redis-cli -p "$port_asked" "$@" 2>&1
 }
 
 # run_broker NAME WORD...
 run_broker() {
     name=$1
     shift
-    setpriv --pdeathsig KILL -- "$top/redis-server" "$@" \
+    setpriv --pdeathsig KILL -- $broker_in "$top/redis-server" "$@" \
         >>"$top/$name/log" 2>&1 &
     eval "pid_$name=$!"
     case " $brokers " in
@@ -64,7 +67,11 @@ start_broker() {
     eval "port_$name=$2"
     shift 2
     {
-        echo "bind 127.0.0.1"
+        if [ -n "$broker_in" ]; then
+            echo "protected-mode no"
+        else
+            echo "bind 127.0.0.1"
+        fi
         eval "echo port \$port_$name"
         echo "dir $top/$name"
         echo 'save ""'

@@ -23,6 +23,10 @@
 #             failover-replica  SIGKILL to the primary, whose replica takes over
 #                               by three sentinels; with acks=replica
 #             failover-primary  the same with acks=primary
+#             partition         the packets between a server and the broker
+#                               are lost for INTERVAL s: those to it, those
+#                               from it, or all; takes root, and is left out
+#                               of all (77 alone) where it is not allowed
 #             all               each of them in turn
 #   SECONDS   how long events are published (12)
 #   INTERVAL  seconds from one fault to the next (3)
@@ -57,19 +61,21 @@ case=${1:-steady}
 seconds=${2:-12}
 interval=${3:-3}
 cases="steady node-kill node-stop rolling restart join broker-stop broker-kill
-broker-kill-file flush failover-replica failover-primary"
+broker-kill-file flush failover-replica failover-primary partition"
 ES_CHILDREN=${ES_CHILDREN:-2}
 server=
 verify=
 stopped=
 count=0
 problem=
+keeper=
 
 if [ "$case" = all ]; then
     failed=0
     for case in $cases; do
         sh "$0" "$case" "$seconds" "$interval"
         rc=$?
+        [ "$case:$rc" != partition:77 ] || continue
         [ "$rc" -lt 2 ] || exit "$rc"
         [ "$rc" -eq 0 ] || failed=1
     done
@@ -84,6 +90,15 @@ fi
 echo "$cases" | tr ' ' '\n' | grep -qxF -- "$case" ||
     die "usage: cluster.sh [CASE [SECONDS [INTERVAL]]]; see its head"
 
+# The servers and verify have a namespace of the network, the broker another one.
+if [ "$case" = partition ] && [ -z "${ES_OWN_NETWORK:-}" ]; then
+    unshare --net true || {
+        warn "needs network namespaces"
+        exit 77
+    }
+    ES_OWN_NETWORK=1 exec unshare --net -- sh "$0" "$@"
+fi
+
 clean_up() {
     [ -z "$stopped" ] || echo "$stopped" | xargs kill -CONT 2>/dev/null
     end "$verify"
@@ -91,6 +106,7 @@ clean_up() {
         eval "end \"\${server_$number:-}\""
     done
     end_brokers
+    end "$keeper"
     [ -z "${ES_KEEP:-}" ] || cp -r "$top"/[!h]* "$ES_KEEP/" 2>/dev/null
     rm -rf "$top"
 }
@@ -122,6 +138,11 @@ start_node() {
     node "$1"
     mkdir -p "$tmp"
     [ ! -f "$tmp/error.log" ] || cat "$tmp/error.log" >>"$tmp/earlier.log"
+    {
+        eval "echo EventStreamCluster \${url_$1:-\$url} acks=$acks timeout=1s"
+        [ -z "$extra_conf" ] || cat "$extra_conf"
+    } >"$tmp/extra.conf"
+    ES_EXTRA_CONF=$tmp/extra.conf
     wanted=$port
     httpd=$top/httpd
     start_httpd
@@ -201,8 +222,34 @@ until_true() {
     done
 }
 
+# Each server has a way of its own to the broker.
+make_network() {
+    setpriv --pdeathsig KILL -- unshare --net sleep 86400 &
+    keeper=$!
+    until_true "there is no namespace" has_namespace
+    broker_in="nsenter --net=/proc/$keeper/ns/net --"
+    $broker_in ip link set lo up
+    for number in 1 2 3; do
+        ip link add "to$number" type veth peer name "from$number" \
+            netns "$keeper" &&
+            ip addr add "192.0.2.$((number * 4 + 1))/30" dev "to$number" &&
+            ip link set "to$number" up &&
+            tc qdisc add dev "to$number" clsact &&
+            $broker_in ip addr add "192.0.2.$((number * 4 + 2))/30" \
+                dev "from$number" &&
+            $broker_in ip link set "from$number" up ||
+            die "cannot make a network"
+        eval "url_$number=redis://192.0.2.$((number * 4 + 2)):$port_1/"
+    done
+}
+
+has_namespace() {
+    [ "$(readlink "/proc/$keeper/ns/net")" != "$(readlink /proc/self/ns/net)" ]
+}
+
 start_all_brokers() {
     port_1=$((base + 10))
+    [ "$case" != partition ] || make_network
     case $case in
     broker-kill-file)
         start_broker first "$port_1" --appendonly yes --appendfsync always
@@ -322,6 +369,25 @@ fail_over() {
     until_true "the old primary is no replica" has_replica "$moved"
 }
 
+# Each server in each of the three ways. The program drops every packet.
+part_node() {
+    next_node
+    case $(((count + count / 3) % 3)) in
+    0) ways="ingress egress" ;;
+    1) ways=ingress ;;
+    2) ways=egress ;;
+    esac
+    for way in $ways; do
+        tc filter add dev "to$turn" "$way" prio 1 bpf da bytecode '1,6 0 0 2' ||
+            die "cannot drop packets"
+    done
+    injected "server $turn is cut off: $ways"
+    sleep "$interval"
+    for way in $ways; do
+        tc filter del dev "to$turn" "$way" prio 1
+    done
+}
+
 inject_fault() {
     case $case in
     node-kill) kill_node ;;
@@ -333,21 +399,19 @@ inject_fault() {
     broker-kill*) kill_broker ;;
     flush) ask "$port_1" FLUSHALL >/dev/null && injected "FLUSHALL" ;;
     failover-*) fail_over ;;
+    partition) part_node ;;
     esac
 }
 
 # ---- the run -----------------------------------------------------------------
 
 check_build
+[ "$case" != partition ] || ip link set lo up
 find_ports
 start_all_brokers
 acks=primary
 [ "$case" != failover-replica ] || acks=replica
-{
-    echo "EventStreamCluster $url acks=$acks timeout=1s"
-    [ -z "${ES_EXTRA_CONF:-}" ] || cat "$ES_EXTRA_CONF"
-} >"$top/extra.conf"
-ES_EXTRA_CONF=$top/extra.conf
+extra_conf=${ES_EXTRA_CONF:-}
 servers=
 for number in 1 2 3; do
     if [ "$case:$number" = join:3 ]; then
