@@ -90,7 +90,7 @@ fi
 echo "$cases" | tr ' ' '\n' | grep -qxF -- "$case" ||
     die "usage: cluster.sh [CASE [SECONDS [INTERVAL]]]; see its head"
 
-# The servers and verify have a namespace of the network, the broker another one.
+# Servers and verify have a namespace of the network, the broker another one.
 if [ "$case" = partition ] && [ -z "${ES_OWN_NETWORK:-}" ]; then
     unshare --net true || {
         warn "needs network namespaces"

@@ -171,9 +171,9 @@ void es_cluster_state_add(es_cluster_state_t *state, int count, apr_uint64_t n);
 apr_int64_t es_cluster_state_clock_offset(const es_cluster_state_t *state);
 
 /**
- * The journal has all that the broker had at this time of es_clock_now. So an id
- * that was given before it, and that the journal does not know, is not on its
- * way.
+ * The journal has all that the broker had at this time of es_clock_now. So an
+ * id that was given before it, and that the journal does not know, is not on
+ * its way.
  */
 void es_cluster_state_set_complete(es_cluster_state_t *state,
                                    apr_uint32_t child, apr_time_t at);

@@ -235,9 +235,9 @@ static int is_unknown(es_stream_t *trial, const es_channel_set_t *names,
 }
 
 /* Another server may have sent the client an event that this one has not got
- * yet. With a stream-reset that event would come to the client again. But if the
- * journal has all that the broker had when the client came, nothing is on its
- * way. */
+ * yet. With a stream-reset that event would come to the client again. But if
+ * the journal has all that the broker had when the client came, nothing is on
+ * its way. */
 static int wait_for_event(request_rec *r, const es_dir_t *conf,
                           const es_runtime_hub_t *hub,
                           const es_channel_set_t *names, es_slice_t id)
