@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include <apr_lib.h>
 #include <apr_strings.h>
@@ -63,11 +64,32 @@ const char *et_http_url(const et_options_t *options, const char *url,
     return add(url, more, p);
 }
 
+/* Where httpd itself or another server answers, its text is a page. */
+static void find_title(const char **text, size_t *len)
+{
+    static const char tag[] = "<title>";
+    size_t tag_len = sizeof(tag) - 1, i;
+
+    for (i = 0; **text == '<' && i + tag_len < *len; i++) {
+        if (!strncasecmp(*text + i, tag, tag_len)) {
+            const char *start = *text + i + tag_len;
+            const char *end = memchr(start, '<', *len - i - tag_len);
+
+            *text = start;
+            *len = end ? (size_t)(end - start) : *len - i - tag_len;
+            return;
+        }
+    }
+}
+
 const char *et_http_sentence(const char *text, size_t len, apr_pool_t *p)
 {
     size_t i;
     char *out;
 
+    if (len > 0) {
+        find_title(&text, &len);
+    }
     len = len < SENTENCE_MAX ? len : SENTENCE_MAX;
     out = apr_pstrmemdup(p, text, len);
     for (i = 0; i < len && out[i] != '\n'; i++) {
