@@ -231,12 +231,13 @@ static int is_ahead(const es_runtime_hub_t *hub, es_slice_t text)
 }
 
 /* Another server may have sent the proxy an event that this one has not got
- * yet. @return 0: it still has not, and does not follow the broker */
+ * yet. @return 0: it still has not, and cannot say that there is none */
 static int wait_for_event(const recovery_t *recovery)
 {
     const es_runtime_hub_t *hub = recovery->hub;
     es_slice_t id = highest_id(recovery);
-    int ahead;
+    apr_time_t since = es_clock_now();
+    int is_behind, ahead;
     apr_time_t by;
 
     if (!hub->cluster || id.len == 0) {
@@ -245,10 +246,11 @@ static int wait_for_event(const recovery_t *recovery)
     es_cluster_runtime_wait_synced(hub);
     by = es_cluster_runtime_behind_by(hub, id);
     do {
-        ahead = is_ahead(hub, id);
-    } while (ahead && es_cluster_runtime_wait_behind(by));
+        is_behind = es_cluster_runtime_is_behind(hub, since);
+        ahead = by != 0 && is_ahead(hub, id);
+    } while (ahead && is_behind && es_cluster_runtime_wait_behind(by));
     es_cluster_runtime_waited();
-    return !ahead || !es_cluster_runtime_is_behind(hub);
+    return !ahead || !is_behind;
 }
 
 /* ---- The answer -------------------------------------------------------- */

@@ -312,11 +312,19 @@ FACTS(an_event_that_another_server_has_sent_is_waited_for)
     hub.cluster = &cluster;
     runtime_stub.on_behind = event_comes;
     runtime_stub.behind_looks = 3;
-    assert_int_equal(ask(link, last),
-                     SENT); /* a reset: it follows the broker */
+    runtime_stub.behind_by = 1;
+    runtime_stub.is_behind = 1;
+    assert_int_equal(ask(link, last), ENDED); /* the proxy asks again */
     assert_int_equal(runtime_stub.behind_looks, 0);
     assert_int_equal(runtime_stub.broker_waits, 0);
+    runtime_stub.behind_looks = 3;
+    runtime_stub.is_behind = 0; /* a reset: it has all that there is */
+    assert_int_equal(ask(link, last), SENT);
+    assert_int_equal(runtime_stub.behind_looks, 3);
     runtime_stub.is_behind = 1;
+    runtime_stub.behind_by = 0; /* the id cannot be ahead */
+    assert_int_equal(ask(link, last), SENT);
+    runtime_stub.behind_by = 1;
     assert_int_equal(ask(link, NULL), SENT);
     assert_int_equal(runtime_stub.broker_waits, 0);
 }
