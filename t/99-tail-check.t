@@ -27,9 +27,11 @@ my $program = EventStream::Httpd->builddir . '/tools/eventstream-tail';
 my %status = (
     server => {name => 'x|y', module => '1'},
     clients => {total => 7, detached => 7},
+    times => {bounds => [1, 10, 100], none => []},
     limits => [
         {name => 'EventStreamMaxClients', value => 10, used => 7},
         {name => 'EventStreamMaxHeld', value => 0, used => 9},
+        {name => q(the child's open files), value => 5, used => 1},
         {name => 'EventStreamMaxBody', value => undef, used => undef}],
     hubs => [{name => 'default', published => 3, cluster => undef},
         {name => 'shop', published => 4,
@@ -129,6 +131,10 @@ $lines = is_run('JSON', 0, qr/^hubs\.shop\.cluster\.up: 1$/m, '--status',
     $httpd->url('/fine.json'));
 like $lines, qr/^limits\.EventStreamMaxClients\.used: 7$/m,
     'elements of arrays have their name';
+like $lines, qr/^limits\.the_child_s_open_files\.value: 5$/m,
+    'a key is a word';
+like $lines, qr/^times\.bounds: 1 10 100$/m, 'an array of numbers is a line';
+unlike $lines, qr/^times\.none/m, 'an empty one is none';
 is run('--status', '--json', $httpd->url('/fine.json'))->{out}, json(),
     '--json prints the JSON of the server';
 is_run('no status page', 1, qr/: this is no status page$/, '--status',

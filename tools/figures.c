@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One request asks for both: mod_status looks at the query, eventstream-status
- * at the header Accept. Of an array, an element's name is the part of its key,
- * or its number: hubs.default.published.
+ * at the header Accept. Of an array of objects, an element's name is the part
+ * of its key, or its number: hubs.default.published. An array of numbers is one
+ * text.
  */
 #include "tools/figures.h"
 
@@ -11,6 +12,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include <apr_lib.h>
 #include <apr_strings.h>
 #include <jansson.h>
 
@@ -73,20 +75,34 @@ static const char *join(const char *key, const char *name, apr_pool_t *p)
     return *key ? apr_pstrcat(p, key, ".", name, NULL) : apr_pstrdup(p, name);
 }
 
-static const char *name_of(const json_t *element, size_t index, apr_pool_t *p)
+/* The member that names an element; NULL = there is none. */
+static const char *name_member(const json_t *element)
 {
     static const char *const names[] = {"name", "reason", "tag"};
     size_t i;
 
     for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        const char *name =
-            json_string_value(json_object_get(element, names[i]));
-
-        if (name) {
-            return name;
+        if (json_is_string(json_object_get(element, names[i]))) {
+            return names[i];
         }
     }
-    return apr_psprintf(p, "%" APR_SIZE_T_FMT, (apr_size_t)index);
+    return NULL;
+}
+
+/* Without blanks, dots and quotes, so that a key is a word. */
+static const char *name_of(const json_t *element, size_t index, apr_pool_t *p)
+{
+    const char *member = name_member(element);
+    char *name, *at;
+
+    if (!member) {
+        return apr_psprintf(p, "%" APR_SIZE_T_FMT, (apr_size_t)index);
+    }
+    name = apr_pstrdup(p, json_string_value(json_object_get(element, member)));
+    for (at = name; *at; at++) {
+        *at = apr_isalnum(*at) || *at == '-' ? *at : '_';
+    }
+    return name;
 }
 
 static void read_object(apr_array_header_t *figures, const char *key,
@@ -115,25 +131,55 @@ static const char *scalar_text(const json_t *value, apr_pool_t *p)
     }
 }
 
-static void read_json(apr_array_header_t *figures, const char *key,
-                      const json_t *value, int depth, apr_pool_t *p)
+static int is_of_scalars(const json_t *array)
+{
+    const json_t *first = json_array_get(array, 0);
+
+    return first && !json_is_object(first) && !json_is_array(first);
+}
+
+static void read_scalars(apr_array_header_t *figures, const char *key,
+                         const json_t *array, apr_pool_t *p)
+{
+    apr_array_header_t *texts = apr_array_make(p, 32, sizeof(const char *));
+    size_t i;
+
+    for (i = 0; i < json_array_size(array); i++) {
+        APR_ARRAY_PUSH(texts, const char *) =
+            scalar_text(json_array_get(array, i), p);
+    }
+    add(figures, key, apr_array_pstrcat(p, texts, ' '));
+}
+
+static void read_array(apr_array_header_t *figures, const char *key,
+                       const json_t *array, int depth, apr_pool_t *p)
 {
     size_t i;
 
+    for (i = 0; i < json_array_size(array); i++) {
+        const json_t *element = json_array_get(array, i);
+
+        read_json(figures, join(key, name_of(element, i, p), p), element,
+                  depth + 1, p);
+    }
+}
+
+static void read_json(apr_array_header_t *figures, const char *key,
+                      const json_t *value, int depth, apr_pool_t *p)
+{
     if (depth > DEPTH_MAX) {
         return;
     }
     if (json_is_object(value)) {
         read_object(figures, key, value, depth, p);
-        return;
     }
-    for (i = 0; i < json_array_size(value); i++) {
-        const json_t *element = json_array_get(value, i);
-
-        read_json(figures, join(key, name_of(element, i, p), p), element,
-                  depth + 1, p);
+    else if (is_of_scalars(value)) {
+        read_scalars(figures, key, value, p);
     }
-    if (!json_is_array(value)) {
+    else if (json_is_array(value)) {
+        read_array(figures, key, value, depth, p);
+    }
+    else {
         add(figures, key, scalar_text(value, p));
     }
 }
