@@ -63,7 +63,7 @@ static void add_line(block_t *block, es_slice_t line)
 {
     const char *colon = memchr(line.data, ':', line.len);
     es_slice_t name = line;
-    es_slice_t value = es_slice(NULL, 0);
+    es_slice_t value = es_slice("", 0); /* a field has one, maybe empty */
 
     if (colon == line.data) {
         return; /* a comment */

@@ -135,6 +135,8 @@ FACTS(a_block_without_data_has_its_other_fields)
     assert_int_equal(es_sse_text_block(&event, S("id:\n\n"), pool), 0);
     assert_non_null(event.id.data);
     assert_int_equal((int)event.id.len, 0);
+    assert_int_equal(es_sse_text_block(&event, S("id\n\n"), pool), 0);
+    assert_non_null(event.id.data);
     assert_int_equal(es_sse_text_block(&event, S(""), pool), 0);
     assert_null(event.id.data);
 }
