@@ -30,7 +30,7 @@ EventStreamHub orders size=1m
     SetHandler eventstream
     EventStreamChannel "{?c}"
 </Location>
-<LocationMatch "^/(publish|closed|login|none|rooms|quiet)$">
+<LocationMatch "^/(publish|closed|login|none|rooms|quiet|named)$">
     SetHandler eventstream-publish
     EventStreamPublishLog on
 </LocationMatch>
@@ -55,6 +55,9 @@ EventStreamHub orders size=1m
 </Location>
 <Location "/rooms">
     EventStreamAllowChannel "room-*"
+</Location>
+<Location "/named">
+    Require eventstream-channel "room-*"
 </Location>
 <Location "/quiet">
     LogLevel warn
@@ -170,6 +173,12 @@ check('an event that is too large',
     bytes => 101, published => 0);
 check('a body that is too large',
     post('/publish?channel=a', 'text/plain', 'x' x 20000), events => 0);
+check('a channel that Require does not admit',
+    post('/named', 'application/json', '{"channel": "other", "data": 1}'),
+    channels => 'other', published => 0);
+check('a channel that it admits',
+    post('/named', 'application/json', '{"channel": "room-2", "data": 1}'),
+    channels => 'room-2', published => 1);
 check('a channel that is not allowed',
     post('/rooms', 'application/json', '{"channel": "other", "data": 1}'),
     channels => 'other', events => 1, published => 0);
