@@ -42,6 +42,7 @@ before=$(ready)
 case $1 in
 graceful) kill -USR1 "$(cat "$ES_ROOT/run/httpd.pid")" ;;
 restart) kill -HUP "$(cat "$ES_ROOT/run/httpd.pid")" ;;
+configtest) exec "$ES_HTTPD" -t -f "$ES_ROOT/httpd.conf" ;;
 esac
 tries=600
 while [ "$(ready)" -le "$before" ] && [ $tries -gt 0 ]; do
@@ -66,8 +67,10 @@ sub here
 sub common
 {
     my ($text) = @_;
-    my $port = $httpd->port;
+    my ($port, $root) = ($httpd->port, $httpd->root);
     $text =~ s{http://127\.0\.0\.1:$port}{http://localhost}g;
+    $text =~ s{\Q$root\E/httpd\.conf}{/etc/apache2/apache2.conf}g;
+    $text =~ s/\bline \d+/line N/g;
     $text =~ s/\b\d{13}-\d+/ID/g;
     $text =~ s/\b\d+ ms\b/N ms/g;
     $text =~ s/ {2,}/ /g;
@@ -95,6 +98,7 @@ sub run
     write_file("$dir/command.sh",
         here(snippet($name), $httpd->port, $httpd->root));
     local $ENV{ES_ROOT} = $httpd->root;
+    local $ENV{ES_HTTPD} = EventStream::Httpd->build('httpd');
     local $ENV{PATH} = "$dir/bin:" . EventStream::Httpd->builddir
         . "/tools:$ENV{PATH}";
     return scalar `timeout 120 sh '$dir/command.sh' 2>&1`;
@@ -155,10 +159,10 @@ my %before = (
 );
 
 # The new configuration is written, but not used yet.
-my %instead = (size => sub {
-    $httpd->rewrite_conf(conf_of('size.fix.conf'));
-    return;
-});
+my %instead = (
+    size => sub { $httpd->rewrite_conf(conf_of('size.fix.conf')) },
+    start => sub { $httpd->rewrite_conf(conf_of('start.bad.conf')) },
+);
 
 # ---- The page ----------------------------------------------------------------
 
