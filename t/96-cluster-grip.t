@@ -404,4 +404,21 @@ is publish($idle, 'news', 'd2')->{status}, 200,
 check_all($proxy, ['d2'], 'the proxy that was down');
 check_all($second, [qw(d1 d2)], 'the other proxy');
 
+# ---- A broker's user who may do what the sample allows ---------------------
+
+my ($user) = do {
+    open my $in, '<', "$FindBin::Bin/../conf/cluster/broker.conf" or die $!;
+    map { /^user (.*)/ } <$in>;
+};
+$cluster->broker->command('ACL', 'SETUSER', split ' ', $user);
+my ($name, $password) = $user =~ /^(\S+) on >(\S+)/;
+my $limited = $own =~ s{://}{://$name:$password@}r;
+$new = $cluster->start_node(conf => $cluster->conf =~ s/\Q$own\E/$limited/r);
+$cluster->wait_synced($new);
+$idle->stop;
+is sender('a server sends with the user of the sample', $new), $new, 'that one';
+publish($new, 'news', 'of a user');
+check_all($proxy, ['of a user'], 'a user with few rights');
+is_deeply $cluster->broker->command('ACL', 'LOG'), [], 'it is denied nothing';
+
 done_testing;

@@ -42,7 +42,10 @@
 #define EVERY_SENDING (250 * 1000)
 #define EVERY_BUSY (50 * 1000)
 #define ANSWER (2 * APR_USEC_PER_SEC)
-#define LEAVE APR_USEC_PER_SEC
+#define LEAVE (APR_USEC_PER_SEC / 2)
+/** The children of a node that stops learn of it one after the other. */
+#define LAST_LOOKS 10
+#define LAST_LOOK (30 * 1000)
 /** Records that are skipped before the lease of the leader is looked at. */
 #define LOOKS 4096
 /** Tries to read the place of an outbox while the journal is appended to. */
@@ -192,7 +195,8 @@ static apr_status_t move_all(es_cluster_sending_t *sending,
 /* ---- a call -------------------------------------------------------------- */
 
 static apr_status_t call(es_cluster_sending_t *sending, es_cluster_link_t *link,
-                         const char *ttl, es_cluster_keep_fn_t *keep, void *arg,
+                         const char *ttl, apr_time_t by,
+                         es_cluster_keep_fn_t *keep, void *arg,
                          es_cluster_reply_t **reply)
 {
     es_slice_t argv[FIXED_WORDS + 2 * ES_CLUSTER_OUTBOXES_MAX];
@@ -213,8 +217,7 @@ static apr_status_t call(es_cluster_sending_t *sending, es_cluster_link_t *link,
                            ? es_slice(ids[i], es_id_format(ids[i], done))
                            : es_slice_of("");
     }
-    return es_cluster_script_call(link, argc, argv, es_clock_now() + ANSWER,
-                                  keep, arg, reply);
+    return es_cluster_script_call(link, argc, argv, by, keep, arg, reply);
 }
 
 /* @return 0: the broker has not done it */
@@ -328,7 +331,8 @@ apr_status_t es_cluster_sending_step(es_cluster_sending_t *sending,
     offer_seal(sending);
     sending->asked = began;
     sending->every = EVERY;
-    rv = call(sending, link, time_to_ask_for(sending), keep, arg, &reply);
+    rv = call(sending, link, time_to_ask_for(sending), began + ANSWER, keep,
+              arg, &reply);
     if (rv != APR_SUCCESS) {
         return rv;
     }
@@ -407,19 +411,34 @@ es_cluster_sending_t *es_cluster_sending_create(
 static void give_up(es_cluster_sending_t *sending)
 {
     es_cluster_link_params_t params = sending->hub->link;
+    apr_time_t by = es_clock_now() + LEAVE;
     char why[ES_CLUSTER_LINK_WHY_SIZE];
     es_cluster_reply_t *reply = NULL;
     es_cluster_link_t *link;
 
     params.stopping = NULL;
-    if (es_cluster_link_open(&link, &params, es_clock_now() + LEAVE, why,
-                             sizeof(why)) != APR_SUCCESS) {
+    if (es_cluster_link_open(&link, &params, by, why, sizeof(why)) !=
+        APR_SUCCESS) {
         return; /* another node begins when the time is over */
     }
-    if (call(sending, link, "0", NULL, NULL, &reply) == APR_SUCCESS) {
+    if (call(sending, link, "0", by, NULL, NULL, &reply) == APR_SUCCESS) {
         es_cluster_reply_free(reply);
     }
     es_cluster_link_close(link);
+}
+
+static int is_last(const es_cluster_sending_t *sending)
+{
+    const es_cluster_outboxes_t *outboxes = sending->outboxes;
+    int looks;
+
+    for (looks = 0; looks < LAST_LOOKS; looks++) {
+        if (outboxes->is_last(outboxes->arg)) {
+            return 1;
+        }
+        apr_sleep(LAST_LOOK);
+    }
+    return 0;
 }
 
 void es_cluster_sending_leave(es_cluster_sending_t *sending)
@@ -428,7 +447,7 @@ void es_cluster_sending_leave(es_cluster_sending_t *sending)
 
     if (hub == NULL || es_cluster_state_leader(hub->state) != hub->child ||
         !es_cluster_state_may_send(hub->state, es_clock_now()) ||
-        !sending->outboxes->is_last(sending->outboxes->arg)) {
+        !is_last(sending)) {
         return;
     }
     es_cluster_state_set_sending(hub->state, hub->child, 0);

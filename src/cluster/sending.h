@@ -60,7 +60,7 @@ apr_status_t es_cluster_sending_step(es_cluster_sending_t *sending,
 /**
  * The thread of this leader ends. If no other child of the node will lead, its
  * senders stop, and another node may send at once: the broker is told, over a
- * link of its own, for a second at most.
+ * link of its own, for half a second at most.
  *
  * Context: CLUSTER.
  */
