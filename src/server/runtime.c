@@ -487,6 +487,22 @@ apr_uint32_t es_runtime_child(void)
     return es_runtime_is_serving() ? runtime->deliveries.children[0] : 0;
 }
 
+const es_children_t *es_runtime_children(void)
+{
+    return runtime->children;
+}
+
+apr_uint64_t es_runtime_subscriptions(apr_uint32_t child)
+{
+    apr_uint64_t sum = 0;
+    apr_uint32_t i;
+
+    for (i = 0; i < runtime->nhubs; i++) {
+        sum += es_store_child_subscriptions(runtime->stores[i], child);
+    }
+    return sum;
+}
+
 apr_uint32_t es_runtime_max_children(void)
 {
     return runtime ? es_children_max(runtime->children) : 0;

@@ -130,6 +130,12 @@ es_counters_t *es_runtime_counters(void);
  * ANY. */
 es_asks_t *es_runtime_asks(void);
 
+/** The table of children. Context: ANY thread of a child that serves events. */
+const es_children_t *es_runtime_children(void);
+
+/** The subscriptions of a child number in all hubs. Context: as above. */
+apr_uint64_t es_runtime_subscriptions(apr_uint32_t child);
+
 /** The highest child number there can be. Context: WORKER. */
 apr_uint32_t es_runtime_max_children(void);
 

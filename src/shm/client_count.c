@@ -282,10 +282,15 @@ void es_client_count_add_kind(es_counted_t *counted,
 }
 
 apr_uint32_t es_client_count_of_kind(const es_client_count_t *client_count,
+                                     apr_uint32_t child,
                                      es_client_count_kind_t kind)
 {
     apr_uint32_t sum = 0, i;
+    const row_t *row = row_at(client_count, child);
 
+    if (row) {
+        return __atomic_load_n(&row->kinds[kind], __ATOMIC_RELAXED);
+    }
     for (i = 0; i < client_count->max_children; i++) {
         sum += __atomic_load_n(&client_count->rows[i].kinds[kind],
                                __ATOMIC_RELAXED);

@@ -102,8 +102,10 @@ es_client_count_result_t es_client_count_add_channels(
 void es_client_count_add_kind(es_counted_t *counted,
                               es_client_count_kind_t kind);
 
-/** The clients of all children that are served so. Context: ANY. */
+/** The clients of a child, or of all (child 0), that are served so. Context:
+ * ANY. */
 apr_uint32_t es_client_count_of_kind(const es_client_count_t *client_count,
+                                     apr_uint32_t child,
                                      es_client_count_kind_t kind);
 
 /**

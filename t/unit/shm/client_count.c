@@ -50,7 +50,8 @@ FACTS(kinds_are_counted_until_the_clients_leave)
     es_client_count_add_kind(&second, ES_CLIENT_COUNT_HELD); /* once */
     enter(client_count, 3, 7, two, &third);
     es_client_count_add_kind(&third, ES_CLIENT_COUNT_HELD); /* not counted */
-#define OF(kind) es_client_count_of_kind(client_count, ES_CLIENT_COUNT_##kind)
+#define OF(kind) \
+    es_client_count_of_kind(client_count, 0, ES_CLIENT_COUNT_##kind)
     assert_int_equal(OF(DETACHED_TLS), 2);
     assert_int_equal(OF(DETACHED), 0);
     assert_int_equal(OF(HELD), 0);

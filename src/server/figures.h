@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * The figures: all that is counted and measured of event streams, of all
+ * children, in one struct that any child can fill. mod_status, the status page
+ * and the metrics show them; none of them reads shared memory by itself.
+ *
+ * They are not read at one moment. What is counted since httpd was started
+ * never goes back, also when children die or restart; what is there now
+ * (clients, events retained) goes up and down, and is that of living children.
+ */
+#ifndef ES_SERVER_FIGURES_H
+#define ES_SERVER_FIGURES_H
+
+#include "server/cluster_runtime.h"
+#include "server/runtime.h"
+#include "server/stats.h"
+
+/** Clients that are there now, by how they are served. */
+typedef struct es_figures_clients_t {
+    apr_uint64_t total; /* those of no kind yet, too */
+    apr_uint64_t detached;
+    apr_uint64_t detached_tls;
+    apr_uint64_t held; /* by a worker, for long or in turns */
+} es_figures_clients_t;
+
+/** A clustered hub's link to its broker. */
+typedef struct es_figures_cluster_t {
+    es_cluster_stats_t stats; /* error and address: see the next two */
+    int sends; /* 1 = this server sends to the GRIP proxies of the hub */
+    apr_uint64_t leader_pid;  /* of the child that reads; 0 = none */
+    const char *error;        /* printable: control characters are escaped; */
+    const char *address;      /* they may hold < and quotes */
+} es_figures_cluster_t;
+
+/** A hub of the configuration. */
+typedef struct es_figures_hub_t {
+    const char *name;           /* letters, digits, '-' and '_' */
+    apr_uint64_t subscriptions; /* now; a client counts in each channel */
+    apr_uint64_t channels;      /* now known: with a subscription, a retained
+                                 * event or a close */
+    apr_uint64_t retained;      /* events; one counts in each of its channels */
+    apr_uint64_t published;     /* events, since the start */
+    apr_uint64_t used_bytes;    /* of the journal */
+    apr_uint64_t bytes;         /* of the journal, at most */
+    const es_figures_cluster_t *cluster; /* NULL = the hub is not clustered */
+} es_figures_hub_t;
+
+/** A number of a child: with EventStreamThreads above 1, a process has several
+ * of these, with the same pid. */
+typedef struct es_figures_child_t {
+    apr_uint32_t number; /* from 1 */
+    apr_uint64_t pid;
+    apr_uint64_t generation; /* of the configuration, from 0 */
+    int is_stopping;         /* 1 = it takes no new clients */
+    es_figures_clients_t clients;
+    apr_uint64_t subscriptions; /* in all hubs */
+} es_figures_child_t;
+
+typedef struct es_figures_limit_t {
+    const char *name;      /* a directive, or a description in English */
+    const char *directive; /* the one that sets it; NULL = several */
+    apr_int64_t value;     /* 0 = no limit, -1 = each section has its own */
+    apr_int64_t used;      /* now, of what is nearest to it; -1 = it is one of
+                            * a request or an address */
+    apr_uint64_t reached;  /* times, since the start */
+} es_figures_limit_t;
+
+typedef struct es_figures_t {
+    apr_uint64_t generation; /* that serves new requests */
+    es_figures_clients_t clients;
+    const es_figures_hub_t *hubs; /* "default" first, as configured */
+    int nhubs;
+    const es_figures_child_t *children; /* by number; those there are */
+    int nchildren;
+    es_figures_limit_t limits[ES_LIMITS];
+    apr_uint64_t paths[ES_STATS_PATHS]; /* clients that were not detached: see
+                                         * http/not_detached.h for the names */
+    apr_uint64_t obstacles[ES_STATS_OBSTACLES];
+} es_figures_t;
+
+/**
+ * Read all figures.
+ *
+ * @param out  filled; what it points to lives in p, or as long as the
+ *             configuration
+ * @return 1; 0: this child cannot serve events (it logged why at its start)
+ *
+ * Context: WORKER, or another thread of a child; takes no lock. Its time and
+ * memory grow with the channels of all hubs (some ns each) and with the
+ * children there can be.
+ */
+int es_figures_read(es_figures_t *out, apr_pool_t *p);
+
+#endif
