@@ -82,9 +82,7 @@ static apr_status_t put(es_client_t *client, const struct iovec *iov, int count,
 
     *taken = 0;
     rv = client->sink->ops->write(client->sink, iov, count, taken);
-    if (es_client_is_logged(client)) {
-        client->line->bytes += *taken;
-    }
+    es_client_count_bytes(client, *taken);
     answered(client, rv, *taken, now);
     return rv;
 }
@@ -177,18 +175,30 @@ static es_step_t step_control(es_client_t *client, apr_time_t now)
     return rv == APR_SUCCESS ? ES_STEP_CURRENT : halted(client);
 }
 
+/* In a step, whole events. */
+static void got_events(es_client_t *client, apr_uint64_t events)
+{
+    es_client_count_events(client, events);
+    if (client->replay == ES_CLIENT_REPLAY_RUNS) {
+        client->replayed += (apr_uint32_t)events;
+    }
+}
+
 /* @param scan  see es_reader_settle */
 static apr_status_t settle(es_client_t *client, es_scan_t *scan)
 {
     es_reader_t reader;
+    apr_uint64_t events = 0;
+    apr_status_t rv;
 
     if (client->skip == 0) {
         return APR_SUCCESS;
     }
     reader = es_client_reader(client);
-    return es_reader_settle(&reader, scan, &client->cursor, &client->skip,
-                            client->line != NULL ? &client->line->events
-                                                 : NULL);
+    rv = es_reader_settle(&reader, scan, &client->cursor, &client->skip,
+                          &events);
+    got_events(client, events);
+    return rv;
 }
 
 /* All records up to the cursor are written; the backlog may be over. */
@@ -197,6 +207,9 @@ static es_step_t caught_up(es_client_t *client)
     if (client->backlog != NULL && client->cursor >= client->backlog->end) {
         free(client->backlog);
         client->backlog = NULL;
+    }
+    if (client->replay == ES_CLIENT_REPLAY_RUNS && client->backlog == NULL) {
+        client->replay = ES_CLIENT_REPLAY_OVER;
     }
     return ES_STEP_CURRENT;
 }
@@ -244,6 +257,7 @@ static es_step_t overtaken(es_client_t *client, apr_status_t why)
     es_start_t start;
     es_pos_t tail;
     apr_status_t rv;
+    int is_filled;
 
     if (why == APR_ENOENT && client->skip == 0 && !has_lost(client, &tail)) {
         client->cursor = tail;
@@ -269,9 +283,12 @@ static es_step_t overtaken(es_client_t *client, apr_status_t why)
     if (rv != APR_SUCCESS) {
         return fail(client, ES_END_ERROR);
     }
+    is_filled = es_store_is_reset(client->store, client->cursor);
     client->cursor = start.pos;
-    client->reset_id = start.id;
-    es_client_schedule_control(client, ES_CONTROL_RESET);
+    es_client_reset(client, &start.id,
+                    why != APR_ENOENT ? ES_RESET_DAMAGED
+                    : is_filled       ? ES_RESET_FILLED
+                                      : ES_RESET_OVERTAKEN);
     return ES_STEP_MORE;
 }
 
@@ -324,7 +341,7 @@ static es_step_t catch_up(es_client_t *client, es_pos_t limit, apr_time_t now,
     }
     client->skip = 0;
     client->cursor = got.end;
-    es_client_count_events(client, (apr_uint64_t)got.events);
+    got_events(client, (apr_uint64_t)got.events);
     if (got.closes) {
         es_client_because(client, ES_END_CHANNEL);
         /* A client is one stream: it ends, and comes back for the other
@@ -454,19 +471,9 @@ es_step_t es_client_step(es_client_t *client, apr_time_t now, char *scratch,
     return es_client_step_to(client, ~(es_pos_t)0, now, scratch, scratch_size);
 }
 
-static apr_size_t length_of(const struct iovec *iov, int count)
-{
-    apr_size_t len = 0;
-
-    while (count-- > 0) {
-        len += iov[count].iov_len;
-    }
-    return len;
-}
-
 es_step_t es_client_offer(es_client_t *client, es_pos_t round_start,
-                          es_pos_t round_end, const struct iovec *iov,
-                          int count, apr_time_t now)
+                          es_pos_t round_end, const es_round_frames_t *frames,
+                          apr_time_t now)
 {
     apr_size_t taken;
 
@@ -476,12 +483,14 @@ es_step_t es_client_offer(es_client_t *client, es_pos_t round_start,
     if (client->state != ES_CLIENT_LIVE || client->cursor > round_start) {
         return ES_STEP_MORE;
     }
-    if (put(client, iov, count, now, &taken) == APR_SUCCESS) {
+    if (put(client, frames->iov, frames->count, now, &taken) == APR_SUCCESS) {
         client->cursor = round_end;
+        es_client_count_events(client, frames->events);
         return ES_STEP_CURRENT;
     }
-    if (taken == length_of(iov, count)) {
-        client->cursor = round_end; /* the sink keeps a part of it */
+    if (taken == frames->total) { /* the sink keeps a part of it */
+        client->cursor = round_end;
+        es_client_count_events(client, frames->events);
     }
     else {
         client->cursor = round_start;

@@ -13,8 +13,10 @@
 
 #include <apr_time.h>
 
+#include "shm/child_figures.h"
 #include "shm/client_count.h"
 #include "journal/resume.h"
+#include "deliver/round.h"
 #include "deliver/sink.h"
 #include "deliver/stream_line.h"
 
@@ -35,18 +37,22 @@ typedef struct es_client_opts_t {
 
 /** What a client is made of. */
 typedef struct es_client_params_t {
-    es_store_t *store;       /* the hub's; outlives the client */
-    apr_uint32_t hub;        /* its number, from 0 */
-    apr_uint32_t child;      /* this child's number, from 1 */
-    const es_slot_t *slots;  /* subscribed; copied, the subscription is
+    es_store_t *store;         /* the hub's; outlives the client */
+    apr_uint32_t hub;          /* its number, from 0 */
+    apr_uint32_t child;        /* this child's number, from 1 */
+    const es_slot_t *slots;    /* subscribed; copied, the subscription is
                                 * taken over */
-    int nslots;              /* of them */
-    es_pos_t pos;            /* the first record that it has not seen */
-    const es_part_t *replay; /* for each slot, where it starts if that is
+    int nslots;                /* of them */
+    es_pos_t pos;              /* the first record that it has not seen */
+    const es_part_t *replay;   /* for each slot, where it starts if that is
                                 * not pos; copied. NULL = all start at pos */
-    es_client_opts_t opts;   /* copied */
-    es_counted_t counted;    /* its entry in the client counts; taken over */
-    es_stream_line_t *line;  /* taken over; NULL = streams are not logged */
+    es_client_opts_t opts;     /* copied */
+    es_counted_t counted;      /* its entry in the client counts; taken over */
+    es_stream_line_t *line;    /* taken over; NULL = streams are not logged */
+    es_hub_figures_t *figures; /* where its owner's thread counts; outlives the
+                                * client. NULL = it is not counted */
+    int replays; /* 1 = it begins with events of the past, which are counted for
+                  * es_client_take_replayed */
 } es_client_params_t;
 
 /** The result of a step or an offer. */
@@ -96,7 +102,7 @@ es_step_t es_client_step(es_client_t *client, apr_time_t now, char *scratch,
 
 /**
  * Take part in a round: write the client's frames between round_start and
- * round_end, which the caller has ready in iov.
+ * round_end.
  *
  * Call it only for a client that has seen all of its records below round_start:
  * its last step or offer returned ES_STEP_CURRENT, and the rounds since then,
@@ -112,8 +118,8 @@ es_step_t es_client_step(es_client_t *client, apr_time_t now, char *scratch,
  * Context: the owner's thread.
  */
 es_step_t es_client_offer(es_client_t *client, es_pos_t round_start,
-                          es_pos_t round_end, const struct iovec *iov,
-                          int count, apr_time_t now);
+                          es_pos_t round_end, const es_round_frames_t *frames,
+                          apr_time_t now);
 
 /**
  * End the stream: a partially written frame is completed, `retry:` is sent, the
@@ -123,6 +129,16 @@ es_step_t es_client_offer(es_client_t *client, es_pos_t round_start,
  * @param retry_ms  how long the client waits before it reconnects
  */
 void es_client_end(es_client_t *client, apr_int64_t retry_ms);
+
+/**
+ * Has a client that replays caught up since the last call?
+ *
+ * @param events  filled on 1: so many it got until then
+ * @return 1 once; 0 before and after
+ *
+ * Context: the owner's thread.
+ */
+int es_client_take_replayed(es_client_t *client, apr_uint32_t *events);
 
 /** When the client must be stepped even without news; 0 = never. */
 apr_time_t es_client_due(const es_client_t *client);

@@ -90,6 +90,9 @@ es_client_t *es_client_create(const es_client_params_t *params, es_sink_t *sink,
     client->child = params->child;
     client->counted = params->counted;
     client->line = params->line;
+    client->figures = params->figures;
+    client->replay =
+        params->replays ? ES_CLIENT_REPLAY_RUNS : ES_CLIENT_REPLAY_NONE;
     return client;
 }
 

@@ -155,6 +155,13 @@ enum {
 typedef char
     es_assert_control_max[ES_CONTROL_RESET == ES_CLIENT_CONTROL_MAX ? 1 : -1];
 
+/** What is known of the past that a client begins with. */
+enum {
+    ES_CLIENT_REPLAY_NONE, /* it has none, or has been asked */
+    ES_CLIENT_REPLAY_RUNS,
+    ES_CLIENT_REPLAY_OVER /* it has caught up */
+};
+
 struct es_client_t {
     /* what each write touches comes first */
     es_sink_t *sink; /* owned */
@@ -163,12 +170,14 @@ struct es_client_t {
     unsigned char state;   /* es_client_state_t */
     unsigned char control; /* ES_CONTROL_… */
     unsigned char why;     /* es_end_t; ES_END_ERROR = not known yet */
+    unsigned char replay;  /* ES_CLIENT_REPLAY_… */
     apr_uint32_t hub;
-    es_stream_line_t *line; /* owned; NULL = the stream is not logged */
-    apr_size_t skip;        /* bytes, see deliver/reader.h */
-    es_backlog_t *backlog;  /* owned; NULL = none, or it is over */
-    es_client_opts_t opts;  /* retry_ms: also that of an end */
-    apr_time_t end_at;      /* its lifetime is over then; 0 = never */
+    es_stream_line_t *line;    /* owned; NULL = the stream is not logged */
+    es_hub_figures_t *figures; /* not owned; NULL = it is not counted */
+    apr_size_t skip;           /* bytes, see deliver/reader.h */
+    es_backlog_t *backlog;     /* owned; NULL = none, or it is over */
+    es_client_opts_t opts;     /* retry_ms: also that of an end */
+    apr_time_t end_at;         /* its lifetime is over then; 0 = never */
     es_store_t *store;
     /* and what is rarely used, last */
     apr_size_t control_offset; /* bytes of the control frame that are taken */
@@ -177,8 +186,9 @@ struct es_client_t {
     int nslots;
     es_slot_t one_slot;
     apr_uint32_t child;
-    apr_uint32_t earlier; /* us: so much before opts.keepalive is over */
-    es_pos_t search_from; /* see es_scan_params_t */
+    apr_uint32_t earlier;  /* us: so much before opts.keepalive is over */
+    apr_uint32_t replayed; /* events, while it replays */
+    es_pos_t search_from;  /* see es_scan_params_t */
     es_counted_t counted;
 };
 
@@ -223,7 +233,25 @@ static inline void es_client_count_events(es_client_t *client,
     if (es_client_is_logged(client)) {
         client->line->events += events;
     }
+    if (client->figures != NULL) {
+        es_child_figures_raise(&client->figures->deliveries, events);
+    }
 }
+
+/** Count bytes that its sink took. */
+static inline void es_client_count_bytes(es_client_t *client, apr_size_t bytes)
+{
+    if (es_client_is_logged(client)) {
+        client->line->bytes += bytes;
+    }
+    if (client->figures != NULL) {
+        es_child_figures_raise(&client->figures->bytes, bytes);
+    }
+}
+
+/** A stream-reset becomes due. */
+void es_client_reset(es_client_t *client, const es_id_t *present,
+                     es_reset_t why);
 
 /** Log the line of a client that is about to be freed, if it has one. */
 void es_client_log_line(const es_client_t *client);

@@ -69,6 +69,26 @@ apr_time_t es_client_last_progress(const es_client_t *client)
     return client->last;
 }
 
+void es_client_reset(es_client_t *client, const es_id_t *present,
+                     es_reset_t why)
+{
+    client->reset_id = *present;
+    es_client_schedule_control(client, ES_CONTROL_RESET);
+    if (client->figures != NULL) {
+        es_child_figures_raise(&client->figures->resets[why], 1);
+    }
+}
+
+int es_client_take_replayed(es_client_t *client, apr_uint32_t *events)
+{
+    if (client->replay != ES_CLIENT_REPLAY_OVER) {
+        return 0;
+    }
+    client->replay = ES_CLIENT_REPLAY_NONE;
+    *events = client->replayed;
+    return 1;
+}
+
 /* ---- to another owner ---------------------------------------------------- */
 
 void es_client_rebase(es_client_t *client, apr_time_t now)
@@ -135,8 +155,7 @@ static void load_lost(es_client_t *client, const es_client_saved_t *saved,
         es_client_end_spread(client); /* its cursor is beyond the close now */
     }
     else {
-        client->reset_id = present->id;
-        es_client_schedule_control(client, ES_CONTROL_RESET);
+        es_client_reset(client, &present->id, ES_RESET_HANDOVER);
     }
 }
 

@@ -218,11 +218,16 @@ static void apply_step(es_conns_t *conns, es_conn_t *conn, es_step_t step,
 
 void es_conns_step(es_conns_t *conns, es_conn_t *conn, apr_time_t now)
 {
+    apr_uint32_t events;
+    es_step_t step;
+
     make_ready(conns, conn);
-    apply_step(conns, conn,
-               es_client_step_to(conn->client, conn->hub->pos, now,
-                                 conns->scratch, sizeof(conns->scratch)),
-               now);
+    step = es_client_step_to(conn->client, conn->hub->pos, now, conns->scratch,
+                             sizeof(conns->scratch));
+    if (es_client_take_replayed(conn->client, &events)) {
+        es_hub_note_replay(conn->hub, events);
+    }
+    apply_step(conns, conn, step, now);
 }
 
 void es_conns_add(es_conns_t *conns, es_conn_t *conn, es_hub_t *hub,

@@ -11,6 +11,7 @@
 
 #include <apr_pools.h>
 
+#include "shm/child_figures.h"
 #include "shm/children.h"
 #include "deliver/client.h"
 #include "deliver/handover_sockets.h"
@@ -37,9 +38,12 @@ typedef struct es_delivery_params_t {
                                   * in all; 0 = never */
     const unsigned char *closed; /* nhubs flags: 1 = clients of the hub end;
                                       * NULL = of none */
-    es_client_count_t *client_count; /* counts clients of other children that
+    es_client_count_t *client_count;   /* counts clients of other children that
                                       * are taken over; NULL = not counted */
-    apr_uint32_t clients_max;        /* of this delivery; 0 = no limit */
+    const es_child_figures_t *figures; /* where it counts; NULL = nowhere */
+    const apr_uint32_t *counters;      /* nhubs numbers, for figures; NULL = its
+                                      * number is that of the hub */
+    apr_uint32_t clients_max;          /* of this delivery; 0 = no limit */
     const es_handover_sockets_t *handover; /* NULL = none */
     const int *running;                    /* the server's generation, see
                               * es_shutdown_server_t */

@@ -18,6 +18,7 @@
 
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/context.h"
 #include "base/log.h"
 #include "deliver/walk.h"
@@ -264,6 +265,16 @@ static void skip_to(es_fanout_t *fanout, es_hub_t *hub, es_pos_t head,
     }
 }
 
+/* The walk of a group's round is over: how late was the last write? */
+static void note_written(const group_t *group)
+{
+    apr_uint32_t appended_us;
+
+    if (es_round_appended(group->walk.round, &appended_us)) {
+        es_hub_note_lag(group->walk.hub, appended_us, es_clock_now());
+    }
+}
+
 /* The main group's next round. @return 0 when there was none to take */
 static int take_main(es_fanout_t *fanout, group_t *group, es_hub_t *hub,
                      es_deadline_t *deadline, apr_time_t now)
@@ -313,6 +324,7 @@ static void run_main(es_fanout_t *fanout, es_hub_t *hub,
             }
             return;
         }
+        note_written(group);
         dissolve(fanout, group);
         group = NULL;
         if (es_deadline_is_over(deadline)) {
@@ -350,6 +362,9 @@ static void run_late(es_fanout_t *fanout, group_t *group,
             !es_walk_run(&group->walk, fanout->conns, deadline, now)) {
             note_walked(group);
             return;
+        }
+        if (has_walked) {
+            note_written(group);
         }
         group->pos = es_round_end(group->walk.round);
         if (group->pos >= hub->pos) {

@@ -26,6 +26,37 @@ apr_status_t es_hub_init(es_hub_t *hub, es_store_t *store, int is_closed)
                                                       : APR_ENOMEM;
 }
 
+void es_hub_set_figures(es_hub_t *hub, es_delivery_figures_t *figures,
+                        apr_uint32_t counter)
+{
+    hub->child_figures = figures;
+    hub->figures =
+        counter < ES_CHILD_FIGURES_HUBS ? &figures->hubs[counter] : NULL;
+}
+
+/* The numbers are cut to 32 bits, as records have them: a lag of more than 71
+ * minutes looks like a short one. */
+void es_hub_note_lag(const es_hub_t *hub, apr_uint32_t appended_us,
+                     apr_time_t now)
+{
+    es_delivery_figures_t *figures = hub->child_figures;
+    apr_uint32_t lag_us = (apr_uint32_t)now - appended_us;
+
+    if (figures != NULL) {
+        es_histogram_add(&figures->lag, &es_histogram_times, lag_us);
+        es_child_figures_set(&figures->gauges.lag_us, lag_us);
+        es_child_figures_set(&figures->gauges.lag_at, (apr_uint64_t)now);
+    }
+}
+
+void es_hub_note_replay(const es_hub_t *hub, apr_uint32_t events)
+{
+    if (hub->child_figures != NULL) {
+        es_histogram_add(&hub->child_figures->replay, &es_histogram_records,
+                         events);
+    }
+}
+
 void es_hub_clear(es_hub_t *hub)
 {
     es_channel_index_destroy(hub->conns);

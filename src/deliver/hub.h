@@ -13,6 +13,7 @@
 #define ES_DELIVER_HUB_H
 
 #include "base/list.h"
+#include "shm/child_figures.h"
 #include "journal/store.h"
 #include "deliver/channel_index.h"
 #include "deliver/progress.h"
@@ -33,8 +34,10 @@ typedef struct es_hub_t {
     es_pos_t signalled_at;       /* pos when all watches were last signalled */
     es_list_t ahead;             /* conns in state AHEAD */
     es_progress_t progress;      /* how far its clients have got */
-    apr_time_t logged_overtaken; /* of es_log_limit_level: ES0302 */
-    apr_time_t logged_broken;    /* the same: ES0303 */
+    es_hub_figures_t *figures;   /* its counts by this thread, for clients */
+    es_delivery_figures_t *child_figures; /* what this thread measures */
+    apr_time_t logged_overtaken;          /* of es_log_limit_level: ES0302 */
+    apr_time_t logged_broken;             /* the same: ES0303 */
 } es_hub_t;
 
 /**
@@ -55,6 +58,23 @@ apr_status_t es_hub_init(es_hub_t *hub, es_store_t *store, int is_closed);
  * Context: the thread that destroys the loop.
  */
 void es_hub_clear(es_hub_t *hub);
+
+/**
+ * Count and measure here from now on, before it has conns.
+ *
+ * @param figures  the delivery's; outlives the hub
+ * @param counter  the hub's, from 0; one that has no row is not counted
+ */
+void es_hub_set_figures(es_hub_t *hub, es_delivery_figures_t *figures,
+                        apr_uint32_t counter);
+
+/** A round is written, whose oldest record was appended then (the lower half of
+ * es_clock_now). */
+void es_hub_note_lag(const es_hub_t *hub, apr_uint32_t appended_us,
+                     apr_time_t now);
+
+/** A new client of it has caught up with so many events. */
+void es_hub_note_replay(const es_hub_t *hub, apr_uint32_t events);
 
 /** No round is unfinished. */
 #define ES_HUB_NONE (~(es_pos_t)0)

@@ -369,6 +369,10 @@ void es_loop_run(es_loop_t *loop)
 static apr_status_t make_hubs(es_loop_t *loop,
                               const es_delivery_params_t *params)
 {
+    es_delivery_figures_t *figures =
+        params->figures != NULL
+            ? es_child_figures_delivery(params->figures, params->child)
+            : NULL;
     apr_status_t rv = APR_SUCCESS;
     apr_uint32_t i;
 
@@ -380,6 +384,11 @@ static apr_status_t make_hubs(es_loop_t *loop,
         rv = es_hub_init(&loop->hubs[i], params->hubs[i],
                          params->closed != NULL && params->closed[i]);
         es_progress_set_most(&loop->hubs[i].progress, params->flow_control_us);
+        if (figures != NULL) {
+            es_hub_set_figures(&loop->hubs[i], figures,
+                               params->counters != NULL ? params->counters[i]
+                                                        : i);
+        }
     }
     return rv;
 }

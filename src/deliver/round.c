@@ -62,7 +62,8 @@ struct es_round_t {
     es_pos_t start;
     es_pos_t end;
     apr_uint32_t number;
-    apr_uint32_t merges; /* number of the last merge */
+    apr_uint32_t merges;      /* number of the last merge */
+    apr_uint32_t appended_us; /* of the first of the records */
     int nrecords;
     int nlistings;
     int ntouched;
@@ -241,6 +242,9 @@ static apr_status_t copy_record(es_round_t *round, const es_store_t *store,
     copied->head_len = (apr_uint32_t)record->head_len;
     copied->frame_len = (apr_uint32_t)record->frame_len;
     copied->merge_number = 0;
+    if (round->nrecords == 0) {
+        round->appended_us = record->appended_us;
+    }
     for (i = 0; i < record->nslots; i++) {
         if (wants(baton, record->slots[i])) {
             list_record(round, record->slots[i], (apr_uint32_t)round->nrecords);
@@ -312,6 +316,12 @@ es_pos_t es_round_start(const es_round_t *round)
 es_pos_t es_round_end(const es_round_t *round)
 {
     return round->end;
+}
+
+int es_round_appended(const es_round_t *round, apr_uint32_t *appended_us)
+{
+    *appended_us = round->appended_us;
+    return round->nrecords > 0;
 }
 
 int es_round_count(const es_round_t *round)

@@ -57,6 +57,10 @@ es_pos_t es_round_start(const es_round_t *round);
 /** The end of the last record that was taken: the next round starts there. */
 es_pos_t es_round_end(const es_round_t *round);
 
+/** When the oldest of its records that has frames was appended: the lower half
+ * of es_clock_now. @return 0: it has none */
+int es_round_appended(const es_round_t *round, apr_uint32_t *appended_us);
+
 /** The number of wanted channels that have new records. */
 int es_round_count(const es_round_t *round);
 

@@ -156,22 +156,6 @@ static const es_round_frames_t *frames_for(const es_walk_t *walk,
     return frames[conn->chunked];
 }
 
-/* Write the frames of the round, and count them. @return as es_client_offer */
-static es_step_t write_counted(const es_walk_t *walk, es_client_t *client,
-                               const es_round_frames_t *frames, apr_time_t now)
-{
-    es_pos_t start = es_round_start(walk->round);
-    es_pos_t end = es_round_end(walk->round);
-    int is_due = es_client_pos(client) <= start;
-    es_step_t step =
-        es_client_offer(client, start, end, frames->iov, frames->count, now);
-
-    if (is_due && es_client_pos(client) >= end) {
-        es_client_count_events(client, frames->events);
-    }
-    return step;
-}
-
 static void offer(es_conns_t *conns, es_walk_t *walk, es_conn_t *conn,
                   const es_round_frames_t **frames, apr_time_t now)
 {
@@ -186,13 +170,9 @@ static void offer(es_conns_t *conns, es_walk_t *walk, es_conn_t *conn,
         return; /* it has been visited */
     }
     own = frames_for(walk, conn, frames);
-    if (own != NULL && es_client_is_logged(conn->client)) {
-        step = write_counted(walk, conn->client, own, now);
-    }
-    else if (own != NULL) {
+    if (own != NULL) {
         step = es_client_offer(conn->client, es_round_start(walk->round),
-                               es_round_end(walk->round), own->iov, own->count,
-                               now);
+                               es_round_end(walk->round), own, now);
     }
     if (step != ES_STEP_CURRENT) {
         es_conns_stepped(conns, conn, step, now);

@@ -168,6 +168,8 @@ typedef struct hold_t {
     apr_time_t until; /* when the turn ends; 0 = held */
     int ending;       /* es_client_end was called */
     es_grant_t grant;
+    es_hub_figures_t
+        figures; /* since they were last added to the shared ones */
     char *scratch;
 } hold_t;
 
@@ -223,6 +225,20 @@ static int is_over(const hold_t *hold, es_step_t step, apr_time_t now)
             now >= hold->until + hold->stream->conf->turn_us);
 }
 
+static es_step_t step_client(hold_t *hold, apr_time_t now)
+{
+    const es_stream_t *stream = hold->stream;
+    apr_uint32_t events;
+    es_step_t step =
+        es_client_step(hold->client, now, hold->scratch, ES_CLIENT_SCRATCH_MIN);
+
+    es_stats_add_held(stream->hub, stream->child, &hold->figures);
+    if (es_client_take_replayed(hold->client, &events)) {
+        es_stats_note_replay(stream->child, events);
+    }
+    return step;
+}
+
 static void serve(hold_t *hold)
 {
     for (;;) {
@@ -230,8 +246,7 @@ static void serve(hold_t *hold)
         es_step_t step;
 
         es_watch_report_pos(hold->watch, es_client_pos(hold->client), now);
-        step = es_client_step(hold->client, now, hold->scratch,
-                              ES_CLIENT_SCRATCH_MIN);
+        step = step_client(hold, now);
 
         /* a blocking sink never leaves a client blocked */
         if (step == ES_STEP_ENDED || step == ES_STEP_BLOCKED) {
@@ -270,6 +285,7 @@ static int begin(hold_t *hold)
                           stream->nslots, &hold->watch) != APR_SUCCESS) {
         return 0;
     }
+    stream->figures = &hold->figures;
     hold->client = es_stream_client(stream, hold->sink, ES_CLIENT_COUNT_HELD);
     if (!hold->client) {
         es_delivery_unwatch(delivery, hold->watch);

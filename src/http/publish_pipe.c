@@ -11,12 +11,14 @@
 
 #include "base/clock.h"
 #include "server/cluster_runtime.h"
+#include "server/stats.h"
 
 /* Most batches on their way. */
 #define OPEN_MAX 8
 
 typedef struct job_t {
     es_cluster_job_t *job;
+    apr_time_t began; /* of es_clock_now */
     int events;
     es_pos_t before; /* the head when it was sent; with GRIP proxies only */
 } job_t;
@@ -93,6 +95,7 @@ static int finish_one(es_publish_pipe_t *pipe, es_publish_piped_t *piped,
     }
     es_publish_cluster_done(pipe->hub, done.events, done.before, &result,
                             &piped->done);
+    es_stats_note_publish(es_clock_now() - done.began);
     piped->published += (apr_uint64_t)done.events;
     return 1;
 }
@@ -122,6 +125,7 @@ int es_publish_pipe_send(es_publish_pipe_t *pipe, const es_batch_t *batch,
     job = &pipe->jobs[(pipe->first + pipe->count) % OPEN_MAX];
     job->events = batch->count;
     job->before = pipe->hub->grip ? es_store_head(pipe->hub->store) : 0;
+    job->began = es_clock_now();
     rv = es_cluster_publish_begin(pipe->publisher, &pipe->lane, batch,
                                   es_cluster_runtime_wait_by(pipe->hub),
                                   &job->job);

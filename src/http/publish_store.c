@@ -161,6 +161,8 @@ static int append(const es_runtime_hub_t *hub, const es_batch_t *batch,
 static int store(const es_runtime_hub_t *hub, const es_batch_t *batch,
                  apr_pool_t *p, es_appended_t *done, es_problem_t *why)
 {
+    apr_time_t began;
+
     memset(done, 0, sizeof(*done));
     if (!hub) {
         return no_hub(p, why);
@@ -173,8 +175,13 @@ static int store(const es_runtime_hub_t *hub, const es_batch_t *batch,
     if (!es_publish_store_check_count(count_channels(batch), p, why)) {
         return 0;
     }
-    return hub->cluster ? es_publish_cluster(hub, batch, p, done, why)
-                        : append(hub, batch, p, done, why);
+    began = es_clock_now();
+    if (!(hub->cluster ? es_publish_cluster(hub, batch, p, done, why)
+                       : append(hub, batch, p, done, why))) {
+        return 0;
+    }
+    es_stats_note_publish(es_clock_now() - began);
+    return 1;
 }
 
 /* The sentence of es_publishers_call names a module and has its words, which

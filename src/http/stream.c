@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/jitter.h"
 #include "server/log.h"
+#include "server/stats.h"
 #include "http/log_format.h"
 #include "http/reply.h"
 
@@ -45,6 +46,10 @@ es_client_t *es_stream_client(es_stream_t *stream, es_sink_t *sink,
     params.nslots = stream->nslots;
     params.pos = stream->start.pos;
     params.replay = stream->replay;
+    params.replays = stream->replays;
+    params.figures = stream->figures
+                         ? stream->figures
+                         : es_stats_of_delivery(stream->hub, stream->child);
     params.opts.keepalive = stream->conf->keepalive_us;
     params.opts.keepalive_as_comment = (int)stream->conf->keepalive_comment;
     params.opts.send_timeout = stream->conf->send_timeout_us;
@@ -59,6 +64,7 @@ es_client_t *es_stream_client(es_stream_t *stream, es_sink_t *sink,
         free(params.line);
     }
     else {
+        es_stats_count_stream(stream->hub, stream->child, stream->sent);
         stream->nslots = 0;
         stream->counted.client_count = NULL;
     }

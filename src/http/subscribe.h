@@ -50,11 +50,15 @@ typedef struct es_stream_t {
     es_start_t start;   /* where it starts; stream-open carries its id */
     es_slice_t reset;   /* stream-reset to begin with; empty = none */
     es_part_t *replay;  /* nslots of them, NULL = all from start on */
+    int replays;        /* 1 = it begins with events of the past, if there are
+                         * any */
     es_counted_t counted;
-    apr_size_t sent;  /* bytes of the body, with the head */
-    const char *mode; /* how it is served, for EventStreamLog */
-    int has_copy;     /* of es_detach_announce */
-    int copy;         /* of the socket's descriptor, owned */
+    es_hub_figures_t *figures; /* where a held client counts; NULL = where its
+                                * delivery does */
+    apr_size_t sent;           /* bytes of the body, with the head */
+    const char *mode;          /* how it is served, for EventStreamLog */
+    int has_copy;              /* of es_detach_announce */
+    int copy;                  /* of the socket's descriptor, owned */
 } es_stream_t;
 
 /** Set the status and headers that each stream has. Context: WORKER. */

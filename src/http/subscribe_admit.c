@@ -169,6 +169,7 @@ static apr_status_t replay(es_stream_t *stream, apr_uint64_t latest)
         es_store_replay(stream->hub->store, stream->slots, stream->nslots,
                         latest, &reach, parts, &stream->start);
 
+    stream->replays = rv == APR_SUCCESS;
     if (rv == APR_SUCCESS && stream->start.pos != present) {
         stream->replay = parts;
     }
@@ -185,9 +186,11 @@ static apr_status_t resume(es_stream_t *stream, const es_channel_set_t *names,
         es_store_resume(stream->hub->store, stream->slots, stream->nslots, id,
                         &reach, &stream->start);
 
+    stream->replays = rv == APR_SUCCESS;
     if (rv == APR_SUCCESS || rv == APR_TIMEUP) {
         return rv;
     }
+    es_stats_count_reset(stream->hub, stream->child);
     stream->reset =
         es_frame_reset(&stream->start.id, es_channel_set_names(names),
                        es_channel_set_count(names), stream->r->pool);

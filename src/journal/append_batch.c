@@ -9,6 +9,8 @@
  */
 #include "journal/append_batch.h"
 
+#include "base/clock.h"
+
 #include "journal/batch_dups.h"
 
 #include <limits.h>
@@ -342,6 +344,7 @@ static void make_content(const es_append_batch_t *batch, int i,
     content->id = *id;
     content->frame = entry->frame;
     content->until_ms = 0;
+    content->appended_us = batch->appended_us;
     if (entry->frame == NULL) {
         content->until_ms = until_of(batch, i);
         content->id_text = es_slice(NULL, 0);
@@ -442,6 +445,7 @@ es_pos_t es_append_batch_write(es_append_batch_t *batch, es_pos_t at)
     int i;
 
     batch->id = es_journal_last(&batch->store->journal);
+    batch->appended_us = (apr_uint32_t)es_clock_now();
     for (i = 0; i < params->count && at != 0; i++) {
         batch->events[i].pos = 0;
         if (params->given != NULL) {

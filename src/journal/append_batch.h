@@ -55,9 +55,10 @@ typedef struct es_append_batch_t {
     es_append_event_t small_events[ES_APPEND_BATCH_SMALL];
     int small_dups[ES_APPEND_BATCH_SMALL];
     es_slot_maker_t maker;
-    es_pos_t end;    /* the batch ends about here */
-    int is_last_try; /* 1 = it is written, whatever is in the way */
-    es_id_t id;      /* of the last entry that was written or known */
+    es_pos_t end;             /* the batch ends about here */
+    int is_last_try;          /* 1 = it is written, whatever is in the way */
+    es_id_t id;               /* of the last entry that was written or known */
+    apr_uint32_t appended_us; /* of its records, see es_record_hdr_t */
     es_appended_t result;
 } es_append_batch_t;
 

@@ -178,6 +178,7 @@ static int fill(const es_journal_t *journal, es_record_t *record,
     record->frame_len = rec->frame_len;
     record->id_off = rec->id_off;
     record->id_len = rec->id_len;
+    record->appended_us = rec->appended_us;
     record->has_publisher_id = (rec->flags & ES_RECORD_PUBLISHER_ID) != 0;
     record->closes = rec->flags == ES_RECORD_CLOSE;
     record->chunk_len =
@@ -391,6 +392,7 @@ void es_journal_write(const es_journal_t *journal, es_pos_t at, es_pos_t pos,
     rec->head_len = (apr_uint32_t)es_frame_chunk_head(head, frame_len);
     rec->frame_len = (apr_uint32_t)frame_len;
     rec->id_len = (apr_uint32_t)content->id_text.len;
+    rec->appended_us = content->appended_us;
 
     memcpy(start + sizeof(*rec), content->links, links_len);
     wire = start + rec->wire_off;

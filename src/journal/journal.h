@@ -19,9 +19,10 @@ typedef struct es_journal_t {
 /** What a new record contains. */
 typedef struct es_content_t {
     es_id_t id;
-    const es_frame_t *frame; /* NULL = a close of the channel */
-    apr_uint64_t until_ms;   /* when a close ends, of es_store_set_clock */
-    es_slice_t id_text;      /* the text after "id: " */
+    const es_frame_t *frame;  /* NULL = a close of the channel */
+    apr_uint64_t until_ms;    /* when a close ends, of es_store_set_clock */
+    apr_uint32_t appended_us; /* now, the lower half of es_clock_now */
+    es_slice_t id_text;       /* the text after "id: " */
     const es_link_t *links;
     int nlinks; /* 1..ES_EVENT_CHANNELS_MAX */
 } es_content_t;

@@ -42,7 +42,7 @@
 /** "esstore" and a byte that is not text. */
 #define ES_LAYOUT_MAGIC APR_UINT64_C(0x657373746f7265f1)
 /** Raised with every change to a struct below or to the meaning of a field. */
-#define ES_LAYOUT_VERSION 10
+#define ES_LAYOUT_VERSION 11
 
 /** Alignment of sections and records: a cache line. */
 #define ES_LINE 64
@@ -177,8 +177,8 @@ typedef struct es_record_hdr_t {
     apr_uint32_t frame_len;
     apr_uint32_t id_off; /* the text after "id: ", from the frame's start */
     apr_uint32_t id_len;
-    apr_uint32_t spare;
-    apr_uint64_t until_ms; /* with CLOSE: of es_store_set_clock */
+    apr_uint32_t appended_us; /* the lower half of es_clock_now */
+    apr_uint64_t until_ms;    /* with CLOSE: of es_store_set_clock */
 } es_record_hdr_t;
 
 /** A channel of a record. publisher_before is read under the lock only, and a

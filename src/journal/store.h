@@ -294,8 +294,10 @@ typedef struct es_record_t {
     apr_size_t frame_len; /* the frame itself; 2 bytes CR LF follow it */
     apr_size_t id_off;    /* the text after "id: ", from the frame's start */
     apr_size_t id_len;    /* bytes of this text */
-    int has_publisher_id; /* 1 = this text is the publisher's */
-    int closes;           /* 1 = no event: its one channel was closed here */
+    apr_uint32_t appended_us; /* when: the lower half of es_clock_now; for
+                               * measuring only, it is not checked */
+    int has_publisher_id;     /* 1 = this text is the publisher's */
+    int closes; /* 1 = no event: its one channel was closed here */
 } es_record_t;
 
 /**

@@ -10,8 +10,14 @@
 #include <http_core.h>
 #include <http_main.h>
 
+#include <dirent.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
 #include "base/clock.h"
 #include "journal/channel_stats.h"
+
+#define FOLDER "/proc/self/fd"
 
 /* ---- clients ------------------------------------------------------------- */
 
@@ -30,6 +36,53 @@ static void read_clients(es_figures_clients_t *out, apr_uint32_t child)
 }
 
 /* ---- hubs ---------------------------------------------------------------- */
+
+#define OLDEST_TRIES 3
+
+static apr_uint64_t now_ms(const es_runtime_hub_t *view)
+{
+    return view->cluster ? es_cluster_runtime_now_ms(view)
+                         : (apr_uint64_t)apr_time_as_msec(apr_time_now());
+}
+
+/* The record at the tail may be evicted before it is read. */
+static apr_int64_t oldest_age_ms(const es_runtime_hub_t *view)
+{
+    apr_uint64_t now = now_ms(view);
+    apr_status_t rv = APR_ENOENT;
+    es_record_t record;
+    int tries;
+
+    for (tries = 0; rv == APR_ENOENT && tries < OLDEST_TRIES; tries++) {
+        rv = es_store_look(view->store, es_store_tail(view->store), &record);
+    }
+    if (rv != APR_SUCCESS) {
+        return -1;
+    }
+    return record.id.ms < now ? (apr_int64_t)(now - record.id.ms) : 0;
+}
+
+/* What all children have delivered of it. */
+static void read_delivered(es_figures_hub_t *out, apr_uint32_t counter)
+{
+    const es_child_figures_t *figures = es_runtime_figures();
+    apr_uint32_t max_children = es_runtime_max_children(), child;
+    es_hub_figures_t total = {0};
+
+    if (!figures || counter >= ES_CHILD_FIGURES_HUBS) {
+        return;
+    }
+    for (child = 1; child <= max_children; child++) {
+        es_child_figures_sum(
+            &total, &es_child_figures_delivery(figures, child)->hubs[counter]);
+        es_child_figures_sum(
+            &total, &es_child_figures_workers(figures, child)->hubs[counter]);
+    }
+    out->deliveries = total.deliveries;
+    out->sent_bytes = total.bytes;
+    out->streams = total.streams;
+    memcpy(out->resets, total.resets, sizeof(out->resets));
+}
 
 static apr_uint64_t subscriptions_of(const es_store_t *store)
 {
@@ -72,6 +125,8 @@ static void read_hub(es_figures_hub_t *out, const es_runtime_hub_t *view,
     out->channels = totals.channels;
     out->retained = totals.events;
     out->published = es_stats_events(view);
+    out->oldest_age_ms = oldest_age_ms(view);
+    read_delivered(out, view->counter);
     tail = es_store_tail(view->store); /* before the head: both only rise */
     out->used_bytes = es_store_head(view->store) - tail;
     out->bytes = es_store_bytes(view->store);
@@ -97,18 +152,99 @@ static void read_hubs(es_figures_t *out, const es_settings_t *global,
     out->hubs = hubs;
 }
 
+/* ---- what children measure ----------------------------------------------- */
+
+/* Both values are 0 if it was not measured. */
+static apr_int64_t or_none(apr_uint64_t value)
+{
+    return value != 0 ? (apr_int64_t)value : -1;
+}
+
+static apr_uint64_t load(const apr_uint64_t *gauge)
+{
+    return __atomic_load_n(gauge, __ATOMIC_RELAXED);
+}
+
+static void read_gauges(es_figures_child_t *out,
+                        const es_child_gauges_t *gauges, apr_time_t now)
+{
+    apr_uint64_t lag_at = load(&gauges->lag_at);
+
+    out->cpu_us = or_none(load(&gauges->cpu_us));
+    out->open_files = or_none(load(&gauges->open_files));
+    out->lag_us = lag_at != 0 ? (apr_int64_t)load(&gauges->lag_us) : -1;
+    out->lag_age_ms = lag_at != 0 ? (now - (apr_time_t)lag_at) / 1000 : -1;
+}
+
+static void read_counts(es_figures_child_t *out,
+                        const es_delivery_figures_t *delivery,
+                        const es_worker_figures_t *workers)
+{
+    es_hub_figures_t total = {0};
+    int i;
+
+    for (i = 0; i < ES_CHILD_FIGURES_HUBS; i++) {
+        es_child_figures_sum(&total, &delivery->hubs[i]);
+        es_child_figures_sum(&total, &workers->hubs[i]);
+    }
+    out->deliveries = total.deliveries;
+    out->sent_bytes = total.bytes;
+}
+
+static void read_measured(es_figures_child_t *out)
+{
+    static const es_child_gauges_t none;
+    const es_child_figures_t *figures = es_runtime_figures();
+    const es_delivery_figures_t *delivery;
+
+    if (!figures) {
+        read_gauges(out, &none, 0);
+        return;
+    }
+    delivery = es_child_figures_delivery(figures, out->number);
+    read_counts(out, delivery, es_child_figures_workers(figures, out->number));
+    read_gauges(out, &delivery->gauges, es_clock_now());
+}
+
+static void read_histograms(es_figures_t *out)
+{
+    const es_child_figures_t *figures = es_runtime_figures();
+    apr_uint32_t max_children = es_runtime_max_children(), child;
+
+    out->is_counted = figures != NULL;
+    for (child = 1; figures && child <= max_children; child++) {
+        const es_delivery_figures_t *delivery =
+            es_child_figures_delivery(figures, child);
+        const es_worker_figures_t *workers =
+            es_child_figures_workers(figures, child);
+
+        es_histogram_sum(&out->lag, &delivery->lag);
+        es_histogram_sum(&out->replay, &delivery->replay);
+        es_histogram_sum(&out->replay, &workers->replay);
+        es_histogram_sum(&out->publish, &workers->publish);
+    }
+}
+
 /* ---- children ------------------------------------------------------------ */
 
-static void read_child(es_figures_child_t *out, apr_uint32_t child)
+static void read_child(es_figures_child_t *out, apr_uint32_t child,
+                       const es_figures_t *figures)
 {
     const es_children_t *children = es_runtime_children();
+    int i;
 
     out->number = child;
     out->pid = es_children_pid(children, child);
     out->generation = es_children_generation(children, child);
     out->is_stopping = es_children_is_stopping(children, child);
-    out->subscriptions = es_runtime_subscriptions(child);
+    for (i = 0; i < figures->nhubs; i++) {
+        const es_runtime_hub_t *view =
+            es_runtime_hub_named(figures->hubs[i].name);
+
+        out->subscriptions += es_store_child_subscriptions(view->store, child);
+    }
     read_clients(&out->clients, child);
+    read_measured(out);
 }
 
 static void read_children(es_figures_t *out, apr_pool_t *p)
@@ -125,7 +261,7 @@ static void read_children(es_figures_t *out, apr_pool_t *p)
     for (child = 1; child <= max_children && out->nchildren < present;
          child++) { /* those that came since are not shown yet */
         if (es_children_is_present(children, child)) {
-            read_child(&rows[out->nchildren++], child);
+            read_child(&rows[out->nchildren++], child, out);
         }
     }
     out->children = rows;
@@ -230,5 +366,78 @@ int es_figures_read(es_figures_t *out, apr_pool_t *p)
     read_children(out, p);
     read_limits(out, global);
     read_not_detached(out);
+    read_histograms(out);
     return 1;
+}
+
+const char *es_figures_reset_name(es_reset_t why)
+{
+    static const char *const names[ES_RESETS] = {
+        "resume", "overtaken", "handover", "filled", "damaged"};
+
+    return names[why];
+}
+
+/* ---- measuring ----------------------------------------------------------- */
+
+#define TICK (APR_USEC_PER_SEC / 2)
+
+/* Linux tells the number as the size of the folder from 6.2 on. */
+static apr_uint64_t count_open_files(void)
+{
+    apr_uint64_t count = 0;
+    struct stat st;
+    DIR *folder;
+
+    if (stat(FOLDER, &st) == 0 && st.st_size > 0) {
+        return (apr_uint64_t)st.st_size;
+    }
+    folder = opendir(FOLDER);
+    if (!folder) {
+        return 0;
+    }
+    while (readdir(folder)) {
+        count++;
+    }
+    closedir(folder);
+    return count > 3 ? count - 3 : 0; /* ".", ".." and the folder itself */
+}
+
+static apr_uint64_t cpu_us(void)
+{
+    struct rusage usage;
+
+    if (getrusage(RUSAGE_SELF, &usage) != 0) {
+        return 0;
+    }
+    return (apr_uint64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) *
+               APR_USEC_PER_SEC +
+           (apr_uint64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
+}
+
+/* All numbers of the process get the same values. Of several threads that come
+ * at the same time one measures. */
+void es_figures_tick(apr_time_t now)
+{
+    static apr_time_t last; /* atomic */
+    apr_time_t before = __atomic_load_n(&last, __ATOMIC_RELAXED);
+    const es_child_figures_t *figures = es_runtime_figures();
+    apr_uint64_t cpu, files;
+    apr_uint32_t child;
+    int i;
+
+    if (!figures || !es_runtime_is_serving() || now - before < TICK ||
+        !__atomic_compare_exchange_n(&last, &before, now, 0, __ATOMIC_RELAXED,
+                                     __ATOMIC_RELAXED)) {
+        return;
+    }
+    cpu = cpu_us();
+    files = count_open_files();
+    for (i = 0; (child = es_runtime_own_child(i)) != 0; i++) {
+        es_child_gauges_t *gauges =
+            &es_child_figures_delivery(figures, child)->gauges;
+
+        es_child_figures_set(&gauges->cpu_us, cpu);
+        es_child_figures_set(&gauges->open_files, files);
+    }
 }

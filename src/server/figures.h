@@ -40,8 +40,15 @@ typedef struct es_figures_hub_t {
                                  * event or a close */
     apr_uint64_t retained;      /* events; one counts in each of its channels */
     apr_uint64_t published;     /* events, since the start */
-    apr_uint64_t used_bytes;    /* of the journal */
-    apr_uint64_t bytes;         /* of the journal, at most */
+    apr_uint64_t deliveries;    /* since the start: events that clients got as a
+                              * whole; not through GRIP proxies */
+    apr_uint64_t sent_bytes;    /* since the start: of streams, before TLS */
+    apr_uint64_t streams;       /* that began since the start */
+    apr_uint64_t resets[ES_RESETS]; /* since the start, by es_reset_t */
+    apr_int64_t oldest_age_ms;      /* of the oldest event that is retained, by
+                                     * its id; -1 = there is none */
+    apr_uint64_t used_bytes;        /* of the journal */
+    apr_uint64_t bytes;             /* of the journal, at most */
     const es_figures_cluster_t *cluster; /* NULL = the hub is not clustered */
 } es_figures_hub_t;
 
@@ -54,6 +61,14 @@ typedef struct es_figures_child_t {
     int is_stopping;         /* 1 = it takes no new clients */
     es_figures_clients_t clients;
     apr_uint64_t subscriptions; /* in all hubs */
+    apr_uint64_t deliveries;    /* of this number, since the start */
+    apr_uint64_t sent_bytes;    /* of this number, since the start */
+    apr_int64_t lag_us;         /* of its last round: from the append of the
+                                 * oldest event to the last write; -1 = none */
+    apr_int64_t lag_age_ms;     /* so long ago was that round; -1 = none */
+    apr_int64_t cpu_us;         /* of its process; -1 = not measured, as the
+                                 * next: see es_figures_tick */
+    apr_int64_t open_files;     /* of its process */
 } es_figures_child_t;
 
 typedef struct es_figures_limit_t {
@@ -76,7 +91,28 @@ typedef struct es_figures_t {
     apr_uint64_t paths[ES_STATS_PATHS]; /* clients that were not detached: see
                                          * http/not_detached.h for the names */
     apr_uint64_t obstacles[ES_STATS_OBSTACLES];
+    int is_counted;         /* 0 = there was no memory for what children
+                             * deliver: it is 0, as the next three */
+    es_histogram_t publish; /* of es_histogram_times: of a batch that is stored,
+                             * from when its body was checked */
+    es_histogram_t lag;     /* the same: of a round of a delivery */
+    es_histogram_t replay;  /* of es_histogram_records: events of the past that
+                             * a client got before it was live */
 } es_figures_t;
+
+/**
+ * Measure the CPU time and the open files of this process, for
+ * es_figures_child_t, if that was not done in the last half of a second.
+ *
+ * @param now  es_clock_now
+ *
+ * Context: a thread of a child that may be late, for example its ticker; with
+ * 20,000 open files it takes some milliseconds.
+ */
+void es_figures_tick(apr_time_t now);
+
+/** A word for programs, in lower case. */
+const char *es_figures_reset_name(es_reset_t why);
 
 /**
  * Read all figures.

@@ -24,6 +24,7 @@
 #include <apr_strings.h>
 
 #include "shm/asks.h"
+#include "shm/child_figures.h"
 #include "shm/counters.h"
 #include "shm/descriptor.h"
 #include "shm/segment.h"
@@ -37,6 +38,7 @@
 /* Apart from the rest: what is forgotten with another layout does little harm,
  * and must not make the rest be forgotten, too. */
 #define ASKS_KEY "mod_eventstream-asks-1"
+#define FIGURES_KEY "mod_eventstream-figures-1"
 
 /* As the kernel counts them; plenty for 80,000 clients with one channel each.
  * Children receive while others still send, so this need not hold all. */
@@ -243,6 +245,37 @@ void *es_retained_asks(server_rec *s)
     }
     retained = ap_retained_data_create(ASKS_KEY, sizeof(*retained));
     *retained = mem;
+    return mem;
+}
+
+/** Plain values, as es_retained_t. */
+typedef struct figures_t {
+    void *mem;
+    apr_uint32_t max_children;
+} figures_t;
+
+void *es_retained_figures(apr_uint32_t max_children, server_rec *s)
+{
+    figures_t *retained = ap_retained_data_get(FIGURES_KEY);
+    void *mem;
+    apr_status_t rv;
+
+    if (retained && retained->max_children == max_children) {
+        return retained->mem;
+    }
+    rv = es_segment_create(&mem, es_child_figures_size(max_children),
+                           s->process->pool);
+    if (rv != APR_SUCCESS) {
+        es_slog(APLOG_WARNING, rv, s, "ES0034",
+                "cannot make shared memory for what children have delivered; "
+                "it is not counted");
+        return NULL;
+    }
+    if (!retained) {
+        retained = ap_retained_data_create(FIGURES_KEY, sizeof(*retained));
+    }
+    retained->mem = mem; /* old children go on with theirs */
+    retained->max_children = max_children;
     return mem;
 }
 

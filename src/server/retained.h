@@ -86,6 +86,16 @@ int es_retained_open(es_retained_t **out, int generation, apr_pool_t *plog,
  */
 void *es_retained_asks(server_rec *s);
 
+/**
+ * The segment of shm/child_figures.h, which is made when it is first needed, or
+ * if there can be more children now.
+ *
+ * @return NULL after a warning was logged: there is no memory
+ *
+ * Context: PARENT, post_config.
+ */
+void *es_retained_figures(apr_uint32_t max_children, server_rec *s);
+
 /** The delivery threads for which each child has numbers. Context: PARENT. */
 apr_uint32_t es_retained_threads(const es_retained_t *retained);
 

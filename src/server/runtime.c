@@ -47,11 +47,13 @@ typedef struct es_runtime_t {
     es_children_t *children;
     es_client_count_t *client_count;
     es_counters_t *counters;
-    es_asks_t *asks; /* NULL = none could be made */
+    const es_child_figures_t *figures; /* NULL = none could be made */
+    es_asks_t *asks;                   /* NULL = none could be made */
     es_client_limits_t limits;
     apr_hash_t *hubs;    /* name → es_runtime_hub_t */
     es_store_t **stores; /* by number; includes hubs no longer configured */
     const char **names;  /* by number */
+    apr_uint32_t *hub_counters;        /* by number */
     const es_child_pids_t *child_pids; /* retained; of the parent */
     unsigned char *closed;             /* by number; 1 = no longer configured */
     es_handover_sockets_t handover;
@@ -95,6 +97,8 @@ static int attach_hubs(es_runtime_t *made, es_retained_t *retained,
     made->hubs = apr_hash_make(pool);
     made->stores = apr_pcalloc(pool, sizeof(*made->stores) * retained->nhubs);
     made->names = apr_pcalloc(pool, sizeof(*made->names) * retained->nhubs);
+    made->hub_counters =
+        apr_pcalloc(pool, sizeof(*made->hub_counters) * retained->nhubs);
     made->child_pids = &retained->child_pids;
     made->closed = apr_pcalloc(pool, retained->nhubs);
     for (i = 0; i < retained->nhubs; i++) {
@@ -120,6 +124,7 @@ static int attach_hubs(es_runtime_t *made, es_retained_t *retained,
         es_store_set_lock_wait(view->store, lock_timeout(s));
         made->closed[made->nhubs] = !named;
         made->names[made->nhubs] = apr_pstrdup(pool, hub->name);
+        made->hub_counters[made->nhubs] = hub->counter;
         made->stores[made->nhubs++] = view->store;
         if (named) {
             view->grip_prefix = named->grip_prefix;
@@ -165,7 +170,7 @@ static int attach(es_runtime_t *made, es_retained_t *retained, server_rec *s,
     apr_status_t rv = es_children_attach(
         &made->children, retained->children, retained->children_size,
         retained->max_children, retained->wake, pool);
-    void *asks;
+    void *asks, *figures;
 
     if (rv != APR_SUCCESS) {
         es_slog(APLOG_ERR, rv, s, "ES0012",
@@ -178,6 +183,10 @@ static int attach(es_runtime_t *made, es_retained_t *retained, server_rec *s,
     made->counters = es_counters_attach(retained->counters);
     asks = es_retained_asks(s);
     made->asks = asks ? es_asks_attach(asks) : NULL;
+    figures = es_retained_figures(retained->max_children, s);
+    made->figures =
+        figures ? es_child_figures_attach(figures, retained->max_children, pool)
+                : NULL;
     set_limits(made, es_settings_of(s));
     made->handover = retained->handover;
     es_children_open(made->children, (apr_uint64_t)generation_now(),
@@ -282,6 +291,8 @@ static apr_status_t start_deliveries(apr_uint32_t claimed, apr_pool_t *pchild,
     params.flow_control_us = es_settings_of(s)->flow_control_us;
     params.closed = runtime->closed;
     params.client_count = runtime->client_count;
+    params.figures = runtime->figures;
+    params.counters = runtime->hub_counters;
     if (runtime->limits.child_clients > claimed) {
         runtime->limits.child_clients /= claimed;
     }
@@ -448,6 +459,9 @@ void es_runtime_reap(pid_t pid)
             es_store_reap(runtime->stores[i], child);
         }
         es_client_count_clear(runtime->client_count, child);
+        if (runtime->figures) {
+            es_child_figures_clear(runtime->figures, child);
+        }
         es_children_free(runtime->children, child);
     }
 }
@@ -492,15 +506,11 @@ const es_children_t *es_runtime_children(void)
     return runtime->children;
 }
 
-apr_uint64_t es_runtime_subscriptions(apr_uint32_t child)
+apr_uint32_t es_runtime_own_child(int i)
 {
-    apr_uint64_t sum = 0;
-    apr_uint32_t i;
-
-    for (i = 0; i < runtime->nhubs; i++) {
-        sum += es_store_child_subscriptions(runtime->stores[i], child);
-    }
-    return sum;
+    return runtime && (apr_uint32_t)i < runtime->deliveries.count
+               ? runtime->deliveries.children[i]
+               : 0;
 }
 
 apr_uint32_t es_runtime_max_children(void)
@@ -517,6 +527,11 @@ es_client_count_t *es_runtime_client_count(es_client_limits_t *limits)
 es_counters_t *es_runtime_counters(void)
 {
     return runtime ? runtime->counters : NULL;
+}
+
+const es_child_figures_t *es_runtime_figures(void)
+{
+    return runtime ? runtime->figures : NULL;
 }
 
 es_asks_t *es_runtime_asks(void)

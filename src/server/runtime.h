@@ -15,6 +15,7 @@
 #include <ap_mpm.h>
 
 #include "shm/asks.h"
+#include "shm/child_figures.h"
 #include "shm/children.h"
 #include "shm/client_count.h"
 #include "shm/counters.h"
@@ -116,6 +117,10 @@ int es_runtime_is_stopping(void);
  * WORKER. */
 apr_uint32_t es_runtime_child(void);
 
+/** The numbers of this process, one after the other. @return 0: there are not
+ * so many. Context: ANY. */
+apr_uint32_t es_runtime_own_child(int i);
+
 /**
  * The count of clients and its limits; child_clients is that of each child
  * number. Context: WORKER of a child that serves
@@ -126,15 +131,16 @@ es_client_count_t *es_runtime_client_count(es_client_limits_t *limits);
 /** The shared counters; NULL if no events are served. Context: ANY. */
 es_counters_t *es_runtime_counters(void);
 
+/** What each child has delivered; NULL if no events are served, or there is no
+ * memory for it. Context: ANY. */
+const es_child_figures_t *es_runtime_figures(void);
+
 /** The browsers that were asked to use HTTP/1.1; NULL if none can be. Context:
  * ANY. */
 es_asks_t *es_runtime_asks(void);
 
 /** The table of children. Context: ANY thread of a child that serves events. */
 const es_children_t *es_runtime_children(void);
-
-/** The subscriptions of a child number in all hubs. Context: as above. */
-apr_uint64_t es_runtime_subscriptions(apr_uint32_t child);
 
 /** The highest child number there can be. Context: WORKER. */
 apr_uint32_t es_runtime_max_children(void);

@@ -72,6 +72,77 @@ void es_stats_count_events(const es_runtime_hub_t *hub, int events)
     add(HUBS_AT + hub->counter, (apr_uint64_t)events);
 }
 
+/* ---- by child ------------------------------------------------------------ */
+
+es_hub_figures_t *es_stats_of_delivery(const es_runtime_hub_t *hub,
+                                       apr_uint32_t child)
+{
+    const es_child_figures_t *figures = es_runtime_figures();
+    es_delivery_figures_t *own =
+        figures ? es_child_figures_delivery(figures, child) : NULL;
+
+    return own && hub->counter < ES_CHILD_FIGURES_HUBS
+               ? &own->hubs[hub->counter]
+               : NULL;
+}
+
+static es_worker_figures_t *of_workers(apr_uint32_t child)
+{
+    const es_child_figures_t *figures = es_runtime_figures();
+
+    return figures ? es_child_figures_workers(figures, child) : NULL;
+}
+
+void es_stats_add_held(const es_runtime_hub_t *hub, apr_uint32_t child,
+                       es_hub_figures_t *own)
+{
+    es_worker_figures_t *workers = of_workers(child);
+
+    if (workers && hub->counter < ES_CHILD_FIGURES_HUBS) {
+        es_child_figures_add_shared(&workers->hubs[hub->counter], own);
+    }
+}
+
+void es_stats_count_stream(const es_runtime_hub_t *hub, apr_uint32_t child,
+                           apr_size_t bytes)
+{
+    es_hub_figures_t one = {0};
+
+    one.streams = 1;
+    one.bytes = bytes;
+    es_stats_add_held(hub, child, &one);
+}
+
+void es_stats_count_reset(const es_runtime_hub_t *hub, apr_uint32_t child)
+{
+    es_hub_figures_t one = {0};
+
+    one.resets[ES_RESET_RESUME] = 1;
+    es_stats_add_held(hub, child, &one);
+}
+
+void es_stats_note_replay(apr_uint32_t child, apr_uint32_t events)
+{
+    es_worker_figures_t *workers = of_workers(child);
+
+    if (workers) {
+        es_histogram_add_shared(&workers->replay, &es_histogram_records,
+                                events);
+    }
+}
+
+void es_stats_note_publish(apr_interval_time_t time)
+{
+    es_worker_figures_t *workers = of_workers(es_runtime_child());
+
+    if (workers) {
+        es_histogram_add_shared(&workers->publish, &es_histogram_times,
+                                (apr_uint64_t)time);
+    }
+}
+
+/* ---- reading ------------------------------------------------------------- */
+
 apr_uint64_t es_stats_limit_count(es_limit_t limit)
 {
     return value_of(limit);

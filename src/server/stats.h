@@ -44,6 +44,40 @@ void es_stats_count_obstacle(unsigned int obstacle);
 /** Count that a client was not detached because of its output path. */
 void es_stats_count_path(unsigned int reason);
 
+/* ---- by child: shm/child_figures.h -------------------------------------- */
+
+/** Where a delivery counts what the clients of a hub get; NULL = nowhere. Only
+ * its thread may write there. Context: ANY. */
+es_hub_figures_t *es_stats_of_delivery(const es_runtime_hub_t *hub,
+                                       apr_uint32_t child);
+
+/**
+ * A stream begins.
+ *
+ * @param child  the number that it is counted with
+ * @param bytes  of its body, sent by the worker
+ *
+ * Context: WORKER, as for all that follow.
+ */
+void es_stats_count_stream(const es_runtime_hub_t *hub, apr_uint32_t child,
+                           apr_size_t bytes);
+
+/** A stream begins with stream-reset. */
+void es_stats_count_reset(const es_runtime_hub_t *hub, apr_uint32_t child);
+
+/** Add what a worker has counted of a client that it holds. @param own  all 0
+ * on return */
+void es_stats_add_held(const es_runtime_hub_t *hub, apr_uint32_t child,
+                       es_hub_figures_t *own);
+
+/** A held client has caught up with so many events. */
+void es_stats_note_replay(apr_uint32_t child, apr_uint32_t events);
+
+/** A batch is stored; it took so long from when its body was checked. */
+void es_stats_note_publish(apr_interval_time_t time);
+
+/* ---- reading ------------------------------------------------------------- */
+
 /* Context of all: ANY thread of a child, no lock. */
 
 apr_uint64_t es_stats_limit_count(es_limit_t limit);

@@ -14,6 +14,23 @@
 
 static char scratch[ES_CLIENT_SCRATCH_MIN];
 
+/* Frames that a round might have. */
+static UNUSED const es_round_frames_t *frames_of(const struct iovec *iov,
+                                                 int count)
+{
+    static es_round_frames_t frames;
+    int i;
+
+    memset(&frames, 0, sizeof(frames));
+    frames.iov = iov;
+    frames.count = count;
+    frames.events = 1;
+    for (i = 0; i < count; i++) {
+        frames.total += iov[i].iov_len;
+    }
+    return &frames;
+}
+
 /* A client of these channels, separated by commas. */
 static UNUSED es_client_t *join(hub_t *hub, fake_sink_t *fake,
                                 const char *channels)

@@ -77,6 +77,35 @@ void es_stats_count_events(const es_runtime_hub_t *hub, int events)
     runtime_stub.published += events;
 }
 
+es_hub_figures_t *es_stats_of_delivery(const es_runtime_hub_t *hub,
+                                       apr_uint32_t child)
+{
+    (void)hub;
+    (void)child;
+    return &runtime_stub.delivered;
+}
+
+void es_stats_count_stream(const es_runtime_hub_t *hub, apr_uint32_t child,
+                           apr_size_t bytes)
+{
+    (void)hub;
+    (void)child;
+    runtime_stub.by_workers.streams++;
+    runtime_stub.by_workers.bytes += bytes;
+}
+
+void es_stats_count_reset(const es_runtime_hub_t *hub, apr_uint32_t child)
+{
+    (void)hub;
+    (void)child;
+    runtime_stub.by_workers.resets[ES_RESET_RESUME]++;
+}
+
+void es_stats_note_publish(apr_interval_time_t time)
+{
+    runtime_stub.batches += time >= 0;
+}
+
 /* ---- The sender -------------------------------------------------------- */
 
 void es_grip_runtime_wake(const es_runtime_hub_t *hub)

@@ -34,11 +34,14 @@ typedef struct runtime_stub_t {
     int is_behind;
 
     /* what was called */
-    int reached[ES_LIMITS];    /* by es_stats_count_limit */
-    int paths[ES_STATS_PATHS]; /* by es_stats_count_path */
-    int published;             /* events, by es_stats_count_events */
-    apr_uint64_t woken;        /* the first word of es_runtime_wake; or-ed */
-    int sender_wakes;          /* of es_grip_runtime_wake */
+    int reached[ES_LIMITS];      /* by es_stats_count_limit */
+    int paths[ES_STATS_PATHS];   /* by es_stats_count_path */
+    int published;               /* events, by es_stats_count_events */
+    int batches;                 /* by es_stats_note_publish */
+    es_hub_figures_t delivered;  /* of es_stats_of_delivery */
+    es_hub_figures_t by_workers; /* by es_stats_count_stream and _reset */
+    apr_uint64_t woken;          /* the first word of es_runtime_wake; or-ed */
+    int sender_wakes;            /* of es_grip_runtime_wake */
     /* of es_grip_runtime_wait, by again: how often, and the last time */
     int waits[2];
     es_pos_t wait_from[2], wait_to[2];

@@ -280,22 +280,23 @@ static void test_no_round_before_it_is_over(void **state)
     hub_say(&hub, "a", "a2");
     client = join_for_latest(&hub, &fake, "a,b", ES_REPLAY_ALL);
     assert_int_equal(client->state, ES_CLIENT_BEHIND);
-    assert_int_equal(
-        es_client_offer(client, before, es_store_head(hub.store), &iov, 1, 0),
-        ES_STEP_MORE);
+    assert_int_equal(es_client_offer(client, before, es_store_head(hub.store),
+                                     frames_of(&iov, 1), 0),
+                     ES_STEP_MORE);
     assert_int_equal(
         es_client_step_to(client, before, 0, scratch, sizeof(scratch)),
         ES_STEP_CURRENT);
     assert_int_equal(client->state, ES_CLIENT_BEHIND);
-    assert_int_equal(
-        es_client_offer(client, before, es_store_head(hub.store), &iov, 1, 0),
-        ES_STEP_MORE);
+    assert_int_equal(es_client_offer(client, before, es_store_head(hub.store),
+                                     frames_of(&iov, 1), 0),
+                     ES_STEP_MORE);
     assert_int_equal(settle(client, 0), ES_STEP_CURRENT);
     assert_string_equal(taken(&fake), "a1 a2 ");
     assert_int_equal(client->state, ES_CLIENT_LIVE);
     before = es_store_head(hub.store);
-    assert_int_equal(es_client_offer(client, before, before, &iov, 1, 0),
-                     ES_STEP_CURRENT);
+    assert_int_equal(
+        es_client_offer(client, before, before, frames_of(&iov, 1), 0),
+        ES_STEP_CURRENT);
     part(client, &fake);
     hub_close(&hub);
 }

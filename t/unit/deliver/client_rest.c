@@ -56,13 +56,14 @@ static void test_an_offer_that_is_taken_whole(void **state)
     start = es_store_head(hub.store);
     end = hub_say(&hub, "a", "one");
     fake.budget = 5;
-    assert_int_equal(es_client_offer(client, start, end, iov, 2, 0),
+    assert_int_equal(es_client_offer(client, start, end, frames_of(iov, 2), 0),
                      ES_STEP_BLOCKED);
     assert_int_equal(es_client_pos(client), end);
     assert_int_equal(client->skip, 0);
     /* no round writes in between */
-    assert_int_equal(es_client_offer(client, end, end + 1, iov, 2, 0),
-                     ES_STEP_MORE);
+    assert_int_equal(
+        es_client_offer(client, end, end + 1, frames_of(iov, 2), 0),
+        ES_STEP_MORE);
     fake.budget = (apr_size_t)-1;
     assert_int_equal(step(client, 0), ES_STEP_CURRENT);
     assert_string_equal(fake.got, "xyzuvw");
@@ -159,7 +160,7 @@ static void test_the_sink_asks_for_the_end(void **state)
     client = join(&hub, &fake, "a");
     start = es_store_head(hub.store);
     end = hub_say(&hub, "a", "one");
-    assert_int_equal(es_client_offer(client, start, end, &iov, 1, 0),
+    assert_int_equal(es_client_offer(client, start, end, frames_of(&iov, 1), 0),
                      ES_STEP_CURRENT);
     fake.says_end = 1;
     hub_say(&hub, "a", "two");
@@ -188,7 +189,7 @@ static void test_a_round_learns_that_the_sink_asks_for_the_end(void **state)
     end = hub_say(&hub, "a", "one");
     fake.budget = 2;
     fake.says_end = 1;
-    assert_int_equal(es_client_offer(client, start, end, &iov, 1, 0),
+    assert_int_equal(es_client_offer(client, start, end, frames_of(&iov, 1), 0),
                      ES_STEP_BLOCKED);
     fake.budget = (apr_size_t)-1;
     assert_int_equal(settle(client, 0), ES_STEP_ENDED);

@@ -73,13 +73,13 @@ static void test_live_then_blocked(void **state)
     assert_state(client, ES_CLIENT_LIVE);
     start = es_store_head(hub.store);
     end = hub_say(&hub, "a", "one");
-    assert_int_equal(es_client_offer(client, start, end, &iov, 1, 0),
+    assert_int_equal(es_client_offer(client, start, end, frames_of(&iov, 1), 0),
                      ES_STEP_CURRENT);
     assert_state(client, ES_CLIENT_LIVE);
     start = end;
     end = hub_say(&hub, "a", "two");
     fake.budget = 2;
-    assert_int_equal(es_client_offer(client, start, end, &iov, 1, 0),
+    assert_int_equal(es_client_offer(client, start, end, frames_of(&iov, 1), 0),
                      ES_STEP_BLOCKED);
     assert_state(client, ES_CLIENT_BLOCKED);
     fake.budget = (apr_size_t)-1;
@@ -139,9 +139,9 @@ static void test_behind_then_blocked_then_behind(void **state)
                      ES_STEP_MORE);
     assert_state(client, ES_CLIENT_BEHIND);
     start = es_client_pos(client);
-    assert_int_equal(
-        es_client_offer(client, start, es_store_head(hub.store), &iov, 1, 0),
-        ES_STEP_MORE);
+    assert_int_equal(es_client_offer(client, start, es_store_head(hub.store),
+                                     frames_of(&iov, 1), 0),
+                     ES_STEP_MORE);
     fake.budget = 10;
     assert_int_equal(es_client_step(client, 0, scratch, ONE_RECORD),
                      ES_STEP_BLOCKED);
@@ -347,7 +347,8 @@ static void test_nothing_follows(void **state)
         hub_say(&hub, "a", "three");
         es_client_end(client, 1);
         assert_int_equal(es_client_offer(client, start,
-                                         es_store_head(hub.store), &iov, 1, 0),
+                                         es_store_head(hub.store),
+                                         frames_of(&iov, 1), 0),
                          ES_STEP_MORE);
         assert_int_equal(step(client, 1000 * SECOND), ES_STEP_ENDED);
         assert_false(es_client_save(client, 0, &params, &where));
@@ -388,17 +389,17 @@ static void test_no_offer_within_a_frame(void **state)
     assert_true(es_client_save(client, 0, &params, &where));
     assert_int_equal(es_store_current(hub.store, &present), 0);
     es_client_load(other, &where, 0, &present);
-    assert_int_equal(
-        es_client_offer(other, start, es_store_head(hub.store), &iov, 1, 0),
-        ES_STEP_MORE);
+    assert_int_equal(es_client_offer(other, start, es_store_head(hub.store),
+                                     frames_of(&iov, 1), 0),
+                     ES_STEP_MORE);
     /* within a keep-alive, too */
     where.skip = 0;
     where.control = ES_CONTROL_KEEPALIVE;
     where.control_offset = 5;
     es_client_load(other, &where, 0, &present);
-    assert_int_equal(
-        es_client_offer(other, start, es_store_head(hub.store), &iov, 1, 0),
-        ES_STEP_MORE);
+    assert_int_equal(es_client_offer(other, start, es_store_head(hub.store),
+                                     frames_of(&iov, 1), 0),
+                     ES_STEP_MORE);
     assert_int_equal(fake2.len, 0);
     assert_int_equal(step(other, 0), ES_STEP_CURRENT);
     assert_int_equal(strncmp(fake2.got, &KEEPALIVE[5], strlen(KEEPALIVE) - 5),
