@@ -154,7 +154,7 @@ static int on_monitor(apr_pool_t *p, server_rec *s)
 
 static int on_access(request_rec *r)
 {
-    if (es_route_is_ours(r)) {
+    if (es_route_has_cors(r)) {
         es_cors_add_headers(r, es_settings_dir(r));
     }
     return DECLINED;
@@ -162,7 +162,7 @@ static int on_access(request_rec *r)
 
 static int on_access_ex(request_rec *r)
 {
-    return es_route_is_ours(r) && es_cors_is_preflight(r, es_settings_dir(r))
+    return es_route_has_cors(r) && es_cors_is_preflight(r, es_settings_dir(r))
                ? OK
                : DECLINED;
 }
@@ -171,7 +171,7 @@ static int on_access_ex(request_rec *r)
 static int on_fixups_end(request_rec *r)
 {
     es_route_restore(r);
-    if (es_route_is_chosen(r)) {
+    if (es_route_has_chosen_cors(r)) {
         es_cors_add_headers(r, es_settings_dir(r));
     }
     return DECLINED;

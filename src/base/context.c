@@ -35,7 +35,8 @@ static const char *name_of(int context)
     case ES_WORKER: return "worker";
     case ES_DELIVERY: return "delivery";
     case ES_SENDER: return "GRIP sender";
-    default: return "cluster thread";
+    case ES_CLUSTER: return "cluster thread";
+    default: return "ticker";
     }
 }
 
@@ -46,7 +47,7 @@ void es_context_refuse(const char *function, int contexts)
     fprintf(stderr,
             "eventstream: %s was called by the %s; it may be called by:",
             function, name_of(mine));
-    for (context = ES_PARENT; context <= ES_CLUSTER; context <<= 1) {
+    for (context = ES_PARENT; context <= ES_TICKER; context <<= 1) {
         if (contexts & context) {
             fprintf(stderr, " %s", name_of(context));
         }

@@ -18,7 +18,8 @@ enum {
     ES_WORKER = 4,     /* under prefork the child's main thread becomes one */
     ES_DELIVERY = 8,
     ES_SENDER = 16,
-    ES_CLUSTER = 32 /* a thread of a clustered hub */
+    ES_CLUSTER = 32, /* a thread of a clustered hub */
+    ES_TICKER = 64
 };
 
 /** Set the context of the calling thread; 0 = none. */

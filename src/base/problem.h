@@ -24,6 +24,7 @@ typedef enum es_remedy_t {
     ES_REMEDY_CHANNEL,
     ES_REMEDY_GRIP_SIGNATURE,
     ES_REMEDY_GRIP_REQUIRED,
+    ES_REMEDY_STATUS,
     /* what the server lacks: from here on */
     ES_REMEDY_HUB_SIZE,
     ES_REMEDY_MAX_CHANNELS,

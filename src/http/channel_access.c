@@ -126,7 +126,7 @@ static const es_channel_set_t *look(request_rec *r, access_t *access)
     }
     if (!access->has_looked) {
         access->has_looked = 1; /* a channel may be made of the variable */
-        access->seen = es_route_is_ours(r) ? find_channels(r) : NULL;
+        access->seen = es_route_has_cors(r) ? find_channels(r) : NULL;
     }
     return access->seen;
 }
@@ -215,7 +215,7 @@ authz_status es_channel_access_check(request_rec *r,
     }
     set = look(r, access);
     if (!set) {
-        return es_route_is_ours(r) && !rule->is_negated ? AUTHZ_GRANTED
+        return es_route_has_cors(r) && !rule->is_negated ? AUTHZ_GRANTED
                                                         : AUTHZ_DENIED;
     }
     matches = count_matches(patterns_of(r, access, rule), set);

@@ -16,19 +16,20 @@
  */
 
 /**
- * Does the section of the request have one of our handlers, or a RewriteRule
- * [H=] set it? 0 where ErrorDocument leads to a publish Location. Works before
- * httpd chooses the handler. It does not know of AddHandler, nor of rules of
- * .htaccess and <Directory>.
+ * Does the section of the request have one of our handlers to which pages of
+ * other sites may be admitted (http/cors.h), or a RewriteRule [H=] set it? 0
+ * where ErrorDocument leads to a publish Location. Works before httpd chooses
+ * the handler. It does not know of AddHandler, nor of rules of .htaccess and
+ * <Directory>.
  */
-int es_route_is_ours(request_rec *r);
+int es_route_has_cors(request_rec *r);
 
 /** Is that handler the one to which applications send events? */
 int es_route_is_publish(request_rec *r);
 
-/** Is the handler of the request ours, however it was set? Works after fixups.
- */
-int es_route_is_chosen(const request_rec *r);
+/** Is the handler of the request such a one, however it was set? Works after
+ * fixups. */
+int es_route_has_chosen_cors(const request_rec *r);
 
 /**
  * Choose our handler before other modules derive one from a file name that does

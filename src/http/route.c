@@ -49,7 +49,24 @@
 #define HANDLER_REDIRECT "eventstream-redirect"
 #define HANDLER_FILE "default-handler" /* httpd's name for its own */
 
+static const char *const handlers[] = {ES_HANDLER_SUBSCRIBE, ES_HANDLER_PUBLISH,
+                                       ES_HANDLER_STATUS, ES_HANDLER_METRICS};
+
 static int is_ours(const char *handler)
+{
+    size_t i;
+
+    for (i = 0; handler && i < sizeof(handlers) / sizeof(handlers[0]); i++) {
+        if (!strcmp(handler, handlers[i])) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* Pages of other sites see nothing of the other two, whatever
+ * EventStreamAllowOrigin says. */
+static int has_cors(const char *handler)
 {
     return handler && (!strcmp(handler, ES_HANDLER_SUBSCRIBE) ||
                        !strcmp(handler, ES_HANDLER_PUBLISH));
@@ -71,7 +88,7 @@ static const char *handler_of_section(request_rec *r)
 /* Is this the page of an error that our handler must not serve? */
 static int is_error_page(const request_rec *r, const char *handler)
 {
-    if (strcmp(handler, ES_HANDLER_PUBLISH)) {
+    if (!strcmp(handler, ES_HANDLER_SUBSCRIBE)) {
         return 0;
     }
     while (r->prev) {
@@ -95,9 +112,9 @@ static const char *our_handler(request_rec *r)
     return is_ours(handler) && !is_error_page(r, handler) ? handler : NULL;
 }
 
-int es_route_is_ours(request_rec *r)
+int es_route_has_cors(request_rec *r)
 {
-    return our_handler(r) != NULL;
+    return has_cors(our_handler(r));
 }
 
 int es_route_is_publish(request_rec *r)
@@ -107,9 +124,9 @@ int es_route_is_publish(request_rec *r)
     return handler && !strcmp(handler, ES_HANDLER_PUBLISH);
 }
 
-int es_route_is_chosen(const request_rec *r)
+int es_route_has_chosen_cors(const request_rec *r)
 {
-    return is_ours(r->handler);
+    return has_cors(r->handler);
 }
 
 int es_route_choose(request_rec *r)

@@ -27,6 +27,7 @@
 #include "shm/child_figures.h"
 #include "shm/counters.h"
 #include "shm/descriptor.h"
+#include "shm/samples.h"
 #include "shm/segment.h"
 #include "shm/wakeup.h"
 #include "journal/layout.h"
@@ -39,6 +40,7 @@
  * and must not make the rest be forgotten, too. */
 #define ASKS_KEY "mod_eventstream-asks-1"
 #define FIGURES_KEY "mod_eventstream-figures-1"
+#define SAMPLES_KEY "mod_eventstream-samples-1"
 
 /* As the kernel counts them; plenty for 80,000 clients with one channel each.
  * Children receive while others still send, so this need not hold all. */
@@ -227,24 +229,49 @@ static apr_status_t make_children(es_retained_t *retained,
     return APR_SUCCESS;
 }
 
+/* A segment of its own, made when it is first needed. */
+static apr_status_t keep_segment(void **mem, const char *key, apr_size_t size,
+                                 server_rec *s)
+{
+    void **retained = ap_retained_data_get(key);
+    apr_status_t rv = APR_SUCCESS;
+
+    *mem = retained ? *retained : NULL;
+    if (!retained) {
+        rv = es_segment_create(mem, size, s->process->pool);
+    }
+    if (!retained && rv == APR_SUCCESS) {
+        retained = ap_retained_data_create(key, sizeof(*retained));
+        *retained = *mem;
+    }
+    return rv;
+}
+
 void *es_retained_asks(server_rec *s)
 {
-    void **retained = ap_retained_data_get(ASKS_KEY);
     void *mem;
-    apr_status_t rv;
+    apr_status_t rv = keep_segment(&mem, ASKS_KEY, es_asks_size(), s);
 
-    if (retained) {
-        return *retained;
-    }
-    rv = es_segment_create(&mem, es_asks_size(), s->process->pool);
     if (rv != APR_SUCCESS) {
         es_slog(APLOG_WARNING, rv, s, "ES0024",
                 "cannot make shared memory for the browsers that are asked to "
                 "use HTTP/1.1; none is asked, see EventStreamHttp2");
         return NULL;
     }
-    retained = ap_retained_data_create(ASKS_KEY, sizeof(*retained));
-    *retained = mem;
+    return mem;
+}
+
+void *es_retained_samples(server_rec *s)
+{
+    void *mem;
+    apr_status_t rv = keep_segment(&mem, SAMPLES_KEY, es_samples_size(), s);
+
+    if (rv != APR_SUCCESS) {
+        es_slog(APLOG_WARNING, rv, s, "ES0029",
+                "cannot make shared memory for the samples of the last ten "
+                "minutes; the status page has no plots and is not live");
+        return NULL;
+    }
     return mem;
 }
 

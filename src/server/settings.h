@@ -23,6 +23,8 @@ extern module AP_MODULE_DECLARE_DATA eventstream_module;
 /** The values of SetHandler. */
 #define ES_HANDLER_SUBSCRIBE EVENTSTREAM_HANDLER
 #define ES_HANDLER_PUBLISH EVENTSTREAM_PUBLISH_HANDLER
+#define ES_HANDLER_STATUS "eventstream-status"
+#define ES_HANDLER_METRICS "eventstream-metrics"
 
 /** A scalar that no directive has set; below each valid value. */
 #define ES_UNSET APR_INT64_C(-1)

@@ -23,17 +23,17 @@ static core_dir_config *location(const char *handler)
 FACTS(a_location_with_one_of_our_handlers_is_ours)
 {
     location("eventstream");
-    assert_true(es_route_is_ours(r));
+    assert_true(es_route_has_cors(r));
     location("eventstream-publish");
-    assert_true(es_route_is_ours(r));
+    assert_true(es_route_has_cors(r));
 }
 
 FACTS(another_location_is_not_ours)
 {
     location("eventstreams");
-    assert_false(es_route_is_ours(r));
+    assert_false(es_route_has_cors(r));
     location(NULL);
-    assert_false(es_route_is_ours(r));
+    assert_false(es_route_has_cors(r));
     assert_int_equal(es_route_choose(r), DECLINED);
     assert_null(r->handler);
 }
@@ -41,16 +41,16 @@ FACTS(another_location_is_not_ours)
 FACTS(a_handler_may_be_an_expression)
 {
     location(NULL)->expr_handler = stub_expression("eventstream", pool);
-    assert_true(es_route_is_ours(r));
+    assert_true(es_route_has_cors(r));
     location("eventstream")->expr_handler = stub_expression("other", pool);
-    assert_false(es_route_is_ours(r));
+    assert_false(es_route_has_cors(r));
 }
 
 FACTS(a_rewrite_rule_may_set_one_of_our_handlers)
 {
     location("other");
     apr_table_setn(r->notes, "rewrite-forced-handler", "eventstream");
-    assert_true(es_route_is_ours(r));
+    assert_true(es_route_has_cors(r));
     assert_int_equal(es_route_choose(r), OK);
     assert_string_equal(r->handler, "eventstream");
     location("eventstream");
@@ -62,7 +62,7 @@ FACTS(a_rewrite_rule_may_set_one_of_our_handlers)
 FACTS(an_expression_that_fails_is_no_handler)
 {
     location("eventstream")->expr_handler = stub_expression(NULL, pool);
-    assert_false(es_route_is_ours(r));
+    assert_false(es_route_has_cors(r));
 }
 
 FACTS(our_handler_is_chosen_before_another_is_derived)
@@ -307,7 +307,7 @@ static void redirected(const char *handler, int status)
 FACTS(a_publish_location_is_no_page_of_an_error)
 {
     redirected("eventstream-publish", HTTP_NOT_FOUND);
-    assert_false(es_route_is_ours(r));
+    assert_false(es_route_has_cors(r));
     assert_int_equal(es_route_choose(r), DECLINED);
     es_route_save(r);
     es_route_restore(r);
@@ -317,7 +317,7 @@ FACTS(a_publish_location_is_no_page_of_an_error)
 FACTS(other_redirects_lead_to_a_publish_location)
 {
     redirected("eventstream-publish", HTTP_OK);
-    assert_true(es_route_is_ours(r));
+    assert_true(es_route_has_cors(r));
     es_route_save(r);
     es_route_restore(r);
     assert_string_equal(r->handler, "eventstream-publish");
@@ -326,7 +326,7 @@ FACTS(other_redirects_lead_to_a_publish_location)
 FACTS(a_stream_may_be_the_page_of_an_error)
 {
     redirected("eventstream", HTTP_NOT_EXTENDED);
-    assert_true(es_route_is_ours(r));
+    assert_true(es_route_has_cors(r));
     es_route_save(r);
     es_route_restore(r);
     assert_string_equal(r->handler, "eventstream");
