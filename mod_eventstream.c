@@ -40,13 +40,17 @@
 #include <ap_mpm.h>
 #include <mpm_common.h>
 
+#include "base/clock.h"
 #include "base/context.h"
 #include "base/log.h"
+#include "server/advice.h"
+#include "server/figures.h"
 #include "server/log.h"
 #include "server/retained.h"
 #include "server/runtime.h"
 #include "server/settings.h"
 #include "server/stream_log.h"
+#include "server/ticker.h"
 #include "http/body.h"
 #include "http/budget.h"
 #include "http/channel_access.h"
@@ -54,8 +58,10 @@
 #include "http/grip.h"
 #include "http/hooks.h"
 #include "http/http2.h"
+#include "http/metrics.h"
 #include "http/publish.h"
 #include "http/publish_log.h"
+#include "http/status_access.h"
 #include "http/subscribe.h"
 #include "http/tls_server.h"
 #include "config/directives.h"
@@ -85,6 +91,21 @@ static int on_check_config(apr_pool_t *pconf, apr_pool_t *plog,
     return es_directives_check(ptemp, s);
 }
 
+static void measure(int is_first, apr_pool_t *p)
+{
+    (void)is_first;
+    (void)p;
+    es_figures_tick(es_clock_now());
+}
+
+/* The thread of the metrics exists only where these are configured. */
+static void open_status(server_rec *s)
+{
+    if (es_status_access_has(ES_HANDLER_METRICS) && es_ticker_open(s)) {
+        es_ticker_add(measure);
+    }
+}
+
 static int on_post_config(apr_pool_t *pconf, apr_pool_t *plog,
                           apr_pool_t *ptemp, server_rec *s)
 {
@@ -96,11 +117,15 @@ static int on_post_config(apr_pool_t *pconf, apr_pool_t *plog,
     if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) {
         return OK;
     }
+    es_advice_begin(pconf);
     es_warnings_log(ptemp, s);
     es_tls_server_start(ptemp, s);
     es_http2_log_start(s);
     es_grip_sig_warn(s);
     es_grip_recover_begin();
+    es_status_access_find(pconf);
+    es_status_access_log(s);
+    open_status(s);
     return es_runtime_open(pconf, plog, s);
 }
 
@@ -121,6 +146,7 @@ static void on_child_init(apr_pool_t *pchild, server_rec *s)
     es_budget_init(pchild, s, (int)es_settings_of(s)->max_held);
     es_stream_log_child_init(pchild, s);
     es_runtime_child_init(pchild, s);
+    es_ticker_child_init(pchild, s);
     es_context_enter(0); /* under prefork this thread becomes a worker */
 }
 
@@ -224,6 +250,7 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_handler(es_publish_handler, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_log_transaction(es_publish_log_transaction, NULL, NULL,
                             APR_HOOK_MIDDLE);
+    ap_hook_handler(es_metrics_handler, NULL, NULL, APR_HOOK_REALLY_FIRST);
 }
 
 /* httpd's own macro is empty on Unix, and all other symbols are hidden. */

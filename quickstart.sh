@@ -230,6 +230,22 @@ install_redis()
     fi
 }
 
+# Debian's prometheus starts a service when it is installed: see
+# install_without_services. Without it the tests of the metrics with Prometheus
+# and promtool are skipped; in CI that is an error.
+install_prometheus()
+{
+    want prometheus has promtool
+    install_without_services
+    if [ -n "$missing" ]; then
+        if [ "${CI-}" = true ]; then
+            die "CI must run the tests with Prometheus; missing:$missing"
+        fi
+        report "missing:$missing; the tests with Prometheus are skipped"
+        missing=
+    fi
+}
+
 # Without Pushpin its tests are skipped; in CI that is an error.
 install_pushpin()
 {
@@ -614,6 +630,7 @@ check)
     install_pushpin
     install_redis
     install_balancers
+    install_prometheus
     install_browser_tools
     build_module check
     make -C "$build" --no-print-directory check

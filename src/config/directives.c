@@ -146,6 +146,9 @@ const command_rec es_directives_table[] = {
                     "names of output filters"),
     AP_INIT_TAKE1("EventStreamUseHub", es_hub_setters_use, NULL, IN_SECTIONS,
                   "the name of a hub"),
+    AP_INIT_ITERATE("EventStreamMetricsChannels",
+                    es_hub_setters_metrics_channels, NULL, IN_SECTIONS,
+                    "names of channels"),
 
     /* in virtual hosts */
     HOST_ROW("EventStreamDetachTLS", ES_SWITCH, FIELD(detaches_tls),
@@ -449,6 +452,8 @@ void *es_directives_merge_dir(apr_pool_t *p, void *outer, void *inner)
     dir->keys = add->keys ? add->keys : base->keys;
     dir->origins = add->origins ? add->origins : base->origins;
     dir->transparent = add->transparent ? add->transparent : base->transparent;
+    dir->metrics_channels =
+        add->metrics_channels ? add->metrics_channels : base->metrics_channels;
     return dir;
 }
 

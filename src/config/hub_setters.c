@@ -11,6 +11,7 @@
 #include <http_core.h>
 
 #include "server/settings.h"
+#include "http/metrics.h"
 
 #define HUB_NAME_MAX 63
 #define HUB_SIZE_MIN (256 * 1024)
@@ -193,4 +194,33 @@ const char *es_hub_setters_hub(cmd_parms *cmd, void *dir, int argc,
         err = set_hub_param(cmd, hub, argv[i]);
     }
     return err;
+}
+
+/* ---- Metrics ------------------------------------------------------------- */
+
+const char *es_hub_setters_metrics_channels(cmd_parms *cmd, void *dir,
+                                            const char *name)
+{
+    es_dir_t *settings = dir;
+    const char *err = es_setters_misplaced(cmd);
+    es_problem_t why;
+
+    if (err) {
+        return err;
+    }
+    if (!es_channel_check(es_slice_of(name), cmd->pool, &why)) {
+        return apr_psprintf(cmd->pool, "EventStreamMetricsChannels: %s",
+                            why.sentence);
+    }
+    if (!settings->metrics_channels) {
+        settings->metrics_channels =
+            apr_array_make(cmd->pool, 4, sizeof(char *));
+    }
+    if (settings->metrics_channels->nelts == ES_METRICS_CHANNELS_MAX) {
+        return apr_psprintf(cmd->pool,
+                            "EventStreamMetricsChannels: at most %d channels",
+                            ES_METRICS_CHANNELS_MAX);
+    }
+    APR_ARRAY_PUSH(settings->metrics_channels, const char *) = name;
+    return NULL;
 }

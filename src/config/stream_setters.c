@@ -6,6 +6,7 @@
 #include <apr_strings.h>
 #include <util_filter.h>
 
+#include "server/advice.h"
 #include "server/log.h"
 #include "server/settings.h"
 #include "http/log_format.h"
@@ -36,11 +37,12 @@ void es_stream_setters_warn(server_rec *s)
             &APR_ARRAY_IDX(filters, i, noted_filter_t);
 
         if (!ap_get_output_filter_handle(noted->name)) {
-            es_slog(APLOG_NOTICE, 0, s, "ES0116",
-                    "%s, line %d: EventStreamTransparentFilter %s: there is no "
-                    "output filter of this name; is its module loaded?",
-                    noted->directive->filename, noted->directive->line_num,
-                    noted->name);
+            es_advise(
+                APLOG_NOTICE, s, "ES0116",
+                "%s, line %d: EventStreamTransparentFilter %s: there is no "
+                "output filter of this name; is its module loaded?",
+                noted->directive->filename, noted->directive->line_num,
+                noted->name);
         }
     }
 }

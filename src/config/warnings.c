@@ -14,6 +14,7 @@
 #include <apr_uri.h>
 #include <http_config.h>
 
+#include "server/advice.h"
 #include "server/log.h"
 #include "server/settings.h"
 
@@ -79,8 +80,8 @@ static void log_limits(apr_pool_t *ptemp, server_rec *s)
 
     search(&result, ap_conftree);
     if (result.count > 0) {
-        es_slog(
-            APLOG_NOTICE, 0, s, "ES0110",
+        es_advise(
+            APLOG_NOTICE, s, "ES0110",
             "LimitRequestBody is not 0 where events are published (in %d "
             "section(s), first in %s, line %d): an NDJSON body ends with 413 "
             "at that many bytes; set LimitRequestBody 0 there",
@@ -183,12 +184,13 @@ static void log_sites(apr_pool_t *ptemp, server_rec *s)
     }
     first = APR_ARRAY_IDX(sites, 0, site_t).publishing;
     second = APR_ARRAY_IDX(sites, 1, site_t).publishing;
-    es_slog(APLOG_NOTICE, 0, s, "ES0111",
-            "%d hosts publish into the hub default (%s, line %d; %s, line %d): "
-            "the channels of one are those of the others; give each a hub by "
-            "EventStreamUseHub, or write EventStreamUseHub default",
-            sites->nelts, first->filename, first->line_num, second->filename,
-            second->line_num);
+    es_advise(
+        APLOG_NOTICE, s, "ES0111",
+        "%d hosts publish into the hub default (%s, line %d; %s, line %d): "
+        "the channels of one are those of the others; give each a hub by "
+        "EventStreamUseHub, or write EventStreamUseHub default",
+        sites->nelts, first->filename, first->line_num, second->filename,
+        second->line_num);
 }
 
 /* ---- ChrootDir ----------------------------------------------------------- */
@@ -233,12 +235,13 @@ static void log_chroot(apr_pool_t *ptemp, server_rec *s)
 
     for (line = ap_conftree; proxy && line; line = line->next) {
         if (is_line(line, "ChrootDir")) {
-            es_slog(APLOG_WARNING, 0, s, "ES0112",
-                    "ChrootDir %s: children look there for the files of the "
-                    "resolver (etc/resolv.conf) and the certificates of https; "
-                    "without them nothing reaches the GRIP proxy %s; put them "
-                    "there, or give EventStreamGrip an address and http",
-                    first_word(line, ptemp), proxy);
+            es_advise(
+                APLOG_WARNING, s, "ES0112",
+                "ChrootDir %s: children look there for the files of the "
+                "resolver (etc/resolv.conf) and the certificates of https; "
+                "without them nothing reaches the GRIP proxy %s; put them "
+                "there, or give EventStreamGrip an address and http",
+                first_word(line, ptemp), proxy);
             return;
         }
     }
@@ -307,12 +310,13 @@ static void log_patterns(const ap_directive_t *line, apr_pool_t *ptemp,
         if (regex && gives_tokens(regex) &&
             has_line(line->first_child, "EventStreamChannel") &&
             !(begins_at_the_start(regex) && ends_at_the_end(regex))) {
-            es_slog(APLOG_NOTICE, 0, s, "ES0114",
-                    "%s, line %d: \"%s\" also matches within other paths, and "
-                    "gives their parts to EventStreamChannel, while the "
-                    "sections that protect a channel's own path do not apply; "
-                    "begin it with ^ and end it with $",
-                    line->filename, line->line_num, regex);
+            es_advise(
+                APLOG_NOTICE, s, "ES0114",
+                "%s, line %d: \"%s\" also matches within other paths, and "
+                "gives their parts to EventStreamChannel, while the "
+                "sections that protect a channel's own path do not apply; "
+                "begin it with ^ and end it with $",
+                line->filename, line->line_num, regex);
         }
         log_patterns(line->first_child, ptemp, s);
     }

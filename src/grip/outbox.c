@@ -202,6 +202,26 @@ void es_outbox_report(es_outbox_t *outbox, es_pos_t from, es_pos_t to,
     }
 }
 
+/* Only the owner of the lock writes; all of it is for reading by others, and no
+ * other data depends on it. */
+void es_outbox_count_failure(es_outbox_t *outbox, int outcome)
+{
+    __atomic_store_n(&outbox->last_failure, outcome, __ATOMIC_RELAXED);
+    __atomic_store_n(&outbox->failures, outbox->failures + 1, __ATOMIC_RELAXED);
+}
+
+void es_outbox_read(const es_outbox_t *outbox, es_pos_t head,
+                    es_outbox_stats_t *stats)
+{
+    es_pos_t sent = es_outbox_sent(outbox);
+
+    stats->queued_bytes = head > sent ? head - sent : 0;
+    stats->failures = __atomic_load_n(&outbox->failures, __ATOMIC_RELAXED);
+    stats->last_failure =
+        (int)__atomic_load_n(&outbox->last_failure, __ATOMIC_RELAXED);
+    stats->is_failing = __atomic_load_n(&outbox->logged, __ATOMIC_RELAXED) != 0;
+}
+
 void es_outbox_release(es_outbox_t *outbox)
 {
     es_lock_release(&outbox->guard.lock);

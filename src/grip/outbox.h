@@ -46,8 +46,10 @@ typedef struct es_outbox_t {
     apr_int64_t logged; /* guarded by lock; when a failure was last logged, by
                          * a clock that all children share; 0 = the proxy takes
                          * events */
-    apr_uint64_t unlogged; /* guarded by lock; failures since then */
-    apr_uint64_t spare[4];
+    apr_uint64_t unlogged;    /* guarded by lock; failures since then */
+    apr_uint64_t failures;    /* atomic; in all */
+    apr_int64_t last_failure; /* atomic; an outcome; 0 = none yet */
+    apr_uint64_t spare[2];
     es_outbox_result_t results[ES_OUTBOX_RESULTS]; /* number n at n % RESULTS */
 } es_outbox_t;
 
@@ -84,6 +86,21 @@ es_pos_t es_outbox_sent(const es_outbox_t *outbox);
  * Context: ANY, no lock.
  */
 int es_outbox_outcome(const es_outbox_t *outbox, es_pos_t from, es_pos_t to);
+
+/** What is told of an outbox. */
+typedef struct es_outbox_stats_t {
+    apr_uint64_t queued_bytes; /* of the journal, that are not final yet */
+    apr_uint64_t failures;     /* posts that the proxy did not take */
+    int last_failure;          /* the outcome of the last one; 0 = none */
+    int is_failing;            /* 1 = it has taken nothing since then */
+} es_outbox_stats_t;
+
+/** @param head  of the journal. Context: ANY, no lock. */
+void es_outbox_read(const es_outbox_t *outbox, es_pos_t head,
+                    es_outbox_stats_t *stats);
+
+/** Count a post that the proxy did not take. Context: as es_outbox_report. */
+void es_outbox_count_failure(es_outbox_t *outbox, int outcome);
 
 /* ---- for the child that sends ------------------------------------------ */
 

@@ -135,6 +135,7 @@ static void log_failure(es_sender_proxy_t *sending, int outcome, apr_time_t now)
 {
     es_outbox_t *outbox = sending->params.outbox;
 
+    es_outbox_count_failure(outbox, outcome);
     outbox->unlogged++;
     if (outbox->logged != 0 && now - outbox->logged < LOG_PAUSE) {
         return;

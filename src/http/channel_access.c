@@ -216,7 +216,7 @@ authz_status es_channel_access_check(request_rec *r,
     set = look(r, access);
     if (!set) {
         return es_route_has_cors(r) && !rule->is_negated ? AUTHZ_GRANTED
-                                                        : AUTHZ_DENIED;
+                                                         : AUTHZ_DENIED;
     }
     matches = count_matches(patterns_of(r, access, rule), set);
     return matches == es_channel_set_count(set) ||

@@ -286,7 +286,10 @@ static int begin(hold_t *hold)
         return 0;
     }
     stream->figures = &hold->figures;
-    hold->client = es_stream_client(stream, hold->sink, ES_CLIENT_COUNT_HELD);
+    hold->client =
+        es_stream_client(stream, hold->sink,
+                         hold->grant == ES_GRANT_HELD ? ES_CLIENT_COUNT_HELD
+                                                      : ES_CLIENT_COUNT_TURNS);
     if (!hold->client) {
         es_delivery_unwatch(delivery, hold->watch);
     }

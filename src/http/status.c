@@ -154,10 +154,10 @@ static void row_of_cluster(request_rec *r, const es_figures_hub_t *hub)
         !stats->is_up       ? "down"
         : !stats->is_synced ? "up, behind"
                             : "up",
-        cluster->sends ? "; sends to GRIP proxies" : "",
-        cluster->leader_pid, stats->lag_ms,
-        stats->counts[ES_CLUSTER_RECONNECTS], stats->counts[ES_CLUSTER_ENTRIES],
-        stats->counts[ES_CLUSTER_FILLS], stats->counts[ES_CLUSTER_PUBLISHED],
+        cluster->sends ? "; sends to GRIP proxies" : "", cluster->leader_pid,
+        stats->lag_ms, stats->counts[ES_CLUSTER_RECONNECTS],
+        stats->counts[ES_CLUSTER_ENTRIES], stats->counts[ES_CLUSTER_FILLS],
+        stats->counts[ES_CLUSTER_PUBLISHED],
         stats->counts[ES_CLUSTER_UNAVAILABLE],
         ap_escape_html(r->pool, cluster->error));
 }

@@ -14,6 +14,7 @@
 #include <http_config.h>
 #include <http_core.h>
 
+#include "server/advice.h"
 #include "server/log.h"
 #include "server/settings.h"
 
@@ -117,19 +118,20 @@ void es_status_access_find(apr_pool_t *pconf)
 static void log_place(const place_t *place, server_rec *s)
 {
     if (!place->has_require) {
-        es_slog(
-            APLOG_NOTICE, 0, s, "ES0118",
+        es_advise(
+            APLOG_NOTICE, s, "ES0118",
             "%s, line %d: SetHandler %s is closed, since its section has no "
             "Require; add one to this section, such as Require ip or "
             "Require valid-user",
             place->file, place->line, place->handler);
     }
     else if (place->is_open_to_all) {
-        es_slog(APLOG_NOTICE, 0, s, "ES0117",
-                "%s, line %d: Require all granted opens SetHandler %s to "
-                "everyone: it shows channels, processes and addresses of this "
-                "server, and the page also every event",
-                place->file, place->line, place->handler);
+        es_advise(
+            APLOG_NOTICE, s, "ES0117",
+            "%s, line %d: Require all granted opens SetHandler %s to "
+            "everyone: it shows channels, processes and addresses of this "
+            "server, and the page also every event",
+            place->file, place->line, place->handler);
     }
 }
 

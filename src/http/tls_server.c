@@ -28,6 +28,7 @@
 #include <util_filter.h>
 
 #include "base/context.h"
+#include "server/advice.h"
 #include "server/log.h"
 #include "server/stats.h"
 #include "http/tls_capture.h"
@@ -160,10 +161,10 @@ static int shares_library(apr_pool_t *ptemp, server_rec *s)
         }
         copy = "another copy of ";
     }
-    es_slog(APLOG_NOTICE, 0, s, "ES0021",
-            "mod_ssl uses %s and mod_eventstream %s: clients over TLS are "
-            "held; build mod_eventstream with the OpenSSL of httpd",
-            apr_pstrcat(ptemp, copy, its, NULL), own);
+    es_advise(APLOG_NOTICE, s, "ES0021",
+              "mod_ssl uses %s and mod_eventstream %s: clients over TLS are "
+              "held; build mod_eventstream with the OpenSSL of httpd",
+              apr_pstrcat(ptemp, copy, its, NULL), own);
     return 0;
 }
 
@@ -226,10 +227,11 @@ static void run_selftest(server_rec *s, unsigned int offers)
             apr_time_now() - begun);
     for (bit = 0; bit < ES_TLS_SELFTEST_BITS; bit++) {
         if (failed[bit] && (offers & 1U << bit)) {
-            es_slog(APLOG_NOTICE, 0, s, "ES0023",
-                    "the self-test of %s has failed (%s): clients with it are "
-                    "held",
-                    es_tls_selftest_name(bit), failed[bit]);
+            es_advise(
+                APLOG_NOTICE, s, "ES0023",
+                "the self-test of %s has failed (%s): clients with it are "
+                "held",
+                es_tls_selftest_name(bit), failed[bit]);
         }
     }
 }

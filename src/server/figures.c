@@ -16,6 +16,8 @@
 
 #include "base/clock.h"
 #include "journal/channel_stats.h"
+#include "grip/outcome.h"
+#include "server/grip_runtime.h"
 
 #define FOLDER "/proc/self/fd"
 
@@ -32,7 +34,9 @@ static void read_clients(es_figures_clients_t *out, apr_uint32_t child)
         es_client_count_of_kind(count, child, ES_CLIENT_COUNT_DETACHED);
     out->detached_tls =
         es_client_count_of_kind(count, child, ES_CLIENT_COUNT_DETACHED_TLS);
-    out->held = es_client_count_of_kind(count, child, ES_CLIENT_COUNT_HELD);
+    out->turns = es_client_count_of_kind(count, child, ES_CLIENT_COUNT_TURNS);
+    out->held = es_client_count_of_kind(count, child, ES_CLIENT_COUNT_HELD) +
+                out->turns;
 }
 
 /* ---- hubs ---------------------------------------------------------------- */
@@ -150,6 +154,41 @@ static void read_hubs(es_figures_t *out, const es_settings_t *global,
         }
     }
     out->hubs = hubs;
+}
+
+/* ---- GRIP proxies -------------------------------------------------------- */
+
+static void read_proxy(es_figures_proxy_t *out, const char *hub,
+                       const es_proxy_t *proxy, const es_outbox_stats_t *stats,
+                       apr_pool_t *p)
+{
+    out->hub = hub;
+    out->name = proxy->name;
+    out->is_up = !stats->is_failing;
+    out->queued_bytes = stats->queued_bytes;
+    out->failures = stats->failures;
+    out->error =
+        stats->last_failure != 0 ? es_outcome_text(stats->last_failure, p) : "";
+}
+
+static void read_proxies(es_figures_t *out, apr_pool_t *p)
+{
+    apr_array_header_t *all = apr_array_make(p, 4, sizeof(es_figures_proxy_t));
+    es_outbox_stats_t stats;
+    const es_proxy_t *proxy;
+    int i, number;
+
+    for (i = 0; i < out->nhubs; i++) {
+        const es_runtime_hub_t *view = es_runtime_hub_named(out->hubs[i].name);
+
+        for (number = 0;
+             (proxy = es_grip_runtime_stats(view, number, &stats)) != NULL;
+             number++) {
+            read_proxy(apr_array_push(all), view->name, proxy, &stats, p);
+        }
+    }
+    out->proxies = (const es_figures_proxy_t *)all->elts;
+    out->nproxies = all->nelts;
 }
 
 /* ---- what children measure ----------------------------------------------- */
@@ -364,6 +403,8 @@ int es_figures_read(es_figures_t *out, apr_pool_t *p)
     read_clients(&out->clients, 0);
     read_hubs(out, global, p);
     read_children(out, p);
+    read_proxies(out, p);
+    out->nadvice = es_advice_all(&out->advice);
     read_limits(out, global);
     read_not_detached(out);
     read_histograms(out);

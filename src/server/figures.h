@@ -11,6 +11,7 @@
 #ifndef ES_SERVER_FIGURES_H
 #define ES_SERVER_FIGURES_H
 
+#include "server/advice.h"
 #include "server/cluster_runtime.h"
 #include "server/runtime.h"
 #include "server/stats.h"
@@ -20,17 +21,40 @@ typedef struct es_figures_clients_t {
     apr_uint64_t total; /* those of no kind yet, too */
     apr_uint64_t detached;
     apr_uint64_t detached_tls;
-    apr_uint64_t held; /* by a worker, for long or in turns */
+    apr_uint64_t held;  /* by a worker, for long or in turns */
+    apr_uint64_t turns; /* of those held: in turns */
 } es_figures_clients_t;
+
+/** Those whose kind is not known yet. */
+static inline apr_uint64_t es_figures_clients_starting(
+    const es_figures_clients_t *clients)
+{
+    apr_uint64_t known =
+        clients->detached + clients->detached_tls + clients->held;
+
+    return clients->total > known ? clients->total - known : 0;
+}
 
 /** A clustered hub's link to its broker. */
 typedef struct es_figures_cluster_t {
     es_cluster_stats_t stats; /* error and address: see the next two */
     int sends; /* 1 = this server sends to the GRIP proxies of the hub */
-    apr_uint64_t leader_pid;  /* of the child that reads; 0 = none */
-    const char *error;        /* printable: control characters are escaped; */
-    const char *address;      /* they may hold < and quotes */
+    apr_uint64_t leader_pid; /* of the child that reads; 0 = none */
+    const char *error;       /* printable: control characters are escaped; */
+    const char *address;     /* they may hold < and quotes */
 } es_figures_cluster_t;
+
+/** A GRIP proxy of a hub. */
+typedef struct es_figures_proxy_t {
+    const char *hub;
+    const char *name; /* its address, without secrets */
+    int is_up;        /* 0 = it has taken nothing since its last
+                                * failure */
+    apr_uint64_t
+        queued_bytes;      /* of the journal, that were not sent to it yet */
+    apr_uint64_t failures; /* posts that it did not take, since the start */
+    const char *error;     /* its last failure, in words; "" = none */
+} es_figures_proxy_t;
 
 /** A hub of the configuration. */
 typedef struct es_figures_hub_t {
@@ -87,6 +111,10 @@ typedef struct es_figures_t {
     int nhubs;
     const es_figures_child_t *children; /* by number; those there are */
     int nchildren;
+    const es_figures_proxy_t *proxies; /* of all hubs */
+    int nproxies;
+    const es_advice_t *advice; /* of the start */
+    int nadvice;
     es_figures_limit_t limits[ES_LIMITS];
     apr_uint64_t paths[ES_STATS_PATHS]; /* clients that were not detached: see
                                          * http/not_detached.h for the names */

@@ -354,3 +354,20 @@ void es_grip_runtime_wait(const es_runtime_hub_t *hub, es_pos_t from,
     fill_open(hub, outcomes, ES_OUTCOME_TIMEOUT);
     end_waiting();
 }
+
+const es_proxy_t *es_grip_runtime_stats(const es_runtime_hub_t *view,
+                                        int number, es_outbox_stats_t *stats)
+{
+    const es_sender_hub_t *hub;
+
+    if (!runtime || view->number >= runtime->nhubs) {
+        return NULL;
+    }
+    hub = &runtime->hubs[view->number];
+    if (!hub->grip || number >= hub->grip->proxies->nelts) {
+        return NULL;
+    }
+    es_outbox_read(es_outbox_shm_at(runtime->outbox_shm, hub->outboxes[number]),
+                   es_store_head(view->store), stats);
+    return APR_ARRAY_IDX(hub->grip->proxies, number, const es_proxy_t *);
+}

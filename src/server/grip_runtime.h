@@ -75,6 +75,17 @@ void es_grip_runtime_join(apr_time_t by, server_rec *s);
 es_cluster_outboxes_t *es_grip_runtime_outboxes(apr_uint32_t number,
                                                 apr_pool_t *pchild);
 
+/**
+ * What is known of a proxy of a hub.
+ *
+ * @param number  of the proxy, from 0
+ * @return NULL: there are not so many, or nothing is sent to it
+ *
+ * Context: ANY.
+ */
+const es_proxy_t *es_grip_runtime_stats(const es_runtime_hub_t *hub, int number,
+                                        es_outbox_stats_t *stats);
+
 /** The hub has new events: send them. Context: WORKER; does not block. */
 void es_grip_runtime_wake(const es_runtime_hub_t *hub);
 

@@ -83,6 +83,7 @@ typedef struct es_dir_t {
     es_publish_keys_t *keys;         /* of publishers; NULL = unset */
     apr_array_header_t *origins;     /* char *; NULL = none */
     apr_array_header_t *transparent; /* char *; NULL = none */
+    apr_array_header_t *metrics_channels; /* char *; NULL = none */
 } es_dir_t;
 
 /** EventStreamCluster of a hub, which may be defined later. */

@@ -12,6 +12,7 @@
 #include <sched.h>
 #include <unistd.h>
 
+#include "server/advice.h"
 #include "server/deliveries.h"
 #include "server/log.h"
 
@@ -98,16 +99,16 @@ static void log_number(server_rec *s, apr_uint32_t threads)
     int cores = count_cores(), kept = kept_children();
 
     if (is_threaded() && (int)threads * kept < cores) {
-        es_slog(APLOG_NOTICE, 0, s, "ES0017",
-                "event streams use %d of %d cores: httpd keeps %d of %d "
-                "child(ren) while workers are idle, with %u delivery "
-                "thread(s) each; set EventStreamThreads %d, or raise "
-                "MaxSpareThreads (%d)",
-                (int)threads * kept, cores, kept, most_children(), threads,
-                (cores + kept - 1) / kept < ES_DELIVERIES_MAX
-                    ? (cores + kept - 1) / kept
-                    : ES_DELIVERIES_MAX,
-                ask_mpm(AP_MPMQ_MAX_SPARE_THREADS));
+        es_advise(APLOG_NOTICE, s, "ES0017",
+                  "event streams use %d of %d cores: httpd keeps %d of %d "
+                  "child(ren) while workers are idle, with %u delivery "
+                  "thread(s) each; set EventStreamThreads %d, or raise "
+                  "MaxSpareThreads (%d)",
+                  (int)threads * kept, cores, kept, most_children(), threads,
+                  (cores + kept - 1) / kept < ES_DELIVERIES_MAX
+                      ? (cores + kept - 1) / kept
+                      : ES_DELIVERIES_MAX,
+                  ask_mpm(AP_MPMQ_MAX_SPARE_THREADS));
         return;
     }
     es_slog(APLOG_INFO, 0, s, "ES0018",
@@ -121,11 +122,11 @@ apr_uint32_t es_threads_decide(server_rec *s, apr_uint32_t most)
     apr_uint32_t threads = es_threads_wanted(es_settings_of(s));
 
     if (threads > most) {
-        es_slog(APLOG_NOTICE, 0, s, "ES0020",
-                "EventStreamThreads: children have %u delivery thread(s) and "
-                "not %u until httpd is stopped and started, since the shared "
-                "memory was made for so many",
-                most, threads);
+        es_advise(APLOG_NOTICE, s, "ES0020",
+                  "EventStreamThreads: children have %u delivery thread(s) and "
+                  "not %u until httpd is stopped and started, since the shared "
+                  "memory was made for so many",
+                  most, threads);
         threads = most;
     }
     log_number(s, threads);

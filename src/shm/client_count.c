@@ -37,7 +37,7 @@ typedef struct sketch_t {
 typedef struct row_t {
     apr_uint32_t clients;
     apr_uint32_t kinds[ES_CLIENT_COUNT_KINDS]; /* [0] stays 0 */
-    apr_uint32_t unused[11];     /* a sketch starts on its own cache line */
+    apr_uint32_t unused[10];     /* a sketch starts on its own cache line */
     sketch_t sketches[SKETCHES]; /* in the order of the enum */
 } row_t;
 
@@ -276,7 +276,7 @@ void es_client_count_add_kind(es_counted_t *counted,
 
     ES_CONTEXT(ES_WORKER | ES_DELIVERY);
     if (row && counted->kind == ES_CLIENT_COUNT_NO_KIND) {
-        counted->kind = (unsigned)kind & 3;
+        counted->kind = (unsigned)kind & 7;
         count_kind(row, kind, 1);
     }
 }

@@ -22,7 +22,8 @@ typedef enum es_client_count_kind_t {
     ES_CLIENT_COUNT_NO_KIND,  /* not known yet */
     ES_CLIENT_COUNT_DETACHED, /* without a worker, over a plain socket */
     ES_CLIENT_COUNT_DETACHED_TLS,
-    ES_CLIENT_COUNT_HELD, /* by a worker, or in turns */
+    ES_CLIENT_COUNT_HELD,  /* by a worker */
+    ES_CLIENT_COUNT_TURNS, /* by a worker, for a moment only */
     ES_CLIENT_COUNT_KINDS
 } es_client_count_kind_t;
 
@@ -31,8 +32,8 @@ typedef struct es_counted_t {
     es_client_count_t *client_count; /* NULL = it is not counted */
     apr_uint64_t address; /* and browser, as es_client_count_add got it */
     apr_uint32_t child;
-    apr_uint32_t kind : 2;      /* by es_client_count_add_kind */
-    apr_uint32_t channels : 30; /* by es_client_count_add_channels */
+    apr_uint32_t kind : 3;      /* by es_client_count_add_kind */
+    apr_uint32_t channels : 29; /* by es_client_count_add_channels */
 } es_counted_t;
 
 typedef enum es_client_count_result_t {

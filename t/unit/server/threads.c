@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of server/threads.c: how many delivery threads a child has. */
+/* Tests of server/threads.c: how many delivery threads a child has; and of
+ * server/advice.c, which remembers what it says. */
 #include "t/unit/unit.h"
 
+#include "server/advice.c"
 #include "server/threads.c"
 #include "t/unit/httpd_stub.h"
 
@@ -111,6 +113,30 @@ FACTS(a_notice_says_what_to_set_where_cores_are_left)
     assert_int_equal(httpd_stub.log_level, APLOG_INFO);
 }
 
+FACTS(advice_is_remembered_as_long_as_the_configuration)
+{
+    const es_advice_t *all;
+    apr_pool_t *pconf;
+    int i;
+
+    assert_int_equal(apr_pool_create(&pconf, pool), APR_SUCCESS);
+    begin(1, 75);
+    global.threads = 5;
+    (void)es_threads_decide(NULL, 3);
+    assert_int_equal(es_advice_all(&all), 0); /* nobody has asked for it */
+    es_advice_begin(pconf);
+    (void)es_threads_decide(NULL, 3);
+    assert_true(es_advice_all(&all) >= 1);
+    assert_string_equal(all[0].tag, "ES0020");
+    assert_non_null(strstr(all[0].text, "3 delivery thread(s) and not 5"));
+    for (i = 0; i < 2 * ES_ADVICE_MAX; i++) {
+        es_advice_add("ES0000", "%d", i);
+    }
+    assert_int_equal(es_advice_all(&all), ES_ADVICE_MAX);
+    apr_pool_destroy(pconf);
+    assert_int_equal(es_advice_all(&all), 0);
+}
+
 static const struct CMUnitTest tests[] = {
     UNIT(auto_is_one_unless_cores_exceed_children),
     UNIT(auto_gives_each_core_a_thread),
@@ -121,6 +147,7 @@ static const struct CMUnitTest tests[] = {
     UNIT(with_prefork_it_is_one),
     UNIT(no_more_threads_than_there_are_numbers_for),
     UNIT(a_notice_says_what_to_set_where_cores_are_left),
+    UNIT(advice_is_remembered_as_long_as_the_configuration),
 };
 
 UNIT_MAIN(tests)
