@@ -49,6 +49,7 @@
 #include "server/retained.h"
 #include "server/runtime.h"
 #include "server/settings.h"
+#include "server/status_hub.h"
 #include "server/stream_log.h"
 #include "server/ticker.h"
 #include "http/body.h"
@@ -62,6 +63,8 @@
 #include "http/publish.h"
 #include "http/publish_log.h"
 #include "http/status_access.h"
+#include "http/status_json.h"
+#include "http/status_page.h"
 #include "http/subscribe.h"
 #include "http/tls_server.h"
 #include "config/directives.h"
@@ -98,11 +101,20 @@ static void measure(int is_first, apr_pool_t *p)
     es_figures_tick(es_clock_now());
 }
 
-/* The thread of the metrics exists only where these are configured. */
+/* The hub and the thread of the status page and of the metrics exist only where
+ * these are configured. */
 static void open_status(server_rec *s)
 {
-    if (es_status_access_has(ES_HANDLER_METRICS) && es_ticker_open(s)) {
-        es_ticker_add(measure);
+    int has_page = es_status_access_has(ES_HANDLER_STATUS);
+
+    if ((!has_page && !es_status_access_has(ES_HANDLER_METRICS)) ||
+        !es_ticker_open(s)) {
+        return;
+    }
+    es_ticker_add(measure);
+    if (has_page) {
+        es_status_hub_add(s);
+        es_ticker_add(es_status_json_tick);
     }
 }
 
@@ -251,6 +263,7 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_log_transaction(es_publish_log_transaction, NULL, NULL,
                             APR_HOOK_MIDDLE);
     ap_hook_handler(es_metrics_handler, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ap_hook_handler(es_status_page_handler, NULL, NULL, APR_HOOK_REALLY_FIRST);
 }
 
 /* httpd's own macro is empty on Unix, and all other symbols are hidden. */

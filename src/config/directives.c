@@ -149,6 +149,8 @@ const command_rec es_directives_table[] = {
     AP_INIT_ITERATE("EventStreamMetricsChannels",
                     es_hub_setters_metrics_channels, NULL, IN_SECTIONS,
                     "names of channels"),
+    AP_INIT_TAKE1("EventStreamStatusPublish", es_hub_setters_status_publish, NULL,
+                  IN_SECTIONS, "none, or the path of a publish Location"),
 
     /* in virtual hosts */
     HOST_ROW("EventStreamDetachTLS", ES_SWITCH, FIELD(detaches_tls),
@@ -454,6 +456,8 @@ void *es_directives_merge_dir(apr_pool_t *p, void *outer, void *inner)
     dir->transparent = add->transparent ? add->transparent : base->transparent;
     dir->metrics_channels =
         add->metrics_channels ? add->metrics_channels : base->metrics_channels;
+    dir->status_publish =
+        add->status_publish ? add->status_publish : base->status_publish;
     return dir;
 }
 

@@ -224,3 +224,25 @@ const char *es_hub_setters_metrics_channels(cmd_parms *cmd, void *dir,
     APR_ARRAY_PUSH(settings->metrics_channels, const char *) = name;
     return NULL;
 }
+
+/* ---- The status page ---------------------------------------------------- */
+
+const char *es_hub_setters_status_publish(cmd_parms *cmd, void *dir,
+                                          const char *path)
+{
+    es_dir_t *settings = dir;
+    const char *err = es_setters_misplaced(cmd);
+
+    if (err) {
+        return err;
+    }
+    if (strcasecmp(path, "none") != 0 && (path[0] != '/' || path[1] == '/')) {
+        return apr_psprintf(cmd->pool,
+                            "EventStreamStatusPublish takes none, or the path "
+                            "of a Location of this site, such as /publish, not "
+                            "'%s'",
+                            path);
+    }
+    settings->status_publish = strcasecmp(path, "none") ? path : "";
+    return NULL;
+}

@@ -38,6 +38,8 @@ const char *es_setters_origin(cmd_parms *cmd, void *dir, const char *origin);
 const char *es_hub_setters_use(cmd_parms *cmd, void *dir, const char *name);
 const char *es_hub_setters_metrics_channels(cmd_parms *cmd, void *dir,
                                             const char *name);
+const char *es_hub_setters_status_publish(cmd_parms *cmd, void *dir,
+                                          const char *path);
 const char *es_hub_setters_hub(cmd_parms *cmd, void *dir, int argc,
                                char *const argv[]);
 

@@ -78,10 +78,13 @@ void es_detach_announce(es_stream_t *stream)
 static es_output_path_t path_of(const es_stream_t *stream)
 {
     const request_rec *r = stream->r;
+    const char *why;
 
-    return es_output_path_is_changed(r, stream->sent)
-               ? ES_OUTPUT_CHANGED
-               : es_output_path_find(r, r->output_filters);
+    if (es_output_path_is_changed(r, stream->sent, &why)) {
+        apr_table_setn(r->notes, ES_NOT_DETACHED_NOTE, why);
+        return ES_OUTPUT_CHANGED;
+    }
+    return es_output_path_find(r, r->output_filters);
 }
 
 /* @return the descriptor, which is the caller's now; or -1 and errno */

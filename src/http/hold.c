@@ -329,6 +329,7 @@ static int run(hold_t *hold, es_grant_t grant)
     if (!begun) {
         return es_hold_end(hold->stream);
     }
+    es_stream_tell_served(hold->stream);
     serve(hold);
     es_sigblock_begin(&sigblock);
     es_client_close(hold->client);

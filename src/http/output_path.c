@@ -197,21 +197,28 @@ static es_output_reason_t reason_of(const ap_filter_t *unknown)
                                             : ES_OUTPUT_FILTER;
 }
 
-int es_output_path_is_changed(const request_rec *r, apr_size_t sent)
+/* @return 1 */
+static int is_held_for(es_output_reason_t reason, const char **why)
+{
+    es_stats_count_path(reason);
+    *why = reasons[reason].text;
+    return 1;
+}
+
+int es_output_path_is_changed(const request_rec *r, apr_size_t sent,
+                              const char **why)
 {
     const ap_filter_t *unknown;
 
     if (find(r, r->output_filters, &unknown) == ES_OUTPUT_CHANGED) {
-        es_stats_count_path(reason_of(unknown));
         if (unknown) {
             log_unknown(r, unknown->frec);
         }
-        return 1;
+        return is_held_for(reason_of(unknown), why);
     }
     if (r->bytes_sent != (apr_off_t)sent) {
-        es_stats_count_path(ES_OUTPUT_KEPT);
         log_kept(r, sent);
-        return 1;
+        return is_held_for(ES_OUTPUT_KEPT, why);
     }
     return 0;
 }

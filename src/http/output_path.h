@@ -55,11 +55,13 @@ const char *es_output_path_reason(unsigned int reason, const char **text);
  * @param sent  bytes of the body that were written to r since its head: a
  *              filter that has kept some of them, or has changed their number,
  *              is no transparent one, whatever its name
+ * @param why   on 1: the reason in words, after "because "; static
  * @return 1; 0: no filter is in the way
  *
  * Context: WORKER.
  */
-int es_output_path_is_changed(const request_rec *r, apr_size_t sent);
+int es_output_path_is_changed(const request_rec *r, apr_size_t sent,
+                              const char **why);
 
 /**
  * May a filter of this name be taken as transparent? Not those of mod_ssl: what

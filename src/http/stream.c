@@ -29,6 +29,13 @@ void es_stream_set_head(request_rec *r)
     apr_table_setn(r->subprocess_env, "no-brotli", "1");
 }
 
+void es_stream_tell_served(const es_stream_t *stream)
+{
+    if (stream->on_served) {
+        stream->on_served(stream->r, stream->mode, stream->baton);
+    }
+}
+
 /* Variation of lifetimes and retry times, so that clients that connected
  * together do not reconnect together. */
 #define VARIED_PERCENT 20

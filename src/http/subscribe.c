@@ -28,6 +28,8 @@
 typedef struct given_t {
     const char *const *names;
     int count;
+    es_served_fn_t *on_served; /* NULL = none */
+    void *baton;
 } given_t;
 
 /* ---- Checks ------------------------------------------------------------ */
@@ -125,7 +127,7 @@ static es_admit_result_t admit(es_stream_t *stream,
 static int detach_or_hold(es_stream_t *stream)
 {
     switch (es_detach(stream)) {
-    case APR_SUCCESS: return OK;
+    case APR_SUCCESS: es_stream_tell_served(stream); return OK;
     case APR_ENOTIMPL: return es_hold_serve(stream);
     default: return es_hold_end(stream);
     }
@@ -168,6 +170,8 @@ static int run(request_rec *r, const es_dir_t *conf, const given_t *given)
 
     stream.r = r;
     stream.conf = conf;
+    stream.on_served = given ? given->on_served : NULL;
+    stream.baton = given ? given->baton : NULL;
     if (!accepts(r, &why) || !es_grip_sig_find(r, grip, &is_proxied, &why) ||
         !has_valid_last_id(r, &why) ||
         !finds_channels(r, conf, given, &names, &why)) {
@@ -211,7 +215,16 @@ int es_subscribe_handler(request_rec *r)
 
 int es_subscribe_run(request_rec *r, const char *const *channels, int count)
 {
-    given_t given = {channels, count};
+    given_t given = {channels, count, NULL, NULL};
 
     return answer(r, &given);
+}
+
+int es_subscribe_serve(request_rec *r, const es_dir_t *conf,
+                       const char *const *channels, int count,
+                       es_served_fn_t *on_served, void *baton)
+{
+    given_t given = {channels, count, on_served, baton};
+
+    return run(r, conf, &given);
 }

@@ -30,6 +30,29 @@ int es_subscribe_handler(request_rec *r);
  */
 int es_subscribe_run(request_rec *r, const char *const *channels, int count);
 
+/**
+ * Told when the client of a request is served: its socket was handed over, or a
+ * worker begins to hold it. Nothing may be written to r.
+ *
+ * @param mode  how: "detached", "held", "turn", "brief"
+ */
+typedef void es_served_fn_t(request_rec *r, const char *mode, void *baton);
+
+/**
+ * Serve a request of another handler of ours as a stream.
+ *
+ * @param conf       the settings with which it is served, instead of those of
+ *                   the request
+ * @param channels   as es_subscribe_run
+ * @param on_served  NULL = none
+ * @return what the handler returns
+ *
+ * Context: WORKER; GET or HEAD, not in a subrequest.
+ */
+int es_subscribe_serve(request_rec *r, const es_dir_t *conf,
+                       const char *const *channels, int count,
+                       es_served_fn_t *on_served, void *baton);
+
 /* ---- A stream about to be served: stream.c ------------------------------ */
 
 /*
@@ -59,7 +82,12 @@ typedef struct es_stream_t {
     const char *mode;          /* how it is served, for EventStreamLog */
     int has_copy;              /* of es_detach_announce */
     int copy;                  /* of the socket's descriptor, owned */
+    es_served_fn_t *on_served; /* NULL = none */
+    void *baton;               /* its last argument */
 } es_stream_t;
+
+/** Call on_served, if there is one, with the stream's mode. */
+void es_stream_tell_served(const es_stream_t *stream);
 
 /** Set the status and headers that each stream has. Context: WORKER. */
 void es_stream_set_head(request_rec *r);
@@ -181,6 +209,9 @@ void es_detach_announce(es_stream_t *stream);
 /** The note of r, "1", once its client is detached: for the access log, whose
  * line is written at that moment and not at the end of the stream. */
 #define ES_DETACHED_NOTE "es-detached"
+
+/** The note of r, in words, of a client that is not detached: why. */
+#define ES_NOT_DETACHED_NOTE "es-not-detached"
 
 /**
  * Submit the client to the delivery if it can be detached: all filters between

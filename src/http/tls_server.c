@@ -32,6 +32,7 @@
 #include "server/log.h"
 #include "server/stats.h"
 #include "http/tls_capture.h"
+#include "http/subscribe.h"
 #include "http/tls_selftest.h"
 
 typedef char
@@ -403,7 +404,12 @@ int es_tls_server_take(request_rec *r, es_tls_session_t *session)
     es_tls_obstacle_t obstacle = make_session(r, session);
 
     if (obstacle != ES_TLS_NO_OBSTACLE) {
+        const char *why;
+
         es_stats_count_obstacle(obstacle);
+        if (es_tls_server_obstacle(obstacle, &why)) {
+            apr_table_setn(r->notes, ES_NOT_DETACHED_NOTE, why);
+        }
     }
     if (!is_clear(r, obstacle)) {
         return 0;

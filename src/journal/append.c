@@ -288,7 +288,7 @@ apr_status_t es_store_append(es_store_t *store, const es_entry_t *entries,
 {
     es_append_params_t params = {0};
 
-    ES_CONTEXT(ES_WORKER);
+    ES_CONTEXT(ES_WORKER | ES_TICKER);
     if (count < 1) {
         return APR_EINVAL;
     }

@@ -242,6 +242,24 @@ int es_channel_stats_last(const es_store_t *store,
     return 1;
 }
 
+int es_channel_stats_since(const es_store_t *store,
+                           const es_channel_stats_t *stats,
+                           apr_uint64_t since_ms, int most,
+                           apr_uint64_t *first_ms)
+{
+    es_pos_t pos = stats->newest;
+    es_record_t record;
+    int count = 0;
+
+    while (count < most && look_at_event(store, stats, pos, &record) &&
+           record.id.ms >= since_ms) {
+        *first_ms = record.id.ms;
+        count++;
+        pos = es_journal_record_before(&record, stats->slot);
+    }
+    return count;
+}
+
 /**
  * Look at the record at *ahead and go to the next one.
  *

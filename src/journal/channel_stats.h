@@ -77,6 +77,21 @@ int es_channel_stats_last(const es_store_t *store,
                           const es_channel_stats_t *stats, es_id_t *id);
 
 /**
+ * How many of a channel's latest events have an id of this time or later.
+ *
+ * @param since_ms  milliseconds since 1970
+ * @param most      no more are counted
+ * @param first_ms  the time of the id of the oldest that was counted; unchanged
+ *                  if there is none
+ *
+ * Context: ANY, no lock.
+ */
+int es_channel_stats_since(const es_store_t *store,
+                           const es_channel_stats_t *stats,
+                           apr_uint64_t since_ms, int most,
+                           apr_uint64_t *first_ms);
+
+/**
  * The id of a channel's first retained event. It walks over some of the
  * records.
  *

@@ -153,7 +153,7 @@ typedef struct es_entry_t {
  *         clash; APR_TIMEUP: another process has the lock; APR_EGENERAL: the
  *         segment is unusable
  *
- * Context: WORKER; takes the store lock, for a large batch several times, each
+ * Context: WORKER or TICKER; takes the store lock, for a large batch several times, each
  * time for a bounded one. A child that dies in here leaves either nothing or
  * the whole batch. A large batch that is refused may have evicted what it would
  * have evicted.

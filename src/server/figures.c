@@ -146,10 +146,11 @@ static void read_hubs(es_figures_t *out, const es_settings_t *global,
     int i;
 
     for (i = 0; i < global->hubs->nelts; i++) {
-        const es_runtime_hub_t *view = es_runtime_hub_named(
-            APR_ARRAY_IDX(global->hubs, i, es_hub_conf_t).name);
+        const es_hub_conf_t *conf =
+            &APR_ARRAY_IDX(global->hubs, i, es_hub_conf_t);
+        const es_runtime_hub_t *view = es_runtime_hub_named(conf->name);
 
-        if (view) {
+        if (view && !conf->is_internal) {
             read_hub(&hubs[out->nhubs++], view, p);
         }
     }

@@ -375,13 +375,15 @@ int es_hub_segments_open(es_retained_t *retained, int generation, server_rec *s)
     int i, rc = OK;
 
     release(retained, global, generation, s);
-    params.channels = (apr_uint32_t)global->max_channels;
     params.max_children = retained->max_children;
     for (i = 0; i < global->hubs->nelts; i++) {
         const es_hub_conf_t *named =
             &APR_ARRAY_IDX(global->hubs, i, es_hub_conf_t);
 
         params.ring_bytes = named->size_bytes;
+        params.channels = named->channels != 0
+                              ? named->channels
+                              : (apr_uint32_t)global->max_channels;
         if (open_hub(retained, named, &params, generation, is_idle, s) != OK) {
             rc = HTTP_INTERNAL_SERVER_ERROR;
         }

@@ -212,6 +212,14 @@ static void reap_unseen(const es_child_pids_t *child_pids)
     }
 }
 
+/* Without that of the status page. */
+static unsigned int count_hubs(const es_runtime_t *made)
+{
+    return apr_hash_count(made->hubs) -
+           (apr_hash_get(made->hubs, ES_HUB_STATUS, APR_HASH_KEY_STRING) !=
+            NULL);
+}
+
 int es_runtime_open(apr_pool_t *pconf, apr_pool_t *plog, server_rec *s)
 {
     es_runtime_t *made = apr_pcalloc(pconf, sizeof(*made));
@@ -232,7 +240,7 @@ int es_runtime_open(apr_pool_t *pconf, apr_pool_t *plog, server_rec *s)
         es_slog(APLOG_NOTICE, 0, s, "ES0007",
                 "event streams ready: %u hub(s), at most %u clients in each "
                 "child",
-                apr_hash_count(made->hubs), made->limits.child_clients);
+                count_hubs(made), made->limits.child_clients);
         es_exits_wait(made->children, made->client_count, &retained->child_pids,
                       generation_now());
     }

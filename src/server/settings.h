@@ -84,6 +84,7 @@ typedef struct es_dir_t {
     apr_array_header_t *origins;     /* char *; NULL = none */
     apr_array_header_t *transparent; /* char *; NULL = none */
     apr_array_header_t *metrics_channels; /* char *; NULL = none */
+    const char *status_publish;      /* a path of this site, or "" */
 } es_dir_t;
 
 /** EventStreamCluster of a hub, which may be defined later. */
@@ -106,6 +107,9 @@ typedef struct es_cluster_conf_t {
 #define ES_HUBS_MAX 64
 #define ES_HUB_SIZE (64 * 1024 * 1024)
 
+/** The hub of the status page; no directive takes a name with a dot. */
+#define ES_HUB_STATUS ".status"
+
 /** A hub as configured. */
 typedef struct es_hub_conf_t {
     const char *name;
@@ -116,6 +120,8 @@ typedef struct es_hub_conf_t {
     apr_uint64_t history;    /* events of a channel; 0 = all that fit */
     apr_int64_t age_us;      /* of an event; 0 = any */
     const es_cluster_conf_t *cluster; /* NULL = of this server alone */
+    apr_uint32_t channels; /* most of them; 0 = EventStreamMaxChannels */
+    int is_internal;       /* 1 = of the status page, named by no directive */
 } es_hub_conf_t;
 
 /** The EventStreamGrip… directives of a hub, which may be defined later. */

@@ -7,6 +7,7 @@
 #include "t/unit/runtime_stub.h"
 
 static request_rec *r;
+static const char *why;
 
 apr_socket_t *ap_get_conn_socket(conn_rec *c)
 {
@@ -37,11 +38,12 @@ static void request_with(const char *name, ap_filter_type type)
         filter(name, type, filter("core", AP_FTYPE_NETWORK, NULL));
 }
 
-/* Counted once, and no other reason. */
+/* Told, counted once, and no other reason. */
 static void reason_is(es_output_reason_t reason)
 {
     int i;
 
+    assert_string_equal(why, reasons[reason].text);
     for (i = 0; i < ES_STATS_PATHS; i++) {
         assert_int_equal(runtime_stub.paths[i], i == (int)reason);
     }
@@ -58,16 +60,16 @@ static void name_transparent(const char *name)
 FACTS(an_unknown_filter_is_logged_once)
 {
     request_with("substitute", AP_FTYPE_RESOURCE);
-    assert_true(es_output_path_is_changed(r, 40));
+    assert_true(es_output_path_is_changed(r, 40, &why));
     assert_int_equal(httpd_stub.logs, 1);
     assert_int_equal(httpd_stub.log_level, APLOG_INFO);
     reason_is(ES_OUTPUT_FILTER);
     assert_non_null(
         strstr(httpd_stub.logged, "EventStreamTransparentFilter substitute"));
-    assert_true(es_output_path_is_changed(r, 40));
+    assert_true(es_output_path_is_changed(r, 40, &why));
     assert_int_equal(httpd_stub.logs, 1);
     r->output_filters = filter("other", AP_FTYPE_RESOURCE, r->output_filters);
-    assert_true(es_output_path_is_changed(r, 40));
+    assert_true(es_output_path_is_changed(r, 40, &why));
     assert_int_equal(httpd_stub.logs, 2);
 }
 
@@ -78,7 +80,7 @@ FACTS(no_more_filters_are_logged_than_have_a_place)
     request_with("substitute", AP_FTYPE_RESOURCE);
     for (i = 0; i < NOTED_MAX + 10; i++) {
         r->output_filters = filter("x", AP_FTYPE_RESOURCE, NULL);
-        assert_true(es_output_path_is_changed(r, 40));
+        assert_true(es_output_path_is_changed(r, 40, &why));
     }
     assert_int_equal(httpd_stub.logs, NOTED_MAX);
 }
@@ -87,7 +89,7 @@ FACTS(a_named_filter_is_transparent_in_either_case)
 {
     request_with("substitute", AP_FTYPE_RESOURCE);
     name_transparent("SUBSTITUTE");
-    assert_false(es_output_path_is_changed(r, 40));
+    assert_false(es_output_path_is_changed(r, 40, &why));
     assert_int_equal(httpd_stub.logs, 0);
     assert_int_equal(es_output_path_find(r, r->output_filters),
                      ES_OUTPUT_PLAIN);
@@ -96,9 +98,9 @@ FACTS(a_named_filter_is_transparent_in_either_case)
 FACTS(a_filter_that_keeps_bytes_is_not_transparent)
 {
     request_with("modsecurity_out", AP_FTYPE_CONTENT_SET - 3);
-    assert_false(es_output_path_is_changed(r, 40));
+    assert_false(es_output_path_is_changed(r, 40, &why));
     r->bytes_sent = 0;
-    assert_true(es_output_path_is_changed(r, 40));
+    assert_true(es_output_path_is_changed(r, 40, &why));
     assert_int_equal(httpd_stub.logs, 1);
     assert_non_null(strstr(httpd_stub.logged, "modsecurity_out"));
     assert_non_null(strstr(httpd_stub.logged, "0 of 40 bytes"));
@@ -109,7 +111,7 @@ FACTS(what_stands_where_tls_does_cannot_be_named)
 {
     request_with("gnutls output filter", AP_FTYPE_CONNECTION + 5);
     name_transparent("gnutls output filter");
-    assert_true(es_output_path_is_changed(r, 40));
+    assert_true(es_output_path_is_changed(r, 40, &why));
     reason_is(ES_OUTPUT_OTHER_TLS);
     assert_null(strstr(httpd_stub.logged, "EventStreamTransparentFilter"));
     assert_false(es_output_path_may_name("SSL/TLS filter"));
@@ -120,7 +122,7 @@ FACTS(a_stream_of_http2_is_held_without_a_word)
 {
     request_with("core", AP_FTYPE_NETWORK);
     r->connection->master = apr_pcalloc(pool, sizeof(conn_rec));
-    assert_true(es_output_path_is_changed(r, 40));
+    assert_true(es_output_path_is_changed(r, 40, &why));
     assert_int_equal(httpd_stub.logs, 0);
     reason_is(ES_OUTPUT_HTTP2);
 }

@@ -1,0 +1,490 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * All figures. `state` has the members of the JSON; each event of the stream
+ * replaces some of them. Rates are those of the last few seconds.
+ */
+
+const RATE_MS = 5000;
+
+const state = {hubs: [], children: [], limits: [], not_detached: [],
+    advice: [], proxies: []};
+let valueNames = [];             /* of a sample */
+let samples = [];                /* as objects, oldest first */
+let points = [];                 /* of the plots */
+let served = null;               /* how the stream of this page is served */
+
+/* ---- Rates ---------------------------------------------------------------- */
+
+const counters = new Map();      /* name to [{at, value}], oldest first */
+
+/** Note the value of a counter. Returns how fast it rises, per second. */
+function rising(name, at, value)
+{
+    const list = counters.get(name) ?? [];
+    const first = list.find((entry) => entry.at > at - RATE_MS) ?? list[0];
+
+    if (list.length === 0 || at > list[list.length - 1].at) {
+        list.push({at, value});
+    }
+    while (list.length > 2 && list[0].at <= at - RATE_MS) {
+        list.shift();
+    }
+    counters.set(name, list);
+    return first && at > first.at && value >= first.value
+        ? (value - first.value) * 1000 / (at - first.at) : 0;
+}
+
+function takeRates()
+{
+    const at = state.server.time_ms;
+
+    for (const hub of state.hubs) {
+        hub.rate = rising("hub published " + hub.name, at, hub.published);
+        if (hub.deliveries !== undefined) {
+            hub.deliver = rising("hub deliveries " + hub.name, at,
+                hub.deliveries);
+        }
+    }
+    for (const child of state.children) {
+        if (child.cpu_s !== undefined) {
+            child.cpu = rising("cpu " + child.number + " " + child.pid, at,
+                child.cpu_s);
+        }
+    }
+}
+
+/* ---- Samples -------------------------------------------------------------- */
+
+function addSample(values)
+{
+    const sample = Object.fromEntries(
+        valueNames.map((name, i) => [name, values[i]]));
+    const last = samples[samples.length - 1];
+
+    if (!last || sample.time_ms > last.time_ms) {
+        samples.push(sample);
+    }
+}
+
+/* Each point is the difference of two samples. */
+function makePoints()
+{
+    const end = samples.length ? samples[samples.length - 1].time_ms : 0;
+
+    samples = samples.filter((s) => s.time_ms >= end - WINDOW_MS);
+    points = samples.slice(1).map((s, i) => {
+        const before = samples[i];
+        const seconds = (s.time_ms - before.time_ms) / 1000;
+        const per = (key) => seconds > GAP_MS / 1000 || s[key] < before[key]
+            ? null : (s[key] - before[key]) / seconds;
+
+        return {at: s.time_ms, published: per("published"),
+            deliveries: per("deliveries"), bytes: per("bytes"),
+            clients: s.clients, lag: s.lag_us / 1000};
+    });
+}
+
+/** The mean of the last seconds of a series. */
+function latest(key)
+{
+    const values = points.slice(-3).map((p) => p[key]).filter(
+        (v) => v !== null);
+
+    return values.length === 0 ? 0
+        : values.reduce((sum, v) => sum + v, 0) / values.length;
+}
+
+/* ---- Tiles and plots ------------------------------------------------------ */
+
+const tiles = {};
+
+function addTile(key, label, series)
+{
+    const tile = make("dl", "tile");
+
+    tiles[key] = {value: make("dd"), detail: make("p")};
+    tile.append(make("dt", "", label), tiles[key].value, tiles[key].detail);
+    tiles[key].spark = new Spark(tile, series);
+    $("tiles").append(tile);
+}
+
+function drawTile(key, number, unit, detail, series)
+{
+    const tile = tiles[key];
+
+    tile.value.replaceChildren(number, make("small", "", unit));
+    setText(tile.detail, detail);
+    tile.spark.draw(points, series);
+}
+
+function drawTiles()
+{
+    const c = state.clients;
+    const kinds = [[c.detached, "plain"], [c.detached_tls, "TLS"],
+        [c.held, "held"]].filter(([n]) => n > 0)
+        .map(([n, word]) => count(n) + " " + word);
+    const peak = (key) => Math.max(0, ...points.map((p) => p[key] ?? 0));
+    const channels = state.hubs.reduce((sum, hub) => sum + hub.channels, 0);
+
+    drawTile("clients", count(c.total), "", kinds.join(" · ") ||
+        "none connected", "clients");
+    drawTile("published", rate(latest("published")), "/s",
+        "into " + plural(channels, "channel", "channels"), "published");
+    drawTile("deliveries", rate(latest("deliveries")), "/s",
+        bytes(latest("bytes")) + "/s", "deliveries");
+    drawTile("lag", span(latest("lag")), "",
+        "at most " + span(peak("lag")) + " in 10 min", "lag");
+}
+
+const plots = [];
+
+function startPlots()
+{
+    const perSecond = (v, isTick) => rate(v) + (isTick ? "" : " /s");
+
+    addTile("clients", "Clients", 2);
+    addTile("published", "Published", 0);
+    addTile("deliveries", "Delivered", 1);
+    addTile("lag", "Delivery lag", 0);
+    plots.push(
+        new Plot($("plot-rate"), "Events per second", [
+            {key: "published", label: "published"},
+            {key: "deliveries", label: "delivered"}], perSecond, 4),
+        new Plot($("plot-lag"), "Delivery lag", [
+            {key: "lag", label: "lag"}], (v) => span(v), 4),
+        new Plot($("plot-clients"), "Clients", [
+            {key: "clients", label: "clients"}], (v) => count(v), 4));
+}
+
+/* ---- Tables --------------------------------------------------------------- */
+
+function number(n)
+{
+    return n === 0 ? make("span", "zero", "0") : count(n);
+}
+
+function resetsOf(hub)
+{
+    const list = Object.entries(hub.resets ?? {}).filter(([, n]) => n > 0);
+    const sum = list.reduce((total, [, n]) => total + n, 0);
+    const node = sum === 0 ? make("span", "zero", "0")
+        : badge(count(sum), "warn");
+
+    node.title = list.map(([reason, n]) => reason.replaceAll("_", " ") + ": " +
+        count(n)).join("\n");
+    return node;
+}
+
+const HUB_COLUMNS = [
+    {label: "Hub", className: "name", of: (h) => h.name},
+    {label: "Published", className: "num", of: (h) => rate(h.rate) + " /s"},
+    {label: "Delivered", className: "num", of: (h) => rate(h.deliver) + " /s",
+        when: (h) => h.deliver !== undefined},
+    {label: "Clients", className: "num", of: (h) => number(h.clients),
+        when: (h) => h.clients !== undefined},
+    {label: "Subscriptions", className: "num",
+        title: "A client counts in each of its channels",
+        of: (h) => number(h.subscriptions)},
+    {label: "Channels", className: "num", of: (h) => number(h.channels)},
+    {label: "Retained", className: "num",
+        title: "Events in the journal; one counts in each of its channels",
+        of: (h) => number(h.retained)},
+    {label: "Oldest", className: "num",
+        title: "Age of the oldest event that is retained",
+        of: (h) => h.oldest_age_ms === null ? "–" : span(h.oldest_age_ms),
+        when: (h) => h.oldest_age_ms !== undefined},
+    {label: "Resets", className: "num",
+        title: "Clients that were told that they may have missed events",
+        of: resetsOf, when: (h) => h.resets !== undefined},
+    {label: "Journal", className: "num full",
+        of: (h) => level(h.used_bytes / h.bytes, bytes(h.used_bytes) + " of " +
+            bytes(h.bytes))},
+];
+
+function stateOf(child)
+{
+    return child.stopping ? badge("stopping", "warn")
+        : child.generation < state.server.generation ? badge("old", "warn")
+        : badge("serving", "good");
+}
+
+const CHILD_COLUMNS = [
+    {label: "Process", className: "name", of: (c) => String(c.pid)},
+    {label: "No.", className: "num", of: (c) => String(c.number)},
+    {label: "State", of: stateOf},
+    {label: "Generation", className: "num", of: (c) => String(c.generation)},
+    {label: "Clients", className: "num", of: (c) => number(c.clients.total)},
+    {label: "Plain", className: "num", of: (c) => number(c.clients.detached)},
+    {label: "TLS", className: "num",
+        of: (c) => number(c.clients.detached_tls)},
+    {label: "Held", className: "num", title: "In a worker, for long or in turns",
+        of: (c) => number(c.clients.held)},
+    {label: "CPU", className: "num", of: (c) => (c.cpu * 100).toFixed(1) + " %",
+        when: (c) => c.cpu !== undefined},
+    {label: "Lag", className: "num",
+        title: "From an event's append to its last write of a round",
+        of: (c) => span(c.lag_ms), when: (c) => c.lag_ms !== undefined},
+    {label: "Files", className: "num", of: (c) => number(c.open_files),
+        when: (c) => c.open_files !== undefined},
+];
+
+const CLUSTER_COLUMNS = [
+    {label: "Hub", className: "name", of: (h) => h.name},
+    {label: "Broker", of: (h) => h.cluster.address || "–"},
+    {label: "Link", of: (h) => !h.cluster.up ? badge("down", "bad")
+        : h.cluster.synced ? badge("up", "good") : badge("behind", "warn")},
+    {label: "Read by", className: "num",
+        of: (h) => h.cluster.leader_pid === 0 ? "–"
+            : String(h.cluster.leader_pid)},
+    {label: "Lag", className: "num", of: (h) => span(h.cluster.lag_ms)},
+    {label: "Reconnects", className: "num",
+        of: (h) => number(h.cluster.reconnects)},
+    {label: "Answered 503", className: "num",
+        of: (h) => number(h.cluster.unavailable)},
+    {label: "Last error", className: "full", of: (h) => h.cluster.error ?? "–"},
+];
+
+const PROXY_COLUMNS = [
+    {label: "Proxy", className: "name", of: (p) => p.url},
+    {label: "Hub", of: (p) => p.hub},
+    {label: "State", of: (p) => p.up ? badge("up", "good")
+        : badge("down", "bad")},
+    {label: "Queue", className: "num", of: (p) => number(p.queue)},
+    {label: "Refused", className: "num", of: (p) => number(p.refused)},
+    {label: "Last error", className: "full", of: (p) => p.error ?? "–"},
+];
+
+let tables = null;
+
+function startTables()
+{
+    tables = {
+        hubs: new Table($("hubs"), HUB_COLUMNS, (h) => h.name),
+        children: new Table($("children"), CHILD_COLUMNS,
+            (c) => c.number + " " + c.pid),
+        clusters: new Table($("clusters"), CLUSTER_COLUMNS, (h) => h.name),
+        proxies: new Table($("proxies"), PROXY_COLUMNS,
+            (p) => p.hub + " " + p.url),
+    };
+}
+
+/** Tell what was left out of a list. */
+function omitted(n, what)
+{
+    return n > 0 ? ", and " + plural(n, what, what + "s") + " more" : "";
+}
+
+function drawTables()
+{
+    const processes = new Set(state.children.map((c) => c.pid)).size;
+    const clustered = state.hubs.filter((h) => h.cluster);
+
+    tables.hubs.draw(state.hubs);
+    tables.children.draw(state.children);
+    tables.clusters.draw(clustered);
+    tables.proxies.draw(state.proxies);
+    $("clusters-card").hidden = clustered.length === 0;
+    $("proxies-card").hidden = state.proxies.length === 0;
+    setText($("children-count"), plural(processes, "process", "processes") +
+        ", generation " + state.server.generation +
+        omitted(state.children_omitted, "row"));
+}
+
+/* ---- Limits, this browser ------------------------------------------------- */
+
+function createLimit()
+{
+    const li = make("li");
+
+    li.append(make("span", "what"), make("span", "how"), make("span"));
+    return li;
+}
+
+function fillLimit(li, limit)
+{
+    const [what, how, bar] = li.children;
+    const part = limit.value > 0 && limit.used !== null
+        ? limit.used / limit.value : null;
+    const tone = part >= 1 ? "bad" : part > 0.8 ? "warn" : "";
+    const value = limit.value === null ? "each section has its own"
+        : limit.value === 0 ? "no limit" : limit.used === null
+            ? "at most " + count(limit.value)
+            : count(limit.used) + " of " + count(limit.value);
+
+    setText(what, limit.name);
+    if (limit.reached > 0) {
+        how.replaceChildren(badge("reached " + plural(limit.reached, "time",
+            "times"), "warn"), " " + value);
+    }
+    else {
+        how.replaceChildren(make("span", "quiet", value));
+    }
+    bar.replaceWith(part === null ? make("span") : meter(part, tone));
+}
+
+const MODES = {
+    detached: ["detached", "its socket belongs to the delivery thread of " +
+        "its child, and no worker of httpd is busy with it"],
+    held: ["held by a worker", "a worker of httpd is busy with it, as long as " +
+        "it is open"],
+    turn: ["served in turns", "all workers that may hold clients are busy " +
+        "(EventStreamMaxHeld), so it is connected now and then"],
+    brief: ["sent away after each answer", "a limit is reached, so it gets " +
+        "what it has missed and connects again"],
+};
+
+function drawBrowser()
+{
+    const request = state.request;
+    const how = make("p");
+    const who = make("p", "quiet");
+    const [mode, reason] = MODES[served?.mode] ?? [];
+
+    if (served) {
+        how.append("The stream of this page comes over " + served.protocol +
+            (served.tls ? " and TLS" : "") + " and is ", make("strong", "",
+            mode ?? served.mode), ": " + reason + ".");
+        if (served.why) {
+            how.append(" It is not detached because " + served.why + ".");
+        }
+        how.append(" Process " + served.pid + " serves it.");
+    }
+    else {
+        how.append("The stream of this page is not open yet.");
+    }
+    who.append("You come from " + request.address + (request.user
+        ? " as the user " + request.user : "") + ".");
+    if (request.publish) {
+        who.append(" You may publish test events on the page of a channel.");
+    }
+    $("browser").replaceChildren(how, who);
+}
+
+function drawReasons()
+{
+    reconcile($("reasons"), state.not_detached, (r) => r.reason, () => {
+        const li = make("li");
+
+        li.append(make("span"), make("b"));
+        return li;
+    }, (li, r) => {
+        setText(li.children[0], r.text);
+        setText(li.children[1], count(r.count));
+    });
+    $("reasons-card").hidden = state.not_detached.length === 0;
+}
+
+function drawAdvice()
+{
+    reconcile($("advice"), state.advice, (a) => a.tag + a.text, (a) => {
+        const li = make("li");
+
+        li.append(make("code", "", a.tag), a.text);
+        return li;
+    }, () => {});
+    $("advice").hidden = state.advice.length === 0;
+}
+
+/* ---- All ------------------------------------------------------------------ */
+
+function drawTop()
+{
+    const s = state.server;
+
+    setText($("host"), s.name);
+    setText($("meta"), "mod_eventstream " + s.module + " · " +
+        s.httpd.split(" ")[0] + " " + s.mpm + " · up " +
+        span(s.time_ms - s.started_ms));
+}
+
+let scheduled = false;
+
+/** Draw soon: the events of a second come together. */
+function drawSoon()
+{
+    if (scheduled) {
+        return;
+    }
+    scheduled = true;
+    setTimeout(() => {
+        scheduled = false;
+        if (state.server && !document.hidden) {
+            draw();
+        }
+    }, 30);
+}
+
+function draw()
+{
+    takeRates();
+    makePoints();
+    drawTop();
+    drawTiles();
+    plots.forEach((plot) => plot.draw(points));
+    drawTables();
+    reconcile($("limits"), state.limits, (l) => l.name, createLimit, fillLimit);
+    drawBrowser();
+    drawReasons();
+    drawAdvice();
+}
+
+/* ---- Live ----------------------------------------------------------------- */
+
+async function readAll()
+{
+    const [figures, past] = await Promise.all([ask({json: ""}),
+        ask({samples: ""})]);
+
+    Object.assign(state, figures);
+    valueNames = past.values;
+    samples = [];
+    past.samples.forEach(addSample);
+    showProblem("");
+    $("overview").hidden = false;
+    drawHubChoice();
+    drawSoon();
+}
+
+function takeEvent(event)
+{
+    switch (event.type) {
+    case "summary": case "hubs": case "children":
+        Object.assign(state, JSON.parse(event.data));
+        break;
+    case "sample": addSample(JSON.parse(event.data).sample); break;
+    case "served": served = JSON.parse(event.data); break;
+    case "stream-reset": readAll().catch((e) => showProblem(e.message)); break;
+    default: return;
+    }
+    drawSoon();
+}
+
+/** Read all figures; then they are told by the stream, once a second. Without a
+ * stream they are asked for. */
+function startOverview()
+{
+    let isLive = false;
+    const read = () => readAll().catch((e) => showProblem(e.message));
+
+    startPlots();
+    startTables();
+    startChannels();
+    read();
+    new Stream(location.pathname, {
+        event: takeEvent,
+        state: (word, why) => {
+            if (word === "open" && !isLive) {
+                read();
+            }
+            isLive = word === "open";
+            served = isLive ? served : null;
+            showState($("live"), $("live-text"), word, why);
+        },
+    });
+    setInterval(() => {
+        if (!isLive && !document.hidden) {
+            read();
+        }
+    }, 5000);
+    document.addEventListener("visibilitychange", drawSoon);
+}
