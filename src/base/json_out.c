@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Each value is preceded by a comma, unless it is the first one of its object or
- * array. */
+/* A comma stands before each value, unless it is the first one of its object
+ * or array. */
 #include "base/json_out.h"
 
 #include <math.h>

@@ -149,8 +149,8 @@ const command_rec es_directives_table[] = {
     AP_INIT_ITERATE("EventStreamMetricsChannels",
                     es_hub_setters_metrics_channels, NULL, IN_SECTIONS,
                     "names of channels"),
-    AP_INIT_TAKE1("EventStreamStatusPublish", es_hub_setters_status_publish, NULL,
-                  IN_SECTIONS, "none, or the path of a publish Location"),
+    AP_INIT_TAKE1("EventStreamStatusPublish", es_hub_setters_status_publish,
+                  NULL, IN_SECTIONS, "none, or the path of a publish Location"),
 
     /* in virtual hosts */
     HOST_ROW("EventStreamDetachTLS", ES_SWITCH, FIELD(detaches_tls),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A walk over all slots of a hub keeps the best of what it has found, as many as
- * a page has, in the order of the page:
+ * A walk over all slots of a hub keeps the best of what it has found, as many
+ * as a page has, in the order of the page:
  *
  *     slots, 64 at a time ─► filter ─► is it after the page before? ─► insert
  *
@@ -11,7 +11,6 @@
  */
 #include "http/status_channels.h"
 
-#include <apr_lib.h>
 #include <apr_strings.h>
 #include <http_main.h>
 
@@ -32,7 +31,7 @@
 #define WALK_MAX (60 * APR_USEC_PER_SEC / 1000)
 /* A row has a name of at most 255 bytes, six times as long if it is escaped. */
 #define JSON_MAX (LIMIT_MAX * 4096 + 4096)
-/* The rate is that of the latest events, of at most so many in so long a time. */
+/* The rate is that of the latest events, at most so many in so long a time. */
 #define RATE_EVENTS 100
 #define RATE_MS 10000
 
@@ -183,13 +182,19 @@ static int read_after(list_t *list, es_slice_t query, es_problem_t *why)
                           "The query's 'after' is not the 'next' of a page.");
 }
 
+/* Other bytes than those of ASCII letters stay, whatever the locale is. */
+static char lower_of(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
 static es_slice_t lower(es_slice_t text, apr_pool_t *p)
 {
     char *copy = apr_pstrmemdup(p, text.data ? text.data : "", text.len);
     apr_size_t i;
 
     for (i = 0; i < text.len; i++) {
-        copy[i] = (char)apr_tolower(copy[i]);
+        copy[i] = lower_of(copy[i]);
     }
     return es_slice(copy, text.len);
 }
@@ -218,7 +223,7 @@ static int contains(es_slice_t name, es_slice_t part)
 
     for (at = 0; at + part.len <= name.len; at++) {
         for (i = 0; i < part.len; i++) {
-            if (apr_tolower(name.data[at + i]) != part.data[i]) {
+            if (lower_of(name.data[at + i]) != part.data[i]) {
                 break;
             }
         }
@@ -355,10 +360,10 @@ static double rate_of(const es_runtime_hub_t *hub,
                       const es_channel_stats_t *stats, apr_uint64_t now_ms)
 {
     apr_uint64_t first_ms = now_ms;
-    int count = es_channel_stats_since(
-        hub->store, stats, now_ms > RATE_MS ? now_ms - RATE_MS : 0, RATE_EVENTS,
-        &first_ms);
-    apr_uint64_t ms = count < RATE_EVENTS   ? RATE_MS
+    int count = es_channel_stats_since(hub->store, stats,
+                                       now_ms > RATE_MS ? now_ms - RATE_MS : 0,
+                                       RATE_EVENTS, &first_ms);
+    apr_uint64_t ms = count < RATE_EVENTS ? RATE_MS
                       : now_ms > first_ms ? now_ms - first_ms
                                           : 1;
 
@@ -406,11 +411,11 @@ static const char *json_of(const list_t *list)
         }
     }
     es_json_out_close(&out, ']');
-    es_json_out_string(&out, "next",
-                       list->has_more && list->count > 0
-                           ? place_of(list->rows[list->count - 1],
-                                      list->r->pool)
-                           : NULL);
+    es_json_out_string(
+        &out, "next",
+        list->has_more && list->count > 0
+            ? place_of(list->rows[list->count - 1], list->r->pool)
+            : NULL);
     es_json_out_close(&out, '}');
     return apr_pstrmemdup(list->r->pool, out.buf.data, out.buf.len);
 }
@@ -454,8 +459,7 @@ int es_status_channels_named(request_rec *r, const char **channel,
                           *hub);
 }
 
-int es_status_channels_one(request_rec *r, const char **json,
-                           es_problem_t *why)
+int es_status_channels_one(request_rec *r, const char **json, es_problem_t *why)
 {
     const es_runtime_hub_t *hub;
     const char *channel, *name;

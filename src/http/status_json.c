@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A document has several parts, each of which is one or more members. The answer
- * to a request has all of them in one object; the stream has an event for each:
+ * A document has several parts, each of which is one or more members. The
+ * answer to a request has all of them in one object; the stream has an event
+ * for each:
  *
  *     event: summary    data: {"server": …, "clients": …, "limits": …, …}
  *     event: hubs       data: {"hubs": […]}
  *     event: children   data: {"children": […]}
  *     event: sample     data: {"sample": […]}
  *
- * An event has at most 64 KB. Where a list does not fit, its end is left out and
- * counted ("hubs_omitted").
+ * An event has at most 64 KB. Where a list does not fit, its end is left out
+ * and counted ("hubs_omitted").
  */
 #include "http/status_json.h"
 
@@ -35,6 +36,8 @@
 /* Of an answer: 64 hubs and thousands of children. */
 #define ANSWER_MAX (4 * 1024 * 1024)
 #define ANSWER_ROWS (ANSWER_MAX - 64 * 1024)
+/* A round that is older is not one of this second. */
+#define LAG_AGE_MAX_MS 1500
 #define SAMPLES_MAX (ES_SAMPLES * ES_SAMPLE_VALUES * 21 + 4096)
 
 /* ---- Summary ------------------------------------------------------------ */
@@ -46,9 +49,8 @@ static apr_uint64_t time_ms(apr_time_t time)
 
 static void put_server(es_json_out_t *out, const es_figures_t *figures)
 {
-    apr_time_t started = ap_scoreboard_image
-                             ? ap_scoreboard_image->global->restart_time
-                             : 0;
+    apr_time_t started =
+        ap_scoreboard_image ? ap_scoreboard_image->global->restart_time : 0;
 
     es_json_out_open(out, "server", '{');
     es_json_out_string(out, "name", ap_server_conf->server_hostname);
@@ -68,6 +70,7 @@ static void put_clients(es_json_out_t *out, const es_figures_clients_t *clients)
     es_json_out_count(out, "detached", clients->detached);
     es_json_out_count(out, "detached_tls", clients->detached_tls);
     es_json_out_count(out, "held", clients->held);
+    es_json_out_count(out, "turns", clients->turns);
     es_json_out_close(out, '}');
 }
 
@@ -80,6 +83,16 @@ static void put_number(es_json_out_t *out, const char *name, apr_int64_t value)
     else {
         es_json_out_number(out, name, value);
     }
+}
+
+/* @return -1: never, since the page is there */
+static apr_int64_t reached_ms(int limit)
+{
+    es_samples_t *samples = es_ticker_samples();
+    apr_uint64_t ms =
+        samples ? es_samples_risen(samples, (apr_uint32_t)limit) : 0;
+
+    return ms != 0 ? (apr_int64_t)ms : -1;
 }
 
 static void put_limits(es_json_out_t *out, const es_figures_t *figures)
@@ -96,6 +109,7 @@ static void put_limits(es_json_out_t *out, const es_figures_t *figures)
         put_number(out, "value", limit->value);
         put_number(out, "used", limit->used);
         es_json_out_count(out, "reached", limit->reached);
+        put_number(out, "reached_ms", reached_ms(i));
         es_json_out_close(out, '}');
     }
     es_json_out_close(out, ']');
@@ -119,12 +133,80 @@ static void put_not_detached(es_json_out_t *out, const es_figures_t *figures)
     es_json_out_close(out, ']');
 }
 
+static void put_histogram(es_json_out_t *out, const char *name,
+                          const es_histogram_kind_t *kind,
+                          const es_histogram_t *histogram)
+{
+    int i;
+
+    es_json_out_open(out, name, '{');
+    es_json_out_count(out, "sum", histogram->sum);
+    es_json_out_open(out, "bounds", '[');
+    for (i = 0; i < kind->count; i++) {
+        es_json_out_count(out, NULL, kind->bounds[i]);
+    }
+    es_json_out_close(out, ']');
+    es_json_out_open(out, "counts", '[');
+    for (i = 0; i <= kind->count; i++) {
+        es_json_out_count(out, NULL, histogram->counts[i]);
+    }
+    es_json_out_close(out, ']');
+    es_json_out_close(out, '}');
+}
+
+static void put_histograms(es_json_out_t *out, const es_figures_t *figures)
+{
+    es_json_out_open(out, "histograms", '{');
+    put_histogram(out, "publish_us", &es_histogram_times, &figures->publish);
+    put_histogram(out, "lag_us", &es_histogram_times, &figures->lag);
+    put_histogram(out, "replay_events", &es_histogram_records,
+                  &figures->replay);
+    es_json_out_close(out, '}');
+}
+
+static void put_proxies(es_json_out_t *out, const es_figures_t *figures)
+{
+    int i;
+
+    es_json_out_open(out, "proxies", '[');
+    for (i = 0; i < figures->nproxies; i++) {
+        const es_figures_proxy_t *proxy = &figures->proxies[i];
+
+        es_json_out_open(out, NULL, '{');
+        es_json_out_string(out, "hub", proxy->hub);
+        es_json_out_string(out, "name", proxy->name);
+        es_json_out_bool(out, "up", proxy->is_up);
+        es_json_out_count(out, "queued_bytes", proxy->queued_bytes);
+        es_json_out_count(out, "failures", proxy->failures);
+        es_json_out_string(out, "error", *proxy->error ? proxy->error : NULL);
+        es_json_out_close(out, '}');
+    }
+    es_json_out_close(out, ']');
+}
+
+/* It does not change until a restart, so the stream does not repeat it. */
+static void put_advice(es_json_out_t *out, const es_figures_t *figures)
+{
+    int i;
+
+    es_json_out_open(out, "advice", '[');
+    for (i = 0; i < figures->nadvice; i++) {
+        es_json_out_open(out, NULL, '{');
+        es_json_out_string(out, "tag", figures->advice[i].tag);
+        es_json_out_string(out, "text", figures->advice[i].text);
+        es_json_out_close(out, '}');
+    }
+    es_json_out_close(out, ']');
+}
+
 static void put_summary(es_json_out_t *out, const es_figures_t *figures)
 {
     put_server(out, figures);
     put_clients(out, &figures->clients);
     put_limits(out, figures);
     put_not_detached(out, figures);
+    put_histograms(out, figures);
+    put_proxies(out, figures);
 }
 
 /* ---- Lists -------------------------------------------------------------- */
@@ -147,8 +229,7 @@ static void put_cluster(es_json_out_t *out, const es_figures_cluster_t *cluster)
     es_json_out_bool(out, "synced", stats->is_synced);
     es_json_out_count(out, "leader_pid", cluster->leader_pid);
     es_json_out_number(out, "lag_ms", stats->lag_ms);
-    es_json_out_count(out, "reconnects",
-                      stats->counts[ES_CLUSTER_RECONNECTS]);
+    es_json_out_count(out, "reconnects", stats->counts[ES_CLUSTER_RECONNECTS]);
     es_json_out_count(out, "entries", stats->counts[ES_CLUSTER_ENTRIES]);
     es_json_out_count(out, "fills", stats->counts[ES_CLUSTER_FILLS]);
     es_json_out_count(out, "published", stats->counts[ES_CLUSTER_PUBLISHED]);
@@ -160,14 +241,31 @@ static void put_cluster(es_json_out_t *out, const es_figures_cluster_t *cluster)
     es_json_out_close(out, '}');
 }
 
+static void put_resets(es_json_out_t *out, const es_figures_hub_t *hub)
+{
+    int i;
+
+    es_json_out_open(out, "resets", '{');
+    for (i = 0; i < ES_RESETS; i++) {
+        es_json_out_count(out, es_figures_reset_name((es_reset_t)i),
+                          hub->resets[i]);
+    }
+    es_json_out_close(out, '}');
+}
+
 static void put_hub(es_json_out_t *out, const es_figures_hub_t *hub)
 {
     es_json_out_open(out, NULL, '{');
     es_json_out_string(out, "name", hub->name);
     es_json_out_count(out, "published", hub->published);
+    es_json_out_count(out, "deliveries", hub->deliveries);
+    es_json_out_count(out, "sent_bytes", hub->sent_bytes);
+    es_json_out_count(out, "streams", hub->streams);
+    put_resets(out, hub);
     es_json_out_count(out, "subscriptions", hub->subscriptions);
     es_json_out_count(out, "channels", hub->channels);
     es_json_out_count(out, "retained", hub->retained);
+    put_number(out, "oldest_age_ms", hub->oldest_age_ms);
     es_json_out_count(out, "used_bytes", hub->used_bytes);
     es_json_out_count(out, "bytes", hub->bytes);
     if (hub->cluster) {
@@ -203,6 +301,12 @@ static void put_child(es_json_out_t *out, const es_figures_child_t *child)
     es_json_out_bool(out, "stopping", child->is_stopping);
     put_clients(out, &child->clients);
     es_json_out_count(out, "subscriptions", child->subscriptions);
+    es_json_out_count(out, "deliveries", child->deliveries);
+    es_json_out_count(out, "sent_bytes", child->sent_bytes);
+    put_number(out, "lag_us", child->lag_us);
+    put_number(out, "lag_age_ms", child->lag_age_ms);
+    put_number(out, "cpu_us", child->cpu_us);
+    put_number(out, "open_files", child->open_files);
     es_json_out_close(out, '}');
 }
 
@@ -234,8 +338,8 @@ static const char *hub_of_publish(request_rec *r, const char *path)
     if (trial->status == HTTP_OK && trial->handler &&
         !strcmp(trial->handler, ES_HANDLER_PUBLISH) &&
         es_publish_auth_admits(trial, es_settings_dir(trial), &why)) {
-        hub = apr_pstrdup(r->pool,
-                          es_settings_hub_name(es_settings_dir(trial)));
+        hub =
+            apr_pstrdup(r->pool, es_settings_hub_name(es_settings_dir(trial)));
     }
     ap_destroy_sub_req(trial);
     return hub;
@@ -265,8 +369,7 @@ static const char *text_of(const es_json_out_t *out)
     return apr_pstrmemdup(out->buf.pool, bytes.data, bytes.len);
 }
 
-int es_status_json_figures(request_rec *r, const char **json,
-                           es_problem_t *why)
+int es_status_json_figures(request_rec *r, const char **json, es_problem_t *why)
 {
     es_figures_t figures;
     es_json_out_t out;
@@ -282,6 +385,7 @@ int es_status_json_figures(request_rec *r, const char **json,
     es_json_out_open(&out, NULL, '{');
     es_json_out_number(&out, "version", 1);
     put_summary(&out, &figures);
+    put_advice(&out, &figures);
     put_hubs(&out, &figures, ANSWER_ROWS / 2);
     put_children(&out, &figures, ANSWER_ROWS);
     put_request(&out, r);
@@ -294,7 +398,7 @@ int es_status_json_figures(request_rec *r, const char **json,
 
 /* In the order of the values of a sample. */
 static const char *const value_names[ES_SAMPLE_VALUES] = {
-    "time_ms", "published", "deliveries", "bytes",
+    "time_ms", "published", "deliveries", "sent_bytes",
     "clients", "lag_us",    "channels",
 };
 
@@ -310,8 +414,7 @@ static void put_sample(es_json_out_t *out, const char *name,
     es_json_out_close(out, ']');
 }
 
-int es_status_json_samples(request_rec *r, const char **json,
-                           es_problem_t *why)
+int es_status_json_samples(request_rec *r, const char **json, es_problem_t *why)
 {
     apr_uint64_t(*values)[ES_SAMPLE_VALUES] =
         apr_palloc(r->pool, sizeof(*values) * ES_SAMPLES);
@@ -339,19 +442,44 @@ int es_status_json_samples(request_rec *r, const char **json,
 
 /* ---- Once a second ------------------------------------------------------ */
 
+/* The longest of the rounds that were the last ones of their children and not
+ * long ago. */
+static apr_uint64_t lag_of(const es_figures_t *figures)
+{
+    apr_int64_t most = 0;
+    int i;
+
+    for (i = 0; i < figures->nchildren; i++) {
+        const es_figures_child_t *child = &figures->children[i];
+
+        if (child->lag_us > most && child->lag_age_ms <= LAG_AGE_MAX_MS) {
+            most = child->lag_us;
+        }
+    }
+    return (apr_uint64_t)most;
+}
+
 static void take_sample(const es_figures_t *figures,
                         apr_uint64_t values[ES_SAMPLE_VALUES])
 {
+    apr_uint64_t now_ms = time_ms(apr_time_now());
     int i;
 
     memset(values, 0, sizeof(values[0]) * ES_SAMPLE_VALUES);
-    values[0] = time_ms(apr_time_now());
+    values[0] = now_ms;
     values[4] = figures->clients.total;
+    values[5] = lag_of(figures);
     for (i = 0; i < figures->nhubs; i++) {
         values[1] += figures->hubs[i].published;
+        values[2] += figures->hubs[i].deliveries;
+        values[3] += figures->hubs[i].sent_bytes;
         values[6] += figures->hubs[i].channels;
     }
     es_samples_add(es_ticker_samples(), values);
+    for (i = 0; i < ES_LIMITS; i++) {
+        es_samples_watch(es_ticker_samples(), (apr_uint32_t)i,
+                         figures->limits[i].reached, now_ms);
+    }
 }
 
 static es_slice_t part(es_json_out_t *out)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * The figures as JSON, as docs/status.md describes it: whole, for a request; and
- * in parts, for the stream of the status page, where each event replaces the
- * members that it has.
+ * The figures as JSON, as docs/status.md describes it: whole, for a request;
+ * and in parts, for the stream of the status page, where each event replaces
+ * the members that it has.
  */
 #ifndef ES_HTTP_STATUS_JSON_H
 #define ES_HTTP_STATUS_JSON_H

@@ -11,8 +11,8 @@
  *
  * What a browser gets is one document with its style and its script, which a
  * random number of this answer admits (Content-Security-Policy). It loads
- * nothing but what this handler serves. Names are data of JSON for it, and never
- * a part of the document.
+ * nothing but what this handler serves. Names are data of JSON for it, never a
+ * part of the document.
  *
  * A stream of the page has a channel of its own beside that of the figures, in
  * which it is told how it is served, once that is certain.
@@ -160,10 +160,9 @@ static int stream_figures(request_rec *r)
                        "The status page is not live here.");
         return es_reply_problem(r, &why);
     }
-    return es_subscribe_serve(r, settings_of(r, ES_HUB_STATUS, 0), channels,
-                              channels[1] ? 2 : 1,
-                              channels[1] ? on_served : NULL,
-                              (void *)channels[1]);
+    return es_subscribe_serve(
+        r, settings_of(r, ES_HUB_STATUS, 0), channels, channels[1] ? 2 : 1,
+        channels[1] ? on_served : NULL, (void *)channels[1]);
 }
 
 static int stream_channel(request_rec *r)

@@ -153,10 +153,10 @@ typedef struct es_entry_t {
  *         clash; APR_TIMEUP: another process has the lock; APR_EGENERAL: the
  *         segment is unusable
  *
- * Context: WORKER or TICKER; takes the store lock, for a large batch several times, each
- * time for a bounded one. A child that dies in here leaves either nothing or
- * the whole batch. A large batch that is refused may have evicted what it would
- * have evicted.
+ * Context: WORKER or TICKER; takes the store lock, for a large batch several
+ * times, each time for a bounded one. A child that dies in here leaves either
+ * nothing or the whole batch. A large batch that is refused may have evicted
+ * what it would have evicted.
  */
 apr_status_t es_store_append(es_store_t *store, const es_entry_t *entries,
                              int count, apr_uint64_t now_ms,

@@ -12,17 +12,23 @@ const channel = {name: query.get("channel") ?? "",
 let isPaused = false;
 let waiting = [];                /* events that came while it was paused */
 
-/* ---- Figures -------------------------------------------------------------- */
+/* ---- Figures ------------------------------------------------------------- */
 
 const facts = {};
 
-function addFact(key, label, className)
+function addFact(key, label)
 {
     const tile = make("dl", "tile");
 
-    facts[key] = make("dd", className, "–");
-    tile.append(make("dt", "", label), facts[key]);
+    facts[key] = {value: make("dd", "", "–"), detail: make("p")};
+    tile.append(make("dt", "", label), facts[key].value, facts[key].detail);
     $("c-tiles").append(tile);
+}
+
+function showFact(key, value, detail)
+{
+    setText(facts[key].value, value);
+    setText(facts[key].detail, detail);
 }
 
 async function askChannel()
@@ -31,11 +37,12 @@ async function askChannel()
         const row = await ask({channel: channel.name, hub: channel.hub,
             json: ""});
 
-        setText(facts.clients, count(row.clients));
-        setText(facts.rate, rate(row.rate) + " /s");
-        setText(facts.events, count(row.events));
-        setText(facts.last, row.last === null ? "none"
-            : row.last + ", " + ageOf(row));
+        showFact("clients", count(row.clients), "this page is one of them");
+        showFact("rate", rate(row.rate) + " /s", "in the last ten seconds");
+        showFact("events", count(row.events), row.closed_s > 0
+            ? "closed for " + span(row.closed_s * 1000) : "in the journal");
+        showFact("last", row.last === null ? "none" : ageOf(row),
+            row.last === null ? "" : "id " + row.last);
         showProblem("");
     }
     catch (e) {
@@ -43,7 +50,7 @@ async function askChannel()
     }
 }
 
-/* ---- Events --------------------------------------------------------------- */
+/* ---- Events -------------------------------------------------------------- */
 
 /* Our ids begin with the time. */
 function timeOf(id)
@@ -53,9 +60,14 @@ function timeOf(id)
     return clock(ms);
 }
 
-/* JSON is shown with a line for each member. */
+const PRETTY_MIN = 90;           /* characters; what is shorter is one line */
+
+/* Long JSON is shown with a line for each member. */
 function prettyOf(data)
 {
+    if (data.length < PRETTY_MIN) {
+        return data;
+    }
     try {
         const value = JSON.parse(data);
 
@@ -119,7 +131,7 @@ function pause()
     }
 }
 
-/* ---- A test event --------------------------------------------------------- */
+/* ---- A test event -------------------------------------------------------- */
 
 function showResult(outcome, text)
 {
@@ -180,10 +192,10 @@ function startChannel()
     setText($("c-hub"), "hub " + channel.hub);
     $("channel").hidden = false;
     $("live").hidden = true;
-    addFact("clients", "Clients, this page included");
+    addFact("clients", "Clients");
     addFact("rate", "Rate");
     addFact("events", "Events retained");
-    addFact("last", "Last event", "mono");
+    addFact("last", "Last event");
     $("c-pause").addEventListener("click", pause);
     $("c-clear").addEventListener("click", () => {
         $("events").replaceChildren();

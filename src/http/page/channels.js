@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The list of channels: search, order and pages. It is asked for again every two
- * seconds while it can be seen; the first page and the search stand in the
+ * The list of channels: search, order and pages. It is asked for again every
+ * two seconds while it can be seen; the first page and the search stand in the
  * address.
  */
 
@@ -10,6 +10,7 @@ const TYPING_MS = 200;
 
 const list = {q: query.get("q") ?? "", hub: query.get("hub") ?? "",
     sort: query.get("sort") ?? "clients", after: "", next: null, asked: 0};
+const isNarrow = matchMedia("(max-width: 40rem)");
 let channelTable = null;
 
 function linkOf(row)
@@ -27,13 +28,14 @@ function ageOf(row)
 
 const CHANNEL_COLUMNS = [
     {label: "Channel", className: "name", of: linkOf},
-    {label: "Hub", of: (row) => row.hub, when: () => state.hubs.length > 1},
+    {label: "Hub", of: (row) => row.hub, when: () => state.hubs?.length > 1},
     {label: "Clients", className: "num", of: (row) => number(row.clients)},
     {label: "Rate", className: "num", title: "Events a second, of the last ten",
         of: (row) => rate(row.rate) + " /s"},
     {label: "Retained", className: "num", of: (row) => number(row.events)},
     {label: "Last event", className: "num", of: ageOf},
-    {label: "Last id", className: "num mono", of: (row) => row.last ?? "–"},
+    {label: "Last id", className: "num mono wide",
+        of: (row) => row.last ?? "–"},
     {label: "State", of: (row) => row.closed_s > 0
         ? badge("closed, " + span(row.closed_s * 1000), "warn")
         : make("span", "zero", "open"), when: (row) => row.closed_s > 0},
@@ -47,8 +49,8 @@ function showChannels(answer)
     $("first").hidden = list.after === "";
     $("channels-empty").hidden = answer.channels.length > 0;
     setText($("channels-empty"), list.q ? "No channel has this in its name."
-        : "There is no channel yet: one is there while a client subscribes to " +
-            "it, or an event of it is retained.");
+        : "There is no channel yet: one is there while a client subscribes " +
+            "to it, or an event of it is retained.");
     setText($("channels-count"), (list.q
         ? count(answer.matching) + " of " + count(answer.known)
         : plural(answer.known, "channel", "channels")) +
@@ -58,7 +60,8 @@ function showChannels(answer)
 async function askChannels()
 {
     const asked = ++list.asked;
-    const parameters = {channels: "", sort: list.sort, limit: 25};
+    const parameters = {channels: "", sort: list.sort,
+        limit: isNarrow.matches ? 8 : 25};
 
     for (const name of ["q", "hub", "after"]) {
         if (list[name] !== "") {

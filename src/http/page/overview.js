@@ -6,14 +6,13 @@
 
 const RATE_MS = 5000;
 
-const state = {hubs: [], children: [], limits: [], not_detached: [],
-    advice: [], proxies: []};
+const state = {};                /* empty until the first answer */
 let valueNames = [];             /* of a sample */
 let samples = [];                /* as objects, oldest first */
 let points = [];                 /* of the plots */
 let served = null;               /* how the stream of this page is served */
 
-/* ---- Rates ---------------------------------------------------------------- */
+/* ---- Rates --------------------------------------------------------------- */
 
 const counters = new Map();      /* name to [{at, value}], oldest first */
 
@@ -40,20 +39,17 @@ function takeRates()
 
     for (const hub of state.hubs) {
         hub.rate = rising("hub published " + hub.name, at, hub.published);
-        if (hub.deliveries !== undefined) {
-            hub.deliver = rising("hub deliveries " + hub.name, at,
-                hub.deliveries);
-        }
+        hub.deliver = rising("hub deliveries " + hub.name, at,
+            hub.deliveries);
     }
     for (const child of state.children) {
-        if (child.cpu_s !== undefined) {
-            child.cpu = rising("cpu " + child.number + " " + child.pid, at,
-                child.cpu_s);
-        }
+        child.cpu = child.cpu_us === null ? null
+            : rising("cpu " + child.number + " " + child.pid, at,
+                child.cpu_us) / 1e6;
     }
 }
 
-/* ---- Samples -------------------------------------------------------------- */
+/* ---- Samples ------------------------------------------------------------- */
 
 function addSample(values)
 {
@@ -61,7 +57,7 @@ function addSample(values)
         valueNames.map((name, i) => [name, values[i]]));
     const last = samples[samples.length - 1];
 
-    if (!last || sample.time_ms > last.time_ms) {
+    if (valueNames.length > 0 && (!last || sample.time_ms > last.time_ms)) {
         samples.push(sample);
     }
 }
@@ -79,7 +75,7 @@ function makePoints()
             ? null : (s[key] - before[key]) / seconds;
 
         return {at: s.time_ms, published: per("published"),
-            deliveries: per("deliveries"), bytes: per("bytes"),
+            deliveries: per("deliveries"), bytes: per("sent_bytes"),
             clients: s.clients, lag: s.lag_us / 1000};
     });
 }
@@ -94,7 +90,7 @@ function latest(key)
         : values.reduce((sum, v) => sum + v, 0) / values.length;
 }
 
-/* ---- Tiles and plots ------------------------------------------------------ */
+/* ---- Tiles and plots ----------------------------------------------------- */
 
 const tiles = {};
 
@@ -121,8 +117,8 @@ function drawTiles()
 {
     const c = state.clients;
     const kinds = [[c.detached, "plain"], [c.detached_tls, "TLS"],
-        [c.held, "held"]].filter(([n]) => n > 0)
-        .map(([n, word]) => count(n) + " " + word);
+        [c.held - c.turns, "held"], [c.turns, "in turns"]]
+        .filter(([n]) => n > 0).map(([n, word]) => count(n) + " " + word);
     const peak = (key) => Math.max(0, ...points.map((p) => p[key] ?? 0));
     const channels = state.hubs.reduce((sum, hub) => sum + hub.channels, 0);
 
@@ -142,21 +138,22 @@ function startPlots()
 {
     const perSecond = (v, isTick) => rate(v) + (isTick ? "" : " /s");
 
-    addTile("clients", "Clients", 2);
+    addTile("clients", "Clients", 0);
     addTile("published", "Published", 0);
     addTile("deliveries", "Delivered", 1);
-    addTile("lag", "Delivery lag", 0);
+    addTile("lag", "Delivery lag", 2);
     plots.push(
-        new Plot($("plot-rate"), "Events per second", [
-            {key: "published", label: "published"},
-            {key: "deliveries", label: "delivered"}], perSecond, 4),
-        new Plot($("plot-lag"), "Delivery lag", [
-            {key: "lag", label: "lag"}], (v) => span(v), 4),
-        new Plot($("plot-clients"), "Clients", [
-            {key: "clients", label: "clients"}], (v) => count(v), 4));
+        new Plot($("plot-published"), "Published", [{key: "published",
+            label: "events per second"}], perSecond, 4),
+        new Plot($("plot-delivered"), "Delivered", [{key: "deliveries",
+            label: "events per second, to all clients", colour: 1}], perSecond,
+            4),
+        new Plot($("plot-lag"), "Delivery lag", [{key: "lag",
+            label: "from append to the last write", colour: 2}],
+            (v) => span(v), 1));
 }
 
-/* ---- Tables --------------------------------------------------------------- */
+/* ---- Tables -------------------------------------------------------------- */
 
 function number(n)
 {
@@ -165,7 +162,7 @@ function number(n)
 
 function resetsOf(hub)
 {
-    const list = Object.entries(hub.resets ?? {}).filter(([, n]) => n > 0);
+    const list = Object.entries(hub.resets).filter(([, n]) => n > 0);
     const sum = list.reduce((total, [, n]) => total + n, 0);
     const node = sum === 0 ? make("span", "zero", "0")
         : badge(count(sum), "warn");
@@ -178,10 +175,7 @@ function resetsOf(hub)
 const HUB_COLUMNS = [
     {label: "Hub", className: "name", of: (h) => h.name},
     {label: "Published", className: "num", of: (h) => rate(h.rate) + " /s"},
-    {label: "Delivered", className: "num", of: (h) => rate(h.deliver) + " /s",
-        when: (h) => h.deliver !== undefined},
-    {label: "Clients", className: "num", of: (h) => number(h.clients),
-        when: (h) => h.clients !== undefined},
+    {label: "Delivered", className: "num", of: (h) => rate(h.deliver) + " /s"},
     {label: "Subscriptions", className: "num",
         title: "A client counts in each of its channels",
         of: (h) => number(h.subscriptions)},
@@ -191,11 +185,10 @@ const HUB_COLUMNS = [
         of: (h) => number(h.retained)},
     {label: "Oldest", className: "num",
         title: "Age of the oldest event that is retained",
-        of: (h) => h.oldest_age_ms === null ? "–" : span(h.oldest_age_ms),
-        when: (h) => h.oldest_age_ms !== undefined},
+        of: (h) => h.oldest_age_ms === null ? "–" : span(h.oldest_age_ms)},
     {label: "Resets", className: "num",
         title: "Clients that were told that they may have missed events",
-        of: resetsOf, when: (h) => h.resets !== undefined},
+        of: resetsOf},
     {label: "Journal", className: "num full",
         of: (h) => level(h.used_bytes / h.bytes, bytes(h.used_bytes) + " of " +
             bytes(h.bytes))},
@@ -217,15 +210,18 @@ const CHILD_COLUMNS = [
     {label: "Plain", className: "num", of: (c) => number(c.clients.detached)},
     {label: "TLS", className: "num",
         of: (c) => number(c.clients.detached_tls)},
-    {label: "Held", className: "num", title: "In a worker, for long or in turns",
-        of: (c) => number(c.clients.held)},
-    {label: "CPU", className: "num", of: (c) => (c.cpu * 100).toFixed(1) + " %",
-        when: (c) => c.cpu !== undefined},
+    {label: "Held", className: "num", title: "By a worker, as long as they " +
+        "are open", of: (c) => number(c.clients.held - c.clients.turns)},
+    {label: "In turns", className: "num", title: "By a worker, now and then",
+        of: (c) => number(c.clients.turns)},
+    {label: "CPU", className: "num", of: (c) => c.cpu === null ? "–"
+        : (c.cpu * 100).toFixed(1) + " %"},
     {label: "Lag", className: "num",
-        title: "From an event's append to its last write of a round",
-        of: (c) => span(c.lag_ms), when: (c) => c.lag_ms !== undefined},
-    {label: "Files", className: "num", of: (c) => number(c.open_files),
-        when: (c) => c.open_files !== undefined},
+        title: "Of its last round: from the append of an event to the last " +
+            "write", of: (c) => c.lag_us === null ? "–"
+            : span(c.lag_us / 1000)},
+    {label: "Files", className: "num", title: "Open files of the process",
+        of: (c) => c.open_files === null ? "–" : number(c.open_files)},
 ];
 
 const CLUSTER_COLUMNS = [
@@ -241,16 +237,18 @@ const CLUSTER_COLUMNS = [
         of: (h) => number(h.cluster.reconnects)},
     {label: "Answered 503", className: "num",
         of: (h) => number(h.cluster.unavailable)},
-    {label: "Last error", className: "full", of: (h) => h.cluster.error ?? "–"},
+    {label: "Last error", className: "full",
+        of: (h) => h.cluster.error ?? "–"},
 ];
 
 const PROXY_COLUMNS = [
-    {label: "Proxy", className: "name", of: (p) => p.url},
+    {label: "Proxy", className: "name", of: (p) => p.name},
     {label: "Hub", of: (p) => p.hub},
     {label: "State", of: (p) => p.up ? badge("up", "good")
         : badge("down", "bad")},
-    {label: "Queue", className: "num", of: (p) => number(p.queue)},
-    {label: "Refused", className: "num", of: (p) => number(p.refused)},
+    {label: "Not sent yet", className: "num", title: "Of the journal",
+        of: (p) => p.queued_bytes === 0 ? number(0) : bytes(p.queued_bytes)},
+    {label: "Failures", className: "num", of: (p) => number(p.failures)},
     {label: "Last error", className: "full", of: (p) => p.error ?? "–"},
 ];
 
@@ -264,7 +262,7 @@ function startTables()
             (c) => c.number + " " + c.pid),
         clusters: new Table($("clusters"), CLUSTER_COLUMNS, (h) => h.name),
         proxies: new Table($("proxies"), PROXY_COLUMNS,
-            (p) => p.hub + " " + p.url),
+            (p) => p.hub + " " + p.name),
     };
 }
 
@@ -290,102 +288,7 @@ function drawTables()
         omitted(state.children_omitted, "row"));
 }
 
-/* ---- Limits, this browser ------------------------------------------------- */
-
-function createLimit()
-{
-    const li = make("li");
-
-    li.append(make("span", "what"), make("span", "how"), make("span"));
-    return li;
-}
-
-function fillLimit(li, limit)
-{
-    const [what, how, bar] = li.children;
-    const part = limit.value > 0 && limit.used !== null
-        ? limit.used / limit.value : null;
-    const tone = part >= 1 ? "bad" : part > 0.8 ? "warn" : "";
-    const value = limit.value === null ? "each section has its own"
-        : limit.value === 0 ? "no limit" : limit.used === null
-            ? "at most " + count(limit.value)
-            : count(limit.used) + " of " + count(limit.value);
-
-    setText(what, limit.name);
-    if (limit.reached > 0) {
-        how.replaceChildren(badge("reached " + plural(limit.reached, "time",
-            "times"), "warn"), " " + value);
-    }
-    else {
-        how.replaceChildren(make("span", "quiet", value));
-    }
-    bar.replaceWith(part === null ? make("span") : meter(part, tone));
-}
-
-const MODES = {
-    detached: ["detached", "its socket belongs to the delivery thread of " +
-        "its child, and no worker of httpd is busy with it"],
-    held: ["held by a worker", "a worker of httpd is busy with it, as long as " +
-        "it is open"],
-    turn: ["served in turns", "all workers that may hold clients are busy " +
-        "(EventStreamMaxHeld), so it is connected now and then"],
-    brief: ["sent away after each answer", "a limit is reached, so it gets " +
-        "what it has missed and connects again"],
-};
-
-function drawBrowser()
-{
-    const request = state.request;
-    const how = make("p");
-    const who = make("p", "quiet");
-    const [mode, reason] = MODES[served?.mode] ?? [];
-
-    if (served) {
-        how.append("The stream of this page comes over " + served.protocol +
-            (served.tls ? " and TLS" : "") + " and is ", make("strong", "",
-            mode ?? served.mode), ": " + reason + ".");
-        if (served.why) {
-            how.append(" It is not detached because " + served.why + ".");
-        }
-        how.append(" Process " + served.pid + " serves it.");
-    }
-    else {
-        how.append("The stream of this page is not open yet.");
-    }
-    who.append("You come from " + request.address + (request.user
-        ? " as the user " + request.user : "") + ".");
-    if (request.publish) {
-        who.append(" You may publish test events on the page of a channel.");
-    }
-    $("browser").replaceChildren(how, who);
-}
-
-function drawReasons()
-{
-    reconcile($("reasons"), state.not_detached, (r) => r.reason, () => {
-        const li = make("li");
-
-        li.append(make("span"), make("b"));
-        return li;
-    }, (li, r) => {
-        setText(li.children[0], r.text);
-        setText(li.children[1], count(r.count));
-    });
-    $("reasons-card").hidden = state.not_detached.length === 0;
-}
-
-function drawAdvice()
-{
-    reconcile($("advice"), state.advice, (a) => a.tag + a.text, (a) => {
-        const li = make("li");
-
-        li.append(make("code", "", a.tag), a.text);
-        return li;
-    }, () => {});
-    $("advice").hidden = state.advice.length === 0;
-}
-
-/* ---- All ------------------------------------------------------------------ */
+/* ---- All ----------------------------------------------------------------- */
 
 function drawTop()
 {
@@ -408,7 +311,7 @@ function drawSoon()
     scheduled = true;
     setTimeout(() => {
         scheduled = false;
-        if (state.server && !document.hidden) {
+        if (state.version && !document.hidden) { /* all members are there */
             draw();
         }
     }, 30);
@@ -422,13 +325,14 @@ function draw()
     drawTiles();
     plots.forEach((plot) => plot.draw(points));
     drawTables();
-    reconcile($("limits"), state.limits, (l) => l.name, createLimit, fillLimit);
+    drawLimits();
     drawBrowser();
+    drawTimes();
     drawReasons();
     drawAdvice();
 }
 
-/* ---- Live ----------------------------------------------------------------- */
+/* ---- Live ---------------------------------------------------------------- */
 
 async function readAll()
 {

@@ -6,8 +6,16 @@
  */
 
 const WINDOW_MS = 600000;
+const LEAST_MS = 120000;         /* is shown, also if the points take less */
 const GAP_MS = 5000;             /* points that are further apart have a gap */
 const MARGIN = {left: 40, right: 4, top: 8, bottom: 20};
+
+/** How much time the points take, up to ten minutes. */
+function windowOf(points)
+{
+    return points.length === 0 ? WINDOW_MS : Math.min(WINDOW_MS, Math.max(
+        LEAST_MS, points[points.length - 1].at - points[0].at));
+}
 
 /** A round number at or above n, and steps up to it. */
 function scaleFor(n, least)
@@ -68,8 +76,9 @@ class Spark {
     {
         const end = points.length ? points[points.length - 1].at : 0;
         const most = Math.max(1e-9, ...points.map((p) => p[key] ?? 0));
+        const width = windowOf(points);
         const path = pathOf(points, key,
-            (at) => 200 - (end - at) / WINDOW_MS * 200,
+            (at) => 200 - (end - at) / width * 200,
             (value) => 38 - value / most * 34);
 
         this.line.setAttribute("d", path);
@@ -80,8 +89,8 @@ class Spark {
 /** A plot with axes and a cross-hair, by pointer or arrow keys. */
 class Plot {
     /**
-     * series: [{key, label}]; format: value to text; least: the top of the
-     * scale is not below it
+     * series: [{key, label, colour}]; format: value to text; least: the top of
+     * the scale is not below it
      */
     constructor(figure, title, series, format, least)
     {
@@ -94,11 +103,11 @@ class Plot {
         this.least = least;
         this.points = [];
         this.chosen = null;      /* index of the point at the cross-hair */
-        caption.append(make("b", "", title));
-        if (series.length > 1) {
-            series.forEach((s, i) =>
-                caption.append(make("span", "s" + i, s.label)));
-        }
+        const legend = make("span", "legend");
+
+        series.forEach((s, i) => legend.append(
+            make("span", "s" + (s.colour ?? i), s.label)));
+        caption.append(make("b", "", title), legend);
         this.svg = makeSvg("svg", {role: "img", tabindex: "0"});
         this.tip = make("div", "tip");
         this.tip.hidden = true;
@@ -118,8 +127,8 @@ class Plot {
 
     point(e)
     {
-        const box = this.svg.getBoundingClientRect();
-        const at = this.timeAt(e.clientX - box.left);
+        const rect = this.svg.getBoundingClientRect();
+        const at = this.timeAt(e.clientX - rect.left);
         let best = null;
 
         this.points.forEach((p, i) => {
@@ -155,22 +164,23 @@ class Plot {
 
     timeAt(px)
     {
-        return this.end - WINDOW_MS + (px - MARGIN.left) /
-            Math.max(1, this.width - MARGIN.left - MARGIN.right) * WINDOW_MS;
+        return this.end - this.window + (px - MARGIN.left) /
+            Math.max(1, this.width - MARGIN.left - MARGIN.right) * this.window;
     }
 
     render()
     {
-        const box = this.svg.getBoundingClientRect();
+        const rect = this.svg.getBoundingClientRect();
         const points = this.points;
 
-        if (box.width === 0) {
+        if (rect.width === 0) {
             return;
         }
-        this.width = box.width;
-        this.height = box.height;
+        this.width = rect.width;
+        this.height = rect.height;
+        this.window = windowOf(points);
         this.end = points.length ? points[points.length - 1].at : Date.now();
-        this.svg.setAttribute("viewBox", `0 0 ${box.width} ${box.height}`);
+        this.svg.setAttribute("viewBox", `0 0 ${rect.width} ${rect.height}`);
         this.svg.replaceChildren();
         this.drawScale();
         this.series.forEach((s, i) => this.drawSeries(s, i));
@@ -180,7 +190,7 @@ class Plot {
 
     x(at)
     {
-        return MARGIN.left + (1 - (this.end - at) / WINDOW_MS) *
+        return MARGIN.left + (1 - (this.end - at) / this.window) *
             (this.width - MARGIN.left - MARGIN.right);
     }
 
@@ -208,16 +218,20 @@ class Plot {
                 x2: this.width - MARGIN.right, y1: this.y(v), y2: this.y(v)}));
             text(MARGIN.left - 6, this.y(v) + 4, "end", this.format(v, true));
         }
-        for (const minutes of [10, 5, 0]) {
-            text(this.x(this.end - minutes * 60000), this.height - 4,
-                minutes === 10 ? "start" : minutes === 0 ? "end" : "middle",
-                minutes === 0 ? "now" : "−" + minutes + " min");
+        for (const [part, anchor] of [[1, "start"], [0.5, "middle"],
+            [0, "end"]]) {
+            const ms = this.window * part;
+
+            text(this.x(this.end - ms), this.height - 4, anchor,
+                part === 0 ? "now" : "−" + (ms < 60000 ? span(ms)
+                    : +(ms / 60000).toFixed(1) + " min"));
         }
     }
 
     drawSeries(series, index)
     {
-        const group = makeSvg("g", {class: "s" + index});
+        const group = makeSvg("g",
+            {class: "s" + (series.colour ?? index)});
         const path = pathOf(this.points, series.key, (at) => this.x(at),
             (value) => this.y(value));
 
@@ -256,7 +270,8 @@ class Plot {
                 this.format(point[s.key] ?? 0)));
             this.tip.append(line);
             if (point[s.key] !== null) {
-                const group = makeSvg("g", {class: "s" + i});
+                const group = makeSvg("g",
+                    {class: "s" + (s.colour ?? i)});
 
                 group.append(makeSvg("circle", {class: "dot", r: 4, cx: x,
                     cy: this.y(point[s.key])}));

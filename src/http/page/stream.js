@@ -87,7 +87,7 @@ class Stream {
         const value = at < 0 ? "" : line.slice(at + 1).replace(/^ /, "");
 
         switch (name) {
-        case "": if (at < 0) { this.dispatch(); } break;
+        case "": if (at < 0) { this.give(); } break;
         case "event": this.event.type = value; break;
         case "id": this.event.id = value; break;
         case "retry": this.retryMs = Number(value) || 3000; break;
@@ -98,7 +98,7 @@ class Stream {
         }
     }
 
-    dispatch()
+    give()
     {
         const event = this.event;
 

@@ -5,8 +5,8 @@
  */
 
 /**
- * Bring the children of a node in line with items. keyOf gives the text by which
- * an item is known again, create makes its node, update fills it.
+ * Bring the children of a node in line with items. keyOf gives the text by
+ * which an item is known again, create makes its node, update fills it.
  */
 function reconcile(parent, items, keyOf, create, update)
 {
@@ -121,9 +121,9 @@ class Table {
 }
 
 /** A bar that is full at 1. */
-function meter(part, tone)
+function share(part, tone)
 {
-    const bar = make("span", "meter" + (tone ? " " + tone : ""));
+    const bar = make("span", "share" + (tone ? " " + tone : ""));
     const fill = make("i");
 
     fill.style.width = Math.min(100, Math.max(0, part * 100)).toFixed(1) + "%";
@@ -137,6 +137,6 @@ function level(part, text, tone)
 {
     const node = make("span", "level");
 
-    node.append(meter(part, tone), make("span", "", text));
+    node.append(share(part, tone), make("span", "", text));
     return node;
 }

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The script of the status page is one module, put together of the files of this
- * folder in this order: text, plot, table, stream, overview, channels, channel,
- * start. Data from the network reaches the page as text, never as markup.
+ * The script of the status page is one module, put together of the files of
+ * this folder in this order: text, plot, table, stream, overview, cards,
+ * channels, channel, start. Data from the network reaches the page as text,
+ * never as markup.
  */
 
 const $ = (id) => document.getElementById(id);
 const query = new URLSearchParams(location.search);
 
-/* ---- Nodes ---------------------------------------------------------------- */
+/* ---- Nodes --------------------------------------------------------------- */
 
 /** A new element with a class and a text; both may be left out. */
 function make(tag, className, text)
@@ -47,7 +48,7 @@ function badge(text, tone)
     return make("span", "badge" + (tone ? " " + tone : ""), text);
 }
 
-/* ---- Numbers and times ---------------------------------------------------- */
+/* ---- Numbers and times --------------------------------------------------- */
 
 const whole = new Intl.NumberFormat("en", {maximumFractionDigits: 0});
 const compact = new Intl.NumberFormat("en", {notation: "compact",
@@ -79,19 +80,19 @@ function bytes(n)
         units[i];
 }
 
-/** A span of time: 3 ms, 1.2 s, 4 min, 3 h, 2 d. */
+/** A span of time: 80 µs, 3 ms, 1.2 s, 4 min, 3 h, 2 d. */
 function span(ms)
 {
-    if (ms < 1) {
-        return ms === 0 ? "0 ms" : ms.toFixed(1) + " ms";
+    if (ms < 0.95) {
+        return ms === 0 ? "0 ms" : Math.round(ms * 1000) + " µs";
     }
     if (ms < 1000) {
-        return (ms < 10 ? ms.toFixed(1) : Math.round(ms)) + " ms";
+        return (ms < 10 ? String(+ms.toFixed(1)) : Math.round(ms)) + " ms";
     }
     const s = ms / 1000;
 
     if (s < 10) {
-        return s.toFixed(1) + " s";
+        return String(+s.toFixed(1)) + " s";
     }
     if (s < 60) {
         return Math.round(s) + " s";
@@ -119,7 +120,7 @@ function plural(n, one, many)
     return count(n) + " " + (n === 1 ? one : many);
 }
 
-/* ---- Requests ------------------------------------------------------------- */
+/* ---- Requests ------------------------------------------------------------ */
 
 const ANSWER_MS = 10000;
 
