@@ -115,7 +115,14 @@ for my $path (qw(/closed /outer/status /limited)) {
 }
 is get($httpd, '/closed?json', 'Accept: text/event-stream')->{status}, 403,
     'all of it is closed';
+is get($httpd, '/status', "Host: $_")->{status}, 200,
+    "it is there under a name of this server: $_"
+    for '127.0.0.1', 'localhost', '192.0.2.7:8080', '[::1]';
+is get($httpd, '/status?json', 'Host: other.example')->{status}, 403,
+    'not under that of another site, which may resolve to this server';
 my $log = $httpd->error_log;
+like $log, qr/ES0701: .* other\.example is no ServerName or ServerAlias/,
+    'the log names it';
 like $log, qr/ES0701: .* has no Require; add one to this very section/,
     'the log has the remedy';
 is scalar(() = $log =~ /ES0118: .* SetHandler eventstream-status is closed/g),

@@ -60,6 +60,13 @@ int es_publish_auth_look(request_rec *r);
 int es_publish_auth_shows_proxy(const request_rec *r);
 
 /**
+ * Does the request name this server: a ServerName or ServerAlias, a loopback
+ * name, or any address? A page of another site whose name was made to resolve
+ * to this server (DNS rebinding) names that one. Context: WORKER.
+ */
+int es_publish_auth_names_server(const request_rec *r);
+
+/**
  * Does one of the words of EventStreamPublishFrom admit the request?
  *
  *   local      the peer is on this host, and as it was received the request

@@ -240,6 +240,11 @@ static int is_address(const char *host)
                     inet_pton(AF_INET6, host, &address) == 1);
 }
 
+int es_publish_auth_names_server(const request_rec *r)
+{
+    return !is_rebound(r) || is_address(r->hostname);
+}
+
 static int is_in_net(const request_rec *r, const apr_array_header_t *net)
 {
     int i;
@@ -247,7 +252,7 @@ static int is_in_net(const request_rec *r, const apr_array_header_t *net)
     for (i = 0; net && i < net->nelts; i++) {
         if (apr_ipsubnet_test(APR_ARRAY_IDX(net, i, apr_ipsubnet_t *),
                               r->useragent_addr)) {
-            return !is_rebound(r) || is_address(r->hostname);
+            return es_publish_auth_names_server(r);
         }
     }
     return 0;

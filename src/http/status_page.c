@@ -34,6 +34,7 @@
 #include "server/runtime.h"
 #include "server/settings.h"
 #include "server/status_hub.h"
+#include "http/publish.h"
 #include "http/reply.h"
 #include "http/status_access.h"
 #include "http/status_channels.h"
@@ -213,6 +214,24 @@ static int serve(request_rec *r)
     return send_page(r);
 }
 
+/* A visitor is known by the address of the browser, which every page in that
+ * browser has; by a name and a password only if the user gave them. */
+static int is_of_this_site(request_rec *r, es_problem_t *why)
+{
+    if ((r->user && *r->user) || es_publish_auth_names_server(r)) {
+        return 1;
+    }
+    es_problem_set(why, r->pool, HTTP_FORBIDDEN,
+                   "The status is not shown under this host name.");
+    return es_problem_remedy(
+        why, ES_REMEDY_STATUS,
+        apr_psprintf(r->pool,
+                     "%s is no ServerName or ServerAlias of this server: a "
+                     "page of another site may have made its name resolve to "
+                     "it.",
+                     r->hostname ? r->hostname : "(none)"));
+}
+
 int es_status_page_handler(request_rec *r)
 {
     es_problem_t why;
@@ -224,6 +243,7 @@ int es_status_page_handler(request_rec *r)
     if (r->method_number != M_GET) {
         return es_reply_method(r, ALLOW);
     }
-    return es_status_access_admits(r, &why) ? serve(r)
-                                            : es_reply_problem(r, &why);
+    return es_status_access_admits(r, &why) && is_of_this_site(r, &why)
+               ? serve(r)
+               : es_reply_problem(r, &why);
 }
