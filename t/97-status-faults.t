@@ -131,6 +131,20 @@ for my $query ('?json', '?channels', '?samples', '') {
 is json('?json')->{version}, 1, 'a client that cuts the answer harms nothing';
 unlike $httpd->error_log, qr/ exit signal (?!Killed)/, 'no child has crashed';
 
+# ---- Other MPMs ------------------------------------------------------------
+
+for my $mpm ('worker', 'prefork') {
+    SKIP: {
+        skip "needs mpm_$mpm", 4 if !EventStream::Httpd->has_module("mpm_$mpm");
+        $httpd = EventStream::Httpd->start(conf => $conf, mpm => $mpm);
+        my $there = live();
+        ok $there->skip_to('sample', 10), "$mpm: the page is live";
+        ok $httpd->graceful, "$mpm: graceful succeeds";
+        ok $there->skip_to('sample', 10), "$mpm: it is live after it";
+        is $httpd->stop, 0, "$mpm: httpd stops with exit status 0";
+    }
+}
+
 # ---- Very many channels ----------------------------------------------------
 
 my $many = EventStream::Httpd->start(conf => $conf, log => 'notice', mpm_conf =>

@@ -84,7 +84,7 @@ typedef struct es_dir_t {
     apr_array_header_t *origins;     /* char *; NULL = none */
     apr_array_header_t *transparent; /* char *; NULL = none */
     apr_array_header_t *metrics_channels; /* char *; NULL = none */
-    const char *status_publish;      /* a path of this site, or "" */
+    const char *status_publish;           /* a path of this site, or "" */
 } es_dir_t;
 
 /** EventStreamCluster of a hub, which may be defined later. */
