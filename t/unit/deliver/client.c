@@ -455,6 +455,7 @@ static void test_offer_only_to_an_up_to_date_client(void **state)
 
 static void test_overtaken_between_frames(void **state)
 {
+    es_hub_figures_t figures = {0};
     es_client_t *client;
     char expected[80];
     fake_sink_t fake;
@@ -466,6 +467,7 @@ static void test_overtaken_between_frames(void **state)
     hub_open(&hub, 64 * 1024);
     fake_init(&fake, 1);
     client = join(&hub, &fake, "a,b\"q");
+    client->figures = &figures;
     lap(&hub, "a");
     fake.budget = 30; /* the reset itself is cut */
     assert_int_equal(settle(client, 0), ES_STEP_BLOCKED);
@@ -484,6 +486,8 @@ static void test_overtaken_between_frames(void **state)
     assert_non_null(strstr(at, "\"b\\\"q\""));
     assert_non_null(strstr(at, "data: next\n"));
     assert_null(strstr(at, "xxx"));
+    assert_int_equal(figures.resets[ES_RESET_OVERTAKEN], 1);
+    assert_int_equal(figures.deliveries, 1);
     part(client, &fake);
     hub_close(&hub);
 }
@@ -495,6 +499,7 @@ static void test_filled(void **state)
 {
     static const char *const channels[] = {"a", "b", "quiet", "a,b"};
     char id[ES_ID_TEXT_SIZE + 8];
+    es_hub_figures_t figures = {0};
     es_client_t *clients[4];
     fake_sink_t fakes[4];
     es_start_t present;
@@ -506,6 +511,7 @@ static void test_filled(void **state)
     for (i = 0; i < 4; i++) {
         fake_init(&fakes[i], 0);
         clients[i] = join(&hub, &fakes[i], channels[i]);
+        clients[i]->figures = &figures;
     }
     hub_say(&hub, "a", "one");
     hub_say(&hub, "b", "two");
@@ -523,6 +529,8 @@ static void test_filled(void **state)
         assert_null(strstr(fakes[i].got, "HISTORY"));
         assert_int_equal(strstr(fakes[i].got, "one") != NULL, i == 0);
     }
+    assert_int_equal(figures.resets[ES_RESET_FILLED], 4);
+    assert_int_equal(figures.resets[ES_RESET_OVERTAKEN], 0);
     hub_say(&hub, "a,b,quiet", "three");
     for (i = 0; i < 4; i++) {
         assert_int_equal(settle(clients[i], 0), ES_STEP_CURRENT);

@@ -80,6 +80,26 @@ static void a_zeroed_hub_can_be_cleared(void **state)
     es_hub_clear(&own);
 }
 
+static void what_it_measures_goes_to_its_child(void **state)
+{
+    static es_delivery_figures_t figures;
+    world_t *w = *state;
+
+    es_hub_note_lag(&w->own, 1, 2); /* it has nowhere to count */
+    es_hub_note_replay(&w->own, 3);
+    es_hub_set_figures(&w->own, &figures, ES_CHILD_FIGURES_HUBS - 1);
+    assert_ptr_equal(w->own.figures, &figures.hubs[ES_CHILD_FIGURES_HUBS - 1]);
+    es_hub_note_lag(&w->own, 4294967290u, 5000000005); /* the clock wraps */
+    assert_int_equal(es_histogram_count(&figures.lag), 1);
+    assert_int_equal(figures.lag.sum, (apr_uint32_t)5000000005 + 6);
+    assert_int_equal(figures.gauges.lag_us, (apr_uint32_t)5000000005 + 6);
+    assert_int_equal(figures.gauges.lag_at, 5000000005);
+    es_hub_note_replay(&w->own, 3);
+    assert_int_equal(figures.replay.sum, 3);
+    es_hub_set_figures(&w->own, &figures, ES_CHILD_FIGURES_HUBS);
+    assert_null(w->own.figures); /* a hub beyond the last is not counted */
+}
+
 static void a_channel_signals_its_watches_alone(void **state)
 {
     world_t *w = *state;
@@ -153,6 +173,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         UNIT(it_begins_at_the_head),
         UNIT(a_zeroed_hub_can_be_cleared),
+        UNIT(what_it_measures_goes_to_its_child),
         UNIT(a_channel_signals_its_watches_alone),
         UNIT(a_removed_watch_is_not_signalled),
         UNIT(watches_are_stopped_and_removed),
