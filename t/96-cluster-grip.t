@@ -5,6 +5,8 @@
 # so to their publishers. What happens when it is killed, stopped, cut off from
 # the broker, stopped regularly or restarted: another one goes on from where it
 # was, and no event is left out.
+#
+# ES_ROUNDS=10 repeats the most of it ten times and says how long it took.
 
 use strict;
 use warnings;
@@ -403,6 +405,60 @@ is publish($idle, 'news', 'd2')->{status}, 200,
     'it works again when the proxy is back';
 check_all($proxy, ['d2'], 'the proxy that was down');
 check_all($second, [qw(d1 d2)], 'the other proxy');
+
+# ---- Again and again ---------------------------------------------------------
+
+# Ends the server that sends, or stops it for a while. Returns the seconds until
+# another one sends, the events, and those that came twice.
+my $ends = 0;
+
+sub end_sender
+{
+    my ($how) = @_;
+    my $old = sender('one server sends', @nodes);
+    my $next = other_than($old);
+    $_->clear for $proxy, $second;
+    my $running = start_publisher('n' . ++$ends . 'x', $next);
+    sleep 0.3 + rand;
+    my $from = time;
+    $how eq 'TERM' ? kill(TERM => $old->pid) : signal_all($how => $old);
+    sender("$how: another server sends", $next);
+    my $took = time - $from;
+    sleep 0.3;
+    signal_all(CONT => $old) if $how eq 'STOP';
+    sleep 0.3;
+    my @all = stop_publisher($running);
+    my $more = check_all($proxy, \@all, $how);
+    $more += check_all($second, \@all, $how);
+    if ($how ne 'STOP') {
+        $old->stop;
+        my $started = $cluster->start_node;
+        $cluster->wait_synced($started);
+        @nodes = ($next, $started);
+    }
+    return ($took, scalar @all, $more / 2);
+}
+
+if ($ENV{ES_ROUNDS}) {
+    my (%took, %twice, $events);
+    @nodes = ($idle, $cluster->start_node);
+    $cluster->wait_synced(@nodes);
+    for (1 .. $ENV{ES_ROUNDS}) {
+        for my $how (qw(KILL STOP TERM)) {
+            my ($seconds, $count, $more) = end_sender($how);
+            push @{$took{$how}}, sprintf '%.1f', $seconds;
+            push @{$twice{$how}}, $more;
+            $events += $count;
+        }
+    }
+    diag "$events events";
+    for my $how (sort keys %took) {
+        diag "$how: after @{[sort @{$took{$how}}]} s; sent twice: "
+            . join ' ', sort { $a <=> $b } @{$twice{$how}};
+    }
+    $_->stop for grep { $_ != $nodes[0] } @nodes;
+    $idle = $nodes[0];
+}
 
 # ---- A broker's user who may do what the sample allows ---------------------
 
