@@ -273,6 +273,17 @@ static void log_fill(const history_t *history)
                     : "; entries before may be missing, and clients were told");
 }
 
+/* A journal that had a history gets one of another epoch. */
+static void tell_replaced(const history_t *history)
+{
+    const es_cluster_fill_params_t *params = history->params;
+    const es_id_t *last = &history->spans[history->nspans - 1].last;
+
+    if (params->after.ms != 0 && !es_id_is_same_epoch(&params->after, last)) {
+        es_cluster_state_set_replaced(params->hub->state, last->ms);
+    }
+}
+
 apr_status_t es_cluster_fill(const es_cluster_fill_params_t *params,
                              es_cluster_link_t *link, es_id_t *last)
 {
@@ -294,6 +305,7 @@ apr_status_t es_cluster_fill(const es_cluster_fill_params_t *params,
         reverse(history.entries->elts, history.entries->nelts,
                 sizeof(spare_entry), &spare_entry);
         reverse(history.spans, history.nspans, sizeof(spare_span), &spare_span);
+        tell_replaced(&history);
         rv = store(&history);
     }
     if (rv == APR_SUCCESS) {

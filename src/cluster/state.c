@@ -61,7 +61,8 @@ struct es_cluster_state_t {
     apr_uint64_t sending_until; /* of es_clock_now */
     apr_uint64_t has_seal;      /* written after the seal */
     es_cluster_seal_t seal;
-    apr_uint64_t spare4[4];
+    apr_uint64_t replaced_ms; /* of the broker's clock; 0 = never */
+    apr_uint64_t spare4[3];
 };
 
 typedef char assert_state_size[sizeof(es_cluster_state_t) == 512 ? 1 : -1];
@@ -342,6 +343,17 @@ apr_time_t es_cluster_state_complete_at(const es_cluster_state_t *state)
 {
     /* acquire: the look at the journal comes after it */
     return (apr_time_t)__atomic_load_n(&state->complete_at, __ATOMIC_ACQUIRE);
+}
+
+void es_cluster_state_set_replaced(es_cluster_state_t *state, apr_uint64_t ms)
+{
+    /* relaxed: the journal's lock orders it before the new history */
+    __atomic_store_n(&state->replaced_ms, ms, __ATOMIC_RELAXED);
+}
+
+apr_uint64_t es_cluster_state_replaced_ms(const es_cluster_state_t *state)
+{
+    return __atomic_load_n(&state->replaced_ms, __ATOMIC_RELAXED);
 }
 
 void es_cluster_state_set_error(es_cluster_state_t *state, const char *why)

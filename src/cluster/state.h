@@ -181,6 +181,15 @@ void es_cluster_state_set_complete(es_cluster_state_t *state,
 /** The last such time; 0 = there was none yet. */
 apr_time_t es_cluster_state_complete_at(const es_cluster_state_t *state);
 
+/**
+ * Another history replaces that of the journal, up to an id with this time.
+ * Written before it does.
+ */
+void es_cluster_state_set_replaced(es_cluster_state_t *state, apr_uint64_t ms);
+
+/** The last such time; 0 = there was none. */
+apr_uint64_t es_cluster_state_replaced_ms(const es_cluster_state_t *state);
+
 /** Read all of them. */
 void es_cluster_state_read(const es_cluster_state_t *state,
                            es_cluster_stats_t *stats);

@@ -176,16 +176,31 @@ static apr_status_t replay(es_stream_t *stream, apr_uint64_t latest)
     return rv == APR_TIMEUP ? rv : APR_SUCCESS;
 }
 
+/* Was the event with this publisher's id found where the client may not have
+ * seen it? */
+static int is_doubtful(const es_stream_t *stream, es_slice_t id)
+{
+    es_id_t own;
+
+    return stream->hub->cluster && !es_id_parse(&own, id) &&
+           es_cluster_runtime_is_doubtful(stream->hub, &stream->start.id);
+}
+
 /* Starts after the last event the client saw; or schedules a stream-reset, if
  * the journal cannot guarantee that no event was missed. */
 static apr_status_t resume(es_stream_t *stream, const es_channel_set_t *names,
                            es_slice_t id)
 {
     es_resume_reach_t reach = es_subscribe_admit_reach(stream->hub);
+    es_start_t present = stream->start;
     apr_status_t rv =
         es_store_resume(stream->hub->store, stream->slots, stream->nslots, id,
                         &reach, &stream->start);
 
+    if (rv == APR_SUCCESS && is_doubtful(stream, id)) {
+        stream->start = present;
+        rv = APR_NOTFOUND;
+    }
     stream->replays = rv == APR_SUCCESS;
     if (rv == APR_SUCCESS || rv == APR_TIMEUP) {
         return rv;

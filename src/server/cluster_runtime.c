@@ -36,6 +36,8 @@
  * two looks for it; microseconds. */
 #define BEHIND_WAIT (2 * APR_USEC_PER_SEC)
 #define BEHIND_LOOK (10 * 1000)
+/* How long after a failure publishers may publish an event again; in ms. */
+#define AGAIN_WITHIN_MS (60 * 1000)
 /* How long one server may take for a connection; another is tried then. */
 #define CONNECT_TIMEOUT (2 * APR_USEC_PER_SEC)
 
@@ -439,6 +441,14 @@ int es_cluster_runtime_wait_behind(apr_time_t by)
     }
     apr_sleep(BEHIND_LOOK);
     return 1;
+}
+
+int es_cluster_runtime_is_doubtful(const es_runtime_hub_t *hub,
+                                   const es_id_t *id)
+{
+    apr_uint64_t ms = es_cluster_state_replaced_ms(hub_of(hub)->state);
+
+    return ms != 0 && id->ms < ms + AGAIN_WITHIN_MS;
 }
 
 int es_cluster_runtime_is_behind(const es_runtime_hub_t *hub, apr_time_t since)

@@ -149,6 +149,19 @@ apr_time_t es_cluster_runtime_behind_by(const es_runtime_hub_t *hub,
 int es_cluster_runtime_wait_behind(apr_time_t by);
 
 /**
+ * May a client have received the event with a publisher's id in a history that
+ * this journal had before? A publisher that got no answer publishes its event
+ * again, and after a failure in which the broker has lost it, it has another
+ * place. What was before that place is missing then.
+ *
+ * @param id  ours, of the event in the present history
+ *
+ * Context: ANY.
+ */
+int es_cluster_runtime_is_doubtful(const es_runtime_hub_t *hub,
+                                   const es_id_t *id);
+
+/**
  * Is the journal one that has followed the broker's stream, and may it lack
  * what the broker had at this time? A server that is cut off does not know that
  * for some seconds. To be called before the journal is looked at.

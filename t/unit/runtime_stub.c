@@ -188,6 +188,13 @@ int es_cluster_runtime_wait_behind(apr_time_t by)
     return 1;
 }
 
+int es_cluster_runtime_is_doubtful(const es_runtime_hub_t *hub,
+                                   const es_id_t *id)
+{
+    (void)hub, (void)id;
+    return runtime_stub.is_doubtful;
+}
+
 int es_cluster_runtime_is_behind(const es_runtime_hub_t *hub, apr_time_t since)
 {
     (void)hub, (void)since;

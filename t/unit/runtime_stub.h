@@ -32,6 +32,7 @@ typedef struct runtime_stub_t {
     int behind_looks;     /* for which es_cluster_runtime_wait_behind waits */
     void (*on_behind)(void); /* called by it; NULL = nothing comes */
     int is_behind;
+    int is_doubtful;
 
     /* what was called */
     int reached[ES_LIMITS];      /* by es_stats_count_limit */

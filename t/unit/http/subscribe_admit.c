@@ -87,6 +87,21 @@ static void publish(const char *channel, const char *data)
     assert_int_equal(kit_append(kit, channel, data, &done), APR_SUCCESS);
 }
 
+/* An event with a publisher's id. */
+static void publish_with_id(const char *channel, const char *data,
+                            const char *id)
+{
+    es_slice_t name = es_slice_of(channel);
+    es_frame_t frame = kit_frame(data);
+    es_entry_t entry = {&name, 1, &frame};
+    es_appended_t done;
+
+    frame.publisher_id = es_slice_of(id);
+    assert_int_equal(
+        es_store_append(kit->store, &entry, 1, KIT_NOW, kit->touched, &done),
+        APR_SUCCESS);
+}
+
 /* Close a channel for some milliseconds from now on. */
 static void close_for(const char *channel, int ms)
 {
@@ -537,6 +552,30 @@ FACTS(a_client_whose_event_does_not_come_is_asked_to_reconnect)
     assert_int_equal(runtime_stub.broker_waits, 0);
 }
 
+FACTS(a_publishers_id_from_before_a_failure_is_no_place_to_resume)
+{
+    es_pos_t present;
+
+    hub.cluster = &cluster;
+    publish_with_id("a", "1", "x");
+    publish("a", "2");
+    present = head();
+    send_last_id("x");
+    runtime_stub.is_doubtful = 1;
+    assert_int_equal(admit("a"), ES_ADMIT_DONE);
+    assert_int_not_equal(stream.reset.len, 0);
+    assert_int_equal(stream.start.pos, present);
+    next_client("127.0.0.1");
+    send_last_id(id_of(1)); /* of ours: it has one place */
+    assert_int_equal(admit("a"), ES_ADMIT_DONE);
+    assert_int_equal(stream.reset.len, 0);
+    next_client("127.0.0.1");
+    send_last_id("x");
+    runtime_stub.is_doubtful = 0;
+    assert_int_equal(admit("a"), ES_ADMIT_DONE);
+    assert_int_equal(stream.reset.len, 0);
+}
+
 FACTS(a_new_client_gets_as_many_events_as_the_location_replays)
 {
     es_pos_t second = publish_three();
@@ -656,6 +695,7 @@ static const struct CMUnitTest tests[] = {
     HUB(all_clients_of_a_clustered_hub_wait_for_its_history),
     HUB(a_client_that_is_ahead_waits_for_its_event),
     HUB(a_client_whose_event_does_not_come_is_asked_to_reconnect),
+    HUB(a_publishers_id_from_before_a_failure_is_no_place_to_resume),
     HUB(a_new_client_gets_as_many_events_as_the_location_replays),
     HUB(nothing_is_replayed_of_an_empty_channel),
     HUB(earliest_asks_for_all_events),
