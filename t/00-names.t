@@ -33,6 +33,9 @@ my %other_prefixes = (
     'src/deliver/client_state.c' => ['es_client'],
     # those of the channel table are in channels.c and here
     'src/journal/channels_repair.c' => ['es_channels'],
+    # those of the table of presence are in presence.c and here
+    'src/shm/presence_events.c' => ['es_presence'],
+    'src/shm/presence_rows.c' => ['es_presence'],
     # a message is sent by handover_msg.c and received here
     'src/deliver/handover_msg_receive.c' => ['es_handover_msg'],
 );
