@@ -60,6 +60,7 @@
 #include "http/hooks.h"
 #include "http/http2.h"
 #include "http/metrics.h"
+#include "http/presence.h"
 #include "http/publish.h"
 #include "http/publish_log.h"
 #include "http/status_access.h"
@@ -159,6 +160,7 @@ static void on_child_init(apr_pool_t *pchild, server_rec *s)
     es_stream_log_child_init(pchild, s);
     es_runtime_child_init(pchild, s);
     es_ticker_child_init(pchild, s);
+    es_presence_child_init(pchild, s);
     es_context_enter(0); /* under prefork this thread becomes a worker */
 }
 

@@ -18,6 +18,7 @@
 #include <http_config.h>
 #include <http_core.h>
 
+#include "shm/presence.h"
 #include "journal/resume.h"
 #include "server/deliveries.h"
 #include "server/log.h"
@@ -144,6 +145,9 @@ const command_rec es_directives_table[] = {
     AP_INIT_ITERATE("EventStreamTransparentFilter",
                     es_stream_setters_transparent, NULL, IN_SECTIONS,
                     "names of output filters"),
+    AP_INIT_TAKE12("EventStreamPresence", es_stream_setters_presence, NULL,
+                   IN_SECTIONS, "on or off; and optionally name= and an "
+                                "expression for the name of a client"),
     AP_INIT_TAKE1("EventStreamUseHub", es_hub_setters_use, NULL, IN_SECTIONS,
                   "the name of a hub"),
     AP_INIT_ITERATE("EventStreamMetricsChannels",
@@ -169,6 +173,8 @@ const command_rec es_directives_table[] = {
                GLOBAL(max_address_channels), 0, 0, APR_INT32_MAX),
     GLOBAL_ROW("EventStreamMaxHeld", ES_NUMBER, GLOBAL(max_held),
                0, 0, 65535),
+    GLOBAL_ROW("EventStreamMaxPresence", ES_NUMBER, GLOBAL(max_presence),
+               16384, 1, ES_PRESENCE_ROWS_MAX),
     GLOBAL_ROW("EventStreamThreads", ES_NUMBER_OR_AUTO, GLOBAL(threads),
                0, 0, ES_DELIVERIES_MAX),
     GLOBAL_ROW("EventStreamGripMaxWaiting", ES_NUMBER,
@@ -458,6 +464,7 @@ void *es_directives_merge_dir(apr_pool_t *p, void *outer, void *inner)
         add->metrics_channels ? add->metrics_channels : base->metrics_channels;
     dir->status_publish =
         add->status_publish ? add->status_publish : base->status_publish;
+    dir->presence = add->presence ? add->presence : base->presence;
     return dir;
 }
 
@@ -531,6 +538,7 @@ void es_directives_finish(server_rec *s)
     server_rec *vhost;
 
     fill_presets(es_settings_of(s), set_global_row);
+    es_settings_of(s)->has_presence = es_stream_setters_has_presence();
     for (vhost = s; vhost; vhost = vhost->next) {
         es_dir_t *dir =
             ap_get_module_config(vhost->lookup_defaults, &eventstream_module);

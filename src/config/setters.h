@@ -67,7 +67,14 @@ const char *es_stream_setters_transparent(cmd_parms *cmd, void *dir,
 const char *es_stream_setters_log(cmd_parms *cmd, void *dir, const char *target,
                                   const char *format);
 
-/** Forget the noted names of filters. Context: pre_config. */
+const char *es_stream_setters_presence(cmd_parms *cmd, void *dir,
+                                       const char *word, const char *name);
+
+/** Has a section EventStreamPresence on? Context: post_config. */
+int es_stream_setters_has_presence(void);
+
+/** Forget the noted names of filters, and that a section has presence. Context:
+ * pre_config. */
 void es_stream_setters_begin(apr_pool_t *pconf);
 
 /** Log the names that no output filter has. Context: post_config, when all

@@ -23,9 +23,12 @@ typedef struct noted_filter_t {
 /* noted_filter_t, in the configuration pool; NULL before pre_config */
 static apr_array_header_t *filters;
 
+static int has_presence;
+
 void es_stream_setters_begin(apr_pool_t *pconf)
 {
     filters = apr_array_make(pconf, 4, sizeof(noted_filter_t));
+    has_presence = 0;
 }
 
 void es_stream_setters_warn(server_rec *s)
@@ -116,4 +119,52 @@ const char *es_stream_setters_log(cmd_parms *cmd, void *dir, const char *target,
     }
     global->stream_log = target;
     return NULL;
+}
+
+/* ---- EventStreamPresence ------------------------------------------------- */
+
+#define PRESENCE_NAME "%{REMOTE_USER}"
+
+/* @return what is wrong with the words, or NULL */
+static const char *check_presence(const char *word, const char *name)
+{
+    if (strcasecmp(word, "on") && strcasecmp(word, "off")) {
+        return "EventStreamPresence takes on or off, and optionally name= and "
+               "an expression";
+    }
+    if (name &&
+        (strcasecmp(word, "on") || strncasecmp(name, "name=", 5) || !name[5])) {
+        return "EventStreamPresence: after on, only name= and an expression "
+               "may follow, such as name=%{REMOTE_USER}";
+    }
+    return NULL;
+}
+
+const char *es_stream_setters_presence(cmd_parms *cmd, void *dir,
+                                       const char *word, const char *name)
+{
+    es_presence_conf_t *conf = apr_pcalloc(cmd->pool, sizeof(*conf));
+    const char *err = es_setters_misplaced(cmd);
+
+    err = err ? err : check_presence(word, name);
+    if (err) {
+        return err;
+    }
+    conf->is_on = !strcasecmp(word, "on");
+    if (conf->is_on) {
+        conf->name = ap_expr_parse_cmd(cmd, name ? name + 5 : PRESENCE_NAME,
+                                       AP_EXPR_FLAG_STRING_RESULT, &err, NULL);
+        if (err) {
+            return apr_pstrcat(cmd->pool, "EventStreamPresence: name=: ", err,
+                               NULL);
+        }
+        has_presence = 1;
+    }
+    ((es_dir_t *)dir)->presence = conf;
+    return NULL;
+}
+
+int es_stream_setters_has_presence(void)
+{
+    return has_presence;
 }

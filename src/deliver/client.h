@@ -17,6 +17,7 @@
 #include "shm/client_count.h"
 #include "journal/resume.h"
 #include "deliver/round.h"
+#include "deliver/client_presence.h"
 #include "deliver/sink.h"
 #include "deliver/stream_line.h"
 
@@ -53,6 +54,7 @@ typedef struct es_client_params_t {
                                 * client. NULL = it is not counted */
     int replays; /* 1 = it begins with events of the past, which are counted for
                   * es_client_take_replayed */
+    es_client_presence_t *presence; /* taken over; NULL = none */
 } es_client_params_t;
 
 /** The result of a step or an offer. */

@@ -93,7 +93,15 @@ es_client_t *es_client_create(const es_client_params_t *params, es_sink_t *sink,
     client->figures = params->figures;
     client->replay =
         params->replays ? ES_CLIENT_REPLAY_RUNS : ES_CLIENT_REPLAY_NONE;
+    client->presence = params->presence;
     return client;
+}
+
+/* How long it may be away: its stream may have ended with a longer retry: than
+ * it began with. */
+static apr_int64_t away_ms(const es_client_t *client)
+{
+    return client->opts.retry_ms + ES_PRESENCE_MARGIN_MS;
 }
 
 void es_client_close(es_client_t *client)
@@ -102,6 +110,7 @@ void es_client_close(es_client_t *client)
     es_store_unsubscribe(client->store, client->child, client->slots,
                          client->nslots);
     es_client_count_remove(&client->counted);
+    es_client_presence_destroy(client->presence, away_ms(client));
     client->sink->ops->close(client->sink);
     destroy(client);
 }

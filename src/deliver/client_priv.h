@@ -52,7 +52,8 @@ void es_client_rebase(es_client_t *client, apr_time_t now);
  *                slots lives as long as the client; store and counted are this
  *                process's. opts.lifetime is what is left of it: 0 = no end,
  *                else 1 or more. A backlog is not saved: the next owner sends
- *                all that is left of the past
+ *                all that is left of the past. line is NULL; presence stays
+ *                the client's
  * @return 1; 0: the client cannot be handed over, since it ends, is broken, or
  *         stands within a stream-reset, whose bytes depend on this process's
  *         slots
@@ -77,6 +78,9 @@ const es_stream_line_t *es_client_line(const es_client_t *client);
 
 /** The client goes on elsewhere, where its line is logged. */
 void es_client_forget_line(es_client_t *client);
+
+/** The client goes on elsewhere: its name stays present until it is there. */
+void es_client_extend_presence(es_client_t *client);
 
 /** 1 when the sink has the end of the body: the peer may still read it. */
 int es_client_is_finished(const es_client_t *client);
@@ -190,6 +194,7 @@ struct es_client_t {
     apr_uint32_t replayed; /* events, while it replays */
     es_pos_t search_from;  /* see es_scan_params_t */
     es_counted_t counted;
+    es_client_presence_t *presence; /* owned; NULL = none */
 };
 
 /** The state that follows on each cause. */

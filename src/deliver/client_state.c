@@ -112,6 +112,11 @@ static void skip_others(es_client_t *client)
     }
 }
 
+void es_client_extend_presence(es_client_t *client)
+{
+    es_client_presence_extend(client->presence, ES_PRESENCE_HANDOVER_MS);
+}
+
 int es_client_save(es_client_t *client, apr_time_t now,
                    es_client_params_t *params, es_client_saved_t *saved)
 {
@@ -127,6 +132,7 @@ int es_client_save(es_client_t *client, apr_time_t now,
     params->nslots = client->nslots;
     params->opts = client->opts;
     params->counted = client->counted;
+    params->presence = client->presence;
     if (client->end_at != 0) {
         params->opts.lifetime = client->end_at > now ? client->end_at - now : 1;
     }

@@ -44,6 +44,7 @@ typedef struct es_delivery_params_t {
     const apr_uint32_t *counters;      /* nhubs numbers, for figures; NULL = its
                                       * number is that of the hub */
     apr_uint32_t clients_max;          /* of this delivery; 0 = no limit */
+    es_presence_t *presence;           /* the same for their names */
     const es_handover_sockets_t *handover; /* NULL = none */
     const int *running;                    /* the server's generation, see
                               * es_shutdown_server_t */

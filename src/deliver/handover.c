@@ -189,6 +189,8 @@ static int describe(es_handover_t *handover, es_conn_t *conn,
     handed->opts = params.opts;
     handed->is_counted = params.counted.client_count != NULL;
     handed->address = params.counted.address;
+    handed->who = es_client_presence_name(params.presence);
+    handed->grace_ms = es_client_presence_grace(params.presence);
     handed->names = handover->names;
     handed->nnames = params.nslots;
     return 1;
@@ -205,6 +207,7 @@ static void send_msg(es_handover_t *handover)
     for (i = 0; i < count; i++) {
         if (handover->send_status == APR_SUCCESS) {
             es_client_forget_line(handover->sent[i]->client);
+            es_client_extend_presence(handover->sent[i]->client);
             es_conns_drop(handover->params.conns, handover->sent[i]);
             handover->nsent++;
         }

@@ -37,6 +37,7 @@
 
 #include "shm/children.h"
 #include "shm/client_count.h"
+#include "shm/presence.h"
 #include "deliver/conns.h"
 #include "deliver/handover_sockets.h"
 
@@ -51,6 +52,7 @@ typedef struct es_handover_params_t {
     int epoll_fd;                         /* in which sockets are watched */
     const es_handover_sockets_t *sockets; /* copied; NULL = none */
     es_client_count_t *client_count;      /* NULL = clients are not counted */
+    es_presence_t *presence;              /* NULL = names are not counted */
     apr_uint32_t clients_max;             /* of this child; 0 = no limit */
     apr_int64_t drain_ms;          /* for clients that end when received */
     es_deadline_clock_fn_t *clock; /* NULL = es_clock_now */

@@ -73,7 +73,8 @@ static apr_size_t size_of(const es_handed_t *handed)
     apr_size_t size = sizeof(es_handover_wire_t);
     int i;
 
-    if (handed->nnames < 1 || handed->nnames > ES_HANDOVER_MSG_NAMES) {
+    if (handed->nnames < 1 || handed->nnames > ES_HANDOVER_MSG_NAMES ||
+        handed->who.len > ES_PRESENCE_NAME_MAX) {
         return 0;
     }
     for (i = 0; i < handed->nnames; i++) {
@@ -82,6 +83,7 @@ static apr_size_t size_of(const es_handed_t *handed)
         }
         size += 1 + handed->names[i].len;
     }
+    size += handed->who.len;
     if (handed->line != NULL) {
         size += sizeof(es_handover_wire_line_t) + handed->line->len;
     }
@@ -116,6 +118,8 @@ static void fill_wire(es_handover_wire_t *wire, const es_handed_t *handed)
     wire->send_timeout = handed->opts.send_timeout;
     wire->lifetime = handed->opts.lifetime;
     wire->retry_ms = handed->opts.retry_ms;
+    wire->grace_ms = handed->grace_ms;
+    wire->who_len = (unsigned char)handed->who.len;
     wire->chunked = handed->chunked != 0;
     wire->nnames = (apr_uint16_t)handed->nnames;
     wire->is_tls = handed->tls != NULL;
@@ -182,6 +186,7 @@ apr_status_t es_handover_msg_add(es_handover_msg_t *msg,
         *to++ = (char)(unsigned char)name.len;
         to = put_bytes(to, name.data, name.len);
     }
+    to = put_bytes(to, handed->who.data, handed->who.len);
     msg->len += size;
     if (handed->line != NULL) {
         to = put_line(to, handed->line);

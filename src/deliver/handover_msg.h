@@ -41,6 +41,9 @@ typedef struct es_handed_t {
     const es_slice_t *names; /* its channels; not slots, as these may be
                               * reused while no child is subscribed for it */
     int nnames;              /* 1..ES_HANDOVER_MSG_NAMES */
+    es_slice_t who;          /* its name in the table of presence; empty = it is
+                           * not counted there */
+    apr_int64_t grace_ms;    /* of it */
     const es_sink_tls_saved_t *tls; /* NULL = a plain client */
     const es_stream_line_t *line;   /* NULL = its stream is not logged */
 } es_handed_t;
@@ -93,8 +96,8 @@ apr_status_t es_handover_msg_receive(es_handover_msg_t *msg, int fd);
 /**
  * Take the next client out of a received message.
  *
- * @param handed  filled; the descriptor is the caller's; names, line and tls
- *                live until the next call for msg, which wipes tls
+ * @param handed  filled; the descriptor is the caller's; names, who, line and
+ *                tls live until the next call for msg, which wipes tls
  * @return APR_SUCCESS; APR_EOF: all are taken; APR_EINVAL: the rest is
  *         malformed, and its descriptors were closed
  */

@@ -4,13 +4,15 @@
  * Numbers have the machine's own form, since both ends are children of one
  * parent:
  *
- *     ┌──────┬────────┬─────────────────┬────────────┬─────────────────┬──
- *     │ head │ client │ 3 abc 5 hello … │ line, text │ tls, rest, part │ …
- *     └──────┴────────┴─────────────────┴────────────┴─────────────────┴──
- *                       its names, each   only if its  only of a client of
- *                       after a byte      stream is    TLS: its session,
- *                       with its length   logged       bytes to be sent,
- *                                                      bytes that have arrived
+ *     ┌──────┬────────┬─────────────────┬─────┬────────────┬────────────┬──
+ *     │ head │ client │ 3 abc 5 hello … │ who │ line, text │ tls, …     │ …
+ *     └──────┴────────┴─────────────────┴─────┴────────────┴────────────┴──
+ *                       its names, each   │     only if its  only of a
+ *                       after a byte      │     stream is    client of TLS:
+ *                       with its length   │     logged       its session,
+ *                                         │                  bytes to be sent,
+ *                       its name in the table                bytes that have
+ *                       of presence, who_len bytes           arrived
  *
  * The descriptors are sent as ancillary data (SCM_RIGHTS), one for each client
  * and in the same order. If the receiver can open too few, the kernel drops
@@ -24,7 +26,7 @@
 #include "deliver/handover_msg.h"
 
 #define ES_HANDOVER_MSG_VERSION \
-    0x65736c04u /* "esl" and a number, raised with each change */
+    0x65736c05u /* "esl" and a number, raised with each change */
 
 typedef struct es_handover_head_t {
     apr_uint32_t version;
@@ -47,6 +49,7 @@ typedef struct es_handover_wire_t {
     apr_int64_t send_timeout;
     apr_int64_t lifetime;
     apr_int64_t retry_ms;
+    apr_int64_t grace_ms;
     apr_uint16_t nnames;
     unsigned char is_tls;
     unsigned char has_line;
@@ -54,9 +57,11 @@ typedef struct es_handover_wire_t {
     unsigned char as_comment;
     unsigned char control;
     unsigned char is_counted;
+    unsigned char who_len;
+    unsigned char reserved[7]; /* 0 */
 } es_handover_wire_t;
 
-typedef char es_assert_wire_size[sizeof(es_handover_wire_t) == 128 ? 1 : -1];
+typedef char es_assert_wire_size[sizeof(es_handover_wire_t) == 144 ? 1 : -1];
 
 /* After the names of a client whose stream is logged; not aligned. */
 typedef struct es_handover_wire_line_t {
@@ -93,6 +98,7 @@ struct es_handover_msg_t {
     apr_size_t secret; /* bytes from the start that may have secrets */
     es_handover_wire_tls_t wire_tls; /* of the client that was taken last */
     es_sink_tls_saved_t tls;         /* the same, for the caller */
+    es_slice_t who; /* in bytes, of the client that was taken last */
     es_slice_t names[ES_HANDOVER_MSG_NAMES];
     char bytes[ES_HANDOVER_MSG_BYTES];
     union {

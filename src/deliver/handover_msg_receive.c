@@ -92,7 +92,8 @@ static int is_valid(const es_handover_wire_t *wire)
     return wire->nnames >= 1 && wire->nnames <= ES_HANDOVER_MSG_NAMES &&
            is_time(wire->keepalive) && is_time(wire->send_timeout) &&
            is_time(wire->lifetime) && is_time(wire->retry_ms) &&
-           wire->skip < OFFSET_MAX && wire->control_offset < OFFSET_MAX &&
+           is_time(wire->grace_ms) && wire->skip < OFFSET_MAX &&
+           wire->control_offset < OFFSET_MAX &&
            wire->control <= ES_CLIENT_CONTROL_MAX && wire->is_tls <= 1 &&
            wire->has_line <= 1;
 }
@@ -122,6 +123,17 @@ static int take_names(es_handover_msg_t *msg, int count)
     }
     msg->at = (apr_size_t)(at - msg->bytes);
     return 1;
+}
+
+/* @return 0 if it is not valid, or exceeds the message */
+static int take_who(es_handover_msg_t *msg, apr_size_t len)
+{
+    if (len > msg->len - msg->at) {
+        return 0;
+    }
+    msg->who = es_slice(msg->bytes + msg->at, len);
+    msg->at += len;
+    return es_utf8_is_valid(msg->who);
 }
 
 /* @return 0 if it is not valid, or exceeds the message */
@@ -202,6 +214,8 @@ static void fill_handed(es_handed_t *handed, const es_handover_wire_t *wire,
     handed->opts.lifetime = wire->lifetime;
     handed->opts.retry_ms = wire->retry_ms;
     handed->chunked = wire->chunked != 0;
+    handed->who = msg->who;
+    handed->grace_ms = wire->grace_ms;
     handed->names = msg->names;
     handed->nnames = (int)wire->nnames;
     handed->tls = wire->is_tls ? &msg->tls : NULL;
@@ -225,7 +239,8 @@ apr_status_t es_handover_msg_take(es_handover_msg_t *msg, es_handed_t *handed)
     memcpy(&wire, msg->bytes + msg->at, sizeof(wire));
     msg->at += sizeof(wire);
     if (!is_valid(&wire) || !take_names(msg, wire.nnames) ||
-        (wire.has_line && !take_line(msg)) || (wire.is_tls && !take_tls(msg))) {
+        !take_who(msg, wire.who_len) || (wire.has_line && !take_line(msg)) ||
+        (wire.is_tls && !take_tls(msg))) {
         es_handover_msg_begin(msg);
         return APR_EINVAL;
     }

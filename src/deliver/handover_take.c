@@ -38,7 +38,8 @@ typedef struct take_t {
     es_hub_t *hub;
     es_start_t present;      /* where it was subscribed again */
     es_client_saved_t saved; /* its cursor is one of this store's segment */
-    int is_complete;         /* 0: some record since it was sent may be lost */
+    es_client_presence_t *presence; /* counted again; NULL = none */
+    int is_complete; /* 0: some record since it was sent may be lost */
     apr_time_t now;
 } take_t;
 
@@ -127,8 +128,31 @@ static apr_status_t find_start(take_t *take)
     return APR_SUCCESS;
 }
 
-/** @return APR_SUCCESS; APR_TIMEUP: another process has the store lock; or why
- *          the store refuses it */
+/* Count its name here, before it stops to count as handed over. An event that
+ * is due then is told by the next sweep. @return APR_TIMEUP: another process
+ * has the lock of the table; a table that is unusable is none */
+static apr_status_t find_presence(take_t *take)
+{
+    const es_handed_t *handed = take->handed;
+    es_presence_who_t who;
+    apr_status_t rv;
+    es_presence_entered_t entered;
+
+    if (take->params->presence == NULL || handed->who.len == 0) {
+        return APR_SUCCESS;
+    }
+    who.epoch = handed->epoch;
+    who.name = handed->who;
+    who.child = take->params->child;
+    who.grace_ms = handed->grace_ms;
+    rv = es_client_presence_create(&take->presence, take->params->presence,
+                                   &who, take->hub->store, take->slots,
+                                   handed->nnames, &entered);
+    return rv == APR_TIMEUP ? rv : APR_SUCCESS;
+}
+
+/** @return APR_SUCCESS; APR_TIMEUP: another process has the store lock, or that
+ *          of the table of presence; or why the store refuses it */
 static apr_status_t subscribe(take_t *take)
 {
     const es_handed_t *handed = take->handed;
@@ -140,6 +164,9 @@ static apr_status_t subscribe(take_t *take)
         return rv;
     }
     rv = find_start(take);
+    if (rv == APR_SUCCESS) {
+        rv = find_presence(take);
+    }
     if (rv != APR_SUCCESS) {
         unsubscribe(take);
     }
@@ -182,6 +209,7 @@ static es_client_t *make_client(const take_t *take, es_sink_t *sink)
     if (take->handed->line != NULL) {
         params.line = es_stream_line_copy(take->handed->line);
     }
+    params.presence = take->presence;
     count_client(take, &params.counted);
     client = es_client_create(&params, sink, take->now);
     if (client == NULL) {
@@ -213,6 +241,7 @@ static es_conn_t *make_conn(const take_t *take)
     es_conn_t *conn;
 
     if (client == NULL) {
+        es_client_presence_destroy(take->presence, 0);
         unsubscribe(take);
         return NULL;
     }

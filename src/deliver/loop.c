@@ -418,6 +418,7 @@ static apr_status_t make_handover(es_loop_t *loop,
     handover.epoll_fd = loop->epoll_fd;
     handover.sockets = params->handover;
     handover.client_count = params->client_count;
+    handover.presence = params->presence;
     handover.clients_max = params->clients_max;
     handover.drain_ms = params->drain_ms;
     loop->handover = es_handover_create(&handover);

@@ -20,6 +20,7 @@
 #include "base/sigblock.h"
 #include "journal/channel_stats.h"
 #include "server/runtime.h"
+#include "http/presence.h"
 #include "http/reply.h"
 
 #define LIMIT_PRESET 100
@@ -170,9 +171,8 @@ static int add_named(page_t *page, es_problem_t *why)
 
 /* ---- A page of all channels -------------------------------------------- */
 
-/* A number in the query. @param value  unchanged if the query has none */
-static int read_number(request_rec *r, const char *name, int max, int *value,
-                       es_problem_t *why)
+int es_channel_get_number(request_rec *r, const char *name, int max, int *value,
+                          es_problem_t *why)
 {
     es_slice_t text;
     apr_int64_t given;
@@ -214,8 +214,8 @@ static int add_list(page_t *page, es_slice_t prefix, es_problem_t *why)
     es_slot_t at;
     int slices;
 
-    if (!read_number(page->r, "limit", LIMIT_MAX, &limit, why) ||
-        !read_number(page->r, "after", APR_INT32_MAX, &after, why)) {
+    if (!es_channel_get_number(page->r, "limit", LIMIT_MAX, &limit, why) ||
+        !es_channel_get_number(page->r, "after", APR_INT32_MAX, &after, why)) {
         return 0;
     }
     at = (es_slot_t)after;
@@ -252,7 +252,7 @@ int es_channel_get_handler(request_rec *r, const es_dir_t *conf)
     const es_runtime_hub_t *hub = es_runtime_hub(conf);
     page_t page = {0};
     es_problem_t why;
-    es_slice_t prefix;
+    es_slice_t prefix, who;
     int done;
 
     if (!hub) {
@@ -265,6 +265,9 @@ int es_channel_get_handler(request_rec *r, const es_dir_t *conf)
     }
     if (!es_request_channels_publish_rights(&page.rights, r, conf, &why)) {
         return es_reply_problem(r, &why);
+    }
+    if (es_query_value(&who, es_slice_of(r->args), "who", r->pool)) {
+        return es_presence_who_serve(&page.rights, hub, who);
     }
     page.r = r;
     page.hub = hub;

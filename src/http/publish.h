@@ -287,6 +287,12 @@ const char *es_publish_result_error(const es_problem_t *why, apr_pool_t *p);
 int es_publish_store(const es_runtime_hub_t *hub, const es_batch_t *batch,
                      apr_pool_t *p, es_appended_t *done, es_problem_t *why);
 
+/** The same for events of our own: GRIP proxies get them, but nobody waits for
+ * that. */
+int es_publish_store_unwaited(const es_runtime_hub_t *hub,
+                              const es_batch_t *batch, apr_pool_t *p,
+                              es_appended_t *done, es_problem_t *why);
+
 /**
  * The same; also returns the outcomes at the hub's GRIP proxies. If the result
  * does not show proxies, why does not name publishers of other modules either.
@@ -525,6 +531,7 @@ int es_publishers_is_calling(void);
  *
  *   ?channel=a&channel=b   of these channels; without it, of the Location's
  *   ?list=prefix           a page of all known channels: limit=, after=
+ *   ?who=channel           a page of the names that are present in it: the same
  *
  * @return what the handler returns
  *
@@ -532,6 +539,11 @@ int es_publishers_is_calling(void);
  * times, each time briefly.
  */
 int es_channel_get_handler(request_rec *r, const es_dir_t *conf);
+
+/** A number in the query; without one *value stays. @return 1, or 0 with why:
+ * 400 */
+int es_channel_get_number(request_rec *r, const char *name, int max, int *value,
+                          es_problem_t *why);
 
 /* ---- DELETE on a publish Location: channel_delete.c --------------------- */
 

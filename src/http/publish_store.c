@@ -231,6 +231,14 @@ int es_publish_store(const es_runtime_hub_t *hub, const es_batch_t *batch,
     return es_publish_store_sent(hub, batch, p, done, &result, why);
 }
 
+int es_publish_store_unwaited(const es_runtime_hub_t *hub,
+                              const es_batch_t *batch, apr_pool_t *p,
+                              es_appended_t *done, es_problem_t *why)
+{
+    return store(hub, batch, p, done, why) &&
+           call_publishers(hub, batch, &done->last_id, 1, p, why);
+}
+
 int es_publish_store_close(const es_runtime_hub_t *hub, es_slice_t name,
                            apr_int64_t seconds, apr_pool_t *p,
                            es_closed_t *done, es_problem_t *why)

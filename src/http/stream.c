@@ -12,6 +12,7 @@
 #include "server/log.h"
 #include "server/stats.h"
 #include "http/log_format.h"
+#include "http/presence.h"
 #include "http/reply.h"
 
 void es_stream_set_head(request_rec *r)
@@ -65,10 +66,12 @@ es_client_t *es_stream_client(es_stream_t *stream, es_sink_t *sink,
     params.opts.retry_ms = stream->conf->retry_us / 1000;
     es_client_count_add_kind(&stream->counted, kind);
     params.counted = stream->counted;
+    params.presence = es_presence_begin(stream);
     params.line = es_log_format_begin(stream->r, stream->mode, stream->sent);
     client = es_client_create(&params, sink, es_clock_now());
     if (!client) {
         free(params.line);
+        es_client_presence_destroy(params.presence, 0);
     }
     else {
         es_stats_count_stream(stream->hub, stream->child, stream->sent);

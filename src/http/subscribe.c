@@ -19,6 +19,7 @@
 #include "http/cors.h"
 #include "http/grip.h"
 #include "http/http2.h"
+#include "http/presence.h"
 #include "http/reply.h"
 #include "http/request_channels.h"
 
@@ -187,6 +188,7 @@ static int run(request_rec *r, const es_dir_t *conf, const given_t *given)
     if (r->header_only) {
         return OK;
     }
+    stream.who = es_presence_name(r, conf);
     return serve(&stream, names);
 }
 

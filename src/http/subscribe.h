@@ -75,6 +75,7 @@ typedef struct es_stream_t {
     es_part_t *replay;  /* nslots of them, NULL = all from start on */
     int replays;        /* 1 = it begins with events of the past, if there are
                          * any */
+    es_slice_t who;     /* as es_presence_name returns it */
     es_counted_t counted;
     es_hub_figures_t *figures; /* where a held client counts; NULL = where its
                                 * delivery does */

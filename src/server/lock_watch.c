@@ -25,6 +25,7 @@ typedef struct held_t {
 
 static apr_uint32_t logged_hubs[ES_HUBS_MAX];
 static apr_uint32_t logged_outboxes[ES_OUTBOX_SHM_MAX];
+static apr_uint32_t logged_presence;
 
 static void kill_owner(apr_uint32_t pid, const held_t *held, server_rec *s)
 {
@@ -97,4 +98,16 @@ void es_lock_watch_look_at_outbox(const es_outbox_t *outbox,
     apr_snprintf(what, sizeof(what),
                  "the outbox of the GRIP proxy %s of hub %s", proxy, hub);
     look(es_outbox_stalled_by(outbox), &held, child_pids, s);
+}
+
+void es_lock_watch_look_at_presence(const es_presence_t *presence,
+                                    const es_child_pids_t *child_pids,
+                                    server_rec *s)
+{
+    static const held_t held = {"the lock of the table of presence",
+                                "new clients are not counted by "
+                                "EventStreamPresence",
+                                &logged_presence};
+
+    look(es_presence_stalled_by(presence), &held, child_pids, s);
 }

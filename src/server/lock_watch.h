@@ -9,6 +9,7 @@
 
 #include <httpd.h>
 
+#include "shm/presence.h"
 #include "grip/outbox_shm.h"
 #include "journal/store.h"
 #include "server/child_pids.h"
@@ -41,5 +42,10 @@ void es_lock_watch_look_at_outbox(const es_outbox_t *outbox,
                                   const char *proxy,
                                   const es_child_pids_t *child_pids,
                                   server_rec *s);
+
+/** Look once at the table of presence. Context: PARENT. */
+void es_lock_watch_look_at_presence(const es_presence_t *presence,
+                                    const es_child_pids_t *child_pids,
+                                    server_rec *s);
 
 #endif

@@ -27,6 +27,7 @@
 #include "server/lock_watch.h"
 #include "server/log.h"
 #include "server/open_files.h"
+#include "server/presence_runtime.h"
 #include "server/retained.h"
 #include "server/threads.h"
 
@@ -187,6 +188,7 @@ static int attach(es_runtime_t *made, es_retained_t *retained, server_rec *s,
     made->figures =
         figures ? es_child_figures_attach(figures, retained->max_children, pool)
                 : NULL;
+    es_presence_runtime_open(s, pool);
     set_limits(made, es_settings_of(s));
     made->handover = retained->handover;
     es_children_open(made->children, (apr_uint64_t)generation_now(),
@@ -301,6 +303,7 @@ static apr_status_t start_deliveries(apr_uint32_t claimed, apr_pool_t *pchild,
     params.client_count = runtime->client_count;
     params.figures = runtime->figures;
     params.counters = runtime->hub_counters;
+    params.presence = es_presence_runtime_table();
     if (runtime->limits.child_clients > claimed) {
         runtime->limits.child_clients /= claimed;
     }
@@ -446,6 +449,7 @@ void es_runtime_watch_locks(server_rec *s)
         es_lock_watch_look(runtime->stores, runtime->names, runtime->nhubs,
                            runtime->child_pids, s);
         es_grip_runtime_watch(runtime->child_pids, s);
+        es_presence_runtime_watch(runtime->child_pids, s);
     }
 }
 
@@ -470,6 +474,7 @@ void es_runtime_reap(pid_t pid)
         if (runtime->figures) {
             es_child_figures_clear(runtime->figures, child);
         }
+        es_presence_runtime_reap(child);
         es_children_free(runtime->children, child);
     }
 }

@@ -54,6 +54,12 @@ typedef enum es_http2_mode_t {
     ES_HTTP2_HTTP11 /* all that are known to understand it */
 } es_http2_mode_t;
 
+/** EventStreamPresence. */
+typedef struct es_presence_conf_t {
+    int is_on;
+    ap_expr_info_t *name; /* of a client; NULL if it is off */
+} es_presence_conf_t;
+
 /** Per directory (and, at server level, per virtual host). */
 typedef struct es_dir_t {
     apr_int64_t retry_us;
@@ -85,6 +91,7 @@ typedef struct es_dir_t {
     apr_array_header_t *transparent; /* char *; NULL = none */
     apr_array_header_t *metrics_channels; /* char *; NULL = none */
     const char *status_publish;           /* a path of this site, or "" */
+    const es_presence_conf_t *presence;   /* NULL = unset */
 } es_dir_t;
 
 /** EventStreamCluster of a hub, which may be defined later. */
@@ -140,6 +147,8 @@ typedef struct es_settings_t {
     apr_int64_t max_held;             /* per child; 0 = a quarter */
     apr_int64_t max_grip_waiting;     /* per child; 0 = half of its workers */
     apr_int64_t threads;              /* of delivery, per child; 0 = auto */
+    apr_int64_t max_presence;         /* rows of the table of presence */
+    int has_presence;                 /* 1 = some section has it on */
     apr_int64_t drain_us;
     apr_int64_t flow_control_us; /* publishers wait so long in all; 0 = off */
     apr_int64_t lock_timeout_us; /* 0 = the preset */

@@ -24,7 +24,7 @@ static const char *const names[ES_LIMITS] = {
     "EventStreamMaxChannels",    "EventStreamMaxChannelsPerClient",
     "EventStreamMaxEventSize",   "EventStreamMaxBody",
     "EventStreamGripMaxWaiting", "EventStreamMaxChannelsPerAddress",
-    "EventStreamHttp2",
+    "EventStreamHttp2",          "EventStreamMaxPresence",
 };
 
 const char *es_stats_name(es_limit_t limit)

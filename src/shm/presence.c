@@ -249,14 +249,14 @@ static int is_name(es_slice_t name, apr_size_t max)
 apr_status_t es_presence_enter(es_presence_t *presence,
                                const es_presence_who_t *who,
                                const es_slice_t *channels, int count,
-                               es_share_t *shares, int *is_due, apr_time_t now)
+                               es_share_t *shares,
+                               es_presence_entered_t *entered)
 {
     apr_status_t rv = APR_SUCCESS;
-    int i, refused = 0;
+    int i;
 
     ES_CONTEXT(ES_WORKER | ES_DELIVERY);
-    (void)now;
-    *is_due = 0;
+    memset(entered, 0, sizeof(*entered));
     memset(shares, 0, sizeof(*shares) * (apr_size_t)count);
     if (!is_name(who->name, ES_PRESENCE_NAME_MAX) || who->child == 0) {
         return APR_SUCCESS;
@@ -264,16 +264,16 @@ apr_status_t es_presence_enter(es_presence_t *presence,
     rv = es_presence_acquire(presence);
     for (i = 0; i < count && rv == APR_SUCCESS; i++) {
         if (is_name(channels[i], ES_CHANNEL_NAME_MAX)) {
-            shares[i] = enter_one(presence, who, channels[i], is_due);
-            refused += shares[i] == 0;
+            shares[i] = enter_one(presence, who, channels[i], &entered->is_due);
+            entered->refused += shares[i] == 0;
         }
     }
     if (rv == APR_SUCCESS) {
         es_presence_release(presence);
     }
-    if (refused > 0) {
-        __atomic_fetch_add(&presence->header->refused, (apr_uint64_t)refused,
-                           __ATOMIC_RELAXED);
+    if (entered->refused > 0) {
+        __atomic_fetch_add(&presence->header->refused,
+                           (apr_uint64_t)entered->refused, __ATOMIC_RELAXED);
     }
     return rv;
 }

@@ -82,6 +82,12 @@ typedef struct es_presence_who_t {
     apr_int64_t grace_ms; /* how long it may be away without a leave */
 } es_presence_who_t;
 
+/** What came of it. */
+typedef struct es_presence_entered_t {
+    int is_due;  /* 1 = an event is due now */
+    int refused; /* channels for which no row was free */
+} es_presence_entered_t;
+
 /** Most channels of one call of es_presence_enter. */
 #define ES_PRESENCE_ENTER_MAX 128
 
@@ -92,7 +98,7 @@ typedef struct es_presence_who_t {
  *                  empty or too long is passed over
  * @param shares     count of them, filled: es_presence_leave gives them back;
  *                  0 = not counted, since no row was free
- * @param is_due    1 = an event is due now
+ * @param entered   filled, also on an error
  * @return APR_SUCCESS; APR_TIMEUP: another process has the lock; APR_EGENERAL:
  *         the lock can never be taken again. On an error no share was taken
  *
@@ -102,7 +108,8 @@ typedef struct es_presence_who_t {
 apr_status_t es_presence_enter(es_presence_t *presence,
                                const es_presence_who_t *who,
                                const es_slice_t *channels, int count,
-                               es_share_t *shares, int *is_due, apr_time_t now);
+                               es_share_t *shares,
+                               es_presence_entered_t *entered);
 
 /**
  * The client has gone. Without other clients its name stays present for
@@ -202,8 +209,8 @@ typedef struct es_presence_named_t {
 #define ES_PRESENCE_SLICE 1024
 
 /**
- * The names that are present in a channel: those whose join was told and not
- * their leave, and those whose join is due. A name that is present all the time
+ * The names that are present in a channel: those that have clients, and those
+ * whose join was told and not their leave. A name that is present all the time
  * is found once.
  *
  * @param at     where to continue; 0 at first. Set to 0 when all were seen

@@ -22,17 +22,21 @@
 /* The lock is released between two slices of so many rows. */
 #define SWEEP_SLICE 256
 
+/* A name is present also if its client went before it was told: who is served
+ * in turns of some milliseconds is there. */
 static es_presence_kind_t kind_now(const es_presence_t *presence,
                                    const es_presence_head_t *head,
                                    apr_uint32_t *clients, apr_time_t now)
 {
     apr_time_t until;
+    int is_present;
 
     *clients = es_presence_clients_of(presence, head, &until);
-    if (!head->is_told) {
-        return *clients != 0 ? ES_PRESENCE_JOIN : ES_PRESENCE_NONE;
+    is_present = *clients != 0 || until > now;
+    if (is_present == head->is_told) {
+        return ES_PRESENCE_NONE;
     }
-    return *clients == 0 && until <= now ? ES_PRESENCE_LEAVE : ES_PRESENCE_NONE;
+    return is_present ? ES_PRESENCE_JOIN : ES_PRESENCE_LEAVE;
 }
 
 /* ---- taking ------------------------------------------------------------- */
@@ -124,10 +128,9 @@ int es_presence_take(es_presence_t *presence, apr_uint32_t child,
 
 /* ---- told --------------------------------------------------------------- */
 
-static void end_telling(es_presence_t *presence, apr_uint32_t row,
-                        apr_time_t now)
+static void end_telling(es_presence_t *presence, es_presence_head_t *head,
+                        apr_uint32_t row, apr_time_t now)
 {
-    es_presence_head_t *head = es_presence_head_at(presence, row);
     apr_uint32_t clients;
 
     __atomic_store_n(&head->teller, 0, __ATOMIC_RELAXED);
@@ -157,7 +160,7 @@ void es_presence_told(es_presence_t *presence, const es_presence_event_t *event,
         if (told == ES_PRESENCE_TOLD) {
             head->is_told = event->kind == ES_PRESENCE_JOIN;
             __atomic_signal_fence(__ATOMIC_SEQ_CST);
-            end_telling(presence, event->row, now);
+            end_telling(presence, head, event->row, now);
         }
         else if (is_teller(head, event)) {
             __atomic_store_n(&head->teller, 0, __ATOMIC_RELAXED);
@@ -230,6 +233,14 @@ void es_presence_sweep(es_presence_t *presence, apr_time_t now)
 
 /* ---- who is there ------------------------------------------------------- */
 
+/* Is a name without clients still present? Not while its leave is told: who
+ * reads the list after the journal has the leave must not find the name. */
+static int stays(const es_presence_head_t *head)
+{
+    return head->is_told &&
+           (head->serial == 0 || head->kind != ES_PRESENCE_LEAVE);
+}
+
 /* @return 0 when the row is another channel's, or not present */
 static int look_at(const es_presence_t *presence, apr_uint32_t row,
                    const es_id_t *epoch, es_slice_t channel,
@@ -244,7 +255,7 @@ static int look_at(const es_presence_t *presence, apr_uint32_t row,
         return 0;
     }
     found->clients = es_presence_clients_of(presence, head, &until);
-    if (!head->is_told && found->clients == 0) {
+    if (found->clients == 0 && !stays(head)) {
         return 0;
     }
     found->len = head->name_len;

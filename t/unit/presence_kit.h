@@ -40,10 +40,10 @@ static KIT_UNUSED es_share_t enter(apr_uint32_t child, const char *channel,
     es_presence_who_t who = {kit_epoch, es_slice_of(name), child, KIT_GRACE};
     es_slice_t channels[1] = {es_slice_of(channel)};
     es_share_t share;
-    int is_due;
+    es_presence_entered_t entered;
 
     assert_int_equal(
-        es_presence_enter(presence, &who, channels, 1, &share, &is_due, ms(0)),
+        es_presence_enter(presence, &who, channels, 1, &share, &entered),
         APR_SUCCESS);
     return share;
 }

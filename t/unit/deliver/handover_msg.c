@@ -21,7 +21,7 @@
 #define SECOND APR_USEC_PER_SEC
 #define LONG (60 * SECOND) /* until a test that waits for a fact gives up */
 #define HEAD 8             /* bytes before the first client */
-#define CLIENT 128         /* bytes of a client without its names */
+#define CLIENT 144         /* bytes of a client without its names */
 
 static void open_pair(int *fds)
 {
@@ -131,6 +131,8 @@ static void test_clients_are_received_as_sent(void **state)
     names[0] = es_slice_of("a");
     names[1] = es_slice_of("b\xc3\xa4");
     sent = handed_of(0, names, 2);
+    sent.who = es_slice_of("ad\xc3\xa4");
+    sent.grace_ms = 4567;
     assert_int_equal(es_handover_msg_receive(msg, fds[1]), APR_EAGAIN);
     for (i = 0; i < 3; i++) {
         assert_int_equal(es_handover_msg_add(msg, &sent), APR_SUCCESS);
@@ -148,6 +150,8 @@ static void test_clients_are_received_as_sent(void **state)
         close(got.fd);
         assert_int_equal(got.nnames, 2);
         assert_true(es_slice_is(got.names[1], "b\xc3\xa4"));
+        assert_true(es_slice_is(got.who, "ad\xc3\xa4"));
+        assert_int_equal(got.grace_ms, 4567);
         assert_memory_equal(&got.epoch, &sent.epoch, sizeof(sent.epoch));
         assert_true(got.segment_id == sent.segment_id);
         assert_memory_equal(&got.seen_id, &sent.seen_id, sizeof(sent.seen_id));
@@ -343,6 +347,40 @@ static void test_malformed_lines(void **state)
         assert_int_equal(take_all(msg, fds[1]), 0);
     }
     free(line);
+    es_handover_msg_destroy(msg);
+    close_pair(fds);
+}
+
+static void test_malformed_names_of_presence(void **state)
+{
+    static char bytes[ES_HANDOVER_MSG_BYTES], text[256];
+    es_slice_t name = es_slice_of("abc");
+    es_handover_msg_t *msg = es_handover_msg_create();
+    es_handed_t handed = handed_of(0, &name, 1);
+    int fds[2];
+    apr_size_t len, cut;
+
+    (void)state;
+    open_pair(fds);
+    memset(text, 'n', sizeof(text));
+    handed.who = es_slice(text, 256);
+    assert_int_equal(es_handover_msg_add(msg, &handed), APR_EINVAL);
+    handed.who = es_slice(text, 255);
+    assert_int_equal(es_handover_msg_add(msg, &handed), APR_SUCCESS);
+    assert_int_equal(es_handover_msg_send(msg, fds[0]), APR_SUCCESS);
+    len = (apr_size_t)recv(fds[1], bytes, sizeof(bytes), 0);
+    assert_int_equal(len, HEAD + CLIENT + 4 + 255);
+    es_handover_msg_destroy(msg);
+    msg = es_handover_msg_create();
+    send_raw(fds[0], bytes, len, 1);
+    assert_int_equal(take_all(msg, fds[1]), 1);
+    for (cut = HEAD + CLIENT + 4; cut < len; cut++) {
+        send_raw(fds[0], bytes, cut, 1);
+        assert_int_equal(take_all(msg, fds[1]), 0);
+    }
+    bytes[len - 1] = (char)0xc3; /* a character that is cut off */
+    send_raw(fds[0], bytes, len, 1);
+    assert_int_equal(take_all(msg, fds[1]), 0);
     es_handover_msg_destroy(msg);
     close_pair(fds);
 }
@@ -850,6 +888,7 @@ int main(void)
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_full_socket),
         cmocka_unit_test(test_malformed_lines),
+        cmocka_unit_test(test_malformed_names_of_presence),
         cmocka_unit_test(test_malformed_messages),
         cmocka_unit_test(test_hand_over),
         cmocka_unit_test(test_partially_written),

@@ -17,6 +17,13 @@ es_stream_line_t *es_log_format_begin(request_rec *of, const char *mode,
     return NULL;
 }
 
+/* Nobody is counted here. */
+es_client_presence_t *es_presence_begin(const es_stream_t *stream)
+{
+    (void)stream;
+    return NULL;
+}
+
 static const char *out(const char *name)
 {
     return apr_table_get(r->headers_out, name);
