@@ -18,6 +18,7 @@
 #include "journal/channel_stats.h"
 #include "grip/outcome.h"
 #include "server/grip_runtime.h"
+#include "server/presence_runtime.h"
 
 #define FOLDER "/proc/self/fd"
 
@@ -335,6 +336,21 @@ static apr_int64_t most_clients(const es_figures_t *figures)
     return (apr_int64_t)most;
 }
 
+/* The table has as many rows as when it was made. */
+static void read_presence(es_figures_limit_t *out, const es_settings_t *global)
+{
+    const es_presence_t *table = es_presence_runtime_table();
+
+    out->value = global->max_presence;
+    out->used = 0;
+    if (table) {
+        es_presence_use_t use = es_presence_use(table);
+
+        out->value = use.rows;
+        out->used = use.used;
+    }
+}
+
 static void read_value(es_figures_limit_t *out, es_limit_t limit,
                        const es_figures_t *figures, const es_settings_t *global)
 {
@@ -360,6 +376,7 @@ static void read_value(es_figures_limit_t *out, es_limit_t limit,
         out->value = limits.child_clients;
         out->used = most_clients(figures);
         break;
+    case ES_LIMIT_PRESENCE: read_presence(out, global); break;
     default: break;
     }
 }
