@@ -9,7 +9,7 @@
  * A clustered hub's broker is asked for the clients of all channels of a page
  * at once.
  */
-#include "http/publish.h"
+#include "http/channel_get.h"
 
 #include <apr_strings.h>
 #include <http_protocol.h>
@@ -21,6 +21,7 @@
 #include "journal/channel_stats.h"
 #include "server/runtime.h"
 #include "http/presence.h"
+#include "http/publish.h"
 #include "http/reply.h"
 
 #define LIMIT_PRESET 100

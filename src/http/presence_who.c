@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "base/sigblock.h"
 #include "server/presence_runtime.h"
+#include "http/channel_get.h"
 #include "http/publish.h"
 #include "http/reply.h"
 

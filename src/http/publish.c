@@ -16,6 +16,7 @@
 #include "server/settings.h"
 #include "http/body.h"
 #include "http/body_formats.h"
+#include "http/channel_get.h"
 #include "http/cors.h"
 #include "http/publish_log.h"
 #include "http/reply.h"

@@ -519,32 +519,6 @@ int es_publishers_exist(void);
 /** Is this thread within the call of a publisher? Context: ANY. */
 int es_publishers_is_calling(void);
 
-/* ---- GET on a publish Location: channel_get.c --------------------------- */
-
-/*
- * GET returns the statistics of channels as JSON: of the channels that are
- * named, or a page of those whose names start with a prefix.
- */
-
-/**
- * Answer with statistics.
- *
- *   ?channel=a&channel=b   of these channels; without it, of the Location's
- *   ?list=prefix           a page of all known channels: limit=, after=
- *   ?who=channel           a page of the names that are present in it: the same
- *
- * @return what the handler returns
- *
- * Context: WORKER; the access checks have passed. Takes the store lock several
- * times, each time briefly.
- */
-int es_channel_get_handler(request_rec *r, const es_dir_t *conf);
-
-/** A number in the query; without one *value stays. @return 1, or 0 with why:
- * 400 */
-int es_channel_get_number(request_rec *r, const char *name, int max, int *value,
-                          es_problem_t *why);
-
 /* ---- DELETE on a publish Location: channel_delete.c --------------------- */
 
 /*

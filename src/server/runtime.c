@@ -6,15 +6,11 @@
  */
 #include "server/runtime.h"
 
-#include <signal.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
-#include <ap_listen.h>
 #include <apr_hash.h>
 #include <apr_strings.h>
 #include <http_main.h>
-#include <scoreboard.h>
 
 #include "base/clock.h"
 #include "base/context.h"
@@ -29,6 +25,7 @@
 #include "server/open_files.h"
 #include "server/presence_runtime.h"
 #include "server/retained.h"
+#include "server/stop_reason.h"
 #include "server/threads.h"
 
 /* How long an exiting child waits for its threads. Both stop at the same time
@@ -280,14 +277,6 @@ static apr_status_t leave(void *unused)
     return APR_SUCCESS;
 }
 
-/* The parent raises it before it signals a restart to its children. */
-static const int *running_generation(void)
-{
-    return ap_scoreboard_image
-               ? &ap_scoreboard_image->global->running_generation
-               : NULL;
-}
-
 /* @param claimed  child numbers, which share the descriptors for clients */
 static apr_status_t start_deliveries(apr_uint32_t claimed, apr_pool_t *pchild,
                                      server_rec *s)
@@ -309,7 +298,7 @@ static apr_status_t start_deliveries(apr_uint32_t claimed, apr_pool_t *pchild,
     }
     params.clients_max = runtime->limits.child_clients;
     params.handover = &runtime->handover;
-    params.running = running_generation();
+    params.running = es_stop_reason_generation();
     params.generation = (apr_uint64_t)runtime->generation;
     return es_deliveries_start(&runtime->deliveries, &params, pchild);
 }
@@ -370,55 +359,12 @@ void es_runtime_child_init(apr_pool_t *pchild, server_rec *s)
             runtime->deliveries.count);
 }
 
-static int is_listening(void)
-{
-    const ap_listen_rec *listener = ap_listeners;
-
-    while (listener && !listener->active) {
-        listener = listener->next;
-    }
-    return listener != NULL;
-}
-
-/*
- * prefork does not pass on why a child stops. But stop and restart run in a
- * signal handler, where their signal is blocked, and a graceful restart has
- * closed the listeners. If neither is so, only this child exits: it has reached
- * MaxConnectionsPerChild, or there are too many idle children.
- */
-static int is_alone(void)
-{
-    sigset_t blocked;
-
-    if (pthread_sigmask(SIG_BLOCK, NULL, &blocked) != 0 ||
-        sigismember(&blocked, SIGTERM) || sigismember(&blocked, SIGHUP)) {
-        return 0;
-    }
-    return is_listening();
-}
-
-/*
- * A threaded MPM passes on whether a stop is graceful. The main thread receives
- * the parent's orders; a child that has reached MaxConnectionsPerChild stops
- * from another thread.
- */
-static es_stop_t why_stop(int graceful)
-{
-    const int *running = running_generation();
-
-    if (graceful) {
-        return syscall(SYS_gettid) == getpid() ? ES_STOP_GRACEFUL : ES_STOP_OWN;
-    }
-    if (runtime->is_threaded && running && *running == runtime->generation) {
-        return ES_STOP_FINAL;
-    }
-    return !runtime->is_threaded && is_alone() ? ES_STOP_OWN : ES_STOP_NOW;
-}
-
 void es_runtime_child_stopping(int graceful)
 {
     if (es_runtime_is_serving()) {
-        es_deliveries_leave(&runtime->deliveries, why_stop(graceful));
+        es_deliveries_leave(&runtime->deliveries,
+                            es_stop_reason(graceful, runtime->generation,
+                                           runtime->is_threaded));
         if (!graceful) {
             runtime->stopping = es_clock_now();
             es_grip_runtime_stop();
@@ -427,19 +373,11 @@ void es_runtime_child_stopping(int graceful)
     }
 }
 
-/* While a prefork child serves a request, httpd does not call it about a
- * graceful stop. The child sees that its generation is over or that its
- * listeners are closed. */
 int es_runtime_is_stopping(void)
 {
-    const int *running = running_generation();
-
-    if (!es_runtime_is_serving()) {
-        return 0;
-    }
-    return es_deliveries_is_stopping(&runtime->deliveries) ||
-           (running && *running != runtime->generation) ||
-           (!runtime->is_threaded && !is_listening());
+    return es_runtime_is_serving() &&
+           (es_deliveries_is_stopping(&runtime->deliveries) ||
+            es_stop_reason_is_due(runtime->generation, runtime->is_threaded));
 }
 
 void es_runtime_watch_locks(server_rec *s)
