@@ -21,10 +21,14 @@ use EventStream::Httpd;
 # The password of both is "secret".
 my $hash = '{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=';
 my $httpd = EventStream::Httpd->start(
-    modules => [qw(auth_basic authn_file authz_user authz_host)],
+    modules => [qw(auth_basic authn_file authz_user authz_host dir env include
+        mime)],
     files => {users => "ann:$hash\nbob:$hash\n",
         'own/.htaccess' => "Require eventstream-channel \"room-*\"\n",
-        'own/page.txt' => "a page\n"},
+        'own/page.txt' => "a page\n", 'found/room.pub' => '',
+        'found/room.sse' => '', 'fallback/index.html' => '',
+        'ssi/page.shtml' => '<!--#include virtual="x.ssipub?who=secret-1" -->',
+        'ssi/x.ssipub' => ''},
     conf => <<'CONF');
 <LocationMatch "^/(rooms|publish|some|any|expr)">
     AuthName x
@@ -128,6 +132,38 @@ my $httpd = EventStream::Httpd->start(
     SetHandler eventstream
     EventStreamChannel "{?c}"
     AllowOverride AuthConfig
+</Directory>
+
+# What httpd finds by a request of its own.
+<Files "*.pub">
+    SetHandler eventstream-publish
+    Require eventstream-channel "a" "b-*"
+</Files>
+<Files "*.sse">
+    SetHandler eventstream
+    EventStreamChannel "a" "%{reqenv:ROOM}"
+    SetEnv ROOM secret-1
+    Require eventstream-channel "a"
+</Files>
+<Directory "@DOCROOT@/found">
+    DirectoryIndex room.pub
+    <If "%{QUERY_STRING} == 'sse'">
+        DirectoryIndex room.sse
+    </If>
+</Directory>
+<Directory "@DOCROOT@/fallback">
+    FallbackResource /found/room.pub
+</Directory>
+<Directory "@DOCROOT@/ssi">
+    Options +Includes
+    AddHandler eventstream-publish .ssipub
+    AddType text/html .shtml
+    AddOutputFilter INCLUDES .shtml
+    EventStreamControlFrom local
+    <RequireAll>
+        Require all granted
+        Require not eventstream-channel "secret-*"
+    </RequireAll>
 </Directory>
 CONF
 
@@ -278,6 +314,23 @@ is some('/some/user', 'user-', ())->{status}, 401, 'nobody is no user';
 is some('/any', 'other')->{status}, 200,
     'a rule that was not needed is not asked';
 receives('to other', 'it is published');
+
+# ---- Requests of httpd's own -------------------------------------------------
+
+for my $path ('/found/room.pub', '/found/', '/fallback/no-such-file') {
+    is get($httpd, "$path?who=a")->{status}, 200,
+        "$path: who is in a channel that matches";
+    is get($httpd, "$path?who=other")->{status}, 403,
+        "$path: not who is in another one";
+    unlike get($httpd, "$path?list=")->{body}, qr/other/,
+        "$path: nor is it in the list";
+}
+for my $path ('/found/room.sse', '/found/?sse') {
+    is stream_status($path), 403,
+        "$path: a channel that is known after httpd's rules is checked";
+}
+like get($httpd, '/ssi/page.shtml')->{body}, qr/Channel not allowed/,
+    'a page includes nothing of a channel that its own section excludes';
 
 # ---- Closing, and reading ----------------------------------------------------
 

@@ -24,6 +24,10 @@
 #include "http/request_channels.h"
 
 #define POOL_KEY "eventstream-channel-access"
+/* In r->notes: a rule has looked at the channels. A subrequest by which
+ * DirectoryIndex, FallbackResource or MultiViews has found our section gives
+ * its notes to the request that is served, but not what is in its pool. */
+#define ASKS_NOTE "eventstream-channel-asks"
 #define VARIABLE "EVENTSTREAM_CHANNEL"
 /** Channels of which the outcome is kept; an endless body names any number. */
 #define KEPT_MAX 4096
@@ -34,11 +38,11 @@ typedef struct outcome_t {
 } outcome_t;
 
 typedef struct access_t {
-    int asks;             /* a rule has looked at the channels */
     const request_rec *r; /* of which request the rest is */
     es_slice_t one;       /* the channel that is checked; data NULL = those of
                            * the request */
-    /* what depends on these two, and is found again when one changes: */
+    /* what depends on these three, and is found again when one changes: */
+    const char *uri; /* EventStreamPath takes tokens from it */
     const char *user;
     const ap_conf_vector_t *section;
     int has_looked;
@@ -61,13 +65,12 @@ static access_t *access_of(request_rec *r)
         apr_pool_userdata_setn(access, POOL_KEY, NULL, r->pool);
     }
     if (access->r != r) {
-        int asks = access->asks;
-
         memset(access, 0, sizeof(*access));
-        access->asks = asks;
         access->r = r;
     }
-    if (access->user != r->user || access->section != r->per_dir_config) {
+    if (access->uri != r->uri || access->user != r->user ||
+        access->section != r->per_dir_config) {
+        access->uri = r->uri;
         access->user = r->user;
         access->section = r->per_dir_config;
         access->has_looked = 0;
@@ -75,6 +78,21 @@ static access_t *access_of(request_rec *r)
         access->patterns = NULL;
     }
     return access;
+}
+
+static void note_asks(request_rec *r)
+{
+    apr_table_setn(r->notes, ASKS_NOTE, "1");
+}
+
+/* httpd asks no rule for a request of its own that has the section of the one
+ * that it comes from. */
+static int asks(const request_rec *r)
+{
+    while (r && !apr_table_get(r->notes, ASKS_NOTE)) {
+        r = r->main ? r->main : r->prev;
+    }
+    return r != NULL;
 }
 
 /* ---- Which channels a rule sees ------------------------------------------ */
@@ -117,7 +135,7 @@ static const es_channel_set_t *find_channels(request_rec *r)
  * @return those that they see; NULL: they are not known */
 static const es_channel_set_t *look(request_rec *r, access_t *access)
 {
-    access->asks = 1;
+    note_asks(r);
     if (access->one.data) {
         es_channel_set_t *set = es_channel_set_create(r->pool, 1);
 
@@ -210,7 +228,7 @@ authz_status es_channel_access_check(request_rec *r,
     int matches;
 
     if (needs_user(r, rule)) {
-        access->asks = 1;
+        note_asks(r);
         return AUTHZ_DENIED_NO_USER;
     }
     set = look(r, access);
@@ -287,7 +305,7 @@ int es_channel_access_admits(request_rec *r, es_slice_t name)
     const outcome_t *outcome = NULL;
     int status;
 
-    if (!access->asks || is_seen(access, name)) {
+    if (!asks(r) || is_seen(access, name)) {
         return OK;
     }
     if (access->outcomes) {
