@@ -157,4 +157,16 @@ for my $endless (['a line', 'x' x 65536], ['an event', "data: x\n" x 8192]) {
 my $large = 'x' x 900_000;
 is length run(serve("${head}data: $large\n\n"), '--once', '-d')->{out},
     900_001, 'a large event is no problem';
+
+# ---- Statistics --------------------------------------------------------------
+
+my $status = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
+    . "Connection: close\r\n\r\nEventStream.A: inf\nEventStream.B: nan\n"
+    . "EventStream.C: 1e300\nEventStream.D: 7\n";
+like run(serve($status), '--status', '--json')->{out},
+    qr/\A\{"A":"inf","B":"nan","C":1\.0+1?e\+?300,"D":7\}\n\z/,
+    'a value that is no number, or no integer';
+$run = run(serve($status), '--check', '-w', 'B=@0:9');
+is $run->{status}, 3, 'no range holds one that is no number';
+like $run->{out}, qr/there is no number B/, 'which is told';
 done_testing;

@@ -7,6 +7,7 @@
  */
 #include "tools/figures.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,8 @@
 
 #define PREFIX "EventStream."
 #define DEPTH_MAX 8
+/* Up to here a double has all integers. */
+#define INTEGER_MAX 9007199254740992.0
 
 static const char *const headers[] = {
     "Accept: application/json, text/plain;q=0.9, */*;q=0.1", NULL};
@@ -32,7 +35,8 @@ static void add(apr_array_header_t *figures, const char *key, const char *text)
     figure->key = key;
     figure->text = text;
     figure->value = strtod(text, &end);
-    figure->is_number = end != text && !*end;
+    /* not "inf" or "nan", of which a range says nothing */
+    figure->is_number = end != text && !*end && isfinite(figure->value);
 }
 
 /* ---- mod_status ---------------------------------------------------------- */
@@ -256,9 +260,10 @@ static void print_json(const apr_array_header_t *figures)
         const et_figure_t *figure = &APR_ARRAY_IDX(figures, i, et_figure_t);
 
         json_object_set_new(object, figure->key,
-                            figure->is_number
+                            !figure->is_number ? json_string(figure->text)
+                            : fabs(figure->value) < INTEGER_MAX
                                 ? json_integer((json_int_t)figure->value)
-                                : json_string(figure->text));
+                                : json_real(figure->value));
     }
     json_dumpf(object, stdout, JSON_COMPACT | JSON_PRESERVE_ORDER);
     putchar('\n');

@@ -297,14 +297,16 @@ static void end_without_answer(source_t *source, CURLcode rc)
 
 static void end_refused(source_t *source, long status)
 {
+    const char *type = type_of(source);
     const char *why =
         et_http_sentence(source->words, source->words_len, source->pool);
     int passes = status == 429 || (status >= 502 && status <= 504);
 
     if (status == 200) {
-        why = apr_psprintf(source->pool, "this is no event stream, but %s",
-                           *type_of(source) ? type_of(source)
-                                            : "of an unknown type");
+        why = apr_psprintf(
+            source->pool, "this is no event stream, but %s",
+            *type ? et_http_sentence(type, strlen(type), source->pool)
+                  : "of an unknown type");
     }
     if (passes && may_wait(source)) {
         note(source, why);

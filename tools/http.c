@@ -13,6 +13,8 @@
 
 #include "base/slice.h"
 
+#include "tools/output.h"
+
 #define BODY_MAX (16 * 1024 * 1024)
 #define KEY_MAX 8192
 #define CONNECT_TIMEOUT 10L
@@ -84,21 +86,18 @@ static void find_title(const char **text, size_t *len)
 
 const char *et_http_sentence(const char *text, size_t len, apr_pool_t *p)
 {
-    size_t i;
-    char *out;
+    const char *end;
 
     if (len > 0) {
         find_title(&text, &len);
     }
     len = len < SENTENCE_MAX ? len : SENTENCE_MAX;
-    out = apr_pstrmemdup(p, text, len);
-    for (i = 0; i < len && out[i] != '\n'; i++) {
-        if (apr_iscntrl(out[i])) {
-            out[i] = '?';
-        }
+    end = len > 0 ? memchr(text, '\n', len) : NULL;
+    len = end ? (size_t)(end - text) : len;
+    if (len > 0 && text[len - 1] == '\r') {
+        len--;
     }
-    out[i] = '\0';
-    return out;
+    return et_output_escape(es_slice(text, len), p);
 }
 
 /* ---- Requests ------------------------------------------------------------ */

@@ -65,7 +65,7 @@ void et_http_request(et_answer_t *answer, const et_options_t *options,
 int et_http_is_ok(const et_answer_t *answer, const char *url, apr_pool_t *p);
 
 /** The first line of a text of a server, or the title of a page, for a
- * terminal; at most 300 bytes. */
+ * terminal: at most 300 bytes, escaped by et_output_escape. */
 const char *et_http_sentence(const char *text, size_t len, apr_pool_t *p);
 
 #endif

@@ -36,13 +36,26 @@ static char *escape_one(char *to, unsigned char c)
     return to;
 }
 
+/* U+0080 to U+009F in UTF-8; to a terminal U+009B is what ESC [ is. */
+static int is_c1(es_slice_t text)
+{
+    return text.len >= 2 && (unsigned char)text.data[0] == 0xc2 &&
+           ((unsigned char)text.data[1] & 0xe0) == 0x80;
+}
+
 const char *et_output_escape(es_slice_t text, apr_pool_t *p)
 {
     char *to, *start = apr_palloc(p, text.len * 4 + 1);
     apr_size_t i;
 
     for (i = 0, to = start; i < text.len; i++) {
-        to = escape_one(to, (unsigned char)text.data[i]);
+        if (is_c1(es_slice(text.data + i, text.len - i))) {
+            to +=
+                snprintf(to, 9, "\\xc2\\x%02x", (unsigned char)text.data[++i]);
+        }
+        else {
+            to = escape_one(to, (unsigned char)text.data[i]);
+        }
     }
     *to = '\0';
     return start;
