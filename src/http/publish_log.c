@@ -8,7 +8,8 @@
  *
  * Values come from outside. They are written as in a URL, %XX for each byte
  * that is not one of a few, so that no name can look like another field or
- * another line. httpd's own escapes of the error log leave that as it is.
+ * another line. httpd's own escapes of the error log leave that as it is, and
+ * what it would append from the request is not there meanwhile.
  *
  * The memory of a request is bounded, however long its body is: a list holds so
  * many distinct names as fit, and ends with "..." if there were others.
@@ -30,6 +31,7 @@
 #define LIST_MAX 64
 #define VALUE_BYTES 600
 #define MORE "..."
+#define REFERER "Referer"
 
 /** Distinct names, escaped, with a comma before each but the first. */
 typedef struct list_t {
@@ -259,16 +261,36 @@ static const char *id_text(const es_publish_log_t *log, apr_pool_t *p)
     return apr_pstrdup(p, text);
 }
 
+/* httpd's own format appends this header of the request to the line, with its
+ * blanks: it could look like further fields.
+ * @return what show_referer puts back; NULL = there is none */
+static const char *hide_referer(const request_rec *r)
+{
+    const char *referer = apr_table_get(r->headers_in, REFERER);
+
+    apr_table_unset(r->headers_in, REFERER);
+    return referer;
+}
+
+static void show_referer(const request_rec *r, const char *referer)
+{
+    if (referer) {
+        apr_table_setn(r->headers_in, REFERER, referer);
+    }
+}
+
 /** @param p  for the line */
 static void write_line(const es_publish_log_t *log, const char *status,
                        apr_pool_t *p)
 {
     request_rec *r = log->r;
+    const char *referer;
 
     if (!APLOG_R_IS_LEVEL(r, APLOG_INFO)) {
         warn_of_level(r);
         return;
     }
+    referer = hide_referer(r);
     es_rlog(APLOG_INFO, 0, r, "ES0524",
             "audit: %s status=%s user=%s address=%s hub=%s channels=%s "
             "events=%" APR_UINT64_T_FMT " bytes=%" APR_UINT64_T_FMT
@@ -279,6 +301,7 @@ static void write_line(const es_publish_log_t *log, const char *status,
             list_text(&log->channels, p), log->events, log->bytes,
             list_text(&log->ids, p), log->published, counts_text(log, p),
             id_text(log, p), log->clients);
+    show_referer(r, referer);
 }
 
 static void write_last(es_publish_log_t *log, int status)
