@@ -30,7 +30,7 @@ my $httpd = EventStream::Httpd->start(
         'ssi/page.shtml' => '<!--#include virtual="x.ssipub?who=secret-1" -->',
         'ssi/x.ssipub' => ''},
     conf => <<'CONF');
-<LocationMatch "^/(rooms|publish|some|any|expr)">
+<LocationMatch "^/(rooms|publish|some|listed|any|expr)">
     AuthName x
     AuthUserFile "@DOCROOT@/users"
 </LocationMatch>
@@ -120,6 +120,15 @@ my $httpd = EventStream::Httpd->start(
 </Location>
 <Location "/some/user">
     Require eventstream-channel "user-%{REMOTE_USER}"
+</Location>
+<Location "/listed">
+    SetHandler eventstream-publish
+    AuthType Basic
+    EventStreamControlFrom local
+    <RequireAny>
+        Require eventstream-channel "public-*"
+        Require user ann
+    </RequireAny>
 </Location>
 <Location "/any">
     SetHandler eventstream-publish
@@ -331,6 +340,25 @@ for my $path ('/found/room.sse', '/found/?sse') {
 }
 like get($httpd, '/ssi/page.shtml')->{body}, qr/Channel not allowed/,
     'a page includes nothing of a channel that its own section excludes';
+
+# ---- A wrong password --------------------------------------------------------
+
+sub listed
+{
+    my ($user, $password) = @_;
+    my $answer = get($httpd, '/listed?list=', 'Authorization: Basic '
+        . encode_base64("$user:$password", ''));
+    return [sort map { $_->{channel} }
+        @{JSON::PP::decode_json($answer->{body})->{channels}}];
+}
+publish($httpd, $_, 'x', path => '/any')
+    for qw(other-1 other-2 public-1 public-2);
+my $all = listed('ann', 'secret');
+cmp_ok scalar(grep { /^other/ } @$all), '>=', 2,
+    'a user may list channels that others may not';
+my $public = [grep { /^public/ } @$all];
+is_deeply listed('bob', 'secret'), $public, 'which another user does not get';
+is_deeply listed('ann', 'wrong'), $public, 'nor who has a wrong password';
 
 # ---- Closing, and reading ----------------------------------------------------
 

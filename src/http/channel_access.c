@@ -245,6 +245,21 @@ authz_status es_channel_access_check(request_rec *r,
 
 /* ---- A channel ----------------------------------------------------------- */
 
+/* Modules set the user before they have checked the password. The request goes
+ * on with other channels, so it must not keep one that was not admitted.
+ * @return OK, or why there is no user */
+static int find_user(request_rec *r)
+{
+    char *user = r->user, *type = r->ap_auth_type;
+    int status = ap_auth_type(r) ? ap_run_check_user_id(r) : HTTP_FORBIDDEN;
+
+    if (status != OK) {
+        r->user = user;
+        r->ap_auth_type = type;
+    }
+    return status;
+}
+
 /* What httpd does before it calls a handler, once more. */
 static int ask_httpd(request_rec *r)
 {
@@ -257,7 +272,7 @@ static int ask_httpd(request_rec *r)
     if (status != DECLINED) {
         return status;
     }
-    status = ap_auth_type(r) ? ap_run_check_user_id(r) : HTTP_FORBIDDEN;
+    status = find_user(r);
     return status == OK ? ap_run_auth_checker(r) : status;
 }
 
