@@ -131,22 +131,25 @@ static const es_channel_set_t *find_channels(request_rec *r)
     return found && es_channel_set_count(set) > 0 ? set : NULL;
 }
 
-/* Note that the rules look at the channels.
- * @return those that they see; NULL: they are not known */
-static const es_channel_set_t *look(request_rec *r, access_t *access)
+/* Note that the rules look at the channels. An endless body comes here for each
+ * of its events, so that costs no memory of the request.
+ * @return how many names they see; 0: they are not known */
+static int look(request_rec *r, access_t *access, const es_slice_t **names)
 {
     note_asks(r);
     if (access->one.data) {
-        es_channel_set_t *set = es_channel_set_create(r->pool, 1);
-
-        es_channel_set_add(set, access->one);
-        return set;
+        *names = &access->one;
+        return 1;
     }
     if (!access->has_looked) {
         access->has_looked = 1; /* a channel may be made of the variable */
         access->seen = es_route_has_cors(r) ? find_channels(r) : NULL;
     }
-    return access->seen;
+    if (!access->seen) {
+        return 0;
+    }
+    *names = es_channel_set_names(access->seen);
+    return es_channel_set_count(access->seen);
 }
 
 /* ---- A rule -------------------------------------------------------------- */
@@ -184,15 +187,14 @@ static int matches_any(const apr_array_header_t *patterns, es_slice_t name)
 
 /* The channels that match some pattern. */
 static int count_matches(const apr_array_header_t *patterns,
-                         const es_channel_set_t *set)
+                         const es_slice_t *names, int count)
 {
-    const es_slice_t *names = es_channel_set_names(set);
-    int count = 0, i;
+    int matches = 0, i;
 
-    for (i = 0; i < es_channel_set_count(set); i++) {
-        count += matches_any(patterns, names[i]);
+    for (i = 0; i < count; i++) {
+        matches += matches_any(patterns, names[i]);
     }
-    return count;
+    return matches;
 }
 
 static int sources_have_expression(const es_dir_t *conf)
@@ -224,23 +226,21 @@ authz_status es_channel_access_check(request_rec *r,
                                      const es_channel_rule_t *rule)
 {
     access_t *access = access_of(r);
-    const es_channel_set_t *set;
-    int matches;
+    const es_slice_t *names;
+    int count, matches;
 
     if (needs_user(r, rule)) {
         note_asks(r);
         return AUTHZ_DENIED_NO_USER;
     }
-    set = look(r, access);
-    if (!set) {
+    count = look(r, access, &names);
+    if (count == 0) {
         return es_route_has_cors(r) && !rule->is_negated ? AUTHZ_GRANTED
                                                          : AUTHZ_DENIED;
     }
-    matches = count_matches(patterns_of(r, access, rule), set);
-    return matches == es_channel_set_count(set) ||
-                   (rule->is_negated && matches > 0)
-               ? AUTHZ_GRANTED
-               : AUTHZ_DENIED;
+    matches = count_matches(patterns_of(r, access, rule), names, count);
+    return matches == count || (rule->is_negated && matches > 0) ? AUTHZ_GRANTED
+                                                                 : AUTHZ_DENIED;
 }
 
 /* ---- A channel ----------------------------------------------------------- */
@@ -340,16 +340,14 @@ int es_channel_access_admits(request_rec *r, es_slice_t name)
 static const char *read_variable(ap_expr_eval_ctx_t *ctx, const void *data)
 {
     access_t *access = access_of(ctx->r);
-    const es_channel_set_t *set = look(ctx->r, access);
-    es_slice_t name;
+    const es_slice_t *names;
 
     (void)data;
-    if (!set) {
+    if (look(ctx->r, access, &names) == 0) {
         return "";
     }
     access->has_seen_first |= !access->one.data;
-    name = es_channel_set_names(set)[0];
-    return apr_pstrmemdup(ctx->p, name.data, name.len);
+    return apr_pstrmemdup(ctx->p, names[0].data, names[0].len);
 }
 
 static int on_lookup(ap_expr_lookup_parms *parms)
