@@ -375,6 +375,45 @@ is request($httpd, 'DELETE', '/publish?channel=c')->{status}, 403,
 is request($httpd, 'DELETE', '/publish?channel=b-1')->{status}, 200,
     'one that matches can';
 
+# ---- More channels than are kept ---------------------------------------------
+
+$client = subscribe($httpd, '/not?c=a');
+is $client->next_event(10)->{event}, 'stream-open', 'a client';
+sub memory
+{
+    my $kb = 0;
+    for my $pid ($httpd->children) {
+        $kb += $1 if EventStream::Httpd::slurp("/proc/$pid/status") =~
+            /^RssAnon:\s+(\d+)/m;
+    }
+    return $kb;
+}
+my $body = subscribe($httpd, '/publish', head => 0, raw => "POST /publish"
+    . " HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-ndjson\r\n"
+    . "Transfer-Encoding: chunked\r\n\r\n");
+sub send_lines
+{
+    my ($count, $last) = @_;
+    for my $block (1 .. $count / 200) {
+        my $text = join '', map {
+            json({channel => "b-x$_", text => 'x'}) . "\n"
+        } map { ($block * 200 + $_) % 20_000 } 1 .. 200;
+        $body->send(sprintf "%x\r\n%s\r\n", length $text, $text);
+    }
+    my $text = json({channel => 'a', text => $last}) . "\n";
+    $body->send(sprintf "%x\r\n%s\r\n", length $text, $text);
+    receives($last, "$count lines with many channels: $last");
+}
+send_lines(10000, 'begun');
+my $before = memory();
+send_lines(30000, 'ended');
+SKIP: {
+    skip 'a sanitizer keeps memory', 1
+        if EventStream::Httpd->build('sanitize') ne 'no';
+    cmp_ok memory() - $before, '<', 2000, 'they cost no memory';
+}
+$body->send("0\r\n\r\n");
+
 # ---- The configuration -------------------------------------------------------
 
 for my $case (['', qr/takes one or more patterns/],
