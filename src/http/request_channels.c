@@ -287,7 +287,10 @@ static int refuse(const es_request_rights_t *rights, es_slice_t name,
             "of EventStreamChannel allows others.");
     }
     if (matches_pattern(rights, name)) {
-        why->status = es_channel_access_admits(rights->r, name);
+        /* not kept, rules that depend on the time may admit it by now */
+        int status = es_channel_access_admits(rights->r, name);
+
+        why->status = status != OK ? status : HTTP_FORBIDDEN;
     }
     if (rights->publishes) {
         es_problem_remedy(
