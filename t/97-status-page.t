@@ -289,7 +289,7 @@ cmp_ok $row->{rate}, '>', 0, 'its rate';
 like $row->{last}, qr/^\d+-\d+$/, 'the id of its last event';
 cmp_ok $row->{age_ms}, '<', 60000, 'and its age';
 for my $bad ('sort=x', 'limit=0', 'limit=201', 'after=x', 'after=1.0.',
-    'after=1.0.%21') {
+    'after=1.0.%21', 'after=1.-2147483648.', 'after=1.4294967296.') {
     is get($httpd, "/status?channels&$bad")->{status},
         $bad eq 'after=1.0.' ? 200 : 400, "a bad query: $bad";
 }

@@ -149,6 +149,7 @@ static const char *place_of(const row_t *row, apr_pool_t *p)
 static int parse_place(row_t *row, const char *text, apr_pool_t *p)
 {
     es_slice_t name;
+    apr_int64_t hub;
     char *end;
 
     row->key = (apr_uint64_t)apr_strtoi64(text, &end, 10);
@@ -156,8 +157,9 @@ static int parse_place(row_t *row, const char *text, apr_pool_t *p)
         return 0;
     }
     text = end + 1;
-    row->hub = (int)apr_strtoi64(text, &end, 10);
-    if (end == text || *end != '.' ||
+    hub = apr_strtoi64(text, &end, 10);
+    row->hub = (int)hub;
+    if (end == text || *end != '.' || hub < 0 || hub > APR_INT16_MAX ||
         !es_base64_decode(&name, es_slice_of(end + 1), ES_BASE64_URL, p) ||
         name.len > ES_CHANNEL_NAME_MAX) {
         return 0;
