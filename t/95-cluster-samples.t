@@ -60,7 +60,13 @@ my @modules = grep { EventStream::Httpd->has_module($_) } 'remoteip';
 sub start_node
 {
     my $node = EventStream::Httpd->start(modules => [@modules, 'status'],
-        conf => status_conf() . "EventStreamKeepAlive 1\n$conf");
+        conf => status_conf() . "EventStreamKeepAlive 1\n$conf" . <<'CONF');
+<Location "/counted">
+    SetHandler eventstream
+    EventStreamChannel "counted"
+    EventStreamPresence on name=ada
+</Location>
+CONF
     wait_for(
         sub {
             my $text = get($node, '/server-status?auto')->{body} || '';
@@ -215,6 +221,13 @@ is request($one->port_of('own'), 'POST', '/publish', body => $lines x 1500,
     ->{status}, 200, 'more events than maxlen=';
 is request($two->port_of('own'), 'DELETE', '/publish?channel=room-kitchen')
     ->{status}, 200, 'a channel is closed';
+my $counted = subscribe($one, '/counted');
+wait_for(
+    sub {
+        return get($two->port_of('own'), '/publish?who=counted')->{body}
+            =~ /"name": "ada", "servers": 1/;
+    }, 20, 'who is present is known on the other node');
+$counted->close;
 $client->close;
 wait_for(
     sub { own($one, 'x')->{json}{clients} == 0 }, 20,

@@ -41,8 +41,8 @@ my $ada = comes($a, 'ada');
 is told($log, 10), '+ada', 'a join of one server reaches the other';
 my $bob = comes($b, 'bob');
 is told($log, 10), '+bob', 'so does one of its own';
-is_deeply [who($a, 'room'), who($b, 'room')], [{ada => 1}, {bob => 1}],
-    'each server lists its own';
+is_deeply [map { who($_, 'room', 100, 'servers') } $a, $b],
+    [({ada => 1, bob => 1}) x 2], 'each server lists those of all';
 $ada->close;
 is told($log, 20), '-ada', 'a leave is told';
 

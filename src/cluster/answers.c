@@ -203,6 +203,29 @@ static void use_numbers(es_cluster_publisher_t *publisher,
     answer(publisher, job, APR_SUCCESS, &job->result);
 }
 
+/* What is no name is passed over. */
+static void use_names(es_cluster_publisher_t *publisher, es_cluster_job_t *job,
+                      const es_cluster_reply_t *reply)
+{
+    int count = (int)es_cluster_reply_count(reply) / 2;
+    int i;
+
+    for (i = 0; i < count && job->nnamed < job->max_named; i++) {
+        es_cluster_named_t *to = &job->named[job->nnamed];
+        es_slice_t name =
+            es_cluster_reply_text(es_cluster_reply_at(reply, 2 * i));
+
+        if (name.len > 0 && name.len <= ES_CLUSTER_NAMED_MAX) {
+            memcpy(to->name, name.data, name.len);
+            to->len = name.len;
+            to->servers = (int)es_cluster_reply_number(
+                es_cluster_reply_at(reply, 2 * i + 1));
+            job->nnamed++;
+        }
+    }
+    answer(publisher, job, APR_SUCCESS, &job->result);
+}
+
 static void set_available(es_cluster_publisher_t *publisher)
 {
     publisher->down_since = 0;
@@ -230,6 +253,9 @@ void es_cluster_answers_use(es_cluster_publisher_t *publisher,
     set_available(publisher);
     if (job->adds_entries) {
         use_entries(publisher, job, reply);
+    }
+    else if (job->max_named > 0) {
+        use_names(publisher, job, reply);
     }
     else {
         use_numbers(publisher, job, reply);

@@ -18,6 +18,7 @@
 #include <pthread.h>
 
 #include "base/list.h"
+#include "cluster/presence.h"
 #include "cluster/publisher.h"
 #include "cluster/script.h"
 
@@ -59,6 +60,9 @@ struct es_cluster_job_t {
     es_cluster_result_t result;
     apr_uint64_t *clients; /* of a question: nclients of them */
     int nclients;
+    es_cluster_named_t *named; /* the same of a question for names */
+    int nnamed;
+    int max_named;
     apr_size_t bytes;
     int argc;
     es_slice_t *argv; /* a call of the script; [argc] */

@@ -19,8 +19,7 @@
 
 /** Bytes of a job at most. */
 #define JOB_BYTES_MAX ((apr_size_t)16 << 20)
-/** Words of publish and close before what they add. */
-#define FIXED_WORDS (ES_CLUSTER_SCRIPT_HEAD + 6)
+#define FIXED_WORDS ES_CLUSTER_PUBLISH_WORDS
 #define NUMBER_SIZE 21
 /** For the journal to get what the broker has, once the child stops. */
 #define STOP_WAIT (2 * APR_USEC_PER_SEC)
@@ -78,10 +77,9 @@ static int fits(const es_cluster_publisher_t *publisher,
 
 /* ---- making a job -------------------------------------------------------- */
 
-/* The words that publish and close begin with; EPOCH and FLOOR are filled in
- * when it is sent. */
-static void write_head(es_cluster_job_t *job, es_cluster_publisher_t *publisher,
-                       const char *operation)
+void es_cluster_publish_head(es_cluster_job_t *job,
+                             es_cluster_publisher_t *publisher,
+                             const char *operation)
 {
     es_slice_t *words = job->argv + ES_CLUSTER_SCRIPT_HEAD;
 
@@ -117,7 +115,7 @@ static es_cluster_job_t *job_of_batch(es_cluster_publisher_t *publisher,
     if (job == NULL) {
         return NULL;
     }
-    write_head(job, publisher, "publish");
+    es_cluster_publish_head(job, publisher, "publish");
     words = job->argv + FIXED_WORDS;
     text = write_number(words++, (apr_uint64_t)batch->count, text);
     for (i = 0; i < batch->count; i++, words += ES_CLUSTER_ENTRY_WORDS) {
@@ -137,7 +135,7 @@ static es_cluster_job_t *job_of_close(es_cluster_publisher_t *publisher,
     if (job == NULL) {
         return NULL;
     }
-    write_head(job, publisher, "close");
+    es_cluster_publish_head(job, publisher, "close");
     memcpy(text, channel.data, channel.len);
     job->argv[FIXED_WORDS] = es_slice(text, channel.len);
     write_number(&job->argv[FIXED_WORDS + 1], (apr_uint64_t)seconds,
@@ -313,10 +311,9 @@ static apr_status_t count_failed(const es_cluster_publisher_t *publisher,
     return rv;
 }
 
-/* @param job  NULL = no memory */
-static apr_status_t begin(es_cluster_publisher_t *publisher,
-                          es_cluster_job_t *job, es_cluster_lane_t *lane,
-                          apr_time_t by)
+apr_status_t es_cluster_publish_put(es_cluster_publisher_t *publisher,
+                                    es_cluster_job_t *job,
+                                    es_cluster_lane_t *lane, apr_time_t by)
 {
     int events;
 
@@ -330,7 +327,7 @@ static apr_status_t begin(es_cluster_publisher_t *publisher,
                         events);
 }
 
-static void not_begun(es_cluster_result_t *result, apr_status_t rv)
+void es_cluster_publish_not_put(es_cluster_result_t *result, apr_status_t rv)
 {
     memset(result, 0, sizeof(*result));
     apr_cpystrn(result->why,
@@ -359,7 +356,7 @@ apr_status_t es_cluster_publish_begin(es_cluster_publisher_t *publisher,
         es_cluster_job_free(made);
         return APR_ENOSPC;
     }
-    rv = begin(publisher, made, lane, by);
+    rv = es_cluster_publish_put(publisher, made, lane, by);
     if (rv == APR_SUCCESS) {
         *job = made;
     }
@@ -397,7 +394,7 @@ apr_status_t es_cluster_publish(es_cluster_publisher_t *publisher,
         es_cluster_publish_begin(publisher, NULL, batch, by, &job);
 
     if (rv != APR_SUCCESS) {
-        not_begun(result, rv);
+        es_cluster_publish_not_put(result, rv);
         return rv;
     }
     return es_cluster_publish_finish(job, result);
@@ -411,9 +408,9 @@ apr_status_t es_cluster_close(es_cluster_publisher_t *publisher,
     apr_status_t rv;
 
     ES_CONTEXT(ES_WORKER);
-    rv = begin(publisher, job, NULL, by);
+    rv = es_cluster_publish_put(publisher, job, NULL, by);
     if (rv != APR_SUCCESS) {
-        not_begun(result, rv);
+        es_cluster_publish_not_put(result, rv);
         return rv;
     }
     return es_cluster_publish_finish(job, result);
@@ -432,7 +429,7 @@ apr_status_t es_cluster_clients(es_cluster_publisher_t *publisher,
         return APR_EINVAL;
     }
     job = job_of_question(publisher, channels, count);
-    rv = begin(publisher, job, NULL, by);
+    rv = es_cluster_publish_put(publisher, job, NULL, by);
     if (rv != APR_SUCCESS) {
         return rv;
     }

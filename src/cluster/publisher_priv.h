@@ -64,6 +64,32 @@ apr_status_t es_cluster_publisher_look(es_cluster_publisher_t *publisher,
                                        apr_uint32_t turn, es_id_t *last,
                                        apr_interval_time_t at_most);
 
+/* publish.c, for those who make jobs: */
+
+/** Words of a job that adds entries, before what it adds. */
+#define ES_CLUSTER_PUBLISH_WORDS (ES_CLUSTER_SCRIPT_HEAD + 6)
+
+/** Write these words; EPOCH and FLOOR are filled in when the job is sent. */
+void es_cluster_publish_head(es_cluster_job_t *job,
+                             es_cluster_publisher_t *publisher,
+                             const char *operation);
+
+/**
+ * Queue a job. es_cluster_publish_finish, or es_cluster_queue_leave, lets go of
+ * it.
+ *
+ * @param job  NULL = there was no memory
+ * @return as es_cluster_publish_begin
+ *
+ * Context: WORKER.
+ */
+apr_status_t es_cluster_publish_put(es_cluster_publisher_t *publisher,
+                                    es_cluster_job_t *job,
+                                    es_cluster_lane_t *lane, apr_time_t by);
+
+/** Fill the result of a job that es_cluster_publish_put has refused. */
+void es_cluster_publish_not_put(es_cluster_result_t *result, apr_status_t rv);
+
 /* answers.c; all of it is of the thread: */
 
 /** Use the next reply; a job or a WAIT has been sent. */

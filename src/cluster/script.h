@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * The script that runs at the broker (cluster/script.lua): how it is loaded and
- * called, and its operation hello. The operations publish, close, clients and
- * counts are called where their arguments are known.
+ * called, and its operation hello. The operations publish, close, clients,
+ * counts, presence and who are called where their arguments are known.
  */
 #ifndef ES_CLUSTER_SCRIPT_H
 #define ES_CLUSTER_SCRIPT_H

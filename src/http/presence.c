@@ -148,7 +148,7 @@ static void fill_event(es_event_t *to, apr_uint64_t random,
     to->retry_ms = -1;
 }
 
-static void log_failed(const es_runtime_hub_t *hub, const es_problem_t *why)
+void es_presence_log_failed(const es_runtime_hub_t *hub, const char *why)
 {
     static apr_time_t last_logged; /* atomic */
     int level = es_log_limit_level(&last_logged, APLOG_WARNING, es_clock_now());
@@ -156,7 +156,7 @@ static void log_failed(const es_runtime_hub_t *hub, const es_problem_t *why)
     es_slog(level, 0, ap_server_conf, "ES0418",
             "cannot publish joins and leaves to hub %s: %s They are published "
             "later",
-            hub->name, why->sentence);
+            hub->name, why);
 }
 
 /* Is the refusal about the batch, so that its events may go one by one? */
@@ -188,9 +188,8 @@ static int publish_some(const es_runtime_hub_t *hub, es_presence_t *table,
         if (is_of_batch(&why, count)) {
             return 0;
         }
-        /* the broker may have it all the same */
-        told = hub->cluster ? ES_PRESENCE_UNKNOWN : ES_PRESENCE_NOT_TOLD;
-        log_failed(hub, &why);
+        told = ES_PRESENCE_NOT_TOLD;
+        es_presence_log_failed(hub, why.sentence);
     }
     for (i = 0; i < count; i++) {
         es_presence_told(table, events[i], told, es_clock_now());
@@ -241,6 +240,9 @@ static void publish_group(es_presence_t *table,
     if (!hub) {
         drop(table, events, count);
     }
+    else if (hub->cluster) {
+        es_presence_cluster_tell(hub, table, events, count, p);
+    }
     else if (!publish_some(hub, table, events, count, p)) {
         for (i = 0; i < count; i++) {
             (void)publish_some(hub, table, &events[i], 1, p);
@@ -273,5 +275,8 @@ void es_presence_publish(es_presence_t *table,
 
 void es_presence_child_init(apr_pool_t *pchild, server_rec *s)
 {
-    es_presence_runtime_child_init(es_presence_publish, pchild, s);
+    static const es_presence_runtime_calls_t calls = {es_presence_publish,
+                                                      es_presence_cluster_keep};
+
+    es_presence_runtime_child_init(&calls, pchild, s);
 }

@@ -6,6 +6,7 @@
 #ifndef ES_HTTP_PRESENCE_H
 #define ES_HTTP_PRESENCE_H
 
+#include "cluster/presence.h"
 #include "deliver/client_presence.h"
 #include "http/request_channels.h"
 #include "http/subscribe.h"
@@ -40,6 +41,39 @@ void es_presence_publish(es_presence_t *table,
  * es_runtime_child_init.
  */
 void es_presence_child_init(apr_pool_t *pchild, server_rec *s);
+
+/** What could not be told, in the log, not too often. @param why  a sentence */
+void es_presence_log_failed(const es_runtime_hub_t *hub, const char *why);
+
+/* ---- A clustered hub: presence_cluster.c --------------------------------- */
+
+/**
+ * Tell the broker of names that have come to this server or gone from it, and
+ * the table what became of that.
+ *
+ * @param events  count of them, all of this hub
+ *
+ * Context: as es_presence_publish.
+ */
+void es_presence_cluster_tell(const es_runtime_hub_t *hub, es_presence_t *table,
+                              const es_presence_event_t *const *events,
+                              int count, apr_pool_t *p);
+
+/** The brokers of all hubs are told that this server lives;
+ * es_presence_runtime_keep_fn_t. */
+void es_presence_cluster_keep(es_presence_t *table, apr_pool_t *p);
+
+/**
+ * Names in a channel, of all servers.
+ *
+ * @param max  1..ES_CLUSTER_WHO_MAX
+ * @return how many, max = there may be more; -1: the broker does not answer
+ *
+ * Context: WORKER; blocks for a second at most.
+ */
+int es_presence_cluster_who(const es_runtime_hub_t *hub, es_slice_t channel,
+                            es_slice_t after, es_cluster_named_t *named,
+                            int max);
 
 /* ---- Who is there: presence_who.c ---------------------------------------- */
 

@@ -40,7 +40,7 @@ typedef struct retained_t {
 typedef struct es_presence_thread_t {
     es_thread_t thread;
     es_presence_t *table;
-    es_presence_runtime_publish_fn_t *publish;
+    const es_presence_runtime_calls_t *calls;
     apr_uint32_t child;
     pthread_mutex_t lock;
     pthread_cond_t cond; /* is_woken or is_stopping was set */
@@ -160,7 +160,7 @@ static void publish_due(es_presence_thread_t *own, apr_pool_t *p)
         count = es_presence_take(own->table, own->child, own->events,
                                  ES_PRESENCE_RUNTIME_EVENTS, es_clock_now());
         if (count > 0) {
-            own->publish(own->table, own->events, count, p);
+            own->calls->publish(own->table, own->events, count, p);
             apr_pool_clear(p);
         }
     } while (count == ES_PRESENCE_RUNTIME_EVENTS);
@@ -170,6 +170,8 @@ static void work(es_presence_thread_t *own, apr_pool_t *p)
 {
     if (es_presence_is_sweep_due(own->table, es_clock_now())) {
         es_presence_sweep(own->table, es_clock_now());
+        own->calls->keep(own->table, p);
+        apr_pool_clear(p);
     }
     publish_due(own, p);
 }
@@ -232,7 +234,7 @@ static apr_status_t start(es_presence_thread_t *own, apr_pool_t *pchild)
     return es_thread_start(&own->thread, run, destroy, own, pchild);
 }
 
-void es_presence_runtime_child_init(es_presence_runtime_publish_fn_t *publish,
+void es_presence_runtime_child_init(const es_presence_runtime_calls_t *calls,
                                     apr_pool_t *pchild, server_rec *s)
 {
     es_presence_thread_t *own;
@@ -245,7 +247,7 @@ void es_presence_runtime_child_init(es_presence_runtime_publish_fn_t *publish,
     own = calloc(1, sizeof(*own));
     if (own) {
         own->table = table;
-        own->publish = publish;
+        own->calls = calls;
         own->child = es_runtime_child();
         rv = start(own, pchild);
     }

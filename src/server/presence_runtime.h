@@ -28,6 +28,20 @@ typedef void es_presence_runtime_publish_fn_t(es_presence_t *table,
                                               int count, apr_pool_t *p);
 
 /**
+ * About once a second, in one child at a time: say that this server's names are
+ * still there, where others need to know.
+ *
+ * Context: as for es_presence_runtime_publish_fn_t.
+ */
+typedef void es_presence_runtime_keep_fn_t(es_presence_t *table, apr_pool_t *p);
+
+/** What the thread calls. */
+typedef struct es_presence_runtime_calls_t {
+    es_presence_runtime_publish_fn_t *publish;
+    es_presence_runtime_keep_fn_t *keep;
+} es_presence_runtime_calls_t;
+
+/**
  * Find the table that the parent retains, or make it if it is needed.
  *
  * Context: PARENT, from es_runtime_open.
@@ -45,9 +59,11 @@ void es_presence_runtime_watch(const es_child_pids_t *child_pids,
  * Start the thread, if there is a table and the child serves events. It stops
  * when pchild is destroyed.
  *
+ * @param calls  outlives the process
+ *
  * Context: CHILD_INIT, after es_runtime_child_init.
  */
-void es_presence_runtime_child_init(es_presence_runtime_publish_fn_t *publish,
+void es_presence_runtime_child_init(const es_presence_runtime_calls_t *calls,
                                     apr_pool_t *pchild, server_rec *s);
 
 /** The table; NULL = there is none. Context: ANY. */

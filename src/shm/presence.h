@@ -183,6 +183,18 @@ typedef enum es_presence_told_t {
 void es_presence_told(es_presence_t *presence, const es_presence_event_t *event,
                       es_presence_told_t told, apr_time_t now);
 
+/**
+ * What was told of the names of a hub is forgotten by those that were told: all
+ * that are present are due again, as joins, and an event that is taken now does
+ * not count any more.
+ *
+ * @return APR_SUCCESS; APR_TIMEUP, APR_EGENERAL: not all are
+ *
+ * Context: WORKER; takes the lock for one slice of the rows after another.
+ */
+apr_status_t es_presence_forget(es_presence_t *presence, const es_id_t *epoch,
+                                apr_time_t now);
+
 /** Is it time to sweep? One child is told so in each period. Context: ANY. */
 int es_presence_is_sweep_due(es_presence_t *presence, apr_time_t now);
 

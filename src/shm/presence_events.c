@@ -172,6 +172,40 @@ void es_presence_told(es_presence_t *presence, const es_presence_event_t *event,
     es_presence_release(presence);
 }
 
+static void forget_row(es_presence_t *presence, apr_uint32_t row,
+                       const es_id_t *epoch, apr_time_t now)
+{
+    es_presence_head_t *head = es_presence_head_at(presence, row);
+
+    if (head->is_used && es_id_compare(&head->epoch, epoch) == 0) {
+        head->is_told = 0;
+        /* before the serial is given up: a child may die in between */
+        __atomic_signal_fence(__ATOMIC_SEQ_CST);
+        end_telling(presence, head, row, now);
+    }
+}
+
+apr_status_t es_presence_forget(es_presence_t *presence, const es_id_t *epoch,
+                                apr_time_t now)
+{
+    apr_uint32_t row = 0, high, slice;
+    apr_status_t rv;
+
+    ES_CONTEXT(ES_WORKER);
+    do {
+        rv = es_presence_acquire(presence);
+        if (rv != APR_SUCCESS) {
+            return rv;
+        }
+        high = es_presence_bounded(presence, presence->header->high_row);
+        for (slice = 0; slice < SWEEP_SLICE && row < high; slice++) {
+            forget_row(presence, ++row, epoch, now);
+        }
+        es_presence_release(presence);
+    } while (row < high);
+    return APR_SUCCESS;
+}
+
 /* ---- sweeping ----------------------------------------------------------- */
 
 int es_presence_is_sweep_due(es_presence_t *presence, apr_time_t now)

@@ -34,9 +34,10 @@ A client of /presence/CHANNEL.
 The next join or leave that it gets: '+ada', '-ada'; '' = none in time. Other
 events are passed over.
 
-=item who($where, $channel)
+=item who($where, $channel, $limit, $field)
 
-What ?who= lists, over all pages: name => clients; undef if one is refused.
+What ?who= lists, over all pages: name => clients, or another field; undef if a
+page is refused.
 
 =back
 
@@ -103,16 +104,17 @@ sub told
 
 sub who
 {
-    my ($where, $channel, $limit) = @_;
+    my ($where, $channel, $limit, $field) = @_;
     my ($query, $after, %names) = ('', 0);
+    $field ||= 'clients';
     $query = '&limit=' . $limit if $limit;
     do {
         my $answer = get($where, '/publish?who='
             . EventStream::Client::escape($channel)
-            . "$query&after=$after");
+            . "$query&after=" . EventStream::Client::escape($after));
         return if $answer->{status} != 200;
         my $page = JSON::PP::decode_json($answer->{body});
-        $names{$_->{name}} += $_->{clients} for @{$page->{names}};
+        $names{$_->{name}} += $_->{$field} // 0 for @{$page->{names}};
         $after = $page->{next};
     } while ($after);
     return \%names;

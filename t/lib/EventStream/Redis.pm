@@ -572,6 +572,7 @@ sub log
 sub finish
 {
     my ($self) = @_;
+    return if $self->{finished}++;
     $self->kill;
     if (!Test::More->builder->is_passing && $self->{root}) {
         my @lines = split /\n/, $self->log;

@@ -243,6 +243,29 @@ FACTS(an_event_whose_teller_is_stopped_is_told_by_another)
     assert_int_equal(take(3, 40000).serial, 0);
 }
 
+FACTS(what_was_told_is_forgotten_and_told_again)
+{
+    static const es_id_t other = {7, 2};
+    es_presence_event_t event;
+    es_share_t share;
+
+    make_presence(16, pool);
+    enter(1, "a", "ada");
+    share = enter(1, "a", "bob");
+    assert_string_equal(tell_all(1, 0), "+a:ada +a:bob ");
+    leave(1, share, -KIT_GRACE);
+    enter(1, "a", "cyd");
+    event = take(1, 0); /* it is being told */
+    assert_int_not_equal(event.serial, 0);
+    assert_int_equal(es_presence_forget(presence, &other, ms(0)), APR_SUCCESS);
+    assert_int_equal(take(2, 0).serial, event.serial + 1); /* of bob or cyd */
+    assert_int_equal(es_presence_forget(presence, &kit_epoch, ms(0)),
+                     APR_SUCCESS);
+    es_presence_told(presence, &event, ES_PRESENCE_TOLD, ms(0));
+    assert_string_equal(tell_all(2, 0), "+a:ada +a:cyd ");
+    check_presence();
+}
+
 FACTS(what_changes_while_it_is_told_follows)
 {
     es_presence_event_t join, left;
@@ -422,6 +445,7 @@ static const struct CMUnitTest tests[] = {
     UNIT(what_may_have_been_told_is_told_again),
     UNIT(an_old_event_does_not_touch_what_came_after_it),
     UNIT(one_child_sweeps_in_each_period),
+    UNIT(what_was_told_is_forgotten_and_told_again),
     UNIT(names_have_bounds),
     UNIT(another_layout_or_size_is_refused),
     UNIT(numbers_of_the_segment_are_not_trusted),
