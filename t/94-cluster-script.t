@@ -486,6 +486,20 @@ $redis->set('maxmemory', 0);
 
 # ---- Whole batches, whatever happens -----------------------------------------
 
+# A broker that is killed while it writes leaves a part of a transaction in its
+# file. Redis 7.0 passes over it at the next start, but may execute it at the
+# one after that: nodes skip such entries, as no other names them, and begin an
+# epoch at each start. A round looks at one start, so it gets a new file.
+sub rewrite_file
+{
+    my ($broker) = @_;
+    $broker->command('BGREWRITEAOF');
+    return $broker->wait_for(sub {
+        return !$broker->info('aof_rewrite_in_progress')
+            && !$broker->info('aof_rewrite_scheduled');
+    }, 60);
+}
+
 $hello = fresh($redis);
 my $killed = 0;
 for my $round (1 .. 5) {
@@ -513,6 +527,7 @@ for my $round (1 .. 5) {
     $killed++ if @kept > 300 && (!defined $kept[-1][1]{b}
         || $kept[-1][1]{b} == 0);
     $hello = hello($redis, $kept[-1][0]);
+    rewrite_file($redis);
 }
 is $killed, 5, 'a broker that was killed has whole batches';
 ok is_chain($redis), 'in a chain';
