@@ -146,9 +146,13 @@ for my $from ([$a, $b], [$b, $a]) {
     is $answer->{body}, '', 'nothing is missing';
     my $data = 'linked ' . $one->port;
     publish($one, 'links', $data);
-    $answer = hold($other, $link, "Grip-Last: events-links; last-id=$id");
+    # the other server gets it a moment later, and does not know that
+    wait_for(sub {
+        $answer = hold($other, $link, "Grip-Last: events-links; last-id=$id");
+        return $answer->{body} ne '';
+    }, 10, 'what was published since is missing');
     like $answer->{body}, qr/\Aid: [\d-]+\ndata: \Q$data\E\n\n\z/,
-        'what was published since is';
+        'and is told';
     publish($one, 'links', 'next');
     my ($last) = hold($one, '/a/links')->{headers}{'grip-channel'} =~
         /prev-id=([\d-]+)/;
