@@ -168,8 +168,8 @@ my ($start, $text) = $hold->{link} =~ m{^(.*/grip-next/)(.*)};
 my $state = decode_base64url($text);
 my ($seal, $expires) = $state =~ /\A(.{8})2\n(\d+)\n/s;
 is $expires % $HOUR, 0, 'the expiry is a full hour';
-for my $forged ($state =~ s/\A.{8}2\n\K\d+/$expires + $HOUR/er,
-    $state =~ s/\A.{8}\K2\n\d+\n/1\n/r)
+for my $forged ($state =~ s/\A.{8}2\n\K\d+/$expires + $HOUR/ers,
+    $state =~ s/\A.{8}\K2\n\d+\n/1\n/rs)
 {
     $got = ask_at($start . encode_base64url($forged), $hold->{last});
     is $got->{body}, "retry: 3000\n", 'an expiry that was changed is no link';
