@@ -12,8 +12,8 @@ use lib "$FindBin::Bin/lib";
 use Test::More;
 use Time::HiRes qw(sleep time);
 
-use POSIX ();
 
+use EventStream::Background;
 use EventStream::Client;
 use EventStream::Cluster;
 use EventStream::Httpd;
@@ -37,46 +37,6 @@ my ($a, $b) = $cluster->nodes;
 sub data_of { return join ' ', map { $_->{data} } @_ }
 
 sub leader { return $cluster->status($_[0])->{Leader} }
-
-# Publishes one event after the other to a server until it is stopped. Each is
-# sent until it is acknowledged, with an id of its own.
-sub start_publisher
-{
-    my ($node, $name) = @_;
-    pipe my $in, my $out or die "pipe: $!";
-    pipe my $stop, my $stop_writer or die "pipe: $!";
-    my $pid = fork // die "fork: $!";
-    if ($pid == 0) {
-        close $_ for $in, $stop_writer;
-        my $number = 0;
-        until (IO::Select->new($stop)->can_read(0.005)) {
-            $number++;
-            my $until = time + 30;
-            while (time < $until) {
-                my $answer = eval {
-                    publish($node, 'news', "$name$number",
-                        id => "$name-$number", timeout => 10)
-                };
-                last if $answer && $answer->{status} == 200;
-                sleep 0.02;
-            }
-        }
-        syswrite $out, $number;
-        POSIX::_exit(0);
-    }
-    close $_ for $out, $stop;
-    return {pid => $pid, in => $in, stop => $stop_writer};
-}
-
-# Returns how many events it has published.
-sub stop_publisher
-{
-    my ($publisher) = @_;
-    syswrite $publisher->{stop}, 'x';
-    sysread $publisher->{in}, my $count, 20;
-    waitpid $publisher->{pid}, 0;
-    return $count;
-}
 
 # Reads all events of a publisher, of a client that reconnects as a browser
 # does. Returns what is wrong with them.
@@ -109,7 +69,7 @@ sub faults_of
 # ---- The child that reads is killed ----------------------------------------
 
 my $reader = $cluster->client($b, 'news');
-my $publisher = start_publisher($a, 'k');
+my $stop = publish_until_stopped('k', 0.005, $a);
 for my $round (1 .. 4) {
     for my $node ($a, $b) {
         my $leader = leader($node);
@@ -125,7 +85,7 @@ for my $round (1 .. 4) {
         ok grep({ $_ == ($next || 0) } $node->children), 'it is alive';
     }
 }
-my $count = stop_publisher($publisher);
+my $count = $stop->();
 cmp_ok $count, '>', 20, 'events were published meanwhile';
 is faults_of($b, $reader, 'k', $count), '',
     'all of them are received, once and in order';
@@ -164,13 +124,13 @@ is $cluster->status($b)->{Fills}, 1, 'and the history was read once, at start';
 
 for my $how (qw(graceful restart)) {
     my $client = $cluster->client($a, 'news');
-    my $own = start_publisher($a, 'o');
+    my $stop_own = publish_until_stopped('o', 0.005, $a);
     for (1 .. 2) {
         sleep 0.3;
         $a->$how;
         $cluster->wait_synced($a);
     }
-    my $published = stop_publisher($own);
+    my $published = $stop_own->();
     is faults_of($a, $client, 'o', $published), '',
         "all that was published during $how is received once and in order";
     request($a, 'DELETE', '/publish?channel=news&for=0');

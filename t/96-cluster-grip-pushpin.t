@@ -13,6 +13,7 @@ use lib "$FindBin::Bin/lib";
 use Test::More;
 use Time::HiRes qw(sleep time);
 
+use EventStream::Background;
 use EventStream::Client;
 use EventStream::Cluster;
 use EventStream::Pushpin;
@@ -87,41 +88,6 @@ sub hold
         'Grip-Sig: ' . EventStream::Pushpin->sign('changeme'), @headers);
 }
 
-sub start_publisher
-{
-    my ($name, @on) = @_;
-    pipe my $in, my $out or die "pipe: $!";
-    pipe my $stop, my $stop_writer or die "pipe: $!";
-    my $pid = fork // die "fork: $!";
-    if ($pid == 0) {
-        close $_ for $in, $stop_writer;
-        my $number = 0;
-        until (IO::Select->new($stop)->can_read(0.03)) {
-            $number++;
-            my $until = time + 40;
-            while (time < $until) {
-                my $answer = eval { publish($on[$number % @on], 'news',
-                    "$name$number", id => "$name-$number", timeout => 3) };
-                last if $answer && $answer->{status} == 200;
-                sleep 0.05;
-            }
-        }
-        syswrite $out, $number;
-        POSIX::_exit(0);
-    }
-    close $_ for $out, $stop;
-    return {name => $name, pid => $pid, in => $in, stop => $stop_writer};
-}
-
-sub stop_publisher
-{
-    my ($publisher) = @_;
-    syswrite $publisher->{stop}, 'x';
-    sysread $publisher->{in}, my $count, 20;
-    waitpid $publisher->{pid}, 0;
-    return map { "$publisher->{name}$_" } 1 .. $count;
-}
-
 # ---- Both send and receive ---------------------------------------------------
 
 my $sender = sender('one server sends', $a, $b);
@@ -164,12 +130,12 @@ like hold($a, $link =~ s/grip-next.\K../zz/r)->{body}, qr/\Aretry: \d+\n+\z/,
 
 # ---- The server that sends is killed -----------------------------------------
 
-my $publisher = start_publisher('k', $idle);
+my $stop = publish_until_stopped('k', 0.03, $idle);
 sleep 0.7;
 kill KILL => $sender->pid, $sender->children;
 is sender('another server sends', $idle), $idle, 'the other one';
 sleep 0.5;
-my @sent = stop_publisher($publisher);
+my @sent = $stop->();
 is next_of($_, scalar @sent), "@sent",
     'clients receive each event once and in order' for @clients;
 
@@ -178,13 +144,13 @@ $cluster->wait_synced($new);
 
 # ---- It is stopped -----------------------------------------------------------
 
-$publisher = start_publisher('s', $new);
+$stop = publish_until_stopped('s', 0.03, $new);
 sleep 0.5;
 kill STOP => $idle->pid, $idle->children;
 is sender('another server sends when it is stopped', $new), $new, 'the new one';
 kill CONT => $idle->pid, $idle->children;
 sleep 0.7;
-@sent = stop_publisher($publisher);
+@sent = $stop->();
 is next_of($_, scalar @sent), "@sent",
     'clients receive each event once and in order' for @clients;
 

@@ -85,44 +85,6 @@ sub check_all
     return @got - @$expected;
 }
 
-# Publishes one event after the other on these nodes, in turns, until it is
-# stopped; each with an id of its own until it is acknowledged.
-sub start_publisher
-{
-    my ($name, @on) = @_;
-    pipe my $in, my $out or die "pipe: $!";
-    pipe my $stop, my $stop_writer or die "pipe: $!";
-    my $pid = fork // die "fork: $!";
-    if ($pid == 0) {
-        close $_ for $in, $stop_writer;
-        my $number = 0;
-        until (IO::Select->new($stop)->can_read(0.02)) {
-            $number++;
-            my $until = time + 40;
-            while (time < $until) {
-                my $answer = eval { publish($on[$number % @on], 'news',
-                    "$name$number", id => "$name-$number", timeout => 3) };
-                last if $answer && $answer->{status} == 200;
-                @on = reverse @on;
-                sleep 0.05;
-            }
-        }
-        syswrite $out, $number;
-        POSIX::_exit(0);
-    }
-    close $_ for $out, $stop;
-    return {name => $name, pid => $pid, in => $in, stop => $stop_writer};
-}
-
-sub stop_publisher
-{
-    my ($publisher) = @_;
-    syswrite $publisher->{stop}, 'x';
-    sysread $publisher->{in}, my $count, 20;
-    waitpid $publisher->{pid}, 0;
-    return map { "$publisher->{name}$_" } 1 .. $count;
-}
-
 # The child that has a connection to the first proxy.
 sub sending_child
 {
@@ -201,12 +163,12 @@ check_all($proxy, [map { "n$_" } 1 .. 500], 'NDJSON');
 # ---- It is killed ------------------------------------------------------------
 
 $_->clear for $proxy, $second;
-my $publisher = start_publisher('k', $idle);
+my $stop = publish_until_stopped('k', 0.02, $idle);
 sleep 1;
 signal_all(KILL => $sender);
 is sender('another server sends when it is killed', $idle), $idle, 'that one';
 sleep 0.5;
-my @sent = stop_publisher($publisher);
+my @sent = $stop->();
 check_all($_, \@sent, 'killed') for $proxy, $second;
 
 # What comes twice has the same id, and the same id before it.
@@ -228,7 +190,7 @@ is scalar($proxy->items), $count, 'nothing is sent once more for it';
 
 ($sender, $idle) = ($idle, $new);
 $_->clear for $proxy, $second;
-$publisher = start_publisher('s', $idle);
+$stop = publish_until_stopped('s', 0.02, $idle);
 sleep 0.7;
 signal_all(STOP => $sender);
 my @others = $idle;
@@ -243,7 +205,7 @@ while (time < $until) {
     sleep 0.05;
 }
 is $both, 0, 'when it goes on it does not send again';
-@sent = stop_publisher($publisher);
+@sent = $stop->();
 check_all($_, \@sent, 'stopped') for $proxy, $second;
 is scalar(grep { $_->{others} } $proxy->requests), 0,
     'no two servers post at the same time';
@@ -321,7 +283,7 @@ $idle = other_than($sender);
 ($sender, $idle) = ($idle, $sender);
 $cluster->wait_synced($idle);
 $_->clear for $proxy, $second;
-$publisher = start_publisher('g', $idle);
+$stop = publish_until_stopped('g', 0.02, $idle);
 sleep 0.5;
 for my $round (1, 2) {
     $sender->graceful;
@@ -330,16 +292,16 @@ for my $round (1, 2) {
 }
 $sender = sender('one server sends', @nodes);
 $idle = other_than($sender);
-@sent = stop_publisher($publisher);
+@sent = $stop->();
 check_all($_, \@sent, 'graceful') for $proxy, $second;
-$publisher = start_publisher('h', $idle);
+$stop = publish_until_stopped('h', 0.02, $idle);
 sleep 0.5;
 my $began = time;
 $sender->graceful_stop;
 is sender('another server sends when it is stopped gracefully', $idle), $idle,
     'that one';
 cmp_ok time - $began, '<', 10, 'soon';
-@sent = stop_publisher($publisher);
+@sent = $stop->();
 is check_all($_, \@sent, 'graceful stop'), 0, 'nothing comes twice'
     for $proxy, $second;
 is_deeply [grep { /ES08(43|45|47)|ES0630/ } split /\n/, $idle->error_log], [],
@@ -357,7 +319,7 @@ is sender('a server behind a relay sends', $cut), $cut, 'that one';
 $new = $cluster->start_node;
 $cluster->wait_synced($new);
 $_->clear for $proxy, $second;
-$publisher = start_publisher('c', $new);
+$stop = publish_until_stopped('c', 0.02, $new);
 sleep 0.5;
 kill STOP => $relay->{pid};
 is sender('another server sends when it is cut off', $new), $new, 'that one';
@@ -365,7 +327,7 @@ is sends($cut), 0, 'it does not any more';
 sleep 0.5;
 kill CONT => $relay->{pid};
 $cluster->wait_synced($cut);
-@sent = stop_publisher($publisher);
+@sent = $stop->();
 check_all($_, \@sent, 'cut off') for $proxy, $second;
 is sends($new), 1, 'the other one sends on';
 
@@ -418,7 +380,7 @@ sub end_sender
     my $old = sender('one server sends', @nodes);
     my $next = other_than($old);
     $_->clear for $proxy, $second;
-    my $running = start_publisher('n' . ++$ends . 'x', $next);
+    my $stop_it = publish_until_stopped('n' . ++$ends . 'x', 0.02, $next);
     sleep 0.3 + rand;
     my $from = time;
     $how eq 'TERM' ? kill(TERM => $old->pid) : signal_all($how => $old);
@@ -427,7 +389,7 @@ sub end_sender
     sleep 0.3;
     signal_all(CONT => $old) if $how eq 'STOP';
     sleep 0.3;
-    my @all = stop_publisher($running);
+    my @all = $stop_it->();
     my $more = check_all($proxy, \@all, $how);
     $more += check_all($second, \@all, $how);
     if ($how ne 'STOP') {
