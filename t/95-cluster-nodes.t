@@ -221,8 +221,9 @@ for my $name (qw(a b)) {
         'and clients that come back are refused';
 }
 publish($a, 'shut', 'open again');
-is subscribe($b, '/events?c=shut')->status, 200,
-    'an event opens it on the other server';
+# the other server gets it a moment later
+wait_for(sub { return subscribe($b, '/events?c=shut')->status == 200 }, 15,
+    'an event opens it on the other server');
 
 # ---- Other modules -----------------------------------------------------------
 
