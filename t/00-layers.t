@@ -19,11 +19,12 @@ my %may_include = (
     cluster => [qw(cluster journal shm base)],
     tls => [qw(tls base)],
     deliver => [qw(deliver tls journal shm base)],
-    grip => [qw(grip journal shm base)],
-    server => [qw(server deliver tls grip cluster journal shm base)],
-    http => [qw(http server deliver tls grip cluster journal shm base)],
-    config => [qw(config http server deliver tls grip cluster journal shm
-        base)],
+    token => [qw(token base)],
+    grip => [qw(grip token journal shm base)],
+    server => [qw(server deliver tls grip token cluster journal shm base)],
+    http => [qw(http server deliver tls grip token cluster journal shm base)],
+    config => [qw(config http server deliver tls grip token cluster journal
+        shm base)],
 );
 
 # library => [its headers, the files that may include them]

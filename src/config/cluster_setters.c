@@ -12,7 +12,7 @@
 
 #include "cluster/link.h"
 #include "cluster/url.h"
-#include "grip/key_file.h"
+#include "token/key_file.h"
 #include "server/log.h"
 
 #define KEY_PRESET "eventstream"

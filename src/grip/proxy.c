@@ -10,7 +10,7 @@
 #include <apr_base64.h>
 #include <apr_strings.h>
 
-#include "grip/jwt.h"
+#include "token/jwt.h"
 
 /* as in the GRIP libraries */
 #define TOKEN_LIFE (600 * APR_USEC_PER_SEC)

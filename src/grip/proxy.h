@@ -11,7 +11,7 @@
 #include <apr_tables.h>
 #include <apr_time.h>
 
-#include "grip/key.h"
+#include "token/key.h"
 #include "grip/url.h"
 
 /** How a publish is authorized at the proxy. */

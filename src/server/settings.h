@@ -15,7 +15,7 @@
 #include "base/template.h"
 #include "cluster/url.h"
 #include "grip/proxy.h"
-#include "grip/publish_keys.h"
+#include "token/publish_keys.h"
 #include "mod_eventstream.h"
 
 extern module AP_MODULE_DECLARE_DATA eventstream_module;

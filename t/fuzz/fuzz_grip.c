@@ -8,8 +8,8 @@
 
 #include "base/base64.h"
 #include "grip/instruct.h"
-#include "grip/jwt.h"
-#include "grip/key.h"
+#include "token/jwt.h"
+#include "token/key.h"
 #include "grip/url.h"
 
 /* A valid token in the seeds is signed with this. */

@@ -2,9 +2,9 @@
 /* Tests of grip/proxy.c. */
 #include "t/unit/unit.h"
 
-#include "grip/jwt.h"
+#include "token/jwt.h"
 #include "grip/proxy.h"
-#include "t/unit/grip_keys.h"
+#include "t/unit/token_keys.h"
 
 #define NOW apr_time_from_sec(5000)
 

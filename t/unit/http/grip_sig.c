@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tests of http/grip_sig.c: which requests came through a GRIP proxy. */
-#include "t/unit/grip_keys.h"
+#include "t/unit/token_keys.h"
 #include "t/unit/unit.h"
 
-#include "grip/jwt.h"
+#include "token/jwt.h"
 #include "http/grip_sig.c"
 #include "t/unit/httpd_stub.h"
 #include "t/unit/runtime_stub.h"

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * Keys of the tests of src/grip: made for them, used nowhere else. FASTLY is
- * the public key that Fastly publishes, and FASTLY_TOKEN one that was signed
- * with it, long expired.
+ * Keys of the tests of src/token and src/grip: made for them, used nowhere
+ * else. FASTLY is the public key that Fastly publishes, and FASTLY_TOKEN one
+ * that was signed with it, long expired.
  */
-#ifndef T_UNIT_GRIP_KEYS_H
-#define T_UNIT_GRIP_KEYS_H
+#ifndef T_UNIT_TOKEN_KEYS_H
+#define T_UNIT_TOKEN_KEYS_H
 
-#include "grip/key.h"
+#include "token/key.h"
 #include "t/unit/unit.h"
 
 #define EC_PRIVATE                                                       \

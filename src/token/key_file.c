@@ -2,7 +2,7 @@
 /* The permissions are those of the open file, so that nobody can replace it
  * between the check and the read. Without NONBLOCK the open of a FIFO would
  * wait for a writer, and httpd would never start. */
-#include "grip/key_file.h"
+#include "token/key_file.h"
 
 #include <apr_file_info.h>
 #include <apr_file_io.h>

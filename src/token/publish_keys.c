@@ -5,13 +5,13 @@
  * as PEM or JWK is refused by that rule, too: the bytes of a line are the
  * secret, whatever they look like.
  */
-#include "grip/publish_keys.h"
+#include "token/publish_keys.h"
 
 #include <apr_lib.h>
 #include <apr_strings.h>
 
-#include "grip/jwt.h"
-#include "grip/key_file.h"
+#include "token/jwt.h"
+#include "token/key_file.h"
 
 #define LEEWAY (60 * APR_USEC_PER_SEC)
 

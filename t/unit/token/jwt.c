@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Tests of grip/jwt.c. Tokens that es_jwt_sign never makes are made here by
+ * Tests of token/jwt.c. Tokens that es_jwt_sign never makes are made here by
  * hand, with HMAC, since libjwt would not sign them.
  */
 #include "t/unit/unit.h"
@@ -8,8 +8,8 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
-#include "grip/jwt.h"
-#include "t/unit/grip_keys.h"
+#include "token/jwt.h"
+#include "t/unit/token_keys.h"
 
 #define AT(seconds) apr_time_from_sec(APR_INT64_C(seconds))
 #define HS256 "{\"typ\":\"JWT\",\"alg\":\"HS256\"}"

@@ -4,13 +4,13 @@
  * decides the algorithm (HS256, ES256, RS256). That of a token is compared with
  * it, and never used.
  */
-#ifndef ES_GRIP_JWT_H
-#define ES_GRIP_JWT_H
+#ifndef ES_TOKEN_JWT_H
+#define ES_TOKEN_JWT_H
 
 #include <apr_pools.h>
 #include <apr_time.h>
 
-#include "grip/key.h"
+#include "token/key.h"
 
 /** Most bytes of a token; Pushpin's have some 120. */
 #define ES_JWT_MAX 4096

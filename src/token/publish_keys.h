@@ -5,13 +5,13 @@
  * with it, as GRIP libraries do. No error that is returned here contains a byte
  * of a key or of a token.
  */
-#ifndef ES_GRIP_PUBLISH_KEYS_H
-#define ES_GRIP_PUBLISH_KEYS_H
+#ifndef ES_TOKEN_PUBLISH_KEYS_H
+#define ES_TOKEN_PUBLISH_KEYS_H
 
 #include <apr_pools.h>
 #include <apr_time.h>
 
-#include "grip/key.h"
+#include "token/key.h"
 
 /** Most keys of one section; each costs time for a wrong one. */
 #define ES_PUBLISH_KEYS_MAX 16

@@ -12,8 +12,8 @@
  * The kind of the key alone decides the algorithm. No error that is returned
  * here contains a byte of a key.
  */
-#ifndef ES_GRIP_KEY_H
-#define ES_GRIP_KEY_H
+#ifndef ES_TOKEN_KEY_H
+#define ES_TOKEN_KEY_H
 
 #include <apr_pools.h>
 

@@ -3,7 +3,7 @@
  * Each key is parsed into an EVP_PKEY and written again by OpenSSL. So libjwt
  * later reads only text that was parsed here.
  */
-#include "grip/pem.h"
+#include "token/pem.h"
 
 #include <apr_strings.h>
 

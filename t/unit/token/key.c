@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of grip/key.c and grip/pem.c. */
+/* Tests of token/key.c and token/pem.c. */
 #include "t/unit/unit.h"
 
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "t/unit/grip_keys.h"
+#include "t/unit/token_keys.h"
 
 static const char *error_of(const char *value)
 {

@@ -5,14 +5,14 @@
  * an error and never a secret: otherwise a mistyped public key would become a
  * password that everyone knows.
  */
-#include "grip/key.h"
+#include "token/key.h"
 
 #include <apr_strings.h>
 #include <jansson.h>
 
 #include "base/base64.h"
-#include "grip/key_file.h"
-#include "grip/pem.h"
+#include "token/key_file.h"
+#include "token/pem.h"
 
 /* ---- JWK --------------------------------------------------------------- */
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of grip/publish_keys.c and grip/key_file.c. */
+/* Tests of token/publish_keys.c and token/key_file.c. */
 #include "t/unit/unit.h"
 
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "grip/jwt.h"
-#include "grip/publish_keys.h"
-#include "t/unit/grip_keys.h"
+#include "token/jwt.h"
+#include "token/publish_keys.h"
+#include "t/unit/token_keys.h"
 
 #define OLD "old-0123456789abcdef"
 #define NEW "new-0123456789abcdef"

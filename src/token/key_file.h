@@ -3,8 +3,8 @@
  * A file with a key, whose content it does not interpret. No error that is
  * returned here contains a byte of it.
  */
-#ifndef ES_GRIP_KEY_FILE_H
-#define ES_GRIP_KEY_FILE_H
+#ifndef ES_TOKEN_KEY_FILE_H
+#define ES_TOKEN_KEY_FILE_H
 
 #include <apr_pools.h>
 

@@ -4,8 +4,8 @@
  * it from the numbers of a JWK. Only pem.c includes OpenSSL's libcrypto.
  * Otherwise pure.
  */
-#ifndef ES_GRIP_PEM_H
-#define ES_GRIP_PEM_H
+#ifndef ES_TOKEN_PEM_H
+#define ES_TOKEN_PEM_H
 
 #include <apr_pools.h>
 

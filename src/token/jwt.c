@@ -5,7 +5,7 @@
  * public key could make one. So the form is checked before libjwt parses the
  * token, and the algorithm before libjwt gets the key.
  */
-#include "grip/jwt.h"
+#include "token/jwt.h"
 
 #include <errno.h>
 #include <stdlib.h>
