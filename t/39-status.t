@@ -62,7 +62,7 @@ sub is_stat
 
 my @limits = qw(MaxClients MaxClientsPerAddress OpenFiles MaxHeld MaxChannels
     MaxChannelsPerClient MaxEventSize MaxBody GripMaxWaiting
-    MaxChannelsPerAddress Http2 MaxPresence);
+    MaxChannelsPerAddress Http2 MaxPresence PublishRate);
 my @tls = EventStream::Httpd->build('detaches_tls') ne 'yes' ? ()
     : qw(SwitchedOff UnknownTls OldVersion OtherCipher NotTested Compression
         ShortRecords NotSettled InputLeft NotCounted Padded);

@@ -25,6 +25,7 @@ typedef enum es_remedy_t {
     ES_REMEDY_GRIP_SIGNATURE,
     ES_REMEDY_GRIP_REQUIRED,
     ES_REMEDY_STATUS,
+    ES_REMEDY_PUBLISH_RATE,
     /* what the server lacks: from here on */
     ES_REMEDY_HUB_SIZE,
     ES_REMEDY_MAX_CHANNELS,

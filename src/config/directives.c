@@ -140,6 +140,9 @@ const command_rec es_directives_table[] = {
                     "none; or local, user, any, and addresses"),
     AP_INIT_ITERATE("EventStreamPublishKey", es_setters_publish_key, NULL,
                     IN_SECTIONS, "none; or files with keys, as file:PATH"),
+    AP_INIT_TAKE_ARGV("EventStreamPublishRate", es_rate_setters_publish, NULL,
+                      IN_SECTIONS, "off, or a rate such as 100/s with optional "
+                                   "burst N and per=user, address or all"),
     AP_INIT_ITERATE("EventStreamAllowOrigin", es_setters_origin, NULL,
                     IN_SECTIONS, "origins of web pages, or *"),
     AP_INIT_ITERATE("EventStreamTransparentFilter",
@@ -458,6 +461,8 @@ void *es_directives_merge_dir(apr_pool_t *p, void *outer, void *inner)
     dir->from = add->from ? add->from : base->from;
     merge_control(dir, base, add);
     dir->keys = add->keys ? add->keys : base->keys;
+    dir->publish_rate =
+        add->publish_rate ? add->publish_rate : base->publish_rate;
     dir->origins = add->origins ? add->origins : base->origins;
     dir->transparent = add->transparent ? add->transparent : base->transparent;
     dir->metrics_channels =

@@ -50,6 +50,7 @@ static int is_read;
 void es_setters_begin(apr_pool_t *pconf)
 {
     es_hub_setters_begin(pconf);
+    es_rate_setters_begin();
     is_read = 0;
 }
 

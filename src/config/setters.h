@@ -81,6 +81,14 @@ void es_stream_setters_begin(apr_pool_t *pconf);
  * filters are registered. */
 void es_stream_setters_warn(server_rec *s);
 
+/* ---- The rate of publishers: rate_setters.c ------------------------------ */
+
+const char *es_rate_setters_publish(cmd_parms *cmd, void *dir, int argc,
+                                    char *const argv[]);
+
+/** Count rates from 1 again. Called by es_setters_begin. */
+void es_rate_setters_begin(void);
+
 /* ---- For all of them: setters.c ----------------------------------------- */
 
 /** Compiles the expressions of templates; baton is the cmd_parms. */

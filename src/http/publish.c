@@ -19,6 +19,7 @@
 #include "http/channel_get.h"
 #include "http/cors.h"
 #include "http/publish_log.h"
+#include "http/publish_rate.h"
 #include "http/reply.h"
 
 #include <http_protocol.h>
@@ -110,14 +111,17 @@ static int publish_batch(request_rec *r, const es_dir_t *conf,
                          es_batch_read_fn_t *read, es_slice_t body)
 {
     es_request_rights_t rights;
+    es_publish_rate_t rate;
     es_batch_t batch;
     es_publish_result_t result = {.shows_proxies =
                                       es_publish_auth_controls(r, conf)};
     es_appended_t done;
     es_problem_t why;
 
+    es_publish_rate_of(&rate, r, conf);
     if (!es_request_channels_publish_rights(&rights, r, conf, &why) ||
         !read_batch(r, &rights, read, body, &batch, &why) ||
+        !es_publish_rate_admits(&rate, batch.count, r->pool, &why) ||
         !es_publish_store_sent(es_runtime_hub(conf), &batch, r->pool, &done,
                                &result, &why)) {
         return result.grip /* stored: the answer has its id, too */

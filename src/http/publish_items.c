@@ -14,6 +14,7 @@
 #include "server/log.h"
 #include "server/runtime.h"
 #include "http/publish_log.h"
+#include "http/publish_rate.h"
 #include "http/reply.h"
 
 /** A batch of events, or a channel to close. */
@@ -210,6 +211,17 @@ static int publish_part(const items_t *items, const part_t *part, apr_time_t by,
     return ok;
 }
 
+/* Closes are not counted. */
+static int count_events(const items_t *items)
+{
+    int i, events = 0;
+
+    for (i = 0; i < items->parts->nelts; i++) {
+        events += APR_ARRAY_IDX(items->parts, i, part_t).batch.count;
+    }
+    return events;
+}
+
 /* A part with 502 is in the journal, so the next parts follow it. All parts
  * together wait no longer than one. */
 static int publish(const items_t *items, es_problem_t *why)
@@ -260,6 +272,7 @@ int es_publish_items_serve(request_rec *r, const es_dir_t *conf,
                            const es_body_items_t *json)
 {
     items_t items;
+    es_publish_rate_t rate;
     es_problem_t why;
 
     items.r = r;
@@ -269,9 +282,12 @@ int es_publish_items_serve(request_rec *r, const es_dir_t *conf,
     items.hub = es_runtime_hub(conf);
     items.parts = apr_array_make(r->pool, 4, sizeof(part_t));
     items.events = apr_array_make(r->pool, 8, sizeof(es_event_t));
+    es_publish_rate_of(&rate, r, conf);
     if (!accepts(r, &why) ||
         !es_request_channels_publish_rights(&items.rights, r, conf, &why) ||
-        !read_items(&items, json, &why) || !publish(&items, &why)) {
+        !read_items(&items, json, &why) ||
+        !es_publish_rate_admits(&rate, count_events(&items), r->pool, &why) ||
+        !publish(&items, &why)) {
         return es_reply_problem(r, &why);
     }
     return reply(r);

@@ -8,6 +8,10 @@
  * of the journal. So it evicts only a small part of what readers may still
  * need. The events before a line that is no event are published.
  *
+ * A writer that is faster than EventStreamPublishRate is slowed down: reading
+ * pauses, and TCP pushes back. What has been read is published before the
+ * worker waits.
+ *
  * Batches to a broker are sent one behind the other as long as bytes arrive;
  * before the worker waits for more bytes, it waits until all are stored.
  */
@@ -27,6 +31,7 @@
 #include "http/body.h"
 #include "http/body_formats.h"
 #include "http/publish_log.h"
+#include "http/publish_rate.h"
 #include "http/reply.h"
 
 /* Most events of a batch, and most channels of these. */
@@ -50,6 +55,8 @@ typedef struct ndjson_t {
     es_publish_log_t *log; /* NULL = off */
     apr_uint64_t logged;   /* events of piped that it has noted */
     es_request_rights_t rights;
+    es_publish_rate_t rate;
+    int is_slowed; /* it had to wait for its rate */
     const es_runtime_hub_t *hub;
     es_body_stream_t *body;
     es_lines_t lines;
@@ -168,6 +175,61 @@ static int publish_batch(ndjson_t *ndjson, es_problem_t *why)
     return 1;
 }
 
+/* ---- The rate ---------------------------------------------------------- */
+
+static void log_published(ndjson_t *ndjson)
+{
+    const es_publish_piped_t *piped = &ndjson->piped;
+
+    es_publish_log_published(ndjson->log, piped->published - ndjson->logged,
+                             &piped->done.last_id, piped->done.clients);
+    ndjson->logged = piped->published;
+}
+
+/* @return 0 with why, if the wait would be longer than what a publisher may
+ * send no line for */
+static int wait_for_rate(ndjson_t *ndjson, apr_interval_time_t left,
+                         es_problem_t *why)
+{
+    apr_interval_time_t timeout = ndjson->conf->publish_timeout_us;
+    apr_time_t by = es_clock_now() + timeout;
+
+    while (left > 0 && !es_runtime_is_stopping()) {
+        if (timeout > 0 && es_clock_now() + left > by) {
+            return es_publish_rate_refuse(&ndjson->rate, left, ndjson->r->pool,
+                                          why);
+        }
+        log_published(ndjson);
+        es_publish_log_progress(ndjson->log, es_clock_now());
+        apr_sleep(left < STOP_CHECK ? left : STOP_CHECK);
+        left = es_publish_rate_take(&ndjson->rate);
+    }
+    return 1;
+}
+
+/* Takes one event of the rate, and waits for it. When the child stops, it waits
+ * no longer. */
+static int keep_rate(ndjson_t *ndjson, es_problem_t *why)
+{
+    apr_interval_time_t left = es_publish_rate_take(&ndjson->rate);
+
+    if (left == 0) {
+        return 1;
+    }
+    if (!ndjson->is_slowed) {
+        es_stats_count_limit(ES_LIMIT_PUBLISH_RATE);
+        ndjson->is_slowed = 1;
+    }
+    if (!publish_batch(ndjson, why) || !finish_pipe(ndjson, why)) {
+        return 0;
+    }
+    if (!wait_for_rate(ndjson, left, why)) {
+        return es_body_json_at_line(ndjson->lines.number, ndjson->r->pool, why);
+    }
+    ndjson->last_line = es_clock_now();
+    return 1;
+}
+
 /* ---- Lines ------------------------------------------------------------- */
 
 /* The channels of the Location are the same for all lines. So they are looked
@@ -222,7 +284,7 @@ static int add_line(ndjson_t *ndjson, es_slice_t line, es_problem_t *why)
     if (!es_body_json_line_trim(&line)) {
         return 1;
     }
-    return add_event(ndjson, line, why) &&
+    return keep_rate(ndjson, why) && add_event(ndjson, line, why) &&
            (!is_full(ndjson) || publish_batch(ndjson, why));
 }
 
@@ -277,15 +339,6 @@ static int publish_lines(ndjson_t *ndjson, int is_last, es_problem_t *why)
 }
 
 /* ---- The stream -------------------------------------------------------- */
-
-static void log_published(ndjson_t *ndjson)
-{
-    const es_publish_piped_t *piped = &ndjson->piped;
-
-    es_publish_log_published(ndjson->log, piped->published - ndjson->logged,
-                             &piped->done.last_id, piped->done.clients);
-    ndjson->logged = piped->published;
-}
 
 /* @return 0 with why after EventStreamPublishTimeout */
 static int wait_for_more(ndjson_t *ndjson, es_problem_t *why)
@@ -366,6 +419,7 @@ static int open_stream(ndjson_t *ndjson, es_problem_t *why)
                               "body is a stream of them.");
     }
     ndjson->result.shows_proxies = es_publish_auth_controls(r, conf);
+    es_publish_rate_of(&ndjson->rate, r, conf);
     ndjson->hub = es_runtime_hub(conf);
     if (ndjson->hub) {
         ndjson->pipe = es_publish_pipe_create(ndjson->hub, r->pool);

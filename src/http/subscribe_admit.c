@@ -19,25 +19,10 @@
 #include "server/cluster_runtime.h"
 #include "server/log.h"
 #include "server/stats.h"
+#include "http/client_address.h"
 #include "http/http2.h"
 
 /* ---- Counting and subscribing ------------------------------------------ */
-
-/* An IPv4 address counts as a whole, also if it arrives on a dual-stack socket
- * (::ffff:a.b.c.d). An IPv6 address counts by its /64, because one client
- * usually has a whole /64. */
-static apr_uint64_t address_key(const request_rec *r)
-{
-    const apr_sockaddr_t *address = r->useragent_addr;
-    const unsigned char *bytes = address->ipaddr_ptr;
-
-    if (address->ipaddr_len == 16 &&
-        IN6_IS_ADDR_V4MAPPED(&address->sa.sin6.sin6_addr)) {
-        return es_client_count_key(bytes + 12, 4);
-    }
-    return es_client_count_key(
-        bytes, address->ipaddr_len == 16 ? 8 : (apr_size_t)address->ipaddr_len);
-}
 
 /* A client whose address has too many channels is not counted: the ones it had
  * before stay within the limit. */
@@ -59,11 +44,13 @@ static es_limit_t count_in(es_stream_t *stream, int count)
 {
     es_client_limits_t limits;
     es_client_count_t *client_count = es_runtime_client_count(&limits);
-    apr_uint64_t address = es_client_count_with_browser(
-        address_key(stream->r), es_http2_browser(stream->r, stream->conf));
+    es_slice_t address = es_client_address(stream->r);
+    apr_uint64_t number = es_client_count_with_browser(
+        es_client_count_key(address.data, address.len),
+        es_http2_browser(stream->r, stream->conf));
 
     limits.browser_clients = ES_HTTP2_BROWSER_STREAMS;
-    switch (es_client_count_add(client_count, stream->child, address, &limits,
+    switch (es_client_count_add(client_count, stream->child, number, &limits,
                                 &stream->counted)) {
     case ES_CLIENT_COUNT_OK: return count_channels(stream, count, &limits);
     case ES_CLIENT_COUNT_FULL: return ES_LIMIT_CLIENTS;

@@ -27,6 +27,7 @@
 #include "shm/child_figures.h"
 #include "shm/counters.h"
 #include "shm/descriptor.h"
+#include "shm/rates.h"
 #include "shm/samples.h"
 #include "shm/segment.h"
 #include "shm/wakeup.h"
@@ -40,6 +41,7 @@
  * and must not make the rest be forgotten, too. */
 #define ASKS_KEY "mod_eventstream-asks-1"
 #define FIGURES_KEY "mod_eventstream-figures-1"
+#define RATES_KEY "mod_eventstream-rates-1"
 #define SAMPLES_KEY "mod_eventstream-samples-1"
 
 /* As the kernel counts them; plenty for 80,000 clients with one channel each.
@@ -256,6 +258,23 @@ void *es_retained_asks(server_rec *s)
         es_slog(APLOG_WARNING, rv, s, "ES0024",
                 "cannot make shared memory for the browsers that are asked to "
                 "use HTTP/1.1; none is asked, see EventStreamHttp2");
+        return NULL;
+    }
+    return mem;
+}
+
+void *es_retained_rates(server_rec *s)
+{
+    void *mem;
+    apr_status_t rv = keep_segment(&mem, RATES_KEY, es_rates_size(), s);
+
+    if (rv == APR_SUCCESS) {
+        rv = es_rates_open(es_rates_attach(mem));
+    }
+    if (rv != APR_SUCCESS) {
+        es_slog(APLOG_WARNING, rv, s, "ES0703",
+                "cannot make shared memory for the rates of publishers; "
+                "EventStreamPublishRate limits nobody");
         return NULL;
     }
     return mem;

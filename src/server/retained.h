@@ -87,6 +87,15 @@ int es_retained_open(es_retained_t **out, int generation, apr_pool_t *plog,
 void *es_retained_asks(server_rec *s);
 
 /**
+ * The segment of shm/rates.h, which is made when it is first needed.
+ *
+ * @return NULL after a warning was logged: there is no memory
+ *
+ * Context: PARENT, post_config.
+ */
+void *es_retained_rates(server_rec *s);
+
+/**
  * The segment of shm/samples.h, which is made when it is first needed.
  *
  * @return NULL after a warning was logged: there is no memory

@@ -47,6 +47,7 @@ typedef struct es_runtime_t {
     es_counters_t *counters;
     const es_child_figures_t *figures; /* NULL = none could be made */
     es_asks_t *asks;                   /* NULL = none could be made */
+    es_rates_t *rates;                 /* NULL = none could be made */
     es_client_limits_t limits;
     apr_hash_t *hubs;    /* name → es_runtime_hub_t */
     es_store_t **stores; /* by number; includes hubs no longer configured */
@@ -168,7 +169,7 @@ static int attach(es_runtime_t *made, es_retained_t *retained, server_rec *s,
     apr_status_t rv = es_children_attach(
         &made->children, retained->children, retained->children_size,
         retained->max_children, retained->wake, pool);
-    void *asks, *figures;
+    void *asks, *figures, *rates;
 
     if (rv != APR_SUCCESS) {
         es_slog(APLOG_ERR, rv, s, "ES0012",
@@ -181,6 +182,8 @@ static int attach(es_runtime_t *made, es_retained_t *retained, server_rec *s,
     made->counters = es_counters_attach(retained->counters);
     asks = es_retained_asks(s);
     made->asks = asks ? es_asks_attach(asks) : NULL;
+    rates = es_retained_rates(s);
+    made->rates = rates ? es_rates_attach(rates) : NULL;
     figures = es_retained_figures(retained->max_children, s);
     made->figures =
         figures ? es_child_figures_attach(figures, retained->max_children, pool)
@@ -488,6 +491,11 @@ const es_child_figures_t *es_runtime_figures(void)
 es_asks_t *es_runtime_asks(void)
 {
     return runtime ? runtime->asks : NULL;
+}
+
+es_rates_t *es_runtime_rates(void)
+{
+    return runtime ? runtime->rates : NULL;
 }
 
 void es_runtime_wake(const apr_uint64_t *touched)

@@ -19,6 +19,7 @@
 #include "shm/children.h"
 #include "shm/client_count.h"
 #include "shm/counters.h"
+#include "shm/rates.h"
 #include "journal/store.h"
 #include "server/deliveries.h"
 #include "server/settings.h"
@@ -138,6 +139,10 @@ const es_child_figures_t *es_runtime_figures(void);
 /** The browsers that were asked to use HTTP/1.1; NULL if none can be. Context:
  * ANY. */
 es_asks_t *es_runtime_asks(void);
+
+/** What publishers may still publish; NULL if none are limited. Context: ANY.
+ */
+es_rates_t *es_runtime_rates(void);
 
 /** The table of children. Context: ANY thread of a child that serves events. */
 const es_children_t *es_runtime_children(void);

@@ -13,6 +13,7 @@
 
 #include "base/path.h"
 #include "base/template.h"
+#include "shm/rates.h"
 #include "cluster/url.h"
 #include "grip/proxy.h"
 #include "token/publish_keys.h"
@@ -60,6 +61,21 @@ typedef struct es_presence_conf_t {
     ap_expr_info_t *name; /* of a client; NULL if it is off */
 } es_presence_conf_t;
 
+/** Whose events EventStreamPublishRate counts together. */
+typedef enum es_rate_per_t {
+    ES_RATE_PER_USER, /* those of a user, or of an address without one */
+    ES_RATE_PER_ADDRESS,
+    ES_RATE_PER_ALL /* those of all publishers */
+} es_rate_per_t;
+
+/** EventStreamPublishRate. */
+typedef struct es_publish_rate_conf_t {
+    const char *text;    /* the words of the directive */
+    apr_uint32_t number; /* of this rate, from 1; 0 = off */
+    es_rate_per_t per;
+    es_rate_t rate; /* of events */
+} es_publish_rate_conf_t;
+
 /** Per directory (and, at server level, per virtual host). */
 typedef struct es_dir_t {
     apr_int64_t retry_us;
@@ -89,9 +105,10 @@ typedef struct es_dir_t {
     es_publish_keys_t *keys;         /* of publishers; NULL = unset */
     apr_array_header_t *origins;     /* char *; NULL = none */
     apr_array_header_t *transparent; /* char *; NULL = none */
-    apr_array_header_t *metrics_channels; /* char *; NULL = none */
-    const char *status_publish;           /* a path of this site, or "" */
-    const es_presence_conf_t *presence;   /* NULL = unset */
+    apr_array_header_t *metrics_channels;       /* char *; NULL = none */
+    const char *status_publish;                 /* a path of this site, or "" */
+    const es_presence_conf_t *presence;         /* NULL = unset */
+    const es_publish_rate_conf_t *publish_rate; /* NULL = unset */
 } es_dir_t;
 
 /** EventStreamCluster of a hub, which may be defined later. */

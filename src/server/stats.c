@@ -25,6 +25,7 @@ static const char *const names[ES_LIMITS] = {
     "EventStreamMaxEventSize",   "EventStreamMaxBody",
     "EventStreamGripMaxWaiting", "EventStreamMaxChannelsPerAddress",
     "EventStreamHttp2",          "EventStreamMaxPresence",
+    "EventStreamPublishRate",
 };
 
 const char *es_stats_name(es_limit_t limit)

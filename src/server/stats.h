@@ -21,6 +21,7 @@ typedef enum es_limit_t {
     ES_LIMIT_ADDRESS_CHANNELS, /* EventStreamMaxChannelsPerAddress */
     ES_LIMIT_HTTP2,            /* EventStreamHttp2: a browser's streams */
     ES_LIMIT_PRESENCE,         /* EventStreamMaxPresence: not counted */
+    ES_LIMIT_PUBLISH_RATE,     /* EventStreamPublishRate */
     ES_LIMITS                  /* the number of limits */
 } es_limit_t;
 

@@ -54,9 +54,10 @@ es_settings_t *es_settings_of(const server_rec *s)
 const char *es_stats_name(es_limit_t limit)
 {
     static const char *const names[ES_LIMITS] = {
-        "CLIENTS",  "ADDRESS_CLIENTS",  "FILES", "HELD",
-        "CHANNELS", "CLIENT_CHANNELS",  "EVENT", "BODY",
-        "WAITING",  "ADDRESS_CHANNELS", "HTTP2"};
+        "CLIENTS",     "ADDRESS_CLIENTS",  "FILES", "HELD",
+        "CHANNELS",    "CLIENT_CHANNELS",  "EVENT", "BODY",
+        "WAITING",     "ADDRESS_CHANNELS", "HTTP2", "PRESENCE",
+        "PUBLISH_RATE"};
 
     return names[limit];
 }
