@@ -20,18 +20,12 @@ my @missing = grep { !EventStream::Httpd->has_module($_) }
     qw(auth_digest authn_socache);
 plan skip_all => "this httpd has no mod_$missing[0]" if @missing;
 
-# htpasswd -B; the password of all is "secret"
-my $hash = '$2y$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a';
-my $users = join '', map { "$_:$hash\n" } qw(ann bob app);
-my $digests = join '', map { "$_:events:" . md5_hex("$_:events:secret") . "\n" }
-    qw(ann bob app);
-
 # ---- Basic -------------------------------------------------------------------
 
 my $httpd = EventStream::Httpd->start(
     modules => [login_modules(qw(auth_basic authn_file authn_socache
         socache_shmcb))],
-    files => {users => $users},
+    files => {users => login_users(qw(ann bob app))},
     conf => login_sample('basic.conf',
         '/etc/apache2/events.users' => '@DOCROOT@/users')
         . login_sample('channels.conf') . login_log() . <<'CONF');
@@ -73,7 +67,7 @@ ok scalar(grep { $_ eq 'ann 200 GET /events detached' } logged($httpd)),
 # A user who is removed: the cache knows him for a while, streams stay.
 my $client = opens(subscribe($httpd, '/events',
     headers => [basic('bob', 'secret')]), 'basic: bob listens');
-EventStream::Httpd::spew($httpd->docroot . '/users', "app:$hash\n");
+EventStream::Httpd::spew($httpd->docroot . '/users', login_users('app'));
 is status_of('/events', basic('bob', 'secret')), 200,
     'basic: the cache admits a user who was removed';
 ok $httpd->restart, 'httpd restarts, with an empty cache';
@@ -91,7 +85,7 @@ is $httpd->stop, 0, 'httpd stops with exit status 0';
 
 $httpd = EventStream::Httpd->start(
     modules => [login_modules(qw(auth_digest authn_file))],
-    files => {digests => $digests},
+    files => {digests => login_digests(qw(ann bob app))},
     conf => login_sample('digest.conf',
         '/etc/apache2/events.digest' => '@DOCROOT@/digests')
         . login_sample('channels.conf') . login_log() . <<'CONF');

@@ -35,6 +35,14 @@ These modules, and those of rules about users.
 A log of its own, and its lines from this one on: "USER STATUS METHOD PATH",
 and " detached" where the client holds no worker.
 
+=item login_users(@names)
+
+A file of passwords, as htpasswd -B makes it. The password of all is "secret".
+
+=item login_digests(@names)
+
+The same, as htdigest makes it for the realm "events".
+
 =item basic($user, $password)
 
 The header of a Basic login.
@@ -65,6 +73,7 @@ The data of its next event, keep-alive is skipped; 'nothing' if none comes.
 use strict;
 use warnings;
 
+use Digest::MD5 ();
 use Exporter 'import';
 use MIME::Base64 ();
 use Test::More ();
@@ -73,8 +82,8 @@ use EventStream::Client;
 use EventStream::Httpd;
 use EventStream::Source;
 
-our @EXPORT = qw(basic logged login_log login_modules login_sample next_text
-    opens try_channels);
+our @EXPORT = qw(basic logged login_digests login_log login_modules login_sample
+    login_users next_text opens try_channels);
 
 sub login_sample
 {
@@ -88,6 +97,17 @@ sub login_sample
 }
 
 sub login_modules { return (@_, qw(authz_user)) }
+
+my $secret = '$2y$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a';
+
+sub login_users { return join '', map { "$_:$secret\n" } @_ }
+
+sub login_digests
+{
+    return join '', map {
+        "$_:events:" . Digest::MD5::md5_hex("$_:events:secret") . "\n"
+    } @_;
+}
 
 sub login_log
 {
