@@ -95,7 +95,7 @@ is get($httpd, '/members/', $cookie{ann})->{body}, "members\n",
 is status_of('/events', $changed), 401, 'a cookie that was changed';
 is status_of('/events', 'Cookie: session=ann'), 401, 'one that is none';
 is status_of('/events', 'Cookie: session=' . 'A' x 4000), 401, 'a long one';
-is status_of('/events', "Cookie: other=1; $cookie{ann}" =~ s/Cookie: session/session/r),
+is status_of('/events', 'Cookie: other=1; ' . $cookie{ann} =~ s/^Cookie: //r),
     200, 'one beside others';
 
 # A stream renews the session where it may.
