@@ -276,6 +276,26 @@ install_balancers()
     fi
 }
 
+has_httpd_module()
+{
+    apxs=$(has_apxs) && test -f "$("$apxs" -q LIBEXECDIR)/mod_$1.so"
+}
+
+# What the recipes of docs/apps.md are for. Without it they are not tried; in CI
+# that is an error.
+install_apps()
+{
+    want libapache2-mod-auth-openidc has_httpd_module auth_openidc
+    install_without_services
+    if [ -n "$missing" ]; then
+        if [ "${CI-}" = true ]; then
+            die "CI must try the recipes for applications; missing:$missing"
+        fi
+        report "missing:$missing; the recipes for it are not tried"
+        missing=
+    fi
+}
+
 # The demo behind Pushpin needs it.
 need_pushpin()
 {
@@ -631,6 +651,7 @@ check)
     install_redis
     install_balancers
     install_prometheus
+    install_apps
     install_browser_tools
     build_module check
     make -C "$build" --no-print-directory check
