@@ -281,11 +281,20 @@ has_httpd_module()
     apxs=$(has_apxs) && test -f "$("$apxs" -q LIBEXECDIR)/mod_$1.so"
 }
 
+# That of Debian, which has Debian's packages.
+has_python()
+{
+    /usr/bin/python3 -c "import $1"
+}
+
 # What the recipes of docs/apps.md are for. Without it they are not tried; in CI
 # that is an error.
 install_apps()
 {
     want libapache2-mod-auth-openidc has_httpd_module auth_openidc
+    want php-cgi has php-cgi
+    want python3-django has_python django
+    want python3-jwt has_python jwt
     install_without_services
     if [ -n "$missing" ]; then
         if [ "${CI-}" = true ]; then
