@@ -14,7 +14,7 @@ set -eu
 sources=$1
 targets=$2
 # the flags are quoted as for a shell
-eval "set -- $CFLAGS -I$srcdir -g -O1 -fno-omit-frame-pointer -fno-sanitize-recover=all"
+eval "set -- $CFLAGS -g -O1 -fno-omit-frame-pointer -fno-sanitize-recover=all"
 
 if ! echo 'int main(void) { return 0; }' |
     $CC -fsanitize=fuzzer-no-link -x c -c -o /dev/null - 2> /dev/null; then
@@ -35,7 +35,7 @@ done
 for target in $targets; do
     name=${target##*/fuzz_}
     # shellcheck disable=SC2086 # a list
-    $CC "$@" -fsanitize=fuzzer,address,undefined \
+    $CC "$@" -I"$srcdir" -fsanitize=fuzzer,address,undefined \
         -o "fuzz/$name" "$srcdir/$target.c" fuzz/objects/*.o $LIBS
     echo "fuzz/$name"
 done
