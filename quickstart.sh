@@ -305,6 +305,26 @@ install_apps()
     fi
 }
 
+# The servers of docs/logins.md: a directory and Kerberos. Debian starts services
+# of them when they are installed: see install_without_services. Without them
+# these logins are not tried; in CI that is an error.
+install_logins()
+{
+    want slapd has slapd
+    want krb5-kdc has krb5kdc
+    want krb5-user has kinit
+    want krb5-admin-server has kadmin.local
+    want libapache2-mod-auth-gssapi has_httpd_module auth_gssapi
+    install_without_services
+    if [ -n "$missing" ]; then
+        if [ "${CI-}" = true ]; then
+            die "CI must try the logins of docs/logins.md; missing:$missing"
+        fi
+        report "missing:$missing; the logins for it are not tried"
+        missing=
+    fi
+}
+
 # The demo behind Pushpin needs it.
 need_pushpin()
 {
@@ -661,6 +681,7 @@ check)
     install_balancers
     install_prometheus
     install_apps
+    install_logins
     install_browser_tools
     build_module check
     make -C "$build" --no-print-directory check
