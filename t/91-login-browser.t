@@ -61,8 +61,9 @@ CONF
             '/etc/apache2/events.users' => '@DOCROOT@/users'))
         . host('digest', login_sample('digest.conf',
             '/etc/apache2/events.digest' => '@DOCROOT@/digests')));
-Driver::run('logins.mjs', $httpd, $httpd->ssl_url('/'),
-    map { 'http://localhost:' . $httpd->port_of($_) . '/' } qw(basic digest));
+Driver::run('logins.mjs', $httpd, 'form=' . $httpd->ssl_url('/'),
+    map { "$_=http://localhost:" . $httpd->port_of($_) . '/' }
+        qw(basic digest));
 is_deeply [grep { /^ann 200 GET \/events/ && !/detached/ } logged($httpd)], [],
     'no stream of a user holds a worker';
 is $httpd->stop, 0, 'httpd stops with exit status 0';

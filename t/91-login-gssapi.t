@@ -13,6 +13,7 @@ use Test::More;
 
 use File::Temp ();
 
+use Driver;
 use EventStream::Client;
 use EventStream::Daemon;
 use EventStream::Httpd;
@@ -157,6 +158,15 @@ ok scalar(grep { $_ eq 'ann 200 GET /events detached' } logged($httpd)),
     'the access log has the user without the realm';
 is_deeply [grep { /^ann 200 GET/ && !/detached/ } logged($httpd)], [],
     'no stream of a user holds a worker';
+
+# ---- A browser ---------------------------------------------------------------
+
+SKIP: {
+    my $lacking = Driver::lacking('playwright-core', browser => 1);
+    skip $lacking, 1 if $lacking;
+    local $ENV{KRB5CCNAME} = "FILE:$dir/ann.ccache";
+    Driver::run('logins.mjs', $httpd, "ticket=$url/");
+}
 
 # ---- The KDC is down ---------------------------------------------------------
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * EventSource in Chromium and the logins of httpd: node logins.mjs FORM BASIC
- * DIGEST [NEGOTIATE], the URLs of hosts with conf/logins/. Streams of FORM last
- * a second.
+ * EventSource in Chromium and the logins of httpd: node logins.mjs LOGIN=URL...,
+ * hosts with the files of conf/logins/. LOGIN is form, whose streams last a
+ * second, basic, digest, or ticket, for which ann has a ticket of Kerberos.
  *
  * Environment: ES_NODE_MODULES (playwright-core), ES_CHROMIUM (the browser).
  */
@@ -14,7 +14,8 @@ const ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic",
     "--disable-component-update", "--disable-sync", "--no-proxy-server",
     "--auth-server-allowlist=localhost"];
 
-const [form, basic, digest, negotiate] = process.argv.slice(2);
+const hosts = Object.fromEntries(process.argv.slice(2).map(
+    (argument) => argument.split("=")));
 
 /* An EventSource of the page; what happens to it is kept in the page. */
 async function listen(page, name, path)
@@ -90,7 +91,7 @@ async function useChannels(page, name)
         await publish(page, "user-bob", "x") === 403);
 }
 
-async function useForm(browser)
+async function useForm(browser, form)
 {
     const context = await browser.newContext({ignoreHTTPSErrors: true});
     const page = await context.newPage();
@@ -141,19 +142,11 @@ async function usePassword(browser, name, base)
     const page = await context.newPage();
     const url = base + "members/";
 
-    await page.goto(url.replace("//", "//ann:secret@"));
+    if (name !== "ticket") {
+        await page.goto(url.replace("//", "//ann:secret@"));
+    }
     await page.goto(url);
     await useChannels(page, name);
-    await context.close();
-}
-
-async function useTicket(browser)
-{
-    const context = await browser.newContext();
-    const page = await context.newPage();
-
-    await page.goto(negotiate + "members/");
-    await useChannels(page, "ticket");
     await context.close();
 }
 
@@ -164,11 +157,9 @@ async function main()
         executablePath: process.env.ES_CHROMIUM, args: ARGUMENTS});
 
     try {
-        await useForm(browser);
-        await usePassword(browser, "basic", basic);
-        await usePassword(browser, "digest", digest);
-        if (negotiate) {
-            await useTicket(browser);
+        for (const [name, base] of Object.entries(hosts)) {
+            await (name === "form" ? useForm(browser, base)
+                : usePassword(browser, name, base));
         }
     }
     finally {
