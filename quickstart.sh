@@ -318,7 +318,7 @@ install_logins()
     install_without_services
     if [ -n "$missing" ]; then
         if [ "${CI-}" = true ]; then
-            die "CI must try the logins of docs/logins.md; missing:$missing"
+            die "CI must try the logins of httpd; missing:$missing"
         fi
         report "missing:$missing; the logins for it are not tried"
         missing=

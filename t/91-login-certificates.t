@@ -158,8 +158,15 @@ is stream('optional', 'ann', '/events')->status, 200,
     'optional: who has a certificate';
 is stream('optional', '', '/events')->status, 500,
     'optional: who has none is not admitted';
+sub detached
+{
+    return grep { $_ eq 'ann 200 GET /events detached' } logged($httpd);
+}
+my $before = detached();
 opens(stream('section', 'ann', '/events', '--tls-max', $_, '--http1.1'),
     "in a section: curl over TLS $_") for '1.2', '1.3';
+wait_for(sub { detached() == $before + 2 }, 10, 'both hold no worker')
+    if $detaches;
 
 # A client that has a certificate, but does not say that it may be asked for it
 # after the handshake: so are browsers.

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * EventSource in Chromium and the logins of httpd: node logins.mjs LOGIN=URL...,
- * hosts with the files of conf/logins/. LOGIN is form, whose streams last a
- * second, basic, digest, or ticket, for which ann has a ticket of Kerberos.
+ * EventSource in Chromium and the logins of httpd: node logins.mjs LOGIN=URL...
+ * The URLs are of hosts with the files of conf/logins/. LOGIN is form, whose
+ * streams last a second, basic, digest, or ticket: ann has one of Kerberos.
  *
  * Environment: ES_NODE_MODULES (playwright-core), ES_CHROMIUM (the browser).
  */
