@@ -305,9 +305,9 @@ install_apps()
     fi
 }
 
-# The servers of docs/logins.md: a directory and Kerberos. Debian starts services
-# of them when they are installed: see install_without_services. Without them
-# these logins are not tried; in CI that is an error.
+# The servers of docs/logins.md: a directory, and Kerberos. They start services
+# when they are installed: see install_without_services. Without them these
+# logins are not tried; in CI that is an error.
 install_logins()
 {
     want slapd has slapd
