@@ -15,7 +15,8 @@
  *   child_init     child: claim a child number, start the delivery
  *   post_read_request
  *                  note what shows a proxy, before others remove headers
- *   quick_handler  serve recovery requests of GRIP proxies, in any Location
+ *   quick_handler  answer refusals as events (EventStreamErrorForm); serve
+ *                  recovery requests of GRIP proxies, in any Location
  *   translate_name remember the query before mod_rewrite replaces it
  *   map_to_storage restore the query before <If> is evaluated
  *   post_perdir_config
@@ -56,6 +57,7 @@
 #include "http/budget.h"
 #include "http/channel_access.h"
 #include "http/cors.h"
+#include "http/error_event.h"
 #include "http/grip.h"
 #include "http/hooks.h"
 #include "http/http2.h"
@@ -197,6 +199,9 @@ static int on_access(request_rec *r)
     if (es_route_has_cors(r)) {
         es_cors_add_headers(r, es_settings_dir(r));
     }
+    if (es_route_is_subscribe(r)) {
+        es_error_event_prepare(r, es_settings_dir(r));
+    }
     return DECLINED;
 }
 
@@ -245,6 +250,8 @@ static void register_hooks(apr_pool_t *p)
                             AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_post_read_request(es_publish_auth_look, NULL, before_headers,
                               APR_HOOK_REALLY_FIRST);
+    ap_hook_quick_handler(es_error_event_handler, NULL, NULL,
+                          APR_HOOK_REALLY_FIRST);
     ap_hook_quick_handler(es_grip_recover_handler, NULL, NULL,
                           APR_HOOK_REALLY_FIRST);
     ap_hook_translate_name(es_route_save_query, NULL, NULL,

@@ -173,31 +173,53 @@ static int take_range(const char **at, const char *media_type, int *weight)
     return fits;
 }
 
-int es_accept_admits(const char *accept, const char *media_type)
+/**
+ * Read all ranges.
+ *
+ * @param best      how the most specific range fits
+ * @param admitted  1 = and it does not exclude the type
+ * @return how many there are
+ */
+static int take_ranges(const char *accept, const char *media_type, int *best,
+                       int *admitted)
 {
     const char *at = accept != NULL ? accept : "";
-    int best = FITS_NOT;
-    int admitted = 0;
     int ranges = 0;
     int weight = 0;
     int fits;
 
+    *best = FITS_NOT;
+    *admitted = 0;
     for (;;) {
         while (is_blank(*at) || *at == ',') {
             at++; /* elements of a list may be empty */
         }
         if (*at == '\0') {
-            break;
+            return ranges;
         }
         fits = take_range(&at, media_type, &weight);
         ranges++;
-        if (fits > best) {
-            best = fits;
-            admitted = weight;
+        if (fits > *best) {
+            *best = fits;
+            *admitted = weight;
         }
-        else if (fits == best && fits != FITS_NOT) {
-            admitted |= weight;
+        else if (fits == *best && fits != FITS_NOT) {
+            *admitted |= weight;
         }
     }
-    return ranges == 0 || admitted;
+}
+
+int es_accept_admits(const char *accept, const char *media_type)
+{
+    int best, admitted;
+
+    return take_ranges(accept, media_type, &best, &admitted) == 0 || admitted;
+}
+
+int es_accept_names(const char *accept, const char *media_type)
+{
+    int best, admitted;
+
+    (void)take_ranges(accept, media_type, &best, &admitted);
+    return best == FITS_WHOLE && admitted;
 }

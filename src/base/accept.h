@@ -19,4 +19,11 @@
  */
 int es_accept_admits(const char *accept, const char *media_type);
 
+/**
+ * Does the header name the media type itself, not by a "*", and admit it?
+ *
+ * @return 1 or 0; 0 without a header
+ */
+int es_accept_names(const char *accept, const char *media_type);
+
 #endif

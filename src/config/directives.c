@@ -13,29 +13,16 @@
 
 #include <stddef.h>
 
-#include <apr_lib.h>
 #include <apr_strings.h>
 #include <http_config.h>
 #include <http_core.h>
 
 #include "shm/presence.h"
-#include "journal/resume.h"
 #include "server/deliveries.h"
 #include "server/log.h"
 #include "server/settings.h"
 #include "config/setters.h"
-
-typedef enum es_unit_t {
-    ES_SECONDS,
-    ES_SECONDS_OR_OFF, /* off is 0 */
-    ES_BYTES,
-    ES_NUMBER,
-    ES_NUMBER_OR_AUTO, /* auto is 0 */
-    ES_FORM,           /* event or comment */
-    ES_SWITCH,         /* on is 1, off 0 */
-    ES_HTTP2,          /* a word of es_http2_mode_t */
-    ES_REPLAY          /* none, all, or how many events */
-} es_unit_t;
+#include "config/values.h"
 
 /* The cmd_data of a directive with one value. */
 typedef struct es_row_t {
@@ -51,25 +38,12 @@ typedef struct es_row_t {
 #define GLOBAL(name) offsetof(es_settings_t, name)
 #define SECONDS(n) ((n) * (apr_int64_t)APR_USEC_PER_SEC)
 #define HOURS(n) SECONDS((n)*3600)
-#define REPLAY_ALL ((apr_int64_t)ES_REPLAY_ALL)
-#define REPLAY_MAX 1000000
 
 typedef const char *setter_t(cmd_parms *cmd, void *dir, const char *text);
 
 static const char *set_dir_row(cmd_parms *cmd, void *dir, const char *text);
 static const char *set_host_row(cmd_parms *cmd, void *dir, const char *text);
 static const char *set_global_row(cmd_parms *cmd, void *dir, const char *text);
-
-/* httpd shows them as "NAME takes one argument, HELP". */
-#define HELP_ES_SECONDS "a time, such as 20, 500ms or 2min"
-#define HELP_ES_SECONDS_OR_OFF "off, or a time, such as 20, 500ms or 2min"
-#define HELP_ES_BYTES "a number of bytes, such as 65536, 64k or 2m"
-#define HELP_ES_NUMBER "a whole number"
-#define HELP_ES_NUMBER_OR_AUTO "auto, or a whole number"
-#define HELP_ES_FORM "event or comment"
-#define HELP_ES_SWITCH "on or off"
-#define HELP_ES_HTTP2 "auto, hold or http/1.1"
-#define HELP_ES_REPLAY "none, all, or a number of events from 1 to 1000000"
 
 #define DIR_ROW(name, unit, ...)                                               \
     AP_INIT_TAKE1(name, set_dir_row,                                           \
@@ -121,8 +95,10 @@ const command_rec es_directives_table[] = {
             SECONDS(300), 0, HOURS(24)),
     DIR_ROW("EventStreamPublishLog", ES_SWITCH, FIELD(logs_publish),
             0, 0, 1),
+    DIR_ROW("EventStreamErrorForm", ES_ERROR_FORM, FIELD(errors_as_events),
+            0, 0, 1),
     DIR_ROW("EventStreamReplay", ES_REPLAY, FIELD(replay),
-            0, 0, REPLAY_ALL),
+            0, 0, ES_VALUES_REPLAY_ALL),
     AP_INIT_ITERATE("EventStreamChannel", es_setters_channel, NULL, IN_SECTIONS,
                     "channel templates, such as \"room-{room}\""),
     AP_INIT_TAKE2("EventStreamChannelList", es_setters_channel_list, NULL,
@@ -249,91 +225,6 @@ static apr_int64_t *field_of(void *settings, const es_row_t *row)
     return (apr_int64_t *)((char *)settings + row->field);
 }
 
-static const char *read_replay(apr_int64_t *value, const char *text)
-{
-    char *end;
-
-    if (!strcasecmp(text, "none")) {
-        *value = 0;
-        return NULL;
-    }
-    if (!strcasecmp(text, "all")) {
-        *value = REPLAY_ALL;
-        return NULL;
-    }
-    *value = apr_strtoi64(text, &end, 10);
-    return end == text || *end || *value < 1 || *value > REPLAY_MAX
-               ? "takes " HELP_ES_REPLAY
-               : NULL;
-}
-
-/* @return 0 when the text is no time; httpd's function reads "soon" as 0 s */
-static int read_time(apr_int64_t *value, const char *text)
-{
-    return apr_isdigit(*text) &&
-           ap_timeout_parameter_parse(text, value, "s") == APR_SUCCESS;
-}
-
-static const char *read_number_or_auto(apr_int64_t *value, const char *text)
-{
-    char *end;
-
-    *value = 0;
-    if (!strcasecmp(text, "auto")) {
-        return NULL;
-    }
-    *value = apr_strtoi64(text, &end, 10);
-    return end == text || *end || *value == 0 ? "takes " HELP_ES_NUMBER_OR_AUTO
-                                              : NULL;
-}
-
-static const char *read_http2(apr_int64_t *value, const char *text)
-{
-    static const char *const words[] = {"auto", "hold", "http/1.1"};
-
-    for (*value = ES_HTTP2_AUTO; *value <= ES_HTTP2_HTTP11; (*value)++) {
-        if (!strcasecmp(text, words[*value])) {
-            return NULL;
-        }
-    }
-    return "takes " HELP_ES_HTTP2;
-}
-
-static const char *read_value(apr_int64_t *value, const es_row_t *row,
-                              const char *text)
-{
-    char *end;
-
-    switch (row->unit) {
-    case ES_SECONDS:
-        return read_time(value, text) ? NULL : "takes " HELP_ES_SECONDS;
-    case ES_SECONDS_OR_OFF:
-        *value = 0;
-        return !strcasecmp(text, "off") || read_time(value, text)
-                   ? NULL
-                   : "takes " HELP_ES_SECONDS_OR_OFF;
-    case ES_BYTES: return es_setters_read_bytes(value, text);
-    case ES_NUMBER_OR_AUTO: return read_number_or_auto(value, text);
-    case ES_REPLAY: return read_replay(value, text);
-    case ES_HTTP2: return read_http2(value, text);
-    case ES_FORM:
-        if (strcasecmp(text, "event") && strcasecmp(text, "comment")) {
-            return "takes " HELP_ES_FORM;
-        }
-        *value = !strcasecmp(text, "comment");
-        return NULL;
-    case ES_SWITCH:
-        if (strcasecmp(text, "on") && strcasecmp(text, "off")) {
-            return "takes " HELP_ES_SWITCH;
-        }
-        *value = !strcasecmp(text, "on");
-        return NULL;
-    default:
-        *value = apr_strtoi64(text, &end, 10);
-        return end == text || *end ? "takes " HELP_ES_NUMBER : NULL;
-    }
-}
-
 static const char *describe_range(apr_pool_t *p, const char *name,
                                   const es_row_t *row, const char *text)
 {
@@ -353,7 +244,7 @@ static const char *set_row(cmd_parms *cmd, void *settings, const char *text)
 {
     const es_row_t *row = cmd->info;
     apr_int64_t value;
-    const char *err = read_value(&value, row, text);
+    const char *err = es_values_read(&value, row->unit, text);
 
     if (err) {
         return apr_psprintf(cmd->pool, "%s %s, not '%s'", cmd->cmd->name, err,

@@ -24,6 +24,9 @@
  */
 int es_route_has_cors(request_rec *r);
 
+/** Is that handler the one by which clients subscribe? */
+int es_route_is_subscribe(request_rec *r);
+
 /** Is that handler the one to which applications send events? */
 int es_route_is_publish(request_rec *r);
 

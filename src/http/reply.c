@@ -50,8 +50,7 @@ static void log_remedy(request_rec *r, const es_problem_t *why)
             why->sentence, why->remedy);
 }
 
-/* Logs the remedy and sets Retry-After; the caller sends the sentence. */
-static void note_problem(request_rec *r, const es_problem_t *why)
+void es_reply_note(request_rec *r, const es_problem_t *why)
 {
     if (why->remedy) {
         log_remedy(r, why);
@@ -64,7 +63,7 @@ static void note_problem(request_rec *r, const es_problem_t *why)
 
 int es_reply_problem(request_rec *r, const es_problem_t *why)
 {
-    note_problem(r, why);
+    es_reply_note(r, why);
     return reply(r, why->status, "text/plain; charset=utf-8", why->sentence);
 }
 
@@ -91,6 +90,6 @@ int es_reply_json(request_rec *r, const char *json)
 int es_reply_json_problem(request_rec *r, const es_problem_t *why,
                           const char *json)
 {
-    note_problem(r, why);
+    es_reply_note(r, why);
     return reply(r, why->status, "application/json", json);
 }

@@ -29,6 +29,9 @@ void es_reply_ignore_range(request_rec *r);
  */
 int es_reply_problem(request_rec *r, const es_problem_t *why);
 
+/** What comes with a problem but its answer: log the remedy, set Retry-After. */
+void es_reply_note(request_rec *r, const es_problem_t *why);
+
 /** Answer 405 with Allow; the sentence names the method. @return as above */
 int es_reply_method(request_rec *r, const char *allow);
 

@@ -117,6 +117,13 @@ int es_route_has_cors(request_rec *r)
     return has_cors(our_handler(r));
 }
 
+int es_route_is_subscribe(request_rec *r)
+{
+    const char *handler = our_handler(r);
+
+    return handler && !strcmp(handler, ES_HANDLER_SUBSCRIBE);
+}
+
 int es_route_is_publish(request_rec *r)
 {
     const char *handler = our_handler(r);

@@ -17,6 +17,7 @@
 #include "base/sigblock.h"
 #include "server/log.h"
 #include "http/cors.h"
+#include "http/error_event.h"
 #include "http/grip.h"
 #include "http/http2.h"
 #include "http/presence.h"
@@ -176,7 +177,7 @@ static int run(request_rec *r, const es_dir_t *conf, const given_t *given)
     if (!accepts(r, &why) || !es_grip_sig_find(r, grip, &is_proxied, &why) ||
         !has_valid_last_id(r, &why) ||
         !finds_channels(r, conf, given, &names, &why)) {
-        return es_reply_problem(r, &why);
+        return es_error_event_refuse(r, conf, &why);
     }
     if (is_proxied) {
         return es_grip_hold(r, conf, names);

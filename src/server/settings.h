@@ -93,6 +93,7 @@ typedef struct es_dir_t {
     apr_int64_t max_event_bytes;     /* data of one event */
     apr_int64_t max_body_bytes;      /* body of one publish request */
     apr_int64_t publish_timeout_us;  /* between lines of NDJSON; 0 = none */
+    apr_int64_t errors_as_events;    /* EventStreamErrorForm; 1 = event */
     apr_int64_t logs_publish;        /* EventStreamPublishLog; 1 = on */
     const char *hub;                 /* name; NULL = "default" */
     apr_array_header_t *sources;     /* es_source_t; NULL = unset */

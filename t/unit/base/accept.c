@@ -125,6 +125,20 @@ FACTS(open_quotes_end_with_the_header)
     assert_true(admits("text/event-stream;a=\"\\"));
 }
 
+FACTS(a_type_is_named_only_by_itself)
+{
+    const char *const type = "text/event-stream";
+
+    assert_true(es_accept_names("text/event-stream", type));
+    assert_true(es_accept_names("text/html, Text/Event-Stream;q=0.1", type));
+    assert_false(es_accept_names(NULL, type));
+    assert_false(es_accept_names("", type));
+    assert_false(es_accept_names("*/*", type));
+    assert_false(es_accept_names("text/*", type));
+    assert_false(es_accept_names("text/html", type));
+    assert_false(es_accept_names("text/event-stream;q=0, */*", type));
+}
+
 FACTS(long_headers_cost_linear_time)
 {
     assert_true(admits(repeat(',', 1000000).data));
@@ -147,6 +161,7 @@ static const struct CMUnitTest tests[] = {
     UNIT(malformed_ranges_are_ignored),
     UNIT(a_range_with_a_malformed_weight_is_ignored),
     UNIT(open_quotes_end_with_the_header),
+    UNIT(a_type_is_named_only_by_itself),
     UNIT(long_headers_cost_linear_time),
 };
 
