@@ -64,8 +64,15 @@ default_md = sha256
 default_crl_days = 2
 CONF
 write_file("$dir/index", '');
-openssl('ca', '-config', "$dir/ca.conf", '-revoke', "$dir/revoked.pem");
-openssl('ca', '-config', "$dir/ca.conf", '-gencrl', '-out', "$dir/clients.crl");
+
+sub revoke
+{
+    my ($name) = @_;
+    openssl('ca', '-config', "$dir/ca.conf", '-revoke', "$dir/$name.pem");
+    return openssl('ca', '-config', "$dir/ca.conf", '-gencrl',
+        '-out', "$dir/clients.crl");
+}
+revoke('revoked');
 
 # ---- httpd -------------------------------------------------------------------
 
@@ -189,5 +196,18 @@ is stream('fake', 'ann', '/events/user-ann')->status, 403,
 wait_for(
     sub { grep { $_ eq '/CN=ann 403 GET /events/user-ann' } logged($httpd) },
     10, 'but the whole subject');
+
+# ---- A certificate is revoked while a stream is open -------------------------
+
+my $client = opens(stream('events', 'bob', '/events'), 'bob listens');
+revoke('bob');
+ok $httpd->graceful, 'httpd reads who is revoked';
+is stream('events', 'bob', '/events')->status, 0,
+    'revoked: bob has no connection any more';
+is post_event('app', 'user-bob', 'still')->{status}, 200, 'an event for him';
+SKIP: {
+    skip 'a client that is held reconnects', 1 if !$detaches;
+    is next_text($client), 'still', 'his stream goes on';
+}
 is $httpd->stop, 0, 'httpd stops with exit status 0';
 done_testing;

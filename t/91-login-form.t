@@ -89,6 +89,8 @@ is status_of('/events/room-redirected'), 302,
     'a stream would with AuthFormLoginRequiredLocation';
 is get($httpd, '/members/', $cookie{ann})->{body}, "members\n",
     'a page with a login';
+like cookie_of(request($httpd, 'HEAD', '/members/',
+    headers => [$cookie{ann}])->{head}), qr/session=/, 'renews the session';
 
 (my $changed = $cookie{ann}) =~ s/(session=.{20})(.)/$1 . ($2 eq 'A' ? 'B'
     : 'A')/e;

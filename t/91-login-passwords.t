@@ -64,6 +64,23 @@ is_deeply [grep { /^ann 200 GET/ && !/detached/ } logged($httpd)], [],
 ok scalar(grep { $_ eq 'ann 200 GET /events detached' } logged($httpd)),
     'basic: the access log has the user';
 
+# Names are no patterns and no templates. One that no channel can have gets 400.
+my %own = ('*' => 200, 'a b' => 200, "\xc3\xbc" => 200, 'a,b' => 200,
+    '{room}' => 200, '%{REMOTE_USER}' => 200, '%62ob' => 200, '../bob' => 200,
+    BOB => 200, 'user-bob' => 200, 'x' x 250 => 200, 'x' x 251 => 400,
+    'bob ' => 400, "b\tob" => 400, "bob\x01" => 400, "\xfc" => 400);
+EventStream::Httpd::spew($httpd->docroot . '/users',
+    login_users(qw(ann bob app), keys %own));
+for my $name (sort keys %own) {
+    my @login = basic($name, 'secret');
+    my $shown = substr $name =~ s/[^ -~]/?/gr, 0, 20;
+    is status_of('/events', @login), $own{$name},
+        "a user called '$shown' gets $own{$name}";
+    is status_of('/events/user-bob', @login), 403, 'and nothing of bob';
+    is publish($httpd, 'user-bob', 'x', headers => \@login)->{status}, 403,
+        'nor publishes to him';
+}
+
 # A user who is removed: the cache knows him for a while, streams stay.
 my $client = opens(subscribe($httpd, '/events',
     headers => [basic('bob', 'secret')]), 'basic: bob listens');
