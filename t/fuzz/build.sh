@@ -15,6 +15,7 @@ sources=$1
 targets=$2
 # the flags are quoted as for a shell
 eval "set -- $CFLAGS -g -O1 -fno-omit-frame-pointer -fno-sanitize-recover=all"
+set -- "$@" -U_FORTIFY_SOURCE
 
 if ! echo 'int main(void) { return 0; }' |
     $CC -fsanitize=fuzzer-no-link -x c -c -o /dev/null - 2> /dev/null; then
