@@ -267,7 +267,7 @@ sub test_gracefuls
     publish($httpd, 'slow', $big) for 1 .. 150;
     $_->close for @all;
     replace_children($httpd, 'USR1', [$slow]);
-    my @got = grep { $_->{event} eq 'message' } $slow->events(151, 20);
+    my @got = grep { $_->{event} eq 'message' } $slow->events(151, 90);
     is scalar(@got), 150,
         'a slow client receives all that was published before graceful';
     is scalar(grep { has_checksum($_) } @got), 150,

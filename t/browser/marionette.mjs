@@ -78,7 +78,7 @@ export class Firefox {
     }
 
     /** Give an order. Returns its value, or throws the browser's error. */
-    async order(name, parameters = {}, ms = 30000)
+    async order(name, parameters = {}, ms = 90000)
     {
         const id = ++this.id;
         const text = JSON.stringify([0, id, name, parameters]);
