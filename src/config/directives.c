@@ -146,6 +146,8 @@ const command_rec es_directives_table[] = {
                0, 0, APR_INT32_MAX),
     GLOBAL_ROW("EventStreamMaxClientsPerAddress", ES_NUMBER,
                GLOBAL(max_address_clients), 0, 0, 65535),
+    GLOBAL_ROW("EventStreamMaxClientsPerUser", ES_NUMBER,
+               GLOBAL(max_user_clients), 0, 0, 65535),
     GLOBAL_ROW("EventStreamMaxChannels", ES_NUMBER, GLOBAL(max_channels),
                262144, 1, 1048576),
     GLOBAL_ROW("EventStreamMaxChannelsPerAddress", ES_NUMBER,

@@ -38,18 +38,22 @@ typedef struct es_client_opts_t {
 
 /** What a client is made of. */
 typedef struct es_client_params_t {
-    es_store_t *store;         /* the hub's; outlives the client */
-    apr_uint32_t hub;          /* its number, from 0 */
-    apr_uint32_t child;        /* this child's number, from 1 */
-    const es_slot_t *slots;    /* subscribed; copied, the subscription is
+    es_store_t *store;       /* the hub's; outlives the client */
+    apr_uint32_t hub;        /* its number, from 0 */
+    apr_uint32_t child;      /* this child's number, from 1 */
+    const es_slot_t *slots;  /* subscribed; copied, the subscription is
                                 * taken over */
-    int nslots;                /* of them */
-    es_pos_t pos;              /* the first record that it has not seen */
-    const es_part_t *replay;   /* for each slot, where it starts if that is
+    int nslots;              /* of them */
+    es_pos_t pos;            /* the first record that it has not seen */
+    const es_part_t *replay; /* for each slot, where it starts if that is
                                 * not pos; copied. NULL = all start at pos */
-    es_client_opts_t opts;     /* copied */
-    es_counted_t counted;      /* its entry in the client counts; taken over */
-    es_stream_line_t *line;    /* taken over; NULL = streams are not logged */
+    es_client_opts_t opts;   /* copied */
+    es_counted_t counted;    /* its entry in the client counts; taken over.
+                                * Its user is that of the identity, too */
+    apr_uint64_t token;      /* of the identity (shm/revocations.h); 0 = none */
+    apr_uint32_t checked;    /* the lower half of the number up to which
+                           * revocations do not concern it */
+    es_stream_line_t *line;  /* taken over; NULL = streams are not logged */
     es_hub_figures_t *figures; /* where its owner's thread counts; outlives the
                                 * client. NULL = it is not counted */
     int replays; /* 1 = it begins with events of the past, which are counted for

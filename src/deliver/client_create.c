@@ -89,6 +89,8 @@ es_client_t *es_client_create(const es_client_params_t *params, es_sink_t *sink,
     client->store = params->store;
     client->child = params->child;
     client->counted = params->counted;
+    client->token = params->token;
+    client->checked = params->checked;
     client->line = params->line;
     client->figures = params->figures;
     client->replay =

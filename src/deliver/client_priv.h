@@ -192,8 +192,10 @@ struct es_client_t {
     apr_uint32_t child;
     apr_uint32_t earlier;  /* us: so much before opts.keepalive is over */
     apr_uint32_t replayed; /* events, while it replays */
+    apr_uint32_t checked;  /* see deliver/revoked.h */
     es_pos_t search_from;  /* see es_scan_params_t */
     es_counted_t counted;
+    apr_uint64_t token;             /* of its identity; 0 = none */
     es_client_presence_t *presence; /* owned; NULL = none */
 };
 

@@ -132,6 +132,8 @@ int es_client_save(es_client_t *client, apr_time_t now,
     params->nslots = client->nslots;
     params->opts = client->opts;
     params->counted = client->counted;
+    params->token = client->token;
+    params->checked = client->checked;
     params->presence = client->presence;
     if (client->end_at != 0) {
         params->opts.lifetime = client->end_at > now ? client->end_at - now : 1;

@@ -222,6 +222,7 @@ void es_conns_step(es_conns_t *conns, es_conn_t *conn, apr_time_t now)
     es_step_t step;
 
     make_ready(conns, conn);
+    (void)es_revoked_look(conns, conn);
     step = es_client_step_to(conn->client, conn->hub->pos, now, conns->scratch,
                              sizeof(conns->scratch));
     if (es_client_take_replayed(conn->client, &events)) {

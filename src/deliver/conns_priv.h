@@ -9,6 +9,7 @@
 
 #include "deliver/client.h"
 #include "deliver/conns.h"
+#include "deliver/revoked.h"
 
 /** STALLED conns with as many tries or more wait equally long. */
 #define ES_CONN_STALLS_MAX 7
@@ -22,6 +23,7 @@ struct es_conns_t {
     es_list_t stalled[ES_CONN_STALLS_MAX]; /* STALLED, by stalls - 1 */
     apr_uint32_t nstalled;                 /* conns in these lists */
     es_timer_wheel_t wheel;
+    es_revoked_t revoked;
     apr_time_t logged; /* of es_log_limit_level: clients that cannot be added */
     char scratch[ES_CLIENT_SCRATCH_MIN];
 };

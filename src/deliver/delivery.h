@@ -13,6 +13,7 @@
 
 #include "shm/child_figures.h"
 #include "shm/children.h"
+#include "shm/revocations.h"
 #include "deliver/client.h"
 #include "deliver/handover_sockets.h"
 #include "deliver/watch.h"
@@ -45,6 +46,7 @@ typedef struct es_delivery_params_t {
                                       * number is that of the hub */
     apr_uint32_t clients_max;          /* of this delivery; 0 = no limit */
     es_presence_t *presence;           /* the same for their names */
+    es_revocations_t *revocations;     /* NULL = none end a client */
     const es_handover_sockets_t *handover; /* NULL = none */
     const int *running;                    /* the server's generation, see
                               * es_shutdown_server_t */

@@ -189,6 +189,9 @@ static int describe(es_handover_t *handover, es_conn_t *conn,
     handed->opts = params.opts;
     handed->is_counted = params.counted.client_count != NULL;
     handed->address = params.counted.address;
+    handed->user = params.counted.user;
+    handed->token = params.token;
+    handed->checked = params.checked;
     handed->who = es_client_presence_name(params.presence);
     handed->grace_ms = es_client_presence_grace(params.presence);
     handed->names = handover->names;

@@ -112,6 +112,9 @@ static void fill_wire(es_handover_wire_t *wire, const es_handed_t *handed)
     wire->seen_ms = handed->seen_id.ms;
     wire->seen_n = handed->seen_id.n;
     wire->address = handed->address;
+    wire->user = handed->user;
+    wire->token = handed->token;
+    wire->checked = handed->checked;
     wire->is_counted = handed->is_counted != 0;
     wire->keepalive = handed->opts.keepalive;
     wire->as_comment = handed->opts.keepalive_as_comment != 0;

@@ -35,9 +35,12 @@ typedef struct es_handed_t {
                       * changed; {0, 0} = unknown */
     int chunked;
     es_client_saved_t saved;
-    es_client_opts_t opts;   /* lifetime: what is left of it; 0 = no end */
-    apr_uint64_t address;    /* its key in shm/client_count */
-    int is_counted;          /* 1 = a limit counts it */
+    es_client_opts_t opts; /* lifetime: what is left of it; 0 = no end */
+    apr_uint64_t address;  /* its key in shm/client_count */
+    int is_counted;        /* 1 = a limit counts it */
+    apr_uint64_t user;     /* who it is, see shm/revocations.h; 0 = none */
+    apr_uint64_t token;
+    apr_uint32_t checked;    /* as in es_client_params_t */
     const es_slice_t *names; /* its channels; not slots, as these may be
                               * reused while no child is subscribed for it */
     int nnames;              /* 1..ES_HANDOVER_MSG_NAMES */

@@ -26,7 +26,7 @@
 #include "deliver/handover_msg.h"
 
 #define ES_HANDOVER_MSG_VERSION \
-    0x65736c05u /* "esl" and a number, raised with each change */
+    0x65736c06u /* "esl" and a number, raised with each change */
 
 typedef struct es_handover_head_t {
     apr_uint32_t version;
@@ -45,6 +45,8 @@ typedef struct es_handover_wire_t {
     apr_uint64_t seen_ms;
     apr_uint64_t seen_n;
     apr_uint64_t address;
+    apr_uint64_t user;
+    apr_uint64_t token;
     apr_int64_t keepalive;
     apr_int64_t send_timeout;
     apr_int64_t lifetime;
@@ -58,10 +60,11 @@ typedef struct es_handover_wire_t {
     unsigned char control;
     unsigned char is_counted;
     unsigned char who_len;
-    unsigned char reserved[7]; /* 0 */
+    unsigned char reserved[3]; /* 0 */
+    apr_uint32_t checked;
 } es_handover_wire_t;
 
-typedef char es_assert_wire_size[sizeof(es_handover_wire_t) == 144 ? 1 : -1];
+typedef char es_assert_wire_size[sizeof(es_handover_wire_t) == 160 ? 1 : -1];
 
 /* After the names of a client whose stream is logged; not aligned. */
 typedef struct es_handover_wire_line_t {

@@ -207,6 +207,9 @@ static void fill_handed(es_handed_t *handed, const es_handover_wire_t *wire,
     handed->seen_id.ms = wire->seen_ms;
     handed->seen_id.n = wire->seen_n;
     handed->address = wire->address;
+    handed->user = wire->user;
+    handed->token = wire->token;
+    handed->checked = wire->checked;
     handed->is_counted = wire->is_counted != 0;
     handed->opts.keepalive = wire->keepalive;
     handed->opts.keepalive_as_comment = wire->as_comment != 0;

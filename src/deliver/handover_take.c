@@ -181,9 +181,11 @@ static void count_client(const take_t *take, es_counted_t *counted)
     const es_handover_params_t *params = take->params;
 
     memset(counted, 0, sizeof(*counted));
+    counted->user = take->handed->user;
     if (params->client_count != NULL && take->handed->is_counted) {
         (void)es_client_count_add(params->client_count, params->child,
                                   take->handed->address, &none, counted);
+        (void)es_client_count_add_user(counted, take->handed->user, &none);
         (void)es_client_count_add_channels(
             counted, (apr_uint32_t)take->handed->nnames, &none);
         es_client_count_add_kind(counted, take->handed->tls != NULL
@@ -210,6 +212,8 @@ static es_client_t *make_client(const take_t *take, es_sink_t *sink)
         params.line = es_stream_line_copy(take->handed->line);
     }
     params.presence = take->presence;
+    params.token = take->handed->token;
+    params.checked = take->handed->checked;
     count_client(take, &params.counted);
     client = es_client_create(&params, sink, take->now);
     if (client == NULL) {

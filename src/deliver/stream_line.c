@@ -19,7 +19,7 @@ typedef char assert_room[ES_STREAM_LINE_ROOM == ES_LINE_QUEUE_LINE ? 1 : -1];
 
 static const char *const reasons[ES_ENDS] = {
     "error", "client", "timeout", "lifetime", "channel",  "overtaken",
-    "limit", "turn",   "keys",    "handover", "shutdown",
+    "limit", "turn",   "keys",    "handover", "shutdown", "revoked",
 };
 
 /* The bytes of a line so far. */

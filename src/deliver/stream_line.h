@@ -26,6 +26,7 @@ typedef enum es_end_t {
     ES_END_KEYS,      /* its TLS keys have sealed enough */
     ES_END_HANDOVER,  /* no other child could take it over */
     ES_END_SHUTDOWN,  /* the child stops */
+    ES_END_REVOKED,   /* its user or its token was revoked */
     ES_ENDS
 } es_end_t;
 

@@ -87,7 +87,7 @@ static void note_asks(request_rec *r)
 
 /* httpd asks no rule for a request of its own that has the section of the one
  * that it comes from. */
-static int asks(const request_rec *r)
+int es_channel_access_is_asked(const request_rec *r)
 {
     while (r && !apr_table_get(r->notes, ASKS_NOTE)) {
         r = r->main ? r->main : r->prev;
@@ -320,7 +320,7 @@ int es_channel_access_admits(request_rec *r, es_slice_t name)
     const outcome_t *outcome = NULL;
     int status;
 
-    if (!asks(r) || is_seen(access, name)) {
+    if (!es_channel_access_is_asked(r) || is_seen(access, name)) {
         return OK;
     }
     if (access->outcomes) {

@@ -54,6 +54,10 @@ authz_status es_channel_access_check(request_rec *r,
  */
 int es_channel_access_admits(request_rec *r, es_slice_t name);
 
+/** Has a rule looked at the channels of the request? Then what it uses is to be
+ * asked for, channel by channel. Context: WORKER, handler. */
+int es_channel_access_is_asked(const request_rec *r);
+
 /** Register the variable. Context: register_hooks. */
 void es_channel_access_register(void);
 

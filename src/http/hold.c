@@ -31,7 +31,9 @@
 #include "base/frame.h"
 #include "base/jitter.h"
 #include "base/sigblock.h"
+#include "deliver/revoked.h"
 #include "deliver/sink_socket.h"
+#include "server/revocation_runtime.h"
 #include "server/stats.h"
 #include "http/budget.h"
 
@@ -239,6 +241,15 @@ static es_step_t step_client(hold_t *hold, apr_time_t now)
     return step;
 }
 
+/* The delivery signals all watches when there is a revocation. */
+static int is_revoked(const hold_t *hold)
+{
+    const es_revocations_t *table = es_revocation_runtime_table();
+
+    return table && !hold->ending &&
+           es_revoked_check(hold->client, table, es_revocations_number(table));
+}
+
 static void serve(hold_t *hold)
 {
     for (;;) {
@@ -251,6 +262,11 @@ static void serve(hold_t *hold)
         /* a blocking sink never leaves a client blocked */
         if (step == ES_STEP_ENDED || step == ES_STEP_BLOCKED) {
             return;
+        }
+        if (is_revoked(hold)) {
+            es_revocations_count_ended(es_revocation_runtime_table());
+            end_client(hold, ES_END_REVOKED,
+                       hold->stream->conf->retry_us / 1000 / 5);
         }
         if (is_over(hold, step, now)) {
             end_client(

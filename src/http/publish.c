@@ -21,6 +21,7 @@
 #include "http/publish_log.h"
 #include "http/publish_rate.h"
 #include "http/reply.h"
+#include "http/revoke.h"
 
 #include <http_protocol.h>
 #include <apr_lib.h>
@@ -205,7 +206,8 @@ static int get(request_rec *r, const es_dir_t *conf)
 static int delete (request_rec *r, const es_dir_t *conf)
 {
     es_body_discard(r);
-    return es_channel_delete_handler(r, conf);
+    return es_revoke_is_asked(r) ? es_revoke_handler(r, conf)
+                                 : es_channel_delete_handler(r, conf);
 }
 
 typedef int serve_fn_t(request_rec *r, const es_dir_t *conf);

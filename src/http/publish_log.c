@@ -54,6 +54,8 @@ struct es_publish_log_t {
     apr_uint64_t clients;
     es_id_t last_id;
     int has_id;
+    const char *revoked; /* the kind of name; NULL = none */
+    es_slice_t revoked_name;
     apr_time_t since; /* of the line before, or of the first note */
     int is_ended;     /* the last line is written */
 };
@@ -135,16 +137,21 @@ static const char *list_text(const list_t *list, apr_pool_t *p)
                        list->has_more ? "," MORE : "", NULL);
 }
 
-static const char *value(const char *text, apr_pool_t *p)
+static const char *slice_value(es_slice_t text, apr_pool_t *p)
 {
     char escaped[VALUE_BYTES];
     apr_size_t len;
 
-    if (!text || !*text) {
+    if (text.len == 0) {
         return "-";
     }
-    len = escape(escaped, sizeof(escaped), es_slice_of(text));
+    len = escape(escaped, sizeof(escaped), text);
     return len ? apr_pstrmemdup(p, escaped, len) : MORE;
+}
+
+static const char *value(const char *text, apr_pool_t *p)
+{
+    return slice_value(es_slice_of(text), p);
 }
 
 /* ---- Notes --------------------------------------------------------------- */
@@ -229,6 +236,15 @@ void es_publish_log_closed(es_publish_log_t *log, apr_uint64_t channels,
     }
 }
 
+void es_publish_log_revoked(es_publish_log_t *log, const char *kind,
+                            es_slice_t name)
+{
+    if (log) {
+        log->revoked = kind;
+        log->revoked_name = name;
+    }
+}
+
 /* ---- Lines --------------------------------------------------------------- */
 
 /* Once in a child: who has switched this log on relies on it. */
@@ -245,6 +261,10 @@ static void warn_of_level(request_rec *r)
 
 static const char *counts_text(const es_publish_log_t *log, apr_pool_t *p)
 {
+    if (log->revoked) {
+        return apr_psprintf(p, " revoked=%s:%s", log->revoked,
+                            slice_value(log->revoked_name, p));
+    }
     return log->closed
                ? apr_psprintf(p, " closed=%" APR_UINT64_T_FMT, log->closed)
                : "";

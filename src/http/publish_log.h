@@ -49,6 +49,10 @@ void es_publish_log_published(es_publish_log_t *log, apr_uint64_t events,
 void es_publish_log_closed(es_publish_log_t *log, apr_uint64_t channels,
                            const es_id_t *id, apr_uint64_t clients);
 
+/** Note that a user or a token was revoked. @param kind  a word, not copied */
+void es_publish_log_revoked(es_publish_log_t *log, const char *kind,
+                            es_slice_t name);
+
 /** How often a request that goes on writes a line, in microseconds. */
 #define ES_PUBLISH_LOG_PAUSE (10 * APR_USEC_PER_SEC)
 

@@ -66,6 +66,8 @@ es_client_t *es_stream_client(es_stream_t *stream, es_sink_t *sink,
     params.opts.retry_ms = stream->conf->retry_us / 1000;
     es_client_count_add_kind(&stream->counted, kind);
     params.counted = stream->counted;
+    params.token = stream->identified.who.token;
+    params.checked = stream->identified.checked;
     params.presence = es_presence_begin(stream);
     params.line = es_log_format_begin(stream->r, stream->mode, stream->sent);
     client = es_client_create(&params, sink, es_clock_now());

@@ -176,7 +176,8 @@ static int run(request_rec *r, const es_dir_t *conf, const given_t *given)
     stream.baton = given ? given->baton : NULL;
     if (!accepts(r, &why) || !es_grip_sig_find(r, grip, &is_proxied, &why) ||
         !has_valid_last_id(r, &why) ||
-        !finds_channels(r, conf, given, &names, &why)) {
+        !finds_channels(r, conf, given, &names, &why) ||
+        !es_identity_admits(r, conf, names, &stream.identified, &why)) {
         return es_error_event_refuse(r, conf, &why);
     }
     if (is_proxied) {

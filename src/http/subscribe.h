@@ -13,6 +13,7 @@
 #include "deliver/sink.h"
 #include "server/runtime.h"
 #include "server/settings.h"
+#include "http/identity.h"
 
 /* ---- The handler: subscribe.c ------------------------------------------- */
 
@@ -76,6 +77,7 @@ typedef struct es_stream_t {
     int replays;        /* 1 = it begins with events of the past, if there are
                          * any */
     es_slice_t who;     /* as es_presence_name returns it */
+    es_identified_t identified; /* who it is for */
     es_counted_t counted;
     es_hub_figures_t *figures; /* where a held client counts; NULL = where its
                                 * delivery does */
@@ -154,8 +156,8 @@ int es_subscribe_admit_wait(request_rec *r, const es_dir_t *conf,
                             const es_channel_set_t *names);
 
 /**
- * Admit a client within the limits: clients in total, of an address and of this
- * child, channels of an address and of the hub.
+ * Admit a client within the limits: clients in total, of an address, of a user
+ * and of this child, channels of an address and of the hub.
  *
  * @param stream  r and conf are set; the rest is filled
  * @param names   one or more, checked; closed ones are left out

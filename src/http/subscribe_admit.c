@@ -38,21 +38,40 @@ static es_limit_t count_channels(es_stream_t *stream, int count,
     return ES_LIMIT_ADDRESS_CHANNELS;
 }
 
+/* A client whose user has too many is not counted, either. */
+static es_limit_t count_user(es_stream_t *stream,
+                             const es_client_limits_t *limits)
+{
+    if (es_client_count_add_user(&stream->counted, stream->identified.who.user,
+                                 limits) == ES_CLIENT_COUNT_OK) {
+        return ES_LIMITS;
+    }
+    es_client_count_remove(&stream->counted);
+    stream->counted.client_count = NULL;
+    return ES_LIMIT_USER_CLIENTS;
+}
+
 /* @param count  of its channels
  * @return the limit that was reached, or ES_LIMITS */
 static es_limit_t count_in(es_stream_t *stream, int count)
 {
     es_client_limits_t limits;
     es_client_count_t *client_count = es_runtime_client_count(&limits);
+    es_client_count_result_t result;
+    es_limit_t user;
     es_slice_t address = es_client_address(stream->r);
     apr_uint64_t number = es_client_count_with_browser(
         es_client_count_key(address.data, address.len),
         es_http2_browser(stream->r, stream->conf));
 
     limits.browser_clients = ES_HTTP2_BROWSER_STREAMS;
-    switch (es_client_count_add(client_count, stream->child, number, &limits,
-                                &stream->counted)) {
-    case ES_CLIENT_COUNT_OK: return count_channels(stream, count, &limits);
+    result = es_client_count_add(client_count, stream->child, number, &limits,
+                                 &stream->counted);
+    user = count_user(stream, &limits);
+    switch (result) {
+    case ES_CLIENT_COUNT_OK:
+        return user != ES_LIMITS ? user
+                                 : count_channels(stream, count, &limits);
     case ES_CLIENT_COUNT_FULL: return ES_LIMIT_CLIENTS;
     case ES_CLIENT_COUNT_ADDRESS_FULL: return ES_LIMIT_ADDRESS_CLIENTS;
     case ES_CLIENT_COUNT_BROWSER_FULL: return ES_LIMIT_HTTP2;

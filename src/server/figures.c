@@ -365,6 +365,7 @@ static void read_value(es_figures_limit_t *out, es_limit_t limit,
     case ES_LIMIT_ADDRESS_CLIENTS:
         out->value = global->max_address_clients;
         break;
+    case ES_LIMIT_USER_CLIENTS: out->value = global->max_user_clients; break;
     case ES_LIMIT_ADDRESS_CHANNELS:
         out->value = global->max_address_channels;
         break;

@@ -43,6 +43,7 @@
 #define FIGURES_KEY "mod_eventstream-figures-1"
 #define RATES_KEY "mod_eventstream-rates-1"
 #define SAMPLES_KEY "mod_eventstream-samples-1"
+#define USERS_KEY "mod_eventstream-users-1"
 
 /* As the kernel counts them; plenty for 80,000 clients with one channel each.
  * Children receive while others still send, so this need not hold all. */
@@ -322,6 +323,25 @@ void *es_retained_figures(apr_uint32_t max_children, server_rec *s)
     }
     retained->mem = mem; /* old children go on with theirs */
     retained->max_children = max_children;
+    return mem;
+}
+
+void *es_retained_users(apr_uint32_t max_children, server_rec *s)
+{
+    void *mem = NULL;
+    apr_status_t rv = APR_SUCCESS;
+
+    if (es_settings_of(s)->max_user_clients > 0 ||
+        ap_retained_data_get(USERS_KEY)) {
+        rv = keep_segment(&mem, USERS_KEY,
+                          es_client_count_users_size(max_children), s);
+    }
+    if (rv != APR_SUCCESS) {
+        es_slog(APLOG_WARNING, rv, s, "ES0922",
+                "cannot make shared memory for the count of users; "
+                "EventStreamMaxClientsPerUser limits nobody");
+        return NULL;
+    }
     return mem;
 }
 

@@ -114,6 +114,18 @@ void *es_retained_samples(server_rec *s);
  */
 void *es_retained_figures(apr_uint32_t max_children, server_rec *s);
 
+/**
+ * The segment in which shm/client_count.h counts users, which is made when it
+ * is first needed. From then on users are counted, also if the limit is off
+ * again: children that counted some are to be forgotten when they die.
+ *
+ * @return NULL: it was never needed; or there is no memory, and a warning was
+ *         logged
+ *
+ * Context: PARENT, post_config.
+ */
+void *es_retained_users(apr_uint32_t max_children, server_rec *s);
+
 /** The delivery threads for which each child has numbers. Context: PARENT. */
 apr_uint32_t es_retained_threads(const es_retained_t *retained);
 

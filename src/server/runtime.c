@@ -25,6 +25,7 @@
 #include "server/open_files.h"
 #include "server/presence_runtime.h"
 #include "server/retained.h"
+#include "server/revocation_runtime.h"
 #include "server/stop_reason.h"
 #include "server/threads.h"
 
@@ -144,6 +145,7 @@ static void set_limits(es_runtime_t *made, const es_settings_t *global)
 {
     made->limits.clients = (apr_uint32_t)global->max_clients;
     made->limits.address_clients = (apr_uint32_t)global->max_address_clients;
+    made->limits.user_clients = (apr_uint32_t)global->max_user_clients;
     made->limits.address_channels = (apr_uint32_t)global->max_address_channels;
     made->limits.child_clients = es_open_files_clients();
 }
@@ -179,6 +181,8 @@ static int attach(es_runtime_t *made, es_retained_t *retained, server_rec *s,
     }
     made->client_count = es_client_count_attach(retained->client_count,
                                                 retained->max_children, pool);
+    es_client_count_attach_users(made->client_count,
+                                 es_retained_users(retained->max_children, s));
     made->counters = es_counters_attach(retained->counters);
     asks = es_retained_asks(s);
     made->asks = asks ? es_asks_attach(asks) : NULL;
@@ -189,6 +193,7 @@ static int attach(es_runtime_t *made, es_retained_t *retained, server_rec *s,
         figures ? es_child_figures_attach(figures, retained->max_children, pool)
                 : NULL;
     es_presence_runtime_open(s, pool);
+    es_revocation_runtime_open(s, pool);
     set_limits(made, es_settings_of(s));
     made->handover = retained->handover;
     es_children_open(made->children, (apr_uint64_t)generation_now(),
@@ -296,6 +301,7 @@ static apr_status_t start_deliveries(apr_uint32_t claimed, apr_pool_t *pchild,
     params.figures = runtime->figures;
     params.counters = runtime->hub_counters;
     params.presence = es_presence_runtime_table();
+    params.revocations = es_revocation_runtime_table();
     if (runtime->limits.child_clients > claimed) {
         runtime->limits.child_clients /= claimed;
     }
@@ -504,6 +510,17 @@ void es_runtime_wake(const apr_uint64_t *touched)
 
     for (child = 1; child <= max_children; child++) {
         if (touched[(child - 1) / 64] >> ((child - 1) % 64) & 1) {
+            es_children_wake(runtime->children, child);
+        }
+    }
+}
+
+void es_runtime_wake_all(void)
+{
+    apr_uint32_t max_children = es_runtime_max_children(), child;
+
+    for (child = 1; child <= max_children; child++) {
+        if (es_children_is_present(runtime->children, child)) {
             es_children_wake(runtime->children, child);
         }
     }

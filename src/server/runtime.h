@@ -156,4 +156,7 @@ apr_uint32_t es_runtime_max_children(void);
  */
 void es_runtime_wake(const apr_uint64_t *touched);
 
+/** Wake all children. Context: as above. */
+void es_runtime_wake_all(void);
+
 #endif

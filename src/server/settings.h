@@ -160,6 +160,7 @@ typedef struct es_hub_grip_conf_t {
 typedef struct es_settings_t {
     apr_int64_t max_clients;          /* all children; 0 = no limit */
     apr_int64_t max_address_clients;  /* one client address; 0 = no limit */
+    apr_int64_t max_user_clients;     /* one user; 0 = no limit */
     apr_int64_t max_channels;         /* of a hub */
     apr_int64_t max_address_channels; /* one client address; 0 = no limit */
     apr_int64_t max_held;             /* per child; 0 = a quarter */

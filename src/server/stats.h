@@ -22,6 +22,7 @@ typedef enum es_limit_t {
     ES_LIMIT_HTTP2,            /* EventStreamHttp2: a browser's streams */
     ES_LIMIT_PRESENCE,         /* EventStreamMaxPresence: not counted */
     ES_LIMIT_PUBLISH_RATE,     /* EventStreamPublishRate */
+    ES_LIMIT_USER_CLIENTS,     /* EventStreamMaxClientsPerUser */
     ES_LIMITS                  /* the number of limits */
 } es_limit_t;
 

@@ -17,6 +17,10 @@
  * A browser has counters among those of the clients' addresses, so that a row
  * needs no third sketch. The number that a client is counted by has that of its
  * address in its lower half, and that of its browser in the upper one.
+ *
+ * Users are counted in rows of a second segment, which is made only if there is
+ * a limit for them. Its lines are longer: a limit for users is low, as a user
+ * has a few pages open, and tens of thousands of users have clients.
  */
 #include "shm/client_count.h"
 
@@ -41,8 +45,15 @@ typedef struct row_t {
     sketch_t sketches[SKETCHES]; /* in the order of the enum */
 } row_t;
 
+#define USER_CELLS 16384
+
+typedef struct user_row_t {
+    apr_uint32_t cells[LINES][USER_CELLS];
+} user_row_t;
+
 struct es_client_count_t {
     row_t *rows;
+    user_row_t *users; /* NULL = none are counted */
     apr_uint32_t max_children;
 };
 
@@ -57,8 +68,19 @@ es_client_count_t *es_client_count_attach(void *mem, apr_uint32_t max_children,
     es_client_count_t *client_count = apr_palloc(pool, sizeof(*client_count));
 
     client_count->rows = mem;
+    client_count->users = NULL;
     client_count->max_children = max_children;
     return client_count;
+}
+
+apr_size_t es_client_count_users_size(apr_uint32_t max_children)
+{
+    return (apr_size_t)max_children * sizeof(user_row_t);
+}
+
+void es_client_count_attach_users(es_client_count_t *client_count, void *mem)
+{
+    client_count->users = mem;
 }
 
 static row_t *row_at(const es_client_count_t *client_count, apr_uint32_t child)
@@ -258,6 +280,72 @@ es_client_count_result_t es_client_count_add_channels(
                : ES_CLIENT_COUNT_OK;
 }
 
+/* ---- users -------------------------------------------------------------- */
+
+static unsigned user_cell_of(apr_uint64_t user, int line)
+{
+    return (unsigned)(mix(user) >> (line * 14)) % USER_CELLS;
+}
+
+static void count_user(const es_counted_t *counted, apr_uint32_t by)
+{
+    user_row_t *users = counted->client_count->users;
+    int line;
+
+    for (line = 0; users && counted->user && line < LINES; line++) {
+        apr_uint32_t *cells = users[counted->child - 1].cells[line];
+
+        __atomic_fetch_add(&cells[user_cell_of(counted->user, line)], by,
+                           __ATOMIC_RELAXED);
+    }
+}
+
+apr_uint32_t es_client_count_of_user(const es_client_count_t *client_count,
+                                     apr_uint64_t user)
+{
+    apr_uint32_t least = APR_UINT32_MAX;
+    int line;
+
+    for (line = 0; line < LINES; line++) {
+        unsigned cell = user_cell_of(user, line);
+        apr_uint32_t sum = 0, child;
+
+        for (child = 0;
+             client_count->users && child < client_count->max_children;
+             child++) {
+            /* as in sum_of */
+            if (__atomic_load_n(&client_count->rows[child].clients,
+                                __ATOMIC_RELAXED) != 0) {
+                sum += __atomic_load_n(
+                    &client_count->users[child].cells[line][cell],
+                    __ATOMIC_RELAXED);
+            }
+        }
+        least = sum < least ? sum : least;
+    }
+    return user != 0 ? least : 0;
+}
+
+es_client_count_result_t es_client_count_add_user(
+    es_counted_t *counted, apr_uint64_t user, const es_client_limits_t *limits)
+{
+    ES_CONTEXT(ES_WORKER | ES_DELIVERY);
+    counted->user = user;
+    if (!counted->client_count) {
+        return ES_CLIENT_COUNT_OK;
+    }
+    /* first this, then a full fence and the check, as above */
+    count_user(counted, 1);
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    return limits->user_clients &&
+                   es_client_count_of_user(counted->client_count, user) >
+                       limits->user_clients
+               ? ES_CLIENT_COUNT_USER_FULL
+               : ES_CLIENT_COUNT_OK;
+}
+
+/* ---- kinds -------------------------------------------------------------- */
+
 /* While a row has a kind it has a client, or es_client_count_clear would leave
  * it. */
 static void count_kind(row_t *row, unsigned kind, apr_uint32_t by)
@@ -306,6 +394,7 @@ void es_client_count_remove(const es_counted_t *counted)
 
     if (row) {
         count_client(row, counted->address, (apr_uint32_t)-1);
+        count_user(counted, (apr_uint32_t)-1);
         count_kind(row, counted->kind, (apr_uint32_t)-1);
         if (counted->channels != 0) {
             count_number(row, OF_CHANNELS, address_of(counted->address),
@@ -330,6 +419,9 @@ void es_client_count_clear(es_client_count_t *client_count, apr_uint32_t child)
     ES_CONTEXT(ES_PARENT);
     /* no clients means no addresses: see the order in enter and leave */
     if (row && row->clients != 0) {
+        if (client_count->users) {
+            memset(&client_count->users[child - 1], 0, sizeof(user_row_t));
+        }
         memset(row, 0, sizeof(*row));
     }
 }

@@ -8,7 +8,8 @@
  *
  * Addresses are counted in a count-min sketch: an address never counts too few
  * clients or channels; it may count too many when several thousand addresses
- * have clients. A client may also be counted for its browser, in the same way.
+ * have clients. A client may also be counted for its browser, in the same way,
+ * and for its user, in a wider sketch of a segment of its own.
  */
 #ifndef ES_SHM_CLIENT_COUNT_H
 #define ES_SHM_CLIENT_COUNT_H
@@ -31,6 +32,8 @@ typedef enum es_client_count_kind_t {
 typedef struct es_counted_t {
     es_client_count_t *client_count; /* NULL = it is not counted */
     apr_uint64_t address; /* and browser, as es_client_count_add got it */
+    apr_uint64_t user;    /* of es_client_count_add_user; 0 = none. Also of a
+                        * client that is not counted */
     apr_uint32_t child;
     apr_uint32_t kind : 3;      /* by es_client_count_add_kind */
     apr_uint32_t channels : 29; /* by es_client_count_add_channels */
@@ -42,7 +45,8 @@ typedef enum es_client_count_result_t {
     ES_CLIENT_COUNT_ADDRESS_FULL, /* limits.address_clients is reached */
     ES_CLIENT_COUNT_CHILD_FULL, /* limits.child_clients: no descriptors left */
     ES_CLIENT_COUNT_CHANNELS_FULL, /* limits.address_channels is reached */
-    ES_CLIENT_COUNT_BROWSER_FULL   /* limits.browser_clients is reached */
+    ES_CLIENT_COUNT_BROWSER_FULL,  /* limits.browser_clients is reached */
+    ES_CLIENT_COUNT_USER_FULL      /* limits.user_clients is reached */
 } es_client_count_result_t;
 
 typedef struct es_client_limits_t {
@@ -51,6 +55,7 @@ typedef struct es_client_limits_t {
     apr_uint32_t child_clients;    /* of one child; 0 = no limit */
     apr_uint32_t address_channels; /* of one address; 0 = no limit */
     apr_uint32_t browser_clients;  /* of one browser; 0 = no limit */
+    apr_uint32_t user_clients;     /* of one user; 0 = no limit */
 } es_client_limits_t;
 
 /** Bytes of the segment (max_children 1..2^16). */
@@ -59,6 +64,13 @@ apr_size_t es_client_count_size(apr_uint32_t max_children);
 /** Use mem, which is all zero when it is made. The result lives in pool. */
 es_client_count_t *es_client_count_attach(void *mem, apr_uint32_t max_children,
                                           apr_pool_t *pool);
+
+/** Bytes of the segment in which users are counted. */
+apr_size_t es_client_count_users_size(apr_uint32_t max_children);
+
+/** Count users from now on, in mem, which is all zero when it is made. Without
+ * it no limit of users is ever reached. Context: PARENT. */
+void es_client_count_attach_users(es_client_count_t *client_count, void *mem);
 
 /**
  * Count a client, unless a limit is reached.
@@ -91,6 +103,24 @@ es_client_count_result_t es_client_count_add(es_client_count_t *client_count,
 es_client_count_result_t es_client_count_add_channels(
     es_counted_t *counted, apr_uint32_t channels,
     const es_client_limits_t *limits);
+
+/**
+ * Count a client for its user.
+ *
+ * @param counted  of es_client_count_add; if the client is not counted, only
+ *                 the user is noted
+ * @param user     a keyed hash of its name; 0 = it has none
+ * @return ES_CLIENT_COUNT_OK; ES_CLIENT_COUNT_USER_FULL: it is counted all the
+ *         same, until es_client_count_remove
+ *
+ * Context: as es_client_count_add.
+ */
+es_client_count_result_t es_client_count_add_user(
+    es_counted_t *counted, apr_uint64_t user, const es_client_limits_t *limits);
+
+/** How many clients a user has; never too few. Context: ANY. */
+apr_uint32_t es_client_count_of_user(const es_client_count_t *client_count,
+                                     apr_uint64_t user);
 
 /**
  * Count how a client is served, once.

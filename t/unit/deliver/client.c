@@ -772,7 +772,7 @@ static void test_broken_sink(void **state)
 
 static void test_counted_out(void **state)
 {
-    static const es_client_limits_t none = {0, 0, 0, 0, 0};
+    static const es_client_limits_t none = {0};
     void *mem = calloc(1, es_client_count_size(2));
     es_client_params_t params = {0};
     es_client_t *client;

@@ -519,7 +519,7 @@ static void test_sends_in_parts(void **state)
 /** Does the limit of the address hold another one back? */
 static int has_channels(es_client_count_t *client_count, apr_uint64_t address)
 {
-    static const es_client_limits_t one = {0, 0, 0, 1, 0};
+    static const es_client_limits_t one = {0, 0, 0, 1, 0, 0};
     es_client_count_result_t result;
     es_counted_t counted;
 
@@ -568,7 +568,7 @@ static void test_client_count(void **state)
 /* Its stream ends, and its time to reconnect is spread. */
 static void test_above_the_limit(void **state)
 {
-    static const es_client_limits_t none = {0, 0, 0, 0, 0};
+    static const es_client_limits_t none = {0};
     void *mem = calloc(1, es_client_count_size(2));
     es_handover_params_t params = {0};
     es_counted_t counted;
@@ -617,7 +617,7 @@ typedef struct listener_t {
 
 static es_counted_t enter_child(listener_t *w, apr_uint32_t child)
 {
-    static const es_client_limits_t none = {0, 0, 0, 0, 0};
+    static const es_client_limits_t none = {0};
     es_counted_t counted;
 
     assert_int_equal(

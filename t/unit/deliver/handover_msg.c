@@ -21,7 +21,7 @@
 #define SECOND APR_USEC_PER_SEC
 #define LONG (60 * SECOND) /* until a test that waits for a fact gives up */
 #define HEAD 8             /* bytes before the first client */
-#define CLIENT 144         /* bytes of a client without its names */
+#define CLIENT 160         /* bytes of a client without its names */
 
 static void open_pair(int *fds)
 {
@@ -71,6 +71,9 @@ static es_handed_t handed_of(int fd, const es_slice_t *names, int count)
     handed.opts.lifetime = 5;
     handed.opts.retry_ms = 3000;
     handed.address = ~APR_UINT64_C(0);
+    handed.user = APR_UINT64_C(0xfedcba9876543210);
+    handed.token = ~APR_UINT64_C(2);
+    handed.checked = 0x80000001u;
     handed.is_counted = 1;
     handed.names = names;
     handed.nnames = count;
@@ -167,6 +170,9 @@ static void test_clients_are_received_as_sent(void **state)
         assert_int_equal(got.opts.lifetime, 5);
         assert_int_equal(got.opts.retry_ms, 3000);
         assert_int_equal(got.address, sent.address);
+        assert_true(got.user == sent.user);
+        assert_true(got.token == sent.token);
+        assert_int_equal(got.checked, sent.checked);
         assert_int_equal(got.is_counted, 1);
     }
     assert_int_equal(es_handover_msg_take(msg, &got), APR_EOF);

@@ -239,8 +239,8 @@ static void check_wake_ups(void)
 
 /* ---- the count of clients ----------------------------------------------- */
 
-static const es_client_limits_t no_limits = {0, 0, 0, 0, 0};
-static const es_client_limits_t one_each = {0, 1, 0, 0, 0};
+static const es_client_limits_t no_limits = {0};
+static const es_client_limits_t one_each = {0, 1, 0, 0, 0, 0};
 
 /** Each child has a client of address 7, the dying one also one of 8. */
 static es_counted_t counted_clients[3];
@@ -288,7 +288,7 @@ static void leave(void)
 
 static void check_count(void)
 {
-    es_client_limits_t two_each = {0, 2, 0, 0, 0};
+    es_client_limits_t two_each = {0, 2, 0, 0, 0, 0};
     es_counted_t counted;
 
     assert_true(es_client_count_total(client_count, 0) >= 1);
