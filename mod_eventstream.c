@@ -14,13 +14,17 @@
  *   open_logs      parent: open EventStreamLog, or start its program
  *   child_init     child: claim a child number, start the delivery
  *   post_read_request
- *                  note what shows a proxy, before others remove headers
+ *                  note what shows a proxy, before others remove headers;
+ *                  take tokens out of queries, before others log them
  *   quick_handler  answer refusals as events (EventStreamErrorForm); serve
  *                  recovery requests of GRIP proxies, in any Location
- *   translate_name remember the query before mod_rewrite replaces it
+ *   translate_name put back what is no token of the section; remember the
+ *                  query before mod_rewrite replaces it
  *   map_to_storage restore the query before <If> is evaluated
  *   post_perdir_config
  *                  restore it before access is checked
+ *   check_access   let the sub of a token be the user
+ *   check_user_id  refuse a request without a token, where that is the login
  *   type_checker   choose our handler before MultiViews chooses a file
  *   fixups         restore our handler if a front controller replaced it
  *   handler        run before that of mod_proxy; redirect what another method
@@ -70,6 +74,8 @@
 #include "http/status_page.h"
 #include "http/subscribe.h"
 #include "http/tls_server.h"
+#include "http/token_access.h"
+#include "http/token_query.h"
 #include "config/directives.h"
 #include "mod_eventstream.h"
 
@@ -194,8 +200,22 @@ static int on_monitor(apr_pool_t *p, server_rec *s)
     return OK;
 }
 
+static int on_translate(request_rec *r)
+{
+    es_token_query_restore(r);
+    return es_route_save_query(r);
+}
+
+static int on_fixups(request_rec *r)
+{
+    es_token_access_name_guest(r);
+    es_token_access_on_error_page(r);
+    return es_route_save(r);
+}
+
 static int on_access(request_rec *r)
 {
+    es_token_access_log_in(r);
     if (es_route_has_cors(r)) {
         es_cors_add_headers(r, es_settings_dir(r));
     }
@@ -228,6 +248,8 @@ static void register_hooks(apr_pool_t *p)
     static const char *const after_http2[] = {"mod_http2.c", NULL};
     static const char *const before_headers[] = {"mod_headers.c",
                                                  "mod_remoteip.c", NULL};
+    static const char *const before_logs[] = {
+        "mod_log_forensic.c", "mod_headers.c", "mod_remoteip.c", NULL};
     static const char *const after_rewrite[] = {"mod_rewrite.c", NULL};
 
     es_require_register(p);
@@ -250,12 +272,19 @@ static void register_hooks(apr_pool_t *p)
                             AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_post_read_request(es_publish_auth_look, NULL, before_headers,
                               APR_HOOK_REALLY_FIRST);
+    ap_hook_post_read_request(es_token_query_take, NULL, before_logs,
+                              APR_HOOK_REALLY_FIRST);
+    ap_hook_log_transaction(es_token_query_hide, NULL, NULL,
+                            APR_HOOK_REALLY_FIRST);
+    ap_hook_check_authn(es_token_access_authenticate, NULL, NULL,
+                        APR_HOOK_REALLY_FIRST, AP_AUTH_INTERNAL_PER_CONF);
+    ap_hook_insert_error_filter(es_token_access_on_error, NULL, NULL,
+                                APR_HOOK_MIDDLE);
     ap_hook_quick_handler(es_error_event_handler, NULL, NULL,
                           APR_HOOK_REALLY_FIRST);
     ap_hook_quick_handler(es_grip_recover_handler, NULL, NULL,
                           APR_HOOK_REALLY_FIRST);
-    ap_hook_translate_name(es_route_save_query, NULL, NULL,
-                           APR_HOOK_REALLY_FIRST);
+    ap_hook_translate_name(on_translate, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_translate_name(es_route_save_query, after_rewrite, NULL,
                            APR_HOOK_FIRST);
     ap_hook_map_to_storage(es_route_restore_query_of_url, NULL, NULL,
@@ -263,7 +292,7 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_post_perdir_config(es_route_restore_query, NULL, NULL,
                                APR_HOOK_REALLY_FIRST);
     ap_hook_type_checker(es_route_choose, NULL, NULL, APR_HOOK_REALLY_FIRST);
-    ap_hook_fixups(es_route_save, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ap_hook_fixups(on_fixups, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_fixups(on_fixups_end, NULL, NULL, APR_HOOK_REALLY_LAST);
     ap_hook_handler(es_route_redirect_handler, NULL, NULL,
                     APR_HOOK_REALLY_FIRST);

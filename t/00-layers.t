@@ -31,14 +31,14 @@ my %may_include = (
 my %users_of = (
     libjwt => [qr/^jwt\.h$/, qr/^jwt\.c$/],
     libcrypto => [qr/^openssl\/(?!ssl\.h)/,
-        qr/^(?:aead|incoming|key_schedule|pem|session|socket_tls
+        qr/^(?:aead|incoming|key_schedule|pem|session|signer|socket_tls
             |tls_capture|tls_selftest)\.c$/x],
     libssl => [qr{^(?:openssl/ssl|mod_ssl_openssl)\.h$},
         qr/^(?:tls_(?:capture\.[ch]|selftest\.c|server\.c)|socket_tls\.c)$/],
     hiredis => [qr/^hiredis\//, qr{^parser\.c$}],
     libcurl => [qr/^curl\//, qr/^client\.c$/],
     jansson => [qr/^jansson\.h$/,
-        qr{^(?:(?:body_items|body_json|instruct|key|status)\.c
+        qr{^(?:(?:body_items|body_json|claims|instruct|key|key_set|status)\.c
             |body_json_parse\.h)$}x],
 );
 

@@ -21,6 +21,7 @@
 #include "server/deliveries.h"
 #include "server/log.h"
 #include "server/settings.h"
+#include "http/token_query.h"
 #include "config/setters.h"
 #include "config/values.h"
 
@@ -119,6 +120,10 @@ const command_rec es_directives_table[] = {
     AP_INIT_TAKE_ARGV("EventStreamPublishRate", es_rate_setters_publish, NULL,
                       IN_SECTIONS, "off, or a rate such as 100/s with optional "
                                    "burst N and per=user, address or all"),
+    AP_INIT_TAKE_ARGV("EventStreamToken", es_token_setters_token, NULL,
+                      IN_SECTIONS,
+                      "key=file:PATH or jwks=file:PATH, with optional alg=, "
+                      "iss=, aud=, cookie=, query= and leeway="),
     AP_INIT_ITERATE("EventStreamAllowOrigin", es_setters_origin, NULL,
                     IN_SECTIONS, "origins of web pages, or *"),
     AP_INIT_ITERATE("EventStreamTransparentFilter",
@@ -356,6 +361,7 @@ void *es_directives_merge_dir(apr_pool_t *p, void *outer, void *inner)
     dir->keys = add->keys ? add->keys : base->keys;
     dir->publish_rate =
         add->publish_rate ? add->publish_rate : base->publish_rate;
+    dir->tokens = add->tokens ? add->tokens : base->tokens;
     dir->origins = add->origins ? add->origins : base->origins;
     dir->transparent = add->transparent ? add->transparent : base->transparent;
     dir->metrics_channels =
@@ -382,6 +388,7 @@ void *es_directives_create_server(apr_pool_t *p, server_rec *s)
 
 void es_directives_begin(apr_pool_t *pconf)
 {
+    es_token_query_begin();
     es_tokens_begin(pconf);
     es_streams_begin(pconf);
     es_setters_begin(pconf);

@@ -13,8 +13,10 @@
 #include <mod_auth.h>
 
 #include "http/channel_access.h"
+#include "http/token_access.h"
 
 #define PROVIDER "eventstream-channel"
+#define TOKEN_PROVIDER "eventstream-token"
 
 static int is_negated(const ap_directive_t *line)
 {
@@ -83,9 +85,38 @@ static authz_status check(request_rec *r, const char *line, const void *parsed)
 
 static const authz_provider provider = {check, parse};
 
+/* ---- Require eventstream-token ------------------------------------------ */
+
+static const char *parse_token(cmd_parms *cmd, const char *line,
+                               const void **parsed)
+{
+    *parsed = NULL;
+    if (*line) {
+        return "Require " TOKEN_PROVIDER " takes no words: the token itself "
+               "names its channels";
+    }
+    return is_negated(cmd->directive) ? "Require " TOKEN_PROVIDER
+                                        " cannot be negated, and cannot "
+                                        "stand within RequireNone"
+                                      : NULL;
+}
+
+static authz_status check_token(request_rec *r, const char *line,
+                                const void *parsed)
+{
+    (void)line;
+    (void)parsed;
+    return es_token_access_check(r);
+}
+
+static const authz_provider token_provider = {check_token, parse_token};
+
 void es_require_register(apr_pool_t *p)
 {
     ap_register_auth_provider(p, AUTHZ_PROVIDER_GROUP, PROVIDER,
                               AUTHZ_PROVIDER_VERSION, &provider,
+                              AP_AUTH_INTERNAL_PER_CONF);
+    ap_register_auth_provider(p, AUTHZ_PROVIDER_GROUP, TOKEN_PROVIDER,
+                              AUTHZ_PROVIDER_VERSION, &token_provider,
                               AP_AUTH_INTERNAL_PER_CONF);
 }

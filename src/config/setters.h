@@ -33,6 +33,11 @@ const char *es_setters_control_from(cmd_parms *cmd, void *dir, const char *who);
 const char *es_setters_publish_key(cmd_parms *cmd, void *dir, const char *word);
 const char *es_setters_origin(cmd_parms *cmd, void *dir, const char *origin);
 
+/* ---- Tokens: token_setters.c -------------------------------------------- */
+
+const char *es_token_setters_token(cmd_parms *cmd, void *dir, int argc,
+                                   char *const argv[]);
+
 /* ---- Hubs: hub_setters.c ------------------------------------------------ */
 
 const char *es_hub_setters_use(cmd_parms *cmd, void *dir, const char *name);

@@ -22,6 +22,7 @@
 #include "server/settings.h"
 #include "http/hooks.h"
 #include "http/request_channels.h"
+#include "http/token_access.h"
 
 #define POOL_KEY "eventstream-channel-access"
 /* In r->notes: a rule has looked at the channels. A subrequest by which
@@ -53,10 +54,17 @@ typedef struct access_t {
     apr_hash_t *outcomes;         /* name -> outcome_t; NULL = none yet */
 } access_t;
 
+/* The rules do not see the user of a token beside another login. */
+static const char *user_of(request_rec *r)
+{
+    return es_token_access_is_guest(r) ? NULL : r->user;
+}
+
 static access_t *access_of(request_rec *r)
 {
     void *found = NULL;
     access_t *access;
+    const char *user = user_of(r);
 
     apr_pool_userdata_get(&found, POOL_KEY, r->pool);
     access = found;
@@ -68,10 +76,10 @@ static access_t *access_of(request_rec *r)
         memset(access, 0, sizeof(*access));
         access->r = r;
     }
-    if (access->uri != r->uri || access->user != r->user ||
+    if (access->uri != r->uri || access->user != user ||
         access->section != r->per_dir_config) {
         access->uri = r->uri;
-        access->user = r->user;
+        access->user = user;
         access->section = r->per_dir_config;
         access->has_looked = 0;
         access->seen = NULL;
@@ -80,7 +88,7 @@ static access_t *access_of(request_rec *r)
     return access;
 }
 
-static void note_asks(request_rec *r)
+void es_channel_access_note(request_rec *r)
 {
     apr_table_setn(r->notes, ASKS_NOTE, "1");
 }
@@ -136,7 +144,7 @@ static const es_channel_set_t *find_channels(request_rec *r)
  * @return how many names they see; 0: they are not known */
 static int look(request_rec *r, access_t *access, const es_slice_t **names)
 {
-    note_asks(r);
+    es_channel_access_note(r);
     if (access->one.data) {
         *names = &access->one;
         return 1;
@@ -150,6 +158,11 @@ static int look(request_rec *r, access_t *access, const es_slice_t **names)
     }
     *names = es_channel_set_names(access->seen);
     return es_channel_set_count(access->seen);
+}
+
+int es_channel_access_look(request_rec *r, const es_slice_t **names)
+{
+    return look(r, access_of(r), names);
 }
 
 /* ---- A rule -------------------------------------------------------------- */
@@ -230,7 +243,7 @@ authz_status es_channel_access_check(request_rec *r,
     int count, matches;
 
     if (needs_user(r, rule)) {
-        note_asks(r);
+        es_channel_access_note(r);
         return AUTHZ_DENIED_NO_USER;
     }
     count = look(r, access, &names);
@@ -251,7 +264,9 @@ authz_status es_channel_access_check(request_rec *r,
 static int find_user(request_rec *r)
 {
     char *user = r->user, *type = r->ap_auth_type;
-    int status = ap_auth_type(r) ? ap_run_check_user_id(r) : HTTP_FORBIDDEN;
+    int status = ap_auth_type(r) || es_token_access_is_login(r)
+                     ? ap_run_check_user_id(r)
+                     : HTTP_FORBIDDEN;
 
     if (status != OK) {
         r->user = user;
@@ -276,12 +291,29 @@ static int ask_httpd(request_rec *r)
     return status == OK ? ap_run_auth_checker(r) : status;
 }
 
+/* A rule about users is about the login, if there is one beside the token. */
+static int ask_without_guest(request_rec *r)
+{
+    char *user = r->user, *type = r->ap_auth_type;
+    int status, is_guest = es_token_access_is_guest(r);
+
+    if (is_guest) {
+        r->user = r->ap_auth_type = NULL;
+    }
+    status = ask_httpd(r);
+    if (is_guest && !r->user) {
+        r->user = user;
+        r->ap_auth_type = type;
+    }
+    return status;
+}
+
 static int ask(request_rec *r, access_t *access, es_slice_t name)
 {
     int status;
 
     access->one = name;
-    status = ask_httpd(r);
+    status = ask_without_guest(r);
     access->one = es_slice(NULL, 0);
     return status == OK || status == HTTP_UNAUTHORIZED ? status
                                                        : HTTP_FORBIDDEN;

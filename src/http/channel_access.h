@@ -42,6 +42,21 @@ typedef struct es_channel_rule_t {
 authz_status es_channel_access_check(request_rec *r,
                                      const es_channel_rule_t *rule);
 
+/* ---- For rules of other files: http/token_access.h ---------------------- */
+
+/** Note that a rule depends on the channels of the request, so that it is asked
+ * for each that is not known yet. Context: as es_channel_access_check. */
+void es_channel_access_note(request_rec *r);
+
+/**
+ * The channels that a rule sees; notes that it has looked.
+ *
+ * @return how many; 0: they are not known yet
+ */
+int es_channel_access_look(request_rec *r, const es_slice_t **names);
+
+/* ---- The handlers ------------------------------------------------------- */
+
 /**
  * Do the rules of httpd admit that the request uses this channel? If none of
  * them has looked at channels, all are. Asks httpd at most once for each

@@ -10,6 +10,8 @@
 
 #include <arpa/inet.h>
 
+#include "http/token_access.h"
+
 #define LOOPBACK_NET 127
 
 /* Without the directive only requests from this host are admitted. */
@@ -331,6 +333,9 @@ int es_publish_auth_admits(request_rec *r, const es_dir_t *conf,
 {
     const es_publish_from_t *from = from_of(conf);
 
+    if (!from->none && es_token_access_grants(r)) {
+        return 1;
+    }
     if (needs_key(conf)) {
         return es_publish_key_admits(r, conf->keys, why);
     }
@@ -353,10 +358,20 @@ int es_publish_auth_admits(request_rec *r, const es_dir_t *conf,
                      describe_request(r)));
 }
 
+/* "none" closes to tokens, too; ControlFrom counts where it is set. */
+static int is_admitted_by_token(request_rec *r, const es_dir_t *conf)
+{
+    return !(conf->control ? conf->control->none : from_of(conf)->none) &&
+           es_token_access_controls(r);
+}
+
 int es_publish_auth_controls(request_rec *r, const es_dir_t *conf)
 {
     es_problem_t why;
 
+    if (is_admitted_by_token(r, conf)) {
+        return 1;
+    }
     if (!conf->control && needs_key(conf)) {
         return es_publish_key_admits(r, conf->keys, &why);
     }
@@ -367,7 +382,7 @@ int es_publish_auth_controls(request_rec *r, const es_dir_t *conf)
 int es_publish_auth_admits_control(request_rec *r, const es_dir_t *conf,
                                    es_problem_t *why)
 {
-    if (!conf->control && needs_key(conf)) {
+    if (!conf->control && needs_key(conf) && !is_admitted_by_token(r, conf)) {
         return es_publish_key_admits(r, conf->keys, why);
     }
     if (es_publish_auth_controls(r, conf)) {

@@ -22,6 +22,7 @@
 #include "server/log.h"
 #include "server/stats.h"
 #include "http/channel_access.h"
+#include "http/token_access.h"
 
 typedef struct values_t {
     request_rec *r;
@@ -291,14 +292,16 @@ static int refuse(const es_request_rights_t *rights, es_slice_t name,
         int status = es_channel_access_admits(rights->r, name);
 
         why->status = status != OK ? status : HTTP_FORBIDDEN;
+        es_token_access_challenge(rights->r, why->status);
     }
     if (rights->publishes) {
         es_problem_remedy(
             why, ES_REMEDY_CHANNEL,
             matches_pattern(rights, name)
                 ? "The rules of Require do not admit it: no pattern of Require "
-                  "eventstream-channel matches, or an expression with "
-                  "EVENTSTREAM_CHANNEL does not."
+                  "eventstream-channel matches, the token of Require "
+                  "eventstream-token does not grant it, or an expression "
+                  "with EVENTSTREAM_CHANNEL does not."
                 : "No pattern of EventStreamAllowChannel matches.");
     }
     return 0;

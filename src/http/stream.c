@@ -14,6 +14,7 @@
 #include "http/log_format.h"
 #include "http/presence.h"
 #include "http/reply.h"
+#include "http/token_access.h"
 
 void es_stream_set_head(request_rec *r)
 {
@@ -61,8 +62,8 @@ es_client_t *es_stream_client(es_stream_t *stream, es_sink_t *sink,
     params.opts.keepalive = stream->conf->keepalive_us;
     params.opts.keepalive_as_comment = (int)stream->conf->keepalive_comment;
     params.opts.send_timeout = stream->conf->send_timeout_us;
-    params.opts.lifetime =
-        es_jitter_around(stream->conf->lifetime_us, VARIED_PERCENT);
+    params.opts.lifetime = es_token_access_lifetime(
+        stream->r, es_jitter_around(stream->conf->lifetime_us, VARIED_PERCENT));
     params.opts.retry_ms = stream->conf->retry_us / 1000;
     es_client_count_add_kind(&stream->counted, kind);
     params.counted = stream->counted;

@@ -17,6 +17,7 @@
 #include "cluster/url.h"
 #include "grip/proxy.h"
 #include "token/publish_keys.h"
+#include "token/token.h"
 #include "mod_eventstream.h"
 
 extern module AP_MODULE_DECLARE_DATA eventstream_module;
@@ -54,6 +55,13 @@ typedef enum es_http2_mode_t {
     ES_HTTP2_HOLD,  /* none */
     ES_HTTP2_HTTP11 /* all that are known to understand it */
 } es_http2_mode_t;
+
+/** EventStreamToken, all lines of a section. */
+typedef struct es_token_conf_t {
+    apr_array_header_t *issuers; /* const es_issuer_t *; one or more */
+    const char *cookie;          /* its name; NULL = none */
+    const char *query;           /* name of the parameter; NULL = none */
+} es_token_conf_t;
 
 /** EventStreamPresence. */
 typedef struct es_presence_conf_t {
@@ -104,6 +112,7 @@ typedef struct es_dir_t {
     es_publish_from_t *control;      /* NULL = local and addresses of from */
     int closes_control;              /* an outer control has ended here */
     es_publish_keys_t *keys;         /* of publishers; NULL = unset */
+    es_token_conf_t *tokens;         /* NULL = unset */
     apr_array_header_t *origins;     /* char *; NULL = none */
     apr_array_header_t *transparent; /* char *; NULL = none */
     apr_array_header_t *metrics_channels;       /* char *; NULL = none */

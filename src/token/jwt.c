@@ -20,7 +20,8 @@ static jwt_alg_t alg_of(const es_key_t *key)
     switch (key->kind) {
     case ES_KEY_EC: return JWT_ALG_ES256;
     case ES_KEY_RSA: return JWT_ALG_RS256;
-    default: return JWT_ALG_HS256;
+    case ES_KEY_SECRET: return JWT_ALG_HS256;
+    default: return JWT_ALG_TERM; /* a key that GRIP does not have */
     }
 }
 

@@ -72,15 +72,20 @@ static const char *read_members(jwk_t *out, const json_t *jwk, apr_pool_t *p)
     if (json_object_get(jwk, "d")) {
         return "is a private JWK; give a private key as PEM";
     }
+    if (!strcmp(type, "OKP")) {
+        return strcmp(text_of(jwk, "crv"), "Ed25519")
+                   ? "is a JWK of a curve other than Ed25519 and P-256"
+                   : es_pem_of_ed25519(&out->pem, bytes_of(jwk, "x", p), p);
+    }
     if (!strcmp(type, "RSA")) {
         return es_pem_of_rsa(&out->pem, bytes_of(jwk, "n", p),
                              bytes_of(jwk, "e", p), p);
     }
     if (strcmp(type, "EC") != 0) {
-        return "is a JWK with a kty other than EC, RSA and oct";
+        return "is a JWK with a kty other than EC, RSA, OKP and oct";
     }
     if (strcmp(text_of(jwk, "crv"), "P-256") != 0) {
-        return "is a JWK of a curve other than P-256";
+        return "is a JWK of a curve other than Ed25519 and P-256";
     }
     return es_pem_of_ec(&out->pem, bytes_of(jwk, "x", p), bytes_of(jwk, "y", p),
                         p);
@@ -103,7 +108,9 @@ static const char *read_jwk(jwk_t *out, es_slice_t text, apr_pool_t *p)
 
 static void take_pem(es_key_t *key, const es_pem_t *pem)
 {
-    key->kind = pem->kind == ES_PEM_RSA ? ES_KEY_RSA : ES_KEY_EC;
+    key->kind = pem->kind == ES_PEM_RSA       ? ES_KEY_RSA
+                : pem->kind == ES_PEM_ED25519 ? ES_KEY_ED25519
+                                              : ES_KEY_EC;
     key->signs = es_slice_of(pem->private_text);
     key->checks = es_slice_of(pem->public_text);
 }
@@ -114,12 +121,13 @@ static void take_secret(es_key_t *key, es_slice_t secret)
     key->signs = key->checks = secret;
 }
 
-static const char *read_form(es_key_t *key, es_slice_t text, apr_pool_t *p)
+const char *es_key_parse(es_key_t *key, es_slice_t text, apr_pool_t *p)
 {
     jwk_t jwk;
     es_pem_t pem;
     const char *err = NULL;
 
+    memset(key, 0, sizeof(*key));
     key->text = text;
     if (text.len == 0) {
         return "is empty";
@@ -175,11 +183,39 @@ const char *es_key_read(const es_key_t **out, const char *value,
         err = es_key_file_load(&file, value + 5, root, p);
         text = file.content;
     }
-    err = err ? err : read_form(key, text, p);
+    err = err ? err : es_key_parse(key, text, p);
+    if (!err && key->kind == ES_KEY_ED25519) {
+        err = "is a key of Ed25519; GRIP has RSA, P-256 and secrets";
+    }
     if (!err && file.path && key->signs.len != 0 && file.is_public) {
         err = es_key_file_complain(&file, p,
                                    "is readable by all users (chmod o-rwx)");
     }
     *out = err ? NULL : key;
     return err;
+}
+
+/* ---- algorithms -------------------------------------------------------- */
+
+const char *es_key_alg(es_key_kind_t kind)
+{
+    switch (kind) {
+    case ES_KEY_EC: return "ES256";
+    case ES_KEY_RSA: return "RS256";
+    case ES_KEY_ED25519: return "EdDSA";
+    default: return "HS256";
+    }
+}
+
+int es_key_kind_of_alg(es_key_kind_t *out, es_slice_t alg)
+{
+    int kind;
+
+    for (kind = 0; kind < ES_KEY_KINDS; kind++) {
+        if (es_slice_is(alg, es_key_alg(kind))) {
+            *out = kind;
+            return 1;
+        }
+    }
+    return 0;
 }

@@ -22,14 +22,17 @@
 typedef enum es_key_kind_t {
     ES_KEY_SECRET, /* HS256 */
     ES_KEY_EC,     /* ES256 */
-    ES_KEY_RSA     /* RS256 */
+    ES_KEY_RSA,    /* RS256 */
+    ES_KEY_ED25519 /* EdDSA; not of GRIP */
 } es_key_kind_t;
+
+#define ES_KEY_KINDS 4
 
 typedef struct es_key_t {
     es_key_kind_t kind;
     es_slice_t text;   /* as given, file: and base64: resolved; never empty */
-    es_slice_t signs;  /* what libjwt signs with; empty = a public key */
-    es_slice_t checks; /* what libjwt verifies with */
+    es_slice_t signs;  /* secret or PEM, to sign with; empty = a public key */
+    es_slice_t checks; /* secret or PEM, to verify with */
 } es_key_t;
 
 /**
@@ -48,5 +51,20 @@ typedef struct es_key_t {
  */
 const char *es_key_read(const es_key_t **out, const char *value,
                         const char *root, apr_pool_t *p);
+
+/**
+ * Read a key of EventStreamToken: the content of a file, without base64: and
+ * file:. Takes Ed25519, too, as PEM or JWK (OKP).
+ *
+ * @param text  kept in key
+ * @return as es_key_read
+ */
+const char *es_key_parse(es_key_t *key, es_slice_t text, apr_pool_t *p);
+
+/** The alg of tokens that a key of this kind signs, such as "HS256". */
+const char *es_key_alg(es_key_kind_t kind);
+
+/** @return 1; 0: no kind of key has this alg */
+int es_key_kind_of_alg(es_key_kind_t *out, es_slice_t alg);
 
 #endif

@@ -62,11 +62,15 @@ static const char *check_kind(es_pem_t *out, EVP_PKEY *key)
                    ? "is an RSA key of less than 2048 bits"
                    : NULL;
     }
+    if (EVP_PKEY_is_a(key, "ED25519")) {
+        out->kind = ES_PEM_ED25519;
+        return NULL;
+    }
     out->kind = ES_PEM_EC_P256;
     if (!EVP_PKEY_is_a(key, "EC") ||
         !EVP_PKEY_get_group_name(key, group, sizeof(group), NULL) ||
         strcmp(group, "prime256v1") != 0) {
-        return "is neither an RSA key nor an EC key of the curve P-256";
+        return "is neither an RSA key nor a key of P-256 or Ed25519";
     }
     return NULL;
 }
@@ -200,4 +204,16 @@ const char *es_pem_of_rsa(es_pem_t *out, es_slice_t n, es_slice_t e,
     BN_free(modulus);
     BN_free(exponent);
     return make_pem(out, "RSA", params, p);
+}
+
+const char *es_pem_of_ed25519(es_pem_t *out, es_slice_t x, apr_pool_t *p)
+{
+    EVP_PKEY *key = EVP_PKEY_new_raw_public_key(
+        EVP_PKEY_ED25519, NULL, (const unsigned char *)x.data, x.len);
+
+    if (!key) {
+        ERR_clear_error();
+        return "has an x that is not 32 bytes";
+    }
+    return write_pem(out, key, 0, p);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * Asymmetric keys as PEM text, the form that libjwt takes: reads PEM, and makes
- * it from the numbers of a JWK. Only pem.c includes OpenSSL's libcrypto.
- * Otherwise pure.
+ * it from the numbers of a JWK. In this room pem.c and signer.c alone
+ * include OpenSSL's libcrypto. Otherwise pure.
  */
 #ifndef ES_TOKEN_PEM_H
 #define ES_TOKEN_PEM_H
@@ -13,7 +13,8 @@
 
 typedef enum es_pem_kind_t {
     ES_PEM_EC_P256, /* for ES256 */
-    ES_PEM_RSA      /* for RS256; 2048 bits or more */
+    ES_PEM_RSA,     /* for RS256; 2048 bits or more */
+    ES_PEM_ED25519  /* for EdDSA; libjwt does not take it */
 } es_pem_kind_t;
 
 typedef struct es_pem_t {
@@ -42,5 +43,8 @@ const char *es_pem_of_ec(es_pem_t *out, es_slice_t x, es_slice_t y,
 /** PEM of modulus n and exponent e, both big-endian. @return as es_pem_read */
 const char *es_pem_of_rsa(es_pem_t *out, es_slice_t n, es_slice_t e,
                           apr_pool_t *p);
+
+/** PEM of a public key of Ed25519, 32 bytes. @return as es_pem_read */
+const char *es_pem_of_ed25519(es_pem_t *out, es_slice_t x, apr_pool_t *p);
 
 #endif

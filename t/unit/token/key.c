@@ -100,7 +100,13 @@ FACTS(jwk_of_rsa_and_of_a_secret)
 
 FACTS(bad_jwk_never_becomes_a_secret)
 {
-    assert_error("{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"AA\"}", "kty");
+    assert_error("{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"AA\"}",
+                 "32 bytes");
+    assert_error("{\"kty\":\"OKP\",\"crv\":\"X25519\",\"x\":\"AA\"}", "curve");
+    assert_error("{\"kty\":\"AKP\",\"pub\":\"AA\"}", "kty");
+    assert_error("{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":"
+                 "\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}",
+                 "GRIP");
     assert_error("{\"kty\":\"EC\",\"crv\":\"P-384\"}", "curve");
     assert_error("{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"AA\",\"y\":\"AA\"}",
                  "32 bytes");
