@@ -29,7 +29,7 @@ void es_reply_ignore_range(request_rec *r);
  */
 int es_reply_problem(request_rec *r, const es_problem_t *why);
 
-/** What comes with a problem but its answer: log the remedy, set Retry-After. */
+/** Log the remedy of a problem and set Retry-After, without an answer. */
 void es_reply_note(request_rec *r, const es_problem_t *why);
 
 /** Answer 405 with Allow; the sentence names the method. @return as above */
