@@ -209,5 +209,6 @@ SKIP: {
     skip 'a client that is held reconnects', 1 if !$detaches;
     is next_text($client), 'still', 'his stream goes on';
 }
+$client->close;
 is $httpd->stop, 0, 'httpd stops with exit status 0';
 done_testing;

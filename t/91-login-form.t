@@ -189,5 +189,7 @@ is publish($httpd, 'user-ann', 2, headers => [$cookie{app}])->{status}, 200,
 is next_text($client), 2, 'goes to the stream that is open';
 unlink $httpd->docroot . '/users';
 is status_of('/events', $cookie{app}), 500, 'no file of passwords';
+$client->close;
+$renewing->close;
 is $httpd->stop, 0, 'httpd stops with exit status 0';
 done_testing;

@@ -111,11 +111,8 @@ sub with_ticket
     my ($user, $path, @arguments) = @_;
     local $ENV{KRB5CCNAME} = "FILE:$dir/$user.ccache";
     my $heads = "$dir/heads" . ++$runs;
-    my $pid = open my $out, '-|', 'curl', '-s', '-N', '-D', $heads,
-        '--negotiate', '-u', ':', @arguments, "$url$path" or die "curl: $!";
-    binmode $out;
-    return (EventStream::Client->new(socket => $out, framing => 'plain',
-        pid => $pid, status => 200), $heads);
+    return (curl_stream('-D', $heads, '--negotiate', '-u', ':', @arguments,
+        "$url$path"), $heads);
 }
 
 sub open_stream
@@ -176,6 +173,7 @@ ok !log_in('eve', 'secret'), 'the KDC is down: nobody gets a ticket';
 opens(open_stream('ann', '/events'), 'who has one listens');
 is post_event('app', 'user-ann', 'x')->{status}, 200, 'and publishes';
 is next_text($client), 'x', 'a stream that is open goes on';
+$client->close;
 unlink "$dir/http.keytab";
 cmp_ok open_stream('ann', '/events')->status, '>=', 400,
     'without its key httpd admits nobody';

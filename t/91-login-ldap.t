@@ -183,6 +183,7 @@ is status_of('/events', 'ann'), 200, 'who is remembered listens';
 $slapd->resume;
 is $login->()->[0], 401, 'when it goes on the wrong password is refused';
 is status_of('/events', 'eve'), 200, 'and others are not';
+$_->close for $ann, $bob, $capital, $team;
 unlike $httpd->error_log, qr/\bsecret\b/, 'no password is in the error log';
 is $httpd->stop, 0, 'httpd stops with exit status 0';
 done_testing;

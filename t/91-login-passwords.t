@@ -93,6 +93,7 @@ is status_of('/events', basic('bob', 'secret')), 401,
 is publish($httpd, 'user-bob', 'x', headers => [basic('app', 'secret')])
     ->{status}, 200, 'basic: what is published for him';
 is next_text($client), 'x', 'basic: his stream goes on';
+$client->close;
 unlink $httpd->docroot . '/users';
 is status_of('/events', basic('ann', 'secret')), 500,
     'basic: no file of passwords';
@@ -143,9 +144,8 @@ is status_of('/events/user-ann', digest('ann', 'secret', 'GET', '/events')),
     400, 'digest: the response of another path';
 is status_of('/events', digest('ann', 'secret', 'GET', '/events', 'x' x 52)),
     401, 'digest: a nonce that httpd has not made';
-my ($rc, $text) = curl('-m', 1, '-N', '--digest', '-u', 'ann:secret',
-    $httpd->url('/events'));
-like $text, qr/^event: stream-open$/m, 'digest: curl listens';
+opens(curl_stream('--digest', '-u', 'ann:secret', $httpd->url('/events')),
+    'digest: curl listens')->close;
 
 # A nonce that has expired: the browser gets a new one without a question.
 my $path = '/events/room-brief';
@@ -164,6 +164,7 @@ is publish($httpd, 'room-brief', 'x', headers =>
     [digest('app', 'secret', 'POST', '/publish?channel=room-brief')])->{status},
     200, 'digest: what is published then';
 is next_text($client), 'x', 'digest: the stream that is open goes on';
+$client->close;
 is_deeply [grep { /^ann 200 GET/ && !/detached/ } logged($httpd)], [],
     'digest: no stream of a user holds a worker';
 unlink $httpd->docroot . '/digests';

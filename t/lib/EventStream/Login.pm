@@ -58,6 +58,11 @@ not, and of the user app. How:
     post => sub { my ($user, $channel, $text) = @_; ... }    and an answer
     nobody => 401           the status of who is not logged in
 
+=item curl_stream(@arguments)
+
+The stream that curl gets with these arguments, of which one is the URL. It has
+no head.
+
 =item opens($client, $name)
 
 The client's stream opens. Returns the client.
@@ -82,8 +87,8 @@ use EventStream::Client;
 use EventStream::Httpd;
 use EventStream::Source;
 
-our @EXPORT = qw(basic logged login_digests login_log login_modules login_sample
-    login_users next_text opens try_channels);
+our @EXPORT = qw(basic curl_stream logged login_digests login_log login_modules
+    login_sample login_users next_text opens try_channels);
 
 sub login_sample
 {
@@ -131,6 +136,16 @@ sub basic
     my ($user, $password) = @_;
     return 'Authorization: Basic '
         . MIME::Base64::encode_base64("$user:$password", '');
+}
+
+sub curl_stream
+{
+    my (@arguments) = @_;
+    my $pid = open my $out, '-|', 'curl', '-s', '-k', '-N', @arguments
+        or die "curl: $!";
+    binmode $out;
+    return EventStream::Client->new(socket => $out, framing => 'plain',
+        pid => $pid, status => 200);
 }
 
 sub opens
