@@ -95,7 +95,7 @@ export function openStream(url, options)
         tries++;
         try {
             if (tries > 1) {
-                await pause(Math.min(LONGEST_WAIT_S, 2 ** tries) *
+                await pause(Math.min(LONGEST_WAIT_S, 2 ** (tries - 1)) *
                     (0.5 + Math.random() / 2));
             }
             status = await statusOf();

@@ -135,8 +135,10 @@ sub follow
     my ($self, $answer, @headers) = @_;
     for (1 .. $MOST_REDIRECTS) {
         last if $answer->{status} !~ /^30[123]$/;
-        my ($base) = $answer->{url} =~ m{^(http://[^/]+)};
+        my ($base, $folder) =
+            $answer->{url} =~ m{^(http://[^/]+)([^?]*/)} or last;
         my $to = $answer->{headers}{location};
+        $to = "$folder$to" if $to !~ m{^(?:/|http:)};
         $to = "$base$to" if $to =~ m{^/};
         $answer = $self->request('GET', $to, headers => \@headers);
     }

@@ -1,0 +1,7 @@
+<?php
+// SPDX-License-Identifier: Apache-2.0
+
+return [
+    'default' => 'eventstream',
+    'connections' => ['eventstream' => ['driver' => 'eventstream']],
+];
