@@ -10,6 +10,7 @@
  */
 #include "grip/client.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 
 #include <sys/socket.h>
@@ -18,6 +19,8 @@
 
 /* Most bytes of an answer, which are discarded. */
 #define ANSWER_MAX (64 * 1024)
+/* A new descriptor has the lowest number that is free. */
+#define DESCRIPTORS 1024
 
 struct es_grip_client_t {
     CURLM *multi;
@@ -45,6 +48,33 @@ void es_grip_client_teardown(void)
     curl_global_cleanup();
 }
 
+static int is_inherited(int fd)
+{
+    int flags = fcntl(fd, F_GETFD);
+
+    return flags >= 0 && !(flags & FD_CLOEXEC);
+}
+
+/* A multi handle has a pair of sockets by which it is woken; before libcurl 8
+ * a CGI program inherits both, and could wake the sender all the time. */
+static CURLM *open_multi(void)
+{
+    char was_inherited[DESCRIPTORS];
+    CURLM *multi;
+    int fd;
+
+    for (fd = 0; fd < DESCRIPTORS; fd++) {
+        was_inherited[fd] = (char)is_inherited(fd);
+    }
+    multi = curl_multi_init();
+    for (fd = 0; fd < DESCRIPTORS; fd++) {
+        if (!was_inherited[fd] && is_inherited(fd)) {
+            (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+        }
+    }
+    return multi;
+}
+
 apr_status_t es_grip_client_open(es_grip_client_t **out, int lines)
 {
     es_grip_client_t *client = malloc(sizeof(*client));
@@ -52,7 +82,7 @@ apr_status_t es_grip_client_open(es_grip_client_t **out, int lines)
     if (client == NULL) {
         return APR_ENOMEM;
     }
-    client->multi = curl_multi_init();
+    client->multi = open_multi();
     if (client->multi == NULL) {
         free(client);
         return APR_ENOMEM;
