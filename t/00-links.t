@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Links between our pages lead somewhere: the file exists, and so does the
-# heading. README names only pages that exist.
+# heading. README names only pages that exist, and pages only tests that exist.
 
 use strict;
 use warnings;
@@ -66,4 +66,12 @@ complain('links lead to a file and a heading', @broken);
 complain('README names pages that exist',
     grep { !-e srcdir() . "/$_" }
         text_of('README') =~ /\b((?:docs|bench)\/[\w.\/-]+\w)/g);
+my @absent;
+for my $page (@pages) {
+    my $text = text_of($page);
+    while ($text =~ m{`(t/[\w./-]+\.(?:t|c|h))`}g) {
+        push @absent, "$page: no $1" if !-e srcdir() . "/$1";
+    }
+}
+complain('pages name tests that exist', @absent);
 done_testing;
