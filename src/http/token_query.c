@@ -250,6 +250,7 @@ int es_token_query_hide(request_rec *r)
 
     if (text) {
         r->the_request = text;
+        ap_update_child_status(r->connection->sbh, SERVER_BUSY_LOG, r);
     }
     return DECLINED;
 }
