@@ -98,6 +98,17 @@ LogLevel eventstream:debug
         Require user ann
     </RequireAny>
 </Location>
+<Location "/mixed">
+    SetHandler eventstream-publish
+    EventStreamToken key=$key cookie=stream
+    AuthType Basic
+    AuthName x
+    AuthUserFile "$dir/users"
+    <RequireAny>
+        Require eventstream-token
+        Require valid-user
+    </RequireAny>
+</Location>
 <Location "/page">
     EventStreamToken key=$key
     Require eventstream-token
@@ -312,6 +323,20 @@ is answer_of(POST => '/login', json({channel => 'b-1', text => 'login'}),
     'Content-Type: application/json', $login{ann})->{status}, 200,
     'the login publishes, too';
 receives('login', 'anything');
+
+# A login that may not publish from here does not by a token for other channels.
+sub mixed
+{
+    my ($channel, @headers) = @_;
+    return answer_of(POST => '/mixed', json({channel => $channel, text =>
+        "mixed $channel"}), 'Content-Type: application/json', @headers)
+        ->{status};
+}
+my $cookie = 'Cookie: stream=' . grants(publish => ['a']);
+is mixed('a', $login{ann}), 403, 'EventStreamPublishFrom refuses a login';
+is mixed('a', $login{ann}, $cookie), 200, 'beside a token it publishes';
+receives('mixed a', 'what the token grants');
+is mixed('b-1', $login{ann}, $cookie), 403, 'and nothing else';
 
 # ---- Control -----------------------------------------------------------------
 

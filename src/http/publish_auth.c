@@ -333,14 +333,14 @@ int es_publish_auth_admits(request_rec *r, const es_dir_t *conf,
 {
     const es_publish_from_t *from = from_of(conf);
 
-    if (!from->none && es_token_access_grants(r)) {
+    if (!needs_key(conf) && is_admitted_by(r, from)) {
+        return 1;
+    }
+    if (!from->none && es_token_access_opens(r)) {
         return 1;
     }
     if (needs_key(conf)) {
         return es_publish_key_admits(r, conf->keys, why);
-    }
-    if (is_admitted_by(r, from)) {
-        return 1;
     }
     es_problem_set(why, r->pool, HTTP_FORBIDDEN,
                    "Publishing is not allowed from here.");
@@ -365,28 +365,31 @@ static int is_admitted_by_token(request_rec *r, const es_dir_t *conf)
            es_token_access_controls(r);
 }
 
+static int is_admitted_by_words(request_rec *r, const es_dir_t *conf)
+{
+    return conf->control
+               ? is_admitted_by(r, conf->control)
+               : !needs_key(conf) && is_admitted_machine(r, from_of(conf));
+}
+
 int es_publish_auth_controls(request_rec *r, const es_dir_t *conf)
 {
     es_problem_t why;
 
-    if (is_admitted_by_token(r, conf)) {
-        return 1;
-    }
-    if (!conf->control && needs_key(conf)) {
-        return es_publish_key_admits(r, conf->keys, &why);
-    }
-    return conf->control ? is_admitted_by(r, conf->control)
-                         : is_admitted_machine(r, from_of(conf));
+    return is_admitted_by_words(r, conf) || is_admitted_by_token(r, conf) ||
+           (!conf->control && needs_key(conf) &&
+            es_publish_key_admits(r, conf->keys, &why));
 }
 
 int es_publish_auth_admits_control(request_rec *r, const es_dir_t *conf,
                                    es_problem_t *why)
 {
-    if (!conf->control && needs_key(conf) && !is_admitted_by_token(r, conf)) {
-        return es_publish_key_admits(r, conf->keys, why);
-    }
-    if (es_publish_auth_controls(r, conf)) {
+    if (is_admitted_by_words(r, conf) ||
+        (is_admitted_by_token(r, conf) && es_token_access_opens(r))) {
         return 1;
+    }
+    if (!conf->control && needs_key(conf)) {
+        return es_publish_key_admits(r, conf->keys, why);
     }
     es_problem_set(why, r->pool, HTTP_FORBIDDEN,
                    "Closing channels and reading statistics is not allowed "

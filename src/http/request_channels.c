@@ -271,6 +271,7 @@ int es_request_channels_allows(const es_request_rights_t *rights,
                                es_slice_t name)
 {
     return !is_confined_from(rights, name) && matches_pattern(rights, name) &&
+           es_token_access_covers(rights->r, name) &&
            es_channel_access_admits(rights->r, name) == OK;
 }
 

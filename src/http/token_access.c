@@ -35,6 +35,7 @@ typedef struct bearer_t {
     int is_repeated;             /* there are several */
     int is_asked;                /* by a rule */
     int is_granted;              /* by the rule */
+    int opens;                   /* nothing else has let it publish */
     const char *lacks;           /* NULL, or why the rule has not granted */
 } bearer_t;
 
@@ -365,9 +366,22 @@ authz_status es_token_access_check(request_rec *r)
     return AUTHZ_GRANTED;
 }
 
-int es_token_access_grants(request_rec *r)
+int es_token_access_opens(request_rec *r)
 {
-    return es_settings_dir(r)->tokens && granted_of(r) != NULL;
+    if (!es_settings_dir(r)->tokens || !granted_of(r)) {
+        return 0;
+    }
+    bearer_of(r)->opens = 1;
+    return 1;
+}
+
+int es_token_access_covers(request_rec *r, es_slice_t name)
+{
+    const bearer_t *bearer = es_settings_dir(r)->tokens ? bearer_of(r) : NULL;
+    es_right_t right;
+
+    return !bearer || !bearer->opens || !right_of(r, &right) ||
+           es_token_admits(granted_of(r)->token, right, name);
 }
 
 int es_token_access_controls(request_rec *r)

@@ -51,12 +51,22 @@ apr_interval_time_t es_token_access_lifetime(request_rec *r,
  */
 authz_status es_token_access_check(request_rec *r);
 
-/** Has the rule admitted the request? Then it may publish or control, without
- * EventStreamPublishFrom. Context: WORKER, handler. */
-int es_token_access_grants(request_rec *r);
-
-/** The same, and the token has the right to control. */
+/** Has the rule admitted the request, and has its token the right to control?
+ * Context: WORKER, handler. */
 int es_token_access_controls(request_rec *r);
+
+/**
+ * Has the rule admitted the request? Then it may publish or control, without
+ * EventStreamPublishFrom: from now on, only what the token grants, whatever
+ * other rules of Require admit.
+ *
+ * Context: WORKER, handler.
+ */
+int es_token_access_opens(request_rec *r);
+
+/** May the request use this channel? 0: it was admitted by es_token_access_opens
+ * alone, and the token does not grant the channel. */
+int es_token_access_covers(request_rec *r, es_slice_t name);
 
 /* ---- Logins -------------------------------------------------------------- */
 

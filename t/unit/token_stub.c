@@ -5,9 +5,15 @@
 
 #include "server/settings.h"
 
-int es_token_access_grants(request_rec *r)
+int es_token_access_opens(request_rec *r)
 {
     return es_settings_dir(r)->tokens != NULL;
+}
+
+int es_token_access_covers(request_rec *r, es_slice_t name)
+{
+    (void)name;
+    return es_settings_dir(r)->tokens == NULL;
 }
 
 int es_token_access_controls(request_rec *r)
