@@ -43,6 +43,7 @@ typedef struct {
     const char *subscribe; /* path, {} is the channel's number */
     struct sockaddr_in server;
     unsigned long clients, rate, locals, channels;
+    unsigned long away; /* streams that are to end by themselves */
     conn_t *conns;
     int epoll_fd;
     uint64_t start_ns;
@@ -56,9 +57,11 @@ typedef struct {
 
 static int usage(void)
 {
-    fputs("usage: storm ADDR:PORT CLIENTS RATE ADDRESSES CHANNELS [PATH]\n"
+    fputs("usage: storm ADDR:PORT CLIENTS RATE ADDRESSES CHANNELS [AWAY "
+          "[PATH]]\n"
           "  RATE       connects a second\n"
           "  ADDRESSES  of loopback to connect from, from 127.0.0.1 on\n"
+          "  AWAY       streams whose end is waited for (0)\n"
           "  PATH       /events/c{}, {} is the channel's number\n",
           stderr);
     return 2;
@@ -169,7 +172,8 @@ static unsigned long due(const storm_t *storm)
 static int is_done(const storm_t *storm)
 {
     return storm->begun == storm->clients &&
-           storm->opened + storm->failed >= storm->clients;
+           storm->opened + storm->failed >= storm->clients &&
+           storm->ended + storm->failed >= storm->away;
 }
 
 /* Returns 0, or -1: nothing has come for STALLED_NS. */
@@ -234,15 +238,17 @@ static int read_arguments(storm_t *storm, int argc, char **argv)
 {
     eb_net_addrs_t addrs = {0};
 
-    if (argc < 6 || argc > 7 || eb_net_addrs_parse(&addrs, argv[1]) != 0 ||
+    if (argc < 6 || argc > 8 || eb_net_addrs_parse(&addrs, argv[1]) != 0 ||
         read_number(&storm->clients, argv[2], 100000) != 0 ||
         read_number(&storm->rate, argv[3], 1000000) != 0 ||
         read_number(&storm->locals, argv[4], 250) != 0 ||
-        read_number(&storm->channels, argv[5], 100000) != 0) {
+        read_number(&storm->channels, argv[5], 100000) != 0 ||
+        (argc > 6 && strcmp(argv[6], "0") != 0 &&
+         read_number(&storm->away, argv[6], storm->clients) != 0)) {
         return -1;
     }
     storm->server = addrs.addr[0];
-    storm->subscribe = argc == 7 ? argv[6] : "/events/c{}";
+    storm->subscribe = argc == 8 ? argv[7] : "/events/c{}";
     return 0;
 }
 

@@ -338,6 +338,17 @@ static void log_busy(const es_stream_t *stream)
             "to reconnect");
 }
 
+/* A connection that is kept alive takes a place of the MPM, and a crowd above a
+ * limit all of them, while the clients wait to come back. Those of a browser
+ * that are served in turns come back soon. The variable leaves the framing as
+ * it is, unlike c->keepalive. */
+static void end_connection(const es_stream_t *stream, es_limit_t limit)
+{
+    if (limit != ES_LIMIT_HTTP2) {
+        apr_table_setn(stream->r->subprocess_env, "nokeepalive", "1");
+    }
+}
+
 es_admit_result_t es_subscribe_admit(es_stream_t *stream,
                                      const es_channel_set_t *names)
 {
@@ -365,6 +376,7 @@ es_admit_result_t es_subscribe_admit(es_stream_t *stream,
     if (limit != ES_LIMITS) {
         result = result == ES_ADMIT_DONE ? ES_ADMIT_BRIEF : result;
         es_stats_count_limit(limit);
+        end_connection(stream, limit);
         es_rlog(APLOG_DEBUG, 0, stream->r, "ES0403",
                 "limit reached (%s); the client is asked to reconnect",
                 es_stats_name(limit));
