@@ -73,6 +73,10 @@ $handlers
     SetHandler eventstream-publish
     EventStreamUseHub nowhere
 </Location>
+<Location "/metrics">
+    SetHandler eventstream-metrics
+    Require local
+</Location>
 <Location "/order">
     SetHandler es-example-order
 </Location>
@@ -208,6 +212,9 @@ my @sent_away = grep { $_->{body} =~ /too many publishers wait/ } @answers;
 is scalar @sent_away, 2, 'one publisher waits, the others are refused';
 is scalar(grep { ($_->{retry} || 0) > 0 } @sent_away), 2,
     'a refusal has Retry-After';
+like get($httpd, '/metrics')->{body},
+    qr/^eventstream_limit_reached_total\{limit="GripMaxWaiting"\} 2$/m,
+    'the metrics count the refusals';
 is scalar(grep { /no answer in time/ } map { $_->{body} } @answers), 1,
     'the publisher that waits gets the timeout';
 $proxy->mode('ok');

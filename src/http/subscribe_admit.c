@@ -338,10 +338,10 @@ static void log_busy(const es_stream_t *stream)
             "to reconnect");
 }
 
-/* A connection that is kept alive takes a place of the MPM, and a crowd above a
- * limit all of them, while the clients wait to come back. Those of a browser
- * that are served in turns come back soon. The variable leaves the framing as
- * it is, unlike c->keepalive. */
+/* A connection that is kept alive takes a place of the MPM, and many above a
+ * limit take all of them, while their clients wait to come back. Those of a
+ * browser that are served in turns come back soon. The variable leaves the
+ * framing as it is, unlike c->keepalive. */
 static void end_connection(const es_stream_t *stream, es_limit_t limit)
 {
     if (limit != ES_LIMIT_HTTP2) {
