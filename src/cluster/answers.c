@@ -111,7 +111,7 @@ static int meaning_of(const es_cluster_reply_t *reply)
         {"BUSY", NOT_EXECUTED},       {"WRONGTYPE", NOT_EXECUTED},
         {"NOPERM", NOT_EXECUTED},     {"NOAUTH", NOT_EXECUTED},
         {"MOVED", NOT_EXECUTED},      {"ESIDS", NOT_EXECUTED},
-        {"ESOP", NOT_EXECUTED},
+        {"ESOP", NOT_EXECUTED},       {"ESREVOKED", NOT_EXECUTED},
     };
     apr_size_t i;
 

@@ -9,10 +9,11 @@
 #include "base/decimal.h"
 
 /** Fields of an entry. */
-enum { P, B, OP, CH, TY, ID, DA, RE, FOR, CONT, FIELDS };
+enum { P, B, OP, CH, TY, ID, DA, RE, FOR, CONT, RK, RN, RC, FIELDS };
 
 static const char *const names[FIELDS] = {"p",  "b",  "op", "ch",  "ty",
-                                          "id", "da", "re", "for", "cont"};
+                                          "id", "da", "re", "for", "cont",
+                                          "rk", "rn", "rc"};
 
 typedef struct fields_t {
     es_slice_t value[FIELDS];
@@ -137,6 +138,34 @@ static int read_channels(es_cluster_entry_t *entry, const fields_t *fields,
     return 1;
 }
 
+/* Whom an event revokes, in addition. */
+static int read_revoked(es_cluster_entry_t *entry, const fields_t *fields,
+                        apr_pool_t *p)
+{
+    es_cluster_revoked_t *revoked = &entry->revoked;
+    int is_user = es_slice_is(fields->value[RK], "user");
+    es_problem_t why;
+
+    entry->revokes = 1;
+    revoked->kind = is_user ? ES_IDENTITY_USER : ES_IDENTITY_TOKEN;
+    revoked->name = fields->value[RN];
+    revoked->channel = fields->value[RC];
+    revoked->seconds = ES_CLUSTER_REVOKED_ALWAYS;
+    if ((!is_user && !es_slice_is(fields->value[RK], "jti")) ||
+        revoked->name.len == 0 ||
+        revoked->name.len > ES_CLUSTER_REVOKED_NAME_MAX) {
+        return is_bad(entry, "it revokes nobody");
+    }
+    if (revoked->channel.len != 0 &&
+        !es_channel_check(revoked->channel, p, &why)) {
+        return is_bad(entry, "it has a bad name of a channel");
+    }
+    return es_slice_is(fields->value[FOR], "always") ||
+           read_number(&revoked->seconds, fields->value[FOR],
+                       ES_CLUSTER_CLOSE_MAX) ||
+           is_bad(entry, "it revokes for no time");
+}
+
 static int read_event(es_cluster_entry_t *entry, const fields_t *fields,
                       apr_pool_t *p)
 {
@@ -152,7 +181,8 @@ static int read_event(es_cluster_entry_t *entry, const fields_t *fields,
         !read_number(&event->retry_ms, fields->value[RE], RETRY_MAX)) {
         return is_bad(entry, "its retry time is none");
     }
-    if (!read_channels(entry, fields, p)) {
+    if (!read_channels(entry, fields, p) ||
+        (fields->is_set[RK] && !read_revoked(entry, fields, p))) {
         return 0;
     }
     return es_event_check(event, event->data.len, p, &why) ||

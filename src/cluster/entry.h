@@ -13,6 +13,7 @@
 
 #include "base/event.h"
 #include "base/id.h"
+#include "shm/revocations.h"
 #include "cluster/reply.h"
 
 enum {
@@ -26,6 +27,21 @@ enum {
 /** Longest time for which a channel may be closed, in seconds. */
 #define ES_CLUSTER_CLOSE_MAX APR_INT64_C(2147483647)
 
+/** The channel of entries that revoke, which are events without data. */
+#define ES_CLUSTER_REVOKED_CHANNEL "eventstream-revoked"
+/** Longest name of a user or a token, in bytes. */
+#define ES_CLUSTER_REVOKED_NAME_MAX 4096
+/** For es_cluster_revoked_t: until it is revoked again. */
+#define ES_CLUSTER_REVOKED_ALWAYS (-1)
+
+/** A user or a token that is revoked. */
+typedef struct es_cluster_revoked_t {
+    es_identity_kind_t kind;
+    es_slice_t name;
+    es_slice_t channel;  /* empty = all of the hub */
+    apr_int64_t seconds; /* 0..; or ES_CLUSTER_REVOKED_ALWAYS */
+} es_cluster_revoked_t;
+
 typedef struct es_cluster_entry_t {
     int kind;
     es_id_t id;          /* 0-0 if not even this can be read */
@@ -33,8 +49,10 @@ typedef struct es_cluster_entry_t {
     apr_uint32_t follow; /* entries of its batch that follow */
     es_event_t event;    /* of EVENT; of CLOSE only its channel */
     apr_int64_t seconds; /* of CLOSE */
-    int is_continued;    /* of EPOCH: nothing is missing before it */
-    const char *why;     /* of BAD and FOREIGN: what is wrong, half a sentence
+    int revokes;         /* of EVENT: it revokes, in addition */
+    es_cluster_revoked_t revoked;
+    int is_continued; /* of EPOCH: nothing is missing before it */
+    const char *why;  /* of BAD and FOREIGN: what is wrong, half a sentence
                           * for the log */
 } es_cluster_entry_t;
 

@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "cluster/follow.h"
+#include "cluster/revoke.h"
 
 /** Bytes of a history at most, whatever the size of the journal. */
 #define BYTES_MAX ((apr_uint64_t)128 * 1024 * 1024)
@@ -40,6 +41,8 @@ typedef struct history_t {
     apr_pool_t *pool;
     page_t *pages;
     apr_array_header_t *entries;   /* es_stream_entry_t, newest first */
+    apr_array_header_t *revoking;  /* es_cluster_entry_t, newest first: those
+                                    * that the journal had not */
     es_span_t spans[ES_SPANS_MAX]; /* newest first */
     int nspans;
     es_id_t expected; /* of the next entry */
@@ -47,7 +50,7 @@ typedef struct history_t {
     int is_over; /* no entry before those that were read is used */
 } history_t;
 
-/* ---- one entry ----------------------------------------------------------- */
+/* ---- one entry ---------------------------------------------------------- */
 
 /* What is before the entry is not used. */
 static void end_at(history_t *history, const es_cluster_entry_t *entry)
@@ -87,6 +90,10 @@ static void take_event(history_t *history, const es_cluster_entry_t *entry)
         history->bytes + size > history->max_bytes) {
         end_at(history, entry);
         return;
+    }
+    if (entry->revokes &&
+        es_id_compare(&entry->id, &history->params->after) > 0) {
+        APR_ARRAY_PUSH(history->revoking, es_cluster_entry_t) = *entry;
     }
     history->bytes += size;
     APR_ARRAY_PUSH(history->entries, es_stream_entry_t) = made;
@@ -128,7 +135,7 @@ static void take(history_t *history, const es_cluster_entry_t *entry)
     }
 }
 
-/* ---- pages --------------------------------------------------------------- */
+/* ---- pages -------------------------------------------------------------- */
 
 /* How many entries to ask for. */
 static int page_size(const history_t *history)
@@ -149,7 +156,7 @@ static apr_status_t read_page(history_t *history, es_cluster_link_t *link,
                               const char *end, es_id_t *id)
 {
     const es_cluster_fill_params_t *params = history->params;
-    es_slice_t argv[6] = {es_slice_of("XREVRANGE"), params->events,
+    es_slice_t argv[6] = {es_slice_of("XREVRANGE"), params->script->events,
                           es_slice_of(end), es_slice_of("-"),
                           es_slice_of("COUNT")};
     page_t *page = apr_pcalloc(history->pool, sizeof(*page));
@@ -197,7 +204,30 @@ static apr_status_t read_pages(history_t *history, es_cluster_link_t *link)
     return rv;
 }
 
-/* ---- all of it ----------------------------------------------------------- */
+/* ---- revocations -------------------------------------------------------- */
+
+/* Those of the history in order, then all that holds: the stream may have
+ * dropped some. They are done again if the fill fails. */
+static apr_status_t use_revoked(const history_t *history,
+                                es_cluster_link_t *link)
+{
+    const es_cluster_fill_params_t *params = history->params;
+    int i;
+
+    for (i = history->revoking->nelts - 1; i >= 0; i--) {
+        const es_cluster_entry_t *entry =
+            &APR_ARRAY_IDX(history->revoking, i, es_cluster_entry_t);
+
+        es_cluster_revoke_here(params->hub, &entry->revoked,
+                               es_cluster_revoke_until(entry),
+                               params->clock_offset_ms);
+    }
+    return es_cluster_revoke_held(params->hub, params->script, link,
+                                  params->clock_offset_ms, params->keep,
+                                  params->arg);
+}
+
+/* ---- all of it ---------------------------------------------------------- */
 
 static void reverse(void *array, int count, apr_size_t size, void *spare)
 {
@@ -300,7 +330,12 @@ apr_status_t es_cluster_fill(const es_cluster_fill_params_t *params,
     apr_pool_create(&history.pool, NULL);
     history.entries =
         apr_array_make(history.pool, 1024, sizeof(es_stream_entry_t));
+    history.revoking =
+        apr_array_make(history.pool, 8, sizeof(es_cluster_entry_t));
     rv = read_pages(&history, link);
+    if (rv == APR_SUCCESS && params->hub->revoke != NULL) {
+        rv = use_revoked(&history, link);
+    }
     if (rv == APR_SUCCESS) {
         reverse(history.entries->elts, history.entries->nelts,
                 sizeof(spare_entry), &spare_entry);

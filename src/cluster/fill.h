@@ -17,7 +17,7 @@
 /** What a fill needs to know. */
 typedef struct es_cluster_fill_params_t {
     const es_cluster_hub_t *hub;
-    es_slice_t events;           /* the key of the stream */
+    const es_cluster_script_t *script;
     es_id_t after;               /* the last id of the journal */
     es_id_t last;                /* of the stream, at least */
     apr_int64_t clock_offset_ms; /* the broker's clock - es_clock_ms */

@@ -21,6 +21,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "cluster/revoke.h"
 
 /** Batches are appended together up to so many events, channels and bytes: the
  * store lock is held for about 1 ms. */
@@ -165,6 +166,11 @@ static apr_status_t hold_entry(es_cluster_follow_t *follow,
     if (follow->follow != 0 && entry->follow != follow->follow - 1 &&
         end_batch(follow) != APR_SUCCESS) {
         return APR_ENOMEM; /* the batch before has ended early */
+    }
+    if (entry->revokes) {
+        es_cluster_revoke_here(follow->hub, &entry->revoked,
+                               es_cluster_revoke_until(entry),
+                               follow->clock_offset_ms);
     }
     held = &follow->entries[follow->count++];
     es_cluster_follow_make(held, entry, follow->clock_offset_ms, follow->pool);

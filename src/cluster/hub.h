@@ -8,6 +8,7 @@
 #include <apr_time.h>
 
 #include "journal/store.h"
+#include "cluster/entry.h"
 #include "cluster/link.h"
 #include "cluster/state.h"
 
@@ -50,6 +51,10 @@ typedef struct es_cluster_hub_t {
     int (*is_present)(void *arg, apr_uint32_t child);
     /** Wake the deliveries of these children (see es_store_append). */
     void (*wake)(void *arg, const apr_uint64_t *touched);
+    /** Revoke at this node. @param until  by es_clock_now, or
+     * ES_REVOCATION_ALWAYS. NULL = not here */
+    void (*revoke)(void *arg, const es_cluster_revoked_t *revoked,
+                   apr_time_t until);
     void *arg;
     const es_cluster_outboxes_t *outboxes; /* NULL = the hub has no proxies, or
                                             * this child no sender */

@@ -258,7 +258,7 @@ static apr_status_t fill(es_cluster_reader_t *reader)
     }
     es_cluster_sending_pause(reader->sending);
     params.hub = hub;
-    params.events = reader->script.events;
+    params.script = &reader->script;
     params.last = reader->stream_last;
     params.clock_offset_ms = reader->follow.clock_offset_ms;
     params.page_max = reader->fill_page;

@@ -13,6 +13,9 @@
 --               n    the node that published it
 --               ch   names of channels, joined by LF
 --               ty, id, da, re   type, publisher's id, data, retry; if set
+--               rk, rn, rc   whom it revokes in addition (an event of the
+--                    channel eventstream-revoked): "user" or "jti", its name,
+--                    the channel or ""; for = seconds, or "always"
 --               op   no event: "close" of the channel ch (for = seconds), or
 --                    "epoch", a marker (cont = 1 or 0)
 --   :meta     hash: epoch   the present one, a number
@@ -33,6 +36,8 @@
 --   :names:NODE     sorted set: channel LF name -> serial of its join, in a
 --             channel that it has clients in
 --   :who:CHANNEL    sorted set: name of any node -> 0
+--   :revoked  sorted set: "user" or "jti" LF channel, or nothing LF name ->
+--             until when it is revoked, in ms
 --   :grip     hash: node    that sends to the GRIP proxies
 --                   until   when it does so no longer, in ms
 --                   seal    by which nodes know links that others have made
@@ -782,6 +787,47 @@ function operation.who(channel, after, limit)
         result[2 * i - 1], result[2 * i] = name, count
     end
     return result
+end
+
+-- ---- revocations ---------------------------------------------------------------
+
+local REVOKED = PREFIX .. 'revoked'
+-- as many as a node has room for
+local REVOKED_MAX = 4096
+
+-- revoke EPOCH FLOOR ACKS NODE MAXLEN KIND NAME CHANNEL SECONDS: add an entry
+-- by which all nodes end the streams of a user or a token, and keep it for nodes
+-- that start while it holds. Returns as publish.
+--   KIND     "user" or "jti"
+--   CHANNEL  "" = all of the hub
+--   SECONDS  a number, or "always"
+function operation.revoke(epoch, floor, acks, node, maxlen, kind, name, channel)
+    local meta, seconds = check_epoch(epoch, floor), ARGV[10]
+    local member = kind .. '\n' .. channel .. '\n' .. name
+    local now = now_ms()
+    if seconds ~= '0' and not call('ZSCORE', REVOKED, member)
+        and #call('ZRANGEBYSCORE', REVOKED, string.format('(%.0f', now), '+inf',
+            'LIMIT', REVOKED_MAX - 1, 1) > 0 then
+        error({err = 'ESREVOKED too many revocations hold'})
+    end
+    local id = writer_of(meta)({'b', '0', 'n', node,
+        'ch', 'eventstream-revoked', 'ty', 'revoked', 'rk', kind, 'rn', name,
+        'rc', channel, 'for', seconds})
+    call('ZREMRANGEBYSCORE', REVOKED, '-inf', string.format('%.0f', now))
+    if seconds == '0' then
+        call('ZREM', REVOKED, member)
+    else
+        call('ZADD', REVOKED, seconds == 'always' and '+inf'
+            or string.format('%.0f', now + tonumber(seconds) * 1000), member)
+    end
+    finish(meta, id, acks, maxlen, 1)
+    return {'ok', id, 0, 0, id}
+end
+
+-- revoked: what is revoked now, each with its time. Writes nothing.
+function operation.revoked()
+    return call('ZRANGEBYSCORE', REVOKED, string.format('(%.0f', now_ms()),
+        '+inf', 'WITHSCORES')
 end
 
 -- The ids in a text "proxy id proxy id ...".

@@ -356,6 +356,11 @@ int es_publish_cluster_close(const es_runtime_hub_t *hub, es_slice_t name,
                              apr_int64_t seconds, apr_pool_t *p,
                              es_closed_t *done, es_problem_t *why);
 
+/** Revoke at all servers; as es_publish_store_close. */
+int es_publish_cluster_revoke(const es_runtime_hub_t *hub,
+                              const es_cluster_revoked_t *revoked,
+                              apr_pool_t *p, es_problem_t *why);
+
 /**
  * Clients of channels at all servers.
  *

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "journal/place.h"
+#include "cluster/revoke.h"
 #include "server/cluster_runtime.h"
 #include "server/log.h"
 #include "server/stats.h"
@@ -159,6 +160,24 @@ int es_publish_cluster_close(const es_runtime_hub_t *hub, es_slice_t name,
     done->clients = result.clients;
     find_records(hub, before, &result.last_id, 1, &done->from, &done->head);
     return 1;
+}
+
+int es_publish_cluster_revoke(const es_runtime_hub_t *hub,
+                              const es_cluster_revoked_t *revoked,
+                              apr_pool_t *p, es_problem_t *why)
+{
+    es_cluster_publisher_t *publisher = es_cluster_runtime_publisher(hub);
+    es_cluster_result_t result = {0};
+    apr_status_t rv;
+
+    if (!publisher) {
+        return no_thread(p, why);
+    }
+    rv = es_cluster_revoke(publisher, revoked, es_cluster_runtime_wait_by(hub),
+                           &result);
+    es_cluster_runtime_waited();
+    return rv == APR_SUCCESS ||
+           es_publish_cluster_refuse(hub, NULL, rv, &result, p, why);
 }
 
 /* A broker that is known to be down is not waited for. */

@@ -20,6 +20,7 @@
 #include "server/log.h"
 #include "server/revocation_runtime.h"
 #include "http/channel_access.h"
+#include "http/publish.h"
 #include "http/publish_log.h"
 #include "http/reply.h"
 #include "http/request_channels.h"
@@ -73,7 +74,8 @@ static int check_name(request_rec *r, const es_revoke_t *revoke,
 {
     const char *word = words[revoke->kind];
 
-    if (revoke->name.len == 0 || revoke->name.len > ES_REVOKE_NAME_MAX) {
+    if (revoke->name.len == 0 ||
+        revoke->name.len > ES_CLUSTER_REVOKED_NAME_MAX) {
         return es_problem_set(
             why, r->pool, HTTP_BAD_REQUEST, "The query's '%s' has %s.", word,
             revoke->name.len == 0 ? "no value" : "too many bytes");
@@ -109,12 +111,12 @@ static int read_for(request_rec *r, es_revoke_t *revoke, es_problem_t *why)
     es_slice_t text;
 
     revoke->seconds =
-        revoke->kind == ES_IDENTITY_USER ? USER_FOR : ES_REVOKE_ALWAYS;
+        revoke->kind == ES_IDENTITY_USER ? USER_FOR : ES_CLUSTER_REVOKED_ALWAYS;
     if (!es_query_value(&text, es_slice_of(r->args), "for", r->pool)) {
         return 1;
     }
     if (es_slice_is(text, FOR_ALWAYS)) {
-        revoke->seconds = ES_REVOKE_ALWAYS;
+        revoke->seconds = ES_CLUSTER_REVOKED_ALWAYS;
         return 1;
     }
     revoke->seconds = es_query_number(text, FOR_MAX);
@@ -180,22 +182,24 @@ static int refuse(request_rec *r, apr_status_t rv, es_problem_t *why)
     return 0;
 }
 
-apr_status_t es_revoke_apply(const es_runtime_hub_t *hub,
-                             es_identity_kind_t kind, es_slice_t name,
-                             es_slice_t channel, apr_time_t until)
+/* One channel, or all. */
+static int revoke_here(request_rec *r, const es_runtime_hub_t *hub,
+                       const es_cluster_revoked_t *revoked, es_problem_t *why)
 {
-    const es_revocations_t *table = es_revocation_runtime_table();
-    es_revocation_t revocation = {0};
+    apr_time_t until =
+        revoked->seconds == ES_CLUSTER_REVOKED_ALWAYS
+            ? ES_REVOCATION_ALWAYS
+            : es_clock_now() + revoked->seconds * APR_USEC_PER_SEC;
+    es_sigblock_t sigblock;
+    apr_status_t rv = APR_ENOTIMPL;
 
-    if (!table) {
-        return APR_ENOTIMPL;
+    es_sigblock_begin(&sigblock); /* the table has a lock */
+    if (hub) {
+        rv = es_revocation_runtime_revoke(
+            hub->store, revoked->kind, revoked->name, revoked->channel, until);
     }
-    revocation.epoch = es_store_epoch(hub->store);
-    revocation.who = es_revocations_hash(table, kind, name);
-    revocation.channel =
-        channel.len != 0 ? es_revocations_channel(table, channel) : 0;
-    revocation.until = until;
-    return es_revocation_runtime_add(&revocation);
+    es_sigblock_end(&sigblock);
+    return rv == APR_SUCCESS || refuse(r, rv, why);
 }
 
 static int revoke_all(request_rec *r, const es_dir_t *conf,
@@ -203,24 +207,23 @@ static int revoke_all(request_rec *r, const es_dir_t *conf,
 {
     const es_runtime_hub_t *hub = es_runtime_hub(conf);
     int count = revoke->channels ? es_channel_set_count(revoke->channels) : 1;
-    apr_time_t until =
-        revoke->seconds == ES_REVOKE_ALWAYS
-            ? ES_REVOCATION_ALWAYS
-            : es_clock_now() + revoke->seconds * APR_USEC_PER_SEC;
-    apr_status_t rv = hub ? APR_SUCCESS : APR_ENOTIMPL;
-    es_sigblock_t sigblock;
+    es_cluster_revoked_t one = {0};
     int i;
 
-    es_sigblock_begin(&sigblock); /* the table has a lock */
-    for (i = 0; i < count && rv == APR_SUCCESS; i++) {
-        es_slice_t channel = revoke->channels
-                                 ? es_channel_set_names(revoke->channels)[i]
-                                 : es_slice(NULL, 0);
-
-        rv = es_revoke_apply(hub, revoke->kind, revoke->name, channel, until);
+    one.kind = revoke->kind;
+    one.name = revoke->name;
+    one.seconds = revoke->seconds;
+    for (i = 0; i < count; i++) {
+        if (revoke->channels) {
+            one.channel = es_channel_set_names(revoke->channels)[i];
+        }
+        if (!(hub && hub->cluster
+                  ? es_publish_cluster_revoke(hub, &one, r->pool, why)
+                  : revoke_here(r, hub, &one, why))) {
+            return 0;
+        }
     }
-    es_sigblock_end(&sigblock);
-    return rv == APR_SUCCESS || refuse(r, rv, why);
+    return 1;
 }
 
 /* ---- The answer --------------------------------------------------------- */
@@ -246,7 +249,7 @@ static int reply(request_rec *r, const es_revoke_t *revoke)
     apr_pool_t *p = r->pool;
     es_slice_t name = es_utf8_or_latin1(revoke->name, p);
     const char *time =
-        revoke->seconds == ES_REVOKE_ALWAYS
+        revoke->seconds == ES_CLUSTER_REVOKED_ALWAYS
             ? "\"" FOR_ALWAYS "\""
             : apr_psprintf(p, "%" APR_INT64_T_FMT, revoke->seconds);
 

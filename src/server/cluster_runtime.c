@@ -19,10 +19,12 @@
 #include <apr_siphash.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "cluster/reader.h"
 #include "journal/stream_append.h"
 #include "server/grip_runtime.h"
 #include "server/log.h"
+#include "server/revocation_runtime.h"
 
 /* How long a worker waits when others wait already; how long any waits for a
  * reader that joins the broker's stream, and until when after the segment was
@@ -177,6 +179,24 @@ static void on_events(void *arg, const apr_uint64_t *touched)
     }
 }
 
+static void on_revoked(void *arg, const es_cluster_revoked_t *revoked,
+                       apr_time_t until)
+{
+    const hub_t *hub = arg;
+    apr_status_t rv =
+        es_revocation_runtime_revoke(hub->params.store, revoked->kind,
+                                     revoked->name, revoked->channel, until);
+
+    if (rv != APR_SUCCESS) {
+        es_log(ES_LOG_ERR, rv, "ES0923",
+               "hub %s: cannot revoke a user or a token that another server of "
+               "the cluster has revoked: %s; its streams of this server go on",
+               hub->params.name,
+               rv == APR_ENOSPC ? "the table is full of revocations that hold"
+                                : "the table cannot be used");
+    }
+}
+
 /* Not all that are present for is_present may lead on: some of them stop, too.
  */
 static int is_last(void *unused)
@@ -222,6 +242,7 @@ static void start(hub_t *hub, apr_pool_t *pchild, server_rec *s)
     hub->params.max_children = es_runtime_max_children();
     hub->params.is_present = is_present;
     hub->params.wake = on_events;
+    hub->params.revoke = on_revoked;
     hub->params.arg = hub;
     hub->params.outboxes = outboxes_of(hub, pchild);
     rv = es_cluster_publisher_start(&hub->publisher, &hub->params, pchild);

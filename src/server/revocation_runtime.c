@@ -67,14 +67,23 @@ es_revocations_t *es_revocation_runtime_table(void)
     return table;
 }
 
-apr_status_t es_revocation_runtime_add(const es_revocation_t *revocation)
+apr_status_t es_revocation_runtime_revoke(const es_store_t *store,
+                                          es_identity_kind_t kind,
+                                          es_slice_t name, es_slice_t channel,
+                                          apr_time_t until)
 {
+    es_revocation_t revocation = {0};
     apr_status_t rv;
 
     if (!table) {
         return APR_ENOTIMPL;
     }
-    rv = es_revocations_add(table, revocation, es_clock_now());
+    revocation.epoch = es_store_epoch(store);
+    revocation.who = es_revocations_hash(table, kind, name);
+    revocation.channel =
+        channel.len != 0 ? es_revocations_channel(table, channel) : 0;
+    revocation.until = until;
+    rv = es_revocations_add(table, &revocation, es_clock_now());
     if (rv == APR_SUCCESS) {
         es_runtime_wake_all();
     }

@@ -77,6 +77,36 @@ FACTS(a_close_and_a_marker_are_read)
 }
 
 /* not ours: it names no entry before it */
+FACTS(an_event_may_revoke)
+{
+#define REVOKES(...)                                                      \
+    read_fields("7-2", "p", "7-1", "b", "0", "ch", "eventstream-revoked", \
+                "ty", "revoked", __VA_ARGS__, NULL)
+    assert_int_equal(
+        REVOKES("rk", "user", "rn", "m\xfcller", "rc", "a", "for", "60"),
+        ES_CLUSTER_ENTRY_EVENT);
+    assert_int_equal(entry.revokes, 1);
+    assert_int_equal(entry.revoked.kind, ES_IDENTITY_USER);
+    assert_slice(entry.revoked.name, "m\xfcller");
+    assert_slice(entry.revoked.channel, "a");
+    assert_int_equal(entry.revoked.seconds, 60);
+    assert_int_equal(REVOKES("rk", "jti", "rn", "x", "for", "always"),
+                     ES_CLUSTER_ENTRY_EVENT);
+    assert_int_equal(entry.revoked.kind, ES_IDENTITY_TOKEN);
+    assert_int_equal(entry.revoked.channel.len, 0);
+    assert_int_equal(entry.revoked.seconds, ES_CLUSTER_REVOKED_ALWAYS);
+    assert_int_equal(REVOKES("rk", "other", "rn", "x", "for", "1"),
+                     ES_CLUSTER_ENTRY_BAD);
+    assert_int_equal(REVOKES("rk", "user", "for", "1"), ES_CLUSTER_ENTRY_BAD);
+    assert_int_equal(REVOKES("rk", "user", "rn", "x"), ES_CLUSTER_ENTRY_BAD);
+    assert_int_equal(REVOKES("rk", "user", "rn", "x", "for", "-1"),
+                     ES_CLUSTER_ENTRY_BAD);
+    assert_int_equal(REVOKES("rk", "user", "rn", "x", "for", "1", "rc", "a\n"),
+                     ES_CLUSTER_ENTRY_BAD);
+    assert_int_equal(REVOKES("rn", "x"), ES_CLUSTER_ENTRY_EVENT);
+    assert_int_equal(entry.revokes, 0);
+}
+
 FACTS(an_entry_of_another_program_is_foreign)
 {
     static const char *const before[] = {"",    "x",    "7",    "7-",  "-7",
@@ -190,6 +220,7 @@ static const struct CMUnitTest tests[] = {
     UNIT(what_is_not_set_is_empty),
     UNIT(fields_of_later_versions_are_ignored),
     UNIT(a_close_and_a_marker_are_read),
+    UNIT(an_event_may_revoke),
     UNIT(an_entry_of_another_program_is_foreign),
     UNIT(an_entry_with_a_bad_field_is_bad),
     UNIT(too_many_channels_are_bad),

@@ -58,6 +58,15 @@ apr_status_t es_cluster_close(es_cluster_publisher_t *publisher,
     return answer(publisher, by);
 }
 
+apr_status_t es_cluster_revoke(es_cluster_publisher_t *publisher,
+                               const es_cluster_revoked_t *revoked,
+                               apr_time_t by, es_cluster_result_t *result)
+{
+    assert_slice(revoked->name, "ann");
+    *result = stub.result;
+    return answer(publisher, by);
+}
+
 apr_status_t es_cluster_clients(es_cluster_publisher_t *publisher,
                                 const es_slice_t *channels, int count,
                                 apr_time_t by, apr_uint64_t *clients)
@@ -224,6 +233,20 @@ FACTS(a_channel_is_closed_at_all_servers)
     assert_int_equal(why.status, HTTP_SERVICE_UNAVAILABLE);
 }
 
+FACTS(a_user_is_revoked_at_all_servers)
+{
+    es_cluster_revoked_t revoked = {0};
+
+    revoked.name = S("ann");
+    assert_true(es_publish_cluster_revoke(&hub, &revoked, pool, &why));
+    stub.rv = APR_EGENERAL;
+    assert_false(es_publish_cluster_revoke(&hub, &revoked, pool, &why));
+    assert_int_equal(why.status, HTTP_SERVICE_UNAVAILABLE);
+    runtime_stub.publisher = NULL;
+    assert_false(es_publish_cluster_revoke(&hub, &revoked, pool, &why));
+    assert_int_equal(why.status, HTTP_SERVICE_UNAVAILABLE);
+}
+
 FACTS(clients_are_those_of_all_servers_while_the_broker_answers)
 {
     es_slice_t names[] = {S("a"), S("bbb")};
@@ -252,6 +275,7 @@ static const struct CMUnitTest tests[] = {
     HUB(a_batch_that_is_too_large_is_refused),
     HUB(without_a_thread_nothing_is_published),
     HUB(a_channel_is_closed_at_all_servers),
+    HUB(a_user_is_revoked_at_all_servers),
     HUB(clients_are_those_of_all_servers_while_the_broker_answers),
 };
 
