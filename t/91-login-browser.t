@@ -30,7 +30,7 @@ my $form = login_sample('form.conf', '10min' => '1s',
 sub host
 {
     my ($port, $text) = @_;
-    $text =~ s/\(events\|publish\)/(events|publish|members)/;
+    $text =~ s/publish\|control/publish|control|members/;
     return "Listen 127.0.0.1:\@PORT:$port\@\n"
         . "<VirtualHost 127.0.0.1:\@PORT:$port\@>\n$text$channels"
         . "<Location \"/members\">\nRequire valid-user\n</Location>\n"

@@ -172,6 +172,31 @@ is publish($httpd, 'user-ann', 1, headers => [$cookie{app}])->{status}, 200,
     'what is published after the logout';
 is next_text($client), 1, 'goes to the stream that is open';
 
+# The application can end it.
+sub revoke
+{
+    my ($who, $query) = @_;
+    return request($httpd, 'DELETE', "/control?$query",
+        headers => [$cookie{$who}])->{status};
+}
+my $bob = opens(subscribe($httpd, '/events', headers => [$cookie{bob}]),
+    'bob listens');
+is revoke('ann', 'user=bob'), 403, 'a user does not end the streams of another';
+is request($httpd, 'DELETE', '/publish?user=bob&channel=room-1',
+    headers => [$cookie{ann}])->{status}, 403, 'nor where she publishes';
+is revoke('app', 'user=ann'), 200, 'the application ends those of ann';
+ok $_->is_ended(10), 'a stream of hers ends cleanly' for $client, $renewing;
+is status_of('/events', $cookie{ann}), 403,
+    'with the copy of the old cookie she gets no new one';
+is revoke('app', 'user=ann&for=0'), 200, 'until she may again';
+$client = opens(subscribe($httpd, '/events', headers => [$cookie{ann}]),
+    'then she listens');
+is publish($httpd, 'news', 'all', headers => [$cookie{app}])->{status}, 200,
+    'an event for all';
+is next_text($bob), 'all', 'the stream of bob is still the same';
+is next_text($client), 'all', 'and hers is there';
+$bob->close;
+
 EventStream::Httpd::spew($httpd->docroot . '/users',
     login_users(qw(bob app)) . "ann:{SHA}nothing\n");
 is status_of('/events', $cookie{ann}), 401,
@@ -190,6 +215,5 @@ is next_text($client), 2, 'goes to the stream that is open';
 unlink $httpd->docroot . '/users';
 is status_of('/events', $cookie{app}), 500, 'no file of passwords';
 $client->close;
-$renewing->close;
 is $httpd->stop, 0, 'httpd stops with exit status 0';
 done_testing;

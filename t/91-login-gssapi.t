@@ -81,7 +81,7 @@ my $httpd = EventStream::Httpd->start(
         . '<link rel="icon" href="data:,">'},
     conf => login_sample('gssapi.conf',
         '/etc/apache2/http.keytab' => "$dir/http.keytab",
-        '(events|publish)' => '(events|publish|members)')
+        'publish|control' => 'publish|control|members')
         . login_sample('channels.conf') . login_log() . <<'CONF');
 DirectoryIndex index.html
 AddType text/html .html

@@ -159,6 +159,19 @@ is status_of('/events/team-red'), 401, 'nobody is asked for a password';
 is post('team-red', 4, 'app'), 200, 'an event for the group';
 is next_text($team), 4, 'goes to its member';
 is post('team-red', 'x', 'ann'), 403, 'a member does not publish to it';
+# The right is lost, and the directory says so: her streams end.
+sub control
+{
+    my ($user, $query) = @_;
+    return request($httpd, 'DELETE', "/control?$query",
+        headers => [basic($user, 'secret')])->{status};
+}
+is control('bob', 'user=ann'), 403, 'a user does not end streams';
+is control('app', 'user=ann&channel=team-red'), 200, 'a publisher does';
+ok $team->is_ended(10), 'that of the group ends cleanly';
+is status_of('/events/team-red', 'ann'), 403, 'and may not come back at once';
+is post('user-ann', 7, 'app'), 200, 'an event for ann';
+is next_text($_), 7, 'her other streams go on' for $ann, $capital;
 is_deeply [grep { /^(ann|bob) 200 GET/ && !/detached/ } logged($httpd)], [],
     'no stream of a user holds a worker';
 
