@@ -55,6 +55,7 @@ $form$channels
 </Location>
 <Location "/events/room-renewed">
     SessionMaxAge 1800
+    EventStreamLifetime 0
 </Location>
 CONF
         . host('basic', login_sample('basic.conf',
