@@ -315,6 +315,7 @@ install_logins()
     want krb5-user has kinit
     want krb5-admin-server has kadmin.local
     want libapache2-mod-auth-gssapi has_httpd_module auth_gssapi
+    want libapache2-mod-auth-mellon has_httpd_module auth_mellon
     install_without_services
     if [ -n "$missing" ]; then
         if [ "${CI-}" = true ]; then
