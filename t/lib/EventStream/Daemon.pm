@@ -178,6 +178,7 @@ sub restart
     $self->{pid} = spawn($self);
     while (!answers($self->{port})) {
         my $has_ended = waitpid($self->{pid}, POSIX::WNOHANG()) != 0;
+        delete $running{$self->{pid}} if $has_ended;
         die "$self->{command}[0] did not start:\n" . $self->output
             if $has_ended || time >= $until;
         sleep 0.02;
