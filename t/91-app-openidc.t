@@ -93,6 +93,15 @@ sub send_to
 
 sub status_of { return $_[0]->subscribe("/events/$_[1]")->status }
 
+# Graceful; true once the children of before are gone, which may still serve
+# with what they know.
+sub reload
+{
+    my %old = map { $_ => 1 } $httpd->children;
+    return $httpd->graceful
+        && wait_for(sub { !grep { $old{$_} } $httpd->children }, 20);
+}
+
 # ---- Without a login ---------------------------------------------------------
 
 my $nobody = EventStream::Visitor->new($httpd);
@@ -196,14 +205,22 @@ is status_of($ann, 'mine'), 401, 'a session has its duration';
 $clock->set(time);
 my ($short) = log_in('ann');
 is status_of($short, 'mine'), 200, 'another session';
-ok $httpd->graceful, 'graceful';
+ok reload(), 'graceful';
 is status_of($short, 'mine'), 401, 'sessions in shared memory end at graceful';
-$httpd->rewrite_conf(conf() . "OIDCSessionType client-cookie\n");
-ok $httpd->graceful, 'sessions in cookies';
+$httpd->rewrite_conf(conf() =~ s/openid-connect$/auth-openidc/gmr
+    . "OIDCSessionType client-cookie\n");
+ok reload(), 'sessions in cookies, and AuthType auth-openidc';
+is status_of($nobody, 'mine'), 401, 'nobody gets 401';
 ($short) = log_in('ann');
-is status_of($short, 'mine'), 200, 'give a stream, too';
-ok $httpd->graceful, 'graceful';
-is status_of($short, 'mine'), 200, 'and stay';
+is status_of($short, 'mine'), 200, 'a login gives a stream';
+ok reload(), 'graceful';
+is status_of($short, 'mine'), 200, 'the session stays';
+
+# Why the sample does not have it.
+$httpd->rewrite_conf(conf() =~ s/OIDCUnAuthAction 401/OIDCUnAuthAction pass/r);
+ok reload(), 'OIDCUnAuthAction pass';
+is status_of($nobody, 'users/ann'), 403, "nobody is not ann";
+is status_of($nobody, 'staff'), 200, 'Require claim admits nobody';
 is $httpd->faults // '', '', 'the shared memory is consistent';
 is $httpd->stop, 0, 'httpd stops with exit status 0';
 

@@ -1,6 +1,7 @@
 <?php
 // SPDX-License-Identifier: Apache-2.0
-// POST user=... password=...: logs in. An application has its users in a table.
+// POST user=... password=...: logs in. An application has its users in a table;
+// these are for trying it out, with the passwords "secret of ann" and so on.
 require 'stream.php';
 
 const USERS = [
