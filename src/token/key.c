@@ -11,6 +11,7 @@
 #include <jansson.h>
 
 #include "base/base64.h"
+#include "base/utf8.h"
 #include "token/key_file.h"
 #include "token/pem.h"
 
@@ -121,31 +122,61 @@ static void take_secret(es_key_t *key, es_slice_t secret)
     key->signs = key->checks = secret;
 }
 
+/* Without what an editor or a copy has left before a key. */
+static es_slice_t start_of(es_slice_t text)
+{
+    text = es_utf8_without_mark(text);
+    while (text.len > 0 && memchr(" \t\r\n", text.data[0], 4)) {
+        text = es_slice(text.data + 1, text.len - 1);
+    }
+    return text;
+}
+
+/* A public key behind a comment, or a set of them, as a secret would be one
+ * that everyone knows. */
+static int has_key(es_slice_t text)
+{
+    static const char begin[] = "-----BEGIN";
+    json_t *set = NULL;
+    int has = memmem(text.data, text.len, begin, strlen(begin)) != NULL;
+
+    if (!has && text.data[0] == '{') {
+        set = load_json(text);
+        has = json_is_array(json_object_get(set, "keys"));
+        json_decref(set);
+    }
+    return has;
+}
+
 const char *es_key_parse(es_key_t *key, es_slice_t text, apr_pool_t *p)
 {
+    es_slice_t start = start_of(text);
     jwk_t jwk;
     es_pem_t pem;
     const char *err = NULL;
 
     memset(key, 0, sizeof(*key));
     key->text = text;
-    if (text.len == 0) {
+    if (start.len == 0) {
         return "is empty";
     }
-    if (es_pem_is(text)) {
-        err = es_pem_read(&pem, text, p);
+    if (es_pem_is(start)) {
+        err = es_pem_read(&pem, start, p);
         if (!err) {
             take_pem(key, &pem);
         }
     }
-    else if (is_jwk(text)) {
-        err = read_jwk(&jwk, text, p);
+    else if (is_jwk(start)) {
+        err = read_jwk(&jwk, start, p);
         if (!err && jwk.is_secret) {
             take_secret(key, jwk.secret);
         }
         else if (!err) {
             take_pem(key, &jwk.pem);
         }
+    }
+    else if (has_key(start)) {
+        err = "is not one key, but has keys in it";
     }
     else {
         take_secret(key, text);

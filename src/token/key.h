@@ -7,7 +7,10 @@
  *   file:…             the file's content is read as one of those below
  *   -----BEGIN …       PEM: RSA or EC P-256, public or private
  *   {"kty": …}         JWK: EC P-256, RSA (public), oct
- *   anything else      a secret for HMAC, its bytes as they are
+ *   anything else      a secret for HMAC, its bytes as they are; not if it has
+ *                      PEM in it, or is a set of JWKs
+ *
+ * Blanks and a byte order mark before PEM and JWK do not count.
  *
  * The kind of the key alone decides the algorithm. No error that is returned
  * here contains a byte of a key.

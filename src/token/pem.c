@@ -75,12 +75,25 @@ static const char *check_kind(es_pem_t *out, EVP_PKEY *key)
     return NULL;
 }
 
+/* A private key that was damaged would sign what nobody accepts. */
+static int is_pair(EVP_PKEY *key)
+{
+    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_pkey(NULL, key, NULL);
+    int is = context && EVP_PKEY_pairwise_check(context) == 1;
+
+    EVP_PKEY_CTX_free(context);
+    return is;
+}
+
 /* Frees key. */
 static const char *write_pem(es_pem_t *out, EVP_PKEY *key, int is_private,
                              apr_pool_t *p)
 {
     const char *err = check_kind(out, key);
 
+    if (!err && is_private && !is_pair(key)) {
+        err = "has a private and a public part that do not belong together";
+    }
     if (!err) {
         out->public_text = write_key(key, 0, p);
         out->private_text = is_private ? write_key(key, 1, p) : NULL;

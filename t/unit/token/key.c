@@ -75,6 +75,28 @@ FACTS(bad_pem_never_becomes_a_secret)
     assert_error(EC_P384, "P-256");
 }
 
+FACTS(what_stands_before_a_key_makes_no_secret_of_it)
+{
+    assert_slice(key_of("\xef\xbb\xbf\r\n" EC_PUBLIC)->checks, EC_PUBLIC);
+    assert_int_equal(key_of(" \n\t" FASTLY)->kind, ES_KEY_EC);
+    assert_error("a comment\n" EC_PUBLIC, "has keys in it");
+    assert_error("{\"keys\":[" FASTLY "]}", "has keys in it");
+    assert_error(" \n", "is empty");
+    assert_slice(key_of(" secret")->signs, " secret");
+}
+
+/* The public part of another key: all that it signs would be refused. */
+FACTS(a_private_key_that_was_damaged_is_refused)
+{
+    const char *private_der = "MHcCAQEEIJ5UtHcwQ1xA8QwImyWW51tDwxocVfblwjX5";
+    char *damaged = apr_pstrdup(pool, EC_SEC1);
+    char *at = strstr(damaged, private_der);
+
+    assert_non_null(at);
+    at[strlen(private_der) - 5] ^= 1;
+    assert_error(damaged, "do not belong together");
+}
+
 FACTS(jwk_of_an_elliptic_curve)
 {
     const es_key_t *key = key_of(FASTLY);
@@ -195,6 +217,8 @@ static const struct CMUnitTest tests[] = {
     UNIT(pem_has_a_kind),
     UNIT(a_private_key_has_its_public_key),
     UNIT(bad_pem_never_becomes_a_secret),
+    UNIT(what_stands_before_a_key_makes_no_secret_of_it),
+    UNIT(a_private_key_that_was_damaged_is_refused),
     UNIT(jwk_of_an_elliptic_curve),
     UNIT(jwk_of_rsa_and_of_a_secret),
     UNIT(bad_jwk_never_becomes_a_secret),
