@@ -242,22 +242,11 @@ static int on_fixups_end(request_rec *r)
     return DECLINED;
 }
 
-static void register_hooks(apr_pool_t *p)
+static void register_server_hooks(void)
 {
     static const char *const after_ssl[] = {"mod_ssl.c", NULL};
     static const char *const after_http2[] = {"mod_http2.c", NULL};
-    static const char *const before_headers[] = {"mod_headers.c",
-                                                 "mod_remoteip.c", NULL};
-    static const char *const before_logs[] = {
-        "mod_log_forensic.c", "mod_headers.c", "mod_remoteip.c", NULL};
-    static const char *const after_rewrite[] = {"mod_rewrite.c", NULL};
 
-    es_require_register(p);
-    es_channel_access_register();
-    es_api_register();
-    es_status_register();
-    es_body_stream_register();
-    es_tls_server_register();
     ap_hook_pre_config(on_pre_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_check_config(on_check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(on_post_config, after_ssl, NULL, APR_HOOK_MIDDLE);
@@ -266,6 +255,16 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_child_stopping(on_child_stopping, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_child_status(on_child_status, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_monitor(on_monitor, NULL, NULL, APR_HOOK_MIDDLE);
+}
+
+static void register_request_hooks(void)
+{
+    static const char *const before_headers[] = {"mod_headers.c",
+                                                 "mod_remoteip.c", NULL};
+    static const char *const before_logs[] = {
+        "mod_log_forensic.c", "mod_headers.c", "mod_remoteip.c", NULL};
+    static const char *const after_rewrite[] = {"mod_rewrite.c", NULL};
+
     ap_hook_check_access(on_access, NULL, NULL, APR_HOOK_REALLY_FIRST,
                          AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_check_access_ex(on_access_ex, NULL, NULL, APR_HOOK_REALLY_FIRST,
@@ -302,6 +301,18 @@ static void register_hooks(apr_pool_t *p)
                             APR_HOOK_MIDDLE);
     ap_hook_handler(es_metrics_handler, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_handler(es_status_page_handler, NULL, NULL, APR_HOOK_REALLY_FIRST);
+}
+
+static void register_hooks(apr_pool_t *p)
+{
+    es_require_register(p);
+    es_channel_access_register();
+    es_api_register();
+    es_status_register();
+    es_body_stream_register();
+    es_tls_server_register();
+    register_server_hooks();
+    register_request_hooks();
 }
 
 /* httpd's own macro is empty on Unix, and all other symbols are hidden. */

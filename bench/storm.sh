@@ -15,8 +15,8 @@
 #
 # What pools and malloc keep depends on the most connections that a worker and a
 # child have had at a time, and these do not get the same share in each round:
-# memory rises for some rounds and then stays. So after the last round memory and
-# shared memory may be larger by a fiftieth than the most of the first three
+# memory rises for some rounds and then stays. So after the last round memory
+# and shared memory may be larger by a fiftieth than the most of the first three
 # quarters of all rounds; no descriptor and no client may be left.
 #
 # Prints a line "storm key=value ...". Exit status: 0 all comes back; 1

@@ -19,20 +19,13 @@ typedef char
 typedef char assert_hubs_fit[HUBS_AT + ES_HUBS_MAX <= ES_COUNTERS_MAX ? 1 : -1];
 
 static const char *const names[ES_LIMITS] = {
-    "EventStreamMaxClients",
-    "EventStreamMaxClientsPerAddress",
-    "the child's open files",
-    "EventStreamMaxHeld",
-    "EventStreamMaxChannels",
-    "EventStreamMaxChannelsPerClient",
-    "EventStreamMaxEventSize",
-    "EventStreamMaxBody",
-    "EventStreamGripMaxWaiting",
-    "EventStreamMaxChannelsPerAddress",
-    "EventStreamHttp2",
-    "EventStreamMaxPresence",
-    "EventStreamPublishRate",
-    "EventStreamMaxClientsPerUser",
+    "EventStreamMaxClients",     "EventStreamMaxClientsPerAddress",
+    "the child's open files",    "EventStreamMaxHeld",
+    "EventStreamMaxChannels",    "EventStreamMaxChannelsPerClient",
+    "EventStreamMaxEventSize",   "EventStreamMaxBody",
+    "EventStreamGripMaxWaiting", "EventStreamMaxChannelsPerAddress",
+    "EventStreamHttp2",          "EventStreamMaxPresence",
+    "EventStreamPublishRate",    "EventStreamMaxClientsPerUser",
 };
 
 const char *es_stats_name(es_limit_t limit)
