@@ -252,16 +252,6 @@ like $httpd->error_log($size), qr/exp: the token has expired/,
     'the error log names the claim';
 unlike $httpd->error_log(0), qr/eyJ/, 'and never shows a token';
 
-# ---- The end of a stream -----------------------------------------------------
-
-my ($status, $client) = status_of('/iss?c=a',
-    bearer(token($secret, {%claims, exp => time + 2})));
-is $status, 200, 'a stream until exp';
-wait_for(sub { $client->fill(0.1); !$client->is_open }, 20);
-cmp_ok time, '>=', $now + 2, 'goes on until then';
-ok !$client->is_open && !$client->is_cut, 'and ends cleanly';
-is iss(exp => $now), 401, 'after which the token gets 401';
-
 # ---- Publishing --------------------------------------------------------------
 
 my $listener = subscribe($httpd, '/stream?c=a&c=b-1&c=other',

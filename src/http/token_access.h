@@ -37,7 +37,7 @@ const es_token_t *es_token_access_of(request_rec *r);
 apr_interval_time_t es_token_access_lifetime(request_rec *r,
                                              apr_interval_time_t lifetime);
 
-/* ---- The provider -------------------------------------------------------- */
+/* ---- The provider ------------------------------------------------------- */
 
 /**
  * Ask the rule: does the token admit what the request does (subscribe, publish,
@@ -64,11 +64,11 @@ int es_token_access_controls(request_rec *r);
  */
 int es_token_access_opens(request_rec *r);
 
-/** May the request use this channel? 0: it was admitted by es_token_access_opens
- * alone, and the token does not grant the channel. */
+/** May the request use this channel? 0: es_token_access_opens alone has admitted
+ * it, and the token does not grant the channel. */
 int es_token_access_covers(request_rec *r, es_slice_t name);
 
-/* ---- Logins -------------------------------------------------------------- */
+/* ---- Logins ------------------------------------------------------------- */
 
 /** Does httpd get the user of this request by its token alone? */
 int es_token_access_is_login(request_rec *r);
