@@ -120,6 +120,11 @@ is $answer->{headers}{'www-authenticate'}, undef,
 like $answer->{headers}{'cache-control'}, qr/no-store/, 'it is not cached';
 is $answer->{headers}{'content-length'}, length $answer->{body},
     'its end is certain';
+ask('/basic?c=d&e=f', $sse);
+ok wait_for(sub { $httpd->access_log =~
+    m{"GET /basic\?c=d&e=f HTTP/1\.1" 200}m }, 10),
+    'the access log has the request as it was, and the status of the answer'
+    or diag $httpd->access_log;
 is $answer->{headers}{'x-site'}, 'yes', 'it has the headers of its section';
 like $httpd->error_log($from), qr/ES0704: refused with 401/,
     'the error log has the status';

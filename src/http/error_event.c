@@ -82,8 +82,7 @@ void es_error_event_prepare(request_rec *r, const es_dir_t *conf)
     if (r->main || !is_wanted(r, conf) || r->uri[0] != '/') {
         return;
     }
-    path = apr_pstrcat(r->pool, ap_escape_uri(r->pool, r->uri),
-                       r->args ? "?" : NULL, r->args, NULL);
+    path = ap_escape_uri(r->pool, r->uri);
     for (i = 0; i < ROWS; i++) {
         ap_custom_response(r, rows[i].status, path);
     }
@@ -154,6 +153,8 @@ int es_error_event_handler(request_rec *r, int is_lookup)
         return DECLINED;
     }
     row = row_of(refused->status);
+    /* for logs; it may have had a token, which was taken away by now */
+    r->args = refused->args;
     /* other modules, such as mod_headers, add what its section says */
     r->per_dir_config = refused->per_dir_config;
     ap_run_insert_filter(r);
