@@ -34,6 +34,8 @@ sub host
     return "Listen 127.0.0.1:\@PORT:$port\@\n"
         . "<VirtualHost 127.0.0.1:\@PORT:$port\@>\n$text$channels"
         . "<Location \"/members\">\nRequire valid-user\n</Location>\n"
+        . "<Location \"/events/room-told\">\nEventStreamErrorForm event\n"
+        . "</Location>\n"
         . "</VirtualHost>\n";
 }
 

@@ -37,6 +37,9 @@ DirectoryIndex index.html
 <Location "/events/room-redirected">
     AuthFormLoginRequiredLocation "/login.html"
 </Location>
+<Location "/events/room-told">
+    EventStreamErrorForm event
+</Location>
 <Location "/events/room-renewed">
     SessionMaxAge 1800
 </Location>
@@ -87,6 +90,10 @@ is $answer->{status} . ' ' . ($answer->{headers}{location} || ''),
     '302 /login.html', 'a page without a login leads there, too';
 is status_of('/events/room-redirected'), 302,
     'a stream would with AuthFormLoginRequiredLocation';
+is refused_as_event($httpd, '/events/room-told'), 'unauthorized',
+    'a stream with EventStreamErrorForm tells the page';
+is refused_as_event($httpd, '/events/room-told', $cookie{ann}), 'stream-open',
+    'and opens with a login';
 is get($httpd, '/members/', $cookie{ann})->{body}, "members\n",
     'a page with a login';
 like cookie_of(request($httpd, 'HEAD', '/members/',
@@ -208,6 +215,8 @@ is status_of('/events', $cookie{ann}), 200, 'as with the old one it is';
 $clock->step(1900);
 is status_of('/events', $cookie{ann}), 401,
     'after half an hour without a request the session is over';
+is refused_as_event($httpd, '/events/room-told', $cookie{ann}), 'unauthorized',
+    'the page can be told that, too';
 $cookie{app} = cookie_of(login('app', 'secret')->{head});
 is publish($httpd, 'user-ann', 2, headers => [$cookie{app}])->{status}, 200,
     'what is published then';

@@ -88,6 +88,10 @@ AddType text/html .html
 <Location "/members">
     Require valid-user
 </Location>
+# what docs/logins.md warns of
+<Location "/events/room-told">
+    EventStreamErrorForm event
+</Location>
 CONF
 
 # A cache of tickets for each user.

@@ -104,7 +104,12 @@ my $httpd = EventStream::Httpd->start(
         'Timeout 3' => 'Timeout 30',    # however slow this host is
         'ldap.example.com' => "127.0.0.1:$port",
         '/etc/ssl/certs/ldap-ca.pem' => "$dir/cert.pem",
-        '/etc/apache2/ldap.secret' => "$dir/secret") . login_log());
+        '/etc/apache2/ldap.secret' => "$dir/secret") . login_log()
+        . <<'CONF');
+<Location "/events/news">
+    EventStreamErrorForm event
+</Location>
+CONF
 
 sub status_of
 {
@@ -179,6 +184,8 @@ is_deeply [grep { /^(ann|bob) 200 GET/ && !/detached/ } logged($httpd)], [],
 
 $slapd->kill;
 is status_of('/events', 'eve'), 500, 'slapd is down: a login gets 500';
+is refused_as_event($httpd, '/events/news', basic('eve', 'secret')),
+    'internal-error', 'as an event, after which an EventSource comes again';
 is status_of('/events', 'ann'), 200, 'one that httpd remembers is admitted';
 is status_of('/events', 'ann', 'wrong'), 500,
     'with another password it is not';
@@ -186,7 +193,9 @@ is post('user-ann', 5, 'app'), 200, 'the application is remembered, too';
 is next_text($_), 5, 'streams that are open go on' for $ann, $capital;
 
 $slapd->restart;
-is status_of('/events', 'eve'), 200, 'slapd is back: users log in again';
+is refused_as_event($httpd, '/events/news', basic('eve', 'secret')),
+    'stream-open', 'slapd is back: it opens';
+is status_of('/events', 'eve'), 200, 'and users log in again';
 $slapd->suspend;
 my $login = in_background(sub { [status_of('/events', 'eve', 'wrong')] });
 is post('user-ann', 6, 'app'), 200,

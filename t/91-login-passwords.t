@@ -29,6 +29,9 @@ my $httpd = EventStream::Httpd->start(
     conf => login_sample('basic.conf',
         '/etc/apache2/events.users' => '@DOCROOT@/users')
         . login_sample('channels.conf') . login_log() . <<'CONF');
+<Location "/events/room-told">
+    EventStreamErrorForm event
+</Location>
 # what docs/logins.md warns of
 <Location "/any">
     SetHandler eventstream
@@ -57,6 +60,10 @@ is status_of('/events', basic('', '')), 401, 'basic: no name';
 is status_of('/events', 'Authorization: Basic ='), 401, 'basic: no base64';
 is publish($httpd, 'user-ann', 'x', headers => [basic('ann', 'wrong')])
     ->{status}, 401, 'basic: a wrong password does not publish';
+is refused_as_event($httpd, '/events/room-told', basic('ann', 'wrong')),
+    'unauthorized', 'basic: a stream can tell the page';
+is refused_as_event($httpd, '/events/room-told', basic('ann', 'secret')),
+    'stream-open', 'basic: and opens with the right password';
 is status_of('/any?c=user-bob', basic('ann', 'secret')), 200,
     'two lines of Require without RequireAll: one of them is enough';
 is_deeply [grep { /^ann 200 GET/ && !/detached/ } logged($httpd)], [],
@@ -110,6 +117,11 @@ $httpd = EventStream::Httpd->start(
 <Location "/events/room-brief">
     AuthDigestNonceLifetime 1
 </Location>
+# what docs/logins.md warns of
+<Location "/events/room-told">
+    AuthDigestNonceLifetime 1
+    EventStreamErrorForm event
+</Location>
 CONF
 
 sub challenge
@@ -160,6 +172,9 @@ wait_for(
         return $answer->{status} == 401;
     }, 20, 'digest: the nonce expires');
 is challenge($answer)->{stale}, 'true', 'digest: the answer says so';
+is refused_as_event($httpd, '/events/room-told',
+    digest('ann', 'secret', 'GET', '/events/room-told', $nonce)),
+    'unauthorized', 'digest: not with EventStreamErrorForm event';
 is publish($httpd, 'room-brief', 'x', headers =>
     [digest('app', 'secret', 'POST', '/publish?channel=room-brief')])->{status},
     200, 'digest: what is published then';

@@ -26,6 +26,8 @@ async function listen(page, name, path)
 
         source.onmessage = (event) => seen.texts.push(event.data);
         source.onopen = () => seen.opened++;
+        source.addEventListener("stream-error",
+            (event) => seen.refused = JSON.parse(event.data).condition);
         source.onerror = () => {
             seen.errors++;
             seen.closed = source.readyState === EventSource.CLOSED;
@@ -147,6 +149,18 @@ async function usePassword(browser, name, base)
     }
     await page.goto(url);
     await useChannels(page, name);
+    await listen(page, "told", "/events/room-told");
+    if (name === "ticket") {
+        await until(async () => (await seen(page, "told")).refused);
+        fact("ticket: none is asked for by EventStreamErrorForm event",
+            (await seen(page, "told")).refused === "unauthorized",
+            await seen(page, "told"));
+    }
+    else {
+        await opens(page, "told", name + ": EventStreamErrorForm event, too");
+        fact(name + ": which refuses nothing",
+            (await seen(page, "told")).refused === undefined);
+    }
     await context.close();
 }
 

@@ -67,6 +67,11 @@ no head.
 
 The client's stream opens. Returns the client.
 
+=item refused_as_event($where, $path, @headers)
+
+The condition of the stream-error that an EventSource with these headers gets,
+where EventStreamErrorForm says so; 'status 401' and the like if it is none.
+
 =item next_text($client)
 
 The data of its next event, keep-alive is skipped; 'nothing' if none comes.
@@ -88,7 +93,7 @@ use EventStream::Httpd;
 use EventStream::Source;
 
 our @EXPORT = qw(basic curl_stream logged login_digests login_log login_modules
-    login_sample login_users next_text opens try_channels);
+    login_sample login_users next_text opens refused_as_event try_channels);
 
 sub login_sample
 {
@@ -164,6 +169,17 @@ sub next_text
     do { $event = $client->next_event(10) }
         while $event && $event->{event} eq 'keep-alive';
     return $event ? $event->{data} : 'nothing';
+}
+
+sub refused_as_event
+{
+    my ($where, $path, @headers) = @_;
+    my $client = subscribe($where, $path, timeout => 30,
+        headers => ['Accept: text/event-stream', @headers]);
+    my $event = $client->status == 200 ? $client->next_event(10) : undef;
+    return 'status ' . $client->status if !$event;
+    return $event->{event} if $event->{event} ne 'stream-error';
+    return $event->{data} =~ /"condition":"([^"]+)"/ ? $1 : $event->{data};
 }
 
 sub headers_of
