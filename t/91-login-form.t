@@ -33,6 +33,7 @@ my $httpd = EventStream::Httpd->start(
         '/etc/apache2/session.key' => '@DOCROOT@/session.key')
         . login_sample('channels.conf') . login_log() . <<'CONF');
 DirectoryIndex index.html
+EventStreamLog logs/streams_log "%u %U %M %X"
 # what docs/logins.md warns of
 <Location "/events/room-redirected">
     AuthFormLoginRequiredLocation "/login.html"
@@ -193,6 +194,11 @@ is request($httpd, 'DELETE', '/publish?user=bob&channel=room-1',
     headers => [$cookie{ann}])->{status}, 403, 'nor where she publishes';
 is revoke('app', 'user=ann'), 200, 'the application ends those of ann';
 ok $_->is_ended(10), 'a stream of hers ends cleanly' for $client, $renewing;
+wait_for(
+    sub {
+        EventStream::Httpd::slurp($httpd->root . '/logs/streams_log')
+            =~ m{^ann /events detached revoked$}m;
+    }, 10, 'the log of streams has the user, and why it has ended');
 is status_of('/events', $cookie{ann}), 403,
     'with the copy of the old cookie she gets no new one';
 is revoke('app', 'user=ann&for=0'), 200, 'until she may again';
