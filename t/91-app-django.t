@@ -206,6 +206,7 @@ write_settings('/nothing');
 $app->restart;
 is order($bob, 'pie'), 204, 'an order is saved if it cannot be published';
 like $app->output, qr/order \d+ is not published/, '... which is logged';
+$_->close for $mine, $his;
 is $httpd->faults // '', '', 'the shared memory is consistent';
 is $httpd->stop, 0, 'httpd stops with exit status 0';
 done_testing;

@@ -185,6 +185,7 @@ is post($bob, '/order', dish => 'pie')->{status}, 500,
     'what cannot be broadcast is an error of the application';
 like EventStream::Httpd::slurp("$dir/storage/log"), qr/BroadcastException/,
     '... with its reason in the log';
+$_->close for $mine, $his;
 is $httpd->faults // '', '', 'the shared memory is consistent';
 is $httpd->stop, 0, 'httpd stops with exit status 0';
 done_testing;

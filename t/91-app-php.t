@@ -166,6 +166,7 @@ is publish($httpd->port_of('own'), 'user-bob', 'x')->{status}, 200,
 is $his->skip_to('message', 10)->{data}, 'x', '... to streams that are open';
 $php->restart;
 is renew($bob)->{status}, 200, 'the application is back';
+$_->close for $mine, $kitchen, $his;
 is $httpd->faults // '', '', 'the shared memory is consistent';
 is $httpd->stop, 0, 'httpd stops with exit status 0';
 

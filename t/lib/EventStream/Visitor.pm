@@ -52,6 +52,7 @@ use warnings;
 use EventStream::Client ();
 
 my $MOST_REDIRECTS = 10;
+my $PATIENCE_S = 30;    # an application may be slow on a busy machine
 
 sub new
 {
@@ -124,7 +125,8 @@ sub request
     my @headers = ("Host: $host", @{$opt{headers} || []});
     push @headers, $self->cookie_header($path) if $is_ours;
     my $answer = EventStream::Client::request(
-        $port, $method, $path, %opt, headers => \@headers);
+        $port, $method, $path, timeout => $PATIENCE_S, %opt,
+        headers => \@headers);
     $self->keep($answer->{head}, $path) if $is_ours;
     $answer->{url} = "http://$host$path";
     return $answer;
@@ -168,7 +170,8 @@ sub subscribe
     my ($self, $path, %opt) = @_;
     my @headers = ($self->cookie_header($path), @{$opt{headers} || []});
     return EventStream::Client::subscribe(
-        $self->{httpd}, $path, %opt, headers => \@headers);
+        $self->{httpd}, $path, timeout => $PATIENCE_S, %opt,
+        headers => \@headers);
 }
 
 1;
