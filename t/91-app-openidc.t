@@ -109,6 +109,9 @@ is status_of($nobody, $_), 401, "$_: nobody gets 401"
     for qw(mine users/ann teams/kitchen staff);
 is $nobody->request('GET', '/app/', headers => ['Accept: text/html'])->{status},
     302, 'a page redirects to the provider';
+is $nobody->request('GET', '/app/', headers => ["Accept: $_->[0]"])->{status},
+    $_->[1], "... without OIDCUnAuthAction, $_->[0] gets $_->[1]"
+    for ['text/event-stream', 401], ['*/*', 302];
 is get($httpd, '/publish')->{status}, 404, 'browsers cannot publish';
 
 # ---- With one ----------------------------------------------------------------
