@@ -250,6 +250,9 @@ SKIP: {
 
 like run_program('statistics.sh', ['curl']),
     qr/"channel": "room-kitchen", "clients": 1,/, 'statistics.sh: a client';
+is run_program('revoke.sh', ['curl']),
+    qq({"revoked": "user", "name": "alice", "for": 60}\n),
+    'revoke.sh: the streams of a user are ended';
 like run_program('close.sh', ['curl']), qr/^{"closed": 1, /,
     'close.sh: one is closed';
 ok $sse->is_ended(10), '... and its stream has ended';
