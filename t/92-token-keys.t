@@ -168,7 +168,7 @@ sub status_soon
 }
 my ($old_token, $new_token) = map { token($_, $claims) } $secret, $new;
 my $client = subscribe($httpd, '/turn?c=news', headers => [bearer($old_token)]);
-is $client->next_event(10)->{event}, 'stream-open', 'a client';
+is $client->next_event(20)->{event}, 'stream-open', 'a client';
 is status_of('/turn', $new_token), 401, 'a key that is not there yet';
 file('turn', jwks(jwk('old', $secret), jwk('new', $new)));
 is status_of('/turn', $new_token), 401, 'a file is read when httpd is told to';
@@ -179,6 +179,7 @@ file('turn', "$new\n");
 $httpd->graceful;
 is status_soon($old_token, 401), 401, 'after another one, the new key alone';
 is status_soon($new_token, 200), 200, 'is valid';
+$client->fill(0.1);
 ok $client->is_open, 'a stream of the old key goes on';
 for my $broken ('{"keys":[', jwks(), 'short') {
     file('turn', $broken);

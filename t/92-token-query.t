@@ -90,7 +90,7 @@ my $token = made({subscribe => ['a', 'leak-'], publish => ['a'], control =>
     JSON::PP::true});
 my ($status, $client) = status_of("/stream?c=a&access=$token");
 is $status, 200, 'a token in the query';
-is $client->next_event(10)->{event}, 'stream-open', 'opens a stream';
+is $client->next_event(20)->{event}, 'stream-open', 'opens a stream';
 is status_of("/stream?access=$token&c=a"), 200, 'before other parameters';
 is status_of("/stream?access=$token&c=x"), 403, 'of its channels';
 is status_of("/stream?c=a&%61ccess=$token"), 200, 'with a name in %HH';
@@ -104,7 +104,7 @@ is status_of("/error/?c=x&access=$token"), 403, 'and another';
 my $answer = request($httpd, 'POST', "/publish?channel=a&access=$token",
     body => 'hello', headers => ['Content-Type: text/plain']);
 is $answer->{status}, 200, 'a publisher';
-is $client->next_event(10)->{data}, 'hello', 'publishes';
+is $client->skip_to('message', 20)->{data}, 'hello', 'publishes';
 is get($httpd, "/publish?channel=a&access=$token")->{status}, 200, 'and reads';
 is status_of("/stream?c=a&access=$token", "Referer: http://localhost/page?x=1"
     . "&access=$token#top"), 200, 'a page that has it in its own address';

@@ -64,8 +64,8 @@ int es_token_access_controls(request_rec *r);
  */
 int es_token_access_opens(request_rec *r);
 
-/** May the request use this channel? 0: es_token_access_opens alone has admitted
- * it, and the token does not grant the channel. */
+/** May the request use this channel? 0: it came in by es_token_access_opens
+ * alone, and the token does not grant the channel. */
 int es_token_access_covers(request_rec *r, es_slice_t name);
 
 /* ---- Logins ------------------------------------------------------------- */
