@@ -14,6 +14,7 @@ use lib "$FindBin::Bin/lib";
 use Test::More;
 
 use JSON::PP qw(decode_json);
+use MIME::Base64 qw(encode_base64);
 
 use EventStream::Client;
 use EventStream::Httpd;
@@ -118,8 +119,9 @@ my ($first, $missed);    # ids of two events of the channel news
 sub is_sent_away
 {
     my ($query, %options) = @_;
+    my @headers = @{delete $options{headers} || []};
     my $client = subscribe($httpd, ($options{path} || '/events') . "?$query",
-        headers => ["Last-Event-ID: $first"], %options);
+        headers => ["Last-Event-ID: $first", @headers], %options);
     my $is_ended = $client->is_ended(10);
     my @events = map { $client->next_event(0) || () } 1 .. 3;
     my $seen = join ' ', map { $_->{event} . ':' . ($_->{data} // '') } @events;
@@ -139,8 +141,20 @@ sub two_events
     return;
 }
 
-$httpd = EventStream::Httpd->start(modules => ['status'], conf => $conf
-    . <<'CONF');
+# ann and bob, password "secret"
+my $hash = '{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=';
+$httpd = EventStream::Httpd->start(
+    modules => [qw(status auth_basic authn_file authz_user)],
+    files => {'users' => "ann:$hash\nbob:$hash\n"}, conf => $conf . <<'CONF');
+<Location "/private">
+    SetHandler eventstream
+    EventStreamChannel "news"
+    AuthType Basic
+    AuthName x
+    AuthUserFile "@DOCROOT@/users"
+    Require valid-user
+</Location>
+EventStreamMaxClientsPerUser 2
 EventStreamMaxClients 6
 EventStreamMaxClientsPerAddress 2
 EventStreamMaxChannelsPerAddress 20
@@ -161,6 +175,25 @@ row('MaxClients',
     back => sub { (shift @clients)->close if @clients == 6;
         push @clients, stays('c=a', from => '127.0.0.4') || return;
         return 1 });
+$_->close for @clients;
+wait_for(sub { clients($httpd, 'news') == 0 }, 30);
+
+# each from another address
+sub of
+{
+    my ($user, $address) = @_;
+    return (path => '/private', from => "127.0.0.$address",
+        headers => ['Authorization: Basic '
+            . encode_base64("$user:secret", '')]);
+}
+
+row('MaxClientsPerUser',
+    at => sub { @clients = map { stays('', of('ann', $_)) } 5, 6;
+        stay(@clients) == 2 },
+    over => sub { is_sent_away('', of('ann', 7)) },
+    back => sub { my $other = stays('', of('bob', 7)) or return;
+        (shift @clients)->close if @clients == 2;
+        push @clients, stays('', of('ann', 8)) || return; return 1 });
 $_->close for @clients;
 wait_for(sub { clients($httpd, 'news') == 0 }, 30);
 
@@ -193,8 +226,8 @@ row('MaxChannels',
         return 1 });
 $_->close for @clients;
 wait_for(sub { clients($httpd, 'news') == 0 }, 30);
-page_agrees(qw(MaxClients MaxClientsPerAddress MaxChannelsPerAddress
-    MaxChannels));
+page_agrees(qw(MaxClients MaxClientsPerAddress MaxClientsPerUser
+    MaxChannelsPerAddress MaxChannels));
 undef $httpd;
 
 # ---- A child ---------------------------------------------------------------
