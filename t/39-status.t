@@ -62,7 +62,8 @@ sub is_stat
 
 my @limits = qw(MaxClients MaxClientsPerAddress OpenFiles MaxHeld MaxChannels
     MaxChannelsPerClient MaxEventSize MaxBody GripMaxWaiting
-    MaxChannelsPerAddress Http2 MaxPresence PublishRate);
+    MaxChannelsPerAddress Http2 MaxPresence PublishRate
+    MaxClientsPerUser);
 my @tls = EventStream::Httpd->build('detaches_tls') ne 'yes' ? ()
     : qw(SwitchedOff UnknownTls OldVersion OtherCipher NotTested Compression
         ShortRecords NotSettled InputLeft NotCounted Padded);
@@ -73,6 +74,7 @@ my $at_start = stats();
 is_deeply [sort keys %$at_start],
     [sort 'Clients', 'Detached.Plain', 'Detached.Tls', 'Held',
         map({ "NotDetached.$_" } @path, @tls), map({ "Reached.$_" } @limits),
+        map({ "Revoked.$_" } qw(Holding Refused Streams Times)),
         map({ ("Hub.default.$_", "Hub.shop.$_") } @hub)],
     'the keys of ?auto are as documented';
 is_deeply [grep { $at_start->{$_} } sort keys %$at_start],

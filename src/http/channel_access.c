@@ -29,6 +29,8 @@
  * DirectoryIndex, FallbackResource or MultiViews has found our section gives
  * its notes to the request that is served, but not what is in its pool. */
 #define ASKS_NOTE "eventstream-channel-asks"
+/* The same, not for the rule of a token. */
+#define RULES_NOTE "eventstream-channel-rules"
 #define VARIABLE "EVENTSTREAM_CHANNEL"
 /** Channels of which the outcome is kept; an endless body names any number. */
 #define KEPT_MAX 4096
@@ -93,14 +95,29 @@ void es_channel_access_note(request_rec *r)
     apr_table_setn(r->notes, ASKS_NOTE, "1");
 }
 
-/* httpd asks no rule for a request of its own that has the section of the one
- * that it comes from. */
-int es_channel_access_is_asked(const request_rec *r)
+static void note_rule(request_rec *r)
 {
-    while (r && !apr_table_get(r->notes, ASKS_NOTE)) {
+    apr_table_setn(r->notes, RULES_NOTE, "1");
+}
+
+static int has_note(const request_rec *r, const char *note)
+{
+    while (r && !apr_table_get(r->notes, note)) {
         r = r->main ? r->main : r->prev;
     }
     return r != NULL;
+}
+
+int es_channel_access_has_rules(const request_rec *r)
+{
+    return has_note(r, RULES_NOTE);
+}
+
+/* httpd asks no rule for a request of its own that has the section of the one
+ * that it comes from. */
+static int asks(const request_rec *r)
+{
+    return has_note(r, ASKS_NOTE);
 }
 
 /* ---- Which channels a rule sees ------------------------------------------ */
@@ -242,6 +259,7 @@ authz_status es_channel_access_check(request_rec *r,
     const es_slice_t *names;
     int count, matches;
 
+    note_rule(r);
     if (needs_user(r, rule)) {
         es_channel_access_note(r);
         return AUTHZ_DENIED_NO_USER;
@@ -352,7 +370,7 @@ int es_channel_access_admits(request_rec *r, es_slice_t name)
     const outcome_t *outcome = NULL;
     int status;
 
-    if (!es_channel_access_is_asked(r) || is_seen(access, name)) {
+    if (!asks(r) || is_seen(access, name)) {
         return OK;
     }
     if (access->outcomes) {
@@ -375,6 +393,7 @@ static const char *read_variable(ap_expr_eval_ctx_t *ctx, const void *data)
     const es_slice_t *names;
 
     (void)data;
+    note_rule(ctx->r);
     if (look(ctx->r, access, &names) == 0) {
         return "";
     }

@@ -69,9 +69,10 @@ int es_channel_access_look(request_rec *r, const es_slice_t **names);
  */
 int es_channel_access_admits(request_rec *r, es_slice_t name);
 
-/** Has a rule looked at the channels of the request? Then what it uses is to be
- * asked for, channel by channel. Context: WORKER, handler. */
-int es_channel_access_is_asked(const request_rec *r);
+/** Has a rule looked at the channels of the request, other than that of a
+ * token? Then nobody knows what it says of channels that are not named.
+ * Context: WORKER, handler. */
+int es_channel_access_has_rules(const request_rec *r);
 
 /** Register the variable. Context: register_hooks. */
 void es_channel_access_register(void);

@@ -5,15 +5,20 @@
 #include "base/clock.h"
 #include "server/revocation_runtime.h"
 #include "server/runtime.h"
+#include "http/token_access.h"
 
 void es_identity_of(request_rec *r, es_identity_t *out)
 {
     const es_revocations_t *table = es_revocation_runtime_table();
+    const es_token_t *token = es_token_access_of(r);
 
     memset(out, 0, sizeof(*out));
     if (table) {
         out->user =
             es_revocations_hash(table, ES_IDENTITY_USER, es_slice_of(r->user));
+    }
+    if (table && token) {
+        out->token = es_revocations_hash(table, ES_IDENTITY_TOKEN, token->jti);
     }
 }
 
@@ -22,7 +27,7 @@ static int has_channel(const es_revocations_t *table,
 {
     int i;
 
-    for (i = 0; channel != 0 && i < es_channel_set_count(names); i++) {
+    for (i = 0; channel != 0 && names && i < es_channel_set_count(names); i++) {
         if (es_revocations_channel(table, es_channel_set_names(names)[i]) ==
             channel) {
             return 1;
@@ -31,7 +36,8 @@ static int has_channel(const es_revocations_t *table,
     return channel == 0;
 }
 
-/* The revocation that holds for this client. @return 0: none */
+/* The revocation that holds for this client. @param names  NULL = only one of
+ * all channels counts. @return 0: none */
 static int find(const es_revocations_t *table, const es_id_t *epoch,
                 const es_identity_t *who, const es_channel_set_t *names,
                 es_revocation_t *found)
@@ -83,4 +89,26 @@ int es_identity_admits(request_rec *r, const es_dir_t *conf,
     }
     es_revocations_count_refused(table);
     return refuse(r, found.who == out->who.user, why);
+}
+
+int es_identity_may_publish(request_rec *r, const es_dir_t *conf,
+                            es_problem_t *why)
+{
+    es_revocations_t *table = es_revocation_runtime_table();
+    const es_runtime_hub_t *hub = es_runtime_hub(conf);
+    es_revocation_t found;
+    es_identity_t who;
+    es_id_t epoch;
+
+    es_identity_of(r, &who);
+    if (!table || !hub || who.token == 0) {
+        return 1;
+    }
+    who.user = 0;
+    epoch = es_store_epoch(hub->store);
+    if (!find(table, &epoch, &who, NULL, &found)) {
+        return 1;
+    }
+    es_revocations_count_refused(table);
+    return refuse(r, 0, why);
 }

@@ -38,4 +38,16 @@ int es_identity_admits(request_rec *r, const es_dir_t *conf,
                        const es_channel_set_t *names, es_identified_t *out,
                        es_problem_t *why);
 
+/**
+ * May this request publish or control, as far as revocations say? Not with a
+ * token that is revoked for all channels; a user still may.
+ *
+ * @param why  401
+ * @return 1, or 0 with why
+ *
+ * Context: WORKER; takes no lock.
+ */
+int es_identity_may_publish(request_rec *r, const es_dir_t *conf,
+                            es_problem_t *why);
+
 #endif

@@ -130,6 +130,30 @@ static void put_limits(text_t *text, const es_figures_t *figures)
     put_limit_values(text, figures, offsetof(es_figures_limit_t, reached), 0);
 }
 
+#define REVOKED(field) offsetof(es_figures_t, revocations.field)
+
+static const family_t of_revocations[] = {
+    {"eventstream_revocations", ES_METRIC_GAUGE, REVOKED(held),
+     "Revocations of users and tokens that hold now."},
+    {"eventstream_revocations_total", ES_METRIC_COUNTER, REVOKED(added),
+     "How often a user or a token was revoked."},
+    {"eventstream_revoked_streams_total", ES_METRIC_COUNTER, REVOKED(ended),
+     "Streams that were ended, as their user or token was revoked."},
+    {"eventstream_revoked_requests_total", ES_METRIC_COUNTER, REVOKED(refused),
+     "Requests for a stream that were refused for the same reason."},
+};
+
+static void put_revocations(text_t *text, const es_figures_t *figures)
+{
+    size_t i;
+
+    for (i = 0; i < sizeof(of_revocations) / sizeof(of_revocations[0]); i++) {
+        begin(text, &of_revocations[i]);
+        es_metrics_text_number(text, NULL,
+                               value_at(figures, of_revocations[i].offset));
+    }
+}
+
 /* ---- Hubs ---------------------------------------------------------------- */
 
 #define HUB(field) offsetof(es_figures_hub_t, field)
@@ -477,6 +501,7 @@ static void send_metrics(request_rec *r, const es_figures_t *figures)
     put_server(text, figures);
     put_not_detached(text, figures);
     put_limits(text, figures);
+    put_revocations(text, figures);
     put_hubs(text, figures);
     put_clusters(text, figures);
     put_proxies(text, figures);

@@ -18,6 +18,7 @@
 #include "http/body_formats.h"
 #include "http/channel_get.h"
 #include "http/cors.h"
+#include "http/identity.h"
 #include "http/publish_log.h"
 #include "http/publish_rate.h"
 #include "http/reply.h"
@@ -230,7 +231,8 @@ static int admits(request_rec *r, const es_dir_t *conf, es_problem_t *why)
 
     return (publishes ? es_publish_auth_admits(r, conf, why)
                       : es_publish_auth_admits_control(r, conf, why)) &&
-           es_cors_may_publish(r, conf, why);
+           es_cors_may_publish(r, conf, why) &&
+           es_identity_may_publish(r, conf, why);
 }
 
 static int answer(request_rec *r, const es_dir_t *conf)

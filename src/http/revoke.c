@@ -24,6 +24,7 @@
 #include "http/publish_log.h"
 #include "http/reply.h"
 #include "http/request_channels.h"
+#include "http/token_access.h"
 
 #define USER_FOR 60
 #define FOR_MAX (31 * 24 * 3600)
@@ -130,8 +131,12 @@ static int read_for(request_rec *r, es_revoke_t *revoke, es_problem_t *why)
 /* All channels of the hub are those of others, too. */
 static int may_revoke_all(const es_request_rights_t *rights, es_problem_t *why)
 {
-    if (!rights->only && !rights->patterns &&
-        !es_channel_access_is_asked(rights->r)) {
+    request_rec *r = rights->r;
+    const es_token_t *token =
+        es_token_access_grants(r) ? es_token_access_of(r) : NULL;
+
+    if (!rights->only && !rights->patterns && !es_channel_access_has_rules(r) &&
+        (!token || es_token_admits_all(token, ES_RIGHT_CONTROL))) {
         return 1;
     }
     es_problem_set(why, rights->r->pool, HTTP_FORBIDDEN,
@@ -139,8 +144,8 @@ static int may_revoke_all(const es_request_rights_t *rights, es_problem_t *why)
                    "here.");
     return es_problem_remedy(
         why, ES_REMEDY_CHANNEL,
-        "This Location is confined to some channels (EventStreamChannel, "
-        "EventStreamAllowChannel or Require), so it does not revoke a user or "
+        "This Location, or the token, is confined to some channels "
+        "(EventStreamChannel, EventStreamAllowChannel, Require), so it does not revoke a user or "
         "a token for all channels of the hub.");
 }
 

@@ -88,6 +88,17 @@ static void lines_of_reasons(request_rec *r, const es_figures_t *figures)
     }
 }
 
+static void lines_of_revocations(request_rec *r,
+                                 const es_revocations_use_t *use)
+{
+    ap_rprintf(r,
+               "EventStream.Revoked.Holding: " NUMBER "\n"
+               "EventStream.Revoked.Times: " NUMBER "\n"
+               "EventStream.Revoked.Streams: " NUMBER "\n"
+               "EventStream.Revoked.Refused: " NUMBER "\n",
+               use->held, use->added, use->ended, use->refused);
+}
+
 static void lines(request_rec *r, const es_figures_t *figures)
 {
     const es_figures_clients_t *clients = &figures->clients;
@@ -105,6 +116,7 @@ static void lines(request_rec *r, const es_figures_t *figures)
         ap_rprintf(r, "EventStream.Reached.%s: " NUMBER "\n", key_of(i),
                    figures->limits[i].reached);
     }
+    lines_of_revocations(r, &figures->revocations);
     for (i = 0; i < figures->nhubs; i++) {
         const es_figures_hub_t *hub = &figures->hubs[i];
 
@@ -201,6 +213,15 @@ static void table_of_limits(request_rec *r, const es_figures_t *figures)
     ap_rputs("</table>\n", r);
 }
 
+static void text_of_revocations(request_rec *r, const es_revocations_use_t *use)
+{
+    ap_rprintf(r,
+               "<p>Users and tokens were revoked " NUMBER
+               " times, which has ended " NUMBER " streams and refused " NUMBER
+               " new ones; " NUMBER " revocations hold now</p>\n",
+               use->added, use->ended, use->refused, use->held);
+}
+
 static void table_of_reasons(request_rec *r, const es_figures_t *figures)
 {
     es_not_detached_t reason;
@@ -228,6 +249,7 @@ static void page(request_rec *r, const es_figures_t *figures)
     table_of_hubs(r, figures);
     table_of_clusters(r, figures);
     table_of_limits(r, figures);
+    text_of_revocations(r, &figures->revocations);
     table_of_reasons(r, figures);
 }
 

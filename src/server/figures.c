@@ -19,6 +19,7 @@
 #include "grip/outcome.h"
 #include "server/grip_runtime.h"
 #include "server/presence_runtime.h"
+#include "server/revocation_runtime.h"
 
 #define FOLDER "/proc/self/fd"
 
@@ -411,6 +412,15 @@ static void read_not_detached(es_figures_t *out)
     }
 }
 
+static void read_revocations(es_figures_t *out)
+{
+    const es_revocations_t *table = es_revocation_runtime_table();
+
+    if (table) {
+        out->revocations = es_revocations_use(table, es_clock_now());
+    }
+}
+
 int es_figures_read(es_figures_t *out, apr_pool_t *p)
 {
     const es_settings_t *global = es_settings_of(ap_server_conf);
@@ -426,6 +436,7 @@ int es_figures_read(es_figures_t *out, apr_pool_t *p)
     out->nadvice = es_advice_all(&out->advice);
     read_limits(out, global);
     read_not_detached(out);
+    read_revocations(out);
     read_histograms(out);
     return 1;
 }

@@ -11,6 +11,7 @@
 #ifndef ES_SERVER_FIGURES_H
 #define ES_SERVER_FIGURES_H
 
+#include "shm/revocations.h"
 #include "server/advice.h"
 #include "server/cluster_runtime.h"
 #include "server/runtime.h"
@@ -116,6 +117,7 @@ typedef struct es_figures_t {
     const es_advice_t *advice; /* of the start */
     int nadvice;
     es_figures_limit_t limits[ES_LIMITS];
+    es_revocations_use_t revocations;   /* all 0 if there is no table */
     apr_uint64_t paths[ES_STATS_PATHS]; /* clients that were not detached: see
                                          * http/not_detached.h for the names */
     apr_uint64_t obstacles[ES_STATS_OBSTACLES];

@@ -57,7 +57,7 @@ typedef struct es_revocations_use_t {
     apr_uint64_t added;
     apr_uint64_t ended;   /* clients */
     apr_uint64_t refused; /* requests */
-    apr_uint32_t held;    /* those that hold now */
+    apr_uint64_t held;    /* those that hold now */
 } es_revocations_use_t;
 
 typedef struct es_revocations_t es_revocations_t;

@@ -198,3 +198,26 @@ int es_token_admits(const es_token_t *token, es_right_t right, es_slice_t name)
                                   matches(token->subscribe, name));
     }
 }
+
+static int has_all(const apr_array_header_t *topics)
+{
+    int i;
+
+    for (i = 0; i < topics->nelts; i++) {
+        if (es_slice_is(APR_ARRAY_IDX(topics, i, es_topic_t).text, "*")) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+int es_token_admits_all(const es_token_t *token, es_right_t right)
+{
+    switch (right) {
+    case ES_RIGHT_SUBSCRIBE: return has_all(token->subscribe);
+    case ES_RIGHT_PUBLISH: return has_all(token->publish);
+    default:
+        return token->control &&
+               (has_all(token->publish) || has_all(token->subscribe));
+    }
+}

@@ -82,4 +82,7 @@ int es_token_has(const es_token_t *token, es_right_t right);
  */
 int es_token_admits(const es_token_t *token, es_right_t right, es_slice_t name);
 
+/** The same for all channels that there are: by "*". */
+int es_token_admits_all(const es_token_t *token, es_right_t right);
+
 #endif
