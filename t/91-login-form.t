@@ -38,6 +38,9 @@ EventStreamLog logs/streams_log "%u %U %M %X"
 <Location "/events/room-redirected">
     AuthFormLoginRequiredLocation "/login.html"
 </Location>
+<Location "/logout/nameless">
+    AuthName "another"
+</Location>
 <Location "/events/room-told">
     EventStreamErrorForm event
 </Location>
@@ -174,6 +177,8 @@ like "$answer->{status} $answer->{headers}{location}", qr{^30\d /login\.html$},
     'a logout leads to the login page';
 is status_of('/events', cookie_of($answer->{head})), 401,
     'its cookie has no user';
+is status_of('/events', cookie_of(get($httpd, '/logout/nameless',
+    $cookie{bob})->{head})), 200, 'with another AuthName the user stays in it';
 is status_of('/events', $cookie{ann}), 200,
     'a copy of the old one is still valid';
 is publish($httpd, 'user-ann', 1, headers => [$cookie{app}])->{status}, 200,

@@ -82,13 +82,20 @@ my $httpd = EventStream::Httpd->start(
     conf => login_sample('gssapi.conf',
         '/etc/apache2/http.keytab' => "$dir/http.keytab",
         'publish|control' => 'publish|control|members')
-        . login_sample('channels.conf') . login_log() . <<'CONF');
+        . login_sample('channels.conf') . login_log()
+        . <<'CONF' =~ s/\@DIR\@/$dir/r);
 DirectoryIndex index.html
 AddType text/html .html
 <Location "/members">
     Require valid-user
 </Location>
 # what docs/logins.md warns of
+<Location "/events/room-whole">
+    GssapiCredStore keytab:@DIR@/http.keytab
+</Location>
+<Location "/events/room-lost">
+    GssapiLocalName On
+</Location>
 <Location "/events/room-told">
     EventStreamErrorForm event
 </Location>
@@ -157,6 +164,12 @@ is get($httpd, '/events', basic('ann', 'secret'))->{status}, 401,
     'a password is no ticket';
 ok scalar(grep { $_ eq 'ann 200 GET /events detached' } logged($httpd)),
     'the access log has the user without the realm';
+opens(open_stream('ann', '/events/room-whole'), 'without GssapiLocalName');
+wait_for(
+    sub { grep { /^ann\@EXAMPLE\.COM 200 .*-whole/ } logged($httpd) }, 10,
+    'it has the realm');
+is open_stream('ann', '/events/room-lost')->status, 401,
+    'a section with another line of mod_auth_gssapi has no key';
 is_deeply [grep { /^ann 200 GET/ && !/detached/ } logged($httpd)], [],
     'no stream of a user holds a worker';
 

@@ -109,6 +109,10 @@ my $httpd = EventStream::Httpd->start(
 <Location "/events/news">
     EventStreamErrorForm event
 </Location>
+# what docs/logins.md warns of
+<Location "/events/team-red-quoted">
+    Require ldap-group "cn=red,ou=groups,dc=example,dc=com"
+</Location>
 CONF
 
 sub status_of
@@ -155,6 +159,8 @@ is next_text($_), 3, 'goes to ann and to ANN' for $ann, $capital;
 # ---- Groups ------------------------------------------------------------------
 
 my $team = client('/events/team-red', 'ann');
+is status_of('/events/team-red-quoted', 'ann'), 403,
+    'no group has a name with quotes';
 is status_of('/events/team-red', 'bob'), 403,
     'who is not in the group does not hear its channel';
 is status_of('/events/team-blue', 'ann'), 403,
