@@ -9,13 +9,14 @@
 use strict;
 use warnings;
 use FindBin;
-use lib "$FindBin::Bin/lib";
+use lib "$FindBin::Bin/lib", "$FindBin::Bin/browser";
 use Test::More;
 
 use File::Path ();
 use File::Temp ();
 use JSON::PP ();
 
+use Driver;
 use EventStream::App;
 use EventStream::Client;
 use EventStream::Clock;
@@ -39,7 +40,8 @@ my $clock = EventStream::Clock->new;
 my $httpd = EventStream::Httpd->start($clock->options,
     modules => ['proxy', 'proxy_http', 'authz_user'],
     files => {'static/stream.js' => sample('stream.js')},
-    conf => sample('django.conf',
+    conf => "EventStreamRetry 500ms\nAddType text/javascript .js\n"
+        . sample('django.conf',
         '/srv/app/static/' => '@DOCROOT@/static/',
         '"/srv/app/static"' => '"@DOCROOT@/static"',
         '127.0.0.1:8000' => '127.0.0.1:@PORT:app@',
@@ -196,6 +198,16 @@ like $page->{url}, qr{/app/login/}, 'she logs out';
 ok $open->is_ended(10), 'and her stream ends';
 is status_of($ann, 'user-ann'), 401, 'and she gets no other';
 is renew($ann)->{status}, 401, 'nor a token';
+
+# ---- A browser ---------------------------------------------------------------
+
+SKIP: {
+    my $reason = Driver::lacking('playwright-core', browser => 1);
+    die "$reason\n" if $reason && ($ENV{CI} || '') eq 'true';
+    skip $reason, 1 if $reason;
+    Driver::run('apps-django.mjs', $httpd,
+        'http://localhost:' . $httpd->port . '/');
+}
 
 # ---- What is dead ------------------------------------------------------------
 
