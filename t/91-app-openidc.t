@@ -163,7 +163,8 @@ is $answer->{body}, "Goodbye\n", 'bob logs out';
 is status_of($bob, 'mine'), 401, 'and gets 401';
 $bob->set_cookie($name, $before, '/');
 is status_of($bob, 'mine'), 401, 'with the old cookie, too';
-is send_to('user-bob', 'late'), 1, 'a stream that was open goes on';
+# that of before may still be counted
+cmp_ok send_to('user-bob', 'late'), '>=', 1, 'a stream that was open goes on';
 is $open->skip_to('message', 10)->{data}, 'late', 'until its end';
 is request($httpd->port_of('own'), 'DELETE', '/publish?user=bob&for=0')
     ->{status}, 200, 'or until the application ends the streams of bob';
