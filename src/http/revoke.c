@@ -133,7 +133,7 @@ static int may_revoke_all(const es_request_rights_t *rights, es_problem_t *why)
 {
     request_rec *r = rights->r;
     const es_token_t *token =
-        es_token_access_grants(r) ? es_token_access_of(r) : NULL;
+        es_token_access_controls(r) ? es_token_access_of(r) : NULL;
 
     if (!rights->only && !rights->patterns && !es_channel_access_has_rules(r) &&
         (!token || es_token_admits_all(token, ES_RIGHT_CONTROL))) {
@@ -145,8 +145,8 @@ static int may_revoke_all(const es_request_rights_t *rights, es_problem_t *why)
     return es_problem_remedy(
         why, ES_REMEDY_CHANNEL,
         "This Location, or the token, is confined to some channels "
-        "(EventStreamChannel, EventStreamAllowChannel, Require), so it does not revoke a user or "
-        "a token for all channels of the hub.");
+        "(EventStreamChannel, EventStreamAllowChannel, Require), so it does not "
+        "revoke a user or a token for all channels of the hub.");
 }
 
 static int read_channels(const es_request_rights_t *rights, es_revoke_t *revoke,
