@@ -23,7 +23,7 @@ my $secret = 'secret-0123456789abcdef0123456789abcdef';
 EventStream::Httpd::spew("$dir/key", "$secret\n");
 chmod 0600, "$dir/key";
 
-my $httpd = EventStream::Httpd->start(
+my $httpd = EventStream::Httpd->start(h2 => 1,
     modules => [qw(status rewrite headers dir log_forensic)], conf => <<"CONF");
 LogLevel eventstream:debug
 ForensicLog logs/forensic
@@ -111,6 +111,10 @@ is status_of("/stream?c=a&access=$token", "Referer: http://localhost/page?x=1"
 is status_of('/stream?c=a', "Referer: http://localhost/stream?access=$token",
     bearer($token)), 200, 'a header beside a page';
 
+my $held = subscribe($httpd, "/stream?c=a&access=$token", http2 => 1);
+is $held->status, 200, 'a client over HTTP/2';
+is $held->next_event(20)->{event}, 'stream-open', 'gets its stream';
+
 # ---- Several tokens ----------------------------------------------------------
 
 for my $case (
@@ -149,7 +153,7 @@ is request($httpd, 'GET', '/stream?c=a', headers => [bearer($long)])->{status},
 my $page = get($httpd, '/status')->{body};
 like $page, qr{GET /stream}, 'mod_status shows requests';
 unlike $page, qr/eyJ/, 'and no token';
-$client->close;
+$_->close for $client, $held;
 is status_of("/stream?c=a&access=$token"), 200, 'another one';
 is $httpd->stop, 0, 'httpd stops with exit status 0';
 

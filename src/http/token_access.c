@@ -22,6 +22,9 @@
 #include "http/hooks.h"
 #include "http/token_query.h"
 
+/* The address tells our users from those of a module with the same name. */
+static const char scheme[] = "Bearer";
+
 #define SCHEME "Bearer"
 #define CHALLENGE SCHEME " realm=\"eventstream\""
 #define REPEATED "form: the request has several tokens"
@@ -182,8 +185,14 @@ static void name_user(request_rec *r, const bearer_t *bearer)
 {
     if (!r->user && bearer && bearer->sub) {
         r->user = (char *)bearer->sub;
-        r->ap_auth_type = (char *)SCHEME;
+        r->ap_auth_type = (char *)scheme;
     }
+}
+
+/* httpd gives the user to a request of its own with the same section. */
+static int is_user_of_token(const request_rec *r)
+{
+    return r->user && r->ap_auth_type == scheme;
 }
 
 void es_token_access_log_in(request_rec *r)
@@ -218,13 +227,7 @@ void es_token_access_name_guest(request_rec *r)
 
 int es_token_access_is_guest(request_rec *r)
 {
-    const bearer_t *bearer;
-
-    if (!r->user || !es_settings_dir(r)->tokens || !has_login(r)) {
-        return 0;
-    }
-    bearer = bearer_of(r);
-    return r->user == bearer->sub;
+    return is_user_of_token(r) && has_login(r);
 }
 
 int es_token_access_authenticate(request_rec *r)
@@ -252,8 +255,7 @@ const es_token_t *es_token_access_of(request_rec *r)
     if (!bearer || !bearer->token) {
         return NULL;
     }
-    return (r->user && r->user == bearer->sub) || granted_of(r) ? bearer->token
-                                                                : NULL;
+    return is_user_of_token(r) || granted_of(r) ? bearer->token : NULL;
 }
 
 apr_interval_time_t es_token_access_lifetime(request_rec *r,
@@ -303,14 +305,13 @@ static void log_lacks(request_rec *r, es_right_t right, const char *channel)
 static int count_channels(request_rec *r, const bearer_t *bearer,
                           const es_slice_t **names)
 {
-    char *user = r->user;
+    char *user = r->user, *type = r->ap_auth_type;
     int count;
 
-    if (!user) {
-        r->user = (char *)bearer->sub;
-    }
+    name_user(r, bearer);
     count = es_channel_access_look(r, names);
     r->user = user;
+    r->ap_auth_type = type;
     return count;
 }
 
