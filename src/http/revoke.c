@@ -145,8 +145,8 @@ static int may_revoke_all(const es_request_rights_t *rights, es_problem_t *why)
     return es_problem_remedy(
         why, ES_REMEDY_CHANNEL,
         "This Location, or the token, is confined to some channels "
-        "(EventStreamChannel, EventStreamAllowChannel, Require), so it does not "
-        "revoke a user or a token for all channels of the hub.");
+        "(EventStreamChannel, EventStreamAllowChannel, Require), so it does "
+        "not revoke a user or a token for all channels of the hub.");
 }
 
 static int read_channels(const es_request_rights_t *rights, es_revoke_t *revoke,
