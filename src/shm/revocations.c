@@ -156,10 +156,9 @@ static int read_row(const revocation_row_t *row, es_revocation_t *out)
            out->number == __atomic_load_n(&row->number, __ATOMIC_RELAXED);
 }
 
-static int is_of(const es_revocation_t *revocation, const es_identity_t *who)
+static int is_of(apr_uint64_t row_who, const es_identity_t *who)
 {
-    return who == NULL || revocation->who == who->user ||
-           revocation->who == who->token;
+    return who == NULL || row_who == who->user || row_who == who->token;
 }
 
 int es_revocations_next(const es_revocations_t *table, const es_identity_t *who,
@@ -171,7 +170,10 @@ int es_revocations_next(const es_revocations_t *table, const es_identity_t *who,
     while (*at < rows) {
         const revocation_row_t *row = &table->rows[(*at)++];
 
-        if (read_row(row, out) && out->number > since && is_of(out, who)) {
+        /* mostly another one: if it is just being written, its number is above
+         * the one that the reader knows */
+        if (is_of(__atomic_load_n(&row->who, __ATOMIC_RELAXED), who) &&
+            read_row(row, out) && out->number > since && is_of(out->who, who)) {
             return 1;
         }
     }
