@@ -130,6 +130,13 @@ my $run = run($server, '-d', '-v', '-n', 2);
 is $run->{out}, "a\nb\n", 'a refusal that passes, and no answer at all';
 cmp_ok time - $began, '>=', 1, 'Retry-After is waited for';
 like $run->{err}, qr/: busy\n/, '--verbose tells the sentence';
+for my $odd ('9' x 30, '-1', '4294967297', 'Wed, 21 Oct 2099 07:28:00 GMT',
+    '') {
+    (my $answer = $busy) =~ s/Retry-After: 1/Retry-After: $odd/;
+    is run(serve("${head}retry: 10\ndata: a\n\n", $answer,
+        "${head}data: b\n\n"), '-d', '-n', 2)->{out}, "a\nb\n",
+        "Retry-After: $odd is not waited for";
+}
 $run = run(serve("${head}retry: 10\ndata: a\n\n",
     "HTTP/1.1 404 None\r\nConnection: close\r\n\r\n"
     . "<!DOCTYPE html>\n<head><title>Not here</title></head><p>x</p>\n"), '-d');

@@ -24,6 +24,8 @@
 #include <apr_strings.h>
 #include <apr_time.h>
 
+#include "base/channel.h"
+#include "base/query.h"
 #include "tools/http.h"
 #include "tools/output.h"
 #include "tools/publish.h"
@@ -31,7 +33,8 @@
 
 #define WAIT_MIN_MS 100
 #define WAIT_MAX_MS 30000
-#define TURN_MS 500 /* longest wait for sockets */
+#define RETRY_AFTER_MAX_S 3600 /* what a server tells beyond it is ignored */
+#define TURN_MS 500            /* longest wait for sockets */
 #define WORDS_MAX 1024
 
 typedef enum state_t { WAITING, OPEN, ENDED } state_t;
@@ -131,11 +134,16 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *data)
 {
     static const char name[] = "retry-after:";
     source_t *source = data;
-    size_t len = size * count;
+    size_t len = size * count, end = len;
+    es_slice_t value;
 
     if (len > sizeof(name) && !strncasecmp(bytes, name, sizeof(name) - 1)) {
-        source->retry_after = atoi(apr_pstrmemdup(
-            source->pool, bytes + sizeof(name) - 1, len - sizeof(name) + 1));
+        while (bytes[end - 1] == '\r' || bytes[end - 1] == '\n') {
+            end--;
+        }
+        value = es_channel_trim(
+            es_slice(bytes + sizeof(name) - 1, end + 1 - sizeof(name)));
+        source->retry_after = (int)es_query_number(value, RETRY_AFTER_MAX_S);
     }
     return len;
 }
