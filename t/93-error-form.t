@@ -79,6 +79,9 @@ ErrorDocument 403 "a text"
 <Location "/status">
     EventStreamErrorForm status
 </Location>
+<LocationMatch "^/path/no">
+    Require all denied
+</LocationMatch>
 <LocationMatch "^/(publish|publishbasic)$">
     SetHandler eventstream-publish
 </LocationMatch>
@@ -141,6 +144,11 @@ is data(ask('/broken', $sse, $login)),
     'a failure is an event without an id: the client keeps its position';
 is data(ask('/rule', $sse)), 'error 403 forbidden Access is not allowed.',
     'so is the refusal of a rule of its section';
+for my $path ('no', 'no%20blank', 'no%2525', 'no%C3%A9', 'no%3Fx', 'no+%3B',
+    'no/../no', '/no', 'n%6f') {
+    is data(ask("/path/$path?q=%20", $sse)),
+        'error 403 forbidden Access is not allowed.', "so is that of $path";
+}
 $answer = ask('/basic', $sse, 'Origin: https://app.example');
 is $answer->{headers}{'access-control-allow-origin'}, 'https://app.example',
     'a page of a listed origin may read it';

@@ -26,6 +26,8 @@
 #include "http/reply.h"
 #include "http/subscribe.h"
 
+/* The path to which httpd is to redirect, escaped: quick handlers come before
+ * httpd decodes it. */
 #define NOTE "eventstream-error-event"
 
 /** What a status is called. */
@@ -83,10 +85,13 @@ void es_error_event_prepare(request_rec *r, const es_dir_t *conf)
         return;
     }
     path = ap_escape_uri(r->pool, r->uri);
+    while (path[1] == '/') {
+        path++; /* as httpd does when it parses it */
+    }
     for (i = 0; i < ROWS; i++) {
         ap_custom_response(r, rows[i].status, path);
     }
-    apr_table_setn(r->notes, NOTE, "");
+    apr_table_setn(r->notes, NOTE, path);
 }
 
 static const char *text_of(const row_t *row, const char *sentence,
@@ -138,10 +143,11 @@ static int answer(request_rec *r, const es_dir_t *conf, const row_t *row,
 /* The refused request; NULL = this is no redirect of its refusal. */
 static request_rec *refused_of(const request_rec *r)
 {
-    return r->prev && !r->main && apr_table_get(r->prev->notes, NOTE) &&
-                   !strcmp(r->prev->uri, r->uri) && row_of(r->prev->status)
-               ? r->prev
-               : NULL;
+    const char *path =
+        r->prev && !r->main ? apr_table_get(r->prev->notes, NOTE) : NULL;
+
+    return path && !strcmp(path, r->uri) && row_of(r->prev->status) ? r->prev
+                                                                    : NULL;
 }
 
 int es_error_event_handler(request_rec *r, int is_lookup)
@@ -153,6 +159,7 @@ int es_error_event_handler(request_rec *r, int is_lookup)
         return DECLINED;
     }
     row = row_of(refused->status);
+    r->uri = refused->uri;
     /* for logs; it may have had a token, which was taken away by now */
     r->args = refused->args;
     /* other modules, such as mod_headers, add what its section says */
