@@ -232,9 +232,12 @@ static int on_access_ex(request_rec *r)
                : DECLINED;
 }
 
-/* AddHandler and rules of .htaccess set a handler after access was checked. */
+/* AddHandler and rules of .htaccess set a handler after access was checked.
+ * DirectoryIndex and FallbackResource bring the section that they have found,
+ * but not its user. */
 static int on_fixups_end(request_rec *r)
 {
+    es_token_access_log_in(r);
     es_route_restore(r);
     if (es_route_has_chosen_cors(r)) {
         es_cors_add_headers(r, es_settings_dir(r));

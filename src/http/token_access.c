@@ -264,6 +264,9 @@ apr_interval_time_t es_token_access_lifetime(request_rec *r,
     const es_token_t *token = es_token_access_of(r);
     apr_interval_time_t left;
 
+    if (!token && is_user_of_token(r)) {
+        return 1; /* it has ended since the user was named */
+    }
     if (!token || token->expires == 0) {
         return lifetime;
     }

@@ -77,8 +77,8 @@ int es_token_access_is_login(request_rec *r);
  * section? Rules about users must not see it then. */
 int es_token_access_is_guest(request_rec *r);
 
-/** Let the sub be the user, where the token is the login. Context: hook
- * check_access, first. */
+/** Let the sub be the user, where the token is the login. Context: hooks
+ * check_access, first, and fixups, last. */
 void es_token_access_log_in(request_rec *r);
 
 /** The same for a request that was admitted without a user. Context: hook
