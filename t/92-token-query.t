@@ -148,6 +148,14 @@ is request($httpd, 'GET', "/stream?c=a&access=$long")->{status}, 414,
 is request($httpd, 'GET', '/stream?c=a', headers => [bearer($long)])->{status},
     400, 'a header that is too long gets 400';
 
+# ---- First lines that are refused --------------------------------------------
+
+is request($httpd, 'GET', "/stream?c=a${_}b&access=$token")->{status}, 400,
+    'a line with a raw ' . sprintf('%02x', ord) . ' in the query gets 400'
+    for ' ', '#';
+is status_of('/stream?c=a', "Referer: http://localhost/?a b&access=$token"), 401,
+    'a page whose address has a blank is no token';
+
 # ---- No log has one ----------------------------------------------------------
 
 my $page = get($httpd, '/status')->{body};
@@ -174,6 +182,8 @@ for my $name (qw(error_log all stream forensic)) {
 like $lines{all},
     qr{^GET /stream\?c=a&access=\(removed\) HTTP/1\.1 \?c=a /stream}m,
     'the line of the access log says that something was removed';
-like $lines{all}, qr{page\?x=1&access=\(removed\)#top}, 'so does Referer';
+like $lines{all}, qr{page\?x=1&access=\(removed\)\s}, 'so does Referer';
+like $lines{all}, qr{^GET /stream\?c=a b&access=\(removed\)}m,
+    'also of one that was refused';
 like $lines{stream}, qr{^/stream }m, 'and there are lines of streams';
 done_testing;

@@ -100,16 +100,21 @@ static int has_noted(es_slice_t query, apr_pool_t *p)
     return 0;
 }
 
-/* Where the query of a URL within text begins and ends: from '?' to a blank or
- * '#'. @return 0: it has none */
+/* Where the query of a URL within text begins and ends: from '?' to the version
+ * of a first line, or to the end. A line with a blank or a '#' in the query is
+ * refused, but logged. @return 0: it has none */
 static int find_query(const char *text, es_slice_t *query)
 {
     const char *mark = text ? strchr(text, '?') : NULL;
+    const char *blank = mark ? strrchr(mark, ' ') : NULL;
 
     if (!mark) {
         return 0;
     }
-    *query = es_slice(mark + 1, strcspn(mark + 1, " #"));
+    *query = es_slice_of(mark + 1);
+    if (blank && !strncmp(blank, " HTTP/", 6)) {
+        query->len = (apr_size_t)(blank - query->data);
+    }
     return 1;
 }
 
