@@ -134,7 +134,8 @@ is_deeply $answer->{json}, {revoked => 'user', name => 'ann', for => 0},
     'the answer states who, and for how long';
 is scalar(grep { $_->is_ended($long) } @ann), 12,
     'all streams of the user have a clean end, in all children';
-like $ann[0]->bytes, qr/retry: ?[12]\d\d\d\n+\z/, 'the last thing is a retry time';
+like $ann[0]->bytes, qr/retry: ?[12]\d\d\d\n+\z/,
+    'the last thing is a retry time';
 is_live('those of other users, of one in other letters, and of none go on',
     @others);
 

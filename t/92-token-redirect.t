@@ -25,7 +25,8 @@ chmod 0755, "$dir";
 my $secret = 'secret-0123456789abcdef0123456789abcdef';
 EventStream::Httpd::spew("$dir/key", "$secret\n");
 chmod 0600, "$dir/key";
-EventStream::Httpd::spew("$dir/users", "ann:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=\n");
+EventStream::Httpd::spew("$dir/users",
+    "ann:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=\n");
 
 my $httpd = EventStream::Httpd->start(
     modules => [qw(auth_basic authn_core authn_file authz_user dir)],
