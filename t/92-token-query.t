@@ -154,7 +154,8 @@ is request($httpd, 'GET', "/stream?c=a${_}b&access=$token")->{status}, 400,
     'a line with a raw ' . sprintf('%02x', ord) . ' in the query gets 400'
     for ' ', '#';
 is status_of('/stream?c=a',
-    "Referer: http://localhost/?a b&access=$token"), 401, 'a page whose address has a blank is no token';
+    "Referer: http://localhost/?a b&access=$token"), 401,
+    'a page whose address has a blank is no token';
 
 # ---- No log has one ----------------------------------------------------------
 
