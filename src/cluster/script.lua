@@ -794,6 +794,8 @@ end
 local REVOKED = PREFIX .. 'revoked'
 -- as many as a node has room for
 local REVOKED_MAX = 4096
+-- the rest is for those of all channels
+local REVOKED_CHANNEL_MAX = 3072
 
 -- revoke EPOCH FLOOR ACKS NODE MAXLEN KIND NAME CHANNEL SECONDS: add an entry
 -- by which all nodes end the streams of a user or a token, and keep it for nodes
@@ -805,9 +807,10 @@ function operation.revoke(epoch, floor, acks, node, maxlen, kind, name, channel)
     local meta, seconds = check_epoch(epoch, floor), ARGV[10]
     local member = kind .. '\n' .. channel .. '\n' .. name
     local now = now_ms()
+    local most = channel == '' and REVOKED_MAX or REVOKED_CHANNEL_MAX
     if seconds ~= '0' and not call('ZSCORE', REVOKED, member)
         and #call('ZRANGEBYSCORE', REVOKED, string.format('(%.0f', now), '+inf',
-            'LIMIT', REVOKED_MAX - 1, 1) > 0 then
+            'LIMIT', most - 1, 1) > 0 then
         error({err = 'ESREVOKED too many revocations hold'})
     end
     local id = writer_of(meta)({'b', '0', 'n', node,

@@ -300,11 +300,34 @@ static void drop_replaced(es_revocations_t *table, const revocation_row_t *made,
     }
 }
 
+/* Is there no place for one of a channel? Who controls some channels must not
+ * take the places of the one who revokes for all. */
+static int is_full_for(const es_revocations_t *table,
+                       const es_revocation_t *revocation, apr_time_t now)
+{
+    apr_uint32_t i, high = rows_of(table), held = 0;
+
+    if (revocation->channel == 0 || revocation->until <= now) {
+        return 0;
+    }
+    for (i = 0; i < high; i++) {
+        const revocation_row_t *row = &table->rows[i];
+
+        if (is_same(row, revocation)) {
+            return 0;
+        }
+        held += row->number != 0 && row->until > now;
+    }
+    return held >= ES_REVOCATIONS_MAX - ES_REVOCATIONS_RESERVED;
+}
+
 static apr_status_t add_locked(es_revocations_t *table,
                                const es_revocation_t *revocation,
                                apr_time_t now)
 {
-    revocation_row_t *row = find_row(table, revocation, now);
+    revocation_row_t *row = is_full_for(table, revocation, now)
+                                ? NULL
+                                : find_row(table, revocation, now);
 
     if (row == NULL) {
         return APR_ENOSPC;

@@ -41,6 +41,9 @@ typedef enum es_identity_kind_t {
 /** Revocations of which the table has room for at once: those that hold. */
 #define ES_REVOCATIONS_MAX 4096
 
+/** So many of them are for revocations of all channels only. */
+#define ES_REVOCATIONS_RESERVED 1024
+
 /** For es_revocation_t: until it is revoked again, with another time. */
 #define ES_REVOCATION_ALWAYS APR_INT64_MAX
 

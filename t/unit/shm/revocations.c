@@ -181,6 +181,31 @@ FACTS(those_that_hold_are_kept_and_a_further_one_is_refused)
                      APR_SUCCESS);
 }
 
+FACTS(some_places_are_for_those_of_all_channels)
+{
+    es_revocations_t *table = make();
+    es_revocation_t made;
+    apr_uint64_t n;
+
+    for (n = 1; n <= ES_REVOCATIONS_MAX; n++) {
+        made = revocation(table, "eve", NOW + SECOND);
+        made.channel = n;
+        assert_int_equal(es_revocations_add(table, &made, NOW),
+                         n <= ES_REVOCATIONS_MAX - ES_REVOCATIONS_RESERVED
+                             ? APR_SUCCESS
+                             : APR_ENOSPC);
+    }
+    made.channel = 1; /* one of them may be changed */
+    assert_int_equal(es_revocations_add(table, &made, NOW), APR_SUCCESS);
+    add(table, "ann", NOW + SECOND);
+    made.channel = 0;
+    assert_int_equal(es_revocations_add(table, &made, NOW), APR_SUCCESS);
+    /* those that end what there is now need no place */
+    made.channel = ES_REVOCATIONS_MAX;
+    made.until = NOW;
+    assert_int_equal(es_revocations_add(table, &made, NOW), APR_SUCCESS);
+}
+
 FACTS(a_number_is_found_again_by_its_lower_half)
 {
     apr_uint64_t high = APR_UINT64_C(5) << 32;
@@ -293,6 +318,7 @@ static const struct CMUnitTest tests[] = {
     UNIT(another_hub_or_channel_is_not_the_same),
     UNIT(the_oldest_that_is_over_makes_room_and_that_is_told),
     UNIT(those_that_hold_are_kept_and_a_further_one_is_refused),
+    UNIT(some_places_are_for_those_of_all_channels),
     UNIT(a_number_is_found_again_by_its_lower_half),
     UNIT(what_is_read_is_whole_while_others_write),
     UNIT(a_writer_may_die_anywhere),
