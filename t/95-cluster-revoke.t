@@ -123,5 +123,13 @@ publish($a, 'a', "event $_") for 1 .. 20;
 kill CONT => $b->children, $b->pid;
 ok $bob->is_ended($long), 'ends the streams once it goes on';
 
+# ---- The places of those of all channels -----------------------------------
+
+my @taken = map { ('+inf', "user\nx\neve-$_") } 1 .. 3072;
+$cluster->broker->command('ZADD', '{eventstream:default}:revoked', @taken);
+is revoke($a, 'user=dan&channel=x'), 503, 'for a channel there is no place';
+is revoke($a, 'user=dan&channel=x&for=0'), 200, 'but to end what there is';
+is revoke($a, 'user=dan'), 200, 'and for one of all channels';
+
 is $_->faults || '', '', 'no faults' for $a, $b, $c;
 done_testing;
