@@ -15,6 +15,7 @@
 
 #include "base/channel.h"
 #include "base/clock.h"
+#include "base/cookie.h"
 #include "base/log.h"
 #include "server/log.h"
 #include "server/settings.h"
@@ -58,29 +59,6 @@ static es_slice_t find_in_header(request_rec *r)
     return es_slice_of(header + strspn(header, " "));
 }
 
-/* A cookie without value is what remains after a logout.
- * @param count  how often there is one with a value */
-static es_slice_t find_in_cookie(request_rec *r, const char *name, int *count)
-{
-    const char *at = apr_table_get(r->headers_in, "Cookie");
-    apr_size_t len = strlen(name);
-    es_slice_t found = es_slice(NULL, 0);
-
-    *count = 0;
-    while (at && *at) {
-        apr_size_t size;
-
-        at += strspn(at, " \t;,"); /* several headers are one list */
-        size = strcspn(at, ";,");
-        if (size > len + 1 && !strncmp(at, name, len) && at[len] == '=') {
-            found = es_channel_trim(es_slice(at + len + 1, size - len - 1));
-            *count += found.len != 0;
-        }
-        at += size;
-    }
-    return found;
-}
-
 /* @return data NULL = none */
 static es_slice_t find_token(request_rec *r, const es_token_conf_t *conf,
                              int *is_repeated)
@@ -93,7 +71,8 @@ static es_slice_t find_token(request_rec *r, const es_token_conf_t *conf,
         query = es_token_query_value(r, conf->query, &queries);
     }
     if (conf->cookie && !header.data && !query.data) {
-        cookie = find_in_cookie(r, conf->cookie, &cookies);
+        cookie = es_cookie_find(apr_table_get(r->headers_in, "Cookie"),
+                                conf->cookie, &cookies);
     }
     *is_repeated =
         (header.data != NULL) + queries > 1 || (!queries && cookies > 1);
