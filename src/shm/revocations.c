@@ -300,8 +300,8 @@ static void drop_replaced(es_revocations_t *table, const revocation_row_t *made,
     }
 }
 
-/* Is there no place for one of a channel? Who controls some channels must not
- * take the places of the one who revokes for all. */
+/* Is there no row for one of a channel? Who controls some channels must not
+ * take the rows of the one who revokes for all. */
 static int is_full_for(const es_revocations_t *table,
                        const es_revocation_t *revocation, apr_time_t now)
 {

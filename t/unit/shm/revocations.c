@@ -181,7 +181,7 @@ FACTS(those_that_hold_are_kept_and_a_further_one_is_refused)
                      APR_SUCCESS);
 }
 
-FACTS(some_places_are_for_those_of_all_channels)
+FACTS(some_rows_are_for_those_of_all_channels)
 {
     es_revocations_t *table = make();
     es_revocation_t made;
@@ -200,7 +200,7 @@ FACTS(some_places_are_for_those_of_all_channels)
     add(table, "ann", NOW + SECOND);
     made.channel = 0;
     assert_int_equal(es_revocations_add(table, &made, NOW), APR_SUCCESS);
-    /* those that end what there is now need no place */
+    /* those that end what there is now need no row */
     made.channel = ES_REVOCATIONS_MAX;
     made.until = NOW;
     assert_int_equal(es_revocations_add(table, &made, NOW), APR_SUCCESS);
@@ -318,7 +318,7 @@ static const struct CMUnitTest tests[] = {
     UNIT(another_hub_or_channel_is_not_the_same),
     UNIT(the_oldest_that_is_over_makes_room_and_that_is_told),
     UNIT(those_that_hold_are_kept_and_a_further_one_is_refused),
-    UNIT(some_places_are_for_those_of_all_channels),
+    UNIT(some_rows_are_for_those_of_all_channels),
     UNIT(a_number_is_found_again_by_its_lower_half),
     UNIT(what_is_read_is_whole_while_others_write),
     UNIT(a_writer_may_die_anywhere),
