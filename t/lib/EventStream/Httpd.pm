@@ -121,6 +121,7 @@ Writes a new configuration for the next graceful or restart.
 
 The faults that t/inspect finds in the shared memory of all hubs, '' if there
 are none; undef where this user may not read it. No request may be publishing.
+Clients may come and go, so only what is still wrong after 10 s counts.
 
 =item is_alive
 
@@ -460,7 +461,7 @@ sub config_test
     return ($ok, $text);
 }
 
-sub faults
+sub inspect
 {
     my ($self) = @_;
     my $inspect = builddir() . '/t/inspect/inspect';
@@ -468,6 +469,14 @@ sub faults
     return if $? >> 8 == 77;
     return '' if $? == 0 && $text;
     return $text || "inspect ended with $?";
+}
+
+sub faults
+{
+    my ($self) = @_;
+    my $faults;
+    $self->wait_for(sub { !($faults = $self->inspect) }, 10);
+    return $faults;
 }
 
 sub is_alive
