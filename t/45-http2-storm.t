@@ -110,16 +110,28 @@ sub storm
     return $left <= 0 && $read == @open;
 }
 
-# Streams that are reset once they have been answered. Returns how many.
+# Streams that are reset once they have been answered. httpd may close the
+# connection then, too. Returns how many have been answered.
 sub reset_when_answered
 {
     my ($httpd, $path, $tls) = @_;
-    my $conn = h2_connect($httpd, tls => $tls);
-    my $answered = 0;
-    for my $stream (map { 2 * $_ - 1 } 1 .. $AT_ONCE) {
+    my ($conn, $stream, $answered) = (undef, 1, 0);
+    local $SIG{PIPE} = 'IGNORE';
+    for (1 .. $AT_ONCE) {
+        if (!$conn) {
+            $conn = h2_connect($httpd, tls => $tls);
+            $stream = 1;
+        }
         $conn->send(h2_get($stream, $path));
-        $answered++ if h2_answer($conn, $stream, 10)->{headers};
+        my $answer = h2_answer($conn, $stream, 10);
+        if ($conn->{eof} && !$answer->{headers} && $stream > 1) {
+            $conn->close;
+            undef $conn;
+            redo;
+        }
+        $answered++ if $answer->{headers};
         $conn->send(h2_reset($stream));
+        $stream += 2;
     }
     $conn->close;
     return $answered;

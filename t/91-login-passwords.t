@@ -114,11 +114,16 @@ $httpd = EventStream::Httpd->start(
     conf => login_sample('digest.conf',
         '/etc/apache2/events.digest' => '@DOCROOT@/digests')
         . login_sample('channels.conf') . login_log() . <<'CONF');
+# mod_auth_digest of httpd 2.4.68 does not merge sections
 <Location "/events/room-brief">
+    AuthName "events"
+    AuthDigestProvider file
     AuthDigestNonceLifetime 1
 </Location>
 # what docs/logins.md warns of
 <Location "/events/room-told">
+    AuthName "events"
+    AuthDigestProvider file
     AuthDigestNonceLifetime 1
     EventStreamErrorForm event
 </Location>
