@@ -152,6 +152,9 @@ my $cook = opened('/kitchen/watch?table=9', $login);
 is subscribe($httpd, '/watch/own?table=5')->status, 403,
     'Require expr is asked for the channels of another module';
 is subscribe($httpd, '/watch/own?table=4')->status, 200, 'and admits them';
+# httpd learns a moment later that this client has gone
+wait_for(sub { get($httpd, '/count?channel=table-4')->{body} =~ /clients 1$/ },
+    15, 'and it is not counted any more when it has gone');
 
 answers('/order?table=4&dish=two%20soups', qr/^id $id, clients 3$/,
     'an event for two channels is published, the answer counts their clients');
