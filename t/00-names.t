@@ -140,6 +140,7 @@ my $allowed = join '|', (
     '\bflock and sysvsem',          # kinds of mutexes
     'redisReaderFeed',              # of hiredis
     'progress-meter',               # an option of curl
+    'OSSL_DISPATCH|core_dispatch', # of OpenSSL
     'dispatchEvent',                # of the DOM
     'box-(?:shadow|sizing)',        # of CSS
     '(?:border|content)-box|viewBox',

@@ -116,6 +116,52 @@ unlike $httpd->error_log, qr/ES0023/,
 is_served($httpd, 0, "a narrow openssl.cnf, $_", '/events', @{$version{$_}})
     for sort keys %version;
 
+# ---- A cipher with a fault --------------------------------------------------
+
+# Of a provider: its AES-128-GCM works for libssl, and not for the module. A
+# client must never get what it cannot read.
+open $out, '>', "$dir/faulty.cnf" or die $!;
+my $provider = EventStream::Httpd::builddir()
+    . '/t/openssl/.libs/faultycipher.so';
+print {$out} <<"CONF";
+openssl_conf = all
+[all]
+providers = both
+alg_section = preferred
+[both]
+default = usual
+faultycipher = faulty
+[usual]
+activate = 1
+[faulty]
+module = $provider
+activate = 1
+[preferred]
+default_properties = ?provider=faultycipher
+CONF
+close $out or die $!;
+my %cipher = (
+    'TLS 1.2 with AES-128-GCM' =>
+        ['--tls-max', '1.2', '--ciphers', 'ECDHE-RSA-AES128-GCM-SHA256'],
+    'TLS 1.3 with AES-128-GCM' => ['--tls13-ciphers', 'TLS_AES_128_GCM_SHA256'],
+    'TLS 1.2 with AES-256-GCM' =>
+        ['--tls-max', '1.2', '--ciphers', 'ECDHE-RSA-AES256-GCM-SHA384'],
+    'TLS 1.3 with AES-256-GCM' => ['--tls13-ciphers', 'TLS_AES_256_GCM_SHA384'],
+);
+$httpd = start('', env => {OPENSSL_CONF => "$dir/faulty.cnf"});
+my %has_failed = map { ($_ => 1) }
+    $httpd->error_log =~ /ES0023: the self-test of (.*) has failed/g;
+is join(', ', sort keys %has_failed),
+    'TLS 1.2 with AES-128-GCM, TLS 1.3 with AES-128-GCM',
+    'a cipher with a fault: notices have what has failed the self-test';
+is_served($httpd, $has_failed{$_} ? 1 : 0, "a cipher with a fault, $_",
+    '/events', @{$cipher{$_}})
+    for sort keys %cipher;
+like $httpd->error_log, qr/ES0405: .*the self-test has not passed/,
+    'a cipher with a fault: the reason is in the log';
+is not_detached($httpd, 'NotTested'), 2,
+    'a cipher with a fault: and on the status page';
+
 # ---- Options that change nothing for us --------------------------------------
 
 # A renegotiation of TLS 1.2 to another cipher, from one that we do not seal,

@@ -222,10 +222,12 @@ static void run_selftest(server_rec *s, unsigned int offers)
     int bit;
 
     passed = es_tls_selftest_run(failed);
-    es_slog(APLOG_INFO, 0, s, "ES0022",
-            "clients over TLS are detached; the self-test took %" APR_TIME_T_FMT
-            " us",
-            apr_time_now() - begun);
+    if (passed != 0) {
+        es_slog(APLOG_INFO, 0, s, "ES0022",
+                "clients over TLS are detached; the self-test took "
+                "%" APR_TIME_T_FMT " us",
+                apr_time_now() - begun);
+    }
     for (bit = 0; bit < ES_TLS_SELFTEST_BITS; bit++) {
         if (failed[bit] && (offers & 1U << bit)) {
             es_advise(
