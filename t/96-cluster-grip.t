@@ -24,6 +24,7 @@ use EventStream::FakeProxy;
 use EventStream::Httpd;
 use EventStream::Redis;
 use EventStream::Relay;
+use EventStream::Sending;
 
 EventStream::Redis->or_skip;
 
@@ -41,49 +42,7 @@ my @nodes = $cluster->nodes;
 
 # ---- Helpers -----------------------------------------------------------------
 
-sub sends { return (eval { $cluster->status($_[0]) } || {})->{Sends} }
-
-# The node that sends; the others must not.
-sub sender
-{
-    my ($what, @among) = @_;
-    local $Test::Builder::Level = $Test::Builder::Level + 1;
-    my @found;
-    my $began = time;
-    wait_for(sub { @found = grep { sends($_) } @among; @found == 1 }, 15,
-        $what);
-    note sprintf 'after %.1f s', time - $began;
-    return $found[0];
-}
-
 sub other_than { return (grep { $_ != $_[0] } @nodes)[0] }
-
-# What a proxy has got: the data of each event in the order of arrival.
-sub data_of
-{
-    my ($of) = @_;
-    return map { $_->{formats}{'http-stream'}{content} =~ /^data: (.*)$/m
-        ? $1 : () } $of->items;
-}
-
-sub ids_of { return map { $_->{id} // () } $_[0]->items }
-
-# Events come at least once, and each for the first time in its order.
-sub check_all
-{
-    my ($of, $expected, $name) = @_;
-    local $Test::Builder::Level = $Test::Builder::Level + 1;
-    my %seen;
-    my @got;
-    my $all = {map { $_ => 1 } @$expected};
-    wait_for(sub { @got = grep { $all->{$_} } data_of($of);
-        my %had = map { $_ => 1 } @got; keys %had == @$expected }, 15,
-        "$name: each event was sent");
-    is join(' ', grep { !$seen{$_}++ } @got), join(' ', @$expected),
-        "$name: in their order";
-    note @got - @$expected, ' were sent twice';
-    return @got - @$expected;
-}
 
 # The child that has a connection to the first proxy.
 sub sending_child
@@ -100,13 +59,6 @@ sub sending_child
         return $pid if grep { (readlink || '') =~ /^socket:\[(\d+)\]/
             && $inode{$1} } glob "/proc/$pid/fd/*";
     }
-    return;
-}
-
-sub signal_all
-{
-    my ($signal, $httpd) = @_;
-    kill $signal => $httpd->pid, $httpd->children;
     return;
 }
 

@@ -29,7 +29,7 @@ long would take for events.
     nodes   => 2        how many httpds
     words   => '...'    after the URL of EventStreamCluster
     conf    => '...'    further configuration of each node
-    broker  => {...}    options of EventStream::Redis->start
+    broker  => {...}    options of EventStream::Redis->start, or an object
     options => {...}    of EventStream::Httpd->start, for each node
 
     url     => '...'    instead of the broker's own
@@ -78,7 +78,8 @@ sub start
     my $count = $opt{nodes} || 2;
 
     $self->{nodes} = [];
-    $self->{broker} = EventStream::Redis->start(%{$opt{broker} || {}});
+    $self->{broker} = ref $opt{broker} eq 'EventStream::Redis' ? $opt{broker}
+        : EventStream::Redis->start(%{$opt{broker} || {}});
     push @{$self->{nodes}}, $self->start_node for 1 .. $count;
     $self->wait_synced;
     return $self;
