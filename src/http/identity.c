@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "server/revocation_runtime.h"
 #include "server/runtime.h"
+#include "http/bearer.h"
 #include "http/token_access.h"
 
 void es_identity_of(request_rec *r, es_identity_t *out)
@@ -60,9 +61,9 @@ static int refuse(request_rec *r, int is_user, es_problem_t *why)
         return es_problem_set(why, r->pool, HTTP_FORBIDDEN,
                               "The streams of this user are revoked.");
     }
-    apr_table_setn(r->err_headers_out, "WWW-Authenticate",
-                   "Bearer error=\"invalid_token\", "
-                   "error_description=\"revoked\"");
+    apr_table_setn(
+        r->err_headers_out, "WWW-Authenticate",
+        es_bearer_challenge(NULL, "invalid_token", "revoked", r->pool));
     return es_problem_set(why, r->pool, HTTP_UNAUTHORIZED,
                           "The token is revoked.");
 }

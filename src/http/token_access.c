@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "server/log.h"
 #include "server/settings.h"
+#include "http/bearer.h"
 #include "http/channel_access.h"
 #include "http/hooks.h"
 #include "http/token_query.h"
@@ -26,8 +27,6 @@
 /* The address tells our users from those of a module with the same name. */
 static const char scheme[] = "Bearer";
 
-#define SCHEME "Bearer"
-#define CHALLENGE SCHEME " realm=\"eventstream\""
 #define REPEATED "form: the request has several tokens"
 
 /* What is known of the token of a request. */
@@ -45,26 +44,12 @@ typedef struct bearer_t {
 
 /* ---- Where the token is -------------------------------------------------- */
 
-/* @return what follows "Bearer"; data NULL = the header has another scheme */
-static es_slice_t find_in_header(request_rec *r)
-{
-    const char *header = apr_table_get(r->headers_in, "Authorization");
-    apr_size_t len = strlen(SCHEME);
-
-    if (!header || strncasecmp(header, SCHEME, len) != 0 ||
-        (header[len] != ' ' && header[len] != '\0')) {
-        return es_slice(NULL, 0);
-    }
-    header += len;
-    return es_slice_of(header + strspn(header, " "));
-}
-
 /* @return data NULL = none */
 static es_slice_t find_token(request_rec *r, const es_token_conf_t *conf,
                              int *is_repeated)
 {
-    es_slice_t header = find_in_header(r), query = es_slice(NULL, 0);
-    es_slice_t cookie = query;
+    es_slice_t header = es_slice_of(es_bearer_find(r));
+    es_slice_t query = es_slice(NULL, 0), cookie = query;
     int queries = 0, cookies = 0;
 
     if (conf->query) {
@@ -376,37 +361,41 @@ int es_token_access_controls(request_rec *r)
 
 /* ---- The challenge ------------------------------------------------------- */
 
+static const char *challenge(const char *error, const char *description,
+                             apr_pool_t *p)
+{
+    return es_bearer_challenge("eventstream", error, description, p);
+}
+
 static const char *challenge_of(const bearer_t *bearer, int status,
                                 apr_pool_t *p)
 {
     if (bearer->lacks &&
         (status == HTTP_FORBIDDEN || status == HTTP_UNAUTHORIZED)) {
-        return apr_pstrcat(p,
-                           CHALLENGE ", error=\"insufficient_scope\", "
-                                     "error_description=\"the token does not "
-                                     "grant: ",
-                           bearer->lacks, "\"", NULL);
+        return challenge(
+            "insufficient_scope",
+            apr_pstrcat(p, "the token does not grant: ", bearer->lacks, NULL),
+            p);
     }
     if (status != HTTP_UNAUTHORIZED && status != HTTP_BAD_REQUEST) {
         return NULL;
     }
     if (bearer->why) {
-        return apr_pstrcat(p, CHALLENGE ", error=\"",
-                           bearer->is_repeated ? "invalid_request"
-                                               : "invalid_token",
-                           "\", error_description=\"", bearer->why, "\"", NULL);
+        return challenge(bearer->is_repeated ? "invalid_request"
+                                             : "invalid_token",
+                         bearer->why, p);
     }
-    return status == HTTP_UNAUTHORIZED ? CHALLENGE : NULL;
+    return status == HTTP_UNAUTHORIZED ? challenge(NULL, NULL, p) : NULL;
 }
 
 static void add_challenge(request_rec *r, const bearer_t *bearer, int status)
 {
-    const char *challenge = bearer && bearer->is_asked
-                                ? challenge_of(bearer, status, r->pool)
-                                : NULL;
+    const char *value = bearer && bearer->is_asked
+                            ? challenge_of(bearer, status, r->pool)
+                            : NULL;
 
-    if (challenge) {
-        apr_table_addn(r->err_headers_out, "WWW-Authenticate", challenge);
+    if (value) {
+        apr_table_addn(r->err_headers_out, "WWW-Authenticate", value);
     }
 }
 
