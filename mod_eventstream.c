@@ -74,7 +74,7 @@
 #include "http/status_page.h"
 #include "http/subscribe.h"
 #include "http/tls_server.h"
-#include "http/token_access.h"
+#include "http/token_login.h"
 #include "http/token_query.h"
 #include "config/directives.h"
 #include "mod_eventstream.h"
@@ -208,14 +208,14 @@ static int on_translate(request_rec *r)
 
 static int on_fixups(request_rec *r)
 {
-    es_token_access_name_guest(r);
-    es_token_access_on_error_page(r);
+    es_token_login_name_guest(r);
+    es_request_token_on_error_page(r);
     return es_route_save(r);
 }
 
 static int on_access(request_rec *r)
 {
-    es_token_access_log_in(r);
+    es_token_login_name_user(r);
     if (es_route_has_cors(r)) {
         es_cors_add_headers(r, es_settings_dir(r));
     }
@@ -237,7 +237,7 @@ static int on_access_ex(request_rec *r)
  * but not its user. */
 static int on_fixups_end(request_rec *r)
 {
-    es_token_access_log_in(r);
+    es_token_login_name_user(r);
     es_route_restore(r);
     if (es_route_has_chosen_cors(r)) {
         es_cors_add_headers(r, es_settings_dir(r));
@@ -278,9 +278,9 @@ static void register_request_hooks(void)
                               APR_HOOK_REALLY_FIRST);
     ap_hook_log_transaction(es_token_query_hide, NULL, NULL,
                             APR_HOOK_REALLY_FIRST);
-    ap_hook_check_authn(es_token_access_authenticate, NULL, NULL,
+    ap_hook_check_authn(es_token_login_authenticate, NULL, NULL,
                         APR_HOOK_REALLY_FIRST, AP_AUTH_INTERNAL_PER_CONF);
-    ap_hook_insert_error_filter(es_token_access_on_error, NULL, NULL,
+    ap_hook_insert_error_filter(es_request_token_on_error, NULL, NULL,
                                 APR_HOOK_MIDDLE);
     ap_hook_quick_handler(es_error_event_handler, NULL, NULL,
                           APR_HOOK_REALLY_FIRST);

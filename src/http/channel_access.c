@@ -22,7 +22,7 @@
 #include "server/settings.h"
 #include "http/hooks.h"
 #include "http/request_channels.h"
-#include "http/token_access.h"
+#include "http/token_login.h"
 
 #define POOL_KEY "eventstream-channel-access"
 /* In r->notes: a rule has looked at the channels. A subrequest by which
@@ -59,7 +59,7 @@ typedef struct access_t {
 /* The rules do not see the user of a token beside another login. */
 static const char *user_of(request_rec *r)
 {
-    return es_token_access_is_guest(r) ? NULL : r->user;
+    return es_token_login_is_guest(r) ? NULL : r->user;
 }
 
 static access_t *access_of(request_rec *r)
@@ -282,7 +282,7 @@ authz_status es_channel_access_check(request_rec *r,
 static int find_user(request_rec *r)
 {
     char *user = r->user, *type = r->ap_auth_type;
-    int status = ap_auth_type(r) || es_token_access_is_login(r)
+    int status = ap_auth_type(r) || es_token_login_is_needed(r)
                      ? ap_run_check_user_id(r)
                      : HTTP_FORBIDDEN;
 
@@ -313,7 +313,7 @@ static int ask_httpd(request_rec *r)
 static int ask_without_guest(request_rec *r)
 {
     char *user = r->user, *type = r->ap_auth_type;
-    int status, is_guest = es_token_access_is_guest(r);
+    int status, is_guest = es_token_login_is_guest(r);
 
     if (is_guest) {
         r->user = r->ap_auth_type = NULL;

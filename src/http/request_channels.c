@@ -22,6 +22,7 @@
 #include "server/log.h"
 #include "server/stats.h"
 #include "http/channel_access.h"
+#include "http/request_token.h"
 #include "http/token_access.h"
 
 typedef struct values_t {
@@ -293,7 +294,7 @@ static int refuse(const es_request_rights_t *rights, es_slice_t name,
         int status = es_channel_access_admits(rights->r, name);
 
         why->status = status != OK ? status : HTTP_FORBIDDEN;
-        es_token_access_challenge(rights->r, why->status);
+        es_request_token_challenge(rights->r, why->status);
     }
     if (rights->publishes) {
         es_problem_remedy(
