@@ -24,41 +24,31 @@
 
 /* ---- Counting and subscribing ------------------------------------------ */
 
-/* A client whose address has too many channels is not counted: the ones it had
- * before stay within the limit. */
-static es_limit_t count_channels(es_stream_t *stream, int count,
-                                 const es_client_limits_t *limits)
+static es_limit_t limit_of(es_client_count_result_t result)
 {
-    if (es_client_count_add_channels(&stream->counted, (apr_uint32_t)count,
-                                     limits) == ES_CLIENT_COUNT_OK) {
-        return ES_LIMITS;
+    switch (result) {
+    case ES_CLIENT_COUNT_OK: return ES_LIMITS;
+    case ES_CLIENT_COUNT_FULL: return ES_LIMIT_CLIENTS;
+    case ES_CLIENT_COUNT_ADDRESS_FULL: return ES_LIMIT_ADDRESS_CLIENTS;
+    case ES_CLIENT_COUNT_CHANNELS_FULL: return ES_LIMIT_ADDRESS_CHANNELS;
+    case ES_CLIENT_COUNT_BROWSER_FULL: return ES_LIMIT_HTTP2;
+    case ES_CLIENT_COUNT_USER_FULL: return ES_LIMIT_USER_CLIENTS;
+    default: return ES_LIMIT_FILES;
     }
-    es_client_count_remove(&stream->counted);
-    stream->counted.client_count = NULL;
-    return ES_LIMIT_ADDRESS_CHANNELS;
 }
 
-/* A client whose user has too many is not counted, either. */
-static es_limit_t count_user(es_stream_t *stream,
-                             const es_client_limits_t *limits)
-{
-    if (es_client_count_add_user(&stream->counted, stream->identified.who.user,
-                                 limits) == ES_CLIENT_COUNT_OK) {
-        return ES_LIMITS;
-    }
-    es_client_count_remove(&stream->counted);
-    stream->counted.client_count = NULL;
-    return ES_LIMIT_USER_CLIENTS;
-}
-
-/* @param count  of its channels
+/* The client counts for itself, for its user, and with its channels; or, above
+ * one of the limits, not at all: those that were there before stay within it.
+ * Its user is noted then, too, as it may be revoked.
+ *
+ * @param count  of its channels
  * @return the limit that was reached, or ES_LIMITS */
 static es_limit_t count_in(es_stream_t *stream, int count)
 {
+    es_counted_t *counted = &stream->counted;
     es_client_limits_t limits;
     es_client_count_t *client_count = es_runtime_client_count(&limits);
-    es_client_count_result_t result;
-    es_limit_t user;
+    es_client_count_result_t result, of_user;
     es_slice_t address = es_client_address(stream->r);
     apr_uint64_t number = es_client_count_with_browser(
         es_client_count_key(address.data, address.len),
@@ -66,17 +56,21 @@ static es_limit_t count_in(es_stream_t *stream, int count)
 
     limits.browser_clients = ES_HTTP2_BROWSER_STREAMS;
     result = es_client_count_add(client_count, stream->child, number, &limits,
-                                 &stream->counted);
-    user = count_user(stream, &limits);
-    switch (result) {
-    case ES_CLIENT_COUNT_OK:
-        return user != ES_LIMITS ? user
-                                 : count_channels(stream, count, &limits);
-    case ES_CLIENT_COUNT_FULL: return ES_LIMIT_CLIENTS;
-    case ES_CLIENT_COUNT_ADDRESS_FULL: return ES_LIMIT_ADDRESS_CLIENTS;
-    case ES_CLIENT_COUNT_BROWSER_FULL: return ES_LIMIT_HTTP2;
-    default: return ES_LIMIT_FILES;
+                                 counted);
+    of_user =
+        es_client_count_add_user(counted, stream->identified.who.user, &limits);
+    if (result == ES_CLIENT_COUNT_OK) {
+        result = of_user;
     }
+    if (result == ES_CLIENT_COUNT_OK) {
+        result =
+            es_client_count_add_channels(counted, (apr_uint32_t)count, &limits);
+    }
+    if (result != ES_CLIENT_COUNT_OK) {
+        es_client_count_remove(counted);
+        counted->client_count = NULL;
+    }
+    return limit_of(result);
 }
 
 static apr_status_t subscribe(es_stream_t *stream,

@@ -62,6 +62,13 @@ static void next_client(const char *ip)
     stream.r->useragent_addr = stub_address(ip, pool);
 }
 
+/* The same, of a user with this number. */
+static void next_client_of(const char *ip, apr_uint64_t user)
+{
+    next_client(ip);
+    stream.identified.who.user = user;
+}
+
 /* "a,b" */
 static const es_channel_set_t *names_of(const char *list)
 {
@@ -122,6 +129,14 @@ static apr_uint64_t subscribers(const char *channel)
 static apr_uint32_t counted(void)
 {
     return es_client_count_total(runtime_stub.client_count, STUB_CHILD);
+}
+
+static void count_users(void)
+{
+    es_client_count_attach_users(
+        runtime_stub.client_count,
+        apr_pcalloc(kit->pool,
+                    es_client_count_users_size(runtime_stub.max_children)));
 }
 
 static es_pos_t head(void)
@@ -221,6 +236,59 @@ FACTS(a_client_above_the_channels_of_its_address)
     assert_int_equal(admit("a,b"), ES_ADMIT_DONE);
     next_client("192.0.2.9");
     assert_int_equal(admit("a,b,c"), ES_ADMIT_DONE);
+}
+
+static apr_uint32_t clients_of(apr_uint64_t user)
+{
+    return es_client_count_of_user(runtime_stub.client_count, user);
+}
+
+FACTS(a_client_above_the_limit_of_its_user)
+{
+    count_users();
+    runtime_stub.limits.user_clients = 1;
+    next_client_of("192.0.2.1", 7);
+    assert_int_equal(admit("a"), ES_ADMIT_DONE);
+    next_client_of("192.0.2.2", 7);
+    assert_int_equal(admit("a"), ES_ADMIT_BRIEF);
+    assert_int_equal(runtime_stub.reached[ES_LIMIT_USER_CLIENTS], 1);
+    assert_null(stream.counted.client_count);
+    assert_int_equal(clients_of(7), 1);
+    assert_int_equal(counted(), 1);
+    next_client_of("192.0.2.1", 8);
+    assert_int_equal(admit("a"), ES_ADMIT_DONE);
+}
+
+FACTS(a_client_that_is_not_counted_does_not_count_for_its_user_either)
+{
+    count_users();
+    runtime_stub.limits.address_clients = 1;
+    runtime_stub.limits.address_channels = 2;
+    next_client_of("192.0.2.1", 7);
+    assert_int_equal(admit("a"), ES_ADMIT_DONE);
+    next_client_of("192.0.2.1", 8);
+    assert_int_equal(admit("a"), ES_ADMIT_BRIEF);
+    assert_int_equal(clients_of(8), 0);
+    assert_int_equal(stream.counted.user, 8); /* who may be revoked */
+    next_client_of("192.0.2.2", 8);
+    assert_int_equal(admit("a,b,c"), ES_ADMIT_BRIEF);
+    assert_int_equal(runtime_stub.reached[ES_LIMIT_ADDRESS_CHANNELS], 1);
+    assert_int_equal(clients_of(8), 0);
+    assert_int_equal(stream.counted.user, 8);
+}
+
+FACTS(of_the_limits_of_address_and_user_that_of_the_address_is_told)
+{
+    count_users();
+    runtime_stub.limits.address_clients = 1;
+    runtime_stub.limits.user_clients = 1;
+    next_client_of("192.0.2.1", 7);
+    assert_int_equal(admit("a"), ES_ADMIT_DONE);
+    next_client_of("192.0.2.1", 7);
+    assert_int_equal(admit("a"), ES_ADMIT_BRIEF);
+    assert_int_equal(runtime_stub.reached[ES_LIMIT_ADDRESS_CLIENTS], 1);
+    assert_int_equal(runtime_stub.reached[ES_LIMIT_USER_CLIENTS], 0);
+    assert_int_equal(clients_of(7), 1);
 }
 
 FACTS(a_client_above_the_limit_of_the_child)
@@ -670,6 +738,9 @@ static const struct CMUnitTest tests[] = {
     HUB(a_client_above_the_limit_of_its_address),
     HUB(a_client_above_the_streams_of_its_browser),
     HUB(a_client_above_the_channels_of_its_address),
+    HUB(a_client_above_the_limit_of_its_user),
+    HUB(a_client_that_is_not_counted_does_not_count_for_its_user_either),
+    HUB(of_the_limits_of_address_and_user_that_of_the_address_is_told),
     HUB(a_client_above_the_limit_of_the_child),
     HUB(a_client_that_leaves_makes_room),
     HUB(an_ipv4_address_counts_as_a_whole),
