@@ -22,14 +22,11 @@ use lib "$FindBin::Bin/../t/lib";
 use POSIX ();
 
 use EventStream::Redis;
+use EventStream::Source;
 
 my ($seconds, $bytes) = ($ARGV[0] || 3, $ARGV[1] || 200);
 my $in_flight = 16;
-my $text = do {
-    open my $in, '<', "$FindBin::Bin/../src/cluster/script.lua" or die $!;
-    local $/;
-    <$in>;
-};
+my $text = broker_script();
 my @keys = map { "{eventstream:bench}:$_" } qw(events meta ids closed nodes);
 my $data = 'x' x $bytes;
 

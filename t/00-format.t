@@ -16,7 +16,7 @@ my (@tabs, @blanks, @wide, @spdx, @ends, @comments, @assigned, @long);
 for my $path (project_files()) {
     my $text = text_of($path);
     my $is_c = $path =~ /\.[ch]$/;
-    my $is_code = $path =~ m{\.([ch]|t|pm|sh|pl|js|mjs|css)$|/run(-all)?$};
+    my $is_code = $path =~ m{\.([ch]|t|pm|sh|pl|js|mjs|css|lua)$|/run(-all)?$};
     push @ends, $path if $text !~ /[^\n]\n\z/ || $text =~ /\r/;
     push @spdx, $path
         if $is_code && $text !~ /\A(#!.*\n)?.{0,3}SPDX-License-Identifier:/;

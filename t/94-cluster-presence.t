@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # The operations presence and who of the script that runs at the broker
-# (src/cluster/script.lua), against a real one: a name joins with the first node
+# (src/cluster/script/), against a real one: a name joins with the first node
 # and leaves with the last, whatever becomes of nodes and calls.
 
 use strict;
@@ -13,14 +13,11 @@ use Test::More;
 
 use JSON::PP ();
 use EventStream::Redis;
+use EventStream::Source;
 
 EventStream::Redis->or_skip;
 
-my $text = do {
-    open my $in, '<', "$FindBin::Bin/../src/cluster/script.lua" or die $!;
-    local $/;
-    <$in>;
-};
+my $text = broker_script();
 my @keys = map { "{es:h}:$_" } qw(events meta ids closed nodes);
 my $redis = EventStream::Redis->start(append => 1);
 my ($epoch, $seen, %serial);

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
 #
-# The script that runs at the broker (src/cluster/script.lua), against a real
+# The script that runs at the broker (src/cluster/script/), against a real
 # one: ids, epochs, batches, publishers' ids, closing, trimming, counts; and
 # what it does when the broker cannot do it.
 
@@ -12,14 +12,11 @@ use lib "$FindBin::Bin/lib";
 use Test::More;
 
 use EventStream::Redis;
+use EventStream::Source;
 
 EventStream::Redis->or_skip;
 
-my $text = do {
-    open my $in, '<', "$FindBin::Bin/../src/cluster/script.lua" or die $!;
-    local $/;
-    <$in>;
-};
+my $text = broker_script();
 my %key = map { ($_ => "{es:h}:$_") } qw(events meta ids closed nodes);
 my @keys = @key{qw(events meta ids closed nodes)};
 

@@ -13,11 +13,14 @@ use lib "$FindBin::Bin/lib";
 use Test::More;
 use Time::HiRes qw(sleep time);
 
+use Digest::SHA ();
+
 use EventStream::Client;
 use EventStream::Cluster;
 use EventStream::Httpd;
 use EventStream::Load;
 use EventStream::Redis;
+use EventStream::Source;
 
 EventStream::Redis->or_skip;
 
@@ -36,6 +39,10 @@ my $cluster = EventStream::Cluster->start(
     options => {mpm_conf => $mpm_conf, files => {'page.txt' => "a page\n"}});
 my ($a, $b) = $cluster->nodes;
 my $broker = $cluster->broker;
+is $broker->command('SCRIPT', 'EXISTS',
+    Digest::SHA::sha1_hex(broker_script()))->[0], 1,
+    'the servers run the script that t/94-cluster-script.t tests';
+is $broker->info('number_of_cached_scripts'), 1, 'and no other';
 my %client = (a => $cluster->client($a, 'news'),
     b => $cluster->client($b, 'news'));
 

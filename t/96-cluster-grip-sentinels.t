@@ -143,7 +143,12 @@ my %fault = (
     },
     'the primary is replaced' => sub {
         my $old = $primary;
-        $sentinels->failover;
+        # a Sentinel may be busy with the last one, or give up
+        wait_for(
+            sub {
+                eval { $sentinels->failover };
+                return $sentinels->wait_for_primary($replica, 8);
+            }, 60, 'the Sentinels are asked to replace it');
         has_moved('it is replaced');
         $old->kill;
         return @nodes;

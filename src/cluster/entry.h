@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * An entry of the broker's stream: read from a reply, and an event as the words
- * that the script makes an entry of (cluster/script.lua has its fields).
+ * that the script makes an entry of (cluster/script/stream.lua has its fields).
  *
  * An entry may have been written by anyone: another version of this module, or
  * another program. So nothing of it is trusted. Pure.

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * Presence over all nodes: which names each node has is known at the broker,
- * and its script publishes the joins and leaves (cluster/script.lua). A node
- * tells what has changed, and that it lives. If it does not for
+ * and its script publishes the joins and leaves (cluster/script/presence.lua).
+ * A node tells what has changed, and that it lives. If it does not for
  * ES_CLUSTER_PRESENCE_TTL, its names are taken away.
  *
  * The broker may forget a node: it was emptied, or the node was away for

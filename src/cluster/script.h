@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * The script that runs at the broker (cluster/script.lua): how it is loaded and
+ * The script that runs at the broker (cluster/script/): how it is loaded and
  * called, and its operation hello. The operations publish, close, clients,
  * counts, presence and who are called where their arguments are known.
  */
@@ -14,7 +14,7 @@
 #include "base/slice.h"
 #include "cluster/link.h"
 
-/** The text of the script; made from cluster/script.lua. */
+/** The text of the script; made from cluster/script/. */
 extern const char es_cluster_script_text[];
 
 /** Words of a call before the name of the operation. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The broker has, for each hub, the node that sends and until when it does
- * (script.lua, operation grip):
+ * (script/grip.lua):
  *
  *                        0 ms        1000        2000     2500  3000
  *     broker's clock     asked ── the node sends ──────────────┤ another may

@@ -20,6 +20,11 @@ of tests; all text files of the project.
 
 The text of a file of srcdir, as characters.
 
+=item broker_script
+
+The script that runs at a broker, as the build puts it together from the files
+of src/cluster/script/.
+
 =item directives
 
 The names of our directives, from the table.
@@ -41,8 +46,8 @@ use File::Basename ();
 use File::Find ();
 use Test::More ();
 
-our @EXPORT = qw(srcdir builddir c_files project_files text_of directives
-    complain);
+our @EXPORT = qw(srcdir builddir c_files project_files text_of broker_script
+    directives complain);
 
 # this file is t/lib/EventStream/Source.pm
 my $srcdir = Cwd::abs_path(File::Basename::dirname(__FILE__) . '/../../..');
@@ -76,8 +81,8 @@ sub c_files
 
 sub project_files
 {
-    my $text = qr/(\.([ch]|t|am|pm|sh|pl|js|mjs|css|html|svg|json|md|conf|in)
-        |\/(run|run-all|tests|README))$/x;
+    my $text = qr/(\.([ch]|t|am|pm|sh|pl|js|mjs|css|html|svg|json|lua|md|conf
+        |in)|\/(run|run-all|tests|README))$/x;
     my @top = grep { -f "$srcdir/$_" } qw(README CHANGES HACKING NOTICE
         Makefile.am configure.ac quickstart.sh .gitignore .editorconfig
         .clang-format .ci/run);
@@ -93,6 +98,14 @@ sub text_of
     local $/;
     my $text = <$in>;
     return defined $text ? $text : '';
+}
+
+sub broker_script
+{
+    my ($list) = text_of('src/cluster/sources.am')
+        =~ /^CLUSTER_SCRIPT = \\\n((?:.*\\\n)*.*\n)/m;
+    my @files = $list =~ m{^\s*%D%/(\S+)}mg;
+    return join '', map { text_of("src/cluster/$_") } @files;
 }
 
 sub directives
