@@ -211,6 +211,17 @@ says($peer, qr/data: renewed/, 's_client: it receives an event');
 no_worker($httpd, 's_client: it holds no worker');
 leave($peer);
 
+# mod_ssl answers so, too
+$peer = s_client($httpd, '-tls1_2');
+ask($peer, '/events/news');
+says($peer, qr/stream-open/, 's_client, TLS 1.2: the stream opens');
+no_worker($httpd, 's_client, TLS 1.2: it holds no worker');
+print {$peer->{in}} "R\n";
+says($peer, qr/alert read:warning:no renegotiation/,
+    's_client, TLS 1.2: no_renegotiation is what it gets for a renegotiation');
+wait_clients($httpd, 'news', scalar @names, 10);
+leave($peer);
+
 # what follows the request is dropped, as for a plain client
 $peer = s_client($httpd, '-tls1_3', '-ign_eof');
 print {$peer->{in}} "GET /events/news HTTP/1.1\r\nHost: localhost\r\n\r\n"

@@ -11,6 +11,9 @@
  * A KeyUpdate and an alert go out by themselves, since the keys change after a
  * KeyUpdate has left, and only if it has.
  *
+ * Who asks for a renegotiation (TLS 1.2) is answered before the next data, since
+ * it may refuse data until then.
+ *
  * Sealing touches the first ES_SINK_LARGE bytes of the struct, up to the number
  * of the write key. What comes in is rare.
  */
@@ -41,6 +44,7 @@ typedef struct tls_sink_t {
     unsigned char is_updated; /* the peer has new keys since our last data */
     unsigned char is_ended; /* the last record, an alert, has left or is kept */
     unsigned char limit;    /* LIMIT_… */
+    unsigned char warning;  /* WARNING_… */
     rest_t *rest;           /* owned; NULL = none */
     es_tls_session_t session;
     es_tls_incoming_t incoming;
@@ -54,6 +58,13 @@ enum {
     LIMIT_NOT_REACHED,
     LIMIT_SEEN, /* flush will return APR_EOF */
     LIMIT_TOLD  /* it has */
+};
+
+/* The answer to a renegotiation. */
+enum {
+    WARNING_NONE,
+    WARNING_DUE,
+    WARNING_SENT /* or kept */
 };
 
 /* ---- records ------------------------------------------------------------- */
@@ -213,6 +224,46 @@ static apr_status_t update_keys(tls_sink_t *s)
     return rv;
 }
 
+/* ---- alerts -------------------------------------------------------------- */
+
+/* Answer a renegotiation, if that is due. @return as send_records */
+static apr_status_t warn(tls_sink_t *s)
+{
+    unsigned char alert[2];
+    apr_status_t rv;
+    int has_left;
+
+    if (s->warning != WARNING_DUE) {
+        return APR_SUCCESS;
+    }
+    (void)es_tls_incoming_alert(&s->incoming, alert);
+    rv = send_message(s, ES_TLS_ALERT, alert, sizeof(alert), &has_left);
+    if (has_left) {
+        s->warning = WARNING_SENT;
+    }
+    return rv;
+}
+
+/* The end is close_notify, or why the peer's bytes cannot be read. */
+static apr_status_t send_alert(tls_sink_t *s)
+{
+    static const unsigned char close_notify[2] = {1, 0};
+    unsigned char alert[2];
+    apr_status_t rv = warn(s);
+    int has_left;
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    if (s->warning == WARNING_SENT ||
+        !es_tls_incoming_alert(&s->incoming, alert)) {
+        memcpy(alert, close_notify, sizeof(alert));
+    }
+    rv = send_message(s, ES_TLS_ALERT, alert, sizeof(alert), &has_left);
+    s->is_ended = has_left != 0;
+    return rv;
+}
+
 /* ---- the sink ------------------------------------------------------------ */
 
 /* Where a write stands. */
@@ -244,6 +295,9 @@ static apr_status_t write_records(tls_sink_t *s, write_t *write,
     int i;
 
     rv = update_keys(s);
+    if (rv == APR_SUCCESS) {
+        rv = warn(s);
+    }
     if (rv != APR_SUCCESS) {
         return rv;
     }
@@ -333,22 +387,6 @@ static apr_status_t on_flush(es_sink_t *sink, apr_size_t *sent)
     return rv;
 }
 
-/* The end is close_notify, or why the peer's bytes cannot be read. */
-static apr_status_t send_alert(tls_sink_t *s)
-{
-    static const unsigned char close_notify[2] = {1, 0};
-    unsigned char alert[2];
-    apr_status_t rv;
-    int has_left;
-
-    if (!es_tls_incoming_alert(&s->incoming, alert)) {
-        memcpy(alert, close_notify, sizeof(alert));
-    }
-    rv = send_message(s, ES_TLS_ALERT, alert, sizeof(alert), &has_left);
-    s->is_ended = has_left != 0;
-    return rv;
-}
-
 static apr_status_t on_finish(es_sink_t *sink)
 {
     tls_sink_t *s = (tls_sink_t *)sink;
@@ -373,9 +411,13 @@ static apr_status_t take_in(tls_sink_t *s, unsigned char *bytes, apr_size_t len)
 
     s->is_update_asked |= (flags & ES_TLS_INCOMING_UPDATE_ASKED) != 0;
     s->is_updated |= (flags & ES_TLS_INCOMING_UPDATED) != 0;
-    if ((flags & ES_TLS_INCOMING_END) != 0 &&
-        !es_tls_incoming_alert(&s->incoming, alert)) {
-        return APR_ECONNRESET; /* the peer has ended it by an alert */
+    if ((flags & ES_TLS_INCOMING_END) != 0) {
+        if (!es_tls_incoming_alert(&s->incoming, alert)) {
+            return APR_ECONNRESET; /* the peer has ended it by an alert */
+        }
+        if (alert[0] == ES_TLS_INCOMING_WARNING) {
+            s->warning = WARNING_DUE;
+        }
     }
     return flags & (ES_TLS_INCOMING_END | ES_TLS_INCOMING_CLOSE_NOTIFY)
                ? APR_EOF

@@ -16,7 +16,7 @@
 #define KEY_UPDATE 24
 #define KEY_UPDATE_LEN 5
 
-enum { WARNING = 1, FATAL = 2 };
+enum { WARNING = ES_TLS_INCOMING_WARNING, FATAL = 2 };
 
 /* RFC 8446 6, RFC 5246 7.2 */
 enum {
@@ -64,7 +64,7 @@ static int take_data(es_tls_incoming_t *in, apr_size_t len)
         return take_empty(in);
     }
     in->empty = 0;
-    in->data_bytes += len;
+    in->data_bytes += (apr_uint32_t)len;
     return ES_TLS_INCOMING_DATA;
 }
 

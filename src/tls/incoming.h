@@ -37,14 +37,14 @@ enum {
                                          next data, however often it asks */
     ES_TLS_INCOMING_CLOSE_NOTIFY = 8, /* the client sends no more */
     ES_TLS_INCOMING_END = 16          /* the connection is at its end: send
-                                         es_tls_incoming_alert, if there is one,
-                                         instead of close_notify */
+                                         es_tls_incoming_alert, if there is
+                                         one */
 };
 
 /** All zero is the start of a connection. */
 typedef struct es_tls_incoming_t {
     unsigned char *part;     /* of a record, by malloc; NULL if have is 0 */
-    apr_uint64_t data_bytes; /* dropped so far */
+    apr_uint32_t data_bytes; /* dropped so far, modulo 2^32 */
     apr_uint16_t have;       /* bytes of part */
     apr_uint16_t room;       /* bytes allocated */
     apr_byte_t empty;        /* records without data in a row */
@@ -64,11 +64,17 @@ typedef struct es_tls_incoming_t {
 int es_tls_incoming_take(es_tls_incoming_t *in, es_tls_session_t *s,
                          unsigned char *bytes, apr_size_t len);
 
+/** alert[0] of an alert that is a warning. */
+#define ES_TLS_INCOMING_WARNING 1
+
 /**
- * After ES_TLS_INCOMING_END: the alert that the client gets.
+ * After ES_TLS_INCOMING_END: the alert that the client gets. A warning does not
+ * end the connection (it is the answer to a renegotiation): close_notify comes
+ * as ever. All others take its place.
  *
  * @param alert  receives the two bytes of an ES_TLS_ALERT record
- * @return 1; 0: none, since the client has ended the connection by an alert
+ * @return 1; 0: none, since nothing has ended, or the client has ended the
+ *         connection by an alert
  */
 int es_tls_incoming_alert(const es_tls_incoming_t *in, unsigned char alert[2]);
 
