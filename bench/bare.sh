@@ -18,16 +18,11 @@ here=$(cd "$(dirname "$0")" && pwd)
 restarts=${1:-100}
 interval=${2:-0.4}
 bare=yes
+# shellcheck disable=SC2034 # see use_folder
 load=
 
 # shellcheck source=bench/httpd.sh
 . "$here/httpd.sh"
-
-clean_up() {
-    end "$load"
-    end "$server"
-    rm -rf "$tmp"
-}
 
 # crashed_at: "NAME:COUNT ..." of the innermost functions of all cores
 crashed_at() {
@@ -38,14 +33,13 @@ crashed_at() {
         awk '{ print $2 ":" $1 }' | paste -s -d ' ' -
 }
 
-tmp=$(mktemp -d) || exit 2
-trap clean_up EXIT
-trap 'exit 2' HUP INT TERM
+use_folder load server
 [ -n "$httpd" ] || die "no httpd found, set ES_HTTPD"
 command -v ab >/dev/null || die "no ab found (apache2-utils)"
 mkdir "$tmp/cores" && chmod 711 "$tmp" && chmod 1777 "$tmp/cores"
-echo "CoreDumpDirectory $tmp/cores" >"$tmp/extra.conf"
-ES_EXTRA_CONF=$tmp/extra.conf
+extra_conf <<CONF
+CoreDumpDirectory $tmp/cores
+CONF
 # shellcheck disable=SC3045 # all relevant shells have it
 ulimit -c "$(ulimit -H -c)"
 start_httpd

@@ -39,16 +39,8 @@ churn=
 # shellcheck source=bench/httpd.sh
 . "$here/httpd.sh"
 
-clean_up() {
-    end "$churn"
-    end "$server"
-    rm -rf "$tmp"
-}
-
-tmp=$(mktemp -d) || exit 2
-trap clean_up EXIT
-trap 'exit 2' HUP INT TERM
-check_build
+use_folder churn server
+check_build churn verify
 
 # connections: how many the server has
 connections() {
@@ -65,20 +57,6 @@ wait_for_closes() {
         tries=$((tries + 1))
     done
     sleep 2
-}
-
-# measure: "PSS SHARED DESCRIPTORS" of all processes; memory in kB, without
-# pages of files: what their share is depends on who else runs httpd
-measure() {
-    for pid in "$server" $(children); do
-        cat "/proc/$pid/smaps_rollup"
-        for fd in "/proc/$pid/fd"/*; do
-            [ -L "$fd" ] && echo fd
-        done
-    done | awk '/^Pss_(Anon|Shmem):/ { pss += $2 }
-                /^Pss_Shmem:/ { shared += $2 }
-                /^fd/ { fds++ }
-                END { print pss, shared, fds }'
 }
 
 # publish SECONDS RATE: publishes, with clients that receive all events
@@ -129,9 +107,7 @@ done
 [ "$grown" -eq 0 ] || why="it grows in each round"
 [ "$(children | sort)" = "$before" ] || why="children were replaced"
 [ "$(connections)" -eq 0 ] || why="connections are left"
-bad='\[eventstream:(crit|alert|emerg|error)\]|exit signal'
-grep -E "$bad" "$tmp/error.log" >&2 &&
-    why="errors are in the log"
+! has_errors || why="errors are in the log"
 # shellcheck disable=SC2086 # three words each
 set -- $first $last
 echo "churn $(sed 's/^churn //' "$tmp/churn") round=$round" \

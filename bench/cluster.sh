@@ -101,20 +101,16 @@ fi
 
 clean_up() {
     [ -z "$stopped" ] || echo "$stopped" | xargs kill -CONT 2>/dev/null
-    end "$verify"
-    for number in 1 2 3; do
-        eval "end \"\${server_$number:-}\""
-    done
+    end_all
     end_brokers
     end "$keeper"
     [ -z "${ES_KEEP:-}" ] || cp -r "$top"/[!h]* "$ES_KEEP/" 2>/dev/null
     rm -rf "$top"
 }
 
-top=$(mktemp -d) || exit 2
-chmod 711 "$top"
+use_folder verify server_1 server_2 server_3
 trap clean_up EXIT
-trap 'exit 2' HUP INT TERM
+chmod 711 "$top"
 find_broker
 
 # this httpd ends with this shell, however that ends
@@ -405,7 +401,7 @@ inject_fault() {
 
 # ---- the run -----------------------------------------------------------------
 
-check_build
+check_build verify
 [ "$case" != partition ] || ip link set lo up
 find_ports
 start_all_brokers

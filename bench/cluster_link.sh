@@ -6,21 +6,23 @@
 #
 #   ES_BUILDDIR=. sh cluster_link.sh [EVENTS [BYTES [BATCH]]]
 
-set -eu
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
 
-dir=$(mktemp -d)
-redis-server --port 0 --unixsocket "$dir/socket" --save '' --dir "$dir" \
-    > "$dir/log" 2>&1 &
-pid=$!
-trap 'kill $pid 2> /dev/null; wait $pid 2> /dev/null; rm -rf "$dir"' EXIT
-trap 'exit 130' INT TERM HUP
+# shellcheck source=bench/shell.sh
+. "$here/shell.sh"
+# shellcheck source=bench/broker.sh
+. "$here/broker.sh"
+
+use_folder broker
+find_broker
+"$top/redis-server" --port 0 --unixsocket "$top/socket" --save '' \
+    --dir "$top" >"$top/log" 2>&1 &
+broker=$!
 tries=0
-while ! test -S "$dir/socket"; do
+until [ -S "$top/socket" ]; do
+    running "$broker" && [ "$tries" -lt 100 ] || die "$(cat "$top/log")"
     tries=$((tries + 1))
-    if test $tries -gt 100; then
-        cat "$dir/log" >&2
-        exit 1
-    fi
     sleep 0.1
 done
-"${ES_BUILDDIR:-.}/bench/cluster_link" "redis+unix://$dir/socket" "$@"
+"${ES_BUILDDIR:-.}/bench/cluster_link" "redis+unix://$top/socket" "$@"

@@ -52,26 +52,17 @@ esac
 # shellcheck source=bench/httpd.sh
 . "$here/httpd.sh"
 
-clean_up() {
-    end "$plain_server"
-    end "$server"
-    rm -rf "$folder"
-}
-
-folder=$(mktemp -d) || exit 2
-trap clean_up EXIT
-trap 'exit 2' HUP INT TERM
-chmod 711 "$folder"
-check_build
-[ -x "$build/bench/handshakes" ] || die "no $build/bench/handshakes: make bench"
+use_folder plain_server server
+chmod 711 "$top"
+check_build handshakes
 command -v openssl >/dev/null || die "no openssl: it makes the certificate"
-make_key "$folder"
+make_key "$top"
 
 # start FOLDER: an httpd that has its files there, and the certificate of both
 start() {
-    tmp=$folder/$1
+    tmp=$top/$1
     mkdir "$tmp"
-    cp "$folder/key.pem" "$folder/cert.pem" "$tmp"
+    cp "$top/key.pem" "$top/cert.pem" "$tmp"
     start_httpd
 }
 
@@ -85,7 +76,7 @@ start stream
 grep -q "over HTTP/1.1 they are detached" "$tmp/error.log" ||
     die "clients over TLS are not detached: $(cat "$tmp/error.log")"
 
-# make KIND OF OPTIONS: appends to $folder/KIND.OF
+# make KIND OF OPTIONS: appends to $top/KIND.OF
 make() {
     kind=$1
     of=$2
@@ -93,24 +84,18 @@ make() {
     [ "$kind" = full ] || set -- --resume "$@"
     "$build/bench/handshakes" --tls "$version" --cipher "$cipher" \
         --connections "$connections" --at-once "$at_once" "$@" \
-        >"$folder/one" || {
+        >"$top/one" || {
         faulty=1
-        warn "$kind, $of: $(cat "$folder/one")"
+        warn "$kind, $of: $(cat "$top/one")"
     }
-    sed -n 's/.* server_cpu_us=\([0-9.]*\).*/\1/p' "$folder/one" \
-        >>"$folder/$kind.$of"
-}
-
-# median FILE
-median() {
-    sort -n "$1" | awk '{ line[NR] = $1 }
-        END { print (line[int((NR + 1) / 2)] + line[int(NR / 2) + 1]) / 2 }'
+    sed -n 's/.* server_cpu_us=\([0-9.]*\).*/\1/p' "$top/one" \
+        >>"$top/$kind.$of"
 }
 
 # ratios KIND OF: to "page", ascending
 ratios() {
-    paste "$folder/$1.$2" "$folder/$1.page" |
-        awk '{ printf "%.3f\n", $1 / $2 }' | sort -n >"$folder/ratios.$2"
+    paste "$top/$1.$2" "$top/$1.page" |
+        awk '{ printf "%.3f\n", $1 / $2 }' | sort -n >"$top/ratios.$2"
 }
 
 turn=0
@@ -122,21 +107,21 @@ while [ "$turn" -lt "$turns" ]; do
         make "$kind" stream --servers "127.0.0.1:$tls_port" --pid "$server" \
             --path /events/c0 --text "event: stream-open"
         make "$kind" own --servers "127.0.0.1:$tls_port" --pid "$server"
-        echo "$kind page_us=$(tail -n 1 "$folder/$kind.page")" \
-            "own_us=$(tail -n 1 "$folder/$kind.own")" \
-            "stream_us=$(tail -n 1 "$folder/$kind.stream")"
+        echo "$kind page_us=$(tail -n 1 "$top/$kind.page")" \
+            "own_us=$(tail -n 1 "$top/$kind.own")" \
+            "stream_us=$(tail -n 1 "$top/$kind.stream")"
     done
 done
 for kind in $kinds; do
     ratios "$kind" own
     ratios "$kind" stream
-    ratio=$(median "$folder/ratios.stream")
-    echo "handshake kind=$kind page_us=$(median "$folder/$kind.page")" \
-        "own_us=$(median "$folder/$kind.own")" \
-        "stream_us=$(median "$folder/$kind.stream")" \
-        "own_ratio=$(median "$folder/ratios.own") ratio=$ratio" \
+    ratio=$(median "$top/ratios.stream")
+    echo "handshake kind=$kind page_us=$(median "$top/$kind.page")" \
+        "own_us=$(median "$top/$kind.own")" \
+        "stream_us=$(median "$top/$kind.stream")" \
+        "own_ratio=$(median "$top/ratios.own") ratio=$ratio" \
         "target=1.10 $(awk -v r="$ratio" \
             'BEGIN { print (r <= 1.1 ? "ok" : "MISSED") }')" \
-        "ratios=$(tr '\n' '/' <"$folder/ratios.stream")"
+        "ratios=$(tr '\n' '/' <"$top/ratios.stream")"
 done
 exit "$faulty"

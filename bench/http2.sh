@@ -38,16 +38,8 @@ esac
 # shellcheck source=bench/httpd.sh
 . "$here/httpd.sh"
 
-clean_up() {
-    end "$server"
-    rm -rf "$tmp"
-}
-
-tmp=$(mktemp -d) || exit 2
-trap clean_up EXIT
-trap 'exit 2' HUP INT TERM
-check_build
-[ -x "$build/bench/browsers" ] || die "no $build/bench/browsers: make bench"
+use_folder server
+check_build browsers
 
 # value NAME: of the last run
 value() {
@@ -65,11 +57,6 @@ browse() {
     echo "$what $(cat "$tmp/run")"
     p99=$(value p99_ms)
     [ "$(value failed)" = 0 ] || problem="pages failed"
-}
-
-# median FILE
-median() {
-    sort -n "$1" | awk '{ line[NR] = $1 } END { print line[int((NR + 1) / 2)] }'
 }
 
 # the last event may be on its way, and a stream may just be resumed
@@ -97,6 +84,6 @@ awk -v ratio="$ratio" 'BEGIN { exit !(ratio <= 2) }' ||
 grep -E '\[[a-z_]*:(crit|alert|emerg|error)\]' "$tmp/error.log" >&2
 echo "http2 mode=$mode without_ms=$(median "$tmp/without")" \
     "with_ms=$(median "$tmp/with") ratio=$ratio" \
-    "ratios=$(sort -n "$tmp/ratios" | tr '\n' '/')" \
+    "ratios=$(in_order "$tmp/ratios")" \
     "problem=\"$problem\""
 [ -z "$problem" ]

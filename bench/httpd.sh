@@ -1,11 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 # A private httpd with the built module, for the scripts that read this file.
-# They set $here, the folder of this file, and $tmp, a temporary folder.
+# They set $here, the folder of this file, and call use_folder of shell.sh.
 #
+#   check_build NAME...
+#                    exits if something is missing: the module, httpd, or one of
+#                    these programs of bench/
+#   extra_conf       httpd's configuration gets what stands on stdin
 #   start_httpd      sets $server, $port and, with ES_TLS, $tls_port; exits if
 #                    httpd does not start
+#   stop_httpd       ends it, and empties $server
 #   children         prints the pids of its children
-#   check_build      exits if something is missing
+#   measure          prints "PSS SHARED DESCRIPTORS" of all its processes; the
+#                    memory in kB, without pages of files: what their share is
+#                    depends on who else runs httpd
+#   has_errors       prints errors of the module and crashes that are logged, to
+#                    stderr; are there any?
+#   take_long_bodies httpd takes bodies of any length, and logs warnings alone
+#   publish_lines FILE
+#                    publishes NDJSON; prints the answer
+#   cpu_of PID       prints its user and system time, in ticks
 #   and the functions of shell.sh
 #
 #   ES_BUILDDIR   the build: .libs/mod_eventstream.so and bench/
@@ -46,8 +59,9 @@ server=
 
 check_build() {
     [ -n "$build" ] || die "no build folder, set ES_BUILDDIR"
-    [ -x "$build/bench/verify" ] ||
-        die "no $build/bench/verify: make bench"
+    for name in "$@"; do
+        [ -x "$build/bench/$name" ] || die "no $build/bench/$name: make bench"
+    done
     [ -f "$build/.libs/mod_eventstream.so" ] || die "build the module first"
     [ -n "$httpd" ] || die "no httpd found, set ES_HTTPD"
     # shellcheck disable=SC3045 # all relevant shells have it
@@ -88,24 +102,13 @@ conf_of_module() {
     echo "LogLevel eventstream:info"
     echo "LoadModule eventstream_module $build/.libs/mod_eventstream.so"
     echo "EventStreamHub default size=${ES_HUB:-64m}"
-    # a build of before has no such directive
-    echo "<IfDirective EventStreamThreads>"
-    echo "EventStreamThreads ${ES_THREADS:-1}"
-    echo "</IfDirective>"
+    conf_of_places
     cat <<'CONF'
 EventStreamRetry 1
 EventStreamDrain 2
-<LocationMatch "^/events/(?<room>[^/]+)$">
-    SetHandler eventstream
-    EventStreamChannel "room-{room}"
-</LocationMatch>
 <Location "/multi">
     SetHandler eventstream
     EventStreamChannel "room-{?room}"
-</Location>
-<Location "/publish">
-    SetHandler eventstream-publish
-    Require all granted
 </Location>
 CONF
 }
@@ -142,24 +145,9 @@ CONF
 
 write_conf() {
     {
-        echo "ServerRoot $tmp"
-        echo "DefaultRuntimeDir $tmp"
-        echo "PidFile $tmp/httpd.pid"
-        echo "ErrorLog $tmp/error.log"
-        echo "LogLevel warn"
-        echo "ServerName localhost"
-        load_module "mpm_$mpm"
-        load_module unixd
-        load_module authz_core
+        conf_of_base "$mpm"
         echo "Listen 127.0.0.1:$port"
-        echo "DocumentRoot $tmp/pages"
-        echo "KeepAliveTimeout 60"
-        echo "MaxKeepAliveRequests 0"
         conf_of_mpm
-        if [ "$(id -u)" -eq 0 ]; then
-            echo "User nobody"
-            echo "Group $(id -gn nobody)"
-        fi
         [ "$bare" = yes ] || conf_of_module
         [ -z "${ES_HTTP2:-}" ] || conf_of_http2
         [ -z "${ES_TLS:-}" ] || conf_of_tls
@@ -249,4 +237,53 @@ start_httpd() {
             die "httpd does not start"
         fi
     done
+}
+
+stop_httpd() {
+    end "$server"
+    server=
+}
+
+extra_conf() {
+    {
+        [ -z "${ES_EXTRA_CONF:-}" ] || echo "Include $ES_EXTRA_CONF"
+        cat
+    } >"$tmp/extra.conf"
+    ES_EXTRA_CONF=$tmp/extra.conf
+}
+
+measure() {
+    for pid in "$server" $(children); do
+        cat "/proc/$pid/smaps_rollup"
+        for fd in "/proc/$pid/fd"/*; do
+            [ -L "$fd" ] && echo fd
+        done
+    done | awk '/^Pss_(Anon|Shmem):/ { pss += $2 }
+                /^Pss_Shmem:/ { shared += $2 }
+                /^fd/ { fds++ }
+                END { print pss, shared, fds }'
+}
+
+has_errors() {
+    grep -E '\[eventstream:(crit|alert|emerg|error)\]|exit signal' \
+        "$tmp/error.log" >&2
+}
+
+take_long_bodies() {
+    extra_conf <<'CONF'
+LogLevel eventstream:warn
+<Location "/publish">
+    LimitRequestBody 0
+</Location>
+CONF
+}
+
+publish_lines() {
+    curl -s -T "$1" -X POST -H 'Expect:' \
+        -H 'Content-Type: application/x-ndjson' \
+        "http://127.0.0.1:$port/publish"
+}
+
+cpu_of() {
+    sed 's/.*) //' "/proc/$1/stat" | awk '{ print $12, $13 }'
 }

@@ -26,24 +26,10 @@ ES_LIMIT=1
 # shellcheck source=bench/httpd.sh
 . "$here/httpd.sh"
 
-clean_up() {
-    end "$server"
-    rm -rf "$tmp"
-}
-
-tmp=$(mktemp -d) || exit 2
-trap clean_up EXIT
-trap 'exit 2' HUP INT TERM
+use_folder server
 check_build
 [ "$data" -ge 2 ] || die "ES_DATA is at least 2, for the quotes"
-
-cat >"$tmp/extra.conf" <<'CONF'
-LogLevel eventstream:warn
-<Location "/publish">
-    LimitRequestBody 0
-</Location>
-CONF
-ES_EXTRA_CONF="$tmp/extra.conf"
+take_long_bodies
 awk -v events="$events" -v data="$data" 'BEGIN {
     while (length(text) < data - 2) text = text "x"
     for (i = 0; i < events; i++)
@@ -52,18 +38,11 @@ awk -v events="$events" -v data="$data" 'BEGIN {
 start_httpd
 child=$(children | head -1)
 
-# cpu: user and system time of the child, in ticks
-cpu() {
-    sed 's/.*) //' "/proc/$child/stat" | awk '{ print $12, $13 }'
-}
-
 ticks=$(getconf CLK_TCK)
 : >"$tmp/rows"
 for round in $(seq "$bodies"); do
-    before=$(cpu)
-    response=$(curl -s -T "$tmp/lines" -X POST -H 'Expect:' \
-        -H 'Content-Type: application/x-ndjson' \
-        "http://127.0.0.1:$port/publish")
+    before=$(cpu_of "$child")
+    response=$(publish_lines "$tmp/lines")
     case $response in
     '{"published": '"$events,"*) ;;
     *)
@@ -71,7 +50,7 @@ for round in $(seq "$bodies"); do
         exit 1
         ;;
     esac
-    echo "$before $(cpu)" | awk -v n="$events" -v ticks="$ticks" \
+    echo "$before $(cpu_of "$child")" | awk -v n="$events" -v ticks="$ticks" \
         -v round="$round" '{
             us = 1e6 / ticks / n
             all = ($3 - $1 + $4 - $2) * us

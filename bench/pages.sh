@@ -26,12 +26,6 @@ pages=
 # shellcheck source=bench/httpd.sh
 . "$here/httpd.sh"
 
-clean_up() {
-    end "$pages"
-    end "$server"
-    rm -rf "$tmp"
-}
-
 inject_fault() {
     case $fault in
     none) ;;
@@ -43,11 +37,8 @@ inject_fault() {
     esac
 }
 
-tmp=$(mktemp -d) || exit 2
-trap clean_up EXIT
-trap 'exit 2' HUP INT TERM
-
-check_build
+use_folder pages server
+check_build pages
 start_httpd
 "$build/bench/pages" pages "127.0.0.1:$port" /page.txt &
 pages=$!

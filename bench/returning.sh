@@ -36,23 +36,9 @@ ES_HUB=${ES_HUB:-128m}
 # shellcheck source=bench/httpd.sh
 . "$here/httpd.sh"
 
-clean_up() {
-    end "$server"
-    rm -rf "$tmp"
-}
-
-tmp=$(mktemp -d) || exit 2
-trap clean_up EXIT
-trap 'exit 2' HUP INT TERM
-check_build
-[ -x "$build/bench/returning" ] || die "no $build/bench/returning: make bench"
-cat >"$tmp/extra.conf" <<'CONF'
-LogLevel eventstream:warn
-<Location "/publish">
-    LimitRequestBody 0
-</Location>
-CONF
-ES_EXTRA_CONF="$tmp/extra.conf"
+use_folder server
+check_build returning
+take_long_bodies
 ticks=$(getconf CLK_TCK)
 
 # events COUNT CHANNELS PREFIX DATA: NDJSON, in turns to the channels
@@ -65,16 +51,13 @@ events() {
 
 # publish FILE: prints the last event's id
 publish() {
-    curl -s -T "$1" -X POST -H 'Expect:' \
-        -H 'Content-Type: application/x-ndjson' \
-        "http://127.0.0.1:$port/publish" |
-        sed -n 's/.*"id": *"\([^"]*\)".*/\1/p'
+    publish_lines "$1" | sed -n 's/.*"id": *"\([^"]*\)".*/\1/p'
 }
 
 # cpu: user and system time of the child, in ms
 cpu() {
-    sed 's/.*) //' "/proc/$(children | head -1)/stat" |
-        awk -v ticks="$ticks" '{ print int(($12 + $13) * 1000 / ticks) }'
+    cpu_of "$(children | head -1)" |
+        awk -v ticks="$ticks" '{ print int(($1 + $2) * 1000 / ticks) }'
 }
 
 # serve OTHERS: sets $seconds and $ms
@@ -100,13 +83,7 @@ serve() {
     seconds=$(sed -n 's/.* seconds=\([0-9.]*\).*/\1/p' "$tmp/report")
     [ -n "$seconds" ] || die "returning gave no report"
     echo "others=$1 seconds=$seconds child_ms=$ms"
-    end "$server"
-    server=
-}
-
-# median FILE
-median() {
-    sort -n "$1" | awk '{ line[NR] = $1 } END { print line[int((NR + 1) / 2)] }'
+    stop_httpd
 }
 
 # over A B: prints B / A
@@ -135,5 +112,5 @@ for value in "$ratio" "$cpu_ratio"; do
 done
 echo "returning few_seconds=$(median "$tmp/few")" \
     "many_seconds=$(median "$tmp/many") ratio=$ratio cpu_ratio=$cpu_ratio" \
-    "ratios=$(sort -n "$tmp/ratios" | tr '\n' '/') problem=\"$why\""
+    "ratios=$(in_order "$tmp/ratios") problem=\"$why\""
 [ -z "$why" ]

@@ -58,9 +58,7 @@ stop_servers() {
     pid_b=
 }
 
-tmp=$(mktemp -d) || exit 2
-trap 'stop_servers; rm -rf "$tmp"' EXIT
-trap 'exit 2' HUP INT TERM
+use_folder pid_a pid_b
 
 tls=no
 case $mode in
@@ -117,24 +115,13 @@ CONF
 
 write_conf() {
     {
-        echo "ServerRoot $tmp"
-        echo "DefaultRuntimeDir $tmp"
-        echo "PidFile $tmp/httpd.pid"
-        echo "ErrorLog $tmp/error.log"
-        echo "LogLevel warn"
-        echo "ServerName localhost"
-        load_module mpm_event
-        load_module unixd
-        load_module authz_core
+        conf_of_base event
         echo "LoadModule eventstream_module" \
             "$build/.libs/mod_eventstream.so"
         for address in $addresses; do
             echo "Listen $address:$port_a"
         done
         echo "ListenBacklog 4096"
-        echo "DocumentRoot $tmp/pages"
-        echo "KeepAliveTimeout 60"
-        echo "MaxKeepAliveRequests 0"
         echo "StartServers $children"
         echo "ServerLimit $children"
         echo "ThreadsPerChild 25"
@@ -142,24 +129,7 @@ write_conf() {
         echo "MinSpareThreads 1"
         echo "MaxSpareThreads $((25 * children))"
         echo "AsyncRequestWorkerFactor 100"
-        if [ "$(id -u)" -eq 0 ]; then
-            echo "User nobody"
-            echo "Group $(id -gn nobody)"
-        fi
-        # a build of before has no such directive
-        echo "<IfDirective EventStreamThreads>"
-        echo "EventStreamThreads ${ES_THREADS:-1}"
-        echo "</IfDirective>"
-        cat <<'CONF'
-<LocationMatch "^/events/(?<room>[^/]+)$">
-    SetHandler eventstream
-    EventStreamChannel "room-{room}"
-</LocationMatch>
-<Location "/publish">
-    SetHandler eventstream-publish
-    Require all granted
-</Location>
-CONF
+        conf_of_places
         [ "$tls" = no ] || conf_of_tls
         if [ -n "${ES_EXTRA_CONF:-}" ]; then
             echo "Include $ES_EXTRA_CONF"
@@ -254,8 +224,8 @@ load() {
     fi
 }
 
-# median ROW SIDE NAME
-median() {
+# median_of ROW SIDE NAME: the middle of two, if there are two
+median_of() {
     awk -v name="$3" '$1 == name { print $2 }' "$tmp/$1.$2" | sort -n |
         awk -v OFMT=%.3f '{ v[NR] = $1 }
              END {
@@ -297,22 +267,22 @@ cpu_row() {
     done
     name=server_cpu_us_per_delivery
     ratios "$row" "$name"
-    ratio=$(median ratio a ratio)
+    ratio=$(median_of ratio a ratio)
     printf '%-13s %7s %7s %6s %6s %6s %6s %-7s %9s %9s %9s %9s %9s %9s\n' \
         "$row" \
-        "$(median "$row" a "$name")" "$(median "$row" b "$name")" \
+        "$(median_of "$row" a "$name")" "$(median_of "$row" b "$name")" \
         "$ratio" \
         "$(awk 'NR == 1 { print $2 }' "$tmp/ratio.a")" \
         "$(awk 'END { print $2 }' "$tmp/ratio.a")" \
         "< $target" \
         "$(awk -v r="$ratio" -v t="$target" \
             'BEGIN { print r != "-" && r <= t ? "ok" : "MISSED" }')" \
-        "$(median "$row" a deliveries_per_s | cut -d. -f1)" \
-        "$(median "$row" b deliveries_per_s | cut -d. -f1)" \
-        "$(median "$row" a latency_p50_us)" \
-        "$(median "$row" b latency_p50_us)" \
-        "$(median "$row" a latency_p99_us)" \
-        "$(median "$row" b latency_p99_us)"
+        "$(median_of "$row" a deliveries_per_s | cut -d. -f1)" \
+        "$(median_of "$row" b deliveries_per_s | cut -d. -f1)" \
+        "$(median_of "$row" a latency_p50_us)" \
+        "$(median_of "$row" b latency_p50_us)" \
+        "$(median_of "$row" a latency_p99_us)" \
+        "$(median_of "$row" b latency_p99_us)"
 }
 
 cpu_table() {
@@ -360,7 +330,7 @@ memory_after_pages() {
         '{ printf "%.2f", ($2 - $1) * 1024 / n }')" - -
     load a after --clients "$clients" --events 0 --idle 3
     memory_row "after pages" \
-        "$(median after a pss_bytes_per_client)" - -
+        "$(median_of after a pss_bytes_per_client)" - -
 }
 
 memory_table() {
@@ -375,8 +345,8 @@ memory_table() {
     name=pss_bytes_per_client
     echo "process memory, $clients idle clients (base: $base)"
     printf '%-14s %9s %9s %s\n' "" module base target
-    memory_row bytes/client "$(median memory a "$name")" \
-        "$(median memory b "$name")" "$target"
+    memory_row bytes/client "$(median_of memory a "$name")" \
+        "$(median_of memory b "$name")" "$target"
     if [ "$tls" = yes ] && [ "${ES_AGAINST:-}" != baseline ]; then
         memory_after_pages
     fi

@@ -18,52 +18,38 @@ what=${1:-all}
 tests=0
 failed=0
 
-stop_baseline() {
-    if [ -n "$baseline" ]; then
-        kill "$baseline" 2>/dev/null
-        wait "$baseline" 2>/dev/null
-        baseline=
+# stop baseline|faulty_server
+stop() {
+    eval "pid=\$$1"
+    if [ -n "$pid" ]; then
+        kill "$pid" 2>/dev/null
+        wait "$pid" 2>/dev/null
+        eval "$1="
     fi
 }
-trap 'stop_baseline; stop_faulty_server; rm -rf "$tmp"' EXIT
+trap 'stop baseline; stop faulty_server; rm -rf "$tmp"' EXIT
 trap 'exit 2' HUP INT TERM
 
-# start_baseline OPTIONS: sets $port
+# start baseline|faulty_server OPTIONS: sets $port; what it prints is in a file
+# of its name
+start() {
+    program=$1
+    shift
+    stop "$program"
+    : >"$tmp/$program"
+    "$bin/$program" "$@" >"$tmp/$program" &
+    eval "$program=$!"
+    tries=0
+    port=
+    while [ -z "$port" ] && [ "$tries" -lt 100 ]; do
+        sleep 0.05
+        port=$(awk '$1 == "port" { print $2 }' "$tmp/$program")
+        tries=$((tries + 1))
+    done
+}
+
 start_baseline() {
-    stop_baseline
-    : >"$tmp/port"
-    "$bin/baseline" --listen 127.0.0.1:0 --seconds 60 "$@" >"$tmp/port" &
-    baseline=$!
-    tries=0
-    port=
-    while [ -z "$port" ] && [ "$tries" -lt 100 ]; do
-        sleep 0.05
-        port=$(awk '$1 == "port" { print $2 }' "$tmp/port")
-        tries=$((tries + 1))
-    done
-}
-
-stop_faulty_server() {
-    if [ -n "$faulty_server" ]; then
-        kill "$faulty_server" 2>/dev/null
-        wait "$faulty_server" 2>/dev/null
-        faulty_server=
-    fi
-}
-
-# start_faulty_server FAULTS: sets $port
-start_faulty_server() {
-    stop_faulty_server
-    : >"$tmp/faults"
-    "$bin/faulty_server" "$@" >"$tmp/faults" &
-    faulty_server=$!
-    tries=0
-    port=
-    while [ -z "$port" ] && [ "$tries" -lt 100 ]; do
-        sleep 0.05
-        port=$(awk '$1 == "port" { print $2 }' "$tmp/faults")
-        tries=$((tries + 1))
-    done
+    start baseline --listen 127.0.0.1:0 --seconds 60 "$@"
 }
 
 # the options of verify and faulty_server for the version that expect uses,
@@ -80,7 +66,7 @@ verify() {
     "$bin/verify" --servers "127.0.0.1:$port" "$@" \
         >"$tmp/report.line" 2>"$tmp/stderr"
     rc=$?
-    stop_faulty_server
+    stop faulty_server
     # as load writes it: a name and a value on each line
     sed -n 's/^verify //p' "$tmp/report.line" | tr ' =' '\n ' \
         >"$tmp/report"
@@ -88,7 +74,8 @@ verify() {
 
 # injected FAULT: how often faulty_server has injected it
 injected() {
-    awk -v name="$1" '$1 == "fault" && $2 == name { print $3 }' "$tmp/faults"
+    awk -v name="$1" '$1 == "fault" && $2 == name { print $3 }' \
+        "$tmp/faulty_server"
 }
 
 # errors: "NAME=COUNT ..." of all errors and cuts that verify has counted
@@ -104,7 +91,7 @@ errors() {
 # latter
 expect() {
     # shellcheck disable=SC2086,SC2046 # one word each
-    start_faulty_server $(over_tls) $1
+    start faulty_server $(over_tls) $1
     verify --clients 10 --channels 1 --events 100 --rate 200 \
         --max-size 4000 --give-up 0.8 --tls "$version" $http2 $more
     first=$(injected "${1%%:*}")
@@ -188,7 +175,7 @@ test_load() {
     is "$rc" 1 "cut stream: exit status 1"
     faults 1 0 0 0 1 "cut stream"
 
-    stop_baseline
+    stop baseline
     load --clients 5 --events 5
     is "$rc" 2 "no server: exit status 2"
 }
@@ -196,7 +183,7 @@ test_load() {
 # ---- verify ---------------------------------------------------------------
 
 test_verify() {
-    start_faulty_server
+    start faulty_server
     verify --clients 10 --channels 1 --events 100 --rate 200 --give-up 0.8
     is "$rc $(value deliveries) $(errors)" "0 1000 " "a correct server"
 
@@ -232,18 +219,18 @@ test_verify() {
         "  allowed, unknown"
 
     test_verify_retries
-    start_faulty_server cut:47 resume-gap:3
+    start faulty_server cut:47 resume-gap:3
     verify --clients 10 --channels 1 --events 100 --rate 200 --give-up 0.8
     is "$rc $([ "$(value silent_gaps)" -gt 0 ] && echo seen)" "1 seen" \
         "resumed with a gap"
-    start_faulty_server wrong-id:97
+    start faulty_server wrong-id:97
     verify --clients 10 --channels 1 --events 100 --rate 200 --give-up 0.8
     is "$rc $([ "$(value forged)" -ge 10 ] && echo seen)" "1 seen" \
         "delivered under another id"
-    start_faulty_server cut:97
+    start faulty_server cut:97
     verify --clients 10 --channels 1 --events 100 --rate 200 --no-cuts
     is "$rc" 1 "with --no-cuts a cut is an error"
-    start_faulty_server cut:197 end:203
+    start faulty_server cut:197 end:203
     verify --clients 60 --channels 6 --seconds 2 --slow 20 --churn 40 \
         --multi 30
     is "$rc $(errors | sed 's/^cut=[0-9]*//')" "0 " \
@@ -259,13 +246,13 @@ test_verify_retries() {
     expect nack-send:17 "" "posted again, although it was delivered"
     is "$rc $(value unknown) $(value repeated) $(value deliveries)" \
         "0 0 $last 1000" "  all are acknowledged, and delivered once"
-    start_faulty_server nack-send:17 forget:1
+    start faulty_server nack-send:17 forget:1
     verify --clients 10 --channels 1 --events 100 --rate 200 --give-up 0.8 \
         --retry 10
     is "$rc $(errors)" "1 doubled=$(($(injected forget) * 10))" \
         "published twice by a server that has forgotten the id"
     more="--retry 10 --may-forget"
-    start_faulty_server nack-send:17 forget:1
+    start faulty_server nack-send:17 forget:1
     verify --clients 10 --channels 1 --events 100 --rate 200 --give-up 0.8 \
         --retry 10 --may-forget
     is "$rc $(errors)" "1 doubled=$(($(injected forget) * 10))" \
@@ -294,7 +281,7 @@ test_verify_events() {
 test_verify_tls() {
     version=$1
     over="TLS $version"
-    start_faulty_server --tls
+    start faulty_server --tls
     verify --clients 10 --channels 1 --events 100 --rate 200 --give-up 0.8 \
         --tls "$version"
     is "$rc $(value deliveries) $(errors)" "0 1000 " "$over: a correct server"
@@ -306,7 +293,7 @@ test_verify_tls() {
         "  allowed: all clients reconnect and have all events"
     expect end:97 "" "$over: ended cleanly"
     is "$rc $(value clean_ends)" "0 10" "  allowed"
-    start_faulty_server --tls cut:197 end:203
+    start faulty_server --tls cut:197 end:203
     verify --clients 60 --channels 6 --seconds 2 --slow 20 --churn 40 \
         --multi 30 --tls "$version"
     is "$rc $(errors | sed 's/^cut=[0-9]*//')" "0 " \
@@ -319,7 +306,7 @@ test_verify_http2() {
     version=$2
     http2=--http2
     # shellcheck disable=SC2046
-    start_faulty_server $(over_tls)
+    start faulty_server $(over_tls)
     verify --clients 10 --channels 1 --events 100 --rate 200 --give-up 0.8 \
         --tls "$version" --http2
     is "$rc $(value deliveries) $(errors)" "0 1000 " "$over: a correct server"
@@ -336,13 +323,13 @@ test_verify_http2() {
         "  allowed"
     expect "cut:47 resume-refuse:3" "refused=L cut=F" "$over: refused"
     # shellcheck disable=SC2046
-    start_faulty_server $(over_tls) cut:197 end:203 goaway:307 reset-stream:401
+    start faulty_server $(over_tls) cut:197 end:203 goaway:307 reset-stream:401
     verify --clients 60 --channels 6 --seconds 2 --slow 20 --churn 40 \
         --multi 30 --tls "$version" --http2
     is "$rc $(errors | sed 's/^cut=[0-9]*//')" "0 " \
         "$over: slow and churning clients, cuts and ends: no error"
     # shellcheck disable=SC2046
-    start_faulty_server $(over_tls) cut:197 end:203 goaway:307 reset-stream:401
+    start faulty_server $(over_tls) cut:197 end:203 goaway:307 reset-stream:401
     verify --clients 60 --channels 6 --seconds 2 --slow 20 --churn 40 \
         --multi 30 --tls "$version" --http2 --streams 6
     is "$rc $(errors | sed 's/^cut=[0-9]*//')" "0 " \
@@ -351,7 +338,7 @@ test_verify_http2() {
 }
 
 test_verify_asks() {
-    start_faulty_server --tls ask:3
+    start faulty_server --tls ask:3
     verify --clients 12 --channels 1 --events 50 --rate 100 --tls 1.3 --http2 \
         --browser
     is "$rc $(value asked) $(value deliveries)" "0 4 600" \
@@ -359,14 +346,14 @@ test_verify_asks() {
 }
 
 test_verify_options() {
-    start_faulty_server --tls
+    start faulty_server --tls
     verify --clients 2 --channels 1 --events 5 --tls 1.3 --cipher NONE
     is "$rc" 2 "an unknown cipher: exit status 2"
-    start_faulty_server --tls
+    start faulty_server --tls
     verify --clients 2 --channels 1 --events 5 --rate 100 --tls 1.2 \
         --cipher ECDHE-ECDSA-CHACHA20-POLY1305
     is "$rc $(value deliveries)" "0 10" "a cipher by name"
-    start_faulty_server --tls
+    start faulty_server --tls
     verify --clients 10 --channels 1 --seconds 2 --tls 1.3 --key-updates 50
     is "$rc $(value lost) $([ "$(value key_updates)" -gt 0 ] && echo asked)" \
         "0 0 asked" "clients that ask for new keys"

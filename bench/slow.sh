@@ -29,22 +29,12 @@ verify=
 # shellcheck source=bench/httpd.sh
 . "$here/httpd.sh"
 
-clean_up() {
-    end "$verify"
-    end "$server"
-    rm -rf "$tmp"
-}
-
-tmp=$(mktemp -d) || exit 2
-trap clean_up EXIT
-trap 'exit 2' HUP INT TERM
-check_build
+use_folder verify server
+check_build verify
 
 # memory: private kB of all processes
 memory() {
-    for pid in "$server" $(children); do
-        cat "/proc/$pid/smaps_rollup"
-    done | awk '/^Pss_Anon:/ { sum += $2 } END { print sum }'
+    measure | awk '{ print $1 - $2 }'
 }
 
 # wait_until SECOND: of the run of verify
@@ -73,13 +63,7 @@ serve() {
     p99=$(sed -n 's/.* latency_p99_us=\([0-9]*\).*/\1/p' "$tmp/report")
     [ -n "$p99" ] || die "verify gave no report"
     echo "clients=$1 slow_per_cent=$2 p99_us=$p99 early_kb=$early late_kb=$late"
-    end "$server"
-    server=
-}
-
-# median FILE
-median() {
-    sort -n "$1" | awk '{ line[NR] = $1 } END { print line[int((NR + 1) / 2)] }'
+    stop_httpd
 }
 
 why=
@@ -102,6 +86,6 @@ awk -v ratio="$ratio" 'BEGIN { exit !(ratio <= 1.2) }' ||
     why="the others are delayed"
 [ "$bytes" -lt 4096 ] || why="memory grows with unread events"
 echo "slow without_us=$(median "$tmp/without") with_us=$(median "$tmp/with")" \
-    "ratio=$ratio ratios=$(sort -n "$tmp/ratios" | tr '\n' '/')" \
+    "ratio=$ratio ratios=$(in_order "$tmp/ratios")" \
     "bytes_per_slow=$bytes problem=\"$why\""
 [ -z "$why" ]

@@ -62,25 +62,21 @@ problem=
 # shellcheck source=bench/httpd.sh
 . "$here/httpd.sh"
 
-clean_up() {
-    [ -n "$stopped" ] && kill -CONT "$stopped" 2>/dev/null
-    end "$verify"
-    end "$pages"
-    end "$newcomers"
-    end "$server"
-    [ -n "${ES_KEEP:-}" ] && cp "$tmp"/[!s]* "$ES_KEEP/" 2>/dev/null
-    rm -rf "$tmp"
-}
-
 case $fault in
 none | graceful | restart | kill | segv | killall | both | stop) ;;
 *) die "usage: soak.sh FAULT [SECONDS [INTERVAL [TIMES]]]; see its head" ;;
 esac
-tmp=$(mktemp -d) || exit 2
-trap clean_up EXIT
-trap 'exit 2' HUP INT TERM
 
-check_build
+clean_up() {
+    [ -n "$stopped" ] && kill -CONT "$stopped" 2>/dev/null
+    end_all
+    [ -n "${ES_KEEP:-}" ] && cp "$tmp"/[!s]* "$ES_KEEP/" 2>/dev/null
+    rm -rf "$top"
+}
+
+use_folder verify pages newcomers server
+trap clean_up EXIT
+check_build pages verify
 
 # clients_of PID: connections of this child, publishers' included
 clients_of() {

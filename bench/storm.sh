@@ -39,24 +39,15 @@ spare=25
 # shellcheck source=bench/httpd.sh
 . "$here/httpd.sh"
 
-clean_up() {
-    end "$server"
-    rm -rf "$tmp"
-}
-
-tmp=$(mktemp -d) || exit 2
-trap clean_up EXIT
-trap 'exit 2' HUP INT TERM
-check_build
-ES_EXTRA_CONF=$tmp/extra.conf
-{
-    load_module status
-    echo "EventStreamMaxClientsPerAddress $limit_of"
-    echo '<Location "/server-status">'
-    echo '    SetHandler server-status'
-    echo '</Location>'
-} >"$ES_EXTRA_CONF"
-[ -x "$build/bench/storm" ] || die "no $build/bench/storm: make bench"
+use_folder server
+check_build storm
+extra_conf <<CONF
+$(load_module status)
+EventStreamMaxClientsPerAddress $limit_of
+<Location "/server-status">
+    SetHandler server-status
+</Location>
+CONF
 
 # clients_left: how many clients httpd counts
 clients_left() {
@@ -72,20 +63,6 @@ wait_for_closes() {
         tries=$((tries + 1))
     done
     sleep 2
-}
-
-# measure: "PSS SHARED DESCRIPTORS" of all processes; memory in kB, without
-# pages of files: what their share is depends on who else runs httpd
-measure() {
-    for pid in "$server" $(children); do
-        cat "/proc/$pid/smaps_rollup"
-        for fd in "/proc/$pid/fd"/*; do
-            [ -L "$fd" ] && echo fd
-        done
-    done | awk '/^Pss_(Anon|Shmem):/ { pss += $2 }
-                /^Pss_Shmem:/ { shared += $2 }
-                /^fd/ { fds++ }
-                END { print pss, shared, fds }'
 }
 
 # other_client: does a client of another address get a stream that stays?
@@ -137,8 +114,7 @@ done
     why="shared memory has grown"
 [ "$1" -le $((peak * 102 / 100)) ] || why="memory has grown"
 [ "$(children | sort)" = "$before" ] || why="children were replaced"
-bad='\[eventstream:(crit|alert|emerg|error)\]|exit signal'
-grep -E "$bad" "$tmp/error.log" >&2 && why="errors are in the log"
+! has_errors || why="errors are in the log"
 echo "storm clients=$clients rate=$rate rounds=$round limit=$limit_of" \
     "pss_kb=$peak pss_after_kb=$1 shared_kb=$shared shared_after_kb=$2" \
     "descriptors=$descriptors descriptors_after=$3 problem=\"$why\""

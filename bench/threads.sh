@@ -61,18 +61,11 @@ esac
 # shellcheck source=bench/httpd.sh
 . "$here/httpd.sh"
 
-clean_up() {
-    end "$server"
-    rm -rf "$tmp"
-}
-
-tmp=$(mktemp -d) || exit 2
-trap clean_up EXIT
-trap 'exit 2' HUP INT TERM
-check_build
-[ -x "$build/bench/unread" ] || die "no $build/bench/unread: make bench"
-echo "EventStreamKeepAlive 600" >"$tmp/extra.conf"
-ES_EXTRA_CONF=$tmp/extra.conf
+use_folder server
+check_build unread
+extra_conf <<CONF
+EventStreamKeepAlive 600
+CONF
 
 # value NAME: of the report
 value() {
@@ -91,20 +84,13 @@ serve() {
     sed "s/^unread/$mode threads=$1/" "$tmp/report"
     echo "$(value seconds) $(value first) $(value cpu_us) $(value segments)" \
         "$(value waited)" >"$2"
-    end "$server"
-    server=
+    stop_httpd
 }
 
 # is_quiet FILE THREADS: have these not waited too long?
 is_quiet() {
     [ -z "$waited" ] || awk -v most="$waited" -v threads="$2" \
         '{ exit !($5 <= most * $2 * threads) }' "$1"
-}
-
-# median COLUMN FILE
-median() {
-    awk -v column="$1" '{ print $column }' "$2" | sort -n |
-        awk '{ line[NR] = $1 } END { print line[int((NR + 1) / 2)] }'
 }
 
 pair=0
@@ -125,11 +111,11 @@ paste -d ' ' "$tmp/one" "$tmp/many" | awk '{
     for (i = 1; i <= 4; i++)
         printf "%.3f ", ($i > 0 ? $(i + 5) / $i : 0)
     print "" }' >"$tmp/ratios"
-echo "threads mode=$mode pairs=$pair one_seconds=$(median 1 "$tmp/one")" \
-    "many_seconds=$(median 1 "$tmp/many") ratio=$(median 1 "$tmp/ratios")" \
-    "busiest_ratio=$(median 2 "$tmp/ratios")" \
-    "cpu_ratio=$(median 3 "$tmp/ratios")" \
-    "one_segments=$(median 4 "$tmp/one")" \
-    "many_segments=$(median 4 "$tmp/many")" \
-    "ratios=$(cut -d ' ' -f 1 "$tmp/ratios" | sort -n | tr '\n' '/')"
+echo "threads mode=$mode pairs=$pair one_seconds=$(median "$tmp/one")" \
+    "many_seconds=$(median "$tmp/many") ratio=$(median "$tmp/ratios")" \
+    "busiest_ratio=$(median "$tmp/ratios" 2)" \
+    "cpu_ratio=$(median "$tmp/ratios" 3)" \
+    "one_segments=$(median "$tmp/one" 4)" \
+    "many_segments=$(median "$tmp/many" 4)" \
+    "ratios=$(cut -d ' ' -f 1 "$tmp/ratios" | in_order -)"
 exit "$faulty"

@@ -45,16 +45,11 @@ faulty=0
 first=  # command by which the probe is run
 others= # the same for the other clients
 
-tmp=$(mktemp -d) || exit 2
 case $scenario in
 busy) clients=${ES_CLIENTS:-8000} ;;
 storm) clients=${ES_CLIENTS:-4000} ;;
 large) clients=${ES_CLIENTS:-18000} ;;
-keepalive)
-    clients=${ES_CLIENTS:-9000}
-    echo "EventStreamKeepAlive 2" >"$tmp/extra.conf"
-    ES_EXTRA_CONF=$tmp/extra.conf
-    ;;
+keepalive) clients=${ES_CLIENTS:-9000} ;;
 tls)
     clients=${ES_CLIENTS:-1000}
     ES_TLS=1.3
@@ -68,15 +63,11 @@ esac
 # shellcheck source=bench/httpd.sh
 . "$here/httpd.sh"
 
-clean_up() {
-    end "$broad"
-    end "$server"
-    rm -rf "$tmp"
-}
-
-trap clean_up EXIT
-trap 'exit 2' HUP INT TERM
-check_build
+use_folder broad server
+check_build load
+[ "$scenario" != keepalive ] || extra_conf <<'CONF'
+EventStreamKeepAlive 2
+CONF
 
 # load REPORT CHANNEL OPTIONS: to $to, if that is set, else to $port
 load() {
@@ -216,11 +207,6 @@ ratio() {
     median "$1.ratios"
 }
 
-# median FILE
-median() {
-    sort -n "$1" | awk '{ line[NR] = $1 } END { print line[int((NR + 1) / 2)] }'
-}
-
 round=0
 while [ "$round" -lt "$rounds" ]; do
     round=$((round + 1))
@@ -233,8 +219,7 @@ while [ "$round" -lt "$rounds" ]; do
     echo "$a" >>"$tmp/a"
     echo "$b" >>"$tmp/b"
     echo "$a $b" | awk '{ printf "%.2f\n", $1 / $2 }' >>"$tmp/ratios"
-    end "$server"
-    server=
+    stop_httpd
 done
 more=
 if [ "$scenario" = tls ]; then
@@ -242,5 +227,5 @@ if [ "$scenario" = tls ]; then
 fi
 echo "turn scenario=$scenario probe_us=$(median "$tmp/a")" \
     "base_us=$(median "$tmp/b") ratio=$(median "$tmp/ratios")$more" \
-    "ratios=$(sort -n "$tmp/ratios" | tr '\n' '/')"
+    "ratios=$(in_order "$tmp/ratios")"
 exit "$faulty"
