@@ -162,6 +162,13 @@ static void assert_why(const char *why, const char *part, int line)
 
 /* ---- Signatures ---------------------------------------------------------- */
 
+/* Another letter of base64url, whichever it was: signatures of ES256 differ
+ * from run to run. */
+static void other_letter(char *at)
+{
+    *at = *at == 'A' ? 'B' : 'A';
+}
+
 FACTS(the_tokens_of_rfc_7515_are_valid)
 {
     assert_null(error_at(S(RFC_HS256), issuer_of(RFC_SECRET), RFC_EXP - 1));
@@ -206,7 +213,7 @@ FACTS(what_a_key_signs_it_verifies)
         es_slice_t token = sign(issuer, es_slice_of(headers[i]), S("{}"));
 
         assert_null(error_at(token, issuer, NOW_S));
-        ((char *)(uintptr_t)token.data)[token.len - 4] ^= 1;
+        other_letter((char *)(uintptr_t)token.data + token.len - 4);
         assert_why(error_at(token, issuer, NOW_S), "signature:", __LINE__);
     }
 }
