@@ -18,6 +18,7 @@ use EventStream::Client;
 use EventStream::Daemon;
 use EventStream::Httpd;
 use EventStream::Login;
+use EventStream::Ports;
 use EventStream::Snippets;
 
 EventStream::Daemon->or_skip(qw(krb5kdc kdb5_util kadmin.local kinit));
@@ -32,7 +33,7 @@ plan skip_all => 'curl has no GSS-API' if `curl -V` !~ /\bGSS-API\b/;
 
 my $dir = File::Temp::tempdir('es-XXXXXX', TMPDIR => 1, CLEANUP => 1);
 chmod 0755, $dir;
-my $port = EventStream::Daemon->free_port;
+my $port = free_port();
 write_file("$dir/krb5.conf", <<"CONF");
 [libdefaults]
     default_realm = EXAMPLE.COM

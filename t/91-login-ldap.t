@@ -18,6 +18,7 @@ use EventStream::Client;
 use EventStream::Daemon;
 use EventStream::Httpd;
 use EventStream::Login;
+use EventStream::Ports;
 use EventStream::Snippets;
 
 EventStream::Daemon->or_skip('slapd', 'slapadd');
@@ -91,7 +92,7 @@ LDIF
     qw(ann bob eve app)), group('red', 'ann'), group('publishers', 'app'));
 EventStream::Daemon->run('slapadd', '-f', "$dir/slapd.conf",
     '-l', "$dir/data.ldif");
-my $port = EventStream::Daemon->free_port;
+my $port = free_port();
 my $slapd = EventStream::Daemon->start(port => $port, command => ['slapd',
     '-d', 0, '-f', "$dir/slapd.conf", '-h', "ldap://127.0.0.1:$port/"]);
 

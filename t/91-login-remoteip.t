@@ -17,6 +17,7 @@ use EventStream::Client;
 use EventStream::Daemon;
 use EventStream::Httpd;
 use EventStream::Login;
+use EventStream::Ports;
 use EventStream::Snippets;
 use EventStream::Source;
 
@@ -152,7 +153,7 @@ for my $case (['haproxy', \&start_haproxy], ['nginx', \&start_nginx]) {
     my ($name, $start) = @$case;
     SKIP: {
         skip "not installed: $name", 1 if !EventStream::Daemon->program($name);
-        my $port = EventStream::Daemon->free_port;
+        my $port = free_port();
         my $balancer = $start->($port);
         wait_for(sub { status_of($port, $other, 'public') == 200 }, 30,
             "$name: it serves") or diag $balancer->output;

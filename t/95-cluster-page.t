@@ -18,6 +18,7 @@ use POSIX ();
 
 use EventStream::Client;
 use EventStream::Httpd;
+use EventStream::Ports;
 use EventStream::Redis;
 use EventStream::Snippets;
 
@@ -31,10 +32,7 @@ my $docs = snippets($PAGE);
 my $dir = File::Temp::tempdir('es-XXXXXX', TMPDIR => 1, CLEANUP => 1);
 chmod 0755, $dir;
 my %port;
-for my $port (6390, 8081, 8082) {
-    do { $port{$port} = EventStream::Redis::free_port() }
-        while grep { $_ != $port && $port{$_} == $port{$port} } keys %port;
-}
+@port{6390, 8081, 8082} = free_ports(3);
 my $id = qr/\d{13}-\d+/;
 my (%of_page, %of_run);    # ids of each, to their number
 my ($listener, %used);

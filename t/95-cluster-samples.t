@@ -19,6 +19,7 @@ use POSIX ();
 use EventStream::Client;
 use EventStream::Httpd;
 use EventStream::Load;
+use EventStream::Ports;
 use EventStream::Redis;
 use EventStream::Snippets;
 use EventStream::Source;
@@ -174,7 +175,7 @@ for my $case (['haproxy', 'is killed'], ['haproxy', 'hangs'],
     SKIP: {
         skip "not installed: $name", 1 if !program($name);
         my @nodes = map { start_node() } 1, 2;
-        my $port = EventStream::Redis::free_port();
+        my $port = free_port();
         my $pid = $start{$name}->($port, @nodes);
         wait_for(sub { (eval { get($port, '/')->{status} } || 503) != 503 },
             20, "$name: it serves") or diag `cat $dir/output $dir/nginx.log`;

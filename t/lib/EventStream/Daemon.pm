@@ -10,7 +10,7 @@ EventStream::Daemon - a server of others that a test starts for itself
     use EventStream::Daemon;
 
     EventStream::Daemon->or_skip('slapd', 'slapadd');
-    my $port = EventStream::Daemon->free_port;
+    my $port = free_port();         # of EventStream::Ports
     my $slapd = EventStream::Daemon->start(
         command => ['slapd', '-d', 0, '-h', "ldap://127.0.0.1:$port/"],
         port => $port);
@@ -38,8 +38,6 @@ Starts a program that stays in the foreground, and returns when it accepts
 connections at this port of 127.0.0.1; another program has none if port is left
 out. It ends with the test, whatever happens. Options: command, port, env =>
 {NAME => 'value'}, log => a file for its output.
-
-=item free_port
 
 =back
 
@@ -118,19 +116,6 @@ sub run
     my $text = <$output>;
     die "@command: status $status\n$text" if $status != 0;
     return $text;
-}
-
-# A port that no connection gets as its own end by chance.
-sub free_port
-{
-    for (1 .. 200) {
-        my $port = 12000 + int rand 20000;
-        my $held = IO::Socket::INET->new(
-            Listen => 1, LocalAddr => '127.0.0.1', LocalPort => $port,
-            ReuseAddr => 1);
-        return $port if $held;
-    }
-    die 'no free port';
 }
 
 sub spawn

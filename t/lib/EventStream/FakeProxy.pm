@@ -81,13 +81,15 @@ use POSIX ();
 use Scalar::Util ();
 use Time::HiRes qw(sleep time);
 
+use EventStream::Ports;
+
 my %objects;    # address => object (weak)
 my $owner = $$;
 
 sub start
 {
     my ($class, %opt) = @_;
-    my $self = bless {mode => 'ok', %opt}, $class;
+    my $self = bless {mode => 'ok', port => free_port(), %opt}, $class;
     Scalar::Util::weaken($objects{0 + $self} = $self);
     $self->{root} = File::Temp::tempdir('es-fp-XXXXXX', TMPDIR => 1,
         CLEANUP => 1);
@@ -114,8 +116,7 @@ sub run
     my ($self) = @_;
     my $listener = IO::Socket::INET->new(
         Listen => 64, LocalAddr => '127.0.0.1', ReuseAddr => 1,
-        LocalPort => $self->{port} || 0) or die "listen: $!";
-    $self->{port} = $listener->sockport;
+        LocalPort => $self->{port}) or die "listen: $!";
     my $pid = fork;
     die "fork: $!" if !defined $pid;
     if ($pid == 0) {

@@ -58,7 +58,7 @@ not answer. Further options:
     without => 'net_admin'  a capability that the server does not have
     descriptors => 256  the limit of open files, soft and hard; or [soft, hard]
     user    => 'daemon' to run as, where the test is root
-    deadline => 20      seconds to wait for the first answer
+    deadline => 60      seconds to wait for the first answer
 
 =item config_test($conf, %options)
 
@@ -92,7 +92,7 @@ threads($pid) the number of threads of a process.
 =item graceful, restart
 
 Send the signal and return true when the new generation has started. With
-wait => 0 they return at once.
+wait => 0 they return at once, with all => 1 when the old one has ended.
 
 =item wait_until_idle
 
@@ -121,7 +121,7 @@ Writes a new configuration for the next graceful or restart.
 
 The faults that t/inspect finds in the shared memory of all hubs, '' if there
 are none; undef where this user may not read it. No request may be publishing.
-Clients may come and go, so only what is still wrong after 10 s counts.
+Clients may come and go, so only what is still wrong after 30 s counts.
 
 =item is_alive
 
@@ -144,6 +144,7 @@ use Scalar::Util ();
 use Test::More ();
 use Time::HiRes qw(sleep time);
 
+use EventStream::Ports;
 use EventStream::Tls;
 
 my %objects;    # address => object (weak); ended in END, whatever happens
@@ -183,22 +184,11 @@ sub has_module
     return -f $class->build('moduledir') . "/mod_$name.so";
 }
 
-# Ports that are free at this moment; all are held at once, so that they differ.
-sub free_ports
-{
-    my ($count) = @_;
-    my @held = map {
-        IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1')
-            or die "no free port: $!"
-    } 1 .. $count;
-    return map { $_->sockport } @held;
-}
-
 sub new
 {
     my ($class, %opt) = @_;
     my $self = bless {
-        mpm => 'event', modules => [], module => 1, deadline => 20,
+        mpm => 'event', modules => [], module => 1, deadline => 60,
         conf => '', prelude => '', env => {}, %opt
     }, $class;
     $self->{log} ||= $self->{module} ? 'info eventstream:debug' : 'info';
@@ -475,7 +465,7 @@ sub faults
 {
     my ($self) = @_;
     my $faults;
-    $self->wait_for(sub { !($faults = $self->inspect) }, 10);
+    $self->wait_for(sub { !($faults = $self->inspect) });
     return $faults;
 }
 
@@ -552,12 +542,12 @@ sub kill_child
 sub wait_for
 {
     my ($self, $condition, $seconds) = @_;
-    my $until = time + ($seconds || 15);
-    while (time < $until) {
-        return 1 if $condition->();
+    my $until = time + ($seconds || 30);
+    until ($condition->()) {
+        return 0 if time >= $until;
         sleep 0.02;
     }
-    return 0;
+    return 1;
 }
 
 # True if all threads of all children sleep.
@@ -589,12 +579,14 @@ sub generation
 {
     my ($self, $signal, %opt) = @_;
     my $from = $self->log_size;
+    my %old = map { $_ => 1 } $self->children;
     $self->wait_until_idle if $signal eq 'HUP';
     kill $signal => $self->{pid};
     return 1 if exists $opt{wait} && !$opt{wait};
-    return $self->wait_for(
-        sub { $self->error_log($from) =~ /resuming normal operations/ },
-        $self->{deadline});
+    return $self->wait_for(sub {
+        return $self->error_log($from) =~ /resuming normal operations/
+            && !($opt{all} && grep { $old{$_} } $self->children);
+    });
 }
 
 sub graceful { return generation(shift, 'USR1', @_) }
@@ -618,10 +610,10 @@ sub stop
 {
     my ($self) = @_;
     $self->wait_until_idle if $self->{pid};
-    return end_with($self, 'TERM', 20);
+    return end_with($self, 'TERM', 60);
 }
 
-sub graceful_stop { return end_with($_[0], 'WINCH', 20) }
+sub graceful_stop { return end_with($_[0], 'WINCH', 60) }
 
 sub log_size
 {
@@ -690,6 +682,8 @@ END {
     if ($$ == $owner) {
         my $died = $? != 0;
         local $?;
+        EventStream::Client::close_all()
+            if defined &EventStream::Client::close_all;
         $_->finish($died) for grep { defined } values %objects;
     }
 }

@@ -55,13 +55,15 @@ use JSON::PP ();
 use MIME::Base64 qw(decode_base64 encode_base64url);
 use POSIX ();
 
+use EventStream::Ports;
+
 my $owner = $$;
 my $json = JSON::PP->new->utf8->canonical;
 
 sub start
 {
     my ($class, %opt) = @_;
-    my $self = bless {%opt}, $class;
+    my $self = bless {port => free_port(), %opt}, $class;
     $self->{root} = File::Temp::tempdir('es-op-XXXXXX', TMPDIR => 1,
         CLEANUP => 1);
     for my $name ('its', 'another') {
@@ -90,8 +92,7 @@ sub restart
     my ($self) = @_;
     my $listener = IO::Socket::INET->new(
         Listen => 64, LocalAddr => '127.0.0.1', ReuseAddr => 1,
-        LocalPort => $self->{port} || 0) or die "listen: $!";
-    $self->{port} = $listener->sockport;
+        LocalPort => $self->{port}) or die "listen: $!";
     my $pid = fork // die "fork: $!";
     if ($pid == 0) {
         $SIG{$_} = 'DEFAULT' for qw(TERM INT HUP);

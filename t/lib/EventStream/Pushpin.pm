@@ -91,6 +91,7 @@ use Test::More ();
 use Time::HiRes qw(sleep time);
 
 use EventStream::Client ();
+use EventStream::Ports;
 
 my %objects;    # address => object (weak)
 my $owner = $$;
@@ -134,13 +135,6 @@ sub spew
     print {$out} $text;
     close $out or die "$file: $!";
     return;
-}
-
-sub free_port
-{
-    my $held = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1')
-        or die "no free port: $!";
-    return $held->sockport;
 }
 
 sub slurp

@@ -90,7 +90,7 @@ stop and run. run(may_load => 1) returns although it still loads its data.
 
 =item wait_for(\&condition, $seconds)
 
-Whether it becomes true within so many seconds (preset: 15).
+Whether it becomes true within so many seconds (preset: 60).
 
 =item wait_for_replicas($count)
 
@@ -113,6 +113,8 @@ use POSIX ();
 use Scalar::Util ();
 use Test::More ();
 use Time::HiRes qw(sleep time);
+
+use EventStream::Ports;
 
 my %objects;    # address => object (weak)
 my $owner = $$;
@@ -147,19 +149,6 @@ sub or_skip
     die "CI must run the tests with Redis; not installed: redis-server\n"
         if ($ENV{CI} || '') eq 'true';
     Test::More::plan(skip_all => 'not installed: redis-server');
-}
-
-# A port that is free, and that no connection gets as its own end by chance.
-sub free_port
-{
-    for (1 .. 200) {
-        my $port = 12000 + int rand 20000;
-        my $held = IO::Socket::INET->new(
-            Listen => 1, LocalAddr => '127.0.0.1', LocalPort => $port,
-            ReuseAddr => 1);
-        return $port if $held;
-    }
-    die 'no free port';
 }
 
 # ---- Starting --------------------------------------------------------------
@@ -492,12 +481,12 @@ sub is_alive
 sub wait_for
 {
     my ($self, $condition, $seconds) = @_;
-    my $until = time + ($seconds || 15);
-    while (time < $until) {
-        return 1 if $condition->();
+    my $until = time + ($seconds || 60);
+    until ($condition->()) {
+        return 0 if time >= $until;
         sleep 0.02;
     }
-    return 0;
+    return 1;
 }
 
 sub wait_for_replicas

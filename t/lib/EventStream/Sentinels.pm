@@ -59,6 +59,7 @@ many seconds (preset: 30).
 use strict;
 use warnings;
 
+use EventStream::Ports;
 use EventStream::Redis;
 
 our @ISA = ('EventStream::Redis');
@@ -109,7 +110,7 @@ sub start_one
     my $self = $class->new(set => $set, password => $set->{password},
         at => $set->{at} && $set->{at}[$index]);
     for my $try (1 .. 5) {
-        $self->{port} = EventStream::Redis::free_port();
+        $self->{port} = free_port();
         EventStream::Redis::spew("$self->{root}/conf",
             join '', map { "$_->[0] $_->[1]\n" } $self->settings);
         last if eval { $self->run; 1 };
