@@ -69,6 +69,12 @@ Returns a Client (below) whose head is read. Options:
 wait_for returns the value of the condition once it is true, or the last one
 when the time is over. With a name it is a test.
 
+A time of 5 s or more is that of a wait for something that must come, here and
+in all other functions and methods. How long that takes is no fact, and a busy
+machine may take long, so it is waited for at least 15 s; not for so long that
+what comes by a keep-alive only would pass. A shorter time is as it stands:
+nothing may come in it.
+
 =item curl(@arguments)
 
 Runs curl -s -k with these arguments. Returns its exit status and its output.
@@ -87,9 +93,18 @@ type, id the id in the block or undef, retry that in the block or undef, raw the
 text of the block. Comments and blocks without data lines are skipped;
 comments() returns the comments so far, last_id the last id.
 
+=item event_within($seconds)
+
+The same, but within just this time: for what must not come.
+
 =item events($count, $seconds)
 
 A list of the events that arrive within the time, $count at most.
+
+=item all_events($count, $seconds)
+
+$count events, however long they take, and one more if it comes within so many
+seconds after them.
 
 =item skip_to($type, $seconds)
 
@@ -127,6 +142,7 @@ use warnings;
 use Exporter 'import';
 use IO::Select;
 use JSON::PP ();
+use Scalar::Util ();
 use Socket qw(IPPROTO_TCP SOCK_STREAM SOL_SOCKET SO_RCVBUF TCP_MAXSEG
     getaddrinfo);
 use Test::More ();
@@ -138,7 +154,24 @@ our @EXPORT = qw(curl get next_event publish request subscribe wait_for);
 
 $SIG{PIPE} = 'IGNORE';
 
+my %open;    # address => client (weak) whose connection is not closed
+
+# httpd gives clients two seconds to close when it stops. At the end of a test
+# nobody reads what it sends, so EventStream::Httpd asks for this.
+sub close_all
+{
+    $_->close for grep { defined } values %open;
+    return;
+}
+
 # ---- Functions -------------------------------------------------------------
+
+# Until when a wait of so many seconds lasts.
+sub deadline
+{
+    my ($seconds) = @_;
+    return time + ($seconds >= 5 && $seconds < 15 ? 15 : $seconds);
+}
 
 sub port_of
 {
@@ -243,7 +276,7 @@ sub subscribe
 sub wait_for
 {
     my ($condition, $seconds, $name) = @_;
-    my $until = time + $seconds;
+    my $until = deadline($seconds);
     my $got;
     while (1) {
         $got = $condition->();
@@ -272,11 +305,13 @@ sub curl
 sub new
 {
     my ($class, %self) = @_;
-    return bless {
+    my $self = bless {
         wire => '', rest => '', body => '', parsed => 0, head => '',
         headers => {}, status => 0, reason => '', proto => '', comments => [],
         method => 'GET', %self
     }, $class;
+    Scalar::Util::weaken($open{0 + $self} = $self) if $self->{socket};
+    return $self;
 }
 
 sub connect
@@ -352,6 +387,7 @@ sub close
 {
     my ($self) = @_;
     my $socket = delete $self->{socket} or return;
+    delete $open{0 + $self};
     kill TERM => $self->{pid} if $self->{pid} && !$self->{eof};
     local ($?, $!);
     CORE::close $socket;    # waits for curl
@@ -394,6 +430,7 @@ sub on_eof
     my $framing = $self->{framing};
     if ($self->{pid}) {
         CORE::close delete $self->{socket};
+        delete $open{0 + $self};
         $self->{ended} = $self->{status} && $? == 0;
     } elsif ($framing eq 'until-close') {
         $self->{ended} = $regular;
@@ -404,7 +441,12 @@ sub on_eof
 sub read_head
 {
     my ($self, $seconds) = @_;
-    my $until = time + (defined $seconds ? $seconds : 10);
+    return $self->read_head_by(deadline(defined $seconds ? $seconds : 10));
+}
+
+sub read_head_by
+{
+    my ($self, $until) = @_;
     while ($self->{rest} !~ /\r?\n\r?\n/) {
         my $left = $until - time;
         return 0 if $left <= 0 || !$self->fill($left);
@@ -417,7 +459,7 @@ sub read_head
     # 100 Continue, or curl's answer to an upgrade: the final one follows
     if ($self->{status} < 200) {
         $self->{status} = 0;
-        return $self->read_head($until - time);
+        return $self->read_head_by($until);
     }
     my %headers;
     for my $line (@lines) {
@@ -483,7 +525,7 @@ sub take_body
 sub is_ended
 {
     my ($self, $seconds) = @_;
-    my $until = time + (defined $seconds ? $seconds : 0);
+    my $until = deadline(defined $seconds ? $seconds : 0);
     while (!$self->{eof} && !$self->{ended}) {
         my $left = $until - time;
         last if $left <= 0;
@@ -498,7 +540,7 @@ sub is_ended
 sub is_closed
 {
     my ($self, $seconds) = @_;
-    my $until = time + $seconds;
+    my $until = deadline($seconds);
     while (!$self->{eof}) {
         my $left = $until - time;
         return 0 if $left <= 0;
@@ -558,7 +600,19 @@ sub retry { return $_[0]{retry} }
 sub next_event
 {
     my ($self, $seconds) = @_;
-    my $until = time + (defined $seconds ? $seconds : 5);
+    $seconds = 5 if !defined $seconds;
+    return $self->event_by(deadline($seconds));
+}
+
+sub event_within
+{
+    my ($self, $seconds) = @_;
+    return $self->event_by(time + $seconds);
+}
+
+sub event_by
+{
+    my ($self, $until) = @_;
     while (1) {
         my $event = $self->buffered_event;
         return $event if $event;
@@ -571,21 +625,28 @@ sub next_event
 sub events
 {
     my ($self, $count, $seconds) = @_;
-    my $until = time + (defined $seconds ? $seconds : 5);
+    my $until = deadline(defined $seconds ? $seconds : 5);
     my @events;
     while (@events < $count) {
-        my $left = $until - time;
-        my $event = $self->next_event($left > 0 ? $left : 0) or last;
+        my $event = $self->event_by($until) or last;
         push @events, $event;
     }
+    return @events;
+}
+
+sub all_events
+{
+    my ($self, $count, $seconds) = @_;
+    my @events = $self->events($count, 60);
+    push @events, $self->events(1, $seconds) if @events == $count;
     return @events;
 }
 
 sub skip_to
 {
     my ($self, $type, $seconds) = @_;
-    my $until = time + (defined $seconds ? $seconds : 5);
-    while (my $event = $self->next_event($until - time)) {
+    my $until = deadline(defined $seconds ? $seconds : 5);
+    while (my $event = $self->event_by($until)) {
         return $event if $event->{event} eq $type;
     }
     return;

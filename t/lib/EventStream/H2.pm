@@ -171,7 +171,7 @@ sub h2_data
 {
     my ($connection, $stream, $pattern, $seconds) = @_;
     my $state = stream_of($connection, $stream);
-    my $until = time + $seconds;
+    my $until = EventStream::Client::deadline($seconds);
     while ($state->{data} !~ $pattern && time < $until && !$connection->{eof}) {
         take_frames($connection, $until - time);
     }
@@ -182,7 +182,7 @@ sub h2_answer
 {
     my ($connection, $stream, $seconds) = @_;
     my $state = stream_of($connection, $stream);
-    my $until = time + $seconds;
+    my $until = EventStream::Client::deadline($seconds);
     while ($state->{data} eq '' && !defined $state->{reset} && !$state->{end}
         && time < $until && !$connection->{eof})
     {

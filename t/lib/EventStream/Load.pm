@@ -210,7 +210,7 @@ sub clients
 sub wait_clients
 {
     my ($httpd, $channel, $count, $seconds) = @_;
-    my $until = time + ($seconds || 5);
+    my $until = EventStream::Client::deadline($seconds || 5);
     my $now;
     while (1) {
         $now = clients($httpd, $channel);

@@ -34,6 +34,15 @@ A client of /presence/CHANNEL.
 The next join or leave that it gets: '+ada', '-ada'; '' = none in time. Other
 events are passed over.
 
+=item told_nothing($client, $seconds, $name)
+
+A test: it gets no join and no leave in this time.
+
+=item is_there($where, $channel, \%names, $name)
+
+A test: ?who= lists these names with their clients. A client has its stream a
+moment before its name is counted, so it is asked until it is so.
+
 =item who($where, $channel, $limit, $field)
 
 What ?who= lists, over all pages: name => clients, or another field; undef if a
@@ -48,11 +57,13 @@ use warnings;
 
 use Exporter 'import';
 use JSON::PP ();
+use Test::More ();
 use Time::HiRes qw(time);
 
 use EventStream::Client;
 
-our @EXPORT = qw(follow presence_conf told visit who);
+our @EXPORT =
+    qw(follow is_there presence_conf told told_nothing visit who);
 
 sub presence_conf
 {
@@ -92,14 +103,38 @@ sub follow
 sub told
 {
     my ($client, $seconds) = @_;
-    my $until = time + $seconds;
-    while ((my $left = $until - time) > 0) {
-        my $event = $client->next_event($left) or last;
+    return told_by($client, EventStream::Client::deadline($seconds));
+}
+
+sub told_by
+{
+    my ($client, $until) = @_;
+    while (my $event = $client->event_by($until)) {
         next if $event->{event} !~ /^(?:join|leave)$/;
         my $data = JSON::PP::decode_json($event->{data});
         return ($event->{event} eq 'join' ? '+' : '-') . $data->{name};
     }
     return '';
+}
+
+sub told_nothing
+{
+    my ($client, $seconds, $name) = @_;
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    return Test::More::is(told_by($client, time + $seconds), '', $name);
+}
+
+sub is_there
+{
+    my ($where, $channel, $names, $name) = @_;
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    my $json = JSON::PP->new->canonical;
+    my $got;
+    wait_for(sub {
+        $got = who($where, $channel);
+        return $got && $json->encode($got) eq $json->encode($names);
+    }, 30);
+    return Test::More::is_deeply($got, $names, $name);
 }
 
 sub who
