@@ -75,7 +75,7 @@ sub is_metric
     my ($key, $value, $name) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     my $now;
-    wait_for(sub { ($now = metrics()->{$key}) // -1 eq $value }, 5);
+    wait_for(sub { ($now = metrics()->{$key} // -1) eq $value }, 5);
     return is $now, $value, $name;
 }
 
@@ -157,8 +157,9 @@ is_metric('eventstream_streams_total{hub="default"}', 6,
     'streams are counted');
 my $bytes = 0;
 $bytes += length $_->bytes for @clients;
-my $counted = metrics()->{'eventstream_sent_bytes_total{hub="default"}'};
-cmp_ok $counted, '>=', $bytes, 'all bytes that clients got are counted';
+wait_for(sub {
+    return metrics()->{'eventstream_sent_bytes_total{hub="default"}'} >= $bytes;
+}, 10, 'all bytes that clients got are counted');
 is_metric('eventstream_channel_subscriptions{hub="default",channel="news"}', 5,
     'subscribers of a named channel');
 is_metric('eventstream_channel_retained_events{hub="default",channel="news"}',

@@ -78,7 +78,8 @@ ok wait_for(sub {
     return @{$figures->{children}} == keys %is_there
         && !grep { !$is_there{$_->{pid}} } @{$figures->{children}};
 }, 20), 'then the children are the living ones';
-ok wait_for(sub { json('?json')->{clients}{total} == 0 }, 20),
+ok wait_for(sub { my $now = json('?json'); $now && !$now->{clients}{total} },
+    20),
     'and the clients of the dead ones are not counted';
 my $stream = live();
 ok wait_for(sub {

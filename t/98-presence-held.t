@@ -47,8 +47,8 @@ is told($log, 5), '+plain', 'so does a plain one';
 $httpd->graceful;
 ok !$tls->is_ended(1) && $tls->is_open, 'the client over TLS is handed over';
 ok $plain->is_open, 'so is the plain one';
-is told($log, 7), '', 'neither has left nor joined';
-is_deeply who($httpd, 'a'), {tls => 1, plain => 1}, 'both are counted';
+told_nothing($log, 7, 'neither has left nor joined');
+is_there($httpd, 'a', {tls => 1, plain => 1}, 'both are counted');
 $_->close for $tls, $plain;
 my %left = map { told($log, 40) => 1 } 1 .. 2;
 is_deeply \%left, {'-tls' => 1, '-plain' => 1}, 'both leave when they close';
@@ -74,8 +74,8 @@ sub take_turns
 ok take_turns('turn', 1, http2 => 1), 'a client beyond the budget has a turn';
 is told($log, 5), '+turn', 'it joins';
 ok take_turns('turn', 5, http2 => 1), 'it comes back for some turns';
-is told($log, 1), '', 'and has not left in between, nor joined again';
 is who($httpd, 'a')->{turn}, 0, 'between two turns it has no client';
+is told($log, 1), '', 'it has not left in between, nor joined again';
 is told($log, 15), '-turn', 'it leaves when it comes no more';
 
 # ---- above a limit -----------------------------------------------------------
