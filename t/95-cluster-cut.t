@@ -40,8 +40,7 @@ sub mend { kill 'CONT', $relay->{pid}; return }
 
 sub next_of
 {
-    my ($client, $seconds) = @_;
-    my $event = $client->next_event($seconds // 20) or return 'nothing';
+    my $event = $cluster->event_of($_[0], $_[1] // 20) or return 'nothing';
     return $event->{event} eq 'message' ? $event->{data} : $event->{event};
 }
 

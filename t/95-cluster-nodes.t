@@ -131,8 +131,9 @@ $answer = post($b, $many . "{\"channel\": 1}\n"
 is $answer->{status}, 400, 'a line that is no event ends the stream';
 like $answer->{body}, qr/^Line 3001\b.*Events published before: 3000\.$/,
     'the lines before it are counted';
-is scalar($client{a}->events(3001, 3)), 3000, 'and published, but no other';
-is scalar($client{b}->events(3001, 1)), 3000, 'on both servers';
+is scalar($client{a}->all_events(3000, 1)), 3000,
+    'and published, but no other';
+is scalar($client{b}->all_events(3000, 1)), 3000, 'on both servers';
 
 my $with_ids = join '', map {
     json({channel => 'news', text => "own$_", id => "own-$_"}) . "\n" } 1 .. 20;
@@ -140,9 +141,9 @@ is post($a, $with_ids, 'application/x-ndjson')->{json}{published}, 20,
     'lines with ids of their own are published';
 is post($b, $with_ids, 'application/x-ndjson')->{json}{published}, 20,
     'and acknowledged again by another server';
-is data_of($client{b}->events(21, 1)), join(' ', map { "own$_" } 1 .. 20),
+is data_of($client{b}->all_events(20, 1)), join(' ', map { "own$_" } 1 .. 20),
     'which does not publish them again';
-$client{a}->events(21, 0.5);
+$client{a}->all_events(20, 0);
 $answer = post($b, json({channel => 'news', text => 'before'}) . "\n"
     . json({channel => 'news', text => 'changed', id => 'own-3'}) . "\n"
     . json({channel => 'news', text => 'behind'}) . "\n",
@@ -150,8 +151,8 @@ $answer = post($b, json({channel => 'news', text => 'before'}) . "\n"
 is $answer->{status}, 409, 'a line with the id of another event is a conflict';
 like $answer->{body}, qr/^Line 2\b.*Events published before: 1\.$/,
     'which ends the stream after the lines before it';
-is data_of($client{a}->events(2, 1)), 'before', 'and nothing after it';
-$client{b}->events(2, 0.2);
+is data_of($client{a}->all_events(1, 1)), 'before', 'and nothing after it';
+is data_of($client{b}->all_events(1, 0.2)), 'before', 'on both servers';
 
 # ---- Publishers' ids -------------------------------------------------------
 
@@ -163,8 +164,8 @@ is publish($b, 'news', 'other data', id => 'mine')->{status}, 409,
     'with other data it is a conflict';
 is publish($a, 'else', 'other data', id => 'mine')->{status}, 200,
     'in another channel it is not';
-is data_of($client{b}->events(2, 0.7)), 'once', 'it is received once';
-is data_of($client{a}->events(2, 0.2)), 'once', 'on both servers';
+is data_of($client{b}->all_events(1, 0.7)), 'once', 'it is received once';
+is data_of($client{a}->all_events(1, 0.2)), 'once', 'on both servers';
 
 # ---- Resuming --------------------------------------------------------------
 

@@ -218,8 +218,9 @@ $cluster->wait_synced(@nodes);
 sender('one server sends to three proxies', @nodes);
 wait_for(sub { $cluster->broker->command('HGET', '{eventstream:default}:grip',
     'sent') =~ /^(\w{32} \d+-\d+ ?){3}$/ }, 10, 'the broker knows all three');
-publish($_, 'news', 'for three') for @nodes;
-check_all($third, ['for three'], 'a proxy that is new');
+my @for_three = map { "for three $_" } 1 .. @nodes;
+publish($nodes[$_], 'news', $for_three[$_]) for 0 .. $#nodes;
+check_all($third, \@for_three, 'a proxy that is new');
 is scalar($third->items), 2, 'it gets no event from before';
 for my $node (@nodes) {
     $node->rewrite_conf($cluster->conf);
