@@ -36,7 +36,7 @@ RequestReadTimeout body=1
     LimitRequestBody 0
 </LocationMatch>
 <Location "/hasty">
-    EventStreamPublishTimeout 1
+    EventStreamPublishTimeout 3
 </Location>
 <Location "/limited">
     SetHandler eventstream-publish
@@ -433,8 +433,8 @@ is $answer->{status}, 408,
 like $answer->{body}, qr/EventStreamPublishTimeout\. .*before: 1\./,
     'the answer names the directive and counts the lines before it';
 $writer = open_body($httpd, '/hasty');
-for (1 .. 3) {
-    sleep 0.5;
+for (1 .. 4) {
+    sleep 1;
     $writer->send(chunk("\n"));
 }
 $writer->send(chunk(line('kept')));

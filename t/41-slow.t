@@ -169,7 +169,7 @@ my (%end, $torn, $doubled, $gap);
 for my $client (@slow) {
     my $last = 0;
     my $reset = 0;
-    while (my $event = $client->next_event(3)) {
+    while (my $event = $client->next_event(10)) {
         if ($event->{event} eq 'stream-reset') {
             $reset = 1;
             $last = undef;

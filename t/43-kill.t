@@ -141,7 +141,7 @@ for my $round (1 .. $ROUNDS) {
 
     my $stayed = 0;
     for my $client (@clients) {
-        my $until = time + 5;
+        my $until = time + 15;
         $client->fill(0.2)
             until $client->{eof} || time > $until
             || $client->{body} =~ /r$round-end-0 x{500}\n\n/;
@@ -186,7 +186,8 @@ is $seen{disordered}, 0, 'no client receives events out of order';
 is $seen{torn}, 0, 'no client receives a torn event';
 is $seen{partial}, 0, 'a client receives all events of a list or none';
 is $stuck, 0, 'publishing works after each kill';
-cmp_ok $slowest, '<', 3, 'publishing takes less than 3 seconds after each kill';
+cmp_ok $slowest, '<', 10,
+    'publishing takes less than 10 seconds after each kill';
 is $silent, 0, 'publishing works at the end of each round';
 is $not_replaced, 0, 'each killed child is replaced';
 is $miscounted, 0, 'clients are counted right after each kill';

@@ -176,7 +176,7 @@ no_worker($httpd, 'still no worker is held');
 # ---- Connections that have done other things before --------------------------
 
 my ($exit, $text) = curl('--http1.1', '-w', "connects %{num_connects}\n",
-    '--max-time', 3, $httpd->ssl_url('/page.txt'), '-o', '/dev/null',
+    '--max-time', 6, $httpd->ssl_url('/page.txt'), '-o', '/dev/null',
     $httpd->ssl_url('/big.txt'), $httpd->ssl_url('/events/news'));
 is $exit, 28, 'a stream on a connection with other requests before lasts';
 like $text, qr/^connects 1\n(?s:.*)stream-open(?s:.*)^connects 0$/m,
@@ -298,8 +298,8 @@ for my $version ('1.2', '1.3') {
     no_worker($httpd, "SNI, TLS $version: it holds no worker");
     my $held = at_host('held.example', '--tls-max', $version);
     ok opens($held), "EventStreamDetachTLS off, TLS $version: a client opens";
-    is busy_workers($httpd), 1,
-        "EventStreamDetachTLS off, TLS $version: it holds a worker";
+    wait_for(sub { (busy_workers($httpd) // 0) == 1 }, 5,
+        "EventStreamDetachTLS off, TLS $version: it holds a worker");
     publish($httpd, 'hosts', 'held');
     gets($_, 'held', "TLS $version: both receive an event") for $other, $held;
     $_->close for $other, $held;
@@ -313,7 +313,8 @@ like $httpd->error_log, qr/ES0405: .*EventStreamDetachTLS is off/,
 my $held = subscribe($httpd, '/events/news', tls => 1,
     curl => ['--tls-max', '1.2', '--ciphers', 'ECDHE-RSA-AES128-SHA']);
 ok opens($held), 'a cipher that we do not seal: a client opens';
-is busy_workers($httpd), 1, 'a cipher that we do not seal: it holds a worker';
+wait_for(sub { (busy_workers($httpd) // 0) == 1 }, 5,
+    'a cipher that we do not seal: it holds a worker');
 publish($httpd, 'news', 'held');
 gets($held, 'held', 'a cipher that we do not seal: it receives an event');
 like $httpd->error_log, qr/ES0405: .*not AES-GCM or ChaCha20/,
@@ -325,7 +326,8 @@ no_worker($httpd, 'the worker is free when it leaves');
 $peer = s_client($httpd, '-tls1_3', '-maxfraglen', '1024');
 ask($peer, '/events/news');
 says($peer, qr/stream-open/, 'short records: a client opens');
-is busy_workers($httpd), 1, 'short records: it holds a worker';
+wait_for(sub { (busy_workers($httpd) // 0) == 1 }, 5,
+    'short records: it holds a worker');
 publish($httpd, 'news', 'short');
 says($peer, qr/data: short/, 'short records: it receives an event');
 like $httpd->error_log, qr/ES0405: .*asked for short records/,

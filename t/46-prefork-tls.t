@@ -85,7 +85,7 @@ publish($httpd, 'news', 'hello');
 is(($held->next_event(5) || {data => ''})->{data}, 'hello',
     'EventStreamMaxHeld 1: it receives an event');
 $held->close;
-is wait_clients($httpd, 'news', 0, 4), 0,
+is wait_clients($httpd, 'news', 0, 5), 0,
     'EventStreamMaxHeld 1: it is not counted any more when it closes';
 unlike $httpd->error_log, qr/:(?:error|crit|alert|emerg)\]/,
     'the error log has no error';
@@ -122,7 +122,7 @@ $back = subscribe($httpd, '/events', tls => 1,
 ok opens($back), 'graceful: the client reconnects';
 is(($back->next_event(5) || {data => ''})->{data}, 'between',
     'graceful: it resumes');
-is wait_clients($httpd, 'news', 1, 4), 1,
+is wait_clients($httpd, 'news', 1, 5), 1,
     'graceful: only the new stream is counted';
 my $begun = time;
 is $httpd->graceful_stop, 0,

@@ -82,6 +82,14 @@ sub served
     return scalar grep { gets($_, $data) } @_;
 }
 
+# Those whose stream is open do not get what is published.
+sub silent
+{
+    my $data = 'proof ' . rand;
+    publish($httpd, 'a', $data);
+    return scalar grep { !gets($_, $data) && $_->is_open } @_;
+}
+
 sub is_stopped
 {
     open my $in, '<', "/proc/$_[0]/stat" or return 0;
@@ -96,10 +104,13 @@ for my $how (qw(graceful restart)) {
     is served(@ann, @bob), 35, "$how: all are served";
     $httpd->$how(wait => 0);
     sleep rand 0.05;
-    is revoke('user=ann&for=0'), 200, "$how: revoked in the middle of it";
+    # at a restart httpd drops connections that it has not read
+    my $status;
+    do { $status = eval { revoke('user=ann&for=0') } // 0 }
+        until $status || $how eq 'graceful';
+    is $status, 200, "$how: revoked in the middle of it";
     is ended(@ann), 30, "$how: all streams of the user end";
-    is served(grep { $_->is_open } @bob), scalar(grep { $_->is_open } @bob),
-        "$how: those of another go on";
+    is silent(@bob), 0, "$how: those of another go on";
     $httpd->wait_for(sub { opened('bob')->status == 200 }, $long);
     $_->close for @bob;
 }

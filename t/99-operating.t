@@ -50,7 +50,20 @@ while [ "$(ready)" -le "$before" ] && [ $tries -gt 0 ]; do
     sleep 0.1
 done
 SH
-chmod 0755, "$dir/bin/apachectl";
+# As tail, but it waits for the first line: that of a stream is written a moment
+# after its end, which is sooner than an administrator looks.
+my ($tail) = grep { -x } map { "$_/tail" } split /:/, $ENV{PATH};
+write_file("$dir/bin/tail", <<"SH");
+#!/bin/sh
+for last; do :; done
+tries=150
+while [ -f "\$last" ] && [ ! -s "\$last" ] && [ \$tries -gt 0 ]; do
+    tries=\$((tries - 1))
+    sleep 0.1
+done
+exec $tail "\$@"
+SH
+chmod 0755, map { "$dir/bin/$_" } qw(apachectl tail);
 
 # @PORT@ and @ROOT@ are those of the prelude.
 sub here

@@ -126,14 +126,21 @@ END {
     $? = $status;    ## no critic (RequireLocalizedPunctuationVars)
 }
 
-# Follows a channel, and waits until the server has it.
+# Starts it, and waits until the server has it as a client of these channels.
+# Those that have ended may be counted for a moment still.
+sub start_on
+{
+    my ($channels, @args) = @_;
+    wait_for(sub { !grep { clients($_) } @$channels }, 30);
+    my $run = start(@args);
+    wait_for(sub { !grep { !clients($_) } @$channels }, 30);
+    return $run;
+}
+
 sub follow
 {
     my ($channel, @args) = @_;
-    my $before = clients($channel);
-    my $run = start(@args, '-c', $channel, $httpd->url('/events'));
-    wait_for(sub { clients($channel) > $before }, 10);
-    return $run;
+    return start_on([$channel], @args, '-c', $channel, $httpd->url('/events'));
 }
 
 sub clients
@@ -185,14 +192,13 @@ like $end->{out}, qr/\A$id\tstream-open\t\n$id\tkeep-alive\t\n\z/,
     '--all prints control events, too';
 
 my @urls = map { $httpd->url("/events?channel=$_") } 'a', 'b';
-$run = start('-n', 2, @urls);
-wait_for(sub { clients('a') && clients('b') }, 10);
+$run = start_on(['a', 'b'], '-n', 2, @urls);
 publish($httpd, 'a', 1);
 publish($httpd, 'b', 2);
 is_deeply [sort map { (split /\t/)[0, 3] } split /\n/, finish($run)->{out}],
     [sort 1, 2, @urls], 'several streams: each line has its URL';
-$run = start('-n', 2, '-c', 'a', '-c', 'b&=1', $httpd->url('/events'));
-wait_for(sub { clients('a') && clients('b%26%3D1') }, 10);
+$run = start_on(['a', 'b%26%3D1'], '-n', 2, '-c', 'a', '-c', 'b&=1',
+    $httpd->url('/events'));
 publish($httpd, 'a', 1);
 publish($httpd, 'b%26%3D1', 2, path => '/publish?channel=b%26%3D1&x');
 publish($httpd, 'a', 3);
@@ -297,6 +303,7 @@ $end = stop($run);
 is $end->{signal}, 15, 'until it is stopped';
 fails('without --wait', 1, qr{/busy: 503: }, $httpd->url('/busy'));
 
+wait_for(sub { !clients('a') }, 30);
 open my $full, '>', '/dev/full' or die "/dev/full: $!";
 my $pid = fork // die "fork: $!";
 if ($pid == 0) {
@@ -395,8 +402,8 @@ fails('no publish Location', 1, qr/this is no publish Location|40\d/, '-l',
 fails('an unknown certificate', 1, qr/certificate/, '-c', 'a',
     $httpd->ssl_url('/events'));
 for my $how (['--cacert', $httpd->cert], ['-k']) {
-    $run = start(@$how, '-d', '-n1', '-c', 't', $httpd->ssl_url('/events'));
-    wait_for(sub { clients('t') }, 10);
+    $run = start_on(['t'], @$how, '-d', '-n1', '-c', 't',
+        $httpd->ssl_url('/events'));
     publish($httpd, 't', 'sealed');
     is finish($run)->{out}, "sealed\n", "over TLS with $how->[0]";
 }
