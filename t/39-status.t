@@ -68,7 +68,7 @@ my @tls = EventStream::Httpd->build('detaches_tls') ne 'yes' ? ()
     : qw(SwitchedOff UnknownTls OldVersion OtherCipher NotTested Compression
         ShortRecords NotSettled InputLeft NotCounted Padded);
 my @path = qw(Http2 OtherTls Filter Kept);
-my @hub = qw(Subscriptions Channels Retained Published JournalUsed
+my @hub = qw(Clients Subscriptions Channels Retained Published JournalUsed
     JournalSize);
 my $at_start = stats();
 is_deeply [sort keys %$at_start],
@@ -90,6 +90,9 @@ my $both = subscribe($httpd, '/events?c=a&c=b');
 my $other = subscribe($httpd, '/shop?c=a');
 is_stat('Clients', 2, 'clients are counted over all hubs');
 is_stat($kind, 2, 'they are detached');
+is_stat('Hub.default.Clients', 1,
+    'a client counts once in its hub');
+is_stat('Hub.shop.Clients', 1, 'and not in another');
 is_stat('Hub.default.Subscriptions', 2,
     'subscriptions are counted in their hub');
 is_stat('Hub.shop.Subscriptions', 1,
@@ -178,7 +181,8 @@ my $page = get($httpd, '/server-status')->{body};
 like $page, qr{<h2>Event\ streams</h2>\n
     <p>0\ clients:\ 0\ detached,\ 0\ detached\ over\ TLS,\ 0\ held</p>}x,
     'the page of mod_status shows the clients';
-like $page, qr{<td>shop</td><td>0</td><td>1</td><td>\d+</td><td>1503</td>},
+like $page, qr{<td>shop</td><td>0</td><td>0</td><td>1</td><td>\d+</td>
+    <td>1503</td>}x,
     'the page shows hubs';
 like $page, qr{<td>EventStreamMaxBody</td><td>2</td>}, 'the page shows limits';
 ok $httpd->graceful, 'graceful succeeds';

@@ -12,6 +12,7 @@ use lib "$FindBin::Bin/lib";
 use Test::More;
 
 use File::Temp ();
+use Time::HiRes ();
 
 use EventStream::Client;
 use EventStream::Httpd;
@@ -75,7 +76,7 @@ sub is_metric
     my ($key, $value, $name) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     my $now;
-    wait_for(sub { ($now = metrics()->{$key} // -1) eq $value }, 5);
+    wait_for(sub { ($now = metrics()->{$key} // -1) eq $value }, 10);
     return is $now, $value, $name;
 }
 
@@ -139,6 +140,9 @@ my $kind = over_tls() ? 'detached_tls' : 'detached';
 is_metric(qq{eventstream_clients{kind="$kind"}}, 6,
     'clients are counted by how they are served');
 is_metric('eventstream_clients{kind="held"}', 1, 'a held one, too');
+is_metric('eventstream_hub_clients{hub="default"}', 6,
+    'and by their hub: one with two channels is one');
+is_metric('eventstream_hub_clients{hub="shop"}', 1, 'also of another hub');
 publish($httpd, 'news', "event $_") for 1 .. 20;
 publish($httpd, ['news', 'other'], 'both', json => 1);
 publish($httpd, $name, 'x') for 1 .. 5;
@@ -173,39 +177,99 @@ unlike text(), qr/channel="other"/, 'a channel that is not named is not told';
 # ---- Times -------------------------------------------------------------------
 
 my $now = metrics();
-is $now->{'eventstream_publish_seconds_count'}, 33, 'each batch is timed';
-cmp_ok $now->{'eventstream_publish_seconds_sum'}, '<', 33, 'in seconds';
-cmp_ok $now->{'eventstream_delivery_lag_seconds_count'}, '>', 0,
-    'rounds are timed';
-cmp_ok $now->{'eventstream_delivery_lag_seconds_sum'}, '>', 0,
-    'their lag is not 0';
-cmp_ok $now->{'eventstream_delivery_lag_seconds_sum'}
-    / $now->{'eventstream_delivery_lag_seconds_count'}, '<', 5,
-    'and is a time of this test';
-is $now->{'eventstream_delivery_lag_seconds_bucket{le="+Inf"}'},
-    $now->{'eventstream_delivery_lag_seconds_count'}, 'buckets add up';
+is $now->{'eventstream_publish_seconds_count{hub="default"}'}, 26,
+    'each batch is timed';
+is $now->{'eventstream_publish_seconds_count{hub="shop"}'}, 7,
+    'for its hub alone';
+cmp_ok $now->{'eventstream_publish_seconds_sum{hub="default"}'}, '<', 26,
+    'in seconds';
+for my $hub (qw(default shop)) {
+    my $lag = 'eventstream_delivery_lag_seconds';
+    my $count = $now->{qq{${lag}_count{hub="$hub"}}};
+    my $sum = $now->{qq{${lag}_sum{hub="$hub"}}};
+    cmp_ok $count, '>', 0, "rounds are timed: $hub";
+    cmp_ok $sum, '>', 0, 'their lag is not 0';
+    cmp_ok $sum / $count, '<', 5, 'and is a time of this test';
+    is $now->{qq{${lag}_bucket{hub="$hub",le="+Inf"}}}, $count,
+        'buckets add up';
+}
+cmp_ok $now->{'eventstream_delivery_lag_seconds_count{hub="shop"}'}, '<=', 7,
+    'a hub has its own rounds only';
+my $held_lag = 'eventstream_held_lag_seconds';
+my $writes = $now->{qq{${held_lag}_count{hub="default"}}};
+ok $writes > 0 && $writes <= 21, 'writes to a held client are timed'
+    or diag $writes;
+cmp_ok $now->{qq{${held_lag}_sum{hub="default"}}}, '<', 5 * $writes,
+    'in seconds, too';
+is $now->{qq{${held_lag}_count{hub="shop"}}}, 0, 'where there is one';
 my $last = 0;
-my @falling = grep { my $is = $_ < $last; $last = $_; $is }
-    text() =~ /^eventstream_publish_seconds_bucket\{.*\} (\d+)/mg;
+my @falling = grep { my $is = $_ < $last; $last = $_; $is } text() =~
+    /^eventstream_publish_seconds_bucket\{hub="default",.*\} (\d+)/mg;
 is_deeply \@falling, [], 'buckets are cumulative';
 my $back = subscribe($httpd, '/events?c=news',
     headers => ['Last-Event-ID: ' . $clients[0]->last_id]);
 receive('default', $back, 0);
-is_metric('eventstream_replay_events_bucket{le="0.0"}', 1,
+is_metric('eventstream_replay_events_bucket{hub="default",le="0.0"}', 1,
     'a client that has missed nothing is a replay of 0 events');
 $back->close;
 my $first_id = ($clients[1]->bytes =~ /^id: (\S+)\ndata: event 1$/m)[0];
 $back = subscribe($httpd, '/events?c=news',
     headers => ["Last-Event-ID: $first_id"]);
 is receive('default', $back, 20), 20, 'a client gets what it has missed';
-is_metric('eventstream_replay_events_sum', 20, 'the length of replays');
-is_metric('eventstream_replay_events_count', 2, 'and their number');
+is_metric('eventstream_replay_events_sum{hub="default"}', 20,
+    'the length of replays');
+is_metric('eventstream_replay_events_count{hub="default"}', 2,
+    'and their number');
 $back->close;
 $back = subscribe($httpd, '/events?c=news', headers => ['Last-Event-ID: 1-1']);
 ok $back->skip_to('stream-reset', 5), 'a client with an unknown id is reset';
 is_metric('eventstream_resets_total{hub="default",reason="resume"}', 1,
     'it is counted');
 $back->close;
+
+# What is counted as late is late: a child is stopped for more than a second,
+# and an event is published by another one meanwhile.
+sub late
+{
+    my ($family) = @_;
+    my $now = metrics();
+    return $now->{qq{${family}_count{hub="default"}}}
+        - $now->{qq{${family}_bucket{hub="default",le="1.0"}}};
+}
+
+# Each of its threads; a signal takes its time.
+sub is_stopped
+{
+    my ($pid) = @_;
+    return !grep { EventStream::Httpd::slurp($_) !~ /\) T / }
+        glob "/proc/$pid/task/*/stat";
+}
+
+for (['eventstream_delivery_lag_seconds', '/events?c=late'],
+    ['eventstream_held_lag_seconds', '/filtered?c=late']) {
+    my ($family, $path) = @$_;
+    my $client = subscribe($httpd, $path);
+    my $was = late($family);
+    my $was_late = 0;
+    for my $child ($httpd->children) {
+        kill STOP => $child;
+        wait_for(sub { is_stopped($child) }, 10);
+        my $began = Time::HiRes::time();
+        publish($httpd, 'late', 'x');
+        my $event = $client->skip_to('message', 1.2);
+        my $left = 1.2 - (Time::HiRes::time() - $began);
+        Time::HiRes::sleep($left) if !$event && $left > 0;
+        kill CONT => $child;
+        next if $event;
+        $was_late++;
+        ok $client->skip_to('message', 20), 'the client gets it at last';
+    }
+    $received{default} += $httpd->children;
+    is $was_late, 1, "one of the children has the client: $path";
+    ok wait_for(sub { late($family) - $was == 1 }, 10),
+        "its event is counted as late in $family" or diag late($family) - $was;
+    $client->close;
+}
 
 # ---- A client that verifies --------------------------------------------------
 
@@ -263,9 +327,16 @@ sub fallen
 my $before = totals();
 $_->close for @clients, $held, $shop;
 wait_for(sub { metrics()->{qq{eventstream_clients{kind="$kind"}}} == 0 }, 10);
+is_metric('eventstream_hub_clients{hub="default"}', 0,
+    'clients that are gone have gone from their hub');
+@clients = map { subscribe($httpd, '/events?c=news') } 1 .. 3;
+$held = subscribe($httpd, '/filtered?c=news');
+is_metric('eventstream_hub_clients{hub="default"}', 4, 'others have come');
 $httpd->kill_child($_) for $httpd->children;
 is_deeply fallen($before, totals()), [],
     'no total falls when all children are killed';
+is_metric('eventstream_hub_clients{hub="default"}', 0,
+    'the clients of killed children are not counted');
 @clients = map { subscribe($httpd, '/events?c=news') } 1 .. 4;
 publish($httpd, 'news', 'again') for 1 .. 10;
 receive('default', $_, 10) for @clients;
@@ -289,6 +360,7 @@ is receive('default', $_, 5), 5, 'clients go on' for @clients;
 is_deeply fallen($before, totals()), [], 'no total falls at a graceful restart';
 is_metric('eventstream_delivered_events_total{hub="default"}',
     $received{default}, 'clients that were handed over are counted once');
+is_metric('eventstream_hub_clients{hub="default"}', 4, 'in their hub, too');
 is_metric('eventstream_configuration_generation', 1,
     'the configuration is the second one');
 

@@ -176,8 +176,8 @@ is $answer->{headers}{'content-type'}, 'application/json', 'it is JSON';
 is $answer->{headers}{'cache-control'}, 'no-store', 'no cache keeps it';
 my $figures = decode_json($answer->{body});
 is_deeply [sort keys %$figures], [sort qw(version server clients hubs
-    hubs_omitted children children_omitted limits not_detached histograms
-    proxies advice request)],
+    hubs_omitted children children_omitted limits revocations not_detached
+    histograms proxies advice request)],
     'the members are as documented';
 is $figures->{version}, 1, 'the version of the form';
 is $figures->{clients}{total}, 3, 'clients are counted';
@@ -189,6 +189,16 @@ is $hub{default}{published}, 5, 'events of a hub are counted';
 is $hub{shop}{published}, 2, 'and of another hub';
 is $hub{shop}{bytes}, 1024 * 1024, 'the size of a journal';
 is $hub{default}{cluster}, undef, 'it is not clustered';
+is $hub{default}{clients}, 3, 'the clients of a hub are counted';
+is $hub{shop}{clients}, 0, 'and of another hub';
+is_deeply [sort keys %{$figures->{histograms}}],
+    [qw(held_lag_us lag_us publish_us replay_events)], 'times of all hubs';
+my $times = 0;
+$times += $_ for @{$figures->{histograms}{publish_us}{counts}};
+is $times, 7, 'together: a value for each batch';
+is_deeply $figures->{revocations},
+    {holding => 0, times => 0, streams => 0, refused => 0},
+    'nobody was revoked';
 is_deeply [sort map { $_->{pid} } @{$figures->{children}}],
     [sort $httpd->children], 'the children are those of httpd';
 ok((grep { $_->{tag} eq 'ES0117' && $_->{text} =~ /granted/ }
@@ -332,6 +342,48 @@ is get($httpd, '/status?json&channel=' . 'x' x 256)->{status}, 400,
     'a name that is too long';
 is get($httpd, '/status?json&channel=a%0Ab')->{status}, 400,
     'a name with a control character';
+
+# ---- Who is there, and who was revoked -------------------------------------
+
+is json('?channel=busy&json')->{names}, undef, 'presence is not counted here';
+{
+    my $with = EventStream::Httpd->start(conf => <<'CONF');
+<Location "/status">
+    SetHandler eventstream-status
+    Require local
+</Location>
+<LocationMatch "^/events/(?<c>[^/]+)$">
+    SetHandler eventstream
+    EventStreamChannel "{c}"
+    EventStreamPresence on name=%{req:X-User}
+</LocationMatch>
+<Location "/publish">
+    SetHandler eventstream-publish
+</Location>
+CONF
+    my $of = sub { decode_json(get($with, "/status?$_[0]")->{body}) };
+    my $evil = '<b>"ada"&';
+    my @there = (subscribe($with, '/events/room', headers => ["X-User: $evil"]),
+        map { subscribe($with, '/events/room', headers => ['X-User: bob']) }
+            1 .. 2);
+    my $one = $of->('channel=room&json');
+    is_deeply [sort map { "$_->{name} $_->{clients}" } @{$one->{names}}],
+        ["$evil 1", 'bob 2'], 'a channel has the names of its clients';
+    ok !$one->{names_partial}, 'all of them';
+    is_deeply $of->('channel=other&json')->{names}, [], 'another one has not';
+    push @there, map { subscribe($with, '/events/full',
+        headers => ["X-User: user-$_"]) } 1 .. 101;
+    $one = $of->('channel=full&json');
+    is scalar(@{$one->{names}}), 100, 'a hundred names are shown';
+    ok $one->{names_partial}, 'with a word that there are more';
+    is $one->{clients}, 101, 'all clients are counted';
+    $_->close for @there;
+    is request($with, 'DELETE', '/publish?user=ann&for=60')->{status}, 200,
+        'a user is revoked';
+    is_deeply $of->('json')->{revocations},
+        {holding => 1, times => 1, streams => 0, refused => 0},
+        'the figures have it';
+}
 
 # ---- Its hub ---------------------------------------------------------------
 

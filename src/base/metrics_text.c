@@ -203,6 +203,7 @@ void es_metrics_text_seconds(es_metrics_text_t *text,
 }
 
 void es_metrics_text_histogram(es_metrics_text_t *text,
+                               const es_metric_labels_t *labels,
                                const es_histogram_kind_t *kind, int is_time,
                                const es_histogram_t *histogram)
 {
@@ -219,18 +220,18 @@ void es_metrics_text_histogram(es_metrics_text_t *text,
             print_float(bound, kind->bounds[i], 1, 1);
         }
         print_number(number, count);
-        put_sample(text, "_bucket", NULL, bound, number);
+        put_sample(text, "_bucket", labels, bound, number);
     }
     print_number(number, es_histogram_count(histogram));
-    put_sample(text, "_bucket", NULL, "+Inf", number);
+    put_sample(text, "_bucket", labels, "+Inf", number);
     if (is_time) {
         print_seconds(bound, histogram->sum);
     }
     else {
         print_number(bound, histogram->sum);
     }
-    put_sample(text, "_sum", NULL, NULL, bound);
-    put_sample(text, "_count", NULL, NULL, number);
+    put_sample(text, "_sum", labels, NULL, bound);
+    put_sample(text, "_count", labels, NULL, number);
 }
 
 void es_metrics_text_end(es_metrics_text_t *text)

@@ -95,10 +95,12 @@ void es_metrics_text_seconds(es_metrics_text_t *text,
 /**
  * The samples of a histogram.
  *
+ * @param labels   beside the bound; at most one
  * @param is_time  1 = bounds and sum are in microseconds, and are written as
  *                 seconds
  */
 void es_metrics_text_histogram(es_metrics_text_t *text,
+                               const es_metric_labels_t *labels,
                                const es_histogram_kind_t *kind, int is_time,
                                const es_histogram_t *histogram);
 

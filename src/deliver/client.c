@@ -180,7 +180,17 @@ static void got_events(es_client_t *client, apr_uint64_t events)
 {
     es_client_count_events(client, events);
     if (client->replay == ES_CLIENT_REPLAY_RUNS) {
-        client->replayed += (apr_uint32_t)events;
+        client->noted += (apr_uint32_t)events;
+    }
+}
+
+/* The same, of what was collected. */
+static void got_collected(es_client_t *client, const es_collected_t *got)
+{
+    got_events(client, (apr_uint64_t)got->events);
+    if (client->replay == ES_CLIENT_REPLAY_NONE && got->events > 0) {
+        client->replay = ES_CLIENT_REPLAY_LIVE;
+        client->noted = got->appended_us;
     }
 }
 
@@ -341,7 +351,7 @@ static es_step_t catch_up(es_client_t *client, es_pos_t limit, apr_time_t now,
     }
     client->skip = 0;
     client->cursor = got.end;
-    got_events(client, (apr_uint64_t)got.events);
+    got_collected(client, &got);
     if (got.closes) {
         es_client_because(client, ES_END_CHANNEL);
         /* A client is one stream: it ends, and comes back for the other

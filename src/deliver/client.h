@@ -146,6 +146,17 @@ void es_client_end(es_client_t *client, apr_int64_t retry_ms);
  */
 int es_client_take_replayed(es_client_t *client, apr_uint32_t *events);
 
+/**
+ * Have steps written events to a client that does not replay, since the last
+ * call?
+ *
+ * @param appended_us  filled on 1: when the oldest of them was appended, the
+ *                     lower half of es_clock_now
+ *
+ * Context: the owner's thread.
+ */
+int es_client_take_live(es_client_t *client, apr_uint32_t *appended_us);
+
 /** When the client must be stepped even without news; 0 = never. */
 apr_time_t es_client_due(const es_client_t *client);
 

@@ -163,7 +163,8 @@ typedef char
 enum {
     ES_CLIENT_REPLAY_NONE, /* it has none, or has been asked */
     ES_CLIENT_REPLAY_RUNS,
-    ES_CLIENT_REPLAY_OVER /* it has caught up */
+    ES_CLIENT_REPLAY_OVER, /* it has caught up */
+    ES_CLIENT_REPLAY_LIVE  /* as NONE; a step of its own has written events */
 };
 
 struct es_client_t {
@@ -190,10 +191,11 @@ struct es_client_t {
     int nslots;
     es_slot_t one_slot;
     apr_uint32_t child;
-    apr_uint32_t earlier;  /* us: so much before opts.keepalive is over */
-    apr_uint32_t replayed; /* events, while it replays */
-    apr_uint32_t checked;  /* see deliver/revoked.h */
-    es_pos_t search_from;  /* see es_scan_params_t */
+    apr_uint32_t earlier; /* us: so much before opts.keepalive is over */
+    apr_uint32_t noted;   /* RUNS, OVER: events that it got; LIVE: when the
+                            * oldest of these was appended, as in records */
+    apr_uint32_t checked; /* see deliver/revoked.h */
+    es_pos_t search_from; /* see es_scan_params_t */
     es_counted_t counted;
     apr_uint64_t token;             /* of its identity; 0 = none */
     es_client_presence_t *presence; /* owned; NULL = none */

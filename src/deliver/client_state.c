@@ -85,7 +85,17 @@ int es_client_take_replayed(es_client_t *client, apr_uint32_t *events)
         return 0;
     }
     client->replay = ES_CLIENT_REPLAY_NONE;
-    *events = client->replayed;
+    *events = client->noted;
+    return 1;
+}
+
+int es_client_take_live(es_client_t *client, apr_uint32_t *appended_us)
+{
+    if (client->replay != ES_CLIENT_REPLAY_LIVE) {
+        return 0;
+    }
+    client->replay = ES_CLIENT_REPLAY_NONE;
+    *appended_us = client->noted;
     return 1;
 }
 

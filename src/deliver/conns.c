@@ -243,6 +243,7 @@ void es_conns_add(es_conns_t *conns, es_conn_t *conn, es_hub_t *hub,
     conn->state = ES_CONN_READY;
     es_list_append(&conns->ready, &conn->state_link);
     add_to_count(conns, 1);
+    es_hub_add_clients(hub, 1);
     es_client_rebase(conn->client, now);
 
     slots = es_client_slots(conn->client, &nslots);
@@ -497,6 +498,7 @@ static void reap(es_conns_t *conns, es_conn_t *conn)
                                 (int)conn->nslots);
     es_timer_wheel_unset(&conns->wheel, &conn->timer);
     es_client_close(conn->client);
+    es_hub_add_clients(conn->hub, -1);
     es_conns_discard(conn);
     add_to_count(conns, -1);
 }

@@ -207,7 +207,7 @@ static es_client_t *make_client(const take_t *take, es_sink_t *sink)
     params.nslots = take->handed->nnames;
     params.pos = take->present.pos;
     params.opts = take->handed->opts;
-    params.figures = take->hub->figures;
+    params.figures = take->hub->figures ? &take->hub->figures->counts : NULL;
     if (take->handed->line != NULL) {
         params.line = es_stream_line_copy(take->handed->line);
     }

@@ -29,9 +29,18 @@ apr_status_t es_hub_init(es_hub_t *hub, es_store_t *store, int is_closed)
 void es_hub_set_figures(es_hub_t *hub, es_delivery_figures_t *figures,
                         apr_uint32_t counter)
 {
-    hub->child_figures = figures;
-    hub->figures =
-        counter < ES_CHILD_FIGURES_HUBS ? &figures->hubs[counter] : NULL;
+    int has_row = counter < ES_CHILD_FIGURES_HUBS;
+
+    hub->gauges = &figures->gauges;
+    hub->figures = has_row ? &figures->hubs[counter] : NULL;
+    hub->clients = has_row ? &figures->gauges.clients[counter] : NULL;
+}
+
+void es_hub_add_clients(const es_hub_t *hub, int n)
+{
+    if (hub->clients != NULL) {
+        es_child_figures_raise(hub->clients, (apr_uint64_t)(apr_int64_t)n);
+    }
 }
 
 /* The numbers are cut to 32 bits, as records have them: a lag of more than 71
@@ -39,21 +48,21 @@ void es_hub_set_figures(es_hub_t *hub, es_delivery_figures_t *figures,
 void es_hub_note_lag(const es_hub_t *hub, apr_uint32_t appended_us,
                      apr_time_t now)
 {
-    es_delivery_figures_t *figures = hub->child_figures;
     apr_uint32_t lag_us = (apr_uint32_t)now - appended_us;
 
-    if (figures != NULL) {
-        es_histogram_add(&figures->lag, &es_histogram_times, lag_us);
-        es_child_figures_set(&figures->gauges.lag_us, lag_us);
-        es_child_figures_set(&figures->gauges.lag_at, (apr_uint64_t)now);
+    if (hub->figures != NULL) {
+        es_histogram_add(&hub->figures->lag, &es_histogram_times, lag_us);
+    }
+    if (hub->gauges != NULL) {
+        es_child_figures_set(&hub->gauges->lag_us, lag_us);
+        es_child_figures_set(&hub->gauges->lag_at, (apr_uint64_t)now);
     }
 }
 
 void es_hub_note_replay(const es_hub_t *hub, apr_uint32_t events)
 {
-    if (hub->child_figures != NULL) {
-        es_histogram_add(&hub->child_figures->replay, &es_histogram_records,
-                         events);
+    if (hub->figures != NULL) {
+        es_histogram_add(&hub->figures->replay, &es_histogram_records, events);
     }
 }
 

@@ -34,10 +34,12 @@ typedef struct es_hub_t {
     es_pos_t signalled_at;       /* pos when all watches were last signalled */
     es_list_t ahead;             /* conns in state AHEAD */
     es_progress_t progress;      /* how far its clients have got */
-    es_hub_figures_t *figures;   /* its counts by this thread, for clients */
-    es_delivery_figures_t *child_figures; /* what this thread measures */
-    apr_time_t logged_overtaken;          /* of es_log_limit_level: ES0302 */
-    apr_time_t logged_broken;             /* the same: ES0303 */
+    es_delivery_hub_t *figures;  /* what this thread counts and measures of it;
+                                  * NULL = nothing, as the next two */
+    apr_uint64_t *clients;       /* how many it has here */
+    es_child_gauges_t *gauges;   /* of this thread */
+    apr_time_t logged_overtaken; /* of es_log_limit_level: ES0302 */
+    apr_time_t logged_broken;    /* the same: ES0303 */
 } es_hub_t;
 
 /**
@@ -72,6 +74,9 @@ void es_hub_set_figures(es_hub_t *hub, es_delivery_figures_t *figures,
  * es_clock_now). */
 void es_hub_note_lag(const es_hub_t *hub, apr_uint32_t appended_us,
                      apr_time_t now);
+
+/** It has n clients more here, or less. */
+void es_hub_add_clients(const es_hub_t *hub, int n);
 
 /** A new client of it has caught up with so many events. */
 void es_hub_note_replay(const es_hub_t *hub, apr_uint32_t events);

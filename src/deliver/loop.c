@@ -406,9 +406,11 @@ static apr_status_t make_hubs(es_loop_t *loop,
                          params->closed != NULL && params->closed[i]);
         es_progress_set_most(&loop->hubs[i].progress, params->flow_control_us);
         if (figures != NULL) {
-            es_hub_set_figures(&loop->hubs[i], figures,
-                               params->counters != NULL ? params->counters[i]
-                                                        : i);
+            apr_uint32_t counter =
+                params->counters != NULL ? params->counters[i] : i;
+
+            es_child_figures_use(params->figures, params->child, counter);
+            es_hub_set_figures(&loop->hubs[i], figures, counter);
         }
     }
     return rv;

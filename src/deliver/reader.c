@@ -198,6 +198,7 @@ static apr_status_t collect_one(const es_reader_t *reader, es_collected_t *got,
     if (own) {
         if (got->len == 0) {
             got->start = record.pos;
+            got->appended_us = record.appended_us;
         }
         rv = add_record(reader, got, &record, *skip, room);
         if (rv != APR_SUCCESS) {
@@ -219,6 +220,7 @@ apr_status_t es_reader_collect(const es_reader_t *reader, es_collected_t *got,
     got->len = 0;
     got->big = NULL;
     got->start = cursor;
+    got->appended_us = 0;
     got->end = cursor;
     got->closes = 0;
     got->looks = 0;

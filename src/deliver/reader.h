@@ -32,11 +32,12 @@ typedef struct es_collected_t {
     apr_size_t len; /* 0 = no record is the reader's */
     char *big;      /* freed by the caller; a record larger than scratch */
     es_pos_t start; /* the first of the records, unless len is 0 */
-    es_pos_t end;   /* where to continue when all of it is taken */
-    int more;       /* 1 = end is below stop */
-    int closes;     /* 1 = at end a channel is closed: the stream ends there */
-    int looks;      /* records that were looked at */
-    int events;     /* of the reader; their last bytes are in data */
+    apr_uint32_t appended_us; /* of that record */
+    es_pos_t end;             /* where to continue when all of it is taken */
+    int more;                 /* 1 = end is below stop */
+    int closes; /* 1 = at end a channel is closed: the stream ends there */
+    int looks;  /* records that were looked at */
+    int events; /* of the reader; their last bytes are in data */
     es_scan_t
         scan; /* what it has found; its search_from is for the next call */
 } es_collected_t;

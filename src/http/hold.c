@@ -230,13 +230,17 @@ static int is_over(const hold_t *hold, es_step_t step, apr_time_t now)
 static es_step_t step_client(hold_t *hold, apr_time_t now)
 {
     const es_stream_t *stream = hold->stream;
-    apr_uint32_t events;
+    apr_uint32_t events, appended_us;
     es_step_t step =
         es_client_step(hold->client, now, hold->scratch, ES_CLIENT_SCRATCH_MIN);
 
     es_stats_add_held(stream->hub, stream->child, &hold->figures);
     if (es_client_take_replayed(hold->client, &events)) {
-        es_stats_note_replay(stream->child, events);
+        es_stats_note_replay(stream->hub, stream->child, events);
+    }
+    if (es_client_take_live(hold->client, &appended_us)) {
+        es_stats_note_held_lag(stream->hub, stream->child,
+                               (apr_uint32_t)es_clock_now() - appended_us);
     }
     return step;
 }
@@ -345,8 +349,10 @@ static int run(hold_t *hold, es_grant_t grant)
     if (!begun) {
         return es_hold_end(hold->stream);
     }
+    es_stats_add_held_client(hold->stream->hub, hold->stream->child, 1);
     es_stream_tell_served(hold->stream);
     serve(hold);
+    es_stats_add_held_client(hold->stream->hub, hold->stream->child, -1);
     es_sigblock_begin(&sigblock);
     es_client_close(hold->client);
     es_delivery_unwatch(es_runtime_delivery(hold->stream->child), hold->watch);

@@ -7,8 +7,6 @@
  */
 #include "http/metrics.h"
 
-#include <stddef.h>
-
 #include <apr_strings.h>
 #include <http_config.h>
 #include <http_core.h>
@@ -18,7 +16,7 @@
 #include "base/clock.h"
 #include "base/context.h"
 #include "base/metrics_text.h"
-#include "server/figures.h"
+#include "http/metrics_priv.h"
 #include "http/not_detached.h"
 #include "http/reply.h"
 #include "http/status_access.h"
@@ -28,39 +26,13 @@
 
 typedef es_metrics_text_t text_t;
 
-/* A family of samples that differ in one label. */
-typedef struct family_t {
-    const char *name;
-    es_metric_type_t type;
-    size_t offset; /* of an apr_uint64_t of the figures */
-    const char *help;
-} family_t;
-
-static void begin(text_t *text, const family_t *family)
-{
-    es_metrics_text_family(text, family->name, family->type, family->help);
-}
-
-static apr_uint64_t value_at(const void *figures, size_t offset)
-{
-    return *(const apr_uint64_t *)((const char *)figures + offset);
-}
-
-static void put(text_t *text, const char *name, const char *value,
-                apr_uint64_t number)
-{
-    es_metric_labels_t one = es_metrics_text_label(name, value);
-
-    es_metrics_text_number(text, &one, number);
-}
-
 /* ---- The server ---------------------------------------------------------- */
 
 static void put_server(text_t *text, const es_figures_t *figures)
 {
     es_metrics_text_family(text, "eventstream_build_info", ES_METRIC_INFO,
                            "The version of mod_eventstream.");
-    put(text, "version", ES_VERSION, 1);
+    es_metrics_put(text, "version", ES_VERSION, 1);
     es_metrics_text_family(text, "eventstream_configuration_generation",
                            ES_METRIC_GAUGE,
                            "The configuration that serves new requests; it "
@@ -69,12 +41,13 @@ static void put_server(text_t *text, const es_figures_t *figures)
     es_metrics_text_family(text, "eventstream_clients", ES_METRIC_GAUGE,
                            "Clients that are connected now, by how they are "
                            "served; starting is before that is known.");
-    put(text, "kind", "detached", figures->clients.detached);
-    put(text, "kind", "detached_tls", figures->clients.detached_tls);
-    put(text, "kind", "held", figures->clients.held - figures->clients.turns);
-    put(text, "kind", "turns", figures->clients.turns);
-    put(text, "kind", "starting",
-        es_figures_clients_starting(&figures->clients));
+    es_metrics_put(text, "kind", "detached", figures->clients.detached);
+    es_metrics_put(text, "kind", "detached_tls", figures->clients.detached_tls);
+    es_metrics_put(text, "kind", "held",
+                   figures->clients.held - figures->clients.turns);
+    es_metrics_put(text, "kind", "turns", figures->clients.turns);
+    es_metrics_put(text, "kind", "starting",
+                   es_figures_clients_starting(&figures->clients));
     es_metrics_text_family(text, "eventstream_not_detached_total",
                            ES_METRIC_COUNTER,
                            "Clients that were not detached, by reason.");
@@ -86,7 +59,7 @@ static void put_not_detached(text_t *text, const es_figures_t *figures)
     unsigned int i;
 
     for (i = 0; es_not_detached_read(figures, i, &reason); i++) {
-        put(text, "reason", reason.key, reason.count);
+        es_metrics_put(text, "reason", reason.key, reason.count);
     }
 }
 
@@ -104,11 +77,12 @@ static void put_limit_values(text_t *text, const es_figures_t *figures,
     int i;
 
     for (i = 0; i < ES_LIMITS; i++) {
-        apr_int64_t value = (apr_int64_t)value_at(&figures->limits[i], offset);
+        apr_int64_t value =
+            (apr_int64_t)es_metrics_value_at(&figures->limits[i], offset);
 
         if (value >= least) {
-            put(text, "limit", limit_name(&figures->limits[i]),
-                (apr_uint64_t)value);
+            es_metrics_put(text, "limit", limit_name(&figures->limits[i]),
+                           (apr_uint64_t)value);
         }
     }
 }
@@ -132,7 +106,7 @@ static void put_limits(text_t *text, const es_figures_t *figures)
 
 #define REVOKED(field) offsetof(es_figures_t, revocations.field)
 
-static const family_t of_revocations[] = {
+static const es_metrics_family_t of_revocations[] = {
     {"eventstream_revocations", ES_METRIC_GAUGE, REVOKED(held),
      "Revocations of users and tokens that hold now."},
     {"eventstream_revocations_total", ES_METRIC_COUNTER, REVOKED(added),
@@ -148,191 +122,9 @@ static void put_revocations(text_t *text, const es_figures_t *figures)
     size_t i;
 
     for (i = 0; i < sizeof(of_revocations) / sizeof(of_revocations[0]); i++) {
-        begin(text, &of_revocations[i]);
-        es_metrics_text_number(text, NULL,
-                               value_at(figures, of_revocations[i].offset));
-    }
-}
-
-/* ---- Hubs ---------------------------------------------------------------- */
-
-#define HUB(field) offsetof(es_figures_hub_t, field)
-
-static const family_t of_hubs[] = {
-    {"eventstream_subscriptions", ES_METRIC_GAUGE, HUB(subscriptions),
-     "Subscriptions to channels now; a client counts in each of its channels."},
-    {"eventstream_channels", ES_METRIC_GAUGE, HUB(channels),
-     "Channels that have a subscriber, a retained event or a close."},
-    {"eventstream_retained_events", ES_METRIC_GAUGE, HUB(retained),
-     "Events that the journal retains; one counts in each of its channels."},
-    {"eventstream_published_events_total", ES_METRIC_COUNTER, HUB(published),
-     "Events that were stored."},
-    {"eventstream_delivered_events_total", ES_METRIC_COUNTER, HUB(deliveries),
-     "Events that clients got, each counted once for each client."},
-    {"eventstream_sent_bytes_total", ES_METRIC_COUNTER, HUB(sent_bytes),
-     "Bytes of streams that sockets took, before TLS."},
-    {"eventstream_streams_total", ES_METRIC_COUNTER, HUB(streams),
-     "Streams that began."},
-    {"eventstream_journal_used_bytes", ES_METRIC_GAUGE, HUB(used_bytes),
-     "Bytes of the journal that hold retained events."},
-    {"eventstream_journal_size_bytes", ES_METRIC_GAUGE, HUB(bytes),
-     "Bytes that the journal can hold."},
-};
-
-static void put_resets(text_t *text, const es_figures_t *figures)
-{
-    int i, why;
-
-    es_metrics_text_family(text, "eventstream_resets_total", ES_METRIC_COUNTER,
-                           "Clients that were told by stream-reset that they "
-                           "may have missed events, by reason.");
-    for (i = 0; i < figures->nhubs; i++) {
-        for (why = 0; why < ES_RESETS; why++) {
-            es_metric_labels_t both =
-                es_metrics_text_labels("hub", figures->hubs[i].name, "reason",
-                                       es_figures_reset_name((es_reset_t)why));
-
-            es_metrics_text_number(text, &both, figures->hubs[i].resets[why]);
-        }
-    }
-}
-
-static void put_ages(text_t *text, const es_figures_t *figures)
-{
-    int i;
-
-    es_metrics_text_family(text, "eventstream_oldest_event_age_seconds",
-                           ES_METRIC_GAUGE,
-                           "The age of the oldest event that is retained; "
-                           "clients that were away for longer are reset.");
-    for (i = 0; i < figures->nhubs; i++) {
-        es_metric_labels_t hub =
-            es_metrics_text_label("hub", figures->hubs[i].name);
-
-        if (figures->hubs[i].oldest_age_ms >= 0) {
-            es_metrics_text_seconds(text, &hub,
-                                    figures->hubs[i].oldest_age_ms * 1000);
-        }
-    }
-}
-
-static void put_hubs(text_t *text, const es_figures_t *figures)
-{
-    size_t f;
-    int i;
-
-    for (f = 0; f < sizeof(of_hubs) / sizeof(of_hubs[0]); f++) {
-        begin(text, &of_hubs[f]);
-        for (i = 0; i < figures->nhubs; i++) {
-            put(text, "hub", figures->hubs[i].name,
-                value_at(&figures->hubs[i], of_hubs[f].offset));
-        }
-    }
-    put_resets(text, figures);
-    put_ages(text, figures);
-}
-
-/* ---- Clustered hubs ------------------------------------------------------ */
-
-#define COUNT(count) (offsetof(es_cluster_stats_t, counts[count]))
-
-static const family_t of_clusters[] = {
-    {"eventstream_cluster_connects_again_total", ES_METRIC_COUNTER,
-     COUNT(ES_CLUSTER_RECONNECTS),
-     "Links to the broker that were opened after the first one."},
-    {"eventstream_cluster_entries_total", ES_METRIC_COUNTER,
-     COUNT(ES_CLUSTER_ENTRIES),
-     "Entries of the broker's stream that were read."},
-    {"eventstream_cluster_fills_total", ES_METRIC_COUNTER,
-     COUNT(ES_CLUSTER_FILLS),
-     "How often the journal was replaced by the history of the broker."},
-    {"eventstream_cluster_published_events_total", ES_METRIC_COUNTER,
-     COUNT(ES_CLUSTER_PUBLISHED),
-     "Events that the broker took from this node."},
-    {"eventstream_cluster_unavailable_events_total", ES_METRIC_COUNTER,
-     COUNT(ES_CLUSTER_UNAVAILABLE),
-     "Events that the broker did not take; their publishers got 503."},
-};
-
-static int has_clusters(const es_figures_t *figures)
-{
-    int i;
-
-    for (i = 0; i < figures->nhubs; i++) {
-        if (figures->hubs[i].cluster) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
-/* Calls fn for each clustered hub. */
-static void each_cluster(text_t *text, const es_figures_t *figures,
-                         const family_t *family,
-                         void (*fn)(text_t *text, const char *hub,
-                                    const es_cluster_stats_t *stats,
-                                    const family_t *family))
-{
-    int i;
-
-    begin(text, family);
-    for (i = 0; i < figures->nhubs; i++) {
-        if (figures->hubs[i].cluster) {
-            fn(text, figures->hubs[i].name, &figures->hubs[i].cluster->stats,
-               family);
-        }
-    }
-}
-
-static void on_count(text_t *text, const char *hub,
-                     const es_cluster_stats_t *stats, const family_t *family)
-{
-    put(text, "hub", hub, value_at(stats, family->offset));
-}
-
-static void on_up(text_t *text, const char *hub,
-                  const es_cluster_stats_t *stats, const family_t *family)
-{
-    (void)family;
-    put(text, "hub", hub, stats->is_up != 0);
-}
-
-static void on_synced(text_t *text, const char *hub,
-                      const es_cluster_stats_t *stats, const family_t *family)
-{
-    (void)family;
-    put(text, "hub", hub, stats->is_synced != 0);
-}
-
-static void on_lag(text_t *text, const char *hub,
-                   const es_cluster_stats_t *stats, const family_t *family)
-{
-    es_metric_labels_t one = es_metrics_text_label("hub", hub);
-
-    (void)family;
-    es_metrics_text_seconds(text, &one, stats->lag_ms * 1000);
-}
-
-static void put_clusters(text_t *text, const es_figures_t *figures)
-{
-    static const family_t up = {"eventstream_cluster_up", ES_METRIC_GAUGE, 0,
-                                "1 if the link to the broker is open."};
-    static const family_t synced = {
-        "eventstream_cluster_synced", ES_METRIC_GAUGE, 0,
-        "1 if the journal follows the stream of the broker."};
-    static const family_t lag = {
-        "eventstream_cluster_lag_seconds", ES_METRIC_GAUGE, 0,
-        "How long the last entry took from the broker to the journal."};
-    size_t f;
-
-    if (!has_clusters(figures)) {
-        return;
-    }
-    each_cluster(text, figures, &up, on_up);
-    each_cluster(text, figures, &synced, on_synced);
-    each_cluster(text, figures, &lag, on_lag);
-    for (f = 0; f < sizeof(of_clusters) / sizeof(of_clusters[0]); f++) {
-        each_cluster(text, figures, &of_clusters[f], on_count);
+        es_metrics_begin(text, &of_revocations[i]);
+        es_metrics_text_number(
+            text, NULL, es_metrics_value_at(figures, of_revocations[i].offset));
     }
 }
 
@@ -340,7 +132,7 @@ static void put_clusters(text_t *text, const es_figures_t *figures)
 
 static void put_proxies(text_t *text, const es_figures_t *figures)
 {
-    static const family_t families[] = {
+    static const es_metrics_family_t families[] = {
         {"eventstream_proxy_up", ES_METRIC_GAUGE, 0,
          "0 if a GRIP proxy has taken nothing since it last failed."},
         {"eventstream_proxy_queued_bytes", ES_METRIC_GAUGE, 0,
@@ -351,7 +143,7 @@ static void put_proxies(text_t *text, const es_figures_t *figures)
     int f, i;
 
     for (f = 0; figures->nproxies > 0 && f < 3; f++) {
-        begin(text, &families[f]);
+        es_metrics_begin(text, &families[f]);
         for (i = 0; i < figures->nproxies; i++) {
             const es_figures_proxy_t *proxy = &figures->proxies[i];
             es_metric_labels_t both =
@@ -369,9 +161,9 @@ static void put_proxies(text_t *text, const es_figures_t *figures)
 
 #define CHILD(field) offsetof(es_figures_child_t, field)
 
-/** @param offset  of an apr_int64_t; below 0 it is not known */
+/* Its offset is of an apr_int64_t; below 0 it is not known. */
 typedef struct child_family_t {
-    family_t family;
+    es_metrics_family_t family;
     int is_us; /* 1 = it is in microseconds, and is written as seconds */
 } child_family_t;
 
@@ -404,10 +196,10 @@ static void put_child_family(text_t *text, const es_figures_t *figures,
     char number[16];
     int i;
 
-    begin(text, &of->family);
+    es_metrics_begin(text, &of->family);
     for (i = 0; i < figures->nchildren; i++) {
-        apr_int64_t value =
-            (apr_int64_t)value_at(&figures->children[i], of->family.offset);
+        apr_int64_t value = (apr_int64_t)es_metrics_value_at(
+            &figures->children[i], of->family.offset);
         es_metric_labels_t child;
 
         apr_snprintf(number, sizeof(number), "%u", figures->children[i].number);
@@ -436,32 +228,12 @@ static void put_children(text_t *text, const es_figures_t *figures)
     es_metrics_text_family(text, "eventstream_children", ES_METRIC_GAUGE,
                            "Deliveries that there are now: one for each child "
                            "and thread.");
-    put(text, "state", "serving", (apr_uint64_t)figures->nchildren - stopping);
-    put(text, "state", "stopping", stopping);
+    es_metrics_put(text, "state", "serving",
+                   (apr_uint64_t)figures->nchildren - stopping);
+    es_metrics_put(text, "state", "stopping", stopping);
     for (f = 0; f < sizeof(of_children) / sizeof(of_children[0]); f++) {
         put_child_family(text, figures, &of_children[f]);
     }
-}
-
-/* ---- Times --------------------------------------------------------------- */
-
-static void put_histograms(text_t *text, const es_figures_t *figures)
-{
-    es_metrics_text_family(text, "eventstream_publish_seconds",
-                           ES_METRIC_HISTOGRAM,
-                           "How long it took to store a batch of events, from "
-                           "when its body was read and checked.");
-    es_metrics_text_histogram(text, &es_histogram_times, 1, &figures->publish);
-    es_metrics_text_family(text, "eventstream_delivery_lag_seconds",
-                           ES_METRIC_HISTOGRAM,
-                           "How late the last client of a round was: from the "
-                           "append of the oldest event to the last write.");
-    es_metrics_text_histogram(text, &es_histogram_times, 1, &figures->lag);
-    es_metrics_text_family(text, "eventstream_replay_events",
-                           ES_METRIC_HISTOGRAM,
-                           "Events of the past that a client got before it was "
-                           "live.");
-    es_metrics_text_histogram(text, &es_histogram_records, 0, &figures->replay);
 }
 
 /* ---- The handler --------------------------------------------------------- */
@@ -502,11 +274,9 @@ static void send_metrics(request_rec *r, const es_figures_t *figures)
     put_not_detached(text, figures);
     put_limits(text, figures);
     put_revocations(text, figures);
-    put_hubs(text, figures);
-    put_clusters(text, figures);
+    es_metrics_hubs_put(text, figures);
     put_proxies(text, figures);
     put_children(text, figures);
-    put_histograms(text, figures);
     es_metrics_channels_put(text, es_settings_dir(r), r->pool);
     es_metrics_text_end(text);
 }

@@ -95,7 +95,7 @@ static int finish_one(es_publish_pipe_t *pipe, es_publish_piped_t *piped,
     }
     es_publish_cluster_done(pipe->hub, done.events, done.before, &result,
                             &piped->done);
-    es_stats_note_publish(es_clock_now() - done.began);
+    es_stats_note_publish(pipe->hub, es_clock_now() - done.began);
     piped->published += (apr_uint64_t)done.events;
     return 1;
 }

@@ -180,7 +180,7 @@ static int store(const es_runtime_hub_t *hub, const es_batch_t *batch,
                        : append(hub, batch, p, done, why))) {
         return 0;
     }
-    es_stats_note_publish(es_clock_now() - began);
+    es_stats_note_publish(hub, es_clock_now() - began);
     return 1;
 }
 

@@ -34,9 +34,10 @@ static void lines_of_hub(request_rec *r, const es_figures_hub_t *hub)
         const char *key;
         apr_uint64_t value;
     } lines[] = {
-        {"Subscriptions", hub->subscriptions}, {"Channels", hub->channels},
-        {"Retained", hub->retained},           {"Published", hub->published},
-        {"JournalUsed", hub->used_bytes},      {"JournalSize", hub->bytes},
+        {"Clients", hub->clients},     {"Subscriptions", hub->subscriptions},
+        {"Channels", hub->channels},   {"Retained", hub->retained},
+        {"Published", hub->published}, {"JournalUsed", hub->used_bytes},
+        {"JournalSize", hub->bytes},
     };
     size_t i;
 
@@ -133,8 +134,8 @@ static void table_of_hubs(request_rec *r, const es_figures_t *figures)
 {
     int i;
 
-    ap_rputs("<table border=\"1\">\n<tr><th>Hub</th><th>Subscriptions</th>"
-             "<th>Channels</th><th>Events retained</th>"
+    ap_rputs("<table border=\"1\">\n<tr><th>Hub</th><th>Clients</th>"
+             "<th>Subscriptions</th><th>Channels</th><th>Events retained</th>"
              "<th>Events published</th><th>Journal, bytes used</th>"
              "<th>of</th></tr>\n",
              r);
@@ -144,9 +145,9 @@ static void table_of_hubs(request_rec *r, const es_figures_t *figures)
         ap_rprintf(r,
                    "<tr><td>%s</td><td>" NUMBER "</td><td>" NUMBER
                    "</td><td>" NUMBER "</td><td>" NUMBER "</td><td>" NUMBER
-                   "</td><td>" NUMBER "</td></tr>\n",
-                   hub->name, hub->subscriptions, hub->channels, hub->retained,
-                   hub->published, hub->used_bytes, hub->bytes);
+                   "</td><td>" NUMBER "</td><td>" NUMBER "</td></tr>\n",
+                   hub->name, hub->clients, hub->subscriptions, hub->channels,
+                   hub->retained, hub->published, hub->used_bytes, hub->bytes);
     }
     ap_rputs("</table>\n", r);
 }

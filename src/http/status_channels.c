@@ -22,6 +22,7 @@
 #include "base/sigblock.h"
 #include "journal/channel_stats.h"
 #include "server/cluster_runtime.h"
+#include "server/presence_runtime.h"
 #include "server/runtime.h"
 #include "http/subscribe.h"
 
@@ -34,6 +35,10 @@
 /* The rate is that of the latest events, at most so many in so long a time. */
 #define RATE_EVENTS 100
 #define RATE_MS 10000
+/* Names on the page of a channel, and slices of the table in which they are
+ * looked for. */
+#define NAMES_MAX 100
+#define NAME_SLICES_MAX 16
 
 typedef enum order_t { BY_CLIENTS, BY_RECENT, BY_EVENTS, BY_NAME } order_t;
 
@@ -372,13 +377,12 @@ static double rate_of(const es_runtime_hub_t *hub,
     return (double)count * 1000.0 / (double)ms;
 }
 
-static void put_row(es_json_out_t *out, const es_runtime_hub_t *hub,
-                    const es_channel_stats_t *stats)
+static void put_members(es_json_out_t *out, const es_runtime_hub_t *hub,
+                        const es_channel_stats_t *stats)
 {
     apr_uint64_t now_ms = es_subscribe_admit_reach(hub).now_ms;
     apr_uint64_t clock_ms = es_clock_ms();
 
-    es_json_out_open(out, NULL, '{');
     es_json_out_string(out, "hub", hub->name);
     es_json_out_text(out, "channel", name_of(stats));
     es_json_out_count(out, "clients", stats->clients);
@@ -389,7 +393,6 @@ static void put_row(es_json_out_t *out, const es_runtime_hub_t *hub,
                       stats->closed_until > clock_ms
                           ? (stats->closed_until - clock_ms + 999) / 1000
                           : 0);
-    es_json_out_close(out, '}');
 }
 
 static const char *json_of(const list_t *list)
@@ -409,7 +412,9 @@ static const char *json_of(const list_t *list)
         const es_runtime_hub_t *hub = es_runtime_hub_named(name);
 
         if (hub) {
-            put_row(&out, hub, &list->rows[i]->stats);
+            es_json_out_open(&out, NULL, '{');
+            put_members(&out, hub, &list->rows[i]->stats);
+            es_json_out_close(&out, '}');
         }
     }
     es_json_out_close(&out, ']');
@@ -440,6 +445,58 @@ int es_status_channels_list(request_rec *r, const char **json,
 }
 
 /* ---- One channel -------------------------------------------------------- */
+
+/* Reads the first names that are present.
+ * @param is_partial  set to 1 if there may be more
+ * @return how many; -1: presence is not counted, or the table is locked */
+static int find_names(const es_runtime_hub_t *hub, const char *channel,
+                      es_presence_named_t *found, int *is_partial)
+{
+    es_presence_t *table = es_presence_runtime_table();
+    es_id_t epoch = es_store_epoch(hub->store);
+    apr_uint32_t at = 0;
+    int count = 0, got = 0, slices = 0;
+
+    if (!table) {
+        return -1;
+    }
+    do {
+        es_sigblock_t sigblock;
+
+        es_sigblock_begin(&sigblock);
+        got = es_presence_next(table, &epoch, es_slice_of(channel), &at,
+                               found + count, NAMES_MAX - count);
+        es_sigblock_end(&sigblock);
+        count += got > 0 ? got : 0;
+    } while (got >= 0 && at != 0 && count < NAMES_MAX &&
+             ++slices < NAME_SLICES_MAX);
+    *is_partial = at != 0;
+    return got < 0 ? -1 : count;
+}
+
+/* Those of this server. */
+static void put_names(es_json_out_t *out, const es_runtime_hub_t *hub,
+                      const char *channel)
+{
+    es_presence_named_t *found =
+        apr_palloc(out->buf.pool, sizeof(*found) * NAMES_MAX);
+    int is_partial = 0, i;
+    int count = find_names(hub, channel, found, &is_partial);
+
+    if (count < 0) {
+        es_json_out_null(out, "names");
+        return;
+    }
+    es_json_out_open(out, "names", '[');
+    for (i = 0; i < count; i++) {
+        es_json_out_open(out, NULL, '{');
+        es_json_out_text(out, "name", es_slice(found[i].name, found[i].len));
+        es_json_out_count(out, "clients", found[i].clients);
+        es_json_out_close(out, '}');
+    }
+    es_json_out_close(out, ']');
+    es_json_out_bool(out, "names_partial", is_partial);
+}
 
 int es_status_channels_named(request_rec *r, const char **channel,
                              const char **hub, es_problem_t *why)
@@ -489,7 +546,10 @@ int es_status_channels_one(request_rec *r, const char **json, es_problem_t *why)
     stats.name_len = strlen(channel);
     memcpy(stats.name, channel, stats.name_len);
     es_json_out_init(&out, r->pool, JSON_MAX);
-    put_row(&out, hub, &stats);
+    es_json_out_open(&out, NULL, '{');
+    put_members(&out, hub, &stats);
+    put_names(&out, hub, channel);
+    es_json_out_close(&out, '}');
     *json = apr_pstrmemdup(r->pool, out.buf.data, out.buf.len);
     return 1;
 }

@@ -60,6 +60,7 @@ static void put_server(es_json_out_t *out, const es_figures_t *figures)
     es_json_out_count(out, "time_ms", time_ms(apr_time_now()));
     es_json_out_count(out, "started_ms", time_ms(started));
     es_json_out_count(out, "generation", figures->generation);
+    es_json_out_bool(out, "live", es_runtime_hub_named(ES_HUB_STATUS) != NULL);
     es_json_out_close(out, '}');
 }
 
@@ -85,6 +86,33 @@ static void put_number(es_json_out_t *out, const char *name, apr_int64_t value)
     }
 }
 
+/* The members of a row, which is the i-th of its list. */
+typedef void put_row_t(es_json_out_t *out, const es_figures_t *figures, int i);
+
+#define ANY_SIZE (~(apr_size_t)0)
+
+/**
+ * Put a list of objects.
+ *
+ * @param rows_max  no row begins when the document is so long
+ * @return how many rows were left out for that
+ */
+static int put_list(es_json_out_t *out, const char *name,
+                    const es_figures_t *figures, int count, put_row_t *put_row,
+                    apr_size_t rows_max)
+{
+    int i;
+
+    es_json_out_open(out, name, '[');
+    for (i = 0; i < count && out->buf.len < rows_max; i++) {
+        es_json_out_open(out, NULL, '{');
+        put_row(out, figures, i);
+        es_json_out_close(out, '}');
+    }
+    es_json_out_close(out, ']');
+    return count - i;
+}
+
 /* @return -1: never, since the page is there */
 static apr_int64_t reached_ms(int limit)
 {
@@ -95,24 +123,26 @@ static apr_int64_t reached_ms(int limit)
     return ms != 0 ? (apr_int64_t)ms : -1;
 }
 
-static void put_limits(es_json_out_t *out, const es_figures_t *figures)
+static void put_limit(es_json_out_t *out, const es_figures_t *figures, int i)
 {
-    int i;
+    const es_figures_limit_t *limit = &figures->limits[i];
 
-    es_json_out_open(out, "limits", '[');
-    for (i = 0; i < ES_LIMITS; i++) {
-        const es_figures_limit_t *limit = &figures->limits[i];
+    es_json_out_string(out, "name", limit->name);
+    es_json_out_string(out, "directive", limit->directive);
+    put_number(out, "value", limit->value);
+    put_number(out, "used", limit->used);
+    es_json_out_count(out, "reached", limit->reached);
+    put_number(out, "reached_ms", reached_ms(i));
+}
 
-        es_json_out_open(out, NULL, '{');
-        es_json_out_string(out, "name", limit->name);
-        es_json_out_string(out, "directive", limit->directive);
-        put_number(out, "value", limit->value);
-        put_number(out, "used", limit->used);
-        es_json_out_count(out, "reached", limit->reached);
-        put_number(out, "reached_ms", reached_ms(i));
-        es_json_out_close(out, '}');
-    }
-    es_json_out_close(out, ']');
+static void put_revocations(es_json_out_t *out, const es_revocations_use_t *use)
+{
+    es_json_out_open(out, "revocations", '{');
+    es_json_out_count(out, "holding", use->held);
+    es_json_out_count(out, "times", use->added);
+    es_json_out_count(out, "streams", use->ended);
+    es_json_out_count(out, "refused", use->refused);
+    es_json_out_close(out, '}');
 }
 
 static void put_not_detached(es_json_out_t *out, const es_figures_t *figures)
@@ -157,67 +187,46 @@ static void put_histogram(es_json_out_t *out, const char *name,
 static void put_histograms(es_json_out_t *out, const es_figures_t *figures)
 {
     es_json_out_open(out, "histograms", '{');
-    put_histogram(out, "publish_us", &es_histogram_times, &figures->publish);
-    put_histogram(out, "lag_us", &es_histogram_times, &figures->lag);
+    put_histogram(out, "publish_us", &es_histogram_times,
+                  &figures->times.publish);
+    put_histogram(out, "lag_us", &es_histogram_times, &figures->times.lag);
+    put_histogram(out, "held_lag_us", &es_histogram_times,
+                  &figures->times.held_lag);
     put_histogram(out, "replay_events", &es_histogram_records,
-                  &figures->replay);
+                  &figures->times.replay);
     es_json_out_close(out, '}');
 }
 
-static void put_proxies(es_json_out_t *out, const es_figures_t *figures)
+static void put_proxy(es_json_out_t *out, const es_figures_t *figures, int i)
 {
-    int i;
+    const es_figures_proxy_t *proxy = &figures->proxies[i];
 
-    es_json_out_open(out, "proxies", '[');
-    for (i = 0; i < figures->nproxies; i++) {
-        const es_figures_proxy_t *proxy = &figures->proxies[i];
-
-        es_json_out_open(out, NULL, '{');
-        es_json_out_string(out, "hub", proxy->hub);
-        es_json_out_string(out, "name", proxy->name);
-        es_json_out_bool(out, "up", proxy->is_up);
-        es_json_out_count(out, "queued_bytes", proxy->queued_bytes);
-        es_json_out_count(out, "failures", proxy->failures);
-        es_json_out_string(out, "error", *proxy->error ? proxy->error : NULL);
-        es_json_out_close(out, '}');
-    }
-    es_json_out_close(out, ']');
+    es_json_out_string(out, "hub", proxy->hub);
+    es_json_out_string(out, "name", proxy->name);
+    es_json_out_bool(out, "up", proxy->is_up);
+    es_json_out_count(out, "queued_bytes", proxy->queued_bytes);
+    es_json_out_count(out, "failures", proxy->failures);
+    es_json_out_string(out, "error", *proxy->error ? proxy->error : NULL);
 }
 
-/* It does not change until a restart, so the stream does not repeat it. */
-static void put_advice(es_json_out_t *out, const es_figures_t *figures)
+static void put_advice(es_json_out_t *out, const es_figures_t *figures, int i)
 {
-    int i;
-
-    es_json_out_open(out, "advice", '[');
-    for (i = 0; i < figures->nadvice; i++) {
-        es_json_out_open(out, NULL, '{');
-        es_json_out_string(out, "tag", figures->advice[i].tag);
-        es_json_out_string(out, "text", figures->advice[i].text);
-        es_json_out_close(out, '}');
-    }
-    es_json_out_close(out, ']');
+    es_json_out_string(out, "tag", figures->advice[i].tag);
+    es_json_out_string(out, "text", figures->advice[i].text);
 }
 
 static void put_summary(es_json_out_t *out, const es_figures_t *figures)
 {
     put_server(out, figures);
     put_clients(out, &figures->clients);
-    put_limits(out, figures);
+    put_list(out, "limits", figures, ES_LIMITS, put_limit, ANY_SIZE);
+    put_revocations(out, &figures->revocations);
     put_not_detached(out, figures);
     put_histograms(out, figures);
-    put_proxies(out, figures);
+    put_list(out, "proxies", figures, figures->nproxies, put_proxy, ANY_SIZE);
 }
 
-/* ---- Lists -------------------------------------------------------------- */
-
-/* Is there room for another row? If not, the rest is counted. */
-static int has_room(es_json_out_t *out, apr_size_t rows_max, int left,
-                    int *omitted)
-{
-    *omitted = out->buf.len >= rows_max ? left : 0;
-    return *omitted == 0;
-}
+/* ---- Hubs and children -------------------------------------------------- */
 
 static void put_cluster(es_json_out_t *out, const es_figures_cluster_t *cluster)
 {
@@ -253,15 +262,17 @@ static void put_resets(es_json_out_t *out, const es_figures_hub_t *hub)
     es_json_out_close(out, '}');
 }
 
-static void put_hub(es_json_out_t *out, const es_figures_hub_t *hub)
+static void put_hub(es_json_out_t *out, const es_figures_t *figures, int i)
 {
-    es_json_out_open(out, NULL, '{');
+    const es_figures_hub_t *hub = &figures->hubs[i];
+
     es_json_out_string(out, "name", hub->name);
     es_json_out_count(out, "published", hub->published);
     es_json_out_count(out, "deliveries", hub->deliveries);
     es_json_out_count(out, "sent_bytes", hub->sent_bytes);
     es_json_out_count(out, "streams", hub->streams);
     put_resets(out, hub);
+    es_json_out_count(out, "clients", hub->clients);
     es_json_out_count(out, "subscriptions", hub->subscriptions);
     es_json_out_count(out, "channels", hub->channels);
     es_json_out_count(out, "retained", hub->retained);
@@ -274,27 +285,20 @@ static void put_hub(es_json_out_t *out, const es_figures_hub_t *hub)
     else {
         es_json_out_null(out, "cluster");
     }
-    es_json_out_close(out, '}');
 }
 
 static void put_hubs(es_json_out_t *out, const es_figures_t *figures,
                      apr_size_t rows_max)
 {
-    int omitted = 0, i;
-
-    es_json_out_open(out, "hubs", '[');
-    for (i = 0; i < figures->nhubs &&
-                has_room(out, rows_max, figures->nhubs - i, &omitted);
-         i++) {
-        put_hub(out, &figures->hubs[i]);
-    }
-    es_json_out_close(out, ']');
-    es_json_out_number(out, "hubs_omitted", omitted);
+    es_json_out_number(
+        out, "hubs_omitted",
+        put_list(out, "hubs", figures, figures->nhubs, put_hub, rows_max));
 }
 
-static void put_child(es_json_out_t *out, const es_figures_child_t *child)
+static void put_child(es_json_out_t *out, const es_figures_t *figures, int i)
 {
-    es_json_out_open(out, NULL, '{');
+    const es_figures_child_t *child = &figures->children[i];
+
     es_json_out_count(out, "number", child->number);
     es_json_out_count(out, "pid", child->pid);
     es_json_out_count(out, "generation", child->generation);
@@ -307,22 +311,14 @@ static void put_child(es_json_out_t *out, const es_figures_child_t *child)
     put_number(out, "lag_age_ms", child->lag_age_ms);
     put_number(out, "cpu_us", child->cpu_us);
     put_number(out, "open_files", child->open_files);
-    es_json_out_close(out, '}');
 }
 
 static void put_children(es_json_out_t *out, const es_figures_t *figures,
                          apr_size_t rows_max)
 {
-    int omitted = 0, i;
-
-    es_json_out_open(out, "children", '[');
-    for (i = 0; i < figures->nchildren &&
-                has_room(out, rows_max, figures->nchildren - i, &omitted);
-         i++) {
-        put_child(out, &figures->children[i]);
-    }
-    es_json_out_close(out, ']');
-    es_json_out_number(out, "children_omitted", omitted);
+    es_json_out_number(out, "children_omitted",
+                       put_list(out, "children", figures, figures->nchildren,
+                                put_child, rows_max));
 }
 
 /* ---- What the request may do -------------------------------------------- */
@@ -385,7 +381,8 @@ int es_status_json_figures(request_rec *r, const char **json, es_problem_t *why)
     es_json_out_open(&out, NULL, '{');
     es_json_out_number(&out, "version", 1);
     put_summary(&out, &figures);
-    put_advice(&out, &figures);
+    /* it does not change until a restart, so the stream does not repeat it */
+    put_list(&out, "advice", &figures, figures.nadvice, put_advice, ANY_SIZE);
     put_hubs(&out, &figures, ANSWER_ROWS / 2);
     put_children(&out, &figures, ANSWER_ROWS);
     put_request(&out, r);

@@ -68,21 +68,45 @@ static apr_int64_t oldest_age_ms(const es_runtime_hub_t *view)
     return record.id.ms < now ? (apr_int64_t)(now - record.id.ms) : 0;
 }
 
+static apr_uint64_t load(const apr_uint64_t *number)
+{
+    return __atomic_load_n(number, __ATOMIC_RELAXED);
+}
+
+static void sum_times(es_figures_times_t *total,
+                      const es_delivery_hub_t *delivery,
+                      const es_worker_hub_t *workers)
+{
+    es_histogram_sum(&total->publish, &workers->publish);
+    es_histogram_sum(&total->lag, &delivery->lag);
+    es_histogram_sum(&total->held_lag, &workers->lag);
+    es_histogram_sum(&total->replay, &delivery->replay);
+    es_histogram_sum(&total->replay, &workers->replay);
+}
+
 /* What all children have delivered of it. */
 static void read_delivered(es_figures_hub_t *out, apr_uint32_t counter)
 {
     const es_child_figures_t *figures = es_runtime_figures();
-    apr_uint32_t max_children = es_runtime_max_children(), child;
+    apr_uint32_t children = figures ? es_child_figures_children(figures) : 0;
     es_hub_figures_t total = {0};
+    apr_uint32_t child;
 
-    if (!figures || counter >= ES_CHILD_FIGURES_HUBS) {
+    if (counter >= ES_CHILD_FIGURES_HUBS) {
         return;
     }
-    for (child = 1; child <= max_children; child++) {
-        es_child_figures_sum(
-            &total, &es_child_figures_delivery(figures, child)->hubs[counter]);
-        es_child_figures_sum(
-            &total, &es_child_figures_workers(figures, child)->hubs[counter]);
+    for (child = 1; child <= children; child++) {
+        const es_delivery_figures_t *delivery =
+            es_child_figures_delivery(figures, child);
+        const es_worker_figures_t *workers =
+            es_child_figures_workers(figures, child);
+
+        es_child_figures_sum(&total, &delivery->hubs[counter].counts);
+        es_child_figures_sum(&total, &workers->hubs[counter].counts);
+        sum_times(&out->times, &delivery->hubs[counter],
+                  &workers->hubs[counter]);
+        out->clients += load(&delivery->gauges.clients[counter]) +
+                        load(&workers->clients[counter]);
     }
     out->deliveries = total.deliveries;
     out->sent_bytes = total.bytes;
@@ -202,11 +226,6 @@ static apr_int64_t or_none(apr_uint64_t value)
     return value != 0 ? (apr_int64_t)value : -1;
 }
 
-static apr_uint64_t load(const apr_uint64_t *gauge)
-{
-    return __atomic_load_n(gauge, __ATOMIC_RELAXED);
-}
-
 static void read_gauges(es_figures_child_t *out,
                         const es_child_gauges_t *gauges, apr_time_t now)
 {
@@ -220,14 +239,14 @@ static void read_gauges(es_figures_child_t *out,
 
 static void read_counts(es_figures_child_t *out,
                         const es_delivery_figures_t *delivery,
-                        const es_worker_figures_t *workers)
+                        const es_worker_figures_t *workers, apr_uint32_t hubs)
 {
     es_hub_figures_t total = {0};
-    int i;
+    apr_uint32_t hub;
 
-    for (i = 0; i < ES_CHILD_FIGURES_HUBS; i++) {
-        es_child_figures_sum(&total, &delivery->hubs[i]);
-        es_child_figures_sum(&total, &workers->hubs[i]);
+    for (hub = 0; hub < hubs; hub++) {
+        es_child_figures_sum(&total, &delivery->hubs[hub].counts);
+        es_child_figures_sum(&total, &workers->hubs[hub].counts);
     }
     out->deliveries = total.deliveries;
     out->sent_bytes = total.bytes;
@@ -244,26 +263,34 @@ static void read_measured(es_figures_child_t *out)
         return;
     }
     delivery = es_child_figures_delivery(figures, out->number);
-    read_counts(out, delivery, es_child_figures_workers(figures, out->number));
+    read_counts(out, delivery, es_child_figures_workers(figures, out->number),
+                es_child_figures_hubs(figures));
     read_gauges(out, &delivery->gauges, es_clock_now());
 }
 
-static void read_histograms(es_figures_t *out)
+/* A hub that is not configured any more keeps its part: sums never fall. */
+static void read_times(es_figures_t *out)
 {
     const es_child_figures_t *figures = es_runtime_figures();
-    apr_uint32_t max_children = es_runtime_max_children(), child;
+    const es_runtime_hub_t *page = es_runtime_hub_named(ES_HUB_STATUS);
+    apr_uint32_t child, hub;
 
     out->is_counted = figures != NULL;
-    for (child = 1; figures && child <= max_children; child++) {
+    if (!figures) {
+        return;
+    }
+    for (child = es_child_figures_children(figures); child > 0; child--) {
         const es_delivery_figures_t *delivery =
             es_child_figures_delivery(figures, child);
         const es_worker_figures_t *workers =
             es_child_figures_workers(figures, child);
 
-        es_histogram_sum(&out->lag, &delivery->lag);
-        es_histogram_sum(&out->replay, &delivery->replay);
-        es_histogram_sum(&out->replay, &workers->replay);
-        es_histogram_sum(&out->publish, &workers->publish);
+        for (hub = es_child_figures_hubs(figures); hub-- > 0;) {
+            if (!page || hub != page->counter) {
+                sum_times(&out->times, &delivery->hubs[hub],
+                          &workers->hubs[hub]);
+            }
+        }
     }
 }
 
@@ -437,7 +464,7 @@ int es_figures_read(es_figures_t *out, apr_pool_t *p)
     read_limits(out, global);
     read_not_detached(out);
     read_revocations(out);
-    read_histograms(out);
+    read_times(out);
     return 1;
 }
 

@@ -57,9 +57,21 @@ typedef struct es_figures_proxy_t {
     const char *error;     /* its last failure, in words; "" = none */
 } es_figures_proxy_t;
 
+/** How long things took, and how long replays were, since the start. */
+typedef struct es_figures_times_t {
+    es_histogram_t publish;  /* of es_histogram_times: of a batch that is
+                              * stored, from when its body was checked */
+    es_histogram_t lag;      /* the same: of a round of a delivery */
+    es_histogram_t held_lag; /* the same: of a write to a client that a worker
+                              * holds and that does not replay */
+    es_histogram_t replay;   /* of es_histogram_records: events of the past that
+                              * a client got before it was live */
+} es_figures_times_t;
+
 /** A hub of the configuration. */
 typedef struct es_figures_hub_t {
     const char *name;           /* letters, digits, '-' and '_' */
+    apr_uint64_t clients;       /* now; not those behind GRIP proxies */
     apr_uint64_t subscriptions; /* now; a client counts in each channel */
     apr_uint64_t channels;      /* now known: with a subscription, a retained
                                  * event or a close */
@@ -74,6 +86,7 @@ typedef struct es_figures_hub_t {
                                      * its id; -1 = there is none */
     apr_uint64_t used_bytes;        /* of the journal */
     apr_uint64_t bytes;             /* of the journal, at most */
+    es_figures_times_t times;
     const es_figures_cluster_t *cluster; /* NULL = the hub is not clustered */
 } es_figures_hub_t;
 
@@ -121,13 +134,10 @@ typedef struct es_figures_t {
     apr_uint64_t paths[ES_STATS_PATHS]; /* clients that were not detached: see
                                          * http/not_detached.h for the names */
     apr_uint64_t obstacles[ES_STATS_OBSTACLES];
-    int is_counted;         /* 0 = there was no memory for what children
-                             * deliver: it is 0, as the next three */
-    es_histogram_t publish; /* of es_histogram_times: of a batch that is stored,
-                             * from when its body was checked */
-    es_histogram_t lag;     /* the same: of a round of a delivery */
-    es_histogram_t replay;  /* of es_histogram_records: events of the past that
-                             * a client got before it was live */
+    int is_counted;           /* 0 = there was no memory for what children
+                               * deliver: it is 0, as the next */
+    es_figures_times_t times; /* of all hubs that there were, but for the one of
+                               * the status page */
 } es_figures_t;
 
 /**

@@ -40,7 +40,7 @@
 /* Apart from the rest: what is forgotten with another layout does little harm,
  * and must not make the rest be forgotten, too. */
 #define ASKS_KEY "mod_eventstream-asks-1"
-#define FIGURES_KEY "mod_eventstream-figures-1"
+#define FIGURES_KEY "mod_eventstream-figures-2"
 #define RATES_KEY "mod_eventstream-rates-1"
 #define SAMPLES_KEY "mod_eventstream-samples-1"
 #define USERS_KEY "mod_eventstream-users-1"

@@ -83,24 +83,55 @@ es_hub_figures_t *es_stats_of_delivery(const es_runtime_hub_t *hub,
         figures ? es_child_figures_delivery(figures, child) : NULL;
 
     return own && hub->counter < ES_CHILD_FIGURES_HUBS
-               ? &own->hubs[hub->counter]
+               ? &own->hubs[hub->counter].counts
                : NULL;
 }
 
-static es_worker_figures_t *of_workers(apr_uint32_t child)
+static es_worker_figures_t *of_workers(const es_runtime_hub_t *hub,
+                                       apr_uint32_t child)
 {
     const es_child_figures_t *figures = es_runtime_figures();
 
-    return figures ? es_child_figures_workers(figures, child) : NULL;
+    return figures && hub->counter < ES_CHILD_FIGURES_HUBS
+               ? es_child_figures_workers(figures, child)
+               : NULL;
+}
+
+static es_worker_hub_t *of_hub(const es_runtime_hub_t *hub, apr_uint32_t child)
+{
+    es_worker_figures_t *workers = of_workers(hub, child);
+
+    return workers ? &workers->hubs[hub->counter] : NULL;
 }
 
 void es_stats_add_held(const es_runtime_hub_t *hub, apr_uint32_t child,
                        es_hub_figures_t *own)
 {
-    es_worker_figures_t *workers = of_workers(child);
+    es_worker_hub_t *shared = of_hub(hub, child);
 
-    if (workers && hub->counter < ES_CHILD_FIGURES_HUBS) {
-        es_child_figures_add_shared(&workers->hubs[hub->counter], own);
+    if (shared) {
+        es_child_figures_add_shared(&shared->counts, own);
+    }
+}
+
+void es_stats_add_held_client(const es_runtime_hub_t *hub, apr_uint32_t child,
+                              int n)
+{
+    es_worker_figures_t *workers = of_workers(hub, child);
+
+    if (workers) {
+        __atomic_fetch_add(&workers->clients[hub->counter],
+                           (apr_uint64_t)(apr_int64_t)n, __ATOMIC_RELAXED);
+    }
+}
+
+void es_stats_note_held_lag(const es_runtime_hub_t *hub, apr_uint32_t child,
+                            apr_uint32_t lag_us)
+{
+    es_worker_hub_t *shared = of_hub(hub, child);
+
+    if (shared) {
+        es_histogram_add_shared(&shared->lag, &es_histogram_times, lag_us);
     }
 }
 
@@ -122,22 +153,23 @@ void es_stats_count_reset(const es_runtime_hub_t *hub, apr_uint32_t child)
     es_stats_add_held(hub, child, &one);
 }
 
-void es_stats_note_replay(apr_uint32_t child, apr_uint32_t events)
+void es_stats_note_replay(const es_runtime_hub_t *hub, apr_uint32_t child,
+                          apr_uint32_t events)
 {
-    es_worker_figures_t *workers = of_workers(child);
+    es_worker_hub_t *shared = of_hub(hub, child);
 
-    if (workers) {
-        es_histogram_add_shared(&workers->replay, &es_histogram_records,
-                                events);
+    if (shared) {
+        es_histogram_add_shared(&shared->replay, &es_histogram_records, events);
     }
 }
 
-void es_stats_note_publish(apr_interval_time_t time)
+void es_stats_note_publish(const es_runtime_hub_t *hub,
+                           apr_interval_time_t time)
 {
-    es_worker_figures_t *workers = of_workers(es_runtime_child());
+    es_worker_hub_t *shared = of_hub(hub, es_runtime_child());
 
-    if (workers) {
-        es_histogram_add_shared(&workers->publish, &es_histogram_times,
+    if (shared) {
+        es_histogram_add_shared(&shared->publish, &es_histogram_times,
                                 (apr_uint64_t)time);
     }
 }

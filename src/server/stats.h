@@ -73,11 +73,22 @@ void es_stats_count_reset(const es_runtime_hub_t *hub, apr_uint32_t child);
 void es_stats_add_held(const es_runtime_hub_t *hub, apr_uint32_t child,
                        es_hub_figures_t *own);
 
+/** A worker holds n clients more, or less. */
+void es_stats_add_held_client(const es_runtime_hub_t *hub, apr_uint32_t child,
+                              int n);
+
+/** Live events were written to a held client, so long after the oldest of them
+ * was appended. */
+void es_stats_note_held_lag(const es_runtime_hub_t *hub, apr_uint32_t child,
+                            apr_uint32_t lag_us);
+
 /** A held client has caught up with so many events. */
-void es_stats_note_replay(apr_uint32_t child, apr_uint32_t events);
+void es_stats_note_replay(const es_runtime_hub_t *hub, apr_uint32_t child,
+                          apr_uint32_t events);
 
 /** A batch is stored; it took so long from when its body was checked. */
-void es_stats_note_publish(apr_interval_time_t time);
+void es_stats_note_publish(const es_runtime_hub_t *hub,
+                           apr_interval_time_t time);
 
 /* ---- reading ------------------------------------------------------------- */
 

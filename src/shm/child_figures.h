@@ -8,7 +8,8 @@
  * A block has cache lines of its own, and two parts. One is written by the
  * delivery with that number alone, by plain increments; the other by the
  * workers of its process, by atomic ones. It knows hubs by the number of their
- * counter (es_retained_hub_t), which stays the same as long as httpd runs.
+ * counter (es_retained_hub_t), which stays the same as long as httpd runs. What
+ * a hub has in a part is on lines of its own, too.
  */
 #ifndef ES_SHM_CHILD_FIGURES_H
 #define ES_SHM_CHILD_FIGURES_H
@@ -40,28 +41,45 @@ typedef struct es_hub_figures_t {
     apr_uint64_t resets[ES_RESETS];
 } es_hub_figures_t;
 
+/** Bytes of a cache line. */
+#define ES_CHILD_FIGURES_LINE 64
+
+/** Of a hub, by a delivery. */
+typedef struct es_delivery_hub_t {
+    es_hub_figures_t counts;
+    es_histogram_t lag;    /* es_histogram_times; a value for each round */
+    es_histogram_t replay; /* es_histogram_records; for each client that had
+                            * something to catch up with */
+} __attribute__((aligned(ES_CHILD_FIGURES_LINE))) es_delivery_hub_t;
+
+/** Of a hub, by workers. */
+typedef struct es_worker_hub_t {
+    es_hub_figures_t counts;
+    es_histogram_t publish; /* es_histogram_times; for each batch */
+    es_histogram_t lag;     /* the same; for each write of live events to a
+                             * client that a worker holds */
+    es_histogram_t replay;  /* as above, of held clients */
+} __attribute__((aligned(ES_CHILD_FIGURES_LINE))) es_worker_hub_t;
+
 /** What is there now of a delivery; 0 = not known, or it is gone. */
 typedef struct es_child_gauges_t {
     apr_uint64_t lag_us;     /* of the last round */
     apr_uint64_t lag_at;     /* es_clock_now at its end */
     apr_uint64_t cpu_us;     /* of the process, user and system */
     apr_uint64_t open_files; /* of the process */
+    apr_uint64_t clients[ES_CHILD_FIGURES_HUBS];
 } es_child_gauges_t;
 
 /** Counted and measured by a delivery. */
 typedef struct es_delivery_figures_t {
-    es_hub_figures_t hubs[ES_CHILD_FIGURES_HUBS];
-    es_histogram_t lag;    /* es_histogram_times; a value for each round */
-    es_histogram_t replay; /* es_histogram_records; for each client that had
-                            * something to catch up with */
+    es_delivery_hub_t hubs[ES_CHILD_FIGURES_HUBS];
     es_child_gauges_t gauges;
 } es_delivery_figures_t;
 
 /** Counted and measured by workers. */
 typedef struct es_worker_figures_t {
-    es_hub_figures_t hubs[ES_CHILD_FIGURES_HUBS];
-    es_histogram_t publish; /* es_histogram_times; for each batch */
-    es_histogram_t replay;  /* as above, of held clients */
+    es_worker_hub_t hubs[ES_CHILD_FIGURES_HUBS];
+    apr_uint64_t clients[ES_CHILD_FIGURES_HUBS]; /* that they hold now */
 } es_worker_figures_t;
 
 typedef struct es_child_figures_t es_child_figures_t;
@@ -74,6 +92,21 @@ apr_size_t es_child_figures_size(apr_uint32_t max_children);
 es_child_figures_t *es_child_figures_attach(void *mem,
                                             apr_uint32_t max_children,
                                             apr_pool_t *pool);
+
+/**
+ * A child with this number counts the hub from now on. Readers look at what was
+ * ever used only, so that the rest takes no memory.
+ *
+ * Context: CHILD_INIT. A number or a hub that has no row is ignored.
+ */
+void es_child_figures_use(const es_child_figures_t *figures, apr_uint32_t child,
+                          apr_uint32_t hub);
+
+/** The highest child number that was ever used, 0 = none. Context: ANY. */
+apr_uint32_t es_child_figures_children(const es_child_figures_t *figures);
+
+/** Hubs below it were ever used. Context: ANY. */
+apr_uint32_t es_child_figures_hubs(const es_child_figures_t *figures);
 
 /** The delivery's part of a block; NULL if there is no such child. Context:
  * ANY; only the delivery writes. */

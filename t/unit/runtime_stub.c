@@ -102,8 +102,10 @@ void es_stats_count_reset(const es_runtime_hub_t *hub, apr_uint32_t child)
     runtime_stub.by_workers.resets[ES_RESET_RESUME]++;
 }
 
-void es_stats_note_publish(apr_interval_time_t time)
+void es_stats_note_publish(const es_runtime_hub_t *hub,
+                           apr_interval_time_t time)
 {
+    (void)hub;
     runtime_stub.batches += time >= 0;
 }
 

@@ -133,6 +133,7 @@ FACTS(a_histogram_is_cumulative)
 {
     static const es_histogram_kind_t times = {3, {100, 1000, 1000000}};
     static const es_histogram_kind_t records = {2, {0, 10}};
+    const es_metric_labels_t hub = es_metrics_text_label("hub", "a\"b");
     es_histogram_t histogram = {0};
 
     (void)pool;
@@ -141,7 +142,7 @@ FACTS(a_histogram_is_cumulative)
     es_histogram_add(&histogram, &times, 5000000);
     begin(0);
     es_metrics_text_family(&text, "x", ES_METRIC_HISTOGRAM, "H.");
-    es_metrics_text_histogram(&text, &times, 1, &histogram);
+    es_metrics_text_histogram(&text, NULL, &times, 1, &histogram);
     assert_string_equal(end(), "# HELP x H.\n"
                                "# TYPE x histogram\n"
                                "x_bucket{le=\"0.0001\"} 1\n"
@@ -154,13 +155,13 @@ FACTS(a_histogram_is_cumulative)
     es_histogram_add(&histogram, &records, 7);
     begin(1);
     es_metrics_text_family(&text, "x", ES_METRIC_HISTOGRAM, "H.");
-    es_metrics_text_histogram(&text, &records, 0, &histogram);
+    es_metrics_text_histogram(&text, &hub, &records, 0, &histogram);
     assert_string_equal(strstr(end(), "histogram\n") + 10,
-                        "x_bucket{le=\"0.0\"} 0\n"
-                        "x_bucket{le=\"10.0\"} 1\n"
-                        "x_bucket{le=\"+Inf\"} 1\n"
-                        "x_sum 7\n"
-                        "x_count 1\n"
+                        "x_bucket{hub=\"a\\\"b\",le=\"0.0\"} 0\n"
+                        "x_bucket{hub=\"a\\\"b\",le=\"10.0\"} 1\n"
+                        "x_bucket{hub=\"a\\\"b\",le=\"+Inf\"} 1\n"
+                        "x_sum{hub=\"a\\\"b\"} 7\n"
+                        "x_count{hub=\"a\\\"b\"} 1\n"
                         "# EOF\n");
 }
 

@@ -5,6 +5,7 @@
  */
 #include "t/unit/client_fixture.h"
 
+#include "base/clock.h"
 #include "journal/store_priv.h"
 
 #include "deliver/round.h"
@@ -121,6 +122,78 @@ static void test_cut_at_each_byte_identity(void **state)
 {
     (void)state;
     cut_everywhere(0);
+}
+
+/* ---- how late it is ------------------------------------------------------ */
+
+/* The oldest of the events that were written since it was last asked counts;
+ * nothing else does. */
+static void test_live_events_are_told_with_their_append(void **state)
+{
+    apr_uint32_t before, appended, none = 77;
+    es_client_t *client;
+    fake_sink_t fake;
+    hub_t hub;
+
+    (void)state;
+    hub_open(&hub, 1024 * 1024);
+    fake_init(&fake, 0);
+    fake.budget = (apr_size_t)-1;
+    client = join(&hub, &fake, "a");
+    assert_int_equal(settle(client, 0), ES_STEP_CURRENT);
+    assert_false(es_client_take_live(client, &none));
+    before = (apr_uint32_t)es_clock_now();
+    hub_say(&hub, "a", "one");
+    assert_int_equal(settle(client, 0), ES_STEP_CURRENT);
+    apr_sleep(20000);
+    hub_say(&hub, "a", "two");
+    hub_say(&hub, "b", "not ours");
+    assert_int_equal(settle(client, 0), ES_STEP_CURRENT);
+    assert_true(es_client_take_live(client, &appended));
+    assert_true(appended - before < 20000);
+    assert_false(es_client_take_live(client, &none));
+    settle(client, 30 * SECOND); /* a keep-alive */
+    assert_non_null(strstr(fake.got, "keep-alive"));
+    assert_false(es_client_take_live(client, &none));
+    assert_int_equal(none, 77);
+    part(client, &fake);
+    hub_close(&hub);
+}
+
+static void test_a_replay_is_not_live(void **state)
+{
+    es_client_params_t params = {0};
+    es_slot_t slots[1];
+    apr_uint32_t events, appended;
+    es_client_t *client;
+    fake_sink_t fake;
+    es_pos_t pos;
+    hub_t hub;
+
+    (void)state;
+    hub_open(&hub, 1024 * 1024);
+    fake_init(&fake, 0);
+    fake.budget = (apr_size_t)-1;
+    params.store = hub.store;
+    params.child = 1;
+    params.nslots = hub_subscribe(&hub, "a", slots, &params.pos);
+    params.slots = slots;
+    params.replays = 1;
+    pos = params.pos;
+    hub_say(&hub, "a", "past");
+    client = es_client_create(&params, &fake.sink, 0);
+    assert_non_null(client);
+    assert_int_equal(settle(client, 0), ES_STEP_CURRENT);
+    assert_true(es_client_pos(client) > pos);
+    assert_false(es_client_take_live(client, &appended));
+    assert_true(es_client_take_replayed(client, &events));
+    assert_int_equal(events, 1);
+    hub_say(&hub, "a", "live");
+    assert_int_equal(settle(client, 0), ES_STEP_CURRENT);
+    assert_true(es_client_take_live(client, &appended));
+    assert_false(es_client_take_replayed(client, &events));
+    part(client, &fake);
+    hub_close(&hub);
 }
 
 /* ---- in order, and once ------------------------------------------------- */
@@ -948,6 +1021,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cut_at_each_byte_chunked),
         cmocka_unit_test(test_cut_at_each_byte_identity),
+        cmocka_unit_test(test_live_events_are_told_with_their_append),
+        cmocka_unit_test(test_a_replay_is_not_live),
         cmocka_unit_test(test_order_and_once),
         cmocka_unit_test(test_many_in_one_write),
         cmocka_unit_test(test_larger_than_scratch),

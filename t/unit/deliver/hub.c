@@ -83,19 +83,25 @@ static void a_zeroed_hub_can_be_cleared(void **state)
 static void what_it_measures_goes_to_its_child(void **state)
 {
     static es_delivery_figures_t figures;
+    const apr_uint32_t last = ES_CHILD_FIGURES_HUBS - 1;
     world_t *w = *state;
 
     es_hub_note_lag(&w->own, 1, 2); /* it has nowhere to count */
     es_hub_note_replay(&w->own, 3);
-    es_hub_set_figures(&w->own, &figures, ES_CHILD_FIGURES_HUBS - 1);
-    assert_ptr_equal(w->own.figures, &figures.hubs[ES_CHILD_FIGURES_HUBS - 1]);
+    es_hub_add_clients(&w->own, 1);
+    es_hub_set_figures(&w->own, &figures, last);
+    assert_ptr_equal(w->own.figures, &figures.hubs[last]);
     es_hub_note_lag(&w->own, 4294967290u, 5000000005); /* the clock wraps */
-    assert_int_equal(es_histogram_count(&figures.lag), 1);
-    assert_int_equal(figures.lag.sum, (apr_uint32_t)5000000005 + 6);
+    assert_int_equal(es_histogram_count(&figures.hubs[last].lag), 1);
+    assert_int_equal(figures.hubs[last].lag.sum, (apr_uint32_t)5000000005 + 6);
     assert_int_equal(figures.gauges.lag_us, (apr_uint32_t)5000000005 + 6);
     assert_int_equal(figures.gauges.lag_at, 5000000005);
     es_hub_note_replay(&w->own, 3);
-    assert_int_equal(figures.replay.sum, 3);
+    assert_int_equal(figures.hubs[last].replay.sum, 3);
+    es_hub_add_clients(&w->own, 1);
+    es_hub_add_clients(&w->own, 1);
+    es_hub_add_clients(&w->own, -1);
+    assert_int_equal(figures.gauges.clients[last], 1);
     es_hub_set_figures(&w->own, &figures, ES_CHILD_FIGURES_HUBS);
     assert_null(w->own.figures); /* a hub beyond the last is not counted */
 }

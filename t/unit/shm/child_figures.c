@@ -3,6 +3,7 @@
 #include "t/unit/unit.h"
 
 #include <signal.h>
+#include <stddef.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -44,6 +45,35 @@ FACTS(each_child_has_lines_of_its_own)
     assert_true(end <= mem + es_child_figures_size(CHILDREN));
 }
 
+FACTS(what_a_hub_has_in_a_part_is_on_lines_of_its_own)
+{
+    assert_int_equal(sizeof(es_delivery_hub_t) % LINE, 0);
+    assert_int_equal(sizeof(es_worker_hub_t) % LINE, 0);
+    assert_int_equal(offsetof(es_delivery_hub_t, counts), 0);
+    assert_int_equal(offsetof(es_worker_hub_t, counts), 0);
+}
+
+/* Whoever reads them looks no further. */
+FACTS(it_is_known_which_numbers_were_ever_used)
+{
+    char *mem;
+    es_child_figures_t *figures = make(pool, &mem);
+    apr_uint32_t *head = (apr_uint32_t *)(void *)mem;
+
+    assert_int_equal(es_child_figures_children(figures), 0);
+    assert_int_equal(es_child_figures_hubs(figures), 0);
+    es_child_figures_use(figures, 2, 4);
+    es_child_figures_use(figures, 1, 0); /* they only rise */
+    assert_int_equal(es_child_figures_children(figures), 2);
+    assert_int_equal(es_child_figures_hubs(figures), 5);
+    es_child_figures_use(figures, CHILDREN + 1, ES_CHILD_FIGURES_HUBS);
+    assert_int_equal(es_child_figures_children(figures), 2);
+    assert_int_equal(es_child_figures_hubs(figures), 5);
+    head[0] = head[1] = 0xffffffff; /* a stray write */
+    assert_int_equal(es_child_figures_children(figures), CHILDREN);
+    assert_int_equal(es_child_figures_hubs(figures), ES_CHILD_FIGURES_HUBS);
+}
+
 FACTS(a_number_that_is_out_of_range_has_no_block)
 {
     char *mem;
@@ -61,7 +91,8 @@ FACTS(what_a_worker_has_counted_is_added_once)
 {
     char *mem;
     es_child_figures_t *figures = make(pool, &mem);
-    es_hub_figures_t *row = &es_child_figures_workers(figures, 2)->hubs[1];
+    es_hub_figures_t *row =
+        &es_child_figures_workers(figures, 2)->hubs[1].counts;
     es_hub_figures_t own = {0}, total = {0};
 
     own.deliveries = 3;
@@ -86,7 +117,8 @@ FACTS(counts_stay_when_a_child_is_killed_and_gauges_do_not)
     char *mem;
     es_child_figures_t *figures = make(pool, &mem);
     es_delivery_figures_t *delivery = es_child_figures_delivery(figures, 1);
-    es_hub_figures_t *row = &delivery->hubs[0];
+    es_worker_figures_t *workers = es_child_figures_workers(figures, 1);
+    es_hub_figures_t *row = &delivery->hubs[0].counts;
     pid_t pid = fork();
     int status;
 
@@ -96,8 +128,10 @@ FACTS(counts_stay_when_a_child_is_killed_and_gauges_do_not)
         for (n = 0; n < 1000; n++) {
             es_child_figures_raise(&row->deliveries, 1);
             es_child_figures_raise(&row->bytes, 10);
-            es_histogram_add(&delivery->lag, &es_histogram_times, 300);
+            es_histogram_add(&delivery->hubs[0].lag, &es_histogram_times, 300);
         }
+        es_child_figures_raise(&delivery->gauges.clients[0], 5);
+        es_child_figures_raise(&workers->clients[0], 2);
         es_child_figures_set(&delivery->gauges.lag_us, 300);
         es_child_figures_set(&delivery->gauges.open_files, 12);
         kill(getpid(), SIGKILL);
@@ -108,13 +142,17 @@ FACTS(counts_stay_when_a_child_is_killed_and_gauges_do_not)
     es_child_figures_clear(figures, 1);
     assert_int_equal(delivery->gauges.lag_us, 0);
     assert_int_equal(delivery->gauges.open_files, 0);
+    assert_int_equal(delivery->gauges.clients[0], 0);
+    assert_int_equal(workers->clients[0], 0);
     assert_int_equal(row->deliveries, 1000);
     assert_int_equal(row->bytes, 10000);
-    assert_int_equal(es_histogram_count(&delivery->lag), 1000);
+    assert_int_equal(es_histogram_count(&delivery->hubs[0].lag), 1000);
 }
 
 static const struct CMUnitTest tests[] = {
     UNIT(each_child_has_lines_of_its_own),
+    UNIT(what_a_hub_has_in_a_part_is_on_lines_of_its_own),
+    UNIT(it_is_known_which_numbers_were_ever_used),
     UNIT(a_number_that_is_out_of_range_has_no_block),
     UNIT(what_a_worker_has_counted_is_added_once),
     UNIT(counts_stay_when_a_child_is_killed_and_gauges_do_not),
