@@ -1,10 +1,10 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
 #
-# The status page in a real browser: its figures change, channels are found,
+# The status page in real browsers: its figures change, channels are found,
 # events of a channel are followed and published, hostile names are text, and it
 # looks as it should on a phone and in the dark. The checks are in
-# browser/status.mjs.
+# browser/status.mjs, for Chromium, and browser/status-firefox.mjs.
 
 use strict;
 use warnings;
@@ -38,6 +38,21 @@ EventStreamMaxClients 100
     EventStreamUseHub shop
 </Location>
 CONF
-Driver::run('status.mjs', $httpd);
-is $httpd->stop, 0, 'httpd stops with exit status 0';
+my $full = EventStream::Httpd->start(conf => join '', <<'CONF',
+<Location "/status">
+    SetHandler eventstream-status
+    Require local
+</Location>
+<Location "/publish">
+    SetHandler eventstream-publish
+</Location>
+CONF
+    map { "EventStreamHub hub-$_ size=256k\n" } 1 .. 63);
+Driver::run('status.mjs', $httpd, $httpd->url, $full->url);
+SKIP: {
+    my $reason = Driver::lacking('playwright-core', firefox => 1);
+    skip $reason, 1 if $reason;
+    Driver::run('status-firefox.mjs', $httpd);
+}
+is $_->stop, 0, 'httpd stops with exit status 0' for $httpd, $full;
 done_testing;

@@ -25,9 +25,11 @@ const PREFERENCES = {
 };
 
 export class Firefox {
-    constructor(program)
+    /** preferences: those of Firefox, by name, beside those above. */
+    constructor(program, preferences = {})
     {
         this.program = program;
+        this.preferences = {...PREFERENCES, ...preferences};
         this.profile = fs.mkdtempSync(path.join(os.tmpdir(), "es-firefox-"));
         this.waiting = new Map();
         this.rest = Buffer.alloc(0);
@@ -37,7 +39,7 @@ export class Firefox {
     /** Start the browser; certificates of any issuer are accepted. */
     async open()
     {
-        const lines = Object.entries(PREFERENCES).map(([name, value]) =>
+        const lines = Object.entries(this.preferences).map(([name, value]) =>
             `user_pref(${JSON.stringify(name)}, ${JSON.stringify(value)});`);
 
         fs.writeFileSync(path.join(this.profile, "user.js"), lines.join("\n"));

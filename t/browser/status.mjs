@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The status page in Chromium: node status.mjs URL. The overview is loaded
- * through a relay that is cut, the pages of channels directly.
+ * The status page in Chromium: node status.mjs URL FULL. The overview is loaded
+ * through a relay that is cut, the pages of channels directly. FULL is the URL
+ * of a server with as many hubs as there can be.
  *
  * Environment: ES_NODE_MODULES (playwright-core), ES_CHROMIUM (the browser);
  * ES_SHOTS, a folder for screenshots, if somebody wants to look at them.
@@ -20,7 +21,7 @@ const HOSTILE = [
     "\u202eright to left 🍰",
 ];
 
-const base = process.argv[2];
+const [base, full] = process.argv.slice(2);
 const status = new URL("/status", base).href;
 
 let errors = [];             /* of any page, since takeErrors() */
@@ -334,6 +335,30 @@ async function otherDevices(browser)
     await context.close();
 }
 
+/* Where the page has no stream, it asks again and again. */
+async function polling(context)
+{
+    const page = await openPage(context, new URL("/status", full).href);
+
+    fact("without a hub of its own the page says that it asks", await until(
+        async () => await stateOf(page, "live") === "polled" &&
+            await page.textContent("#live-text") === "Every 5 s"),
+        await stateOf(page, "live"));
+    fact("and why", await until(async () => /as many hubs as there can be/.test(
+        await page.textContent("#browser"))));
+    fact("all 64 hubs are shown",
+        (await rowsOf(page, "hubs")).length === 64);
+    await publish(full, {channel: "asked", text: "x"});
+    fact("its figures change all the same", await until(async () =>
+        (await rowsOf(page, "hubs")).some((row) => row.Hub === "default" &&
+            row.Retained === "1"), 20000));
+    await shoot(page, "polled");
+    await page.goto(new URL("/status?channel=asked", full).href);
+    fact("the page of a channel is live there, too", await isLive(page,
+        "c-live"));
+    await page.close();
+}
+
 async function main()
 {
     const {chromium} = load("playwright-core");
@@ -356,6 +381,7 @@ async function main()
         await following(context);
         await cutting(page, relay);
         await otherDevices(browser);
+        await polling(context);
         fact("the console has no error", errors.length === 0, errors);
         fact("nothing is fetched from another host", foreign.length === 0,
             foreign);

@@ -93,7 +93,10 @@ function drawBrowser()
         how.append(" Process " + served.pid + " serves it.");
     }
     else {
-        how.append("The stream of this page is not open yet.");
+        how.append(state.server.live
+            ? "The stream of this page is not open yet."
+            : "This page asks for its figures every 5 seconds: there are as " +
+                "many hubs as there can be, so it has none for a stream.");
     }
     who.append("You come from " + request.address + (request.user
         ? " as the user " + request.user : "") + ".");
@@ -122,6 +125,8 @@ const TIMES = [
     ["publish_us", "To store what is published", (n) => span(n / 1000)],
     ["lag_us", "To write an event to all clients of a child",
         (n) => span(n / 1000)],
+    ["held_lag_us", "To write an event to a client that a worker holds",
+        (n) => span(n / 1000)],
     ["replay_events", "Events of the past for a new client", count],
 ];
 
@@ -137,34 +142,32 @@ function drawTimes()
                 : "≤\u00a0" + format(bound).replace(" ", "\u00a0");
         };
 
-        return {name, text, says: histogram.counts.every((n) => n === 0)
+        return {text, says: histogram.counts.every((n) => n === 0)
             ? "none yet" : "half\u00a0" + of(0.5) + ", 99\u00a0%\u00a0" +
                     of(0.99)};
     });
 
-    reconcile($("times"), rows, (row) => row.name, () => {
-        const li = make("li");
-
-        li.append(make("span"), make("b"));
-        return li;
-    }, (li, row) => {
-        setText(li.children[0], row.text);
-        setText(li.children[1], row.says);
-    });
+    drawPairs($("times"), rows.map((row) => [row.text, row.says]));
 }
 
 function drawReasons()
 {
-    reconcile($("reasons"), state.not_detached, (r) => r.reason, () => {
-        const li = make("li");
-
-        li.append(make("span"), make("b"));
-        return li;
-    }, (li, r) => {
-        setText(li.children[0], r.text);
-        setText(li.children[1], count(r.count));
-    });
+    drawPairs($("reasons"), state.not_detached.map(
+        (r) => [r.text, count(r.count)]));
     $("reasons-card").hidden = state.not_detached.length === 0;
+}
+
+function drawRevocations()
+{
+    const revoked = state.revocations;
+
+    drawPairs($("revocations"), [
+        ["Times that a user or a token was revoked", count(revoked.times)],
+        ["Of these hold now", count(revoked.holding)],
+        ["Streams that were ended", count(revoked.streams)],
+        ["Requests that were refused", count(revoked.refused)],
+    ]);
+    $("revocations-card").hidden = revoked.times === 0;
 }
 
 function drawAdvice()

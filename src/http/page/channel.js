@@ -31,6 +31,22 @@ function showFact(key, value, detail)
     setText(facts[key].detail, detail);
 }
 
+/* Names of its clients, where presence is counted. */
+function showNames(row)
+{
+    const names = row.names ?? [];
+
+    reconcile($("c-names"), names, (n) => n.name, () => make("li"), (li, n) => {
+        setText(li, n.name + (n.clients > 1 ? " × " + count(n.clients) : ""));
+        li.className = n.clients === 0 ? "away" : "";
+        li.title = n.clients === 0 ? "has no client now, and may come back"
+            : plural(n.clients, "client", "clients");
+    });
+    setText($("c-names-count"), (row.names_partial ? "the first " : "") +
+        plural(names.length, "name", "names"));
+    $("c-names-card").hidden = names.length === 0;
+}
+
 async function askChannel()
 {
     try {
@@ -43,6 +59,7 @@ async function askChannel()
             ? "closed for " + span(row.closed_s * 1000) : "in the journal");
         showFact("last", row.last === null ? "none" : ageOf(row),
             row.last === null ? "" : "id " + row.last);
+        showNames(row);
         showProblem("");
     }
     catch (e) {

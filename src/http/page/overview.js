@@ -176,6 +176,7 @@ const HUB_COLUMNS = [
     {label: "Hub", className: "name", of: (h) => h.name},
     {label: "Published", className: "num", of: (h) => rate(h.rate) + " /s"},
     {label: "Delivered", className: "num", of: (h) => rate(h.deliver) + " /s"},
+    {label: "Clients", className: "num", of: (h) => number(h.clients)},
     {label: "Subscriptions", className: "num",
         title: "A client counts in each of its channels",
         of: (h) => number(h.subscriptions)},
@@ -329,6 +330,7 @@ function draw()
     drawBrowser();
     drawTimes();
     drawReasons();
+    drawRevocations();
     drawAdvice();
 }
 
@@ -363,32 +365,59 @@ function takeEvent(event)
     drawSoon();
 }
 
+const POLL_MS = 5000;
+
 /** Read all figures; then they are told by the stream, once a second. Without a
  * stream they are asked for. */
 function startOverview()
 {
+    let stream = null;
     let isLive = false;
-    const read = () => readAll().catch((e) => showProblem(e.message));
+    const show = (word, why) => showState($("live"), $("live-text"), word, why);
+
+    function follow()
+    {
+        stream = new Stream(location.pathname, {
+            event: takeEvent,
+            state: (word, why) => {
+                if (word === "open" && !isLive) {
+                    read();
+                }
+                isLive = word === "open";
+                served = isLive ? served : null;
+                show(word, why);
+            },
+        });
+    }
+
+    async function read()
+    {
+        try {
+            await readAll();
+        }
+        catch (e) {
+            showProblem(e.message);
+            if (!stream) {
+                show("lost", e.message);
+            }
+            return;
+        }
+        if (!state.server.live) { /* the server has no hub for it */
+            show("polled", "");
+        }
+        else if (!stream) {
+            follow();
+        }
+    }
 
     startPlots();
     startTables();
     startChannels();
     read();
-    new Stream(location.pathname, {
-        event: takeEvent,
-        state: (word, why) => {
-            if (word === "open" && !isLive) {
-                read();
-            }
-            isLive = word === "open";
-            served = isLive ? served : null;
-            showState($("live"), $("live-text"), word, why);
-        },
-    });
     setInterval(() => {
         if (!isLive && !document.hidden) {
             read();
         }
-    }, 5000);
+    }, POLL_MS);
     document.addEventListener("visibilitychange", drawSoon);
 }

@@ -11,7 +11,7 @@
  */
 
 const STATES = {connecting: "Connecting", open: "Live", lost: "Reconnecting",
-    closed: "Ended"};
+    closed: "Ended", polled: "Every 5 s"};
 const SILENCE_MS = 60000;        /* the server sends something every 20 s */
 
 class Stream {

@@ -40,6 +40,20 @@ function reconcile(parent, items, keyOf, create, update)
     }
 }
 
+/** Show what and how much, as pairs of texts, in the rows of a list. */
+function drawPairs(list, pairs)
+{
+    reconcile(list, pairs, ([what]) => what, () => {
+        const li = make("li");
+
+        li.append(make("span"), make("b"));
+        return li;
+    }, (li, [what, much]) => {
+        setText(li.children[0], what);
+        setText(li.children[1], much);
+    });
+}
+
 /**
  * A table. A column is {label, title, of, className}: `of` gives what a cell
  * shows, a text or a node. A column whose `when` is false for all rows is left
