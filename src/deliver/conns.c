@@ -28,6 +28,11 @@
 
 /* ---- one conn ---------------------------------------------------------- */
 
+static es_channel_link_t *links_of(es_conn_t *conn)
+{
+    return conn->nslots > 1 ? conn->links : &conn->link;
+}
+
 es_conn_t *es_conns_prepare(es_client_t *client)
 {
     es_conn_t *conn = calloc(1, sizeof(*conn));
@@ -37,7 +42,7 @@ es_conn_t *es_conns_prepare(es_client_t *client)
         return NULL;
     }
     (void)es_client_slots(client, &nslots);
-    conn->links = &conn->link;
+    conn->nslots = (apr_uint32_t)nslots;
     if (nslots > 1) {
         conn->links = calloc((size_t)nslots, sizeof(es_channel_link_t));
         if (conn->links == NULL) {
@@ -46,13 +51,12 @@ es_conn_t *es_conns_prepare(es_client_t *client)
         }
     }
     for (i = 0; i < nslots; i++) {
-        conn->links[i].owner = conn;
+        links_of(conn)[i].owner = conn;
     }
     conn->client = client;
     conn->sink = es_client_sink(client);
     conn->chunked = conn->sink->chunked != 0;
     conn->is_large = conn->sink->is_large != 0;
-    conn->nslots = (apr_uint32_t)nslots;
     es_timer_wheel_timer_init(&conn->timer);
     es_list_init(&conn->behind_link);
     return conn;
@@ -60,7 +64,7 @@ es_conn_t *es_conns_prepare(es_client_t *client)
 
 void es_conns_discard(es_conn_t *conn)
 {
-    if (conn->links != &conn->link) {
+    if (conn->nslots > 1) {
         free(conn->links);
     }
     free(conn);
@@ -247,7 +251,7 @@ void es_conns_add(es_conns_t *conns, es_conn_t *conn, es_hub_t *hub,
     es_client_rebase(conn->client, now);
 
     slots = es_client_slots(conn->client, &nslots);
-    rv = es_channel_index_add_all(hub->conns, slots, nslots, conn->links);
+    rv = es_channel_index_add_all(hub->conns, slots, nslots, links_of(conn));
     if (rv == APR_SUCCESS) {
         rv = poll_for(conns, conn, EPOLL_CTL_ADD);
         conn->is_polled = rv == APR_SUCCESS;
@@ -494,7 +498,7 @@ void es_conns_close_all(es_conns_t *conns, es_hub_t *hubs, apr_uint32_t nhubs)
 
 static void reap(es_conns_t *conns, es_conn_t *conn)
 {
-    es_channel_index_remove_all(conn->hub->conns, conn->links,
+    es_channel_index_remove_all(conn->hub->conns, links_of(conn),
                                 (int)conn->nslots);
     es_timer_wheel_unset(&conns->wheel, &conn->timer);
     es_client_close(conn->client);

@@ -49,15 +49,17 @@ typedef struct es_conn_t {
     apr_uint32_t nslots;
     unsigned char state; /* es_conn_state_t */
     unsigned char chunked;
-    unsigned char is_large;    /* its sink is */
-    unsigned char wants_out;   /* EPOLLOUT is asked for */
-    unsigned char is_polled;   /* the socket is in the epoll set */
-    unsigned char was_current; /* since it was last BLOCKED */
-    unsigned char half_closed; /* the peer sends no more */
-    unsigned char stalls;      /* tries in a row that wrote nothing */
-    es_channel_link_t link;    /* of its channel, if it has one */
-    es_channel_link_t *links;  /* nslots of them: &link, or malloc'ed */
-    es_hub_t *hub;             /* NULL before es_conns_add */
+    unsigned char is_large;       /* its sink is */
+    unsigned char wants_out;      /* EPOLLOUT is asked for */
+    unsigned char is_polled;      /* the socket is in the epoll set */
+    unsigned char was_current;    /* since it was last BLOCKED */
+    unsigned char half_closed;    /* the peer sends no more */
+    unsigned char stalls;         /* tries in a row that wrote nothing */
+    union {                       /* of its channels */
+        es_channel_link_t link;   /* nslots is 0 or 1 */
+        es_channel_link_t *links; /* nslots of them, owned */
+    };
+    es_hub_t *hub; /* NULL before es_conns_add */
     union {
         es_note_t note;       /* before es_conns_add: posts it to the inbox */
         es_list_t state_link; /* from then on: in its state's list */
@@ -65,7 +67,7 @@ typedef struct es_conn_t {
     es_list_t behind_link;       /* in its hub's progress.conns, or alone */
     apr_time_t last_progress;    /* the client's, when it last became BLOCKED */
     apr_time_t waited_for_until; /* BLOCKED: publishers wait until then */
-    es_progress_use_t use;       /* of the time that publishers wait for it */
+    es_flow_control_budget_t use; /* of the time that publishers wait for it */
     es_timer_t timer;
     apr_time_t deadline; /* LINGER: closed then; STALLED: tried again then */
 } es_conn_t;

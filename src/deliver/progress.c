@@ -88,7 +88,7 @@ static es_pos_t lower(es_pos_t a, es_pos_t b)
 }
 
 static void add_pos(es_progress_lowest_t *lowest, es_pos_t pos,
-                    es_progress_use_t *use)
+                    es_flow_control_budget_t *use)
 {
     if (pos != 0 && (lowest->pos == 0 || pos < lowest->pos)) {
         lowest->pos = pos;
@@ -172,7 +172,7 @@ static void walk_watches(const es_hub_t *hub, es_progress_lowest_t *lowest,
 
     for (watch = hub->first_watch; watch; watch = es_watch_part(watch)->next) {
         es_pos_t pos = es_watch_reported_pos(watch, now - WAITED_FOR);
-        es_progress_use_t *use = &es_watch_part(watch)->use;
+        es_flow_control_budget_t *use = &es_watch_part(watch)->use;
 
         if (pos == 0) {
             use->is_given_up = 0;
@@ -204,7 +204,7 @@ static es_pos_t walk(es_hub_t *hub, apr_time_t now)
         es_flow_control_is_late(hub->store, lowest.pos) ? now : 0;
     if (since != 0 && progress->late_since != 0 && lowest.use != NULL) {
         lowest.use->is_given_up = !es_flow_control_use(
-            &lowest.use->budget, progress->client_us, now - since, now);
+            lowest.use, progress->client_us, now - since, now);
     }
     return lowest.pos;
 }

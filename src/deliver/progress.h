@@ -24,16 +24,12 @@
 struct es_conn_t;
 struct es_hub_t;
 
-/** What a client has used of its budget. */
-typedef struct es_progress_use_t {
-    es_flow_control_budget_t budget;
-    int is_given_up; /* nothing was left; until the client has caught up */
-} es_progress_use_t;
-
 /** The client that is furthest behind. */
 typedef struct es_progress_lowest_t {
-    es_pos_t pos;           /* 0 = no client is behind */
-    es_progress_use_t *use; /* its own; NULL = it is not charged */
+    es_pos_t pos;                  /* 0 = no client is behind */
+    es_flow_control_budget_t *use; /* its own; NULL = it is not charged. It is
+                                      given up when nothing is left, until the
+                                      client has caught up */
 } es_progress_lowest_t;
 
 /** How far the clients of a hub have got. */

@@ -24,8 +24,8 @@ typedef struct es_watch_part_t {
     int is_added;     /* 1 = it is in the lists */
     es_watch_t *next; /* list of all watches of a hub */
     es_watch_t *prev;
-    es_channel_link_t *links; /* nslots; their owner is the watch */
-    es_progress_use_t use;    /* of the time that publishers wait for it */
+    es_channel_link_t *links;     /* nslots; their owner is the watch */
+    es_flow_control_budget_t use; /* of the time that publishers wait for it */
 } es_watch_part_t;
 
 /**

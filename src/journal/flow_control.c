@@ -75,9 +75,10 @@ int es_flow_control_use(es_flow_control_budget_t *budget,
                         apr_time_t now)
 {
     apr_interval_time_t back = (now - budget->as_of - waited) / GIVEN_BACK_PART;
+    apr_interval_time_t used = budget->used;
 
-    budget->used = budget->used > back ? budget->used - back : 0;
-    budget->used += waited;
+    used = (used > back ? used - back : 0) + waited;
+    budget->used = used < APR_UINT32_MAX ? (apr_uint32_t)used : APR_UINT32_MAX;
     budget->as_of = now;
     return budget->used < most;
 }

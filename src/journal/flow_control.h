@@ -44,14 +44,16 @@ int es_flow_control_is_late(const es_store_t *store, es_pos_t pos);
 /** A time that is used bit by bit; all zero when nothing is used. For each ten
  * seconds in which nothing is used, one second is given back. */
 typedef struct es_flow_control_budget_t {
-    apr_interval_time_t used;
-    apr_time_t as_of; /* when used was right */
+    apr_time_t as_of;         /* when used was right */
+    apr_uint32_t used;        /* microseconds; the highest number: or more */
+    apr_uint32_t is_given_up; /* for its owner; no function here looks at it */
 } es_flow_control_budget_t;
 
 /**
  * Use some of a budget.
  *
- * @param most    the whole budget, in microseconds; 0 = there is none
+ * @param most    the whole budget, in microseconds, up to an hour; 0 = there is
+ *                none
  * @param waited  the time until now that is used; 0 = only look
  * @param now     of a clock that only rises
  * @return 1 when some is left

@@ -273,13 +273,13 @@ static void only_a_client_that_is_late_uses_its_budget(void **state)
     is_now(w, ES_CONN_CURRENT);
     w->own.pos = hub_say(&w->hub, "a", "one");
     assert_int_equal(read_slowly(w, NOW, 2 * SECOND), 2 * SECOND);
-    assert_int_equal(w->conn->use.budget.used, 0);
+    assert_int_equal(w->conn->use.used, 0);
     /* nor does one that waits for this thread */
     make_late(w, es_client_pos(w->conn->client));
     is_now(w, ES_CONN_READY);
     assert_int_not_equal(reported(w, NOW + 3 * SECOND), w->own.pos);
     assert_int_not_equal(reported(w, NOW + 9 * SECOND), w->own.pos);
-    assert_int_equal(w->conn->use.budget.used, 0);
+    assert_int_equal(w->conn->use.used, 0);
 }
 
 static void the_client_that_is_furthest_behind_uses_its_budget(void **state)
@@ -303,7 +303,7 @@ static void the_client_that_is_furthest_behind_uses_its_budget(void **state)
         (void)reported(w, now);
     }
     /* the held client has used its time; the other begins only now */
-    assert_in_range(w->conn->use.budget.used, 0, SECOND / 5);
+    assert_in_range(w->conn->use.used, 0, SECOND / 5);
     assert_int_equal(reported(w, now), es_client_pos(w->conn->client));
     /* the held client has seen all, and its time is used as before */
     es_watch_report_pos(watch, 0, now);

@@ -732,7 +732,7 @@ FACTS(an_idle_client_is_small)
     total += (sizeof(es_client_t) + 8 + 15) / 16 * 16;
     total += (sizeof(es_conn_t) + 8 + 15) / 16 * 16;
     print_message("# bytes of an idle client of TLS: %d\n", (int)total);
-    assert_true(total <= 690); /* with what malloc had */
+    assert_true(total <= 674); /* with what malloc had */
     sink->ops->close(sink);
     tls_socket_close(&s);
 }
