@@ -48,10 +48,10 @@ sub words
             $sign eq '+' ? 1 : 0, $serial{$node};
     }
     return ('presence', $epoch, '0-0', 'primary', $node, 100000,
-        $main::ttl || 60000, $begin, @words);
+        $main::ttl || 60000, $begin, $main::fence || 0, @words);
 }
 
-our $ttl;
+our ($ttl, $fence);
 
 sub presence { return call(words($_[0], 0, @_[1 .. $#_]))->[3] }
 sub begin { return call(words($_[0], 1, @_[1 .. $#_]))->[3] }
@@ -126,6 +126,27 @@ is told(), '+cyd', 'a leave that comes late does not count';
 presence('n1', '+cyd@60', '-cyd@61', '+cyd@62');
 is told(), '-cyd +cyd', 'one call may tell a name more than once';
 
+# A call of which the node does not know whether it was done is made again with
+# a higher fence. What arrives after that is late.
+{
+    local $fence = 7;
+    begin('n3');
+    presence('n3', '+dan@70');
+    presence('n3', '-dan@71');
+    is told(), '+dan -dan', 'a name joins, and leaves';
+    $fence = 6;
+    is presence('n3', '+dan@70'), -1, 'a call with a lower fence is late';
+    is presence('n3'), -1, 'also one that tells nothing';
+    is begin('n3'), -1, 'or begins';
+    is told() . who(), 'bob=1 cyd=1', 'it changes nothing';
+    is presence('n2', '+dan'), 2, 'other nodes have fences of their own';
+    presence('n2', '-dan');
+    $fence = 7;
+    is presence('n3', '+dan@72'), 2, 'one with the same fence is not late';
+    presence('n3', '-dan@73');
+    is told(), '+dan -dan +dan -dan', 'it is done';
+}
+
 # ---- Names -------------------------------------------------------------------
 
 my $odd = "a/\\/\"\n\0\x{c3}\x{a9}";
@@ -192,6 +213,7 @@ select undef, undef, undef, 0.2;
 is presence('n2'), 1001, 'a thousand names at once are taken away';
 is presence('n1', '+x1'), 0, 'the node is not known meanwhile';
 is begin('n1'), 501, 'if it begins, it gets rid of the rest first';
+is $redis->command('ZCARD', '{es:h}:fences'), 2, 'a fence for each node';
 is who(), '', 'nobody is left';
 presence('n1', '+x1');
 is who(), 'x1=1', 'then it tells its names';

@@ -17,6 +17,7 @@ use EventStream::Client;
 use EventStream::Cluster;
 use EventStream::Presence;
 use EventStream::Redis;
+use EventStream::Relay;
 
 EventStream::Redis->or_skip;
 
@@ -30,7 +31,7 @@ my $cluster = EventStream::Cluster->start(
 </LocationMatch>
 CONF
 my ($a, $b) = $cluster->nodes;
-my ($log, %there, @wrong);
+my ($log, %there, %listed, @wrong);
 
 sub comes
 {
@@ -47,7 +48,8 @@ sub servers
 }
 
 # Follows the events of a node until $done is true, and checks that joins and
-# leaves alternate. A reset empties the list, as it does in a page.
+# leaves alternate. After a reset it asks for the list, as a page does; of what
+# that contains a join may still come.
 sub follows
 {
     my ($node, $seconds, $done) = @_;
@@ -57,13 +59,16 @@ sub follows
             $log ? (id => $log->last_id) : ()) if !$log || !$log->is_open;
         my $event = $log->next_event(0.2) or next;
         if ($event->{event} eq 'stream-reset') {
-            %there = ();
+            %there = map { $_ => 1 } keys %{servers($node)};
+            %listed = %there;
             push @told, 'reset';
         }
         next if $event->{event} !~ /^(join|leave)$/;
         my $joins = $1 eq 'join';
         my $name = JSON::PP::decode_json($event->{data})->{name};
-        push @wrong, "$event->{event} $name" if !!$there{$name} == $joins;
+        push @wrong, "$event->{event} $name"
+            if !!$there{$name} == $joins && !($joins && $listed{$name});
+        delete $listed{$name};
         $joins ? ($there{$name} = 1) : delete $there{$name};
         push @told, ($joins ? '+' : '-') . $name;
     }
@@ -102,6 +107,34 @@ wait_for(sub { keys %{servers($a, 'many', 3)} == 10 }, 20,
     'a list in pages has the names of all servers');
 is_deeply servers($b, 'many', 3), {map { ("n$_" => 1) } 1 .. 10}, 'each once';
 $_->close for @many;
+
+# ---- What comes late ---------------------------------------------------------
+
+# A server tells of a name, and its links fail; it tells again over others, and
+# the name leaves; then the broker gets what was told first.
+my $relay = EventStream::Relay->start($cluster->broker->port);
+my $near = $cluster->broker->url;
+my $far = 'redis://127.0.0.1:' . $relay->port;
+my $behind = $cluster->start_node(conf => $cluster->conf =~ s/\Q$near\E/$far/r);
+$cluster->wait_synced($behind);
+my $gus = comes($behind, 'gus');
+is follows($b, 20, sub { @_ }), '+gus', 'a name of a server behind a relay';
+$relay->hold;
+my $hal = comes($behind, 'hal');
+is follows($b, 30, sub { @_ }), '+hal',
+    'it tells of another one, though its links have failed';
+$hal->close;
+is follows($b, 30, sub { @_ }), '-hal', 'which leaves';
+my $join = qr/\bjoin\r\n\$4\r\nroom\r\n\$3\r\nhal\r\n/;
+is $relay->sent($join), 1, 'the broker has got the join once';
+$relay->release;
+wait_for(sub { $relay->sent($join) == 2 }, 20, 'and gets it once more');
+is follows($b, 3), '', 'that changes nothing';
+lists($_, {gus => 1}, 'the name is not there') for $b, $behind;
+$gus->close;
+is follows($b, 30, sub { @_ }), '-gus', 'its other names leave as ever';
+is $behind->faults // '', '', 'the shared memory is right';
+is $behind->stop, 0, 'the server stops';
 
 # ---- A server dies -----------------------------------------------------------
 
@@ -148,7 +181,7 @@ lists($_, {bob => 1, cyd => 2, flo => 1}, 'all are there') for $a, $b;
 $cluster->broker->command('FLUSHALL');
 my $told = follows($b, 30, sub { keys %there == 3 });
 like $told, qr/^reset/, 'the broker is emptied';
-is_deeply [sort keys %there], [qw(bob cyd flo)], 'then all join again';
+is_deeply [sort keys %there], [qw(bob cyd flo)], 'then all are there again';
 is "@wrong", '', 'once';
 lists($_, {bob => 1, cyd => 2, flo => 1}, 'and are listed') for $a, $b;
 $_->close for $bob, $cyd, $too, $flo;

@@ -38,12 +38,12 @@ static char *write_told(es_slice_t words[TOLD_WORDS],
 }
 
 static es_cluster_job_t *job_of_told(es_cluster_publisher_t *publisher,
-                                     int begins, const es_cluster_told_t *told,
-                                     int count)
+                                     int begins, apr_uint64_t fence,
+                                     const es_cluster_told_t *told, int count)
 {
     es_cluster_job_t *job;
     es_slice_t *words;
-    apr_size_t bytes = 0;
+    apr_size_t bytes = NUMBER_SIZE;
     char *text;
     int i;
 
@@ -51,7 +51,7 @@ static es_cluster_job_t *job_of_told(es_cluster_publisher_t *publisher,
         bytes += told[i].channel.len + told[i].name.len + 2 * NUMBER_SIZE;
     }
     job = es_cluster_job_create(
-        ES_CLUSTER_PUBLISH_WORDS + 2 + TOLD_WORDS * count, bytes, &text);
+        ES_CLUSTER_PUBLISH_WORDS + 3 + TOLD_WORDS * count, bytes, &text);
     if (job == NULL) {
         return NULL;
     }
@@ -59,33 +59,46 @@ static es_cluster_job_t *job_of_told(es_cluster_publisher_t *publisher,
     words = job->argv + ES_CLUSTER_PUBLISH_WORDS;
     *words++ = es_slice_of(ES_CLUSTER_PRESENCE_TTL);
     *words++ = es_slice_of(begins ? "1" : "0");
+    text = write_number(words++, fence, text);
     for (i = 0; i < count; i++, words += TOLD_WORDS) {
         text = write_told(words, &told[i], text);
     }
     return job;
 }
 
+/* What the script returns instead of subscriptions. */
+static es_cluster_heard_t use_number(es_cluster_publisher_t *publisher,
+                                     es_cluster_result_t *result)
+{
+    apr_int64_t number = (apr_int64_t)result->clients;
+
+    result->clients = number > 0 ? result->clients - 1 : 0;
+    es_cluster_state_add(publisher->hub.state, ES_CLUSTER_PUBLISHED,
+                         result->clients);
+    return number > 0    ? ES_CLUSTER_HEARD
+           : number == 0 ? ES_CLUSTER_NOT_KNOWN
+                         : ES_CLUSTER_TOLD_LATE;
+}
+
 apr_status_t es_cluster_presence_tell(es_cluster_publisher_t *publisher,
-                                      int begins, const es_cluster_told_t *told,
-                                      int count, apr_time_t by, int *is_known,
+                                      int begins, apr_uint64_t fence,
+                                      const es_cluster_told_t *told, int count,
+                                      apr_time_t by, es_cluster_heard_t *heard,
                                       es_cluster_result_t *result)
 {
-    es_cluster_job_t *job = job_of_told(publisher, begins, told, count);
+    es_cluster_job_t *job = job_of_told(publisher, begins, fence, told, count);
     apr_status_t rv;
 
     ES_CONTEXT(ES_WORKER);
-    *is_known = 0;
+    *heard = ES_CLUSTER_NOT_KNOWN;
     rv = es_cluster_publish_put(publisher, job, NULL, by);
     if (rv != APR_SUCCESS) {
         es_cluster_publish_not_put(result, rv);
         return rv;
     }
     rv = es_cluster_publish_finish(job, result);
-    if (rv == APR_SUCCESS && result->clients > 0) {
-        *is_known = 1;
-        result->clients--;
-        es_cluster_state_add(publisher->hub.state, ES_CLUSTER_PUBLISHED,
-                             result->clients);
+    if (rv == APR_SUCCESS) {
+        *heard = use_number(publisher, result);
     }
     return rv;
 }

@@ -27,24 +27,31 @@ typedef struct es_cluster_told_t {
                            * told again */
 } es_cluster_told_t;
 
+/** What the broker has done with what it was told. */
+typedef enum es_cluster_heard_t {
+    ES_CLUSTER_HEARD,     /* all of it */
+    ES_CLUSTER_NOT_KNOWN, /* nothing: it does not know the node */
+    ES_CLUSTER_TOLD_LATE  /* nothing: it has seen a higher fence */
+} es_cluster_heard_t;
+
 /**
- * Tell that this node lives, and what has changed. It may be told again, if it
- * is not known whether the broker has got it. Waits until this node's journal
- * has the events.
+ * Tell that this node lives, and what has changed. It may be told again, with a
+ * higher fence, if it is not known whether the broker has got it. Waits until
+ * this node's journal has the events.
  *
- * @param begins    1 = if the broker does not know the node, it has no names
- *                  yet
- * @param told      count of them, 0 or more
- * @param is_known  filled on APR_SUCCESS: 0 = nothing was done, since the
- *                  broker does not know the node
- * @param result    filled; its clients are events that were added
+ * @param begins  1 = if the broker does not know the node, it has no names yet
+ * @param fence   of the node; what arrives later with a lower one is not done
+ * @param told    count of them, 0 or more
+ * @param heard   filled on APR_SUCCESS
+ * @param result  filled; its clients are events that were added
  * @return as es_cluster_publish, without clash
  *
  * Context: WORKER; blocks until by.
  */
 apr_status_t es_cluster_presence_tell(es_cluster_publisher_t *publisher,
-                                      int begins, const es_cluster_told_t *told,
-                                      int count, apr_time_t by, int *is_known,
+                                      int begins, apr_uint64_t fence,
+                                      const es_cluster_told_t *told, int count,
+                                      apr_time_t by, es_cluster_heard_t *heard,
                                       es_cluster_result_t *result);
 
 /** Most bytes of a name, and most names of one es_cluster_presence_who. */

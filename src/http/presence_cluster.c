@@ -9,6 +9,11 @@
  * A broker that does not know this server (it was emptied, or this server was
  * away for long) does nothing. Then all that was told is forgotten here, before
  * the server begins there: what is told in between is not done either.
+ *
+ * What was told over a link that has failed may arrive after it was told again,
+ * and after the name has left: the broker refuses it, as it has a lower fence
+ * (shm/presence.h). That another child was telling at the same time, and is
+ * refused for that, is rare; it tells again.
  */
 #include "http/presence.h"
 
@@ -31,23 +36,25 @@
 /* @return as es_cluster_presence_tell; also APR_EGENERAL: this child has no
  * publisher */
 static apr_status_t tell(const es_runtime_hub_t *hub, int begins,
-                         const es_cluster_told_t *told, int count,
-                         int *is_known, es_cluster_result_t *result)
+                         apr_uint64_t fence, const es_cluster_told_t *told,
+                         int count, es_cluster_heard_t *heard,
+                         es_cluster_result_t *result)
 {
     es_cluster_publisher_t *publisher = es_cluster_runtime_publisher(hub);
     apr_status_t rv;
 
+    *heard = ES_CLUSTER_NOT_KNOWN;
     memset(result, 0, sizeof(*result));
     if (!publisher) {
         apr_cpystrn(result->why, "this child has no thread that publishes",
                     sizeof(result->why));
         return APR_EGENERAL;
     }
-    rv = es_cluster_presence_tell(publisher, begins, told, count,
-                                  es_cluster_runtime_wait_by(hub), is_known,
+    rv = es_cluster_presence_tell(publisher, begins, fence, told, count,
+                                  es_cluster_runtime_wait_by(hub), heard,
                                   result);
     es_cluster_runtime_waited();
-    if (rv == APR_SUCCESS && *is_known) {
+    if (rv == APR_SUCCESS && *heard == ES_CLUSTER_HEARD) {
         es_stats_count_events(hub, (int)result->clients);
     }
     return rv;
@@ -62,7 +69,8 @@ void es_presence_cluster_tell(const es_runtime_hub_t *hub, es_presence_t *table,
     es_cluster_told_t *list = apr_palloc(p, sizeof(*list) * (apr_size_t)count);
     es_presence_told_t told = ES_PRESENCE_TOLD;
     es_cluster_result_t result;
-    int i, is_known;
+    es_cluster_heard_t heard;
+    int i;
 
     for (i = 0; i < count; i++) {
         list[i].is_join = events[i]->kind == ES_PRESENCE_JOIN;
@@ -71,12 +79,16 @@ void es_presence_cluster_tell(const es_runtime_hub_t *hub, es_presence_t *table,
         list[i].clients = events[i]->clients;
         list[i].serial = events[i]->serial;
     }
-    if (tell(hub, 0, list, count, &is_known, &result) != APR_SUCCESS) {
+    if (tell(hub, 0, events[0]->fence, list, count, &heard, &result) !=
+        APR_SUCCESS) {
         told = ES_PRESENCE_UNKNOWN;
         es_presence_log_failed(hub, apr_pstrcat(p, result.why, ".", NULL));
     }
-    else if (!is_known) {
+    else if (heard == ES_CLUSTER_NOT_KNOWN) {
         told = ES_PRESENCE_NOT_TOLD; /* until this server has begun */
+    }
+    else if (heard == ES_CLUSTER_TOLD_LATE) {
+        told = ES_PRESENCE_UNKNOWN; /* of an earlier time that it was told */
     }
     for (i = 0; i < count; i++) {
         es_presence_told(table, events[i], told, es_clock_now());
@@ -89,13 +101,15 @@ static void begin(const es_runtime_hub_t *hub, es_presence_t *table)
 {
     es_id_t epoch = es_store_epoch(hub->store);
     es_cluster_result_t result;
-    int is_known = 0, calls = 0;
+    es_cluster_heard_t heard = ES_CLUSTER_NOT_KNOWN;
+    int calls = 0;
     apr_status_t rv = es_presence_forget(table, &epoch, es_clock_now());
 
-    while (rv == APR_SUCCESS && !is_known && calls++ < BEGINS_MAX) {
-        rv = tell(hub, 1, NULL, 0, &is_known, &result);
+    while (rv == APR_SUCCESS && heard != ES_CLUSTER_HEARD &&
+           calls++ < BEGINS_MAX) {
+        rv = tell(hub, 1, es_presence_fence(table), NULL, 0, &heard, &result);
     }
-    if (is_known) {
+    if (rv == APR_SUCCESS && heard == ES_CLUSTER_HEARD) {
         es_slog(APLOG_INFO, 0, ap_server_conf, "ES0419",
                 "hub %s: the broker did not know which names are present on "
                 "this server; it is told all of them",
@@ -108,11 +122,13 @@ static void keep(const es_runtime_hub_t *hub, es_presence_t *table)
 {
     es_cluster_result_t result;
     es_cluster_stats_t stats;
-    int is_known;
+    es_cluster_heard_t heard;
 
     es_cluster_runtime_stats(hub, &stats);
     if (stats.is_up &&
-        tell(hub, 0, NULL, 0, &is_known, &result) == APR_SUCCESS && !is_known) {
+        tell(hub, 0, es_presence_fence(table), NULL, 0, &heard, &result) ==
+            APR_SUCCESS &&
+        heard == ES_CLUSTER_NOT_KNOWN) {
         begin(hub, table);
     }
 }

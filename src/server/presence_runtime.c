@@ -24,7 +24,7 @@
 #include "server/lock_watch.h"
 #include "server/log.h"
 
-#define KEY "mod_eventstream-presence-1"
+#define KEY "mod_eventstream-presence-2"
 
 #define LOOK_EVERY APR_USEC_PER_SEC
 #define JOIN_TIMEOUT APR_USEC_PER_SEC

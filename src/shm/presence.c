@@ -23,7 +23,7 @@
 #include "base/context.h"
 
 #define PRESENCE_MAGIC APR_UINT64_C(0x65737072657365f1)
-#define PRESENCE_VERSION 1
+#define PRESENCE_VERSION 2
 /* How long a worker waits for the lock: its owner copies some rows. */
 #define LOCK_WAIT APR_USEC_PER_SEC
 #define TRIES 4 /* of a thread that does not wait */

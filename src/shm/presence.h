@@ -145,6 +145,7 @@ typedef struct es_presence_event_t {
     apr_uint32_t row;
     apr_uint32_t child;      /* that has taken it */
     apr_uint64_t serial;     /* of this event alone, from 1 */
+    apr_uint64_t fence;      /* es_presence_fence when it was taken */
     es_presence_kind_t kind; /* a join or a leave */
     es_id_t epoch;
     apr_uint32_t clients; /* of the name in the channel, when it was taken */
@@ -178,6 +179,14 @@ typedef enum es_presence_told_t {
     ES_PRESENCE_UNKNOWN   /* it may be published: it comes again, with the same
                            * serial */
 } es_presence_told_t;
+
+/**
+ * A number that is raised when an event is taken again of which nobody knows
+ * whether it was told, and by es_presence_forget. It goes along with what is
+ * told: who has seen a higher one knows that this comes late, and that it was,
+ * or will be, told once more. Context: ANY.
+ */
+apr_uint64_t es_presence_fence(const es_presence_t *presence);
 
 /** Say what became of a taken event. Context: WORKER; takes the lock. */
 void es_presence_told(es_presence_t *presence, const es_presence_event_t *event,

@@ -11,7 +11,9 @@
  * The event of a row has a serial from the take until the told, whatever
  * happens meanwhile. If the child that took it dies, the event is taken again
  * with that serial, of which its id is made; so the journal knows it if it was
- * stored. What has changed in between follows as the next event.
+ * stored. What has changed in between follows as the next event. A broker that
+ * gets the first telling only after the second, and after what followed, knows
+ * by the fence that it comes late.
  */
 #include "shm/presence_priv.h"
 
@@ -37,6 +39,20 @@ static es_presence_kind_t kind_now(const es_presence_t *presence,
         return ES_PRESENCE_NONE;
     }
     return is_present ? ES_PRESENCE_JOIN : ES_PRESENCE_LEAVE;
+}
+
+/* ---- the fence ---------------------------------------------------------- */
+
+static void raise_fence(es_presence_t *presence)
+{
+    /* release: it is raised before an event is taken again. A child that dies
+     * after it has raised a number that nobody has used. */
+    __atomic_add_fetch(&presence->header->fence, 1, __ATOMIC_RELEASE);
+}
+
+apr_uint64_t es_presence_fence(const es_presence_t *presence)
+{
+    return __atomic_load_n(&presence->header->fence, __ATOMIC_ACQUIRE);
 }
 
 /* ---- taking ------------------------------------------------------------- */
@@ -96,6 +112,9 @@ static int take_row(es_presence_t *presence, apr_uint32_t row,
         __atomic_signal_fence(__ATOMIC_SEQ_CST);
         head->serial = ++presence->header->serial;
     }
+    else {
+        raise_fence(presence);
+    }
     event->row = row;
     event->child = child;
     event->serial = head->serial;
@@ -121,6 +140,9 @@ int es_presence_take(es_presence_t *presence, apr_uint32_t child,
             break;
         }
         count += take_row(presence, row, child, &events[count], now);
+    }
+    for (steps = 0; steps < (apr_uint32_t)count; steps++) {
+        events[steps].fence = presence->header->fence;
     }
     es_presence_release(presence);
     return count;
@@ -196,6 +218,9 @@ apr_status_t es_presence_forget(es_presence_t *presence, const es_id_t *epoch,
         rv = es_presence_acquire(presence);
         if (rv != APR_SUCCESS) {
             return rv;
+        }
+        if (row == 0) {
+            raise_fence(presence);
         }
         high = es_presence_bounded(presence, presence->header->high_row);
         for (slice = 0; slice < SWEEP_SLICE && row < high; slice++) {

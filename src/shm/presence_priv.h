@@ -30,6 +30,7 @@ typedef struct es_presence_header_t {
     es_lock_t lock;
     /* guarded by lock, as all heads, texts and chains */
     apr_uint64_t serial;     /* of the last event */
+    apr_uint64_t fence;      /* atomic too, as it is read without the lock */
     apr_uint32_t high_row;   /* rows above it were never used */
     apr_uint32_t high_share; /* the same */
     apr_uint32_t free_row;   /* a chain, as the next */

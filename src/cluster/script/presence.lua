@@ -3,6 +3,7 @@
 -- Presence: which names each node has, and the joins and leaves of all.
 
 local HERE = PREFIX .. 'here'
+local FENCES = PREFIX .. 'fences'
 -- names of one node that are taken away in one call
 local REAP_MAX = 1000
 
@@ -81,6 +82,7 @@ local function reap(telling, node)
     end
     if is_last then
         call('ZREM', HERE, node)
+        call('ZREM', FENCES, node)
     else
         call('ZADD', HERE, '0', node)
     end
@@ -104,19 +106,25 @@ local function reap_others(telling, now)
     end
 end
 
--- presence EPOCH FLOOR ACKS NODE MAXLEN TTL BEGIN, and for each name that has
--- come or gone KIND CHANNEL NAME CLIENTS SERIAL: the node lives for TTL ms from
--- now on. A name joins when the first node has it, and leaves with the last.
--- Also when nodes that live no longer were the last: their names are taken away
--- by whoever calls. A call that is made again changes nothing.
+-- presence EPOCH FLOOR ACKS NODE MAXLEN TTL BEGIN FENCE, and for each name that
+-- has come or gone KIND CHANNEL NAME CLIENTS SERIAL: the node lives for TTL ms
+-- from now on. A name joins when the first node has it, and leaves with the
+-- last. Also when nodes that live no longer were the last: their names are
+-- taken away by whoever calls. A call that is made again changes nothing.
 --   BEGIN   "1": if the broker does not know the node, it begins without names
+--   FENCE   the node raises it before it tells something again of which it does
+--           not know whether it was done. A call with a lower one comes late
 --   KIND    "join" or "leave"
 --   SERIAL  higher with each of the node
 -- Returns as publish, but instead of subscriptions 1 and how many events were
 -- added; or 0: nothing was done, as the broker does not know the node. It has
--- to begin, and to tell all of its names again.
-function operation.presence(epoch, floor, acks, node, maxlen, ttl, begin)
+-- to begin, and to tell all of its names again. Or -1: nothing was done, as the
+-- call comes late.
+function operation.presence(epoch, floor, acks, node, maxlen, ttl, begin, fence)
     local meta = check_epoch(epoch, floor)
+    if tonumber(fence) < tonumber(call('ZSCORE', FENCES, node) or '0') then
+        return {'ok', meta.last, 0, -1, meta.last}
+    end
     local telling = telling_of(meta, node)
     local now, ms = now_ms(), tonumber(ttl)
     local lives = tonumber(call('ZSCORE', HERE, node) or '0')
@@ -126,7 +134,7 @@ function operation.presence(epoch, floor, acks, node, maxlen, ttl, begin)
         lives = now + ms
     end
     if is_known then
-        for i = 9, #ARGV, 5 do
+        for i = 10, #ARGV, 5 do
             if ARGV[i] == 'join' then
                 join(telling, ARGV[i + 1], ARGV[i + 2], ARGV[i + 3],
                     ARGV[i + 4])
@@ -138,6 +146,7 @@ function operation.presence(epoch, floor, acks, node, maxlen, ttl, begin)
             call('ZADD', HERE, string.format('%.0f', now + ms), '')
         end
         call('ZADD', HERE, string.format('%.0f', now + ms), node)
+        call('ZADD', FENCES, fence, node)
         reap_others(telling, now)
     end
     if telling.last then

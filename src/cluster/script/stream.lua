@@ -36,6 +36,8 @@
 --   :here     sorted set: node whose names are known -> until when it lives, in
 --             ms; 0 = its names are being taken away. '' -> no names of others
 --             are taken away before
+--   :fences   sorted set: node whose names are known -> the highest fence of
+--             its calls
 --   :names:NODE     sorted set: channel LF name -> serial of its join, in a
 --             channel that it has clients in
 --   :who:CHANNEL    sorted set: name of any node -> 0
@@ -123,7 +125,7 @@ local function ids_after(last, epoch)
     end
 end
 
--- ---- the state of the stream -------------------------------------------------
+-- ---- the state of the stream ------------------------------------------------
 
 local function read_meta()
     local values = call('HMGET', META, 'epoch', 'last', 'at', 'run', 'before',

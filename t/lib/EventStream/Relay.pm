@@ -32,6 +32,17 @@ url is https://localhost:port/...
 
 How many there were so far.
 
+=item hold, release
+
+hold: nothing more is passed on of those that there are, while new ones are
+served. release: all of it is, also if its sender has closed the connection
+meanwhile. Both take effect within a second, and return then.
+
+=item sent($pattern)
+
+How many connections there are whose clients have sent this; what is held does
+not count yet.
+
 =item records($key_log)
 
 For each connection, in the order in which they came, the records of TLS that
@@ -117,7 +128,8 @@ sub direction
     my ($self, $from, $to, $number, $side) = @_;
     open my $file, '>', $self->file_of($number, $side) or die $!;
     $file->autoflush(1);
-    return {from => $from, to => $to, file => $file, waiting => '', open => 1};
+    return {from => $from, to => $to, file => $file, waiting => '', open => 1,
+        number => $number};
 }
 
 sub accept_one
@@ -174,14 +186,17 @@ sub serve
     $self->{count} = 0;
     while (1) {
         my ($r, $w) = ('', '');
+        my $held = $self->held;
         vec($r, fileno $listener, 1) = 1;
         for my $way (@ways) {
+            next if $way->{number} < $held;
             vec($r, fileno $way->{from}, 1) = 1
                 if $way->{open} && length $way->{waiting} < 1_000_000;
             vec($w, fileno $way->{to}, 1) = 1 if length $way->{waiting};
         }
-        next if select($r, $w, undef, 1) <= 0;
+        next if select($r, $w, undef, 0.5) <= 0;
         for my $way (@ways) {
+            next if $way->{number} < $held;
             take($way) if vec $r, fileno $way->{from}, 1;
             give($way);
         }
@@ -203,7 +218,49 @@ sub drop_ended
     return;
 }
 
+# How many connections are held, the first ones. The file is taken away when it
+# has been read.
+sub held
+{
+    my ($self) = @_;
+    if (open my $in, '<', "$self->{root}/hold") {
+        $self->{held} = <$in>;
+        unlink "$self->{root}/hold";
+    }
+    return $self->{held} || 0;
+}
+
 # ---- What it has seen --------------------------------------------------------
+
+sub sent
+{
+    my ($self, $pattern) = @_;
+    my $count = 0;
+    for my $number (0 .. $self->connections - 1) {
+        open my $in, '<', $self->file_of($number, 'client') or next;
+        local $/;
+        $count++ if (<$in> // '') =~ $pattern;
+    }
+    return $count;
+}
+
+sub set_held
+{
+    my ($self, $count) = @_;
+    open my $out, '>', "$self->{root}/hold.new" or die $!;
+    print {$out} $count;
+    close $out or die $!;
+    rename "$self->{root}/hold.new", "$self->{root}/hold" or die $!;
+    my $until = time + 30;
+    while (-e "$self->{root}/hold") {
+        die "the relay does not answer\n" if time > $until;
+        sleep 0.02;
+    }
+    return;
+}
+
+sub hold { return $_[0]->set_held($_[0]->connections) }
+sub release { return $_[0]->set_held(0) }
 
 sub connections
 {

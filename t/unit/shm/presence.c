@@ -227,6 +227,29 @@ FACTS(an_event_whose_teller_dies_is_told_again_with_its_serial)
     assert_int_equal(take(2, 3000).serial, 0);
 }
 
+FACTS(the_fence_is_raised_before_an_event_is_taken_again)
+{
+    es_presence_event_t event, again, next;
+
+    make_presence(16, pool);
+    enter(2, "a", "ada");
+    event = take(1, 0);
+    es_presence_told(presence, &event, ES_PRESENCE_NOT_TOLD, ms(0));
+    again = take(1, 1000);
+    assert_int_equal(again.fence, event.fence); /* it was certainly not told */
+    es_presence_told(presence, &again, ES_PRESENCE_UNKNOWN, ms(1000));
+    assert_int_equal(es_presence_fence(presence), event.fence);
+    next = take(2, 2000);
+    assert_int_equal(next.fence, event.fence + 1);
+    assert_int_equal(es_presence_fence(presence), next.fence);
+    es_presence_clear(presence, 2, ms(3000)); /* its teller dies */
+    assert_int_equal(take(3, 3000).fence, event.fence + 2);
+    assert_int_equal(es_presence_forget(presence, &kit_epoch, ms(0)),
+                     APR_SUCCESS);
+    assert_int_equal(es_presence_fence(presence), event.fence + 3);
+    assert_int_equal(take(3, 4000).fence, event.fence + 3);
+}
+
 FACTS(an_event_whose_teller_is_stopped_is_told_by_another)
 {
     es_presence_event_t event, again;
@@ -439,6 +462,7 @@ static const struct CMUnitTest tests[] = {
     UNIT(a_full_table_refuses_new_names_and_no_others),
     UNIT(many_names_come_and_go),
     UNIT(an_event_whose_teller_dies_is_told_again_with_its_serial),
+    UNIT(the_fence_is_raised_before_an_event_is_taken_again),
     UNIT(an_event_whose_teller_is_stopped_is_told_by_another),
     UNIT(what_changes_while_it_is_told_follows),
     UNIT(what_was_not_told_is_forgotten_if_it_is_no_longer_true),
