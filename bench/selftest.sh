@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # Do load and verify detect each fault? Runs load against baseline and verify
 # against faulty_server, first without faults, then with each of them, and
-# compares the counts. Prints TAP; takes about half a minute.
+# compares the counts. Prints TAP; takes about two minutes.
 #
-#   sh bench/selftest.sh [load|verify]   only one of the two
+#   sh bench/selftest.sh [load|verify|tls|http2]   only load, or verify over
+#                                                  plain HTTP, TLS or HTTP/2
 #
 #   ES_BENCHDIR  folder of the programs (bench/ of the build)
 
@@ -93,7 +94,7 @@ expect() {
     # shellcheck disable=SC2086,SC2046 # one word each
     start faulty_server $(over_tls) $1
     verify --clients 10 --channels 1 --events 100 --rate 200 \
-        --max-size 4000 --give-up 0.8 --tls "$version" $http2 $more
+        --max-size 4000 --give-up 2 --tls "$version" $http2 $more
     first=$(injected "${1%%:*}")
     last=${1##* }
     last=$(injected "${last%%:*}")
@@ -104,7 +105,7 @@ expect() {
 # load OPTIONS: sets $rc, writes $tmp/report
 load() {
     "$bin/load" --servers "127.0.0.1:$port" --idle 0 --seconds 20 \
-        --give-up 0.5 "$@" >"$tmp/report" 2>"$tmp/stderr"
+        --give-up 2 "$@" >"$tmp/report" 2>"$tmp/stderr"
     rc=$?
 }
 
@@ -184,7 +185,7 @@ test_load() {
 
 test_verify() {
     start faulty_server
-    verify --clients 10 --channels 1 --events 100 --rate 200 --give-up 0.8
+    verify --clients 10 --channels 1 --events 100 --rate 200 --give-up 2
     is "$rc $(value deliveries) $(errors)" "0 1000 " "a correct server"
 
     expect drop:97 "lost=L silent_gaps=L" "dropped"
@@ -220,11 +221,11 @@ test_verify() {
 
     test_verify_retries
     start faulty_server cut:47 resume-gap:3
-    verify --clients 10 --channels 1 --events 100 --rate 200 --give-up 0.8
+    verify --clients 10 --channels 1 --events 100 --rate 200 --give-up 2
     is "$rc $([ "$(value silent_gaps)" -gt 0 ] && echo seen)" "1 seen" \
         "resumed with a gap"
     start faulty_server wrong-id:97
-    verify --clients 10 --channels 1 --events 100 --rate 200 --give-up 0.8
+    verify --clients 10 --channels 1 --events 100 --rate 200 --give-up 2
     is "$rc $([ "$(value forged)" -ge 10 ] && echo seen)" "1 seen" \
         "delivered under another id"
     start faulty_server cut:97
@@ -247,13 +248,13 @@ test_verify_retries() {
     is "$rc $(value unknown) $(value repeated) $(value deliveries)" \
         "0 0 $last 1000" "  all are acknowledged, and delivered once"
     start faulty_server nack-send:17 forget:1
-    verify --clients 10 --channels 1 --events 100 --rate 200 --give-up 0.8 \
+    verify --clients 10 --channels 1 --events 100 --rate 200 --give-up 2 \
         --retry 10
     is "$rc $(errors)" "1 doubled=$(($(injected forget) * 10))" \
         "published twice by a server that has forgotten the id"
     more="--retry 10 --may-forget"
     start faulty_server nack-send:17 forget:1
-    verify --clients 10 --channels 1 --events 100 --rate 200 --give-up 0.8 \
+    verify --clients 10 --channels 1 --events 100 --rate 200 --give-up 2 \
         --retry 10 --may-forget
     is "$rc $(errors)" "1 doubled=$(($(injected forget) * 10))" \
         "the same without a stream-reset, although it may forget"
@@ -282,7 +283,7 @@ test_verify_tls() {
     version=$1
     over="TLS $version"
     start faulty_server --tls
-    verify --clients 10 --channels 1 --events 100 --rate 200 --give-up 0.8 \
+    verify --clients 10 --channels 1 --events 100 --rate 200 --give-up 2 \
         --tls "$version"
     is "$rc $(value deliveries) $(errors)" "0 1000 " "$over: a correct server"
     expect spoil:97 "torn=L cut=L" "$over: a record that does not open"
@@ -307,7 +308,7 @@ test_verify_http2() {
     http2=--http2
     # shellcheck disable=SC2046
     start faulty_server $(over_tls)
-    verify --clients 10 --channels 1 --events 100 --rate 200 --give-up 0.8 \
+    verify --clients 10 --channels 1 --events 100 --rate 200 --give-up 2 \
         --tls "$version" --http2
     is "$rc $(value deliveries) $(errors)" "0 1000 " "$over: a correct server"
     expect spoil:97 "torn=L cut=L" "$over: a record or frame that must not be"
@@ -359,13 +360,23 @@ test_verify_options() {
         "0 0 asked" "clients that ask for new keys"
 }
 
-[ "$what" = verify ] || test_load
-if [ "$what" != load ]; then
+is_wanted() {
+    [ "$what" = all ] || [ "$what" = "$1" ]
+}
+
+if is_wanted load; then
+    test_load
+fi
+if is_wanted verify; then
     test_verify
+    test_verify_options
+fi
+if is_wanted tls; then
     test_verify_events "over TLS" 1.3
     test_verify_tls 1.2
     test_verify_tls 1.3
-    test_verify_options
+fi
+if is_wanted http2; then
     if "$bin/verify" --servers 127.0.0.1:1 --http2 2>&1 |
         grep -q 'built without libnghttp2'; then
         "$bin/verify" --servers 127.0.0.1:1 --http2 2>"$tmp/stderr"

@@ -393,9 +393,9 @@ my $silent = ask('/events/silent');
 is $often->header('content-type'), 'text/event-stream; charset=utf-8',
     'AddDefaultCharset does not change the type';
 $_->next_event(5) for $often, $comment, $silent;
-is $often->next_event(3)->{raw}, "event: keep-alive\ndata: \n",
+is $often->next_event(10)->{raw}, "event: keep-alive\ndata: \n",
     'EventStreamKeepAlive 1 sends an event after a second';
-is $often->next_event(3)->{event}, 'keep-alive', 'another one follows';
+is $often->next_event(10)->{event}, 'keep-alive', 'another one follows';
 $comment->fill(3) while !$comment->comments && $comment->is_open
     && !$comment->next_event(0.2) && !$comment->comments;
 is +($comment->comments)[0], ' keep-alive',

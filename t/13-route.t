@@ -199,7 +199,7 @@ sub keeps_query
         headers => ['Content-Type: application/json']);
     my $sse = subscribe($httpd, "/events/kitchen?lastEventId=$id");
     $sse->skip_to('stream-open', 5);
-    my $event = $sse->next_event(2);
+    my $event = $sse->next_event(5);
     is $event && $event->{data}, '"second"', "$name: ?lastEventId= is read";
     return;
 }

@@ -504,9 +504,19 @@ sub by_curl
     close $in;
     is slurp($to) =~ /\A\{"published": 3, / ? 1 : slurp($to), 1,
         "$name: the answer counts the lines";
-    print {curl_body('-o', $to, @arguments, $url)} line('x') . "bad\n";
-    wait_for(sub { slurp($to) =~ /^JSON, line 2, .*before: 1\./ }, 5,
-        "$name: a bad line ends the body");
+    # curl 7.88 loses an answer that comes with RST_STREAM while it has not sent
+    # the end of its body
+    my $got = '';
+    for (1 .. 10) {
+        unlink $to;
+        my $in = curl_body('-o', $to, @arguments, $url);
+        print $in line('x') . "bad\n";
+        close $in;
+        $got = slurp($to);
+        last if $got ne '';
+    }
+    like $got, qr/^JSON, line 2, .*before: 1\./,
+        "$name: a bad line ends the body";
 }
 
 sub h2_answers

@@ -45,7 +45,7 @@ is scalar(grep { ($_->next_event(10) || {event => ''})->{event}
     eq 'stream-open' } @clients), CLIENTS, CLIENTS . ' clients open';
 ok $httpd->restart, 'restart succeeds';
 is publish($httpd, $names[-1], 'after')->{status}, 200, 'an event is published';
-is scalar(grep { ($_->next_event(10) || {data => ''})->{data} eq 'after' }
+is scalar(grep { ($_->next_event(20) || {data => ''})->{data} eq 'after' }
     @clients), CLIENTS, 'all clients receive it';
 is scalar(grep { $_->is_open } @clients), CLIENTS, 'on the same connections';
 $_->close for @clients;

@@ -194,7 +194,7 @@ sub status_of
         'kill -9: the clients of all threads of the dead child are forgotten';
     SKIP: {
         skip 'needs mod_status', 2 if !$has_status;
-        is status_of($httpd, 'Clients'), scalar @open,
+        ok $httpd->wait_for(sub { status_of($httpd, 'Clients') == @open }),
             'kill -9: mod_status shows those that are left';
         is status_of($httpd, 'Hub.default.Subscriptions'), 2 * @open,
             'kill -9: and their subscriptions';

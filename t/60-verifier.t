@@ -3,7 +3,8 @@
 #
 # bench/verify detects the faults that it is made for: a small server loses,
 # doubles, tears and forges events on request, and verify counts exactly these
-# (bench/selftest.sh).
+# (bench/selftest.sh). 60-verifier-tls.t and 60-verifier-http2.t do so over TLS
+# and HTTP/2.
 
 use strict;
 use warnings;

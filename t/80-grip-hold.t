@@ -15,8 +15,8 @@ use EventStream::Httpd;
 use EventStream::Pushpin;
 
 my $dead = 'http://127.0.0.1:@PORT:dead@';    # no proxy listens there
-my $httpd = EventStream::Httpd->start(modules => [qw(deflate filter)],
-    conf => <<"CONF");
+my $httpd = EventStream::Httpd->start(presets => 1,
+    modules => [qw(deflate filter)], conf => <<"CONF");
 EventStreamHub open size=1m
 EventStreamHub two size=1m
 EventStreamHub must size=1m

@@ -27,7 +27,7 @@ my $port = <$out>;
 BAIL_OUT('the library does not start') if !$port;
 chomp $port;
 
-my $httpd = EventStream::Httpd->start(conf => <<"CONF");
+my $httpd = EventStream::Httpd->start(presets => 1, conf => <<"CONF");
 EventStreamGrip "$url"
 <Location "/events">
     SetHandler eventstream

@@ -26,6 +26,8 @@ EventStream::Httpd - an httpd for one system test
 The configuration is this text after a prelude that loads the modules and
 listens on a free port of 127.0.0.1. Each child has
 one delivery thread, or as many as the variable ES_THREADS says, or the conf.
+Keep-alives come after five minutes, unless the conf says otherwise: a test that
+takes long would take them for events.
 These marks are replaced in it:
 
     @PORT@              the port; @PORT:name@ is one more free port
@@ -51,6 +53,7 @@ not answer. Further options:
     ssl     => 1        load mod_ssl; a TLS host inherits the whole conf
     h2      => 1        load mod_http2, Protocols h2 h2c http/1.1
     module  => 0        do not load mod_eventstream (preset 1)
+    presets => 1        keep-alives come as they do without a directive
     prelude => '...'    text before everything else, LoadModule included
     mpm_conf => '...'   replaces the preset sizes (2 children, 25 threads)
     env     => {K => V} for httpd
@@ -300,6 +303,8 @@ CONF
         ? $self->{mpm_conf} . "\n" : $MPM_CONF{$self->{mpm}};
     $text .= 'EventStreamThreads ' . ($ENV{ES_THREADS} || 1) . "\n"
         if $self->{module};
+    $text .= "EventStreamKeepAlive 300\n"
+        if $self->{module} && !$self->{presets};
     $text .= "Protocols h2 h2c http/1.1\n" if $self->{h2};
     $text .= $self->{conf} . "\n";
     $text .= <<'CONF' if $self->{ssl};
