@@ -47,7 +47,7 @@
 #define STEPPER_STEPS_MAX 2000000
 #define STEPPER_STOPS_MAX 2000
 /** No child process lives longer. */
-#define STEPPER_LIMIT_S 100
+#define STEPPER_LIMIT_S 280
 
 /** Between two instructions. */
 typedef struct stepper_stop_t {

@@ -333,7 +333,7 @@ FACTS(a_wait_for_a_turn_that_is_over_returns_at_once)
 
     es_cluster_state_advance(node);
     assert_true(es_cluster_state_turn(node) != turn);
-    alarm(20);
+    alarm(120);
     es_cluster_state_wait(node, turn, 1000 * SECOND);
     alarm(0);
 }
@@ -371,11 +371,11 @@ FACTS(no_wake_up_is_lost_between_processes)
     pid_t pids[WAITERS];
     int k, status;
 
-    alarm(60);
+    alarm(120);
     for (k = 0; k < WAITERS; k++) {
         pids[k] = fork();
         if (pids[k] == 0) {
-            alarm(60);
+            alarm(120);
             waiter(node, &words[0], &words[1]);
         }
     }
@@ -413,7 +413,7 @@ FACTS(a_waiter_that_is_killed_leaves_the_others_woken)
     assert_int_equal(waitpid(killed, &status, 0), killed);
     living = fork();
     if (living == 0) {
-        alarm(20);
+        alarm(120);
         es_cluster_state_wait(node, turn, 1000 * SECOND);
         _exit(0);
     }

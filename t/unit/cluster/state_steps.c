@@ -11,7 +11,7 @@
 #define DYING 2
 #define LIVING 3
 #define T0 (1000 * APR_USEC_PER_SEC)
-#define LIMIT_S 120
+#define LIMIT_S 280
 
 static void *mem;
 static es_cluster_state_t *state;

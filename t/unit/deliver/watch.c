@@ -22,18 +22,21 @@
 #include "journal/store_priv.h"
 #include "deliver/watch_priv.h"
 
-#define INTERRUPTIONS 3000
+/* As many as this machine does in ten seconds, but not less than the first. */
+#define INTERRUPTIONS_LEAST 100
+#define INTERRUPTIONS_MOST 3000
+#define INTERRUPT_FOR (10 * SECOND)
+/* The delivery signals at once; a busy machine may make it wait. */
+#define LATE_S 60
 
 static es_watch_t *watch;
-static sem_t asked, done;
-static int interruptions, late;
+static sem_t asked, done, handled;
+static int is_over, late; /* atomic */
 
 /* The delivery: it signals the watch when the handler has asked for it. */
 static void *signal_watch(void *unused)
 {
-    int i;
-
-    for (i = 0; i < INTERRUPTIONS; i++) {
+    while (!__atomic_load_n(&is_over, __ATOMIC_ACQUIRE)) {
         while (sem_wait(&asked) != 0) {
         }
         es_watch_signal(watch);
@@ -47,19 +50,18 @@ static void on_end(int signal UNUSED)
     struct timespec by;
 
     clock_gettime(CLOCK_REALTIME, &by);
-    by.tv_sec += 3;
+    by.tv_sec += LATE_S;
     sem_post(&asked);
     while (!late && sem_timedwait(&done, &by) != 0) {
         late = errno != EINTR;
     }
-    __atomic_fetch_add(&interruptions, 1, __ATOMIC_RELAXED);
+    sem_post(&handled);
 }
 
 /* The worker: it waits, and is interrupted at any instruction. */
 static void *wait_for_news(void *unused)
 {
-    while (__atomic_load_n(&interruptions, __ATOMIC_RELAXED) < INTERRUPTIONS &&
-           !late) {
+    while (!__atomic_load_n(&is_over, __ATOMIC_ACQUIRE)) {
         (void)es_watch_wait(watch, SECOND);
     }
     return unused;
@@ -70,6 +72,7 @@ static void test_wait_is_interrupted(void **state UNUSED)
     struct sigaction action = {.sa_handler = on_end};
     pthread_t worker, delivery;
     es_slot_t slot = 1;
+    apr_time_t until = es_clock_now() + INTERRUPT_FOR;
     int i;
 
     watch = es_watch_create(0, &slot, 1);
@@ -77,15 +80,20 @@ static void test_wait_is_interrupted(void **state UNUSED)
     es_watch_stop(watch); /* no wait sleeps: it is in its own code mostly */
     sem_init(&asked, 0, 0);
     sem_init(&done, 0, 0);
+    sem_init(&handled, 0, 0);
     assert_int_equal(sigaction(SIGUSR1, &action, NULL), 0);
     pthread_create(&worker, NULL, wait_for_news, NULL);
     pthread_create(&delivery, NULL, signal_watch, NULL);
-    for (i = 0; i < INTERRUPTIONS && !late; i++) {
+    for (i = 0; i < INTERRUPTIONS_MOST && !late &&
+                (i < INTERRUPTIONS_LEAST || es_clock_now() < until);
+         i++) {
+        usleep((useconds_t)(rand() % 100)); /* anywhere in the wait */
         pthread_kill(worker, SIGUSR1);
-        while (__atomic_load_n(&interruptions, __ATOMIC_RELAXED) == i) {
-            sched_yield();
+        while (sem_wait(&handled) != 0) {
         }
     }
+    __atomic_store_n(&is_over, 1, __ATOMIC_RELEASE);
+    sem_post(&asked); /* the delivery ends */
     pthread_join(worker, NULL);
     if (!late) {
         pthread_join(delivery, NULL);
@@ -148,7 +156,7 @@ static int blocks(pid_t thread)
 static void test_signals_wait_for_the_store_lock(void **state UNUSED)
 {
     es_repair_report_t report;
-    apr_time_t until = es_clock_now() + 10 * SECOND;
+    apr_time_t until = es_clock_now() + 60 * SECOND;
     fake_sink_t fake;
     pthread_t worker;
     int blocked = 0;

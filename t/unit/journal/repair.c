@@ -144,7 +144,7 @@ static void an_unusable_store_is_refused(void **state)
     }
     kit_wait(pid);
     kit->store->segment->head.pos = 1;
-    alarm(20);
+    alarm(120);
     assert_int_equal(es_store_current(kit->store, &start), APR_EGENERAL);
     assert_int_equal(es_store_current(kit->store, &start), APR_EGENERAL);
     assert_int_equal(kit_append(kit, "a", "data: 1\n\n", &done), APR_EGENERAL);

@@ -598,7 +598,7 @@ static void write_on(kit_t *kit, const int *stop)
     es_appended_t done;
     unsigned i;
 
-    alarm(60);
+    alarm(120);
     for (i = 1; !__atomic_load_n(stop, __ATOMIC_RELAXED); i++) {
         if (kit_append(kit, names[i % 2], "data: 1\n\n", &done) != 0 ||
             kit_number(done.last_id) != i) {

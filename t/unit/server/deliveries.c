@@ -66,7 +66,7 @@ static void end(void)
 
     es_deliveries_leave(&deliveries, ES_STOP_FINAL);
     assert_int_equal(
-        es_deliveries_join(&deliveries, es_clock_now() + 5 * SECOND),
+        es_deliveries_join(&deliveries, es_clock_now() + 60 * SECOND),
         APR_SUCCESS);
     apr_pool_clear(pool);
     for (i = 0; i < NUMBERS; i++) {
@@ -194,7 +194,7 @@ FACTS(deliveries_of_a_process_do_not_wait_for_each_other)
     es_deliveries_leave(&deliveries, ES_STOP_GRACEFUL);
     assert_false(es_children_has_successor(children, 1, 0));
     assert_false(es_children_has_successor(children, 3, 0));
-    assert_int_equal(es_deliveries_join(&deliveries, since + 5 * SECOND),
+    assert_int_equal(es_deliveries_join(&deliveries, since + 60 * SECOND),
                      APR_SUCCESS);
     end();
 }

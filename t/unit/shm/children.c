@@ -210,7 +210,7 @@ static void test_no_wake_is_lost(void **state)
     if (pid == 0) {
         apr_uint64_t i;
 
-        alarm(60);
+        alarm(120);
         for (i = 1; i <= ROUNDS; i++) {
             __atomic_store_n(&heads[0], i, __ATOMIC_RELEASE);
             es_children_wake(children, 1);

@@ -12,7 +12,7 @@
 
 #define DYING 1
 #define LIVING 2
-#define LIMIT_S 120
+#define LIMIT_S 280
 
 static apr_pool_t *pool;
 

@@ -19,7 +19,7 @@
 #define DYING 1
 #define LIVING 2
 #define PID 4711 /* the pid that the dying child claims a number for */
-#define LIMIT_S 120
+#define LIMIT_S 280
 
 static apr_pool_t *pool;
 static void *mem;

@@ -124,7 +124,7 @@ FACTS(what_is_no_regular_file_is_refused_at_once)
     fifo = apr_pstrcat(pool, dir, "/fifo", NULL);
     assert_int_equal(mkfifo(fifo, 0600), 0);
     memset(&keys, 0, sizeof(keys));
-    alarm(20); /* an open that waits for a writer would never return */
+    alarm(120); /* an open that waits for a writer would never return */
     err = es_publish_keys_load(&keys, fifo, "/", &is_public, pool);
     assert_non_null(strstr(err, "is not a regular file"));
     err = es_publish_keys_load(&keys, dir, "/", &is_public, pool);
