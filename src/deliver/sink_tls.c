@@ -11,8 +11,8 @@
  * A KeyUpdate and an alert go out by themselves, since the keys change after a
  * KeyUpdate has left, and only if it has.
  *
- * Who asks for a renegotiation (TLS 1.2) is answered before the next data, since
- * it may refuse data until then.
+ * Who asks for a renegotiation (TLS 1.2) is answered before the next data,
+ * since it may refuse data until then.
  *
  * Sealing touches the first ES_SINK_LARGE bytes of the struct, up to the number
  * of the write key. What comes in is rare.
