@@ -84,7 +84,7 @@ sub ask
     my ($path, @headers) = @_;
     my $connection = h2_connect($httpd, tls => 1);
     $connection->send(h2_get(1, $path, @headers));
-    my $answer = h2_answer($connection, 1, 5);
+    my $answer = h2_answer($connection, 1, 20);
     $connection->close;
     return 'reset ' . $answer->{reset} if defined $answer->{reset};
     return 'opens' if $answer->{data} =~ /^event: stream-open$/m;
