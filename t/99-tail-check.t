@@ -252,6 +252,41 @@ checks('children that hang', 2, qr/\S+: the stream does not open/, '-T', 1,
 kill 'CONT', @pids;
 checks('and go on', 0, 'an event arrives', @through);
 
+# ---- Hostile answers ---------------------------------------------------------
+
+# Seconds of CPU time that a check takes, whatever else the machine does.
+sub cost
+{
+    my (@args) = @_;
+    my @before = times;
+    my $run = run('--check', @args);
+    my @after = times;
+    return ($run, $after[2] + $after[3] - $before[2] - $before[3]);
+}
+
+for (['as many limits as fit, each of them reached', 1, qr{; and 49980 more$}m,
+        '{"limits":[' . join(',', map { qq({"name":"n$_","value":1,"used":2}) }
+            1 .. 50_000) . ']}'],
+    ['a long name with many members', 2, qr/serves no events/,
+        '{"' . 'x' x 1_000_000 . '":{' . join(',', map { qq("$_":1) }
+            1 .. 200_000) . '}}'],
+    ['more figures than there can be', 3, qr/more figures than any status/,
+        '[' . join(',', map { '{"a":1}' } 1 .. 300_000) . ']'],
+    ['figures that are nested', 2, qr/serves no events/,
+        '[' x 1000 . ']' x 1000])
+{
+    my ($what, $status, $words, $text) = @$_;
+    open my $file, '>', $httpd->root . '/htdocs/hostile.json' or die "$!";
+    print {$file} $text;
+    close $file;
+    my ($run, $seconds) = cost($httpd->url('/hostile.json'));
+    is $run->{status}, $status, "$what: the exit status is $status";
+    like $run->{out}, $words, 'it is told in a line';
+    cmp_ok length $run->{out}, '<', 4000, 'of bounded length';
+    cmp_ok $seconds, '<', 5, 'at a bounded cost';
+    note "$what: $seconds s";
+}
+
 # ---- A cluster ---------------------------------------------------------------
 
 SKIP: {

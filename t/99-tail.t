@@ -11,11 +11,13 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use Test::More;
 
+use Digest::SHA ();
 use File::Temp ();
 use IO::Handle;
 use IO::Select;
 use IPC::Open3 qw(open3);
 use JSON::PP ();
+use MIME::Base64 ();
 use Time::HiRes qw(sleep time);
 
 use EventStream::Client;
@@ -26,9 +28,12 @@ use EventStream::Source;
 my $dir = File::Temp::tempdir('es-XXXXXX', TMPDIR => 1, CLEANUP => 1);
 write_file("$dir/key", "k" x 43 . "\n");
 chmod 0600, "$dir/key";
+write_file("$dir/users", "ann:{SHA}"
+    . MIME::Base64::encode_base64(Digest::SHA::sha1('secret')));
 my $program = EventStream::Httpd->builddir . '/tools/eventstream-tail';
+my @modules = qw(headers auth_basic authn_file authz_user);
 my $httpd = EventStream::Httpd->start(
-    ssl => 1, modules => ['headers'], files => {'page.html' => "<p>\n"},
+    ssl => 1, modules => \@modules, files => {'page.html' => "<p>\n"},
     conf => <<"CONF");
 AddType text/html .html
 EventStreamRetry 100ms
@@ -56,6 +61,14 @@ EventStreamKeepAlive 1
 <Location "/rooms">
     SetHandler eventstream-publish
     EventStreamAllowChannel "room-*"
+</Location>
+<Location "/user">
+    SetHandler eventstream
+    EventStreamChannel a
+    AuthType Basic
+    AuthName events
+    AuthUserFile "$dir/users"
+    Require valid-user
 </Location>
 <Location "/busy">
     Redirect 503
@@ -254,7 +267,7 @@ like $end->{err}, qr/stream-reset/,
     'it tells that events may have been missed';
 kill 'TERM', $parent;
 wait_for(sub { !kill 0, $parent }, 15);
-$httpd = EventStream::Httpd->start(ssl => 1, modules => ['headers'],
+$httpd = EventStream::Httpd->start(ssl => 1, modules => \@modules,
     conf => $httpd->{conf}, files => $httpd->{files});
 
 # ---- Ends --------------------------------------------------------------------
@@ -292,6 +305,10 @@ fails('nobody there', 1, qr/127\.0\.0\.1/, 'http://127.0.0.1:1/');
 fails('another scheme', 1, qr/rotocol/, 'file:///etc/passwd');
 fails('no URL', 2, qr/there is no URL\nusage: /);
 fails('an unknown option', 2, qr/unrecognized option.*usage: /s, '--frob');
+fails('nobody to revoke', 2, qr/--revoke needs --user or --jti/, '--revoke',
+    $httpd->url('/publish'));
+fails('two to revoke', 2, qr/--revoke needs --user or --jti/, '--revoke',
+    '--user=a', '--jti=b', $httpd->url('/publish'));
 fails('two modes', 2, qr/--list does not go with the mode before/,
     '--publish', '--list', $httpd->url('/publish'));
 fails('a bad number', 2, qr/--count=x does not go/, '-n', 'x', 'http://x/');
@@ -378,6 +395,30 @@ print {$run->{in}} "x\n";
 $end = finish($run);
 is $end->{status}, 1, '--lines that are refused: 1';
 like $end->{err}, qr/403: Line 1: Channel not allowed/, 'with the sentence';
+
+# ---- Revocations -------------------------------------------------------------
+
+$end = run('--revoke', '--user=a b&c', '--for=0', $at);
+is $end->{out}, "user\ta b&c\t0\n", '--revoke tells whom and for how long';
+is $end->{status}, 0, 'and succeeds';
+is run('--revoke', '--user=ann', $at)->{out}, "user\tann\t60\n",
+    'without --for as long as the server says';
+is run('--revoke', '--jti=t1', '-c', 'x', '-c', 'y', '--for=always', $at)
+    ->{out}, "jti\tt1\talways\n", 'a token, for some channels';
+$json = JSON::PP::decode_json(run('--revoke', '--jti=t1', '-c', 'x', '-c', 'y',
+    '--json', $at)->{out});
+is_deeply $json->{channels}, ['x', 'y'], '--json has the answer';
+fails('a time that is none', 1, qr/: 400: /, '--revoke', '--user=a',
+    '--for=soon', $at);
+fails('who may not', 1, qr/: 403: /, '--revoke', '--user=a',
+    $httpd->url('/rooms'));
+{
+    my $stream = subscribe($httpd, '/user', headers => ['Authorization: Basic '
+        . MIME::Base64::encode_base64('ann:secret', '')]);
+    is run('--revoke', '--user=ann', '--for=0', $at)->{status}, 0,
+        'a user is revoked';
+    ok $stream->is_ended(20), 'and the stream ends';
+}
 
 # ---- Listing -----------------------------------------------------------------
 

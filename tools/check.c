@@ -23,17 +23,20 @@
 
 #define ROUND_TRIP_MAX 10.0 /* seconds */
 #define ROUND_TRIP_KEY "roundtrip"
+/* Of the problems that the line has; further ones are counted. */
+#define PROBLEMS_MAX 20
 /* From this part of a limit on there is a warning. */
 #define NEARLY 0.9
 
 typedef struct check_t {
     const et_options_t *options;
     apr_pool_t *pool;
-    const apr_array_header_t *before; /* for rates; NULL = not read */
-    const apr_array_header_t *figures;
+    et_figures_t before; /* for rates; empty = not read, as the next */
+    et_figures_t figures;
     double seconds; /* between the two */
     int result;
-    const char *problems; /* "" = none */
+    int nproblems;
+    const char *problems; /* the first PROBLEMS_MAX of them; "" = none */
     const char *data;     /* for graphs */
     double round_trip;    /* seconds; below 0 = not tried */
 } check_t;
@@ -53,8 +56,21 @@ static void add(check_t *check, int result, const char *problem)
     if (is_worse(result, check->result)) {
         check->result = result;
     }
-    check->problems = apr_pstrcat(check->pool, check->problems,
-                                  *check->problems ? "; " : "", problem, NULL);
+    if (check->nproblems++ < PROBLEMS_MAX) {
+        check->problems =
+            apr_pstrcat(check->pool, check->problems,
+                        *check->problems ? "; " : "", problem, NULL);
+    }
+}
+
+/* The line is for people. */
+static const char *problems_text(const check_t *check)
+{
+    int more = check->nproblems - PROBLEMS_MAX;
+
+    return more > 0 ? apr_psprintf(check->pool, "%s; and %d more",
+                                   check->problems, more)
+                    : check->problems;
 }
 
 /* ---- Reading ------------------------------------------------------------- */
@@ -66,7 +82,7 @@ static int result_of(const et_answer_t *answer)
 }
 
 /* @return 0: there is nothing to look at */
-static int read_figures(check_t *check, const apr_array_header_t **figures)
+static int read_figures(check_t *check, et_figures_t *figures)
 {
     const char *url = check->options->words[0];
     et_answer_t answer;
@@ -78,7 +94,7 @@ static int read_figures(check_t *check, const apr_array_header_t **figures)
             apr_psprintf(check->pool, "%s: %s", url, err));
         return 0;
     }
-    if ((*figures)->nelts == 0) {
+    if (figures->count == 0) {
         add(check, ET_CHECK_CRITICAL,
             "the module is not loaded, or serves no events");
         return 0;
@@ -128,7 +144,7 @@ static int value_of(const check_t *check, const et_range_t *range,
         *value = check->round_trip;
         return check->round_trip >= 0;
     }
-    now = check->figures ? et_figures_find(check->figures, range->key) : NULL;
+    now = et_figures_find(&check->figures, range->key);
     if (!now || !now->is_number) {
         return 0;
     }
@@ -136,7 +152,7 @@ static int value_of(const check_t *check, const et_range_t *range,
     if (!range->is_rate) {
         return 1;
     }
-    then = et_figures_find(check->before, range->key);
+    then = et_figures_find(&check->before, range->key);
     if (!then || check->seconds <= 0) {
         return 0;
     }
@@ -223,7 +239,7 @@ static void check_limit(check_t *check, const et_figure_t *used)
         return;
     }
     most = et_figures_find(
-        check->figures,
+        &check->figures,
         apr_pstrcat(check->pool,
                     apr_pstrmemdup(check->pool, used->key, len - 4), "value",
                     NULL));
@@ -239,12 +255,9 @@ static void check_figures(check_t *check)
 {
     int i;
 
-    for (i = 0; i < check->figures->nelts; i++) {
-        const et_figure_t *figure =
-            &APR_ARRAY_IDX(check->figures, i, et_figure_t);
-
-        check_cluster(check, figure);
-        check_limit(check, figure);
+    for (i = 0; i < check->figures.count; i++) {
+        check_cluster(check, &check->figures.at[i]);
+        check_limit(check, &check->figures.at[i]);
     }
 }
 
@@ -270,13 +283,10 @@ static void check_round_trip(check_t *check)
 
 static const char *clients_text(const check_t *check)
 {
-    const et_figure_t *clients = NULL;
+    const et_figure_t *clients = et_figures_find(&check->figures, "Clients");
 
-    if (check->figures) {
-        clients = et_figures_find(check->figures, "Clients");
-        clients = clients ? clients
-                          : et_figures_find(check->figures, "clients.total");
-    }
+    clients =
+        clients ? clients : et_figures_find(&check->figures, "clients.total");
     return clients ? apr_psprintf(check->pool, "%s clients", clients->text)
                    : "";
 }
@@ -292,7 +302,7 @@ static const char *round_trip_text(const check_t *check)
 /* A '|' would end the text, and the line is one line. */
 static void print(const check_t *check)
 {
-    const char *parts[] = {check->problems, clients_text(check),
+    const char *parts[] = {problems_text(check), clients_text(check),
                            round_trip_text(check)};
     const char *text = "", *between = "";
     char *at, *line;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * eventstream-tail: follow the event streams of a server in a terminal,
- * publish, list channels, look at the status, check it. It is a client like any
- * other, and knows of the server what its URLs tell.
+ * publish, list channels, revoke users, look at the status, check it. It is a
+ * client like any other, and knows of the server what its URLs tell.
  *
  *     options ─► follow ─► stream ─► output
- *                publish            (also the list of channels)
+ *                publish            (also channels, revocations)
  *                figures ─► check
  *
  * All but the arrows' ends speak HTTP by http.
@@ -27,6 +27,7 @@ static int run(const et_options_t *options, apr_pool_t *p)
     switch (options->mode) {
     case ET_PUBLISH: return et_publish(options, p);
     case ET_LIST: return et_publish_list(options, p);
+    case ET_REVOKE: return et_publish_revoke(options, p);
     case ET_STATUS: return et_figures_print(options, p);
     case ET_CHECK: return et_check(options, p);
     default: return et_follow(options, p);

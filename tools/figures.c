@@ -21,17 +21,23 @@
 
 #define PREFIX "EventStream."
 #define DEPTH_MAX 8
+#define KEY_MAX 255
 /* Up to here a double has all integers. */
 #define INTEGER_MAX 9007199254740992.0
 
 static const char *const headers[] = {
     "Accept: application/json, text/plain;q=0.9, */*;q=0.1", NULL};
 
+/* @param key  NULL = it is too long: nothing happens */
 static void add(apr_array_header_t *figures, const char *key, const char *text)
 {
-    et_figure_t *figure = apr_array_push(figures);
+    et_figure_t *figure;
     char *end;
 
+    if (!key || figures->nelts > ET_FIGURES_MAX) {
+        return; /* the one above the most is an error, see et_figures_read */
+    }
+    figure = apr_array_push(figures);
     figure->key = key;
     figure->text = text;
     figure->value = strtod(text, &end);
@@ -74,8 +80,12 @@ static void read_lines(apr_array_header_t *figures, const char *body,
 static void read_json(apr_array_header_t *figures, const char *key,
                       const json_t *value, int depth, apr_pool_t *p);
 
+/* @return NULL: it is too long */
 static const char *join(const char *key, const char *name, apr_pool_t *p)
 {
+    if (!key || strlen(key) + strlen(name) + 1 > KEY_MAX) {
+        return NULL;
+    }
     return *key ? apr_pstrcat(p, key, ".", name, NULL) : apr_pstrdup(p, name);
 }
 
@@ -171,7 +181,7 @@ static void read_array(apr_array_header_t *figures, const char *key,
 static void read_json(apr_array_header_t *figures, const char *key,
                       const json_t *value, int depth, apr_pool_t *p)
 {
-    if (depth > DEPTH_MAX) {
+    if (!key || depth > DEPTH_MAX || figures->nelts > ET_FIGURES_MAX) {
         return;
     }
     if (json_is_object(value)) {
@@ -215,14 +225,39 @@ static const char *read_answer(const et_answer_t *answer,
     return NULL;
 }
 
-const char *et_figures_read(et_answer_t *answer,
-                            const apr_array_header_t **figures,
+/* Those of the same name stay as the page has them. */
+static int compare(const void *a, const void *b)
+{
+    const et_figure_t *x = *(const et_figure_t *const *)a;
+    const et_figure_t *y = *(const et_figure_t *const *)b;
+    int rc = strcasecmp(x->key, y->key);
+
+    return rc != 0 ? rc : (x > y) - (x < y);
+}
+
+static void sort(et_figures_t *figures, const apr_array_header_t *list,
+                 apr_pool_t *p)
+{
+    int i;
+
+    figures->at = (const et_figure_t *)list->elts;
+    figures->count = list->nelts;
+    figures->sorted =
+        apr_palloc(p, sizeof(*figures->sorted) * (apr_size_t)(list->nelts + 1));
+    for (i = 0; i < list->nelts; i++) {
+        figures->sorted[i] = &figures->at[i];
+    }
+    qsort(figures->sorted, (size_t)list->nelts, sizeof(*figures->sorted),
+          compare);
+}
+
+const char *et_figures_read(et_answer_t *answer, et_figures_t *figures,
                             const et_options_t *options, const char *url,
                             apr_pool_t *p)
 {
     apr_array_header_t *list = apr_array_make(p, 64, sizeof(et_figure_t));
+    const char *err;
 
-    *figures = list;
     url = strchr(url, '?') ? url : apr_pstrcat(p, url, "?auto", NULL);
     et_http_request(answer, options, "GET", url, headers, es_slice(NULL, 0),
                     NULL, NULL, p);
@@ -233,31 +268,44 @@ const char *et_figures_read(et_answer_t *answer,
         return apr_psprintf(p, "%ld: %s", answer->status,
                             et_http_sentence(answer->body, answer->len, p));
     }
-    return read_answer(answer, list, p);
+    err = read_answer(answer, list, p);
+    if (!err && list->nelts > ET_FIGURES_MAX) {
+        err = "it has more figures than any status page";
+    }
+    if (!err) {
+        sort(figures, list, p);
+    }
+    return err;
 }
 
-const et_figure_t *et_figures_find(const apr_array_header_t *figures,
-                                   const char *key)
+const et_figure_t *et_figures_find(const et_figures_t *figures, const char *key)
 {
-    int i;
+    int low = 0, high = figures->count;
 
-    for (i = 0; i < figures->nelts; i++) {
-        if (!strcasecmp(APR_ARRAY_IDX(figures, i, et_figure_t).key, key)) {
-            return &APR_ARRAY_IDX(figures, i, et_figure_t);
+    while (low < high) {
+        int middle = low + (high - low) / 2;
+
+        if (strcasecmp(figures->sorted[middle]->key, key) < 0) {
+            low = middle + 1;
+        }
+        else {
+            high = middle;
         }
     }
-    return NULL;
+    return low < figures->count && !strcasecmp(figures->sorted[low]->key, key)
+               ? figures->sorted[low]
+               : NULL;
 }
 
 /* ---- Printing ------------------------------------------------------------ */
 
-static void print_json(const apr_array_header_t *figures)
+static void print_json(const et_figures_t *figures)
 {
     json_t *object = json_object();
     int i;
 
-    for (i = 0; i < figures->nelts; i++) {
-        const et_figure_t *figure = &APR_ARRAY_IDX(figures, i, et_figure_t);
+    for (i = 0; i < figures->count; i++) {
+        const et_figure_t *figure = &figures->at[i];
 
         json_object_set_new(object, figure->key,
                             !figure->is_number ? json_string(figure->text)
@@ -270,12 +318,12 @@ static void print_json(const apr_array_header_t *figures)
     json_decref(object);
 }
 
-static void print_lines(const apr_array_header_t *figures, apr_pool_t *p)
+static void print_lines(const et_figures_t *figures, apr_pool_t *p)
 {
     int i;
 
-    for (i = 0; i < figures->nelts; i++) {
-        const et_figure_t *figure = &APR_ARRAY_IDX(figures, i, et_figure_t);
+    for (i = 0; i < figures->count; i++) {
+        const et_figure_t *figure = &figures->at[i];
 
         printf("%s: %s\n", et_output_escape(es_slice_of(figure->key), p),
                et_output_escape(es_slice_of(figure->text), p));
@@ -284,12 +332,12 @@ static void print_lines(const apr_array_header_t *figures, apr_pool_t *p)
 
 int et_figures_print(const et_options_t *options, apr_pool_t *p)
 {
-    const apr_array_header_t *figures;
+    et_figures_t figures = {0};
     et_answer_t answer;
     const char *url = options->words[0];
     const char *err = et_figures_read(&answer, &figures, options, url, p);
 
-    if (!err && figures->nelts == 0) {
+    if (!err && figures.count == 0) {
         err = "it has nothing of event streams: mod_eventstream is not loaded, "
               "or serves no events";
     }
@@ -298,13 +346,13 @@ int et_figures_print(const et_options_t *options, apr_pool_t *p)
         return ET_EXIT_FAILED;
     }
     if (options->form != ET_JSON) {
-        print_lines(figures, p);
+        print_lines(&figures, p);
     }
     else if (is_json(&answer)) {
         fwrite(answer.body, 1, answer.len, stdout);
     }
     else {
-        print_json(figures);
+        print_json(&figures);
     }
     return et_output_flush() ? ET_EXIT_OK : ET_EXIT_FAILED;
 }

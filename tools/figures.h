@@ -22,21 +22,31 @@ typedef struct et_figure_t {
     int is_number;
 } et_figure_t;
 
+/** The figures of a page, ET_FIGURES_MAX at most; all lives in a pool. */
+typedef struct et_figures_t {
+    const et_figure_t *at; /* count of them, as the page has them */
+    int count;
+    const et_figure_t **sorted; /* the same by key */
+} et_figures_t;
+
+#define ET_FIGURES_MAX 200000
+
 /**
- * Read a page.
+ * Read a page. Its time and memory are bounded whatever the server answers: a
+ * figure whose name has more than 255 bytes is left out.
  *
  * @param answer   filled
- * @param figures  array of et_figure_t in p; valid on success; may be empty:
- *                 the page of mod_status has nothing of ours
+ * @param figures  filled on success; may be empty: the page of mod_status has
+ *                 nothing of ours
  * @return NULL; or what has failed, in p
  */
-const char *et_figures_read(et_answer_t *answer,
-                            const apr_array_header_t **figures,
+const char *et_figures_read(et_answer_t *answer, et_figures_t *figures,
                             const et_options_t *options, const char *url,
                             apr_pool_t *p);
 
-/** @return NULL: there is none of this name; the case does not matter */
-const et_figure_t *et_figures_find(const apr_array_header_t *figures,
+/** @return the first of this name, whose case does not matter; NULL: there is
+ *          none */
+const et_figure_t *et_figures_find(const et_figures_t *figures,
                                    const char *key);
 
 /** --status. @return exit status */

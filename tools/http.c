@@ -203,7 +203,8 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *data)
 static void set_body(CURL *easy, const char *method, es_slice_t body,
                      curl_read_callback read_fn, void *data)
 {
-    if (!strcmp(method, "GET")) {
+    if (strcmp(method, "POST") != 0) {
+        curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method); /* no body */
         return;
     }
     if (read_fn) {

@@ -49,7 +49,7 @@ typedef struct et_answer_t {
 /**
  * Send a request and read its answer, up to 16 MB.
  *
- * @param method   "GET", "POST"
+ * @param method   "GET", "POST", "DELETE"
  * @param body     NULL = none; with read_fn the body is read from it
  * @param read_fn  of libcurl, with data; NULL = body
  */

@@ -45,6 +45,8 @@ static const row_t rows[] = {
      "publish DATA, or the input, to a publish Location; print the id"},
     {"list", 'l', MODE, ET_LIST, AT(prefix), "[PREFIX]",
      "list channels with their clients, events and last id"},
+    {"revoke", 'r', MODE, ET_REVOKE, 0, NULL,
+     "end the streams of --user or of the token --jti"},
     {"status", 's', MODE, ET_STATUS, 0, NULL,
      "print the statistics of a status page"},
     {"check", 'C', MODE, ET_CHECK, 0, NULL,
@@ -72,6 +74,10 @@ static const row_t rows[] = {
      "publish under an id of your own: again does no harm"},
     {"lines", 0, FLAG, 0, AT(reads_lines), NULL,
      "publish each line of the input as it comes"},
+    {"user", 0, TEXT, 0, AT(user), "NAME", "whom to revoke: a user, or"},
+    {"jti", 0, TEXT, 0, AT(jti), "ID", "a token with this id"},
+    {"for", 0, TEXT, 0, AT(hold), "SECONDS",
+     "for so long no new streams; 0: none; always"},
     {"warning", 'w', RANGE, ET_CHECK_WARNING, 0, "KEY=RANGE",
      "warn if the value leaves the range; KEY/s: how much it grows a second"},
     {"critical", 0, RANGE, ET_CHECK_CRITICAL, 0, "KEY=RANGE",
@@ -120,6 +126,7 @@ static const char usage[] =
     "usage: eventstream-tail [OPTION]... URL...\n"
     "       eventstream-tail --publish [OPTION]... URL [DATA]\n"
     "       eventstream-tail --list[=PREFIX] [OPTION]... URL\n"
+    "       eventstream-tail --revoke --user=NAME|--jti=ID [OPTION]... URL\n"
     "       eventstream-tail --status|--check [OPTION]... URL\n";
 
 static void print_row(const row_t *row)
@@ -346,6 +353,9 @@ static const char *check(const et_options_t *options)
     }
     if (options->nwords > most) {
         return "there are too many words";
+    }
+    if (options->mode == ET_REVOKE && !options->user == !options->jti) {
+        return "--revoke needs --user or --jti";
     }
     return options->reads_lines && options->nwords > 1
                ? "--lines reads the input, so DATA is too much"

@@ -24,6 +24,7 @@ typedef enum et_mode_t {
     ET_FOLLOW,
     ET_PUBLISH,
     ET_LIST,
+    ET_REVOKE,
     ET_STATUS,
     ET_CHECK
 } et_mode_t;
@@ -57,6 +58,9 @@ typedef struct et_options_t {
     const char *type;
     const char *id;
     const char *prefix; /* of --list; "" = all */
+    const char *user;   /* of --revoke, as the next two; NULL = not given */
+    const char *jti;
+    const char *hold; /* seconds, or "always" */
     const char *ca_file;
     const char *bearer_file;
     const char *stream_url;  /* of --through */

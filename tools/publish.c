@@ -294,3 +294,39 @@ int et_publish_list(const et_options_t *options, apr_pool_t *p)
     } while (next);
     return ET_EXIT_OK;
 }
+
+/* ---- Revocations --------------------------------------------------------- */
+
+/* {"revoked": "user", "name": "alice", "for": 60} */
+static int print_revoked(const et_options_t *options, const et_answer_t *answer,
+                         apr_pool_t *p)
+{
+    json_t *json = json_loadb(answer->body, answer->len, 0, NULL);
+
+    if (options->form == ET_JSON) {
+        fwrite(answer->body, 1, answer->len, stdout);
+    }
+    else {
+        printf("%s\t%s\t%s\n", text_of(json, "revoked", p),
+               text_of(json, "name", p), text_of(json, "for", p));
+    }
+    json_decref(json);
+    return et_output_flush();
+}
+
+int et_publish_revoke(const et_options_t *options, apr_pool_t *p)
+{
+    const char *who = options->user ? options->user : options->jti;
+    const char *query = apr_pstrcat(
+        p, options->user ? "user=" : "jti=", et_http_escape(who, p),
+        options->hold ? "&for=" : "",
+        options->hold ? et_http_escape(options->hold, p) : "", NULL);
+    const char *url = et_http_url(options, options->words[0], query, p);
+    et_answer_t answer;
+
+    et_http_request(&answer, options, "DELETE", url, NULL, es_slice(NULL, 0),
+                    NULL, NULL, p);
+    return et_http_is_ok(&answer, url, p) && print_revoked(options, &answer, p)
+               ? ET_EXIT_OK
+               : ET_EXIT_FAILED;
+}

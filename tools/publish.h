@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * What a publish Location serves: publish events, list channels.
+ * What a publish Location serves: publish events, list channels, revoke.
  */
 #ifndef ET_PUBLISH_H
 #define ET_PUBLISH_H
@@ -12,6 +12,9 @@ int et_publish(const et_options_t *options, apr_pool_t *p);
 
 /** --list; prints a line for each channel. @return exit status */
 int et_publish_list(const et_options_t *options, apr_pool_t *p);
+
+/** --revoke; prints whom, and for how long. @return exit status */
+int et_publish_revoke(const et_options_t *options, apr_pool_t *p);
 
 /**
  * Publish a text to --publish-to.
