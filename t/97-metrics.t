@@ -12,10 +12,13 @@ use lib "$FindBin::Bin/lib";
 use Test::More;
 
 use File::Temp ();
+use JSON::PP ();
 use Time::HiRes ();
 
 use EventStream::Client;
+use EventStream::Cluster;
 use EventStream::Httpd;
+use EventStream::Redis;
 use EventStream::Source;
 use EventStream::Tls;
 
@@ -390,5 +393,69 @@ my @files = text() =~ /^eventstream_child_open_files\{.*\} (\d+)/mg;
 is_deeply [grep { $_ < 5 || $_ > 10000 } @files], [],
     'and counts its open files';
 is $httpd->faults // '', '', 'the shared memory is sound';
+
+# ---- Brokers and GRIP proxies ------------------------------------------------
+
+my $seeing = <<'CONF';
+# nobody listens at @PORT:nobody@
+EventStreamGrip http://127.0.0.1:@PORT:nobody@/?key=secret
+<Location "/metrics">
+    SetHandler eventstream-metrics
+    Require local
+</Location>
+<Location "/status">
+    SetHandler eventstream-status
+    Require local
+</Location>
+CONF
+
+# What the JSON of the status page says, and what the metrics say.
+sub seen
+{
+    my ($node) = @_;
+    return (JSON::PP::decode_json(get($node, '/status?json')->{body}),
+        metrics(get($node, '/metrics')->{body}));
+}
+
+SKIP: {
+    skip 'no broker', 1 if !EventStream::Redis->is_installed;
+    my $cluster = EventStream::Cluster->start(nodes => 1, conf => $seeing);
+    my ($node) = $cluster->nodes;
+    $cluster->wait_synced;
+    my $answer = publish($node, 'news', 'x');
+    is $answer->{status}, 502, 'a GRIP proxy that does not answer';
+    my ($json, $told);
+    ok wait_for(sub {
+        ($json, $told) = seen($node);
+        return $json->{proxies}[0] && !$json->{proxies}[0]{up};
+    }, 20), 'is down in the JSON of the status page';
+    my $proxy = $json->{proxies}[0];
+    is $proxy->{hub}, 'default', 'with its hub';
+    is $proxy->{name}, 'http://127.0.0.1:' . $node->port_of('nobody') . '/',
+        'its address, without the key';
+    cmp_ok $proxy->{failures}, '>', 0, 'how often it has failed';
+    like $proxy->{error}, qr/connect|refused/i, 'and why';
+    my $of_proxy = qq({hub="default",proxy="$proxy->{name}"});
+    is $told->{"eventstream_proxy_up$of_proxy"}, 0, 'it is down in the metrics';
+    cmp_ok $told->{"eventstream_proxy_failures_total$of_proxy"}, '>', 0,
+        'with its failures';
+    ok exists $told->{"eventstream_proxy_queued_bytes$of_proxy"},
+        'and what waits for it';
+    my $link = $json->{hubs}[0]{cluster};
+    is_deeply [@$link{qw(up synced error)}],
+        [JSON::PP::true, JSON::PP::true, undef], 'the link to the broker is up';
+    is $told->{'eventstream_cluster_up{hub="default"}'}, 1, 'in the metrics, too';
+    is $told->{'eventstream_cluster_published_events_total{hub="default"}'}, 1,
+        'what was published there is counted';
+    is promtool(get($node, '/metrics')->{body}), '',
+        'promtool finds no fault in any of it' if $has_promtool;
+    $cluster->broker->kill;
+    ok wait_for(sub {
+        ($json, $told) = seen($node);
+        return $told->{'eventstream_cluster_up{hub="default"}'} == 0;
+    }, 30), 'a broker that was killed is down';
+    is $json->{hubs}[0]{cluster}{up}, JSON::PP::false, 'in the JSON, too';
+    ok $json->{hubs}[0]{cluster}{error}, 'with the reason';
+}
 
 done_testing;

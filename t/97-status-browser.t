@@ -18,6 +18,7 @@ Driver::need('playwright-core', browser => 1);
 
 my $httpd = EventStream::Httpd->start(conf => <<'CONF');
 EventStreamHub shop size=1m
+EventStreamGrip hub=shop http://127.0.0.1:@PORT:nobody@/
 EventStreamMaxClients 100
 <LocationMatch "^/(status|read-only)$">
     SetHandler eventstream-status

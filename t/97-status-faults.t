@@ -116,6 +116,35 @@ ok $httpd->graceful, 'graceful with it';
 ok wait_for(sub { live()->skip_to('summary', 5) }, 15), 'it is there again';
 is $httpd->faults // '', '', 'nothing is damaged';
 
+# ---- A child that stops ----------------------------------------------------
+
+# It cannot, as long as a client does not read its page.
+{
+    my $page = 'x' x 30_000_000;
+    open my $file, '>', $httpd->root . '/htdocs/large.bin' or die "$!";
+    print {$file} $page;
+    close $file;
+    my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
+        PeerPort => $httpd->port) or die "$!";
+    syswrite $socket, "GET /large.bin HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    sysread $socket, my $some, 100;
+    my $generation = json('?json')->{server}{generation};
+    ok $httpd->graceful, 'graceful while a client takes its time';
+    my @stopping;
+    ok wait_for(sub {
+        my $now = json('?json') or return 0;
+        @stopping = grep { $_->{stopping} } @{$now->{children}};
+        return @stopping == 1 && $now->{server}{generation} > $generation
+            && grep { !$_->{stopping} && $_->{generation} > $generation }
+                @{$now->{children}};
+    }, 20), 'the child that serves it is shown as one that stops';
+    is $stopping[0]{generation}, $generation, 'of the generation before';
+    close $socket;
+    ok wait_for(sub {
+        !grep { $_->{stopping} } @{json('?json')->{children}};
+    }, 30), 'until it has gone';
+}
+
 # ---- Clients that cut the answer -------------------------------------------
 
 publish($httpd, "cut-$_", 'x') for 1 .. 50;

@@ -165,6 +165,10 @@ async function channels(page)
     }
     await fetch(new URL("/sell?channel=item", base), {method: "POST",
         headers: {"Content-Type": "text/plain"}, body: "x"});
+    fact("a GRIP proxy that does not answer is shown", await until(async () =>
+        (await rowsOf(page, "proxies")).some((row) => row.Hub === "shop" &&
+            row.State === "down" && /connect/i.test(row["Last error"])), 20000),
+        await rowsOf(page, "proxies"));
     await page.fill("#q", "MANY-");
     fact("a search finds names, whatever their case", await until(async () =>
         /^60 of \d+/.test(await page.textContent("#channels-count")) &&
