@@ -60,7 +60,7 @@ sub check
     rest();
     EventStream::Node::wait_until(sub { !grep { $_->is_busy } @nodes });
     ok are_in_step(), "$what: all nodes go on";
-    $_->finish for @nodes;
+    $_->quit for @nodes;
     my @faults = EventStream::Node::faults(@nodes);
     splice @faults, 10 if @faults > 10;
     complain("$what: nothing is silently missing, twice, or out of order",

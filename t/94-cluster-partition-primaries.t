@@ -116,7 +116,7 @@ sub check
     $_->tell('rest') for @nodes;
     wait_for(sub { !grep { $_->is_busy } @nodes }, 60);
     ok are_in_step(), "$what: all nodes go on";
-    $_->finish for @nodes;
+    $_->quit for @nodes;
     my @faults = EventStream::Node::faults(@nodes);
     splice @faults, 10 if @faults > 10;
     complain("$what: nothing is silently missing, twice, or out of order",

@@ -53,17 +53,17 @@ use warnings;
 
 use Exporter 'import';
 use File::Temp ();
-use POSIX ();
 use Test::More ();
 
 use EventStream::Client ();
 use EventStream::Httpd;
+use EventStream::Process qw(spawn);
 use EventStream::Source;
 
+our @ISA = ('EventStream::Process');
 our @EXPORT = qw(need_or_skip sample);
 
 my $READY_S = 30;
-my $owner = $$;
 
 sub need_or_skip
 {
@@ -93,6 +93,7 @@ sub start
 {
     my ($class, %opt) = @_;
     my $self = bless {%opt}, $class;
+    $self->owned;
     $self->{log} = File::Temp->new(TEMPLATE => 'es-XXXXXX', TMPDIR => 1);
     $self->restart;
     return $self;
@@ -103,20 +104,13 @@ sub output { return EventStream::Httpd::slurp($_[0]{log}->filename) }
 sub restart
 {
     my ($self) = @_;
-    my $pid = fork // die "fork: $!";
-    if ($pid == 0) {
-        $SIG{$_} = 'DEFAULT' for qw(TERM INT HUP PIPE);
-        setpgrp;
-        umask 0;    # httpd's user connects to its socket
-        chdir $self->{dir} if $self->{dir};
-        $ENV{$_} = $self->{env}{$_} for keys %{$self->{env} || {}};
-        open STDIN, '<', '/dev/null';
-        open STDOUT, '>>', $self->{log}->filename;
-        open STDERR, '>&', \*STDOUT;
-        exec('setpriv', '--pdeathsig', 'KILL', '--', @{$self->{command}})
-            or POSIX::_exit(127);
-    }
-    $self->{pid} = $pid;
+    $self->{pid} = spawn(
+        command => $self->{command}, log => $self->{log}->filename,
+        env => $self->{env}, before => sub {
+            setpgrp;
+            umask 0;    # httpd's user connects to its socket
+            chdir $self->{dir} if $self->{dir};
+        });
     EventStream::Client::wait_for($self->{ready}, $READY_S)
         or die "@{$self->{command}} does not serve:\n" . $self->output;
     return;
@@ -132,10 +126,10 @@ sub stop
     return;
 }
 
-sub DESTROY
+sub at_end
 {
     my ($self) = @_;
-    $self->stop if $$ == $owner;
+    $self->stop;
     return;
 }
 

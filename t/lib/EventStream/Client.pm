@@ -157,7 +157,7 @@ $SIG{PIPE} = 'IGNORE';
 my %open;    # address => client (weak) whose connection is not closed
 
 # httpd gives clients two seconds to close when it stops. At the end of a test
-# nobody reads what it sends, so EventStream::Httpd asks for this.
+# nobody reads what it sends, so EventStream::Process asks for this.
 sub close_all
 {
     $_->close for grep { defined } values %open;

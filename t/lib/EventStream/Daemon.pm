@@ -64,24 +64,14 @@ use warnings;
 
 use File::Temp ();
 use IO::Socket::INET;
-use POSIX ();
 use Test::More ();
 use Time::HiRes qw(sleep time);
 
+use EventStream::Process qw(spawn);
+
+our @ISA = ('EventStream::Process');
+
 my $START_SECONDS = 30;
-
-my %running;    # pid => 1
-my $owner = $$;
-
-# A test that is ended by a signal must end its servers, too: END does.
-$SIG{TERM} = $SIG{INT} = $SIG{HUP} = sub { exit 130 };
-
-END {
-    if ($$ == $owner) {
-        local $?;
-        CORE::kill 'KILL', keys %running if %running;
-    }
-}
 
 sub program
 {
@@ -107,10 +97,10 @@ sub run
 {
     my ($class, @command) = @_;
     my $output = File::Temp->new;
-    my $pid = spawn({command => \@command, log => $output->filename});
+    my $pid = $class->spawn_program(
+        command => \@command, log => $output->filename);
     waitpid $pid, 0;
     my $status = $?;
-    delete $running{$pid};
     seek $output, 0, 0;
     local $/;
     my $text = <$output>;
@@ -118,29 +108,19 @@ sub run
     return $text;
 }
 
-sub spawn
+sub spawn_program
 {
-    my ($self) = @_;
-    my ($name, @arguments) = @{$self->{command}};
-    my $program = __PACKAGE__->program($name) or die "not installed: $name\n";
-    my $pid = fork // die "fork: $!";
-    if ($pid == 0) {
-        $SIG{$_} = 'DEFAULT' for qw(TERM INT HUP PIPE);
-        $ENV{$_} = $self->{env}{$_} for keys %{$self->{env} || {}};
-        open STDIN, '<', '/dev/null';
-        open STDOUT, '>>', $self->{log};
-        open STDERR, '>&', \*STDOUT;
-        exec('setpriv', '--pdeathsig', 'KILL', '--', $program, @arguments)
-            or POSIX::_exit(127);
-    }
-    $running{$pid} = 1;
-    return $pid;
+    my ($class, %opt) = @_;
+    my ($name, @arguments) = @{$opt{command}};
+    my $program = $class->program($name) or die "not installed: $name\n";
+    return spawn(%opt, command => [$program, @arguments]);
 }
 
 sub start
 {
     my ($class, %self) = @_;
     my $self = bless {%self}, $class;
+    $self->owned;
     if (!$self->{log}) {
         $self->{log_file} = File::Temp->new;
         $self->{log} = $self->{log_file}->filename;
@@ -160,33 +140,17 @@ sub restart
 {
     my ($self) = @_;
     my $until = time + $START_SECONDS;
-    $self->{pid} = spawn($self);
+    $self->{pid} = $self->spawn_program(
+        map { $_ => $self->{$_} } qw(command log env));
     while (!answers($self->{port})) {
-        my $has_ended = waitpid($self->{pid}, POSIX::WNOHANG()) != 0;
-        delete $running{$self->{pid}} if $has_ended;
         die "$self->{command}[0] did not start:\n" . $self->output
-            if $has_ended || time >= $until;
+            if !$self->is_alive || time >= $until;
         sleep 0.02;
     }
     return;
 }
 
-sub end_with
-{
-    my ($self, $signal) = @_;
-    my $pid = delete $self->{pid} or return;
-    CORE::kill $signal, $pid;
-    waitpid $pid, 0;
-    delete $running{$pid};
-    return;
-}
-
-sub stop { return end_with($_[0], 'TERM') }
-sub kill { return end_with($_[0], 'KILL') }
-sub suspend { return CORE::kill('STOP', $_[0]{pid}) }
-sub resume { return CORE::kill('CONT', $_[0]{pid}) }
 sub port { return $_[0]{port} }
-sub pid { return $_[0]{pid} }
 
 sub output
 {

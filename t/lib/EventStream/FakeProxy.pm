@@ -77,20 +77,18 @@ use File::Temp ();
 use IO::Select;
 use IO::Socket::INET;
 use JSON::PP ();
-use POSIX ();
-use Scalar::Util ();
 use Time::HiRes qw(sleep time);
 
 use EventStream::Ports;
+use EventStream::Process qw(in_child);
 
-my %objects;    # address => object (weak)
-my $owner = $$;
+our @ISA = ('EventStream::Process');
 
 sub start
 {
     my ($class, %opt) = @_;
     my $self = bless {mode => 'ok', port => free_port(), %opt}, $class;
-    Scalar::Util::weaken($objects{0 + $self} = $self);
+    $self->owned;
     $self->{root} = File::Temp::tempdir('es-fp-XXXXXX', TMPDIR => 1,
         CLEANUP => 1);
     $self->mode($self->{mode});
@@ -117,24 +115,9 @@ sub run
     my $listener = IO::Socket::INET->new(
         Listen => 64, LocalAddr => '127.0.0.1', ReuseAddr => 1,
         LocalPort => $self->{port}) or die "listen: $!";
-    my $pid = fork;
-    die "fork: $!" if !defined $pid;
-    if ($pid == 0) {
-        $SIG{$_} = 'DEFAULT' for qw(TERM INT HUP);
-        $SIG{PIPE} = 'IGNORE';
-        eval { $self->serve($listener); 1 } or print STDERR $@;
-        POSIX::_exit(0);
-    }
-    $self->{pid} = $pid;
-    return;
-}
-
-sub stop
-{
-    my ($self) = @_;
-    my $pid = delete $self->{pid} or return;
-    kill 'KILL', $pid;
-    waitpid $pid, 0;
+    $self->{pid} = in_child(sub {
+        $self->serve($listener);
+    });
     return;
 }
 
@@ -281,23 +264,6 @@ sub clear
     my ($self) = @_;
     truncate "$self->{root}/requests", 0 or die $!;
     return;
-}
-
-sub DESTROY
-{
-    my ($self) = @_;
-    return if $$ != $owner;
-    local ($?, $@, $!);
-    $self->stop;
-    delete $objects{0 + $self};
-    return;
-}
-
-END {
-    if ($$ == $owner) {
-        local $?;
-        $_->stop for grep { defined } values %objects;
-    }
 }
 
 1;

@@ -143,19 +143,16 @@ use File::Path ();
 use File::Temp ();
 use IO::Socket::INET;
 use POSIX ();
-use Scalar::Util ();
 use Test::More ();
 use Time::HiRes qw(sleep time);
 
 use EventStream::Ports;
+use EventStream::Process qw(spew);
 use EventStream::Tls;
 
-my %objects;    # address => object (weak); ended in END, whatever happens
-my $build;
-my $owner = $$;
+our @ISA = ('EventStream::Process');
 
-# A test that is ended by a signal must end its servers, too: END does.
-$SIG{TERM} = $SIG{INT} = $SIG{HUP} = sub { exit 130 };
+my $build;
 
 sub builddir
 {
@@ -196,7 +193,7 @@ sub new
     }, $class;
     $self->{log} ||= $self->{module} ? 'info eventstream:debug' : 'info';
 
-    Scalar::Util::weaken($objects{0 + $self} = $self);
+    $self->owned;
     $self->{root} = File::Temp::tempdir('es-XXXXXX', TMPDIR => 1);
     chmod 0755, $self->{root};
     mkdir "$self->{root}/$_" for qw(htdocs logs run tmp);
@@ -210,15 +207,6 @@ sub new
     }
     $self->make_certificate if $self->{ssl} || over_tls();
     return $self;
-}
-
-sub spew
-{
-    my ($file, $text) = @_;
-    open my $out, '>', $file or die "$file: $!";
-    print {$out} $text;
-    close $out or die "$file: $!";
-    return;
 }
 
 sub slurp
@@ -647,12 +635,10 @@ sub all_output
 }
 
 # Ends httpd, prints its log if the test failed, and removes its folder.
-sub finish
+sub at_end
 {
     my ($self, $died) = @_;
-    return if $self->{finished}++;
     $self->stop;
-    delete $objects{0 + $self};
     my $text = $self->all_output;
     my $failed = $died || !Test::More->builder->is_passing;
     if ($failed && !$self->{quiet}) {
@@ -672,25 +658,6 @@ sub finish
     }
     File::Path::remove_tree($self->{root}, {error => \my $ignored});
     return;
-}
-
-sub DESTROY
-{
-    my ($self) = @_;
-    return if $$ != $owner;    # a forked process of the test
-    local ($?, $@, $!);
-    $self->finish;
-    return;
-}
-
-END {
-    if ($$ == $owner) {
-        my $died = $? != 0;
-        local $?;
-        EventStream::Client::close_all()
-            if defined &EventStream::Client::close_all;
-        $_->finish($died) for grep { defined } values %objects;
-    }
 }
 
 1;

@@ -15,7 +15,7 @@ EventStream::Node - nodes of a cluster without httpd (t/node/node.c)
     $_->wait_synced for @nodes;
     $_->load for @nodes;
     ...
-    $_->finish for @nodes;
+    $_->quit for @nodes;
     complain('nothing is lost', EventStream::Node::faults(@nodes));
 
 A node has a journal in shared memory, children with the threads of src/cluster,
@@ -68,7 +68,7 @@ Until its journal follows the stream; until it has this id, or a later one.
 
 A batch of it is begun and not answered; those of killed children do not count.
 
-=item finish
+=item quit
 
 Ends it; dies if it does not end in time. Its log stays.
 
@@ -103,11 +103,11 @@ use warnings;
 
 use File::Temp ();
 use POSIX ();
-use Scalar::Util ();
 use Time::HiRes qw(sleep time);
 
-my %objects;
-my $owner = $$;
+use EventStream::Process;
+
+our @ISA = ('EventStream::Process');
 
 sub program { return "$ENV{ES_BUILDDIR}/t/node/node" }
 
@@ -118,7 +118,7 @@ sub start
     my $self = bless {log => "$dir/log", dir => $dir, lines => [], read => 0},
         $class;
     my ($clock, $at) = delete @opt{qw(clock at)};
-    Scalar::Util::weaken($objects{0 + $self} = $self);
+    $self->owned;
     pipe my $in, my $out or die "pipe: $!";
     my $pid = fork;
     die "fork: $!" if !defined $pid;
@@ -315,7 +315,14 @@ sub kill_all
     return;
 }
 
-sub finish
+sub at_end
+{
+    my ($self) = @_;
+    $self->kill_all;
+    return;
+}
+
+sub quit
 {
     my ($self) = @_;
     return if !$self->{pid};
@@ -324,23 +331,6 @@ sub finish
     $self->kill_all;
     die "a node does not end\n" if !$is_over;
     return;
-}
-
-sub DESTROY
-{
-    my ($self) = @_;
-    return if $$ != $owner;
-    local ($?, $@, $!);
-    $self->kill_all;
-    delete $objects{0 + $self};
-    return;
-}
-
-END {
-    if ($$ == $owner) {
-        local $?;
-        $_->kill_all for grep { defined } values %objects;
-    }
 }
 
 # ---- What must never be ----------------------------------------------------

@@ -56,14 +56,17 @@ use MIME::Base64 qw(decode_base64 encode_base64url);
 use POSIX ();
 
 use EventStream::Ports;
+use EventStream::Process qw(in_child);
 
-my $owner = $$;
+our @ISA = ('EventStream::Process');
+
 my $json = JSON::PP->new->utf8->canonical;
 
 sub start
 {
     my ($class, %opt) = @_;
     my $self = bless {port => free_port(), %opt}, $class;
+    $self->owned;
     $self->{root} = File::Temp::tempdir('es-op-XXXXXX', TMPDIR => 1,
         CLEANUP => 1);
     for my $name ('its', 'another') {
@@ -93,31 +96,10 @@ sub restart
     my $listener = IO::Socket::INET->new(
         Listen => 64, LocalAddr => '127.0.0.1', ReuseAddr => 1,
         LocalPort => $self->{port}) or die "listen: $!";
-    my $pid = fork // die "fork: $!";
-    if ($pid == 0) {
-        $SIG{$_} = 'DEFAULT' for qw(TERM INT HUP);
+    $self->{pid} = in_child(sub {
         $SIG{CHLD} = 'IGNORE';
         $self->serve($listener);
-        POSIX::_exit(0);
-    }
-    $self->{pid} = $pid;
-    return;
-}
-
-sub stop
-{
-    my ($self) = @_;
-    my $pid = delete $self->{pid} or return;
-    local $?;
-    kill 'KILL', $pid;
-    waitpid $pid, 0;
-    return;
-}
-
-sub DESTROY
-{
-    my ($self) = @_;
-    $self->stop if $$ == $owner;
+    });
     return;
 }
 

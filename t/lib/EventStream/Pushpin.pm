@@ -86,15 +86,15 @@ use IO::Socket::INET;
 use JSON::PP ();
 use MIME::Base64 ();
 use POSIX ();
-use Scalar::Util ();
 use Test::More ();
 use Time::HiRes qw(sleep time);
 
 use EventStream::Client ();
 use EventStream::Ports;
+use EventStream::Process qw(spawn spew);
 
-my %objects;    # address => object (weak)
-my $owner = $$;
+our @ISA = ('EventStream::Process');
+
 my $conf = Cwd::abs_path(File::Basename::dirname(__FILE__))
     . '/../../../conf/pushpin';
 
@@ -126,15 +126,6 @@ sub sign
     } {alg => 'HS256', typ => 'JWT'}, \%all;
     return "$text." . MIME::Base64::encode_base64url(
         Digest::SHA::hmac_sha256($text, $key));
-}
-
-sub spew
-{
-    my ($file, $text) = @_;
-    open my $out, '>', $file or die "$file: $!";
-    print {$out} $text;
-    close $out or die "$file: $!";
-    return;
 }
 
 sub slurp
@@ -180,24 +171,6 @@ sub write_conf
     return;
 }
 
-sub spawn
-{
-    my ($self) = @_;
-    my $pid = fork;
-    die "fork: $!" if !defined $pid;
-    if ($pid == 0) {
-        $SIG{$_} = 'DEFAULT' for qw(TERM INT HUP PIPE);
-        open STDIN, '<', '/dev/null';
-        open STDOUT, '>>', "$self->{root}/log/output";
-        open STDERR, '>&', \*STDOUT;
-        $ENV{PATH} = $path;
-        exec 'pushpin', "--config=$self->{root}/pushpin.conf"
-            or POSIX::_exit(127);
-    }
-    $self->{pid} = $pid;
-    return;
-}
-
 sub answers
 {
     my ($self) = @_;
@@ -235,7 +208,9 @@ sub run
     my ($self) = @_;
     my $until = time + 30;
     my $origin = $self->serve_ready;
-    $self->spawn;
+    $self->{pid} = spawn(
+        command => ['pushpin', "--config=$self->{root}/pushpin.conf"],
+        log => "$self->{root}/log/output", env => {PATH => $path});
     while (!$self->answers) {
         if (waitpid($self->{pid}, POSIX::WNOHANG) != 0 || time > $until) {
             my $log = $self->log;
@@ -254,7 +229,7 @@ sub start
 {
     my ($class, %opt) = @_;
     my $self = bless {iss => 'pushpin', key => 'changeme', %opt}, $class;
-    Scalar::Util::weaken($objects{0 + $self} = $self);
+    $self->owned;
     $self->{root} = File::Temp::tempdir('es-pp-XXXXXX', TMPDIR => 1);
     mkdir "$self->{root}/$_" for qw(run log);
     $self->{ready} = IO::Socket::INET->new(
@@ -330,7 +305,7 @@ sub stop
     return;
 }
 
-sub finish
+sub at_end
 {
     my ($self) = @_;
     $self->stop;
@@ -339,24 +314,7 @@ sub finish
     }
     File::Path::remove_tree($self->{root}) if $self->{root};
     delete $self->{root};
-    delete $objects{0 + $self};
     return;
-}
-
-sub DESTROY
-{
-    my ($self) = @_;
-    return if $$ != $owner;    # a forked process of the test
-    local ($?, $@, $!);
-    $self->finish;
-    return;
-}
-
-END {
-    if ($$ == $owner) {
-        local $?;
-        $_->finish for grep { defined } values %objects;
-    }
 }
 
 1;

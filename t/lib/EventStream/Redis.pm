@@ -109,18 +109,14 @@ use File::Path ();
 use File::Temp ();
 use IO::Select ();
 use IO::Socket::INET;
-use POSIX ();
-use Scalar::Util ();
 use Test::More ();
 use Time::HiRes qw(sleep time);
 
 use EventStream::Ports;
+use EventStream::Process qw(spawn spew);
 
-my %objects;    # address => object (weak)
-my $owner = $$;
+our @ISA = ('EventStream::Process');
 
-# A test that is ended by a signal must end its servers, too: END does.
-$SIG{TERM} = $SIG{INT} = $SIG{HUP} = sub { exit 130 };
 $SIG{PIPE} = 'IGNORE';
 
 # The PATH of a test may be without these.
@@ -152,15 +148,6 @@ sub or_skip
 }
 
 # ---- Starting --------------------------------------------------------------
-
-sub spew
-{
-    my ($file, $text) = @_;
-    open my $out, '>', $file or die "$file: $!";
-    print {$out} $text;
-    close $out or die "$file: $!";
-    return;
-}
 
 sub make_certificate
 {
@@ -219,7 +206,7 @@ sub new
 {
     my ($class, %opt) = @_;
     my $self = bless {%opt}, $class;
-    Scalar::Util::weaken($objects{0 + $self} = $self);
+    $self->owned;
     $self->{root} = File::Temp::tempdir('es-rd-XXXXXX', TMPDIR => 1);
     # by this name it is a server, whatever its file is called
     symlink program(), "$self->{root}/redis-server" or die "symlink: $!";
@@ -249,25 +236,6 @@ sub start
 
 sub arguments { return ("$_[0]{root}/conf") }
 
-sub spawn
-{
-    my ($self) = @_;
-    my $pid = fork;
-    die "fork: $!" if !defined $pid;
-    if ($pid == 0) {
-        $SIG{$_} = 'DEFAULT' for qw(TERM INT HUP PIPE);
-        open STDIN, '<', '/dev/null';
-        open STDOUT, '>>', "$self->{root}/output";
-        open STDERR, '>&', \*STDOUT;
-        my @command = ("$self->{root}/redis-server", $self->arguments);
-        @command = $self->{at}->in(@command) if $self->{at};
-        exec('setpriv', '--pdeathsig', 'KILL', '--', @command)
-            or exec(@command) or POSIX::_exit(127);
-    }
-    $self->{pid} = $pid;
-    return;
-}
-
 # Up, also if it is a replica whose primary is down.
 sub answers
 {
@@ -281,7 +249,10 @@ sub run
 {
     my ($self, %opt) = @_;
     die "it runs already\n" if $self->is_alive;
-    $self->spawn;
+    my @command = ("$self->{root}/redis-server", $self->arguments);
+    @command = $self->{at}->in(@command) if $self->{at};
+    $self->{pid} = spawn(
+        command => \@command, log => "$self->{root}/output");
     my $until = time + 60;
     while (!$self->answers($opt{may_load})) {
         if (!$self->is_alive || time > $until) {
@@ -297,7 +268,6 @@ sub run
 # ---- What a test asks for --------------------------------------------------
 
 sub port { return $_[0]{port} }
-sub pid { return $_[0]{pid} }
 sub root { return $_[0]{root} }
 sub host { return $_[0]{at} ? $_[0]{at}->address : '127.0.0.1' }
 sub address { return $_[0]->host . ":$_[0]{port}" }
@@ -469,15 +439,6 @@ sub set
 
 # ---- Life and death --------------------------------------------------------
 
-sub is_alive
-{
-    my ($self) = @_;
-    my $pid = $self->{pid} or return 0;
-    return 1 if waitpid($pid, POSIX::WNOHANG()) == 0;
-    delete $self->{pid};
-    return 0;
-}
-
 sub wait_for
 {
     my ($self, $condition, $seconds) = @_;
@@ -499,29 +460,6 @@ sub wait_for_replicas
             $info =~ /^slave\d+:.*state=online,offset=(\d+)/mg;
         return @in_step >= $count;
     }, 60) or die "the replicas are not in step\n";
-    return;
-}
-
-sub suspend
-{
-    my ($self) = @_;
-    CORE::kill('STOP', $self->{pid});
-    return;
-}
-
-sub resume
-{
-    my ($self) = @_;
-    CORE::kill('CONT', $self->{pid});
-    return;
-}
-
-sub kill
-{
-    my ($self) = @_;
-    my $pid = delete $self->{pid} or return;
-    CORE::kill('KILL', $pid);
-    waitpid $pid, 0;
     return;
 }
 
@@ -558,10 +496,9 @@ sub log
     return $text;
 }
 
-sub finish
+sub at_end
 {
     my ($self) = @_;
-    return if $self->{finished}++;
     $self->kill;
     if (!Test::More->builder->is_passing && $self->{root}) {
         my @lines = split /\n/, $self->log;
@@ -570,24 +507,7 @@ sub finish
     }
     File::Path::remove_tree($self->{root}) if $self->{root};
     delete $self->{root};
-    delete $objects{0 + $self};
     return;
-}
-
-sub DESTROY
-{
-    my ($self) = @_;
-    return if $$ != $owner;    # a forked process of the test
-    local ($?, $@, $!);
-    $self->finish;
-    return;
-}
-
-END {
-    if ($$ == $owner) {
-        local $?;
-        $_->finish for grep { defined } values %objects;
-    }
 }
 
 1;

@@ -63,56 +63,31 @@ use warnings;
 use File::Temp ();
 use IO::Select;
 use IO::Socket::INET;
-use POSIX ();
-use Scalar::Util ();
 use Time::HiRes qw(sleep time);
 
 use EventStream::Httpd;
+use EventStream::Process qw(in_child);
 
-my %objects;    # address => object (weak)
-my $owner = $$;
+our @ISA = ('EventStream::Process');
 
 sub start
 {
     my ($class, $port) = @_;
     my $self = bless {to => $port}, $class;
-    Scalar::Util::weaken($objects{0 + $self} = $self);
+    $self->owned;
     $self->{root} = File::Temp::tempdir('es-relay-XXXXXX', TMPDIR => 1,
         CLEANUP => 1);
     my $listener = IO::Socket::INET->new(Listen => 64,
         LocalAddr => '127.0.0.1') or die "listen: $!";
     $self->{port} = $listener->sockport;
-    $self->{pid} = fork // die "fork: $!";
-    if ($self->{pid} == 0) {
-        $SIG{$_} = 'DEFAULT' for qw(TERM INT HUP);
-        $SIG{PIPE} = 'IGNORE';
-        eval { $self->serve($listener); 1 } or print STDERR $@;
-        POSIX::_exit(0);
-    }
+    $self->{pid} = in_child(sub {
+        $self->serve($listener);
+    });
     return $self;
 }
 
 sub port { return $_[0]{port} }
 sub url { return "https://localhost:$_[0]{port}" . ($_[1] || '/') }
-
-sub stop
-{
-    my ($self) = @_;
-    my $pid = delete $self->{pid} or return;
-    kill 'KILL', $pid;
-    waitpid $pid, 0;
-    return;
-}
-
-sub DESTROY { $_[0]->stop if $$ == $owner; return }
-
-END {
-    my $status = $?;
-    if ($$ == $owner) {
-        $_->stop for grep { $_ } values %objects;
-    }
-    $? = $status;    ## no critic (RequireLocalizedPunctuationVars)
-}
 
 # ---- The process -------------------------------------------------------------
 

@@ -60,6 +60,7 @@ use strict;
 use warnings;
 
 use EventStream::Ports;
+use EventStream::Process qw(spew);
 use EventStream::Redis;
 
 our @ISA = ('EventStream::Redis');
@@ -111,7 +112,7 @@ sub start_one
         at => $set->{at} && $set->{at}[$index]);
     for my $try (1 .. 5) {
         $self->{port} = free_port();
-        EventStream::Redis::spew("$self->{root}/conf",
+        spew("$self->{root}/conf",
             join '', map { "$_->[0] $_->[1]\n" } $self->settings);
         last if eval { $self->run; 1 };
         die $@ if $try == 5 || $self->log !~ /Address already in use/;
