@@ -5,11 +5,8 @@
  * Environment: ES_NODE_MODULES (playwright-core), ES_CHROMIUM.
  */
 
-import {fact, load, run, until} from "./common.mjs";
-
-const ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic",
-    "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--no-proxy-server"];
+import {withChromium} from "./chromium.mjs";
+import {fact, run, until} from "./common.mjs";
 
 const base = process.argv[2];
 
@@ -26,11 +23,7 @@ function shows(page, dish)
 
 async function main()
 {
-    const {chromium} = load("playwright-core");
-    const browser = await chromium.launch({
-        executablePath: process.env.ES_CHROMIUM, args: ARGUMENTS});
-
-    try {
+    await withChromium(async (browser) => {
         const context = await browser.newContext();
         const page = await context.newPage();
 
@@ -49,10 +42,7 @@ async function main()
         fact("after a logout in another tab the page asks for a login",
             await until(() => page.url().includes("/app/login/"), 20000),
             page.url());
-    }
-    finally {
-        await browser.close();
-    }
+    });
 }
 
 run(main, 90000);

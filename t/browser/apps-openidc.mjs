@@ -6,11 +6,9 @@
  * Environment: ES_NODE_MODULES (playwright-core), ES_CHROMIUM.
  */
 
-import {fact, load, publish, run, until} from "./common.mjs";
+import {withChromium} from "./chromium.mjs";
+import {fact, publish, run, until} from "./common.mjs";
 
-const ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic",
-    "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--no-proxy-server"];
 const CLOSED = 2;
 
 const [base, own] = process.argv.slice(2);
@@ -46,11 +44,7 @@ async function redirected(page)
 
 async function main()
 {
-    const {chromium} = load("playwright-core");
-    const browser = await chromium.launch({
-        executablePath: process.env.ES_CHROMIUM, args: ARGUMENTS});
-
-    try {
+    await withChromium(async (browser) => {
         const context = await browser.newContext();
         const page = await context.newPage();
         const other = await context.newPage();
@@ -75,10 +69,7 @@ async function main()
             "stream", await until(() => provider(page), 20000), page.url());
         await logIn(page);
         fact("and then has a stream again", await shows(page, "salad"));
-    }
-    finally {
-        await browser.close();
-    }
+    });
 }
 
 run(main, 90000);

@@ -9,11 +9,8 @@
 
 import fs from "node:fs";
 
-import {fact, load, publish, run, until} from "./common.mjs";
-
-const ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic",
-    "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--no-proxy-server"];
+import {withChromium} from "./chromium.mjs";
+import {fact, publish, run, until} from "./common.mjs";
 
 const [base, own, socket] = process.argv.slice(2);
 
@@ -33,11 +30,7 @@ async function logIn(page)
 
 async function main()
 {
-    const {chromium} = load("playwright-core");
-    const browser = await chromium.launch({
-        executablePath: process.env.ES_CHROMIUM, args: ARGUMENTS});
-
-    try {
+    await withChromium(async (browser) => {
         const context = await browser.newContext();
         const page = await context.newPage();
         const streams = [];             /* the answers to its EventSources */
@@ -99,10 +92,7 @@ async function main()
         fact("and no stream is left",
             await until(async () => (await send("late")).clients === 0,
                 20000));
-    }
-    finally {
-        await browser.close();
-    }
+    });
 }
 
 run(main, 120000);

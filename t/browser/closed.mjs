@@ -5,11 +5,9 @@
  * Environment: ES_NODE_MODULES (eventsource, playwright-core), ES_CHROMIUM.
  */
 
+import {withChromium} from "./chromium.mjs";
 import {fact, load, publish, run, until} from "./common.mjs";
 
-const ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic",
-    "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--no-proxy-server"];
 const CLOSED = 2;
 
 const base = process.argv[2];
@@ -44,11 +42,7 @@ async function inBrowser(browser)
 
 async function main()
 {
-    const {chromium} = load("playwright-core");
-    const browser = await chromium.launch({
-        executablePath: process.env.ES_CHROMIUM, args: ARGUMENTS});
-
-    try {
+    await withChromium(async (browser) => {
         const sources = {
             "eventsource": inNode(),
             "Chromium": await inBrowser(browser),
@@ -77,10 +71,7 @@ async function main()
                 (await stateOf()).state === CLOSED &&
                 (await stateOf()).data.endsWith("last"), await stateOf());
         }
-    }
-    finally {
-        await browser.close();
-    }
+    });
 }
 
 run(main, 90000);

@@ -7,50 +7,17 @@
  * ES_PROXIED=1 if URL is that of a GRIP proxy, which then holds the clients.
  */
 
-import {fact, isBefore, load, publish, Relay, run, until}
-    from "./common.mjs";
+import {errors, foreign, openPage, takeErrors, withChromium}
+    from "./chromium.mjs";
+import {fact, isBefore, publish, Relay, run, until} from "./common.mjs";
 
 const ID = /^\d+-\d+$/;
-const ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic",
-    "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--no-proxy-server"];
 const MARKUP = '<img src=x onerror="document.title=1"> <b>bold</b> & more';
 
 const base = process.argv[2];
 const clients = process.env.ES_PROXIED === "1" ? 0 : 2;   /* of httpd */
 const room = "test-" + process.pid;
 const channel = "room-" + room;
-
-let errors = [];             /* of any page, since takeErrors() */
-const foreign = [];          /* requests to other hosts */
-
-/* Empties the list of errors and returns it. */
-function takeErrors()
-{
-    const taken = errors;
-
-    errors = [];
-    return taken;
-}
-
-async function openPage(context, url)
-{
-    const page = await context.newPage();
-
-    page.on("console", (message) => {
-        if (["error", "warning"].includes(message.type())) {
-            errors.push(message.text());
-        }
-    });
-    page.on("pageerror", (error) => errors.push(error.message));
-    page.on("request", (request) => {
-        if (new URL(request.url()).hostname !== "127.0.0.1") {
-            foreign.push(request.url());
-        }
-    });
-    await page.goto(url);
-    return page;
-}
 
 const stateOf = (page) => page.getAttribute("#state", "data-state");
 const isOpen = (page) =>
@@ -288,12 +255,9 @@ async function otherDevices(browser)
 
 async function main()
 {
-    const {chromium} = load("playwright-core");
     const relay = new Relay(base);
-    const browser = await chromium.launch({
-        executablePath: process.env.ES_CHROMIUM, args: ARGUMENTS});
 
-    try {
+    await withChromium(async (browser) => {
         await relay.restore();
 
         const context = await browser.newContext(
@@ -313,10 +277,7 @@ async function main()
         fact("the console has no error", errors.length === 0, errors);
         fact("nothing is fetched from another host", foreign.length === 0,
             foreign);
-    }
-    finally {
-        await browser.close();
-    }
+    });
 }
 
 run(main, 150000);

@@ -7,12 +7,8 @@
  * Environment: ES_NODE_MODULES (playwright-core), ES_CHROMIUM (the browser).
  */
 
-import {fact, load, run, until} from "./common.mjs";
-
-const ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic",
-    "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--no-proxy-server",
-    "--auth-server-allowlist=localhost"];
+import {withChromium} from "./chromium.mjs";
+import {fact, run, until} from "./common.mjs";
 
 const hosts = Object.fromEntries(process.argv.slice(2).map(
     (argument) => argument.split("=")));
@@ -166,19 +162,12 @@ async function usePassword(browser, name, base)
 
 async function main()
 {
-    const {chromium} = load("playwright-core");
-    const browser = await chromium.launch({
-        executablePath: process.env.ES_CHROMIUM, args: ARGUMENTS});
-
-    try {
+    await withChromium(async (browser) => {
         for (const [name, base] of Object.entries(hosts)) {
             await (name === "form" ? useForm(browser, base)
                 : usePassword(browser, name, base));
         }
-    }
-    finally {
-        await browser.close();
-    }
+    }, "--auth-server-allowlist=localhost");
 }
 
 run(main, 90000);

@@ -8,11 +8,10 @@
  * ES_SHOTS, a folder for screenshots, if somebody wants to look at them.
  */
 
-import {fact, load, publish, Relay, run, until} from "./common.mjs";
+import {errors, foreign, openPage, takeErrors, withChromium}
+    from "./chromium.mjs";
+import {fact, publish, Relay, run, until} from "./common.mjs";
 
-const ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic",
-    "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--no-proxy-server"];
 const HOSTILE = [
     '<img src=x onerror="document.title=1">',
     "</script><script>document.title=1</script>",
@@ -23,39 +22,6 @@ const HOSTILE = [
 
 const [base, full] = process.argv.slice(2);
 const status = new URL("/status", base).href;
-
-let errors = [];             /* of any page, since takeErrors() */
-const foreign = [];          /* requests to other hosts */
-
-/* Empties the list of errors and returns it. */
-function takeErrors()
-{
-    const taken = errors;
-
-    errors = [];
-    return taken;
-}
-
-async function openPage(context, url)
-{
-    const page = await context.newPage();
-
-    page.on("console", (message) => {
-        if (["error", "warning"].includes(message.type())) {
-            errors.push(message.text());
-        }
-    });
-    page.on("pageerror", (error) => errors.push(error.message));
-    page.on("request", (request) => {
-        const target = new URL(request.url());
-
-        if (target.protocol !== "data:" && target.hostname !== "127.0.0.1") {
-            foreign.push(request.url());
-        }
-    });
-    await page.goto(url);
-    return page;
-}
 
 /* A client of a channel, until the function that is returned is called. */
 async function subscribe(channel)
@@ -365,12 +331,9 @@ async function polling(context)
 
 async function main()
 {
-    const {chromium} = load("playwright-core");
     const relay = new Relay(base);
-    const browser = await chromium.launch({
-        executablePath: process.env.ES_CHROMIUM, args: ARGUMENTS});
 
-    try {
+    await withChromium(async (browser) => {
         await relay.restore();
 
         const context = await browser.newContext(
@@ -389,10 +352,7 @@ async function main()
         fact("the console has no error", errors.length === 0, errors);
         fact("nothing is fetched from another host", foreign.length === 0,
             foreign);
-    }
-    finally {
-        await browser.close();
-    }
+    });
 }
 
 run(main, 200000);

@@ -7,25 +7,18 @@
  * ES_CHROMIUM_ARGUMENTS (more arguments; each begins with --).
  */
 
-import {load} from "./common.mjs";
+import {launch} from "./chromium.mjs";
 import {Firefox} from "./marionette.mjs";
 
-const ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic",
-    "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--no-proxy-server",
-    "--ignore-certificate-errors"];
 const LOAD_MS = 30000;
 
 class ChromiumTabs {
     async open()
     {
-        const {chromium} = load("playwright-core");
         const more = (process.env.ES_CHROMIUM_ARGUMENTS || "").split(/ (?=--)/)
             .filter((argument) => argument);
 
-        this.browser = await chromium.launch({
-            executablePath: process.env.ES_CHROMIUM,
-            args: [...ARGUMENTS, ...more]});
+        this.browser = await launch("--ignore-certificate-errors", ...more);
         this.context = await this.browser.newContext(
             {ignoreHTTPSErrors: true});
     }

@@ -7,11 +7,9 @@
  * ES_TLS_URL (the TLS host), ES_HTTPD (the pid of httpd's parent).
  */
 
-import {fact, load, publish, run, until} from "./common.mjs";
+import {withChromium} from "./chromium.mjs";
+import {fact, publish, run, until} from "./common.mjs";
 
-const ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic",
-    "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--no-proxy-server"];
 const COUNT = 40;
 
 const base = process.argv[2];
@@ -47,9 +45,6 @@ async function seesAll(page, texts, name)
 
 async function main()
 {
-    const {chromium} = load("playwright-core");
-    const browser = await chromium.launch({
-        executablePath: process.env.ES_CHROMIUM, args: ARGUMENTS});
     const texts = [];
     /* again if httpd has just closed the connection: an id is stored once */
     const send = (text) => {
@@ -59,7 +54,7 @@ async function main()
         return until(() => publish(base, event));
     };
 
-    try {
+    await withChromium(async (browser) => {
         const pages = [await listen(browser, "tls"),
             await listen(browser, "tls")];
         const {clients} = await send("first");
@@ -85,10 +80,7 @@ async function main()
         fact("a page that is closed is no client any more", await until(
             async () => (await send("after")).clients === 1));
         await seesAll(pages[1], texts, "the other one goes on");
-    }
-    finally {
-        await browser.close();
-    }
+    });
 }
 
 run(main, 90000);
