@@ -357,4 +357,47 @@ static STEPPER_UNUSED const char *stepper_refusal(void)
     return status == 0 ? NULL : "there are no single steps";
 }
 
+/* ---- the main of a test ------------------------------------------------- */
+
+#define STEPPER_ACTIONS_MAX 64
+
+/**
+ * Run a test once for each of some actions, or skip all of it.
+ *
+ * @param test     gets the address of an action in *state
+ * @param actions  an array; const char *, the action's name, is the first
+ *                 member of each
+ * @param size     of an action, in bytes
+ * @param seconds  no test program lives longer
+ * @param last     one more test, or NULL
+ * @return what main returns
+ */
+static STEPPER_UNUSED int stepper_main(CMUnitTestFunction test,
+                                       const void *actions, size_t count,
+                                       size_t size, unsigned seconds,
+                                       const struct CMUnitTest *last)
+{
+    struct CMUnitTest tests[STEPPER_ACTIONS_MAX] = {{0}};
+    const char *why = stepper_refusal();
+    size_t i;
+
+    if (why != NULL) {
+        printf("1..0 # SKIP %s\n", why);
+        return 0;
+    }
+    assert_true(count < STEPPER_ACTIONS_MAX);
+    for (i = 0; i < count; i++) {
+        const char *action = (const char *)actions + i * size;
+
+        tests[i].name = *(const char *const *)action;
+        tests[i].test_func = test;
+        tests[i].initial_state = (void *)(uintptr_t)action;
+    }
+    if (last != NULL) {
+        tests[count++] = *last;
+    }
+    alarm(seconds);
+    return _cmocka_run_group_tests("steps", tests, count, NULL, NULL);
+}
+
 #endif

@@ -167,20 +167,7 @@ static void test_action(void **test_state)
 
 int main(void)
 {
-    static struct CMUnitTest tests[ACTIONS];
-    const char *why = stepper_refusal();
-    apr_size_t i;
-
-    if (why != NULL) {
-        printf("1..0 # SKIP %s\n", why);
-        return 0;
-    }
-    for (i = 0; i < ACTIONS; i++) {
-        tests[i].name = actions[i].name;
-        tests[i].test_func = test_action;
-        tests[i].initial_state = (void *)(uintptr_t)&actions[i];
-    }
-    alarm(LIMIT_S);
     apr_initialize();
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return stepper_main(test_action, actions, ACTIONS, sizeof(actions[0]),
+                        LIMIT_S, NULL);
 }

@@ -828,22 +828,10 @@ static void test_operation(void **state)
 
 int main(void)
 {
-    static struct CMUnitTest tests[OPERATIONS + 1] = {
-        [OPERATIONS] = cmocka_unit_test(test_waiting)};
-    const char *why = stepper_refusal();
-    apr_size_t i;
+    static const struct CMUnitTest waiting = cmocka_unit_test(test_waiting);
 
-    if (why != NULL) {
-        printf("1..0 # SKIP %s\n", why);
-        return 0;
-    }
-    for (i = 0; i < OPERATIONS; i++) {
-        tests[i].name = operations[i].name;
-        tests[i].test_func = test_operation;
-        tests[i].initial_state = (void *)(uintptr_t)&operations[i];
-    }
-    alarm(LIMIT_S);
     apr_initialize();
     es_log_set_handler(on_log);
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return stepper_main(test_operation, operations, OPERATIONS,
+                        sizeof(operations[0]), LIMIT_S, &waiting);
 }

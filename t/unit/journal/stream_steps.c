@@ -693,24 +693,11 @@ static void on_log(int level, apr_status_t rv, const char *tag,
 
 int main(void)
 {
-    static struct CMUnitTest tests[OPERATIONS];
-    const char *why = stepper_refusal();
-    apr_size_t i;
-
-    if (why != NULL) {
-        printf("1..0 # SKIP %s\n", why);
-        return 0;
-    }
+    apr_initialize();
+    es_log_set_handler(on_log);
     memset(wide, 'x', sizeof(wide) - 1);
     memcpy(wide, "data: new4\ndata: ", 17);
     strcpy(wide + sizeof(wide) - 3, "\n\n");
-    for (i = 0; i < OPERATIONS; i++) {
-        tests[i].name = operations[i].name;
-        tests[i].test_func = test_operation;
-        tests[i].initial_state = (void *)(uintptr_t)&operations[i];
-    }
-    alarm(LIMIT_S);
-    apr_initialize();
-    es_log_set_handler(on_log);
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return stepper_main(test_operation, operations, OPERATIONS,
+                        sizeof(operations[0]), LIMIT_S, NULL);
 }
