@@ -27,24 +27,6 @@ CONF
 my $mpm = "StartServers 2\nServerLimit 2\nThreadsPerChild 10\n"
     . "MaxRequestWorkers 20\nMinSpareThreads 1\nMaxSpareThreads 20\n";
 
-# The child that has a connection to the proxy.
-sub sending_child
-{
-    my ($httpd) = @_;
-    my %inode;
-    my $remote = sprintf ':%04X', $proxy->port;
-    open my $tcp, '<', '/proc/net/tcp' or die "/proc/net/tcp: $!";
-    while (<$tcp>) {
-        my (undef, undef, $to, $state, @rest) = split;
-        $inode{$rest[5]} = 1 if $to =~ /$remote$/ && $state eq '01';
-    }
-    for my $pid ($httpd->children) {
-        return $pid if grep { (readlink || '') =~ /^socket:\[(\d+)\]/
-            && $inode{$1} } glob "/proc/$pid/fd/*";
-    }
-    return;
-}
-
 # Stops the child that sends, with an event on its way.
 sub stop_sender
 {
@@ -54,7 +36,8 @@ sub stop_sender
     wait_for(sub { grep { $_->{body} =~ /$data/ } $proxy->requests }, 10,
         'the proxy gets an event and does not answer');
     my $sender;
-    wait_for(sub { $sender = sending_child($httpd) }, 5, 'a child sends it');
+    wait_for(sub { $sender = $proxy->sender_of($httpd) }, 5,
+        'a child sends it');
     kill STOP => $sender;
     $proxy->mode('ok');
     return ($sender, $waiting);

@@ -38,28 +38,13 @@ sub start_nodes
 sub load { $_->load for @nodes; return }
 sub rest { $_->tell('rest') for @nodes; return }
 
-# resets of a node, without that of its first fill
-sub resets { return scalar($_[0]->lines('reset')) - 1 }
-
-# All nodes have what one of them has published now.
-sub are_in_step
-{
-    my ($seconds) = @_;
-    my @ok;
-    EventStream::Node::wait_until(sub {
-        @ok = $nodes[0]->ask('publish step' . int(rand 1e9), 'ok|failed', 90);
-        return $ok[1] eq 'ok';
-    }, $seconds || 90) or return 0;
-    return !grep { !$_->wait_last($ok[2], 60) } @nodes;
-}
-
 # The end of a test: all are in step, and nothing is wrong.
 sub check
 {
     my ($what, %opt) = @_;
     rest();
     EventStream::Node::wait_until(sub { !grep { $_->is_busy } @nodes });
-    ok are_in_step(), "$what: all nodes go on";
+    ok EventStream::Node::in_step(@nodes), "$what: all nodes go on";
     $_->quit for @nodes;
     my @faults = EventStream::Node::faults(@nodes);
     splice @faults, 10 if @faults > 10;
@@ -81,7 +66,8 @@ for my $acks (0, 1) {
     start_nodes($sentinels->url, 3, acks => $acks, timeout_ms => 2000);
     load();
     for (1 .. $rounds) {
-        ok are_in_step(60), "$name: all nodes publish and read";
+        ok EventStream::Node::in_step(@nodes),
+            "$name: all nodes publish and read";
         # it must have run when the last entry came
         $set[1]->wait_for(sub {
             (eval { $set[1]->info('uptime_in_seconds') } || 0) >= 3 });
@@ -91,7 +77,7 @@ for my $acks (0, 1) {
             rest();
             EventStream::Node::wait_until(sub {
                 !grep { $_->is_busy } @nodes });
-            are_in_step();
+            EventStream::Node::in_step(@nodes);
         }
         $set[0]->kill;
         ok $sentinels->wait_for_primary($set[1], 60), "$name: a failover";
@@ -105,7 +91,7 @@ for my $acks (0, 1) {
             is "@words[1, 4]", 'failed 1',
                 "$name: nothing is acknowledged without a replica";
         } else {
-            ok are_in_step(60), "$name: all nodes go on";
+            ok EventStream::Node::in_step(@nodes), "$name: all nodes go on";
         }
         $set[0]->run;
         # sentinels do so, too, but not while brokers are slow to answer
@@ -119,9 +105,9 @@ for my $acks (0, 1) {
         sleep 7 if $rounds > 1;
     }
     check("$name, the primary is killed");
-    is scalar(grep { resets($_) } @nodes), 0, "$name: no reset is needed"
+    is scalar(grep { $_->resets } @nodes), 0, "$name: no reset is needed"
         if $acks;
-    cmp_ok resets($nodes[0]), '>=', $rounds, "$name: clients are told"
+    cmp_ok $nodes[0]->resets, '>=', $rounds, "$name: clients are told"
         if !$acks;
     $_->kill for @set;
 }

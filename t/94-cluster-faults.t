@@ -45,21 +45,6 @@ sub count
     return scalar map { $_->lines($kind) } @nodes;
 }
 
-# resets of a node, without that of its first fill
-sub resets { return scalar($_[0]->lines('reset')) - 1 }
-
-# All nodes have what one of them has published now.
-sub are_in_step
-{
-    my ($seconds) = @_;
-    my @ok;
-    EventStream::Node::wait_until(sub {
-        @ok = $nodes[0]->ask('publish step' . int(rand 1e9), 'ok|failed', 90);
-        return $ok[1] eq 'ok';
-    }, $seconds || 90) or return 0;
-    return !grep { !$_->wait_last($ok[2], 60) } @nodes;
-}
-
 sub acknowledged { return EventStream::Node::acknowledged(@nodes) }
 
 # The end of a test: all are in step, and nothing is wrong.
@@ -69,7 +54,7 @@ sub check
     EventStream::Node::wait_until(sub { acknowledged() > 10 }, 60);
     rest();
     EventStream::Node::wait_until(sub { !grep { $_->is_busy } @nodes });
-    ok are_in_step(), "$what: all nodes go on";
+    ok EventStream::Node::in_step(@nodes), "$what: all nodes go on";
     $_->quit for @nodes;
     my @faults = EventStream::Node::faults(@nodes);
     splice @faults, 10 if @faults > 10;
@@ -91,7 +76,7 @@ for my $case (['single events'], ['batches', batch => 100],
     load();
     sleep 1.5;
     check($name);
-    is scalar(grep { resets($_) } @nodes), 0, "$name: no reset";
+    is scalar(grep { $_->resets } @nodes), 0, "$name: no reset";
     is count('failed'), 0, "$name: none failed";
     my @lists = map { join ' ', map { "$_->[2]=$_->[3]" } $_->lines('event') }
         @nodes;
@@ -116,7 +101,7 @@ for (1 .. $rounds * 3) {
     sleep 0.3;
 }
 check('children are killed');
-is scalar(grep { resets($_) } @nodes), 0,
+is scalar(grep { $_->resets } @nodes), 0,
     'another child goes on where a killed one was';
 
 start_nodes($redis->url, 2, children => 2, workers => 1, timeout_ms => 2000);
@@ -131,7 +116,7 @@ for (1 .. $rounds) {
     }
 }
 check('leaders are stopped');
-is scalar(grep { resets($_) } @nodes), 0,
+is scalar(grep { $_->resets } @nodes), 0,
     'two leaders at once do no harm';
 
 start_nodes($redis->url, 3);
@@ -146,7 +131,7 @@ for (1 .. $rounds) {
     sleep 0.3;
 }
 check('nodes are killed, and others join');
-is scalar(grep { resets($_) } @nodes), 0, 'others notice nothing of it';
+is scalar(grep { $_->resets } @nodes), 0, 'others notice nothing of it';
 
 # ---- Clocks ------------------------------------------------------------------
 
@@ -161,7 +146,7 @@ sleep 0.7;
 $clocks[0]->step(-7200);
 sleep 0.7;
 check('clocks are two hours apart, and one steps back');
-is scalar(grep { resets($_) } @nodes), 0, 'ids are of the broker\'s clock';
+is scalar(grep { $_->resets } @nodes), 0, 'ids are of the broker\'s clock';
 my ($ms) = split /-/, (acknowledged())[-1][0];
 cmp_ok abs($ms / 1000 - time), '<', 60, 'as is its time';
 
@@ -174,7 +159,7 @@ for (1 .. $rounds) {
     $redis->kill;
     sleep 0.3;
     $redis->run;
-    are_in_step();
+    EventStream::Node::in_step(@nodes);
 }
 check('the broker is killed, and has a log');
 
@@ -186,10 +171,10 @@ for my $seconds (0.5, 5) {
         $redis->suspend;
         sleep $seconds;
         $redis->resume;
-        are_in_step();
+        EventStream::Node::in_step(@nodes);
     }
     check("the broker hangs for $seconds s");
-    is scalar(grep { resets($_) } @nodes), 0, 'nothing is missing after it';
+    is scalar(grep { $_->resets } @nodes), 0, 'nothing is missing after it';
 }
 
 start_nodes($redis->url, 3, batch => 2);
@@ -201,9 +186,9 @@ for my $command (map { ['FLUSHALL'], ['DEL', '{es:h}:events'],
     ['CLIENT', 'KILL', 'TYPE', 'normal'],
     ['DEBUG', 'SLEEP', 0.3] } 1 .. $rounds) {
     sleep 0.3;
-    my $is_told = grep { resets($_) } @nodes;
+    my $is_told = grep { $_->resets } @nodes;
     $redis->error_of(@$command);
-    are_in_step();
+    EventStream::Node::in_step(@nodes);
 }
 check('keys are deleted, others write');
 
@@ -216,12 +201,12 @@ for (1 .. $rounds) {
         grep { "@$_" =~ /OOM/ } map { $_->lines('failed') } @nodes });
     sleep 0.2;
     $redis->set('maxmemory', 0);
-    are_in_step();
+    EventStream::Node::in_step(@nodes);
 }
 check('the broker is out of memory');
 ok scalar(grep { $_->[3] == 0 } $nodes[0]->lines('failed')),
     'then publishers know that nothing was stored';
-is scalar(grep { resets($_) } @nodes), 0, 'and streams go on';
+is scalar(grep { $_->resets } @nodes), 0, 'and streams go on';
 
 # what is trimmed before a node has read it
 start_nodes($redis->url, 2, batch => 50, maxlen => 20, workers => 4);
@@ -236,10 +221,10 @@ for (1 .. $rounds) {
     sleep 0.5;
     $small->kill;
     $small->run;
-    are_in_step();
+    EventStream::Node::in_step(@nodes);
 }
 check('the broker loses all that it had');
-cmp_ok resets($nodes[0]), '>=', $rounds, 'then clients are told each time';
+cmp_ok $nodes[0]->resets, '>=', $rounds, 'then clients are told each time';
 undef $small;
 
 done_testing;

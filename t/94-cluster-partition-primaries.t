@@ -52,28 +52,7 @@ sub start_all
     return;
 }
 
-sub resets { return scalar($_[0]->lines('reset')) - 1 }
-
 sub wait_for { return EventStream::Node::wait_until(@_) }
-
-sub publishes
-{
-    my ($node, $count) = @_;
-    my $before = () = $node->lines('ok');
-    return wait_for(sub { $node->lines('ok') >= $before + $count }, 60);
-}
-
-# Does a publisher get an error that says this, from now on?
-sub fails
-{
-    my ($node, $why) = @_;
-    my $before = () = $node->lines('failed');
-    return wait_for(sub {
-        my @failed = $node->lines('failed');
-        splice @failed, 0, $before;
-        return grep { "@$_" =~ $why } @failed;
-    }, 60);
-}
 
 sub role_of
 {
@@ -87,17 +66,6 @@ sub is_replica
     return wait_for(sub {
         return (eval { $broker->info('master_link_status') } || '') eq 'up';
     }, 90);
-}
-
-# All nodes have what one of them has published now.
-sub are_in_step
-{
-    my @ok;
-    wait_for(sub {
-        @ok = $nodes[0]->ask('publish step' . int(rand 1e9), 'ok|failed', 60);
-        return $ok[1] eq 'ok';
-    }, 90) or return 0;
-    return !grep { !$_->wait_last($ok[2], 60) } @nodes;
 }
 
 # Of what was acknowledged, that which this broker has not got.
@@ -115,7 +83,7 @@ sub check
     my ($what) = @_;
     $_->tell('rest') for @nodes;
     wait_for(sub { !grep { $_->is_busy } @nodes }, 60);
-    ok are_in_step(), "$what: all nodes go on";
+    ok EventStream::Node::in_step(@nodes), "$what: all nodes go on";
     $_->quit for @nodes;
     my @faults = EventStream::Node::faults(@nodes);
     splice @faults, 10 if @faults > 10;
@@ -148,7 +116,7 @@ sub unite
     my ($what) = @_;
     $net->heal;
     ok is_replica($primary), "$what: then the first one is a replica";
-    ok publishes($_, 3), "$what: each node publishes again" for @nodes;
+    ok $_->publishes(3), "$what: each node publishes again" for @nodes;
     return;
 }
 
@@ -158,14 +126,14 @@ for my $round (1 .. $ENV{ES_ROUNDS} || 1) {
 
     my $what = 'acks=primary';
     start_all();
-    ok publishes($_, 5), "$what: all nodes publish" for @nodes;
+    ok $_->publishes(5), "$what: all nodes publish" for @nodes;
     part($what);
-    ok publishes($_, 5), "$what: both primaries acknowledge" for @nodes;
+    ok $_->publishes(5), "$what: both primaries acknowledge" for @nodes;
     unite($what);
     check($what);
     cmp_ok scalar(lost_at($replica)), '>', 0,
         "$what: what one has acknowledged is lost";
-    cmp_ok resets($_), '>', 0, "$what: clients are told at each node"
+    cmp_ok $_->resets, '>', 0, "$what: clients are told at each node"
         for @nodes;
     end_all();
 
@@ -173,9 +141,9 @@ for my $round (1 .. $ENV{ES_ROUNDS} || 1) {
 
     $what = 'acks=replica';
     start_all(acks => 1);
-    ok publishes($_, 5), "$what: all nodes publish" for @nodes;
+    ok $_->publishes(5), "$what: all nodes publish" for @nodes;
     part($what);
-    ok fails($_, qr/no replica has confirmed/),
+    ok $_->fails(qr/no replica has confirmed/),
         "$what: none of the two acknowledges" for @nodes;
     unite($what);
     check($what);
@@ -188,9 +156,9 @@ for my $round (1 .. $ENV{ES_ROUNDS} || 1) {
     $what = 'min-replicas-to-write';
     start_all(conf => {'min-replicas-to-write' => 1,
         'min-replicas-max-lag' => 2});
-    ok publishes($_, 5), "$what: all nodes publish" for @nodes;
+    ok $_->publishes(5), "$what: all nodes publish" for @nodes;
     part($what);
-    ok fails($_, qr/NOREPLICAS/), "$what: none of the two takes more"
+    ok $_->fails(qr/NOREPLICAS/), "$what: none of the two takes more"
         for @nodes;
     unite($what);
     check($what);
@@ -200,18 +168,18 @@ for my $round (1 .. $ENV{ES_ROUNDS} || 1) {
 
     $what = 'a replica that is behind takes over';
     start_all();
-    ok publishes($_, 5), "$what: all nodes publish" for @nodes;
+    ok $_->publishes(5), "$what: all nodes publish" for @nodes;
     $net->cut('p', 'r');
-    ok publishes($_, 5), "$what: they do while it gets nothing" for @nodes;
+    ok $_->publishes(5), "$what: they do while it gets nothing" for @nodes;
     $primary->kill;
     ok wait_for(sub { role_of($replica) eq 'master' }, 60),
         "$what: it is promoted";
     $net->heal;
-    ok publishes($_, 3), "$what: each node publishes again" for @nodes;
+    ok $_->publishes(3), "$what: each node publishes again" for @nodes;
     check($what);
     cmp_ok scalar(lost_at($replica)), '>', 0,
         "$what: what was acknowledged is lost";
-    cmp_ok resets($_), '>', 0, "$what: clients are told at each node"
+    cmp_ok $_->resets, '>', 0, "$what: clients are told at each node"
         for @nodes;
     end_all();
 }

@@ -41,40 +41,6 @@ sub start_nodes
     return;
 }
 
-# resets of a node, without that of its first fill
-sub resets { return scalar($_[0]->lines('reset')) - 1 }
-
-sub published { return scalar $_[0]->lines('ok') }
-
-# Does this node publish so many batches more?
-sub publishes
-{
-    my ($node, $count, $seconds) = @_;
-    my $before = published($node);
-    return EventStream::Node::wait_until(
-        sub { published($node) >= $before + $count }, $seconds || 60);
-}
-
-# Does a publisher of this node get an error, for a batch of from now on?
-sub fails
-{
-    my ($node) = @_;
-    my $before = () = $node->lines('failed');
-    return EventStream::Node::wait_until(
-        sub { $node->lines('failed') > $before }, 60);
-}
-
-# All nodes have what one of them has published now.
-sub are_in_step
-{
-    my @ok;
-    EventStream::Node::wait_until(sub {
-        @ok = $nodes[0]->ask('publish step' . int(rand 1e9), 'ok|failed', 60);
-        return $ok[1] eq 'ok';
-    }, 90) or return 0;
-    return !grep { !$_->wait_last($ok[2], 60) } @nodes;
-}
-
 sub is_up
 {
     my ($node) = @_;
@@ -86,16 +52,16 @@ sub is_up
 sub check
 {
     my ($what) = @_;
-    ok publishes($_, 3), "$what: each node publishes again" for @nodes;
+    ok $_->publishes(3), "$what: each node publishes again" for @nodes;
     $_->tell('rest') for @nodes;
     EventStream::Node::wait_until(sub { !grep { $_->is_busy } @nodes }, 60);
-    ok are_in_step(), "$what: all nodes go on";
+    ok EventStream::Node::in_step(@nodes), "$what: all nodes go on";
     $_->quit for @nodes;
     my @faults = EventStream::Node::faults(@nodes);
     splice @faults, 10 if @faults > 10;
     complain("$what: nothing is silently missing, twice, or out of order",
         @faults);
-    is scalar(grep { resets($_) } @nodes), 0, "$what: no reset is needed";
+    is scalar(grep { $_->resets } @nodes), 0, "$what: no reset is needed";
     return;
 }
 
@@ -109,13 +75,13 @@ for my $what (sort keys %cut) {
     start_nodes();
     for (1 .. $rounds) {
         $cut{$what}->();
-        ok fails($nodes[0]), "$what: its publishers get errors";
-        ok publishes($_, 10), "$what: others publish" for @nodes[1, 2];
+        ok $nodes[0]->fails, "$what: its publishers get errors";
+        ok $_->publishes(10), "$what: others publish" for @nodes[1, 2];
         ok EventStream::Node::wait_until(sub { !is_up($nodes[0]) }, 60),
             "$what: it knows";
         ok is_up($_), "$what: others are up" for @nodes[1, 2];
         $net->heal;
-        ok are_in_step(), "$what: then it gets all of it";
+        ok EventStream::Node::in_step(@nodes), "$what: then it gets all of it";
     }
     check($what);
 }
@@ -136,10 +102,11 @@ check('nodes are cut off for moments');
 start_nodes();
 for (1 .. $rounds) {
     $net->part(['broker'], [qw(a b c)]);
-    ok fails($_), 'no node reaches the broker: publishers get errors'
+    ok $_->fails, 'no node reaches the broker: publishers get errors'
         for @nodes;
     $net->heal;
-    ok are_in_step(), 'no node reaches the broker: then all go on';
+    ok EventStream::Node::in_step(@nodes),
+        'no node reaches the broker: then all go on';
 }
 check('no node reaches the broker');
 
@@ -154,7 +121,7 @@ SKIP: {
         start_nodes(timeout_ms => 60000, pause_us => 20000);
         for (1 .. $rounds) {
             $net->lose($name, $percent);
-            ok publishes($_, 20, 90), "$what: nodes publish" for @nodes;
+            ok $_->publishes(20, 90), "$what: nodes publish" for @nodes;
             $net->heal;
         }
         check($what);

@@ -44,24 +44,6 @@ my @nodes = $cluster->nodes;
 
 sub other_than { return (grep { $_ != $_[0] } @nodes)[0] }
 
-# The child that has a connection to the first proxy.
-sub sending_child
-{
-    my ($httpd) = @_;
-    my %inode;
-    my $remote = sprintf ':%04X', $proxy->port;
-    open my $tcp, '<', '/proc/net/tcp' or die "/proc/net/tcp: $!";
-    while (<$tcp>) {
-        my (undef, undef, $to, $state, @rest) = split;
-        $inode{$rest[5]} = 1 if $to =~ /$remote$/ && $state eq '01';
-    }
-    for my $pid ($httpd->children) {
-        return $pid if grep { (readlink || '') =~ /^socket:\[(\d+)\]/
-            && $inode{$1} } glob "/proc/$pid/fd/*";
-    }
-    return;
-}
-
 # ---- One sends ---------------------------------------------------------------
 
 my $sender = sender('one of two servers sends', @nodes);
@@ -188,7 +170,7 @@ $_->clear for $proxy, $second;
 $proxy->mode('silent');
 $waiting = publish_in_background($sender, 'news', 'of a child');
 my $child;
-wait_for(sub { $child = sending_child($sender) }, 10, 'a child sends');
+wait_for(sub { $child = $proxy->sender_of($sender) }, 10, 'a child sends');
 kill STOP => $child;
 $proxy->mode('ok');
 is sender('another server sends when it does not move', $idle), $idle,

@@ -54,6 +54,11 @@ was no answer), others (how many other requests were under way).
 
 The items of all requests that were answered with 200.
 
+=item sender_of($httpd)
+
+The pid of the child of this httpd that has a connection to it; undef if none
+has.
+
 =item drop_waiting
 
 Closes the connections whose requests wait for an answer (mode silent).
@@ -249,6 +254,23 @@ sub items
     my ($self) = @_;
     return map { @{JSON::PP::decode_json($_->{body})->{items}} }
         grep { $_->{status} == 200 } $self->requests;
+}
+
+sub sender_of
+{
+    my ($self, $httpd) = @_;
+    my %inode;
+    my $remote = sprintf ':%04X', $self->{port};
+    open my $tcp, '<', '/proc/net/tcp' or die "/proc/net/tcp: $!";
+    while (<$tcp>) {
+        my (undef, undef, $to, $state, @rest) = split;
+        $inode{$rest[5]} = 1 if $to =~ /$remote$/ && $state eq '01';
+    }
+    for my $pid ($httpd->children) {
+        return $pid if grep { (readlink || '') =~ /^socket:\[(\d+)\]/
+            && $inode{$1} } glob "/proc/$pid/fd/*";
+    }
+    return;
 }
 
 sub drop_waiting

@@ -62,6 +62,20 @@ A command, and the words of the next line of this kind.
 
 Until its journal follows the stream; until it has this id, or a later one.
 
+=item resets
+
+How often its clients were told that events may be missing; without the reset of
+its first fill.
+
+=item publishes($count, $seconds)
+
+Whether it publishes so many batches more within so many seconds (preset: 60).
+
+=item fails($why)
+
+Whether a publisher gets an error that says this (a pattern; preset: any), for a
+batch of from now on.
+
 =item pids
 
 =item is_busy
@@ -88,6 +102,11 @@ What must never be. Of nodes that have ended:
     a batch of which a part is missing without a reset
     an event that was acknowledged, is missing at a node, and there was no
     reset that told it: neither where it is missing, nor after it was published
+
+=item in_step(@nodes)
+
+Whether all have what the first of them has published now; it tries to, for 90
+seconds.
 
 =item acknowledged(@nodes)
 
@@ -265,6 +284,38 @@ sub wait_last
 {
     my ($self, $id, $seconds) = @_;
     return wait_until(sub { !is_above($id, $self->last_id) }, $seconds);
+}
+
+sub resets { return scalar($_[0]->lines('reset')) - 1 }
+
+sub publishes
+{
+    my ($self, $count, $seconds) = @_;
+    my $before = () = $self->lines('ok');
+    return wait_until(
+        sub { $self->lines('ok') >= $before + $count }, $seconds);
+}
+
+sub fails
+{
+    my ($self, $why) = @_;
+    my $before = () = $self->lines('failed');
+    return wait_until(sub {
+        my @failed = $self->lines('failed');
+        splice @failed, 0, $before;
+        return grep { !$why || "@$_" =~ $why } @failed;
+    });
+}
+
+sub in_step
+{
+    my @nodes = @_;
+    my @ok;
+    wait_until(sub {
+        @ok = $nodes[0]->ask('publish step' . int(rand 1e9), 'ok|failed', 60);
+        return $ok[1] eq 'ok';
+    }, 90) or return 0;
+    return !grep { !$_->wait_last($ok[2], 60) } @nodes;
 }
 
 # number => pid of each child, as far as the log has it
