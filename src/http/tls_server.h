@@ -89,6 +89,12 @@ void es_tls_server_forget(request_rec *r);
 
 #else
 
+/* http/tls_unbuilt.c: clients over TLS are held, and that is told. */
+
+const char *es_tls_server_describe(void);
+const char *es_tls_server_obstacle(unsigned int obstacle, const char **text);
+int es_tls_server_take(request_rec *r, es_tls_session_t *session);
+
 static inline void es_tls_server_register(void)
 {
 }
@@ -104,27 +110,9 @@ static inline int es_tls_server_detaches(const server_rec *s)
     return 0;
 }
 
-static inline const char *es_tls_server_describe(void)
-{
-    return NULL;
-}
-
-static inline const char *es_tls_server_obstacle(unsigned int obstacle,
-                                                 const char **text)
-{
-    (void)obstacle, (void)text;
-    return NULL;
-}
-
 static inline int es_tls_server_prepare(request_rec *r)
 {
     (void)r;
-    return 0;
-}
-
-static inline int es_tls_server_take(request_rec *r, es_tls_session_t *session)
-{
-    (void)r, (void)session;
     return 0;
 }
 
