@@ -24,13 +24,13 @@
 
 #include "base/clock.h"
 #include "base/context.h"
-#include "base/jitter.h"
 #include "base/log.h"
 #include "base/thread.h"
 #include "shm/lock.h"
 #include "cluster/counts.h"
 #include "cluster/fill.h"
 #include "cluster/follow.h"
+#include "cluster/leader_link.h"
 #include "cluster/script.h"
 #include "cluster/sending.h"
 
@@ -40,11 +40,6 @@
 #define LEAD_EVERY (200 * 1000)
 /** For an answer of the broker, beyond what it was asked to wait. */
 #define ANSWER (3 * APR_USEC_PER_SEC)
-/** To find a broker and to connect. */
-#define CONNECT (10 * APR_USEC_PER_SEC)
-/** Before the next try to connect, at first and at most. */
-#define BACKOFF_MIN (100 * 1000)
-#define BACKOFF_MAX (2 * APR_USEC_PER_SEC)
 /** For the lock of the store, less than the lease. */
 #define LOCK_WAIT (500 * 1000)
 /** Entries of one XREAD, of the first of a link and at most. */
@@ -54,7 +49,6 @@
 #define PAGE_BYTES (2 * 1024 * 1024)
 /** Entries of a page of a fill, at most. */
 #define FILL_PAGE 1024
-#define WHY_SIZE ES_CLUSTER_LINK_WHY_SIZE
 
 struct es_cluster_reader_t {
     es_cluster_hub_t hub;
@@ -62,19 +56,16 @@ struct es_cluster_reader_t {
     es_thread_t thread;
     apr_pool_t *pool; /* the thread's */
     volatile int stop;
-    es_cluster_link_t *link; /* NULL = not connected */
-    int was_up;              /* a link was open before */
-    apr_interval_time_t backoff;
-    apr_time_t hello_at; /* the next one */
-    apr_time_t asked;    /* when the last one was sent */
-    es_id_t stream_last; /* as it was told */
+    es_cluster_leader_link_t to; /* the broker */
+    apr_time_t hello_at;         /* the next one */
+    apr_time_t asked;            /* when the last one was sent */
+    es_id_t stream_last;         /* as it was told */
     es_cluster_follow_t follow;
     es_cluster_counts_t *counts;
     int has_counts; /* more counts are to be sent */
     es_cluster_sending_t *sending;
     apr_uint64_t page; /* entries to ask for */
     int fill_page;
-    char why[WHY_SIZE]; /* of the last failure */
 };
 
 /* ---- leading ------------------------------------------------------------- */
@@ -108,88 +99,41 @@ static void sleep_for(es_cluster_reader_t *reader, apr_interval_time_t time)
 
 /* ---- the link ------------------------------------------------------------ */
 
-static void log_up(es_cluster_reader_t *reader)
-{
-    const es_cluster_hub_t *hub = &reader->hub;
-    static apr_time_t last_logged; /* atomic */
-
-    es_log(es_log_limit_level(&last_logged, ES_LOG_NOTICE, es_clock_now()),
-           APR_SUCCESS, "ES0842", "hub %s: the link to the broker at %s is up",
-           hub->name, es_cluster_link_address(reader->link));
-}
-
-static void log_down(const es_cluster_reader_t *reader, apr_status_t rv)
-{
-    static apr_time_t last_logged; /* atomic */
-
-    es_log(es_log_limit_level(&last_logged, ES_LOG_WARNING, es_clock_now()), rv,
-           "ES0843",
-           "hub %s: the link to the broker is down: %s; streams stay open, "
-           "events of other servers come when it is up again",
-           reader->hub.name, reader->why);
-}
-
 static apr_status_t open_link(es_cluster_reader_t *reader)
 {
-    const es_cluster_hub_t *hub = &reader->hub;
-    apr_status_t rv = es_cluster_link_open(&reader->link, &hub->link,
-                                           es_clock_now() + CONNECT,
-                                           reader->why, sizeof(reader->why));
+    apr_status_t rv = es_cluster_leader_link_open(&reader->to);
 
     if (rv != APR_SUCCESS) {
-        reader->link = NULL;
         return rv;
     }
-    if (reader->was_up) {
-        es_cluster_state_add(hub->state, ES_CLUSTER_RECONNECTS, 1);
-    }
-    reader->was_up = 1;
     reader->hello_at = 0;
     /* a broker that limits replies may have closed it for a larger one */
     reader->page = COUNT_FIRST;
     es_cluster_counts_begin(reader->counts);
-    es_cluster_state_set_up(hub->state, hub->child,
-                            es_cluster_link_address(reader->link));
-    log_up(reader);
     return APR_SUCCESS;
 }
 
 static void close_link(es_cluster_reader_t *reader)
 {
-    if (reader->link != NULL) {
-        es_cluster_link_close(reader->link);
-        reader->link = NULL;
-    }
+    es_cluster_leader_link_close(&reader->to);
     es_cluster_follow_from(&reader->follow, &reader->follow.last);
 }
 
 /* The link cannot be used, or the broker refuses. */
 static void fail(es_cluster_reader_t *reader, apr_status_t rv)
 {
-    const es_cluster_hub_t *hub = &reader->hub;
-
-    if (!is_stopping(reader)) {
-        es_cluster_state_set_synced(hub->state, hub->child, 0);
-        es_cluster_state_set_down(hub->state, hub->child, reader->why);
-        log_down(reader, rv);
+    if (is_stopping(reader)) {
+        close_link(reader);
+        return;
     }
-    close_link(reader);
-    sleep_for(reader, es_jitter_around(reader->backoff, 25));
-    reader->backoff =
-        reader->backoff < BACKOFF_MAX / 2 ? reader->backoff * 2 : BACKOFF_MAX;
+    es_cluster_follow_from(&reader->follow, &reader->follow.last);
+    sleep_for(reader, es_cluster_leader_link_fail(&reader->to, rv));
 }
 
 /* A call of the broker has failed. @return APR_ECONNRESET: connect again */
 static apr_status_t no_answer(es_cluster_reader_t *reader, apr_status_t rv)
 {
-    const char *why = es_cluster_link_why(reader->link);
-
-    if (rv == APR_EINTR) {
-        return rv; /* nobody waits for the answer */
-    }
-    apr_cpystrn(reader->why,
-                why[0] != '\0' ? why : "the broker does not answer", WHY_SIZE);
-    return APR_ECONNRESET;
+    return es_cluster_leader_link_ask_why(&reader->to, rv);
 }
 
 /* ---- hello, fill --------------------------------------------------------- */
@@ -233,9 +177,9 @@ static apr_status_t say_hello(es_cluster_reader_t *reader, es_id_t *last)
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    rv = es_cluster_script_hello(&reader->script, reader->link, last,
+    rv = es_cluster_script_hello(&reader->script, reader->to.link, last,
                                  es_clock_now() + ANSWER, keep, reader, &hello,
-                                 reader->why, sizeof(reader->why));
+                                 reader->to.why, sizeof(reader->to.why));
     if (rv == APR_SUCCESS) {
         reader->asked = now;
         use_hello(reader, &hello);
@@ -267,7 +211,7 @@ static apr_status_t fill(es_cluster_reader_t *reader)
     params.arg = reader;
     memset(params.touched, 0,
            (hub->max_children + 63) / 64 * sizeof(*params.touched));
-    rv = es_cluster_fill(&params, reader->link, &last);
+    rv = es_cluster_fill(&params, reader->to.link, &last);
     if (rv == APR_ECONNRESET) {
         /* perhaps as a page was larger than any reply may be */
         reader->fill_page = reader->fill_page / 4 + 1;
@@ -344,7 +288,8 @@ static apr_status_t use_reply(es_cluster_reader_t *reader,
         int is_nil = es_cluster_reply_is_nil(reply);
 
         if (!is_nil) {
-            es_cluster_script_error(reader->why, WHY_SIZE, reply);
+            es_cluster_script_error(reader->to.why, sizeof(reader->to.why),
+                                    reply);
         }
         es_cluster_reply_free(reply);
         return is_nil ? idle(reader) : APR_ECONNRESET;
@@ -385,7 +330,7 @@ static apr_status_t read_entries(es_cluster_reader_t *reader)
     argv[2] = es_slice_of(count);
     argv[4] = es_slice_of(block);
     argv[7] = es_slice(id, es_id_format(id, &reader->follow.seen));
-    rv = es_cluster_script_ask(reader->link, 8, argv,
+    rv = es_cluster_script_ask(reader->to.link, 8, argv,
                                es_clock_now() + wait + ANSWER, keep, reader,
                                &reply);
     if (rv == APR_ENOSPC) {
@@ -398,13 +343,13 @@ static apr_status_t read_entries(es_cluster_reader_t *reader)
 static apr_status_t tell(es_cluster_reader_t *reader)
 {
     apr_time_t now = es_clock_now();
-    apr_status_t rv =
-        es_cluster_counts_step(reader->counts, reader->link, now, keep, reader);
+    apr_status_t rv = es_cluster_counts_step(reader->counts, reader->to.link,
+                                             now, keep, reader);
 
     reader->has_counts = rv == APR_EAGAIN;
     if ((rv == APR_SUCCESS || rv == APR_EAGAIN) &&
         now >= es_cluster_sending_due(reader->sending)) {
-        rv = es_cluster_sending_step(reader->sending, reader->link, keep,
+        rv = es_cluster_sending_step(reader->sending, reader->to.link, keep,
                                      reader);
     }
     return rv == APR_SUCCESS || rv == APR_EAGAIN ? APR_SUCCESS
@@ -445,7 +390,7 @@ static void log_store(const es_cluster_reader_t *reader, apr_status_t rv)
 static void end_turn(es_cluster_reader_t *reader, apr_status_t rv)
 {
     if (rv == APR_SUCCESS) {
-        reader->backoff = BACKOFF_MIN;
+        es_cluster_leader_link_works(&reader->to);
         return;
     }
     /* the broker's entries are read again from the journal's last id */
@@ -475,7 +420,7 @@ static void run(es_cluster_reader_t *reader)
             close_link(reader);
             sleep_for(reader, LEAD_EVERY);
         }
-        else if (reader->link != NULL) {
+        else if (reader->to.link != NULL) {
             end_turn(reader, take_turn(reader));
         }
         else {
@@ -528,7 +473,7 @@ apr_status_t es_cluster_reader_start(es_cluster_reader_t **out,
     }
     reader->hub = *hub;
     reader->hub.link.stopping = &reader->stop;
-    reader->backoff = BACKOFF_MIN;
+    es_cluster_leader_link_init(&reader->to, &reader->hub);
     reader->fill_page = FILL_PAGE;
     es_cluster_script_init(&reader->script, hub->key, hub->name, reader->pool);
     es_cluster_follow_init(&reader->follow, &reader->hub, reader->pool);
