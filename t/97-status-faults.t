@@ -15,9 +15,10 @@ use Test::More;
 
 use EventStream::Client;
 use EventStream::Httpd;
+use EventStream::Source;
 use EventStream::Tls;
 
-use constant CHANNELS => 16_000;
+use constant {CHANNELS => 16_000, CLIENTS => 3000};
 
 my $conf = <<'CONF';
 EventStreamHub shop size=1m
@@ -182,7 +183,7 @@ my $many = EventStream::Httpd->start(conf => $conf, log => 'notice', mpm_conf =>
     "MaxRequestWorkers 25\n");
 $httpd = $many;
 my $body = join '', map { qq({"channel": "channel-$_", "text": "x"}\n) }
-    1 .. CHANNELS;
+    0 .. CHANNELS - 1;
 is request($httpd, 'POST', '/publish', body => $body, timeout => 60, headers =>
     ['Content-Type: application/x-ndjson'])->{status}, 200,
     CHANNELS . ' channels are there';
@@ -204,8 +205,23 @@ sub cost_of
     return (cpu() - $before) * 1000 / $requests;
 }
 
+# Clients of the first of these channels, until the program ends.
+my ($load, $counts);
+if (!over_tls()) {
+    $load = open $counts, '-|', builddir() . '/bench/load', '--servers',
+        '127.0.0.1:' . $httpd->port, '--clients', CLIENTS, '--channels',
+        CLIENTS, '--subscribe', '/events/channel-{}', '--channel',
+        'channel-{}', '--events', 0, '--idle', 200, '--seconds', 250
+        or die "bench/load: $!";
+    ok wait_for(sub {
+        my $figures = json('?json') or return 0;
+        return $figures->{hubs}[0]{clients} == CLIENTS
+            && $figures->{clients}{total} == CLIENTS;
+    }, 120), CLIENTS . ' clients are there, and are counted';
+}
+
 my $list = json('?channels&sort=name&limit=200');
-is $list->{known} > 0 ? $list->{channels}[0]{channel} : '', 'channel-1',
+is $list->{known} > 0 ? $list->{channels}[0]{channel} : '', 'channel-0',
     'they are listed';
 ok $list->{partial} || $list->{known} == CHANNELS,
     'all of them, or the answer tells that they are not all';
@@ -224,5 +240,8 @@ my $first = $rss->();
 json('?channels&limit=200') for 1 .. 100;
 cmp_ok $rss->() - $first, '<', 20_000,
     'a hundred more pages need no more memory';
+ok over_tls() || json('?json')->{hubs}[0]{clients} == CLIENTS,
+    'the clients are still there';
+kill TERM => $load if $load;
 is $httpd->stop, 0, 'httpd stops with exit status 0';
 done_testing;

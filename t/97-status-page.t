@@ -54,6 +54,22 @@ EventStreamMaxClients 400
     Require all granted
     EventStreamStatusPublish /denied
 </Location>
+<Location "/any">
+    SetHandler eventstream-status
+    <RequireAny>
+        Require ip 192.0.2.1
+        <RequireAll>
+            Require all granted
+        </RequireAll>
+    </RequireAny>
+</Location>
+<Location "/both">
+    SetHandler eventstream-status
+    <RequireAll>
+        Require all granted
+        Require local
+    </RequireAll>
+</Location>
 <Location "/refused">
     SetHandler eventstream-status
     Require ip 192.0.2.1
@@ -127,8 +143,8 @@ like $log, qr/ES0701: .* has no Require; add one to this very section/,
     'the log has the remedy';
 is scalar(() = $log =~ /ES0118: .* SetHandler eventstream-status is closed/g),
     3, 'the start tells which ones are closed';
-is scalar(() = $log =~ /ES0117: .* opens SetHandler eventstream-status/g), 1,
-    'the start tells which one is open to everyone';
+is scalar(() = $log =~ /ES0117: .* opens SetHandler eventstream-status/g), 2,
+    'the start tells which ones are open to everyone, in whatever container';
 
 # ---- The page --------------------------------------------------------------
 

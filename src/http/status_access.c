@@ -69,13 +69,40 @@ static int is_require(const ap_directive_t *line)
     return 0;
 }
 
+static int admits_all(const ap_directive_t *line, apr_pool_t *p);
+
+/* How many of the lines within admit everyone, and how many do not. */
+static void count_within(const ap_directive_t *line, int *all, int *others,
+                         apr_pool_t *p)
+{
+    const ap_directive_t *at;
+
+    *all = *others = 0;
+    for (at = line->first_child; at; at = at->next) {
+        if (admits_all(at, p)) {
+            ++*all;
+        }
+        else {
+            ++*others;
+        }
+    }
+}
+
+/* A container is looked into as deep as sections are nested. */
 static int admits_all(const ap_directive_t *line, apr_pool_t *p)
 {
     const char *args = line->args;
+    int all, others;
 
-    return !strcasecmp(line->directive, "Require") &&
-           !strcasecmp(ap_getword_conf(p, &args), "all") &&
-           !strcasecmp(ap_getword_conf(p, &args), "granted");
+    if (!strcasecmp(line->directive, "Require")) {
+        return !strcasecmp(ap_getword_conf(p, &args), "all") &&
+               !strcasecmp(ap_getword_conf(p, &args), "granted");
+    }
+    count_within(line, &all, &others, p);
+    return !strcasecmp(line->directive, "<RequireAny") ? all > 0
+           : !strcasecmp(line->directive, "<RequireAll")
+               ? all > 0 && others == 0
+               : 0;
 }
 
 static void note(const ap_directive_t *line, const char *handler, apr_pool_t *p)
