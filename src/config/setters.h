@@ -21,17 +21,24 @@
 #include "base/template.h"
 #include "server/settings.h"
 
-/* ---- Of a section: setters.c ------------------------------------------- */
+/* ---- The channels of a section: setters.c -------------------------------- */
 
 const char *es_setters_channel(cmd_parms *cmd, void *dir, const char *text);
 const char *es_setters_channel_list(cmd_parms *cmd, void *dir,
                                     const char *separator, const char *text);
 const char *es_setters_path(cmd_parms *cmd, void *dir, const char *pattern);
 const char *es_setters_allow(cmd_parms *cmd, void *dir, const char *pattern);
-const char *es_setters_publish_from(cmd_parms *cmd, void *dir, const char *who);
-const char *es_setters_control_from(cmd_parms *cmd, void *dir, const char *who);
-const char *es_setters_publish_key(cmd_parms *cmd, void *dir, const char *word);
-const char *es_setters_origin(cmd_parms *cmd, void *dir, const char *origin);
+
+/* ---- Who may do what: access_setters.c ----------------------------------- */
+
+const char *es_access_setters_publish_from(cmd_parms *cmd, void *dir,
+                                           const char *who);
+const char *es_access_setters_control_from(cmd_parms *cmd, void *dir,
+                                           const char *who);
+const char *es_access_setters_publish_key(cmd_parms *cmd, void *dir,
+                                          const char *word);
+const char *es_access_setters_origin(cmd_parms *cmd, void *dir,
+                                     const char *origin);
 
 /* ---- Tokens: token_setters.c -------------------------------------------- */
 
@@ -98,6 +105,15 @@ void es_rate_setters_begin(void);
 
 /** Compiles the expressions of templates; baton is the cmd_parms. */
 es_template_compile_fn_t es_setters_compile;
+
+/**
+ * The list of a section's own settings, to append to it.
+ *
+ * @param list  made, if it is NULL
+ * @param size  of an element, in bytes
+ */
+apr_array_header_t *es_setters_list(apr_array_header_t **list, int size,
+                                    apr_pool_t *p);
 
 /** Read a number of bytes: digits and an optional k, m or g. */
 const char *es_setters_read_bytes(apr_int64_t *out, const char *text);
