@@ -14,12 +14,7 @@
 #ifndef ES_JOURNAL_MIGRATE_H
 #define ES_JOURNAL_MIGRATE_H
 
-#include "journal/store.h"
-
-typedef struct es_migrated_t {
-    apr_uint64_t events; /* retained by the new store */
-    apr_uint64_t lost;   /* the oldest, for which it has no room */
-} es_migrated_t;
+#include "journal/import.h"
 
 /**
  * Fill a new store with what an old one retains.

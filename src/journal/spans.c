@@ -202,6 +202,13 @@ static int are_spans(const es_span_set_t *set)
     return set->count >= 1 && set->count <= ES_SPANS_MAX;
 }
 
+int es_spans_set_is_valid(const es_span_set_t *set, const es_id_t *epoch)
+{
+    return are_spans(set) &&
+           (set->is_given ||
+            (set->count == 1 && es_id_compare(&set->at[0].first, epoch) == 0));
+}
+
 int es_spans_read(const es_store_t *store, es_span_set_t *set, es_id_t *last)
 {
     int is_filled = es_spans_is_filled(store);
@@ -209,10 +216,7 @@ int es_spans_read(const es_store_t *store, es_span_set_t *set, es_id_t *last)
 
     *set = is_filled ? *filled_set(&store->segment->spans)
                      : *current_set(&store->segment->spans);
-    if (!are_spans(set) ||
-        (!set->is_given &&
-         (set->count != 1 ||
-          es_id_compare(&set->at[0].first, &store->epoch) != 0))) {
+    if (!es_spans_set_is_valid(set, &store->epoch)) {
         return 0;
     }
     present = last_span(set);

@@ -73,6 +73,10 @@ es_pos_t es_spans_tail(const es_store_t *store);
 /** Put them into a new store, which other processes do not see yet. */
 void es_spans_write(es_store_t *store, const es_span_set_t *set);
 
+/** 1 if the spans rise, each of one epoch, the last one open; a journal that
+ * gives ids itself has one, which begins with the epoch of its store. Pure. */
+int es_spans_set_is_valid(const es_span_set_t *set, const es_id_t *epoch);
+
 /** 1 if the id is in a span of set, whose last span is open. */
 int es_spans_set_has(const es_span_set_t *set, const es_id_t *id);
 
