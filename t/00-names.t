@@ -140,6 +140,7 @@ my $allowed = join '|', (
     '^ \* ring\b',                  # the line before ends with "the"
     '\bline feeds?',
     '\bflock and sysvsem',          # kinds of mutexes
+    'struct flock\b',               # of fcntl()
     'redisReaderFeed',              # of hiredis
     'progress-meter',               # an option of curl
     'OSSL_DISPATCH|core_dispatch', # of OpenSSL

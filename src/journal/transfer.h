@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * What one journal hands to another: a head, then items. An exporter
- * (journal/export.h) gives them, an importer (journal/import.h) takes them.
- * Whoever takes them checks them by es_transfer_accepts, as no segment is
- * trusted.
+ * (journal/export.h) or the reader of a file (journal/load.h) gives them, an
+ * importer (journal/import.h) or the writer of a file (journal/save.h) takes
+ * them. Whoever takes them checks them by es_transfer_accepts, as neither a
+ * segment nor a file is trusted.
  *
  * The order of the items: events and closes, by their ids; one FORGOTTEN;
  * then the channels of which there is no event and no close.
@@ -19,6 +20,7 @@ typedef struct es_transfer_head_t {
     es_id_t last;        /* the last id that was given, of the last span */
 } es_transfer_head_t;
 
+/** The values are those of the file (journal/save.c). */
 typedef enum es_transfer_kind_t {
     ES_TRANSFER_EVENT = 1,
     ES_TRANSFER_CLOSE = 2,     /* its one channel is closed */
