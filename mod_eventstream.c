@@ -12,7 +12,10 @@
  *                  publishers of other modules, test how clients over TLS
  *                  are detached; after mod_ssl has made its contexts
  *   open_logs      parent: open EventStreamLog, or start its program
- *   child_init     child: claim a child number, start the delivery
+ *   pre_mpm        parent: mark the files of hubs as in use, after all that may
+ *                  keep httpd from starting
+ *   child_init     child: close the files, claim a child number, start the
+ *                  delivery
  *   post_read_request
  *                  note what shows a proxy, before others remove headers;
  *                  take tokens out of queries, before others log them
@@ -44,6 +47,7 @@
 #include <http_request.h>
 #include <ap_mpm.h>
 #include <mpm_common.h>
+#include <scoreboard.h>
 
 #include "base/clock.h"
 #include "base/context.h"
@@ -130,6 +134,8 @@ static void open_status(server_rec *s)
 static int on_post_config(apr_pool_t *pconf, apr_pool_t *plog,
                           apr_pool_t *ptemp, server_rec *s)
 {
+    int rc;
+
     es_context_enter(ES_PARENT);
     es_log_set_handler(on_log);
     es_directives_finish(s);
@@ -147,7 +153,16 @@ static int on_post_config(apr_pool_t *pconf, apr_pool_t *plog,
     es_status_access_find(pconf);
     es_status_access_log(s);
     open_status(s);
-    return es_runtime_open(pconf, plog, s);
+    rc = es_runtime_open(pconf, plog, s);
+    es_retained_save_at_exit(pconf);
+    return rc;
+}
+
+static int on_pre_mpm(apr_pool_t *p, ap_scoreboard_e type)
+{
+    (void)p;
+    (void)type;
+    return es_retained_use_files(ap_server_conf);
 }
 
 static int on_open_logs(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
@@ -164,6 +179,7 @@ static int on_open_logs(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
 static void on_child_init(apr_pool_t *pchild, server_rec *s)
 {
     es_context_enter(ES_CHILD_INIT);
+    es_retained_close_files();
     es_budget_init(pchild, s, (int)es_settings_of(s)->max_held);
     es_stream_log_child_init(pchild, s);
     es_runtime_child_init(pchild, s);
@@ -254,6 +270,7 @@ static void register_server_hooks(void)
     ap_hook_check_config(on_check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(on_post_config, after_ssl, NULL, APR_HOOK_MIDDLE);
     ap_hook_open_logs(on_open_logs, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_pre_mpm(on_pre_mpm, NULL, NULL, APR_HOOK_REALLY_LAST);
     ap_hook_child_init(on_child_init, after_http2, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_stopping(on_child_stopping, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_child_status(on_child_status, NULL, NULL, APR_HOOK_MIDDLE);
@@ -308,6 +325,7 @@ static void register_request_hooks(void)
 
 static void register_hooks(apr_pool_t *p)
 {
+    es_retained_save_at_exit(p);
     es_require_register(p);
     es_channel_access_register();
     es_api_register();

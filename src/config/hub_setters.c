@@ -40,6 +40,30 @@ void es_hub_setters_begin(apr_pool_t *pconf)
     uses = apr_array_make(pconf, 4, sizeof(noted_use_t));
 }
 
+/* Two hubs with one file would each take the events of the other. */
+static const char *check_files(const es_settings_t *global, apr_pool_t *p)
+{
+    int i, k;
+
+    for (i = 0; i < global->hubs->nelts; i++) {
+        const es_hub_conf_t *hub =
+            &APR_ARRAY_IDX(global->hubs, i, es_hub_conf_t);
+
+        for (k = 0; k < i && hub->file; k++) {
+            const es_hub_conf_t *other =
+                &APR_ARRAY_IDX(global->hubs, k, es_hub_conf_t);
+
+            if (other->file && !strcmp(other->file, hub->file)) {
+                return apr_psprintf(p,
+                                    "EventStreamHub %s file=%s: hub %s has "
+                                    "that file; each hub needs one of its own",
+                                    hub->name, hub->file, other->name);
+            }
+        }
+    }
+    return NULL;
+}
+
 const char *es_hub_setters_check(const es_settings_t *global, apr_pool_t *p)
 {
     int i;
@@ -56,7 +80,7 @@ const char *es_hub_setters_check(const es_settings_t *global, apr_pool_t *p)
                                 use->directive->line_num, use->name, use->name);
         }
     }
-    return NULL;
+    return check_files(global, p);
 }
 
 const char *es_hub_setters_use(cmd_parms *cmd, void *dir, const char *name)
@@ -91,10 +115,11 @@ static es_hub_conf_t *hub_named(es_settings_t *global, const char *name,
     return hub ? hub : es_settings_add_hub(global, apr_pstrdup(p, name));
 }
 
-static const char *set_size(es_hub_conf_t *hub, const char *text)
+static const char *set_size(es_hub_conf_t *hub, const char *text, apr_pool_t *p)
 {
     apr_int64_t size;
 
+    (void)p;
     if (es_setters_read_bytes(&size, text) || size < HUB_SIZE_MIN ||
         size > APR_INT64_C(1) << 40) {
         return "takes a size from 256k to 1024g, such as 64m";
@@ -103,11 +128,13 @@ static const char *set_size(es_hub_conf_t *hub, const char *text)
     return NULL;
 }
 
-static const char *set_history(es_hub_conf_t *hub, const char *text)
+static const char *set_history(es_hub_conf_t *hub, const char *text,
+                               apr_pool_t *p)
 {
     char *end;
     apr_int64_t events = apr_strtoi64(text, &end, 10);
 
+    (void)p;
     if (end == text || *end || events < 1 || events > APR_INT32_MAX) {
         return "takes a number of events of a channel, 1 or more";
     }
@@ -115,10 +142,11 @@ static const char *set_history(es_hub_conf_t *hub, const char *text)
     return NULL;
 }
 
-static const char *set_age(es_hub_conf_t *hub, const char *text)
+static const char *set_age(es_hub_conf_t *hub, const char *text, apr_pool_t *p)
 {
     apr_interval_time_t age;
 
+    (void)p;
     if (!apr_isdigit(*text) ||
         ap_timeout_parameter_parse(text, &age, "s") != APR_SUCCESS ||
         age < APR_USEC_PER_SEC || age > HUB_AGE_MAX) {
@@ -128,8 +156,10 @@ static const char *set_age(es_hub_conf_t *hub, const char *text)
     return NULL;
 }
 
-static const char *set_populate(es_hub_conf_t *hub, const char *text)
+static const char *set_populate(es_hub_conf_t *hub, const char *text,
+                                apr_pool_t *p)
 {
+    (void)p;
     if (strcasecmp(text, "on") != 0 && strcasecmp(text, "off") != 0) {
         return "takes on or off";
     }
@@ -137,13 +167,28 @@ static const char *set_populate(es_hub_conf_t *hub, const char *text)
     return NULL;
 }
 
+/* The folder must be there when httpd starts, the file need not. */
+static const char *set_file(es_hub_conf_t *hub, const char *text, apr_pool_t *p)
+{
+    const char *path = *text ? ap_server_root_relative(p, text) : NULL;
+
+    if (!path || strlen(path) > ES_HUB_FILE_MAX ||
+        text[strlen(text) - 1] == '/') {
+        return "takes the path of a file, of at most 1023 bytes, relative to "
+               "ServerRoot, such as logs/shop.journal";
+    }
+    hub->file = path;
+    return NULL;
+}
+
 static const struct {
     const char *name;
-    const char *(*set)(es_hub_conf_t *hub, const char *text);
+    const char *(*set)(es_hub_conf_t *hub, const char *text, apr_pool_t *p);
 } hub_params[] = {{"size=", set_size},
                   {"history=", set_history},
                   {"age=", set_age},
-                  {"populate=", set_populate}};
+                  {"populate=", set_populate},
+                  {"file=", set_file}};
 
 static const char *set_hub_param(cmd_parms *cmd, es_hub_conf_t *hub,
                                  const char *param)
@@ -157,7 +202,7 @@ static const char *set_hub_param(cmd_parms *cmd, es_hub_conf_t *hub,
         if (strncasecmp(param, hub_params[i].name, len) != 0) {
             continue;
         }
-        err = hub_params[i].set(hub, param + len);
+        err = hub_params[i].set(hub, param + len, cmd->pool);
         return err ? apr_psprintf(
                          cmd->pool, "EventStreamHub %s: %s %s, not '%s'",
                          hub->name, hub_params[i].name, err, param + len)
@@ -165,7 +210,7 @@ static const char *set_hub_param(cmd_parms *cmd, es_hub_conf_t *hub,
     }
     return apr_psprintf(cmd->pool,
                         "EventStreamHub %s: unknown parameter '%s'; known are "
-                        "size=, history=, age= and populate=",
+                        "size=, history=, age=, populate= and file=",
                         hub->name, param);
 }
 
@@ -183,7 +228,7 @@ const char *es_hub_setters_hub(cmd_parms *cmd, void *dir, int argc,
     }
     if (argc < 1 || !is_hub_name(argv[0])) {
         return "EventStreamHub takes a name of letters, digits, '-' and "
-               "'_', and optional size=, history=, age= and populate=";
+               "'_', and optional size=, history=, age=, populate= and file=";
     }
     hub = hub_named(global, argv[0], cmd->pool);
     if (global->hubs->nelts > ES_HUBS_MAX) {

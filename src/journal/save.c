@@ -174,8 +174,9 @@ static apr_status_t put_item(void *baton, const es_transfer_t *item)
         put_slice(writer, item->frame.publisher_id, 1);
         put_slice(writer, item->frame.head, 4);
         put_slice(writer, item->frame.tail, 4);
-        writer->saved->events++;
     }
+    writer->saved->events +=
+        item->kind == ES_TRANSFER_EVENT || item->kind == ES_TRANSFER_CLOSE;
     writer->items++;
     return writer->rv;
 }

@@ -10,8 +10,8 @@
 #include "journal/store.h"
 
 typedef struct es_saved_t {
-    apr_uint64_t events;
-    apr_uint64_t bytes; /* of the file */
+    apr_uint64_t events; /* and closes */
+    apr_uint64_t bytes;  /* of the file */
 } es_saved_t;
 
 /**

@@ -46,6 +46,9 @@ void es_child_pids_remove(es_child_pids_t *child_pids, pid_t pid)
 {
     int i;
 
+    if (!es_child_pids_has_exited(pid)) {
+        return;
+    }
     for (i = child_pids->children->nelts - 1; i >= 0; i--) {
         if (child_at(child_pids, i)->pid == pid) {
             remove_at(child_pids, i);
@@ -105,4 +108,18 @@ int es_child_pids_count_before(const es_child_pids_t *child_pids,
         }
     }
     return count;
+}
+
+/* A pid whose child has not exited cannot belong to another process yet. */
+void es_child_pids_kill(const es_child_pids_t *child_pids)
+{
+    int i;
+
+    for (i = 0; i < child_pids->children->nelts; i++) {
+        pid_t pid = child_at(child_pids, i)->pid;
+
+        if (!es_child_pids_has_exited(pid)) {
+            (void)kill(pid, SIGKILL);
+        }
+    }
 }

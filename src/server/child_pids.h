@@ -22,7 +22,9 @@ void es_child_pids_init(es_child_pids_t *child_pids, apr_pool_t *process);
 /** A child was started for the configuration of this generation. */
 void es_child_pids_add(es_child_pids_t *child_pids, pid_t pid, int generation);
 
-/** A child has exited. */
+/** A child has exited. One that has not is kept: httpd also says so of a child
+ * that is stopped (by SIGSTOP, or a debugger), as apr_proc_wait returns an
+ * error for it. */
 void es_child_pids_remove(es_child_pids_t *child_pids, pid_t pid);
 
 /** @param pid  may be any number */
@@ -38,6 +40,10 @@ int es_child_pids_is_since(es_child_pids_t *child_pids, int generation);
 
 /** Has this child exited? The MPM may not know it yet. */
 int es_child_pids_has_exited(pid_t pid);
+
+/** Kill all children that have not exited. httpd has ended them before, and
+ * waited. */
+void es_child_pids_kill(const es_child_pids_t *child_pids);
 
 /** The number of children of earlier generations that have not exited yet. */
 int es_child_pids_count_before(const es_child_pids_t *child_pids,

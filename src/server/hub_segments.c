@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "shm/segment.h"
 #include "journal/migrate.h"
+#include "server/hub_files.h"
 #include "server/log.h"
 #include "server/retained.h"
 
@@ -99,11 +100,55 @@ static int fail_to_make(const char *name, const es_store_params_t *params,
     return HTTP_INTERNAL_SERVER_ERROR;
 }
 
-/** @param counter  of the hub */
+static apr_status_t attach(es_store_t **store, const es_retained_hub_t *hub,
+                           apr_pool_t *p)
+{
+    return es_store_attach(store, hub->mem, hub->size, &hub->params, p);
+}
+
+static apr_status_t load(const es_retained_hub_t *hub,
+                         const es_hub_file_t *file, server_rec *s)
+{
+    es_store_t *store;
+    apr_pool_t *p;
+    apr_status_t rv;
+
+    apr_pool_create(&p, hub->pool);
+    rv = attach(&store, hub, p);
+    if (rv == APR_SUCCESS) {
+        rv = es_hub_file_load(file, store, s);
+    }
+    apr_pool_destroy(p);
+    return rv;
+}
+
+/** Make a hub with the events of its file, if there are any. */
+static apr_status_t make_loaded(es_retained_hub_t *hub,
+                                const es_hub_conf_t *named,
+                                const es_store_params_t *params,
+                                const es_hub_file_t *file, server_rec *s)
+{
+    apr_pool_t *process = s->process->pool;
+    apr_status_t rv;
+
+    if (!file->is_open || file->found != ES_HUB_FILE_EVENTS) {
+        return make_hub(hub, named, params, NULL, process);
+    }
+    rv = make_hub(hub, named, params, &file->head.epoch, process);
+    if (rv == APR_SUCCESS && load(hub, file, s) != APR_SUCCESS) {
+        apr_pool_destroy(hub->pool);
+        rv = make_hub(hub, named, params, NULL, process);
+    }
+    return rv;
+}
+
+/** @param counter  of the hub
+ * @param file     of the hub; taken over on success */
 static int make_first(es_retained_t *retained, const es_hub_conf_t *named,
                       const es_store_params_t *params, apr_uint32_t counter,
-                      server_rec *s)
+                      const es_hub_file_t *file, server_rec *s)
 {
+    es_retained_hub_t *hub = &retained->hubs[retained->nhubs];
     apr_status_t rv;
 
     if (retained->nhubs == ES_HUBS_MAX) {
@@ -114,22 +159,17 @@ static int make_first(es_retained_t *retained, const es_hub_conf_t *named,
             named->name, ES_HUBS_MAX);
         return HTTP_INTERNAL_SERVER_ERROR;
     }
-    rv = make_hub(&retained->hubs[retained->nhubs], named, params, NULL,
-                  s->process->pool);
+    rv = make_loaded(hub, named, params, file, s);
     if (rv != APR_SUCCESS) {
         return fail_to_make(named->name, params, rv, s);
     }
-    retained->hubs[retained->nhubs++].counter = counter;
+    hub->counter = counter;
+    hub->file = *file;
+    retained->nhubs++;
     return OK;
 }
 
 /* ---- Changing ---------------------------------------------------------- */
-
-static apr_status_t attach(es_store_t **store, const es_retained_hub_t *hub,
-                           apr_pool_t *p)
-{
-    return es_store_attach(store, hub->mem, hub->size, &hub->params, p);
-}
 
 /* A segment of another layout, or a damaged one, is of no use to children. */
 static int is_usable(const es_retained_hub_t *hub)
@@ -168,6 +208,7 @@ static apr_status_t migrate(const es_retained_hub_t *to,
 static void take_over(es_retained_hub_t *hub, es_retained_hub_t *made)
 {
     made->counter = hub->counter;
+    made->file = hub->file;
     apr_pool_destroy(hub->pool);
     *hub = *made;
 }
@@ -277,6 +318,8 @@ const es_hub_conf_t *es_hub_segments_conf(const es_retained_hub_t *hub,
     return named && is_same_stream(hub, named) ? named : NULL;
 }
 
+static const es_hub_file_t no_file;
+
 /* Old children may still append to the segment. So it is theirs from now on,
  * unless there are none. */
 static int change_stream(es_retained_t *retained, es_retained_hub_t *hub,
@@ -285,12 +328,15 @@ static int change_stream(es_retained_t *retained, es_retained_hub_t *hub,
                          int is_idle, server_rec *s)
 {
     int rc = is_idle ? start_empty(hub, named, params, s)
-                     : make_first(retained, named, params, hub->counter, s);
+                     : make_first(retained, named, params, hub->counter,
+                                  &no_file, s);
 
     if (rc != OK) {
         return rc;
     }
     if (!is_idle) {
+        retained->hubs[retained->nhubs - 1].file = hub->file;
+        hub->file = no_file;
         hub->is_replaced = 1;
         hub->unnamed_since = generation;
     }
@@ -336,6 +382,7 @@ static void release(es_retained_t *retained, const es_settings_t *global,
             es_slog(APLOG_INFO, 0, s, "ES0208",
                     "hub %s is no longer configured; its memory was freed",
                     hub->name);
+            es_hub_file_remove(&hub->file);
             apr_pool_destroy(hub->pool);
             retained->nhubs--;
             memmove(hub, hub + 1, sizeof(*hub) * (retained->nhubs - i));
@@ -349,6 +396,65 @@ static void release(es_retained_t *retained, const es_settings_t *global,
     }
 }
 
+/* ---- Files --------------------------------------------------------------- */
+
+/* A hub that is there already: its configuration may name another file than
+ * before, or none. */
+static int follow_file(const es_retained_t *retained, es_retained_hub_t *hub,
+                       const es_hub_conf_t *named, server_rec *s)
+{
+    if (hub->file.is_open ? named->file && !strcmp(hub->file.path, named->file)
+                          : !named->file) {
+        es_hub_file_set_cluster(&hub->file, named->cluster);
+        return OK;
+    }
+    es_hub_file_remove(&hub->file);
+    if (es_hub_files_open(&hub->file, retained, named, s) != APR_SUCCESS) {
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    if (hub->file.is_open && hub->file.found == ES_HUB_FILE_EVENTS) {
+        es_slog(APLOG_NOTICE, 0, s, "ES0223",
+                "hub %s does not use the events of %s, as it has its own",
+                hub->name, hub->file.path);
+    }
+    return OK;
+}
+
+static void drop_last(es_retained_t *retained)
+{
+    es_retained_hub_t *hub = &retained->hubs[--retained->nhubs];
+
+    es_hub_file_close(&hub->file);
+    apr_pool_destroy(hub->pool);
+}
+
+/* A new hub. If its file cannot be used it must not be there, either: a later
+ * start would find old events. */
+static int open_first(es_retained_t *retained, const es_hub_conf_t *named,
+                      const es_store_params_t *params, int generation,
+                      server_rec *s)
+{
+    es_hub_file_t file;
+    int rc;
+
+    if (es_hub_files_open(&file, retained, named, s) != APR_SUCCESS) {
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    rc = make_first(retained, named, params, retained->next_counter, &file, s);
+    if (rc != OK) {
+        es_hub_file_close(&file);
+        return rc;
+    }
+    if (generation > 0 &&
+        es_hub_file_use(&retained->hubs[retained->nhubs - 1].file, s) !=
+            APR_SUCCESS) {
+        drop_last(retained);
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    retained->next_counter++;
+    return OK;
+}
+
 static int open_hub(es_retained_t *retained, const es_hub_conf_t *named,
                     const es_store_params_t *params, int generation,
                     int is_idle, server_rec *s)
@@ -357,14 +463,20 @@ static int open_hub(es_retained_t *retained, const es_hub_conf_t *named,
     int rc;
 
     if (!hub) {
-        rc = make_first(retained, named, params, retained->next_counter, s);
-        retained->next_counter += rc == OK;
-        return rc;
+        return open_first(retained, named, params, generation, s);
     }
-    return is_same_stream(hub, named)
-               ? keep_hub(hub, named, params, is_idle, s)
-               : change_stream(retained, hub, named, params, generation,
-                               is_idle, s);
+    rc = is_same_stream(hub, named)
+             ? keep_hub(hub, named, params, is_idle, s)
+             : change_stream(retained, hub, named, params, generation, is_idle,
+                             s);
+    if (rc == OK) {
+        hub = find_hub(retained, named->name);
+        rc = follow_file(retained, hub, named, s);
+    }
+    if (rc == OK && es_hub_file_use(&hub->file, s) != APR_SUCCESS) {
+        rc = HTTP_INTERNAL_SERVER_ERROR;
+    }
+    return rc;
 }
 
 int es_hub_segments_open(es_retained_t *retained, int generation, server_rec *s)

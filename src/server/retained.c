@@ -20,6 +20,8 @@
 #include <unistd.h>
 
 #include <ap_mpm.h>
+#include <http_core.h>
+#include <http_main.h>
 #include <apr_portable.h>
 #include <apr_strings.h>
 
@@ -32,10 +34,11 @@
 #include "shm/segment.h"
 #include "shm/wakeup.h"
 #include "journal/layout.h"
+#include "server/hub_files.h"
 #include "server/log.h"
 #include "server/threads.h"
 
-#define KEY "mod_eventstream-8"
+#define KEY "mod_eventstream-9"
 
 /* Apart from the rest: what is forgotten with another layout does little harm,
  * and must not make the rest be forgotten, too. */
@@ -182,6 +185,83 @@ static void keep_handover(es_retained_t *retained, int generation,
     }
 }
 
+/* ---- The end of httpd ---------------------------------------------------- */
+
+/* A child of the process pool. httpd destroys it before all that is older: the
+ * error logs and their programs, the segments, and the module itself. */
+static apr_pool_t *exit_pool;
+
+/* The process in which hubs are saved. */
+static pid_t parent_pid;
+
+static void save(void)
+{
+    es_retained_t *retained = ap_retained_data_get(KEY);
+
+    if (retained && getpid() == parent_pid) {
+        es_hub_files_save(retained, ap_server_conf);
+    }
+}
+
+static apr_status_t on_exit_pool(void *unused)
+{
+    (void)unused;
+    exit_pool = NULL;
+    if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_EXITING) {
+        save();
+    }
+    return APR_SUCCESS;
+}
+
+/* The module is about to be unloaded. */
+static apr_status_t end_exit_pool(void *unused)
+{
+    (void)unused;
+    if (exit_pool) {
+        apr_pool_destroy(exit_pool);
+    }
+    return APR_SUCCESS;
+}
+
+void es_retained_save_at_exit(apr_pool_t *pconf)
+{
+    if (exit_pool) {
+        apr_pool_destroy(exit_pool);
+    }
+    else {
+        /* pre: before mod_so's, which unloads the module */
+        apr_pool_pre_cleanup_register(pconf, NULL, end_exit_pool);
+    }
+    parent_pid = getpid();
+    apr_pool_create(&exit_pool, apr_pool_parent_get(pconf));
+    apr_pool_pre_cleanup_register(exit_pool, NULL, on_exit_pool);
+}
+
+int es_retained_use_files(server_rec *s)
+{
+    es_retained_t *retained = ap_retained_data_get(KEY);
+
+    return retained ? es_hub_files_use(retained, s) : OK;
+}
+
+void es_retained_close_files(void)
+{
+    es_retained_t *retained = ap_retained_data_get(KEY);
+
+    if (retained && getpid() != parent_pid) {
+        es_hub_files_close(retained);
+    }
+}
+
+/* Under httpd -X the parent is its own child, and its end is that of httpd. */
+static void note_exit(es_retained_t *retained, pid_t pid)
+{
+    es_child_pids_remove(&retained->child_pids, pid);
+    if (pid == getpid()) {
+        save();
+    }
+}
+
 void es_retained_note_child(pid_t pid, int generation, int is_there)
 {
     es_retained_t *retained = ap_retained_data_get(KEY);
@@ -190,7 +270,7 @@ void es_retained_note_child(pid_t pid, int generation, int is_there)
         es_child_pids_add(&retained->child_pids, pid, generation);
     }
     else if (retained) {
-        es_child_pids_remove(&retained->child_pids, pid);
+        note_exit(retained, pid);
     }
 }
 

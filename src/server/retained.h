@@ -19,6 +19,7 @@
 #include "cluster/state.h"
 #include "deliver/handover_sockets.h"
 #include "server/child_pids.h"
+#include "server/hub_file.h"
 #include "server/outbox_owners.h"
 #include "server/settings.h"
 
@@ -41,6 +42,7 @@ typedef struct es_retained_hub_t {
     es_id_t epoch;
     int unnamed_since;    /* first generation without it, or ES_HUB_NAMED */
     apr_uint32_t counter; /* of shm/counters.h; this hub's alone */
+    es_hub_file_t file;
 } es_retained_hub_t;
 
 /** Plain values, retained while the parent lives. */
@@ -169,6 +171,25 @@ int es_hub_segments_open(es_retained_t *retained, int generation,
  * Context: PARENT, child_status.
  */
 void es_retained_note_child(pid_t pid, int generation, int is_there);
+
+/**
+ * From now on the hubs are saved to their files (server/hub_files.h) when httpd
+ * ends.
+ *
+ * @param pconf  of the configuration that is being read
+ *
+ * Context: PARENT; once when the module is loaded, so that a configuration with
+ * an error saves them, too; and at the end of post_config, when the error log
+ * is open.
+ */
+void es_retained_save_at_exit(apr_pool_t *pconf);
+
+/** es_hub_files_use. Context: PARENT, pre_mpm. */
+int es_retained_use_files(server_rec *s);
+
+/** es_hub_files_close, but not in a parent that serves itself (httpd -X).
+ * Context: CHILD_INIT. */
+void es_retained_close_files(void);
 
 /**
  * Copy the handover sockets of the previous configuration, whose plog is about

@@ -141,6 +141,9 @@ typedef struct es_cluster_conf_t {
 #define ES_HUBS_MAX 64
 #define ES_HUB_SIZE (64 * 1024 * 1024)
 
+/** Most bytes of the path of a hub's file. */
+#define ES_HUB_FILE_MAX 1023
+
 /** The hub of the status page; no directive takes a name with a dot. */
 #define ES_HUB_STATUS ".status"
 
@@ -149,6 +152,7 @@ typedef struct es_hub_conf_t {
     const char *name;
     apr_uint64_t size_bytes; /* of its journal */
     int is_populated;        /* 1 = all its pages are made at start */
+    const char *file;        /* keeps its events over a stop; NULL = none */
     const es_grip_t *grip;   /* NULL = GRIP is off */
     const char *grip_prefix; /* of names in GRIP items, set if off, too */
     apr_uint64_t history;    /* events of a channel; 0 = all that fit */

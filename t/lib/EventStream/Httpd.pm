@@ -61,6 +61,8 @@ not answer. Further options:
     without => 'net_admin'  a capability that the server does not have
     descriptors => 256  the limit of open files, soft and hard; or [soft, hard]
     user    => 'daemon' to run as, where the test is root
+    as      => 'nobody' where the test is root, who starts httpd; its folder
+                        belongs to that user
     deadline => 60      seconds to wait for the first answer
 
 =item config_test($conf, %options)
@@ -106,6 +108,15 @@ and stop begin with it.
 
 End httpd and wait for it. Return its exit status, or undef if it had to be
 killed. stop is called when the object is destroyed, whatever happens.
+
+=item start_again
+
+Starts it once more after it has ended, with the same folder, ports and
+configuration. Returns true when it answers, false if it has ended instead.
+
+=item kill_parent
+
+Kills the parent by SIGKILL, and then the children that it has left behind.
 
 =item kill_child($pid)
 
@@ -262,7 +273,7 @@ sub text
     if ($self->{module}) {
         $text .= 'LoadModule eventstream_module "' . module_file() . "\"\n";
     }
-    if ($> == 0) {
+    if ($> == 0 && !$self->{as}) {
         my ($user) = grep { defined getpwnam $_ } $self->{user} || (),
             qw(www-data apache nobody);
         my $group = getgrgid((getpwnam $user)[3]);
@@ -324,6 +335,8 @@ sub write_conf
     $text =~ s/\@PORT:(\w+)\@/$self->{ports}{$1}/g;
     $text =~ s/\@([A-Z_]+)\@/exists $mark{$1} ? $mark{$1} : "\@$1\@"/ge;
     spew("$self->{root}/httpd.conf", $text);
+    system 'chown', '-R', $self->{as}, $self->{root}
+        if $self->{as} && $> == 0;
     EventStream::Tls::listens($text =~ /^\s*Listen \S*?(\d+)(?:\s|$)/mg)
         if over_tls();
     return;
@@ -381,6 +394,9 @@ sub spawn
         }
         unshift @command, 'setpriv', "--bounding-set=-$self->{without}",
             "--inh-caps=-$self->{without}" if $self->{without} && $> == 0;
+        unshift @command, 'setpriv', "--reuid=$self->{as}",
+            '--regid=' . (getpwnam $self->{as})[3], '--clear-groups'
+            if $self->{as} && $> == 0;
         exec @command or POSIX::_exit(127);
     }
     return $pid;
@@ -404,6 +420,39 @@ sub start
         }
         unlink "$self->{root}/logs/error_log", "$self->{root}/logs/output";
     }
+    return;
+}
+
+sub start_again
+{
+    my ($self) = @_;
+    for my $try (1 .. 5) {
+        my $from = $self->log_size;
+        delete $self->{status};
+        unlink "$self->{root}/run/httpd.pid";
+        $self->{pid} = $self->spawn('-DFOREGROUND');
+        return 1 if $self->wait_until_up;
+        $self->stop;
+        my $text = $self->error_log($from)
+            . slurp("$self->{root}/logs/output");
+        return 0 if $text !~ /Address already in use/;
+        sleep 1;
+        unlink "$self->{root}/logs/output";
+    }
+    return 0;
+}
+
+sub kill_parent
+{
+    my ($self) = @_;
+    my $pid = $self->{pid} or return;
+    kill STOP => $pid;    # it starts no more children
+    my @children = $self->children;
+    kill KILL => $pid;
+    waitpid $pid, 0;
+    delete $self->{pid};
+    kill KILL => @children;
+    $self->wait_for(sub { !grep { -e "/proc/$_" && parent_of($_) } @children });
     return;
 }
 

@@ -76,6 +76,33 @@ FACTS(a_child_that_exited_unseen_is_forgotten)
     assert_true(es_child_pids_has(&pids, (apr_uint64_t)getpid()));
 }
 
+/* httpd says so of a child that is stopped. */
+FACTS(a_child_that_lives_is_not_removed_but_can_be_killed)
+{
+    pid_t pid = fork();
+    int status;
+
+    if (pid == 0) {
+        for (;;) {
+            pause();
+        }
+    }
+    es_child_pids_init(&pids, pool);
+    es_child_pids_add(&pids, pid, 1);
+    assert_int_equal(kill(pid, SIGSTOP), 0);
+    assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
+    assert_true(WIFSTOPPED(status));
+    es_child_pids_remove(&pids, pid);
+    assert_true(es_child_pids_has(&pids, (apr_uint64_t)pid));
+    assert_int_equal(es_child_pids_count_before(&pids, 2), 1);
+    es_child_pids_kill(&pids);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(es_child_pids_count_before(&pids, 2), 0);
+    es_child_pids_remove(&pids, pid);
+    assert_false(es_child_pids_has(&pids, (apr_uint64_t)pid));
+}
+
 FACTS(a_child_has_exited_before_it_is_waited_for)
 {
     int pipe_of_child[2];
@@ -119,6 +146,7 @@ static const struct CMUnitTest tests[] = {
     UNIT(removing_one_keeps_the_others),
     UNIT(a_living_child_of_an_earlier_generation_is_seen),
     UNIT(a_child_that_exited_unseen_is_forgotten),
+    UNIT(a_child_that_lives_is_not_removed_but_can_be_killed),
     UNIT(a_child_has_exited_before_it_is_waited_for),
     UNIT(a_pid_from_shared_memory_may_be_any_number),
 };
