@@ -232,8 +232,11 @@ my $sent = 0;
 my $goes_on = 1;
 for my $way ('restart', 'graceful', 'kill') {
     publish($httpd, 'r', ++$sent);
-    $way eq 'kill' ? $httpd->kill_child(($httpd->children)[$_ % 2])
-        : $httpd->$way for 1 .. 2;
+    for my $round (1, 2) {
+        my @now = $httpd->children;
+        $way eq 'kill' ? $httpd->kill_child($now[$round % @now])
+            : $httpd->$way;
+    }
     publish($httpd, 'r', ++$sent);
 }
 my @got = map { line($run, 20) } 1 .. $sent;

@@ -18,7 +18,7 @@ function shows(page, dish)
         await page.click("#order");
         return until(async () =>
             (await page.textContent("#orders")).includes(dish), 2000);
-    }, 30000);
+    }, 60000);
 }
 
 async function main()
@@ -40,9 +40,9 @@ async function main()
         await other.goto(base + "app/");
         await other.click("#logout");
         fact("after a logout in another tab the page asks for a login",
-            await until(() => page.url().includes("/app/login/"), 20000),
+            await until(() => page.url().includes("/app/login/"), 60000),
             page.url());
     });
 }
 
-run(main, 90000);
+run(main);

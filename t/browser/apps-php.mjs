@@ -18,7 +18,7 @@ const send = (text) =>
     publish(own, {channel: "user-ann", event: "order", text});
 const shows = async (page, text) =>
     (await page.textContent("#orders")).includes(text);
-const isOpen = () => until(async () => (await send("x")).clients === 1, 20000);
+const isOpen = () => until(async () => (await send("x")).clients === 1, 60000);
 
 async function logIn(page)
 {
@@ -59,25 +59,25 @@ async function main()
 
         /* Streams end with their tokens; the page renews the token before. */
         fact("the page renews its token, and its stream goes on with it",
-            await until(() => streams.length >= 2 && tokens.length >= 2, 30000),
+            await until(() => streams.length >= 2 && tokens.length >= 2, 60000),
             {streams, tokens});
         await send("salad");
         fact("an event of this time arrives",
-            await until(() => shows(page, "salad"), 20000));
+            await until(() => shows(page, "salad"), 60000));
 
         /* The application is dead until the last token has expired. */
         fs.renameSync(socket, socket + ".away");
         fact("without the application the stream ends with its token",
             await until(async () => (await send("y")).clients === 0 &&
-                streams.includes(401), 20000), {streams, tokens});
+                streams.includes(401), 60000), {streams, tokens});
         await send("meanwhile");
         fact("the page tries to get a new one",
-            await until(() => tokens.includes(503), 20000), tokens);
+            await until(() => tokens.includes(503), 60000), tokens);
         fact("and does not take it for a logout",
             page.url().endsWith("/index.php"), page.url());
         fs.renameSync(socket + ".away", socket);
         fact("with the application the stream is back",
-            await until(async () => (await send("z")).clients === 1, 30000));
+            await until(async () => (await send("z")).clients === 1, 60000));
         fact("and so is what was published meanwhile",
             await until(() => shows(page, "meanwhile")));
 
@@ -87,12 +87,12 @@ async function main()
         await other.goto(base + "app/index.php");
         await other.click("#logout");
         fact("after a logout the page asks for a login",
-            await until(() => page.url().endsWith("/login.php"), 20000),
+            await until(() => page.url().endsWith("/login.php"), 60000),
             page.url());
         fact("and no stream is left",
             await until(async () => (await send("late")).clients === 0,
-                20000));
+                60000));
     });
 }
 
-run(main, 120000);
+run(main);

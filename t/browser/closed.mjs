@@ -60,7 +60,7 @@ async function main()
             response.status);
         for (const [name, stateOf] of Object.entries(sources)) {
             fact(name + " stops for good", await until(async () =>
-                (await stateOf()).state === CLOSED, 20000), await stateOf());
+                (await stateOf()).state === CLOSED, 60000), await stateOf());
             fact(name + " received all events before DELETE",
                 (await stateOf()).data.endsWith("last"), await stateOf());
         }
@@ -74,4 +74,4 @@ async function main()
     });
 }
 
-run(main, 90000);
+run(main);

@@ -81,7 +81,7 @@ async function sourceIs(tab, what, path, credentials, condition)
 {
     await tab.evaluate(listen, {url: streams + path, credentials});
     fact(say(what), await until(async () =>
-        condition(await tab.evaluate(stateOf)), 20000),
+        condition(await tab.evaluate(stateOf)), 60000),
         await tab.evaluate(stateOf));
 }
 
@@ -200,4 +200,4 @@ async function main()
     }
 }
 
-run(main, 150000);
+run(main);

@@ -21,7 +21,7 @@ const channel = "room-" + room;
 
 const stateOf = (page) => page.getAttribute("#state", "data-state");
 const isOpen = (page) =>
-    until(async () => await stateOf(page) === "open", 20000);
+    until(async () => await stateOf(page) === "open", 60000);
 
 /* The events on a page, oldest first. */
 function eventsOn(page)
@@ -280,4 +280,4 @@ async function main()
     });
 }
 
-run(main, 150000);
+run(main);

@@ -91,7 +91,7 @@ async function main()
         () => source.readyState === source.CONNECTING), source.readyState);
     await relay.restore();
     fact("the source reconnects", await until(
-        () => ofType("stream-open").length === 2, 20000));
+        () => ofType("stream-open").length === 2, 60000));
     fact("the source sends the last id that it received",
         sentIds.at(-1) === last, [sentIds, last]);
 
@@ -111,4 +111,4 @@ async function main()
         (await publish(base, {channel, text: "anyone?"})).clients === 0));
 }
 
-run(main, 90000);
+run(main);

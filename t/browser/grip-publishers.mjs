@@ -160,7 +160,7 @@ async function closeByGrip(source)
     await publisher.publish(channel,
         new Item(new HttpStreamFormat(null, true)));
     fact("the action close ends the stream, and the source reconnects",
-        await until(() => opened() > before, 20000) &&
+        await until(() => opened() > before, 60000) &&
         source.readyState === source.OPEN, opened());
 }
 
@@ -177,4 +177,4 @@ async function main()
     source.close();
 }
 
-run(main, 90000);
+run(main);

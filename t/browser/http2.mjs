@@ -91,7 +91,7 @@ async function main()
             await loadPage(browser);
         }
         fact("the stream of each tab opens", await until(
-            () => allTabs(tabs, () => window.opened > 0), 30000));
+            () => allTabs(tabs, () => window.opened > 0), 60000));
         for (let n = 0; n < EVENTS; n++) {
             await publish(publishAt, {channel: "news", text: "event " + n});
             sent.push("event " + n);
@@ -109,7 +109,7 @@ async function main()
         for (let n = 1; n < TABS; n++) {
             fact("so does tab " + (n + 1), await until(async () =>
                 JSON.stringify(await tabs[n].evaluate(() => window.seen)) ===
-                JSON.stringify(sent), 30000),
+                JSON.stringify(sent), 60000),
                 await tabs[n].evaluate(() => window.seen));
         }
         fact("no page waits for a connection",
@@ -124,4 +124,4 @@ async function main()
     }
 }
 
-run(main, 240000);
+run(main);

@@ -170,4 +170,4 @@ async function main()
     }, "--auth-server-allowlist=localhost");
 }
 
-run(main, 90000);
+run(main);

@@ -116,4 +116,4 @@ async function main()
     }
 }
 
-run(main, 120000);
+run(main);

@@ -58,13 +58,13 @@ async function overview(firefox)
     await firefox.tab(status);
     await firefox.evaluate(watchErrors);
     fact("the page is live", await until(async () =>
-        await firefox.evaluate(stateOf, "live") === "open", 30000),
+        await firefox.evaluate(stateOf, "live") === "open", 60000),
         await firefox.evaluate(stateOf, "live"));
     for (let i = 0; i < 30; i++) {
         await publish(base, {channel: "fox", text: "event " + i});
     }
     fact("the rate of published events rises", await until(async () =>
-        parseFloat(await firefox.evaluate(tileOf, "Published")) > 0, 20000));
+        parseFloat(await firefox.evaluate(tileOf, "Published")) > 0, 60000));
     fact("a plot has a line", await until(async () =>
         await firefox.evaluate(() => /^M.+L/.test(document.querySelector(
             "#plot-published .s0 .line").getAttribute("d")))));
@@ -95,7 +95,7 @@ async function channel(firefox)
     await firefox.tab(status + "?channel=" + encodeURIComponent(HOSTILE));
     await firefox.evaluate(watchErrors);
     fact("the stream of a channel is live", await until(async () =>
-        await firefox.evaluate(stateOf, "c-live") === "open", 30000));
+        await firefox.evaluate(stateOf, "c-live") === "open", 60000));
     fact("its name is text", await firefox.evaluate(textOf, "#c-name")
         === HOSTILE);
     fact("it begins with what is retained", await until(async () =>
@@ -122,7 +122,7 @@ async function otherDevices(firefox)
     await firefox.order("WebDriver:SetWindowRect", {width: 450, height: 900});
     await firefox.tab(status);
     await until(async () => await firefox.evaluate(stateOf, "live") === "open",
-        30000);
+        60000);
     fact("a dark colour scheme has a dark background",
         await firefox.evaluate(() => getComputedStyle(document.body)
             .backgroundColor.match(/\d+/g).every((n) => n < 64)));
@@ -156,4 +156,4 @@ run(async () => {
         });
     await withFirefox({"layout.css.prefers-color-scheme.content-override": 0},
         otherDevices);
-}, 240000);
+});

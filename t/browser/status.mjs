@@ -36,7 +36,7 @@ async function subscribe(channel)
 
 const stateOf = (page, id) => page.getAttribute("#" + id, "data-state");
 const isLive = (page, id) =>
-    until(async () => await stateOf(page, id) === "open", 30000);
+    until(async () => await stateOf(page, id) === "open", 60000);
 
 /* The number of a tile, as it is shown. */
 const tileOf = (page, label) => page.$$eval(".tile", (nodes, text) =>
@@ -87,7 +87,7 @@ async function live(page)
         (await rowsOf(page, "hubs")).some((row) => row.Hub === "default" &&
             row.Retained === "40")), await rowsOf(page, "hubs"));
     fact("the rate falls to 0 again", await until(async () =>
-        await tileOf(page, "Published") === "0", 30000),
+        await tileOf(page, "Published") === "0", 60000),
         await tileOf(page, "Published"));
     leave();
     fact("a client less is counted", await until(async () =>
@@ -321,7 +321,7 @@ async function polling(context)
     await publish(full, {channel: "asked", text: "x"});
     fact("its figures change all the same", await until(async () =>
         (await rowsOf(page, "hubs")).some((row) => row.Hub === "default" &&
-            row.Retained === "1"), 20000));
+            row.Retained === "1"), 60000));
     await shoot(page, "polled");
     await page.goto(new URL("/status?channel=asked", full).href);
     fact("the page of a channel is live there, too", await isLive(page,
@@ -355,4 +355,4 @@ async function main()
     });
 }
 
-run(main, 200000);
+run(main);

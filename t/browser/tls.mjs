@@ -83,4 +83,4 @@ async function main()
     });
 }
 
-run(main, 90000);
+run(main);
