@@ -84,6 +84,12 @@ sub head_of
     return unpack 'H*', $head;
 }
 
+sub holds_file
+{
+    my ($pid) = @_;
+    return grep { (readlink($_) // '') eq file() } glob "/proc/$pid/fd/*";
+}
+
 my $IN_USE = qr/00000001$/;
 my $SAVED = qr/00000002$/;
 
@@ -94,6 +100,10 @@ for my $mpm (qw(event worker prefork)) {
     $httpd = EventStream::Httpd->start(mpm => $mpm, conf => filed());
     is +(stat file())[2] & 07777, 0600, "$mpm: only its owner reads the file";
     like head_of(), $IN_USE, "$mpm: it is in use while httpd runs";
+    is scalar(grep { holds_file($_) } $httpd->pid), 1,
+        "$mpm: the parent holds it";
+    is scalar(grep { holds_file($_) } $httpd->children), 0,
+        "$mpm: no child does";
     my @id = map { publish_id('a', "a$_") } 1 .. 3;
     publish_id('a', 'a4', id => 'mine');
     my $quiet = publish_id('quiet', 'q1');

@@ -21,6 +21,8 @@
 #include <apr_sha1.h>
 
 #define BUFFER_SIZE 65536
+/** Bytes of an item without channels, after its length. */
+#define ITEM_MIN 25
 /** A file could say that a channel is closed for ever. */
 #define CLOSED_MAX_MS (APR_UINT64_C(1) << 40)
 
@@ -172,7 +174,8 @@ static apr_uint64_t until(const reader_t *reader, apr_uint64_t left_ms)
                : 0;
 }
 
-/** @return 0: it is damaged */
+/** @param len  ITEM_MIN or more
+ * @return 0: it is damaged */
 static int read_item(reader_t *reader, int kind, apr_size_t len)
 {
     es_transfer_t *item = &reader->item;
@@ -194,7 +197,7 @@ static apr_status_t take_body(reader_t *reader, apr_size_t len)
 {
     unsigned char *larger;
 
-    if (len > reader->left) {
+    if (len < ITEM_MIN || len > reader->left) {
         return APR_EGENERAL;
     }
     if (len > reader->body_size) {
