@@ -158,6 +158,18 @@ like log_since(), qr/notice.*ES0217/, 'the file is not used then, either';
 is state_of(), 'in use', 'it is not a cache any more';
 my $alone = publish($a, 'news', 'alone')->{json}{id};
 publish($a, 'news', 'alone, too');
+$a->stop;
+is state_of(), 'saved', 'its events are saved';
+start_a('in the cluster again', $conf);
+is state_of(), 'in use', 'the file of the hub that was alone is of no use';
+publish_id($b, 'for all');
+$a->kill_parent;
+$a->rewrite_conf($conf =~ s/EventStreamCluster .*\n//r);
+ok $a->start_again, 'the node starts alone after a kill';
+is $cluster->client($a, 'news', id => $alone)->next_event(10)->{event},
+    'stream-reset', 'what was published in the cluster is not passed over';
+$alone = publish($a, 'news', 'alone')->{json}{id};
+publish($a, 'news', 'alone, too');
 log_since();
 $a->rewrite_conf($conf);
 ok $a->graceful, 'the hub becomes clustered';

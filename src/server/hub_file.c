@@ -313,6 +313,13 @@ static apr_status_t mark(const es_hub_file_t *file)
     return APR_SUCCESS;
 }
 
+/* A cache of the broker's stream does no harm, however old it is. Events of the
+ * hub before it was clustered would, if it is not clustered any more later. */
+static int is_cache(const es_hub_file_t *file)
+{
+    return file->head.is_clustered && file->found != ES_HUB_FILE_USELESS;
+}
+
 apr_status_t es_hub_file_use(es_hub_file_t *file, server_rec *s)
 {
     apr_status_t rv;
@@ -320,7 +327,7 @@ apr_status_t es_hub_file_use(es_hub_file_t *file, server_rec *s)
     if (!file->is_open) {
         return APR_SUCCESS;
     }
-    if (!file->is_marked && !file->head.is_clustered) {
+    if (!file->is_marked && !is_cache(file)) {
         rv = mark(file);
         if (rv != APR_SUCCESS) {
             es_slog(APLOG_ERR, rv, s, "ES0218",

@@ -70,7 +70,7 @@ void es_hub_file_set_cluster(es_hub_file_t *file,
 
 /**
  * Children are about to use the hub: what the file has becomes outdated. It is
- * marked on disk, unless the hub is clustered.
+ * marked on disk, unless it is a cache of the broker's stream.
  *
  * @return APR_SUCCESS; on any other result an error was logged: no child may
  *         publish to the hub, or a later start would take old events for all
