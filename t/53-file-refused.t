@@ -177,6 +177,7 @@ my $marked = slurp("$root/logs/a");
 ok !$second->start_again, 'a second server with the same file does not start';
 like $second->all_output, qr/ES0215.*logs\/a.*process @{[$httpd->pid]}\b/,
     'the log names the first one';
+is scalar(() = $second->all_output =~ /ES0215/g), 1, 'once';
 is slurp("$root/logs/a"), $marked, 'the file of the first is unchanged';
 ok $httpd->is_alive, 'the first one goes on';
 publish($httpd, 'a', 'a3');

@@ -95,7 +95,7 @@ static apr_status_t lock(const es_hub_file_t *file, server_rec *s)
             "hub %s cannot use %s: another server (process %d) has it; each "
             "hub of each server needs a file= of its own",
             file->head.hub, file->path, (int)range.l_pid);
-    return rv;
+    return APR_EACCES;
 }
 
 /** @return APR_EAGAIN: the name belongs to another file by now */
@@ -164,8 +164,8 @@ static void look_at_own(es_hub_file_t *file, const es_file_head_t *head,
 {
     if (head->state != ES_FILE_SAVED) {
         log_useless(file,
-                    "was not saved, because httpd was killed or its machine "
-                    "has stopped",
+                    "was not saved: httpd was killed, its machine has stopped, "
+                    "or the log told why (ES0219)",
                     s);
     }
     else if (head->is_clustered != file->head.is_clustered ||
