@@ -5,11 +5,11 @@
  */
 #include "grip/outbox_shm.h"
 
+#include "shm/children.h"
 #include "shm/wakeup.h"
 
 #define MAGIC APR_UINT64_C(0x65736d61696c72f1)
 #define VERSION 2
-#define CHILDREN_MAX (1u << 16)
 
 typedef struct header_t {
     apr_uint64_t magic; /* written last */
@@ -35,7 +35,7 @@ struct es_outbox_shm_t {
 
 apr_size_t es_outbox_shm_size(apr_uint32_t max_children)
 {
-    if (max_children == 0 || max_children > CHILDREN_MAX) {
+    if (max_children == 0 || max_children > ES_CHILDREN_MAX) {
         return 0;
     }
     return sizeof(header_t) + ES_OUTBOX_SHM_MAX * sizeof(es_outbox_t) +

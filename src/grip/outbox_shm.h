@@ -19,7 +19,7 @@
 typedef struct es_outbox_shm_t es_outbox_shm_t;
 
 /**
- * @param max_children  highest child number, 1..65536
+ * @param max_children  highest child number, 1..ES_CHILDREN_MAX
  * @return bytes of the segment; 0 = out of range
  */
 apr_size_t es_outbox_shm_size(apr_uint32_t max_children);

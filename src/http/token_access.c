@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The rule notes what it has found with the token of the request. Handlers see
+ * there whether it has admitted the request, and a challenge what the token
+ * lacks. Channels that are named only in a body are not known to the rule; they
+ * are asked for one by one.
+ */
 #include "http/token_access.h"
 
 #include "base/channel.h"

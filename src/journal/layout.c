@@ -5,6 +5,7 @@
  */
 #include "journal/layout.h"
 
+#include "shm/children.h"
 #include "journal/idle_slots.h"
 
 /* There is a bucket of publishers' ids for this many bytes of the ring: about
@@ -29,8 +30,7 @@ int es_layout_of(es_layout_t *layout, const es_store_params_t *params)
 
     if (params->ring_bytes == 0 || params->ring_bytes > ES_LAYOUT_RING_MAX ||
         params->channels == 0 || params->channels > ES_LAYOUT_CHANNELS_MAX ||
-        params->max_children == 0 ||
-        params->max_children > ES_LAYOUT_CHILDREN_MAX) {
+        params->max_children == 0 || params->max_children > ES_CHILDREN_MAX) {
         return 0;
     }
     *rounded = *params;

@@ -52,7 +52,6 @@
 
 #define ES_LAYOUT_RING_MAX (APR_UINT64_C(1) << 40)
 #define ES_LAYOUT_CHANNELS_MAX (1u << 20)
-#define ES_LAYOUT_CHILDREN_MAX (1u << 16)
 
 #define ES_ALIGN_UP(n, unit) (((n) + (unit)-1) / (unit) * (unit))
 

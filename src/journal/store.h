@@ -33,7 +33,7 @@ typedef apr_uint64_t es_pos_t;  /* bytes since the journal began; 0 = none */
 typedef struct es_store_params_t {
     apr_uint64_t ring_bytes;   /* of the journal; rounded up to whole pages */
     apr_uint32_t channels;     /* at most at a time, 1..2^20 */
-    apr_uint32_t max_children; /* at most at a time, 1..2^16 */
+    apr_uint32_t max_children; /* at most at a time, 1..ES_CHILDREN_MAX */
 } es_store_params_t;
 
 /** Bytes of memory that a segment of these params needs; 0 = out of range. */

@@ -27,13 +27,13 @@
 
 #include "shm/asks.h"
 #include "shm/child_figures.h"
+#include "shm/children.h"
 #include "shm/counters.h"
 #include "shm/descriptor.h"
 #include "shm/rates.h"
 #include "shm/samples.h"
 #include "shm/segment.h"
 #include "shm/wakeup.h"
-#include "journal/layout.h"
 #include "server/hub_files.h"
 #include "server/log.h"
 #include "server/threads.h"
@@ -279,7 +279,7 @@ static apr_status_t make_children(es_retained_t *retained,
                                   const es_settings_t *global,
                                   apr_pool_t *parent)
 {
-    apr_uint32_t most = ES_LAYOUT_CHILDREN_MAX / count_children();
+    apr_uint32_t most = ES_CHILDREN_MAX / count_children();
     apr_uint32_t threads = es_threads_wanted(global);
     apr_pool_t *pool;
     apr_status_t rv = apr_pool_create(&pool, parent);

@@ -124,8 +124,11 @@ apr_uint32_t es_runtime_own_child(int i);
 
 /**
  * The count of clients and its limits; child_clients is that of each child
- * number. Context: WORKER of a child that serves
- * events.
+ * number.
+ *
+ * @param limits  filled
+ *
+ * Context: WORKER of a child that serves events.
  */
 es_client_count_t *es_runtime_client_count(es_client_limits_t *limits);
 

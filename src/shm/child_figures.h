@@ -84,8 +84,8 @@ typedef struct es_worker_figures_t {
 
 typedef struct es_child_figures_t es_child_figures_t;
 
-/** Bytes of the segment (max_children 1..2^16). Pages that no child writes to
- * take no memory. */
+/** Bytes of the segment (max_children 1..ES_CHILDREN_MAX). Pages that no child
+ * writes to take no memory. */
 apr_size_t es_child_figures_size(apr_uint32_t max_children);
 
 /** Use mem, which is all zero when it is made. The result lives in pool. */

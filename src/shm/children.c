@@ -15,7 +15,6 @@
 
 #define CHILDREN_MAGIC APR_UINT64_C(0x6573626f617264f1)
 #define CHILDREN_VERSION 3
-#define CHILDREN_MAX (1u << 16)
 
 typedef struct header_t {
     apr_uint64_t magic; /* written last */
@@ -53,7 +52,7 @@ static child_t *child_at(const es_children_t *children, apr_uint32_t child)
 
 apr_size_t es_children_size(apr_uint32_t max_children)
 {
-    if (max_children == 0 || max_children > CHILDREN_MAX) {
+    if (max_children == 0 || max_children > ES_CHILDREN_MAX) {
         return 0;
     }
     return sizeof(header_t) + (apr_size_t)max_children * sizeof(child_t);

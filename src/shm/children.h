@@ -15,9 +15,12 @@
 
 #include <apr_pools.h>
 
+/** The highest child number that any segment has room for. */
+#define ES_CHILDREN_MAX (1u << 16)
+
 typedef struct es_children_t es_children_t;
 
-/** Bytes of a table of max_children entries (1..2^16). */
+/** Bytes of a table of max_children entries (1..ES_CHILDREN_MAX). */
 apr_size_t es_children_size(apr_uint32_t max_children);
 
 /** Make mem an empty table; all of it is zeroed first. Context: PARENT. */

@@ -58,7 +58,7 @@ typedef struct es_client_limits_t {
     apr_uint32_t user_clients;     /* of one user; 0 = no limit */
 } es_client_limits_t;
 
-/** Bytes of the segment (max_children 1..2^16). */
+/** Bytes of the segment (max_children 1..ES_CHILDREN_MAX). */
 apr_size_t es_client_count_size(apr_uint32_t max_children);
 
 /** Use mem, which is all zero when it is made. The result lives in pool. */
