@@ -302,6 +302,32 @@ static es_step_t overtaken(es_client_t *client, apr_status_t why)
     return ES_STEP_MORE;
 }
 
+/* The sink took the first bytes of what was collected. @param rv  of writing */
+static es_step_t took(es_client_t *client, es_collected_t *got,
+                      apr_size_t taken, apr_status_t rv)
+{
+    if (taken < got->len) {
+        client->cursor = got->start;
+        client->skip += taken;
+        /* on an error, the next step fails */
+        (void)settle(client, &got->scan);
+        return halted(client);
+    }
+    client->skip = 0;
+    client->cursor = got->end;
+    got_collected(client, got);
+    if (got->closes) {
+        es_client_because(client, ES_END_CHANNEL);
+        /* A client is one stream: it ends, and comes back for the other
+         * channels. */
+        es_client_end_spread(client);
+    }
+    if (rv != APR_SUCCESS) {
+        return halted(client);
+    }
+    return got->more || got->closes ? ES_STEP_MORE : caught_up(client);
+}
+
 /* Write once of the records below limit that the client has not seen. */
 static es_step_t catch_up(es_client_t *client, es_pos_t limit, apr_time_t now,
                           char *scratch, apr_size_t scratch_size)
@@ -342,26 +368,7 @@ static es_step_t catch_up(es_client_t *client, es_pos_t limit, apr_time_t now,
             client->backlog->is_begun = 1;
         }
     }
-    if (taken < got.len) {
-        client->cursor = got.start;
-        client->skip += taken;
-        /* on an error, the next step fails */
-        (void)settle(client, &got.scan);
-        return halted(client);
-    }
-    client->skip = 0;
-    client->cursor = got.end;
-    got_collected(client, &got);
-    if (got.closes) {
-        es_client_because(client, ES_END_CHANNEL);
-        /* A client is one stream: it ends, and comes back for the other
-         * channels. */
-        es_client_end_spread(client);
-    }
-    if (rv != APR_SUCCESS) {
-        return halted(client);
-    }
-    return got.more || got.closes ? ES_STEP_MORE : caught_up(client);
+    return took(client, &got, taken, rv);
 }
 
 /* Within a frame nothing else may be written. Its rest is due when the hub
