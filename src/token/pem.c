@@ -3,7 +3,7 @@
  * Each key is parsed into an EVP_PKEY and written again by OpenSSL. So libjwt
  * later reads only text that was parsed here.
  */
-#include "token/pem.h"
+#include "token/pem_priv.h"
 
 #include <apr_strings.h>
 
@@ -118,7 +118,7 @@ static int no_password(char *dst, int size, int writes, void *unused)
     return -1;
 }
 
-static EVP_PKEY *parse(es_slice_t text, int is_private)
+EVP_PKEY *es_pem_parse(es_slice_t text, int is_private)
 {
     BIO *bio = BIO_new_mem_buf(text.data, (int)text.len);
     EVP_PKEY *key = NULL;
@@ -137,10 +137,10 @@ const char *es_pem_read(es_pem_t *out, es_slice_t text, apr_pool_t *p)
     EVP_PKEY *key = NULL;
 
     if (text.len <= APR_INT32_MAX) {
-        key = parse(text, 0);
+        key = es_pem_parse(text, 0);
         if (!key) {
             is_private = 1;
-            key = parse(text, 1);
+            key = es_pem_parse(text, 1);
         }
     }
     if (!key) {

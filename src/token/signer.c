@@ -9,13 +9,13 @@
  */
 #include "token/signer.h"
 
-#include <openssl/bio.h>
 #include <openssl/crypto.h>
 #include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
-#include <openssl/pem.h>
+
+#include "token/pem_priv.h"
 
 #define NUMBER_BYTES 32 /* of r and of s */
 #define DER_MAX 80
@@ -40,17 +40,10 @@ static apr_status_t free_key(void *key)
     return APR_SUCCESS;
 }
 
-/* The text was written by pem.c, so it has no password. */
 static EVP_PKEY *parse(es_slice_t text, int is_private, apr_pool_t *p)
 {
-    BIO *bio = BIO_new_mem_buf(text.data, (int)text.len);
-    EVP_PKEY *key = NULL;
+    EVP_PKEY *key = es_pem_parse(text, is_private);
 
-    if (bio) {
-        key = is_private ? PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL)
-                         : PEM_read_bio_PUBKEY(bio, NULL, NULL, NULL);
-        BIO_free(bio);
-    }
     if (key) {
         apr_pool_cleanup_register(p, key, free_key, apr_pool_cleanup_null);
     }
