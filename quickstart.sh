@@ -326,8 +326,8 @@ install_logins()
     fi
 }
 
-# A module with an output filter that holds no client. Without it that is not tried;
-# in CI that is an error.
+# A module with an output filter that holds no client. Without it that is not
+# tried; in CI that is an error.
 install_filters()
 {
     want libapache2-mod-security2 has_httpd_module security2

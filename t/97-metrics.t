@@ -443,7 +443,8 @@ SKIP: {
         'and what waits for it';
     my $link = $json->{hubs}[0]{cluster};
     is_deeply [@$link{qw(up synced error)}],
-        [JSON::PP::true, JSON::PP::true, undef], 'the link to the broker is up';
+        [JSON::PP::true, JSON::PP::true, undef],
+        'the link to the broker is up';
     is $told->{'eventstream_cluster_up{hub="default"}'}, 1, 'in the metrics, too';
     is $told->{'eventstream_cluster_published_events_total{hub="default"}'}, 1,
         'what was published there is counted';
