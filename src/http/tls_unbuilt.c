@@ -45,8 +45,9 @@ int es_tls_server_take(request_rec *r, es_tls_session_t *session)
     if (!is_logged) {
         is_logged = 1;
         es_rlog(APLOG_INFO, 0, r, "ES0420",
-                "a client over TLS is not detached, since " WHY
-                "; further ones are not logged");
+                "a client over TLS is not detached, since %s; further ones are "
+                "not logged",
+                WHY);
     }
     return 0;
 }
