@@ -382,14 +382,22 @@ CONF
     my @there = (subscribe($with, '/events/room', headers => ["X-User: $evil"]),
         map { subscribe($with, '/events/room', headers => ['X-User: bob']) }
             1 .. 2);
-    my $one = $of->('channel=room&json');
+    my $one; # a client is counted a moment after its head
+    wait_for(sub {
+        $one = $of->('channel=room&json');
+        return @{$one->{names}} == 2 && 3 == eval { $one->{names}[0]{clients}
+            + $one->{names}[1]{clients} };
+    }, 10);
     is_deeply [sort map { "$_->{name} $_->{clients}" } @{$one->{names}}],
         ["$evil 1", 'bob 2'], 'a channel has the names of its clients';
     ok !$one->{names_partial}, 'all of them';
     is_deeply $of->('channel=other&json')->{names}, [], 'another one has not';
     push @there, map { subscribe($with, '/events/full',
         headers => ["X-User: user-$_"]) } 1 .. 101;
-    $one = $of->('channel=full&json');
+    wait_for(sub {
+        $one = $of->('channel=full&json');
+        return $one->{names_partial} && $one->{clients} == 101;
+    }, 10);
     is scalar(@{$one->{names}}), 100, 'a hundred names are shown';
     ok $one->{names_partial}, 'with a word that there are more';
     is $one->{clients}, 101, 'all clients are counted';
@@ -437,7 +445,13 @@ CONF
     $held->close;
 }
 my $plain = EventStream::Httpd->start(conf => '');
-my @threads = map { $plain->threads($_) } $plain->children;
-my @with = map { $httpd->threads($_) } $httpd->children;
-is $with[0], $threads[0] + 1, 'without the page there is no thread for it';
+# A child has all its threads a moment after its start only.
+sub threads
+{
+    my ($server) = @_;
+    my ($child) = $server->children;
+    return $server->threads($child);
+}
+wait_for(sub { threads($httpd) == threads($plain) + 1 }, 20,
+    'without the page there is no thread for it');
 done_testing;

@@ -57,6 +57,9 @@ static apr_uint32_t draw_earlier(apr_interval_time_t keepalive)
         (most < APR_UINT32_MAX ? most : APR_UINT32_MAX) + 1);
 }
 
+/* Of clients that are not counted. Nobody reads it. */
+static es_hub_figures_t nowhere;
+
 es_client_t *es_client_create(const es_client_params_t *params, es_sink_t *sink,
                               apr_time_t now)
 {
@@ -92,7 +95,7 @@ es_client_t *es_client_create(const es_client_params_t *params, es_sink_t *sink,
     client->token = params->token;
     client->checked = params->checked;
     client->line = params->line;
-    client->figures = params->figures;
+    client->figures = params->figures ? params->figures : &nowhere;
     client->replay =
         params->replays ? ES_CLIENT_REPLAY_RUNS : ES_CLIENT_REPLAY_NONE;
     client->presence = params->presence;

@@ -178,7 +178,8 @@ struct es_client_t {
     unsigned char replay;  /* ES_CLIENT_REPLAY_… */
     apr_uint32_t hub;
     es_stream_line_t *line;    /* owned; NULL = the stream is not logged */
-    es_hub_figures_t *figures; /* not owned; NULL = it is not counted */
+    es_hub_figures_t *figures; /* not owned; never NULL, so that a delivery
+                                * need not ask */
     apr_size_t skip;           /* bytes, see deliver/reader.h */
     es_backlog_t *backlog;     /* owned; NULL = none, or it is over */
     es_client_opts_t opts;     /* retry_ms: also that of an end */
@@ -242,9 +243,7 @@ static inline void es_client_count_events(es_client_t *client,
     if (es_client_is_logged(client)) {
         client->line->events += events;
     }
-    if (client->figures != NULL) {
-        es_child_figures_raise(&client->figures->deliveries, events);
-    }
+    es_child_figures_raise(&client->figures->deliveries, events);
 }
 
 /** Count bytes that its sink took. */
@@ -253,9 +252,7 @@ static inline void es_client_count_bytes(es_client_t *client, apr_size_t bytes)
     if (es_client_is_logged(client)) {
         client->line->bytes += bytes;
     }
-    if (client->figures != NULL) {
-        es_child_figures_raise(&client->figures->bytes, bytes);
-    }
+    es_child_figures_raise(&client->figures->bytes, bytes);
 }
 
 /** A stream-reset becomes due. */

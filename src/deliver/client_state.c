@@ -74,9 +74,7 @@ void es_client_reset(es_client_t *client, const es_id_t *present,
 {
     client->reset_id = *present;
     es_client_schedule_control(client, ES_CONTROL_RESET);
-    if (client->figures != NULL) {
-        es_child_figures_raise(&client->figures->resets[why], 1);
-    }
+    es_child_figures_raise(&client->figures->resets[why], 1);
 }
 
 int es_client_take_replayed(es_client_t *client, apr_uint32_t *events)

@@ -133,7 +133,8 @@ static inline void es_child_figures_set(apr_uint64_t *gauge, apr_uint64_t value)
 static inline void es_child_figures_raise(apr_uint64_t *number, apr_uint64_t by)
 {
     /* relaxed: no other data depends on it; not a locked instruction */
-    __atomic_store_n(number, *number + by, __ATOMIC_RELAXED);
+    __atomic_store_n(number, __atomic_load_n(number, __ATOMIC_RELAXED) + by,
+                     __ATOMIC_RELAXED);
 }
 
 /**
