@@ -78,6 +78,7 @@ use warnings;
 
 use Digest::MD5 ();
 use Exporter 'import';
+use List::Util qw(sum0);
 use Socket qw(SOL_SOCKET SO_LINGER sockaddr_in);
 use Test::More ();
 use Time::HiRes qw(sleep time);
@@ -147,14 +148,16 @@ sub unsent
         my ($number) = sockaddr_in(getsockname $client->socket);
         $peer = sprintf ':%04X', $number;
     }
-    my $bytes = 0;
+    # A table that changes while it is read may show a connection twice.
+    my %bytes;
     open my $in, '<', '/proc/net/tcp' or die "/proc/net/tcp: $!";
     while (my $line = <$in>) {
         my (undef, $local, $remote, $state, $queues) = split ' ', $line;
-        $bytes += hex((split /:/, $queues)[0]) if $state eq '01'
+        $bytes{"$local $remote"} = hex((split /:/, $queues)[0])
+            if $state eq '01'
             && $local =~ /\Q$mine\E\z/ && $remote =~ /\Q$peer\E\z/;
     }
-    return $bytes;
+    return sum0(values %bytes);
 }
 
 sub of_child
