@@ -1,10 +1,10 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: Apache-2.0
 #
-# HACKING, the map of the source, is complete: it lists each file of src/ in its
-# room and no other. The paths that it, docs/threads.md, docs/adr/ and the
-# comments of src/ name exist. docs/guide.md lists the versions that configure
-# asks for.
+# docs/files.md, the map of the source, is complete: it lists each file of src/
+# in its room and no other. The paths that HACKING, docs/threads.md, docs/adr/
+# and the comments of src/ name exist. docs/guide.md lists the versions that
+# configure asks for.
 
 use strict;
 use warnings;
@@ -15,18 +15,18 @@ use Test::More;
 
 use EventStream::Source;
 
-# A room begins with "src/base/ - ...", a line in it with the names of files.
+# A room begins with "## src/base/ - ...", a line in it with the names of files.
 sub rooms_of
 {
     my ($text) = @_;
     my (%rooms, $room);
     for my $line (split /\n/, $text) {
-        if ($line =~ m{^src/(\w+)/ - }) {
+        if ($line =~ m{^## src/(\w+)/ - }) {
             $room = $1;
             $rooms{$room} = {};
         } elsif ($line =~ /^\S/) {
             undef $room;
-        } elsif (defined $room && $line =~ /^  (\w+(?:, \w+)*)  /) {
+        } elsif (defined $room && $line =~ /^    (\w+(?:, \w+)*)  /) {
             $rooms{$room}{$_} = 1 for split /, /, $1;
         }
     }
@@ -48,7 +48,7 @@ sub exists_as
 my $rooms = qr/base|shm|journal|cluster|deliver|grip|server|http|config/;
 my $folders = qr/src|include|conf|demo|docs|t|bench|tools|$rooms/;
 
-my %listed = rooms_of(text_of('HACKING'));
+my %listed = rooms_of(text_of('docs/files.md'));
 my %there;
 for my $path (c_files()) {
     my ($room, $name) = $path =~ m{^src/(\w+)/(\w+)\.[ch]$} or next;
@@ -57,7 +57,7 @@ for my $path (c_files()) {
 }
 
 ok scalar keys %there, 'there are rooms';
-complain('HACKING has each room', grep { !$listed{$_} } sort keys %there);
+complain('docs/files.md has each room', grep { !$listed{$_} } sort keys %there);
 complain('and no other', grep { !$there{$_} } sort keys %listed);
 my (@unlisted, @gone);
 for my $room (sort keys %there) {
@@ -66,7 +66,7 @@ for my $room (sort keys %there) {
     push @gone, map { "src/$room/$_" }
         grep { !$there{$room}{$_} } sort keys %{$listed{$room}};
 }
-complain('HACKING lists each file of a room', @unlisted);
+complain('it lists each file of a room', @unlisted);
 complain('and none that is not there', @gone);
 
 # The paths in a text that do not exist, and the number of all.
