@@ -85,8 +85,13 @@ void es_client_extend_presence(es_client_t *client);
 /** 1 when the sink has the end of the body: the peer may still read it. */
 int es_client_is_finished(const es_client_t *client);
 
+/** Its sink, which it owns. */
 es_sink_t *es_client_sink(const es_client_t *client);
+
+/** The number of its hub, from 0. */
 apr_uint32_t es_client_hub(const es_client_t *client);
+
+/** The retry: of its end, in milliseconds. */
 apr_int64_t es_client_retry_ms(const es_client_t *client);
 
 /** Its channels, sorted. They live as long as the client. */

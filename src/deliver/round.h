@@ -52,6 +52,7 @@ apr_status_t es_round_take(es_round_t *round, const es_store_t *store,
                            es_pos_t start, es_pos_t stop,
                            es_round_wants_fn_t *wants, void *baton);
 
+/** The start of the last es_round_take. */
 es_pos_t es_round_start(const es_round_t *round);
 
 /** The end of the last record that was taken: the next round starts there. */

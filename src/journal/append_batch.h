@@ -94,6 +94,7 @@ apr_status_t es_append_batch_init(es_append_batch_t *batch, es_store_t *store,
 apr_uint64_t es_append_batch_event_size(const es_entry_t *entry,
                                         apr_size_t id_len);
 
+/** Give its memory back; the entries stay the caller's. */
 void es_append_batch_clear(const es_append_batch_t *batch);
 
 /**

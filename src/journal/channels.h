@@ -35,6 +35,9 @@ void es_channels_attach(es_channels_t *channels, const es_layout_t *layout,
 /** @return NULL if the slot is out of range */
 es_chan_t *es_channels_at(const es_channels_t *channels, es_slot_t slot);
 
+/** The name of the slot's channel; empty if it has none or is out of range. It
+ * lives in the segment: without the lock, another channel may take the slot and
+ * write its name there. */
 es_slice_t es_channels_name(const es_channels_t *channels, es_slot_t slot);
 
 /** The hash of a name. Needs no lock; callers compute it before they lock. */

@@ -34,6 +34,8 @@ void es_journal_attach(es_journal_t *journal, const es_layout_t *layout,
 /** The head, with acquire order: all before it is complete. */
 es_pos_t es_journal_head(const es_journal_t *journal);
 
+/** The tail, in relaxed order: a reader without the lock needs a fence between
+ * this and a record. */
 es_pos_t es_journal_tail(const es_journal_t *journal);
 
 /** 1 if head and tail are plausible. Under lock. */

@@ -24,6 +24,8 @@ typedef struct es_slot_maker_t {
     int leaves_out; /* 1 = the caller goes on without such channels */
 } es_slot_maker_t;
 
+/** @param is_publisher  1 = the reserve is for this one, too, and it may evict
+ *                       more records */
 void es_slot_maker_init(es_slot_maker_t *maker, es_store_t *store,
                         int is_publisher);
 
