@@ -328,6 +328,16 @@ static es_step_t took(es_client_t *client, es_collected_t *got,
     return got->more || got->closes ? ES_STEP_MORE : caught_up(client);
 }
 
+/* A new client may be ahead of its hub, which has not looked for a while: what is
+ * in the journal by now is its replay as well. */
+static int is_replay_beyond(const es_client_t *client,
+                            const es_reader_t *reader)
+{
+    return client->replay == ES_CLIENT_REPLAY_RUNS &&
+           client->cursor < es_store_head(client->store) &&
+           !es_reader_is_all_seen(reader, client->cursor);
+}
+
 /* Write once of the records below limit that the client has not seen. */
 static es_step_t catch_up(es_client_t *client, es_pos_t limit, apr_time_t now,
                           char *scratch, apr_size_t scratch_size)
@@ -343,7 +353,8 @@ static es_step_t catch_up(es_client_t *client, es_pos_t limit, apr_time_t now,
         stop = limit;
     }
     if (client->cursor >= stop) {
-        return caught_up(client);
+        return is_replay_beyond(client, &reader) ? ES_STEP_CURRENT
+                                                 : caught_up(client);
     }
     if (client->skip == 0 && es_reader_is_all_seen(&reader, client->cursor)) {
         client->cursor = stop;

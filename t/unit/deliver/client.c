@@ -196,6 +196,55 @@ static void test_a_replay_is_not_live(void **state)
     hub_close(&hub);
 }
 
+/* A hub that has not looked for a while is behind a client that resumes. */
+static void test_a_replay_beyond_the_hub_is_not_over(void **state)
+{
+    static char scratch[16 * 1024];
+    es_client_params_t params = {0};
+    es_slot_t slots[1];
+    apr_uint32_t events;
+    es_client_t *client;
+    fake_sink_t fake;
+    es_pos_t behind;
+    hub_t hub;
+
+    (void)state;
+    hub_open(&hub, 1024 * 1024);
+    fake_init(&fake, 0);
+    fake.budget = (apr_size_t)-1;
+    params.store = hub.store;
+    params.child = 1;
+    behind = es_store_head(hub.store);
+    hub_say(&hub, "b", "not ours");
+    params.nslots = hub_subscribe(&hub, "a", slots, &params.pos);
+    params.slots = slots;
+    params.replays = 1;
+    hub_say(&hub, "a", "past");
+    client = es_client_create(&params, &fake.sink, 0);
+    assert_int_equal(
+        es_client_step_to(client, behind, 0, scratch, sizeof(scratch)),
+        ES_STEP_CURRENT);
+    assert_false(es_client_take_replayed(client, &events));
+    assert_int_equal(settle(client, 0), ES_STEP_CURRENT);
+    assert_true(es_client_take_replayed(client, &events));
+    assert_int_equal(events, 1);
+    part(client, &fake);
+
+    /* nothing of its channel is beyond */
+    fake_init(&fake, 0);
+    fake.budget = (apr_size_t)-1;
+    params.nslots = hub_subscribe(&hub, "a", slots, &params.pos);
+    hub_say(&hub, "b", "not ours");
+    client = es_client_create(&params, &fake.sink, 0);
+    assert_int_equal(
+        es_client_step_to(client, behind, 0, scratch, sizeof(scratch)),
+        ES_STEP_CURRENT);
+    assert_true(es_client_take_replayed(client, &events));
+    assert_int_equal(events, 0);
+    part(client, &fake);
+    hub_close(&hub);
+}
+
 /* ---- in order, and once ------------------------------------------------- */
 
 static int on_wants(void *baton, es_slot_t slot)
@@ -1023,6 +1072,7 @@ int main(void)
         cmocka_unit_test(test_cut_at_each_byte_identity),
         cmocka_unit_test(test_live_events_are_told_with_their_append),
         cmocka_unit_test(test_a_replay_is_not_live),
+        cmocka_unit_test(test_a_replay_beyond_the_hub_is_not_over),
         cmocka_unit_test(test_order_and_once),
         cmocka_unit_test(test_many_in_one_write),
         cmocka_unit_test(test_larger_than_scratch),
