@@ -445,7 +445,8 @@ SKIP: {
     is_deeply [@$link{qw(up synced error)}],
         [JSON::PP::true, JSON::PP::true, undef],
         'the link to the broker is up';
-    is $told->{'eventstream_cluster_up{hub="default"}'}, 1, 'in the metrics, too';
+    is $told->{'eventstream_cluster_up{hub="default"}'}, 1,
+        'in the metrics, too';
     is $told->{'eventstream_cluster_published_events_total{hub="default"}'}, 1,
         'what was published there is counted';
     is promtool(get($node, '/metrics')->{body}), '',

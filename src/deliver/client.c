@@ -17,7 +17,6 @@
 #include "deliver/client_priv.h"
 
 #include "base/context.h"
-#include "base/jitter.h"
 #include "base/sigblock.h"
 #include "journal/close.h"
 #include "deliver/control_frame.h"
@@ -233,13 +232,6 @@ static int has_lost(const es_client_t *client, es_pos_t *tail)
                                    client->cursor, tail);
 }
 
-/* Else the clients of the channel would all reconnect at once. */
-void es_client_end_spread(es_client_t *client)
-{
-    es_client_end(client, client->opts.retry_ms +
-                              es_jitter_below(client->opts.retry_ms / 5 + 1));
-}
-
 /* Where a client continues that has lost events. The store lock may be taken,
  * for long if its owner is stopped: the delivery does not wait for it. A worker
  * may be the thread in which prefork ends the child: not while it has the
@@ -328,8 +320,8 @@ static es_step_t took(es_client_t *client, es_collected_t *got,
     return got->more || got->closes ? ES_STEP_MORE : caught_up(client);
 }
 
-/* A new client may be ahead of its hub, which has not looked for a while: what is
- * in the journal by now is its replay as well. */
+/* A new client may be ahead of its hub, which has not looked for a while: what
+ * is in the journal by now is its replay as well. */
 static int is_replay_beyond(const es_client_t *client,
                             const es_reader_t *reader)
 {

@@ -6,6 +6,7 @@
  */
 #include "deliver/client_priv.h"
 
+#include "base/jitter.h"
 #include "journal/close.h"
 
 #define LIVE ES_CLIENT_LIVE
@@ -95,6 +96,13 @@ int es_client_take_live(es_client_t *client, apr_uint32_t *appended_us)
     client->replay = ES_CLIENT_REPLAY_NONE;
     *appended_us = client->noted;
     return 1;
+}
+
+/* Else the clients of the channel would all reconnect at once. */
+void es_client_end_spread(es_client_t *client)
+{
+    es_client_end(client, client->opts.retry_ms +
+                              es_jitter_below(client->opts.retry_ms / 5 + 1));
 }
 
 /* ---- to another owner ---------------------------------------------------- */
