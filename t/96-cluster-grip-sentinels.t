@@ -121,6 +121,10 @@ my $seal = grip_of($primary)->{seal};
 clear();
 $primary->kill;
 has_moved('quiet');
+# until the new primary was asked, a server may only believe that it sends
+my $until = grip_of($primary)->{until} || 0;
+wait_for(sub { (grip_of($primary)->{until} || 0) > $until }, 30,
+    'the new primary says who sends');
 $sender = sender_within('one server sends again', 30, @nodes);
 $answer = publish_on($sender, 'a3', 'it takes an event');
 is_deeply [map { $_->{ok} } @{$answer->{json}{grip}}],
