@@ -519,14 +519,6 @@ es_step_t es_client_offer(es_client_t *client, es_pos_t round_start,
     return halted(client);
 }
 
-void es_client_end(es_client_t *client, apr_int64_t retry_ms)
-{
-    if (es_client_is_open(client)) {
-        client->opts.retry_ms = retry_ms;
-        es_client_change(client, ES_CLIENT_ON_END);
-    }
-}
-
 apr_time_t es_client_due(const es_client_t *client)
 {
     apr_interval_time_t wait =
@@ -541,11 +533,6 @@ apr_time_t es_client_due(const es_client_t *client)
         due = client->end_at;
     }
     return due;
-}
-
-es_pos_t es_client_pos(const es_client_t *client)
-{
-    return client->cursor;
 }
 
 void es_client_seek(es_client_t *client, es_pos_t pos)

@@ -54,6 +54,11 @@ apr_uint32_t es_client_hub(const es_client_t *client)
     return client->hub;
 }
 
+es_pos_t es_client_pos(const es_client_t *client)
+{
+    return client->cursor;
+}
+
 apr_int64_t es_client_retry_ms(const es_client_t *client)
 {
     return client->opts.retry_ms;
@@ -68,6 +73,14 @@ const es_slot_t *es_client_slots(const es_client_t *client, int *count)
 apr_time_t es_client_last_progress(const es_client_t *client)
 {
     return client->last;
+}
+
+void es_client_end(es_client_t *client, apr_int64_t retry_ms)
+{
+    if (es_client_is_open(client)) {
+        client->opts.retry_ms = retry_ms;
+        es_client_change(client, ES_CLIENT_ON_END);
+    }
 }
 
 void es_client_reset(es_client_t *client, const es_id_t *present,
