@@ -102,8 +102,8 @@ for my $mpm (qw(event worker prefork)) {
     like head_of(), $IN_USE, "$mpm: it is in use while httpd runs";
     is scalar(grep { holds_file($_) } $httpd->pid), 1,
         "$mpm: the parent holds it";
-    is scalar(grep { holds_file($_) } $httpd->children), 0,
-        "$mpm: no child does";
+    wait_for(sub { !grep { holds_file($_) } $httpd->children }, 10,
+        "$mpm: no child does");
     my @id = map { publish_id('a', "a$_") } 1 .. 3;
     publish_id('a', 'a4', id => 'mine');
     my $quiet = publish_id('quiet', 'q1');

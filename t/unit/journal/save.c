@@ -30,7 +30,9 @@ typedef struct dump_t {
 static void add(dump_t *dump, const char *text, size_t len)
 {
     assert_true(dump->len + len + 1 < sizeof(dump->text));
-    memcpy(dump->text + dump->len, text, len);
+    if (len > 0) {
+        memcpy(dump->text + dump->len, text, len);
+    }
     dump->len += len;
     dump->text[dump->len] = '\0';
 }
