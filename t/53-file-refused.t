@@ -200,6 +200,34 @@ is kinds('/events?c=a', $a), 'open reset',
     'its clients are told that they have missed something';
 is $httpd->stop, 0, 'it stops';
 
+# ---- A daemon ---------------------------------------------------------------
+
+# The process that was started is not the one that goes on, and a lock by fcntl()
+# belongs to one process.
+ok $httpd->start_again, 'httpd starts once more';
+my $c = publish_id($httpd, 'a', 'c1');
+publish($httpd, 'a', 'c2');
+is $httpd->stop, 0, 'and stops';
+my $first = $httpd->spawn(qw(-k start));
+waitpid $first, 0;
+is $?, 0, 'httpd starts as a daemon';
+my $daemon;
+ok $httpd->wait_for(sub {
+    ($daemon) = (slurp("$root/run/httpd.pid") // '') =~ /(\d+)/;
+    return $daemon && (eval { kinds('/events?c=a', $c) } // '') eq 'open c2';
+}), 'its clients resume' or diag $httpd->error_log;
+isnt $daemon, $first, 'it is another process';
+ok !$second->start_again, 'a second server does not start beside a daemon';
+like $second->all_output, qr/ES0215.*logs\/a.*process $daemon\b/,
+    'the log names the daemon';
+kill TERM => $daemon;
+ok $httpd->wait_for(sub {
+    (slurp("/proc/$daemon/stat") // ') Z') =~ /\) Z/;
+}), 'the daemon stops';
+ok $httpd->start_again, 'httpd starts again';
+is kinds('/events?c=a', $c), 'open c2', 'the daemon has saved its events';
+is $httpd->stop, 0, 'it stops';
+
 # ---- Damage -----------------------------------------------------------------
 
 for my $damage (
