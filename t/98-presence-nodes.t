@@ -187,8 +187,9 @@ lists($_, {bob => 1, cyd => 2, flo => 1}, 'all are there') for $a, $b;
 
 $cluster->broker->command('FLUSHALL');
 my $told = follows($b, 30,
-    sub { grep({ $_ eq 'reset' } @_) && keys %there == 3 });
-like $told, qr/^reset/, 'the broker is emptied';
+    sub { keys %there == 3 && grep { $_ eq 'reset' } @_ });
+# (A name that came when the broker was restarted may be told before.)
+like $told, qr/\breset\b/, 'the broker is emptied';
 is_deeply [sort keys %there], [qw(bob cyd flo)], 'then all are there again';
 is "@wrong", '', 'once';
 lists($_, {bob => 1, cyd => 2, flo => 1}, 'and are listed') for $a, $b;
