@@ -202,8 +202,8 @@ is $httpd->stop, 0, 'it stops';
 
 # ---- A daemon ---------------------------------------------------------------
 
-# The process that was started is not the one that goes on, and a lock by fcntl()
-# belongs to one process.
+# The process that was started is not the one that goes on, and a lock by
+# fcntl() belongs to one process.
 ok $httpd->start_again, 'httpd starts once more';
 my $c = publish_id($httpd, 'a', 'c1');
 publish($httpd, 'a', 'c2');
