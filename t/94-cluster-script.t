@@ -161,6 +161,20 @@ is $hello->{began}, 'no stream', 'an epoch begins without a stream';
 like fails($redis, words([{}], epoch => $hello->{epoch} + 1)), qr/^ESEPOCH /,
     'which publish does not make';
 
+# A replica that was promoted before it had got anything: the first primary may
+# go on meanwhile.
+fresh($redis);
+publish($redis, [{}]);
+my @gone = map { publish($redis, [{}])->[1] } 1 .. 3;
+$redis->command('FLUSHALL');
+is hello($redis, $gone[1])->{began}, 'no stream', 'an epoch begins once more';
+is hello($redis, $gone[1])->{began}, '', 'once for all who had the same';
+is hello($redis, $gone[0])->{began}, '', 'or less';
+$hello = hello($redis, $gone[2]);
+is $hello->{began}, 'lost', 'who had more tells of a loss';
+ok is_above($hello->{last}, $gone[2]), 'the new ids are above those lost';
+is hello($redis, $gone[2])->{began}, '', 'once';
+
 fresh($redis);
 publish($redis, [{}]);
 my $before = hello($redis);

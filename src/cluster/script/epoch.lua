@@ -107,6 +107,11 @@ function operation.hello(random, last)
         why = 'another run'
         cont = not meta.weak and ran_at(meta.at)
     end
+    if not meta.epoch or not stream then
+        -- What the caller had is lost, too. So a node that comes later, and had
+        -- more of it, is noticed: another broker may have given that out since.
+        lost = epoch_of(last) > 0 and last or nil
+    end
     if why ~= '' then
         begin_epoch(meta, stream, lost, tonumber(random), cont)
     end
