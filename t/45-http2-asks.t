@@ -131,6 +131,8 @@ is $text, '200 2', 'http/1.1: HEAD is answered';
 is ask('/private', agent(), $dest), 'answer',
     'a request that is refused is refused over HTTP/2';
 
+is wait_clients($httpd, 'news', 0, 5), 0, 'those that were served have left';
+
 # A browser uses the connection to one host for another one, if the certificate
 # has both names.
 is ask('/events', [':authority', 'events.example.com'], agent(), $dest), $asked,
