@@ -70,7 +70,11 @@ async function live(page)
     fact("this is shown in words",
         await page.textContent("#live-text") === "Live");
 
-    const before = await until(async () => await tileOf(page, "Clients"));
+    /* the page is one itself */
+    const before = await until(async () => {
+        const clients = await tileOf(page, "Clients");
+        return clients !== "0" && clients;
+    });
     const leave = await subscribe("room-1");
 
     fact("a client more is counted", await until(async () =>
