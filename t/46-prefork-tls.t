@@ -115,7 +115,7 @@ publish($httpd, 'news', 'before');
 is(($held->next_event(5) || {data => ''})->{data}, 'before',
     'graceful: it receives an event');
 ok $httpd->graceful, 'graceful succeeds while a client is held';
-ends_within($held, 8, 'graceful');
+ends_within($held, 4, 'graceful');
 publish($httpd, 'news', 'between');
 $back = subscribe($httpd, '/events', tls => 1,
     headers => ['Last-Event-ID: ' . $held->last_id]);
@@ -127,8 +127,8 @@ is wait_clients($httpd, 'news', 1, 5), 1,
 my $begun = time;
 is $httpd->graceful_stop, 0,
     'graceful-stop exits with status 0 while a client is held';
-cmp_ok time - $begun, '<', 8, 'graceful-stop takes less than 8 seconds';
-ends_within($back, 8, 'graceful-stop');
+cmp_ok time - $begun, '<', 5, 'graceful-stop takes less than 5 seconds';
+ends_within($back, 1, 'graceful-stop');
 
 unlike $httpd->error_log, qr/:(?:error|crit|alert|emerg)\]|signal Seg/,
     'the error log has no error then';

@@ -137,8 +137,8 @@ for my $mpm (qw(event worker prefork)) {
     is $httpd->graceful_stop, 0,
         "$mpm: graceful-stop exits with status 0 while clients stay";
     my $took = time - $begun;
-    cmp_ok $took, '<', 8,
-        sprintf "$mpm: graceful-stop takes less than 8 seconds (%.1f)", $took;
+    cmp_ok $took, '<', 5,
+        sprintf "$mpm: graceful-stop takes less than 5 seconds (%.1f)", $took;
     retries_of(@all);
     unlike $httpd->error_log, qr/\[(?:error|crit|alert|emerg)\]|signal Seg/,
         "$mpm: the error log has no error";
