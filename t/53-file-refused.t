@@ -234,7 +234,7 @@ for my $damage (
     ['cut', sub { substr $_[0], 0, -1 }, 'ES0222'],
     ['cut in the head', sub { substr $_[0], 0, 300 }, 'ES0216'],
     ['changed', sub { substr($_[0], -30, 1) ^= "\1"; $_[0] }, 'ES0222'],
-    ['of another version', sub { substr($_[0], 11, 1) = "\2"; $_[0] },
+    ['of another version', sub { substr($_[0], 11, 1) = "\1"; $_[0] },
         'ES0216'],
     ['empty', sub { '' }, '']) {
     my ($name, $change, $tag) = @$damage;

@@ -267,10 +267,12 @@ static apr_status_t store(history_t *history)
     apr_status_t rv;
 
     do {
-        rv = es_store_fill(params->hub->store, &params->after,
-                           (void *)history->entries->elts,
-                           history->entries->nelts, history->spans,
-                           history->nspans, params->touched);
+        es_history_t part = {(void *)history->entries->elts,
+                             history->entries->nelts, history->spans,
+                             history->nspans, 0};
+
+        rv = es_store_fill(params->hub->store, &params->after, &part,
+                           params->touched);
         if (rv == APR_ENOSPC && history->entries->nelts > 0) {
             shorten(history, history->entries->nelts / 2);
             rv = APR_EAGAIN;

@@ -19,7 +19,7 @@
 static const unsigned char MAGIC[8] = {0x8e, 'E', 'S',  'H',
                                        'U',  'B', 0x0d, 0x0a};
 
-#define VERSION 1
+#define VERSION 2
 
 enum {
     VERSION_AT = 8,

@@ -54,20 +54,21 @@ static int are_spans(const es_span_t *spans, int nspans)
 }
 
 /** Do the entries' ids rise, each of them within a span? */
-static int are_within(const es_stream_entry_t *entries, int count,
-                      const es_span_t *spans, int nspans)
+static int are_within(const es_history_t *history)
 {
+    const es_span_t *spans = history->spans;
     const es_id_t *before = &spans[0].first;
     int span = 0;
     int i;
 
-    for (i = 0; i < count; i++) {
-        const es_id_t *id = &entries[i].id;
+    for (i = 0; i < history->count; i++) {
+        const es_id_t *id = &history->entries[i].id;
 
-        while (span < nspans && es_id_compare(id, &spans[span].last) > 0) {
+        while (span < history->nspans &&
+               es_id_compare(id, &spans[span].last) > 0) {
             span++;
         }
-        if (span == nspans || es_id_compare(id, before) <= 0 ||
+        if (span == history->nspans || es_id_compare(id, before) <= 0 ||
             es_id_compare(id, &spans[span].first) < 0 ||
             !es_id_is_same_epoch(id, &spans[span].first)) {
             return 0;
@@ -77,14 +78,13 @@ static int are_within(const es_stream_entry_t *entries, int count,
     return 1;
 }
 
-static int fits(const es_store_t *store, const es_stream_entry_t *entries,
-                int count)
+static int fits(const es_store_t *store, const es_history_t *history)
 {
     apr_uint64_t left = es_store_fill_max(store);
     int i;
 
-    for (i = 0; i < count; i++) {
-        apr_uint64_t size = es_store_entry_size(&entries[i]);
+    for (i = 0; i < history->count; i++) {
+        apr_uint64_t size = es_store_entry_size(&history->entries[i]);
 
         if (size > left) {
             return 0;
@@ -111,8 +111,8 @@ static es_pos_t write_history(es_append_batch_t *batch, es_pos_t at)
 }
 
 /** @return APR_SUCCESS; APR_EGENERAL: damaged, repair the store */
-static apr_status_t try_fill(es_append_batch_t *batch, const es_span_t *spans,
-                             int nspans)
+static apr_status_t try_fill(es_append_batch_t *batch,
+                             const es_history_t *history)
 {
     es_store_t *store = batch->store;
     const es_journal_t *journal = &store->journal;
@@ -122,8 +122,8 @@ static apr_status_t try_fill(es_append_batch_t *batch, const es_span_t *spans,
     if (!es_journal_is_sane(journal)) {
         return APR_EGENERAL;
     }
-    es_spans_begin_fill(store, spans, nspans);
-    es_channels_evict_all(&store->channels, head, &spans[0].first);
+    es_spans_begin_fill(store, history);
+    es_channels_evict_all(&store->channels, head, &history->spans[0].first);
     es_journal_set_tail(journal, head);
     end = write_history(batch, es_journal_after_reset(head));
     if (end == 0) {
@@ -144,7 +144,7 @@ static int is_last(const es_store_t *store, const es_id_t *after)
 }
 
 static apr_status_t fill(es_append_batch_t *batch, const es_id_t *after,
-                         const es_span_t *spans, int nspans)
+                         const es_history_t *history)
 {
     es_store_t *store = batch->store;
     es_repair_report_t report;
@@ -153,11 +153,11 @@ static apr_status_t fill(es_append_batch_t *batch, const es_id_t *after,
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    rv = is_last(store, after) ? try_fill(batch, spans, nspans) : APR_EMISMATCH;
+    rv = is_last(store, after) ? try_fill(batch, history) : APR_EMISMATCH;
     if (rv == APR_EGENERAL) {
         rv = es_store_repair(store, &report);
         if (rv == APR_SUCCESS) {
-            rv = try_fill(batch, spans, nspans);
+            rv = try_fill(batch, history);
         }
     }
     es_store_unlock(store, &report);
@@ -165,29 +165,28 @@ static apr_status_t fill(es_append_batch_t *batch, const es_id_t *after,
 }
 
 apr_status_t es_store_fill(es_store_t *store, const es_id_t *after,
-                           const es_stream_entry_t *entries, int count,
-                           const es_span_t *spans, int nspans,
-                           apr_uint64_t *touched)
+                           const es_history_t *history, apr_uint64_t *touched)
 {
     es_append_params_t params = {0};
     es_append_batch_t batch;
     apr_status_t rv;
 
     ES_CONTEXT(ES_CLUSTER);
-    if (count < 0 || !are_spans(spans, nspans) ||
-        !are_within(entries, count, spans, nspans)) {
+    if (history->count < 0 || !are_spans(history->spans, history->nspans) ||
+        history->valid < 0 || history->valid >= history->nspans ||
+        !are_within(history)) {
         return APR_EINVAL;
     }
-    params.given = entries;
-    params.count = count;
+    params.given = history->entries;
+    params.count = history->count;
     params.leaves_out = 1;
     params.channels = APR_SIZE_MAX;
     rv = es_append_batch_init(&batch, store, &params);
-    if (rv == APR_SUCCESS && !fits(store, entries, count)) {
+    if (rv == APR_SUCCESS && !fits(store, history)) {
         rv = APR_ENOSPC;
     }
     if (rv == APR_SUCCESS) {
-        rv = fill(&batch, after, spans, nspans);
+        rv = fill(&batch, after, history);
         es_slot_maker_log(&batch.maker);
     }
     es_append_batch_clear(&batch);

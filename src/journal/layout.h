@@ -106,7 +106,9 @@ typedef struct es_span_set_t {
     es_span_t at[ES_SPANS_MAX];
     apr_uint32_t count;
     apr_uint32_t is_given; /* 1 = a broker gives the ids */
-    apr_uint64_t spare[7];
+    apr_uint32_t valid;    /* the first span whose ids are valid */
+    apr_uint32_t spare_word;
+    apr_uint64_t spare[6];
 } es_span_set_t;
 
 /** Guarded by the lock. */

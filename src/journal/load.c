@@ -23,6 +23,8 @@
 #define BUFFER_SIZE 65536
 /** Bytes of an item without channels, after its length. */
 #define ITEM_MIN 25
+/** Bytes of the spans, without those of each. */
+#define SPANS_HEAD 19
 /** A file could say that a channel is closed for ever. */
 #define CLOSED_MAX_MS (APR_UINT64_C(1) << 40)
 
@@ -266,9 +268,9 @@ static apr_status_t read_items(reader_t *reader, es_import_t *import)
 
 static apr_status_t read_spans(reader_t *reader, es_transfer_head_t *transfer)
 {
-    unsigned char bytes[18 + ES_SPANS_MAX * 32];
+    unsigned char bytes[SPANS_HEAD + ES_SPANS_MAX * 32];
     cursor_t cursor = {bytes, bytes + sizeof(bytes), 0};
-    apr_status_t rv = take_counted(reader, bytes, 18);
+    apr_status_t rv = take_counted(reader, bytes, SPANS_HEAD);
     apr_uint32_t i;
 
     if (rv != APR_SUCCESS) {
@@ -277,10 +279,11 @@ static apr_status_t read_spans(reader_t *reader, es_transfer_head_t *transfer)
     transfer->last = next_id(&cursor);
     transfer->spans.is_given = (apr_uint32_t)next_number(&cursor, 1);
     transfer->spans.count = (apr_uint32_t)next_number(&cursor, 1);
+    transfer->spans.valid = (apr_uint32_t)next_number(&cursor, 1);
     if (transfer->spans.is_given > 1 || transfer->spans.count > ES_SPANS_MAX) {
         return APR_EGENERAL;
     }
-    rv = take_counted(reader, bytes + 18, transfer->spans.count * 32);
+    rv = take_counted(reader, bytes + SPANS_HEAD, transfer->spans.count * 32);
     for (i = 0; i < transfer->spans.count && rv == APR_SUCCESS; i++) {
         transfer->spans.at[i].first = next_id(&cursor);
         transfer->spans.at[i].last = next_id(&cursor);

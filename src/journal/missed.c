@@ -8,7 +8,7 @@
 #include <apr_siphash.h>
 
 #include "journal/scan.h"
-#include "journal/store_priv.h"
+#include "journal/spans.h"
 
 /* ---- the missed events --------------------------------------------------
  *
@@ -121,6 +121,14 @@ apr_status_t es_missed_collect(es_missed_t *missed, es_buf_t *body)
 
 #define SEAL_WORD "seal" /* padded with NULs */
 
+/* The id, or the first valid one if that is later. */
+static es_id_t valid_from(const es_store_t *store, const es_id_t *id)
+{
+    es_id_t first = es_spans_first_valid(store);
+
+    return es_id_compare(id, &first) > 0 ? *id : first;
+}
+
 static es_id_t last_id_of(es_store_t *store, es_slot_t slot)
 {
     const es_chan_t *chan = es_channels_at(&store->channels, slot);
@@ -151,7 +159,9 @@ apr_status_t es_store_last_ids(es_store_t *store, const es_slot_t *slots,
         return rv;
     }
     for (i = 0; i < count; i++) {
-        last_ids[i] = last_id_of(store, slots[i]);
+        es_id_t id = last_id_of(store, slots[i]);
+
+        last_ids[i] = valid_from(store, &id);
     }
     present->pos = es_journal_head(&store->journal);
     present->id = es_journal_last(&store->journal);
@@ -182,6 +192,10 @@ apr_uint64_t es_store_seal(const es_store_t *store, es_slice_t text)
  * newer one can be evicted while this record is retained. (After a close the
  * slot has the id of the close, though older records are still retained. Then
  * before is this id; readers end at the close anyway.)
+ *
+ * Something may be missing before the first valid id. So the first record of a
+ * channel from there on follows that id, and not what is retained before it for
+ * proxies that were not sent it yet.
  */
 
 static int is_retained(const es_store_t *store, const es_record_t *record)
@@ -191,13 +205,17 @@ static int is_retained(const es_store_t *store, const es_record_t *record)
     return es_journal_tail(&store->journal) <= record->pos;
 }
 
-/** Read the evicted id of the slot. @return as es_store_link */
-static apr_status_t read_evicted(es_store_t *store, const es_record_t *record,
-                                 es_slot_t slot, es_id_t *id)
+/** Of the event before it, whose epoch is another one or which is evicted.
+ *
+ * @param id  of that event; {0, 0}: it is evicted, and read from the slot
+ * @return as es_store_link */
+static apr_status_t read_before(es_store_t *store, const es_record_t *record,
+                                es_slot_t slot, es_id_t *id)
 {
     es_repair_report_t report;
     apr_status_t rv = es_store_lock(store, &report);
     const es_chan_t *chan;
+    es_id_t first;
 
     if (rv != APR_SUCCESS) {
         return rv;
@@ -210,8 +228,14 @@ static apr_status_t read_evicted(es_store_t *store, const es_record_t *record,
         rv = APR_ENOENT;
     }
     else {
-        id->ms = chan->evicted_ms;
-        id->n = chan->evicted_n;
+        if (id->ms == 0) {
+            id->ms = chan->evicted_ms;
+            id->n = chan->evicted_n;
+        }
+        first = es_spans_first_valid(store);
+        if (es_id_compare(&record->id, &first) > 0) {
+            *id = valid_from(store, id);
+        }
     }
     es_store_unlock(store, &report);
     return rv;
@@ -231,10 +255,13 @@ apr_status_t es_store_link(es_store_t *store, const es_record_t *record, int i,
     if (!is_retained(store, record)) {
         return APR_ENOENT;
     }
+    out->before.ms = out->before.n = 0;
     if (record->previous[i] != 0 &&
         es_store_look(store, record->previous[i], &before) == APR_SUCCESS) {
         out->before = before.id;
-        return APR_SUCCESS;
+        if (es_id_is_same_epoch(&before.id, &record->id)) {
+            return APR_SUCCESS;
+        }
     }
-    return read_evicted(store, record, record->slots[i], &out->before);
+    return read_before(store, record, record->slots[i], &out->before);
 }

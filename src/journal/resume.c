@@ -23,6 +23,7 @@ typedef struct chain_ends_t {
     es_pos_t newest[ENDS_MAX]; /* of each channel; 0 = none */
     es_pos_t tail;
     es_id_t evicted; /* the highest evicted id of all these channels */
+    es_id_t valid;   /* the first id that is */
 } chain_ends_t;
 
 /** How many of the rest are read next. */
@@ -33,7 +34,8 @@ static int count_next(int rest)
 
 /**
  * Read where the channels' chains begin and end: newest record, evicted id,
- * tail. They are read under the lock, as they must agree; then walks need none.
+ * tail, first valid id. They are read under the lock, as they must agree; then
+ * walks need none.
  *
  * @param count  ENDS_MAX at most
  * @param id     that must be valid; NULL: none
@@ -51,6 +53,7 @@ static apr_status_t read_ends(es_store_t *store, const es_slot_t *slots,
         return rv;
     }
     ends->tail = es_journal_tail(&store->journal);
+    ends->valid = es_spans_first_valid(store);
     ends->evicted.ms = ends->evicted.n = 0;
     for (i = 0; i < count; i++) {
         const es_chan_t *chan = es_channels_at(&store->channels, slots[i]);
@@ -303,8 +306,8 @@ apr_status_t es_store_resume(es_store_t *store, const es_slot_t *slots,
 /* ---- replay -------------------------------------------------------------
  *
  * Each channel is walked back from its newest record until there are enough
- * events, or one is out of reach, evicted, or a close. An evicted event is no
- * loss here: the client is promised retained events only.
+ * events, or one is out of reach, evicted, or a close, or has no valid id. An
+ * evicted event is no loss here: the client is promised retained events only.
  *
  * A client has one cursor for all of its channels, which starts at the first of
  * these events. So it meets older events of a busy channel, too; from excludes
@@ -323,20 +326,22 @@ typedef struct replay_query_t {
 /**
  * Walk a channel back over its latest events.
  *
+ * @param i     number of the channel, in ends
  * @param head  of the subscription: later events arrive live, however many
  * @return where the channel's replay starts; head if it has none
  */
 static es_pos_t walk_latest(const es_store_t *store, es_slot_t slot,
-                            es_pos_t newest, es_pos_t tail, es_pos_t head,
+                            const chain_ends_t *ends, int i, es_pos_t head,
                             replay_query_t *query)
 {
     es_pos_t from = head;
-    es_pos_t pos = newest;
+    es_pos_t pos = ends->newest[i];
     apr_uint64_t seen = 0;
     es_record_t record;
 
-    while (seen < query->latest && pos != 0 && pos >= tail &&
-           es_store_look(store, pos, &record) == APR_SUCCESS) {
+    while (seen < query->latest && pos != 0 && pos >= ends->tail &&
+           es_store_look(store, pos, &record) == APR_SUCCESS &&
+           es_id_compare(&record.id, &ends->valid) >= 0) {
         if (record.closes) {
             break; /* the events before it are dropped */
         }
@@ -376,8 +381,8 @@ apr_status_t es_store_replay(es_store_t *store, const es_slot_t *slots,
             return rv;
         }
         parts[i].slot = slots[i];
-        parts[i].from = walk_latest(store, slots[i], ends.newest[i % ENDS_MAX],
-                                    ends.tail, start->pos, &query);
+        parts[i].from = walk_latest(store, slots[i], &ends, i % ENDS_MAX,
+                                    start->pos, &query);
     }
     if (query.first < start->pos) {
         start->pos = query.first;

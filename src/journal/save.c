@@ -7,8 +7,8 @@
  *     └──────┴───────┴──────┴──────┴───┴──────┴─────┘
  *
  *     head   512 bytes (journal/file_head.c)
- *     spans  last id 16, given by a broker 1, count 1; for each: first 16,
- *            last 16
+ *     spans  last id 16, given by a broker 1, count 1, number of the first one
+ *            that is valid 1; for each: first 16, last 16
  *     item   kind 1, bytes that follow 4; id 16; time that it is closed 8;
  *            channels 1, for each: bytes 1, name, has an evicted id 1, evicted
  *            id 16 if so; of an event also: bytes 1, publisher's id; bytes 4,
@@ -197,6 +197,7 @@ static void put_head(writer_t *writer, const es_file_head_t *head,
     put_id(writer, &transfer->last);
     put_number(writer, transfer->spans.is_given == 1, 1);
     put_number(writer, transfer->spans.count, 1);
+    put_number(writer, transfer->spans.valid, 1);
     for (i = 0; i < transfer->spans.count; i++) {
         put_id(writer, &transfer->spans.at[i].first);
         put_id(writer, &transfer->spans.at[i].last);

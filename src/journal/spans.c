@@ -44,12 +44,23 @@ void es_spans_init(es_spans_t *spans, const es_id_t *epoch)
     spans->sets[0].count = 1;
 }
 
-int es_spans_set_has(const es_span_set_t *set, const es_id_t *id)
+/* Of a set that makes no sense, the last span is. */
+static int first_valid_of(const es_span_set_t *set)
+{
+    int count = count_of(set);
+
+    return set->valid < (apr_uint32_t)count ? (int)set->valid
+           : count > 0                      ? count - 1
+                                            : 0;
+}
+
+/** Is the id in a span of the set, from this one on? */
+static int has_from(const es_span_set_t *set, int from, const es_id_t *id)
 {
     int count = count_of(set);
     int i;
 
-    for (i = 0; i < count; i++) {
+    for (i = from; i < count; i++) {
         const es_span_t *span = &set->at[i];
 
         if (es_id_is_same_epoch(id, &span->first) &&
@@ -61,12 +72,18 @@ int es_spans_set_has(const es_span_set_t *set, const es_id_t *id)
     return 0;
 }
 
+int es_spans_set_has(const es_span_set_t *set, const es_id_t *id)
+{
+    return has_from(set, 0, id);
+}
+
 int es_spans_have(const es_store_t *store, const es_id_t *id)
 {
+    const es_span_set_t *set = current_set(&store->segment->spans);
     es_id_t last = es_journal_last(&store->journal);
 
     return es_id_compare(id, &last) <= 0 &&
-           es_spans_set_has(current_set(&store->segment->spans), id);
+           has_from(set, first_valid_of(set), id);
 }
 
 int es_spans_are_given(const es_store_t *store)
@@ -89,6 +106,14 @@ es_id_t es_spans_oldest(const es_store_t *store)
     return count_of(set) > 0 ? set->at[0].first : store->epoch;
 }
 
+es_id_t es_spans_first_valid(const es_store_t *store)
+{
+    const es_span_set_t *set = current_set(&store->segment->spans);
+
+    return count_of(set) > 0 ? set->at[first_valid_of(set)].first
+                             : store->epoch;
+}
+
 int es_spans_are_last(const es_store_t *store, const es_id_t *id)
 {
     es_id_t last = es_journal_last(&store->journal);
@@ -103,6 +128,7 @@ void es_spans_add(es_store_t *store, const es_id_t *marker)
     es_span_set_t *next = other_set(spans);
     int count = count_of(set);
     int kept = count < ES_SPANS_MAX ? count : ES_SPANS_MAX - 1;
+    int valid = first_valid_of(set) - (count - kept);
 
     *next = *set;
     memcpy(next->at, &set->at[count - kept], kept * sizeof(es_span_t));
@@ -111,6 +137,7 @@ void es_spans_add(es_store_t *store, const es_id_t *marker)
     }
     next->at[kept].first = next->at[kept].last = *marker;
     next->count = (apr_uint32_t)kept + 1;
+    next->valid = valid > 0 ? (apr_uint32_t)valid : 0;
     make_other_current(spans);
 }
 
@@ -130,14 +157,15 @@ static const es_span_t *last_span(const es_span_set_t *set)
     return &set->at[count > 0 ? count - 1 : 0];
 }
 
-void es_spans_begin_fill(es_store_t *store, const es_span_t *spans, int count)
+void es_spans_begin_fill(es_store_t *store, const es_history_t *history)
 {
     es_spans_t *words = &store->segment->spans;
     es_span_set_t *next = other_set(words);
 
     memset(next, 0, sizeof(*next));
-    memcpy(next->at, spans, count * sizeof(*spans));
-    next->count = (apr_uint32_t)count;
+    memcpy(next->at, history->spans, history->nspans * sizeof(es_span_t));
+    next->count = (apr_uint32_t)history->nspans;
+    next->valid = (apr_uint32_t)history->valid;
     next->is_given = 1;
     words->filled = (words->current & 1) ^ 1;
     /* release: death before it leaves all as it was; after it, a repair evicts
@@ -204,7 +232,7 @@ static int are_spans(const es_span_set_t *set)
 
 int es_spans_set_is_valid(const es_span_set_t *set, const es_id_t *epoch)
 {
-    return are_spans(set) &&
+    return are_spans(set) && set->valid < set->count &&
            (set->is_given ||
             (set->count == 1 && es_id_compare(&set->at[0].first, epoch) == 0));
 }

@@ -86,14 +86,28 @@ apr_status_t es_store_append_at(es_store_t *store, const es_id_t *after,
 apr_status_t es_store_begin_epoch(es_store_t *store, const es_id_t *after,
                                   const es_id_t *marker);
 
-/** Ids that are valid: those of one epoch, from first to last. A client that
- * resumes with another one is reset. */
+/** Ids of one epoch, from first to last. A client that resumes with one that is
+ * in no span is reset. */
 typedef struct es_span_t {
     es_id_t first;
     es_id_t last;
 } es_span_t;
 
 #define ES_SPANS_MAX 8
+
+/** The end of a broker's stream. */
+typedef struct es_history_t {
+    const es_stream_entry_t *entries; /* oldest first; their ids rise, and each
+                                       * is in a span, the first one above its
+                                       * first id */
+    int count;                        /* of entries, 0 or more */
+    const es_span_t *spans;           /* oldest first. Nothing that was
+                                       * published after the first id of
+                                       * spans[valid] is missing in entries */
+    int nspans;                       /* 1..ES_SPANS_MAX */
+    int valid; /* the first span whose ids are valid. Entries of those before
+                * are for GRIP proxies only */
+} es_history_t;
 
 /**
  * Replace all that the journal has. Every record is evicted. Every reader is
@@ -106,12 +120,10 @@ typedef struct es_span_t {
  * Channels for which there is no slot are left out, as in es_store_append_at.
  * Channels without an entry are open.
  *
- * @param entries  oldest first, count of them, 0 or more; their ids rise, and
- *                 each is in a span, the first one above its first id
- * @param spans    nspans of them, 1..ES_SPANS_MAX, oldest first. Nothing that
- *                 was published after the first id of spans[0] is missing in
- *                 entries. The last id of the last span is the journal's
- *                 afterwards
+ * Entries whose ids are not valid are read by position only: no client resumes
+ * at one of them or behind it, and none is replayed.
+ *
+ * @param history  the last id of its last span is the journal's afterwards
  * @param touched  as for es_store_append: set for each child that has
  *                 subscriptions
  * @return APR_SUCCESS; APR_EINVAL: an entry or a span is out of range;
@@ -124,9 +136,7 @@ typedef struct es_span_t {
  * or an empty one with its last id, or the new one.
  */
 apr_status_t es_store_fill(es_store_t *store, const es_id_t *after,
-                           const es_stream_entry_t *entries, int count,
-                           const es_span_t *spans, int nspans,
-                           apr_uint64_t *touched);
+                           const es_history_t *history, apr_uint64_t *touched);
 
 /** Most bytes of the entries of a fill, counted by es_store_entry_size: half of
  * the ring, less a line. */

@@ -56,6 +56,7 @@ static void put_head(bytes_t *file, int is_clustered)
     put_id(file, last);
     put(file, (apr_uint64_t)is_clustered, 1);
     put(file, 1, 1);
+    put(file, 0, 1);
     put_id(file, head.epoch);
     put_id(file, head.epoch);
 }

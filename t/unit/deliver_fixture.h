@@ -156,14 +156,14 @@ static UNUSED void hub_fill(hub_t *hub, const char *channel)
     es_id_t first = es_id_epoch(77, 10);
     es_stream_entry_t entry = {{&name, 1, &frame}, es_id_next(&first, 0), 0};
     es_span_t span = {first, entry.id};
+    es_history_t history = {&entry, 1, &span, 1, 0};
     apr_uint64_t touched[1] = {0};
     es_id_t after;
 
     frame.tail = es_slice_of("data: HISTORY\n\n");
     assert_int_equal(es_store_last(hub->store, &after), APR_SUCCESS);
-    assert_int_equal(
-        es_store_fill(hub->store, &after, &entry, 1, &span, 1, touched),
-        APR_SUCCESS);
+    assert_int_equal(es_store_fill(hub->store, &after, &history, touched),
+                     APR_SUCCESS);
 }
 
 /* The delivery's view of this hub. */

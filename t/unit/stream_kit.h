@@ -104,10 +104,11 @@ static STREAM_UNUSED apr_status_t stream_fill_spans(
     es_store_t *store, const es_stream_entry_t *entries, int count,
     const es_span_t *spans, int nspans, apr_uint64_t *touched)
 {
+    es_history_t history = {entries, count, spans, nspans, 0};
     es_id_t after;
 
     assert_int_equal(es_store_last(store, &after), 0);
-    return es_store_fill(store, &after, entries, count, spans, nspans, touched);
+    return es_store_fill(store, &after, &history, touched);
 }
 
 /** Fill with these entries and one span. */

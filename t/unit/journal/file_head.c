@@ -38,7 +38,7 @@ static void a_head_is_read_as_it_was_written(void **state)
 static void the_bytes_are_these(void **state)
 {
     static const unsigned char begin[] = "\x8e"
-                                         "ESHUB\r\n\0\0\0\1\0\0\0\2shop";
+                                         "ESHUB\r\n\0\0\0\2\0\0\0\2shop";
     unsigned char bytes[ES_FILE_HEAD_SIZE];
     es_file_head_t head = an_example();
 

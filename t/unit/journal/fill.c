@@ -149,28 +149,26 @@ static void only_the_history_that_is_known_is_replaced(void **state)
 {
     kit_t *kit = kit_open(RING, 8, 1);
     es_span_t span = {stream_id(2, 0), stream_id(2, 0)};
+    es_history_t history = {NULL, 0, &span, 1, 0};
     es_id_t none = {0, 0}, other = stream_id(1, 2);
 
     (void)state;
-    assert_int_equal(
-        es_store_fill(kit->store, &other, NULL, 0, &span, 1, kit->touched),
-        APR_EMISMATCH);
+    assert_int_equal(es_store_fill(kit->store, &other, &history, kit->touched),
+                     APR_EMISMATCH);
     stream_start(kit, 1);
     assert_int_equal(stream_append_one(kit, "a", "data: 1\n\n", stream_id(1, 0),
                                        stream_id(1, 1)),
                      0);
-    assert_int_equal(
-        es_store_fill(kit->store, &none, NULL, 0, &span, 1, kit->touched),
-        APR_EMISMATCH);
-    assert_int_equal(
-        es_store_fill(kit->store, &other, NULL, 0, &span, 1, kit->touched),
-        APR_EMISMATCH);
+    assert_int_equal(es_store_fill(kit->store, &none, &history, kit->touched),
+                     APR_EMISMATCH);
+    assert_int_equal(es_store_fill(kit->store, &other, &history, kit->touched),
+                     APR_EMISMATCH);
     assert_string_equal(stream_text(kit), "a:1 ");
     other = stream_id(1, 1);
     assert_true(es_store_has_span_of(kit->store, &other));
     assert_false(es_store_has_span_of(kit->store, &span.last));
-    assert_int_equal(
-        es_store_fill(kit->store, &other, NULL, 0, &span, 1, kit->touched), 0);
+    assert_int_equal(es_store_fill(kit->store, &other, &history, kit->touched),
+                     0);
     assert_false(es_store_has_span_of(kit->store, &other));
     assert_true(es_store_has_span_of(kit->store, &span.last));
     kit_check(kit);

@@ -479,6 +479,41 @@ static void a_clustered_store_keeps_its_place(void **state)
     kit_close(old, 1);
 }
 
+/* Ids that are not valid stay so; their records come with it. */
+static void what_is_for_proxies_only_stays_so(void **state)
+{
+    kit_t *old = kit_open(32 * 1024, 24, 1), *new;
+    es_span_t spans[] = {{stream_id(1, 4), stream_id(1, 7)},
+                         {stream_id(2, 0), stream_id(2, 3)}};
+    es_history_t history = {NULL, 2, spans, 2, 1};
+    es_id_t after = {0, 0}, id;
+    stream_t stream = {.count = 0};
+    es_migrated_t loaded;
+    int is_saved;
+
+    (void)state;
+    stream_event(&stream, "a", NULL, "data: 1\n\n", stream_id(1, 5));
+    stream_event(&stream, "a", NULL, "data: 2\n\n", stream_id(2, 1));
+    history.entries = stream.entries;
+    es_context_enter(ES_CLUSTER);
+    assert_int_equal(es_store_fill(old->store, &after, &history, old->touched),
+                     0);
+    es_context_enter(0);
+    for (is_saved = 0; is_saved <= 1; is_saved++) {
+        new = is_saved ? save_and_load(old, 32 * 1024, 24, &loaded)
+                       : migrate(old, 32 * 1024, 24, &loaded);
+        assert_int_equal(loaded.events, 2);
+        assert_string_equal(stream_text(new), "a:1 a:2 ");
+        id = stream_id(1, 5);
+        assert_false(es_store_has_span_of(new->store, &id));
+        id = stream_id(2, 0);
+        assert_true(es_store_has_span_of(new->store, &id));
+        kit_check(new);
+        kit_close(new, 1);
+    }
+    kit_close(old, 1);
+}
+
 /* A close is small; an event may be larger than any buffer. */
 static void large_events_come_back(void **state)
 {
@@ -698,6 +733,7 @@ int main(void)
         cmocka_unit_test(channels_stay_closed_for_the_rest),
         cmocka_unit_test(ids_go_on_rising),
         cmocka_unit_test(a_clustered_store_keeps_its_place),
+        cmocka_unit_test(what_is_for_proxies_only_stays_so),
         cmocka_unit_test(large_events_come_back),
         cmocka_unit_test(a_file_that_is_cut_is_refused),
         cmocka_unit_test(a_file_that_goes_on_is_refused),
