@@ -475,6 +475,12 @@ is_deeply grip('n1', 3000, 'q', ''), [1, 'seal of n1', $ids[2]],
     'a proxy that is no longer configured';
 is_deeply grip('n1', 3000, 'p', '', 'q', ''), [1, 'seal of n1', @ids[3, 2]],
     'is as new when it is again';
+%before = @{$redis->command('HGETALL', $gripped)};
+is_deeply grip($_, '', 'p', $ids[0], 'q', '', 's', ''),
+    [0, 'seal of n1', @ids[3, 2], ''], 'a node that only asks is told'
+    for 'n1', 'n2';
+is_deeply {@{$redis->command('HGETALL', $gripped)}}, \%before,
+    'and changes nothing, be it the one that sends or another';
 $redis->command('HSET', $gripped, 'until', '9' x 13);
 is grip('n2', 3000, 'p', '')->[0], 1,
     'a time that no node can have got (the clock was set back) does not count';

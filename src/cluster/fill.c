@@ -10,7 +10,9 @@
  * Each entry names the one before it, which is expected next. An entry between
  * the two was written by another program, and is skipped. Reading ends when the
  * journal is full enough, at the beginning of the stream, and where something
- * is missing.
+ * is missing. Something may be missing at a marker that is not continued; if
+ * GRIP proxies were not sent all that is before it, reading goes on up to
+ * there, and the ids of these spans are not valid.
  */
 #include "cluster/fill.h"
 
@@ -45,6 +47,7 @@ typedef struct history_t {
                                     * that the journal had not */
     es_span_t spans[ES_SPANS_MAX]; /* newest first */
     int nspans;
+    int nvalid;       /* spans whose ids are valid; 0 = all, so far */
     es_id_t expected; /* of the next entry */
     apr_uint64_t bytes, max_bytes;
     int is_over; /* no entry before those that were read is used */
@@ -66,16 +69,28 @@ static void begin_span(history_t *history, const es_id_t *last)
     span->first = span->last = history->expected = *last;
 }
 
+/* Is what was before this id not needed, as its ids are not valid and GRIP
+ * proxies have all of it? */
+static int is_enough(const history_t *history, const es_id_t *id)
+{
+    return history->nvalid != 0 &&
+           es_id_compare(id, &history->params->sent) <= 0;
+}
+
 static void take_marker(history_t *history, const es_cluster_entry_t *entry)
 {
     history->spans[history->nspans - 1].first = entry->id;
-    if (!entry->is_continued || history->nspans == ES_SPANS_MAX ||
-        entry->before.ms == 0 ||
+    if (!entry->is_continued && history->nvalid == 0) {
+        history->nvalid = history->nspans;
+    }
+    if ((history->nvalid != 0 && history->params->sent.ms == 0) ||
+        history->nspans == ES_SPANS_MAX || entry->before.ms == 0 ||
         es_id_is_same_epoch(&entry->before, &entry->id)) {
         history->is_over = 1;
         return;
     }
     begin_span(history, &entry->before);
+    history->is_over = is_enough(history, &entry->before);
 }
 
 static void take_event(history_t *history, const es_cluster_entry_t *entry)
@@ -99,6 +114,7 @@ static void take_event(history_t *history, const es_cluster_entry_t *entry)
     APR_ARRAY_PUSH(history->entries, es_stream_entry_t) = made;
     history->expected = entry->before;
     history->spans[history->nspans - 1].first = entry->before;
+    history->is_over = is_enough(history, &entry->before);
 }
 
 /* Is this the entry that is expected? */
@@ -261,6 +277,14 @@ static void shorten(history_t *history, int keep)
     history->entries->nelts = keep;
 }
 
+/* The number of the first valid span; they are in order here. */
+static int first_valid_of(const history_t *history)
+{
+    return history->nvalid != 0 && history->nvalid < history->nspans
+               ? history->nspans - history->nvalid
+               : 0;
+}
+
 static apr_status_t store(history_t *history)
 {
     const es_cluster_fill_params_t *params = history->params;
@@ -269,7 +293,7 @@ static apr_status_t store(history_t *history)
     do {
         es_history_t part = {(void *)history->entries->elts,
                              history->entries->nelts, history->spans,
-                             history->nspans, 0};
+                             history->nspans, first_valid_of(history)};
 
         rv = es_store_fill(params->hub->store, &params->after, &part,
                            params->touched);

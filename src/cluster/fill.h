@@ -6,7 +6,8 @@
  *
  * The new history begins where nothing is missing any more: behind an entry
  * that is gone or cannot be used, or at a marker that does not vouch for what
- * was before it.
+ * was before it. What GRIP proxies were not sent yet is taken from before such
+ * a marker, too, for them alone.
  */
 #ifndef ES_CLUSTER_FILL_H
 #define ES_CLUSTER_FILL_H
@@ -20,6 +21,8 @@ typedef struct es_cluster_fill_params_t {
     const es_cluster_script_t *script;
     es_id_t after;               /* the last id of the journal */
     es_id_t last;                /* of the stream, at least */
+    es_id_t sent;                /* GRIP proxies need what is after it; {0, 0}:
+                                  * they need nothing */
     apr_int64_t clock_offset_ms; /* the broker's clock - es_clock_ms */
     int page_max;                /* entries to ask for at once, 1 or more */
     apr_uint64_t *touched;       /* room for a bit for each child */

@@ -201,6 +201,11 @@ static apr_status_t fill(es_cluster_reader_t *reader)
         return rv;
     }
     es_cluster_sending_pause(reader->sending);
+    rv = es_cluster_sending_lowest(reader->sending, reader->to.link, keep,
+                                   reader, &params.sent);
+    if (rv != APR_SUCCESS) {
+        return no_answer(reader, rv);
+    }
     params.hub = hub;
     params.script = &reader->script;
     params.last = reader->stream_last;

@@ -53,6 +53,8 @@
 /** Words of a call after the head, without the pairs. */
 #define FIXED_WORDS (ES_CLUSTER_SCRIPT_HEAD + 4)
 #define SEAL_SIZE 33
+/** In place of the time for which a node asks to send. */
+#define ONLY_ASKS ""
 
 struct es_cluster_sending_t {
     const es_cluster_hub_t *hub;
@@ -308,6 +310,60 @@ static void use_answer(es_cluster_sending_t *sending, const answer_t *answer,
     log_change(sending, 1);
     sending->outboxes->wake(sending->outboxes->arg);
 }
+
+/* ---- what is still to be sent -------------------------------------------- */
+
+static es_id_t later_of(const es_id_t *a, const es_id_t *b)
+{
+    return es_id_compare(a, b) > 0 ? *a : *b;
+}
+
+static es_id_t lowest_of(const es_cluster_sending_t *sending,
+                         const answer_t *answer)
+{
+    es_id_t lowest = {0, 0};
+    int i;
+
+    for (i = 0; i < sending->outboxes->count; i++) {
+        es_id_t done = later_of(&sending->done[i], &answer->sent[i]);
+
+        if (done.ms != 0 &&
+            (lowest.ms == 0 || es_id_compare(&done, &lowest) < 0)) {
+            lowest = done;
+        }
+    }
+    return lowest;
+}
+
+apr_status_t es_cluster_sending_lowest(es_cluster_sending_t *sending,
+                                       es_cluster_link_t *link,
+                                       es_cluster_keep_fn_t *keep, void *arg,
+                                       es_id_t *id)
+{
+    es_cluster_reply_t *reply;
+    answer_t answer = {0};
+    apr_status_t rv;
+
+    ES_CONTEXT(ES_CLUSTER);
+    id->ms = id->n = 0;
+    if (sending == NULL) {
+        return APR_SUCCESS;
+    }
+    offer_seal(sending);
+    rv = call(sending, link, ONLY_ASKS, es_clock_now() + ANSWER, keep, arg,
+              &reply);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    if (!read_answer(sending, &answer, reply)) {
+        log_refusal(sending, reply);
+    }
+    *id = lowest_of(sending, &answer);
+    es_cluster_reply_free(reply);
+    return APR_SUCCESS;
+}
+
+/* ---- a step -------------------------------------------------------------- */
 
 /* A child that was stopped while it sends keeps an outbox from the others of
  * its node. Another node has none of that. */

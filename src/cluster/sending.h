@@ -43,6 +43,22 @@ apr_time_t es_cluster_sending_due(const es_cluster_sending_t *sending);
 void es_cluster_sending_pause(es_cluster_sending_t *sending);
 
 /**
+ * The lowest id up to which a proxy was sent the stream, as this node and the
+ * broker know it: the records after it are needed, whatever else is lost.
+ *
+ * @param id  set; {0, 0}: the hub has no outboxes, or none was sent anything
+ * @return APR_SUCCESS, also if the broker refuses; an error of
+ *         es_cluster_script_call
+ *
+ * Context: CLUSTER, the leader's link, after a hello and
+ * es_cluster_sending_pause.
+ */
+apr_status_t es_cluster_sending_lowest(es_cluster_sending_t *sending,
+                                       es_cluster_link_t *link,
+                                       es_cluster_keep_fn_t *keep, void *arg,
+                                       es_id_t *id);
+
+/**
  * Ask to send, or to send on, and tell how far this node has sent. If it may,
  * its outboxes are at the place where the last node stopped before its senders
  * are told. If it may not, they follow the node that sends.

@@ -16,7 +16,8 @@ end
 
 -- grip NODE TTL SEAL, and pairs of PROXY ID: one node at a time sends to the
 -- GRIP proxies. The caller does so for TTL ms from now on, if it is that node
--- or none is; with TTL 0 no longer. Only the node that sends writes.
+-- or none is; with TTL 0 no longer. Only the node that sends writes, and with
+-- TTL "" the caller only asks.
 --   SEAL  for links, if there is none yet
 --   ID    up to which the caller has sent, "" = it does not know
 -- Returns 1 if the caller sends, else 0; the seal; and up to which id each
@@ -26,9 +27,10 @@ function operation.grip(node, ttl, seal)
     local values = call('HMGET', key, 'node', 'until', 'seal', 'sent')
     local now, meta = now_ms(), read_meta()
     local left = (tonumber(values[2] or '0') or 0) - now
-    local is_own = values[1] == node
+    local time = tonumber(ttl)
+    local is_own = time and values[1] == node
     -- no node has more than TTL_MAX: the clock was set back
-    local is_sending = tonumber(ttl) > 0
+    local is_sending = time and time > 0
         and (is_own or left <= 0 or left > TTL_MAX)
     local known, list = read_sent(values[4]), {}
     local result = {is_sending and 1 or 0, values[3] or seal}
@@ -46,7 +48,7 @@ function operation.grip(node, ttl, seal)
     end
     if is_sending or is_own then
         call('HSET', key, 'node', node,
-            'until', string.format('%.0f', now + tonumber(ttl)),
+            'until', string.format('%.0f', now + time),
             'seal', result[2], 'sent', table.concat(list, ' '))
     end
     return result

@@ -314,6 +314,45 @@ FACTS(an_answer_that_is_none_gives_no_more_time)
     }
 }
 
+/* ---- what a fill has to keep --------------------------------------------- */
+
+static void assert_lowest(es_id_t expected)
+{
+    es_id_t id;
+
+    assert_int_equal(es_cluster_sending_lowest(sending, conn, keep, NULL, &id),
+                     0);
+    stream_assert_id(id, expected);
+    assert_false(may_send());
+    assert_int_equal(fake.wakes, 0);
+}
+
+FACTS(what_a_proxy_was_not_sent_is_known_before_a_fill)
+{
+    NEEDS_HIREDIS;
+    serve_answer(0, stream_id(1, 5), stream_id(1, 2));
+    assert_lowest(stream_id(1, 2));
+    assert_true(!strncmp(last_call(), " ", 1)); /* it does not ask to send */
+    serve_answer(0, stream_id(1, 5), no_id);    /* a proxy that is new */
+    assert_lowest(stream_id(1, 5));
+    serve_answer(0, no_id, no_id);
+    assert_lowest(no_id);
+    serve("-OOM no memory\r\n");
+    assert_lowest(no_id);
+}
+
+FACTS(what_this_node_has_sent_since_then_is_not_needed)
+{
+    NEEDS_HIREDIS;
+    fake.sent[0] = pos_of(2);
+    fake.sent[1] = es_store_head(kit->store);
+    es_cluster_sending_pause(sending);
+    serve_answer(0, stream_id(1, 2), stream_id(1, 7));
+    assert_lowest(stream_id(1, 5));
+    serve("-OOM no memory\r\n"); /* then this node's own count */
+    assert_lowest(stream_id(1, 5));
+}
+
 /* ---- what the broker is told --------------------------------------------- */
 
 FACTS(the_broker_is_told_how_far_this_node_has_sent)
@@ -395,6 +434,8 @@ static const struct CMUnitTest tests[] = {
     NODE(what_the_journal_has_lost_is_left_to_the_sender_to_tell),
     NODE(another_node_that_sends_ends_it),
     NODE(an_answer_that_is_none_gives_no_more_time),
+    NODE(what_a_proxy_was_not_sent_is_known_before_a_fill),
+    NODE(what_this_node_has_sent_since_then_is_not_needed),
     NODE(the_broker_is_told_how_far_this_node_has_sent),
     NODE(a_fill_does_not_forget_it),
     NODE(a_node_whose_sender_does_not_move_asks_for_no_time),
