@@ -70,7 +70,7 @@ is $link->order('call', 5000, 'GET', 'key'), 'text in3', 'is the same';
 is $link->order('many', 30000, 10000, 'ECHO', 'x' x 1000), 'ok 10000',
     'also with 10,000 commands in flight';
 like $link->order('open', 10000, $redis->tls_url),
-    qr/^egeneral \S+: the broker's certificate is refused: self-signed/,
+    qr/^egeneral \S+: its certificate is refused: self-signed/,
     'a certificate that no one knows is refused';
 like $link->order('open', 10000, $redis->tls_url, 'verify=0'), qr/^ok /,
     'unless it is not to be checked';

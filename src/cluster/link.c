@@ -152,7 +152,9 @@ static apr_status_t fail_socket(es_cluster_link_t *link, apr_status_t rv)
         return fail(link, APR_EOF, "closed by the broker");
     }
     if (rv == APR_EGENERAL) {
-        return fail(link, rv, "error of TLS");
+        apr_snprintf(text, sizeof(text), "error of TLS: %s",
+                     es_cluster_socket_reason(link->sock));
+        return fail(link, rv, text);
     }
     return fail(link, APR_EOF, apr_strerror(rv, text, sizeof(text)));
 }
@@ -250,6 +252,18 @@ apr_status_t es_cluster_link_add(es_cluster_link_t *link, int argc,
     return APR_SUCCESS;
 }
 
+/* An alert of TLS that came before the end tells more than the end does. */
+static apr_status_t fail_write(es_cluster_link_t *link, apr_status_t rv)
+{
+    apr_size_t done;
+
+    if (es_cluster_socket_read(link->sock, link->input, sizeof(link->input),
+                               &done) == APR_EGENERAL) {
+        rv = APR_EGENERAL;
+    }
+    return fail_socket(link, rv);
+}
+
 /* As much as the socket takes. @return APR_SUCCESS: all of it; APR_EAGAIN */
 static apr_status_t flush(es_cluster_link_t *link)
 {
@@ -263,7 +277,7 @@ static apr_status_t flush(es_cluster_link_t *link)
             return rv;
         }
         if (rv != APR_SUCCESS) {
-            return fail_socket(link, rv);
+            return fail_write(link, rv);
         }
         link->sent += done;
     }

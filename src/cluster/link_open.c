@@ -461,7 +461,10 @@ static apr_status_t ask_all(election_t *election, apr_time_t by, char *why,
     apr_status_t rv = APR_TIMEUP;
     int i;
 
-    for (i = 0; i < url->nhosts && !is_decided(election); i++) {
+    /* what the last one has said is lost if another is asked without time */
+    for (i = 0; i < url->nhosts && !is_decided(election) &&
+                (i == 0 || es_clock_now() < by);
+         i++) {
         rv = ask_sentinel(election, &url->hosts[i], by, why, why_size);
         if (rv == APR_EOF &&
             es_cluster_link_is_stopping(election->params->stopping)) {

@@ -302,6 +302,11 @@ int es_cluster_socket_fd(const es_cluster_socket_t *sock)
     return sock->fd;
 }
 
+const char *es_cluster_socket_reason(const es_cluster_socket_t *sock)
+{
+    return sock->tls ? es_cluster_tls_reason(sock->tls) : "unknown error";
+}
+
 short es_cluster_socket_events(const es_cluster_socket_t *sock, int is_write)
 {
     if (sock->tls) {

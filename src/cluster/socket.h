@@ -49,6 +49,9 @@ apr_status_t es_cluster_socket_write(es_cluster_socket_t *sock,
                                      const char *data, apr_size_t size,
                                      apr_size_t *done);
 
+/** Why a read or write has returned APR_EGENERAL, which is of TLS; static. */
+const char *es_cluster_socket_reason(const es_cluster_socket_t *sock);
+
 int es_cluster_socket_fd(const es_cluster_socket_t *sock);
 
 /** What the last read (is_write = 0) or write, which returned APR_EAGAIN, waits

@@ -24,6 +24,7 @@ struct es_cluster_tls_t {
     BIO_METHOD *method;
     int fd;
     short read_events, write_events;
+    const char *reason; /* of libssl, static; NULL = nothing has failed */
 };
 
 /* ---- the BIO ------------------------------------------------------------- */
@@ -203,7 +204,9 @@ static apr_status_t status_of(es_cluster_tls_t *tls, int result, short *events)
     case SSL_ERROR_WANT_WRITE: *events = POLLOUT; return APR_EAGAIN;
     case SSL_ERROR_ZERO_RETURN: return APR_EOF;
     case SSL_ERROR_SYSCALL: return errno != 0 ? errno : APR_EOF;
-    default: return APR_EGENERAL;
+    default:
+        tls->reason = ERR_reason_error_string(ERR_peek_last_error());
+        return APR_EGENERAL;
     }
 }
 
@@ -215,7 +218,7 @@ static apr_status_t explain(es_cluster_tls_t *tls, char *why,
     if (verdict == X509_V_OK) {
         return fail(why, why_size, "the TLS handshake failed");
     }
-    apr_snprintf(why, why_size, "the broker's certificate is refused: %s",
+    apr_snprintf(why, why_size, "its certificate is refused: %s",
                  X509_verify_cert_error_string(verdict));
     ERR_clear_error();
     return APR_EGENERAL;
@@ -265,6 +268,11 @@ apr_status_t es_cluster_tls_write(es_cluster_tls_t *tls, const char *data,
     result = SSL_write_ex(tls->ssl, data, size, done);
     return result == 1 ? APR_SUCCESS
                        : status_of(tls, result, &tls->write_events);
+}
+
+const char *es_cluster_tls_reason(const es_cluster_tls_t *tls)
+{
+    return tls->reason ? tls->reason : "unknown error";
 }
 
 short es_cluster_tls_events(const es_cluster_tls_t *tls, int is_write)

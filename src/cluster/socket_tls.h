@@ -36,6 +36,7 @@ apr_status_t es_cluster_tls_read(es_cluster_tls_t *tls, char *data,
                                  apr_size_t size, apr_size_t *done);
 apr_status_t es_cluster_tls_write(es_cluster_tls_t *tls, const char *data,
                                   apr_size_t size, apr_size_t *done);
+const char *es_cluster_tls_reason(const es_cluster_tls_t *tls);
 short es_cluster_tls_events(const es_cluster_tls_t *tls, int is_write);
 
 #endif

@@ -3,7 +3,8 @@
  * A link to a broker, led by a test. Each line of stdin is an order, and is
  * answered by one line:
  *
- *     open MS URL [password=... ca=FILE verify=0 reply_max=N]
+ *     open MS URL [password=... ca=FILE cert=FILE key=FILE
+ *                            verify=0 reply_max=N]
  *                            ok RUN ADDRESS
  *     call MS WORD...        what the broker answers: text, number, error, nil,
  *                            list, followed by it
@@ -89,6 +90,12 @@ static void set_option(es_cluster_link_params_t *params, const char *word)
     }
     else if (!strncmp(word, "ca=", 3)) {
         params->ca_file = apr_pstrdup(pool, word + 3);
+    }
+    else if (!strncmp(word, "cert=", 5)) {
+        params->cert_file = apr_pstrdup(pool, word + 5);
+    }
+    else if (!strncmp(word, "key=", 4)) {
+        params->key_file = apr_pstrdup(pool, word + 4);
     }
     else if (!strncmp(word, "verify=", 7)) {
         params->verify = atoi(word + 7);

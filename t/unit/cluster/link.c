@@ -726,6 +726,8 @@ FACTS(all_sentinels_together_end_at_the_deadline)
     begin();
     assert_int_equal(open_within(SHORT), APR_TIMEUP);
     took(SHORT);
+    /* the others had no time, which says nothing about them */
+    why_has(address_of(0));
 }
 
 /* ---- other addresses ----------------------------------------------------- */
