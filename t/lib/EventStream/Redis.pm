@@ -48,7 +48,12 @@ Starts it and returns when it answers. Options:
     append     => 1             an append-only file that is written at each
                                 command: nothing is lost by kill
     replica_of => $other        another object
-    tls        => 1             a second port for TLS, see tls_url
+    tls        => 1             a second port for TLS, see tls_url; a replica
+                                that has one, too, replicates over TLS
+    tls_clients => 'yes'        whether clients of that port need a certificate
+                                (tls-auth-clients; preset: optional)
+    names      => '...'         of its certificate; preset:
+                                DNS:localhost,IP:127.0.0.1
     at         => $host         in a host of EventStream::Network
     conf       => {name => value}   further settings, such as maxmemory
 
@@ -60,10 +65,14 @@ Without append nothing is kept over kill and run.
 
 =over
 
-=item port, host, url($db), tls_url($db), unix_url($db), address, ca_file
+=item port, tls_port, host, url($db), tls_url($db), unix_url($db), address
 
 url has user and password. address is "127.0.0.1:port", or that of the host.
-ca_file has signed the certificate of the port for TLS.
+
+=item ca_file, key_file
+
+ca_file has signed the certificate of the port for TLS: it is this certificate,
+and key_file has its key. A replica has those of its primary.
 
 =item command(@words)
 
@@ -153,8 +162,9 @@ sub make_certificate
 {
     my ($self) = @_;
     my $root = $self->{root};
+    my $names = $self->{names} || 'DNS:localhost,IP:127.0.0.1';
     my $out = `openssl req -x509 -newkey rsa:2048 -nodes -days 2 \\
-        -subj /CN=localhost -addext subjectAltName=DNS:localhost,IP:127.0.0.1 \\
+        -subj /CN=localhost -addext subjectAltName=$names \\
         -keyout '$root/key.pem' -out '$root/cert.pem' 2>&1`;
     die "openssl: $out" if $? != 0;
     return;
@@ -164,6 +174,23 @@ sub quoted
 {
     my ($text) = @_;
     return '"' . ($text =~ s/(["\\])/\\$1/gr) . '"';
+}
+
+# Peers know each other by the certificate of the primary; what a sentinel shows
+# to its own clients may be another one.
+sub tls_settings
+{
+    my ($self) = @_;
+    return if !$self->{tls};
+    my $peer = $self->{peer} || $self;
+    return (['tls-port' => $self->{tls_port}],
+        ['tls-cert-file' => $self->ca_file],
+        ['tls-key-file' => $self->key_file],
+        ['tls-client-cert-file' => $peer->ca_file],
+        ['tls-client-key-file' => $peer->key_file],
+        ['tls-ca-cert-file' => $peer->ca_file],
+        ['tls-auth-clients' => $self->{tls_clients} || 'optional'],
+        ['tls-replication' => 'yes']);
 }
 
 # [name, value] of each setting; a later one wins
@@ -190,14 +217,9 @@ sub settings
     push @all, [user => "$self->{user} on " . quoted(">$self->{password}")
             . ' ~* &* +@all'] if defined $self->{user};
     push @all, [replicaof => join ' ', $self->{replica_of}->host,
-        $self->{replica_of}->port] if $self->{replica_of};
-    if ($self->{tls}) {
-        push @all, ['tls-port' => $self->{tls_port}],
-            ['tls-cert-file' => "$root/cert.pem"],
-            ['tls-key-file' => "$root/key.pem"],
-            ['tls-ca-cert-file' => "$root/cert.pem"],
-            ['tls-auth-clients' => 'optional'];
-    }
+        $self->{tls} ? $self->{replica_of}->tls_port : $self->{replica_of}->port
+    ] if $self->{replica_of};
+    push @all, $self->tls_settings;
     my $conf = $self->{conf} || {};
     return @all, map { [$_ => $conf->{$_}] } sort keys %$conf;
 }
@@ -220,9 +242,10 @@ sub start
     if ($self->{replica_of}) {
         my $primary = $self->{replica_of};
         defined $self->{$_} or $self->{$_} = $primary->{$_}
-            for qw(password user);
+            for qw(password user tls_clients);
+        $self->{certificate} = $primary->certificate if $self->{tls};
     }
-    $self->make_certificate if $self->{tls};
+    $self->make_certificate if $self->{tls} && !$self->{certificate};
     for my $try (1 .. 5) {
         $self->{port} = free_port();
         $self->{tls_port} = free_port() if $self->{tls};
@@ -268,10 +291,13 @@ sub run
 # ---- What a test asks for --------------------------------------------------
 
 sub port { return $_[0]{port} }
+sub tls_port { return $_[0]{tls_port} }
 sub root { return $_[0]{root} }
 sub host { return $_[0]{at} ? $_[0]{at}->address : '127.0.0.1' }
 sub address { return $_[0]->host . ":$_[0]{port}" }
-sub ca_file { return "$_[0]{root}/cert.pem" }
+sub certificate { return $_[0]{certificate} || $_[0] }
+sub ca_file { return $_[0]->certificate->{root} . '/cert.pem' }
+sub key_file { return $_[0]->certificate->{root} . '/key.pem' }
 
 # A password may have any characters.
 sub login

@@ -29,11 +29,16 @@ Starts them and returns when they know each other and the replicas. Options:
     down_after => 500   milliseconds without an answer until it counts as down
     password   => '...' of the sentinels themselves; that of the primary is
                         taken from it
+    tls        => 1     they speak TLS at the ports of url, with each other and
+                        with the brokers, which must have tls => 1, too
+    certificate => $b   what they show to clients is that of this broker;
+                        preset: that of the primary, by which they know the
+                        brokers and each other in any case
     at         => [...] hosts of EventStream::Network, one for each
 
 =item url($db)
 
-With user and password of the primary.
+With user and password of the primary; rediss+sentinel:// if they speak TLS.
 
 =item list
 
@@ -41,7 +46,8 @@ The sentinels: objects of EventStream::Redis, which may be killed.
 
 =item primary_port
 
-The port of the primary, as the first sentinel that answers tells it.
+The port of the primary, as the first sentinel that answers tells it: that for
+TLS if they speak TLS.
 
 =item failover
 
@@ -90,8 +96,9 @@ sub settings
         [bind => $self->host], [port => $self->{port}], [daemonize => 'no'],
         ['protected-mode' => 'no'], [dir => $self->{root}],
         [logfile => "$self->{root}/log"],
-        [sentinel => "monitor $name " . $primary->host . ' ' . $primary->port
-            . " $quorum"],
+        $self->tls_settings,
+        [sentinel => "monitor $name " . $primary->host . ' '
+            . $set->port_of($primary) . " $quorum"],
         [sentinel => "down-after-milliseconds $name $set->{down_after}"],
         [sentinel => "failover-timeout $name 3000"]);
     push @all, [sentinel => "auth-pass $name "
@@ -108,10 +115,14 @@ sub settings
 sub start_one
 {
     my ($class, $set, $index) = @_;
+    my $primary = $set->{primary};
     my $self = $class->new(set => $set, password => $set->{password},
-        at => $set->{at} && $set->{at}[$index]);
+        at => $set->{at} && $set->{at}[$index], tls => $set->{tls},
+        certificate => ($set->{certificate} || $primary)->certificate,
+        peer => $primary, tls_clients => $primary->{tls_clients});
     for my $try (1 .. 5) {
         $self->{port} = free_port();
+        $self->{tls_port} = free_port() if $set->{tls};
         spew("$self->{root}/conf",
             join '', map { "$_->[0] $_->[1]\n" } $self->settings);
         last if eval { $self->run; 1 };
@@ -133,11 +144,16 @@ package EventStream::Sentinels::Set;
 sub url
 {
     my ($self, $db) = @_;
-    my $hosts = join ',', map { $_->address } $self->list;
-    my $url = 'redis+sentinel://' . $self->{primary}->login
+    my $hosts = join ',',
+        map { $_->host . ':' . $self->port_of($_) } $self->list;
+    my $scheme = $self->{tls} ? 'rediss' : 'redis';
+    my $url = "$scheme+sentinel://" . $self->{primary}->login
         . "$hosts/$self->{name}";
     return defined $db ? "$url/$db" : $url;
 }
+
+# of a broker or a sentinel
+sub port_of { return $_[0]{tls} ? $_[1]->tls_port : $_[1]->port }
 
 sub list { return @{$_[0]{list}} }
 
@@ -191,7 +207,8 @@ sub wait_for_primary
 {
     my ($self, $broker, $seconds) = @_;
     return $broker->wait_for(sub {
-        return 0 if grep { $self->port_at($_) != $broker->port } $self->living;
+        return 0 if grep { $self->port_at($_) != $self->port_of($broker) }
+            $self->living;
         my $role = eval { $broker->command('ROLE') } || [''];
         return $role->[0] eq 'master';
     }, $seconds || 30);
