@@ -5,6 +5,10 @@
 #include "t/unit/broker_kit.h"
 #include "t/unit/stream_kit.h"
 
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
 #include "base/clock.h"
 #include "cluster/sending.h"
 #include "journal/place.h"
@@ -19,6 +23,29 @@ static es_cluster_link_t *conn;
 static es_cluster_hub_t hub;
 static es_cluster_script_t script;
 static es_cluster_sending_t *sending;
+
+/* ---- the clock ----------------------------------------------------------- */
+
+/* A node that is starved must not lose its time to send: each look at the clock
+ * takes a microsecond, and nothing else takes any. */
+int clock_gettime(clockid_t clock, struct timespec *at)
+{
+    static struct timespec now;
+
+    if (clock != CLOCK_MONOTONIC) {
+        return (int)syscall(SYS_clock_gettime, clock, at);
+    }
+    if (now.tv_sec == 0) {
+        (void)syscall(SYS_clock_gettime, clock, &now);
+    }
+    now.tv_nsec += 1000;
+    if (now.tv_nsec >= 1000000000) {
+        now.tv_nsec -= 1000000000;
+        now.tv_sec++;
+    }
+    *at = now;
+    return 0;
+}
 
 /* ---- the outboxes of this node ------------------------------------------ */
 
