@@ -119,25 +119,21 @@ my $behind = $cluster->start_node(conf => $cluster->conf =~ s/\Q$near\E/$far/r);
 $cluster->wait_synced($behind);
 my $gus = comes($behind, 'gus');
 is follows($b, 20, sub { @_ }), '+gus', 'a name of a server behind a relay';
-# A link may fail before the name is told over it: then with another name.
-my $is_late = 0;
-for my $name (map { "hal$_" } 1 .. 8) {
-    $relay->hold;
-    my $hal = comes($behind, $name);
-    is follows($b, 30, sub { @_ }), "+$name",
-        'it tells of another one, though its links have failed';
-    $hal->close;
-    is follows($b, 30, sub { @_ }), "-$name", 'which leaves';
-    my $join = qr/\bjoin\r\n\$4\r\nroom\r\n\$4\r\n$name\r\n/;
-    my $sent = $relay->sent($join);
-    $relay->release;
-    $is_late = $cluster->broker->wait_for(
-        sub { $relay->sent($join) > $sent }, 3);
-    is follows($b, 3), '', 'what comes now changes nothing';
-    lists($_, {gus => 1}, 'the name is not there') for $b, $behind;
-    last if $is_late;
-}
-ok $is_late, 'the broker has got a join too late';
+my $join = qr/\bjoin\r\n\$4\r\nroom\r\n\$3\r\nhal\r\n/;
+$relay->hold_from($join);
+my $hal = comes($behind, 'hal');
+is follows($b, 30, sub { @_ }), '+hal',
+    'it tells of another one, though its links have failed';
+$hal->close;
+is follows($b, 30, sub { @_ }), '-hal', 'which leaves';
+# once, or more often if the broker was slow to answer
+my $sent = $relay->sent($join);
+cmp_ok $sent, '>=', 1, 'the broker has got the join';
+$relay->release;
+wait_for(sub { $relay->sent($join) > $sent }, 30,
+    'and gets it once more, which is the first that was sent');
+is follows($b, 3), '', 'that changes nothing';
+lists($_, {gus => 1}, 'the name is not there') for $b, $behind;
 $gus->close;
 is follows($b, 30, sub { @_ }), '-gus', 'its other names leave as ever';
 is $behind->faults // '', '', 'the shared memory is right';

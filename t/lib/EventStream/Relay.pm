@@ -32,11 +32,12 @@ url is https://localhost:port/...
 
 How many there were so far.
 
-=item hold, release
+=item hold_from($pattern), release
 
-hold: nothing more is passed on of those that there are, while new ones are
+hold_from: once a client sends what matches this, in one piece, nothing more is
+passed on of the connections that there are, beginning with that; new ones are
 served. release: all of it is, also if its sender has closed the connection
-meanwhile. Both take effect within a second, and return then.
+meanwhile. Both return when the relay knows of it.
 
 =item sent($pattern)
 
@@ -104,7 +105,7 @@ sub direction
     open my $file, '>', $self->file_of($number, $side) or die $!;
     $file->autoflush(1);
     return {from => $from, to => $to, file => $file, waiting => '', open => 1,
-        number => $number};
+        number => $number, is_client => $side eq 'client'};
 }
 
 sub accept_one
@@ -123,13 +124,27 @@ sub accept_one
 # The copy is written before the bytes go on: what the receiver has, it has.
 sub take
 {
-    my ($way) = @_;
+    my ($self, $way) = @_;
     my $n = sysread $way->{from}, my $bytes, 65536;
     return if !defined $n && $!{EAGAIN};
     if (!$n) {
         $way->{open} = 0;
         return;
     }
+    if ($way->{is_client} && defined $self->{hold_from}
+        && $bytes =~ $self->{hold_from}) {
+        $self->{held} = $self->{count};
+        delete $self->{hold_from};
+        $way->{kept} = $bytes;
+        return;
+    }
+    pass_on($way, $bytes);
+    return;
+}
+
+sub pass_on
+{
+    my ($way, $bytes) = @_;
     print { $way->{file} } $bytes;
     $way->{waiting} .= $bytes;
     return;
@@ -161,18 +176,19 @@ sub serve
     $self->{count} = 0;
     while (1) {
         my ($r, $w) = ('', '');
-        my $held = $self->held;
+        $self->take_order;
         vec($r, fileno $listener, 1) = 1;
         for my $way (@ways) {
-            next if $way->{number} < $held;
+            next if $self->is_held($way);
+            pass_on($way, delete $way->{kept}) if defined $way->{kept};
             vec($r, fileno $way->{from}, 1) = 1
                 if $way->{open} && length $way->{waiting} < 1_000_000;
             vec($w, fileno $way->{to}, 1) = 1 if length $way->{waiting};
         }
         next if select($r, $w, undef, 0.5) <= 0;
         for my $way (@ways) {
-            next if $way->{number} < $held;
-            take($way) if vec $r, fileno $way->{from}, 1;
+            next if $self->is_held($way);
+            $self->take($way) if vec $r, fileno $way->{from}, 1;
             give($way);
         }
         $self->accept_one($listener, \@ways) if vec $r, fileno $listener, 1;
@@ -193,17 +209,20 @@ sub drop_ended
     return;
 }
 
-# How many connections are held, the first ones. The file is taken away when it
-# has been read.
-sub held
+# {held} is how many connections are held, the first ones. The file is removed
+# when it has been read.
+sub take_order
 {
     my ($self) = @_;
-    if (open my $in, '<', "$self->{root}/hold") {
-        $self->{held} = <$in>;
-        unlink "$self->{root}/hold";
-    }
-    return $self->{held} || 0;
+    open my $in, '<', "$self->{root}/hold" or return;
+    my ($what, $value) = split / /, <$in>, 2;
+    delete $self->{hold_from};
+    $self->{$what} = $value;
+    unlink "$self->{root}/hold";
+    return;
 }
+
+sub is_held { return $_[1]{number} < ($_[0]{held} || 0) }
 
 # ---- What it has seen --------------------------------------------------------
 
@@ -219,11 +238,11 @@ sub sent
     return $count;
 }
 
-sub set_held
+sub order
 {
-    my ($self, $count) = @_;
+    my ($self, @words) = @_;
     open my $out, '>', "$self->{root}/hold.new" or die $!;
-    print {$out} $count;
+    print {$out} "@words";
     close $out or die $!;
     rename "$self->{root}/hold.new", "$self->{root}/hold" or die $!;
     my $until = time + 30;
@@ -234,8 +253,8 @@ sub set_held
     return;
 }
 
-sub hold { return $_[0]->set_held($_[0]->connections) }
-sub release { return $_[0]->set_held(0) }
+sub hold_from { return $_[0]->order(hold_from => $_[1]) }
+sub release { return $_[0]->order(held => 0) }
 
 sub connections
 {
