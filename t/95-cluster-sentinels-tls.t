@@ -34,8 +34,8 @@ chmod 0755, $primary->root;
 chmod 0644, $primary->key_file;
 my ($ca, $key) = ($primary->ca_file, $primary->key_file);
 
-# Links whose end at the broker is another port than that for TLS. The first one
-# is that of this test.
+# Links whose end at the broker is another port than that for TLS, but for that
+# of this test.
 sub plain_links
 {
     my ($broker) = @_;
@@ -74,6 +74,7 @@ wait_for(
         return publish($a, 'news', 'after', id => 'after', timeout => 20)
             ->{status} == 200;
     }, 60, 'publishing goes on by itself');
+
 sub comes
 {
     my ($wanted) = @_;
