@@ -344,6 +344,8 @@ static void make_content(const es_append_batch_t *batch, int i,
     content->id = *id;
     content->frame = entry->frame;
     content->until_ms = 0;
+    content->is_again =
+        batch->params.given != NULL && batch->params.given[i].is_again;
     content->appended_us = batch->appended_us;
     if (entry->frame == NULL) {
         content->until_ms = until_of(batch, i);

@@ -118,7 +118,9 @@ static apr_status_t read_record(export_t *export, const es_record_t *record)
 {
     es_transfer_t *item = &export->item;
 
-    item->kind = record->closes ? ES_TRANSFER_CLOSE : ES_TRANSFER_EVENT;
+    item->kind = record->closes     ? ES_TRANSFER_CLOSE
+                 : record->is_again ? ES_TRANSFER_AGAIN
+                                    : ES_TRANSFER_EVENT;
     item->id = record->id;
     item->until_ms =
         record->closes ? es_journal_closed_until(&export->from->journal, record)

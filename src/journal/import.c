@@ -99,8 +99,10 @@ static void set_all_evicted(const es_import_t *import,
 
 static apr_status_t append(es_import_t *import, const es_transfer_t *item)
 {
-    es_stream_entry_t entry = {
-        {item->names, item->nnames, &item->frame}, item->id, 0};
+    es_stream_entry_t entry = {{item->names, item->nnames, &item->frame},
+                               item->id,
+                               0,
+                               item->kind == ES_TRANSFER_AGAIN};
     es_append_params_t params = {0};
     es_appended_t appended;
 

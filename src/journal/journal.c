@@ -122,6 +122,13 @@ static int take(const es_journal_t *journal, es_pos_t record_pos,
     return es_journal_tail(journal) <= record_pos;
 }
 
+static int is_event(apr_uint16_t flags)
+{
+    return flags == ES_RECORD_EVENT ||
+           (flags & ~ES_RECORD_AGAIN) ==
+               (ES_RECORD_EVENT | ES_RECORD_PUBLISHER_ID);
+}
+
 /** Is this copy from pos the header of a record? */
 static int is_record(const es_journal_t *journal, const es_record_hdr_t *rec,
                      es_pos_t pos, es_pos_t head)
@@ -137,9 +144,8 @@ static int is_record(const es_journal_t *journal, const es_record_hdr_t *rec,
     }
     wire =
         sizeof(es_record_hdr_t) + (apr_uint64_t)rec->nslots * sizeof(es_link_t);
-    if (rec->flags == ES_RECORD_CLOSE
-            ? rec->nslots != 1 || rec->frame_len != 0
-            : (rec->flags & ~ES_RECORD_PUBLISHER_ID) != ES_RECORD_EVENT) {
+    if (rec->flags == ES_RECORD_CLOSE ? rec->nslots != 1 || rec->frame_len != 0
+                                      : !is_event(rec->flags)) {
         return 0;
     }
     return rec->nslots >= 1 && rec->nslots <= ES_EVENT_CHANNELS_MAX &&
@@ -180,6 +186,7 @@ static int fill(const es_journal_t *journal, es_record_t *record,
     record->id_len = rec->id_len;
     record->appended_us = rec->appended_us;
     record->has_publisher_id = (rec->flags & ES_RECORD_PUBLISHER_ID) != 0;
+    record->is_again = (rec->flags & ES_RECORD_AGAIN) != 0;
     record->closes = rec->flags == ES_RECORD_CLOSE;
     record->chunk_len =
         (apr_size_t)rec->head_len + rec->frame_len + ES_FRAME_CHUNK_TAIL_SIZE;
@@ -353,14 +360,16 @@ static void write_pad(const es_journal_t *journal, es_pos_t at,
     rec->flags = ES_RECORD_PAD;
 }
 
-static apr_uint16_t flags_of(const es_frame_t *frame)
+static apr_uint16_t flags_of(const es_content_t *content)
 {
-    if (frame == NULL) {
+    if (content->frame == NULL) {
         return ES_RECORD_CLOSE;
     }
-    return frame->publisher_id.len != 0
-               ? ES_RECORD_EVENT | ES_RECORD_PUBLISHER_ID
-               : ES_RECORD_EVENT;
+    if (content->frame->publisher_id.len == 0) {
+        return ES_RECORD_EVENT;
+    }
+    return ES_RECORD_EVENT | ES_RECORD_PUBLISHER_ID |
+           (content->is_again ? ES_RECORD_AGAIN : 0);
 }
 
 void es_journal_write(const es_journal_t *journal, es_pos_t at, es_pos_t pos,
@@ -383,7 +392,7 @@ void es_journal_write(const es_journal_t *journal, es_pos_t at, es_pos_t pos,
     memset(rec, 0, sizeof(*rec));
     rec->pos = pos;
     rec->size = (apr_uint32_t)size;
-    rec->flags = flags_of(frame);
+    rec->flags = flags_of(content);
     rec->until_ms = content->until_ms;
     rec->nslots = (apr_uint16_t)content->nlinks;
     rec->id_ms = content->id.ms;

@@ -21,6 +21,7 @@ typedef struct es_content_t {
     es_id_t id;
     const es_frame_t *frame;  /* NULL = a close of the channel */
     apr_uint64_t until_ms;    /* when a close ends, of es_store_set_clock */
+    int is_again;             /* with a publisher's id: ES_RECORD_AGAIN */
     apr_uint32_t appended_us; /* now, the lower half of es_clock_now */
     es_slice_t id_text;       /* the text after "id: " */
     const es_link_t *links;

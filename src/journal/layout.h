@@ -42,7 +42,7 @@
 /** "esstore" and a byte that is not text. */
 #define ES_LAYOUT_MAGIC APR_UINT64_C(0x657373746f7265f1)
 /** Raised with every change to a struct below or to the meaning of a field. */
-#define ES_LAYOUT_VERSION 11
+#define ES_LAYOUT_VERSION 12
 
 /** Alignment of sections and records: a cache line. */
 #define ES_LINE 64
@@ -162,7 +162,8 @@ enum {
     ES_RECORD_PUBLISHER_ID = 4, /* with EVENT: the id text is the publisher's */
     ES_RECORD_CLOSE = 8, /* its one channel is closed; the frame is empty */
     ES_RECORD_RESET =
-        16 /* all before it is evicted; it counts as evicted, too */
+        16, /* all before it is evicted; it counts as evicted, too */
+    ES_RECORD_AGAIN = 32 /* with PUBLISHER_ID: see es_stream_entry_t */
 };
 
 /** The head of a record; never changed after the commit. */

@@ -187,7 +187,7 @@ static int read_item(reader_t *reader, int kind, apr_size_t len)
     item->id = next_id(&cursor);
     item->until_ms = until(reader, next_number(&cursor, 8));
     read_names(item, &cursor);
-    if (kind == ES_TRANSFER_EVENT) {
+    if (es_transfer_is_event(item->kind)) {
         item->frame.publisher_id = next_slice(&cursor, 1);
         item->frame.head = next_slice(&cursor, 4);
         item->frame.tail = next_slice(&cursor, 4);

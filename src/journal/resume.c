@@ -84,13 +84,14 @@ typedef struct id_match_t {
     es_id_t id;   /* our id of it */
 } id_match_t;
 
-/** @return 0: two events have the id, and either may be meant */
+/** @return 0: two events have the id, or one has had two places, and either may
+ * be meant */
 static int add_match(id_match_t *match, const es_record_t *found)
 {
     if (found->pos == 0) {
         return 1;
     }
-    if (match->pos != 0 && match->pos != found->pos) {
+    if (found->is_again || (match->pos != 0 && match->pos != found->pos)) {
         return 0;
     }
     match->pos = found->pos;

@@ -33,7 +33,8 @@ typedef struct es_resume_reach_t {
  *         APR_NOTFOUND, with start unchanged: that is not certain, as a later
  *         event is evicted or out of reach; or the id is unknown, from the
  *         future or of another epoch; or it is a publisher's that several
- *         events of these channels have.
+ *         events of these channels have, or one that was published again after
+ *         a broker had lost it.
  *         APR_TIMEUP: another process has the store lock.
  *         APR_EGENERAL: the segment is unusable
  *

@@ -133,7 +133,7 @@ static apr_uint64_t size_of(const es_transfer_t *item)
     for (i = 0; i < item->nnames; i++) {
         size += 1 + item->names[i].len + 1 + (has_evicted(item, i) ? 16 : 0);
     }
-    if (item->kind == ES_TRANSFER_EVENT) {
+    if (es_transfer_is_event(item->kind)) {
         size += 1 + item->frame.publisher_id.len;
         size += 4 + (apr_uint64_t)item->frame.head.len;
         size += 4 + (apr_uint64_t)item->frame.tail.len;
@@ -170,13 +170,13 @@ static apr_status_t put_item(void *baton, const es_transfer_t *item)
     put_id(writer, &item->id);
     put_number(writer, is_closed ? item->until_ms - writer->now_ms : 0, 8);
     put_names(writer, item);
-    if (item->kind == ES_TRANSFER_EVENT) {
+    if (es_transfer_is_event(item->kind)) {
         put_slice(writer, item->frame.publisher_id, 1);
         put_slice(writer, item->frame.head, 4);
         put_slice(writer, item->frame.tail, 4);
     }
     writer->saved->events +=
-        item->kind == ES_TRANSFER_EVENT || item->kind == ES_TRANSFER_CLOSE;
+        es_transfer_is_event(item->kind) || item->kind == ES_TRANSFER_CLOSE;
     writer->items++;
     return writer->rv;
 }

@@ -297,7 +297,8 @@ typedef struct es_record_t {
     apr_uint32_t appended_us; /* when: the lower half of es_clock_now; for
                                * measuring only, it is not checked */
     int has_publisher_id;     /* 1 = this text is the publisher's */
-    int closes; /* 1 = no event: its one channel was closed here */
+    int is_again; /* 1 = nobody resumes by this text: see es_stream_entry_t */
+    int closes;   /* 1 = no event: its one channel was closed here */
 } es_record_t;
 
 /**

@@ -6,9 +6,14 @@
  */
 #include "journal/stream_append.h"
 
+#include <apr_strings.h>
+
 #include "base/context.h"
 #include "journal/append_batch.h"
 #include "journal/spans.h"
+
+/** Records that are looked at with the lock taken once. */
+#define LOOKS_MAX 1024
 
 apr_status_t es_store_last(es_store_t *store, es_id_t *last)
 {
@@ -107,6 +112,79 @@ apr_status_t es_store_begin_epoch(es_store_t *store, const es_id_t *after,
     }
     else {
         rv = APR_EMISMATCH;
+    }
+    es_store_unlock(store, &report);
+    return rv;
+}
+
+/* ---- events with publishers' ids ----------------------------------------- */
+
+static es_slice_t copy_of(es_slice_t text, apr_pool_t *pool)
+{
+    return es_slice(apr_pstrmemdup(pool, text.data, text.len), text.len);
+}
+
+/** Add a record, once for each of its channels. */
+static int add_published(const es_store_t *store, const es_record_t *record,
+                         es_published_t *found, apr_pool_t *pool)
+{
+    es_slice_t id;
+    int i;
+
+    if (!record->has_publisher_id) {
+        return 0;
+    }
+    id = copy_of(es_journal_id(&store->journal, record), pool);
+    for (i = 0; i < record->nslots; i++) {
+        found[i].id = record->id;
+        found[i].publisher_id = id;
+        found[i].channel =
+            copy_of(es_channels_name(&store->channels, record->slots[i]), pool);
+    }
+    return record->nslots;
+}
+
+static apr_status_t look_on(const es_store_t *store, es_pos_t *at,
+                            es_published_t *found, int max, int *count,
+                            apr_pool_t *pool)
+{
+    es_pos_t tail = es_journal_tail(&store->journal);
+    apr_status_t rv = APR_SUCCESS;
+    es_record_t record;
+    int looks;
+
+    if (*at < tail) {
+        *at = tail; /* what was before is evicted */
+    }
+    for (looks = 0; looks < LOOKS_MAX && *count + ES_PUBLISHED_MIN <= max;
+         looks++) {
+        rv = es_journal_look(&store->journal, *at, &record);
+        if (rv != APR_SUCCESS) {
+            break;
+        }
+        *count += add_published(store, &record, found + *count, pool);
+        *at = record.next;
+    }
+    return rv == APR_ENOENT ? APR_EGENERAL : rv;
+}
+
+apr_status_t es_store_next_published(es_store_t *store, es_pos_t *at,
+                                     es_published_t *found, int max, int *count,
+                                     apr_pool_t *pool)
+{
+    es_repair_report_t report;
+    apr_status_t rv = es_store_lock(store, &report);
+
+    *count = 0;
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    rv = look_on(store, at, found, max, count, pool);
+    if (rv == APR_EGENERAL) {
+        rv = es_store_repair(store, &report);
+        if (rv == APR_SUCCESS) {
+            rv = look_on(store, at, found, max, count, pool);
+        }
     }
     es_store_unlock(store, &report);
     return rv;

@@ -36,6 +36,10 @@ typedef struct es_stream_entry_t {
                             * frame: a close of the channel */
     es_id_t id;            /* given by the broker */
     apr_uint64_t until_ms; /* of a close: when it ends, of es_store_set_clock */
+    int is_again;          /* 1 = an event with a publisher's id that the broker
+                            * has lost, and that was published once more. Who
+                            * comes with this id may have had it at its old
+                            * place: es_store_resume says APR_NOTFOUND */
 } es_stream_entry_t;
 
 /**
@@ -168,5 +172,32 @@ typedef struct es_clients_of_t {
  */
 int es_store_next_clients(es_store_t *store, es_slot_t *at,
                           es_clients_of_t *found, int max);
+
+/** An event with a publisher's id, in one of its channels. */
+typedef struct es_published_t {
+    es_id_t id; /* ours */
+    es_slice_t channel;
+    es_slice_t publisher_id;
+} es_published_t;
+
+/** Room that es_store_next_published needs at least. */
+#define ES_PUBLISHED_MIN ES_EVENT_CHANNELS_MAX
+
+/**
+ * Go on through the retained events that have a publisher's id, oldest first.
+ * It is called until the journal's end is reached.
+ *
+ * @param at     the position to go on at; at first 0, the tail; changed
+ * @param found  room for max of them, ES_PUBLISHED_MIN or more; their slices
+ *               live in pool
+ * @param count  how many were found; 0 as well if there are more
+ * @return APR_SUCCESS; APR_EOF: there are no more; APR_TIMEUP: another process
+ *         has the lock; APR_EGENERAL: the segment is unusable
+ *
+ * Context: ANY; takes the store lock, for up to 1,024 records at a time.
+ */
+apr_status_t es_store_next_published(es_store_t *store, es_pos_t *at,
+                                     es_published_t *found, int max, int *count,
+                                     apr_pool_t *pool);
 
 #endif

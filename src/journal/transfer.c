@@ -60,6 +60,7 @@ int es_transfer_accepts(es_transfer_order_t *order, const es_transfer_t *item)
 {
     switch (item->kind) {
     case ES_TRANSFER_EVENT:
+    case ES_TRANSFER_AGAIN:
         return item->nnames >= 1 && item->nnames <= ES_EVENT_CHANNELS_MAX &&
                item->frame.publisher_id.len <= ES_EVENT_FIELD_MAX &&
                are_names(item) && is_next(order, item);

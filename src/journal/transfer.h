@@ -25,7 +25,8 @@ typedef enum es_transfer_kind_t {
     ES_TRANSFER_EVENT = 1,
     ES_TRANSFER_CLOSE = 2,     /* its one channel is closed */
     ES_TRANSFER_FORGOTTEN = 3, /* of channels that are not named: id */
-    ES_TRANSFER_CHANNEL = 4    /* one without event or close */
+    ES_TRANSFER_CHANNEL = 4,   /* one without event or close */
+    ES_TRANSFER_AGAIN = 5      /* as EVENT, of ES_RECORD_AGAIN */
 } es_transfer_kind_t;
 
 typedef struct es_transfer_t {
@@ -33,15 +34,21 @@ typedef struct es_transfer_t {
     es_id_t id; /* EVENT, CLOSE: its id; others: events up to it are evicted */
     apr_uint64_t until_ms; /* CLOSE, CHANNEL: closed until then, of
                             * es_store_set_clock; 0 = it is open */
-    int nnames;            /* EVENT: 1..ES_EVENT_CHANNELS_MAX; FORGOTTEN: 0;
+    int nnames; /* EVENT, AGAIN: 1..ES_EVENT_CHANNELS_MAX; FORGOTTEN: 0;
                             * others: 1 */
     es_slice_t names[ES_EVENT_CHANNELS_MAX];
     apr_uint64_t has_evicted; /* bit i: evicted[i] is set, since this is the
                                * first item of channel i */
     es_id_t evicted[ES_EVENT_CHANNELS_MAX]; /* its events up to it are evicted;
                                              * not checked, may be anything */
-    es_frame_t frame;                       /* EVENT */
+    es_frame_t frame;                       /* EVENT, AGAIN */
 } es_transfer_t;
+
+/** 1 if it is an event. */
+static inline int es_transfer_is_event(es_transfer_kind_t kind)
+{
+    return kind == ES_TRANSFER_EVENT || kind == ES_TRANSFER_AGAIN;
+}
 
 /** Takes an item; its slices are valid during the call only. @return
  * APR_SUCCESS; on any other result the transfer ends with it */

@@ -154,7 +154,7 @@ static UNUSED void hub_fill(hub_t *hub, const char *channel)
     es_slice_t name = es_slice_of(channel);
     es_frame_t frame = {{NULL, 0}, {NULL, 0}, {NULL, 0}};
     es_id_t first = es_id_epoch(77, 10);
-    es_stream_entry_t entry = {{&name, 1, &frame}, es_id_next(&first, 0), 0};
+    es_stream_entry_t entry = {{&name, 1, &frame}, es_id_next(&first, 0), 0, 0};
     es_span_t span = {first, entry.id};
     es_history_t history = {&entry, 1, &span, 1, 0};
     apr_uint64_t touched[1] = {0};

@@ -47,7 +47,7 @@ static void add_id(dump_t *dump, const es_id_t *id)
 
 static apr_status_t on_item(void *baton, const es_transfer_t *item)
 {
-    static const char kinds[] = "?ECFI";
+    static const char kinds[] = "?ECFIA";
     dump_t *dump = baton;
     char text[40];
     int i;
@@ -66,7 +66,7 @@ static apr_status_t on_item(void *baton, const es_transfer_t *item)
             add_id(dump, &item->evicted[i]);
         }
     }
-    if (item->kind == ES_TRANSFER_EVENT) {
+    if (es_transfer_is_event(item->kind)) {
         add(dump, item->frame.publisher_id.data, item->frame.publisher_id.len);
         add(dump, "|", 1);
         add(dump, item->frame.head.data, item->frame.head.len);
@@ -307,6 +307,7 @@ static kit_t *clustered_store(void)
     es_id_t last = stream_id(3, 40);
 
     stream_event(&stream, "ab", "own", "data: 1\n\n", stream_id(1, 5));
+    stream.entries[0].is_again = 1;
     stream_event(&stream, "c", NULL, "data: 2\n\n", stream_id(1, 7));
     stream_close(&stream, "c", KIT_NOW + 5000, stream_id(1, 8));
     assert_int_equal(
