@@ -9,11 +9,11 @@
 #include "base/decimal.h"
 
 /** Fields of an entry. */
-enum { P, B, OP, CH, TY, ID, DA, RE, FOR, CONT, RK, RN, RC, FIELDS };
+enum { P, B, OP, CH, TY, ID, DA, RE, AG, FOR, CONT, RK, RN, RC, FIELDS };
 
-static const char *const names[FIELDS] = {"p",  "b",  "op", "ch",  "ty",
-                                          "id", "da", "re", "for", "cont",
-                                          "rk", "rn", "rc"};
+static const char *const names[FIELDS] = {"p",    "b",  "op", "ch", "ty",
+                                          "id",   "da", "re", "ag", "for",
+                                          "cont", "rk", "rn", "rc"};
 
 typedef struct fields_t {
     es_slice_t value[FIELDS];
@@ -177,6 +177,7 @@ static int read_event(es_cluster_entry_t *entry, const fields_t *fields,
     event->id = fields->value[ID];
     event->data = fields->value[DA];
     event->retry_ms = -1;
+    entry->is_again = es_slice_is(fields->value[AG], "1");
     if (fields->is_set[RE] &&
         !read_number(&event->retry_ms, fields->value[RE], RETRY_MAX)) {
         return is_bad(entry, "its retry time is none");

@@ -49,6 +49,8 @@ typedef struct es_cluster_entry_t {
     apr_uint32_t follow; /* entries of its batch that follow */
     es_event_t event;    /* of EVENT; of CLOSE only its channel */
     apr_int64_t seconds; /* of CLOSE */
+    int is_again;        /* of EVENT: the broker had lost it; see
+                          * es_stream_entry_t */
     int revokes;         /* of EVENT: it revokes, in addition */
     es_cluster_revoked_t revoked;
     int is_continued; /* of EPOCH: nothing is missing before it */

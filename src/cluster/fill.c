@@ -22,6 +22,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "cluster/follow.h"
+#include "cluster/lost.h"
 #include "cluster/revoke.h"
 
 /** Bytes of a history at most, whatever the size of the journal. */
@@ -329,6 +330,17 @@ static void log_fill(const history_t *history)
                     : "; entries before may be missing, and clients were told");
 }
 
+/* The broker has to know what it has lost before the journal forgets it. */
+static apr_status_t tell_lost(const history_t *history, es_cluster_link_t *link)
+{
+    const es_cluster_fill_params_t *params = history->params;
+
+    return params->after.ms != 0
+               ? es_cluster_lost_tell(params, link, history->spans,
+                                      history->nspans)
+               : APR_SUCCESS;
+}
+
 /* A journal that had a history gets one of another epoch. */
 static void tell_replaced(const history_t *history)
 {
@@ -366,6 +378,9 @@ apr_status_t es_cluster_fill(const es_cluster_fill_params_t *params,
         reverse(history.entries->elts, history.entries->nelts,
                 sizeof(spare_entry), &spare_entry);
         reverse(history.spans, history.nspans, sizeof(spare_span), &spare_span);
+        rv = tell_lost(&history, link);
+    }
+    if (rv == APR_SUCCESS) {
         tell_replaced(&history);
         rv = store(&history);
     }

@@ -118,6 +118,7 @@ void es_cluster_follow_make(es_stream_entry_t *out,
 
     out->id = entry->id;
     out->until_ms = 0;
+    out->is_again = entry->is_again;
     out->entry.channels = entry->event.channels;
     out->entry.nchannels = entry->event.nchannels;
     out->entry.frame = NULL;

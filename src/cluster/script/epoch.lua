@@ -5,6 +5,8 @@
 
 local EPOCHS = 16777215
 local PAST_MAX = 8
+-- when something may be lost: until nodes have told what is (lost.lua), in ms
+local AGAIN = 60000
 
 -- Up to where the ids of a past epoch are vouched for, or declared lost; nil if
 -- the epoch is not known.
@@ -76,6 +78,9 @@ local function begin_epoch(meta, stream, lost, random, cont)
     end
     local marker = text_of(ms, epoch * COUNTS)
     local before = stream and meta.epoch and meta.last or '0-0'
+    if not cont and (meta.epoch or lost) then
+        meta.again = ms + AGAIN
+    end
     call('XADD', EVENTS, marker, 'op', 'epoch', 'p', before,
         'cont', cont and '1' or '0', 'b', '0')
     if before == '0-0' then
@@ -83,7 +88,8 @@ local function begin_epoch(meta, stream, lost, random, cont)
     end
     call('HSET', META, 'epoch', string.format('%.0f', epoch), 'last', marker,
         'at', string.format('%.0f', now), 'run', meta.new_run,
-        'before', meta.new_before, 'weak', '0', 'past', past_with(meta, lost))
+        'before', meta.new_before, 'weak', '0', 'past', past_with(meta, lost),
+        'again', string.format('%.0f', meta.again))
     meta.epoch, meta.last = epoch, marker
 end
 

@@ -3,6 +3,7 @@
 -- Batches of events, publishers' ids, and closes.
 
 local FIELDS = 5 -- of an event in ARGV
+local LOST = PREFIX .. 'lost' -- see lost.lua
 
 local function event_at(first, index)
     local at = first + (index - 1) * FIELDS
@@ -104,7 +105,25 @@ local function read_batch(first, count)
     return batch
 end
 
-local function fields_of(event, follow, node)
+-- A function that tells whether there may have been an event with the same id,
+-- at a place that is lost.
+local function lost_test(meta)
+    local is_any = parse(meta.last) < meta.again and now_ms() < meta.again
+    local has_lost = call('EXISTS', LOST) > 0
+    return function(event)
+        if is_any or not has_lost then
+            return is_any
+        end
+        for _, name in ipairs(event.names) do
+            if call('ZSCORE', LOST, name .. '\n' .. event.id) then
+                return true
+            end
+        end
+        return false
+    end
+end
+
+local function fields_of(event, follow, node, is_again)
     local fields = {'b', string.format('%d', follow), 'n', node,
         'ch', event.channels}
     local function add(name, value)
@@ -122,6 +141,9 @@ local function fields_of(event, follow, node)
     end
     if event.retry ~= '-1' then
         add('re', event.retry)
+    end
+    if is_again then
+        add('ag', '1')
     end
     return fields
 end
@@ -141,10 +163,12 @@ function operation.publish(epoch, floor, acks, node, maxlen, count)
     if batch.clash then
         return batch.clash
     end
-    local write = writer_of(meta)
+    local write, may_be_lost = writer_of(meta), nil
     local index, last = {}, nil
     for i, event in ipairs(batch.new) do
-        last = write(fields_of(event, #batch.new - i, node))
+        may_be_lost = may_be_lost or (event.names and lost_test(meta))
+        last = write(fields_of(event, #batch.new - i, node,
+            event.names and may_be_lost(event)))
         for _, name in ipairs(event.names or {}) do
             index[#index + 1] = name .. '\n' .. event.id
             index[#index + 1] = last .. ' ' .. event.sum

@@ -16,6 +16,8 @@
 --               n    the node that published it
 --               ch   names of channels, joined by LF
 --               ty, id, da, re   type, publisher's id, data, retry; if set
+--               ag   1 = events with this id were lost, or may have been: who
+--                    comes with it may have had one at another place
 --               rk, rn, rc   whom it revokes in addition (an event of the
 --                    channel eventstream-revoked): "user" or "jti", its name,
 --                    the channel or ""; for = seconds, or "always"
@@ -29,8 +31,12 @@
 --                   weak    1 = an event of this epoch was acknowledged
 --                           without a replica
 --                   past    older epochs, "epoch:end" each, newest first
+--                   again   until when every event with a publisher's id gets
+--                           ag, in ms
 --   :ids      hash: channel LF publisher's id -> "id sha1"
 --   :closed   hash: channel -> the id of its last close
+--   :lost     sorted set: channel LF publisher's id of an event that is lost ->
+--             when a node told so, in ms
 --   :nodes    sorted set: node -> until when it lives, in ms
 --   :clients:NODE   hash: channel -> clients, and '' -> 0
 --   :here     sorted set: node whose names are known -> until when it lives, in
@@ -54,8 +60,9 @@
 -- it says that nothing acknowledged is missing before the marker; with cont=0
 -- all nodes tell their clients that something may be missing.
 --
--- The first write of an operation is an XADD: the broker refuses it if it is
--- out of memory, a replica, or has too few replicas, and nothing is done then.
+-- The first write of an operation that must be done whole is an XADD or a ZADD:
+-- the broker refuses it if it is out of memory, a replica, or has too few
+-- replicas, and nothing is done then.
 -- After the first write of a script it refuses none.
 
 local EVENTS, META, IDS, CLOSED, NODES = unpack(KEYS)
@@ -129,7 +136,7 @@ end
 
 local function read_meta()
     local values = call('HMGET', META, 'epoch', 'last', 'at', 'run', 'before',
-        'weak', 'past')
+        'weak', 'past', 'again')
     local has_last = parse(values[2]) ~= nil
     return {
         epoch = has_last and tonumber(values[1] or '') or nil,
@@ -139,6 +146,7 @@ local function read_meta()
         before = values[5],
         weak = values[6] == '1',
         past = values[7] or '',
+        again = tonumber(values[8] or '') or 0,
     }
 end
 

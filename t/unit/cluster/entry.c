@@ -40,6 +40,20 @@ FACTS(an_event_is_read)
     assert_slice(entry.event.id, "i");
     assert_slice(entry.event.data, "x\ny");
     assert_int_equal(entry.event.retry_ms, 0);
+    assert_false(entry.is_again);
+}
+
+FACTS(an_event_may_have_been_lost_before)
+{
+    assert_int_equal(read_fields("7-1", "p", "0-0", "b", "0", "ch", "a", "id",
+                                 "x", "ag", "1", NULL),
+                     ES_CLUSTER_ENTRY_EVENT);
+    assert_true(entry.is_again);
+    assert_slice(entry.event.id, "x");
+    assert_int_equal(read_fields("7-1", "p", "0-0", "b", "0", "ch", "a", "id",
+                                 "x", "ag", "0", NULL),
+                     ES_CLUSTER_ENTRY_EVENT);
+    assert_false(entry.is_again);
 }
 
 FACTS(what_is_not_set_is_empty)
@@ -217,6 +231,7 @@ FACTS(an_event_is_written_as_words)
 
 static const struct CMUnitTest tests[] = {
     UNIT(an_event_is_read),
+    UNIT(an_event_may_have_been_lost_before),
     UNIT(what_is_not_set_is_empty),
     UNIT(fields_of_later_versions_are_ignored),
     UNIT(a_close_and_a_marker_are_read),

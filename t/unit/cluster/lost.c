@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tests of cluster/lost.c with brokers that follow a script: what a node tells
+ * before another history replaces that of its journal. With a real one:
+ * t/94-cluster-lost.t and t/95-cluster-lost.t. */
+#include "t/unit/broker_kit.h"
+#include "t/unit/stream_kit.h"
+
+#include "base/clock.h"
+#include "cluster/lost.h"
+#include "t/unit/skip.h"
+
+#define SECOND APR_USEC_PER_SEC
+#define MANY 3000
+#define NEEDS_HIREDIS                            \
+    do {                                         \
+        if (!es_cluster_link_is_built()) {       \
+            SKIP_SINCE("built without hiredis"); \
+        }                                        \
+    } while (0)
+
+static kit_t *kit;
+static broker_t broker;
+static es_cluster_link_t *conn;
+static es_cluster_hub_t hub;
+static es_cluster_script_t script;
+static es_cluster_fill_params_t params;
+static int keeps; /* what keep returns */
+
+static int keep(void *arg)
+{
+    (void)arg;
+    return keeps;
+}
+
+/* A journal of two epochs: 1 from 1 to 9, then 2. */
+static void fill_journal(void)
+{
+    es_span_t spans[] = {{stream_id(1, 1), stream_id(1, 9)},
+                         {stream_id(2, 0), stream_id(2, 5)}};
+    stream_t stream;
+
+    stream_begin(&stream);
+    stream_event(&stream, "ab", "x", "data: 1\n\n", stream_id(1, 2));
+    stream_event(&stream, "a", NULL, "data: 2\n\n", stream_id(1, 3));
+    stream_event(&stream, "a", "y", "data: 3\n\n", stream_id(1, 5));
+    stream_close(&stream, "c", KIT_NOW + 60000, stream_id(2, 1));
+    stream_event(&stream, "a", "z", "data: 4\n\n", stream_id(2, 3));
+    assert_int_equal(stream_fill_spans(kit->store, stream.entries, stream.count,
+                                       spans, 2, kit->touched),
+                     0);
+}
+
+static int open_node(void **state)
+{
+    (void)state;
+    kit = kit_open(4 << 20, 8, 1);
+    memset(&hub, 0, sizeof(hub));
+    memset(&params, 0, sizeof(params));
+    conn = NULL;
+    broker.pid = 0;
+    keeps = 1;
+    hub.name = "h";
+    hub.key = "es";
+    hub.store = kit->store;
+    es_cluster_script_init(&script, hub.key, hub.name, pool);
+    params.hub = &hub;
+    params.script = &script;
+    params.keep = keep;
+    fill_journal();
+    return 0;
+}
+
+static int close_node(void **state)
+{
+    es_cluster_link_close(conn);
+    if (broker.pid != 0) {
+        broker_end(&broker);
+    }
+    kit_close(kit, 1);
+    return unit_after_each(state);
+}
+
+/* A broker that always answers this. */
+static void serve(const char *reply)
+{
+    broker_rule_t *rules = apr_pcalloc(pool, 2 * sizeof(*rules));
+    char why[ES_CLUSTER_LINK_WHY_SIZE];
+
+    rules[0].command = "EVALSHA";
+    rules[0].reply = reply;
+    broker_listen(&broker);
+    broker_serve(&broker, rules);
+    hub.link.connect_timeout = 10 * SECOND;
+    assert_null(es_cluster_url_parse(
+        &hub.link.url, apr_psprintf(pool, "redis://127.0.0.1:%d", broker.port),
+        pool));
+    assert_int_equal(es_cluster_link_open(&conn, &hub.link,
+                                          es_clock_now() + 20 * SECOND, why,
+                                          sizeof(why)),
+                     0);
+}
+
+/** The words of all calls after the first one's head, and how many these are.
+ */
+static const char *told(int *calls)
+{
+    const char *first = strstr(broker.log, " lost ");
+    const char *at = first;
+
+    for (*calls = 0; at != NULL; at = strstr(at + 1, " lost ")) {
+        (*calls)++;
+    }
+    return first != NULL ? first + 6 : "";
+}
+
+static void assert_told(const es_span_t *spans, int nspans, const char *words)
+{
+    int calls;
+
+    serve(":1\r\n");
+    assert_int_equal(es_cluster_lost_tell(&params, conn, spans, nspans), 0);
+    assert_string_equal(told(&calls), words);
+    assert_int_equal(calls, words[0] != '\0');
+}
+
+FACTS(after_a_flush_all_is_lost)
+{
+    es_span_t spans[] = {{stream_id(3, 0), stream_id(3, 4)}};
+
+    NEEDS_HIREDIS;
+    assert_told(spans, 1, "a\nx b\nx a\ny a\nz\n");
+}
+
+FACTS(what_both_have_and_what_is_older_is_not)
+{
+    es_span_t spans[] = {{stream_id(1, 4), stream_id(1, 9)},
+                         {stream_id(2, 0), stream_id(2, 2)},
+                         {stream_id(3, 0), stream_id(3, 4)}};
+
+    NEEDS_HIREDIS;
+    assert_told(spans, 3, "a\nz\n");
+}
+
+FACTS(a_history_may_reach_further_back_than_the_journal)
+{
+    es_span_t spans[] = {{stream_id(1, 0), stream_id(1, 2)},
+                         {stream_id(3, 0), stream_id(3, 0)}};
+
+    NEEDS_HIREDIS;
+    assert_told(spans, 2, "a\ny a\nz\n");
+}
+
+FACTS(if_nothing_is_lost_the_broker_is_not_asked)
+{
+    es_span_t spans[] = {{stream_id(1, 4), stream_id(1, 9)},
+                         {stream_id(2, 0), stream_id(2, 9)}};
+
+    NEEDS_HIREDIS;
+    assert_told(spans, 2, "");
+}
+
+FACTS(many_are_told_in_calls_of_bounded_size)
+{
+    es_span_t spans[] = {{stream_id(3, 0), stream_id(3, 4)}};
+    es_id_t last = stream_id(2, 5);
+    int calls, i;
+
+    NEEDS_HIREDIS;
+    for (i = 0; i < MANY; i++) {
+        stream_t stream = {.count = 0};
+        es_id_t id = es_id_next(&last, 0);
+
+        stream_event(&stream, "a", apr_psprintf(pool, "id%d", i), "data: x\n\n",
+                     id);
+        assert_int_equal(stream_append(kit, &stream, last), 0);
+        last = id;
+    }
+    serve(":1\r\n");
+    assert_int_equal(es_cluster_lost_tell(&params, conn, spans, 1), 0);
+    told(&calls);
+    assert_in_range(calls, MANY / 1024 + 1, MANY / 900 + 1);
+}
+
+FACTS(a_broker_that_refuses_is_a_failure)
+{
+    es_span_t spans[] = {{stream_id(3, 0), stream_id(3, 4)}};
+
+    NEEDS_HIREDIS;
+    serve("-OOM command not allowed\r\n");
+    assert_int_equal(es_cluster_lost_tell(&params, conn, spans, 1),
+                     APR_ECONNRESET);
+}
+
+FACTS(as_one_that_closes_the_link)
+{
+    es_span_t spans[] = {{stream_id(3, 0), stream_id(3, 4)}};
+
+    NEEDS_HIREDIS;
+    serve(BROKER_CLOSE);
+    assert_int_equal(es_cluster_lost_tell(&params, conn, spans, 1),
+                     APR_ECONNRESET);
+}
+
+FACTS(a_node_that_leads_no_longer_stops)
+{
+    es_span_t spans[] = {{stream_id(3, 0), stream_id(3, 4)}};
+
+    NEEDS_HIREDIS;
+    serve(BROKER_HANG);
+    keeps = 0;
+    assert_int_equal(es_cluster_lost_tell(&params, conn, spans, 1), APR_EINTR);
+}
+
+static const struct CMUnitTest tests[] = {
+#define NODE(name) cmocka_unit_test_setup_teardown(name, open_node, close_node)
+    NODE(after_a_flush_all_is_lost),
+    NODE(what_both_have_and_what_is_older_is_not),
+    NODE(a_history_may_reach_further_back_than_the_journal),
+    NODE(if_nothing_is_lost_the_broker_is_not_asked),
+    NODE(many_are_told_in_calls_of_bounded_size),
+    NODE(a_broker_that_refuses_is_a_failure),
+    NODE(as_one_that_closes_the_link),
+    NODE(a_node_that_leads_no_longer_stops),
+};
+
+UNIT_MAIN(tests)
