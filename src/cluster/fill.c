@@ -49,6 +49,7 @@ typedef struct history_t {
     es_span_t spans[ES_SPANS_MAX]; /* newest first */
     int nspans;
     int nvalid;       /* spans whose ids are valid; 0 = all, so far */
+    es_id_t before;   /* of the marker where it ended; {0, 0} = none */
     es_id_t expected; /* of the next entry */
     apr_uint64_t bytes, max_bytes;
     int is_over; /* no entry before those that were read is used */
@@ -84,6 +85,7 @@ static void take_marker(history_t *history, const es_cluster_entry_t *entry)
     if (!entry->is_continued && history->nvalid == 0) {
         history->nvalid = history->nspans;
     }
+    history->before = entry->before;
     if ((history->nvalid != 0 && history->params->sent.ms == 0) ||
         history->nspans == ES_SPANS_MAX || entry->before.ms == 0 ||
         es_id_is_same_epoch(&entry->before, &entry->id)) {
@@ -336,8 +338,8 @@ static apr_status_t tell_lost(const history_t *history, es_cluster_link_t *link)
     const es_cluster_fill_params_t *params = history->params;
 
     return params->after.ms != 0
-               ? es_cluster_lost_tell(params, link, history->spans,
-                                      history->nspans)
+               ? es_cluster_lost_tell(params, link, &history->before,
+                                      history->spans, history->nspans)
                : APR_SUCCESS;
 }
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An event of the journal is lost if none of the spans has its id, unless the
- * history begins within what the journal has: then those before are older, and
- * only left out.
+ * An event of the journal is lost if none of the spans has its id, and it comes
+ * after the joint: the last id that journal and stream are known to have in
+ * common, behind which the history begins or goes on.
  *
  *     journal   e1 ── e2 ── e3 ── e4 ── e5        (e4, e5: lost)
- *     history         e2 ── e3 ── marker ── f1
+ *     stream          e2 ── e3 ── marker ── f1    (e3: the joint)
  *
  * If nothing is known about how the two belong together, all is told. That may
  * be more than was lost: the broker leaves out what it has, and to be told of
@@ -28,7 +28,7 @@ typedef struct lost_t {
     es_cluster_link_t *link;
     const es_span_t *spans;
     int nspans;
-    int is_joined; /* what is before the first span is older */
+    es_id_t joint; /* {0, 0}: not known */
     int argc;
     es_slice_t argv[WORDS_MAX];
     es_published_t found[TOLD_MAX];
@@ -45,7 +45,7 @@ static int is_lost(const lost_t *lost, const es_id_t *id)
             return 0;
         }
     }
-    return !lost->is_joined || es_id_compare(id, &lost->spans[0].first) > 0;
+    return es_id_compare(id, &lost->joint) > 0;
 }
 
 static void start_call(lost_t *lost)
@@ -107,9 +107,28 @@ static apr_status_t tell_some(lost_t *lost, es_pos_t *at, apr_pool_t *pool)
     return called != APR_SUCCESS ? called : rv;
 }
 
+/* An epoch is of one stream: if journal and id have it in common, they have all
+ * up to the lower of both. */
+static int is_common(const es_cluster_fill_params_t *params, const es_id_t *id)
+{
+    return id->ms != 0 && (es_id_is_same_epoch(id, &params->after) ||
+                           es_store_has_span_of(params->hub->store, id));
+}
+
+static es_id_t joint_of(const es_cluster_fill_params_t *params,
+                        const es_id_t *before, const es_id_t *first)
+{
+    es_id_t none = {0, 0};
+
+    return is_common(params, before)  ? *before
+           : is_common(params, first) ? *first
+                                      : none;
+}
+
 apr_status_t es_cluster_lost_tell(const es_cluster_fill_params_t *params,
                                   es_cluster_link_t *link,
-                                  const es_span_t *spans, int nspans)
+                                  const es_id_t *before, const es_span_t *spans,
+                                  int nspans)
 {
     apr_status_t rv = APR_SUCCESS;
     es_pos_t at = 0;
@@ -122,7 +141,7 @@ apr_status_t es_cluster_lost_tell(const es_cluster_fill_params_t *params,
     lost->link = link;
     lost->spans = spans;
     lost->nspans = nspans;
-    lost->is_joined = es_store_has_span_of(params->hub->store, &spans[0].first);
+    lost->joint = joint_of(params, before, &spans[0].first);
     while (rv == APR_SUCCESS) {
         apr_pool_t *call_pool;
 

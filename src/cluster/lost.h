@@ -15,7 +15,9 @@
  * Tell what the journal has and a history, by which it is about to be replaced,
  * has not.
  *
- * @param spans  of the history, nspans of them, oldest first
+ * @param before  the stream has this id, and something may be missing after it,
+ *                where the history begins; {0, 0}: not known
+ * @param spans   of the history, nspans of them, oldest first
  * @return APR_SUCCESS; APR_ECONNRESET: the link has failed, or the broker does
  *         not answer or refuses; APR_EINTR: keep has returned 0; APR_TIMEUP,
  *         APR_EGENERAL: the journal cannot be read. A part may be told; it does
@@ -25,6 +27,7 @@
  */
 apr_status_t es_cluster_lost_tell(const es_cluster_fill_params_t *params,
                                   es_cluster_link_t *link,
-                                  const es_span_t *spans, int nspans);
+                                  const es_id_t *before, const es_span_t *spans,
+                                  int nspans);
 
 #endif

@@ -24,6 +24,7 @@ static es_cluster_link_t *conn;
 static es_cluster_hub_t hub;
 static es_cluster_script_t script;
 static es_cluster_fill_params_t params;
+static es_id_t before;
 static int keeps; /* what keep returns */
 
 static int keep(void *arg)
@@ -59,6 +60,8 @@ static int open_node(void **state)
     conn = NULL;
     broker.pid = 0;
     keeps = 1;
+    before.ms = before.n = 0;
+    params.after = stream_id(2, 5);
     hub.name = "h";
     hub.key = "es";
     hub.store = kit->store;
@@ -118,7 +121,8 @@ static void assert_told(const es_span_t *spans, int nspans, const char *words)
     int calls;
 
     serve(":1\r\n");
-    assert_int_equal(es_cluster_lost_tell(&params, conn, spans, nspans), 0);
+    assert_int_equal(
+        es_cluster_lost_tell(&params, conn, &before, spans, nspans), 0);
     assert_string_equal(told(&calls), words);
     assert_int_equal(calls, words[0] != '\0');
 }
@@ -159,6 +163,44 @@ FACTS(if_nothing_is_lost_the_broker_is_not_asked)
     assert_told(spans, 2, "");
 }
 
+/* The stream has all that the journal has, before a marker that does not vouch
+ * for it: a broker that was restarted with its file. */
+FACTS(what_the_stream_has_before_a_gap_is_not_lost)
+{
+    es_span_t spans[] = {{stream_id(3, 0), stream_id(3, 4)}};
+
+    NEEDS_HIREDIS;
+    before = params.after;
+    assert_told(spans, 1, "");
+}
+
+FACTS(nor_is_it_if_the_stream_had_more)
+{
+    es_span_t spans[] = {{stream_id(3, 0), stream_id(3, 4)}};
+
+    NEEDS_HIREDIS;
+    before = stream_id(2, 8);
+    assert_told(spans, 1, "");
+}
+
+FACTS(what_came_after_it_is)
+{
+    es_span_t spans[] = {{stream_id(3, 0), stream_id(3, 4)}};
+
+    NEEDS_HIREDIS;
+    before = stream_id(1, 3); /* of an epoch that the journal has, too */
+    assert_told(spans, 1, "a\ny a\nz\n");
+}
+
+FACTS(the_end_of_another_stream_says_nothing)
+{
+    es_span_t spans[] = {{stream_id(8, 0), stream_id(8, 4)}};
+
+    NEEDS_HIREDIS;
+    before = stream_id(7, 9);
+    assert_told(spans, 1, "a\nx b\nx a\ny a\nz\n");
+}
+
 FACTS(many_are_told_in_calls_of_bounded_size)
 {
     es_span_t spans[] = {{stream_id(3, 0), stream_id(3, 4)}};
@@ -176,7 +218,7 @@ FACTS(many_are_told_in_calls_of_bounded_size)
         last = id;
     }
     serve(":1\r\n");
-    assert_int_equal(es_cluster_lost_tell(&params, conn, spans, 1), 0);
+    assert_int_equal(es_cluster_lost_tell(&params, conn, &before, spans, 1), 0);
     told(&calls);
     assert_in_range(calls, MANY / 1024 + 1, MANY / 900 + 1);
 }
@@ -187,7 +229,7 @@ FACTS(a_broker_that_refuses_is_a_failure)
 
     NEEDS_HIREDIS;
     serve("-OOM command not allowed\r\n");
-    assert_int_equal(es_cluster_lost_tell(&params, conn, spans, 1),
+    assert_int_equal(es_cluster_lost_tell(&params, conn, &before, spans, 1),
                      APR_ECONNRESET);
 }
 
@@ -197,7 +239,7 @@ FACTS(as_one_that_closes_the_link)
 
     NEEDS_HIREDIS;
     serve(BROKER_CLOSE);
-    assert_int_equal(es_cluster_lost_tell(&params, conn, spans, 1),
+    assert_int_equal(es_cluster_lost_tell(&params, conn, &before, spans, 1),
                      APR_ECONNRESET);
 }
 
@@ -208,7 +250,8 @@ FACTS(a_node_that_leads_no_longer_stops)
     NEEDS_HIREDIS;
     serve(BROKER_HANG);
     keeps = 0;
-    assert_int_equal(es_cluster_lost_tell(&params, conn, spans, 1), APR_EINTR);
+    assert_int_equal(es_cluster_lost_tell(&params, conn, &before, spans, 1),
+                     APR_EINTR);
 }
 
 static const struct CMUnitTest tests[] = {
@@ -217,6 +260,10 @@ static const struct CMUnitTest tests[] = {
     NODE(what_both_have_and_what_is_older_is_not),
     NODE(a_history_may_reach_further_back_than_the_journal),
     NODE(if_nothing_is_lost_the_broker_is_not_asked),
+    NODE(what_the_stream_has_before_a_gap_is_not_lost),
+    NODE(nor_is_it_if_the_stream_had_more),
+    NODE(what_came_after_it_is),
+    NODE(the_end_of_another_stream_says_nothing),
     NODE(many_are_told_in_calls_of_bounded_size),
     NODE(a_broker_that_refuses_is_a_failure),
     NODE(as_one_that_closes_the_link),
