@@ -34,8 +34,8 @@ typedef struct es_transfer_t {
     es_id_t id; /* EVENT, CLOSE: its id; others: events up to it are evicted */
     apr_uint64_t until_ms; /* CLOSE, CHANNEL: closed until then, of
                             * es_store_set_clock; 0 = it is open */
-    int nnames; /* EVENT, AGAIN: 1..ES_EVENT_CHANNELS_MAX; FORGOTTEN: 0;
-                            * others: 1 */
+    int nnames;            /* EVENT, AGAIN: 1..ES_EVENT_CHANNELS_MAX;
+                            * FORGOTTEN: 0; others: 1 */
     es_slice_t names[ES_EVENT_CHANNELS_MAX];
     apr_uint64_t has_evicted; /* bit i: evicted[i] is set, since this is the
                                * first item of channel i */
