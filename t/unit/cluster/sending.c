@@ -153,7 +153,7 @@ static int close_node(void **state)
     if (broker.pid != 0) {
         broker_end(&broker);
     }
-    kit_close(kit, 0);
+    kit_close(kit, 1);
     return unit_after_each(state);
 }
 

@@ -57,7 +57,7 @@ static void a_position_has_the_id_before_its_record(void **state)
     assert_id_at(kit, pos_of(kit, 2), stream_id(1, 5));
     /* the last one is that of a later entry, or of a marker */
     assert_id_at(kit, es_store_head(kit->store), stream_id(1, 8));
-    kit_close(kit, 0);
+    kit_close(kit, 1);
 }
 
 static void a_position_without_a_record_has_none(void **state)
@@ -69,12 +69,12 @@ static void a_position_without_a_record_has_none(void **state)
     assert_int_equal(es_store_id_at(kit->store, 0, &id), APR_ENOENT);
     assert_int_equal(es_store_id_at(kit->store, es_store_head(kit->store), &id),
                      APR_ENOENT);
-    kit_close(kit, 0);
+    kit_close(kit, 1);
     kit = open_filled();
     assert_int_equal(es_store_id_at(kit->store, 0, &id), APR_ENOENT);
     assert_int_equal(es_store_id_at(kit->store, ES_POS_BEFORE_ALL, &id),
                      APR_ENOENT);
-    kit_close(kit, 0);
+    kit_close(kit, 1);
 }
 
 static void an_id_has_the_position_of_the_next_record(void **state)
@@ -93,7 +93,7 @@ static void an_id_has_the_position_of_the_next_record(void **state)
     assert_after(kit, pos_of(kit, 2), stream_id(1, 1), pos_of(kit, 2));
     assert_after(kit, es_store_head(kit->store), stream_id(1, 1),
                  es_store_head(kit->store));
-    kit_close(kit, 0);
+    kit_close(kit, 1);
 }
 
 static void they_are_the_reverse_of_each_other(void **state)
@@ -107,7 +107,7 @@ static void they_are_the_reverse_of_each_other(void **state)
         assert_int_equal(es_store_id_at(kit->store, pos_of(kit, i), &id), 0);
         assert_after(kit, 0, id, pos_of(kit, i));
     }
-    kit_close(kit, 0);
+    kit_close(kit, 1);
 }
 
 static void a_fill_tells_from_which_id_on_all_is_there(void **state)
@@ -121,7 +121,7 @@ static void a_fill_tells_from_which_id_on_all_is_there(void **state)
                      APR_ENOENT);
     assert_int_equal(pos, 0);
     assert_after(kit, 0, stream_id(1, 1), es_store_tail(kit->store));
-    kit_close(kit, 0);
+    kit_close(kit, 1);
 }
 
 static void what_was_evicted_since_then_is_missing(void **state)
@@ -151,7 +151,7 @@ static void what_was_evicted_since_then_is_missing(void **state)
     id = es_id_before(&oldest); /* another one may have been in between */
     assert_int_equal(es_store_pos_after(kit->store, &pos, &id, 100),
                      APR_ENOENT);
-    kit_close(kit, 0);
+    kit_close(kit, 1);
 }
 
 static void a_search_is_done_in_parts(void **state)
@@ -166,7 +166,7 @@ static void a_search_is_done_in_parts(void **state)
     assert_int_equal(pos, pos_of(kit, 2));
     assert_int_equal(es_store_pos_after(kit->store, &pos, &id, 2), 0);
     assert_int_equal(pos, es_store_head(kit->store));
-    kit_close(kit, 0);
+    kit_close(kit, 1);
 }
 
 /* ---- a batch ------------------------------------------------------------- */
@@ -199,7 +199,7 @@ static void a_batch_is_found_among_those_of_others(void **state)
     /* not retained any more */
     assert_batch(kit, ES_POS_BEFORE_ALL, stream_id(1, 6), 1, ES_POS_BEFORE_ALL,
                  head);
-    kit_close(kit, 0);
+    kit_close(kit, 1);
 }
 
 int main(void)
