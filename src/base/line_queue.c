@@ -130,7 +130,9 @@ static void run(void *unused)
 
 apr_status_t es_line_queue_start(int fd, apr_pool_t *pool)
 {
-    queue.bytes = malloc(ES_LINE_QUEUE_BYTES);
+    if (queue.bytes == NULL) { /* they stay until the process ends */
+        queue.bytes = malloc(ES_LINE_QUEUE_BYTES);
+    }
     if (queue.bytes == NULL) {
         return APR_ENOMEM;
     }
