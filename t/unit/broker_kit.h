@@ -29,7 +29,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+#include "cluster/link.h"
 #include "cluster/parser.h"
+#include "t/unit/skip.h"
+
+#define NEEDS_HIREDIS                            \
+    do {                                         \
+        if (!es_cluster_link_is_built()) {       \
+            SKIP_SINCE("built without hiredis"); \
+        }                                        \
+    } while (0)
 
 #define BROKER_UNUSED __attribute__((unused))
 #define BROKER_LOG_SIZE 65536
@@ -250,6 +260,42 @@ static BROKER_UNUSED int broker_saw(const broker_t *broker, const char *command)
     const char *line = apr_pstrcat(pool, "\n", command, "\n", NULL);
 
     return strstr(apr_pstrcat(pool, "\n", broker->log, NULL), line) != NULL;
+}
+
+/** End it and the link to it, if there are any. */
+static BROKER_UNUSED void broker_leave(broker_t *broker,
+                                       es_cluster_link_t **link)
+{
+    es_cluster_link_close(*link);
+    *link = NULL;
+    if (broker->pid != 0) {
+        broker_end(broker);
+    }
+}
+
+/** A link to a broker that answers each call of the script with this, instead
+ * of the one that there may be. params keeps its address. */
+static BROKER_UNUSED void broker_answer_calls(broker_t *broker,
+                                              es_cluster_link_params_t *params,
+                                              es_cluster_link_t **link,
+                                              const char *reply)
+{
+    broker_rule_t *rules = apr_pcalloc(pool, 2 * sizeof(*rules));
+    char why[ES_CLUSTER_LINK_WHY_SIZE];
+
+    broker_leave(broker, link);
+    rules[0].command = "EVALSHA";
+    rules[0].reply = reply;
+    broker_listen(broker);
+    broker_serve(broker, rules);
+    params->connect_timeout = 10 * APR_USEC_PER_SEC;
+    assert_null(es_cluster_url_parse(
+        &params->url, apr_psprintf(pool, "redis://127.0.0.1:%d", broker->port),
+        pool));
+    assert_int_equal(es_cluster_link_open(
+                         link, params, es_clock_now() + 20 * APR_USEC_PER_SEC,
+                         why, sizeof(why)),
+                     0);
 }
 
 #endif

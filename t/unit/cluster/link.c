@@ -8,7 +8,6 @@
 
 #include "base/clock.h"
 #include "cluster/link.h"
-#include "t/unit/skip.h"
 
 #define BROKERS 4
 #define SECOND APR_USEC_PER_SEC
@@ -44,13 +43,6 @@ static int stop(void **state)
     }
     return unit_after_each(state);
 }
-
-#define NEEDS_HIREDIS                            \
-    do {                                         \
-        if (!es_cluster_link_is_built()) {       \
-            SKIP_SINCE("built without hiredis"); \
-        }                                        \
-    } while (0)
 
 /* One more broker; its URL becomes that of params. */
 static broker_t *serve(const broker_rule_t *rules)

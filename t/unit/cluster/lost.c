@@ -7,17 +7,8 @@
 
 #include "base/clock.h"
 #include "cluster/lost.h"
-#include "t/unit/skip.h"
 
-#define SECOND APR_USEC_PER_SEC
 #define MANY 3000
-#define NEEDS_HIREDIS                            \
-    do {                                         \
-        if (!es_cluster_link_is_built()) {       \
-            SKIP_SINCE("built without hiredis"); \
-        }                                        \
-    } while (0)
-
 static kit_t *kit;
 static broker_t broker;
 static es_cluster_link_t *conn;
@@ -75,10 +66,7 @@ static int open_node(void **state)
 
 static int close_node(void **state)
 {
-    es_cluster_link_close(conn);
-    if (broker.pid != 0) {
-        broker_end(&broker);
-    }
+    broker_leave(&broker, &conn);
     kit_close(kit, 1);
     return unit_after_each(state);
 }
@@ -86,21 +74,7 @@ static int close_node(void **state)
 /* A broker that always answers this. */
 static void serve(const char *reply)
 {
-    broker_rule_t *rules = apr_pcalloc(pool, 2 * sizeof(*rules));
-    char why[ES_CLUSTER_LINK_WHY_SIZE];
-
-    rules[0].command = "EVALSHA";
-    rules[0].reply = reply;
-    broker_listen(&broker);
-    broker_serve(&broker, rules);
-    hub.link.connect_timeout = 10 * SECOND;
-    assert_null(es_cluster_url_parse(
-        &hub.link.url, apr_psprintf(pool, "redis://127.0.0.1:%d", broker.port),
-        pool));
-    assert_int_equal(es_cluster_link_open(&conn, &hub.link,
-                                          es_clock_now() + 20 * SECOND, why,
-                                          sizeof(why)),
-                     0);
+    broker_answer_calls(&broker, &hub.link, &conn, reply);
 }
 
 /** The words of all calls after the first one's head, and how many these are.

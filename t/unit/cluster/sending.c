@@ -12,7 +12,6 @@
 #include "base/clock.h"
 #include "cluster/sending.h"
 #include "journal/place.h"
-#include "t/unit/skip.h"
 
 #define SECOND APR_USEC_PER_SEC
 #define SEAL "0123456789abcdef0011223344556677"
@@ -149,10 +148,7 @@ static int open_node(void **state)
 
 static int close_node(void **state)
 {
-    es_cluster_link_close(conn);
-    if (broker.pid != 0) {
-        broker_end(&broker);
-    }
+    broker_leave(&broker, &conn);
     kit_close(kit, 1);
     return unit_after_each(state);
 }
@@ -160,25 +156,7 @@ static int close_node(void **state)
 /* A broker that always answers this. */
 static void serve(const char *reply)
 {
-    broker_rule_t *rules = apr_pcalloc(pool, 2 * sizeof(*rules));
-    char why[ES_CLUSTER_LINK_WHY_SIZE];
-
-    if (broker.pid != 0) {
-        es_cluster_link_close(conn);
-        broker_end(&broker);
-    }
-    rules[0].command = "EVALSHA";
-    rules[0].reply = reply;
-    broker_listen(&broker);
-    broker_serve(&broker, rules);
-    hub.link.connect_timeout = 10 * SECOND;
-    assert_null(es_cluster_url_parse(
-        &hub.link.url, apr_psprintf(pool, "redis://127.0.0.1:%d", broker.port),
-        pool));
-    assert_int_equal(es_cluster_link_open(&conn, &hub.link,
-                                          es_clock_now() + 20 * SECOND, why,
-                                          sizeof(why)),
-                     0);
+    broker_answer_calls(&broker, &hub.link, &conn, reply);
 }
 
 static const char *bulk(const char *text)
@@ -237,13 +215,6 @@ static const char *last_call(void)
     assert_non_null(call);
     return apr_pstrmemdup(pool, call, strcspn(call, "\n"));
 }
-
-#define NEEDS_HIREDIS                            \
-    do {                                         \
-        if (!es_cluster_link_is_built()) {       \
-            SKIP_SINCE("built without hiredis"); \
-        }                                        \
-    } while (0)
 
 /* ---- what follows from an answer ---------------------------------------- */
 
