@@ -27,7 +27,9 @@ typedef struct es_cluster_fill_params_t {
     int page_max;                /* entries to ask for at once, 1 or more */
     apr_uint64_t *touched;       /* room for a bit for each child */
     es_cluster_keep_fn_t *keep;
-    void *arg; /* of keep */
+    void *arg;           /* of keep */
+    char *why;           /* room for why the broker refuses */
+    apr_size_t why_size; /* ES_CLUSTER_LINK_WHY_SIZE is enough */
 } es_cluster_fill_params_t;
 
 /**
@@ -35,9 +37,11 @@ typedef struct es_cluster_fill_params_t {
  *
  * @param last  the journal's last id afterwards; changed on APR_SUCCESS only
  * @return APR_SUCCESS; APR_ECONNRESET: the link has failed, or the broker does
- *         not answer or refuses; APR_EINTR: keep has returned 0; APR_EMISMATCH:
- *         the journal's last id is another one; APR_TIMEUP, APR_ENOMEM,
- *         APR_EGENERAL: as es_store_fill. On failure nothing was done
+ *         not answer or does not let it read; APR_ECONNREFUSED: it refuses to
+ *         take what it has lost, and why is filled; APR_EINTR: keep has
+ *         returned 0; APR_EMISMATCH: the journal's last id is another one;
+ *         APR_TIMEUP, APR_ENOMEM, APR_EGENERAL: as es_store_fill. On failure
+ *         nothing was done
  *
  * Context: CLUSTER; takes the store lock.
  */

@@ -73,16 +73,20 @@ static void add(lost_t *lost, const es_published_t *event, apr_pool_t *pool)
 static apr_status_t call(lost_t *lost)
 {
     const es_cluster_fill_params_t *params = lost->params;
-    es_cluster_reply_t *reply;
+    es_cluster_reply_t *reply = NULL;
     apr_status_t rv = es_cluster_script_call(lost->link, lost->argc, lost->argv,
                                              es_clock_now() + ANSWER,
                                              params->keep, params->arg, &reply);
 
-    if (rv == APR_SUCCESS && es_cluster_reply_is_error(reply)) {
-        rv = APR_ECONNRESET;
+    if (rv != APR_SUCCESS) {
+        return rv == APR_EINTR ? rv : APR_ECONNRESET;
+    }
+    if (es_cluster_reply_is_error(reply)) {
+        es_cluster_script_error(params->why, params->why_size, reply);
+        rv = APR_ECONNREFUSED;
     }
     es_cluster_reply_free(reply);
-    return rv == APR_SUCCESS || rv == APR_EINTR ? rv : APR_ECONNRESET;
+    return rv;
 }
 
 /* One call with the next events of the journal.

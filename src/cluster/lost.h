@@ -19,9 +19,9 @@
  *                where the history begins; {0, 0}: not known
  * @param spans   of the history, nspans of them, oldest first
  * @return APR_SUCCESS; APR_ECONNRESET: the link has failed, or the broker does
- *         not answer or refuses; APR_EINTR: keep has returned 0; APR_TIMEUP,
- *         APR_EGENERAL: the journal cannot be read. A part may be told; it does
- *         no harm to tell it again
+ *         not answer; APR_ECONNREFUSED: it refuses, and why is filled;
+ *         APR_EINTR: keep has returned 0; APR_TIMEUP, APR_EGENERAL: the journal
+ *         cannot be read. A part may be told; it does no harm to tell it again
  *
  * Context: CLUSTER; takes the store lock.
  */

@@ -188,6 +188,20 @@ static apr_status_t say_hello(es_cluster_reader_t *reader, es_id_t *last)
     return rv == APR_EGENERAL ? APR_ECONNRESET : no_answer(reader, rv);
 }
 
+/* @return APR_ECONNRESET, with why: connect again; or rv */
+static apr_status_t not_filled(es_cluster_reader_t *reader, apr_status_t rv)
+{
+    if (rv == APR_ECONNREFUSED) {
+        return APR_ECONNRESET; /* it has said why; all pages were read */
+    }
+    if (rv == APR_ECONNRESET) {
+        /* perhaps as a page was larger than any reply may be */
+        reader->fill_page = reader->fill_page / 4 + 1;
+        return no_answer(reader, rv);
+    }
+    return rv;
+}
+
 /* Something is missing after the journal's last id: tell the broker, who may
  * have lost it, and take what it has. */
 static apr_status_t fill(es_cluster_reader_t *reader)
@@ -214,16 +228,13 @@ static apr_status_t fill(es_cluster_reader_t *reader)
     params.touched = reader->follow.touched;
     params.keep = keep;
     params.arg = reader;
+    params.why = reader->to.why;
+    params.why_size = sizeof(reader->to.why);
     memset(params.touched, 0,
            (hub->max_children + 63) / 64 * sizeof(*params.touched));
     rv = es_cluster_fill(&params, reader->to.link, &last);
-    if (rv == APR_ECONNRESET) {
-        /* perhaps as a page was larger than any reply may be */
-        reader->fill_page = reader->fill_page / 4 + 1;
-        return no_answer(reader, rv);
-    }
     if (rv != APR_SUCCESS) {
-        return rv;
+        return not_filled(reader, rv);
     }
     reader->fill_page = FILL_PAGE;
     es_cluster_follow_from(&reader->follow, &last);

@@ -17,6 +17,7 @@ static es_cluster_script_t script;
 static es_cluster_fill_params_t params;
 static es_id_t before;
 static int keeps; /* what keep returns */
+static char why_not[ES_CLUSTER_LINK_WHY_SIZE];
 
 static int keep(void *arg)
 {
@@ -60,6 +61,8 @@ static int open_node(void **state)
     params.hub = &hub;
     params.script = &script;
     params.keep = keep;
+    params.why = why_not;
+    params.why_size = sizeof(why_not);
     fill_journal();
     return 0;
 }
@@ -197,14 +200,15 @@ FACTS(many_are_told_in_calls_of_bounded_size)
     assert_in_range(calls, MANY / 1024 + 1, MANY / 900 + 1);
 }
 
-FACTS(a_broker_that_refuses_is_a_failure)
+FACTS(a_broker_that_refuses_says_why)
 {
     es_span_t spans[] = {{stream_id(3, 0), stream_id(3, 4)}};
 
     NEEDS_HIREDIS;
     serve("-OOM command not allowed\r\n");
     assert_int_equal(es_cluster_lost_tell(&params, conn, &before, spans, 1),
-                     APR_ECONNRESET);
+                     APR_ECONNREFUSED);
+    assert_string_equal(why_not, "OOM command not allowed");
 }
 
 FACTS(as_one_that_closes_the_link)
@@ -239,7 +243,7 @@ static const struct CMUnitTest tests[] = {
     NODE(what_came_after_it_is),
     NODE(the_end_of_another_stream_says_nothing),
     NODE(many_are_told_in_calls_of_bounded_size),
-    NODE(a_broker_that_refuses_is_a_failure),
+    NODE(a_broker_that_refuses_says_why),
     NODE(as_one_that_closes_the_link),
     NODE(a_node_that_leads_no_longer_stops),
 };
