@@ -78,6 +78,8 @@ $redis->command('ZADD', $key{lost}, $now - $week - 5000, "a\nold",
     $now - $week + 60000, "a\nyoung");
 lost(['a', 'told']);
 is_deeply list(), ["a\ntold", "a\nyoung"], 'what is older than a week goes';
+cmp_ok abs($redis->command('PTTL', $key{lost}) - $week), '<', 60000,
+    'and the list, if nothing more is told';
 my @told = map { "a\nid$_" } 1 .. 100_001;
 for (my $i = 0; $i < @told; $i += 5000) {
     my $end = $i + 4999 < $#told ? $i + 4999 : $#told;

@@ -5,7 +5,7 @@
 -- its entry gets ag. It stays in the list, as it may be dropped from the stream
 -- and published once more.
 
--- the latest that were told stay
+-- the latest that were told stay; without others, no longer than they count
 local LOST_MAX = 100000
 local LOST_AGE = 7 * 24 * 3600 * 1000
 
@@ -30,6 +30,7 @@ function operation.lost()
         call('ZADD', LOST, unpack(added, i, math.min(i + WORDS - 1, #added)))
     end
     if #added > 0 then
+        call('PEXPIRE', LOST, LOST_AGE)
         call('ZREMRANGEBYSCORE', LOST, '-inf',
             string.format('%.0f', now - LOST_AGE))
         local old = call('ZRANGE', LOST, '0', -LOST_MAX - 1)
