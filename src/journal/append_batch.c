@@ -12,6 +12,7 @@
 #include "base/clock.h"
 
 #include "journal/batch_dups.h"
+#include "journal/spans.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -314,6 +315,9 @@ apr_status_t es_append_batch_find_known(es_append_batch_t *batch, int i)
         }
         else if (rv != APR_SUCCESS) {
             return rv;
+        }
+        if (found.pos != 0 && es_spans_had(batch->store, &found.id)) {
+            found.pos = 0; /* who was reset may not have had it */
         }
         if (found.pos != 0) {
             event->is_known = 1;

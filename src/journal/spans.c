@@ -86,6 +86,16 @@ int es_spans_have(const es_store_t *store, const es_id_t *id)
            has_from(set, first_valid_of(set), id);
 }
 
+int es_spans_had(const es_store_t *store, const es_id_t *id)
+{
+    es_id_t oldest = es_spans_oldest(store);
+    es_id_t valid = es_spans_first_valid(store);
+
+    /* the spans of a fill are not there yet; no stream has an event twice */
+    return !es_spans_is_filling(store) && es_id_compare(id, &oldest) >= 0 &&
+           es_id_compare(id, &valid) < 0;
+}
+
 int es_spans_are_given(const es_store_t *store)
 {
     return current_set(&store->segment->spans)->is_given == 1;

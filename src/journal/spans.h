@@ -26,6 +26,10 @@ void es_spans_init(es_spans_t *spans, const es_id_t *epoch);
 /** The id is valid: it is within a span that is. */
 int es_spans_have(const es_store_t *store, const es_id_t *id);
 
+/** The id is within a span that is not valid: its record is retained for GRIP
+ * proxies only. */
+int es_spans_had(const es_store_t *store, const es_id_t *id);
+
 /** 1 if a broker gives the ids. */
 int es_spans_are_given(const es_store_t *store);
 

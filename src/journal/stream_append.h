@@ -47,10 +47,11 @@ typedef struct es_stream_entry_t {
  * none. Readers see the whole batch at once.
  *
  * An event that is retained with the same publisher's id, channels and frame is
- * not written again, unless a close before it in the batch; one with other
- * content is written. A channel for which no slot can be made, as all have
- * subscribers or events, is left out: it has no client on this node, and one
- * that comes later and resumes with an older id is reset.
+ * not written again, unless a close before it in the batch, or a gap before the
+ * first valid id; one with other content is written. A channel for which no
+ * slot can be made, as all have subscribers or events, is left out: it has no
+ * client on this node, and one that comes later and resumes with an older id is
+ * reset.
  *
  * @param after    the id before the first entry: nothing is appended unless it
  *                 is the journal's last id (es_store_last)

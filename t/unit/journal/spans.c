@@ -3,6 +3,7 @@
  * who read by position, and for nobody else. */
 #include "t/unit/stream_kit.h"
 
+#include "journal/migrate.h"
 #include "journal/missed.h"
 #include "journal/place.h"
 #include "journal/spans.h"
@@ -219,6 +220,30 @@ static void they_stay_so_while_epochs_begin(void **state)
     kit_close(kit, 1);
 }
 
+/* The stream has dropped its entry, and the event is published once more: those
+ * who were reset have not had it. */
+static void an_event_of_theirs_is_not_known(void **state)
+{
+    kit_t *kit = open_filled();
+    kit_t *new = kit_open(2 * RING, 8, 1);
+    es_migrated_t migrated;
+    stream_t stream;
+
+    (void)state;
+    stream_begin(&stream);
+    stream_event(&stream, "ab", "own", "data: 2\n\n", stream_id(3, 3));
+    stream_event(&stream, "a", "new", "data: 4\n\n", stream_id(3, 4));
+    assert_int_equal(stream_append(kit, &stream, stream_id(3, 2)), 0);
+    assert_int_equal(stream.done.known, 1);
+    assert_string_equal(stream_text(kit), "a:1 ab:2 b:3 a:4 ab:2 ");
+    assert_int_equal(resume_by(kit, "b", "own"), 0);
+    kit_check(kit);
+    assert_int_equal(es_store_migrate(new->store, kit->store, &migrated), 0);
+    assert_string_equal(stream_text(new), stream_text(kit));
+    kit_close(new, 1);
+    kit_close(kit, 1);
+}
+
 static void a_repair_leaves_them_so(void **state)
 {
     kit_t *kit = open_filled();
@@ -267,6 +292,7 @@ int main(void)
         cmocka_unit_test(the_first_valid_record_does_not_follow_them),
         cmocka_unit_test(their_places_are_known),
         cmocka_unit_test(they_stay_so_while_epochs_begin),
+        cmocka_unit_test(an_event_of_theirs_is_not_known),
         cmocka_unit_test(a_repair_leaves_them_so),
         cmocka_unit_test(one_of_them_is_valid),
     };
